@@ -1,0 +1,239 @@
+//! The contract of the place where bytes live.
+//!
+//! A blob is written under a name that nobody sees (*staged*), then *published*: durable first, visible second, whole
+//! or not at all. What every implementation guarantees (and `testing::blob_contract` checks):
+//!
+//! 1. `publish` returns `Ok` only when all given blobs are durable and visible under their names. A reader sees the
+//!    old blob or the new one, never a part.
+//! 2. Staged bytes are invisible to `open`, `len` and `list`. Those from [`stage`](BlobStore::stage) go away with the
+//!    value; those from [`resume`](BlobStore::resume) stay and can be resumed, after a crash too.
+//! 3. After a failed write to the medium, nothing is reported durable.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use crate::document::DocumentId;
+
+/// What a blob holds; its directory in the run directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BlobKind {
+    /// Bytes as received, on their way from fetch to store.
+    Spool,
+    /// Bytes as received, kept.
+    Raw,
+    /// The text: UTF-8, LF, without boilerplate.
+    Text,
+    /// What is known of the text. The same for the same bytes and source.
+    Meta,
+    /// When and how the text came: times, attempts. Differs from run to run.
+    Arrival,
+    /// The tokens, one a line.
+    Tokens,
+    /// Tokens and how often they occur.
+    Counts,
+    /// Measures of the text.
+    Stats,
+}
+
+impl BlobKind {
+    /// All kinds.
+    pub const ALL: [Self; 8] = [
+        Self::Spool,
+        Self::Raw,
+        Self::Text,
+        Self::Meta,
+        Self::Arrival,
+        Self::Tokens,
+        Self::Counts,
+        Self::Stats,
+    ];
+
+    /// The directory in the run directory.
+    #[must_use]
+    pub const fn directory(self) -> &'static str {
+        match self {
+            Self::Spool => "spool",
+            Self::Raw => "raw",
+            Self::Text => "text",
+            Self::Meta => "meta",
+            Self::Arrival => "logs/arrival",
+            Self::Tokens => "tokens",
+            Self::Counts => "counts",
+            Self::Stats => "stats",
+        }
+    }
+
+    /// What follows the document id in the file name.
+    #[must_use]
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            Self::Spool => ".spool",
+            Self::Raw => "_raw.txt",
+            Self::Text => "_text.txt",
+            Self::Meta | Self::Arrival | Self::Stats => ".json",
+            Self::Tokens => "_tokens.txt",
+            Self::Counts => "_counts.txt",
+        }
+    }
+}
+
+/// Names a blob: a kind and a document.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlobName {
+    /// What it holds.
+    pub kind: BlobKind,
+    /// Of which text.
+    pub document: DocumentId,
+}
+
+impl BlobName {
+    /// The name of this document's blob of this kind.
+    #[must_use]
+    pub const fn new(kind: BlobKind, document: DocumentId) -> Self {
+        Self { kind, document }
+    }
+
+    /// `PG84_text.txt`
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        format!("{}{}", self.document, self.kind.suffix())
+    }
+
+    /// `text/PG84_text.txt`
+    #[must_use]
+    pub fn relative_path(&self) -> PathBuf {
+        Path::new(self.kind.directory()).join(self.file_name())
+    }
+}
+
+/// A blob being written, which nobody sees. Staging is always on a local file system.
+#[derive(Debug)]
+pub struct StagedBlob {
+    /// The name it will be published under.
+    pub name: BlobName,
+    /// Where it is being written.
+    pub path: PathBuf,
+    /// Open for reading and writing; positioned at its end.
+    pub file: File,
+    /// Whether the bytes stay when the value is dropped.
+    pub kept: Kept,
+}
+
+/// Whether staged bytes outlive the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// They go away with it.
+    No,
+    /// They stay, to be resumed.
+    Yes,
+}
+
+impl Drop for StagedBlob {
+    fn drop(&mut self) {
+        if self.kept == Kept::No
+            && let Err(error) = std::fs::remove_file(&self.path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(path = %self.path.display(), %error, "failed to remove a temporary file");
+        }
+    }
+}
+
+/// The place where bytes live. Blocking: async code calls it through a blocking task.
+pub trait BlobStore: Send + Sync + 'static {
+    /// Begins a new blob.
+    fn stage(&self, name: &BlobName) -> Result<StagedBlob, BlobError>;
+
+    /// Goes on with the blob that was staged under this name by `resume` before, in this process or another; else begins
+    /// it.
+    ///
+    /// # Errors
+    /// [`BlobError::Busy`] while another writer, in any process, holds it.
+    fn resume(&self, name: &BlobName) -> Result<StagedBlob, BlobError>;
+
+    /// Makes the blobs durable, then visible, replacing earlier ones of the same names. Many callers at once share the
+    /// cost.
+    fn publish(&self, blobs: Vec<StagedBlob>) -> Result<(), BlobError>;
+
+    /// Gives published bytes another name, durably, without copying them. The old name is gone.
+    fn rename(&self, from: &BlobName, to: &BlobName) -> Result<(), BlobError>;
+
+    /// Reads a published blob from its beginning.
+    fn open(&self, name: &BlobName) -> Result<Box<dyn Read + Send>, BlobError>;
+
+    /// The length of a published blob in bytes; none where there is none.
+    fn len(&self, name: &BlobName) -> Result<Option<u64>, BlobError>;
+
+    /// Removes a published blob. One that is not there is no error.
+    fn remove(&self, name: &BlobName) -> Result<(), BlobError>;
+
+    /// The documents that have a published blob of this kind, in order of their ids.
+    fn list(&self, kind: BlobKind) -> Result<Vec<DocumentId>, BlobError>;
+
+    /// The whole of a small published blob.
+    ///
+    /// # Errors
+    /// [`BlobError::TooLarge`] where it has more than `bytes_max` bytes.
+    fn read(&self, name: &BlobName, bytes_max: u64) -> Result<Vec<u8>, BlobError> {
+        let mut bytes = Vec::new();
+        self.open(name)?
+            .take(bytes_max + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|source| BlobError::at(&name.relative_path(), source))?;
+        if bytes.len() as u64 > bytes_max {
+            return Err(BlobError::TooLarge { path: name.relative_path(), bytes_max });
+        }
+        Ok(bytes)
+    }
+}
+
+/// Why bytes could not be read or written, by what the caller can do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    /// There is no such blob.
+    #[error("'{}' is not there", .0.display())]
+    NotFound(PathBuf),
+    /// Another writer has it; try again later.
+    #[error("another process is writing '{}'", .0.display())]
+    Busy(PathBuf),
+    /// Make room on the disk; nothing was published.
+    #[error("no room on the disk for '{}'", path.display())]
+    DiskFull {
+        /// What was being written.
+        path: PathBuf,
+        /// The error of the system.
+        source: io::Error,
+    },
+    /// A blob that should be small is not.
+    #[error("'{}' is over {bytes_max} bytes", path.display())]
+    TooLarge {
+        /// Which.
+        path: PathBuf,
+        /// The bound.
+        bytes_max: u64,
+    },
+    /// Anything else the system says.
+    #[error("'{}': {source}", path.display())]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// The error of the system.
+        source: io::Error,
+    },
+}
+
+impl BlobError {
+    /// The error for what the system said about a path.
+    #[must_use]
+    pub fn at(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::NotFound(path),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path, source },
+            _ => Self::Io { path, source },
+        }
+    }
+}

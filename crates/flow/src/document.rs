@@ -1,0 +1,131 @@
+//! A text's id: always a safe file name.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// The longest document id, in bytes. File names add a suffix of at most 20.
+pub const DOCUMENT_ID_BYTES_MAX: usize = 120;
+
+/// Names one text in the run directory: `PG84`, an id from the source list, or one derived from a URL.
+///
+/// Guarantee: 1 to [`DOCUMENT_ID_BYTES_MAX`] bytes of `A–Z a–z 0–9 . _ -`, beginning with a letter or digit, not
+/// ending with a dot, and not a device name of Windows. So it never leaves its directory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct DocumentId(String);
+
+impl DocumentId {
+    /// The id of book `number` of Project Gutenberg.
+    #[must_use]
+    pub fn gutenberg(number: u32) -> Self {
+        Self(format!("PG{number}"))
+    }
+
+    /// An id for a text that has none: what is readable of its host and path, and 8 hex digits of the BLAKE3 of
+    /// `url`, so that different URLs get different ids.
+    #[must_use]
+    pub fn derived(host: &str, path: &str, url: &str) -> Self {
+        let stem = path.rsplit('/').find(|part| !part.is_empty()).unwrap_or_default();
+        let stem = stem.rsplit_once('.').map_or(stem, |(stem, _)| stem);
+        let mut name: String = format!("{host}-{stem}").chars().map(safe).collect();
+        name.truncate(DOCUMENT_ID_BYTES_MAX - 9);
+        let start = name.find(|c: char| c.is_ascii_alphanumeric()).unwrap_or(name.len());
+        let name = name[start..].trim_end_matches(['-', '.', '_']);
+        let hash = blake3::hash(url.as_bytes()).to_hex();
+        let name = if name.is_empty() { "text" } else { name };
+        Self(format!("{name}-{}", &hash[..8]))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn safe(c: char) -> char {
+    if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }
+}
+
+/// What is wrong with a document id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{id}' cannot be a document id: {why}")]
+pub struct InvalidDocumentId {
+    id: String,
+    why: &'static str,
+}
+
+impl FromStr for DocumentId {
+    type Err = InvalidDocumentId;
+
+    fn from_str(id: &str) -> Result<Self, InvalidDocumentId> {
+        let refuse = |why| Err(InvalidDocumentId { id: id.chars().take(60).collect(), why });
+        let base = id.split('.').next().unwrap_or_default().to_ascii_uppercase();
+        if id.is_empty() || id.len() > DOCUMENT_ID_BYTES_MAX {
+            return refuse("it must have 1 to 120 characters");
+        }
+        if !id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) {
+            return refuse("only letters, digits, '.', '_' and '-' are safe in file names");
+        }
+        if !id.as_bytes()[0].is_ascii_alphanumeric() || id.ends_with('.') {
+            return refuse("it must begin with a letter or digit and not end with a dot");
+        }
+        let device = ["CON", "PRN", "AUX", "NUL"].contains(&base.as_str())
+            || (base.len() == 4
+                && (base.starts_with("COM") || base.starts_with("LPT"))
+                && base.as_bytes()[3].is_ascii_digit());
+        if device { refuse("it is the name of a device on Windows") } else { Ok(Self(id.to_owned())) }
+    }
+}
+
+impl TryFrom<String> for DocumentId {
+    type Error = InvalidDocumentId;
+
+    fn try_from(id: String) -> Result<Self, InvalidDocumentId> {
+        id.parse()
+    }
+}
+
+impl From<DocumentId> for String {
+    fn from(id: DocumentId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for DocumentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unsafe_names_are_refused() {
+        for id in ["", ".", "..", "../x", "a/b", "a\\b", "~", "-x", "x.", "NUL", "con.txt", "a b", "é", "a\0"]
+        {
+            assert!(id.parse::<DocumentId>().is_err(), "{id:?}");
+        }
+        assert!("x".repeat(121).parse::<DocumentId>().is_err());
+        for id in ["PG84", "a", "0.1_b-c", "CONSOLE"] {
+            assert!(id.parse::<DocumentId>().is_ok(), "{id:?}");
+        }
+    }
+
+    #[test]
+    fn a_derived_id_is_safe_whatever_the_url() {
+        for path in ["/", "", "/a/../..", "/%00", "/ü/…", "/x.txt", &"/y".repeat(300), "/.hidden", "/a/-.-"]
+        {
+            for host in ["example.org", "[::1]", "", "..", "xn--ls8h.la"] {
+                let id = DocumentId::derived(host, path, &format!("{host}{path}"));
+                assert_eq!(id.as_str().parse(), Ok(id.clone()), "{host} {path}");
+            }
+        }
+        let one = DocumentId::derived("h", "/x", "http://h/x?1");
+        let two = DocumentId::derived("h", "/x", "http://h/x?2");
+        assert_ne!(one, two);
+    }
+}

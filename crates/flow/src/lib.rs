@@ -1,0 +1,30 @@
+//! The vocabulary of juggle and its one loop.
+//!
+//! Every text takes the same way: *claim a job, work, hand back done and what follows in one step*. This crate
+//! names the parts of that way and knows nothing of sled, HTTP or rayon. In reading order:
+//!
+//! * [`lane`], [`job`], [`reason`]: what waits where, under which name, and why it failed;
+//! * [`document`], [`payload`]: a text's id and what the jobs of each lane say;
+//! * [`queue`]: the contract of the durable queue, [`JobQueue`](queue::JobQueue);
+//! * [`blobs`]: the contract of the place where bytes live, [`BlobStore`](blobs::BlobStore);
+//! * [`stage`]: one step of the dataflow, [`Stage`](stage::Stage);
+//! * [`worker`]: **the loop** that claims, runs, completes or fails; [`retry`], [`shutdown`], [`meter`] serve it.
+//!
+//! With the feature `testing`: doubles in memory and the suites that every implementation of a trait must pass.
+
+pub mod blobs;
+pub mod clock;
+pub mod document;
+pub mod job;
+pub mod lane;
+pub mod meter;
+pub mod payload;
+pub mod queue;
+pub mod reason;
+pub mod retry;
+pub mod shutdown;
+pub mod stage;
+pub mod worker;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

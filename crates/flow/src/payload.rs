@@ -1,0 +1,132 @@
+//! What the jobs of each lane say. Names and facts, never bytes of texts.
+//!
+//! Stored as JSON; a field may be added with `#[serde(default)]`, never renamed or given another meaning.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock::Millis,
+    document::DocumentId,
+    job::{Group, NewJob},
+    lane::Lane,
+};
+
+/// Download one text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FetchJob {
+    /// The text's id.
+    pub document: DocumentId,
+    /// Where it can be had, as listed: one URL or more, in order of preference. `http`, `https` or `file`.
+    pub urls: Vec<String>,
+    /// The one of `urls` to try now.
+    #[serde(default)]
+    pub candidate: usize,
+    /// The host of that one, as the queue groups by it; none for `file:`.
+    #[serde(default)]
+    pub host: Option<String>,
+    /// What the source list says of it besides.
+    #[serde(default)]
+    pub listed: Listed,
+}
+
+/// What a source list says of a text besides id and URLs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed {
+    /// Its title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The BLAKE3 that its bytes must have, as 64 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blake3: Option<String>,
+    /// Further columns, carried into `meta/`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub columns: BTreeMap<String, String>,
+}
+
+/// Publish one downloaded text, which lies in `spool/` under its document id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreJob {
+    /// The text's id.
+    pub document: DocumentId,
+    /// How it came.
+    pub fetched: Fetched,
+    /// What the source list says of it.
+    #[serde(default)]
+    pub listed: Listed,
+}
+
+/// How a text came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fetched {
+    /// The URL as listed.
+    pub url: String,
+    /// The URL that answered, after `--mirror` and redirects, without user and password.
+    pub final_url: String,
+    /// The status that the answer began with; none for `file:`.
+    pub status: Option<u16>,
+    /// When the last byte had come.
+    pub at_ms: Millis,
+    /// How long the last request took.
+    pub took_ms: Millis,
+    /// Attempts, this one included.
+    pub attempts: u32,
+    /// Bytes of the body, after `Content-Encoding` was undone.
+    pub bytes: u64,
+    /// BLAKE3 of the body, as 64 hex digits.
+    pub blake3: String,
+    /// `Content-Type` without its parameters, lower-cased.
+    #[serde(default)]
+    pub content_type: Option<String>,
+    /// The `charset` parameter of `Content-Type`.
+    #[serde(default)]
+    pub charset: Option<String>,
+    /// `ETag`.
+    #[serde(default)]
+    pub etag: Option<String>,
+    /// `Last-Modified`.
+    #[serde(default)]
+    pub last_modified: Option<String>,
+}
+
+/// Tokenise and count one published text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessJob {
+    /// The text's id.
+    pub document: DocumentId,
+    /// BLAKE3 of the text, as 64 hex digits.
+    pub text_blake3: String,
+}
+
+/// What follows on the last stage: nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nothing {}
+
+impl From<FetchJob> for NewJob {
+    fn from(job: FetchJob) -> Self {
+        let new = Self::new(Lane::Fetch, job.document.as_str(), &job);
+        match job.host {
+            Some(host) => new.in_group(Group(host)),
+            None => new,
+        }
+    }
+}
+
+impl From<StoreJob> for NewJob {
+    fn from(job: StoreJob) -> Self {
+        Self::new(Lane::Store, job.document.as_str(), &job)
+    }
+}
+
+impl From<ProcessJob> for NewJob {
+    fn from(job: ProcessJob) -> Self {
+        Self::new(Lane::Process, job.document.as_str(), &job)
+    }
+}
+
+impl From<Nothing> for NewJob {
+    fn from(nothing: Nothing) -> Self {
+        match nothing {}
+    }
+}

@@ -1,0 +1,81 @@
+//! When to try again: exponential backoff with jitter, up to a limit.
+
+use crate::{clock::Millis, job::Lease};
+
+/// How failed attempts are repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// Repeats after the first try.
+    pub retries_max: u32,
+    /// No repeat begins later than this after the push.
+    pub age_max_ms: Millis,
+    /// The wait before the first repeat; it doubles each time.
+    pub base_ms: Millis,
+    /// The longest wait.
+    pub cap_ms: Millis,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self { retries_max: 5, age_max_ms: 15 * 60_000, base_ms: 1_000, cap_ms: 60_000 }
+    }
+}
+
+impl RetryPolicy {
+    /// How long to wait before the next try, after `failures` failed ones (this one included) of a job pushed `age_ms`
+    /// ago; none to give up. `after_ms` is what the other side asked for.
+    ///
+    /// Jitter takes the wait to 50–100 % of the exponential one; it comes from the lease, so that the same history
+    /// gives the same wait.
+    #[must_use]
+    pub fn wait_ms(
+        &self,
+        lease: Lease,
+        failures: u32,
+        age_ms: Millis,
+        after_ms: Option<Millis>,
+    ) -> Option<Millis> {
+        if failures > self.retries_max {
+            return None;
+        }
+        let doubled = self.base_ms.saturating_mul(1 << (failures.max(1) - 1).min(20)).min(self.cap_ms);
+        let wait = after_ms.unwrap_or_else(|| doubled / 2 + jitter(lease, doubled - doubled / 2));
+        (age_ms.saturating_add(wait) <= self.age_max_ms).then_some(wait)
+    }
+}
+
+fn jitter(lease: Lease, up_to: Millis) -> Millis {
+    let hash =
+        blake3::Hasher::new().update(lease.id.as_bytes()).update(&lease.attempt.to_le_bytes()).finalize();
+    let mut low = [0; 8];
+    low.copy_from_slice(&hash.as_bytes()[..8]);
+    u64::from_le_bytes(low) % (up_to + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{job::JobId, lane::Lane};
+
+    fn lease(attempt: u32) -> Lease {
+        Lease { id: JobId::of(Lane::Fetch, "x"), attempt }
+    }
+
+    #[test]
+    fn waits_double_up_to_the_cap_and_end_at_the_limit() {
+        let policy = RetryPolicy { retries_max: 8, age_max_ms: u64::MAX, base_ms: 1_000, cap_ms: 10_000 };
+        for failures in 1..=8 {
+            let wait = policy.wait_ms(lease(failures), failures, 0, None).unwrap();
+            let most = (1_000 << (failures - 1)).min(10_000);
+            assert!((most / 2..=most).contains(&wait), "{failures}: {wait}");
+        }
+        assert_eq!(policy.wait_ms(lease(9), 9, 0, None), None);
+    }
+
+    #[test]
+    fn the_age_limit_counts_the_wait_to_come() {
+        let policy = RetryPolicy { age_max_ms: 10_000, ..RetryPolicy::default() };
+        assert_eq!(policy.wait_ms(lease(1), 1, 0, Some(10_000)), Some(10_000));
+        assert_eq!(policy.wait_ms(lease(1), 1, 1, Some(10_000)), None);
+    }
+}

@@ -1,0 +1,96 @@
+//! One step of the dataflow.
+
+use std::future::Future;
+
+use serde::de::DeserializeOwned;
+
+use crate::{
+    blobs::BlobError,
+    clock::Millis,
+    job::NewJob,
+    lane::Lane,
+    reason::{Failure, Reason},
+};
+
+/// One step of the dataflow: takes a job, makes its result durable, and says what follows. The types of input and
+/// output draw the arrows; [`worker`](crate::worker) does everything else.
+pub trait Stage: Send + Sync + 'static {
+    /// The lane it serves.
+    const LANE: Lane;
+    /// What a job of that lane says.
+    type Input: DeserializeOwned + Into<NewJob> + Send + 'static;
+    /// What a job of the next lane says.
+    type Output: Into<NewJob> + Send + 'static;
+
+    /// Does one job. When it returns `Ok`, all bytes it made are durable. It may be run again for the same input, at
+    /// any time, after a crash at any point: the result is the same.
+    fn run(
+        &self,
+        input: Self::Input,
+        attempt: Attempt,
+    ) -> impl Future<Output = Result<Vec<Self::Output>, StageError<Self::Input>>> + Send;
+}
+
+/// Which try of a job this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt {
+    /// Counts claims, from 1; those lost to a crash included.
+    pub number: u32,
+    /// How many tries have failed since the job was pushed, rerouted or retried by hand.
+    pub failures: u32,
+}
+
+/// How a stage fails, by what shall happen to the job. `I` is the stage's input.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError<I> {
+    /// It may go better later: try again, up to the retry limit.
+    #[error("{failure}")]
+    Retry {
+        /// What went wrong.
+        failure: Failure,
+        /// How long to wait, where the other side said so; else exponential backoff.
+        after_ms: Option<Millis>,
+        /// How long to leave the job's whole group alone; 0 for not at all.
+        group_pause_ms: Millis,
+    },
+    /// This way is closed, but there is another: try the revised job, without counting towards the retry limit.
+    #[error("{failure}")]
+    Reroute {
+        /// What went wrong.
+        failure: Failure,
+        /// How long to wait first.
+        after_ms: Millis,
+        /// The job as it shall be tried next; of the same key.
+        revised: Box<I>,
+    },
+    /// It will not go better later.
+    #[error("{0}")]
+    Fatal(Failure),
+    /// The machine cannot go on (disk full): stop the worker, keep the job.
+    #[error("{0}")]
+    Halt(Failure),
+}
+
+impl<I> StageError<I> {
+    /// A failure that may go better later.
+    pub fn retry(reason: Reason, message: impl Into<String>) -> Self {
+        Self::Retry { failure: Failure::new(reason, message), after_ms: None, group_pause_ms: 0 }
+    }
+
+    /// A failure that will not.
+    pub fn fatal(reason: Reason, message: impl Into<String>) -> Self {
+        Self::Fatal(Failure::new(reason, message))
+    }
+}
+
+impl<I> From<BlobError> for StageError<I> {
+    fn from(error: BlobError) -> Self {
+        match &error {
+            BlobError::DiskFull { .. } => Self::Halt(Failure::new(Reason::DiskFull, error.to_string())),
+            BlobError::Busy(_) | BlobError::NotFound(_) | BlobError::Io { .. } => {
+                Self::retry(Reason::Internal, error.to_string())
+            }
+            BlobError::TooLarge { .. } => Self::fatal(Reason::Internal, error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! A [`BlobStore`] whose published blobs live in memory.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    fs::OpenOptions,
+    io::{Cursor, Read},
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use crate::{
+    blobs::{BlobError, BlobKind, BlobName, BlobStore, Kept, StagedBlob},
+    document::DocumentId,
+};
+
+/// Published blobs in memory; staged ones in a temporary directory.
+#[derive(Debug)]
+pub struct MemoryBlobs {
+    published: Mutex<BTreeMap<BlobName, Arc<[u8]>>>,
+    staging: tempfile::TempDir,
+    numbers: std::sync::atomic::AtomicU64,
+}
+
+impl Default for MemoryBlobs {
+    fn default() -> Self {
+        let staging = tempfile::tempdir().expect("tests need a temporary directory");
+        Self { published: Mutex::default(), staging, numbers: 0.into() }
+    }
+}
+
+impl MemoryBlobs {
+    /// Publishes bytes directly.
+    pub fn put(&self, name: BlobName, bytes: &[u8]) {
+        self.published().insert(name, bytes.into());
+    }
+
+    /// All names published.
+    #[must_use]
+    pub fn names(&self) -> HashSet<BlobName> {
+        self.published().keys().cloned().collect()
+    }
+
+    fn published(&self) -> MutexGuard<'_, BTreeMap<BlobName, Arc<[u8]>>> {
+        self.published.lock().expect("no test panics while it holds this lock")
+    }
+
+    fn stage_at(name: &BlobName, path: &Path, kept: Kept) -> Result<StagedBlob, BlobError> {
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .read(true)
+            .open(path)
+            .map_err(|error| BlobError::at(path, error))?;
+        Ok(StagedBlob { name: name.clone(), path: path.to_owned(), file, kept })
+    }
+}
+
+impl BlobStore for MemoryBlobs {
+    fn stage(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
+        let number = self.numbers.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let path = self.staging.path().join(format!("{}.{number}.tmp", name.file_name()));
+        Self::stage_at(name, &path, Kept::No)
+    }
+
+    fn resume(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
+        let path = self.staging.path().join(format!("{}.part", name.file_name()));
+        let staged = Self::stage_at(name, &path, Kept::Yes)?;
+        staged.file.try_lock().map_err(|_| BlobError::Busy(path))?;
+        Ok(staged)
+    }
+
+    fn publish(&self, blobs: Vec<StagedBlob>) -> Result<(), BlobError> {
+        for blob in blobs {
+            let bytes = std::fs::read(&blob.path).map_err(|error| BlobError::at(&blob.path, error))?;
+            std::fs::remove_file(&blob.path).map_err(|error| BlobError::at(&blob.path, error))?;
+            self.put(blob.name.clone(), &bytes);
+        }
+        Ok(())
+    }
+
+    fn rename(&self, from: &BlobName, to: &BlobName) -> Result<(), BlobError> {
+        let mut published = self.published();
+        let bytes = published.remove(from).ok_or_else(|| BlobError::NotFound(from.relative_path()))?;
+        published.insert(to.clone(), bytes);
+        Ok(())
+    }
+
+    fn open(&self, name: &BlobName) -> Result<Box<dyn Read + Send>, BlobError> {
+        let bytes = self.published().get(name).cloned();
+        bytes.map_or_else(
+            || Err(BlobError::NotFound(name.relative_path())),
+            |bytes| Ok(Box::new(Cursor::new(bytes)) as Box<dyn Read + Send>),
+        )
+    }
+
+    fn len(&self, name: &BlobName) -> Result<Option<u64>, BlobError> {
+        Ok(self.published().get(name).map(|bytes| bytes.len() as u64))
+    }
+
+    fn remove(&self, name: &BlobName) -> Result<(), BlobError> {
+        self.published().remove(name);
+        Ok(())
+    }
+
+    fn list(&self, kind: BlobKind) -> Result<Vec<DocumentId>, BlobError> {
+        let published = self.published();
+        let mut documents: Vec<_> =
+            published.keys().filter(|name| name.kind == kind).map(|name| name.document.clone()).collect();
+        documents.sort();
+        Ok(documents)
+    }
+}

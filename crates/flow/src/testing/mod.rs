@@ -1,0 +1,3 @@
+//! Doubles in memory, and the suites that every implementation of a trait must pass.
+
+pub mod memory_blobs;
