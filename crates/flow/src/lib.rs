@@ -15,6 +15,7 @@
 pub mod blobs;
 pub mod clock;
 pub mod document;
+pub mod durability;
 pub mod job;
 pub mod lane;
 pub mod meter;
