@@ -1,1 +1,23 @@
-//! stub
+//! A durable job queue on sled, shared by many processes.
+//!
+//! One process owns the database; every other one talks to it through a Unix socket. In reading order:
+//!
+//! * [`ledger`]: the synchronous core: every transition of a job, with `now` as an argument;
+//! * [`disk`]: where it is written: chunks of bounded size in sled, copy and switch at every start;
+//! * [`owner`]: the one thread that owns the ledger and commits many requests at once;
+//! * [`client`]: the [`JobQueue`](flow::queue::JobQueue) over anything that can carry a [`request`];
+//! * [`broker`]: serves an owner on a socket; [`remote`] reaches it, starts it and replaces it;
+//! * [`directory`]: who may own a run directory's queue.
+
+pub mod broker;
+mod chunks;
+pub mod client;
+pub mod directory;
+pub mod disk;
+pub mod ledger;
+pub mod owner;
+mod record;
+pub mod remote;
+pub mod request;
+pub mod session;
+mod wire;

@@ -1,0 +1,101 @@
+//! The [`JobQueue`] over whatever carries requests to the owner: a channel in the owner's process, a socket elsewhere.
+
+use async_trait::async_trait;
+use flow::{
+    clock::Millis,
+    job::{JobId, JobView, Lease, NewJob, Selection},
+    lane::Lane,
+    queue::{Ask, Claimed, Cursor, JobQueue, Pause, Presence, Push, Pushed, QueueError, QueueStats, Verdict},
+};
+
+use crate::{
+    owner::LocalLink,
+    remote::RemoteLink,
+    request::{Reply, Request},
+};
+
+/// A queue, near or far. Cheap to clone; clones are the same client.
+#[derive(Debug, Clone)]
+pub enum QueueClient {
+    /// The owner is a thread of this process.
+    Local(LocalLink),
+    /// The owner is another process.
+    Remote(RemoteLink),
+}
+
+impl QueueClient {
+    async fn call(&self, request: Request) -> Result<Reply, QueueError> {
+        match self {
+            Self::Local(link) => link.call(request).await,
+            Self::Remote(link) => link.call(request).await,
+        }
+    }
+}
+
+/// Takes the answer that belongs to a request out of a reply.
+macro_rules! answer {
+    ($reply:expr, $pattern:pat => $value:expr) => {
+        match $reply? {
+            $pattern => Ok($value),
+            other => {
+                Err(QueueError::Broken(format!("the owner gave an answer to another question: {other:?}")))
+            }
+        }
+    };
+}
+
+#[async_trait]
+impl JobQueue for QueueClient {
+    async fn push(&self, push: Push) -> Result<Pushed, QueueError> {
+        answer!(self.call(Request::Push(push)).await, Reply::Pushed(pushed) => pushed)
+    }
+
+    async fn claim(&self, ask: Ask) -> Result<Claimed, QueueError> {
+        answer!(self.call(Request::Claim(ask)).await, Reply::Claimed(claimed) => claimed)
+    }
+
+    async fn extend(&self, leases: Vec<Lease>, lease_ms: Millis) -> Result<Vec<Lease>, QueueError> {
+        answer!(self.call(Request::Extend { leases, lease_ms }).await, Reply::Lost(lost) => lost)
+    }
+
+    async fn complete(&self, lease: Lease, next: Vec<NewJob>) -> Result<(), QueueError> {
+        answer!(self.call(Request::Complete { lease, next }).await, Reply::Done => ())
+    }
+
+    async fn fail(&self, lease: Lease, verdict: Verdict) -> Result<(), QueueError> {
+        answer!(self.call(Request::Fail { lease, verdict }).await, Reply::Done => ())
+    }
+
+    async fn attend(&self, lane: Lane, presence: Presence) -> Result<(), QueueError> {
+        answer!(self.call(Request::Attend { lane, presence }).await, Reply::Done => ())
+    }
+
+    async fn stats(&self) -> Result<QueueStats, QueueError> {
+        answer!(self.call(Request::Stats).await, Reply::Stats(stats) => stats)
+    }
+
+    async fn cursors(&self) -> Result<Vec<Cursor>, QueueError> {
+        answer!(self.call(Request::Cursors).await, Reply::Cursors(cursors) => cursors)
+    }
+
+    async fn list(
+        &self,
+        selection: Selection,
+        after: Option<JobId>,
+        limit: usize,
+    ) -> Result<Vec<JobView>, QueueError> {
+        answer!(self.call(Request::List { selection, after, limit }).await, Reply::Jobs(jobs) => jobs)
+    }
+
+    async fn retry(&self, selection: Selection) -> Result<u64, QueueError> {
+        answer!(self.call(Request::Retry(selection)).await, Reply::Count(count) => count)
+    }
+
+    async fn drop_jobs(&self, selection: Selection) -> Result<u64, QueueError> {
+        answer!(self.call(Request::Drop(selection)).await, Reply::Count(count) => count)
+    }
+
+    async fn set_paused(&self, lane: Lane, pause: Pause) -> Result<(), QueueError> {
+        answer!(self.call(Request::SetPaused { lane, pause }).await, Reply::Done => ())
+    }
+}

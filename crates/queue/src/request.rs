@@ -1,0 +1,50 @@
+//! What a client asks of the owner of the queue, and the answers: one variant a method of
+//! [`JobQueue`](flow::queue::JobQueue). Sent over the socket in postcard; changing any of these types takes a new
+//! [`PROTOCOL`](crate::broker::PROTOCOL).
+
+use flow::{
+    clock::Millis,
+    job::{JobId, JobView, Lease, NewJob, Selection},
+    lane::Lane,
+    queue::{Ask, Claimed, Cursor, Pause, Presence, Push, Pushed, QueueStats, Verdict},
+};
+use serde::{Deserialize, Serialize};
+
+/// A question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each is the method of JobQueue of that name")]
+pub enum Request {
+    Push(Push),
+    Claim(Ask),
+    Extend { leases: Vec<Lease>, lease_ms: Millis },
+    Complete { lease: Lease, next: Vec<NewJob> },
+    Fail { lease: Lease, verdict: Verdict },
+    Attend { lane: Lane, presence: Presence },
+    Stats,
+    Cursors,
+    List { selection: Selection, after: Option<JobId>, limit: usize },
+    Retry(Selection),
+    Drop(Selection),
+    SetPaused { lane: Lane, pause: Pause },
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// It is done and durable.
+    Done,
+    /// To [`Request::Push`].
+    Pushed(Pushed),
+    /// To [`Request::Claim`].
+    Claimed(Claimed),
+    /// To [`Request::Extend`]: those no longer held.
+    Lost(Vec<Lease>),
+    /// To [`Request::Stats`].
+    Stats(QueueStats),
+    /// To [`Request::Cursors`].
+    Cursors(Vec<Cursor>),
+    /// To [`Request::List`].
+    Jobs(Vec<JobView>),
+    /// To [`Request::Retry`] and [`Request::Drop`]: how many.
+    Count(u64),
+}

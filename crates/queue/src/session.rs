@@ -1,0 +1,66 @@
+//! Who holds a lease: one client, for as long as its process lives.
+
+use std::hash::{BuildHasher, RandomState};
+
+use serde::{Deserialize, Serialize};
+
+/// Names a client. Holds what it takes to see that its process is dead, on Linux.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Session {
+    /// The process.
+    pub pid: u32,
+    /// When that process started, in clock ticks since boot; 0 where the system does not tell.
+    pub started: u64,
+    /// Tells apart the clients of one process, and boots.
+    pub nonce: u64,
+}
+
+impl Session {
+    /// A new session of this process.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        let pid = std::process::id();
+        Self { pid, started: start_of(pid).unwrap_or(0), nonce: RandomState::new().hash_one(pid) }
+    }
+
+    /// Whether the session's process is known to be dead. `false` where that cannot be known.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.started != 0 && start_of(self.pid) != Some(self.started)
+    }
+}
+
+/// Start time of a process: field 22 of `/proc/<pid>/stat` (proc(5)); the name before it may hold anything. A zombie
+/// counts as dead.
+fn start_of(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?;
+    if state == "Z" || state == "X" {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_alive_and_an_earlier_one_of_its_number_is_not() {
+        let session = Session::of_this_process();
+        assert!(!session.is_dead());
+        assert!(session.started == 0 || Session { started: session.started + 1, ..session }.is_dead());
+    }
+
+    #[test]
+    fn a_process_that_has_ended_is_dead() {
+        let mut child =
+            std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let session = Session { pid: child.id(), started: start_of(child.id()).unwrap_or(0), nonce: 0 };
+        assert!(!session.is_dead());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(session.started == 0 || session.is_dead());
+    }
+}
