@@ -1,0 +1,319 @@
+//! The states of jobs and the steps between them, as plain functions of `now`.
+
+use std::collections::BTreeMap;
+
+use super::{
+    record::{Job, Place},
+    turns::Turns,
+};
+use crate::{
+    clock::Millis,
+    job::{
+        Claim, GROUP_BYTES_MAX, Happened, JobId, JobView, KEY_BYTES_MAX, Lease, NewJob, PAYLOAD_BYTES_MAX,
+        Selection,
+    },
+    lane::Lane,
+    queue::{
+        Ask, BATCH_MAX, Claimed, Cursor, CursorMove, LaneStats, Outlook, Pause, Presence, Push, Pushed,
+        QueueError, QueueStats, Verdict,
+    },
+};
+
+/// The longest name of a source, in bytes.
+const SOURCE_BYTES_MAX: usize = 200;
+
+#[derive(Debug, Default)]
+struct LaneState {
+    retried: u64,
+    workers: u64,
+    paused: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Ledger {
+    lane_capacity: u64,
+    jobs: BTreeMap<JobId, Job>,
+    lanes: [LaneState; 3],
+    cursors: BTreeMap<String, Cursor>,
+    turns: Turns,
+    pushes: u64,
+}
+
+impl Ledger {
+    pub(super) fn new(lane_capacity: usize) -> Self {
+        Self {
+            lane_capacity: lane_capacity as u64,
+            jobs: BTreeMap::new(),
+            lanes: Default::default(),
+            cursors: BTreeMap::new(),
+            turns: Turns::default(),
+            pushes: 0,
+        }
+    }
+
+    /// Ends delays that are over and takes back leases that ran out. Comes before everything else.
+    pub(super) fn wake(&mut self, now_ms: Millis) {
+        for job in self.jobs.values_mut() {
+            match job.place {
+                Place::Delayed(at_ms) if at_ms <= now_ms => job.go(Place::Ready, now_ms),
+                Place::Leased(until_ms) if until_ms <= now_ms => {
+                    job.record(Happened::Lost, now_ms);
+                    job.go(Place::Ready, now_ms);
+                }
+                Place::Ready | Place::Delayed(_) | Place::Leased(_) | Place::Done | Place::Dead => {}
+            }
+        }
+    }
+
+    pub(super) fn push(&mut self, push: Push, now_ms: Millis) -> Result<Pushed, QueueError> {
+        check_batch(&push.jobs)?;
+        push.cursor.as_ref().map_or(Ok(()), |step| self.check_cursor(step))?;
+        self.check_room(&push.jobs)?;
+        let known = self.add(push.jobs.clone(), now_ms);
+        if let Some(step) = push.cursor {
+            self.step(step, known.len() as u64);
+        }
+        Ok(Pushed { new: (push.jobs.len() - known.len()) as u64, known })
+    }
+
+    pub(super) fn claim(&mut self, ask: &Ask, now_ms: Millis) -> Claimed {
+        let mut claims = Vec::new();
+        while claims.len() < ask.limit.min(BATCH_MAX) && self.hands_out(ask.lane) {
+            let Some(id) = self.turns.next(&self.jobs, ask.lane, ask.group_limit, now_ms) else { break };
+            let job = self.jobs.get_mut(&id).expect("it was just found there");
+            self.turns.claimed(job, now_ms);
+            job.attempts += 1;
+            job.go(Place::Leased(now_ms.saturating_add(ask.lease_ms)), now_ms);
+            claims.push(Claim {
+                lease: Lease { id, attempt: job.attempts },
+                key: job.key.clone(),
+                payload: job.payload.clone(),
+                failures: job.failures,
+                pushed_ms: job.pushed_ms,
+            });
+        }
+        Claimed { claims, outlook: self.outlook(ask.lane) }
+    }
+
+    pub(super) fn extend(&mut self, leases: Vec<Lease>, until_ms: Millis) -> Vec<Lease> {
+        let mut lost = leases;
+        lost.retain(|lease| match self.jobs.get_mut(&lease.id).filter(|job| job.is_held_by(*lease)) {
+            Some(job) => {
+                job.place = Place::Leased(until_ms);
+                false
+            }
+            None => true,
+        });
+        lost
+    }
+
+    pub(super) fn complete(
+        &mut self,
+        lease: Lease,
+        next: Vec<NewJob>,
+        now_ms: Millis,
+    ) -> Result<(), QueueError> {
+        check_batch(&next)?;
+        let job = self.jobs.get_mut(&lease.id).ok_or(QueueError::Stale(lease))?;
+        if job.place == Place::Done && job.attempts == lease.attempt {
+            return Ok(());
+        }
+        if !job.is_held_by(lease) {
+            return Err(QueueError::Stale(lease));
+        }
+        job.payload = Vec::new();
+        job.go(Place::Done, now_ms);
+        self.add(next, now_ms);
+        Ok(())
+    }
+
+    pub(super) fn fail(&mut self, lease: Lease, verdict: Verdict, now_ms: Millis) -> Result<(), QueueError> {
+        let job = self.jobs.get_mut(&lease.id).ok_or(QueueError::Stale(lease))?;
+        if !job.is_leased() && job.failed_attempt == lease.attempt {
+            return Ok(());
+        }
+        if !job.is_held_by(lease) {
+            return Err(QueueError::Stale(lease));
+        }
+        if let Verdict::Retry { revised: Some(revised), .. } = &verdict {
+            check(revised)?;
+            if revised.id() != lease.id {
+                return Err(QueueError::Invalid("a revised job must keep its lane and key".into()));
+            }
+        }
+        job.failed_attempt = lease.attempt;
+        match verdict {
+            Verdict::Retry { failure, after_ms, group_pause_ms, revised } => {
+                self.lanes[job.lane.index()].retried += 1;
+                self.turns.pause(job, now_ms.saturating_add(group_pause_ms));
+                job.failures += 1;
+                job.record(Happened::Failed(failure), now_ms);
+                job.wait(after_ms, now_ms);
+                if let Some(revised) = revised {
+                    job.revise(revised);
+                }
+            }
+            Verdict::Dead { failure } => {
+                job.failures += 1;
+                job.record(Happened::Died(failure), now_ms);
+                job.go(Place::Dead, now_ms);
+            }
+            Verdict::Release => job.go(Place::Ready, now_ms),
+        }
+        Ok(())
+    }
+
+    pub(super) fn attend(&mut self, lane: Lane, presence: Presence) {
+        let workers = &mut self.lanes[lane.index()].workers;
+        *workers = match presence {
+            Presence::Here => *workers + 1,
+            Presence::Gone => workers.saturating_sub(1),
+        };
+    }
+
+    pub(super) fn set_paused(&mut self, lane: Lane, pause: Pause) {
+        self.lanes[lane.index()].paused = pause == Pause::Paused;
+    }
+
+    pub(super) fn stats(&self) -> QueueStats {
+        let mut stats = QueueStats {
+            lanes: Lane::ALL.map(|lane| {
+                let LaneState { retried, workers, paused } = self.lanes[lane.index()];
+                LaneStats { retried, workers, paused, ..LaneStats::default() }
+            }),
+            unfed: self.unfed(),
+            skipped: self.cursors.values().map(|cursor| cursor.skipped).sum(),
+        };
+        for job in self.jobs.values() {
+            *stats.lanes[job.lane.index()].count_mut(job.state()) += 1;
+        }
+        stats
+    }
+
+    pub(super) fn cursors(&self) -> Vec<Cursor> {
+        self.cursors.values().cloned().collect()
+    }
+
+    pub(super) fn list(&self, selection: &Selection, after: Option<JobId>, limit: usize) -> Vec<JobView> {
+        self.jobs
+            .iter()
+            .filter(|(id, _)| after.is_none_or(|after| **id > after))
+            .map(|(id, job)| job.view(*id))
+            .filter(|view| selection.takes(view))
+            .take(limit)
+            .collect()
+    }
+
+    pub(super) fn retry(&mut self, selection: &Selection, now_ms: Millis) -> u64 {
+        let mut retried = 0;
+        for (id, job) in &mut self.jobs {
+            if job.place == Place::Dead && selection.takes(&job.view(*id)) {
+                job.record(Happened::Retried, now_ms);
+                job.go(Place::Ready, now_ms);
+                job.failures = 0;
+                job.pushed_ms = now_ms;
+                retried += 1;
+            }
+        }
+        retried
+    }
+
+    pub(super) fn drop_jobs(&mut self, selection: &Selection) -> u64 {
+        let before = self.jobs.len();
+        self.jobs.retain(|id, job| job.is_leased() || !selection.takes(&job.view(*id)));
+        (before - self.jobs.len()) as u64
+    }
+
+    /// Adds the jobs that are new; the positions of the others.
+    fn add(&mut self, jobs: Vec<NewJob>, now_ms: Millis) -> Vec<u32> {
+        let mut known = Vec::new();
+        for (at, new) in (0..).zip(jobs) {
+            self.pushes += 1;
+            if self.jobs.contains_key(&new.id()) {
+                known.push(at);
+            } else {
+                self.jobs.insert(new.id(), Job::new(new, self.pushes, now_ms));
+            }
+        }
+        known
+    }
+
+    fn check_room(&self, jobs: &[NewJob]) -> Result<(), QueueError> {
+        let mut new: Vec<_> = jobs.iter().map(|job| (job.lane, job.id())).collect();
+        new.retain(|(_, id)| !self.jobs.contains_key(id));
+        new.sort_unstable();
+        new.dedup();
+        let stats = self.stats();
+        let is_over = |lane: &Lane| {
+            let more = new.iter().filter(|(of, _)| of == lane).count() as u64;
+            more > 0 && stats.lane(*lane).pending() + more > self.lane_capacity
+        };
+        Lane::ALL.into_iter().find(is_over).map_or(Ok(()), |lane| Err(QueueError::Full(lane)))
+    }
+
+    fn check_cursor(&self, step: &CursorMove) -> Result<(), QueueError> {
+        if step.source.is_empty() || step.source.len() > SOURCE_BYTES_MAX {
+            return Err(QueueError::Invalid(format!("a source's name has 1 to {SOURCE_BYTES_MAX} bytes")));
+        }
+        let stands_at = self.cursors.get(&step.source).map(|cursor| cursor.offset);
+        if stands_at == step.from { Ok(()) } else { Err(QueueError::CursorMoved(step.source.clone())) }
+    }
+
+    fn step(&mut self, step: CursorMove, known: u64) {
+        let CursorMove { source, from: _, offset, entries, entries_total } = step;
+        let skipped = known + self.cursors.get(&source).map_or(0, |cursor| cursor.skipped);
+        self.cursors.insert(source.clone(), Cursor { source, offset, entries, entries_total, skipped });
+    }
+
+    fn unfed(&self) -> u64 {
+        self.cursors.values().map(|cursor| cursor.entries_total.saturating_sub(cursor.entries)).sum()
+    }
+
+    fn pending(&self, lane: Lane) -> u64 {
+        self.stats().lane(lane).pending()
+    }
+
+    fn is_full(&self, lane: Lane) -> bool {
+        self.pending(lane) >= self.lane_capacity
+    }
+
+    fn hands_out(&self, lane: Lane) -> bool {
+        !self.lanes[lane.index()].paused && !lane.downstream().is_some_and(|next| self.is_full(next))
+    }
+
+    fn outlook(&self, lane: Lane) -> Outlook {
+        let attended = |lane: Lane| self.lanes[lane.index()].workers > 0;
+        if self.lanes[lane.index()].paused {
+            Outlook::Paused
+        } else if lane.downstream().is_some_and(|next| self.is_full(next) && !attended(next)) {
+            Outlook::Blocked
+        } else if lane == Lane::Fetch && self.unfed() > 0 {
+            Outlook::Feeding
+        } else if self.pending(lane) > 0 || lane.upstream().iter().copied().any(attended) {
+            Outlook::Open
+        } else {
+            Outlook::Drained
+        }
+    }
+}
+
+fn check_batch(jobs: &[NewJob]) -> Result<(), QueueError> {
+    if jobs.len() > BATCH_MAX {
+        return Err(QueueError::Invalid(format!("{} jobs at once: the most is {BATCH_MAX}", jobs.len())));
+    }
+    jobs.iter().try_for_each(check)
+}
+
+fn check(job: &NewJob) -> Result<(), QueueError> {
+    let group_bytes = job.group.as_ref().map_or(0, |group| group.0.len());
+    let wrong = if job.key.is_empty() || job.key.len() > KEY_BYTES_MAX {
+        format!("a job's key has 1 to {KEY_BYTES_MAX} bytes")
+    } else if group_bytes > GROUP_BYTES_MAX {
+        format!("the group of job '{}' is over {GROUP_BYTES_MAX} bytes", job.key)
+    } else if job.payload.len() > PAYLOAD_BYTES_MAX {
+        format!("the payload of job '{}' is over {PAYLOAD_BYTES_MAX} bytes", job.key)
+    } else {
+        return Ok(());
+    };
+    Err(QueueError::Invalid(wrong))
+}

@@ -1,0 +1,124 @@
+//! A job as the ledger keeps it.
+
+use crate::{
+    clock::Millis,
+    job::{Event, Group, HISTORY_MAX, Happened, JobId, JobView, Lease, NewJob, Priority, State},
+    lane::Lane,
+};
+
+/// Where a job stands, with the time that ends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Ready,
+    Delayed(Millis),
+    Leased(Millis),
+    Done,
+    Dead,
+}
+
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) lane: Lane,
+    pub(super) key: String,
+    pub(super) group: Option<Group>,
+    pub(super) priority: Priority,
+    pub(super) payload: Vec<u8>,
+    /// Counts pushes: its turn among equals.
+    pub(super) order: u64,
+    pub(super) place: Place,
+    pub(super) attempts: u32,
+    pub(super) failures: u32,
+    /// The latest attempt that a `fail` ended, so that its repeat is known.
+    pub(super) failed_attempt: u32,
+    pub(super) pushed_ms: Millis,
+    pub(super) changed_ms: Millis,
+    pub(super) history: Vec<Event>,
+}
+
+impl Job {
+    pub(super) fn new(new: NewJob, order: u64, now_ms: Millis) -> Self {
+        Self {
+            lane: new.lane,
+            key: new.key,
+            group: new.group,
+            priority: new.priority,
+            payload: new.payload,
+            order,
+            place: Place::Ready,
+            attempts: 0,
+            failures: 0,
+            failed_attempt: 0,
+            pushed_ms: now_ms,
+            changed_ms: now_ms,
+            history: Vec::new(),
+        }
+    }
+
+    pub(super) fn group(&self) -> Option<&Group> {
+        self.group.as_ref()
+    }
+
+    pub(super) const fn is_leased(&self) -> bool {
+        matches!(self.place, Place::Leased(_))
+    }
+
+    pub(super) fn is_held_by(&self, lease: Lease) -> bool {
+        self.is_leased() && self.attempts == lease.attempt
+    }
+
+    pub(super) fn wait(&mut self, after_ms: Millis, now_ms: Millis) {
+        let due_ms = now_ms.saturating_add(after_ms);
+        self.go(if after_ms == 0 { Place::Ready } else { Place::Delayed(due_ms) }, now_ms);
+    }
+
+    /// Takes over how it shall be tried next; its failures count anew.
+    pub(super) fn revise(&mut self, revised: NewJob) {
+        self.group = revised.group;
+        self.priority = revised.priority;
+        self.payload = revised.payload;
+        self.failures = 0;
+    }
+
+    pub(super) fn go(&mut self, place: Place, now_ms: Millis) {
+        self.place = place;
+        self.changed_ms = now_ms;
+    }
+
+    pub(super) fn record(&mut self, what: Happened, now_ms: Millis) {
+        if self.history.len() == HISTORY_MAX {
+            self.history.remove(0);
+        }
+        self.history.push(Event { at_ms: now_ms, attempt: self.attempts, what });
+    }
+
+    pub(super) const fn state(&self) -> State {
+        match self.place {
+            Place::Ready => State::Ready,
+            Place::Delayed(_) => State::Delayed,
+            Place::Leased(_) => State::Leased,
+            Place::Done => State::Done,
+            Place::Dead => State::Dead,
+        }
+    }
+
+    pub(super) fn view(&self, id: JobId) -> JobView {
+        JobView {
+            id,
+            lane: self.lane,
+            key: self.key.clone(),
+            group: self.group.clone(),
+            priority: self.priority,
+            state: self.state(),
+            due_ms: match self.place {
+                Place::Delayed(at_ms) | Place::Leased(at_ms) => Some(at_ms),
+                Place::Ready | Place::Done | Place::Dead => None,
+            },
+            attempts: self.attempts,
+            failures: self.failures,
+            pushed_ms: self.pushed_ms,
+            changed_ms: self.changed_ms,
+            history: self.history.clone(),
+            payload: self.payload.clone(),
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Handing out jobs: order, leases, fencing, waiting.
+
+use futures_util::future::join_all;
+use tokio::task::yield_now;
+
+use super::{LEASE_MS, LONG_MS, Subject, ask, case_list, dead, job, jobs, keys, retry_after};
+use crate::{
+    job::{Happened, JobId, Lease, NewJob, Priority, State},
+    lane::Lane,
+    queue::{Ask, Presence, QueueError, Verdict},
+};
+
+case_list![
+    claim_tells_the_job,
+    claim_takes_only_from_its_lane,
+    claims_follow_the_order_of_pushes,
+    higher_priority_goes_first,
+    priority_goes_before_an_earlier_batch,
+    leased_job_is_not_handed_out_again,
+    concurrent_claims_never_share_a_job,
+    lease_that_ran_out_comes_back,
+    lost_job_keeps_its_place,
+    extended_lease_lasts_from_then_on,
+    extend_names_the_leases_that_are_not_held,
+    lost_lease_can_neither_complete_nor_fail,
+    older_attempt_cannot_touch_the_newer,
+    unknown_job_is_stale,
+    waiting_claim_gets_what_is_pushed,
+    waiting_claim_gets_what_follows,
+    waiting_claim_gets_what_falls_due,
+    waiting_claim_gets_what_was_lost,
+    waiting_claim_gets_what_is_released,
+    claim_that_was_given_up_takes_nothing,
+];
+
+async fn claim_tells_the_job(subject: Subject) {
+    let new = job(Lane::Fetch, "a");
+    subject.push([new.clone()]).await;
+    let pushed_ms = subject.view(new.id()).await.pushed_ms;
+    subject.advance(5);
+    let claim = subject.claim_one(Lane::Fetch).await;
+    assert_eq!(claim.lease, Lease { id: new.id(), attempt: 1 });
+    assert_eq!((claim.key.as_str(), &claim.payload), ("a", &new.payload));
+    assert_eq!((claim.failures, claim.pushed_ms), (0, pushed_ms));
+    let view = subject.view(new.id()).await;
+    assert_eq!((view.state, view.attempts), (State::Leased, 1));
+    assert_eq!(view.due_ms, Some(pushed_ms + 5 + LEASE_MS));
+    assert_eq!(view.changed_ms, pushed_ms + 5);
+}
+
+async fn claim_takes_only_from_its_lane(subject: Subject) {
+    subject.push([job(Lane::Fetch, "f"), job(Lane::Process, "p")]).await;
+    assert_eq!(keys(&subject.claim_all(Lane::Store).await), [""; 0]);
+    assert_eq!(keys(&subject.claim_all(Lane::Process).await), ["p"]);
+    assert_eq!(subject.lane(Lane::Fetch).await.ready, 1);
+}
+
+async fn claims_follow_the_order_of_pushes(subject: Subject) {
+    subject.push(jobs(Lane::Fetch, "b", 2)).await;
+    subject.push(jobs(Lane::Fetch, "a", 2)).await;
+    assert_eq!(keys(&subject.claim(ask(Lane::Fetch, 3)).await.claims), ["b0", "b1", "a0"]);
+    assert_eq!(keys(&subject.claim_all(Lane::Fetch).await), ["a1"]);
+}
+
+async fn higher_priority_goes_first(subject: Subject) {
+    let with = |key, priority| NewJob { priority: Priority(priority), ..job(Lane::Store, key) };
+    subject.push([with("low", 0), with("high", 200), with("mid", 1), with("high2", 200)]).await;
+    assert_eq!(keys(&subject.claim_all(Lane::Store).await), ["high", "high2", "mid", "low"]);
+}
+
+async fn priority_goes_before_an_earlier_batch(subject: Subject) {
+    subject.push(jobs(Lane::Store, "s", 2)).await;
+    subject.push([NewJob { priority: Priority(1), ..job(Lane::Store, "late") }]).await;
+    assert_eq!(keys(&subject.claim_all(Lane::Store).await), ["late", "s0", "s1"]);
+}
+
+async fn leased_job_is_not_handed_out_again(subject: Subject) {
+    subject.lease_of(Lane::Store, "a").await;
+    subject.advance(LEASE_MS - 1);
+    assert!(subject.claim_all(Lane::Store).await.is_empty());
+}
+
+async fn concurrent_claims_never_share_a_job(subject: Subject) {
+    let n = subject.lane_capacity;
+    subject.push(jobs(Lane::Process, "p", n)).await;
+    let claimed = join_all((0..2 * n).map(|_| subject.claim(ask(Lane::Process, 2)))).await;
+    let mut ids: Vec<JobId> = claimed.iter().flat_map(|one| &one.claims).map(|one| one.lease.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), n);
+    assert_eq!(claimed.iter().map(|one| one.claims.len()).sum::<usize>(), n);
+}
+
+async fn lease_that_ran_out_comes_back(subject: Subject) {
+    let first = subject.lease_of(Lane::Store, "a").await;
+    subject.advance(LEASE_MS);
+    let view = subject.view(first.id).await;
+    assert_eq!((view.state, view.due_ms), (State::Ready, None));
+    assert_eq!((view.attempts, view.failures), (1, 0));
+    assert_eq!(view.history.len(), 1);
+    assert_eq!((view.history[0].attempt, &view.history[0].what), (1, &Happened::Lost));
+    let again = subject.claim_one(Lane::Store).await;
+    assert_eq!(again.lease, Lease { attempt: 2, ..first });
+    assert_eq!(again.failures, 0);
+    assert_eq!(subject.lane(Lane::Store).await.retried, 0);
+}
+
+async fn lost_job_keeps_its_place(subject: Subject) {
+    subject.push(jobs(Lane::Store, "s", 3)).await;
+    subject.claim_one(Lane::Store).await;
+    subject.advance(LEASE_MS);
+    assert_eq!(keys(&subject.claim_all(Lane::Store).await), ["s0", "s1", "s2"]);
+}
+
+async fn extended_lease_lasts_from_then_on(subject: Subject) {
+    let lease = subject.lease_of(Lane::Store, "a").await;
+    subject.advance(LEASE_MS - 1);
+    assert_eq!(subject.queue.extend(vec![lease], 500).await, Ok(vec![]));
+    subject.advance(499);
+    assert_eq!(subject.view(lease.id).await.state, State::Leased);
+    assert_eq!(subject.queue.extend(vec![lease], 500).await, Ok(vec![]));
+    subject.advance(499);
+    assert_eq!(subject.queue.extend(vec![lease], 500).await, Ok(vec![]));
+    subject.advance(500);
+    assert_eq!(subject.queue.extend(vec![lease], 500).await, Ok(vec![lease]));
+    assert_eq!(subject.view(lease.id).await.state, State::Ready);
+}
+
+async fn extend_names_the_leases_that_are_not_held(subject: Subject) {
+    let held = subject.lease_of(Lane::Store, "held").await;
+    let done = subject.lease_of(Lane::Store, "done").await;
+    subject.complete(done).await;
+    let older = subject.lease_of(Lane::Store, "older").await;
+    subject.fail(older, Verdict::Release).await;
+    let newer = subject.claim_one(Lane::Store).await.lease;
+    let unknown = Lease { id: JobId::of(Lane::Store, "unknown"), attempt: 1 };
+    let later = Lease { attempt: 2, ..held };
+
+    let all = vec![held, done, older, newer, unknown, later];
+    let mut lost = subject.queue.extend(all, LEASE_MS).await.expect("extend must be answered");
+    let mut expected = vec![done, older, unknown, later];
+    lost.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(lost, expected);
+}
+
+async fn lost_lease_can_neither_complete_nor_fail(subject: Subject) {
+    let lease = subject.lease_of(Lane::Store, "a").await;
+    subject.advance(LEASE_MS);
+    let stale = Err(QueueError::Stale(lease));
+    assert_eq!(subject.queue.complete(lease, vec![job(Lane::Process, "a")]).await, stale);
+    for verdict in [retry_after(0), dead(), Verdict::Release] {
+        assert_eq!(subject.queue.fail(lease, verdict).await, stale);
+    }
+    let view = subject.view(lease.id).await;
+    assert_eq!((view.state, view.failures, view.history.len()), (State::Ready, 0, 1));
+    assert_eq!(subject.lane(Lane::Process).await.ready, 0);
+}
+
+async fn older_attempt_cannot_touch_the_newer(subject: Subject) {
+    let older = subject.lease_of(Lane::Store, "a").await;
+    subject.advance(LEASE_MS);
+    let newer = subject.claim_one(Lane::Store).await.lease;
+    let before = subject.view(newer.id).await;
+    let stale = Err(QueueError::Stale(older));
+    assert_eq!(subject.queue.complete(older, vec![job(Lane::Process, "a")]).await, stale);
+    assert_eq!(subject.queue.fail(older, dead()).await, stale);
+    assert_eq!(subject.view(newer.id).await, before);
+    subject.complete(newer).await;
+    assert_eq!(subject.queue.complete(older, vec![]).await, stale, "the newer one ended it");
+}
+
+async fn unknown_job_is_stale(subject: Subject) {
+    let lease = Lease { id: JobId::of(Lane::Store, "unknown"), attempt: 1 };
+    let stale = Err(QueueError::Stale(lease));
+    assert_eq!(subject.queue.complete(lease, vec![job(Lane::Process, "a")]).await, stale);
+    assert_eq!(subject.queue.fail(lease, dead()).await, stale);
+    subject.push([job(Lane::Store, "unknown")]).await;
+    assert_eq!(subject.queue.complete(lease, vec![]).await, stale, "it was never claimed");
+    assert_eq!(subject.lane(Lane::Process).await.ready, 0);
+}
+
+/// The lanes of these cases are kept open by a worker upstream, so that the claim has a reason to wait.
+impl Subject {
+    async fn waits_for(&self, lane: Lane, key: &str, meanwhile: impl Future<Output = ()>) -> Lease {
+        let wish = Ask { wait_ms: LONG_MS, ..ask(lane, 4) };
+        let (claimed, ()) = tokio::join!(self.claim(wish), async {
+            yield_now().await;
+            meanwhile.await;
+        });
+        assert_eq!(keys(&claimed.claims), [key]);
+        claimed.claims[0].lease
+    }
+
+    async fn open_upstream(&self) {
+        self.attend(Lane::Fetch, Presence::Here).await;
+    }
+}
+
+async fn waiting_claim_gets_what_is_pushed(subject: Subject) {
+    subject.open_upstream().await;
+    subject.waits_for(Lane::Store, "a", subject.push([job(Lane::Store, "a")])).await;
+}
+
+async fn waiting_claim_gets_what_follows(subject: Subject) {
+    let lease = subject.lease_of(Lane::Fetch, "a").await;
+    subject.open_upstream().await;
+    let meanwhile = async {
+        assert_eq!(subject.queue.complete(lease, vec![job(Lane::Store, "b")]).await, Ok(()));
+    };
+    subject.waits_for(Lane::Store, "b", meanwhile).await;
+}
+
+async fn waiting_claim_gets_what_falls_due(subject: Subject) {
+    let lease = subject.lease_of(Lane::Store, "a").await;
+    subject.fail(lease, retry_after(40)).await;
+    let again = subject.waits_for(Lane::Store, "a", async { subject.advance(40) }).await;
+    assert_eq!(again.attempt, 2);
+}
+
+async fn waiting_claim_gets_what_was_lost(subject: Subject) {
+    subject.push([job(Lane::Store, "a")]).await;
+    subject.claim(Ask { lease_ms: 40, ..ask(Lane::Store, 1) }).await;
+    let again = subject.waits_for(Lane::Store, "a", async { subject.advance(40) }).await;
+    assert_eq!(again.attempt, 2);
+}
+
+async fn waiting_claim_gets_what_is_released(subject: Subject) {
+    let lease = subject.lease_of(Lane::Store, "a").await;
+    let again = subject.waits_for(Lane::Store, "a", subject.fail(lease, Verdict::Release)).await;
+    assert_eq!(again.attempt, 2);
+}
+
+/// What a claim grants just as its caller goes away may be leased, but never lost: it comes back with its lease.
+async fn claim_that_was_given_up_takes_nothing(subject: Subject) {
+    subject.open_upstream().await;
+    let wish = Ask { wait_ms: LONG_MS, ..ask(Lane::Store, 4) };
+    let given_up = tokio::time::timeout(std::time::Duration::from_millis(20), subject.claim(wish)).await;
+    assert!(given_up.is_err(), "there was nothing to claim");
+    subject.push(jobs(Lane::Store, "s", 2)).await;
+    subject.advance(LEASE_MS);
+    assert_eq!(keys(&subject.claim_all(Lane::Store).await), ["s0", "s1"]);
+}

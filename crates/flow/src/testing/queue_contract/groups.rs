@@ -1,0 +1,228 @@
+//! Politeness and fairness between groups.
+
+use super::{LEASE_MS, LONG_MS, Subject, ask, case_list, dead, failure, grouped, job, keys, retry_after};
+use crate::{
+    clock::Millis,
+    job::{Claim, NewJob, Priority},
+    lane::Lane,
+    queue::{Ask, BATCH_MAX, GroupLimit, Verdict},
+    reason::Reason,
+};
+
+case_list![
+    group_has_no_more_in_flight_than_allowed,
+    ended_attempts_make_room_in_their_group,
+    lost_lease_makes_room_in_its_group,
+    interval_lies_between_claims_of_a_group,
+    interval_counts_from_the_claim,
+    groups_do_not_wait_for_each_other,
+    jobs_without_group_know_no_limit,
+    paused_group_is_left_alone,
+    longer_pause_of_a_group_stays,
+    revised_job_counts_with_its_new_group,
+    groups_take_turns_within_a_claim,
+    groups_take_turns_from_claim_to_claim,
+    new_group_need_not_wait_for_a_long_one,
+    priority_counts_only_within_its_group,
+    waiting_claim_gets_a_group_that_becomes_free,
+];
+
+const fn limit(in_flight: u32, interval_ms: Millis) -> GroupLimit {
+    GroupLimit { in_flight, interval_ms }
+}
+
+fn wish(group_limit: GroupLimit) -> Ask {
+    Ask { group_limit, ..ask(Lane::Fetch, BATCH_MAX) }
+}
+
+impl Subject {
+    async fn claim_within(&self, group_limit: GroupLimit) -> Vec<Claim> {
+        self.claim(wish(group_limit)).await.claims
+    }
+
+    async fn push_group(&self, group: &str, keys: &[&str]) {
+        self.push(keys.iter().map(|key| grouped(key, group))).await;
+    }
+}
+
+async fn group_has_no_more_in_flight_than_allowed(subject: Subject) {
+    subject.push_group("g", &["a", "b", "c"]).await;
+    assert_eq!(keys(&subject.claim_within(limit(2, 0)).await), ["a", "b"]);
+    assert!(subject.claim_within(limit(2, 0)).await.is_empty(), "over all claims together");
+    subject.advance(LEASE_MS - 1);
+    assert!(subject.claim_within(limit(2, 0)).await.is_empty());
+    assert_eq!(keys(&subject.claim_within(limit(3, 0)).await), ["c"]);
+}
+
+async fn ended_attempts_make_room_in_their_group(subject: Subject) {
+    subject.push_group("g", &["a", "b", "c", "d"]).await;
+    let one = limit(1, 0);
+    let first = subject.claim_within(one).await[0].lease;
+    subject.complete(first).await;
+    let second = subject.claim_within(one).await;
+    assert_eq!(keys(&second), ["b"]);
+    subject.fail(second[0].lease, dead()).await;
+    let third = subject.claim_within(one).await;
+    assert_eq!(keys(&third), ["c"]);
+    subject.fail(third[0].lease, retry_after(1_000)).await;
+    let fourth = subject.claim_within(one).await;
+    assert_eq!(keys(&fourth), ["d"]);
+    subject.fail(fourth[0].lease, Verdict::Release).await;
+    assert_eq!(keys(&subject.claim_within(one).await), ["d"]);
+}
+
+async fn lost_lease_makes_room_in_its_group(subject: Subject) {
+    subject.push_group("g", &["a", "b"]).await;
+    subject.claim_within(limit(1, 0)).await;
+    subject.advance(LEASE_MS);
+    assert_eq!(keys(&subject.claim_within(limit(1, 0)).await), ["a"]);
+}
+
+async fn interval_lies_between_claims_of_a_group(subject: Subject) {
+    subject.push_group("g", &["a", "b", "c"]).await;
+    let polite = limit(u32::MAX, 2_000);
+    assert_eq!(keys(&subject.claim_within(polite).await), ["a"], "the first at once, and only one");
+    subject.advance(1_999);
+    assert!(subject.claim_within(polite).await.is_empty());
+    subject.advance(1);
+    assert_eq!(keys(&subject.claim_within(polite).await), ["b"]);
+    assert!(subject.claim_within(polite).await.is_empty());
+}
+
+async fn interval_counts_from_the_claim(subject: Subject) {
+    subject.push_group("g", &["a", "b"]).await;
+    let polite = limit(1, 2_000);
+    let lease = subject.claim_within(polite).await[0].lease;
+    subject.advance(1_500);
+    subject.complete(lease).await;
+    assert!(subject.claim_within(polite).await.is_empty());
+    subject.advance(500);
+    assert_eq!(keys(&subject.claim_within(polite).await), ["b"]);
+}
+
+async fn groups_do_not_wait_for_each_other(subject: Subject) {
+    subject.push_group("g", &["a", "b"]).await;
+    subject.claim_within(limit(1, 2_000)).await;
+    subject.push_group("h", &["c", "d"]).await;
+    assert_eq!(keys(&subject.claim_within(limit(1, 2_000)).await), ["c"]);
+}
+
+async fn jobs_without_group_know_no_limit(subject: Subject) {
+    subject.push(["a", "b", "c"].map(|key| job(Lane::Fetch, key))).await;
+    assert_eq!(keys(&subject.claim_within(limit(1, 2_000)).await), ["a", "b", "c"]);
+}
+
+fn retry_and_pause(group_pause_ms: Millis) -> Verdict {
+    let failure = failure(Reason::HttpStatus);
+    Verdict::Retry { failure, after_ms: 0, group_pause_ms, revised: None }
+}
+
+async fn paused_group_is_left_alone(subject: Subject) {
+    subject.push_group("g", &["a", "b"]).await;
+    subject.push_group("h", &["c"]).await;
+    let lease = subject.claim_one(Lane::Fetch).await.lease;
+    subject.fail(lease, retry_and_pause(5_000)).await;
+    assert_eq!(keys(&subject.claim_all(Lane::Fetch).await), ["c"]);
+    subject.advance(4_999);
+    assert!(subject.claim_all(Lane::Fetch).await.is_empty(), "not even without limits");
+    subject.advance(1);
+    assert_eq!(keys(&subject.claim_all(Lane::Fetch).await), ["a", "b"]);
+}
+
+async fn longer_pause_of_a_group_stays(subject: Subject) {
+    subject.push_group("g", &["a", "b"]).await;
+    let claims = subject.claim_all(Lane::Fetch).await;
+    subject.fail(claims[0].lease, retry_and_pause(5_000)).await;
+    subject.fail(claims[1].lease, retry_and_pause(0)).await;
+    subject.advance(4_999);
+    assert!(subject.claim_all(Lane::Fetch).await.is_empty());
+    subject.advance(1);
+    assert_eq!(keys(&subject.claim_all(Lane::Fetch).await), ["a", "b"]);
+}
+
+async fn revised_job_counts_with_its_new_group(subject: Subject) {
+    subject.push_group("g", &["a", "b"]).await;
+    let one = limit(1, 0);
+    let lease = subject.claim_within(one).await[0].lease;
+    let verdict = Verdict::Retry {
+        failure: failure(Reason::HttpStatus),
+        after_ms: 0,
+        group_pause_ms: 0,
+        revised: Some(grouped("a", "mirror")),
+    };
+    subject.fail(lease, verdict).await;
+    let mut claims = subject.claim_within(one).await;
+    claims.sort_by(|one, other| one.key.cmp(&other.key));
+    assert_eq!(keys(&claims), ["a", "b"], "each is alone in its group");
+    subject.push_group("mirror", &["c"]).await;
+    assert!(subject.claim_within(one).await.is_empty());
+    subject.complete(claims[0].lease).await;
+    assert_eq!(keys(&subject.claim_within(one).await), ["c"]);
+}
+
+/// Whose turn comes first is open; that they alternate is not.
+fn assert_turns(groups: &[&str]) {
+    let mut rest = groups.chunks(2);
+    let first = rest.next().expect("something was claimed");
+    assert_ne!(first[0], first[1], "{groups:?}");
+    assert!(rest.all(|pair| pair == first), "{groups:?}");
+}
+
+fn groups_of(claims: &[Claim]) -> Vec<&str> {
+    claims.iter().map(|claim| &claim.key[..1]).collect()
+}
+
+async fn groups_take_turns_within_a_claim(subject: Subject) {
+    subject.push_group("g", &["g1", "g2"]).await;
+    subject.push_group("h", &["h1", "h2"]).await;
+    let claims = subject.claim_all(Lane::Fetch).await;
+    assert_turns(&groups_of(&claims));
+}
+
+async fn groups_take_turns_from_claim_to_claim(subject: Subject) {
+    subject.push_group("g", &["g1", "g2"]).await;
+    subject.push_group("h", &["h1", "h2"]).await;
+    let mut claims = Vec::new();
+    for _ in 0..4 {
+        claims.push(subject.claim_one(Lane::Fetch).await);
+    }
+    assert_turns(&groups_of(&claims));
+    let of_g: Vec<_> = keys(&claims).into_iter().filter(|key| key.starts_with('g')).collect();
+    assert_eq!(of_g, ["g1", "g2"], "in the order of pushes within a group");
+}
+
+async fn new_group_need_not_wait_for_a_long_one(subject: Subject) {
+    subject.push_group("g", &["g1", "g2", "g3"]).await;
+    subject.claim_one(Lane::Fetch).await;
+    subject.push_group("h", &["h1"]).await;
+    let next = subject.claim(ask(Lane::Fetch, 2)).await.claims;
+    assert!(groups_of(&next).contains(&"h"), "{next:?}");
+}
+
+async fn priority_counts_only_within_its_group(subject: Subject) {
+    let first = |key: &str| NewJob { priority: Priority(9), ..grouped(key, "g") };
+    subject.push([grouped("g3", "g"), first("g1"), first("g2"), grouped("h1", "h")]).await;
+    let claims = subject.claim_all(Lane::Fetch).await;
+    let all = keys(&claims);
+    let of_g: Vec<_> = all.iter().copied().filter(|key| key.starts_with('g')).collect();
+    assert_eq!(of_g, ["g1", "g2", "g3"]);
+    assert!(all[..2].contains(&"h1"), "{all:?}");
+}
+
+async fn waiting_claim_gets_a_group_that_becomes_free(subject: Subject) {
+    subject.push_group("g", &["a", "b", "c"]).await;
+    let lease = subject.claim_within(limit(1, 0)).await[0].lease;
+    let patient = Ask { wait_ms: LONG_MS, ..wish(limit(1, 0)) };
+    let (claimed, ()) = tokio::join!(subject.claim(patient), async {
+        tokio::task::yield_now().await;
+        subject.complete(lease).await;
+    });
+    assert_eq!(keys(&claimed.claims), ["b"]);
+
+    let polite = Ask { wait_ms: LONG_MS, ..wish(limit(2, 40)) };
+    let (claimed, ()) = tokio::join!(subject.claim(polite), async {
+        tokio::task::yield_now().await;
+        subject.advance(40);
+    });
+    assert_eq!(keys(&claimed.claims), ["c"]);
+}

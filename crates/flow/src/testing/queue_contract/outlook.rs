@@ -1,0 +1,146 @@
+//! What a claim without jobs says of the future.
+
+use std::time::Duration;
+
+use tokio::{task::yield_now, time::Instant};
+
+use super::{LONG_MS, Subject, ask, case_list, dead, job, jobs, retry_after};
+use crate::{
+    clock::Millis,
+    lane::Lane,
+    queue::{Ask, CursorMove, Outlook, Pause, Presence, Push},
+};
+
+case_list![
+    empty_lane_is_drained_at_once,
+    lane_with_pending_jobs_is_open,
+    lane_whose_jobs_have_ended_is_drained,
+    lane_is_open_while_a_worker_upstream_lives,
+    workers_elsewhere_keep_no_lane_open,
+    waiting_claim_learns_that_the_lane_is_drained,
+    unfed_sources_mean_feeding,
+    paused_lane_says_so,
+    full_lane_downstream_that_nobody_serves_means_blocked,
+    full_lane_downstream_that_is_served_means_open,
+    open_lane_waits_the_time_out,
+];
+
+impl Subject {
+    async fn outlook(&self, lane: Lane) -> Outlook {
+        self.outlook_within(lane, 0).await
+    }
+
+    async fn outlook_within(&self, lane: Lane, wait_ms: Millis) -> Outlook {
+        let claimed = self.claim(Ask { wait_ms, ..ask(lane, 1) }).await;
+        assert!(claimed.claims.is_empty());
+        claimed.outlook
+    }
+}
+
+async fn empty_lane_is_drained_at_once(subject: Subject) {
+    for lane in Lane::ALL {
+        assert_eq!(subject.outlook(lane).await, Outlook::Drained);
+        assert_eq!(subject.outlook_within(lane, LONG_MS).await, Outlook::Drained);
+    }
+}
+
+async fn lane_with_pending_jobs_is_open(subject: Subject) {
+    let lease = subject.lease_of(Lane::Fetch, "a").await;
+    assert_eq!(subject.outlook(Lane::Fetch).await, Outlook::Open, "with another worker");
+    subject.fail(lease, retry_after(1_000)).await;
+    assert_eq!(subject.outlook(Lane::Fetch).await, Outlook::Open, "delayed");
+    assert_eq!(subject.outlook(Lane::Store).await, Outlook::Drained, "jobs upstream that nobody does");
+}
+
+async fn lane_whose_jobs_have_ended_is_drained(subject: Subject) {
+    let done = subject.lease_of(Lane::Store, "a").await;
+    subject.complete(done).await;
+    let died = subject.lease_of(Lane::Store, "b").await;
+    subject.fail(died, dead()).await;
+    assert_eq!(subject.outlook(Lane::Store).await, Outlook::Drained);
+}
+
+async fn lane_is_open_while_a_worker_upstream_lives(subject: Subject) {
+    subject.attend(Lane::Fetch, Presence::Here).await;
+    assert_eq!(subject.outlook(Lane::Store).await, Outlook::Open);
+    assert_eq!(subject.outlook(Lane::Process).await, Outlook::Open, "through store");
+    subject.attend(Lane::Fetch, Presence::Gone).await;
+    assert_eq!(subject.outlook(Lane::Store).await, Outlook::Drained);
+    assert_eq!(subject.outlook(Lane::Process).await, Outlook::Drained);
+    subject.attend(Lane::Store, Presence::Here).await;
+    assert_eq!(subject.outlook(Lane::Process).await, Outlook::Open);
+}
+
+async fn workers_elsewhere_keep_no_lane_open(subject: Subject) {
+    for lane in Lane::ALL {
+        subject.attend(lane, Presence::Here).await;
+    }
+    assert_eq!(subject.outlook(Lane::Fetch).await, Outlook::Drained);
+    subject.attend(Lane::Fetch, Presence::Gone).await;
+    assert_eq!(subject.outlook(Lane::Store).await, Outlook::Drained);
+}
+
+async fn waiting_claim_learns_that_the_lane_is_drained(subject: Subject) {
+    subject.attend(Lane::Fetch, Presence::Here).await;
+    let (outlook, ()) = tokio::join!(subject.outlook_within(Lane::Store, LONG_MS), async {
+        yield_now().await;
+        subject.attend(Lane::Fetch, Presence::Gone).await;
+    });
+    assert_eq!(outlook, Outlook::Drained);
+
+    let lease = subject.lease_of(Lane::Store, "a").await;
+    let (outlook, ()) = tokio::join!(subject.outlook_within(Lane::Store, LONG_MS), async {
+        yield_now().await;
+        subject.complete(lease).await;
+    });
+    assert_eq!(outlook, Outlook::Drained);
+}
+
+async fn unfed_sources_mean_feeding(subject: Subject) {
+    let step = |from, entries| CursorMove {
+        source: "list".into(),
+        from,
+        offset: entries * 10,
+        entries,
+        entries_total: 3,
+    };
+    let pushed = subject.queue.push(Push { jobs: vec![], cursor: Some(step(None, 2)) }).await;
+    assert!(pushed.is_ok());
+    assert_eq!(subject.outlook(Lane::Fetch).await, Outlook::Feeding);
+    assert_eq!(subject.outlook(Lane::Store).await, Outlook::Drained);
+    let pushed = subject.queue.push(Push { jobs: vec![], cursor: Some(step(Some(20), 3)) }).await;
+    assert!(pushed.is_ok());
+    assert_eq!(subject.outlook(Lane::Fetch).await, Outlook::Drained);
+}
+
+async fn paused_lane_says_so(subject: Subject) {
+    for pushed in [vec![], vec![job(Lane::Fetch, "f")]] {
+        subject.push(pushed).await;
+        assert_eq!(subject.queue.set_paused(Lane::Fetch, Pause::Paused).await, Ok(()));
+        assert_eq!(subject.outlook(Lane::Fetch).await, Outlook::Paused);
+    }
+}
+
+async fn full_lane_downstream_that_nobody_serves_means_blocked(subject: Subject) {
+    subject.push([job(Lane::Fetch, "f"), job(Lane::Store, "a")]).await;
+    subject.push(jobs(Lane::Store, "s", subject.lane_capacity - 1)).await;
+    assert_eq!(subject.outlook(Lane::Fetch).await, Outlook::Blocked);
+    subject.attend(Lane::Process, Presence::Here).await;
+    assert_eq!(subject.outlook(Lane::Fetch).await, Outlook::Blocked, "only the next lane counts");
+}
+
+async fn full_lane_downstream_that_is_served_means_open(subject: Subject) {
+    subject.push([job(Lane::Fetch, "f")]).await;
+    subject.push(jobs(Lane::Store, "s", subject.lane_capacity)).await;
+    subject.attend(Lane::Store, Presence::Here).await;
+    assert_eq!(subject.outlook(Lane::Fetch).await, Outlook::Open);
+    subject.attend(Lane::Store, Presence::Gone).await;
+    assert_eq!(subject.outlook(Lane::Fetch).await, Outlook::Blocked);
+}
+
+async fn open_lane_waits_the_time_out(subject: Subject) {
+    subject.lease_of(Lane::Fetch, "a").await;
+    let began = Instant::now();
+    assert_eq!(subject.outlook_within(Lane::Fetch, 30).await, Outlook::Open);
+    assert!(began.elapsed() >= Duration::from_millis(30), "{:?}", began.elapsed());
+}

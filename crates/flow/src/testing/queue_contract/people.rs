@@ -1,0 +1,184 @@
+//! What people do by hand: look, retry, drop.
+
+use super::{Subject, ask, case_list, dead, failure, job, jobs, keys, retry_after};
+use crate::{
+    job::{Happened, JobId, Lease, NewJob, Selection, State},
+    lane::Lane,
+    queue::{Outlook, Pushed, QueueError},
+    reason::Reason,
+};
+
+case_list![
+    list_gives_pages_in_the_order_of_ids,
+    list_gives_what_is_selected,
+    retried_dead_job_begins_anew,
+    only_dead_jobs_are_retried,
+    only_selected_jobs_are_retried,
+    dropped_jobs_are_forgotten,
+    leased_jobs_are_not_dropped,
+    only_selected_jobs_are_dropped,
+    dropped_jobs_make_room,
+];
+
+fn by_state(state: State) -> Selection {
+    Selection { state: Some(state), ..Selection::default() }
+}
+
+fn by_lane(lane: Lane) -> Selection {
+    Selection { lane: Some(lane), ..Selection::default() }
+}
+
+impl Subject {
+    /// A job in each state, in the process lane, named after it.
+    async fn one_of_each_state(&self) {
+        let done = self.lease_of(Lane::Process, "done").await;
+        self.complete(done).await;
+        let died = self.lease_of(Lane::Process, "dead").await;
+        self.fail(died, dead()).await;
+        let delayed = self.lease_of(Lane::Process, "delayed").await;
+        self.fail(delayed, retry_after(1_000)).await;
+        self.lease_of(Lane::Process, "leased").await;
+        self.push([job(Lane::Process, "ready")]).await;
+    }
+
+    async fn selected(&self, selection: Selection) -> Vec<String> {
+        let mut keys: Vec<_> = self.list(selection).await.into_iter().map(|view| view.key).collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    async fn die(&self, lane: Lane, key: &str) -> Lease {
+        let lease = self.lease_of(lane, key).await;
+        self.fail(lease, dead()).await;
+        lease
+    }
+}
+
+async fn list_gives_pages_in_the_order_of_ids(subject: Subject) {
+    let n = subject.lane_capacity;
+    subject.push(jobs(Lane::Fetch, "f", n)).await;
+    subject.push(jobs(Lane::Process, "p", 3)).await;
+    let mut ids: Vec<JobId> = jobs(Lane::Fetch, "f", n).iter().map(NewJob::id).collect();
+    ids.sort_unstable();
+
+    let mut listed = Vec::new();
+    loop {
+        let page = subject.queue.list(by_lane(Lane::Fetch), listed.last().copied(), 3).await;
+        let page = page.expect("a list must be given");
+        assert!(page.len() <= 3);
+        if page.is_empty() {
+            break;
+        }
+        listed.extend(page.iter().map(|view| view.id));
+    }
+    assert_eq!(listed, ids);
+    let all = subject.list(Selection::default()).await;
+    assert_eq!(all.len(), n + 3);
+    assert!(all.is_sorted_by_key(|view| view.id));
+}
+
+async fn list_gives_what_is_selected(subject: Subject) {
+    subject.one_of_each_state().await;
+    subject.push([job(Lane::Store, "ready")]).await;
+    for state in State::ALL {
+        let selection = Selection { lane: Some(Lane::Process), ..by_state(state) };
+        assert_eq!(subject.selected(selection).await, [state.name()]);
+    }
+    assert_eq!(subject.selected(by_lane(Lane::Store)).await, ["ready"]);
+    let by_key = Selection { key: Some("ready".into()), ..Selection::default() };
+    assert_eq!(subject.selected(by_key).await, ["ready", "ready"]);
+    let by_reason = |reason| Selection { reason: Some(reason), ..Selection::default() };
+    assert_eq!(subject.selected(by_reason(Reason::HttpStatus)).await, ["dead"]);
+    assert_eq!(subject.selected(by_reason(Reason::Connect)).await, ["delayed"]);
+    let ids = [job(Lane::Process, "done").id(), JobId::of(Lane::Process, "unknown")].to_vec();
+    assert_eq!(subject.selected(Selection { ids, ..Selection::default() }).await, ["done"]);
+}
+
+async fn retried_dead_job_begins_anew(subject: Subject) {
+    let lease = subject.die(Lane::Store, "a").await;
+    let before = subject.view(lease.id).await;
+    subject.advance(50);
+    assert_eq!(subject.queue.retry(by_state(State::Dead)).await, Ok(1));
+    let view = subject.view(lease.id).await;
+    assert_eq!((view.state, view.failures, view.attempts), (State::Ready, 0, 1));
+    assert_eq!((view.pushed_ms, view.changed_ms), (before.pushed_ms + 50, before.pushed_ms + 50));
+    let happened: Vec<_> = view.history.into_iter().map(|event| event.what).collect();
+    assert_eq!(happened, [Happened::Died(failure(Reason::HttpStatus)), Happened::Retried]);
+
+    let claim = subject.claim_one(Lane::Store).await;
+    assert_eq!(claim.lease, Lease { attempt: 2, ..lease });
+    assert_eq!((claim.failures, claim.pushed_ms), (0, before.pushed_ms + 50));
+    assert_eq!(claim.payload, job(Lane::Store, "a").payload);
+    let stale = Err(QueueError::Stale(lease));
+    assert_eq!(subject.queue.complete(lease, vec![]).await, stale);
+    let lane = subject.lane(Lane::Store).await;
+    assert_eq!((lane.dead, lane.leased, lane.retried), (0, 1, 0));
+}
+
+async fn only_dead_jobs_are_retried(subject: Subject) {
+    subject.one_of_each_state().await;
+    let others = async || {
+        let mut all = subject.list(Selection::default()).await;
+        all.retain(|view| view.key != "dead");
+        all
+    };
+    let before = others().await;
+    assert_eq!(subject.queue.retry(Selection::default()).await, Ok(1));
+    assert_eq!(others().await, before);
+    assert_eq!(subject.queue.retry(Selection::default()).await, Ok(0));
+}
+
+async fn only_selected_jobs_are_retried(subject: Subject) {
+    subject.die(Lane::Store, "a").await;
+    let b = subject.die(Lane::Store, "b").await;
+    subject.die(Lane::Process, "a").await;
+    assert_eq!(subject.queue.retry(Selection { ids: vec![b.id], ..Selection::default() }).await, Ok(1));
+    assert_eq!(subject.lane(Lane::Store).await.dead, 1);
+    assert_eq!(subject.queue.retry(by_state(State::Done)).await, Ok(0));
+    let reason = Selection { reason: Some(Reason::Timeout), ..Selection::default() };
+    assert_eq!(subject.queue.retry(reason).await, Ok(0));
+    assert_eq!(subject.queue.retry(by_lane(Lane::Process)).await, Ok(1));
+    assert_eq!(keys(&subject.claim_all(Lane::Process).await), ["a"]);
+    assert_eq!(keys(&subject.claim_all(Lane::Store).await), ["b"]);
+}
+
+async fn dropped_jobs_are_forgotten(subject: Subject) {
+    let done = subject.lease_of(Lane::Store, "a").await;
+    subject.complete(done).await;
+    subject.push([job(Lane::Store, "b")]).await;
+    assert_eq!(subject.queue.drop_jobs(Selection::default()).await, Ok(2));
+    assert!(subject.list(Selection::default()).await.is_empty());
+    assert!(subject.find(done.id).await.is_none());
+    let claimed = subject.claim(ask(Lane::Store, 1)).await;
+    assert_eq!((claimed.claims.len(), claimed.outlook), (0, Outlook::Drained));
+    let again = subject.try_push(vec![job(Lane::Store, "a")]).await;
+    assert_eq!(again, Ok(Pushed { new: 1, known: vec![] }));
+    assert_eq!(keys(&subject.claim_all(Lane::Store).await), ["a"]);
+}
+
+async fn leased_jobs_are_not_dropped(subject: Subject) {
+    subject.one_of_each_state().await;
+    assert_eq!(subject.queue.drop_jobs(Selection::default()).await, Ok(4));
+    assert_eq!(subject.selected(Selection::default()).await, ["leased"]);
+    let lease = Lease { id: job(Lane::Process, "leased").id(), attempt: 1 };
+    subject.complete(lease).await;
+    subject.advance(10_000);
+    assert!(subject.claim_all(Lane::Process).await.is_empty(), "a dropped job must not fall due");
+}
+
+async fn only_selected_jobs_are_dropped(subject: Subject) {
+    subject.one_of_each_state().await;
+    assert_eq!(subject.queue.drop_jobs(by_lane(Lane::Store)).await, Ok(0));
+    assert_eq!(subject.queue.drop_jobs(by_state(State::Dead)).await, Ok(1));
+    assert_eq!(subject.selected(Selection::default()).await, ["delayed", "done", "leased", "ready"]);
+}
+
+async fn dropped_jobs_make_room(subject: Subject) {
+    subject.push([job(Lane::Fetch, "f")]).await;
+    subject.push(jobs(Lane::Store, "s", subject.lane_capacity)).await;
+    assert!(subject.claim_all(Lane::Fetch).await.is_empty());
+    let one = Selection { key: Some("s0".into()), ..Selection::default() };
+    assert_eq!(subject.queue.drop_jobs(one).await, Ok(1));
+    assert_eq!(keys(&subject.claim_all(Lane::Fetch).await), ["f"]);
+    subject.push([job(Lane::Store, "x")]).await;
+}
