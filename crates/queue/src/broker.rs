@@ -133,30 +133,12 @@ async fn serve_client(stream: UnixStream, owner: LocalLink, connection: u64) {
             return;
         }
     };
-    // Returned even when this task is aborted: the owner learns it from the guard.
-    let _guard = Connected { owner: owner.clone(), session, connection };
     if let Err(why) = answer_requests(framed, &owner, session).await {
         tracing::debug!(%why, "a client's connection broke");
     }
-}
-
-/// Tells the owner when a connection ends, however it ends.
-struct Connected {
-    owner: LocalLink,
-    session: Session,
-    connection: u64,
-}
-
-impl Drop for Connected {
-    fn drop(&mut self) {
-        let (owner, session, connection) = (self.owner.clone(), self.session, self.connection);
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                if let Err(error) = owner.disconnect(session, connection).await {
-                    tracing::debug!(%error, "the owner ended before a client's connection did");
-                }
-            });
-        }
+    // Not reached when the broker itself ends: the client lives, and comes back to the next one with its leases.
+    if let Err(error) = owner.disconnect(session, connection).await {
+        tracing::debug!(%error, "the owner ended before a client's connection did");
     }
 }
 

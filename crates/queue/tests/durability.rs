@@ -1,0 +1,202 @@
+//! What a queue keeps over restarts, and what it says of a database that is damaged.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use flow::{
+    durability::Durability,
+    job::{Happened, NewJob, Selection, State},
+    lane::Lane,
+    queue::{Ask, CursorMove, GroupLimit, JobQueue, Pause, Presence, Push, QueueError, Verdict},
+    reason::{Failure, Reason},
+};
+use queue::{client::QueueClient, directory::QueueDirectory};
+
+/// An owned queue whose clock is moved by hand.
+struct Owned {
+    client: QueueClient,
+    clock: Arc<AtomicU64>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Owned {
+    fn open(run: &Path, at_ms: u64) -> Result<Self, QueueError> {
+        let clock = Arc::new(AtomicU64::new(at_ms));
+        let now = Arc::clone(&clock);
+        let owned = QueueDirectory::of(run).own(
+            Durability::Process,
+            100,
+            Arc::new(move || now.load(Ordering::SeqCst)),
+        )?;
+        let (link, thread) = owned.expect("nobody else owns this directory");
+        Ok(Self { client: QueueClient::Local(link), clock, thread })
+    }
+
+    fn close(self) {
+        drop(self.client);
+        self.thread.join().unwrap();
+    }
+}
+
+fn ask(lane: Lane, limit: usize) -> Ask {
+    Ask { lane, limit, lease_ms: 1_000, wait_ms: 0, group_limit: GroupLimit::NONE }
+}
+
+fn push(keys: &[&str]) -> Push {
+    Push { jobs: keys.iter().map(|key| NewJob::new(Lane::Fetch, key, key)).collect(), cursor: None }
+}
+
+#[tokio::test]
+async fn every_state_is_there_after_a_restart() {
+    let run = tempfile::tempdir().unwrap();
+    let first = Owned::open(run.path(), 1_000).unwrap();
+    let queue = &first.client;
+    let cursor = CursorMove { source: "list".into(), from: None, offset: 7, entries: 4, entries_total: 9 };
+    queue.push(Push { cursor: Some(cursor), ..push(&["done", "dead", "delayed", "ready"]) }).await.unwrap();
+    let claims = queue.claim(ask(Lane::Fetch, 3)).await.unwrap().claims;
+    queue.complete(claims[0].lease, vec![NewJob::new(Lane::Store, "done", &1)]).await.unwrap();
+    let failure = Failure::new(Reason::HttpStatus, "404");
+    queue.fail(claims[1].lease, Verdict::Dead { failure: failure.clone() }).await.unwrap();
+    let retry = Verdict::Retry { failure, after_ms: 500, group_pause_ms: 0, revised: None };
+    queue.fail(claims[2].lease, retry).await.unwrap();
+    queue.set_paused(Lane::Process, Pause::Paused).await.unwrap();
+    let before = queue.stats().await.unwrap();
+    let jobs_before = queue.list(Selection::default(), None, 100).await.unwrap();
+    first.close();
+
+    let second = Owned::open(run.path(), 1_400).unwrap();
+    let queue = &second.client;
+    assert_eq!(queue.stats().await.unwrap(), before);
+    assert_eq!(queue.list(Selection::default(), None, 100).await.unwrap(), jobs_before);
+    assert_eq!(before.unfed, 5);
+    assert!(queue.push(push(&["done"])).await.unwrap().known.len() == 1);
+    second.clock.store(1_500, Ordering::SeqCst);
+    let keys: Vec<_> =
+        queue.claim(ask(Lane::Fetch, 9)).await.unwrap().claims.into_iter().map(|claim| claim.key).collect();
+    assert_eq!(keys, ["delayed", "ready"], "a job that failed keeps its place");
+    // A repeat of what was acknowledged before the restart changes nothing.
+    queue.complete(claims[0].lease, vec![]).await.unwrap();
+    second.close();
+}
+
+#[tokio::test]
+async fn a_live_process_keeps_its_lease_over_a_restart_until_the_grace_is_over() {
+    let run = tempfile::tempdir().unwrap();
+    let first = Owned::open(run.path(), 1_000).unwrap();
+    first.client.push(push(&["a"])).await.unwrap();
+    let lease = first.client.claim(ask(Lane::Fetch, 1)).await.unwrap().claims[0].lease;
+    first.close();
+
+    let second = Owned::open(run.path(), 100_000).unwrap();
+    assert_eq!(second.client.stats().await.unwrap().lane(Lane::Fetch).leased, 1);
+    second.clock.fetch_add(queue::ledger::REJOIN_MS, Ordering::SeqCst);
+    assert_eq!(second.client.extend(vec![lease], 1).await.unwrap(), [lease]);
+    let job = second.client.list(Selection::default(), None, 1).await.unwrap().remove(0);
+    assert_eq!((job.state, &job.history[0].what), (State::Ready, &Happened::Lost));
+    assert_eq!(second.client.complete(lease, vec![]).await, Err(QueueError::Stale(lease)));
+    second.close();
+}
+
+#[tokio::test]
+async fn large_payloads_are_kept_and_shrink_again() {
+    let run = tempfile::tempdir().unwrap();
+    let first = Owned::open(run.path(), 1).unwrap();
+    let large = NewJob { payload: vec![b'x'; 60_000], ..NewJob::new(Lane::Fetch, "large", &1) };
+    first.client.push(Push { jobs: vec![large], cursor: None }).await.unwrap();
+    first.close();
+    let second = Owned::open(run.path(), 1).unwrap();
+    let claim = second.client.claim(ask(Lane::Fetch, 1)).await.unwrap().claims.remove(0);
+    assert_eq!(claim.payload.len(), 60_000);
+    second.client.complete(claim.lease, vec![]).await.unwrap();
+    second.close();
+    let third = Owned::open(run.path(), 1).unwrap();
+    assert_eq!(third.client.stats().await.unwrap().lane(Lane::Fetch).done, 1);
+    third.close();
+}
+
+#[tokio::test]
+async fn forgotten_jobs_do_not_come_back_and_retried_ones_do() {
+    let run = tempfile::tempdir().unwrap();
+    let first = Owned::open(run.path(), 1).unwrap();
+    first.client.push(push(&["a", "b"])).await.unwrap();
+    for claim in first.client.claim(ask(Lane::Fetch, 2)).await.unwrap().claims {
+        let failure = Failure::new(Reason::Dns, "no such host");
+        first.client.fail(claim.lease, Verdict::Dead { failure }).await.unwrap();
+    }
+    let only = |key: &str| Selection { key: Some(key.to_owned()), ..Selection::default() };
+    assert_eq!(first.client.drop_jobs(only("a")).await, Ok(1));
+    assert_eq!(first.client.retry(only("b")).await, Ok(1));
+    first.close();
+    let second = Owned::open(run.path(), 1).unwrap();
+    let stats = second.client.stats().await.unwrap();
+    assert_eq!((stats.lane(Lane::Fetch).ready, stats.lane(Lane::Fetch).dead), (1, 0));
+    assert_eq!(second.client.push(push(&["a"])).await.unwrap().new, 1);
+    second.close();
+}
+
+#[tokio::test]
+async fn a_second_owner_is_refused_while_the_first_lives() {
+    let run = tempfile::tempdir().unwrap();
+    let first = Owned::open(run.path(), 1).unwrap();
+    let second = QueueDirectory::of(run.path()).own(Durability::Process, 1, Arc::new(|| 1)).unwrap();
+    assert!(second.is_none());
+    first.close();
+    Owned::open(run.path(), 1).unwrap().close();
+}
+
+#[test]
+fn a_directory_of_a_newer_version_is_refused_and_left_alone() {
+    let run = tempfile::tempdir().unwrap();
+    let directory = run.path().join("queue");
+    std::fs::create_dir(&directory).unwrap();
+    std::fs::write(directory.join("VERSION"), "2\n").unwrap();
+    let error = Owned::open(run.path(), 1).map(drop).unwrap_err();
+    assert!(matches!(&error, QueueError::Version(why) if why.contains("newer")), "{error}");
+    assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_refused_and_left_alone() {
+    let run = tempfile::tempdir().unwrap();
+    let first = Owned::open(run.path(), 1).unwrap();
+    let keys: Vec<String> = (0..100).map(|n| format!("job {n}")).collect();
+    first.client.push(push(&keys.iter().map(String::as_str).collect::<Vec<_>>())).await.unwrap();
+    first.close();
+    let db = run.path().join("queue/db.1");
+    std::fs::remove_file(db.join("db")).unwrap();
+    let error = Owned::open(run.path(), 1).map(drop).unwrap_err();
+    assert!(matches!(error, QueueError::Broken(_)), "{error}");
+    assert!(db.is_dir());
+}
+
+#[tokio::test]
+async fn a_half_made_copy_of_an_interrupted_start_is_ignored() {
+    let run = tempfile::tempdir().unwrap();
+    let first = Owned::open(run.path(), 1).unwrap();
+    first.client.push(push(&["a"])).await.unwrap();
+    first.close();
+    let opening = run.path().join("queue/db.opening");
+    std::fs::create_dir(&opening).unwrap();
+    std::fs::write(opening.join("db"), b"half").unwrap();
+    std::fs::write(run.path().join("queue/db.1/snap.0000.generating"), b"torn").unwrap();
+    let second = Owned::open(run.path(), 1).unwrap();
+    assert_eq!(second.client.stats().await.unwrap().pending(), 1);
+    assert!(!opening.exists());
+    second.close();
+}
+
+#[tokio::test]
+async fn attendance_ends_with_what_was_said() {
+    let run = tempfile::tempdir().unwrap();
+    let owned = Owned::open(run.path(), 1).unwrap();
+    owned.client.attend(Lane::Store, Presence::Here).await.unwrap();
+    assert_eq!(owned.client.stats().await.unwrap().lane(Lane::Store).workers, 1);
+    owned.client.attend(Lane::Store, Presence::Gone).await.unwrap();
+    assert_eq!(owned.client.stats().await.unwrap().lane(Lane::Store).workers, 0);
+    owned.close();
+}
