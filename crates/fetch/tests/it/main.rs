@@ -1,0 +1,3 @@
+//! The fetch stage against real servers on loopback.
+
+mod loopback;
