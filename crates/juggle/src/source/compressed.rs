@@ -1,0 +1,76 @@
+//! Lists that come packed: gzip and Zstandard, known by their first bytes, never by their name.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::zstd;
+
+const WINDOW_BYTES: usize = 64 * 1024;
+
+/// The unpacked bytes of `input`. All members of a gzip file and all frames of a zstd file are read.
+pub(crate) fn unpack(input: impl Read + Send + 'static) -> io::Result<Box<dyn BufRead + Send>> {
+    let mut input = BufReader::with_capacity(WINDOW_BYTES, input);
+    let mut magic = Vec::with_capacity(4);
+    input.by_ref().take(4).read_to_end(&mut magic)?;
+    let gzip = magic.starts_with(&[0x1f, 0x8b]);
+    let zstd = zstd::is_magic(&magic);
+    let whole = io::Cursor::new(magic).chain(input);
+    Ok(if gzip {
+        Box::new(BufReader::with_capacity(WINDOW_BYTES, MultiGzDecoder::new(whole)))
+    } else if zstd {
+        Box::new(BufReader::with_capacity(WINDOW_BYTES, zstd::Frames::new(whole)))
+    } else {
+        Box::new(whole)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::{Compression, write::GzEncoder};
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+
+    use super::*;
+
+    fn gzip(text: &str) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text.as_bytes()).expect("memory writes");
+        encoder.finish().expect("memory writes")
+    }
+
+    fn zstd(text: &str) -> Vec<u8> {
+        compress_to_vec(text.as_bytes(), CompressionLevel::Fastest)
+    }
+
+    fn read(bytes: Vec<u8>) -> io::Result<String> {
+        let mut text = String::new();
+        unpack(io::Cursor::new(bytes))?.read_to_string(&mut text)?;
+        Ok(text)
+    }
+
+    #[test]
+    fn every_member_and_every_frame_is_read() {
+        assert_eq!(read([gzip("one\n"), gzip("two\n")].concat()).expect("reads"), "one\ntwo\n");
+        let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
+        let frames = [skippable.clone(), zstd("one\n"), skippable, zstd("two\n")].concat();
+        assert_eq!(read(frames).expect("reads"), "one\ntwo\n");
+        for text in ["", "a", "abc", "plain\n"] {
+            assert_eq!(read(text.as_bytes().to_vec()).expect("reads"), text);
+        }
+    }
+
+    #[test]
+    fn a_cut_or_changed_file_is_an_error_not_a_shorter_list() {
+        let text = "https://example.org/a\n".repeat(500);
+        for packed in [gzip(&text), zstd(&text)] {
+            for cut in [3, 9, packed.len() / 2, packed.len() - 1] {
+                assert!(cut < 4 || read(packed[..cut].to_vec()).is_err(), "cut at {cut} of {}", packed.len());
+            }
+            let mut junk = packed.clone();
+            junk.extend(b"https://example.org/junk\n");
+            assert!(read(junk).is_err());
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Books of Project Gutenberg: `pg:84`, and which book a URL means.
+
+use flow::document::DocumentId;
+use url::Url;
+
+/// The highest book number accepted: more than ten times what the catalogue holds.
+const NUMBER_MAX: u32 = 999_999;
+const SITE: &str = "https://www.gutenberg.org";
+const MIRROR: &str = "https://gutenberg.pglaf.org";
+
+/// Where book `digits` can be had, best first.
+pub(crate) fn candidates(digits: &str) -> Result<Vec<String>, String> {
+    let number = number(digits)
+        .ok_or_else(|| format!("a book is named by its number, pg:1 to pg:{NUMBER_MAX}, as in pg:84"))?;
+    Ok(vec![
+        format!("{SITE}/cache/epub/{number}/pg{number}.txt"),
+        format!("{SITE}/files/{number}/{number}-0.txt"),
+        format!("{MIRROR}/cache/epub/{number}/pg{number}.txt"),
+    ])
+}
+
+/// The id of the book whose text `url` is, by the layouts of the site and of its mirrors:
+/// `cache/epub/N/pgN.txt`, `files/N/N-0.txt`, `ebooks/N.txt.utf-8` and the main tree `1/0/8/1080/1080-0.txt`.
+pub(crate) fn book(url: &Url) -> Option<DocumentId> {
+    let segments: Vec<&str> = url.path_segments()?.collect();
+    let named = url.host_str().is_some_and(is_host) || segments.contains(&"gutenberg");
+    let (file, folders) = segments.split_last()?;
+    let number = match folders {
+        [.., "ebooks"] => number(file.split_once(".txt")?.0)?,
+        [.., "cache", "epub", number] | [.., "files", number] => of_file(file, number)?,
+        [tree @ .., number] if is_tree(tree, number) => of_file(file, number)?,
+        _ => return None,
+    };
+    named.then(|| DocumentId::gutenberg(number))
+}
+
+fn number(digits: &str) -> Option<u32> {
+    let plain = (1..=9).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number = plain.then(|| digits.parse().ok())??;
+    (1..=NUMBER_MAX).contains(&number).then_some(number)
+}
+
+fn is_host(host: &str) -> bool {
+    host == "pglaf.org" || host.ends_with(".pglaf.org") || host.split('.').any(|label| label == "gutenberg")
+}
+
+/// `N.txt`, `N-0.txt`, `pgN.txt`, `pgN.txt.utf8`: texts only, so that pictures and archives beside them are no book.
+fn of_file(file: &str, folder: &str) -> Option<u32> {
+    let rest = file.strip_prefix("pg").unwrap_or(file).strip_prefix(folder)?;
+    let text = rest.starts_with(['.', '-']) && (rest.ends_with(".txt") || rest.contains(".txt."));
+    text.then(|| number(folder))?
+}
+
+/// Whether the last folders spell the number but for its last digit: `1/0/8` for 1080, `0` for 5.
+fn is_tree(folders: &[&str], number: &str) -> bool {
+    if !number.is_ascii() || number.is_empty() {
+        return false;
+    }
+    let digits = if number.len() == 1 { "0" } else { &number[..number.len() - 1] };
+    folders.len() >= digits.len()
+        && folders[folders.len() - digits.len()..]
+            .iter()
+            .copied()
+            .eq(digits.split("").filter(|d| !d.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(url: &str) -> Option<String> {
+        book(&Url::parse(url).expect("a URL")).map(String::from)
+    }
+
+    #[test]
+    fn every_layout_of_site_and_mirrors_is_recognised() {
+        for url in [
+            "https://www.gutenberg.org/cache/epub/1080/pg1080.txt",
+            "https://www.gutenberg.org/cache/epub/1080/pg1080.txt.utf8",
+            "https://www.gutenberg.org/files/1080/1080-0.txt",
+            "https://gutenberg.org/files/1080/1080.txt",
+            "https://www.gutenberg.org/ebooks/1080.txt.utf-8",
+            "http://aleph.gutenberg.org/1/0/8/1080/1080-8.txt",
+            "https://gutenberg.pglaf.org/1/0/8/1080/1080-0.txt",
+            "https://mirror.example.edu/pub/gutenberg/1/0/8/1080/1080-0.txt",
+        ] {
+            assert_eq!(id(url).as_deref(), Some("PG1080"), "{url}");
+        }
+        assert_eq!(id("https://aleph.pglaf.org/0/5/5-0.txt").as_deref(), Some("PG5"));
+    }
+
+    #[test]
+    fn other_files_and_other_hosts_are_no_books() {
+        for url in [
+            "https://example.org/files/84/84-0.txt",
+            "https://notgutenberg.org/files/84/84-0.txt",
+            "https://www.gutenberg.org/files/84/84-h.zip",
+            "https://www.gutenberg.org/files/84/841-0.txt",
+            "https://www.gutenberg.org/files/0/0.txt",
+            "https://www.gutenberg.org/files/1000000/1000000.txt",
+            "https://www.gutenberg.org/2/84/84-0.txt",
+            "https://www.gutenberg.org/ebooks/84",
+            "https://www.gutenberg.org/",
+            "https://www.gutenberg.org/é//é.txt",
+        ] {
+            assert_eq!(id(url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_book_number_has_a_range() {
+        assert_eq!(candidates("84").expect("valid")[0], "https://www.gutenberg.org/cache/epub/84/pg84.txt");
+        for digits in ["", "0", "-1", "+1", "1000000", "99999999999", "1.5", "x", "８４", "1-9"] {
+            assert!(candidates(digits).is_err(), "{digits:?}");
+        }
+    }
+}

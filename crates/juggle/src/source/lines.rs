@@ -1,0 +1,165 @@
+//! Lines of a list, through a bounded window.
+//!
+//! Invariant: at most [`LINE_BYTES_MAX`] bytes of a line are ever held, however long it is.
+
+use std::{
+    collections::VecDeque,
+    io::{self, BufRead},
+};
+
+/// The longest line that is read, in bytes without its end.
+pub(crate) const LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// One line.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    /// Its number, from 1.
+    pub number: u64,
+    /// Its text without LF or CRLF, or what is wrong with it.
+    pub text: Result<String, Fault>,
+}
+
+/// Why a line is no text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error("the line is longer than 64 KiB: give one text a line")]
+    TooLong,
+    #[error("the line is not UTF-8: save the list as UTF-8")]
+    NotUtf8,
+    #[error("the line holds a NUL byte: a source list is plain text")]
+    Nul,
+}
+
+/// Reads lines; takes back lines that were read too far.
+pub(crate) struct Lines {
+    input: Box<dyn BufRead + Send>,
+    number: u64,
+    returned: VecDeque<Line>,
+}
+
+impl Lines {
+    pub(crate) fn new(input: Box<dyn BufRead + Send>) -> Self {
+        Self { input, number: 0, returned: VecDeque::new() }
+    }
+
+    /// The next line, or `None` at the end. Not an iterator: an error leaves it where it was.
+    pub(crate) fn next_line(&mut self) -> io::Result<Option<Line>> {
+        if let Some(line) = self.returned.pop_front() {
+            return Ok(Some(line));
+        }
+        let Some(bytes) = self.read_bounded()? else { return Ok(None) };
+        self.number += 1;
+        let text = bytes.and_then(|bytes| decode(bytes, self.number == 1));
+        Ok(Some(Line { number: self.number, text }))
+    }
+
+    /// Takes lines back, to be read again in this order before all others.
+    pub(crate) fn take_back(&mut self, lines: Vec<Line>) {
+        for line in lines.into_iter().rev() {
+            self.returned.push_front(line);
+        }
+    }
+
+    fn read_bounded(&mut self) -> io::Result<Option<Result<Vec<u8>, Fault>>> {
+        let (mut line, mut fault, mut any) = (Vec::new(), None, false);
+        loop {
+            let window = match self.input.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                window => window?,
+            };
+            if window.is_empty() {
+                return Ok(any.then(|| fault.map_or(Ok(line), Err)));
+            }
+            any = true;
+            let end = window.iter().position(|byte| *byte == b'\n');
+            let part = &window[..end.unwrap_or(window.len())];
+            if fault.is_none() && line.len() + part.len() > LINE_BYTES_MAX + 1 {
+                fault = Some(Fault::TooLong);
+                line = Vec::new();
+            }
+            if fault.is_none() {
+                line.extend_from_slice(part);
+            }
+            let used = end.map_or(window.len(), |end| end + 1);
+            self.input.consume(used);
+            if end.is_some() {
+                return Ok(Some(fault.map_or(Ok(line), Err)));
+            }
+        }
+    }
+}
+
+fn decode(mut bytes: Vec<u8>, first: bool) -> Result<String, Fault> {
+    if bytes.last() == Some(&b'\r') {
+        bytes.pop();
+    }
+    if bytes.len() > LINE_BYTES_MAX {
+        return Err(Fault::TooLong);
+    }
+    if bytes.contains(&0) {
+        return Err(Fault::Nul);
+    }
+    let text = String::from_utf8(bytes).map_err(|_| Fault::NotUtf8)?;
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(rest) if first => rest.to_owned(),
+        Some(_) | None => text,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    fn lines(bytes: &[u8]) -> Vec<Line> {
+        let mut lines = Lines::new(Box::new(Cursor::new(bytes.to_vec())));
+        std::iter::from_fn(|| lines.next_line().expect("memory reads")).collect()
+    }
+
+    fn texts(bytes: &[u8]) -> Vec<Result<String, Fault>> {
+        lines(bytes).into_iter().map(|line| line.text).collect()
+    }
+
+    #[test]
+    fn line_ends_and_a_byte_order_mark_are_taken_off() {
+        let read = texts(b"\xef\xbb\xbfone\r\ntwo\n\nfour");
+        assert_eq!(read, ["one", "two", "", "four"].map(|text| Ok(text.to_owned())));
+    }
+
+    #[test]
+    fn a_bad_line_costs_only_itself() {
+        let read = lines(b"a\nb\xff\nc\0\nd\n");
+        let faults: Vec<_> = read.iter().map(|line| (line.number, line.text.clone().err())).collect();
+        assert_eq!(faults, [(1, None), (2, Some(Fault::NotUtf8)), (3, Some(Fault::Nul)), (4, None)]);
+    }
+
+    #[test]
+    fn the_limit_is_exact_and_counts_no_line_end() {
+        let longest = "x".repeat(LINE_BYTES_MAX);
+        for end in ["\n", "\r\n", ""] {
+            assert_eq!(texts(format!("{longest}{end}").as_bytes()), [Ok(longest.clone())], "{end:?}");
+            let over = format!("{longest}y{end}");
+            assert_eq!(texts(over.as_bytes()), [Err(Fault::TooLong)], "{end:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_without_end_is_not_held_in_memory() {
+        let input = io::BufReader::new(io::Read::take(io::repeat(b'x'), 32 << 20));
+        let mut lines = Lines::new(Box::new(input));
+        assert_eq!(lines.next_line().expect("reads"), Some(Line { number: 1, text: Err(Fault::TooLong) }));
+        assert_eq!(lines.next_line().expect("reads"), None);
+    }
+
+    #[test]
+    fn lines_taken_back_come_again_in_order() {
+        let mut lines = Lines::new(Box::new(Cursor::new(b"1\n2\n3\n".to_vec())));
+        let mut next = || lines.next_line().expect("reads").expect("is there");
+        let read = vec![next(), next()];
+        lines.take_back(read);
+        let numbers: Vec<_> =
+            std::iter::from_fn(|| lines.next_line().expect("reads")).map(|line| line.number).collect();
+        assert_eq!(numbers, [1, 2, 3]);
+    }
+}

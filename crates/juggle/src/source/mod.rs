@@ -1,0 +1,24 @@
+//! Source lists: what people name, one [`Entry`] a text.
+//!
+//! Everything here streams. A list is read line by line through a bounded window, whatever its length, and written
+//! once, normalised, as a *snapshot* in the run directory; from there the feeder tops the fetch lane up, a byte
+//! offset at a time. So a list may vanish, change or come from a pipe, and a run still resumes.
+//!
+//! In reading order: [`input`] (what stands on the command line), [`reader`] (lines become entries, bad ones are
+//! told with their number), [`entry`], [`snapshot`], [`error`].
+
+pub mod entry;
+pub mod error;
+pub mod input;
+pub mod reader;
+pub mod snapshot;
+
+mod compressed;
+mod gutenberg;
+mod jsonl;
+mod lines;
+mod location;
+mod plain;
+mod row;
+mod table;
+mod zstd;

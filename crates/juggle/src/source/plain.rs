@@ -1,0 +1,42 @@
+//! Plain lists: a line is one URL, or several of the same text separated by TABs; `#` begins a comment at the start
+//! of a line or after a space or TAB.
+
+use super::row::Row;
+
+/// The row of a line; `None` where it is blank or all comment.
+pub(crate) fn row(line: &str) -> Option<Row> {
+    let cells = without_comment(line).split('\t').map(str::trim).filter(|cell| !cell.is_empty());
+    let mut cells = cells.map(str::to_owned).peekable();
+    cells.peek()?;
+    Some(Row::of_urls(cells))
+}
+
+/// A `#` inside a URL is its fragment, not a comment.
+fn without_comment(line: &str) -> &str {
+    let comment = line
+        .match_indices('#')
+        .map(|(at, _)| at)
+        .find(|at| line[..*at].chars().next_back().is_none_or(char::is_whitespace));
+    &line[..comment.unwrap_or(line.len())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comment_begins_after_a_space_and_a_fragment_does_not() {
+        for (line, text) in [
+            ("# all", ""),
+            ("  # all", "  "),
+            ("http://a/x # Alice", "http://a/x "),
+            ("http://a/x\t# Alice # more", "http://a/x\t"),
+            ("http://a/x#part", "http://a/x#part"),
+        ] {
+            assert_eq!(without_comment(line), text);
+        }
+        for blank in ["", "   ", "\t\t", "#", " # http://a/"] {
+            assert!(row(blank).is_none(), "{blank:?}");
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! From an input to its entries.
+//!
+//! The form of a list is found from its first line that says something: `{` is JSONL, a header with a `url` column
+//! is TSV or CSV, all else is plain. The extension only decides where that line leaves it open.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, Read},
+    path::Path,
+    vec,
+};
+
+use super::{
+    compressed,
+    entry::Entry,
+    error::{BadLine, ReadError, SourceError, shown},
+    input::Input,
+    jsonl,
+    lines::{Line, Lines},
+    location::{self, Base},
+    plain,
+    row::{Column, Row},
+    table::{self, Separator, Table},
+};
+
+/// How many unreadable lines may precede the one that tells the form.
+const UNREADABLE_FIRST_LINES_MAX: usize = 16;
+
+/// Reads the entries of one input, holding one line at a time.
+///
+/// As an iterator it gives every entry in order; a bad line is an error in its place and costs only itself.
+pub struct Reader {
+    input: Input,
+    from: From,
+}
+
+enum From {
+    List(Box<List>),
+    Texts(vec::IntoIter<Entry>),
+    Ended,
+}
+
+struct List {
+    lines: Lines,
+    format: Format,
+    base: Base,
+}
+
+enum Format {
+    Plain,
+    Table(Box<Table>),
+    Jsonl,
+}
+
+impl Reader {
+    /// Opens an input and finds out its form.
+    ///
+    /// # Errors
+    /// [`SourceError::Read`] where it cannot be opened, [`SourceError::NotAList`] where its form is not read (no
+    /// `url` column, UTF-16, a JSON array), [`SourceError::Argument`] for a text that is no source.
+    pub fn open(input: Input) -> Result<Self, SourceError> {
+        let from = match &input {
+            Input::Texts(texts) => From::Texts(entries_of(texts)?.into_iter()),
+            Input::Stdin => From::List(Box::new(List::open(io::stdin(), Path::new("."), &input)?)),
+            Input::List(path) => {
+                let file = File::open(path).map_err(|source| read_error(&input, source))?;
+                let directory = path.parent().unwrap_or(Path::new("."));
+                From::List(Box::new(List::open(file, directory, &input)?))
+            }
+        };
+        Ok(Self { input, from })
+    }
+
+    /// What it reads.
+    #[must_use]
+    pub fn input(&self) -> &Input {
+        &self.input
+    }
+}
+
+impl Iterator for Reader {
+    type Item = Result<Entry, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.from {
+            From::Ended => None,
+            From::Texts(entries) => entries.next().map(Ok),
+            From::List(list) => match list.next_entry() {
+                Ok(Some(entry)) => Some(entry.map_err(ReadError::Line)),
+                Ok(None) => {
+                    self.from = From::Ended;
+                    None
+                }
+                Err(source) => {
+                    self.from = From::Ended;
+                    Some(Err(ReadError::Source(read_error(&self.input, source))))
+                }
+            },
+        }
+    }
+}
+
+impl List {
+    fn open(bytes: impl Read + Send + 'static, directory: &Path, input: &Input) -> Result<Self, SourceError> {
+        let failed = |source| read_error(input, source);
+        let refused = |message| SourceError::NotAList { path: input.path(), message };
+        let base = Base::new(directory).map_err(failed)?;
+        let mut bytes = compressed::unpack(bytes).map_err(failed)?;
+        let start = bytes.fill_buf().map_err(failed)?;
+        if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) {
+            return Err(refused("it is UTF-16: save it as UTF-8".to_owned()));
+        }
+        let mut lines = Lines::new(bytes);
+        let first = first_line(&mut lines).map_err(failed)?;
+        let extension = extension(&input.path());
+        let (format, kept) = match first {
+            Some(line) => format_of(line, &extension).map_err(refused)?,
+            None => (Format::Plain, None),
+        };
+        lines.take_back(kept.into_iter().collect());
+        Ok(Self { lines, format, base })
+    }
+
+    fn next_entry(&mut self) -> io::Result<Option<Result<Entry, BadLine>>> {
+        while let Some(Line { number, text }) = self.lines.next_line()? {
+            let bad = |message| BadLine { line: number, message };
+            let row = match text {
+                Err(fault) => Some(Err(fault.to_string())),
+                Ok(text) => self.row(&text)?,
+            };
+            if let Some(row) = row {
+                return Ok(Some(row.and_then(|row| row.into_entry(&self.base)).map_err(bad)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The row of a line; `None` where it is blank or a comment.
+    fn row(&mut self, text: &str) -> io::Result<Option<Result<Row, String>>> {
+        if says_nothing(text) {
+            return Ok(None);
+        }
+        Ok(match &mut self.format {
+            Format::Plain => plain::row(text).map(Ok),
+            Format::Jsonl => Some(jsonl::row(text)),
+            Format::Table(table) => Some(table.row(text, &mut self.lines)?),
+        })
+    }
+}
+
+fn says_nothing(text: &str) -> bool {
+    let text = text.trim_start();
+    text.is_empty() || text.starts_with('#')
+}
+
+/// The first line that says something. Unreadable lines before it are put back, to be reported in their turn;
+/// after too many of them the list has no form.
+fn first_line(lines: &mut Lines) -> io::Result<Option<Line>> {
+    let mut unreadable = Vec::new();
+    let mut found = None;
+    while unreadable.len() < UNREADABLE_FIRST_LINES_MAX {
+        match lines.next_line()? {
+            None => break,
+            Some(Line { text: Ok(text), .. }) if says_nothing(&text) => {}
+            Some(line) if line.text.is_ok() => {
+                found = Some(line);
+                break;
+            }
+            Some(line) => unreadable.push(line),
+        }
+    }
+    lines.take_back(unreadable);
+    Ok(found)
+}
+
+/// The form that the first line tells, and the line itself unless it is a header.
+fn format_of(line: Line, extension: &str) -> Result<(Format, Option<Line>), String> {
+    let text = line.text.as_deref().unwrap_or_default();
+    if text.trim_start().starts_with('[') {
+        return Err("it is a JSON array: give one object a line".to_owned());
+    }
+    if text.trim_start().starts_with('{') || ["jsonl", "ndjson"].contains(&extension) {
+        return Ok((Format::Jsonl, Some(line)));
+    }
+    let separator = if text.contains('\t') { Separator::Tab } else { Separator::Comma };
+    let names = table::header(text, separator);
+    let columns: Vec<Column> = names.iter().map(|name| Column::named(name)).collect();
+    if columns.contains(&Column::Url) {
+        return Ok((Format::Table(Box::new(Table::new(&names, separator)?)), None));
+    }
+    let known = columns.iter().any(|column| !matches!(column, Column::Other(_)));
+    let header = ["tsv", "csv"].contains(&extension) || (known && names.len() > 1);
+    if header && !location::is_url(text) {
+        let names = shown(&names.join(", "));
+        return Err(format!("its first line names no column 'url' (it says: {names}); add one"));
+    }
+    Ok((Format::Plain, Some(line)))
+}
+
+/// The extension, lower-cased, without that of the packing.
+fn extension(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
+    name.rsplit_once('.').map_or_else(String::new, |(_, extension)| extension.to_owned())
+}
+
+fn entries_of(texts: &[String]) -> Result<Vec<Entry>, SourceError> {
+    let base = Base::new(Path::new(".")).map_err(|source| SourceError::Read { path: ".".into(), source })?;
+    let entry = |text: &String| {
+        let row = Row::of_urls(std::iter::once(text.clone()));
+        row.into_entry(&base)
+            .map_err(|message| SourceError::Argument { argument: without_user(text), message })
+    };
+    texts.iter().map(entry).collect()
+}
+
+/// What was typed, fit for a message: a password must not come back in a log.
+fn without_user(text: &str) -> String {
+    match text.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+            shown(&format!("{scheme}://{host}{path}"))
+        }
+        None => shown(text),
+    }
+}
+
+fn read_error(input: &Input, source: io::Error) -> SourceError {
+    SourceError::Read { path: input.path(), source }
+}
+
+#[cfg(test)]
+mod tests;

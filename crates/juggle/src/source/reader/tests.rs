@@ -1,0 +1,191 @@
+use std::fs;
+
+use super::*;
+
+/// What a list named `name` gives: ids and URLs, and the bad lines.
+fn read(name: &str, list: impl AsRef<[u8]>) -> (Vec<Entry>, Vec<BadLine>) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join(name);
+    fs::write(&path, list).expect("writable");
+    let (mut entries, mut bad) = (Vec::new(), Vec::new());
+    for item in Reader::open(Input::List(path)).expect("opens") {
+        match item {
+            Ok(entry) => entries.push(entry),
+            Err(ReadError::Line(line)) => bad.push(line),
+            Err(ReadError::Source(error)) => panic!("{error}"),
+        }
+    }
+    (entries, bad)
+}
+
+fn open(name: &str, list: impl AsRef<[u8]>) -> Result<Reader, SourceError> {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join(name);
+    fs::write(&path, list).expect("writable");
+    Reader::open(Input::List(path))
+}
+
+fn urls(entries: &[Entry]) -> Vec<Vec<&str>> {
+    entries.iter().map(|entry| entry.urls.iter().map(String::as_str).collect()).collect()
+}
+
+fn lines(bad: &[BadLine]) -> Vec<u64> {
+    bad.iter().map(|bad| bad.line).collect()
+}
+
+#[test]
+fn plain_lines_hold_one_text_each() {
+    let list = "# books\n\nhttps://a.example/1 # one\nhttps://a.example/2\thttps://b.example/2\r\npg:84\n";
+    let (entries, bad) = read("list", list);
+    assert_eq!(bad, []);
+    assert_eq!(
+        urls(&entries[..2]),
+        [vec!["https://a.example/1"], vec!["https://a.example/2", "https://b.example/2"]]
+    );
+    assert_eq!(entries[2].id.as_str(), "PG84");
+    assert_ne!(entries[0].id, entries[1].id);
+}
+
+#[test]
+fn a_bad_line_is_reported_with_its_number_and_the_rest_is_read() {
+    let long = "x".repeat(70_000);
+    let mut list = format!("https://a.example/1\nftp://x/\n{long}\nnot a file\n").into_bytes();
+    list.extend(b"https://a.example/\xff\nhttps://a.example/\0\n\nhttps://a.example/2");
+    let (entries, bad) = read("list.txt", list);
+    assert_eq!(urls(&entries), [["https://a.example/1"], ["https://a.example/2"]]);
+    assert_eq!(lines(&bad), [2, 3, 4, 5, 6]);
+    assert_eq!(bad[1].to_string(), "line 3: the line is longer than 64 KiB: give one text a line");
+}
+
+#[test]
+fn a_table_gives_ids_titles_mirrors_hashes_and_further_columns() {
+    let hash = "AB".repeat(32);
+    let list = format!(
+        "\u{feff}Title\turl\tID\tmirror\tmirror\tblake3\tshelf\n\
+         Alice \"in\" W.\thttps://a.example/1\talice\thttps://b.example/1 https://c.example/1\thttps://d.example/1\t{hash}\t7\n\
+         \"Bob\ttab\"\thttps://a.example/2\n\
+         \"Open\thttps://a.example/3\t84\t\t\t\t\t\t\n"
+    );
+    let (entries, bad) = read("list.tsv", list);
+    assert_eq!(bad, []);
+    let mirrors =
+        ["https://a.example/1", "https://b.example/1", "https://c.example/1", "https://d.example/1"];
+    assert_eq!(urls(&entries), [&mirrors[..], &["https://a.example/2"], &["https://a.example/3"]]);
+    assert_eq!(entries[0].id.as_str(), "alice");
+    assert_eq!(entries[0].listed.title.as_deref(), Some("Alice \"in\" W."));
+    assert_eq!(entries[0].listed.blake3, Some("ab".repeat(32)));
+    assert_eq!(entries[0].listed.columns, [("shelf".to_owned(), "7".to_owned())].into());
+    assert_eq!(entries[1].listed.title.as_deref(), Some("Bob tab"));
+    assert_eq!(entries[2].listed.title.as_deref(), Some("\"Open"));
+    assert_eq!(entries[2].id.as_str(), "84");
+}
+
+#[test]
+fn csv_cells_may_be_quoted_over_several_lines() {
+    let list = "url,title\nhttps://a.example/1,\"One, \"\"two\"\"\n\nthree\"\nhttps://a.example/2,\n";
+    let (entries, bad) = read("list.csv", list);
+    assert_eq!(bad, []);
+    assert_eq!(entries[0].listed.title.as_deref(), Some("One, \"two\" three"));
+    assert_eq!(urls(&entries)[1], ["https://a.example/2"]);
+    assert_eq!(entries[1].listed.title, None);
+}
+
+#[test]
+fn an_open_quotation_mark_costs_only_its_line() {
+    for rest in ["", "\n\u{1}", &"\nhttps://a.example/x".repeat(4000)] {
+        let list = format!("url,title\nhttps://a.example/1,\"Open\nhttps://a.example/2,ok{rest}\n");
+        let (entries, bad) = read("list.csv", list.replace('\u{1}', "\0"));
+        assert_eq!(bad[0].line, 2);
+        assert!(bad[0].message.contains("quotation mark"), "{}", bad[0]);
+        assert_eq!(urls(&entries)[0], ["https://a.example/2"]);
+        assert_eq!(entries.len() + bad.len(), 2 + rest.lines().skip(1).count());
+    }
+}
+
+#[test]
+fn bad_cells_of_a_table_are_named() {
+    let list = "url\tid\tblake3\n\tx\t\nhttps://a.example/1\t../x\t\nhttps://a.example/1\t\tabc\n\
+                https://a.example/1\ta\t\textra\nhttps://a.example/1\n";
+    let (entries, bad) = read("list", list);
+    assert_eq!(entries.len(), 1);
+    let parts = ["names no URL", "document id", "BLAKE3", "the header names 3"];
+    for (bad, (line, part)) in bad.iter().zip((2..).zip(parts)) {
+        assert!(bad.line == line && bad.message.contains(part), "{bad}");
+    }
+    assert_eq!(bad.len(), parts.len());
+}
+
+#[test]
+fn jsonl_has_the_same_names() {
+    let list = r#"{"url":"https://a.example/1","id":84,"title":"One","mirror":["https://b.example/1"],"year":1818,"tags":["x"],"none":null}
+{"url":"https://a.example/2","mirror":"https://b.example/2 https://c.example/2"}
+{"id":"x"}
+{"url":"https://a.example/3"
+"#;
+    let (entries, bad) = read("list", list);
+    assert_eq!(entries[0].id.as_str(), "84");
+    assert_eq!(urls(&entries)[0], ["https://a.example/1", "https://b.example/1"]);
+    assert_eq!(urls(&entries)[1].len(), 3);
+    let columns = [("year", "1818"), ("tags", "[\"x\"]")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+    assert_eq!(entries[0].listed.columns, columns.into());
+    assert_eq!(lines(&bad), [3, 4]);
+}
+
+#[test]
+fn a_book_is_known_from_any_of_its_urls() {
+    let list = "https://x.example/frank.txt\thttps://www.gutenberg.org/files/84/84-0.txt\n";
+    assert_eq!(read("list", list).0[0].id.as_str(), "PG84");
+}
+
+#[test]
+fn what_is_no_list_is_refused_as_a_whole() {
+    for (name, list, part) in [
+        ("list", &b"\xff\xfeh\0t\0"[..], "UTF-16"),
+        ("list.json", b"[{\"url\":\"https://a.example/\"}]", "JSON array"),
+        ("list.csv", b"id,name\n1,x\n", "no column 'url'"),
+        ("list", b"id\ttitle\n1\tx\n", "no column 'url'"),
+        ("list", b"url,id,url\n", "twice"),
+    ] {
+        let error = open(name, list).err().expect(part);
+        assert!(matches!(error, SourceError::NotAList { .. }), "{error}");
+        assert!(error.to_string().contains(part), "{error}");
+    }
+}
+
+#[test]
+fn a_table_without_extension_and_a_plain_list_with_one_are_read() {
+    assert_eq!(read("list", "url\nhttps://a.example/1\n").0.len(), 1);
+    assert_eq!(read("list.tsv", "https://a.example/1\thttps://b.example/1\n").0.len(), 1);
+    assert_eq!(read("list.csv", "").0.len(), 0);
+    let (entries, bad) = read("list", b"\xff\nurl,id\nhttps://a.example/1,x\n");
+    assert_eq!((entries.len(), lines(&bad)), (1, vec![1]));
+}
+
+#[test]
+fn a_list_cut_short_while_packed_ends_with_an_error() {
+    use std::io::Write;
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    packed.write_all("https://a.example/1\n".repeat(10_000).as_bytes()).expect("memory writes");
+    let packed = packed.finish().expect("memory writes");
+    let mut reader = open("list.gz", &packed[..packed.len() - 9]).expect("opens");
+    assert!(reader.by_ref().any(|item| matches!(item, Err(ReadError::Source(SourceError::Read { .. })))));
+    assert!(reader.next().is_none());
+}
+
+#[test]
+fn a_typed_url_that_is_no_source_is_a_usage_error_and_keeps_its_password() {
+    let typed = vec!["https://me:secret@a.example/x".to_owned()];
+    let error = Reader::open(Input::Texts(typed)).err().expect("refused");
+    assert!(matches!(error, SourceError::Argument { .. }));
+    assert!(!error.to_string().contains("secret") && error.to_string().contains("a.example"), "{error}");
+}
+
+#[test]
+fn a_text_with_too_much_to_say_is_refused() {
+    let line = |bytes| format!("url,note\nhttps://a.example/1,{}\n", "\u{1}".repeat(bytes));
+    assert_eq!(read("list", line(9_000)).0.len(), 1);
+    let (entries, bad) = read("list", line(60_000));
+    assert_eq!((entries.len(), lines(&bad)), (0, vec![2]));
+    let many: Vec<String> = (0..17).map(|n| format!("https://a.example/{n}")).collect();
+    assert!(read("list", many.join("\t")).1[0].message.contains("17 URLs"));
+}

@@ -1,0 +1,368 @@
+//! A source list as it was when it was added: all its good entries, normalised, one JSON object a line.
+//!
+//! Disk form: `<dir>/<list>-<hash>.jsonl`, where `<list>` is the list's file name in safe characters and `<hash>` the
+//! first 16 hex digits of the BLAKE3 of the file. So the same entries under the same list name are the same file,
+//! and adding a list again changes nothing. Every line ends with LF and is an [`Entry`].
+//!
+//! Invariant: under its name a snapshot is complete and on the medium; it is never changed afterwards.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    entry::Entry,
+    error::{BadLine, ReadError, SourceError},
+    reader::Reader,
+};
+
+/// Longer than any entry.
+const LINE_BYTES_MAX: u64 = 64 * 1024;
+const BUFFER_BYTES: usize = 256 * 1024;
+const NAME_BYTES_MAX: usize = 60;
+const TEMPORARY: &str = ".adding-";
+/// A temporary file not written to for so long belongs to nobody.
+const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A snapshot that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Its name, without extension.
+    pub name: String,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Its entries.
+    pub entries: u64,
+    /// Lines of the list that were bad and are not in it.
+    pub bad: u64,
+    /// Its length; the offset behind its last entry.
+    pub bytes: u64,
+    /// Whether it was there before.
+    pub seen: Seen,
+}
+
+/// Whether the same list was added before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// It is new.
+    New,
+    /// Its snapshot was there already.
+    Before,
+}
+
+/// Writes all good entries of a list as a snapshot into the existing directory `directory`, durably: when this
+/// returns, the snapshot survives power loss. Bad lines go to `on_bad_line`.
+///
+/// # Errors
+/// [`SourceError::Read`] where the list breaks off, [`SourceError::Write`] where the snapshot cannot be written; in
+/// both cases nothing is left behind.
+pub fn write(
+    mut reader: Reader,
+    directory: &Path,
+    mut on_bad_line: impl FnMut(&BadLine),
+) -> Result<Snapshot, SourceError> {
+    sweep(directory).map_err(|source| SourceError::Write { path: directory.into(), source })?;
+    let mut draft = Draft::create(directory)?;
+    let (mut entries, mut bad) = (0, 0);
+    for item in &mut reader {
+        match item {
+            Ok(entry) => {
+                draft.append(&entry)?;
+                entries += 1;
+            }
+            Err(ReadError::Line(line)) => {
+                on_bad_line(&line);
+                bad += 1;
+            }
+            Err(ReadError::Source(error)) => return Err(error),
+        }
+    }
+    let bytes = draft.bytes;
+    let (name, path, seen) = draft.publish(&safe_name(&reader.input().name()), directory)?;
+    Ok(Snapshot { name, path, entries, bad, bytes, seen })
+}
+
+/// A snapshot being written. Dropped before it is published, it takes its file away.
+struct Draft {
+    path: PathBuf,
+    file: BufWriter<File>,
+    line: Vec<u8>,
+    hasher: blake3::Hasher,
+    bytes: u64,
+}
+
+impl Draft {
+    fn create(directory: &Path) -> Result<Self, SourceError> {
+        for attempt in 0_u32.. {
+            let path = directory.join(format!("{TEMPORARY}{}-{attempt}", std::process::id()));
+            match File::create_new(&path) {
+                Ok(file) => {
+                    let file = BufWriter::with_capacity(BUFFER_BYTES, file);
+                    let hasher = blake3::Hasher::new();
+                    return Ok(Self { path, file, line: Vec::new(), hasher, bytes: 0 });
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(source) => return Err(SourceError::Write { path, source }),
+            }
+        }
+        unreachable!("a directory holds fewer than 2^32 files of one process")
+    }
+
+    fn append(&mut self, entry: &Entry) -> Result<(), SourceError> {
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, entry).expect("an entry is strings, which JSON holds");
+        self.line.push(b'\n');
+        self.hasher.update(&self.line);
+        self.bytes += self.line.len() as u64;
+        self.file.write_all(&self.line).map_err(|source| self.failed(source))
+    }
+
+    fn publish(mut self, list: &str, directory: &Path) -> Result<(String, PathBuf, Seen), SourceError> {
+        let name = format!("{list}-{}", &self.hasher.finalize().to_hex()[..16]);
+        let path = directory.join(format!("{name}.jsonl"));
+        let seen = if path.exists() { Seen::Before } else { Seen::New };
+        let written = (|| {
+            self.file.flush()?;
+            self.file.get_ref().sync_data()?;
+            fs::rename(&self.path, &path)?;
+            File::open(directory)?.sync_all()
+        })();
+        match written {
+            Ok(()) => Ok((name, path, seen)),
+            Err(source) => Err(self.failed(source)),
+        }
+    }
+
+    fn failed(&self, source: io::Error) -> SourceError {
+        SourceError::Write { path: self.path.clone(), source }
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(path = %self.path.display(), %error, "a temporary file stays behind");
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+}
+
+/// Takes away what a killed process left.
+fn sweep(directory: &Path) -> io::Result<()> {
+    for file in fs::read_dir(directory)? {
+        let file = file?;
+        if !file.file_name().to_string_lossy().starts_with(TEMPORARY) {
+            continue;
+        }
+        let age = file.metadata().and_then(|metadata| metadata.modified()).map(|time| time.elapsed());
+        if age.is_ok_and(|age| age.is_ok_and(|age| age > ABANDONED_AFTER)) {
+            match fs::remove_file(file.path()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+fn safe_name(list: &str) -> String {
+    let safe = |c: char| if c.is_ascii_alphanumeric() || c == '.' || c == '_' { c } else { '-' };
+    let mut name: String = list.chars().map(safe).collect();
+    name.truncate(NAME_BYTES_MAX);
+    let name = name.trim_start_matches(['.', '-']);
+    if name.is_empty() { "list".to_owned() } else { name.to_owned() }
+}
+
+/// The entries of a snapshot from a byte offset on: each with the offset behind it, where the next call may begin.
+///
+/// # Errors
+/// [`SourceError::Snapshot`] where it cannot be read, [`SourceError::Damaged`] where no line begins at `offset`.
+pub fn read_from(path: &Path, offset: u64) -> Result<Entries, SourceError> {
+    let failed = |source| SourceError::Snapshot { path: path.to_owned(), source };
+    let mut file = File::open(path).map_err(failed)?;
+    if offset > file.metadata().map_err(failed)?.len() {
+        return Err(damaged(path, offset, "the file is shorter"));
+    }
+    if let Some(last) = offset.checked_sub(1) {
+        let mut before = [0];
+        file.seek(SeekFrom::Start(last)).map_err(failed)?;
+        file.read_exact(&mut before).map_err(failed)?;
+        if before != *b"\n" {
+            return Err(damaged(path, offset, "no line begins there"));
+        }
+    }
+    let file = BufReader::with_capacity(BUFFER_BYTES, file);
+    Ok(Entries { path: path.to_owned(), file, offset, state: Reading::Open, line: Vec::new() })
+}
+
+fn damaged(path: &Path, offset: u64, message: &str) -> SourceError {
+    SourceError::Damaged { path: path.to_owned(), offset, message: message.to_owned() }
+}
+
+/// Reads a snapshot; ends at its end or behind its first error.
+pub struct Entries {
+    path: PathBuf,
+    file: BufReader<File>,
+    offset: u64,
+    state: Reading,
+    line: Vec<u8>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Open,
+    Ended,
+}
+
+impl Entries {
+    fn read(&mut self) -> Result<Option<(Entry, u64)>, SourceError> {
+        self.line.clear();
+        let mut window = self.file.by_ref().take(LINE_BYTES_MAX);
+        let bytes = window
+            .read_until(b'\n', &mut self.line)
+            .map_err(|source| SourceError::Snapshot { path: self.path.clone(), source })?;
+        if bytes == 0 {
+            return Ok(None);
+        }
+        if self.line.last() != Some(&b'\n') {
+            return Err(damaged(&self.path, self.offset, "the line is cut off or too long"));
+        }
+        let entry = serde_json::from_slice(&self.line)
+            .map_err(|error| damaged(&self.path, self.offset, &format!("not an entry: {error}")))?;
+        self.offset += bytes as u64;
+        Ok(Some((entry, self.offset)))
+    }
+}
+
+impl Iterator for Entries {
+    type Item = Result<(Entry, u64), SourceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.state == Reading::Ended {
+            return None;
+        }
+        let item = self.read().transpose();
+        if !matches!(item, Some(Ok(_))) {
+            self.state = Reading::Ended;
+        }
+        item
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::input::Input, *};
+
+    struct Fixture {
+        directory: tempfile::TempDir,
+        list: PathBuf,
+    }
+
+    impl Fixture {
+        fn new(list: &str) -> Self {
+            let directory = tempfile::tempdir().expect("a directory");
+            let path = directory.path().join("my list.tsv");
+            fs::write(&path, list).expect("writable");
+            fs::create_dir(directory.path().join("out")).expect("writable");
+            Self { directory, list: path }
+        }
+
+        fn out(&self) -> PathBuf {
+            self.directory.path().join("out")
+        }
+
+        fn add(&self) -> Result<Snapshot, SourceError> {
+            let reader = Reader::open(Input::List(self.list.clone()))?;
+            write(reader, &self.out(), |_| {})
+        }
+
+        fn files(&self) -> Vec<String> {
+            let files = fs::read_dir(self.out()).expect("is there");
+            files.map(|file| file.expect("reads").file_name().to_string_lossy().into_owned()).collect()
+        }
+    }
+
+    #[test]
+    fn the_same_list_twice_is_one_snapshot() {
+        let fixture = Fixture::new("https://a.example/1\nbad:\n# x\nhttps://a.example/2\n");
+        let first = fixture.add().expect("writes");
+        assert_eq!((first.entries, first.bad, first.seen), (2, 1, Seen::New));
+        assert_eq!(first.bytes, fs::metadata(&first.path).expect("is there").len());
+        fs::write(&fixture.list, "https://a.example/1#x\n\nhttps://A.example/2\n").expect("writable");
+        let second = fixture.add().expect("writes");
+        assert_eq!(second, Snapshot { bad: 0, seen: Seen::Before, ..first.clone() });
+        assert_eq!(fixture.files(), [format!("{}.jsonl", first.name)]);
+        assert!(first.name.starts_with("my-list.tsv-"), "{}", first.name);
+        let hash = blake3::hash(&fs::read(&first.path).expect("reads")).to_hex();
+        assert!(first.name.ends_with(&hash[..16]));
+    }
+
+    #[test]
+    fn reading_goes_on_from_any_offset_that_was_told() {
+        let list: String = (0..50).map(|n| format!("https://a.example/{n}\n")).collect();
+        let path = Fixture::new(&list).add().map(|s| fs::read(s.path).expect("reads")).expect("writes");
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        fs::write(file.path(), path).expect("writable");
+        let read = |from| -> Vec<(Entry, u64)> {
+            read_from(file.path(), from).expect("opens").map(|item| item.expect("undamaged")).collect()
+        };
+        let all = read(0);
+        assert_eq!(all.len(), 50);
+        for (at, (_, offset)) in all.iter().enumerate() {
+            assert_eq!(read(*offset), all[at + 1..]);
+        }
+    }
+
+    #[test]
+    fn a_damaged_snapshot_is_told_and_not_read_on() {
+        let fixture = Fixture::new("https://a.example/1\nhttps://a.example/2\n");
+        let snapshot = fixture.add().expect("writes");
+        for offset in [1, snapshot.bytes - 1, snapshot.bytes + 1, u64::MAX / 4] {
+            assert!(
+                matches!(read_from(&snapshot.path, offset), Err(SourceError::Damaged { .. })),
+                "{offset}"
+            );
+        }
+        let bytes = fs::read(&snapshot.path).expect("reads");
+        for cut in [bytes.len() - 1, bytes.len() - 5] {
+            fs::write(&snapshot.path, &bytes[..cut]).expect("writable");
+            let items: Vec<_> = read_from(&snapshot.path, 0).expect("opens").collect();
+            assert!(matches!(items[..], [Ok(_), Err(SourceError::Damaged { .. })]));
+        }
+    }
+
+    #[test]
+    fn a_list_that_breaks_off_leaves_nothing_behind() {
+        use flate2::{Compression, write::GzEncoder};
+        let fixture = Fixture::new("");
+        let mut packed = GzEncoder::new(Vec::new(), Compression::none());
+        packed.write_all("https://a.example/1\n".repeat(9_000).as_bytes()).expect("memory writes");
+        let packed = packed.finish().expect("memory writes");
+        fs::write(&fixture.list, &packed[..packed.len() - 4]).expect("writable");
+        assert!(matches!(fixture.add(), Err(SourceError::Read { .. })));
+        assert_eq!(fixture.files(), [""; 0]);
+    }
+
+    #[test]
+    fn only_old_temporary_files_are_swept() {
+        let fixture = Fixture::new("https://a.example/1\n");
+        let [old, new] = [".adding-1-0", ".adding-2-0"].map(|name| fixture.out().join(name));
+        fs::write(&new, "").expect("writable");
+        let file = File::create(&old).expect("writable");
+        file.set_modified(std::time::UNIX_EPOCH).expect("settable");
+        fixture.add().expect("writes");
+        assert!(!old.exists() && new.exists());
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_written_is_told() {
+        let fixture = Fixture::new("https://a.example/1\n");
+        fs::remove_dir(fixture.out()).expect("removable");
+        assert!(matches!(fixture.add(), Err(SourceError::Write { .. })));
+    }
+}

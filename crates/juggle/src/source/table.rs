@@ -1,0 +1,170 @@
+//! Lists with a header line: TSV and CSV (RFC 4180).
+//!
+//! A quoted CSV cell may go over several lines, together at most 64 KiB; where the closing quotation mark does not
+//! come, only the line that opened it is bad and the lines after it are read again. In TSV a cell ends with its
+//! line, and a quotation mark without its partner is an ordinary character.
+
+use std::io;
+
+use super::{
+    lines::{LINE_BYTES_MAX, Line, Lines},
+    row::{Column, Row},
+};
+
+const COLUMNS_MAX: usize = 1000;
+
+/// What separates the cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Separator {
+    Tab,
+    Comma,
+}
+
+/// Reads the records of one list.
+pub(crate) struct Table {
+    columns: Vec<Column>,
+    separator: Separator,
+    quoted: Record,
+    literal: Record,
+}
+
+/// Splits one record, fed line by line.
+struct Record {
+    reader: csv_core::Reader,
+    cells: Vec<u8>,
+    cells_bytes: usize,
+    ends: Vec<usize>,
+    ends_count: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fed {
+    Complete,
+    InQuotes,
+    TooLarge,
+}
+
+/// The cells of a header line.
+pub(crate) fn header(line: &str, separator: Separator) -> Vec<String> {
+    let mut record = Record::new(separator, true);
+    record.feed(line);
+    record.cells().map(|cell| cell.trim().to_owned()).collect()
+}
+
+impl Table {
+    /// A table with these column names; the error says what is wrong with them.
+    pub(crate) fn new(names: &[String], separator: Separator) -> Result<Self, String> {
+        let column = |(at, name): (usize, &String)| match Column::named(name) {
+            Column::Other(name) if name.is_empty() => Column::Other(format!("column {}", at + 1)),
+            column => column,
+        };
+        let columns: Vec<Column> = names.iter().enumerate().map(column).collect();
+        for (at, column) in columns.iter().enumerate() {
+            if *column != Column::Mirror && columns[..at].contains(column) {
+                return Err(format!("the column '{}' stands twice in its header", names[at]));
+            }
+        }
+        let record = |quoting| Record::new(separator, quoting);
+        Ok(Self { columns, separator, quoted: record(true), literal: record(false) })
+    }
+
+    /// The row that begins with the line `text`. Takes more lines where a quoted cell goes on.
+    pub(crate) fn row(&mut self, text: &str, lines: &mut Lines) -> io::Result<Result<Row, String>> {
+        self.quoted.start();
+        let mut fed = self.quoted.feed(text);
+        if fed == Fed::InQuotes && self.separator == Separator::Comma {
+            fed = self.continue_quotes(text.len(), lines)?;
+        }
+        Ok(match (fed, self.separator) {
+            (Fed::Complete, _) => row_of(&self.columns, &self.quoted),
+            (Fed::InQuotes, Separator::Tab) => {
+                self.literal.start();
+                self.literal.feed(text);
+                row_of(&self.columns, &self.literal)
+            }
+            (Fed::InQuotes, Separator::Comma) => {
+                Err("a cell opens a quotation mark and does not close it: write \"\" for \" inside".into())
+            }
+            (Fed::TooLarge, _) => {
+                Err(format!("the line has more than {COLUMNS_MAX} cells or 64 KiB: give one text a line"))
+            }
+        })
+    }
+
+    fn continue_quotes(&mut self, first_bytes: usize, lines: &mut Lines) -> io::Result<Fed> {
+        let mut bytes = first_bytes;
+        let mut further: Vec<Line> = Vec::new();
+        while bytes <= LINE_BYTES_MAX {
+            let Some(line) = lines.next_line()? else { break };
+            let text = line.text.clone();
+            further.push(line);
+            let Ok(text) = text else { break };
+            bytes += text.len() + 1;
+            match self.quoted.feed(&text) {
+                Fed::InQuotes => {}
+                complete => return Ok(complete),
+            }
+        }
+        lines.take_back(further);
+        Ok(Fed::InQuotes)
+    }
+}
+
+fn row_of(columns: &[Column], record: &Record) -> Result<Row, String> {
+    let mut row = Row::default();
+    for (at, cell) in record.cells().enumerate() {
+        match columns.get(at) {
+            Some(column) => row.put(column, cell),
+            None if cell.trim().is_empty() => {}
+            None => {
+                let (cells, named) = (record.ends_count, columns.len());
+                return Err(format!("the line has {cells} cells, the header names {named}"));
+            }
+        }
+    }
+    Ok(row)
+}
+
+impl Record {
+    fn new(separator: Separator, quoting: bool) -> Self {
+        let delimiter = match separator {
+            Separator::Tab => b'\t',
+            Separator::Comma => b',',
+        };
+        let reader = csv_core::ReaderBuilder::new().delimiter(delimiter).quoting(quoting).build();
+        let cells = vec![0; 2 * LINE_BYTES_MAX + 1024];
+        Self { reader, cells, cells_bytes: 0, ends: vec![0; COLUMNS_MAX], ends_count: 0 }
+    }
+
+    fn start(&mut self) {
+        self.reader.reset();
+        self.cells_bytes = 0;
+        self.ends_count = 0;
+    }
+
+    /// Reads `text` and a line end. An empty slice would mean the end of the input to the reader, so it gets none.
+    fn feed(&mut self, text: &str) -> Fed {
+        let mut fed = Fed::InQuotes;
+        for part in [text.as_bytes(), b"\n"].into_iter().filter(|part| !part.is_empty()) {
+            let (output, ends) = (&mut self.cells[self.cells_bytes..], &mut self.ends[self.ends_count..]);
+            let (result, _, bytes, ends) = self.reader.read_record(part, output, ends);
+            self.cells_bytes += bytes;
+            self.ends_count += ends;
+            fed = match result {
+                csv_core::ReadRecordResult::InputEmpty => Fed::InQuotes,
+                csv_core::ReadRecordResult::Record | csv_core::ReadRecordResult::End => Fed::Complete,
+                csv_core::ReadRecordResult::OutputFull | csv_core::ReadRecordResult::OutputEndsFull => {
+                    return Fed::TooLarge;
+                }
+            };
+        }
+        fed
+    }
+
+    fn cells(&self) -> impl Iterator<Item = &str> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).take(self.ends_count).map(|(start, end)| {
+            str::from_utf8(&self.cells[start..*end]).expect("cut at ASCII separators, the text stays UTF-8")
+        })
+    }
+}
