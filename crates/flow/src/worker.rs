@@ -3,29 +3,39 @@
 //! Invariants: a job is claimed only when there is room to run it; every granted claim ends in exactly one of
 //! complete, fail, release, or (when stopped at once or killed) in the queue taking the lease back; a panic of a stage
 //! is a failure of its job; leases are extended three times before they could run out, and work whose lease was lost
-//! is dropped. Everything is owned by the loop: there are no locks.
+//! is dropped; a queue that has nothing to hand out is asked at most four times a second. Everything is owned by the
+//! loop: there are no locks.
 
-use std::{collections::HashMap, panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
+mod attempt;
+#[cfg(test)]
+mod tests;
 
-use futures_util::{FutureExt, future::OptionFuture};
+use std::{collections::HashMap, panic::resume_unwind, pin::pin, sync::Arc, time::Duration};
+
+use futures_util::future::OptionFuture;
 use tokio::{
-    task::{AbortHandle, JoinError, JoinSet},
-    time::{Interval, MissedTickBehavior},
+    sync::oneshot,
+    task::{JoinError, JoinSet},
+    time::{Instant, Interval, MissedTickBehavior, sleep, sleep_until},
 };
 
+use self::attempt::{Settled, attempt};
 use crate::{
-    clock::{Clock, Millis},
-    job::{Claim, Lease, NewJob},
+    clock::Millis,
+    job::{Claim, Lease},
     meter::Meter,
     queue::{Ask, BATCH_MAX, Claimed, GroupLimit, JobQueue, Outlook, Presence, QueueError, Verdict},
-    reason::{Failure, Reason},
+    reason::Failure,
     retry::RetryPolicy,
     shutdown::{Phase, Shutdown, Trigger},
-    stage::{Attempt, Stage, StageError},
+    stage::Stage,
 };
 
-/// How long one request for jobs waits in the queue. Bounds how late a shutdown is noticed.
+/// How long one request for jobs waits in the queue, and the least time from one request that brought nothing to the
+/// next. Bounds how late a shutdown is noticed.
 const CLAIM_WAIT_MS: Millis = 250;
+/// How long a worker that is told to stop now may take for its farewell; a queue may be silent.
+const FAREWELL_MAX: Duration = Duration::from_secs(1);
 
 /// How a worker works.
 #[derive(Debug, Clone, Copy)]
@@ -102,14 +112,6 @@ pub struct Worker<S> {
     pub trigger: Trigger,
 }
 
-/// What became of a job.
-enum Settled {
-    Done,
-    Retried,
-    Dead,
-    Halted(Failure),
-}
-
 type Outcome = (Lease, Result<Settled, QueueError>);
 
 impl<S: Stage> Worker<S> {
@@ -119,13 +121,25 @@ impl<S: Stage> Worker<S> {
     /// Where the queue fails or a stage says that the machine cannot go on; what was in flight is finished first, and
     /// leases that are still held return to the queue.
     pub async fn run(self) -> Result<Ended, WorkerError> {
+        tokio::select! {
+            ended = self.work() => ended,
+            () = self.overdue() => Ok(Ended::Stopped),
+        }
+    }
+
+    async fn work(&self) -> Result<Ended, WorkerError> {
         self.queue.attend(S::LANE, Presence::Here).await?;
-        let ended =
-            Loop { worker: &self, tasks: JoinSet::new(), held: HashMap::new(), stop: None }.run().await;
+        let ended = Loop::new(self).run().await;
         match self.queue.attend(S::LANE, Presence::Gone).await {
             Ok(()) => ended,
             Err(error) => ended.and(Err(error.into())),
         }
+    }
+
+    /// Ends when the worker should long have stopped.
+    async fn overdue(&self) {
+        self.shutdown.reached(Phase::Now).await;
+        sleep(FAREWELL_MAX).await;
     }
 }
 
@@ -133,12 +147,19 @@ impl<S: Stage> Worker<S> {
 struct Loop<'w, S> {
     worker: &'w Worker<S>,
     tasks: JoinSet<Outcome>,
-    held: HashMap<Lease, AbortHandle>,
+    /// What is being worked on. A task waits for the end of its sender, to drop its work.
+    held: HashMap<Lease, oneshot::Sender<()>>,
+    /// When the queue may be asked again, after a request that brought nothing.
+    rest_until: Option<Instant>,
     /// Set once no more shall be claimed: how to end when all in flight has ended.
     stop: Option<Result<Ended, WorkerError>>,
 }
 
-impl<S: Stage> Loop<'_, S> {
+impl<'w, S: Stage> Loop<'w, S> {
+    fn new(worker: &'w Worker<S>) -> Self {
+        Self { worker, tasks: JoinSet::new(), held: HashMap::new(), rest_until: None, stop: None }
+    }
+
     async fn run(mut self) -> Result<Ended, WorkerError> {
         let worker = self.worker;
         let shutdown = &worker.shutdown;
@@ -146,12 +167,15 @@ impl<S: Stage> Loop<'_, S> {
         // A claim under way is never dropped: what it grants is run or given back.
         let mut claiming = pin!(OptionFuture::from(None));
         let mut is_claiming = false;
+        let mut asked = Instant::now();
         loop {
             if shutdown.phase() == Phase::Now {
                 return self.abort().await;
             }
+            self.heed_shutdown();
             let room = worker.config.concurrency.saturating_sub(self.tasks.len()).min(BATCH_MAX);
-            if !is_claiming && self.stop.is_none() && room > 0 {
+            if !is_claiming && self.stop.is_none() && self.rest_until.is_none() && room > 0 {
+                asked = Instant::now();
                 claiming.set(Some(worker.queue.claim(ask::<S>(&worker.config, room))).into());
                 is_claiming = true;
             }
@@ -162,49 +186,70 @@ impl<S: Stage> Loop<'_, S> {
                 Some(claimed) = &mut claiming, if is_claiming => {
                     is_claiming = false;
                     claiming.set(None.into());
-                    self.take(claimed).await;
+                    self.take(claimed, asked).await;
                 }
+                Some(()) = OptionFuture::from(self.rest_until.map(sleep_until)) => self.rest_until = None,
                 Some(joined) = self.tasks.join_next() => self.settled(joined),
                 _ = beat.tick() => self.extend().await,
-                () = shutdown.reached(Phase::Draining), if self.stop.is_none() => {
-                    self.stop = Some(Ok(Ended::Stopped));
-                }
+                () = shutdown.reached(Phase::Draining), if self.stop.is_none() => {}
                 () = shutdown.reached(Phase::Now) => {}
             }
         }
     }
 
+    fn heed_shutdown(&mut self) {
+        if self.stop.is_none() && self.worker.shutdown.phase() >= Phase::Draining {
+            self.stop = Some(Ok(Ended::Stopped));
+        }
+    }
+
     /// Runs what was granted, or gives it back where it is time to stop.
-    async fn take(&mut self, claimed: Result<Claimed, QueueError>) {
+    async fn take(&mut self, claimed: Result<Claimed, QueueError>, asked: Instant) {
         let claimed = match claimed {
             Ok(claimed) => claimed,
             Err(error) => return self.stop_with(Err(error.into())),
         };
+        self.heed_shutdown();
         if claimed.claims.is_empty() && self.stop.is_none() {
             self.stop = end_of(self.worker.config.until, claimed.outlook, self.tasks.is_empty()).map(Ok);
+            self.rest_until = Some(asked + Duration::from_millis(CLAIM_WAIT_MS));
         }
         for claim in claimed.claims {
             if self.stop.is_some() {
-                if let Err(error) = self.worker.queue.fail(claim.lease, Verdict::Release).await {
-                    tracing::debug!(%error, "failed to give a job back; its lease will run out");
-                }
-                continue;
+                self.release(claim.lease).await;
+            } else {
+                self.start(claim);
             }
-            let lease = claim.lease;
-            let (stage, queue) = (Arc::clone(&self.worker.stage), Arc::clone(&self.worker.queue));
-            Meter::add(&self.worker.meter.in_flight, 1);
-            let task = one_job(stage, queue, claim, self.worker.config.retry);
-            let abort = self.tasks.spawn(async move { (lease, task.await) });
-            self.held.insert(lease, abort);
+        }
+    }
+
+    fn start(&mut self, claim: Claim) {
+        let Worker { stage, queue, config, meter, .. } = self.worker;
+        let lease = claim.lease;
+        let (hold, lost) = oneshot::channel();
+        let task = attempt(Arc::clone(stage), Arc::clone(queue), claim, config.retry, lost);
+        self.tasks.spawn(async move { (lease, task.await) });
+        self.held.insert(lease, hold);
+        Meter::add(&meter.in_flight, 1);
+    }
+
+    async fn release(&self, lease: Lease) {
+        if let Err(error) = self.worker.queue.fail(lease, Verdict::Release).await {
+            tracing::debug!(%error, "failed to give a job back; its lease will run out");
         }
     }
 
     fn settled(&mut self, joined: Result<Outcome, JoinError>) {
         let meter = &self.worker.meter;
         Meter::sub(&meter.in_flight, 1);
-        // A task ends with an error only when its lease was lost and `extend` stopped it.
-        let Ok((lease, outcome)) = joined else { return };
+        let (lease, outcome) = match joined {
+            Ok(outcome) => outcome,
+            Err(stopped) if stopped.is_cancelled() => return,
+            // Stages cannot panic out of an attempt; where the queue's client does, nothing can be trusted.
+            Err(panicked) => resume_unwind(panicked.into_panic()),
+        };
         self.held.remove(&lease);
+        self.rest_until = None;
         match outcome {
             Ok(Settled::Done) => Meter::add(&meter.done, 1),
             Ok(Settled::Retried) => Meter::add(&meter.retried, 1),
@@ -214,6 +259,7 @@ impl<S: Stage> Loop<'_, S> {
                     self.worker.trigger.advance(Phase::Draining);
                 }
             }
+            Ok(Settled::Lost) => tracing::debug!(job = %lease.id, "dropped: the lease was lost"),
             Ok(Settled::Halted(failure)) => self.stop_with(Err(WorkerError::Halted(failure))),
             Err(QueueError::Stale(lease)) => {
                 tracing::debug!(job = %lease.id, "finished after the lease was lost; the result is not counted");
@@ -229,11 +275,7 @@ impl<S: Stage> Loop<'_, S> {
         }
         let leases = self.held.keys().copied().collect();
         match self.worker.queue.extend(leases, self.worker.config.lease_ms).await {
-            Ok(lost) => {
-                for task in lost.iter().filter_map(|lease| self.held.remove(lease)) {
-                    task.abort();
-                }
-            }
+            Ok(lost) => self.held.retain(|lease, _| !lost.contains(lease)),
             Err(error) => self.stop_with(Err(error.into())),
         }
     }
@@ -245,11 +287,12 @@ impl<S: Stage> Loop<'_, S> {
     }
 
     async fn abort(mut self) -> Result<Ended, WorkerError> {
-        self.tasks.shutdown().await;
-        for lease in self.held.into_keys() {
-            if let Err(error) = self.worker.queue.fail(lease, Verdict::Release).await {
-                tracing::debug!(%error, "failed to give a job back; its lease will run out");
-            }
+        self.tasks.abort_all();
+        while let Some(joined) = self.tasks.join_next().await {
+            self.settled(joined);
+        }
+        for lease in self.held.keys() {
+            self.release(*lease).await;
         }
         self.stop.unwrap_or(Ok(Ended::Stopped))
     }
@@ -278,62 +321,4 @@ fn heartbeat(lease_ms: Millis) -> Interval {
     let mut beat = tokio::time::interval(Duration::from_millis((lease_ms / 4).max(1)));
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     beat
-}
-
-async fn one_job<S: Stage>(
-    stage: Arc<S>,
-    queue: Arc<dyn JobQueue>,
-    claim: Claim,
-    retry: RetryPolicy,
-) -> Result<Settled, QueueError> {
-    let attempt = Attempt { number: claim.lease.attempt, failures: claim.failures };
-    let result = match serde_json::from_slice::<S::Input>(&claim.payload) {
-        Ok(input) => AssertUnwindSafe(stage.run(input, attempt))
-            .catch_unwind()
-            .await
-            .unwrap_or_else(|panic| Err(StageError::retry(Reason::Internal, panic_message(&*panic)))),
-        Err(error) => Err(StageError::fatal(Reason::Internal, format!("the job cannot be read: {error}"))),
-    };
-    match result {
-        Ok(outputs) => {
-            let next = outputs.into_iter().map(Into::into).collect();
-            queue.complete(claim.lease, next).await?;
-            Ok(Settled::Done)
-        }
-        Err(error) => {
-            let (settled, verdict) = judge(error, &claim, retry);
-            queue.fail(claim.lease, verdict).await?;
-            Ok(settled)
-        }
-    }
-}
-
-/// What a stage's failure means for its job.
-fn judge<I: Into<NewJob>>(error: StageError<I>, claim: &Claim, retry: RetryPolicy) -> (Settled, Verdict) {
-    match error {
-        StageError::Retry { failure, after_ms, group_pause_ms } => {
-            let age_ms = Clock::start().now_ms().saturating_sub(claim.pushed_ms);
-            match retry.wait_ms(claim.lease, claim.failures + 1, age_ms, after_ms) {
-                Some(after_ms) => {
-                    (Settled::Retried, Verdict::Retry { failure, after_ms, group_pause_ms, revised: None })
-                }
-                None => (Settled::Dead, Verdict::Dead { failure }),
-            }
-        }
-        StageError::Reroute { failure, after_ms, revised } => {
-            let revised = Some((*revised).into());
-            (Settled::Retried, Verdict::Retry { failure, after_ms, group_pause_ms: 0, revised })
-        }
-        StageError::Fatal(failure) => (Settled::Dead, Verdict::Dead { failure }),
-        StageError::Halt(failure) => (Settled::Halted(failure), Verdict::Release),
-    }
-}
-
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message");
-    format!("the stage panicked: {text}")
 }

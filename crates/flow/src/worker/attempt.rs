@@ -1,0 +1,113 @@
+//! One attempt at one job: run the stage, then settle with the queue.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::FutureExt;
+use tokio::sync::oneshot;
+
+use crate::{
+    clock::Clock,
+    job::{Claim, Lease, NewJob},
+    queue::{JobQueue, QueueError, Verdict},
+    reason::{Failure, Reason},
+    retry::RetryPolicy,
+    stage::{Attempt, Stage, StageError},
+};
+
+/// What became of a job.
+pub(super) enum Settled {
+    Done,
+    Retried,
+    Dead,
+    /// Its lease was lost before its stage ended.
+    Lost,
+    Halted(Failure),
+}
+
+/// How an attempt ended, before the queue knows of it.
+enum Outcome {
+    Success(Vec<NewJob>),
+    Failure(Settled, Verdict),
+}
+
+/// Does a claimed job and tells the queue. The work is dropped when `lost` ends; what is being told to the queue then
+/// is not, so that no verdict goes uncounted.
+pub(super) async fn attempt<S: Stage>(
+    stage: Arc<S>,
+    queue: Arc<dyn JobQueue>,
+    claim: Claim,
+    retry: RetryPolicy,
+    lost: oneshot::Receiver<()>,
+) -> Result<Settled, QueueError> {
+    let lease = claim.lease;
+    let outcome = tokio::select! {
+        outcome = run(&*stage, &claim, retry) => outcome,
+        _ = lost => return Ok(Settled::Lost),
+    };
+    let settled = match outcome {
+        Outcome::Success(next) => queue.complete(lease, next).await.map(|()| Settled::Done),
+        Outcome::Failure(settled, verdict) => queue.fail(lease, verdict).await.map(|()| settled),
+    };
+    match settled {
+        // The queue will never take what this stage makes of this job.
+        Err(QueueError::Invalid(why)) => bury(&*queue, lease, why).await,
+        Ok(_) | Err(_) => settled,
+    }
+}
+
+async fn bury(queue: &dyn JobQueue, lease: Lease, why: String) -> Result<Settled, QueueError> {
+    let failure = Failure::new(Reason::Internal, format!("the queue refuses what the stage made: {why}"));
+    queue.fail(lease, Verdict::Dead { failure }).await.map(|()| Settled::Dead)
+}
+
+/// Runs the stage: what follows, or what its failure means. Whatever panics on the way is a failure too.
+async fn run<S: Stage>(stage: &S, claim: &Claim, retry: RetryPolicy) -> Outcome {
+    let work = async {
+        let input = serde_json::from_slice::<S::Input>(&claim.payload).map_err(|error| {
+            StageError::fatal(Reason::Internal, format!("the job cannot be read: {error}"))
+        })?;
+        let attempt = Attempt { number: claim.lease.attempt, failures: claim.failures };
+        stage.run(input, attempt).await
+    };
+    let judged = async {
+        match work.await {
+            Ok(outputs) => Outcome::Success(outputs.into_iter().map(Into::into).collect()),
+            Err(error) => judge(error, claim, retry),
+        }
+    };
+    AssertUnwindSafe(judged).catch_unwind().await.unwrap_or_else(|panic| {
+        let error = StageError::<S::Input>::retry(Reason::Internal, panic_message(&*panic));
+        judge(error, claim, retry)
+    })
+}
+
+/// What a stage's failure means for its job.
+fn judge<I: Into<NewJob>>(error: StageError<I>, claim: &Claim, retry: RetryPolicy) -> Outcome {
+    let (settled, verdict) = match error {
+        StageError::Retry { failure, after_ms, group_pause_ms } => {
+            let age_ms = Clock::start().now_ms().saturating_sub(claim.pushed_ms);
+            match retry.wait_ms(claim.lease, claim.failures + 1, age_ms, after_ms) {
+                Some(after_ms) => {
+                    (Settled::Retried, Verdict::Retry { failure, after_ms, group_pause_ms, revised: None })
+                }
+                None => (Settled::Dead, Verdict::Dead { failure }),
+            }
+        }
+        StageError::Reroute { failure, after_ms, revised } => {
+            let revised = Some((*revised).into());
+            (Settled::Retried, Verdict::Retry { failure, after_ms, group_pause_ms: 0, revised })
+        }
+        StageError::Fatal(failure) => (Settled::Dead, Verdict::Dead { failure }),
+        StageError::Halt(failure) => (Settled::Halted(failure), Verdict::Release),
+    };
+    Outcome::Failure(settled, verdict)
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    format!("the stage panicked: {text}")
+}

@@ -1,0 +1,222 @@
+//! A queue, a clock and little stages: what the tests of the loop share.
+
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use tokio::time::{interval, timeout};
+
+use crate::{
+    clock::Millis,
+    job::{Group, JobId, JobView, NewJob, Selection},
+    lane::Lane,
+    meter::Meter,
+    queue::{GroupLimit, JobQueue, Push},
+    retry::RetryPolicy,
+    shutdown::{Shutdown, Trigger, shutdown},
+    stage::{Attempt, Stage, StageError},
+    testing::memory_queue::MemoryQueue,
+    worker::{Ended, OnDeath, Until, Worker, WorkerConfig, WorkerError},
+};
+
+pub(super) const LANE_CAPACITY: usize = 100;
+const TICK_MS: Millis = 50;
+
+/// What a job of the tests says: its key, and which of several ways to take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Input {
+    pub(super) key: String,
+    pub(super) way: u32,
+}
+
+impl Input {
+    pub(super) fn new(key: &str) -> Self {
+        Self { key: key.to_owned(), way: 0 }
+    }
+}
+
+impl From<Input> for NewJob {
+    fn from(input: Input) -> Self {
+        Self::new(Lane::Fetch, &input.key, &input).in_group(Group("group".into()))
+    }
+}
+
+/// A follow-up job of this key; the key "panic" cannot be made into a job.
+pub(super) struct Next(pub(super) String);
+
+impl From<Next> for NewJob {
+    fn from(next: Next) -> Self {
+        assert_ne!(next.0, "panic", "boom");
+        Self::new(Lane::Store, &next.0, &next.0)
+    }
+}
+
+pub(super) type Did = Result<Vec<Next>, StageError<Input>>;
+
+/// A stage made of a function.
+pub(super) struct Little<F>(pub(super) F);
+
+impl<F, D> Stage for Little<F>
+where
+    F: Fn(Input, Attempt) -> D + Send + Sync + 'static,
+    D: Future<Output = Did> + Send + 'static,
+{
+    const LANE: Lane = Lane::Fetch;
+    type Input = Input;
+    type Output = Next;
+
+    fn run(&self, input: Input, attempt: Attempt) -> impl Future<Output = Did> + Send {
+        self.0(input, attempt)
+    }
+}
+
+/// One worker's surroundings.
+pub(super) struct Bench {
+    pub(super) queue: Arc<MemoryQueue>,
+    pub(super) meter: Arc<Meter>,
+    pub(super) trigger: Trigger,
+    shutdown: Shutdown,
+    pub(super) config: WorkerConfig,
+}
+
+impl Bench {
+    /// Four jobs at a time, two retries a second apart, until drained.
+    pub(super) fn new() -> Self {
+        let (trigger, shutdown) = shutdown();
+        let retry = RetryPolicy { retries_max: 2, age_max_ms: u64::MAX, base_ms: 1_000, cap_ms: 1_000 };
+        let config = WorkerConfig {
+            concurrency: 4,
+            lease_ms: 60_000,
+            group_limit: GroupLimit::NONE,
+            retry,
+            until: Until::Drained,
+            on_death: OnDeath::KeepGoing,
+        };
+        let queue = Arc::new(MemoryQueue::new(LANE_CAPACITY, 1_000_000));
+        Self { queue, meter: Arc::default(), trigger, shutdown, config }
+    }
+
+    /// With these jobs in the lane.
+    pub(super) async fn with(keys: &[&str]) -> Self {
+        let bench = Self::new();
+        bench.push(keys).await;
+        bench
+    }
+
+    pub(super) async fn push(&self, keys: &[&str]) {
+        self.push_jobs(keys.iter().map(|key| Input::new(key).into()).collect()).await;
+    }
+
+    pub(super) async fn push_jobs(&self, jobs: Vec<NewJob>) {
+        self.queue.push(Push { jobs, cursor: None }).await.unwrap();
+    }
+
+    /// Runs a worker to its end.
+    pub(super) async fn run<F, D>(&self, stage: F) -> Result<Ended, WorkerError>
+    where
+        F: Fn(Input, Attempt) -> D + Send + Sync + 'static,
+        D: Future<Output = Did> + Send + 'static,
+    {
+        self.run_on(Arc::clone(&self.queue) as Arc<dyn JobQueue>, stage).await
+    }
+
+    /// Runs a worker that sees the queue through another.
+    pub(super) async fn run_on<F, D>(&self, queue: Arc<dyn JobQueue>, stage: F) -> Result<Ended, WorkerError>
+    where
+        F: Fn(Input, Attempt) -> D + Send + Sync + 'static,
+        D: Future<Output = Did> + Send + 'static,
+    {
+        let worker = Worker {
+            stage: Arc::new(Little(stage)),
+            queue,
+            config: self.config,
+            meter: Arc::clone(&self.meter),
+            shutdown: self.shutdown.clone(),
+            trigger: self.trigger.clone(),
+        };
+        let ended = async {
+            tokio::select! {
+                ended = worker.run() => ended,
+                () = self.keep_time() => unreachable!("time does not end"),
+            }
+        };
+        timeout(Duration::from_secs(3_600), ended).await.expect("the worker must end within an hour")
+    }
+
+    /// Turns the queue's clock as tokio's time passes.
+    async fn keep_time(&self) {
+        let mut ticks = interval(Duration::from_millis(TICK_MS));
+        ticks.tick().await;
+        loop {
+            ticks.tick().await;
+            self.queue.advance(TICK_MS);
+        }
+    }
+
+    pub(super) async fn view(&self, key: &str) -> JobView {
+        let selection = Selection { ids: vec![JobId::of(Lane::Fetch, key)], ..Selection::default() };
+        self.queue.list(selection, None, 1).await.unwrap().pop().expect("the job is known")
+    }
+
+    /// Ready, delayed, leased, done and dead jobs of a lane.
+    pub(super) async fn counts(&self, lane: Lane) -> [u64; 5] {
+        let stats = self.queue.stats().await.unwrap();
+        let lane = stats.lane(lane);
+        [lane.ready, lane.delayed, lane.leased, lane.done, lane.dead]
+    }
+
+    /// Done, dead, retried, in flight.
+    pub(super) fn metered(&self) -> [u64; 4] {
+        let Meter { done, dead, retried, in_flight, .. } = &*self.meter;
+        [done, dead, retried, in_flight].map(Meter::get)
+    }
+}
+
+/// Lets so much of the paused time pass.
+pub(super) async fn pass(ms: Millis) {
+    timeout(Duration::from_millis(ms), std::future::pending::<()>()).await.expect_err("it never ends");
+}
+
+/// Counts how many are inside at a time.
+#[derive(Default)]
+pub(super) struct Crowd {
+    inside: AtomicUsize,
+    most: AtomicUsize,
+    entered: AtomicUsize,
+}
+
+/// One that is inside, until dropped.
+pub(super) struct Guest(Arc<Crowd>);
+
+impl Crowd {
+    pub(super) fn enter(self: &Arc<Self>) -> Guest {
+        self.entered.fetch_add(1, Ordering::SeqCst);
+        let inside = self.inside.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(inside, Ordering::SeqCst);
+        Guest(Arc::clone(self))
+    }
+
+    pub(super) fn inside(&self) -> usize {
+        self.inside.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn most(&self) -> usize {
+        self.most.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn entered(&self) -> usize {
+        self.entered.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.0.inside.fetch_sub(1, Ordering::SeqCst);
+    }
+}

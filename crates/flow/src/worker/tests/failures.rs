@@ -1,0 +1,203 @@
+//! What a stage's failures mean for its jobs.
+
+use std::{future::Ready, time::Duration};
+
+use tokio::time::Instant;
+
+use super::bench::{Bench, Did, Input, Next, pass};
+use crate::{
+    job::{Event, Happened, JobView, NewJob, State},
+    lane::Lane,
+    queue::BATCH_MAX,
+    reason::{Failure, Reason},
+    stage::{Attempt, StageError},
+    worker::Ended,
+};
+
+fn failures(job: &JobView) -> Vec<Failure> {
+    let of = |event: &Event| match &event.what {
+        Happened::Failed(failure) | Happened::Died(failure) => Some(failure.clone()),
+        Happened::Lost | Happened::Retried => None,
+    };
+    job.history.iter().filter_map(of).collect()
+}
+
+async fn assert_dies_of_panic(bench: &Bench) {
+    let job = bench.view("a").await;
+    assert_eq!((job.state, job.attempts, job.failures), (State::Dead, 3, 3));
+    assert_eq!(failures(&job).len(), 3);
+    for failure in failures(&job) {
+        assert_eq!(failure.reason, Reason::Internal);
+        assert!(failure.message.contains("boom"), "{failure}");
+    }
+    assert_eq!(bench.metered(), [0, 1, 2, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_is_a_failure_of_its_job() {
+    let bench = Bench::with(&["a"]).await;
+    assert_eq!(bench.run(async |_, _| panic!("boom")).await.unwrap(), Ended::Finished);
+    assert_dies_of_panic(&bench).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_before_the_first_await_is_a_failure_of_its_job() {
+    fn at_once(_: Input, _: Attempt) -> Ready<Did> {
+        panic!("{}", String::from("boom"))
+    }
+    let bench = Bench::with(&["a"]).await;
+    assert_eq!(bench.run(at_once).await.unwrap(), Ended::Finished);
+    assert_dies_of_panic(&bench).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_making_the_next_job_is_a_failure_of_its_job() {
+    let bench = Bench::with(&["a"]).await;
+    let ended = bench.run(async |_, _| Ok(vec![Next("fine".into()), Next("panic".into())])).await;
+    assert_eq!(ended.unwrap(), Ended::Finished);
+    assert_dies_of_panic(&bench).await;
+    assert_eq!(bench.counts(Lane::Store).await, [0; 5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_touches_no_other_job() {
+    let bench = Bench::with(&["a", "b"]).await;
+    let ended = bench
+        .run(async |input: Input, _| {
+            pass(100).await;
+            assert_eq!(input.key, "b");
+            Ok(vec![])
+        })
+        .await;
+    assert_eq!(ended.unwrap(), Ended::Finished);
+    assert_eq!(bench.counts(Lane::Fetch).await, [0, 0, 0, 1, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_job_is_tried_again_after_a_while_up_to_the_limit() {
+    let bench = Bench::with(&["a"]).await;
+    let began = Instant::now();
+    let ended = bench
+        .run(async |_, attempt: Attempt| {
+            let Attempt { number, failures } = attempt;
+            Err(StageError::retry(Reason::Connect, format!("attempt {number} after {failures}")))
+        })
+        .await;
+    assert_eq!(ended.unwrap(), Ended::Finished);
+    let job = bench.view("a").await;
+    assert_eq!(job.state, State::Dead);
+    let told: Vec<_> = failures(&job).into_iter().map(|failure| failure.message).collect();
+    assert_eq!(told, ["attempt 1 after 0", "attempt 2 after 1", "attempt 3 after 2"]);
+    assert!(matches!(job.history[1].what, Happened::Failed(_)));
+    assert!(matches!(job.history[2].what, Happened::Died(_)));
+    assert!(began.elapsed() >= Duration::from_millis(2 * 500), "two waits of half to one second");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_succeeds_at_last_is_done() {
+    let bench = Bench::with(&["a"]).await;
+    let ended = bench
+        .run(async |input: Input, attempt: Attempt| match attempt.failures {
+            0 | 1 => Err(StageError::retry(Reason::Timeout, "slow")),
+            _ => Ok(vec![Next(input.key)]),
+        })
+        .await;
+    assert_eq!(ended.unwrap(), Ended::Finished);
+    assert_eq!(bench.counts(Lane::Fetch).await, [0, 0, 0, 1, 0]);
+    assert_eq!(bench.counts(Lane::Store).await, [1, 0, 0, 0, 0]);
+    assert_eq!(bench.metered(), [1, 0, 2, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_and_the_group_pause_that_the_stage_asks_for_are_kept() {
+    for (after_ms, group_pause_ms, a_waits_ms, b_waits_ms) in
+        [(20_000, 0, 20_000, 0), (0, 30_000, 30_000, 30_000)]
+    {
+        let mut bench = Bench::with(&["a", "b"]).await;
+        bench.config.concurrency = 1;
+        let ended = bench
+            .run(move |input, attempt| async move {
+                if input.key == "b" || attempt.number > 1 {
+                    return Ok(vec![]);
+                }
+                let failure = Failure::new(Reason::HttpStatus, "429");
+                Err(StageError::Retry { failure, after_ms: Some(after_ms), group_pause_ms })
+            })
+            .await;
+        assert_eq!(ended.unwrap(), Ended::Finished);
+        let (a, b) = (bench.view("a").await, bench.view("b").await);
+        let failed_ms = a.history[0].at_ms;
+        let late = |job: &JobView, waits_ms| (job.changed_ms - failed_ms).checked_sub(waits_ms);
+        assert!(late(&a, a_waits_ms).is_some_and(|ms| ms < 1_000), "{:?}", late(&a, a_waits_ms));
+        assert!(late(&b, b_waits_ms).is_some_and(|ms| ms < 1_000), "{:?}", late(&b, b_waits_ms));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rerouted_job_is_tried_another_way_and_counts_anew() {
+    let mut bench = Bench::with(&["a"]).await;
+    bench.config.retry.retries_max = 0;
+    let ended = bench
+        .run(async |input: Input, attempt: Attempt| {
+            assert_eq!(attempt, Attempt { number: input.way + 1, failures: 0 });
+            if input.way == 5 {
+                return Ok(vec![Next(format!("{} {}", input.key, input.way))]);
+            }
+            let failure = Failure::new(Reason::HttpStatus, "404");
+            let revised = Box::new(Input { way: input.way + 1, ..input });
+            Err(StageError::Reroute { failure, after_ms: 0, revised })
+        })
+        .await;
+    assert_eq!(ended.unwrap(), Ended::Finished);
+    let job = bench.view("a").await;
+    assert_eq!((job.state, job.attempts), (State::Done, 6));
+    assert_eq!(bench.counts(Lane::Store).await, [1, 0, 0, 0, 0]);
+    assert_eq!(bench.metered(), [1, 0, 5, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fatal_failure_is_not_tried_again() {
+    let bench = Bench::with(&["a"]).await;
+    let ended = bench.run(async |_, _| Err(StageError::fatal(Reason::Robots, "forbidden"))).await;
+    assert_eq!(ended.unwrap(), Ended::Finished);
+    let job = bench.view("a").await;
+    assert_eq!((job.state, job.attempts), (State::Dead, 1));
+    assert_eq!(job.last_failure(), Some(&Failure::new(Reason::Robots, "forbidden")));
+    assert_eq!(bench.metered(), [0, 1, 0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payload_that_cannot_be_read_is_dead() {
+    let bench = Bench::new();
+    bench.push_jobs(vec![NewJob { payload: b"{\"key\":".to_vec(), ..Input::new("a").into() }]).await;
+    assert_eq!(bench.run(async |_, _| Ok(vec![])).await.unwrap(), Ended::Finished);
+    let job = bench.view("a").await;
+    assert_eq!((job.state, job.attempts), (State::Dead, 1));
+    assert_eq!(job.last_failure().map(|failure| failure.reason), Some(Reason::Internal));
+    assert_eq!(job.payload, b"{\"key\":", "it can be looked at");
+}
+
+/// Else its lease would run out, it would be claimed again and stop the worker again, for ever.
+#[tokio::test(start_paused = true)]
+async fn a_result_that_the_queue_refuses_is_a_death() {
+    let bench = Bench::with(&["many", "other key", "good"]).await;
+    let ended = bench
+        .run(async |input: Input, _| match input.key.as_str() {
+            "many" => Ok((0..=BATCH_MAX).map(|at| Next(at.to_string())).collect()),
+            "good" => Ok(vec![]),
+            _ => Err(StageError::Reroute {
+                failure: Failure::new(Reason::HttpStatus, "404"),
+                after_ms: 0,
+                revised: Box::new(Input::new("another")),
+            }),
+        })
+        .await;
+    assert_eq!(ended.unwrap(), Ended::Finished);
+    for key in ["many", "other key"] {
+        let job = bench.view(key).await;
+        assert_eq!((job.state, job.attempts), (State::Dead, 1));
+        assert_eq!(job.last_failure().map(|failure| failure.reason), Some(Reason::Internal));
+    }
+    assert_eq!(bench.counts(Lane::Store).await, [0; 5]);
+    assert_eq!(bench.metered(), [1, 2, 0, 0]);
+}

@@ -1,0 +1,90 @@
+//! Heartbeats and lost leases.
+
+use std::sync::Arc;
+
+use super::{
+    bench::{Bench, Crowd, pass},
+    troubled_queue::{Trouble, TroubledQueue},
+};
+use crate::{
+    job::{Happened, State},
+    lane::Lane,
+    shutdown::Phase,
+    stage::Attempt,
+    worker::Ended,
+};
+
+#[tokio::test(start_paused = true)]
+async fn leases_are_extended_while_the_stage_works() {
+    let mut bench = Bench::with(&["a", "b"]).await;
+    bench.config.lease_ms = 1_000;
+    let ended = bench
+        .run(async |_, _| {
+            pass(30_000).await;
+            Ok(vec![])
+        })
+        .await;
+    assert_eq!(ended.unwrap(), Ended::Finished);
+    for key in ["a", "b"] {
+        let job = bench.view(key).await;
+        assert_eq!((job.state, job.attempts, job.history.len()), (State::Done, 1, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn leases_are_extended_during_a_drain() {
+    let mut bench = Bench::with(&["a"]).await;
+    bench.config.lease_ms = 1_000;
+    let trigger = bench.trigger.clone();
+    let ended = bench
+        .run(move |_, _| {
+            trigger.advance(Phase::Draining);
+            async {
+                pass(30_000).await;
+                Ok(vec![])
+            }
+        })
+        .await;
+    assert_eq!(ended.unwrap(), Ended::Stopped);
+    assert_eq!(bench.view("a").await.state, State::Done);
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_whose_lease_was_lost_is_dropped_and_done_again() {
+    let mut bench = Bench::with(&["a"]).await;
+    bench.config.lease_ms = 1_000;
+    let crowd = Arc::new(Crowd::default());
+    let (seen, queue) = (Arc::clone(&crowd), Arc::clone(&bench.queue));
+    let ended = bench
+        .run(move |_, attempt: Attempt| {
+            let (guest, queue) = (seen.enter(), Arc::clone(&queue));
+            async move {
+                if attempt.number == 1 {
+                    pass(100).await;
+                    queue.advance(1_000);
+                    std::future::pending::<()>().await;
+                }
+                drop(guest);
+                assert_eq!(attempt, Attempt { number: 2, failures: 0 });
+                Ok(vec![])
+            }
+        })
+        .await;
+    assert_eq!(ended.unwrap(), Ended::Finished);
+    let job = bench.view("a").await;
+    assert_eq!((job.state, job.attempts), (State::Done, 2));
+    assert!(matches!(job.history[..], [ref event] if event.what == Happened::Lost), "{:?}", job.history);
+    assert_eq!((crowd.entered(), crowd.inside()), (2, 0));
+    assert_eq!(bench.metered(), [1, 0, 0, 0]);
+}
+
+/// The queue no longer holds the lease, because the job is done: that is no reason to forget that it was.
+#[tokio::test(start_paused = true)]
+async fn a_heartbeat_does_not_cut_off_a_verdict_on_its_way() {
+    let mut bench = Bench::with(&["a"]).await;
+    bench.config.lease_ms = 1_000;
+    let queue = TroubledQueue::new(&bench.queue, Trouble::CompleteIsSlow(5_000));
+    assert_eq!(bench.run_on(queue, async |_, _| Ok(vec![])).await.unwrap(), Ended::Finished);
+    assert_eq!(bench.counts(Lane::Fetch).await, [0, 0, 0, 1, 0]);
+    assert_eq!(bench.metered(), [1, 0, 0, 0]);
+}

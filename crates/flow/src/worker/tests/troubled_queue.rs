@@ -1,0 +1,137 @@
+//! A queue that passes everything on to another, except for one trouble.
+
+use std::{
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+
+use super::bench::pass;
+use crate::{
+    clock::Millis,
+    job::{JobId, JobView, Lease, NewJob, Selection},
+    lane::Lane,
+    queue::{Ask, Claimed, Cursor, JobQueue, Pause, Presence, Push, Pushed, QueueError, QueueStats, Verdict},
+    shutdown::{Phase, Trigger},
+    testing::memory_queue::MemoryQueue,
+};
+
+pub(super) enum Trouble {
+    None,
+    /// From the second claim on.
+    ClaimsBreak,
+    ExtendBreaks,
+    CompleteBreaks,
+    /// Completes, and is long in saying so.
+    CompleteIsSlow(Millis),
+    /// Neither a heartbeat nor a verdict is ever answered.
+    Silent,
+    /// A shutdown comes while the grant is on its way back, so long before it arrives.
+    DrainsWhileGranting(Trigger, Millis),
+}
+
+pub(super) struct TroubledQueue {
+    inner: Arc<MemoryQueue>,
+    trouble: Trouble,
+    claims: AtomicUsize,
+}
+
+pub(super) fn broken<T>() -> Result<T, QueueError> {
+    Err(QueueError::Broken("a test wants it".into()))
+}
+
+impl TroubledQueue {
+    pub(super) fn new(inner: &Arc<MemoryQueue>, trouble: Trouble) -> Arc<Self> {
+        Arc::new(Self { inner: Arc::clone(inner), trouble, claims: AtomicUsize::new(0) })
+    }
+
+    /// How often it was asked for jobs.
+    pub(super) fn claims(&self) -> usize {
+        self.claims.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl JobQueue for TroubledQueue {
+    async fn claim(&self, ask: Ask) -> Result<Claimed, QueueError> {
+        let earlier = self.claims.fetch_add(1, Ordering::SeqCst);
+        if matches!(self.trouble, Trouble::ClaimsBreak) && earlier > 0 {
+            return broken();
+        }
+        let claimed = self.inner.claim(ask).await;
+        if let Trouble::DrainsWhileGranting(trigger, ms) = &self.trouble {
+            trigger.advance(Phase::Draining);
+            pass(*ms).await;
+        }
+        claimed
+    }
+
+    async fn extend(&self, leases: Vec<Lease>, lease_ms: Millis) -> Result<Vec<Lease>, QueueError> {
+        match self.trouble {
+            Trouble::ExtendBreaks => broken(),
+            Trouble::Silent => pending().await,
+            _ => self.inner.extend(leases, lease_ms).await,
+        }
+    }
+
+    async fn complete(&self, lease: Lease, next: Vec<NewJob>) -> Result<(), QueueError> {
+        match self.trouble {
+            Trouble::CompleteBreaks => broken(),
+            Trouble::Silent => pending().await,
+            Trouble::CompleteIsSlow(ms) => {
+                let completed = self.inner.complete(lease, next).await;
+                pass(ms).await;
+                completed
+            }
+            _ => self.inner.complete(lease, next).await,
+        }
+    }
+
+    async fn fail(&self, lease: Lease, verdict: Verdict) -> Result<(), QueueError> {
+        match self.trouble {
+            Trouble::Silent => pending().await,
+            _ => self.inner.fail(lease, verdict).await,
+        }
+    }
+
+    async fn push(&self, push: Push) -> Result<Pushed, QueueError> {
+        self.inner.push(push).await
+    }
+
+    async fn attend(&self, lane: Lane, presence: Presence) -> Result<(), QueueError> {
+        self.inner.attend(lane, presence).await
+    }
+
+    async fn stats(&self) -> Result<QueueStats, QueueError> {
+        self.inner.stats().await
+    }
+
+    async fn cursors(&self) -> Result<Vec<Cursor>, QueueError> {
+        self.inner.cursors().await
+    }
+
+    async fn list(
+        &self,
+        selection: Selection,
+        after: Option<JobId>,
+        limit: usize,
+    ) -> Result<Vec<JobView>, QueueError> {
+        self.inner.list(selection, after, limit).await
+    }
+
+    async fn retry(&self, selection: Selection) -> Result<u64, QueueError> {
+        self.inner.retry(selection).await
+    }
+
+    async fn drop_jobs(&self, selection: Selection) -> Result<u64, QueueError> {
+        self.inner.drop_jobs(selection).await
+    }
+
+    async fn set_paused(&self, lane: Lane, pause: Pause) -> Result<(), QueueError> {
+        self.inner.set_paused(lane, pause).await
+    }
+}
