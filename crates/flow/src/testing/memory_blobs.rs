@@ -110,3 +110,14 @@ impl BlobStore for MemoryBlobs {
         Ok(documents)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::blob_contract::blob_contract;
+
+    #[test]
+    fn blobs_in_memory_keep_the_contract() {
+        blob_contract(|| Arc::new(MemoryBlobs::default()));
+    }
+}

@@ -1,0 +1,250 @@
+//! What every [`BlobStore`] must do, as the module [`blobs`](crate::blobs) promises it.
+//!
+//! [`blob_contract`] runs all rules, each on a fresh store; a rule that does not hold panics.
+
+use std::{
+    io::{Read, Write},
+    sync::{
+        Arc, Barrier,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+use crate::{
+    blobs::{BlobError, BlobKind, BlobName, BlobStore, StagedBlob},
+    document::DocumentId,
+};
+
+/// Runs every rule on a store of its own.
+pub fn blob_contract(make: impl Fn() -> Arc<dyn BlobStore>) {
+    published_bytes_read_back(&*make());
+    staged_bytes_are_invisible(&*make());
+    a_dropped_stage_leaves_nothing(&*make());
+    publishing_replaces_whole(&*make());
+    a_reader_keeps_what_it_opened(&*make());
+    resumed_bytes_go_on_where_they_ended(&*make());
+    a_published_resume_begins_anew(&*make());
+    a_second_writer_is_told_busy(&*make());
+    renaming_moves_the_bytes(&*make());
+    removing_is_repeatable(&*make());
+    lists_are_sorted_and_by_kind(&*make());
+    reading_whole_is_bounded(&*make());
+    many_writers_publish_at_once(make());
+    readers_never_see_a_part(make());
+}
+
+/// The name of a document's blob.
+///
+/// # Panics
+/// Where `document` is no document id.
+#[must_use]
+pub fn name(kind: BlobKind, document: &str) -> BlobName {
+    BlobName::new(kind, document.parse().expect("tests use valid ids"))
+}
+
+/// Publishes bytes under a name.
+///
+/// # Panics
+/// Where the store refuses.
+pub fn publish(blobs: &dyn BlobStore, name: &BlobName, bytes: &[u8]) {
+    let staged = staged(blobs.stage(name), bytes);
+    blobs.publish(vec![staged]).expect("the store publishes");
+}
+
+fn staged(staged: Result<StagedBlob, BlobError>, bytes: &[u8]) -> StagedBlob {
+    let mut staged = staged.expect("the store stages");
+    staged.file.write_all(bytes).expect("the disk takes a few bytes");
+    staged
+}
+
+fn read(blobs: &dyn BlobStore, name: &BlobName) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    blobs.open(name).expect("it is there").read_to_end(&mut bytes).expect("it can be read");
+    bytes
+}
+
+fn absent(blobs: &dyn BlobStore, name: &BlobName) {
+    assert!(matches!(blobs.open(name), Err(BlobError::NotFound(_))), "{name:?} must not be there");
+    assert_eq!(blobs.len(name).expect("asking is allowed"), None);
+    assert_eq!(blobs.list(name.kind).expect("listing is allowed"), []);
+}
+
+/// What was published is there, of every kind, empty blobs too.
+pub fn published_bytes_read_back(blobs: &dyn BlobStore) {
+    for kind in BlobKind::ALL {
+        let name = name(kind, "PG84");
+        absent(blobs, &name);
+        publish(blobs, &name, b"bytes\0\xff");
+        assert_eq!(read(blobs, &name), b"bytes\0\xff", "{kind:?}");
+        assert_eq!(blobs.len(&name).expect("it is there"), Some(7));
+    }
+    let empty = name(BlobKind::Text, "empty");
+    publish(blobs, &empty, b"");
+    assert_eq!(blobs.len(&empty).expect("it is there"), Some(0));
+    assert_eq!(read(blobs, &empty), b"");
+}
+
+/// Nobody sees what is staged or resumed before it is published.
+pub fn staged_bytes_are_invisible(blobs: &dyn BlobStore) {
+    let name = name(BlobKind::Text, "PG84");
+    let first = staged(blobs.stage(&name), b"staged");
+    let second = staged(blobs.stage(&name), b"another");
+    let resumed = staged(blobs.resume(&name), b"resumed");
+    absent(blobs, &name);
+    drop((first, resumed));
+    blobs.publish(vec![second]).expect("one of two stagings of a name can be published");
+    assert_eq!(read(blobs, &name), b"another");
+}
+
+/// A staging that is dropped leaves neither a blob nor a file.
+pub fn a_dropped_stage_leaves_nothing(blobs: &dyn BlobStore) {
+    let name = name(BlobKind::Text, "PG84");
+    let staged = staged(blobs.stage(&name), b"staged");
+    let path = staged.path.clone();
+    assert!(path.exists());
+    drop(staged);
+    assert!(!path.exists());
+    absent(blobs, &name);
+}
+
+/// A blob of the same name is replaced; nothing of the old one is left.
+pub fn publishing_replaces_whole(blobs: &dyn BlobStore) {
+    let name = name(BlobKind::Meta, "PG84");
+    publish(blobs, &name, b"a long first version");
+    publish(blobs, &name, b"short");
+    assert_eq!(read(blobs, &name), b"short");
+    assert_eq!(blobs.list(BlobKind::Meta).expect("listing is allowed"), [name.document]);
+}
+
+/// A reader goes on reading the blob it opened while another takes its name.
+pub fn a_reader_keeps_what_it_opened(blobs: &dyn BlobStore) {
+    let name = name(BlobKind::Text, "PG84");
+    publish(blobs, &name, b"old");
+    let mut reader = blobs.open(&name).expect("it is there");
+    publish(blobs, &name, b"new and longer");
+    let mut bytes = String::new();
+    reader.read_to_string(&mut bytes).expect("it can be read");
+    assert_eq!(bytes, "old");
+}
+
+/// Resumed bytes outlive the value, and the next resume goes on after them.
+pub fn resumed_bytes_go_on_where_they_ended(blobs: &dyn BlobStore) {
+    let name = name(BlobKind::Spool, "PG84");
+    drop(staged(blobs.resume(&name), b"first, "));
+    let again = staged(blobs.resume(&name), b"second");
+    assert_eq!(again.file.metadata().expect("it is open").len(), 13);
+    absent(blobs, &name);
+    blobs.publish(vec![again]).expect("the store publishes");
+    assert_eq!(read(blobs, &name), b"first, second");
+}
+
+/// After a resumed blob is published, the next resume begins an empty one.
+pub fn a_published_resume_begins_anew(blobs: &dyn BlobStore) {
+    let name = name(BlobKind::Spool, "PG84");
+    let whole = staged(blobs.resume(&name), b"whole");
+    blobs.publish(vec![whole]).expect("the store publishes");
+    let next = staged(blobs.resume(&name), b"");
+    assert_eq!(next.file.metadata().expect("it is open").len(), 0);
+    assert_eq!(read(blobs, &name), b"whole");
+}
+
+/// Only one writer at a time resumes a blob.
+pub fn a_second_writer_is_told_busy(blobs: &dyn BlobStore) {
+    let name = name(BlobKind::Spool, "PG84");
+    let first = staged(blobs.resume(&name), b"mine");
+    assert!(matches!(blobs.resume(&name), Err(BlobError::Busy(_))));
+    drop(first);
+    drop(staged(blobs.resume(&name), b""));
+}
+
+/// A renamed blob is only under its new name, where it replaces what was there; renaming nothing is refused.
+pub fn renaming_moves_the_bytes(blobs: &dyn BlobStore) {
+    let (from, to) = (name(BlobKind::Spool, "PG84"), name(BlobKind::Raw, "PG84"));
+    publish(blobs, &from, b"bytes");
+    publish(blobs, &to, b"earlier bytes");
+    blobs.rename(&from, &to).expect("the store renames");
+    absent(blobs, &from);
+    assert_eq!(read(blobs, &to), b"bytes");
+    assert!(matches!(blobs.rename(&from, &to), Err(BlobError::NotFound(_))));
+    assert_eq!(read(blobs, &to), b"bytes");
+}
+
+/// A removed blob is gone; removing it again is no error.
+pub fn removing_is_repeatable(blobs: &dyn BlobStore) {
+    let name = name(BlobKind::Tokens, "PG84");
+    publish(blobs, &name, b"tokens");
+    for _ in 0..2 {
+        blobs.remove(&name).expect("removing is allowed");
+        absent(blobs, &name);
+    }
+}
+
+/// A list holds the documents of its kind, once each, in order of their ids.
+pub fn lists_are_sorted_and_by_kind(blobs: &dyn BlobStore) {
+    for document in ["PG84", "b-1", "PG10", "PG9", "a", "PG84"] {
+        publish(blobs, &name(BlobKind::Counts, document), b"x");
+    }
+    publish(blobs, &name(BlobKind::Text, "other"), b"x");
+    let listed = blobs.list(BlobKind::Counts).expect("listing is allowed");
+    assert_eq!(
+        listed.iter().map(DocumentId::as_str).collect::<Vec<_>>(),
+        ["PG10", "PG84", "PG9", "a", "b-1"]
+    );
+}
+
+/// `read` takes up to its bound and refuses more.
+pub fn reading_whole_is_bounded(blobs: &dyn BlobStore) {
+    let name = name(BlobKind::Meta, "PG84");
+    publish(blobs, &name, b"12345");
+    assert_eq!(blobs.read(&name, 5).expect("it fits"), b"12345");
+    assert!(matches!(blobs.read(&name, 4), Err(BlobError::TooLarge { bytes_max: 4, .. })));
+}
+
+/// Several threads publish several blobs each; each `Ok` means that all of them are there.
+pub fn many_writers_publish_at_once(blobs: Arc<dyn BlobStore>) {
+    thread::scope(|scope| {
+        for writer in 0..8 {
+            let blobs = &blobs;
+            scope.spawn(move || {
+                for round in 0..8 {
+                    let document = format!("w{writer}r{round}");
+                    let names =
+                        [BlobKind::Text, BlobKind::Arrival, BlobKind::Meta].map(|kind| name(kind, &document));
+                    let all = names.iter().map(|name| staged(blobs.stage(name), document.as_bytes()));
+                    blobs.publish(all.collect()).expect("the store publishes");
+                    for name in &names {
+                        assert_eq!(read(&**blobs, name), document.as_bytes());
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(blobs.list(BlobKind::Meta).expect("listing is allowed").len(), 64);
+}
+
+/// While a blob is replaced again and again, each reader sees one whole version.
+pub fn readers_never_see_a_part(blobs: Arc<dyn BlobStore>) {
+    let name = name(BlobKind::Text, "PG84");
+    publish(&*blobs, &name, &[b'0'; 10_000]);
+    let (started, ended) = (Barrier::new(2), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            started.wait();
+            let mut seen = 0;
+            while seen == 0 || !ended.load(Ordering::Acquire) {
+                let bytes = read(&*blobs, &name);
+                assert_eq!(bytes.len(), 10_000);
+                assert!(bytes.iter().all(|byte| *byte == bytes[0]), "a mixture of two versions");
+                seen += 1;
+            }
+        });
+        started.wait();
+        for version in b'1'..=b'9' {
+            publish(&*blobs, &name, &[version; 10_000]);
+        }
+        ended.store(true, Ordering::Release);
+        reader.join().expect("every read is whole");
+    });
+    assert_eq!(read(&*blobs, &name), [b'9'; 10_000]);
+}
