@@ -1,0 +1,121 @@
+//! Files under names that nobody reads: made, locked, resumed, swept.
+//!
+//! A writer makes its file, then locks it; a sweeper may come in between and take the file away. So the writer looks,
+//! once it has the lock, whether the file still has its name, and begins again if not. A sweeper that gets the lock
+//! knows that no writer has it or will have it.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, Seek, SeekFrom},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use flow::blobs::{BlobError, BlobName, Kept, StagedBlob};
+use rustix::fs::OFlags;
+
+/// How often a writer begins again when its file is taken away under its hands.
+const TRIES_MAX: usize = 64;
+
+/// A new temporary file beside `path`. `number` gives another number at each call.
+pub(super) fn stage(name: &BlobName, path: &Path, number: impl Fn() -> u64) -> Result<StagedBlob, BlobError> {
+    for _ in 0..TRIES_MAX {
+        let file_name = format!(".{}.{}-{}.tmp", name.file_name(), std::process::id(), number());
+        let path = path.with_file_name(file_name);
+        // `create_new` makes the file itself or fails: a planted link or a leftover of a namesake is never opened.
+        match File::options().read(true).write(true).create_new(true).open(&path) {
+            Ok(file) => {
+                if let Held::Ours = hold(&file, &path)? {
+                    return Ok(StagedBlob { name: name.clone(), path, file, kept: Kept::No });
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(BlobError::at(&path, error)),
+        }
+    }
+    Err(BlobError::Busy(path.to_owned()))
+}
+
+/// The resumable file beside `path`, positioned at its end.
+pub(super) fn resume(name: &BlobName, path: &Path) -> Result<StagedBlob, BlobError> {
+    let path = path.with_file_name(format!("{}.part", name.file_name()));
+    for _ in 0..TRIES_MAX {
+        let mut file = File::options()
+            .read(true)
+            .append(true)
+            .create(true)
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+            .open(&path)
+            .map_err(|error| BlobError::at(&path, error))?;
+        match hold(&file, &path)? {
+            Held::Ours => {
+                file.seek(SeekFrom::End(0)).map_err(|error| BlobError::at(&path, error))?;
+                return Ok(StagedBlob { name: name.clone(), path, file, kept: Kept::Yes });
+            }
+            Held::Other => return Err(BlobError::Busy(path)),
+            Held::Gone => {}
+        }
+    }
+    Err(BlobError::Busy(path))
+}
+
+/// Removes the temporary files of a directory that nobody holds.
+pub(super) fn sweep(directory: &Path) -> Result<usize, BlobError> {
+    let mut swept = 0;
+    let entries = fs::read_dir(directory).map_err(|error| BlobError::at(directory, error))?;
+    for entry in entries {
+        let entry = entry.map_err(|error| BlobError::at(directory, error))?;
+        if is_temporary(&entry.file_name().to_string_lossy()) {
+            swept += usize::from(swept_away(&entry.path())?);
+        }
+    }
+    Ok(swept)
+}
+
+/// Whether the name is one that [`stage`] gives: `.` … `.<digits>-<digits>.tmp`.
+fn is_temporary(file_name: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    file_name.starts_with('.')
+        && file_name
+            .strip_suffix(".tmp")
+            .and_then(|stem| stem.rsplit_once('.'))
+            .and_then(|(_, owner)| owner.split_once('-'))
+            .is_some_and(|(pid, number)| digits(pid) && digits(number))
+}
+
+fn swept_away(path: &PathBuf) -> Result<bool, BlobError> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = match File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path) {
+        Ok(file) => file,
+        // Published or removed since it was listed, or not one of ours: a link, or of another user.
+        Err(_) => return Ok(false),
+    };
+    match hold(&file, path)? {
+        Held::Ours => fs::remove_file(path).map(|()| true).map_err(|error| BlobError::at(path, error)),
+        Held::Other | Held::Gone => Ok(false),
+    }
+}
+
+enum Held {
+    /// The file is locked and still has its name.
+    Ours,
+    /// Another writer has it.
+    Other,
+    /// It is locked, but was published or removed in between.
+    Gone,
+}
+
+fn hold(file: &File, path: &Path) -> Result<Held, BlobError> {
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(Held::Other),
+        Err(TryLockError::Error(error)) => return Err(BlobError::at(path, error)),
+    }
+    let open = file.metadata().map_err(|error| BlobError::at(path, error))?;
+    match fs::symlink_metadata(path) {
+        Ok(named) if (named.dev(), named.ino()) == (open.dev(), open.ino()) => Ok(Held::Ours),
+        Ok(_) => Ok(Held::Gone),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Held::Gone),
+        Err(error) => Err(BlobError::at(path, error)),
+    }
+}

@@ -1,0 +1,221 @@
+use std::{
+    io::Write,
+    os::{fd::OwnedFd, unix::fs::symlink},
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use flow::{
+    blobs::Kept,
+    testing::blob_contract::{blob_contract, name, publish},
+};
+
+use super::*;
+
+fn open(dir: &Path) -> LocalBlobs {
+    LocalBlobs::open(dir, Durability::Power).unwrap()
+}
+
+fn staged(blobs: &LocalBlobs, name: &BlobName, bytes: &[u8]) -> StagedBlob {
+    let mut staged = blobs.stage(name).unwrap();
+    staged.file.write_all(bytes).unwrap();
+    staged
+}
+
+fn keeps_the_contract(durability: Durability) {
+    let dirs = Mutex::new(Vec::new());
+    blob_contract(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = LocalBlobs::open(&dir.path().join("a/run"), durability).unwrap();
+        dirs.lock().unwrap().push(dir);
+        Arc::new(blobs)
+    });
+}
+
+#[test]
+fn blobs_on_disk_keep_the_contract() {
+    keeps_the_contract(Durability::Power);
+}
+
+#[test]
+fn blobs_that_are_not_forced_keep_the_contract_too() {
+    keeps_the_contract(Durability::Process);
+}
+
+#[test]
+fn files_lie_where_their_names_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = open(dir.path());
+    publish(&blobs, &name(BlobKind::Text, "PG84"), b"text");
+    publish(&blobs, &name(BlobKind::Arrival, "PG84"), b"{}");
+    assert_eq!(fs::read(dir.path().join("text/PG84_text.txt")).unwrap(), b"text");
+    assert_eq!(fs::read(dir.path().join("logs/arrival/PG84.json")).unwrap(), b"{}");
+    assert_eq!(fs::read_dir(dir.path().join("text")).unwrap().count(), 1, "no temporary file is left");
+}
+
+#[test]
+fn every_file_and_directory_is_forced_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = open(dir.path());
+    let names = ["a", "b", "c"].map(|id| name(BlobKind::Text, id));
+    let all = names.iter().map(|name| staged(&blobs, name, b"x")).collect();
+    blobs.publish(all).unwrap();
+    assert_eq!(blobs.flushes(), Flushes { files: 3, directories: 1 });
+    blobs.rename(&names[0], &name(BlobKind::Raw, "a")).unwrap();
+    assert_eq!(blobs.flushes(), Flushes { files: 3, directories: 3 });
+
+    let unforced = LocalBlobs::open(dir.path(), Durability::Process).unwrap();
+    publish(&unforced, &names[0], b"x");
+    assert_eq!(unforced.flushes(), Flushes::default());
+}
+
+#[test]
+fn a_large_call_is_forced_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = open(dir.path());
+    let all = (0..600).map(|n| staged(&blobs, &name(BlobKind::Meta, &format!("m{n}")), b"x")).collect();
+    blobs.publish(all).unwrap();
+    assert_eq!(blobs.flushes(), Flushes { files: 600, directories: 1 });
+    assert_eq!(blobs.list(BlobKind::Meta).unwrap().len(), 600);
+}
+
+#[test]
+fn callers_that_wait_together_share_a_flush() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = open(dir.path());
+    let waiting = (0..40).map(|n| staged(&blobs, &name(BlobKind::Text, &format!("t{n}")), b"x")).collect();
+    committer::testing::publish_as_one_group(&blobs.committer, dir.path(), waiting);
+    assert_eq!(blobs.list(BlobKind::Text).unwrap().len(), 40);
+    assert_eq!(blobs.flushes().directories, 1);
+}
+
+/// A file that takes bytes and cannot be forced to any medium.
+fn unforceable() -> File {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    File::from(OwnedFd::from(writer))
+}
+
+#[test]
+fn after_a_failed_flush_nothing_is_published() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = open(dir.path());
+    let (bad, good) = (name(BlobKind::Text, "bad"), name(BlobKind::Text, "good"));
+    let earlier = staged(&blobs, &good, b"x");
+    let broken = StagedBlob {
+        name: bad.clone(),
+        path: dir.path().join("text/.bad"),
+        file: unforceable(),
+        kept: Kept::No,
+    };
+    assert!(matches!(blobs.publish(vec![broken]), Err(BlobError::Io { .. })));
+
+    let refused = blobs.publish(vec![earlier]).unwrap_err().to_string();
+    assert!(refused.contains("nothing more is published"), "{refused}");
+    assert!(blobs.rename(&good, &bad).is_err());
+    assert_eq!(blobs.list(BlobKind::Text).unwrap(), []);
+}
+
+#[test]
+fn a_failed_rename_fails_its_caller_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = open(dir.path());
+    let lost = staged(&blobs, &name(BlobKind::Text, "lost"), b"x");
+    fs::remove_file(&lost.path).unwrap();
+    assert!(matches!(blobs.publish(vec![lost]), Err(BlobError::NotFound(_))));
+    publish(&blobs, &name(BlobKind::Text, "fine"), b"x");
+}
+
+#[test]
+fn sweeping_takes_the_files_of_the_dead_and_leaves_those_of_the_living() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = open(dir.path());
+    let text = name(BlobKind::Text, "PG84");
+    let living = staged(&blobs, &text, b"x");
+    let dead = dir.path().join("text/.PG84_text.txt.4194304-0.tmp");
+    let foreign = ["text/.editor.tmp", "text/.PG84_text.txt.tmp", "text/PG84.1-1.tmp"];
+    fs::write(&dead, b"torn").unwrap();
+    for path in foreign {
+        fs::write(dir.path().join(path), b"not ours").unwrap();
+    }
+    drop(blobs.resume(&name(BlobKind::Spool, "PG84")).unwrap());
+
+    let another = open(dir.path());
+    assert!(!dead.exists(), "swept at open");
+    assert_eq!(another.sweep().unwrap(), 0);
+    for path in foreign.into_iter().chain(["spool/PG84.spool.part"]) {
+        assert!(dir.path().join(path).exists(), "{path}");
+    }
+    blobs.publish(vec![living]).unwrap();
+    assert_eq!(blobs.len(&text).unwrap(), Some(1));
+}
+
+#[test]
+fn sweeping_never_takes_a_file_from_a_living_writer() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = open(dir.path());
+    let sweeper = open(dir.path());
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for n in 0..300 {
+                publish(&blobs, &name(BlobKind::Text, &format!("t{n}")), b"x");
+            }
+        });
+        while !writer.is_finished() {
+            sweeper.sweep().unwrap();
+        }
+        writer.join().unwrap();
+    });
+    assert_eq!(blobs.list(BlobKind::Text).unwrap().len(), 300);
+}
+
+#[test]
+fn planted_links_are_not_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = open(dir.path());
+    let victim = dir.path().join("victim");
+    fs::write(&victim, b"precious").unwrap();
+    let (text, spool) = (name(BlobKind::Text, "PG84"), name(BlobKind::Spool, "PG84"));
+    symlink(&victim, dir.path().join("text/PG84_text.txt")).unwrap();
+    symlink(&victim, dir.path().join("spool/PG84.spool.part")).unwrap();
+
+    assert!(matches!(blobs.open(&text), Err(BlobError::Io { .. })));
+    assert!(matches!(blobs.len(&text), Err(BlobError::Io { .. })));
+    assert_eq!(blobs.list(BlobKind::Text).unwrap(), []);
+    assert!(matches!(blobs.resume(&spool), Err(BlobError::Io { .. })));
+    publish(&blobs, &text, b"text");
+    assert_eq!(blobs.read(&text, 10).unwrap(), b"text");
+    assert_eq!(fs::read(&victim).unwrap(), b"precious");
+}
+
+#[test]
+fn foreign_files_are_not_listed() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = open(dir.path());
+    for file in ["notes.txt", "_text.txt", "..%_text.txt", ".hidden_text.txt", "PG1_text.txt.bak"] {
+        fs::write(dir.path().join("text").join(file), b"x").unwrap();
+    }
+    fs::create_dir(dir.path().join("text/PG2_text.txt")).unwrap();
+    assert_eq!(blobs.list(BlobKind::Text).unwrap(), []);
+    assert!(blobs.open(&name(BlobKind::Text, "PG2")).is_err());
+}
+
+#[test]
+fn a_lock_keeps_out_the_next_until_it_is_given_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, two) = (open(dir.path()), open(dir.path()));
+    let held = one.lock(BlobKind::Meta).unwrap();
+    let directory = File::open(dir.path().join("meta")).unwrap();
+    assert!(directory.try_lock().is_err());
+    drop(held);
+    drop(directory);
+    drop(two.lock(BlobKind::Meta).unwrap());
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("file"), b"x").unwrap();
+    let error = LocalBlobs::open(&dir.path().join("file/run"), Durability::Power).unwrap_err();
+    assert!(error.to_string().contains("file"), "{error}");
+}
