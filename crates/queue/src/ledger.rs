@@ -318,7 +318,7 @@ impl Ledger {
         });
     }
 
-    /// Lets delays and leases end whose time has come.
+    /// Lets delays and leases end whose time has come. To be called before anything else that takes `now`.
     pub fn tick(&mut self, now: Millis) {
         while let Some(&Reverse((due, id))) = self.wakeups.peek() {
             if due > now {

@@ -9,7 +9,7 @@ use std::{
     fs::File,
     sync::Arc,
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use flow::{
@@ -29,6 +29,8 @@ use crate::{
 
 /// The most requests that share a commit.
 pub const ROUND_MAX: usize = 256;
+/// The longest that a claim waits.
+const CLAIM_WAIT_MAX: Duration = Duration::from_secs(3600);
 /// How long a client's leases last from when it comes back.
 const REJOINED_LEASE_MS: Millis = 60_000;
 
@@ -138,7 +140,8 @@ struct Owner {
 struct Waiting {
     session: Session,
     ask: Ask,
-    until_ms: Millis,
+    /// In the monotonic time of this process, whatever the queue's clock says.
+    until: Instant,
     reply_to: ReplyTo,
 }
 
@@ -163,14 +166,17 @@ impl Owner {
 
     /// Until a delay, a lease or a group's interval ends, or a waiting claim's time is over.
     fn time_to_next_wakeup(&self) -> Duration {
-        let turns = self.waiting.iter().flat_map(|waiting| {
-            let turn = self.ledger.next_turn_ms(waiting.ask.lane, waiting.ask.group_limit);
-            [Some(waiting.until_ms), turn]
-        });
-        let next = turns.flatten().chain(self.ledger.next_wakeup_ms()).min();
+        let turns = self
+            .waiting
+            .iter()
+            .filter_map(|waiting| self.ledger.next_turn_ms(waiting.ask.lane, waiting.ask.group_limit));
         let now = (self.now_ms)();
+        let next = turns.chain(self.ledger.next_wakeup_ms()).min();
         // One millisecond at least: a turn that is due but not taken (a paused lane) must not spin.
-        next.map_or(Duration::from_secs(3600), |at| Duration::from_millis(at.saturating_sub(now).max(1)))
+        let due = next.map(|at| Duration::from_millis(at.saturating_sub(now).max(1)));
+        let over =
+            self.waiting.iter().map(|waiting| waiting.until.saturating_duration_since(Instant::now())).min();
+        due.into_iter().chain(over).min().unwrap_or(Duration::from_secs(3600))
     }
 
     fn round(&mut self, first: Option<Message>) {
@@ -186,7 +192,7 @@ impl Owner {
         }
         let now = (self.now_ms)();
         self.ledger.tick(now);
-        self.serve_waiting(now, &mut answers);
+        self.serve_waiting(&mut answers);
         self.commit();
         answers.into_iter().for_each(|answer| self.send(answer));
     }
@@ -228,12 +234,11 @@ impl Owner {
 
     fn handle(&mut self, message: Message, answers: &mut Vec<Answer>) {
         let now = (self.now_ms)();
+        self.ledger.tick(now);
         match message {
             Message::Ask { session, request: Request::Claim(ask), reply_to } => {
-                self.claim(
-                    Waiting { session, ask, until_ms: now.saturating_add(ask.wait_ms), reply_to },
-                    answers,
-                );
+                let until = Instant::now() + Duration::from_millis(ask.wait_ms).min(CLAIM_WAIT_MAX);
+                self.claim(Waiting { session, ask, until, reply_to }, answers);
             }
             Message::Ask { session, request, reply_to } => {
                 let result = apply(&mut self.ledger, session, request, now);
@@ -258,7 +263,7 @@ impl Owner {
     fn claim(&mut self, waiting: Waiting, answers: &mut Vec<Answer>) {
         let now = (self.now_ms)();
         let claimed = self.ledger.claim(waiting.session, &waiting.ask, now);
-        let is_over = waiting.until_ms <= now || claimed.outlook == Outlook::Drained;
+        let is_over = waiting.until <= Instant::now() || claimed.outlook == Outlook::Drained;
         if !claimed.claims.is_empty() || is_over || self.failed.is_some() {
             let result = Ok(Reply::Claimed(claimed));
             answers.push(Answer { session: waiting.session, reply_to: waiting.reply_to, result });
@@ -267,13 +272,12 @@ impl Owner {
         }
     }
 
-    fn serve_waiting(&mut self, now: Millis, answers: &mut Vec<Answer>) {
+    fn serve_waiting(&mut self, answers: &mut Vec<Answer>) {
         for waiting in std::mem::take(&mut self.waiting) {
             if !waiting.reply_to.is_closed() {
                 self.claim(waiting, answers);
             }
         }
-        debug_assert!(self.waiting.iter().all(|waiting| waiting.until_ms > now));
     }
 }
 

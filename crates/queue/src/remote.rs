@@ -57,6 +57,8 @@ pub struct Starter {
 pub enum Absent {
     /// Start an owner.
     Start(Starter),
+    /// Wait for one that someone else starts.
+    Wait,
     /// Say so.
     Fail,
 }
@@ -276,6 +278,7 @@ impl Connector {
             return Ok(());
         }
         match &self.absent {
+            Absent::Wait => Ok(()),
             Absent::Fail => Err(QueueError::Unreachable("nobody serves it".to_owned())),
             Absent::Start(starter) => {
                 self.broker = Some(spawn(starter, &self.directory.log())?);

@@ -1,5 +1,7 @@
 //! One owner, many clients.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+
 use std::{path::Path, sync::Arc, time::Duration};
 
 use flow::{
@@ -41,7 +43,7 @@ impl Served {
     }
 
     async fn client(&self) -> QueueClient {
-        let link = RemoteLink::connect(self.directory.clone(), Absent::Fail).await.unwrap();
+        let link = RemoteLink::connect(self.directory.clone(), Absent::Wait).await.unwrap();
         QueueClient::Remote(link)
     }
 

@@ -1,5 +1,7 @@
 //! What a queue keeps over restarts, and what it says of a database that is damaged.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+
 use std::{
     path::Path,
     sync::{

@@ -16,7 +16,6 @@ use crate::{
 impl Ledger {
     /// Hands out what the limits allow now. See [`flow::queue::JobQueue::claim`]; waiting is the caller's business.
     pub fn claim(&mut self, session: Session, ask: &Ask, now: Millis) -> Claimed {
-        self.tick(now);
         let mut claims = Vec::new();
         if !self.lanes[ask.lane.index()].stats.paused {
             let limit = (ask.limit.min(BATCH_MAX) as u64).min(self.room_below(ask.lane));
@@ -83,7 +82,6 @@ impl Ledger {
 
     /// See [`flow::queue::JobQueue::extend`]. Not written to disk: after a restart every lease gets its time anew.
     pub fn extend(&mut self, leases: Vec<Lease>, lease_ms: Millis, now: Millis) -> Vec<Lease> {
-        self.tick(now);
         let mut lost = leases;
         lost.retain(|lease| {
             let Some(Body::Live(record)) = self.slots.get_mut(&lease.id).map(|slot| &mut slot.body) else {
@@ -103,7 +101,6 @@ impl Ledger {
 
     /// See [`flow::queue::JobQueue::complete`].
     pub fn complete(&mut self, lease: Lease, next: Vec<NewJob>, now: Millis) -> Result<(), QueueError> {
-        self.tick(now);
         check_jobs(&next)?;
         if !self.holds(lease) {
             let repeated = self
@@ -123,10 +120,10 @@ impl Ledger {
 
     /// See [`flow::queue::JobQueue::fail`].
     pub fn fail(&mut self, lease: Lease, verdict: Verdict, now: Millis) -> Result<(), QueueError> {
-        self.tick(now);
         if !self.holds(lease) {
-            let repeated =
-                self.record(lease.id)?.is_some_and(|record| record.failed_attempt == lease.attempt);
+            let repeated = self.record(lease.id)?.is_some_and(|record| {
+                record.failed_attempt == lease.attempt && !matches!(record.phase, Phase::Leased { .. })
+            });
             return if repeated { Ok(()) } else { Err(QueueError::Stale(lease)) };
         }
         match verdict {

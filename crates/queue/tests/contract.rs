@@ -1,0 +1,79 @@
+//! The contract of `JobQueue`, kept by the owner's own client and by clients on the socket.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use flow::{
+    durability::Durability,
+    queue::JobQueue,
+    shutdown::{Trigger, shutdown},
+    testing::queue_contract::{Subject, cases},
+};
+use queue::{
+    broker::{Broker, Idle},
+    client::QueueClient,
+    directory::QueueDirectory,
+    owner::LocalLink,
+    remote::{Absent, RemoteLink},
+};
+
+const CAPACITY: usize = 8;
+const START_MS: u64 = 1_000_000;
+
+/// A fresh queue whose clock is turned by hand.
+struct Fresh {
+    run: tempfile::TempDir,
+    link: LocalLink,
+    clock: Arc<AtomicU64>,
+}
+
+impl Fresh {
+    fn new() -> Self {
+        let run = tempfile::tempdir().unwrap();
+        let clock = Arc::new(AtomicU64::new(START_MS));
+        let now = Arc::clone(&clock);
+        let owned = QueueDirectory::of(run.path())
+            .own(Durability::Process, CAPACITY, Arc::new(move || now.load(Ordering::SeqCst)))
+            .unwrap();
+        Self { run, link: owned.expect("a fresh directory is free").0, clock }
+    }
+
+    fn subject(&self, queue: Arc<dyn JobQueue>) -> Subject {
+        let (link, clock) = (self.link.clone(), Arc::clone(&self.clock));
+        let advance = move |ms| {
+            clock.fetch_add(ms, Ordering::SeqCst);
+            let link = link.clone();
+            tokio::spawn(async move { link.tick().await.unwrap() });
+        };
+        Subject { queue, advance: Box::new(advance), lane_capacity: CAPACITY }
+    }
+}
+
+#[tokio::test]
+async fn the_local_queue_keeps_the_contract() {
+    for case in cases() {
+        let fresh = Fresh::new();
+        case.check(fresh.subject(Arc::new(QueueClient::Local(fresh.link.clone())))).await;
+    }
+}
+
+#[tokio::test]
+async fn the_remote_queue_keeps_the_contract() {
+    for case in cases() {
+        let fresh = Fresh::new();
+        let _broker = serve(&fresh);
+        let link = RemoteLink::connect(QueueDirectory::of(fresh.run.path()), Absent::Fail).await.unwrap();
+        case.check(fresh.subject(Arc::new(QueueClient::Remote(link)))).await;
+    }
+}
+
+fn serve(fresh: &Fresh) -> Trigger {
+    let (trigger, stop) = shutdown();
+    let broker = Broker::listen(&QueueDirectory::of(fresh.run.path()), fresh.link.clone()).unwrap();
+    tokio::spawn(broker.serve(Idle::Stay, stop));
+    trigger
+}
