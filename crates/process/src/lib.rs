@@ -1,1 +1,32 @@
-//! stub
+//! Stage 3: a text becomes tokens, counts and measures.
+//!
+//! The text is read in windows, a window is split into chunks, a pool of threads works on chunks of one document and
+//! on several documents at a time, and what the chunks yield is merged in the order of the text. So the bytes that
+//! come out depend on the text and the processor only, never on threads, chunks or crashes. In reading order:
+//!
+//! * [`config`]: how many threads, and how a document is cut into pieces of work;
+//! * [`processor`]: **what is done with a text**, as a plain function of a chunk: [`Processor`](processor::Processor);
+//! * [`words`], [`uax29`], [`tokens`]: the built-in one, and how to swap its tokeniser for a function of one's own;
+//! * `sentences`, `sentence_rules`, `tally`: what it measures and counts with;
+//! * `window`: where a text may be cut, with the proof;
+//! * `pool`: the threads, their busy time, and the one bridge from async code;
+//! * `document`, `output`, `stats`: one document from the text to its staged results;
+//! * [`stage`]: the stage that the worker runs; [`vocabulary`]: totals over all documents.
+
+pub mod config;
+pub mod error;
+pub mod processor;
+pub mod stage;
+pub mod tokens;
+pub mod uax29;
+pub mod vocabulary;
+pub mod words;
+
+mod document;
+mod output;
+mod pool;
+mod sentence_rules;
+mod sentences;
+mod stats;
+mod tally;
+mod window;

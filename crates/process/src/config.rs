@@ -1,0 +1,124 @@
+//! How the work is distributed. Nothing here changes what comes out.
+
+use std::{fmt, num::NonZeroU64, str::FromStr};
+
+/// How the process stage works.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ProcessConfig {
+    /// Threads of the pool; 0 for as many as there are cores.
+    pub threads: usize,
+    /// How a document is cut into pieces of work.
+    pub chunk: Chunk,
+}
+
+/// How a document is cut into the pieces of work that threads take.
+///
+/// Written `whole`, `auto`, or `bytes:N` where `N` is a number of bytes with an optional unit: `B`, `KiB`, `MiB`,
+/// `GiB`, `kB`, `MB`, `GB`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Chunk {
+    /// A document is one piece: threads share documents, never a document. It is still read window by window.
+    Whole,
+    /// Pieces of at least that many bytes, each up to the next line end. Memory of a document grows with it:
+    /// two windows of this many bytes for every thread.
+    Bytes(NonZeroU64),
+    /// Pieces chosen from the size of the window and the number of threads.
+    #[default]
+    Auto,
+}
+
+/// Units, the larger of a family later.
+const UNITS: [(&str, u64); 7] = [
+    ("B", 1),
+    ("kB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+];
+
+/// A chunk setting that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is no chunk: use whole, auto, or bytes:N with N from 1, such as bytes:65536 or bytes:1MiB")]
+pub struct InvalidChunk(String);
+
+impl FromStr for Chunk {
+    type Err = InvalidChunk;
+
+    fn from_str(text: &str) -> Result<Self, InvalidChunk> {
+        match text {
+            "whole" => Ok(Self::Whole),
+            "auto" => Ok(Self::Auto),
+            _ => text
+                .strip_prefix("bytes:")
+                .and_then(bytes)
+                .map(Self::Bytes)
+                .ok_or_else(|| InvalidChunk(text.to_owned())),
+        }
+    }
+}
+
+fn bytes(text: &str) -> Option<NonZeroU64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit {
+        "" => 1,
+        _ => UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?.1,
+    };
+    NonZeroU64::new(number.parse::<u64>().ok()?.checked_mul(factor)?)
+}
+
+impl fmt::Display for Chunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole => f.pad("whole"),
+            Self::Auto => f.pad("auto"),
+            Self::Bytes(n) => {
+                let n = n.get();
+                let binary = UNITS[4..].iter().rev().find(|(_, factor)| n % factor == 0);
+                match binary {
+                    Some((unit, factor)) => f.pad(&format!("bytes:{}{unit}", n / factor)),
+                    None => f.pad(&format!("bytes:{n}")),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_is_read_as_it_is_written() {
+        for text in
+            ["whole", "auto", "bytes:1", "bytes:7", "bytes:1000", "bytes:64KiB", "bytes:1MiB", "bytes:3GiB"]
+        {
+            assert_eq!(text.parse::<Chunk>().unwrap().to_string(), text);
+        }
+        assert_eq!("bytes:2mb".parse(), Ok(Chunk::Bytes(NonZeroU64::new(2_000_000).unwrap())));
+        assert_eq!("bytes:1024".parse::<Chunk>().unwrap().to_string(), "bytes:1KiB");
+    }
+
+    #[test]
+    fn what_is_no_chunk_is_refused_with_what_would_be() {
+        for text in [
+            "",
+            "Whole",
+            "bytes",
+            "bytes:",
+            "bytes:0",
+            "bytes:-1",
+            "bytes:1.5MiB",
+            "bytes:1XiB",
+            "bytes:MiB",
+            "7",
+        ] {
+            let error = text.parse::<Chunk>().unwrap_err().to_string();
+            assert!(error.contains(&format!("'{text}'")) && error.contains("bytes:1MiB"), "{error}");
+        }
+        assert!("bytes:99999999999999999999".parse::<Chunk>().is_err());
+        assert!("bytes:99999999999GiB".parse::<Chunk>().is_err());
+    }
+}

@@ -1,0 +1,67 @@
+//! What can go wrong, by what the caller can do about it.
+
+use std::path::PathBuf;
+
+use flow::{blobs::BlobError, payload::ProcessJob, reason::Reason, stage::StageError};
+
+/// Why a text could not be processed.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// The threads could not be started: use fewer.
+    #[error("start {threads} threads: {source}")]
+    Threads {
+        /// How many were asked for.
+        threads: usize,
+        /// The error of the pool.
+        source: rayon::ThreadPoolBuildError,
+    },
+    /// Reading or writing failed.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    /// The text is not the one that was stored: store it again.
+    #[error(
+        "'{}' was changed after it was stored: its BLAKE3 is {found}, not {expected}; store the document again",
+        path.display()
+    )]
+    Changed {
+        /// The text.
+        path: PathBuf,
+        /// What the job says.
+        expected: String,
+        /// What was read.
+        found: String,
+    },
+    /// The text is damaged: store it again.
+    #[error("'{}' is not UTF-8 at byte {at}; store the document again", path.display())]
+    NotUtf8 {
+        /// The text.
+        path: PathBuf,
+        /// Where the first bad byte stands.
+        at: u64,
+    },
+    /// A counts file was changed by something else: process the document again.
+    #[error("line {line} of '{}' is no token, TAB and number; process the document again", path.display())]
+    BadCounts {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: u64,
+    },
+    /// A processor panicked.
+    #[error("the processor panicked: {0}")]
+    Panicked(String),
+}
+
+impl From<ProcessError> for StageError<ProcessJob> {
+    fn from(error: ProcessError) -> Self {
+        match error {
+            ProcessError::Blob(error) => error.into(),
+            ProcessError::Threads { .. } | ProcessError::Panicked(_) => {
+                Self::retry(Reason::Internal, error.to_string())
+            }
+            ProcessError::Changed { .. } | ProcessError::NotUtf8 { .. } | ProcessError::BadCounts { .. } => {
+                Self::fatal(Reason::Internal, error.to_string())
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Stage 3 as the worker runs it.
+//!
+//! Invariants: at most one document more than there are threads is held in memory; results are published only when the
+//! text was read whole and has the hash that the job names; computing happens in the pool, publishing in a
+//! blocking task, so that many documents share one sync.
+
+use std::{sync::Arc, time::Duration};
+
+use flow::{
+    blobs::{BlobStore, StagedBlob},
+    lane::Lane,
+    meter::Meter,
+    payload::{Nothing, ProcessJob},
+    stage::{Attempt, Stage, StageError},
+};
+use tokio::{
+    sync::Semaphore,
+    task::{JoinError, spawn_blocking},
+};
+
+use crate::{
+    config::{Chunk, ProcessConfig},
+    document::{Processed, Task},
+    error::ProcessError,
+    pool::{self, Pool},
+    processor::Processor,
+    words::Words,
+};
+
+/// Makes `tokens/`, `counts/` and `stats/` of a text.
+pub struct Process<P = Words> {
+    processor: Arc<P>,
+    chunk: Chunk,
+    blobs: Arc<dyn BlobStore>,
+    meter: Arc<Meter>,
+    pool: Arc<Pool>,
+    /// One for every document being computed; one more than threads, so that none waits for the next.
+    documents: Semaphore,
+}
+
+impl Process {
+    /// The stage with the words of UAX #29.
+    ///
+    /// # Errors
+    /// Where the threads cannot be started.
+    pub fn new(
+        config: ProcessConfig,
+        blobs: Arc<dyn BlobStore>,
+        meter: Arc<Meter>,
+    ) -> Result<Self, ProcessError> {
+        Self::with_processor(config, blobs, meter, Words::uax29())
+    }
+}
+
+impl<P: Processor> Process<P> {
+    /// The stage with a processor of one's own.
+    ///
+    /// # Errors
+    /// Where the threads cannot be started.
+    pub fn with_processor(
+        config: ProcessConfig,
+        blobs: Arc<dyn BlobStore>,
+        meter: Arc<Meter>,
+        processor: P,
+    ) -> Result<Self, ProcessError> {
+        let pool = Arc::new(Pool::new(config.threads)?);
+        let documents = Semaphore::new(pool.len() + 1);
+        Ok(Self { processor: Arc::new(processor), chunk: config.chunk, blobs, meter, pool, documents })
+    }
+
+    /// How many threads compute.
+    pub fn threads(&self) -> usize {
+        self.pool.len()
+    }
+
+    /// How long each thread was busy so far: reading, computing, merging and writing, without waiting for other
+    /// threads or for the disk to sync.
+    pub fn busy(&self) -> Vec<Duration> {
+        self.pool.busy_times()
+    }
+
+    /// How unevenly the work was shared so far: the busiest thread's time over the mean. 1 is even, the number of
+    /// threads is one thread alone; none where nothing was done.
+    pub fn imbalance(&self) -> Option<f64> {
+        pool::imbalance(&self.busy())
+    }
+
+    async fn compute(&self, job: ProcessJob) -> Result<Processed, ProcessError> {
+        let _permit = self.documents.acquire().await.expect("nobody closes the semaphore");
+        let (processor, blobs, chunk) = (Arc::clone(&self.processor), Arc::clone(&self.blobs), self.chunk);
+        let task =
+            move |pool: &Pool| Task { job: &job, processor: &*processor, blobs: &*blobs, pool, chunk }.run();
+        self.pool.run(task).await?
+    }
+
+    async fn publish(&self, results: Vec<StagedBlob>) -> Result<(), ProcessError> {
+        let blobs = Arc::clone(&self.blobs);
+        let published = spawn_blocking(move || blobs.publish(results)).await;
+        Ok(published.map_err(|error: JoinError| ProcessError::Panicked(error.to_string()))??)
+    }
+}
+
+impl<P: Processor> Stage for Process<P> {
+    const LANE: Lane = Lane::Process;
+    type Input = ProcessJob;
+    type Output = Nothing;
+
+    async fn run(&self, job: ProcessJob, _: Attempt) -> Result<Vec<Nothing>, StageError<ProcessJob>> {
+        match self.compute(job).await? {
+            Processed::Current => {}
+            Processed::Staged { results, text_bytes } => {
+                self.publish(results).await?;
+                Meter::add(&self.meter.bytes, text_bytes);
+            }
+        }
+        Ok(Vec::new())
+    }
+}
+
+#[cfg(test)]
+mod tests;

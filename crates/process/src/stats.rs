@@ -1,0 +1,63 @@
+//! `stats/ID.json`: the measures of a document, and what they were computed from.
+//!
+//! It names the text by its hash, the processor with all that influences its results, and the other results by
+//! length and hash. So it proves by itself that all results of the document are there and up to date, in whatever
+//! order a crash let them reach the disk.
+
+use flow::{
+    blobs::{BlobError, BlobKind, BlobName, BlobStore},
+    document::DocumentId,
+    payload::ProcessJob,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{output::Print, processor::Identity};
+
+/// The largest `stats/` file that is read back.
+const STATS_BYTES_MAX: u64 = 16 << 20;
+
+/// All that the file says. The order of the fields is that in the file.
+#[derive(Debug, Serialize)]
+pub(crate) struct Stats<'a, M> {
+    pub(crate) document: &'a DocumentId,
+    pub(crate) text_blake3: &'a str,
+    pub(crate) processor: &'a Identity,
+    #[serde(flatten)]
+    pub(crate) measures: M,
+    pub(crate) outputs: Outputs,
+}
+
+/// The other results.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Outputs {
+    pub(crate) tokens: Print,
+    pub(crate) counts: Print,
+}
+
+/// What of the file says whether the results are up to date.
+#[derive(Debug, Deserialize)]
+struct Stamp {
+    text_blake3: String,
+    processor: Identity,
+    outputs: Outputs,
+}
+
+/// Whether all results of this job are published already.
+pub(crate) fn is_current(
+    blobs: &dyn BlobStore,
+    job: &ProcessJob,
+    identity: &Identity,
+) -> Result<bool, BlobError> {
+    let name = |kind| BlobName::new(kind, job.document.clone());
+    let stamp = match blobs.read(&name(BlobKind::Stats), STATS_BYTES_MAX) {
+        Ok(bytes) => serde_json::from_slice::<Stamp>(&bytes).ok(),
+        Err(BlobError::NotFound(_) | BlobError::TooLarge { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    let Some(stamp) = stamp else { return Ok(false) };
+    if stamp.text_blake3 != job.text_blake3 || stamp.processor != *identity {
+        return Ok(false);
+    }
+    Ok(Print::of(blobs, &name(BlobKind::Counts))? == Some(stamp.outputs.counts)
+        && Print::of(blobs, &name(BlobKind::Tokens))? == Some(stamp.outputs.tokens))
+}

@@ -1,0 +1,188 @@
+//! Reads a text in windows, and splits a window into chunks, cutting only at word boundaries.
+//!
+//! A window ends after a line feed, which is a boundary whatever stands around (UAX #29 WB3a, WB3b). Where there is
+//! none, the window grows to 8 MiB and is then cut between a space and an ASCII letter or digit, which is a boundary
+//! too (see [`uax29`](crate::uax29)). Where there is no such place either, it grows until one comes or the text ends:
+//! memory is bounded by the window size, by 8 MiB, or by the longest stretch without any of these places,
+//! whichever is the largest; reading ahead at most doubles it. A cut never falls into a UTF-8 sequence.
+//!
+//! A chunk ends after a line feed or with its window.
+
+use std::io::{self, Read};
+
+use crate::config::Chunk;
+
+/// The size of a window on one thread.
+const WINDOW_BYTES: u64 = 1 << 20;
+
+/// The largest window that is chosen by itself.
+const AUTO_WINDOW_BYTES_MAX: u64 = 8 << 20;
+
+/// The smallest chunk that is chosen by itself: below, handing it over costs more than it brings.
+const AUTO_CHUNK_BYTES_MIN: u64 = 64 << 10;
+
+/// A window without line feed is cut at a space from here on.
+const LINE_BYTES_MAX: usize = 8 << 20;
+
+/// How large windows and chunks are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sizes {
+    /// A window has at least that many bytes, the last one excepted.
+    pub(crate) window_bytes: u64,
+    /// So has a chunk.
+    pub(crate) chunk_bytes: usize,
+}
+
+impl Sizes {
+    /// Enough for every thread to have a chunk, and for stealing where chunks are chosen by itself.
+    pub(crate) fn new(chunk: Chunk, threads: usize) -> Self {
+        let threads = threads.max(1) as u64;
+        let (window_bytes, chunk_bytes) = match chunk {
+            Chunk::Whole => (WINDOW_BYTES, u64::MAX),
+            Chunk::Bytes(n) => (n.get().saturating_mul(threads).max(WINDOW_BYTES), n.get()),
+            Chunk::Auto => {
+                let window = WINDOW_BYTES.saturating_mul(threads).min(AUTO_WINDOW_BYTES_MAX);
+                (window, (window / (threads * 4)).max(AUTO_CHUNK_BYTES_MIN))
+            }
+        };
+        Self { window_bytes, chunk_bytes: usize::try_from(chunk_bytes).unwrap_or(usize::MAX) }
+    }
+}
+
+/// Reads a text window by window, hashing what it reads.
+pub(crate) struct Windows<R> {
+    text: R,
+    window_bytes: u64,
+    hasher: blake3::Hasher,
+    /// What was read after the last cut.
+    rest: Vec<u8>,
+    bytes: u64,
+}
+
+impl<R: Read> Windows<R> {
+    pub(crate) fn new(text: R, window_bytes: u64) -> Self {
+        Self { text, window_bytes, hasher: blake3::Hasher::new(), rest: Vec::new(), bytes: 0 }
+    }
+
+    /// The next window; none at the end. Windows are never empty.
+    pub(crate) fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let mut window = std::mem::take(&mut self.rest);
+        let mut want = self.window_bytes;
+        let mut searched = 0;
+        loop {
+            let missing = want.saturating_sub(window.len() as u64).max(1);
+            if self.read(&mut window, missing)? < missing {
+                return Ok((!window.is_empty()).then_some(window));
+            }
+            if let Some(cut) = cut(&window, searched) {
+                self.rest = window.split_off(cut);
+                return Ok(Some(window));
+            }
+            searched = window.len();
+            want = (searched as u64).saturating_mul(2);
+        }
+    }
+
+    /// The bytes read so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// BLAKE3 of the bytes read so far.
+    pub(crate) fn blake3(&self) -> blake3::Hash {
+        self.hasher.finalize()
+    }
+
+    fn read(&mut self, window: &mut Vec<u8>, bytes: u64) -> io::Result<u64> {
+        let from = window.len();
+        let read = self.text.by_ref().take(bytes).read_to_end(window)? as u64;
+        self.hasher.update(&window[from..]);
+        self.bytes += read;
+        Ok(read)
+    }
+}
+
+/// Where a window may end, the later the better. Before `searched` there is no line feed.
+fn cut(window: &[u8], searched: usize) -> Option<usize> {
+    if let Some(at) = window[searched..].iter().rposition(|byte| *byte == b'\n') {
+        return Some(searched + at + 1);
+    }
+    if window.len() < LINE_BYTES_MAX {
+        return None;
+    }
+    let is_cut = |pair: &[u8]| pair[0] == b' ' && pair[1].is_ascii_alphanumeric();
+    window.windows(2).rposition(is_cut).map(|at| at + 1)
+}
+
+/// The chunks of a window, in order: each of at least `bytes`, up to the next line feed.
+pub(crate) fn chunks(mut window: &[u8], bytes: usize) -> Vec<&[u8]> {
+    let mut chunks = Vec::new();
+    while !window.is_empty() {
+        let from = bytes.saturating_sub(1).min(window.len());
+        let line_end = window[from..].iter().position(|byte| *byte == b'\n');
+        let (chunk, rest) = window.split_at(line_end.map_or(window.len(), |at| from + at + 1));
+        chunks.push(chunk);
+        window = rest;
+    }
+    chunks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn windows(text: &[u8], window_bytes: u64) -> Vec<Vec<u8>> {
+        let mut windows = Windows::new(text, window_bytes);
+        let all: Vec<_> = std::iter::from_fn(|| windows.next().unwrap()).collect();
+        assert_eq!(all.concat(), text);
+        assert_eq!(windows.blake3(), blake3::hash(text));
+        assert_eq!(windows.bytes(), text.len() as u64);
+        all
+    }
+
+    #[test]
+    fn windows_end_after_line_feeds() {
+        assert_eq!(windows(b"", 4), Vec::<Vec<u8>>::new());
+        assert_eq!(windows(b"ab\ncd\nef", 4), [&b"ab\n"[..], b"cd\n", b"ef"]);
+        assert_eq!(windows(b"\n\n\n", 1), [b"\n"; 3]);
+        assert_eq!(windows(b"a long line\nand another", 2), [&b"a long line\n"[..], b"and another"]);
+    }
+
+    #[test]
+    fn a_window_without_line_feed_is_cut_between_space_and_letter_from_8_mib_on() {
+        let line = "wörd ".repeat(20 << 17);
+        let cuts = windows(line.as_bytes(), 1 << 20);
+        assert!(cuts.len() > 1);
+        for window in &cuts[..cuts.len() - 1] {
+            assert!(window.len() <= LINE_BYTES_MAX && window.ends_with(b" "), "{}", window.len());
+        }
+        assert!(cuts[1..].iter().all(|window| window.starts_with(b"w")));
+    }
+
+    #[test]
+    fn a_text_without_any_place_to_cut_is_one_window() {
+        for text in ["x".repeat(9 << 20), " ".repeat(9 << 20), "é ".repeat(4 << 20)] {
+            assert_eq!(windows(text.as_bytes(), 1 << 20).len(), 1);
+        }
+    }
+
+    #[test]
+    fn chunks_have_their_size_and_end_with_a_line() {
+        let window = b"ab\ncd\n\nefgh\ni";
+        assert_eq!(chunks(window, 1), [&b"ab\n"[..], b"cd\n", b"\n", b"efgh\n", b"i"]);
+        assert_eq!(chunks(window, 4), [&b"ab\ncd\n"[..], b"\nefgh\n", b"i"]);
+        assert_eq!(chunks(window, 6), [&b"ab\ncd\n"[..], b"\nefgh\n", b"i"]);
+        assert_eq!(chunks(window, usize::MAX), [&window[..]]);
+        assert!(chunks(b"", 1).is_empty());
+    }
+
+    #[test]
+    fn sizes_grow_with_threads_within_bounds() {
+        let bytes = |n| Chunk::Bytes(std::num::NonZeroU64::new(n).unwrap());
+        assert_eq!(Sizes::new(bytes(7), 8), Sizes { window_bytes: 1 << 20, chunk_bytes: 7 });
+        assert_eq!(Sizes::new(bytes(1 << 20), 8), Sizes { window_bytes: 8 << 20, chunk_bytes: 1 << 20 });
+        assert_eq!(Sizes::new(bytes(u64::MAX), 8).window_bytes, u64::MAX);
+        assert_eq!(Sizes::new(Chunk::Auto, 2), Sizes { window_bytes: 2 << 20, chunk_bytes: 256 << 10 });
+        assert_eq!(Sizes::new(Chunk::Auto, 64), Sizes { window_bytes: 8 << 20, chunk_bytes: 64 << 10 });
+    }
+}
