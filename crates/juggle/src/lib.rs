@@ -1,3 +1,4 @@
 //! stub
 
+pub mod settings;
 pub mod source;

@@ -189,3 +189,19 @@ fn a_text_with_too_much_to_say_is_refused() {
     let many: Vec<String> = (0..17).map(|n| format!("https://a.example/{n}")).collect();
     assert!(read("list", many.join("\t")).1[0].message.contains("17 URLs"));
 }
+
+#[test]
+fn the_lists_in_data_are_good() {
+    let (books, bad) = read("gutenberg.tsv", include_str!("../../../../../data/gutenberg.tsv"));
+    assert_eq!((books.len(), bad), (10, vec![]));
+    for book in &books {
+        let number = book.id.as_str().trim_start_matches("PG");
+        assert!(book.urls[0].starts_with("https://www.gutenberg.org/") && book.urls.len() == 3, "{book:?}");
+        for url in &book.urls {
+            assert_eq!(read("list", url).0[0].id.as_str(), format!("PG{number}"), "{url}");
+        }
+    }
+    let (texts, bad) = read("sources.tsv", include_str!("../../../../../data/sample/sources.tsv"));
+    assert_eq!((texts.len(), bad), (13, vec![]));
+    assert!(texts.iter().all(|text| text.listed.columns.contains_key("language")));
+}

@@ -1,0 +1,205 @@
+//! What is meant: the settings, checked.
+
+use std::{ffi::OsString, path::Path, path::PathBuf, time::Duration};
+
+use fetch::{allowed::AllowedHost, mirror::Mirror};
+use flow::durability::Durability;
+use process::config::Chunk;
+
+use super::{
+    args::Args,
+    choice::{Color, LogFormat, OnFailure, Progress, ResultFormat, Run, Switch, Verbosity},
+    error::SettingsError,
+    layers::{Layers, wrong},
+    origin::{Origin, Shown},
+    size::Size,
+    span::Span,
+    table::Setting,
+};
+
+const USER_AGENT_BYTES_MAX: usize = 256;
+const CONTACT_BYTES_MAX: usize = 200;
+const MS: Span = Span::from_ms(1);
+const DAY: Span = Span::from_ms(86_400_000);
+
+/// The settings of a run. All of them are within their bounds.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The run directory.
+    pub output_dir: PathBuf,
+    /// Source lists; `-` is standard input.
+    pub input_files: Vec<PathBuf>,
+    /// Downloads at a time, 1 to 1024.
+    pub max_concurrent_downloads: u32,
+    /// Downloads at a time from one host, 1 to 1024.
+    pub max_connection_per_server: u32,
+    /// Least time between requests to one host, 0 to a day.
+    pub wait: Duration,
+    /// Threads that process, 0 to 1024; 0 for one per core.
+    pub threads: usize,
+    /// How a text is divided over them.
+    pub chunk: Chunk,
+    /// Tries after a failure that may pass, 0 to 1000.
+    pub retry: u32,
+    /// No further try after this time, 0 to 366 days.
+    pub retry_max_time: Duration,
+    /// Longest time until a connection stands.
+    pub connect_timeout: Duration,
+    /// Longest time without a byte.
+    pub timeout: Duration,
+    /// Longest time for one file.
+    pub max_time: Duration,
+    /// Largest file, in bytes, from 1.
+    pub max_filesize_bytes: u64,
+    /// URL prefixes to fetch from elsewhere.
+    pub mirrors: Vec<Mirror>,
+    /// Hosts that may have a private address.
+    pub allow_hosts: Vec<AllowedHost>,
+    /// The whole User-Agent, contact included; visible ASCII and spaces.
+    pub user_agent: String,
+    /// What an acknowledged write survives.
+    pub durability: Durability,
+    /// What to do when a document fails.
+    pub on_failure: OnFailure,
+    /// Whether anything is done.
+    pub run: Run,
+    /// How much is said.
+    pub verbosity: Verbosity,
+    /// Colours.
+    pub color: Color,
+    /// Progress bars.
+    pub progress: Progress,
+    /// The form of the log.
+    pub log_format: LogFormat,
+    /// The form of the result.
+    pub result_format: ResultFormat,
+    shown: Vec<Shown>,
+}
+
+impl Settings {
+    /// The settings that `args` mean, filled up from `environment` (the edge passes `std::env::var_os`), from the
+    /// file that `--config` names or else `juggle.toml` in `directory` where there is one, and from the defaults.
+    ///
+    /// # Errors
+    /// Where a value is not allowed, the file has an unknown key, or two settings contradict each other.
+    pub fn resolve(
+        args: &Args,
+        environment: impl Fn(&str) -> Option<OsString>,
+        directory: &Path,
+    ) -> Result<Self, SettingsError> {
+        let mut from = Layers::new(args, environment, directory)?;
+        let count = |last| 1..=last;
+        Ok(Self {
+            output_dir: from.paths("output-dir").pop().expect("the table gives a default"),
+            input_files: from.paths("input-file"),
+            max_concurrent_downloads: from.within("max-concurrent-downloads", count(1024))?,
+            max_connection_per_server: from.within("max-connection-per-server", count(1024))?,
+            wait: from.within("wait", Span::from_ms(0)..=DAY)?.duration(),
+            threads: from.within("threads", 0..=1024)?,
+            chunk: from.one("chunk")?,
+            retry: from.within("retry", 0..=1000)?,
+            retry_max_time: from.one::<Span>("retry-max-time")?.duration(),
+            connect_timeout: from.within("connect-timeout", MS..=DAY)?.duration(),
+            timeout: from.within("timeout", MS..=DAY)?.duration(),
+            max_time: from.within("max-time", MS..=DAY)?.duration(),
+            max_filesize_bytes: from
+                .within("max-filesize", Size::from_bytes(1)..=Size::from_bytes(1 << 50))?
+                .bytes(),
+            mirrors: from.all("mirror")?,
+            allow_hosts: from.all("allow-host")?,
+            user_agent: user_agent(&mut from)?,
+            durability: from.one("durability")?,
+            on_failure: on_failure(&mut from)?,
+            run: if on(&mut from, "dry-run")? { Run::Dry } else { Run::Real },
+            verbosity: verbosity(&mut from)?,
+            color: from.one("color")?,
+            progress: if on(&mut from, "no-progress")? { Progress::Hidden } else { Progress::Shown },
+            log_format: from.one("log-format")?,
+            result_format: if on(&mut from, "json")? { ResultFormat::Json } else { ResultFormat::Table },
+            shown: from.into_shown(),
+        })
+    }
+
+    /// Every setting with its value and where that comes from, in the order of the table.
+    #[must_use]
+    pub fn shown(&self) -> &[Shown] {
+        &self.shown
+    }
+}
+
+fn on(from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>, name: &str) -> Result<bool, SettingsError> {
+    Ok(from.switch(name)?.0 == Switch::On)
+}
+
+fn user_agent(from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>) -> Result<String, SettingsError> {
+    let name: String = from.one("user-agent")?;
+    let contact: Option<String> = from.optional("contact")?;
+    let plain = |text: &str, bytes_max| {
+        let visible = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+        visible && !text.trim().is_empty() && text.len() <= bytes_max
+    };
+    let refuse = |setting: &str, value: &str, message: &str| {
+        let origin = from.origin(setting);
+        Err(wrong(Setting::named(setting), value.as_ref(), &origin, message.to_owned()))
+    };
+    if !plain(&name, USER_AGENT_BYTES_MAX) {
+        return refuse("user-agent", &name, "use 1 to 256 visible ASCII characters");
+    }
+    match contact {
+        None => Ok(name),
+        Some(contact) if !plain(&contact, CONTACT_BYTES_MAX) || contact.contains(['(', ')', ' ', '\\']) => {
+            refuse("contact", &contact, "use a mail address or URL of visible ASCII characters, 200 at most")
+        }
+        Some(contact) => Ok(format!("{name} (+{contact})")),
+    }
+}
+
+fn on_failure(from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>) -> Result<OnFailure, SettingsError> {
+    let (keep_going, kept_by) = from.switch("keep-going")?;
+    let (fail_fast, failed_by) = from.switch("fail-fast")?;
+    let keep = Side { name: "keep-going", given: keep_going == Switch::On, origin: kept_by };
+    let fail = Side { name: "fail-fast", given: fail_fast == Switch::On, origin: failed_by };
+    Ok(match stronger(keep, fail)? {
+        Some("fail-fast") => OnFailure::FailFast,
+        Some(_) | None => OnFailure::KeepGoing,
+    })
+}
+
+fn verbosity(from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>) -> Result<Verbosity, SettingsError> {
+    let (quiet, quiet_by) = from.switch("quiet")?;
+    let (count, verbose_by) = from.count("verbose")?;
+    let quiet = Side { name: "quiet", given: quiet == Switch::On, origin: quiet_by };
+    let verbose = Side { name: "verbose", given: count > 0, origin: verbose_by };
+    Ok(match stronger(quiet, verbose)? {
+        Some("quiet") => Verbosity::Quiet,
+        Some(_) => Verbosity::Verbose(count),
+        None => Verbosity::Normal,
+    })
+}
+
+/// One of two settings that mean opposite things.
+struct Side {
+    name: &'static str,
+    given: bool,
+    origin: Origin,
+}
+
+/// The one that counts: the only one given, or the one from the stronger layer.
+fn stronger(one: Side, other: Side) -> Result<Option<&'static str>, SettingsError> {
+    match (one.given, other.given) {
+        (false, false) => Ok(None),
+        (true, false) => Ok(Some(one.name)),
+        (false, true) => Ok(Some(other.name)),
+        (true, true) if one.origin.rank() > other.origin.rank() => Ok(Some(one.name)),
+        (true, true) if one.origin.rank() < other.origin.rank() => Ok(Some(other.name)),
+        (true, true) => Err(SettingsError::Contradiction {
+            first: one.name,
+            first_origin: one.origin,
+            second: other.name,
+            second_origin: other.origin,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,229 @@
+use std::{collections::HashMap, fs};
+
+use clap::{Args as _, Command, FromArgMatches};
+use fetch::config::FetchConfig;
+use process::config::ProcessConfig;
+
+use super::{super::table::TABLE, *};
+
+/// The settings that a command line, an environment and a `juggle.toml` give together.
+fn resolve(
+    line: &[&str],
+    environment: &[(&str, &str)],
+    file: Option<&str>,
+) -> Result<Settings, SettingsError> {
+    let directory = tempfile::tempdir().expect("a directory");
+    if let Some(text) = file {
+        fs::write(directory.path().join("juggle.toml"), text).expect("writable");
+    }
+    let command = Args::augment_args(Command::new("juggle").no_binary_name(true));
+    let matches = command.try_get_matches_from(line).expect("typed correctly");
+    let args = Args::from_arg_matches(&matches).expect("no checks here");
+    let environment: HashMap<_, _> = environment.iter().copied().collect();
+    Settings::resolve(&args, |name| environment.get(name).map(OsString::from), directory.path())
+}
+
+fn origin(settings: &Settings, name: &str) -> String {
+    let row = settings.shown().iter().find(|row| row.name == name).expect("every setting is shown");
+    let origin = row.origin.to_string();
+    origin.rsplit_once('/').map_or(origin.clone(), |(_, file)| file.to_owned())
+}
+
+/// The message with its cause.
+fn message(line: &[&str], environment: &[(&str, &str)], file: Option<&str>) -> String {
+    resolve(line, environment, file).expect_err("refused").to_string()
+}
+
+#[test]
+fn defaults_are_those_of_the_crates_that_use_them() {
+    let settings = resolve(&[], &[], None).expect("defaults are valid");
+    let (fetch, process) = (FetchConfig::default(), ProcessConfig::default());
+    assert_eq!(settings.connect_timeout, fetch.connect_timeout);
+    assert_eq!(settings.timeout, fetch.idle_timeout);
+    assert_eq!(settings.max_time, fetch.max_time);
+    assert_eq!(settings.max_filesize_bytes, fetch.body_bytes_max);
+    assert_eq!(settings.user_agent, fetch.user_agent);
+    assert_eq!((settings.threads, settings.chunk), (process.threads, process.chunk));
+    assert_eq!((settings.wait, settings.retry), (Duration::from_secs(2), 5));
+    assert_eq!(settings.on_failure, OnFailure::KeepGoing);
+    assert!(settings.shown().iter().all(|row| row.origin == Origin::Default));
+}
+
+#[test]
+fn a_flag_beats_the_environment_and_that_beats_the_file() {
+    let file = Some("# mine\nwait = 3\nretry = 7\nthreads = 2\n");
+    let environment = [("JUGGLE_WAIT", "500ms"), ("JUGGLE_RETRY", "8"), ("JUGGLE_THREADS", "")];
+    let settings = resolve(&["-w", "0"], &environment, file).expect("valid");
+    assert_eq!((settings.wait, settings.retry, settings.threads), (Duration::ZERO, 8, 2));
+    let origins = ["wait", "retry", "threads", "timeout"].map(|name| origin(&settings, name));
+    assert_eq!(origins, ["flag --wait", "environment JUGGLE_RETRY", "juggle.toml:4", "default"]);
+}
+
+#[test]
+fn every_setting_can_be_set_in_every_layer() {
+    let value = |name: &str| match name {
+        "output-dir" | "input-file" => ("out", "\"out\""),
+        "chunk" => ("whole", "\"whole\""),
+        "mirror" => ("http://a.example=http://b.example", "[\"http://a.example=http://b.example\"]"),
+        "allow-host" => ("localhost:80", "\"localhost:80\""),
+        "user-agent" | "contact" => ("me@example.org", "\"me@example.org\""),
+        "durability" => ("process", "\"process\""),
+        "color" => ("never", "\"never\""),
+        "log-format" => ("json", "\"json\""),
+        "keep-going" | "fail-fast" | "dry-run" | "quiet" | "no-progress" | "json" => ("1", "true"),
+        "verbose" => ("2", "2"),
+        _ => ("3", "3"),
+    };
+    for setting in TABLE {
+        let (text, toml) = value(setting.name);
+        let by_environment = resolve(&[], &[(&setting.variable(), text)], None).expect(setting.name);
+        assert_eq!(origin(&by_environment, setting.name), format!("environment {}", setting.variable()));
+        for key in [setting.key(), setting.name.to_owned()] {
+            let by_file = resolve(&[], &[], Some(&format!("{key} = {toml}"))).expect(&key);
+            assert_eq!(origin(&by_file, setting.name), "juggle.toml:1");
+        }
+    }
+    assert_eq!(resolve(&[], &[], None).expect("valid").shown().len(), TABLE.len());
+}
+
+#[test]
+fn a_value_that_is_not_allowed_names_setting_origin_and_what_is() {
+    for (name, value, allowed) in [
+        ("max-concurrent-downloads", "0", "use 1 to 1024"),
+        ("max-concurrent-downloads", "many", "invalid digit"),
+        ("max-connection-per-server", "1025", "use 1 to 1024"),
+        ("wait", "2d", "use 0s to 1d"),
+        ("wait", "2parsec", "500ms"),
+        ("threads", "1.5", "invalid digit"),
+        ("chunk", "bytes:0", "bytes:1MiB"),
+        ("retry", "1001", "use 0 to 1000"),
+        ("retry-max-time", "soon", "15m"),
+        ("connect-timeout", "0", "use 1ms to 1d"),
+        ("timeout", "0s", "use 1ms to 1d"),
+        ("max-time", "25h", "use 1ms to 1d"),
+        ("max-filesize", "0", "use 1B to 1024TiB"),
+        ("max-filesize", "64Mo", "64MiB"),
+        ("mirror", "https://a.example", "BASE=BASE"),
+        ("allow-host", "a/b", "HOST:PORT"),
+        ("user-agent", "a\tb", "visible ASCII"),
+        ("contact", "näme@example.org", "mail address"),
+        ("contact", "a)b", "mail address"),
+        ("durability", "maybe", "power or process"),
+        ("color", "blue", "auto, always, never"),
+        ("log-format", "xml", "text, json"),
+    ] {
+        let by_flag = message(&[&format!("--{name}={value}")], &[], None);
+        assert!(by_flag.contains(&format!("for {name} (flag --{name})")), "{by_flag}");
+        assert!(by_flag.contains(allowed), "{by_flag}");
+        let variable = Setting::named(name).variable();
+        let by_environment = message(&[], &[(&variable, value)], None);
+        assert!(by_environment.contains(&format!("(environment {variable})")), "{by_environment}");
+    }
+    let by_file = message(&[], &[], Some("\n\nretry = 1001\n"));
+    assert!(by_file.contains("juggle.toml:3") && by_file.contains("use 0 to 1000"), "{by_file}");
+    for name in ["JUGGLE_QUIET", "JUGGLE_VERBOSE"] {
+        assert!(message(&[], &[(name, "maybe")], None).contains(name));
+    }
+}
+
+#[test]
+fn a_mistake_in_the_file_names_file_line_and_what_is_allowed() {
+    for (text, line, part) in [
+        ("wait = 1\nrobots = \"on\"\n", 2, "there is no setting 'robots'; there are: output_dir,"),
+        ("[fetch]\nwait = 1\n", 1, "there is no setting 'fetch'"),
+        ("\nretry = \"5\"\n", 2, "'retry' must be a whole number, not of type string"),
+        ("quiet = 1\n", 1, "'quiet' must be true or false"),
+        ("output_dir = 5\n", 1, "must be a string"),
+        ("mirror = [1]\n", 1, "array of strings"),
+        ("wait = [1]\n", 1, "a number and a unit"),
+        ("wait = 1\nwait = 2\n", 2, "duplicate"),
+        ("max_time = 1\nmax-time = 2\n", 2, "set twice"),
+        ("wait = \n", 1, ""),
+        ("config = \"x\"\n", 1, "there is no setting 'config'"),
+    ] {
+        let message = message(&[], &[], Some(text));
+        assert!(message.contains(&format!("juggle.toml:{line}: ")) && message.contains(part), "{message}");
+    }
+}
+
+#[test]
+fn numbers_in_the_file_may_be_written_as_toml_allows() {
+    let file = "max_filesize = 0x40_00\nwait = 0.5\nretry_max_time = \"1h\"\nmax_time = 1_0\nretry = +4\n";
+    let settings = resolve(&[], &[], Some(file)).expect("valid");
+    assert_eq!((settings.max_filesize_bytes, settings.retry), (0x4000, 4));
+    assert_eq!(settings.wait, Duration::from_millis(500));
+    assert_eq!(
+        (settings.retry_max_time, settings.max_time),
+        (Duration::from_secs(3600), Duration::from_secs(10))
+    );
+    for bad in ["wait = -1", "wait = nan", "wait = inf", "retry = -1", "retry = 99999999999999999999"] {
+        assert!(resolve(&[], &[], Some(bad)).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn repeated_settings_replace_those_of_weaker_layers() {
+    let environment =
+        [("JUGGLE_ALLOW_HOST", "a.example b.example:81"), ("JUGGLE_INPUT_FILE", "one:two three")];
+    let settings = resolve(&[], &environment, Some("allow_host = \"z.example\"")).expect("valid");
+    let hosts: Vec<String> = settings.allow_hosts.iter().map(ToString::to_string).collect();
+    assert_eq!(hosts, ["a.example", "b.example:81"]);
+    assert_eq!(settings.input_files, ["one", "two three"].map(PathBuf::from));
+    let typed = resolve(&["--allow-host", "c.example", "-i", "-"], &environment, None).expect("valid");
+    assert_eq!((typed.allow_hosts.len(), typed.input_files), (1, vec![PathBuf::from("-")]));
+}
+
+#[test]
+fn opposites_are_settled_by_the_stronger_layer_or_refused() {
+    let file = Some("fail_fast = true\nquiet = true\n");
+    let settings = resolve(&["--keep-going", "-vv"], &[], file).expect("valid");
+    assert_eq!((settings.on_failure, settings.verbosity), (OnFailure::KeepGoing, Verbosity::Verbose(2)));
+    let settings = resolve(&[], &[], file).expect("valid");
+    assert_eq!((settings.on_failure, settings.verbosity), (OnFailure::FailFast, Verbosity::Quiet));
+    for line in [["--keep-going", "--fail-fast"], ["-q", "-v"]] {
+        assert!(message(&line, &[], None).contains("give one of them"));
+    }
+    let off = resolve(&[], &[("JUGGLE_FAIL_FAST", "0"), ("JUGGLE_QUIET", "no")], file).expect("valid");
+    assert_eq!((off.on_failure, off.verbosity), (OnFailure::KeepGoing, Verbosity::Normal));
+}
+
+#[test]
+fn a_contact_is_part_of_the_user_agent() {
+    let settings = resolve(&["--contact", "me@example.org"], &[], None).expect("valid");
+    assert_eq!(settings.user_agent, format!("juggle/{} (+me@example.org)", env!("CARGO_PKG_VERSION")));
+    let settings = resolve(&["--user-agent", "Mine/1"], &[("JUGGLE_CONTACT", "https://me.example/")], None);
+    assert_eq!(settings.expect("valid").user_agent, "Mine/1 (+https://me.example/)");
+}
+
+#[test]
+fn a_named_file_must_exist_and_roots_its_paths() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("my.toml");
+    let line = ["--config", path.to_str().expect("UTF-8")];
+    let error = resolve(&line, &[], Some("wait = 9")).expect_err("is not there");
+    assert!(matches!(error, SettingsError::ReadFile { .. }) && error.to_string().contains("my.toml"));
+    fs::write(&path, "output_dir = \"out\"\ninput_file = [\"-\", \"a.tsv\", \"/b.tsv\"]\n")
+        .expect("writable");
+    for settings in [resolve(&line, &[], Some("wait = 9")), resolve(&[], &[("JUGGLE_CONFIG", line[1])], None)]
+    {
+        let settings = settings.expect("valid");
+        assert_eq!(
+            (settings.output_dir, settings.wait),
+            (directory.path().join("out"), Duration::from_secs(2))
+        );
+        let lists = ["-".into(), directory.path().join("a.tsv"), "/b.tsv".into()];
+        assert_eq!(settings.input_files, lists);
+    }
+}
+
+#[test]
+fn a_path_need_not_be_utf8_but_words_must() {
+    use std::os::unix::ffi::OsStringExt;
+    let odd = || OsString::from_vec(b"/tmp/\xff".to_vec());
+    let only = |wanted: &'static str| move |name: &str| (name == wanted).then(odd);
+    let nowhere = Path::new("/nonexistent");
+    let settings = Settings::resolve(&Args::default(), only("JUGGLE_OUTPUT_DIR"), nowhere).expect("valid");
+    assert_eq!(settings.output_dir, PathBuf::from(odd()));
+    let error = Settings::resolve(&Args::default(), only("JUGGLE_CHUNK"), nowhere).expect_err("refused");
+    assert!(error.to_string().contains("not UTF-8"), "{error}");
+}

@@ -1,0 +1,123 @@
+//! Times as people write them.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+const SPAN_MS_MAX: u64 = 366 * 86_400_000;
+
+/// A time of whole milliseconds, at most 366 days.
+///
+/// Written as a decimal number, in seconds or with a unit: `10`, `0.5`, `500ms`, `2.5s`, `15m`, `1h`, `1d`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span(u64);
+
+impl Span {
+    /// A span of whole milliseconds.
+    pub(crate) const fn from_ms(ms: u64) -> Self {
+        Self(ms)
+    }
+
+    /// The same time for the standard library.
+    #[must_use]
+    pub const fn duration(self) -> Duration {
+        Duration::from_millis(self.0)
+    }
+}
+
+/// A text that is no time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "write a time of at least 0 in seconds, or with a unit: 10, 0.5, 500ms, 2.5s, 15m, 1h, 1d (366 days at most)"
+)]
+pub struct InvalidSpan;
+
+impl FromStr for Span {
+    type Err = InvalidSpan;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSpan> {
+        let text = text.trim();
+        let end = text.bytes().position(|byte| byte.is_ascii_alphabetic()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(end);
+        let unit_ms = match unit {
+            "" => 1_000,
+            unit => UNITS.iter().find(|(name, _)| *name == unit).ok_or(InvalidSpan)?.1,
+        };
+        let ms = scaled(number, unit_ms).ok_or(InvalidSpan)?;
+        if ms > SPAN_MS_MAX { Err(InvalidSpan) } else { Ok(Self(ms)) }
+    }
+}
+
+/// `number` × `unit`, exactly; `None` where that is no whole number or too large.
+fn scaled(number: &str, unit: u64) -> Option<u64> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |text: &str| {
+        let valid = !text.is_empty() && text.len() <= 15 && text.bytes().all(|byte| byte.is_ascii_digit());
+        valid.then(|| text.parse::<u64>().ok())?
+    };
+    let tenths = u128::from(digits(fraction)?) * u128::from(unit);
+    let power = 10_u128.pow(u32::try_from(fraction.len()).ok()?);
+    let part = tenths.is_multiple_of(power).then(|| tenths / power)?;
+    digits(whole)?.checked_mul(unit)?.checked_add(u64::try_from(part).ok()?)
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = |(_, ms): &&(&str, u64)| self.0.is_multiple_of(*ms);
+        match UNITS.iter().rev().find(whole) {
+            Some((unit, ms)) if self.0 > 0 => f.pad(&format!("{}{unit}", self.0 / ms)),
+            Some(_) | None => f.pad("0s"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_seconds_or_have_a_unit() {
+        for (text, ms, written) in [
+            ("0", 0, "0s"),
+            ("10", 10_000, "10s"),
+            ("0.5", 500, "500ms"),
+            ("500ms", 500, "500ms"),
+            ("2.5s", 2_500, "2500ms"),
+            ("90", 90_000, "90s"),
+            ("15m", 900_000, "15m"),
+            ("0.25h", 900_000, "15m"),
+            ("1h", 3_600_000, "1h"),
+            ("366d", SPAN_MS_MAX, "366d"),
+        ] {
+            let span: Span = text.parse().expect(text);
+            assert_eq!((span.duration(), span.to_string().as_str()), (Duration::from_millis(ms), written));
+            assert_eq!(written.parse(), Ok(span));
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for text in [
+            "",
+            "-1",
+            "+1",
+            "1 s x",
+            "s",
+            ".5",
+            "5.",
+            "1.2.3",
+            "1e3",
+            "inf",
+            "NaN",
+            "10min",
+            "1S",
+            "0.0001",
+            "367d",
+            "99999999999999999999",
+            "999999999999999d",
+            "1_000",
+            "１",
+        ] {
+            assert_eq!(text.parse::<Span>(), Err(InvalidSpan), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The table of settings: one row a setting.
+
+/// A setting as it is named and explained.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// The long flag without its dashes. The environment and `juggle.toml` use the same word, see [`Setting::key`].
+    pub name: &'static str,
+    /// The short flag.
+    pub short: Option<char>,
+    /// What a value looks like.
+    pub takes: Takes,
+    /// The value where none is given; empty for none.
+    pub default: &'static str,
+    /// One line for `--help`, with units.
+    pub help: &'static str,
+}
+
+/// What a value of a setting looks like; the name is shown in `--help`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// A whole number.
+    Number(&'static str),
+    /// A number, perhaps with a unit.
+    Amount(&'static str),
+    /// Words.
+    Text(&'static str),
+    /// Words, any number of times; in the environment separated by spaces.
+    Texts(&'static str),
+    /// A path. In `juggle.toml`, relative to the directory of that file.
+    Path(&'static str),
+    /// Paths, any number of times; in the environment separated like those of `PATH`.
+    Paths(&'static str),
+    /// On or off; off unless given.
+    Switch,
+    /// A switch that counts.
+    Count,
+}
+
+impl Setting {
+    /// The key in `juggle.toml`: `max_filesize`.
+    #[must_use]
+    pub fn key(&self) -> String {
+        self.name.replace('-', "_")
+    }
+
+    /// The name in the environment: `JUGGLE_MAX_FILESIZE`.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("JUGGLE_{}", self.key().to_ascii_uppercase())
+    }
+
+    /// The row of this name.
+    ///
+    /// # Panics
+    /// Where the table has no such row: a programmer's mistake.
+    #[must_use]
+    pub fn named(name: &str) -> &'static Self {
+        TABLE
+            .iter()
+            .find(|setting| setting.name == name)
+            .expect("settings are read by the names of the table")
+    }
+}
+
+const fn row(
+    name: &'static str,
+    short: Option<char>,
+    takes: Takes,
+    default: &'static str,
+    help: &'static str,
+) -> Setting {
+    Setting { name, short, takes, default, help }
+}
+
+/// The flag that names the settings file.
+pub const CONFIG: Setting = row(
+    "config",
+    None,
+    Takes::Path("FILE"),
+    "",
+    "Read settings from this file instead of juggle.toml in the current directory",
+);
+
+/// All settings that can also stand in `juggle.toml`, in the order of `--help`.
+pub const TABLE: &[Setting] = &[
+    row("output-dir", Some('o'), Takes::Path("DIR"), "./corpus", "Run directory: queue and texts"),
+    row(
+        "input-file",
+        Some('i'),
+        Takes::Paths("FILE"),
+        "",
+        "Source list to add; may be repeated; - is standard input, gzip and zstd are unpacked",
+    ),
+    row(
+        "max-concurrent-downloads",
+        Some('j'),
+        Takes::Number("N"),
+        "16",
+        "Downloads at a time, over all hosts",
+    ),
+    row("max-connection-per-server", Some('x'), Takes::Number("N"), "1", "Downloads at a time from one host"),
+    row(
+        "wait",
+        Some('w'),
+        Takes::Amount("SECONDS"),
+        "2",
+        "Least time between requests to one host, in seconds or with a unit: 0.5, 500ms, 2s",
+    ),
+    row("threads", None, Takes::Number("N"), "0", "Threads that process texts; 0 for one per core"),
+    row(
+        "chunk",
+        None,
+        Takes::Text("whole|bytes:N|auto"),
+        "auto",
+        "How a text is divided over threads; changes the speed, never the result",
+    ),
+    row("retry", None, Takes::Number("N"), "5", "Tries after a failure that may pass"),
+    row(
+        "retry-max-time",
+        None,
+        Takes::Amount("TIME"),
+        "15m",
+        "No further try after this time, in seconds or 15m, 1h",
+    ),
+    row(
+        "connect-timeout",
+        None,
+        Takes::Amount("SECONDS"),
+        "10",
+        "Longest time until a connection stands, in seconds",
+    ),
+    row("timeout", None, Takes::Amount("SECONDS"), "60", "Longest time without a byte, in seconds"),
+    row("max-time", None, Takes::Amount("TIME"), "10m", "Longest time for one file, in seconds or 10m, 1h"),
+    row("max-filesize", None, Takes::Amount("SIZE"), "64MiB", "Largest file, in bytes or 64MiB, 10MB"),
+    row(
+        "mirror",
+        None,
+        Takes::Texts("BASE=BASE"),
+        "",
+        "Fetch URLs that begin with the first base from the second",
+    ),
+    row(
+        "allow-host",
+        None,
+        Takes::Texts("HOST[:PORT]"),
+        "",
+        "Fetch from this host although its address is loopback, private or link-local",
+    ),
+    row(
+        "user-agent",
+        None,
+        Takes::Text("TEXT"),
+        concat!("juggle/", env!("CARGO_PKG_VERSION")),
+        "How juggle names itself to servers",
+    ),
+    row(
+        "contact",
+        None,
+        Takes::Text("MAIL|URL"),
+        "",
+        "How an administrator reaches you; put into the User-Agent",
+    ),
+    row(
+        "durability",
+        None,
+        Takes::Text("power|process"),
+        "power",
+        "What an acknowledged write survives: power loss, or the end of the process",
+    ),
+    row("keep-going", None, Takes::Switch, "", "Go on after a document failed (the default)"),
+    row("fail-fast", None, Takes::Switch, "", "Stop at the first document that failed"),
+    row("dry-run", Some('n'), Takes::Switch, "", "Say what would be done, do nothing"),
+    row("quiet", Some('q'), Takes::Switch, "", "No progress, errors only"),
+    row("verbose", Some('v'), Takes::Count, "", "Say more; -vv says most"),
+    row("color", None, Takes::Text("auto|always|never"), "auto", "Colours on standard error"),
+    row("no-progress", None, Takes::Switch, "", "No progress bars"),
+    row("log-format", None, Takes::Text("text|json"), "text", "Form of the log on standard error"),
+    row("json", None, Takes::Switch, "", "Result on standard output as JSON"),
+];
