@@ -167,7 +167,11 @@ impl Sending {
             End::CutAfter(bytes) | End::StallAfter(bytes) => bytes.saturating_sub(self.sent),
         };
         match (until_end, self.end) {
-            (0, End::CutAfter(_)) => return Err(io::Error::other("cut as scripted")),
+            (0, End::CutAfter(_)) => {
+                // Lets what was sent so far out of the connection's buffer.
+                tokio::task::yield_now().await;
+                return Err(io::Error::other("cut as scripted"));
+            }
             (0, End::StallAfter(_)) => std::future::pending::<()>().await,
             _ => {}
         }
@@ -212,7 +216,7 @@ impl Sending {
 
 fn generate(at: u64, want: usize) -> Bytes {
     let start = usize::try_from(at % LINE.len() as u64).expect("below the length of a line");
-    LINE.iter().copied().cycle().skip(start).take(want).collect()
+    Bytes::from(LINE.repeat(want / LINE.len() + 2)).slice(start..start + want)
 }
 
 #[cfg(test)]

@@ -1,3 +1,12 @@
 //! The fetch stage against real servers on loopback.
+#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
+mod candidates;
+mod deadlines;
+mod local;
 mod loopback;
+mod redirects;
+mod refusals;
+mod resume;
+mod rig;
+mod whole;

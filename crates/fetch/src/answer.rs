@@ -1,0 +1,183 @@
+//! What the head of an answer means: go on, begin anew, or fail.
+
+use flow::{clock::Millis, reason::Reason};
+use reqwest::{
+    StatusCode,
+    header::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, LAST_MODIFIED},
+};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::{
+    candidate::shown,
+    failed::{Failed, Hope},
+    hops::Asked,
+    retry_after, sniff,
+    spool::Resumable,
+    validator::{ContentRange, Validator, text},
+};
+
+/// What is known of a body from the head of the answer that began it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Facts {
+    /// The URL that answered, without user and password.
+    pub(crate) url: String,
+    /// None for a local file.
+    pub(crate) status: Option<u16>,
+    /// The length of the whole body, where it is announced.
+    pub(crate) total: Option<u64>,
+    /// Without parameters, in lower case.
+    pub(crate) content_type: Option<String>,
+    pub(crate) charset: Option<String>,
+    pub(crate) etag: Option<String>,
+    pub(crate) last_modified: Option<String>,
+}
+
+/// The head of an answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Head<'a> {
+    pub(crate) url: &'a Url,
+    pub(crate) status: StatusCode,
+    pub(crate) headers: &'a HeaderMap,
+    /// The announced length of this answer's body.
+    pub(crate) length: Option<u64>,
+}
+
+/// What to do with the body.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Plan {
+    /// It is the whole; it can be resumed where it has a strong validator.
+    Whole { facts: Facts, validator: Option<Validator> },
+    /// It is what was missing: so many bytes, behind the `offset` that are there.
+    Rest { facts: Facts, offset: u64, bytes: u64 },
+}
+
+impl Head<'_> {
+    /// Judges an answer to a request for the whole, or for the rest of `part`.
+    pub(crate) fn judge(
+        self,
+        part: Option<&Resumable>,
+        asked: Asked,
+        bytes_max: u64,
+        now_ms: Millis,
+    ) -> Result<Plan, Failed> {
+        let part = part.filter(|_| asked == Asked::Rest);
+        match (self.status.as_u16(), part) {
+            (200, _) => self.whole(bytes_max),
+            (206, Some(part)) => self.rest(part),
+            (416, Some(_)) => Err(self.afresh("the rest of the body is not there")),
+            (204 | 205, _) => Err(self.for_good(Reason::Empty, "there is no body")),
+            (408 | 425 | 429 | 500 | 502 | 503 | 504, _) => Err(self.busy(now_ms)),
+            _ => Err(self.for_good(Reason::HttpStatus, "the server refuses")),
+        }
+    }
+
+    fn whole(self, bytes_max: u64) -> Result<Plan, Failed> {
+        self.check_encoding()?;
+        let facts = self.facts();
+        if let Some(refused) = facts.content_type.as_deref().filter(|name| sniff::is_refused_type(name)) {
+            return Err(self.for_good(Reason::NotText, &format!("{refused} where a text was expected")));
+        }
+        match self.length {
+            Some(0) => Err(self.for_good(Reason::Empty, "the body is empty")),
+            Some(length) if length > bytes_max => {
+                Err(self
+                    .for_good(Reason::TooLarge, &format!("{length} bytes are over the limit of {bytes_max}")))
+            }
+            _ => Ok(Plan::Whole { facts, validator: Validator::strong(self.headers) }),
+        }
+    }
+
+    fn rest(self, part: &Resumable) -> Result<Plan, Failed> {
+        self.check_encoding()?;
+        let range = ContentRange::of(self.headers).filter(|range| {
+            range.first == part.offset
+                && range.last + 1 == range.total
+                && part.facts.total.is_none_or(|total| total == range.total)
+        });
+        let Some(range) = range else {
+            return Err(self.afresh("the part that came is not the one that was asked for"));
+        };
+        let bytes = range.total - range.first;
+        if part.validator.is_contradicted(self.headers) || self.length.is_some_and(|length| length != bytes) {
+            return Err(self.afresh("the part that came is of another version"));
+        }
+        Ok(Plan::Rest { facts: part.facts.clone(), offset: part.offset, bytes })
+    }
+
+    fn check_encoding(self) -> Result<(), Failed> {
+        for value in self.headers.get_all(CONTENT_ENCODING) {
+            if !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity") {
+                let coding = String::from_utf8_lossy(value.as_bytes());
+                let message = format!("Content-Encoding '{coding}' was not asked for");
+                return Err(self.for_good(Reason::BadEncodingHeader, &message));
+            }
+        }
+        Ok(())
+    }
+
+    fn busy(self, now_ms: Millis) -> Failed {
+        let after_ms = retry_after::wait_ms(self.headers, now_ms);
+        let group_pause_ms = match self.status.as_u16() {
+            429 | 503 => after_ms.unwrap_or(0),
+            _ => 0,
+        };
+        let hope = Hope::Later { after_ms, group_pause_ms };
+        Failed { hope, ..self.for_good(Reason::HttpStatus, "the server cannot answer now") }
+    }
+
+    fn for_good(self, reason: Reason, why: &str) -> Failed {
+        Failed::for_good(reason, self.told(why))
+    }
+
+    fn afresh(self, why: &str) -> Failed {
+        Failed::afresh(Reason::Truncated, self.told(why))
+    }
+
+    fn told(self, why: &str) -> String {
+        format!("{}: status {}: {why}", shown(self.url), self.status.as_u16())
+    }
+
+    fn facts(self) -> Facts {
+        let (content_type, charset) = text(self.headers, &CONTENT_TYPE).map_or((None, None), media_type);
+        Facts {
+            url: shown(self.url).into(),
+            status: Some(self.status.as_u16()),
+            total: self.length,
+            content_type,
+            charset,
+            etag: text(self.headers, &ETAG).map(str::to_owned),
+            last_modified: text(self.headers, &LAST_MODIFIED).map(str::to_owned),
+        }
+    }
+}
+
+/// A `Content-Type` as its media type and its charset: RFC 9110 §8.3.
+fn media_type(value: &str) -> (Option<String>, Option<String>) {
+    let mut parts = value.split(';').map(str::trim);
+    let media_type = parts.next().filter(|name| !name.is_empty()).map(str::to_ascii_lowercase);
+    let charset = parts.find_map(|part| {
+        let (name, value) = part.split_once('=')?;
+        let value = value.trim().trim_matches('"');
+        (name.trim().eq_ignore_ascii_case("charset") && !value.is_empty()).then(|| value.to_owned())
+    });
+    (media_type, charset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_content_type_is_taken_apart() {
+        let read = |value| {
+            let (media_type, charset) = media_type(value);
+            (media_type.unwrap_or_default(), charset.unwrap_or_default())
+        };
+        let of = |media_type: &str, charset: &str| (media_type.to_owned(), charset.to_owned());
+        assert_eq!(read("Text/Plain; Charset=\"ISO-8859-1\""), of("text/plain", "ISO-8859-1"));
+        assert_eq!(read("text/plain;x=y;charset=utf-8"), of("text/plain", "utf-8"));
+        assert_eq!(read("text/plain; charset"), of("text/plain", ""));
+        assert_eq!(read(""), of("", ""));
+    }
+}

@@ -1,0 +1,111 @@
+//! From a listed URL to the one that is contacted, and the group that politeness counts it with.
+
+use url::{Host, Url};
+
+use crate::mirror::{self, Mirror};
+
+/// The longest host name that is taken: RFC 1035 §2.3.4.
+const HOST_BYTES_MAX: usize = 253;
+
+/// A listed URL and what it becomes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// As listed.
+    pub listed: String,
+    /// After the mirrors: `http`, `https` or `file`.
+    pub url: Url,
+}
+
+/// What is wrong with a listed URL.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{listed}' cannot be fetched: {why}")]
+pub struct InvalidCandidate {
+    listed: String,
+    why: String,
+}
+
+impl Candidate {
+    /// Reads a listed URL and applies the mirrors.
+    ///
+    /// # Errors
+    /// Where it is not a URL, or of another scheme than `http`, `https` and `file`, or its host is over-long.
+    pub fn parse(listed: &str, mirrors: &[Mirror]) -> Result<Self, InvalidCandidate> {
+        let refuse = |why: String| InvalidCandidate { listed: listed.to_owned(), why };
+        let url = Url::parse(listed).map_err(|error| refuse(format!("it is not a URL ({error})")))?;
+        let url = mirror::rewrite(url, mirrors);
+        match url.scheme() {
+            "http" | "https" if url.host_str().unwrap_or_default().len() > HOST_BYTES_MAX => {
+                Err(refuse("its host name is too long".to_owned()))
+            }
+            "http" | "https" | "file" => Ok(Self { listed: listed.to_owned(), url }),
+            scheme => Err(refuse(format!("'{scheme}' is neither http, https nor file"))),
+        }
+    }
+
+    /// What the queue groups it by: the host that is contacted, with its port where that is not the usual one. None
+    /// for `file`.
+    #[must_use]
+    pub fn group(&self) -> Option<String> {
+        if self.url.scheme() == "file" {
+            return None;
+        }
+        let host = match self.url.host()? {
+            Host::Domain(name) => name.trim_end_matches('.').to_owned(),
+            address @ (Host::Ipv4(_) | Host::Ipv6(_)) => address.to_string(),
+        };
+        Some(match self.url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host,
+        })
+    }
+}
+
+/// What the `host` of a fetch job must be for this listed URL; none for `file` and for what cannot be fetched.
+#[must_use]
+pub fn group_of(listed: &str, mirrors: &[Mirror]) -> Option<String> {
+    Candidate::parse(listed, mirrors).ok()?.group()
+}
+
+/// A URL for messages and records: without user and password.
+pub(crate) fn shown(url: &Url) -> Url {
+    let mut shown = url.clone();
+    // Both refuse only URLs that cannot have a user at all, which then have none to hide.
+    if shown.set_username("").is_ok() && shown.set_password(None).is_ok() { shown } else { url.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_group_is_the_host_that_is_contacted() {
+        let mirrors = ["http://a.b/x=http://m.example:81".parse().unwrap()];
+        for (listed, group) in [
+            ("http://A.b./y", Some("a.b")),
+            ("https://u:p@a.b:443/y", Some("a.b")),
+            ("http://a.b:443/", Some("a.b:443")),
+            ("http://a.b/x/y", Some("m.example:81")),
+            ("http://[::1]:8/", Some("[::1]:8")),
+            ("http://2130706433/", Some("127.0.0.1")),
+            ("file:///tmp/x", None),
+            ("ftp://a.b/", None),
+            ("nonsense", None),
+        ] {
+            assert_eq!(group_of(listed, &mirrors).as_deref(), group, "{listed}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_fetched_is_said_why() {
+        let over_long = format!("http://{}/", "a.".repeat(150));
+        for listed in ["ftp://a.b/", "nonsense", "http://", "data:text/plain,x", &over_long] {
+            assert!(Candidate::parse(listed, &[]).is_err(), "{listed}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        let url = "http://user:secret@a.b/x?y".parse().unwrap();
+        assert_eq!(shown(&url).as_str(), "http://a.b/x?y");
+    }
+}

@@ -1,0 +1,67 @@
+//! What an error of the HTTP client means.
+//!
+//! The chain of sources is walked from the outside in; an `io::Error` is looked into as well, since it does not name
+//! what it wraps as its source. The first rule that fits decides: refused address, then name resolution, then TLS, then
+//! deadline, then connection; what is left is an answer that is not HTTP, or a connection that broke before one came.
+
+use std::{error::Error, io};
+
+use flow::reason::Reason;
+use url::Url;
+
+use crate::{
+    address::{ForbiddenName, Unresolved},
+    candidate::shown,
+    failed::Failed,
+};
+
+/// How a candidate fails whose request found no answer.
+pub(crate) fn unanswered(error: &reqwest::Error, url: &Url) -> Failed {
+    let at = shown(url);
+    let why = innermost(error);
+    if let Some(forbidden) = find::<ForbiddenName>(error) {
+        return Failed::for_good(Reason::ForbiddenAddress, format!("{at}: {forbidden}"));
+    }
+    if let Some(unresolved) = find::<Unresolved>(error) {
+        return Failed::for_now(Reason::Dns, format!("{at}: {unresolved}"));
+    }
+    if error.is_dns() {
+        return Failed::for_now(Reason::Dns, format!("{at}: the host name cannot be resolved: {why}"));
+    }
+    if let Some(tls) = find::<rustls::Error>(error) {
+        return Failed::for_good(Reason::Tls, format!("{at}: {tls}"));
+    }
+    if error.is_timeout() {
+        return Failed::for_now(Reason::Timeout, format!("{at}: no connection in time"));
+    }
+    if error.is_connect() {
+        return Failed::for_now(Reason::Connect, format!("{at}: no connection: {why}"));
+    }
+    if error.is_builder() {
+        return Failed::for_good(Reason::Internal, format!("{at}: the request cannot be made: {why}"));
+    }
+    if find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse) {
+        return Failed::for_good(Reason::HttpStatus, format!("{at}: the answer is not HTTP: {why}"));
+    }
+    Failed::for_now(Reason::Connect, format!("{at}: the connection broke before an answer came: {why}"))
+}
+
+/// The innermost error's words.
+pub(crate) fn innermost(error: &(dyn Error + 'static)) -> String {
+    chain(error).last().unwrap_or(error).to_string()
+}
+
+fn find<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {
+    chain(error).find_map(|error| error.downcast_ref())
+}
+
+fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| wrapped(*error))
+}
+
+fn wrapped<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
+}

@@ -1,0 +1,42 @@
+//! What may be set. Every default is written here, once.
+
+use std::time::Duration;
+
+use crate::{allowed::AllowedHost, mirror::Mirror};
+
+/// How the stage fetches. The number of downloads at a time and their spacing by host are the worker's and the queue's.
+#[derive(Debug, Clone)]
+pub struct FetchConfig {
+    /// How long resolving, connecting and the TLS handshake may take together.
+    pub connect_timeout: Duration,
+    /// How long a server may send nothing.
+    pub idle_timeout: Duration,
+    /// How long one request with all its redirects and its body may take.
+    pub max_time: Duration,
+    /// The largest body.
+    pub body_bytes_max: u64,
+    /// Rewrites of URL prefixes; the first that fits is taken, once.
+    pub mirrors: Vec<Mirror>,
+    /// Hosts that may be contacted whatever their address.
+    pub allow_hosts: Vec<AllowedHost>,
+    /// Who asks.
+    pub user_agent: String,
+    /// How often one candidate may fail in a way that may go better later, before the next is tried. At least 1 is
+    /// taken.
+    pub candidate_tries: u32,
+}
+
+impl Default for FetchConfig {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+            max_time: Duration::from_secs(600),
+            body_bytes_max: 64 << 20,
+            mirrors: Vec::new(),
+            allow_hosts: Vec::new(),
+            user_agent: concat!("juggle/", env!("CARGO_PKG_VERSION")).to_owned(),
+            candidate_tries: 2,
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! One body from a server into the spool.
+//!
+//! Nothing is published before the body is whole: a shorter one than announced, one over the size limit, one that is
+//! not a text, one that stalls or takes too long ends as a failure of its candidate. Two deadlines hold: one for each
+//! wait, one for all of it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use flow::{blobs::BlobName, clock::Clock, meter::Meter, reason::Reason};
+use reqwest::Response;
+use url::Url;
+
+use crate::{
+    answer::{Facts, Head, Plan},
+    candidate::shown,
+    classify,
+    config::FetchConfig,
+    failed::{Failed, Hope, Trouble},
+    hops::{Answer, Hops},
+    sniff::Sniffer,
+    spool::{Digest, Resumable, Spools},
+    writer::{Closed, Ending, Settled, Writer},
+};
+
+/// What a download needs.
+#[derive(Clone, Copy)]
+pub(crate) struct Download<'a> {
+    pub(crate) config: &'a FetchConfig,
+    pub(crate) hops: &'a Hops,
+    pub(crate) spools: &'a Spools,
+    pub(crate) meter: &'a Meter,
+    pub(crate) clock: Clock,
+}
+
+/// Why a transfer broke.
+enum Broken {
+    Candidate(Failed),
+    Disk,
+}
+
+impl From<Failed> for Broken {
+    fn from(failed: Failed) -> Self {
+        Self::Candidate(failed)
+    }
+}
+
+impl From<Closed> for Broken {
+    fn from(Closed: Closed) -> Self {
+        Self::Disk
+    }
+}
+
+impl Download<'_> {
+    /// Downloads and publishes, if the bytes are the expected ones.
+    pub(crate) async fn run(
+        self,
+        url: &Url,
+        name: BlobName,
+        expected: Option<String>,
+    ) -> Result<(Facts, Digest), Trouble> {
+        let (writer, part) = Writer::open(self.spools.clone(), name).await?;
+        let transfer = tokio::time::timeout(self.config.max_time, self.transfer(url, part, &writer));
+        let broken = match transfer.await {
+            Ok(Ok(facts)) => return publish(writer, facts, expected).await,
+            Ok(Err(broken)) => broken,
+            Err(_) => Broken::Candidate(timeout(url, "not done", self.config.max_time)),
+        };
+        match broken {
+            Broken::Candidate(failed) => {
+                let ending = match failed.hope {
+                    Hope::Later { .. } => Ending::Suspend,
+                    Hope::None | Hope::Afresh => Ending::Discard,
+                };
+                writer.finish(ending).await?;
+                Err(failed.into())
+            }
+            Broken::Disk => {
+                writer.finish(Ending::Discard).await?;
+                Err(Failed::for_now(Reason::Internal, "the spool closed early").into())
+            }
+        }
+    }
+
+    async fn transfer(&self, url: &Url, part: Option<Resumable>, writer: &Writer) -> Result<Facts, Broken> {
+        let Answer { response, url, asked } = self.hops.follow(url, part.as_ref()).await?;
+        let head = Head {
+            url: &url,
+            status: response.status(),
+            headers: response.headers(),
+            length: response.content_length(),
+        };
+        let plan = head.judge(part.as_ref(), asked, self.config.body_bytes_max, self.clock.now_ms())?;
+        let (facts, mut body) = match plan {
+            Plan::Whole { facts, validator } => {
+                writer.begin(facts.clone(), validator).await?;
+                let expected = facts.total;
+                (facts, Body { url: &url, sniffer: Some(Sniffer::default()), before: 0, came: 0, expected })
+            }
+            Plan::Rest { facts, offset, bytes } => {
+                writer.go_on().await?;
+                (facts, Body { url: &url, sniffer: None, before: offset, came: 0, expected: Some(bytes) })
+            }
+        };
+        self.stream(response, &mut body, writer).await?;
+        Ok(facts)
+    }
+
+    async fn stream(
+        &self,
+        mut response: Response,
+        body: &mut Body<'_>,
+        writer: &Writer,
+    ) -> Result<(), Broken> {
+        while let Some(chunk) = self.next(&mut response, body.url).await? {
+            Meter::add(&self.meter.bytes, chunk.len() as u64);
+            body.take(&chunk, self.config.body_bytes_max)?;
+            writer.append(chunk).await?;
+        }
+        Ok(body.end()?)
+    }
+
+    async fn next(&self, response: &mut Response, url: &Url) -> Result<Option<Bytes>, Failed> {
+        match tokio::time::timeout(self.config.idle_timeout, response.chunk()).await {
+            Ok(Ok(chunk)) => Ok(chunk),
+            Ok(Err(error)) => {
+                let why = classify::innermost(&error);
+                Err(Failed::for_now(Reason::Truncated, format!("{}: the body broke off: {why}", shown(url))))
+            }
+            Err(_) => Err(timeout(url, "nothing came", self.config.idle_timeout)),
+        }
+    }
+}
+
+async fn publish(writer: Writer, facts: Facts, expected: Option<String>) -> Result<(Facts, Digest), Trouble> {
+    match writer.finish(Ending::Publish { expected }).await? {
+        Settled::Published(digest) => Ok((facts, digest)),
+        Settled::Unexpected(digest) => Err(unexpected(&facts.url, digest).into()),
+        Settled::Unpublished => Err(Failed::for_now(Reason::Internal, "the spool closed early").into()),
+    }
+}
+
+/// What came whole, but is not the text that the source list means.
+pub(crate) fn unexpected(url: &str, digest: Digest) -> Failed {
+    let message = format!("{url}: the BLAKE3 of what came is {}, not the listed one", digest.blake3);
+    Failed::for_good(Reason::NotText, message)
+}
+
+fn timeout(url: &Url, what: &str, after: Duration) -> Failed {
+    Failed::for_now(Reason::Timeout, format!("{}: {what} within {after:?}", shown(url)))
+}
+
+/// A body under way: what it must not be, and where it must end.
+struct Body<'a> {
+    url: &'a Url,
+    /// Judges the first bytes; none for the rest of a body, whose first bytes were judged when they came.
+    sniffer: Option<Sniffer>,
+    /// Bytes that were there before.
+    before: u64,
+    /// Bytes that have come.
+    came: u64,
+    /// Bytes that shall come, where that is known.
+    expected: Option<u64>,
+}
+
+impl Body<'_> {
+    fn take(&mut self, chunk: &[u8], bytes_max: u64) -> Result<(), Failed> {
+        self.came += chunk.len() as u64;
+        if self.expected.is_some_and(|expected| self.came > expected) {
+            return Err(Failed::afresh(Reason::Truncated, self.told("more came than was announced")));
+        }
+        if self.before + self.came > bytes_max {
+            let why = self.told(&format!("the body is over the limit of {bytes_max} bytes"));
+            return Err(Failed::for_good(Reason::TooLarge, why));
+        }
+        let sniffed = self.sniffer.as_mut().and_then(|sniffer| sniffer.feed(chunk));
+        self.check(sniffed)
+    }
+
+    fn end(&self) -> Result<(), Failed> {
+        if let Some(expected) = self.expected.filter(|expected| self.came < *expected) {
+            let why = self.told(&format!("the body ended after {} of {expected} bytes", self.came));
+            return Err(Failed::for_now(Reason::Truncated, why));
+        }
+        if self.before + self.came == 0 {
+            return Err(Failed::for_good(Reason::Empty, self.told("the body is empty")));
+        }
+        self.check(self.sniffer.as_ref().and_then(Sniffer::end))
+    }
+
+    fn check(&self, sniffed: Option<&'static str>) -> Result<(), Failed> {
+        sniffed.map_or(Ok(()), |what| {
+            Err(Failed::for_good(Reason::NotText, self.told(&format!("{what} where a text was expected"))))
+        })
+    }
+
+    fn told(&self, why: &str) -> String {
+        format!("{}: {why}", shown(self.url))
+    }
+}

@@ -1,0 +1,143 @@
+//! How a candidate fails, and what that means for its job.
+//!
+//! What cannot go better later ends the candidate: the next one is tried, or the job dies. What may go better is tried
+//! again [`candidate_tries`](crate::config::FetchConfig::candidate_tries) times before the next candidate has its turn;
+//! the last one is tried for as long as the worker's retry policy lets it.
+
+use flow::{
+    blobs::BlobError,
+    clock::Millis,
+    payload::FetchJob,
+    reason::{Failure, Reason},
+    stage::{Attempt, StageError},
+};
+
+use crate::{candidate, mirror::Mirror};
+
+/// Why a candidate gave no text.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Failed {
+    pub(crate) failure: Failure,
+    pub(crate) hope: Hope,
+}
+
+/// Whether it may go better later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hope {
+    /// No.
+    None,
+    /// Yes, and what has come may be kept. The times are those that the server asked for.
+    Later { after_ms: Option<Millis>, group_pause_ms: Millis },
+    /// Yes, but what has come is of no use.
+    Afresh,
+}
+
+/// Why a download ended without success.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// The candidate's fault.
+    Candidate(Failed),
+    /// This machine's.
+    Storage(BlobError),
+}
+
+impl From<Failed> for Trouble {
+    fn from(failed: Failed) -> Self {
+        Self::Candidate(failed)
+    }
+}
+
+impl From<BlobError> for Trouble {
+    fn from(error: BlobError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl Failed {
+    /// It will not go better.
+    pub(crate) fn for_good(reason: Reason, message: impl Into<String>) -> Self {
+        Self { failure: Failure::new(reason, message), hope: Hope::None }
+    }
+
+    /// It may go better later.
+    pub(crate) fn for_now(reason: Reason, message: impl Into<String>) -> Self {
+        let hope = Hope::Later { after_ms: None, group_pause_ms: 0 };
+        Self { failure: Failure::new(reason, message), hope }
+    }
+
+    /// It may go better when begun anew.
+    pub(crate) fn afresh(reason: Reason, message: impl Into<String>) -> Self {
+        Self { failure: Failure::new(reason, message), hope: Hope::Afresh }
+    }
+
+    /// What it means for the job.
+    pub(crate) fn verdict(
+        self,
+        job: FetchJob,
+        attempt: Attempt,
+        candidate_tries: u32,
+        mirrors: &[Mirror],
+    ) -> StageError<FetchJob> {
+        let Self { failure, hope } = self;
+        let next = job.candidate.saturating_add(1);
+        let is_last = next >= job.urls.len();
+        let tried_enough = attempt.failures.saturating_add(1) >= candidate_tries;
+        let (after_ms, group_pause_ms) = match hope {
+            Hope::None if is_last => return StageError::Fatal(failure),
+            Hope::None => return reroute(failure, job, next, mirrors),
+            Hope::Later { .. } | Hope::Afresh if tried_enough && !is_last => {
+                return reroute(failure, job, next, mirrors);
+            }
+            Hope::Later { after_ms, group_pause_ms } => (after_ms, group_pause_ms),
+            Hope::Afresh => (None, 0),
+        };
+        StageError::Retry { failure, after_ms, group_pause_ms }
+    }
+}
+
+/// The same job with another candidate, in that one's group.
+pub(crate) fn reroute(
+    failure: Failure,
+    job: FetchJob,
+    candidate: usize,
+    mirrors: &[Mirror],
+) -> StageError<FetchJob> {
+    let host = job.urls.get(candidate).and_then(|url| candidate::group_of(url, mirrors));
+    StageError::Reroute { failure, after_ms: 0, revised: Box::new(FetchJob { candidate, host, ..job }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(failed: Failed, candidate: usize, failures: u32) -> StageError<FetchJob> {
+        let job = FetchJob {
+            document: "x".parse().unwrap(),
+            urls: vec!["http://a/".to_owned(), "http://b:81/".to_owned()],
+            candidate,
+            host: None,
+            listed: flow::payload::Listed::default(),
+        };
+        failed.verdict(job, Attempt { number: 9, failures }, 2, &[])
+    }
+
+    fn next_of(error: StageError<FetchJob>) -> (usize, Option<String>) {
+        match error {
+            StageError::Reroute { revised, after_ms: 0, .. } => (revised.candidate, revised.host),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_next_candidate_has_its_turn_when_this_one_is_hopeless_or_tried_enough() {
+        let gone = || Failed::for_good(Reason::HttpStatus, "gone");
+        let busy = || Failed::for_now(Reason::Connect, "busy");
+        let second = (1, Some("b:81".to_owned()));
+        assert_eq!(next_of(verdict(gone(), 0, 0)), second);
+        assert!(matches!(verdict(busy(), 0, 0), StageError::Retry { .. }));
+        assert_eq!(next_of(verdict(busy(), 0, 1)), second);
+        assert_eq!(next_of(verdict(Failed::afresh(Reason::Truncated, "lies"), 0, 1)), second);
+        assert!(matches!(verdict(busy(), 1, 4), StageError::Retry { .. }));
+        assert!(matches!(verdict(gone(), 1, 0), StageError::Fatal(_)));
+    }
+}

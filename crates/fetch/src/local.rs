@@ -1,0 +1,107 @@
+//! A local text into the spool: `file:` URLs of the user's own list. Blocking.
+
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use flow::{
+    blobs::{BlobError, BlobName},
+    meter::Meter,
+    reason::Reason,
+};
+use url::Url;
+
+use crate::{
+    answer::Facts,
+    download::unexpected,
+    failed::{Failed, Trouble},
+    sniff::Sniffer,
+    spool::{Digest, Spool, Spools},
+    writer::{self, Settled},
+};
+
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// A local text to copy.
+pub(crate) struct Local {
+    pub(crate) spools: Spools,
+    pub(crate) url: Url,
+    pub(crate) name: BlobName,
+    pub(crate) expected: Option<String>,
+    pub(crate) bytes_max: u64,
+}
+
+impl Local {
+    /// Copies and publishes, if the bytes are the expected ones. The same rules as for a download hold: a size limit,
+    /// not empty, a text. Only regular files are read.
+    pub(crate) fn run(self, meter: &Meter) -> Result<(Facts, Digest), Trouble> {
+        let (path, file) = open(&self.url)?;
+        let facts = facts(&self.url);
+        let mut spool = Spool::open(self.spools.clone(), &self.name)?;
+        spool.begin(facts.clone(), None)?;
+        if let Err(trouble) = self.copy(&path, file, &mut spool, meter) {
+            spool.discard()?;
+            return Err(trouble);
+        }
+        match writer::publish(spool, self.expected.as_deref())? {
+            Settled::Published(digest) => Ok((facts, digest)),
+            Settled::Unexpected(digest) => Err(unexpected(&facts.url, digest).into()),
+            Settled::Unpublished => unreachable!("what is published is published or refused"),
+        }
+    }
+
+    fn copy(&self, path: &Path, mut file: File, spool: &mut Spool, meter: &Meter) -> Result<(), Trouble> {
+        let refuse = |reason, why: &str| Failed::for_good(reason, format!("'{}': {why}", path.display()));
+        let not_text = |what: &str| refuse(Reason::NotText, &format!("{what} where a text was expected"));
+        let mut buffer = vec![0; BUFFER_BYTES];
+        let mut sniffer = Sniffer::default();
+        let mut copied = 0;
+        loop {
+            let read = file.read(&mut buffer).map_err(|error| BlobError::at(path, error))?;
+            if read == 0 {
+                break;
+            }
+            Meter::add(&meter.bytes, read as u64);
+            copied += read as u64;
+            if copied > self.bytes_max {
+                let why = format!("the file is over the limit of {} bytes", self.bytes_max);
+                return Err(refuse(Reason::TooLarge, &why).into());
+            }
+            if let Some(what) = sniffer.feed(&buffer[..read]) {
+                return Err(not_text(what).into());
+            }
+            spool.append(&buffer[..read])?;
+        }
+        match sniffer.end() {
+            _ if copied == 0 => Err(refuse(Reason::Empty, "the file is empty").into()),
+            Some(what) => Err(not_text(what).into()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Opens a regular file; never waits for a pipe or a device.
+fn open(url: &Url) -> Result<(PathBuf, File), Failed> {
+    let fail = |what: String| Failed::for_good(Reason::Internal, what);
+    let path = url.to_file_path().map_err(|()| fail(format!("{url}: not a path on this machine")))?;
+    let told = |error| fail(format!("'{}' cannot be read: {error}", path.display()));
+    if !path.metadata().map_err(told)?.is_file() {
+        return Err(fail(format!("'{}' is not a regular file", path.display())));
+    }
+    let file = File::open(&path).map_err(told)?;
+    Ok((path, file))
+}
+
+fn facts(url: &Url) -> Facts {
+    Facts {
+        url: url.as_str().to_owned(),
+        status: None,
+        total: None,
+        content_type: None,
+        charset: None,
+        etag: None,
+        last_modified: None,
+    }
+}

@@ -1,0 +1,226 @@
+//! One body on its way to disk: blocking, sync.
+//!
+//! The bytes are appended to the staged blob `P` of the spool and hashed as they come. Beside it stands `P.json`, which
+//! says what is needed to go on later: the facts of the answer that began the body, its strong validator, and the boot
+//! of the machine. Invariants:
+//!
+//! 1. Where `P.json` is, `P` holds a prefix of the body it describes. It is written (temporary file, rename) only after
+//!    bytes of that body, and removed before `P` is emptied or published.
+//! 2. A part of another boot is never resumed: its bytes may not have reached the disk. So nothing here needs fsync.
+//! 3. Only what may be resumed is left behind; a body without strong validator leaves nothing.
+
+use std::{
+    fs,
+    io::{self, ErrorKind, Seek, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use flow::blobs::{BlobError, BlobName, BlobStore, Kept, StagedBlob};
+use serde::{Deserialize, Serialize};
+
+use crate::{answer::Facts, sniff::SNIFF_BYTES, validator::Validator};
+
+/// From so many bytes on, a body can be resumed even where the process is killed.
+pub(crate) const NOTED_FROM_BYTES: u64 = 1 << 20;
+/// The smallest part that is kept. What is kept has been sniffed.
+const PART_BYTES_MIN: u64 = SNIFF_BYTES as u64;
+/// The largest `P.json` that is read.
+const NOTE_BYTES_MAX: u64 = 16 * 1024;
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// Where bodies are spooled.
+#[derive(Clone)]
+pub(crate) struct Spools {
+    blobs: Arc<dyn BlobStore>,
+    /// Names the time since the machine was started. Where it is not known, nothing is resumed.
+    boot_id: Option<String>,
+}
+
+impl Spools {
+    pub(crate) fn new(blobs: Arc<dyn BlobStore>) -> Self {
+        let boot_id =
+            fs::read_to_string(BOOT_ID).ok().map(|id| id.trim().to_owned()).filter(|id| !id.is_empty());
+        Self { blobs, boot_id }
+    }
+}
+
+/// A part that may be resumed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Resumable {
+    pub(crate) facts: Facts,
+    pub(crate) validator: Validator,
+    /// Bytes that are there.
+    pub(crate) offset: u64,
+}
+
+/// What `P.json` says.
+#[derive(Debug, Serialize, Deserialize)]
+struct Note {
+    facts: Facts,
+    validator: Validator,
+    boot_id: String,
+}
+
+/// Whether `P.json` stands for the present bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Noted {
+    No,
+    Yes,
+}
+
+/// The bytes of a whole body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Digest {
+    pub(crate) bytes: u64,
+    pub(crate) blake3: blake3::Hash,
+}
+
+/// One body on its way to disk.
+pub(crate) struct Spool {
+    spools: Spools,
+    staged: StagedBlob,
+    note: Option<Note>,
+    noted: Noted,
+    hasher: blake3::Hasher,
+    bytes: u64,
+}
+
+impl Spool {
+    /// Opens what is there under the name, or begins it.
+    pub(crate) fn open(spools: Spools, name: &BlobName) -> Result<Self, BlobError> {
+        let staged = spools.blobs.resume(name)?;
+        let bytes = staged.file.metadata().map_err(|error| BlobError::at(&staged.path, error))?.len();
+        let note = read_note(&note_path(&staged.path)).filter(|note| {
+            Some(&note.boot_id) == spools.boot_id.as_ref()
+                && bytes >= PART_BYTES_MIN
+                && note.facts.total.is_none_or(|total| bytes < total)
+        });
+        let noted = if note.is_some() { Noted::Yes } else { Noted::No };
+        Ok(Self { spools, staged, note, noted, hasher: blake3::Hasher::new(), bytes })
+    }
+
+    /// What may be resumed.
+    pub(crate) fn resumable(&self) -> Option<Resumable> {
+        let note = self.note.as_ref()?;
+        Some(Resumable { facts: note.facts.clone(), validator: note.validator.clone(), offset: self.bytes })
+    }
+
+    /// Begins a body, which may be resumed later where it has a strong validator.
+    pub(crate) fn begin(&mut self, facts: Facts, validator: Option<Validator>) -> Result<(), BlobError> {
+        self.clear()?;
+        let boot_id = self.spools.boot_id.clone();
+        self.note = validator.zip(boot_id).map(|(validator, boot_id)| Note { facts, validator, boot_id });
+        Ok(())
+    }
+
+    /// Goes on with what is there: reads it again for its hash.
+    pub(crate) fn go_on(&mut self) -> Result<(), BlobError> {
+        let at = |error| BlobError::at(&self.staged.path, error);
+        self.staged.file.rewind().map_err(at)?;
+        self.hasher.reset();
+        self.hasher.update_reader(&self.staged.file).map_err(at)?;
+        if self.hasher.count() == self.bytes {
+            Ok(())
+        } else {
+            Err(at(io::Error::other("the part changed while it was read")))
+        }
+    }
+
+    /// Appends the next bytes.
+    pub(crate) fn append(&mut self, chunk: &[u8]) -> Result<(), BlobError> {
+        self.staged.file.write_all(chunk).map_err(|error| BlobError::at(&self.staged.path, error))?;
+        self.hasher.update(chunk);
+        self.bytes += chunk.len() as u64;
+        if self.bytes >= NOTED_FROM_BYTES {
+            self.write_note();
+        }
+        Ok(())
+    }
+
+    /// Ends before the body does: keeps what may be resumed, and nothing else.
+    pub(crate) fn suspend(mut self) -> Result<(), BlobError> {
+        if self.bytes >= PART_BYTES_MIN {
+            self.write_note();
+        }
+        match self.noted {
+            Noted::Yes => Ok(()),
+            Noted::No => self.discard(),
+        }
+    }
+
+    /// Leaves nothing behind.
+    pub(crate) fn discard(mut self) -> Result<(), BlobError> {
+        self.staged.kept = Kept::No;
+        remove(&note_path(&self.staged.path))
+    }
+
+    /// Length and hash of what has come.
+    pub(crate) fn digest(&self) -> Digest {
+        Digest { bytes: self.bytes, blake3: self.hasher.finalize() }
+    }
+
+    /// The body is whole: publishes it, durably.
+    pub(crate) fn publish(self) -> Result<(), BlobError> {
+        remove(&note_path(&self.staged.path))?;
+        self.spools.blobs.publish(vec![self.staged])
+    }
+
+    fn clear(&mut self) -> Result<(), BlobError> {
+        remove(&note_path(&self.staged.path))?;
+        let at = |error| BlobError::at(&self.staged.path, error);
+        if self.bytes > 0 {
+            self.staged.file.set_len(0).map_err(at)?;
+            self.staged.file.rewind().map_err(at)?;
+        }
+        self.hasher.reset();
+        (self.note, self.noted, self.bytes) = (None, Noted::No, 0);
+        Ok(())
+    }
+
+    /// Without it the body cannot be resumed, which is no reason to fail.
+    fn write_note(&mut self) {
+        let Some(note) = self.note.as_ref().filter(|_| self.noted == Noted::No) else { return };
+        let path = note_path(&self.staged.path);
+        match write_note(note, &path) {
+            Ok(()) => self.noted = Noted::Yes,
+            Err(error) => {
+                tracing::debug!(path = %path.display(), %error, "this download cannot be resumed");
+                self.note = None;
+            }
+        }
+    }
+}
+
+fn note_path(staged: &Path) -> PathBuf {
+    let mut path = staged.as_os_str().to_owned();
+    path.push(".json");
+    path.into()
+}
+
+fn write_note(note: &Note, path: &Path) -> io::Result<()> {
+    let temporary = path.with_extension("json.tmp");
+    let written =
+        fs::write(&temporary, serde_json::to_vec(note)?).and_then(|()| fs::rename(&temporary, path));
+    if let Err(error) = written {
+        remove(&temporary).map_err(io::Error::other)?;
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// None where there is none that can be read.
+fn read_note(path: &Path) -> Option<Note> {
+    let bytes = fs::metadata(path)
+        .ok()
+        .filter(|file| file.len() <= NOTE_BYTES_MAX)
+        .and_then(|_| fs::read(path).ok())?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+fn remove(path: &Path) -> Result<(), BlobError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(BlobError::at(path, error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}

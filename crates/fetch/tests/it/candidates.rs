@@ -1,0 +1,67 @@
+//! Several URLs of one text.
+
+use fetch::loopback::script::Script;
+use flow::{payload::FetchJob, reason::Reason, stage::StageError};
+
+use crate::rig::{Result, Rig, fatal, retry};
+
+fn rerouted<T: std::fmt::Debug>(result: Result<T>) -> (Reason, FetchJob) {
+    match result {
+        Err(StageError::Reroute { failure, after_ms: 0, revised }) => (failure.reason, *revised),
+        other => panic!("not rerouted: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_mirror_takes_over_where_a_host_has_not_the_text() {
+    let rig = Rig::new();
+    rig.server.always("/2.txt", Script::bytes("words"));
+    let job =
+        rig.job(&[&rig.server.url("/1.txt"), "http://10.0.0.1/x", "nonsense", &rig.server.url("/2.txt")]);
+    let (reason, job) = rerouted(rig.attempt(job, 0).await);
+    assert_eq!((reason, job.candidate, job.host.as_deref()), (Reason::HttpStatus, 1, Some("10.0.0.1")));
+    let (reason, job) = rerouted(rig.attempt(job, 0).await);
+    assert_eq!((reason, job.candidate, job.host.as_deref()), (Reason::ForbiddenAddress, 2, None));
+    let (reason, job) = rerouted(rig.attempt(job, 0).await);
+    assert_eq!((reason, job.candidate), (Reason::Internal, 3));
+    assert_eq!(job.host, Some(rig.server.addr().to_string()));
+    let done = rig.attempt(job, 0).await.unwrap();
+    assert_eq!(rig.spooled(&done.fetched), b"words");
+    assert_eq!(done.fetched.url, rig.server.url("/2.txt"));
+}
+
+#[tokio::test]
+async fn a_candidate_is_tried_twice_where_it_may_go_better() {
+    let rig = Rig::new();
+    rig.server.always("/1.txt", Script::answer(500));
+    let job = rig.job(&[&rig.server.url("/1.txt"), &rig.server.url("/2.txt")]);
+    assert_eq!(retry(rig.attempt(job.clone(), 0).await).0, Reason::HttpStatus);
+    let (_, job) = rerouted(rig.attempt(job, 1).await);
+    assert_eq!(job.candidate, 1);
+    assert_eq!(fatal(rig.attempt(job, 0).await), Reason::HttpStatus);
+}
+
+#[tokio::test]
+async fn a_job_queued_under_another_host_contacts_nobody() {
+    let mut rig = Rig::new();
+    rig.server.always("/x.txt", Script::bytes("words"));
+    let job = rig.job(&["http://books.example/x.txt"]);
+    assert_eq!(job.host.as_deref(), Some("books.example"));
+    rig.config.mirrors = vec![format!("http://books.example={}", rig.server.base_url()).parse().unwrap()];
+    let (_, job) = rerouted(rig.attempt(job, 0).await);
+    assert_eq!((job.candidate, &job.host), (0, &Some(rig.server.addr().to_string())));
+    assert_eq!(rig.server.total(), 0);
+    assert_eq!(rig.spooled(&rig.attempt(job, 0).await.unwrap().fetched), b"words");
+}
+
+#[tokio::test]
+async fn what_is_no_url_fails_with_its_text() {
+    let rig = Rig::new();
+    for url in ["nonsense", "ftp://a.example/x", "http://"] {
+        let Err(StageError::Fatal(failure)) = rig.fetch(url).await else { panic!("{url}") };
+        assert!(failure.message.contains(url), "{failure}");
+    }
+    let mut job = rig.job(&["http://a.example/"]);
+    job.candidate = 7;
+    assert_eq!(fatal(rig.attempt(job, 0).await), Reason::Internal);
+}

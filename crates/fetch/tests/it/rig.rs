@@ -1,0 +1,179 @@
+//! A server, a stage, and what came of a job.
+
+use std::{io::Read, sync::Arc};
+
+use fetch::{
+    candidate::group_of,
+    config::FetchConfig,
+    loopback::{Server, script::Script},
+    stage::Fetch,
+};
+use flow::{
+    blobs::{BlobKind, BlobName, BlobStore},
+    meter::Meter,
+    payload::{FetchJob, Fetched, Listed, StoreJob},
+    reason::Reason,
+    stage::{Attempt, Stage, StageError},
+    testing::memory_blobs::MemoryBlobs,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    task::JoinHandle,
+};
+
+pub(crate) type Result<T> = std::result::Result<T, StageError<FetchJob>>;
+
+/// The stage may contact its own server only.
+pub(crate) struct Rig {
+    pub(crate) root: tempfile::TempDir,
+    pub(crate) server: Server,
+    pub(crate) blobs: Arc<dyn BlobStore>,
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) config: FetchConfig,
+}
+
+impl Rig {
+    pub(crate) fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let server = Server::start(root.path()).unwrap();
+        let config = FetchConfig {
+            allow_hosts: vec![server.addr().to_string().parse().unwrap()],
+            ..Default::default()
+        };
+        Self { root, server, blobs: Arc::new(MemoryBlobs::default()), meter: Arc::default(), config }
+    }
+
+    pub(crate) fn allow(&mut self, server: &Server) {
+        self.config.allow_hosts.push(server.addr().to_string().parse().unwrap());
+    }
+
+    pub(crate) fn stage(&self) -> Fetch {
+        Fetch::new(self.config.clone(), Arc::clone(&self.blobs), Arc::clone(&self.meter)).unwrap()
+    }
+
+    /// A first try of one URL.
+    pub(crate) async fn fetch(&self, url: &str) -> Result<StoreJob> {
+        self.attempt(self.job(&[url]), 0).await
+    }
+
+    /// A first try of a path on the own server.
+    pub(crate) async fn get(&self, path: &str) -> Result<StoreJob> {
+        self.fetch(&self.server.url(path)).await
+    }
+
+    /// What came of a path answered by these scripts.
+    pub(crate) async fn scripted(&self, scripts: impl IntoIterator<Item = Script>) -> Result<StoreJob> {
+        self.server.script("/x.txt", scripts);
+        self.get("/x.txt").await
+    }
+
+    pub(crate) async fn attempt(&self, job: FetchJob, failures: u32) -> Result<StoreJob> {
+        let mut next = self.stage().run(job, Attempt { number: failures + 1, failures }).await?;
+        assert_eq!(next.len(), 1);
+        Ok(next.remove(0))
+    }
+
+    pub(crate) fn job(&self, urls: &[&str]) -> FetchJob {
+        FetchJob {
+            document: "x".parse().unwrap(),
+            urls: urls.iter().map(|&url| url.to_owned()).collect(),
+            candidate: 0,
+            host: group_of(urls[0], &self.config.mirrors),
+            listed: Listed::default(),
+        }
+    }
+
+    pub(crate) fn name() -> BlobName {
+        BlobName::new(BlobKind::Spool, "x".parse().unwrap())
+    }
+
+    /// The published bytes, checked against what is said of them.
+    pub(crate) fn spooled(&self, fetched: &Fetched) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.blobs.open(&Self::name()).unwrap().read_to_end(&mut bytes).unwrap();
+        assert_eq!(fetched.bytes, bytes.len() as u64);
+        assert_eq!(fetched.blake3, blake3::hash(&bytes).to_hex().to_string());
+        bytes
+    }
+
+    /// Bytes that wait to be resumed, and whether a note stands beside them.
+    pub(crate) fn part(&self) -> (u64, bool) {
+        let staged = self.blobs.resume(&Self::name()).unwrap();
+        let note = format!("{}.json", staged.path.display());
+        (staged.file.metadata().unwrap().len(), std::path::Path::new(&note).exists())
+    }
+
+    pub(crate) fn is_published(&self) -> bool {
+        self.blobs.len(&Self::name()).unwrap().is_some()
+    }
+}
+
+/// The reason of a failure after which nothing is tried again.
+pub(crate) fn fatal<T: std::fmt::Debug>(result: Result<T>) -> Reason {
+    match result {
+        Err(StageError::Fatal(failure)) => failure.reason,
+        other => panic!("not fatal: {other:?}"),
+    }
+}
+
+/// The reason and times of a failure after which the same is tried again.
+pub(crate) fn retry<T: std::fmt::Debug>(result: Result<T>) -> (Reason, Option<u64>, u64) {
+    match result {
+        Err(StageError::Retry { failure, after_ms, group_pause_ms }) => {
+            (failure.reason, after_ms, group_pause_ms)
+        }
+        other => panic!("not retried: {other:?}"),
+    }
+}
+
+/// A text of so many bytes that differ from place to place.
+pub(crate) fn text(bytes: usize) -> Vec<u8> {
+    let mut text =
+        (0_u32..).flat_map(|n| format!("{n} bottles\n").into_bytes()).take(bytes).collect::<Vec<_>>();
+    text.truncate(bytes);
+    text
+}
+
+/// The first byte of a TLS connection.
+const TLS_HANDSHAKE: u8 = 22;
+
+/// A server that reads a request's head, sends these bytes, and then closes or waits.
+pub(crate) struct Raw {
+    pub(crate) url: String,
+    pub(crate) host: String,
+    task: JoinHandle<()>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    Close,
+    Wait,
+}
+
+impl Raw {
+    pub(crate) async fn start(answer: &[u8], then: Then) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let answer = answer.to_vec();
+        let task = tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut head = Vec::new();
+                let is_over =
+                    |head: &[u8]| head.ends_with(b"\r\n\r\n") || head.first() == Some(&TLS_HANDSHAKE);
+                while !is_over(&head) && stream.read_buf(&mut head).await.is_ok_and(|n| n > 0) {}
+                if stream.write_all(&answer).await.is_ok() && then == Then::Wait {
+                    while stream.read_buf(&mut head).await.is_ok_and(|n| n > 0) {}
+                }
+            }
+        });
+        Self { url: format!("http://{host}/x.txt"), host, task }
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
