@@ -43,66 +43,71 @@ fn class(c: char) -> Option<Class> {
 
 /// The sentences of a text.
 pub(crate) fn count(text: &str) -> u64 {
-    match text.chars().map(class).collect::<Option<Vec<_>>>() {
-        Some(classes) => count_classes(&classes),
-        None => text.unicode_sentences().count() as u64,
-    }
+    let is_common = text.is_ascii() && !text.contains('\n') || text.chars().all(|c| class(c).is_some());
+    if is_common { count_common(text) } else { text.unicode_sentences().count() as u64 }
 }
 
-fn count_classes(classes: &[Class]) -> u64 {
-    let (mut sentences, mut spoken, mut at) = (0, false, 0);
-    while let Some(class) = classes.get(at) {
-        let ended = match class {
-            Class::Upper | Class::Lower | Class::Numeric => {
-                spoken = true;
-                None
-            }
-            Class::ParaSep => Some(at + 1),
-            Class::ATerm | Class::STerm => end_after(classes, at),
-            Class::Close | Class::SContinue | Class::Sp | Class::Other => None,
-        };
-        if ended.is_some() {
-            sentences += u64::from(spoken);
-            spoken = false;
+/// The sentences of a text of common characters. Only ends need a closer look, and they are ASCII.
+fn count_common(text: &str) -> u64 {
+    let (mut sentences, mut from, mut at) = (0, 0, 0);
+    while let Some(skipped) = text.as_bytes()[at..].iter().position(|byte| END[usize::from(*byte)]) {
+        at += skipped + 1;
+        if let Some(end) = end_after(text, at) {
+            sentences += u64::from(is_spoken(&text[from..end]));
+            (from, at) = (end, end);
         }
-        at = ended.unwrap_or(at + 1);
     }
-    sentences + u64::from(spoken)
+    sentences + u64::from(is_spoken(&text[from..]))
 }
 
-/// Where the sentence ends that the terminator at `at` may end; none where it does not: SB6 to SB11.
-fn end_after(classes: &[Class], at: usize) -> Option<usize> {
-    let is_full_stop = classes[at] == Class::ATerm;
-    let before = at.checked_sub(1).map(|at| classes[at]);
-    match classes.get(at + 1) {
-        Some(Class::Numeric) if is_full_stop => return None,
-        Some(Class::Upper) if is_full_stop && matches!(before, Some(Class::Upper | Class::Lower)) => {
-            return None;
-        }
+/// The bytes after which a sentence may end.
+const END: [bool; 256] = {
+    let mut end = [false; 256];
+    end[b'.' as usize] = true;
+    end[b'!' as usize] = true;
+    end[b'?' as usize] = true;
+    end[b'\r' as usize] = true;
+    end
+};
+
+fn is_spoken(sentence: &str) -> bool {
+    sentence.chars().any(|c| matches!(class(c), Some(Class::Upper | Class::Lower | Class::Numeric)))
+}
+
+/// Where the sentence ends that the character before `at` may end; none where it does not: SB4 and SB6 to SB11.
+fn end_after(text: &str, at: usize) -> Option<usize> {
+    let (before, after) = text.split_at(at);
+    let mut before = before.chars().rev().map_while(class);
+    let (end, last) = (before.next()?, before.next());
+    let is_full_stop = match end {
+        Class::ParaSep => return Some(at),
+        Class::ATerm => true,
+        _ => false,
+    };
+    match after.chars().next().and_then(class)? {
+        Class::Numeric if is_full_stop => return None,
+        Class::Upper if is_full_stop && matches!(last, Some(Class::Upper | Class::Lower)) => return None,
         _ => {}
     }
-    let closed = skip(classes, at + 1, Class::Close);
-    let end = skip(classes, closed, Class::Sp);
-    match classes.get(end)? {
+    let is = |class_of: Class| move |c: char| class(c) == Some(class_of);
+    let rest = after.trim_start_matches(is(Class::Close)).trim_start_matches(is(Class::Sp));
+    let end = text.len() - rest.len();
+    match rest.chars().next().and_then(class)? {
         Class::ParaSep => Some(end + 1),
         Class::SContinue | Class::ATerm | Class::STerm => None,
-        _ if is_full_stop && goes_on(&classes[end..]) => None,
+        _ if is_full_stop && goes_on(rest) => None,
         _ => Some(end),
     }
 }
 
-fn skip(classes: &[Class], from: usize, class: Class) -> usize {
-    from + classes[from..].iter().take_while(|other| **other == class).count()
-}
-
 /// SB8: whether the next letter or end is a small letter. Looks no further than the next terminator, so all looks
 /// together are linear.
-fn goes_on(classes: &[Class]) -> bool {
-    let decides = |class: &&Class| match class {
+fn goes_on(text: &str) -> bool {
+    let decides = |class: &Class| match class {
         Class::Upper | Class::Lower | Class::ParaSep | Class::ATerm | Class::STerm => true,
         Class::Numeric | Class::Close | Class::SContinue | Class::Sp | Class::Other => false,
     };
-    classes.iter().find(decides) == Some(&Class::Lower)
+    text.chars().map_while(class).find(decides) == Some(Class::Lower)
 }
 
 #[cfg(test)]
@@ -131,6 +136,11 @@ mod tests {
     }
 
     #[test]
+    fn a_text_with_a_line_feed_is_counted_as_by_the_definition() {
+        assert_eq!((count("one\ntwo"), expected("one\ntwo")), (2, 2));
+    }
+
+    #[test]
     fn the_class_of_every_common_character_is_right() {
         let frames = [
             "a.#b", "a.# B", "a. #B", "a. # b", "A#B c", "1#1. B", "a#B", "a# b", "a# B", "#", "a.)#)B",
@@ -148,7 +158,7 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn the_count_is_that_of_the_definition(text in "[aBé1.!?\"”),: \t\r\u{0}—]{0,40}|[ -~]{0,60}") {
+        fn the_count_is_that_of_the_definition(text in "[aBé1.!?\"”),: \t\r\n\u{0}—]{0,40}|[ -~]{0,60}") {
             prop_assert_eq!(count(&text), expected(&text));
         }
     }

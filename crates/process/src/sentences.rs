@@ -53,18 +53,10 @@ impl Default for Sentences {
 impl Sentences {
     /// Takes the next portion of the text.
     pub(crate) fn push(&mut self, text: &str) {
-        for c in text.chars() {
-            match c {
-                '\n' if self.line == Line::Blank => self.end_piece(),
-                '\n' => {
-                    self.line = Line::Blank;
-                    self.push_char(' ');
-                }
-                ' ' | '\t' => self.push_char(c),
-                _ => {
-                    self.line = Line::Written;
-                    self.push_char(c);
-                }
+        for line in text.split_inclusive('\n') {
+            match self.silence_after_plain(line) {
+                Some(silent) => self.push_plain(line, silent),
+                None => line.chars().for_each(|c| self.push_char(c)),
             }
         }
     }
@@ -84,6 +76,21 @@ impl Sentences {
     }
 
     fn push_char(&mut self, c: char) {
+        match c {
+            '\n' if self.line == Line::Blank => self.end_piece(),
+            '\n' => {
+                self.line = Line::Blank;
+                self.extend_piece(' ');
+            }
+            ' ' | '\t' => self.extend_piece(c),
+            _ => {
+                self.line = Line::Written;
+                self.extend_piece(c);
+            }
+        }
+    }
+
+    fn extend_piece(&mut self, c: char) {
         self.piece.push(c);
         self.silent = if c.is_alphanumeric() { 0 } else { self.silent + 1 };
         let is_long = self.piece.len() >= PIECE_BYTES && c == ' ' || self.piece.len() >= PIECE_BYTES_MAX;
@@ -92,10 +99,54 @@ impl Sentences {
         }
     }
 
+    /// How many characters are silent after a line, or part of one, within which no piece ends and all is ASCII;
+    /// none where that is not so.
+    fn silence_after_plain(&self, line: &str) -> Option<usize> {
+        let is_short = self.piece.len() + line.len() < PIECE_BYTES;
+        let is_written = line.bytes().any(|byte| !matches!(byte, b' ' | b'\t' | b'\n'));
+        if is_short && is_written && line.is_ascii() {
+            silence_after(line.as_bytes(), self.silent)
+        } else {
+            None
+        }
+    }
+
+    /// The same as [`push_char`](Self::push_char) for each character.
+    fn push_plain(&mut self, line: &str, silent: usize) {
+        self.silent = silent;
+        match line.strip_suffix('\n') {
+            Some(content) => {
+                self.piece.push_str(content);
+                self.piece.push(' ');
+                self.line = Line::Blank;
+            }
+            None => {
+                self.piece.push_str(line);
+                self.line = Line::Written;
+            }
+        }
+    }
+
     fn end_piece(&mut self) {
         self.ended += sentence_rules::count(&self.piece);
         self.piece.clear();
         self.silent = 0;
+    }
+}
+
+/// How many bytes without letter or digit stand at the end of an ASCII text, after `silent` before it; none where
+/// [`SILENCE_MAX`] are reached within. Looks from where that would happen back to the last letter, so it reads few of
+/// the bytes.
+fn silence_after(text: &[u8], silent: usize) -> Option<usize> {
+    let (mut begun, mut before) = (0, silent);
+    loop {
+        let run = text[begun..].iter().take(SILENCE_MAX - before);
+        let run_len = run.len();
+        match run.rev().position(u8::is_ascii_alphanumeric) {
+            Some(after) => (begun, before) = (begun + run_len - after, 0),
+            None if before + run_len < SILENCE_MAX => return Some(before + run_len),
+            None => return None,
+        }
     }
 }
 
@@ -170,9 +221,30 @@ mod tests {
 
     #[test]
     fn a_piece_without_an_end_is_cut_at_a_space_or_at_last_anywhere() {
+        let lines = "a line of words.\n".repeat(10_000);
+        assert_eq!(count(&lines), count_by_characters(&lines));
         assert_eq!(count(&"a".repeat(PIECE_BYTES_MAX * 3)), 3);
         assert_eq!(count(&"word ".repeat(PIECE_BYTES / 5 + 1)), 1);
         assert_eq!(count(&"word ".repeat(PIECE_BYTES / 5 + 2)), 2);
+    }
+
+    fn count_by_characters(text: &str) -> u64 {
+        let mut sentences = Sentences::default();
+        text.chars().for_each(|c| sentences.push_char(c));
+        sentences.finish()
+    }
+
+    #[test]
+    fn silence_is_counted_over_the_edge() {
+        assert_eq!(silence_after(b"", 5), Some(5));
+        assert_eq!(silence_after(b"--", 5), Some(7));
+        assert_eq!(silence_after(b"--a-", 5), Some(1));
+        assert_eq!(silence_after(b"-a", SILENCE_MAX - 2), Some(0));
+        assert_eq!(silence_after(b"-a", SILENCE_MAX - 1), None);
+        let ruled = format!("a{}a", "-".repeat(SILENCE_MAX));
+        assert_eq!(silence_after(ruled.as_bytes(), 0), None);
+        assert_eq!(silence_after(ruled[2..].as_bytes(), 0), Some(0));
+        assert_eq!(silence_after("word ".repeat(1000).as_bytes(), 0), Some(1));
     }
 
     proptest! {
@@ -185,7 +257,7 @@ mod tests {
         ) {
             cuts.iter_mut().for_each(|cut| *cut %= text.len() + 1);
             cuts.sort_unstable();
-            prop_assert_eq!(count_in_parts(&text, &cuts), count(&text));
+            prop_assert_eq!(count_in_parts(&text, &cuts), count_by_characters(&text));
         }
     }
 }
