@@ -163,10 +163,10 @@ pub struct Claim {
     pub key: String,
     /// The job's payload, as pushed or last revised.
     pub payload: Vec<u8>,
-    /// How often it failed since it was pushed or last retried by hand.
+    /// How often it failed since it was pushed, revised or last retried by hand.
     pub failures: u32,
-    /// When it was pushed or last retried by hand.
-    pub pushed_ms: Millis,
+    /// When the first of these failures was; none where there is none.
+    pub failing_since_ms: Option<Millis>,
 }
 
 /// Where a job stands.

@@ -7,7 +7,7 @@ use crate::{clock::Millis, job::Lease};
 pub struct RetryPolicy {
     /// Repeats after the first try.
     pub retries_max: u32,
-    /// No repeat begins later than this after the push.
+    /// No repeat begins later than this after the first failure.
     pub age_max_ms: Millis,
     /// The wait before the first repeat; it doubles each time.
     pub base_ms: Millis,
@@ -22,7 +22,7 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// How long to wait before the next try, after `failures` failed ones (this one included) of a job pushed `age_ms`
+    /// How long to wait before the next try, after `failures` failed ones (this one included), the first of them `age_ms`
     /// ago; none to give up. `after_ms` is what the other side asked for.
     ///
     /// Jitter takes the wait to 50–100 % of the exponential one; it comes from the lease, so that the same history

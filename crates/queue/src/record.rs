@@ -30,6 +30,7 @@ pub(crate) struct Record {
     /// The latest attempt that ended by `fail`, so that a repeated `fail` is known as such.
     pub(crate) failed_attempt: u32,
     pub(crate) failures: u32,
+    pub(crate) failing_since_ms: Option<Millis>,
     /// Attempts that ended with the death of their worker.
     pub(crate) lost: u32,
     pub(crate) pushed_ms: Millis,
@@ -80,6 +81,7 @@ impl Record {
             attempts: 0,
             failed_attempt: 0,
             failures: 0,
+            failing_since_ms: None,
             lost: 0,
             pushed_ms: now,
             changed_ms: now,
@@ -144,8 +146,8 @@ mod tests {
         record.phase = Phase::Leased { until_ms: 9, session: Session { pid: 1, started: 2, nonce: 3 } };
         record.remember(7, Happened::Failed(Failure::new(Reason::Timeout, "t")));
         let golden = [
-            1, 1, 4, b'P', b'G', b'8', b'4', 1, 1, b'h', 0, 1, b'1', 172, 2, 2, 9, 1, 2, 3, 2, 0, 0, 0, 5, 5,
-            1, 7, 2, 0, 3, 1, b't',
+            1, 1, 4, b'P', b'G', b'8', b'4', 1, 1, b'h', 0, 1, b'1', 172, 2, 2, 9, 1, 2, 3, 2, 0, 0, 0, 0, 5,
+            5, 1, 7, 2, 0, 3, 1, b't',
         ];
         assert_eq!(record.encode(), golden);
         assert_eq!(Record::decode(&golden), Ok(record));

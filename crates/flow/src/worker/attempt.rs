@@ -85,7 +85,8 @@ async fn run<S: Stage>(stage: &S, claim: &Claim, retry: RetryPolicy) -> Outcome 
 fn judge<I: Into<NewJob>>(error: StageError<I>, claim: &Claim, retry: RetryPolicy) -> Outcome {
     let (settled, verdict) = match error {
         StageError::Retry { failure, after_ms, group_pause_ms } => {
-            let age_ms = Clock::start().now_ms().saturating_sub(claim.pushed_ms);
+            let now_ms = Clock::start().now_ms();
+            let age_ms = claim.failing_since_ms.map_or(0, |since| now_ms.saturating_sub(since));
             match retry.wait_ms(claim.lease, claim.failures + 1, age_ms, after_ms) {
                 Some(after_ms) => {
                     (Settled::Retried, Verdict::Retry { failure, after_ms, group_pause_ms, revised: None })

@@ -39,7 +39,7 @@ impl Ledger {
                 key: record.key.clone(),
                 payload: record.payload.clone(),
                 failures: record.failures,
-                pushed_ms: record.pushed_ms,
+                failing_since_ms: record.failing_since_ms,
             });
         });
         claim
@@ -171,6 +171,7 @@ impl Ledger {
         self.dirty.lanes.insert(lane);
         self.change(id, now, |record| {
             record.failures += 1;
+            record.failing_since_ms.get_or_insert(now);
             record.failed_attempt = record.attempts;
             record.remember(now, happened);
             record.phase = match after_ms {
@@ -253,4 +254,5 @@ fn revise(record: &mut Record, job: NewJob) {
     record.group = job.group;
     record.priority = job.priority;
     record.failures = 0;
+    record.failing_since_ms = None;
 }

@@ -89,7 +89,7 @@ impl Ledger {
                 key: job.key.clone(),
                 payload: job.payload.clone(),
                 failures: job.failures,
-                pushed_ms: job.pushed_ms,
+                failing_since_ms: job.failing_since_ms,
             });
         }
         Claimed { claims, outlook: self.outlook(ask.lane) }
@@ -147,6 +147,7 @@ impl Ledger {
                 self.lanes[job.lane.index()].retried += 1;
                 self.turns.pause(job, now_ms.saturating_add(group_pause_ms));
                 job.failures += 1;
+                job.failing_since_ms.get_or_insert(now_ms);
                 job.record(Happened::Failed(failure), now_ms);
                 job.wait(after_ms, now_ms);
                 if let Some(revised) = revised {
@@ -211,6 +212,7 @@ impl Ledger {
                 job.record(Happened::Retried, now_ms);
                 job.go(Place::Ready, now_ms);
                 job.failures = 0;
+                job.failing_since_ms = None;
                 job.pushed_ms = now_ms;
                 retried += 1;
             }

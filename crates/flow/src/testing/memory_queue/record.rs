@@ -28,6 +28,7 @@ pub(super) struct Job {
     pub(super) place: Place,
     pub(super) attempts: u32,
     pub(super) failures: u32,
+    pub(super) failing_since_ms: Option<Millis>,
     /// The latest attempt that a `fail` ended, so that its repeat is known.
     pub(super) failed_attempt: u32,
     pub(super) pushed_ms: Millis,
@@ -47,6 +48,7 @@ impl Job {
             place: Place::Ready,
             attempts: 0,
             failures: 0,
+            failing_since_ms: None,
             failed_attempt: 0,
             pushed_ms: now_ms,
             changed_ms: now_ms,
@@ -77,6 +79,7 @@ impl Job {
         self.priority = revised.priority;
         self.payload = revised.payload;
         self.failures = 0;
+        self.failing_since_ms = None;
     }
 
     pub(super) fn go(&mut self, place: Place, now_ms: Millis) {
