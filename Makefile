@@ -1,0 +1,61 @@
+# One command a target; exit codes pass through. `make` prints this help.
+.DEFAULT_GOAL := help
+
+CARGO  ?= cargo
+JUGGLE := target/release/juggle
+
+# make pipeline SOURCES=books.tsv OUT=corpus ARGS='--wait 5'
+OUT  ?= data/corpus
+ARGS ?=
+
+# Without SOURCES: the ten books of data/gutenberg.tsv, or the bundled sample where no host of that list can be reached.
+ifdef SOURCES
+PIPELINE = $(SOURCES)
+else
+PIPELINE = data/gutenberg.tsv --sample data/sample --sample-output data/corpus-sample
+endif
+
+.PHONY: help
+help: ## Print this help.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build everything, optimised.
+	@$(CARGO) build --release --locked --quiet
+
+.PHONY: pipeline
+pipeline: build ## Sources to tokenised corpus. [SOURCES=file] [OUT=dir] [ARGS='…']
+	@$(JUGGLE) pipeline $(PIPELINE) --output-dir $(OUT) $(ARGS)
+
+.PHONY: fetch store process
+fetch: build ## The fetch stage alone. [SOURCES=file] [OUT=dir] [ARGS='…']
+	@$(if $(SOURCES),$(JUGGLE) add $(SOURCES) --output-dir $(OUT) &&) $(JUGGLE) fetch --output-dir $(OUT) $(ARGS)
+store: build ## The store stage alone. [OUT=dir] [ARGS='…']
+	@$(JUGGLE) store --output-dir $(OUT) $(ARGS)
+process: build ## The process stage alone. [OUT=dir] [ARGS='…']
+	@$(JUGGLE) process --output-dir $(OUT) $(ARGS)
+
+.PHONY: status
+status: build ## How far the run is. [OUT=dir] [ARGS='…']
+	@$(JUGGLE) status --output-dir $(OUT) $(ARGS)
+
+.PHONY: test
+test: ## All tests.
+	@$(CARGO) test --workspace --locked
+
+.PHONY: lint
+lint: ## Formatting, clippy and documentation, warnings denied.
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked
+
+.PHONY: check
+check: lint test ## Everything that must hold: lint and test.
+
+.PHONY: clean
+clean: ## Remove what was built; never a corpus.
+	@$(CARGO) clean
+
+.PHONY: distclean
+distclean: clean ## Remove what was built and the corpora that make pipeline wrote below data/.
+	@rm -rf data/corpus data/corpus-sample
