@@ -71,6 +71,10 @@ mod tests {
             let mut junk = packed.clone();
             junk.extend(b"https://example.org/junk\n");
             assert!(read(junk).is_err());
+            let mut wrong = packed.clone();
+            let checksum = packed.len() - if packed[0] == 0x1f { 8 } else { 1 };
+            wrong[checksum] ^= 1;
+            assert!(read(wrong).is_err());
         }
     }
 }

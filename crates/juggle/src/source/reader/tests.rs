@@ -132,6 +132,13 @@ fn jsonl_has_the_same_names() {
 }
 
 #[test]
+fn the_same_url_twice_is_one_candidate() {
+    let list = "pg:84\thttps://WWW.gutenberg.org/files/84/84-0.txt\thttps://a.example/x\n";
+    let (entries, _) = read("list", list);
+    assert_eq!((entries[0].urls.len(), entries[0].urls[3].as_str()), (4, "https://a.example/x"));
+}
+
+#[test]
 fn a_book_is_known_from_any_of_its_urls() {
     let list = "https://x.example/frank.txt\thttps://www.gutenberg.org/files/84/84-0.txt\n";
     assert_eq!(read("list", list).0[0].id.as_str(), "PG84");
