@@ -196,4 +196,16 @@ mod tests {
         }
         assert!(way_to("http://10.0.0.1/", false, &proxies).is_err());
     }
+
+    #[tokio::test]
+    async fn a_name_that_stands_for_a_private_address_is_not_contacted() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url: Url =
+            format!("http://localhost:{}/", listener.local_addr().unwrap().port()).parse().unwrap();
+        let clients = Clients::new(&FetchConfig::default()).unwrap();
+        let error = clients.guarded.get(url.clone()).send().await.unwrap_err();
+        let failed = crate::classify::unanswered(&error, &url);
+        assert_eq!(failed.failure.reason, flow::reason::Reason::ForbiddenAddress, "{}", failed.failure);
+        assert_eq!(failed.hope, crate::failed::Hope::None);
+    }
 }

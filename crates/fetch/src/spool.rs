@@ -224,3 +224,93 @@ fn remove(path: &Path) -> Result<(), BlobError> {
         Ok(()) | Err(_) => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use flow::{blobs::BlobKind, testing::memory_blobs::MemoryBlobs};
+
+    use super::*;
+
+    fn spools(boot_id: Option<&str>) -> Spools {
+        Spools { blobs: Arc::new(MemoryBlobs::default()), boot_id: boot_id.map(str::to_owned) }
+    }
+
+    fn open(spools: &Spools) -> Spool {
+        Spool::open(spools.clone(), &BlobName::new(BlobKind::Spool, "x".parse().unwrap())).unwrap()
+    }
+
+    fn begin(spool: &mut Spool, total: Option<u64>) {
+        let facts = Facts {
+            url: "http://a/".to_owned(),
+            status: Some(200),
+            total,
+            content_type: None,
+            charset: None,
+            etag: None,
+            last_modified: None,
+        };
+        spool.begin(facts, Some(Validator::Etag("\"1\"".to_owned()))).unwrap();
+    }
+
+    /// A process that was killed after so many bytes.
+    fn killed_after(spools: &Spools, bytes: u64, total: Option<u64>) {
+        let mut spool = open(spools);
+        begin(&mut spool, total);
+        let chunk = vec![b'x'; 1 << 16];
+        for _ in 0..bytes / chunk.len() as u64 {
+            spool.append(&chunk).unwrap();
+        }
+        drop(spool);
+    }
+
+    #[test]
+    fn a_killed_process_leaves_a_part_from_one_mebibyte_on() {
+        let spools = spools(Some("this boot"));
+        killed_after(&spools, NOTED_FROM_BYTES / 2, None);
+        assert_eq!(open(&spools).resumable(), None);
+        killed_after(&spools, NOTED_FROM_BYTES, None);
+        let mut spool = open(&spools);
+        assert_eq!(spool.resumable().unwrap().offset, NOTED_FROM_BYTES);
+        spool.go_on().unwrap();
+        spool.append(b"end").unwrap();
+        let whole = [vec![b'x'; 1 << 20], b"end".to_vec()].concat();
+        assert_eq!(spool.digest(), Digest { bytes: whole.len() as u64, blake3: blake3::hash(&whole) });
+    }
+
+    #[test]
+    fn a_part_of_another_boot_or_of_none_is_not_resumed() {
+        let blobs = spools(Some("this boot"));
+        killed_after(&blobs, NOTED_FROM_BYTES, None);
+        let on = |boot_id: Option<&str>| Spools { boot_id: boot_id.map(str::to_owned), ..blobs.clone() };
+        assert_eq!(open(&on(Some("another boot"))).resumable(), None);
+        assert_eq!(open(&on(None)).resumable(), None);
+        assert!(open(&on(Some("this boot"))).resumable().is_some());
+        let unknown = spools(None);
+        killed_after(&unknown, NOTED_FROM_BYTES, None);
+        assert_eq!(open(&unknown).resumable(), None);
+    }
+
+    #[test]
+    fn a_part_that_is_all_there_is_fetched_anew() {
+        let spools = spools(Some("this boot"));
+        killed_after(&spools, NOTED_FROM_BYTES, Some(NOTED_FROM_BYTES));
+        assert_eq!(open(&spools).resumable(), None);
+        killed_after(&spools, NOTED_FROM_BYTES, Some(NOTED_FROM_BYTES + 1));
+        assert!(open(&spools).resumable().is_some());
+    }
+
+    #[test]
+    fn a_note_never_outlives_its_bytes() {
+        let spools = spools(Some("this boot"));
+        let note = note_path(&open(&spools).staged.path);
+        killed_after(&spools, NOTED_FROM_BYTES, None);
+        assert!(note.exists());
+        begin(&mut open(&spools), None);
+        assert!(!note.exists());
+        killed_after(&spools, NOTED_FROM_BYTES, None);
+        open(&spools).publish().unwrap();
+        assert!(!note.exists());
+        fs::write(&note, "not a note").unwrap();
+        assert_eq!(open(&spools).resumable(), None);
+    }
+}

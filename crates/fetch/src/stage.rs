@@ -18,7 +18,7 @@ use flow::{
 
 use crate::{
     answer::Facts,
-    candidate::Candidate,
+    candidate::{Candidate, shown},
     config::FetchConfig,
     download::Download,
     error::FetchError,
@@ -117,7 +117,8 @@ impl Stage for Fetch {
             }
         };
         if candidate.group() != job.host {
-            let why = format!("queued again under the host it will be fetched from: {}", candidate.url);
+            let why =
+                format!("queued again under the host it will be fetched from: {}", shown(&candidate.url));
             let present = job.candidate;
             return Err(failed::reroute(
                 Failure::new(Reason::Internal, why),

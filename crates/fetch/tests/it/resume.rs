@@ -185,9 +185,10 @@ async fn a_try_that_is_dropped_leaves_what_can_be_resumed() {
     while matches!(rig.blobs.resume(&Rig::name()), Err(BlobError::Busy(_))) {
         tokio::task::yield_now().await;
     }
-    assert_eq!(rig.part(), (2_000_000, true));
+    let (waiting, is_noted) = rig.part();
+    assert!(is_noted && (1 << 20..=2_000_000).contains(&waiting), "{waiting}");
     assert_eq!(rig.spooled(&rig.get("/x.txt").await.unwrap().fetched), body);
-    assert_eq!(rig.server.requests()[1].range(), Some("bytes=2000000-"));
+    assert_eq!(rig.server.requests()[1].range(), Some(&*format!("bytes={waiting}-")));
 }
 
 #[tokio::test]
