@@ -94,12 +94,14 @@ async fn a_part_that_was_not_asked_for_is_thrown_away() {
         ("content-range", String::new()),
         ("content-range", format!("bytes {CUT}-{total}/{}", total + 1)),
         ("content-range", format!("bytes {CUT}-{}/*", total - 1)),
+        ("content-range", format!("bytes {CUT}-{}/{total}", total - 2)),
         ("etag", "\"another\"".to_owned()),
         ("content-type", "multipart/byteranges; boundary=x".to_owned()),
     ] {
         let (rig, waiting) = cut(&body).await;
         let value = value.replace(&CUT.to_string(), &waiting.to_string());
-        let mut lie = Script::file().header(name, &value);
+        // Chunked, so that the length does not give the lie away.
+        let mut lie = Script::file().header(name, &value).chunked();
         if name == "content-type" {
             lie = lie.header("content-range", "");
         }
@@ -109,6 +111,25 @@ async fn a_part_that_was_not_asked_for_is_thrown_away() {
         assert_eq!(rig.spooled(&job.fetched), body);
         assert_eq!(rig.server.requests()[2].range(), None);
     }
+}
+
+#[tokio::test]
+async fn a_rest_that_is_shorter_or_longer_than_it_says_is_not_published() {
+    let body = text(BYTES);
+    let rest = |from: u64, end: &[u8]| {
+        let from = usize::try_from(from).unwrap();
+        let range = format!("bytes {from}-{}/{BYTES}", BYTES - 1);
+        let bytes = [&body[from..BYTES - 10], end].concat();
+        Script::bytes(bytes).status(206).header("content-range", &range).header("etag", "").chunked()
+    };
+    let (rig, waiting) = cut(&body).await;
+    assert_eq!(retry(rig.scripted([rest(waiting, b"")]).await).0, Reason::Truncated);
+    assert_eq!(rig.part(), (BYTES as u64 - 10, true));
+    assert_eq!(rig.spooled(&rig.get("/x.txt").await.unwrap().fetched), body);
+    let (rig, waiting) = cut(&body).await;
+    assert_eq!(retry(rig.scripted([rest(waiting, b"more than ten")]).await).0, Reason::Truncated);
+    assert_eq!(rig.part(), (0, false));
+    assert!(!rig.is_published());
 }
 
 #[tokio::test]
