@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(silence_after(b"-a", SILENCE_MAX - 1), None);
         let ruled = format!("a{}a", "-".repeat(SILENCE_MAX));
         assert_eq!(silence_after(ruled.as_bytes(), 0), None);
-        assert_eq!(silence_after(ruled[2..].as_bytes(), 0), Some(0));
+        assert_eq!(silence_after(&ruled.as_bytes()[2..], 0), Some(0));
         assert_eq!(silence_after("word ".repeat(1000).as_bytes(), 0), Some(1));
     }
 
