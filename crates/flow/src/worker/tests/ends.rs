@@ -247,6 +247,23 @@ async fn an_empty_lane_is_asked_a_few_times_a_second_while_jobs_are_in_flight() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_end_of_a_job_is_a_reason_to_ask_again_at_once() {
+    let mut bench = Bench::with(&["a", "b", "c"]).await;
+    bench.config.until = Until::FirstEmpty;
+    bench.config.group_limit = GroupLimit { in_flight: 1, interval_ms: 0 };
+    let began = Instant::now();
+    let ended = bench
+        .run(async |_, _| {
+            pass(10).await;
+            Ok(vec![])
+        })
+        .await;
+    assert_eq!(ended.unwrap(), Ended::Finished);
+    assert_eq!(bench.counts(Lane::Fetch).await, [0, 0, 0, 3, 0]);
+    assert!(began.elapsed() < Duration::from_millis(200), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_worker_that_follows_waits_for_new_jobs_without_haste() {
     let mut bench = Bench::new();
     bench.config.until = Until::Stopped;

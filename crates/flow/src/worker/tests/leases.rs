@@ -11,7 +11,7 @@ use crate::{
     lane::Lane,
     shutdown::Phase,
     stage::Attempt,
-    worker::Ended,
+    worker::{Ended, Until},
 };
 
 #[tokio::test(start_paused = true)]
@@ -47,6 +47,19 @@ async fn leases_are_extended_during_a_drain() {
         .await;
     assert_eq!(ended.unwrap(), Ended::Stopped);
     assert_eq!(bench.view("a").await.state, State::Done);
+}
+
+#[tokio::test(start_paused = true)]
+async fn finished_work_has_no_heartbeat() {
+    let mut bench = Bench::with(&["a"]).await;
+    bench.config.until = Until::Stopped;
+    let queue = TroubledQueue::new(&bench.queue, Trouble::ExtendBreaks);
+    let (ended, ()) = tokio::join!(bench.run_on(queue, async |_, _| Ok(vec![])), async {
+        pass(2 * bench.config.lease_ms).await;
+        bench.trigger.advance(Phase::Draining);
+    });
+    assert_eq!(ended.unwrap(), Ended::Stopped);
+    assert_eq!(bench.metered(), [1, 0, 0, 0]);
 }
 
 #[tokio::test(start_paused = true)]
