@@ -2,6 +2,18 @@
 //!
 //! In reading order:
 //!
-//! * [`local`]: the run directory as a [`BlobStore`](flow::blobs::BlobStore): staged, flushed, renamed, many at once.
+//! * [`stage`]: the stage itself, [`Store`](stage::Store): one downloaded text becomes raw bytes, text and meta;
+//! * [`text`]: what happens to the bytes: encoding, line ends, boilerplate, header;
+//! * [`meta`]: what is written down about each text;
+//! * [`duplicates`]: texts whose bytes came before;
+//! * [`local`]: the run directory as a [`BlobStore`](flow::blobs::BlobStore): staged, flushed, renamed, many at once;
+//! * [`error`]: why a text cannot be stored.
 
+pub mod duplicates;
+pub mod error;
 pub mod local;
+pub mod meta;
+pub mod stage;
+pub mod text;
+
+mod refine;

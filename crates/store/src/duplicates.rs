@@ -1,0 +1,263 @@
+//! Texts whose bytes came before.
+//!
+//! Of all documents with the same raw bytes, the one with the smallest id is the first: `DocumentId`s are ordered byte
+//! by byte, so `PG10` comes before `PG2`. All others name it as `duplicate_of`. That depends on the set of documents
+//! only, not on the order in which they came.
+
+use std::collections::{HashMap, hash_map::Entry};
+
+use flow::{
+    blobs::{BlobError, BlobKind, BlobName, BlobStore, StagedBlob},
+    document::DocumentId,
+};
+use serde::Deserialize;
+
+use crate::{
+    meta::{self, META_BYTES_MAX, Meta},
+    stage::staged_record,
+};
+
+/// How many metas are published together.
+const GROUP: usize = 256;
+
+/// What marking found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DuplicateReport {
+    /// Documents looked at.
+    pub documents: u64,
+    /// Documents whose bytes another one has too, the first of each set not counted.
+    pub duplicates: u64,
+    /// Metas that were written anew.
+    pub changed: u64,
+    /// Documents whose meta cannot be read; they are left out.
+    pub unreadable: Vec<DocumentId>,
+}
+
+/// What of a meta matters here.
+#[derive(Deserialize)]
+struct Identity {
+    raw: RawIdentity,
+    duplicate_of: Option<DocumentId>,
+}
+
+#[derive(Deserialize)]
+struct RawIdentity {
+    blake3: Digest,
+}
+
+/// A BLAKE3 as it stands in a meta: 64 hex digits.
+#[derive(PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
+struct Digest([u8; blake3::OUT_LEN]);
+
+impl TryFrom<String> for Digest {
+    type Error = blake3::HexError;
+
+    fn try_from(hex: String) -> Result<Self, Self::Error> {
+        blake3::Hash::from_hex(hex).map(|hash| Self(hash.into()))
+    }
+}
+
+/// Makes every meta say of which document it is a duplicate, and writes those anew that say something else. Holds one
+/// hash and one id a document in memory.
+///
+/// The caller sees to it that nobody else marks at the same time, and that no text is being stored: see
+/// [`LocalBlobs::lock`](crate::local::LocalBlobs::lock). Cut off at any point, it can be repeated.
+///
+/// # Errors
+/// Where blobs cannot be read or written; not where a single meta is damaged.
+pub fn mark(blobs: &dyn BlobStore) -> Result<DuplicateReport, BlobError> {
+    let mut report = DuplicateReport::default();
+    let mut first_of = HashMap::new();
+    let mut waiting = Vec::new();
+    for document in blobs.list(BlobKind::Meta)? {
+        let name = BlobName::new(BlobKind::Meta, document.clone());
+        let Some(identity) = read::<Identity>(blobs, &name, &mut report)? else { continue };
+        report.documents += 1;
+        // The list is in order, so the first that is met is the smallest.
+        let first = match first_of.entry(identity.raw.blake3) {
+            Entry::Vacant(entry) => {
+                entry.insert(document);
+                None
+            }
+            Entry::Occupied(entry) => Some(entry.get().clone()),
+        };
+        report.duplicates += u64::from(first.is_some());
+        if first != identity.duplicate_of
+            && let Some(staged) = rewritten(blobs, &name, first, &mut report)?
+        {
+            waiting.push(staged);
+            if waiting.len() == GROUP {
+                blobs.publish(std::mem::take(&mut waiting))?;
+            }
+        }
+    }
+    if !waiting.is_empty() {
+        blobs.publish(waiting)?;
+    }
+    Ok(report)
+}
+
+fn rewritten(
+    blobs: &dyn BlobStore,
+    name: &BlobName,
+    first: Option<DocumentId>,
+    report: &mut DuplicateReport,
+) -> Result<Option<StagedBlob>, BlobError> {
+    let Some(meta) = read::<Meta>(blobs, name, report)? else { return Ok(None) };
+    report.changed += 1;
+    staged_record(blobs, name, &Meta { duplicate_of: first, ..meta }).map(Some)
+}
+
+/// A record; none where it is damaged, which is reported, or gone.
+fn read<T: serde::de::DeserializeOwned>(
+    blobs: &dyn BlobStore,
+    name: &BlobName,
+    report: &mut DuplicateReport,
+) -> Result<Option<T>, BlobError> {
+    let read = match blobs.read(name, META_BYTES_MAX) {
+        Ok(bytes) => meta::from_bytes(&bytes).map_err(|error| error.to_string()),
+        Err(BlobError::NotFound(_)) => return Ok(None),
+        Err(error @ BlobError::TooLarge { .. }) => Err(error.to_string()),
+        Err(error) => return Err(error),
+    };
+    match read {
+        Ok(record) => Ok(Some(record)),
+        Err(error) => {
+            tracing::warn!(document = %name.document, error, "failed to read a meta");
+            report.unreadable.push(name.document.clone());
+            Ok(None)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, sync::Arc};
+
+    use flow::{
+        meter::Meter,
+        payload::{Fetched, Listed, StoreJob},
+        stage::{Attempt, Stage},
+        testing::{
+            blob_contract::{name, publish},
+            memory_blobs::MemoryBlobs,
+        },
+    };
+
+    use super::*;
+    use crate::stage::Store;
+
+    async fn store(blobs: &Arc<MemoryBlobs>, document: &str, bytes: &[u8]) {
+        publish(&**blobs, &name(BlobKind::Spool, document), bytes);
+        let fetched = Fetched {
+            url: "https://example.org/".to_owned(),
+            final_url: "https://example.org/".to_owned(),
+            status: Some(200),
+            at_ms: 0,
+            took_ms: 0,
+            attempts: 1,
+            bytes: bytes.len() as u64,
+            blake3: blake3::hash(bytes).to_hex().to_string(),
+            content_type: None,
+            charset: None,
+            etag: None,
+            last_modified: None,
+        };
+        let document = document.parse().unwrap();
+        let job = StoreJob { document, fetched, listed: Listed::default() };
+        let stage = Store::new(Arc::clone(blobs) as _, Arc::new(Meter::default()));
+        stage.run(job, Attempt { number: 1, failures: 0 }).await.unwrap();
+    }
+
+    fn marks(blobs: &MemoryBlobs) -> BTreeMap<String, Option<String>> {
+        let documents = blobs.list(BlobKind::Meta).unwrap();
+        let marks = documents.into_iter().map(|document| {
+            let name = BlobName::new(BlobKind::Meta, document.clone());
+            let meta: Meta = meta::from_bytes(&blobs.read(&name, META_BYTES_MAX).unwrap()).unwrap();
+            (document.to_string(), meta.duplicate_of.map(String::from))
+        });
+        marks.collect()
+    }
+
+    const DOCUMENTS: [(&str, &[u8]); 6] =
+        [("PG9", b"a"), ("PG2", b"b"), ("PG10", b"a"), ("x", b"a"), ("PG1", b"c"), ("PG3", b"b")];
+
+    #[tokio::test]
+    async fn the_first_by_id_is_the_original_whatever_the_order() {
+        let mut all = Vec::new();
+        for turn in 0..DOCUMENTS.len() {
+            let blobs = Arc::new(MemoryBlobs::default());
+            let mut documents = DOCUMENTS;
+            documents.rotate_left(turn);
+            for (at, (document, bytes)) in documents.into_iter().enumerate() {
+                store(&blobs, document, bytes).await;
+                // Marking in between, when not all are there yet, changes nothing in the end.
+                if at % 2 == turn % 2 {
+                    mark(&*blobs).unwrap();
+                }
+            }
+            let report = mark(&*blobs).unwrap();
+            assert_eq!((report.documents, report.duplicates), (6, 3));
+            assert_eq!(mark(&*blobs).unwrap().changed, 0, "nothing is left to do");
+            all.push(marks(&blobs));
+        }
+        let expected = [
+            ("PG1", None),
+            ("PG10", None),
+            ("PG2", None),
+            ("PG3", Some("PG2")),
+            ("PG9", Some("PG10")),
+            ("x", Some("PG10")),
+        ];
+        assert_eq!(all[0], expected.map(|(id, of)| (id.to_owned(), of.map(str::to_owned))).into());
+        assert!(all.iter().all(|marks| *marks == all[0]));
+    }
+
+    #[tokio::test]
+    async fn storing_again_is_mended_by_marking_again() {
+        let blobs = Arc::new(MemoryBlobs::default());
+        store(&blobs, "PG1", b"a").await;
+        store(&blobs, "PG2", b"a").await;
+        assert_eq!(mark(&*blobs).unwrap().changed, 1);
+        let marked = blobs.read(&name(BlobKind::Meta, "PG2"), META_BYTES_MAX).unwrap();
+        store(&blobs, "PG2", b"a").await;
+        assert_eq!(mark(&*blobs).unwrap().changed, 1);
+        assert_eq!(blobs.read(&name(BlobKind::Meta, "PG2"), META_BYTES_MAX).unwrap(), marked);
+    }
+
+    #[tokio::test]
+    async fn when_the_first_is_gone_the_next_takes_its_place() {
+        let blobs = Arc::new(MemoryBlobs::default());
+        for document in ["PG1", "PG2", "PG3"] {
+            store(&blobs, document, b"a").await;
+        }
+        mark(&*blobs).unwrap();
+        blobs.remove(&name(BlobKind::Meta, "PG1")).unwrap();
+        assert_eq!(mark(&*blobs).unwrap().changed, 2);
+        assert_eq!(marks(&blobs)["PG2"], None);
+        assert_eq!(marks(&blobs)["PG3"].as_deref(), Some("PG2"));
+    }
+
+    #[tokio::test]
+    async fn a_damaged_meta_is_reported_and_left_alone() {
+        let blobs = Arc::new(MemoryBlobs::default());
+        store(&blobs, "PG1", b"a").await;
+        for (document, bytes) in [("PG0", "{"), ("PG2", "{\"raw\": {\"blake3\": \"xyz\"}}")] {
+            publish(&*blobs, &name(BlobKind::Meta, document), bytes.as_bytes());
+        }
+        let report = mark(&*blobs).unwrap();
+        assert_eq!(report.unreadable, ["PG0", "PG2"].map(|id| id.parse().unwrap()));
+        assert_eq!((report.documents, report.changed), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn more_than_one_group_is_marked() {
+        let blobs = Arc::new(MemoryBlobs::default());
+        for n in 0..=GROUP + 1 {
+            store(&blobs, &format!("d{n}"), b"same").await;
+        }
+        assert_eq!(mark(&*blobs).unwrap().changed, GROUP as u64 + 1);
+        assert_eq!(marks(&blobs).values().filter(|of| of.as_deref() == Some("d0")).count(), GROUP + 1);
+    }
+}

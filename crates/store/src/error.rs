@@ -1,0 +1,71 @@
+//! Why a text cannot be stored.
+
+use flow::{
+    blobs::BlobError,
+    document::DocumentId,
+    reason::{Failure, Reason},
+    stage::StageError,
+};
+
+use crate::text::encoding::NotText;
+
+/// Why a text cannot be stored.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Bytes could not be read or written.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    /// The downloaded bytes are nowhere.
+    #[error("the downloaded bytes of '{0}' are neither in spool nor in raw: fetch it again")]
+    Missing(DocumentId),
+    /// What lies there is not what was downloaded.
+    #[error(
+        "the bytes of '{document}' are not those that were downloaded (BLAKE3 {found}, not {expected}): fetch it again"
+    )]
+    Changed {
+        /// Of which text.
+        document: DocumentId,
+        /// The BLAKE3 of the download.
+        expected: String,
+        /// The BLAKE3 of what lies there.
+        found: String,
+    },
+    /// The bytes are no text.
+    #[error("not a text: {0}")]
+    NotText(String),
+    /// The bytes decode in no plausible encoding.
+    #[error("{bad} of {characters} characters do not decode as {encoding}")]
+    Undecodable {
+        /// What they were taken for.
+        encoding: &'static str,
+        /// Characters that did not decode.
+        bad: u64,
+        /// Characters in all.
+        characters: u64,
+    },
+    /// Nothing is left after the boilerplate is cut.
+    #[error("there is no text in it besides {cut} bytes of header and licence")]
+    Empty {
+        /// How much was cut.
+        cut: u64,
+    },
+}
+
+impl From<NotText> for StoreError {
+    fn from(error: NotText) -> Self {
+        Self::NotText(error.to_string())
+    }
+}
+
+impl<I> From<StoreError> for StageError<I> {
+    fn from(error: StoreError) -> Self {
+        let reason = match error {
+            StoreError::Blob(error) => return error.into(),
+            StoreError::Missing(_) | StoreError::Changed { .. } => Reason::Internal,
+            StoreError::NotText(_) => Reason::NotText,
+            StoreError::Undecodable { .. } => Reason::Undecodable,
+            StoreError::Empty { .. } => Reason::Empty,
+        };
+        Self::Fatal(Failure::new(reason, error.to_string()))
+    }
+}

@@ -1,0 +1,160 @@
+//! What is written down about a text: `meta/PG84.json` and `logs/arrival/PG84.json`.
+//!
+//! The meta is the same for the same bytes from the same source, whatever the run, its threads and crashes; so it has
+//! no times, attempts or statuses. Those are the arrival, which differs from run to run. Both are JSON with a line end
+//! after it. Stored: a field may be added, never renamed or given another meaning.
+
+use std::collections::BTreeMap;
+
+use flow::{
+    document::DocumentId,
+    payload::{Fetched, StoreJob},
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{refine::Refined, text::cut::Cut};
+
+/// The largest meta or arrival that is read, in bytes. A job's payload, which listed columns come from, has at most
+/// 64 KiB; the rest is short.
+pub const META_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Provenance and form of a text. That it is there says that the text is complete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meta {
+    /// The text's id.
+    pub document: DocumentId,
+    /// The URL as listed.
+    pub url: String,
+    /// The URL that answered.
+    pub final_url: String,
+    /// `Content-Type` without parameters.
+    pub content_type: Option<String>,
+    /// The `charset` parameter of `Content-Type`.
+    pub charset: Option<String>,
+    /// `ETag`.
+    pub etag: Option<String>,
+    /// `Last-Modified`.
+    pub last_modified: Option<String>,
+    /// The bytes as received.
+    pub raw: RawFacts,
+    /// The text.
+    pub text: TextFacts,
+    /// How the one became the other.
+    pub encoding: EncodingFacts,
+    /// From the header, else from the source list.
+    pub title: Option<String>,
+    /// From the header.
+    pub author: Option<String>,
+    /// From the header, as written there.
+    pub language: Option<String>,
+    /// From the header, as written there.
+    pub release_date: Option<String>,
+    /// What was cut, in order of lines.
+    pub cuts: Vec<Cut>,
+    /// Further columns of the source list.
+    pub listed: BTreeMap<String, String>,
+    /// The first of the documents that came as the same bytes, if this is another.
+    pub duplicate_of: Option<DocumentId>,
+}
+
+/// Facts about the bytes as received.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RawFacts {
+    /// How many.
+    pub bytes: u64,
+    /// Their BLAKE3, as 64 hex digits.
+    pub blake3: String,
+}
+
+/// Facts about the text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextFacts {
+    /// Its length in UTF-8.
+    pub bytes: u64,
+    /// Its BLAKE3, as 64 hex digits.
+    pub blake3: String,
+    /// Its lines; a last one without line end counts.
+    pub lines: u64,
+}
+
+/// How the bytes were decoded. Encodings have their names of the WHATWG Encoding Standard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EncodingFacts {
+    /// What HTTP declared, as it came.
+    pub declared_http: Option<String>,
+    /// What the text declares in its header, as it stands there.
+    pub declared_text: Option<String>,
+    /// What the bytes look like, where neither they nor a declaration decided.
+    pub detected: Option<String>,
+    /// What was used.
+    pub used: String,
+    /// Whether there was a byte order mark.
+    pub bom: bool,
+    /// Characters that did not decode and became U+FFFD.
+    pub replacements: u64,
+}
+
+/// When and how a text came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrival {
+    /// When the last byte had come, as in RFC 3339.
+    pub at: String,
+    /// How long the last request took.
+    pub took_ms: u64,
+    /// Attempts, the good one included.
+    pub attempts: u32,
+    /// The status of the answer; none for a file.
+    pub status: Option<u16>,
+}
+
+impl Meta {
+    pub(crate) fn new(job: &StoreJob, refined: Refined) -> Self {
+        let StoreJob { document, fetched, listed } = job;
+        let header = refined.trimmed.header;
+        Self {
+            document: document.clone(),
+            url: fetched.url.clone(),
+            final_url: fetched.final_url.clone(),
+            content_type: fetched.content_type.clone(),
+            charset: fetched.charset.clone(),
+            etag: fetched.etag.clone(),
+            last_modified: fetched.last_modified.clone(),
+            raw: refined.raw,
+            text: refined.text,
+            encoding: refined.encoding,
+            title: header.title.or_else(|| listed.title.clone()),
+            author: header.author,
+            language: header.language,
+            release_date: header.release_date,
+            cuts: refined.trimmed.cuts,
+            listed: listed.columns.clone(),
+            duplicate_of: None,
+        }
+    }
+}
+
+impl Arrival {
+    pub(crate) fn of(fetched: &Fetched) -> Self {
+        let at_ms = i64::try_from(fetched.at_ms).unwrap_or(i64::MAX);
+        Self {
+            at: Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::MAX).to_string(),
+            took_ms: fetched.took_ms,
+            attempts: fetched.attempts,
+            status: fetched.status,
+        }
+    }
+}
+
+/// The bytes of a record: indented JSON and a line end.
+pub(crate) fn to_bytes(record: &impl Serialize) -> Vec<u8> {
+    let mut bytes =
+        serde_json::to_vec_pretty(record).expect("records are structs of strings, numbers and lists");
+    bytes.push(b'\n');
+    bytes
+}
+
+/// The record in the bytes.
+pub(crate) fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
+    serde_json::from_slice(bytes)
+}

@@ -1,0 +1,367 @@
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::Read,
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use flow::{
+    document::DocumentId,
+    durability::Durability,
+    payload::{Fetched, Listed},
+    reason::Failure,
+    testing::{
+        blob_contract::{name, publish},
+        memory_blobs::MemoryBlobs,
+    },
+};
+
+use super::*;
+use crate::local::LocalBlobs;
+
+const BOOK: &str = "\u{FEFF}The Project Gutenberg EBook of A Night\r\n\r\nTitle: A Night\r\n  in June\r\n\
+    Author: Jane Roe\r\nLanguage: English\r\nRelease Date: May 12, 2009 [EBook #1]\r\n\
+    Character set encoding: ISO-8859-1\r\n\r\n*** START OF THIS PROJECT GUTENBERG EBOOK A NIGHT ***\r\n\r\n\
+    Produced by John\r\n\r\nIt was a night.\r\nThe café slept.\r\n\r\nEnd of Project Gutenberg's A Night\r\n\r\n\
+    *** END OF THIS PROJECT GUTENBERG EBOOK A NIGHT ***\r\nlicence\r\n";
+const TEXT: &str = "It was a night.\nThe café slept.\n";
+
+fn job(bytes: &[u8]) -> StoreJob {
+    StoreJob {
+        document: "PG1".parse().unwrap(),
+        fetched: Fetched {
+            url: "https://example.org/1.txt".to_owned(),
+            final_url: "https://mirror.example.org/1.txt".to_owned(),
+            status: Some(200),
+            at_ms: 1_700_000_000_123,
+            took_ms: 45,
+            attempts: 2,
+            bytes: bytes.len() as u64,
+            blake3: blake3::hash(bytes).to_hex().to_string(),
+            content_type: Some("text/plain".to_owned()),
+            charset: None,
+            etag: Some("\"e\"".to_owned()),
+            last_modified: None,
+        },
+        listed: Listed {
+            title: Some("listed title".to_owned()),
+            blake3: None,
+            columns: BTreeMap::from([("shelf".to_owned(), "7".to_owned())]),
+        },
+    }
+}
+
+fn fetched(blobs: &dyn BlobStore, bytes: &[u8]) -> StoreJob {
+    publish(blobs, &name(BlobKind::Spool, "PG1"), bytes);
+    job(bytes)
+}
+
+async fn run(blobs: &Arc<dyn BlobStore>, job: StoreJob) -> Result<Vec<ProcessJob>, StageError<StoreJob>> {
+    let stage = Store::new(Arc::clone(blobs), Arc::default());
+    stage.run(job, Attempt { number: 1, failures: 0 }).await
+}
+
+async fn stored(bytes: &[u8], change: impl FnOnce(&mut StoreJob)) -> (Arc<dyn BlobStore>, Meta) {
+    let blobs: Arc<dyn BlobStore> = Arc::new(MemoryBlobs::default());
+    let mut job = fetched(&*blobs, bytes);
+    change(&mut job);
+    run(&blobs, job).await.unwrap();
+    let meta = meta::from_bytes(&read(&*blobs, BlobKind::Meta)).unwrap();
+    (blobs, meta)
+}
+
+async fn refused(bytes: &[u8]) -> Failure {
+    let blobs: Arc<dyn BlobStore> = Arc::new(MemoryBlobs::default());
+    let job = fetched(&*blobs, bytes);
+    let Err(StageError::Fatal(failure)) = run(&blobs, job).await else {
+        panic!("it must be refused for good")
+    };
+    for kind in [BlobKind::Text, BlobKind::Meta, BlobKind::Arrival, BlobKind::Raw] {
+        assert_eq!(blobs.list(kind).unwrap(), [], "{kind:?}");
+    }
+    assert_eq!(read(&*blobs, BlobKind::Spool), bytes, "the download is kept");
+    failure
+}
+
+fn read(blobs: &dyn BlobStore, kind: BlobKind) -> Vec<u8> {
+    blobs.read(&name(kind, "PG1"), 1 << 30).unwrap()
+}
+
+/// All that is published, by kind and document.
+fn tree(blobs: &dyn BlobStore) -> BTreeMap<(BlobKind, DocumentId), Vec<u8>> {
+    let mut tree = BTreeMap::new();
+    for kind in BlobKind::ALL {
+        for document in blobs.list(kind).unwrap() {
+            let bytes = blobs.read(&BlobName::new(kind, document.clone()), 1 << 30).unwrap();
+            tree.insert((kind, document), bytes);
+        }
+    }
+    tree
+}
+
+#[tokio::test]
+async fn a_book_becomes_raw_text_arrival_and_meta() {
+    let blobs: Arc<dyn BlobStore> = Arc::new(MemoryBlobs::default());
+    let job = fetched(&*blobs, BOOK.as_bytes());
+    let meter = Arc::new(Meter::default());
+    let stage = Store::new(Arc::clone(&blobs), Arc::clone(&meter));
+    let next = stage.run(job, Attempt { number: 1, failures: 0 }).await.unwrap();
+
+    let hash = blake3::hash(TEXT.as_bytes()).to_hex().to_string();
+    assert_eq!(next, [ProcessJob { document: "PG1".parse().unwrap(), text_blake3: hash }]);
+    assert_eq!(Meter::get(&meter.bytes), BOOK.len() as u64);
+    assert_eq!(read(&*blobs, BlobKind::Raw), BOOK.as_bytes());
+    assert_eq!(read(&*blobs, BlobKind::Text), TEXT.as_bytes());
+    assert_eq!(blobs.list(BlobKind::Spool).unwrap(), []);
+    let arrival = String::from_utf8(read(&*blobs, BlobKind::Arrival)).unwrap();
+    assert_eq!(
+        arrival,
+        "{\n  \"at\": \"2023-11-14T22:13:20.123Z\",\n  \"took_ms\": 45,\n  \"attempts\": 2,\n  \"status\": 200\n}\n"
+    );
+}
+
+#[tokio::test]
+async fn the_meta_has_exactly_these_bytes() {
+    let (blobs, _) = stored(BOOK.as_bytes(), |_| ()).await;
+    let meta = String::from_utf8(read(&*blobs, BlobKind::Meta)).unwrap();
+    let golden = include_str!("golden.json")
+        .replace("RAW_BLAKE3", &blake3::hash(BOOK.as_bytes()).to_hex())
+        .replace("TEXT_BLAKE3", &blake3::hash(TEXT.as_bytes()).to_hex());
+    assert_eq!(meta, golden);
+}
+
+#[tokio::test]
+async fn the_listed_title_is_the_last_resort() {
+    let (_, meta) = stored(b"Once upon a time.", |_| ()).await;
+    assert_eq!(meta.title.as_deref(), Some("listed title"));
+    assert_eq!((meta.text.lines, meta.cuts), (1, vec![]));
+}
+
+#[tokio::test]
+async fn the_encoding_is_recorded_with_what_was_lost() {
+    let mut bytes = "déjà vu à la française\n".repeat(40).into_bytes();
+    bytes.extend(b"flaw \xFF\n");
+    let (_, meta) = stored(&bytes, |job| job.fetched.charset = Some("ISO-8859-1".to_owned())).await;
+    assert_eq!(meta.encoding.used, "UTF-8");
+    assert_eq!(meta.encoding.replacements, 1);
+    assert_eq!(meta.encoding.declared_http.as_deref(), Some("ISO-8859-1"));
+
+    let latin = encoding_rs::WINDOWS_1252.encode("Character set encoding: Latin1\ndéjà vu\n").0.into_owned();
+    let (blobs, meta) = stored(&latin, |_| ()).await;
+    assert_eq!(meta.encoding.declared_text.as_deref(), Some("Latin1"));
+    assert_eq!((meta.encoding.used.as_str(), meta.encoding.detected), ("windows-1252", None));
+    assert!(String::from_utf8(read(&*blobs, BlobKind::Text)).unwrap().ends_with("déjà vu\n"));
+}
+
+#[tokio::test]
+async fn what_is_no_text_is_refused_with_its_reason() {
+    let boilerplate =
+        "*** START OF THE PROJECT GUTENBERG EBOOK X ***\n\n \n*** END OF THE PROJECT GUTENBERG EBOOK X ***\n";
+    let mut flawed = b"\xEF\xBB\xBF".to_vec();
+    flawed.extend(b"text \xFF\xFE ".repeat(100));
+    for (bytes, reason) in [
+        (b"".as_slice(), Reason::Empty),
+        (b" \r\n\t\n", Reason::Empty),
+        (boilerplate.as_bytes(), Reason::Empty),
+        (b"\x7fELF\0\0\0\0\0\0\0\0", Reason::NotText),
+        (&flawed, Reason::Undecodable),
+    ] {
+        let failure = refused(bytes).await;
+        assert_eq!(failure.reason, reason, "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_not_the_download_are_refused() {
+    let blobs: Arc<dyn BlobStore> = Arc::new(MemoryBlobs::default());
+    let job = fetched(&*blobs, b"what was downloaded");
+    publish(&*blobs, &name(BlobKind::Spool, "PG1"), b"something else");
+    let Err(StageError::Fatal(failure)) = run(&blobs, job.clone()).await else {
+        panic!("it must be refused")
+    };
+    assert!(failure.message.contains("fetch it again"), "{failure}");
+    assert_eq!(read(&*blobs, BlobKind::Spool), b"something else");
+
+    publish(&*blobs, &name(BlobKind::Raw, "PG1"), b"what was downloaded");
+    run(&blobs, job).await.unwrap();
+    assert_eq!(read(&*blobs, BlobKind::Text), b"what was downloaded", "raw has it");
+}
+
+#[tokio::test]
+async fn a_download_that_is_nowhere_is_said_to_be() {
+    let blobs: Arc<dyn BlobStore> = Arc::new(MemoryBlobs::default());
+    let Err(StageError::Fatal(failure)) = run(&blobs, job(b"x")).await else { panic!("it must be refused") };
+    assert!(failure.message.contains("neither in spool nor in raw"), "{failure}");
+}
+
+/// A store that fails from its `at`th step on.
+struct Failing {
+    inner: LocalBlobs,
+    at: usize,
+    steps: AtomicUsize,
+    how: How,
+}
+
+#[derive(Clone, Copy)]
+enum How {
+    /// As if the process had died there.
+    Dead,
+    /// The system says that the disk is full.
+    Full,
+}
+
+impl Failing {
+    fn step(&self) -> Result<(), BlobError> {
+        if self.steps.fetch_add(1, Ordering::Relaxed) < self.at {
+            return Ok(());
+        }
+        let kind = match self.how {
+            How::Dead => std::io::ErrorKind::Other,
+            How::Full => std::io::ErrorKind::StorageFull,
+        };
+        Err(BlobError::at(Path::new("here"), kind.into()))
+    }
+}
+
+impl BlobStore for Failing {
+    fn stage(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
+        self.step()?;
+        self.inner.stage(name)
+    }
+    fn resume(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
+        self.inner.resume(name)
+    }
+    fn publish(&self, blobs: Vec<StagedBlob>) -> Result<(), BlobError> {
+        // One by one, in order: what a crash in the middle of publishing leaves.
+        for blob in blobs {
+            self.step()?;
+            self.inner.publish(vec![blob])?;
+        }
+        self.step()
+    }
+    fn rename(&self, from: &BlobName, to: &BlobName) -> Result<(), BlobError> {
+        self.step()?;
+        self.inner.rename(from, to)?;
+        self.step()
+    }
+    fn open(&self, name: &BlobName) -> Result<Box<dyn Read + Send>, BlobError> {
+        self.step()?;
+        self.inner.open(name)
+    }
+    fn len(&self, name: &BlobName) -> Result<Option<u64>, BlobError> {
+        self.inner.len(name)
+    }
+    fn remove(&self, name: &BlobName) -> Result<(), BlobError> {
+        self.inner.remove(name)
+    }
+    fn list(&self, kind: BlobKind) -> Result<Vec<DocumentId>, BlobError> {
+        self.inner.list(kind)
+    }
+}
+
+fn local(dir: &Path) -> LocalBlobs {
+    LocalBlobs::open(dir, Durability::Process).unwrap()
+}
+
+/// Runs with a failure at each step in turn, hands over what came of it, then runs again undisturbed and expects the
+/// tree of a run that was never disturbed. Returns how many steps a run has.
+async fn at_every_step(how: How, judge: impl Fn(Result<Vec<ProcessJob>, StageError<StoreJob>>)) -> usize {
+    let undisturbed = tempfile::tempdir().unwrap();
+    let blobs: Arc<dyn BlobStore> = Arc::new(local(undisturbed.path()));
+    let expected_next = run(&blobs, fetched(&*blobs, BOOK.as_bytes())).await.unwrap();
+    let expected = tree(&*blobs);
+    for at in 0.. {
+        let dir = tempfile::tempdir().unwrap();
+        let job = fetched(&local(dir.path()), BOOK.as_bytes());
+        let inner = local(dir.path());
+        let failing = Arc::new(Failing { inner, at, steps: AtomicUsize::new(0), how });
+        let first = run(&(Arc::clone(&failing) as _), job.clone()).await;
+        let left = tree(&failing.inner);
+        if left.keys().any(|(kind, _)| *kind == BlobKind::Meta) {
+            assert_eq!(left, expected, "a meta says that the document is complete, at step {at}");
+        }
+        if first.is_ok() {
+            return at;
+        }
+        judge(first);
+        drop(failing);
+        let blobs: Arc<dyn BlobStore> = Arc::new(local(dir.path()));
+        assert_eq!(run(&blobs, job.clone()).await.unwrap(), expected_next, "step {at}");
+        assert_eq!(tree(&*blobs), expected, "step {at}");
+        assert_eq!(run(&blobs, job).await.unwrap(), expected_next, "once more, from raw");
+        assert_eq!(tree(&*blobs), expected, "step {at}");
+    }
+    unreachable!("a run has an end")
+}
+
+#[tokio::test]
+async fn a_run_cut_off_anywhere_can_be_repeated_with_the_same_result() {
+    let steps =
+        at_every_step(How::Dead, |first| assert!(matches!(first, Err(StageError::Retry { .. })))).await;
+    assert!(steps >= 11, "opened twice, renamed, three staged, three published: {steps} steps");
+}
+
+#[tokio::test]
+async fn a_full_disk_halts_and_loses_nothing() {
+    at_every_step(How::Full, |first| {
+        let Err(StageError::Halt(failure)) = first else { panic!("a full disk must halt") };
+        assert_eq!(failure.reason, Reason::DiskFull);
+    })
+    .await;
+}
+
+/// A store whose staged files take no byte.
+struct NoRoom(MemoryBlobs);
+
+impl BlobStore for NoRoom {
+    fn stage(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
+        let mut staged = self.0.stage(name)?;
+        staged.file = File::options().write(true).open("/dev/full").unwrap();
+        Ok(staged)
+    }
+    fn resume(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
+        self.0.resume(name)
+    }
+    fn publish(&self, blobs: Vec<StagedBlob>) -> Result<(), BlobError> {
+        self.0.publish(blobs)
+    }
+    fn rename(&self, from: &BlobName, to: &BlobName) -> Result<(), BlobError> {
+        self.0.rename(from, to)
+    }
+    fn open(&self, name: &BlobName) -> Result<Box<dyn Read + Send>, BlobError> {
+        self.0.open(name)
+    }
+    fn len(&self, name: &BlobName) -> Result<Option<u64>, BlobError> {
+        self.0.len(name)
+    }
+    fn remove(&self, name: &BlobName) -> Result<(), BlobError> {
+        self.0.remove(name)
+    }
+    fn list(&self, kind: BlobKind) -> Result<Vec<DocumentId>, BlobError> {
+        self.0.list(kind)
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_fills_up_while_writing_halts() {
+    let inner = MemoryBlobs::default();
+    let job = fetched(&inner, BOOK.as_bytes());
+    let blobs: Arc<dyn BlobStore> = Arc::new(NoRoom(inner));
+    let Err(StageError::Halt(failure)) = run(&blobs, job).await else { panic!("a full disk must halt") };
+    assert_eq!(failure.reason, Reason::DiskFull);
+    assert_eq!(read(&*blobs, BlobKind::Spool), BOOK.as_bytes());
+}
+
+#[tokio::test]
+async fn a_long_text_streams_through_whole() {
+    let line = "It was a dark and stormy night, ça va sans dire.\r\n";
+    let body = line.repeat(40_000);
+    let book = format!(
+        "*** START OF THE PROJECT GUTENBERG EBOOK X ***\r\n{body}***END OF THE PROJECT GUTENBERG EBOOK X\r\n"
+    );
+    let (blobs, meta) = stored(book.as_bytes(), |_| ()).await;
+    assert_eq!(read(&*blobs, BlobKind::Text), body.replace("\r\n", "\n").as_bytes());
+    assert_eq!(meta.text.lines, 40_000);
+    assert_eq!(meta.cuts[1].first_line, 40_002);
+}

@@ -1,0 +1,197 @@
+//! The first reading of the bytes: hash, counts and samples.
+
+use std::io::{self, Read};
+
+use simdutf8::compat::from_utf8;
+
+/// How much is sampled at each place.
+pub(crate) const SAMPLE_BYTES: usize = 64 * 1024;
+
+/// What one reading of the bytes tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Survey {
+    pub(crate) bytes: u64,
+    pub(crate) blake3: blake3::Hash,
+    /// Sequences that are not UTF-8.
+    pub(crate) utf8_invalid: u64,
+    /// Bytes that would begin a character of several bytes in UTF-8.
+    pub(crate) utf8_leads: u64,
+    /// NUL bytes at even and at odd positions.
+    pub(crate) nuls: [u64; 2],
+    /// C0 controls other than NUL, TAB, LF, FF, CR, SUB and ESC.
+    pub(crate) controls: u64,
+    /// ESC bytes.
+    pub(crate) escapes: u64,
+    /// The first bytes.
+    pub(crate) head: Vec<u8>,
+    /// The bytes from the first one beyond ASCII that is not in `head`.
+    pub(crate) middle: Vec<u8>,
+    /// The last bytes.
+    pub(crate) tail: Vec<u8>,
+}
+
+impl Survey {
+    /// Reads everything, `window` bytes at a time. The result does not depend on `window`.
+    pub(crate) fn of(mut reader: impl Read, window: usize) -> io::Result<Self> {
+        let mut survey = Surveyor::default();
+        let mut buffer = vec![0; window];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return Ok(survey.finish()),
+                Ok(length) => survey.take(&buffer[..length]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Surveyor {
+    bytes: u64,
+    hasher: blake3::Hasher,
+    utf8: Utf8Census,
+    leads: u64,
+    nuls: [u64; 2],
+    controls: u64,
+    escapes: u64,
+    head: Vec<u8>,
+    middle: Vec<u8>,
+    /// The last bytes, up to twice a sample.
+    tail: Vec<u8>,
+}
+
+impl Surveyor {
+    fn take(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        self.utf8.take(bytes);
+        self.count(bytes);
+        self.sample(bytes);
+        self.bytes += bytes.len() as u64;
+    }
+
+    fn count(&mut self, bytes: &[u8]) {
+        let count = |test: fn(u8) -> bool| bytes.iter().filter(|byte| test(**byte)).count() as u64;
+        self.leads += count(|byte| byte >= 0xC0);
+        self.escapes += count(|byte| byte == 0x1B);
+        self.controls +=
+            count(|byte| byte < 0x20 && !matches!(byte, 0 | b'\t' | b'\n' | 0x0C | b'\r' | 0x1A | 0x1B));
+        if bytes.contains(&0) {
+            let odd = usize::from(self.bytes % 2 == 1);
+            for (at, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == 0) {
+                self.nuls[(at + odd) % 2] += 1;
+            }
+        }
+    }
+
+    fn sample(&mut self, bytes: &[u8]) {
+        let in_head = bytes.len().min(SAMPLE_BYTES - self.head.len());
+        self.head.extend_from_slice(&bytes[..in_head]);
+        let beyond = &bytes[in_head..];
+        let start =
+            if self.middle.is_empty() { beyond.iter().position(|byte| !byte.is_ascii()) } else { Some(0) };
+        if let Some(start) = start {
+            let room = SAMPLE_BYTES - self.middle.len();
+            self.middle.extend(beyond[start..].iter().take(room));
+        }
+        self.tail.extend_from_slice(&bytes[bytes.len().saturating_sub(SAMPLE_BYTES)..]);
+        if self.tail.len() > 2 * SAMPLE_BYTES {
+            self.tail.drain(..self.tail.len() - SAMPLE_BYTES);
+        }
+    }
+
+    fn finish(mut self) -> Survey {
+        self.tail.drain(..self.tail.len().saturating_sub(SAMPLE_BYTES));
+        Survey {
+            bytes: self.bytes,
+            blake3: self.hasher.finalize(),
+            utf8_invalid: self.utf8.finish(),
+            utf8_leads: self.leads,
+            nuls: self.nuls,
+            controls: self.controls,
+            escapes: self.escapes,
+            head: self.head,
+            middle: self.middle,
+            tail: self.tail,
+        }
+    }
+}
+
+/// Counts what is not UTF-8, over the borders of windows.
+#[derive(Default)]
+struct Utf8Census {
+    invalid: u64,
+    /// A character that the last window cut off; at most 3 bytes, then those of the next window to judge it by.
+    cut_off: Vec<u8>,
+}
+
+impl Utf8Census {
+    fn take(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while !self.cut_off.is_empty() && !rest.is_empty() {
+            self.cut_off.push(rest[0]);
+            rest = &rest[1..];
+            let joined = std::mem::take(&mut self.cut_off);
+            self.scan(&joined);
+        }
+        self.scan(rest);
+    }
+
+    fn scan(&mut self, mut bytes: &[u8]) {
+        while let Err(error) = from_utf8(bytes) {
+            bytes = &bytes[error.valid_up_to()..];
+            match error.error_len() {
+                Some(length) => {
+                    self.invalid += 1;
+                    bytes = &bytes[length..];
+                }
+                None => {
+                    self.cut_off.extend_from_slice(bytes);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn finish(self) -> u64 {
+        self.invalid + u64::from(!self.cut_off.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn samples_are_the_first_and_last_bytes_and_those_from_the_first_beyond_ascii() {
+        let mut bytes = vec![b'a'; SAMPLE_BYTES];
+        bytes.extend(vec![b'b'; 1000]);
+        bytes.extend("é".as_bytes());
+        bytes.extend(vec![b'c'; 3 * SAMPLE_BYTES]);
+        let survey = Survey::of(&*bytes, 4096).unwrap();
+        assert_eq!(survey.head, bytes[..SAMPLE_BYTES]);
+        assert_eq!(survey.middle, bytes[SAMPLE_BYTES + 1000..][..SAMPLE_BYTES]);
+        assert_eq!(survey.tail, bytes[bytes.len() - SAMPLE_BYTES..]);
+    }
+
+    #[test]
+    fn counts_are_those_of_the_bytes() {
+        let survey = Survey::of(&b"\0a\0b\x01\x1b\t\r\n\xff\xfe\xc3\xa9\xc3"[..], 3).unwrap();
+        assert_eq!((survey.nuls, survey.controls, survey.escapes), ([2, 0], 1, 1));
+        assert_eq!((survey.utf8_invalid, survey.utf8_leads), (3, 4));
+    }
+
+    proptest! {
+        #[test]
+        fn windows_change_nothing(
+            bytes in prop::collection::vec(prop_oneof![any::<u8>(), 0x80..0xf5u8, Just(b'a')], 0..300),
+            window in 1..20usize,
+        ) {
+            let survey = Survey::of(&*bytes, window).unwrap();
+            prop_assert_eq!(&survey, &Survey::of(&*bytes, 1000).unwrap());
+            prop_assert_eq!(survey.utf8_invalid == 0, std::str::from_utf8(&bytes).is_ok());
+        }
+    }
+}

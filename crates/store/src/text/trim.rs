@@ -1,0 +1,212 @@
+//! Cuts the boilerplate from a text that streams through.
+//!
+//! The first [`Limits::head`] bytes are held until the head can be judged; from then on at least the last
+//! [`Limits::tail`] bytes are, until the end is known. What is judged is always the same bytes: the whole lines in the
+//! first `head` bytes, and those in the last `tail` bytes that the head left. So the result does not depend on how
+//! the text arrives. Every byte that comes in either goes to the sink or is recorded in a [`Cut`].
+
+use super::{
+    cut::{Cut, Planned, Rule},
+    head,
+    header::Header,
+    notice::notices,
+    tail,
+};
+
+/// How much is held.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Bytes in which the header must end.
+    pub(crate) head: usize,
+    /// Bytes in which the end must begin; over `NOTICE_BYTES_MAX`, so that a notice that is let go has been seen whole.
+    /// END markers stand up to 20.9 KB before the end of real texts.
+    pub(crate) tail: usize,
+    /// Bytes beyond `tail` that gather before any go to the sink; over `NOTICE_BYTES_MAX`, so that some always go.
+    pub(crate) slack: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { head: 64 * 1024, tail: 128 * 1024, slack: 256 * 1024 }
+    }
+}
+
+/// What was found on the way.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Trimmed {
+    pub(crate) header: Header,
+    /// In order of their lines.
+    pub(crate) cuts: Vec<Cut>,
+}
+
+/// Takes a text in pieces and gives what is left of it to a sink.
+pub(crate) struct Trimmer<S> {
+    limits: Limits,
+    sink: S,
+    /// What is neither released nor cut yet.
+    held: String,
+    place: Place,
+    /// The number of the line that `held` begins in, from 1.
+    line: u64,
+    begins: Begins,
+    found: Trimmed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// The head has not been judged.
+    Head,
+    /// It has.
+    Body,
+}
+
+/// Where in its line `held` begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begins {
+    AtLineStart,
+    /// A line longer than everything that is held is being let through.
+    InLine,
+}
+
+impl<E, S: FnMut(&str) -> Result<(), E>> Trimmer<S> {
+    pub(crate) fn new(limits: Limits, sink: S) -> Self {
+        Self {
+            limits,
+            sink,
+            held: String::new(),
+            place: Place::Head,
+            line: 1,
+            begins: Begins::AtLineStart,
+            found: Trimmed::default(),
+        }
+    }
+
+    /// Takes the next piece: UTF-8 with LF line ends.
+    pub(crate) fn push(&mut self, piece: &str) -> Result<(), E> {
+        self.held.push_str(piece);
+        if self.place == Place::Head && self.held.len() >= self.limits.head {
+            let head = &self.held[..self.held.floor_char_boundary(self.limits.head)];
+            self.judge_head(head.rfind('\n').map_or(0, |at| at + 1))?;
+        }
+        if self.place == Place::Body && self.held.len() >= self.limits.tail + self.limits.slack {
+            self.flow()?;
+        }
+        Ok(())
+    }
+
+    /// Judges the end, gives the rest to the sink and says what was found.
+    pub(crate) fn finish(mut self) -> Result<Trimmed, E> {
+        if self.place == Place::Head {
+            let head = self.held.floor_char_boundary(self.limits.head.min(self.held.len()));
+            let whole = head == self.held.len();
+            let lines = if whole { head } else { self.held[..head].rfind('\n').map_or(0, |at| at + 1) };
+            self.judge_head(lines)?;
+        }
+        let start = self.tail_start();
+        let mut cuts = tail::find(&self.held[start..]);
+        for cut in &mut cuts {
+            cut.bytes = cut.bytes.start + start..cut.bytes.end + start;
+        }
+        self.release(self.held.len(), cuts)?;
+        Ok(self.found)
+    }
+
+    fn judge_head(&mut self, length: usize) -> Result<(), E> {
+        let head = head::find(&self.held[..length]);
+        self.found.header = Header::of(&self.held[head.header]);
+        self.place = Place::Body;
+        let until = head.cuts.last().map_or(0, |last| last.bytes.end);
+        self.release(until, head.cuts)
+    }
+
+    /// Where the lines begin of which the tail is judged.
+    fn tail_start(&self) -> usize {
+        let start = self.held.ceil_char_boundary(self.held.len().saturating_sub(self.limits.tail));
+        let at_line_start = match start {
+            0 => self.begins == Begins::AtLineStart,
+            _ => self.held.as_bytes()[start - 1] == b'\n',
+        };
+        match self.held[start..].find('\n') {
+            _ if at_line_start => start,
+            Some(end) => start + end + 1,
+            None => self.held.len(),
+        }
+    }
+
+    /// Lets go what can no longer belong to the tail: whole lines where there are any.
+    fn flow(&mut self) -> Result<(), E> {
+        let limit = self.held.floor_char_boundary(self.held.len() - self.limits.tail);
+        let mut until = self.held[..limit].rfind('\n').map_or(limit, |at| at + 1);
+        if let Some(across) = self.notices(until).pop()
+            && across.bytes.end > until
+        {
+            until = across.bytes.start;
+        }
+        self.release(until, Vec::new())
+    }
+
+    fn notices(&self, until: usize) -> Vec<Planned> {
+        let start = match self.begins {
+            Begins::AtLineStart => 0,
+            Begins::InLine => self.held[..until].find('\n').map_or(until, |at| at + 1),
+        };
+        let mut found = notices(&self.held[start..], until - start);
+        for notice in &mut found {
+            notice.bytes = notice.bytes.start + start..notice.bytes.end + start;
+        }
+        found
+    }
+
+    /// Cuts what is planned, and notices outside of it, from the first `until` bytes; gives the rest of them to the
+    /// sink.
+    fn release(&mut self, until: usize, planned: Vec<Planned>) -> Result<(), E> {
+        let mut cuts = self.notices(until);
+        cuts.retain(|notice| {
+            let apart =
+                |cut: &Planned| notice.bytes.end <= cut.bytes.start || notice.bytes.start >= cut.bytes.end;
+            notice.bytes.end <= until && planned.iter().all(apart)
+        });
+        cuts.extend(planned);
+        cuts.sort_by_key(|cut| cut.bytes.start);
+        let held = std::mem::take(&mut self.held);
+        let mut at = 0;
+        for cut in cuts {
+            self.keep(&held[at..cut.bytes.start])?;
+            at = cut.bytes.end;
+            self.cut(cut.rule, &held[cut.bytes]);
+        }
+        self.keep(&held[at..until])?;
+        self.held = held;
+        self.held.drain(..until);
+        Ok(())
+    }
+
+    fn keep(&mut self, text: &str) -> Result<(), E> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.pass(text);
+        (self.sink)(text)
+    }
+
+    fn cut(&mut self, rule: Rule, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let first_line = self.line;
+        self.pass(text);
+        let last_line = match self.begins {
+            Begins::AtLineStart => self.line - 1,
+            Begins::InLine => self.line,
+        };
+        self.found.cuts.push(Cut { rule, first_line, last_line, bytes: text.len() as u64 });
+    }
+
+    fn pass(&mut self, text: &str) {
+        self.line += text.bytes().filter(|byte| *byte == b'\n').count() as u64;
+        self.begins = if text.ends_with('\n') { Begins::AtLineStart } else { Begins::InLine };
+    }
+}
+
+#[cfg(test)]
+mod tests;
