@@ -2,7 +2,9 @@
 //!
 //! What cannot go better later ends the candidate: the next one is tried, or the job dies. What may go better is tried
 //! again [`candidate_tries`](crate::config::FetchConfig::candidate_tries) times before the next candidate has its turn;
-//! the last one is tried for as long as the worker's retry policy lets it.
+//! the last one is tried for as long as the worker's retry policy lets it. Where one candidate has said that it will
+//! never give the text (a 404), a mirror that merely cannot be reached does not keep the job alive, and that answer is
+//! the one that people are told.
 
 use flow::{
     blobs::BlobError,
@@ -79,11 +81,20 @@ impl Failed {
         mirrors: &[Mirror],
     ) -> StageError<FetchJob> {
         let Self { failure, hope } = self;
+        let mut job = job;
         let next = job.candidate.saturating_add(1);
         let is_last = next >= job.urls.len();
-        let tried_enough = attempt.failures.saturating_add(1) >= candidate_tries;
+        // A name that does not resolve now will not in a second; another host's may.
+        let tries = if failure.reason == Reason::Dns { 1 } else { candidate_tries };
+        let tried_enough = attempt.failures.saturating_add(1) >= tries;
+        if hope == Hope::None {
+            job.refused.get_or_insert_with(|| failure.clone());
+        }
         let (after_ms, group_pause_ms) = match hope {
-            Hope::None if is_last => return StageError::Fatal(failure),
+            Hope::None if is_last => return given_up(failure, job.refused),
+            Hope::Later { .. } | Hope::Afresh if tried_enough && is_last && job.refused.is_some() => {
+                return given_up(failure, job.refused);
+            }
             Hope::None => return reroute(failure, job, next, mirrors),
             Hope::Later { .. } | Hope::Afresh if tried_enough && !is_last => {
                 return reroute(failure, job, next, mirrors);
@@ -92,6 +103,17 @@ impl Failed {
             Hope::Afresh => (None, 0),
         };
         StageError::Retry { failure, after_ms, group_pause_ms }
+    }
+}
+
+/// The end of a job none of whose candidates gave the text: the first one that never will says why.
+fn given_up(last: Failure, refused: Option<Failure>) -> StageError<FetchJob> {
+    match refused {
+        Some(first) if first != last => {
+            let message = format!("{}; nor did other URLs give it, the last one: {last}", first.message);
+            StageError::fatal(first.reason, message)
+        }
+        Some(_) | None => StageError::Fatal(last),
     }
 }
 
@@ -116,6 +138,7 @@ mod tests {
             urls: vec!["http://a/".to_owned(), "http://b:81/".to_owned()],
             candidate,
             host: None,
+            refused: None,
             listed: flow::payload::Listed::default(),
         };
         failed.verdict(job, Attempt { number: 9, failures }, 2, &[])
@@ -139,5 +162,22 @@ mod tests {
         assert_eq!(next_of(verdict(Failed::afresh(Reason::Truncated, "lies"), 0, 1)), second);
         assert!(matches!(verdict(busy(), 1, 4), StageError::Retry { .. }));
         assert!(matches!(verdict(gone(), 1, 0), StageError::Fatal(_)));
+        let unknown = || Failed::for_now(Reason::Dns, "no such name");
+        assert_eq!(next_of(verdict(unknown(), 0, 0)), second);
+        assert!(matches!(verdict(unknown(), 1, 0), StageError::Retry { .. }));
+    }
+
+    #[test]
+    fn the_answer_of_a_candidate_outweighs_the_silence_of_its_mirrors() {
+        let StageError::Reroute { revised, .. } = verdict(Failed::for_good(Reason::HttpStatus, "404"), 0, 0)
+        else {
+            panic!("there is another candidate");
+        };
+        let silent = || Failed::for_now(Reason::Connect, "silent");
+        let later = |failures| silent().verdict((*revised).clone(), Attempt { number: 9, failures }, 2, &[]);
+        assert!(matches!(later(0), StageError::Retry { .. }));
+        let StageError::Fatal(failure) = later(1) else { panic!("all candidates have had their turn") };
+        assert_eq!(failure.reason, Reason::HttpStatus);
+        assert!(failure.message.starts_with("404") && failure.message.contains("silent"), "{failure}");
     }
 }

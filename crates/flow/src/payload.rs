@@ -11,6 +11,7 @@ use crate::{
     document::DocumentId,
     job::{Group, NewJob},
     lane::Lane,
+    reason::Failure,
 };
 
 /// Download one text.
@@ -26,6 +27,9 @@ pub struct FetchJob {
     /// The host of that one, as the queue groups by it; none for `file:`.
     #[serde(default)]
     pub host: Option<String>,
+    /// How the first candidate failed that will never give the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Failure>,
     /// What the source list says of it besides.
     #[serde(default)]
     pub listed: Listed,

@@ -63,7 +63,7 @@ pub trait JobQueue: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<JobView>, QueueError>;
 
-    /// Makes selected dead jobs ready again with a fresh count of failures. Returns how many.
+    /// Makes selected dead jobs ready again, as they were pushed and with a fresh count of failures. Returns how many.
     async fn retry(&self, selection: Selection) -> Result<u64, QueueError>;
 
     /// Forgets selected jobs that no worker has. Returns how many.

@@ -16,7 +16,7 @@ use futures_util::future::OptionFuture;
 use tokio::{
     sync::oneshot,
     task::{JoinError, JoinSet},
-    time::{Instant, Interval, MissedTickBehavior, sleep, sleep_until},
+    time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, sleep_until},
 };
 
 use self::attempt::{Settled, attempt};
@@ -318,7 +318,8 @@ fn end_of(until: Until, outlook: Outlook, idle: bool) -> Option<Ended> {
 }
 
 fn heartbeat(lease_ms: Millis) -> Interval {
-    let mut beat = tokio::time::interval(Duration::from_millis((lease_ms / 4).max(1)));
+    let period = Duration::from_millis((lease_ms / 4).max(1));
+    let mut beat = interval_at(Instant::now() + period, period);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     beat
 }

@@ -1,4 +1,34 @@
-//! stub
+//! The composition root: arguments and settings in, stages wired, exit codes out.
+//!
+//! In reading order:
+//!
+//! * [`run`], [`cli`], [`settings`]: from what was typed to what is meant;
+//! * [`source`], [`add`], [`feeder`], [`watch`]: from source lists to the fetch lane;
+//! * [`attach`], [`stages`]: the queue at hand and the three workers;
+//! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`export`], [`config_show`]: the commands;
+//! * [`sample`]: the bundled library for machines without a network;
+//! * [`summary`], [`progress`], [`output`], [`telemetry`], [`signals`], [`directory`], [`exit`]: what people see.
 
+pub mod add;
+pub mod attach;
+pub mod cli;
+pub mod config_show;
+pub mod directory;
+pub mod exit;
+pub mod export;
+pub mod feeder;
+pub mod output;
+pub mod pipeline;
+pub mod progress;
+pub mod queue_command;
+pub mod run;
+pub mod sample;
 pub mod settings;
+pub mod signals;
 pub mod source;
+pub mod stage_command;
+pub mod stages;
+pub mod status;
+pub mod summary;
+pub mod telemetry;
+pub mod watch;

@@ -1,2 +1,7 @@
-//! stub
-fn main() {}
+//! `juggle`: everything in one command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    juggle::run::juggle()
+}

@@ -1,6 +1,6 @@
 //! Who may own a run directory's queue.
 //!
-//! `queue/` has mode 0700. `queue/lock` is locked (flock) by the owner for its life; sled's own lock goes with a
+//! `queue/` has mode 0700. `queue/lock` is locked (flock) by the owner for its life and holds its process id; sled's own lock goes with a
 //! directory that changes at every start. `queue/VERSION` holds the format of everything below `queue/`.
 
 use std::{
@@ -135,7 +135,11 @@ impl QueueDirectory {
         now_ms: NowMs,
     ) -> Result<Option<Owned>, QueueError> {
         self.prepare()?;
-        let Some(lock) = self.try_lock()? else { return Ok(None) };
+        let Some(mut lock) = self.try_lock()? else { return Ok(None) };
+        // For people who look for the owner.
+        lock.set_len(0)
+            .and_then(|()| writeln!(lock, "{}", std::process::id()))
+            .map_err(|error| failed("write", &self.0.join("lock"), &error))?;
         let disk = Disk::open(&self.0, durability)?;
         let mut ledger = Ledger::load(disk, capacity, now_ms())?;
         ledger.commit()?;

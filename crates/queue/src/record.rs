@@ -22,6 +22,8 @@ pub(crate) struct Record {
     pub(crate) group: Option<Group>,
     pub(crate) priority: Priority,
     pub(crate) payload: Vec<u8>,
+    /// As it was pushed, where it was revised since.
+    pub(crate) pushed: Option<AsPushed>,
     /// Order of pushes within the ledger.
     pub(crate) sequence: u64,
     pub(crate) phase: Phase,
@@ -36,6 +38,14 @@ pub(crate) struct Record {
     pub(crate) pushed_ms: Millis,
     pub(crate) changed_ms: Millis,
     pub(crate) history: Vec<Event>,
+}
+
+/// What a revision changes of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AsPushed {
+    group: Option<Group>,
+    priority: Priority,
+    payload: Vec<u8>,
 }
 
 /// Where a job stands, with what belongs to it there.
@@ -76,6 +86,7 @@ impl Record {
             group: job.group,
             priority: job.priority,
             payload: job.payload,
+            pushed: None,
             sequence,
             phase: Phase::Ready,
             attempts: 0,
@@ -99,6 +110,31 @@ impl Record {
             self.history.remove(0);
         }
         self.history.push(Event { at_ms, attempt: self.attempts, what });
+    }
+
+    /// Takes over how it shall be tried next; its failures count anew.
+    pub(crate) fn revise(&mut self, job: NewJob) {
+        let before = AsPushed {
+            group: std::mem::replace(&mut self.group, job.group),
+            priority: std::mem::replace(&mut self.priority, job.priority),
+            payload: std::mem::replace(&mut self.payload, job.payload),
+        };
+        self.pushed.get_or_insert(before);
+        self.begin_anew();
+    }
+
+    /// Goes back to how it was pushed, with a fresh count of failures.
+    pub(crate) fn restore(&mut self) {
+        if let Some(AsPushed { group, priority, payload }) = self.pushed.take() {
+            (self.group, self.priority, self.payload) = (group, priority, payload);
+        }
+        self.begin_anew();
+    }
+
+    fn begin_anew(&mut self) {
+        self.failures = 0;
+        self.failing_since_ms = None;
+        self.lost = 0;
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -146,8 +182,8 @@ mod tests {
         record.phase = Phase::Leased { until_ms: 9, session: Session { pid: 1, started: 2, nonce: 3 } };
         record.remember(7, Happened::Failed(Failure::new(Reason::Timeout, "t")));
         let golden = [
-            1, 1, 4, b'P', b'G', b'8', b'4', 1, 1, b'h', 0, 1, b'1', 172, 2, 2, 9, 1, 2, 3, 2, 0, 0, 0, 0, 5,
-            5, 1, 7, 2, 0, 3, 1, b't',
+            1, 1, 4, b'P', b'G', b'8', b'4', 1, 1, b'h', 0, 1, b'1', 0, 172, 2, 2, 9, 1, 2, 3, 2, 0, 0, 0, 0,
+            5, 5, 1, 7, 2, 0, 3, 1, b't',
         ];
         assert_eq!(record.encode(), golden);
         assert_eq!(Record::decode(&golden), Ok(record));

@@ -80,6 +80,7 @@ impl Rig {
             urls: urls.iter().map(|&url| url.to_owned()).collect(),
             candidate: 0,
             host: group_of(urls[0], &self.config.mirrors),
+            refused: None,
             listed: Listed::default(),
         }
     }

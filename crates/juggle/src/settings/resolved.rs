@@ -2,9 +2,9 @@
 
 use std::{ffi::OsString, path::Path, path::PathBuf, time::Duration};
 
-use fetch::{allowed::AllowedHost, mirror::Mirror};
+use fetch::{allowed::AllowedHost, config::FetchConfig, mirror::Mirror};
 use flow::durability::Durability;
-use process::config::Chunk;
+use process::config::{Chunk, ProcessConfig};
 
 use super::{
     args::Args,
@@ -118,6 +118,28 @@ impl Settings {
             result_format: if on(&mut from, "json")? { ResultFormat::Json } else { ResultFormat::Table },
             shown: from.into_shown(),
         })
+    }
+
+    /// What of it the fetch stage needs.
+    #[must_use]
+    pub fn fetch_config(&self) -> FetchConfig {
+        FetchConfig {
+            connect_timeout: self.connect_timeout,
+            idle_timeout: self.timeout,
+            max_time: self.max_time,
+            body_bytes_max: self.max_filesize_bytes,
+            mirrors: self.mirrors.clone(),
+            allow_hosts: self.allow_hosts.clone(),
+            user_agent: self.user_agent.clone(),
+            // No more tries than there will be, or a job would die before its mirrors have their turn.
+            candidate_tries: FetchConfig::default().candidate_tries.min(self.retry + 1),
+        }
+    }
+
+    /// What of it the process stage needs.
+    #[must_use]
+    pub const fn process_config(&self) -> ProcessConfig {
+        ProcessConfig { threads: self.threads, chunk: self.chunk }
     }
 
     /// Every setting with its value and where that comes from, in the order of the table.

@@ -34,7 +34,14 @@ impl Entry {
     #[must_use]
     pub fn into_job(self, host_of: impl Fn(&str) -> Option<String>) -> FetchJob {
         let host = self.urls.first().and_then(|url| host_of(url));
-        FetchJob { document: self.id, urls: self.urls, candidate: 0, host, listed: self.listed }
+        FetchJob {
+            document: self.id,
+            urls: self.urls,
+            candidate: 0,
+            host,
+            refused: None,
+            listed: self.listed,
+        }
     }
 }
 

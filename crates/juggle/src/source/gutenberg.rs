@@ -21,17 +21,24 @@ pub(crate) fn candidates(digits: &str) -> Result<Vec<String>, String> {
 
 /// The id of the book whose text `url` is, by the layouts of the site and of its mirrors:
 /// `cache/epub/N/pgN.txt`, `files/N/N-0.txt`, `ebooks/N.txt.utf-8` and the main tree `1/0/8/1080/1080-0.txt`.
+///
+/// The UTF-8 forms are `PG1080`. The older forms that may lie beside them are other bytes, so they get other ids, whatever
+/// the order of the list: `1080.txt` is `PG1080-ascii`, `1080-8.txt` is `PG1080-8`.
 pub(crate) fn book(url: &Url) -> Option<DocumentId> {
     let segments: Vec<&str> = url.path_segments()?.collect();
     let named = url.host_str().is_some_and(is_host) || segments.contains(&"gutenberg");
     let (file, folders) = segments.split_last()?;
-    let number = match folders {
-        [.., "ebooks"] => number(file.split_once(".txt")?.0)?,
+    let (number, form) = match folders {
+        [.., "ebooks"] => (number(file.split_once(".txt")?.0)?, ""),
         [.., "cache", "epub", number] | [.., "files", number] => of_file(file, number)?,
         [tree @ .., number] if is_tree(tree, number) => of_file(file, number)?,
         _ => return None,
     };
-    named.then(|| DocumentId::gutenberg(number))
+    match form {
+        _ if !named => None,
+        "" => Some(DocumentId::gutenberg(number)),
+        form => format!("PG{number}-{form}").parse().ok(),
+    }
 }
 
 fn number(digits: &str) -> Option<u32> {
@@ -44,11 +51,17 @@ fn is_host(host: &str) -> bool {
     host == "pglaf.org" || host.ends_with(".pglaf.org") || host.split('.').any(|label| label == "gutenberg")
 }
 
-/// `N.txt`, `N-0.txt`, `pgN.txt`, `pgN.txt.utf8`: texts only, so that pictures and archives beside them are no book.
-fn of_file(file: &str, folder: &str) -> Option<u32> {
-    let rest = file.strip_prefix("pg").unwrap_or(file).strip_prefix(folder)?;
-    let text = rest.starts_with(['.', '-']) && (rest.ends_with(".txt") || rest.contains(".txt."));
-    text.then(|| number(folder))?
+/// The number and form of `N.txt`, `N-0.txt`, `N-8.txt`, `pgN.txt`, `pgN.txt.utf8`: texts only, so that pictures and
+/// archives beside them are no book.
+fn of_file<'f>(file: &'f str, folder: &str) -> Option<(u32, &'f str)> {
+    let generated = file.strip_prefix("pg");
+    let (form, _) = generated.unwrap_or(file).strip_prefix(folder)?.split_once(".txt")?;
+    let form = match (generated, form) {
+        (Some(_), "") | (None, "-0") => "",
+        (None, "") => "ascii",
+        (_, form) => form.strip_prefix('-')?,
+    };
+    Some((number(folder)?, form))
 }
 
 /// Whether the last folders spell the number but for its last digit: `1/0/8` for 1080, `0` for 5.
@@ -78,15 +91,23 @@ mod tests {
             "https://www.gutenberg.org/cache/epub/1080/pg1080.txt",
             "https://www.gutenberg.org/cache/epub/1080/pg1080.txt.utf8",
             "https://www.gutenberg.org/files/1080/1080-0.txt",
-            "https://gutenberg.org/files/1080/1080.txt",
             "https://www.gutenberg.org/ebooks/1080.txt.utf-8",
-            "http://aleph.gutenberg.org/1/0/8/1080/1080-8.txt",
             "https://gutenberg.pglaf.org/1/0/8/1080/1080-0.txt",
             "https://mirror.example.edu/pub/gutenberg/1/0/8/1080/1080-0.txt",
         ] {
             assert_eq!(id(url).as_deref(), Some("PG1080"), "{url}");
         }
         assert_eq!(id("https://aleph.pglaf.org/0/5/5-0.txt").as_deref(), Some("PG5"));
+    }
+
+    #[test]
+    fn older_forms_of_a_book_do_not_take_its_id() {
+        for (url, expected) in [
+            ("https://gutenberg.org/files/84/84.txt", "PG84-ascii"),
+            ("http://aleph.gutenberg.org/1/0/8/1080/1080-8.txt", "PG1080-8"),
+        ] {
+            assert_eq!(id(url).as_deref(), Some(expected), "{url}");
+        }
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl Ledger {
             self.lanes[record.lane.index()].leave(*id, &record);
             self.dirty.ended.remove(id);
             record.phase = Phase::Ready;
-            (record.failures, record.failing_since_ms, record.lost) = (0, None, 0);
+            record.restore();
             (record.pushed_ms, record.changed_ms) = (now, now);
             record.remember(now, Happened::Retried);
             self.admit(*id, record, slot.parts);

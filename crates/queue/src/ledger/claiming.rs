@@ -8,10 +8,7 @@ use flow::{
 };
 
 use super::{Body, Ledger, check_job, check_jobs};
-use crate::{
-    record::{Phase, Record},
-    session::Session,
-};
+use crate::{record::Phase, session::Session};
 
 impl Ledger {
     /// Hands out what the limits allow now. See [`flow::queue::JobQueue::claim`]; waiting is the caller's business.
@@ -111,6 +108,7 @@ impl Ledger {
         self.change(lease.id, now, |record| {
             record.phase = Phase::Done;
             record.payload = Vec::new();
+            record.pushed = None;
         });
         for job in next {
             self.insert(job, now);
@@ -179,7 +177,7 @@ impl Ledger {
                 _ => Phase::Delayed { due_ms: now.saturating_add(after_ms) },
             };
             if let Some(job) = revised {
-                revise(record, job);
+                record.revise(job);
             }
         });
     }
@@ -247,12 +245,4 @@ impl Ledger {
         let last = JobId::from_bytes([u8::MAX; 16]);
         self.leases.range((session, first)..=(session, last)).map(|(_, id)| *id).collect()
     }
-}
-
-fn revise(record: &mut Record, job: NewJob) {
-    record.payload = job.payload;
-    record.group = job.group;
-    record.priority = job.priority;
-    record.failures = 0;
-    record.failing_since_ms = None;
 }

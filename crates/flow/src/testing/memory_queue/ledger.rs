@@ -210,6 +210,7 @@ impl Ledger {
         for (id, job) in &mut self.jobs {
             if job.place == Place::Dead && selection.takes(&job.view(*id)) {
                 job.record(Happened::Retried, now_ms);
+                job.restore();
                 job.go(Place::Ready, now_ms);
                 job.failures = 0;
                 job.failing_since_ms = None;

@@ -23,6 +23,8 @@ pub(super) struct Job {
     pub(super) group: Option<Group>,
     pub(super) priority: Priority,
     pub(super) payload: Vec<u8>,
+    /// As it was pushed, where it was revised since.
+    pub(super) pushed: Option<(Option<Group>, Priority, Vec<u8>)>,
     /// Counts pushes: its turn among equals.
     pub(super) order: u64,
     pub(super) place: Place,
@@ -44,6 +46,7 @@ impl Job {
             group: new.group,
             priority: new.priority,
             payload: new.payload,
+            pushed: None,
             order,
             place: Place::Ready,
             attempts: 0,
@@ -75,11 +78,21 @@ impl Job {
 
     /// Takes over how it shall be tried next; its failures count anew.
     pub(super) fn revise(&mut self, revised: NewJob) {
-        self.group = revised.group;
-        self.priority = revised.priority;
-        self.payload = revised.payload;
+        let before = (
+            std::mem::replace(&mut self.group, revised.group),
+            std::mem::replace(&mut self.priority, revised.priority),
+            std::mem::replace(&mut self.payload, revised.payload),
+        );
+        self.pushed.get_or_insert(before);
         self.failures = 0;
         self.failing_since_ms = None;
+    }
+
+    /// Goes back to how it was pushed.
+    pub(super) fn restore(&mut self) {
+        if let Some(pushed) = self.pushed.take() {
+            (self.group, self.priority, self.payload) = pushed;
+        }
     }
 
     pub(super) fn go(&mut self, place: Place, now_ms: Millis) {

@@ -1,10 +1,10 @@
 //! What people do by hand: look, retry, drop.
 
-use super::{Subject, ask, case_list, dead, failure, job, jobs, keys, retry_after};
+use super::{Subject, ask, case_list, dead, failure, grouped, job, jobs, keys, retry_after};
 use crate::{
     job::{Happened, JobId, Lease, NewJob, Selection, State},
     lane::Lane,
-    queue::{Outlook, Pushed, QueueError},
+    queue::{Outlook, Pushed, QueueError, Verdict},
     reason::Reason,
 };
 
@@ -12,6 +12,7 @@ case_list![
     list_gives_pages_in_the_order_of_ids,
     list_gives_what_is_selected,
     retried_dead_job_begins_anew,
+    retried_dead_job_is_as_it_was_pushed,
     only_dead_jobs_are_retried,
     only_selected_jobs_are_retried,
     dropped_jobs_are_forgotten,
@@ -113,6 +114,23 @@ async fn retried_dead_job_begins_anew(subject: Subject) {
     assert_eq!(subject.queue.complete(lease, vec![]).await, stale);
     let lane = subject.lane(Lane::Store).await;
     assert_eq!((lane.dead, lane.leased, lane.retried), (0, 1, 0));
+}
+
+async fn retried_dead_job_is_as_it_was_pushed(subject: Subject) {
+    let pushed = grouped("a", "host");
+    subject.push([pushed.clone()]).await;
+    for group in ["mirror", "other mirror"] {
+        let lease = subject.claim_one(Lane::Fetch).await.lease;
+        let revised = Some(NewJob { payload: b"\"revised\"".to_vec(), ..grouped("a", group) });
+        let failure = failure(Reason::Dns);
+        subject.fail(lease, Verdict::Retry { failure, after_ms: 0, group_pause_ms: 0, revised }).await;
+    }
+    let lease = subject.claim_one(Lane::Fetch).await.lease;
+    subject.fail(lease, dead()).await;
+    assert_eq!(subject.queue.retry(by_state(State::Dead)).await, Ok(1));
+    let view = subject.view(lease.id).await;
+    assert_eq!((&view.group, &view.payload), (&pushed.group, &pushed.payload));
+    assert_eq!(subject.claim_one(Lane::Fetch).await.payload, pushed.payload);
 }
 
 async fn only_dead_jobs_are_retried(subject: Subject) {

@@ -1,0 +1,9 @@
+//! `juggle-fetch`: the fetch stage alone.
+
+use std::process::ExitCode;
+
+use flow::lane::Lane;
+
+fn main() -> ExitCode {
+    juggle::run::stage(Lane::Fetch)
+}

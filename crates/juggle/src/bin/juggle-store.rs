@@ -1,0 +1,9 @@
+//! `juggle-store`: the store stage alone.
+
+use std::process::ExitCode;
+
+use flow::lane::Lane;
+
+fn main() -> ExitCode {
+    juggle::run::stage(Lane::Store)
+}

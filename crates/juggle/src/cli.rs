@@ -1,0 +1,277 @@
+//! What can be typed. Meaning is given to it elsewhere.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use flow::{job::State, lane::Lane, reason::Reason};
+
+use crate::settings::{args, span::Span};
+
+/// From a list of URLs to a clean, tokenised text corpus: polite, crash-safe, in one command.
+#[derive(Debug, Parser)]
+#[command(name = "juggle", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Examples:
+  juggle pipeline books.tsv -o corpus      everything, from a list of sources to counted tokens
+  juggle pipeline -o corpus                go on where the last run stopped
+  juggle status -o corpus                  how far it is
+
+Exit codes: 0 all done · 1 a bug · 2 usage · 3 input or output file · 4 network, nothing fetched ·
+7 interrupted (the same command resumes) · 8 finished, some documents failed · 9 disk full ·
+11 the run directory is in use")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Add the sources, run all stages until nothing is left, print a summary.
+    Pipeline(PipelineArgs),
+    /// Only put sources into the queue.
+    Add(AddArgs),
+    /// Run the fetch stage alone.
+    Fetch(StageArgs),
+    /// Run the store stage alone.
+    Store(StageArgs),
+    /// Run the process stage alone.
+    Process(StageArgs),
+    /// Serve the queue, look into it, mend it.
+    #[command(subcommand)]
+    Queue(QueueCommand),
+    /// Say how far the run is.
+    Status(StatusArgs),
+    /// Write the corpus in another form.
+    Export(ExportArgs),
+    /// Say what is configured.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// `juggle pipeline`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  juggle pipeline books.tsv -o corpus
+  juggle pipeline https://example.org/a.txt pg:84 -o corpus
+  juggle pipeline books.tsv --mirror https://www.gutenberg.org=http://127.0.0.1:8000 --allow-host 127.0.0.1
+  zcat urls.gz | juggle pipeline -i - -o corpus
+
+Repeated with the same directory, it goes on where it stopped and fetches nothing twice.")]
+pub struct PipelineArgs {
+    /// Source lists (files), URLs, or pg:NUMBER.
+    pub sources: Vec<OsString>,
+    /// Where no host of the sources can be reached, run the sample library in this directory instead.
+    #[arg(long, value_name = "DIR", requires = "sample_output")]
+    pub sample: Option<PathBuf>,
+    /// The run directory of the sample library.
+    #[arg(long, value_name = "DIR", requires = "sample")]
+    pub sample_output: Option<PathBuf>,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
+}
+
+/// `juggle add`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  juggle add books.tsv more.jsonl -o corpus && juggle fetch -o corpus")]
+pub struct AddArgs {
+    /// Source lists (files), URLs, or pg:NUMBER.
+    pub sources: Vec<OsString>,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
+}
+
+/// `juggle fetch`, `juggle store`, `juggle process`, and the binaries of those names.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  juggle fetch -o corpus                   until the lane is empty and nobody upstream can fill it
+  juggle store -o corpus --once            until the lane is empty for the first time
+  juggle fetch -o corpus --watch inbox     until stopped; adds lists and texts dropped into inbox/")]
+pub struct StageArgs {
+    /// End at the first moment the lane has nothing to hand out.
+    #[arg(long, conflicts_with = "follow")]
+    pub once: bool,
+    /// Go on until stopped.
+    #[arg(long)]
+    pub follow: bool,
+    /// Go on until stopped, and add source lists and texts that are dropped at PATH (repeatable).
+    #[arg(long, value_name = "PATH", conflicts_with = "once")]
+    pub watch: Vec<PathBuf>,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
+}
+
+/// A stage binary.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub struct StageCli {
+    /// What to do.
+    #[command(flatten)]
+    pub stage: StageArgs,
+}
+
+/// `juggle-queue`
+#[derive(Debug, Parser)]
+#[command(name = "juggle-queue", version, max_term_width = 100)]
+pub struct QueueCli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: QueueCommand,
+}
+
+/// `juggle queue …`
+#[derive(Debug, Subcommand)]
+pub enum QueueCommand {
+    /// Own the queue and serve it to the stages; ends when nobody has used it for a while.
+    #[command(after_help = "Example:\n  juggle queue serve -o corpus --idle 1m")]
+    Serve(ServeArgs),
+    /// List jobs.
+    #[command(after_help = "Examples:
+  juggle queue ls -o corpus --state dead
+  juggle queue ls -o corpus --lane fetch --reason http_status --json")]
+    Ls(LsArgs),
+    /// Show one job with its whole history.
+    #[command(after_help = "Example:\n  juggle queue show -o corpus 27ab3b8c5ea24d33a84e8df0b4d1c0de")]
+    Show(ShowArgs),
+    /// Give dead jobs another round of tries.
+    #[command(after_help = "Examples:
+  juggle queue retry -o corpus                       all dead jobs
+  juggle queue retry -o corpus --reason timeout
+  juggle queue retry -o corpus PG84")]
+    Retry(SelectArgs),
+    /// Forget jobs; asks for a selection.
+    #[command(after_help = "Example:\n  juggle queue drop -o corpus --state dead --reason http_status")]
+    Drop(SelectArgs),
+    /// Stop handing out jobs of a lane.
+    #[command(after_help = "Example:\n  juggle queue pause -o corpus fetch")]
+    Pause(LaneArgs),
+    /// Hand out jobs of a lane again.
+    #[command(after_help = "Example:\n  juggle queue resume -o corpus fetch")]
+    Resume(LaneArgs),
+}
+
+/// `juggle queue serve`
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// End when nobody has been connected for this long.
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    pub idle: Span,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
+}
+
+/// Which jobs are meant.
+#[derive(Debug, Args)]
+pub struct Filter {
+    /// Only this lane.
+    #[arg(long)]
+    pub lane: Option<Lane>,
+    /// Only this state: ready, delayed, leased, done, dead.
+    #[arg(long)]
+    pub state: Option<State>,
+    /// Only jobs whose latest failure has this reason, such as timeout or http_status.
+    #[arg(long)]
+    pub reason: Option<Reason>,
+}
+
+/// `juggle queue ls`
+#[derive(Debug, Args)]
+pub struct LsArgs {
+    /// Which.
+    #[command(flatten)]
+    pub filter: Filter,
+    /// How many at most.
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub limit: usize,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
+}
+
+/// `juggle queue show`
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// A job's id, or a document's id for its jobs in all lanes.
+    pub id: String,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
+}
+
+/// `juggle queue retry|drop`
+#[derive(Debug, Args)]
+pub struct SelectArgs {
+    /// Job ids or document ids.
+    pub ids: Vec<String>,
+    /// Which.
+    #[command(flatten)]
+    pub filter: Filter,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
+}
+
+/// `juggle queue pause|resume`
+#[derive(Debug, Args)]
+pub struct LaneArgs {
+    /// fetch, store or process.
+    pub lane: Lane,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
+}
+
+/// `juggle status`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  juggle status -o corpus
+  juggle status -o corpus --json
+  juggle status -o corpus --watch")]
+pub struct StatusArgs {
+    /// Say it again every second until stopped.
+    #[arg(long)]
+    pub watch: bool,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
+}
+
+/// `juggle export`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  juggle export combined -o corpus        writes corpus/export/all.txt")]
+pub struct ExportArgs {
+    /// What to write.
+    #[arg(required = true)]
+    pub formats: Vec<ExportFormat>,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
+}
+
+/// The forms of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ExportFormat {
+    /// All texts in one file, in order of their ids.
+    Combined,
+}
+
+/// `juggle config …`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Show each value and where it came from.
+    #[command(after_help = "Example:\n  juggle config show --wait 5")]
+    Show(ShowConfigArgs),
+}
+
+/// `juggle config show`
+#[derive(Debug, Args)]
+pub struct ShowConfigArgs {
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
+}

@@ -1,0 +1,47 @@
+//! The run directory: made and tried before anything else is.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use queue::directory::QueueDirectory;
+
+use crate::exit::{CliError, Exit, is_full};
+
+/// Makes it where it is missing, and tries that it can be written to.
+///
+/// # Errors
+/// [`Exit::File`] with what to do.
+pub fn prepare(run: &Path) -> Result<(), CliError> {
+    let refuse = |error: io::Error| {
+        let message = format!("cannot use '{}' as the output directory: {error}", run.display());
+        let exit = if is_full(&error) { Exit::DiskFull } else { Exit::File };
+        CliError::new(exit, message).advise("name one that you may write to with -o DIR")
+    };
+    fs::create_dir_all(run).map_err(refuse)?;
+    let probe = run.join(format!(".juggle-{}.tmp", std::process::id()));
+    File::create(&probe).map_err(refuse)?;
+    fs::remove_file(&probe).map_err(refuse)?;
+    Ok(QueueDirectory::of(run).prepare()?)
+}
+
+/// For commands that only look.
+///
+/// # Errors
+/// [`Exit::File`] where no run was ever begun there.
+pub fn must_exist(run: &Path) -> Result<(), CliError> {
+    if QueueDirectory::of(run).exists() {
+        return Ok(QueueDirectory::of(run).prepare()?);
+    }
+    let message = format!("there is no run in '{}'", run.display());
+    Err(CliError::new(Exit::File, message)
+        .advise("name its directory with -o DIR, or begin one: juggle pipeline SOURCES -o DIR"))
+}
+
+/// Where the snapshots of source lists lie.
+#[must_use]
+pub fn sources(run: &Path) -> PathBuf {
+    QueueDirectory::of(run).path().join("sources")
+}

@@ -1,0 +1,157 @@
+//! How a command ends: a documented code, and for people one message with what to do next.
+
+use std::{fmt, io, process::ExitCode};
+
+use flow::{blobs::BlobError, queue::QueueError, reason::Reason, worker::WorkerError};
+
+use crate::{settings::error::SettingsError, source::error::SourceError};
+
+/// The exit codes, a contract with scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// All done.
+    Done = 0,
+    /// A fault in juggle.
+    Bug = 1,
+    /// Usage or configuration.
+    Usage = 2,
+    /// An input or output file.
+    File = 3,
+    /// The network; nothing was fetched.
+    Network = 4,
+    /// Interrupted; the same command resumes.
+    Interrupted = 7,
+    /// Finished, but some documents failed.
+    SomeFailed = 8,
+    /// No room on the disk.
+    DiskFull = 9,
+    /// The run directory is in use in a way that cannot be shared.
+    InUse = 11,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+pub struct CliError {
+    /// The code it ends with.
+    pub exit: Exit,
+    message: String,
+    advice: Option<String>,
+}
+
+impl CliError {
+    /// A failure: what is wrong, as a sentence without its full stop.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), advice: None }
+    }
+
+    /// Says what to do next.
+    #[must_use]
+    pub fn advise(self, advice: impl Into<String>) -> Self {
+        Self { advice: Some(advice.into()), ..self }
+    }
+
+    /// An error whose message fits after "failed to", with all its causes.
+    #[must_use]
+    pub fn failed_to(exit: Exit, error: &dyn std::error::Error) -> Self {
+        let error = Self::caused(exit, error);
+        Self { message: format!("failed to {}", error.message), ..error }
+    }
+
+    /// An error with all its causes as one message.
+    #[must_use]
+    pub fn caused(exit: Exit, error: &dyn std::error::Error) -> Self {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            if !message.contains(&text) {
+                message = format!("{message}: {text}");
+            }
+            cause = error.source();
+        }
+        Self::new(exit, message)
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "juggle: {}", self.message)?;
+        self.advice.as_ref().map_or(Ok(()), |advice| write!(f, "\n  {advice}"))
+    }
+}
+
+const MAKE_ROOM: &str =
+    "make room, then run the same command again: nothing is lost, it goes on where it stopped";
+
+impl From<QueueError> for CliError {
+    fn from(error: QueueError) -> Self {
+        let exit = match &error {
+            QueueError::DiskFull(_) => return Self::caused(Exit::DiskFull, &error).advise(MAKE_ROOM),
+            QueueError::InUse(_) => Exit::InUse,
+            QueueError::Version(_) | QueueError::Broken(_) | QueueError::Unreachable(_) => Exit::File,
+            QueueError::Stale(_)
+            | QueueError::Full(_)
+            | QueueError::CursorMoved(_)
+            | QueueError::Invalid(_) => Exit::Bug,
+        };
+        Self::caused(exit, &error)
+    }
+}
+
+impl From<BlobError> for CliError {
+    fn from(error: BlobError) -> Self {
+        match &error {
+            BlobError::DiskFull { .. } => Self::caused(Exit::DiskFull, &error).advise(MAKE_ROOM),
+            BlobError::NotFound(_)
+            | BlobError::Busy(_)
+            | BlobError::TooLarge { .. }
+            | BlobError::Io { .. } => Self::caused(Exit::File, &error),
+        }
+    }
+}
+
+impl From<SourceError> for CliError {
+    fn from(error: SourceError) -> Self {
+        match &error {
+            SourceError::Argument { .. } => Self::failed_to(Exit::Usage, &error),
+            SourceError::Write { source, .. } if is_full(source) => {
+                Self::failed_to(Exit::DiskFull, &error).advise(MAKE_ROOM)
+            }
+            SourceError::Read { .. }
+            | SourceError::NotAList { .. }
+            | SourceError::Write { .. }
+            | SourceError::Snapshot { .. }
+            | SourceError::Damaged { .. } => Self::failed_to(Exit::File, &error),
+        }
+    }
+}
+
+impl From<SettingsError> for CliError {
+    fn from(error: SettingsError) -> Self {
+        Self::failed_to(Exit::Usage, &error)
+    }
+}
+
+/// Whether the system says that there is no room.
+#[must_use]
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+impl From<WorkerError> for CliError {
+    fn from(error: WorkerError) -> Self {
+        match error {
+            WorkerError::Queue(error) => error.into(),
+            WorkerError::Halted(failure) if failure.reason == Reason::DiskFull => {
+                Self::new(Exit::DiskFull, failure.message).advise(MAKE_ROOM)
+            }
+            WorkerError::Halted(failure) => Self::new(Exit::File, failure.message),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Tops the fetch lane up from the snapshots of source lists.
+//!
+//! A list is a cursor, not a backlog: a batch of jobs and the step of the cursor go into the queue together, and only
+//! when the lane has room. Any number of feeders may run; a step is taken once.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use flow::{
+    job::{JobId, Selection},
+    lane::Lane,
+    payload::FetchJob,
+    queue::{BATCH_MAX, Cursor, CursorMove, JobQueue, Push, QueueError},
+};
+
+use crate::{
+    exit::CliError,
+    source::{entry::Entry, error::SourceError, snapshot},
+};
+
+/// How long to wait where the lane is full or no list has anything left.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Finds out the group that a URL's politeness counts with.
+pub type GroupOf = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// Feeds the fetch lane.
+pub struct Feeder {
+    /// Where to.
+    pub queue: Arc<dyn JobQueue>,
+    /// The directory of the snapshots.
+    pub snapshots: PathBuf,
+    /// The group of a URL.
+    pub group_of: GroupOf,
+}
+
+/// Some entries of a list, and how far they reach.
+struct Batch {
+    entries: Vec<Entry>,
+    offset: u64,
+}
+
+impl Feeder {
+    /// Feeds until dropped.
+    ///
+    /// # Errors
+    /// Where the queue fails, or a snapshot cannot be read.
+    pub async fn run(self) -> Result<(), CliError> {
+        loop {
+            let cursors = self.queue.cursors().await?;
+            let mut has_moved = false;
+            for cursor in cursors.into_iter().filter(|cursor| cursor.entries < cursor.entries_total) {
+                has_moved |= self.step(cursor).await?;
+            }
+            if !has_moved {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+
+    /// Moves a cursor one batch on; `false` where the lane has no room.
+    async fn step(&self, cursor: Cursor) -> Result<bool, CliError> {
+        let batch = self.read(&cursor).await?;
+        let count = batch.entries.len() as u64;
+        let jobs: Vec<FetchJob> =
+            batch.entries.into_iter().map(|entry| entry.into_job(|url| (self.group_of)(url))).collect();
+        let push = Push {
+            jobs: jobs.iter().cloned().map(Into::into).collect(),
+            cursor: Some(CursorMove {
+                source: cursor.source,
+                from: Some(cursor.offset),
+                offset: batch.offset,
+                entries: cursor.entries + count,
+                entries_total: cursor.entries_total,
+            }),
+        };
+        match self.queue.push(push).await {
+            Ok(pushed) => {
+                self.warn_of_conflicts(&jobs, &pushed.known).await?;
+                Ok(true)
+            }
+            Err(QueueError::Full(_)) => Ok(false),
+            // Another feeder took this step.
+            Err(QueueError::CursorMoved(_)) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn read(&self, cursor: &Cursor) -> Result<Batch, CliError> {
+        let path = self.snapshots.join(format!("{}.jsonl", cursor.source));
+        let (from, left) = (cursor.offset, cursor.entries_total - cursor.entries);
+        let limit = usize::try_from(left).unwrap_or(BATCH_MAX).min(BATCH_MAX);
+        let read = tokio::task::spawn_blocking(move || -> Result<Batch, SourceError> {
+            let mut batch = Batch { entries: Vec::with_capacity(limit), offset: from };
+            for item in snapshot::read_from(&path, from)?.take(limit) {
+                let (entry, offset) = item?;
+                batch.entries.push(entry);
+                batch.offset = offset;
+            }
+            if batch.entries.is_empty() {
+                let message = "it ends before all its entries were read".to_owned();
+                return Err(SourceError::Damaged { path, offset: from, message });
+            }
+            Ok(batch)
+        });
+        Ok(read.await.map_err(|error| QueueError::Broken(error.to_string()))??)
+    }
+
+    /// One id, two different texts: the second is not fetched, and the user must know.
+    async fn warn_of_conflicts(&self, jobs: &[FetchJob], known: &[u32]) -> Result<(), QueueError> {
+        let known: Vec<&FetchJob> = known.iter().filter_map(|&at| jobs.get(at as usize)).collect();
+        if known.is_empty() {
+            return Ok(());
+        }
+        let ids = known.iter().map(|job| JobId::of(Lane::Fetch, job.document.as_str())).collect();
+        let views = self.queue.list(Selection { ids, ..Selection::default() }, None, BATCH_MAX).await?;
+        for view in views {
+            let Ok(queued) = serde_json::from_slice::<FetchJob>(&view.payload) else { continue };
+            let conflict = known.iter().find(|job| {
+                job.document == queued.document && !job.urls.iter().any(|url| queued.urls.contains(url))
+            });
+            if let Some(job) = conflict {
+                tracing::warn!(
+                    "'{}' is listed for {} and for {}: the second is left out; give it another id",
+                    job.document,
+                    queued.urls[0],
+                    job.urls[0]
+                );
+            }
+        }
+        Ok(())
+    }
+}

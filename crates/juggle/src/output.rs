@@ -1,0 +1,73 @@
+//! Results on standard output, for people or as JSON.
+
+use std::io::{self, Write};
+
+use flow::clock::Millis;
+use serde::Serialize;
+
+use crate::exit::{CliError, Exit};
+
+/// Where results go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Out {
+    /// Lines for people.
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+impl Out {
+    /// Whether machines read it.
+    #[must_use]
+    pub const fn is_json(&self) -> bool {
+        matches!(self, Self::Json)
+    }
+
+    /// Writes a line.
+    ///
+    /// # Errors
+    /// Where standard output cannot be written to; a reader that went away (`| head`) is no error.
+    pub fn line(&self, text: &str) -> Result<(), CliError> {
+        self.write(text.as_bytes())
+    }
+
+    /// Writes a value as JSON.
+    ///
+    /// # Errors
+    /// As [`line`](Self::line).
+    pub fn json(&self, value: &impl Serialize) -> Result<(), CliError> {
+        let text = serde_json::to_vec_pretty(value).expect("results are structs of strings and numbers");
+        self.write(&text)
+    }
+
+    fn write(self, bytes: &[u8]) -> Result<(), CliError> {
+        let mut stdout = io::stdout().lock();
+        let written =
+            stdout.write_all(bytes).and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush());
+        match written {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(CliError::caused(Exit::File, &error).advise("standard output could not be written"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The most memory that this process has had resident, in bytes; none where the system does not tell (`VmHWM` of
+/// proc(5)).
+#[must_use]
+pub fn peak_rss_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// Time in UTC as `2026-11-22 08:15:30`.
+#[must_use]
+pub fn timestamp(ms: Millis) -> String {
+    i64::try_from(ms)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
+        .map_or_else(|| format!("{ms} ms"), |at| format!("{at:.0}"))
+}

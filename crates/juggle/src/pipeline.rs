@@ -1,0 +1,134 @@
+//! `juggle pipeline`: sources in, all stages until nothing is left, a summary.
+
+use std::{path::PathBuf, sync::Arc};
+
+use flow::{
+    blobs::BlobStore,
+    lane::Lane,
+    shutdown::{Phase, Shutdown, Trigger, shutdown},
+    worker::Until,
+};
+use tokio::time::Instant;
+
+use crate::{
+    add::{self, Added},
+    attach::Attached,
+    cli::PipelineArgs,
+    directory,
+    exit::{CliError, Exit},
+    output::Out,
+    progress::{Progress, Show},
+    sample, settings,
+    settings::{choice::Run, resolved::Settings},
+    signals,
+    source::input::Input,
+    stages::Stages,
+    summary::{RunFacts, Summary},
+};
+
+/// How to stop a run.
+struct Stop {
+    shutdown: Shutdown,
+    trigger: Trigger,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// Where the sources, the run directory or the queue cannot be used, or the machine cannot go on.
+pub async fn run(args: &PipelineArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
+    let inputs = add::inputs(&args.sources, settings)?;
+    if settings.run == Run::Dry {
+        return add::dry_run(inputs, settings, out);
+    }
+    if inputs.is_empty() && directory::must_exist(&settings.output_dir).is_err() {
+        return Err(add::no_sources());
+    }
+    let (trigger, shutdown) = shutdown();
+    signals::listen(trigger.clone()).map_err(|error| CliError::caused(Exit::Bug, &error))?;
+    let stop = Stop { shutdown, trigger };
+    match (&args.sample, &args.sample_output) {
+        (Some(sample), Some(output)) => with_fall_back(inputs, sample, output, settings, &stop, out).await,
+        _ => all_stages(inputs, settings, &stop, out).await,
+    }
+}
+
+/// Runs the sample library in place of lists none of whose hosts can be reached; their texts stay queued.
+async fn with_fall_back(
+    inputs: Vec<Input>,
+    sample: &std::path::Path,
+    output: &PathBuf,
+    settings: &Settings,
+    stop: &Stop,
+    out: &Out,
+) -> Result<Exit, CliError> {
+    directory::prepare(&settings.output_dir)?;
+    let attached = Attached::visit(&settings.output_dir).await?;
+    let queue = attached.queue();
+    let added = add::add(inputs.clone(), &settings.output_dir, &*queue).await;
+    let stats = queue.stats().await;
+    drop(queue);
+    attached.close().await;
+    added?;
+    if stats?.pending() == 0 || sample::any_host_answers(&inputs, settings).await? {
+        return all_stages(inputs, settings, stop, out).await;
+    }
+    tracing::warn!(
+        "no host of the source list can be reached: running the sample library into '{}' instead; the list stays queued \
+         in '{}'",
+        output.display(),
+        settings.output_dir.display()
+    );
+    let served = sample::serve(sample, output, settings)?;
+    all_stages(served.inputs.clone(), &served.settings, stop, out).await
+}
+
+async fn all_stages(
+    inputs: Vec<Input>,
+    settings: &Settings,
+    stop: &Stop,
+    out: &Out,
+) -> Result<Exit, CliError> {
+    let started = Instant::now();
+    directory::prepare(&settings.output_dir)?;
+    let attached = Attached::own_or_join(&settings.output_dir, settings.durability).await?;
+    let worked = work(inputs, settings, stop, &attached, started).await;
+    attached.close().await;
+    let summary = worked?;
+    summary.print(&settings.output_dir, out)?;
+    Ok(summary.exit())
+}
+
+async fn work(
+    inputs: Vec<Input>,
+    settings: &Settings,
+    stop: &Stop,
+    attached: &Attached,
+    started: Instant,
+) -> Result<Summary, CliError> {
+    let queue = attached.queue();
+    let before = queue.stats().await?;
+    let Added { bad, .. } = add::add(inputs, &settings.output_dir, &*queue).await?;
+    let stages =
+        Stages::open(settings, Arc::clone(&queue), stop.shutdown.clone(), stop.trigger.clone()).await?;
+    let progress = Progress::start(show(settings), Arc::clone(&queue), &stages.metered(&Lane::ALL));
+    let ended = stages.work(settings, &Lane::ALL, Until::Drained).await;
+    progress.finish().await;
+    ended?;
+    if stop.shutdown.phase() == Phase::Running {
+        stages.mark_duplicates().await?;
+    }
+    let facts = RunFacts { before, took: started.elapsed(), bad_lines: bad, busy: stages.busy() };
+    let blobs = Arc::clone(&stages.blobs) as Arc<dyn BlobStore>;
+    Summary::gather(facts, &*queue, blobs).await
+}
+
+/// Whether progress shall be shown.
+#[must_use]
+pub fn show(settings: &Settings) -> Show {
+    let is_quiet = settings.verbosity == settings::choice::Verbosity::Quiet;
+    match settings.progress {
+        settings::choice::Progress::Shown if !is_quiet => Show::Progress,
+        settings::choice::Progress::Shown | settings::choice::Progress::Hidden => Show::Nothing,
+    }
+}

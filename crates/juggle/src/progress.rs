@@ -1,0 +1,148 @@
+//! Progress for people: bars on a terminal, a plain line every ten seconds elsewhere.
+
+use std::{io::IsTerminal, sync::Arc, time::Duration};
+
+use flow::{
+    lane::Lane,
+    meter::Meter,
+    queue::{JobQueue, LaneStats, QueueStats},
+};
+use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::{task::JoinHandle, time::Instant};
+
+/// How often bars are drawn and the queue is asked.
+const BEAT: Duration = Duration::from_millis(250);
+/// How often a plain line is written.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Whether and how progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Show {
+    /// Not at all.
+    Nothing,
+    /// Bars where standard error is a terminal, else lines.
+    Progress,
+}
+
+/// Progress being shown.
+pub struct Progress {
+    task: Option<JoinHandle<()>>,
+    bars: MultiProgress,
+}
+
+impl Progress {
+    /// Begins to show what the queue and the meters say of these lanes.
+    #[must_use]
+    pub fn start(show: Show, queue: Arc<dyn JobQueue>, lanes: &[(Lane, Arc<Meter>)]) -> Self {
+        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        if show == Show::Nothing {
+            return Self { task: None, bars };
+        }
+        let lanes = lanes.to_vec();
+        let task = if std::io::stderr().is_terminal() {
+            tokio::spawn(draw(bars.clone(), queue, lanes))
+        } else {
+            tokio::spawn(write_lines(queue, lanes))
+        };
+        Self { task: Some(task), bars }
+    }
+
+    /// Ends it and clears the bars.
+    pub async fn finish(self) {
+        if let Some(task) = self.task {
+            task.abort();
+            // Ended by the line above, or because the queue went away.
+            drop(task.await);
+        }
+        if let Err(error) = self.bars.clear() {
+            tracing::debug!(%error, "failed to clear the progress bars");
+        }
+    }
+}
+
+type Lanes = Vec<(Lane, Arc<Meter>)>;
+
+async fn draw(bars: MultiProgress, queue: Arc<dyn JobQueue>, lanes: Lanes) {
+    let style = ProgressStyle::with_template("{prefix:>8} {bar:24} {pos}/{len} {wide_msg}")
+        .expect("the template is a constant")
+        .progress_chars("=> ");
+    let lanes: Vec<_> = lanes
+        .into_iter()
+        .map(|(lane, meter)| {
+            let bar = bars.add(ProgressBar::new(0).with_style(style.clone()).with_prefix(lane.name()));
+            (lane, meter, bar)
+        })
+        .collect();
+    let started = Instant::now();
+    let mut beat = tokio::time::interval(BEAT);
+    let first = queue.stats().await.unwrap_or_default();
+    loop {
+        beat.tick().await;
+        let Ok(stats) = queue.stats().await else { return };
+        for (lane, meter, bar) in &lanes {
+            let now = stats.lane(*lane);
+            bar.set_length(expected(&stats, *lane));
+            bar.set_position(now.done + now.dead);
+            bar.set_message(describe(now, first.lane(*lane), &stats, *lane, meter, started.elapsed()));
+        }
+    }
+}
+
+async fn write_lines(queue: Arc<dyn JobQueue>, lanes: Lanes) {
+    let started = Instant::now();
+    let mut beat = tokio::time::interval_at(started + LINE_EVERY, LINE_EVERY);
+    let first = queue.stats().await.unwrap_or_default();
+    loop {
+        beat.tick().await;
+        let Ok(stats) = queue.stats().await else { return };
+        for (lane, meter) in &lanes {
+            let now = stats.lane(*lane);
+            let text = describe(now, first.lane(*lane), &stats, *lane, meter, started.elapsed());
+            tracing::info!("{lane}: {} of {} done, {text}", now.done, expected(&stats, *lane));
+        }
+    }
+}
+
+/// Documents that will have gone through the lane when everything upstream has come.
+fn expected(stats: &QueueStats, lane: Lane) -> u64 {
+    let here = stats.lane(lane);
+    let upstream: u64 = lane.upstream().iter().map(|&above| stats.lane(above).pending()).sum();
+    here.done + here.dead + here.pending() + upstream + stats.unfed
+}
+
+fn describe(
+    now: &LaneStats,
+    first: &LaneStats,
+    stats: &QueueStats,
+    lane: Lane,
+    meter: &Meter,
+    elapsed: Duration,
+) -> String {
+    let seconds = elapsed.as_secs_f64().max(0.001);
+    let ended = (now.done + now.dead).saturating_sub(first.done + first.dead);
+    let left = expected(stats, lane) - now.done - now.dead;
+    let bytes = HumanBytes(bytes_a_second(Meter::get(&meter.bytes), elapsed));
+    let mut text = format!("{} in flight, {} failed, {bytes}/s", now.leased, now.dead);
+    if now.delayed > 0 {
+        text.push_str(&format!(", {} waiting for another try", now.delayed));
+    }
+    if now.paused {
+        text.push_str(", paused");
+    }
+    if ended > 0 && left > 0 {
+        let seconds_left = seconds * count(left) / count(ended);
+        text.push_str(&format!(", {} left", indicatif::HumanDuration(Duration::from_secs_f64(seconds_left))));
+    }
+    text
+}
+
+fn bytes_a_second(bytes: u64, elapsed: Duration) -> u64 {
+    let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
+    bytes.saturating_mul(1_000) / millis
+}
+
+/// For rates: exact up to 2^53.
+#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+fn count(n: u64) -> f64 {
+    n as f64
+}

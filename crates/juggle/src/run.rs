@@ -1,0 +1,112 @@
+//! From arguments to an exit code.
+
+use std::{future::Future, path::Path, process::ExitCode};
+
+use clap::Parser;
+use flow::lane::Lane;
+
+use crate::{
+    add,
+    cli::{Cli, Command, ConfigCommand, QueueCli, QueueCommand, StageCli},
+    config_show,
+    exit::{CliError, Exit},
+    export,
+    output::Out,
+    pipeline, queue_command,
+    settings::{args::Args, choice::ResultFormat, resolved::Settings},
+    stage_command, status, telemetry,
+};
+
+/// The program `juggle`.
+#[must_use]
+pub fn juggle() -> ExitCode {
+    let cli = Cli::parse();
+    let args = settings_of(&cli.command).clone();
+    start(&args, |settings, out| async move { dispatch(cli.command, settings, out).await })
+}
+
+/// The programs `juggle-fetch`, `juggle-store` and `juggle-process`.
+#[must_use]
+pub fn stage(lane: Lane) -> ExitCode {
+    let cli = StageCli::parse();
+    let args = cli.stage.settings.clone();
+    start(&args, |settings, out| async move { stage_command::run(lane, &cli.stage, &settings, &out).await })
+}
+
+/// The program `juggle-queue`.
+#[must_use]
+pub fn queue() -> ExitCode {
+    let cli = QueueCli::parse();
+    let args = queue_settings(&cli.command).clone();
+    start(&args, |settings, out| async move { queue_command::run(&cli.command, &settings, &out).await })
+}
+
+fn start<F>(args: &Args, run: impl FnOnce(Settings, Out) -> F) -> ExitCode
+where
+    F: Future<Output = Result<Exit, CliError>>,
+{
+    let settings = match Settings::resolve(args, |name| std::env::var_os(name), Path::new(".")) {
+        Ok(settings) => settings,
+        Err(error) => return end(Err(error.into())),
+    };
+    telemetry::start(&settings);
+    let out = match settings.result_format {
+        ResultFormat::Table => Out::Text,
+        ResultFormat::Json => Out::Json,
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return end(Err(CliError::caused(Exit::Bug, &error))),
+    };
+    let result = runtime.block_on(run(settings, out));
+    // What still blocks after a second signal is not waited for: nothing it does is acknowledged.
+    runtime.shutdown_background();
+    end(result)
+}
+
+#[expect(clippy::print_stderr, reason = "the one place that tells people why a command failed")]
+fn end(result: Result<Exit, CliError>) -> ExitCode {
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("{error}");
+            error.exit.into()
+        }
+    }
+}
+
+const fn settings_of(command: &Command) -> &Args {
+    match command {
+        Command::Pipeline(args) => &args.settings,
+        Command::Add(args) => &args.settings,
+        Command::Fetch(args) | Command::Store(args) | Command::Process(args) => &args.settings,
+        Command::Queue(command) => queue_settings(command),
+        Command::Status(args) => &args.settings,
+        Command::Export(args) => &args.settings,
+        Command::Config(ConfigCommand::Show(args)) => &args.settings,
+    }
+}
+
+const fn queue_settings(command: &QueueCommand) -> &Args {
+    match command {
+        QueueCommand::Serve(args) => &args.settings,
+        QueueCommand::Ls(args) => &args.settings,
+        QueueCommand::Show(args) => &args.settings,
+        QueueCommand::Retry(args) | QueueCommand::Drop(args) => &args.settings,
+        QueueCommand::Pause(args) | QueueCommand::Resume(args) => &args.settings,
+    }
+}
+
+async fn dispatch(command: Command, settings: Settings, out: Out) -> Result<Exit, CliError> {
+    match &command {
+        Command::Pipeline(args) => pipeline::run(args, &settings, &out).await,
+        Command::Add(args) => add::run(args, &settings, &out).await,
+        Command::Fetch(args) => stage_command::run(Lane::Fetch, args, &settings, &out).await,
+        Command::Store(args) => stage_command::run(Lane::Store, args, &settings, &out).await,
+        Command::Process(args) => stage_command::run(Lane::Process, args, &settings, &out).await,
+        Command::Queue(command) => queue_command::run(command, &settings, &out).await,
+        Command::Status(args) => status::run(args, &settings, &out).await,
+        Command::Export(args) => export::run(args, &settings, &out).await,
+        Command::Config(ConfigCommand::Show(_)) => config_show::run(&settings, &out),
+    }
+}

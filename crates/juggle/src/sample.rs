@@ -1,0 +1,82 @@
+//! The bundled sample library: what `make pipeline` runs where no host of its list can be reached.
+
+use std::{collections::BTreeSet, path::Path, time::Duration};
+
+use fetch::{candidate::Candidate, loopback::Server};
+use tokio::{net::TcpStream, task::JoinSet};
+
+use crate::{
+    exit::{CliError, Exit},
+    settings::resolved::Settings,
+    source::{input::Input, reader::Reader},
+};
+
+/// How long to look for a host that answers.
+const PROBE_MAX: Duration = Duration::from_secs(4);
+/// How many texts and hosts of a list are looked at.
+const PROBED_ENTRIES_MAX: usize = 256;
+const PROBED_HOSTS_MAX: usize = 16;
+/// The host that the sample's source list names.
+const SAMPLE_BASE: &str = "http://sample.invalid";
+
+/// Whether any host of these lists can be connected to. Local texts count as reachable.
+///
+/// # Errors
+/// Where a list cannot be read.
+pub async fn any_host_answers(inputs: &[Input], settings: &Settings) -> Result<bool, CliError> {
+    let mut hosts = BTreeSet::new();
+    for input in inputs {
+        for entry in Reader::open(input.clone())?.take(PROBED_ENTRIES_MAX).flatten() {
+            for url in &entry.urls {
+                let Ok(candidate) = Candidate::parse(url, &settings.mirrors) else { continue };
+                let Some(host) = candidate.url.host_str() else { return Ok(true) };
+                hosts.insert((host.to_owned(), candidate.url.port_or_known_default().unwrap_or(443)));
+            }
+        }
+    }
+    let mut probes: JoinSet<bool> =
+        hosts
+            .into_iter()
+            .take(PROBED_HOSTS_MAX)
+            .map(|(host, port)| async move {
+                TcpStream::connect((host.trim_matches(['[', ']']), port)).await.is_ok()
+            })
+            .collect();
+    let any = async {
+        while let Some(probe) = probes.join_next().await {
+            if probe.unwrap_or(false) {
+                return true;
+            }
+        }
+        false
+    };
+    Ok(tokio::time::timeout(PROBE_MAX, any).await.unwrap_or(false))
+}
+
+/// The sample library, served.
+pub struct Sample {
+    /// Ends when dropped.
+    _server: Server,
+    /// Settings that run it.
+    pub settings: Settings,
+    /// Its source list.
+    pub inputs: Vec<Input>,
+}
+
+/// Serves the sample library in `directory` on loopback; its run goes to `output`.
+///
+/// # Errors
+/// Where it is not there, or cannot be served.
+pub fn serve(directory: &Path, output: &Path, settings: &Settings) -> Result<Sample, CliError> {
+    let list = Input::file(&directory.join("sources.tsv"))?;
+    let server = Server::start(directory).map_err(|error| CliError::caused(Exit::File, &error))?;
+    let mirror = format!("{SAMPLE_BASE}={}", server.base_url());
+    let bug = |error: &dyn std::error::Error| CliError::caused(Exit::Bug, error);
+    let mut settings = settings.clone();
+    settings.output_dir = output.to_owned();
+    settings.mirrors = vec![mirror.parse().map_err(|error| bug(&error))?];
+    settings.allow_hosts = vec!["127.0.0.1".parse().map_err(|error| bug(&error))?];
+    settings.wait = Duration::ZERO;
+    settings.max_connection_per_server = settings.max_concurrent_downloads;
+    Ok(Sample { _server: server, settings, inputs: vec![list] })
+}

@@ -1,0 +1,126 @@
+//! `juggle fetch|store|process` and the binaries of those names: one stage alone.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use flow::{
+    lane::Lane,
+    meter::Meter,
+    shutdown::{Phase, shutdown},
+    worker::{Ended, Until},
+};
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::{
+    attach::Attached,
+    cli::StageArgs,
+    directory,
+    exit::{CliError, Exit},
+    output::{Out, peak_rss_bytes},
+    pipeline::show,
+    progress::Progress,
+    settings::resolved::Settings,
+    signals,
+    stages::Stages,
+    watch,
+};
+
+/// What a stage did in this run.
+#[derive(Debug, Serialize)]
+struct StageSummary {
+    lanes: BTreeMap<&'static str, LaneDone>,
+    seconds: f64,
+    busy_seconds: Vec<f64>,
+    peak_rss_bytes: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct LaneDone {
+    done: u64,
+    dead: u64,
+    retried: u64,
+    bytes: u64,
+}
+
+/// Runs one.
+///
+/// # Errors
+/// Where the run directory or the queue cannot be used, or the machine cannot go on.
+pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
+    let started = Instant::now();
+    if args.watch.is_empty() && !args.follow {
+        directory::must_exist(&settings.output_dir)?;
+    }
+    directory::prepare(&settings.output_dir)?;
+    let (trigger, stop) = shutdown();
+    signals::listen(trigger.clone()).map_err(|error| CliError::caused(Exit::Bug, &error))?;
+    let attached = Attached::join(&settings.output_dir, settings.durability).await?;
+    let stages = Stages::open(settings, attached.queue(), stop.clone(), trigger).await?;
+    let progress = Progress::start(show(settings), attached.queue(), &stages.metered(&[lane]));
+    let until = match (args.once, args.follow || !args.watch.is_empty()) {
+        (true, _) => Until::FirstEmpty,
+        (false, true) => Until::Stopped,
+        (false, false) => Until::Drained,
+    };
+    let lanes = [lane];
+    let watching = async {
+        if args.watch.is_empty() {
+            std::future::pending().await
+        } else {
+            watch::run(args.watch.clone(), settings.output_dir.clone(), attached.queue()).await
+        }
+    };
+    let ended = tokio::select! {
+        ended = stages.work(settings, &lanes, until) => ended,
+        Err(error) = watching => Err(error),
+    };
+    progress.finish().await;
+    let ended = ended?;
+    if lane == Lane::Store && stop.phase() < Phase::Now {
+        stages.mark_duplicates().await?;
+    }
+    if ended == Ended::Blocked {
+        tracing::warn!("the lane below is full and nobody works there: run the next stage too");
+    }
+    let meter = Arc::clone(&stages.meters[lane.index()]);
+    report(lane, &meter, started.elapsed(), &stages.busy(), out)?;
+    drop(stages);
+    attached.close().await;
+    Ok(exit_of(ended, &meter, until))
+}
+
+fn exit_of(ended: Ended, meter: &Meter, until: Until) -> Exit {
+    match ended {
+        // Whoever asked to go on until stopped is not interrupted by being stopped.
+        Ended::Stopped if until != Until::Stopped => Exit::Interrupted,
+        Ended::Finished | Ended::Blocked | Ended::Stopped if Meter::get(&meter.dead) > 0 => Exit::SomeFailed,
+        Ended::Finished | Ended::Blocked | Ended::Stopped => Exit::Done,
+    }
+}
+
+fn report(lane: Lane, meter: &Meter, took: Duration, busy: &[Duration], out: &Out) -> Result<(), CliError> {
+    let done = LaneDone {
+        done: Meter::get(&meter.done),
+        dead: Meter::get(&meter.dead),
+        retried: Meter::get(&meter.retried),
+        bytes: Meter::get(&meter.bytes),
+    };
+    let seconds = |time: &Duration| (time.as_secs_f64() * 1e3).round() / 1e3;
+    if !out.is_json() {
+        return out.line(&format!(
+            "{lane}: {} done, {} failed, {} tried again, {} bytes; {:.1} s",
+            done.done,
+            done.dead,
+            done.retried,
+            done.bytes,
+            seconds(&took)
+        ));
+    }
+    let busy_seconds = if lane == Lane::Process { busy.iter().map(seconds).collect() } else { Vec::new() };
+    out.json(&StageSummary {
+        lanes: [(lane.name(), done)].into(),
+        seconds: seconds(&took),
+        busy_seconds,
+        peak_rss_bytes: peak_rss_bytes(),
+    })
+}

@@ -1,0 +1,243 @@
+//! Builds the three stages from the settings and runs their workers.
+
+use std::{sync::Arc, time::Duration};
+
+use fetch::stage::Fetch;
+use flow::{
+    blobs::{BlobKind, BlobStore},
+    clock::millis,
+    lane::Lane,
+    meter::Meter,
+    queue::{GroupLimit, JobQueue, LaneStats, Presence},
+    retry::RetryPolicy,
+    shutdown::{Phase, Shutdown, Trigger},
+    stage::Stage,
+    worker::{Ended, OnDeath, Until, Worker, WorkerConfig},
+};
+use process::stage::Process;
+use store::{local::LocalBlobs, stage::Store};
+use tokio::task::JoinSet;
+
+use crate::{
+    directory,
+    exit::{CliError, Exit},
+    feeder::Feeder,
+    settings::{choice::OnFailure, resolved::Settings},
+};
+
+const LEASE_MS: u64 = 60_000;
+/// Documents in the store stage at a time: enough for them to share their flushes.
+const STORE_CONCURRENCY: usize = 16;
+/// How long a stage that runs alone waits for a worker upstream to come, where there are jobs for it.
+const UPSTREAM_PATIENCE: Duration = Duration::from_secs(3);
+const UPSTREAM_BEAT: Duration = Duration::from_millis(100);
+
+/// What the stages of a run share.
+pub struct Stages {
+    queue: Arc<dyn JobQueue>,
+    /// Where the bytes live.
+    pub blobs: Arc<LocalBlobs>,
+    /// What each lane did in this process, in the order of [`Lane::ALL`].
+    pub meters: [Arc<Meter>; 3],
+    process: Arc<Process>,
+    shutdown: Shutdown,
+    trigger: Trigger,
+}
+
+impl Stages {
+    /// Opens the run directory's files and makes ready what the stages share.
+    pub async fn open(
+        settings: &Settings,
+        queue: Arc<dyn JobQueue>,
+        shutdown: Shutdown,
+        trigger: Trigger,
+    ) -> Result<Self, CliError> {
+        let (run, durability) = (settings.output_dir.clone(), settings.durability);
+        let opened = tokio::task::spawn_blocking(move || LocalBlobs::open(&run, durability)).await;
+        let blobs = Arc::new(opened.map_err(|error| CliError::caused(Exit::Bug, &error))??);
+        let meters = [(); 3].map(|()| Arc::new(Meter::default()));
+        let process = Process::new(
+            settings.process_config(),
+            Arc::clone(&blobs) as Arc<dyn BlobStore>,
+            Arc::clone(&meters[Lane::Process.index()]),
+        );
+        let process = Arc::new(process.map_err(|error| CliError::caused(Exit::Bug, &error))?);
+        Ok(Self { queue, blobs, meters, process, shutdown, trigger })
+    }
+
+    /// The lanes with their meters.
+    #[must_use]
+    pub fn metered(&self, lanes: &[Lane]) -> Vec<(Lane, Arc<Meter>)> {
+        lanes.iter().map(|lane| (*lane, Arc::clone(&self.meters[lane.index()]))).collect()
+    }
+
+    /// How long each thread of the process stage was at work.
+    #[must_use]
+    pub fn busy(&self) -> Vec<Duration> {
+        self.process.busy()
+    }
+
+    /// Finds documents with the same bytes. To be called when the store lane has drained.
+    ///
+    /// # Errors
+    /// Where `meta/` cannot be read or written.
+    pub async fn mark_duplicates(&self) -> Result<(), CliError> {
+        let blobs = Arc::clone(&self.blobs);
+        let marking = tokio::task::spawn_blocking(move || {
+            let _lock = blobs.lock(BlobKind::Meta)?;
+            store::duplicates::mark(&*blobs)
+        });
+        marking.await.map_err(|error| CliError::caused(Exit::Bug, &error))??;
+        Ok(())
+    }
+
+    /// Works on these lanes until all of them have ended. Where the fetch lane is among them, sources are fed.
+    ///
+    /// # Errors
+    /// The first failure; it makes the other lanes drain and stop.
+    pub async fn work(&self, settings: &Settings, lanes: &[Lane], until: Until) -> Result<Ended, CliError> {
+        // All lanes are attended before any asks whether somebody upstream is there.
+        for lane in lanes {
+            self.queue.attend(*lane, Presence::Here).await?;
+        }
+        let mut workers: JoinSet<(Lane, Result<Ended, CliError>)> = JoinSet::new();
+        for lane in lanes {
+            self.spawn(&mut workers, *lane, settings, until)?;
+        }
+        let feeding = async {
+            if lanes.contains(&Lane::Fetch) {
+                self.feeder(settings).run().await
+            } else {
+                std::future::pending().await
+            }
+        };
+        let joining = self.join(workers);
+        tokio::select! {
+            ended = joining => ended,
+            Err(error) = feeding => Err(error),
+        }
+    }
+
+    async fn join(&self, mut workers: JoinSet<(Lane, Result<Ended, CliError>)>) -> Result<Ended, CliError> {
+        let mut result = Ok(Ended::Finished);
+        while let Some(joined) = workers.join_next().await {
+            let (lane, ended) = joined.map_err(|error| CliError::caused(Exit::Bug, &error))?;
+            let gone = self.queue.attend(lane, Presence::Gone).await.map_err(CliError::from);
+            match ended.and_then(|ended| gone.map(|()| ended)) {
+                Ok(Ended::Finished) => {}
+                Ok(other) => result = result.map(|_| other),
+                Err(error) => {
+                    self.trigger.advance(Phase::Draining);
+                    result = result.and(Err(error));
+                }
+            }
+        }
+        result
+    }
+
+    fn spawn(
+        &self,
+        workers: &mut JoinSet<(Lane, Result<Ended, CliError>)>,
+        lane: Lane,
+        settings: &Settings,
+        until: Until,
+    ) -> Result<(), CliError> {
+        let blobs = || Arc::clone(&self.blobs) as Arc<dyn BlobStore>;
+        let meter = || Arc::clone(&self.meters[lane.index()]);
+        match lane {
+            Lane::Fetch => {
+                let stage = Fetch::new(settings.fetch_config(), blobs(), meter());
+                let stage = stage.map_err(|error| CliError::caused(Exit::Usage, &error))?;
+                self.spawn_worker(workers, Arc::new(stage), settings, until);
+            }
+            Lane::Store => {
+                self.spawn_worker(workers, Arc::new(Store::new(blobs(), meter())), settings, until)
+            }
+            Lane::Process => self.spawn_worker(workers, Arc::clone(&self.process), settings, until),
+        }
+        Ok(())
+    }
+
+    fn spawn_worker<S: Stage>(
+        &self,
+        workers: &mut JoinSet<(Lane, Result<Ended, CliError>)>,
+        stage: Arc<S>,
+        settings: &Settings,
+        until: Until,
+    ) {
+        let queue = Arc::clone(&self.queue);
+        let config = self.worker_config(S::LANE, settings, until);
+        let meter = Arc::clone(&self.meters[S::LANE.index()]);
+        let (shutdown, trigger) = (self.shutdown.clone(), self.trigger.clone());
+        workers.spawn(async move {
+            loop {
+                let worker = Worker {
+                    stage: Arc::clone(&stage),
+                    queue: Arc::clone(&queue),
+                    config,
+                    meter: Arc::clone(&meter),
+                    shutdown: shutdown.clone(),
+                    trigger: trigger.clone(),
+                };
+                let ended = worker.run().await;
+                let has_drained = until == Until::Drained && matches!(ended, Ok(Ended::Finished));
+                if !(has_drained && upstream_comes(&*queue, S::LANE).await) {
+                    return (S::LANE, ended.map_err(CliError::from));
+                }
+            }
+        });
+    }
+
+    fn worker_config(&self, lane: Lane, settings: &Settings, until: Until) -> WorkerConfig {
+        let (concurrency, group_limit) = match lane {
+            Lane::Fetch => (
+                settings.max_concurrent_downloads as usize,
+                GroupLimit {
+                    in_flight: settings.max_connection_per_server,
+                    interval_ms: millis(settings.wait),
+                },
+            ),
+            Lane::Store => (STORE_CONCURRENCY, GroupLimit::NONE),
+            Lane::Process => (2 * self.process.threads(), GroupLimit::NONE),
+        };
+        let retry = RetryPolicy {
+            retries_max: settings.retry,
+            age_max_ms: millis(settings.retry_max_time),
+            ..RetryPolicy::default()
+        };
+        let on_death = match settings.on_failure {
+            OnFailure::KeepGoing => OnDeath::KeepGoing,
+            OnFailure::FailFast => OnDeath::FailFast,
+        };
+        WorkerConfig { concurrency, lease_ms: LEASE_MS, group_limit, retry, until, on_death }
+    }
+
+    fn feeder(&self, settings: &Settings) -> Feeder {
+        let mirrors = settings.mirrors.clone();
+        Feeder {
+            queue: Arc::clone(&self.queue),
+            snapshots: directory::sources(&settings.output_dir),
+            group_of: Arc::new(move |url| fetch::candidate::group_of(url, &mirrors)),
+        }
+    }
+}
+
+/// Whether a worker upstream appears within [`UPSTREAM_PATIENCE`], where there are jobs for one: stages that are
+/// started together do not all start at the same moment.
+async fn upstream_comes(queue: &dyn JobQueue, lane: Lane) -> bool {
+    let deadline = tokio::time::Instant::now() + UPSTREAM_PATIENCE;
+    while tokio::time::Instant::now() < deadline {
+        // A queue that cannot be asked any more is the next worker's to report.
+        let Ok(stats) = queue.stats().await else { return true };
+        let upstream = || lane.upstream().iter().map(|above| stats.lane(*above));
+        let unfed = if lane == Lane::Fetch { 0 } else { stats.unfed };
+        if stats.lane(lane).pending() > 0 || upstream().any(|above| above.workers > 0) {
+            return true;
+        }
+        if unfed + upstream().map(LaneStats::pending).sum::<u64>() == 0 {
+            return false;
+        }
+        tokio::time::sleep(UPSTREAM_BEAT).await;
+    }
+    false
+}

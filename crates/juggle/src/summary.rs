@@ -1,0 +1,326 @@
+//! What a run has brought, for people and as JSON.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+
+use flow::{
+    blobs::{BlobError, BlobKind, BlobName, BlobStore},
+    document::DocumentId,
+    job::{JobView, Selection, State},
+    lane::Lane,
+    payload::{FetchJob, StoreJob},
+    queue::{BATCH_MAX, JobQueue, QueueError, QueueStats},
+    reason::Reason,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    exit::{CliError, Exit},
+    output::{Out, peak_rss_bytes},
+};
+
+/// The largest sidecar that is read.
+const SIDECAR_BYTES_MAX: u64 = 1 << 20;
+/// More rows than this are not printed.
+const ROWS_MAX: usize = 40;
+
+/// The result of a run.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    /// Documents that have gone through all stages, in this run and before.
+    documents: u64,
+    /// Of those, how many hold the same bytes as another.
+    duplicates: u64,
+    /// Bytes as received.
+    bytes_raw: u64,
+    /// Tokens in all documents.
+    tokens: u64,
+    /// Different tokens.
+    distinct_tokens: u64,
+    /// How long this run took.
+    seconds: f64,
+    /// Lines of source lists that name no text.
+    bad_lines: u64,
+    /// What has not ended.
+    pending: u64,
+    lanes: BTreeMap<&'static str, LaneSummary>,
+    failures: Vec<FailureRow>,
+    /// Seconds that each thread of the process stage was at work in this run.
+    busy_seconds: Vec<f64>,
+    /// The most memory that this process had resident.
+    peak_rss_bytes: Option<u64>,
+    #[serde(skip)]
+    rows: Vec<Row>,
+}
+
+/// Counts of a lane over all runs; `skipped` are those of `done` that were done before this run.
+#[derive(Debug, Serialize)]
+struct LaneSummary {
+    done: u64,
+    dead: u64,
+    retried: u64,
+    skipped: u64,
+}
+
+/// A document that failed for good.
+#[derive(Debug, Serialize)]
+struct FailureRow {
+    id: String,
+    url: String,
+    lane: Lane,
+    reason: Reason,
+    attempts: u32,
+    message: String,
+}
+
+/// A document, in the table.
+#[derive(Debug)]
+struct Row {
+    document: DocumentId,
+    meta: Meta,
+    stats: Stats,
+}
+
+/// What the table needs of `meta/`.
+#[derive(Debug, Deserialize)]
+struct Meta {
+    title: Option<String>,
+    language: Option<String>,
+    raw: RawMeta,
+    #[serde(default)]
+    duplicate_of: Option<DocumentId>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RawMeta {
+    bytes: u64,
+}
+
+/// What the table needs of `stats/`.
+#[derive(Debug, Deserialize)]
+struct Stats {
+    words: u64,
+    distinct_words: u64,
+}
+
+/// What a run itself knows.
+pub struct RunFacts {
+    /// The counts when it began.
+    pub before: QueueStats,
+    /// How long it took.
+    pub took: Duration,
+    /// Lines of source lists that name no text.
+    pub bad_lines: u64,
+    /// How long each thread of the process stage was at work.
+    pub busy: Vec<Duration>,
+}
+
+impl Summary {
+    /// Gathers it from the queue and the run directory.
+    ///
+    /// # Errors
+    /// Where one of them cannot be read.
+    pub async fn gather(
+        facts: RunFacts,
+        queue: &dyn JobQueue,
+        blobs: Arc<dyn BlobStore>,
+    ) -> Result<Self, CliError> {
+        let now = queue.stats().await?;
+        let failures = failures(queue).await?;
+        let gathering = tokio::task::spawn_blocking(move || Corpus::read(&*blobs));
+        let corpus = gathering.await.map_err(|error| CliError::caused(Exit::Bug, &error))??;
+        let lanes = Lane::ALL.map(|lane| {
+            let (now, before) = (now.lane(lane), facts.before.lane(lane));
+            let skipped = before.done.min(now.done);
+            (lane.name(), LaneSummary { done: now.done, dead: now.dead, retried: now.retried, skipped })
+        });
+        Ok(Self {
+            documents: corpus.documents,
+            duplicates: corpus.duplicates,
+            bytes_raw: corpus.bytes_raw,
+            tokens: corpus.tokens,
+            distinct_tokens: corpus.distinct_tokens,
+            seconds: (facts.took.as_secs_f64() * 1e3).round() / 1e3,
+            bad_lines: facts.bad_lines,
+            pending: now.pending(),
+            lanes: lanes.into(),
+            failures,
+            busy_seconds: facts.busy.iter().map(|busy| (busy.as_secs_f64() * 1e3).round() / 1e3).collect(),
+            peak_rss_bytes: peak_rss_bytes(),
+            rows: corpus.rows,
+        })
+    }
+
+    /// The exit code that it means.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        let is_network = |row: &FailureRow| {
+            matches!(row.reason, Reason::Dns | Reason::Connect | Reason::Tls | Reason::Timeout)
+        };
+        if self.pending > 0 {
+            Exit::Interrupted
+        } else if self.failures.is_empty() && self.bad_lines == 0 {
+            Exit::Done
+        } else if self.documents == 0 && !self.failures.is_empty() && self.failures.iter().all(is_network) {
+            Exit::Network
+        } else {
+            Exit::SomeFailed
+        }
+    }
+
+    /// Prints it.
+    ///
+    /// # Errors
+    /// Where standard output cannot be written to.
+    pub fn print(&self, run: &Path, out: &Out) -> Result<(), CliError> {
+        if out.is_json() {
+            return out.json(self);
+        }
+        if !self.rows.is_empty() && self.documents <= ROWS_MAX as u64 {
+            out.line(&self.table())?;
+        }
+        out.line(&format!(
+            "{} documents in '{}': {} bytes received, {} tokens, {} of them different; {:.1} s",
+            self.documents,
+            run.display(),
+            self.bytes_raw,
+            self.tokens,
+            self.distinct_tokens,
+            self.seconds
+        ))?;
+        if self.duplicates > 0 {
+            out.line(&format!("{} of them hold the same bytes as another", self.duplicates))?;
+        }
+        if self.bad_lines > 0 {
+            out.line(&format!("{} lines of the source lists name no text", self.bad_lines))?;
+        }
+        if self.pending > 0 {
+            out.line(&format!("{} are not done yet: the same command goes on", self.pending))?;
+        }
+        self.print_failures(run, out)
+    }
+
+    fn table(&self) -> String {
+        let mut table = comfy_table::Table::new();
+        table.load_style(comfy_table::presets::NOTHING);
+        table.set_header(["document", "title", "language", "bytes", "words", "different"]);
+        for Row { document, meta, stats } in &self.rows {
+            let title = meta.title.as_deref().unwrap_or("–");
+            let mut title: String = title.chars().take(48).collect();
+            if let Some(original) = &meta.duplicate_of {
+                title = format!("same bytes as {original}");
+            }
+            table.add_row([
+                document.as_str(),
+                &title,
+                meta.language.as_deref().unwrap_or("–"),
+                &meta.raw.bytes.to_string(),
+                &stats.words.to_string(),
+                &stats.distinct_words.to_string(),
+            ]);
+        }
+        for column in 3..6 {
+            if let Some(column) = table.column_mut(column) {
+                column.set_cell_alignment(comfy_table::CellAlignment::Right);
+            }
+        }
+        table.trim_fmt()
+    }
+
+    fn print_failures(&self, run: &Path, out: &Out) -> Result<(), CliError> {
+        if self.failures.is_empty() {
+            return Ok(());
+        }
+        out.line(&format!("\n{} failed:", self.failures.len()))?;
+        for row in self.failures.iter().take(ROWS_MAX) {
+            out.line(&format!("  {}  {}  {}  {}", row.id, row.reason, row.url, row.message))?;
+        }
+        let run = run.display();
+        if self.failures.len() > ROWS_MAX {
+            out.line(&format!("  … all of them: juggle queue ls -o {run} --state dead"))?;
+        }
+        out.line(&format!("try them again: juggle queue retry -o {run} && juggle pipeline -o {run}"))
+    }
+}
+
+/// What the run directory holds.
+#[derive(Debug, Default)]
+struct Corpus {
+    documents: u64,
+    duplicates: u64,
+    bytes_raw: u64,
+    tokens: u64,
+    distinct_tokens: u64,
+    rows: Vec<Row>,
+}
+
+impl Corpus {
+    fn read(blobs: &dyn BlobStore) -> Result<Self, CliError> {
+        let documents = blobs.list(BlobKind::Stats)?;
+        let mut corpus = Self { documents: documents.len() as u64, ..Self::default() };
+        for document in &documents {
+            let meta: Meta = sidecar(blobs, BlobKind::Meta, document)?;
+            corpus.bytes_raw += meta.raw.bytes;
+            corpus.duplicates += u64::from(meta.duplicate_of.is_some());
+            if documents.len() <= ROWS_MAX {
+                let stats = sidecar(blobs, BlobKind::Stats, document)?;
+                corpus.rows.push(Row { document: document.clone(), meta, stats });
+            }
+        }
+        let vocabulary = process::vocabulary::merge(blobs, documents)
+            .map_err(|error| CliError::caused(Exit::File, &error))?;
+        (corpus.tokens, corpus.distinct_tokens) = (vocabulary.tokens, vocabulary.distinct);
+        Ok(corpus)
+    }
+}
+
+fn sidecar<T: serde::de::DeserializeOwned>(
+    blobs: &dyn BlobStore,
+    kind: BlobKind,
+    document: &DocumentId,
+) -> Result<T, CliError> {
+    let name = BlobName::new(kind, document.clone());
+    let bytes = blobs.read(&name, SIDECAR_BYTES_MAX)?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let path = name.relative_path();
+        BlobError::Io { path, source: std::io::Error::new(std::io::ErrorKind::InvalidData, error) }.into()
+    })
+}
+
+async fn failures(queue: &dyn JobQueue) -> Result<Vec<FailureRow>, QueueError> {
+    let dead = Selection { state: Some(State::Dead), ..Selection::default() };
+    let (mut rows, mut after) = (Vec::new(), None);
+    loop {
+        let page = queue.list(dead.clone(), after, BATCH_MAX).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        rows.extend(page.iter().map(FailureRow::of));
+    }
+    rows.sort_by(|a, b| (a.lane, &a.id).cmp(&(b.lane, &b.id)));
+    Ok(rows)
+}
+
+impl FailureRow {
+    fn of(job: &JobView) -> Self {
+        let (reason, message) = job.last_failure().map_or_else(
+            || (Reason::Internal, "no failure was recorded".to_owned()),
+            |failure| (failure.reason, failure.message.clone()),
+        );
+        Self {
+            id: job.key.clone(),
+            url: url(job).unwrap_or_default(),
+            lane: job.lane,
+            reason,
+            attempts: job.attempts,
+            message,
+        }
+    }
+}
+
+/// The URL that a document was listed with, as far as its job tells.
+fn url(job: &JobView) -> Option<String> {
+    match job.lane {
+        Lane::Fetch => serde_json::from_slice::<FetchJob>(&job.payload).ok()?.urls.into_iter().next(),
+        Lane::Store => Some(serde_json::from_slice::<StoreJob>(&job.payload).ok()?.fetched.url),
+        Lane::Process => None,
+    }
+}

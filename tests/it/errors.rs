@@ -1,0 +1,207 @@
+//! Errors are for people: one clear message with what to do, the documented exit code, nothing lost, no panic.
+
+use std::fs;
+
+use fetch::loopback::script::Script;
+use tokio::process::Command;
+
+use crate::lab::{Lab, program};
+
+const NONE: &[&str] = &[];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_sources_it_says_how_to_name_some() {
+    let lab = Lab::of_texts(1, 1);
+    for command in ["pipeline", "add"] {
+        lab.juggle(&[command], "out", NONE).await.expect_error(2, &["there are no sources", "-i FILE"]);
+    }
+    assert!(!lab.path("out").exists(), "nothing was made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unreadable_list_is_named() {
+    let lab = Lab::of_texts(1, 1);
+    let missing = lab.path("no-such-list.tsv");
+    lab.juggle(&["pipeline"], "out", &[&missing]).await.expect_error(3, &["no-such-list.tsv"]);
+    let directory = lab.path("www");
+    lab.juggle(&["pipeline"], "out", &[&directory]).await.expect_error(3, &["it is a directory"]);
+    let no_column = lab.write("wrong.tsv", "link\tname\nhttp://a.invalid/\tx\n");
+    lab.juggle(&["pipeline"], "out", &[&no_column]).await.expect_error(3, &["wrong.tsv"]);
+    let broken = lab.write("broken.gz", "\u{1f}");
+    fs::write(&broken, [0x1f, 0x8b, 8, 0, 0, 0]).unwrap();
+    lab.juggle(&["pipeline"], "out", &[&broken]).await.expect_error(3, &["broken.gz"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_line_is_told_with_its_number_and_stops_nothing() {
+    let lab = Lab::of_texts(2, 5);
+    let list = format!(
+        "{}\n\nnot a source\nftp://a.invalid/x\n{}\n",
+        lab.server.url("/t0.txt"),
+        lab.server.url("/t1.txt")
+    );
+    let list = lab.write("list.txt", &list);
+    let ended = lab.juggle(&["pipeline"], "out", &[&list]).await.expect_error(8, &["line 3", "line 4"]);
+    assert!(ended.stdout.contains("2 documents"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("2 lines of the source lists name no text"), "{}", ended.stdout);
+    let only_bad = lab.write("bad.txt", "???\n");
+    lab.juggle(&["pipeline"], "bad", &[&only_bad]).await.expect_error(3, &["line 1", "names a text"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unwritable_directory_is_named() {
+    let lab = Lab::of_texts(1, 1);
+    lab.write("file", "in the way");
+    let list = lab.path("list.tsv");
+    for out in ["file", "file/below"] {
+        lab.juggle(&["pipeline"], out, &[&list]).await.expect_error(3, &["file", "-o DIR"]);
+    }
+    assert_eq!(lab.read("file"), "in the way");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn looking_into_a_directory_without_a_run_says_so_and_makes_none() {
+    let lab = Lab::of_texts(1, 1);
+    for words in
+        [&["status"][..], &["queue", "ls"], &["export", "combined"], &["fetch"], &["store"], &["process"]]
+    {
+        lab.juggle(words, "out", NONE).await.expect_error(3, &["there is no run", "juggle pipeline"]);
+    }
+    assert!(!lab.path("out").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_host_is_a_network_failure_with_its_url() {
+    let lab = Lab::of_texts(1, 1);
+    let url = "http://no-such-host.invalid/a.txt";
+    let ended = lab.juggle(&["pipeline", url, "--retry", "1"], "out", NONE).await.expect(4);
+    assert!(ended.stdout.contains("dns") && ended.stdout.contains(url), "{}", ended.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_address_is_named_and_nothing_is_sent_there() {
+    let lab = Lab::of_texts(1, 1);
+    let other = Lab::of_texts(1, 1);
+    let run = |url: String| {
+        let mut command = program("juggle");
+        command.args(["pipeline", &url, "--no-progress"]).arg("-o").arg(lab.path("out"));
+        async move {
+            let output = command.output().await.unwrap();
+            (output.status.code(), String::from_utf8(output.stdout).unwrap())
+        }
+    };
+    let (code, said) = run(other.server.url("/t0.txt")).await;
+    assert_eq!(code, Some(8), "{said}");
+    assert!(said.contains("forbidden_address") && said.contains("--allow-host"), "{said}");
+    assert_eq!(other.server.total(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_to_a_host_that_is_not_allowed_is_not_followed() {
+    let lab = Lab::of_texts(1, 1);
+    let other = Lab::of_texts(1, 1);
+    let target = format!("http://localhost:{}/t0.txt", other.server.addr().port());
+    lab.server.always("/t0.txt", Script::redirect(&target));
+    let list = lab.path("list.tsv");
+    let summary = lab.juggle(&["pipeline", "--json"], "out", &[&list]).await.expect(8).json();
+    assert_eq!(summary["failures"][0]["reason"], "forbidden_address");
+    assert_eq!(other.server.total(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_of_a_newer_version_is_left_alone() {
+    let lab = Lab::of_texts(1, 5);
+    let list = lab.path("list.tsv");
+    lab.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
+    fs::write(lab.path("out/queue/VERSION"), "99\n").unwrap();
+    let tree = lab.tree("out");
+    for words in [&["pipeline"][..], &["status"], &["fetch"], &["queue", "ls"]] {
+        lab.juggle(words, "out", NONE).await.expect_error(3, &["newer juggle", "99"]);
+    }
+    assert_eq!(lab.tree("out"), tree);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_queue_is_left_alone_and_the_way_out_works() {
+    let lab = Lab::of_texts(3, 5);
+    let list = lab.path("list.tsv");
+    lab.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
+    let tree = lab.tree("out");
+    let queue = lab.path("out/queue");
+    let database = fs::read_dir(&queue)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.is_dir() && path.file_name().unwrap().to_str().unwrap().starts_with("db."))
+        .unwrap();
+    fs::write(database.join("conf"), "damaged").unwrap();
+    lab.juggle(&["pipeline"], "out", &[&list]).await.expect_error(3, &["cannot be opened", "left as it is"]);
+    assert!(database.exists());
+    fs::rename(&database, lab.path("damaged")).unwrap();
+    lab.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
+    assert_eq!(lab.tree("out"), tree);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_flags_and_values_are_usage_errors() {
+    let lab = Lab::of_texts(1, 1);
+    for (words, said) in [
+        (&["pipeline", "--wait", "-1"][..], "--wait"),
+        (&["pipeline", "--max-filesize", "12 parsecs"], "max-filesize"),
+        (&["pipeline", "--mirror", "nonsense"], "BASE=BASE"),
+        (&["pipeline", "--no-such-flag"], "--no-such-flag"),
+        (&["queue", "ls", "--lane", "slow"], "fetch, store or process"),
+        (&["frobnicate"], "frobnicate"),
+    ] {
+        let mut command = program("juggle");
+        let output = command.args(words).current_dir(lab.directory.path()).output().await.unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {stderr}");
+        assert!(stderr.contains(said), "{words:?}: {stderr}");
+    }
+}
+
+/// A file system of its own with little room, where the system lets an ordinary user make one.
+async fn on_a_small_disk(
+    script: &str,
+    mount: &std::path::Path,
+    command: &str,
+) -> Option<(Option<i32>, String)> {
+    let may = Command::new("unshare").args(["-Urm", "true"]).output().await;
+    if !may.is_ok_and(|output| output.status.success()) {
+        eprintln!("this system makes no private mounts: a full disk is only tested in the crates");
+        return None;
+    }
+    let output = Command::new("unshare")
+        .args(["-Urm", "sh", "-c", script, "sh"])
+        .arg(mount)
+        .arg(command)
+        .output()
+        .await
+        .unwrap();
+    Some((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_stops_the_run_and_loses_nothing() {
+    let lab = Lab::of_texts(40, 2_000);
+    let out = lab.path("out");
+    fs::create_dir(&out).unwrap();
+    lab.juggle(&["pipeline"], "roomy", &[lab.path("list.tsv")]).await.expect(0);
+    let command = format!(
+        "{} pipeline {} -o {} --no-progress --wait 0 -x 16 --allow-host 127.0.0.1",
+        env!("CARGO_BIN_EXE_juggle"),
+        lab.path("list.tsv").display(),
+        out.display()
+    );
+    let script = "mount -t tmpfs -o size=6m tmpfs $1 || exit 99
+        $2; first=$?
+        mount -o remount,size=200m $1 && $2 >&2 || exit 98
+        cp -r $1 $1.kept; exit $first";
+    let Some((code, said)) = on_a_small_disk(script, &out, &command).await else { return };
+    assert_eq!(code, Some(9), "{said}");
+    assert!(
+        said.contains("no room") && said.contains("same command") && !said.contains("panicked"),
+        "{said}"
+    );
+    crate::lab::assert_same(&lab.tree("out.kept"), &lab.tree("roomy"));
+}

@@ -1,0 +1,19 @@
+//! What the programs do, seen from outside: real processes, a real server on loopback, real files.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails where it cannot go on, and says its seed"
+)]
+
+mod errors;
+mod kills;
+mod lab;
+mod looking;
+mod memory;
+mod same_bytes;
+mod sample;
+mod signals;
+mod stages;
+mod watch;
+mod workspace;

@@ -1,0 +1,43 @@
+//! Memory does not grow with the list or the text.
+
+use std::io::{BufWriter, Write};
+
+use fetch::loopback::script::Script;
+
+use crate::lab::Lab;
+
+const RSS_BYTES_MAX: u64 = 100_000_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_a_million_lines_is_added_in_little_memory() {
+    let lab = Lab::of_texts(1, 1);
+    let list = lab.path("million.txt");
+    let mut file = BufWriter::new(std::fs::File::create(&list).unwrap());
+    for number in 0..1_000_000 {
+        writeln!(file, "http://host{}.invalid/text{number}.txt", number % 1_000).unwrap();
+    }
+    file.flush().unwrap();
+    let added = lab.juggle(&["add", "--json"], "out", &[&list]).await.expect(0).json();
+    assert_eq!(added["entries"], 1_000_000);
+    let peak = added["peak_rss_bytes"].as_u64().unwrap();
+    assert!(peak < RSS_BYTES_MAX, "{peak} bytes");
+    let status = lab.juggle::<&str>(&["status", "--json"], "out", &[]).await.expect(0).json();
+    assert_eq!(status["pending"], 1_000_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_of_a_gibibyte_is_fetched_and_stored_in_little_memory() {
+    const BYTES: u64 = 1 << 30;
+    let lab = Lab::of_texts(1, 1);
+    lab.server.always("/t0.txt", Script::generated(BYTES));
+    lab.juggle(&["add"], "out", &[lab.path("list.tsv")]).await.expect(0);
+    for stage in ["fetch", "store"] {
+        let summary =
+            lab.juggle(&[stage, "--json", "--max-filesize", "2GiB"], "out", &[""; 0]).await.expect(0).json();
+        assert_eq!(summary["lanes"][stage]["done"], 1);
+        let peak = summary["peak_rss_bytes"].as_u64().unwrap();
+        eprintln!("{stage}: {peak} bytes at most");
+        assert!(peak < RSS_BYTES_MAX, "{stage}: {peak} bytes");
+    }
+    assert_eq!(std::fs::metadata(lab.path("out/raw/t0_raw.txt")).unwrap().len(), BYTES);
+}

@@ -1,0 +1,121 @@
+//! The main job on the bundled sample library.
+
+use std::{collections::BTreeMap, fs};
+
+use tokio::process::Command;
+use unicode_segmentation::UnicodeSegmentation;
+
+use crate::lab::{Lab, data, finish, program};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sample_becomes_a_corpus_and_a_second_run_asks_for_nothing() {
+    let lab = Lab::sample();
+    let ended = lab.sample_pipeline("out", &[]).await.expect(0);
+    for word in ["sample-orchard", "same bytes as sample-orchard", "13 documents", "Le", "山の郵便局"] {
+        assert!(ended.stdout.contains(word), "{word}:\n{}", ended.stdout);
+    }
+    let (requests, tree) = (lab.server.total(), lab.tree("out"));
+    assert_eq!((requests, tree.len()), (13, 13 * 6));
+    let again = lab.sample_pipeline("out", &["--json"]).await.expect(0).json();
+    assert_eq!(lab.server.total(), requests);
+    assert_eq!(lab.tree("out"), tree);
+    assert_eq!(again["lanes"]["fetch"]["skipped"], 13);
+    assert_eq!(fs::read_dir(lab.path("out/spool")).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_number_of_the_summary_can_be_counted_again() {
+    let lab = Lab::sample();
+    let summary = lab.sample_pipeline("out", &["--json"]).await.expect(0).json();
+    let (mut tokens, mut counts, mut raw_bytes) = (0, BTreeMap::<String, u64>::new(), 0);
+    for entry in fs::read_dir(lab.path("out/text")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().replace("_text.txt", "");
+        let text = fs::read_to_string(&path).unwrap();
+        let words: Vec<String> = text.unicode_words().map(str::to_lowercase).collect();
+        let written = lab.read(&format!("out/tokens/{name}_tokens.txt"));
+        assert!(written.lines().eq(words.iter()), "{name}");
+        let stats: serde_json::Value =
+            serde_json::from_str(&lab.read(&format!("out/stats/{name}.json"))).unwrap();
+        assert_eq!(stats["words"], words.len());
+        assert_eq!(stats["bytes"], text.len());
+        tokens += words.len();
+        for word in words {
+            *counts.entry(word).or_default() += 1;
+        }
+        raw_bytes += fs::metadata(lab.path(&format!("out/raw/{name}_raw.txt"))).unwrap().len();
+    }
+    assert_eq!(summary["tokens"], tokens);
+    assert_eq!(summary["distinct_tokens"], counts.len());
+    assert_eq!(summary["bytes_raw"], raw_bytes);
+    assert_eq!(summary["documents"], 13);
+    assert_eq!(summary["failures"].as_array().unwrap().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_text_keeps_its_header_licence_or_wrong_letters() {
+    let lab = Lab::sample();
+    lab.sample_pipeline("out", &[]).await.expect(0);
+    for entry in fs::read_dir(lab.path("out/text")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        for mark in
+            ["GUTENBERG", "Gutenberg", "SMALL PRINT", "Character set encoding", "\u{fffd}", "\r", "\u{feff}"]
+        {
+            assert!(!text.contains(mark), "{mark:?} in {}", path.display());
+        }
+        assert!(text.unicode_words().count() > 100, "{}", path.display());
+    }
+    let meta = |name: &str| -> serde_json::Value {
+        serde_json::from_str(&lab.read(&format!("out/meta/sample-{name}.json"))).unwrap()
+    };
+    for (name, encoding) in
+        [("uhrmacher", "windows-1252"), ("umbrellas", "windows-1252"), ("yuubin", "UTF-16LE")]
+    {
+        assert_eq!(meta(name)["encoding"]["used"], encoding, "{name}");
+    }
+    assert_eq!(meta("orchard-again")["duplicate_of"], "sample-orchard");
+    assert_eq!(meta("orchard")["duplicate_of"], serde_json::Value::Null);
+    assert!(lab.read("out/text/sample-umbrellas_text.txt").contains('“'));
+    assert!(lab.read("out/text/sample-uhrmacher_text.txt").contains('ß'));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_host_answers_the_sample_runs_and_the_list_stays_queued() {
+    let lab = Lab::sample();
+    let list =
+        lab.write("list.tsv", "url\tid\nhttp://nowhere.invalid/a.txt\ta\nhttp://nowhere.invalid/b.txt\tb\n");
+    let run = || {
+        let mut command: Command = program("juggle");
+        command.arg("pipeline").arg(&list).arg("-o").arg(lab.path("out"));
+        command.arg("--sample").arg(data().join("sample")).arg("--sample-output").arg(lab.path("fallback"));
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        finish(command.spawn().unwrap())
+    };
+    for _ in 0..2 {
+        let ended = run().await.expect(0);
+        assert!(ended.stderr.contains("no host of the source list can be reached"), "{}", ended.stderr);
+        assert!(ended.stdout.contains("13 documents"), "{}", ended.stdout);
+    }
+    let status = lab.juggle::<&str>(&["status", "--json"], "out", &[]).await.expect(0).json();
+    assert_eq!((&status["pending"], &status["dead"]), (&2.into(), &0.into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_combined_export_holds_all_texts_in_order() {
+    let lab = Lab::sample();
+    lab.sample_pipeline("out", &[]).await.expect(0);
+    lab.juggle::<&str>(&["export", "combined"], "out", &[]).await.expect(0);
+    let mut names: Vec<_> =
+        fs::read_dir(lab.path("out/text")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort_by_key(|name| name.to_str().unwrap().replace("_text.txt", ""));
+    let mut expected = String::new();
+    for name in names {
+        let text = lab.read(&format!("out/text/{}", name.to_str().unwrap()));
+        expected.push_str(&text);
+        if !text.ends_with('\n') {
+            expected.push('\n');
+        }
+    }
+    assert!(lab.read("out/export/all.txt") == expected);
+}

@@ -1,0 +1,81 @@
+//! The stage binaries, alone and together.
+
+use std::{process::Stdio, time::Duration};
+
+use fetch::loopback::script::Script;
+
+use crate::lab::{Lab, assert_same, finish};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stages_one_after_the_other_do_what_the_pipeline_does() {
+    let lab = Lab::of_texts(6, 50);
+    let list = lab.path("list.tsv");
+    lab.juggle(&["pipeline"], "whole", &[&list]).await.expect(0);
+    lab.juggle(&["add"], "parts", &[&list]).await.expect(0);
+    for stage in ["fetch", "store", "process"] {
+        let summary = lab.juggle(&[stage], "parts", &["--json"]).await.expect(0).json();
+        assert_eq!(summary["lanes"][stage]["done"], 6, "{stage}");
+    }
+    assert_same(&lab.tree("parts"), &lab.tree("whole"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stages_started_in_any_order_finish_together_while_others_look_on() {
+    let lab = Lab::of_texts(12, 200);
+    for number in 0..12 {
+        let script = Script::file().pace(1_000, Duration::from_millis(10));
+        lab.server.always(&format!("/t{number}.txt"), script);
+    }
+    let list = lab.path("list.tsv");
+    lab.juggle(&["pipeline"], "whole", &[&list]).await.expect(0);
+    lab.juggle(&["add"], "parts", &[&list]).await.expect(0);
+    let before = lab.server.total();
+    let mut children = Vec::new();
+    for name in ["juggle-process", "juggle-store", "juggle-fetch", "juggle-fetch"] {
+        let mut command = lab.command(name, &["-j", "2", "--json"], "parts");
+        children.push(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    }
+    let status = lab.juggle::<&str>(&["status", "--json"], "parts", &[]).await.expect(0).json();
+    assert!(status["pending"].as_u64().unwrap() > 0, "{status}");
+    lab.juggle::<&str>(&["queue", "ls"], "parts", &[]).await.expect(0);
+    let mut fetched = Vec::new();
+    for child in children {
+        let summary = finish(child).await.expect(0).json();
+        fetched.extend(summary["lanes"]["fetch"]["done"].as_u64());
+    }
+    assert_eq!(fetched.iter().sum::<u64>(), 12);
+    assert!(fetched.iter().all(|done| *done > 0), "both fetched: {fetched:?}");
+    assert_eq!(lab.server.total() - before, 12);
+    assert_same(&lab.tree("parts"), &lab.tree("whole"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_and_a_pipeline_share_a_directory() {
+    let lab = Lab::of_texts(10, 100);
+    for number in 0..10 {
+        let script = Script::file().pace(1_000, Duration::from_millis(10));
+        lab.server.always(&format!("/t{number}.txt"), script);
+    }
+    let list = lab.path("list.tsv");
+    let mut pipeline = lab.command("juggle", &["pipeline", list.to_str().unwrap(), "-j", "2"], "out");
+    let pipeline = pipeline.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while !lab.path("out/queue/queue.sock").exists() {
+        tokio::task::yield_now().await;
+    }
+    let mut fetch = lab.command("juggle-fetch", &["-j", "2"], "out");
+    let fetch = fetch.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    finish(pipeline).await.expect(0);
+    finish(fetch).await.expect(0);
+    assert_eq!(lab.server.total(), 10);
+    assert_eq!(lab.tree("out").len(), 60);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn once_ends_at_the_first_empty_lane() {
+    let lab = Lab::of_texts(2, 10);
+    lab.juggle(&["add"], "out", &[lab.path("list.tsv")]).await.expect(0);
+    let store = lab.juggle(&["store", "--once"], "out", &["--json"]).await.expect(0).json();
+    assert_eq!(store["lanes"]["store"]["done"], 0);
+    let fetch = lab.juggle(&["fetch", "--once"], "out", &["--json"]).await.expect(0).json();
+    assert_eq!(fetch["lanes"]["fetch"]["done"], 2);
+}

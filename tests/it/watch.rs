@@ -1,0 +1,38 @@
+//! `--watch`: what is dropped into a directory is taken up.
+
+use std::{fs, process::Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::lab::{Lab, finish};
+
+async fn until_done(lab: &Lab, lane: &str, count: u64) {
+    loop {
+        let status = lab.juggle::<&str>(&["status", "--json"], "out", &[]).await;
+        if status.code == Some(0) && status.json()["lanes"][lane]["done"] == count {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_and_texts_that_are_dropped_are_fetched_and_unfinished_ones_are_not() {
+    let lab = Lab::of_texts(3, 10);
+    let inbox = lab.path("inbox");
+    fs::create_dir(&inbox).unwrap();
+    fs::write(inbox.join("before.txt"), "A text that was there before anybody watched.\n").unwrap();
+    let mut command = lab.command("juggle-fetch", &["--watch", inbox.to_str().unwrap()], "out");
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until_done(&lab, "fetch", 1).await;
+    fs::write(inbox.join("half.txt.part"), "not yet").unwrap();
+    fs::write(inbox.join(".hidden.txt"), "an editor's own").unwrap();
+    fs::copy(lab.path("list.tsv"), inbox.join("list.tsv")).unwrap();
+    until_done(&lab, "fetch", 4).await;
+    fs::rename(inbox.join("half.txt.part"), inbox.join("half.txt")).unwrap();
+    until_done(&lab, "fetch", 5).await;
+    let pid = Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    finish(child).await.expect(0);
+    lab.juggle::<&str>(&["pipeline"], "out", &[]).await.expect(0);
+    assert_eq!(lab.tree("out").len(), 5 * 6);
+}

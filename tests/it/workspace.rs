@@ -1,0 +1,32 @@
+//! What the workspace promises about itself.
+
+use std::{collections::BTreeSet, process::Command};
+
+#[test]
+fn crates_depend_on_each_other_only_as_the_dataflow_says() {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let names: BTreeSet<&str> = packages.iter().map(|package| package["name"].as_str().unwrap()).collect();
+    for package in packages {
+        let name = package["name"].as_str().unwrap();
+        let ours: Vec<&str> = package["dependencies"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|dependency| dependency["kind"].is_null())
+            .filter_map(|dependency| dependency["name"].as_str())
+            .filter(|dependency| names.contains(dependency))
+            .collect();
+        match name {
+            "juggle-flow" => assert_eq!(ours, [""; 0]),
+            "juggle" => assert_eq!(ours.len(), 5, "{ours:?}"),
+            _ => assert_eq!(ours, ["juggle-flow"], "{name}"),
+        }
+    }
+    assert_eq!(packages.len(), 6);
+}
