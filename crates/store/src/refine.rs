@@ -11,6 +11,7 @@ use crate::{
     error::StoreError,
     meta::{EncodingFacts, RawFacts, TextFacts},
     text::{
+        count::line_ends,
         decode::{Decoded, decode},
         encoding::{Decided, decide},
         survey::Survey,
@@ -120,7 +121,7 @@ impl<'a> TextWriter<'a> {
         self.into.file.write_all(piece.as_bytes()).map_err(|error| BlobError::at(&self.into.path, error))?;
         self.hasher.update(piece.as_bytes());
         self.bytes += piece.len() as u64;
-        self.line_ends += piece.bytes().filter(|byte| *byte == b'\n').count() as u64;
+        self.line_ends += line_ends(piece);
         self.ends_line = piece.ends_with('\n');
         self.is_blank = self.is_blank && piece.trim().is_empty();
         Ok(())

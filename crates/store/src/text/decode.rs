@@ -4,7 +4,10 @@ use std::io::{self, Read};
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
-use super::encoding::{is_c1, is_garbage};
+use super::{
+    count::characters,
+    encoding::{c1_controls, is_garbage},
+};
 
 /// What decoding met.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -102,10 +105,10 @@ impl<E, S: FnMut(&str) -> Result<(), E>> Decoding<S> {
 
     fn give(&mut self) -> Result<(), E> {
         if self.legacy {
-            self.met.controls += self.decoded.chars().filter(|character| is_c1(*character)).count() as u64;
+            self.met.controls += c1_controls(&self.decoded);
         }
         let text = self.line_ends.normalise(&self.decoded);
-        self.met.characters += text.bytes().filter(|byte| byte & 0xC0 != 0x80).count() as u64;
+        self.met.characters += characters(text);
         (self.sink)(text)?;
         self.decoded.clear();
         Ok(())

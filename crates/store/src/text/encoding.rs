@@ -147,13 +147,12 @@ fn is_garbage_in(sample: &[u8], encoding: &'static Encoding) -> bool {
             DecoderResult::Malformed(..) => bad += 1,
         }
     }
-    let controls = text.chars().filter(|character| is_c1(*character)).count() as u64;
-    is_garbage(bad + controls, text.chars().count() as u64)
+    is_garbage(bad + c1_controls(&text), text.chars().count() as u64)
 }
 
-/// What bytes without meaning decode to in single-byte encodings.
-pub(crate) fn is_c1(character: char) -> bool {
-    ('\u{80}'..='\u{9F}').contains(&character)
+/// How many characters are U+0080 to U+009F, which is what bytes without meaning decode to in single-byte encodings.
+pub(crate) fn c1_controls(text: &str) -> u64 {
+    text.as_bytes().windows(2).filter(|pair| pair[0] == 0xC2 && pair[1] < 0xA0).count() as u64
 }
 
 fn detect(survey: &Survey, iso_2022_jp: Iso2022JpDetection) -> &'static Encoding {
@@ -272,6 +271,12 @@ mod tests {
         let noise: Vec<u8> = (1..=255).cycle().take(10_000).collect();
         assert!(matches!(refused(&noise), NotText::Controls { .. }));
         assert_eq!(refused(b"\xFF\xFE\0\0a\0\0\0"), NotText::Utf32);
+    }
+
+    #[test]
+    fn c1_controls_are_counted_in_utf8() {
+        assert_eq!(c1_controls("\u{7f}\u{80}x\u{85}\u{9f}\u{a0}é"), 3);
+        assert_eq!(c1_controls(""), 0);
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::io::{self, Read};
 
 use simdutf8::compat::from_utf8;
 
+use super::count::count;
+
 /// How much is sampled at each place.
 pub(crate) const SAMPLE_BYTES: usize = 64 * 1024;
 
@@ -71,11 +73,11 @@ impl Surveyor {
     }
 
     fn count(&mut self, bytes: &[u8]) {
-        let count = |test: fn(u8) -> bool| bytes.iter().filter(|byte| test(**byte)).count() as u64;
-        self.leads += count(|byte| byte >= 0xC0);
-        self.escapes += count(|byte| byte == 0x1B);
-        self.controls +=
-            count(|byte| byte < 0x20 && !matches!(byte, 0 | b'\t' | b'\n' | 0x0C | b'\r' | 0x1A | 0x1B));
+        self.leads += count(bytes, |byte| byte >= 0xC0);
+        self.escapes += count(bytes, |byte| byte == 0x1B);
+        self.controls += count(bytes, |byte| {
+            byte < 0x20 && !matches!(byte, 0 | b'\t' | b'\n' | 0x0C | b'\r' | 0x1A | 0x1B)
+        });
         if bytes.contains(&0) {
             let odd = usize::from(self.bytes % 2 == 1);
             for (at, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == 0) {
@@ -88,8 +90,11 @@ impl Surveyor {
         let in_head = bytes.len().min(SAMPLE_BYTES - self.head.len());
         self.head.extend_from_slice(&bytes[..in_head]);
         let beyond = &bytes[in_head..];
-        let start =
-            if self.middle.is_empty() { beyond.iter().position(|byte| !byte.is_ascii()) } else { Some(0) };
+        let start = match self.middle.is_empty() {
+            true if beyond.is_ascii() => None,
+            true => beyond.iter().position(|byte| !byte.is_ascii()),
+            false => Some(0),
+        };
         if let Some(start) = start {
             let room = SAMPLE_BYTES - self.middle.len();
             self.middle.extend(beyond[start..].iter().take(room));

@@ -6,6 +6,7 @@
 //! the text arrives. Every byte that comes in either goes to the sink or is recorded in a [`Cut`].
 
 use super::{
+    count::line_ends,
     cut::{Cut, Planned, Rule},
     head,
     header::Header,
@@ -203,7 +204,7 @@ impl<E, S: FnMut(&str) -> Result<(), E>> Trimmer<S> {
     }
 
     fn pass(&mut self, text: &str) {
-        self.line += text.bytes().filter(|byte| *byte == b'\n').count() as u64;
+        self.line += line_ends(text);
         self.begins = if text.ends_with('\n') { Begins::AtLineStart } else { Begins::InLine };
     }
 }
