@@ -119,3 +119,23 @@ fn hold(file: &File, path: &Path) -> Result<Held, BlobError> {
         Err(error) => Err(BlobError::at(path, error)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_lost_its_name_while_it_was_waited_for_is_not_ours() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("PG84.spool.part");
+        let file = File::create(&path).unwrap();
+        assert!(matches!(hold(&file, &path).unwrap(), Held::Ours));
+
+        fs::rename(&path, dir.path().join("PG84.spool")).unwrap();
+        assert!(matches!(hold(&file, &path).unwrap(), Held::Gone), "published");
+        let next = File::create(&path).unwrap();
+        assert!(matches!(hold(&file, &path).unwrap(), Held::Gone), "published, and begun anew by another");
+        assert!(matches!(hold(&next, &path).unwrap(), Held::Ours));
+        assert!(matches!(hold(&File::open(&path).unwrap(), &path).unwrap(), Held::Other));
+    }
+}
