@@ -133,7 +133,7 @@ async fn a_damaged_queue_is_left_alone_and_the_way_out_works() {
         .map(|entry| entry.unwrap().path())
         .find(|path| path.is_dir() && path.file_name().unwrap().to_str().unwrap().starts_with("db."))
         .unwrap();
-    fs::write(database.join("conf"), "damaged").unwrap();
+    fs::write(database.join("db"), "damaged").unwrap();
     lab.juggle(&["pipeline"], "out", &[&list]).await.expect_error(3, &["cannot be opened", "left as it is"]);
     assert!(database.exists());
     fs::rename(&database, lab.path("damaged")).unwrap();
@@ -145,7 +145,7 @@ async fn a_damaged_queue_is_left_alone_and_the_way_out_works() {
 async fn wrong_flags_and_values_are_usage_errors() {
     let lab = Lab::of_texts(1, 1);
     for (words, said) in [
-        (&["pipeline", "--wait", "-1"][..], "--wait"),
+        (&["pipeline", "--wait=-1"][..], "--wait"),
         (&["pipeline", "--max-filesize", "12 parsecs"], "max-filesize"),
         (&["pipeline", "--mirror", "nonsense"], "BASE=BASE"),
         (&["pipeline", "--no-such-flag"], "--no-such-flag"),

@@ -78,8 +78,8 @@ async fn fail_fast_stops_at_the_first_dead_document() {
 async fn config_show_says_where_each_value_comes_from() {
     let lab = Lab::of_texts(1, 1);
     let file = lab.write("juggle.toml", "retry = 9\n");
-    let mut command = lab.command("juggle", &["config", "show", "--json", "--config"], "out");
-    let output = command.arg(file).env("JUGGLE_TIMEOUT", "7s").output().await.unwrap();
+    let mut command = lab.command("juggle", &["config", "show", "--json"], "out");
+    let output = command.arg("--config").arg(file).env("JUGGLE_TIMEOUT", "7s").output().await.unwrap();
     let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let origin = |name: &str| {
         let row = shown.as_array().unwrap().iter().find(|row| row["name"] == name).unwrap();

@@ -27,12 +27,18 @@ pub fn prepare(run: &Path) -> Result<(), CliError> {
     Ok(QueueDirectory::of(run).prepare()?)
 }
 
+/// Whether a run was ever begun there.
+#[must_use]
+pub fn has_run(run: &Path) -> bool {
+    QueueDirectory::of(run).exists()
+}
+
 /// For commands that only look.
 ///
 /// # Errors
 /// [`Exit::File`] where no run was ever begun there.
 pub fn must_exist(run: &Path) -> Result<(), CliError> {
-    if QueueDirectory::of(run).exists() {
+    if has_run(run) {
         return Ok(QueueDirectory::of(run).prepare()?);
     }
     let message = format!("there is no run in '{}'", run.display());

@@ -41,7 +41,7 @@ pub async fn run(args: &PipelineArgs, settings: &Settings, out: &Out) -> Result<
     if settings.run == Run::Dry {
         return add::dry_run(inputs, settings, out);
     }
-    if inputs.is_empty() && directory::must_exist(&settings.output_dir).is_err() {
+    if inputs.is_empty() && !directory::has_run(&settings.output_dir) {
         return Err(add::no_sources());
     }
     let (trigger, shutdown) = shutdown();
