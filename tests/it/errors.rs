@@ -49,6 +49,23 @@ async fn a_bad_line_is_told_with_its_number_and_stops_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_second_text_of_one_id_is_told_and_does_not_replace_the_first() {
+    let lab = Lab::of_texts(2, 5);
+    let rows = |order: [usize; 2]| {
+        let row = |n: &usize| format!("{}\tsame\n", lab.server.url(&format!("/t{n}.txt")));
+        format!("url\tid\n{}", order.iter().map(row).collect::<String>())
+    };
+    let list = lab.write("twice.tsv", &rows([0, 1]));
+    let ended =
+        lab.juggle(&["pipeline"], "out", &[&list]).await.expect_error(8, &["'same'", "/t0.txt", "/t1.txt"]);
+    assert!(ended.stdout.contains("1 listed texts are left out"), "{}", ended.stdout);
+    // Later too, when the first is long done.
+    let later = lab.write("later.tsv", &rows([1, 0]));
+    lab.juggle(&["pipeline"], "out", &[&later]).await.expect_error(8, &["'same'", "/t1.txt"]);
+    assert_eq!(lab.read("out/raw/same_raw.txt"), lab.read("www/t0.txt"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unwritable_directory_is_named() {
     let lab = Lab::of_texts(1, 1);
     lab.write("file", "in the way");

@@ -162,8 +162,10 @@ pub struct Claimed {
 /// What a worker can expect of its lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outlook {
-    /// Jobs are waiting, delayed, with other workers, or may come from upstream.
+    /// Jobs are delayed, with other workers, or may come from upstream.
     Open,
+    /// Jobs are ready, but the limits of their groups or a full lane downstream hold them back.
+    HeldBack,
     /// Source lists have entries that are not yet in the lane.
     Feeding,
     /// The lane is paused by hand.

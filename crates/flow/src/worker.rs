@@ -308,7 +308,7 @@ fn ask<S: Stage>(config: &WorkerConfig, limit: usize) -> Ask {
 
 fn end_of(until: Until, outlook: Outlook, idle: bool) -> Option<Ended> {
     match (until, outlook) {
-        (Until::Stopped, _) | (_, Outlook::Feeding) => None,
+        (Until::Stopped, _) | (_, Outlook::Feeding | Outlook::HeldBack) => None,
         (_, Outlook::Blocked) => idle.then_some(Ended::Blocked),
         (_, Outlook::Drained) | (Until::FirstEmpty, Outlook::Open | Outlook::Paused) => {
             idle.then_some(Ended::Finished)

@@ -3,17 +3,25 @@
 //! A list is a cursor, not a backlog: a batch of jobs and the step of the cursor go into the queue together, and only
 //! when the lane has room. Any number of feeders may run; a step is taken once.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use flow::{
-    job::{JobId, Selection},
+    blobs::{BlobKind, BlobName, BlobStore},
+    job::{JobId, JobView, Selection},
     lane::Lane,
     payload::FetchJob,
     queue::{BATCH_MAX, Cursor, CursorMove, JobQueue, Push, QueueError},
 };
 
 use crate::{
-    exit::CliError,
+    exit::{CliError, Exit},
     source::{entry::Entry, error::SourceError, snapshot},
 };
 
@@ -31,6 +39,10 @@ pub struct Feeder {
     pub snapshots: PathBuf,
     /// The group of a URL.
     pub group_of: GroupOf,
+    /// Where `meta/` is.
+    pub blobs: Arc<dyn BlobStore>,
+    /// Counts texts that are left out because their id is another text's.
+    pub conflicts: Arc<AtomicU64>,
 }
 
 /// Some entries of a list, and how far they reach.
@@ -75,7 +87,7 @@ impl Feeder {
         };
         match self.queue.push(push).await {
             Ok(pushed) => {
-                self.warn_of_conflicts(&jobs, &pushed.known).await?;
+                self.tell_of_conflicts(&jobs, &pushed.known).await?;
                 Ok(true)
             }
             Err(QueueError::Full(_)) => Ok(false),
@@ -106,27 +118,43 @@ impl Feeder {
     }
 
     /// One id, two different texts: the second is not fetched, and the user must know.
-    async fn warn_of_conflicts(&self, jobs: &[FetchJob], known: &[u32]) -> Result<(), QueueError> {
+    async fn tell_of_conflicts(&self, jobs: &[FetchJob], known: &[u32]) -> Result<(), CliError> {
         let known: Vec<&FetchJob> = known.iter().filter_map(|&at| jobs.get(at as usize)).collect();
         if known.is_empty() {
             return Ok(());
         }
         let ids = known.iter().map(|job| JobId::of(Lane::Fetch, job.document.as_str())).collect();
         let views = self.queue.list(Selection { ids, ..Selection::default() }, None, BATCH_MAX).await?;
-        for view in views {
-            let Ok(queued) = serde_json::from_slice::<FetchJob>(&view.payload) else { continue };
-            let conflict = known.iter().find(|job| {
-                job.document == queued.document && !job.urls.iter().any(|url| queued.urls.contains(url))
-            });
-            if let Some(job) = conflict {
+        let blobs = Arc::clone(&self.blobs);
+        let reading = tokio::task::spawn_blocking(move || {
+            views.iter().map(|view| (view.key.clone(), listed_before(view, &*blobs))).collect::<Vec<_>>()
+        });
+        let before = reading.await.map_err(|error| CliError::caused(Exit::Bug, &error))?;
+        for (id, urls) in before.into_iter().filter(|(_, urls)| !urls.is_empty()) {
+            let others = known.iter().filter(|job| job.document.as_str() == id);
+            for job in others.filter(|job| !job.urls.iter().any(|url| urls.contains(url))) {
+                self.conflicts.fetch_add(1, Ordering::Relaxed);
+                let (first, second) = (&urls[0], &job.urls[0]);
                 tracing::warn!(
-                    "'{}' is listed for {} and for {}: the second is left out; give it another id",
-                    job.document,
-                    queued.urls[0],
-                    job.urls[0]
+                    "'{id}' is listed for {first} and for {second}: the second is left out; give it another id"
                 );
             }
         }
         Ok(())
     }
+}
+
+/// The URLs that a job was listed with, as far as that can still be known.
+fn listed_before(view: &JobView, blobs: &dyn BlobStore) -> Vec<String> {
+    #[derive(serde::Deserialize)]
+    struct Source {
+        url: String,
+    }
+    if let Ok(job) = serde_json::from_slice::<FetchJob>(&view.payload) {
+        return job.urls;
+    }
+    let Ok(document) = view.key.parse() else { return Vec::new() };
+    let meta = blobs.read(&BlobName::new(BlobKind::Meta, document), store::meta::META_BYTES_MAX);
+    let source = meta.ok().and_then(|meta| serde_json::from_slice::<Source>(&meta).ok());
+    source.map(|source| source.url).into_iter().collect()
 }

@@ -118,7 +118,13 @@ async fn work(
     if stop.shutdown.phase() == Phase::Running {
         stages.mark_duplicates().await?;
     }
-    let facts = RunFacts { before, took: started.elapsed(), bad_lines: bad, busy: stages.busy() };
+    let facts = RunFacts {
+        before,
+        took: started.elapsed(),
+        bad_lines: bad,
+        conflicts: stages.conflicts(),
+        busy: stages.busy(),
+    };
     let blobs = Arc::clone(&stages.blobs) as Arc<dyn BlobStore>;
     Summary::gather(facts, &*queue, blobs).await
 }

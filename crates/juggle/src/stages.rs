@@ -1,6 +1,12 @@
 //! Builds the three stages from the settings and runs their workers.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use fetch::stage::Fetch;
 use flow::{
@@ -40,6 +46,7 @@ pub struct Stages {
     /// What each lane did in this process, in the order of [`Lane::ALL`].
     pub meters: [Arc<Meter>; 3],
     process: Arc<Process>,
+    conflicts: Arc<AtomicU64>,
     shutdown: Shutdown,
     trigger: Trigger,
 }
@@ -62,13 +69,19 @@ impl Stages {
             Arc::clone(&meters[Lane::Process.index()]),
         );
         let process = Arc::new(process.map_err(|error| CliError::caused(Exit::Bug, &error))?);
-        Ok(Self { queue, blobs, meters, process, shutdown, trigger })
+        Ok(Self { queue, blobs, meters, process, conflicts: Arc::default(), shutdown, trigger })
     }
 
     /// The lanes with their meters.
     #[must_use]
     pub fn metered(&self, lanes: &[Lane]) -> Vec<(Lane, Arc<Meter>)> {
         lanes.iter().map(|lane| (*lane, Arc::clone(&self.meters[lane.index()]))).collect()
+    }
+
+    /// Listed texts that were left out because their id is another text's.
+    #[must_use]
+    pub fn conflicts(&self) -> u64 {
+        self.conflicts.load(Ordering::Relaxed)
     }
 
     /// How long each thread of the process stage was at work.
@@ -218,6 +231,8 @@ impl Stages {
             queue: Arc::clone(&self.queue),
             snapshots: directory::sources(&settings.output_dir),
             group_of: Arc::new(move |url| fetch::candidate::group_of(url, &mirrors)),
+            blobs: Arc::clone(&self.blobs) as Arc<dyn BlobStore>,
+            conflicts: Arc::clone(&self.conflicts),
         }
     }
 }

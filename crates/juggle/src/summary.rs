@@ -40,6 +40,8 @@ pub struct Summary {
     seconds: f64,
     /// Lines of source lists that name no text.
     bad_lines: u64,
+    /// Listed texts that were left out because their id is another text's.
+    conflicts: u64,
     /// What has not ended.
     pending: u64,
     lanes: BTreeMap<&'static str, LaneSummary>,
@@ -110,6 +112,8 @@ pub struct RunFacts {
     pub took: Duration,
     /// Lines of source lists that name no text.
     pub bad_lines: u64,
+    /// Listed texts that were left out because their id is another text's.
+    pub conflicts: u64,
     /// How long each thread of the process stage was at work.
     pub busy: Vec<Duration>,
 }
@@ -141,6 +145,7 @@ impl Summary {
             distinct_tokens: corpus.distinct_tokens,
             seconds: (facts.took.as_secs_f64() * 1e3).round() / 1e3,
             bad_lines: facts.bad_lines,
+            conflicts: facts.conflicts,
             pending: now.pending(),
             lanes: lanes.into(),
             failures,
@@ -158,7 +163,7 @@ impl Summary {
         };
         if self.pending > 0 {
             Exit::Interrupted
-        } else if self.failures.is_empty() && self.bad_lines == 0 {
+        } else if self.failures.is_empty() && self.bad_lines + self.conflicts == 0 {
             Exit::Done
         } else if self.documents == 0 && !self.failures.is_empty() && self.failures.iter().all(is_network) {
             Exit::Network
@@ -192,6 +197,12 @@ impl Summary {
         }
         if self.bad_lines > 0 {
             out.line(&format!("{} lines of the source lists name no text", self.bad_lines))?;
+        }
+        if self.conflicts > 0 {
+            out.line(&format!(
+                "{} listed texts are left out: their ids are taken by others",
+                self.conflicts
+            ))?;
         }
         if self.pending > 0 {
             out.line(&format!("{} are not done yet: the same command goes on", self.pending))?;

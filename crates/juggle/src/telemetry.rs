@@ -2,7 +2,14 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::{EnvFilter, fmt::format::Writer, fmt::time::FormatTime};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{
+    Layer,
+    filter::Targets,
+    fmt::{format::Writer, time::FormatTime},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 use crate::settings::{
     choice::{Color, LogFormat, Verbosity},
@@ -18,30 +25,30 @@ impl FormatTime for NoTime {
     }
 }
 
-/// Starts it. `JUGGLE_LOG` (such as `fetch=debug`) refines what is said.
+/// Starts it.
 pub fn start(settings: &Settings) {
     let level = match settings.verbosity {
-        Verbosity::Quiet => "error",
-        Verbosity::Normal => "info",
-        Verbosity::Verbose(1) => "debug",
-        Verbosity::Verbose(_) => "trace",
+        Verbosity::Quiet => LevelFilter::ERROR,
+        Verbosity::Normal => LevelFilter::INFO,
+        Verbosity::Verbose(1) => LevelFilter::DEBUG,
+        Verbosity::Verbose(_) => LevelFilter::TRACE,
     };
-    let ours = ["juggle", "flow", "queue", "fetch", "store", "process"].map(|name| format!("{name}={level}"));
-    let filter = std::env::var("JUGGLE_LOG").unwrap_or_else(|_| format!("error,{}", ours.join(",")));
+    let ours = ["juggle", "flow", "queue", "fetch", "store", "process"].map(|name| (name, level));
+    let filter = Targets::new().with_default(LevelFilter::ERROR).with_targets(ours);
     let is_colored = match settings.color {
         Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
         Color::Always => true,
         Color::Never => false,
     };
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
+    let log = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(is_colored)
         .with_target(false);
-    let started = match settings.log_format {
-        LogFormat::Text => log.with_timer(NoTime).try_init(),
-        LogFormat::Json => log.json().try_init(),
+    let log = match settings.log_format {
+        LogFormat::Text => log.with_timer(NoTime).boxed(),
+        LogFormat::Json => log.json().boxed(),
     };
+    let started = tracing_subscriber::registry().with(log.with_filter(filter)).try_init();
     // Only a second start in one process fails; the first one's choice stands.
     drop(started);
 }

@@ -66,6 +66,8 @@ impl Ledger {
             Outlook::Blocked
         } else if lane == Lane::Fetch && self.unfed() > 0 {
             Outlook::Feeding
+        } else if stats.ready > 0 {
+            Outlook::HeldBack
         } else {
             Outlook::Open
         }

@@ -10,7 +10,7 @@ use crate::{
     clock::Millis,
     job::{
         Claim, GROUP_BYTES_MAX, Happened, JobId, JobView, KEY_BYTES_MAX, Lease, NewJob, PAYLOAD_BYTES_MAX,
-        Selection,
+        Selection, State,
     },
     lane::Lane,
     queue::{
@@ -292,6 +292,8 @@ impl Ledger {
             Outlook::Blocked
         } else if lane == Lane::Fetch && self.unfed() > 0 {
             Outlook::Feeding
+        } else if self.jobs.values().any(|job| job.lane == lane && job.state() == State::Ready) {
+            Outlook::HeldBack
         } else if self.pending(lane) > 0 || lane.upstream().iter().copied().any(attended) {
             Outlook::Open
         } else {

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tokio::{task::yield_now, time::Instant};
 
-use super::{LONG_MS, Subject, ask, case_list, dead, job, jobs, retry_after};
+use super::{LONG_MS, Subject, ask, case_list, dead, grouped, job, jobs, retry_after};
 use crate::{
     clock::Millis,
     lane::Lane,
-    queue::{Ask, CursorMove, Outlook, Pause, Presence, Push},
+    queue::{Ask, CursorMove, GroupLimit, Outlook, Pause, Presence, Push},
 };
 
 case_list![
@@ -21,7 +21,8 @@ case_list![
     unfed_sources_mean_feeding,
     paused_lane_says_so,
     full_lane_downstream_that_nobody_serves_means_blocked,
-    full_lane_downstream_that_is_served_means_open,
+    full_lane_downstream_that_is_served_means_held_back,
+    jobs_that_a_limit_keeps_are_held_back,
     open_lane_waits_the_time_out,
 ];
 
@@ -129,13 +130,23 @@ async fn full_lane_downstream_that_nobody_serves_means_blocked(subject: Subject)
     assert_eq!(subject.outlook(Lane::Fetch).await, Outlook::Blocked, "only the next lane counts");
 }
 
-async fn full_lane_downstream_that_is_served_means_open(subject: Subject) {
+async fn full_lane_downstream_that_is_served_means_held_back(subject: Subject) {
     subject.push([job(Lane::Fetch, "f")]).await;
     subject.push(jobs(Lane::Store, "s", subject.lane_capacity)).await;
     subject.attend(Lane::Store, Presence::Here).await;
-    assert_eq!(subject.outlook(Lane::Fetch).await, Outlook::Open);
+    assert_eq!(subject.outlook(Lane::Fetch).await, Outlook::HeldBack);
     subject.attend(Lane::Store, Presence::Gone).await;
     assert_eq!(subject.outlook(Lane::Fetch).await, Outlook::Blocked);
+}
+
+async fn jobs_that_a_limit_keeps_are_held_back(subject: Subject) {
+    subject.push([grouped("a", "host"), grouped("b", "host")]).await;
+    let group_limit = GroupLimit { in_flight: 1, interval_ms: 0 };
+    let ask = Ask { group_limit, ..ask(Lane::Fetch, 9) };
+    let claimed = subject.queue.claim(ask).await.expect("a claim must be answered");
+    assert_eq!(claimed.claims.len(), 1);
+    let claimed = subject.queue.claim(ask).await.expect("a claim must be answered");
+    assert_eq!((claimed.claims.len(), claimed.outlook), (0, Outlook::HeldBack));
 }
 
 async fn open_lane_waits_the_time_out(subject: Subject) {
