@@ -1,6 +1,6 @@
 //! `juggle pipeline`: sources in, all stages until nothing is left, a summary.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use flow::{
     blobs::BlobStore,
@@ -56,8 +56,8 @@ pub async fn run(args: &PipelineArgs, settings: &Settings, out: &Out) -> Result<
 /// Runs the sample library in place of lists none of whose hosts can be reached; their texts stay queued.
 async fn with_fall_back(
     inputs: Vec<Input>,
-    sample: &std::path::Path,
-    output: &PathBuf,
+    sample: &Path,
+    output: &Path,
     settings: &Settings,
     stop: &Stop,
     out: &Out,

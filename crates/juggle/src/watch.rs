@@ -1,7 +1,7 @@
 //! `--watch PATH`: source lists and texts that are dropped there go into the queue.
 //!
 //! The system says that something changed (`notify`); what changed is found by looking. A file is taken when it has
-//! stood still for [`SETTLED`], so half-written ones wait; hidden and temporary names are left alone. A list or text
+//! stood still for half a second, so half-written ones wait; hidden and temporary names are left alone. A list or text
 //! that was taken before changes nothing.
 
 use std::{

@@ -5,7 +5,7 @@
 //!
 //! 1. **Commit** = one batch, `flush`, then fdatasync of the data file through an own handle. After a failed fsync
 //!    nothing is acknowledged any more.
-//! 2. **Small values**: every value goes through [`chunks`].
+//! 2. **Small values**: every value is written as chunks of at most 6,500 bytes.
 //! 3. **Copy and switch at every start**: the newest `db.N` is copied, the copy opened, read whole, flushed and synced
 //!    file by file, and only then renamed to `db.N+1`. Whatever happens meanwhile, `db.N` is untouched.
 //!

@@ -1,4 +1,4 @@
-//! Source lists: what people name, one [`Entry`] a text.
+//! Source lists: what people name, one [`Entry`](entry::Entry) a text.
 //!
 //! Everything here streams. A list is read line by line through a bounded window, whatever its length, and written
 //! once, normalised, as a *snapshot* in the run directory; from there the feeder tops the fetch lane up, a byte
