@@ -41,7 +41,8 @@ status: build ## How far the run is. [OUT=dir] [ARGS='…']
 
 .PHONY: test
 test: ## All tests.
-	@$(CARGO) test --workspace --locked
+	@$(CARGO) test --workspace --locked --doc --quiet
+	@$(CARGO) test --workspace --locked --lib --bins --tests
 
 .PHONY: lint
 lint: ## Formatting, clippy and documentation, warnings denied.

@@ -159,6 +159,17 @@ async fn a_damaged_queue_is_left_alone_and_the_way_out_works() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_directory_whose_owner_does_not_answer_is_in_use() {
+    let lab = Lab::of_texts(1, 5);
+    let list = lab.path("list.tsv");
+    lab.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
+    let lock = fs::File::open(lab.path("out/queue/lock")).unwrap();
+    lock.lock().unwrap();
+    let ended = lab.juggle(&["pipeline"], "out", &[&list]).await;
+    ended.expect_error(11, &["does not answer", "another output directory"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn wrong_flags_and_values_are_usage_errors() {
     let lab = Lab::of_texts(1, 1);
     for (words, said) in [

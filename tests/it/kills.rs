@@ -138,7 +138,7 @@ impl<'l> Crew<'l> {
 }
 
 /// Kills the process that owns the queue, if there is one.
-async fn kill_broker(lab: &Lab, out: &str) {
+pub(crate) async fn kill_broker(lab: &Lab, out: &str) {
     let lock = lab.path(out).join("queue/lock");
     let Ok(owner) = std::fs::read_to_string(&lock) else { return };
     let is_held = std::fs::File::open(&lock).unwrap().try_lock().is_err();

@@ -4,7 +4,10 @@ use std::{process::Stdio, time::Duration};
 
 use fetch::loopback::script::Script;
 
-use crate::lab::{Lab, assert_same, finish};
+use crate::{
+    kills::kill_broker,
+    lab::{Lab, assert_same, finish},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stages_one_after_the_other_do_what_the_pipeline_does() {
@@ -68,6 +71,32 @@ async fn a_stage_and_a_pipeline_share_a_directory() {
     finish(fetch).await.expect(0);
     assert_eq!(lab.server.total(), 10);
     assert_eq!(lab.tree("out").len(), 60);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stages_go_on_when_the_broker_is_killed() {
+    let lab = Lab::of_texts(12, 200);
+    for number in 0..12 {
+        let script = Script::file().pace(1_000, Duration::from_millis(10));
+        lab.server.always(&format!("/t{number}.txt"), script);
+    }
+    lab.juggle(&["add"], "out", &[lab.path("list.tsv")]).await.expect(0);
+    let mut children = Vec::new();
+    for name in ["juggle-fetch", "juggle-store", "juggle-process"] {
+        let mut command = lab.command(name, &["-j", "2"], "out");
+        children.push(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    }
+    for requests in [1, 4, 7, 10] {
+        while lab.server.total() < requests {
+            tokio::task::yield_now().await;
+        }
+        kill_broker(&lab, "out").await;
+    }
+    for child in children {
+        finish(child).await.expect(0);
+    }
+    assert_eq!(lab.server.total(), 12, "leases outlive the broker, so nothing is fetched again");
+    assert_eq!(lab.tree("out").len(), 72);
 }
 
 #[tokio::test(flavor = "multi_thread")]

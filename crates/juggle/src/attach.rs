@@ -17,6 +17,8 @@ use queue::{
 };
 use tokio::task::JoinHandle;
 
+use crate::exit::Exit;
+
 /// How long to wait for the owner's thread at the end; everything acknowledged is durable without it.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 /// How often to look again where an owner came or went while we looked.
@@ -139,5 +141,5 @@ fn starter(run: &Path, durability: Durability) -> Result<Starter, QueueError> {
         "--durability".into(),
         durability.to_string().into(),
     ];
-    Ok(Starter { program, arguments })
+    Ok(Starter { program, arguments, disk_full_code: Exit::DiskFull as i32 })
 }

@@ -114,13 +114,19 @@ pub struct StageCli {
     pub stage: StageArgs,
 }
 
-/// `juggle-queue`
+/// Owns the queue of a run directory and serves it to the stages; ends when nobody has used it for a while.
 #[derive(Debug, Parser)]
-#[command(name = "juggle-queue", version, max_term_width = 100)]
+#[command(name = "juggle-queue", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
+#[command(
+    after_help = "Examples:\n  juggle-queue -o corpus --idle 1m\n  juggle-queue ls -o corpus --state dead"
+)]
 pub struct QueueCli {
-    /// What to do.
+    /// Another command than `serve`.
     #[command(subcommand)]
-    pub command: QueueCommand,
+    pub command: Option<QueueCommand>,
+    /// Without a command it serves.
+    #[command(flatten)]
+    pub serve: ServeArgs,
 }
 
 /// `juggle queue …`

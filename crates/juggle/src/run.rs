@@ -36,9 +36,10 @@ pub fn stage(lane: Lane) -> ExitCode {
 /// The program `juggle-queue`.
 #[must_use]
 pub fn queue() -> ExitCode {
-    let cli = QueueCli::parse();
-    let args = queue_settings(&cli.command).clone();
-    start(&args, |settings, out| async move { queue_command::run(&cli.command, &settings, &out).await })
+    let QueueCli { command, serve } = QueueCli::parse();
+    let command = command.unwrap_or(QueueCommand::Serve(serve));
+    let args = queue_settings(&command).clone();
+    start(&args, |settings, out| async move { queue_command::run(&command, &settings, &out).await })
 }
 
 fn start<F>(args: &Args, run: impl FnOnce(Settings, Out) -> F) -> ExitCode

@@ -42,6 +42,8 @@ use crate::{
 pub const PROTOCOL: u16 = wire::PROTOCOL;
 /// How long a client may take to introduce itself.
 const HELLO_PATIENCE: Duration = Duration::from_secs(5);
+/// How long answers may take to go out after the storage has failed.
+const FAREWELL: Duration = Duration::from_millis(200);
 /// Clients at a time; more wait in the socket's backlog.
 const CONNECTIONS_MAX: usize = 512;
 
@@ -79,7 +81,7 @@ impl Broker {
         Ok(Self { listener, owner, connections: Arc::default() })
     }
 
-    /// Serves until the shutdown begins to drain, or as `idle` says.
+    /// Serves until the shutdown begins to drain, the storage fails, or as `idle` says.
     pub async fn serve(self, idle: Idle, shutdown: Shutdown) {
         let mut tasks = JoinSet::new();
         loop {
@@ -99,6 +101,11 @@ impl Broker {
                 Some(_) = tasks.join_next() => {}
                 () = idle_over(idle), if is_idle => break,
                 () = shutdown.reached(Phase::Draining) => break,
+                () = self.owner.failed() => {
+                    // Whoever comes after the cause is mended finds a fresh owner. Answers get time to go out.
+                    tokio::time::sleep(FAREWELL).await;
+                    break;
+                }
             }
         }
         tasks.shutdown().await;

@@ -18,7 +18,7 @@ use flow::{
     lane::Lane,
     queue::{Ask, Claimed, Outlook, QueueError, Verdict},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     disk::BATCH_OPERATIONS_MAX,
@@ -57,6 +57,8 @@ enum Message {
 pub struct LocalLink {
     inbox: mpsc::Sender<Message>,
     session: Session,
+    /// Becomes true when a commit has failed. From the owner, which holds the other end for its life.
+    has_failed: watch::Receiver<bool>,
 }
 
 impl LocalLink {
@@ -95,6 +97,14 @@ impl LocalLink {
         self.send(Message::Tick).await
     }
 
+    /// Waits until the owner has failed; for ever where it never does.
+    pub(crate) async fn failed(&self) {
+        let mut has_failed = self.has_failed.clone();
+        if has_failed.wait_for(|failed| *failed).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     async fn send(&self, message: Message) -> Result<(), QueueError> {
         self.inbox.send(message).await.map_err(|_| ended())
     }
@@ -112,9 +122,17 @@ pub fn start(ledger: Ledger, now_ms: NowMs, lock: File) -> Result<(LocalLink, Jo
     let broken =
         |error: std::io::Error| QueueError::Broken(format!("cannot start the queue's thread: {error}"));
     let (sender, inbox) = mpsc::channel(4 * ROUND_MAX);
+    let (tell_failed, has_failed) = watch::channel(false);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(broken)?;
-    let owner =
-        Owner { ledger, now_ms, inbox, waiting: VecDeque::new(), connections: HashMap::new(), failed: None };
+    let owner = Owner {
+        ledger,
+        now_ms,
+        inbox,
+        waiting: VecDeque::new(),
+        connections: HashMap::new(),
+        failed: None,
+        tell_failed,
+    };
     let thread = std::thread::Builder::new()
         .name("queue".to_owned())
         .spawn(move || {
@@ -122,7 +140,7 @@ pub fn start(ledger: Ledger, now_ms: NowMs, lock: File) -> Result<(LocalLink, Jo
             drop(lock);
         })
         .map_err(broken)?;
-    Ok((LocalLink { inbox: sender, session: Session::of_this_process() }, thread))
+    Ok((LocalLink { inbox: sender, session: Session::of_this_process(), has_failed }, thread))
 }
 
 struct Owner {
@@ -134,6 +152,8 @@ struct Owner {
     /// The latest connection of each client.
     connections: HashMap<Session, u64>,
     failed: Option<QueueError>,
+    /// To every [`LocalLink`].
+    tell_failed: watch::Sender<bool>,
 }
 
 /// A claim that found nothing yet.
@@ -172,7 +192,7 @@ impl Owner {
             .filter_map(|waiting| self.ledger.next_turn_ms(waiting.ask.lane, waiting.ask.group_limit));
         let now = (self.now_ms)();
         let next = turns.chain(self.ledger.next_wakeup_ms()).min();
-        // One millisecond at least: a turn that is due but not taken (a paused lane) must not spin.
+        // One millisecond at least: a turn that is due but was not taken must not spin.
         let due = next.map(|at| Duration::from_millis(at.saturating_sub(now).max(1)));
         let over =
             self.waiting.iter().map(|waiting| waiting.until.saturating_duration_since(Instant::now())).min();
@@ -208,6 +228,7 @@ impl Owner {
         if let Err(error) = committed {
             tracing::error!(%error, "the queue has stopped: nothing more is acknowledged");
             self.failed = Some(error);
+            self.tell_failed.send_replace(true);
         }
     }
 

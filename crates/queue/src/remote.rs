@@ -50,6 +50,8 @@ pub struct Starter {
     pub program: PathBuf,
     /// Its arguments.
     pub arguments: Vec<OsString>,
+    /// The exit code by which it says that there is no room on the disk.
+    pub disk_full_code: i32,
 }
 
 /// What to do where nobody owns the queue.
@@ -266,8 +268,9 @@ impl Connector {
                 Ok(None) => return Ok(()),
                 Ok(Some(status)) => {
                     self.broker = None;
-                    if !status.success() {
-                        return Err(self.start_failed());
+                    // One that was killed is replaced; one that gave up has said why.
+                    if let Some(code) = status.code().filter(|code| *code != 0) {
+                        return Err(self.start_failed(code));
                     }
                 }
                 Err(error) => return Err(QueueError::Unreachable(error.to_string())),
@@ -287,10 +290,17 @@ impl Connector {
         }
     }
 
-    fn start_failed(&self) -> QueueError {
+    /// Why the owner that was started has ended: its exit code, and the first line it said at the end.
+    fn start_failed(&self, code: i32) -> QueueError {
         let log = std::fs::read_to_string(self.directory.log()).unwrap_or_default();
-        let last = log.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it gave no reason");
-        QueueError::Unreachable(format!("its owner could not be started: {last}"))
+        let said =
+            log.lines().rev().find_map(|line| line.strip_prefix("juggle: ")).unwrap_or("it gave no reason");
+        match &self.absent {
+            Absent::Start(starter) if code == starter.disk_full_code => QueueError::DiskFull(said.to_owned()),
+            Absent::Start(_) | Absent::Wait | Absent::Fail => {
+                QueueError::Unreachable(format!("its owner could not be started: {said}"))
+            }
+        }
     }
 
     fn given_up(&self) -> QueueError {

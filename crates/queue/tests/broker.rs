@@ -165,10 +165,10 @@ async fn nobody_there_is_an_error_that_says_so() {
     let directory = QueueDirectory::of(run.path());
     let error = RemoteLink::connect(directory.clone(), Absent::Fail).await.map(drop).unwrap_err();
     assert!(matches!(error, QueueError::Unreachable(_)), "{error}");
-    let starter = Starter { program: "false".into(), arguments: vec![] };
+    let starter = Starter { program: "false".into(), arguments: vec![], disk_full_code: 9 };
     let error = RemoteLink::connect(directory.clone(), Absent::Start(starter)).await.map(drop).unwrap_err();
     assert!(error.to_string().contains("could not be started"), "{error}");
-    let starter = Starter { program: "/no/such/program".into(), arguments: vec![] };
+    let starter = Starter { program: "/no/such/program".into(), arguments: vec![], disk_full_code: 9 };
     let error = RemoteLink::connect(directory, Absent::Start(starter)).await.map(drop).unwrap_err();
     assert!(error.to_string().contains("/no/such/program"), "{error}");
 }

@@ -76,7 +76,9 @@ impl Ledger {
     /// When the limits of the lane's groups will next allow a claim, as far as time alone decides.
     #[must_use]
     pub fn next_turn_ms(&self, lane: Lane, limit: GroupLimit) -> Option<Millis> {
-        self.lanes[lane.index()].next_due_ms(limit)
+        let index = &self.lanes[lane.index()];
+        let may_claim = !index.stats.paused && self.room_below(lane) > 0;
+        may_claim.then(|| index.next_due_ms(limit)).flatten()
     }
 
     /// See [`flow::queue::JobQueue::extend`]. Not written to disk: after a restart every lease gets its time anew.
