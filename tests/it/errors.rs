@@ -233,3 +233,35 @@ async fn a_full_disk_stops_the_run_and_loses_nothing() {
     );
     crate::lab::assert_same(&lab.tree("out.kept"), &lab.tree("roomy"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_too_full_for_the_queue_stops_the_stages_and_loses_nothing() {
+    let lab = Lab::of_texts(10, 500);
+    let out = lab.path("out");
+    fs::create_dir(&out).unwrap();
+    lab.juggle(&["pipeline"], "roomy", &[lab.path("list.tsv")]).await.expect(0);
+    let command = format!(
+        "juggle() {{ {} $1 {} -o {} --no-progress --wait 0 -x 16 --allow-host 127.0.0.1; }}",
+        env!("CARGO_BIN_EXE_juggle"),
+        "$2",
+        out.display()
+    );
+    let list = lab.path("list.tsv");
+    let script = format!(
+        "{command}
+        mount -t tmpfs -o size=256k $1 $1 || exit 99
+        juggle add {} >&2 || exit 97
+        juggle fetch; first=$?
+        mount -o remount,size=200m $1
+        juggle fetch >&2 && juggle store >&2 && juggle process >&2 || exit 98
+        cp -r $1 $1.kept; exit $first",
+        list.display()
+    );
+    let Some((code, said)) = on_a_small_disk(&script, &out, "").await else { return };
+    assert_eq!(code, Some(9), "{said}");
+    assert!(
+        said.contains("no room") && said.contains("same command") && !said.contains("panicked"),
+        "{said}"
+    );
+    crate::lab::assert_same(&lab.tree("out.kept"), &lab.tree("roomy"));
+}

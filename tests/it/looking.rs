@@ -63,13 +63,47 @@ async fn dropping_needs_a_selection_and_forgets_what_it_names() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_of_anything_changes_nothing() {
+    let lab = Lab::of_texts(3, 20);
+    lab.server.always("/t1.txt", Script::answer(404));
+    let list = lab.path("list.tsv");
+    let list = list.to_str().unwrap();
+    lab.juggle(&["pipeline", list], "never", &["-n"]).await.expect(0);
+    lab.juggle(&["add", list], "never", &["-n"]).await.expect(0);
+    assert!(!lab.path("never").exists());
+    lab.juggle(&["add", list], "out", &[""; 0]).await.expect(0);
+    lab.juggle(&["fetch"], "out", &["-n"]).await.expect(0);
+    assert_eq!(lab.server.total(), 0);
+    lab.juggle(&["pipeline"], "out", &[""; 0]).await.expect(8);
+    for (words, key, would) in [
+        (&["queue", "retry"][..], "would_retry", 1),
+        (&["queue", "drop", "--lane", "process"], "would_drop", 2),
+    ] {
+        let said = lab.juggle(words, "out", &["-n", "--json"]).await.expect(0).json();
+        assert_eq!(said[key], would, "{words:?}");
+    }
+    lab.juggle(&["export", "combined"], "out", &["-n"]).await.expect(0);
+    assert!(!lab.path("out/export").exists());
+    let status = lab.juggle::<&str>(&["status", "--json"], "out", &[]).await.expect(0).json();
+    assert_eq!((&status["dead"], &status["lanes"]["process"]["done"]), (&1.into(), &2.into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fetch_takes_lists_of_its_own() {
+    let lab = Lab::of_texts(3, 20);
+    let list = lab.path("list.tsv");
+    let fetch = lab.juggle(&["fetch", "--json", "-i", list.to_str().unwrap()], "out", &[""; 0]).await;
+    assert_eq!(fetch.expect(0).json()["lanes"]["fetch"]["done"], 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn fail_fast_stops_at_the_first_dead_document() {
     let lab = Lab::of_texts(30, 5);
     lab.server.always("/t0.txt", Script::answer(404));
     let list = lab.path("list.tsv");
     let list = list.to_str().unwrap();
     let ended = lab.juggle(&["pipeline", list, "-j", "1", "--json"], "out", &["--fail-fast"]).await;
-    let summary = ended.expect(7).json();
+    let summary = ended.expect(8).json();
     assert!(summary["pending"].as_u64().unwrap() > 0, "{summary}");
     lab.juggle(&["pipeline", "--json"], "out", &[list]).await.expect(8);
 }

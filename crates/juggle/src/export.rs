@@ -17,7 +17,7 @@ use crate::{
     directory,
     exit::{CliError, Exit, is_full},
     output::Out,
-    settings::resolved::Settings,
+    settings::{choice::Run, resolved::Settings},
 };
 
 /// Runs it.
@@ -27,6 +27,13 @@ use crate::{
 /// the final name.
 pub async fn run(args: &ExportArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     directory::must_exist(&settings.output_dir)?;
+    if settings.run == Run::Dry {
+        out.line(&format!(
+            "would write '{}'; nothing was done",
+            settings.output_dir.join(COMBINED).display()
+        ))?;
+        return Ok(Exit::Done);
+    }
     for format in &args.formats {
         match format {
             ExportFormat::Combined => {

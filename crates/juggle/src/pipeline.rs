@@ -96,7 +96,7 @@ async fn all_stages(
     attached.close().await;
     let summary = worked?;
     summary.print(&settings.output_dir, out)?;
-    Ok(summary.exit())
+    Ok(summary.exit(settings.on_failure))
 }
 
 async fn work(

@@ -20,7 +20,7 @@ use crate::{
     directory,
     exit::{CliError, Exit},
     output::{Out, timestamp},
-    settings::resolved::Settings,
+    settings::{choice::Run, resolved::Settings},
     signals,
 };
 
@@ -36,10 +36,10 @@ pub async fn run(command: &QueueCommand, settings: &Settings, out: &Out) -> Resu
         QueueCommand::Serve(_) => Ok(()),
         QueueCommand::Ls(args) => ls(args, &*queue, out).await,
         QueueCommand::Show(args) => show(args, &*queue, out).await,
-        QueueCommand::Retry(args) => retry(args, &*queue, out).await,
-        QueueCommand::Drop(args) => forget(args, &*queue, out).await,
-        QueueCommand::Pause(args) => set_paused(args, Pause::Paused, &*queue, out).await,
-        QueueCommand::Resume(args) => set_paused(args, Pause::Running, &*queue, out).await,
+        QueueCommand::Retry(args) => retry(args, settings.run, &*queue, out).await,
+        QueueCommand::Drop(args) => forget(args, settings.run, &*queue, out).await,
+        QueueCommand::Pause(args) => set_paused(args, Pause::Paused, settings.run, &*queue, out).await,
+        QueueCommand::Resume(args) => set_paused(args, Pause::Running, settings.run, &*queue, out).await,
     };
     drop(queue);
     attached.close().await;
@@ -183,24 +183,53 @@ fn describe(job: &JobView) -> String {
     text
 }
 
-async fn retry(args: &SelectArgs, queue: &dyn JobQueue, out: &Out) -> Result<(), CliError> {
+async fn retry(args: &SelectArgs, run: Run, queue: &dyn JobQueue, out: &Out) -> Result<(), CliError> {
     let selection = Selection { ids: job_ids(&args.ids)?, ..selection(&args.filter) };
-    let count = queue.retry(selection).await?;
-    report(out, count, "jobs will be tried again", "retried")
+    if run == Run::Dry {
+        let dead = Selection { state: Some(State::Dead), ..selection };
+        return report(out, count(queue, dead, |_| true).await?, "jobs would be tried again", "would_retry");
+    }
+    report(out, queue.retry(selection).await?, "jobs will be tried again", "retried")
 }
 
-async fn forget(args: &SelectArgs, queue: &dyn JobQueue, out: &Out) -> Result<(), CliError> {
+async fn forget(args: &SelectArgs, run: Run, queue: &dyn JobQueue, out: &Out) -> Result<(), CliError> {
     let selection = Selection { ids: job_ids(&args.ids)?, ..selection(&args.filter) };
     if selection == Selection::default() {
         let message = "'juggle queue drop' would forget every job: say which ones";
         return Err(CliError::new(Exit::Usage, message)
             .advise("name ids, or use --lane, --state or --reason, such as --state dead"));
     }
-    let count = queue.drop_jobs(selection).await?;
-    report(out, count, "jobs are forgotten", "dropped")
+    if run == Run::Dry {
+        let would = count(queue, selection, |job| job.state != State::Leased).await?;
+        return report(out, would, "jobs would be forgotten", "would_drop");
+    }
+    report(out, queue.drop_jobs(selection).await?, "jobs are forgotten", "dropped")
 }
 
-async fn set_paused(args: &LaneArgs, pause: Pause, queue: &dyn JobQueue, out: &Out) -> Result<(), CliError> {
+async fn count(
+    queue: &dyn JobQueue,
+    selection: Selection,
+    counts: impl Fn(&JobView) -> bool,
+) -> Result<u64, CliError> {
+    let (mut total, mut after) = (0, None);
+    loop {
+        let page = queue.list(selection.clone(), after, BATCH_MAX).await?;
+        let Some(last) = page.last() else { return Ok(total) };
+        after = Some(last.id);
+        total += page.iter().filter(|job| counts(job)).count() as u64;
+    }
+}
+
+async fn set_paused(
+    args: &LaneArgs,
+    pause: Pause,
+    run: Run,
+    queue: &dyn JobQueue,
+    out: &Out,
+) -> Result<(), CliError> {
+    if run == Run::Dry {
+        return out.line("nothing was done");
+    }
     queue.set_paused(args.lane, pause).await?;
     let what = match pause {
         Pause::Paused => "paused",

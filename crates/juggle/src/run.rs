@@ -1,6 +1,6 @@
 //! From arguments to an exit code.
 
-use std::{future::Future, path::Path, process::ExitCode};
+use std::{future::Future, io::Write, path::Path, process::ExitCode};
 
 use clap::Parser;
 use flow::lane::Lane;
@@ -65,12 +65,12 @@ where
     end(result)
 }
 
-#[expect(clippy::print_stderr, reason = "the one place that tells people why a command failed")]
 fn end(result: Result<Exit, CliError>) -> ExitCode {
     match result {
         Ok(exit) => exit.into(),
         Err(error) => {
-            eprintln!("{error}");
+            // Where even this cannot be written (a log on a full disk), the exit code says it.
+            drop(writeln!(std::io::stderr(), "{error}"));
             error.exit.into()
         }
     }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::{
+    add::{self, Added},
     attach::Attached,
     cli::StageArgs,
     directory,
@@ -19,8 +20,12 @@ use crate::{
     output::{Out, peak_rss_bytes},
     pipeline::show,
     progress::Progress,
-    settings::resolved::Settings,
+    settings::{
+        choice::{OnFailure, Run},
+        resolved::Settings,
+    },
     signals,
+    source::input::Input,
     stages::Stages,
     watch,
 };
@@ -48,13 +53,19 @@ struct LaneDone {
 /// Where the run directory or the queue cannot be used, or the machine cannot go on.
 pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let started = Instant::now();
-    if args.watch.is_empty() && !args.follow {
+    // Only fetching begins with sources; the other stages find theirs in the queue.
+    let inputs = if lane == Lane::Fetch { add::inputs(&[], settings)? } else { Vec::new() };
+    if args.watch.is_empty() && !args.follow && inputs.is_empty() {
         directory::must_exist(&settings.output_dir)?;
+    }
+    if settings.run == Run::Dry {
+        return dry_run(lane, inputs, settings, out).await;
     }
     directory::prepare(&settings.output_dir)?;
     let (trigger, stop) = shutdown();
     signals::listen(trigger.clone()).map_err(|error| CliError::caused(Exit::Bug, &error))?;
     let attached = Attached::join(&settings.output_dir, settings.durability).await?;
+    let Added { bad, .. } = add::add(inputs, &settings.output_dir, &*attached.queue()).await?;
     let stages = Stages::open(settings, attached.queue(), stop.clone(), trigger).await?;
     let progress = Progress::start(show(settings), attached.queue(), &stages.metered(&[lane]));
     let until = match (args.once, args.follow || !args.watch.is_empty()) {
@@ -86,14 +97,37 @@ pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -
     report(lane, &meter, started.elapsed(), &stages.busy(), out)?;
     drop(stages);
     attached.close().await;
-    Ok(exit_of(ended, &meter, until))
+    let exit = exit_of(ended, &meter, until, settings.on_failure);
+    Ok(if exit == Exit::Done && bad > 0 { Exit::SomeFailed } else { exit })
 }
 
-fn exit_of(ended: Ended, meter: &Meter, until: Until) -> Exit {
+/// Says what there is to do. Touches nothing.
+async fn dry_run(lane: Lane, inputs: Vec<Input>, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
+    if !inputs.is_empty() {
+        return add::dry_run(inputs, settings, out);
+    }
+    directory::must_exist(&settings.output_dir)?;
+    let attached = Attached::visit(&settings.output_dir).await?;
+    let stats = attached.queue().stats().await;
+    attached.close().await;
+    let stats = stats?;
+    let unfed = if lane == Lane::Fetch { stats.unfed } else { 0 };
+    let pending = stats.lane(lane).pending() + unfed;
+    if out.is_json() {
+        out.json(&serde_json::json!({ "lane": lane, "pending": pending }))?;
+    } else {
+        out.line(&format!("{pending} documents in the {lane} lane; nothing was done"))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn exit_of(ended: Ended, meter: &Meter, until: Until, on_failure: OnFailure) -> Exit {
+    let has_failures = Meter::get(&meter.dead) > 0;
+    let has_failed_fast = has_failures && on_failure == OnFailure::FailFast;
     match ended {
         // Whoever asked to go on until stopped is not interrupted by being stopped.
-        Ended::Stopped if until != Until::Stopped => Exit::Interrupted,
-        Ended::Finished | Ended::Blocked | Ended::Stopped if Meter::get(&meter.dead) > 0 => Exit::SomeFailed,
+        Ended::Stopped if until != Until::Stopped && !has_failed_fast => Exit::Interrupted,
+        Ended::Finished | Ended::Blocked | Ended::Stopped if has_failures => Exit::SomeFailed,
         Ended::Finished | Ended::Blocked | Ended::Stopped => Exit::Done,
     }
 }

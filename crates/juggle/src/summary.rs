@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     exit::{CliError, Exit},
     output::{Out, peak_rss_bytes},
+    settings::choice::OnFailure,
 };
 
 /// The largest sidecar that is read.
@@ -155,13 +156,15 @@ impl Summary {
         })
     }
 
-    /// The exit code that it means.
+    /// The exit code that it means. What is pending was left so by a signal, or, where a failure shall end the run, by
+    /// that failure.
     #[must_use]
-    pub fn exit(&self) -> Exit {
+    pub fn exit(&self, on_failure: OnFailure) -> Exit {
         let is_network = |row: &FailureRow| {
             matches!(row.reason, Reason::Dns | Reason::Connect | Reason::Tls | Reason::Timeout)
         };
-        if self.pending > 0 {
+        let has_failed_fast = on_failure == OnFailure::FailFast && !self.failures.is_empty();
+        if self.pending > 0 && !has_failed_fast {
             Exit::Interrupted
         } else if self.failures.is_empty() && self.bad_lines + self.conflicts == 0 {
             Exit::Done

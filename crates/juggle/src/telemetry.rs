@@ -43,6 +43,8 @@ pub fn start(settings: &Settings) {
     let log = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(is_colored)
+        // A log that cannot be written must not end the program.
+        .log_internal_errors(false)
         .with_target(false);
     let log = match settings.log_format {
         LogFormat::Text => log.with_timer(NoTime).boxed(),

@@ -9,6 +9,7 @@
 //!   [`REJOIN_MS`] to come back.
 
 mod admin;
+mod check;
 mod claiming;
 mod lane;
 
@@ -19,13 +20,13 @@ use std::{
 
 use flow::{
     clock::Millis,
-    job::{GROUP_BYTES_MAX, Happened, JobId, KEY_BYTES_MAX, NewJob, PAYLOAD_BYTES_MAX, State},
+    job::{Happened, JobId, NewJob, State},
     lane::Lane,
-    queue::{BATCH_MAX, Cursor, CursorMove, Push, Pushed, QueueError},
+    queue::{Cursor, CursorMove, Push, Pushed, QueueError},
     reason::{Failure, Reason},
 };
 
-use self::lane::LaneIndex;
+use self::{check::check_jobs, lane::LaneIndex};
 use crate::{
     disk::{Changes, Disk},
     record::{Phase, Record},
@@ -373,32 +374,4 @@ fn setting(value: &impl serde::Serialize) -> Vec<u8> {
 fn read_setting<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, QueueError> {
     postcard::from_bytes(bytes)
         .map_err(|error| QueueError::Broken(format!("a setting cannot be read: {error}")))
-}
-
-fn check_jobs(jobs: &[NewJob]) -> Result<(), QueueError> {
-    if jobs.len() > BATCH_MAX {
-        return Err(QueueError::Invalid(format!("{} jobs at once are more than {BATCH_MAX}", jobs.len())));
-    }
-    jobs.iter().try_for_each(check_job)
-}
-
-fn check_job(job: &NewJob) -> Result<(), QueueError> {
-    let key = job.key.len();
-    let group = job.group.as_ref().map_or(0, |group| group.0.len());
-    let refuse = |what: &str, bytes: usize, max: usize| {
-        Err(QueueError::Invalid(format!("{what} of {bytes} bytes: at most {max} are allowed")))
-    };
-    if key == 0 {
-        return Err(QueueError::Invalid("a job needs a key".to_owned()));
-    }
-    if key > KEY_BYTES_MAX {
-        return refuse("a job's key", key, KEY_BYTES_MAX);
-    }
-    if group > GROUP_BYTES_MAX {
-        return refuse("a group's name", group, GROUP_BYTES_MAX);
-    }
-    if job.payload.len() > PAYLOAD_BYTES_MAX {
-        return refuse("a payload", job.payload.len(), PAYLOAD_BYTES_MAX);
-    }
-    Ok(())
 }

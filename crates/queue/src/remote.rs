@@ -293,8 +293,11 @@ impl Connector {
     /// Why the owner that was started has ended: its exit code, and the first line it said at the end.
     fn start_failed(&self, code: i32) -> QueueError {
         let log = std::fs::read_to_string(self.directory.log()).unwrap_or_default();
-        let said =
-            log.lines().rev().find_map(|line| line.strip_prefix("juggle: ")).unwrap_or("it gave no reason");
+        let said = log
+            .lines()
+            .rev()
+            .find_map(|line| line.strip_prefix("juggle: "))
+            .unwrap_or("its owner could not say why");
         match &self.absent {
             Absent::Start(starter) if code == starter.disk_full_code => QueueError::DiskFull(said.to_owned()),
             Absent::Start(_) | Absent::Wait | Absent::Fail => {

@@ -94,7 +94,7 @@ fn web(cell: &str, rest: &str) -> Result<String, String> {
 fn file(cell: &str, base: &Base) -> Result<String, String> {
     let url = base.url.join(cell).map_err(|error| format!("not a URL: {error}"))?;
     if url.host_str().is_some() {
-        return Err("a file: URL names a file of this machine, as in file:///home/me/book.txt".to_owned());
+        return Err("a file: URL names a file of this machine, as in file:///books/book.txt".to_owned());
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err("in a file: URL '?' is written %3F and '#' is written %23".to_owned());

@@ -7,7 +7,10 @@ use flow::{
     queue::{Ask, BATCH_MAX, Claimed, GroupLimit, Outlook, Presence, QueueError, Verdict},
 };
 
-use super::{Body, Ledger, check_job, check_jobs};
+use super::{
+    Body, Ledger,
+    check::{check_job, check_jobs},
+};
 use crate::{record::Phase, session::Session};
 
 impl Ledger {

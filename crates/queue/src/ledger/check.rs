@@ -1,0 +1,36 @@
+//! The bounds of what may be pushed.
+
+use flow::{
+    job::{GROUP_BYTES_MAX, KEY_BYTES_MAX, NewJob, PAYLOAD_BYTES_MAX},
+    queue::{BATCH_MAX, QueueError},
+};
+
+/// Refuses a batch that is over a bound, or holds a job that is.
+pub(super) fn check_jobs(jobs: &[NewJob]) -> Result<(), QueueError> {
+    if jobs.len() > BATCH_MAX {
+        return Err(QueueError::Invalid(format!("{} jobs at once are more than {BATCH_MAX}", jobs.len())));
+    }
+    jobs.iter().try_for_each(check_job)
+}
+
+/// Refuses a job that is over a bound.
+pub(super) fn check_job(job: &NewJob) -> Result<(), QueueError> {
+    let key = job.key.len();
+    let group = job.group.as_ref().map_or(0, |group| group.0.len());
+    let refuse = |what: &str, bytes: usize, max: usize| {
+        Err(QueueError::Invalid(format!("{what} of {bytes} bytes: at most {max} are allowed")))
+    };
+    if key == 0 {
+        return Err(QueueError::Invalid("a job needs a key".to_owned()));
+    }
+    if key > KEY_BYTES_MAX {
+        return refuse("a job's key", key, KEY_BYTES_MAX);
+    }
+    if group > GROUP_BYTES_MAX {
+        return refuse("a group's name", group, GROUP_BYTES_MAX);
+    }
+    if job.payload.len() > PAYLOAD_BYTES_MAX {
+        return refuse("a payload", job.payload.len(), PAYLOAD_BYTES_MAX);
+    }
+    Ok(())
+}
