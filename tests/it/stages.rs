@@ -100,6 +100,28 @@ async fn stages_go_on_when_the_broker_is_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_host_is_asked_politely_by_all_processes_together() {
+    const TEXTS: u32 = 6;
+    let wait = Duration::from_millis(200);
+    let lab = Lab::of_texts(TEXTS as usize, 20);
+    lab.juggle(&["add"], "out", &[lab.path("list.tsv")]).await.expect(0);
+    let mut children = Vec::new();
+    for _ in 0..3 {
+        let mut command = lab.command("juggle-fetch", &[], "out");
+        command.args(["--wait", "200ms", "--max-connection-per-server", "1"]);
+        children.push(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    }
+    for child in children {
+        finish(child).await.expect(0);
+    }
+    let times: Vec<_> = lab.server.requests().into_iter().map(|request| request.at).collect();
+    assert_eq!((times.len(), lab.server.peak()), (TEXTS as usize, 1));
+    // A single request may be late; all of them together cannot be early.
+    let took = *times.last().unwrap() - times[0];
+    assert!(took >= wait * (TEXTS - 1) * 8 / 10, "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn once_ends_at_the_first_empty_lane() {
     let lab = Lab::of_texts(2, 10);
     lab.juggle(&["add"], "out", &[lab.path("list.tsv")]).await.expect(0);
