@@ -21,7 +21,7 @@ help: ## Print this help.
 
 .PHONY: build
 build: ## Build everything, optimised.
-	@$(CARGO) build --release --locked --quiet
+	@$(CARGO) build --release --locked
 
 .PHONY: pipeline
 pipeline: build ## Sources to tokenised corpus. [SOURCES=file] [OUT=dir] [ARGS='…']
