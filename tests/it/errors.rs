@@ -194,7 +194,8 @@ async fn on_a_small_disk(
     mount: &std::path::Path,
     command: &str,
 ) -> Option<(Option<i32>, String)> {
-    let may = Command::new("unshare").args(["-Urm", "true"]).output().await;
+    let probe = ["-Urm", "mount", "-t", "tmpfs", "tmpfs"];
+    let may = Command::new("unshare").args(probe).arg(mount).output().await;
     if !may.is_ok_and(|output| output.status.success()) {
         eprintln!("this system makes no private mounts: a full disk is only tested in the crates");
         return None;

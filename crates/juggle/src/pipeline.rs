@@ -94,18 +94,19 @@ async fn all_stages(
     let attached = Attached::own_or_join(&settings.output_dir, settings.durability).await?;
     let worked = work(inputs, settings, stop, &attached, started).await;
     attached.close().await;
-    let summary = worked?;
+    let Some(summary) = worked? else { return Ok(Exit::Interrupted) };
     summary.print(&settings.output_dir, out)?;
     Ok(summary.exit(settings.on_failure))
 }
 
+/// Does everything; no summary where it was stopped at once.
 async fn work(
     inputs: Vec<Input>,
     settings: &Settings,
     stop: &Stop,
     attached: &Attached,
     started: Instant,
-) -> Result<Summary, CliError> {
+) -> Result<Option<Summary>, CliError> {
     let queue = attached.queue();
     let before = queue.stats().await?;
     let Added { bad, .. } = add::add(inputs, &settings.output_dir, &*queue).await?;
@@ -115,8 +116,10 @@ async fn work(
     let ended = stages.work(settings, &Lane::ALL, Until::Drained).await;
     progress.finish().await;
     ended?;
-    if stop.shutdown.phase() == Phase::Running {
-        stages.mark_duplicates().await?;
+    match stop.shutdown.phase() {
+        Phase::Running => stages.mark_duplicates().await?,
+        Phase::Draining => {}
+        Phase::Now => return Ok(None),
     }
     let facts = RunFacts {
         before,
@@ -126,7 +129,7 @@ async fn work(
         busy: stages.busy(),
     };
     let blobs = Arc::clone(&stages.blobs) as Arc<dyn BlobStore>;
-    Summary::gather(facts, &*queue, blobs).await
+    Summary::gather(facts, &*queue, blobs).await.map(Some)
 }
 
 /// Whether progress shall be shown.

@@ -17,7 +17,7 @@ use crate::{
     cli::StageArgs,
     directory,
     exit::{CliError, Exit},
-    output::{Out, peak_rss_bytes},
+    output::{Out, describe_busy, peak_rss_bytes, seconds},
     pipeline::show,
     progress::Progress,
     settings::{
@@ -139,21 +139,22 @@ fn report(lane: Lane, meter: &Meter, took: Duration, busy: &[Duration], out: &Ou
         retried: Meter::get(&meter.retried),
         bytes: Meter::get(&meter.bytes),
     };
-    let seconds = |time: &Duration| (time.as_secs_f64() * 1e3).round() / 1e3;
+    let busy_seconds: Vec<f64> =
+        if lane == Lane::Process { busy.iter().copied().map(seconds).collect() } else { Vec::new() };
     if !out.is_json() {
-        return out.line(&format!(
+        out.line(&format!(
             "{lane}: {} done, {} failed, {} tried again, {} bytes; {:.1} s",
             done.done,
             done.dead,
             done.retried,
             done.bytes,
-            seconds(&took)
-        ));
+            seconds(took)
+        ))?;
+        return describe_busy(&busy_seconds).map_or(Ok(()), |busy| out.line(&busy));
     }
-    let busy_seconds = if lane == Lane::Process { busy.iter().map(seconds).collect() } else { Vec::new() };
     out.json(&StageSummary {
         lanes: [(lane.name(), done)].into(),
-        seconds: seconds(&took),
+        seconds: seconds(took),
         busy_seconds,
         peak_rss_bytes: peak_rss_bytes(),
     })

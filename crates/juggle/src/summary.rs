@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     exit::{CliError, Exit},
-    output::{Out, peak_rss_bytes},
+    output::{Out, describe_busy, peak_rss_bytes, seconds},
     settings::choice::OnFailure,
 };
 
@@ -144,13 +144,13 @@ impl Summary {
             bytes_raw: corpus.bytes_raw,
             tokens: corpus.tokens,
             distinct_tokens: corpus.distinct_tokens,
-            seconds: (facts.took.as_secs_f64() * 1e3).round() / 1e3,
+            seconds: seconds(facts.took),
             bad_lines: facts.bad_lines,
             conflicts: facts.conflicts,
             pending: now.pending(),
             lanes: lanes.into(),
             failures,
-            busy_seconds: facts.busy.iter().map(|busy| (busy.as_secs_f64() * 1e3).round() / 1e3).collect(),
+            busy_seconds: facts.busy.into_iter().map(seconds).collect(),
             peak_rss_bytes: peak_rss_bytes(),
             rows: corpus.rows,
         })
@@ -195,6 +195,9 @@ impl Summary {
             self.distinct_tokens,
             self.seconds
         ))?;
+        if let Some(busy) = describe_busy(&self.busy_seconds) {
+            out.line(&busy)?;
+        }
         if self.duplicates > 0 {
             out.line(&format!("{} of them hold the same bytes as another", self.duplicates))?;
         }

@@ -308,8 +308,8 @@ fn sled_failed(error: &sled::Error) -> QueueError {
 fn unreadable(from: Option<&Path>, why: &str) -> QueueError {
     let path = from.unwrap_or_else(|| Path::new("queue"));
     QueueError::Broken(format!(
-        "the database '{}' cannot be opened: {why}. It was left as it is; move it away and add the sources again: \
-         texts that are already stored are not downloaded twice",
+        "the database '{}' cannot be opened: {why}. It was left as it is; move it away and run with the sources \
+         again: their texts are fetched anew",
         path.display()
     ))
 }
