@@ -170,10 +170,22 @@ async fn welcome(framed: &mut Frames, owner: &LocalLink, connection: u64) -> Res
 }
 
 async fn answer_requests(framed: Frames, owner: &LocalLink, session: Session) -> Result<(), String> {
+    let mut tasks = JoinSet::new();
+    let ended = carry(framed, owner, session, &mut tasks).await;
+    // All of them, before the client is said to be gone: none may take a job for it after that.
+    tasks.shutdown().await;
+    ended
+}
+
+async fn carry(
+    framed: Frames,
+    owner: &LocalLink,
+    session: Session,
+    tasks: &mut JoinSet<bool>,
+) -> Result<(), String> {
     let (mut sink, mut stream) = framed.split();
     // From the tasks below to the writer; a request has room for its reply, so no task waits here.
     let (replies, mut outbox) = mpsc::channel::<Bytes>(OPEN_REQUESTS_MAX);
-    let mut tasks = JoinSet::new();
     loop {
         tokio::select! {
             frame = stream.next(), if tasks.len() < OPEN_REQUESTS_MAX => {

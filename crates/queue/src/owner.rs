@@ -186,6 +186,10 @@ impl Owner {
 
     /// Until a delay, a lease or a group's interval ends, or a waiting claim's time is over.
     fn time_to_next_wakeup(&self) -> Duration {
+        if self.ledger.dirty_jobs() > 0 && self.failed.is_none() {
+            // Jobs were given back after the last commit; others may wait for them.
+            return Duration::ZERO;
+        }
         let turns = self
             .waiting
             .iter()
@@ -238,7 +242,7 @@ impl Owner {
             None => answer.result,
         };
         if let Err(Ok(Reply::Claimed(claimed))) = answer.reply_to.send(result) {
-            // Nobody waits for it any more: give the jobs back; written with the next round.
+            // Nobody waits for it any more: give the jobs back. The next round follows at once and writes it.
             tracing::debug!(session = ?answer.session, "a granted claim was given back");
             self.give_back(claimed);
         }
