@@ -62,19 +62,12 @@ pub fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e3).round() / 1e3
 }
 
-/// How long each thread was at work, and how unevenly: the busiest thread over the mean. None where none was.
+/// How long each thread was at work, and how unevenly. None where none was.
 #[must_use]
-pub fn describe_busy(busy_seconds: &[f64]) -> Option<String> {
-    let busiest = busy_seconds.iter().copied().fold(0.0, f64::max);
-    let threads = u32::try_from(busy_seconds.len()).ok()?;
-    let mean = busy_seconds.iter().sum::<f64>() / f64::from(threads.max(1));
+pub fn describe_busy(busy_seconds: &[f64], imbalance: Option<f64>) -> Option<String> {
     let each: Vec<String> = busy_seconds.iter().map(|busy| format!("{busy:.2}")).collect();
-    (mean > 0.0).then(|| {
-        format!(
-            "threads of the process stage at work: {} s; imbalance {:.2}",
-            each.join(", "),
-            busiest / mean
-        )
+    imbalance.map(|imbalance| {
+        format!("threads of the process stage at work: {} s; imbalance {imbalance:.2}", each.join(", "))
     })
 }
 

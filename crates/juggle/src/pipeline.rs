@@ -127,6 +127,7 @@ async fn work(
         bad_lines: bad,
         conflicts: stages.conflicts(),
         busy: stages.busy(),
+        imbalance: stages.imbalance(),
     };
     let blobs = Arc::clone(&stages.blobs) as Arc<dyn BlobStore>;
     Summary::gather(facts, &*queue, blobs).await.map(Some)

@@ -94,7 +94,7 @@ pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -
         tracing::warn!("the lane below is full and nobody works there: run the next stage too");
     }
     let meter = Arc::clone(&stages.meters[lane.index()]);
-    report(lane, &meter, started.elapsed(), &stages.busy(), out)?;
+    report(lane, &meter, started.elapsed(), &stages, out)?;
     drop(stages);
     attached.close().await;
     let exit = exit_of(ended, &meter, until, settings.on_failure);
@@ -132,7 +132,7 @@ fn exit_of(ended: Ended, meter: &Meter, until: Until, on_failure: OnFailure) -> 
     }
 }
 
-fn report(lane: Lane, meter: &Meter, took: Duration, busy: &[Duration], out: &Out) -> Result<(), CliError> {
+fn report(lane: Lane, meter: &Meter, took: Duration, stages: &Stages, out: &Out) -> Result<(), CliError> {
     let done = LaneDone {
         done: Meter::get(&meter.done),
         dead: Meter::get(&meter.dead),
@@ -140,7 +140,7 @@ fn report(lane: Lane, meter: &Meter, took: Duration, busy: &[Duration], out: &Ou
         bytes: Meter::get(&meter.bytes),
     };
     let busy_seconds: Vec<f64> =
-        if lane == Lane::Process { busy.iter().copied().map(seconds).collect() } else { Vec::new() };
+        if lane == Lane::Process { stages.busy().into_iter().map(seconds).collect() } else { Vec::new() };
     if !out.is_json() {
         out.line(&format!(
             "{lane}: {} done, {} failed, {} tried again, {} bytes; {:.1} s",
@@ -150,7 +150,7 @@ fn report(lane: Lane, meter: &Meter, took: Duration, busy: &[Duration], out: &Ou
             done.bytes,
             seconds(took)
         ))?;
-        return describe_busy(&busy_seconds).map_or(Ok(()), |busy| out.line(&busy));
+        return describe_busy(&busy_seconds, stages.imbalance()).map_or(Ok(()), |busy| out.line(&busy));
     }
     out.json(&StageSummary {
         lanes: [(lane.name(), done)].into(),

@@ -90,6 +90,12 @@ impl Stages {
         self.process.busy()
     }
 
+    /// How unevenly: the busiest thread's time over the mean. None where none was.
+    #[must_use]
+    pub fn imbalance(&self) -> Option<f64> {
+        self.process.imbalance()
+    }
+
     /// Finds documents with the same bytes. To be called when the store lane has drained.
     ///
     /// # Errors

@@ -49,6 +49,8 @@ pub struct Summary {
     failures: Vec<FailureRow>,
     /// Seconds that each thread of the process stage was at work in this run.
     busy_seconds: Vec<f64>,
+    /// The busiest of them over their mean; none where there was nothing to do.
+    imbalance: Option<f64>,
     /// The most memory that this process had resident.
     peak_rss_bytes: Option<u64>,
     #[serde(skip)]
@@ -117,6 +119,8 @@ pub struct RunFacts {
     pub conflicts: u64,
     /// How long each thread of the process stage was at work.
     pub busy: Vec<Duration>,
+    /// How unevenly: the busiest over the mean.
+    pub imbalance: Option<f64>,
 }
 
 impl Summary {
@@ -150,6 +154,7 @@ impl Summary {
             pending: now.pending(),
             lanes: lanes.into(),
             failures,
+            imbalance: facts.imbalance,
             busy_seconds: facts.busy.into_iter().map(seconds).collect(),
             peak_rss_bytes: peak_rss_bytes(),
             rows: corpus.rows,
@@ -195,7 +200,7 @@ impl Summary {
             self.distinct_tokens,
             self.seconds
         ))?;
-        if let Some(busy) = describe_busy(&self.busy_seconds) {
+        if let Some(busy) = describe_busy(&self.busy_seconds, self.imbalance) {
             out.line(&busy)?;
         }
         if self.duplicates > 0 {
