@@ -52,7 +52,7 @@ pub trait JobQueue: Send + Sync + 'static {
     /// Counts of everything.
     async fn stats(&self) -> Result<QueueStats, QueueError>;
 
-    /// The position of a source's cursor, if it has one.
+    /// How far each source has been read, in order of their names.
     async fn cursors(&self) -> Result<Vec<Cursor>, QueueError>;
 
     /// Up to `limit` selected jobs in order of their ids, after the given one.
