@@ -119,6 +119,8 @@ pub struct NewJob {
     pub priority: Priority,
     /// JSON that the stage understands, at most [`PAYLOAD_BYTES_MAX`] bytes.
     pub payload: Vec<u8>,
+    /// How long it waits before it may be claimed.
+    pub delay_ms: Millis,
 }
 
 impl NewJob {
@@ -129,7 +131,14 @@ impl NewJob {
     #[must_use]
     pub fn new(lane: Lane, key: &str, input: &impl Serialize) -> Self {
         let payload = serde_json::to_vec(input).expect("payload types are structs of strings and numbers");
-        Self { lane, key: key.to_owned(), group: None, priority: Priority::default(), payload }
+        let (group, priority) = (None, Priority::default());
+        Self { lane, key: key.to_owned(), group, priority, payload, delay_ms: 0 }
+    }
+
+    /// The same job, not to be claimed before so many milliseconds have passed.
+    #[must_use]
+    pub fn delayed(self, delay_ms: Millis) -> Self {
+        Self { delay_ms, ..self }
     }
 
     /// The same job in a group.
@@ -150,7 +159,7 @@ impl NewJob {
 pub struct Lease {
     /// The job.
     pub id: JobId,
-    /// Counts the claims of this job, from 1.
+    /// Rises with every claim of the job, and is never used twice, even where the job was dropped and pushed again.
     pub attempt: u32,
 }
 
@@ -163,10 +172,12 @@ pub struct Claim {
     pub key: String,
     /// The job's payload, as pushed or last revised.
     pub payload: Vec<u8>,
+    /// Claims since it was pushed, this one included.
+    pub attempts: u32,
     /// How often it failed since it was pushed, revised or last retried by hand.
     pub failures: u32,
-    /// When the first of these failures was; none where there is none.
-    pub failing_since_ms: Option<Millis>,
+    /// How long ago the first of these failures was, by the queue's clock; none where there is none.
+    pub failing_ms: Option<Millis>,
 }
 
 /// Where a job stands.
@@ -299,16 +310,22 @@ pub struct Selection {
     pub reason: Option<Reason>,
     /// Only this key.
     pub key: Option<String>,
+    /// Only this group.
+    pub group: Option<Group>,
+    /// Only jobs that were pushed, or last retried by hand, at least so long ago.
+    pub older_ms: Option<Millis>,
 }
 
 impl Selection {
     /// Whether the job is meant.
     #[must_use]
-    pub fn takes(&self, job: &JobView) -> bool {
+    pub fn takes(&self, job: &JobView, now: Millis) -> bool {
         (self.ids.is_empty() || self.ids.contains(&job.id))
             && self.lane.is_none_or(|lane| lane == job.lane)
             && self.state.is_none_or(|state| state == job.state)
             && self.key.as_ref().is_none_or(|key| *key == job.key)
+            && (self.group.is_none() || self.group == job.group)
+            && self.older_ms.is_none_or(|age_ms| now.saturating_sub(job.pushed_ms) >= age_ms)
             && self.reason.is_none_or(|reason| job.last_failure().is_some_and(|f| f.reason == reason))
     }
 }

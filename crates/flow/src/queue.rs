@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Millis,
-    job::{Claim, JobId, JobView, Lease, NewJob, Selection, State},
+    job::{Claim, Group, JobId, JobView, Lease, NewJob, Selection, State},
     lane::Lane,
     reason::Failure,
 };
@@ -51,6 +51,9 @@ pub trait JobQueue: Send + Sync + 'static {
 
     /// Counts of everything.
     async fn stats(&self) -> Result<QueueStats, QueueError>;
+
+    /// What takes longer to tell than [`stats`](Self::stats): ages, rates, groups.
+    async fn details(&self) -> Result<QueueDetails, QueueError>;
 
     /// How far each source has been read, in order of their names.
     async fn cursors(&self) -> Result<Vec<Cursor>, QueueError>;
@@ -267,6 +270,58 @@ pub struct QueueStats {
     pub unfed: u64,
     /// Entries of source lists that were known already.
     pub skipped: u64,
+}
+
+/// How many groups [`LaneDetails`] names at most.
+pub const GROUPS_NAMED_MAX: usize = 100;
+/// The time that [`Rates`] look back.
+pub const RATES_WINDOW_MS: Millis = 60_000;
+
+/// What people ask of a queue besides its counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueDetails {
+    /// By lane, in the order of [`Lane::ALL`].
+    pub lanes: [LaneDetails; 3],
+}
+
+/// Ages, rates and groups of one lane.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaneDetails {
+    /// How long ago the oldest pending job was pushed or last retried by hand; none where nothing is pending.
+    pub oldest_pending_ms: Option<Millis>,
+    /// What happened in the last [`RATES_WINDOW_MS`], as far as the present owner was there.
+    pub rates: Rates,
+    /// Groups with pending jobs: those with most in flight first, then most ready, then by name; at most
+    /// [`GROUPS_NAMED_MAX`].
+    pub groups: Vec<GroupStats>,
+    /// How many groups have pending jobs.
+    pub groups_total: u64,
+}
+
+/// Events of the last [`RATES_WINDOW_MS`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rates {
+    /// Jobs that were added.
+    pub pushed: u64,
+    /// Jobs that were handed out.
+    pub claimed: u64,
+    /// Jobs that ended well.
+    pub done: u64,
+    /// Attempts that failed, for good or not.
+    pub failed: u64,
+}
+
+/// Pending jobs of one group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupStats {
+    /// Which; none for the jobs without group.
+    pub group: Option<Group>,
+    /// Jobs that wait for a worker.
+    pub ready: u64,
+    /// Jobs that wait for a time.
+    pub delayed: u64,
+    /// Jobs that a worker has.
+    pub in_flight: u64,
 }
 
 impl QueueStats {

@@ -5,7 +5,10 @@ use flow::{
     clock::Millis,
     job::{JobId, JobView, Lease, NewJob, Selection},
     lane::Lane,
-    queue::{Ask, Claimed, Cursor, JobQueue, Pause, Presence, Push, Pushed, QueueError, QueueStats, Verdict},
+    queue::{
+        Ask, Claimed, Cursor, JobQueue, Pause, Presence, Push, Pushed, QueueDetails, QueueError, QueueStats,
+        Verdict,
+    },
 };
 
 use crate::{
@@ -72,6 +75,10 @@ impl JobQueue for QueueClient {
 
     async fn stats(&self) -> Result<QueueStats, QueueError> {
         answer!(self.call(Request::Stats).await, Reply::Stats(stats) => stats)
+    }
+
+    async fn details(&self) -> Result<QueueDetails, QueueError> {
+        answer!(self.call(Request::Details).await, Reply::Details(details) => details)
     }
 
     async fn cursors(&self) -> Result<Vec<Cursor>, QueueError> {

@@ -11,6 +11,7 @@
 mod admin;
 mod check;
 mod claiming;
+mod details;
 mod lane;
 
 use std::{
@@ -56,6 +57,7 @@ pub struct Ledger {
     attending: BTreeMap<(Session, Lane), u32>,
     sequence: u64,
     dirty: Dirty,
+    events: [details::Events; 3],
 }
 
 /// What the ledger holds of a job in memory.
@@ -110,6 +112,7 @@ impl Ledger {
             attending: BTreeMap::new(),
             sequence: 0,
             dirty: Dirty::default(),
+            events: Default::default(),
         };
         ledger.load_settings()?;
         for stored in ledger.disk.jobs(None) {
@@ -250,6 +253,7 @@ impl Ledger {
         if self.slots.contains_key(&id) {
             return false;
         }
+        self.events[job.lane.index()].at(now).pushed += 1;
         let record = Record::new(job, self.sequence, now);
         self.sequence += 1;
         let parts = self.dirty.removed.remove(&id).unwrap_or(0);

@@ -319,10 +319,13 @@ fn apply(ledger: &mut Ledger, session: Session, request: Request, now: Millis) -
             Ok(Reply::Done)
         }
         Request::Stats => Ok(Reply::Stats(ledger.stats())),
+        Request::Details => Ok(Reply::Details(ledger.details(now))),
         Request::Cursors => Ok(Reply::Cursors(ledger.cursors())),
-        Request::List { selection, after, limit } => ledger.list(&selection, after, limit).map(Reply::Jobs),
+        Request::List { selection, after, limit } => {
+            ledger.list(&selection, after, limit, now).map(Reply::Jobs)
+        }
         Request::Retry(selection) => ledger.retry(&selection, now).map(Reply::Count),
-        Request::Drop(selection) => ledger.drop_jobs(&selection).map(Reply::Count),
+        Request::Drop(selection) => ledger.drop_jobs(&selection, now).map(Reply::Count),
         Request::SetPaused { lane, pause } => {
             ledger.set_paused(lane, pause);
             Ok(Reply::Done)

@@ -80,6 +80,10 @@ impl Phase {
 
 impl Record {
     pub(crate) fn new(job: NewJob, sequence: u64, now: Millis) -> Self {
+        let phase = match job.delay_ms {
+            0 => Phase::Ready,
+            delay_ms => Phase::Delayed { due_ms: now.saturating_add(delay_ms) },
+        };
         Self {
             lane: job.lane,
             key: job.key,
@@ -88,7 +92,7 @@ impl Record {
             payload: job.payload,
             pushed: None,
             sequence,
-            phase: Phase::Ready,
+            phase,
             attempts: 0,
             failed_attempt: 0,
             failures: 0,

@@ -6,7 +6,7 @@ use flow::{
     clock::Millis,
     job::{JobId, JobView, Lease, NewJob, Selection},
     lane::Lane,
-    queue::{Ask, Claimed, Cursor, Pause, Presence, Push, Pushed, QueueStats, Verdict},
+    queue::{Ask, Claimed, Cursor, Pause, Presence, Push, Pushed, QueueDetails, QueueStats, Verdict},
 };
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,7 @@ pub enum Request {
     Fail { lease: Lease, verdict: Verdict },
     Attend { lane: Lane, presence: Presence },
     Stats,
+    Details,
     Cursors,
     List { selection: Selection, after: Option<JobId>, limit: usize },
     Retry(Selection),
@@ -41,6 +42,8 @@ pub enum Reply {
     Lost(Vec<Lease>),
     /// To [`Request::Stats`].
     Stats(QueueStats),
+    /// To [`Request::Details`].
+    Details(QueueDetails),
     /// To [`Request::Cursors`].
     Cursors(Vec<Cursor>),
     /// To [`Request::List`].

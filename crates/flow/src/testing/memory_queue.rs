@@ -25,8 +25,8 @@ use crate::{
     job::{JobId, JobView, Lease, NewJob, Selection},
     lane::Lane,
     queue::{
-        Ask, BATCH_MAX, Claimed, Cursor, JobQueue, Outlook, Pause, Presence, Push, Pushed, QueueError,
-        QueueStats, Verdict,
+        Ask, BATCH_MAX, Claimed, Cursor, JobQueue, Outlook, Pause, Presence, Push, Pushed, QueueDetails,
+        QueueError, QueueStats, Verdict,
     },
 };
 
@@ -125,6 +125,10 @@ impl JobQueue for MemoryQueue {
         Ok(self.look(|ledger, _| ledger.stats()))
     }
 
+    async fn details(&self) -> Result<QueueDetails, QueueError> {
+        Ok(self.look(|ledger, now_ms| ledger.details(now_ms)))
+    }
+
     async fn cursors(&self) -> Result<Vec<Cursor>, QueueError> {
         Ok(self.look(|ledger, _| ledger.cursors()))
     }
@@ -135,7 +139,7 @@ impl JobQueue for MemoryQueue {
         after: Option<JobId>,
         limit: usize,
     ) -> Result<Vec<JobView>, QueueError> {
-        Ok(self.look(|ledger, _| ledger.list(&selection, after, limit.min(BATCH_MAX))))
+        Ok(self.look(|ledger, now_ms| ledger.list(&selection, after, limit.min(BATCH_MAX), now_ms)))
     }
 
     async fn retry(&self, selection: Selection) -> Result<u64, QueueError> {
@@ -143,7 +147,7 @@ impl JobQueue for MemoryQueue {
     }
 
     async fn drop_jobs(&self, selection: Selection) -> Result<u64, QueueError> {
-        Ok(self.change(|ledger, _| ledger.drop_jobs(&selection)))
+        Ok(self.change(|ledger, now_ms| ledger.drop_jobs(&selection, now_ms)))
     }
 
     async fn set_paused(&self, lane: Lane, pause: Pause) -> Result<(), QueueError> {

@@ -3,10 +3,10 @@
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
-    clock::Clock,
+    clock::millis,
     job::{Claim, Lease, NewJob},
     queue::{JobQueue, QueueError, Verdict},
     reason::{Failure, Reason},
@@ -40,8 +40,9 @@ pub(super) async fn attempt<S: Stage>(
     lost: oneshot::Receiver<()>,
 ) -> Result<Settled, QueueError> {
     let lease = claim.lease;
+    let claimed = Instant::now();
     let outcome = tokio::select! {
-        outcome = run(&*stage, &claim, retry) => outcome,
+        outcome = run(&*stage, &claim, claimed, retry) => outcome,
         _ = lost => return Ok(Settled::Lost),
     };
     let settled = match outcome {
@@ -61,32 +62,36 @@ async fn bury(queue: &dyn JobQueue, lease: Lease, why: String) -> Result<Settled
 }
 
 /// Runs the stage: what follows, or what its failure means. Whatever panics on the way is a failure too.
-async fn run<S: Stage>(stage: &S, claim: &Claim, retry: RetryPolicy) -> Outcome {
+async fn run<S: Stage>(stage: &S, claim: &Claim, claimed: Instant, retry: RetryPolicy) -> Outcome {
     let work = async {
         let input = serde_json::from_slice::<S::Input>(&claim.payload).map_err(|error| {
             StageError::fatal(Reason::Internal, format!("the job cannot be read: {error}"))
         })?;
-        let attempt = Attempt { number: claim.lease.attempt, failures: claim.failures };
+        let attempt = Attempt { number: claim.attempts, failures: claim.failures };
         stage.run(input, attempt).await
     };
     let judged = async {
         match work.await {
             Ok(outputs) => Outcome::Success(outputs.into_iter().map(Into::into).collect()),
-            Err(error) => judge(error, claim, retry),
+            Err(error) => judge(error, claim, claimed, retry),
         }
     };
     AssertUnwindSafe(judged).catch_unwind().await.unwrap_or_else(|panic| {
         let error = StageError::<S::Input>::retry(Reason::Internal, panic_message(&*panic));
-        judge(error, claim, retry)
+        judge(error, claim, claimed, retry)
     })
 }
 
 /// What a stage's failure means for its job.
-fn judge<I: Into<NewJob>>(error: StageError<I>, claim: &Claim, retry: RetryPolicy) -> Outcome {
+fn judge<I: Into<NewJob>>(
+    error: StageError<I>,
+    claim: &Claim,
+    claimed: Instant,
+    retry: RetryPolicy,
+) -> Outcome {
     let (settled, verdict) = match error {
         StageError::Retry { failure, after_ms, group_pause_ms } => {
-            let now_ms = Clock::start().now_ms();
-            let age_ms = claim.failing_since_ms.map_or(0, |since| now_ms.saturating_sub(since));
+            let age_ms = claim.failing_ms.map_or(0, |age| age.saturating_add(millis(claimed.elapsed())));
             match retry.wait_ms(claim.lease, claim.failures + 1, age_ms, after_ms) {
                 Some(after_ms) => {
                     (Settled::Retried, Verdict::Retry { failure, after_ms, group_pause_ms, revised: None })

@@ -41,6 +41,7 @@ impl Ledger {
         selection: &Selection,
         after: Option<JobId>,
         limit: usize,
+        now: Millis,
     ) -> Result<Vec<JobView>, QueueError> {
         let mut found = Vec::new();
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
@@ -53,16 +54,18 @@ impl Ledger {
                 break;
             }
             let view = self.record(*id)?.map(crate::record::Record::into_view);
-            found.extend(view.filter(|view| selection.takes(view)));
+            found.extend(view.filter(|view| selection.takes(view, now)));
         }
         Ok(found)
     }
 
-    fn selected(&self, selection: &Selection) -> Result<Vec<JobId>, QueueError> {
+    fn selected(&self, selection: &Selection, now: Millis) -> Result<Vec<JobId>, QueueError> {
         let mut ids = Vec::new();
-        let by_record = selection.reason.is_some() || selection.key.is_some();
+        let Selection { ids: _, lane: _, state: _, reason, key, group, older_ms } = selection;
+        let by_record = reason.is_some() || key.is_some() || group.is_some() || older_ms.is_some();
         for (id, _) in self.slots.iter().filter(|(id, slot)| may_be_meant(selection, **id, slot)) {
-            if !by_record || self.record(*id)?.is_some_and(|record| selection.takes(&record.into_view())) {
+            if !by_record || self.record(*id)?.is_some_and(|record| selection.takes(&record.into_view(), now))
+            {
                 ids.push(*id);
             }
         }
@@ -75,7 +78,7 @@ impl Ledger {
         if selection.state.is_some_and(|state| state != State::Dead) {
             return Ok(0);
         }
-        let ids = self.selected(&dead)?;
+        let ids = self.selected(&dead, now)?;
         for id in &ids {
             let Some(mut record) = self.record(*id)? else { continue };
             let Some(slot) = self.slots.remove(id) else { continue };
@@ -92,9 +95,9 @@ impl Ledger {
     }
 
     /// See [`flow::queue::JobQueue::drop_jobs`].
-    pub fn drop_jobs(&mut self, selection: &Selection) -> Result<u64, QueueError> {
+    pub fn drop_jobs(&mut self, selection: &Selection, now: Millis) -> Result<u64, QueueError> {
         let mut dropped = 0;
-        for id in self.selected(selection)? {
+        for id in self.selected(selection, now)? {
             let Some(record) = self.record(id)? else { continue };
             if record.phase.state() == State::Leased {
                 continue;

@@ -30,6 +30,9 @@ impl Ledger {
     }
 
     fn lease(&mut self, id: JobId, session: Session, now: Millis, lease_ms: Millis) -> Option<Claim> {
+        if let Some(slot) = self.slots.get(&id) {
+            self.events[slot.lane.index()].at(now).claimed += 1;
+        }
         let mut claim = None;
         self.change(id, now, |record| {
             record.attempts += 1;
@@ -38,8 +41,9 @@ impl Ledger {
                 lease: Lease { id, attempt: record.attempts },
                 key: record.key.clone(),
                 payload: record.payload.clone(),
+                attempts: record.attempts,
                 failures: record.failures,
-                failing_since_ms: record.failing_since_ms,
+                failing_ms: record.failing_since_ms.map(|since| now.saturating_sub(since)),
             });
         });
         claim
@@ -112,6 +116,9 @@ impl Ledger {
                 .is_some_and(|record| record.phase == Phase::Done && record.attempts == lease.attempt);
             return if repeated { Ok(()) } else { Err(QueueError::Stale(lease)) };
         }
+        if let Some(slot) = self.slots.get(&lease.id) {
+            self.events[slot.lane.index()].at(now).done += 1;
+        }
         self.change(lease.id, now, |record| {
             record.phase = Phase::Done;
             record.payload = Vec::new();
@@ -130,6 +137,11 @@ impl Ledger {
                 record.failed_attempt == lease.attempt && !matches!(record.phase, Phase::Leased { .. })
             });
             return if repeated { Ok(()) } else { Err(QueueError::Stale(lease)) };
+        }
+        if !matches!(verdict, Verdict::Release)
+            && let Some(slot) = self.slots.get(&lease.id)
+        {
+            self.events[slot.lane.index()].at(now).failed += 1;
         }
         match verdict {
             Verdict::Retry { failure, after_ms, group_pause_ms, revised } => {

@@ -1,6 +1,6 @@
 //! The states of jobs and the steps between them, as plain functions of `now`.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{
     record::{Job, Place},
@@ -9,13 +9,14 @@ use super::{
 use crate::{
     clock::Millis,
     job::{
-        Claim, GROUP_BYTES_MAX, Happened, JobId, JobView, KEY_BYTES_MAX, Lease, NewJob, PAYLOAD_BYTES_MAX,
-        Selection, State,
+        Claim, GROUP_BYTES_MAX, Group, Happened, JobId, JobView, KEY_BYTES_MAX, Lease, NewJob,
+        PAYLOAD_BYTES_MAX, Selection, State,
     },
     lane::Lane,
     queue::{
-        Ask, BATCH_MAX, Claimed, Cursor, CursorMove, LaneStats, Outlook, Pause, Presence, Push, Pushed,
-        QueueError, QueueStats, Verdict,
+        Ask, BATCH_MAX, Claimed, Cursor, CursorMove, GROUPS_NAMED_MAX, GroupStats, LaneDetails, LaneStats,
+        Outlook, Pause, Presence, Push, Pushed, QueueDetails, QueueError, QueueStats, RATES_WINDOW_MS, Rates,
+        Verdict,
     },
 };
 
@@ -37,6 +38,10 @@ pub(super) struct Ledger {
     cursors: BTreeMap<String, Cursor>,
     turns: Turns,
     pushes: u64,
+    /// The highest number of an attempt at a job that was dropped.
+    attempts_used: u32,
+    /// When, in which lane, and what, for the rates.
+    happened: Vec<(Millis, Lane, fn(&mut Rates) -> &mut u64)>,
 }
 
 impl Ledger {
@@ -48,6 +53,8 @@ impl Ledger {
             cursors: BTreeMap::new(),
             turns: Turns::default(),
             pushes: 0,
+            attempts_used: 0,
+            happened: Vec::new(),
         }
     }
 
@@ -84,12 +91,14 @@ impl Ledger {
             self.turns.claimed(job, now_ms);
             job.attempts += 1;
             job.go(Place::Leased(now_ms.saturating_add(ask.lease_ms)), now_ms);
+            self.happened.push((now_ms, ask.lane, |rates| &mut rates.claimed));
             claims.push(Claim {
-                lease: Lease { id, attempt: job.attempts },
+                lease: job.lease(id),
                 key: job.key.clone(),
                 payload: job.payload.clone(),
+                attempts: job.attempts,
                 failures: job.failures,
-                failing_since_ms: job.failing_since_ms,
+                failing_ms: job.failing_since_ms.map(|since| now_ms.saturating_sub(since)),
             });
         }
         Claimed { claims, outlook: self.outlook(ask.lane) }
@@ -115,7 +124,7 @@ impl Ledger {
     ) -> Result<(), QueueError> {
         check_batch(&next)?;
         let job = self.jobs.get_mut(&lease.id).ok_or(QueueError::Stale(lease))?;
-        if job.place == Place::Done && job.attempts == lease.attempt {
+        if job.place == Place::Done && job.lease(lease.id) == lease {
             return Ok(());
         }
         if !job.is_held_by(lease) {
@@ -123,6 +132,7 @@ impl Ledger {
         }
         job.payload = Vec::new();
         job.go(Place::Done, now_ms);
+        self.happened.push((now_ms, job.lane, |rates| &mut rates.done));
         self.add(next, now_ms);
         Ok(())
     }
@@ -159,8 +169,12 @@ impl Ledger {
                 job.record(Happened::Died(failure), now_ms);
                 job.go(Place::Dead, now_ms);
             }
-            Verdict::Release => job.go(Place::Ready, now_ms),
+            Verdict::Release => {
+                job.go(Place::Ready, now_ms);
+                return Ok(());
+            }
         }
+        self.happened.push((now_ms, job.lane, |rates| &mut rates.failed));
         Ok(())
     }
 
@@ -195,12 +209,51 @@ impl Ledger {
         self.cursors.values().cloned().collect()
     }
 
-    pub(super) fn list(&self, selection: &Selection, after: Option<JobId>, limit: usize) -> Vec<JobView> {
+    pub(super) fn details(&self, now_ms: Millis) -> QueueDetails {
+        QueueDetails { lanes: Lane::ALL.map(|lane| self.lane_details(lane, now_ms)) }
+    }
+
+    fn lane_details(&self, lane: Lane, now_ms: Millis) -> LaneDetails {
+        let mut details = LaneDetails::default();
+        for (_, _, count) in self.happened.iter().filter(|(at_ms, happened_in, _)| {
+            *happened_in == lane && now_ms.saturating_sub(*at_ms) < RATES_WINDOW_MS
+        }) {
+            *count(&mut details.rates) += 1;
+        }
+        let mut groups: BTreeMap<Option<&Group>, GroupStats> = BTreeMap::new();
+        for job in self.jobs.values().filter(|job| job.lane == lane) {
+            let empty = GroupStats { group: job.group.clone(), ready: 0, delayed: 0, in_flight: 0 };
+            let of_state = |stats: &mut GroupStats| match job.state() {
+                State::Ready => stats.ready += 1,
+                State::Delayed => stats.delayed += 1,
+                State::Leased => stats.in_flight += 1,
+                State::Done | State::Dead => {}
+            };
+            if !matches!(job.state(), State::Done | State::Dead) {
+                of_state(groups.entry(job.group()).or_insert(empty));
+                let age = now_ms.saturating_sub(job.pushed_ms);
+                details.oldest_pending_ms = details.oldest_pending_ms.max(Some(age));
+            }
+        }
+        details.groups_total = groups.len() as u64;
+        details.groups = groups.into_values().collect();
+        details.groups.sort_by_key(|stats| (Reverse(stats.in_flight), Reverse(stats.ready)));
+        details.groups.truncate(GROUPS_NAMED_MAX);
+        details
+    }
+
+    pub(super) fn list(
+        &self,
+        selection: &Selection,
+        after: Option<JobId>,
+        limit: usize,
+        now_ms: Millis,
+    ) -> Vec<JobView> {
         self.jobs
             .iter()
             .filter(|(id, _)| after.is_none_or(|after| **id > after))
             .map(|(id, job)| job.view(*id))
-            .filter(|view| selection.takes(view))
+            .filter(|view| selection.takes(view, now_ms))
             .take(limit)
             .collect()
     }
@@ -208,7 +261,7 @@ impl Ledger {
     pub(super) fn retry(&mut self, selection: &Selection, now_ms: Millis) -> u64 {
         let mut retried = 0;
         for (id, job) in &mut self.jobs {
-            if job.place == Place::Dead && selection.takes(&job.view(*id)) {
+            if job.place == Place::Dead && selection.takes(&job.view(*id), now_ms) {
                 job.record(Happened::Retried, now_ms);
                 job.restore();
                 job.go(Place::Ready, now_ms);
@@ -221,9 +274,16 @@ impl Ledger {
         retried
     }
 
-    pub(super) fn drop_jobs(&mut self, selection: &Selection) -> u64 {
+    pub(super) fn drop_jobs(&mut self, selection: &Selection, now_ms: Millis) -> u64 {
         let before = self.jobs.len();
-        self.jobs.retain(|id, job| job.is_leased() || !selection.takes(&job.view(*id)));
+        let attempts_used = &mut self.attempts_used;
+        self.jobs.retain(|id, job| {
+            let stays = job.is_leased() || !selection.takes(&job.view(*id), now_ms);
+            if !stays {
+                *attempts_used = (*attempts_used).max(job.lease(*id).attempt);
+            }
+            stays
+        });
         (before - self.jobs.len()) as u64
     }
 
@@ -235,7 +295,8 @@ impl Ledger {
             if self.jobs.contains_key(&new.id()) {
                 known.push(at);
             } else {
-                self.jobs.insert(new.id(), Job::new(new, self.pushes, now_ms));
+                self.happened.push((now_ms, new.lane, |rates| &mut rates.pushed));
+                self.jobs.insert(new.id(), Job::new(new, self.pushes, self.attempts_used, now_ms));
             }
         }
         known

@@ -29,6 +29,8 @@ pub(super) struct Job {
     pub(super) order: u64,
     pub(super) place: Place,
     pub(super) attempts: u32,
+    /// Numbers that attempts at it may not have: an earlier job of its name had them.
+    attempts_before: u32,
     pub(super) failures: u32,
     pub(super) failing_since_ms: Option<Millis>,
     /// The latest attempt that a `fail` ended, so that its repeat is known.
@@ -39,7 +41,8 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub(super) fn new(new: NewJob, order: u64, now_ms: Millis) -> Self {
+    pub(super) fn new(new: NewJob, order: u64, attempts_before: u32, now_ms: Millis) -> Self {
+        let due_ms = now_ms.saturating_add(new.delay_ms);
         Self {
             lane: new.lane,
             key: new.key,
@@ -48,8 +51,9 @@ impl Job {
             payload: new.payload,
             pushed: None,
             order,
-            place: Place::Ready,
+            place: if new.delay_ms == 0 { Place::Ready } else { Place::Delayed(due_ms) },
             attempts: 0,
+            attempts_before,
             failures: 0,
             failing_since_ms: None,
             failed_attempt: 0,
@@ -67,8 +71,13 @@ impl Job {
         matches!(self.place, Place::Leased(_))
     }
 
+    /// The token of its latest attempt.
+    pub(super) const fn lease(&self, id: JobId) -> Lease {
+        Lease { id, attempt: self.attempts_before + self.attempts }
+    }
+
     pub(super) fn is_held_by(&self, lease: Lease) -> bool {
-        self.is_leased() && self.attempts == lease.attempt
+        self.is_leased() && self.lease(lease.id) == lease
     }
 
     pub(super) fn wait(&mut self, after_ms: Millis, now_ms: Millis) {

@@ -41,7 +41,7 @@ async fn claim_tells_the_job(subject: Subject) {
     let claim = subject.claim_one(Lane::Fetch).await;
     assert_eq!(claim.lease, Lease { id: new.id(), attempt: 1 });
     assert_eq!((claim.key.as_str(), &claim.payload), ("a", &new.payload));
-    assert_eq!((claim.failures, claim.failing_since_ms), (0, None));
+    assert_eq!((claim.failures, claim.failing_ms), (0, None));
     let view = subject.view(new.id()).await;
     assert_eq!((view.state, view.attempts), (State::Leased, 1));
     assert_eq!(view.due_ms, Some(pushed_ms + 5 + LEASE_MS));

@@ -1,10 +1,10 @@
 //! What people do by hand: look, retry, drop.
 
-use super::{Subject, ask, case_list, dead, failure, grouped, job, jobs, keys, retry_after};
+use super::{LEASE_MS, Subject, ask, case_list, dead, failure, grouped, job, jobs, keys, retry_after};
 use crate::{
-    job::{Happened, JobId, Lease, NewJob, Selection, State},
+    job::{Group, Happened, JobId, Lease, NewJob, Selection, State},
     lane::Lane,
-    queue::{Outlook, Pushed, QueueError, Verdict},
+    queue::{GroupStats, Outlook, Pushed, QueueDetails, QueueError, RATES_WINDOW_MS, Rates, Verdict},
     reason::Reason,
 };
 
@@ -19,6 +19,9 @@ case_list![
     leased_jobs_are_not_dropped,
     only_selected_jobs_are_dropped,
     dropped_jobs_make_room,
+    list_gives_a_group_and_what_is_old,
+    lease_of_a_dropped_job_stays_stale_when_the_job_comes_again,
+    details_tell_ages_rates_and_groups,
 ];
 
 fn by_state(state: State) -> Selection {
@@ -108,7 +111,7 @@ async fn retried_dead_job_begins_anew(subject: Subject) {
 
     let claim = subject.claim_one(Lane::Store).await;
     assert_eq!(claim.lease, Lease { attempt: 2, ..lease });
-    assert_eq!((claim.failures, claim.failing_since_ms), (0, None));
+    assert_eq!((claim.failures, claim.failing_ms), (0, None));
     assert_eq!(claim.payload, job(Lane::Store, "a").payload);
     let stale = Err(QueueError::Stale(lease));
     assert_eq!(subject.queue.complete(lease, vec![]).await, stale);
@@ -199,4 +202,63 @@ async fn dropped_jobs_make_room(subject: Subject) {
     assert_eq!(subject.queue.drop_jobs(one).await, Ok(1));
     assert_eq!(keys(&subject.claim_all(Lane::Fetch).await), ["f"]);
     subject.push([job(Lane::Store, "x")]).await;
+}
+
+async fn list_gives_a_group_and_what_is_old(subject: Subject) {
+    subject.push([grouped("a", "host"), grouped("b", "other"), job(Lane::Fetch, "none")]).await;
+    subject.advance(100);
+    subject.push([grouped("late", "host")]).await;
+    let host = Some(Group("host".to_owned()));
+    let by_group = Selection { group: host, ..Selection::default() };
+    assert_eq!(subject.selected(by_group.clone()).await, ["a", "late"]);
+    assert_eq!(subject.selected(Selection { older_ms: Some(100), ..by_group.clone() }).await, ["a"]);
+    assert_eq!(subject.queue.drop_jobs(Selection { older_ms: Some(101), ..by_group.clone() }).await, Ok(0));
+    assert_eq!(subject.queue.drop_jobs(Selection { older_ms: Some(100), ..by_group }).await, Ok(1));
+    assert_eq!(subject.lane(Lane::Fetch).await.ready, 3);
+}
+
+async fn lease_of_a_dropped_job_stays_stale_when_the_job_comes_again(subject: Subject) {
+    let first = subject.lease_of(Lane::Store, "a").await;
+    subject.advance(LEASE_MS);
+    let second = subject.claim_one(Lane::Store).await.lease;
+    subject.advance(LEASE_MS);
+    assert_eq!(subject.queue.drop_jobs(Selection::default()).await, Ok(1));
+    subject.push([job(Lane::Store, "a")]).await;
+    let view = subject.view(first.id).await;
+    assert_eq!((view.attempts, view.history.len()), (0, 0), "it is a new job");
+    let claim = subject.claim_one(Lane::Store).await;
+    assert_eq!(claim.attempts, 1);
+    for lease in [first, second] {
+        assert_ne!(claim.lease, lease);
+        assert_eq!(subject.queue.complete(lease, vec![]).await, Err(QueueError::Stale(lease)));
+        assert_eq!(subject.queue.fail(lease, dead()).await, Err(QueueError::Stale(lease)));
+    }
+    assert_eq!(subject.queue.complete(claim.lease, vec![]).await, Ok(()));
+}
+
+async fn details_tell_ages_rates_and_groups(subject: Subject) {
+    assert_eq!(subject.queue.details().await, Ok(QueueDetails::default()));
+    subject.push([grouped("a", "busy"), grouped("b", "busy"), grouped("c", "idle")]).await;
+    subject.advance(1_000);
+    subject.push([job(Lane::Fetch, "late")]).await;
+    let claims = subject.claim_all(Lane::Fetch).await;
+    for claim in &claims {
+        match claim.key.as_str() {
+            "a" => subject.fail(claim.lease, retry_after(RATES_WINDOW_MS)).await,
+            "b" => {}
+            "c" => subject.fail(claim.lease, Verdict::Release).await,
+            _ => assert_eq!(subject.queue.complete(claim.lease, vec![]).await, Ok(())),
+        }
+    }
+    let details = subject.queue.details().await.expect("details must be given");
+    let fetch = &details.lanes[Lane::Fetch.index()];
+    assert_eq!(fetch.oldest_pending_ms, Some(1_000));
+    assert_eq!(fetch.rates, Rates { pushed: 4, claimed: 4, done: 1, failed: 1 });
+    let named = |name: &str| Some(Group(name.to_owned()));
+    let busy = GroupStats { group: named("busy"), ready: 0, delayed: 1, in_flight: 1 };
+    let idle = GroupStats { group: named("idle"), ready: 1, delayed: 0, in_flight: 0 };
+    assert_eq!((fetch.groups_total, &fetch.groups), (2, &vec![busy, idle]));
+    subject.advance(RATES_WINDOW_MS);
+    let details = subject.queue.details().await.expect("details must be given");
+    assert_eq!(details.lanes[Lane::Fetch.index()].rates, Rates::default());
 }

@@ -26,6 +26,7 @@ case_list![
     cursors_count_what_is_unfed_and_skipped,
     cursor_moves_without_jobs,
     source_names_are_bounded,
+    delayed_push_waits_for_its_time,
 ];
 
 fn step(from: Option<u64>, offset: u64, entries: u64) -> CursorMove {
@@ -236,4 +237,15 @@ async fn source_names_are_bounded(subject: Subject) {
     subject.assert_empty().await;
     let longest = CursorMove { source: "s".repeat(200), ..step(None, 1, 1) };
     assert!(subject.feed(vec![], longest).await.is_ok());
+}
+
+async fn delayed_push_waits_for_its_time(subject: Subject) {
+    subject.push([job(Lane::Store, "later").delayed(500), job(Lane::Store, "now")]).await;
+    let lane = subject.lane(Lane::Store).await;
+    assert_eq!((lane.ready, lane.delayed), (1, 1));
+    assert_eq!(subject.claim_all(Lane::Store).await.len(), 1);
+    subject.advance(499);
+    assert!(subject.claim_all(Lane::Store).await.is_empty());
+    subject.advance(1);
+    assert_eq!(subject.claim_one(Lane::Store).await.key, "later");
 }

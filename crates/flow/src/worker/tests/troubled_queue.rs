@@ -15,7 +15,10 @@ use crate::{
     clock::Millis,
     job::{JobId, JobView, Lease, NewJob, Selection},
     lane::Lane,
-    queue::{Ask, Claimed, Cursor, JobQueue, Pause, Presence, Push, Pushed, QueueError, QueueStats, Verdict},
+    queue::{
+        Ask, Claimed, Cursor, JobQueue, Pause, Presence, Push, Pushed, QueueDetails, QueueError, QueueStats,
+        Verdict,
+    },
     shutdown::{Phase, Trigger},
     testing::memory_queue::MemoryQueue,
 };
@@ -104,6 +107,10 @@ impl JobQueue for TroubledQueue {
 
     async fn attend(&self, lane: Lane, presence: Presence) -> Result<(), QueueError> {
         self.inner.attend(lane, presence).await
+    }
+
+    async fn details(&self) -> Result<QueueDetails, QueueError> {
+        self.inner.details().await
     }
 
     async fn stats(&self) -> Result<QueueStats, QueueError> {
