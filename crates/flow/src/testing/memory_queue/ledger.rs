@@ -23,6 +23,9 @@ use crate::{
 /// The longest name of a source, in bytes.
 const SOURCE_BYTES_MAX: usize = 200;
 
+/// Where an event is counted.
+type Counter = fn(&mut Rates) -> &mut u64;
+
 #[derive(Debug, Default)]
 struct LaneState {
     retried: u64,
@@ -41,7 +44,7 @@ pub(super) struct Ledger {
     /// The highest number of an attempt at a job that was dropped.
     attempts_used: u32,
     /// When, in which lane, and what, for the rates.
-    happened: Vec<(Millis, Lane, fn(&mut Rates) -> &mut u64)>,
+    happened: Vec<(Millis, Lane, Counter)>,
 }
 
 impl Ledger {
