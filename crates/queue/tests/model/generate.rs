@@ -33,28 +33,28 @@ struct Draw {
 /// The sequence of this seed.
 pub(crate) fn sequence(seed: u64) -> Sequence {
     let mut rng = Rng::with_seed(seed);
-    let capacity = rng.usize(2..16);
-    let (keys, groups) = (rng.u32(2..14), rng.u32(1..6));
-    let length = rng.usize(20..110);
-    let mut reopenings = [0, 0, 1, 1, 1, 2][rng.usize(..6)];
+    let is_long = rng.u32(..20) == 0;
+    let scale = if is_long { 4 } else { 1 };
+    let capacity = rng.usize(2..16 * scale as usize);
+    let (keys, groups) = (rng.u32(2..14 * scale), rng.u32(1..6));
+    let length = if is_long { rng.usize(300..1_000) } else { rng.usize(20..150) };
+    let reopenings = if is_long { 4 } else { [0, 1, 1, 2][rng.usize(..4)] };
     let wears_out = rng.u32(..100) == 0;
     let mut draw = Draw { rng, keys, groups };
     let mut actions = Vec::new();
     if wears_out {
         actions.extend(draw.worker_that_always_dies());
     }
-    while actions.len() < length {
+    for _ in 0..length {
         let action = draw.action();
-        for _ in 0..if draw.one_in(8) { 2 } else { 1 } {
+        if draw.one_in(8) {
             actions.push(action.clone());
         }
-        if reopenings > 0 && draw.one_in(length / 2) {
-            reopenings -= 1;
-            actions.push(draw.reopening());
-        }
+        actions.push(action);
     }
     for _ in 0..reopenings {
-        actions.push(draw.reopening());
+        let at = draw.rng.usize(..=actions.len());
+        actions.insert(at, draw.reopening());
     }
     Sequence { capacity, actions }
 }

@@ -94,12 +94,10 @@ impl<'a> Run<'a> {
         let mut ledger =
             Ledger::load(disk, self.capacity, self.wall_ms).map_err(|error| error.to_string())?;
         let now = time_of(&ledger, self.wall_ms);
-        let latest = self.now.max(self.wall_ms);
-        if !(self.committed.latest_change_ms()..=latest).contains(&now) {
-            return Err(format!(
-                "the queue's time was {}, the clock is at {}, it took {now}",
-                self.now, self.wall_ms
-            ));
+        let earliest = self.committed.latest_change_ms().max(self.wall_ms);
+        if !(earliest..=self.wall_ms.max(self.now)).contains(&now) {
+            let (wall, before) = (self.wall_ms, self.now);
+            return Err(format!("the clock is at {wall}, the queue's time was {before}: it took {now}"));
         }
         ledger.commit().map_err(|error| error.to_string())?;
         self.ledger = Some(ledger);
@@ -216,7 +214,10 @@ impl<'a> Run<'a> {
 
     /// A claim that waits is looked at again then: later would be too late.
     fn check_next_turn(&mut self, lane: Lane, limit: GroupLimit) -> Check {
-        let Some(expected) = self.model.next_turn_ms(lane, limit) else { return Ok(()) };
+        let now = self.now;
+        let Some(expected) = self.model.next_turn_ms(lane, limit).filter(|at| *at > now) else {
+            return Ok(());
+        };
         let next = self.ledger().next_turn_ms(lane, limit);
         let is_in_time = next.is_some_and(|at| at <= expected);
         if is_in_time { Ok(()) } else { Err(format!("the next turn is at {next:?}, not at {expected}")) }

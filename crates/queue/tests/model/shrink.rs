@@ -3,32 +3,59 @@
 use super::action::{Action, Sequence};
 
 /// Most runs that are spent on it.
-const RUNS_MAX: usize = 2_000;
+const RUNS_MAX: usize = 3_000;
 
-/// A shorter sequence that fails as well: no single action of it can be left out, unless that takes too long to find.
+/// A shorter sequence that fails as well: nothing of it can be left out, unless that takes too long to find.
 pub(crate) fn shrink(sequence: Sequence, fails: impl Fn(&Sequence) -> bool) -> Sequence {
     let mut shortest = sequence;
     let mut runs = 0;
+    let mut try_actions = |shortest: &mut Sequence, actions: Vec<Action>| {
+        runs += 1;
+        let candidate = Sequence { actions, ..*shortest };
+        let is_shorter = runs < RUNS_MAX && fails(&candidate);
+        if is_shorter {
+            *shortest = candidate;
+        }
+        is_shorter
+    };
     let mut chunk = shortest.actions.len().div_ceil(2);
-    while chunk > 0 && runs < RUNS_MAX {
+    while chunk > 0 {
+        let mut has_shrunk = false;
         let mut at = 0;
-        let before = shortest.actions.len();
-        while at < shortest.actions.len() && runs < RUNS_MAX {
-            let candidate = Sequence { actions: without(&shortest.actions, at, chunk), ..shortest };
-            runs += 1;
-            if fails(&candidate) {
-                shortest = candidate;
+        while at < shortest.actions.len() {
+            let rest = without(&shortest.actions, at, chunk);
+            if try_actions(&mut shortest, rest) {
+                has_shrunk = true;
             } else {
                 at += chunk;
             }
         }
-        let has_converged = chunk == 1 && shortest.actions.len() == before;
-        chunk = if has_converged { 0 } else { (chunk / 2).max(1) };
+        chunk = if has_shrunk && chunk == 1 { 1 } else { chunk / 2 };
+    }
+    for at in 0..shortest.actions.len() {
+        while thinner(&shortest.actions[at]).into_iter().any(|action| {
+            let mut actions = shortest.actions.clone();
+            actions[at] = action;
+            try_actions(&mut shortest, actions)
+        }) {}
     }
     shortest
 }
 
-fn without(actions: &[Action], at: usize, count: usize) -> Vec<Action> {
-    let end = (at + count).min(actions.len());
-    [&actions[..at], &actions[end..]].concat()
+/// The action with one job less.
+fn thinner(action: &Action) -> Vec<Action> {
+    match action {
+        Action::Push { jobs, cursor } => (0..jobs.len())
+            .map(|at| Action::Push { jobs: without(jobs, at, 1), cursor: cursor.clone() })
+            .collect(),
+        Action::Complete { token, next } => {
+            (0..next.len()).map(|at| Action::Complete { token: *token, next: without(next, at, 1) }).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn without<T: Clone>(all: &[T], at: usize, count: usize) -> Vec<T> {
+    let end = (at + count).min(all.len());
+    [&all[..at], &all[end..]].concat()
 }
