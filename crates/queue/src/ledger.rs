@@ -187,7 +187,7 @@ impl Ledger {
             text: TextAt::Memory(text.into_boxed_slice()),
             trouble: None,
             group,
-            wakeup: 0,
+            stamp: 0,
             session: SessionId(0),
             attempts: 0,
             attempts_before: self.attempts_used,
@@ -266,7 +266,8 @@ impl Ledger {
                 self.wakeups.set(slot, job);
                 self.sessions.grant(job.session, slot);
             }
-            State::Ready | State::Done | State::Dead => {}
+            State::Ready => self.wakeups.stamp(job),
+            State::Done | State::Dead => {}
         }
         self.lanes[job.lane.index()].enter(slot, job);
     }

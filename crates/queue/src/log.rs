@@ -18,10 +18,8 @@ use crate::{
 
 /// What a group costs besides its bytes; makes groups of a few entries sparse, so that they are put together.
 const GROUP_OVERHEAD_BYTES: u64 = 256;
-/// What may be wasted before anything is cleaned.
-const WASTE_SLACK_BYTES: u64 = 4 << 20;
-/// What entries of dropped jobs may take before the oldest group is cleaned for them.
-const GONE_SLACK_BYTES: u64 = 1 << 20;
+/// What may be wasted before anything is cleaned, and what entries of dropped jobs may take.
+const SLACK_BYTES: u64 = 4 << 20;
 /// Chunks of dead groups that are removed together, where nothing else asks for a batch.
 const REMOVED_TOGETHER: usize = 32;
 
@@ -71,7 +69,7 @@ impl Group {
 }
 
 /// Counts what is on the disk. Groups are numbered from 1.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Table {
     groups: BTreeMap<u64, Group>,
     sparse: BTreeSet<u64>,
@@ -82,6 +80,22 @@ pub(crate) struct Table {
     /// Bytes of entries of dropped jobs in all groups but the oldest.
     gone: u64,
     newest: u64,
+    pub(crate) slack: u64,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self {
+            groups: BTreeMap::new(),
+            sparse: BTreeSet::new(),
+            dead: VecDeque::new(),
+            cost: 0,
+            live: 0,
+            gone: 0,
+            newest: 0,
+            slack: SLACK_BYTES,
+        }
+    }
 }
 
 impl Table {
@@ -184,10 +198,10 @@ impl Table {
 
     /// A group to clean now, if there is waste.
     pub(crate) fn wasteful(&mut self) -> Option<u64> {
-        if self.gone > self.live / 4 + GONE_SLACK_BYTES {
+        if self.gone > self.live / 4 + self.slack {
             return self.oldest().filter(|oldest| *oldest != self.newest);
         }
-        let is_wasteful = self.cost > 2 * (self.live + self.gone) + WASTE_SLACK_BYTES;
+        let is_wasteful = self.cost > 2 * (self.live + self.gone) + self.slack;
         if is_wasteful { self.sparse.pop_first() } else { None }
     }
 

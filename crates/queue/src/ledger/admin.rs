@@ -189,7 +189,7 @@ impl Ledger {
             text: TextAt::Memory(text.encode().into_boxed_slice()),
             trouble,
             group: index.id_of(name, now),
-            wakeup: 0,
+            stamp: 0,
             session: SessionId(0),
             attempts: view.attempts,
             attempts_before,
@@ -199,8 +199,11 @@ impl Ledger {
             unwritten: Unwritten::Nothing,
         };
         let attempt = job.attempts;
-        job.trouble_mut().begin_anew();
-        job.trouble_mut().remember(now, attempt, Happened::Retried);
+        let trouble = job.trouble_mut();
+        trouble.begin_anew();
+        // Its group may be another one now than the one that was paused.
+        trouble.group_paused_until_ms = 0;
+        trouble.remember(now, attempt, Happened::Retried);
         let slot = self.jobs.insert(job);
         self.enter(slot);
         self.mark(slot, Unwritten::Whole);

@@ -225,9 +225,15 @@ impl Ledger {
         let before = index.group(job.group).name.as_ref().map(|group| group.0.as_str());
         let text = revised(&text, before, job.priority, new);
         job.text = TextAt::Memory(text.into_boxed_slice());
-        job.group = index.id_of(new.group.as_ref().map(|group| group.0.as_str()), now);
+        let group = index.id_of(new.group.as_ref().map(|group| group.0.as_str()), now);
+        let left_group = std::mem::replace(&mut job.group, group) != group;
         job.priority = new.priority;
-        job.trouble_mut().begin_anew();
+        let trouble = job.trouble_mut();
+        trouble.begin_anew();
+        if left_group {
+            // The pause was that of the group it came from.
+            trouble.group_paused_until_ms = 0;
+        }
         self.enter(slot);
         self.mark(slot, Unwritten::Whole);
         Ok(())

@@ -25,6 +25,11 @@ impl Ledger {
         self.dirty.bytes
     }
 
+    /// How many bytes of waste the log may hold besides as many as count; 4 MiB unless set otherwise.
+    pub const fn set_slack(&mut self, bytes: u64) {
+        self.log.table.slack = bytes;
+    }
+
     /// Whether anything is to be written.
     #[must_use]
     pub fn is_dirty(&self) -> bool {

@@ -34,8 +34,8 @@ pub(super) struct Job {
     pub(super) text: TextAt,
     pub(super) trouble: Option<Box<Trouble>>,
     pub(super) group: GroupId,
-    /// The wake-up that is meant for it now.
-    pub(super) wakeup: u32,
+    /// Set anew with every state it enters: tells the entry that is meant for it from those that were overtaken.
+    pub(super) stamp: u32,
     /// Who has it, while it is leased.
     pub(super) session: SessionId,
     pub(super) attempts: u32,

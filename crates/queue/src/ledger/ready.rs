@@ -21,31 +21,27 @@ pub(super) struct Ready {
 
 #[derive(Debug, Default)]
 struct Line {
-    /// In the order of pushes: slot, and the low half of the sequence by which stale entries are known.
+    /// In the order of pushes: slot, and the stamp by which stale entries are known.
     fresh: VecDeque<(Slot, u32)>,
     /// The sequence of the last of them.
     last: u64,
     returned: BTreeSet<(u64, Slot)>,
 }
 
-const fn low(sequence: u64) -> u32 {
-    (sequence & u32::MAX as u64) as u32
-}
-
 impl Line {
-    fn insert(&mut self, slot: Slot, sequence: u64) {
-        if self.fresh.is_empty() || self.last < sequence {
-            self.fresh.push_back((slot, low(sequence)));
-            self.last = sequence;
+    fn insert(&mut self, slot: Slot, job: &Job) {
+        if self.fresh.is_empty() || self.last < job.sequence {
+            self.fresh.push_back((slot, job.stamp));
+            self.last = job.sequence;
         } else {
-            self.returned.insert((sequence, slot));
+            self.returned.insert((job.sequence, slot));
         }
     }
 
     fn pop(&mut self, jobs: &Jobs) -> Option<Slot> {
-        let is_ready = |(slot, sequence): (Slot, u32)| {
+        let is_ready = |(slot, stamp): (Slot, u32)| {
             let job = jobs.get(slot).filter(|job| job.state == State::Ready)?;
-            (low(job.sequence) == sequence).then_some(job.sequence)
+            (job.stamp == stamp).then_some(job.sequence)
         };
         let mut fresh = None;
         while let Some(entry) = self.fresh.front() {
@@ -87,7 +83,7 @@ impl Ready {
                 at
             }
         };
-        self.lines[at].1.insert(slot, job.sequence);
+        self.lines[at].1.insert(slot, job);
         self.count += 1;
     }
 

@@ -229,7 +229,7 @@ impl Replay {
             text,
             trouble: None,
             group: self.lanes[origin.lane.index()].id_of(origin.group, 0),
-            wakeup: 0,
+            stamp: 0,
             session: SessionId(0),
             attempts: 0,
             attempts_before: origin.attempts_before,

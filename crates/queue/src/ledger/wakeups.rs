@@ -18,24 +18,29 @@ pub(super) struct Wakeups {
 }
 
 impl Wakeups {
-    /// Sets the wake-up of a job that has just been delayed or leased.
-    pub(super) fn set(&mut self, slot: Slot, job: &mut Job) {
+    /// Stamps a job that has entered a state: entries with earlier stamps are not meant for it any more.
+    pub(super) const fn stamp(&mut self, job: &mut Job) {
         self.next = self.next.wrapping_add(1);
-        job.wakeup = self.next;
-        self.heap.push(Reverse((job.due_ms, job.wakeup, slot)));
+        job.stamp = self.next;
+    }
+
+    /// Stamps a job that is delayed or leased, and sets its wake-up.
+    pub(super) fn set(&mut self, slot: Slot, job: &mut Job) {
+        self.stamp(job);
+        self.heap.push(Reverse((job.due_ms, job.stamp, slot)));
     }
 
     /// The next job whose time has come.
     pub(super) fn pop(&mut self, jobs: &Jobs, now: Millis) -> Option<Slot> {
-        while let Some(&Reverse((at, wakeup, slot))) = self.heap.peek() {
+        while let Some(&Reverse((at, stamp, slot))) = self.heap.peek() {
             if at > now {
                 return None;
             }
             self.heap.pop();
-            match due_ms(jobs, slot, wakeup) {
+            match due_ms(jobs, slot, stamp) {
                 Some(due) if due <= now => return Some(slot),
                 // The lease was extended meanwhile.
-                Some(due) => self.heap.push(Reverse((due, wakeup, slot))),
+                Some(due) => self.heap.push(Reverse((due, stamp, slot))),
                 None => {}
             }
         }
@@ -50,13 +55,13 @@ impl Wakeups {
     /// Keeps the heap in proportion to what it is for.
     pub(super) fn sweep(&mut self, jobs: &Jobs, waiting: u64) {
         if self.heap.len() > STALE_MAX + 2 * usize::try_from(waiting).unwrap_or(usize::MAX / 4) {
-            self.heap.retain(|Reverse((_, wakeup, slot))| due_ms(jobs, *slot, *wakeup).is_some());
+            self.heap.retain(|Reverse((_, stamp, slot))| due_ms(jobs, *slot, *stamp).is_some());
             self.heap.shrink_to(STALE_MAX + 2 * self.heap.len());
         }
     }
 }
 
-fn due_ms(jobs: &Jobs, slot: Slot, wakeup: u32) -> Option<Millis> {
-    let job = jobs.get(slot).filter(|job| job.wakeup == wakeup)?;
+fn due_ms(jobs: &Jobs, slot: Slot, stamp: u32) -> Option<Millis> {
+    let job = jobs.get(slot).filter(|job| job.stamp == stamp)?;
     matches!(job.state, State::Delayed | State::Leased).then_some(job.due_ms)
 }

@@ -89,6 +89,10 @@ struct Job {
     failed_attempt: Option<u32>,
     failing_since_ms: Option<Millis>,
     lost: u32,
+    /// Since its delay ended nothing else happened to it: when that was.
+    woke_ms: Option<Millis>,
+    /// When its latest delay began.
+    waits_since_ms: Millis,
     /// Where the contract leaves open whether something was a change: the other possible time of the last one.
     or_changed_ms: Option<Millis>,
 }
@@ -119,6 +123,8 @@ impl Job {
             failed_attempt: None,
             failing_since_ms: None,
             lost: 0,
+            woke_ms: None,
+            waits_since_ms: now,
             or_changed_ms: None,
         };
         job.wait(new.delay_ms, now);
@@ -127,7 +133,7 @@ impl Job {
 
     fn enter(&mut self, state: State, due_ms: Option<Millis>, now: Millis) {
         (self.view.state, self.view.due_ms, self.view.changed_ms) = (state, due_ms, now);
-        self.or_changed_ms = None;
+        (self.or_changed_ms, self.woke_ms) = (None, None);
         if state != State::Leased {
             self.holder = None;
         }
@@ -136,7 +142,10 @@ impl Job {
     fn wait(&mut self, delay_ms: Millis, now: Millis) {
         match delay_ms {
             0 => self.enter(State::Ready, None, now),
-            _ => self.enter(State::Delayed, Some(now + delay_ms), now),
+            _ => {
+                self.enter(State::Delayed, Some(now + delay_ms), now);
+                self.waits_since_ms = now;
+            }
         }
     }
 
@@ -196,6 +205,11 @@ impl Model {
             manners.surely = Times::default();
         }
         for job in self.jobs.values_mut() {
+            // That a delay was over need not be written: where the clock went back, its rest counts again.
+            if let Some(due) = job.woke_ms.filter(|due| *due > now) {
+                let changed_ms = job.waits_since_ms;
+                job.enter(State::Delayed, Some(due), changed_ms);
+            }
             let Some(session) = job.holder else { continue };
             if session.is_dead() {
                 job.lose(now);
@@ -204,6 +218,7 @@ impl Model {
                 job.or_changed_ms = Some(now);
             }
         }
+        self.tick(now);
         self
     }
 
@@ -217,7 +232,9 @@ impl Model {
             if job.view.state == State::Leased {
                 job.lose(now);
             } else {
-                job.enter(State::Ready, None, now);
+                let due = job.view.due_ms.unwrap_or(now);
+                job.enter(State::Ready, None, due);
+                job.woke_ms = Some(due);
             }
         }
         self.note_who_can_be_claimed();
@@ -230,7 +247,8 @@ impl Model {
 
     /// When anything last changed, as far as jobs tell.
     pub(crate) fn latest_change_ms(&self) -> Millis {
-        self.jobs.values().map(|job| job.view.changed_ms).max().unwrap_or(0)
+        let told = self.jobs.values().filter(|job| job.woke_ms.is_none());
+        told.map(|job| job.view.changed_ms).max().unwrap_or(0)
     }
 
     pub(crate) fn stats(&self) -> QueueStats {
