@@ -8,6 +8,7 @@
 
 mod action;
 mod generate;
+mod meaning;
 mod model;
 mod run;
 mod shrink;
