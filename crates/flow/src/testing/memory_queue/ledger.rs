@@ -30,6 +30,9 @@ struct LaneState {
     paused: bool,
 }
 
+/// What of the rates an event counts in.
+type Count = fn(&mut Rates) -> &mut u64;
+
 #[derive(Debug)]
 pub(super) struct Ledger {
     lane_capacity: u64,
@@ -41,7 +44,7 @@ pub(super) struct Ledger {
     /// The highest number of an attempt at a job that was dropped.
     attempts_used: u32,
     /// When, in which lane, and what, for the rates.
-    happened: Vec<(Millis, Lane, fn(&mut Rates) -> &mut u64)>,
+    happened: Vec<(Millis, Lane, Count)>,
 }
 
 impl Ledger {
