@@ -250,14 +250,21 @@ impl Draw {
         Action::Reopen { how: self.pick(&[Closing::Crash, Closing::Crash, Closing::Commit]), clock }
     }
 
-    /// A few jobs, and a worker that dies of them until they are given up.
+    /// A few jobs, and a worker that dies of them: until they are changed, then until they are given up, then again.
     fn worker_that_always_dies(&mut self) -> Vec<Action> {
-        let lane = self.lane();
-        let jobs = self.many(3, |draw| JobSpec { lane, ..draw.job() });
-        let session = self.session();
-        let limit = self.rng.usize(1..4);
-        let claim = Action::Claim { session, lane, limit, lease_ms: 1_000, group_limit: GroupLimit::NONE };
-        let rounds = (0..LOST_MAX + 20).flat_map(|_| [claim.clone(), Action::EndSession { session }]);
-        std::iter::once(Action::Push { jobs, cursor: None }).chain(rounds).collect()
+        let (lane, session, limit) = (self.lane(), self.session(), self.rng.usize(1..4));
+        let mut sound = || JobSpec { lane, flaw: None, ..self.job() };
+        let (jobs, revised) = (vec![sound(), sound()], Revision::Same(sound()));
+        let claim = || Action::Claim { session, lane, limit, lease_ms: 1_000, group_limit: GroupLimit::NONE };
+        let deaths = |times: u32| (0..times).flat_map(|_| [claim(), Action::EndSession { session }]);
+        let reason = Reason::Timeout;
+        let ending = Ending::Retry { reason, after_ms: 0, group_pause_ms: 0, revised: Some(revised) };
+        let mut actions = vec![Action::Push { jobs, cursor: None }];
+        actions.extend(deaths(LOST_MAX - 3));
+        actions.extend([claim(), Action::Fail { token: Token::Held(0), ending }]);
+        actions.extend(deaths(2 * LOST_MAX));
+        actions.push(Action::Retry(Selection::default()));
+        actions.extend(deaths(3));
+        actions
     }
 }

@@ -8,6 +8,7 @@
 
 mod action;
 mod generate;
+mod meaning;
 mod model;
 mod run;
 mod shrink;
@@ -28,7 +29,7 @@ fn number(variable: &str) -> Option<u64> {
 #[test]
 fn whatever_happens_the_ledger_does_as_the_model_says() {
     if let Some(seed) = number("JUGGLE_MODEL_SEED") {
-        return check(seed).unwrap();
+        return check(seed).unwrap_or_else(|report| panic!("{report}"));
     }
     let first = fastrand::u64(..);
     let sequences = number("JUGGLE_MODEL_SEQUENCES").unwrap_or(SEQUENCES);

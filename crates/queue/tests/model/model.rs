@@ -5,27 +5,23 @@
 
 mod attempts;
 mod claims;
+mod job;
 mod people;
 mod push;
 mod turns;
 
-pub(crate) use self::push::{Expected, Refusal};
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use flow::{
     clock::Millis,
-    job::{Event, Group, HISTORY_MAX, Happened, JobId, JobView, Lease, NewJob, Priority, State},
+    job::{Group, JobId, Lease, State},
     lane::Lane,
-    queue::{Cursor, LaneStats, Presence, QueueStats, Rates},
-    reason::{Failure, Reason},
+    queue::{Cursor, LaneStats, Pause, Presence, QueueStats, Rates},
 };
-use queue::{
-    ledger::{LOST_MAX, REJOIN_MS},
-    session::Session,
-};
+use queue::{ledger::REJOIN_MS, session::Session};
+
+use self::job::Job;
+pub(crate) use self::push::{Expected, Refusal};
 
 /// Nothing, or how the ledger differs from what it should be.
 pub(crate) type Check = Result<(), String>;
@@ -74,113 +70,6 @@ struct Manners {
 struct Times {
     claimed_ms: Option<Millis>,
     paused_until_ms: Millis,
-}
-
-#[derive(Debug, Clone)]
-struct Job {
-    view: JobView,
-    /// The number of its latest attempt.
-    attempt: u32,
-    holder: Option<Session>,
-    /// Its place among all pushes.
-    order: u64,
-    as_pushed: (Option<Group>, Priority, Vec<u8>),
-    /// The latest attempt that a `fail` ended.
-    failed_attempt: Option<u32>,
-    failing_since_ms: Option<Millis>,
-    lost: u32,
-    /// Since its delay ended nothing else happened to it: when that was.
-    woke_ms: Option<Millis>,
-    /// When its latest delay began.
-    waits_since_ms: Millis,
-    /// Where the contract leaves open whether something was a change: the other possible time of the last one.
-    or_changed_ms: Option<Millis>,
-}
-
-impl Job {
-    fn new(new: NewJob, order: u64, now: Millis) -> Self {
-        let view = JobView {
-            id: new.id(),
-            lane: new.lane,
-            key: new.key,
-            group: new.group.clone(),
-            priority: new.priority,
-            state: State::Ready,
-            due_ms: None,
-            attempts: 0,
-            failures: 0,
-            pushed_ms: now,
-            changed_ms: now,
-            history: Vec::new(),
-            payload: new.payload.clone(),
-        };
-        let mut job = Self {
-            view,
-            attempt: 0,
-            holder: None,
-            order,
-            as_pushed: (new.group, new.priority, new.payload),
-            failed_attempt: None,
-            failing_since_ms: None,
-            lost: 0,
-            woke_ms: None,
-            waits_since_ms: now,
-            or_changed_ms: None,
-        };
-        job.wait(new.delay_ms, now);
-        job
-    }
-
-    fn enter(&mut self, state: State, due_ms: Option<Millis>, now: Millis) {
-        (self.view.state, self.view.due_ms, self.view.changed_ms) = (state, due_ms, now);
-        (self.or_changed_ms, self.woke_ms) = (None, None);
-        if state != State::Leased {
-            self.holder = None;
-        }
-    }
-
-    fn wait(&mut self, delay_ms: Millis, now: Millis) {
-        match delay_ms {
-            0 => self.enter(State::Ready, None, now),
-            _ => {
-                self.enter(State::Delayed, Some(now + delay_ms), now);
-                self.waits_since_ms = now;
-            }
-        }
-    }
-
-    fn remember(&mut self, what: Happened, now: Millis) {
-        self.view.history.push(Event { at_ms: now, attempt: self.view.attempts, what });
-        let over = self.view.history.len().saturating_sub(HISTORY_MAX);
-        self.view.history.drain(..over);
-    }
-
-    fn begin_anew(&mut self) {
-        (self.view.failures, self.failing_since_ms, self.lost) = (0, None, 0);
-    }
-
-    fn lose(&mut self, now: Millis) {
-        self.lost += 1;
-        self.remember(Happened::Lost, now);
-        self.enter(State::Ready, None, now);
-        if self.lost >= LOST_MAX {
-            self.remember(Happened::Died(Failure::new(Reason::Internal, "")), now);
-            self.enter(State::Dead, None, now);
-        }
-    }
-
-    fn is_held_by(&self, lease: Lease) -> bool {
-        self.view.state == State::Leased && self.attempt == lease.attempt
-    }
-
-    const fn is_pending(&self) -> bool {
-        matches!(self.view.state, State::Ready | State::Delayed | State::Leased)
-    }
-
-    /// Its turn within its group: the lower the sooner.
-    const fn rank(&self) -> (Reverse<Priority>, u64) {
-        (Reverse(self.view.priority), self.order)
-    }
 }
 
 impl Model {
@@ -309,8 +198,8 @@ impl Model {
         self.here.attending.retain(|(of, _), _| *of != session);
     }
 
-    pub(crate) fn set_paused(&mut self, lane: Lane, paused: bool) {
-        self.lanes[lane.index()].paused = paused;
+    pub(crate) fn set_paused(&mut self, lane: Lane, pause: Pause) {
+        self.lanes[lane.index()].paused = pause == Pause::Paused;
     }
 
     /// The leases that are held now.

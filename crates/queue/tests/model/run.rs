@@ -5,15 +5,14 @@ use std::{fmt::Debug, path::Path};
 use flow::{
     clock::Millis,
     durability::Durability,
-    job::{JobId, Lease, Selection},
+    job::Selection,
     lane::Lane,
-    queue::{Ask, CursorMove, GroupLimit, Pause, Push, QueueError, Verdict},
-    reason::{Failure, Reason},
+    queue::{Ask, GroupLimit, Push, QueueError},
 };
 use queue::{disk::Disk, ledger::Ledger, session::Session};
 
 use super::{
-    action::{Action, Closing, CursorStep, Edge, Ending, JobSpec, Jump, Revision, Sequence, StepFrom, Token},
+    action::{Action, Closing, Edge, JobSpec, Jump, Sequence},
     model::{Check, Expected, Model, Refusal},
 };
 
@@ -21,13 +20,7 @@ use super::{
 pub(crate) const SESSIONS: usize = 6;
 const START_MS: Millis = 1_700_000_000_000;
 
-/// Whether the ledger keeps its time from going back where the wall clock did while nobody had it open.
-const TIME_NEVER_GOES_BACK: bool = true;
-
-/// The ledger's time.
-const fn time_of(ledger: &Ledger, wall_ms: Millis) -> Millis {
-    ledger.time(wall_ms)
-}
+const UNREADABLE: &str = "the disk is not damaged";
 
 /// Does the sequence.
 ///
@@ -57,7 +50,7 @@ fn session(number: usize) -> Session {
 struct Run<'a> {
     directory: &'a Path,
     capacity: usize,
-    /// Hardly any, so that groups are cleaned all the time, or as much as is usual.
+    /// Hardly any, so that groups are cleaned all the time.
     slack: u64,
     sessions: Vec<Session>,
     /// None while it is being opened anew.
@@ -97,7 +90,7 @@ impl<'a> Run<'a> {
         let mut ledger =
             Ledger::load(disk, self.capacity, self.wall_ms).map_err(|error| error.to_string())?;
         ledger.set_slack(self.slack);
-        let now = time_of(&ledger, self.wall_ms);
+        let now = ledger.time(self.wall_ms);
         let earliest = self.committed.latest_change_ms().max(self.wall_ms);
         if !(earliest..=self.wall_ms.max(self.now)).contains(&now) {
             let (wall, before) = (self.wall_ms, self.now);
@@ -122,7 +115,7 @@ impl<'a> Run<'a> {
 
     fn tick(&mut self) {
         let now = self.now;
-        self.ledger().tick(now).expect("nothing has to be read from a damaged disk");
+        self.ledger().tick(now).expect(UNREADABLE);
         self.model.tick(now);
     }
 
@@ -149,8 +142,7 @@ impl<'a> Run<'a> {
             after = Some(last.id);
         }
         same("cursors", &self.ledger().cursors(), &self.model.cursors())?;
-        let details = self.ledger().details(now);
-        self.model.check_details(&details)?;
+        self.check_details()?;
         let stats = self.ledger().stats();
         same("stats", &stats, &self.model.stats())
     }
@@ -159,7 +151,7 @@ impl<'a> Run<'a> {
         let now = self.now;
         match action {
             Action::Push { jobs, cursor } => {
-                let cursor = cursor.as_ref().map(|step| self.cursor_move(step));
+                let cursor = cursor.as_ref().map(|step| self.model.cursor_move(step));
                 let push = Push { jobs: JobSpec::jobs(jobs), cursor };
                 let expected = self.model.push(push.clone());
                 answered(self.ledger().push(push, now), expected)
@@ -169,7 +161,7 @@ impl<'a> Run<'a> {
                 self.claim(*session, &Ask { lane, limit, lease_ms, wait_ms: 0, group_limit })
             }
             Action::Extend { tokens, lease_ms } => {
-                let leases = self.leases(tokens);
+                let leases = self.model.leases(tokens);
                 let mut lost = self.ledger().extend(leases.clone(), *lease_ms, now);
                 let mut expected = self.model.extend(&leases, *lease_ms);
                 lost.sort_unstable();
@@ -177,13 +169,13 @@ impl<'a> Run<'a> {
                 same("lost leases", &lost, &expected)
             }
             Action::Complete { token, next } => {
-                let (lease, next) = (self.lease(*token), JobSpec::jobs(next));
+                let (lease, next) = (self.model.lease(*token), JobSpec::jobs(next));
                 let expected = self.model.complete(lease, next.clone());
                 answered(self.ledger().complete(lease, next, now), expected)
             }
             Action::Fail { token, ending } => {
-                let lease = self.lease(*token);
-                let verdict = self.verdict(lease, ending);
+                let lease = self.model.lease(*token);
+                let verdict = self.model.verdict(lease, ending);
                 let expected = self.model.fail(lease, verdict.clone());
                 answered(self.ledger().fail(lease, verdict, now), expected)
             }
@@ -195,23 +187,42 @@ impl<'a> Run<'a> {
                 let dropped = self.ledger().drop_jobs(selection, now);
                 same("dropped", &dropped, &Ok(self.model.drop_jobs(selection)))
             }
-            Action::Attend { .. }
-            | Action::Rejoin { .. }
-            | Action::EndSession { .. }
-            | Action::Pause { .. } => {
-                self.come_and_go(action);
+            Action::Attend { session, lane, presence } => {
+                let session = self.sessions[*session];
+                self.ledger().attend(session, *lane, *presence);
+                self.model.attend(session, *lane, *presence);
                 Ok(())
             }
-            Action::List { .. } | Action::Details | Action::Cursors => self.look(action),
-            Action::Commit | Action::Step(_) | Action::StepToWakeup(_) | Action::Reopen { .. } => {
-                self.pass(action)
+            Action::Rejoin { session, held, attending, lease_ms } => {
+                let (session, held) = (self.sessions[*session], self.model.leases(held));
+                self.ledger().rejoin(session, &held, attending, *lease_ms, now);
+                self.model.rejoin(session, &held, attending, *lease_ms);
+                Ok(())
             }
+            Action::EndSession { session } => {
+                let session = self.sessions[*session];
+                self.ledger().end_session(session, now).expect(UNREADABLE);
+                self.model.end_session(session);
+                Ok(())
+            }
+            Action::Pause { lane, pause } => {
+                self.ledger().set_paused(*lane, *pause);
+                self.model.set_paused(*lane, *pause);
+                Ok(())
+            }
+            Action::List { selection, after, limit } => self.check_list(selection, after.as_ref(), *limit),
+            Action::Details => self.check_details(),
+            Action::Cursors => same("cursors", &self.ledger().cursors(), &self.model.cursors()),
+            Action::Commit => self.commit(),
+            Action::Step(ms) => self.step(*ms),
+            Action::StepToWakeup(edge) => self.step_to_wakeup(*edge),
+            Action::Reopen { how, clock } => self.reopen(*how, *clock),
         }
     }
 
     fn claim(&mut self, number: usize, ask: &Ask) -> Check {
         let (session, now) = (self.sessions[number], self.now);
-        let claimed = self.ledger().claim(session, ask, now).map_err(|error| error.to_string())?;
+        let claimed = self.ledger().claim(session, ask, now).expect(UNREADABLE);
         self.model.claimed(session, ask, &claimed)?;
         self.check_next_turn(ask.lane, ask.group_limit)
     }
@@ -227,73 +238,17 @@ impl<'a> Run<'a> {
         if is_in_time { Ok(()) } else { Err(format!("the next turn is at {next:?}, not at {expected}")) }
     }
 
-    /// What has no answer.
-    fn come_and_go(&mut self, action: &Action) {
+    fn check_list(&mut self, selection: &Selection, after: Option<&JobSpec>, limit: usize) -> Check {
+        let after = after.map(|spec| spec.job().id());
         let now = self.now;
-        match action {
-            Action::Attend { session, lane, presence } => {
-                let session = self.sessions[*session];
-                self.ledger().attend(session, *lane, *presence);
-                self.model.attend(session, *lane, *presence);
-            }
-            Action::Rejoin { session, held, attending, lease_ms } => {
-                let (session, held) = (self.sessions[*session], self.leases(held));
-                self.ledger().rejoin(session, &held, attending, *lease_ms, now);
-                self.model.rejoin(session, &held, attending, *lease_ms);
-            }
-            Action::EndSession { session } => {
-                let session = self.sessions[*session];
-                self.ledger().end_session(session, now).expect("nothing has to be read from a damaged disk");
-                self.model.end_session(session);
-            }
-            Action::Pause { lane, pause } => {
-                self.ledger().set_paused(*lane, *pause);
-                self.model.set_paused(*lane, *pause == Pause::Paused);
-            }
-            other => unreachable!("{other:?} has an answer"),
-        }
+        let listed = self.ledger().list(selection, after, limit, now).map_err(|error| error.to_string())?;
+        self.model.check_list(selection, after, limit, &listed)
     }
 
-    /// What changes nothing.
-    fn look(&mut self, action: &Action) -> Check {
+    fn check_details(&mut self) -> Check {
         let now = self.now;
-        match action {
-            Action::List { selection, after, limit } => {
-                let after = after.as_ref().map(|spec| spec.job().id());
-                let listed =
-                    self.ledger().list(selection, after, *limit, now).map_err(|error| error.to_string())?;
-                self.model.check_list(selection, after, *limit, &listed)
-            }
-            Action::Details => {
-                let details = self.ledger().details(now);
-                self.model.check_details(&details)
-            }
-            Action::Cursors => same("cursors", &self.ledger().cursors(), &self.model.cursors()),
-            other => unreachable!("{other:?} is no look"),
-        }
-    }
-
-    /// What happens to a queue without its doing.
-    fn pass(&mut self, action: &Action) -> Check {
-        match action {
-            Action::Commit => self.commit(),
-            Action::Step(ms) => {
-                self.step(*ms);
-                Ok(())
-            }
-            Action::StepToWakeup(edge) => {
-                let due = self.model.next_due_ms().unwrap_or(self.now);
-                let to = match edge {
-                    Edge::Before => due - 1,
-                    Edge::At => due,
-                    Edge::After => due + 1,
-                };
-                self.step(to.saturating_sub(self.now));
-                Ok(())
-            }
-            Action::Reopen { how, clock } => self.reopen(*how, *clock),
-            other => unreachable!("{other:?} is asked of the queue"),
-        }
+        let details = self.ledger().details(now);
+        self.model.check_details(&details)
     }
 
     fn commit(&mut self) -> Check {
@@ -302,10 +257,21 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn step(&mut self, ms: Millis) {
+    fn step(&mut self, ms: Millis) -> Check {
         self.wall_ms += ms;
         self.now += ms;
         self.tick();
+        Ok(())
+    }
+
+    fn step_to_wakeup(&mut self, edge: Edge) -> Check {
+        let due = self.model.next_due_ms().unwrap_or(self.now);
+        let to = match edge {
+            Edge::Before => due - 1,
+            Edge::At => due,
+            Edge::After => due + 1,
+        };
+        self.step(to.saturating_sub(self.now))
     }
 
     fn reopen(&mut self, how: Closing, clock: Jump) -> Check {
@@ -316,71 +282,9 @@ impl<'a> Run<'a> {
         self.ledger = None;
         match clock {
             Jump::Forward(ms) => self.wall_ms += ms,
-            Jump::Back(ms) if TIME_NEVER_GOES_BACK => self.wall_ms -= ms,
-            Jump::Back(_) => {}
+            Jump::Back(ms) => self.wall_ms -= ms,
         }
         self.open()
-    }
-
-    fn cursor_move(&self, step: &CursorStep) -> CursorMove {
-        let CursorStep { source, from, offset, entries, entries_total } = *step;
-        let source = format!("list{source}");
-        let stands_at = self.model.offset_of(&source);
-        let from = match from {
-            StepFrom::Where => stands_at,
-            StepFrom::Nowhere => None,
-            StepFrom::Elsewhere => Some(stands_at.unwrap_or(0) + 1),
-        };
-        CursorMove { source, from, offset, entries, entries_total }
-    }
-
-    /// A lease that nobody ever had, where there is none to choose from.
-    fn lease(&self, token: Token) -> Lease {
-        let from = |leases: &[Lease], n: usize| {
-            let unknown = Lease { id: JobId::of(Lane::Fetch, "k0"), attempt: 1_000 };
-            leases.get(leases.len().wrapping_sub(1 + n % leases.len().max(1))).copied().unwrap_or(unknown)
-        };
-        let granted = self.model.granted();
-        match token {
-            Token::Held(n) => from(&self.model.held(), n),
-            Token::Granted(n) => from(granted, n),
-            Token::Future(n) => {
-                let Lease { id, attempt: _ } = from(granted, n);
-                let highest = granted.iter().filter(|lease| lease.id == id).map(|lease| lease.attempt).max();
-                Lease { id, attempt: highest.unwrap_or(0) + 1 }
-            }
-            Token::Zeroth(n) => Lease { attempt: 0, ..from(granted, n) },
-        }
-    }
-
-    fn leases(&self, tokens: &[Token]) -> Vec<Lease> {
-        let mut leases: Vec<_> = tokens.iter().map(|token| self.lease(*token)).collect();
-        leases.sort_unstable();
-        leases.dedup();
-        leases
-    }
-
-    fn verdict(&self, lease: Lease, ending: &Ending) -> Verdict {
-        let failure = |reason: &Reason| Failure::new(*reason, format!("{reason} in {}", lease.attempt));
-        match ending {
-            Ending::Retry { reason, after_ms, group_pause_ms, revised } => Verdict::Retry {
-                failure: failure(reason),
-                after_ms: *after_ms,
-                group_pause_ms: *group_pause_ms,
-                revised: revised.as_ref().map(|revision| self.revised(lease, revision)),
-            },
-            Ending::Dead { reason } => Verdict::Dead { failure: failure(reason) },
-            Ending::Release => Verdict::Release,
-        }
-    }
-
-    fn revised(&self, lease: Lease, revision: &Revision) -> flow::job::NewJob {
-        let (Revision::Same(spec) | Revision::Other(spec)) = revision;
-        let new = spec.job();
-        match (revision, self.model.name_of(lease.id)) {
-            (Revision::Same(_), Some((lane, key))) => flow::job::NewJob { lane, key, ..new },
-            (Revision::Same(_) | Revision::Other(_), _) => new,
-        }
     }
 }
 

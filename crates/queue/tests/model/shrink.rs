@@ -44,14 +44,13 @@ pub(crate) fn shrink(sequence: Sequence, fails: impl Fn(&Sequence) -> bool) -> S
 
 /// The action with one job less.
 fn thinner(action: &Action) -> Vec<Action> {
-    match action {
-        Action::Push { jobs, cursor } => (0..jobs.len())
-            .map(|at| Action::Push { jobs: without(jobs, at, 1), cursor: cursor.clone() })
-            .collect(),
-        Action::Complete { token, next } => {
-            (0..next.len()).map(|at| Action::Complete { token: *token, next: without(next, at, 1) }).collect()
-        }
-        _ => Vec::new(),
+    if let Action::Push { jobs, cursor } = action {
+        let fewer = |at| Action::Push { jobs: without(jobs, at, 1), cursor: cursor.clone() };
+        (0..jobs.len()).map(fewer).collect()
+    } else if let Action::Complete { token, next } = action {
+        (0..next.len()).map(|at| Action::Complete { token: *token, next: without(next, at, 1) }).collect()
+    } else {
+        Vec::new()
     }
 }
 

@@ -23,15 +23,15 @@ use crate::{
 /// The longest name of a source, in bytes.
 const SOURCE_BYTES_MAX: usize = 200;
 
-/// Where an event is counted.
-type Counter = fn(&mut Rates) -> &mut u64;
-
 #[derive(Debug, Default)]
 struct LaneState {
     retried: u64,
     workers: u64,
     paused: bool,
 }
+
+/// What of the rates an event counts in.
+type Count = fn(&mut Rates) -> &mut u64;
 
 #[derive(Debug)]
 pub(super) struct Ledger {
@@ -44,7 +44,7 @@ pub(super) struct Ledger {
     /// The highest number of an attempt at a job that was dropped.
     attempts_used: u32,
     /// When, in which lane, and what, for the rates.
-    happened: Vec<(Millis, Lane, Counter)>,
+    happened: Vec<(Millis, Lane, Count)>,
 }
 
 impl Ledger {

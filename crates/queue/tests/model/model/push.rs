@@ -6,7 +6,7 @@ use flow::{
     queue::{Cursor, CursorMove, Push, Pushed},
 };
 
-use super::{Job, Model};
+use super::{Model, job::Job};
 
 /// Why a request is refused, as far as the contract fixes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
