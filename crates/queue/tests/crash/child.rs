@@ -40,7 +40,19 @@ pub(crate) struct Orders {
     pub(crate) tasks: u32,
     /// What each task does; without a bound until the process is killed or its standard input ends.
     pub(crate) steps: Option<u32>,
+    pub(crate) start: Start,
 }
+
+/// When a process begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Start {
+    AtOnce,
+    /// It says [`READY`] and waits for a line.
+    WhenTold,
+}
+
+/// What a process says when it waits to be told.
+pub(crate) const READY: &str = "ready to begin";
 
 /// How a process takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +78,9 @@ impl Orders {
 
     /// How clients start the broker.
     fn starter(&self) -> Starter {
-        let orders = serde_json::to_string(&Self { role: Role::Broker, ..self.clone() }).unwrap();
+        let orders =
+            serde_json::to_string(&Self { role: Role::Broker, start: Start::AtOnce, ..self.clone() })
+                .unwrap();
         let mut arguments = vec![format!("{ORDERS}={orders}").into(), env::current_exe().unwrap().into()];
         arguments.extend(ARGUMENTS.map(Into::into));
         Starter { program: "env".into(), arguments, disk_full_code: 9 }
@@ -81,6 +95,10 @@ const ARGUMENTS: [&str; 4] =
 fn a_process_that_is_told_to_is_there_to_be_killed() {
     let Ok(orders) = env::var(ORDERS) else { return };
     let orders: Orders = serde_json::from_str(&orders).unwrap();
+    if orders.start == Start::WhenTold {
+        println!("{READY}");
+        std::io::stdin().read_line(&mut String::new()).unwrap();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         match orders.role {

@@ -18,5 +18,7 @@ mod book;
 mod child;
 mod deed;
 mod kill;
+#[cfg(target_os = "linux")]
+mod power;
 mod settings;
 mod workload;

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::{KILLS, Lines, compare};
 use crate::{
     book::Book,
-    child::{Orders, Role, connect},
+    child::{Orders, Role, Start, connect},
     settings,
 };
 
@@ -30,8 +30,15 @@ fn clients_go_on_without_loss_when_the_broker_is_killed() {
     let kills = settings::number("JUGGLE_TORTURE_KILLS", KILLS).div_ceil(SHARE);
     let mut random = fastrand::Rng::with_seed(seed);
     let run = tempfile::tempdir().unwrap();
-    let orders =
-        Orders { run: run.path().to_owned(), life: 0, seed, role: Role::Client, tasks: 2, steps: None };
+    let orders = Orders {
+        run: run.path().to_owned(),
+        life: 0,
+        seed,
+        role: Role::Client,
+        tasks: 2,
+        steps: None,
+        start: Start::AtOnce,
+    };
     let mut book = Book::default();
     let (clients, lines) = start_clients(&orders);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();

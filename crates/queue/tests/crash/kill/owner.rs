@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use super::{KILLS, Lines, compare};
 use crate::{
     book::Book,
-    child::{Orders, Role},
+    child::{Orders, Role, Start},
     settings,
 };
 
@@ -39,7 +39,15 @@ fn nothing_is_lost_or_done_twice_when_the_owner_is_killed() {
 /// Starts an owner and kills it at a random moment: as it starts, after some time, or after so many lines.
 fn live(run: &Path, life: u32, random: &mut fastrand::Rng, book: &mut Book) {
     let role = if random.u8(..4) == 0 { Role::OwnerPower } else { Role::OwnerProcess };
-    let orders = Orders { run: run.to_owned(), life, seed: random.u64(..), role, tasks: 6, steps: None };
+    let orders = Orders {
+        run: run.to_owned(),
+        life,
+        seed: random.u64(..),
+        role,
+        tasks: 6,
+        steps: None,
+        start: Start::AtOnce,
+    };
     let mut owner = orders.command().spawn().unwrap();
     let lines = Lines::of(owner.stdout.take().unwrap());
     let patience = Duration::from_secs(60);
