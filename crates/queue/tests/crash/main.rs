@@ -8,9 +8,12 @@
 //! * [`kill`]: kills owners and brokers with SIGKILL, again and again;
 //! * [`power`]: records what an owner writes, and rebuilds the disks that a power cut could leave.
 //!
+//! It takes Linux: the processes are watched through `/proc` and ptrace(2).
+//!
 //! `make torture` runs all of it at length. The environment changes how much is done: `JUGGLE_TORTURE_KILLS`,
 //! `JUGGLE_TORTURE_STATES`, and `JUGGLE_TORTURE_SEED` to do the same again.
 
+#![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 #![expect(clippy::print_stdout, reason = "seeds and measures are for whoever reads the output of the tests")]
 
@@ -18,7 +21,6 @@ mod book;
 mod child;
 mod deed;
 mod kill;
-#[cfg(target_os = "linux")]
 mod power;
 mod settings;
 mod workload;

@@ -222,7 +222,7 @@ impl Worker {
         }
         match self.random.u8(..4) {
             0 => self.drop_job(id, State::Dead).await,
-            1 => {
+            9 => {
                 self.drop_job(id, State::Dead).await;
                 let job = NewJob::new(lane, &claim.key, &(&claim.key, "z"));
                 let jobs = vec![job];
