@@ -28,8 +28,11 @@ use crate::{
     seal::Seal,
 };
 
-/// Most operations in one batch; above it sled's memory grows out of proportion.
-pub(crate) const BATCH_OPERATIONS_MAX: usize = 256;
+/// Chunks that are written before they are forced to the medium: less than sled's buffers hold, so that no buffer
+/// vouches for one that is not safe yet.
+pub(crate) const CHUNKS_FORCED_MAX: usize = 16;
+/// Chunks that are removed in one batch.
+pub(crate) const CHUNKS_REMOVED_MAX: usize = 64;
 
 const OPENING: &str = "db.opening";
 const GROUP: u8 = b'g';
@@ -45,8 +48,6 @@ pub struct Disk {
     directory: PathBuf,
     /// The databases that this one replaces; the newest is what it was copied from.
     replaced: BTreeMap<u64, PathBuf>,
-    /// Whether something was written that is not yet forced to the medium.
-    is_behind: bool,
     /// fdatasyncs so far.
     pub(crate) syncs: u64,
 }
@@ -58,18 +59,9 @@ pub(crate) struct Write {
     pub(crate) group: Option<(u64, Vec<u8>)>,
     /// Keys and their new values.
     pub(crate) settings: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Groups that are no longer needed, with their chunks; at most [`BATCH_OPERATIONS_MAX`] chunks in all, unless one
+    /// Groups that are no longer needed, with their chunks; at most [`CHUNKS_REMOVED_MAX`] chunks in all, unless one
     /// group alone has more.
     pub(crate) removed: Vec<(u64, u16)>,
-}
-
-/// Whether a commit must be forced to the medium before it is acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Force {
-    /// It must survive the death of this process, not that of the machine.
-    No,
-    /// It must survive both, where durability is [`Durability::Power`].
-    Yes,
 }
 
 /// A commit group as it lies on the disk.
@@ -113,7 +105,7 @@ impl Disk {
         }
         let data_file = File::open(opening.join("db")).map_err(|error| failed("open", &opening, &error))?;
         let directory = directory.to_owned();
-        Ok(Self { tree, db, data_file, durability, directory, replaced, is_behind: false, syncs: 0 })
+        Ok(Self { tree, db, data_file, durability, directory, replaced, syncs: 0 })
     }
 
     /// Puts the copy in the place of what it was copied from, once it was read whole.
@@ -139,7 +131,7 @@ impl Disk {
         for old in self.replaced.values() {
             remove_tree(old)?;
         }
-        (self.is_behind, self.syncs) = (false, 0);
+        self.syncs = 0;
         Ok(())
     }
 
@@ -158,23 +150,7 @@ impl Disk {
     /// # Errors
     /// [`QueueError::DiskFull`] or [`QueueError::Broken`]: what was in it may or may not be there after the next start,
     /// and this value must not be used any more.
-    pub(crate) fn commit(&mut self, write: &Write, force: Force) -> Result<(), QueueError> {
-        self.apply(write).map_err(|error| sled_failed(&error))?;
-        self.db.flush().map_err(|error| sled_failed(&error))?;
-        self.is_behind = true;
-        if force == Force::Yes { self.force() } else { Ok(()) }
-    }
-
-    fn force(&mut self) -> Result<(), QueueError> {
-        if self.is_behind && self.durability == Durability::Power {
-            self.syncs += 1;
-            self.data_file.sync_data().map_err(|error| failed("sync", Path::new("queue/db"), &error))?;
-        }
-        self.is_behind = false;
-        Ok(())
-    }
-
-    fn apply(&self, write: &Write) -> sled::Result<()> {
+    pub(crate) fn commit(&mut self, write: &Write) -> Result<(), QueueError> {
         let Write { group, settings, removed } = write;
         let framed = group.as_ref().map(|(number, bytes)| (*number, chunks::frame(bytes)));
         let mut chunks: Vec<([u8; 11], &[u8])> = Vec::new();
@@ -184,28 +160,49 @@ impl Disk {
         }
         if let ([(key, chunk)], [], []) = (&chunks[..], &settings[..], &removed[..]) {
             // A single write takes sled one buffer, a batch of one takes it two.
-            return self.tree.insert(key, *chunk).map(drop);
+            self.tree.insert(key, *chunk).map_err(|error| sled_failed(&error))?;
+            return self.force();
         }
-        let before_last = chunks.len().saturating_sub(1) / BATCH_OPERATIONS_MAX * BATCH_OPERATIONS_MAX;
-        for some in chunks[..before_last].chunks(BATCH_OPERATIONS_MAX) {
-            self.tree.apply_batch(batch_of(some))?;
+        let last = chunks.len().saturating_sub(1) / CHUNKS_FORCED_MAX * CHUNKS_FORCED_MAX;
+        for some in chunks[..last].chunks(CHUNKS_FORCED_MAX) {
+            self.apply(batch_of(some))?;
         }
-        let mut last = batch_of(&chunks[before_last..]);
+        let mut batch = batch_of(&chunks[last..]);
         for (key, value) in settings {
-            last.insert(&key[..], &value[..]);
+            batch.insert(&key[..], &value[..]);
         }
         for (number, parts) in removed {
-            (0..*parts).for_each(|part| last.remove(&chunk_key(*number, part)[..]));
+            (0..*parts).for_each(|part| batch.remove(&chunk_key(*number, part)[..]));
         }
-        self.tree.apply_batch(last)
+        self.apply(batch)
     }
 
-    /// Ends it well: all that was written is forced to the medium, and sealed.
+    fn apply(&mut self, batch: sled::Batch) -> Result<(), QueueError> {
+        self.tree.apply_batch(batch).map_err(|error| sled_failed(&error))?;
+        self.force()
+    }
+
+    /// Forces everything to the medium. Nothing may be written on top of what is not: sled says in each buffer how far
+    /// the ones before are safe, and takes a log that breaks such a promise for damaged.
+    fn force(&mut self) -> Result<(), QueueError> {
+        self.db.flush().map_err(|error| sled_failed(&error))?;
+        if self.durability == Durability::Power {
+            self.syncs += 1;
+            self.data_file.sync_data().map_err(|error| failed("sync", Path::new("queue/db"), &error))?;
+        }
+        Ok(())
+    }
+
+    /// Where the run's queue lies.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Seals it at a good end.
     ///
     /// # Errors
     /// As [`commit`](Self::commit). What was acknowledged is safe all the same.
     pub(crate) fn close(&mut self, checksums: &BTreeMap<u64, u32>) -> Result<(), QueueError> {
-        self.force()?;
         let path = self.serving();
         Seal::closed(checksums)
             .write(&path)

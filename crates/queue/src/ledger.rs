@@ -42,7 +42,6 @@ use self::{
     wakeups::Wakeups,
 };
 use crate::{
-    disk::Force,
     entry::{AsPushed, Course, Origin, Phase, Text, decode_text, put_whole},
     log::{Home, Log, Timeline},
     session::SessionId,
@@ -85,30 +84,18 @@ pub struct Ledger {
 }
 
 /// What has changed since the last commit.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Dirty {
     /// Live jobs whose course or whole entry is to be written.
     jobs: Vec<Slot>,
+    /// Jobs that were handed out.
+    leased: Vec<Slot>,
     /// Entries of jobs that ended, by id.
     ended: HashMap<JobId, Vec<u8>>,
     gone: HashSet<JobId>,
     settings: BTreeMap<Vec<u8>, Vec<u8>>,
     /// About how much there is to write.
     bytes: usize,
-    force: Force,
-}
-
-impl Default for Dirty {
-    fn default() -> Self {
-        Self {
-            jobs: Vec::new(),
-            ended: HashMap::new(),
-            gone: HashSet::new(),
-            settings: BTreeMap::new(),
-            bytes: 0,
-            force: Force::No,
-        }
-    }
 }
 
 impl Ledger {
@@ -118,7 +105,7 @@ impl Ledger {
         self.timeline.at(wall_ms)
     }
 
-    /// Commits that were forced to the medium so far.
+    /// How often something was forced to the medium so far.
     #[must_use]
     pub const fn syncs(&self) -> u64 {
         self.log.disk.syncs
@@ -142,7 +129,6 @@ impl Ledger {
         if let Some(step) = push.cursor {
             self.move_cursor(step, pushed.known.len() as u64);
         }
-        self.dirty.force = Force::Yes;
         Ok(pushed)
     }
 
@@ -232,7 +218,6 @@ impl Ledger {
     fn set(&mut self, key: Vec<u8>, value: &impl serde::Serialize) {
         let value = postcard::to_allocvec(value).expect("settings hold nothing that postcard cannot write");
         self.dirty.settings.insert(key, value);
-        self.dirty.force = Force::Yes;
     }
 
     fn save_lane(&mut self, lane: Lane) {

@@ -12,8 +12,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use flow::{clock::Millis, queue::QueueError};
 
 use crate::{
-    disk::{BATCH_OPERATIONS_MAX, Disk, Force, Write, parts_of},
+    disk::{CHUNKS_REMOVED_MAX, Disk, Write, parts_of},
     entry::GONE_BYTES,
+    leases::Leases,
 };
 
 /// What a group costs besides its bytes; makes groups of a few entries sparse, so that they are put together.
@@ -226,7 +227,7 @@ impl Table {
         }
         while let Some((number, group)) = self.dead.front() {
             chunks += usize::from(parts(group));
-            if chunks > BATCH_OPERATIONS_MAX && !removed.is_empty() {
+            if chunks > CHUNKS_REMOVED_MAX && !removed.is_empty() {
                 break;
             }
             removed.push((*number, parts(group)));
@@ -247,6 +248,7 @@ enum Patience {
 pub(crate) struct Log {
     pub(crate) disk: Disk,
     pub(crate) table: Table,
+    pub(crate) leases: Leases,
 }
 
 impl Log {
@@ -268,13 +270,12 @@ impl Log {
         &mut self,
         group: Option<Vec<u8>>,
         settings: Vec<(Vec<u8>, Vec<u8>)>,
-        force: Force,
     ) -> Result<(), QueueError> {
         let is_small = settings.is_empty() && group.as_ref().is_none_or(|bytes| parts_of(bytes.len()) == 1);
         let patience = if is_small { Patience::Wait } else { Patience::None };
         let removed = self.table.removals(patience);
         let group = group.map(|bytes| (self.table.newest, bytes));
-        self.disk.commit(&Write { group, settings, removed }, force)
+        self.disk.commit(&Write { group, settings, removed })
     }
 
     /// Removes what is dead, and seals the database.
@@ -287,7 +288,7 @@ impl Log {
             if removed.is_empty() {
                 return self.disk.close(&self.table.checksums());
             }
-            self.disk.commit(&Write { removed, ..Write::default() }, Force::No)?;
+            self.disk.commit(&Write { removed, ..Write::default() })?;
         }
     }
 }

@@ -166,7 +166,6 @@ impl Ledger {
                 self.revive(*id, record, now);
             }
         }
-        self.force();
         Ok(ids.len() as u64)
     }
 

@@ -18,6 +18,9 @@ use crate::{
     session::{Session, SessionId},
 };
 
+/// About what a lease weighs among what is to be written.
+const LEASE_BYTES: usize = 64;
+
 impl Ledger {
     /// Hands out what the limits allow now. See [`flow::queue::JobQueue::claim`]; waiting is the caller's business.
     ///
@@ -65,7 +68,8 @@ impl Ledger {
         };
         self.attempts_max = self.attempts_max.max(claim.lease.attempt);
         self.enter(slot);
-        self.mark(slot, Unwritten::Course);
+        self.dirty.leased.push(slot);
+        self.dirty.bytes += LEASE_BYTES;
         Ok(claim)
     }
 
@@ -153,7 +157,6 @@ impl Ledger {
         for job in next {
             self.insert(job, now);
         }
-        self.force();
         Ok(())
     }
 
@@ -171,7 +174,6 @@ impl Ledger {
         {
             self.events[job.lane.index()].at(now).failed += 1;
         }
-        self.force();
         match verdict {
             Verdict::Retry { .. } => self.try_again(slot, verdict, now),
             Verdict::Dead { failure } => {

@@ -1,15 +1,19 @@
 //! From memory to the log: one commit group for everything that changed.
 
-use flow::{job::JobId, queue::QueueError};
+use flow::{
+    job::{JobId, Lease, State},
+    queue::QueueError,
+};
 
 use super::{
     Dirty, Ledger, TEXT_IN_MEMORY_BYTES, course_of,
-    jobs::{Slot, TextAt, Unwritten},
+    jobs::{Job, Slot, TextAt, Unwritten},
     origin_of,
 };
 use crate::{
-    disk::Force,
+    disk::failed,
     entry::{Entries, Entry, begin_group, place, put_course, put_gone, put_whole},
+    leases::Granted,
     log::Home,
 };
 
@@ -33,12 +37,12 @@ impl Ledger {
     /// Whether anything is to be written.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
-        let Dirty { jobs, ended, gone, settings, bytes: _, force: _ } = &self.dirty;
-        !(jobs.is_empty() && ended.is_empty() && gone.is_empty() && settings.is_empty())
+        let Dirty { jobs, leased, ended, gone, settings, bytes: _ } = &self.dirty;
+        !(jobs.is_empty() && leased.is_empty() && ended.is_empty() && gone.is_empty() && settings.is_empty())
     }
 
-    /// Makes everything since the last commit durable. Claims alone are not forced to the medium: they survive the
-    /// death of this process, and nobody who could hold one survives that of the machine.
+    /// Makes everything since the last commit durable; claims only over the death of this process, see
+    /// [`leases`](crate::leases).
     ///
     /// # Errors
     /// [`QueueError::DiskFull`] or [`QueueError::Broken`]: the ledger must be dropped then, and nothing be acknowledged.
@@ -47,10 +51,11 @@ impl Ledger {
             return Ok(());
         }
         self.clean()?;
-        let Dirty { jobs, ended, gone, settings, bytes, force } = std::mem::take(&mut self.dirty);
+        let Dirty { jobs, leased, ended, gone, settings, bytes } = std::mem::take(&mut self.dirty);
+        self.note_leases(&leased)?;
         let settings: Vec<_> = settings.into_iter().collect();
         if jobs.is_empty() && ended.is_empty() && gone.is_empty() {
-            return self.log.write(None, settings, force);
+            return if settings.is_empty() { Ok(()) } else { self.log.write(None, settings) };
         }
         let number = self.log.next();
         let mut group = begin_group(self.now_ms);
@@ -69,7 +74,31 @@ impl Ledger {
         self.log.begin(&group);
         settled.into_iter().for_each(|entry| self.settle(number, entry));
         gone.iter().for_each(|_| self.log.table.hold_gone(number));
-        self.log.write(Some(group), settings, force)
+        self.log.write(Some(group), settings)
+    }
+
+    /// Writes down who has what.
+    fn note_leases(&mut self, leased: &[Slot]) -> Result<(), QueueError> {
+        let noted = if self.log.leases.is_full(leased.len()) {
+            let held: Vec<_> = self.jobs.live().filter_map(|(_, job)| self.granted(job)).collect();
+            self.log.leases.replace(&held)
+        } else if leased.is_empty() {
+            Ok(())
+        } else {
+            let jobs = leased.iter().filter_map(|slot| self.jobs.get(*slot));
+            let granted: Vec<_> = jobs.filter_map(|job| self.granted(job)).collect();
+            self.log.leases.append(&granted)
+        };
+        noted.map_err(|error| failed("write", self.log.disk.directory(), &error))
+    }
+
+    fn granted(&self, job: &Job) -> Option<Granted> {
+        let lease = Lease { id: job.id, attempt: job.token() };
+        (job.state == State::Leased).then(|| Granted {
+            lease,
+            session: self.sessions.session(job.session),
+            at_ms: job.changed_ms,
+        })
     }
 
     /// Appends what of a live job is not on the disk.
@@ -194,11 +223,6 @@ impl Ledger {
     pub fn close(mut self) -> Result<(), QueueError> {
         self.commit()?;
         self.log.close()
-    }
-
-    /// What must be forced to the medium before it is acknowledged.
-    pub(super) const fn force(&mut self) {
-        self.dirty.force = Force::Yes;
     }
 }
 

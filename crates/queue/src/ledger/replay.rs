@@ -17,8 +17,9 @@ use super::{
 };
 use crate::{
     chunks::Joined,
-    disk::{Disk, Force, StoredGroup, Write},
+    disk::{Disk, StoredGroup, Write, failed},
     entry::{Course, Entries, Entry, GONE_BYTES, Origin, Phase, decode_text, place},
+    leases::{Granted, Leases},
     log::{Home, Log, Table, Timeline},
     session::SessionId,
 };
@@ -34,10 +35,13 @@ impl Ledger {
         // sled reports some kinds of damage by panicking.
         let read = std::panic::catch_unwind(AssertUnwindSafe(|| replay.read(&disk)));
         read.unwrap_or_else(|_| Err(disk.damaged("sled panicked while it read it")))?;
-        let timeline = Timeline::from(replay.latest_ms, wall_ms);
+        let leases = Leases::of(disk.directory());
+        let granted = leases.read().map_err(|error| failed("read", disk.directory(), &error))?;
+        let latest_ms = granted.iter().map(|granted| granted.at_ms).fold(replay.latest_ms, Millis::max);
+        let timeline = Timeline::from(latest_ms, wall_ms);
         let Replay { jobs, lanes, sessions, table, sequence, .. } = replay;
         let mut ledger = Self {
-            log: Log { disk, table },
+            log: Log { disk, table, leases },
             timeline,
             now_ms: timeline.at(wall_ms),
             capacity: capacity as u64,
@@ -57,6 +61,7 @@ impl Ledger {
         ledger.load_settings()?;
         ledger.drop_unfinished(replay.unfinished)?;
         ledger.log.disk.switch(&ledger.log.table.checksums())?;
+        ledger.load_leases(granted);
         ledger.index_all();
         ledger.adopt_leases()?;
         ledger.tick(ledger.now_ms)?;
@@ -95,7 +100,25 @@ impl Ledger {
     /// Removes the beginning of a group that was cut off while it was written: it was never acknowledged.
     fn drop_unfinished(&mut self, unfinished: Option<(u64, u16)>) -> Result<(), QueueError> {
         let Some(unfinished) = unfinished else { return Ok(()) };
-        self.log.disk.commit(&Write { removed: vec![unfinished], ..Write::default() }, Force::No)
+        self.log.disk.commit(&Write { removed: vec![unfinished], ..Write::default() })
+    }
+
+    /// Takes up leases that the log does not know of.
+    fn load_leases(&mut self, granted: Vec<Granted>) {
+        for Granted { lease, session, at_ms } in granted {
+            self.attempts_max = self.attempts_max.max(lease.attempt);
+            let Some(slot) = self.jobs.find(lease.id) else { continue };
+            let Some(job) = self.jobs.get_mut(slot).filter(|job| job.token() < lease.attempt) else {
+                continue;
+            };
+            if job.state == State::Leased {
+                self.sessions.take_back(job.session, slot);
+            }
+            job.attempts = lease.attempt - job.attempts_before;
+            (job.state, job.changed_ms) = (State::Leased, at_ms);
+            job.session = self.sessions.id_of(session);
+            self.sessions.grant(job.session, slot);
+        }
     }
 
     /// Puts every job in its line, in the order of pushes.
