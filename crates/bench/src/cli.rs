@@ -4,14 +4,28 @@ use std::{
     ffi::OsString,
     fs,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 
-use crate::{program, row, serve::serve, shape::Shape, speed::Plan, table, tool::Tool, worker::Work};
+use crate::{
+    backlog::{self, Step},
+    churn::{Churn, Done},
+    machine::Machine,
+    program,
+    report::Report,
+    row,
+    row::Row,
+    serve::serve,
+    shape::Shape,
+    speed::{Plan, RUN},
+    table,
+    tool::Tool,
+    worker::Work,
+};
 
 /// Measures juggle beside other tools that do the same work.
 #[derive(Debug, Parser)]
@@ -34,6 +48,10 @@ enum Command {
     #[command(hide = true)]
     Serve { run: PathBuf },
     #[command(hide = true)]
+    BacklogStep(Step),
+    #[command(hide = true)]
+    ChurnStep(Churn),
+    #[command(hide = true)]
     Hold {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         program: Vec<OsString>,
@@ -44,12 +62,13 @@ enum Command {
 #[command(after_help = "Examples:
   juggle-bench queue
   juggle-bench queue --only 'four processes' --only juggle --only redis --runs 9 --seconds 3
+  juggle-bench queue --only backlog --only churn
   juggle-bench queue --quick
 
 A tool that is not installed is a row that names the command that installs it. Every tool keeps its data below the
 output directory, so that all of them use the same file system.")]
 struct QueueArgs {
-    /// Only shapes or tools whose name holds this, in any case. May be repeated.
+    /// Only shapes or tools whose name holds this, in any case; 'backlog' and 'churn' count as shapes. May be repeated.
     #[arg(long, value_name = "SHAPE|TOOL")]
     only: Vec<String>,
     /// Runs of each tool at each shape.
@@ -58,7 +77,13 @@ struct QueueArgs {
     /// The measured time of each run.
     #[arg(long, default_value_t = 1.5)]
     seconds: f64,
-    /// Two short runs of each: for a first look, not for publication.
+    /// Jobs of the large backlogs.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(100..))]
+    backlog_jobs: u64,
+    /// Jobs of the churn.
+    #[arg(long, default_value_t = 1_600_000, value_parser = clap::value_parser!(u64).range(10..))]
+    churn_jobs: u64,
+    /// Two short runs of each, a tenth of the backlog and the churn: for a first look, not for publication.
     #[arg(long, conflicts_with_all = ["runs", "seconds"])]
     quick: bool,
     /// Where the JSON goes, and all data for the time of a run.
@@ -76,6 +101,8 @@ impl Cli {
             Command::Queue(args) => args.run(),
             Command::Worker(work) => work.run(),
             Command::Serve { run } => serve(&run),
+            Command::BacklogStep(step) => step.take(),
+            Command::ChurnStep(churn) => churn.step(),
             Command::Hold { program } => Err(program::hold(&program)),
         }
     }
@@ -83,44 +110,132 @@ impl Cli {
 
 impl QueueArgs {
     fn run(self) -> anyhow::Result<()> {
-        let plan = self.plan()?;
-        let mut progress = |line: &str| note(line);
-        let rows = plan.measure(&mut progress)?;
+        self.clear()?;
+        let chosen = Chosen::of(&self.only)?;
+        let plan = self.plan(&chosen)?;
+        let rows = plan.measure(&mut note)?;
+        let long = if chosen.tools.contains(&Tool::Juggle) {
+            self.measure_long(&chosen.long, &plan.directory)?
+        } else {
+            Vec::new()
+        };
         let file = self.output_dir.join("queue.json");
-        row::write(&rows, &file)?;
-        let text = format!("{}\n{}\n", table::shown(&rows), file.display());
+        row::write(&[&rows[..], &long[..]].concat(), &file)?;
+        let text = format!("{}{}\n{}\n", table::compared(&rows), table::alone(&long), file.display());
         io::stdout().lock().write_all(text.as_bytes()).context("failed to print the table")
     }
 
-    fn plan(&self) -> anyhow::Result<Plan> {
-        let (shapes, tools) = chosen(&self.only)?;
+    /// Where data lies for the time of a run.
+    fn data(&self) -> anyhow::Result<PathBuf> {
+        Ok(std::path::absolute(&self.output_dir)?.join("data"))
+    }
+
+    /// Removes what a benchmark that was killed has left.
+    fn clear(&self) -> anyhow::Result<()> {
+        let data = self.data()?;
+        fs::create_dir_all(&data).with_context(|| format!("failed to create '{}'", data.display()))?;
+        for entry in fs::read_dir(&data)? {
+            let path = entry?.path();
+            if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(RUN.as_bytes())) {
+                fs::remove_dir_all(&path)
+                    .with_context(|| format!("failed to remove '{}'", path.display()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn plan(&self, chosen: &Chosen) -> anyhow::Result<Plan> {
         let (runs, seconds) = if self.quick { (2, 0.3) } else { (usize::from(self.runs), self.seconds) };
         let work = Duration::try_from_secs_f64(seconds).context("--seconds must be a positive number")?;
-        fs::create_dir_all(&self.output_dir)
-            .with_context(|| format!("failed to create '{}'", self.output_dir.display()))?;
-        let directory = std::path::absolute(&self.output_dir)?.join("data");
-        Ok(Plan { shapes, tools, runs, work, warm_up: work.min(Duration::from_millis(300)), directory })
+        Ok(Plan {
+            shapes: chosen.shapes.clone(),
+            tools: chosen.tools.clone(),
+            runs,
+            work,
+            warm_up: work.min(Duration::from_millis(300)),
+            directory: self.data()?,
+        })
+    }
+
+    fn measure_long(&self, long: &[Long], directory: &Path) -> anyhow::Result<Vec<Row>> {
+        let mut report = Report::new(Machine::here(directory));
+        let less = if self.quick { 10 } else { 1 };
+        let empty = || tempfile::Builder::new().prefix(RUN).tempdir_in(directory);
+        for long in long {
+            match long {
+                Long::Backlog => {
+                    for backlog in backlog::all(self.backlog_jobs / less) {
+                        backlog.measure(empty()?.path(), &mut report, &mut note)?;
+                    }
+                }
+                Long::Churn => {
+                    for done in Done::ALL {
+                        let data = empty()?;
+                        let run = data.path().to_owned();
+                        Churn { done, jobs: self.churn_jobs / less, run }.measure(&mut report, &mut note)?;
+                    }
+                }
+            }
+        }
+        Ok(report.into_rows())
     }
 }
 
-/// The shapes and the tools that are named; of either, all where none is.
-fn chosen(only: &[String]) -> anyhow::Result<(Vec<Shape>, Vec<Tool>)> {
-    let holds = |name: &str, part: &String| name.to_lowercase().contains(&part.to_lowercase());
-    let mut shapes: Vec<Shape> = Shape::ALL.to_vec();
-    let mut tools: Vec<Tool> = Tool::ALL.to_vec();
-    if let Some(unknown) = only.iter().find(|part| {
-        !shapes.iter().any(|shape| holds(shape.name(), part))
-            && !tools.iter().any(|tool| holds(tool.name(), part))
-    }) {
-        bail!("no shape and no tool has '{unknown}' in its name");
+/// What only juggle does, for longer than a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Long {
+    Backlog,
+    Churn,
+}
+
+impl Long {
+    const ALL: [Self; 2] = [Self::Backlog, Self::Churn];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Backlog => "backlog",
+            Self::Churn => "churn",
+        }
     }
-    if only.iter().any(|part| shapes.iter().any(|shape| holds(shape.name(), part))) {
-        shapes.retain(|shape| only.iter().any(|part| holds(shape.name(), part)));
+}
+
+/// What is measured, and with which tools.
+#[derive(Debug, PartialEq, Eq)]
+struct Chosen {
+    shapes: Vec<Shape>,
+    long: Vec<Long>,
+    tools: Vec<Tool>,
+}
+
+impl Chosen {
+    /// What is named: of shapes and long ones together, all where none is; of tools likewise.
+    fn of(only: &[String]) -> anyhow::Result<Self> {
+        let named = |name: &str| {
+            only.iter().filter(|part| name.to_lowercase().contains(&part.to_lowercase())).collect::<Vec<_>>()
+        };
+        let shapes = Shape::ALL.map(|shape| (shape, named(shape.name())));
+        let long = Long::ALL.map(|long| (long, named(long.name())));
+        let tools = Tool::ALL.map(|tool| (tool, named(tool.name())));
+        let work: Vec<_> =
+            shapes.iter().map(|(_, parts)| parts).chain(long.iter().map(|(_, parts)| parts)).collect();
+        let known: Vec<_> =
+            work.iter().copied().chain(tools.iter().map(|(_, parts)| parts)).flatten().collect();
+        if let Some(unknown) = only.iter().find(|part| !known.contains(&part)) {
+            bail!("no shape and no tool has '{unknown}' in its name; nor is it 'backlog' or 'churn'");
+        }
+        let any_work = work.iter().any(|parts| !parts.is_empty());
+        let any_tool = tools.iter().any(|(_, parts)| !parts.is_empty());
+        Ok(Self {
+            shapes: kept(&shapes, any_work),
+            long: kept(&long, any_work),
+            tools: kept(&tools, any_tool),
+        })
     }
-    if only.iter().any(|part| tools.iter().any(|tool| holds(tool.name(), part))) {
-        tools.retain(|tool| only.iter().any(|part| holds(tool.name(), part)));
-    }
-    Ok((shapes, tools))
+}
+
+/// Those that were named, where any of their kind was; else all.
+fn kept<T: Copy>(all: &[(T, Vec<&String>)], any: bool) -> Vec<T> {
+    all.iter().filter(|(_, parts)| !any || !parts.is_empty()).map(|(one, _)| *one).collect()
 }
 
 /// Says on standard error what is being done.
@@ -133,17 +248,20 @@ fn note(line: &str) {
 mod tests {
     use super::*;
 
-    fn only(parts: &[&str]) -> (Vec<Shape>, Vec<Tool>) {
-        chosen(&parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>()).unwrap()
+    fn only(parts: &[&str]) -> Chosen {
+        Chosen::of(&parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>()).unwrap()
     }
 
     #[test]
     fn only_what_is_named_is_measured() {
-        assert_eq!(only(&[]), (Shape::ALL.to_vec(), Tool::ALL.to_vec()));
-        assert_eq!(only(&["sqlite"]), (Shape::ALL.to_vec(), vec![Tool::Sqlite]));
-        assert_eq!(only(&["256"]), (vec![Shape::BatchesInProcess], Tool::ALL.to_vec()));
-        let four = vec![Shape::FourProcesses];
-        assert_eq!(only(&["four", "Juggle", "redis"]), (four, vec![Tool::Juggle, Tool::Redis]));
-        assert!(chosen(&["kafka".to_owned()]).is_err());
+        let (shapes, long, tools) = (Shape::ALL.to_vec(), Long::ALL.to_vec(), Tool::ALL.to_vec());
+        assert_eq!(only(&[]), Chosen { shapes: shapes.clone(), long: long.clone(), tools: tools.clone() });
+        assert_eq!(only(&["sqlite"]), Chosen { shapes, long, tools: vec![Tool::Sqlite] });
+        let (shapes, long) = (vec![Shape::BatchesInProcess], vec![]);
+        assert_eq!(only(&["256"]), Chosen { shapes, long, tools });
+        let (shapes, long) = (vec![Shape::FourProcesses], vec![Long::Churn]);
+        let tools = vec![Tool::Juggle, Tool::Redis];
+        assert_eq!(only(&["four", "Juggle", "churn", "redis"]), Chosen { shapes, long, tools });
+        assert!(Chosen::of(&["kafka".to_owned()]).is_err());
     }
 }

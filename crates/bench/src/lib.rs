@@ -11,15 +11,19 @@
 //! * [`program`], [`server`]: starting other programs, and ending them whatever happens;
 //! * [`syncs`]: how often the disk was told to make things durable;
 //! * [`speed`]: runs of all tools in turn;
-//! * [`row`], [`table`], [`machine`]: what is reported;
+//! * [`backlog`], [`churn`]: juggle's queue when it is full, and when it is old;
+//! * [`row`], [`report`], [`table`], [`machine`]: what is reported;
 //! * [`cli`]: the command.
 
+pub mod backlog;
+pub mod churn;
 pub mod cli;
 pub mod connection;
 pub mod job;
 pub mod machine;
 pub mod peers;
 pub mod program;
+pub mod report;
 pub mod row;
 pub mod serve;
 pub mod server;

@@ -77,8 +77,18 @@ fn file_system(directory: &Path) -> String {
 /// The most memory that a process ever had (`VmHWM`, proc_pid_status(5)). Processes are named as in `/proc`.
 #[must_use]
 pub fn rss_peak_kib(process: &str) -> Option<u64> {
+    status_kib(process, "VmHWM:")
+}
+
+/// The memory that a process has now (`VmRSS`).
+#[must_use]
+pub fn rss_kib(process: &str) -> Option<u64> {
+    status_kib(process, "VmRSS:")
+}
+
+fn status_kib(process: &str, field: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let value = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let value = status.lines().find_map(|line| line.strip_prefix(field))?;
     value.trim().strip_suffix(" kB")?.parse().ok()
 }
 

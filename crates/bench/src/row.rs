@@ -52,6 +52,8 @@ pub struct Measured {
     pub max: f64,
     /// How many runs.
     pub runs: usize,
+    /// The figures of all runs, in their order.
+    pub figures: Vec<f64>,
     /// The most memory that the process with the queue had in any run.
     pub rss_mib: Option<f64>,
     /// How much better juggle is; none where juggle was not measured.
@@ -101,6 +103,7 @@ impl Measured {
             min: rounded(figures.iter().copied().fold(f64::INFINITY, f64::min)),
             max: rounded(figures.iter().copied().fold(f64::NEG_INFINITY, f64::max)),
             runs: figures.len(),
+            figures: figures.iter().copied().map(rounded).collect(),
             rss_mib: rss_kib.map(|kib| rounded(kib as f64 / 1024.0)),
             ratio: None,
             syncs_per_job: None,

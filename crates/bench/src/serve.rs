@@ -1,15 +1,15 @@
-//! Serves a juggle queue to workers until standard input ends: the broker of the shapes with several processes.
+//! Serves a juggle queue to workers until standard input ends: the broker of the shapes with other processes.
+//!
+//! To every line it answers with how many commits it has forced to the medium so far.
 
-use std::{
-    io::{self, Read},
-    path::Path,
-};
+use std::{io, path::Path};
 
 use flow::shutdown::{Phase, shutdown};
 use queue::{
     broker::{Broker, Idle},
     directory::QueueDirectory,
     ledger::LANE_CAPACITY,
+    owner::LocalLink,
 };
 use tokio::{runtime, task};
 
@@ -17,6 +17,9 @@ use crate::{
     peers::juggle::Owned,
     worker::{READY, say},
 };
+
+/// What the answers begin with.
+pub const SYNCS: &str = "syncs ";
 
 /// Owns and serves the queue of a run directory.
 ///
@@ -30,10 +33,19 @@ pub fn serve(run: &Path) -> anyhow::Result<()> {
         let (trigger, stop) = shutdown();
         let serving = tokio::spawn(broker.serve(Idle::Stay, stop));
         say(READY)?;
-        task::spawn_blocking(|| io::stdin().read_to_end(&mut Vec::new())).await??;
+        let link = owned.link.clone();
+        task::spawn_blocking(move || answer(&link)).await??;
         trigger.advance(Phase::Draining);
         serving.await?;
         anyhow::Ok(())
     })?;
     owned.close()
+}
+
+fn answer(link: &LocalLink) -> anyhow::Result<()> {
+    for line in io::stdin().lines() {
+        line?;
+        say(&format!("{SYNCS}{}", link.syncs()))?;
+    }
+    Ok(())
 }

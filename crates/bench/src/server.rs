@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use crate::{
     machine,
     program::{self, Program, Says},
+    serve::SYNCS,
     shape::{Reach, Shape},
     syncs::Watch,
     tool::Tool,
@@ -128,6 +129,17 @@ impl Server {
         let address = line.split(marker).nth(1).context("nats-server does not say where it listens")?;
         program.wait_for("Server is ready")?;
         Ok(Self { at: address.to_owned(), program: Some(program), _socket_directory: None })
+    }
+
+    /// Commits that the server has forced to the medium so far; none where it does not tell.
+    ///
+    /// # Errors
+    /// Where it has ended.
+    pub fn syncs(&mut self, tool: Tool) -> anyhow::Result<Option<u64>> {
+        let (Tool::Juggle, Some(program)) = (tool, &mut self.program) else { return Ok(None) };
+        program.tell("syncs")?;
+        let line = program.wait_for(SYNCS)?;
+        line.trim_start_matches(SYNCS).parse().map(Some).context("the broker's count cannot be read")
     }
 
     /// The most memory that the server had; none without a server.

@@ -1,6 +1,6 @@
 //! Lifecycles a second: runs of all tools in turn, each with an empty queue of its own.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use anyhow::{Context, ensure};
 use tempfile::TempDir;
@@ -9,7 +9,7 @@ use crate::{
     job::Tally,
     machine::Machine,
     program::{Program, Says},
-    row::{Better, Measured, Outcome, Row, compare, rounded},
+    row::{Better, Measured, Outcome, Row, compare, median, rounded},
     server::{Installed, Server, installed},
     shape::Shape,
     syncs::Watch,
@@ -21,6 +21,9 @@ use crate::{
 pub const WORK: &str = "queue: enqueue + lease + acknowledge, 200 B, durable";
 /// What all these rows count.
 pub const UNIT: &str = "lifecycles/s";
+
+/// What the names of directories with data begin with.
+pub const RUN: &str = "run-";
 
 /// What to measure, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +38,7 @@ pub struct Plan {
     pub work: Duration,
     /// The time before it.
     pub warm_up: Duration,
-    /// Where all data lies for the time of a run.
+    /// Where all data lies for the time of a run. It exists.
     pub directory: PathBuf,
 }
 
@@ -44,7 +47,8 @@ pub struct Plan {
 struct Sample {
     rate: f64,
     rss_kib: Option<u64>,
-    syncs_per_job: f64,
+    /// None where neither the tool tells nor anybody watched.
+    syncs_per_job: Option<f64>,
 }
 
 impl Plan {
@@ -53,8 +57,6 @@ impl Plan {
     /// # Errors
     /// Where a tool that is installed does not do the work, each job exactly once.
     pub fn measure(&self, progress: &mut dyn FnMut(&str)) -> anyhow::Result<Vec<Row>> {
-        fs::create_dir_all(&self.directory)
-            .with_context(|| format!("failed to create '{}'", self.directory.display()))?;
         let machine = Machine::here(&self.directory);
         let found: BTreeMap<Tool, Option<Installed>> =
             self.tools.iter().map(|tool| (*tool, installed(*tool))).collect();
@@ -91,8 +93,13 @@ impl Plan {
         }
         let mut syncs = BTreeMap::new();
         for tool in present() {
-            progress(&format!("{shape}: counting fsyncs, {tool}"));
-            syncs.insert(tool, self.count_syncs(tool, shape)?);
+            progress(&format!("{shape}: fsyncs of {tool}"));
+            let told: Vec<f64> = samples[&tool].iter().filter_map(|sample| sample.syncs_per_job).collect();
+            let counted = match median(&told) {
+                Some(told) => Some(told),
+                None => self.count_syncs(tool, shape)?,
+            };
+            syncs.insert(tool, counted.map(rounded));
         }
         let outcome = |tool: &Tool| {
             let measured = found[tool].as_ref().zip(samples.get(tool)).and_then(|(installed, samples)| {
@@ -110,7 +117,7 @@ impl Plan {
     fn count_syncs(&self, tool: Tool, shape: Shape) -> anyhow::Result<Option<f64>> {
         let notes = TempDir::new()?;
         let Some(watch) = Watch::into(notes.path()) else { return Ok(None) };
-        Ok(Some(rounded(self.run_once(tool, shape, &watch)?.syncs_per_job)))
+        Ok(self.run_once(tool, shape, &watch)?.syncs_per_job)
     }
 
     fn run_once(&self, tool: Tool, shape: Shape, watch: &Watch) -> anyhow::Result<Sample> {
@@ -118,8 +125,8 @@ impl Plan {
     }
 
     fn try_run(&self, tool: Tool, shape: Shape, watch: &Watch) -> anyhow::Result<Sample> {
-        let data = tempfile::Builder::new().prefix("run-").tempdir_in(&self.directory)?;
-        let server = Server::start(tool, shape, data.path(), watch)?;
+        let data = tempfile::Builder::new().prefix(RUN).tempdir_in(&self.directory)?;
+        let mut server = Server::start(tool, shape, data.path(), watch)?;
         let mut workers = Vec::new();
         for process in 0..shape.processes() {
             workers.push(self.worker(tool, shape, &server.at, process, watch)?);
@@ -127,7 +134,7 @@ impl Plan {
         for worker in &mut workers {
             worker.wait_for(READY)?;
         }
-        let syncs_before = watch.count()?;
+        let before = server.syncs(tool)?.or(watch.count()?);
         for worker in &mut workers {
             worker.tell("go")?;
         }
@@ -136,7 +143,8 @@ impl Plan {
             let line = worker.wait_for("{")?;
             reports.push(serde_json::from_str(&line).context("a worker's report cannot be read")?);
         }
-        let syncs = watch.count()? - syncs_before;
+        let after = server.syncs(tool)?.or(watch.count()?);
+        let syncs = after.zip(before).map(|(after, before)| after - before);
         for worker in workers {
             worker.finish()?;
         }
@@ -162,7 +170,7 @@ impl Plan {
 }
 
 /// All workers together. Without a server it is they who have the queue.
-fn sample(reports: &[Report], server_rss_kib: Option<u64>, syncs: u64) -> anyhow::Result<Sample> {
+fn sample(reports: &[Report], server_rss_kib: Option<u64>, syncs: Option<u64>) -> anyhow::Result<Sample> {
     let (mut pushed, mut done) = (Tally::default(), Tally::default());
     for report in reports {
         pushed.merge(report.pushed);
@@ -172,9 +180,10 @@ fn sample(reports: &[Report], server_rss_kib: Option<u64>, syncs: u64) -> anyhow
     let jobs: u64 = reports.iter().map(|report| report.jobs).sum();
     let seconds = reports.iter().map(|report| report.seconds).fold(0.0, f64::max);
     let workers_rss_kib = reports.iter().map(|report| report.rss_kib).sum();
+    let syncs = reports.iter().map(|report| report.syncs).sum::<Option<u64>>().or(syncs);
     Ok(Sample {
         rate: jobs as f64 / seconds,
         rss_kib: server_rss_kib.or(workers_rss_kib),
-        syncs_per_job: syncs as f64 / jobs as f64,
+        syncs_per_job: syncs.map(|syncs| syncs as f64 / jobs as f64),
     })
 }

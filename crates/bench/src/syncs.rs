@@ -1,5 +1,6 @@
-//! How often a process told the disk to make things durable, as seen from outside: `strace`, where it is installed,
-//! notes every fsync and fdatasync of a process and all that it starts. Such a run is extra and not timed.
+//! How often other tools told the disk to make things durable, as seen from outside: `strace`, where it is installed,
+//! notes every fsync and fdatasync of a process and all that it starts. Such a run is extra and not timed. Juggle counts
+//! by itself, in the timed runs.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -57,12 +58,12 @@ impl Watch {
         Ok(command)
     }
 
-    /// Calls so far, of all watched processes.
+    /// Calls so far, of all watched processes; none where they are not noted.
     ///
     /// # Errors
     /// Where the notes cannot be read.
-    pub fn count(&self) -> io::Result<u64> {
-        let Self::Into { directory, .. } = self else { return Ok(0) };
+    pub fn count(&self) -> io::Result<Option<u64>> {
+        let Self::Into { directory, .. } = self else { return Ok(None) };
         let mut count = 0;
         for entry in fs::read_dir(directory)? {
             let path = entry?.path();
@@ -70,7 +71,7 @@ impl Watch {
                 count += calls_in(&fs::read_to_string(path)?);
             }
         }
-        Ok(count)
+        Ok(Some(count))
     }
 }
 

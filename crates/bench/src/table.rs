@@ -8,9 +8,12 @@ use crate::row::{Measured, Outcome, Row};
 
 const HEADER: [&str; 8] = ["tool", "version", "median", "min", "max", "fsyncs/job", "RSS MiB", "juggle is"];
 
-/// All rows, by work and shape, and below them what "durable" means for each tool.
+/// Tools beside each other, by shape, and below them what "durable" means for each. Empty without rows.
 #[must_use]
-pub fn shown(rows: &[Row]) -> String {
+pub fn compared(rows: &[Row]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
     let mut text = String::new();
     let mut shape = None;
     let mut table = new_table();
@@ -28,6 +31,26 @@ pub fn shown(rows: &[Row]) -> String {
     push(&mut text, &table);
     text.push_str(&durabilities(rows));
     text
+}
+
+/// What only juggle does: a line each. Empty without rows.
+#[must_use]
+pub fn alone(rows: &[Row]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["juggle's queue", "median", "min", "max", "unit", "RSS MiB"]);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    for (row, measured) in rows.iter().filter_map(|row| Some((row, row.measured()?))) {
+        let [median, min, max] = [measured.median, measured.min, measured.max].map(number);
+        let rss = measured.rss_mib.map_or_else(String::new, number);
+        table.add_row([row.shape.clone(), median, min, max, row.unit.to_owned(), rss]);
+    }
+    format!("\n{}\n", table.trim_fmt())
 }
 
 fn new_table() -> Table {
@@ -61,12 +84,15 @@ fn figures(measured: &Measured) -> Vec<String> {
     [&all[..], &[or_none(measured.syncs_per_job), or_none(measured.rss_mib), ratio]].concat()
 }
 
-/// With commas between thousands, and as many decimals as a small number needs.
+/// As many decimals as a small number needs, and none for a large one.
 fn number(figure: f64) -> String {
-    if figure.abs() < 100.0 {
-        return format!("{figure}");
-    }
-    let digits = format!("{figure:.0}");
+    if figure.abs() < 100.0 { format!("{figure}") } else { grouped(figure.round() as u64) }
+}
+
+/// With commas between thousands.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {

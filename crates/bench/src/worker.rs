@@ -66,6 +66,8 @@ pub struct Report {
     pub pushed: Tally,
     /// All jobs that it acknowledged, warm-up included.
     pub done: Tally,
+    /// Commits that were forced to the medium in the measured time; none where the tool does not tell.
+    pub syncs: Option<u64>,
     /// The most memory that the process had.
     pub rss_kib: Option<u64>,
 }
@@ -90,13 +92,14 @@ impl Work {
         match (self.tool, self.shape.reach()) {
             (Tool::Juggle, Reach::InProcess) => {
                 let owned = Owned::open(Path::new(&self.at), queue::ledger::LANE_CAPACITY)?;
-                let report = self.measure(numbers.map(|_| owned.client()).collect()).await?;
+                let clients = numbers.map(|_| owned.client()).collect();
+                let report = self.measure(clients, || Some(owned.link.syncs())).await?;
                 owned.close()?;
                 Ok(report)
             }
             (Tool::Juggle, Reach::Socket) => {
                 let client = peers::juggle::reach(Path::new(&self.at)).await?;
-                self.measure(numbers.map(|_| client.clone()).collect()).await
+                self.measure(numbers.map(|_| client.clone()).collect(), || None).await
             }
             (Tool::Redis, Reach::InProcess | Reach::Socket) => {
                 let mut streams = Vec::new();
@@ -104,23 +107,27 @@ impl Work {
                     let consumer = format!("{}-{task}", self.process);
                     streams.push(peers::redis::Stream::connect(Path::new(&self.at), consumer).await?);
                 }
-                self.measure(streams).await
+                self.measure(streams, || None).await
             }
             (Tool::JetStream, Reach::InProcess | Reach::Socket) => {
                 let mut consumers = Vec::new();
                 for _ in numbers {
                     consumers.push(peers::jetstream::Consumer::connect(&self.at).await?);
                 }
-                self.measure(consumers).await
+                self.measure(consumers, || None).await
             }
             (Tool::Sqlite, Reach::InProcess | Reach::Socket) => {
                 let table = peers::sqlite::Table::open(Path::new(&self.at))?;
-                self.measure(numbers.map(|_| table.clone()).collect()).await
+                self.measure(numbers.map(|_| table.clone()).collect(), || None).await
             }
         }
     }
 
-    async fn measure<C: Connection>(&self, connections: Vec<C>) -> anyhow::Result<Report> {
+    async fn measure<C: Connection>(
+        &self,
+        connections: Vec<C>,
+        syncs: impl Fn() -> Option<u64>,
+    ) -> anyhow::Result<Report> {
         let mut tasks = connections
             .into_iter()
             .zip(self.process * self.shape.tasks()..)
@@ -129,6 +136,7 @@ impl Work {
         tasks = work(tasks, Duration::from_millis(self.warm_up_ms)).await?;
         let warm: u64 = tasks.iter().map(|task| task.done.jobs).sum();
         wait_for_start()?;
+        let syncs_before = syncs();
         let started = Instant::now();
         tasks = work(tasks, Duration::from_millis(self.work_ms)).await?;
         let seconds = started.elapsed().as_secs_f64();
@@ -137,7 +145,9 @@ impl Work {
             pushed.merge(task.pushed);
             done.merge(task.done);
         }
-        Ok(Report { jobs: done.jobs - warm, seconds, pushed, done, rss_kib: machine::rss_peak_kib("self") })
+        let syncs = syncs().zip(syncs_before).map(|(after, before)| after - before);
+        let rss_kib = machine::rss_peak_kib("self");
+        Ok(Report { jobs: done.jobs - warm, seconds, pushed, done, syncs, rss_kib })
     }
 }
 

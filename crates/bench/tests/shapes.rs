@@ -47,6 +47,33 @@ fn every_shape_does_every_job_exactly_once_and_leaves_a_row_for_each_tool() {
         let in_table = format!("{} (", row["shape"].as_str().unwrap());
         assert!(table.contains(&in_table), "{table}");
     }
-    let left: Vec<_> = fs::read_dir(output.path().join("data")).unwrap().collect();
+    assert_nothing_is_left(output.path());
+}
+
+#[test]
+fn backlog_and_churn_do_every_job_exactly_once_and_tell_what_they_cost() {
+    let output = tempfile::tempdir().unwrap();
+    let killed_before = output.path().join("data/run-before");
+    fs::create_dir_all(&killed_before).unwrap();
+    let arguments = ["queue", "--only", "backlog", "--only", "churn", "--backlog-jobs", "3000"];
+    let arguments = [&arguments[..], &["--churn-jobs", "70000"]].concat();
+    let (table, json) = bench(&arguments, output.path());
+    let median = |shape: &str| {
+        let row = json.as_array().unwrap().iter().find(|row| row["shape"] == shape);
+        row.unwrap_or_else(|| panic!("no '{shape}' in {table}"))["median"].as_f64().unwrap()
+    };
+    for shape in ["fill", "open", "disk", "claim of one job, p99", "claim in the ledger alone, p99"] {
+        for backlog in ["30 jobs in 1 group", "3,000 jobs in 1 group", "3,000 jobs in 30 groups"] {
+            assert!(median(&format!("{backlog}: {shape}")) > 0.0, "{backlog}: {shape}");
+        }
+    }
+    let churn = "70,000 jobs at depth 8,192, done ones";
+    assert!(median(&format!("{churn} dropped: rates of the tenths")) > 0.0);
+    assert!(median(&format!("{churn} kept: most disk")) >= 1.0);
+    assert_nothing_is_left(output.path());
+}
+
+fn assert_nothing_is_left(output: &Path) {
+    let left: Vec<_> = fs::read_dir(output.join("data")).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
 }
