@@ -88,7 +88,8 @@ mod tests {
     fn every_call_is_counted_once() {
         let notes = "7 fsync(3)                          = 0\n\
                      7 fdatasync(9 <unfinished ...>\n\
-                     8 fsync(4)  = 0\n\
+                     8 fsync(4 <unfinished ...>\n\
+                     8 <... fsync resumed>)              = 0\n\
                      7 <... fdatasync resumed>)          = 0\n\
                      7 +++ exited with 0 +++\n";
         assert_eq!(calls_in(notes), 3);
