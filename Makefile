@@ -55,6 +55,13 @@ lint: ## Formatting, clippy and documentation, warnings denied.
 	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked
 
+.PHONY: bench-queue
+bench-queue: ## The queue beside Redis, NATS and SQLite; table, and JSON in target/bench. [ARGS='…']
+	@$(CARGO) run --release --locked --quiet --package juggle-bench -- queue $(ARGS)
+
+.PHONY: bench
+bench: bench-queue ## All benchmarks.
+
 .PHONY: check
 check: lint test ## Everything that must hold: lint and test.
 

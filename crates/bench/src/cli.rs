@@ -1,0 +1,267 @@
+//! The command `juggle-bench`.
+
+use std::{
+    ffi::OsString,
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    backlog::{self, Step},
+    churn::{Churn, Done},
+    machine::Machine,
+    program,
+    report::Report,
+    row,
+    row::Row,
+    serve::serve,
+    shape::Shape,
+    speed::{Plan, RUN},
+    table,
+    tool::Tool,
+    worker::Work,
+};
+
+/// Measures juggle beside other tools that do the same work.
+#[derive(Debug, Parser)]
+#[command(name = "juggle-bench", version, max_term_width = 100)]
+#[command(after_help = "Examples:
+  juggle-bench queue                         all shapes, all tools; a table, and target/bench/queue.json
+  juggle-bench queue --quick --only juggle   a first look at one tool")]
+pub struct Cli {
+    /// What to measure.
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Lifecycles a second of juggle's queue, Redis Streams, NATS JetStream and a SQLite table.
+    Queue(QueueArgs),
+    #[command(hide = true)]
+    Worker(Work),
+    #[command(hide = true)]
+    Serve { run: PathBuf },
+    #[command(hide = true)]
+    BacklogStep(Step),
+    #[command(hide = true)]
+    ChurnStep(Churn),
+    #[command(hide = true)]
+    Hold {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        program: Vec<OsString>,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  juggle-bench queue
+  juggle-bench queue --only 'four processes' --only juggle --only redis --runs 9 --seconds 3
+  juggle-bench queue --only backlog --only churn
+  juggle-bench queue --quick
+
+A tool that is not installed is a row that names the command that installs it. Every tool keeps its data below the
+output directory, so that all of them use the same file system.")]
+struct QueueArgs {
+    /// Only shapes or tools whose name holds this, in any case; 'backlog' and 'churn' count as shapes. May be repeated.
+    #[arg(long, value_name = "SHAPE|TOOL")]
+    only: Vec<String>,
+    /// Runs of each tool at each shape.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    runs: u16,
+    /// The measured time of each run.
+    #[arg(long, default_value_t = 1.5)]
+    seconds: f64,
+    /// Jobs of the large backlogs.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(100..))]
+    backlog_jobs: u64,
+    /// Jobs of the churn.
+    #[arg(long, default_value_t = 1_600_000, value_parser = clap::value_parser!(u64).range(10..))]
+    churn_jobs: u64,
+    /// Two short runs of each, a tenth of the backlog and the churn: for a first look, not for publication.
+    #[arg(long, conflicts_with_all = ["runs", "seconds"])]
+    quick: bool,
+    /// Where the JSON goes, and all data for the time of a run.
+    #[arg(long, default_value = "target/bench")]
+    output_dir: PathBuf,
+}
+
+impl Cli {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// What went wrong, with its causes.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            Command::Queue(args) => args.run(),
+            Command::Worker(work) => work.run(),
+            Command::Serve { run } => serve(&run),
+            Command::BacklogStep(step) => step.take(),
+            Command::ChurnStep(churn) => churn.step(),
+            Command::Hold { program } => Err(program::hold(&program)),
+        }
+    }
+}
+
+impl QueueArgs {
+    fn run(self) -> anyhow::Result<()> {
+        self.clear()?;
+        let chosen = Chosen::of(&self.only)?;
+        let plan = self.plan(&chosen)?;
+        let rows = plan.measure(&mut note)?;
+        let long = if chosen.tools.contains(&Tool::Juggle) {
+            self.measure_long(&chosen.long, &plan.directory)?
+        } else {
+            Vec::new()
+        };
+        let file = self.output_dir.join("queue.json");
+        row::write(&[&rows[..], &long[..]].concat(), &file)?;
+        let text = format!("{}{}\n{}\n", table::compared(&rows), table::alone(&long), file.display());
+        io::stdout().lock().write_all(text.as_bytes()).context("failed to print the table")
+    }
+
+    /// Where data lies for the time of a run.
+    fn data(&self) -> anyhow::Result<PathBuf> {
+        Ok(std::path::absolute(&self.output_dir)?.join("data"))
+    }
+
+    /// Removes what a benchmark that was killed has left.
+    fn clear(&self) -> anyhow::Result<()> {
+        let data = self.data()?;
+        fs::create_dir_all(&data).with_context(|| format!("failed to create '{}'", data.display()))?;
+        for entry in fs::read_dir(&data)? {
+            let path = entry?.path();
+            if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(RUN.as_bytes())) {
+                fs::remove_dir_all(&path)
+                    .with_context(|| format!("failed to remove '{}'", path.display()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn plan(&self, chosen: &Chosen) -> anyhow::Result<Plan> {
+        let (runs, seconds) = if self.quick { (2, 0.3) } else { (usize::from(self.runs), self.seconds) };
+        let work = Duration::try_from_secs_f64(seconds).context("--seconds must be a positive number")?;
+        Ok(Plan {
+            shapes: chosen.shapes.clone(),
+            tools: chosen.tools.clone(),
+            runs,
+            work,
+            warm_up: work.min(Duration::from_millis(300)),
+            directory: self.data()?,
+        })
+    }
+
+    fn measure_long(&self, long: &[Long], directory: &Path) -> anyhow::Result<Vec<Row>> {
+        let mut report = Report::new(Machine::here(directory));
+        let less = if self.quick { 10 } else { 1 };
+        let empty = || tempfile::Builder::new().prefix(RUN).tempdir_in(directory);
+        for long in long {
+            match long {
+                Long::Backlog => {
+                    for backlog in backlog::all(self.backlog_jobs / less) {
+                        backlog.measure(empty()?.path(), &mut report, &mut note)?;
+                    }
+                }
+                Long::Churn => {
+                    for done in Done::ALL {
+                        let data = empty()?;
+                        let run = data.path().to_owned();
+                        Churn { done, jobs: self.churn_jobs / less, run }.measure(&mut report, &mut note)?;
+                    }
+                }
+            }
+        }
+        Ok(report.into_rows())
+    }
+}
+
+/// What only juggle does, for longer than a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Long {
+    Backlog,
+    Churn,
+}
+
+impl Long {
+    const ALL: [Self; 2] = [Self::Backlog, Self::Churn];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Backlog => "backlog",
+            Self::Churn => "churn",
+        }
+    }
+}
+
+/// What is measured, and with which tools.
+#[derive(Debug, PartialEq, Eq)]
+struct Chosen {
+    shapes: Vec<Shape>,
+    long: Vec<Long>,
+    tools: Vec<Tool>,
+}
+
+impl Chosen {
+    /// What is named: of shapes and long ones together, all where none is; of tools likewise.
+    fn of(only: &[String]) -> anyhow::Result<Self> {
+        let named = |name: &str| {
+            only.iter().filter(|part| name.to_lowercase().contains(&part.to_lowercase())).collect::<Vec<_>>()
+        };
+        let shapes = Shape::ALL.map(|shape| (shape, named(shape.name())));
+        let long = Long::ALL.map(|long| (long, named(long.name())));
+        let tools = Tool::ALL.map(|tool| (tool, named(tool.name())));
+        let work: Vec<_> =
+            shapes.iter().map(|(_, parts)| parts).chain(long.iter().map(|(_, parts)| parts)).collect();
+        let known: Vec<_> =
+            work.iter().copied().chain(tools.iter().map(|(_, parts)| parts)).flatten().collect();
+        if let Some(unknown) = only.iter().find(|part| !known.contains(&part)) {
+            bail!("no shape and no tool has '{unknown}' in its name; nor is it 'backlog' or 'churn'");
+        }
+        let any_work = work.iter().any(|parts| !parts.is_empty());
+        let any_tool = tools.iter().any(|(_, parts)| !parts.is_empty());
+        Ok(Self {
+            shapes: kept(&shapes, any_work),
+            long: kept(&long, any_work),
+            tools: kept(&tools, any_tool),
+        })
+    }
+}
+
+/// Those that were named, where any of their kind was; else all.
+fn kept<T: Copy>(all: &[(T, Vec<&String>)], any: bool) -> Vec<T> {
+    all.iter().filter(|(_, parts)| !any || !parts.is_empty()).map(|(one, _)| *one).collect()
+}
+
+/// Says on standard error what is being done.
+fn note(line: &str) {
+    // Progress that nobody can read is no reason to stop.
+    drop(writeln!(io::stderr(), "{line}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn only(parts: &[&str]) -> Chosen {
+        Chosen::of(&parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn only_what_is_named_is_measured() {
+        let (shapes, long, tools) = (Shape::ALL.to_vec(), Long::ALL.to_vec(), Tool::ALL.to_vec());
+        assert_eq!(only(&[]), Chosen { shapes: shapes.clone(), long: long.clone(), tools: tools.clone() });
+        assert_eq!(only(&["sqlite"]), Chosen { shapes, long, tools: vec![Tool::Sqlite] });
+        let (shapes, long) = (vec![Shape::BatchesInProcess], vec![]);
+        assert_eq!(only(&["256"]), Chosen { shapes, long, tools });
+        let (shapes, long) = (vec![Shape::FourProcesses], vec![Long::Churn]);
+        let tools = vec![Tool::Juggle, Tool::Redis];
+        assert_eq!(only(&["four", "Juggle", "churn", "redis"]), Chosen { shapes, long, tools });
+        assert!(Chosen::of(&["kafka".to_owned()]).is_err());
+    }
+}

@@ -1,0 +1,35 @@
+//! Measures juggle's queue beside other tools that do the same work.
+//!
+//! Every run is made of processes of its own: a server where the tool has one, and workers that do the work; both begin
+//! in an empty directory and end with the run. In reading order:
+//!
+//! * [`job`]: the jobs, and the tally that shows that each was done exactly once;
+//! * [`tool`], [`shape`]: what is compared, and in which ways it is used;
+//! * [`connection`]: what every tool must do; [`peers`]: how each of them does it;
+//! * [`worker`]: the process that does the work and takes the time;
+//! * [`serve`]: the process that serves juggle's queue to workers;
+//! * [`program`], [`server`]: starting other programs, and ending them whatever happens;
+//! * [`syncs`]: how often the disk was told to make things durable;
+//! * [`speed`]: runs of all tools in turn;
+//! * [`backlog`], [`churn`]: juggle's queue when it is full, and when it is old;
+//! * [`row`], [`report`], [`table`], [`machine`]: what is reported;
+//! * [`cli`]: the command.
+
+pub mod backlog;
+pub mod churn;
+pub mod cli;
+pub mod connection;
+pub mod job;
+pub mod machine;
+pub mod peers;
+pub mod program;
+pub mod report;
+pub mod row;
+pub mod serve;
+pub mod server;
+pub mod shape;
+pub mod speed;
+pub mod syncs;
+pub mod table;
+pub mod tool;
+pub mod worker;

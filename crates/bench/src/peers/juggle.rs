@@ -1,0 +1,120 @@
+//! Our own queue, in process or over its socket.
+
+use std::{path::Path, sync::Arc, thread::JoinHandle};
+
+use anyhow::{Context, anyhow, ensure};
+use flow::{
+    clock::Clock,
+    durability::Durability,
+    job::{Lease, NewJob, Priority},
+    lane::Lane,
+    queue::{Ask, GroupLimit, JobQueue, Push},
+};
+use futures_util::future::try_join_all;
+use queue::{
+    client::QueueClient,
+    directory::QueueDirectory,
+    owner::LocalLink,
+    remote::{Absent, RemoteLink},
+};
+
+use crate::{
+    connection::{CLAIM_WAIT_MS, Connection, Held, LEASE_MS},
+    job::Job,
+};
+
+/// The lane that all measurements use.
+pub const LANE: Lane = Lane::Fetch;
+
+/// A queue that this process owns, durable over power loss.
+#[derive(Debug)]
+pub struct Owned {
+    /// The way to it.
+    pub link: LocalLink,
+    thread: JoinHandle<()>,
+}
+
+impl Owned {
+    /// Owns the queue of a run directory.
+    ///
+    /// # Errors
+    /// Where another process does, or it does not open.
+    pub fn open(run: &Path, capacity: usize) -> anyhow::Result<Self> {
+        let clock = Clock::start();
+        let owned = QueueDirectory::of(run)
+            .own(Durability::Power, capacity, Arc::new(move || clock.now_ms()))
+            .with_context(|| format!("failed to open the queue in '{}'", run.display()))?;
+        let (link, thread) = owned.context("another process owns the queue")?;
+        Ok(Self { link, thread })
+    }
+
+    /// A client in this process.
+    #[must_use]
+    pub fn client(&self) -> QueueClient {
+        QueueClient::Local(self.link.clone())
+    }
+
+    /// Waits for the owner's end. All clients must be gone.
+    ///
+    /// # Errors
+    /// Where it panicked.
+    pub fn close(self) -> anyhow::Result<()> {
+        drop(self.link);
+        self.thread.join().map_err(|_| anyhow!("the queue's thread panicked"))
+    }
+}
+
+/// Reaches the queue of a run directory that another process serves.
+///
+/// # Errors
+/// Where nobody does.
+pub async fn reach(run: &Path) -> anyhow::Result<QueueClient> {
+    let link = RemoteLink::connect(QueueDirectory::of(run), Absent::Fail).await?;
+    Ok(QueueClient::Remote(link))
+}
+
+/// What the queue is given for a job.
+#[must_use]
+pub fn new_job(job: Job) -> NewJob {
+    NewJob {
+        lane: LANE,
+        key: job.key(),
+        group: None,
+        priority: Priority::default(),
+        payload: job.payload,
+        delay_ms: 0,
+    }
+}
+
+/// The wish for up to `limit` jobs.
+#[must_use]
+pub const fn ask(limit: usize) -> Ask {
+    Ask { lane: LANE, limit, lease_ms: LEASE_MS, wait_ms: CLAIM_WAIT_MS, group_limit: GroupLimit::NONE }
+}
+
+impl Connection for QueueClient {
+    type Token = Lease;
+
+    async fn push(&mut self, jobs: Vec<Job>) -> anyhow::Result<()> {
+        let count = jobs.len() as u64;
+        let jobs = jobs.into_iter().map(new_job).collect();
+        let pushed = JobQueue::push(self, Push { jobs, cursor: None }).await?;
+        ensure!(pushed.new == count, "only {} of {count} jobs were new", pushed.new);
+        Ok(())
+    }
+
+    async fn claim(&mut self, limit: usize) -> anyhow::Result<Vec<Held<Lease>>> {
+        let claimed = JobQueue::claim(self, ask(limit)).await?;
+        ensure!(claimed.claims.len() == limit, "{} of {limit} jobs were claimed", claimed.claims.len());
+        Ok(claimed
+            .claims
+            .into_iter()
+            .map(|claim| Held { payload: claim.payload, token: claim.lease })
+            .collect())
+    }
+
+    async fn acknowledge(&mut self, leases: Vec<Lease>) -> anyhow::Result<()> {
+        try_join_all(leases.into_iter().map(|lease| self.complete(lease, Vec::new()))).await?;
+        Ok(())
+    }
+}

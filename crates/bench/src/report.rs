@@ -1,0 +1,55 @@
+//! The rows of what only juggle does.
+
+use crate::{
+    machine::Machine,
+    row::{Better, Measured, Outcome, Row, compare},
+    server::{Installed, installed},
+    tool::Tool,
+};
+
+/// Collects rows.
+#[derive(Debug)]
+pub struct Report {
+    machine: Machine,
+    juggle: Installed,
+    rows: Vec<Row>,
+}
+
+impl Report {
+    /// An empty one.
+    #[must_use]
+    pub fn new(machine: Machine) -> Self {
+        let juggle = installed(Tool::Juggle).expect("it is this program");
+        Self { machine, juggle, rows: Vec::new() }
+    }
+
+    /// Adds what juggle did; nothing where there are no figures.
+    pub fn add(
+        &mut self,
+        work: &str,
+        shape: &str,
+        unit: &'static str,
+        figures: &[f64],
+        better: Better,
+        rss_kib: Option<u64>,
+    ) {
+        let Some(measured) = Measured::of(figures, rss_kib, &self.juggle.durability) else { return };
+        let mut row = [Row {
+            work: work.to_owned(),
+            shape: shape.to_owned(),
+            tool: Tool::Juggle.name(),
+            version: Some(self.juggle.version.clone()),
+            unit,
+            outcome: Outcome::Measured(measured),
+            machine: self.machine.clone(),
+        }];
+        compare(&mut row, better);
+        self.rows.extend(row);
+    }
+
+    /// All rows so far.
+    #[must_use]
+    pub fn into_rows(self) -> Vec<Row> {
+        self.rows
+    }
+}
