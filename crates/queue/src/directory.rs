@@ -129,6 +129,39 @@ impl QueueDirectory {
         }
     }
 
+    /// Moves the databases and what belongs to them to `queue/aside/<name>`, so that a new queue can begin; returns where
+    /// that is, or none where there was nothing. The caller holds the lock.
+    ///
+    /// # Errors
+    /// [`QueueError::Broken`], [`QueueError::DiskFull`]: what was not moved is where it was. Repeating it goes on.
+    pub fn put_aside(&self, name: &str) -> Result<Option<PathBuf>, QueueError> {
+        let listed = fs::read_dir(&self.0).map_err(|error| failed("read", &self.0, &error))?;
+        let entries: Vec<_> =
+            listed.collect::<Result<_, _>>().map_err(|error| failed("read", &self.0, &error))?;
+        let belongs = |name: &str| name.starts_with("db.") || name == "leases" || name == "VERSION";
+        let mut named: Vec<_> = entries
+            .into_iter()
+            .filter(|entry| entry.file_name().to_str().is_some_and(belongs))
+            .map(|entry| entry.path())
+            .collect();
+        if named.is_empty() {
+            return Ok(None);
+        }
+        // The version last: without it nothing is taken for a queue.
+        named.sort_by_key(|path| path.ends_with("VERSION"));
+        let aside = self.0.join("aside").join(name);
+        fs::create_dir_all(&aside).map_err(|error| failed("create", &aside, &error))?;
+        for path in named {
+            let target = aside.join(path.file_name().unwrap_or_default());
+            fs::rename(&path, target).map_err(|error| failed("move", &path, &error))?;
+        }
+        for changed in [&aside, &self.0] {
+            let synced = File::open(changed).and_then(|directory| directory.sync_all());
+            synced.map_err(|error| failed("sync", changed, &error))?;
+        }
+        Ok(Some(aside))
+    }
+
     /// Becomes the owner, if nobody is.
     ///
     /// # Errors
