@@ -21,8 +21,8 @@ pub(crate) enum Kind {
 #[derive(Debug, Clone)]
 pub(crate) enum Change {
     Make { directory: Node, name: String, node: Node, kind: Kind },
-    Remove { directory: Node, name: String },
-    Rename { directory: Node, from: String, to: String },
+    Remove { directory: Node, name: String, node: Node },
+    Rename { directory: Node, from: String, to: String, node: Node, kind: Kind },
     Write { file: Node, at: usize, data: Vec<u8> },
     Resize { file: Node, bytes: usize },
 }
@@ -77,10 +77,10 @@ impl Record {
         let what = match &self.events[at] {
             Event::Life(life) => format!("process {life} begins"),
             Event::Change(Change::Make { node, kind, .. }) => format!("make {kind:?} {}", name(node)),
-            Event::Change(Change::Remove { directory, name: gone }) => {
+            Event::Change(Change::Remove { directory, name: gone, .. }) => {
                 format!("remove {}/{gone}", name(directory))
             }
-            Event::Change(Change::Rename { directory, from, to }) => {
+            Event::Change(Change::Rename { directory, from, to, .. }) => {
                 format!("rename {}/{from} to {to}", name(directory))
             }
             Event::Change(Change::Write { file, at, data }) => {

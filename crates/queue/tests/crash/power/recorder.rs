@@ -144,9 +144,20 @@ impl Recorder {
 
     fn rename(&mut self, from: &Path, to: &Path) {
         assert_eq!(from.parent(), to.parent(), "moves between directories are not modelled");
-        let directory =
-            self.tree.find(from.parent().unwrap()).expect("its directory was seen when it was made");
-        self.change(Change::Rename { directory, from: name_of(from), to: name_of(to) });
+        let (directory, node) = self.place(from);
+        let kind = if self.tree.files.contains_key(&node) { Kind::File } else { Kind::Directory };
+        self.change(Change::Rename { directory, from: name_of(from), to: name_of(to), node, kind });
+    }
+
+    fn remove(&mut self, path: &Path) {
+        let (directory, node) = self.place(path);
+        self.change(Change::Remove { directory, name: name_of(path), node });
+    }
+
+    /// The directory that a path is in, and what has that path.
+    fn place(&self, path: &Path) -> (Node, Node) {
+        let find = |path| self.tree.find(path).expect("it was seen when it was made");
+        (find(path.parent().unwrap()), find(path))
     }
 
     fn write_begins(&mut self, call: &Call, data: Vec<u8>, at: Option<u64>) -> Option<Begun> {
@@ -238,10 +249,7 @@ impl Observer for Recorder {
             }
             Begun::Sync { node, covers } => self.push(Event::Sync { node, covers }),
             Begun::MakeDirectory { path } => self.make(&path, Kind::Directory),
-            Begun::Remove { path } => {
-                let directory = self.tree.find(path.parent().unwrap()).unwrap();
-                self.change(Change::Remove { directory, name: name_of(&path) });
-            }
+            Begun::Remove { path } => self.remove(&path),
             Begun::Rename { from, to } => self.rename(&from, &to),
         }
     }

@@ -33,28 +33,33 @@ impl Tree {
 
     pub(crate) fn apply(&mut self, change: &Change) {
         match change {
-            Change::Make { directory, name, node, kind } => {
-                self.directories.entry(*directory).or_default().insert(name.clone(), *node);
-                match kind {
-                    Kind::File => drop(self.files.entry(*node).or_default()),
-                    Kind::Directory => drop(self.directories.entry(*node).or_default()),
-                }
-            }
-            Change::Remove { directory, name } => {
-                self.directories.entry(*directory).or_default().remove(name);
-            }
-            Change::Rename { directory, from, to } => {
-                let names = self.directories.entry(*directory).or_default();
-                // Its making may have been lost.
-                if let Some(node) = names.remove(from) {
-                    names.insert(to.clone(), node);
-                }
+            Change::Make { directory, name, node, kind } => self.enter(*directory, name, *node, *kind),
+            Change::Remove { directory, name, node } => self.leave(*directory, name, *node),
+            Change::Rename { directory, from, to, node, kind } => {
+                self.leave(*directory, from, *node);
+                self.enter(*directory, to, *node, *kind);
             }
             Change::Write { file, at, data } => {
                 let content = self.files.entry(*file).or_default();
                 write(content, *at, data);
             }
             Change::Resize { file, bytes } => self.files.entry(*file).or_default().resize(*bytes, 0),
+        }
+    }
+
+    fn enter(&mut self, directory: Node, name: &str, node: Node, kind: Kind) {
+        self.directories.entry(directory).or_default().insert(name.to_owned(), node);
+        match kind {
+            Kind::File => drop(self.files.entry(node).or_default()),
+            Kind::Directory => drop(self.directories.entry(node).or_default()),
+        }
+    }
+
+    /// Does nothing where the name is another's, since an earlier change was lost.
+    fn leave(&mut self, directory: Node, name: &str, node: Node) {
+        let names = self.directories.entry(directory).or_default();
+        if names.get(name) == Some(&node) {
+            names.remove(name);
         }
     }
 
