@@ -11,6 +11,7 @@ mod kills;
 mod lab;
 mod looking;
 mod memory;
+mod queue_people;
 mod same_bytes;
 mod sample;
 mod signals;

@@ -7,7 +7,10 @@ use flow::lane::Lane;
 
 use crate::{
     add,
-    cli::{Cli, Command, ConfigCommand, QueueCli, QueueCommand, StageCli},
+    cli::{
+        Cli, Command, ConfigCommand, StageCli,
+        queue::{QueueCli, QueueCommand},
+    },
     config_show,
     exit::{CliError, Exit},
     export,
@@ -95,6 +98,7 @@ const fn queue_settings(command: &QueueCommand) -> &Args {
         QueueCommand::Show(args) => &args.settings,
         QueueCommand::Retry(args) | QueueCommand::Drop(args) => &args.settings,
         QueueCommand::Pause(args) | QueueCommand::Resume(args) => &args.settings,
+        QueueCommand::Stats(args) => &args.settings,
     }
 }
 
