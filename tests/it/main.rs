@@ -12,6 +12,7 @@ mod lab;
 mod looking;
 mod memory;
 mod queue_people;
+mod rebuild;
 mod same_bytes;
 mod sample;
 mod signals;

@@ -359,6 +359,9 @@ pub enum QueueError {
     /// Stop. The storage failed; nothing that was not acknowledged can be trusted.
     #[error("the queue's storage failed: {0}")]
     Broken(String),
+    /// Put it aside and make the queue anew from the source lists and the store: rule 2 makes that safe.
+    #[error("the queue's database is damaged: {0}")]
+    Damaged(String),
     /// Use the version of juggle that made it, or a newer one.
     #[error("{0}")]
     Version(String),

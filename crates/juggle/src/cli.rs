@@ -44,6 +44,8 @@ pub enum Command {
     Queue(QueueCommand),
     /// Say how far the run is.
     Status(StatusArgs),
+    /// Make a damaged queue anew from the source lists and the store.
+    Rebuild(RebuildArgs),
     /// Write the corpus in another form.
     Export(ExportArgs),
     /// Say what is configured.
@@ -126,6 +128,25 @@ pub struct StatusArgs {
     /// Say it again every second until stopped.
     #[arg(long)]
     pub watch: bool,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
+}
+
+/// `juggle rebuild`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  juggle rebuild -o corpus                 where a command says that the queue's database is damaged
+  juggle rebuild -o corpus --dry-run       only say what would come of it
+  juggle pipeline -o corpus                then go on: what is in the store is not fetched again
+
+The old database is moved to corpus/queue/aside/ and never deleted. What is stored and what is processed is
+known by the files; whatever else the source lists name is fetched, also what had failed for good. Pauses of
+lanes, tries and histories are forgotten. Cut off at any moment, it can be run again.")]
+pub struct RebuildArgs {
+    /// Also where the database is not damaged.
+    #[arg(long)]
+    pub force: bool,
     /// Settings.
     #[command(flatten)]
     pub settings: args::Args,

@@ -15,7 +15,7 @@ use crate::{
     exit::{CliError, Exit},
     export,
     output::Out,
-    pipeline, queue_command,
+    pipeline, queue_command, rebuild,
     settings::{args::Args, choice::ResultFormat, resolved::Settings},
     stage_command, status, telemetry,
 };
@@ -86,6 +86,7 @@ const fn settings_of(command: &Command) -> &Args {
         Command::Fetch(args) | Command::Store(args) | Command::Process(args) => &args.settings,
         Command::Queue(command) => queue_settings(command),
         Command::Status(args) => &args.settings,
+        Command::Rebuild(args) => &args.settings,
         Command::Export(args) => &args.settings,
         Command::Config(ConfigCommand::Show(args)) => &args.settings,
     }
@@ -111,6 +112,7 @@ async fn dispatch(command: Command, settings: Settings, out: Out) -> Result<Exit
         Command::Process(args) => stage_command::run(Lane::Process, args, &settings, &out).await,
         Command::Queue(command) => queue_command::run(command, &settings, &out).await,
         Command::Status(args) => status::run(args, &settings, &out).await,
+        Command::Rebuild(args) => rebuild::run(args, &settings, &out).await,
         Command::Export(args) => export::run(args, &settings, &out).await,
         Command::Config(ConfigCommand::Show(_)) => config_show::run(&settings, &out),
     }
