@@ -182,6 +182,8 @@ async fn the_queue_is_free_while_a_question_stands() {
         .stdout(Stdio::piped())
         .stderr(Stdio::from(terminal.program.as_fd().try_clone_to_owned().unwrap()));
     let child = command.spawn().unwrap();
+    // Of this end, only the program holds it now: when it ends without a question, reading fails.
+    drop((command, terminal.program));
     let mut said = Vec::new();
     while !String::from_utf8_lossy(&said).contains("[y/N]") {
         let mut byte = [0];
