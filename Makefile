@@ -44,6 +44,11 @@ test: ## All tests.
 	@$(CARGO) test --workspace --locked --doc --quiet
 	@$(CARGO) test --workspace --locked --lib --bins --tests
 
+.PHONY: torture
+torture: ## The crash tests of the queue at length: 1,000 kills, 5,000 power cuts.
+	@JUGGLE_TORTURE_KILLS=1000 JUGGLE_TORTURE_STATES=5000 \
+		$(CARGO) test --locked --package juggle-queue --test crash -- --nocapture
+
 .PHONY: lint
 lint: ## Formatting, clippy and documentation, warnings denied.
 	@$(CARGO) fmt --all --check

@@ -118,6 +118,7 @@ pub struct NewJob {
     /// Its turn within the group.
     pub priority: Priority,
     /// JSON that the stage understands, at most [`PAYLOAD_BYTES_MAX`] bytes.
+    #[serde(with = "serde_bytes")]
     pub payload: Vec<u8>,
     /// How long it waits before it may be claimed.
     pub delay_ms: Millis,
@@ -171,6 +172,7 @@ pub struct Claim {
     /// The job's key.
     pub key: String,
     /// The job's payload, as pushed or last revised.
+    #[serde(with = "serde_bytes")]
     pub payload: Vec<u8>,
     /// Claims since it was pushed, this one included.
     pub attempts: u32,
@@ -283,6 +285,7 @@ pub struct JobView {
     /// The last [`HISTORY_MAX`] events, oldest first.
     pub history: Vec<Event>,
     /// Its payload. Kept for dead jobs, empty for done ones.
+    #[serde(with = "serde_bytes")]
     pub payload: Vec<u8>,
 }
 

@@ -1,6 +1,6 @@
 //! Serves an owner on the run directory's Unix socket.
 //!
-//! One task a connection; requests of a connection run side by side, so a claim that waits holds up nothing. Only
+//! One task a connection; a claim that waits does so at the owner and holds up nothing. Only
 //! processes of the same user are heard (peer uid, mode 0600 in a 0700 directory). When a connection ends, its client's
 //! leases return, unless the client is back already on a newer connection.
 
@@ -15,7 +15,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use flow::{
     queue::QueueError,
     shutdown::{Phase, Shutdown},
@@ -140,7 +139,7 @@ async fn serve_client(stream: UnixStream, owner: LocalLink, connection: u64) {
             return;
         }
     };
-    if let Err(why) = answer_requests(framed, &owner, session).await {
+    if let Err(why) = carry(framed, &owner, session, connection).await {
         tracing::debug!(%why, "a client's connection broke");
     }
     // Not reached when the broker itself ends: the client lives, and comes back to the next one with its leases.
@@ -169,39 +168,34 @@ async fn welcome(framed: &mut Frames, owner: &LocalLink, connection: u64) -> Res
     }
 }
 
-async fn answer_requests(framed: Frames, owner: &LocalLink, session: Session) -> Result<(), String> {
-    let mut tasks = JoinSet::new();
-    let ended = carry(framed, owner, session, &mut tasks).await;
-    // All of them, before the client is said to be gone: none may take a job for it after that.
-    tasks.shutdown().await;
-    ended
-}
-
-async fn carry(
-    framed: Frames,
-    owner: &LocalLink,
-    session: Session,
-    tasks: &mut JoinSet<bool>,
-) -> Result<(), String> {
+/// Carries requests to the owner and its answers back, until the connection breaks (`Err`) or its client leaves.
+async fn carry(framed: Frames, owner: &LocalLink, session: Session, connection: u64) -> Result<(), String> {
     let (mut sink, mut stream) = framed.split();
-    // From the tasks below to the writer; a request has room for its reply, so no task waits here.
-    let (replies, mut outbox) = mpsc::channel::<Bytes>(OPEN_REQUESTS_MAX);
+    // From the owner to here. Has room for every open request, so the owner never waits; closed before the client is
+    // said to be gone, so that no job is taken for it after that.
+    let (outbox, mut replies) = mpsc::channel::<ReplyFrame>(OPEN_REQUESTS_MAX);
+    let mut open = 0;
+    let mut ready = Vec::new();
     loop {
         tokio::select! {
-            frame = stream.next(), if tasks.len() < OPEN_REQUESTS_MAX => {
+            frame = stream.next(), if open < OPEN_REQUESTS_MAX => {
                 let Some(frame) = frame else { return Ok(()) };
                 let frame = frame.map_err(|error| error.to_string())?;
-                let request: RequestFrame = wire::decode(&frame)?;
-                let (owner, replies) = (owner.clone(), replies.clone());
-                tasks.spawn(async move {
-                    let content = owner.call_for(session, request.content).await;
-                    let reply = wire::encode(&ReplyFrame { number: request.number, content });
-                    // The receiver goes only when the connection does.
-                    replies.send(reply).await.is_ok()
-                });
+                let requests: Vec<RequestFrame> = wire::decode_all(&frame)?;
+                open += requests.len();
+                if open > OPEN_REQUESTS_MAX {
+                    return Err(format!("it has more than {OPEN_REQUESTS_MAX} requests open"));
+                }
+                let forwarded = owner.forward(session, connection, requests, outbox.clone()).await;
+                forwarded.map_err(|error| error.to_string())?;
             }
-            Some(reply) = outbox.recv() => sink.send(reply).await.map_err(|error| error.to_string())?,
-            Some(_) = tasks.join_next() => {}
+            count = replies.recv_many(&mut ready, OPEN_REQUESTS_MAX) => {
+                open -= count;
+                for frame in wire::encode_all(ready.drain(..)) {
+                    sink.feed(frame).await.map_err(|error| error.to_string())?;
+                }
+                sink.flush().await.map_err(|error| error.to_string())?;
+            }
         }
     }
 }

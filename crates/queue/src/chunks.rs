@@ -7,73 +7,102 @@
 /// The largest value that is written to sled.
 pub(crate) const CHUNK_BYTES: usize = 6_500;
 const HEADER_BYTES: usize = 8;
+/// What is reserved on the word of a length that may be damaged.
+const LENGTH_TRUSTED_MAX: usize = 1 << 20;
 
-/// Splits a value.
-pub(crate) fn split(value: &[u8]) -> Vec<Vec<u8>> {
-    let length = u32::try_from(value.len()).expect("records are bounded far below 4 GiB");
-    let (first, mut rest) = value.split_at(value.len().min(CHUNK_BYTES - HEADER_BYTES));
-    let mut head = Vec::with_capacity(HEADER_BYTES + first.len());
-    head.extend_from_slice(&length.to_le_bytes());
-    head.extend_from_slice(&crc32fast::hash(value).to_le_bytes());
-    head.extend_from_slice(first);
-    let mut chunks = vec![head];
-    while !rest.is_empty() {
-        let (chunk, after) = rest.split_at(rest.len().min(CHUNK_BYTES));
-        chunks.push(chunk.to_vec());
-        rest = after;
-    }
-    chunks
+/// A value with its length and checksum before it, to be stored in pieces of [`CHUNK_BYTES`].
+pub(crate) fn frame(value: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(value.len()).expect("groups are bounded far below 4 GiB");
+    let mut framed = Vec::with_capacity(HEADER_BYTES + value.len());
+    framed.extend_from_slice(&length.to_le_bytes());
+    framed.extend_from_slice(&crc32fast::hash(value).to_le_bytes());
+    framed.extend_from_slice(value);
+    framed
 }
 
-/// Puts a value together again.
+/// In which chunk a byte of the value lies, and where in it.
+pub(crate) const fn locate(offset: usize) -> (usize, usize) {
+    let framed = offset + HEADER_BYTES;
+    (framed / CHUNK_BYTES, framed % CHUNK_BYTES)
+}
+
+/// What chunks come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Joined {
+    /// The value, and its checksum.
+    Whole(Vec<u8>, u32),
+    /// The first chunks of a value, unharmed as far as they go.
+    Unfinished,
+}
+
+/// Puts a value together again from its chunks, the first one first.
 ///
 /// # Errors
-/// Says in what way the chunks are not a whole value.
-pub(crate) fn join<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<u8>, &'static str> {
+/// Says in what way the chunks are not those of one value.
+pub(crate) fn join<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Result<Joined, &'static str> {
     let mut chunks = chunks.into_iter();
     let (head, first) =
         chunks.next().and_then(|chunk| chunk.split_first_chunk::<HEADER_BYTES>()).ok_or("no header")?;
     let [l0, l1, l2, l3, c0, c1, c2, c3] = *head;
     let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
-    let mut value = first.to_vec();
+    let checksum = u32::from_le_bytes([c0, c1, c2, c3]);
+    let mut value = Vec::with_capacity(length.min(LENGTH_TRUSTED_MAX));
+    value.extend_from_slice(first);
     for chunk in chunks {
         value.extend_from_slice(chunk);
+    }
+    if value.len() < length && (value.len() + HEADER_BYTES).is_multiple_of(CHUNK_BYTES) {
+        return Ok(Joined::Unfinished);
     }
     if value.len() != length {
         return Err("its length is not the one written with it");
     }
-    if crc32fast::hash(&value) != u32::from_le_bytes([c0, c1, c2, c3]) {
+    if crc32fast::hash(&value) != checksum {
         return Err("its checksum does not match");
     }
-    Ok(value)
+    Ok(Joined::Whole(value, checksum))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn joined(framed: &[u8]) -> Result<Joined, &'static str> {
+        join(framed.chunks(CHUNK_BYTES))
+    }
+
     #[test]
-    fn values_of_every_size_come_back_and_no_chunk_is_too_large() {
+    fn values_of_every_size_come_back_and_are_found_in_their_chunks() {
         for size in
             [0, 1, CHUNK_BYTES - 9, CHUNK_BYTES - 8, CHUNK_BYTES - 7, CHUNK_BYTES, 3 * CHUNK_BYTES, 70_000]
         {
             let value: Vec<u8> = (0..size).map(|i| u8::try_from(i % 251).unwrap()).collect();
-            let chunks = split(&value);
-            assert!(chunks.iter().all(|chunk| chunk.len() <= CHUNK_BYTES));
-            assert_eq!(join(chunks.iter().map(Vec::as_slice)), Ok(value));
+            let framed = frame(&value);
+            assert_eq!(joined(&framed), Ok(Joined::Whole(value.clone(), crc32fast::hash(&value))));
+            let chunks: Vec<_> = framed.chunks(CHUNK_BYTES).collect();
+            for offset in [0, size / 2, size.saturating_sub(1)].into_iter().filter(|offset| *offset < size) {
+                let (part, at) = locate(offset);
+                assert_eq!(chunks[part][at], value[offset]);
+            }
         }
     }
 
     #[test]
-    fn a_flipped_bit_or_a_missing_or_foreign_chunk_is_seen() {
-        let chunks = split(&[7; 20_000]);
-        let parts = || chunks.iter().map(Vec::as_slice);
-        assert!(join(parts().take(2)).is_err());
-        assert!(join(parts().chain([&[1_u8][..]])).is_err());
-        for byte in [0, 4, 8, 6_000] {
-            let mut flipped = chunks.clone();
-            flipped[0][byte] ^= 1;
-            assert!(join(flipped.iter().map(Vec::as_slice)).is_err(), "byte {byte}");
+    fn the_first_chunks_of_a_value_are_known_as_such() {
+        let framed = frame(&[7; 20_000]);
+        assert_eq!(joined(&framed[..CHUNK_BYTES]), Ok(Joined::Unfinished));
+        assert_eq!(joined(&framed[..2 * CHUNK_BYTES]), Ok(Joined::Unfinished));
+        assert!(joined(&framed[..2 * CHUNK_BYTES + 1]).is_err());
+    }
+
+    #[test]
+    fn a_flipped_bit_or_a_foreign_chunk_is_seen() {
+        let framed = frame(&[7; 20_000]);
+        assert!(joined(&[&framed[..], &[1]].concat()).is_err());
+        for byte in [0, 4, 8, 6_000, 19_000] {
+            let mut flipped = framed.clone();
+            flipped[byte] ^= 1;
+            assert!(joined(&flipped).is_err(), "byte {byte}");
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The format that this version reads and writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The `queue/` of a run directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +85,11 @@ impl QueueDirectory {
             Ok(other) if other > FORMAT => Err(QueueError::Version(format!(
                 "'{}' was made by a newer juggle (queue format {other}, this one knows {FORMAT}): use that version, or \
                  another output directory",
+                self.0.display()
+            ))),
+            Ok(other) if other > 0 => Err(QueueError::Version(format!(
+                "'{}' was made by an earlier juggle (queue format {other}, this one knows {FORMAT}): finish the run with \
+                 that version, or let 'juggle rebuild' make the queue anew from the source lists and the store",
                 self.0.display()
             ))),
             Ok(_) | Err(_) => Err(QueueError::Version(format!(

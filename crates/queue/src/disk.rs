@@ -1,4 +1,4 @@
-//! Where the ledger is written: a sled database that survives power loss.
+//! Where the log is written: a sled database that survives power loss.
 //!
 //! sled 0.34.7 alone does not: `flush` does not fsync, values above a size go to files it never fsyncs, and opening
 //! renames files that were never synced. Three rules make it safe:
@@ -9,8 +9,9 @@
 //! 3. **Copy and switch at every start**: the newest `db.N` is copied, the copy opened, read whole, flushed and synced
 //!    file by file, and only then renamed to `db.N+1`. Whatever happens meanwhile, `db.N` is untouched.
 //!
-//! Keys: `j` + job id (16 bytes) + part (u16) · `c` + source (cursor) · `l` + lane number (lane settings). Numbers in
-//! keys are big-endian.
+//! Keys: `g` + number of the group (u64) + part (u16), big-endian: the chunks of a commit group · others: settings, one
+//! small value each. A group of many chunks is written in several batches, its settings and removals with the last: a
+//! group that is not whole was never acknowledged, and can only be the last one.
 
 use std::{
     collections::BTreeMap,
@@ -20,14 +21,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flow::{durability::Durability, job::JobId, queue::QueueError};
+use flow::{durability::Durability, queue::QueueError};
 
-use crate::chunks;
+use crate::{
+    chunks::{self, CHUNK_BYTES, Joined},
+    seal::Seal,
+};
 
 /// Most operations in one batch; above it sled's memory grows out of proportion.
 pub(crate) const BATCH_OPERATIONS_MAX: usize = 256;
 
 const OPENING: &str = "db.opening";
+const GROUP: u8 = b'g';
 
 /// The open database.
 #[derive(Debug)]
@@ -36,191 +41,291 @@ pub struct Disk {
     db: sled::Db,
     data_file: File,
     durability: Durability,
+    /// The run's `queue/`.
+    directory: PathBuf,
+    /// The databases that this one replaces; the newest is what it was copied from.
+    replaced: BTreeMap<u64, PathBuf>,
+    /// Whether something was written that is not yet forced to the medium.
+    is_behind: bool,
     /// fdatasyncs so far.
     pub(crate) syncs: u64,
 }
 
-/// A commit in the making.
+/// What one commit writes.
 #[derive(Debug, Default)]
-pub(crate) struct Changes {
-    batch: sled::Batch,
-    operations: usize,
+pub(crate) struct Write {
+    /// A commit group, and its number.
+    pub(crate) group: Option<(u64, Vec<u8>)>,
+    /// Keys and their new values.
+    pub(crate) settings: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Groups that are no longer needed, with their chunks; at most [`BATCH_OPERATIONS_MAX`] chunks in all, unless one
+    /// group alone has more.
+    pub(crate) removed: Vec<(u64, u16)>,
 }
 
-impl Changes {
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.operations == 0
-    }
-
-    /// Writes a job's record over one that had `parts_before` chunks; returns how many it has now.
-    pub(crate) fn put_job(&mut self, id: JobId, value: &[u8], parts_before: u16) -> u16 {
-        let parts = chunks::split(value);
-        let count = u16::try_from(parts.len()).expect("records are bounded to a few hundred chunks");
-        for (part, chunk) in (0..).zip(parts) {
-            self.batch.insert(&job_key(id, part)[..], chunk);
-        }
-        self.operations += usize::from(count.max(parts_before));
-        for part in count..parts_before {
-            self.batch.remove(&job_key(id, part)[..]);
-        }
-        count
-    }
-
-    pub(crate) fn remove_job(&mut self, id: JobId, parts: u16) {
-        for part in 0..parts {
-            self.batch.remove(&job_key(id, part)[..]);
-        }
-        self.operations += usize::from(parts);
-    }
-
-    pub(crate) fn put_cursor(&mut self, source: &str, value: &[u8]) {
-        self.batch.insert([b"c", source.as_bytes()].concat(), value);
-        self.operations += 1;
-    }
-
-    pub(crate) fn put_lane(&mut self, lane: u8, value: &[u8]) {
-        self.batch.insert(&[b'l', lane][..], value);
-        self.operations += 1;
-    }
+/// Whether a commit must be forced to the medium before it is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Force {
+    /// It must survive the death of this process, not that of the machine.
+    No,
+    /// It must survive both, where durability is [`Durability::Power`].
+    Yes,
 }
 
-fn job_key(id: JobId, part: u16) -> [u8; 19] {
-    let mut key = [b'j'; 19];
-    key[1..17].copy_from_slice(id.as_bytes());
-    key[17..].copy_from_slice(&part.to_be_bytes());
+/// A commit group as it lies on the disk.
+#[derive(Debug)]
+pub(crate) struct StoredGroup {
+    pub(crate) number: u64,
+    pub(crate) parts: u16,
+    pub(crate) content: Joined,
+}
+
+fn chunk_key(group: u64, part: u16) -> [u8; 11] {
+    let mut key = [GROUP; 11];
+    key[1..9].copy_from_slice(&group.to_be_bytes());
+    key[9..].copy_from_slice(&part.to_be_bytes());
     key
 }
 
-/// The rest of a key, and its value.
-pub(crate) type KeyValue = (Vec<u8>, Vec<u8>);
-
-/// A job's stored bytes and in how many chunks they lie.
-pub(crate) type StoredJob = (JobId, Vec<u8>, u16);
+/// How many chunks a group of so many bytes takes.
+pub(crate) fn parts_of(bytes: usize) -> u16 {
+    u16::try_from(chunks::locate(bytes.max(1) - 1).0 + 1).expect("groups are bounded to some thousand chunks")
+}
 
 impl Disk {
-    /// Opens the newest database below `directory`, or makes the first, by copy and switch. The caller must hold the
-    /// queue's lock.
+    /// Opens a copy of the newest database below `directory`, or a new one. The caller must hold the queue's lock, read
+    /// the copy whole, and then [`switch`](Self::switch) to it.
     ///
     /// # Errors
-    /// [`QueueError::DiskFull`]; [`QueueError::Broken`] where the database does not open or does not read whole. It is
-    /// left as it is.
+    /// [`QueueError::DiskFull`]; [`QueueError::Damaged`] where the database does not open; it is left as it is.
     pub fn open(directory: &Path, durability: Durability) -> Result<Self, QueueError> {
-        let generations = generations(directory).map_err(|error| failed("read", directory, &error))?;
+        let replaced = generations(directory).map_err(|error| failed("read", directory, &error))?;
         let opening = directory.join(OPENING);
         remove_tree(&opening)?;
-        let newest = generations.last_key_value();
-        match newest {
-            Some((_, current)) => copy_database(current, &opening)?,
+        let newest = replaced.last_key_value().map(|(_, path)| path.clone());
+        match &newest {
+            Some(current) => copy_database(current, &opening)?,
             None => fs::create_dir(&opening).map_err(|error| failed("create", &opening, &error))?,
         }
-        let mut disk = Self::open_copy(&opening, durability, newest.map(|(_, path)| path.as_path()))?;
-        disk.read_whole()?;
-        disk.db.flush().map_err(|error| sled_failed(&error))?;
-        sync_tree(&opening, durability).map_err(|error| failed("sync", &opening, &error))?;
-        let next = directory.join(format!("db.{}", newest.map_or(1, |(n, _)| n + 1)));
+        let (tree, db) = open_sled(&opening).map_err(|failure| failure.of(newest.as_deref()))?;
+        if newest.is_some() && !db.was_recovered() {
+            return Err(damaged(newest.as_deref(), "it opens empty"));
+        }
+        let data_file = File::open(opening.join("db")).map_err(|error| failed("open", &opening, &error))?;
+        let directory = directory.to_owned();
+        Ok(Self { tree, db, data_file, durability, directory, replaced, is_behind: false, syncs: 0 })
+    }
+
+    /// Puts the copy in the place of what it was copied from, once it was read whole.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit); [`QueueError::Damaged`] where groups are missing. What it was copied from is
+    /// untouched then.
+    pub(crate) fn switch(&mut self, checksums: &BTreeMap<u64, u32>) -> Result<(), QueueError> {
+        let opening = self.directory.join(OPENING);
+        if let Some((_, current)) = self.replaced.last_key_value() {
+            let checked = match Seal::read(&opening) {
+                Ok(seal) => seal.check(checksums).map_err(ToOwned::to_owned),
+                Err(error) => Err(error.to_string()),
+            };
+            checked.map_err(|why| damaged(Some(current), &why))?;
+        }
+        self.db.flush().map_err(|error| sled_failed(&error))?;
+        Seal::open(checksums).write(&opening).map_err(|error| failed("seal", &opening, &error))?;
+        sync_tree(&opening, self.durability).map_err(|error| failed("sync", &opening, &error))?;
+        let next = self.serving();
         fs::rename(&opening, &next).map_err(|error| failed("rename", &opening, &error))?;
-        sync(directory, durability).map_err(|error| failed("sync", directory, &error))?;
-        for old in generations.values() {
+        sync(&self.directory, self.durability).map_err(|error| failed("sync", &self.directory, &error))?;
+        for old in self.replaced.values() {
             remove_tree(old)?;
         }
-        disk.syncs = 0;
-        Ok(disk)
+        (self.is_behind, self.syncs) = (false, 0);
+        Ok(())
     }
 
-    fn open_copy(opening: &Path, durability: Durability, from: Option<&Path>) -> Result<Self, QueueError> {
-        let config = sled::Config::new()
-            .path(opening)
-            .mode(sled::Mode::HighThroughput)
-            .cache_capacity(64 << 20)
-            .segment_size(512 << 10)
-            .flush_every_ms(None);
-        // sled reports some kinds of damage by panicking.
-        let opened = std::panic::catch_unwind(AssertUnwindSafe(|| {
-            config.open().and_then(|db| Ok((db.open_tree("ledger")?, db)))
-        }));
-        let (tree, db) = match opened {
-            Ok(Ok(opened)) => opened,
-            Ok(Err(sled::Error::Io(error))) if is_full(&error) => {
-                return Err(sled_failed(&sled::Error::Io(error)));
-            }
-            Ok(Err(error)) => return Err(unreadable(from, &error.to_string())),
-            Err(_) => return Err(unreadable(from, "sled panicked while it read it")),
-        };
-        if from.is_some() && !db.was_recovered() {
-            return Err(unreadable(from, "it opens empty"));
-        }
-        let data_file = File::open(opening.join("db")).map_err(|error| failed("open", opening, &error))?;
-        Ok(Self { tree, db, data_file, durability, syncs: 0 })
+    fn serving(&self) -> PathBuf {
+        let number = self.replaced.last_key_value().map_or(1, |(number, _)| number + 1);
+        self.directory.join(format!("db.{number}"))
     }
 
-    /// Reads every value, so that damage shows now.
-    fn read_whole(&self) -> Result<(), QueueError> {
-        self.tree.iter().try_for_each(|item| item.map(drop)).map_err(|error| sled_failed(&error))
+    /// Says of what it was opened from that it is damaged.
+    pub(crate) fn damaged(&self, why: &str) -> QueueError {
+        damaged(self.replaced.last_key_value().map(|(_, path)| path.as_path()), why)
     }
 
-    /// Makes the changes durable.
+    /// Makes a commit durable.
     ///
     /// # Errors
     /// [`QueueError::DiskFull`] or [`QueueError::Broken`]: what was in it may or may not be there after the next start,
     /// and this value must not be used any more.
-    pub(crate) fn commit(&mut self, changes: Changes) -> Result<(), QueueError> {
-        self.tree.apply_batch(changes.batch).map_err(|error| sled_failed(&error))?;
+    pub(crate) fn commit(&mut self, write: &Write, force: Force) -> Result<(), QueueError> {
+        self.apply(write).map_err(|error| sled_failed(&error))?;
         self.db.flush().map_err(|error| sled_failed(&error))?;
-        if self.durability == Durability::Power {
+        self.is_behind = true;
+        if force == Force::Yes { self.force() } else { Ok(()) }
+    }
+
+    fn force(&mut self) -> Result<(), QueueError> {
+        if self.is_behind && self.durability == Durability::Power {
             self.syncs += 1;
             self.data_file.sync_data().map_err(|error| failed("sync", Path::new("queue/db"), &error))?;
         }
+        self.is_behind = false;
         Ok(())
     }
 
-    /// A job's stored bytes.
-    pub(crate) fn job(&self, id: JobId) -> Result<Option<StoredJob>, QueueError> {
-        self.jobs_in(self.tree.scan_prefix([b"j", &id.as_bytes()[..]].concat())).next().transpose()
+    fn apply(&self, write: &Write) -> sled::Result<()> {
+        let Write { group, settings, removed } = write;
+        let framed = group.as_ref().map(|(number, bytes)| (*number, chunks::frame(bytes)));
+        let mut chunks: Vec<([u8; 11], &[u8])> = Vec::new();
+        if let Some((number, framed)) = &framed {
+            let parts = (0..).zip(framed.chunks(CHUNK_BYTES));
+            chunks.extend(parts.map(|(part, chunk)| (chunk_key(*number, part), chunk)));
+        }
+        if let ([(key, chunk)], [], []) = (&chunks[..], &settings[..], &removed[..]) {
+            // A single write takes sled one buffer, a batch of one takes it two.
+            return self.tree.insert(key, *chunk).map(drop);
+        }
+        let before_last = chunks.len().saturating_sub(1) / BATCH_OPERATIONS_MAX * BATCH_OPERATIONS_MAX;
+        for some in chunks[..before_last].chunks(BATCH_OPERATIONS_MAX) {
+            self.tree.apply_batch(batch_of(some))?;
+        }
+        let mut last = batch_of(&chunks[before_last..]);
+        for (key, value) in settings {
+            last.insert(&key[..], &value[..]);
+        }
+        for (number, parts) in removed {
+            (0..*parts).for_each(|part| last.remove(&chunk_key(*number, part)[..]));
+        }
+        self.tree.apply_batch(last)
     }
 
-    /// All jobs in order of their ids, after the given one.
-    pub(crate) fn jobs(
-        &self,
-        after: Option<JobId>,
-    ) -> impl Iterator<Item = Result<StoredJob, QueueError>> + use<> {
-        let from = after.map_or_else(|| vec![b'j'], |id| job_key(id, u16::MAX).to_vec());
-        self.jobs_in(self.tree.range(from..vec![b'k']))
+    /// Ends it well: all that was written is forced to the medium, and sealed.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit). What was acknowledged is safe all the same.
+    pub(crate) fn close(&mut self, checksums: &BTreeMap<u64, u32>) -> Result<(), QueueError> {
+        self.force()?;
+        let path = self.serving();
+        Seal::closed(checksums)
+            .write(&path)
+            .and_then(|()| sync(&path, self.durability))
+            .map_err(|error| failed("seal", &path, &error))
     }
 
-    fn jobs_in(&self, items: sled::Iter) -> impl Iterator<Item = Result<StoredJob, QueueError>> + use<> {
-        let mut items = items.peekable();
+    /// All groups in the order of their numbers.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = Result<StoredGroup, QueueError>> + use<'_> {
+        let mut items = self.tree.scan_prefix([GROUP]).peekable();
         std::iter::from_fn(move || {
-            let mut parts = Vec::new();
-            let first = match items.next()? {
-                Ok((key, value)) => {
-                    parts.push(value);
-                    key
-                }
-                Err(error) => return Some(Err(sled_failed(&error))),
+            let (first, chunk) = match items.next()? {
+                Ok(item) => item,
+                Err(error) => return Some(Err(self.damaged(&error.to_string()))),
             };
-            while let Some(Ok((_, value))) =
-                items.next_if(|item| item.as_ref().is_ok_and(|(key, _)| key[..17] == first[..17]))
+            let mut parts = vec![chunk];
+            while let Some(Ok((_, chunk))) =
+                items.next_if(|item| item.as_ref().is_ok_and(|(key, _)| key[..9] == first[..9]))
             {
-                parts.push(value);
+                parts.push(chunk);
             }
-            let mut id = [0; 16];
-            id.copy_from_slice(&first[1..17]);
-            let id = JobId::from_bytes(id);
-            let count = u16::try_from(parts.len()).expect("parts are numbered by u16");
-            Some(match chunks::join(parts.iter().map(AsRef::as_ref)) {
-                Ok(value) => Ok((id, value, count)),
-                Err(why) => Err(QueueError::Broken(format!("the record of job {id} is damaged: {why}"))),
-            })
+            Some(self.stored(&first, &parts))
         })
     }
 
-    /// All values whose key begins with `prefix`, with the rest of the key.
-    pub(crate) fn values(&self, prefix: u8) -> Result<Vec<KeyValue>, QueueError> {
-        self.tree
-            .scan_prefix([prefix])
-            .map(|item| item.map(|(key, value)| (key[1..].to_vec(), value.to_vec())))
-            .collect::<Result<_, _>>()
-            .map_err(|error| sled_failed(&error))
+    fn stored(&self, first: &[u8], parts: &[sled::IVec]) -> Result<StoredGroup, QueueError> {
+        let named = first.get(1..9).and_then(|number| Some(u64::from_be_bytes(number.try_into().ok()?)));
+        let number = named.ok_or_else(|| self.damaged("a key in it has the wrong length"))?;
+        let content = chunks::join(parts.iter().map(AsRef::as_ref))
+            .map_err(|why| self.damaged(&format!("commit group {number} is damaged: {why}")))?;
+        let parts = u16::try_from(parts.len()).map_err(|error| self.damaged(&error.to_string()))?;
+        Ok(StoredGroup { number, parts, content })
+    }
+
+    /// Bytes of a group that is known to be whole.
+    ///
+    /// # Errors
+    /// [`QueueError::Broken`] where they are not there.
+    pub(crate) fn read(&self, group: u64, offset: u32, length: u32) -> Result<Vec<u8>, QueueError> {
+        let gone = || QueueError::Broken(format!("commit group {group} has gone"));
+        let (mut part, mut at) = chunks::locate(offset as usize);
+        let mut bytes = Vec::with_capacity(length as usize);
+        while bytes.len() < length as usize {
+            let key = chunk_key(group, u16::try_from(part).map_err(|_| gone())?);
+            let chunk = self.tree.get(key).map_err(|error| sled_failed(&error))?.ok_or_else(gone)?;
+            let wanted = (length as usize - bytes.len()).min(chunk.len().saturating_sub(at));
+            if wanted == 0 {
+                return Err(gone());
+            }
+            bytes.extend_from_slice(&chunk[at..at + wanted]);
+            (part, at) = (part + 1, 0);
+        }
+        Ok(bytes)
+    }
+
+    /// A group, whole.
+    ///
+    /// # Errors
+    /// [`QueueError::Broken`] where it is not there any more, or damaged.
+    pub(crate) fn group(&self, group: u64) -> Result<Vec<u8>, QueueError> {
+        let mut parts = Vec::new();
+        for item in self.tree.scan_prefix(&chunk_key(group, 0)[..9]) {
+            parts.push(item.map_err(|error| sled_failed(&error))?.1);
+        }
+        match chunks::join(parts.iter().map(AsRef::as_ref)) {
+            Ok(Joined::Whole(bytes, _)) => Ok(bytes),
+            Ok(Joined::Unfinished) => Err(QueueError::Broken(format!("commit group {group} is not whole"))),
+            Err(why) => Err(QueueError::Broken(format!("commit group {group} is damaged: {why}"))),
+        }
+    }
+
+    /// All settings: key and value.
+    pub(crate) fn settings(&self) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), QueueError>> + use<'_> {
+        let items = [self.tree.range(..[GROUP]), self.tree.range([GROUP + 1]..)];
+        items.into_iter().flatten().map(|item| match item {
+            Ok((key, value)) => Ok((key.to_vec(), value.to_vec())),
+            Err(error) => Err(self.damaged(&error.to_string())),
+        })
+    }
+}
+
+fn batch_of(chunks: &[([u8; 11], &[u8])]) -> sled::Batch {
+    let mut batch = sled::Batch::default();
+    for (key, chunk) in chunks {
+        batch.insert(&key[..], *chunk);
+    }
+    batch
+}
+
+/// Why sled did not open.
+enum NotOpened {
+    Full(sled::Error),
+    Damaged(String),
+}
+
+impl NotOpened {
+    fn of(self, from: Option<&Path>) -> QueueError {
+        match self {
+            Self::Full(error) => sled_failed(&error),
+            Self::Damaged(why) => damaged(from, &why),
+        }
+    }
+}
+
+fn open_sled(path: &Path) -> Result<(sled::Tree, sled::Db), NotOpened> {
+    let config = sled::Config::new()
+        .path(path)
+        .mode(sled::Mode::HighThroughput)
+        .cache_capacity(64 << 20)
+        .segment_size(512 << 10)
+        .flush_every_ms(None);
+    // sled reports some kinds of damage by panicking.
+    let opened = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        config.open().and_then(|db| Ok((db.open_tree("ledger")?, db)))
+    }));
+    match opened {
+        Ok(Ok(opened)) => Ok(opened),
+        Ok(Err(sled::Error::Io(error))) if is_full(&error) => Err(NotOpened::Full(sled::Error::Io(error))),
+        Ok(Err(error)) => Err(NotOpened::Damaged(error.to_string())),
+        Err(_) => Err(NotOpened::Damaged("sled panicked while it read it".to_owned())),
     }
 }
 
@@ -244,7 +349,7 @@ fn copy_database(from: &Path, to: &Path) -> Result<(), QueueError> {
     let has_blobs = blobs.exists()
         && fs::read_dir(&blobs).map_err(|error| failed("read", &blobs, &error))?.next().is_some();
     if has_blobs {
-        return Err(unreadable(Some(from), "it holds blob files, which juggle never makes"));
+        return Err(damaged(Some(from), "it holds blob files, which juggle never makes"));
     }
     Ok(())
 }
@@ -305,11 +410,7 @@ fn sled_failed(error: &sled::Error) -> QueueError {
     }
 }
 
-fn unreadable(from: Option<&Path>, why: &str) -> QueueError {
+fn damaged(from: Option<&Path>, why: &str) -> QueueError {
     let path = from.unwrap_or_else(|| Path::new("queue"));
-    QueueError::Broken(format!(
-        "the database '{}' cannot be opened: {why}. It was left as it is; move it away and run with the sources \
-         again: their texts are fetched anew",
-        path.display()
-    ))
+    QueueError::Damaged(format!("'{}' cannot be read: {why}. It was left as it is", path.display()))
 }

@@ -3,21 +3,26 @@
 //! Invariants
 //! * Every change is first made in memory and collected; nothing may be told to anyone before [`Ledger::commit`]
 //!   returned `Ok`. After a failed commit the ledger must be dropped.
-//! * Jobs that have not ended live in memory whole; of ended ones only lane and state do.
-//! * A lease is (job, attempt): only the attempt that holds it ends it.
+//! * A lease is (job, attempt): only the attempt that holds it ends it, and no attempt's number is given twice.
+//! * Every pending job is in exactly one place: in its group's line, among the wake-ups, or leased to a session.
+//! * Claims take constant time, whatever the number of jobs and groups.
 //! * Leases outlive the owner of the ledger: at open, those of dead processes return at once, the others get
 //!   [`REJOIN_MS`] to come back.
+//! * The queue's time does not go back: neither in a process, nor from one owner to the next.
 
 mod admin;
 mod check;
 mod claiming;
+mod commit;
 mod details;
+mod jobs;
 mod lane;
+mod ready;
+mod replay;
+mod sessions;
+mod wakeups;
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap},
-};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use flow::{
     clock::Millis,
@@ -27,11 +32,20 @@ use flow::{
     reason::{Failure, Reason},
 };
 
-use self::{check::check_jobs, lane::LaneIndex};
+use self::{
+    admin::Listing,
+    check::check_jobs,
+    details::Events,
+    jobs::{Ended, Job, Jobs, Slot, TextAt, Unwritten},
+    lane::LaneIndex,
+    sessions::Sessions,
+    wakeups::Wakeups,
+};
 use crate::{
-    disk::{Changes, Disk},
-    record::{Phase, Record},
-    session::Session,
+    disk::Force,
+    entry::{AsPushed, Course, Origin, Phase, Text, decode_text, put_whole},
+    log::{Home, Log, Timeline},
+    session::SessionId,
 };
 
 /// How long a live process may take to come back after the owner of the queue was replaced.
@@ -40,181 +54,74 @@ pub const REJOIN_MS: Millis = 10_000;
 pub const LOST_MAX: u32 = 100;
 /// Jobs that a lane takes before it is full, unless set otherwise.
 pub const LANE_CAPACITY: usize = 10_000;
+/// The largest text of a job (key and payload, in bytes) that is kept in memory besides the disk.
+pub const TEXT_IN_MEMORY_BYTES: usize = 512;
 
 const SOURCE_BYTES_MAX: usize = 200;
 
 /// All jobs of a queue.
 #[derive(Debug)]
 pub struct Ledger {
-    disk: Disk,
+    log: Log,
+    timeline: Timeline,
+    /// The time of the latest transition.
+    now_ms: Millis,
     capacity: u64,
-    slots: BTreeMap<JobId, Slot>,
+    jobs: Jobs,
     lanes: [LaneIndex; 3],
+    wakeups: Wakeups,
+    sessions: Sessions,
     cursors: BTreeMap<String, Cursor>,
-    /// Delays and leases by the time they end. May hold times that were overtaken: the record decides.
-    wakeups: BinaryHeap<Reverse<(Millis, JobId)>>,
-    leases: BTreeSet<(Session, JobId)>,
-    attending: BTreeMap<(Session, Lane), u32>,
+    /// Entries of sources that are not yet in the queue.
+    unfed: u64,
     sequence: u64,
+    /// Attempts up to this number may be those of a job that was dropped: no new job has them again.
+    attempts_used: u32,
+    /// The highest number of any attempt.
+    attempts_max: u32,
     dirty: Dirty,
-    events: [details::Events; 3],
-}
-
-/// What the ledger holds of a job in memory.
-#[derive(Debug)]
-struct Slot {
-    lane: Lane,
-    /// Chunks on disk.
-    parts: u16,
-    body: Body,
-}
-
-#[derive(Debug)]
-enum Body {
-    Live(Box<Record>),
-    Ended(State),
-}
-
-impl Slot {
-    fn state(&self) -> State {
-        match &self.body {
-            Body::Live(record) => record.phase.state(),
-            Body::Ended(state) => *state,
-        }
-    }
+    events: [Events; 3],
+    listing: Option<Listing>,
 }
 
 /// What has changed since the last commit.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Dirty {
-    jobs: BTreeSet<JobId>,
-    /// Records of jobs that ended since.
-    ended: HashMap<JobId, Record>,
-    removed: BTreeMap<JobId, u16>,
-    cursors: BTreeSet<String>,
-    lanes: BTreeSet<Lane>,
+    /// Live jobs whose course or whole entry is to be written.
+    jobs: Vec<Slot>,
+    /// Entries of jobs that ended, by id.
+    ended: HashMap<JobId, Vec<u8>>,
+    gone: HashSet<JobId>,
+    settings: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// About how much there is to write.
+    bytes: usize,
+    force: Force,
+}
+
+impl Default for Dirty {
+    fn default() -> Self {
+        Self {
+            jobs: Vec::new(),
+            ended: HashMap::new(),
+            gone: HashSet::new(),
+            settings: BTreeMap::new(),
+            bytes: 0,
+            force: Force::No,
+        }
+    }
 }
 
 impl Ledger {
-    /// Reads everything from the disk.
-    ///
-    /// # Errors
-    /// [`QueueError::Broken`] where a record is damaged or of an unknown format.
-    pub fn load(disk: Disk, capacity: usize, now: Millis) -> Result<Self, QueueError> {
-        let mut ledger = Self {
-            disk,
-            capacity: capacity as u64,
-            slots: BTreeMap::new(),
-            lanes: Default::default(),
-            cursors: BTreeMap::new(),
-            wakeups: BinaryHeap::new(),
-            leases: BTreeSet::new(),
-            attending: BTreeMap::new(),
-            sequence: 0,
-            dirty: Dirty::default(),
-            events: Default::default(),
-        };
-        ledger.load_settings()?;
-        for stored in ledger.disk.jobs(None) {
-            let (id, bytes, parts) = stored?;
-            let record = decode(id, &bytes)?;
-            ledger.sequence = ledger.sequence.max(record.sequence + 1);
-            ledger.admit(id, record, parts);
-        }
-        ledger.adopt_leases(now);
-        Ok(ledger)
-    }
-
-    fn load_settings(&mut self) -> Result<(), QueueError> {
-        for (key, value) in self.disk.values(b'l')? {
-            let Some(lane) = key.first().and_then(|at| Lane::ALL.get(usize::from(*at))) else { continue };
-            let (paused, retried) = read_setting(&value)?;
-            let stats = &mut self.lanes[lane.index()].stats;
-            (stats.paused, stats.retried) = (paused, retried);
-        }
-        for (_, value) in self.disk.values(b'c')? {
-            let cursor: Cursor = read_setting(&value)?;
-            self.cursors.insert(cursor.source.clone(), cursor);
-        }
-        Ok(())
-    }
-
-    /// Takes up a record that is on disk.
-    fn admit(&mut self, id: JobId, record: Record, parts: u16) {
-        let lane = record.lane;
-        self.lanes[lane.index()].enter(id, &record);
-        let state = record.phase.state();
-        match record.phase {
-            Phase::Delayed { due_ms } => self.wakeups.push(Reverse((due_ms, id))),
-            Phase::Leased { session, .. } => {
-                self.leases.insert((session, id));
-            }
-            Phase::Ready | Phase::Done | Phase::Dead => {}
-        }
-        let body = match state {
-            State::Ready | State::Delayed | State::Leased => Body::Live(Box::new(record)),
-            State::Done | State::Dead => Body::Ended(state),
-        };
-        self.slots.insert(id, Slot { lane, parts, body });
-    }
-
-    /// After a start: leases of dead processes return, those of live ones get time to come back.
-    fn adopt_leases(&mut self, now: Millis) {
-        for (session, id) in std::mem::take(&mut self.leases) {
-            if session.is_dead() {
-                self.lose(id, now);
-            } else {
-                self.change(id, now, |record| {
-                    record.phase = Phase::Leased { until_ms: now + REJOIN_MS, session }
-                });
-            }
-        }
-    }
-
-    /// The number of jobs that changed since the last commit.
+    /// The queue's time when the wall clock shows `wall_ms`; what every other method takes as `now`.
     #[must_use]
-    pub fn dirty_jobs(&self) -> usize {
-        self.dirty.jobs.len() + self.dirty.removed.len()
+    pub const fn time(&self, wall_ms: Millis) -> Millis {
+        self.timeline.at(wall_ms)
     }
 
     /// Commits that were forced to the medium so far.
     #[must_use]
     pub const fn syncs(&self) -> u64 {
-        self.disk.syncs
-    }
-
-    /// Makes everything since the last commit durable.
-    ///
-    /// # Errors
-    /// See [`Disk`]: the ledger must be dropped then, and nothing be acknowledged.
-    pub fn commit(&mut self) -> Result<(), QueueError> {
-        let mut changes = Changes::default();
-        let dirty = std::mem::take(&mut self.dirty);
-        for (id, parts) in dirty.removed {
-            changes.remove_job(id, parts);
-        }
-        for id in dirty.jobs {
-            let Some(slot) = self.slots.get_mut(&id) else { continue };
-            let bytes = match &slot.body {
-                Body::Live(record) => record.encode(),
-                Body::Ended(_) => match dirty.ended.get(&id) {
-                    Some(record) => record.encode(),
-                    None => continue,
-                },
-            };
-            slot.parts = changes.put_job(id, &bytes, slot.parts);
-        }
-        for source in &dirty.cursors {
-            if let Some(cursor) = self.cursors.get(source) {
-                changes.put_cursor(source, &setting(cursor));
-            }
-        }
-        for lane in dirty.lanes {
-            let stats = &self.lanes[lane.index()].stats;
-            let number = u8::try_from(lane.index()).expect("there are three lanes");
-            changes.put_lane(number, &setting(&(stats.paused, stats.retried)));
-        }
-        if changes.is_empty() { Ok(()) } else { self.disk.commit(changes) }
+        self.log.disk.syncs
     }
 
     /// See [`flow::queue::JobQueue::push`].
@@ -223,16 +130,7 @@ impl Ledger {
         if let Some(step) = &push.cursor {
             self.check_cursor(step)?;
         }
-        let mut new_by_lane = [0_u64; 3];
-        for job in push.jobs.iter().filter(|job| !self.slots.contains_key(&job.id())) {
-            new_by_lane[job.lane.index()] += 1;
-        }
-        for lane in Lane::ALL {
-            let new = new_by_lane[lane.index()];
-            if new > 0 && self.lanes[lane.index()].stats.pending() + new > self.capacity {
-                return Err(QueueError::Full(lane));
-            }
-        }
+        self.check_room(&push.jobs)?;
         let mut pushed = Pushed::default();
         for (position, job) in (0..).zip(push.jobs) {
             if self.insert(job, now) {
@@ -244,21 +142,65 @@ impl Ledger {
         if let Some(step) = push.cursor {
             self.move_cursor(step, pushed.known.len() as u64);
         }
+        self.dirty.force = Force::Yes;
         Ok(pushed)
     }
 
+    fn check_room(&self, jobs: &[NewJob]) -> Result<(), QueueError> {
+        let might_overflow = |lane: Lane| self.pending(lane) + jobs.len() as u64 > self.capacity;
+        if !Lane::ALL.into_iter().any(might_overflow) {
+            return Ok(());
+        }
+        let mut new: Vec<(Lane, JobId)> = jobs.iter().map(|job| (job.lane, job.id())).collect();
+        new.retain(|(_, id)| !self.jobs.knows(*id));
+        new.sort_unstable();
+        new.dedup();
+        for lane in Lane::ALL {
+            let count = new.iter().filter(|(of, _)| *of == lane).count() as u64;
+            if count > 0 && self.pending(lane) + count > self.capacity {
+                return Err(QueueError::Full(lane));
+            }
+        }
+        Ok(())
+    }
+
+    fn pending(&self, lane: Lane) -> u64 {
+        self.lanes[lane.index()].stats.pending()
+    }
+
     /// Adds a job; `false` where it is known already.
-    fn insert(&mut self, job: NewJob, now: Millis) -> bool {
-        let id = job.id();
-        if self.slots.contains_key(&id) {
+    fn insert(&mut self, new: NewJob, now: Millis) -> bool {
+        let id = new.id();
+        if self.jobs.knows(id) {
             return false;
         }
-        self.events[job.lane.index()].at(now).pushed += 1;
-        let record = Record::new(job, self.sequence, now);
+        let text = Text { key: &new.key, payload: &new.payload, as_pushed: None }.encode();
+        let group = self.lanes[new.lane.index()].id_of(new.group.as_ref().map(|group| group.0.as_str()), now);
+        let job = Job {
+            id,
+            sequence: self.sequence,
+            pushed_ms: now,
+            changed_ms: now,
+            due_ms: now.saturating_add(new.delay_ms),
+            whole: Home::default(),
+            course: Home::default(),
+            text: TextAt::Memory(text.into_boxed_slice()),
+            trouble: None,
+            group,
+            stamp: 0,
+            session: SessionId(0),
+            attempts: 0,
+            attempts_before: self.attempts_used,
+            priority: new.priority,
+            lane: new.lane,
+            state: if new.delay_ms == 0 { State::Ready } else { State::Delayed },
+            unwritten: Unwritten::Nothing,
+        };
         self.sequence += 1;
-        let parts = self.dirty.removed.remove(&id).unwrap_or(0);
-        self.admit(id, record, parts);
-        self.dirty.jobs.insert(id);
+        self.events[new.lane.index()].at(now).pushed += 1;
+        let slot = self.jobs.insert(job);
+        self.enter(slot);
+        self.mark(slot, Unwritten::Whole);
         true
     }
 
@@ -275,107 +217,187 @@ impl Ledger {
     fn move_cursor(&mut self, step: CursorMove, known: u64) {
         let skipped = self.cursors.get(&step.source).map_or(0, |cursor| cursor.skipped) + known;
         let CursorMove { source, from: _, offset, entries, entries_total } = step;
-        self.dirty.cursors.insert(source.clone());
         let cursor = Cursor { source: source.clone(), offset, entries, entries_total, skipped };
+        self.set([b"c", source.as_bytes()].concat(), &cursor);
         self.cursors.insert(source, cursor);
+        self.count_unfed();
     }
 
-    /// Changes a live job, keeping index, counts and wake-ups in step. Does nothing to others.
-    fn change(&mut self, id: JobId, now: Millis, edit: impl FnOnce(&mut Record)) {
-        let Some(slot) = self.slots.get_mut(&id) else { return };
-        let Body::Live(record) = &mut slot.body else { return };
-        let index = &mut self.lanes[slot.lane.index()];
-        index.leave(id, record);
-        if let Phase::Leased { session, .. } = record.phase {
-            self.leases.remove(&(session, id));
+    fn count_unfed(&mut self) {
+        let unfed = |cursor: &Cursor| cursor.entries_total.saturating_sub(cursor.entries);
+        self.unfed = self.cursors.values().map(unfed).sum();
+    }
+
+    /// Notes a setting to be written.
+    fn set(&mut self, key: Vec<u8>, value: &impl serde::Serialize) {
+        let value = postcard::to_allocvec(value).expect("settings hold nothing that postcard cannot write");
+        self.dirty.settings.insert(key, value);
+        self.dirty.force = Force::Yes;
+    }
+
+    fn save_lane(&mut self, lane: Lane) {
+        let stats = &self.lanes[lane.index()].stats;
+        let number = u8::try_from(lane.index()).expect("there are three lanes");
+        let saved = (stats.paused, stats.retried);
+        self.set(vec![b'l', number], &saved);
+    }
+
+    /// Notes that a live job is to be written.
+    fn mark(&mut self, slot: Slot, what: Unwritten) {
+        let Some(job) = self.jobs.get_mut(slot) else { return };
+        if job.unwritten == Unwritten::Nothing {
+            self.dirty.jobs.push(slot);
         }
-        edit(record);
-        record.changed_ms = now;
-        index.enter(id, record);
-        match record.phase {
-            Phase::Ready => {}
-            Phase::Delayed { due_ms } => self.wakeups.push(Reverse((due_ms, id))),
-            Phase::Leased { until_ms, session } => {
-                self.wakeups.push(Reverse((until_ms, id)));
-                self.leases.insert((session, id));
+        self.dirty.bytes += match (&job.text, what) {
+            (TextAt::Memory(text), Unwritten::Whole) => 64 + text.len(),
+            (TextAt::Disk { length, .. }, Unwritten::Whole) => 64 + *length as usize,
+            _ => 64,
+        };
+        job.unwritten = job.unwritten.max(what);
+    }
+
+    /// Puts a job where its state belongs.
+    fn enter(&mut self, slot: Slot) {
+        self.listing = None;
+        let Some(job) = self.jobs.get_mut(slot) else { return };
+        match job.state {
+            State::Delayed => self.wakeups.set(slot, job),
+            State::Leased => {
+                self.wakeups.set(slot, job);
+                self.sessions.grant(job.session, slot);
             }
-            Phase::Done | Phase::Dead => {
-                let ended = Body::Ended(record.phase.state());
-                if let Body::Live(record) = std::mem::replace(&mut slot.body, ended) {
-                    self.dirty.ended.insert(id, *record);
-                }
-            }
+            State::Ready => self.wakeups.stamp(job),
+            State::Done | State::Dead => {}
         }
-        self.dirty.jobs.insert(id);
+        self.lanes[job.lane.index()].enter(slot, job);
+    }
+
+    /// Takes a job from where its state belongs.
+    fn leave(&mut self, slot: Slot) {
+        let Some(job) = self.jobs.get(slot) else { return };
+        if job.state == State::Leased {
+            self.sessions.take_back(job.session, slot);
+        }
+        self.lanes[job.lane.index()].leave(slot, job);
+    }
+
+    /// Changes the course of a live job, keeping everything in step.
+    fn change(&mut self, slot: Slot, now: Millis, edit: impl FnOnce(&mut Job)) {
+        self.leave(slot);
+        let Some(job) = self.jobs.get_mut(slot) else { return };
+        edit(job);
+        job.changed_ms = now;
+        self.enter(slot);
+        self.mark(slot, Unwritten::Course);
+    }
+
+    /// Ends a live job.
+    fn end(&mut self, slot: Slot, phase: Phase, now: Millis) -> Result<(), QueueError> {
+        let bytes = self.text(slot)?;
+        self.leave(slot);
+        self.listing = None;
+        let Some(mut job) = self.jobs.remove(slot) else { return Ok(()) };
+        job.changed_ms = now;
+        self.log.table.release(job.whole);
+        self.log.table.release(job.course);
+        let text = decode_text(&bytes).map_err(QueueError::Broken)?;
+        let kept = match phase {
+            Phase::Done => Text { key: text.key, payload: &[], as_pushed: None }.encode(),
+            _ => bytes,
+        };
+        let index = &mut self.lanes[job.lane.index()];
+        *index.stats.count_mut(phase.state()) += 1;
+        let name = index.group(job.group).name.as_ref().map(|group| group.0.as_str());
+        let course = Course { phase, ..course_of(&job, phase) };
+        let mut entry = Vec::with_capacity(128 + kept.len());
+        put_whole(&mut entry, &origin_of(&job, name), &course, &kept);
+        self.dirty.bytes += entry.len();
+        self.dirty.ended.insert(job.id, entry);
+        let (id, home, lane) = (job.id, Home::default(), job.lane);
+        self.jobs.insert_ended(Ended { id, home, offset: 0, lane, state: phase.state() });
+        Ok(())
+    }
+
+    /// The text of a live job, wherever it is.
+    fn text(&self, slot: Slot) -> Result<Vec<u8>, QueueError> {
+        let Some(job) = self.jobs.get(slot) else { return Ok(Vec::new()) };
+        match &job.text {
+            TextAt::Memory(text) => Ok(text.to_vec()),
+            TextAt::Disk { offset, length } => self.log.disk.read(job.whole.group(), *offset, *length),
+        }
+    }
+
+    /// The stored form of where a live job stands.
+    fn phase(&self, job: &Job) -> Phase {
+        match job.state {
+            State::Ready => Phase::Ready,
+            State::Delayed => Phase::Delayed { due_ms: job.due_ms },
+            State::Leased => Phase::Leased { session: self.sessions.session(job.session) },
+            State::Done => Phase::Done,
+            State::Dead => Phase::Dead,
+        }
     }
 
     /// Takes a job from a worker that is gone.
-    fn lose(&mut self, id: JobId, now: Millis) {
-        self.change(id, now, |record| {
-            record.lost += 1;
-            record.remember(now, Happened::Lost);
-            record.phase = Phase::Ready;
-            if record.lost >= LOST_MAX {
+    fn lose(&mut self, slot: Slot, now: Millis) -> Result<(), QueueError> {
+        let mut is_hopeless = false;
+        self.change(slot, now, |job| {
+            let attempt = job.attempts;
+            let trouble = job.trouble_mut();
+            trouble.lost += 1;
+            trouble.remember(now, attempt, Happened::Lost);
+            is_hopeless = trouble.lost >= LOST_MAX;
+            if is_hopeless {
                 let message = format!("its worker died {LOST_MAX} times while it had this job");
-                record.remember(now, Happened::Died(Failure::new(Reason::Internal, message)));
-                record.phase = Phase::Dead;
+                trouble.remember(now, attempt, Happened::Died(Failure::new(Reason::Internal, message)));
             }
+            job.state = State::Ready;
         });
+        if is_hopeless { self.end(slot, Phase::Dead, now) } else { Ok(()) }
     }
 
     /// Lets delays and leases end whose time has come. To be called before anything else that takes `now`.
-    pub fn tick(&mut self, now: Millis) {
-        while let Some(&Reverse((due, id))) = self.wakeups.peek() {
-            if due > now {
-                return;
-            }
-            self.wakeups.pop();
-            match self.slots.get(&id).map(|slot| &slot.body) {
-                Some(Body::Live(record)) => match record.phase {
-                    Phase::Delayed { due_ms } if due_ms <= now => {
-                        self.change(id, now, |record| record.phase = Phase::Ready);
-                    }
-                    Phase::Leased { until_ms, .. } if until_ms <= now => self.lose(id, now),
-                    Phase::Ready
-                    | Phase::Delayed { .. }
-                    | Phase::Leased { .. }
-                    | Phase::Done
-                    | Phase::Dead => {}
-                },
-                Some(Body::Ended(_)) | None => {}
+    ///
+    /// # Errors
+    /// [`QueueError::Broken`] where a job cannot be read.
+    pub fn tick(&mut self, now: Millis) -> Result<(), QueueError> {
+        self.now_ms = self.now_ms.max(now);
+        while let Some(slot) = self.wakeups.pop(&self.jobs, now) {
+            if self.jobs.get(slot).is_some_and(|job| job.state == State::Leased) {
+                self.lose(slot, now)?;
+            } else {
+                // Not written: when it was due says it all.
+                self.leave(slot);
+                if let Some(job) = self.jobs.get_mut(slot) {
+                    (job.state, job.changed_ms) = (State::Ready, job.due_ms);
+                }
+                self.enter(slot);
             }
         }
+        let waiting = self.lanes.iter().map(|lane| lane.stats.delayed + lane.stats.leased).sum();
+        self.wakeups.sweep(&self.jobs, waiting);
+        Ok(())
     }
 
     /// When [`tick`](Self::tick) will next have something to do.
     #[must_use]
     pub fn next_wakeup_ms(&self) -> Option<Millis> {
-        self.wakeups.peek().map(|Reverse((due, _))| *due)
-    }
-
-    /// The record of a job, wherever it lies.
-    fn record(&self, id: JobId) -> Result<Option<Record>, QueueError> {
-        match self.slots.get(&id).map(|slot| &slot.body) {
-            None => Ok(None),
-            Some(Body::Live(record)) => Ok(Some((**record).clone())),
-            Some(Body::Ended(_)) => match self.dirty.ended.get(&id) {
-                Some(record) => Ok(Some(record.clone())),
-                None => self.disk.job(id)?.map(|(id, bytes, _)| decode(id, &bytes)).transpose(),
-            },
-        }
+        self.wakeups.next_ms()
     }
 }
 
-fn decode(id: JobId, bytes: &[u8]) -> Result<Record, QueueError> {
-    Record::decode(bytes)
-        .map_err(|why| QueueError::Broken(format!("the record of job {id} cannot be read: {why}")))
+fn origin_of<'a>(job: &Job, group: Option<&'a str>) -> Origin<'a> {
+    let Job { lane, priority, sequence, pushed_ms, attempts_before, .. } = *job;
+    Origin { lane, group, priority, sequence, pushed_ms, attempts_before }
 }
 
-fn setting(value: &impl serde::Serialize) -> Vec<u8> {
-    postcard::to_allocvec(value).expect("settings hold nothing that postcard cannot write")
+fn course_of(job: &Job, phase: Phase) -> Course {
+    Course { phase, changed_ms: job.changed_ms, attempts: job.attempts, trouble: job.trouble.clone() }
 }
 
-fn read_setting<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, QueueError> {
-    postcard::from_bytes(bytes)
-        .map_err(|error| QueueError::Broken(format!("a setting cannot be read: {error}")))
+/// Takes over how a job shall be tried next.
+fn revised(text: &Text<'_>, group: Option<&str>, priority: flow::job::Priority, job: &NewJob) -> Vec<u8> {
+    let before = AsPushed { group, priority, payload: text.payload };
+    let as_pushed = Some(text.as_pushed.clone().unwrap_or(before));
+    Text { key: text.key, payload: &job.payload, as_pushed }.encode()
 }

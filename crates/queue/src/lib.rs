@@ -3,6 +3,7 @@
 //! One process owns the database; every other one talks to it through a Unix socket. In reading order:
 //!
 //! * [`ledger`]: the synchronous core: every transition of a job, with `now` as an argument;
+//! * `entry`, `log`: what it writes: a log of commit groups, cleaned of what no longer counts;
 //! * [`disk`]: where it is written: chunks of bounded size in sled, copy and switch at every start;
 //! * [`owner`]: the one thread that owns the ledger and commits many requests at once;
 //! * [`client`]: the [`JobQueue`](flow::queue::JobQueue) over anything that can carry a [`request`];
@@ -14,10 +15,12 @@ mod chunks;
 pub mod client;
 pub mod directory;
 pub mod disk;
+mod entry;
 pub mod ledger;
+mod log;
 pub mod owner;
-mod record;
 pub mod remote;
 pub mod request;
+mod seal;
 pub mod session;
 mod wire;

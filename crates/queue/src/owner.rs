@@ -7,7 +7,10 @@
 use std::{
     collections::{HashMap, VecDeque},
     fs::File,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -16,36 +19,48 @@ use flow::{
     clock::Millis,
     job::Lease,
     lane::Lane,
-    queue::{Ask, Claimed, Outlook, QueueError, Verdict},
+    queue::{Ask, Outlook, QueueError, Verdict},
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    disk::BATCH_OPERATIONS_MAX,
     ledger::Ledger,
     request::{Reply, Request},
     session::Session,
+    wire::{ReplyFrame, RequestFrame},
 };
 
-/// The most requests that share a commit.
-pub const ROUND_MAX: usize = 256;
+/// The most messages that share a commit.
+pub const ROUND_MAX: usize = 1024;
+/// About the most bytes that share a commit.
+const ROUND_BYTES_MAX: usize = 512 << 10;
 /// The longest that a claim waits.
 const CLAIM_WAIT_MAX: Duration = Duration::from_secs(3600);
 /// How long a client's leases last from when it comes back.
 const REJOINED_LEASE_MS: Millis = 60_000;
 
-/// Tells the time in milliseconds since the epoch. Must not jump back.
+/// Tells the time in milliseconds since the epoch. Must not jump while the process lives; from one process to the next it
+/// may.
 pub type NowMs = Arc<dyn Fn() -> Millis + Send + Sync>;
 
-type ReplyTo = oneshot::Sender<Result<Reply, QueueError>>;
+/// Where the answers to a connection's requests go. Has room for every request that may be open.
+pub(crate) type Outbox = mpsc::Sender<ReplyFrame>;
 
 /// What reaches the owner.
 #[derive(Debug)]
 enum Message {
-    /// A request of a client. Answered through the channel once it is durable.
-    Ask { session: Session, request: Request, reply_to: ReplyTo },
-    /// A connection of a client begins; answered like a request.
-    Connect { session: Session, connection: u64, held: Vec<Lease>, attending: Vec<Lane>, reply_to: ReplyTo },
+    /// A request of this process. Answered once it is durable.
+    Call { request: Request, reply_to: oneshot::Sender<Result<Reply, QueueError>> },
+    /// Requests of another process, answered through its outbox; ignored where the client has a newer connection.
+    Frame { session: Session, connection: u64, requests: Vec<RequestFrame>, outbox: Outbox },
+    /// A connection of a client begins; answered like a call.
+    Connect {
+        session: Session,
+        connection: u64,
+        held: Vec<Lease>,
+        attending: Vec<Lane>,
+        reply_to: oneshot::Sender<Result<Reply, QueueError>>,
+    },
     /// A connection of a client has ended.
     Disconnect { session: Session, connection: u64 },
     /// The clock was moved by hand.
@@ -56,22 +71,34 @@ enum Message {
 #[derive(Debug, Clone)]
 pub struct LocalLink {
     inbox: mpsc::Sender<Message>,
-    session: Session,
     /// Becomes true when a commit has failed. From the owner, which holds the other end for its life.
     has_failed: watch::Receiver<bool>,
+    syncs: Arc<AtomicU64>,
 }
 
 impl LocalLink {
-    /// Sends a request and waits until it is durable.
-    pub(crate) async fn call(&self, request: Request) -> Result<Reply, QueueError> {
-        self.call_for(self.session, request).await
+    /// Commits that the owner has forced to the medium so far.
+    #[must_use]
+    pub fn syncs(&self) -> u64 {
+        self.syncs.load(Ordering::Relaxed)
     }
 
-    /// The same on behalf of another process.
-    pub(crate) async fn call_for(&self, session: Session, request: Request) -> Result<Reply, QueueError> {
+    /// Sends a request and waits until it is durable.
+    pub(crate) async fn call(&self, request: Request) -> Result<Reply, QueueError> {
         let (reply_to, reply) = oneshot::channel();
-        self.send(Message::Ask { session, request, reply_to }).await?;
+        self.send(Message::Call { request, reply_to }).await?;
         reply.await.map_err(|_| ended())?
+    }
+
+    /// Sends requests of another process.
+    pub(crate) async fn forward(
+        &self,
+        session: Session,
+        connection: u64,
+        requests: Vec<RequestFrame>,
+        outbox: Outbox,
+    ) -> Result<(), QueueError> {
+        self.send(Message::Frame { session, connection, requests, outbox }).await
     }
 
     /// Says that a client is here, with what it still holds.
@@ -121,17 +148,20 @@ fn ended() -> QueueError {
 pub fn start(ledger: Ledger, now_ms: NowMs, lock: File) -> Result<(LocalLink, JoinHandle<()>), QueueError> {
     let broken =
         |error: std::io::Error| QueueError::Broken(format!("cannot start the queue's thread: {error}"));
-    let (sender, inbox) = mpsc::channel(4 * ROUND_MAX);
+    let (sender, inbox) = mpsc::channel(ROUND_MAX);
     let (tell_failed, has_failed) = watch::channel(false);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(broken)?;
+    let syncs = Arc::new(AtomicU64::new(ledger.syncs()));
     let owner = Owner {
         ledger,
+        session: Session::of_this_process(),
         now_ms,
         inbox,
         waiting: VecDeque::new(),
         connections: HashMap::new(),
         failed: None,
         tell_failed,
+        syncs: Arc::clone(&syncs),
     };
     let thread = std::thread::Builder::new()
         .name("queue".to_owned())
@@ -140,11 +170,13 @@ pub fn start(ledger: Ledger, now_ms: NowMs, lock: File) -> Result<(LocalLink, Jo
             drop(lock);
         })
         .map_err(broken)?;
-    Ok((LocalLink { inbox: sender, session: Session::of_this_process(), has_failed }, thread))
+    Ok((LocalLink { inbox: sender, has_failed, syncs }, thread))
 }
 
 struct Owner {
     ledger: Ledger,
+    /// All calls of this process are one client's.
+    session: Session,
     now_ms: NowMs,
     /// From [`LocalLink`]s; closed when the last is dropped.
     inbox: mpsc::Receiver<Message>,
@@ -154,22 +186,53 @@ struct Owner {
     failed: Option<QueueError>,
     /// To every [`LocalLink`].
     tell_failed: watch::Sender<bool>,
+    syncs: Arc<AtomicU64>,
+}
+
+/// Who asks, and where the answer goes.
+enum Asker {
+    Here { session: Session, reply_to: oneshot::Sender<Result<Reply, QueueError>> },
+    Connected { session: Session, number: u64, outbox: Outbox },
+}
+
+impl Asker {
+    const fn session(&self) -> Session {
+        match self {
+            Self::Here { session, .. } | Self::Connected { session, .. } => *session,
+        }
+    }
+
+    fn has_gone(&self) -> bool {
+        match self {
+            Self::Here { reply_to, .. } => reply_to.is_closed(),
+            Self::Connected { outbox, .. } => outbox.is_closed(),
+        }
+    }
+
+    /// Gives back what could not be delivered to a caller in this process. A connection that has gone takes its leases
+    /// with it.
+    fn answer(self, result: Result<Reply, QueueError>) -> Option<Reply> {
+        match self {
+            Self::Here { reply_to, .. } => reply_to.send(result).err().and_then(Result::ok),
+            Self::Connected { session, number, outbox } => {
+                if outbox.try_send(ReplyFrame { number, content: result }).is_err() {
+                    tracing::debug!(?session, "a client went before it had its answer");
+                }
+                None
+            }
+        }
+    }
 }
 
 /// A claim that found nothing yet.
 struct Waiting {
-    session: Session,
     ask: Ask,
     /// In the monotonic time of this process, whatever the queue's clock says.
     until: Instant,
-    reply_to: ReplyTo,
+    asker: Asker,
 }
 
-struct Answer {
-    session: Session,
-    reply_to: ReplyTo,
-    result: Result<Reply, QueueError>,
-}
+type Answers = Vec<(Asker, Result<Reply, QueueError>)>;
 
 impl Owner {
     fn run(mut self, runtime: &tokio::runtime::Runtime) {
@@ -178,15 +241,24 @@ impl Owner {
             let received = runtime.block_on(async { tokio::time::timeout(wait, self.inbox.recv()).await });
             match received {
                 Ok(Some(message)) => self.round(Some(message)),
-                Ok(None) => return,
+                Ok(None) => break,
                 Err(_) => self.round(None),
             }
         }
+        if self.failed.is_none()
+            && let Err(error) = self.ledger.close()
+        {
+            tracing::warn!(%error, "the queue could not be sealed at its end; nothing is lost");
+        }
+    }
+
+    fn now(&self) -> Millis {
+        self.ledger.time((self.now_ms)())
     }
 
     /// Until a delay, a lease or a group's interval ends, or a waiting claim's time is over.
     fn time_to_next_wakeup(&self) -> Duration {
-        if self.ledger.dirty_jobs() > 0 && self.failed.is_none() {
+        if self.ledger.is_dirty() && self.failed.is_none() {
             // Jobs were given back after the last commit; others may wait for them.
             return Duration::ZERO;
         }
@@ -194,7 +266,7 @@ impl Owner {
             .waiting
             .iter()
             .filter_map(|waiting| self.ledger.next_turn_ms(waiting.ask.lane, waiting.ask.group_limit));
-        let now = (self.now_ms)();
+        let now = self.now();
         let next = turns.chain(self.ledger.next_wakeup_ms()).min();
         // One millisecond at least: a turn that is due but was not taken must not spin.
         let due = next.map(|at| Duration::from_millis(at.saturating_sub(now).max(1)));
@@ -207,28 +279,31 @@ impl Owner {
         let mut answers = Vec::new();
         let mut next = first;
         let mut taken = 0;
+        let mut done = Ok(());
         while let Some(message) = next.take() {
-            self.handle(message, &mut answers);
+            done = done.and_then(|()| self.handle(message, &mut answers));
             taken += 1;
-            if taken < ROUND_MAX && self.ledger.dirty_jobs() < BATCH_OPERATIONS_MAX {
+            if taken < ROUND_MAX && self.ledger.dirty_bytes() < ROUND_BYTES_MAX {
                 next = self.inbox.try_recv().ok();
             }
         }
-        let now = (self.now_ms)();
-        self.ledger.tick(now);
-        self.serve_waiting(&mut answers);
-        self.commit();
-        answers.into_iter().for_each(|answer| self.send(answer));
+        let now = self.now();
+        let ended = done.and_then(|()| self.ledger.tick(now)).and_then(|()| self.serve_waiting(&mut answers));
+        self.commit(ended);
+        answers.into_iter().for_each(|(asker, result)| self.send(asker, result));
     }
 
-    fn commit(&mut self) {
+    fn commit(&mut self, before: Result<(), QueueError>) {
         if self.failed.is_some() {
             return;
         }
         let ledger = &mut self.ledger;
-        // sled reports some kinds of damage by panicking.
-        let committed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| ledger.commit()))
-            .unwrap_or_else(|_| Err(QueueError::Broken("sled panicked while it wrote".to_owned())));
+        let committed = before.and_then(|()| {
+            // sled reports some kinds of damage by panicking.
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| ledger.commit()))
+                .unwrap_or_else(|_| Err(QueueError::Broken("sled panicked while it wrote".to_owned())))
+        });
+        self.syncs.store(self.ledger.syncs(), Ordering::Relaxed);
         if let Err(error) = committed {
             tracing::error!(%error, "the queue has stopped: nothing more is acknowledged");
             self.failed = Some(error);
@@ -236,81 +311,96 @@ impl Owner {
         }
     }
 
-    fn send(&mut self, answer: Answer) {
+    fn send(&mut self, asker: Asker, result: Result<Reply, QueueError>) {
         let result = match &self.failed {
             Some(error) => Err(error.clone()),
-            None => answer.result,
+            None => result,
         };
-        if let Err(Ok(Reply::Claimed(claimed))) = answer.reply_to.send(result) {
+        let session = asker.session();
+        if let Some(Reply::Claimed(claimed)) = asker.answer(result) {
             // Nobody waits for it any more: give the jobs back. The next round follows at once and writes it.
-            tracing::debug!(session = ?answer.session, "a granted claim was given back");
-            self.give_back(claimed);
-        }
-    }
-
-    fn give_back(&mut self, claimed: Claimed) {
-        let now = (self.now_ms)();
-        for claim in claimed.claims {
-            if let Err(error) = self.ledger.fail(claim.lease, Verdict::Release, now) {
-                tracing::debug!(%error, "a job that nobody waited for was not held any more");
+            tracing::debug!(?session, "a granted claim was given back");
+            let now = self.now();
+            for claim in claimed.claims {
+                if let Err(error) = self.ledger.fail(claim.lease, Verdict::Release, now) {
+                    tracing::debug!(%error, "a claim that nobody waits for had ended already");
+                }
             }
         }
     }
 
-    fn handle(&mut self, message: Message, answers: &mut Vec<Answer>) {
-        let now = (self.now_ms)();
-        self.ledger.tick(now);
+    fn handle(&mut self, message: Message, answers: &mut Answers) -> Result<(), QueueError> {
+        let now = self.now();
+        self.ledger.tick(now)?;
         match message {
-            Message::Ask { session, request: Request::Claim(ask), reply_to } => {
-                let until = Instant::now() + Duration::from_millis(ask.wait_ms).min(CLAIM_WAIT_MAX);
-                self.claim(Waiting { session, ask, until, reply_to }, answers);
+            Message::Call { request, reply_to } => {
+                self.ask(request, Asker::Here { session: self.session, reply_to }, answers)
             }
-            Message::Ask { session, request, reply_to } => {
-                let result = apply(&mut self.ledger, session, request, now);
-                answers.push(Answer { session, reply_to, result });
+            Message::Frame { session, connection, requests, outbox } => {
+                if self.connections.get(&session) != Some(&connection) {
+                    return Ok(());
+                }
+                requests.into_iter().try_for_each(|RequestFrame { number, content }| {
+                    let asker = Asker::Connected { session, number, outbox: outbox.clone() };
+                    self.ask(content, asker, answers)
+                })
             }
             Message::Connect { session, connection, held, attending, reply_to } => {
                 self.connections.insert(session, connection);
                 self.ledger.rejoin(session, &held, &attending, REJOINED_LEASE_MS, now);
-                answers.push(Answer { session, reply_to, result: Ok(Reply::Done) });
+                answers.push((Asker::Here { session, reply_to }, Ok(Reply::Done)));
+                Ok(())
             }
             Message::Disconnect { session, connection } => {
-                if self.connections.get(&session) == Some(&connection) {
-                    self.connections.remove(&session);
-                    self.ledger.end_session(session, now);
+                if self.connections.get(&session) != Some(&connection) {
+                    return Ok(());
                 }
+                self.connections.remove(&session);
+                self.ledger.end_session(session, now)
             }
-            Message::Tick => {}
+            Message::Tick => Ok(()),
         }
+    }
+
+    fn ask(&mut self, request: Request, asker: Asker, answers: &mut Answers) -> Result<(), QueueError> {
+        if let Request::Claim(ask) = request {
+            let until = Instant::now() + Duration::from_millis(ask.wait_ms).min(CLAIM_WAIT_MAX);
+            return self.claim(Waiting { ask, until, asker }, answers);
+        }
+        let now = self.now();
+        let result = apply(&mut self.ledger, asker.session(), request, now);
+        answers.push((asker, result));
+        Ok(())
     }
 
     /// Answers a claim, or lets it wait.
-    fn claim(&mut self, waiting: Waiting, answers: &mut Vec<Answer>) {
-        let now = (self.now_ms)();
-        let claimed = self.ledger.claim(waiting.session, &waiting.ask, now);
+    fn claim(&mut self, waiting: Waiting, answers: &mut Answers) -> Result<(), QueueError> {
+        let now = self.now();
+        let claimed = self.ledger.claim(waiting.asker.session(), &waiting.ask, now)?;
         let is_over = waiting.until <= Instant::now() || claimed.outlook == Outlook::Drained;
         if !claimed.claims.is_empty() || is_over || self.failed.is_some() {
-            let result = Ok(Reply::Claimed(claimed));
-            answers.push(Answer { session: waiting.session, reply_to: waiting.reply_to, result });
+            answers.push((waiting.asker, Ok(Reply::Claimed(claimed))));
         } else {
             self.waiting.push_back(waiting);
         }
+        Ok(())
     }
 
-    fn serve_waiting(&mut self, answers: &mut Vec<Answer>) {
+    fn serve_waiting(&mut self, answers: &mut Answers) -> Result<(), QueueError> {
         for waiting in std::mem::take(&mut self.waiting) {
-            if !waiting.reply_to.is_closed() {
-                self.claim(waiting, answers);
+            if !waiting.asker.has_gone() {
+                self.claim(waiting, answers)?;
             }
         }
+        Ok(())
     }
 }
 
-/// Does everything but claims.
+/// Does everything but claims, which wait.
 fn apply(ledger: &mut Ledger, session: Session, request: Request, now: Millis) -> Result<Reply, QueueError> {
     match request {
         Request::Push(push) => ledger.push(push, now).map(Reply::Pushed),
-        Request::Claim(ask) => Ok(Reply::Claimed(ledger.claim(session, &ask, now))),
+        Request::Claim(ask) => ledger.claim(session, &ask, now).map(Reply::Claimed),
         Request::Extend { leases, lease_ms } => Ok(Reply::Lost(ledger.extend(leases, lease_ms, now))),
         Request::Complete { lease, next } => ledger.complete(lease, next, now).map(|()| Reply::Done),
         Request::Fail { lease, verdict } => ledger.fail(lease, verdict, now).map(|()| Reply::Done),

@@ -162,23 +162,26 @@ impl Client {
             }
             Ok::<_, io::Error>(())
         });
-        for (number, call) in &self.open {
-            outbox.try_send(frame(*number, call)).map_err(|error| error.to_string())?;
-        }
+        let send = |frames: Vec<Bytes>| {
+            frames.into_iter().try_for_each(|frame| outbox.try_send(frame)).map_err(|error| error.to_string())
+        };
+        send(wire::encode_all(self.open.iter().map(|(number, call)| numbered(*number, call))))?;
+        let mut calls = Vec::new();
         let mut is_open = true;
         while is_open || !self.open.is_empty() {
             tokio::select! {
-                call = self.inbox.recv(), if is_open && self.open.len() < OPEN_REQUESTS_MAX => match call {
-                    Some(call) => {
-                        self.number += 1;
-                        outbox.try_send(frame(self.number, &call)).map_err(|error| error.to_string())?;
-                        self.open.insert(self.number, call);
-                    }
-                    None => is_open = false,
-                },
+                count = self.inbox.recv_many(&mut calls, OPEN_REQUESTS_MAX - self.open.len()),
+                    if is_open && self.open.len() < OPEN_REQUESTS_MAX =>
+                {
+                    is_open = count > 0;
+                    let first = self.number + 1;
+                    send(wire::encode_all((first..).zip(&calls).map(|(number, call)| numbered(number, call))))?;
+                    self.number += count as u64;
+                    self.open.extend((first..).zip(calls.drain(..)));
+                }
                 frame = stream.next() => {
                     let frame = frame.ok_or("it closed the connection")?.map_err(|error| error.to_string())?;
-                    self.receive(wire::decode(&frame)?);
+                    wire::decode_all(&frame)?.into_iter().for_each(|reply| self.receive(reply));
                 }
                 Err(error) = &mut writer => return Err(error.to_string()),
             }
@@ -218,8 +221,8 @@ impl Client {
     }
 }
 
-fn frame(number: u64, call: &Call) -> Bytes {
-    wire::encode(&Numbered { number, content: &call.request })
+const fn numbered(number: u64, call: &Call) -> Numbered<&Request> {
+    Numbered { number, content: &call.request }
 }
 
 fn answer(call: Call, result: Result<Reply, QueueError>) {

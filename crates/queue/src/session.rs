@@ -30,6 +30,10 @@ impl Session {
     }
 }
 
+/// Names a session within the ledger while it has leases or attends a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct SessionId(pub(crate) u32);
+
 /// Start time of a process: field 22 of `/proc/<pid>/stat` (proc(5)); the name before it may hold anything. A zombie
 /// counts as dead.
 fn start_of(pid: u32) -> Option<u64> {

@@ -2,7 +2,8 @@
 //!
 //! Each frame is a length (u32, big-endian) and that many bytes, at most [`FRAME_BYTES_MAX`]. The first one each way
 //! begins with [`MAGIC`] and the protocol's number (u16, little-endian), so that versions can tell each other apart
-//! before anything else is read; what follows, and every later frame, is postcard.
+//! before anything else is read; what follows is postcard. A later frame holds one request or reply after another, each
+//! with its number, in postcard.
 
 use bytes::Bytes;
 use flow::{job::Lease, lane::Lane, queue::QueueError};
@@ -19,7 +20,9 @@ pub(crate) const PROTOCOL: u16 = 2;
 /// The largest frame: a batch of jobs with the largest payloads, and room to spare.
 const FRAME_BYTES_MAX: usize = 32 << 20;
 /// Requests of one connection that may be open at a time. The client keeps to it, so the broker never stops reading.
-pub(crate) const OPEN_REQUESTS_MAX: usize = 128;
+pub(crate) const OPEN_REQUESTS_MAX: usize = 1024;
+/// A frame of this size takes no further item.
+const FRAME_BYTES_FULL: usize = 256 << 10;
 
 const MAGIC: &[u8; 6] = b"juggle";
 
@@ -36,6 +39,7 @@ pub(crate) struct Hello {
 /// What the broker answers to a hello.
 pub(crate) type Welcome = Result<(), QueueError>;
 
+/// One of the items in a frame.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Numbered<T> {
     pub(crate) number: u64,
@@ -49,14 +53,49 @@ pub(crate) fn codec() -> LengthDelimitedCodec {
     LengthDelimitedCodec::builder().max_frame_length(FRAME_BYTES_MAX).new_codec()
 }
 
-pub(crate) fn encode(content: &impl Serialize) -> Bytes {
-    postcard::to_allocvec(content)
-        .expect("requests and replies hold nothing that postcard cannot write")
-        .into()
+/// Puts items into as few frames as are of a sensible size.
+pub(crate) fn encode_all<T: Serialize>(items: impl IntoIterator<Item = T>) -> Vec<Bytes> {
+    let (mut frames, mut frame) = (Vec::new(), Vec::new());
+    for item in items {
+        frame = postcard::to_extend(&item, frame)
+            .expect("requests and replies hold nothing that postcard cannot write");
+        if frame.len() > FRAME_BYTES_FULL {
+            frames.push(Bytes::from(std::mem::take(&mut frame)));
+        }
+    }
+    if !frame.is_empty() {
+        frames.push(Bytes::from(frame));
+    }
+    frames
 }
 
-pub(crate) fn decode<T: DeserializeOwned>(frame: &[u8]) -> Result<T, String> {
-    postcard::from_bytes(frame).map_err(|error| format!("a frame cannot be read: {error}"))
+/// All items of a frame.
+///
+/// # Errors
+/// Where it holds anything else, or more than may be open.
+pub(crate) fn decode_all<T: DeserializeOwned>(mut frame: &[u8]) -> Result<Vec<T>, String> {
+    let mut items = Vec::new();
+    while !frame.is_empty() {
+        if items.len() == OPEN_REQUESTS_MAX {
+            return Err(format!("a frame holds more than {OPEN_REQUESTS_MAX} items"));
+        }
+        let (item, rest) = postcard::take_from_bytes(frame).map_err(|error| unreadable(&error))?;
+        items.push(item);
+        frame = rest;
+    }
+    Ok(items)
+}
+
+fn unreadable(error: &postcard::Error) -> String {
+    format!("a frame cannot be read: {error}")
+}
+
+fn encode(content: &impl Serialize) -> Vec<u8> {
+    postcard::to_allocvec(content).expect("greetings hold nothing that postcard cannot write")
+}
+
+fn decode<T: DeserializeOwned>(frame: &[u8]) -> Result<T, String> {
+    postcard::from_bytes(frame).map_err(|error| unreadable(&error))
 }
 
 /// A first frame.

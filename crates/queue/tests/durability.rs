@@ -156,7 +156,7 @@ fn a_directory_of_a_newer_version_is_refused_and_left_alone() {
     let run = tempfile::tempdir().unwrap();
     let directory = run.path().join("queue");
     std::fs::create_dir(&directory).unwrap();
-    std::fs::write(directory.join("VERSION"), "2\n").unwrap();
+    std::fs::write(directory.join("VERSION"), "3\n").unwrap();
     let error = Owned::open(run.path(), 1).map(drop).unwrap_err();
     assert!(matches!(&error, QueueError::Version(why) if why.contains("newer")), "{error}");
     assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 1);
@@ -172,7 +172,7 @@ async fn a_damaged_database_is_refused_and_left_alone() {
     let db = run.path().join("queue/db.1");
     std::fs::remove_file(db.join("db")).unwrap();
     let error = Owned::open(run.path(), 1).map(drop).unwrap_err();
-    assert!(matches!(error, QueueError::Broken(_)), "{error}");
+    assert!(matches!(error, QueueError::Damaged(_)), "{error}");
     assert!(db.is_dir());
 }
 

@@ -1,8 +1,9 @@
 //! The bounds of what may be pushed.
 
 use flow::{
-    job::{GROUP_BYTES_MAX, KEY_BYTES_MAX, NewJob, PAYLOAD_BYTES_MAX},
-    queue::{BATCH_MAX, QueueError},
+    job::{GROUP_BYTES_MAX, KEY_BYTES_MAX, Lease, NewJob, PAYLOAD_BYTES_MAX},
+    queue::{BATCH_MAX, QueueError, Verdict},
+    reason::MESSAGE_BYTES_MAX,
 };
 
 /// Refuses a batch that is over a bound, or holds a job that is.
@@ -11,6 +12,24 @@ pub(super) fn check_jobs(jobs: &[NewJob]) -> Result<(), QueueError> {
         return Err(QueueError::Invalid(format!("{} jobs at once are more than {BATCH_MAX}", jobs.len())));
     }
     jobs.iter().try_for_each(check_job)
+}
+
+/// Refuses a failure that is over a bound, or a revision that is or makes another job.
+pub(super) fn check_verdict(lease: Lease, verdict: &Verdict) -> Result<(), QueueError> {
+    if let Verdict::Retry { failure, .. } | Verdict::Dead { failure } = verdict
+        && failure.message.len() > MESSAGE_BYTES_MAX
+    {
+        let bytes = failure.message.len();
+        let why = format!("a failure's message of {bytes} bytes: at most {MESSAGE_BYTES_MAX} are allowed");
+        return Err(QueueError::Invalid(why));
+    }
+    match verdict {
+        Verdict::Retry { revised: Some(job), .. } if job.id() != lease.id => {
+            Err(QueueError::Invalid("a revised job must keep its lane and key".to_owned()))
+        }
+        Verdict::Retry { revised: Some(job), .. } => check_job(job),
+        Verdict::Retry { .. } | Verdict::Dead { .. } | Verdict::Release => Ok(()),
+    }
 }
 
 /// Refuses a job that is over a bound.

@@ -2,58 +2,78 @@
 
 use flow::{
     clock::Millis,
-    job::{Claim, Happened, JobId, Lease, NewJob},
+    job::{Claim, Happened, Lease, NewJob, State},
     lane::Lane,
     queue::{Ask, BATCH_MAX, Claimed, GroupLimit, Outlook, Presence, QueueError, Verdict},
 };
 
 use super::{
-    Body, Ledger,
-    check::{check_job, check_jobs},
+    Ledger,
+    check::{check_jobs, check_verdict},
+    jobs::{Job, Slot, TextAt, Unwritten},
+    revised,
 };
-use crate::{record::Phase, session::Session};
+use crate::{
+    entry::{Phase, decode_text},
+    session::{Session, SessionId},
+};
 
 impl Ledger {
     /// Hands out what the limits allow now. See [`flow::queue::JobQueue::claim`]; waiting is the caller's business.
-    pub fn claim(&mut self, session: Session, ask: &Ask, now: Millis) -> Claimed {
+    ///
+    /// # Errors
+    /// [`QueueError::Broken`] where a job cannot be read.
+    pub fn claim(&mut self, session: Session, ask: &Ask, now: Millis) -> Result<Claimed, QueueError> {
         let mut claims = Vec::new();
         if !self.lanes[ask.lane.index()].stats.paused {
             let limit = (ask.limit.min(BATCH_MAX) as u64).min(self.room_below(ask.lane));
+            let mut holder = None;
             while (claims.len() as u64) < limit
-                && let Some(id) = self.lanes[ask.lane.index()].next(ask.group_limit, now)
+                && let Some(slot) = self.lanes[ask.lane.index()].take_next(&self.jobs, ask.group_limit, now)
             {
-                claims.extend(self.lease(id, session, now, ask.lease_ms));
+                let holder = *holder.get_or_insert_with(|| self.sessions.id_of(session));
+                claims.push(self.lease(slot, holder, now, ask.lease_ms)?);
             }
         }
-        let outlook = self.outlook(ask.lane);
-        Claimed { claims, outlook }
+        self.events[ask.lane.index()].at(now).claimed += claims.len() as u64;
+        Ok(Claimed { claims, outlook: self.outlook(ask.lane) })
     }
 
-    fn lease(&mut self, id: JobId, session: Session, now: Millis, lease_ms: Millis) -> Option<Claim> {
-        if let Some(slot) = self.slots.get(&id) {
-            self.events[slot.lane.index()].at(now).claimed += 1;
-        }
-        let mut claim = None;
-        self.change(id, now, |record| {
-            record.attempts += 1;
-            record.phase = Phase::Leased { until_ms: now.saturating_add(lease_ms), session };
-            claim = Some(Claim {
-                lease: Lease { id, attempt: record.attempts },
-                key: record.key.clone(),
-                payload: record.payload.clone(),
-                attempts: record.attempts,
-                failures: record.failures,
-                failing_ms: record.failing_since_ms.map(|since| now.saturating_sub(since)),
-            });
-        });
-        claim
+    /// Leases a job that was taken out of its line.
+    fn lease(
+        &mut self,
+        slot: Slot,
+        session: SessionId,
+        now: Millis,
+        lease_ms: Millis,
+    ) -> Result<Claim, QueueError> {
+        let bytes = self.text(slot)?;
+        let text = decode_text(&bytes).map_err(QueueError::Broken)?;
+        let job = self.jobs.get_mut(slot).expect("it was just taken out of its line");
+        job.attempts += 1;
+        (job.state, job.session) = (State::Leased, session);
+        (job.changed_ms, job.due_ms) = (now, now.saturating_add(lease_ms));
+        let trouble = job.trouble.as_deref();
+        let failing_since_ms = trouble.and_then(|trouble| trouble.failing_since_ms);
+        let claim = Claim {
+            lease: Lease { id: job.id, attempt: job.token() },
+            key: text.key.to_owned(),
+            payload: text.payload.to_owned(),
+            attempts: job.attempts,
+            failures: trouble.map_or(0, |trouble| trouble.failures),
+            failing_ms: failing_since_ms.map(|since| now.saturating_sub(since)),
+        };
+        self.attempts_max = self.attempts_max.max(claim.lease.attempt);
+        self.enter(slot);
+        self.mark(slot, Unwritten::Course);
+        Ok(claim)
     }
 
     /// How many jobs the lane below can still take, those counted that are on their way.
     fn room_below(&self, lane: Lane) -> u64 {
         lane.downstream().map_or(u64::MAX, |below| {
             let on_their_way = self.lanes[lane.index()].stats.leased;
-            self.capacity.saturating_sub(self.lanes[below.index()].stats.pending() + on_their_way)
+            self.capacity.saturating_sub(self.pending(below) + on_their_way)
         })
     }
 
@@ -61,17 +81,17 @@ impl Ledger {
         let stats = &self.lanes[lane.index()].stats;
         if stats.paused {
             Outlook::Paused
-        } else if lane == Lane::Fetch && self.unfed() > 0 && stats.pending() == 0 {
+        } else if lane == Lane::Fetch && self.unfed > 0 && stats.pending() == 0 {
             Outlook::Feeding
         } else if stats.pending() == 0 {
-            let can_come = lane.upstream().iter().any(|&above| self.workers(above) > 0);
+            let can_come = lane.upstream().iter().any(|&above| self.sessions.workers(above) > 0);
             if can_come { Outlook::Open } else { Outlook::Drained }
         } else if lane
             .downstream()
-            .is_some_and(|below| self.room_below(lane) == 0 && self.workers(below) == 0)
+            .is_some_and(|below| self.room_below(lane) == 0 && self.sessions.workers(below) == 0)
         {
             Outlook::Blocked
-        } else if lane == Lane::Fetch && self.unfed() > 0 {
+        } else if lane == Lane::Fetch && self.unfed > 0 {
             Outlook::Feeding
         } else if stats.ready > 0 {
             Outlook::HeldBack
@@ -91,137 +111,137 @@ impl Ledger {
     /// See [`flow::queue::JobQueue::extend`]. Not written to disk: after a restart every lease gets its time anew.
     pub fn extend(&mut self, leases: Vec<Lease>, lease_ms: Millis, now: Millis) -> Vec<Lease> {
         let mut lost = leases;
-        lost.retain(|lease| {
-            let Some(Body::Live(record)) = self.slots.get_mut(&lease.id).map(|slot| &mut slot.body) else {
-                return true;
-            };
-            match &mut record.phase {
-                Phase::Leased { until_ms, .. } if record.attempts == lease.attempt => {
-                    *until_ms = now.saturating_add(lease_ms);
-                    self.wakeups.push(std::cmp::Reverse((*until_ms, lease.id)));
-                    false
-                }
-                _ => true,
+        lost.retain(|lease| match self.held(*lease) {
+            Some(slot) => {
+                self.prolong(slot, now.saturating_add(lease_ms));
+                false
             }
+            None => true,
         });
         lost
+    }
+
+    fn prolong(&mut self, slot: Slot, until_ms: Millis) {
+        let Some(job) = self.jobs.get_mut(slot) else { return };
+        let is_sooner = until_ms < job.due_ms;
+        job.due_ms = until_ms;
+        if is_sooner {
+            self.wakeups.set(slot, job);
+        }
+    }
+
+    /// The job of a lease that is held.
+    fn held(&self, lease: Lease) -> Option<Slot> {
+        let slot = self.jobs.find(lease.id)?;
+        let is_held = |job: &Job| job.state == State::Leased && job.token() == lease.attempt;
+        self.jobs.get(slot).is_some_and(is_held).then_some(slot)
     }
 
     /// See [`flow::queue::JobQueue::complete`].
     pub fn complete(&mut self, lease: Lease, next: Vec<NewJob>, now: Millis) -> Result<(), QueueError> {
         check_jobs(&next)?;
-        if !self.holds(lease) {
+        let Some(slot) = self.held(lease) else {
             let repeated = self
                 .record(lease.id)?
-                .is_some_and(|record| record.phase == Phase::Done && record.attempts == lease.attempt);
+                .is_some_and(|record| record.view.state == State::Done && record.token == lease.attempt);
             return if repeated { Ok(()) } else { Err(QueueError::Stale(lease)) };
+        };
+        if let Some(job) = self.jobs.get(slot) {
+            self.events[job.lane.index()].at(now).done += 1;
         }
-        if let Some(slot) = self.slots.get(&lease.id) {
-            self.events[slot.lane.index()].at(now).done += 1;
-        }
-        self.change(lease.id, now, |record| {
-            record.phase = Phase::Done;
-            record.payload = Vec::new();
-            record.pushed = None;
-        });
+        self.end(slot, Phase::Done, now)?;
         for job in next {
             self.insert(job, now);
         }
+        self.force();
         Ok(())
     }
 
     /// See [`flow::queue::JobQueue::fail`].
     pub fn fail(&mut self, lease: Lease, verdict: Verdict, now: Millis) -> Result<(), QueueError> {
-        if !self.holds(lease) {
+        let Some(slot) = self.held(lease) else {
             let repeated = self.record(lease.id)?.is_some_and(|record| {
-                record.failed_attempt == lease.attempt && !matches!(record.phase, Phase::Leased { .. })
+                record.failed_token == Some(lease.attempt) && record.view.state != State::Leased
             });
             return if repeated { Ok(()) } else { Err(QueueError::Stale(lease)) };
-        }
-        if !matches!(verdict, Verdict::Release)
-            && let Some(slot) = self.slots.get(&lease.id)
+        };
+        check_verdict(lease, &verdict)?;
+        if let Some(job) = self.jobs.get(slot)
+            && verdict != Verdict::Release
         {
-            self.events[slot.lane.index()].at(now).failed += 1;
+            self.events[job.lane.index()].at(now).failed += 1;
         }
+        self.force();
         match verdict {
-            Verdict::Retry { failure, after_ms, group_pause_ms, revised } => {
-                if let Some(job) = &revised {
-                    check_job(job)?;
-                    if job.id() != lease.id {
-                        let message = "a revised job must keep its lane and key".to_owned();
-                        return Err(QueueError::Invalid(message));
-                    }
-                }
-                let happened = Happened::Failed(failure);
-                let group_pause = (group_pause_ms > 0).then(|| now.saturating_add(group_pause_ms));
-                self.try_again(lease.id, happened, after_ms, group_pause, revised, now);
+            Verdict::Retry { .. } => self.try_again(slot, verdict, now),
+            Verdict::Dead { failure } => {
+                self.change(slot, now, |job| {
+                    let attempt = job.attempts;
+                    let trouble = job.trouble_mut();
+                    trouble.failures += 1;
+                    trouble.failed_attempt = attempt;
+                    trouble.remember(now, attempt, Happened::Died(failure));
+                });
+                self.end(slot, Phase::Dead, now)
             }
-            Verdict::Dead { failure } => self.change(lease.id, now, |record| {
-                record.failures += 1;
-                record.failed_attempt = record.attempts;
-                record.remember(now, Happened::Died(failure));
-                record.phase = Phase::Dead;
-            }),
-            Verdict::Release => self.change(lease.id, now, |record| {
-                record.failed_attempt = record.attempts;
-                record.phase = Phase::Ready;
-            }),
+            Verdict::Release => {
+                self.change(slot, now, |job| {
+                    job.trouble_mut().failed_attempt = job.attempts;
+                    job.state = State::Ready;
+                });
+                Ok(())
+            }
         }
-        Ok(())
     }
 
-    fn try_again(
-        &mut self,
-        id: JobId,
-        happened: Happened,
-        after_ms: Millis,
-        group_pause: Option<Millis>,
-        revised: Option<NewJob>,
-        now: Millis,
-    ) {
-        let Some(slot) = self.slots.get(&id) else { return };
-        let lane = slot.lane;
-        if let (Body::Live(record), Some(until)) = (&slot.body, group_pause) {
-            self.lanes[lane.index()].pause_group(&record.group, until);
-        }
+    fn try_again(&mut self, slot: Slot, verdict: Verdict, now: Millis) -> Result<(), QueueError> {
+        let Verdict::Retry { failure, after_ms, group_pause_ms, revised } = verdict else { return Ok(()) };
+        let Some(job) = self.jobs.get(slot) else { return Ok(()) };
+        let (lane, group) = (job.lane, job.group);
+        let paused_until_ms = if group_pause_ms > 0 { now.saturating_add(group_pause_ms) } else { 0 };
+        self.lanes[lane.index()].pause_group(group, paused_until_ms);
         self.lanes[lane.index()].stats.retried += 1;
-        self.dirty.lanes.insert(lane);
-        self.change(id, now, |record| {
-            record.failures += 1;
-            record.failing_since_ms.get_or_insert(now);
-            record.failed_attempt = record.attempts;
-            record.remember(now, happened);
-            record.phase = match after_ms {
-                0 => Phase::Ready,
-                _ => Phase::Delayed { due_ms: now.saturating_add(after_ms) },
-            };
-            if let Some(job) = revised {
-                record.revise(job);
-            }
+        self.save_lane(lane);
+        self.change(slot, now, |job| {
+            let attempt = job.attempts;
+            let trouble = job.trouble_mut();
+            trouble.failures += 1;
+            trouble.failing_since_ms.get_or_insert(now);
+            trouble.failed_attempt = attempt;
+            trouble.group_paused_until_ms = paused_until_ms;
+            trouble.remember(now, attempt, Happened::Failed(failure));
+            job.due_ms = now.saturating_add(after_ms);
+            job.state = if after_ms == 0 { State::Ready } else { State::Delayed };
         });
+        revised.map_or(Ok(()), |new| self.revise(slot, &new, now))
     }
 
-    fn holds(&self, lease: Lease) -> bool {
-        matches!(
-            self.slots.get(&lease.id).map(|slot| &slot.body),
-            Some(Body::Live(record))
-                if record.attempts == lease.attempt && matches!(record.phase, Phase::Leased { .. })
-        )
+    fn revise(&mut self, slot: Slot, new: &NewJob, now: Millis) -> Result<(), QueueError> {
+        let bytes = self.text(slot)?;
+        let text = decode_text(&bytes).map_err(QueueError::Broken)?;
+        self.leave(slot);
+        let Some(job) = self.jobs.get_mut(slot) else { return Ok(()) };
+        let index = &mut self.lanes[job.lane.index()];
+        let before = index.group(job.group).name.as_ref().map(|group| group.0.as_str());
+        let text = revised(&text, before, job.priority, new);
+        job.text = TextAt::Memory(text.into_boxed_slice());
+        let group = index.id_of(new.group.as_ref().map(|group| group.0.as_str()), now);
+        let left_group = std::mem::replace(&mut job.group, group) != group;
+        job.priority = new.priority;
+        let trouble = job.trouble_mut();
+        trouble.begin_anew();
+        if left_group {
+            // The pause was that of the group it came from.
+            trouble.group_paused_until_ms = 0;
+        }
+        self.enter(slot);
+        self.mark(slot, Unwritten::Whole);
+        Ok(())
     }
 
     /// See [`flow::queue::JobQueue::attend`].
     pub fn attend(&mut self, session: Session, lane: Lane, presence: Presence) {
-        let count = self.attending.entry((session, lane)).or_default();
-        match presence {
-            Presence::Here => *count += 1,
-            Presence::Gone => *count = count.saturating_sub(1),
-        }
-        self.attending.retain(|_, count| *count > 0);
-    }
-
-    pub(super) fn workers(&self, lane: Lane) -> u64 {
-        let here = self.attending.iter().filter(|((_, attended), _)| *attended == lane);
-        here.map(|(_, count)| u64::from(*count)).sum()
+        self.sessions.attend(session, lane, presence);
     }
 
     /// A client is back after its connection broke or the owner was replaced: leases it knows of go on, others that
@@ -234,34 +254,29 @@ impl Ledger {
         lease_ms: Millis,
         now: Millis,
     ) {
-        for id in self.leased_to(session) {
-            let Some(Body::Live(record)) = self.slots.get(&id).map(|slot| &slot.body) else { continue };
-            let knows_of_it = held.contains(&Lease { id, attempt: record.attempts });
-            self.change(id, now, |record| {
-                record.phase = if knows_of_it {
-                    Phase::Leased { until_ms: now.saturating_add(lease_ms), session }
-                } else {
-                    Phase::Ready
-                };
-            });
+        for slot in self.sessions.leased_to(session) {
+            let Some(job) = self.jobs.get(slot) else { continue };
+            if held.contains(&Lease { id: job.id, attempt: job.token() }) {
+                self.prolong(slot, now.saturating_add(lease_ms));
+            } else {
+                self.change(slot, now, |job| job.state = State::Ready);
+            }
         }
-        self.attending.retain(|(other, _), _| *other != session);
+        self.sessions.leave_all(session);
         for lane in attending {
             self.attend(session, *lane, Presence::Here);
         }
     }
 
     /// A client is gone: its leases return at once.
-    pub fn end_session(&mut self, session: Session, now: Millis) {
-        for id in self.leased_to(session) {
-            self.lose(id, now);
+    ///
+    /// # Errors
+    /// [`QueueError::Broken`] where a job cannot be read.
+    pub fn end_session(&mut self, session: Session, now: Millis) -> Result<(), QueueError> {
+        for slot in self.sessions.leased_to(session) {
+            self.lose(slot, now)?;
         }
-        self.attending.retain(|(other, _), _| *other != session);
-    }
-
-    fn leased_to(&self, session: Session) -> Vec<JobId> {
-        let first = JobId::from_bytes([0; 16]);
-        let last = JobId::from_bytes([u8::MAX; 16]);
-        self.leases.range((session, first)..=(session, last)).map(|(_, id)| *id).collect()
+        self.sessions.forget(session);
+        Ok(())
     }
 }

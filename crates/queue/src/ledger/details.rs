@@ -1,49 +1,47 @@
 //! Ages, rates and groups, for people who ask.
 
-use std::{
-    cmp::Reverse,
-    collections::{HashMap, VecDeque},
-};
+use std::{cmp::Reverse, collections::VecDeque};
 
 use flow::{
     clock::Millis,
-    job::{Group, State},
     lane::Lane,
     queue::{GROUPS_NAMED_MAX, GroupStats, LaneDetails, QueueDetails, RATES_WINDOW_MS, Rates},
 };
 
-use super::{Body, Ledger};
+use super::Ledger;
 
 impl Ledger {
-    /// See [`flow::queue::JobQueue::details`]. Looks at every job.
-    pub fn details(&mut self, now: Millis) -> QueueDetails {
+    /// See [`flow::queue::JobQueue::details`]. Looks at every pending job.
+    #[must_use]
+    pub fn details(&self, now: Millis) -> QueueDetails {
         QueueDetails { lanes: Lane::ALL.map(|lane| self.lane_details(lane, now)) }
     }
 
     fn lane_details(&self, lane: Lane, now: Millis) -> LaneDetails {
-        let mut groups: HashMap<Option<&Group>, GroupStats> = HashMap::new();
-        let mut oldest_ms = None;
-        for slot in self.slots.values().filter(|slot| slot.lane == lane) {
-            let Body::Live(record) = &slot.body else { continue };
-            let empty = || GroupStats { group: record.group.clone(), ready: 0, delayed: 0, in_flight: 0 };
-            let group = groups.entry(record.group.as_ref()).or_insert_with(empty);
-            match record.phase.state() {
-                State::Ready => group.ready += 1,
-                State::Delayed => group.delayed += 1,
-                State::Leased => group.in_flight += 1,
-                State::Done | State::Dead => {}
-            }
-            oldest_ms = oldest_ms.max(Some(now.saturating_sub(record.pushed_ms)));
-        }
-        let mut groups: Vec<_> = groups.into_values().collect();
+        let index = &self.lanes[lane.index()];
+        let mut groups: Vec<GroupStats> = index
+            .groups()
+            .map(|group| GroupStats {
+                group: group.name.clone(),
+                ready: group.ready.len() as u64,
+                delayed: u64::from(group.delayed),
+                in_flight: u64::from(group.in_flight),
+            })
+            .collect();
         let groups_total = groups.len() as u64;
         groups.sort_by(|a, b| {
             let rank = |stats: &GroupStats| (Reverse(stats.in_flight), Reverse(stats.ready));
             rank(a).cmp(&rank(b)).then_with(|| a.group.cmp(&b.group))
         });
         groups.truncate(GROUPS_NAMED_MAX);
-        let rates = self.events[lane.index()].rates(now);
-        LaneDetails { oldest_pending_ms: oldest_ms, rates, groups, groups_total }
+        let pending = self.jobs.live().filter(|(_, job)| job.lane == lane);
+        let oldest = pending.map(|(_, job)| job.pushed_ms).min();
+        LaneDetails {
+            oldest_pending_ms: oldest.map(|pushed_ms| now.saturating_sub(pushed_ms)),
+            rates: self.events[lane.index()].rates(now),
+            groups,
+            groups_total,
+        }
     }
 }
 

@@ -1,114 +1,288 @@
-//! The ready jobs of one lane, in the order in which they are handed out.
+//! Whose turn it is in one lane.
+//!
+//! Groups with ready jobs stand in a line of turns. One whose turn has come but whose limits say no leaves the line: it
+//! rests until a time, or until one of its jobs in flight ends. So a claim looks only at groups that may be claimed from,
+//! however many wait. Limits are named with each claim; when they change, all groups are looked at once.
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BinaryHeap, HashMap, VecDeque},
 };
 
 use flow::{
     clock::Millis,
-    job::{Group, JobId, Priority, State},
+    job::{Group, State},
     queue::{GroupLimit, LaneStats},
 };
 
-use crate::record::Record;
+use super::{
+    jobs::{Job, Jobs, Slot},
+    ready::Ready,
+};
 
-/// Groups take turns; within a group the higher priority goes first, then the earlier push.
-#[derive(Debug, Default)]
+/// Groups that are kept before the unused ones among them are looked for.
+const GROUPS_KEPT: usize = 1024;
+
+/// Names a group within its lane, as long as a live job belongs to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct GroupId(u32);
+
+#[derive(Debug)]
 pub(super) struct LaneIndex {
     /// Counts and settings; `workers` is counted elsewhere.
     pub(super) stats: LaneStats,
-    groups: HashMap<Option<Group>, GroupIndex>,
-    /// Groups that have ready jobs, the next one first. Holds a group once.
-    turns: VecDeque<Option<Group>>,
+    limit: GroupLimit,
+    groups: Vec<GroupIndex>,
+    names: HashMap<Box<str>, GroupId>,
+    /// The group of the jobs without one, once there are any.
+    nameless: Option<GroupId>,
+    free: Vec<GroupId>,
+    sweep_at: usize,
+    turns: VecDeque<GroupId>,
+    /// One for each group that rests.
+    resting: BinaryHeap<Reverse<(Millis, GroupId)>>,
 }
 
-#[derive(Debug, Default)]
-struct GroupIndex {
-    ready: BTreeSet<(Reverse<Priority>, u64, JobId)>,
-    in_flight: u32,
-    /// Whether it stands in `turns`.
-    has_turn: bool,
+/// What a lane knows of a group.
+#[derive(Debug)]
+pub(super) struct GroupIndex {
+    pub(super) name: Option<Group>,
+    pub(super) ready: Ready,
+    pub(super) in_flight: u32,
+    pub(super) delayed: u32,
+    standing: Standing,
     /// No claim before this, by pause.
     paused_until_ms: Millis,
     claimed_ms: Option<Millis>,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Has no ready job.
+    Idle,
+    /// In the line of turns.
+    InLine,
+    /// Until a time.
+    Resting,
+    /// Until a job in flight ends.
+    Full,
+}
+
+enum May {
+    Now,
+    From(Millis),
+    WhenOneEnds,
+}
+
 impl GroupIndex {
-    /// When the limits allow the next claim; none while too many are in flight.
-    fn due_ms(&self, limit: GroupLimit) -> Option<Millis> {
+    fn named(name: Option<Group>) -> Self {
+        Self {
+            name,
+            ready: Ready::default(),
+            in_flight: 0,
+            delayed: 0,
+            standing: Standing::Idle,
+            paused_until_ms: 0,
+            claimed_ms: None,
+        }
+    }
+
+    fn due_ms(&self, limit: GroupLimit) -> Millis {
         let interval_over = self.claimed_ms.map_or(0, |at| at.saturating_add(limit.interval_ms));
-        (self.in_flight < limit.in_flight).then(|| interval_over.max(self.paused_until_ms))
+        interval_over.max(self.paused_until_ms)
+    }
+
+    fn may(&self, limit: GroupLimit, now: Millis) -> May {
+        if self.name.is_none() {
+            return May::Now;
+        }
+        match self.due_ms(limit) {
+            _ if self.in_flight >= limit.in_flight => May::WhenOneEnds,
+            due if due <= now => May::Now,
+            due => May::From(due),
+        }
+    }
+
+    pub(super) fn pending(&self) -> u64 {
+        self.ready.len() as u64 + u64::from(self.in_flight) + u64::from(self.delayed)
+    }
+}
+
+impl Default for LaneIndex {
+    fn default() -> Self {
+        Self {
+            stats: LaneStats::default(),
+            limit: GroupLimit::NONE,
+            groups: Vec::new(),
+            names: HashMap::new(),
+            nameless: None,
+            free: Vec::new(),
+            sweep_at: GROUPS_KEPT,
+            turns: VecDeque::new(),
+            resting: BinaryHeap::new(),
+        }
     }
 }
 
 impl LaneIndex {
-    /// Counts a job in the state it enters.
-    pub(super) fn enter(&mut self, id: JobId, record: &Record) {
-        let state = record.phase.state();
-        *self.stats.count_mut(state) += 1;
-        match state {
-            State::Ready => self.insert_ready(id, record),
-            State::Leased => self.groups.entry(record.group.clone()).or_default().in_flight += 1,
-            State::Delayed | State::Done | State::Dead => {}
+    pub(super) fn group(&self, id: GroupId) -> &GroupIndex {
+        &self.groups[id.0 as usize]
+    }
+
+    pub(super) fn groups(&self) -> impl Iterator<Item = &GroupIndex> {
+        self.groups.iter().filter(|group| group.pending() > 0)
+    }
+
+    /// The group of a job that is about to enter.
+    pub(super) fn id_of(&mut self, name: Option<&str>, now: Millis) -> GroupId {
+        let Some(name) = name else {
+            return self.nameless.unwrap_or_else(|| {
+                let id = self.add(GroupIndex::named(None));
+                self.nameless = Some(id);
+                id
+            });
+        };
+        if let Some(id) = self.names.get(name) {
+            return *id;
+        }
+        if self.names.len() >= self.sweep_at {
+            self.sweep(now);
+        }
+        let id = self.add(GroupIndex::named(Some(Group(name.to_owned()))));
+        self.names.insert(name.into(), id);
+        id
+    }
+
+    fn add(&mut self, group: GroupIndex) -> GroupId {
+        if let Some(id) = self.free.pop() {
+            self.groups[id.0 as usize] = group;
+            return id;
+        }
+        self.groups.push(group);
+        GroupId(u32::try_from(self.groups.len() - 1).expect("memory ends long before"))
+    }
+
+    /// Forgets groups that have no pending job and nothing to wait for.
+    fn sweep(&mut self, now: Millis) {
+        let (groups, limit, free) = (&self.groups, self.limit, &mut self.free);
+        self.names.retain(|_, id| {
+            let group = &groups[id.0 as usize];
+            let is_used =
+                group.pending() > 0 || group.standing != Standing::Idle || group.due_ms(limit) > now;
+            if !is_used {
+                free.push(*id);
+            }
+            is_used
+        });
+        self.sweep_at = GROUPS_KEPT.max(2 * self.names.len());
+    }
+
+    /// Counts a job in the state it has entered.
+    pub(super) fn enter(&mut self, slot: Slot, job: &Job) {
+        *self.stats.count_mut(job.state) += 1;
+        let group = &mut self.groups[job.group.0 as usize];
+        match job.state {
+            State::Ready => {
+                group.ready.insert(slot, job);
+                if group.standing == Standing::Idle {
+                    group.standing = Standing::InLine;
+                    self.turns.push_back(job.group);
+                }
+            }
+            State::Leased => group.in_flight += 1,
+            State::Delayed => group.delayed += 1,
+            State::Done | State::Dead => {}
         }
     }
 
     /// Takes a job out of the state it is in.
-    pub(super) fn leave(&mut self, id: JobId, record: &Record) {
-        let state = record.phase.state();
-        *self.stats.count_mut(state) -= 1;
-        let Some(group) = self.groups.get_mut(&record.group) else { return };
-        match state {
-            State::Ready => {
-                group.ready.remove(&(Reverse(record.priority), record.sequence, id));
+    pub(super) fn leave(&mut self, slot: Slot, job: &Job) {
+        *self.stats.count_mut(job.state) -= 1;
+        let group = &mut self.groups[job.group.0 as usize];
+        match job.state {
+            State::Ready => group.ready.remove(slot, job),
+            State::Leased => {
+                group.in_flight -= 1;
+                if group.standing == Standing::Full {
+                    group.standing = Standing::InLine;
+                    self.turns.push_back(job.group);
+                }
             }
-            State::Leased => group.in_flight -= 1,
-            State::Delayed | State::Done | State::Dead => {}
+            State::Delayed => group.delayed -= 1,
+            State::Done | State::Dead => {}
         }
     }
 
-    fn insert_ready(&mut self, id: JobId, record: &Record) {
-        let group = self.groups.entry(record.group.clone()).or_default();
-        group.ready.insert((Reverse(record.priority), record.sequence, id));
-        if !group.has_turn {
-            group.has_turn = true;
-            self.turns.push_back(record.group.clone());
+    /// Takes out the job whose turn it is, if the limits allow one. The caller leases it and lets it
+    /// [`enter`](Self::enter): that is what the interval counts from.
+    pub(super) fn take_next(&mut self, jobs: &Jobs, limit: GroupLimit, now: Millis) -> Option<Slot> {
+        if limit != self.limit {
+            self.limit = limit;
+            self.stand_up();
         }
-    }
-
-    /// The job whose turn it is, if the limits allow one. The caller leases it: that is what the interval counts from.
-    pub(super) fn next(&mut self, limit: GroupLimit, now: Millis) -> Option<JobId> {
-        for _ in 0..self.turns.len() {
-            let name = self.turns.pop_front()?;
-            let Some(group) = self.groups.get_mut(&name) else { continue };
-            let Some(&(_, _, id)) = group.ready.first() else {
-                group.has_turn = false;
+        while let Some(Reverse((_, id))) = self.resting.peek().copied().filter(|rest| rest.0.0 <= now) {
+            self.resting.pop();
+            self.line_up(id);
+        }
+        while let Some(id) = self.turns.pop_front() {
+            let group = &mut self.groups[id.0 as usize];
+            if group.ready.is_empty() {
+                group.standing = Standing::Idle;
                 continue;
-            };
-            let is_free = name.is_none() || group.due_ms(limit).is_some_and(|due| due <= now);
-            if is_free {
-                group.claimed_ms = Some(now);
             }
-            self.turns.push_back(name);
-            if is_free {
-                return Some(id);
+            match group.may(limit, now) {
+                May::Now => {
+                    group.claimed_ms = Some(now);
+                    self.turns.push_back(id);
+                    self.stats.ready -= 1;
+                    return Some(group.ready.pop(jobs).expect("it counts its ready jobs"));
+                }
+                May::From(due) => {
+                    group.standing = Standing::Resting;
+                    self.resting.push(Reverse((due, id)));
+                }
+                May::WhenOneEnds => group.standing = Standing::Full,
             }
         }
         None
     }
 
+    fn line_up(&mut self, id: GroupId) {
+        self.groups[id.0 as usize].standing = Standing::InLine;
+        self.turns.push_back(id);
+    }
+
+    /// Other limits: whoever waits may no longer have to.
+    fn stand_up(&mut self) {
+        self.resting.clear();
+        for at in 0..self.groups.len() {
+            if matches!(self.groups[at].standing, Standing::Resting | Standing::Full) {
+                self.line_up(GroupId(u32::try_from(at).expect("it was made from one")));
+            }
+        }
+    }
+
     /// Leaves a group alone until a time.
-    pub(super) fn pause_group(&mut self, group: &Option<Group>, until_ms: Millis) {
-        if group.is_some() && until_ms > 0 {
-            let group = self.groups.entry(group.clone()).or_default();
+    pub(super) fn pause_group(&mut self, id: GroupId, until_ms: Millis) {
+        let group = &mut self.groups[id.0 as usize];
+        if group.name.is_some() {
             group.paused_until_ms = group.paused_until_ms.max(until_ms);
         }
     }
 
+    /// Remembers a claim of an earlier owner.
+    pub(super) fn was_claimed(&mut self, id: GroupId, at_ms: Millis) {
+        let group = &mut self.groups[id.0 as usize];
+        group.claimed_ms = group.claimed_ms.max(Some(at_ms));
+    }
+
     /// When the limits will next allow a claim, as far as time alone decides it.
     pub(super) fn next_due_ms(&self, limit: GroupLimit) -> Option<Millis> {
-        let waiting = self.turns.iter().filter_map(|name| self.groups.get(name));
-        waiting.filter(|group| !group.ready.is_empty()).filter_map(|group| group.due_ms(limit)).min()
+        if limit == self.limit {
+            let in_line = self.turns.iter().find(|id| !self.group(**id).ready.is_empty()).map(|_| 0);
+            return in_line.or_else(|| self.resting.peek().map(|Reverse((due, _))| *due));
+        }
+        let waiting = self.groups.iter().filter(|group| !group.ready.is_empty());
+        waiting.filter(|group| group.in_flight < limit.in_flight).map(|group| group.due_ms(limit)).min()
     }
 }

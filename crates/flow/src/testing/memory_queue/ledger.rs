@@ -30,6 +30,9 @@ struct LaneState {
     paused: bool,
 }
 
+/// What of the rates an event counts in.
+type Count = fn(&mut Rates) -> &mut u64;
+
 #[derive(Debug)]
 pub(super) struct Ledger {
     lane_capacity: u64,
@@ -41,7 +44,7 @@ pub(super) struct Ledger {
     /// The highest number of an attempt at a job that was dropped.
     attempts_used: u32,
     /// When, in which lane, and what, for the rates.
-    happened: Vec<(Millis, Lane, fn(&mut Rates) -> &mut u64)>,
+    happened: Vec<(Millis, Lane, Count)>,
 }
 
 impl Ledger {
@@ -139,7 +142,7 @@ impl Ledger {
 
     pub(super) fn fail(&mut self, lease: Lease, verdict: Verdict, now_ms: Millis) -> Result<(), QueueError> {
         let job = self.jobs.get_mut(&lease.id).ok_or(QueueError::Stale(lease))?;
-        if !job.is_leased() && job.failed_attempt == lease.attempt {
+        if !job.is_leased() && job.failed_attempt == Some(lease.attempt) {
             return Ok(());
         }
         if !job.is_held_by(lease) {
@@ -151,7 +154,7 @@ impl Ledger {
                 return Err(QueueError::Invalid("a revised job must keep its lane and key".into()));
             }
         }
-        job.failed_attempt = lease.attempt;
+        job.failed_attempt = Some(lease.attempt);
         match verdict {
             Verdict::Retry { failure, after_ms, group_pause_ms, revised } => {
                 self.lanes[job.lane.index()].retried += 1;

@@ -34,7 +34,7 @@ pub(super) struct Job {
     pub(super) failures: u32,
     pub(super) failing_since_ms: Option<Millis>,
     /// The latest attempt that a `fail` ended, so that its repeat is known.
-    pub(super) failed_attempt: u32,
+    pub(super) failed_attempt: Option<u32>,
     pub(super) pushed_ms: Millis,
     pub(super) changed_ms: Millis,
     pub(super) history: Vec<Event>,
@@ -56,7 +56,7 @@ impl Job {
             attempts_before,
             failures: 0,
             failing_since_ms: None,
-            failed_attempt: 0,
+            failed_attempt: None,
             pushed_ms: now_ms,
             changed_ms: now_ms,
             history: Vec::new(),

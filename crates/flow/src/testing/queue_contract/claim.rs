@@ -16,11 +16,13 @@ case_list![
     claims_follow_the_order_of_pushes,
     higher_priority_goes_first,
     priority_goes_before_an_earlier_batch,
+    delayed_priority_counts_once_it_is_due,
     leased_job_is_not_handed_out_again,
     concurrent_claims_never_share_a_job,
     lease_that_ran_out_comes_back,
     lost_job_keeps_its_place,
     extended_lease_lasts_from_then_on,
+    extended_lease_may_end_sooner,
     extend_names_the_leases_that_are_not_held,
     lost_lease_can_neither_complete_nor_fail,
     older_attempt_cannot_touch_the_newer,
@@ -74,6 +76,17 @@ async fn priority_goes_before_an_earlier_batch(subject: Subject) {
     assert_eq!(keys(&subject.claim_all(Lane::Store).await), ["late", "s0", "s1"]);
 }
 
+async fn delayed_priority_counts_once_it_is_due(subject: Subject) {
+    let urgent = NewJob { priority: Priority(9), ..job(Lane::Store, "urgent") };
+    let early = job(Lane::Store, "early").delayed(500);
+    subject.push([early, urgent.delayed(500)]).await;
+    subject.push(jobs(Lane::Store, "s", 2)).await;
+    subject.advance(499);
+    assert_eq!(keys(&subject.claim(ask(Lane::Store, 1)).await.claims), ["s0"]);
+    subject.advance(1);
+    assert_eq!(keys(&subject.claim_all(Lane::Store).await), ["urgent", "early", "s1"]);
+}
+
 async fn leased_job_is_not_handed_out_again(subject: Subject) {
     subject.lease_of(Lane::Store, "a").await;
     subject.advance(LEASE_MS - 1);
@@ -124,6 +137,16 @@ async fn extended_lease_lasts_from_then_on(subject: Subject) {
     subject.advance(500);
     assert_eq!(subject.queue.extend(vec![lease], 500).await, Ok(vec![lease]));
     assert_eq!(subject.view(lease.id).await.state, State::Ready);
+}
+
+async fn extended_lease_may_end_sooner(subject: Subject) {
+    let lease = subject.lease_of(Lane::Store, "a").await;
+    assert_eq!(subject.queue.extend(vec![lease], 500).await, Ok(vec![]));
+    subject.advance(499);
+    assert_eq!(subject.view(lease.id).await.state, State::Leased);
+    subject.advance(1);
+    assert_eq!(subject.view(lease.id).await.state, State::Ready);
+    assert_eq!(subject.claim_one(Lane::Store).await.lease, Lease { attempt: 2, ..lease });
 }
 
 async fn extend_names_the_leases_that_are_not_held(subject: Subject) {

@@ -21,6 +21,7 @@ case_list![
     repeated_fail_changes_nothing,
     repeated_fail_is_stale_once_the_job_is_leased_again,
     fail_after_complete_is_stale,
+    attempt_that_never_was_is_stale,
     history_keeps_the_latest_events,
     history_tells_the_times,
 ];
@@ -179,6 +180,17 @@ async fn fail_after_complete_is_stale(subject: Subject) {
     }
     let view = subject.view(lease.id).await;
     assert_eq!((view.state, view.failures), (State::Done, 0));
+}
+
+async fn attempt_that_never_was_is_stale(subject: Subject) {
+    subject.push([job(Lane::Store, "a")]).await;
+    let id = job(Lane::Store, "a").id();
+    for attempt in 0..2 {
+        let lease = Lease { id, attempt };
+        assert_eq!(subject.queue.fail(lease, dead()).await, Err(QueueError::Stale(lease)));
+        assert_eq!(subject.queue.complete(lease, vec![]).await, Err(QueueError::Stale(lease)));
+    }
+    assert_eq!(subject.view(id).await.state, State::Ready);
 }
 
 async fn history_keeps_the_latest_events(subject: Subject) {

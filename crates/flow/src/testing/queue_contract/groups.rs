@@ -3,7 +3,7 @@
 use super::{LEASE_MS, LONG_MS, Subject, ask, case_list, dead, failure, grouped, job, keys, retry_after};
 use crate::{
     clock::Millis,
-    job::{Claim, NewJob, Priority},
+    job::{Claim, Group, NewJob, Priority},
     lane::Lane,
     queue::{Ask, BATCH_MAX, GroupLimit, Verdict},
     reason::Reason,
@@ -23,6 +23,8 @@ case_list![
     groups_take_turns_within_a_claim,
     groups_take_turns_from_claim_to_claim,
     new_group_need_not_wait_for_a_long_one,
+    three_hundred_groups_take_turns,
+    delayed_job_takes_no_turn_of_its_group,
     priority_counts_only_within_its_group,
     waiting_claim_gets_a_group_that_becomes_free,
 ];
@@ -197,6 +199,37 @@ async fn new_group_need_not_wait_for_a_long_one(subject: Subject) {
     subject.push_group("h", &["h1"]).await;
     let next = subject.claim(ask(Lane::Fetch, 2)).await.claims;
     assert!(groups_of(&next).contains(&"h"), "{next:?}");
+}
+
+async fn three_hundred_groups_take_turns(subject: Subject) {
+    let new = |round: usize, group: usize| {
+        job(Lane::Process, &format!("{round}/{group}")).in_group(Group(format!("group {group}")))
+    };
+    let all: Vec<_> = (0..300).flat_map(|group| [new(0, group), new(1, group)]).collect();
+    for (parent, next) in ["a", "b", "c"].into_iter().zip(all.chunks(200)) {
+        let lease = subject.lease_of(Lane::Fetch, parent).await;
+        assert_eq!(subject.queue.complete(lease, next.to_vec()).await, Ok(()));
+    }
+    for round in ["0/", "1/"] {
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            let claims = subject.claim(ask(Lane::Process, 100)).await.claims;
+            seen.extend(claims.into_iter().map(|claim| claim.key));
+        }
+        assert!(seen.iter().all(|key| key.starts_with(round)), "each group has one turn: {seen:?}");
+        assert_eq!(seen.len(), 300);
+    }
+}
+
+async fn delayed_job_takes_no_turn_of_its_group(subject: Subject) {
+    let later = NewJob { priority: Priority(9), ..grouped("g0", "g") };
+    subject.push([later.delayed(1_000), grouped("g1", "g"), grouped("h1", "h")]).await;
+    let mut claims = subject.claim_within(limit(1, 0)).await;
+    claims.sort_by(|one, other| one.key.cmp(&other.key));
+    assert_eq!(keys(&claims), ["g1", "h1"], "a delayed job is not in flight either");
+    subject.advance(1_000);
+    assert!(subject.claim_within(limit(1, 0)).await.is_empty());
+    assert_eq!(keys(&subject.claim_within(limit(2, 0)).await), ["g0"]);
 }
 
 async fn priority_counts_only_within_its_group(subject: Subject) {

@@ -22,6 +22,7 @@ case_list![
     list_gives_a_group_and_what_is_old,
     lease_of_a_dropped_job_stays_stale_when_the_job_comes_again,
     details_tell_ages_rates_and_groups,
+    refused_and_repeated_requests_are_not_counted,
 ];
 
 fn by_state(state: State) -> Selection {
@@ -261,4 +262,26 @@ async fn details_tell_ages_rates_and_groups(subject: Subject) {
     subject.advance(RATES_WINDOW_MS);
     let details = subject.queue.details().await.expect("details must be given");
     assert_eq!(details.lanes[Lane::Fetch.index()].rates, Rates::default());
+}
+
+async fn refused_and_repeated_requests_are_not_counted(subject: Subject) {
+    let a = subject.lease_of(Lane::Fetch, "a").await;
+    let b = subject.lease_of(Lane::Fetch, "b").await;
+    let revised = Some(job(Lane::Fetch, "another"));
+    let failure = failure(Reason::Timeout);
+    let wrong = Verdict::Retry { failure, after_ms: 0, group_pause_ms: 0, revised };
+    assert!(matches!(subject.queue.fail(a, wrong).await, Err(QueueError::Invalid(_))));
+    let wrong = subject.queue.complete(b, vec![job(Lane::Store, "")]).await;
+    assert!(matches!(wrong, Err(QueueError::Invalid(_))), "{wrong:?}");
+    for _ in 0..2 {
+        subject.fail(a, dead()).await;
+        subject.complete(b).await;
+        assert_eq!(
+            subject.try_push(vec![job(Lane::Fetch, "a")]).await,
+            Ok(Pushed { new: 0, known: vec![0] })
+        );
+    }
+    let details = subject.queue.details().await.expect("details must be given");
+    let rates = details.lanes[Lane::Fetch.index()].rates;
+    assert_eq!(rates, Rates { pushed: 2, claimed: 2, done: 1, failed: 1 });
 }

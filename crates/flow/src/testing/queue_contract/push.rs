@@ -16,6 +16,7 @@ case_list![
     push_over_capacity_is_full_and_adds_nothing,
     push_that_fills_the_lane_is_taken,
     known_jobs_need_no_room,
+    same_key_twice_needs_room_once,
     ended_jobs_need_no_room,
     full_lane_says_nothing_of_the_others,
     invalid_jobs_are_refused_and_nothing_is_added,
@@ -118,6 +119,14 @@ async fn known_jobs_need_no_room(subject: Subject) {
     subject.push(all.clone()).await;
     let known = (0..).take(all.len()).collect();
     assert_eq!(subject.try_push(all).await, Ok(Pushed { new: 0, known }));
+}
+
+async fn same_key_twice_needs_room_once(subject: Subject) {
+    let all = jobs(Lane::Fetch, "f", subject.lane_capacity);
+    let new = all.len() as u64;
+    let known = (0..2 * new as u32).skip(all.len()).collect();
+    assert_eq!(subject.try_push([all.clone(), all].concat()).await, Ok(Pushed { new, known }));
+    assert_eq!(subject.lane(Lane::Fetch).await.ready, new);
 }
 
 async fn ended_jobs_need_no_room(subject: Subject) {

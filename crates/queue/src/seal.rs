@@ -1,0 +1,129 @@
+//! What a database must still hold when it is opened again.
+//!
+//! sled may open a file that was cut off and say nothing: it takes what is missing for what was never written. So every
+//! database carries a seal. The one written at a start says up to which group it reached then; the one written at a
+//! clean end says exactly which groups there are. What was written after the last seal of a process that was killed is
+//! the one thing whose loss cannot be told from the kill itself.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, Write},
+    path::Path,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::chunks::{self, Joined};
+
+const NAME: &str = "seal";
+
+/// A seal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Seal {
+    /// Written at a start: groups up to this one were there.
+    Open { last: u64 },
+    /// Written at the end: these groups are there and no others.
+    Closed { last: u64, groups: u64, fingerprint: u64 },
+}
+
+impl Seal {
+    /// The seal of a start, with the checksums of the groups by their numbers.
+    pub(crate) fn open(groups: &BTreeMap<u64, u32>) -> Self {
+        Self::Open { last: last(groups) }
+    }
+
+    /// The seal of a clean end.
+    pub(crate) fn closed(groups: &BTreeMap<u64, u32>) -> Self {
+        Self::Closed { last: last(groups), groups: groups.len() as u64, fingerprint: fingerprint(groups) }
+    }
+
+    /// Whether a database with these groups is the one that was sealed, or went on from it.
+    ///
+    /// # Errors
+    /// Says what is missing.
+    pub(crate) fn check(self, groups: &BTreeMap<u64, u32>) -> Result<(), &'static str> {
+        match self {
+            Self::Open { last: sealed } if last(groups) < sealed => Err("its end is missing"),
+            Self::Closed { .. } if self != Self::closed(groups) => Err("parts of it are missing"),
+            Self::Open { .. } | Self::Closed { .. } => Ok(()),
+        }
+    }
+
+    /// Reads the seal in a directory.
+    ///
+    /// # Errors
+    /// Where there is none, or it is damaged.
+    pub(crate) fn read(directory: &Path) -> io::Result<Self> {
+        let bytes = fs::read(directory.join(NAME))?;
+        let damaged =
+            |why: &str| io::Error::new(io::ErrorKind::InvalidData, format!("its seal is damaged: {why}"));
+        match chunks::join([&bytes[..]]).map_err(damaged)? {
+            Joined::Whole(value, _) => {
+                postcard::from_bytes(&value).map_err(|error| damaged(&error.to_string()))
+            }
+            Joined::Unfinished => Err(damaged("it is cut off")),
+        }
+    }
+
+    /// Writes it, beside and renamed. The caller syncs the directory.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub(crate) fn write(self, directory: &Path) -> io::Result<()> {
+        let value = postcard::to_allocvec(&self).expect("seals hold nothing that postcard cannot write");
+        let temporary = directory.join("seal.tmp");
+        let mut file = File::create(&temporary)?;
+        file.write_all(&chunks::frame(&value))?;
+        file.sync_all()?;
+        fs::rename(temporary, directory.join(NAME))
+    }
+}
+
+fn last(groups: &BTreeMap<u64, u32>) -> u64 {
+    groups.last_key_value().map_or(0, |(number, _)| *number)
+}
+
+fn fingerprint(groups: &BTreeMap<u64, u32>) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    for (number, checksum) in groups {
+        hasher.update(&number.to_le_bytes()).update(&checksum.to_le_bytes());
+    }
+    let mut low = [0; 8];
+    low.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    u64::from_le_bytes(low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seal_is_read_back_and_a_damaged_one_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(Seal::read(directory.path()).is_err());
+        let seal = Seal::closed(&BTreeMap::from([(1, 2), (5, 6)]));
+        seal.write(directory.path()).unwrap();
+        assert_eq!(Seal::read(directory.path()).unwrap(), seal);
+        let path = directory.path().join(NAME);
+        let mut bytes = fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(path, bytes).unwrap();
+        assert!(Seal::read(directory.path()).is_err());
+    }
+
+    #[test]
+    fn what_is_missing_breaks_a_seal() {
+        let groups = BTreeMap::from([(1, 2), (5, 6)]);
+        let less = BTreeMap::from([(1, 2)]);
+        let other = BTreeMap::from([(1, 3), (5, 6)]);
+        let more = BTreeMap::from([(5, 6), (9, 9)]);
+        assert!(Seal::closed(&groups).check(&groups).is_ok());
+        for changed in [&less, &other, &more] {
+            assert!(Seal::closed(&groups).check(changed).is_err());
+        }
+        assert!(Seal::open(&groups).check(&groups).is_ok());
+        assert!(Seal::open(&groups).check(&more).is_ok());
+        assert!(Seal::open(&groups).check(&less).is_err());
+    }
+}

@@ -1,0 +1,202 @@
+//! The process that may be killed: this test binary, run again with its orders in the environment.
+
+use std::{
+    env,
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use flow::{clock::Clock, durability::Durability, lane::Lane, queue::QueueError, shutdown::shutdown};
+use queue::{
+    broker::{Broker, Idle},
+    client::QueueClient,
+    directory::{Owned, QueueDirectory},
+    remote::{Absent, RemoteLink, Starter},
+};
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
+
+use crate::{deed::Voice, workload::Worker};
+
+const ORDERS: &str = "JUGGLE_CRASH_ORDERS";
+/// Jobs that a lane takes.
+const CAPACITY: usize = 10_000;
+
+/// What a process shall do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Orders {
+    pub(crate) run: PathBuf,
+    /// Tells it from every other process of the test.
+    pub(crate) life: u32,
+    pub(crate) seed: u64,
+    pub(crate) role: Role,
+    pub(crate) tasks: u32,
+    /// What each task does; without a bound until the process is killed or its standard input ends.
+    pub(crate) steps: Option<u32>,
+    pub(crate) start: Start,
+}
+
+/// When a process begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Start {
+    AtOnce,
+    /// It says [`READY`] and waits for a line.
+    WhenTold,
+}
+
+/// What a process says when it waits to be told.
+pub(crate) const READY: &str = "ready to begin";
+
+/// How a process takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Role {
+    /// It owns the queue and works.
+    OwnerPower,
+    /// The same, without forcing anything to the medium.
+    OwnerProcess,
+    /// It works through a broker, which it starts where there is none.
+    Client,
+    /// It owns the queue and serves it.
+    Broker,
+}
+
+impl Orders {
+    /// The process, not yet started. Its standard input and output are pipes, unless set otherwise.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.args(ARGUMENTS).env(ORDERS, serde_json::to_string(self).unwrap());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        command
+    }
+
+    /// How clients start the broker.
+    fn starter(&self) -> Starter {
+        let orders =
+            serde_json::to_string(&Self { role: Role::Broker, start: Start::AtOnce, ..self.clone() })
+                .unwrap();
+        let mut arguments = vec![format!("{ORDERS}={orders}").into(), env::current_exe().unwrap().into()];
+        arguments.extend(ARGUMENTS.map(Into::into));
+        Starter { program: "env".into(), arguments, disk_full_code: 9 }
+    }
+}
+
+const ARGUMENTS: [&str; 4] =
+    ["--exact", "child::a_process_that_is_told_to_is_there_to_be_killed", "--nocapture", "--test-threads=1"];
+
+/// The way in for the child processes; on its own it has nothing to do.
+#[test]
+fn a_process_that_is_told_to_is_there_to_be_killed() {
+    let Ok(orders) = env::var(ORDERS) else { return };
+    let orders: Orders = serde_json::from_str(&orders).unwrap();
+    if orders.start == Start::WhenTold {
+        println!("{READY}");
+        std::io::stdin().read_line(&mut String::new()).unwrap();
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        match orders.role {
+            Role::OwnerPower | Role::OwnerProcess => own_and_work(&orders).await,
+            Role::Client => work_through_a_broker(&orders).await,
+            Role::Broker => serve(&orders).await,
+        }
+    });
+}
+
+/// Becomes the owner, unless another process is.
+fn own(run: &Path, durability: Durability) -> Option<Owned> {
+    let clock = Clock::start();
+    QueueDirectory::of(run).own(durability, CAPACITY, Arc::new(move || clock.now_ms())).unwrap()
+}
+
+/// Opens a queue whose owners are dead, or end by themselves, with a clock that stands still: counts and lists are of the
+/// same moment.
+pub(crate) fn open_at_rest(run: &Path) -> Result<Owned, QueueError> {
+    let now = Clock::start().now_ms();
+    loop {
+        if let Some(owned) =
+            QueueDirectory::of(run).own(Durability::Process, CAPACITY, Arc::new(move || now))?
+        {
+            return Ok(owned);
+        }
+        // A broker without clients, or one that was started too late to be of use.
+        File::open(run.join("queue/lock")).unwrap().lock().unwrap();
+    }
+}
+
+async fn own_and_work(orders: &Orders) {
+    let durability = if orders.role == Role::OwnerPower { Durability::Power } else { Durability::Process };
+    let (link, thread) = own(&orders.run, durability).expect("whoever owned it before is dead");
+    work(&QueueClient::Local(link), orders).await;
+    tokio::task::spawn_blocking(|| thread.join().unwrap()).await.unwrap();
+}
+
+async fn work_through_a_broker(orders: &Orders) {
+    work(&connect(orders).await, orders).await;
+}
+
+/// A client that starts a broker where there is none.
+pub(crate) async fn connect(orders: &Orders) -> QueueClient {
+    let absent = Absent::Start(orders.starter());
+    QueueClient::Remote(RemoteLink::connect(QueueDirectory::of(&orders.run), absent).await.unwrap())
+}
+
+async fn serve(orders: &Orders) {
+    // Another client's broker may have been faster.
+    let Some((link, thread)) = own(&orders.run, Durability::Process) else { return };
+    let (_trigger, stop) = shutdown();
+    let broker = Broker::listen(&QueueDirectory::of(&orders.run), link).unwrap();
+    broker.serve(Idle::EndAfter(Duration::from_millis(200)), stop).await;
+    tokio::task::spawn_blocking(|| thread.join().unwrap()).await.unwrap();
+}
+
+async fn work(queue: &QueueClient, orders: &Orders) {
+    let stop = stop_at_end_of_input();
+    let voice = Arc::new(Voice::new(u64::from(orders.life) << 32));
+    let mut tasks = JoinSet::new();
+    for task in 0..orders.tasks {
+        let mut worker = Worker {
+            queue: queue.clone(),
+            voice: Arc::clone(&voice),
+            random: fastrand::Rng::with_seed(
+                orders.seed ^ u64::from(orders.life) << 32 ^ u64::from(task) << 16,
+            ),
+            name: format!("{}-{task}", orders.life),
+            keys_made: 0,
+            lasting: None,
+            cursor: None,
+            // One task a lane: with two, nobody could tell whose word was the last.
+            pauses: (task == 0).then(|| Lane::ALL[orders.life as usize % 3]),
+        };
+        let (stop, steps) = (Arc::clone(&stop), orders.steps.unwrap_or(u32::MAX));
+        tasks.spawn(async move {
+            for _ in 0..steps {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                worker.step().await;
+            }
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.unwrap();
+    }
+}
+
+/// Becomes true when the standard input ends.
+fn stop_at_end_of_input() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&stop);
+    // Ends with the process.
+    std::thread::spawn(move || {
+        std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+        told.store(true, Ordering::Relaxed);
+    });
+    stop
+}

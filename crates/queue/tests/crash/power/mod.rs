@@ -1,0 +1,115 @@
+//! Power cuts: what was acknowledged is there, whatever of the rest the disk kept.
+//!
+//! * [`trace`] and [`recorder`] make a [`record`] of all that some owners do to the directory: one after another, some
+//!   ended, some killed, most of these as they start;
+//! * [`disk`] says what the disk may hold if the power fails at any moment of it, as a [`tree`];
+//! * [`check`] opens these disks and compares them with what had been acknowledged.
+
+mod check;
+mod disk;
+mod record;
+mod recorder;
+mod trace;
+mod tree;
+
+use std::{fs, time::Instant};
+
+use self::{
+    check::{Cut, check},
+    record::{Event, Record},
+    recorder::{End, Recorder},
+};
+use crate::{
+    child::{Orders, Role, Start},
+    deed::Line,
+    settings,
+};
+
+/// Power cuts of one record, and in all when nothing else is said; `make torture` says more.
+const STATES: usize = 500;
+/// What is watched, below the run directory: it is there before the first owner begins, and durable.
+const WATCHED: &str = "queue";
+/// Enough to see what is missing where nothing is forced to the medium.
+const STATES_OF_CONTROL: usize = 60;
+
+#[test]
+fn nothing_acknowledged_is_lost_when_the_power_fails() {
+    let seed = settings::seed("power cuts");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut left = settings::number("JUGGLE_TORTURE_STATES", STATES);
+    while left > 0 {
+        let states = left.min(STATES);
+        check_a_record(states, &mut random);
+        left -= states;
+    }
+}
+
+fn check_a_record(states: usize, random: &mut fastrand::Rng) {
+    let begun = Instant::now();
+    let record = record(Role::OwnerPower, random);
+    println!("{} recorded in {:.1?}", summary(&record), begun.elapsed());
+    let begun = Instant::now();
+    let failures = check(&record, Cut::some(&record, states, random));
+    println!("{states} disks after a power cut: {} bad, in {:.1?}", failures.len(), begun.elapsed());
+    let shown: Vec<_> = failures.iter().take(5).map(ToString::to_string).collect();
+    assert!(failures.is_empty(), "{} of {states} disks are bad:\n\n{}", failures.len(), shown.join("\n\n"));
+}
+
+/// Without this the test above could be blind.
+#[test]
+fn an_owner_that_forces_nothing_to_the_medium_is_found_out() {
+    let seed = settings::seed("power cuts without syncs");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let record = record(Role::OwnerProcess, &mut random);
+    let failures = check(&record, Cut::some(&record, STATES_OF_CONTROL, &mut random));
+    println!("{STATES_OF_CONTROL} disks after a power cut: {} bad", failures.len());
+    assert!(!failures.is_empty(), "the test cannot see what is missing");
+}
+
+/// Lets some owners live in one directory.
+fn record(role: Role, random: &mut fastrand::Rng) -> Record {
+    let run = tempfile::tempdir().unwrap();
+    let root = run.path().canonicalize().unwrap();
+    let watched = root.join(WATCHED);
+    fs::create_dir_all(&watched).unwrap();
+    let mut recorder = Recorder::of(&watched);
+    for (life, end) in (0..).zip(ends(random)) {
+        let (seed, run) = (random.u64(..), root.clone());
+        let orders = Orders { run, life, seed, role, tasks: 4, steps: Some(12), start: Start::WhenTold };
+        recorder.begin_life(life, end);
+        let was_killed = trace::trace(orders.command().spawn().unwrap(), &mut recorder);
+        assert!(
+            was_killed || end == End::ByItself || matches!(end, End::Lines(_)),
+            "{end:?} was not reached"
+        );
+        recorder.end_life();
+    }
+    recorder.finish()
+}
+
+/// How the owners end: three as they create the queue, then in turn by themselves, at work, and as they start.
+fn ends(random: &mut fastrand::Rng) -> Vec<End> {
+    let mut ends = vec![
+        End::Events(random.usize(1..8)),
+        End::Events(random.usize(1..25)),
+        End::Events(random.usize(1..25)),
+    ];
+    for _ in 0..3 {
+        ends.push(End::ByItself);
+        ends.push(End::Lines(random.usize(1..150)));
+        ends.push(End::Events(random.usize(1..40)));
+    }
+    ends.push(End::ByItself);
+    ends
+}
+
+fn summary(record: &Record) -> String {
+    let count = |is: fn(&Event) -> bool| record.events.iter().filter(|event| is(event)).count();
+    format!(
+        "{} owners, {} acknowledged deeds, {} changes, {} syncs",
+        count(|event| matches!(event, Event::Life(_))),
+        count(|event| matches!(event, Event::Line(Line::Did(_)))),
+        count(|event| matches!(event, Event::Change(_))),
+        count(|event| matches!(event, Event::Sync { .. })),
+    )
+}

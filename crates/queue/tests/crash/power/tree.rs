@@ -1,0 +1,117 @@
+//! A directory in memory.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+    path::{Component, Path},
+};
+
+use super::record::{Change, Kind, Node, ROOT};
+
+/// Names and contents below [`ROOT`]. Nodes without a name are kept: they may get one.
+#[derive(Debug, Clone)]
+pub(crate) struct Tree {
+    pub(crate) directories: BTreeMap<Node, BTreeMap<String, Node>>,
+    pub(crate) files: BTreeMap<Node, Vec<u8>>,
+}
+
+impl Default for Tree {
+    fn default() -> Self {
+        Self { directories: BTreeMap::from([(ROOT, BTreeMap::new())]), files: BTreeMap::new() }
+    }
+}
+
+impl Tree {
+    /// What has this path.
+    pub(crate) fn find(&self, path: &Path) -> Option<Node> {
+        path.components().try_fold(ROOT, |node, component| match component {
+            Component::Normal(name) => self.directories.get(&node)?.get(name.to_str()?).copied(),
+            Component::CurDir => Some(node),
+            Component::Prefix(_) | Component::RootDir | Component::ParentDir => None,
+        })
+    }
+
+    pub(crate) fn apply(&mut self, change: &Change) {
+        match change {
+            Change::Make { directory, name, node, kind } => {
+                self.directories.entry(*directory).or_default().insert(name.clone(), *node);
+                match kind {
+                    Kind::File => drop(self.files.entry(*node).or_default()),
+                    Kind::Directory => drop(self.directories.entry(*node).or_default()),
+                }
+            }
+            Change::Remove { directory, name } => {
+                self.directories.entry(*directory).or_default().remove(name);
+            }
+            Change::Rename { directory, from, to } => {
+                let names = self.directories.entry(*directory).or_default();
+                // Its making may have been lost.
+                if let Some(node) = names.remove(from) {
+                    names.insert(to.clone(), node);
+                }
+            }
+            Change::Write { file, at, data } => {
+                let content = self.files.entry(*file).or_default();
+                write(content, *at, data);
+            }
+            Change::Resize { file, bytes } => self.files.entry(*file).or_default().resize(*bytes, 0),
+        }
+    }
+
+    /// Puts it on a real disk.
+    pub(crate) fn write_to(&self, directory: &Path) -> io::Result<()> {
+        self.write_below(ROOT, directory)
+    }
+
+    fn write_below(&self, node: Node, directory: &Path) -> io::Result<()> {
+        for (name, child) in &self.directories[&node] {
+            let path = directory.join(name);
+            match self.files.get(child) {
+                Some(content) => fs::write(path, content)?,
+                None => {
+                    fs::create_dir(&path)?;
+                    self.write_below(*child, &path)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a real directory differs.
+    pub(crate) fn differences(&self, directory: &Path) -> Vec<String> {
+        let mut found = Vec::new();
+        self.compare_below(ROOT, directory, &mut found);
+        found
+    }
+
+    fn compare_below(&self, node: Node, directory: &Path, found: &mut Vec<String>) {
+        let real: BTreeSet<String> = fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        let known: BTreeSet<String> = self.directories[&node].keys().cloned().collect();
+        found.extend(
+            real.symmetric_difference(&known)
+                .map(|name| format!("{} is in one only", directory.join(name).display())),
+        );
+        for name in real.intersection(&known) {
+            let (path, child) = (directory.join(name), self.directories[&node][name]);
+            match self.files.get(&child) {
+                Some(content) if fs::read(&path).unwrap() != *content => {
+                    found.push(format!("{} has other bytes", path.display()));
+                }
+                Some(_) => {}
+                None => self.compare_below(child, &path, found),
+            }
+        }
+    }
+}
+
+/// Writes as pwrite(2) does: a gap reads as zeros.
+pub(crate) fn write(content: &mut Vec<u8>, at: usize, data: &[u8]) {
+    let end = at + data.len();
+    if content.len() < end {
+        content.resize(end, 0);
+    }
+    content[at..end].copy_from_slice(data);
+}

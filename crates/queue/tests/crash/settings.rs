@@ -1,0 +1,18 @@
+//! What the environment says of how much is to be done.
+
+use std::{env, fmt::Display, str::FromStr};
+
+/// A number from the environment, or how it is by default.
+pub(crate) fn number<T: FromStr + Display>(name: &str, default: T) -> T {
+    match env::var(name) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")),
+        Err(_) => default,
+    }
+}
+
+/// The seed of everything that is left to chance in a test; printed, so that it can be given again.
+pub(crate) fn seed(test: &str) -> u64 {
+    let seed = number("JUGGLE_TORTURE_SEED", fastrand::u64(..1_000_000));
+    println!("{test}: JUGGLE_TORTURE_SEED={seed}");
+    seed
+}

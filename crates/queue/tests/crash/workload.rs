@@ -1,0 +1,255 @@
+//! One of the tasks of a process that may be killed: it pushes, claims, and ends what it claimed in every way there is.
+//!
+//! The key of a job says what may become of it: only mortal jobs die or are dropped. So it is known of a repeated push
+//! of any other that it must be absorbed.
+
+use std::sync::Arc;
+
+use flow::{
+    job::{Claim, Group, JobId, NewJob, Priority, Selection, State},
+    lane::Lane,
+    queue::{Ask, CursorMove, GroupLimit, JobQueue, Pause, Push, Pushed, QueueError, Verdict},
+    reason::{Failure, Reason},
+};
+use queue::client::QueueClient;
+
+use crate::deed::{Change, Fate, Line, Subject, Voice};
+
+const MORTAL: char = 'm';
+const LASTING: char = 'l';
+
+/// A task.
+pub(crate) struct Worker {
+    pub(crate) queue: QueueClient,
+    pub(crate) voice: Arc<Voice>,
+    pub(crate) random: fastrand::Rng,
+    /// Begins the keys and sources that no other task uses.
+    pub(crate) name: String,
+    pub(crate) keys_made: u32,
+    /// A job that was pushed and that stays.
+    pub(crate) lasting: Option<NewJob>,
+    pub(crate) cursor: Option<u64>,
+    /// The lane that nobody else pauses.
+    pub(crate) pauses: Option<Lane>,
+}
+
+impl Worker {
+    /// Does one thing.
+    pub(crate) async fn step(&mut self) {
+        match self.random.u8(..100) {
+            0..40 => self.push().await,
+            40..98 => self.work().await,
+            _ => self.pause().await,
+        }
+    }
+
+    /// Whether an answer may be that to a repeat, since the first was lost with a broker.
+    fn may_repeat(&self) -> bool {
+        matches!(self.queue, QueueClient::Remote(_))
+    }
+
+    /// Asks the queue and says so before and after. `None` where the queue refused.
+    async fn ask<T>(
+        &self,
+        changes: Vec<Change>,
+        asked: impl Future<Output = Result<T, QueueError>>,
+    ) -> Option<T> {
+        let deed = self.voice.say_try(changes);
+        match asked.await {
+            Ok(answer) => {
+                self.voice.say(&Line::Did(deed));
+                Some(answer)
+            }
+            Err(QueueError::Full(_)) => {
+                self.voice.say(&Line::Refused(deed));
+                None
+            }
+            // It was done before the broker died, and someone else has the job by now.
+            Err(QueueError::Stale(_)) if self.may_repeat() => None,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn key(&mut self, above: Option<&str>) -> String {
+        self.keys_made += 1;
+        let kind = if self.random.u8(..3) == 0 { MORTAL } else { LASTING };
+        let name = above.map_or_else(|| format!("{}-{}", self.name, self.keys_made), ToOwned::to_owned);
+        if above.is_some() { format!("{name}.{}{kind}", self.keys_made % 8) } else { format!("{name}{kind}") }
+    }
+
+    fn job(&mut self, lane: Lane, above: Option<&str>) -> NewJob {
+        let key = self.key(above);
+        let filling_bytes = match self.random.u8(..100) {
+            0..80 => self.random.usize(..200),
+            80..99 => self.random.usize(..8_000),
+            _ => self.random.usize(..60_000),
+        };
+        let mut job = NewJob::new(lane, &key, &(&key, "x".repeat(filling_bytes)));
+        job.priority = Priority(self.random.u8(..3));
+        if self.random.bool() {
+            job.group = Some(Group(format!("group {}", self.random.u8(..5))));
+        }
+        if self.random.u8(..10) == 0 {
+            job.delay_ms = self.random.u64(1..20);
+        }
+        job
+    }
+
+    fn lane(&mut self) -> Lane {
+        Lane::ALL[self.random.usize(..3)]
+    }
+
+    async fn push(&mut self) {
+        let lane = if self.random.u8(..4) == 0 { self.lane() } else { Lane::Fetch };
+        let count = if self.random.bool() { 1 } else { self.random.usize(2..=16) };
+        let mut jobs: Vec<NewJob> = (0..count).map(|_| self.job(lane, None)).collect();
+        let mut changes = Change::new_jobs(&jobs);
+        let lasting = jobs.iter().find(|job| job.key.ends_with(LASTING)).cloned();
+        let known: Vec<u32> = match self.lasting.take().filter(|_| self.random.bool()) {
+            Some(job) => {
+                jobs.push(job);
+                vec![u32::try_from(count).unwrap()]
+            }
+            None => Vec::new(),
+        };
+        let cursor = self.random.bool().then(|| self.cursor_move());
+        changes.extend(cursor.as_ref().map(|step| Change {
+            subject: Subject::Cursor(step.source.clone()),
+            to: Fate::At { offset: step.offset },
+        }));
+        let moved_to = cursor.as_ref().map(|step| step.offset);
+        let pushed = self.ask(changes, self.push_once(Push { jobs, cursor })).await;
+        if let Some(pushed) = pushed {
+            let is_known = pushed.known == known && pushed.new == count as u64;
+            assert!(is_known || self.may_repeat(), "{pushed:?} of {count} new and {known:?}");
+            assert!(known.iter().all(|position| pushed.known.contains(position)), "{pushed:?}");
+            self.cursor = moved_to.or(self.cursor);
+            self.lasting = lasting;
+        }
+    }
+
+    fn cursor_move(&self) -> CursorMove {
+        let offset = self.cursor.unwrap_or(0) + 1;
+        CursorMove { source: self.name.clone(), from: self.cursor, offset, entries: offset, entries_total: 1 }
+    }
+
+    /// A cursor that stands where it should go has been moved by the same push, whose answer was lost with a broker.
+    async fn push_once(&self, push: Push) -> Result<Pushed, QueueError> {
+        let queue = self.queue.clone();
+        let known = (0..u32::try_from(push.jobs.len()).unwrap()).collect();
+        let goal = push.cursor.as_ref().map(|step| (step.source.clone(), step.offset));
+        match queue.push(push).await {
+            Err(QueueError::CursorMoved(source)) if self.may_repeat() => {
+                let cursors = queue.cursors().await?;
+                let stands_at = cursors.into_iter().find(|cursor| cursor.source == source).unwrap();
+                assert_eq!(goal, Some((source, stands_at.offset)));
+                Ok(Pushed { new: 0, known })
+            }
+            other => other,
+        }
+    }
+
+    async fn work(&mut self) {
+        let limit = if self.random.bool() { 1 } else { self.random.usize(1..=16) };
+        let (lane, wait_ms) = (self.lane(), self.random.u64(..3));
+        let ask = Ask { lane, limit, lease_ms: 600_000, wait_ms, group_limit: GroupLimit::NONE };
+        let claims = self.queue.claim(ask).await.unwrap().claims;
+        for claim in &claims {
+            let (key, _): (String, String) = serde_json::from_slice(&claim.payload).unwrap();
+            assert_eq!(key, claim.key);
+            self.voice.say(&Line::Claimed { lease: claim.lease, failures: claim.failures });
+        }
+        for claim in claims {
+            self.end(lane, claim).await;
+        }
+    }
+
+    async fn end(&mut self, lane: Lane, claim: Claim) {
+        // One that comes back could be sent back again by the repeat of a retry by hand, whose answer was lost.
+        let may_die = claim.key.ends_with(MORTAL) && (claim.attempts == 1 || !self.may_repeat());
+        match self.random.u8(..100) {
+            0..60 => self.complete(lane, claim).await,
+            60..75 => self.fail(lane, claim).await,
+            75..90 if may_die => self.die(lane, claim).await,
+            90..95 if !self.may_repeat() => {}
+            75..90 => self.complete(lane, claim).await,
+            _ => self.release(claim).await,
+        }
+    }
+
+    async fn complete(&mut self, lane: Lane, claim: Claim) {
+        let count = self.random.usize(..4);
+        let next: Vec<NewJob> = match lane.downstream() {
+            Some(below) => (0..count).map(|_| self.job(below, Some(&claim.key))).collect(),
+            None => Vec::new(),
+        };
+        let mut changes = Change::new_jobs(&next);
+        changes.push(Change::job(claim.lease.id, Fate::Done));
+        self.ask(changes, self.queue.complete(claim.lease, next.clone())).await;
+        if self.random.u8(..10) == 0 {
+            self.queue.complete(claim.lease, next).await.expect("a repeated completion is absorbed");
+        }
+        if lane == Lane::Process && claim.key.ends_with(MORTAL) && self.random.bool() {
+            self.drop_job(claim.lease.id, State::Done).await;
+        }
+    }
+
+    async fn fail(&mut self, lane: Lane, claim: Claim) {
+        let revised = (self.random.u8(..4) == 0).then(|| {
+            let filling = "y".repeat(self.random.usize(..200));
+            NewJob::new(lane, &claim.key, &(&claim.key, filling))
+        });
+        let failures = if revised.is_some() { 0 } else { claim.failures + 1 };
+        let failure = Failure::new(Reason::Timeout, "try again");
+        let after_ms = if self.random.bool() { 0 } else { self.random.u64(1..20) };
+        let verdict = Verdict::Retry { failure, after_ms, group_pause_ms: 0, revised };
+        let changes = vec![Change::job(claim.lease.id, Fate::Waiting { failures })];
+        self.ask(changes, self.queue.fail(claim.lease, verdict)).await;
+    }
+
+    async fn release(&mut self, claim: Claim) {
+        let changes = vec![Change::job(claim.lease.id, Fate::Waiting { failures: claim.failures })];
+        self.ask(changes, self.queue.fail(claim.lease, Verdict::Release)).await;
+    }
+
+    async fn die(&mut self, lane: Lane, claim: Claim) {
+        let id = claim.lease.id;
+        let message = format!("attempt {} of {}", claim.lease.attempt, claim.key);
+        let verdict = Verdict::Dead { failure: Failure::new(Reason::NotText, &message) };
+        let changes = vec![Change::job(id, Fate::Dead { message })];
+        if self.ask(changes, self.queue.fail(claim.lease, verdict)).await.is_none() {
+            return;
+        }
+        match self.random.u8(..4) {
+            0 => self.drop_job(id, State::Dead).await,
+            9 => {
+                self.drop_job(id, State::Dead).await;
+                let job = NewJob::new(lane, &claim.key, &(&claim.key, "z"));
+                let jobs = vec![job];
+                let changes = Change::new_jobs(&jobs);
+                self.ask(changes, self.queue.push(Push { jobs, cursor: None })).await;
+            }
+            2 => {
+                let only = Selection { ids: vec![id], ..Selection::default() };
+                let changes = vec![Change::job(id, Fate::Waiting { failures: 0 })];
+                let retried = self.ask(changes, self.queue.retry(only)).await;
+                assert!(retried == Some(1) || self.may_repeat(), "{retried:?}");
+            }
+            _ => {}
+        }
+    }
+
+    async fn drop_job(&mut self, id: JobId, state: State) {
+        let only = Selection { ids: vec![id], state: Some(state), ..Selection::default() };
+        let dropped = self.ask(vec![Change::job(id, Fate::Absent)], self.queue.drop_jobs(only)).await;
+        assert!(dropped == Some(1) || self.may_repeat(), "{dropped:?}");
+    }
+
+    async fn pause(&mut self) {
+        let Some(lane) = self.pauses else { return };
+        for (pause, to) in [(Pause::Paused, Fate::Paused), (Pause::Running, Fate::Running)] {
+            let changes = vec![Change { subject: Subject::Lane(lane), to }];
+            self.ask(changes, self.queue.set_paused(lane, pause)).await;
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! What a queue is, said as simply as possible: a map of jobs that is searched for everything.
+//!
+//! Written from the contract in `flow::queue`. It knows nothing of indexes, heaps or disks; [`Model::reopened`] is all
+//! that a crash means.
+
+mod attempts;
+mod claims;
+mod job;
+mod people;
+mod push;
+mod turns;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use flow::{
+    clock::Millis,
+    job::{Group, JobId, Lease, State},
+    lane::Lane,
+    queue::{Cursor, LaneStats, Pause, Presence, QueueStats, Rates},
+};
+use queue::{ledger::REJOIN_MS, session::Session};
+
+use self::job::Job;
+pub(crate) use self::push::{Expected, Refusal};
+
+/// Nothing, or how the ledger differs from what it should be.
+pub(crate) type Check = Result<(), String>;
+
+/// Everything that a queue knows.
+#[derive(Debug, Clone)]
+pub(crate) struct Model {
+    capacity: u64,
+    now: Millis,
+    jobs: BTreeMap<JobId, Job>,
+    pushes: u64,
+    /// All leases ever granted, in that order.
+    granted: Vec<Lease>,
+    cursors: BTreeMap<String, Cursor>,
+    lanes: [LaneFlags; 3],
+    here: Here,
+}
+
+#[derive(Debug, Clone, Default)]
+struct LaneFlags {
+    paused: bool,
+    retried: u64,
+    manners: BTreeMap<Group, Manners>,
+}
+
+/// What the present owner has seen; gone when it is.
+#[derive(Debug, Clone, Default)]
+struct Here {
+    attending: BTreeMap<(Session, Lane), u64>,
+    happened: Vec<(Millis, Lane, Count)>,
+    turns: [turns::Turns; 3],
+}
+
+type Count = fn(&mut Rates) -> &mut u64;
+
+/// When a group was last claimed from, and until when it is paused.
+///
+/// The contract leaves open whether a new owner still knows, so there is what holds for sure and what may hold.
+#[derive(Debug, Clone, Copy, Default)]
+struct Manners {
+    surely: Times,
+    perhaps: Times,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Times {
+    claimed_ms: Option<Millis>,
+    paused_until_ms: Millis,
+}
+
+impl Model {
+    pub(crate) fn new(capacity: usize, now: Millis) -> Self {
+        Self {
+            capacity: capacity as u64,
+            now,
+            jobs: BTreeMap::new(),
+            pushes: 0,
+            granted: Vec::new(),
+            cursors: BTreeMap::new(),
+            lanes: Default::default(),
+            here: Here::default(),
+        }
+    }
+
+    /// The same queue with a new owner.
+    pub(crate) fn reopened(mut self, now: Millis) -> Self {
+        self.now = now;
+        self.here = Here::default();
+        for manners in self.lanes.iter_mut().flat_map(|lane| lane.manners.values_mut()) {
+            manners.surely = Times::default();
+        }
+        for job in self.jobs.values_mut() {
+            // That a delay was over need not be written: where the clock went back, its rest counts again.
+            if let Some(due) = job.woke_ms.filter(|due| *due > now) {
+                let changed_ms = job.waits_since_ms;
+                job.enter(State::Delayed, Some(due), changed_ms);
+            }
+            let Some(session) = job.holder else { continue };
+            if session.is_dead() {
+                job.lose(now);
+            } else {
+                job.view.due_ms = Some(now + REJOIN_MS);
+                job.or_changed_ms = Some(now);
+            }
+        }
+        self.tick(now);
+        self
+    }
+
+    /// Lets time pass.
+    pub(crate) fn tick(&mut self, now: Millis) {
+        self.now = now;
+        for job in self.jobs.values_mut() {
+            if job.view.due_ms.is_none_or(|due| due > now) {
+                continue;
+            }
+            if job.view.state == State::Leased {
+                job.lose(now);
+            } else {
+                let due = job.view.due_ms.unwrap_or(now);
+                job.enter(State::Ready, None, due);
+                job.woke_ms = Some(due);
+            }
+        }
+        self.note_who_can_be_claimed();
+    }
+
+    /// When the next delay or lease ends.
+    pub(crate) fn next_due_ms(&self) -> Option<Millis> {
+        self.jobs.values().filter_map(|job| job.view.due_ms).min()
+    }
+
+    /// When anything last changed, as far as jobs tell.
+    pub(crate) fn latest_change_ms(&self) -> Millis {
+        let told = self.jobs.values().filter(|job| job.woke_ms.is_none());
+        told.map(|job| job.view.changed_ms).max().unwrap_or(0)
+    }
+
+    pub(crate) fn stats(&self) -> QueueStats {
+        let lanes = Lane::ALL.map(|lane| {
+            let LaneFlags { paused, retried, manners: _ } = self.lanes[lane.index()];
+            let mut stats = LaneStats { paused, retried, workers: self.workers(lane), ..Default::default() };
+            for job in self.jobs.values().filter(|job| job.view.lane == lane) {
+                *stats.count_mut(job.view.state) += 1;
+            }
+            stats
+        });
+        let skipped = self.cursors.values().map(|cursor| cursor.skipped).sum();
+        QueueStats { lanes, unfed: self.unfed(), skipped }
+    }
+
+    fn workers(&self, lane: Lane) -> u64 {
+        let here = self.here.attending.iter().filter(|((_, of), _)| *of == lane);
+        here.map(|(_, workers)| workers).sum()
+    }
+
+    fn unfed(&self) -> u64 {
+        self.cursors.values().map(|cursor| cursor.entries_total.saturating_sub(cursor.entries)).sum()
+    }
+
+    fn pending(&self, lane: Lane) -> u64 {
+        self.jobs.values().filter(|job| job.view.lane == lane && job.is_pending()).count() as u64
+    }
+
+    fn count(&mut self, lane: Lane, count: Count) {
+        self.here.happened.push((self.now, lane, count));
+    }
+
+    pub(crate) fn attend(&mut self, session: Session, lane: Lane, presence: Presence) {
+        let workers = self.here.attending.entry((session, lane)).or_default();
+        *workers = match presence {
+            Presence::Here => *workers + 1,
+            Presence::Gone => workers.saturating_sub(1),
+        };
+    }
+
+    pub(crate) fn rejoin(&mut self, session: Session, held: &[Lease], attending: &[Lane], lease_ms: Millis) {
+        let now = self.now;
+        for (id, job) in self.jobs.iter_mut().filter(|(_, job)| job.holder == Some(session)) {
+            if held.contains(&Lease { id: *id, attempt: job.attempt }) {
+                job.view.due_ms = Some(now + lease_ms);
+                job.or_changed_ms = Some(now);
+            } else {
+                job.enter(State::Ready, None, now);
+            }
+        }
+        self.here.attending.retain(|(of, _), _| *of != session);
+        attending.iter().for_each(|lane| self.attend(session, *lane, Presence::Here));
+    }
+
+    pub(crate) fn end_session(&mut self, session: Session) {
+        let now = self.now;
+        self.jobs.values_mut().filter(|job| job.holder == Some(session)).for_each(|job| job.lose(now));
+        self.here.attending.retain(|(of, _), _| *of != session);
+    }
+
+    pub(crate) fn set_paused(&mut self, lane: Lane, pause: Pause) {
+        self.lanes[lane.index()].paused = pause == Pause::Paused;
+    }
+
+    /// The leases that are held now.
+    pub(crate) fn held(&self) -> Vec<Lease> {
+        let held = self.jobs.values().filter(|job| job.view.state == State::Leased);
+        held.map(|job| Lease { id: job.view.id, attempt: job.attempt }).collect()
+    }
+
+    /// Lane and key of a job.
+    pub(crate) fn name_of(&self, id: JobId) -> Option<(Lane, String)> {
+        self.jobs.get(&id).map(|job| (job.view.lane, job.view.key.clone()))
+    }
+
+    pub(crate) fn granted(&self) -> &[Lease] {
+        &self.granted
+    }
+
+    fn highest_attempt(&self, id: JobId) -> u32 {
+        self.granted.iter().filter(|lease| lease.id == id).map(|lease| lease.attempt).max().unwrap_or(0)
+    }
+
+    /// The groups of a lane that have jobs ready; none for the jobs without group.
+    fn ready_groups(&self, lane: Lane) -> BTreeSet<Option<Group>> {
+        let ready = |job: &&Job| job.view.lane == lane && job.view.state == State::Ready;
+        self.jobs.values().filter(ready).map(|job| job.view.group.clone()).collect()
+    }
+}

@@ -1,0 +1,98 @@
+//! How attempts go on and end.
+
+use flow::{
+    clock::Millis,
+    job::{Happened, Lease, NewJob, State},
+    queue::Verdict,
+};
+
+use super::{
+    Model,
+    push::{Expected, Refusal, is_valid},
+};
+
+impl Model {
+    /// Those of the leases that are not held.
+    pub(crate) fn extend(&mut self, leases: &[Lease], lease_ms: Millis) -> Vec<Lease> {
+        let mut lost = leases.to_vec();
+        lost.retain(|lease| match self.jobs.get_mut(&lease.id).filter(|job| job.is_held_by(*lease)) {
+            Some(job) => {
+                job.view.due_ms = Some(self.now + lease_ms);
+                false
+            }
+            None => true,
+        });
+        lost
+    }
+
+    pub(crate) fn complete(&mut self, lease: Lease, next: Vec<NewJob>) -> Expected<()> {
+        let now = self.now;
+        let is_invalid = !next.iter().all(is_valid);
+        let Some(job) = self.jobs.get_mut(&lease.id).filter(|job| job.attempt == lease.attempt) else {
+            return Err(refusals(is_invalid, true));
+        };
+        let is_stale = !matches!(job.view.state, State::Leased | State::Done) || lease.attempt == 0;
+        if is_invalid || is_stale {
+            return Err(refusals(is_invalid, is_stale));
+        }
+        if job.view.state == State::Leased {
+            job.enter(State::Done, None, now);
+            job.view.payload.clear();
+            let lane = job.view.lane;
+            self.count(lane, |rates| &mut rates.done);
+            self.add(next);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn fail(&mut self, lease: Lease, verdict: Verdict) -> Expected<()> {
+        let now = self.now;
+        let Some(job) = self.jobs.get_mut(&lease.id) else { return Err(vec![Refusal::Stale]) };
+        if !job.is_held_by(lease) {
+            let is_repeated = job.failed_attempt == Some(lease.attempt) && job.view.state != State::Leased;
+            return if is_repeated { Ok(()) } else { Err(vec![Refusal::Stale]) };
+        }
+        if let Verdict::Retry { revised: Some(revised), .. } = &verdict
+            && !(is_valid(revised) && revised.id() == lease.id)
+        {
+            return Err(vec![Refusal::Invalid]);
+        }
+        job.failed_attempt = Some(lease.attempt);
+        let (lane, group) = (job.view.lane, job.view.group.clone());
+        match verdict {
+            Verdict::Retry { failure, after_ms, group_pause_ms, revised } => {
+                job.view.failures += 1;
+                job.failing_since_ms.get_or_insert(now);
+                job.remember(Happened::Failed(failure), now);
+                job.wait(after_ms, now);
+                if let Some(revised) = revised {
+                    let NewJob { group, priority, payload, .. } = revised;
+                    (job.view.group, job.view.priority, job.view.payload) = (group, priority, payload);
+                    job.begin_anew();
+                }
+                self.lanes[lane.index()].retried += 1;
+                if group_pause_ms > 0 {
+                    let until = now + group_pause_ms;
+                    self.change_manners(lane, group.as_ref(), |times| {
+                        times.paused_until_ms = times.paused_until_ms.max(until);
+                    });
+                }
+                self.count(lane, |rates| &mut rates.failed);
+            }
+            Verdict::Dead { failure } => {
+                job.view.failures += 1;
+                job.remember(Happened::Died(failure), now);
+                job.enter(State::Dead, None, now);
+                self.count(lane, |rates| &mut rates.failed);
+            }
+            Verdict::Release => job.enter(State::Ready, None, now),
+        }
+        Ok(())
+    }
+}
+
+fn refusals(is_invalid: bool, is_stale: bool) -> Vec<Refusal> {
+    let invalid = is_invalid.then_some(Refusal::Invalid);
+    let stale = is_stale.then_some(Refusal::Stale);
+    invalid.into_iter().chain(stale).collect()
+}

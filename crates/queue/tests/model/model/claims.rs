@@ -1,0 +1,174 @@
+//! Claims: what was handed out must have been allowed, and nothing that was allowed may have been kept back.
+
+use flow::{
+    clock::Millis,
+    job::{Claim, Group, JobId, State},
+    lane::Lane,
+    queue::{Ask, BATCH_MAX, Claimed, GroupLimit, LaneStats, Outlook},
+};
+use queue::session::Session;
+
+use super::{Check, Manners, Model, Times};
+
+impl Times {
+    fn due_ms(&self, limit: GroupLimit) -> Millis {
+        let interval_over = self.claimed_ms.map_or(0, |at| at + limit.interval_ms);
+        interval_over.max(self.paused_until_ms)
+    }
+}
+
+impl Model {
+    /// Checks the answer to a claim, and takes it over.
+    pub(crate) fn claimed(&mut self, session: Session, ask: &Ask, claimed: &Claimed) -> Check {
+        let is_paused = self.lanes[ask.lane.index()].paused;
+        let room = if is_paused { 0 } else { self.room_below(ask.lane) };
+        let most = room.min(ask.limit.min(BATCH_MAX) as u64);
+        let given = claimed.claims.len() as u64;
+        if given > most {
+            return Err(format!("{given} jobs were handed out where {most} are allowed"));
+        }
+        for claim in &claimed.claims {
+            self.hand_out(session, ask, claim).map_err(|why| format!("claim of {}: {why}", claim.key))?;
+        }
+        self.note_who_is_free(ask.lane, ask.group_limit);
+        let mut kept = self.ready_groups(ask.lane);
+        kept.retain(|group| self.is_surely_free(ask.lane, group, ask.group_limit));
+        if given < most && !kept.is_empty() {
+            return Err(format!(
+                "{given} of {most} jobs were handed out, but {kept:?} could be claimed from"
+            ));
+        }
+        self.check_outlook(ask.lane, claimed.outlook)
+    }
+
+    fn hand_out(&mut self, session: Session, ask: &Ask, claim: &Claim) -> Check {
+        let (id, now, limit) = (claim.lease.id, self.now, ask.group_limit);
+        let job = self.jobs.get(&id).ok_or("no such job")?;
+        if (job.view.lane, job.view.state) != (ask.lane, State::Ready) {
+            return Err(format!("it is {} in the {} lane", job.view.state, job.view.lane));
+        }
+        let highest = self.highest_attempt(id);
+        if claim.lease.attempt <= highest {
+            return Err(format!("attempt {} after {highest}", claim.lease.attempt));
+        }
+        let attempts = job.view.attempts + 1;
+        let expected = Claim {
+            lease: claim.lease,
+            key: job.view.key.clone(),
+            payload: job.view.payload.clone(),
+            attempts,
+            failures: job.view.failures,
+            failing_ms: job.failing_since_ms.map(|since| now - since),
+        };
+        if *claim != expected {
+            return Err(format!("it says {claim:?}, not {expected:?}"));
+        }
+        let group = job.view.group.clone();
+        if self.first_of(ask.lane, &group) != Some(id) {
+            return Err("others of its group go first".to_owned());
+        }
+        if !self.is_perhaps_free(ask.lane, &group, limit) {
+            return Err(format!("the limits of {group:?} do not allow it"));
+        }
+        self.take_turn(ask.lane, &group, limit)?;
+        self.change_manners(ask.lane, group.as_ref(), |times| times.claimed_ms = Some(now));
+        self.count(ask.lane, |rates| &mut rates.claimed);
+        self.granted.push(claim.lease);
+        let job = self.jobs.get_mut(&id).ok_or("no such job")?;
+        job.enter(State::Leased, Some(now + ask.lease_ms), now);
+        (job.view.attempts, job.attempt, job.holder) = (attempts, claim.lease.attempt, Some(session));
+        Ok(())
+    }
+
+    /// The ready job of a group that goes first.
+    fn first_of(&self, lane: Lane, group: &Option<Group>) -> Option<JobId> {
+        let ready = self.jobs.values().filter(|job| {
+            job.view.lane == lane && job.view.state == State::Ready && job.view.group == *group
+        });
+        ready.min_by_key(|job| job.rank()).map(|job| job.view.id)
+    }
+
+    /// Room in the lane below, less what is on its way there.
+    fn room_below(&self, lane: Lane) -> u64 {
+        lane.downstream().map_or(u64::MAX, |below| {
+            let on_their_way = self.stats().lane(lane).leased;
+            self.capacity.saturating_sub(self.pending(below) + on_their_way)
+        })
+    }
+
+    pub(super) fn change_manners(&mut self, lane: Lane, group: Option<&Group>, change: impl Fn(&mut Times)) {
+        let Some(group) = group else { return };
+        let manners = self.lanes[lane.index()].manners.entry(group.clone()).or_default();
+        change(&mut manners.surely);
+        change(&mut manners.perhaps);
+    }
+
+    fn manners(&self, lane: Lane, group: &Group) -> Manners {
+        self.lanes[lane.index()].manners.get(group).copied().unwrap_or_default()
+    }
+
+    fn has_room(&self, lane: Lane, group: &Group, limit: GroupLimit) -> bool {
+        let in_flight = self.jobs.values().filter(|job| {
+            job.view.lane == lane && job.view.state == State::Leased && job.view.group.as_ref() == Some(group)
+        });
+        in_flight.count() < limit.in_flight as usize
+    }
+
+    pub(super) fn is_surely_free(&self, lane: Lane, group: &Option<Group>, limit: GroupLimit) -> bool {
+        group.as_ref().is_none_or(|group| {
+            self.has_room(lane, group, limit) && self.manners(lane, group).perhaps.due_ms(limit) <= self.now
+        })
+    }
+
+    fn is_perhaps_free(&self, lane: Lane, group: &Option<Group>, limit: GroupLimit) -> bool {
+        group.as_ref().is_none_or(|group| {
+            self.has_room(lane, group, limit) && self.manners(lane, group).surely.due_ms(limit) <= self.now
+        })
+    }
+
+    /// Until when a claim that finds nothing has to wait at most, as far as the limits of groups decide it.
+    pub(crate) fn next_turn_ms(&self, lane: Lane, limit: GroupLimit) -> Option<Millis> {
+        if self.lanes[lane.index()].paused || self.room_below(lane) == 0 {
+            return None;
+        }
+        let due_ms = |group: Option<Group>| match group {
+            None => Some(0),
+            Some(group) => {
+                self.has_room(lane, &group, limit).then(|| self.manners(lane, &group).perhaps.due_ms(limit))
+            }
+        };
+        self.ready_groups(lane).into_iter().filter_map(due_ms).min()
+    }
+
+    fn check_outlook(&self, lane: Lane, outlook: Outlook) -> Check {
+        let stats = self.stats();
+        let LaneStats { ready, paused, .. } = *stats.lane(lane);
+        let pending = stats.lane(lane).pending();
+        let is_unfed = lane == Lane::Fetch && stats.unfed > 0;
+        let may_come = lane.upstream().iter().any(|above| stats.lane(*above).workers > 0);
+        let below = lane.downstream().map(|below| stats.lane(below));
+        let is_unserved = below.is_some_and(|below| below.workers == 0);
+        let is_full = below.is_some_and(|below| below.pending() >= self.capacity);
+        let allowed = if paused {
+            vec![Outlook::Paused]
+        } else if pending == 0 && is_unfed {
+            vec![Outlook::Feeding]
+        } else if pending == 0 {
+            vec![if may_come { Outlook::Open } else { Outlook::Drained }]
+        } else if is_full && is_unserved {
+            vec![Outlook::Blocked]
+        } else {
+            let mut allowed = vec![if ready > 0 { Outlook::HeldBack } else { Outlook::Open }];
+            if is_unfed {
+                allowed.push(Outlook::Feeding);
+            }
+            // Jobs on their way may fill the lane below: open to either.
+            if self.room_below(lane) == 0 && is_unserved {
+                allowed.push(Outlook::Blocked);
+            }
+            allowed
+        };
+        let is_right = allowed.contains(&outlook);
+        if is_right { Ok(()) } else { Err(format!("the outlook is {outlook:?}, not one of {allowed:?}")) }
+    }
+}

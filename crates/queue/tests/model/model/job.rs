@@ -1,0 +1,117 @@
+//! A job as the model knows it.
+
+use std::cmp::Reverse;
+
+use flow::{
+    clock::Millis,
+    job::{Event, Group, HISTORY_MAX, Happened, JobView, Lease, NewJob, Priority, State},
+    reason::{Failure, Reason},
+};
+use queue::{ledger::LOST_MAX, session::Session};
+
+#[derive(Debug, Clone)]
+pub(super) struct Job {
+    pub(super) view: JobView,
+    /// The number of its latest attempt.
+    pub(super) attempt: u32,
+    pub(super) holder: Option<Session>,
+    /// Its place among all pushes.
+    pub(super) order: u64,
+    pub(super) as_pushed: (Option<Group>, Priority, Vec<u8>),
+    /// The latest attempt that a `fail` ended.
+    pub(super) failed_attempt: Option<u32>,
+    pub(super) failing_since_ms: Option<Millis>,
+    pub(super) lost: u32,
+    /// Since its delay ended nothing else happened to it: when that was.
+    pub(super) woke_ms: Option<Millis>,
+    /// When its latest delay began.
+    pub(super) waits_since_ms: Millis,
+    /// Where the contract leaves open whether something was a change: the other possible time of the last one.
+    pub(super) or_changed_ms: Option<Millis>,
+}
+
+impl Job {
+    pub(super) fn new(new: NewJob, order: u64, now: Millis) -> Self {
+        let view = JobView {
+            id: new.id(),
+            lane: new.lane,
+            key: new.key,
+            group: new.group.clone(),
+            priority: new.priority,
+            state: State::Ready,
+            due_ms: None,
+            attempts: 0,
+            failures: 0,
+            pushed_ms: now,
+            changed_ms: now,
+            history: Vec::new(),
+            payload: new.payload.clone(),
+        };
+        let mut job = Self {
+            view,
+            attempt: 0,
+            holder: None,
+            order,
+            as_pushed: (new.group, new.priority, new.payload),
+            failed_attempt: None,
+            failing_since_ms: None,
+            lost: 0,
+            woke_ms: None,
+            waits_since_ms: now,
+            or_changed_ms: None,
+        };
+        job.wait(new.delay_ms, now);
+        job
+    }
+
+    pub(super) fn enter(&mut self, state: State, due_ms: Option<Millis>, now: Millis) {
+        (self.view.state, self.view.due_ms, self.view.changed_ms) = (state, due_ms, now);
+        (self.or_changed_ms, self.woke_ms) = (None, None);
+        if state != State::Leased {
+            self.holder = None;
+        }
+    }
+
+    pub(super) fn wait(&mut self, delay_ms: Millis, now: Millis) {
+        match delay_ms {
+            0 => self.enter(State::Ready, None, now),
+            _ => {
+                self.enter(State::Delayed, Some(now + delay_ms), now);
+                self.waits_since_ms = now;
+            }
+        }
+    }
+
+    pub(super) fn remember(&mut self, what: Happened, now: Millis) {
+        self.view.history.push(Event { at_ms: now, attempt: self.view.attempts, what });
+        let over = self.view.history.len().saturating_sub(HISTORY_MAX);
+        self.view.history.drain(..over);
+    }
+
+    pub(super) fn begin_anew(&mut self) {
+        (self.view.failures, self.failing_since_ms, self.lost) = (0, None, 0);
+    }
+
+    pub(super) fn lose(&mut self, now: Millis) {
+        self.lost += 1;
+        self.remember(Happened::Lost, now);
+        self.enter(State::Ready, None, now);
+        if self.lost >= LOST_MAX {
+            self.remember(Happened::Died(Failure::new(Reason::Internal, "")), now);
+            self.enter(State::Dead, None, now);
+        }
+    }
+
+    pub(super) fn is_held_by(&self, lease: Lease) -> bool {
+        self.view.state == State::Leased && self.attempt == lease.attempt
+    }
+
+    pub(super) const fn is_pending(&self) -> bool {
+        matches!(self.view.state, State::Ready | State::Delayed | State::Leased)
+    }
+
+    /// Its turn within its group: the lower the sooner.
+    pub(super) const fn rank(&self) -> (Reverse<Priority>, u64) {
+        (Reverse(self.view.priority), self.order)
+    }
+}
