@@ -177,7 +177,7 @@ async fn damage_that_leaves_a_log_readable_is_told_or_has_cost_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_version_is_mended_and_a_newer_one_is_not_touched() {
+async fn an_earlier_or_damaged_format_is_rebuilt_and_a_newer_one_is_not_touched() {
     let lab = Lab::of_texts(2, 10);
     lab.juggle(&["pipeline"], "out", &[lab.path("list.tsv")]).await.expect(0);
     let version = lab.path("out/queue/VERSION");
@@ -185,9 +185,11 @@ async fn a_damaged_version_is_mended_and_a_newer_one_is_not_touched() {
     let before = files(&lab.path("out"));
     lab.juggle(&["rebuild"], "out", &["--force"]).await.expect_error(3, &["newer juggle"]);
     assert_same(&files(&lab.path("out")), &before);
-    fs::write(&version, "\0\0").unwrap();
-    lab.juggle(&["status"], "out", NONE).await.expect(3);
-    assert_rebuilt_whole(&lab, "out", 2).await;
+    for earlier in ["1\n", "\0\0"] {
+        fs::write(&version, earlier).unwrap();
+        lab.juggle(&["status"], "out", NONE).await.expect(3);
+        assert_rebuilt_whole(&lab, "out", 2).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

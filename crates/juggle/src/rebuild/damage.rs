@@ -28,16 +28,8 @@ pub fn unfinished(directory: &QueueDirectory) -> QueueError {
 pub fn told(directory: &QueueDirectory, error: QueueError) -> QueueError {
     match error {
         QueueError::Damaged(why) => QueueError::Damaged(format!("{why}. {}", way_out(directory))),
-        QueueError::Broken(why) if is_damage(&why) => {
-            QueueError::Damaged(format!("{why}. {}", way_out(directory)))
-        }
         other => other,
     }
-}
-
-/// Whether the queue, which does not tell these two apart yet, means its database and not the medium.
-fn is_damage(why: &str) -> bool {
-    ["cannot be opened", "is damaged", "cannot be read"].iter().any(|words| why.contains(words))
 }
 
 /// On the same line: a client passes on the line that the owner it started ended with.
