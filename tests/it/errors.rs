@@ -151,7 +151,9 @@ async fn a_damaged_queue_is_left_alone_and_the_way_out_works() {
         .find(|path| path.is_dir() && path.file_name().unwrap().to_str().unwrap().starts_with("db."))
         .unwrap();
     fs::write(database.join("db"), "damaged").unwrap();
-    lab.juggle(&["pipeline"], "out", &[&list]).await.expect_error(3, &["cannot be opened", "left as it is"]);
+    lab.juggle(&["pipeline"], "out", &[&list])
+        .await
+        .expect_error(3, &["damaged", "left as it is", "juggle rebuild"]);
     assert!(database.exists());
     fs::rename(&database, lab.path("damaged")).unwrap();
     lab.juggle(&["pipeline"], "out", &[&list]).await.expect(0);

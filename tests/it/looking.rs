@@ -29,7 +29,7 @@ async fn failures_are_listed_counted_and_can_be_tried_again() {
     assert!(shown.contains("given up: http_status"), "{shown}");
 
     lab.server.always("/t1.txt", Script::file());
-    let retried = lab.juggle::<&str>(&["queue", "retry", "--json"], "out", &[]).await.expect(0).json();
+    let retried = lab.juggle::<&str>(&["queue", "retry", "--json", "-y"], "out", &[]).await.expect(0).json();
     assert_eq!(retried["retried"], 1);
     lab.juggle::<&str>(&["pipeline"], "out", &[]).await.expect(0);
     assert_eq!(lab.tree("out").len(), 18);
@@ -53,7 +53,7 @@ async fn dropping_needs_a_selection_and_forgets_what_it_names() {
     lab.juggle::<&str>(&["fetch"], "out", &[]).await.expect(0);
     lab.juggle::<&str>(&["queue", "drop"], "out", &[]).await.expect_error(2, &["say which ones"]);
     let dropped = lab
-        .juggle::<&str>(&["queue", "drop", "--lane", "store", "--json"], "out", &[])
+        .juggle::<&str>(&["queue", "drop", "--lane", "store", "--yes", "--json"], "out", &[])
         .await
         .expect(0)
         .json();

@@ -11,6 +11,8 @@ mod kills;
 mod lab;
 mod looking;
 mod memory;
+mod queue_people;
+mod rebuild;
 mod same_bytes;
 mod sample;
 mod signals;

@@ -17,7 +17,7 @@ use queue::{
 };
 use tokio::task::JoinHandle;
 
-use crate::exit::Exit;
+use crate::{exit::Exit, rebuild::damage};
 
 /// How long to wait for the owner's thread at the end; everything acknowledged is durable without it.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
@@ -101,11 +101,19 @@ impl Attached {
     }
 }
 
+/// Owns it, if nobody does, unless it is damaged or was left unfinished by a rebuild.
 async fn own(directory: &QueueDirectory, durability: Durability) -> Result<Option<Owned>, QueueError> {
     let directory = directory.clone();
     let clock = Clock::start();
     let now_ms = Arc::new(move || clock.now_ms());
-    let owning = tokio::task::spawn_blocking(move || directory.own(durability, LANE_CAPACITY, now_ms));
+    let owning = tokio::task::spawn_blocking(move || {
+        let owned = directory.own(durability, LANE_CAPACITY, now_ms);
+        match owned.map_err(|error| damage::told(&directory, error))? {
+            // Looked at under the lock, which a rebuild holds while it changes this.
+            Some(_) if damage::is_unfinished(&directory) => Err(damage::unfinished(&directory)),
+            owned => Ok(owned),
+        }
+    });
     owning.await.map_err(|error| QueueError::Broken(error.to_string()))?
 }
 

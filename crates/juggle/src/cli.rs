@@ -1,11 +1,13 @@
 //! What can be typed. Meaning is given to it elsewhere.
 
+pub mod queue;
+
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use flow::{job::State, lane::Lane, reason::Reason};
 
-use crate::settings::{args, span::Span};
+use self::queue::QueueCommand;
+use crate::settings::args;
 
 /// From a list of URLs to a clean, tokenised text corpus: polite, crash-safe, in one command.
 #[derive(Debug, Parser)]
@@ -38,14 +40,16 @@ pub enum Command {
     /// Run the process stage alone.
     Process(StageArgs),
     /// Serve the queue, look into it, mend it.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = queue::EXAMPLES)]
     Queue(QueueCommand),
     /// Say how far the run is.
     Status(StatusArgs),
+    /// Make a damaged queue anew from the source lists and the store.
+    Rebuild(RebuildArgs),
     /// Write the corpus in another form.
     Export(ExportArgs),
     /// Say what is configured.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  juggle config show --wait 5")]
     Config(ConfigCommand),
 }
 
@@ -114,124 +118,6 @@ pub struct StageCli {
     pub stage: StageArgs,
 }
 
-/// Owns the queue of a run directory and serves it to the stages; ends when nobody has used it for a while.
-#[derive(Debug, Parser)]
-#[command(name = "juggle-queue", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
-#[command(
-    after_help = "Examples:\n  juggle-queue -o corpus --idle 1m\n  juggle-queue ls -o corpus --state dead"
-)]
-pub struct QueueCli {
-    /// Another command than `serve`.
-    #[command(subcommand)]
-    pub command: Option<QueueCommand>,
-    /// Without a command it serves.
-    #[command(flatten)]
-    pub serve: ServeArgs,
-}
-
-/// `juggle queue …`
-#[derive(Debug, Subcommand)]
-pub enum QueueCommand {
-    /// Own the queue and serve it to the stages; ends when nobody has used it for a while.
-    #[command(after_help = "Example:\n  juggle queue serve -o corpus --idle 1m")]
-    Serve(ServeArgs),
-    /// List jobs.
-    #[command(after_help = "Examples:
-  juggle queue ls -o corpus --state dead
-  juggle queue ls -o corpus --lane fetch --reason http_status --json")]
-    Ls(LsArgs),
-    /// Show one job with its whole history.
-    #[command(after_help = "Example:\n  juggle queue show -o corpus 27ab3b8c5ea24d33a84e8df0b4d1c0de")]
-    Show(ShowArgs),
-    /// Give dead jobs another round of tries.
-    #[command(after_help = "Examples:
-  juggle queue retry -o corpus                       all dead jobs
-  juggle queue retry -o corpus --reason timeout
-  juggle queue retry -o corpus PG84")]
-    Retry(SelectArgs),
-    /// Forget jobs; asks for a selection.
-    #[command(after_help = "Example:\n  juggle queue drop -o corpus --state dead --reason http_status")]
-    Drop(SelectArgs),
-    /// Stop handing out jobs of a lane.
-    #[command(after_help = "Example:\n  juggle queue pause -o corpus fetch")]
-    Pause(LaneArgs),
-    /// Hand out jobs of a lane again.
-    #[command(after_help = "Example:\n  juggle queue resume -o corpus fetch")]
-    Resume(LaneArgs),
-}
-
-/// `juggle queue serve`
-#[derive(Debug, Args)]
-pub struct ServeArgs {
-    /// End when nobody has been connected for this long.
-    #[arg(long, value_name = "TIME", default_value = "10s")]
-    pub idle: Span,
-    /// Settings.
-    #[command(flatten)]
-    pub settings: args::Args,
-}
-
-/// Which jobs are meant.
-#[derive(Debug, Args)]
-pub struct Filter {
-    /// Only this lane.
-    #[arg(long)]
-    pub lane: Option<Lane>,
-    /// Only this state: ready, delayed, leased, done, dead.
-    #[arg(long)]
-    pub state: Option<State>,
-    /// Only jobs whose latest failure has this reason, such as timeout or http_status.
-    #[arg(long)]
-    pub reason: Option<Reason>,
-}
-
-/// `juggle queue ls`
-#[derive(Debug, Args)]
-pub struct LsArgs {
-    /// Which.
-    #[command(flatten)]
-    pub filter: Filter,
-    /// How many at most.
-    #[arg(long, value_name = "N", default_value_t = 1_000)]
-    pub limit: usize,
-    /// Settings.
-    #[command(flatten)]
-    pub settings: args::Args,
-}
-
-/// `juggle queue show`
-#[derive(Debug, Args)]
-pub struct ShowArgs {
-    /// A job's id, or a document's id for its jobs in all lanes.
-    pub id: String,
-    /// Settings.
-    #[command(flatten)]
-    pub settings: args::Args,
-}
-
-/// `juggle queue retry|drop`
-#[derive(Debug, Args)]
-pub struct SelectArgs {
-    /// Job ids or document ids.
-    pub ids: Vec<String>,
-    /// Which.
-    #[command(flatten)]
-    pub filter: Filter,
-    /// Settings.
-    #[command(flatten)]
-    pub settings: args::Args,
-}
-
-/// `juggle queue pause|resume`
-#[derive(Debug, Args)]
-pub struct LaneArgs {
-    /// fetch, store or process.
-    pub lane: Lane,
-    /// Settings.
-    #[command(flatten)]
-    pub settings: args::Args,
-}
-
 /// `juggle status`
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -242,6 +128,25 @@ pub struct StatusArgs {
     /// Say it again every second until stopped.
     #[arg(long)]
     pub watch: bool,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
+}
+
+/// `juggle rebuild`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  juggle rebuild -o corpus                 where a command says that the queue's database is damaged
+  juggle rebuild -o corpus --dry-run       only say what would come of it
+  juggle pipeline -o corpus                then go on: what is in the store is not fetched again
+
+The old database is moved to corpus/queue/aside/ and never deleted. What is stored and what is processed is
+known by the files; whatever else the source lists name is fetched, also what had failed for good. Pauses of
+lanes, tries and histories are forgotten. Cut off at any moment, it can be run again.")]
+pub struct RebuildArgs {
+    /// Also where the database is not damaged.
+    #[arg(long)]
+    pub force: bool,
     /// Settings.
     #[command(flatten)]
     pub settings: args::Args,
@@ -280,4 +185,30 @@ pub struct ShowConfigArgs {
     /// Settings.
     #[command(flatten)]
     pub settings: args::Args,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory};
+
+    use super::*;
+
+    fn assert_has_example(command: &Command) {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        assert!(help.contains("Example"), "{} has no example in its help", command.get_name());
+        command.get_subcommands().for_each(assert_has_example);
+    }
+
+    #[test]
+    fn the_help_of_every_command_has_an_example() {
+        assert_has_example(&Cli::command());
+        assert_has_example(&queue::QueueCli::command());
+    }
+
+    #[test]
+    fn the_commands_and_their_flags_fit_together() {
+        Cli::command().debug_assert();
+        queue::QueueCli::command().debug_assert();
+        StageCli::command().debug_assert();
+    }
 }

@@ -41,9 +41,15 @@ pub fn must_exist(run: &Path) -> Result<(), CliError> {
     if has_run(run) {
         return Ok(QueueDirectory::of(run).prepare()?);
     }
+    Err(no_run(run))
+}
+
+/// What to say where none was.
+#[must_use]
+pub fn no_run(run: &Path) -> CliError {
     let message = format!("there is no run in '{}'", run.display());
-    Err(CliError::new(Exit::File, message)
-        .advise("name its directory with -o DIR, or begin one: juggle pipeline SOURCES -o DIR"))
+    CliError::new(Exit::File, message)
+        .advise("name its directory with -o DIR, or begin one: juggle pipeline SOURCES -o DIR")
 }
 
 /// Where the snapshots of source lists lie.

@@ -94,7 +94,10 @@ impl From<QueueError> for CliError {
         let exit = match &error {
             QueueError::DiskFull(_) => return Self::caused(Exit::DiskFull, &error).advise(MAKE_ROOM),
             QueueError::InUse(_) => Exit::InUse,
-            QueueError::Version(_) | QueueError::Broken(_) | QueueError::Unreachable(_) => Exit::File,
+            QueueError::Version(_)
+            | QueueError::Broken(_)
+            | QueueError::Damaged(_)
+            | QueueError::Unreachable(_) => Exit::File,
             QueueError::Stale(_)
             | QueueError::Full(_)
             | QueueError::CursorMoved(_)

@@ -5,7 +5,8 @@
 //! * [`run`], [`cli`], [`settings`]: from what was typed to what is meant;
 //! * [`source`], [`add`], [`feeder`], [`watch`]: from source lists to the fetch lane;
 //! * [`attach`], [`stages`]: the queue at hand and the three workers;
-//! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`export`], [`config_show`]: the commands;
+//! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`rebuild`], [`export`], [`config_show`]: the
+//!   commands;
 //! * [`sample`]: the bundled library for machines without a network;
 //! * [`summary`], [`progress`], [`output`], [`telemetry`], [`signals`], [`directory`], [`exit`]: what people see.
 
@@ -21,6 +22,7 @@ pub mod output;
 pub mod pipeline;
 pub mod progress;
 pub mod queue_command;
+pub mod rebuild;
 pub mod run;
 pub mod sample;
 pub mod settings;

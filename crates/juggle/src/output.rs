@@ -56,6 +56,36 @@ impl Out {
     }
 }
 
+/// A table without lines between its cells.
+#[must_use]
+pub fn table(header: &[&str]) -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_header(header);
+    table
+}
+
+/// Numbers stand below each other.
+pub fn align_right(table: &mut comfy_table::Table, columns: std::ops::Range<usize>) {
+    for column in columns {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(comfy_table::CellAlignment::Right);
+        }
+    }
+}
+
+/// A time in its largest unit, rounded down: `45s`, `12m`, `3h`, `2d`.
+#[must_use]
+pub fn short_span(ms: Millis) -> String {
+    let seconds = ms / 1_000;
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..7_200 => format!("{}m", seconds / 60),
+        7_200..172_800 => format!("{}h", seconds / 3_600),
+        172_800.. => format!("{}d", seconds / 86_400),
+    }
+}
+
 /// Seconds to the millisecond, as JSON shows them.
 #[must_use]
 pub fn seconds(time: Duration) -> f64 {
@@ -88,4 +118,25 @@ pub fn timestamp(ms: Millis) -> String {
         .ok()
         .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
         .map_or_else(|| format!("{ms} ms"), |at| format!("{at:.0}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_span_has_one_unit_and_two_digits_of_sense() {
+        for (seconds, text) in [
+            (0, "0s"),
+            (119, "119s"),
+            (120, "2m"),
+            (7_199, "119m"),
+            (7_200, "2h"),
+            (172_799, "47h"),
+            (172_800, "2d"),
+            (31_536_000, "365d"),
+        ] {
+            assert_eq!(short_span(seconds * 1_000 + 999), text);
+        }
+    }
 }

@@ -7,12 +7,15 @@ use flow::lane::Lane;
 
 use crate::{
     add,
-    cli::{Cli, Command, ConfigCommand, QueueCli, QueueCommand, StageCli},
+    cli::{
+        Cli, Command, ConfigCommand, StageCli,
+        queue::{QueueCli, QueueCommand},
+    },
     config_show,
     exit::{CliError, Exit},
     export,
     output::Out,
-    pipeline, queue_command,
+    pipeline, queue_command, rebuild,
     settings::{args::Args, choice::ResultFormat, resolved::Settings},
     stage_command, status, telemetry,
 };
@@ -83,6 +86,7 @@ const fn settings_of(command: &Command) -> &Args {
         Command::Fetch(args) | Command::Store(args) | Command::Process(args) => &args.settings,
         Command::Queue(command) => queue_settings(command),
         Command::Status(args) => &args.settings,
+        Command::Rebuild(args) => &args.settings,
         Command::Export(args) => &args.settings,
         Command::Config(ConfigCommand::Show(args)) => &args.settings,
     }
@@ -95,6 +99,7 @@ const fn queue_settings(command: &QueueCommand) -> &Args {
         QueueCommand::Show(args) => &args.settings,
         QueueCommand::Retry(args) | QueueCommand::Drop(args) => &args.settings,
         QueueCommand::Pause(args) | QueueCommand::Resume(args) => &args.settings,
+        QueueCommand::Stats(args) => &args.settings,
     }
 }
 
@@ -107,6 +112,7 @@ async fn dispatch(command: Command, settings: Settings, out: Out) -> Result<Exit
         Command::Process(args) => stage_command::run(Lane::Process, args, &settings, &out).await,
         Command::Queue(command) => queue_command::run(command, &settings, &out).await,
         Command::Status(args) => status::run(args, &settings, &out).await,
+        Command::Rebuild(args) => rebuild::run(args, &settings, &out).await,
         Command::Export(args) => export::run(args, &settings, &out).await,
         Command::Config(ConfigCommand::Show(_)) => config_show::run(&settings, &out),
     }

@@ -13,7 +13,7 @@ use crate::{
     cli::StatusArgs,
     directory,
     exit::{CliError, Exit},
-    output::Out,
+    output::{Out, table},
     settings::resolved::Settings,
 };
 
@@ -87,9 +87,7 @@ fn show(run: &Path, stats: &QueueStats, out: &Out) -> Result<(), CliError> {
     if out.is_json() {
         return out.json(&Status::of(run, stats));
     }
-    let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::NOTHING);
-    table.set_header(["lane", "ready", "delayed", "in flight", "done", "dead", "workers", ""]);
+    let mut table = table(&["lane", "ready", "delayed", "in flight", "done", "dead", "workers", ""]);
     for lane in Lane::ALL {
         let row = stats.lane(lane);
         let numbers = [row.ready, row.delayed, row.leased, row.done, row.dead, row.workers];

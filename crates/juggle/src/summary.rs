@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     exit::{CliError, Exit},
-    output::{Out, describe_busy, peak_rss_bytes, seconds},
+    output::{Out, align_right, describe_busy, peak_rss_bytes, seconds, table},
     settings::choice::OnFailure,
 };
 
@@ -222,9 +222,7 @@ impl Summary {
     }
 
     fn table(&self) -> String {
-        let mut table = comfy_table::Table::new();
-        table.load_style(comfy_table::presets::NOTHING);
-        table.set_header(["document", "title", "language", "bytes", "words", "different"]);
+        let mut table = table(&["document", "title", "language", "bytes", "words", "different"]);
         for Row { document, meta, stats } in &self.rows {
             let title = meta.title.as_deref().unwrap_or("–");
             let mut title: String = title.chars().take(48).collect();
@@ -240,11 +238,7 @@ impl Summary {
                 &stats.distinct_words.to_string(),
             ]);
         }
-        for column in 3..6 {
-            if let Some(column) = table.column_mut(column) {
-                column.set_cell_alignment(comfy_table::CellAlignment::Right);
-            }
-        }
+        align_right(&mut table, 3..6);
         table.trim_fmt()
     }
 

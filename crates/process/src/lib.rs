@@ -10,13 +10,14 @@
 //! * `sentences`, `sentence_rules`, `tally`: what it measures and counts with;
 //! * `window`: where a text may be cut, with the proof;
 //! * `pool`: the threads, their busy time, and the one bridge from async code;
-//! * `document`, `output`, `stats`: one document from the text to its staged results;
+//! * `document`, `output`, [`stats`]: one document from the text to its staged results;
 //! * [`stage`]: the stage that the worker runs; [`vocabulary`]: totals over all documents.
 
 pub mod config;
 pub mod error;
 pub mod processor;
 pub mod stage;
+pub mod stats;
 pub mod tokens;
 pub mod uax29;
 pub mod vocabulary;
@@ -27,6 +28,5 @@ mod output;
 mod pool;
 mod sentence_rules;
 mod sentences;
-mod stats;
 mod tally;
 mod window;

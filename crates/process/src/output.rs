@@ -18,6 +18,11 @@ pub(crate) struct Print {
 }
 
 impl Print {
+    /// The length.
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Of a published blob; none where there is none.
     pub(crate) fn of(blobs: &dyn BlobStore, name: &BlobName) -> Result<Option<Self>, BlobError> {
         let mut blob = match blobs.open(name) {

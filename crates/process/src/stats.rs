@@ -42,22 +42,42 @@ struct Stamp {
     outputs: Outputs,
 }
 
-/// Whether all results of this job are published already.
+/// Whether all results of this job are published already: as they were made, to the byte.
 pub(crate) fn is_current(
     blobs: &dyn BlobStore,
     job: &ProcessJob,
     identity: &Identity,
 ) -> Result<bool, BlobError> {
-    let name = |kind| BlobName::new(kind, job.document.clone());
-    let stamp = match blobs.read(&name(BlobKind::Stats), STATS_BYTES_MAX) {
+    let Some(outputs) = stamped(blobs, job, identity)? else { return Ok(false) };
+    Ok(Print::of(blobs, &name(job, BlobKind::Counts))? == Some(outputs.counts)
+        && Print::of(blobs, &name(job, BlobKind::Tokens))? == Some(outputs.tokens))
+}
+
+/// Whether all results of this job are published already, by their lengths: nothing but `stats/` is read.
+///
+/// # Errors
+/// Where the blobs cannot be looked at.
+pub fn are_there(blobs: &dyn BlobStore, job: &ProcessJob, identity: &Identity) -> Result<bool, BlobError> {
+    let Some(outputs) = stamped(blobs, job, identity)? else { return Ok(false) };
+    Ok(blobs.len(&name(job, BlobKind::Counts))? == Some(outputs.counts.bytes())
+        && blobs.len(&name(job, BlobKind::Tokens))? == Some(outputs.tokens.bytes()))
+}
+
+/// The results that `stats/` tells of, where it is of this text and this processor.
+fn stamped(
+    blobs: &dyn BlobStore,
+    job: &ProcessJob,
+    identity: &Identity,
+) -> Result<Option<Outputs>, BlobError> {
+    let stamp = match blobs.read(&name(job, BlobKind::Stats), STATS_BYTES_MAX) {
         Ok(bytes) => serde_json::from_slice::<Stamp>(&bytes).ok(),
         Err(BlobError::NotFound(_) | BlobError::TooLarge { .. }) => None,
         Err(error) => return Err(error),
     };
-    let Some(stamp) = stamp else { return Ok(false) };
-    if stamp.text_blake3 != job.text_blake3 || stamp.processor != *identity {
-        return Ok(false);
-    }
-    Ok(Print::of(blobs, &name(BlobKind::Counts))? == Some(stamp.outputs.counts)
-        && Print::of(blobs, &name(BlobKind::Tokens))? == Some(stamp.outputs.tokens))
+    let fits = |stamp: &Stamp| stamp.text_blake3 == job.text_blake3 && stamp.processor == *identity;
+    Ok(stamp.filter(fits).map(|stamp| stamp.outputs))
+}
+
+fn name(job: &ProcessJob, kind: BlobKind) -> BlobName {
+    BlobName::new(kind, job.document.clone())
 }

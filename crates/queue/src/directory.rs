@@ -64,10 +64,7 @@ impl QueueDirectory {
     /// # Errors
     /// [`QueueError::Version`] where a newer juggle made it; [`QueueError::DiskFull`]; [`QueueError::Broken`].
     pub fn prepare(&self) -> Result<(), QueueError> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.0)
+        create_durably(&self.0)
             .and_then(|()| fs::set_permissions(&self.0, fs::Permissions::from_mode(0o700)))
             .map_err(|error| failed("create", &self.0, &error))?;
         self.check_version()
@@ -93,7 +90,8 @@ impl QueueDirectory {
                 self.0.display()
             ))),
             Ok(_) | Err(_) => Err(QueueError::Version(format!(
-                "'{}' does not hold a queue format that this juggle knows ('{}')",
+                "'{}' does not hold a queue format that this juggle knows ('{}'): 'juggle rebuild' makes the queue anew \
+                 from the source lists and the store",
                 path.display(),
                 version.trim().escape_default()
             ))),
@@ -129,37 +127,66 @@ impl QueueDirectory {
         }
     }
 
-    /// Moves the databases and what belongs to them to `queue/aside/<name>`, so that a new queue can begin; returns where
-    /// that is, or none where there was nothing. The caller holds the lock.
+    /// Moves the databases, with a copy of what says their version, to `aside`, so that a new queue can begin. Nothing is
+    /// deleted. The caller holds the lock.
     ///
     /// # Errors
-    /// [`QueueError::Broken`], [`QueueError::DiskFull`]: what was not moved is where it was. Repeating it goes on.
-    pub fn put_aside(&self, name: &str) -> Result<Option<PathBuf>, QueueError> {
-        let listed = fs::read_dir(&self.0).map_err(|error| failed("read", &self.0, &error))?;
-        let entries: Vec<_> =
-            listed.collect::<Result<_, _>>().map_err(|error| failed("read", &self.0, &error))?;
-        let belongs = |name: &str| name.starts_with("db.") || name == "leases" || name == "VERSION";
-        let mut named: Vec<_> = entries
-            .into_iter()
-            .filter(|entry| entry.file_name().to_str().is_some_and(belongs))
-            .map(|entry| entry.path())
-            .collect();
-        if named.is_empty() {
-            return Ok(None);
+    /// [`QueueError::Broken`], [`QueueError::DiskFull`]: what was not moved is where it was.
+    pub fn put_aside(&self, aside: &Path) -> Result<(), QueueError> {
+        let version = self.0.join("VERSION");
+        if version.is_file() {
+            fs::copy(&version, aside.join("VERSION")).map_err(|error| failed("copy", &version, &error))?;
         }
-        // The version last: without it nothing is taken for a queue.
-        named.sort_by_key(|path| path.ends_with("VERSION"));
-        let aside = self.0.join("aside").join(name);
-        fs::create_dir_all(&aside).map_err(|error| failed("create", &aside, &error))?;
-        for path in named {
-            let target = aside.join(path.file_name().unwrap_or_default());
+        self.move_contents(aside)
+    }
+
+    /// Moves the databases of another directory in here, where there are none. Nobody owns that one, and the caller holds
+    /// the lock of this one.
+    ///
+    /// # Errors
+    /// As [`put_aside`](Self::put_aside).
+    pub fn take_over(&self, from: &Self) -> Result<(), QueueError> {
+        from.move_contents(&self.0)?;
+        let version = from.0.join("VERSION");
+        fs::rename(&version, self.0.join("VERSION")).map_err(|error| failed("move", &version, &error))?;
+        sync_directory(&self.0)
+    }
+
+    fn move_contents(&self, to: &Path) -> Result<(), QueueError> {
+        for path in self.contents()? {
+            let target = to.join(path.file_name().unwrap_or_default());
             fs::rename(&path, target).map_err(|error| failed("move", &path, &error))?;
         }
-        for changed in [&aside, &self.0] {
-            let synced = File::open(changed).and_then(|directory| directory.sync_all());
-            synced.map_err(|error| failed("sync", changed, &error))?;
+        sync_directory(to)?;
+        sync_directory(&self.0)
+    }
+
+    /// Removes what a process left that was killed while it wrote VERSION.
+    fn sweep(&self) -> Result<(), QueueError> {
+        let entries = fs::read_dir(&self.0).map_err(|error| failed("read", &self.0, &error))?;
+        for entry in entries {
+            let path = entry.map_err(|error| failed("read", &self.0, &error))?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if name.starts_with("VERSION.") && name.ends_with(".tmp") {
+                fs::remove_file(&path).map_err(|error| failed("remove", &path, &error))?;
+            }
         }
-        Ok(Some(aside))
+        Ok(())
+    }
+
+    /// The databases, whole or not, and the leases that belong to them.
+    ///
+    /// # Errors
+    /// Where the directory cannot be read.
+    pub fn contents(&self) -> Result<Vec<PathBuf>, QueueError> {
+        let entries = match fs::read_dir(&self.0) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.and_then(Iterator::collect::<io::Result<Vec<_>>>),
+        };
+        let entries = entries.map_err(|error| failed("read", &self.0, &error))?;
+        let belongs = |name: &str| name.starts_with("db.") || name == "leases";
+        let named = entries.iter().filter(|entry| entry.file_name().to_str().is_some_and(belongs));
+        Ok(named.map(fs::DirEntry::path).collect())
     }
 
     /// Becomes the owner, if nobody is.
@@ -178,9 +205,30 @@ impl QueueDirectory {
         lock.set_len(0)
             .and_then(|()| writeln!(lock, "{}", std::process::id()))
             .map_err(|error| failed("write", &self.0.join("lock"), &error))?;
+        self.sweep()?;
         let disk = Disk::open(&self.0, durability)?;
         let mut ledger = Ledger::load(disk, capacity, now_ms())?;
         ledger.commit()?;
         owner::start(ledger, now_ms, lock).map(Some)
     }
+}
+
+fn sync_directory(path: &Path) -> Result<(), QueueError> {
+    let synced = File::open(path).and_then(|directory| directory.sync_all());
+    synced.map_err(|error| failed("sync", path, &error))
+}
+
+/// Makes a directory and those above it, for the user alone, so that they survive a power cut.
+fn create_durably(path: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let parent = path.parent().ok_or(error)?;
+            create_durably(parent)?;
+            DirBuilder::new().mode(0o700).create(path)?;
+        }
+        created => created?,
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }

@@ -1,0 +1,234 @@
+//! `juggle queue retry|drop`: says how many jobs are meant, asks, does it.
+//!
+//! Jobs that are named by id are not asked about. While somebody is asked, the queue is nobody's: stages can come and
+//! go. So what is done in the end may be more or less than what was asked about, and is counted again.
+
+use std::collections::BTreeMap;
+
+use flow::{
+    job::{Selection, State},
+    lane::Lane,
+};
+use indicatif::HumanCount;
+
+use super::{
+    confirm::{Consent, agrees, must_be_askable},
+    select::{each_page, filtered, job_ids},
+    visit,
+};
+use crate::{
+    cli::queue::SelectArgs,
+    exit::{CliError, Exit},
+    output::Out,
+    settings::{choice::Run, resolved::Settings},
+};
+
+/// What is done to jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Amendment {
+    Retry,
+    Drop,
+}
+
+impl Amendment {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Drop => "drop",
+        }
+    }
+
+    const fn question(self) -> &'static str {
+        match self {
+            Self::Retry => "Retry",
+            Self::Drop => "Drop",
+        }
+    }
+
+    /// What was done, as JSON names it and as a sentence ends.
+    const fn done(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Retry => ("retried", "will be tried again"),
+            Self::Drop => ("dropped", "forgotten"),
+        }
+    }
+
+    const fn would(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Retry => ("would_retry", "would be tried again"),
+            Self::Drop => ("would_drop", "would be forgotten"),
+        }
+    }
+
+    /// Whether jobs in this state are changed at all.
+    const fn takes(self, state: State) -> bool {
+        match (self, state) {
+            (Self::Retry, State::Dead)
+            | (Self::Drop, State::Ready | State::Delayed | State::Done | State::Dead) => true,
+            (Self::Retry, State::Ready | State::Delayed | State::Leased | State::Done)
+            | (Self::Drop, State::Leased) => false,
+        }
+    }
+}
+
+/// Gives dead jobs another round of tries.
+pub(super) async fn retry(args: &SelectArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
+    let mut selection = selected(args)?;
+    if selection.state.is_none_or(|state| state == State::Dead) {
+        selection.state = Some(State::Dead);
+    } else {
+        let message = "only dead jobs can be tried again";
+        return Err(CliError::new(Exit::Usage, message).advise("leave --state away"));
+    }
+    amend(Amendment::Retry, args, selection, settings, out).await
+}
+
+/// Forgets jobs.
+pub(super) async fn forget(args: &SelectArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
+    let selection = selected(args)?;
+    if selection == Selection::default() {
+        let message = "'juggle queue drop' would forget every job: say which ones";
+        return Err(CliError::new(Exit::Usage, message)
+            .advise("name ids, or use --lane, --state, --reason, --group or --older, such as --state dead"));
+    }
+    amend(Amendment::Drop, args, selection, settings, out).await
+}
+
+fn selected(args: &SelectArgs) -> Result<Selection, CliError> {
+    Ok(Selection { ids: job_ids(&args.ids)?, ..filtered(&args.filter) })
+}
+
+async fn amend(
+    amendment: Amendment,
+    args: &SelectArgs,
+    selection: Selection,
+    settings: &Settings,
+    out: &Out,
+) -> Result<Exit, CliError> {
+    let consent = if args.yes || !args.ids.is_empty() { Consent::Given } else { Consent::ToAsk };
+    if settings.run == Run::Dry {
+        let meant = Meant::count(amendment, &selection, settings).await?;
+        return meant.report(amendment, out).map(|()| Exit::Done);
+    }
+    if consent == Consent::ToAsk {
+        must_be_askable(&format!("juggle queue {}", amendment.name()))?;
+        let meant = Meant::count(amendment, &selection, settings).await?;
+        if meant.total() > 0 && !agrees(meant.question(amendment)).await? {
+            tracing::warn!("nothing was done");
+            return Ok(Exit::Interrupted);
+        }
+    }
+    let count = visit(settings, async |queue| {
+        Ok(match amendment {
+            Amendment::Retry => queue.retry(selection).await?,
+            Amendment::Drop => queue.drop_jobs(selection).await?,
+        })
+    })
+    .await?;
+    report_done(amendment, count, out).map(|()| Exit::Done)
+}
+
+fn report_done(amendment: Amendment, count: u64, out: &Out) -> Result<(), CliError> {
+    let (name, sentence) = amendment.done();
+    if out.is_json() {
+        out.json(&serde_json::json!({ name: count }))
+    } else {
+        out.line(&format!("{} {sentence}", jobs(count)))
+    }
+}
+
+fn jobs(count: u64) -> String {
+    format!("{} {}", HumanCount(count), if count == 1 { "job" } else { "jobs" })
+}
+
+/// How many jobs are meant, by lane and state.
+#[derive(Debug, Default)]
+struct Meant {
+    by_lane: BTreeMap<(Lane, State), u64>,
+    /// Jobs that workers have, which are not dropped.
+    leased: u64,
+}
+
+impl Meant {
+    async fn count(
+        amendment: Amendment,
+        selection: &Selection,
+        settings: &Settings,
+    ) -> Result<Self, CliError> {
+        visit(settings, async |queue| {
+            let mut meant = Self::default();
+            each_page(queue, selection, usize::MAX, |page| {
+                for job in page {
+                    if amendment.takes(job.state) {
+                        *meant.by_lane.entry((job.lane, job.state)).or_default() += 1;
+                    } else if job.state == State::Leased {
+                        meant.leased += 1;
+                    }
+                }
+            })
+            .await?;
+            Ok(meant)
+        })
+        .await
+    }
+
+    fn total(&self) -> u64 {
+        self.by_lane.values().sum()
+    }
+
+    /// `1,203 jobs (fetch: 1,200 dead; store: 3 dead)`
+    fn described(&self) -> String {
+        let mut lanes: BTreeMap<Lane, Vec<String>> = BTreeMap::new();
+        for ((lane, state), count) in &self.by_lane {
+            lanes.entry(*lane).or_default().push(format!("{} {state}", HumanCount(*count)));
+        }
+        let lanes: Vec<String> =
+            lanes.into_iter().map(|(lane, states)| format!("{lane}: {}", states.join(", "))).collect();
+        let total = jobs(self.total());
+        if lanes.is_empty() { total } else { format!("{total} ({})", lanes.join("; ")) }
+    }
+
+    fn kept(&self) -> String {
+        match self.leased {
+            0 => String::new(),
+            leased => format!("; {} in flight stay", HumanCount(leased)),
+        }
+    }
+
+    fn question(&self, amendment: Amendment) -> String {
+        format!("{}{}\n{} {}?", self.described(), self.kept(), amendment.question(), jobs(self.total()))
+    }
+
+    fn report(&self, amendment: Amendment, out: &Out) -> Result<(), CliError> {
+        let (name, sentence) = amendment.would();
+        if !out.is_json() {
+            return out.line(&format!("{} {sentence}{}", self.described(), self.kept()));
+        }
+        let mut lanes: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
+        for ((lane, state), count) in &self.by_lane {
+            lanes.entry(lane.name()).or_default().insert(state.name(), *count);
+        }
+        out.json(&serde_json::json!({ name: self.total(), "lanes": lanes }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_question_says_how_many_by_lane_and_state() {
+        let by_lane = [
+            ((Lane::Store, State::Ready), 3),
+            ((Lane::Fetch, State::Dead), 1_199),
+            ((Lane::Fetch, State::Ready), 1),
+        ];
+        let meant = Meant { by_lane: by_lane.into(), leased: 2 };
+        assert_eq!(
+            meant.question(Amendment::Drop),
+            "1,203 jobs (fetch: 1 ready, 1,199 dead; store: 3 ready); 2 in flight stay\nDrop 1,203 jobs?"
+        );
+        let one = Meant { by_lane: [((Lane::Fetch, State::Dead), 1)].into(), leased: 0 };
+        assert_eq!(one.question(Amendment::Retry), "1 job (fetch: 1 dead)\nRetry 1 job?");
+    }
+}

@@ -1,0 +1,68 @@
+//! Asks before many jobs are changed.
+
+use std::io::{self, IsTerminal, Write};
+
+use crate::exit::{CliError, Exit};
+
+/// Whether somebody must agree first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Consent {
+    /// It was given on the command line.
+    Given,
+    /// It is to be asked for.
+    ToAsk,
+}
+
+/// Refuses where nobody could be asked.
+///
+/// # Errors
+/// [`Exit::Usage`] where standard input is no terminal.
+pub(super) fn must_be_askable(what: &str) -> Result<(), CliError> {
+    if io::stdin().is_terminal() {
+        return Ok(());
+    }
+    let message =
+        format!("'{what}' by filter asks before it does anything, and there is no terminal to ask on");
+    Err(CliError::new(Exit::Usage, message).advise(
+        "add --yes to do it without asking, or --dry-run to see how many jobs are meant; or name their ids",
+    ))
+}
+
+/// Asks on the terminal. Anything but y or yes is no, the end of the input too.
+///
+/// # Errors
+/// Where the terminal cannot be written to or read from.
+pub(super) async fn agrees(question: String) -> Result<bool, CliError> {
+    let asking = tokio::task::spawn_blocking(move || ask(&question));
+    let answer = asking.await.map_err(|error| CliError::caused(Exit::Bug, &error))?;
+    answer.map_err(|error| CliError::caused(Exit::File, &error).advise("add --yes to do it without asking"))
+}
+
+fn ask(question: &str) -> io::Result<bool> {
+    let mut stderr = io::stderr().lock();
+    write!(stderr, "{question} [y/N] ")?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(is_yes(&answer))
+}
+
+fn is_yes(answer: &str) -> bool {
+    let answer = answer.trim();
+    answer.eq_ignore_ascii_case("y") || answer.eq_ignore_ascii_case("yes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_clear_yes_is_one() {
+        for yes in ["y\n", "Y\r\n", "yes", " YES \n"] {
+            assert!(is_yes(yes), "{yes:?}");
+        }
+        for no in ["", "\n", "n\n", "no\n", "yess\n", "j\n", "y y\n"] {
+            assert!(!is_yes(no), "{no:?}");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! `juggle queue pause|resume`.
+
+use flow::queue::Pause;
+
+use super::visit;
+use crate::{
+    cli::queue::LaneArgs,
+    exit::{CliError, Exit},
+    output::Out,
+    settings::{choice::Run, resolved::Settings},
+};
+
+pub(super) async fn run(
+    args: &LaneArgs,
+    pause: Pause,
+    settings: &Settings,
+    out: &Out,
+) -> Result<Exit, CliError> {
+    let what = match pause {
+        Pause::Paused => "paused",
+        Pause::Running => "running",
+    };
+    if settings.run == Run::Dry {
+        crate::directory::must_exist(&settings.output_dir)?;
+        if out.is_json() {
+            out.json(&serde_json::json!({ "lane": args.lane, "would_be": what }))?;
+        } else {
+            out.line(&format!("the {} lane would be {what}; nothing was done", args.lane))?;
+        }
+        return Ok(Exit::Done);
+    }
+    visit(settings, async |queue| Ok(queue.set_paused(args.lane, pause).await?)).await?;
+    if out.is_json() {
+        out.json(&serde_json::json!({ "lane": args.lane, "state": what }))?;
+    } else {
+        out.line(&format!("the {} lane is {what}", args.lane))?;
+    }
+    Ok(Exit::Done)
+}

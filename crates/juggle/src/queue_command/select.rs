@@ -1,0 +1,59 @@
+//! Which jobs were meant, and all of them, page by page.
+
+use flow::{
+    document::DocumentId,
+    job::{Group, JobId, JobView, Selection},
+    lane::Lane,
+    queue::{BATCH_MAX, JobQueue},
+};
+
+use crate::{
+    cli::queue::Filter,
+    exit::{CliError, Exit},
+};
+
+/// The jobs that pass a filter.
+pub(super) fn filtered(filter: &Filter) -> Selection {
+    Selection {
+        lane: filter.lane,
+        state: filter.state,
+        reason: filter.reason,
+        // Hosts are kept in lower case.
+        group: filter.group.as_ref().map(|group| Group(group.to_ascii_lowercase())),
+        older_ms: filter.older.map(|age| flow::clock::millis(age.duration())),
+        ..Selection::default()
+    }
+}
+
+/// Ids may be of jobs or of documents; a document stands for its jobs in all lanes.
+pub(super) fn job_ids(ids: &[String]) -> Result<Vec<JobId>, CliError> {
+    let mut found = Vec::new();
+    for id in ids {
+        let (job, document) = (id.parse::<JobId>(), id.parse::<DocumentId>());
+        if let (Err(error), Err(_)) = (&job, &document) {
+            return Err(CliError::new(Exit::Usage, error));
+        }
+        found.extend(job.ok());
+        // 32 hexadecimal digits may be the id of a document just as well.
+        found.extend(document.iter().flat_map(|id| Lane::ALL.map(|lane| JobId::of(lane, id.as_str()))));
+    }
+    Ok(found)
+}
+
+/// Hands the selected jobs, up to `limit` of them, to `take`, a page at a time.
+pub(super) async fn each_page(
+    queue: &dyn JobQueue,
+    selection: &Selection,
+    limit: usize,
+    mut take: impl FnMut(Vec<JobView>),
+) -> Result<(), CliError> {
+    let (mut left, mut after) = (limit, None);
+    while left > 0 {
+        let page = queue.list(selection.clone(), after, left.min(BATCH_MAX)).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        left -= page.len().min(left);
+        take(page);
+    }
+    Ok(())
+}

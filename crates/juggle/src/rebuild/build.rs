@@ -1,0 +1,289 @@
+//! Fills a new queue: documents by the hundred, then the source lists.
+//!
+//! In memory: the ids of all documents, and everything else of one batch.
+
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
+
+use flow::{
+    blobs::{BlobKind, BlobStore},
+    clock::Clock,
+    document::DocumentId,
+    durability::Durability,
+    job::NewJob,
+    queue::{BATCH_MAX, JobQueue, Push, QueueError},
+    shutdown::{Phase, Shutdown},
+};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use process::{
+    processor::{Identity, Processor},
+    words::Words,
+};
+use queue::{client::QueueClient, directory::QueueDirectory};
+use tokio::time::Instant;
+
+use super::{
+    lists::{self, Lists, Salvage, Stored},
+    record::{self, Through},
+    survey::{Standing, Surveyor},
+};
+use crate::{
+    directory,
+    exit::{CliError, Exit},
+    feeder::GroupOf,
+    pipeline,
+    progress::Show,
+    settings::resolved::Settings,
+};
+
+/// Nobody shall be held back: all documents may wait in one lane.
+const CAPACITY: usize = usize::MAX / 2;
+/// How often a plain line is written where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// How to fill it.
+pub(super) struct Build {
+    blobs: Arc<dyn BlobStore>,
+    snapshots: std::path::PathBuf,
+    group_of: GroupOf,
+    identity: Arc<Identity>,
+    durability: Durability,
+    show: Show,
+    stop: Shutdown,
+}
+
+/// What was filled in.
+#[derive(Debug, Default)]
+pub(super) struct Built {
+    /// Documents with a meta.
+    pub(super) documents: u64,
+    /// Of those, the ones whose results are there.
+    pub(super) processed: u64,
+    /// Those that are stored, but not processed.
+    pub(super) to_process: u64,
+    /// Those of which a file is gone or cut: they are fetched anew.
+    pub(super) incomplete: u64,
+    /// Those that no list names, and of which nothing can be read.
+    pub(super) lost: Vec<DocumentId>,
+    /// Texts to fetch that no list names: their jobs come from what is known of them.
+    pub(super) unlisted: u64,
+    /// The source lists.
+    pub(super) lists: Lists,
+}
+
+/// Where the documents stand, before anything is written.
+#[derive(Default)]
+struct Ids {
+    /// All, in order.
+    all: Vec<DocumentId>,
+    to_process: Vec<DocumentId>,
+    incomplete: BTreeSet<DocumentId>,
+}
+
+impl Build {
+    pub(super) fn new(blobs: Arc<dyn BlobStore>, settings: &Settings, stop: Shutdown) -> Self {
+        let mirrors = settings.mirrors.clone();
+        Self {
+            blobs,
+            snapshots: directory::sources(&settings.output_dir),
+            group_of: Arc::new(move |url| fetch::candidate::group_of(url, &mirrors)),
+            identity: Arc::new(Words::uax29().identity()),
+            durability: settings.durability,
+            show: pipeline::show(settings),
+            stop,
+        }
+    }
+
+    /// Makes a queue in the directory `site` and fills it; none where it was stopped. It is closed when this returns.
+    ///
+    /// # Errors
+    /// Where the store or a list cannot be read, or the queue not be written.
+    pub(super) async fn within(&self, site: &Path) -> Result<Option<Built>, CliError> {
+        let directory = QueueDirectory::of(site);
+        let (durability, clock) = (self.durability, Clock::start());
+        let owning = tokio::task::spawn_blocking(move || {
+            directory.own(durability, CAPACITY, Arc::new(move || clock.now_ms()))
+        });
+        let owned = owning.await.map_err(bug)??;
+        let (link, thread) =
+            owned.ok_or_else(|| QueueError::Broken("another process builds in the same place".to_owned()))?;
+        let queue = QueueClient::Local(link);
+        let filled = self.fill(Some(&queue)).await;
+        drop(queue);
+        let joined = tokio::task::spawn_blocking(|| thread.join()).await.map_err(bug)?;
+        joined.map_err(|_| QueueError::Broken("the queue's thread panicked".to_owned()))?;
+        filled
+    }
+
+    /// Finds out what would be filled in.
+    ///
+    /// # Errors
+    /// Where the store or a list cannot be read.
+    pub(super) async fn look(&self) -> Result<Option<Built>, CliError> {
+        self.fill(None).await
+    }
+
+    async fn fill(&self, queue: Option<&dyn JobQueue>) -> Result<Option<Built>, CliError> {
+        let blobs = Arc::clone(&self.blobs);
+        let listing = tokio::task::spawn_blocking(move || blobs.list(BlobKind::Meta));
+        let mut ids = Ids { all: listing.await.map_err(bug)??, ..Ids::default() };
+        let mut built = Built { documents: ids.all.len() as u64, ..Built::default() };
+        let progress = Progress::start(self.show, built.documents);
+        if !self.documents(queue, &mut ids, &mut built, progress).await? {
+            return Ok(None);
+        }
+        self.stored(queue, &ids.to_process).await?;
+        let salvage = if queue.is_some() { Salvage::Beginning } else { Salvage::Nothing };
+        let (lists, unlisted) = self.lists(ids.all, ids.incomplete, salvage).await?;
+        built.lists = lists;
+        self.unlisted(queue, unlisted, &mut built).await?;
+        if let Some(queue) = queue {
+            for cursor in &built.lists.cursors {
+                queue.push(Push { jobs: Vec::new(), cursor: Some(cursor.clone()) }).await?;
+            }
+        }
+        Ok((self.stop.phase() == Phase::Running).then_some(built))
+    }
+
+    /// Looks at all documents, and records those that are done. `false` where it was stopped.
+    async fn documents(
+        &self,
+        queue: Option<&dyn JobQueue>,
+        ids: &mut Ids,
+        built: &mut Built,
+        mut progress: Progress,
+    ) -> Result<bool, CliError> {
+        for batch in ids.all.chunks(BATCH_MAX) {
+            if self.stop.phase() > Phase::Running {
+                return Ok(false);
+            }
+            let mut processed = Vec::new();
+            for (document, standing) in self.survey(batch.to_vec()).await? {
+                match standing {
+                    Standing::Processed(known) => processed.push(known),
+                    Standing::Stored(_) => ids.to_process.push(document),
+                    Standing::Incomplete(_) | Standing::Unreadable => {
+                        ids.incomplete.insert(document);
+                    }
+                }
+            }
+            built.processed += processed.len() as u64;
+            if let Some(queue) = queue {
+                record::done(queue, processed, Through::Process).await?;
+            }
+            progress.advance(batch.len());
+        }
+        built.to_process = ids.to_process.len() as u64;
+        built.incomplete = ids.incomplete.len() as u64;
+        Ok(true)
+    }
+
+    async fn survey(&self, documents: Vec<DocumentId>) -> Result<Vec<(DocumentId, Standing)>, CliError> {
+        let (blobs, identity) = (Arc::clone(&self.blobs), Arc::clone(&self.identity));
+        let group_of = Arc::clone(&self.group_of);
+        let surveying = tokio::task::spawn_blocking(move || {
+            let surveyor = Surveyor { blobs: &*blobs, identity: &identity, group_of: &*group_of };
+            let look = |document: DocumentId| surveyor.look(&document).map(|standing| (document, standing));
+            documents.into_iter().map(look).collect::<Result<Vec<_>, _>>()
+        });
+        Ok(surveying.await.map_err(bug)??)
+    }
+
+    /// Records what is to be processed. Comes after the documents that are done, whose jobs would be claimed with these.
+    async fn stored(&self, queue: Option<&dyn JobQueue>, documents: &[DocumentId]) -> Result<(), CliError> {
+        let Some(queue) = queue else { return Ok(()) };
+        for batch in documents.chunks(BATCH_MAX) {
+            if self.stop.phase() > Phase::Running {
+                return Ok(());
+            }
+            let standings = self.survey(batch.to_vec()).await?.into_iter();
+            let known = standings.filter_map(|(_, standing)| match standing {
+                Standing::Processed(known) | Standing::Stored(known) => Some(known),
+                Standing::Incomplete(_) | Standing::Unreadable => None,
+            });
+            record::done(queue, known.collect(), Through::Store).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads the lists. Gives back those of the incomplete documents that no list names.
+    async fn lists(
+        &self,
+        all: Vec<DocumentId>,
+        incomplete: BTreeSet<DocumentId>,
+        salvage: Salvage,
+    ) -> Result<(Lists, BTreeSet<DocumentId>), CliError> {
+        let snapshots = self.snapshots.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut unlisted = incomplete.clone();
+            let stored = Stored { all: &all, incomplete: &incomplete };
+            lists::read(&snapshots, &stored, &mut unlisted, salvage).map(|lists| (lists, unlisted))
+        });
+        Ok(reading.await.map_err(bug)??)
+    }
+
+    /// Texts that are to be fetched anew and that no list names. Comes last: these jobs stay ready.
+    async fn unlisted(
+        &self,
+        queue: Option<&dyn JobQueue>,
+        documents: BTreeSet<DocumentId>,
+        built: &mut Built,
+    ) -> Result<(), CliError> {
+        let documents: Vec<DocumentId> = documents.into_iter().collect();
+        for batch in documents.chunks(BATCH_MAX) {
+            let mut jobs = Vec::new();
+            for (document, standing) in self.survey(batch.to_vec()).await? {
+                match standing {
+                    Standing::Incomplete(job) => jobs.push(NewJob::from(*job)),
+                    Standing::Unreadable => built.lost.push(document),
+                    Standing::Processed(_) | Standing::Stored(_) => {}
+                }
+            }
+            built.unlisted += jobs.len() as u64;
+            if let Some(queue) = queue {
+                record::push(queue, jobs).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn bug(error: tokio::task::JoinError) -> CliError {
+    CliError::caused(Exit::Bug, &error)
+}
+
+/// A bar on a terminal, a line now and then elsewhere.
+struct Progress {
+    bar: ProgressBar,
+    show: Show,
+    told: Instant,
+}
+
+impl Progress {
+    fn start(show: Show, documents: u64) -> Self {
+        let target = match show {
+            Show::Progress => ProgressDrawTarget::stderr(),
+            Show::Nothing => ProgressDrawTarget::hidden(),
+        };
+        let style = ProgressStyle::with_template("{bar:24} {pos}/{len} documents, {eta} left")
+            .expect("the template is a constant")
+            .progress_chars("=> ");
+        let bar = ProgressBar::with_draw_target(Some(documents), target).with_style(style);
+        Self { bar, show, told: Instant::now() }
+    }
+
+    fn advance(&mut self, documents: usize) {
+        self.bar.inc(documents as u64);
+        let is_due = self.bar.is_hidden() && self.told.elapsed() >= LINE_EVERY;
+        if self.show == Show::Progress && is_due {
+            self.told = Instant::now();
+            let (at, of) = (self.bar.position(), self.bar.length().unwrap_or_default());
+            tracing::info!("{at} of {of} documents looked at");
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

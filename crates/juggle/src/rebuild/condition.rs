@@ -1,0 +1,67 @@
+//! In what condition a queue is: found out by opening it.
+
+use std::{fs, sync::Arc};
+
+use flow::{clock::Clock, durability::Durability, queue::QueueError};
+use queue::{
+    directory::{FORMAT, QueueDirectory},
+    ledger::LANE_CAPACITY,
+};
+
+use super::{damage, swap};
+use crate::exit::{CliError, Exit};
+
+/// What a queue's condition can be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Condition {
+    /// There is no database.
+    Missing,
+    /// A rebuild was cut off.
+    Unfinished,
+    /// This version of juggle cannot use it; says why.
+    Damaged(String),
+    /// It opens.
+    Whole,
+    /// A process owns it.
+    InUse,
+}
+
+/// Finds out.
+///
+/// # Errors
+/// Where the directory cannot be read, a newer juggle made the queue, or the disk has no room to open it.
+pub(super) async fn examine(directory: &QueueDirectory) -> Result<Condition, CliError> {
+    let directory = directory.clone();
+    let examining = tokio::task::spawn_blocking(move || examined(&directory));
+    Ok(examining.await.map_err(|error| CliError::caused(Exit::Bug, &error))??)
+}
+
+fn examined(directory: &QueueDirectory) -> Result<Condition, QueueError> {
+    if damage::is_unfinished(directory) {
+        return Ok(Condition::Unfinished);
+    }
+    if directory.contents()?.is_empty() {
+        return Ok(Condition::Missing);
+    }
+    let clock = Clock::start();
+    let now_ms = Arc::new(move || clock.now_ms());
+    match directory.own(Durability::Power, LANE_CAPACITY, now_ms) {
+        Ok(Some((link, thread))) => {
+            drop(link);
+            thread.join().map_err(|_| QueueError::Broken("the queue's thread panicked".to_owned()))?;
+            Ok(Condition::Whole)
+        }
+        Ok(None) => Ok(Condition::InUse),
+        Err(QueueError::Version(why)) if !is_newer(directory) => Ok(Condition::Damaged(why)),
+        Err(error) => match damage::told(directory, error) {
+            QueueError::Damaged(why) => Ok(Condition::Damaged(why)),
+            other => Err(other),
+        },
+    }
+}
+
+/// Whether the format is one of a newer juggle: that is no damage.
+fn is_newer(directory: &QueueDirectory) -> bool {
+    let version = fs::read_to_string(directory.path().join("VERSION")).unwrap_or_default();
+    version.trim().parse::<u32>().is_ok_and(|version| version > FORMAT)
+}

@@ -1,0 +1,134 @@
+//! The source lists of a run, from their beginning.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use flow::{document::DocumentId, queue::CursorMove};
+
+use super::salvage;
+use crate::source::{error::SourceError, snapshot};
+
+/// What the lists hold.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    /// One cursor a list, at its beginning.
+    pub(super) cursors: Vec<CursorMove>,
+    /// Their entries.
+    pub(super) entries: u64,
+    /// Entries of texts that are not in the store.
+    pub(super) missing: u64,
+    /// Lists that are damaged: what follows the damage is left out.
+    pub(super) damaged: Vec<PathBuf>,
+}
+
+/// What to do with a damaged list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Salvage {
+    /// Make a list of what stands before the damage.
+    Beginning,
+    /// Only count that.
+    Nothing,
+}
+
+/// Which documents the store has.
+pub(super) struct Stored<'a> {
+    /// Those with a meta, in order.
+    pub(super) all: &'a [DocumentId],
+    /// Those of them that must be fetched anew.
+    pub(super) incomplete: &'a BTreeSet<DocumentId>,
+}
+
+impl Stored<'_> {
+    fn lacks(&self, document: &DocumentId) -> bool {
+        self.incomplete.contains(document) || self.all.binary_search(document).is_err()
+    }
+}
+
+/// One list, read to its end or to its damage.
+#[derive(Debug, Default)]
+struct Read {
+    entries: u64,
+    missing: u64,
+    /// The offset behind the last entry.
+    bytes: u64,
+    is_damaged: bool,
+}
+
+/// Reads all lists. What one of them names is taken out of `unlisted`.
+///
+/// # Errors
+/// Where the directory or a list cannot be read, or the beginning of a damaged one not be written.
+pub(super) fn read(
+    directory: &Path,
+    stored: &Stored<'_>,
+    unlisted: &mut BTreeSet<DocumentId>,
+    salvage: Salvage,
+) -> Result<Lists, SourceError> {
+    let (mut lists, mut cursors) = (Lists::default(), BTreeMap::new());
+    for path in snapshots(directory)? {
+        let Some(name) = path.file_stem().and_then(|name| name.to_str()) else { continue };
+        let list = read_one(&path, stored, unlisted)?;
+        let mut source = name.to_owned();
+        if list.is_damaged {
+            if salvage == Salvage::Beginning && list.entries > 0 {
+                source = salvage::beginning(&path, list.bytes)?;
+            }
+            lists.damaged.push(path);
+        }
+        lists.missing += list.missing;
+        lists.entries += list.entries;
+        if list.entries > 0 {
+            cursors.insert(source, list.entries);
+        }
+    }
+    let cursor =
+        |(source, entries_total)| CursorMove { source, from: None, offset: 0, entries: 0, entries_total };
+    lists.cursors = cursors.into_iter().map(cursor).collect();
+    Ok(lists)
+}
+
+fn read_one(
+    path: &Path,
+    stored: &Stored<'_>,
+    unlisted: &mut BTreeSet<DocumentId>,
+) -> Result<Read, SourceError> {
+    let mut list = Read { is_damaged: !salvage::is_intact(path)?, ..Read::default() };
+    for item in snapshot::read_from(path, 0)? {
+        match item {
+            Ok((entry, offset)) => {
+                unlisted.remove(&entry.id);
+                list.entries += 1;
+                list.missing += u64::from(stored.lacks(&entry.id));
+                list.bytes = offset;
+            }
+            Err(error @ SourceError::Damaged { .. }) => {
+                tracing::warn!("{error}");
+                list.is_damaged = true;
+                break;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(list)
+}
+
+/// The lists, in order of their names. Those that were still being added when their process died are not.
+fn snapshots(directory: &Path) -> Result<Vec<PathBuf>, SourceError> {
+    let failed = |source| SourceError::Snapshot { path: directory.to_owned(), source };
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(failed)?,
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == "jsonl") {
+            paths.push(path);
+        }
+    }
+    paths.sort_unstable();
+    Ok(paths)
+}

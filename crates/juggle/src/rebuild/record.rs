@@ -1,0 +1,78 @@
+//! Records in a queue that nobody else uses what was done before.
+
+use std::collections::HashMap;
+
+use flow::{
+    job::NewJob,
+    lane::Lane,
+    queue::{Ask, BATCH_MAX, GroupLimit, JobQueue, Push, QueueError},
+};
+use futures_util::future::try_join_all;
+
+use super::survey::Known;
+
+const LEASE_MS: u64 = 60_000;
+
+/// Which lanes documents have gone through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Through {
+    /// All.
+    Process,
+    /// Fetch and store; the next job is ready.
+    Store,
+}
+
+/// Records documents, at most [`BATCH_MAX`], as done. No job of the lanes they have gone through may be pending.
+///
+/// # Errors
+/// Those of the queue; [`QueueError::Broken`] where it hands out other jobs than these.
+pub(super) async fn done(
+    queue: &dyn JobQueue,
+    documents: Vec<Known>,
+    through: Through,
+) -> Result<(), QueueError> {
+    let (mut fetch, mut store, mut process) = (Vec::new(), HashMap::new(), HashMap::new());
+    for Known { fetch: fetched, store: stored, process: processed } in documents {
+        let key = fetched.document.to_string();
+        fetch.push(NewJob::from(fetched));
+        store.insert(key.clone(), vec![NewJob::from(stored)]);
+        process.insert(key, vec![NewJob::from(processed)]);
+    }
+    let ends = fetch.iter().map(|job| (job.key.clone(), Vec::new())).collect();
+    push(queue, fetch).await?;
+    end(queue, Lane::Fetch, store).await?;
+    end(queue, Lane::Store, process).await?;
+    match through {
+        Through::Process => end(queue, Lane::Process, ends).await,
+        Through::Store => Ok(()),
+    }
+}
+
+/// Pushes jobs, at most [`BATCH_MAX`].
+pub(super) async fn push(queue: &dyn JobQueue, jobs: Vec<NewJob>) -> Result<(), QueueError> {
+    queue.push(Push { jobs, cursor: None }).await.map(drop)
+}
+
+/// Claims the jobs of these keys, which are all that the lane has, and completes each with what follows.
+async fn end(
+    queue: &dyn JobQueue,
+    lane: Lane,
+    mut next: HashMap<String, Vec<NewJob>>,
+) -> Result<(), QueueError> {
+    let ask = Ask { lane, limit: BATCH_MAX, lease_ms: LEASE_MS, wait_ms: 0, group_limit: GroupLimit::NONE };
+    while !next.is_empty() {
+        let claims = queue.claim(ask).await?.claims;
+        let mut completing = Vec::with_capacity(claims.len());
+        for claim in claims {
+            let Some(next) = next.remove(&claim.key) else {
+                return Err(QueueError::Broken(format!("it handed out '{}' of another batch", claim.key)));
+            };
+            completing.push(queue.complete(claim.lease, next));
+        }
+        if completing.is_empty() {
+            return Err(QueueError::Broken(format!("the {lane} lane does not hand out what was pushed")));
+        }
+        try_join_all(completing).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! What can be saved of a damaged list.
+//!
+//! A snapshot's name ends with the hash of its content, by which damage is told. The lines before the damage become a
+//! snapshot of their own, under the name that their own hash gives; so the list, added again, is a new one.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read, Write},
+    path::Path,
+};
+
+use crate::source::error::SourceError;
+
+/// Hex digits of the hash in a snapshot's name.
+const HASH_DIGITS: usize = 16;
+
+/// Whether the file holds what its name says. One whose name has no hash is taken for what it is.
+///
+/// # Errors
+/// Where it cannot be read.
+pub(super) fn is_intact(path: &Path) -> Result<bool, SourceError> {
+    let Some((_, hash)) = parts(path) else { return Ok(true) };
+    let mut hasher = blake3::Hasher::new();
+    File::open(path)
+        .and_then(|file| hasher.update_reader(file).map(drop))
+        .map_err(|source| SourceError::Snapshot { path: path.to_owned(), source })?;
+    Ok(hasher.finalize().to_hex()[..HASH_DIGITS] == *hash)
+}
+
+/// Writes the first `bytes` of a snapshot as one of their own, durably, and gives its name. Repeated, it changes
+/// nothing.
+///
+/// # Errors
+/// Where the list cannot be read or the new one not be written.
+pub(super) fn beginning(path: &Path, bytes: u64) -> Result<String, SourceError> {
+    let directory = path.parent().unwrap_or_else(|| Path::new("."));
+    let temporary = directory.join(format!(".adding-{}-saved", std::process::id()));
+    let failed = |source| SourceError::Write { path: temporary.clone(), source };
+    let hash = copy(path, &temporary, bytes).map_err(failed)?;
+    let list = parts(path).map_or("list", |(list, _)| list);
+    let name = format!("{list}-{}", &hash.to_hex()[..HASH_DIGITS]);
+    fs::rename(&temporary, directory.join(format!("{name}.jsonl")))
+        .and_then(|()| File::open(directory)?.sync_all())
+        .map_err(failed)?;
+    Ok(name)
+}
+
+fn copy(from: &Path, to: &Path, bytes: u64) -> io::Result<blake3::Hash> {
+    let mut from = File::open(from)?.take(bytes);
+    let mut to = File::create(to)?;
+    let (mut hasher, mut buffer) = (blake3::Hasher::new(), vec![0; 256 * 1024]);
+    loop {
+        let read = from.read(&mut buffer)?;
+        if read == 0 {
+            break;
+        }
+        hasher.update(&buffer[..read]);
+        to.write_all(&buffer[..read])?;
+    }
+    to.sync_all()?;
+    Ok(hasher.finalize())
+}
+
+/// Gives a damaged list a name by which it is no longer taken for one. Does nothing where it has gone.
+///
+/// # Errors
+/// Where it cannot be renamed.
+pub(super) fn mark(path: &Path) -> io::Result<()> {
+    let mut marked = path.as_os_str().to_owned();
+    marked.push(".damaged");
+    match fs::rename(path, marked) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// The list's own name and the hash in a snapshot's name.
+fn parts(path: &Path) -> Option<(&str, &str)> {
+    let (list, hash) = path.file_stem()?.to_str()?.rsplit_once('-')?;
+    let is_hash = hash.len() == HASH_DIGITS && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hash.then_some((list, hash))
+}

@@ -1,0 +1,113 @@
+//! What the files of a document prove.
+
+use flow::{
+    blobs::{BlobError, BlobKind, BlobName, BlobStore},
+    document::DocumentId,
+    payload::{FetchJob, Fetched, Listed, ProcessJob, StoreJob},
+};
+use process::processor::Identity;
+use store::meta::{Arrival, META_BYTES_MAX, Meta};
+
+/// The jobs that a document has gone through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) fetch: FetchJob,
+    pub(super) store: StoreJob,
+    pub(super) process: ProcessJob,
+}
+
+/// How far a document has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// All its results are there.
+    Processed(Known),
+    /// It is stored; its results are not there, or not of this text.
+    Stored(Known),
+    /// Something of it is gone or cut, so that it must be fetched anew; from here, where no list names it.
+    Incomplete(Box<FetchJob>),
+    /// What is known of it cannot be read.
+    Unreadable,
+}
+
+/// Finds the jobs of documents.
+pub(super) struct Surveyor<'a> {
+    pub(super) blobs: &'a dyn BlobStore,
+    /// The processor whose results count.
+    pub(super) identity: &'a Identity,
+    /// The group of a URL.
+    pub(super) group_of: &'a (dyn Fn(&str) -> Option<String> + Send + Sync),
+}
+
+impl Surveyor<'_> {
+    /// How far this document has come, by the names and lengths of its files.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub(super) fn look(&self, document: &DocumentId) -> Result<Standing, BlobError> {
+        let Some(meta) =
+            self.record::<Meta>(BlobKind::Meta, document)?.filter(|meta| meta.document == *document)
+        else {
+            return Ok(Standing::Unreadable);
+        };
+        let length = |kind| self.blobs.len(&BlobName::new(kind, document.clone()));
+        let is_whole = length(BlobKind::Raw)? == Some(meta.raw.bytes)
+            && length(BlobKind::Text)? == Some(meta.text.bytes);
+        let known = self.known(meta, self.record(BlobKind::Arrival, document)?);
+        Ok(if !is_whole {
+            Standing::Incomplete(Box::new(known.fetch))
+        } else if process::stats::are_there(self.blobs, &known.process, self.identity)? {
+            Standing::Processed(known)
+        } else {
+            Standing::Stored(known)
+        })
+    }
+
+    /// A small JSON file; none where it is not there or not what it should be.
+    fn record<T: serde::de::DeserializeOwned>(
+        &self,
+        kind: BlobKind,
+        document: &DocumentId,
+    ) -> Result<Option<T>, BlobError> {
+        match self.blobs.read(&BlobName::new(kind, document.clone()), META_BYTES_MAX) {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(BlobError::NotFound(_) | BlobError::TooLarge { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn known(&self, meta: Meta, arrival: Option<Arrival>) -> Known {
+        let listed = Listed { title: None, blake3: None, columns: meta.listed };
+        let fetched = Fetched {
+            url: meta.url.clone(),
+            final_url: meta.final_url,
+            status: arrival.as_ref().and_then(|arrival| arrival.status),
+            at_ms: arrival.as_ref().map_or(0, at_ms),
+            took_ms: arrival.as_ref().map_or(0, |arrival| arrival.took_ms),
+            attempts: arrival.as_ref().map_or(1, |arrival| arrival.attempts),
+            bytes: meta.raw.bytes,
+            blake3: meta.raw.blake3,
+            content_type: meta.content_type,
+            charset: meta.charset,
+            etag: meta.etag,
+            last_modified: meta.last_modified,
+        };
+        let document = meta.document;
+        Known {
+            fetch: FetchJob {
+                document: document.clone(),
+                host: (self.group_of)(&meta.url),
+                urls: vec![meta.url],
+                candidate: 0,
+                refused: None,
+                listed: listed.clone(),
+            },
+            store: StoreJob { document: document.clone(), fetched, listed },
+            process: ProcessJob { document, text_blake3: meta.text.blake3 },
+        }
+    }
+}
+
+fn at_ms(arrival: &Arrival) -> u64 {
+    let at = arrival.at.parse::<jiff::Timestamp>();
+    at.ok().and_then(|at| u64::try_from(at.as_millisecond()).ok()).unwrap_or(0)
+}

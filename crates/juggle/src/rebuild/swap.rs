@@ -1,0 +1,85 @@
+//! Moves the old database aside and the new one into its place.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use flow::{clock::Millis, queue::QueueError};
+use queue::directory::QueueDirectory;
+
+use super::{clear, damage, salvage, site};
+use crate::exit::is_full;
+
+/// Puts the new database in the place of the old one and says where the old one lies now, if there was one. Damaged
+/// lists, whose beginnings the new one has, are taken for lists no longer. The caller holds the queue's lock.
+///
+/// Cut off at any moment, it leaves the old database as it was, or the marker.
+///
+/// # Errors
+/// Where something cannot be moved; [`QueueError::DiskFull`].
+pub(super) fn put_in_place(
+    directory: &QueueDirectory,
+    damaged_lists: &[PathBuf],
+    now_ms: Millis,
+) -> Result<Option<PathBuf>, QueueError> {
+    let site = site(directory);
+    let new = QueueDirectory::of(&site);
+    let marker = damage::marker(directory);
+    File::create(&marker)
+        .and_then(|file| file.sync_all())
+        .map_err(|error| failed("create", &marker, &error))?;
+    sync(directory.path())?;
+    let aside = put_aside(directory, now_ms)?;
+    for list in damaged_lists {
+        salvage::mark(list).map_err(|error| failed("rename", list, &error))?;
+    }
+    directory.take_over(&new)?;
+    fs::remove_file(&marker).map_err(|error| failed("remove", &marker, &error))?;
+    sync(directory.path())?;
+    clear(&site)?;
+    Ok(aside)
+}
+
+/// Moves all that is the database's to `queue/aside/<UTC time>/`. Never deletes anything.
+fn put_aside(directory: &QueueDirectory, now_ms: Millis) -> Result<Option<PathBuf>, QueueError> {
+    if directory.contents()?.is_empty() {
+        return Ok(None);
+    }
+    let all_aside = directory.path().join("aside");
+    fs::create_dir_all(&all_aside).map_err(|error| failed("create", &all_aside, &error))?;
+    let aside = fresh(&all_aside, now_ms)?;
+    [&all_aside, directory.path()].into_iter().try_for_each(sync)?;
+    directory.put_aside(&aside)?;
+    Ok(Some(aside))
+}
+
+/// A directory of its own, named by the time: `2026-11-22T081530Z`.
+fn fresh(all_aside: &Path, now_ms: Millis) -> Result<PathBuf, QueueError> {
+    let time = i64::try_from(now_ms)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
+        .map_or_else(|| now_ms.to_string(), |at| at.strftime("%Y-%m-%dT%H%M%SZ").to_string());
+    let names = std::iter::once(time.clone()).chain((2_u32..).map(|n| format!("{time}-{n}")));
+    for name in names {
+        let path = all_aside.join(name);
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(failed("create", &path, &error)),
+        }
+    }
+    unreachable!("a directory holds fewer than 2^32 entries of one second")
+}
+
+fn sync(directory: &Path) -> Result<(), QueueError> {
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|error| failed("sync", directory, &error))
+}
+
+pub(super) fn failed(what: &str, path: &Path, error: &io::Error) -> QueueError {
+    let message = format!("cannot {what} '{}': {error}", path.display());
+    if is_full(error) { QueueError::DiskFull(message) } else { QueueError::Broken(message) }
+}

@@ -1,0 +1,197 @@
+//! `juggle queue` as people use it: filters, a question before much is changed, numbers.
+
+use std::{
+    fs::File,
+    io::{Read, Write},
+    os::fd::{AsFd, OwnedFd},
+    process::Stdio,
+};
+
+use fetch::loopback::script::Script;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use crate::lab::{Ended, Lab, finish};
+
+const NONE: &[&str] = &[];
+
+/// A run of five texts, two of which failed for good.
+async fn run_with_two_dead() -> Lab {
+    let lab = Lab::of_texts(5, 20);
+    lab.server.always("/t1.txt", Script::answer(404));
+    lab.server.always("/t3.txt", Script::answer(404));
+    lab.juggle(&["pipeline"], "out", &[lab.path("list.tsv")]).await.expect(8);
+    lab
+}
+
+async fn dead(lab: &Lab) -> usize {
+    let words = ["queue", "ls", "--state", "dead", "--json"];
+    lab.juggle(&words, "out", NONE).await.expect(0).json().as_array().unwrap().len()
+}
+
+/// The group of the jobs that are fetched from the lab's server.
+fn host(lab: &Lab) -> String {
+    lab.server.base_url().trim_start_matches("http://").to_owned()
+}
+
+/// A terminal: what people type goes in at one end, the program has the other.
+struct Terminal {
+    keyboard: File,
+    program: OwnedFd,
+}
+
+impl Terminal {
+    fn open() -> Self {
+        let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&keyboard).unwrap();
+        unlockpt(&keyboard).unwrap();
+        let name = ptsname(&keyboard, Vec::new()).unwrap();
+        let program = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+        Self { keyboard: keyboard.into(), program: program.into() }
+    }
+}
+
+/// Runs `juggle` with a terminal as its standard input, on which `typed` is typed.
+async fn at_terminal(lab: &Lab, words: &[&str], typed: &str) -> Ended {
+    let mut terminal = Terminal::open();
+    terminal.keyboard.write_all(typed.as_bytes()).unwrap();
+    let mut command = lab.command("juggle", words, "out");
+    command.stdin(Stdio::from(terminal.program.as_fd().try_clone_to_owned().unwrap()));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    finish(command.spawn().unwrap()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_terminal_is_asked_before_jobs_are_retried_or_dropped_by_filter() {
+    let lab = run_with_two_dead().await;
+    for no in ["n\n", "\n", "\u{4}"] {
+        for command in ["retry", "drop"] {
+            let ended = at_terminal(&lab, &["queue", command, "--state", "dead"], no).await.expect(7);
+            assert!(ended.stderr.contains("2 jobs (fetch: 2 dead)"), "{}", ended.stderr);
+            assert!(ended.stderr.contains("2 jobs? [y/N]"), "{}", ended.stderr);
+        }
+    }
+    assert_eq!(dead(&lab).await, 2);
+    let ended = at_terminal(&lab, &["queue", "drop", "--reason", "http_status"], "y\n").await.expect(0);
+    assert!(ended.stdout.contains("2 jobs forgotten"), "{}", ended.stdout);
+    assert_eq!(dead(&lab).await, 0);
+    let ended = at_terminal(&lab, &["queue", "retry"], "").await.expect(0);
+    assert!(ended.stdout.contains("0 jobs") && !ended.stderr.contains("[y/N]"), "{}", ended.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_can_be_asked_a_filter_needs_yes_and_names_do_not() {
+    let lab = run_with_two_dead().await;
+    for words in [&["queue", "retry"][..], &["queue", "drop", "--state", "dead"]] {
+        lab.juggle(words, "out", NONE).await.expect_error(2, &["--yes", "--dry-run", "no terminal"]);
+    }
+    lab.juggle(&["queue", "retry", "--state", "done"], "out", &["-y"]).await.expect_error(2, &["only dead"]);
+    assert_eq!(dead(&lab).await, 2);
+    let named = lab.juggle(&["queue", "retry", "--json"], "out", &["t1"]).await.expect(0).json();
+    assert_eq!((&named["retried"], dead(&lab).await), (&1.into(), 1));
+    let named = lab.juggle(&["queue", "drop", "--json"], "out", &["t1", "t3"]).await.expect(0).json();
+    assert_eq!((&named["dropped"], dead(&lab).await), (&2.into(), 0));
+    let all = lab.juggle(&["queue", "drop", "--lane", "fetch", "--json"], "out", &["--yes"]).await;
+    assert_eq!(all.expect(0).json()["dropped"], 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_says_how_many_by_lane_and_state() {
+    let lab = run_with_two_dead().await;
+    let words = ["queue", "drop", "--older", "0", "-n"];
+    let said = lab.juggle(&words, "out", &["--json"]).await.expect(0).json();
+    assert_eq!((&said["would_drop"], &said["lanes"]["fetch"]["dead"]), (&11.into(), &2.into()));
+    let said = lab.juggle(&words, "out", NONE).await.expect(0).stdout;
+    assert!(said.contains("11 jobs (fetch: 3 done, 2 dead; store: 3 done; process: 3 done)"), "{said}");
+    assert_eq!(dead(&lab).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_are_filtered_by_lane_state_reason_host_and_age() {
+    let lab = run_with_two_dead().await;
+    let host = host(&lab);
+    for (filter, jobs) in [
+        (&["--lane", "fetch"][..], 5),
+        (&["--lane", "store", "--state", "done"], 3),
+        (&["--state", "ready"], 0),
+        (&["--reason", "http_status"], 2),
+        (&["--reason", "timeout"], 0),
+        (&["--group", &host], 5),
+        (&["--group", "elsewhere.example"], 0),
+        (&["--older", "1d"], 0),
+        (&["--older", "1ms", "--state", "dead"], 2),
+        (&["--limit", "4"], 4),
+    ] {
+        let listed = lab.juggle(&["queue", "ls", "--json"], "out", filter).await.expect(0).json();
+        assert_eq!(listed.as_array().unwrap().len(), jobs, "{filter:?}: {listed}");
+    }
+    let table = lab.juggle(&["queue", "ls", "--lane", "fetch"], "out", NONE).await.expect(0).stdout;
+    let header: Vec<&str> = table.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(header[..4], ["document", "lane", "state", "age"]);
+    assert_eq!(table.lines().count(), 6, "{table}");
+    lab.juggle(&["queue", "ls", "--older", "soon"], "out", NONE).await.expect_error(2, &["10, 0.5, 500ms"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_is_shown_in_all_lanes_and_a_job_alone() {
+    let lab = run_with_two_dead().await;
+    let shown = lab.juggle(&["queue", "show", "t0", "--json"], "out", NONE).await.expect(0).json();
+    let lanes: Vec<_> = shown.as_array().unwrap().iter().map(|job| job["lane"].clone()).collect();
+    assert_eq!(lanes, ["fetch", "store", "process"]);
+    let id = shown[1]["id"].as_str().unwrap();
+    let shown = lab.juggle(&["queue", "show"], "out", &[id]).await.expect(0).stdout;
+    assert!(shown.starts_with("t0  store done\n"), "{shown}");
+    lab.juggle(&["queue", "show", "nobody"], "out", NONE).await.expect_error(2, &["nobody", "queue ls"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stats_tell_depth_age_hosts_and_paused_lanes() {
+    let lab = Lab::of_texts(30, 5);
+    let list = lab.path("list.tsv");
+    lab.juggle(&["add"], "out", &[&list]).await.expect(0);
+    lab.server.always("/t0.txt", Script::answer(404));
+    lab.juggle(&["fetch", "--fail-fast", "-j", "1"], "out", NONE).await.expect(8);
+    lab.juggle(&["queue", "pause", "fetch"], "out", NONE).await.expect(0);
+    let stats = lab.juggle(&["queue", "stats", "--json"], "out", NONE).await.expect(0).json();
+    let fetch = &stats["lanes"]["fetch"];
+    let status = lab.juggle(&["status", "--json"], "out", NONE).await.expect(0).json();
+    for key in ["ready", "delayed", "leased", "done", "dead"] {
+        assert_eq!(fetch[key], status["lanes"]["fetch"][key], "{key}");
+    }
+    assert_eq!((&fetch["dead"], &stats["dead"]), (&1.into(), &1.into()));
+    assert_eq!(fetch["groups"][0]["group"], host(&lab));
+    assert_eq!(fetch["groups"][0]["ready"], fetch["ready"]);
+    assert_eq!(fetch["groups_total"], 1);
+    assert!(fetch["ready"].as_u64() > Some(0) && fetch["oldest_pending_ms"].as_u64() > Some(0), "{stats}");
+    assert_eq!(stats["lanes"]["process"]["oldest_pending_ms"], serde_json::Value::Null);
+    assert_eq!(stats["paused"], serde_json::json!(["fetch"]));
+    assert_eq!((&fetch["paused"], &fetch["rates_per_second"]["done"]), (&true.into(), &0.0.into()));
+    let table = lab.juggle(&["queue", "stats"], "out", NONE).await.expect(0).stdout;
+    for words in ["oldest", "claimed/s", "paused: fetch", "127.0.0.1"] {
+        assert!(table.contains(words), "{words}:\n{table}");
+    }
+}
+
+/// While a question stands, stages may come and go: nobody holds the queue.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_queue_is_free_while_a_question_stands() {
+    let lab = run_with_two_dead().await;
+    let mut terminal = Terminal::open();
+    let mut command = lab.command("juggle", &["queue", "retry"], "out");
+    command.stdin(Stdio::from(terminal.program.as_fd().try_clone_to_owned().unwrap()));
+    command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::from(terminal.program.as_fd().try_clone_to_owned().unwrap()));
+    let child = command.spawn().unwrap();
+    // Of this end, only the program holds it now: when it ends without a question, reading fails.
+    drop((command, terminal.program));
+    let mut said = Vec::new();
+    while !String::from_utf8_lossy(&said).contains("[y/N]") {
+        let mut byte = [0];
+        terminal.keyboard.read_exact(&mut byte).unwrap();
+        said.push(byte[0]);
+    }
+    lab.juggle(&["pipeline"], "out", NONE).await.expect(8);
+    terminal.keyboard.write_all(b"y\n").unwrap();
+    let ended = finish(child).await.expect(0);
+    assert!(ended.stdout.contains("2 jobs will be tried again"), "{}", ended.stdout);
+}
