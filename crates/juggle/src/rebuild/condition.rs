@@ -8,7 +8,7 @@ use queue::{
     ledger::LANE_CAPACITY,
 };
 
-use super::{damage, swap};
+use super::damage;
 use crate::exit::{CliError, Exit};
 
 /// What a queue's condition can be.
