@@ -174,7 +174,7 @@ impl QueueDirectory {
         Ok(())
     }
 
-    /// The databases, whole or not, and the leases that belong to them.
+    /// The databases, whole or not, and the tail that belongs to them.
     ///
     /// # Errors
     /// Where the directory cannot be read.
@@ -184,7 +184,7 @@ impl QueueDirectory {
             entries => entries.and_then(Iterator::collect::<io::Result<Vec<_>>>),
         };
         let entries = entries.map_err(|error| failed("read", &self.0, &error))?;
-        let belongs = |name: &str| name.starts_with("db.") || name == "leases";
+        let belongs = |name: &str| name.starts_with("db.") || name == "tail";
         let named = entries.iter().filter(|entry| entry.file_name().to_str().is_some_and(belongs));
         Ok(named.map(fs::DirEntry::path).collect())
     }

@@ -3,15 +3,15 @@
 //! sled 0.34.7 alone does not: `flush` does not fsync, values above a size go to files it never fsyncs, and opening
 //! renames files that were never synced. Three rules make it safe:
 //!
-//! 1. **Commit** = one batch, `flush`, then fdatasync of the data file through an own handle. After a failed fsync
-//!    nothing is acknowledged any more.
+//! 1. **Write** = one batch, `flush`, then fdatasync of the data file through an own handle, before anything else is
+//!    written. After a failed fsync nothing is acknowledged any more.
 //! 2. **Small values**: every value is written as chunks of at most 6,500 bytes.
 //! 3. **Copy and switch at every start**: the newest `db.N` is copied, the copy opened, read whole, flushed and synced
 //!    file by file, and only then renamed to `db.N+1`. Whatever happens meanwhile, `db.N` is untouched.
 //!
-//! Keys: `g` + number of the group (u64) + part (u16), big-endian: the chunks of a commit group · others: settings, one
-//! small value each. A group of many chunks is written in several batches, its settings and removals with the last: a
-//! group that is not whole was never acknowledged, and can only be the last one.
+//! Keys: `g` + number of the group (u64) + part (u16), big-endian: the chunks of a group · `m`: the last group that counts
+//! (u64, big-endian) · others: settings, one small value each. Groups after `m` were cut off while they were written; what
+//! they hold is in the tail.
 
 use std::{
     collections::BTreeMap,
@@ -36,6 +36,7 @@ pub(crate) const CHUNKS_REMOVED_MAX: usize = 64;
 
 const OPENING: &str = "db.opening";
 const GROUP: u8 = b'g';
+const FOLDED: &[u8] = b"m";
 
 /// The open database.
 #[derive(Debug)]
@@ -43,25 +44,13 @@ pub struct Disk {
     tree: sled::Tree,
     db: sled::Db,
     data_file: File,
-    durability: Durability,
+    pub(crate) durability: Durability,
     /// The run's `queue/`.
     directory: PathBuf,
     /// The databases that this one replaces; the newest is what it was copied from.
     replaced: BTreeMap<u64, PathBuf>,
     /// fdatasyncs so far.
     pub(crate) syncs: u64,
-}
-
-/// What one commit writes.
-#[derive(Debug, Default)]
-pub(crate) struct Write {
-    /// A commit group, and its number.
-    pub(crate) group: Option<(u64, Vec<u8>)>,
-    /// Keys and their new values.
-    pub(crate) settings: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Groups that are no longer needed, with their chunks; at most [`CHUNKS_REMOVED_MAX`] chunks in all, unless one
-    /// group alone has more.
-    pub(crate) removed: Vec<(u64, u16)>,
 }
 
 /// A commit group as it lies on the disk.
@@ -86,7 +75,7 @@ pub(crate) fn parts_of(bytes: usize) -> u16 {
 
 impl Disk {
     /// Opens a copy of the newest database below `directory`, or a new one. The caller must hold the queue's lock, read
-    /// the copy whole, and then [`switch`](Self::switch) to it.
+    /// the copy whole, [`check`](Self::check) it, and [`switch`](Self::switch) to it.
     ///
     /// # Errors
     /// [`QueueError::DiskFull`]; [`QueueError::Damaged`] where the database does not open; it is left as it is.
@@ -108,22 +97,15 @@ impl Disk {
         Ok(Self { tree, db, data_file, durability, directory, replaced, syncs: 0 })
     }
 
-    /// Puts the copy in the place of what it was copied from, once it was read whole.
+    /// Puts the copy in the place of what it was copied from, once it was read whole and the tail was folded into it.
     ///
     /// # Errors
-    /// As [`commit`](Self::commit); [`QueueError::Damaged`] where groups are missing. What it was copied from is
+    /// As [`write_group`](Self::write_group); [`QueueError::Damaged`] where groups are missing. What it was copied from is
     /// untouched then.
-    pub(crate) fn switch(&mut self, checksums: &BTreeMap<u64, u32>) -> Result<(), QueueError> {
+    pub(crate) fn switch(&mut self, folded: u64) -> Result<(), QueueError> {
         let opening = self.directory.join(OPENING);
-        if let Some((_, current)) = self.replaced.last_key_value() {
-            let checked = match Seal::read(&opening) {
-                Ok(seal) => seal.check(checksums).map_err(ToOwned::to_owned),
-                Err(error) => Err(error.to_string()),
-            };
-            checked.map_err(|why| damaged(Some(current), &why))?;
-        }
         self.db.flush().map_err(|error| sled_failed(&error))?;
-        Seal::open(checksums).write(&opening).map_err(|error| failed("seal", &opening, &error))?;
+        Seal::Open { folded }.write(&opening).map_err(|error| failed("seal", &opening, &error))?;
         sync_tree(&opening, self.durability).map_err(|error| failed("sync", &opening, &error))?;
         let next = self.serving();
         fs::rename(&opening, &next).map_err(|error| failed("rename", &opening, &error))?;
@@ -133,6 +115,20 @@ impl Disk {
         }
         self.syncs = 0;
         Ok(())
+    }
+
+    /// Compares what was copied with its seal.
+    ///
+    /// # Errors
+    /// [`QueueError::Damaged`] where something is missing.
+    pub(crate) fn check(&self, folded: u64, checksums: &BTreeMap<u64, u32>) -> Result<(), QueueError> {
+        if self.replaced.is_empty() {
+            return Ok(());
+        }
+        match Seal::read(&self.directory.join(OPENING)) {
+            Ok(seal) => seal.check(folded, checksums).map_err(|why| self.damaged(why)),
+            Err(error) => Err(self.damaged(&error.to_string())),
+        }
     }
 
     fn serving(&self) -> PathBuf {
@@ -145,36 +141,50 @@ impl Disk {
         damaged(self.replaced.last_key_value().map(|(_, path)| path.as_path()), why)
     }
 
-    /// Makes a commit durable.
+    /// Writes a group. It counts only once [`fold`](Self::fold) says so.
     ///
     /// # Errors
-    /// [`QueueError::DiskFull`] or [`QueueError::Broken`]: what was in it may or may not be there after the next start,
-    /// and this value must not be used any more.
-    pub(crate) fn commit(&mut self, write: &Write) -> Result<(), QueueError> {
-        let Write { group, settings, removed } = write;
-        let framed = group.as_ref().map(|(number, bytes)| (*number, chunks::frame(bytes)));
-        let mut chunks: Vec<([u8; 11], &[u8])> = Vec::new();
-        if let Some((number, framed)) = &framed {
-            let parts = (0..).zip(framed.chunks(CHUNK_BYTES));
-            chunks.extend(parts.map(|(part, chunk)| (chunk_key(*number, part), chunk)));
+    /// [`QueueError::DiskFull`] or [`QueueError::Broken`]: this value must not be used any more.
+    pub(crate) fn write_group(&mut self, number: u64, group: &[u8]) -> Result<(), QueueError> {
+        let framed = chunks::frame(group);
+        let parts: Vec<_> = (0_u16..).zip(framed.chunks(CHUNK_BYTES)).collect();
+        for some in parts.chunks(CHUNKS_FORCED_MAX) {
+            let mut batch = sled::Batch::default();
+            for (part, chunk) in some {
+                batch.insert(&chunk_key(number, *part)[..], *chunk);
+            }
+            self.apply(batch)?;
         }
-        if let ([(key, chunk)], [], []) = (&chunks[..], &settings[..], &removed[..]) {
-            // A single write takes sled one buffer, a batch of one takes it two.
-            self.tree.insert(key, *chunk).map_err(|error| sled_failed(&error))?;
-            return self.force();
-        }
-        let last = chunks.len().saturating_sub(1) / CHUNKS_FORCED_MAX * CHUNKS_FORCED_MAX;
-        for some in chunks[..last].chunks(CHUNKS_FORCED_MAX) {
-            self.apply(batch_of(some))?;
-        }
-        let mut batch = batch_of(&chunks[last..]);
+        Ok(())
+    }
+
+    /// Says, in one step, that groups up to this one count, sets settings, and removes groups (number and chunks, at most
+    /// [`CHUNKS_REMOVED_MAX`] in all unless one alone has more).
+    ///
+    /// # Errors
+    /// As [`write_group`](Self::write_group).
+    pub(crate) fn fold(
+        &mut self,
+        folded: u64,
+        settings: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
+        removed: &[(u64, u16)],
+    ) -> Result<(), QueueError> {
+        let mut batch = sled::Batch::default();
+        batch.insert(FOLDED, &folded.to_be_bytes());
         for (key, value) in settings {
-            batch.insert(&key[..], &value[..]);
+            batch.insert(key, value);
         }
         for (number, parts) in removed {
             (0..*parts).for_each(|part| batch.remove(&chunk_key(*number, part)[..]));
         }
         self.apply(batch)
+    }
+
+    /// The last group that counts.
+    pub(crate) fn folded(&self) -> Result<u64, QueueError> {
+        let stored = self.tree.get(FOLDED).map_err(|error| self.damaged(&error.to_string()))?;
+        let number = |bytes: sled::IVec| Some(u64::from_be_bytes(bytes.as_ref().try_into().ok()?));
+        stored.map_or(Some(0), number).ok_or_else(|| self.damaged("it does not say how far it goes"))
     }
 
     fn apply(&mut self, batch: sled::Batch) -> Result<(), QueueError> {
@@ -201,10 +211,10 @@ impl Disk {
     /// Seals it at a good end.
     ///
     /// # Errors
-    /// As [`commit`](Self::commit). What was acknowledged is safe all the same.
-    pub(crate) fn close(&mut self, checksums: &BTreeMap<u64, u32>) -> Result<(), QueueError> {
+    /// As [`write_group`](Self::write_group). What was acknowledged is safe all the same.
+    pub(crate) fn close(&mut self, folded: u64, checksums: &BTreeMap<u64, u32>) -> Result<(), QueueError> {
         let path = self.serving();
-        Seal::closed(checksums)
+        Seal::closed(folded, checksums)
             .write(&path)
             .and_then(|()| sync(&path, self.durability))
             .map_err(|error| failed("seal", &path, &error))
@@ -277,19 +287,13 @@ impl Disk {
     /// All settings: key and value.
     pub(crate) fn settings(&self) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), QueueError>> + use<'_> {
         let items = [self.tree.range(..[GROUP]), self.tree.range([GROUP + 1]..)];
-        items.into_iter().flatten().map(|item| match item {
+        let is_setting =
+            |item: &sled::Result<(sled::IVec, _)>| !matches!(item, Ok((key, _)) if key == FOLDED);
+        items.into_iter().flatten().filter(is_setting).map(|item| match item {
             Ok((key, value)) => Ok((key.to_vec(), value.to_vec())),
             Err(error) => Err(self.damaged(&error.to_string())),
         })
     }
-}
-
-fn batch_of(chunks: &[([u8; 11], &[u8])]) -> sled::Batch {
-    let mut batch = sled::Batch::default();
-    for (key, chunk) in chunks {
-        batch.insert(&key[..], *chunk);
-    }
-    batch
 }
 
 /// Why sled did not open.

@@ -7,6 +7,7 @@
 //! | 0 | whole | [`Origin`], [`Course`], length of what follows (varint), [`Text`] |
 //! | 1 | course | job id (16 bytes), [`Course`] |
 //! | 2 | gone | job id (16 bytes) |
+//! | 3 | setting | key and value, each with its length (varint) before it |
 //!
 //! A later entry of a job counts, an earlier one does not; a course belongs to the last whole entry before it. All in
 //! postcard: enum variants are stored by position, so new ones go to the end. The tests hold the bytes of this format.
@@ -26,6 +27,7 @@ pub(crate) const FORMAT: u8 = 2;
 const WHOLE: u8 = 0;
 const COURSE: u8 = 1;
 const GONE: u8 = 2;
+const SETTING: u8 = 3;
 
 /// What a job is from its push on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,8 +132,14 @@ pub(crate) struct AsPushed<'a> {
 }
 
 impl Text<'_> {
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        postcard::to_allocvec(self).expect("texts hold nothing that postcard cannot write")
+    pub(crate) fn encode(&self) -> Box<[u8]> {
+        let mut small = [0; 640];
+        match postcard::to_slice(self, &mut small) {
+            Ok(bytes) => (&*bytes).into(),
+            Err(_) => {
+                postcard::to_allocvec(self).expect("texts hold nothing that postcard cannot write").into()
+            }
+        }
     }
 }
 
@@ -170,6 +178,12 @@ pub(crate) fn put_gone(group: &mut Vec<u8>, id: JobId) {
     group.extend_from_slice(id.as_bytes());
 }
 
+/// Appends a setting and its new value.
+pub(crate) fn put_setting(group: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+    group.push(SETTING);
+    *group = put(std::mem::take(group), &(key, value));
+}
+
 /// How long the entry of a dropped job is.
 pub(crate) const GONE_BYTES: u32 = 17;
 
@@ -193,6 +207,10 @@ pub(crate) enum Entry<'a> {
     },
     Gone {
         id: JobId,
+    },
+    Setting {
+        key: &'a [u8],
+        value: &'a [u8],
     },
 }
 
@@ -236,6 +254,10 @@ impl<'a> Entries<'a> {
             }
             COURSE => Ok(Entry::Course { id: self.id()?, course: take(&mut self.rest)? }),
             GONE => Ok(Entry::Gone { id: self.id()? }),
+            SETTING => {
+                let (key, value) = borrow(&mut self.rest)?;
+                Ok(Entry::Setting { key, value })
+            }
             other => Err(format!("there is no entry {other}")),
         }
     }
@@ -311,9 +333,12 @@ mod tests {
         let text_offset = place(put_whole(&mut group, &origin(), &fresh, &text));
         put_course(&mut group, id, &troubled());
         put_gone(&mut group, id);
+        put_setting(&mut group, b"a", &[8, 9]);
         let whole = [0, 1, 1, 1, b'h', 7, 172, 2, 5, 0, 1, 6, 5, 0, 0, 6, 1, b'k', 2, b'{', b'}', 0];
         let course = [2, 1, 2, 3, 9, 4, 1, 2, 1, 1, 8, 0, 0, 1, 7, 2, 0, 3, 1, b't'];
-        let golden = [&[2, 128, 1][..], &whole, &[1], &[0xAB; 16], &course, &[2], &[0xAB; 16]].concat();
+        let golden =
+            [&[2, 128, 1][..], &whole, &[1], &[0xAB; 16], &course, &[2], &[0xAB; 16], &[3, 1, b'a', 2, 8, 9]]
+                .concat();
         assert_eq!(group, golden);
 
         let entries = Entries::of(&golden).unwrap();
@@ -325,6 +350,7 @@ mod tests {
         );
         assert_eq!(read[1].2, Entry::Course { id, course: troubled() });
         assert_eq!((read[2].1.len(), &read[2].2), (GONE_BYTES as usize, &Entry::Gone { id }));
+        assert_eq!(read[3].2, Entry::Setting { key: b"a", value: &[8, 9] });
     }
 
     #[test]
@@ -332,7 +358,7 @@ mod tests {
         let as_pushed = Some(AsPushed { group: None, priority: Priority(1), payload: b"x" });
         let text = Text { key: "k", payload: b"yz", as_pushed };
         let golden = [1, b'k', 2, b'y', b'z', 1, 0, 1, 1, b'x'];
-        assert_eq!(text.encode(), golden);
+        assert_eq!(*text.encode(), golden);
         assert_eq!(decode_text(&golden), Ok(text));
     }
 

@@ -22,7 +22,10 @@ mod replay;
 mod sessions;
 mod wakeups;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashSet},
+};
 
 use flow::{
     clock::Millis,
@@ -32,9 +35,12 @@ use flow::{
     reason::{Failure, Reason},
 };
 
+use hashbrown::HashMap;
+
 use self::{
     admin::Listing,
     check::check_jobs,
+    commit::Recent,
     details::Events,
     jobs::{Ended, Job, Jobs, Slot, TextAt, Unwritten},
     lane::LaneIndex,
@@ -45,6 +51,7 @@ use crate::{
     entry::{AsPushed, Course, Origin, Phase, Text, decode_text, put_whole},
     log::{Home, Log, Timeline},
     session::SessionId,
+    tail::Force,
 };
 
 /// How long a live process may take to come back after the owner of the queue was replaced.
@@ -79,6 +86,7 @@ pub struct Ledger {
     /// The highest number of any attempt.
     attempts_max: u32,
     dirty: Dirty,
+    recent: Recent,
     events: [Events; 3],
     listing: Option<Listing>,
 }
@@ -88,14 +96,13 @@ pub struct Ledger {
 struct Dirty {
     /// Live jobs whose course or whole entry is to be written.
     jobs: Vec<Slot>,
-    /// Jobs that were handed out.
-    leased: Vec<Slot>,
     /// Entries of jobs that ended, by id.
     ended: HashMap<JobId, Vec<u8>>,
     gone: HashSet<JobId>,
     settings: BTreeMap<Vec<u8>, Vec<u8>>,
     /// About how much there is to write.
     bytes: usize,
+    force: Force,
 }
 
 impl Ledger {
@@ -108,7 +115,7 @@ impl Ledger {
     /// How often something was forced to the medium so far.
     #[must_use]
     pub const fn syncs(&self) -> u64 {
-        self.log.disk.syncs
+        self.log.syncs()
     }
 
     /// See [`flow::queue::JobQueue::push`].
@@ -129,6 +136,7 @@ impl Ledger {
         if let Some(step) = push.cursor {
             self.move_cursor(step, pushed.known.len() as u64);
         }
+        self.dirty.force = Force::Yes;
         Ok(pushed)
     }
 
@@ -170,7 +178,7 @@ impl Ledger {
             due_ms: now.saturating_add(new.delay_ms),
             whole: Home::default(),
             course: Home::default(),
-            text: TextAt::Memory(text.into_boxed_slice()),
+            text: TextAt::Memory(text),
             trouble: None,
             group,
             stamp: 0,
@@ -217,7 +225,9 @@ impl Ledger {
     /// Notes a setting to be written.
     fn set(&mut self, key: Vec<u8>, value: &impl serde::Serialize) {
         let value = postcard::to_allocvec(value).expect("settings hold nothing that postcard cannot write");
+        self.dirty.bytes += key.len() + value.len() + 8;
         self.dirty.settings.insert(key, value);
+        self.dirty.force = Force::Yes;
     }
 
     fn save_lane(&mut self, lane: Lane) {
@@ -279,36 +289,37 @@ impl Ledger {
     /// Ends a live job.
     fn end(&mut self, slot: Slot, phase: Phase, now: Millis) -> Result<(), QueueError> {
         let bytes = self.text(slot)?;
+        let text = decode_text(&bytes).map_err(QueueError::Broken)?;
+        let kept = match phase {
+            Phase::Done => Text { key: text.key, payload: &[], as_pushed: None }.encode(),
+            _ => bytes.into(),
+        };
         self.leave(slot);
         self.listing = None;
         let Some(mut job) = self.jobs.remove(slot) else { return Ok(()) };
         job.changed_ms = now;
         self.log.table.release(job.whole);
         self.log.table.release(job.course);
-        let text = decode_text(&bytes).map_err(QueueError::Broken)?;
-        let kept = match phase {
-            Phase::Done => Text { key: text.key, payload: &[], as_pushed: None }.encode(),
-            _ => bytes,
-        };
         let index = &mut self.lanes[job.lane.index()];
         *index.stats.count_mut(phase.state()) += 1;
         let name = index.group(job.group).name.as_ref().map(|group| group.0.as_str());
-        let course = Course { phase, ..course_of(&job, phase) };
-        let mut entry = Vec::with_capacity(128 + kept.len());
-        put_whole(&mut entry, &origin_of(&job, name), &course, &kept);
-        self.dirty.bytes += entry.len();
-        self.dirty.ended.insert(job.id, entry);
+        let origin = origin_of(&job, name);
         let (id, home, lane) = (job.id, Home::default(), job.lane);
+        let course = Course { phase, changed_ms: now, attempts: job.attempts, trouble: job.trouble.take() };
+        let mut entry = Vec::with_capacity(64 + kept.len());
+        put_whole(&mut entry, &origin, &course, &kept);
+        self.dirty.bytes += entry.len();
+        self.dirty.ended.insert(id, entry);
         self.jobs.insert_ended(Ended { id, home, offset: 0, lane, state: phase.state() });
         Ok(())
     }
 
     /// The text of a live job, wherever it is.
-    fn text(&self, slot: Slot) -> Result<Vec<u8>, QueueError> {
-        let Some(job) = self.jobs.get(slot) else { return Ok(Vec::new()) };
+    fn text(&self, slot: Slot) -> Result<Cow<'_, [u8]>, QueueError> {
+        let Some(job) = self.jobs.get(slot) else { return Ok(Cow::Borrowed(&[])) };
         match &job.text {
-            TextAt::Memory(text) => Ok(text.to_vec()),
-            TextAt::Disk { offset, length } => self.log.disk.read(job.whole.group(), *offset, *length),
+            TextAt::Memory(text) => Ok(Cow::Borrowed(text)),
+            TextAt::Disk { offset, length } => self.log.read(job.whole, *offset, *length).map(Cow::Owned),
         }
     }
 
@@ -381,7 +392,7 @@ fn course_of(job: &Job, phase: Phase) -> Course {
 }
 
 /// Takes over how a job shall be tried next.
-fn revised(text: &Text<'_>, group: Option<&str>, priority: flow::job::Priority, job: &NewJob) -> Vec<u8> {
+fn revised(text: &Text<'_>, group: Option<&str>, priority: flow::job::Priority, job: &NewJob) -> Box<[u8]> {
     let before = AsPushed { group, priority, payload: text.payload };
     let as_pushed = Some(text.as_pushed.clone().unwrap_or(before));
     Text { key: text.key, payload: &job.payload, as_pushed }.encode()

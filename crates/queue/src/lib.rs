@@ -4,7 +4,6 @@
 //!
 //! * [`ledger`]: the synchronous core: every transition of a job, with `now` as an argument;
 //! * `entry`, `log`: what it writes: a log of commit groups, cleaned of what no longer counts;
-//! * `leases`: who has which job, beside the log;
 //! * [`disk`]: where it is written: chunks of bounded size in sled, copy and switch at every start;
 //! * [`owner`]: the one thread that owns the ledger and commits many requests at once;
 //! * [`client`]: the [`JobQueue`](flow::queue::JobQueue) over anything that can carry a [`request`];
@@ -17,7 +16,6 @@ pub mod client;
 pub mod directory;
 pub mod disk;
 mod entry;
-mod leases;
 pub mod ledger;
 mod log;
 pub mod owner;
@@ -25,4 +23,5 @@ pub mod remote;
 pub mod request;
 mod seal;
 pub mod session;
+mod tail;
 mod wire;

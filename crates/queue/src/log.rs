@@ -1,8 +1,9 @@
-//! The log of commit groups: which are on the disk, what of each still counts, and which are worth cleaning.
+//! The log of commit groups: where each is, what of it still counts, and which are worth cleaning.
 //!
-//! An entry counts until a later one takes its place. A group in which nothing counts any more is removed; one of which
-//! less than half counts is sparse, and while the log as a whole is more than twice what counts (and some slack), sparse
-//! groups are cleaned: what counts in them is written again. So the disk, and the time to read it at a start, stay
+//! A group begins in the tail. When the tail is full it is folded: what of it counts is written to the database in new
+//! groups, and nothing else. There, a group in which nothing counts any more is removed; one of which less than half
+//! counts is sparse, and while the database as a whole is more than twice what counts (and some slack), sparse groups
+//! are cleaned: what counts in them is folded once more. So the disk, and the time to read it at a start, stay
 //! proportional to what the queue holds, whatever passed through it.
 //!
 //! The entry of a dropped job counts as long as an earlier group is there, which could hold the job itself.
@@ -12,17 +13,15 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use flow::{clock::Millis, queue::QueueError};
 
 use crate::{
-    disk::{CHUNKS_REMOVED_MAX, Disk, Write, parts_of},
+    disk::{CHUNKS_REMOVED_MAX, Disk, failed, parts_of},
     entry::GONE_BYTES,
-    leases::Leases,
+    tail::{Force, Tail},
 };
 
 /// What a group costs besides its bytes; makes groups of a few entries sparse, so that they are put together.
 const GROUP_OVERHEAD_BYTES: u64 = 256;
 /// What may be wasted before anything is cleaned, and what entries of dropped jobs may take.
 const SLACK_BYTES: u64 = 4 << 20;
-/// Chunks of dead groups that are removed together, where nothing else asks for a batch.
-const REMOVED_TOGETHER: usize = 32;
 
 /// Where an entry lies, as far as counting goes: its group (40 bits; 0 for none) and its length (24 bits).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -51,17 +50,27 @@ impl Home {
 
 #[derive(Debug)]
 struct Group {
-    bytes: u32,
+    place: Place,
     /// Bytes of entries that count, those of dropped jobs left out.
     live: u32,
     /// Bytes of entries of dropped jobs.
     gone: u32,
-    checksum: u32,
+}
+
+/// Where a group lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Tail,
+    Database { bytes: u32, checksum: u32 },
 }
 
 impl Group {
+    /// What it takes in the database.
     fn cost(&self) -> u64 {
-        u64::from(self.bytes) + GROUP_OVERHEAD_BYTES
+        match self.place {
+            Place::Tail => 0,
+            Place::Database { bytes, .. } => u64::from(bytes) + GROUP_OVERHEAD_BYTES,
+        }
     }
 
     fn is_sparse(&self) -> bool {
@@ -69,18 +78,19 @@ impl Group {
     }
 }
 
-/// Counts what is on the disk. Groups are numbered from 1.
+/// Counts what there is. Groups are numbered from 1.
 #[derive(Debug)]
 pub(crate) struct Table {
     groups: BTreeMap<u64, Group>,
     sparse: BTreeSet<u64>,
-    /// Groups in which nothing counts, in the order in which they must be removed.
-    dead: VecDeque<(u64, Group)>,
+    /// Groups of the database in which nothing counts, in the order in which they must be removed, with their chunks.
+    dead: VecDeque<(u64, u16)>,
+    /// What the groups of the database take.
     cost: u64,
+    /// What counts, wherever it lies.
     live: u64,
     /// Bytes of entries of dropped jobs in all groups but the oldest.
     gone: u64,
-    newest: u64,
     pub(crate) slack: u64,
 }
 
@@ -93,7 +103,6 @@ impl Default for Table {
             cost: 0,
             live: 0,
             gone: 0,
-            newest: 0,
             slack: SLACK_BYTES,
         }
     }
@@ -101,12 +110,20 @@ impl Default for Table {
 
 impl Table {
     /// Takes up the newest group, in which nothing counts yet.
-    pub(crate) fn add(&mut self, number: u64, bytes: u32, checksum: u32) {
-        let group = Group { bytes, live: 0, gone: 0, checksum };
+    pub(crate) fn add(&mut self, number: u64, place: Place) {
+        let group = Group { place, live: 0, gone: 0 };
         self.cost += group.cost();
         self.groups.insert(number, group);
-        let before = std::mem::replace(&mut self.newest, number);
-        self.review(before);
+    }
+
+    /// A group has been written to the database.
+    pub(crate) fn settle(&mut self, number: u64, bytes: u32, checksum: u32) {
+        if let Some(group) = self.groups.get_mut(&number) {
+            group.place = Place::Database { bytes, checksum };
+            self.cost += group.cost();
+        } else {
+            self.dead.push_back((number, parts_of(bytes as usize)));
+        }
     }
 
     /// Counts an entry of a group.
@@ -155,15 +172,15 @@ impl Table {
         self.groups.first_key_value().map(|(number, _)| *number)
     }
 
-    /// Looks at every group, once all have been read.
+    /// Looks at every group, once all entries were counted.
     pub(crate) fn review_all(&mut self) {
         let numbers: Vec<u64> = self.groups.keys().copied().collect();
         numbers.into_iter().for_each(|number| self.review(number));
     }
 
-    /// Notes what has become of a group: sparse, dead, or neither. The newest one is never either.
-    fn review(&mut self, number: u64) {
-        let Some(group) = self.groups.get(&number).filter(|_| number != self.newest) else { return };
+    /// Notes what has become of a group: sparse, dead, or neither.
+    pub(crate) fn review(&mut self, number: u64) {
+        let Some(group) = self.groups.get(&number) else { return };
         if self.is_dead(number, group) {
             let was_oldest = self.oldest() == Some(number);
             self.bury(number);
@@ -183,14 +200,16 @@ impl Table {
         let Some(group) = self.groups.remove(&number) else { return };
         self.sparse.remove(&number);
         self.cost -= group.cost();
-        self.dead.push_back((number, group));
+        if let Place::Database { bytes, .. } = group.place {
+            self.dead.push_back((number, parts_of(bytes as usize)));
+        }
     }
 
     /// A group has become the oldest: what it says of dropped jobs counts no longer.
     fn bury_oldest(&mut self) {
         while let Some((&number, group)) = self.groups.first_key_value() {
             self.gone -= u64::from(group.gone);
-            if number == self.newest || !self.is_dead(number, group) {
+            if !self.is_dead(number, group) {
                 return;
             }
             self.bury(number);
@@ -200,7 +219,7 @@ impl Table {
     /// A group to clean now, if there is waste.
     pub(crate) fn wasteful(&mut self) -> Option<u64> {
         if self.gone > self.live / 4 + self.slack {
-            return self.oldest().filter(|oldest| *oldest != self.newest);
+            return self.oldest();
         }
         let is_wasteful = self.cost > 2 * (self.live + self.gone) + self.slack;
         if is_wasteful { self.sparse.pop_first() } else { None }
@@ -211,85 +230,99 @@ impl Table {
         self.groups.get(&number).map_or(0, |group| u64::from(group.live) + u64::from(group.gone))
     }
 
-    /// Checksums of all that is on the disk, by number.
+    /// Checksums of all groups in the database, by number.
     pub(crate) fn checksums(&self) -> BTreeMap<u64, u32> {
-        let dead = self.dead.iter().map(|(number, group)| (*number, group.checksum));
-        dead.chain(self.groups.iter().map(|(number, group)| (*number, group.checksum))).collect()
+        let checksum = |(number, group): (&u64, &Group)| match group.place {
+            Place::Tail => None,
+            Place::Database { checksum, .. } => Some((*number, checksum)),
+        };
+        self.groups.iter().filter_map(checksum).collect()
     }
 
-    /// Dead groups to remove with the next write. A few wait until they are worth a batch.
-    fn removals(&mut self, patience: Patience) -> Vec<(u64, u16)> {
-        let parts = |group: &Group| parts_of(group.bytes as usize);
-        let mut removed = Vec::new();
-        let mut chunks = 0;
-        if patience == Patience::Wait && self.dead.len() < REMOVED_TOGETHER {
-            return removed;
-        }
-        while let Some((number, group)) = self.dead.front() {
-            chunks += usize::from(parts(group));
+    /// Dead groups to remove in one step.
+    fn removals(&mut self) -> Vec<(u64, u16)> {
+        let (mut removed, mut chunks) = (Vec::new(), 0);
+        while let Some((number, parts)) = self.dead.front().copied() {
+            chunks += usize::from(parts);
             if chunks > CHUNKS_REMOVED_MAX && !removed.is_empty() {
                 break;
             }
-            removed.push((*number, parts(group)));
+            removed.push((number, parts));
             self.dead.pop_front();
         }
         removed
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Patience {
-    Wait,
-    None,
-}
-
 /// The log, open.
 #[derive(Debug)]
 pub(crate) struct Log {
     pub(crate) disk: Disk,
+    pub(crate) tail: Tail,
     pub(crate) table: Table,
-    pub(crate) leases: Leases,
+    /// The groups in the tail.
+    pub(crate) recent: BTreeMap<u64, Vec<u8>>,
+    /// Settings that are in the tail only.
+    pub(crate) settings: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Groups up to this one are in the database, later ones in the tail.
+    pub(crate) folded: u64,
+    /// The number of the newest group.
+    pub(crate) newest: u64,
 }
 
 impl Log {
-    /// The number that the next group will have.
-    pub(crate) fn next(&self) -> u64 {
-        self.table.newest + 1
-    }
-
-    /// Takes up the next group before it is written, so that its entries can be counted.
-    pub(crate) fn begin(&mut self, bytes: &[u8]) {
-        self.table.add(self.next(), crate::entry::place(bytes.len()), crc32fast::hash(bytes));
-    }
-
-    /// Writes what [`begin`](Self::begin) took up, if anything, with settings; removes groups that are dead.
+    /// Appends a group to the tail.
     ///
     /// # Errors
-    /// See [`Disk::commit`].
-    pub(crate) fn write(
-        &mut self,
-        group: Option<Vec<u8>>,
-        settings: Vec<(Vec<u8>, Vec<u8>)>,
-    ) -> Result<(), QueueError> {
-        let is_small = settings.is_empty() && group.as_ref().is_none_or(|bytes| parts_of(bytes.len()) == 1);
-        let patience = if is_small { Patience::Wait } else { Patience::None };
-        let removed = self.table.removals(patience);
-        let group = group.map(|bytes| (self.table.newest, bytes));
-        self.disk.commit(&Write { group, settings, removed })
+    /// [`QueueError::DiskFull`] or [`QueueError::Broken`]: the log must not be used any more.
+    pub(crate) fn append(&mut self, group: Vec<u8>, force: Force) -> Result<(), QueueError> {
+        let appended = self.tail.append(self.newest, &group, force);
+        appended.map_err(|error| failed("write", self.disk.directory(), &error))?;
+        self.recent.insert(self.newest, group);
+        Ok(())
     }
 
-    /// Removes what is dead, and seals the database.
+    /// Ends a fold: everything in the tail was written to the database in groups.
     ///
     /// # Errors
-    /// See [`Disk::close`].
-    pub(crate) fn close(&mut self) -> Result<(), QueueError> {
-        loop {
-            let removed = self.table.removals(Patience::None);
-            if removed.is_empty() {
-                return self.disk.close(&self.table.checksums());
-            }
-            self.disk.commit(&Write { removed, ..Write::default() })?;
+    /// As [`append`](Self::append).
+    pub(crate) fn end_fold(&mut self) -> Result<(), QueueError> {
+        let recent = std::mem::take(&mut self.recent);
+        for number in recent.keys() {
+            self.table.release_gone(*number);
+            debug_assert_eq!(self.table.live_bytes(*number), 0, "all of group {number} is elsewhere");
         }
+        let mut settings = std::mem::take(&mut self.settings);
+        loop {
+            let removed = self.table.removals();
+            self.disk.fold(self.newest, std::mem::take(&mut settings), &removed)?;
+            if self.table.dead.is_empty() {
+                break;
+            }
+        }
+        self.folded = self.newest;
+        self.tail.restart();
+        Ok(())
+    }
+
+    /// Bytes of a group, wherever it lies.
+    ///
+    /// # Errors
+    /// [`QueueError::Broken`] where they are not there.
+    pub(crate) fn read(&self, home: Home, offset: u32, length: u32) -> Result<Vec<u8>, QueueError> {
+        match self.recent.get(&home.group()) {
+            Some(group) => {
+                let from = offset as usize;
+                let bytes = group.get(from..from + length as usize);
+                bytes.map(<[u8]>::to_vec).ok_or_else(|| QueueError::Broken("a group is too short".to_owned()))
+            }
+            None => self.disk.read(home.group(), offset, length),
+        }
+    }
+
+    /// How often something was forced to the medium.
+    pub(crate) const fn syncs(&self) -> u64 {
+        self.disk.syncs + self.tail.syncs
     }
 }
 
@@ -319,38 +352,49 @@ mod tests {
         Home::new(group, bytes)
     }
 
+    fn database(bytes: u32) -> Place {
+        Place::Database { bytes, checksum: 0 }
+    }
+
     fn dead(table: &mut Table) -> Vec<u64> {
-        table.removals(Patience::None).into_iter().map(|(number, _)| number).collect()
+        table.removals().into_iter().map(|(number, _)| number).collect()
     }
 
     #[test]
-    fn a_group_dies_with_its_last_entry_and_the_newest_never() {
+    fn a_group_dies_with_its_last_entry() {
         let mut table = Table::default();
         for number in 1..=3 {
-            table.add(number, 1_000, 0);
+            table.add(number, database(1_000));
             table.hold(home(number, 900));
         }
         table.release(home(2, 400));
         assert!(dead(&mut table).is_empty());
         table.release(home(2, 500));
-        table.release(home(3, 900));
         assert_eq!(dead(&mut table), [2]);
-        table.add(4, 1_000, 0);
-        assert_eq!(dead(&mut table), [3]);
         assert_eq!(table.checksums().len(), 2);
+    }
+
+    #[test]
+    fn groups_in_the_tail_are_not_removed_from_the_database() {
+        let mut table = Table::default();
+        table.add(1, Place::Tail);
+        table.hold(home(1, 900));
+        table.release(home(1, 900));
+        assert!(dead(&mut table).is_empty() && table.groups.is_empty());
     }
 
     #[test]
     fn the_entry_of_a_dropped_job_counts_while_an_earlier_group_is_there() {
         let mut table = Table::default();
-        table.add(1, 1_000, 0);
+        table.add(1, database(1_000));
         table.hold(home(1, 900));
-        table.add(2, 17, 0);
-        table.hold_gone(2);
-        table.add(3, 17, 0);
-        table.hold_gone(3);
-        table.add(4, 1_000, 0);
+        for number in [2, 3] {
+            table.add(number, database(17));
+            table.hold_gone(number);
+        }
+        table.add(4, database(1_000));
         table.hold(home(4, 900));
+        table.review_all();
         assert!(dead(&mut table).is_empty());
         assert!(table.needs_gone(2) && table.needs_gone(3) && !table.needs_gone(1));
         table.release(home(1, 900));
@@ -363,7 +407,7 @@ mod tests {
         let mut table = Table::default();
         let bytes = (1 << 20) - 256;
         for number in 1..=12 {
-            table.add(number, bytes, 0);
+            table.add(number, database(bytes));
             table.hold(home(number, bytes as usize));
         }
         for number in 1..=11 {

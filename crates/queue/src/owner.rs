@@ -34,6 +34,10 @@ use crate::{
 pub const ROUND_MAX: usize = 1024;
 /// About the most bytes that share a commit.
 const ROUND_BYTES_MAX: usize = 512 << 10;
+/// How long the owner looks for the next message before it sleeps.
+const LINGER: Duration = Duration::from_micros(50);
+/// How long a round waits for a message that may be about to come.
+const GATHERED: Duration = Duration::from_micros(20);
 /// The longest that a claim waits.
 const CLAIM_WAIT_MAX: Duration = Duration::from_secs(3600);
 /// How long a client's leases last from when it comes back.
@@ -159,6 +163,7 @@ pub fn start(ledger: Ledger, now_ms: NowMs, lock: File) -> Result<(LocalLink, Jo
         inbox,
         waiting: VecDeque::new(),
         connections: HashMap::new(),
+        expected: 0,
         failed: None,
         tell_failed,
         syncs: Arc::clone(&syncs),
@@ -183,6 +188,8 @@ struct Owner {
     waiting: VecDeque<Waiting>,
     /// The latest connection of each client.
     connections: HashMap<Session, u64>,
+    /// Messages of the last round.
+    expected: usize,
     failed: Option<QueueError>,
     /// To every [`LocalLink`].
     tell_failed: watch::Sender<bool>,
@@ -237,6 +244,10 @@ type Answers = Vec<(Asker, Result<Reply, QueueError>)>;
 impl Owner {
     fn run(mut self, runtime: &tokio::runtime::Runtime) {
         loop {
+            if let Some(message) = self.linger() {
+                self.round(Some(message));
+                continue;
+            }
             let wait = self.time_to_next_wakeup();
             let received = runtime.block_on(async { tokio::time::timeout(wait, self.inbox.recv()).await });
             match received {
@@ -249,6 +260,32 @@ impl Owner {
             && let Err(error) = self.ledger.close()
         {
             tracing::warn!(%error, "the queue could not be sealed at its end; nothing is lost");
+        }
+    }
+
+    /// Looks for the next message for a moment before it sleeps: who has just been answered often asks again at once, and
+    /// to wake a thread takes longer than that.
+    fn linger(&mut self) -> Option<Message> {
+        self.look_for(LINGER)
+    }
+
+    fn look_for(&mut self, time: Duration) -> Option<Message> {
+        let begun = Instant::now();
+        while begun.elapsed() < time {
+            if let Ok(message) = self.inbox.try_recv() {
+                return Some(message);
+            }
+            std::hint::spin_loop();
+        }
+        None
+    }
+
+    /// The next message of this round. Where the last round had more, their senders may be about to ask again: a moment
+    /// is waited for them, so that all share a commit.
+    fn gather(&mut self, taken: usize) -> Option<Message> {
+        match self.inbox.try_recv() {
+            Err(_) if taken < self.expected => self.look_for(GATHERED),
+            received => received.ok(),
         }
     }
 
@@ -284,9 +321,10 @@ impl Owner {
             done = done.and_then(|()| self.handle(message, &mut answers));
             taken += 1;
             if taken < ROUND_MAX && self.ledger.dirty_bytes() < ROUND_BYTES_MAX {
-                next = self.inbox.try_recv().ok();
+                next = self.gather(taken);
             }
         }
+        self.expected = taken;
         let now = self.now();
         let ended = done.and_then(|()| self.ledger.tick(now)).and_then(|()| self.serve_waiting(&mut answers));
         self.commit(ended);

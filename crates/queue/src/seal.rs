@@ -21,31 +21,26 @@ const NAME: &str = "seal";
 /// A seal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Seal {
-    /// Written at a start: groups up to this one were there.
-    Open { last: u64 },
-    /// Written at the end: these groups are there and no others.
-    Closed { last: u64, groups: u64, fingerprint: u64 },
+    /// Written at a start: everything up to this group was folded.
+    Open { folded: u64 },
+    /// Written at the end: so was everything up to this one, and these groups are there and no others.
+    Closed { folded: u64, groups: u64, fingerprint: u64 },
 }
 
 impl Seal {
-    /// The seal of a start, with the checksums of the groups by their numbers.
-    pub(crate) fn open(groups: &BTreeMap<u64, u32>) -> Self {
-        Self::Open { last: last(groups) }
+    /// The seal of a clean end, with the checksums of the groups by their numbers.
+    pub(crate) fn closed(folded: u64, groups: &BTreeMap<u64, u32>) -> Self {
+        Self::Closed { folded, groups: groups.len() as u64, fingerprint: fingerprint(groups) }
     }
 
-    /// The seal of a clean end.
-    pub(crate) fn closed(groups: &BTreeMap<u64, u32>) -> Self {
-        Self::Closed { last: last(groups), groups: groups.len() as u64, fingerprint: fingerprint(groups) }
-    }
-
-    /// Whether a database with these groups is the one that was sealed, or went on from it.
+    /// Whether a database that holds these groups is the one that was sealed, or went on from it.
     ///
     /// # Errors
     /// Says what is missing.
-    pub(crate) fn check(self, groups: &BTreeMap<u64, u32>) -> Result<(), &'static str> {
+    pub(crate) fn check(self, folded: u64, groups: &BTreeMap<u64, u32>) -> Result<(), &'static str> {
         match self {
-            Self::Open { last: sealed } if last(groups) < sealed => Err("its end is missing"),
-            Self::Closed { .. } if self != Self::closed(groups) => Err("parts of it are missing"),
+            Self::Open { folded: sealed } if folded < sealed => Err("its end is missing"),
+            Self::Closed { .. } if self != Self::closed(folded, groups) => Err("parts of it are missing"),
             Self::Open { .. } | Self::Closed { .. } => Ok(()),
         }
     }
@@ -80,10 +75,6 @@ impl Seal {
     }
 }
 
-fn last(groups: &BTreeMap<u64, u32>) -> u64 {
-    groups.last_key_value().map_or(0, |(number, _)| *number)
-}
-
 fn fingerprint(groups: &BTreeMap<u64, u32>) -> u64 {
     let mut hasher = blake3::Hasher::new();
     for (number, checksum) in groups {
@@ -102,7 +93,7 @@ mod tests {
     fn a_seal_is_read_back_and_a_damaged_one_is_not() {
         let directory = tempfile::tempdir().unwrap();
         assert!(Seal::read(directory.path()).is_err());
-        let seal = Seal::closed(&BTreeMap::from([(1, 2), (5, 6)]));
+        let seal = Seal::closed(7, &BTreeMap::from([(1, 2), (5, 6)]));
         seal.write(directory.path()).unwrap();
         assert_eq!(Seal::read(directory.path()).unwrap(), seal);
         let path = directory.path().join(NAME);
@@ -118,12 +109,15 @@ mod tests {
         let less = BTreeMap::from([(1, 2)]);
         let other = BTreeMap::from([(1, 3), (5, 6)]);
         let more = BTreeMap::from([(5, 6), (9, 9)]);
-        assert!(Seal::closed(&groups).check(&groups).is_ok());
+        assert!(Seal::closed(5, &groups).check(5, &groups).is_ok());
         for changed in [&less, &other, &more] {
-            assert!(Seal::closed(&groups).check(changed).is_err());
+            assert!(Seal::closed(5, &groups).check(5, changed).is_err());
         }
-        assert!(Seal::open(&groups).check(&groups).is_ok());
-        assert!(Seal::open(&groups).check(&more).is_ok());
-        assert!(Seal::open(&groups).check(&less).is_err());
+        assert!(Seal::closed(5, &groups).check(4, &groups).is_err());
+        for groups in [&groups, &more, &less] {
+            assert!(Seal::Open { folded: 5 }.check(5, groups).is_ok());
+            assert!(Seal::Open { folded: 5 }.check(9, groups).is_ok());
+            assert!(Seal::Open { folded: 5 }.check(4, groups).is_err());
+        }
     }
 }

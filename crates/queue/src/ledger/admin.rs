@@ -13,9 +13,10 @@ use super::{
     origin_of,
 };
 use crate::{
-    entry::{AsPushed, Course, Entries, Entry, Origin, Text, Trouble, begin_group, decode_text},
+    entry::{AsPushed, Course, Entries, Entry, GONE_BYTES, Origin, Text, Trouble, begin_group, decode_text},
     log::Home,
     session::SessionId,
+    tail::Force,
 };
 
 /// A job, whole.
@@ -142,7 +143,7 @@ impl Ledger {
         let Some(ended) = self.jobs.ended(id) else { return Ok(None) };
         let entry = match self.dirty.ended.get(&id) {
             Some(entry) => entry.clone(),
-            None => self.log.disk.read(ended.home.group(), ended.offset, ended.home.bytes())?,
+            None => self.log.read(ended.home, ended.offset, ended.home.bytes())?,
         };
         let group = [begin_group(0), entry].concat();
         let broken = |why: String| QueueError::Broken(format!("job {id} cannot be read: {why}"));
@@ -166,6 +167,7 @@ impl Ledger {
                 self.revive(*id, record, now);
             }
         }
+        self.dirty.force = Force::Yes;
         Ok(ids.len() as u64)
     }
 
@@ -185,7 +187,7 @@ impl Ledger {
             due_ms: 0,
             whole: Home::default(),
             course: Home::default(),
-            text: TextAt::Memory(text.encode().into_boxed_slice()),
+            text: TextAt::Memory(text.encode()),
             trouble,
             group: index.id_of(name, now),
             stamp: 0,
@@ -233,6 +235,7 @@ impl Ledger {
                 self.bury(id);
             }
             self.dirty.gone.insert(id);
+            self.dirty.bytes += GONE_BYTES as usize;
             dropped += 1;
         }
         if dropped > 0 {

@@ -16,10 +16,8 @@ use super::{
 use crate::{
     entry::{Phase, decode_text},
     session::{Session, SessionId},
+    tail::Force,
 };
-
-/// About what a lease weighs among what is to be written.
-const LEASE_BYTES: usize = 64;
 
 impl Ledger {
     /// Hands out what the limits allow now. See [`flow::queue::JobQueue::claim`]; waiting is the caller's business.
@@ -52,6 +50,7 @@ impl Ledger {
     ) -> Result<Claim, QueueError> {
         let bytes = self.text(slot)?;
         let text = decode_text(&bytes).map_err(QueueError::Broken)?;
+        let (key, payload) = (text.key.to_owned(), text.payload.to_owned());
         let job = self.jobs.get_mut(slot).expect("it was just taken out of its line");
         job.attempts += 1;
         (job.state, job.session) = (State::Leased, session);
@@ -60,16 +59,15 @@ impl Ledger {
         let failing_since_ms = trouble.and_then(|trouble| trouble.failing_since_ms);
         let claim = Claim {
             lease: Lease { id: job.id, attempt: job.token() },
-            key: text.key.to_owned(),
-            payload: text.payload.to_owned(),
+            key,
+            payload,
             attempts: job.attempts,
             failures: trouble.map_or(0, |trouble| trouble.failures),
             failing_ms: failing_since_ms.map(|since| now.saturating_sub(since)),
         };
         self.attempts_max = self.attempts_max.max(claim.lease.attempt);
         self.enter(slot);
-        self.dirty.leased.push(slot);
-        self.dirty.bytes += LEASE_BYTES;
+        self.mark(slot, Unwritten::Course);
         Ok(claim)
     }
 
@@ -157,6 +155,7 @@ impl Ledger {
         for job in next {
             self.insert(job, now);
         }
+        self.dirty.force = Force::Yes;
         Ok(())
     }
 
@@ -174,6 +173,7 @@ impl Ledger {
         {
             self.events[job.lane.index()].at(now).failed += 1;
         }
+        self.dirty.force = Force::Yes;
         match verdict {
             Verdict::Retry { .. } => self.try_again(slot, verdict, now),
             Verdict::Dead { failure } => {
@@ -219,14 +219,14 @@ impl Ledger {
     }
 
     fn revise(&mut self, slot: Slot, new: &NewJob, now: Millis) -> Result<(), QueueError> {
-        let bytes = self.text(slot)?;
+        let bytes = self.text(slot)?.into_owned();
         let text = decode_text(&bytes).map_err(QueueError::Broken)?;
         self.leave(slot);
         let Some(job) = self.jobs.get_mut(slot) else { return Ok(()) };
         let index = &mut self.lanes[job.lane.index()];
         let before = index.group(job.group).name.as_ref().map(|group| group.0.as_str());
         let text = revised(&text, before, job.priority, new);
-        job.text = TextAt::Memory(text.into_boxed_slice());
+        job.text = TextAt::Memory(text);
         let group = index.id_of(new.group.as_ref().map(|group| group.0.as_str()), now);
         let left_group = std::mem::replace(&mut job.group, group) != group;
         job.priority = new.priority;

@@ -1,26 +1,22 @@
-//! From memory to the log: one commit group for everything that changed.
+//! From memory to the log: to the tail at each commit, to the database when the tail is full.
 
-use flow::{
-    job::{JobId, Lease, State},
-    queue::QueueError,
-};
+use flow::{job::JobId, queue::QueueError};
 
 use super::{
     Dirty, Ledger, TEXT_IN_MEMORY_BYTES, course_of,
-    jobs::{Job, Slot, TextAt, Unwritten},
+    jobs::{Slot, TextAt, Unwritten},
     origin_of,
 };
 use crate::{
-    disk::failed,
-    entry::{Entries, Entry, begin_group, place, put_course, put_gone, put_whole},
-    leases::Granted,
-    log::Home,
+    entry::{Entries, Entry, begin_group, place, put_course, put_gone, put_setting, put_whole},
+    log::{Home, Place},
 };
 
-/// About how much is written again at a time, at least.
-const CLEANED_BYTES_MIN: u64 = 64 << 10;
-/// How many sparse groups are read at a time.
+/// A group that is folded takes no further entry from this size on: what sled writes at a time.
+const FOLDED_GROUP_BYTES: usize = 80 << 10;
+/// How many sparse groups are cleaned with a fold, and about how much of them.
 const CLEANED_GROUPS_MAX: usize = 64;
+const CLEANED_BYTES_MAX: u64 = 8 << 20;
 
 impl Ledger {
     /// How many bytes have changed since the last commit, about.
@@ -37,12 +33,12 @@ impl Ledger {
     /// Whether anything is to be written.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
-        let Dirty { jobs, leased, ended, gone, settings, bytes: _ } = &self.dirty;
-        !(jobs.is_empty() && leased.is_empty() && ended.is_empty() && gone.is_empty() && settings.is_empty())
+        let Dirty { jobs, ended, gone, settings, bytes: _, force: _ } = &self.dirty;
+        !(jobs.is_empty() && ended.is_empty() && gone.is_empty() && settings.is_empty())
     }
 
-    /// Makes everything since the last commit durable; claims only over the death of this process, see
-    /// [`leases`](crate::leases).
+    /// Makes everything since the last commit durable; claims only over the death of this process, since nobody who
+    /// could hold one survives that of the machine.
     ///
     /// # Errors
     /// [`QueueError::DiskFull`] or [`QueueError::Broken`]: the ledger must be dropped then, and nothing be acknowledged.
@@ -50,133 +46,188 @@ impl Ledger {
         if !self.is_dirty() {
             return Ok(());
         }
-        self.clean()?;
-        let Dirty { jobs, leased, ended, gone, settings, bytes } = std::mem::take(&mut self.dirty);
-        self.note_leases(&leased)?;
-        let settings: Vec<_> = settings.into_iter().collect();
-        if jobs.is_empty() && ended.is_empty() && gone.is_empty() {
-            return if settings.is_empty() { Ok(()) } else { self.log.write(None, settings) };
+        let settings = std::mem::take(&mut self.dirty.settings);
+        if !self.log.tail.has_room(self.dirty.bytes) {
+            self.log.settings.extend(settings);
+            return self.fold();
         }
-        let number = self.log.next();
         let mut group = begin_group(self.now_ms);
-        group.reserve(bytes);
-        // First, since a job of the same name may have come after.
-        gone.iter().for_each(|id| put_gone(&mut group, *id));
-        let mut settled = Vec::with_capacity(jobs.len() + ended.len());
+        group.reserve(self.dirty.bytes);
+        settings.iter().for_each(|(key, value)| put_setting(&mut group, key, value));
+        self.log.settings.extend(settings);
+        let Dirty { jobs, ended, gone, force, .. } = std::mem::take(&mut self.dirty);
+        let mut group = Building::at(self.begin(Place::Tail), group);
+        self.recent.gone.extend(&gone);
+        self.put_gone(&mut group, gone);
+        self.recent.jobs.extend(&jobs);
         for slot in jobs {
-            settled.extend(self.write_live(slot, &mut group)?);
+            self.put_live(&mut group, slot)?;
+        }
+        self.recent.ended.extend(ended.keys());
+        for (id, entry) in ended {
+            self.put_ended(&mut group, id, &entry);
+        }
+        self.log.append(group.bytes, force)
+    }
+
+    /// Writes to the database what has changed and what of the tail and of sparse groups counts; the tail begins anew.
+    pub(super) fn fold(&mut self) -> Result<(), QueueError> {
+        self.keep_recent();
+        self.clean()?;
+        let Dirty { jobs, ended, gone, .. } = std::mem::take(&mut self.dirty);
+        let mut group = self.begin_folded();
+        self.put_gone(&mut group, gone);
+        for slot in jobs {
+            self.put_live(&mut group, slot)?;
+            group = self.end_full(group)?;
         }
         for (id, entry) in ended {
-            let offset = place(group.len());
-            group.extend_from_slice(&entry);
-            settled.push(Settled::Ended { id, offset, bytes: entry.len() });
+            self.put_ended(&mut group, id, &entry);
+            group = self.end_full(group)?;
         }
-        self.log.begin(&group);
-        settled.into_iter().for_each(|entry| self.settle(number, entry));
-        gone.iter().for_each(|_| self.log.table.hold_gone(number));
-        self.log.write(Some(group), settings)
+        self.end_folded(group)?;
+        self.log.end_fold()
     }
 
-    /// Writes down who has what.
-    fn note_leases(&mut self, leased: &[Slot]) -> Result<(), QueueError> {
-        let noted = if self.log.leases.is_full(leased.len()) {
-            let held: Vec<_> = self.jobs.live().filter_map(|(_, job)| self.granted(job)).collect();
-            self.log.leases.replace(&held)
-        } else if leased.is_empty() {
-            Ok(())
-        } else {
-            let jobs = leased.iter().filter_map(|slot| self.jobs.get(*slot));
-            let granted: Vec<_> = jobs.filter_map(|job| self.granted(job)).collect();
-            self.log.leases.append(&granted)
-        };
-        noted.map_err(|error| failed("write", self.log.disk.directory(), &error))
-    }
-
-    fn granted(&self, job: &Job) -> Option<Granted> {
-        let lease = Lease { id: job.id, attempt: job.token() };
-        (job.state == State::Leased).then(|| Granted {
-            lease,
-            session: self.sessions.session(job.session),
-            at_ms: job.changed_ms,
-        })
-    }
-
-    /// Appends what of a live job is not on the disk.
-    fn write_live(&self, slot: Slot, group: &mut Vec<u8>) -> Result<Option<Settled>, QueueError> {
-        let Some(job) = self.jobs.get(slot) else { return Ok(None) };
-        let offset = group.len();
-        let course = course_of(job, self.phase(job));
-        let bytes = |group: &Vec<u8>| group.len() - offset;
-        Ok(match job.unwritten {
-            Unwritten::Nothing => None,
-            Unwritten::Course => {
-                put_course(group, job.id, &course);
-                Some(Settled::Course { slot, bytes: bytes(group) })
+    /// Marks what of the tail counts.
+    fn keep_recent(&mut self) {
+        let Recent { jobs, ended, gone } = std::mem::take(&mut self.recent);
+        let folded = self.log.folded;
+        for slot in jobs {
+            let Some(job) = self.jobs.get(slot) else { continue };
+            if job.whole.group() > folded {
+                self.mark(slot, Unwritten::Whole);
+            } else if job.course.group() > folded {
+                self.mark(slot, Unwritten::Course);
             }
-            Unwritten::Whole => {
+        }
+        for id in ended {
+            let Some(ended) = self.jobs.ended(id) else { continue };
+            let from = ended.offset as usize;
+            if let Some(group) = self.log.recent.get(&ended.home.group()) {
+                let entry = &group[from..from + ended.home.bytes() as usize];
+                self.dirty.ended.entry(id).or_insert_with(|| entry.to_vec());
+            }
+        }
+        let may_come_back = |id: &JobId| !self.jobs.knows(*id);
+        self.dirty.gone.extend(gone.into_iter().filter(may_come_back));
+    }
+
+    fn begin(&mut self, place: Place) -> u64 {
+        self.log.newest += 1;
+        self.log.table.add(self.log.newest, place);
+        self.log.newest
+    }
+
+    /// The size and the checksum of the group are not known yet.
+    fn begin_folded(&mut self) -> Building {
+        let number = self.begin(Place::Tail);
+        Building::at(number, begin_group(self.now_ms))
+    }
+
+    fn end_full(&mut self, group: Building) -> Result<Building, QueueError> {
+        if group.bytes.len() < FOLDED_GROUP_BYTES {
+            return Ok(group);
+        }
+        self.end_folded(group)?;
+        Ok(self.begin_folded())
+    }
+
+    fn end_folded(&mut self, group: Building) -> Result<(), QueueError> {
+        let Building { number, bytes, begun } = group;
+        if bytes.len() == begun {
+            self.log.table.review(number);
+            return Ok(());
+        }
+        self.log.disk.write_group(number, &bytes)?;
+        self.log.table.settle(number, place(bytes.len()), crc32fast::hash(&bytes));
+        Ok(())
+    }
+
+    fn put_gone(&mut self, group: &mut Building, gone: impl IntoIterator<Item = JobId>) {
+        // First in a group, since a job of the same name may have come after.
+        for id in gone {
+            put_gone(&mut group.bytes, id);
+            self.log.table.hold_gone(group.number);
+        }
+    }
+
+    /// Appends what of a live job is not on the disk, and counts it in the place of what was there.
+    fn put_live(&mut self, group: &mut Building, slot: Slot) -> Result<(), QueueError> {
+        let Some(job) = self.jobs.get(slot) else { return Ok(()) };
+        let from = group.bytes.len();
+        let bytes = &mut group.bytes;
+        let course = course_of(job, self.phase(job));
+        let text_offset = match (job.unwritten, &job.text) {
+            (Unwritten::Nothing, _) => return Ok(()),
+            (Unwritten::Course, _) => {
+                put_course(bytes, job.id, &course);
+                None
+            }
+            (Unwritten::Whole, text) => {
                 let name = self.lanes[job.lane.index()].group(job.group).name.as_ref();
                 let origin = origin_of(job, name.map(|name| name.0.as_str()));
-                let text_offset = match &job.text {
-                    TextAt::Memory(text) => put_whole(group, &origin, &course, text),
-                    TextAt::Disk { .. } => put_whole(group, &origin, &course, &self.text(slot)?),
-                };
-                Some(Settled::Whole { slot, bytes: bytes(group), text_offset: place(text_offset) })
+                Some(place(match text {
+                    TextAt::Memory(text) => put_whole(bytes, &origin, &course, text),
+                    TextAt::Disk { .. } => put_whole(bytes, &origin, &course, &self.text(slot)?),
+                }))
             }
-        })
+        };
+        let home = Home::new(group.number, group.bytes.len() - from);
+        let Some(job) = self.jobs.get_mut(slot) else { return Ok(()) };
+        let table = &mut self.log.table;
+        table.hold(home);
+        table.release(std::mem::take(&mut job.course));
+        job.unwritten = Unwritten::Nothing;
+        let Some(offset) = text_offset else {
+            job.course = home;
+            return Ok(());
+        };
+        table.release(std::mem::replace(&mut job.whole, home));
+        let length = match &job.text {
+            TextAt::Memory(text) if text.len() <= TEXT_IN_MEMORY_BYTES => return Ok(()),
+            TextAt::Memory(text) => place(text.len()),
+            TextAt::Disk { length, .. } => *length,
+        };
+        job.text = TextAt::Disk { offset, length };
+        Ok(())
     }
 
-    /// Counts an entry of the newest group in the place of the one before.
-    fn settle(&mut self, number: u64, entry: Settled) {
-        let table = &mut self.log.table;
-        match entry {
-            Settled::Whole { slot, bytes, text_offset } => {
-                let Some(job) = self.jobs.get_mut(slot) else { return };
-                table.release(std::mem::replace(&mut job.whole, Home::new(number, bytes)));
-                table.release(std::mem::take(&mut job.course));
-                table.hold(job.whole);
-                job.unwritten = Unwritten::Nothing;
-                let length = match &job.text {
-                    TextAt::Memory(text) if text.len() <= TEXT_IN_MEMORY_BYTES => return,
-                    TextAt::Memory(text) => place(text.len()),
-                    TextAt::Disk { length, .. } => *length,
-                };
-                job.text = TextAt::Disk { offset: text_offset, length };
-            }
-            Settled::Course { slot, bytes } => {
-                let Some(job) = self.jobs.get_mut(slot) else { return };
-                table.release(std::mem::replace(&mut job.course, Home::new(number, bytes)));
-                table.hold(job.course);
-                job.unwritten = Unwritten::Nothing;
-            }
-            Settled::Ended { id, offset, bytes } => {
-                let Some(ended) = self.jobs.ended_mut(id) else { return };
-                table.release(ended.home);
-                (ended.home, ended.offset) = (Home::new(number, bytes), offset);
-                table.hold(ended.home);
-            }
-        }
+    fn put_ended(&mut self, group: &mut Building, id: JobId, entry: &[u8]) {
+        let Some(ended) = self.jobs.ended_mut(id) else { return };
+        let home = Home::new(group.number, entry.len());
+        self.log.table.hold(home);
+        self.log.table.release(std::mem::replace(&mut ended.home, home));
+        ended.offset = place(group.bytes.len());
+        group.bytes.extend_from_slice(entry);
     }
 
     /// Marks what counts in sparse groups, so that it is written again and they die.
     fn clean(&mut self) -> Result<(), QueueError> {
-        let budget = CLEANED_BYTES_MIN.max(2 * self.dirty.bytes as u64);
         let (mut cleaned, mut before) = (0, None);
         for _ in 0..CLEANED_GROUPS_MAX {
-            let Some(number) = self.log.table.wasteful().filter(|number| before != Some(*number)) else {
-                return Ok(());
-            };
+            let wasteful = self.log.table.wasteful();
+            let Some(number) = wasteful.filter(|number| before != Some(*number)) else { return Ok(()) };
             before = Some(number);
+            if self.log.recent.contains_key(&number) {
+                continue;
+            }
             cleaned += self.log.table.live_bytes(number);
             let bytes = self.log.disk.group(number)?;
-            let damaged = |why| QueueError::Broken(format!("commit group {number} is damaged: {why}"));
-            for entry in Entries::of(&bytes).map_err(damaged)? {
-                let (offset, bytes, entry) = entry.map_err(damaged)?;
-                self.keep(number, offset, bytes, entry)?;
-            }
+            self.keep_all(number, &bytes)?;
             self.log.table.release_gone(number);
-            if cleaned >= budget {
+            if cleaned >= CLEANED_BYTES_MAX {
                 return Ok(());
             }
+        }
+        Ok(())
+    }
+
+    fn keep_all(&mut self, number: u64, bytes: &[u8]) -> Result<(), QueueError> {
+        let damaged = |why| QueueError::Broken(format!("commit group {number} is damaged: {why}"));
+        for entry in Entries::of(bytes).map_err(damaged)? {
+            let (offset, bytes, entry) = entry.map_err(damaged)?;
+            self.keep(number, offset, bytes, entry)?;
         }
         Ok(())
     }
@@ -212,6 +263,8 @@ impl Ledger {
                     self.dirty.gone.insert(id);
                 }
             }
+            // Kept in memory until it is folded.
+            Entry::Setting { .. } => {}
         }
         Ok(())
     }
@@ -221,14 +274,31 @@ impl Ledger {
     /// # Errors
     /// Those of a commit.
     pub fn close(mut self) -> Result<(), QueueError> {
-        self.commit()?;
-        self.log.close()
+        self.log.settings.extend(std::mem::take(&mut self.dirty.settings));
+        self.fold()?;
+        self.log.disk.close(self.log.newest, &self.log.table.checksums())
     }
 }
 
-/// An entry of the group that is being written.
-enum Settled {
-    Whole { slot: Slot, bytes: usize, text_offset: u32 },
-    Course { slot: Slot, bytes: usize },
-    Ended { id: JobId, offset: u32, bytes: usize },
+/// What may have its place in the tail, some of it perhaps more than once, or no longer.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    pub(super) jobs: Vec<Slot>,
+    pub(super) ended: Vec<JobId>,
+    pub(super) gone: Vec<JobId>,
+}
+
+/// A group that is being written.
+struct Building {
+    number: u64,
+    bytes: Vec<u8>,
+    /// How long it was at first.
+    begun: usize,
+}
+
+impl Building {
+    const fn at(number: u64, bytes: Vec<u8>) -> Self {
+        let begun = bytes.len();
+        Self { number, bytes, begun }
+    }
 }

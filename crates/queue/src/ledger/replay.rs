@@ -11,17 +11,18 @@ use flow::{
 
 use super::{
     Dirty, Ledger, REJOIN_MS, TEXT_IN_MEMORY_BYTES,
+    commit::Recent,
     jobs::{Ended, Job, Jobs, Slot, TextAt, Unwritten},
     lane::LaneIndex,
     sessions::Sessions,
 };
 use crate::{
     chunks::Joined,
-    disk::{Disk, StoredGroup, Write, failed},
+    disk::{Disk, StoredGroup, failed},
     entry::{Course, Entries, Entry, GONE_BYTES, Origin, Phase, decode_text, place},
-    leases::{Granted, Leases},
-    log::{Home, Log, Table, Timeline},
+    log::{Home, Log, Place, Table, Timeline},
     session::SessionId,
+    tail::Tail,
 };
 
 impl Ledger {
@@ -32,16 +33,14 @@ impl Ledger {
     /// is left as it is. [`QueueError::DiskFull`], [`QueueError::Broken`] where the copy cannot be written.
     pub fn load(disk: Disk, capacity: usize, wall_ms: Millis) -> Result<Self, QueueError> {
         let mut replay = Replay::default();
+        let tail = Tail::of(disk.directory(), disk.durability);
         // sled reports some kinds of damage by panicking.
-        let read = std::panic::catch_unwind(AssertUnwindSafe(|| replay.read(&disk)));
+        let read = std::panic::catch_unwind(AssertUnwindSafe(|| replay.read(&disk, &tail)));
         read.unwrap_or_else(|_| Err(disk.damaged("sled panicked while it read it")))?;
-        let leases = Leases::of(disk.directory());
-        let granted = leases.read().map_err(|error| failed("read", disk.directory(), &error))?;
-        let latest_ms = granted.iter().map(|granted| granted.at_ms).fold(replay.latest_ms, Millis::max);
-        let timeline = Timeline::from(latest_ms, wall_ms);
-        let Replay { jobs, lanes, sessions, table, sequence, .. } = replay;
+        let timeline = Timeline::from(replay.latest_ms, wall_ms);
+        let Replay { jobs, lanes, sessions, table, recent, settings, folded, newest, .. } = replay;
         let mut ledger = Self {
-            log: Log { disk, table, leases },
+            log: Log { disk, tail, table, recent, settings, folded, newest },
             timeline,
             now_ms: timeline.at(wall_ms),
             capacity: capacity as u64,
@@ -51,25 +50,39 @@ impl Ledger {
             sessions,
             cursors: BTreeMap::new(),
             unfed: 0,
-            sequence,
+            sequence: replay.sequence,
             attempts_used: 0,
             attempts_max: replay.attempts_max,
             dirty: Dirty::default(),
+            recent: Recent::default(),
             events: Default::default(),
             listing: None,
         };
         ledger.load_settings()?;
-        ledger.drop_unfinished(replay.unfinished)?;
-        ledger.log.disk.switch(&ledger.log.table.checksums())?;
-        ledger.load_leases(granted);
+        ledger.take_over(&replay.unfinished, replay.gone)?;
         ledger.index_all();
         ledger.adopt_leases()?;
         ledger.tick(ledger.now_ms)?;
         Ok(ledger)
     }
 
+    /// Folds the tail into the copy, and switches to it.
+    fn take_over(&mut self, unfinished: &[(u64, u16)], gone: Vec<JobId>) -> Result<(), QueueError> {
+        for group in unfinished {
+            self.log.disk.fold(self.log.newest, [], &[*group])?;
+        }
+        self.recent.jobs = self.jobs.live().map(|(slot, _)| slot).collect();
+        self.recent.ended = self.jobs.all_ended().map(|ended| ended.id).collect();
+        self.recent.gone = gone;
+        self.fold()?;
+        self.log.disk.switch(self.log.newest)?;
+        let opened = self.log.tail.open();
+        opened.map_err(|error| failed("open", self.log.disk.directory(), &error))
+    }
+
     fn load_settings(&mut self) -> Result<(), QueueError> {
-        let settings: Vec<_> = self.log.disk.settings().collect::<Result<_, _>>()?;
+        let mut settings: BTreeMap<_, _> = self.log.disk.settings().collect::<Result<_, _>>()?;
+        settings.extend(self.log.settings.clone());
         for (key, value) in settings {
             match key.split_first() {
                 Some((b'a', [])) => {
@@ -95,30 +108,6 @@ impl Ledger {
     fn setting<T: serde::de::DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, QueueError> {
         let damaged = |error| self.log.disk.damaged(&format!("a setting cannot be read: {error}"));
         postcard::from_bytes(bytes).map_err(damaged)
-    }
-
-    /// Removes the beginning of a group that was cut off while it was written: it was never acknowledged.
-    fn drop_unfinished(&mut self, unfinished: Option<(u64, u16)>) -> Result<(), QueueError> {
-        let Some(unfinished) = unfinished else { return Ok(()) };
-        self.log.disk.commit(&Write { removed: vec![unfinished], ..Write::default() })
-    }
-
-    /// Takes up leases that the log does not know of.
-    fn load_leases(&mut self, granted: Vec<Granted>) {
-        for Granted { lease, session, at_ms } in granted {
-            self.attempts_max = self.attempts_max.max(lease.attempt);
-            let Some(slot) = self.jobs.find(lease.id) else { continue };
-            let Some(job) = self.jobs.get_mut(slot).filter(|job| job.token() < lease.attempt) else {
-                continue;
-            };
-            if job.state == State::Leased {
-                self.sessions.take_back(job.session, slot);
-            }
-            job.attempts = lease.attempt - job.attempts_before;
-            (job.state, job.changed_ms) = (State::Leased, at_ms);
-            job.session = self.sessions.id_of(session);
-            self.sessions.grant(job.session, slot);
-        }
     }
 
     /// Puts every job in its line, in the order of pushes.
@@ -172,31 +161,51 @@ struct Replay {
     sequence: u64,
     latest_ms: Millis,
     attempts_max: u32,
-    /// A group of which only the beginning is there, and its chunks.
-    unfinished: Option<(u64, u16)>,
+    recent: BTreeMap<u64, Vec<u8>>,
+    settings: BTreeMap<Vec<u8>, Vec<u8>>,
+    folded: u64,
+    newest: u64,
+    /// Jobs that were dropped, as the tail has it.
+    gone: Vec<JobId>,
+    /// Groups that were being folded when their owner was cut off, and their chunks.
+    unfinished: Vec<(u64, u16)>,
 }
 
 impl Replay {
-    fn read(&mut self, disk: &Disk) -> Result<(), QueueError> {
+    fn read(&mut self, disk: &Disk, tail: &Tail) -> Result<(), QueueError> {
+        let folded = disk.folded()?;
+        (self.folded, self.newest) = (folded, folded);
+        let mut checksums = BTreeMap::new();
         for stored in disk.groups() {
             let StoredGroup { number, parts, content } = stored?;
-            if self.unfinished.is_some() {
-                return Err(disk.damaged("a commit group in its middle is not whole"));
-            }
+            let damaged = |why| disk.damaged(&format!("commit group {number} cannot be read: {why}"));
             match content {
-                Joined::Unfinished => self.unfinished = Some((number, parts)),
+                _ if number > folded => self.unfinished.push((number, parts)),
+                Joined::Unfinished => return Err(damaged("it is not whole".to_owned())),
                 Joined::Whole(bytes, checksum) => {
-                    let damaged = |why| disk.damaged(&format!("commit group {number} cannot be read: {why}"));
-                    self.group(number, &bytes, checksum).map_err(damaged)?;
+                    checksums.insert(number, checksum);
+                    self.table.add(number, Place::Database { bytes: place(bytes.len()), checksum });
+                    self.group(number, &bytes).map_err(damaged)?;
                 }
             }
+        }
+        disk.check(folded, &checksums)?;
+        let recent = tail.read(folded).map_err(|error| match error.kind() {
+            std::io::ErrorKind::InvalidData => disk.damaged(&error.to_string()),
+            _ => failed("read", disk.directory(), &error),
+        })?;
+        for (number, bytes) in recent {
+            let damaged = |why| disk.damaged(&format!("commit group {number} cannot be read: {why}"));
+            self.table.add(number, Place::Tail);
+            self.group(number, &bytes).map_err(damaged)?;
+            self.recent.insert(number, bytes);
+            self.newest = number;
         }
         self.table.review_all();
         Ok(())
     }
 
-    fn group(&mut self, number: u64, bytes: &[u8], checksum: u32) -> Result<(), String> {
-        self.table.add(number, place(bytes.len()), checksum);
+    fn group(&mut self, number: u64, bytes: &[u8]) -> Result<(), String> {
         let entries = Entries::of(bytes)?;
         self.latest_ms = self.latest_ms.max(entries.at_ms);
         for entry in entries {
@@ -212,6 +221,12 @@ impl Replay {
                     debug_assert_eq!(home.bytes(), GONE_BYTES);
                     self.forget(id);
                     self.table.hold_gone(number);
+                    if number > self.folded {
+                        self.gone.push(id);
+                    }
+                }
+                Entry::Setting { key, value } => {
+                    self.settings.insert(key.to_owned(), value.to_owned());
                 }
             }
         }
