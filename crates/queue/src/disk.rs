@@ -9,11 +9,13 @@
 //! 3. **Copy and switch at every start**: the newest `db.N` is copied, the copy opened, read whole, flushed and synced
 //!    file by file, and only then renamed to `db.N+1`. Whatever happens meanwhile, `db.N` is untouched.
 //!
-//! Keys: `g` + number of the group (u64) + part (u16), big-endian: the chunks of a group · `m`: the last group that counts
+//! Keys: `g` + number of the group (u64) + part (u16), big-endian: the chunks of a group, packed by LZ4 with its length
+//! before it (u32, little-endian) · `m`: the last group that counts
 //! (u64, big-endian) · others: settings, one small value each. Groups after `m` were cut off while they were written; what
 //! they hold is in the tail.
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     fs::{self, File},
     io,
@@ -49,8 +51,19 @@ pub struct Disk {
     directory: PathBuf,
     /// The databases that this one replaces; the newest is what it was copied from.
     replaced: BTreeMap<u64, PathBuf>,
+    /// The group that was read last, with its number; 0 for none.
+    unpacked: RefCell<(u64, Vec<u8>)>,
     /// fdatasyncs so far.
     pub(crate) syncs: u64,
+}
+
+/// What a group has become on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Written {
+    /// Its chunks.
+    pub(crate) parts: u16,
+    /// Of its packed bytes.
+    pub(crate) checksum: u32,
 }
 
 /// A commit group as it lies on the disk.
@@ -66,11 +79,6 @@ fn chunk_key(group: u64, part: u16) -> [u8; 11] {
     key[1..9].copy_from_slice(&group.to_be_bytes());
     key[9..].copy_from_slice(&part.to_be_bytes());
     key
-}
-
-/// How many chunks a group of so many bytes takes.
-pub(crate) fn parts_of(bytes: usize) -> u16 {
-    u16::try_from(chunks::locate(bytes.max(1) - 1).0 + 1).expect("groups are bounded to some thousand chunks")
 }
 
 impl Disk {
@@ -94,7 +102,8 @@ impl Disk {
         }
         let data_file = File::open(opening.join("db")).map_err(|error| failed("open", &opening, &error))?;
         let directory = directory.to_owned();
-        Ok(Self { tree, db, data_file, durability, directory, replaced, syncs: 0 })
+        let unpacked = RefCell::default();
+        Ok(Self { tree, db, data_file, durability, directory, replaced, unpacked, syncs: 0 })
     }
 
     /// Puts the copy in the place of what it was copied from, once it was read whole and the tail was folded into it.
@@ -145,8 +154,9 @@ impl Disk {
     ///
     /// # Errors
     /// [`QueueError::DiskFull`] or [`QueueError::Broken`]: this value must not be used any more.
-    pub(crate) fn write_group(&mut self, number: u64, group: &[u8]) -> Result<(), QueueError> {
-        let framed = chunks::frame(group);
+    pub(crate) fn write_group(&mut self, number: u64, group: &[u8]) -> Result<Written, QueueError> {
+        let packed = lz4_flex::compress_prepend_size(group);
+        let framed = chunks::frame(&packed);
         let parts: Vec<_> = (0_u16..).zip(framed.chunks(CHUNK_BYTES)).collect();
         for some in parts.chunks(CHUNKS_FORCED_MAX) {
             let mut batch = sled::Batch::default();
@@ -155,7 +165,8 @@ impl Disk {
             }
             self.apply(batch)?;
         }
-        Ok(())
+        let count = u16::try_from(parts.len()).expect("groups are bounded to some thousand chunks");
+        Ok(Written { parts: count, checksum: crc32fast::hash(&packed) })
     }
 
     /// Says, in one step, that groups up to this one count, sets settings, and removes groups (number and chunks, at most
@@ -241,31 +252,26 @@ impl Disk {
     fn stored(&self, first: &[u8], parts: &[sled::IVec]) -> Result<StoredGroup, QueueError> {
         let named = first.get(1..9).and_then(|number| Some(u64::from_be_bytes(number.try_into().ok()?)));
         let number = named.ok_or_else(|| self.damaged("a key in it has the wrong length"))?;
-        let content = chunks::join(parts.iter().map(AsRef::as_ref))
-            .map_err(|why| self.damaged(&format!("commit group {number} is damaged: {why}")))?;
+        let content =
+            unpack(parts).map_err(|why| self.damaged(&format!("commit group {number} is damaged: {why}")))?;
         let parts = u16::try_from(parts.len()).map_err(|error| self.damaged(&error.to_string()))?;
         Ok(StoredGroup { number, parts, content })
     }
 
-    /// Bytes of a group that is known to be whole.
+    /// Bytes of a group that is known to be whole. Neighbours are often read one after another, so the group of the last
+    /// ones stays unpacked.
     ///
     /// # Errors
     /// [`QueueError::Broken`] where they are not there.
     pub(crate) fn read(&self, group: u64, offset: u32, length: u32) -> Result<Vec<u8>, QueueError> {
-        let gone = || QueueError::Broken(format!("commit group {group} has gone"));
-        let (mut part, mut at) = chunks::locate(offset as usize);
-        let mut bytes = Vec::with_capacity(length as usize);
-        while bytes.len() < length as usize {
-            let key = chunk_key(group, u16::try_from(part).map_err(|_| gone())?);
-            let chunk = self.tree.get(key).map_err(|error| sled_failed(&error))?.ok_or_else(gone)?;
-            let wanted = (length as usize - bytes.len()).min(chunk.len().saturating_sub(at));
-            if wanted == 0 {
-                return Err(gone());
-            }
-            bytes.extend_from_slice(&chunk[at..at + wanted]);
-            (part, at) = (part + 1, 0);
+        let mut unpacked = self.unpacked.borrow_mut();
+        if unpacked.0 != group {
+            *unpacked = (group, self.group(group)?);
         }
-        Ok(bytes)
+        let bytes = unpacked.1.get(offset as usize..).and_then(|rest| rest.get(..length as usize));
+        bytes
+            .map(<[u8]>::to_vec)
+            .ok_or_else(|| QueueError::Broken(format!("commit group {group} is shorter than it was")))
     }
 
     /// A group, whole.
@@ -277,7 +283,7 @@ impl Disk {
         for item in self.tree.scan_prefix(&chunk_key(group, 0)[..9]) {
             parts.push(item.map_err(|error| sled_failed(&error))?.1);
         }
-        match chunks::join(parts.iter().map(AsRef::as_ref)) {
+        match unpack(&parts) {
             Ok(Joined::Whole(bytes, _)) => Ok(bytes),
             Ok(Joined::Unfinished) => Err(QueueError::Broken(format!("commit group {group} is not whole"))),
             Err(why) => Err(QueueError::Broken(format!("commit group {group} is damaged: {why}"))),
@@ -293,6 +299,17 @@ impl Disk {
             Ok((key, value)) => Ok((key.to_vec(), value.to_vec())),
             Err(error) => Err(self.damaged(&error.to_string())),
         })
+    }
+}
+
+/// Puts a group together again from its chunks.
+fn unpack(parts: &[sled::IVec]) -> Result<Joined, String> {
+    match chunks::join(parts.iter().map(AsRef::as_ref))? {
+        Joined::Unfinished => Ok(Joined::Unfinished),
+        Joined::Whole(packed, checksum) => {
+            let bytes = lz4_flex::decompress_size_prepended(&packed).map_err(|error| error.to_string())?;
+            Ok(Joined::Whole(bytes, checksum))
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use flow::{clock::Millis, queue::QueueError};
 
 use crate::{
-    disk::{CHUNKS_REMOVED_MAX, Disk, failed, parts_of},
+    disk::{CHUNKS_REMOVED_MAX, Disk, Written, failed},
     entry::GONE_BYTES,
     tail::{Force, Tail},
 };
@@ -61,7 +61,7 @@ struct Group {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     Tail,
-    Database { bytes: u32, checksum: u32 },
+    Database { bytes: u32, written: Written },
 }
 
 impl Group {
@@ -117,12 +117,12 @@ impl Table {
     }
 
     /// A group has been written to the database.
-    pub(crate) fn settle(&mut self, number: u64, bytes: u32, checksum: u32) {
+    pub(crate) fn settle(&mut self, number: u64, bytes: u32, written: Written) {
         if let Some(group) = self.groups.get_mut(&number) {
-            group.place = Place::Database { bytes, checksum };
+            group.place = Place::Database { bytes, written };
             self.cost += group.cost();
         } else {
-            self.dead.push_back((number, parts_of(bytes as usize)));
+            self.dead.push_back((number, written.parts));
         }
     }
 
@@ -200,8 +200,8 @@ impl Table {
         let Some(group) = self.groups.remove(&number) else { return };
         self.sparse.remove(&number);
         self.cost -= group.cost();
-        if let Place::Database { bytes, .. } = group.place {
-            self.dead.push_back((number, parts_of(bytes as usize)));
+        if let Place::Database { written, .. } = group.place {
+            self.dead.push_back((number, written.parts));
         }
     }
 
@@ -234,7 +234,7 @@ impl Table {
     pub(crate) fn checksums(&self) -> BTreeMap<u64, u32> {
         let checksum = |(number, group): (&u64, &Group)| match group.place {
             Place::Tail => None,
-            Place::Database { checksum, .. } => Some((*number, checksum)),
+            Place::Database { written, .. } => Some((*number, written.checksum)),
         };
         self.groups.iter().filter_map(checksum).collect()
     }
@@ -353,7 +353,7 @@ mod tests {
     }
 
     fn database(bytes: u32) -> Place {
-        Place::Database { bytes, checksum: 0 }
+        Place::Database { bytes, written: Written { parts: 1, checksum: 0 } }
     }
 
     fn dead(table: &mut Table) -> Vec<u64> {

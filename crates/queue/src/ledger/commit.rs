@@ -139,8 +139,8 @@ impl Ledger {
             self.log.table.review(number);
             return Ok(());
         }
-        self.log.disk.write_group(number, &bytes)?;
-        self.log.table.settle(number, place(bytes.len()), crc32fast::hash(&bytes));
+        let written = self.log.disk.write_group(number, &bytes)?;
+        self.log.table.settle(number, place(bytes.len()), written);
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     chunks::Joined,
-    disk::{Disk, StoredGroup, failed},
+    disk::{Disk, StoredGroup, Written, failed},
     entry::{Course, Entries, Entry, GONE_BYTES, Origin, Phase, decode_text, place},
     log::{Home, Log, Place, Table, Timeline},
     session::SessionId,
@@ -184,7 +184,10 @@ impl Replay {
                 Joined::Unfinished => return Err(damaged("it is not whole".to_owned())),
                 Joined::Whole(bytes, checksum) => {
                     checksums.insert(number, checksum);
-                    self.table.add(number, Place::Database { bytes: place(bytes.len()), checksum });
+                    self.table.add(
+                        number,
+                        Place::Database { bytes: place(bytes.len()), written: Written { parts, checksum } },
+                    );
                     self.group(number, &bytes).map_err(damaged)?;
                 }
             }
