@@ -5,7 +5,7 @@
 //! 1. `Ok` means durable: what was pushed, completed or failed survives kill -9 and, where so configured, power loss.
 //! 2. [`complete`](JobQueue::complete) is atomic: the claim is gone and the follow-up jobs are there, or neither.
 //! 3. Only the latest attempt of a leased job can complete, fail or extend it; any other is [`QueueError::Stale`].
-//!    Repeating a `complete` or `fail` that was applied is `Ok` and changes nothing.
+//!    Repeating a `complete` or the latest `fail` of a job is `Ok` and changes nothing, whoever has it by now.
 //! 4. A job that is pushed again is absorbed, whatever its state.
 //! 5. A job ends as done or dead and is never forgotten.
 //! 6. Within a lane, groups take turns; within a group the higher priority goes first, then the earlier push.

@@ -199,6 +199,20 @@ impl QueueDirectory {
         capacity: usize,
         now_ms: NowMs,
     ) -> Result<Option<Owned>, QueueError> {
+        self.own_tuned(durability, capacity, now_ms, |_| {})
+    }
+
+    /// The same, with a say in the ledger before it begins.
+    ///
+    /// # Errors
+    /// Those of [`own`](Self::own).
+    pub fn own_tuned(
+        &self,
+        durability: Durability,
+        capacity: usize,
+        now_ms: NowMs,
+        tune: impl FnOnce(&mut Ledger),
+    ) -> Result<Option<Owned>, QueueError> {
         self.prepare()?;
         let Some(mut lock) = self.try_lock()? else { return Ok(None) };
         // For people who look for the owner.
@@ -208,6 +222,7 @@ impl QueueDirectory {
         self.sweep()?;
         let disk = Disk::open(&self.0, durability)?;
         let mut ledger = Ledger::load(disk, capacity, now_ms())?;
+        tune(&mut ledger);
         ledger.commit()?;
         owner::start(ledger, now_ms, lock).map(Some)
     }

@@ -1,8 +1,9 @@
 //! Reaches the owner of the queue in another process; starts one where there is none, and replaces one that died.
 //!
 //! One task a client owns the connection. When it breaks, the task connects again and repeats every request that has
-//! no answer yet; that is safe, since all of them may be repeated: what was applied is known as such, and leases that a
-//! lost answer granted return when the client says which ones it knows of.
+//! no answer yet. That is safe: what was applied is known as such, and leases that a lost answer granted return when the
+//! client says which ones it knows of. What is not safe to repeat (another round for dead jobs, forgetting some) is
+//! answered with an error that says so.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -136,7 +137,10 @@ impl Client {
             match connected {
                 Ok(frames) => match self.serve(frames).await {
                     Ok(()) => return,
-                    Err(why) => tracing::debug!(%why, "lost the queue's owner; connecting again"),
+                    Err(why) => {
+                        tracing::debug!(%why, "lost the queue's owner; connecting again");
+                        self.refuse_what_may_not_be_repeated();
+                    }
                 },
                 Err(error) => {
                     for call in std::mem::take(&mut self.open).into_values() {
@@ -187,6 +191,15 @@ impl Client {
             }
         }
         Ok(())
+    }
+
+    /// Another round for dead jobs, or forgetting some, would be done to other jobs than were meant by now.
+    fn refuse_what_may_not_be_repeated(&mut self) {
+        let may_not = |call: &Call| matches!(call.request, Request::Retry(_) | Request::Drop(_));
+        for (_, call) in self.open.extract_if(.., |_, call| may_not(call)) {
+            let why = "its owner went before it answered, and may have done it or not: look, and ask again";
+            answer(call, Err(QueueError::Unreachable(why.to_owned())));
+        }
     }
 
     fn receive(&mut self, reply: ReplyFrame) {

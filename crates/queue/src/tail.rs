@@ -22,7 +22,7 @@ use std::{
 use flow::durability::Durability;
 
 /// How long the tail grows before it is folded.
-const TAIL_BYTES_FULL: u64 = 4 << 20;
+const BYTES_FULL: u64 = 4 << 20;
 const HEADER_BYTES: usize = 24;
 /// By how much the file grows at a time: what is written over blocks that are there takes one flush of the medium, what
 /// makes a file longer takes the file system's journal too.
@@ -48,6 +48,8 @@ pub(crate) struct Tail {
     file: Option<File>,
     at: u64,
     length: u64,
+    /// How long it grows before it is folded.
+    pub(crate) bytes_full: u64,
     /// The last group that is safe.
     forced: u64,
     /// fdatasyncs so far.
@@ -57,7 +59,16 @@ pub(crate) struct Tail {
 impl Tail {
     /// The tail in this directory. Touches nothing.
     pub(crate) fn of(directory: &Path, durability: Durability) -> Self {
-        Self { path: directory.join("tail"), durability, file: None, at: 0, length: 0, forced: 0, syncs: 0 }
+        Self {
+            path: directory.join("tail"),
+            durability,
+            file: None,
+            at: 0,
+            length: 0,
+            bytes_full: BYTES_FULL,
+            forced: 0,
+            syncs: 0,
+        }
     }
 
     /// The groups that follow upon the last folded one, with their numbers.
@@ -108,7 +119,7 @@ impl Tail {
 
     /// Whether so many bytes more fit.
     pub(crate) const fn has_room(&self, bytes: usize) -> bool {
-        self.file.is_some() && self.at + bytes as u64 <= TAIL_BYTES_FULL
+        self.file.is_some() && self.at + bytes as u64 <= self.bytes_full
     }
 
     /// Appends a group.

@@ -162,9 +162,8 @@ impl Ledger {
     /// See [`flow::queue::JobQueue::fail`].
     pub fn fail(&mut self, lease: Lease, verdict: Verdict, now: Millis) -> Result<(), QueueError> {
         let Some(slot) = self.held(lease) else {
-            let repeated = self.record(lease.id)?.is_some_and(|record| {
-                record.failed_token == Some(lease.attempt) && record.view.state != State::Leased
-            });
+            let repeated =
+                self.record(lease.id)?.is_some_and(|record| record.failed_token == Some(lease.attempt));
             return if repeated { Ok(()) } else { Err(QueueError::Stale(lease)) };
         };
         check_verdict(lease, &verdict)?;

@@ -25,9 +25,11 @@ impl Ledger {
         self.dirty.bytes
     }
 
-    /// How many bytes of waste the log may hold besides as many as count; 4 MiB unless set otherwise.
-    pub const fn set_slack(&mut self, bytes: u64) {
-        self.log.table.slack = bytes;
+    /// How long the tail may grow before it is folded, and how many bytes of waste the database may hold besides as many
+    /// as count; 4 MiB each unless set otherwise.
+    pub const fn set_room(&mut self, tail_bytes: u64, slack_bytes: u64) {
+        self.log.tail.bytes_full = tail_bytes;
+        self.log.table.slack = slack_bytes;
     }
 
     /// Whether anything is to be written.

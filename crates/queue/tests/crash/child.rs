@@ -18,6 +18,7 @@ use queue::{
     broker::{Broker, Idle},
     client::QueueClient,
     directory::{Owned, QueueDirectory},
+    ledger::Ledger,
     remote::{Absent, RemoteLink, Starter},
 };
 use serde::{Deserialize, Serialize};
@@ -112,7 +113,11 @@ fn a_process_that_is_told_to_is_there_to_be_killed() {
 /// Becomes the owner, unless another process is.
 fn own(run: &Path, durability: Durability) -> Option<Owned> {
     let clock = Clock::start();
-    QueueDirectory::of(run).own(durability, CAPACITY, Arc::new(move || clock.now_ms())).unwrap()
+    let now = Arc::new(move || clock.now_ms());
+    // The less room, the more often the tail is folded and groups are cleaned.
+    let tail_bytes = [0, 2_000, 20_000, 4 << 20][usize::try_from(clock.now_ms() % 4).unwrap()];
+    let tune = move |ledger: &mut Ledger| ledger.set_room(tail_bytes, tail_bytes / 2);
+    QueueDirectory::of(run).own_tuned(durability, CAPACITY, now, tune).unwrap()
 }
 
 /// Opens a queue whose owners are dead, or end by themselves, with a clock that stands still: counts and lists are of the

@@ -66,6 +66,8 @@ impl Worker {
             }
             // It was done before the broker died, and someone else has the job by now.
             Err(QueueError::Stale(_)) if self.may_repeat() => None,
+            // The broker died over what may not be repeated: it was done or not.
+            Err(QueueError::Unreachable(_)) if self.may_repeat() => None,
             Err(error) => panic!("{error}"),
         }
     }

@@ -50,7 +50,8 @@ fn session(number: usize) -> Session {
 struct Run<'a> {
     directory: &'a Path,
     capacity: usize,
-    /// Hardly any, so that groups are cleaned all the time.
+    /// Hardly any of either, so that the tail is folded and groups are cleaned all the time.
+    tail: u64,
     slack: u64,
     sessions: Vec<Session>,
     /// None while it is being opened anew.
@@ -68,6 +69,7 @@ impl<'a> Run<'a> {
         let mut run = Self {
             directory,
             capacity,
+            tail: [0, 1_000, 10_000, 1 << 22][capacity % 4],
             slack: if capacity.is_multiple_of(2) { 0 } else { 2_000 },
             sessions: (0..SESSIONS).map(session).collect(),
             ledger: None,
@@ -89,7 +91,7 @@ impl<'a> Run<'a> {
         let disk = Disk::open(self.directory, Durability::Process).map_err(|error| error.to_string())?;
         let mut ledger =
             Ledger::load(disk, self.capacity, self.wall_ms).map_err(|error| error.to_string())?;
-        ledger.set_slack(self.slack);
+        ledger.set_room(self.tail, self.slack);
         let now = ledger.time(self.wall_ms);
         let earliest = self.committed.latest_change_ms().max(self.wall_ms);
         if !(earliest..=self.wall_ms.max(self.now)).contains(&now) {

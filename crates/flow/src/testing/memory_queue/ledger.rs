@@ -142,7 +142,7 @@ impl Ledger {
 
     pub(super) fn fail(&mut self, lease: Lease, verdict: Verdict, now_ms: Millis) -> Result<(), QueueError> {
         let job = self.jobs.get_mut(&lease.id).ok_or(QueueError::Stale(lease))?;
-        if !job.is_leased() && job.failed_attempt == Some(lease.attempt) {
+        if job.failed_attempt == Some(lease.attempt) {
             return Ok(());
         }
         if !job.is_held_by(lease) {

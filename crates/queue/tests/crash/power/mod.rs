@@ -27,8 +27,8 @@ use crate::{
 
 /// Power cuts of one record, and in all when nothing else is said; `make torture` says more.
 const STATES: usize = 500;
-/// What is watched, below the run directory: it is there before the first owner begins, and durable.
-const WATCHED: &str = "queue";
+/// What is watched, below the run directory: all of it, which is there and durable before the first owner begins.
+const WATCHED: &str = "";
 /// Enough to see what is missing where nothing is forced to the medium.
 const STATES_OF_CONTROL: usize = 60;
 

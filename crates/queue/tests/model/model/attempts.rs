@@ -49,7 +49,7 @@ impl Model {
         let now = self.now;
         let Some(job) = self.jobs.get_mut(&lease.id) else { return Err(vec![Refusal::Stale]) };
         if !job.is_held_by(lease) {
-            let is_repeated = job.failed_attempt == Some(lease.attempt) && job.view.state != State::Leased;
+            let is_repeated = job.failed_attempt == Some(lease.attempt);
             return if is_repeated { Ok(()) } else { Err(vec![Refusal::Stale]) };
         }
         if let Verdict::Retry { revised: Some(revised), .. } = &verdict
