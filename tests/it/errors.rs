@@ -155,7 +155,10 @@ async fn a_damaged_queue_is_left_alone_and_the_way_out_works() {
         .await
         .expect_error(3, &["damaged", "left as it is", "juggle rebuild"]);
     assert!(database.exists());
+    // Without the database the rest of the queue is no queue either.
     fs::rename(&database, lab.path("damaged")).unwrap();
+    lab.juggle(&["pipeline"], "out", &[&list]).await.expect_error(3, &["damaged", "juggle rebuild"]);
+    lab.juggle(&["rebuild"], "out", &[] as &[&str]).await.expect(0);
     lab.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
     assert_eq!(lab.tree("out"), tree);
 }

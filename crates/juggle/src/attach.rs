@@ -108,10 +108,12 @@ async fn own(directory: &QueueDirectory, durability: Durability) -> Result<Optio
     let now_ms = Arc::new(move || clock.now_ms());
     let owning = tokio::task::spawn_blocking(move || {
         let owned = directory.own(durability, LANE_CAPACITY, now_ms);
-        match owned.map_err(|error| damage::told(&directory, error))? {
-            // Looked at under the lock, which a rebuild holds while it changes this.
-            Some(_) if damage::is_unfinished(&directory) => Err(damage::unfinished(&directory)),
-            owned => Ok(owned),
+        match owned {
+            // Looked at under the lock, or after it; a rebuild holds it while it changes this.
+            Ok(Some(_)) | Err(QueueError::Damaged(_)) if damage::is_unfinished(&directory) => {
+                Err(damage::unfinished(&directory))
+            }
+            owned => owned.map_err(|error| damage::told(&directory, error)),
         }
     });
     owning.await.map_err(|error| QueueError::Broken(error.to_string()))?

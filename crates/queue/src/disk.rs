@@ -83,7 +83,7 @@ fn chunk_key(group: u64, part: u16) -> [u8; 11] {
 
 impl Disk {
     /// Opens a copy of the newest database below `directory`, or a new one. The caller must hold the queue's lock, read
-    /// the copy whole, [`check`](Self::check) it, and [`switch`](Self::switch) to it.
+    /// the copy whole, check it, and switch to it: [`Ledger::load`](crate::ledger::Ledger::load).
     ///
     /// # Errors
     /// [`QueueError::DiskFull`]; [`QueueError::Damaged`] where the database does not open; it is left as it is.

@@ -4,7 +4,8 @@
 //!
 //! * [`ledger`]: the synchronous core: every transition of a job, with `now` as an argument;
 //! * `entry`, `log`: what it writes: a log of commit groups, cleaned of what no longer counts;
-//! * [`disk`]: where it is written: chunks of bounded size in sled, copy and switch at every start;
+//! * `tail`: where a group goes first, with one write and one fdatasync;
+//! * [`disk`]: where it is kept: chunks of bounded size in sled, copy and switch at every start;
 //! * [`owner`]: the one thread that owns the ledger and commits many requests at once;
 //! * [`client`]: the [`JobQueue`](flow::queue::JobQueue) over anything that can carry a [`request`];
 //! * [`broker`]: serves an owner on a socket; [`remote`] reaches it, starts it and replaces it;

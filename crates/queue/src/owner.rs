@@ -460,3 +460,74 @@ fn apply(ledger: &mut Ledger, session: Session, request: Request, now: Millis) -
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, path::Path};
+
+    use flow::{
+        durability::Durability,
+        job::NewJob,
+        queue::{JobQueue, Push},
+    };
+
+    use super::*;
+    use crate::{
+        client::QueueClient,
+        directory::{Owned, QueueDirectory},
+    };
+
+    fn push(key: &str) -> Push {
+        Push { jobs: vec![NewJob::new(Lane::Store, key, &key)], cursor: None }
+    }
+
+    /// Owns the queue in a directory; its tail is written to `medium` where one is given.
+    fn own(run: &Path, medium: Option<&str>) -> Owned {
+        let tune = |ledger: &mut Ledger| {
+            if let Some(medium) = medium {
+                ledger.write_tail_to(File::options().write(true).open(medium).unwrap());
+            }
+        };
+        let owned = QueueDirectory::of(run).own_tuned(Durability::Power, 100, Arc::new(|| 1_000), tune);
+        owned.unwrap().expect("nobody else owns it")
+    }
+
+    /// What becomes of pushes to a medium that takes nothing, and what the next owner finds.
+    async fn push_to(medium: &str) -> [QueueError; 2] {
+        let run = tempfile::tempdir().unwrap();
+        let (link, thread) = own(run.path(), None);
+        QueueClient::Local(link).push(push("before")).await.unwrap();
+        thread.join().unwrap();
+
+        let (link, thread) = own(run.path(), Some(medium));
+        let queue = QueueClient::Local(link.clone());
+        let first = queue.push(push("lost")).await.unwrap_err();
+        let second = queue.stats().await.unwrap_err();
+        link.failed().await;
+        drop((link, queue));
+        thread.join().unwrap();
+
+        let (link, thread) = own(run.path(), None);
+        let queue = QueueClient::Local(link);
+        assert_eq!(queue.stats().await.unwrap().pending(), 1, "only what was acknowledged is there");
+        queue.push(push("after")).await.unwrap();
+        drop(queue);
+        thread.join().unwrap();
+        [first, second]
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_acknowledges_nothing_and_the_next_owner_goes_on() {
+        for error in push_to("/dev/full").await {
+            assert!(matches!(error, QueueError::DiskFull(_)), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_fsync_that_fails_acknowledges_nothing_and_is_not_tried_again() {
+        // It takes every write and no fsync.
+        for error in push_to("/dev/null").await {
+            assert!(matches!(&error, QueueError::Broken(why) if why.contains("cannot write")), "{error}");
+        }
+    }
+}

@@ -112,6 +112,11 @@ impl Tail {
         Ok(())
     }
 
+    #[cfg(test)]
+    pub(crate) fn write_to(&mut self, file: File) {
+        self.file = Some(file);
+    }
+
     /// Begins anew at the start of the file, since everything in it was folded.
     pub(crate) const fn restart(&mut self) {
         self.at = 0;
@@ -138,11 +143,16 @@ impl Tail {
         record[4..8].copy_from_slice(&checksum.to_le_bytes());
         let end = self.at + record.len() as u64;
         if end > self.length {
-            file.write_all_at(&vec![0; GROWTH + record.len()], self.length)?;
-            self.length += (GROWTH + record.len()) as u64;
+            let zeros = vec![0; GROWTH + record.len()];
+            match file.write_all_at(&zeros, self.length) {
+                Ok(()) => self.length += zeros.len() as u64,
+                // There may be room for the record all the same.
+                Err(_) => file.set_len(self.length)?,
+            }
         }
         file.write_all_at(&record, self.at)?;
         self.at = end;
+        self.length = self.length.max(end);
         if force == Force::Yes && self.durability == Durability::Power {
             self.syncs += 1;
             file.sync_data()?;

@@ -28,13 +28,14 @@ struct Owned {
 
 impl Owned {
     fn open(run: &Path, at_ms: u64) -> Result<Self, QueueError> {
+        Self::open_as(run, at_ms, Durability::Process)
+    }
+
+    fn open_as(run: &Path, at_ms: u64, durability: Durability) -> Result<Self, QueueError> {
         let clock = Arc::new(AtomicU64::new(at_ms));
         let now = Arc::clone(&clock);
-        let owned = QueueDirectory::of(run).own(
-            Durability::Process,
-            100,
-            Arc::new(move || now.load(Ordering::SeqCst)),
-        )?;
+        let owned =
+            QueueDirectory::of(run).own(durability, 100, Arc::new(move || now.load(Ordering::SeqCst)))?;
         let (link, thread) = owned.expect("nobody else owns this directory");
         Ok(Self { client: QueueClient::Local(link), clock, thread })
     }
@@ -174,6 +175,106 @@ async fn a_damaged_database_is_refused_and_left_alone() {
     let error = Owned::open(run.path(), 1).map(drop).unwrap_err();
     assert!(matches!(error, QueueError::Damaged(_)), "{error}");
     assert!(db.is_dir());
+}
+
+/// What a kill at this moment would leave: a copy of the files.
+fn as_killed(run: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    let mut directories = vec![std::path::PathBuf::from("queue")];
+    while let Some(directory) = directories.pop() {
+        std::fs::create_dir(copy.path().join(&directory)).unwrap();
+        for entry in std::fs::read_dir(run.join(&directory)).unwrap() {
+            let entry = entry.unwrap();
+            let path = directory.join(entry.file_name());
+            if entry.file_type().unwrap().is_dir() {
+                directories.push(path);
+            } else {
+                std::fs::copy(entry.path(), copy.path().join(path)).unwrap();
+            }
+        }
+    }
+    copy
+}
+
+fn change(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = std::fs::read(path).unwrap();
+    change(&mut bytes);
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[tokio::test]
+async fn flipped_bits_and_cut_files_are_found_and_left_as_they_are() {
+    let run = tempfile::tempdir().unwrap();
+    let first = Owned::open(run.path(), 1).unwrap();
+    first.client.push(push(&["folded"])).await.unwrap();
+    first.close();
+    let second = Owned::open_as(run.path(), 1, Durability::Power).unwrap();
+    for key in ["a", "b", "c"] {
+        second.client.push(push(&[key])).await.unwrap();
+    }
+    let whole = as_killed(run.path());
+    let reopened = Owned::open(whole.path(), 1).unwrap();
+    assert_eq!(reopened.client.stats().await.unwrap().pending(), 4);
+    reopened.close();
+
+    let damages: [(&str, fn(&mut Vec<u8>)); 5] = [
+        ("tail", |bytes| bytes[30] ^= 1),
+        ("tail", |bytes| bytes[0] ^= 1),
+        ("db.2/db", |bytes| bytes.truncate(200)),
+        ("db.2/db", Vec::clear),
+        ("db.2/seal", |bytes| bytes[9] ^= 1),
+    ];
+    for (file, damage) in damages {
+        let damaged = as_killed(run.path());
+        let path = damaged.path().join("queue").join(file);
+        change(&path, damage);
+        let before = std::fs::read(&path).unwrap();
+        let opened = Owned::open(damaged.path(), 1).map(drop);
+        assert!(matches!(opened, Err(QueueError::Damaged(_))), "{file}: {opened:?}");
+        assert_eq!(std::fs::read(&path).unwrap(), before, "{file}");
+    }
+    second.close();
+}
+
+#[tokio::test]
+async fn a_clock_that_jumped_neither_ends_nor_prolongs_leases_and_delays() {
+    const DAY_MS: u64 = 86_400_000;
+    const NOW_MS: u64 = 20_000 * DAY_MS;
+    for reopened_at in [NOW_MS - 3_653 * DAY_MS, NOW_MS, NOW_MS + 400 * DAY_MS] {
+        let run = tempfile::tempdir().unwrap();
+        let first = Owned::open(run.path(), NOW_MS).unwrap();
+        first.client.push(push(&["leased", "delayed"])).await.unwrap();
+        let claims = first.client.claim(ask(Lane::Fetch, 2)).await.unwrap().claims;
+        let retry = Verdict::Retry {
+            failure: Failure::new(Reason::Timeout, "slow"),
+            after_ms: 5_000,
+            group_pause_ms: 0,
+            revised: None,
+        };
+        first.client.fail(claims[1].lease, retry).await.unwrap();
+        first.close();
+
+        let second = Owned::open(run.path(), reopened_at).unwrap();
+        let lane = async || second.client.stats().await.unwrap().lane(Lane::Fetch).clone();
+        assert_eq!(lane().await.leased, 1, "a live process has time to come back");
+        assert_eq!(second.client.extend(vec![claims[0].lease], 60_000).await.unwrap(), []);
+        second.clock.fetch_add(5_000, Ordering::SeqCst);
+        assert_eq!((lane().await.leased, lane().await.ready), (1, 1), "the delay did not grow");
+        second.clock.fetch_add(60_000, Ordering::SeqCst);
+        assert_eq!(lane().await.leased, 0, "a lease still ends");
+        second.close();
+    }
+}
+
+#[test]
+fn a_directory_of_an_earlier_version_is_refused_and_left_alone() {
+    let run = tempfile::tempdir().unwrap();
+    let directory = run.path().join("queue");
+    std::fs::create_dir_all(directory.join("db.7")).unwrap();
+    std::fs::write(directory.join("VERSION"), "1\n").unwrap();
+    let error = Owned::open(run.path(), 1).map(drop).unwrap_err();
+    assert!(matches!(&error, QueueError::Version(why) if why.contains("juggle rebuild")), "{error}");
+    assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 2);
 }
 
 #[tokio::test]

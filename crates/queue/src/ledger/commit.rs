@@ -32,6 +32,11 @@ impl Ledger {
         self.log.table.slack = slack_bytes;
     }
 
+    #[cfg(test)]
+    pub(crate) fn write_tail_to(&mut self, file: std::fs::File) {
+        self.log.tail.write_to(file);
+    }
+
     /// Whether anything is to be written.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
