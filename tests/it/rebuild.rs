@@ -309,6 +309,7 @@ async fn an_unfinished_swap_is_told_and_the_rebuild_repeated() {
     let lab = Lab::of_texts(3, 10);
     lab.juggle(&["pipeline"], "out", &[lab.path("list.tsv")]).await.expect(0);
     fs::remove_dir_all(database(&lab, "out")).unwrap();
+    fs::remove_file(lab.path("out/queue/tail")).unwrap();
     fs::write(lab.path("out/queue/REBUILDING"), "").unwrap();
     for command in [&["status"][..], &["pipeline"], &["fetch"], &["queue", "ls"]] {
         lab.juggle(command, "out", NONE).await.expect_error(3, &["was cut off", "juggle rebuild"]);

@@ -217,7 +217,8 @@ async fn flipped_bits_and_cut_files_are_found_and_left_as_they_are() {
     assert_eq!(reopened.client.stats().await.unwrap().pending(), 4);
     reopened.close();
 
-    let damages: [(&str, fn(&mut Vec<u8>)); 5] = [
+    type Damage = (&'static str, fn(&mut Vec<u8>));
+    let damages: [Damage; 5] = [
         ("tail", |bytes| bytes[30] ^= 1),
         ("tail", |bytes| bytes[0] ^= 1),
         ("db.2/db", |bytes| bytes.truncate(200)),
