@@ -22,10 +22,7 @@ mod replay;
 mod sessions;
 mod wakeups;
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashSet},
-};
+use std::{borrow::Cow, collections::BTreeMap};
 
 use flow::{
     clock::Millis,
@@ -35,7 +32,7 @@ use flow::{
     reason::{Failure, Reason},
 };
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use self::{
     admin::Listing,

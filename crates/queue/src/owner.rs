@@ -35,7 +35,7 @@ pub const ROUND_MAX: usize = 1024;
 /// About the most bytes that share a commit.
 const ROUND_BYTES_MAX: usize = 512 << 10;
 /// How long the owner looks for the next message before it sleeps.
-const LINGER: Duration = Duration::from_micros(50);
+const LINGER: Duration = Duration::from_micros(100);
 /// How long a round waits for a message that may be about to come.
 const GATHERED: Duration = Duration::from_micros(20);
 /// The longest that a claim waits.

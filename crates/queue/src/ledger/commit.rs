@@ -12,8 +12,8 @@ use crate::{
     log::{Home, Place},
 };
 
-/// A group that is folded takes no further entry from this size on: what sled writes at a time.
-const FOLDED_GROUP_BYTES: usize = 80 << 10;
+/// A group that is folded takes no further entry from this size on; packed, it is about what is forced at a time.
+const FOLDED_GROUP_BYTES: usize = 192 << 10;
 /// How many sparse groups are cleaned with a fold, and about how much of them.
 const CLEANED_GROUPS_MAX: usize = 64;
 const CLEANED_BYTES_MAX: u64 = 8 << 20;

@@ -6,7 +6,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, HashMap, VecDeque},
+    collections::{BinaryHeap, VecDeque},
 };
 
 use flow::{
@@ -14,6 +14,8 @@ use flow::{
     job::{Group, State},
     queue::{GroupLimit, LaneStats},
 };
+
+use hashbrown::HashMap;
 
 use super::{
     jobs::{Job, Jobs, Slot},

@@ -1,8 +1,8 @@
 //! Who has which leases and attends which lanes.
 
-use std::collections::{HashMap, HashSet};
-
 use flow::{lane::Lane, queue::Presence};
+
+use hashbrown::{HashMap, HashSet};
 
 use super::jobs::Slot;
 use crate::session::{Session, SessionId};
