@@ -64,7 +64,10 @@ impl QueueDirectory {
     /// # Errors
     /// [`QueueError::Version`] where a newer juggle made it; [`QueueError::DiskFull`]; [`QueueError::Broken`].
     pub fn prepare(&self) -> Result<(), QueueError> {
-        create_durably(&self.0)
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.0)
             .and_then(|()| fs::set_permissions(&self.0, fs::Permissions::from_mode(0o700)))
             .map_err(|error| failed("create", &self.0, &error))?;
         self.check_version()
@@ -220,6 +223,9 @@ impl QueueDirectory {
             .and_then(|()| writeln!(lock, "{}", std::process::id()))
             .map_err(|error| failed("write", &self.0.join("lock"), &error))?;
         self.sweep()?;
+        if durability == Durability::Power {
+            sync_way_to(&self.0)?;
+        }
         let disk = Disk::open(&self.0, durability)?;
         let mut ledger = Ledger::load(disk, capacity, now_ms())?;
         tune(&mut ledger);
@@ -233,17 +239,16 @@ fn sync_directory(path: &Path) -> Result<(), QueueError> {
     synced.map_err(|error| failed("sync", path, &error))
 }
 
-/// Makes a directory and those above it, for the user alone, so that they survive a power cut.
-fn create_durably(path: &Path) -> io::Result<()> {
-    match DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => return Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let parent = path.parent().ok_or(error)?;
-            create_durably(parent)?;
-            DirBuilder::new().mode(0o700).create(path)?;
+/// Makes the way to a directory survive a power cut. Who made it, or one above it, may have been killed before that was
+/// done, so it is done at every start; above the run directory only as far as this user may look.
+fn sync_way_to(path: &Path) -> Result<(), QueueError> {
+    let path = path.canonicalize().map_err(|error| failed("find", path, &error))?;
+    for (height, above) in path.ancestors().skip(1).enumerate() {
+        match sync_directory(above) {
+            Err(error) if height == 0 => return Err(error),
+            Err(_) => return Ok(()),
+            Ok(()) => {}
         }
-        created => created?,
     }
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+    Ok(())
 }
