@@ -13,7 +13,7 @@ use flow::{
     shutdown::{Phase, Trigger, shutdown},
 };
 use queue::{
-    broker::{Broker, Idle},
+    broker::{Broker, Idle, PROTOCOL},
     client::QueueClient,
     directory::QueueDirectory,
     remote::{Absent, RemoteLink, Starter},
@@ -124,10 +124,17 @@ async fn sockets_with_long_paths_are_reached() {
 async fn hostile_frames_end_the_connection_and_nothing_else() {
     let run = tempfile::tempdir().unwrap();
     let served = Served::start(run.path());
-    let mut hello = b"juggle\x01\x00".to_vec();
-    hello.extend([0xff; 40]);
+    let greeting = |content: &[u8]| [&b"juggle"[..], &PROTOCOL.to_le_bytes(), content].concat();
     let framed = |content: &[u8]| [&u32::try_from(content.len()).unwrap().to_be_bytes(), content].concat();
+    // A session, no leases, no lanes; then what a client may not say.
+    let after_hello = |frame: &[u8]| [framed(&greeting(&[1, 1, 1, 0, 0])), frame.to_vec()].concat();
+    let hello = greeting(&[0xff; 40]);
     let attacks = [
+        after_hello(&framed(&[0xff; 5_000])),
+        after_hello(&framed(&[1, 200])),
+        after_hello(&[0xff, 0xff, 0xff, 0xff, 1]),
+        after_hello(&framed(&[1, 6].repeat(5_000))),
+        after_hello(&framed(&[1, 6])[..5]),
         vec![0xff; 64],
         framed(b""),
         framed(b"GET / HTTP/1.1"),
@@ -186,13 +193,16 @@ async fn a_broker_without_clients_ends_by_itself_and_leaves_the_queue_free() {
 }
 
 #[tokio::test]
-async fn many_clients_share_the_jobs_without_sharing_any_job() {
+async fn three_hundred_clients_share_the_jobs_without_sharing_any_job() {
     let run = tempfile::tempdir().unwrap();
     let served = Served::start(run.path());
-    let keys: Vec<String> = (0..200).map(|n| format!("job {n}")).collect();
-    served.client().await.push(push(&keys.iter().map(String::as_str).collect::<Vec<_>>())).await.unwrap();
+    let keys: Vec<String> = (0..900).map(|n| format!("job {n}")).collect();
+    let pusher = served.client().await;
+    for some in keys.iter().map(String::as_str).collect::<Vec<_>>().chunks(250) {
+        pusher.push(push(some)).await.unwrap();
+    }
     let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..20 {
+    for _ in 0..300 {
         let client = served.client().await;
         tasks.spawn(async move {
             let mut done = 0;
@@ -203,10 +213,18 @@ async fn many_clients_share_the_jobs_without_sharing_any_job() {
             done
         });
     }
-    assert_eq!(tasks.join_all().await.into_iter().sum::<u32>(), 200);
-    let client = served.client().await;
+    assert_eq!(tasks.join_all().await.into_iter().sum::<u32>(), 900);
     let done = Selection { state: Some(State::Done), ..Selection::default() };
-    let jobs = client.list(done, None, 256).await.unwrap();
-    assert!(jobs.len() == 200 && jobs.iter().all(|job| job.attempts == 1));
+    let (mut count, mut after) = (0, None);
+    while let Some(last) = {
+        let page = pusher.list(done.clone(), after, 256).await.unwrap();
+        assert!(page.iter().all(|job| job.attempts == 1));
+        count += page.len();
+        page.last().map(|job| job.id)
+    } {
+        after = Some(last);
+    }
+    assert_eq!(count, 900);
+    drop(pusher);
     served.stop().await;
 }
