@@ -7,7 +7,7 @@
 use std::{
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::ensure;
@@ -50,7 +50,13 @@ impl Table {
     pub fn open(file: &Path) -> anyhow::Result<Self> {
         let database = rusqlite::Connection::open(file)?;
         database.busy_timeout(BUSY_PATIENCE)?;
-        database.pragma_update(None, "journal_mode", "WAL")?;
+        // Where several processes change the mode at once, SQLite does not wait but says at once that it is busy.
+        let begun = Instant::now();
+        while let Err(error) = database.pragma_update(None, "journal_mode", "WAL") {
+            let is_busy = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy);
+            ensure!(is_busy && begun.elapsed() < BUSY_PATIENCE, error);
+            std::thread::yield_now();
+        }
         database.pragma_update(None, "synchronous", "FULL")?;
         database.execute_batch(TABLE)?;
         Ok(Self(Arc::new(Mutex::new(database))))
