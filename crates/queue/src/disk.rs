@@ -126,12 +126,17 @@ impl Disk {
         Ok(())
     }
 
+    /// Whether there was no database before.
+    pub(crate) fn is_new(&self) -> bool {
+        self.replaced.is_empty()
+    }
+
     /// Compares what was copied with its seal.
     ///
     /// # Errors
     /// [`QueueError::Damaged`] where something is missing.
     pub(crate) fn check(&self, folded: u64, checksums: &BTreeMap<u64, u32>) -> Result<(), QueueError> {
-        if self.replaced.is_empty() {
+        if self.is_new() {
             return Ok(());
         }
         match Seal::read(&self.directory.join(OPENING)) {

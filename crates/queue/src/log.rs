@@ -301,7 +301,7 @@ impl Log {
             }
         }
         self.folded = self.newest;
-        self.tail.restart();
+        self.tail.restart(self.folded);
         Ok(())
     }
 

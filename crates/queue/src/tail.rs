@@ -5,11 +5,12 @@
 //! what of it still counts is folded into the database, and the tail begins anew at the start of the file. Most of what
 //! passes through a queue is over by then and never gets there.
 //!
-//! The file is records one after another: length of the group (u32), CRC-32 over all that follows (u32), number of the
-//! group (u64), number of the last group that was safe on the medium when this one was written (u64), all little-endian;
-//! then the group. The first record has the number after the last that is folded, each further one the next: what is left
-//! of an earlier round is known by its numbers. A record that is not whole was never acknowledged, and ends the tail; but
-//! where one behind it says that it was safe, the file is damaged.
+//! The file is records one after another: length of the group (u32), CRC-32 over the number of the last folded group (u64)
+//! and all that follows (u32), number of the group (u64), number of the last group that was safe on the medium when this
+//! one was written (u64), all little-endian; then the group. The first record has the number after the last that is
+//! folded, each further one the next. What is left of an earlier round, acknowledged or not, has another checksum. A
+//! record that is not whole was never acknowledged, and ends the tail; but where one behind it says that it was safe, the
+//! file is damaged.
 
 use std::{
     fs::{File, OpenOptions},
@@ -48,6 +49,8 @@ pub(crate) struct Tail {
     file: Option<File>,
     at: u64,
     length: u64,
+    /// The last group that was folded when this round began.
+    folded: u64,
     /// How long it grows before it is folded.
     pub(crate) bytes_full: u64,
     /// The last group that is safe.
@@ -65,10 +68,16 @@ impl Tail {
             file: None,
             at: 0,
             length: 0,
+            folded: 0,
             bytes_full: BYTES_FULL,
             forced: 0,
             syncs: 0,
         }
+    }
+
+    /// Whether anything was ever written here.
+    pub(crate) fn exists(&self) -> bool {
+        std::fs::metadata(&self.path).is_ok_and(|file| file.len() > 0)
     }
 
     /// The groups that follow upon the last folded one, with their numbers.
@@ -82,13 +91,14 @@ impl Tail {
         };
         let (mut groups, mut rest) = (Vec::new(), &bytes[..]);
         let mut next = folded + 1;
-        while let Some(Record { group, .. }) = record(rest, next..=next) {
+        while let Some(Record { group, .. }) = record(rest, folded, next..=next) {
             groups.push((next, group.to_vec()));
             rest = &rest[HEADER_BYTES + group.len()..];
             next += 1;
         }
-        let vouches =
-            |bytes| record(bytes, next..=next + NUMBERS_AHEAD_MAX).is_some_and(|later| later.forced >= next);
+        let vouches = |bytes| {
+            record(bytes, folded, next..=next + NUMBERS_AHEAD_MAX).is_some_and(|later| later.forced >= next)
+        };
         if (0..rest.len()).any(|at| vouches(&rest[at..])) {
             let why = format!("commit group {next} in '{}' is damaged", self.path.display());
             return Err(io::Error::new(io::ErrorKind::InvalidData, why));
@@ -100,7 +110,7 @@ impl Tail {
     ///
     /// # Errors
     /// Those of the file system.
-    pub(crate) fn open(&mut self) -> io::Result<()> {
+    pub(crate) fn open(&mut self, folded: u64) -> io::Result<()> {
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(&self.path)?;
         if self.durability == Durability::Power {
             file.sync_all()?;
@@ -108,7 +118,7 @@ impl Tail {
         }
         self.length = file.metadata()?.len();
         self.file = Some(file);
-        self.restart();
+        self.restart(folded);
         Ok(())
     }
 
@@ -117,9 +127,9 @@ impl Tail {
         self.file = Some(file);
     }
 
-    /// Begins anew at the start of the file, since everything in it was folded.
-    pub(crate) const fn restart(&mut self) {
-        self.at = 0;
+    /// Begins anew at the start of the file, since everything up to this group was folded.
+    pub(crate) const fn restart(&mut self, folded: u64) {
+        (self.at, self.folded) = (0, folded);
     }
 
     /// Whether so many bytes more fit.
@@ -139,7 +149,7 @@ impl Tail {
         record.extend_from_slice(&number.to_le_bytes());
         record.extend_from_slice(&self.forced.to_le_bytes());
         record.extend_from_slice(group);
-        let checksum = crc32fast::hash(&record[8..]);
+        let checksum = checksum(self.folded, &record[8..]);
         record[4..8].copy_from_slice(&checksum.to_le_bytes());
         let end = self.at + record.len() as u64;
         if end > self.length {
@@ -167,8 +177,15 @@ struct Record<'a> {
     forced: u64,
 }
 
-/// The record at the start of these bytes, if it is whole and has one of these numbers.
-fn record(bytes: &[u8], numbers: RangeInclusive<u64>) -> Option<Record<'_>> {
+fn checksum(folded: u64, record: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&folded.to_le_bytes());
+    hasher.update(record);
+    hasher.finalize()
+}
+
+/// The record at the start of these bytes, if it is whole, of this round, and has one of these numbers.
+fn record(bytes: &[u8], folded: u64, numbers: RangeInclusive<u64>) -> Option<Record<'_>> {
     let (header, rest) = bytes.split_first_chunk::<HEADER_BYTES>()?;
     let (length, header) = header.split_first_chunk()?;
     let (written, header) = header.split_first_chunk()?;
@@ -177,7 +194,7 @@ fn record(bytes: &[u8], numbers: RangeInclusive<u64>) -> Option<Record<'_>> {
         return None;
     }
     let group = rest.get(..u32::from_le_bytes(*length) as usize)?;
-    let checksum = crc32fast::hash(&bytes[8..HEADER_BYTES + group.len()]);
+    let checksum = checksum(folded, &bytes[8..HEADER_BYTES + group.len()]);
     let forced = u64::from_le_bytes(*header.first_chunk()?);
     (checksum == u32::from_le_bytes(*written)).then_some(Record { group, forced })
 }
@@ -189,7 +206,7 @@ mod tests {
     fn written(numbers: RangeInclusive<u64>) -> (tempfile::TempDir, Tail) {
         let directory = tempfile::tempdir().unwrap();
         let mut tail = Tail::of(directory.path(), Durability::Power);
-        tail.open().unwrap();
+        tail.open(numbers.start() - 1).unwrap();
         for number in numbers {
             tail.append(number, &group(number), Force::Yes).unwrap();
         }
@@ -209,9 +226,10 @@ mod tests {
     #[test]
     fn the_stored_bytes_of_a_tail_do_not_change() {
         let (_directory, mut tail) = written(6..=6);
-        tail.restart();
+        tail.restart(6);
         tail.append(7, &group(7), Force::Yes).unwrap();
-        let mut golden = vec![10, 0, 0, 0, 70, 249, 20, 214, 7, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0];
+        let mut golden =
+            vec![10, 0, 0, 0, 234, 205, 132, 227, 7, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0];
         golden.extend([7; 10]);
         assert_eq!(std::fs::read(&tail.path).unwrap()[..golden.len()], golden);
     }
@@ -221,7 +239,7 @@ mod tests {
         let (_directory, mut tail) = written(5..=9);
         assert_eq!(numbers(&tail, 4), [5, 6, 7, 8, 9]);
         assert!(numbers(&tail, 9).is_empty());
-        tail.restart();
+        tail.restart(9);
         tail.append(10, &group(10), Force::Yes).unwrap();
         tail.append(11, &group(11), Force::No).unwrap();
         assert_eq!(numbers(&tail, 9), [10, 11]);
@@ -243,6 +261,16 @@ mod tests {
             std::fs::write(&tail.path, damaged).unwrap();
             assert_eq!(tail.read(0).unwrap_err().kind(), io::ErrorKind::InvalidData, "{flipped}");
         }
+    }
+
+    #[test]
+    fn a_record_of_a_round_that_was_lost_is_not_taken_for_one_of_this() {
+        let (_directory, mut tail) = written(1..=4);
+        let behind = 3 * (HEADER_BYTES + 10) - HEADER_BYTES;
+        tail.restart(2);
+        tail.append(3, &vec![3; behind], Force::Yes).unwrap();
+        let groups = tail.read(2).unwrap();
+        assert_eq!(groups, [(3, vec![3; behind])], "number 4 lies right behind it");
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl Ledger {
         self.recent.gone = gone;
         self.fold()?;
         self.log.disk.switch(self.log.newest)?;
-        let opened = self.log.tail.open();
+        let opened = self.log.tail.open(self.log.folded);
         opened.map_err(|error| failed("open", self.log.disk.directory(), &error))
     }
 
@@ -173,6 +173,9 @@ struct Replay {
 
 impl Replay {
     fn read(&mut self, disk: &Disk, tail: &Tail) -> Result<(), QueueError> {
+        if disk.is_new() && tail.exists() {
+            return Err(disk.damaged("its database is missing, its tail is there"));
+        }
         let folded = disk.folded()?;
         (self.folded, self.newest) = (folded, folded);
         let mut checksums = BTreeMap::new();
