@@ -1,6 +1,6 @@
 //! The one thread that owns the ledger.
 //!
-//! It takes what has arrived (at most [`ROUND_MAX`] requests or about as many changed jobs), applies it, commits once,
+//! It takes what has arrived (at most [`ROUND_MAX`] messages, or about half a MiB of changes), applies it, commits once,
 //! and only then answers all of it. Claims that find nothing wait here until something changes or their time is over.
 //! When a commit fails it never acknowledges anything again: every request is answered with that failure.
 
