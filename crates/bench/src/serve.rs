@@ -9,7 +9,7 @@ use queue::{
     broker::{Broker, Idle},
     directory::QueueDirectory,
     ledger::LANE_CAPACITY,
-    owner::LocalLink,
+    link::LocalLink,
 };
 use tokio::{runtime, task};
 

@@ -31,7 +31,7 @@ use tokio_util::codec::Framed;
 use crate::{
     directory::QueueDirectory,
     disk::failed,
-    owner::LocalLink,
+    link::LocalLink,
     remote::socket_address,
     session::Session,
     wire::{self, Hello, OPEN_REQUESTS_MAX, ReplyFrame, RequestFrame, Welcome},

@@ -12,7 +12,7 @@ use flow::{
 };
 
 use crate::{
-    owner::LocalLink,
+    link::LocalLink,
     remote::RemoteLink,
     request::{Reply, Request},
 };

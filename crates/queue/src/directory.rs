@@ -15,7 +15,8 @@ use flow::{durability::Durability, queue::QueueError};
 use crate::{
     disk::{Disk, failed},
     ledger::Ledger,
-    owner::{self, LocalLink, NowMs},
+    link::LocalLink,
+    owner::{self, NowMs},
 };
 
 /// The format that this version reads and writes.

@@ -7,7 +7,7 @@
 //! * `tail`: where a group goes first, with one write and one fdatasync;
 //! * [`disk`]: where it is kept: chunks of bounded size in sled, copy and switch at every start;
 //! * [`owner`]: the one thread that owns the ledger and commits many requests at once;
-//! * [`client`]: the [`JobQueue`](flow::queue::JobQueue) over anything that can carry a [`request`];
+//! * [`link`]: the way to it in its own process; [`client`]: the [`JobQueue`](flow::queue::JobQueue) over anything that can carry a [`request`];
 //! * [`broker`]: serves an owner on a socket; [`remote`] reaches it, starts it and replaces it;
 //! * [`directory`]: who may own a run directory's queue.
 
@@ -18,6 +18,7 @@ pub mod directory;
 pub mod disk;
 mod entry;
 pub mod ledger;
+pub mod link;
 mod log;
 pub mod owner;
 pub mod remote;

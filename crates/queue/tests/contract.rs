@@ -17,7 +17,7 @@ use queue::{
     broker::{Broker, Idle},
     client::QueueClient,
     directory::QueueDirectory,
-    owner::LocalLink,
+    link::LocalLink,
     remote::{Absent, RemoteLink},
 };
 

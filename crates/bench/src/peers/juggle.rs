@@ -14,7 +14,7 @@ use futures_util::future::try_join_all;
 use queue::{
     client::QueueClient,
     directory::QueueDirectory,
-    owner::LocalLink,
+    link::LocalLink,
     remote::{Absent, RemoteLink},
 };
 
