@@ -125,7 +125,13 @@ impl Lab {
     pub(crate) fn command(&self, name: &str, words: &[&str], out: &str) -> Command {
         let mut command = program(name);
         let mirror = format!("http://sample.invalid={}", self.server.base_url());
-        command.args(words).arg("-o").arg(self.path(out)).args(["--no-progress", "--wait", "0"]);
+        command.args(words).arg("-o").arg(self.path(out)).args([
+            "--no-progress",
+            "--wait",
+            "0",
+            "--robots",
+            "off",
+        ]);
         command.args(["--mirror", &mirror, "--allow-host", "127.0.0.1", "--max-connection-per-server", "16"]);
         command
     }

@@ -76,7 +76,11 @@ impl Head<'_> {
         self.check_encoding()?;
         let facts = self.facts();
         if let Some(refused) = facts.content_type.as_deref().filter(|name| sniff::is_refused_type(name)) {
-            return Err(self.for_good(Reason::NotText, &format!("{refused} where a text was expected")));
+            let why = self.told(&format!("{refused} where a text was expected"));
+            return Err(match sniff::is_page_type(refused) {
+                true => Failed::page(why),
+                false => Failed::for_good(Reason::NotText, why),
+            });
         }
         match self.length {
             Some(0) => Err(self.for_good(Reason::Empty, "the body is empty")),
@@ -116,14 +120,15 @@ impl Head<'_> {
         Ok(())
     }
 
-    fn busy(self, now_ms: Millis) -> Failed {
+    /// How a server fails that is too busy to answer.
+    pub(crate) fn busy(self, now_ms: Millis) -> Failed {
         let after_ms = retry_after::wait_ms(self.headers, now_ms);
         let group_pause_ms = match self.status.as_u16() {
             429 | 503 => after_ms.unwrap_or(0),
             _ => 0,
         };
         let hope = Hope::Later { after_ms, group_pause_ms };
-        Failed { hope, ..self.for_good(Reason::HttpStatus, "the server cannot answer now") }
+        Failed { hope, is_busy: true, ..self.for_good(Reason::HttpStatus, "the server cannot answer now") }
     }
 
     fn for_good(self, reason: Reason, why: &str) -> Failed {

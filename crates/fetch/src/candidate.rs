@@ -42,22 +42,28 @@ impl Candidate {
         }
     }
 
-    /// What the queue groups it by: the host that is contacted, with its port where that is not the usual one. None
-    /// for `file`.
+    /// What the queue groups it by, see [`group_of_url`].
     #[must_use]
     pub fn group(&self) -> Option<String> {
-        if self.url.scheme() == "file" {
-            return None;
-        }
-        let host = match self.url.host()? {
-            Host::Domain(name) => name.trim_end_matches('.').to_owned(),
-            address @ (Host::Ipv4(_) | Host::Ipv6(_)) => address.to_string(),
-        };
-        Some(match self.url.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host,
-        })
+        group_of_url(&self.url)
     }
+}
+
+/// What the queue groups a URL by: the host that is contacted, with its port where that is not the usual one. None for
+/// `file`.
+#[must_use]
+pub fn group_of_url(url: &Url) -> Option<String> {
+    if url.scheme() == "file" {
+        return None;
+    }
+    let host = match url.host()? {
+        Host::Domain(name) => name.trim_end_matches('.').to_owned(),
+        address @ (Host::Ipv4(_) | Host::Ipv6(_)) => address.to_string(),
+    };
+    Some(match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host,
+    })
 }
 
 /// What the `host` of a fetch job must be for this listed URL; none for `file` and for what cannot be fetched.

@@ -1,8 +1,8 @@
 //! What may be set. Every default is written here, once.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
-use crate::{allowed::AllowedHost, mirror::Mirror};
+use crate::{allowed::AllowedHost, mirror::Mirror, robots::Heed};
 
 /// How the stage fetches. The number of downloads at a time and their spacing by host are the worker's and the queue's.
 #[derive(Debug, Clone)]
@@ -19,6 +19,10 @@ pub struct FetchConfig {
     pub mirrors: Vec<Mirror>,
     /// Hosts that may be contacted whatever their address.
     pub allow_hosts: Vec<AllowedHost>,
+    /// Whether robots.txt is heeded.
+    pub robots: Heed,
+    /// Where what is known of hosts is kept for other processes and later runs; it is made where it is missing.
+    pub hosts_directory: Option<PathBuf>,
     /// Who asks.
     pub user_agent: String,
     /// How often one candidate may fail in a way that may go better later, before the next is tried. At least 1 is
@@ -35,6 +39,8 @@ impl Default for FetchConfig {
             body_bytes_max: 64 << 20,
             mirrors: Vec::new(),
             allow_hosts: Vec::new(),
+            robots: Heed::Yes,
+            hosts_directory: None,
             user_agent: concat!("juggle/", env!("CARGO_PKG_VERSION")).to_owned(),
             candidate_tries: 2,
         }

@@ -17,10 +17,11 @@ use crate::{
     classify,
     config::FetchConfig,
     failed::{Failed, Hope, Trouble},
-    hops::{Answer, Hops},
-    sniff::Sniffer,
+    hops::{Answer, Hops, Step},
+    sniff::{self, Sniffer},
     spool::{Digest, Resumable, Spools},
-    writer::{Closed, Ending, Settled, Writer},
+    suspicion::Sign,
+    writer::{Closed, Ending, Meant, Settled, Writer},
 };
 
 /// What a download needs.
@@ -31,6 +32,23 @@ pub(crate) struct Download<'a> {
     pub(crate) spools: &'a Spools,
     pub(crate) meter: &'a Meter,
     pub(crate) clock: Clock,
+}
+
+/// What came of a request.
+#[derive(Debug)]
+pub(crate) enum Downloaded {
+    /// A whole body, published.
+    Whole(Facts, Digest),
+    /// A whole body, from this URL, that the host gave for other texts too; it is gone.
+    Suspected(Sign, String),
+    /// The text is to be had elsewhere.
+    Redirect(Url),
+}
+
+/// What has come, before it is published.
+enum Transferred {
+    Whole(Facts),
+    Redirect(Url),
 }
 
 /// Why a transfer broke.
@@ -53,16 +71,15 @@ impl From<Closed> for Broken {
 
 impl Download<'_> {
     /// Downloads and publishes, if the bytes are the expected ones.
-    pub(crate) async fn run(
-        self,
-        url: &Url,
-        name: BlobName,
-        expected: Option<String>,
-    ) -> Result<(Facts, Digest), Trouble> {
+    pub(crate) async fn run(self, url: &Url, name: BlobName, meant: Meant) -> Result<Downloaded, Trouble> {
         let (writer, part) = Writer::open(self.spools.clone(), name).await?;
         let transfer = tokio::time::timeout(self.config.max_time, self.transfer(url, part, &writer));
         let broken = match transfer.await {
-            Ok(Ok(facts)) => return publish(writer, facts, expected).await,
+            Ok(Ok(Transferred::Whole(facts))) => return publish(writer, facts, meant).await,
+            Ok(Ok(Transferred::Redirect(to))) => {
+                writer.finish(Ending::Suspend).await?;
+                return Ok(Downloaded::Redirect(to));
+            }
             Ok(Err(broken)) => broken,
             Err(_) => Broken::Candidate(timeout(url, "not done", self.config.max_time)),
         };
@@ -70,7 +87,7 @@ impl Download<'_> {
             Broken::Candidate(failed) => {
                 let ending = match failed.hope {
                     Hope::Later { .. } => Ending::Suspend,
-                    Hope::None | Hope::Afresh => Ending::Discard,
+                    Hope::None | Hope::Afresh | Hope::Page => Ending::Discard,
                 };
                 writer.finish(ending).await?;
                 Err(failed.into())
@@ -82,8 +99,16 @@ impl Download<'_> {
         }
     }
 
-    async fn transfer(&self, url: &Url, part: Option<Resumable>, writer: &Writer) -> Result<Facts, Broken> {
-        let Answer { response, url, asked } = self.hops.follow(url, part.as_ref()).await?;
+    async fn transfer(
+        &self,
+        url: &Url,
+        part: Option<Resumable>,
+        writer: &Writer,
+    ) -> Result<Transferred, Broken> {
+        let Answer { response, url, asked } = match self.hops.ask(url, part.as_ref()).await? {
+            Step::Answer(answer) => answer,
+            Step::Redirect(to) => return Ok(Transferred::Redirect(to)),
+        };
         let head = Head {
             url: &url,
             status: response.status(),
@@ -103,7 +128,7 @@ impl Download<'_> {
             }
         };
         self.stream(response, &mut body, writer).await?;
-        Ok(facts)
+        Ok(Transferred::Whole(facts))
     }
 
     async fn stream(
@@ -132,10 +157,11 @@ impl Download<'_> {
     }
 }
 
-async fn publish(writer: Writer, facts: Facts, expected: Option<String>) -> Result<(Facts, Digest), Trouble> {
-    match writer.finish(Ending::Publish { expected }).await? {
-        Settled::Published(digest) => Ok((facts, digest)),
+async fn publish(writer: Writer, facts: Facts, meant: Meant) -> Result<Downloaded, Trouble> {
+    match writer.finish(Ending::Publish(meant)).await? {
+        Settled::Published(digest) => Ok(Downloaded::Whole(facts, digest)),
         Settled::Unexpected(digest) => Err(unexpected(&facts.url, digest).into()),
+        Settled::Suspected(sign) => Ok(Downloaded::Suspected(sign, facts.url)),
         Settled::Unpublished => Err(Failed::for_now(Reason::Internal, "the spool closed early").into()),
     }
 }
@@ -190,7 +216,8 @@ impl Body<'_> {
 
     fn check(&self, sniffed: Option<&'static str>) -> Result<(), Failed> {
         sniffed.map_or(Ok(()), |what| {
-            Err(Failed::for_good(Reason::NotText, self.told(&format!("{what} where a text was expected"))))
+            let why = self.told(&format!("{what} where a text was expected"));
+            Err(if what == sniff::PAGE { Failed::page(why) } else { Failed::for_good(Reason::NotText, why) })
         })
     }
 

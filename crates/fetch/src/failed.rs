@@ -21,6 +21,8 @@ use crate::{candidate, mirror::Mirror};
 pub(crate) struct Failed {
     pub(crate) failure: Failure,
     pub(crate) hope: Hope,
+    /// Whether the server said that it is busy.
+    pub(crate) is_busy: bool,
 }
 
 /// Whether it may go better later.
@@ -32,6 +34,8 @@ pub(crate) enum Hope {
     Later { after_ms: Option<Millis>, group_pause_ms: Millis },
     /// Yes, but what has come is of no use.
     Afresh,
+    /// A page came in place of a text. Once more, in case that was an accident or the host turns robots away.
+    Page,
 }
 
 /// Why a download ended without success.
@@ -58,18 +62,28 @@ impl From<BlobError> for Trouble {
 impl Failed {
     /// It will not go better.
     pub(crate) fn for_good(reason: Reason, message: impl Into<String>) -> Self {
-        Self { failure: Failure::new(reason, message), hope: Hope::None }
+        Self { failure: Failure::new(reason, message), hope: Hope::None, is_busy: false }
     }
 
     /// It may go better later.
     pub(crate) fn for_now(reason: Reason, message: impl Into<String>) -> Self {
         let hope = Hope::Later { after_ms: None, group_pause_ms: 0 };
-        Self { failure: Failure::new(reason, message), hope }
+        Self { failure: Failure::new(reason, message), hope, is_busy: false }
+    }
+
+    /// A page came in place of a text.
+    pub(crate) fn page(message: impl Into<String>) -> Self {
+        Self { failure: Failure::new(Reason::NotText, message), hope: Hope::Page, is_busy: false }
+    }
+
+    /// The body is one that the host gave for other texts too.
+    pub(crate) fn repeated(url: &str) -> Self {
+        Self::afresh(Reason::SoftBan, format!("{url}: the same body came for another text just before"))
     }
 
     /// It may go better when begun anew.
     pub(crate) fn afresh(reason: Reason, message: impl Into<String>) -> Self {
-        Self { failure: Failure::new(reason, message), hope: Hope::Afresh }
+        Self { failure: Failure::new(reason, message), hope: Hope::Afresh, is_busy: false }
     }
 
     /// What it means for the job.
@@ -80,13 +94,14 @@ impl Failed {
         candidate_tries: u32,
         mirrors: &[Mirror],
     ) -> StageError<FetchJob> {
-        let Self { failure, hope } = self;
+        let Self { failure, hope, is_busy: _ } = self;
         let mut job = job;
         let next = job.candidate.saturating_add(1);
         let is_last = next >= job.urls.len();
         // A name that does not resolve now will not in a second; another host's may.
         let tries = if failure.reason == Reason::Dns { 1 } else { candidate_tries };
         let tried_enough = attempt.failures.saturating_add(1) >= tries;
+        let hope = if hope == Hope::Page && tried_enough { Hope::None } else { hope };
         if hope == Hope::None {
             job.refused.get_or_insert_with(|| failure.clone());
         }
@@ -100,7 +115,7 @@ impl Failed {
                 return reroute(failure, job, next, mirrors);
             }
             Hope::Later { after_ms, group_pause_ms } => (after_ms, group_pause_ms),
-            Hope::Afresh => (None, 0),
+            Hope::Afresh | Hope::Page => (None, 0),
         };
         StageError::Retry { failure, after_ms, group_pause_ms }
     }
@@ -113,7 +128,7 @@ fn given_up(last: Failure, refused: Option<Failure>) -> StageError<FetchJob> {
             let message = format!("{}; nor did other URLs give it, the last one: {last}", first.message);
             StageError::fatal(first.reason, message)
         }
-        Some(_) | None => StageError::Fatal(last),
+        Some(_) | None => StageError::Fatal { failure: last, group_pause_ms: 0 },
     }
 }
 
@@ -125,7 +140,12 @@ pub(crate) fn reroute(
     mirrors: &[Mirror],
 ) -> StageError<FetchJob> {
     let host = job.urls.get(candidate).and_then(|url| candidate::group_of(url, mirrors));
-    StageError::Reroute { failure, after_ms: 0, revised: Box::new(FetchJob { candidate, host, ..job }) }
+    StageError::Reroute {
+        failure,
+        after_ms: 0,
+        group_pause_ms: 0,
+        revised: Box::new(FetchJob { candidate, host, redirected: None, ..job }),
+    }
 }
 
 #[cfg(test)]
@@ -138,6 +158,7 @@ mod tests {
             urls: vec!["http://a/".to_owned(), "http://b:81/".to_owned()],
             candidate,
             host: None,
+            redirected: None,
             refused: None,
             listed: flow::payload::Listed::default(),
         };
@@ -161,7 +182,7 @@ mod tests {
         assert_eq!(next_of(verdict(busy(), 0, 1)), second);
         assert_eq!(next_of(verdict(Failed::afresh(Reason::Truncated, "lies"), 0, 1)), second);
         assert!(matches!(verdict(busy(), 1, 4), StageError::Retry { .. }));
-        assert!(matches!(verdict(gone(), 1, 0), StageError::Fatal(_)));
+        assert!(matches!(verdict(gone(), 1, 0), StageError::Fatal { .. }));
         let unknown = || Failed::for_now(Reason::Dns, "no such name");
         assert_eq!(next_of(verdict(unknown(), 0, 0)), second);
         assert!(matches!(verdict(unknown(), 1, 0), StageError::Retry { .. }));
@@ -176,7 +197,9 @@ mod tests {
         let silent = || Failed::for_now(Reason::Connect, "silent");
         let later = |failures| silent().verdict((*revised).clone(), Attempt { number: 9, failures }, 2, &[]);
         assert!(matches!(later(0), StageError::Retry { .. }));
-        let StageError::Fatal(failure) = later(1) else { panic!("all candidates have had their turn") };
+        let StageError::Fatal { failure, .. } = later(1) else {
+            panic!("all candidates have had their turn")
+        };
         assert_eq!(failure.reason, Reason::HttpStatus);
         assert!(failure.message.starts_with("404") && failure.message.contains("silent"), "{failure}");
     }

@@ -1,10 +1,11 @@
-//! From a URL to its answer, over redirects.
+//! One request, and where its answer leads.
 //!
-//! At most [`REDIRECTS_MAX`] of them, to `http` and `https` only. Each target goes through the mirrors, so that a
-//! mirrored run stays on its mirror, and its address is checked like a source's: that a host was allowed by name
-//! does not extend to where it redirects to. From `https` a redirect leads to `http` only where the user named the
-//! target's host by `--allow-host` or `--mirror`. User and password go to the same scheme, host and port only, and none
-//! are taken from a redirect.
+//! A redirect is a request of its own: it goes back through the queue under the host it leads to, so that politeness and
+//! robots.txt hold for it as for any other. At most [`REDIRECTS_MAX`] of them, to `http` and `https` only. Each target goes
+//! through the mirrors, so that a mirrored run stays on its mirror, and its address is checked like a source's: that a host
+//! was allowed by name does not extend to where it redirects to. From `https` a redirect leads to `http` only where the user
+//! named the target's host by `--allow-host` or `--mirror`. User and password go to the same scheme, host and port only,
+//! and none are taken from a redirect.
 
 use std::time::Duration;
 
@@ -27,15 +28,24 @@ use crate::{
     validator,
 };
 
-/// How many redirects are followed.
-pub(crate) const REDIRECTS_MAX: usize = 10;
+/// How many redirects a text may take.
+pub(crate) const REDIRECTS_MAX: u32 = 10;
 
-/// Follows redirects.
+/// Makes requests.
 #[derive(Debug)]
 pub(crate) struct Hops {
     clients: Clients,
     mirrors: Vec<Mirror>,
     answer_timeout: Duration,
+}
+
+/// What came of a request.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// An answer.
+    Answer(Answer),
+    /// It is to be had elsewhere.
+    Redirect(Url),
 }
 
 /// An answer that is not a redirect.
@@ -64,22 +74,8 @@ impl Hops {
         })
     }
 
-    /// The answer to a URL. Where the redirects lead to the URL that the resumable part came from, only the rest is
-    /// asked for.
-    pub(crate) async fn follow(&self, start: &Url, part: Option<&Resumable>) -> Result<Answer, Failed> {
-        let mut url = start.clone();
-        for _ in 0..=REDIRECTS_MAX {
-            let (response, asked) = self.ask(&url, part).await?;
-            if !is_redirect(response.status()) {
-                return Ok(Answer { response, url, asked });
-            }
-            url = self.target(&url, &response)?;
-        }
-        let message = format!("{}: more than {REDIRECTS_MAX} redirects", shown(start));
-        Err(Failed::for_good(Reason::Redirect, message))
-    }
-
-    async fn ask(&self, url: &Url, part: Option<&Resumable>) -> Result<(Response, Asked), Failed> {
+    /// Asks once. Where `part` came from this URL, only the rest is asked for.
+    pub(crate) async fn ask(&self, url: &Url, part: Option<&Resumable>) -> Result<Step, Failed> {
         let client = self.clients.for_url(url).map_err(|forbidden| {
             Failed::for_good(Reason::ForbiddenAddress, format!("{}: {forbidden}", shown(url)))
         })?;
@@ -91,14 +87,18 @@ impl Hops {
                 .header(IF_RANGE, part.validator.if_range());
             asked = Asked::Rest;
         }
-        match tokio::time::timeout(self.answer_timeout, request.send()).await {
-            Ok(Ok(response)) => Ok((response, asked)),
-            Ok(Err(error)) => Err(classify::unanswered(&error, url)),
-            Err(_) => Err(Failed::for_now(
-                Reason::Timeout,
-                format!("{}: the server did not answer in time", shown(url)),
-            )),
+        let response = match tokio::time::timeout(self.answer_timeout, request.send()).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(classify::unanswered(&error, url)),
+            Err(_) => {
+                let why = format!("{}: the server did not answer in time", shown(url));
+                return Err(Failed::for_now(Reason::Timeout, why));
+            }
+        };
+        if is_redirect(response.status()) {
+            return self.target(url, &response).map(Step::Redirect);
         }
+        Ok(Step::Answer(Answer { response, url: url.clone(), asked }))
     }
 
     fn target(&self, from: &Url, response: &Response) -> Result<Url, Failed> {
@@ -126,7 +126,8 @@ fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-fn with_user_of(from: &Url, to: Url) -> Url {
+/// The URL with user and password of another, of the same origin.
+pub(crate) fn with_user_of(from: &Url, to: Url) -> Url {
     let mut next = to.clone();
     let is_set = next.set_username(from.username()).is_ok() && next.set_password(from.password()).is_ok();
     if is_set { next } else { to }

@@ -5,11 +5,13 @@
 //!
 //! * [`config`], [`mirror`], [`allowed`]: what may be set, and the parts of it that have a form of their own;
 //! * [`candidate`]: from a listed URL to the one that is contacted, and the group that its politeness counts with;
-//! * `address`, `client`, `hops`: which addresses may be contacted, how, and over which redirects;
+//! * `target`: what a job contacts now;
+//! * `address`, `client`, `hops`: which addresses may be contacted, how, and where a redirect leads;
 //! * `answer`, `retry_after`, `validator`, `sniff`: what the head of an answer and its first bytes mean;
 //! * `spool`, `writer`: the bytes on disk and what makes them resumable; the bridge to blocking code;
 //! * `download`, `local`: one body from a server, or from a local file, into the spool;
 //! * `failed`, `classify`: how a candidate fails;
+//! * [`robots`], `manners`, [`suspicion`], `hosts`: what hosts wish, and what is remembered of them;
 //! * [`stage`]: [`Fetch`](stage::Fetch), which puts them together;
 //! * [`loopback`]: a small file server on this machine, for the bundled sample and for tests.
 
@@ -24,12 +26,17 @@ mod download;
 pub mod error;
 mod failed;
 mod hops;
+mod hosts;
 mod local;
 pub mod loopback;
+mod manners;
 pub mod mirror;
 mod retry_after;
+pub mod robots;
 mod sniff;
 mod spool;
 pub mod stage;
+pub mod suspicion;
+mod target;
 mod validator;
 mod writer;

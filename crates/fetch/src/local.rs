@@ -45,10 +45,12 @@ impl Local {
             spool.discard()?;
             return Err(trouble);
         }
-        match writer::publish(spool, self.expected.as_deref())? {
+        match writer::publish_expected(spool, self.expected.as_deref())? {
             Settled::Published(digest) => Ok((facts, digest)),
             Settled::Unexpected(digest) => Err(unexpected(&facts.url, digest).into()),
-            Settled::Unpublished => unreachable!("what is published is published or refused"),
+            Settled::Suspected(_) | Settled::Unpublished => {
+                unreachable!("what is published is published or refused")
+            }
         }
     }
 

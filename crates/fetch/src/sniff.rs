@@ -6,6 +6,8 @@
 /// How many first bytes decide.
 pub(crate) const SNIFF_BYTES: usize = 512;
 
+/// What a page is called.
+pub(crate) const PAGE: &str = "an HTML or XML page";
 const HTML: [&str; 19] = [
     "<!doctype html",
     "<html",
@@ -75,6 +77,11 @@ pub(crate) fn is_refused_type(media_type: &str) -> bool {
     TYPES.contains(&media_type) || TYPE_FAMILIES.iter().any(|family| media_type.starts_with(family))
 }
 
+/// Whether a refused media type is that of a page, which a server may send in place of anything.
+pub(crate) fn is_page_type(media_type: &str) -> bool {
+    matches!(media_type, "text/html" | "application/xhtml+xml")
+}
+
 /// Collects the first bytes of a body until they can be judged.
 #[derive(Debug, Default)]
 pub(crate) struct Sniffer {
@@ -110,7 +117,7 @@ fn judge(head: &[u8]) -> Option<&'static str> {
         _ => head.to_vec(),
     };
     let text = text.trim_ascii_start();
-    HTML.iter().any(|mark| begins_with(text, mark)).then_some("an HTML or XML page")
+    HTML.iter().any(|mark| begins_with(text, mark)).then_some(PAGE)
 }
 
 /// Whether the mark stands there, as a whole tag name.

@@ -1,31 +1,40 @@
 //! The stage: a fetch job becomes bytes in the spool and a store job.
 //!
-//! A job goes to one candidate in one try. How it fails decides what is next: `failed` says how. Politeness is the
-//! queue's, by the job's group; so a job whose group is not the host that would be contacted (the mirrors changed since
-//! it was pushed) goes back to be queued under the right one, and nothing is contacted.
+//! A job makes one request in one try: for robots.txt where that is not known, for a text else; a redirect is the next try's.
+//! How a try fails decides what is next: `failed` says how. Politeness is the queue's, by the job's group; so a job whose
+//! group is not the host that would be contacted (a redirect, or mirrors that changed since it was pushed) goes back to be
+//! queued under the right one, and nothing is contacted. What hosts wish besides (`Crawl-delay`, being busy, having had
+//! enough) becomes pauses of their groups.
 
 use std::{sync::Arc, time::Instant};
 
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
-    clock::{Clock, millis},
+    clock::{Clock, Millis, millis},
     lane::Lane,
     meter::Meter,
     payload::{FetchJob, Fetched, StoreJob},
     reason::{Failure, Reason},
-    stage::{Attempt, Stage, StageError},
+    stage::{Attempt, Done, Stage, StageError},
 };
+use url::Url;
 
 use crate::{
     answer::Facts,
-    candidate::{Candidate, shown},
+    candidate::shown,
     config::FetchConfig,
-    download::Download,
+    download::{Download, Downloaded},
     error::FetchError,
-    failed::{self, Failed, Trouble},
-    hops::Hops,
+    failed::{Failed, Hope, Trouble},
+    hops::{Hops, REDIRECTS_MAX},
+    hosts::HostFiles,
     local::Local,
+    manners::Manners,
+    robots::{Heed, Known, Rulebook, Verdict},
     spool::{Digest, Spools},
+    suspicion::{REST, Sign, Suspicions},
+    target::Target,
+    writer::{Meant, Screen},
 };
 
 /// The fetch stage.
@@ -35,6 +44,9 @@ pub struct Fetch {
     spools: Spools,
     meter: Arc<Meter>,
     clock: Clock,
+    rulebook: Rulebook,
+    manners: Manners,
+    suspicions: Arc<Suspicions>,
 }
 
 impl Fetch {
@@ -49,14 +61,27 @@ impl Fetch {
         meter: Arc<Meter>,
     ) -> Result<Self, FetchError> {
         let hops = Hops::new(&config)?;
-        Ok(Self { config, hops, spools: Spools::new(blobs), meter, clock: Clock::start() })
+        let clock = Clock::start();
+        let files = Arc::new(HostFiles::new(config.hosts_directory.clone()));
+        let timeout = config.max_time.min(config.connect_timeout.saturating_add(config.idle_timeout));
+        Ok(Self {
+            rulebook: Rulebook::new(&config.user_agent, Arc::clone(&files), clock, timeout),
+            suspicions: Arc::new(Suspicions::new(files)),
+            manners: Manners::default(),
+            spools: Spools::new(blobs),
+            config,
+            hops,
+            meter,
+            clock,
+        })
     }
 
-    async fn bytes(&self, candidate: &Candidate, job: &FetchJob) -> Result<(Facts, Digest), Trouble> {
+    async fn bytes(&self, target: &Target, job: &FetchJob) -> Result<Downloaded, Trouble> {
         let name = BlobName::new(BlobKind::Spool, job.document.clone());
         let expected = job.listed.blake3.clone();
-        if candidate.url.scheme() == "file" {
-            return self.copy(candidate, name, expected).await;
+        if target.url.scheme() == "file" {
+            let (facts, digest) = self.copy(target, name, expected).await?;
+            return Ok(Downloaded::Whole(facts, digest));
         }
         let download = Download {
             config: &self.config,
@@ -65,18 +90,23 @@ impl Fetch {
             meter: &self.meter,
             clock: self.clock,
         };
-        download.run(&candidate.url, name, expected).await
+        let screen = Screen {
+            suspicions: Arc::clone(&self.suspicions),
+            host: job.host.clone().unwrap_or_default(),
+            text: job.document.clone(),
+        };
+        download.run(&target.url, name, Meant { blake3: expected, screen }).await
     }
 
     async fn copy(
         &self,
-        candidate: &Candidate,
+        target: &Target,
         name: BlobName,
         expected: Option<String>,
     ) -> Result<(Facts, Digest), Trouble> {
         let local = Local {
             spools: self.spools.clone(),
-            url: candidate.url.clone(),
+            url: target.url.clone(),
             name,
             expected,
             bytes_max: self.config.body_bytes_max,
@@ -91,8 +121,133 @@ impl Fetch {
         }
     }
 
-    fn verdict(&self, failed: Failed, job: FetchJob, attempt: Attempt) -> StageError<FetchJob> {
+    /// What robots.txt says of the target. Fails where it forbids it; puts the job off where it had to be asked for, since
+    /// that was this try's request.
+    async fn heed(&self, target: &Target) -> Result<Heeded, Failed> {
+        if self.config.robots == Heed::No || target.url.scheme() == "file" {
+            return Ok(Heeded::GoOn { crawl_delay_ms: 0 });
+        }
+        match self.rulebook.verdict(&target.url, &self.hops).await? {
+            (Verdict::Forbidden, _) => {
+                let why =
+                    format!("{}: robots.txt forbids it (--robots off does not ask)", shown(&target.url));
+                Err(Failed::for_good(Reason::Robots, why))
+            }
+            (Verdict::Allowed { crawl_delay_ms }, Known::Before) => Ok(Heeded::GoOn { crawl_delay_ms }),
+            (Verdict::Allowed { crawl_delay_ms }, Known::JustNow) => Ok(Heeded::Later { crawl_delay_ms }),
+        }
+    }
+
+    async fn failed(
+        &self,
+        failed: Failed,
+        job: FetchJob,
+        attempt: Attempt,
+        host: Option<&str>,
+    ) -> StageError<FetchJob> {
+        let host = host.unwrap_or_default();
+        let mut failed = failed;
+        if let Hope::Later { group_pause_ms, .. } = &mut failed.hope
+            && failed.is_busy
+        {
+            *group_pause_ms = self.manners.busy(host).max(*group_pause_ms);
+        }
+        if failed.hope == Hope::Page && self.is_enough(host, &job).await {
+            return had_enough(failed.failure, job, host);
+        }
         failed.verdict(job, attempt, self.config.candidate_tries, &self.config.mirrors)
+    }
+
+    /// A redirect is followed in the next try, under the host it leads to.
+    async fn redirected(
+        &self,
+        target: &Target,
+        job: FetchJob,
+        attempt: Attempt,
+        to: &Url,
+    ) -> StageError<FetchJob> {
+        let message = format!("{}: redirected to {}", shown(&target.url), shown(to));
+        match target.redirected(job.clone(), to) {
+            Some(revised) => StageError::Reroute {
+                failure: Failure::new(Reason::Redirect, message),
+                after_ms: 0,
+                group_pause_ms: 0,
+                revised: Box::new(revised),
+            },
+            None => {
+                let message = format!("{message}, after {REDIRECTS_MAX} redirects already");
+                let failed = Failed::for_good(Reason::Redirect, message);
+                self.failed(failed, job, attempt, target.group().as_deref()).await
+            }
+        }
+    }
+
+    fn fetched(
+        &self,
+        target: Target,
+        facts: Facts,
+        digest: Digest,
+        attempt: Attempt,
+        took_ms: Millis,
+    ) -> Fetched {
+        Fetched {
+            url: target.listed,
+            final_url: facts.url,
+            status: facts.status,
+            at_ms: self.clock.now_ms(),
+            took_ms,
+            attempts: attempt.number,
+            bytes: digest.bytes,
+            blake3: digest.blake3.to_hex().to_string(),
+            content_type: facts.content_type,
+            charset: facts.charset,
+            etag: facts.etag,
+            last_modified: facts.last_modified,
+        }
+    }
+
+    async fn is_enough(&self, host: &str, job: &FetchJob) -> bool {
+        let (suspicions, host, text) = (Arc::clone(&self.suspicions), host.to_owned(), job.document.clone());
+        let noting = tokio::task::spawn_blocking(move || suspicions.page(&host, &text));
+        noting.await.is_ok_and(|sign| sign == Sign::Enough)
+    }
+}
+
+/// What came of asking robots.txt.
+enum Heeded {
+    /// The text may be asked for.
+    GoOn { crawl_delay_ms: Millis },
+    /// The text may be asked for in the next try.
+    Later { crawl_delay_ms: Millis },
+}
+
+/// The job is queued under a host that is not the one to contact.
+fn elsewhere(revised: FetchJob, url: &Url) -> StageError<FetchJob> {
+    let why = format!("queued again under the host it will be fetched from: {}", shown(url));
+    StageError::Reroute {
+        failure: Failure::new(Reason::Internal, why),
+        after_ms: 0,
+        group_pause_ms: 0,
+        revised: Box::new(revised),
+    }
+}
+
+/// The host turns robots away: it is left alone, and the job waits without having failed.
+fn had_enough(failure: Failure, job: FetchJob, host: &str) -> StageError<FetchJob> {
+    let rest = REST.as_secs() / 60;
+    tracing::warn!(
+        "'{host}' answers with something else than texts, again and again: it is left alone for {rest} minutes, its texts \
+         wait (--mirror fetches them from elsewhere)"
+    );
+    let message = format!(
+        "'{host}' seems to turn robots away, and is left alone for {rest} minutes: {}",
+        failure.message
+    );
+    StageError::Reroute {
+        failure: Failure::new(Reason::SoftBan, message),
+        after_ms: 0,
+        group_pause_ms: millis(REST),
+        revised: Box::new(job),
     }
 }
 
@@ -101,51 +256,47 @@ impl Stage for Fetch {
     type Input = FetchJob;
     type Output = StoreJob;
 
-    async fn run(&self, job: FetchJob, attempt: Attempt) -> Result<Vec<StoreJob>, StageError<FetchJob>> {
+    async fn run(&self, job: FetchJob, attempt: Attempt) -> Result<Done<StoreJob>, StageError<FetchJob>> {
         let started = Instant::now();
         let Some(listed) = job.urls.get(job.candidate) else {
             return Err(StageError::fatal(Reason::Internal, "the job has no URL left to try"));
         };
-        let candidate = match Candidate::parse(listed, &self.config.mirrors) {
-            Ok(candidate) => candidate,
+        let target = match Target::of(&job, listed, &self.config.mirrors) {
+            Ok(target) => target,
             Err(error) => {
-                return Err(self.verdict(
-                    Failed::for_good(Reason::Internal, error.to_string()),
-                    job,
-                    attempt,
-                ));
+                let failed = Failed::for_good(Reason::Internal, error.to_string());
+                return Err(self.failed(failed, job, attempt, None).await);
             }
         };
-        if candidate.group() != job.host {
-            let why =
-                format!("queued again under the host it will be fetched from: {}", shown(&candidate.url));
-            let present = job.candidate;
-            return Err(failed::reroute(
-                Failure::new(Reason::Internal, why),
-                job,
-                present,
-                &self.config.mirrors,
-            ));
+        let host = target.group();
+        if host != job.host {
+            return Err(elsewhere(FetchJob { host, ..job }, &target.url));
         }
-        match self.bytes(&candidate, &job).await {
-            Ok((facts, digest)) => {
-                let fetched = Fetched {
-                    url: candidate.listed,
-                    final_url: facts.url,
-                    status: facts.status,
-                    at_ms: self.clock.now_ms(),
-                    took_ms: millis(started.elapsed()),
-                    attempts: attempt.number,
-                    bytes: digest.bytes,
-                    blake3: digest.blake3.to_hex().to_string(),
-                    content_type: facts.content_type,
-                    charset: facts.charset,
-                    etag: facts.etag,
-                    last_modified: facts.last_modified,
-                };
-                Ok(vec![StoreJob { document: job.document, fetched, listed: job.listed }])
+        let crawl_delay_ms = match self.heed(&target).await {
+            Ok(Heeded::GoOn { crawl_delay_ms }) => crawl_delay_ms,
+            Ok(Heeded::Later { crawl_delay_ms }) => {
+                return Err(StageError::Defer { group_pause_ms: crawl_delay_ms });
             }
-            Err(Trouble::Candidate(failed)) => Err(self.verdict(failed, job, attempt)),
+            Err(failed) => return Err(self.failed(failed, job, attempt, host.as_deref()).await),
+        };
+        match self.bytes(&target, &job).await {
+            Ok(Downloaded::Whole(facts, digest)) => {
+                let slower_ms = host.as_deref().map_or(0, |host| self.manners.fine(host));
+                let took_ms = millis(started.elapsed());
+                let fetched = self.fetched(target, facts, digest, attempt, took_ms);
+                let next = StoreJob { document: job.document, fetched, listed: job.listed };
+                let group_pause_ms = crawl_delay_ms.saturating_sub(took_ms).max(slower_ms);
+                Ok(Done { next: vec![next], group_pause_ms })
+            }
+            Ok(Downloaded::Suspected(sign, url)) => {
+                let failed = Failed::repeated(&url);
+                Err(match sign {
+                    Sign::Enough => had_enough(failed.failure, job, host.as_deref().unwrap_or_default()),
+                    Sign::First => failed.verdict(job, attempt, u32::MAX, &self.config.mirrors),
+                })
+            }
+            Ok(Downloaded::Redirect(to)) => Err(self.redirected(&target, job, attempt, &to).await),
+            Err(Trouble::Candidate(failed)) => Err(self.failed(failed, job, attempt, host.as_deref()).await),
             Err(Trouble::Storage(error)) => Err(error.into()),
         }
     }

@@ -1,7 +1,12 @@
 //! The bridge from a download to its spool: one blocking task for each, fed through a bounded channel.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use flow::blobs::{BlobError, BlobName};
+use flow::{
+    blobs::{BlobError, BlobName},
+    document::DocumentId,
+};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -10,6 +15,7 @@ use tokio::{
 use crate::{
     answer::Facts,
     spool::{Digest, Resumable, Spool, Spools},
+    suspicion::{Sign, Suspicions},
     validator::Validator,
 };
 
@@ -34,12 +40,29 @@ enum Command {
 /// How a download ends.
 #[derive(Debug)]
 pub(crate) enum Ending {
-    /// It is whole. It must have this BLAKE3, where one is given as hex digits.
-    Publish { expected: Option<String> },
+    /// It is whole, and is published where it is what was meant.
+    Publish(Meant),
     /// It broke: keep what may be resumed.
     Suspend,
     /// It is of no use.
     Discard,
+}
+
+/// What a whole body must be.
+#[derive(Debug)]
+pub(crate) struct Meant {
+    /// Its BLAKE3, where one is listed, as hex digits.
+    pub(crate) blake3: Option<String>,
+    /// Who looks whether it is one that the host gives for everything.
+    pub(crate) screen: Screen,
+}
+
+/// Looks whether a body is one that its host gives for everything.
+#[derive(Debug, Clone)]
+pub(crate) struct Screen {
+    pub(crate) suspicions: Arc<Suspicions>,
+    pub(crate) host: String,
+    pub(crate) text: DocumentId,
 }
 
 /// What became of the bytes.
@@ -49,6 +72,8 @@ pub(crate) enum Settled {
     Published(Digest),
     /// They are gone: they are not those that were expected.
     Unexpected(Digest),
+    /// They are gone: the host gave them for other texts too.
+    Suspected(Sign),
     /// They are gone, or wait to be resumed.
     Unpublished,
 }
@@ -140,12 +165,21 @@ fn settle(spool: Spool, ending: Ending) -> Result<Settled, BlobError> {
     match ending {
         Ending::Suspend => spool.suspend().map(|()| Settled::Unpublished),
         Ending::Discard => spool.discard().map(|()| Settled::Unpublished),
-        Ending::Publish { expected } => publish(spool, expected.as_deref()),
+        Ending::Publish(meant) => publish(spool, &meant),
     }
 }
 
+fn publish(spool: Spool, meant: &Meant) -> Result<Settled, BlobError> {
+    let digest = spool.digest();
+    let Screen { suspicions, host, text } = &meant.screen;
+    if let Some(sign) = suspicions.body(host, text, &digest) {
+        return spool.discard().map(|()| Settled::Suspected(sign));
+    }
+    publish_expected(spool, meant.blake3.as_deref())
+}
+
 /// Publishes a whole body, if it is the expected one.
-pub(crate) fn publish(spool: Spool, expected: Option<&str>) -> Result<Settled, BlobError> {
+pub(crate) fn publish_expected(spool: Spool, expected: Option<&str>) -> Result<Settled, BlobError> {
     let digest = spool.digest();
     if expected.is_some_and(|expected| !digest.blake3.to_hex().eq_ignore_ascii_case(expected.trim())) {
         return spool.discard().map(|()| Settled::Unexpected(digest));

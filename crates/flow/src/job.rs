@@ -122,6 +122,18 @@ pub struct NewJob {
     pub payload: Vec<u8>,
     /// How long it waits before it may be claimed.
     pub delay_ms: Millis,
+    /// What becomes of it where its key is known.
+    pub known: Known,
+}
+
+/// What becomes of a pushed job whose key is known in its lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Known {
+    /// The one that is there stays.
+    #[default]
+    Absorb,
+    /// It takes the place of one that has ended; one that is pending stays.
+    Renew,
 }
 
 impl NewJob {
@@ -133,13 +145,19 @@ impl NewJob {
     pub fn new(lane: Lane, key: &str, input: &impl Serialize) -> Self {
         let payload = serde_json::to_vec(input).expect("payload types are structs of strings and numbers");
         let (group, priority) = (None, Priority::default());
-        Self { lane, key: key.to_owned(), group, priority, payload, delay_ms: 0 }
+        Self { lane, key: key.to_owned(), group, priority, payload, delay_ms: 0, known: Known::Absorb }
     }
 
     /// The same job, not to be claimed before so many milliseconds have passed.
     #[must_use]
     pub fn delayed(self, delay_ms: Millis) -> Self {
         Self { delay_ms, ..self }
+    }
+
+    /// The same job, taking the place of one of its key that has ended.
+    #[must_use]
+    pub fn renewed(self) -> Self {
+        Self { known: Known::Renew, ..self }
     }
 
     /// The same job in a group.

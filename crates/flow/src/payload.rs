@@ -27,12 +27,24 @@ pub struct FetchJob {
     /// The host of that one, as the queue groups by it; none for `file:`.
     #[serde(default)]
     pub host: Option<String>,
+    /// Where a redirect of the present candidate has led.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirected: Option<Redirected>,
     /// How the first candidate failed that will never give the text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Failure>,
     /// What the source list says of it besides.
     #[serde(default)]
     pub listed: Listed,
+}
+
+/// Where redirects have led.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redirected {
+    /// The URL to ask next, without user and password; after `--mirror`.
+    pub url: String,
+    /// How many redirects led there.
+    pub count: u32,
 }
 
 /// What a source list says of a text besides id and URLs.

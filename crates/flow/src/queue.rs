@@ -6,9 +6,11 @@
 //! 2. [`complete`](JobQueue::complete) is atomic: the claim is gone and the follow-up jobs are there, or neither.
 //! 3. Only the latest attempt of a leased job can complete, fail or extend it; any other is [`QueueError::Stale`].
 //!    Repeating a `complete` or the latest `fail` of a job is `Ok` and changes nothing, whoever has it by now.
-//! 4. A job that is pushed again is absorbed, whatever its state.
+//! 4. A job that is pushed again is absorbed, whatever its state; one that renews takes the place of one that has ended.
 //! 5. A job ends as done or dead and is never forgotten.
 //! 6. Within a lane, groups take turns; within a group the higher priority goes first, then the earlier push.
+
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -42,6 +44,13 @@ pub trait JobQueue: Send + Sync + 'static {
     /// Ends a job well and adds what follows (at most [`BATCH_MAX`]), in one step. Follow-ups are added even where
     /// their lane is full: the bound is kept by claiming no more upstream.
     async fn complete(&self, lease: Lease, next: Vec<NewJob>) -> Result<(), QueueError>;
+
+    /// Leaves the group of a leased job alone: nobody may claim from it before `for_ms` have passed; where it is left alone
+    /// for longer already, that stays. Kept in the memory of the queue only. Does nothing for a job without group.
+    async fn pause_group(&self, lease: Lease, for_ms: Millis) -> Result<(), QueueError>;
+
+    /// How many jobs are pending in each of these groups (at most [`BATCH_MAX`]) of a lane.
+    async fn pending(&self, lane: Lane, groups: Vec<Group>) -> Result<Vec<u64>, QueueError>;
 
     /// Ends an attempt without success.
     async fn fail(&self, lease: Lease, verdict: Verdict) -> Result<(), QueueError>;
@@ -125,7 +134,7 @@ pub struct Pushed {
 }
 
 /// A wish for jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ask {
     /// From which lane.
     pub lane: Lane,
@@ -137,6 +146,19 @@ pub struct Ask {
     pub wait_ms: Millis,
     /// What every group is limited to.
     pub group_limit: GroupLimit,
+    /// What single groups are limited to instead; at most [`BATCH_MAX`].
+    pub named_limits: NamedLimits,
+}
+
+/// Limits of single groups.
+pub type NamedLimits = BTreeMap<Group, GroupLimit>;
+
+impl Ask {
+    /// What a group is limited to.
+    #[must_use]
+    pub fn limit_of(&self, group: &Group) -> GroupLimit {
+        self.named_limits.get(group).copied().unwrap_or(self.group_limit)
+    }
 }
 
 /// Politeness: limits that hold for each group over all workers together.
@@ -162,11 +184,16 @@ pub struct Claimed {
     pub outlook: Outlook,
 }
 
+/// A group that is left alone for longer than this is not waited for.
+pub const RESTING_AFTER_MS: Millis = 15 * 60_000;
+
 /// What a worker can expect of its lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outlook {
     /// Jobs are delayed, with other workers, or may come from upstream.
     Open,
+    /// All that is pending waits for groups that are left alone for longer than [`RESTING_AFTER_MS`].
+    Resting,
     /// Jobs are ready, but the limits of their groups or a full lane downstream hold them back.
     HeldBack,
     /// Source lists have entries that are not yet in the lane.

@@ -28,7 +28,22 @@ pub trait Stage: Send + Sync + 'static {
         &self,
         input: Self::Input,
         attempt: Attempt,
-    ) -> impl Future<Output = Result<Vec<Self::Output>, StageError<Self::Input>>> + Send;
+    ) -> impl Future<Output = Result<Done<Self::Output>, StageError<Self::Input>>> + Send;
+}
+
+/// A job done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done<O> {
+    /// What follows.
+    pub next: Vec<O>,
+    /// How long to leave the job's whole group alone from now; 0 for not at all.
+    pub group_pause_ms: Millis,
+}
+
+impl<O> From<Vec<O>> for Done<O> {
+    fn from(next: Vec<O>) -> Self {
+        Self { next, group_pause_ms: 0 }
+    }
 }
 
 /// Which try of a job this is.
@@ -60,12 +75,25 @@ pub enum StageError<I> {
         failure: Failure,
         /// How long to wait first.
         after_ms: Millis,
+        /// How long to leave the job's whole group alone; 0 for not at all.
+        group_pause_ms: Millis,
         /// The job as it shall be tried next; of the same key.
         revised: Box<I>,
     },
+    /// Nothing went wrong, but its time has not come: back in line, without counting a failure.
+    #[error("put off")]
+    Defer {
+        /// How long to leave the job's whole group alone; 0 for not at all.
+        group_pause_ms: Millis,
+    },
     /// It will not go better later.
-    #[error("{0}")]
-    Fatal(Failure),
+    #[error("{failure}")]
+    Fatal {
+        /// What went wrong.
+        failure: Failure,
+        /// How long to leave the job's whole group alone; 0 for not at all.
+        group_pause_ms: Millis,
+    },
     /// The machine cannot go on (disk full): stop the worker, keep the job.
     #[error("{0}")]
     Halt(Failure),
@@ -79,7 +107,22 @@ impl<I> StageError<I> {
 
     /// A failure that will not.
     pub fn fatal(reason: Reason, message: impl Into<String>) -> Self {
-        Self::Fatal(Failure::new(reason, message))
+        Self::Fatal { failure: Failure::new(reason, message), group_pause_ms: 0 }
+    }
+}
+
+impl<I> StageError<I> {
+    /// The same, leaving the job's whole group alone for at least so long.
+    #[must_use]
+    pub fn pausing(mut self, least_ms: Millis) -> Self {
+        match &mut self {
+            Self::Retry { group_pause_ms, .. }
+            | Self::Reroute { group_pause_ms, .. }
+            | Self::Defer { group_pause_ms }
+            | Self::Fatal { group_pause_ms, .. } => *group_pause_ms = least_ms.max(*group_pause_ms),
+            Self::Halt(_) => {}
+        }
+        self
     }
 }
 

@@ -24,7 +24,9 @@ use crate::{
     clock::Millis,
     job::{Claim, Lease},
     meter::Meter,
-    queue::{Ask, BATCH_MAX, Claimed, GroupLimit, JobQueue, Outlook, Presence, QueueError, Verdict},
+    queue::{
+        Ask, BATCH_MAX, Claimed, GroupLimit, JobQueue, NamedLimits, Outlook, Presence, QueueError, Verdict,
+    },
     reason::Failure,
     retry::RetryPolicy,
     shutdown::{Phase, Shutdown, Trigger},
@@ -38,7 +40,7 @@ const CLAIM_WAIT_MS: Millis = 250;
 const FAREWELL_MAX: Duration = Duration::from_secs(1);
 
 /// How a worker works.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct WorkerConfig {
     /// Jobs at a time.
     pub concurrency: usize,
@@ -46,6 +48,8 @@ pub struct WorkerConfig {
     pub lease_ms: Millis,
     /// What every group is limited to.
     pub group_limit: GroupLimit,
+    /// What single groups are limited to instead.
+    pub named_limits: NamedLimits,
     /// How failed attempts are repeated.
     pub retry: RetryPolicy,
     /// When to end.
@@ -81,6 +85,8 @@ pub enum Ended {
     Finished,
     /// The downstream lane is full and nobody works there.
     Blocked,
+    /// What is left waits for groups that are left alone for long.
+    Resting,
     /// It was told to.
     Stopped,
 }
@@ -259,6 +265,7 @@ impl<'w, S: Stage> Loop<'w, S> {
                     self.worker.trigger.advance(Phase::Draining);
                 }
             }
+            Ok(Settled::PutOff) => {}
             Ok(Settled::Lost) => tracing::debug!(job = %lease.id, "dropped: the lease was lost"),
             Ok(Settled::Halted(failure)) => self.stop_with(Err(WorkerError::Halted(failure))),
             Err(QueueError::Stale(lease)) => {
@@ -303,13 +310,21 @@ fn ask<S: Stage>(config: &WorkerConfig, limit: usize) -> Ask {
         Until::FirstEmpty => 0,
         Until::Drained | Until::Stopped => CLAIM_WAIT_MS,
     };
-    Ask { lane: S::LANE, limit, lease_ms: config.lease_ms, wait_ms, group_limit: config.group_limit }
+    Ask {
+        lane: S::LANE,
+        limit,
+        lease_ms: config.lease_ms,
+        wait_ms,
+        group_limit: config.group_limit,
+        named_limits: config.named_limits.clone(),
+    }
 }
 
 fn end_of(until: Until, outlook: Outlook, idle: bool) -> Option<Ended> {
     match (until, outlook) {
         (Until::Stopped, _) | (_, Outlook::Feeding | Outlook::HeldBack) => None,
         (_, Outlook::Blocked) => idle.then_some(Ended::Blocked),
+        (_, Outlook::Resting) => idle.then_some(Ended::Resting),
         (_, Outlook::Drained) | (Until::FirstEmpty, Outlook::Open | Outlook::Paused) => {
             idle.then_some(Ended::Finished)
         }

@@ -7,7 +7,7 @@ use tokio::{net::TcpStream, task::JoinSet};
 
 use crate::{
     exit::{CliError, Exit},
-    settings::resolved::Settings,
+    settings::{choice::Robots, resolved::Settings},
     source::{input::Input, reader::Reader},
 };
 
@@ -77,6 +77,7 @@ pub fn serve(directory: &Path, output: &Path, settings: &Settings) -> Result<Sam
     settings.mirrors = vec![mirror.parse().map_err(|error| bug(&error))?];
     settings.allow_hosts = vec!["127.0.0.1".parse().map_err(|error| bug(&error))?];
     settings.wait = Duration::ZERO;
+    settings.robots = Robots::Off;
     settings.max_connection_per_server = settings.max_concurrent_downloads;
     Ok(Sample { _server: server, settings, inputs: vec![list] })
 }

@@ -127,6 +127,7 @@ fn exit_of(ended: Ended, meter: &Meter, until: Until, on_failure: OnFailure) -> 
     match ended {
         // Whoever asked to go on until stopped is not interrupted by being stopped.
         Ended::Stopped if until != Until::Stopped && !has_failed_fast => Exit::Interrupted,
+        Ended::Resting => Exit::SomeFailed,
         Ended::Finished | Ended::Blocked | Ended::Stopped if has_failures => Exit::SomeFailed,
         Ended::Finished | Ended::Blocked | Ended::Stopped => Exit::Done,
     }

@@ -14,7 +14,7 @@ use flow::{
     clock::millis,
     lane::Lane,
     meter::Meter,
-    queue::{GroupLimit, JobQueue, LaneStats, Presence},
+    queue::{GroupLimit, JobQueue, LaneStats, NamedLimits, Presence},
     retry::RetryPolicy,
     shutdown::{Phase, Shutdown, Trigger},
     stage::Stage,
@@ -193,7 +193,7 @@ impl Stages {
                 let worker = Worker {
                     stage: Arc::clone(&stage),
                     queue: Arc::clone(&queue),
-                    config,
+                    config: config.clone(),
                     meter: Arc::clone(&meter),
                     shutdown: shutdown.clone(),
                     trigger: trigger.clone(),
@@ -228,7 +228,15 @@ impl Stages {
             OnFailure::KeepGoing => OnDeath::KeepGoing,
             OnFailure::FailFast => OnDeath::FailFast,
         };
-        WorkerConfig { concurrency, lease_ms: LEASE_MS, group_limit, retry, until, on_death }
+        WorkerConfig {
+            concurrency,
+            lease_ms: LEASE_MS,
+            group_limit,
+            named_limits: NamedLimits::new(),
+            retry,
+            until,
+            on_death,
+        }
     }
 
     fn feeder(&self, settings: &Settings) -> Feeder {

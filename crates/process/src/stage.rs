@@ -11,7 +11,7 @@ use flow::{
     lane::Lane,
     meter::Meter,
     payload::{Nothing, ProcessJob},
-    stage::{Attempt, Stage, StageError},
+    stage::{Attempt, Done, Stage, StageError},
 };
 use tokio::{
     sync::Semaphore,
@@ -105,7 +105,7 @@ impl<P: Processor> Stage for Process<P> {
     type Input = ProcessJob;
     type Output = Nothing;
 
-    async fn run(&self, job: ProcessJob, _: Attempt) -> Result<Vec<Nothing>, StageError<ProcessJob>> {
+    async fn run(&self, job: ProcessJob, _: Attempt) -> Result<Done<Nothing>, StageError<ProcessJob>> {
         match self.compute(job).await? {
             Processed::Current => {}
             Processed::Staged { results, text_bytes } => {
@@ -113,7 +113,7 @@ impl<P: Processor> Stage for Process<P> {
                 Meter::add(&self.meter.bytes, text_bytes);
             }
         }
-        Ok(Vec::new())
+        Ok(Vec::new().into())
     }
 }
 

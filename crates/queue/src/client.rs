@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use flow::{
     clock::Millis,
-    job::{JobId, JobView, Lease, NewJob, Selection},
+    job::{Group, JobId, JobView, Lease, NewJob, Selection},
     lane::Lane,
     queue::{
         Ask, Claimed, Cursor, JobQueue, Pause, Presence, Push, Pushed, QueueDetails, QueueError, QueueStats,
@@ -63,6 +63,14 @@ impl JobQueue for QueueClient {
 
     async fn complete(&self, lease: Lease, next: Vec<NewJob>) -> Result<(), QueueError> {
         answer!(self.call(Request::Complete { lease, next }).await, Reply::Done => ())
+    }
+
+    async fn pause_group(&self, lease: Lease, for_ms: Millis) -> Result<(), QueueError> {
+        answer!(self.call(Request::PauseGroup { lease, for_ms }).await, Reply::Done => ())
+    }
+
+    async fn pending(&self, lane: Lane, groups: Vec<Group>) -> Result<Vec<u64>, QueueError> {
+        answer!(self.call(Request::Pending { lane, groups }).await, Reply::Counts(counts) => counts)
     }
 
     async fn fail(&self, lease: Lease, verdict: Verdict) -> Result<(), QueueError> {

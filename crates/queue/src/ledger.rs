@@ -26,7 +26,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use flow::{
     clock::Millis,
-    job::{Happened, JobId, NewJob, State},
+    job::{Happened, JobId, Known, NewJob, State},
     lane::Lane,
     queue::{Cursor, CursorMove, Push, Pushed, QueueError},
     reason::{Failure, Reason},
@@ -142,8 +142,8 @@ impl Ledger {
         if !Lane::ALL.into_iter().any(might_overflow) {
             return Ok(());
         }
-        let mut new: Vec<(Lane, JobId)> = jobs.iter().map(|job| (job.lane, job.id())).collect();
-        new.retain(|(_, id)| !self.jobs.knows(*id));
+        let added = jobs.iter().filter(|job| self.is_added(job));
+        let mut new: Vec<(Lane, JobId)> = added.map(|job| (job.lane, job.id())).collect();
         new.sort_unstable();
         new.dedup();
         for lane in Lane::ALL {
@@ -159,11 +159,23 @@ impl Ledger {
         self.lanes[lane.index()].stats.pending()
     }
 
+    /// Whether pushing a job adds one.
+    fn is_added(&self, job: &NewJob) -> bool {
+        match job.known {
+            Known::Absorb => !self.jobs.knows(job.id()),
+            Known::Renew => self.jobs.find(job.id()).is_none(),
+        }
+    }
+
     /// Adds a job; `false` where it is known already.
     fn insert(&mut self, new: NewJob, now: Millis) -> bool {
         let id = new.id();
-        if self.jobs.knows(id) {
+        if !self.is_added(&new) {
             return false;
+        }
+        if self.jobs.ended(id).is_some() {
+            self.bury(id);
+            self.use_up_attempts();
         }
         let text = Text { key: &new.key, payload: &new.payload, as_pushed: None }.encode();
         let group = self.lanes[new.lane.index()].id_of(new.group.as_ref().map(|group| group.0.as_str()), now);

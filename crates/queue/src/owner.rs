@@ -200,10 +200,7 @@ impl Owner {
             // Jobs were given back after the last commit; others may wait for them.
             return Duration::ZERO;
         }
-        let turns = self
-            .waiting
-            .iter()
-            .filter_map(|waiting| self.ledger.next_turn_ms(waiting.ask.lane, waiting.ask.group_limit));
+        let turns = self.waiting.iter().filter_map(|waiting| self.ledger.next_turn_ms(&waiting.ask));
         let now = self.now();
         let next = turns.chain(self.ledger.next_wakeup_ms()).min();
         // One millisecond at least: a turn that is due but was not taken must not spin.
@@ -342,6 +339,8 @@ fn apply(ledger: &mut Ledger, session: Session, request: Request, now: Millis) -
         Request::Claim(ask) => ledger.claim(session, &ask, now).map(Reply::Claimed),
         Request::Extend { leases, lease_ms } => Ok(Reply::Lost(ledger.extend(leases, lease_ms, now))),
         Request::Complete { lease, next } => ledger.complete(lease, next, now).map(|()| Reply::Done),
+        Request::PauseGroup { lease, for_ms } => ledger.pause_group(lease, for_ms, now).map(|()| Reply::Done),
+        Request::Pending { lane, groups } => Ok(Reply::Counts(ledger.pending_in(lane, &groups))),
         Request::Fail { lease, verdict } => ledger.fail(lease, verdict, now).map(|()| Reply::Done),
         Request::Attend { lane, presence } => {
             ledger.attend(session, lane, presence);

@@ -4,7 +4,7 @@
 
 use flow::{
     clock::Millis,
-    job::{JobId, JobView, Lease, NewJob, Selection},
+    job::{Group, JobId, JobView, Lease, NewJob, Selection},
     lane::Lane,
     queue::{Ask, Claimed, Cursor, Pause, Presence, Push, Pushed, QueueDetails, QueueStats, Verdict},
 };
@@ -18,6 +18,8 @@ pub enum Request {
     Claim(Ask),
     Extend { leases: Vec<Lease>, lease_ms: Millis },
     Complete { lease: Lease, next: Vec<NewJob> },
+    PauseGroup { lease: Lease, for_ms: Millis },
+    Pending { lane: Lane, groups: Vec<Group> },
     Fail { lease: Lease, verdict: Verdict },
     Attend { lane: Lane, presence: Presence },
     Stats,
@@ -48,6 +50,8 @@ pub enum Reply {
     Cursors(Vec<Cursor>),
     /// To [`Request::List`].
     Jobs(Vec<JobView>),
+    /// To [`Request::Pending`].
+    Counts(Vec<u64>),
     /// To [`Request::Retry`] and [`Request::Drop`]: how many.
     Count(u64),
 }

@@ -9,7 +9,7 @@ use flow::{
     durability::Durability,
     job::{NewJob, Selection, State},
     lane::Lane,
-    queue::{Ask, Claimed, GroupLimit, JobQueue, Presence, Push, QueueError},
+    queue::{Ask, Claimed, GroupLimit, JobQueue, NamedLimits, Presence, Push, QueueError},
     shutdown::{Phase, Trigger, shutdown},
 };
 use queue::{
@@ -61,7 +61,14 @@ fn push(keys: &[&str]) -> Push {
 async fn claim(queue: &QueueClient, wait_ms: u64) -> Claimed {
     let limits = GroupLimit::NONE;
     queue
-        .claim(Ask { lane: Lane::Fetch, limit: 1, lease_ms: 60_000, wait_ms, group_limit: limits })
+        .claim(Ask {
+            lane: Lane::Fetch,
+            limit: 1,
+            lease_ms: 60_000,
+            wait_ms,
+            group_limit: limits,
+            named_limits: NamedLimits::new(),
+        })
         .await
         .unwrap()
 }

@@ -14,7 +14,7 @@ use flow::{
     durability::Durability,
     job::{Happened, NewJob, Selection, State},
     lane::Lane,
-    queue::{Ask, CursorMove, GroupLimit, JobQueue, Pause, Presence, Push, QueueError, Verdict},
+    queue::{Ask, CursorMove, GroupLimit, JobQueue, NamedLimits, Pause, Presence, Push, QueueError, Verdict},
     reason::{Failure, Reason},
 };
 use queue::{client::QueueClient, directory::QueueDirectory};
@@ -47,7 +47,14 @@ impl Owned {
 }
 
 fn ask(lane: Lane, limit: usize) -> Ask {
-    Ask { lane, limit, lease_ms: 1_000, wait_ms: 0, group_limit: GroupLimit::NONE }
+    Ask {
+        lane,
+        limit,
+        lease_ms: 1_000,
+        wait_ms: 0,
+        group_limit: GroupLimit::NONE,
+        named_limits: NamedLimits::new(),
+    }
 }
 
 fn push(keys: &[&str]) -> Push {

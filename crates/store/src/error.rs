@@ -1,11 +1,6 @@
 //! Why a text cannot be stored.
 
-use flow::{
-    blobs::BlobError,
-    document::DocumentId,
-    reason::{Failure, Reason},
-    stage::StageError,
-};
+use flow::{blobs::BlobError, document::DocumentId, reason::Reason, stage::StageError};
 
 use crate::text::encoding::NotText;
 
@@ -66,6 +61,6 @@ impl<I> From<StoreError> for StageError<I> {
             StoreError::Undecodable { .. } => Reason::Undecodable,
             StoreError::Empty { .. } => Reason::Empty,
         };
-        Self::Fatal(Failure::new(reason, error.to_string()))
+        Self::fatal(reason, error.to_string())
     }
 }

@@ -13,7 +13,7 @@ use flow::{
     meter::Meter,
     payload::{ProcessJob, StoreJob},
     reason::Reason,
-    stage::{Attempt, Stage, StageError},
+    stage::{Attempt, Done, Stage, StageError},
 };
 use serde::Serialize;
 
@@ -43,7 +43,7 @@ impl Stage for Store {
     type Input = StoreJob;
     type Output = ProcessJob;
 
-    async fn run(&self, job: StoreJob, _attempt: Attempt) -> Result<Vec<ProcessJob>, StageError<StoreJob>> {
+    async fn run(&self, job: StoreJob, _attempt: Attempt) -> Result<Done<ProcessJob>, StageError<StoreJob>> {
         let blobs = Arc::clone(&self.blobs);
         let joined = tokio::task::spawn_blocking(move || store(&*blobs, job)).await;
         let meta = match joined.map_err(tokio::task::JoinError::try_into_panic) {
@@ -52,7 +52,7 @@ impl Stage for Store {
             Err(Err(cancelled)) => return Err(StageError::retry(Reason::Internal, cancelled.to_string())),
         };
         Meter::add(&self.meter.bytes, meta.raw.bytes);
-        Ok(vec![ProcessJob { document: meta.document, text_blake3: meta.text.blake3 }])
+        Ok(vec![ProcessJob { document: meta.document, text_blake3: meta.text.blake3 }].into())
     }
 }
 

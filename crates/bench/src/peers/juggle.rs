@@ -8,7 +8,7 @@ use flow::{
     durability::Durability,
     job::{Lease, NewJob, Priority},
     lane::Lane,
-    queue::{Ask, GroupLimit, JobQueue, Push},
+    queue::{Ask, GroupLimit, JobQueue, NamedLimits, Push},
 };
 use futures_util::future::try_join_all;
 use queue::{
@@ -89,7 +89,14 @@ pub fn new_job(job: Job) -> NewJob {
 /// The wish for up to `limit` jobs.
 #[must_use]
 pub const fn ask(limit: usize) -> Ask {
-    Ask { lane: LANE, limit, lease_ms: LEASE_MS, wait_ms: CLAIM_WAIT_MS, group_limit: GroupLimit::NONE }
+    Ask {
+        lane: LANE,
+        limit,
+        lease_ms: LEASE_MS,
+        wait_ms: CLAIM_WAIT_MS,
+        group_limit: GroupLimit::NONE,
+        named_limits: NamedLimits::new(),
+    }
 }
 
 impl Connection for QueueClient {

@@ -7,7 +7,9 @@ use crate::rig::{Result, Rig, fatal, retry};
 
 fn rerouted<T: std::fmt::Debug>(result: Result<T>) -> (Reason, FetchJob) {
     match result {
-        Err(StageError::Reroute { failure, after_ms: 0, revised }) => (failure.reason, *revised),
+        Err(StageError::Reroute { failure, after_ms: 0, group_pause_ms: 0, revised }) => {
+            (failure.reason, *revised)
+        }
         other => panic!("not rerouted: {other:?}"),
     }
 }
@@ -58,7 +60,7 @@ async fn a_job_queued_under_another_host_contacts_nobody() {
 async fn what_is_no_url_fails_with_its_text() {
     let rig = Rig::new();
     for url in ["nonsense", "ftp://a.example/x", "http://"] {
-        let Err(StageError::Fatal(failure)) = rig.fetch(url).await else { panic!("{url}") };
+        let Err(StageError::Fatal { failure, .. }) = rig.fetch(url).await else { panic!("{url}") };
         assert!(failure.message.contains(url), "{failure}");
     }
     let mut job = rig.job(&["http://a.example/"]);

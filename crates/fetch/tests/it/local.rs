@@ -50,7 +50,7 @@ async fn what_is_no_readable_file_is_named() {
     let missing = rig.root.path().join("missing.txt");
     for path in [&missing, &rig.root.path().to_owned(), &"/dev/zero".into()] {
         let url = Url::from_file_path(path).unwrap();
-        let Err(StageError::Fatal(failure)) = rig.fetch(url.as_str()).await else { panic!("{url}") };
+        let Err(StageError::Fatal { failure, .. }) = rig.fetch(url.as_str()).await else { panic!("{url}") };
         assert_eq!(failure.reason, Reason::Internal);
         assert!(failure.message.contains(path.to_str().unwrap()), "{failure}");
     }

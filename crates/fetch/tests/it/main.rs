@@ -9,4 +9,6 @@ mod redirects;
 mod refusals;
 mod resume;
 mod rig;
+mod robots;
+mod suspicion;
 mod whole;

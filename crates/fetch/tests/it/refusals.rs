@@ -17,7 +17,7 @@ async fn a_status_that_will_not_change_gets_one_request() {
     for status in [400, 401, 403, 404, 410, 451, 501, 206, 304, 300, 201, 416] {
         let rig = Rig::new();
         rig.server.always("/x.txt", Script::answer(status));
-        let Err(StageError::Fatal(failure)) = rig.get("/x.txt").await else { panic!("{status}") };
+        let Err(StageError::Fatal { failure, .. }) = rig.get("/x.txt").await else { panic!("{status}") };
         assert_eq!(failure.reason, Reason::HttpStatus, "{status}");
         assert!(failure.message.contains(&status.to_string()), "{failure}");
         assert!(failure.message.contains(&rig.server.url("/x.txt")), "{failure}");
@@ -32,8 +32,8 @@ async fn a_status_that_may_change_is_tried_again() {
         let rig = Rig::new();
         assert_eq!(
             retry(rig.scripted([Script::answer(status)]).await),
-            (Reason::HttpStatus, None, 0),
-            "{status}"
+            (Reason::HttpStatus, None, 500),
+            "{status}: and the host is asked slower"
         );
     }
     let rig = Rig::new();
@@ -49,9 +49,9 @@ async fn retry_after_is_honoured_and_pauses_the_host() {
     let http = Reason::HttpStatus;
     assert_eq!(retry(rig.scripted([asking(429, "7")]).await), (http, Some(7_000), 7_000));
     assert_eq!(retry(rig.scripted([asking(503, "99999")]).await), (http, Some(600_000), 600_000));
-    assert_eq!(retry(rig.scripted([asking(500, "7")]).await), (http, Some(7_000), 0));
+    assert_eq!(retry(rig.scripted([asking(500, "7")]).await), (http, Some(7_000), 500));
     let past = asking(503, "Sun, 06 Nov 1994 08:49:37 GMT");
-    assert_eq!(retry(rig.scripted([past]).await), (http, Some(0), 0));
+    assert_eq!(retry(rig.scripted([past]).await), (http, Some(0), 500));
     let future = asking(503, "Fri, 31 Dec 9999 23:59:59 GMT");
     assert_eq!(retry(rig.scripted([future]).await), (http, Some(600_000), 600_000));
 }
@@ -69,6 +69,10 @@ async fn nothing_is_not_a_text() {
 async fn a_page_or_a_binary_is_not_a_text() {
     let rig = Rig::new();
     let bytes = |body: &'static str| Script::bytes(body);
+    let reason = |result: crate::rig::Result<_>| match result {
+        Err(StageError::Retry { failure, .. } | StageError::Fatal { failure, .. }) => failure.reason,
+        other => panic!("{other:?}"),
+    };
     let typed = |name: &str| Script::bytes("plain words").header("content-type", name);
     for script in [
         bytes("<!DOCTYPE html><title>Are you human?"),
@@ -81,7 +85,7 @@ async fn a_page_or_a_binary_is_not_a_text() {
         typed("image/png"),
         typed("application/zip"),
     ] {
-        assert_eq!(fatal(rig.scripted([script]).await), Reason::NotText);
+        assert_eq!(reason(rig.scripted([script]).await), Reason::NotText);
         assert_eq!(rig.part(), (0, false));
     }
     assert!(!rig.is_published());

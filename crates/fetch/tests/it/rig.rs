@@ -6,6 +6,7 @@ use fetch::{
     candidate::group_of,
     config::FetchConfig,
     loopback::{Server, script::Script},
+    robots::Heed,
     stage::Fetch,
 };
 use flow::{
@@ -13,7 +14,7 @@ use flow::{
     meter::Meter,
     payload::{FetchJob, Fetched, Listed, StoreJob},
     reason::Reason,
-    stage::{Attempt, Stage, StageError},
+    stage::{Attempt, Done, Stage, StageError},
     testing::memory_blobs::MemoryBlobs,
 };
 use tokio::{
@@ -39,6 +40,7 @@ impl Rig {
         let server = Server::start(root.path()).unwrap();
         let config = FetchConfig {
             allow_hosts: vec![server.addr().to_string().parse().unwrap()],
+            robots: Heed::No,
             ..Default::default()
         };
         Self { root, server, blobs: Arc::new(MemoryBlobs::default()), meter: Arc::default(), config }
@@ -68,10 +70,22 @@ impl Rig {
         self.get("/x.txt").await
     }
 
+    /// A try, and the further ones that follow on redirects, as the queue would make them.
     pub(crate) async fn attempt(&self, job: FetchJob, failures: u32) -> Result<StoreJob> {
-        let mut next = self.stage().run(job, Attempt { number: failures + 1, failures }).await?;
-        assert_eq!(next.len(), 1);
-        Ok(next.remove(0))
+        let stage = self.stage();
+        let mut job = job;
+        let mut attempt = Attempt { number: failures + 1, failures };
+        loop {
+            match stage.run(job, attempt).await {
+                Err(StageError::Reroute { revised, .. }) if revised.redirected.is_some() => job = *revised,
+                Err(error) => return Err(error),
+                Ok(Done { mut next, .. }) => {
+                    assert_eq!(next.len(), 1);
+                    return Ok(next.remove(0));
+                }
+            }
+            attempt = Attempt { number: attempt.number + 1, failures: 0 };
+        }
     }
 
     pub(crate) fn job(&self, urls: &[&str]) -> FetchJob {
@@ -80,6 +94,7 @@ impl Rig {
             urls: urls.iter().map(|&url| url.to_owned()).collect(),
             candidate: 0,
             host: group_of(urls[0], &self.config.mirrors),
+            redirected: None,
             refused: None,
             listed: Listed::default(),
         }
@@ -113,7 +128,7 @@ impl Rig {
 /// The reason of a failure after which nothing is tried again.
 pub(crate) fn fatal<T: std::fmt::Debug>(result: Result<T>) -> Reason {
     match result {
-        Err(StageError::Fatal(failure)) => failure.reason,
+        Err(StageError::Fatal { failure, .. }) => failure.reason,
         other => panic!("not fatal: {other:?}"),
     }
 }

@@ -92,7 +92,7 @@ async fn many_downloads_at_a_time_share_one_stage() {
         stage.run(job, Attempt { number: 1, failures: 0 })
     });
     for (n, result) in futures_util::future::join_all(runs).await.into_iter().enumerate() {
-        assert_eq!(result.unwrap()[0].fetched.bytes, 10_000 + n as u64);
+        assert_eq!(result.unwrap().next[0].fetched.bytes, 10_000 + n as u64);
     }
     assert_eq!(rig.blobs.list(BlobKind::Spool).unwrap().len(), 40);
 }

@@ -22,7 +22,7 @@ use tokio::{sync::Notify, time::Instant};
 use self::ledger::Ledger;
 use crate::{
     clock::{Clock, Millis},
-    job::{JobId, JobView, Lease, NewJob, Selection},
+    job::{Group, JobId, JobView, Lease, NewJob, Selection},
     lane::Lane,
     queue::{
         Ask, BATCH_MAX, Claimed, Cursor, JobQueue, Outlook, Pause, Presence, Push, Pushed, QueueDetails,
@@ -110,6 +110,14 @@ impl JobQueue for MemoryQueue {
 
     async fn complete(&self, lease: Lease, next: Vec<NewJob>) -> Result<(), QueueError> {
         self.change(|ledger, now_ms| ledger.complete(lease, next, now_ms))
+    }
+
+    async fn pause_group(&self, lease: Lease, for_ms: Millis) -> Result<(), QueueError> {
+        self.look(|ledger, now_ms| ledger.pause_group(lease, now_ms.saturating_add(for_ms)))
+    }
+
+    async fn pending(&self, lane: Lane, groups: Vec<Group>) -> Result<Vec<u64>, QueueError> {
+        Ok(self.look(|ledger, _| ledger.pending_in(lane, &groups)))
     }
 
     async fn fail(&self, lease: Lease, verdict: Verdict) -> Result<(), QueueError> {

@@ -22,7 +22,8 @@ use crate::{
     job::{Claim, Group, JobId, JobView, Lease, NewJob, Selection},
     lane::Lane,
     queue::{
-        Ask, BATCH_MAX, Claimed, GroupLimit, JobQueue, LaneStats, Presence, Push, Pushed, QueueError, Verdict,
+        Ask, BATCH_MAX, Claimed, GroupLimit, JobQueue, LaneStats, NamedLimits, Presence, Push, Pushed,
+        QueueError, Verdict,
     },
     reason::{Failure, Reason},
 };
@@ -132,7 +133,14 @@ fn dead() -> Verdict {
 
 /// A wish that is answered at once, without group limits.
 fn ask(lane: Lane, limit: usize) -> Ask {
-    Ask { lane, limit, lease_ms: LEASE_MS, wait_ms: 0, group_limit: GroupLimit::NONE }
+    Ask {
+        lane,
+        limit,
+        lease_ms: LEASE_MS,
+        wait_ms: 0,
+        group_limit: GroupLimit::NONE,
+        named_limits: NamedLimits::new(),
+    }
 }
 
 fn keys(claims: &[Claim]) -> Vec<&str> {

@@ -6,18 +6,20 @@ use futures_util::FutureExt;
 use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
-    clock::millis,
+    clock::{Millis, millis},
     job::{Claim, Lease, NewJob},
     queue::{JobQueue, QueueError, Verdict},
     reason::{Failure, Reason},
     retry::RetryPolicy,
-    stage::{Attempt, Stage, StageError},
+    stage::{Attempt, Done, Stage, StageError},
 };
 
 /// What became of a job.
 pub(super) enum Settled {
     Done,
     Retried,
+    /// Back in line; nothing went wrong.
+    PutOff,
     Dead,
     /// Its lease was lost before its stage ended.
     Lost,
@@ -30,6 +32,9 @@ enum Outcome {
     Failure(Settled, Verdict),
 }
 
+/// How long to leave the job's group alone.
+type Pause = Millis;
+
 /// Does a claimed job and tells the queue. The work is dropped when `lost` ends; what is being told to the queue then
 /// is not, so that no verdict goes uncounted.
 pub(super) async fn attempt<S: Stage>(
@@ -41,10 +46,14 @@ pub(super) async fn attempt<S: Stage>(
 ) -> Result<Settled, QueueError> {
     let lease = claim.lease;
     let claimed = Instant::now();
-    let outcome = tokio::select! {
-        outcome = run(&*stage, &claim, claimed, retry) => outcome,
+    let (outcome, pause_ms) = tokio::select! {
+        ran = run(&*stage, &claim, claimed, retry) => ran,
         _ = lost => return Ok(Settled::Lost),
     };
+    if pause_ms > 0 {
+        // Before the job ends, so that nobody can claim in between.
+        queue.pause_group(lease, pause_ms).await?;
+    }
     let settled = match outcome {
         Outcome::Success(next) => queue.complete(lease, next).await.map(|()| Settled::Done),
         Outcome::Failure(settled, verdict) => queue.fail(lease, verdict).await.map(|()| settled),
@@ -62,7 +71,7 @@ async fn bury(queue: &dyn JobQueue, lease: Lease, why: String) -> Result<Settled
 }
 
 /// Runs the stage: what follows, or what its failure means. Whatever panics on the way is a failure too.
-async fn run<S: Stage>(stage: &S, claim: &Claim, claimed: Instant, retry: RetryPolicy) -> Outcome {
+async fn run<S: Stage>(stage: &S, claim: &Claim, claimed: Instant, retry: RetryPolicy) -> (Outcome, Pause) {
     let work = async {
         let input = serde_json::from_slice::<S::Input>(&claim.payload).map_err(|error| {
             StageError::fatal(Reason::Internal, format!("the job cannot be read: {error}"))
@@ -72,7 +81,9 @@ async fn run<S: Stage>(stage: &S, claim: &Claim, claimed: Instant, retry: RetryP
     };
     let judged = async {
         match work.await {
-            Ok(outputs) => Outcome::Success(outputs.into_iter().map(Into::into).collect()),
+            Ok(Done { next, group_pause_ms }) => {
+                (Outcome::Success(next.into_iter().map(Into::into).collect()), group_pause_ms)
+            }
             Err(error) => judge(error, claim, claimed, retry),
         }
     };
@@ -88,7 +99,8 @@ fn judge<I: Into<NewJob>>(
     claim: &Claim,
     claimed: Instant,
     retry: RetryPolicy,
-) -> Outcome {
+) -> (Outcome, Pause) {
+    let mut pause_ms = 0;
     let (settled, verdict) = match error {
         StageError::Retry { failure, after_ms, group_pause_ms } => {
             let age_ms = claim.failing_ms.map_or(0, |age| age.saturating_add(millis(claimed.elapsed())));
@@ -96,17 +108,27 @@ fn judge<I: Into<NewJob>>(
                 Some(after_ms) => {
                     (Settled::Retried, Verdict::Retry { failure, after_ms, group_pause_ms, revised: None })
                 }
-                None => (Settled::Dead, Verdict::Dead { failure }),
+                None => {
+                    pause_ms = group_pause_ms;
+                    (Settled::Dead, Verdict::Dead { failure })
+                }
             }
         }
-        StageError::Reroute { failure, after_ms, revised } => {
-            let revised = Some((*revised).into());
-            (Settled::Retried, Verdict::Retry { failure, after_ms, group_pause_ms: 0, revised })
+        StageError::Defer { group_pause_ms } => {
+            pause_ms = group_pause_ms;
+            (Settled::PutOff, Verdict::Release)
         }
-        StageError::Fatal(failure) => (Settled::Dead, Verdict::Dead { failure }),
+        StageError::Reroute { failure, after_ms, group_pause_ms, revised } => {
+            let revised = Some((*revised).into());
+            (Settled::Retried, Verdict::Retry { failure, after_ms, group_pause_ms, revised })
+        }
+        StageError::Fatal { failure, group_pause_ms } => {
+            pause_ms = group_pause_ms;
+            (Settled::Dead, Verdict::Dead { failure })
+        }
         StageError::Halt(failure) => (Settled::Halted(failure), Verdict::Release),
     };
-    Outcome::Failure(settled, verdict)
+    (Outcome::Failure(settled, verdict), pause_ms)
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {

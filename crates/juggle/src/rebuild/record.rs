@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use flow::{
     job::NewJob,
     lane::Lane,
-    queue::{Ask, BATCH_MAX, GroupLimit, JobQueue, Push, QueueError},
+    queue::{Ask, BATCH_MAX, GroupLimit, JobQueue, NamedLimits, Push, QueueError},
 };
 use futures_util::future::try_join_all;
 
@@ -59,9 +59,16 @@ async fn end(
     lane: Lane,
     mut next: HashMap<String, Vec<NewJob>>,
 ) -> Result<(), QueueError> {
-    let ask = Ask { lane, limit: BATCH_MAX, lease_ms: LEASE_MS, wait_ms: 0, group_limit: GroupLimit::NONE };
+    let ask = Ask {
+        lane,
+        limit: BATCH_MAX,
+        lease_ms: LEASE_MS,
+        wait_ms: 0,
+        group_limit: GroupLimit::NONE,
+        named_limits: NamedLimits::new(),
+    };
     while !next.is_empty() {
-        let claims = queue.claim(ask).await?.claims;
+        let claims = queue.claim(ask.clone()).await?.claims;
         let mut completing = Vec::with_capacity(claims.len());
         for claim in claims {
             let Some(next) = next.remove(&claim.key) else {

@@ -98,6 +98,7 @@ impl Surveyor<'_> {
                 host: (self.group_of)(&meta.url),
                 urls: vec![meta.url],
                 candidate: 0,
+                redirected: None,
                 refused: None,
                 listed: listed.clone(),
             },

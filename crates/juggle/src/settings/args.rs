@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(typed("verbose"), Some(vec!["2".into()]));
         assert_eq!(typed("json"), Some(vec!["true".into()]));
         assert_eq!((typed("quiet"), typed("retry")), (None, None));
-        assert!(parse("juggle --robots on").is_err());
+        assert!(parse("juggle --robot on").is_err());
     }
 
     #[test]

@@ -57,6 +57,16 @@ choice! {
 }
 
 choice! {
+    /// Whether robots.txt is obeyed.
+    Robots {
+        /// It is.
+        On = "on",
+        /// It is not asked for.
+        Off = "off",
+    }
+}
+
+choice! {
     /// A switch as the environment sets it.
     Switch {
         /// Given.

@@ -2,13 +2,13 @@
 
 use std::{ffi::OsString, path::Path, path::PathBuf, time::Duration};
 
-use fetch::{allowed::AllowedHost, config::FetchConfig, mirror::Mirror};
+use fetch::{allowed::AllowedHost, config::FetchConfig, mirror::Mirror, robots::Heed};
 use flow::durability::Durability;
 use process::config::{Chunk, ProcessConfig};
 
 use super::{
     args::Args,
-    choice::{Color, LogFormat, OnFailure, Progress, ResultFormat, Run, Switch, Verbosity},
+    choice::{Color, LogFormat, OnFailure, Progress, ResultFormat, Robots, Run, Switch, Verbosity},
     error::SettingsError,
     layers::{Layers, wrong},
     origin::{Origin, Shown},
@@ -55,6 +55,8 @@ pub struct Settings {
     pub mirrors: Vec<Mirror>,
     /// Hosts that may have a private address.
     pub allow_hosts: Vec<AllowedHost>,
+    /// Whether robots.txt is obeyed.
+    pub robots: Robots,
     /// The whole User-Agent, contact included; visible ASCII and spaces.
     pub user_agent: String,
     /// What an acknowledged write survives.
@@ -107,6 +109,7 @@ impl Settings {
                 .bytes(),
             mirrors: from.all("mirror")?,
             allow_hosts: from.all("allow-host")?,
+            robots: from.one("robots")?,
             user_agent: user_agent(&mut from)?,
             durability: from.one("durability")?,
             on_failure: on_failure(&mut from)?,
@@ -130,6 +133,11 @@ impl Settings {
             body_bytes_max: self.max_filesize_bytes,
             mirrors: self.mirrors.clone(),
             allow_hosts: self.allow_hosts.clone(),
+            robots: match self.robots {
+                Robots::On => Heed::Yes,
+                Robots::Off => Heed::No,
+            },
+            hosts_directory: Some(self.output_dir.join("hosts")),
             user_agent: self.user_agent.clone(),
             // No more tries than there will be, or a job would die before its mirrors have their turn.
             candidate_tries: FetchConfig::default().candidate_tries.min(self.retry + 1),

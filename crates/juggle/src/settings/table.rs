@@ -147,6 +147,13 @@ pub const TABLE: &[Setting] = &[
         "Fetch from this host although its address is loopback, private or link-local",
     ),
     row(
+        "robots",
+        None,
+        Takes::Text("on|off"),
+        "on",
+        "Whether robots.txt is asked for and obeyed; off only for hosts that are yours",
+    ),
+    row(
         "user-agent",
         None,
         Takes::Text("TEXT"),

@@ -39,6 +39,7 @@ impl Entry {
             urls: self.urls,
             candidate: 0,
             host,
+            redirected: None,
             refused: None,
             listed: self.listed,
         }

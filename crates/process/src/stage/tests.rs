@@ -171,7 +171,7 @@ async fn a_text_that_was_changed_fails_for_good_and_publishes_nothing() {
     blobs.put(name(BlobKind::Text), b"another text\n");
     let stage = Process::new(config(2, "auto"), blobs.clone(), Arc::default()).unwrap();
     let error = run(&stage, job(b"the text\n")).await.unwrap_err();
-    let StageError::Fatal(failure) = error else { panic!("{error:?}") };
+    let StageError::Fatal { failure, .. } = error else { panic!("{error:?}") };
     assert_eq!(failure.reason, Reason::Internal);
     assert!(failure.message.contains("'text/PG84_text.txt' was changed"), "{failure}");
     assert_eq!(blobs.names().len(), 1);
@@ -185,7 +185,7 @@ async fn a_text_that_is_not_utf_8_fails_for_good_and_says_where() {
         blobs.put(name(BlobKind::Text), &text);
         let stage = Process::new(config(2, chunk), blobs.clone(), Arc::default()).unwrap();
         let error = run(&stage, job(&text)).await.unwrap_err();
-        assert!(matches!(error, StageError::Fatal(_)), "{error:?}");
+        assert!(matches!(error, StageError::Fatal { .. }), "{error:?}");
         assert!(error.to_string().contains("is not UTF-8 at byte 1500003"), "{error}");
         assert_eq!(blobs.names().len(), 1);
     }

@@ -211,7 +211,7 @@ impl Ledger {
     }
 
     /// Takes an ended job out; its entry counts no longer.
-    fn bury(&mut self, id: JobId) {
+    pub(super) fn bury(&mut self, id: JobId) {
         let Some(ended) = self.jobs.remove_ended(id) else { return };
         self.listing = None;
         self.dirty.ended.remove(&id);
@@ -240,10 +240,17 @@ impl Ledger {
         }
         if dropped > 0 {
             self.listing = None;
+            self.use_up_attempts();
+        }
+        Ok(dropped)
+    }
+
+    /// No job that comes from now on has a number of an attempt so far.
+    pub(super) fn use_up_attempts(&mut self) {
+        if self.attempts_used != self.attempts_max {
             self.attempts_used = self.attempts_max;
             self.set(vec![b'a'], &self.attempts_max.clone());
         }
-        Ok(dropped)
     }
 
     /// See [`flow::queue::JobQueue::set_paused`].

@@ -2,7 +2,7 @@
 
 use flow::{
     job::{GROUP_BYTES_MAX, KEY_BYTES_MAX, Lease, NewJob, PAYLOAD_BYTES_MAX},
-    queue::{BATCH_MAX, QueueError, Verdict},
+    queue::{Ask, BATCH_MAX, QueueError, Verdict},
     reason::MESSAGE_BYTES_MAX,
 };
 
@@ -12,6 +12,14 @@ pub(super) fn check_jobs(jobs: &[NewJob]) -> Result<(), QueueError> {
         return Err(QueueError::Invalid(format!("{} jobs at once are more than {BATCH_MAX}", jobs.len())));
     }
     jobs.iter().try_for_each(check_job)
+}
+
+/// Refuses a claim that names more limits than the bound.
+pub(super) fn check_limits(ask: &Ask) -> Result<(), QueueError> {
+    match ask.named_limits.len() {
+        0..=BATCH_MAX => Ok(()),
+        many => Err(QueueError::Invalid(format!("limits of {many} groups: at most {BATCH_MAX} are allowed"))),
+    }
 }
 
 /// Refuses a failure that is over a bound, or a revision that is or makes another job.

@@ -2,15 +2,16 @@
 
 use flow::{
     clock::Millis,
-    job::{Claim, Happened, Lease, NewJob, State},
+    job::{Claim, Group, Happened, Lease, NewJob, State},
     lane::Lane,
-    queue::{Ask, BATCH_MAX, Claimed, GroupLimit, Outlook, Presence, QueueError, Verdict},
+    queue::{Ask, BATCH_MAX, Claimed, Outlook, Presence, QueueError, RESTING_AFTER_MS, Verdict},
 };
 
 use super::{
     Ledger,
-    check::{check_jobs, check_verdict},
+    check::{check_jobs, check_limits, check_verdict},
     jobs::{Job, Slot, TextAt, Unwritten},
+    lane::GroupIndex,
     revised,
 };
 use crate::{
@@ -25,19 +26,25 @@ impl Ledger {
     /// # Errors
     /// [`QueueError::Broken`] where a job cannot be read.
     pub fn claim(&mut self, session: Session, ask: &Ask, now: Millis) -> Result<Claimed, QueueError> {
+        check_limits(ask)?;
         let mut claims = Vec::new();
         if !self.lanes[ask.lane.index()].stats.paused {
             let limit = (ask.limit.min(BATCH_MAX) as u64).min(self.room_below(ask.lane));
             let mut holder = None;
             while (claims.len() as u64) < limit
-                && let Some(slot) = self.lanes[ask.lane.index()].take_next(&self.jobs, ask.group_limit, now)
+                && let Some(slot) = self.lanes[ask.lane.index()].take_next(&self.jobs, ask, now)
             {
                 let holder = *holder.get_or_insert_with(|| self.sessions.id_of(session));
                 claims.push(self.lease(slot, holder, now, ask.lease_ms)?);
             }
         }
         self.events[ask.lane.index()].at(now).claimed += claims.len() as u64;
-        Ok(Claimed { claims, outlook: self.outlook(ask.lane) })
+        let outlook = if claims.is_empty() && self.is_resting(ask, now) {
+            Outlook::Resting
+        } else {
+            self.outlook(ask.lane)
+        };
+        Ok(Claimed { claims, outlook })
     }
 
     /// Leases a job that was taken out of its line.
@@ -79,6 +86,16 @@ impl Ledger {
         })
     }
 
+    /// Whether all that is pending waits for groups that are left alone for long, and nothing can be added to it.
+    fn is_resting(&self, ask: &Ask, now: Millis) -> bool {
+        let index = &self.lanes[ask.lane.index()];
+        let more = if ask.lane == Lane::Fetch { self.unfed.min(BATCH_MAX as u64) } else { 0 };
+        let has_room = more > 0 && index.stats.pending() + more <= self.capacity;
+        let is_quiet = index.stats.leased == 0 && index.stats.pending() > 0 && !index.stats.paused;
+        let comes_more = || ask.lane.upstream().iter().any(|&above| self.sessions.workers(above) > 0);
+        is_quiet && !has_room && !comes_more() && index.rests(ask, now.saturating_add(RESTING_AFTER_MS))
+    }
+
     fn outlook(&self, lane: Lane) -> Outlook {
         let stats = &self.lanes[lane.index()].stats;
         if stats.paused {
@@ -104,10 +121,26 @@ impl Ledger {
 
     /// When the limits of the lane's groups will next allow a claim, as far as time alone decides.
     #[must_use]
-    pub fn next_turn_ms(&self, lane: Lane, limit: GroupLimit) -> Option<Millis> {
+    pub fn next_turn_ms(&self, ask: &Ask) -> Option<Millis> {
+        let index = &self.lanes[ask.lane.index()];
+        let may_claim = !index.stats.paused && self.room_below(ask.lane) > 0;
+        may_claim.then(|| index.next_due_ms(ask)).flatten()
+    }
+
+    /// See [`flow::queue::JobQueue::pause_group`].
+    pub fn pause_group(&mut self, lease: Lease, for_ms: Millis, now: Millis) -> Result<(), QueueError> {
+        let slot = self.held(lease).ok_or(QueueError::Stale(lease))?;
+        if let Some(job) = self.jobs.get(slot) {
+            self.lanes[job.lane.index()].pause_group(job.group, now.saturating_add(for_ms));
+        }
+        Ok(())
+    }
+
+    /// See [`flow::queue::JobQueue::pending`].
+    #[must_use]
+    pub fn pending_in(&self, lane: Lane, groups: &[Group]) -> Vec<u64> {
         let index = &self.lanes[lane.index()];
-        let may_claim = !index.stats.paused && self.room_below(lane) > 0;
-        may_claim.then(|| index.next_due_ms(limit)).flatten()
+        groups.iter().map(|group| index.named(&group.0).map_or(0, GroupIndex::pending)).collect()
     }
 
     /// See [`flow::queue::JobQueue::extend`]. Not written to disk: after a restart every lease gets its time anew.

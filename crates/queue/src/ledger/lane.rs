@@ -12,7 +12,7 @@ use std::{
 use flow::{
     clock::Millis,
     job::{Group, State},
-    queue::{GroupLimit, LaneStats},
+    queue::{Ask, GroupLimit, LaneStats, NamedLimits},
 };
 
 use hashbrown::HashMap;
@@ -34,6 +34,7 @@ pub(super) struct LaneIndex {
     /// Counts and settings; `workers` is counted elsewhere.
     pub(super) stats: LaneStats,
     limit: GroupLimit,
+    named_limits: NamedLimits,
     groups: Vec<GroupIndex>,
     names: HashMap<Box<str>, GroupId>,
     /// The group of the jobs without one, once there are any.
@@ -53,6 +54,8 @@ pub(super) struct GroupIndex {
     pub(super) in_flight: u32,
     pub(super) delayed: u32,
     standing: Standing,
+    /// What it is limited to, where that is not what all are.
+    limit: Option<GroupLimit>,
     /// No claim before this, by pause.
     paused_until_ms: Millis,
     claimed_ms: Option<Millis>,
@@ -84,22 +87,28 @@ impl GroupIndex {
             in_flight: 0,
             delayed: 0,
             standing: Standing::Idle,
+            limit: None,
             paused_until_ms: 0,
             claimed_ms: None,
         }
     }
 
-    fn due_ms(&self, limit: GroupLimit) -> Millis {
+    /// `every` is what groups are limited to that have no limit of their own.
+    fn due_ms(&self, every: GroupLimit) -> Millis {
+        self.due_within(self.limit.unwrap_or(every))
+    }
+
+    fn due_within(&self, limit: GroupLimit) -> Millis {
         let interval_over = self.claimed_ms.map_or(0, |at| at.saturating_add(limit.interval_ms));
         interval_over.max(self.paused_until_ms)
     }
 
-    fn may(&self, limit: GroupLimit, now: Millis) -> May {
+    fn may(&self, every: GroupLimit, now: Millis) -> May {
         if self.name.is_none() {
             return May::Now;
         }
-        match self.due_ms(limit) {
-            _ if self.in_flight >= limit.in_flight => May::WhenOneEnds,
+        match self.due_ms(every) {
+            _ if self.in_flight >= self.limit.unwrap_or(every).in_flight => May::WhenOneEnds,
             due if due <= now => May::Now,
             due => May::From(due),
         }
@@ -115,6 +124,7 @@ impl Default for LaneIndex {
         Self {
             stats: LaneStats::default(),
             limit: GroupLimit::NONE,
+            named_limits: NamedLimits::new(),
             groups: Vec::new(),
             names: HashMap::new(),
             nameless: None,
@@ -150,7 +160,9 @@ impl LaneIndex {
         if self.names.len() >= self.sweep_at {
             self.sweep(now);
         }
-        let id = self.add(GroupIndex::named(Some(Group(name.to_owned()))));
+        let group = Group(name.to_owned());
+        let limit = self.named_limits.get(&group).copied();
+        let id = self.add(GroupIndex { limit, ..GroupIndex::named(Some(group)) });
         self.names.insert(name.into(), id);
         id
     }
@@ -217,10 +229,10 @@ impl LaneIndex {
 
     /// Takes out the job whose turn it is, if the limits allow one. The caller leases it and lets it
     /// [`enter`](Self::enter): that is what the interval counts from.
-    pub(super) fn take_next(&mut self, jobs: &Jobs, limit: GroupLimit, now: Millis) -> Option<Slot> {
-        if limit != self.limit {
-            self.limit = limit;
-            self.stand_up();
+    pub(super) fn take_next(&mut self, jobs: &Jobs, ask: &Ask, now: Millis) -> Option<Slot> {
+        let limit = ask.group_limit;
+        if !self.is_limited_as(ask) {
+            self.limit_as(ask);
         }
         while let Some(Reverse((_, id))) = self.resting.peek().copied().filter(|rest| rest.0.0 <= now) {
             self.resting.pop();
@@ -247,6 +259,19 @@ impl LaneIndex {
             }
         }
         None
+    }
+
+    fn is_limited_as(&self, ask: &Ask) -> bool {
+        self.limit == ask.group_limit && self.named_limits == ask.named_limits
+    }
+
+    fn limit_as(&mut self, ask: &Ask) {
+        self.limit = ask.group_limit;
+        self.named_limits.clone_from(&ask.named_limits);
+        for group in &mut self.groups {
+            group.limit = group.name.as_ref().and_then(|name| ask.named_limits.get(name)).copied();
+        }
+        self.stand_up();
     }
 
     fn line_up(&mut self, id: GroupId) {
@@ -279,12 +304,28 @@ impl LaneIndex {
     }
 
     /// When the limits will next allow a claim, as far as time alone decides it.
-    pub(super) fn next_due_ms(&self, limit: GroupLimit) -> Option<Millis> {
-        if limit == self.limit {
+    pub(super) fn next_due_ms(&self, ask: &Ask) -> Option<Millis> {
+        if self.is_limited_as(ask) {
             let in_line = self.turns.iter().find(|id| !self.group(**id).ready.is_empty()).map(|_| 0);
             return in_line.or_else(|| self.resting.peek().map(|Reverse((due, _))| *due));
         }
         let waiting = self.groups.iter().filter(|group| !group.ready.is_empty());
-        waiting.filter(|group| group.in_flight < limit.in_flight).map(|group| group.due_ms(limit)).min()
+        let due = waiting.filter_map(|group| {
+            let limit = group.name.as_ref().map_or(GroupLimit::NONE, |name| ask.limit_of(name));
+            (group.in_flight < limit.in_flight).then(|| group.due_within(limit))
+        });
+        due.min()
+    }
+
+    /// Whether no group with pending jobs may be claimed from up to `until_ms`.
+    pub(super) fn rests(&self, ask: &Ask, until_ms: Millis) -> bool {
+        self.groups().all(|group| {
+            group.name.as_ref().is_some_and(|name| group.due_within(ask.limit_of(name)) > until_ms)
+        })
+    }
+
+    /// The group of this name.
+    pub(super) fn named(&self, name: &str) -> Option<&GroupIndex> {
+        self.names.get(name).map(|id| self.group(*id))
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use flow::{
     job::{Claim, Group, JobId, NewJob, Priority, Selection, State},
     lane::Lane,
-    queue::{Ask, CursorMove, GroupLimit, JobQueue, Pause, Push, Pushed, QueueError, Verdict},
+    queue::{Ask, CursorMove, GroupLimit, JobQueue, NamedLimits, Pause, Push, Pushed, QueueError, Verdict},
     reason::{Failure, Reason},
 };
 use queue::client::QueueClient;
@@ -154,7 +154,14 @@ impl Worker {
     async fn work(&mut self) {
         let limit = if self.random.bool() { 1 } else { self.random.usize(1..=16) };
         let (lane, wait_ms) = (self.lane(), self.random.u64(..3));
-        let ask = Ask { lane, limit, lease_ms: 600_000, wait_ms, group_limit: GroupLimit::NONE };
+        let ask = Ask {
+            lane,
+            limit,
+            lease_ms: 600_000,
+            wait_ms,
+            group_limit: GroupLimit::NONE,
+            named_limits: NamedLimits::new(),
+        };
         let claims = self.queue.claim(ask).await.unwrap().claims;
         for claim in &claims {
             let (key, _): (String, String) = serde_json::from_slice(&claim.payload).unwrap();

@@ -2,9 +2,9 @@
 
 use flow::{
     clock::Millis,
-    job::{GROUP_BYTES_MAX, Group, KEY_BYTES_MAX, NewJob, PAYLOAD_BYTES_MAX, Priority, Selection},
+    job::{GROUP_BYTES_MAX, Group, KEY_BYTES_MAX, Known, NewJob, PAYLOAD_BYTES_MAX, Priority, Selection},
     lane::Lane,
-    queue::{GroupLimit, Pause, Presence},
+    queue::{Ask, Pause, Presence},
     reason::Reason,
 };
 
@@ -19,10 +19,12 @@ pub(crate) struct Sequence {
 #[derive(Debug, Clone)]
 pub(crate) enum Action {
     Push { jobs: Vec<JobSpec>, cursor: Option<CursorStep> },
-    Claim { session: usize, lane: Lane, limit: usize, lease_ms: Millis, group_limit: GroupLimit },
+    Claim { session: usize, ask: Ask },
     Extend { tokens: Vec<Token>, lease_ms: Millis },
     Complete { token: Token, next: Vec<JobSpec> },
     Fail { token: Token, ending: Ending },
+    PauseGroup { token: Token, for_ms: Millis },
+    Pending { lane: Lane, groups: Vec<Group> },
     Attend { session: usize, lane: Lane, presence: Presence },
     Rejoin { session: usize, held: Vec<Token>, attending: Vec<Lane>, lease_ms: Millis },
     EndSession { session: usize },
@@ -118,6 +120,7 @@ pub(crate) struct JobSpec {
     pub(crate) bytes: usize,
     pub(crate) filled_with: u8,
     pub(crate) delay_ms: Millis,
+    pub(crate) known: Known,
     pub(crate) flaw: Option<Flaw>,
 }
 
@@ -147,6 +150,7 @@ impl JobSpec {
             priority: Priority(self.priority),
             payload: vec![self.filled_with; self.bytes],
             delay_ms: self.delay_ms,
+            known: self.known,
         };
         match self.flaw {
             None => job,

@@ -3,9 +3,9 @@
 use fastrand::Rng;
 use flow::{
     clock::Millis,
-    job::{Selection, State},
+    job::{Group, Known, Selection, State},
     lane::Lane,
-    queue::{GroupLimit, Pause, Presence},
+    queue::{Ask, GroupLimit, NamedLimits, Pause, Presence},
     reason::Reason,
 };
 use queue::ledger::LOST_MAX;
@@ -85,7 +85,9 @@ impl Draw {
             0..18 => self.push(),
             18..40 => self.claim(),
             40..52 => self.complete(),
-            52..64 => Action::Fail { token: self.token(), ending: self.ending() },
+            52..62 => Action::Fail { token: self.token(), ending: self.ending() },
+            62 => Action::PauseGroup { token: self.token(), for_ms: self.pick(&DELAYS_MS) },
+            63 => Action::Pending { lane: self.lane(), groups: self.many(3, Self::group) },
             64..67 => Action::Extend { tokens: self.tokens(), lease_ms: self.pick(&LEASES_MS) },
             67..69 => self.attend(),
             69 => self.rejoin(),
@@ -121,6 +123,7 @@ impl Draw {
             bytes: self.rng.usize(..=bytes_max),
             filled_with: self.rng.u8(..),
             delay_ms: if self.one_in(5) { self.pick(&DELAYS_MS) } else { 0 },
+            known: if self.one_in(4) { Known::Renew } else { Known::Absorb },
             flaw: self
                 .one_in(200)
                 .then(|| self.pick(&[Flaw::NoKey, Flaw::LongKey, Flaw::LongGroup, Flaw::LargePayload])),
@@ -144,20 +147,28 @@ impl Draw {
     }
 
     fn claim(&mut self) -> Action {
-        let group_limit = if self.one_in(2) {
-            GroupLimit::NONE
-        } else {
-            GroupLimit {
-                in_flight: self.pick(&[1, 1, 2, 3, u32::MAX]),
-                interval_ms: self.pick(&[0, 0, 30, 1_000]),
-            }
-        };
-        Action::Claim {
-            session: self.session(),
+        let group_limit = if self.one_in(2) { GroupLimit::NONE } else { self.limit() };
+        let named = if self.one_in(4) { 3 } else { 0 };
+        let named_limits = self.many(named, |draw| (draw.group(), draw.limit())).into_iter().collect();
+        let ask = Ask {
             lane: self.lane(),
             limit: self.pick(&[0, 1, 1, 1, 2, 2, 3, 5, 20]),
             lease_ms: self.pick(&LEASES_MS),
+            wait_ms: 0,
             group_limit,
+            named_limits,
+        };
+        Action::Claim { session: self.session(), ask }
+    }
+
+    fn group(&mut self) -> Group {
+        group(self.rng.u32(..self.groups))
+    }
+
+    fn limit(&mut self) -> GroupLimit {
+        GroupLimit {
+            in_flight: self.pick(&[1, 1, 2, 3, u32::MAX]),
+            interval_ms: self.pick(&[0, 0, 30, 1_000]),
         }
     }
 
@@ -255,7 +266,9 @@ impl Draw {
         let (lane, session, limit) = (self.lane(), self.session(), self.rng.usize(1..4));
         let mut sound = || JobSpec { lane, flaw: None, ..self.job() };
         let (jobs, revised) = (vec![sound(), sound()], Revision::Same(sound()));
-        let claim = || Action::Claim { session, lane, limit, lease_ms: 1_000, group_limit: GroupLimit::NONE };
+        let (group_limit, named_limits) = (GroupLimit::NONE, NamedLimits::new());
+        let ask = Ask { lane, limit, lease_ms: 1_000, wait_ms: 0, group_limit, named_limits };
+        let claim = || Action::Claim { session, ask: ask.clone() };
         let deaths = |times: u32| (0..times).flat_map(|_| [claim(), Action::EndSession { session }]);
         let reason = Reason::Timeout;
         let ending = Ending::Retry { reason, after_ms: 0, group_pause_ms: 0, revised: Some(revised) };

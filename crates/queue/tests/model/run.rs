@@ -6,8 +6,7 @@ use flow::{
     clock::Millis,
     durability::Durability,
     job::Selection,
-    lane::Lane,
-    queue::{Ask, GroupLimit, Push, QueueError},
+    queue::{Ask, Push, QueueError},
 };
 use queue::{disk::Disk, ledger::Ledger, session::Session};
 
@@ -158,10 +157,7 @@ impl<'a> Run<'a> {
                 let expected = self.model.push(push.clone());
                 answered(self.ledger().push(push, now), expected)
             }
-            Action::Claim { session, lane, limit, lease_ms, group_limit } => {
-                let (lane, limit, lease_ms, group_limit) = (*lane, *limit, *lease_ms, *group_limit);
-                self.claim(*session, &Ask { lane, limit, lease_ms, wait_ms: 0, group_limit })
-            }
+            Action::Claim { session, ask } => self.claim(*session, ask),
             Action::Extend { tokens, lease_ms } => {
                 let leases = self.model.leases(tokens);
                 let mut lost = self.ledger().extend(leases.clone(), *lease_ms, now);
@@ -180,6 +176,15 @@ impl<'a> Run<'a> {
                 let verdict = self.model.verdict(lease, ending);
                 let expected = self.model.fail(lease, verdict.clone());
                 answered(self.ledger().fail(lease, verdict, now), expected)
+            }
+            Action::PauseGroup { token, for_ms } => {
+                let lease = self.model.lease(*token);
+                let expected = self.model.pause_group(lease, *for_ms);
+                answered(self.ledger().pause_group(lease, *for_ms, now), expected)
+            }
+            Action::Pending { lane, groups } => {
+                let expected = self.model.pending_in(*lane, groups);
+                same("pending", &self.ledger().pending_in(*lane, groups), &expected)
             }
             Action::Retry(selection) => {
                 let retried = self.ledger().retry(selection, now);
@@ -226,16 +231,16 @@ impl<'a> Run<'a> {
         let (session, now) = (self.sessions[number], self.now);
         let claimed = self.ledger().claim(session, ask, now).expect(UNREADABLE);
         self.model.claimed(session, ask, &claimed)?;
-        self.check_next_turn(ask.lane, ask.group_limit)
+        self.check_next_turn(ask)
     }
 
     /// A claim that waits is looked at again then: later would be too late.
-    fn check_next_turn(&mut self, lane: Lane, limit: GroupLimit) -> Check {
+    fn check_next_turn(&mut self, ask: &Ask) -> Check {
         let now = self.now;
-        let Some(expected) = self.model.next_turn_ms(lane, limit).filter(|at| *at > now) else {
+        let Some(expected) = self.model.next_turn_ms(ask).filter(|at| *at > now) else {
             return Ok(());
         };
-        let next = self.ledger().next_turn_ms(lane, limit);
+        let next = self.ledger().next_turn_ms(ask);
         let is_in_time = next.is_some_and(|at| at <= expected);
         if is_in_time { Ok(()) } else { Err(format!("the next turn is at {next:?}, not at {expected}")) }
     }

@@ -74,7 +74,7 @@ async fn stored(bytes: &[u8], change: impl FnOnce(&mut StoreJob)) -> (Arc<dyn Bl
 async fn refused(bytes: &[u8]) -> Failure {
     let blobs: Arc<dyn BlobStore> = Arc::new(MemoryBlobs::default());
     let job = fetched(&*blobs, bytes);
-    let Err(StageError::Fatal(failure)) = run(&blobs, job).await else {
+    let Err(StageError::Fatal { failure, .. }) = run(&blobs, job).await else {
         panic!("it must be refused for good")
     };
     for kind in [BlobKind::Text, BlobKind::Meta, BlobKind::Arrival, BlobKind::Raw] {
@@ -177,7 +177,7 @@ async fn bytes_that_are_not_the_download_are_refused() {
     let blobs: Arc<dyn BlobStore> = Arc::new(MemoryBlobs::default());
     let job = fetched(&*blobs, b"what was downloaded");
     publish(&*blobs, &name(BlobKind::Spool, "PG1"), b"something else");
-    let Err(StageError::Fatal(failure)) = run(&blobs, job.clone()).await else {
+    let Err(StageError::Fatal { failure, .. }) = run(&blobs, job.clone()).await else {
         panic!("it must be refused")
     };
     assert!(failure.message.contains("fetch it again"), "{failure}");
@@ -191,7 +191,9 @@ async fn bytes_that_are_not_the_download_are_refused() {
 #[tokio::test]
 async fn a_download_that_is_nowhere_is_said_to_be() {
     let blobs: Arc<dyn BlobStore> = Arc::new(MemoryBlobs::default());
-    let Err(StageError::Fatal(failure)) = run(&blobs, job(b"x")).await else { panic!("it must be refused") };
+    let Err(StageError::Fatal { failure, .. }) = run(&blobs, job(b"x")).await else {
+        panic!("it must be refused")
+    };
     assert!(failure.message.contains("neither in spool nor in raw"), "{failure}");
 }
 

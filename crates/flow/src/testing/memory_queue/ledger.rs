@@ -9,14 +9,14 @@ use super::{
 use crate::{
     clock::Millis,
     job::{
-        Claim, GROUP_BYTES_MAX, Group, Happened, JobId, JobView, KEY_BYTES_MAX, Lease, NewJob,
+        Claim, GROUP_BYTES_MAX, Group, Happened, JobId, JobView, KEY_BYTES_MAX, Known, Lease, NewJob,
         PAYLOAD_BYTES_MAX, Selection, State,
     },
     lane::Lane,
     queue::{
         Ask, BATCH_MAX, Claimed, Cursor, CursorMove, GROUPS_NAMED_MAX, GroupStats, LaneDetails, LaneStats,
-        Outlook, Pause, Presence, Push, Pushed, QueueDetails, QueueError, QueueStats, RATES_WINDOW_MS, Rates,
-        Verdict,
+        Outlook, Pause, Presence, Push, Pushed, QueueDetails, QueueError, QueueStats, RATES_WINDOW_MS,
+        RESTING_AFTER_MS, Rates, Verdict,
     },
 };
 
@@ -89,7 +89,7 @@ impl Ledger {
     pub(super) fn claim(&mut self, ask: &Ask, now_ms: Millis) -> Claimed {
         let mut claims = Vec::new();
         while claims.len() < ask.limit.min(BATCH_MAX) && self.hands_out(ask.lane) {
-            let Some(id) = self.turns.next(&self.jobs, ask.lane, ask.group_limit, now_ms) else { break };
+            let Some(id) = self.turns.next(&self.jobs, ask, now_ms) else { break };
             let job = self.jobs.get_mut(&id).expect("it was just found there");
             self.turns.claimed(job, now_ms);
             job.attempts += 1;
@@ -104,7 +104,8 @@ impl Ledger {
                 failing_ms: job.failing_since_ms.map(|since| now_ms.saturating_sub(since)),
             });
         }
-        Claimed { claims, outlook: self.outlook(ask.lane) }
+        let outlook = self.outlook(ask, now_ms);
+        Claimed { claims, outlook }
     }
 
     pub(super) fn extend(&mut self, leases: Vec<Lease>, until_ms: Millis) -> Vec<Lease> {
@@ -179,6 +180,20 @@ impl Ledger {
         }
         self.happened.push((now_ms, job.lane, |rates| &mut rates.failed));
         Ok(())
+    }
+
+    pub(super) fn pause_group(&mut self, lease: Lease, until_ms: Millis) -> Result<(), QueueError> {
+        let job = self.jobs.get(&lease.id).filter(|job| job.is_held_by(lease));
+        self.turns.pause(job.ok_or(QueueError::Stale(lease))?, until_ms);
+        Ok(())
+    }
+
+    pub(super) fn pending_in(&self, lane: Lane, groups: &[Group]) -> Vec<u64> {
+        let count = |group: &Group| {
+            let is_there = |job: &&Job| job.lane == lane && job.group() == Some(group) && job.is_pending();
+            self.jobs.values().filter(is_there).count() as u64
+        };
+        groups.iter().map(count).collect()
     }
 
     pub(super) fn attend(&mut self, lane: Lane, presence: Presence) {
@@ -295,6 +310,13 @@ impl Ledger {
         let mut known = Vec::new();
         for (at, new) in (0..).zip(jobs) {
             self.pushes += 1;
+            if let Some(ended) = self.jobs.get(&new.id())
+                && new.known == Known::Renew
+                && !ended.is_pending()
+            {
+                self.attempts_used = self.attempts_used.max(ended.lease(new.id()).attempt);
+                self.jobs.remove(&new.id());
+            }
             if self.jobs.contains_key(&new.id()) {
                 known.push(at);
             } else {
@@ -306,8 +328,11 @@ impl Ledger {
     }
 
     fn check_room(&self, jobs: &[NewJob]) -> Result<(), QueueError> {
-        let mut new: Vec<_> = jobs.iter().map(|job| (job.lane, job.id())).collect();
-        new.retain(|(_, id)| !self.jobs.contains_key(id));
+        let is_added = |new: &&NewJob| match self.jobs.get(&new.id()) {
+            Some(job) => new.known == Known::Renew && !job.is_pending(),
+            None => true,
+        };
+        let mut new: Vec<_> = jobs.iter().filter(is_added).map(|job| (job.lane, job.id())).collect();
         new.sort_unstable();
         new.dedup();
         let stats = self.stats();
@@ -348,12 +373,30 @@ impl Ledger {
         !self.lanes[lane.index()].paused && !lane.downstream().is_some_and(|next| self.is_full(next))
     }
 
-    fn outlook(&self, lane: Lane) -> Outlook {
+    /// Whether all that is pending waits for groups that are left alone for long, and nothing can be added to it.
+    fn is_resting(&self, ask: &Ask, now_ms: Millis) -> bool {
+        let mut pending = self.jobs.values().filter(|job| job.lane == ask.lane && job.is_pending());
+        let awake = |job: &Job| {
+            job.is_leased() || self.turns.free_at_ms(job, ask) <= now_ms.saturating_add(RESTING_AFTER_MS)
+        };
+        let more = if ask.lane == Lane::Fetch { self.unfed().min(BATCH_MAX as u64) } else { 0 };
+        let has_room = more > 0 && self.pending(ask.lane) + more <= self.lane_capacity;
+        let is_attended = |lane: &Lane| self.lanes[lane.index()].workers > 0;
+        self.pending(ask.lane) > 0
+            && !has_room
+            && !ask.lane.upstream().iter().any(is_attended)
+            && !pending.any(awake)
+    }
+
+    fn outlook(&self, ask: &Ask, now_ms: Millis) -> Outlook {
+        let lane = ask.lane;
         let attended = |lane: Lane| self.lanes[lane.index()].workers > 0;
         if self.lanes[lane.index()].paused {
             Outlook::Paused
         } else if lane.downstream().is_some_and(|next| self.is_full(next) && !attended(next)) {
             Outlook::Blocked
+        } else if self.is_resting(ask, now_ms) {
+            Outlook::Resting
         } else if lane == Lane::Fetch && self.unfed() > 0 {
             Outlook::Feeding
         } else if self.jobs.values().any(|job| job.lane == lane && job.state() == State::Ready) {

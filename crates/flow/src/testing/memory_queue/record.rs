@@ -67,6 +67,10 @@ impl Job {
         self.group.as_ref()
     }
 
+    pub(super) const fn is_pending(&self) -> bool {
+        matches!(self.place, Place::Ready | Place::Delayed(_) | Place::Leased(_))
+    }
+
     pub(super) const fn is_leased(&self) -> bool {
         matches!(self.place, Place::Leased(_))
     }

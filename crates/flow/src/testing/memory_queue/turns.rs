@@ -10,7 +10,7 @@ use crate::{
     clock::Millis,
     job::{Group, JobId},
     lane::Lane,
-    queue::GroupLimit,
+    queue::Ask,
 };
 
 /// What is remembered of a group in a lane.
@@ -31,21 +31,16 @@ pub(super) struct Turns {
 
 impl Turns {
     /// The job to hand out next, if the limits allow any.
-    pub(super) fn next(
-        &self,
-        jobs: &BTreeMap<JobId, Job>,
-        lane: Lane,
-        limit: GroupLimit,
-        now_ms: Millis,
-    ) -> Option<JobId> {
+    pub(super) fn next(&self, jobs: &BTreeMap<JobId, Job>, ask: &Ask, now_ms: Millis) -> Option<JobId> {
+        let lane = ask.lane;
         let mut in_flight: HashMap<&Group, u32> = HashMap::new();
         for group in jobs.values().filter(|job| job.lane == lane && job.is_leased()).filter_map(Job::group) {
             *in_flight.entry(group).or_default() += 1;
         }
         let allowed = |job: &Job| {
             job.group().is_none_or(|group| {
-                in_flight.get(group).copied().unwrap_or(0) < limit.in_flight
-                    && self.free_at_ms(job, limit) <= now_ms
+                in_flight.get(group).copied().unwrap_or(0) < ask.limit_of(group).in_flight
+                    && self.free_at_ms(job, ask) <= now_ms
             })
         };
         jobs.iter()
@@ -77,7 +72,9 @@ impl Turns {
         self.visits(job).map_or(0, |visits| visits.turn)
     }
 
-    fn free_at_ms(&self, job: &Job, limit: GroupLimit) -> Millis {
+    /// When its group may next be claimed from, as far as time alone decides.
+    pub(super) fn free_at_ms(&self, job: &Job, ask: &Ask) -> Millis {
+        let Some(limit) = job.group().map(|group| ask.limit_of(group)) else { return 0 };
         self.visits(job).map_or(0, |visits| {
             let interval_over_ms = visits.claimed_ms.map_or(0, |at| at.saturating_add(limit.interval_ms));
             interval_over_ms.max(visits.paused_until_ms)

@@ -143,7 +143,7 @@ async fn jobs_that_a_limit_keeps_are_held_back(subject: Subject) {
     subject.push([grouped("a", "host"), grouped("b", "host")]).await;
     let group_limit = GroupLimit { in_flight: 1, interval_ms: 0 };
     let ask = Ask { group_limit, ..ask(Lane::Fetch, 9) };
-    let claimed = subject.queue.claim(ask).await.expect("a claim must be answered");
+    let claimed = subject.queue.claim(ask.clone()).await.expect("a claim must be answered");
     assert_eq!(claimed.claims.len(), 1);
     let claimed = subject.queue.claim(ask).await.expect("a claim must be answered");
     assert_eq!((claimed.claims.len(), claimed.outlook), (0, Outlook::HeldBack));

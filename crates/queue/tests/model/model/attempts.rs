@@ -2,7 +2,8 @@
 
 use flow::{
     clock::Millis,
-    job::{Happened, Lease, NewJob, State},
+    job::{Group, Happened, JobView, Lease, NewJob, State},
+    lane::Lane,
     queue::Verdict,
 };
 
@@ -43,6 +44,30 @@ impl Model {
             self.add(next);
         }
         Ok(())
+    }
+
+    pub(crate) fn pause_group(&mut self, lease: Lease, for_ms: Millis) -> Expected<()> {
+        let job = self.jobs.get(&lease.id).filter(|job| job.is_held_by(lease));
+        let (lane, group) = match job {
+            Some(job) => (job.view.lane, job.view.group.clone()),
+            None => return Err(vec![Refusal::Stale]),
+        };
+        let until = self.now + for_ms;
+        self.change_manners(lane, group.as_ref(), |times| {
+            times.paused_until_ms = times.paused_until_ms.max(until);
+        });
+        Ok(())
+    }
+
+    pub(crate) fn pending_in(&self, lane: Lane, groups: &[Group]) -> Vec<u64> {
+        let pending = [State::Ready, State::Delayed, State::Leased];
+        let count = |group: &Group| {
+            let is_there = |view: &JobView| {
+                view.lane == lane && view.group.as_ref() == Some(group) && pending.contains(&view.state)
+            };
+            self.jobs.values().filter(|job| is_there(&job.view)).count() as u64
+        };
+        groups.iter().map(count).collect()
     }
 
     pub(crate) fn fail(&mut self, lease: Lease, verdict: Verdict) -> Expected<()> {

@@ -4,7 +4,7 @@ use flow::{
     clock::Millis,
     job::{Claim, Group, JobId, State},
     lane::Lane,
-    queue::{Ask, BATCH_MAX, Claimed, GroupLimit, LaneStats, Outlook},
+    queue::{Ask, BATCH_MAX, Claimed, GroupLimit, LaneStats, Outlook, RESTING_AFTER_MS},
 };
 use queue::session::Session;
 
@@ -30,19 +30,19 @@ impl Model {
         for claim in &claimed.claims {
             self.hand_out(session, ask, claim).map_err(|why| format!("claim of {}: {why}", claim.key))?;
         }
-        self.note_who_is_free(ask.lane, ask.group_limit);
+        self.note_who_is_free(ask);
         let mut kept = self.ready_groups(ask.lane);
-        kept.retain(|group| self.is_surely_free(ask.lane, group, ask.group_limit));
+        kept.retain(|group| self.is_surely_free(ask, group));
         if given < most && !kept.is_empty() {
             return Err(format!(
                 "{given} of {most} jobs were handed out, but {kept:?} could be claimed from"
             ));
         }
-        self.check_outlook(ask.lane, claimed.outlook)
+        self.check_outlook(ask, claimed)
     }
 
     fn hand_out(&mut self, session: Session, ask: &Ask, claim: &Claim) -> Check {
-        let (id, now, limit) = (claim.lease.id, self.now, ask.group_limit);
+        let (id, now) = (claim.lease.id, self.now);
         let job = self.jobs.get(&id).ok_or("no such job")?;
         if (job.view.lane, job.view.state) != (ask.lane, State::Ready) {
             return Err(format!("it is {} in the {} lane", job.view.state, job.view.lane));
@@ -67,10 +67,10 @@ impl Model {
         if self.first_of(ask.lane, &group) != Some(id) {
             return Err("others of its group go first".to_owned());
         }
-        if !self.is_perhaps_free(ask.lane, &group, limit) {
+        if !self.is_perhaps_free(ask, &group) {
             return Err(format!("the limits of {group:?} do not allow it"));
         }
-        self.take_turn(ask.lane, &group, limit)?;
+        self.take_turn(ask, &group)?;
         self.change_manners(ask.lane, group.as_ref(), |times| times.claimed_ms = Some(now));
         self.count(ask.lane, |rates| &mut rates.claimed);
         self.granted.push(claim.lease);
@@ -107,40 +107,78 @@ impl Model {
         self.lanes[lane.index()].manners.get(group).copied().unwrap_or_default()
     }
 
-    fn has_room(&self, lane: Lane, group: &Group, limit: GroupLimit) -> bool {
+    fn has_room(&self, ask: &Ask, group: &Group) -> bool {
         let in_flight = self.jobs.values().filter(|job| {
-            job.view.lane == lane && job.view.state == State::Leased && job.view.group.as_ref() == Some(group)
+            job.view.lane == ask.lane
+                && job.view.state == State::Leased
+                && job.view.group.as_ref() == Some(group)
         });
-        in_flight.count() < limit.in_flight as usize
+        in_flight.count() < ask.limit_of(group).in_flight as usize
     }
 
-    pub(super) fn is_surely_free(&self, lane: Lane, group: &Option<Group>, limit: GroupLimit) -> bool {
+    pub(super) fn is_surely_free(&self, ask: &Ask, group: &Option<Group>) -> bool {
         group.as_ref().is_none_or(|group| {
-            self.has_room(lane, group, limit) && self.manners(lane, group).perhaps.due_ms(limit) <= self.now
+            self.has_room(ask, group)
+                && self.manners(ask.lane, group).perhaps.due_ms(ask.limit_of(group)) <= self.now
         })
     }
 
-    fn is_perhaps_free(&self, lane: Lane, group: &Option<Group>, limit: GroupLimit) -> bool {
+    fn is_perhaps_free(&self, ask: &Ask, group: &Option<Group>) -> bool {
         group.as_ref().is_none_or(|group| {
-            self.has_room(lane, group, limit) && self.manners(lane, group).surely.due_ms(limit) <= self.now
+            self.has_room(ask, group)
+                && self.manners(ask.lane, group).surely.due_ms(ask.limit_of(group)) <= self.now
         })
     }
 
     /// Until when a claim that finds nothing has to wait at most, as far as the limits of groups decide it.
-    pub(crate) fn next_turn_ms(&self, lane: Lane, limit: GroupLimit) -> Option<Millis> {
+    pub(crate) fn next_turn_ms(&self, ask: &Ask) -> Option<Millis> {
+        let lane = ask.lane;
         if self.lanes[lane.index()].paused || self.room_below(lane) == 0 {
             return None;
         }
         let due_ms = |group: Option<Group>| match group {
             None => Some(0),
             Some(group) => {
-                self.has_room(lane, &group, limit).then(|| self.manners(lane, &group).perhaps.due_ms(limit))
+                let due_ms = self.manners(lane, &group).perhaps.due_ms(ask.limit_of(&group));
+                self.has_room(ask, &group).then_some(due_ms)
             }
         };
         self.ready_groups(lane).into_iter().filter_map(due_ms).min()
     }
 
-    fn check_outlook(&self, lane: Lane, outlook: Outlook) -> Check {
+    /// Whether everything that is pending waits for long, by the earliest or the latest time at which it may be claimed.
+    fn rests(&self, ask: &Ask, times: impl Fn(&Manners) -> Times) -> bool {
+        let stats = self.stats();
+        let counts = stats.lane(ask.lane);
+        let more = if ask.lane == Lane::Fetch { stats.unfed.min(BATCH_MAX as u64) } else { 0 };
+        let has_room = more > 0 && counts.pending() + more <= self.capacity;
+        let may_come = ask.lane.upstream().iter().any(|above| stats.lane(*above).workers > 0);
+        let pending = [State::Ready, State::Delayed];
+        let mut waiting =
+            self.jobs.values().filter(|job| job.view.lane == ask.lane && pending.contains(&job.view.state));
+        let waits_long = |group: &Option<Group>| {
+            group.as_ref().is_some_and(|group| {
+                let due_ms = times(&self.manners(ask.lane, group)).due_ms(ask.limit_of(group));
+                due_ms > self.now + RESTING_AFTER_MS
+            })
+        };
+        counts.pending() > 0
+            && counts.leased == 0
+            && !has_room
+            && !may_come
+            && waiting.all(|job| waits_long(&job.view.group))
+    }
+
+    fn check_outlook(&self, ask: &Ask, claimed: &Claimed) -> Check {
+        let (lane, outlook) = (ask.lane, claimed.outlook);
+        let is_open = claimed.claims.is_empty() && !self.lanes[lane.index()].paused;
+        if is_open && self.rests(ask, |manners| manners.surely) {
+            let is_right = outlook == Outlook::Resting;
+            return if is_right { Ok(()) } else { Err(format!("all rests, and the outlook is {outlook:?}")) };
+        }
+        if outlook == Outlook::Resting && is_open && self.rests(ask, |manners| manners.perhaps) {
+            return Ok(());
+        }
         let stats = self.stats();
         let LaneStats { ready, paused, .. } = *stats.lane(lane);
         let pending = stats.lane(lane).pending();

@@ -1,7 +1,7 @@
 //! Adding jobs, and the cursors of their sources.
 
 use flow::{
-    job::{GROUP_BYTES_MAX, KEY_BYTES_MAX, NewJob, PAYLOAD_BYTES_MAX},
+    job::{GROUP_BYTES_MAX, KEY_BYTES_MAX, Known, NewJob, PAYLOAD_BYTES_MAX, State},
     lane::Lane,
     queue::{Cursor, CursorMove, Push, Pushed},
 };
@@ -47,7 +47,7 @@ impl Model {
 
     fn full_lanes(&self, jobs: &[NewJob]) -> Vec<Refusal> {
         let is_over = |lane: &Lane| {
-            let new = jobs.iter().filter(|job| job.lane == *lane && !self.jobs.contains_key(&job.id()));
+            let new = jobs.iter().filter(|job| job.lane == *lane && self.is_added(job));
             let mut ids: Vec<_> = new.map(NewJob::id).collect();
             ids.sort_unstable();
             ids.dedup();
@@ -56,11 +56,17 @@ impl Model {
         Lane::ALL.into_iter().filter(is_over).map(Refusal::Full).collect()
     }
 
+    fn is_added(&self, new: &NewJob) -> bool {
+        self.jobs.get(&new.id()).is_none_or(|job| {
+            new.known == Known::Renew && matches!(job.view.state, State::Done | State::Dead)
+        })
+    }
+
     /// Adds the jobs that are new; the positions of the others.
     pub(super) fn add(&mut self, jobs: Vec<NewJob>) -> Vec<u32> {
         let mut known = Vec::new();
         for (position, new) in (0..).zip(jobs) {
-            if self.jobs.contains_key(&new.id()) {
+            if !self.is_added(&new) {
                 known.push(position);
                 continue;
             }

@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flow::{job::Group, lane::Lane, queue::GroupLimit};
+use flow::{
+    job::Group,
+    lane::Lane,
+    queue::{Ask, GroupLimit, NamedLimits},
+};
 
 use super::{Check, Model};
 
@@ -33,17 +37,21 @@ impl Turns {
 impl Model {
     /// To be called whenever something may have changed.
     pub(crate) fn note_who_can_be_claimed(&mut self) {
-        Lane::ALL.into_iter().for_each(|lane| self.note_who_is_free(lane, GroupLimit::NONE));
+        Lane::ALL.into_iter().for_each(|lane| {
+            let (group_limit, named_limits) = (GroupLimit::NONE, NamedLimits::new());
+            let ask = Ask { lane, limit: 0, lease_ms: 0, wait_ms: 0, group_limit, named_limits };
+            self.note_who_is_free(&ask);
+        });
     }
 
-    pub(super) fn note_who_is_free(&mut self, lane: Lane, limit: GroupLimit) {
-        let mut free = self.ready_groups(lane);
-        free.retain(|group| self.is_surely_free(lane, group, limit));
-        self.here.turns[lane.index()].note(&free);
+    pub(super) fn note_who_is_free(&mut self, ask: &Ask) {
+        let mut free = self.ready_groups(ask.lane);
+        free.retain(|group| self.is_surely_free(ask, group));
+        self.here.turns[ask.lane.index()].note(&free);
     }
 
-    pub(super) fn take_turn(&mut self, lane: Lane, group: &Option<Group>, limit: GroupLimit) -> Check {
-        self.note_who_is_free(lane, limit);
-        self.here.turns[lane.index()].claimed(group)
+    pub(super) fn take_turn(&mut self, ask: &Ask, group: &Option<Group>) -> Check {
+        self.note_who_is_free(ask);
+        self.here.turns[ask.lane.index()].claimed(group)
     }
 }

@@ -1,0 +1,202 @@
+//! Whether a host turns robots away: pages in place of texts, or the same body again and again.
+//!
+//! One page in place of a text may be a wrong link, so its text is tried once more. When [`SIGNS_MAX`] different texts in a
+//! row came as pages, or as the same small body, the host is taken to have had enough: it is left alone for
+//! [`REST`], its texts wait in the queue, and the next sign after that is enough for another rest. A text that comes as it
+//! should clears the host.
+//!
+//! The signs of a host are in a file ([`HostFiles`]), so they add up over all processes. Which body came last is known to
+//! each process alone.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use flow::document::DocumentId;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    hosts::{HostFiles, Kind},
+    spool::Digest,
+};
+
+/// How many different texts in a row may show a sign; the last of them ends it.
+pub(crate) const SIGNS_MAX: usize = 3;
+/// How long a host is left alone. Longer than a run waits, so a run ends where only such hosts are left.
+pub const REST: Duration = Duration::from_secs(60 * 60);
+/// Larger bodies are no notices.
+const NOTICE_BYTES_MAX: u64 = 64 * 1024;
+/// Hosts in memory; beyond that they are read from their files again.
+const HOSTS_MAX: usize = 10_000;
+
+/// What a sign means for its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sign {
+    /// It may be an accident: the text may be tried once more.
+    First,
+    /// The host turns robots away.
+    Enough,
+}
+
+/// What is known of many hosts.
+#[derive(Debug)]
+pub(crate) struct Suspicions {
+    files: Arc<HostFiles>,
+    hosts: Mutex<HashMap<String, Host>>,
+}
+
+#[derive(Debug)]
+struct Host {
+    note: Note,
+    /// The last body, and the texts that came as it, one after the other.
+    last: Option<(blake3::Hash, Vec<DocumentId>)>,
+}
+
+/// What a file remembers: the texts that came as pages since the last good one, and whether that was enough before.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Note {
+    texts: Vec<DocumentId>,
+    rested: bool,
+}
+
+impl Suspicions {
+    pub(crate) fn new(files: Arc<HostFiles>) -> Self {
+        Self { files, hosts: Mutex::default() }
+    }
+
+    /// A page came in place of a text. Blocking.
+    pub(crate) fn page(&self, name: &str, text: &DocumentId) -> Sign {
+        let mut hosts = self.hosts();
+        let host = self.host(&mut hosts, name);
+        // Others may have seen signs too.
+        host.note = self.files.read(Kind::Suspicion, name).unwrap_or_default();
+        if !host.note.texts.contains(text) {
+            host.note.texts.push(text.clone());
+        }
+        let sign = host.note.judge();
+        self.files.write(Kind::Suspicion, name, &host.note);
+        sign
+    }
+
+    /// A whole body came, not a page. Says whether it is the same small one as came for other texts before; where it is
+    /// not, the host is cleared. Blocking.
+    pub(crate) fn body(&self, name: &str, text: &DocumentId, digest: &Digest) -> Option<Sign> {
+        let mut hosts = self.hosts();
+        let host = self.host(&mut hosts, name);
+        let is_new = match &mut host.last {
+            Some((body, texts)) if *body == digest.blake3 && digest.bytes <= NOTICE_BYTES_MAX => {
+                if texts.contains(text) {
+                    false
+                } else {
+                    texts.push(text.clone());
+                    true
+                }
+            }
+            last => {
+                *last = Some((digest.blake3, vec![text.clone()]));
+                self.clear(name, host);
+                return None;
+            }
+        };
+        let count = host.last.as_ref().map_or(0, |(_, texts)| texts.len());
+        if count >= SIGNS_MAX || (host.note.rested && count > 1) {
+            host.note.rested = true;
+            self.files.write(Kind::Suspicion, name, &host.note);
+            return Some(Sign::Enough);
+        }
+        (is_new && count > 1).then_some(Sign::First)
+    }
+
+    fn clear(&self, name: &str, host: &mut Host) {
+        if host.note != Note::default() {
+            host.note = Note::default();
+            self.files.remove(Kind::Suspicion, name);
+        }
+    }
+
+    fn hosts(&self) -> MutexGuard<'_, HashMap<String, Host>> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn host<'h>(&self, hosts: &'h mut HashMap<String, Host>, name: &str) -> &'h mut Host {
+        if hosts.len() >= HOSTS_MAX && !hosts.contains_key(name) {
+            hosts.clear();
+        }
+        hosts.entry(name.to_owned()).or_insert_with(|| Host {
+            note: self.files.read(Kind::Suspicion, name).unwrap_or_default(),
+            last: None,
+        })
+    }
+}
+
+impl Note {
+    fn judge(&mut self) -> Sign {
+        if !self.rested && self.texts.len() < SIGNS_MAX {
+            return Sign::First;
+        }
+        self.rested = true;
+        self.texts.clear();
+        Sign::Enough
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(name: &str) -> DocumentId {
+        name.parse().unwrap()
+    }
+
+    fn digest(body: &str) -> Digest {
+        Digest { bytes: body.len() as u64, blake3: blake3::hash(body.as_bytes()) }
+    }
+
+    fn processes() -> (tempfile::TempDir, [Suspicions; 2]) {
+        let directory = tempfile::tempdir().unwrap();
+        let files = || Arc::new(HostFiles::new(Some(directory.path().join("hosts"))));
+        let both = [(); 2].map(|()| Suspicions::new(files()));
+        (directory, both)
+    }
+
+    #[test]
+    fn three_texts_that_came_as_pages_are_enough_over_all_processes() {
+        let (_directory, [one, other]) = processes();
+        assert_eq!(one.page("h", &id("a")), Sign::First);
+        assert_eq!(one.page("h", &id("a")), Sign::First, "the same text again is no further sign");
+        assert_eq!(other.page("h", &id("b")), Sign::First);
+        assert_eq!(other.page("elsewhere", &id("c")), Sign::First);
+        assert_eq!(one.page("h", &id("c")), Sign::Enough);
+        assert_eq!(other.page("h", &id("d")), Sign::Enough, "after a rest one sign is enough");
+        assert_eq!(one.body("h", &id("a"), &digest("good")), None);
+        assert_eq!(one.page("h", &id("e")), Sign::First, "a good text clears the host");
+    }
+
+    #[test]
+    fn a_good_text_clears_what_an_earlier_run_saw() {
+        let (_directory, [one, other]) = processes();
+        for text in ["a", "b"] {
+            assert_eq!(one.page("h", &id(text)), Sign::First);
+        }
+        assert_eq!(other.body("h", &id("c"), &digest("good")), None);
+        assert_eq!(other.page("h", &id("d")), Sign::First);
+    }
+
+    #[test]
+    fn the_same_small_body_for_three_texts_is_enough() {
+        let (_directory, [one, _]) = processes();
+        assert_eq!(one.body("h", &id("a"), &digest("wait")), None);
+        assert_eq!(one.body("h", &id("b"), &digest("wait")), Some(Sign::First));
+        assert_eq!(one.body("h", &id("b"), &digest("wait")), None, "tried again, it is taken as it is");
+        assert_eq!(one.body("h", &id("c"), &digest("wait")), Some(Sign::Enough));
+        assert_eq!(one.body("h", &id("d"), &digest("wait")), Some(Sign::Enough));
+        assert_eq!(one.body("h", &id("e"), &digest("another")), None);
+        assert_eq!(one.body("h", &id("f"), &digest("another")), Some(Sign::First));
+        let large = Digest { bytes: NOTICE_BYTES_MAX + 1, ..digest("large") };
+        for text in ["a", "b", "c", "d"] {
+            assert_eq!(one.body("h", &id(text), &large), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What a job contacts now: a candidate after the mirrors, or where a redirect of it has led.
+
+use flow::payload::{FetchJob, Redirected};
+use url::Url;
+
+use crate::{
+    candidate::{Candidate, InvalidCandidate, group_of_url, shown},
+    hops::{REDIRECTS_MAX, with_user_of},
+    mirror::Mirror,
+};
+
+/// What is contacted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// As listed.
+    pub(crate) listed: String,
+    pub(crate) url: Url,
+    redirects: u32,
+}
+
+impl Target {
+    /// Of a job's present candidate `listed`.
+    pub(crate) fn of(job: &FetchJob, listed: &str, mirrors: &[Mirror]) -> Result<Self, InvalidCandidate> {
+        let Candidate { listed, url } = Candidate::parse(listed, mirrors)?;
+        let Some(Redirected { url: to, count }) = &job.redirected else {
+            return Ok(Self { listed, url, redirects: 0 });
+        };
+        // It has been through the mirrors; they are not applied twice.
+        let to = Candidate::parse(to, &[])?.url;
+        let to = if to.origin() == url.origin() { with_user_of(&url, to) } else { to };
+        Ok(Self { listed, url: to, redirects: *count })
+    }
+
+    /// The host that is contacted, as the queue groups by it; none for `file`.
+    pub(crate) fn group(&self) -> Option<String> {
+        group_of_url(&self.url)
+    }
+
+    /// The job once it has been redirected; none after too many redirects.
+    pub(crate) fn redirected(&self, job: FetchJob, to: &Url) -> Option<FetchJob> {
+        let count = self.redirects + 1;
+        let redirected = Some(Redirected { url: shown(to).into(), count });
+        (count <= REDIRECTS_MAX).then(|| FetchJob { host: group_of_url(to), redirected, ..job })
+    }
+}
