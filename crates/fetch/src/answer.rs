@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::{
     candidate::shown,
-    failed::{Failed, Hope},
+    failed::{Failed, Hope, Seen},
     hops::Asked,
     retry_after, sniff,
     spool::Resumable,
@@ -128,11 +128,11 @@ impl Head<'_> {
             _ => 0,
         };
         let hope = Hope::Later { after_ms, group_pause_ms };
-        Failed { hope, is_busy: true, ..self.for_good(Reason::HttpStatus, "the server cannot answer now") }
+        Failed { hope, host: Seen::Busy, ..self.for_good(Reason::HttpStatus, "the server cannot answer now") }
     }
 
     fn for_good(self, reason: Reason, why: &str) -> Failed {
-        Failed::for_good(reason, self.told(why))
+        Failed { host: Seen::Well, ..Failed::for_good(reason, self.told(why)) }
     }
 
     fn afresh(self, why: &str) -> Failed {

@@ -21,8 +21,8 @@ use crate::{candidate, mirror::Mirror};
 pub(crate) struct Failed {
     pub(crate) failure: Failure,
     pub(crate) hope: Hope,
-    /// Whether the server said that it is busy.
-    pub(crate) is_busy: bool,
+    /// What it tells of the host.
+    pub(crate) host: Seen,
 }
 
 /// Whether it may go better later.
@@ -36,6 +36,17 @@ pub(crate) enum Hope {
     Afresh,
     /// A page came in place of a text. Once more, in case that was an accident or the host turns robots away.
     Page,
+}
+
+/// What a failure tells of its host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// Nothing: it did not answer, or that was not its fault.
+    Nothing,
+    /// It answers as a host does that is well.
+    Well,
+    /// It says that it is busy.
+    Busy,
 }
 
 /// Why a download ended without success.
@@ -62,18 +73,18 @@ impl From<BlobError> for Trouble {
 impl Failed {
     /// It will not go better.
     pub(crate) fn for_good(reason: Reason, message: impl Into<String>) -> Self {
-        Self { failure: Failure::new(reason, message), hope: Hope::None, is_busy: false }
+        Self { failure: Failure::new(reason, message), hope: Hope::None, host: Seen::Nothing }
     }
 
     /// It may go better later.
     pub(crate) fn for_now(reason: Reason, message: impl Into<String>) -> Self {
         let hope = Hope::Later { after_ms: None, group_pause_ms: 0 };
-        Self { failure: Failure::new(reason, message), hope, is_busy: false }
+        Self { failure: Failure::new(reason, message), hope, host: Seen::Nothing }
     }
 
     /// A page came in place of a text.
     pub(crate) fn page(message: impl Into<String>) -> Self {
-        Self { failure: Failure::new(Reason::NotText, message), hope: Hope::Page, is_busy: false }
+        Self { failure: Failure::new(Reason::NotText, message), hope: Hope::Page, host: Seen::Nothing }
     }
 
     /// The body is one that the host gave for other texts too.
@@ -83,7 +94,7 @@ impl Failed {
 
     /// It may go better when begun anew.
     pub(crate) fn afresh(reason: Reason, message: impl Into<String>) -> Self {
-        Self { failure: Failure::new(reason, message), hope: Hope::Afresh, is_busy: false }
+        Self { failure: Failure::new(reason, message), hope: Hope::Afresh, host: Seen::Nothing }
     }
 
     /// What it means for the job.
@@ -94,7 +105,7 @@ impl Failed {
         candidate_tries: u32,
         mirrors: &[Mirror],
     ) -> StageError<FetchJob> {
-        let Self { failure, hope, is_busy: _ } = self;
+        let Self { failure, hope, host: _ } = self;
         let mut job = job;
         let next = job.candidate.saturating_add(1);
         let is_last = next >= job.urls.len();

@@ -24,28 +24,29 @@ const HOSTS_MAX: usize = 10_000;
 pub(crate) struct Manners(Mutex<HashMap<String, Millis>>);
 
 impl Manners {
-    /// The host was busy: how long to leave it alone.
-    pub(crate) fn busy(&self, host: &str) -> Millis {
+    /// The host was busy.
+    pub(crate) fn busy(&self, host: &str) {
         let mut slower = self.slower();
         if slower.len() >= HOSTS_MAX && !slower.contains_key(host) {
             slower.clear();
         }
         let wait_ms = slower.entry(host.to_owned()).or_default();
         *wait_ms = (*wait_ms * 2).clamp(millis(SLOWER_MIN), millis(SLOWER_MAX));
-        *wait_ms
     }
 
-    /// The host answered: how long to leave it alone.
-    pub(crate) fn fine(&self, host: &str) -> Millis {
+    /// The host answered.
+    pub(crate) fn fine(&self, host: &str) {
         let mut slower = self.slower();
-        let Some(wait_ms) = slower.get_mut(host) else { return 0 };
+        let Some(wait_ms) = slower.get_mut(host) else { return };
         *wait_ms /= 2;
-        let wait_ms = *wait_ms;
-        if wait_ms < millis(SLOWER_MIN) {
+        if *wait_ms < millis(SLOWER_MIN) {
             slower.remove(host);
-            return 0;
         }
-        wait_ms
+    }
+
+    /// How long to leave the host alone.
+    pub(crate) fn now(&self, host: &str) -> Millis {
+        self.slower().get(host).copied().unwrap_or(0)
     }
 
     fn slower(&self) -> MutexGuard<'_, HashMap<String, Millis>> {
@@ -60,11 +61,19 @@ mod tests {
     #[test]
     fn a_busy_host_is_asked_slower_and_a_good_one_faster_again() {
         let manners = Manners::default();
-        assert_eq!(manners.fine("h"), 0);
-        let waits: Vec<Millis> = (0..9).map(|_| manners.busy("h")).collect();
+        let busy = || {
+            manners.busy("h");
+            manners.now("h")
+        };
+        let fine = || {
+            manners.fine("h");
+            manners.now("h")
+        };
+        assert_eq!(fine(), 0);
+        let waits: Vec<Millis> = (0..9).map(|_| busy()).collect();
         assert_eq!(waits, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
-        assert_eq!(manners.fine("other"), 0);
-        let waits: Vec<Millis> = (0..8).map(|_| manners.fine("h")).collect();
+        assert_eq!(manners.now("other"), 0);
+        let waits: Vec<Millis> = (0..8).map(|_| fine()).collect();
         assert_eq!(waits, [30_000, 15_000, 7_500, 3_750, 1_875, 937, 0, 0]);
     }
 }

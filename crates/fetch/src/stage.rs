@@ -25,7 +25,7 @@ use crate::{
     config::FetchConfig,
     download::{Download, Downloaded},
     error::FetchError,
-    failed::{Failed, Hope, Trouble},
+    failed::{Failed, Hope, Seen, Trouble},
     hops::{Hops, REDIRECTS_MAX},
     hosts::HostFiles,
     local::Local,
@@ -146,11 +146,10 @@ impl Fetch {
         host: Option<&str>,
     ) -> StageError<FetchJob> {
         let host = host.unwrap_or_default();
-        let mut failed = failed;
-        if let Hope::Later { group_pause_ms, .. } = &mut failed.hope
-            && failed.is_busy
-        {
-            *group_pause_ms = self.manners.busy(host).max(*group_pause_ms);
+        match failed.host {
+            Seen::Busy => self.manners.busy(host),
+            Seen::Well => self.manners.fine(host),
+            Seen::Nothing => {}
         }
         if failed.hope == Hope::Page && self.is_enough(host, &job).await {
             return had_enough(failed.failure, job, host);
@@ -277,16 +276,45 @@ impl Stage for Fetch {
             Ok(Heeded::Later { crawl_delay_ms }) => {
                 return Err(StageError::Defer { group_pause_ms: crawl_delay_ms });
             }
-            Err(failed) => return Err(self.failed(failed, job, attempt, host.as_deref()).await),
+            Err(failed) => {
+                let error = self.failed(failed, job, attempt, host.as_deref()).await;
+                return Err(error.pausing(self.slower_ms(host.as_deref())));
+            }
         };
+        let result = self.text(target, job, attempt, started).await;
+        let rest_ms = || {
+            let slower_ms = self.slower_ms(host.as_deref());
+            crawl_delay_ms.saturating_sub(millis(started.elapsed())).max(slower_ms)
+        };
+        match result {
+            Ok(next) => Ok(Done { next: vec![next], group_pause_ms: rest_ms() }),
+            Err(error) => Err(error.pausing(rest_ms())),
+        }
+    }
+}
+
+impl Fetch {
+    fn slower_ms(&self, host: Option<&str>) -> Millis {
+        host.map_or(0, |host| self.manners.now(host))
+    }
+
+    /// Asks for the text itself.
+    async fn text(
+        &self,
+        target: Target,
+        job: FetchJob,
+        attempt: Attempt,
+        started: Instant,
+    ) -> Result<StoreJob, StageError<FetchJob>> {
+        let host = target.group();
         match self.bytes(&target, &job).await {
             Ok(Downloaded::Whole(facts, digest)) => {
-                let slower_ms = host.as_deref().map_or(0, |host| self.manners.fine(host));
+                if let Some(host) = &host {
+                    self.manners.fine(host);
+                }
                 let took_ms = millis(started.elapsed());
                 let fetched = self.fetched(target, facts, digest, attempt, took_ms);
-                let next = StoreJob { document: job.document, fetched, listed: job.listed };
-                let group_pause_ms = crawl_delay_ms.saturating_sub(took_ms).max(slower_ms);
-                Ok(Done { next: vec![next], group_pause_ms })
+                Ok(StoreJob { document: job.document, fetched, listed: job.listed })
             }
             Ok(Downloaded::Suspected(sign, url)) => {
                 let failed = Failed::repeated(&url);

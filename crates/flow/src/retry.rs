@@ -25,8 +25,8 @@ impl RetryPolicy {
     /// How long to wait before the next try, after `failures` failed ones (this one included), the first of them `age_ms`
     /// ago; none to give up. `after_ms` is what the other side asked for.
     ///
-    /// Jitter takes the wait to 50–100 % of the exponential one; it comes from the lease, so that the same history
-    /// gives the same wait.
+    /// Full jitter: the wait is anything from nothing to the exponential one, so that jobs that failed together do not come
+    /// back together. It comes from the lease, so that the same history gives the same wait.
     #[must_use]
     pub fn wait_ms(
         &self,
@@ -39,7 +39,7 @@ impl RetryPolicy {
             return None;
         }
         let doubled = self.base_ms.saturating_mul(1 << (failures.max(1) - 1).min(20)).min(self.cap_ms);
-        let wait = after_ms.unwrap_or_else(|| doubled / 2 + jitter(lease, doubled - doubled / 2));
+        let wait = after_ms.unwrap_or_else(|| jitter(lease, doubled));
         (age_ms.saturating_add(wait) <= self.age_max_ms).then_some(wait)
     }
 }
@@ -65,9 +65,12 @@ mod tests {
     fn waits_double_up_to_the_cap_and_end_at_the_limit() {
         let policy = RetryPolicy { retries_max: 8, age_max_ms: u64::MAX, base_ms: 1_000, cap_ms: 10_000 };
         for failures in 1..=8 {
-            let wait = policy.wait_ms(lease(failures), failures, 0, None).unwrap();
             let most = (1_000 << (failures - 1)).min(10_000);
-            assert!((most / 2..=most).contains(&wait), "{failures}: {wait}");
+            let waits: Vec<Millis> =
+                (0..200).map(|attempt| policy.wait_ms(lease(attempt), failures, 0, None).unwrap()).collect();
+            assert!(waits.iter().all(|wait| *wait <= most), "{failures}: {waits:?}");
+            assert!(waits.iter().any(|wait| *wait < most / 10), "{failures}: {waits:?}");
+            assert!(waits.iter().any(|wait| *wait > most - most / 10), "{failures}: {waits:?}");
         }
         assert_eq!(policy.wait_ms(lease(9), 9, 0, None), None);
     }

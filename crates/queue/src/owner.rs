@@ -312,7 +312,13 @@ impl Owner {
     /// Answers a claim, or lets it wait.
     fn claim(&mut self, waiting: Waiting, answers: &mut Answers) -> Result<(), QueueError> {
         let now = self.now();
-        let claimed = self.ledger.claim(waiting.asker.session(), &waiting.ask, now)?;
+        let claimed = match self.ledger.claim(waiting.asker.session(), &waiting.ask, now) {
+            Err(QueueError::Invalid(why)) => {
+                answers.push((waiting.asker, Err(QueueError::Invalid(why))));
+                return Ok(());
+            }
+            claimed => claimed?,
+        };
         let is_over = waiting.until <= Instant::now() || claimed.outlook == Outlook::Drained;
         if !claimed.claims.is_empty() || is_over || self.failed.is_some() {
             answers.push((waiting.asker, Ok(Reply::Claimed(claimed))));

@@ -91,7 +91,7 @@ impl JobQueue for MemoryQueue {
         let deadline = Instant::now() + Duration::from_millis(ask.wait_ms);
         loop {
             let changed = self.changed.notified();
-            let claimed = self.look(|ledger, now_ms| ledger.claim(&ask, now_ms));
+            let claimed = self.look(|ledger, now_ms| ledger.claim(&ask, now_ms))?;
             let ended = !claimed.claims.is_empty() || claimed.outlook == Outlook::Drained;
             if ended || Instant::now() >= deadline {
                 return Ok(claimed);

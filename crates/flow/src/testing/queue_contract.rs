@@ -12,6 +12,8 @@ mod lanes;
 mod outlook;
 mod people;
 mod push;
+mod renew;
+mod rest;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -79,6 +81,8 @@ use case_list;
 pub fn cases() -> Vec<Case> {
     let parts = [
         push::cases(),
+        renew::cases(),
+        rest::cases(),
         claim::cases(),
         complete::cases(),
         fail::cases(),

@@ -4,4 +4,5 @@ mod bench;
 mod ends;
 mod failures;
 mod leases;
+mod pauses;
 mod troubled_queue;

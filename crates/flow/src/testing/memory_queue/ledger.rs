@@ -86,7 +86,10 @@ impl Ledger {
         Ok(Pushed { new: (push.jobs.len() - known.len()) as u64, known })
     }
 
-    pub(super) fn claim(&mut self, ask: &Ask, now_ms: Millis) -> Claimed {
+    pub(super) fn claim(&mut self, ask: &Ask, now_ms: Millis) -> Result<Claimed, QueueError> {
+        if ask.named_limits.len() > BATCH_MAX {
+            return Err(QueueError::Invalid(format!("limits of more than {BATCH_MAX} groups")));
+        }
         let mut claims = Vec::new();
         while claims.len() < ask.limit.min(BATCH_MAX) && self.hands_out(ask.lane) {
             let Some(id) = self.turns.next(&self.jobs, ask, now_ms) else { break };
@@ -105,7 +108,7 @@ impl Ledger {
             });
         }
         let outlook = self.outlook(ask, now_ms);
-        Claimed { claims, outlook }
+        Ok(Claimed { claims, outlook })
     }
 
     pub(super) fn extend(&mut self, leases: Vec<Lease>, until_ms: Millis) -> Vec<Lease> {

@@ -20,7 +20,7 @@ use crate::{
     queue::{GroupLimit, JobQueue, NamedLimits, Push},
     retry::RetryPolicy,
     shutdown::{Shutdown, Trigger, shutdown},
-    stage::{Attempt, Stage, StageError},
+    stage::{Attempt, Done, Stage, StageError},
     testing::memory_queue::MemoryQueue,
     worker::{Ended, OnDeath, Until, Worker, WorkerConfig, WorkerError},
 };
@@ -71,8 +71,8 @@ where
     type Input = Input;
     type Output = Next;
 
-    fn run(&self, input: Input, attempt: Attempt) -> impl Future<Output = Did> + Send {
-        self.0(input, attempt)
+    async fn run(&self, input: Input, attempt: Attempt) -> Result<Done<Next>, StageError<Input>> {
+        self.0(input, attempt).await.map(Done::from)
     }
 }
 
@@ -127,16 +127,25 @@ impl Bench {
         self.run_on(Arc::clone(&self.queue) as Arc<dyn JobQueue>, stage).await
     }
 
+    /// Runs a worker of any stage.
+    pub(super) async fn run_stage<S: Stage>(&self, stage: S) -> Result<Ended, WorkerError> {
+        self.work(Arc::clone(&self.queue) as Arc<dyn JobQueue>, stage).await
+    }
+
     /// Runs a worker that sees the queue through another.
     pub(super) async fn run_on<F, D>(&self, queue: Arc<dyn JobQueue>, stage: F) -> Result<Ended, WorkerError>
     where
         F: Fn(Input, Attempt) -> D + Send + Sync + 'static,
         D: Future<Output = Did> + Send + 'static,
     {
+        self.work(queue, Little(stage)).await
+    }
+
+    async fn work<S: Stage>(&self, queue: Arc<dyn JobQueue>, stage: S) -> Result<Ended, WorkerError> {
         let worker = Worker {
-            stage: Arc::new(Little(stage)),
+            stage: Arc::new(stage),
             queue,
-            config: self.config,
+            config: self.config.clone(),
             meter: Arc::clone(&self.meter),
             shutdown: self.shutdown.clone(),
             trigger: self.trigger.clone(),

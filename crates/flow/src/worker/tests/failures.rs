@@ -145,7 +145,7 @@ async fn a_rerouted_job_is_tried_another_way_and_counts_anew() {
             }
             let failure = Failure::new(Reason::HttpStatus, "404");
             let revised = Box::new(Input { way: input.way + 1, ..input });
-            Err(StageError::Reroute { failure, after_ms: 0, revised })
+            Err(StageError::Reroute { failure, after_ms: 0, group_pause_ms: 0, revised })
         })
         .await;
     assert_eq!(ended.unwrap(), Ended::Finished);
@@ -188,6 +188,7 @@ async fn a_result_that_the_queue_refuses_is_a_death() {
             _ => Err(StageError::Reroute {
                 failure: Failure::new(Reason::HttpStatus, "404"),
                 after_ms: 0,
+                group_pause_ms: 0,
                 revised: Box::new(Input::new("another")),
             }),
         })

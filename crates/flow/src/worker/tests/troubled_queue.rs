@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use super::bench::pass;
 use crate::{
     clock::Millis,
-    job::{JobId, JobView, Lease, NewJob, Selection},
+    job::{Group, JobId, JobView, Lease, NewJob, Selection},
     lane::Lane,
     queue::{
         Ask, Claimed, Cursor, JobQueue, Pause, Presence, Push, Pushed, QueueDetails, QueueError, QueueStats,
@@ -71,6 +71,14 @@ impl JobQueue for TroubledQueue {
             pass(*ms).await;
         }
         claimed
+    }
+
+    async fn pause_group(&self, lease: Lease, for_ms: Millis) -> Result<(), QueueError> {
+        self.inner.pause_group(lease, for_ms).await
+    }
+
+    async fn pending(&self, lane: Lane, groups: Vec<Group>) -> Result<Vec<u64>, QueueError> {
+        self.inner.pending(lane, groups).await
     }
 
     async fn extend(&self, leases: Vec<Lease>, lease_ms: Millis) -> Result<Vec<Lease>, QueueError> {
