@@ -6,7 +6,7 @@ use flow::{
     blobs::BlobStore,
     lane::Lane,
     shutdown::{Phase, Shutdown, Trigger, shutdown},
-    worker::Until,
+    worker::{Ended, Until},
 };
 use tokio::time::Instant;
 
@@ -23,7 +23,7 @@ use crate::{
     signals,
     source::input::Input,
     stages::Stages,
-    summary::{RunFacts, Summary},
+    summary::{RunFacts, Summary, resting_hosts},
 };
 
 /// How to stop a run.
@@ -115,7 +115,10 @@ async fn work(
     let progress = Progress::start(show(settings), Arc::clone(&queue), &stages.metered(&Lane::ALL));
     let ended = stages.work(settings, &Lane::ALL, Until::Drained).await;
     progress.finish().await;
-    ended?;
+    let resting = match ended? {
+        Ended::Resting => resting_hosts(&*queue).await?,
+        Ended::Finished | Ended::Blocked | Ended::Stopped => Vec::new(),
+    };
     match stop.shutdown.phase() {
         Phase::Running => stages.mark_duplicates().await?,
         Phase::Draining => {}
@@ -126,6 +129,7 @@ async fn work(
         took: started.elapsed(),
         bad_lines: bad,
         conflicts: stages.conflicts(),
+        resting,
         busy: stages.busy(),
         imbalance: stages.imbalance(),
     };

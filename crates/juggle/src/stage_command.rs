@@ -27,6 +27,7 @@ use crate::{
     signals,
     source::input::Input,
     stages::Stages,
+    summary::{RestingHost, resting_hosts},
     watch,
 };
 
@@ -89,6 +90,13 @@ pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -
     let ended = ended?;
     if lane == Lane::Store && stop.phase() < Phase::Now {
         stages.mark_duplicates().await?;
+    }
+    if ended == Ended::Resting {
+        for RestingHost { host, texts } in resting_hosts(&*attached.queue()).await? {
+            tracing::warn!(
+                "{texts} texts wait for {host}, which is left alone for now: run the same command later"
+            );
+        }
     }
     if ended == Ended::Blocked {
         tracing::warn!("the lane below is full and nobody works there: run the next stage too");

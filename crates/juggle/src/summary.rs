@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     document::DocumentId,
-    job::{JobView, Selection, State},
+    job::{Group, JobView, Selection, State},
     lane::Lane,
     payload::{FetchJob, StoreJob},
     queue::{BATCH_MAX, JobQueue, QueueError, QueueStats},
@@ -45,6 +45,8 @@ pub struct Summary {
     conflicts: u64,
     /// What has not ended.
     pending: u64,
+    /// Hosts that are left alone for now, with the texts that wait for them.
+    resting: Vec<RestingHost>,
     lanes: BTreeMap<&'static str, LaneSummary>,
     failures: Vec<FailureRow>,
     /// Seconds that each thread of the process stage was at work in this run.
@@ -64,6 +66,29 @@ struct LaneSummary {
     dead: u64,
     retried: u64,
     skipped: u64,
+}
+
+/// A host that is left alone for now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RestingHost {
+    /// Its name, with its port where that is not the usual one.
+    pub host: String,
+    /// Texts that wait for it.
+    pub texts: u64,
+}
+
+/// The hosts that the fetch lane waits for; the first hundred.
+///
+/// # Errors
+/// Where the queue fails.
+pub async fn resting_hosts(queue: &dyn JobQueue) -> Result<Vec<RestingHost>, CliError> {
+    let details = queue.details().await?;
+    let groups = details.lanes[Lane::Fetch.index()].groups.iter();
+    let resting = groups.filter_map(|stats| {
+        let Group(host) = stats.group.clone()?;
+        Some(RestingHost { host, texts: stats.ready + stats.delayed + stats.in_flight })
+    });
+    Ok(resting.collect())
 }
 
 /// A document that failed for good.
@@ -117,6 +142,8 @@ pub struct RunFacts {
     pub bad_lines: u64,
     /// Listed texts that were left out because their id is another text's.
     pub conflicts: u64,
+    /// Hosts that are left alone for now, where nothing but their texts is left.
+    pub resting: Vec<RestingHost>,
     /// How long each thread of the process stage was at work.
     pub busy: Vec<Duration>,
     /// How unevenly: the busiest over the mean.
@@ -152,6 +179,7 @@ impl Summary {
             bad_lines: facts.bad_lines,
             conflicts: facts.conflicts,
             pending: now.pending(),
+            resting: facts.resting,
             lanes: lanes.into(),
             failures,
             imbalance: facts.imbalance,
@@ -161,15 +189,17 @@ impl Summary {
         })
     }
 
-    /// The exit code that it means. What is pending was left so by a signal, or, where a failure shall end the run, by
-    /// that failure.
+    /// The exit code that it means. What is pending was left so by hosts that are left alone, by a signal, or, where a
+    /// failure shall end the run, by that failure.
     #[must_use]
     pub fn exit(&self, on_failure: OnFailure) -> Exit {
         let is_network = |row: &FailureRow| {
             matches!(row.reason, Reason::Dns | Reason::Connect | Reason::Tls | Reason::Timeout)
         };
         let has_failed_fast = on_failure == OnFailure::FailFast && !self.failures.is_empty();
-        if self.pending > 0 && !has_failed_fast {
+        if !self.resting.is_empty() {
+            Exit::SomeFailed
+        } else if self.pending > 0 && !has_failed_fast {
             Exit::Interrupted
         } else if self.failures.is_empty() && self.bad_lines + self.conflicts == 0 {
             Exit::Done
@@ -215,7 +245,12 @@ impl Summary {
                 self.conflicts
             ))?;
         }
-        if self.pending > 0 {
+        for RestingHost { host, texts } in &self.resting {
+            out.line(&format!(
+                "{texts} wait for {host}, which is left alone for now: run the same command later, or use --mirror"
+            ))?;
+        }
+        if self.pending > 0 && self.resting.is_empty() {
             out.line(&format!("{} are not done yet: the same command goes on", self.pending))?;
         }
         self.print_failures(run, out)

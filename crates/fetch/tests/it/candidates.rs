@@ -7,9 +7,7 @@ use crate::rig::{Result, Rig, fatal, retry};
 
 fn rerouted<T: std::fmt::Debug>(result: Result<T>) -> (Reason, FetchJob) {
     match result {
-        Err(StageError::Reroute { failure, after_ms: 0, revised, .. }) => {
-            (failure.reason, *revised)
-        }
+        Err(StageError::Reroute { failure, after_ms: 0, revised, .. }) => (failure.reason, *revised),
         other => panic!("not rerouted: {other:?}"),
     }
 }
