@@ -7,7 +7,9 @@
 //! * [`candidate`]: from a listed URL to the one that is contacted, and the group that its politeness counts with;
 //! * `address`, `client`, `hops`: which addresses may be contacted, how, and over which redirects;
 //! * `answer`, `retry_after`, `validator`, `sniff`: what the head of an answer and its first bytes mean;
-//! * `spool`, `writer`: the bytes on disk and what makes them resumable; the bridge to blocking code;
+//! * [`coding`]: `Content-Encoding` undone, streaming, under caps;
+//! * `spool`, `body`: the bytes on disk and what makes them resumable; what is judged of them before they get there;
+//! * `writer`, `chunks`: the bridge to blocking code;
 //! * `download`, `local`: one body from a server, or from a local file, into the spool;
 //! * `failed`, `classify`: how a candidate fails;
 //! * [`stage`]: [`Fetch`](stage::Fetch), which puts them together;
@@ -16,9 +18,12 @@
 mod address;
 pub mod allowed;
 mod answer;
+mod body;
 pub mod candidate;
+mod chunks;
 mod classify;
 mod client;
+pub mod coding;
 pub mod config;
 mod download;
 pub mod error;

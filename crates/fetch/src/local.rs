@@ -48,7 +48,9 @@ impl Local {
         match writer::publish(spool, self.expected.as_deref())? {
             Settled::Published(digest) => Ok((facts, digest)),
             Settled::Unexpected(digest) => Err(unexpected(&facts.url, digest).into()),
-            Settled::Unpublished => unreachable!("what is published is published or refused"),
+            Settled::Refused(_) | Settled::Unpublished => {
+                unreachable!("what is published is published or refused")
+            }
         }
     }
 
