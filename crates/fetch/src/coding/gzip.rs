@@ -5,7 +5,10 @@ use std::io::{self, BufRead, Read};
 
 use flate2::bufread::GzDecoder;
 
-use super::{Input, invalid};
+use super::{Input, MORE, invalid};
+
+/// The first byte of a member.
+const MAGIC: u8 = 0x1f;
 
 /// The content of all members, one after the other.
 pub(super) struct Members<'a> {
@@ -33,10 +36,11 @@ impl<'a> Members<'a> {
                 skip_zeros(input)?;
                 self.at = Position::AtEnd;
             }
-            Some(_) => {
+            Some(&MAGIC) => {
                 let input = self.member.reset(Box::new(io::empty()));
                 self.member.reset(input);
             }
+            Some(_) => return Err(invalid(MORE)),
         }
         Ok(())
     }
@@ -61,7 +65,7 @@ fn skip_zeros(input: &mut dyn BufRead) -> io::Result<()> {
             return Ok(());
         }
         if chunk.iter().any(|&byte| byte != 0) {
-            return Err(invalid("more follows its end"));
+            return Err(invalid(MORE));
         }
         let skipped = chunk.len();
         input.consume(skipped);

@@ -23,11 +23,13 @@ use std::io::{self, BufRead};
 /// What a coding reads from.
 type Input<'a> = Box<dyn BufRead + 'a>;
 
+const MORE: &str = "more follows its end";
+
 fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 /// Nothing may stand behind a stream.
 fn at_end(input: &mut dyn BufRead) -> io::Result<()> {
-    if input.fill_buf()?.is_empty() { Ok(()) } else { Err(invalid("more follows its end")) }
+    if input.fill_buf()?.is_empty() { Ok(()) } else { Err(invalid(MORE)) }
 }

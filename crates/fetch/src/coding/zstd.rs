@@ -31,6 +31,7 @@ pub struct Frames<R> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Position {
+    AtStart,
     BetweenFrames,
     InFrame,
 }
@@ -40,23 +41,28 @@ impl<R: BufRead> Frames<R> {
     pub fn new(input: R) -> Self {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(WINDOW_BYTES_MAX);
-        Self { input, decoder, made: 0, at: Position::BetweenFrames }
+        Self { input, decoder, made: 0, at: Position::AtStart }
     }
 
-    /// Goes on to the next frame that has content; stays between frames where the input ends.
+    /// Goes on to the next frame that has content; stays between frames where the input ends, which must not be before
+    /// the first.
     fn enter(&mut self) -> io::Result<()> {
         while !self.input.fill_buf()?.is_empty() {
             let mut magic = [0; 4];
             self.input.read_exact(&mut magic)?;
             if u32::from_le_bytes(magic) & !0xf == SKIPPABLE {
                 self.skip()?;
+                self.at = Position::BetweenFrames;
             } else {
                 self.decoder.init(io::Cursor::new(magic).chain(&mut self.input)).map_err(invalid)?;
                 (self.made, self.at) = (0, Position::InFrame);
                 return Ok(());
             }
         }
-        Ok(())
+        match self.at {
+            Position::AtStart => Err(io::ErrorKind::UnexpectedEof.into()),
+            Position::BetweenFrames | Position::InFrame => Ok(()),
+        }
     }
 
     fn skip(&mut self) -> io::Result<()> {
@@ -85,9 +91,9 @@ impl<R: BufRead> Frames<R> {
 impl<R: BufRead> Read for Frames<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            if self.at == Position::BetweenFrames {
+            if self.at != Position::InFrame {
                 self.enter()?;
-                if self.at == Position::BetweenFrames {
+                if self.at != Position::InFrame {
                     return Ok(0);
                 }
             }
