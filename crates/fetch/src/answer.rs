@@ -3,13 +3,14 @@
 use flow::{clock::Millis, reason::Reason};
 use reqwest::{
     StatusCode,
-    header::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, LAST_MODIFIED},
+    header::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, LAST_MODIFIED},
 };
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::{
     candidate::shown,
+    coding::codings::Codings,
     failed::{Failed, Hope, Seen},
     hops::Asked,
     retry_after, sniff,
@@ -24,7 +25,7 @@ pub(crate) struct Facts {
     pub(crate) url: String,
     /// None for a local file.
     pub(crate) status: Option<u16>,
-    /// The length of the whole body, where it is announced.
+    /// The length of the whole body as it comes, codings included, where it is announced.
     pub(crate) total: Option<u64>,
     /// Without parameters, in lower case.
     pub(crate) content_type: Option<String>,
@@ -46,10 +47,20 @@ pub(crate) struct Head<'a> {
 /// What to do with the body.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Plan {
-    /// It is the whole; it can be resumed where it has a strong validator.
-    Whole { facts: Facts, validator: Option<Validator> },
+    /// It is the whole; it can be resumed where it has a strong validator, which is none where it is coded: the server's
+    /// offsets are not those of the decoded bytes.
+    Whole { facts: Facts, validator: Option<Validator>, codings: Codings },
     /// It is what was missing: so many bytes, behind the `offset` that are there.
     Rest { facts: Facts, offset: u64, bytes: u64 },
+}
+
+impl Plan {
+    /// What is known of the whole body.
+    pub(crate) fn facts(&self) -> &Facts {
+        match self {
+            Self::Whole { facts, .. } | Self::Rest { facts, .. } => facts,
+        }
+    }
 }
 
 impl Head<'_> {
@@ -73,7 +84,7 @@ impl Head<'_> {
     }
 
     fn whole(self, bytes_max: u64) -> Result<Plan, Failed> {
-        self.check_encoding()?;
+        let codings = self.codings()?;
         let facts = self.facts();
         if let Some(refused) = facts.content_type.as_deref().filter(|name| sniff::is_refused_type(name)) {
             let why = self.told(&format!("{refused} where a text was expected"));
@@ -88,12 +99,17 @@ impl Head<'_> {
                 Err(self
                     .for_good(Reason::TooLarge, &format!("{length} bytes are over the limit of {bytes_max}")))
             }
-            _ => Ok(Plan::Whole { facts, validator: Validator::strong(self.headers) }),
+            _ => {
+                let validator = Validator::strong(self.headers).filter(|_| codings.is_identity());
+                Ok(Plan::Whole { facts, validator, codings })
+            }
         }
     }
 
     fn rest(self, part: &Resumable) -> Result<Plan, Failed> {
-        self.check_encoding()?;
+        if !self.codings()?.is_identity() {
+            return Err(self.afresh("the part that came is coded"));
+        }
         let range = ContentRange::of(self.headers).filter(|range| {
             range.first == part.offset
                 && range.last + 1 == range.total
@@ -109,15 +125,9 @@ impl Head<'_> {
         Ok(Plan::Rest { facts: part.facts.clone(), offset: part.offset, bytes })
     }
 
-    fn check_encoding(self) -> Result<(), Failed> {
-        for value in self.headers.get_all(CONTENT_ENCODING) {
-            if !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity") {
-                let coding = String::from_utf8_lossy(value.as_bytes());
-                let message = format!("Content-Encoding '{coding}' was not asked for");
-                return Err(self.for_good(Reason::BadEncodingHeader, &message));
-            }
-        }
-        Ok(())
+    fn codings(self) -> Result<Codings, Failed> {
+        Codings::parse(self.headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes))
+            .map_err(|invalid| self.for_good(Reason::BadEncodingHeader, &invalid.to_string()))
     }
 
     /// How a server fails that is too busy to answer.

@@ -114,7 +114,7 @@ fn is_localhost(name: &str) -> bool {
 
 fn builder(config: &FetchConfig) -> ClientBuilder {
     let mut headers = HeaderMap::new();
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(config.accept_encoding.value()));
     Client::builder()
         .user_agent(&config.user_agent)
         .default_headers(headers)

@@ -13,8 +13,10 @@ pub struct FetchConfig {
     pub idle_timeout: Duration,
     /// How long one request with all its redirects and its body may take.
     pub max_time: Duration,
-    /// The largest body.
+    /// The largest body, in bytes: as it comes, and decoded.
     pub body_bytes_max: u64,
+    /// Which codings servers are asked for. Those that come are undone, asked for or not.
+    pub accept_encoding: AcceptEncoding,
     /// Rewrites of URL prefixes; the first that fits is taken, once.
     pub mirrors: Vec<Mirror>,
     /// Hosts that may be contacted whatever their address.
@@ -30,6 +32,25 @@ pub struct FetchConfig {
     pub candidate_tries: u32,
 }
 
+/// What `Accept-Encoding` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AcceptEncoding {
+    /// Bytes as they are: what was cut can be resumed, and what comes is what is stored.
+    Identity,
+    /// Any coding that is known: fewer bytes come, and what was cut begins anew.
+    Compressed,
+}
+
+impl AcceptEncoding {
+    /// The value of the header field.
+    pub(crate) const fn value(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Compressed => "gzip, deflate, br, zstd",
+        }
+    }
+}
+
 impl Default for FetchConfig {
     fn default() -> Self {
         Self {
@@ -37,6 +58,7 @@ impl Default for FetchConfig {
             idle_timeout: Duration::from_secs(60),
             max_time: Duration::from_secs(600),
             body_bytes_max: 64 << 20,
+            accept_encoding: AcceptEncoding::Identity,
             mirrors: Vec::new(),
             allow_hosts: Vec::new(),
             robots: Heed::Yes,

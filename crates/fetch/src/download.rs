@@ -1,8 +1,8 @@
 //! One body from a server into the spool.
 //!
 //! Nothing is published before the body is whole: a shorter one than announced, one over the size limit, one that is
-//! not a text, one that stalls or takes too long ends as a failure of its candidate. Two deadlines hold: one for each
-//! wait, one for all of it.
+//! not a text or cannot be decoded, one that stalls or takes too long ends as a failure of its candidate. Here chunks
+//! are handed on as they come, under two deadlines: one for each wait, one for all of it. `body` judges them.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use reqwest::Response;
 use url::Url;
 
 use crate::{
-    answer::{Facts, Head, Plan},
+    answer::{Facts, Head},
+    body::Body,
     candidate::shown,
     classify,
     config::FetchConfig,
-    failed::{Failed, Hope, Trouble},
+    failed::{Failed, Trouble},
     hops::{Answer, Hops, Step},
-    sniff::{self, Sniffer},
     spool::{Digest, Resumable, Spools},
     suspicion::Sign,
     writer::{Closed, Ending, Meant, Settled, Writer},
@@ -54,7 +54,8 @@ enum Transferred {
 /// Why a transfer broke.
 enum Broken {
     Candidate(Failed),
-    Disk,
+    /// The writer has ended, and says why.
+    Closed,
 }
 
 impl From<Failed> for Broken {
@@ -65,7 +66,7 @@ impl From<Failed> for Broken {
 
 impl From<Closed> for Broken {
     fn from(Closed: Closed) -> Self {
-        Self::Disk
+        Self::Closed
     }
 }
 
@@ -84,18 +85,21 @@ impl Download<'_> {
             Err(_) => Broken::Candidate(timeout(url, "not done", self.config.max_time)),
         };
         match broken {
-            Broken::Candidate(failed) => {
-                let ending = match failed.hope {
-                    Hope::Later { .. } => Ending::Suspend,
-                    Hope::None | Hope::Afresh | Hope::Page => Ending::Discard,
-                };
-                writer.finish(ending).await?;
-                Err(failed.into())
-            }
-            Broken::Disk => {
-                writer.finish(Ending::Discard).await?;
-                Err(Failed::for_now(Reason::Internal, "the spool closed early").into())
-            }
+            Broken::Candidate(failed) => match writer.finish(Ending::after(&failed)).await? {
+                // What it found in earlier bytes counts.
+                Settled::Refused(earlier) => Err(earlier.into()),
+                Settled::Published(_)
+                | Settled::Unexpected(_)
+                | Settled::Suspected(_)
+                | Settled::Unpublished => Err(failed.into()),
+            },
+            Broken::Closed => match writer.finish(Ending::Discard).await? {
+                Settled::Refused(failed) => Err(failed.into()),
+                Settled::Published(_)
+                | Settled::Unexpected(_)
+                | Settled::Suspected(_)
+                | Settled::Unpublished => Err(closed().into()),
+            },
         }
     }
 
@@ -116,33 +120,23 @@ impl Download<'_> {
             length: response.content_length(),
         };
         let plan = head.judge(part.as_ref(), asked, self.config.body_bytes_max, self.clock.now_ms())?;
-        let (facts, mut body) = match plan {
-            Plan::Whole { facts, validator } => {
-                writer.begin(facts.clone(), validator).await?;
-                let expected = facts.total;
-                (facts, Body { url: &url, sniffer: Some(Sniffer::default()), before: 0, came: 0, expected })
-            }
-            Plan::Rest { facts, offset, bytes } => {
-                writer.go_on().await?;
-                (facts, Body { url: &url, sniffer: None, before: offset, came: 0, expected: Some(bytes) })
-            }
-        };
-        self.stream(response, &mut body, writer).await?;
+        let facts = plan.facts().clone();
+        let at = shown(&url).to_string();
+        writer.begin(Body::new(at, plan, self.config.body_bytes_max)).await?;
+        self.stream(response, &url, writer).await?;
         Ok(Transferred::Whole(facts))
     }
 
-    async fn stream(
-        &self,
-        mut response: Response,
-        body: &mut Body<'_>,
-        writer: &Writer,
-    ) -> Result<(), Broken> {
-        while let Some(chunk) = self.next(&mut response, body.url).await? {
+    async fn stream(&self, mut response: Response, url: &Url, writer: &Writer) -> Result<(), Broken> {
+        loop {
+            let chunk = tokio::select! {
+                chunk = self.next(&mut response, url) => chunk?,
+                Closed = writer.closed() => return Err(Broken::Closed),
+            };
+            let Some(chunk) = chunk else { return Ok(()) };
             Meter::add(&self.meter.bytes, chunk.len() as u64);
-            body.take(&chunk, self.config.body_bytes_max)?;
             writer.append(chunk).await?;
         }
-        Ok(body.end()?)
     }
 
     async fn next(&self, response: &mut Response, url: &Url) -> Result<Option<Bytes>, Failed> {
@@ -162,8 +156,13 @@ async fn publish(writer: Writer, facts: Facts, meant: Meant) -> Result<Downloade
         Settled::Published(digest) => Ok(Downloaded::Whole(facts, digest)),
         Settled::Unexpected(digest) => Err(unexpected(&facts.url, digest).into()),
         Settled::Suspected(sign) => Ok(Downloaded::Suspected(sign, facts.url)),
-        Settled::Unpublished => Err(Failed::for_now(Reason::Internal, "the spool closed early").into()),
+        Settled::Refused(failed) => Err(failed.into()),
+        Settled::Unpublished => Err(closed().into()),
     }
+}
+
+fn closed() -> Failed {
+    Failed::for_now(Reason::Internal, "the spool closed early")
 }
 
 /// What came whole, but is not the text that the source list means.
@@ -174,54 +173,4 @@ pub(crate) fn unexpected(url: &str, digest: Digest) -> Failed {
 
 fn timeout(url: &Url, what: &str, after: Duration) -> Failed {
     Failed::for_now(Reason::Timeout, format!("{}: {what} within {after:?}", shown(url)))
-}
-
-/// A body under way: what it must not be, and where it must end.
-struct Body<'a> {
-    url: &'a Url,
-    /// Judges the first bytes; none for the rest of a body, whose first bytes were judged when they came.
-    sniffer: Option<Sniffer>,
-    /// Bytes that were there before.
-    before: u64,
-    /// Bytes that have come.
-    came: u64,
-    /// Bytes that shall come, where that is known.
-    expected: Option<u64>,
-}
-
-impl Body<'_> {
-    fn take(&mut self, chunk: &[u8], bytes_max: u64) -> Result<(), Failed> {
-        self.came += chunk.len() as u64;
-        if self.expected.is_some_and(|expected| self.came > expected) {
-            return Err(Failed::afresh(Reason::Truncated, self.told("more came than was announced")));
-        }
-        if self.before + self.came > bytes_max {
-            let why = self.told(&format!("the body is over the limit of {bytes_max} bytes"));
-            return Err(Failed::for_good(Reason::TooLarge, why));
-        }
-        let sniffed = self.sniffer.as_mut().and_then(|sniffer| sniffer.feed(chunk));
-        self.check(sniffed)
-    }
-
-    fn end(&self) -> Result<(), Failed> {
-        if let Some(expected) = self.expected.filter(|expected| self.came < *expected) {
-            let why = self.told(&format!("the body ended after {} of {expected} bytes", self.came));
-            return Err(Failed::for_now(Reason::Truncated, why));
-        }
-        if self.before + self.came == 0 {
-            return Err(Failed::for_good(Reason::Empty, self.told("the body is empty")));
-        }
-        self.check(self.sniffer.as_ref().and_then(Sniffer::end))
-    }
-
-    fn check(&self, sniffed: Option<&'static str>) -> Result<(), Failed> {
-        sniffed.map_or(Ok(()), |what| {
-            let why = self.told(&format!("{what} where a text was expected"));
-            Err(if what == sniff::PAGE { Failed::page(why) } else { Failed::for_good(Reason::NotText, why) })
-        })
-    }
-
-    fn told(&self, why: &str) -> String {
-        format!("{}: {why}", shown(self.url))
-    }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use flow::reason::Reason;
 use reqwest::{
     Response, StatusCode,
-    header::{IF_RANGE, LOCATION, RANGE},
+    header::{ACCEPT_ENCODING, IF_RANGE, LOCATION, RANGE},
 };
 use url::Url;
 
@@ -20,7 +20,7 @@ use crate::{
     candidate::shown,
     classify,
     client::Clients,
-    config::FetchConfig,
+    config::{AcceptEncoding, FetchConfig},
     error::FetchError,
     failed::Failed,
     mirror::{self, Mirror},
@@ -84,7 +84,8 @@ impl Hops {
         if let Some(part) = part.filter(|part| part.facts.url == shown(url).as_str()) {
             request = request
                 .header(RANGE, format!("bytes={}-", part.offset))
-                .header(IF_RANGE, part.validator.if_range());
+                .header(IF_RANGE, part.validator.if_range())
+                .header(ACCEPT_ENCODING, AcceptEncoding::Identity.value());
             asked = Asked::Rest;
         }
         let response = match tokio::time::timeout(self.answer_timeout, request.send()).await {

@@ -8,7 +8,9 @@
 //! * `target`: what a job contacts now;
 //! * `address`, `client`, `hops`: which addresses may be contacted, how, and where a redirect leads;
 //! * `answer`, `retry_after`, `validator`, `sniff`: what the head of an answer and its first bytes mean;
-//! * `spool`, `writer`: the bytes on disk and what makes them resumable; the bridge to blocking code;
+//! * [`coding`]: `Content-Encoding` undone, streaming, under caps;
+//! * `spool`, `body`: the bytes on disk and what makes them resumable; what is judged of them before they get there;
+//! * `writer`, `chunks`: the bridge to blocking code;
 //! * `download`, `local`: one body from a server, or from a local file, into the spool;
 //! * `failed`, `classify`: how a candidate fails;
 //! * [`robots`], `manners`, [`suspicion`], `hosts`: what hosts wish, and what is remembered of them;
@@ -18,9 +20,12 @@
 mod address;
 pub mod allowed;
 mod answer;
+mod body;
 pub mod candidate;
+mod chunks;
 mod classify;
 mod client;
+pub mod coding;
 pub mod config;
 mod download;
 pub mod error;

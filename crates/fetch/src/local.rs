@@ -48,7 +48,7 @@ impl Local {
         match writer::publish_expected(spool, self.expected.as_deref())? {
             Settled::Published(digest) => Ok((facts, digest)),
             Settled::Unexpected(digest) => Err(unexpected(&facts.url, digest).into()),
-            Settled::Suspected(_) | Settled::Unpublished => {
+            Settled::Suspected(_) | Settled::Refused(_) | Settled::Unpublished => {
                 unreachable!("what is published is published or refused")
             }
         }

@@ -18,6 +18,7 @@ use flow::{
     clock::{Clock, Millis, millis},
     reason::Reason,
 };
+use reqwest::header::{CONTENT_ENCODING, HeaderValue};
 use robotxt::{BYTE_LIMIT, Robots};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -26,6 +27,10 @@ use crate::{
     answer::Head,
     candidate::shown,
     classify,
+    coding::{
+        codings::Codings,
+        decoder::{Decoder, Fault},
+    },
     failed::Failed,
     hops::{Answer, Hops, Step},
     hosts::{HostFiles, Kind},
@@ -232,8 +237,30 @@ impl Rulebook {
             }
         }
         text.truncate(BYTE_LIMIT + 1);
-        Ok(String::from_utf8_lossy(&text).into_owned())
+        let broken = |why: String| Failed::for_now(Reason::BadEncodingHeader, unknown(&url, &why));
+        let codings =
+            Codings::parse(response.headers().get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes))
+                .map_err(|invalid| broken(invalid.to_string()))?;
+        let decoding = tokio::task::spawn_blocking(move || decoded(&text, &codings));
+        decoding.await.map_err(|error| broken(error.to_string()))?.map_err(|fault| broken(fault.to_string()))
     }
+}
+
+/// The first bytes of what was sent, its codings undone.
+fn decoded(sent: &[u8], codings: &Codings) -> Result<String, Fault> {
+    let mut decoder = Decoder::new(codings, u64::MAX, sent);
+    let mut text = Vec::new();
+    while text.len() <= BYTE_LIMIT {
+        let chunk = decoder.chunk()?;
+        if chunk.is_empty() {
+            break;
+        }
+        text.extend_from_slice(chunk);
+        let bytes = chunk.len();
+        decoder.consume(bytes);
+    }
+    text.truncate(BYTE_LIMIT + 1);
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 impl Rules {

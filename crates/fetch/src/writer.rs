@@ -1,4 +1,5 @@
-//! The bridge from a download to its spool: one blocking task for each, fed through a bounded channel.
+//! The bridge from a download to its spool: one blocking task for each, fed through a bounded channel. The task decodes
+//! and judges what comes, and ends early where that is of no use.
 
 use std::sync::Arc;
 
@@ -13,10 +14,11 @@ use tokio::{
 };
 
 use crate::{
-    answer::Facts,
+    body::Body,
+    chunks::{Chunks, Stop},
+    failed::{Failed, Hope, Trouble},
     spool::{Digest, Resumable, Spool, Spools},
     suspicion::{Sign, Suspicions},
-    validator::Validator,
 };
 
 /// Chunks on their way to the disk. Bounds the memory of a download.
@@ -30,9 +32,9 @@ pub(crate) struct Writer {
     task: JoinHandle<Result<Settled, BlobError>>,
 }
 
-enum Command {
-    Begin(Box<Facts>, Option<Validator>),
-    GoOn,
+/// What a download tells the task: one body, its chunks, and how it ends.
+pub(crate) enum Command {
+    Begin(Box<Body>),
     Chunk(Bytes),
     Finish(Ending),
 }
@@ -74,11 +76,23 @@ pub(crate) enum Settled {
     Unexpected(Digest),
     /// They are gone: the host gave them for other texts too.
     Suspected(Sign),
-    /// They are gone, or wait to be resumed.
+    /// They are gone, or wait to be resumed, since the body is not what it must be.
+    Refused(Failed),
+    /// They are gone, or wait to be resumed, as the download wished.
     Unpublished,
 }
 
-/// The task has ended, because the disk failed; [`Writer::finish`] says how.
+impl Ending {
+    /// What to do with what has come of a body that failed.
+    pub(crate) fn after(failed: &Failed) -> Self {
+        match failed.hope {
+            Hope::Later { .. } => Self::Suspend,
+            Hope::None | Hope::Afresh | Hope::Page => Self::Discard,
+        }
+    }
+}
+
+/// The task has ended, because the body is of no use or the disk failed; [`Writer::finish`] says how.
 #[derive(Debug)]
 pub(crate) struct Closed;
 
@@ -104,14 +118,15 @@ impl Writer {
         }
     }
 
-    /// Begins a body anew.
-    pub(crate) async fn begin(&self, facts: Facts, validator: Option<Validator>) -> Result<(), Closed> {
-        self.send(Command::Begin(Box::new(facts), validator)).await
+    /// Begins a body, or goes on with one.
+    pub(crate) async fn begin(&self, body: Body) -> Result<(), Closed> {
+        self.send(Command::Begin(Box::new(body))).await
     }
 
-    /// Goes on with what is there.
-    pub(crate) async fn go_on(&self) -> Result<(), Closed> {
-        self.send(Command::GoOn).await
+    /// Returns when the task has ended, whatever is sent to it.
+    pub(crate) async fn closed(&self) -> Closed {
+        self.commands.closed().await;
+        Closed
     }
 
     /// Appends bytes; waits while the disk is slower than the network.
@@ -144,21 +159,31 @@ impl Writer {
 
 /// The blocking task. A disk that fails leaves nothing behind that could be taken for a part.
 fn write(mut spool: Spool, mut commands: mpsc::Receiver<Command>) -> Result<Settled, BlobError> {
-    while let Some(command) = commands.blocking_recv() {
-        let done = match command {
-            Command::Begin(facts, validator) => spool.begin(*facts, validator),
-            Command::GoOn => spool.go_on(),
-            Command::Chunk(chunk) => spool.append(&chunk),
-            Command::Finish(ending) => return settle(spool, ending),
-        };
-        if let Err(error) = done {
+    let body = match commands.blocking_recv() {
+        Some(Command::Begin(body)) => body,
+        Some(Command::Finish(ending)) => return settle(spool, ending),
+        Some(Command::Chunk(_)) | None => return settle(spool, Ending::Suspend),
+    };
+    let mut chunks = Chunks::new(&mut commands, body.wire());
+    let received = body.receive(&mut chunks, &mut spool);
+    let failed = match (received, chunks.stopped()) {
+        (Err(Trouble::Storage(error)), _) => {
             if let Err(second) = spool.discard() {
                 tracing::warn!(error = %second, "failed to remove a broken download");
             }
             return Err(error);
         }
-    }
-    spool.suspend().map(|()| Settled::Unpublished)
+        (Err(Trouble::Candidate(_)), Some(Stop::Failed(failed))) => failed,
+        (Err(Trouble::Candidate(_)), Some(Stop::Asked(ending @ (Ending::Suspend | Ending::Discard)))) => {
+            return settle(spool, ending);
+        }
+        (Err(Trouble::Candidate(failed)), Some(Stop::Asked(Ending::Publish { .. })) | None) => failed,
+        (Ok(()), Some(Stop::Asked(ending))) => return settle(spool, ending),
+        (Ok(()), Some(Stop::Failed(_)) | None) => {
+            unreachable!("a body is received when the download says that it is whole")
+        }
+    };
+    settle(spool, Ending::after(&failed)).map(|_| Settled::Refused(failed))
 }
 
 fn settle(spool: Spool, ending: Ending) -> Result<Settled, BlobError> {

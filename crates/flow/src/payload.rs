@@ -90,7 +90,7 @@ pub struct Fetched {
     pub attempts: u32,
     /// Bytes of the body, after `Content-Encoding` was undone.
     pub bytes: u64,
-    /// BLAKE3 of the body, as 64 hex digits.
+    /// BLAKE3 of the same bytes, as 64 hex digits.
     pub blake3: String,
     /// `Content-Type` without its parameters, lower-cased.
     #[serde(default)]

@@ -192,7 +192,8 @@ pub const RESTING_AFTER_MS: Millis = 15 * 60_000;
 pub enum Outlook {
     /// Jobs are delayed, with other workers, or may come from upstream.
     Open,
-    /// All that is pending waits for groups that are left alone for longer than [`RESTING_AFTER_MS`].
+    /// All that is pending waits for groups that are left alone for longer than [`RESTING_AFTER_MS`], and the lane has no
+    /// room for more of what is listed, if there is more.
     Resting,
     /// Jobs are ready, but the limits of their groups or a full lane downstream hold them back.
     HeldBack,

@@ -319,7 +319,8 @@ impl Owner {
             }
             claimed => claimed?,
         };
-        let is_over = waiting.until <= Instant::now() || claimed.outlook == Outlook::Drained;
+        let is_over =
+            waiting.until <= Instant::now() || matches!(claimed.outlook, Outlook::Drained | Outlook::Resting);
         if !claimed.claims.is_empty() || is_over || self.failed.is_some() {
             answers.push((waiting.asker, Ok(Reply::Claimed(claimed))));
         } else {

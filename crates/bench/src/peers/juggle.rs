@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow, ensure};
 use flow::{
     clock::Clock,
     durability::Durability,
-    job::{Lease, NewJob, Priority},
+    job::{Known, Lease, NewJob, Priority},
     lane::Lane,
     queue::{Ask, GroupLimit, JobQueue, NamedLimits, Push},
 };
@@ -83,6 +83,7 @@ pub fn new_job(job: Job) -> NewJob {
         priority: Priority::default(),
         payload: job.payload,
         delay_ms: 0,
+        known: Known::Absorb,
     }
 }
 

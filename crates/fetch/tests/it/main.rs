@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
 mod candidates;
+mod coding;
 mod deadlines;
 mod local;
 mod loopback;

@@ -93,16 +93,6 @@ async fn a_page_or_a_binary_is_not_a_text() {
 }
 
 #[tokio::test]
-async fn an_encoding_that_was_not_asked_for_is_refused() {
-    let rig = Rig::new();
-    for coding in ["gzip", "br", "identity, gzip", "nonsense"] {
-        let script = Script::bytes("\x1f\u{8b}").header("content-encoding", coding);
-        assert_eq!(fatal(rig.scripted([script]).await), Reason::BadEncodingHeader, "{coding}");
-    }
-    assert!(rig.scripted([Script::bytes("x").header("content-encoding", "Identity")]).await.is_ok());
-}
-
-#[tokio::test]
 async fn a_body_over_the_limit_is_refused_by_its_head_or_as_it_comes() {
     let mut rig = Rig::new();
     rig.config.body_bytes_max = 2_000_000;

@@ -2,7 +2,12 @@
 
 use std::{ffi::OsString, path::Path, path::PathBuf, time::Duration};
 
-use fetch::{allowed::AllowedHost, config::FetchConfig, mirror::Mirror, robots::Heed};
+use fetch::{
+    allowed::AllowedHost,
+    config::{AcceptEncoding, FetchConfig},
+    mirror::Mirror,
+    robots::Heed,
+};
 use flow::durability::Durability;
 use process::config::{Chunk, ProcessConfig};
 
@@ -51,6 +56,8 @@ pub struct Settings {
     pub max_time: Duration,
     /// Largest file, in bytes, from 1.
     pub max_filesize_bytes: u64,
+    /// Which codings servers are asked for.
+    pub accept_encoding: AcceptEncoding,
     /// URL prefixes to fetch from elsewhere.
     pub mirrors: Vec<Mirror>,
     /// Hosts that may have a private address.
@@ -107,6 +114,7 @@ impl Settings {
             max_filesize_bytes: from
                 .within("max-filesize", Size::from_bytes(1)..=Size::from_bytes(1 << 50))?
                 .bytes(),
+            accept_encoding: accept_encoding(&mut from)?,
             mirrors: from.all("mirror")?,
             allow_hosts: from.all("allow-host")?,
             robots: from.one("robots")?,
@@ -131,6 +139,7 @@ impl Settings {
             idle_timeout: self.timeout,
             max_time: self.max_time,
             body_bytes_max: self.max_filesize_bytes,
+            accept_encoding: self.accept_encoding,
             mirrors: self.mirrors.clone(),
             allow_hosts: self.allow_hosts.clone(),
             robots: match self.robots {
@@ -159,6 +168,13 @@ impl Settings {
 
 fn on(from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>, name: &str) -> Result<bool, SettingsError> {
     Ok(from.switch(name)?.0 == Switch::On)
+}
+
+fn accept_encoding(
+    from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>,
+) -> Result<AcceptEncoding, SettingsError> {
+    let is_asked = on(from, "compressed")?;
+    Ok(if is_asked { AcceptEncoding::Compressed } else { FetchConfig::default().accept_encoding })
 }
 
 fn user_agent(from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>) -> Result<String, SettingsError> {

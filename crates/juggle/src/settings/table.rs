@@ -133,6 +133,13 @@ pub const TABLE: &[Setting] = &[
     row("max-time", None, Takes::Amount("TIME"), "10m", "Longest time for one file, in seconds or 10m, 1h"),
     row("max-filesize", None, Takes::Amount("SIZE"), "64MiB", "Largest file, in bytes or 64MiB, 10MB"),
     row(
+        "compressed",
+        None,
+        Takes::Switch,
+        "",
+        "Ask servers for compressed texts; what was cut then begins anew. Compressed answers are always unpacked",
+    ),
+    row(
         "mirror",
         None,
         Takes::Texts("BASE=BASE"),

@@ -2,9 +2,8 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
+use fetch::coding::zstd;
 use flate2::bufread::MultiGzDecoder;
-
-use super::zstd;
 
 const WINDOW_BYTES: usize = 64 * 1024;
 

@@ -21,4 +21,3 @@ mod location;
 mod plain;
 mod row;
 mod table;
-mod zstd;

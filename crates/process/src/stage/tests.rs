@@ -34,7 +34,7 @@ fn config(threads: usize, chunk: &str) -> ProcessConfig {
 }
 
 async fn run<P: Processor>(stage: &Process<P>, job: ProcessJob) -> Result<(), StageError<ProcessJob>> {
-    stage.run(job, Attempt { number: 1, failures: 0 }).await.map(|outputs| assert!(outputs.is_empty()))
+    stage.run(job, Attempt { number: 1, failures: 0 }).await.map(|outputs| assert!(outputs.next.is_empty()))
 }
 
 fn published(blobs: &MemoryBlobs) -> [String; 3] {

@@ -17,7 +17,13 @@ pub(super) fn check_jobs(jobs: &[NewJob]) -> Result<(), QueueError> {
 /// Refuses a claim that names more limits than the bound.
 pub(super) fn check_limits(ask: &Ask) -> Result<(), QueueError> {
     match ask.named_limits.len() {
-        0..=BATCH_MAX => Ok(()),
+        0..=BATCH_MAX => match ask.named_limits.keys().find(|group| group.0.len() > GROUP_BYTES_MAX) {
+            None => Ok(()),
+            Some(group) => Err(QueueError::Invalid(format!(
+                "a group's name of {} bytes: at most {GROUP_BYTES_MAX} are allowed",
+                group.0.len()
+            ))),
+        },
         many => Err(QueueError::Invalid(format!("limits of {many} groups: at most {BATCH_MAX} are allowed"))),
     }
 }

@@ -59,7 +59,7 @@ fn fetched(blobs: &dyn BlobStore, bytes: &[u8]) -> StoreJob {
 
 async fn run(blobs: &Arc<dyn BlobStore>, job: StoreJob) -> Result<Vec<ProcessJob>, StageError<StoreJob>> {
     let stage = Store::new(Arc::clone(blobs), Arc::default());
-    stage.run(job, Attempt { number: 1, failures: 0 }).await
+    stage.run(job, Attempt { number: 1, failures: 0 }).await.map(|done| done.next)
 }
 
 async fn stored(bytes: &[u8], change: impl FnOnce(&mut StoreJob)) -> (Arc<dyn BlobStore>, Meta) {
@@ -109,7 +109,7 @@ async fn a_book_becomes_raw_text_arrival_and_meta() {
     let next = stage.run(job, Attempt { number: 1, failures: 0 }).await.unwrap();
 
     let hash = blake3::hash(TEXT.as_bytes()).to_hex().to_string();
-    assert_eq!(next, [ProcessJob { document: "PG1".parse().unwrap(), text_blake3: hash }]);
+    assert_eq!(next.next, [ProcessJob { document: "PG1".parse().unwrap(), text_blake3: hash }]);
     assert_eq!(Meter::get(&meter.bytes), BOOK.len() as u64);
     assert_eq!(read(&*blobs, BlobKind::Raw), BOOK.as_bytes());
     assert_eq!(read(&*blobs, BlobKind::Text), TEXT.as_bytes());

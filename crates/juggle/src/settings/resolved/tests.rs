@@ -43,6 +43,7 @@ fn defaults_are_those_of_the_crates_that_use_them() {
     assert_eq!(settings.max_time, fetch.max_time);
     assert_eq!(settings.max_filesize_bytes, fetch.body_bytes_max);
     assert_eq!(settings.user_agent, fetch.user_agent);
+    assert_eq!(settings.accept_encoding, fetch.accept_encoding);
     assert_eq!((settings.threads, settings.chunk), (process.threads, process.chunk));
     assert_eq!((settings.wait, settings.retry), (Duration::from_secs(2), 5));
     assert_eq!(settings.on_failure, OnFailure::KeepGoing);
@@ -60,6 +61,13 @@ fn a_flag_beats_the_environment_and_that_beats_the_file() {
 }
 
 #[test]
+fn compressed_texts_are_asked_for_only_on_demand() {
+    let asked = |line: &[&str]| resolve(line, &[], None).expect("valid").fetch_config().accept_encoding;
+    assert_eq!(asked(&[]), AcceptEncoding::Identity);
+    assert_eq!(asked(&["--compressed"]), AcceptEncoding::Compressed);
+}
+
+#[test]
 fn every_setting_can_be_set_in_every_layer() {
     let value = |name: &str| match name {
         "output-dir" | "input-file" => ("out", "\"out\""),
@@ -70,7 +78,9 @@ fn every_setting_can_be_set_in_every_layer() {
         "durability" => ("process", "\"process\""),
         "color" => ("never", "\"never\""),
         "log-format" => ("json", "\"json\""),
-        "keep-going" | "fail-fast" | "dry-run" | "quiet" | "no-progress" | "json" => ("1", "true"),
+        "compressed" | "keep-going" | "fail-fast" | "dry-run" | "quiet" | "no-progress" | "json" => {
+            ("1", "true")
+        }
         "verbose" => ("2", "2"),
         _ => ("3", "3"),
     };

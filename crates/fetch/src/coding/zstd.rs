@@ -1,55 +1,68 @@
-//! A Zstandard stream of any number of frames (RFC 8878 §3.1), skippable ones included, checksums verified.
+//! A Zstandard stream of any number of frames (RFC 8878 §3.1), skippable ones included. Checksums and announced lengths
+//! are verified where a frame has them.
 
 use std::io::{self, BufRead, Read};
 
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-/// The largest window accepted, in bytes: what `zstd -19` needs, so that memory keeps its bound.
+use super::invalid;
+
+/// The largest window accepted, in bytes: RFC 9659, and what `zstd -19` needs, so that memory keeps its bound.
 const WINDOW_BYTES_MAX: u64 = 8 * 1024 * 1024;
 const FRAME: u32 = 0xfd2f_b528;
 const SKIPPABLE: u32 = 0x184d_2a50;
 
 /// Whether a stream that begins so is Zstandard.
-pub(crate) fn is_magic(bytes: &[u8]) -> bool {
+#[must_use]
+pub fn is_magic(bytes: &[u8]) -> bool {
     let Ok(magic) = <[u8; 4]>::try_from(bytes) else { return false };
     let magic = u32::from_le_bytes(magic);
     magic == FRAME || magic & !0xf == SKIPPABLE
 }
 
-/// The content of all frames, one after the other.
-pub(crate) struct Frames<R> {
+/// The content of all frames, one after the other. Holds one window of at most 8 MiB.
+pub struct Frames<R> {
     input: R,
     decoder: FrameDecoder,
+    /// Bytes of the present frame's content that were read.
+    made: u64,
     at: Position,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Position {
+    AtStart,
     BetweenFrames,
     InFrame,
 }
 
 impl<R: BufRead> Frames<R> {
-    pub(crate) fn new(input: R) -> Self {
+    /// Reads from `input`, at first nothing.
+    pub fn new(input: R) -> Self {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(WINDOW_BYTES_MAX);
-        Self { input, decoder, at: Position::BetweenFrames }
+        Self { input, decoder, made: 0, at: Position::AtStart }
     }
 
-    /// Goes on to the next frame that has content; stays between frames where the input ends.
+    /// Goes on to the next frame that has content; stays between frames where the input ends, which must not be before
+    /// the first.
     fn enter(&mut self) -> io::Result<()> {
         while !self.input.fill_buf()?.is_empty() {
             let mut magic = [0; 4];
             self.input.read_exact(&mut magic)?;
             if u32::from_le_bytes(magic) & !0xf == SKIPPABLE {
                 self.skip()?;
+                self.at = Position::BetweenFrames;
             } else {
                 self.decoder.init(io::Cursor::new(magic).chain(&mut self.input)).map_err(invalid)?;
-                self.at = Position::InFrame;
+                (self.made, self.at) = (0, Position::InFrame);
                 return Ok(());
             }
         }
-        Ok(())
+        match self.at {
+            Position::AtStart => Err(io::ErrorKind::UnexpectedEof.into()),
+            Position::BetweenFrames | Position::InFrame => Ok(()),
+        }
     }
 
     fn skip(&mut self) -> io::Result<()> {
@@ -66,21 +79,28 @@ impl<R: BufRead> Frames<R> {
         if stored.is_some() && stored != self.decoder.get_calculated_checksum() {
             return Err(invalid("the checksum of a frame does not match its content"));
         }
-        Ok(())
+        // Zero where it is not announced.
+        match self.decoder.content_size() {
+            0 => Ok(()),
+            announced if announced == self.made => Ok(()),
+            _ => Err(invalid("a frame is not as long as it says")),
+        }
     }
 }
 
 impl<R: BufRead> Read for Frames<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            if self.at == Position::BetweenFrames {
+            if self.at != Position::InFrame {
                 self.enter()?;
-                if self.at == Position::BetweenFrames {
+                if self.at != Position::InFrame {
                     return Ok(0);
                 }
             }
             if buffer.is_empty() || self.decoder.can_collect() > 0 {
-                return self.decoder.read(buffer);
+                let read = self.decoder.read(buffer)?;
+                self.made += read as u64;
+                return Ok(read);
             }
             if self.decoder.is_finished() {
                 self.leave()?;
@@ -90,8 +110,4 @@ impl<R: BufRead> Read for Frames<R> {
             }
         }
     }
-}
-
-fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error)
 }

@@ -1,0 +1,153 @@
+//! The one place that judges a body: what comes over the wire, and what it decodes to. Blocking.
+//!
+//! Lengths and ranges count what comes; the size limit counts both what comes and what it decodes to; whether it is a
+//! text is judged by what it decodes to. A body without codings goes to the spool as it came, uncopied.
+
+use std::io::BufRead;
+
+use flow::reason::Reason;
+
+use crate::{
+    answer::Plan,
+    coding::{
+        codings::Codings,
+        decoder::{Decoder, Fault},
+    },
+    failed::{Failed, Trouble},
+    sniff::{self, Sniffer},
+    spool::Spool,
+};
+
+/// A body that an answer began.
+pub(crate) struct Body {
+    /// Names it in messages.
+    at: String,
+    plan: Plan,
+    bytes_max: u64,
+}
+
+impl Body {
+    pub(crate) fn new(at: String, plan: Plan, bytes_max: u64) -> Self {
+        Self { at, plan, bytes_max }
+    }
+
+    /// What is expected of the bytes as they come.
+    pub(crate) fn wire(&self) -> Wire {
+        let (before, expected) = match &self.plan {
+            Plan::Whole { facts, .. } => (0, facts.total),
+            Plan::Rest { offset, bytes, .. } => (*offset, Some(*bytes)),
+        };
+        Wire { at: self.at.clone(), before, came: 0, expected, bytes_max: self.bytes_max }
+    }
+
+    /// Reads all that comes, decodes it, and appends it to the spool.
+    pub(crate) fn receive(self, input: impl BufRead, spool: &mut Spool) -> Result<(), Trouble> {
+        let (codings, sniffer) = match self.plan {
+            Plan::Whole { facts, validator, codings } => {
+                spool.begin(facts, validator)?;
+                (codings, Some(Sniffer::default()))
+            }
+            Plan::Rest { .. } => {
+                spool.go_on()?;
+                (Codings::default(), None)
+            }
+        };
+        let mut text = Text { at: &self.at, sniffer };
+        let mut decoder = Decoder::new(&codings, self.bytes_max, input);
+        loop {
+            let bytes = decoder.chunk().map_err(|fault| undecodable(&self.at, &fault))?;
+            if bytes.is_empty() {
+                return Ok(text.end(spool)?);
+            }
+            text.judge(bytes)?;
+            spool.append(bytes)?;
+            let taken = bytes.len();
+            decoder.consume(taken);
+        }
+    }
+}
+
+/// A stream that ends early may come whole another time; one that is corrupt will come so again.
+fn undecodable(at: &str, fault: &Fault) -> Failed {
+    let message = format!("{at}: {fault}");
+    match fault {
+        Fault::Truncated(_) => Failed::afresh(Reason::Truncated, message),
+        Fault::Corrupt { .. } => Failed::for_good(Reason::BadEncodingHeader, message),
+        Fault::TooLarge { .. } | Fault::Bomb => Failed::for_good(Reason::TooLarge, message),
+        Fault::Input(_) => Failed::for_now(Reason::Truncated, message),
+    }
+}
+
+/// Decoded bytes: whether they are a text.
+struct Text<'a> {
+    at: &'a str,
+    /// Judges the first bytes; none for the rest of a body, whose first bytes were judged when they came.
+    sniffer: Option<Sniffer>,
+}
+
+impl Text<'_> {
+    fn judge(&mut self, bytes: &[u8]) -> Result<(), Failed> {
+        let sniffed = self.sniffer.as_mut().and_then(|sniffer| sniffer.feed(bytes));
+        self.check(sniffed)
+    }
+
+    fn end(&self, spool: &Spool) -> Result<(), Failed> {
+        if spool.digest().bytes == 0 {
+            return Err(Failed::for_good(Reason::Empty, format!("{}: the body is empty", self.at)));
+        }
+        self.check(self.sniffer.as_ref().and_then(Sniffer::end))
+    }
+
+    fn check(&self, sniffed: Option<&'static str>) -> Result<(), Failed> {
+        sniffed.map_or(Ok(()), |what| {
+            let message = format!("{}: {what} where a text was expected", self.at);
+            Err(match what {
+                sniff::PAGE => Failed::page(message),
+                _ => Failed::for_good(Reason::NotText, message),
+            })
+        })
+    }
+}
+
+/// Bytes as they come: where they must end.
+pub(crate) struct Wire {
+    at: String,
+    /// Bytes that were there before.
+    before: u64,
+    /// Bytes that have come.
+    came: u64,
+    /// Bytes that shall come, where that is known.
+    expected: Option<u64>,
+    bytes_max: u64,
+}
+
+impl Wire {
+    /// So many more bytes have come.
+    pub(crate) fn take(&mut self, bytes: usize) -> Result<(), Failed> {
+        self.came += bytes as u64;
+        if self.expected.is_some_and(|expected| self.came > expected) {
+            return Err(Failed::afresh(Reason::Truncated, self.told("more came than was announced")));
+        }
+        if self.before + self.came > self.bytes_max {
+            let why = self.told(&format!("the body is over the limit of {} bytes", self.bytes_max));
+            return Err(Failed::for_good(Reason::TooLarge, why));
+        }
+        Ok(())
+    }
+
+    /// No more will come.
+    pub(crate) fn end(&self) -> Result<(), Failed> {
+        if let Some(expected) = self.expected.filter(|expected| self.came < *expected) {
+            let why = self.told(&format!("the body ended after {} of {expected} bytes", self.came));
+            return Err(Failed::for_now(Reason::Truncated, why));
+        }
+        if self.before + self.came == 0 {
+            return Err(Failed::for_good(Reason::Empty, self.told("the body is empty")));
+        }
+        Ok(())
+    }
+
+    fn told(&self, why: &str) -> String {
+        format!("{}: {why}", self.at)
+    }
+}

@@ -1,0 +1,273 @@
+//! Bodies with a `Content-Encoding`, asked for or not.
+
+use std::io::Write;
+
+use bytes::Bytes;
+use fetch::{config::AcceptEncoding, loopback::script::Script};
+use flate2::{
+    Compression,
+    write::{DeflateEncoder, GzEncoder, ZlibEncoder},
+};
+use flow::{meter::Meter, payload::Listed, reason::Reason};
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+
+use crate::rig::{Raw, Rig, Then, fatal, retry, text};
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zlib(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn bare_deflate(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn brotli(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = brotli::CompressorWriter::new(Vec::new(), 4096, 5, 22);
+    encoder.write_all(bytes).unwrap();
+    encoder.into_inner()
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    compress_to_vec(bytes, CompressionLevel::Fastest)
+}
+
+fn coded(codings: &str, body: impl Into<Bytes>) -> Script {
+    Script::bytes(body).header("content-encoding", codings)
+}
+
+/// An answer with these header lines and this body, as it is.
+async fn raw(rig: &mut Rig, fields: &str, body: &[u8]) -> Raw {
+    let answer = [format!("HTTP/1.1 200 OK\r\n{fields}\r\n").as_bytes(), body].concat();
+    let raw = Raw::start(&answer, Then::Close).await;
+    rig.config.allow_hosts.push(raw.host.parse().unwrap());
+    raw
+}
+
+#[tokio::test]
+async fn every_coding_is_undone_though_it_was_not_asked_for() {
+    let body = text(3_000_000);
+    for (codings, bytes) in [
+        ("gzip", gzip(&body)),
+        ("X-GZip", gzip(&body)),
+        ("deflate", zlib(&body)),
+        ("deflate", bare_deflate(&body)),
+        ("br", brotli(&body)),
+        ("zstd", zstd(&body)),
+        ("identity, gzip, br", brotli(&gzip(&body))),
+        ("Identity", body.clone()),
+    ] {
+        let rig = Rig::new();
+        let came = bytes.len() as u64;
+        let job = rig.scripted([coded(codings, bytes)]).await.unwrap();
+        assert!(rig.spooled(&job.fetched) == body, "{codings}");
+        assert_eq!(Meter::get(&rig.meter.bytes), came);
+        assert_eq!(rig.server.requests()[0].header("accept-encoding"), Some("identity"));
+        assert_eq!(rig.part(), (0, false));
+    }
+}
+
+#[tokio::test]
+async fn a_length_that_is_not_announced_is_the_streams_own() {
+    let rig = Rig::new();
+    let body = text(3_000_000);
+    let job = rig.scripted([coded("gzip", gzip(&body)).chunked()]).await.unwrap();
+    assert!(rig.spooled(&job.fetched) == body);
+}
+
+#[tokio::test]
+async fn codings_are_asked_for_where_the_user_wants_them() {
+    let mut rig = Rig::new();
+    rig.config.accept_encoding = AcceptEncoding::Compressed;
+    rig.scripted([coded("gzip", gzip(b"words"))]).await.unwrap();
+    assert_eq!(rig.server.requests()[0].header("accept-encoding"), Some("gzip, deflate, br, zstd"));
+    // The rest of a body that came as it is can be had only as it is.
+    std::fs::write(rig.root.path().join("y.txt"), text(3_000_000)).unwrap();
+    rig.server.script("/y.txt", [Script::file().cut_after(1_200_000)]);
+    assert_eq!(retry(rig.get("/y.txt").await).0, Reason::Truncated);
+    let job = rig.get("/y.txt").await.unwrap();
+    assert!(rig.spooled(&job.fetched) == text(3_000_000));
+    let rest = &rig.server.requests()[2];
+    assert!(rest.range().is_some());
+    assert_eq!(rest.header("accept-encoding"), Some("identity"));
+}
+
+#[tokio::test]
+async fn repeated_fields_are_one_list() {
+    let mut rig = Rig::new();
+    let fields = "Content-Encoding: gzip\r\nContent-Encoding: br\r\n";
+    let raw = raw(&mut rig, fields, &brotli(&gzip(b"words"))).await;
+    assert_eq!(rig.spooled(&rig.fetch(&raw.url).await.unwrap().fetched), b"words");
+}
+
+#[tokio::test]
+async fn codings_that_cannot_be_undone_get_one_request() {
+    for codings in ["compress", "nonsense", "gzip, nonsense", "gzip, gzip, gzip, gzip"] {
+        let rig = Rig::new();
+        let result = rig.scripted([coded(codings, gzip(b"words"))]).await;
+        assert_eq!(fatal(result), Reason::BadEncodingHeader, "{codings}");
+        assert_eq!(rig.server.total(), 1);
+        assert_eq!(rig.part(), (0, false));
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_early_is_truncated_though_its_length_is_right() {
+    let body = text(3_000_000);
+    for (codings, whole) in
+        [("gzip", gzip(&body)), ("deflate", zlib(&body)), ("br", brotli(&body)), ("zstd", zstd(&body))]
+    {
+        for bytes in [whole.len() * 29 / 100, whole.len() - 1] {
+            let rig = Rig::new();
+            let result = rig.scripted([coded(codings, whole[..bytes].to_vec())]).await;
+            assert_eq!(retry(result).0, Reason::Truncated, "{codings}");
+            assert_eq!(rig.part(), (0, false));
+            assert!(!rig.is_published());
+            let job = rig.scripted([coded(codings, whole.clone())]).await.unwrap();
+            assert!(rig.spooled(&job.fetched) == body, "{codings}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_corrupt_stream_is_never_published() {
+    let body = text(300_000);
+    let mut wrong = gzip(&body);
+    let crc = wrong.len() - 8;
+    wrong[crc] ^= 1;
+    for bytes in [wrong, body.clone(), [gzip(&body), b"more".to_vec()].concat()] {
+        let rig = Rig::new();
+        assert_eq!(fatal(rig.scripted([coded("gzip", bytes)]).await), Reason::BadEncodingHeader);
+        assert_eq!(rig.part(), (0, false));
+        assert!(!rig.is_published());
+        assert_eq!(rig.server.total(), 1);
+    }
+}
+
+#[tokio::test]
+async fn the_announced_length_counts_coded_bytes() {
+    let whole = gzip(&text(300_000));
+    for announced in [whole.len() - 5, whole.len() + 5] {
+        let mut rig = Rig::new();
+        let fields = format!("Content-Encoding: gzip\r\nContent-Length: {announced}\r\n");
+        let raw = raw(&mut rig, &fields, &whole).await;
+        assert_eq!(retry(rig.fetch(&raw.url).await).0, Reason::Truncated);
+        assert_eq!(rig.part(), (0, false));
+        assert!(!rig.is_published());
+    }
+}
+
+#[tokio::test]
+async fn a_bomb_is_refused_as_it_goes_off() {
+    let zeros = gzip(&vec![b' '; 64 << 20]);
+    let mut rig = Rig::new();
+    rig.config.body_bytes_max = u64::MAX;
+    for (codings, bytes) in [("gzip", zeros.clone()), ("gzip, br", brotli(&zeros))] {
+        assert_eq!(fatal(rig.scripted([coded(codings, bytes)]).await), Reason::TooLarge);
+        assert_eq!(rig.part(), (0, false));
+        assert!(!rig.is_published());
+    }
+}
+
+#[tokio::test]
+async fn the_limit_counts_what_comes_and_what_it_decodes_to() {
+    let mut rig = Rig::new();
+    let body = text(300_000);
+    rig.config.body_bytes_max = 299_999;
+    assert_eq!(fatal(rig.scripted([coded("gzip", gzip(&body))]).await), Reason::TooLarge);
+    let padded = [gzip(b"words"), vec![0; 300_000]].concat();
+    assert_eq!(fatal(rig.scripted([coded("gzip", padded).chunked()]).await), Reason::TooLarge);
+    rig.config.body_bytes_max = 300_000;
+    assert!(rig.scripted([coded("gzip", gzip(&body))]).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_is_decoded_must_be_a_text() {
+    let page = [b"<!DOCTYPE html><title>Are you human?".as_slice(), &text(2_000_000)].concat();
+    for (codings, bytes) in [
+        ("gzip", gzip(&page)),
+        ("br", brotli(b"<html>")),
+        ("gzip", gzip(&gzip(b"words"))),
+        ("zstd", zstd(b"%PDF-1.7")),
+    ] {
+        let rig = Rig::new();
+        assert_eq!(fatal(rig.scripted([coded(codings, bytes)]).await), Reason::NotText, "{codings}");
+        assert_eq!((rig.part(), rig.server.total()), ((0, false), 1));
+    }
+}
+
+#[tokio::test]
+async fn a_page_is_refused_before_the_rest_of_it_comes() {
+    let rig = Rig::new();
+    // Stored rather than packed, so that its first bytes can be decoded at once.
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
+    encoder.write_all(&[b"<html>".as_slice(), &text(2_000_000)].concat()).unwrap();
+    let page = encoder.finish().unwrap();
+    let result = rig.scripted([coded("gzip", page).stall_after(1_000_000)]).await;
+    assert_eq!(fatal(result), Reason::NotText);
+}
+
+#[tokio::test]
+async fn nothing_coded_is_nothing() {
+    for (codings, bytes) in
+        [("gzip", Vec::new()), ("gzip", gzip(b"")), ("br", brotli(b"")), ("zstd", zstd(b""))]
+    {
+        let rig = Rig::new();
+        assert_eq!(fatal(rig.scripted([coded(codings, bytes).chunked()]).await), Reason::Empty, "{codings}");
+    }
+}
+
+#[tokio::test]
+async fn a_coded_body_that_was_cut_begins_anew() {
+    let body = text(9_000_000);
+    let bytes = gzip(&body);
+    let cut = bytes.len() as u64 - 1000;
+    let rig = Rig::new();
+    let script = || coded("gzip", bytes.clone());
+    assert_eq!(retry(rig.scripted([script().cut_after(cut)]).await).0, Reason::Truncated);
+    assert_eq!(rig.part(), (0, false));
+    let job = rig.scripted([script()]).await.unwrap();
+    assert!(rig.spooled(&job.fetched) == body);
+    assert_eq!(rig.server.requests()[1].range(), None);
+}
+
+#[tokio::test]
+async fn a_rest_that_comes_coded_is_thrown_away() {
+    let body = text(3_000_000);
+    let rig = Rig::new();
+    std::fs::write(rig.root.path().join("x.txt"), &body).unwrap();
+    assert_eq!(retry(rig.scripted([Script::file().cut_after(1_200_000)]).await).0, Reason::Truncated);
+    assert!(rig.part().1);
+    // All but the coding is as it should be.
+    assert_eq!(
+        retry(rig.scripted([Script::file().header("content-encoding", "gzip")]).await).0,
+        Reason::Truncated
+    );
+    assert_eq!(rig.server.requests()[1].status, 206);
+    assert_eq!(rig.part(), (0, false));
+    assert!(rig.spooled(&rig.get("/x.txt").await.unwrap().fetched) == body);
+    assert_eq!(rig.server.requests()[2].range(), None);
+}
+
+#[tokio::test]
+async fn the_listed_blake3_is_that_of_the_decoded_bytes() {
+    let rig = Rig::new();
+    let listing = |bytes: &[u8]| {
+        let mut job = rig.job(&[&rig.server.url("/x.txt")]);
+        job.listed = Listed { blake3: Some(blake3::hash(bytes).to_hex().to_string()), ..Listed::default() };
+        job
+    };
+    let bytes = gzip(b"words");
+    rig.server.always("/x.txt", coded("gzip", bytes.clone()));
+    assert_eq!(fatal(rig.attempt(listing(&bytes), 0).await), Reason::NotText);
+    assert!(rig.attempt(listing(b"words"), 0).await.is_ok());
+}
