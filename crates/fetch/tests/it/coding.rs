@@ -11,7 +11,7 @@ use flate2::{
 use flow::{meter::Meter, payload::Listed, reason::Reason};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
-use crate::rig::{Raw, Rig, Then, fatal, retry, text};
+use crate::rig::{Raw, Rig, Then, fatal, reason, retry, text};
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -200,7 +200,7 @@ async fn what_is_decoded_must_be_a_text() {
         ("zstd", zstd(b"%PDF-1.7")),
     ] {
         let rig = Rig::new();
-        assert_eq!(fatal(rig.scripted([coded(codings, bytes)]).await), Reason::NotText, "{codings}");
+        assert_eq!(reason(rig.scripted([coded(codings, bytes)]).await), Reason::NotText, "{codings}");
         assert_eq!((rig.part(), rig.server.total()), ((0, false), 1));
     }
 }
@@ -213,7 +213,7 @@ async fn a_page_is_refused_before_the_rest_of_it_comes() {
     encoder.write_all(&[b"<html>".as_slice(), &text(2_000_000)].concat()).unwrap();
     let page = encoder.finish().unwrap();
     let result = rig.scripted([coded("gzip", page).stall_after(1_000_000)]).await;
-    assert_eq!(fatal(result), Reason::NotText);
+    assert_eq!(reason(result), Reason::NotText);
 }
 
 #[tokio::test]

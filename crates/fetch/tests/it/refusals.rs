@@ -10,7 +10,7 @@ use flow::{
     stage::StageError,
 };
 
-use crate::rig::{Raw, Rig, Then, fatal, retry, text};
+use crate::rig::{Raw, Rig, Then, fatal, reason, retry, text};
 
 #[tokio::test]
 async fn a_status_that_will_not_change_gets_one_request() {
@@ -69,10 +69,6 @@ async fn nothing_is_not_a_text() {
 async fn a_page_or_a_binary_is_not_a_text() {
     let rig = Rig::new();
     let bytes = |body: &'static str| Script::bytes(body);
-    let reason = |result: crate::rig::Result<_>| match result {
-        Err(StageError::Retry { failure, .. } | StageError::Fatal { failure, .. }) => failure.reason,
-        other => panic!("{other:?}"),
-    };
     let typed = |name: &str| Script::bytes("plain words").header("content-type", name);
     for script in [
         bytes("<!DOCTYPE html><title>Are you human?"),

@@ -133,6 +133,14 @@ pub(crate) fn fatal<T: std::fmt::Debug>(result: Result<T>) -> Reason {
     }
 }
 
+/// The reason of a failure, whatever is done about it.
+pub(crate) fn reason<T: std::fmt::Debug>(result: Result<T>) -> Reason {
+    match result {
+        Err(StageError::Fatal { failure, .. } | StageError::Retry { failure, .. }) => failure.reason,
+        other => panic!("neither fatal nor retried: {other:?}"),
+    }
+}
+
 /// The reason and times of a failure after which the same is tried again.
 pub(crate) fn retry<T: std::fmt::Debug>(result: Result<T>) -> (Reason, Option<u64>, u64) {
     match result {
