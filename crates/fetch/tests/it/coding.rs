@@ -41,6 +41,12 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
     compress_to_vec(bytes, CompressionLevel::Fastest)
 }
 
+/// Lines that are not so regular that packing them twice looks like a bomb.
+fn digits(lines: u32) -> Vec<u8> {
+    let line = |n: u32| format!("{}\n", blake3::hash(&n.to_le_bytes()).to_hex());
+    (0..lines).flat_map(|n| line(n).into_bytes()).collect()
+}
+
 fn coded(codings: &str, body: impl Into<Bytes>) -> Script {
     Script::bytes(body).header("content-encoding", codings)
 }
@@ -55,7 +61,7 @@ async fn raw(rig: &mut Rig, fields: &str, body: &[u8]) -> Raw {
 
 #[tokio::test]
 async fn every_coding_is_undone_though_it_was_not_asked_for() {
-    let body = text(3_000_000);
+    let body = digits(40_000);
     for (codings, bytes) in [
         ("gzip", gzip(&body)),
         ("X-GZip", gzip(&body)),
@@ -68,7 +74,8 @@ async fn every_coding_is_undone_though_it_was_not_asked_for() {
     ] {
         let rig = Rig::new();
         let came = bytes.len() as u64;
-        let job = rig.scripted([coded(codings, bytes)]).await.unwrap();
+        let job = rig.scripted([coded(codings, bytes)]).await;
+        let job = job.unwrap_or_else(|error| panic!("{codings}, {came} bytes: {error:?}"));
         assert!(rig.spooled(&job.fetched) == body, "{codings}");
         assert_eq!(Meter::get(&rig.meter.bytes), came);
         assert_eq!(rig.server.requests()[0].header("accept-encoding"), Some("identity"));
