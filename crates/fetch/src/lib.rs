@@ -11,6 +11,7 @@
 //! * `download`, `local`: one body from a server, or from a local file, into the spool;
 //! * `failed`, `classify`: how a candidate fails;
 //! * [`stage`]: [`Fetch`](stage::Fetch), which puts them together;
+//! * [`list`]: a source list from the web, outside of the queue;
 //! * [`loopback`]: a small file server on this machine, for the bundled sample and for tests.
 
 mod address;
@@ -24,6 +25,7 @@ mod download;
 pub mod error;
 mod failed;
 mod hops;
+pub mod list;
 mod local;
 pub mod loopback;
 pub mod mirror;

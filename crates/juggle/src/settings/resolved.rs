@@ -16,6 +16,7 @@ use super::{
     span::Span,
     table::Setting,
 };
+use crate::source::{catalog::Filters, library::Base, reading::Rules};
 
 const USER_AGENT_BYTES_MAX: usize = 256;
 const CONTACT_BYTES_MAX: usize = 200;
@@ -53,6 +54,8 @@ pub struct Settings {
     pub max_filesize_bytes: u64,
     /// URL prefixes to fetch from elsewhere.
     pub mirrors: Vec<Mirror>,
+    /// Mirrors of Project Gutenberg; none for the built-in ones.
+    pub gutenberg_mirrors: Vec<Base>,
     /// Hosts that may have a private address.
     pub allow_hosts: Vec<AllowedHost>,
     /// The whole User-Agent, contact included; visible ASCII and spaces.
@@ -106,6 +109,7 @@ impl Settings {
                 .within("max-filesize", Size::from_bytes(1)..=Size::from_bytes(1 << 50))?
                 .bytes(),
             mirrors: from.all("mirror")?,
+            gutenberg_mirrors: from.all("gutenberg-mirror")?,
             allow_hosts: from.all("allow-host")?,
             user_agent: user_agent(&mut from)?,
             durability: from.one("durability")?,
@@ -134,6 +138,12 @@ impl Settings {
             // No more tries than there will be, or a job would die before its mirrors have their turn.
             candidate_tries: FetchConfig::default().candidate_tries.min(self.retry + 1),
         }
+    }
+
+    /// What of it decides how sources are read, with these filters of a catalogue.
+    #[must_use]
+    pub fn rules(&self, filters: Filters) -> Rules {
+        Rules { gutenberg_mirrors: self.gutenberg_mirrors.clone(), rewrites: self.mirrors.clone(), filters }
     }
 
     /// What of it the process stage needs.
