@@ -80,7 +80,7 @@ async fn a_book_that_is_nowhere_costs_few_requests() {
     let lab = mirror(&[]);
     let base = lab.server.base_url();
     let more = ["pg:84-84", "--gutenberg-mirror", &base];
-    let summary = lab.juggle(&["pipeline", "--json"], "out", &more).await.expect(4).json();
+    let summary = lab.juggle(&["pipeline", "--json"], "out", &more).await.expect(8).json();
     assert_eq!(summary["failures"][0]["reason"], "http_status");
     assert_eq!(lab.server.total(), 4, "one for each form");
 }
@@ -199,7 +199,7 @@ async fn bulk_from_the_main_site_is_refused_before_anything_is_added() {
     lab.juggle(&["add", "-n"], "out", &[&half, &rest]).await.expect_error(2, &["101 texts"]);
     let status = lab.juggle::<&str>(&["status", "--json"], "out", &[]).await.expect(0).json();
     assert_eq!(status["pending"], 0);
-    assert_eq!(fs::read_dir(lab.path("out/sources")).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(lab.path("out/queue/sources")).unwrap().count(), 0);
     let mirror = format!("https://www.gutenberg.org={}", lab.server.base_url());
     let more = [half.to_str().unwrap(), rest.to_str().unwrap(), "--mirror", &mirror];
     let added = lab.juggle(&["add", "--json"], "out", &more).await.expect(0).json();

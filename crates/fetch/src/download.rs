@@ -16,6 +16,7 @@ use crate::{
     candidate::shown,
     classify,
     config::FetchConfig,
+    expected::{Expected, Mismatch},
     failed::{Failed, Hope, Trouble},
     hops::{Answer, Hops},
     sniff::Sniffer,
@@ -57,7 +58,7 @@ impl Download<'_> {
         self,
         url: &Url,
         name: BlobName,
-        expected: Option<String>,
+        expected: Expected,
     ) -> Result<(Facts, Digest), Trouble> {
         let (writer, part) = Writer::open(self.spools.clone(), name).await?;
         let transfer = tokio::time::timeout(self.config.max_time, self.transfer(url, part, &writer));
@@ -132,17 +133,18 @@ impl Download<'_> {
     }
 }
 
-async fn publish(writer: Writer, facts: Facts, expected: Option<String>) -> Result<(Facts, Digest), Trouble> {
+async fn publish(writer: Writer, facts: Facts, expected: Expected) -> Result<(Facts, Digest), Trouble> {
     match writer.finish(Ending::Publish { expected }).await? {
         Settled::Published(digest) => Ok((facts, digest)),
-        Settled::Unexpected(digest) => Err(unexpected(&facts.url, digest).into()),
+        Settled::Unexpected(mismatch) => Err(unexpected(&facts.url, &mismatch).into()),
         Settled::Unpublished => Err(Failed::for_now(Reason::Internal, "the spool closed early").into()),
     }
 }
 
 /// What came whole, but is not the text that the source list means.
-pub(crate) fn unexpected(url: &str, digest: Digest) -> Failed {
-    let message = format!("{url}: the BLAKE3 of what came is {}, not the listed one", digest.blake3);
+pub(crate) fn unexpected(url: &str, mismatch: &Mismatch) -> Failed {
+    let Mismatch { kind, came } = mismatch;
+    let message = format!("{url}: the {kind} of what came is {came}, not the listed one");
     Failed::for_good(Reason::NotText, message)
 }
 

@@ -7,7 +7,8 @@
 //! * [`candidate`]: from a listed URL to the one that is contacted, and the group that its politeness counts with;
 //! * `address`, `client`, `hops`: which addresses may be contacted, how, and over which redirects;
 //! * `answer`, `retry_after`, `validator`, `sniff`: what the head of an answer and its first bytes mean;
-//! * `spool`, `writer`: the bytes on disk and what makes them resumable; the bridge to blocking code;
+//! * `spool`, `writer`: the bytes on disk and what makes them resumable; the bridge to blocking code; `expected`: the
+//!   hashes that a list gives;
 //! * `download`, `local`: one body from a server, or from a local file, into the spool;
 //! * `failed`, `classify`: how a candidate fails;
 //! * [`stage`]: [`Fetch`](stage::Fetch), which puts them together;
@@ -23,6 +24,7 @@ mod client;
 pub mod config;
 mod download;
 pub mod error;
+mod expected;
 mod failed;
 mod hops;
 pub mod list;

@@ -22,6 +22,7 @@ use crate::{
     config::FetchConfig,
     download::Download,
     error::FetchError,
+    expected::Expected,
     failed::{self, Failed, Trouble},
     hops::Hops,
     local::Local,
@@ -54,7 +55,7 @@ impl Fetch {
 
     async fn bytes(&self, candidate: &Candidate, job: &FetchJob) -> Result<(Facts, Digest), Trouble> {
         let name = BlobName::new(BlobKind::Spool, job.document.clone());
-        let expected = job.listed.blake3.clone();
+        let expected = Expected::of(&job.listed);
         if candidate.url.scheme() == "file" {
             return self.copy(candidate, name, expected).await;
         }
@@ -72,7 +73,7 @@ impl Fetch {
         &self,
         candidate: &Candidate,
         name: BlobName,
-        expected: Option<String>,
+        expected: Expected,
     ) -> Result<(Facts, Digest), Trouble> {
         let local = Local {
             spools: self.spools.clone(),

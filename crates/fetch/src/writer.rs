@@ -9,6 +9,7 @@ use tokio::{
 
 use crate::{
     answer::Facts,
+    expected::{Expected, Mismatch},
     spool::{Digest, Resumable, Spool, Spools},
     validator::Validator,
 };
@@ -34,8 +35,8 @@ enum Command {
 /// How a download ends.
 #[derive(Debug)]
 pub(crate) enum Ending {
-    /// It is whole. It must have this BLAKE3, where one is given as hex digits.
-    Publish { expected: Option<String> },
+    /// It is whole. It must have the expected hashes.
+    Publish { expected: Expected },
     /// It broke: keep what may be resumed.
     Suspend,
     /// It is of no use.
@@ -48,7 +49,7 @@ pub(crate) enum Settled {
     /// They are durable.
     Published(Digest),
     /// They are gone: they are not those that were expected.
-    Unexpected(Digest),
+    Unexpected(Mismatch),
     /// They are gone, or wait to be resumed.
     Unpublished,
 }
@@ -140,15 +141,15 @@ fn settle(spool: Spool, ending: Ending) -> Result<Settled, BlobError> {
     match ending {
         Ending::Suspend => spool.suspend().map(|()| Settled::Unpublished),
         Ending::Discard => spool.discard().map(|()| Settled::Unpublished),
-        Ending::Publish { expected } => publish(spool, expected.as_deref()),
+        Ending::Publish { expected } => publish(spool, &expected),
     }
 }
 
 /// Publishes a whole body, if it is the expected one.
-pub(crate) fn publish(spool: Spool, expected: Option<&str>) -> Result<Settled, BlobError> {
+pub(crate) fn publish(mut spool: Spool, expected: &Expected) -> Result<Settled, BlobError> {
     let digest = spool.digest();
-    if expected.is_some_and(|expected| !digest.blake3.to_hex().eq_ignore_ascii_case(expected.trim())) {
-        return spool.discard().map(|()| Settled::Unexpected(digest));
+    if let Some(mismatch) = expected.compare(&mut spool, digest)? {
+        return spool.discard().map(|()| Settled::Unexpected(mismatch));
     }
     spool.publish().map(|()| Settled::Published(digest))
 }
