@@ -61,6 +61,18 @@ async fn a_range_of_books_comes_from_the_mirror_that_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_book_from_the_site_is_the_same_as_from_a_mirror() {
+    let lab = mirror(&[9, 10]);
+    let base = lab.server.base_url();
+    let site = format!("https://www.gutenberg.org={base}");
+    lab.juggle(&["pipeline"], "out", &["pg:9", "--mirror", &site]).await.expect(0);
+    let more = ["pg:9-10", "--gutenberg-mirror", &base];
+    let summary = lab.juggle(&["pipeline", "--json"], "out", &more).await.expect(0).json();
+    assert_eq!((&summary["documents"], &summary["conflicts"]), (&2.into(), &0.into()));
+    assert_eq!(lab.server.total(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_book_that_one_mirror_lacks_comes_from_the_next() {
     let (first, second) = (mirror(&[]), mirror(&[]));
     fs::create_dir_all(second.path("www/8/84")).unwrap();

@@ -144,7 +144,7 @@ pub const TABLE: &[Setting] = &[
         None,
         Takes::Texts("BASE"),
         "",
-        "Fetch books of Project Gutenberg from this mirror, not from the built-in ones",
+        "Fetch books of Project Gutenberg from this mirror, not the built-in ones; may be repeated",
     ),
     row(
         "allow-host",
