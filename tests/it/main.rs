@@ -16,6 +16,7 @@ mod rebuild;
 mod same_bytes;
 mod sample;
 mod signals;
+mod sources;
 mod stages;
 mod watch;
 mod workspace;

@@ -26,6 +26,16 @@ async fn a_list_of_a_million_lines_is_added_in_little_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_range_of_a_million_books_is_added_in_little_memory() {
+    let lab = Lab::of_texts(1, 1);
+    let more = ["pg:1-999999", "--gutenberg-mirror", "http://m.invalid"];
+    let added = lab.juggle(&["add", "--json"], "out", &more).await.expect(0).json();
+    assert_eq!(added["entries"], 999_999);
+    let peak = added["peak_rss_bytes"].as_u64().unwrap();
+    assert!(peak < RSS_BYTES_MAX, "{peak} bytes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_text_of_a_gibibyte_is_fetched_and_stored_in_little_memory() {
     const BYTES: u64 = 1 << 30;
     let lab = Lab::of_texts(1, 1);

@@ -17,6 +17,7 @@ use crate::{
     candidate::shown,
     classify,
     config::FetchConfig,
+    expected::Mismatch,
     failed::{Failed, Trouble},
     hops::{Answer, Hops, Step},
     spool::{Digest, Resumable, Spools},
@@ -154,7 +155,7 @@ impl Download<'_> {
 async fn publish(writer: Writer, facts: Facts, meant: Meant) -> Result<Downloaded, Trouble> {
     match writer.finish(Ending::Publish(meant)).await? {
         Settled::Published(digest) => Ok(Downloaded::Whole(facts, digest)),
-        Settled::Unexpected(digest) => Err(unexpected(&facts.url, digest).into()),
+        Settled::Unexpected(mismatch) => Err(unexpected(&facts.url, &mismatch).into()),
         Settled::Suspected(sign) => Ok(Downloaded::Suspected(sign, facts.url)),
         Settled::Refused(failed) => Err(failed.into()),
         Settled::Unpublished => Err(closed().into()),
@@ -166,8 +167,9 @@ fn closed() -> Failed {
 }
 
 /// What came whole, but is not the text that the source list means.
-pub(crate) fn unexpected(url: &str, digest: Digest) -> Failed {
-    let message = format!("{url}: the BLAKE3 of what came is {}, not the listed one", digest.blake3);
+pub(crate) fn unexpected(url: &str, mismatch: &Mismatch) -> Failed {
+    let Mismatch { kind, came } = mismatch;
+    let message = format!("{url}: the {kind} of what came is {came}, not the listed one");
     Failed::for_good(Reason::NotText, message)
 }
 

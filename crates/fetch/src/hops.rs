@@ -102,6 +102,19 @@ impl Hops {
         Ok(Step::Answer(Answer { response, url: url.clone(), asked }))
     }
 
+    /// The answer to what is not a text (robots.txt, a source list), over redirects one after the other, outside of the
+    /// queue; none after more than `redirects_max`.
+    pub(crate) async fn follow(&self, start: Url, redirects_max: u32) -> Result<Option<Answer>, Failed> {
+        let mut at = start;
+        for _ in 0..=redirects_max {
+            match self.ask(&at, None).await? {
+                Step::Answer(answer) => return Ok(Some(answer)),
+                Step::Redirect(to) => at = to,
+            }
+        }
+        Ok(None)
+    }
+
     fn target(&self, from: &Url, response: &Response) -> Result<Url, Failed> {
         let fail = |why: String| Failed::for_good(Reason::Redirect, format!("{}: {why}", shown(from)));
         let location = validator::text(response.headers(), &LOCATION).ok_or_else(|| {

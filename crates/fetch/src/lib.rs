@@ -10,11 +10,12 @@
 //! * `answer`, `retry_after`, `validator`, `sniff`: what the head of an answer and its first bytes mean;
 //! * [`coding`]: `Content-Encoding` undone, streaming, under caps;
 //! * `spool`, `body`: the bytes on disk and what makes them resumable; what is judged of them before they get there;
-//! * `writer`, `chunks`: the bridge to blocking code;
+//! * `writer`, `chunks`: the bridge to blocking code; `expected`: the hashes that a list gives;
 //! * `download`, `local`: one body from a server, or from a local file, into the spool;
 //! * `failed`, `classify`: how a candidate fails;
 //! * [`robots`], `manners`, [`suspicion`], `hosts`: what hosts wish, and what is remembered of them;
 //! * [`stage`]: [`Fetch`](stage::Fetch), which puts them together;
+//! * [`list`]: a source list from the web, outside of the queue;
 //! * [`loopback`]: a small file server on this machine, for the bundled sample and for tests.
 
 mod address;
@@ -29,9 +30,11 @@ pub mod coding;
 pub mod config;
 mod download;
 pub mod error;
+mod expected;
 mod failed;
 mod hops;
 mod hosts;
+pub mod list;
 mod local;
 pub mod loopback;
 mod manners;

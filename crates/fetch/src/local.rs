@@ -16,6 +16,7 @@ use url::Url;
 use crate::{
     answer::Facts,
     download::unexpected,
+    expected::Expected,
     failed::{Failed, Trouble},
     sniff::Sniffer,
     spool::{Digest, Spool, Spools},
@@ -29,7 +30,7 @@ pub(crate) struct Local {
     pub(crate) spools: Spools,
     pub(crate) url: Url,
     pub(crate) name: BlobName,
-    pub(crate) expected: Option<String>,
+    pub(crate) expected: Expected,
     pub(crate) bytes_max: u64,
 }
 
@@ -45,9 +46,9 @@ impl Local {
             spool.discard()?;
             return Err(trouble);
         }
-        match writer::publish_expected(spool, self.expected.as_deref())? {
+        match writer::publish_expected(spool, &self.expected)? {
             Settled::Published(digest) => Ok((facts, digest)),
-            Settled::Unexpected(digest) => Err(unexpected(&facts.url, digest).into()),
+            Settled::Unexpected(mismatch) => Err(unexpected(&facts.url, &mismatch).into()),
             Settled::Suspected(_) | Settled::Refused(_) | Settled::Unpublished => {
                 unreachable!("what is published is published or refused")
             }

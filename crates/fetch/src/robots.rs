@@ -32,12 +32,12 @@ use crate::{
         decoder::{Decoder, Fault},
     },
     failed::Failed,
-    hops::{Answer, Hops, Step},
+    hops::{Answer, Hops},
     hosts::{HostFiles, Kind},
 };
 
 /// How many redirects of robots.txt are followed: §2.3.1.2.
-const REDIRECTS_MAX: usize = 5;
+const REDIRECTS_MAX: u32 = 5;
 /// How long rules are used: §2.4.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest `Crawl-delay` that is obeyed; a longer one is taken as this.
@@ -200,21 +200,15 @@ impl Rulebook {
     }
 
     async fn follow(&self, start: Url, hops: &Hops) -> Result<String, Failed> {
-        let mut at = start;
-        for _ in 0..=REDIRECTS_MAX {
-            match hops.ask(&at, None).await {
-                Ok(Step::Redirect(to)) => at = to,
-                Ok(Step::Answer(answer)) => return self.read(answer).await,
-                // Where it may not be had from, nothing is forbidden; the text's own request is judged by itself.
-                Err(Failed { failure, .. })
-                    if matches!(failure.reason, Reason::Redirect | Reason::ForbiddenAddress) =>
-                {
-                    return Ok(String::new());
-                }
-                Err(failed) => return Err(failed),
-            }
+        match hops.follow(start, REDIRECTS_MAX).await {
+            Ok(Some(answer)) => self.read(answer).await,
+            Ok(None) => Ok(String::new()),
+            // Where it may not be had from, nothing is forbidden; the text's own request is judged by itself.
+            Err(failed) => match failed.failure.reason {
+                Reason::Redirect | Reason::ForbiddenAddress => Ok(String::new()),
+                _ => Err(failed),
+            },
         }
-        Ok(String::new())
     }
 
     async fn read(&self, answer: Answer) -> Result<String, Failed> {

@@ -11,13 +11,14 @@
 
 use std::{
     fs,
-    io::{self, ErrorKind, Seek, Write},
+    io::{self, BufRead, BufReader, ErrorKind, Seek, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use flow::blobs::{BlobError, BlobName, BlobStore, Kept, StagedBlob};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::{answer::Facts, sniff::SNIFF_BYTES, validator::Validator};
 
@@ -27,6 +28,7 @@ pub(crate) const NOTED_FROM_BYTES: u64 = 1 << 20;
 const PART_BYTES_MIN: u64 = SNIFF_BYTES as u64;
 /// The largest `P.json` that is read.
 const NOTE_BYTES_MAX: u64 = 16 * 1024;
+const HASH_BUFFER_BYTES: usize = 64 * 1024;
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// Where bodies are spooled.
@@ -158,6 +160,24 @@ impl Spool {
     /// Length and hash of what has come.
     pub(crate) fn digest(&self) -> Digest {
         Digest { bytes: self.bytes, blake3: self.hasher.finalize() }
+    }
+
+    /// The SHA-256 of what has come, as 64 hex digits. Reads it again: few lists give one, so it is not computed as the
+    /// bytes come.
+    pub(crate) fn sha256(&mut self) -> Result<String, BlobError> {
+        let at = |error| BlobError::at(&self.staged.path, error);
+        self.staged.file.rewind().map_err(at)?;
+        let mut reader = BufReader::with_capacity(HASH_BUFFER_BYTES, &self.staged.file);
+        let mut hasher = Sha256::new();
+        loop {
+            let window = reader.fill_buf().map_err(at)?;
+            if window.is_empty() {
+                return Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
+            }
+            hasher.update(window);
+            let read = window.len();
+            reader.consume(read);
+        }
     }
 
     /// The body is whole: publishes it, durably.

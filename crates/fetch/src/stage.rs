@@ -25,6 +25,7 @@ use crate::{
     config::FetchConfig,
     download::{Download, Downloaded},
     error::FetchError,
+    expected::Expected,
     failed::{Failed, Hope, Seen, Trouble},
     hops::{Hops, REDIRECTS_MAX},
     hosts::HostFiles,
@@ -78,7 +79,7 @@ impl Fetch {
 
     async fn bytes(&self, target: &Target, job: &FetchJob) -> Result<Downloaded, Trouble> {
         let name = BlobName::new(BlobKind::Spool, job.document.clone());
-        let expected = job.listed.blake3.clone();
+        let expected = Expected::of(&job.listed);
         if target.url.scheme() == "file" {
             let (facts, digest) = self.copy(target, name, expected).await?;
             return Ok(Downloaded::Whole(facts, digest));
@@ -95,14 +96,14 @@ impl Fetch {
             host: job.host.clone().unwrap_or_default(),
             text: job.document.clone(),
         };
-        download.run(&target.url, name, Meant { blake3: expected, screen }).await
+        download.run(&target.url, name, Meant { hashes: expected, screen }).await
     }
 
     async fn copy(
         &self,
         target: &Target,
         name: BlobName,
-        expected: Option<String>,
+        expected: Expected,
     ) -> Result<(Facts, Digest), Trouble> {
         let local = Local {
             spools: self.spools.clone(),

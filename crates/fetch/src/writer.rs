@@ -16,6 +16,7 @@ use tokio::{
 use crate::{
     body::Body,
     chunks::{Chunks, Stop},
+    expected::{Expected, Mismatch},
     failed::{Failed, Hope, Trouble},
     spool::{Digest, Resumable, Spool, Spools},
     suspicion::{Sign, Suspicions},
@@ -53,8 +54,8 @@ pub(crate) enum Ending {
 /// What a whole body must be.
 #[derive(Debug)]
 pub(crate) struct Meant {
-    /// Its BLAKE3, where one is listed, as hex digits.
-    pub(crate) blake3: Option<String>,
+    /// The hashes that are listed.
+    pub(crate) hashes: Expected,
     /// Who looks whether it is one that the host gives for everything.
     pub(crate) screen: Screen,
 }
@@ -73,7 +74,7 @@ pub(crate) enum Settled {
     /// They are durable.
     Published(Digest),
     /// They are gone: they are not those that were expected.
-    Unexpected(Digest),
+    Unexpected(Mismatch),
     /// They are gone: the host gave them for other texts too.
     Suspected(Sign),
     /// They are gone, or wait to be resumed, since the body is not what it must be.
@@ -200,14 +201,14 @@ fn publish(spool: Spool, meant: &Meant) -> Result<Settled, BlobError> {
     if let Some(sign) = suspicions.body(host, text, &digest) {
         return spool.discard().map(|()| Settled::Suspected(sign));
     }
-    publish_expected(spool, meant.blake3.as_deref())
+    publish_expected(spool, &meant.hashes)
 }
 
 /// Publishes a whole body, if it is the expected one.
-pub(crate) fn publish_expected(spool: Spool, expected: Option<&str>) -> Result<Settled, BlobError> {
+pub(crate) fn publish_expected(mut spool: Spool, expected: &Expected) -> Result<Settled, BlobError> {
     let digest = spool.digest();
-    if expected.is_some_and(|expected| !digest.blake3.to_hex().eq_ignore_ascii_case(expected.trim())) {
-        return spool.discard().map(|()| Settled::Unexpected(digest));
+    if let Some(mismatch) = expected.compare(&mut spool, digest)? {
+        return spool.discard().map(|()| Settled::Unexpected(mismatch));
     }
     spool.publish().map(|()| Settled::Published(digest))
 }

@@ -56,6 +56,9 @@ pub struct Listed {
     /// The BLAKE3 that its bytes must have, as 64 hex digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blake3: Option<String>,
+    /// The SHA-256 that its bytes must have, as 64 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
     /// Further columns, carried into `meta/`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, String>,

@@ -1,12 +1,19 @@
 //! `juggle add`: sources into the queue.
 //!
 //! A list is written down once, as a snapshot in the run directory, and registered as a cursor. Its entries become
-//! jobs when the fetch lane has room for them.
+//! jobs when the fetch lane has room for them. The sources of a command are added all or not at all: every list is read
+//! to its end before the first of them is registered.
 
-use std::{ffi::OsString, fs, path::Path};
+mod bulk;
+mod dry;
+mod sources;
+
+use std::{fs, path::Path};
 
 use flow::queue::{CursorMove, JobQueue, Push, QueueError};
 
+use self::bulk::Tally;
+pub use self::{bulk::BULK_MAX, dry::dry_run, sources::Sources};
 use crate::{
     attach::Attached,
     cli::AddArgs,
@@ -15,10 +22,11 @@ use crate::{
     output::{Out, peak_rss_bytes},
     settings::{choice::Run, resolved::Settings},
     source::{
-        error::{ReadError, SourceError},
-        input::Input,
+        error::SourceError,
+        input::Form,
         reader::Reader,
-        snapshot,
+        reading::Reading,
+        snapshot::{self, Drafted, Snapshot},
     },
 };
 
@@ -31,26 +39,13 @@ pub struct Added {
     pub bad: u64,
 }
 
-/// The sources named on the command line and in the settings.
-///
-/// # Errors
-/// Where one of them is no source or cannot be read.
-pub fn inputs(sources: &[OsString], settings: &Settings) -> Result<Vec<Input>, CliError> {
-    let mut inputs = Input::of_arguments(sources.iter().cloned())?;
-    for file in &settings.input_files {
-        let input = Input::file(file)?;
-        if !inputs.contains(&input) {
-            inputs.push(input);
-        }
-    }
-    Ok(inputs)
-}
-
 /// What to say where there is nothing to do.
 #[must_use]
 pub fn no_sources() -> CliError {
-    CliError::new(Exit::Usage, "there are no sources")
-        .advise("name source lists, URLs or pg:NUMBER, as in 'juggle pipeline books.tsv', or use -i FILE")
+    CliError::new(Exit::Usage, "there are no sources").advise(
+        "name source lists, URLs, pg:NUMBER or pg:FIRST-LAST, as in 'juggle pipeline books.tsv', or use -i FILE or \
+         --catalog FILE",
+    )
 }
 
 /// Runs `juggle add`.
@@ -58,16 +53,16 @@ pub fn no_sources() -> CliError {
 /// # Errors
 /// As [`add`].
 pub async fn run(args: &AddArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
-    let inputs = inputs(&args.sources, settings)?;
-    if inputs.is_empty() {
+    let sources = Sources::of(&args.sources, settings).await?;
+    if sources.inputs.is_empty() {
         return Err(no_sources());
     }
     if settings.run == Run::Dry {
-        return dry_run(inputs, settings, out);
+        return dry_run(sources, out);
     }
     directory::prepare(&settings.output_dir)?;
     let attached = Attached::visit(&settings.output_dir).await?;
-    let added = add(inputs, &settings.output_dir, &*attached.queue()).await;
+    let added = add(sources, &settings.output_dir, &*attached.queue()).await;
     attached.close().await;
     let added = added?;
     if out.is_json() {
@@ -84,84 +79,59 @@ pub async fn run(args: &AddArgs, settings: &Settings, out: &Out) -> Result<Exit,
 /// Writes snapshots of the inputs and registers them. The same list a second time changes nothing.
 ///
 /// # Errors
-/// Where a list cannot be read to its end or a snapshot not be written; [`Exit::File`] where no line of a list names a
-/// text.
-pub async fn add(inputs: Vec<Input>, run: &Path, queue: &dyn JobQueue) -> Result<Added, CliError> {
+/// Where a list cannot be read to its end or a snapshot not be written; [`Exit::File`] where no line of the lists names
+/// a text; [`Exit::Usage`] for [bulk](BULK_MAX) from the main site of Project Gutenberg, and for filters without a
+/// catalogue. Where a list is at fault, nothing is added.
+pub async fn add(sources: Sources, run: &Path, queue: &dyn JobQueue) -> Result<Added, CliError> {
     let snapshots = directory::sources(run);
-    fs::create_dir_all(&snapshots)
-        .map_err(|source| SourceError::Write { path: snapshots.clone(), source })?;
+    let writing = tokio::task::spawn_blocking(move || write(&sources, &snapshots));
+    let written = writing.await.map_err(|error| CliError::caused(Exit::Bug, &error))??;
     let mut added = Added::default();
-    for input in inputs {
-        let (directory, label) = (snapshots.clone(), label(&input));
-        let writing = tokio::task::spawn_blocking(move || {
-            let reader = Reader::open(input)?;
-            snapshot::write(reader, &directory, |bad| tracing::warn!("{label}{bad}"))
-        });
-        let snapshot = writing.await.map_err(|error| CliError::caused(Exit::Bug, &error))??;
+    for snapshot in written {
         added.entries += snapshot.entries;
         added.bad += snapshot.bad;
-        let step = CursorMove {
-            source: snapshot.name,
-            from: None,
-            offset: 0,
-            entries: 0,
-            entries_total: snapshot.entries,
-        };
-        match queue.push(Push { jobs: Vec::new(), cursor: Some(step) }).await {
-            // Registered before.
-            Ok(_) | Err(QueueError::CursorMoved(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    if added.entries == 0 && added.bad > 0 {
-        return Err(CliError::new(Exit::File, "no line of the source lists names a text")
-            .advise("a line holds a URL, pg:NUMBER or a path; a table needs a column 'url'"));
+        register(snapshot, queue).await?;
     }
     Ok(added)
 }
 
-fn label(input: &Input) -> String {
-    match input {
-        Input::List(path) => format!("{}, ", path.display()),
-        Input::Stdin => "standard input, ".to_owned(),
-        Input::Texts(_) => String::new(),
+/// Writes all snapshots, or none.
+fn write(sources: &Sources, directory: &Path) -> Result<Vec<Snapshot>, CliError> {
+    fs::create_dir_all(directory)
+        .map_err(|source| SourceError::Write { path: directory.to_owned(), source })?;
+    let reading = Reading::new(&sources.rules);
+    let mut tally = Tally::new(&sources.rules.rewrites);
+    let (mut drafts, mut catalogs) = (Vec::<Drafted>::new(), 0);
+    for input in &sources.inputs {
+        let reader = Reader::open(input.clone(), &reading)?;
+        catalogs += usize::from(reader.form() == Form::Catalog);
+        let label = input.label();
+        drafts.push(snapshot::draft(reader, directory, |item| match item {
+            Ok(entry) => tally.count(entry),
+            Err(bad) => tracing::warn!("{label}{bad}"),
+        })?);
     }
+    sources.check_filters(catalogs)?;
+    tally.judge()?;
+    let sum = |of: fn(&Drafted) -> u64| drafts.iter().map(of).sum::<u64>();
+    if sum(|draft| draft.entries) == 0 && sum(|draft| draft.bad) > 0 {
+        return Err(CliError::new(Exit::File, "no line of the source lists names a text")
+            .advise("a line holds a URL, pg:NUMBER or a path; a table needs a column 'url'"));
+    }
+    Ok(drafts.into_iter().map(Drafted::publish).collect::<Result<_, _>>()?)
 }
 
-/// Says what would be added. Touches nothing.
-///
-/// # Errors
-/// Where a list cannot be read to its end.
-pub fn dry_run(inputs: Vec<Input>, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
-    let mut by_host = std::collections::BTreeMap::<String, u64>::new();
-    let mut added = Added::default();
-    for input in inputs {
-        let label = label(&input);
-        for item in Reader::open(input)? {
-            match item {
-                Ok(entry) => {
-                    let group =
-                        entry.urls.first().and_then(|url| fetch::candidate::group_of(url, &settings.mirrors));
-                    *by_host.entry(group.unwrap_or_else(|| "local files".to_owned())).or_default() += 1;
-                    added.entries += 1;
-                }
-                Err(ReadError::Line(bad)) => {
-                    tracing::warn!("{label}{bad}");
-                    added.bad += 1;
-                }
-                Err(ReadError::Source(error)) => return Err(error.into()),
-            }
-        }
+async fn register(snapshot: Snapshot, queue: &dyn JobQueue) -> Result<(), CliError> {
+    let step = CursorMove {
+        source: snapshot.name,
+        from: None,
+        offset: 0,
+        entries: 0,
+        entries_total: snapshot.entries,
+    };
+    match queue.push(Push { jobs: Vec::new(), cursor: Some(step) }).await {
+        // Registered before.
+        Ok(_) | Err(QueueError::CursorMoved(_)) => Ok(()),
+        Err(error) => Err(error.into()),
     }
-    if out.is_json() {
-        let report =
-            serde_json::json!({ "entries": added.entries, "bad_lines": added.bad, "hosts": by_host });
-        out.json(&report)?;
-    } else {
-        out.line(&format!("{} texts, {} bad lines; nothing was done", added.entries, added.bad))?;
-        for (host, texts) in &by_host {
-            out.line(&format!("{texts:>10}  {host}"))?;
-        }
-    }
-    Ok(if added.bad > 0 { Exit::SomeFailed } else { Exit::Done })
 }

@@ -1,12 +1,13 @@
 //! What can be typed. Meaning is given to it elsewhere.
 
 pub mod queue;
+pub mod sources;
 
-use std::{ffi::OsString, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use self::queue::QueueCommand;
+use self::{queue::QueueCommand, sources::SourceArgs};
 use crate::settings::args;
 
 /// From a list of URLs to a clean, tokenised text corpus: polite, crash-safe, in one command.
@@ -58,13 +59,16 @@ pub enum Command {
 #[command(after_help = "Examples:
   juggle pipeline books.tsv -o corpus
   juggle pipeline https://example.org/a.txt pg:84 -o corpus
+  juggle pipeline pg:1-1000 -o corpus
+  juggle pipeline --catalog pg_catalog.csv.gz --language en --subject 'science fiction' --limit 50 -o corpus
   juggle pipeline books.tsv --mirror https://www.gutenberg.org=http://127.0.0.1:8000 --allow-host 127.0.0.1
   zcat urls.gz | juggle pipeline -i - -o corpus
 
 Repeated with the same directory, it goes on where it stopped and fetches nothing twice.")]
 pub struct PipelineArgs {
-    /// Source lists (files), URLs, or pg:NUMBER.
-    pub sources: Vec<OsString>,
+    /// Sources.
+    #[command(flatten)]
+    pub sources: SourceArgs,
     /// Where no host of the sources can be reached, run the sample library in this directory instead.
     #[arg(long, value_name = "DIR", requires = "sample_output")]
     pub sample: Option<PathBuf>,
@@ -78,11 +82,17 @@ pub struct PipelineArgs {
 
 /// `juggle add`
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
-  juggle add books.tsv more.jsonl -o corpus && juggle fetch -o corpus")]
+#[command(after_help = "Examples:
+  juggle add books.tsv more.jsonl -o corpus && juggle fetch -o corpus
+  juggle add --catalog https://gutenberg.pglaf.org/cache/epub/feeds/pg_catalog.csv --author 'mary shelley'
+  juggle add pg:84 pg:100-199 --gutenberg-mirror https://mirror.example/gutenberg
+
+Added is all or nothing: where a source cannot be read, none is. More than 100 texts from www.gutenberg.org are
+refused, for that site is for people; ranges and catalogues go to its mirrors.")]
 pub struct AddArgs {
-    /// Source lists (files), URLs, or pg:NUMBER.
-    pub sources: Vec<OsString>,
+    /// Sources.
+    #[command(flatten)]
+    pub sources: SourceArgs,
     /// Settings.
     #[command(flatten)]
     pub settings: args::Args,

@@ -22,7 +22,7 @@ use flow::{
 
 use crate::{
     exit::{CliError, Exit},
-    source::{entry::Entry, error::SourceError, snapshot},
+    source::{entry::Entry, error::SourceError, gutenberg, snapshot},
 };
 
 /// How long to wait where the lane is full or no list has anything left.
@@ -132,7 +132,7 @@ impl Feeder {
         let before = reading.await.map_err(|error| CliError::caused(Exit::Bug, &error))?;
         for (id, urls) in before.into_iter().filter(|(_, urls)| !urls.is_empty()) {
             let others = known.iter().filter(|job| job.document.as_str() == id);
-            for job in others.filter(|job| !job.urls.iter().any(|url| urls.contains(url))) {
+            for job in others.filter(|job| !is_same_text(&id, &urls, &job.urls)) {
                 self.conflicts.fetch_add(1, Ordering::Relaxed);
                 let (first, second) = (&urls[0], &job.urls[0]);
                 tracing::warn!(
@@ -142,6 +142,12 @@ impl Feeder {
         }
         Ok(())
     }
+}
+
+/// Whether two lists of URLs are of one text: they share one, or are places of the same book.
+fn is_same_text(id: &str, before: &[String], now: &[String]) -> bool {
+    let is_book = |url: &String| before.iter().any(|other| gutenberg::are_same_book(id, url, other));
+    now.iter().any(|url| before.contains(url) || is_book(url))
 }
 
 /// The URLs that a job was listed with, as far as that can still be known.

@@ -11,7 +11,7 @@ use flow::{
 use tokio::time::Instant;
 
 use crate::{
-    add::{self, Added},
+    add::{self, Added, Sources},
     attach::Attached,
     cli::PipelineArgs,
     directory,
@@ -21,7 +21,6 @@ use crate::{
     sample, settings,
     settings::{choice::Run, resolved::Settings},
     signals,
-    source::input::Input,
     stages::Stages,
     summary::{RunFacts, Summary, resting_hosts},
 };
@@ -37,25 +36,25 @@ struct Stop {
 /// # Errors
 /// Where the sources, the run directory or the queue cannot be used, or the machine cannot go on.
 pub async fn run(args: &PipelineArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
-    let inputs = add::inputs(&args.sources, settings)?;
+    let sources = Sources::of(&args.sources, settings).await?;
     if settings.run == Run::Dry {
-        return add::dry_run(inputs, settings, out);
+        return add::dry_run(sources, out);
     }
-    if inputs.is_empty() && !directory::has_run(&settings.output_dir) {
+    if sources.inputs.is_empty() && !directory::has_run(&settings.output_dir) {
         return Err(add::no_sources());
     }
     let (trigger, shutdown) = shutdown();
     signals::listen(trigger.clone()).map_err(|error| CliError::caused(Exit::Bug, &error))?;
     let stop = Stop { shutdown, trigger };
     match (&args.sample, &args.sample_output) {
-        (Some(sample), Some(output)) => with_fall_back(inputs, sample, output, settings, &stop, out).await,
-        _ => all_stages(inputs, settings, &stop, out).await,
+        (Some(sample), Some(output)) => with_fall_back(sources, sample, output, settings, &stop, out).await,
+        _ => all_stages(sources, settings, &stop, out).await,
     }
 }
 
 /// Runs the sample library in place of lists none of whose hosts can be reached; their texts stay queued.
 async fn with_fall_back(
-    inputs: Vec<Input>,
+    sources: Sources,
     sample: &Path,
     output: &Path,
     settings: &Settings,
@@ -65,13 +64,13 @@ async fn with_fall_back(
     directory::prepare(&settings.output_dir)?;
     let attached = Attached::visit(&settings.output_dir).await?;
     let queue = attached.queue();
-    let added = add::add(inputs.clone(), &settings.output_dir, &*queue).await;
+    let added = add::add(sources.clone(), &settings.output_dir, &*queue).await;
     let stats = queue.stats().await;
     drop(queue);
     attached.close().await;
     added?;
-    if stats?.pending() == 0 || sample::any_host_answers(&inputs, settings).await? {
-        return all_stages(inputs, settings, stop, out).await;
+    if stats?.pending() == 0 || sample::any_host_answers(&sources, settings).await? {
+        return all_stages(sources, settings, stop, out).await;
     }
     tracing::warn!(
         "no host of the source list can be reached: running the sample library into '{}' instead; the list stays queued \
@@ -80,19 +79,14 @@ async fn with_fall_back(
         settings.output_dir.display()
     );
     let served = sample::serve(sample, output, settings)?;
-    all_stages(served.inputs.clone(), &served.settings, stop, out).await
+    all_stages(served.sources.clone(), &served.settings, stop, out).await
 }
 
-async fn all_stages(
-    inputs: Vec<Input>,
-    settings: &Settings,
-    stop: &Stop,
-    out: &Out,
-) -> Result<Exit, CliError> {
+async fn all_stages(sources: Sources, settings: &Settings, stop: &Stop, out: &Out) -> Result<Exit, CliError> {
     let started = Instant::now();
     directory::prepare(&settings.output_dir)?;
     let attached = Attached::own_or_join(&settings.output_dir, settings.durability).await?;
-    let worked = work(inputs, settings, stop, &attached, started).await;
+    let worked = work(sources, settings, stop, &attached, started).await;
     attached.close().await;
     let Some(summary) = worked? else { return Ok(Exit::Interrupted) };
     summary.print(&settings.output_dir, out)?;
@@ -101,7 +95,7 @@ async fn all_stages(
 
 /// Does everything; no summary where it was stopped at once.
 async fn work(
-    inputs: Vec<Input>,
+    sources: Sources,
     settings: &Settings,
     stop: &Stop,
     attached: &Attached,
@@ -109,7 +103,7 @@ async fn work(
 ) -> Result<Option<Summary>, CliError> {
     let queue = attached.queue();
     let before = queue.stats().await?;
-    let Added { bad, .. } = add::add(inputs, &settings.output_dir, &*queue).await?;
+    let Added { bad, .. } = add::add(sources, &settings.output_dir, &*queue).await?;
     let stages =
         Stages::open(settings, Arc::clone(&queue), stop.shutdown.clone(), stop.trigger.clone()).await?;
     let progress = Progress::start(show(settings), Arc::clone(&queue), &stages.metered(&Lane::ALL));

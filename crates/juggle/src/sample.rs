@@ -6,9 +6,14 @@ use fetch::{candidate::Candidate, loopback::Server};
 use tokio::{net::TcpStream, task::JoinSet};
 
 use crate::{
+    add::Sources,
     exit::{CliError, Exit},
     settings::{choice::Robots, resolved::Settings},
-    source::{input::Input, reader::Reader},
+    source::{
+        input::{Form, Input},
+        reader::Reader,
+        reading::Reading,
+    },
 };
 
 /// How long to look for a host that answers.
@@ -23,10 +28,11 @@ const SAMPLE_BASE: &str = "http://sample.invalid";
 ///
 /// # Errors
 /// Where a list cannot be read.
-pub async fn any_host_answers(inputs: &[Input], settings: &Settings) -> Result<bool, CliError> {
+pub async fn any_host_answers(sources: &Sources, settings: &Settings) -> Result<bool, CliError> {
     let mut hosts = BTreeSet::new();
-    for input in inputs {
-        for entry in Reader::open(input.clone())?.take(PROBED_ENTRIES_MAX).flatten() {
+    let reading = Reading::new(&sources.rules);
+    for input in &sources.inputs {
+        for entry in Reader::open(input.clone(), &reading)?.take(PROBED_ENTRIES_MAX).flatten() {
             for url in &entry.urls {
                 let Ok(candidate) = Candidate::parse(url, &settings.mirrors) else { continue };
                 let Some(host) = candidate.url.host_str() else { return Ok(true) };
@@ -60,7 +66,7 @@ pub struct Sample {
     /// Settings that run it.
     pub settings: Settings,
     /// Its source list.
-    pub inputs: Vec<Input>,
+    pub sources: Sources,
 }
 
 /// Serves the sample library in `directory` on loopback; its run goes to `output`.
@@ -68,7 +74,7 @@ pub struct Sample {
 /// # Errors
 /// Where it is not there, or cannot be served.
 pub fn serve(directory: &Path, output: &Path, settings: &Settings) -> Result<Sample, CliError> {
-    let list = Input::file(&directory.join("sources.tsv"))?;
+    let list = Input::file(&directory.join("sources.tsv"), Form::List)?;
     let server = Server::start(directory).map_err(|error| CliError::caused(Exit::File, &error))?;
     let mirror = format!("{SAMPLE_BASE}={}", server.base_url());
     let bug = |error: &dyn std::error::Error| CliError::caused(Exit::Bug, error);
@@ -79,5 +85,6 @@ pub fn serve(directory: &Path, output: &Path, settings: &Settings) -> Result<Sam
     settings.wait = Duration::ZERO;
     settings.robots = Robots::Off;
     settings.max_connection_per_server = settings.max_concurrent_downloads;
-    Ok(Sample { _server: server, settings, inputs: vec![list] })
+    let sources = Sources { inputs: vec![list], ..Sources::default() };
+    Ok(Sample { _server: server, settings, sources })
 }

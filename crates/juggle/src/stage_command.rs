@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::{
-    add::{self, Added},
+    add::{self, Added, Sources},
     attach::Attached,
     cli::StageArgs,
     directory,
@@ -25,7 +25,7 @@ use crate::{
         resolved::Settings,
     },
     signals,
-    source::input::Input,
+    source::catalog::Filters,
     stages::Stages,
     summary::{RestingHost, resting_hosts},
     watch,
@@ -55,18 +55,21 @@ struct LaneDone {
 pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let started = Instant::now();
     // Only fetching begins with sources; the other stages find theirs in the queue.
-    let inputs = if lane == Lane::Fetch { add::inputs(&[], settings)? } else { Vec::new() };
-    if args.watch.is_empty() && !args.follow && inputs.is_empty() {
+    let sources = match lane {
+        Lane::Fetch => Sources::of_settings(settings).await?,
+        Lane::Store | Lane::Process => Sources::default(),
+    };
+    if args.watch.is_empty() && !args.follow && sources.inputs.is_empty() {
         directory::must_exist(&settings.output_dir)?;
     }
     if settings.run == Run::Dry {
-        return dry_run(lane, inputs, settings, out).await;
+        return dry_run(lane, sources, settings, out).await;
     }
     directory::prepare(&settings.output_dir)?;
     let (trigger, stop) = shutdown();
     signals::listen(trigger.clone()).map_err(|error| CliError::caused(Exit::Bug, &error))?;
     let attached = Attached::join(&settings.output_dir, settings.durability).await?;
-    let Added { bad, .. } = add::add(inputs, &settings.output_dir, &*attached.queue()).await?;
+    let Added { bad, .. } = add::add(sources, &settings.output_dir, &*attached.queue()).await?;
     let stages = Stages::open(settings, attached.queue(), stop.clone(), trigger).await?;
     let progress = Progress::start(show(settings), attached.queue(), &stages.metered(&[lane]));
     let until = match (args.once, args.follow || !args.watch.is_empty()) {
@@ -79,7 +82,8 @@ pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -
         if args.watch.is_empty() {
             std::future::pending().await
         } else {
-            watch::run(args.watch.clone(), settings.output_dir.clone(), attached.queue()).await
+            let rules = settings.rules(Filters::default());
+            watch::run(args.watch.clone(), settings.output_dir.clone(), rules, attached.queue()).await
         }
     };
     let ended = tokio::select! {
@@ -110,9 +114,9 @@ pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -
 }
 
 /// Says what there is to do. Touches nothing.
-async fn dry_run(lane: Lane, inputs: Vec<Input>, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
-    if !inputs.is_empty() {
-        return add::dry_run(inputs, settings, out);
+async fn dry_run(lane: Lane, sources: Sources, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
+    if !sources.inputs.is_empty() {
+        return add::dry_run(sources, out);
     }
     directory::must_exist(&settings.output_dir)?;
     let attached = Attached::visit(&settings.output_dir).await?;

@@ -18,9 +18,12 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
 use crate::{
-    add,
+    add::{self, Sources},
     exit::{CliError, Exit},
-    source::input::Input,
+    source::{
+        input::{Input, Place},
+        reading::Rules,
+    },
 };
 
 /// How long a file must not have changed.
@@ -34,7 +37,12 @@ const RESCAN: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// Where a path is not there, or the queue fails.
-pub async fn run(paths: Vec<PathBuf>, run: PathBuf, queue: Arc<dyn JobQueue>) -> Result<(), CliError> {
+pub async fn run(
+    paths: Vec<PathBuf>,
+    run: PathBuf,
+    rules: Rules,
+    queue: Arc<dyn JobQueue>,
+) -> Result<(), CliError> {
     // From the watcher's thread; one waiting signal is enough, since everything is looked at.
     let (changed, mut changes) = mpsc::channel::<()>(1);
     let _watcher = watch(&paths, changed)?;
@@ -48,7 +56,7 @@ pub async fn run(paths: Vec<PathBuf>, run: PathBuf, queue: Arc<dyn JobQueue>) ->
         let (settled, known) = looking.await.map_err(|error| CliError::caused(Exit::Bug, &error))?;
         seen = known;
         for path in settled {
-            take(&path, &run, &*queue).await?;
+            take(&path, &run, &rules, &*queue).await?;
         }
         let has_unsettled = seen.values().any(|seen| !seen.is_taken);
         let wait = if has_unsettled { BEAT } else { RESCAN };
@@ -121,13 +129,14 @@ fn is_temporary(path: &Path) -> bool {
     name.starts_with(['.', '#']) || endings.iter().any(|ending| name.ends_with(ending))
 }
 
-async fn take(path: &Path, run: &Path, queue: &dyn JobQueue) -> Result<(), CliError> {
+async fn take(path: &Path, run: &Path, rules: &Rules, queue: &dyn JobQueue) -> Result<(), CliError> {
     let path = std::path::absolute(path).map_err(|error| CliError::caused(Exit::File, &error))?;
     let input = match url::Url::from_file_path(&path) {
         Ok(url) if is_text(&path) => Input::Texts(vec![url.into()]),
-        _ => Input::List(path.clone()),
+        _ => Input::List(Place::File(path.clone())),
     };
-    match add::add(vec![input], run, queue).await {
+    let sources = Sources { inputs: vec![input], rules: rules.clone() };
+    match add::add(sources, run, queue).await {
         Ok(added) => tracing::info!("took '{}': {} texts", path.display(), added.entries),
         Err(error) if matches!(error.exit, Exit::File | Exit::Usage) => {
             tracing::warn!("did not take '{}': {error}", path.display());

@@ -80,6 +80,31 @@ async fn the_listed_blake3_must_be_that_of_the_bytes() {
 }
 
 #[tokio::test]
+async fn the_listed_sha256_must_be_that_of_the_bytes_too() {
+    // As sha256sum says of "these bytes".
+    const SHA256: &str = "32019911eab0ab6adf6223b68c49e17eb2e6586dc60c0c294979d8cfb4e23b46";
+    let rig = Rig::new();
+    rig.server.always("/x.txt", Script::bytes("these bytes"));
+    let listing = |blake3: &[u8], sha256: String| {
+        let mut job = rig.job(&[&rig.server.url("/x.txt")]);
+        let blake3 = Some(blake3::hash(blake3).to_hex().to_string());
+        job.listed = Listed { blake3, sha256: Some(sha256), ..Listed::default() };
+        job
+    };
+    for (blake3, sha256) in [
+        (&b"these bytes"[..], "0".repeat(64)),
+        (b"other bytes", SHA256.to_owned()),
+        (b"other bytes", "0".repeat(64)),
+    ] {
+        assert_eq!(fatal(rig.attempt(listing(blake3, sha256), 0).await), Reason::NotText);
+        assert!(!rig.is_published());
+    }
+    let right = listing(b"these bytes", SHA256.to_uppercase());
+    let job = rig.attempt(right, 0).await.unwrap();
+    assert_eq!(rig.spooled(&job.fetched), b"these bytes");
+}
+
+#[tokio::test]
 async fn many_downloads_at_a_time_share_one_stage() {
     let rig = Rig::new();
     let stage = rig.stage();

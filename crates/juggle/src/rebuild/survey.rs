@@ -76,7 +76,7 @@ impl Surveyor<'_> {
     }
 
     fn known(&self, meta: Meta, arrival: Option<Arrival>) -> Known {
-        let listed = Listed { title: None, blake3: None, columns: meta.listed };
+        let listed = Listed { columns: meta.listed, ..Listed::default() };
         let fetched = Fetched {
             url: meta.url.clone(),
             final_url: meta.final_url,

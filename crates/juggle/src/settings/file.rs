@@ -115,10 +115,12 @@ impl File<'_> {
         SettingsError::File { path: self.path.to_owned(), line: self.line(&span), message }
     }
 
-    /// A relative path starts from the directory of the file.
+    /// A relative path starts from the directory of the file; a URL stays as it is.
     fn rooted(&self, setting: &Setting, value: String) -> OsString {
         match (setting.takes, self.path.parent()) {
-            (Takes::Path(_) | Takes::Paths(_), Some(parent)) if value != "-" && parent != Path::new("") => {
+            (Takes::Path(_) | Takes::Paths(_), Some(parent))
+                if value != "-" && !value.contains("://") && parent != Path::new("") =>
+            {
                 PathBuf::from(parent).join(value).into()
             }
             _ => value.into(),

@@ -21,6 +21,7 @@ use super::{
     span::Span,
     table::Setting,
 };
+use crate::source::{catalog::Filters, library::Base, reading::Rules};
 
 const USER_AGENT_BYTES_MAX: usize = 256;
 const CONTACT_BYTES_MAX: usize = 200;
@@ -60,6 +61,8 @@ pub struct Settings {
     pub accept_encoding: AcceptEncoding,
     /// URL prefixes to fetch from elsewhere.
     pub mirrors: Vec<Mirror>,
+    /// Mirrors of Project Gutenberg; none for the built-in ones.
+    pub gutenberg_mirrors: Vec<Base>,
     /// Hosts that may have a private address.
     pub allow_hosts: Vec<AllowedHost>,
     /// Whether robots.txt is obeyed.
@@ -116,6 +119,7 @@ impl Settings {
                 .bytes(),
             accept_encoding: accept_encoding(&mut from)?,
             mirrors: from.all("mirror")?,
+            gutenberg_mirrors: from.all("gutenberg-mirror")?,
             allow_hosts: from.all("allow-host")?,
             robots: from.one("robots")?,
             user_agent: user_agent(&mut from)?,
@@ -151,6 +155,12 @@ impl Settings {
             // No more tries than there will be, or a job would die before its mirrors have their turn.
             candidate_tries: FetchConfig::default().candidate_tries.min(self.retry + 1),
         }
+    }
+
+    /// What of it decides how sources are read, with these filters of a catalogue.
+    #[must_use]
+    pub fn rules(&self, filters: Filters) -> Rules {
+        Rules { gutenberg_mirrors: self.gutenberg_mirrors.clone(), rewrites: self.mirrors.clone(), filters }
     }
 
     /// What of it the process stage needs.

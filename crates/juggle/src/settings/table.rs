@@ -89,7 +89,7 @@ pub const TABLE: &[Setting] = &[
         Some('i'),
         Takes::Paths("FILE"),
         "",
-        "Source list to add; may be repeated; - is standard input, gzip and zstd are unpacked",
+        "Source list to add, also a URL; may be repeated; - is standard input, gzip and zstd are unpacked",
     ),
     row(
         "max-concurrent-downloads",
@@ -145,6 +145,13 @@ pub const TABLE: &[Setting] = &[
         Takes::Texts("BASE=BASE"),
         "",
         "Fetch URLs that begin with the first base from the second",
+    ),
+    row(
+        "gutenberg-mirror",
+        None,
+        Takes::Texts("BASE"),
+        "",
+        "Fetch books of Project Gutenberg from this mirror, not the built-in ones; may be repeated",
     ),
     row(
         "allow-host",

@@ -7,8 +7,47 @@ use flate2::bufread::MultiGzDecoder;
 
 const WINDOW_BYTES: usize = 64 * 1024;
 
+/// How much may be unpacked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unpacked {
+    /// All.
+    Whole,
+    /// So many bytes; more is an error.
+    AtMost(u64),
+}
+
 /// The unpacked bytes of `input`. All members of a gzip file and all frames of a zstd file are read.
-pub(crate) fn unpack(input: impl Read + Send + 'static) -> io::Result<Box<dyn BufRead + Send>> {
+pub(crate) fn unpack(
+    input: impl Read + Send + 'static,
+    limit: Unpacked,
+) -> io::Result<Box<dyn BufRead + Send>> {
+    let unpacked = unpack_whole(input)?;
+    Ok(match limit {
+        Unpacked::Whole => unpacked,
+        Unpacked::AtMost(bytes) => {
+            Box::new(BufReader::with_capacity(WINDOW_BYTES, Limited { input: unpacked, left: bytes }))
+        }
+    })
+}
+
+/// Gives an error where there is more than so many bytes.
+struct Limited {
+    input: Box<dyn BufRead + Send>,
+    left: u64,
+}
+
+impl Read for Limited {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        self.left = self
+            .left
+            .checked_sub(read as u64)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::FileTooLarge, "it is too long when unpacked"))?;
+        Ok(read)
+    }
+}
+
+fn unpack_whole(input: impl Read + Send + 'static) -> io::Result<Box<dyn BufRead + Send>> {
     let mut input = BufReader::with_capacity(WINDOW_BYTES, input);
     let mut magic = Vec::with_capacity(4);
     input.by_ref().take(4).read_to_end(&mut magic)?;
@@ -45,7 +84,7 @@ mod tests {
 
     fn read(bytes: Vec<u8>) -> io::Result<String> {
         let mut text = String::new();
-        unpack(io::Cursor::new(bytes))?.read_to_string(&mut text)?;
+        unpack(io::Cursor::new(bytes), Unpacked::Whole)?.read_to_string(&mut text)?;
         Ok(text)
     }
 
@@ -75,5 +114,17 @@ mod tests {
             wrong[checksum] ^= 1;
             assert!(read(wrong).is_err());
         }
+    }
+
+    #[test]
+    fn a_limit_counts_what_is_unpacked() {
+        let packed = gzip(&"x".repeat(1000));
+        let read = |bytes| {
+            let mut text = String::new();
+            let mut unpacked = unpack(io::Cursor::new(packed.clone()), Unpacked::AtMost(bytes))?;
+            unpacked.read_to_string(&mut text)
+        };
+        assert_eq!(read(1000).expect("fits"), 1000);
+        assert!(read(999).is_err());
     }
 }

@@ -1,22 +1,33 @@
 //! Books of Project Gutenberg: `pg:84`, and which book a URL means.
 
+use std::ops::RangeInclusive;
+
 use flow::document::DocumentId;
 use url::Url;
 
 /// The highest book number accepted: more than ten times what the catalogue holds.
 const NUMBER_MAX: u32 = 999_999;
-const SITE: &str = "https://www.gutenberg.org";
-const MIRROR: &str = "https://gutenberg.pglaf.org";
+/// The number of `pg:N`, given what follows the colon.
+pub(crate) fn named(digits: &str) -> Result<u32, String> {
+    number(digits).ok_or_else(|| {
+        format!("a book is named by its number, pg:1 to pg:{NUMBER_MAX}, as in pg:84; several as in pg:1-100")
+    })
+}
 
-/// Where book `digits` can be had, best first.
-pub(crate) fn candidates(digits: &str) -> Result<Vec<String>, String> {
-    let number = number(digits)
-        .ok_or_else(|| format!("a book is named by its number, pg:1 to pg:{NUMBER_MAX}, as in pg:84"))?;
-    Ok(vec![
-        format!("{SITE}/cache/epub/{number}/pg{number}.txt"),
-        format!("{SITE}/files/{number}/{number}-0.txt"),
-        format!("{MIRROR}/cache/epub/{number}/pg{number}.txt"),
-    ])
+/// The numbers of `pg:N-M`, both ends included; `None` where `cell` is no range of books.
+pub(crate) fn range(cell: &str) -> Option<Result<RangeInclusive<u32>, String>> {
+    let (scheme, rest) = cell.trim().split_once(':')?;
+    let (first, last) = rest.split_once('-').filter(|_| scheme.eq_ignore_ascii_case("pg"))?;
+    Some(match (number(first), number(last)) {
+        (Some(first), Some(last)) if first <= last => Ok(first..=last),
+        (Some(_), Some(_)) => Err("the range ends before it begins: the lower number comes first".to_owned()),
+        _ => Err(format!("a range of books is two numbers from 1 to {NUMBER_MAX}, as in pg:1-100")),
+    })
+}
+
+/// Whether this host is the main site.
+pub(crate) fn is_site(host: &str) -> bool {
+    matches!(host.trim_end_matches('.'), "gutenberg.org" | "www.gutenberg.org")
 }
 
 /// The id of the book whose text `url` is, by the layouts of the site and of its mirrors:
@@ -25,23 +36,38 @@ pub(crate) fn candidates(digits: &str) -> Result<Vec<String>, String> {
 /// The UTF-8 forms are `PG1080`. The older forms that may lie beside them are other bytes, so they get other ids, whatever
 /// the order of the list: `1080.txt` is `PG1080-ascii`, `1080-8.txt` is `PG1080-8`.
 pub(crate) fn book(url: &Url) -> Option<DocumentId> {
-    let segments: Vec<&str> = url.path_segments()?.collect();
-    let named = url.host_str().is_some_and(is_host) || segments.contains(&"gutenberg");
-    let (file, folders) = segments.split_last()?;
-    let (number, form) = match folders {
-        [.., "ebooks"] => (number(file.split_once(".txt")?.0)?, ""),
-        [.., "cache", "epub", number] | [.., "files", number] => of_file(file, number)?,
-        [tree @ .., number] if is_tree(tree, number) => of_file(file, number)?,
-        _ => return None,
-    };
+    let is_named =
+        url.host_str().is_some_and(is_host) || url.path_segments()?.any(|segment| segment == "gutenberg");
+    let (number, form) = laid_out(url).filter(|_| is_named)?;
     match form {
-        _ if !named => None,
         "" => Some(DocumentId::gutenberg(number)),
         form => format!("PG{number}-{form}").parse().ok(),
     }
 }
 
-fn number(digits: &str) -> Option<u32> {
+/// Whether both URLs are of this book, in whatever form and on whatever host: they are not two texts with one id.
+pub(crate) fn are_same_book(id: &str, one: &str, other: &str) -> bool {
+    let is_of = |url: &str| {
+        let number = Url::parse(url).ok().and_then(|url| laid_out(&url).map(|(number, _)| number));
+        number.is_some_and(|number| DocumentId::gutenberg(number).as_str() == id)
+    };
+    is_of(one) && is_of(other)
+}
+
+/// The number and form of a book by the path of its URL alone.
+fn laid_out(url: &Url) -> Option<(u32, &str)> {
+    let segments: Vec<&str> = url.path_segments()?.collect();
+    let (file, folders) = segments.split_last()?;
+    match folders {
+        [.., "ebooks"] => Some((number(file.split_once(".txt")?.0)?, "")),
+        [.., "cache", "epub", number] | [.., "files", number] => of_file(file, number),
+        [tree @ .., number] if is_tree(tree, number) => of_file(file, number),
+        _ => None,
+    }
+}
+
+/// A book number as it is written.
+pub(crate) fn number(digits: &str) -> Option<u32> {
     let plain = (1..=9).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
     let number = plain.then(|| digits.parse().ok())??;
     (1..=NUMBER_MAX).contains(&number).then_some(number)
@@ -129,10 +155,30 @@ mod tests {
     }
 
     #[test]
-    fn a_book_number_has_a_range() {
-        assert_eq!(candidates("84").expect("valid")[0], "https://www.gutenberg.org/cache/epub/84/pg84.txt");
+    fn books_are_named_by_number_and_range() {
+        assert_eq!(named("84"), Ok(84));
         for digits in ["", "0", "-1", "+1", "1000000", "99999999999", "1.5", "x", "８４", "1-9"] {
-            assert!(candidates(digits).is_err(), "{digits:?}");
+            assert!(named(digits).is_err(), "{digits:?}");
         }
+        assert_eq!(range("pg:1-100"), Some(Ok(1..=100)));
+        assert_eq!(range(" PG:7-7 "), Some(Ok(7..=7)));
+        assert_eq!(range("pg:84"), None);
+        assert_eq!(range("http://a-b/1-2"), None);
+        for (cell, part) in [("pg:9-1", "lower number"), ("pg:1-", "two numbers"), ("pg:0-3", "two numbers")]
+        {
+            let message = range(cell).expect("a range").expect_err(cell);
+            assert!(message.contains(part), "{message}");
+        }
+        assert!(range("pg:1-2-3").expect("a range").is_err());
+        assert!(range("pg:1-1000000").expect("a range").is_err());
+    }
+
+    #[test]
+    fn the_same_book_on_two_hosts_is_no_conflict() {
+        let (one, other) =
+            ("https://www.gutenberg.org/files/84/84-0.txt", "http://127.0.0.1:1/8/84/84-8.txt");
+        assert!(are_same_book("PG84", one, other));
+        assert!(!are_same_book("PG8", one, other));
+        assert!(!are_same_book("PG84", one, "http://127.0.0.1:1/my.txt"));
     }
 }

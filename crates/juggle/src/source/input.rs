@@ -1,12 +1,17 @@
 //! What can be named as a source on the command line.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use tempfile::TempPath;
+use url::Url;
+
 use super::{
+    catalog,
     error::{SourceError, shown},
     location,
 };
@@ -14,48 +19,131 @@ use super::{
 /// Where entries come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    /// A source list: plain, TSV, CSV or JSONL, also packed with gzip or zstd.
-    List(PathBuf),
-    /// A source list on standard input.
-    Stdin,
-    /// URLs and `pg:N`, one text each, as typed. Relative `file:` URLs start from the current directory.
+    /// A source list: plain, TSV, CSV, JSONL or the catalogue of Project Gutenberg, also packed with gzip or zstd.
+    List(Place),
+    /// The catalogue, and nothing else.
+    Catalog(Place),
+    /// URLs, `pg:N` and `pg:N-M`, as typed. Relative `file:` URLs start from the current directory.
     Texts(Vec<String>),
 }
 
-impl Input {
-    /// The inputs that `arguments` name: `-` is standard input; what has a scheme (`https://…`, `file:…`, `pg:84`)
-    /// is a text; all else is the path of a source list. All texts come as one input, after the lists.
+/// Where a list lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A file of the user's.
+    File(PathBuf),
+    /// Standard input.
+    Stdin,
+    /// A list that was fetched.
+    Web(Download),
+}
+
+/// A list that was fetched: a temporary file, which goes with the last of these.
+#[derive(Debug, Clone)]
+pub struct Download {
+    /// Where it came from.
+    pub url: String,
+    /// Where it lies now.
+    pub file: Arc<TempPath>,
+}
+
+impl PartialEq for Download {
+    fn eq(&self, other: &Self) -> bool {
+        self.url == other.url
+    }
+}
+
+impl Eq for Download {}
+
+/// What a list is taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Whatever it turns out to be.
+    List,
+    /// The catalogue.
+    Catalog,
+}
+
+/// What was named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    /// What can be read.
+    Here(Input),
+    /// A list that is to be fetched first.
+    Web(Form, String),
+}
+
+impl Named {
+    /// What `arguments` name: `-` is standard input; what has a scheme (`https://…`, `file:…`, `pg:84`) is a text, but
+    /// for a URL whose file is called like the catalogue, which is that; all else is the path of a source list. All
+    /// texts come as one input, after the lists.
     ///
     /// # Errors
-    /// As for [`Input::file`].
+    /// As for [`Named::list`].
     pub fn of_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Vec<Self>, SourceError> {
-        let (mut inputs, mut texts) = (Vec::new(), Vec::new());
+        let (mut all, mut texts) = (Vec::new(), Vec::new());
         for argument in arguments {
-            match argument.to_str() {
+            let named = match argument.to_str() {
                 Some(text) if location::is_url(text) && !Path::new(&argument).is_file() => {
-                    texts.push(text.to_owned());
-                }
-                Some(_) | None => {
-                    let input = Self::file(Path::new(&argument))?;
-                    if !inputs.contains(&input) {
-                        inputs.push(input);
+                    if !is_catalog(text) {
+                        texts.push(text.to_owned());
+                        continue;
                     }
+                    Self::list(&argument, Form::Catalog)?
                 }
+                Some(_) | None => Self::Here(Input::file(Path::new(&argument), Form::List)?),
+            };
+            if !all.contains(&named) {
+                all.push(named);
             }
         }
         if !texts.is_empty() {
-            inputs.push(Self::Texts(texts));
+            all.push(Self::Here(Input::Texts(texts)));
         }
-        Ok(inputs)
+        Ok(all)
+    }
+
+    /// The list at this path or `http`, `https` or `file` URL; `-` is standard input.
+    ///
+    /// # Errors
+    /// [`SourceError::Read`] where there is no such file, or a directory.
+    pub fn list(at: &OsStr, form: Form) -> Result<Self, SourceError> {
+        let is_file = Path::new(at).is_file();
+        let url = at.to_str().filter(|_| !is_file).and_then(|text| Url::parse(text).ok());
+        match url {
+            Some(url) if matches!(url.scheme(), "http" | "https") => Ok(Self::Web(form, url.into())),
+            Some(url) if url.scheme() == "file" => match url.to_file_path() {
+                Ok(path) => Input::file(&path, form).map(Self::Here),
+                Err(()) => Input::file(Path::new(at), form).map(Self::Here),
+            },
+            Some(_) | None => Input::file(Path::new(at), form).map(Self::Here),
+        }
+    }
+}
+
+fn is_catalog(text: &str) -> bool {
+    let name =
+        |url: Url| url.path_segments().and_then(|mut segments| segments.next_back().map(catalog::is_name));
+    Url::parse(text).ok().and_then(name).unwrap_or(false)
+}
+
+impl Input {
+    /// The list at a place.
+    #[must_use]
+    pub fn at(place: Place, form: Form) -> Self {
+        match form {
+            Form::List => Self::List(place),
+            Form::Catalog => Self::Catalog(place),
+        }
     }
 
     /// The list at `path`; `-` is standard input.
     ///
     /// # Errors
     /// [`SourceError::Read`] where there is no such file, or a directory.
-    pub fn file(path: &Path) -> Result<Self, SourceError> {
+    pub fn file(path: &Path, form: Form) -> Result<Self, SourceError> {
         if path == Path::new("-") {
-            return Ok(Self::Stdin);
+            return Ok(Self::at(Place::Stdin, form));
         }
         let refuse = |kind, message: String| SourceError::Read {
             path: path.to_owned(),
@@ -65,7 +153,7 @@ impl Input {
             Ok(metadata) if metadata.is_dir() => {
                 Err(refuse(io::ErrorKind::IsADirectory, "it is a directory: name a list in it".to_owned()))
             }
-            Ok(_) => Ok(Self::List(path.to_owned())),
+            Ok(_) => Ok(Self::at(Place::File(path.to_owned()), form)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(refuse(
                 error.kind(),
                 format!(
@@ -79,20 +167,41 @@ impl Input {
 
     /// The name that its snapshot begins with.
     pub(crate) fn name(&self) -> String {
+        let last = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
         match self {
-            Self::List(path) => {
-                path.file_name().map_or_else(|| "list".into(), |name| name.to_string_lossy().into_owned())
-            }
-            Self::Stdin => "stdin".to_owned(),
             Self::Texts(_) => "arguments".to_owned(),
+            Self::List(place) | Self::Catalog(place) => match place {
+                Place::Stdin => "stdin".to_owned(),
+                Place::File(path) => last(path).unwrap_or_else(|| "list".to_owned()),
+                Place::Web(download) => Url::parse(&download.url)
+                    .ok()
+                    .and_then(|url| last(Path::new(url.path())))
+                    .unwrap_or_else(|| "list".to_owned()),
+            },
         }
     }
 
-    /// The path that messages name.
+    /// The path that messages name; the URL of a list that was fetched.
     pub(crate) fn path(&self) -> PathBuf {
         match self {
-            Self::List(path) => path.clone(),
-            Self::Stdin | Self::Texts(_) => PathBuf::from("-"),
+            Self::Texts(_) => PathBuf::from("-"),
+            Self::List(place) | Self::Catalog(place) => match place {
+                Place::Stdin => PathBuf::from("-"),
+                Place::File(path) => path.clone(),
+                Place::Web(download) => PathBuf::from(&download.url),
+            },
+        }
+    }
+
+    /// What a message about one of its lines begins with.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self {
+            Self::Texts(_) => String::new(),
+            Self::List(Place::Stdin) | Self::Catalog(Place::Stdin) => "standard input, ".to_owned(),
+            Self::List(Place::File(_) | Place::Web(_)) | Self::Catalog(Place::File(_) | Place::Web(_)) => {
+                format!("{}, ", self.path().display())
+            }
         }
     }
 }
@@ -107,10 +216,16 @@ mod tests {
         let path = list.path().as_os_str().to_owned();
         let arguments =
             ["pg:84".into(), "-".into(), path.clone(), "https://a.example/x".into(), path.clone()];
+        let catalog = "https://m.example/cache/epub/feeds/pg_catalog.csv.gz";
         let texts = vec!["pg:84".to_owned(), "https://a.example/x".to_owned()];
         assert_eq!(
-            Input::of_arguments(arguments).expect("all exist"),
-            [Input::Stdin, Input::List(path.into()), Input::Texts(texts)]
+            Named::of_arguments(arguments.into_iter().chain([catalog.into()])).expect("all exist"),
+            [
+                Named::Here(Input::List(Place::Stdin)),
+                Named::Here(Input::List(Place::File(path.into()))),
+                Named::Web(Form::Catalog, catalog.to_owned()),
+                Named::Here(Input::Texts(texts)),
+            ]
         );
     }
 
@@ -120,10 +235,23 @@ mod tests {
         for (path, part) in
             [(directory.path().join("nope.tsv"), "there is no file"), (directory.path().into(), "directory")]
         {
-            let error = Input::of_arguments([path.clone().into_os_string()]).expect_err("refused");
+            let error = Named::of_arguments([path.clone().into_os_string()]).expect_err("refused");
             let SourceError::Read { path: named, source } = error else { panic!("{error}") };
             assert_eq!(named, path);
             assert!(source.to_string().contains(part), "{source}");
+        }
+    }
+
+    #[test]
+    fn a_list_may_be_a_url() {
+        let list = tempfile::NamedTempFile::new().expect("a file");
+        let here = Named::Here(Input::Catalog(Place::File(list.path().to_owned())));
+        let url = Url::from_file_path(list.path()).expect("absolute").to_string();
+        assert_eq!(Named::list(url.as_ref(), Form::Catalog).expect("is there"), here);
+        let web = Named::list("HTTPS://A.example/books.tsv".as_ref(), Form::List).expect("a URL");
+        assert_eq!(web, Named::Web(Form::List, "https://a.example/books.tsv".to_owned()));
+        for nothing in ["pg:84", "file:///nowhere/list", "ftp://a.example/list"] {
+            assert!(Named::list(nothing.as_ref(), Form::List).is_err(), "{nothing}");
         }
     }
 }

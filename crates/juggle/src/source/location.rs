@@ -1,35 +1,50 @@
 //! From what stands in a cell to normalised, absolute URLs.
 //!
 //! Invariant: what comes out is `http`, `https` or `file`, at most [`URL_BYTES_MAX`] bytes, without user, password
-//! and fragment, with the host in lower case and the default port left out (RFC 3986 §6.2, WHATWG URL).
+//! and fragment, in its normal spelling (`normal`).
 
 use std::{
     fs, io,
     path::{Component, Path, PathBuf},
+    sync::Arc,
 };
 
 use url::Url;
 
-use super::{error::shown, gutenberg};
+use super::{
+    error::shown,
+    gutenberg,
+    library::{Amount, Library},
+    normal::normal,
+};
 
 /// The longest URL, in bytes.
 pub(crate) const URL_BYTES_MAX: usize = 4096;
 
-/// The directory that relative paths start from: the list's, or the current one for arguments.
+/// Turns cells into URLs.
+#[derive(Debug)]
+pub(crate) struct Resolver {
+    pub(crate) base: Base,
+    pub(crate) library: Arc<Library>,
+}
+
+/// What local texts a list may name.
 #[derive(Debug, Clone)]
-pub(crate) struct Base {
-    directory: PathBuf,
-    url: Url,
+pub(crate) enum Base {
+    /// All; relative paths start from this directory: the list's, or the current one for arguments.
+    Directory { path: PathBuf, url: Url },
+    /// None: the list is not the user's own, so it says nothing about this machine.
+    Nowhere,
 }
 
 impl Base {
     /// `directory` made absolute.
-    pub(crate) fn new(directory: &Path) -> io::Result<Self> {
+    pub(crate) fn directory(directory: &Path) -> io::Result<Self> {
         let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
-        let directory = fs::canonicalize(directory)?;
-        let url = Url::from_directory_path(&directory)
+        let path = fs::canonicalize(directory)?;
+        let url = Url::from_directory_path(&path)
             .map_err(|()| io::Error::new(io::ErrorKind::InvalidInput, "the path is not absolute"))?;
-        Ok(Self { directory, url })
+        Ok(Self::Directory { path, url })
     }
 }
 
@@ -38,29 +53,34 @@ pub(crate) fn is_url(cell: &str) -> bool {
     scheme(cell).is_some()
 }
 
-/// The URLs that `cell` stands for: one, or the candidates of a book `pg:N`. The error says what to write instead.
-pub(crate) fn resolve(cell: &str, base: &Base) -> Result<Vec<String>, String> {
-    let cell = cell.trim();
-    if cell.len() > URL_BYTES_MAX {
-        return Err(format!("the URL has {} bytes; {URL_BYTES_MAX} are allowed", cell.len()));
-    }
-    let Some((scheme, rest)) = scheme(cell) else { return Ok(vec![path(cell, base)?]) };
-    let url = match scheme.as_str() {
-        "pg" => return gutenberg::candidates(rest),
-        "http" | "https" => web(cell, rest)?,
-        "file" => file(cell, base)?,
-        other => {
+impl Resolver {
+    /// The URLs that `cell` stands for: one, or the candidates of a book `pg:N`. The error says what to write instead.
+    pub(crate) fn resolve(&self, cell: &str) -> Result<Vec<String>, String> {
+        let cell = cell.trim();
+        if cell.len() > URL_BYTES_MAX {
+            return Err(format!("the URL has {} bytes; {URL_BYTES_MAX} are allowed", cell.len()));
+        }
+        let Some((scheme, rest)) = scheme(cell) else { return Ok(vec![path(cell, &self.base)?]) };
+        let url = match scheme.as_str() {
+            "pg" => return Ok(self.library.book(gutenberg::named(rest)?, Amount::Single)),
+            "http" | "https" => web(cell, rest)?,
+            "file" => file(cell, &self.base)?,
+            other => {
+                return Err(format!(
+                    "'{}:' is not read: use http, https, file or pg; a file of that name is written ./{}",
+                    shown(other),
+                    shown(cell)
+                ));
+            }
+        };
+        if url.len() > URL_BYTES_MAX {
             return Err(format!(
-                "'{}:' is not read: use http, https, file or pg; a file of that name is written ./{}",
-                shown(other),
-                shown(cell)
+                "the URL has {} bytes when written out; {URL_BYTES_MAX} are allowed",
+                url.len()
             ));
         }
-    };
-    if url.len() > URL_BYTES_MAX {
-        return Err(format!("the URL has {} bytes when written out; {URL_BYTES_MAX} are allowed", url.len()));
+        Ok(vec![url])
     }
-    Ok(vec![url])
 }
 
 /// The scheme, lower-cased, and what follows its colon.
@@ -81,18 +101,18 @@ fn web(cell: &str, rest: &str) -> Result<String, String> {
             "a URL has no spaces in it (write %20); URLs of the same text are separated by a TAB".into()
         );
     }
-    let mut url = Url::parse(cell).map_err(|error| format!("not a URL: {error}"))?;
+    let url = Url::parse(cell).map_err(|error| format!("not a URL: {error}"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(
             "the URL carries a user or password, which would be stored with the text: remove it".into()
         );
     }
-    url.set_fragment(None);
-    Ok(url.into())
+    Ok(normal(url).into())
 }
 
 fn file(cell: &str, base: &Base) -> Result<String, String> {
-    let url = base.url.join(cell).map_err(|error| format!("not a URL: {error}"))?;
+    let Base::Directory { url: directory, .. } = base else { return Err(not_here(cell)) };
+    let url = directory.join(cell).map_err(|error| format!("not a URL: {error}"))?;
     if url.host_str().is_some() {
         return Err("a file: URL names a file of this machine, as in file:///books/book.txt".to_owned());
     }
@@ -106,11 +126,23 @@ fn file(cell: &str, base: &Base) -> Result<String, String> {
     if url.path().ends_with('/') {
         return Err("the file: URL names a directory: name the text in it".to_owned());
     }
+    // Written anew, so that every spelling of a path is the same URL.
+    let url = Url::from_file_path(path).map_err(|()| "the file: URL names no path".to_owned())?;
     Ok(url.into())
 }
 
+/// What to say of a local text in a list that came from elsewhere.
+fn not_here(cell: &str) -> String {
+    format!(
+        "'{}' would be a file of this machine, which only a list of your own may name; a URL begins with http:// or \
+         https://",
+        shown(cell)
+    )
+}
+
 fn path(cell: &str, base: &Base) -> Result<String, String> {
-    let full = base.directory.join(cell);
+    let Base::Directory { path: directory, .. } = base else { return Err(not_here(cell)) };
+    let full = directory.join(cell);
     let missing = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => {
             format!("there is no file '{}'; a URL begins with http:// or https://", shown(cell))
@@ -136,32 +168,32 @@ fn path(cell: &str, base: &Base) -> Result<String, String> {
 mod tests {
     use super::*;
 
-    fn base() -> (tempfile::TempDir, Base) {
+    fn resolver() -> (tempfile::TempDir, Resolver) {
         let directory = tempfile::tempdir().expect("a directory");
         fs::create_dir(directory.path().join("sub")).expect("writable");
         fs::write(directory.path().join("a b#1.txt"), "text").expect("writable");
-        let base = Base::new(directory.path()).expect("exists");
-        (directory, base)
+        let base = Base::directory(directory.path()).expect("exists");
+        (directory, Resolver { base, library: Arc::new(Library::new(&[], &[])) })
     }
 
     #[test]
     fn web_urls_are_normalised() {
-        let (_keep, base) = base();
+        let (_keep, resolver) = resolver();
         for (cell, expected) in [
             ("HTTP://Example.ORG:80/A/../b?q=1#part", "http://example.org/b?q=1"),
             (" https://example.org:443 ", "https://example.org/"),
             ("https://bücher.example/ü", "https://xn--bcher-kva.example/%C3%BC"),
             ("http://127.0.0.1:8080/x", "http://127.0.0.1:8080/x"),
         ] {
-            assert_eq!(resolve(cell, &base), Ok(vec![expected.to_owned()]), "{cell}");
+            assert_eq!(resolver.resolve(cell), Ok(vec![expected.to_owned()]), "{cell}");
         }
-        assert_eq!(resolve("pg:84", &base).expect("a book").len(), 3);
-        assert_eq!(resolve("PG:84", &base), resolve("pg:84", &base));
+        assert_eq!(resolver.resolve("pg:84").expect("a book").len(), 8);
+        assert_eq!(resolver.resolve("PG:84"), resolver.resolve("pg:84"));
     }
 
     #[test]
     fn what_is_no_source_is_refused_with_advice() {
-        let (_keep, base) = base();
+        let (_keep, resolver) = resolver();
         let long = format!("http://example.org/{}", "x".repeat(URL_BYTES_MAX));
         let grows = format!("http://example.org/{}", "ü".repeat(1000));
         for (cell, advice) in [
@@ -185,7 +217,7 @@ mod tests {
             (long.as_str(), "4096"),
             (grows.as_str(), "4096"),
         ] {
-            let message = resolve(cell, &base).expect_err(cell);
+            let message = resolver.resolve(cell).expect_err(cell);
             assert!(message.contains(advice), "{cell}: {message}");
             assert!(!message.contains("secret"), "{message}");
         }
@@ -193,17 +225,29 @@ mod tests {
 
     #[test]
     fn paths_become_absolute_file_urls() {
-        let (keep, base) = base();
+        let (keep, resolver) = resolver();
         let root = fs::canonicalize(keep.path()).expect("exists");
         let expected = Url::from_file_path(root.join("a b#1.txt")).expect("absolute").to_string();
         assert!(expected.ends_with("/a%20b%231.txt"));
         for cell in
             ["a b#1.txt", "./a b#1.txt", "sub/../a b#1.txt", "file:a b%231.txt", "FILE:./a%20b%231.txt"]
         {
-            assert_eq!(resolve(cell, &base), Ok(vec![expected.clone()]), "{cell}");
+            assert_eq!(resolver.resolve(cell), Ok(vec![expected.clone()]), "{cell}");
         }
         let absolute = root.join("a b#1.txt");
-        assert_eq!(resolve(absolute.to_str().expect("UTF-8"), &base), Ok(vec![expected.clone()]));
-        assert_eq!(resolve(&expected.replace("file://", "file://localhost"), &base), Ok(vec![expected]));
+        assert_eq!(resolver.resolve(absolute.to_str().expect("UTF-8")), Ok(vec![expected.clone()]));
+        assert_eq!(resolver.resolve(&expected.replace("file://", "file://localhost")), Ok(vec![expected]));
+    }
+
+    #[test]
+    fn a_list_of_others_names_nothing_on_this_machine() {
+        let (keep, resolver) = resolver();
+        let resolver = Resolver { base: Base::Nowhere, ..resolver };
+        let absolute = keep.path().join("a b#1.txt").to_string_lossy().into_owned();
+        for cell in ["a b#1.txt", absolute.as_str(), "/etc/passwd", "file:///etc/passwd", "file:x"] {
+            let message = resolver.resolve(cell).expect_err(cell);
+            assert!(message.contains("only a list of your own"), "{message}");
+        }
+        assert!(resolver.resolve("https://a.example/x").is_ok() && resolver.resolve("pg:84").is_ok());
     }
 }

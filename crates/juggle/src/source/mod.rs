@@ -4,20 +4,27 @@
 //! once, normalised, as a *snapshot* in the run directory; from there the feeder tops the fetch lane up, a byte
 //! offset at a time. So a list may vanish, change or come from a pipe, and a run still resumes.
 //!
-//! In reading order: [`input`] (what stands on the command line), [`reader`] (lines become entries, bad ones are
-//! told with their number), [`entry`], [`snapshot`], [`error`].
+//! In reading order: [`input`] (what stands on the command line), [`reading`] (what holds for all of it), [`reader`]
+//! (lines become entries, bad ones are told with their number), [`entry`], [`snapshot`], [`error`]; [`library`] and
+//! [`catalog`] for books of Project Gutenberg; [`bytes`] for lists that are in memory.
 
+pub mod bytes;
+pub mod catalog;
 pub mod entry;
 pub mod error;
 pub mod input;
+pub mod library;
 pub mod reader;
+pub mod reading;
 pub mod snapshot;
 
 mod compressed;
-mod gutenberg;
+pub(crate) mod gutenberg;
 mod jsonl;
 mod lines;
 mod location;
+mod normal;
 mod plain;
 mod row;
 mod table;
+mod texts;

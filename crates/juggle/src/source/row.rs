@@ -1,6 +1,6 @@
 //! What one line of any list says, before it is checked: the place where columns get their meaning.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 
 use flow::{document::DocumentId, payload::Listed};
 use url::Url;
@@ -9,11 +9,14 @@ use super::{
     entry::Entry,
     error::shown,
     gutenberg,
-    location::{self, Base},
+    location::{self, Resolver},
+    texts::{Books, Texts},
 };
 
 const URLS_MAX: usize = 16;
 const ENTRY_BYTES_MAX: usize = 60 * 1024;
+/// More than the URLs of a book can have.
+const BOOK_BYTES_MAX: usize = 8 * 1024;
 
 /// The columns that mean something; all others are carried along.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +26,7 @@ pub(crate) enum Column {
     Title,
     Mirror,
     Blake3,
+    Sha256,
     Other(String),
 }
 
@@ -36,6 +40,7 @@ impl Column {
             "title" => Self::Title,
             "mirror" => Self::Mirror,
             "blake3" => Self::Blake3,
+            "sha256" => Self::Sha256,
             _ => Self::Other(name.to_owned()),
         }
     }
@@ -68,6 +73,7 @@ impl Row {
             Column::Title => self.listed.title = Some(value.split_whitespace().collect::<Vec<_>>().join(" ")),
             Column::Mirror => self.put_mirrors(value),
             Column::Blake3 => self.listed.blake3 = Some(value.to_ascii_lowercase()),
+            Column::Sha256 => self.listed.sha256 = Some(value.to_ascii_lowercase()),
             Column::Other(name) => {
                 self.listed.columns.insert(name.clone(), value.to_owned());
             }
@@ -83,12 +89,37 @@ impl Row {
         }
     }
 
-    /// The entry, checked and normalised; the error says what to write instead.
-    pub(crate) fn into_entry(self, base: &Base) -> Result<Entry, String> {
+    /// What it says besides URLs and id, unchecked.
+    pub(crate) fn into_listed(self) -> Listed {
+        self.listed
+    }
+
+    /// The texts, checked and normalised; the error says what to write instead.
+    pub(crate) fn into_texts(self, resolver: &Resolver) -> Result<Texts, String> {
+        match self.url.as_deref().and_then(gutenberg::range) {
+            Some(numbers) => self.into_books(numbers?, resolver),
+            None => self.into_entry(resolver).map(Texts::from),
+        }
+    }
+
+    fn into_books(self, numbers: RangeInclusive<u32>, resolver: &Resolver) -> Result<Texts, String> {
+        let Listed { title, blake3, sha256, columns } = self.listed;
+        if self.id.is_some() || title.is_some() || blake3.is_some() || sha256.is_some() {
+            return Err("a range of books has no id, title or hash: those are of one text".to_owned());
+        }
+        if !self.mirrors.is_empty() {
+            return Err("a range of books has no other URLs: name mirrors with --gutenberg-mirror".to_owned());
+        }
+        let books = Books { numbers, library: Arc::clone(&resolver.library), columns };
+        bounded(books.entry(*books.numbers.end()), ENTRY_BYTES_MAX - BOOK_BYTES_MAX)?;
+        Ok(Texts::Books(books))
+    }
+
+    fn into_entry(self, resolver: &Resolver) -> Result<Entry, String> {
         let first = self.url.ok_or("the line names no URL: fill the column 'url'")?;
         let mut urls: Vec<String> = Vec::new();
         for cell in std::iter::once(&first).chain(&self.mirrors) {
-            for url in location::resolve(cell, base)? {
+            for url in resolver.resolve(cell)? {
                 if !urls.contains(&url) {
                     urls.push(url);
                 }
@@ -97,19 +128,20 @@ impl Row {
         if urls.len() > URLS_MAX {
             return Err(format!("the line names {} URLs of one text; {URLS_MAX} are allowed", urls.len()));
         }
-        check_hash(self.listed.blake3.as_deref())?;
+        check_hash(self.listed.blake3.as_deref(), "a BLAKE3")?;
+        check_hash(self.listed.sha256.as_deref(), "an SHA-256")?;
         let id = match self.id {
             Some(id) => id.parse().map_err(|error| format!("{error}"))?,
             None => id_of(&urls),
         };
-        bounded(Entry { id, urls, listed: self.listed })
+        bounded(Entry { id, urls, listed: self.listed }, ENTRY_BYTES_MAX)
     }
 }
 
-fn check_hash(hash: Option<&str>) -> Result<(), String> {
+fn check_hash(hash: Option<&str>, kind: &str) -> Result<(), String> {
     match hash {
         Some(hash) if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-            Err(format!("'{}' is not a BLAKE3 hash: 64 hexadecimal digits, or leave it empty", shown(hash)))
+            Err(format!("'{}' is not {kind} hash: 64 hexadecimal digits, or leave it empty", shown(hash)))
         }
         Some(_) | None => Ok(()),
     }
@@ -125,15 +157,15 @@ fn id_of(urls: &[String]) -> DocumentId {
     DocumentId::derived(first.host_str().unwrap_or_default(), first.path(), first.as_str())
 }
 
-fn bounded(entry: Entry) -> Result<Entry, String> {
+fn bounded(entry: Entry, bytes_max: usize) -> Result<Entry, String> {
     let columns =
         |map: &BTreeMap<String, String>| map.iter().map(|(k, v)| k.len() + v.len() + 8).sum::<usize>();
     let title = entry.listed.title.as_ref().map_or(0, String::len);
     let bytes =
         entry.urls.iter().map(|url| url.len() + 4).sum::<usize>() + title + columns(&entry.listed.columns);
     // JSON writes a byte with at most six; only a line that could be too long is written out to be measured.
-    let long = bytes * 6 + 1024 > ENTRY_BYTES_MAX;
-    if long && serde_json::to_vec(&entry).map_or(true, |json| json.len() > ENTRY_BYTES_MAX) {
+    let long = bytes * 6 + 1024 > bytes_max;
+    if long && serde_json::to_vec(&entry).map_or(true, |json| json.len() > bytes_max) {
         return Err("the line says more than 60 KiB about one text: drop columns or URLs".to_owned());
     }
     Ok(entry)

@@ -53,41 +53,84 @@ pub enum Seen {
     Before,
 }
 
-/// Writes all good entries of a list as a snapshot into the existing directory `directory`, durably: when this
-/// returns, the snapshot survives power loss. Bad lines go to `on_bad_line`.
+/// Writes all good entries of a list into the existing directory `directory`, durably, under a name that is nobody's
+/// until it is [published](Drafted::publish). Every entry and every bad line is told as it comes.
 ///
 /// # Errors
-/// [`SourceError::Read`] where the list breaks off, [`SourceError::Write`] where the snapshot cannot be written; in
-/// both cases nothing is left behind.
-pub fn write(
+/// [`SourceError::Read`] where the list breaks off, [`SourceError::Write`] where the draft cannot be written; in both
+/// cases nothing is left behind.
+pub fn draft(
     mut reader: Reader,
     directory: &Path,
-    mut on_bad_line: impl FnMut(&BadLine),
-) -> Result<Snapshot, SourceError> {
+    mut tell: impl FnMut(Result<&Entry, &BadLine>),
+) -> Result<Drafted, SourceError> {
     sweep(directory).map_err(|source| SourceError::Write { path: directory.into(), source })?;
     let mut draft = Draft::create(directory)?;
     let (mut entries, mut bad) = (0, 0);
     for item in &mut reader {
         match item {
             Ok(entry) => {
+                tell(Ok(&entry));
                 draft.append(&entry)?;
                 entries += 1;
             }
             Err(ReadError::Line(line)) => {
-                on_bad_line(&line);
+                tell(Err(&line));
                 bad += 1;
             }
             Err(ReadError::Source(error)) => return Err(error),
         }
     }
-    let bytes = draft.bytes;
-    let (name, path, seen) = draft.publish(&safe_name(&reader.input().name()), directory)?;
-    Ok(Snapshot { name, path, entries, bad, bytes, seen })
+    draft.finish(&safe_name(&reader.input().name()), directory, entries, bad)
 }
 
-/// A snapshot being written. Dropped before it is published, it takes its file away.
+/// A whole list that is not yet a snapshot. Dropped before it is published, it takes its file away.
+#[derive(Debug)]
+pub struct Drafted {
+    temporary: Temporary,
+    directory: PathBuf,
+    name: String,
+    /// Its entries.
+    pub entries: u64,
+    /// Lines of the list that were bad and are not in it.
+    pub bad: u64,
+    bytes: u64,
+}
+
+impl Drafted {
+    /// Makes it a snapshot: when this returns, it survives power loss.
+    ///
+    /// # Errors
+    /// [`SourceError::Write`]; then nothing is left behind.
+    pub fn publish(self) -> Result<Snapshot, SourceError> {
+        let path = self.directory.join(format!("{}.jsonl", self.name));
+        let seen = if path.exists() { Seen::Before } else { Seen::New };
+        let failed = |source| SourceError::Write { path: path.clone(), source };
+        fs::rename(&self.temporary.0, &path).map_err(failed)?;
+        File::open(&self.directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
+        let Self { ref name, entries, bad, bytes, .. } = self;
+        Ok(Snapshot { name: name.clone(), path, entries, bad, bytes, seen })
+    }
+}
+
+/// A temporary file, which goes when this is dropped.
+#[derive(Debug)]
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        match fs::remove_file(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(path = %self.0.display(), %error, "a temporary file stays behind");
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+}
+
+/// A list being written.
 struct Draft {
-    path: PathBuf,
+    temporary: Temporary,
     file: BufWriter<File>,
     line: Vec<u8>,
     hasher: blake3::Hasher,
@@ -102,7 +145,7 @@ impl Draft {
                 Ok(file) => {
                     let file = BufWriter::with_capacity(BUFFER_BYTES, file);
                     let hasher = blake3::Hasher::new();
-                    return Ok(Self { path, file, line: Vec::new(), hasher, bytes: 0 });
+                    return Ok(Self { temporary: Temporary(path), file, line: Vec::new(), hasher, bytes: 0 });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(source) => return Err(SourceError::Write { path, source }),
@@ -120,35 +163,22 @@ impl Draft {
         self.file.write_all(&self.line).map_err(|source| self.failed(source))
     }
 
-    fn publish(mut self, list: &str, directory: &Path) -> Result<(String, PathBuf, Seen), SourceError> {
+    fn finish(
+        mut self,
+        list: &str,
+        directory: &Path,
+        entries: u64,
+        bad: u64,
+    ) -> Result<Drafted, SourceError> {
         let name = format!("{list}-{}", &self.hasher.finalize().to_hex()[..16]);
-        let path = directory.join(format!("{name}.jsonl"));
-        let seen = if path.exists() { Seen::Before } else { Seen::New };
-        let written = (|| {
-            self.file.flush()?;
-            self.file.get_ref().sync_data()?;
-            fs::rename(&self.path, &path)?;
-            File::open(directory)?.sync_all()
-        })();
-        match written {
-            Ok(()) => Ok((name, path, seen)),
-            Err(source) => Err(self.failed(source)),
-        }
+        let written = self.file.flush().and_then(|()| self.file.get_ref().sync_data());
+        written.map_err(|source| self.failed(source))?;
+        let Self { temporary, bytes, .. } = self;
+        Ok(Drafted { temporary, directory: directory.to_owned(), name, entries, bad, bytes })
     }
 
     fn failed(&self, source: io::Error) -> SourceError {
-        SourceError::Write { path: self.path.clone(), source }
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        match fs::remove_file(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(path = %self.path.display(), %error, "a temporary file stays behind");
-            }
-            Ok(()) | Err(_) => {}
-        }
+        SourceError::Write { path: self.temporary.0.clone(), source }
     }
 }
 
@@ -256,7 +286,13 @@ impl Iterator for Entries {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::input::Input, *};
+    use super::{
+        super::{
+            input::{Input, Place},
+            reading::{Reading, Rules},
+        },
+        *,
+    };
 
     struct Fixture {
         directory: tempfile::TempDir,
@@ -277,8 +313,9 @@ mod tests {
         }
 
         fn add(&self) -> Result<Snapshot, SourceError> {
-            let reader = Reader::open(Input::List(self.list.clone()))?;
-            write(reader, &self.out(), |_| {})
+            let input = Input::List(Place::File(self.list.clone()));
+            let reader = Reader::open(input, &Reading::new(&Rules::default()))?;
+            draft(reader, &self.out(), |_| {})?.publish()
         }
 
         fn files(&self) -> Vec<String> {
@@ -364,5 +401,17 @@ mod tests {
         let fixture = Fixture::new("https://a.example/1\n");
         fs::remove_dir(fixture.out()).expect("removable");
         assert!(matches!(fixture.add(), Err(SourceError::Write { .. })));
+    }
+
+    #[test]
+    fn a_draft_that_is_not_published_leaves_nothing_behind() {
+        let fixture = Fixture::new("https://a.example/1\npg:1-3\n");
+        let input = Input::List(Place::File(fixture.list.clone()));
+        let reader = Reader::open(input, &Reading::new(&Rules::default())).expect("opens");
+        let mut told = 0;
+        let drafted = draft(reader, &fixture.out(), |_| told += 1).expect("writes");
+        assert_eq!((drafted.entries, told, fixture.files().len()), (4, 4, 1));
+        drop(drafted);
+        assert_eq!(fixture.files(), [""; 0]);
     }
 }

@@ -47,6 +47,7 @@ fn job(bytes: &[u8]) -> StoreJob {
         listed: Listed {
             title: Some("listed title".to_owned()),
             blake3: None,
+            sha256: None,
             columns: BTreeMap::from([("shelf".to_owned(), "7".to_owned())]),
         },
     }

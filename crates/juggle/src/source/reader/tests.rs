@@ -1,6 +1,6 @@
 use std::fs;
 
-use super::*;
+use super::{super::reading::Rules, *};
 
 /// What a list named `name` gives: ids and URLs, and the bad lines.
 fn read(name: &str, list: impl AsRef<[u8]>) -> (Vec<Entry>, Vec<BadLine>) {
@@ -8,7 +8,7 @@ fn read(name: &str, list: impl AsRef<[u8]>) -> (Vec<Entry>, Vec<BadLine>) {
     let path = directory.path().join(name);
     fs::write(&path, list).expect("writable");
     let (mut entries, mut bad) = (Vec::new(), Vec::new());
-    for item in Reader::open(Input::List(path)).expect("opens") {
+    for item in Reader::open(Input::List(Place::File(path)), &reading()).expect("opens") {
         match item {
             Ok(entry) => entries.push(entry),
             Err(ReadError::Line(line)) => bad.push(line),
@@ -22,7 +22,11 @@ fn open(name: &str, list: impl AsRef<[u8]>) -> Result<Reader, SourceError> {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join(name);
     fs::write(&path, list).expect("writable");
-    Reader::open(Input::List(path))
+    Reader::open(Input::List(Place::File(path)), &reading())
+}
+
+fn reading() -> Reading {
+    Reading::new(&Rules::default())
 }
 
 fn urls(entries: &[Entry]) -> Vec<Vec<&str>> {
@@ -135,7 +139,7 @@ fn jsonl_has_the_same_names() {
 fn the_same_url_twice_is_one_candidate() {
     let list = "pg:84\thttps://WWW.gutenberg.org/files/84/84-0.txt\thttps://a.example/x\n";
     let (entries, _) = read("list", list);
-    assert_eq!((entries[0].urls.len(), entries[0].urls[3].as_str()), (4, "https://a.example/x"));
+    assert_eq!((entries[0].urls.len(), entries[0].urls[8].as_str()), (9, "https://a.example/x"));
 }
 
 #[test]
@@ -182,7 +186,7 @@ fn a_list_cut_short_while_packed_ends_with_an_error() {
 #[test]
 fn a_typed_url_that_is_no_source_is_a_usage_error_and_keeps_its_password() {
     let typed = vec!["https://me:secret@a.example/x".to_owned()];
-    let error = Reader::open(Input::Texts(typed)).err().expect("refused");
+    let error = Reader::open(Input::Texts(typed), &reading()).err().expect("refused");
     assert!(matches!(error, SourceError::Argument { .. }));
     assert!(!error.to_string().contains("secret") && error.to_string().contains("a.example"), "{error}");
 }
@@ -211,4 +215,47 @@ fn the_lists_in_data_are_good() {
     let (texts, bad) = read("sources.tsv", include_str!("../../../../../data/sample/sources.tsv"));
     assert_eq!((texts.len(), bad), (13, vec![]));
     assert!(texts.iter().all(|text| text.listed.columns.contains_key("language")));
+}
+
+#[test]
+fn a_range_of_books_is_one_entry_a_book() {
+    let (entries, bad) = read("list", "pg:7-9 # three\nhttps://a.example/1\nPG:9-9\n");
+    assert_eq!(bad, []);
+    let ids: Vec<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
+    assert_eq!((&ids[..3], ids[4]), (&["PG7", "PG8", "PG9"][..], "PG9"));
+    assert_eq!(entries[2], entries[4]);
+    let (entries, bad) = read("list", "url\tshelf\tid\npg:7-8\t3\npg:9-10\t\tx\n");
+    assert_eq!((entries.len(), entries[1].listed.columns["shelf"].as_str()), (2, "3"));
+    assert!(bad[0].line == 3 && bad[0].message.contains("no id, title or hash"), "{}", bad[0]);
+}
+
+#[test]
+fn a_range_stands_alone_and_in_order() {
+    for (list, part) in [
+        ("pg:1-3\thttps://a.example/1", "--gutenberg-mirror"),
+        ("https://a.example/1\tpg:1-3", "pg:1-100"),
+        ("pg:3-1", "lower number"),
+        ("pg:1-9999999", "two numbers"),
+        ("url,title\npg:1-3,Three", "no id, title or hash"),
+        ("url,sha256\npg:1-3,00", "no id, title or hash"),
+        (r#"{"url":"pg:1-3","blake3":"x"}"#, "no id, title or hash"),
+        ("url,sha256\nhttps://a.example/1,00", "SHA-256"),
+    ] {
+        let (entries, bad) = read("list", list);
+        assert!(entries.is_empty() && bad.len() == 1 && bad[0].message.contains(part), "{list}: {bad:?}");
+    }
+    let range = |typed: &str| Reader::open(Input::Texts(vec![typed.to_owned()]), &reading());
+    assert_eq!(range("pg:1-999999").expect("a range").count(), 999_999);
+    assert!(matches!(range("pg:2-1"), Err(SourceError::Argument { .. })));
+}
+
+#[test]
+fn one_document_in_many_spellings_is_one_job() {
+    let list =
+        "https://a.example/%7eme/x\nHTTPS://A.example.:443/y/../~me/%78#top\nhttps://a.example/%7Eme/./x\n";
+    let (entries, bad) = read("list", list);
+    assert_eq!((entries.len(), bad), (3, vec![]));
+    assert!(entries.iter().all(|entry| *entry == entries[0]), "{entries:?}");
+    let (one, _) = read("list", entries[0].urls[0].as_str());
+    assert_eq!(one[0], entries[0]);
 }

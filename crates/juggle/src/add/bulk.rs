@@ -1,0 +1,88 @@
+//! Bulk aimed at the main site of Project Gutenberg is refused.
+//!
+//! The site is for people only: it answers what it takes for a robot with a captcha, and then blocks the address, for
+//! days and for everybody behind it. So such a list would end in failures and do harm on the way. Its mirrors are there
+//! for bulk.
+
+use fetch::mirror::Mirror;
+
+use crate::{
+    exit::{CliError, Exit},
+    source::{entry::Entry, library},
+};
+
+/// So many texts of one command may go to the main site first: at 2 s each, what a diligent person fetches in an
+/// afternoon, and far below what the site takes for a robot.
+pub const BULK_MAX: u64 = 100;
+
+/// Counts the texts whose first host is the main site.
+#[derive(Debug)]
+pub(super) struct Tally<'a> {
+    rewrites: &'a [Mirror],
+    site: u64,
+}
+
+impl<'a> Tally<'a> {
+    /// `rewrites` are those of `--mirror`: what counts is who is contacted.
+    pub(super) const fn new(rewrites: &'a [Mirror]) -> Self {
+        Self { rewrites, site: 0 }
+    }
+
+    pub(super) fn count(&mut self, entry: &Entry) {
+        let is_site = entry.urls.first().is_some_and(|url| library::is_site(url, self.rewrites));
+        self.site += u64::from(is_site);
+    }
+
+    /// # Errors
+    /// [`Exit::Usage`] where there are more than [`BULK_MAX`].
+    pub(super) fn judge(&self) -> Result<(), CliError> {
+        if self.site <= BULK_MAX {
+            return Ok(());
+        }
+        let message = format!(
+            "{} texts would be fetched from www.gutenberg.org, which is for people and blocks robots: more than \
+             {BULK_MAX} at once are not added, and nothing was",
+            self.site
+        );
+        Err(CliError::new(Exit::Usage, message).advise(
+            "fetch them from a mirror: add --mirror https://www.gutenberg.org=https://gutenberg.pglaf.org, \
+             or name books as pg:NUMBER, pg:FIRST-LAST or with --catalog, which go to mirrors (--gutenberg-mirror BASE \
+             chooses them); what the site itself offers to robots is \
+             https://www.gutenberg.org/robot/harvest?filetypes[]=txt&langs[]=en with 2 s between requests",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(url: &str, count: u64, rewrites: &[Mirror]) -> Result<(), CliError> {
+        let urls = vec![url.to_owned(), "https://m.example/x".to_owned()];
+        let entry = Entry { id: "x".parse().expect("an id"), urls, listed: flow::payload::Listed::default() };
+        let mut tally = Tally::new(rewrites);
+        (0..count).for_each(|_| tally.count(&entry));
+        tally.judge()
+    }
+
+    #[test]
+    fn only_bulk_for_the_main_site_is_refused() {
+        for url in ["https://www.gutenberg.org/files/84/84-0.txt", "http://gutenberg.org/ebooks/84.txt.utf-8"]
+        {
+            assert!(judged(url, BULK_MAX, &[]).is_ok());
+            let error = judged(url, BULK_MAX + 1, &[]).expect_err("refused");
+            assert_eq!(error.exit, Exit::Usage);
+            assert!(error.to_string().contains("--gutenberg-mirror"), "{error}");
+        }
+        assert!(judged("https://gutenberg.pglaf.org/8/84/84-0.txt", 1000, &[]).is_ok());
+        assert!(judged("https://notgutenberg.org/x", 1000, &[]).is_ok());
+    }
+
+    #[test]
+    fn what_counts_is_the_host_after_the_rewrites() {
+        let away = ["https://www.gutenberg.org=https://m.example".parse().expect("a mirror")];
+        assert!(judged("https://www.gutenberg.org/files/84/84-0.txt", 1000, &away).is_ok());
+        let towards = ["https://m.example=https://www.gutenberg.org".parse().expect("a mirror")];
+        assert!(judged("https://m.example/84", 1000, &towards).is_err());
+    }
+}

@@ -1,0 +1,247 @@
+//! Where a book of Project Gutenberg can be had.
+//!
+//! A book lies in several forms: generated (`cache/epub/84/pg84.txt`, UTF-8, of every text), and as it was handed in, in
+//! UTF-8 (`84-0.txt`), ISO 8859-1 (`84-8.txt`) or ASCII (`84.txt`). Mirrors keep those in the main tree `8/84/`
+//! (`1/2/3/4/12345/`; books of one digit below `0/`), the main site in `files/84/`.
+//!
+//! The main site is for people and blocks what it takes for a robot; mirrors are for the rest. So the site is asked for
+//! a handful of books at most, and never for those of a range or of the catalogue.
+
+use std::{
+    fmt,
+    str::FromStr,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use fetch::{candidate::Candidate, mirror::Mirror};
+use url::Url;
+
+use super::{gutenberg, normal::normal};
+
+/// The main site.
+const SITE: &str = "https://www.gutenberg.org";
+/// The mirrors that are asked where `--gutenberg-mirror` names none. Such lists go stale: mirrors move, lag behind and
+/// end. <https://www.gutenberg.org/MIRRORS.ALL> is the present one.
+const MIRRORS: [&str; 3] =
+    ["https://gutenberg.pglaf.org", "https://aleph.pglaf.org", "http://aleph.gutenberg.org"];
+/// So many books of one command, each named by itself, are asked of the main site.
+const HANDFUL: u32 = 10;
+/// How many hosts may be asked for a book. With the forms it bounds the requests for one that does not exist to eight.
+const HOSTS_MAX: usize = 3;
+const BASE_BYTES_MAX: usize = 512;
+
+/// `--gutenberg-mirror BASE`: where the tree of a mirror begins; `http`, `https` or `file`, for a copy on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base(String);
+
+/// What is wrong with the base of a mirror.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("it is not the base of a mirror: {0}; write it as https://HOST/PATH or file:///PATH")]
+pub struct InvalidBase(String);
+
+impl FromStr for Base {
+    type Err = InvalidBase;
+
+    fn from_str(text: &str) -> Result<Self, InvalidBase> {
+        let refuse = |why: &str| Err(InvalidBase(why.to_owned()));
+        let url = Url::parse(text).map_err(|error| InvalidBase(error.to_string()))?;
+        let has_user = !url.username().is_empty() || url.password().is_some();
+        match url.scheme() {
+            "http" | "https" => {}
+            "file" if url.host().is_none() && url.path() != "/" => {}
+            _ => return refuse("it is neither http, https nor a path of this machine"),
+        }
+        if has_user || url.query().is_some() || url.fragment().is_some() {
+            return refuse("it has a user, a query or a fragment");
+        }
+        let url = if url.scheme() == "file" { url } else { normal(url) };
+        let base = url.as_str().trim_end_matches('/');
+        if base.len() > BASE_BYTES_MAX {
+            return refuse("it is too long");
+        }
+        Ok(Self(base.to_owned()))
+    }
+}
+
+impl fmt::Display for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How many books are named at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Amount {
+    /// One.
+    Single,
+    /// A range, or what a catalogue lists.
+    Bulk,
+}
+
+/// Whether the main site may be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Site {
+    /// For a handful, before the mirrors.
+    First,
+    /// For a handful, after the mirrors, which the user named.
+    Last,
+    /// Always, for `--mirror` puts another host in its place.
+    Rewritten,
+}
+
+/// The library: the main site and its mirrors. It counts the books named one by one, so that one stands for one reading
+/// of all sources of a command.
+#[derive(Debug)]
+pub struct Library {
+    mirrors: Vec<String>,
+    site: Site,
+    singles: AtomicU32,
+}
+
+#[derive(Clone, Copy)]
+enum Form {
+    Generated,
+    Utf8,
+    Latin1,
+    Ascii,
+}
+
+impl Library {
+    /// The library with these mirrors, or with the built-in ones where none is named. `rewrites` are those of
+    /// `--mirror`.
+    #[must_use]
+    pub fn new(named: &[Base], rewrites: &[Mirror]) -> Self {
+        let is_rewritten = !is_site(SITE, rewrites);
+        let (mirrors, site) = match named {
+            [] => (MIRRORS.map(str::to_owned).to_vec(), Site::First),
+            named => (named.iter().map(Base::to_string).collect(), Site::Last),
+        };
+        let site = if is_rewritten { Site::Rewritten } else { site };
+        Self { mirrors, site, singles: AtomicU32::new(0) }
+    }
+
+    /// The URLs of a book, best first: at most eight. Bulk takes the mirrors in turn, so that they share the load.
+    pub(crate) fn book(&self, number: u32, amount: Amount) -> Vec<String> {
+        let is_handful = amount == Amount::Single && self.singles.fetch_add(1, Ordering::Relaxed) < HANDFUL;
+        let turn = if is_handful { 0 } else { number as usize % self.mirrors.len() };
+        let mirrors = self.mirrors[turn..].iter().chain(&self.mirrors[..turn]).map(String::as_str);
+        let hosts: Vec<&str> = match (self.site, is_handful) {
+            (Site::Rewritten, _) | (Site::First, true) => {
+                std::iter::once(SITE).chain(mirrors).take(HOSTS_MAX).collect()
+            }
+            (Site::Last, true) => mirrors.take(HOSTS_MAX - 1).chain([SITE]).collect(),
+            (Site::First | Site::Last, false) => mirrors.take(HOSTS_MAX).collect(),
+        };
+        let forms = [
+            (Form::Generated, hosts.len()),
+            (Form::Utf8, hosts.len()),
+            // The older forms matter for few books: the best host is enough.
+            (Form::Latin1, 1),
+            (Form::Ascii, 1),
+        ];
+        let urls = forms.into_iter().flat_map(|(form, count)| {
+            hosts[..count].iter().map(move |host| format!("{host}/{}", form.path(number, host)))
+        });
+        urls.collect()
+    }
+}
+
+impl Form {
+    fn path(self, number: u32, host: &str) -> String {
+        let file = match self {
+            Self::Generated => return format!("cache/epub/{number}/pg{number}.txt"),
+            Self::Utf8 => "-0",
+            Self::Latin1 => "-8",
+            Self::Ascii => "",
+        };
+        let folder = if host == SITE { "files".to_owned() } else { tree(number) };
+        format!("{folder}/{number}/{number}{file}.txt")
+    }
+}
+
+/// The folders of the main tree above a book: `1/0/8` for 1080, `0` for 5.
+fn tree(number: u32) -> String {
+    let digits = number.to_string();
+    match &digits[..digits.len() - 1] {
+        "" => "0".to_owned(),
+        digits => digits.chars().map(String::from).collect::<Vec<_>>().join("/"),
+    }
+}
+
+/// Whether the main site is contacted for a listed URL, after the rewrites of `--mirror`.
+#[must_use]
+pub fn is_site(listed: &str, rewrites: &[Mirror]) -> bool {
+    Candidate::parse(listed, rewrites)
+        .is_ok_and(|candidate| candidate.url.host_str().is_some_and(gutenberg::is_site))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn library(named: &[&str]) -> Library {
+        let named: Vec<Base> = named.iter().map(|base| base.parse().expect("a base")).collect();
+        Library::new(&named, &[])
+    }
+
+    #[test]
+    fn a_handful_is_asked_of_the_site_and_no_more() {
+        let library = library(&[]);
+        for number in 1..=HANDFUL {
+            assert!(library.book(number, Amount::Single)[0].starts_with(SITE), "{number}");
+        }
+        let urls = library.book(11, Amount::Single);
+        assert!(!urls.iter().any(|url| is_site(url, &[])), "{urls:?}");
+        let urls = Library::new(&[], &[]).book(84, Amount::Bulk);
+        assert!(!urls.iter().any(|url| is_site(url, &[])), "{urls:?}");
+    }
+
+    #[test]
+    fn the_candidates_of_a_book_stand_in_order_of_form_then_host() {
+        let urls = library(&[]).book(12345, Amount::Single);
+        let paths = [
+            "https://www.gutenberg.org/cache/epub/12345/pg12345.txt",
+            "https://gutenberg.pglaf.org/cache/epub/12345/pg12345.txt",
+            "https://aleph.pglaf.org/cache/epub/12345/pg12345.txt",
+            "https://www.gutenberg.org/files/12345/12345-0.txt",
+            "https://gutenberg.pglaf.org/1/2/3/4/12345/12345-0.txt",
+            "https://aleph.pglaf.org/1/2/3/4/12345/12345-0.txt",
+            "https://www.gutenberg.org/files/12345/12345-8.txt",
+            "https://www.gutenberg.org/files/12345/12345.txt",
+        ];
+        assert_eq!(urls, paths);
+    }
+
+    #[test]
+    fn named_mirrors_stand_in_place_of_the_built_in_ones_and_take_turns_in_bulk() {
+        let library = library(&["http://a.example/pg/", "file:///srv/pg"]);
+        let first = |number| library.book(number, Amount::Bulk)[0].clone();
+        assert_eq!(first(4), "http://a.example/pg/cache/epub/4/pg4.txt");
+        assert_eq!(first(5), "file:///srv/pg/cache/epub/5/pg5.txt");
+        assert_eq!(library.book(5, Amount::Bulk)[2], "file:///srv/pg/0/5/5-0.txt");
+        let single = library.book(5, Amount::Single);
+        assert_eq!(single[0], "http://a.example/pg/cache/epub/5/pg5.txt");
+        assert_eq!(single[2], "https://www.gutenberg.org/cache/epub/5/pg5.txt");
+    }
+
+    #[test]
+    fn a_site_that_is_rewritten_is_asked_for_everything() {
+        let rewrite = "https://www.gutenberg.org=http://m.example/pg".parse().expect("a mirror");
+        let library = Library::new(&[], &[rewrite]);
+        assert!(library.book(84, Amount::Bulk)[0].starts_with(SITE));
+    }
+
+    #[test]
+    fn what_is_no_base_is_refused() {
+        for text in
+            ["", "m.example", "ftp://m.example", "file://host/x", "http://u@m/", "http://m/?q", "http://m/#f"]
+        {
+            let error = text.parse::<Base>().expect_err(text).to_string();
+            assert!(error.contains("https://HOST/PATH"), "{error}");
+        }
+        assert_eq!(
+            "HTTP://M.example:80/a/".parse::<Base>().expect("valid").to_string(),
+            "http://m.example/a"
+        );
+    }
+}

@@ -1,0 +1,153 @@
+//! One spelling for all equivalent spellings of a URL, so that one text is fetched once.
+//!
+//! RFC 3986 §6.2.2 and §6.2.3, on top of what reading a URL does already (lower case of scheme and host, dot segments,
+//! default port, empty path): percent-encodings are written in upper case, and not at all where the character is
+//! unreserved (`%7e` is `~`; `%2f` stays, as `%2F`, since it is no separator). The fragment, which never reaches a
+//! server, goes, and so does the dot that may end a host name.
+//!
+//! Invariants: normalising twice changes nothing; what is normalised asks the same server for the same thing.
+
+use url::Url;
+
+/// The normal spelling of an `http` or `https` URL.
+pub(crate) fn normal(mut url: Url) -> Url {
+    url.set_fragment(None);
+    let path = decoded(url.path());
+    url.set_path(&path);
+    let query = url.query().map(decoded);
+    url.set_query(query.as_deref());
+    // A host with more than one dot at its end names nobody: it stays as it is, and so does a URL that cannot be changed.
+    let host = url.domain().and_then(|name| name.strip_suffix('.')).filter(|name| !name.ends_with('.'));
+    if let Some(host) = host.map(str::to_owned) {
+        let mut undotted = url.clone();
+        if undotted.set_host(Some(&host)).is_ok() {
+            return undotted;
+        }
+    }
+    url
+}
+
+/// Percent-encodings in their normal form; what is not one stays as it is.
+fn decoded(text: &str) -> String {
+    let mut normal = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, encoded)) = rest.split_once('%') {
+        normal.push_str(before);
+        match encoded.get(..2).and_then(octet) {
+            Some(octet) if is_unreserved(octet) => normal.push(char::from(octet)),
+            Some(octet) => normal.push_str(&format!("%{octet:02X}")),
+            None => {
+                normal.push('%');
+                rest = encoded;
+                continue;
+            }
+        }
+        rest = &encoded[2..];
+    }
+    normal.push_str(rest);
+    normal
+}
+
+fn octet(digits: &str) -> Option<u8> {
+    let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    is_hex.then(|| u8::from_str_radix(digits, 16).ok())?
+}
+
+/// RFC 3986 §2.3.
+const fn is_unreserved(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'~')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn of(text: &str) -> String {
+        normal(Url::parse(text).expect(text)).into()
+    }
+
+    #[test]
+    fn equivalent_spellings_meet() {
+        for (text, expected) in [
+            ("HTTP://Example.ORG.:80/A/./b/../c?q=1#part", "http://example.org/A/c?q=1"),
+            ("https://example.org:443", "https://example.org/"),
+            ("http://a.example/%7euser/%41%2d%2E%5f", "http://a.example/~user/A-._"),
+            ("http://a.example/x%2fy%c3%bc?a=%7e%2f&b=%", "http://a.example/x%2Fy%C3%BC?a=~%2F&b=%"),
+            ("http://a.example/%2e%2E/%2e/x", "http://a.example/x"),
+            ("http://a.example/ü", "http://a.example/%C3%BC"),
+            ("http://a.example/100%/%zz%4", "http://a.example/100%/%zz%4"),
+            ("http://a.example/%25%37%65", "http://a.example/%257e"),
+            ("http://127.0.0.1:8080/x?", "http://127.0.0.1:8080/x?"),
+            ("http://[::1]:80/", "http://[::1]/"),
+        ] {
+            assert_eq!(of(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_equivalent_stays_apart() {
+        for (one, other) in [
+            ("http://a.example/x%2Fy", "http://a.example/x/y"),
+            ("http://a.example/x", "http://a.example/X"),
+            ("http://a.example/x", "http://a.example/x/"),
+            ("http://a.example/x", "http://a.example/x?"),
+            ("http://a.example/x", "https://a.example/x"),
+            ("http://a.example/x%3Fq", "http://a.example/x?q"),
+            ("http://a.example/%257E", "http://a.example/~"),
+            ("http://a.example/", "http://a.example:81/"),
+        ] {
+            assert_ne!(of(one), of(other));
+        }
+    }
+
+    /// A path that needs no encoding, as its segments' characters.
+    fn plain_path() -> impl Strategy<Value = Vec<String>> {
+        prop::collection::vec("[a-zA-Z0-9_~-]{1,8}", 1..5)
+    }
+
+    /// The same characters, each written as it is or encoded, in either case.
+    fn respelled(segments: &[String], how: &[u8]) -> String {
+        let mut how = how.iter().cycle();
+        let mut path = String::new();
+        for segment in segments {
+            path.push('/');
+            if how.next() == Some(&0) {
+                path.push_str("./x/%2e%2E/");
+            }
+            for c in segment.chars() {
+                match how.next().unwrap_or(&0) % 3 {
+                    0 => path.push(c),
+                    1 => path.push_str(&format!("%{:02x}", u32::from(c))),
+                    _ => path.push_str(&format!("%{:02X}", u32::from(c))),
+                }
+            }
+        }
+        path
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn normalising_twice_changes_nothing(text in "https?://[a-z0-9.]{1,12}(:[0-9]{1,4})?/[ -~äß]{0,40}") {
+            if let Ok(url) = Url::parse(&text) {
+                let once = normal(url);
+                prop_assert_eq!(normal(once.clone()), once.clone());
+                prop_assert_eq!(normal(Url::parse(once.as_str()).expect("it was a URL")), once);
+            }
+        }
+
+        #[test]
+        fn every_spelling_of_a_path_gives_the_same_url(
+            segments in plain_path(),
+            how in prop::collection::vec(0..6_u8, 1..40),
+            suffix in prop::sample::select(vec!["", ".", ":80", ".:80"]),
+        ) {
+            let plain = format!("http://a.example/{}", segments.join("/"));
+            let other = format!("HTTP://A.Example{suffix}{}#f", respelled(&segments, &how));
+            prop_assert_eq!(of(&other), plain);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What holds for all sources of one command, and one reading of them.
+
+use std::sync::Arc;
+
+use fetch::mirror::Mirror;
+
+use super::{
+    catalog::Filters,
+    library::{Base, Library},
+};
+
+/// What the user said that decides how sources are read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Mirrors of Project Gutenberg; none for the built-in ones.
+    pub gutenberg_mirrors: Vec<Base>,
+    /// The rewrites of `--mirror`.
+    pub rewrites: Vec<Mirror>,
+    /// Which books of a catalogue are meant.
+    pub filters: Filters,
+}
+
+/// One reading of all sources of a command. A second one of the same sources gives the same entries.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    pub(crate) library: Arc<Library>,
+    pub(crate) filters: Filters,
+}
+
+impl Reading {
+    /// Begins one.
+    #[must_use]
+    pub fn new(rules: &Rules) -> Self {
+        let library = Arc::new(Library::new(&rules.gutenberg_mirrors, &rules.rewrites));
+        Self { library, filters: rules.filters.clone() }
+    }
+}

@@ -1,0 +1,249 @@
+//! Sources, from what is named on the command line to what is stored: books, ranges, the catalogue, hashes.
+
+use std::fs;
+
+use fetch::loopback::script::Script;
+
+use crate::lab::Lab;
+
+/// Serves books as a mirror of Project Gutenberg does.
+fn mirror(books: &[u32]) -> Lab {
+    let lab = Lab::of_texts(0, 0);
+    for number in books {
+        put_book(&lab, *number);
+    }
+    lab
+}
+
+fn put_book(lab: &Lab, number: u32) {
+    let folder = lab.path(&format!("www/cache/epub/{number}"));
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join(format!("pg{number}.txt")), format!("This is book {number}.\n")).unwrap();
+}
+
+const CATALOG: &str = r#"Text#,Type,Issued,Title,Language,Authors,Subjects,LoCC,Bookshelves
+1,Text,1971-12-01,The Declaration,en,"Jefferson, Thomas",History,E201,Politics
+2,Sound,1972-12-01,A Song,en,Anon,Songs,M,Audio
+3,Text,1973-11-01,"Inaugural
+Address",en; fr,"Kennedy, John F.",Presidents,E838,
+84,Text,1993-10-01,"Frankenstein; or, the ""Modern"" Prometheus",en,"Shelley, Mary Wollstonecraft",Horror tales,PR,Gothic
+85,Text,2000-01-01,Der Prozess,de,"Kafka, Franz",Trials,PT,
+"#;
+
+fn stored(lab: &Lab, out: &str) -> Vec<String> {
+    let mut ids: Vec<String> = fs::read_dir(lab.path(out).join("meta"))
+        .unwrap()
+        .map(|file| file.unwrap().file_name().to_string_lossy().trim_end_matches(".json").to_owned())
+        .collect();
+    ids.sort_unstable();
+    ids
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_range_of_books_comes_from_the_mirror_that_is_named() {
+    let lab = mirror(&[8, 9, 10, 11]);
+    let base = lab.server.base_url();
+    let more = ["pg:8-10", "--gutenberg-mirror", &base];
+    let summary = lab.juggle(&["pipeline", "--json"], "out", &more).await.expect(0).json();
+    assert_eq!(summary["documents"], 3);
+    assert_eq!(stored(&lab, "out"), ["PG10", "PG8", "PG9"]);
+    assert_eq!(lab.server.total(), 3);
+    // Named singly and in another list, they are the same books and no conflict.
+    let list = lab.write("again.txt", "pg:9\npg:8-10\n");
+    let again = lab.juggle(&["pipeline", "--json", "--gutenberg-mirror", &base], "out", &[list]).await;
+    assert_eq!((again.expect(0).json()["documents"].as_u64(), lab.server.total()), (Some(3), 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_book_from_the_site_is_the_same_as_from_a_mirror() {
+    let lab = mirror(&[9, 10]);
+    let base = lab.server.base_url();
+    let site = format!("https://www.gutenberg.org={base}");
+    lab.juggle(&["pipeline"], "out", &["pg:9", "--mirror", &site]).await.expect(0);
+    let more = ["pg:9-10", "--gutenberg-mirror", &base];
+    let summary = lab.juggle(&["pipeline", "--json"], "out", &more).await.expect(0).json();
+    assert_eq!((&summary["documents"], &summary["conflicts"]), (&2.into(), &0.into()));
+    assert_eq!(lab.server.total(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_book_that_one_mirror_lacks_comes_from_the_next() {
+    let (first, second) = (mirror(&[]), mirror(&[]));
+    fs::create_dir_all(second.path("www/8/84")).unwrap();
+    fs::write(second.path("www/8/84/84-0.txt"), "It was on a dreary night of November.\n").unwrap();
+    let (one, other) = (first.server.base_url(), second.server.base_url());
+    let more = ["pg:84-84", "--gutenberg-mirror", &one, "--gutenberg-mirror", &other];
+    let summary = first.juggle(&["pipeline", "--json"], "out", &more).await.expect(0).json();
+    assert_eq!(summary["documents"], 1);
+    assert_eq!(first.read("out/text/PG84_text.txt"), "It was on a dreary night of November.\n");
+    let asked = |lab: &Lab| lab.server.requests().iter().map(|r| r.path.clone()).collect::<Vec<_>>();
+    assert_eq!(asked(&first), ["/cache/epub/84/pg84.txt", "/8/84/84-0.txt"]);
+    assert_eq!(asked(&second), ["/cache/epub/84/pg84.txt", "/8/84/84-0.txt"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_book_that_is_nowhere_costs_few_requests() {
+    let lab = mirror(&[]);
+    let base = lab.server.base_url();
+    let more = ["pg:84-84", "--gutenberg-mirror", &base];
+    let summary = lab.juggle(&["pipeline", "--json"], "out", &more).await.expect(8).json();
+    assert_eq!(summary["failures"][0]["reason"], "http_status");
+    assert_eq!(lab.server.total(), 4, "one for each form");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_catalogue_is_a_source_as_file_and_as_url() {
+    let lab = mirror(&[1, 3, 84, 85]);
+    let base = lab.server.base_url();
+    let file = lab.write("books.csv", CATALOG);
+    let packed = lab.path("packed.gz");
+    fs::write(&packed, gzip(CATALOG)).unwrap();
+    lab.server.always("/feeds/pg_catalog.csv.gz", Script::bytes(gzip(CATALOG)));
+    lab.server.always("/other/name", Script::bytes(CATALOG));
+    let (by_name, by_flag) = (lab.server.url("/feeds/pg_catalog.csv.gz"), lab.server.url("/other/name"));
+    let ways: [&[&str]; 5] = [
+        &[file.to_str().unwrap()],
+        &["--catalog", packed.to_str().unwrap()],
+        &["-i", file.to_str().unwrap()],
+        &[&by_name],
+        &["--catalog", &by_flag],
+    ];
+    for (number, way) in ways.iter().enumerate() {
+        let out = format!("out{number}");
+        let mut more = vec!["--gutenberg-mirror", &base, "--language", "EN", "--author", "john kennedy"];
+        more.extend(["--author", "shelley", "--limit", "2"]);
+        more.extend(*way);
+        lab.juggle(&["pipeline"], &out, &more).await.expect(0);
+        assert_eq!(stored(&lab, &out), ["PG3", "PG84"], "{way:?}");
+    }
+    assert_eq!((lab.server.count("/feeds/pg_catalog.csv.gz"), lab.server.count("/other/name")), (1, 1));
+    let meta: serde_json::Value = serde_json::from_str(&lab.read("out0/meta/PG3.json")).unwrap();
+    assert_eq!(meta["title"], "Inaugural Address");
+    assert_eq!(
+        (&meta["listed"]["language"], &meta["listed"]["issued"]),
+        (&"en; fr".into(), &"1973-11-01".into())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_filters_make_another_list() {
+    let lab = mirror(&[]);
+    let file = lab.write("pg_catalog.csv", CATALOG);
+    for (filter, entries) in [("en", 3), ("de", 1), ("en", 3)] {
+        let more = ["--catalog", file.to_str().unwrap(), "--language", filter];
+        let added = lab.juggle(&["add", "--json"], "out", &more).await.expect(0).json();
+        assert_eq!(added["entries"], entries);
+    }
+    let status = lab.juggle::<&str>(&["status", "--json"], "out", &[]).await.expect(0).json();
+    assert_eq!(status["pending"], 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_from_the_web_names_nothing_on_this_machine() {
+    let lab = Lab::of_texts(2, 3);
+    let secret = lab.write("secret.txt", "a secret\n");
+    let text = lab.server.url("/t1.txt");
+    let list = format!("{}\n{text}\nfile://{}\n", secret.display(), secret.display());
+    lab.server.always("/list.txt", Script::bytes(list));
+    let url = lab.server.url("/list.txt");
+    let ended = lab.juggle(&["pipeline", "--json"], "out", &["-i", &url]).await;
+    let summary = ended.expect_error(8, &["line 1", "line 3", "only a list of your own"]).json();
+    assert_eq!(summary["documents"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_does_not_come_adds_nothing() {
+    let lab = Lab::of_texts(1, 1);
+    lab.server.always("/cut", Script::bytes(CATALOG).cut_after(100));
+    lab.server.always("/page", Script::bytes("<html>not a list</html>"));
+    let good = lab.path("list.tsv");
+    for (path, code, words) in [
+        ("/gone", 4, &["404", "nothing was added"][..]),
+        ("/cut", 4, &["broke off"]),
+        ("/page", 3, &["not Gutenberg's catalogue"]),
+    ] {
+        let url = lab.server.url(path);
+        let more = [good.to_str().unwrap(), "--catalog", &url];
+        lab.juggle(&["add"], "out", &more).await.expect_error(code, words);
+    }
+    // Loopback is refused for lists as for texts, where nobody allows it.
+    let mut command = crate::lab::program("juggle");
+    command.args(["add", "--catalog", &lab.server.url("/cut"), "-o"]).arg(lab.path("out"));
+    let refused = String::from_utf8(command.output().await.unwrap().stderr).unwrap();
+    assert!(refused.contains("--allow-host"), "{refused}");
+    let added = lab.juggle(&["add", "--json"], "out", &[good]).await.expect(0).json();
+    assert_eq!(added["entries"], 1);
+    let status = lab.juggle::<&str>(&["status", "--json"], "out", &[]).await.expect(0).json();
+    assert_eq!(status["pending"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn filters_need_a_catalogue() {
+    let lab = Lab::of_texts(1, 1);
+    let list = lab.path("list.tsv");
+    for filter in [["--language", "en"], ["--limit", "3"]] {
+        let more = [list.to_str().unwrap(), filter[0], filter[1]];
+        lab.juggle(&["add"], "out", &more).await.expect_error(2, &["--catalog", filter[0]]);
+    }
+    lab.juggle(&["add"], "out", &["--limit", "0"]).await.expect(2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bulk_from_the_main_site_is_refused_before_anything_is_added() {
+    let lab = Lab::of_texts(1, 1);
+    let line = |n: u32| format!("https://www.gutenberg.org/files/{n}/{n}-0.txt\n");
+    let half = lab.write("half.txt", &(1..=60).map(line).collect::<String>());
+    let rest = lab.write("rest.txt", &(61..=101).map(line).collect::<String>());
+    let good = lab.path("list.tsv");
+    for command in ["add", "pipeline"] {
+        let refused = lab.juggle(&[command], "out", &[&good, &half, &rest]).await;
+        refused.expect_error(
+            2,
+            &["101 texts", "--mirror https://www.gutenberg.org=", "--gutenberg-mirror", "harvest"],
+        );
+    }
+    lab.juggle(&["add", "-n"], "out", &[&half, &rest]).await.expect_error(2, &["101 texts"]);
+    let status = lab.juggle::<&str>(&["status", "--json"], "out", &[]).await.expect(0).json();
+    assert_eq!(status["pending"], 0);
+    assert_eq!(fs::read_dir(lab.path("out/queue/sources")).unwrap().count(), 0);
+    let mirror = format!("https://www.gutenberg.org={}", lab.server.base_url());
+    let more = [half.to_str().unwrap(), rest.to_str().unwrap(), "--mirror", &mirror];
+    let added = lab.juggle(&["add", "--json"], "out", &more).await.expect(0).json();
+    assert_eq!(added["entries"], 101);
+    let books: String = (1..=200).map(|n| format!("pg:{n}\n")).collect();
+    let books = lab.write("books.txt", &books);
+    let added = lab.juggle(&["add", "--json"], "other", &[books]).await.expect(0).json();
+    assert_eq!(added["entries"], 200, "books beyond a handful go to mirrors");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listed_sha256_is_checked() {
+    let lab = Lab::of_texts(0, 0);
+    let text = "Call me Ishmael.\n";
+    fs::write(lab.path("www/whale.txt"), text).unwrap();
+    let local = lab.write("local.txt", text);
+    // As sha256sum says.
+    let good = "7376efceaacd85bc1d8dbfdaf8a17fb7c5ce4a31d2be652a52a8e834e09c4c7e".to_uppercase();
+    let bad = "0".repeat(64);
+    let blake3 = blake3::hash(text.as_bytes()).to_hex().to_string();
+    let (url, file) = (lab.server.url("/whale.txt"), local.display());
+    let list = format!(
+        "url\tid\tsha256\tblake3\n{url}\tgood\t{good}\t\n{url}?2\tboth\t{good}\t{blake3}\n{url}?3\tbad\t{bad}\t\n\
+         {url}?4\tworse\t{bad}\t{blake3}\n{file}\tfile\t{good}\t\n{file}\tbadfile\t{bad}\t\n"
+    );
+    let list = lab.write("list.tsv", &list);
+    let summary = lab.juggle(&["pipeline", "--json"], "out", &[list]).await.expect(8).json();
+    assert_eq!(stored(&lab, "out"), ["both", "file", "good"]);
+    let failures = summary["failures"].as_array().unwrap();
+    assert_eq!(failures.len(), 3);
+    for failure in failures {
+        assert_eq!(failure["reason"], "not_text");
+        assert!(failure["message"].as_str().unwrap().contains("SHA-256"), "{failure}");
+    }
+}
