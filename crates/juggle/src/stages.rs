@@ -209,13 +209,7 @@ impl Stages {
 
     fn worker_config(&self, lane: Lane, settings: &Settings, until: Until) -> WorkerConfig {
         let (concurrency, group_limit) = match lane {
-            Lane::Fetch => (
-                settings.max_concurrent_downloads as usize,
-                GroupLimit {
-                    in_flight: settings.max_connection_per_server,
-                    interval_ms: millis(settings.wait),
-                },
-            ),
+            Lane::Fetch => (settings.max_concurrent_downloads as usize, settings.group_limit()),
             Lane::Store => (STORE_CONCURRENCY, GroupLimit::NONE),
             Lane::Process => (2 * self.process.threads(), GroupLimit::NONE),
         };

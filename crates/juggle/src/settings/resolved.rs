@@ -1,15 +1,16 @@
 //! What is meant: the settings, checked.
 
-use std::{ffi::OsString, path::Path, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, ffi::OsString, path::Path, path::PathBuf, time::Duration};
 
 use fetch::{allowed::AllowedHost, config::FetchConfig, mirror::Mirror};
-use flow::durability::Durability;
+use flow::{clock::millis, durability::Durability, queue::GroupLimit};
 use process::config::{Chunk, ProcessConfig};
 
 use super::{
     args::Args,
     choice::{Color, LogFormat, OnFailure, Progress, ResultFormat, Run, Switch, Verbosity},
     error::SettingsError,
+    hosts::{self, CONNECTIONS, HostSettings, WAIT},
     layers::{Layers, wrong},
     origin::{Origin, Shown},
     size::Size,
@@ -20,7 +21,7 @@ use super::{
 const USER_AGENT_BYTES_MAX: usize = 256;
 const CONTACT_BYTES_MAX: usize = 200;
 const MS: Span = Span::from_ms(1);
-const DAY: Span = Span::from_ms(86_400_000);
+pub(super) const DAY: Span = Span::from_ms(86_400_000);
 
 /// The settings of a run. All of them are within their bounds.
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ pub struct Settings {
     pub max_connection_per_server: u32,
     /// Least time between requests to one host, 0 to a day.
     pub wait: Duration,
+    /// What differs for single hosts, by the [group](fetch::candidate::group_of_host) that a host is.
+    pub hosts: BTreeMap<String, HostSettings>,
     /// Threads that process, 0 to 1024; 0 for one per core.
     pub threads: usize,
     /// How a text is divided over them.
@@ -93,8 +96,8 @@ impl Settings {
             output_dir: from.paths("output-dir").pop().expect("the table gives a default"),
             input_files: from.paths("input-file"),
             max_concurrent_downloads: from.within("max-concurrent-downloads", count(1024))?,
-            max_connection_per_server: from.within("max-connection-per-server", count(1024))?,
-            wait: from.within("wait", Span::from_ms(0)..=DAY)?.duration(),
+            max_connection_per_server: from.within("max-connection-per-server", CONNECTIONS)?,
+            wait: from.within("wait", WAIT)?.duration(),
             threads: from.within("threads", 0..=1024)?,
             chunk: from.one("chunk")?,
             retry: from.within("retry", 0..=1000)?,
@@ -115,6 +118,7 @@ impl Settings {
             color: from.one("color")?,
             progress: if on(&mut from, "no-progress")? { Progress::Hidden } else { Progress::Shown },
             log_format: from.one("log-format")?,
+            hosts: hosts::resolve(&mut from)?,
             result_format: if on(&mut from, "json")? { ResultFormat::Json } else { ResultFormat::Table },
             shown: from.into_shown(),
         })
@@ -134,6 +138,19 @@ impl Settings {
             // No more tries than there will be, or a job would die before its mirrors have their turn.
             candidate_tries: FetchConfig::default().candidate_tries.min(self.retry + 1),
         }
+    }
+
+    /// What every host is limited to, where nothing else is said of it.
+    #[must_use]
+    pub fn group_limit(&self) -> GroupLimit {
+        GroupLimit { in_flight: self.max_connection_per_server, interval_ms: millis(self.wait) }
+    }
+
+    /// What the hosts are limited to of which something else is said, by group.
+    #[must_use]
+    pub fn named_group_limits(&self) -> BTreeMap<String, GroupLimit> {
+        let every = self.group_limit();
+        self.hosts.iter().map(|(host, settings)| (host.clone(), settings.group_limit(every))).collect()
     }
 
     /// What of it the process stage needs.

@@ -2,6 +2,7 @@ use std::{collections::HashMap, fs};
 
 use clap::{Args as _, Command, FromArgMatches};
 use fetch::config::FetchConfig;
+use flow::queue::GroupLimit;
 use process::config::ProcessConfig;
 
 use super::{super::table::TABLE, *};
@@ -144,6 +145,48 @@ fn a_mistake_in_the_file_names_file_line_and_what_is_allowed() {
         let message = message(&[], &[], Some(text));
         assert!(message.contains(&format!("juggle.toml:{line}: ")) && message.contains(part), "{message}");
     }
+}
+
+#[test]
+fn a_host_may_have_settings_of_its_own() {
+    let file = "wait = 3\n[host.\"Example.org.\"]\nwait = \"500ms\"\nmax_connection_per_server = 4\n\
+                [host.\"127.0.0.1:8080\"]\nmax-connection-per-server = 16\n[host.\"a.example:443\"]\n";
+    let settings = resolve(&["-x", "2"], &[], Some(file)).expect("valid");
+    let (every, named) = (settings.group_limit(), settings.named_group_limits());
+    let limit = |in_flight, interval_ms| GroupLimit { in_flight, interval_ms };
+    assert_eq!(every, limit(2, 3_000));
+    let expected =
+        [("127.0.0.1:8080", limit(16, 3_000)), ("a.example", every), ("example.org", limit(4, 500))];
+    assert_eq!(named, expected.map(|(host, limit)| (host.to_owned(), limit)).into());
+    let of_hosts: Vec<_> = settings.shown().iter().filter(|row| row.name.starts_with("host.")).collect();
+    assert_eq!(of_hosts.len(), 3);
+    assert_eq!(origin(&settings, "host.\"example.org\".max-connection-per-server"), "juggle.toml:4");
+}
+
+#[test]
+fn a_mistake_in_a_host_names_its_line() {
+    for (text, line, part) in [
+        ("host = 5\n", 1, "[host.\"example.org\"]"),
+        ("[host]\nwait = 5\n", 2, "[host.\"example.org\"]"),
+        ("[host.\"a b\"]\nwait = 5\n", 1, "not a host"),
+        ("[host.\"http://a\"]\nwait = 5\n", 1, "not a host"),
+        ("[host.\"a\"]\nwait = 5\nretry = 1\n", 3, "it has: wait, max_connection_per_server"),
+        ("[host.\"a\"]\nwait = [1]\n", 2, "a number and a unit"),
+        ("[host.\"a\"]\nmax_connection_per_server = 1\nmax-connection-per-server = 1\n", 3, "set twice"),
+        ("[host.\"a\"]\nwait = 5\n[host.\"A:80\"]\nwait = 1\n", 3, "there twice"),
+    ] {
+        let message = message(&[], &[], Some(text));
+        assert!(message.contains(&format!("juggle.toml:{line}: ")) && message.contains(part), "{message}");
+    }
+    for (line, part) in
+        [("wait = \"2d\"", "use 0s to 1d"), ("max_connection_per_server = 0", "use 1 to 1024")]
+    {
+        let message = message(&[], &[], Some(&format!("[host.\"a\"]\n{line}\n")));
+        assert!(message.contains("juggle.toml:2") && message.contains(part), "{message}");
+    }
+    let many = |count: usize| (0..count).map(|n| format!("[host.\"h{n}\"]\nwait = 1\n")).collect::<String>();
+    assert_eq!(resolve(&[], &[], Some(&many(256))).expect("valid").hosts.len(), 256);
+    assert!(message(&[], &[], Some(&many(257))).contains("juggle.toml:513: settings of more than 256 hosts"));
 }
 
 #[test]
