@@ -20,6 +20,7 @@ use crate::{
     hops::{Answer, Hops},
     sniff::Sniffer,
     spool::{Digest, Resumable, Spools},
+    throttle::Throttle,
     writer::{Closed, Ending, Settled, Writer},
 };
 
@@ -30,6 +31,7 @@ pub(crate) struct Download<'a> {
     pub(crate) hops: &'a Hops,
     pub(crate) spools: &'a Spools,
     pub(crate) meter: &'a Meter,
+    pub(crate) throttle: &'a Throttle,
     pub(crate) clock: Clock,
 }
 
@@ -115,6 +117,7 @@ impl Download<'_> {
         while let Some(chunk) = self.next(&mut response, body.url).await? {
             Meter::add(&self.meter.bytes, chunk.len() as u64);
             body.take(&chunk, self.config.body_bytes_max)?;
+            self.throttle.pace(chunk.len()).await;
             writer.append(chunk).await?;
         }
         Ok(body.end()?)

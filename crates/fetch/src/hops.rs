@@ -80,10 +80,11 @@ impl Hops {
     }
 
     async fn ask(&self, url: &Url, part: Option<&Resumable>) -> Result<(Response, Asked), Failed> {
-        let client = self.clients.for_url(url).map_err(|forbidden| {
-            Failed::for_good(Reason::ForbiddenAddress, format!("{}: {forbidden}", shown(url)))
-        })?;
-        let mut request = client.get(url.clone());
+        let contact = self
+            .clients
+            .for_url(url)
+            .map_err(|no_way| Failed::for_good(no_way.reason(), format!("{}: {no_way}", shown(url))))?;
+        let mut request = contact.client.get(url.clone());
         let mut asked = Asked::Whole;
         if let Some(part) = part.filter(|part| part.facts.url == shown(url).as_str()) {
             request = request
@@ -93,7 +94,7 @@ impl Hops {
         }
         match tokio::time::timeout(self.answer_timeout, request.send()).await {
             Ok(Ok(response)) => Ok((response, asked)),
-            Ok(Err(error)) => Err(classify::unanswered(&error, url)),
+            Ok(Err(error)) => Err(classify::unanswered(&error, url, contact.proxy.as_deref())),
             Err(_) => Err(Failed::for_now(
                 Reason::Timeout,
                 format!("{}: the server did not answer in time", shown(url)),

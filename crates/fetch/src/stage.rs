@@ -25,7 +25,9 @@ use crate::{
     failed::{self, Failed, Trouble},
     hops::Hops,
     local::Local,
+    room::Floor,
     spool::{Digest, Spools},
+    throttle::Throttle,
 };
 
 /// The fetch stage.
@@ -34,12 +36,14 @@ pub struct Fetch {
     hops: Hops,
     spools: Spools,
     meter: Arc<Meter>,
+    throttle: Throttle,
     clock: Clock,
 }
 
 impl Fetch {
     /// A stage that spools into `blobs` and adds the bytes it receives to `meter.bytes` as they come. Reads the
-    /// system's root certificates, if there are any, and the proxies that the environment names.
+    /// system's root certificates, if there are any, those of the configuration, and the proxies that the environment
+    /// names where the configuration names none.
     ///
     /// # Errors
     /// Where no HTTP client can be made of the configuration.
@@ -49,7 +53,9 @@ impl Fetch {
         meter: Arc<Meter>,
     ) -> Result<Self, FetchError> {
         let hops = Hops::new(&config)?;
-        Ok(Self { config, hops, spools: Spools::new(blobs), meter, clock: Clock::start() })
+        let spools = Spools::new(blobs, Floor(config.free_bytes_min));
+        let throttle = Throttle::new(config.bytes_per_second_max);
+        Ok(Self { config, hops, spools, meter, throttle, clock: Clock::start() })
     }
 
     async fn bytes(&self, candidate: &Candidate, job: &FetchJob) -> Result<(Facts, Digest), Trouble> {
@@ -63,6 +69,7 @@ impl Fetch {
             hops: &self.hops,
             spools: &self.spools,
             meter: &self.meter,
+            throttle: &self.throttle,
             clock: self.clock,
         };
         download.run(&candidate.url, name, expected).await

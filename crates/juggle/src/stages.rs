@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use fetch::stage::Fetch;
+use fetch::{error::FetchError, stage::Fetch};
 use flow::{
     blobs::{BlobKind, BlobStore},
     clock::millis,
@@ -166,7 +166,7 @@ impl Stages {
         match lane {
             Lane::Fetch => {
                 let stage = Fetch::new(settings.fetch_config(), blobs(), meter());
-                let stage = stage.map_err(|error| CliError::caused(Exit::Usage, &error))?;
+                let stage = stage.map_err(unusable)?;
                 self.spawn_worker(workers, Arc::new(stage), settings, until);
             }
             Lane::Store => {
@@ -235,6 +235,15 @@ impl Stages {
             conflicts: Arc::clone(&self.conflicts),
         }
     }
+}
+
+/// Why there is no fetch stage.
+fn unusable(error: FetchError) -> CliError {
+    let exit = match &error {
+        FetchError::ReadRoots { .. } | FetchError::Roots { .. } => Exit::File,
+        FetchError::Client(_) | FetchError::Tls(_) => Exit::Usage,
+    };
+    CliError::caused(exit, &error)
 }
 
 /// Whether a worker upstream appears within [`UPSTREAM_PATIENCE`], where there are jobs for one: stages that are

@@ -177,7 +177,7 @@ fn out_of<T: Display>(
 
 /// An error that names the setting, what was given, and where.
 pub(crate) fn wrong(setting: &Setting, value: &OsStr, origin: &Origin, message: String) -> SettingsError {
-    let value = value.to_string_lossy().chars().take(100).flat_map(char::escape_debug).collect();
+    let value = setting.told(&value.to_string_lossy());
     SettingsError::Value { name: setting.name, value, origin: origin.clone(), message }
 }
 

@@ -1,8 +1,14 @@
 //! What is meant: the settings, checked.
 
-use std::{collections::BTreeMap, ffi::OsString, path::Path, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    num::NonZeroU64,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use fetch::{allowed::AllowedHost, config::FetchConfig, mirror::Mirror};
+use fetch::{allowed::AllowedHost, config::FetchConfig, family::Family, mirror::Mirror, proxy::ProxyChoice};
 use flow::{clock::millis, durability::Durability, queue::GroupLimit};
 use process::config::{Chunk, ProcessConfig};
 
@@ -54,6 +60,16 @@ pub struct Settings {
     pub max_time: Duration,
     /// Largest file, in bytes, from 1.
     pub max_filesize_bytes: u64,
+    /// Most bytes a second over all downloads of this process; none for no limit.
+    pub limit_rate_bytes: Option<NonZeroU64>,
+    /// Bytes of the disk that downloads leave alone; 0 for none.
+    pub min_free_space_bytes: u64,
+    /// Which proxy is asked.
+    pub proxy: ProxyChoice,
+    /// Which addresses are connected to.
+    pub family: Family,
+    /// A PEM file of authorities that are trusted beside the system's.
+    pub ca_certificate: Option<PathBuf>,
     /// URL prefixes to fetch from elsewhere.
     pub mirrors: Vec<Mirror>,
     /// Hosts that may have a private address.
@@ -105,9 +121,12 @@ impl Settings {
             connect_timeout: from.within("connect-timeout", MS..=DAY)?.duration(),
             timeout: from.within("timeout", MS..=DAY)?.duration(),
             max_time: from.within("max-time", MS..=DAY)?.duration(),
-            max_filesize_bytes: from
-                .within("max-filesize", Size::from_bytes(1)..=Size::from_bytes(1 << 50))?
-                .bytes(),
+            max_filesize_bytes: bytes(&mut from, "max-filesize", 1)?,
+            limit_rate_bytes: NonZeroU64::new(bytes(&mut from, "limit-rate", 0)?),
+            min_free_space_bytes: bytes(&mut from, "min-free-space", 0)?,
+            proxy: proxy(&mut from)?,
+            family: family(&mut from)?,
+            ca_certificate: from.paths("ca-certificate").pop(),
             mirrors: from.all("mirror")?,
             allow_hosts: from.all("allow-host")?,
             user_agent: user_agent(&mut from)?,
@@ -132,6 +151,11 @@ impl Settings {
             idle_timeout: self.timeout,
             max_time: self.max_time,
             body_bytes_max: self.max_filesize_bytes,
+            bytes_per_second_max: self.limit_rate_bytes,
+            free_bytes_min: self.min_free_space_bytes,
+            proxy: self.proxy.clone(),
+            family: self.family,
+            ca_certificate: self.ca_certificate.clone(),
             mirrors: self.mirrors.clone(),
             allow_hosts: self.allow_hosts.clone(),
             user_agent: self.user_agent.clone(),
@@ -168,6 +192,40 @@ impl Settings {
 
 fn on(from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>, name: &str) -> Result<bool, SettingsError> {
     Ok(from.switch(name)?.0 == Switch::On)
+}
+
+/// A number of bytes from `least` to 1 PiB.
+fn bytes(
+    from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>,
+    name: &str,
+    least: u64,
+) -> Result<u64, SettingsError> {
+    Ok(from.within(name, Size::from_bytes(least)..=Size::from_bytes(1 << 50))?.bytes())
+}
+
+fn proxy(from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>) -> Result<ProxyChoice, SettingsError> {
+    let proxy: Option<ProxyChoice> = from.optional("proxy")?;
+    let named_by = from.origin("proxy");
+    let (no_proxy, none_by) = from.switch("no-proxy")?;
+    let is_named = matches!(proxy, Some(ProxyChoice::At(_)));
+    let named = Side { name: "proxy", given: is_named, origin: named_by };
+    let none = Side { name: "no-proxy", given: no_proxy == Switch::On, origin: none_by };
+    Ok(match stronger(named, none)? {
+        Some("no-proxy") => ProxyChoice::Off,
+        Some(_) | None => proxy.unwrap_or_default(),
+    })
+}
+
+fn family(from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>) -> Result<Family, SettingsError> {
+    let (v4, v4_by) = from.switch("ipv4")?;
+    let (v6, v6_by) = from.switch("ipv6")?;
+    let v4 = Side { name: "ipv4", given: v4 == Switch::On, origin: v4_by };
+    let v6 = Side { name: "ipv6", given: v6 == Switch::On, origin: v6_by };
+    Ok(match stronger(v4, v6)? {
+        Some("ipv4") => Family::V4,
+        Some(_) => Family::V6,
+        None => Family::Any,
+    })
 }
 
 fn user_agent(from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>) -> Result<String, SettingsError> {

@@ -44,6 +44,10 @@ fn defaults_are_those_of_the_crates_that_use_them() {
     assert_eq!(settings.max_time, fetch.max_time);
     assert_eq!(settings.max_filesize_bytes, fetch.body_bytes_max);
     assert_eq!(settings.user_agent, fetch.user_agent);
+    assert_eq!(settings.min_free_space_bytes, fetch.free_bytes_min);
+    assert_eq!(settings.limit_rate_bytes, fetch.bytes_per_second_max);
+    assert_eq!((&settings.proxy, settings.family), (&fetch.proxy, fetch.family));
+    assert_eq!(settings.ca_certificate, fetch.ca_certificate);
     assert_eq!((settings.threads, settings.chunk), (process.threads, process.chunk));
     assert_eq!((settings.wait, settings.retry), (Duration::from_secs(2), 5));
     assert_eq!(settings.on_failure, OnFailure::KeepGoing);
@@ -63,7 +67,8 @@ fn a_flag_beats_the_environment_and_that_beats_the_file() {
 #[test]
 fn every_setting_can_be_set_in_every_layer() {
     let value = |name: &str| match name {
-        "output-dir" | "input-file" => ("out", "\"out\""),
+        "output-dir" | "input-file" | "ca-certificate" => ("out", "\"out\""),
+        "proxy" => ("off", "\"off\""),
         "chunk" => ("whole", "\"whole\""),
         "mirror" => ("http://a.example=http://b.example", "[\"http://a.example=http://b.example\"]"),
         "allow-host" => ("localhost:80", "\"localhost:80\""),
@@ -71,7 +76,8 @@ fn every_setting_can_be_set_in_every_layer() {
         "durability" => ("process", "\"process\""),
         "color" => ("never", "\"never\""),
         "log-format" => ("json", "\"json\""),
-        "keep-going" | "fail-fast" | "dry-run" | "quiet" | "no-progress" | "json" => ("1", "true"),
+        "keep-going" | "fail-fast" | "dry-run" | "quiet" | "no-progress" | "json" | "no-proxy" | "ipv4"
+        | "ipv6" => ("1", "true"),
         "verbose" => ("2", "2"),
         _ => ("3", "3"),
     };
@@ -104,6 +110,11 @@ fn a_value_that_is_not_allowed_names_setting_origin_and_what_is() {
         ("max-time", "25h", "use 1ms to 1d"),
         ("max-filesize", "0", "use 1B to 1024TiB"),
         ("max-filesize", "64Mo", "64MiB"),
+        ("limit-rate", "1025TiB", "use 0B to 1024TiB"),
+        ("limit-rate", "fast", "64MiB"),
+        ("min-free-space", "-1", "64MiB"),
+        ("proxy", "socks5://a.example", "SOCKS"),
+        ("proxy", "ftp://a.example", "http://HOST:PORT"),
         ("mirror", "https://a.example", "BASE=BASE"),
         ("allow-host", "a/b", "HOST:PORT"),
         ("user-agent", "a\tb", "visible ASCII"),
@@ -223,11 +234,44 @@ fn opposites_are_settled_by_the_stronger_layer_or_refused() {
     assert_eq!((settings.on_failure, settings.verbosity), (OnFailure::KeepGoing, Verbosity::Verbose(2)));
     let settings = resolve(&[], &[], file).expect("valid");
     assert_eq!((settings.on_failure, settings.verbosity), (OnFailure::FailFast, Verbosity::Quiet));
-    for line in [["--keep-going", "--fail-fast"], ["-q", "-v"]] {
+    for line in
+        [["--keep-going", "--fail-fast"], ["-q", "-v"], ["-4", "-6"], ["--no-proxy", "--proxy=http://p"]]
+    {
         assert!(message(&line, &[], None).contains("give one of them"));
     }
     let off = resolve(&[], &[("JUGGLE_FAIL_FAST", "0"), ("JUGGLE_QUIET", "no")], file).expect("valid");
     assert_eq!((off.on_failure, off.verbosity), (OnFailure::KeepGoing, Verbosity::Normal));
+}
+
+#[test]
+fn the_network_is_chosen_by_the_stronger_layer() {
+    let file = Some("proxy = \"http://u:secret@p.example\"\nipv4 = true\n");
+    let settings = resolve(&[], &[], file).expect("valid");
+    assert_eq!(settings.proxy, "u:secret@p.example".parse().expect("a proxy"));
+    assert_eq!(settings.family, Family::V4);
+    for line in [["--no-proxy", "-6"], ["--proxy=off", "-6"]] {
+        let settings = resolve(&line, &[], file).expect("valid");
+        assert_eq!((settings.proxy, settings.family), (ProxyChoice::Off, Family::V6));
+    }
+    let none = resolve(&["--no-proxy", "--proxy", "off"], &[], None).expect("they say the same");
+    assert_eq!(none.proxy, ProxyChoice::Off);
+    assert_eq!(resolve(&[], &[], None).expect("valid").proxy, ProxyChoice::Environment);
+}
+
+#[test]
+fn the_password_of_a_proxy_is_never_shown() {
+    let settings = resolve(&["--proxy", "http://u:secret@p.example"], &[], None).expect("valid");
+    assert!(!format!("{settings:?}").contains("secret"));
+    assert!(settings.shown().iter().any(|row| row.values == ["http://p.example/"]));
+    for value in
+        ["http://u:secret@p.example/path", "socks5://u:secret@p", "u:secret@", "http://u:sec@ret@p:x"]
+    {
+        for message in
+            [message(&["--proxy", value], &[], None), message(&[], &[], Some(&format!("proxy = '{value}'")))]
+        {
+            assert!(message.contains("HOST:PORT") && !message.contains("sec"), "{message}");
+        }
+    }
 }
 
 #[test]
