@@ -13,13 +13,9 @@ use crate::{
     directory,
     exit::{CliError, Exit},
     output::{Out, peak_rss_bytes},
+    plan,
     settings::{choice::Run, resolved::Settings},
-    source::{
-        error::{ReadError, SourceError},
-        input::Input,
-        reader::Reader,
-        snapshot,
-    },
+    source::{error::SourceError, input::Input, reader::Reader, snapshot},
 };
 
 /// What came of adding sources.
@@ -63,7 +59,7 @@ pub async fn run(args: &AddArgs, settings: &Settings, out: &Out) -> Result<Exit,
         return Err(no_sources());
     }
     if settings.run == Run::Dry {
-        return dry_run(inputs, settings, out);
+        return plan::plan(inputs, settings, out);
     }
     directory::prepare(&settings.output_dir)?;
     let attached = Attached::visit(&settings.output_dir).await?;
@@ -120,48 +116,11 @@ pub async fn add(inputs: Vec<Input>, run: &Path, queue: &dyn JobQueue) -> Result
     Ok(added)
 }
 
-fn label(input: &Input) -> String {
+/// How the lines of an input are told.
+pub(crate) fn label(input: &Input) -> String {
     match input {
         Input::List(path) => format!("{}, ", path.display()),
         Input::Stdin => "standard input, ".to_owned(),
         Input::Texts(_) => String::new(),
     }
-}
-
-/// Says what would be added. Touches nothing.
-///
-/// # Errors
-/// Where a list cannot be read to its end.
-pub fn dry_run(inputs: Vec<Input>, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
-    let mut by_host = std::collections::BTreeMap::<String, u64>::new();
-    let mut added = Added::default();
-    for input in inputs {
-        let label = label(&input);
-        for item in Reader::open(input)? {
-            match item {
-                Ok(entry) => {
-                    let group =
-                        entry.urls.first().and_then(|url| fetch::candidate::group_of(url, &settings.mirrors));
-                    *by_host.entry(group.unwrap_or_else(|| "local files".to_owned())).or_default() += 1;
-                    added.entries += 1;
-                }
-                Err(ReadError::Line(bad)) => {
-                    tracing::warn!("{label}{bad}");
-                    added.bad += 1;
-                }
-                Err(ReadError::Source(error)) => return Err(error.into()),
-            }
-        }
-    }
-    if out.is_json() {
-        let report =
-            serde_json::json!({ "entries": added.entries, "bad_lines": added.bad, "hosts": by_host });
-        out.json(&report)?;
-    } else {
-        out.line(&format!("{} texts, {} bad lines; nothing was done", added.entries, added.bad))?;
-        for (host, texts) in &by_host {
-            out.line(&format!("{texts:>10}  {host}"))?;
-        }
-    }
-    Ok(if added.bad > 0 { Exit::SomeFailed } else { Exit::Done })
 }

@@ -17,6 +17,7 @@ use crate::{
     directory,
     exit::{CliError, Exit},
     output::Out,
+    plan,
     progress::{Progress, Show},
     sample, settings,
     settings::{choice::Run, resolved::Settings},
@@ -39,7 +40,7 @@ struct Stop {
 pub async fn run(args: &PipelineArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let inputs = add::inputs(&args.sources, settings)?;
     if settings.run == Run::Dry {
-        return add::dry_run(inputs, settings, out);
+        return plan::plan(inputs, settings, out);
     }
     if inputs.is_empty() && !directory::has_run(&settings.output_dir) {
         return Err(add::no_sources());

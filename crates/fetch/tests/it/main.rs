@@ -3,10 +3,13 @@
 
 mod candidates;
 mod deadlines;
+mod limits;
 mod local;
 mod loopback;
+mod proxy;
 mod redirects;
 mod refusals;
 mod resume;
 mod rig;
+mod tls;
 mod whole;
