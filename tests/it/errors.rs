@@ -222,7 +222,7 @@ async fn a_full_disk_stops_the_run_and_loses_nothing() {
     fs::create_dir(&out).unwrap();
     lab.juggle(&["pipeline"], "roomy", &[lab.path("list.tsv")]).await.expect(0);
     let command = format!(
-        "{} pipeline {} -o {} --no-progress --wait 0 -x 16 --allow-host 127.0.0.1",
+        "{} pipeline {} -o {} --no-progress --wait 0 -x 16 --allow-host 127.0.0.1 --min-free-space 0",
         env!("CARGO_BIN_EXE_juggle"),
         lab.path("list.tsv").display(),
         out.display()
@@ -241,13 +241,36 @@ async fn a_full_disk_stops_the_run_and_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_disk_is_never_filled_below_the_floor() {
+    let lab = Lab::of_texts(40, 2_000);
+    let out = lab.path("out");
+    fs::create_dir(&out).unwrap();
+    lab.juggle(&["pipeline"], "roomy", &[lab.path("list.tsv")]).await.expect(0);
+    let command = format!(
+        "{} pipeline {} -o {} --no-progress --wait 0 -x 16 --allow-host 127.0.0.1 --min-free-space 20MiB",
+        env!("CARGO_BIN_EXE_juggle"),
+        lab.path("list.tsv").display(),
+        out.display()
+    );
+    let script = "mount -t tmpfs -o size=24m tmpfs $1 || exit 99
+        $2; first=$?
+        [ $(stat -f -c %f $1) -gt $((15 * 256)) ] || exit 97
+        mount -o remount,size=200m $1 && $2 >&2 || exit 98
+        cp -r $1 $1.kept; exit $first";
+    let Some((code, said)) = on_a_small_disk(script, &out, &command).await else { return };
+    assert_eq!(code, Some(9), "{said}");
+    assert!(said.contains("--min-free-space") && said.contains("same command"), "{said}");
+    crate::lab::assert_same(&lab.tree("out.kept"), &lab.tree("roomy"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_disk_too_full_for_the_queue_stops_the_stages_and_loses_nothing() {
     let lab = Lab::of_texts(10, 500);
     let out = lab.path("out");
     fs::create_dir(&out).unwrap();
     lab.juggle(&["pipeline"], "roomy", &[lab.path("list.tsv")]).await.expect(0);
     let command = format!(
-        "juggle() {{ {} $1 {} -o {} --no-progress --wait 0 -x 16 --allow-host 127.0.0.1; }}",
+        "juggle() {{ {} $1 {} -o {} --no-progress --wait 0 -x 16 --allow-host 127.0.0.1 --min-free-space 0; }}",
         env!("CARGO_BIN_EXE_juggle"),
         "$2",
         out.display()

@@ -11,6 +11,8 @@ mod kills;
 mod lab;
 mod looking;
 mod memory;
+mod network;
+mod plan;
 mod queue_people;
 mod rebuild;
 mod same_bytes;

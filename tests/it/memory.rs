@@ -9,7 +9,7 @@ use crate::lab::Lab;
 const RSS_BYTES_MAX: u64 = 100_000_000;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_of_a_million_lines_is_added_in_little_memory() {
+async fn a_list_of_a_million_lines_is_planned_and_added_in_little_memory() {
     let lab = Lab::of_texts(1, 1);
     let list = lab.path("million.txt");
     let mut file = BufWriter::new(std::fs::File::create(&list).unwrap());
@@ -17,6 +17,10 @@ async fn a_list_of_a_million_lines_is_added_in_little_memory() {
         writeln!(file, "http://host{}.invalid/text{number}.txt", number % 1_000).unwrap();
     }
     file.flush().unwrap();
+    let plan = lab.juggle(&["plan", "--json"], "out", &[&list]).await.expect(0).json();
+    assert_eq!((&plan["requests"], plan["hosts"].as_object().unwrap().len()), (&1_000_000.into(), 1_000));
+    let peak = plan["peak_rss_bytes"].as_u64().unwrap();
+    assert!(peak < RSS_BYTES_MAX, "{peak} bytes");
     let added = lab.juggle(&["add", "--json"], "out", &[&list]).await.expect(0).json();
     assert_eq!(added["entries"], 1_000_000);
     let peak = added["peak_rss_bytes"].as_u64().unwrap();

@@ -10,6 +10,8 @@ use std::{
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
+use crate::family::Family;
+
 /// Why an address may not be contacted; none where it may.
 pub(crate) fn forbidden(address: IpAddr) -> Option<&'static str> {
     match address {
@@ -77,30 +79,45 @@ pub(crate) struct Unresolved {
 /// Resolves names and keeps only addresses that may be contacted. The client connects to the addresses it is given, so
 /// what was checked is what is contacted. It is not asked for hosts that are addresses themselves.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct GuardedResolver;
+pub(crate) struct GuardedResolver(pub(crate) Family);
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
+        let Self(family) = *self;
         Box::pin(async move {
-            let addresses = lookup(name.as_str()).await?;
+            let addresses = lookup(name.as_str(), family).await?;
             Ok(Box::new(permitted(name.as_str(), addresses)?.into_iter()) as Addrs)
         })
     }
 }
 
-/// Resolves names to whatever they stand for.
+/// Resolves names to whatever they stand for in the family.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct OpenResolver;
+pub(crate) struct OpenResolver(pub(crate) Family);
 
 impl Resolve for OpenResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move { Ok(Box::new(lookup(name.as_str()).await?.into_iter()) as Addrs) })
+        let Self(family) = *self;
+        Box::pin(async move { Ok(Box::new(lookup(name.as_str(), family).await?.into_iter()) as Addrs) })
     }
 }
 
-async fn lookup(name: &str) -> Result<Vec<SocketAddr>, Unresolved> {
+async fn lookup(name: &str, family: Family) -> Result<Vec<SocketAddr>, Unresolved> {
     let unresolved = |source| Unresolved { name: name.to_owned(), source };
-    Ok(tokio::net::lookup_host((name, 0)).await.map_err(unresolved)?.collect())
+    let addresses = tokio::net::lookup_host((name, 0)).await.map_err(unresolved)?.collect();
+    of_family(addresses, family).map_err(unresolved)
+}
+
+/// Those of the family.
+fn of_family(addresses: Vec<SocketAddr>, family: Family) -> io::Result<Vec<SocketAddr>> {
+    let mut kept = addresses;
+    let found = kept.len();
+    kept.retain(|address| family.includes(address.ip()));
+    if kept.is_empty() && found > 0 {
+        let why = format!("it has no {family} address, and others are not to be contacted");
+        return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, why));
+    }
+    Ok(kept)
 }
 
 fn permitted(name: &str, addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, ForbiddenName> {
@@ -195,5 +212,16 @@ mod tests {
         let refused = permitted("n", vec![at("10.0.0.1"), at("::1")]).unwrap_err();
         assert_eq!(refused.to_string(), "'n' stands for 10.0.0.1, which is private");
         assert!(permitted("n", vec![]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn of_a_name_only_the_addresses_of_the_family_are_used() {
+        let at = |ip: &str| SocketAddr::new(ip.parse().unwrap(), 0);
+        let both = || vec![at("1.1.1.1"), at("2001:4860:4860::8888")];
+        assert_eq!(of_family(both(), Family::Any).unwrap(), both());
+        assert_eq!(of_family(both(), Family::V4).unwrap(), both()[..1]);
+        assert_eq!(of_family(both(), Family::V6).unwrap(), both()[1..]);
+        let refused = of_family(vec![at("1.1.1.1")], Family::V6).unwrap_err();
+        assert!(refused.to_string().contains("no IPv6 address"), "{refused}");
     }
 }

@@ -2,7 +2,10 @@
 
 use url::{Host, Url};
 
-use crate::mirror::{self, Mirror};
+use crate::{
+    allowed::{AllowedHost, InvalidHost},
+    mirror::{self, Mirror},
+};
 
 /// The longest host name that is taken: RFC 1035 §2.3.4.
 const HOST_BYTES_MAX: usize = 253;
@@ -72,8 +75,21 @@ pub fn group_of(listed: &str, mirrors: &[Mirror]) -> Option<String> {
     Candidate::parse(listed, mirrors).ok()?.group()
 }
 
+/// The group of the URLs that have this host, written as `HOST` or `HOST:PORT` as for [`AllowedHost`]. The usual ports,
+/// 80 and 443, are not part of a group.
+///
+/// # Errors
+/// Where it is no host.
+pub fn group_of_host(text: &str) -> Result<String, InvalidHost> {
+    let host: AllowedHost = text.parse()?;
+    let written = host.to_string();
+    let usual = [":80", ":443"].iter().find_map(|port| written.strip_suffix(port));
+    Ok(usual.unwrap_or(&written).to_owned())
+}
+
 /// A URL for messages and records: without user and password.
-pub(crate) fn shown(url: &Url) -> Url {
+#[must_use]
+pub fn shown(url: &Url) -> Url {
     let mut shown = url.clone();
     // Both refuse only URLs that cannot have a user at all, which then have none to hide.
     if shown.set_username("").is_ok() && shown.set_password(None).is_ok() { shown } else { url.clone() }
@@ -99,6 +115,24 @@ mod tests {
         ] {
             assert_eq!(group_of(listed, &mirrors).as_deref(), group, "{listed}");
         }
+    }
+
+    #[test]
+    fn a_host_is_named_as_its_group_is() {
+        for (text, listed) in [
+            ("A.b.", "http://a.b/x"),
+            ("a.b:80", "http://a.b:80/x"),
+            ("a.b:443", "https://a.b:443/x"),
+            ("a.b:8443", "https://a.b:8443/x"),
+            ("0x7f.1:8080", "http://127.0.0.1:8080/x"),
+            ("[0::1]", "http://[::1]/x"),
+            ("[::1]:8", "http://[::1]:8/x"),
+            ("[::80]", "http://[::80]/x"),
+            ("b\u{fc}cher.example", "http://xn--bcher-kva.example/"),
+        ] {
+            assert_eq!(group_of_host(text).ok(), group_of(listed, &[]), "{text}");
+        }
+        assert!(group_of_host("http://a.b/").is_err());
     }
 
     #[test]

@@ -15,9 +15,16 @@ use crate::{
     failed::Failed,
 };
 
-/// How a candidate fails whose request found no answer.
-pub(crate) fn unanswered(error: &reqwest::Error, url: &Url) -> Failed {
+/// How a candidate fails whose request found no answer. `proxy` is the one that was asked, without user and password.
+pub(crate) fn unanswered(error: &reqwest::Error, url: &Url, proxy: Option<&str>) -> Failed {
     let at = shown(url);
+    if let Some(proxy) = proxy.filter(|_| is_of_the_way(error)) {
+        let why = innermost(error);
+        return Failed::for_now(
+            Reason::Connect,
+            format!("{at}: no connection through the proxy {proxy}: {why}"),
+        );
+    }
     let why = innermost(error);
     if let Some(forbidden) = find::<ForbiddenName>(error) {
         return Failed::for_good(Reason::ForbiddenAddress, format!("{at}: {forbidden}"));
@@ -44,6 +51,13 @@ pub(crate) fn unanswered(error: &reqwest::Error, url: &Url) -> Failed {
         return Failed::for_good(Reason::HttpStatus, format!("{at}: the answer is not HTTP: {why}"));
     }
     Failed::for_now(Reason::Connect, format!("{at}: the connection broke before an answer came: {why}"))
+}
+
+/// Whether a request by a proxy failed on the way: the proxy has no address, does not answer, or lets nothing through.
+/// What is found out about the certificate at the other end is not of the way.
+fn is_of_the_way(error: &reqwest::Error) -> bool {
+    let is_untrusted = find::<rustls::Error>(error).is_some();
+    !is_untrusted && (error.is_connect() || find::<Unresolved>(error).is_some())
 }
 
 /// The innermost error's words.

@@ -2,13 +2,18 @@
 //!
 //! * *guarded*: every name is resolved here and stands for public addresses only;
 //! * *open*: for hosts that the user allowed by name;
-//! * *proxied*: where the environment names a proxy for the URL (`http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`).
+//! * *proxied*: where `--proxy`, or else the environment, names a proxy for the URL ([`ProxyChoice`](crate::proxy)).
 //!   The proxy resolves names, so the check of what a name stands for is the proxy's; hosts that are addresses are
-//!   checked here all the same. This machine itself (loopback, `localhost`) is never contacted through a proxy.
+//!   checked here all the same. This machine itself (loopback, `localhost`) is never contacted through a proxy. The
+//!   proxy's own address may be any.
+//!
+//! A [family](Family) of addresses holds for whatever this machine connects to: the host, or the proxy in its place.
 //!
 //! No client follows redirects, undoes encodings, keeps cookies or sends a referer.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
+
+use flow::reason::Reason;
 
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{
@@ -16,7 +21,8 @@ use reqwest::{
     header::{ACCEPT_ENCODING, HeaderMap, HeaderValue},
     redirect::Policy,
 };
-use rustls::{ClientConfig, RootCertStore, crypto::CryptoProvider};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_platform_verifier::Verifier;
 use url::{Host, Url};
 
 use crate::{
@@ -24,6 +30,8 @@ use crate::{
     allowed::AllowedHost,
     config::FetchConfig,
     error::FetchError,
+    family::Family,
+    roots,
 };
 
 /// How long an unused connection is kept: over the wait between two requests to one host, but not much longer, since
@@ -40,45 +48,77 @@ pub(crate) struct Clients {
     proxied: Client,
     proxies: Matcher,
     allow_hosts: Vec<AllowedHost>,
+    family: Family,
 }
 
-/// A host is, or stands for, an address that may not be contacted.
+/// Why a host cannot be contacted.
 #[derive(Debug, thiserror::Error)]
-#[error("'{host}' is {why}, and no --allow-host names it")]
-pub(crate) struct ForbiddenHost {
-    host: String,
-    why: &'static str,
+pub(crate) enum NoWay {
+    /// It is an address that may not be contacted.
+    #[error("'{host}' is {why}, and no --allow-host names it")]
+    Forbidden { host: String, why: &'static str },
+    /// It, or the proxy in its place, is an address of the other family.
+    #[error("'{host}' is not an {family} address, and others are not to be contacted")]
+    Family { host: String, family: Family },
+    /// The environment names a proxy of a kind that is not spoken.
+    #[error("the proxy {proxy} is neither http nor https: name another with --proxy, or use --proxy off")]
+    Proxy { proxy: String },
+}
+
+impl NoWay {
+    /// Its kind.
+    pub(crate) const fn reason(&self) -> Reason {
+        match self {
+            Self::Forbidden { .. } | Self::Family { .. } => Reason::ForbiddenAddress,
+            Self::Proxy { .. } => Reason::Connect,
+        }
+    }
+}
+
+/// How a host is contacted.
+#[derive(Debug)]
+pub(crate) struct Contact<'c> {
+    pub(crate) client: &'c Client,
+    /// The proxy that is asked, without user and password.
+    pub(crate) proxy: Option<String>,
 }
 
 /// The way to a host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Way {
     Guarded,
     Open,
-    Proxied,
+    /// By this proxy.
+    Proxied(String),
 }
 
 impl Clients {
     /// Makes the clients. Works on a machine without root certificates: then only `https` fails.
     pub(crate) fn new(config: &FetchConfig) -> Result<Self, FetchError> {
-        let tls = tls()?;
+        let tls = tls(config)?;
         let base = |builder: ClientBuilder| builder.tls_backend_preconfigured(tls.clone());
         let direct = || base(builder(config)).no_proxy();
+        let mut proxied = base(builder(config));
+        if let Some(proxy) = config.proxy.of_client() {
+            proxied = proxied.proxy(proxy.map_err(FetchError::Client)?);
+        }
+        let family = config.family;
         Ok(Self {
-            guarded: direct().dns_resolver(GuardedResolver).build().map_err(FetchError::Client)?,
-            open: direct().dns_resolver(OpenResolver).build().map_err(FetchError::Client)?,
-            proxied: base(builder(config)).dns_resolver(OpenResolver).build().map_err(FetchError::Client)?,
-            proxies: Matcher::from_system(),
+            guarded: direct().dns_resolver(GuardedResolver(family)).build().map_err(FetchError::Client)?,
+            open: direct().dns_resolver(OpenResolver(family)).build().map_err(FetchError::Client)?,
+            proxied: proxied.dns_resolver(OpenResolver(family)).build().map_err(FetchError::Client)?,
+            proxies: config.proxy.matcher(),
             allow_hosts: config.allow_hosts.clone(),
+            family,
         })
     }
 
-    /// The client for a URL.
-    pub(crate) fn for_url(&self, url: &Url) -> Result<&Client, ForbiddenHost> {
-        Ok(match way(url, &self.proxies, self.is_allowed(url))? {
-            Way::Guarded => &self.guarded,
-            Way::Open => &self.open,
-            Way::Proxied => &self.proxied,
+    /// How a URL's host is contacted.
+    pub(crate) fn for_url(&self, url: &Url) -> Result<Contact<'_>, NoWay> {
+        Ok(match way(url, &self.proxies, self.is_allowed(url), self.family)? {
+            Way::Guarded => Contact { client: &self.guarded, proxy: None },
+            Way::Open => Contact { client: &self.open, proxy: None },
+            Way::Proxied(proxy) => Contact { client: &self.proxied, proxy: Some(proxy) },
         })
     }
 
@@ -88,7 +128,7 @@ impl Clients {
     }
 }
 
-fn way(url: &Url, proxies: &Matcher, is_allowed: bool) -> Result<Way, ForbiddenHost> {
+fn way(url: &Url, proxies: &Matcher, is_allowed: bool, family: Family) -> Result<Way, NoWay> {
     let (why, is_here) = match url.host() {
         Some(Host::Ipv4(address)) => (forbidden(address.into()), address.is_loopback()),
         Some(Host::Ipv6(address)) => (forbidden(address.into()), address.to_canonical().is_loopback()),
@@ -96,14 +136,36 @@ fn way(url: &Url, proxies: &Matcher, is_allowed: bool) -> Result<Way, ForbiddenH
         Some(Host::Domain(_)) | None => (None, false),
     };
     if let Some(why) = why.filter(|_| !is_allowed) {
-        return Err(ForbiddenHost { host: url.host_str().unwrap_or_default().to_owned(), why });
+        return Err(NoWay::Forbidden { host: url.host_str().unwrap_or_default().to_owned(), why });
     }
-    let is_proxied = !is_here && url.as_str().parse().is_ok_and(|uri| proxies.intercept(&uri).is_some());
-    Ok(match (is_proxied, is_allowed) {
-        (true, _) => Way::Proxied,
-        (false, true) => Way::Open,
-        (false, false) => Way::Guarded,
-    })
+    if let Some(proxy) = proxy_of(url, proxies).filter(|_| !is_here) {
+        if !matches!(proxy.scheme(), "http" | "https") {
+            return Err(NoWay::Proxy { proxy: proxy.into() });
+        }
+        of_family(&proxy, family)?;
+        return Ok(Way::Proxied(proxy.into()));
+    }
+    of_family(url, family)?;
+    Ok(if is_allowed { Way::Open } else { Way::Guarded })
+}
+
+/// The proxy for a URL, without user and password.
+fn proxy_of(url: &Url, proxies: &Matcher) -> Option<Url> {
+    let found = proxies.intercept(&url.as_str().parse().ok()?)?;
+    Url::parse(&found.uri().to_string()).ok()
+}
+
+/// A name's addresses are looked at when it is resolved.
+fn of_family(url: &Url, family: Family) -> Result<(), NoWay> {
+    let address: IpAddr = match url.host() {
+        Some(Host::Ipv4(address)) => address.into(),
+        Some(Host::Ipv6(address)) => address.into(),
+        Some(Host::Domain(_)) | None => return Ok(()),
+    };
+    if family.includes(address) {
+        return Ok(());
+    }
+    Err(NoWay::Family { host: address.to_string(), family })
 }
 
 /// Names that stand for this machine whatever a name server says: RFC 6761 §6.3.
@@ -125,13 +187,21 @@ fn builder(config: &FetchConfig) -> ClientBuilder {
         .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
 }
 
-/// The platform's verifier, or, where the platform has no root certificates, one that trusts nobody.
-fn tls() -> Result<ClientConfig, FetchError> {
+/// The platform's verifier with the configured roots beside its own, or, where there are no root certificates at all,
+/// one that trusts nobody.
+fn tls(config: &FetchConfig) -> Result<ClientConfig, FetchError> {
+    let extra = config.ca_certificate.as_deref().map(|path| roots::read(path).map(|roots| (path, roots)));
+    let extra = extra.transpose()?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config =
         ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
-    let mut config = match verifier(provider) {
+    let (path, roots) = extra.unzip();
+    let mut config = match Verifier::new_with_extra_roots(roots.into_iter().flatten(), provider) {
         Ok(verifier) => config.dangerous().with_custom_certificate_verifier(Arc::new(verifier)),
+        Err(error) if path.is_some() => {
+            let path = path.unwrap_or(Path::new("")).to_owned();
+            return Err(FetchError::Roots { path, why: error.to_string() });
+        }
         Err(error) => {
             tracing::debug!(%error, "no root certificates: https will not work");
             config.with_root_certificates(RootCertStore::empty())
@@ -142,16 +212,16 @@ fn tls() -> Result<ClientConfig, FetchError> {
     Ok(config)
 }
 
-fn verifier(provider: Arc<CryptoProvider>) -> Result<rustls_platform_verifier::Verifier, rustls::Error> {
-    rustls_platform_verifier::Verifier::new(provider)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn way_to(url: &str, is_allowed: bool, proxies: &Matcher) -> Result<Way, String> {
-        way(&url.parse().unwrap(), proxies, is_allowed).map_err(|error| error.to_string())
+        way(&url.parse().unwrap(), proxies, is_allowed, Family::Any).map_err(|error| error.to_string())
+    }
+
+    fn proxied() -> Result<Way, String> {
+        Ok(Way::Proxied("http://proxy.example:3128/".to_owned()))
     }
 
     #[test]
@@ -186,15 +256,38 @@ mod tests {
 
     #[test]
     fn a_proxy_is_used_for_all_but_this_machine_and_hides_no_address() {
-        let proxies = Matcher::builder().all("http://proxy.example:3128").no("direct.example").build();
-        assert_eq!(way_to("http://a.example/", false, &proxies), Ok(Way::Proxied));
-        assert_eq!(way_to("https://a.example/", true, &proxies), Ok(Way::Proxied));
+        let proxies =
+            Matcher::builder().all("http://user:secret@proxy.example:3128").no("direct.example").build();
+        assert_eq!(way_to("http://a.example/", false, &proxies), proxied());
+        assert_eq!(way_to("https://a.example/", true, &proxies), proxied());
         assert_eq!(way_to("http://direct.example/", false, &proxies), Ok(Way::Guarded));
         assert!(way_to("http://localhost:8/", false, &proxies).is_err());
         for here in ["http://localhost/", "http://x.localhost./", "http://127.0.0.1/", "http://[::1]/"] {
             assert_eq!(way_to(here, true, &proxies), Ok(Way::Open), "{here}");
         }
         assert!(way_to("http://10.0.0.1/", false, &proxies).is_err());
+        let socks = Matcher::builder().all("socks5://user:secret@proxy.example").build();
+        let refused = way_to("http://a.example/", false, &socks).unwrap_err();
+        assert!(refused.contains("socks5://proxy.example") && !refused.contains("secret"), "{refused}");
+    }
+
+    #[test]
+    fn the_family_holds_for_whatever_is_connected_to() {
+        let of = |url: &str, proxies: &Matcher, family| {
+            way(&url.parse().unwrap(), proxies, true, family).map_err(|error| error.to_string())
+        };
+        let none = Matcher::builder().build();
+        assert_eq!(of("http://127.0.0.1/", &none, Family::V4), Ok(Way::Open));
+        assert_eq!(of("http://[::1]/", &none, Family::V6), Ok(Way::Open));
+        assert_eq!(of("http://a.example/", &none, Family::V6), Ok(Way::Open));
+        assert_eq!(
+            of("http://127.0.0.1/", &none, Family::V6).unwrap_err(),
+            "'127.0.0.1' is not an IPv6 address, and others are not to be contacted"
+        );
+        assert!(of("http://[::1]/", &none, Family::V4).is_err());
+        let proxies = Matcher::builder().all("http://192.0.2.1:3128").build();
+        assert!(matches!(of("http://[2001:db8::1]/", &proxies, Family::V4), Ok(Way::Proxied(_))));
+        assert!(of("http://a.example/", &proxies, Family::V6).unwrap_err().contains("'192.0.2.1'"));
     }
 
     #[tokio::test]
@@ -204,7 +297,7 @@ mod tests {
             format!("http://localhost:{}/", listener.local_addr().unwrap().port()).parse().unwrap();
         let clients = Clients::new(&FetchConfig::default()).unwrap();
         let error = clients.guarded.get(url.clone()).send().await.unwrap_err();
-        let failed = crate::classify::unanswered(&error, &url);
+        let failed = crate::classify::unanswered(&error, &url, None);
         assert_eq!(failed.failure.reason, flow::reason::Reason::ForbiddenAddress, "{}", failed.failure);
         assert_eq!(failed.hope, crate::failed::Hope::None);
     }

@@ -1,8 +1,8 @@
 //! What may be set. Every default is written here, once.
 
-use std::{path::PathBuf, time::Duration};
+use std::{num::NonZeroU64, path::PathBuf, time::Duration};
 
-use crate::{allowed::AllowedHost, mirror::Mirror, robots::Heed};
+use crate::{allowed::AllowedHost, family::Family, mirror::Mirror, proxy::ProxyChoice, robots::Heed};
 
 /// How the stage fetches. The number of downloads at a time and their spacing by host are the worker's and the queue's.
 #[derive(Debug, Clone)]
@@ -17,6 +17,16 @@ pub struct FetchConfig {
     pub body_bytes_max: u64,
     /// Which codings servers are asked for. Those that come are undone, asked for or not.
     pub accept_encoding: AcceptEncoding,
+    /// Bytes a second of all downloads together; none for no limit.
+    pub bytes_per_second_max: Option<NonZeroU64>,
+    /// Bytes of the disk that are left alone; 0 for none.
+    pub free_bytes_min: u64,
+    /// Which proxy is asked.
+    pub proxy: ProxyChoice,
+    /// Which of a host's addresses are contacted.
+    pub family: Family,
+    /// A PEM file of authorities that are trusted beside the system's.
+    pub ca_certificate: Option<PathBuf>,
     /// Rewrites of URL prefixes; the first that fits is taken, once.
     pub mirrors: Vec<Mirror>,
     /// Hosts that may be contacted whatever their address.
@@ -59,6 +69,11 @@ impl Default for FetchConfig {
             max_time: Duration::from_secs(600),
             body_bytes_max: 64 << 20,
             accept_encoding: AcceptEncoding::Identity,
+            bytes_per_second_max: None,
+            free_bytes_min: 64 << 20,
+            proxy: ProxyChoice::default(),
+            family: Family::default(),
+            ca_certificate: None,
             mirrors: Vec::new(),
             allow_hosts: Vec::new(),
             robots: Heed::Yes,

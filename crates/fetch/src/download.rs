@@ -22,6 +22,7 @@ use crate::{
     hops::{Answer, Hops, Step},
     spool::{Digest, Resumable, Spools},
     suspicion::Sign,
+    throttle::Throttle,
     writer::{Closed, Ending, Meant, Settled, Writer},
 };
 
@@ -32,6 +33,7 @@ pub(crate) struct Download<'a> {
     pub(crate) hops: &'a Hops,
     pub(crate) spools: &'a Spools,
     pub(crate) meter: &'a Meter,
+    pub(crate) throttle: &'a Throttle,
     pub(crate) clock: Clock,
 }
 
@@ -136,6 +138,7 @@ impl Download<'_> {
             };
             let Some(chunk) = chunk else { return Ok(()) };
             Meter::add(&self.meter.bytes, chunk.len() as u64);
+            self.throttle.pace(chunk.len()).await;
             writer.append(chunk).await?;
         }
     }

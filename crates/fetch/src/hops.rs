@@ -76,10 +76,11 @@ impl Hops {
 
     /// Asks once. Where `part` came from this URL, only the rest is asked for.
     pub(crate) async fn ask(&self, url: &Url, part: Option<&Resumable>) -> Result<Step, Failed> {
-        let client = self.clients.for_url(url).map_err(|forbidden| {
-            Failed::for_good(Reason::ForbiddenAddress, format!("{}: {forbidden}", shown(url)))
-        })?;
-        let mut request = client.get(url.clone());
+        let contact = self
+            .clients
+            .for_url(url)
+            .map_err(|no_way| Failed::for_good(no_way.reason(), format!("{}: {no_way}", shown(url))))?;
+        let mut request = contact.client.get(url.clone());
         let mut asked = Asked::Whole;
         if let Some(part) = part.filter(|part| part.facts.url == shown(url).as_str()) {
             request = request
@@ -90,7 +91,7 @@ impl Hops {
         }
         let response = match tokio::time::timeout(self.answer_timeout, request.send()).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(classify::unanswered(&error, url)),
+            Ok(Err(error)) => return Err(classify::unanswered(&error, url, contact.proxy.as_deref())),
             Err(_) => {
                 let why = format!("{}: the server did not answer in time", shown(url));
                 return Err(Failed::for_now(Reason::Timeout, why));

@@ -3,13 +3,17 @@
 //! A listed URL becomes a candidate, goes through mirrors and redirects to an address that may be contacted, and its
 //! body streams into a staged blob, which is published only when it is whole. In reading order:
 //!
-//! * [`config`], [`mirror`], [`allowed`]: what may be set, and the parts of it that have a form of their own;
+//! * [`config`], [`mirror`], [`allowed`], [`proxy`], [`family`]: what may be set, and the parts of it that have a form
+//!   of their own;
 //! * [`candidate`]: from a listed URL to the one that is contacted, and the group that its politeness counts with;
 //! * `target`: what a job contacts now;
-//! * `address`, `client`, `hops`: which addresses may be contacted, how, and where a redirect leads;
+//! * `roots`, `address`, `client`, `hops`: whom is trusted, which addresses may be contacted, how, and where a redirect
+//!   leads;
 //! * `answer`, `retry_after`, `validator`, `sniff`: what the head of an answer and its first bytes mean;
+//! * `throttle`: the rate of all downloads together;
 //! * [`coding`]: `Content-Encoding` undone, streaming, under caps;
-//! * `spool`, `body`: the bytes on disk and what makes them resumable; what is judged of them before they get there;
+//! * [`room`], `spool`, `body`: the bytes on disk and what makes them resumable; what is judged of them before they get
+//!   there;
 //! * `writer`, `chunks`: the bridge to blocking code; `expected`: the hashes that a list gives;
 //! * `download`, `local`: one body from a server, or from a local file, into the spool;
 //! * `failed`, `classify`: how a candidate fails;
@@ -32,6 +36,7 @@ mod download;
 pub mod error;
 mod expected;
 mod failed;
+pub mod family;
 mod hops;
 mod hosts;
 pub mod list;
@@ -39,12 +44,16 @@ mod local;
 pub mod loopback;
 mod manners;
 pub mod mirror;
+pub mod proxy;
 mod retry_after;
 pub mod robots;
+pub mod room;
+mod roots;
 mod sniff;
 mod spool;
 pub mod stage;
 pub mod suspicion;
 mod target;
+mod throttle;
 mod validator;
 mod writer;

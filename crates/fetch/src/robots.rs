@@ -9,7 +9,7 @@
 //! * Rules are kept for a day (§2.4), and shared with other processes and later runs by [`HostFiles`].
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -31,6 +31,8 @@ use crate::{
         codings::Codings,
         decoder::{Decoder, Fault},
     },
+    config::FetchConfig,
+    error::FetchError,
     failed::Failed,
     hops::{Answer, Hops},
     hosts::{HostFiles, Kind},
@@ -87,6 +89,41 @@ pub(crate) struct Rulebook {
     clock: Clock,
     deadline: Duration,
     origins: Mutex<HashMap<String, Arc<Origin>>>,
+}
+
+/// Says what robots.txt says, for plans. Asks each origin once, and remembers nothing on disk.
+#[derive(Debug)]
+pub struct Adviser {
+    rulebook: Rulebook,
+    hops: Hops,
+    /// Origins that did not answer.
+    silent: Mutex<HashSet<String>>,
+}
+
+impl Adviser {
+    /// Asks as the stage with this configuration would.
+    ///
+    /// # Errors
+    /// Where no HTTP client can be made of the configuration.
+    pub fn new(config: &FetchConfig) -> Result<Self, FetchError> {
+        let files = Arc::new(HostFiles::new(None));
+        let timeout = config.max_time.min(config.connect_timeout.saturating_add(config.idle_timeout));
+        let rulebook = Rulebook::new(&config.user_agent, files, Clock::start(), timeout);
+        Ok(Self { rulebook, hops: Hops::new(config)?, silent: Mutex::default() })
+    }
+
+    /// What it says of a URL that would be contacted; none where it cannot be had.
+    pub async fn verdict(&self, url: &Url) -> Option<Verdict> {
+        let origin = url.origin().ascii_serialization();
+        if self.silent.lock().unwrap_or_else(PoisonError::into_inner).contains(&origin) {
+            return None;
+        }
+        let verdict = self.rulebook.verdict(url, &self.hops).await.ok().map(|(verdict, _)| verdict);
+        if verdict.is_none() {
+            self.silent.lock().unwrap_or_else(PoisonError::into_inner).insert(origin);
+        }
+        verdict
+    }
 }
 
 /// The rules of one origin. The lock is held while they are being asked for, so that others wait instead of asking too.

@@ -20,7 +20,12 @@ use flow::blobs::{BlobError, BlobName, BlobStore, Kept, StagedBlob};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::{answer::Facts, sniff::SNIFF_BYTES, validator::Validator};
+use crate::{
+    answer::Facts,
+    room::{Floor, LOOK_EVERY_BYTES},
+    sniff::SNIFF_BYTES,
+    validator::Validator,
+};
 
 /// From so many bytes on, a body can be resumed even where the process is killed.
 pub(crate) const NOTED_FROM_BYTES: u64 = 1 << 20;
@@ -37,13 +42,15 @@ pub(crate) struct Spools {
     blobs: Arc<dyn BlobStore>,
     /// Names the time since the machine was started. Where it is not known, nothing is resumed.
     boot_id: Option<String>,
+    /// What of the disk is left alone.
+    floor: Floor,
 }
 
 impl Spools {
-    pub(crate) fn new(blobs: Arc<dyn BlobStore>) -> Self {
+    pub(crate) fn new(blobs: Arc<dyn BlobStore>, floor: Floor) -> Self {
         let boot_id =
             fs::read_to_string(BOOT_ID).ok().map(|id| id.trim().to_owned()).filter(|id| !id.is_empty());
-        Self { blobs, boot_id }
+        Self { blobs, boot_id, floor }
     }
 }
 
@@ -86,20 +93,29 @@ pub(crate) struct Spool {
     noted: Noted,
     hasher: blake3::Hasher,
     bytes: u64,
+    /// The number of bytes at which the room on the disk is looked at again.
+    looked_at_next: u64,
 }
 
 impl Spool {
-    /// Opens what is there under the name, or begins it.
+    /// Opens what is there under the name, or begins it. There must be room on the disk.
     pub(crate) fn open(spools: Spools, name: &BlobName) -> Result<Self, BlobError> {
-        let staged = spools.blobs.resume(name)?;
+        let mut staged = spools.blobs.resume(name)?;
         let bytes = staged.file.metadata().map_err(|error| BlobError::at(&staged.path, error))?.len();
+        if let Err(full) = spools.floor.check(&staged, 0) {
+            if bytes == 0 {
+                staged.kept = Kept::No;
+            }
+            return Err(full);
+        }
         let note = read_note(&note_path(&staged.path)).filter(|note| {
             Some(&note.boot_id) == spools.boot_id.as_ref()
                 && bytes >= PART_BYTES_MIN
                 && note.facts.total.is_none_or(|total| bytes < total)
         });
         let noted = if note.is_some() { Noted::Yes } else { Noted::No };
-        Ok(Self { spools, staged, note, noted, hasher: blake3::Hasher::new(), bytes })
+        let looked_at_next = bytes.saturating_add(LOOK_EVERY_BYTES);
+        Ok(Self { spools, staged, note, noted, hasher: blake3::Hasher::new(), bytes, looked_at_next })
     }
 
     /// What may be resumed.
@@ -111,6 +127,7 @@ impl Spool {
     /// Begins a body, which may be resumed later where it has a strong validator.
     pub(crate) fn begin(&mut self, facts: Facts, validator: Option<Validator>) -> Result<(), BlobError> {
         self.clear()?;
+        self.spools.floor.check(&self.staged, facts.total.unwrap_or(0))?;
         let boot_id = self.spools.boot_id.clone();
         self.note = validator.zip(boot_id).map(|(validator, boot_id)| Note { facts, validator, boot_id });
         Ok(())
@@ -118,6 +135,8 @@ impl Spool {
 
     /// Goes on with what is there: reads it again for its hash.
     pub(crate) fn go_on(&mut self) -> Result<(), BlobError> {
+        let total = self.note.as_ref().and_then(|note| note.facts.total).unwrap_or(self.bytes);
+        self.spools.floor.check(&self.staged, total.saturating_sub(self.bytes))?;
         let at = |error| BlobError::at(&self.staged.path, error);
         self.staged.file.rewind().map_err(at)?;
         self.hasher.reset();
@@ -134,6 +153,10 @@ impl Spool {
         self.staged.file.write_all(chunk).map_err(|error| BlobError::at(&self.staged.path, error))?;
         self.hasher.update(chunk);
         self.bytes += chunk.len() as u64;
+        if self.bytes >= self.looked_at_next {
+            self.spools.floor.check(&self.staged, 0)?;
+            self.looked_at_next = self.bytes.saturating_add(LOOK_EVERY_BYTES);
+        }
         if self.bytes >= NOTED_FROM_BYTES {
             self.write_note();
         }
@@ -195,6 +218,7 @@ impl Spool {
         }
         self.hasher.reset();
         (self.note, self.noted, self.bytes) = (None, Noted::No, 0);
+        self.looked_at_next = LOOK_EVERY_BYTES;
         Ok(())
     }
 
@@ -252,15 +276,16 @@ mod tests {
     use super::*;
 
     fn spools(boot_id: Option<&str>) -> Spools {
-        Spools { blobs: Arc::new(MemoryBlobs::default()), boot_id: boot_id.map(str::to_owned) }
+        let blobs = Arc::new(MemoryBlobs::default());
+        Spools { blobs, boot_id: boot_id.map(str::to_owned), floor: Floor(0) }
     }
 
     fn open(spools: &Spools) -> Spool {
         Spool::open(spools.clone(), &BlobName::new(BlobKind::Spool, "x".parse().unwrap())).unwrap()
     }
 
-    fn begin(spool: &mut Spool, total: Option<u64>) {
-        let facts = Facts {
+    fn facts(total: Option<u64>) -> Facts {
+        Facts {
             url: "http://a/".to_owned(),
             status: Some(200),
             total,
@@ -268,8 +293,11 @@ mod tests {
             charset: None,
             etag: None,
             last_modified: None,
-        };
-        spool.begin(facts, Some(Validator::Etag("\"1\"".to_owned()))).unwrap();
+        }
+    }
+
+    fn begin(spool: &mut Spool, total: Option<u64>) {
+        spool.begin(facts(total), Some(Validator::Etag("\"1\"".to_owned()))).unwrap();
     }
 
     /// A process that was killed after so many bytes.
@@ -317,6 +345,45 @@ mod tests {
         assert_eq!(open(&spools).resumable(), None);
         killed_after(&spools, NOTED_FROM_BYTES, Some(NOTED_FROM_BYTES + 1));
         assert!(open(&spools).resumable().is_some());
+    }
+
+    /// Whether an error is that there is no room, and says what to do.
+    fn is_full(error: &BlobError) -> bool {
+        matches!(error, BlobError::DiskFull { source, .. } if source.to_string().contains("--min-free-space"))
+    }
+
+    #[test]
+    fn a_floor_above_what_is_free_leaves_nothing_new_and_keeps_what_is_there() {
+        let roomy = spools(Some("this boot"));
+        let full = Spools { floor: Floor(1 << 60), ..roomy.clone() };
+        let name = BlobName::new(BlobKind::Spool, "x".parse().unwrap());
+        let path = open(&roomy).staged.path.clone();
+        fs::remove_file(&path).unwrap();
+        assert!(is_full(&Spool::open(full.clone(), &name).err().unwrap()));
+        assert!(!path.exists());
+        killed_after(&roomy, NOTED_FROM_BYTES, None);
+        assert!(is_full(&Spool::open(full, &name).err().unwrap()));
+        assert_eq!(open(&roomy).resumable().unwrap().offset, NOTED_FROM_BYTES);
+    }
+
+    #[test]
+    fn the_floor_holds_for_an_announced_length_and_while_a_body_grows() {
+        let spools = spools(Some("this boot"));
+        let mut spool = open(&spools);
+        let free = crate::room::free_bytes(&spool.staged.path).unwrap().unwrap();
+        spool.spools.floor = Floor(1);
+        assert!(is_full(&spool.begin(facts(Some(free.saturating_mul(2))), None).unwrap_err()));
+        spool.begin(facts(None), None).unwrap();
+        spool.spools.floor = Floor(1 << 60);
+        let chunk = vec![b'x'; 1 << 20];
+        let mut appended = 0;
+        let full = loop {
+            match spool.append(&chunk) {
+                Ok(()) => appended += chunk.len() as u64,
+                Err(error) => break error,
+            }
+        };
+        assert!(is_full(&full) && appended + 1_048_576 == LOOK_EVERY_BYTES, "{full} after {appended}");
     }
 
     #[test]

@@ -32,9 +32,11 @@ use crate::{
     local::Local,
     manners::Manners,
     robots::{Heed, Known, Rulebook, Verdict},
+    room::Floor,
     spool::{Digest, Spools},
     suspicion::{REST, Sign, Suspicions},
     target::Target,
+    throttle::Throttle,
     writer::{Meant, Screen},
 };
 
@@ -44,6 +46,7 @@ pub struct Fetch {
     hops: Hops,
     spools: Spools,
     meter: Arc<Meter>,
+    throttle: Throttle,
     clock: Clock,
     rulebook: Rulebook,
     manners: Manners,
@@ -52,7 +55,8 @@ pub struct Fetch {
 
 impl Fetch {
     /// A stage that spools into `blobs` and adds the bytes it receives to `meter.bytes` as they come. Reads the
-    /// system's root certificates, if there are any, and the proxies that the environment names.
+    /// system's root certificates, if there are any, those of the configuration, and the proxies that the environment
+    /// names where the configuration names none.
     ///
     /// # Errors
     /// Where no HTTP client can be made of the configuration.
@@ -69,7 +73,8 @@ impl Fetch {
             rulebook: Rulebook::new(&config.user_agent, Arc::clone(&files), clock, timeout),
             suspicions: Arc::new(Suspicions::new(files)),
             manners: Manners::default(),
-            spools: Spools::new(blobs),
+            spools: Spools::new(blobs, Floor(config.free_bytes_min)),
+            throttle: Throttle::new(config.bytes_per_second_max),
             config,
             hops,
             meter,
@@ -89,6 +94,7 @@ impl Fetch {
             hops: &self.hops,
             spools: &self.spools,
             meter: &self.meter,
+            throttle: &self.throttle,
             clock: self.clock,
         };
         let screen = Screen {

@@ -129,7 +129,9 @@ impl<I> StageError<I> {
 impl<I> From<BlobError> for StageError<I> {
     fn from(error: BlobError) -> Self {
         match &error {
-            BlobError::DiskFull { .. } => Self::Halt(Failure::new(Reason::DiskFull, error.to_string())),
+            BlobError::DiskFull { source, .. } => {
+                Self::Halt(Failure::new(Reason::DiskFull, format!("{error}: {source}")))
+            }
             BlobError::Busy(_) | BlobError::NotFound(_) | BlobError::Io { .. } => {
                 Self::retry(Reason::Internal, error.to_string())
             }

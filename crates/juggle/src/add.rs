@@ -5,21 +5,21 @@
 //! to its end before the first of them is registered.
 
 mod bulk;
-mod dry;
 mod sources;
 
 use std::{fs, path::Path};
 
 use flow::queue::{CursorMove, JobQueue, Push, QueueError};
 
-use self::bulk::Tally;
-pub use self::{bulk::BULK_MAX, dry::dry_run, sources::Sources};
+pub(crate) use self::bulk::Tally;
+pub use self::{bulk::BULK_MAX, sources::Sources};
 use crate::{
     attach::Attached,
     cli::AddArgs,
     directory,
     exit::{CliError, Exit},
     output::{Out, peak_rss_bytes},
+    plan,
     settings::{choice::Run, resolved::Settings},
     source::{
         error::SourceError,
@@ -58,7 +58,7 @@ pub async fn run(args: &AddArgs, settings: &Settings, out: &Out) -> Result<Exit,
         return Err(no_sources());
     }
     if settings.run == Run::Dry {
-        return dry_run(sources, out);
+        return plan::plan(sources, settings, out).await;
     }
     directory::prepare(&settings.output_dir)?;
     let attached = Attached::visit(&settings.output_dir).await?;

@@ -34,6 +34,8 @@ pub enum Command {
     Pipeline(PipelineArgs),
     /// Only put sources into the queue.
     Add(AddArgs),
+    /// Say what a run would ask of which host, how long politeness makes it take, and whether the disk has room.
+    Plan(PlanArgs),
     /// Run the fetch stage alone.
     Fetch(StageArgs),
     /// Run the store stage alone.
@@ -91,6 +93,32 @@ Added is all or nothing: where a source cannot be read, none is. More than 100 t
 refused, for that site is for people; ranges and catalogues go to its mirrors.")]
 pub struct AddArgs {
     /// Sources.
+    #[command(flatten)]
+    pub sources: SourceArgs,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
+}
+
+/// `juggle plan`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  juggle plan books.tsv -o corpus          before the first run; the same as juggle pipeline books.tsv -n
+  juggle plan -o corpus                    for the lists that were added to corpus before
+  juggle plan books.tsv --json | jq .least_seconds
+
+No text is fetched and nothing is written; of up to 50 hosts robots.txt is asked, for 20 s at most (--robots off: none).
+Each host: texts, those stored already, requests (one for each other text, to
+its first URL after the mirrors), downloads at a time, the wait between requests, the time that they take at least,
+(requests - 1) x wait, and bytes, as far as a column bytes, size or length of the list tells them. The slowest host
+bounds the whole, or the known bytes at --limit-rate. A text that is listed twice counts twice.
+
+--json: entries, bad_lines, hosts (texts by host), stored, requests, known_bytes, texts_of_unknown_size,
+downloads_at_a_time, least_seconds, by_host [{host, texts, stored, requests, connections, wait_seconds, least_seconds,
+known_bytes, texts_of_unknown_size, robots {allowed, disallowed, not_asked}}], longest first; mirrors [{from, to,
+texts}]; disk {free_bytes, min_free_space_bytes, has_room}; peak_rss_bytes.")]
+pub struct PlanArgs {
+    /// Sources; none for the lists of the run directory.
     #[command(flatten)]
     pub sources: SourceArgs,
     /// Settings.

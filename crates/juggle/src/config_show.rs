@@ -19,7 +19,7 @@ pub fn run(settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     table.load_style(comfy_table::presets::NOTHING);
     table.set_header(["setting", "value", "from"]);
     for shown in settings.shown() {
-        table.add_row([shown.name.to_owned(), shown.values.join(" "), shown.origin.to_string()]);
+        table.add_row([shown.name.clone(), shown.values.join(" "), shown.origin.to_string()]);
     }
     out.line(&table.trim_fmt())?;
     Ok(Exit::Done)

@@ -3,7 +3,7 @@
 //! In reading order:
 //!
 //! * [`run`], [`cli`], [`settings`]: from what was typed to what is meant;
-//! * [`source`], [`add`], [`feeder`], [`watch`]: from source lists to the fetch lane;
+//! * [`source`], [`add`], [`feeder`], [`watch`]: from source lists to the fetch lane; [`plan`]: what would come of it;
 //! * [`attach`], [`stages`]: the queue at hand and the three workers;
 //! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`rebuild`], [`export`], [`config_show`]: the
 //!   commands;
@@ -20,6 +20,7 @@ pub mod export;
 pub mod feeder;
 pub mod output;
 pub mod pipeline;
+pub mod plan;
 pub mod progress;
 pub mod queue_command;
 pub mod rebuild;

@@ -17,6 +17,7 @@ use crate::{
     directory,
     exit::{CliError, Exit},
     output::Out,
+    plan,
     progress::{Progress, Show},
     sample, settings,
     settings::{choice::Run, resolved::Settings},
@@ -38,7 +39,7 @@ struct Stop {
 pub async fn run(args: &PipelineArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let sources = Sources::of(&args.sources, settings).await?;
     if settings.run == Run::Dry {
-        return add::dry_run(sources, out);
+        return plan::plan(sources, settings, out).await;
     }
     if sources.inputs.is_empty() && !directory::has_run(&settings.output_dir) {
         return Err(add::no_sources());

@@ -15,7 +15,7 @@ use crate::{
     exit::{CliError, Exit},
     export,
     output::Out,
-    pipeline, queue_command, rebuild,
+    pipeline, plan, queue_command, rebuild,
     settings::{args::Args, choice::ResultFormat, resolved::Settings},
     stage_command, status, telemetry,
 };
@@ -83,6 +83,7 @@ const fn settings_of(command: &Command) -> &Args {
     match command {
         Command::Pipeline(args) => &args.settings,
         Command::Add(args) => &args.settings,
+        Command::Plan(args) => &args.settings,
         Command::Fetch(args) | Command::Store(args) | Command::Process(args) => &args.settings,
         Command::Queue(command) => queue_settings(command),
         Command::Status(args) => &args.settings,
@@ -107,6 +108,7 @@ async fn dispatch(command: Command, settings: Settings, out: Out) -> Result<Exit
     match &command {
         Command::Pipeline(args) => pipeline::run(args, &settings, &out).await,
         Command::Add(args) => add::run(args, &settings, &out).await,
+        Command::Plan(args) => plan::run(args, &settings, &out).await,
         Command::Fetch(args) => stage_command::run(Lane::Fetch, args, &settings, &out).await,
         Command::Store(args) => stage_command::run(Lane::Store, args, &settings, &out).await,
         Command::Process(args) => stage_command::run(Lane::Process, args, &settings, &out).await,

@@ -19,6 +19,7 @@ use crate::{
     exit::{CliError, Exit},
     output::{Out, describe_busy, peak_rss_bytes, seconds},
     pipeline::show,
+    plan,
     progress::Progress,
     settings::{
         choice::{OnFailure, Run},
@@ -116,7 +117,7 @@ pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -
 /// Says what there is to do. Touches nothing.
 async fn dry_run(lane: Lane, sources: Sources, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     if !sources.inputs.is_empty() {
-        return add::dry_run(sources, out);
+        return plan::plan(sources, settings, out).await;
     }
     directory::must_exist(&settings.output_dir)?;
     let attached = Attached::visit(&settings.output_dir).await?;

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use fetch::stage::Fetch;
+use fetch::{error::FetchError, stage::Fetch};
 use flow::{
     blobs::{BlobKind, BlobStore},
     clock::millis,
@@ -166,7 +166,7 @@ impl Stages {
         match lane {
             Lane::Fetch => {
                 let stage = Fetch::new(settings.fetch_config(), blobs(), meter());
-                let stage = stage.map_err(|error| CliError::caused(Exit::Usage, &error))?;
+                let stage = stage.map_err(unusable)?;
                 self.spawn_worker(workers, Arc::new(stage), settings, until);
             }
             Lane::Store => {
@@ -208,16 +208,14 @@ impl Stages {
     }
 
     fn worker_config(&self, lane: Lane, settings: &Settings, until: Until) -> WorkerConfig {
-        let (concurrency, group_limit) = match lane {
+        let unlimited = || (GroupLimit::NONE, NamedLimits::new());
+        let (concurrency, (group_limit, named_limits)) = match lane {
             Lane::Fetch => (
                 settings.max_concurrent_downloads as usize,
-                GroupLimit {
-                    in_flight: settings.max_connection_per_server,
-                    interval_ms: millis(settings.wait),
-                },
+                (settings.group_limit(), settings.named_limits()),
             ),
-            Lane::Store => (STORE_CONCURRENCY, GroupLimit::NONE),
-            Lane::Process => (2 * self.process.threads(), GroupLimit::NONE),
+            Lane::Store => (STORE_CONCURRENCY, unlimited()),
+            Lane::Process => (2 * self.process.threads(), unlimited()),
         };
         let retry = RetryPolicy {
             retries_max: settings.retry,
@@ -228,15 +226,7 @@ impl Stages {
             OnFailure::KeepGoing => OnDeath::KeepGoing,
             OnFailure::FailFast => OnDeath::FailFast,
         };
-        WorkerConfig {
-            concurrency,
-            lease_ms: LEASE_MS,
-            group_limit,
-            named_limits: NamedLimits::new(),
-            retry,
-            until,
-            on_death,
-        }
+        WorkerConfig { concurrency, lease_ms: LEASE_MS, group_limit, named_limits, retry, until, on_death }
     }
 
     fn feeder(&self, settings: &Settings) -> Feeder {
@@ -249,6 +239,15 @@ impl Stages {
             conflicts: Arc::clone(&self.conflicts),
         }
     }
+}
+
+/// Why there is no fetch stage.
+fn unusable(error: FetchError) -> CliError {
+    let exit = match &error {
+        FetchError::ReadRoots { .. } | FetchError::Roots { .. } => Exit::File,
+        FetchError::Client(_) | FetchError::Tls(_) => Exit::Usage,
+    };
+    CliError::caused(exit, &error)
 }
 
 /// Whether a worker upstream appears within [`UPSTREAM_PATIENCE`], where there are jobs for one: stages that are

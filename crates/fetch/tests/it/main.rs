@@ -4,12 +4,15 @@
 mod candidates;
 mod coding;
 mod deadlines;
+mod limits;
 mod local;
 mod loopback;
+mod proxy;
 mod redirects;
 mod refusals;
 mod resume;
 mod rig;
 mod robots;
 mod suspicion;
+mod tls;
 mod whole;

@@ -17,25 +17,25 @@ pub const BULK_MAX: u64 = 100;
 
 /// Counts the texts whose first host is the main site.
 #[derive(Debug)]
-pub(super) struct Tally<'a> {
+pub(crate) struct Tally<'a> {
     rewrites: &'a [Mirror],
     site: u64,
 }
 
 impl<'a> Tally<'a> {
     /// `rewrites` are those of `--mirror`: what counts is who is contacted.
-    pub(super) const fn new(rewrites: &'a [Mirror]) -> Self {
+    pub(crate) const fn new(rewrites: &'a [Mirror]) -> Self {
         Self { rewrites, site: 0 }
     }
 
-    pub(super) fn count(&mut self, entry: &Entry) {
+    pub(crate) fn count(&mut self, entry: &Entry) {
         let is_site = entry.urls.first().is_some_and(|url| library::is_site(url, self.rewrites));
         self.site += u64::from(is_site);
     }
 
     /// # Errors
     /// [`Exit::Usage`] where there are more than [`BULK_MAX`].
-    pub(super) fn judge(&self) -> Result<(), CliError> {
+    pub(crate) fn judge(&self) -> Result<(), CliError> {
         if self.site <= BULK_MAX {
             return Ok(());
         }

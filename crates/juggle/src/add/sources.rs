@@ -60,7 +60,7 @@ impl Sources {
 
     /// # Errors
     /// [`Exit::Usage`] where there are filters but none of the inputs, of which so many were catalogues, is one.
-    pub(super) fn check_filters(&self, catalogs: usize) -> Result<(), CliError> {
+    pub(crate) fn check_filters(&self, catalogs: usize) -> Result<(), CliError> {
         if catalogs > 0 || self.rules.filters == Filters::default() {
             return Ok(());
         }

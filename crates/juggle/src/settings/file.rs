@@ -1,6 +1,7 @@
-//! `juggle.toml`: one key a setting, no sections.
+//! `juggle.toml`: one key a setting; and a section `[host."NAME"]` for each host to which other settings apply.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     ffi::OsString,
     fs, io,
@@ -8,10 +9,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use toml::de::{DeTable, DeValue};
+use fetch::candidate;
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
 
 use super::{
     error::SettingsError,
+    hosts::{HOST_SETTINGS, HOSTS_MAX},
     origin::Origin,
     table::{Setting, TABLE, Takes},
 };
@@ -20,15 +26,27 @@ use super::{
 const NAME: &str = "juggle.toml";
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
-/// What a settings file says, by setting.
-pub(crate) type Said = BTreeMap<&'static str, (Vec<OsString>, Origin)>;
+/// The section of hosts.
+const HOST: &str = "host";
+
+/// What is said of settings, by setting.
+pub(crate) type Values = BTreeMap<&'static str, (Vec<OsString>, Origin)>;
+
+/// What a settings file says.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    /// Of all hosts.
+    pub(crate) values: Values,
+    /// Of single ones, by [group](candidate::group_of_host).
+    pub(crate) hosts: BTreeMap<String, Values>,
+}
 
 /// The settings file: `named`, which must exist, or `juggle.toml` in `directory`, which may not.
 pub(crate) fn read(named: Option<&Path>, directory: &Path) -> Result<Said, SettingsError> {
     let path = named.map_or_else(|| directory.join(NAME), Path::to_owned);
     match bounded(&path) {
         Ok(text) => parse(&text, &path),
-        Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(Said::new()),
+        Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(Said::default()),
         Err(source) => Err(SettingsError::ReadFile { path, source }),
     }
 }
@@ -44,28 +62,65 @@ fn parse(text: &str, path: &Path) -> Result<Said, SettingsError> {
     let file = File { text, path };
     let table = DeTable::parse(text)
         .map_err(|error| file.wrong(error.span().unwrap_or_default(), error.message().to_owned()))?;
-    let mut said = Said::new();
-    let mut lines: Vec<_> = table.get_ref().iter().collect();
-    lines.sort_by_key(|(key, _)| key.span().start);
-    for (key, value) in lines {
-        let setting = setting(key.get_ref()).map_err(|message| file.wrong(key.span(), message))?;
-        let values = values(setting, value.get_ref())
-            .ok_or_else(|| file.wrong(value.span(), wrong_type(setting, value.get_ref())))?;
-        let values = values.into_iter().map(|value| file.rooted(setting, value)).collect();
-        let origin = Origin::File { path: path.to_owned(), line: file.line(&key.span()) };
-        if said.insert(setting.name, (values, origin)).is_some() {
-            return Err(file.wrong(key.span(), format!("'{}' is set twice", key.get_ref())));
+    let mut said = Said::default();
+    for (key, value) in in_order(table.get_ref()) {
+        if key.get_ref() == HOST {
+            said.hosts = hosts(&file, value)?;
+            continue;
         }
+        let setting = setting(key.get_ref()).map_err(|message| file.wrong(key.span(), message))?;
+        file.put(&mut said.values, setting, key, value)?;
     }
     Ok(said)
+}
+
+/// The keys of a table as they stand in the file.
+fn in_order<'t, 'i>(table: &'t DeTable<'i>) -> Vec<(&'t Key<'i>, &'t Value<'i>)> {
+    let mut lines: Vec<_> = table.iter().collect();
+    lines.sort_by_key(|(key, _)| key.span().start);
+    lines
+}
+
+/// The sections of hosts.
+fn hosts(file: &File<'_>, section: &Value<'_>) -> Result<BTreeMap<String, Values>, SettingsError> {
+    let table = |value: &Value<'_>| {
+        let message = "a host has a section of its own, such as [host.\"example.org\"] with a line wait = 5";
+        file.wrong(value.span(), message.to_owned())
+    };
+    let mut hosts = BTreeMap::new();
+    for (name, value) in in_order(section.get_ref().as_table().ok_or_else(|| table(section))?) {
+        let host = candidate::group_of_host(name.get_ref())
+            .map_err(|error| file.wrong(name.span(), error.to_string()))?;
+        if hosts.len() == HOSTS_MAX {
+            return Err(file.wrong(name.span(), format!("settings of more than {HOSTS_MAX} hosts")));
+        }
+        let mut values = Values::new();
+        for (key, value) in in_order(value.get_ref().as_table().ok_or_else(|| table(value))?) {
+            let setting = host_setting(key.get_ref()).map_err(|message| file.wrong(key.span(), message))?;
+            file.put(&mut values, setting, key, value)?;
+        }
+        if hosts.insert(host, values).is_some() {
+            return Err(file.wrong(name.span(), format!("the host '{}' is there twice", name.get_ref())));
+        }
+    }
+    Ok(hosts)
 }
 
 /// The setting of a key; dashes are as good as underscores.
 fn setting(key: &str) -> Result<&'static Setting, String> {
     let name = key.replace('_', "-");
     TABLE.iter().find(|setting| setting.name == name).ok_or_else(|| {
-        let keys: Vec<String> = TABLE.iter().map(Setting::key).collect();
+        let keys: Vec<String> = TABLE.iter().map(Setting::key).chain([HOST.to_owned()]).collect();
         format!("there is no setting '{}'; there are: {}", key.escape_debug(), keys.join(", "))
+    })
+}
+
+/// The same for a single host.
+fn host_setting(key: &str) -> Result<&'static Setting, String> {
+    let name = key.replace('_', "-");
+    HOST_SETTINGS.iter().find(|known| **known == name).map(|known| Setting::named(known)).ok_or_else(|| {
+        let keys = HOST_SETTINGS.map(|name| Setting::named(name).key());
+        format!("a host has no setting '{}'; it has: {}", key.escape_debug(), keys.join(", "))
     })
 }
 
@@ -100,12 +155,33 @@ fn wrong_type(setting: &Setting, value: &DeValue<'_>) -> String {
     format!("'{}' must be {wanted}, not of type {}", setting.key(), value.type_str())
 }
 
+type Key<'i> = Spanned<Cow<'i, str>>;
+type Value<'i> = Spanned<DeValue<'i>>;
+
 struct File<'a> {
     text: &'a str,
     path: &'a Path,
 }
 
 impl File<'_> {
+    /// Notes what a line says.
+    fn put(
+        &self,
+        said: &mut Values,
+        setting: &'static Setting,
+        key: &Key<'_>,
+        value: &Value<'_>,
+    ) -> Result<(), SettingsError> {
+        let values = values(setting, value.get_ref())
+            .ok_or_else(|| self.wrong(value.span(), wrong_type(setting, value.get_ref())))?;
+        let values = values.into_iter().map(|value| self.rooted(setting, value)).collect();
+        let origin = Origin::File { path: self.path.to_owned(), line: self.line(&key.span()) };
+        if said.insert(setting.name, (values, origin)).is_some() {
+            return Err(self.wrong(key.span(), format!("'{}' is set twice", key.get_ref())));
+        }
+        Ok(())
+    }
+
     fn line(&self, span: &Range<usize>) -> usize {
         let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
         before.split(|byte| *byte == b'\n').count()

@@ -1,6 +1,7 @@
 //! The four layers a value can come from, and reading one from the strongest that has it.
 
 use std::{
+    collections::BTreeMap,
     ffi::{OsStr, OsString},
     fmt::Display,
     ops::RangeInclusive,
@@ -12,7 +13,7 @@ use super::{
     args::Args,
     choice::Switch,
     error::SettingsError,
-    file::{self, Said},
+    file::{self, Said, Values},
     origin::{Origin, Shown},
     table::{CONFIG, Setting, Takes},
 };
@@ -27,7 +28,7 @@ pub(crate) struct Layers<'a, E> {
 
 impl<'a, E: Fn(&str) -> Option<OsString>> Layers<'a, E> {
     pub(crate) fn new(args: &'a Args, environment: E, directory: &Path) -> Result<Self, SettingsError> {
-        let mut layers = Self { args, environment, file: Said::new(), shown: Vec::new() };
+        let mut layers = Self { args, environment, file: Said::default(), shown: Vec::new() };
         let (named, _) = layers.find(&CONFIG);
         layers.file = file::read(named.first().map(Path::new), directory)?;
         Ok(layers)
@@ -46,11 +47,39 @@ impl<'a, E: Fn(&str) -> Option<OsString>> Layers<'a, E> {
         if let Some(value) = (self.environment)(&variable).filter(|value| !value.is_empty()) {
             return (split(setting, value), Origin::Environment(variable));
         }
-        if let Some((values, origin)) = self.file.get(setting.name) {
+        if let Some((values, origin)) = self.file.values.get(setting.name) {
             return (values.clone(), origin.clone());
         }
         let default = Some(setting.default).filter(|default| !default.is_empty());
         (default.map(OsString::from).into_iter().collect(), Origin::Default)
+    }
+
+    /// What the file says of single hosts.
+    pub(crate) fn hosts(&mut self) -> BTreeMap<String, Values> {
+        std::mem::take(&mut self.file.hosts)
+    }
+
+    /// The value that a host has of a setting, in place of the one of all hosts.
+    pub(crate) fn of_host<T>(
+        &mut self,
+        host: &str,
+        said: &Values,
+        name: &str,
+        range: RangeInclusive<T>,
+    ) -> Result<Option<T>, SettingsError>
+    where
+        T: FromStr<Err: Display> + Display + PartialOrd,
+    {
+        let setting = Setting::named(name);
+        let Some((values, origin)) = said.get(setting.name) else { return Ok(None) };
+        let given = values.first().map_or(OsStr::new(""), OsString::as_os_str);
+        let value: T = parse(setting, given, origin)?;
+        if !range.contains(&value) {
+            return Err(out_of(&range, setting, given, origin));
+        }
+        let name = format!("host.\"{host}\".{name}");
+        self.shown.push(Shown { name, values: vec![value.to_string()], origin: origin.clone() });
+        Ok(Some(value))
     }
 
     /// All values of a setting that may be repeated.
@@ -91,8 +120,7 @@ impl<'a, E: Fn(&str) -> Option<OsString>> Layers<'a, E> {
         }
         let setting = Setting::named(name);
         let (values, origin) = self.find(setting);
-        let message = format!("use {} to {}", range.start(), range.end());
-        Err(wrong(setting, values.first().map_or(OsStr::new(""), OsString::as_os_str), &origin, message))
+        Err(out_of(&range, setting, values.first().map_or(OsStr::new(""), OsString::as_os_str), &origin))
     }
 
     /// Paths, which need not be UTF-8.
@@ -134,13 +162,22 @@ impl<'a, E: Fn(&str) -> Option<OsString>> Layers<'a, E> {
     }
 
     fn note(&mut self, setting: &'static Setting, values: Vec<String>, origin: Origin) {
-        self.shown.push(Shown { name: setting.name, values, origin });
+        self.shown.push(Shown { name: setting.name.to_owned(), values, origin });
     }
+}
+
+fn out_of<T: Display>(
+    range: &RangeInclusive<T>,
+    setting: &Setting,
+    value: &OsStr,
+    origin: &Origin,
+) -> SettingsError {
+    wrong(setting, value, origin, format!("use {} to {}", range.start(), range.end()))
 }
 
 /// An error that names the setting, what was given, and where.
 pub(crate) fn wrong(setting: &Setting, value: &OsStr, origin: &Origin, message: String) -> SettingsError {
-    let value = value.to_string_lossy().chars().take(100).flat_map(char::escape_debug).collect();
+    let value = setting.told(&value.to_string_lossy());
     SettingsError::Value { name: setting.name, value, origin: origin.clone(), message }
 }
 

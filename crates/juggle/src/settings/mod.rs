@@ -4,12 +4,13 @@
 //! [`table`] is the one place where a setting has its name, its flag, its help and its default. What was typed is
 //! [`args::Args`]; what is meant is [`resolved::Settings`], checked once, at the edge.
 //!
-//! In reading order: [`table`], [`args`], [`origin`], [`resolved`], [`error`]; [`span`], [`size`] and [`choice`]
+//! In reading order: [`table`], [`args`], [`origin`], [`resolved`], [`hosts`], [`error`]; [`span`], [`size`] and [`choice`]
 //! read single values.
 
 pub mod args;
 pub mod choice;
 pub mod error;
+pub mod hosts;
 pub mod origin;
 pub mod resolved;
 pub mod size;

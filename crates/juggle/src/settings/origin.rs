@@ -54,8 +54,8 @@ impl Serialize for Origin {
 /// One row of `juggle config show`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Shown {
-    /// The setting, as its flag is called.
-    pub name: &'static str,
+    /// The setting, as its flag is called; before it `host."NAME".` where it is of a single host.
+    pub name: String,
     /// Its values as they are understood; more than one only where a setting may be repeated.
     pub values: Vec<String>,
     /// Where they come from.

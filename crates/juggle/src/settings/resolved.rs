@@ -1,20 +1,34 @@
 //! What is meant: the settings, checked.
 
-use std::{ffi::OsString, path::Path, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    num::NonZeroU64,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use fetch::{
     allowed::AllowedHost,
     config::{AcceptEncoding, FetchConfig},
+    family::Family,
     mirror::Mirror,
+    proxy::ProxyChoice,
     robots::Heed,
 };
-use flow::durability::Durability;
+use flow::{
+    clock::millis,
+    durability::Durability,
+    job::Group,
+    queue::{GroupLimit, NamedLimits},
+};
 use process::config::{Chunk, ProcessConfig};
 
 use super::{
     args::Args,
     choice::{Color, LogFormat, OnFailure, Progress, ResultFormat, Robots, Run, Switch, Verbosity},
     error::SettingsError,
+    hosts::{self, CONNECTIONS, HostSettings, WAIT},
     layers::{Layers, wrong},
     origin::{Origin, Shown},
     size::Size,
@@ -26,7 +40,7 @@ use crate::source::{catalog::Filters, library::Base, reading::Rules};
 const USER_AGENT_BYTES_MAX: usize = 256;
 const CONTACT_BYTES_MAX: usize = 200;
 const MS: Span = Span::from_ms(1);
-const DAY: Span = Span::from_ms(86_400_000);
+pub(super) const DAY: Span = Span::from_ms(86_400_000);
 
 /// The settings of a run. All of them are within their bounds.
 #[derive(Debug, Clone)]
@@ -41,6 +55,8 @@ pub struct Settings {
     pub max_connection_per_server: u32,
     /// Least time between requests to one host, 0 to a day.
     pub wait: Duration,
+    /// What differs for single hosts, by the [group](fetch::candidate::group_of_host) that a host is.
+    pub hosts: BTreeMap<String, HostSettings>,
     /// Threads that process, 0 to 1024; 0 for one per core.
     pub threads: usize,
     /// How a text is divided over them.
@@ -59,6 +75,16 @@ pub struct Settings {
     pub max_filesize_bytes: u64,
     /// Which codings servers are asked for.
     pub accept_encoding: AcceptEncoding,
+    /// Most bytes a second over all downloads of this process; none for no limit.
+    pub limit_rate_bytes: Option<NonZeroU64>,
+    /// Bytes of the disk that downloads leave alone; 0 for none.
+    pub min_free_space_bytes: u64,
+    /// Which proxy is asked.
+    pub proxy: ProxyChoice,
+    /// Which addresses are connected to.
+    pub family: Family,
+    /// A PEM file of authorities that are trusted beside the system's.
+    pub ca_certificate: Option<PathBuf>,
     /// URL prefixes to fetch from elsewhere.
     pub mirrors: Vec<Mirror>,
     /// Mirrors of Project Gutenberg; none for the built-in ones.
@@ -105,8 +131,8 @@ impl Settings {
             output_dir: from.paths("output-dir").pop().expect("the table gives a default"),
             input_files: from.paths("input-file"),
             max_concurrent_downloads: from.within("max-concurrent-downloads", count(1024))?,
-            max_connection_per_server: from.within("max-connection-per-server", count(1024))?,
-            wait: from.within("wait", Span::from_ms(0)..=DAY)?.duration(),
+            max_connection_per_server: from.within("max-connection-per-server", CONNECTIONS)?,
+            wait: from.within("wait", WAIT)?.duration(),
             threads: from.within("threads", 0..=1024)?,
             chunk: from.one("chunk")?,
             retry: from.within("retry", 0..=1000)?,
@@ -114,9 +140,12 @@ impl Settings {
             connect_timeout: from.within("connect-timeout", MS..=DAY)?.duration(),
             timeout: from.within("timeout", MS..=DAY)?.duration(),
             max_time: from.within("max-time", MS..=DAY)?.duration(),
-            max_filesize_bytes: from
-                .within("max-filesize", Size::from_bytes(1)..=Size::from_bytes(1 << 50))?
-                .bytes(),
+            max_filesize_bytes: bytes(&mut from, "max-filesize", 1)?,
+            limit_rate_bytes: NonZeroU64::new(bytes(&mut from, "limit-rate", 0)?),
+            min_free_space_bytes: bytes(&mut from, "min-free-space", 0)?,
+            proxy: proxy(&mut from)?,
+            family: family(&mut from)?,
+            ca_certificate: from.paths("ca-certificate").pop(),
             accept_encoding: accept_encoding(&mut from)?,
             mirrors: from.all("mirror")?,
             gutenberg_mirrors: from.all("gutenberg-mirror")?,
@@ -130,6 +159,7 @@ impl Settings {
             color: from.one("color")?,
             progress: if on(&mut from, "no-progress")? { Progress::Hidden } else { Progress::Shown },
             log_format: from.one("log-format")?,
+            hosts: hosts::resolve(&mut from)?,
             result_format: if on(&mut from, "json")? { ResultFormat::Json } else { ResultFormat::Table },
             shown: from.into_shown(),
         })
@@ -144,6 +174,11 @@ impl Settings {
             max_time: self.max_time,
             body_bytes_max: self.max_filesize_bytes,
             accept_encoding: self.accept_encoding,
+            bytes_per_second_max: self.limit_rate_bytes,
+            free_bytes_min: self.min_free_space_bytes,
+            proxy: self.proxy.clone(),
+            family: self.family,
+            ca_certificate: self.ca_certificate.clone(),
             mirrors: self.mirrors.clone(),
             allow_hosts: self.allow_hosts.clone(),
             robots: match self.robots {
@@ -161,6 +196,21 @@ impl Settings {
     #[must_use]
     pub fn rules(&self, filters: Filters) -> Rules {
         Rules { gutenberg_mirrors: self.gutenberg_mirrors.clone(), rewrites: self.mirrors.clone(), filters }
+    }
+
+    /// What every host is limited to, where nothing else is said of it.
+    #[must_use]
+    pub fn group_limit(&self) -> GroupLimit {
+        GroupLimit { in_flight: self.max_connection_per_server, interval_ms: millis(self.wait) }
+    }
+
+    /// What the hosts are limited to of which something else is said.
+    #[must_use]
+    pub fn named_limits(&self) -> NamedLimits {
+        let every = self.group_limit();
+        let named =
+            self.hosts.iter().map(|(host, settings)| (Group(host.clone()), settings.group_limit(every)));
+        named.collect()
     }
 
     /// What of it the process stage needs.
@@ -185,6 +235,40 @@ fn accept_encoding(
 ) -> Result<AcceptEncoding, SettingsError> {
     let is_asked = on(from, "compressed")?;
     Ok(if is_asked { AcceptEncoding::Compressed } else { FetchConfig::default().accept_encoding })
+}
+
+/// A number of bytes from `least` to 1 PiB.
+fn bytes(
+    from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>,
+    name: &str,
+    least: u64,
+) -> Result<u64, SettingsError> {
+    Ok(from.within(name, Size::from_bytes(least)..=Size::from_bytes(1 << 50))?.bytes())
+}
+
+fn proxy(from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>) -> Result<ProxyChoice, SettingsError> {
+    let proxy: Option<ProxyChoice> = from.optional("proxy")?;
+    let named_by = from.origin("proxy");
+    let (no_proxy, none_by) = from.switch("no-proxy")?;
+    let is_named = matches!(proxy, Some(ProxyChoice::At(_)));
+    let named = Side { name: "proxy", given: is_named, origin: named_by };
+    let none = Side { name: "no-proxy", given: no_proxy == Switch::On, origin: none_by };
+    Ok(match stronger(named, none)? {
+        Some("no-proxy") => ProxyChoice::Off,
+        Some(_) | None => proxy.unwrap_or_default(),
+    })
+}
+
+fn family(from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>) -> Result<Family, SettingsError> {
+    let (v4, v4_by) = from.switch("ipv4")?;
+    let (v6, v6_by) = from.switch("ipv6")?;
+    let v4 = Side { name: "ipv4", given: v4 == Switch::On, origin: v4_by };
+    let v6 = Side { name: "ipv6", given: v6 == Switch::On, origin: v6_by };
+    Ok(match stronger(v4, v6)? {
+        Some("ipv4") => Family::V4,
+        Some(_) => Family::V6,
+        None => Family::Any,
+    })
 }
 
 fn user_agent(from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>) -> Result<String, SettingsError> {

@@ -49,6 +49,16 @@ impl Setting {
         format!("JUGGLE_{}", self.key().to_ascii_uppercase())
     }
 
+    /// A value that was given, fit for a message: a password in it must not come back in a log.
+    #[must_use]
+    pub fn told(&self, value: &str) -> String {
+        let told = match (self.name, value.rsplit_once('@')) {
+            ("proxy", Some((_, host))) => format!("…@{host}"),
+            _ => value.to_owned(),
+        };
+        told.chars().take(100).flat_map(char::escape_debug).collect()
+    }
+
     /// The row of this name.
     ///
     /// # Panics
@@ -138,6 +148,38 @@ pub const TABLE: &[Setting] = &[
         Takes::Switch,
         "",
         "Ask servers for compressed texts; what was cut then begins anew. Compressed answers are always unpacked",
+    ),
+    row(
+        "limit-rate",
+        None,
+        Takes::Amount("SIZE"),
+        "0",
+        "Most bytes a second over all downloads of this process, such as 500KiB or 10MB; 0 for no limit",
+    ),
+    row(
+        "min-free-space",
+        None,
+        Takes::Amount("SIZE"),
+        "64MiB",
+        "Download nothing that would leave less of the disk free, so that the queue can go on writing; 0 for none",
+    ),
+    row(
+        "proxy",
+        None,
+        Takes::Text("URL|off"),
+        "",
+        "Fetch through this http or https proxy, not through the one that http_proxy, https_proxy or all_proxy name; \
+         no_proxy holds for both; USER:PASSWORD@ in it is never shown; off for none",
+    ),
+    row("no-proxy", None, Takes::Switch, "", "Fetch without a proxy, as with --proxy off"),
+    row("ipv4", Some('4'), Takes::Switch, "", "Connect to IPv4 addresses only"),
+    row("ipv6", Some('6'), Takes::Switch, "", "Connect to IPv6 addresses only"),
+    row(
+        "ca-certificate",
+        None,
+        Takes::Path("FILE"),
+        "",
+        "Trust the certificate authorities in this PEM file beside those of the system",
     ),
     row(
         "mirror",

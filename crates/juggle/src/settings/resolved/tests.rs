@@ -2,6 +2,7 @@ use std::{collections::HashMap, fs};
 
 use clap::{Args as _, Command, FromArgMatches};
 use fetch::config::FetchConfig;
+use flow::queue::GroupLimit;
 use process::config::ProcessConfig;
 
 use super::{super::table::TABLE, *};
@@ -44,6 +45,10 @@ fn defaults_are_those_of_the_crates_that_use_them() {
     assert_eq!(settings.max_filesize_bytes, fetch.body_bytes_max);
     assert_eq!(settings.user_agent, fetch.user_agent);
     assert_eq!(settings.accept_encoding, fetch.accept_encoding);
+    assert_eq!(settings.min_free_space_bytes, fetch.free_bytes_min);
+    assert_eq!(settings.limit_rate_bytes, fetch.bytes_per_second_max);
+    assert_eq!((&settings.proxy, settings.family), (&fetch.proxy, fetch.family));
+    assert_eq!(settings.ca_certificate, fetch.ca_certificate);
     assert_eq!((settings.threads, settings.chunk), (process.threads, process.chunk));
     assert_eq!((settings.wait, settings.retry), (Duration::from_secs(2), 5));
     assert_eq!(settings.on_failure, OnFailure::KeepGoing);
@@ -70,7 +75,8 @@ fn compressed_texts_are_asked_for_only_on_demand() {
 #[test]
 fn every_setting_can_be_set_in_every_layer() {
     let value = |name: &str| match name {
-        "output-dir" | "input-file" => ("out", "\"out\""),
+        "output-dir" | "input-file" | "ca-certificate" => ("out", "\"out\""),
+        "proxy" => ("off", "\"off\""),
         "chunk" => ("whole", "\"whole\""),
         "mirror" => ("http://a.example=http://b.example", "[\"http://a.example=http://b.example\"]"),
         "gutenberg-mirror" => ("http://a.example/pg", "[\"http://a.example/pg\"]"),
@@ -79,9 +85,8 @@ fn every_setting_can_be_set_in_every_layer() {
         "durability" => ("process", "\"process\""),
         "color" => ("never", "\"never\""),
         "log-format" => ("json", "\"json\""),
-        "compressed" | "keep-going" | "fail-fast" | "dry-run" | "quiet" | "no-progress" | "json" => {
-            ("1", "true")
-        }
+        "compressed" | "keep-going" | "fail-fast" | "dry-run" | "quiet" | "no-progress" | "json"
+        | "no-proxy" | "ipv4" | "ipv6" => ("1", "true"),
         "verbose" => ("2", "2"),
         _ => ("3", "3"),
     };
@@ -114,6 +119,11 @@ fn a_value_that_is_not_allowed_names_setting_origin_and_what_is() {
         ("max-time", "25h", "use 1ms to 1d"),
         ("max-filesize", "0", "use 1B to 1024TiB"),
         ("max-filesize", "64Mo", "64MiB"),
+        ("limit-rate", "1025TiB", "use 0B to 1024TiB"),
+        ("limit-rate", "fast", "64MiB"),
+        ("min-free-space", "-1", "64MiB"),
+        ("proxy", "socks5://a.example", "SOCKS"),
+        ("proxy", "ftp://a.example", "http://HOST:PORT"),
         ("mirror", "https://a.example", "BASE=BASE"),
         ("gutenberg-mirror", "a.example", "https://HOST/PATH"),
         ("allow-host", "a/b", "HOST:PORT"),
@@ -159,6 +169,48 @@ fn a_mistake_in_the_file_names_file_line_and_what_is_allowed() {
 }
 
 #[test]
+fn a_host_may_have_settings_of_its_own() {
+    let file = "wait = 3\n[host.\"Example.org.\"]\nwait = \"500ms\"\nmax_connection_per_server = 4\n\
+                [host.\"127.0.0.1:8080\"]\nmax-connection-per-server = 16\n[host.\"a.example:443\"]\n";
+    let settings = resolve(&["-x", "2"], &[], Some(file)).expect("valid");
+    let (every, named) = (settings.group_limit(), settings.named_group_limits());
+    let limit = |in_flight, interval_ms| GroupLimit { in_flight, interval_ms };
+    assert_eq!(every, limit(2, 3_000));
+    let expected =
+        [("127.0.0.1:8080", limit(16, 3_000)), ("a.example", every), ("example.org", limit(4, 500))];
+    assert_eq!(named, expected.map(|(host, limit)| (host.to_owned(), limit)).into());
+    let of_hosts: Vec<_> = settings.shown().iter().filter(|row| row.name.starts_with("host.")).collect();
+    assert_eq!(of_hosts.len(), 3);
+    assert_eq!(origin(&settings, "host.\"example.org\".max-connection-per-server"), "juggle.toml:4");
+}
+
+#[test]
+fn a_mistake_in_a_host_names_its_line() {
+    for (text, line, part) in [
+        ("host = 5\n", 1, "[host.\"example.org\"]"),
+        ("[host]\nwait = 5\n", 2, "[host.\"example.org\"]"),
+        ("[host.\"a b\"]\nwait = 5\n", 1, "not a host"),
+        ("[host.\"http://a\"]\nwait = 5\n", 1, "not a host"),
+        ("[host.\"a\"]\nwait = 5\nretry = 1\n", 3, "it has: wait, max_connection_per_server"),
+        ("[host.\"a\"]\nwait = [1]\n", 2, "a number and a unit"),
+        ("[host.\"a\"]\nmax_connection_per_server = 1\nmax-connection-per-server = 1\n", 3, "set twice"),
+        ("[host.\"a\"]\nwait = 5\n[host.\"A:80\"]\nwait = 1\n", 3, "there twice"),
+    ] {
+        let message = message(&[], &[], Some(text));
+        assert!(message.contains(&format!("juggle.toml:{line}: ")) && message.contains(part), "{message}");
+    }
+    for (line, part) in
+        [("wait = \"2d\"", "use 0s to 1d"), ("max_connection_per_server = 0", "use 1 to 1024")]
+    {
+        let message = message(&[], &[], Some(&format!("[host.\"a\"]\n{line}\n")));
+        assert!(message.contains("juggle.toml:2") && message.contains(part), "{message}");
+    }
+    let many = |count: usize| (0..count).map(|n| format!("[host.\"h{n}\"]\nwait = 1\n")).collect::<String>();
+    assert_eq!(resolve(&[], &[], Some(&many(256))).expect("valid").hosts.len(), 256);
+    assert!(message(&[], &[], Some(&many(257))).contains("juggle.toml:513: settings of more than 256 hosts"));
+}
+
+#[test]
 fn numbers_in_the_file_may_be_written_as_toml_allows() {
     let file = "max_filesize = 0x40_00\nwait = 0.5\nretry_max_time = \"1h\"\nmax_time = 1_0\nretry = +4\n";
     let settings = resolve(&[], &[], Some(file)).expect("valid");
@@ -192,11 +244,44 @@ fn opposites_are_settled_by_the_stronger_layer_or_refused() {
     assert_eq!((settings.on_failure, settings.verbosity), (OnFailure::KeepGoing, Verbosity::Verbose(2)));
     let settings = resolve(&[], &[], file).expect("valid");
     assert_eq!((settings.on_failure, settings.verbosity), (OnFailure::FailFast, Verbosity::Quiet));
-    for line in [["--keep-going", "--fail-fast"], ["-q", "-v"]] {
+    for line in
+        [["--keep-going", "--fail-fast"], ["-q", "-v"], ["-4", "-6"], ["--no-proxy", "--proxy=http://p"]]
+    {
         assert!(message(&line, &[], None).contains("give one of them"));
     }
     let off = resolve(&[], &[("JUGGLE_FAIL_FAST", "0"), ("JUGGLE_QUIET", "no")], file).expect("valid");
     assert_eq!((off.on_failure, off.verbosity), (OnFailure::KeepGoing, Verbosity::Normal));
+}
+
+#[test]
+fn the_network_is_chosen_by_the_stronger_layer() {
+    let file = Some("proxy = \"http://u:secret@p.example\"\nipv4 = true\n");
+    let settings = resolve(&[], &[], file).expect("valid");
+    assert_eq!(settings.proxy, "u:secret@p.example".parse().expect("a proxy"));
+    assert_eq!(settings.family, Family::V4);
+    for line in [["--no-proxy", "-6"], ["--proxy=off", "-6"]] {
+        let settings = resolve(&line, &[], file).expect("valid");
+        assert_eq!((settings.proxy, settings.family), (ProxyChoice::Off, Family::V6));
+    }
+    let none = resolve(&["--no-proxy", "--proxy", "off"], &[], None).expect("they say the same");
+    assert_eq!(none.proxy, ProxyChoice::Off);
+    assert_eq!(resolve(&[], &[], None).expect("valid").proxy, ProxyChoice::Environment);
+}
+
+#[test]
+fn the_password_of_a_proxy_is_never_shown() {
+    let settings = resolve(&["--proxy", "http://u:secret@p.example"], &[], None).expect("valid");
+    assert!(!format!("{settings:?}").contains("secret"));
+    assert!(settings.shown().iter().any(|row| row.values == ["http://p.example/"]));
+    for value in
+        ["http://u:secret@p.example/path", "socks5://u:secret@p", "u:secret@", "http://u:sec@ret@p:x"]
+    {
+        for message in
+            [message(&["--proxy", value], &[], None), message(&[], &[], Some(&format!("proxy = '{value}'")))]
+        {
+            assert!(message.contains("HOST:PORT") && !message.contains("sec"), "{message}");
+        }
+    }
 }
 
 #[test]

@@ -1,0 +1,129 @@
+//! `juggle plan` and `--dry-run`: what a run would do, before anything is fetched or written.
+//!
+//! The lists are read once, as they stream; what is kept is a tally for each host, whatever the number of texts. So a
+//! text that is listed twice counts twice. What a text costs is one request to its first URL, after the mirrors; what is
+//! in the store costs none. Redirects, further URLs of a text, and tries after a failure come on top.
+//!
+//! In reading order: `tally` (listed texts by host), [`robots`] (what robots.txt would say), `estimate` (from a tally to
+//! times and bytes), `report` (what people and machines read).
+
+pub mod robots;
+
+mod estimate;
+mod report;
+mod tally;
+
+use std::{fs, io, path::Path};
+
+use self::{
+    estimate::Estimate,
+    robots::{Advisor, RobotsVerdict},
+    tally::Tally,
+};
+use crate::{
+    add::{self, Sources},
+    cli::PlanArgs,
+    directory,
+    exit::{CliError, Exit},
+    output::Out,
+    settings::resolved::Settings,
+    source::{
+        error::{ReadError, SourceError},
+        input::Form,
+        reader::Reader,
+        reading::Reading,
+        snapshot,
+    },
+};
+
+/// Runs `juggle plan`.
+///
+/// # Errors
+/// As [`plan`].
+pub async fn run(args: &PlanArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
+    plan(Sources::of(&args.sources, settings).await?, settings, out).await
+}
+
+/// Says what would be done for these sources; without any, for the lists of the run directory. Writes nothing; only
+/// robots.txt is asked for.
+///
+/// # Errors
+/// Where there is no source at all, a list cannot be read to its end, or the sources would be refused.
+pub async fn plan(sources: Sources, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
+    let advisor = Advisor::new(settings)?;
+    let settings = settings.clone();
+    let reading = tokio::task::spawn_blocking(move || {
+        let ask = |url: &str| advisor.ask(url);
+        let (estimate, bad_lines) = estimate(&sources, &settings, &ask)?;
+        Ok::<_, CliError>((estimate, bad_lines))
+    });
+    let (estimate, bad_lines) = reading.await.map_err(|error| CliError::caused(Exit::Bug, &error))??;
+    if out.is_json() {
+        out.json(&estimate)?;
+    } else {
+        report::print(&estimate, out)?;
+    }
+    Ok(if bad_lines > 0 { Exit::SomeFailed } else { Exit::Done })
+}
+
+fn estimate(
+    sources: &Sources,
+    settings: &Settings,
+    robots: &dyn Fn(&str) -> RobotsVerdict,
+) -> Result<(Estimate, u64), CliError> {
+    let mut tally = Tally::new(settings, robots);
+    if sources.inputs.is_empty() {
+        add_own_lists(&settings.output_dir, &mut tally)?;
+    } else {
+        add_sources(sources, &mut tally)?;
+    }
+    Ok((Estimate::of(&tally, settings), tally.bad_lines))
+}
+
+fn add_sources(sources: &Sources, tally: &mut Tally<'_>) -> Result<(), CliError> {
+    let reading = Reading::new(&sources.rules);
+    let mut bulk = add::Tally::new(&sources.rules.rewrites);
+    let mut catalogs = 0;
+    for input in &sources.inputs {
+        let label = input.label();
+        let reader = Reader::open(input.clone(), &reading)?;
+        catalogs += usize::from(reader.form() == Form::Catalog);
+        for item in reader {
+            match item {
+                Ok(entry) => {
+                    bulk.count(&entry);
+                    tally.add(&entry);
+                }
+                Err(ReadError::Line(bad)) => {
+                    tracing::warn!("{label}{bad}");
+                    tally.bad_lines += 1;
+                }
+                Err(ReadError::Source(error)) => return Err(error.into()),
+            }
+        }
+    }
+    sources.check_filters(catalogs)?;
+    bulk.judge()
+}
+
+/// The lists that were added to the run before.
+fn add_own_lists(run: &Path, tally: &mut Tally<'_>) -> Result<(), CliError> {
+    let snapshots = directory::sources(run);
+    let unread = |source| SourceError::Snapshot { path: snapshots.clone(), source };
+    let mut lists = match fs::read_dir(&snapshots) {
+        Ok(found) => found.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>().map_err(unread)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(unread(error).into()),
+    };
+    lists.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+    if lists.is_empty() {
+        return Err(add::no_sources());
+    }
+    lists.sort();
+    for list in lists {
+        for item in snapshot::read_from(&list, 0)? {
+            tally.add(&item?.0);
+        }
+    }
+    Ok(())
+}

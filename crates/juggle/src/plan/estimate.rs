@@ -1,0 +1,195 @@
+//! From a tally to times and bytes. This is also what `--json` writes.
+//!
+//! The queue hands a host's jobs out at least `wait` apart, however many connections there may be; so n requests take at
+//! least (n − 1) · wait. Hosts go on side by side, so the slowest one bounds the whole, or else the known bytes at the
+//! rate of `--limit-rate`. How fast servers and network are is not known, so nothing is said of it.
+
+use std::{collections::BTreeMap, io, path::Path};
+
+use fetch::{candidate::shown, mirror::Mirror, room::free_bytes};
+use flow::{clock::Millis, job::Group, queue::GroupLimit};
+use serde::Serialize;
+
+use super::{
+    robots::Verdicts,
+    tally::{HostTally, Tally},
+};
+use crate::{output::peak_rss_bytes, settings::resolved::Settings};
+
+/// How the files of this machine are called where hosts are listed.
+const LOCAL_FILES: &str = "local files";
+
+/// What a run would do. Times in seconds, sizes in bytes.
+#[derive(Debug, PartialEq, Serialize)]
+pub(super) struct Estimate {
+    /// Texts listed.
+    pub(super) entries: u64,
+    /// Lines that name no text.
+    pub(super) bad_lines: u64,
+    /// Texts listed, by host.
+    pub(super) hosts: BTreeMap<String, u64>,
+    /// Texts that are in the store.
+    pub(super) stored: u64,
+    /// Requests, at least.
+    pub(super) requests: u64,
+    /// What is known of the bytes that would come.
+    pub(super) known_bytes: u64,
+    /// Texts that would come and of which it is not known.
+    pub(super) texts_of_unknown_size: u64,
+    /// Downloads at a time, at most.
+    pub(super) downloads_at_a_time: u64,
+    /// How long politeness and the rate make it take, at least.
+    pub(super) least_seconds: f64,
+    /// Each host, those that take longest first.
+    pub(super) by_host: Vec<HostEstimate>,
+    /// The mirrors that apply, in the order in which they are tried.
+    pub(super) mirrors: Vec<MirrorUse>,
+    /// Room on the disk.
+    pub(super) disk: Disk,
+    /// The most memory that this process has had.
+    pub(super) peak_rss_bytes: Option<u64>,
+}
+
+/// What it would do with one host.
+#[derive(Debug, PartialEq, Serialize)]
+pub(super) struct HostEstimate {
+    pub(super) host: String,
+    pub(super) texts: u64,
+    pub(super) stored: u64,
+    pub(super) requests: u64,
+    /// Downloads at a time; none for the files of this machine.
+    pub(super) connections: Option<u32>,
+    /// Time between requests; none for the files of this machine.
+    pub(super) wait_seconds: Option<f64>,
+    pub(super) least_seconds: f64,
+    pub(super) known_bytes: u64,
+    pub(super) texts_of_unknown_size: u64,
+    /// How many of the texts that are not in the store have which verdict; none for the files of this machine.
+    pub(super) robots: Option<Verdicts>,
+}
+
+/// A mirror and the texts it applies to.
+#[derive(Debug, PartialEq, Serialize)]
+pub(super) struct MirrorUse {
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) texts: u64,
+}
+
+/// Room on the disk of the run directory.
+#[derive(Debug, PartialEq, Serialize)]
+pub(super) struct Disk {
+    /// None where the system does not tell.
+    pub(super) free_bytes: Option<u64>,
+    pub(super) min_free_space_bytes: u64,
+    /// Whether the known bytes have room above the floor; none where it is not known how much is free.
+    pub(super) has_room: Option<bool>,
+}
+
+impl Estimate {
+    pub(super) fn of(tally: &Tally<'_>, settings: &Settings) -> Self {
+        let (every, named) = (settings.group_limit(), settings.named_limits());
+        let limit_of = |host: &str| named.get(&Group(host.to_owned())).copied().unwrap_or(every);
+        let mut by_host: Vec<HostEstimate> = tally
+            .hosts
+            .iter()
+            .map(|(host, counts)| HostEstimate::of(host.as_deref(), counts, limit_of))
+            .collect();
+        by_host.sort_by(|a, b| {
+            let longest = b.least_seconds.total_cmp(&a.least_seconds);
+            longest.then(b.texts.cmp(&a.texts)).then_with(|| a.host.cmp(&b.host))
+        });
+        let sum = |of: fn(&HostEstimate) -> u64| by_host.iter().map(of).fold(0, u64::saturating_add);
+        let known_bytes = sum(|host| host.known_bytes);
+        let at_a_time =
+            |host: &HostEstimate| host.connections.map_or(host.texts, |most| host.requests.min(most.into()));
+        Self {
+            entries: tally.entries,
+            bad_lines: tally.bad_lines,
+            hosts: by_host.iter().map(|host| (host.host.clone(), host.texts)).collect(),
+            stored: sum(|host| host.stored),
+            requests: sum(|host| host.requests),
+            known_bytes,
+            texts_of_unknown_size: sum(|host| host.texts_of_unknown_size),
+            downloads_at_a_time: by_host
+                .iter()
+                .map(at_a_time)
+                .fold(0, u64::saturating_add)
+                .min(settings.max_concurrent_downloads.into()),
+            least_seconds: by_host
+                .iter()
+                .map(|host| host.least_seconds)
+                .fold(at_rate(known_bytes, settings), f64::max),
+            mirrors: uses(&settings.mirrors, &tally.mirrored),
+            disk: Disk::of(known_bytes, settings),
+            by_host,
+            peak_rss_bytes: peak_rss_bytes(),
+        }
+    }
+}
+
+impl HostEstimate {
+    fn of(host: Option<&str>, counts: &HostTally, limit_of: impl Fn(&str) -> GroupLimit) -> Self {
+        let limit = host.map(limit_of);
+        let to_come = counts.texts - counts.stored;
+        let requests = if host.is_some() { to_come - counts.robots.disallowed } else { 0 };
+        let wait_ms = limit.map_or(0, |limit| limit.interval_ms);
+        Self {
+            host: host.unwrap_or(LOCAL_FILES).to_owned(),
+            texts: counts.texts,
+            stored: counts.stored,
+            requests,
+            connections: limit.map(|limit| limit.in_flight),
+            wait_seconds: limit.map(|limit| seconds(limit.interval_ms)),
+            least_seconds: seconds(requests.saturating_sub(1).saturating_mul(wait_ms)),
+            known_bytes: counts.known_bytes,
+            texts_of_unknown_size: counts.unsized_texts,
+            robots: host.map(|_| counts.robots),
+        }
+    }
+}
+
+impl Disk {
+    fn of(known_bytes: u64, settings: &Settings) -> Self {
+        let free_bytes = free_at(&settings.output_dir).unwrap_or_else(|error| {
+            tracing::debug!(%error, "the disk does not tell how much of it is free");
+            None
+        });
+        let needed = known_bytes.saturating_add(settings.min_free_space_bytes);
+        Self {
+            free_bytes,
+            min_free_space_bytes: settings.min_free_space_bytes,
+            has_room: free_bytes.map(|free| free >= needed),
+        }
+    }
+}
+
+/// The room where a directory is, or would be made.
+fn free_at(directory: &Path) -> io::Result<Option<u64>> {
+    let directory = std::path::absolute(directory)?;
+    let there = directory.ancestors().find(|ancestor| ancestor.exists());
+    free_bytes(there.unwrap_or(&directory))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "seconds are exact to the millisecond for 285,000 years")]
+fn seconds(ms: Millis) -> f64 {
+    ms as f64 / 1e3
+}
+
+#[expect(clippy::cast_precision_loss, reason = "it is an estimate")]
+fn at_rate(bytes: u64, settings: &Settings) -> f64 {
+    settings.limit_rate_bytes.map_or(0.0, |rate| (bytes as f64 / rate.get() as f64 * 1e3).round() / 1e3)
+}
+
+fn uses(mirrors: &[Mirror], texts: &[u64]) -> Vec<MirrorUse> {
+    let used = mirrors.iter().zip(texts).filter(|(_, texts)| **texts > 0);
+    used.map(|(mirror, texts)| MirrorUse {
+        from: shown(&mirror.from).into(),
+        to: shown(&mirror.to).into(),
+        texts: *texts,
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests;

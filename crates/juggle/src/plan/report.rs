@@ -1,0 +1,88 @@
+//! A plan for people.
+
+use fetch::room::shown_bytes;
+
+use super::estimate::{Disk, Estimate, HostEstimate};
+use crate::{
+    exit::CliError,
+    output::{Out, align_right, short_span, table},
+};
+
+/// The most hosts that are listed.
+const HOSTS_SHOWN_MAX: usize = 20;
+
+/// Prints it.
+pub(super) fn print(estimate: &Estimate, out: &Out) -> Result<(), CliError> {
+    let Estimate { entries, bad_lines, stored, requests, .. } = estimate;
+    out.line(&format!("{entries} texts, {bad_lines} bad lines; nothing was done"))?;
+    if !estimate.by_host.is_empty() {
+        out.line(&hosts(&estimate.by_host))?;
+    }
+    if let Some(more @ 1..) = estimate.by_host.len().checked_sub(HOSTS_SHOWN_MAX) {
+        out.line(&format!("and {more} more hosts"))?;
+    }
+    for mirror in &estimate.mirrors {
+        out.line(&format!("mirror: {} texts from {} instead of {}", mirror.texts, mirror.to, mirror.from))?;
+    }
+    let stored = if *stored > 0 { format!(", {stored} texts stored already") } else { String::new() };
+    out.line(&format!(
+        "at least {} for {requests} requests{stored}; at most {} at a time",
+        span(estimate.least_seconds),
+        estimate.downloads_at_a_time
+    ))?;
+    out.line(&disk(estimate))
+}
+
+fn hosts(hosts: &[HostEstimate]) -> String {
+    let header =
+        ["texts", "stored", "requests", "at a time", "wait", "at least", "known bytes", "robots.txt", "host"];
+    let mut table = table(&header);
+    let cell = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    for host in hosts.iter().take(HOSTS_SHOWN_MAX) {
+        table.add_row([
+            host.texts.to_string(),
+            host.stored.to_string(),
+            host.requests.to_string(),
+            cell(host.connections.map(|connections| connections.to_string())),
+            cell(host.wait_seconds.map(|wait| format!("{wait}s"))),
+            span(host.least_seconds),
+            bytes(host),
+            cell(host.robots.map(|robots| robots.shown())),
+            host.host.clone(),
+        ]);
+    }
+    align_right(&mut table, 0..7);
+    table.trim_fmt()
+}
+
+fn bytes(host: &HostEstimate) -> String {
+    match (host.known_bytes, host.texts_of_unknown_size) {
+        (0, 1..) => "-".to_owned(),
+        (known, 0) => shown_bytes(known),
+        (known, _) => format!("{} +", shown_bytes(known)),
+    }
+}
+
+fn disk(estimate: &Estimate) -> String {
+    let Disk { free_bytes, min_free_space_bytes, has_room } = estimate.disk;
+    let free = free_bytes.map_or_else(|| "it is not known how much".to_owned(), shown_bytes);
+    let unknown = match estimate.texts_of_unknown_size {
+        0 => String::new(),
+        texts => format!(" and {texts} texts of unknown size"),
+    };
+    let verdict = match has_room {
+        Some(false) => ": NOT ENOUGH",
+        Some(true) | None => "",
+    };
+    let (known, floor) = (shown_bytes(estimate.known_bytes), shown_bytes(min_free_space_bytes));
+    format!("disk: {free} is free, {floor} is left alone, {known}{unknown} would come{verdict}")
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "times are not negative, and those of over half a billion years may be cut"
+)]
+fn span(seconds: f64) -> String {
+    short_span((seconds * 1e3) as u64)
+}

@@ -1,0 +1,135 @@
+//! What robots.txt says of the listed URLs.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashSet,
+    time::{Duration, Instant},
+};
+
+use fetch::robots::{Adviser, Verdict};
+use serde::Serialize;
+use tokio::runtime::Handle;
+use url::Url;
+
+use crate::{
+    exit::{CliError, Exit},
+    settings::{choice::Robots, resolved::Settings},
+};
+
+/// Of so many hosts robots.txt is asked.
+const HOSTS_MAX: usize = 50;
+/// How long that may take in all.
+const TIME_MAX: Duration = Duration::from_secs(20);
+
+/// Asks hosts for their robots.txt, each once, as long as there is time.
+pub(super) struct Advisor {
+    /// None where robots.txt is not heeded.
+    adviser: Option<Adviser>,
+    runtime: Handle,
+    asked: RefCell<HashSet<String>>,
+    left: Cell<Duration>,
+}
+
+impl Advisor {
+    /// To be made within a runtime.
+    pub(super) fn new(settings: &Settings) -> Result<Self, CliError> {
+        let adviser = match settings.robots {
+            Robots::On => {
+                let adviser = Adviser::new(&settings.fetch_config());
+                Some(adviser.map_err(|error| CliError::caused(Exit::Usage, &error))?)
+            }
+            Robots::Off => None,
+        };
+        let (asked, left) = (RefCell::default(), Cell::new(TIME_MAX));
+        Ok(Self { adviser, runtime: Handle::current(), asked, left })
+    }
+
+    /// Blocking.
+    pub(super) fn ask(&self, url: &str) -> RobotsVerdict {
+        let (Some(adviser), Ok(url)) = (&self.adviser, Url::parse(url)) else {
+            return RobotsVerdict::NotAsked;
+        };
+        let origin = url.origin().ascii_serialization();
+        let mut asked = self.asked.borrow_mut();
+        let is_new = !asked.contains(&origin);
+        if is_new && (asked.len() >= HOSTS_MAX || self.left.get().is_zero()) {
+            return RobotsVerdict::NotAsked;
+        }
+        asked.insert(origin);
+        let began = Instant::now();
+        let limit = self.left.get().max(Duration::from_millis(1));
+        let verdict = self
+            .runtime
+            .block_on(async { tokio::time::timeout(limit, adviser.verdict(&url)).await.ok().flatten() });
+        if is_new {
+            self.left.set(self.left.get().saturating_sub(began.elapsed()));
+        }
+        match verdict {
+            Some(Verdict::Allowed { .. }) => RobotsVerdict::Allowed,
+            Some(Verdict::Forbidden) => RobotsVerdict::Disallowed,
+            None => RobotsVerdict::NotAsked,
+        }
+    }
+}
+
+/// What a host's robots.txt says of a URL: RFC 9309.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RobotsVerdict {
+    /// It may be fetched.
+    Allowed,
+    /// It may not, so no request is made.
+    Disallowed,
+    /// Nobody has asked.
+    NotAsked,
+}
+
+/// How many texts of a host have which verdict.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Verdicts {
+    /// [`RobotsVerdict::Allowed`]
+    pub allowed: u64,
+    /// [`RobotsVerdict::Disallowed`]
+    pub disallowed: u64,
+    /// [`RobotsVerdict::NotAsked`]
+    pub not_asked: u64,
+}
+
+impl Verdicts {
+    /// Counts one more.
+    pub fn add(&mut self, verdict: RobotsVerdict) {
+        match verdict {
+            RobotsVerdict::Allowed => self.allowed += 1,
+            RobotsVerdict::Disallowed => self.disallowed += 1,
+            RobotsVerdict::NotAsked => self.not_asked += 1,
+        }
+    }
+
+    /// For a cell of a table.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match *self {
+            Self { allowed: 0, disallowed: 0, .. } => "not asked".to_owned(),
+            Self { disallowed: 0, .. } => "allows".to_owned(),
+            Self { disallowed, .. } => format!("disallows {disallowed}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_disallowed_is_said_first() {
+        let mut verdicts = Verdicts::default();
+        for (verdict, shown) in [
+            (RobotsVerdict::NotAsked, "not asked"),
+            (RobotsVerdict::Allowed, "allows"),
+            (RobotsVerdict::Disallowed, "disallows 1"),
+        ] {
+            verdicts.add(verdict);
+            assert_eq!(verdicts.shown(), shown);
+        }
+        assert_eq!(verdicts, Verdicts { allowed: 1, disallowed: 1, not_asked: 1 });
+    }
+}

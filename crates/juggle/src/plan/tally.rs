@@ -1,0 +1,109 @@
+//! Listed texts, counted by the host that would be asked.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use fetch::candidate::{Candidate, shown};
+use flow::blobs::{BlobKind, BlobName};
+
+use super::robots::{RobotsVerdict, Verdicts};
+use crate::{
+    settings::{resolved::Settings, size::Size},
+    source::entry::Entry,
+};
+
+/// The columns of a list that say how large a text is, the first that is there; whatever their case.
+const SIZE_COLUMNS: [&str; 3] = ["bytes", "size", "length"];
+
+/// What is listed of one host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct HostTally {
+    pub(super) texts: u64,
+    /// Those that are in the store, so that nothing is asked for.
+    pub(super) stored: u64,
+    /// What the lists say of the bytes of the others.
+    pub(super) known_bytes: u64,
+    /// Those of the others of which the lists do not say it.
+    pub(super) unsized_texts: u64,
+    pub(super) robots: Verdicts,
+}
+
+/// What is listed. Holds as much as there are hosts.
+pub(super) struct Tally<'s> {
+    pub(super) entries: u64,
+    pub(super) bad_lines: u64,
+    /// By group; none for files of this machine.
+    pub(super) hosts: BTreeMap<Option<String>, HostTally>,
+    /// How many texts each mirror of the settings applies to.
+    pub(super) mirrored: Vec<u64>,
+    settings: &'s Settings,
+    robots: &'s dyn Fn(&str) -> RobotsVerdict,
+    /// The run directory, where there is one.
+    run: Option<PathBuf>,
+}
+
+impl<'s> Tally<'s> {
+    pub(super) fn new(settings: &'s Settings, robots: &'s dyn Fn(&str) -> RobotsVerdict) -> Self {
+        Self {
+            entries: 0,
+            bad_lines: 0,
+            hosts: BTreeMap::new(),
+            mirrored: vec![0; settings.mirrors.len()],
+            settings,
+            robots,
+            run: Some(settings.output_dir.clone()).filter(|run| run.is_dir()),
+        }
+    }
+
+    /// Counts a text.
+    pub(super) fn add(&mut self, entry: &Entry) {
+        self.entries += 1;
+        let is_stored = self.is_stored(entry);
+        let listed = entry.urls.first().map(String::as_str).unwrap_or_default();
+        let candidate = Candidate::parse(listed, &self.settings.mirrors).ok();
+        let host = candidate.as_ref().and_then(Candidate::group);
+        if !is_stored {
+            self.count_mirror(listed);
+        }
+        let robots = match (&candidate, &host) {
+            (Some(candidate), Some(_)) if !is_stored => Some((self.robots)(shown(&candidate.url).as_str())),
+            _ => None,
+        };
+        let tally = self.hosts.entry(host).or_default();
+        tally.texts += 1;
+        if is_stored {
+            tally.stored += 1;
+            return;
+        }
+        match bytes_of(entry) {
+            Some(bytes) => tally.known_bytes = tally.known_bytes.saturating_add(bytes),
+            None => tally.unsized_texts += 1,
+        }
+        if let Some(verdict) = robots {
+            tally.robots.add(verdict);
+        }
+    }
+
+    /// A text is complete where its meta is.
+    fn is_stored(&self, entry: &Entry) -> bool {
+        let meta = BlobName::new(BlobKind::Meta, entry.id.clone()).relative_path();
+        self.run.as_ref().is_some_and(|run| fs::symlink_metadata(run.join(meta)).is_ok())
+    }
+
+    fn count_mirror(&mut self, listed: &str) {
+        let mirrors = &self.settings.mirrors;
+        if mirrors.is_empty() {
+            return;
+        }
+        let Ok(url) = listed.parse() else { return };
+        if let Some(at) = mirrors.iter().position(|mirror| mirror.rewrite(&url).is_some()) {
+            self.mirrored[at] += 1;
+        }
+    }
+}
+
+fn bytes_of(entry: &Entry) -> Option<u64> {
+    let columns = &entry.listed.columns;
+    let cell = |name: &&str| columns.iter().find(|(column, _)| column.eq_ignore_ascii_case(name));
+    let (_, value) = SIZE_COLUMNS.iter().find_map(cell)?;
+    value.parse().ok().map(Size::bytes)
+}

@@ -1,0 +1,57 @@
+//! `[host."example.org"]` in `juggle.toml`: what differs for single hosts.
+//!
+//! The key is a host, or a host and port, and is read as [`candidate::group_of_host`](fetch::candidate::group_of_host)
+//! reads it: it must be what the queue groups that host's jobs by.
+
+use std::{collections::BTreeMap, ffi::OsString, ops::RangeInclusive, time::Duration};
+
+use flow::{clock::millis, queue::GroupLimit};
+
+use super::{error::SettingsError, layers::Layers, resolved::DAY, span::Span};
+
+/// Hosts with settings of their own.
+pub const HOSTS_MAX: usize = 256;
+/// The settings that a host may have of its own.
+pub(crate) const HOST_SETTINGS: [&str; 2] = [WAIT_NAME, CONNECTIONS_NAME];
+
+const WAIT_NAME: &str = "wait";
+const CONNECTIONS_NAME: &str = "max-connection-per-server";
+/// The bounds of `wait`.
+pub(crate) const WAIT: RangeInclusive<Span> = Span::from_ms(0)..=DAY;
+/// The bounds of `max-connection-per-server`.
+pub(crate) const CONNECTIONS: RangeInclusive<u32> = 1..=1024;
+
+/// What differs for one host; none where what holds for all hosts holds for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HostSettings {
+    /// Least time between requests, 0 to a day.
+    pub wait: Option<Duration>,
+    /// Downloads at a time, 1 to 1024.
+    pub max_connection_per_server: Option<u32>,
+}
+
+impl HostSettings {
+    /// What the host is limited to, where `every` is what all others are.
+    #[must_use]
+    pub fn group_limit(&self, every: GroupLimit) -> GroupLimit {
+        GroupLimit {
+            in_flight: self.max_connection_per_server.unwrap_or(every.in_flight),
+            interval_ms: self.wait.map_or(every.interval_ms, millis),
+        }
+    }
+}
+
+/// The hosts of the settings file, checked.
+pub(crate) fn resolve<E: Fn(&str) -> Option<OsString>>(
+    from: &mut Layers<'_, E>,
+) -> Result<BTreeMap<String, HostSettings>, SettingsError> {
+    let mut hosts = BTreeMap::new();
+    for (host, said) in from.hosts() {
+        let settings = HostSettings {
+            wait: from.of_host(&host, &said, WAIT_NAME, WAIT)?.map(Span::duration),
+            max_connection_per_server: from.of_host(&host, &said, CONNECTIONS_NAME, CONNECTIONS)?,
+        };
+        hosts.insert(host, settings);
+    }
+    Ok(hosts)
+}
