@@ -2,7 +2,7 @@ use std::{collections::HashMap, fs};
 
 use clap::{Args as _, Command, FromArgMatches};
 use fetch::config::FetchConfig;
-use flow::queue::GroupLimit;
+use flow::{job::Group, queue::GroupLimit};
 use process::config::ProcessConfig;
 
 use super::{super::table::TABLE, *};
@@ -173,12 +173,12 @@ fn a_host_may_have_settings_of_its_own() {
     let file = "wait = 3\n[host.\"Example.org.\"]\nwait = \"500ms\"\nmax_connection_per_server = 4\n\
                 [host.\"127.0.0.1:8080\"]\nmax-connection-per-server = 16\n[host.\"a.example:443\"]\n";
     let settings = resolve(&["-x", "2"], &[], Some(file)).expect("valid");
-    let (every, named) = (settings.group_limit(), settings.named_group_limits());
+    let (every, named) = (settings.group_limit(), settings.named_limits());
     let limit = |in_flight, interval_ms| GroupLimit { in_flight, interval_ms };
     assert_eq!(every, limit(2, 3_000));
     let expected =
         [("127.0.0.1:8080", limit(16, 3_000)), ("a.example", every), ("example.org", limit(4, 500))];
-    assert_eq!(named, expected.map(|(host, limit)| (host.to_owned(), limit)).into());
+    assert_eq!(named, expected.map(|(host, limit)| (Group(host.to_owned()), limit)).into());
     let of_hosts: Vec<_> = settings.shown().iter().filter(|row| row.name.starts_with("host.")).collect();
     assert_eq!(of_hosts.len(), 3);
     assert_eq!(origin(&settings, "host.\"example.org\".max-connection-per-server"), "juggle.toml:4");
