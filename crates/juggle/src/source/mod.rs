@@ -28,3 +28,4 @@ mod plain;
 mod row;
 mod table;
 mod texts;
+mod turns;

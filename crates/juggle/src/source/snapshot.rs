@@ -17,6 +17,7 @@ use super::{
     entry::Entry,
     error::{BadLine, ReadError, SourceError},
     reader::Reader,
+    turns::{self, Turns},
 };
 
 /// Longer than any entry.
@@ -65,7 +66,7 @@ pub fn draft(
     mut tell: impl FnMut(Result<&Entry, &BadLine>),
 ) -> Result<Drafted, SourceError> {
     sweep(directory).map_err(|source| SourceError::Write { path: directory.into(), source })?;
-    let mut draft = Draft::create(directory)?;
+    let mut draft = Ordering::create(directory)?;
     let (mut entries, mut bad) = (0, 0);
     for item in &mut reader {
         match item {
@@ -81,7 +82,56 @@ pub fn draft(
             Err(ReadError::Source(error)) => return Err(error),
         }
     }
-    draft.finish(&safe_name(&reader.input().name()), directory, entries, bad)
+    draft.end()?.finish(&safe_name(&reader.input().name()), directory, entries, bad)
+}
+
+/// A list being written as it stands, and, once that is needed, beside it in the order in which it shall be fed.
+struct Ordering<'d> {
+    directory: &'d Path,
+    listed: Draft,
+    ordered: Option<Draft>,
+    turns: Turns,
+    /// Where the present window begins in the list.
+    window: u64,
+}
+
+impl<'d> Ordering<'d> {
+    fn create(directory: &'d Path) -> Result<Self, SourceError> {
+        let listed = Draft::create(directory)?;
+        Ok(Self { directory, listed, ordered: None, turns: Turns::default(), window: 0 })
+    }
+
+    fn append(&mut self, entry: &Entry) -> Result<(), SourceError> {
+        let offset = self.listed.bytes;
+        self.listed.append(entry)?;
+        let bytes = u32::try_from(self.listed.bytes - offset).expect("an entry is at most 60 KiB");
+        self.turns.add(entry, offset, bytes);
+        if self.turns.is_full() { self.end_window() } else { Ok(()) }
+    }
+
+    fn end_window(&mut self) -> Result<(), SourceError> {
+        self.listed.flush()?;
+        let list = self.listed.file.get_ref();
+        if self.ordered.is_none() && self.turns.is_needed() {
+            let mut ordered = Draft::create(self.directory)?;
+            turns::copy_start(list, self.window, &mut ordered).map_err(|source| ordered.failed(source))?;
+            self.ordered = Some(ordered);
+        }
+        match &mut self.ordered {
+            Some(ordered) => {
+                let written = self.turns.write(list, |line| ordered.write_all(line));
+                written.map_err(|source| ordered.failed(source))?;
+            }
+            None => self.turns = Turns::default(),
+        }
+        self.window = self.listed.bytes;
+        Ok(())
+    }
+
+    fn end(mut self) -> Result<Draft, SourceError> {
+        self.end_window()?;
+        Ok(self.ordered.unwrap_or(self.listed))
+    }
 }
 
 /// A whole list that is not yet a snapshot. Dropped before it is published, it takes its file away.
@@ -141,7 +191,7 @@ impl Draft {
     fn create(directory: &Path) -> Result<Self, SourceError> {
         for attempt in 0_u32.. {
             let path = directory.join(format!("{TEMPORARY}{}-{attempt}", std::process::id()));
-            match File::create_new(&path) {
+            match File::options().read(true).write(true).create_new(true).open(&path) {
                 Ok(file) => {
                     let file = BufWriter::with_capacity(BUFFER_BYTES, file);
                     let hasher = blake3::Hasher::new();
@@ -158,9 +208,14 @@ impl Draft {
         self.line.clear();
         serde_json::to_writer(&mut self.line, entry).expect("an entry is strings, which JSON holds");
         self.line.push(b'\n');
-        self.hasher.update(&self.line);
-        self.bytes += self.line.len() as u64;
-        self.file.write_all(&self.line).map_err(|source| self.failed(source))
+        let line = std::mem::take(&mut self.line);
+        let written = self.write_all(&line);
+        self.line = line;
+        written.map_err(|source| self.failed(source))
+    }
+
+    fn flush(&mut self) -> Result<(), SourceError> {
+        self.file.flush().map_err(|source| self.failed(source))
     }
 
     fn finish(
@@ -179,6 +234,19 @@ impl Draft {
 
     fn failed(&self, source: io::Error) -> SourceError {
         SourceError::Write { path: self.temporary.0.clone(), source }
+    }
+}
+
+impl Write for Draft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write_all(bytes)?;
+        self.hasher.update(bytes);
+        self.bytes += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 
