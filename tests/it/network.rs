@@ -51,14 +51,14 @@ async fn the_proxy_of_the_environment_is_asked_unless_it_is_switched_off() {
     // The server of the lab takes requests in absolute form, as every server must: RFC 9112 §3.2.2.
     let lab = Lab::of_texts(1, 1);
     let proxy = ("http_proxy", format!("http://user:secret@{}", lab.server.addr()));
-    for off in [&["--no-proxy"][..], &["--proxy", "off"]] {
-        let ended = with_variables(&lab, "off", off, std::slice::from_ref(&proxy)).await.expect(4);
+    for (out, off) in [("off", &["--no-proxy"][..]), ("none", &["--proxy", "off"])] {
+        let ended = with_variables(&lab, out, off, std::slice::from_ref(&proxy)).await.expect(4);
         assert!(ended.stdout.contains("dns"), "{}", ended.stdout);
         assert_eq!(lab.server.total(), 0);
     }
     let not = ("no_proxy", "books.invalid".to_owned());
     with_variables(&lab, "not", &[], &[proxy.clone(), not.clone()]).await.expect(4);
-    with_variables(&lab, "not", &["--proxy", &proxy.1], &[not]).await.expect(4);
+    with_variables(&lab, "nor", &["--proxy", &proxy.1], &[not]).await.expect(4);
     assert_eq!(lab.server.total(), 0);
     let ended = with_variables(&lab, "by", &[], std::slice::from_ref(&proxy)).await.expect(0);
     assert!(!ended.stderr.contains("secret") && !ended.stdout.contains("secret"), "{}", ended.stderr);

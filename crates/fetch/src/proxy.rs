@@ -85,6 +85,12 @@ impl fmt::Debug for ProxyUrl {
 }
 
 impl ProxyChoice {
+    /// Whether a proxy is asked for a URL, as far as it and the environment say.
+    #[must_use]
+    pub fn is_asked_for(&self, url: &Url) -> bool {
+        url.as_str().parse().is_ok_and(|uri| self.matcher().intercept(&uri).is_some())
+    }
+
     /// Says which proxy is asked for a URL.
     pub(crate) fn matcher(&self) -> Matcher {
         match self {
@@ -147,7 +153,10 @@ mod tests {
     #[test]
     fn a_proxy_is_asked_for_http_and_https() {
         let asks = |choice: &ProxyChoice, url: &str| {
-            choice.matcher().intercept(&url.parse().unwrap()).map(|found| found.uri().to_string())
+            let found =
+                choice.matcher().intercept(&url.parse().unwrap()).map(|found| found.uri().to_string());
+            assert_eq!(choice.is_asked_for(&url.parse().unwrap()), found.is_some());
+            found
         };
         let at: ProxyChoice = "http://u:p@p.example:1".parse().unwrap();
         for url in ["http://a.example/x", "https://a.example/x"] {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
-use fetch::{candidate::Candidate, loopback::Server};
+use fetch::{candidate::Candidate, family::Family, loopback::Server};
 use tokio::{net::TcpStream, task::JoinSet};
 
 use crate::{
@@ -24,7 +24,8 @@ const PROBED_HOSTS_MAX: usize = 16;
 /// The host that the sample's source list names.
 const SAMPLE_BASE: &str = "http://sample.invalid";
 
-/// Whether any host of these lists can be connected to. Local texts count as reachable.
+/// Whether any host of these lists can be connected to. Local texts, and hosts that a proxy is asked for, count as
+/// reachable.
 ///
 /// # Errors
 /// Where a list cannot be read.
@@ -36,6 +37,10 @@ pub async fn any_host_answers(sources: &Sources, settings: &Settings) -> Result<
             for url in &entry.urls {
                 let Ok(candidate) = Candidate::parse(url, &settings.mirrors) else { continue };
                 let Some(host) = candidate.url.host_str() else { return Ok(true) };
+                // What a proxy reaches, it finds out itself.
+                if settings.proxy.is_asked_for(&candidate.url) {
+                    return Ok(true);
+                }
                 hosts.insert((host.to_owned(), candidate.url.port_or_known_default().unwrap_or(443)));
             }
         }
@@ -82,6 +87,7 @@ pub fn serve(directory: &Path, output: &Path, settings: &Settings) -> Result<Sam
     settings.output_dir = output.to_owned();
     settings.mirrors = vec![mirror.parse().map_err(|error| bug(&error))?];
     settings.allow_hosts = vec!["127.0.0.1".parse().map_err(|error| bug(&error))?];
+    settings.family = Family::Any;
     settings.wait = Duration::ZERO;
     settings.robots = Robots::Off;
     settings.max_connection_per_server = settings.max_concurrent_downloads;

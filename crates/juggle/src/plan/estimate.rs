@@ -101,8 +101,9 @@ impl Estimate {
         });
         let sum = |of: fn(&HostEstimate) -> u64| by_host.iter().map(of).fold(0, u64::saturating_add);
         let known_bytes = sum(|host| host.known_bytes);
-        let at_a_time =
-            |host: &HostEstimate| host.connections.map_or(host.texts, |most| host.requests.min(most.into()));
+        let at_a_time = |host: &HostEstimate| {
+            host.connections.map_or(host.texts - host.stored, |most| host.requests.min(most.into()))
+        };
         Self {
             entries: tally.entries,
             bad_lines: tally.bad_lines,
