@@ -1,14 +1,15 @@
 //! One body from a server into the spool.
 //!
 //! Nothing is published before the body is whole: a shorter one than announced, one over the size limit, one that is
-//! not a text, one that stalls or takes too long ends as a failure of its candidate. Two deadlines hold: one for each
-//! wait, one for all of it.
+//! not a text, one that stalls, drips or takes too long ends as a failure of its candidate. Three deadlines hold: one for
+//! each wait, one for the rate, one for all of it.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use flow::{blobs::BlobName, clock::Clock, meter::Meter, reason::Reason};
 use reqwest::Response;
+use tokio::time::error::Elapsed;
 use url::Url;
 
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
     config::FetchConfig,
     failed::{Failed, Hope, Trouble},
     hops::{Answer, Hops, Step},
+    pace::{Pace, TooSlow},
     sniff::{self, Sniffer},
     spool::{Digest, Resumable, Spools},
     suspicion::Sign,
@@ -137,7 +139,8 @@ impl Download<'_> {
         body: &mut Body<'_>,
         writer: &Writer,
     ) -> Result<(), Broken> {
-        while let Some(chunk) = self.next(&mut response, body.url).await? {
+        let mut pace = Pace::new(self.config.rate_min, self.config.rate_time);
+        while let Some(chunk) = self.next(&mut response, body.url, &mut pace).await? {
             Meter::add(&self.meter.bytes, chunk.len() as u64);
             body.take(&chunk, self.config.body_bytes_max)?;
             writer.append(chunk).await?;
@@ -145,8 +148,18 @@ impl Download<'_> {
         Ok(body.end()?)
     }
 
-    async fn next(&self, response: &mut Response, url: &Url) -> Result<Option<Bytes>, Failed> {
-        match tokio::time::timeout(self.config.idle_timeout, response.chunk()).await {
+    async fn next(
+        &self,
+        response: &mut Response,
+        url: &Url,
+        pace: &mut Pace,
+    ) -> Result<Option<Bytes>, Failed> {
+        let next = tokio::time::timeout(self.config.idle_timeout, response.chunk());
+        let length = |next: &Result<reqwest::Result<Option<Bytes>>, Elapsed>| match next {
+            Ok(Ok(Some(chunk))) => chunk.len(),
+            Ok(Ok(None) | Err(_)) | Err(_) => 0,
+        };
+        match pace.wait(next, length).await.map_err(|slow| too_slow(url, slow))? {
             Ok(Ok(chunk)) => Ok(chunk),
             Ok(Err(error)) => {
                 let why = classify::innermost(&error);
@@ -170,6 +183,11 @@ async fn publish(writer: Writer, facts: Facts, meant: Meant) -> Result<Downloade
 pub(crate) fn unexpected(url: &str, digest: Digest) -> Failed {
     let message = format!("{url}: the BLAKE3 of what came is {}, not the listed one", digest.blake3);
     Failed::for_good(Reason::NotText, message)
+}
+
+fn too_slow(url: &Url, TooSlow { bytes, stretch }: TooSlow) -> Failed {
+    let why = format!("{}: only {bytes} bytes came within {stretch:?}", shown(url));
+    Failed::for_now(Reason::Timeout, why)
 }
 
 fn timeout(url: &Url, what: &str, after: Duration) -> Failed {

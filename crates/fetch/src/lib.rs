@@ -9,7 +9,7 @@
 //! * `address`, `client`, `hops`: which addresses may be contacted, how, and where a redirect leads;
 //! * `answer`, `retry_after`, `validator`, `sniff`: what the head of an answer and its first bytes mean;
 //! * `spool`, `writer`: the bytes on disk and what makes them resumable; the bridge to blocking code;
-//! * `download`, `local`: one body from a server, or from a local file, into the spool;
+//! * `download`, `pace`, `local`: one body from a server, or from a local file, into the spool;
 //! * `failed`, `classify`: how a candidate fails;
 //! * [`robots`], `manners`, [`suspicion`], `hosts`: what hosts wish, and what is remembered of them;
 //! * [`stage`]: [`Fetch`](stage::Fetch), which puts them together;
@@ -31,6 +31,7 @@ mod local;
 pub mod loopback;
 mod manners;
 pub mod mirror;
+mod pace;
 mod retry_after;
 pub mod robots;
 mod sniff;

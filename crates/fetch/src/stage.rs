@@ -25,7 +25,7 @@ use crate::{
     config::FetchConfig,
     download::{Download, Downloaded},
     error::FetchError,
-    failed::{Failed, Hope, Trouble},
+    failed::{Failed, Hope, Patience, Trouble},
     hops::{Hops, REDIRECTS_MAX},
     hosts::HostFiles,
     local::Local,
@@ -155,7 +155,7 @@ impl Fetch {
         if failed.hope == Hope::Page && self.is_enough(host, &job).await {
             return had_enough(failed.failure, job, host);
         }
-        failed.verdict(job, attempt, self.config.candidate_tries, &self.config.mirrors)
+        failed.verdict(job, attempt, Patience::of(&self.config), &self.config.mirrors)
     }
 
     /// A redirect is followed in the next try, under the host it leads to.
@@ -167,7 +167,7 @@ impl Fetch {
         to: &Url,
     ) -> StageError<FetchJob> {
         let message = format!("{}: redirected to {}", shown(&target.url), shown(to));
-        match target.redirected(job.clone(), to) {
+        match target.redirected(job.clone(), attempt.failures, to) {
             Some(revised) => StageError::Reroute {
                 failure: Failure::new(Reason::Redirect, message),
                 after_ms: 0,
@@ -292,7 +292,10 @@ impl Stage for Fetch {
                 let failed = Failed::repeated(&url);
                 Err(match sign {
                     Sign::Enough => had_enough(failed.failure, job, host.as_deref().unwrap_or_default()),
-                    Sign::First => failed.verdict(job, attempt, u32::MAX, &self.config.mirrors),
+                    Sign::First => {
+                        let patience = Patience { candidate_tries: u32::MAX, ..Patience::of(&self.config) };
+                        failed.verdict(job, attempt, patience, &self.config.mirrors)
+                    }
                 })
             }
             Ok(Downloaded::Redirect(to)) => Err(self.redirected(&target, job, attempt, &to).await),
