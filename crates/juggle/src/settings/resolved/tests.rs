@@ -83,6 +83,7 @@ fn every_setting_can_be_set_in_every_layer() {
         "allow-host" => ("localhost:80", "\"localhost:80\""),
         "user-agent" | "contact" => ("me@example.org", "\"me@example.org\""),
         "durability" => ("process", "\"process\""),
+        "robots" => ("off", "\"off\""),
         "color" => ("never", "\"never\""),
         "log-format" => ("json", "\"json\""),
         "compressed" | "keep-going" | "fail-fast" | "dry-run" | "quiet" | "no-progress" | "json"
