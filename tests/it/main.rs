@@ -7,6 +7,7 @@
 )]
 
 mod errors;
+mod hostile;
 mod kills;
 mod lab;
 mod looking;

@@ -3,7 +3,10 @@
 use flow::{clock::Millis, reason::Reason};
 use reqwest::{
     StatusCode,
-    header::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, LAST_MODIFIED},
+    header::{
+        CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, LAST_MODIFIED,
+        TRANSFER_ENCODING,
+    },
 };
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -74,9 +77,12 @@ impl Head<'_> {
     ) -> Result<Plan, Failed> {
         let part = part.filter(|_| asked == Asked::Rest);
         match (self.status.as_u16(), part) {
+            (200 | 206, _) if !self.is_framed_clearly() => {
+                Err(self.for_good(Reason::HttpStatus, "where the body ends is said in two ways"))
+            }
             (200, _) => self.whole(bytes_max),
             (206, Some(part)) => self.rest(part),
-            (416, Some(_)) => Err(self.afresh("the rest of the body is not there")),
+            (304 | 412 | 416, Some(_)) => Err(self.afresh("the rest of the body is not to be had")),
             (204 | 205, _) => Err(self.for_good(Reason::Empty, "there is no body")),
             (408 | 425 | 429 | 500 | 502 | 503 | 504, _) => Err(self.busy(now_ms)),
             _ => Err(self.for_good(Reason::HttpStatus, "the server refuses")),
@@ -123,6 +129,16 @@ impl Head<'_> {
             return Err(self.afresh("the part that came is of another version"));
         }
         Ok(Plan::Rest { facts: part.facts.clone(), offset: part.offset, bytes })
+    }
+
+    /// Whether there is one way to say where the body ends. A length beside chunks, or a transfer coding that is not
+    /// `chunked` alone and was not asked for, is how answers are smuggled: RFC 9112 §6.1, §6.3.
+    fn is_framed_clearly(self) -> bool {
+        let mut codings = self.headers.get_all(TRANSFER_ENCODING).iter();
+        let Some(coding) = codings.next() else { return true };
+        codings.next().is_none()
+            && coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked")
+            && !self.headers.contains_key(CONTENT_LENGTH)
     }
 
     fn codings(self) -> Result<Codings, Failed> {

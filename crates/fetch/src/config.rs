@@ -11,8 +11,12 @@ pub struct FetchConfig {
     pub connect_timeout: Duration,
     /// How long a server may send nothing.
     pub idle_timeout: Duration,
-    /// How long one request with all its redirects and its body may take.
+    /// How long one request with its body may take.
     pub max_time: Duration,
+    /// How many bytes of a body a second must bring, on average over [`rate_time`](Self::rate_time); 0 for any.
+    pub rate_min: u64,
+    /// How long a body may come slower than that. Only time spent waiting for the server counts.
+    pub rate_time: Duration,
     /// The largest body, in bytes: as it comes, and decoded.
     pub body_bytes_max: u64,
     /// Which codings servers are asked for. Those that come are undone, asked for or not.
@@ -40,6 +44,9 @@ pub struct FetchConfig {
     /// How often one candidate may fail in a way that may go better later, before the next is tried. At least 1 is
     /// taken.
     pub candidate_tries: u32,
+    /// How many requests one candidate that is redirected may cost, redirects and failed tries together. A redirect
+    /// that comes is followed even beyond it; nothing is tried again.
+    pub requests_max: u32,
 }
 
 /// What `Accept-Encoding` says.
@@ -67,6 +74,8 @@ impl Default for FetchConfig {
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(60),
             max_time: Duration::from_secs(600),
+            rate_min: 100,
+            rate_time: Duration::from_secs(30),
             body_bytes_max: 64 << 20,
             accept_encoding: AcceptEncoding::Identity,
             bytes_per_second_max: None,
@@ -80,6 +89,7 @@ impl Default for FetchConfig {
             hosts_directory: None,
             user_agent: concat!("juggle/", env!("CARGO_PKG_VERSION")).to_owned(),
             candidate_tries: 2,
+            requests_max: 12,
         }
     }
 }

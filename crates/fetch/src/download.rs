@@ -1,14 +1,16 @@
 //! One body from a server into the spool.
 //!
 //! Nothing is published before the body is whole: a shorter one than announced, one over the size limit, one that is
-//! not a text or cannot be decoded, one that stalls or takes too long ends as a failure of its candidate. Here chunks
-//! are handed on as they come, under two deadlines: one for each wait, one for all of it. `body` judges them.
+//! not a text or cannot be decoded, one that stalls, drips or takes too long ends as a failure of its candidate. Here
+//! chunks are handed on as they come, under three deadlines: one for each wait, one for the rate, one for all of it.
+//! `body` judges them.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use flow::{blobs::BlobName, clock::Clock, meter::Meter, reason::Reason};
 use reqwest::Response;
+use tokio::time::error::Elapsed;
 use url::Url;
 
 use crate::{
@@ -20,6 +22,7 @@ use crate::{
     expected::Mismatch,
     failed::{Failed, Trouble},
     hops::{Answer, Hops, Step},
+    pace::{Pace, TooSlow},
     spool::{Digest, Resumable, Spools},
     suspicion::Sign,
     throttle::Throttle,
@@ -131,9 +134,10 @@ impl Download<'_> {
     }
 
     async fn stream(&self, mut response: Response, url: &Url, writer: &Writer) -> Result<(), Broken> {
+        let mut pace = Pace::new(self.config.rate_min, self.config.rate_time);
         loop {
             let chunk = tokio::select! {
-                chunk = self.next(&mut response, url) => chunk?,
+                chunk = self.next(&mut response, url, &mut pace) => chunk?,
                 Closed = writer.closed() => return Err(Broken::Closed),
             };
             let Some(chunk) = chunk else { return Ok(()) };
@@ -143,8 +147,18 @@ impl Download<'_> {
         }
     }
 
-    async fn next(&self, response: &mut Response, url: &Url) -> Result<Option<Bytes>, Failed> {
-        match tokio::time::timeout(self.config.idle_timeout, response.chunk()).await {
+    async fn next(
+        &self,
+        response: &mut Response,
+        url: &Url,
+        pace: &mut Pace,
+    ) -> Result<Option<Bytes>, Failed> {
+        let next = tokio::time::timeout(self.config.idle_timeout, response.chunk());
+        let length = |next: &Result<reqwest::Result<Option<Bytes>>, Elapsed>| match next {
+            Ok(Ok(Some(chunk))) => chunk.len(),
+            Ok(Ok(None) | Err(_)) | Err(_) => 0,
+        };
+        match pace.wait(next, length).await.map_err(|slow| too_slow(url, slow))? {
             Ok(Ok(chunk)) => Ok(chunk),
             Ok(Err(error)) => {
                 let why = classify::innermost(&error);
@@ -174,6 +188,11 @@ pub(crate) fn unexpected(url: &str, mismatch: &Mismatch) -> Failed {
     let Mismatch { kind, came } = mismatch;
     let message = format!("{url}: the {kind} of what came is {came}, not the listed one");
     Failed::for_good(Reason::NotText, message)
+}
+
+fn too_slow(url: &Url, TooSlow { bytes, stretch }: TooSlow) -> Failed {
+    let why = format!("{}: only {bytes} bytes came within {stretch:?}", shown(url));
+    Failed::for_now(Reason::Timeout, why)
 }
 
 fn timeout(url: &Url, what: &str, after: Duration) -> Failed {

@@ -4,7 +4,7 @@
 //! again [`candidate_tries`](crate::config::FetchConfig::candidate_tries) times before the next candidate has its turn;
 //! the last one is tried for as long as the worker's retry policy lets it. Where one candidate has said that it will
 //! never give the text (a 404), a mirror that merely cannot be reached does not keep the job alive, and that answer is
-//! the one that people are told.
+//! the one that people are told. Redirects count as well: what they lead to is not tried for as long as what was listed.
 
 use flow::{
     blobs::BlobError,
@@ -14,7 +14,7 @@ use flow::{
     stage::{Attempt, StageError},
 };
 
-use crate::{candidate, mirror::Mirror};
+use crate::{candidate, config::FetchConfig, mirror::Mirror};
 
 /// Why a candidate gave no text.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,6 +47,30 @@ pub(crate) enum Seen {
     Well,
     /// It says that it is busy.
     Busy,
+}
+
+/// For how long a candidate is tried.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// See [`FetchConfig::candidate_tries`].
+    pub(crate) candidate_tries: u32,
+    /// See [`FetchConfig::requests_max`].
+    pub(crate) requests_max: u32,
+}
+
+impl Patience {
+    pub(crate) fn of(config: &FetchConfig) -> Self {
+        Self { candidate_tries: config.candidate_tries, requests_max: config.requests_max }
+    }
+
+    /// Whether a redirected candidate has had all its requests, this try's included. What was not redirected is tried for
+    /// as long as the worker's retry policy lets it.
+    fn is_spent(self, job: &FetchJob, attempt: Attempt) -> bool {
+        job.redirected.as_ref().is_some_and(|to| {
+            let tries = to.failures.saturating_add(attempt.failures).saturating_add(1);
+            tries.saturating_add(to.count) >= self.requests_max
+        })
+    }
 }
 
 /// Why a download ended without success.
@@ -102,7 +126,7 @@ impl Failed {
         self,
         job: FetchJob,
         attempt: Attempt,
-        candidate_tries: u32,
+        patience: Patience,
         mirrors: &[Mirror],
     ) -> StageError<FetchJob> {
         let Self { failure, hope, host: _ } = self;
@@ -110,15 +134,18 @@ impl Failed {
         let next = job.candidate.saturating_add(1);
         let is_last = next >= job.urls.len();
         // A name that does not resolve now will not in a second; another host's may.
-        let tries = if failure.reason == Reason::Dns { 1 } else { candidate_tries };
-        let tried_enough = attempt.failures.saturating_add(1) >= tries;
+        let tries = if failure.reason == Reason::Dns { 1 } else { patience.candidate_tries };
+        let is_spent = patience.is_spent(&job, attempt);
+        let tried_enough = is_spent || attempt.failures.saturating_add(1) >= tries;
         let hope = if hope == Hope::Page && tried_enough { Hope::None } else { hope };
         if hope == Hope::None {
             job.refused.get_or_insert_with(|| failure.clone());
         }
         let (after_ms, group_pause_ms) = match hope {
             Hope::None if is_last => return given_up(failure, job.refused),
-            Hope::Later { .. } | Hope::Afresh if tried_enough && is_last && job.refused.is_some() => {
+            Hope::Later { .. } | Hope::Afresh
+                if is_last && (is_spent || tried_enough && job.refused.is_some()) =>
+            {
                 return given_up(failure, job.refused);
             }
             Hope::None => return reroute(failure, job, next, mirrors),
@@ -161,7 +188,11 @@ pub(crate) fn reroute(
 
 #[cfg(test)]
 mod tests {
+    use flow::payload::Redirected;
+
     use super::*;
+
+    const PATIENCE: Patience = Patience { candidate_tries: 2, requests_max: 12 };
 
     fn verdict(failed: Failed, candidate: usize, failures: u32) -> StageError<FetchJob> {
         let job = FetchJob {
@@ -173,7 +204,7 @@ mod tests {
             refused: None,
             listed: flow::payload::Listed::default(),
         };
-        failed.verdict(job, Attempt { number: 9, failures }, 2, &[])
+        failed.verdict(job, Attempt { number: 9, failures }, PATIENCE, &[])
     }
 
     fn next_of(error: StageError<FetchJob>) -> (usize, Option<String>) {
@@ -200,13 +231,37 @@ mod tests {
     }
 
     #[test]
+    fn redirects_count_towards_what_a_candidate_may_cost() {
+        let verdict = |count, failures_before, failures| {
+            let redirected = Redirected { url: "http://c/".to_owned(), count, failures: failures_before };
+            let job = FetchJob {
+                document: "x".parse().unwrap(),
+                urls: vec!["http://a/".to_owned()],
+                candidate: 0,
+                host: None,
+                redirected: Some(redirected),
+                refused: None,
+                listed: flow::payload::Listed::default(),
+            };
+            let busy = Failed::for_now(Reason::Connect, "busy");
+            busy.verdict(job, Attempt { number: 1, failures }, PATIENCE, &[])
+        };
+        assert!(matches!(verdict(10, 0, 0), StageError::Retry { .. }));
+        assert!(matches!(verdict(10, 0, 1), StageError::Fatal { .. }));
+        assert!(matches!(verdict(10, 1, 0), StageError::Fatal { .. }));
+        assert!(matches!(verdict(2, 3, 5), StageError::Retry { .. }));
+        assert!(matches!(verdict(2, 4, 5), StageError::Fatal { .. }));
+    }
+
+    #[test]
     fn the_answer_of_a_candidate_outweighs_the_silence_of_its_mirrors() {
         let StageError::Reroute { revised, .. } = verdict(Failed::for_good(Reason::HttpStatus, "404"), 0, 0)
         else {
             panic!("there is another candidate");
         };
         let silent = || Failed::for_now(Reason::Connect, "silent");
-        let later = |failures| silent().verdict((*revised).clone(), Attempt { number: 9, failures }, 2, &[]);
+        let later =
+            |failures| silent().verdict((*revised).clone(), Attempt { number: 9, failures }, PATIENCE, &[]);
         assert!(matches!(later(0), StageError::Retry { .. }));
         let StageError::Fatal { failure, .. } = later(1) else {
             panic!("all candidates have had their turn")

@@ -12,7 +12,7 @@ use std::time::Duration;
 use flow::reason::Reason;
 use reqwest::{
     Response, StatusCode,
-    header::{ACCEPT_ENCODING, IF_RANGE, LOCATION, RANGE},
+    header::{ACCEPT_ENCODING, HeaderMap, IF_RANGE, LOCATION, RANGE},
 };
 use url::Url;
 
@@ -25,11 +25,13 @@ use crate::{
     failed::Failed,
     mirror::{self, Mirror},
     spool::Resumable,
-    validator,
 };
 
 /// How many redirects a text may take.
 pub(crate) const REDIRECTS_MAX: u32 = 10;
+
+/// The longest `Location` that is followed. RFC 9110 §4.1 wants 8,000 bytes at least.
+const LOCATION_BYTES_MAX: usize = 8 << 10;
 
 /// Makes requests.
 #[derive(Debug)]
@@ -118,13 +120,17 @@ impl Hops {
 
     fn target(&self, from: &Url, response: &Response) -> Result<Url, Failed> {
         let fail = |why: String| Failed::for_good(Reason::Redirect, format!("{}: {why}", shown(from)));
-        let location = validator::text(response.headers(), &LOCATION).ok_or_else(|| {
+        let location = location(response.headers()).ok_or_else(|| {
             fail(format!("status {} without a readable Location", response.status().as_u16()))
         })?;
         let target =
             from.join(location).map_err(|error| fail(format!("redirected to '{location}': {error}")))?;
         if !matches!(target.scheme(), "http" | "https") {
+            let target = shown(&target);
             return Err(fail(format!("redirected to '{target}', which is neither http nor https")));
+        }
+        if target.as_str().len() > LOCATION_BYTES_MAX {
+            return Err(fail(format!("redirected to a URL of {} bytes", target.as_str().len())));
         }
         let mirrored = mirror::rewrite(target.clone(), &self.mirrors);
         let is_named = mirrored != target || self.clients.is_allowed(&mirrored);
@@ -135,6 +141,13 @@ impl Hops {
         next.set_fragment(None);
         Ok(if next.origin() == from.origin() { with_user_of(from, next) } else { next })
     }
+}
+
+/// `Location`, sent once, not over-long. Other than the standard has it, servers send it in UTF-8 too.
+fn location(headers: &HeaderMap) -> Option<&str> {
+    let mut locations = headers.get_all(LOCATION).iter();
+    let location = locations.next().filter(|location| location.len() <= LOCATION_BYTES_MAX)?;
+    if locations.next().is_some() { None } else { std::str::from_utf8(location.as_bytes()).ok() }
 }
 
 fn is_redirect(status: StatusCode) -> bool {

@@ -15,7 +15,7 @@
 //! * [`room`], `spool`, `body`: the bytes on disk and what makes them resumable; what is judged of them before they get
 //!   there;
 //! * `writer`, `chunks`: the bridge to blocking code; `expected`: the hashes that a list gives;
-//! * `download`, `local`: one body from a server, or from a local file, into the spool;
+//! * `download`, `pace`, `local`: one body from a server, or from a local file, into the spool;
 //! * `failed`, `classify`: how a candidate fails;
 //! * [`robots`], `manners`, [`suspicion`], `hosts`: what hosts wish, and what is remembered of them;
 //! * [`stage`]: [`Fetch`](stage::Fetch), which puts them together;
@@ -44,6 +44,7 @@ mod local;
 pub mod loopback;
 mod manners;
 pub mod mirror;
+mod pace;
 pub mod proxy;
 mod retry_after;
 pub mod robots;

@@ -26,7 +26,7 @@ use crate::{
     download::{Download, Downloaded},
     error::FetchError,
     expected::Expected,
-    failed::{Failed, Hope, Seen, Trouble},
+    failed::{Failed, Hope, Patience, Seen, Trouble},
     hops::{Hops, REDIRECTS_MAX},
     hosts::HostFiles,
     local::Local,
@@ -161,7 +161,7 @@ impl Fetch {
         if failed.hope == Hope::Page && self.is_enough(host, &job).await {
             return had_enough(failed.failure, job, host);
         }
-        failed.verdict(job, attempt, self.config.candidate_tries, &self.config.mirrors)
+        failed.verdict(job, attempt, Patience::of(&self.config), &self.config.mirrors)
     }
 
     /// A redirect is followed in the next try, under the host it leads to.
@@ -173,7 +173,7 @@ impl Fetch {
         to: &Url,
     ) -> StageError<FetchJob> {
         let message = format!("{}: redirected to {}", shown(&target.url), shown(to));
-        match target.redirected(job.clone(), to) {
+        match target.redirected(job.clone(), attempt.failures, to) {
             Some(revised) => StageError::Reroute {
                 failure: Failure::new(Reason::Redirect, message),
                 after_ms: 0,
@@ -327,7 +327,10 @@ impl Fetch {
                 let failed = Failed::repeated(&url);
                 Err(match sign {
                     Sign::Enough => had_enough(failed.failure, job, host.as_deref().unwrap_or_default()),
-                    Sign::First => failed.verdict(job, attempt, u32::MAX, &self.config.mirrors),
+                    Sign::First => {
+                        let patience = Patience { candidate_tries: u32::MAX, ..Patience::of(&self.config) };
+                        failed.verdict(job, attempt, patience, &self.config.mirrors)
+                    }
                 })
             }
             Ok(Downloaded::Redirect(to)) => Err(self.redirected(&target, job, attempt, &to).await),

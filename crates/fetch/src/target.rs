@@ -22,7 +22,7 @@ impl Target {
     /// Of a job's present candidate `listed`.
     pub(crate) fn of(job: &FetchJob, listed: &str, mirrors: &[Mirror]) -> Result<Self, InvalidCandidate> {
         let Candidate { listed, url } = Candidate::parse(listed, mirrors)?;
-        let Some(Redirected { url: to, count }) = &job.redirected else {
+        let Some(Redirected { url: to, count, failures: _ }) = &job.redirected else {
             return Ok(Self { listed, url, redirects: 0 });
         };
         // It has been through the mirrors; they are not applied twice.
@@ -36,10 +36,12 @@ impl Target {
         group_of_url(&self.url)
     }
 
-    /// The job once it has been redirected; none after too many redirects.
-    pub(crate) fn redirected(&self, job: FetchJob, to: &Url) -> Option<FetchJob> {
+    /// The job once it has been redirected, after so many failures; none after too many redirects.
+    pub(crate) fn redirected(&self, job: FetchJob, failures: u32, to: &Url) -> Option<FetchJob> {
         let count = self.redirects + 1;
-        let redirected = Some(Redirected { url: shown(to).into(), count });
+        let before = job.redirected.as_ref().map_or(0, |before| before.failures);
+        let failures = before.saturating_add(failures);
+        let redirected = Some(Redirected { url: shown(to).into(), count, failures });
         (count <= REDIRECTS_MAX).then(|| FetchJob { host: group_of_url(to), redirected, ..job })
     }
 }

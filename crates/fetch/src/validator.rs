@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// How much older than the answer a modification must be for its date to be strong: enough to bridge two clocks.
 const LAST_MODIFIED_AGE_MIN: Duration = Duration::from_secs(60);
 
+/// The longest field that is read. What is read goes into jobs and records.
+const FIELD_BYTES_MAX: usize = 1_024;
+
 /// A strong validator: two bodies with the same one are the same bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -50,10 +53,10 @@ impl Validator {
     }
 }
 
-/// A header field that is sent once and is readable.
+/// A header field that is sent once, readable and not over-long.
 pub(crate) fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let mut values = headers.get_all(name).iter();
-    let value = values.next()?;
+    let value = values.next().filter(|value| value.len() <= FIELD_BYTES_MAX)?;
     if values.next().is_some() { None } else { value.to_str().ok() }
 }
 

@@ -45,6 +45,9 @@ pub struct Redirected {
     pub url: String,
     /// How many redirects led there.
     pub count: u32,
+    /// How many tries failed on the way.
+    #[serde(default)]
+    pub failures: u32,
 }
 
 /// What a source list says of a text besides id and URLs.

@@ -71,6 +71,10 @@ pub struct Settings {
     pub timeout: Duration,
     /// Longest time for one file.
     pub max_time: Duration,
+    /// Least bytes a second that a body must bring, over `speed_time`; 0 for any.
+    pub speed_limit_bytes: u64,
+    /// How long a body may come slower than that.
+    pub speed_time: Duration,
     /// Largest file, in bytes, from 1.
     pub max_filesize_bytes: u64,
     /// Which codings servers are asked for.
@@ -140,6 +144,8 @@ impl Settings {
             connect_timeout: from.within("connect-timeout", MS..=DAY)?.duration(),
             timeout: from.within("timeout", MS..=DAY)?.duration(),
             max_time: from.within("max-time", MS..=DAY)?.duration(),
+            speed_limit_bytes: bytes(&mut from, "speed-limit", 0)?,
+            speed_time: from.within("speed-time", MS..=DAY)?.duration(),
             max_filesize_bytes: bytes(&mut from, "max-filesize", 1)?,
             limit_rate_bytes: NonZeroU64::new(bytes(&mut from, "limit-rate", 0)?),
             min_free_space_bytes: bytes(&mut from, "min-free-space", 0)?,
@@ -172,6 +178,8 @@ impl Settings {
             connect_timeout: self.connect_timeout,
             idle_timeout: self.timeout,
             max_time: self.max_time,
+            rate_min: self.speed_limit_bytes,
+            rate_time: self.speed_time,
             body_bytes_max: self.max_filesize_bytes,
             accept_encoding: self.accept_encoding,
             bytes_per_second_max: self.limit_rate_bytes,
@@ -189,6 +197,8 @@ impl Settings {
             user_agent: self.user_agent.clone(),
             // No more tries than there will be, or a job would die before its mirrors have their turn.
             candidate_tries: FetchConfig::default().candidate_tries.min(self.retry + 1),
+            // Each try and each redirect before it: 12 by default.
+            requests_max: 2 * (self.retry + 1),
         }
     }
 

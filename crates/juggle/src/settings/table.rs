@@ -141,6 +141,20 @@ pub const TABLE: &[Setting] = &[
     ),
     row("timeout", None, Takes::Amount("SECONDS"), "60", "Longest time without a byte, in seconds"),
     row("max-time", None, Takes::Amount("TIME"), "10m", "Longest time for one file, in seconds or 10m, 1h"),
+    row(
+        "speed-limit",
+        None,
+        Takes::Amount("SIZE"),
+        "100",
+        "Give up a download that brings fewer bytes a second than this over --speed-time; 0 for never",
+    ),
+    row(
+        "speed-time",
+        None,
+        Takes::Amount("SECONDS"),
+        "30",
+        "How long a download may be slower than --speed-limit, in seconds",
+    ),
     row("max-filesize", None, Takes::Amount("SIZE"), "64MiB", "Largest file, in bytes or 64MiB, 10MB"),
     row(
         "compressed",

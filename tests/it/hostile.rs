@@ -1,0 +1,254 @@
+//! Servers that behave as badly as servers can, against the real program: every row of one table, in one run.
+//!
+//! Each row is a host of its own, so that what one of them asks for (a pause, a ban) holds up no other.
+
+mod places;
+mod row;
+mod server;
+mod table;
+mod witness;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    time::Duration,
+};
+
+use self::{
+    places::Places,
+    row::{Ends, Row},
+    server::{Host, Request},
+    witness::Witness,
+};
+use crate::lab::{Ended, finish, program};
+
+/// Far over what the slowest row takes: it fails by deadlines, six times.
+const RUN_TIME_MAX: Duration = Duration::from_secs(420);
+const RSS_BYTES_MAX: u64 = 100_000_000;
+const BEHAVIOURS_MIN: usize = 60;
+
+/// A row with the host that behaves so.
+struct Played {
+    row: Row,
+    host: Host,
+}
+
+/// A run directory, and what is played to the program in it.
+struct Stage {
+    directory: tempfile::TempDir,
+    places: Places,
+    played: Vec<Played>,
+}
+
+impl Stage {
+    async fn set(rows: impl FnOnce(&Places) -> Vec<Row>) -> Self {
+        let places = Places::start().await;
+        let mut played = Vec::new();
+        for mut row in rows(&places) {
+            let host = Host::start("127.0.0.1", std::mem::take(&mut row.answers)).await.unwrap();
+            played.push(Played { row, host });
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let rows: String = played.iter().map(Played::listed).collect();
+        fs::write(directory.path().join("list.tsv"), format!("url\tid\n{rows}")).unwrap();
+        Self { directory, places, played }
+    }
+
+    fn out(&self) -> std::path::PathBuf {
+        self.directory.path().join("out")
+    }
+
+    fn command(&self, words: &[&str]) -> tokio::process::Command {
+        let mut command = program("juggle");
+        command.args(words).arg("-o").arg(self.out()).current_dir(self.directory.path());
+        command.args(["--no-progress", "--json", "--allow-host", "127.0.0.1"]);
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        command
+    }
+
+    async fn juggle(&self, words: &[&str]) -> Ended {
+        finish(self.command(words).spawn().unwrap()).await
+    }
+
+    /// Fetches all that is listed, with small limits.
+    fn fetch(&self) -> tokio::process::Command {
+        let mut command = self.command(&["fetch", "-i", "list.tsv", "-j", "64", "-x", "64", "--wait", "0"]);
+        command.args([
+            "--connect-timeout",
+            "3",
+            "--timeout",
+            "3",
+            "--max-time",
+            "9",
+            "--max-filesize",
+            "1MiB",
+        ]);
+        command.args(["--speed-limit", "100", "--speed-time", "3", "--retry-max-time", "2m"]);
+        command
+    }
+
+    /// What the dead jobs of the fetch lane died of, by document.
+    async fn deaths(&self) -> BTreeMap<String, (String, String)> {
+        let words = ["queue", "ls", "--lane", "fetch", "--state", "dead", "--limit", "1000"];
+        let jobs = self.juggle(&words).await.expect(0).json();
+        let death = |job: &serde_json::Value| {
+            let died = job["history"].as_array()?.iter().rev().find_map(|event| event["what"].get("died"))?;
+            let said = |key: &str| Some(died[key].as_str()?.to_owned());
+            Some((job["document"].as_str()?.to_owned(), (said("reason")?, said("message")?)))
+        };
+        jobs.as_array().unwrap().iter().map(|job| death(job).unwrap_or_else(|| panic!("{job}"))).collect()
+    }
+
+    /// The bytes that may stand under a document's final name.
+    fn expected(&self) -> BTreeMap<String, Vec<u8>> {
+        let stored = self.played.iter().filter_map(|Played { row, .. }| match &row.ends {
+            Ends::Stored(bytes) => Some((row.name.to_owned(), bytes.clone())),
+            Ends::Dead(_) => None,
+        });
+        stored.collect()
+    }
+}
+
+impl Played {
+    /// Its line in the source list.
+    fn listed(&self) -> String {
+        let url = self.row.listed.replace("{at}", &self.host.at.to_string());
+        format!("{url}\t{}\n", self.row.name)
+    }
+
+    /// What is wrong with how it ended.
+    fn faults(&self, death: Option<&(String, String)>, spool: &Path) -> Vec<String> {
+        let mut faults = Vec::new();
+        let file = fs::read(spool.join(format!("{}.spool", self.row.name))).ok();
+        match (&self.row.ends, death, file) {
+            (Ends::Stored(bytes), None, Some(file)) if *bytes == file => {}
+            (Ends::Dead(reason), Some((died_of, _)), None) if reason == died_of => {}
+            (Ends::Stored(bytes), death, file) => faults.push(format!(
+                "{} bytes were expected, but {:?} came and it died of {death:?}",
+                bytes.len(),
+                file.map(|file| file.len())
+            )),
+            (Ends::Dead(reason), death, file) => faults.push(format!(
+                "it should die of {reason}, but {:?} bytes came and it died of {death:?}",
+                file.map(|file| file.len())
+            )),
+        }
+        let requests = self.host.requests();
+        if !self.row.requests.contains(&requests.len()) {
+            faults.push(format!("{} requests instead of {:?}", requests.len(), self.row.requests));
+        }
+        faults.extend(requests.iter().filter_map(told));
+        faults.iter().map(|fault| format!("{}: {fault}", self.row.name)).collect()
+    }
+}
+
+/// What a request tells that none may.
+fn told(request: &Request) -> Option<String> {
+    ["cookie", "referer", "authorization", "proxy-authorization", "origin", "from"]
+        .iter()
+        .find_map(|name| request.field(name).map(|value| format!("a request said {name}: {value}")))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_hostile_server_ends_as_the_table_says() {
+    let stage = Stage::set(table::table).await;
+    let names: BTreeSet<&str> = stage.played.iter().map(|played| played.row.name).collect();
+    assert_eq!(names.len(), stage.played.len(), "every row has a name of its own");
+    assert!(names.len() >= BEHAVIOURS_MIN);
+
+    let child = stage.fetch().spawn().unwrap();
+    let mut witness = Witness::of(stage.out(), stage.expected(), child.id().unwrap());
+    let ended = tokio::time::timeout(RUN_TIME_MAX, witness.watch(finish(child))).await;
+    let summary = ended.expect("the run ends").expect(8).json();
+    witness.testify();
+
+    let deaths = stage.deaths().await;
+    let spool = stage.out().join("spool");
+    let faults: Vec<String> =
+        stage.played.iter().flat_map(|played| played.faults(deaths.get(played.row.name), &spool)).collect();
+    assert!(faults.is_empty(), "{} of {} rows:\n{}", faults.len(), names.len(), faults.join("\n"));
+    for canary in stage.places.canaries() {
+        assert_eq!(canary.accepted(), 0, "{} was contacted", canary.at);
+    }
+    assert!(stage.places.other.requests().iter().filter_map(told).next().is_none());
+    let peak = summary["peak_rss_bytes"].as_u64().unwrap();
+    eprintln!("{} behaviours, {} s, {peak} bytes at most", names.len(), summary["seconds"]);
+    assert!(peak < RSS_BYTES_MAX, "{peak} bytes");
+    is_over(&stage).await;
+    nothing_half_is_stored(&stage).await;
+}
+
+/// Nothing is pending in the fetch lane, nobody works there, and no connection is held.
+async fn is_over(stage: &Stage) {
+    let status = stage.juggle(&["status"]).await.expect(0).json();
+    let fetch = &status["lanes"]["fetch"];
+    let left: u64 = ["ready", "delayed", "leased"].iter().map(|state| fetch[state].as_u64().unwrap()).sum();
+    assert_eq!((left, &status["workers"]["fetch"]), (0, &0.into()), "{status}");
+    let closed = async {
+        while stage.played.iter().any(|played| played.host.open() > 0) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), closed).await.expect("all connections are closed");
+}
+
+/// What the next stage makes of it: every file below `raw` is one that was expected, whole; and no name that a server
+/// gave is on this disk.
+async fn nothing_half_is_stored(stage: &Stage) {
+    let ended = stage.juggle(&["store"]).await;
+    assert!(matches!(ended.code, Some(0 | 8)), "{}", ended.stderr);
+    let expected = stage.expected();
+    let mut raw = 0;
+    for entry in fs::read_dir(stage.out().join("raw")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().strip_suffix("_raw.txt").unwrap().to_owned();
+        assert!(expected.get(&name) == Some(&fs::read(&path).unwrap()), "{name} is not what was sent");
+        raw += 1;
+    }
+    let texts = expected.values().filter(|bytes| **bytes == row::text()).count();
+    assert!(raw >= texts, "{raw} of {texts} texts are stored");
+    let escaped = walk(stage.directory.path()).into_iter().find(|path| path.ends_with("escaped.txt"));
+    assert_eq!(escaped, None);
+    assert!(!std::env::temp_dir().join("juggle-hostile-escaped.txt").exists());
+}
+
+fn walk(directory: &Path) -> Vec<std::path::PathBuf> {
+    let (mut files, mut directories) = (Vec::new(), vec![directory.to_owned()]);
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(&directory).unwrap() {
+            let entry = entry.unwrap();
+            let is_directory = entry.file_type().unwrap().is_dir();
+            if is_directory { &mut directories } else { &mut files }.push(entry.path());
+        }
+    }
+    files
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_asks_for_a_long_wait_keeps_its_job_and_holds_up_no_other() {
+    let stage = Stage::set(|_| {
+        let asks =
+            |seconds: &str| row::status("503 Service Unavailable", &format!("Retry-After: {seconds}\r\n"));
+        vec![
+            row::dead("for_a_century", "http_status", 1, vec![asks("3155760000")]),
+            row::dead("for_a_minute", "http_status", 1, vec![asks("60")]),
+            row::stored("for_nothing", 1, vec![row::fine()]),
+        ]
+    })
+    .await;
+    let words = ["fetch", "-i", "list.tsv", "--once", "--wait", "0"];
+    let fetched = stage.juggle(&words).await.expect(0).json();
+    assert_eq!(fetched["lanes"]["fetch"]["done"], 1);
+    let jobs = stage.juggle(&["queue", "ls", "--lane", "fetch", "--state", "delayed"]).await.expect(0).json();
+    let waits: BTreeMap<&str, u64> = jobs.as_array().unwrap().iter().map(waits).collect();
+    // The longest wait that a server may ask for is ten minutes.
+    assert_eq!(waits, [("for_a_century", 600), ("for_a_minute", 60)].into());
+    assert!(stage.played.iter().all(|played| played.host.requests().len() == 1));
+}
+
+/// How many seconds after its failure a delayed job may be claimed, to the nearest.
+fn waits(job: &serde_json::Value) -> (&str, u64) {
+    let ms = |key: &str| job[key].as_u64().unwrap();
+    (job["document"].as_str().unwrap(), (ms("due_ms") - ms("changed_ms") + 500) / 1_000)
+}

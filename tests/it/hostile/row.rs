@@ -1,0 +1,174 @@
+//! What a row of the table says, and the words it is written with.
+
+use std::{ops::RangeInclusive, time::Duration};
+
+use super::server::{Answer, Request, Step};
+
+/// One behaviour, and what must come of it.
+pub(super) struct Row {
+    /// The document's id.
+    pub(super) name: &'static str,
+    /// What is listed; `{at}` stands for the host and port of this row.
+    pub(super) listed: String,
+    /// How the host answers the first request, the second and so on; the last answer repeats.
+    pub(super) answers: Vec<Answer>,
+    pub(super) ends: Ends,
+    /// How many requests reach the host.
+    pub(super) requests: RangeInclusive<usize>,
+}
+
+/// How a job ends.
+pub(super) enum Ends {
+    /// In the spool, with exactly these bytes.
+    Stored(Vec<u8>),
+    /// Given up, for this reason.
+    Dead(&'static str),
+}
+
+/// A number of requests: exact, or a range where timing decides.
+pub(super) trait Requests {
+    fn range(self) -> RangeInclusive<usize>;
+}
+
+impl Requests for usize {
+    fn range(self) -> RangeInclusive<usize> {
+        self..=self
+    }
+}
+
+impl Requests for RangeInclusive<usize> {
+    fn range(self) -> RangeInclusive<usize> {
+        self
+    }
+}
+
+/// The default of `--retry`, and the first try.
+pub(super) const ALL_TRIES: usize = 6;
+
+/// The text comes, whole and unchanged.
+pub(super) fn stored(name: &'static str, requests: impl Requests, answers: Vec<Answer>) -> Row {
+    stored_as(name, requests, text(), answers)
+}
+
+/// These bytes come.
+pub(super) fn stored_as(
+    name: &'static str,
+    requests: impl Requests,
+    bytes: impl Into<Vec<u8>>,
+    answers: Vec<Answer>,
+) -> Row {
+    let listed = format!("http://{{at}}/{name}.txt");
+    Row { name, listed, answers, ends: Ends::Stored(bytes.into()), requests: requests.range() }
+}
+
+/// Nothing comes, for this reason.
+pub(super) fn dead(
+    name: &'static str,
+    reason: &'static str,
+    requests: impl Requests,
+    answers: Vec<Answer>,
+) -> Row {
+    Row { ends: Ends::Dead(reason), ..stored_as(name, requests, "", answers) }
+}
+
+impl Row {
+    /// Listed so; `{at}` stands for the host and port of this row.
+    pub(super) fn listed(self, listed: &str) -> Self {
+        Self { listed: listed.to_owned(), ..self }
+    }
+}
+
+/// The text that all is about: 4,000 bytes in lines that all differ.
+pub(super) fn text() -> Vec<u8> {
+    let mut text: Vec<u8> = (0..400)
+        .flat_map(|line| format!("{line} bottles of beer stand on the wall\n").into_bytes())
+        .collect();
+    text.truncate(4_000);
+    text
+}
+
+/// Another text of the same length, which must never come instead or in part.
+pub(super) fn other_text() -> Vec<u8> {
+    text().to_ascii_uppercase()
+}
+
+/// The head and the first bytes of an answer that announces the whole text.
+pub(super) fn cut(fields: &str, bytes: usize) -> Vec<u8> {
+    let mut answer = head("200 OK", &format!("{fields}Content-Length: 4000\r\n"));
+    answer.extend(&text()[..bytes]);
+    answer
+}
+
+/// A status line and header fields, each with its line end.
+pub(super) fn head(status: &str, fields: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status}\r\n{fields}\r\n").into_bytes()
+}
+
+/// A whole answer, with its length.
+pub(super) fn whole(status: &str, fields: &str, body: &[u8]) -> Vec<u8> {
+    let mut answer = head(status, &format!("{fields}Content-Length: {}\r\n", body.len()));
+    answer.extend(body);
+    answer
+}
+
+/// Always these steps, whatever is asked.
+pub(super) fn steps(steps: impl Into<Vec<Step>>) -> Answer {
+    let steps = steps.into();
+    Box::new(move |_| steps.clone())
+}
+
+/// These bytes, then the end of the connection.
+pub(super) fn raw(bytes: impl Into<Vec<u8>>) -> Answer {
+    steps([Step::Send(bytes.into())])
+}
+
+/// These bytes, then another step.
+pub(super) fn then(bytes: impl Into<Vec<u8>>, step: Step) -> Answer {
+    steps([Step::Send(bytes.into()), step])
+}
+
+/// 200 with these fields and this body.
+pub(super) fn ok(fields: &str, body: impl AsRef<[u8]>) -> Answer {
+    raw(whole("200 OK", fields, body.as_ref()))
+}
+
+/// The text, as it should come.
+pub(super) fn fine() -> Answer {
+    ok("", text())
+}
+
+/// A status with a few words.
+pub(super) fn status(status: &str, fields: &str) -> Answer {
+    raw(whole(status, fields, b"no text"))
+}
+
+/// A redirect.
+pub(super) fn found(location: &str) -> Answer {
+    status("302 Found", &format!("Location: {location}\r\n"))
+}
+
+/// Dripped every so many milliseconds.
+pub(super) fn drip(bytes: &[u8], pause_ms: u64) -> Step {
+    Step::Drip(bytes.to_vec(), Duration::from_millis(pause_ms))
+}
+
+/// What is missing of the text after `Range: bytes=N-`, as 206 with what `fields` says of N. Without such a range the
+/// answer is one that no row expects.
+pub(super) fn partial(fields: impl Fn(usize) -> String + Send + Sync + 'static) -> Answer {
+    answering(move |request| {
+        let offset = request.offset()?;
+        Some(vec![Step::Send(whole("206 Partial Content", &fields(offset), &text()[offset..]))])
+    })
+}
+
+/// The answer where the request is as it should be, else 418.
+pub(super) fn answering(answer: impl Fn(&Request) -> Option<Vec<Step>> + Send + Sync + 'static) -> Answer {
+    Box::new(move |request| {
+        answer(request).unwrap_or_else(|| vec![Step::Send(whole("418 I'm a teapot", "", b"not so"))])
+    })
+}
+
+/// The text where the request is as it should be, else 418.
+pub(super) fn fine_if(is_so: impl Fn(&Request) -> bool + Send + Sync + 'static) -> Answer {
+    answering(move |request| is_so(request).then(|| vec![Step::Send(whole("200 OK", "", &text()))]))
+}
