@@ -27,6 +27,8 @@ use crate::lab::{Ended, finish, program};
 const RUN_TIME_MAX: Duration = Duration::from_secs(420);
 const RSS_BYTES_MAX: u64 = 100_000_000;
 const BEHAVIOURS_MIN: usize = 60;
+/// What a hopeless text may cost a host.
+const REQUESTS_MAX: usize = 12;
 
 /// A row with the host that behaves so.
 struct Played {
@@ -35,13 +37,13 @@ struct Played {
 }
 
 /// A run directory, and what is played to the program in it.
-struct Stage {
+struct Run {
     directory: tempfile::TempDir,
     places: Places,
     played: Vec<Played>,
 }
 
-impl Stage {
+impl Run {
     async fn set(rows: impl FnOnce(&Places) -> Vec<Row>) -> Self {
         let places = Places::start().await;
         let mut played = Vec::new();
@@ -123,20 +125,27 @@ impl Played {
         let file = fs::read(spool.join(format!("{}.spool", self.row.name))).ok();
         match (&self.row.ends, death, file) {
             (Ends::Stored(bytes), None, Some(file)) if *bytes == file => {}
-            (Ends::Dead(reason), Some((died_of, _)), None) if reason == died_of => {}
+            (Ends::Dead(reason), Some((died_of, message)), None)
+                if reason == died_of && message.contains(self.row.says) => {}
             (Ends::Stored(bytes), death, file) => faults.push(format!(
                 "{} bytes were expected, but {:?} came and it died of {death:?}",
                 bytes.len(),
                 file.map(|file| file.len())
             )),
             (Ends::Dead(reason), death, file) => faults.push(format!(
-                "it should die of {reason}, but {:?} bytes came and it died of {death:?}",
+                "it should die of {reason} ({}), but {:?} bytes came and it died of {death:?}",
+                self.row.says,
                 file.map(|file| file.len())
             )),
         }
         let requests = self.host.requests();
-        if !self.row.requests.contains(&requests.len()) {
+        if requests.len() > REQUESTS_MAX || !self.row.requests.contains(&requests.len()) {
             faults.push(format!("{} requests instead of {:?}", requests.len(), self.row.requests));
+        }
+        if let [first, second, ..] = &requests[..]
+            && second.at - first.at < self.row.pause
+        {
+            faults.push(format!("asked again after {:?}", second.at - first.at));
         }
         faults.extend(requests.iter().filter_map(told));
         faults.iter().map(|fault| format!("{}: {fault}", self.row.name)).collect()
@@ -152,41 +161,41 @@ fn told(request: &Request) -> Option<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_hostile_server_ends_as_the_table_says() {
-    let stage = Stage::set(table::table).await;
-    let names: BTreeSet<&str> = stage.played.iter().map(|played| played.row.name).collect();
-    assert_eq!(names.len(), stage.played.len(), "every row has a name of its own");
+    let run = Run::set(table::table).await;
+    let names: BTreeSet<&str> = run.played.iter().map(|played| played.row.name).collect();
+    assert_eq!(names.len(), run.played.len(), "every row has a name of its own");
     assert!(names.len() >= BEHAVIOURS_MIN);
 
-    let child = stage.fetch().spawn().unwrap();
-    let mut witness = Witness::of(stage.out(), stage.expected(), child.id().unwrap());
+    let child = run.fetch().spawn().unwrap();
+    let mut witness = Witness::of(run.out(), run.expected(), child.id().unwrap());
     let ended = tokio::time::timeout(RUN_TIME_MAX, witness.watch(finish(child))).await;
     let summary = ended.expect("the run ends").expect(8).json();
     witness.testify();
 
-    let deaths = stage.deaths().await;
-    let spool = stage.out().join("spool");
+    let deaths = run.deaths().await;
+    let spool = run.out().join("spool");
     let faults: Vec<String> =
-        stage.played.iter().flat_map(|played| played.faults(deaths.get(played.row.name), &spool)).collect();
+        run.played.iter().flat_map(|played| played.faults(deaths.get(played.row.name), &spool)).collect();
     assert!(faults.is_empty(), "{} of {} rows:\n{}", faults.len(), names.len(), faults.join("\n"));
-    for canary in stage.places.canaries() {
+    for canary in run.places.canaries() {
         assert_eq!(canary.accepted(), 0, "{} was contacted", canary.at);
     }
-    assert!(stage.places.other.requests().iter().filter_map(told).next().is_none());
+    assert!(run.places.other.requests().iter().filter_map(told).next().is_none());
     let peak = summary["peak_rss_bytes"].as_u64().unwrap();
     eprintln!("{} behaviours, {} s, {peak} bytes at most", names.len(), summary["seconds"]);
     assert!(peak < RSS_BYTES_MAX, "{peak} bytes");
-    is_over(&stage).await;
-    nothing_half_is_stored(&stage).await;
+    is_over(&run).await;
+    nothing_half_is_stored(&run).await;
 }
 
 /// Nothing is pending in the fetch lane, nobody works there, and no connection is held.
-async fn is_over(stage: &Stage) {
-    let status = stage.juggle(&["status"]).await.expect(0).json();
+async fn is_over(stage: &Run) {
+    let status = run.juggle(&["status"]).await.expect(0).json();
     let fetch = &status["lanes"]["fetch"];
     let left: u64 = ["ready", "delayed", "leased"].iter().map(|state| fetch[state].as_u64().unwrap()).sum();
     assert_eq!((left, &status["workers"]["fetch"]), (0, &0.into()), "{status}");
     let closed = async {
-        while stage.played.iter().any(|played| played.host.open() > 0) {
+        while run.played.iter().any(|played| played.host.open() > 0) {
             tokio::task::yield_now().await;
         }
     };
@@ -195,12 +204,12 @@ async fn is_over(stage: &Stage) {
 
 /// What the next stage makes of it: every file below `raw` is one that was expected, whole; and no name that a server
 /// gave is on this disk.
-async fn nothing_half_is_stored(stage: &Stage) {
-    let ended = stage.juggle(&["store"]).await;
+async fn nothing_half_is_stored(stage: &Run) {
+    let ended = run.juggle(&["store"]).await;
     assert!(matches!(ended.code, Some(0 | 8)), "{}", ended.stderr);
-    let expected = stage.expected();
+    let expected = run.expected();
     let mut raw = 0;
-    for entry in fs::read_dir(stage.out().join("raw")).unwrap() {
+    for entry in fs::read_dir(run.out().join("raw")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().strip_suffix("_raw.txt").unwrap().to_owned();
         assert!(expected.get(&name) == Some(&fs::read(&path).unwrap()), "{name} is not what was sent");
@@ -208,7 +217,7 @@ async fn nothing_half_is_stored(stage: &Stage) {
     }
     let texts = expected.values().filter(|bytes| **bytes == row::text()).count();
     assert!(raw >= texts, "{raw} of {texts} texts are stored");
-    let escaped = walk(stage.directory.path()).into_iter().find(|path| path.ends_with("escaped.txt"));
+    let escaped = walk(run.directory.path()).into_iter().find(|path| path.ends_with("escaped.txt"));
     assert_eq!(escaped, None);
     assert!(!std::env::temp_dir().join("juggle-hostile-escaped.txt").exists());
 }
@@ -227,7 +236,7 @@ fn walk(directory: &Path) -> Vec<std::path::PathBuf> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_asks_for_a_long_wait_keeps_its_job_and_holds_up_no_other() {
-    let stage = Stage::set(|_| {
+    let run = Run::set(|_| {
         let asks =
             |seconds: &str| row::status("503 Service Unavailable", &format!("Retry-After: {seconds}\r\n"));
         vec![
@@ -238,13 +247,13 @@ async fn a_host_that_asks_for_a_long_wait_keeps_its_job_and_holds_up_no_other() 
     })
     .await;
     let words = ["fetch", "-i", "list.tsv", "--once", "--wait", "0"];
-    let fetched = stage.juggle(&words).await.expect(0).json();
+    let fetched = run.juggle(&words).await.expect(0).json();
     assert_eq!(fetched["lanes"]["fetch"]["done"], 1);
-    let jobs = stage.juggle(&["queue", "ls", "--lane", "fetch", "--state", "delayed"]).await.expect(0).json();
+    let jobs = run.juggle(&["queue", "ls", "--lane", "fetch", "--state", "delayed"]).await.expect(0).json();
     let waits: BTreeMap<&str, u64> = jobs.as_array().unwrap().iter().map(waits).collect();
     // The longest wait that a server may ask for is ten minutes.
     assert_eq!(waits, [("for_a_century", 600), ("for_a_minute", 60)].into());
-    assert!(stage.played.iter().all(|played| played.host.requests().len() == 1));
+    assert!(run.played.iter().all(|played| played.host.requests().len() == 1));
 }
 
 /// How many seconds after its failure a delayed job may be claimed, to the nearest.

@@ -15,6 +15,10 @@ pub(super) struct Row {
     pub(super) ends: Ends,
     /// How many requests reach the host.
     pub(super) requests: RangeInclusive<usize>,
+    /// What the message of its death says.
+    pub(super) says: &'static str,
+    /// The least time between the first two requests.
+    pub(super) pause: Duration,
 }
 
 /// How a job ends.
@@ -58,7 +62,8 @@ pub(super) fn stored_as(
     answers: Vec<Answer>,
 ) -> Row {
     let listed = format!("http://{{at}}/{name}.txt");
-    Row { name, listed, answers, ends: Ends::Stored(bytes.into()), requests: requests.range() }
+    let (ends, requests) = (Ends::Stored(bytes.into()), requests.range());
+    Row { name, listed, answers, ends, requests, says: "", pause: Duration::ZERO }
 }
 
 /// Nothing comes, for this reason.
@@ -75,6 +80,16 @@ impl Row {
     /// Listed so; `{at}` stands for the host and port of this row.
     pub(super) fn listed(self, listed: &str) -> Self {
         Self { listed: listed.to_owned(), ..self }
+    }
+
+    /// The message of its death says this.
+    pub(super) fn saying(self, says: &'static str) -> Self {
+        Self { says, ..self }
+    }
+
+    /// At least so many seconds pass between the first two requests.
+    pub(super) fn pausing(self, seconds: u64) -> Self {
+        Self { pause: Duration::from_secs(seconds), ..self }
     }
 }
 

@@ -22,7 +22,8 @@ fn connections() -> Vec<Row> {
         dead("reset_in_the_body", "truncated", ALL_TRIES, vec![then(cut("", 2_000), Reset)]),
         dead("closed_before_the_answer", "connect", ALL_TRIES, vec![steps([])]),
         dead("closed_in_the_head", "connect", ALL_TRIES, vec![raw("HTTP/1.1 200 OK\r\nServer: x\r\n")]),
-        dead("stalls_before_the_answer", "timeout", ALL_TRIES, vec![steps([Stall])]),
+        dead("stalls_before_the_answer", "timeout", ALL_TRIES, vec![steps([Stall])])
+            .saying("did not answer in time"),
         stored("stalls_once", 2, vec![steps([Stall]), fine()]),
         dead("stalls_in_the_head", "timeout", ALL_TRIES, vec![then("HTTP/1.1 200 OK\r\nServ", Stall)]),
         dead("stalls_in_the_body", "timeout", ALL_TRIES, vec![then(cut("", 2_000), Stall)]),
@@ -90,21 +91,23 @@ fn fields() -> Vec<Row> {
     let long = |bytes| format!("X: {}\r\n", "y".repeat(bytes));
     vec![
         stored("ninety_nine_fields", 1, vec![ok(&many, text())]),
-        dead("two_hundred_fields", "http_status", 1, vec![ok(&too_many, text())]),
+        dead("two_hundred_fields", "http_status", 1, vec![ok(&too_many, text())]).saying("too large"),
         stored("a_field_of_60_kilobytes", 1, vec![ok(&long(60_000), text())]),
-        dead("a_field_of_a_megabyte", "http_status", 1, vec![ok(&long(1 << 20), text())]),
+        dead("a_field_of_a_megabyte", "http_status", 1, vec![ok(&long(1 << 20), text())]).saying("too large"),
         dead(
             "fields_without_end",
             "http_status",
             1,
             vec![steps([Send(b"HTTP/1.1 200 OK\r\n".to_vec()), Forever(b"X: y\r\n".repeat(512))])],
-        ),
+        )
+        .saying("too large"),
         dead(
             "a_field_without_end",
             "http_status",
             1,
             vec![steps([Send(b"HTTP/1.1 200 OK\r\nX: ".to_vec()), Forever(vec![b'y'; 4096])])],
-        ),
+        )
+        .saying("too large"),
         dead(
             "fields_dripped_without_end",
             "timeout",

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::hostile::row::{ALL_TRIES, Row, dead, fine, head, raw, status, stored};
+use crate::hostile::{
+    row::{ALL_TRIES, Row, answering, dead, fine, head, raw, status, stored, whole},
+    server::Step,
+};
 
 pub(super) fn rows() -> Vec<Row> {
     [permanent(), passing(), waits()].into_iter().flatten().collect()
@@ -73,11 +76,16 @@ fn passing() -> Vec<Row> {
 fn waits() -> Vec<Row> {
     let asks = |wait: &str| status("429 Too Many Requests", &format!("Retry-After: {wait}\r\n"));
     let waits = |name, wait: &str| stored(name, 2, vec![asks(wait), fine()]);
-    #[expect(clippy::disallowed_methods, reason = "a server names a date by its own clock")]
-    let soon = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(5));
+    let asks_by_date = answering(|_| {
+        #[expect(clippy::disallowed_methods, reason = "a server names a date by its own clock")]
+        let soon = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(4));
+        let fields = format!("Retry-After: {soon}\r\n");
+        Some(vec![Step::Send(whole("429 Too Many Requests", &fields, b""))])
+    });
     vec![
-        waits("retry_after_three_seconds", "3"),
-        waits("retry_after_a_date", &soon),
+        waits("retry_after_four_seconds", "4").pausing(4),
+        // A date has no fractions.
+        stored("retry_after_a_date", 2, vec![asks_by_date, fine()]).pausing(3),
         waits("retry_after_a_date_gone_by", "Sun, 06 Nov 1994 08:49:37 GMT"),
         waits("retry_after_zero", "0"),
         waits("retry_after_less_than_zero", "-5"),
