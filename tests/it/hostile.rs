@@ -189,7 +189,7 @@ async fn every_hostile_server_ends_as_the_table_says() {
 }
 
 /// Nothing is pending in the fetch lane, nobody works there, and no connection is held.
-async fn is_over(stage: &Run) {
+async fn is_over(run: &Run) {
     let status = run.juggle(&["status"]).await.expect(0).json();
     let fetch = &status["lanes"]["fetch"];
     let left: u64 = ["ready", "delayed", "leased"].iter().map(|state| fetch[state].as_u64().unwrap()).sum();
@@ -204,7 +204,7 @@ async fn is_over(stage: &Run) {
 
 /// What the next stage makes of it: every file below `raw` is one that was expected, whole; and no name that a server
 /// gave is on this disk.
-async fn nothing_half_is_stored(stage: &Run) {
+async fn nothing_half_is_stored(run: &Run) {
     let ended = run.juggle(&["store"]).await;
     assert!(matches!(ended.code, Some(0 | 8)), "{}", ended.stderr);
     let expected = run.expected();

@@ -19,6 +19,15 @@ pub(super) struct Row {
     pub(super) says: &'static str,
     /// The least time between the first two requests.
     pub(super) pause: Duration,
+    pub(super) deadlines: Deadlines,
+}
+
+/// The deadlines that the program is given. Small ones are for servers that let one wait: a slow machine may miss them where
+/// nobody does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deadlines {
+    Generous,
+    Small,
 }
 
 /// How a job ends.
@@ -63,7 +72,16 @@ pub(super) fn stored_as(
 ) -> Row {
     let listed = format!("http://{{at}}/{name}.txt");
     let (ends, requests) = (Ends::Stored(bytes.into()), requests.range());
-    Row { name, listed, answers, ends, requests, says: "", pause: Duration::ZERO }
+    Row {
+        name,
+        listed,
+        answers,
+        ends,
+        requests,
+        says: "",
+        pause: Duration::ZERO,
+        deadlines: Deadlines::Generous,
+    }
 }
 
 /// Nothing comes, for this reason.
@@ -73,13 +91,19 @@ pub(super) fn dead(
     requests: impl Requests,
     answers: Vec<Answer>,
 ) -> Row {
-    Row { ends: Ends::Dead(reason), ..stored_as(name, requests, "", answers) }
+    let deadlines = if reason == "timeout" { Deadlines::Small } else { Deadlines::Generous };
+    Row { ends: Ends::Dead(reason), deadlines, ..stored_as(name, requests, "", answers) }
 }
 
 impl Row {
     /// Listed so; `{at}` stands for the host and port of this row.
     pub(super) fn listed(self, listed: &str) -> Self {
         Self { listed: listed.to_owned(), ..self }
+    }
+
+    /// To be given up soon, and tried again.
+    pub(super) fn hurried(self) -> Self {
+        Self { deadlines: Deadlines::Small, ..self }
     }
 
     /// The message of its death says this.
