@@ -1,4 +1,5 @@
-//! Servers that behave as badly as servers can, against the real program: every row of one table, in one run.
+//! Servers that behave as badly as servers can, against the real program: every row of one table, in two runs, one
+//! of them with small deadlines for servers that let one wait.
 //!
 //! Each row is a host of its own, so that what one of them asks for (a pause, a ban) holds up no other.
 
@@ -17,7 +18,7 @@ use std::{
 
 use self::{
     places::Places,
-    row::{Ends, Row},
+    row::{Deadlines, Ends, Row},
     server::{Host, Request},
     witness::Witness,
 };
@@ -73,20 +74,19 @@ impl Run {
         finish(self.command(words).spawn().unwrap()).await
     }
 
-    /// Fetches all that is listed, with small limits.
-    fn fetch(&self) -> tokio::process::Command {
+    /// Fetches all that is listed. No try begins more than five minutes after the first failure.
+    fn fetch(&self, deadlines: Deadlines) -> tokio::process::Command {
         let mut command = self.command(&["fetch", "-i", "list.tsv", "-j", "64", "-x", "64", "--wait", "0"]);
-        command.args([
-            "--connect-timeout",
-            "3",
-            "--timeout",
-            "3",
-            "--max-time",
-            "9",
-            "--max-filesize",
-            "1MiB",
-        ]);
-        command.args(["--speed-limit", "100", "--speed-time", "3", "--retry-max-time", "2m"]);
+        command.args(["--max-filesize", "1MiB", "--retry-max-time", "5m"]);
+        match deadlines {
+            Deadlines::Generous => {
+                command.args(["--connect-timeout", "60", "--timeout", "60", "--max-time", "5m"])
+            }
+            Deadlines::Small => {
+                command.args(["--connect-timeout", "3", "--timeout", "3", "--max-time", "9"]);
+                command.args(["--speed-limit", "100", "--speed-time", "3"])
+            }
+        };
         command
     }
 
@@ -161,28 +161,42 @@ fn told(request: &Request) -> Option<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_hostile_server_ends_as_the_table_says() {
-    let run = Run::set(table::table).await;
-    let names: BTreeSet<&str> = run.played.iter().map(|played| played.row.name).collect();
-    assert_eq!(names.len(), run.played.len(), "every row has a name of its own");
-    assert!(names.len() >= BEHAVIOURS_MIN);
+    play(Deadlines::Generous).await;
+}
 
-    let child = run.fetch().spawn().unwrap();
+#[tokio::test(flavor = "multi_thread")]
+async fn every_server_that_lets_one_wait_ends_as_the_table_says() {
+    play(Deadlines::Small).await;
+}
+
+#[tokio::test]
+async fn the_table_has_enough_rows_and_each_has_a_name_of_its_own() {
+    let rows = table::table(&Places::start().await);
+    let names: BTreeSet<&str> = rows.iter().map(|row| row.name).collect();
+    assert_eq!(names.len(), rows.len());
+    assert!(names.len() >= BEHAVIOURS_MIN, "{}", names.len());
+}
+
+/// Runs the program over all rows of the table that these deadlines are for.
+async fn play(deadlines: Deadlines) {
+    let rows =
+        |places: &Places| table::table(places).into_iter().filter(|row| row.deadlines == deadlines).collect();
+    let run = Run::set(rows).await;
+    let child = run.fetch(deadlines).spawn().unwrap();
     let mut witness = Witness::of(run.out(), run.expected(), child.id().unwrap());
     let ended = tokio::time::timeout(RUN_TIME_MAX, witness.watch(finish(child))).await;
     let summary = ended.expect("the run ends").expect(8).json();
     witness.testify();
-
-    let deaths = run.deaths().await;
-    let spool = run.out().join("spool");
-    let faults: Vec<String> =
-        run.played.iter().flat_map(|played| played.faults(deaths.get(played.row.name), &spool)).collect();
-    assert!(faults.is_empty(), "{} of {} rows:\n{}", faults.len(), names.len(), faults.join("\n"));
+    let (deaths, spool) = (run.deaths().await, run.out().join("spool"));
+    let faults = |played: &Played| played.faults(deaths.get(played.row.name), &spool);
+    let faults: Vec<String> = run.played.iter().flat_map(faults).collect();
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
     for canary in run.places.canaries() {
         assert_eq!(canary.accepted(), 0, "{} was contacted", canary.at);
     }
-    assert!(run.places.other.requests().iter().filter_map(told).next().is_none());
+    assert_eq!(run.places.other.requests().iter().find_map(told), None);
     let peak = summary["peak_rss_bytes"].as_u64().unwrap();
-    eprintln!("{} behaviours, {} s, {peak} bytes at most", names.len(), summary["seconds"]);
+    eprintln!("{} behaviours, {} s, {peak} bytes at most", run.played.len(), summary["seconds"]);
     assert!(peak < RSS_BYTES_MAX, "{peak} bytes");
     is_over(&run).await;
     nothing_half_is_stored(&run).await;

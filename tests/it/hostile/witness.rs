@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-const BEAT: Duration = Duration::from_millis(20);
+const BEAT: Duration = Duration::from_millis(40);
 
 /// A witness of one process.
 pub(super) struct Witness {

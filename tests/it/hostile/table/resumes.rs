@@ -59,6 +59,19 @@ fn honoured() -> Vec<Row> {
             ],
         ),
         stored(
+            "chunks_cut_and_range_honoured",
+            2,
+            vec![
+                raw([
+                    head("200 OK", &format!("{V1}Transfer-Encoding: chunked\r\n")).as_slice(),
+                    b"fa0\r\n",
+                    &text()[..2_000],
+                ]
+                .concat()),
+                partial(rest),
+            ],
+        ),
+        stored(
             "the_rest_without_a_validator",
             2,
             vec![once(), partial(|offset| format!("Content-Range: bytes {offset}-3999/4000\r\n"))],
@@ -112,6 +125,12 @@ fn lies() -> Vec<Row> {
         }),
         lie("a_rest_of_another_whole", |offset| format!("{V1}Content-Range: bytes {offset}-4999/5000\r\n")),
         lie("a_rest_of_an_unknown_whole", |offset| format!("{V1}Content-Range: bytes {offset}-3999/*\r\n")),
+        lie("a_rest_of_all_64_bits", |offset| {
+            format!("{V1}Content-Range: bytes {offset}-18446744073709551614/18446744073709551615\r\n")
+        }),
+        lie("a_rest_over_64_bits", |offset| {
+            format!("{V1}Content-Range: bytes {offset}-99999999999999999998/99999999999999999999\r\n")
+        }),
         lie("a_rest_in_another_unit", |offset| format!("{V1}Content-Range: lines {offset}-3999/4000\r\n")),
         lie("a_rest_backwards", |offset| format!("{V1}Content-Range: bytes 3999-{offset}/4000\r\n")),
         lie("a_rest_with_two_ranges", |offset| {
