@@ -9,7 +9,7 @@ use crate::hostile::{
 };
 
 pub(super) fn rows() -> Vec<Row> {
-    [lengths(), chunks(), endless()].into_iter().flatten().collect()
+    [lengths(), transfer_codings(), chunks(), endless()].into_iter().flatten().collect()
 }
 
 /// 200 with these framing fields, then the text.
@@ -56,6 +56,12 @@ fn lengths() -> Vec<Row> {
         stored("two_equal_lengths", 1, vec![framed("Content-Length: 4000\r\nContent-Length: 4000\r\n")]),
         dead("two_lengths", "http_status", 1, vec![framed("Content-Length: 4000\r\nContent-Length: 10\r\n")]),
         dead("two_lengths_in_one_field", "http_status", 1, vec![framed("Content-Length: 4000, 10\r\n")]),
+    ]
+}
+
+/// What stands beside or instead of `Transfer-Encoding: chunked`.
+fn transfer_codings() -> Vec<Row> {
+    vec![
         dead(
             "length_and_chunks",
             "http_status",

@@ -9,7 +9,7 @@ use crate::hostile::{
 };
 
 pub(super) fn rows() -> Vec<Row> {
-    [connections(), lines(), fields(), interim()].into_iter().flatten().collect()
+    [connections(), lines(), fields(), malformed(), unheeded(), interim()].into_iter().flatten().collect()
 }
 
 fn connections() -> Vec<Row> {
@@ -114,6 +114,11 @@ fn fields() -> Vec<Row> {
             ALL_TRIES,
             vec![steps([Send(b"HTTP/1.1 200 OK\r\n".to_vec()), drip(b"X: y\r\n", 500)])],
         ),
+    ]
+}
+
+fn malformed() -> Vec<Row> {
+    vec![
         dead("nul_in_a_field", "http_status", 1, vec![ok("X: a\0b\r\n", text())]),
         dead("nul_in_a_name", "http_status", 1, vec![ok("X\0Y: a\r\n", text())]),
         dead("carriage_return_in_a_field", "http_status", 1, vec![ok("X: a\rContent-Length: 9\r\n", text())]),
@@ -135,6 +140,12 @@ fn fields() -> Vec<Row> {
             1,
             vec![ok("Server: œuvre 雨\r\nETag: \"œ\"\r\nContent-Type: text/œ\r\n", text())],
         ),
+    ]
+}
+
+/// Fields that ask for something.
+fn unheeded() -> Vec<Row> {
+    vec![
         stored(
             "cookies_are_not_kept",
             2,

@@ -16,7 +16,7 @@ fn rest(offset: usize) -> String {
 }
 
 pub(super) fn rows() -> Vec<Row> {
-    [honoured(), lies(), unasked()].into_iter().flatten().collect()
+    [honoured(), begun_anew(), lies(), unasked()].into_iter().flatten().collect()
 }
 
 /// Cut at 2,000 bytes of 4,000, with a strong validator.
@@ -26,8 +26,6 @@ fn once() -> Answer {
 
 fn honoured() -> Vec<Row> {
     let dated = "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\nDate: Mon, 07 Nov 1994 08:49:37 GMT\r\n";
-    let no_range =
-        || fine_if(|request| request.field("range").is_none() && request.field("if-range").is_none());
     let shorter = |request: &Request| {
         let offset = request.offset()?;
         let answer = whole("206 Partial Content", &rest(offset), &text()[offset..]);
@@ -77,6 +75,14 @@ fn honoured() -> Vec<Row> {
             vec![once(), partial(|offset| format!("Content-Range: bytes {offset}-3999/4000\r\n"))],
         ),
         stored("cut_once_and_range_ignored", 2, vec![once(), fine()]),
+    ]
+}
+
+/// What cannot be resumed is asked for as a whole.
+fn begun_anew() -> Vec<Row> {
+    let no_range =
+        || fine_if(|request| request.field("range").is_none() && request.field("if-range").is_none());
+    vec![
         stored_as(
             "changed_between_tries",
             2,
