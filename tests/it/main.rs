@@ -11,6 +11,7 @@ mod hostile;
 mod kills;
 mod lab;
 mod looking;
+mod manners;
 mod memory;
 mod network;
 mod plan;

@@ -144,9 +144,7 @@ impl Settings {
             connect_timeout: from.within("connect-timeout", MS..=DAY)?.duration(),
             timeout: from.within("timeout", MS..=DAY)?.duration(),
             max_time: from.within("max-time", MS..=DAY)?.duration(),
-            speed_limit_bytes: from
-                .within("speed-limit", Size::from_bytes(0)..=Size::from_bytes(1 << 40))?
-                .bytes(),
+            speed_limit_bytes: bytes(&mut from, "speed-limit", 0)?,
             speed_time: from.within("speed-time", MS..=DAY)?.duration(),
             max_filesize_bytes: bytes(&mut from, "max-filesize", 1)?,
             limit_rate_bytes: NonZeroU64::new(bytes(&mut from, "limit-rate", 0)?),

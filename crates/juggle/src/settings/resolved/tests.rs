@@ -42,6 +42,8 @@ fn defaults_are_those_of_the_crates_that_use_them() {
     assert_eq!(settings.connect_timeout, fetch.connect_timeout);
     assert_eq!(settings.timeout, fetch.idle_timeout);
     assert_eq!(settings.max_time, fetch.max_time);
+    assert_eq!((settings.speed_limit_bytes, settings.speed_time), (fetch.rate_min, fetch.rate_time));
+    assert_eq!(settings.fetch_config().requests_max, fetch.requests_max);
     assert_eq!(settings.max_filesize_bytes, fetch.body_bytes_max);
     assert_eq!(settings.user_agent, fetch.user_agent);
     assert_eq!(settings.accept_encoding, fetch.accept_encoding);

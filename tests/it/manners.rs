@@ -1,0 +1,117 @@
+//! What hosts wish is heeded by all processes and runs together.
+
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use fetch::loopback::script::Script;
+
+use crate::lab::{Lab, finish};
+
+const ROBOTS: &str = "/robots.txt";
+const PAGE: &str = "<!DOCTYPE html><title>Are you human?</title>";
+
+/// The times of the requests for texts, in order.
+fn times(lab: &Lab) -> Vec<Instant> {
+    let requests = lab.server.requests();
+    requests.into_iter().filter(|request| request.path != ROBOTS).map(|request| request.at).collect()
+}
+
+/// A single request may be late; all of them together cannot be early.
+#[track_caller]
+fn assert_apart(times: &[Instant], wait: Duration) {
+    let gaps = u32::try_from(times.len() - 1).unwrap();
+    let took = *times.last().unwrap() - times[0];
+    assert!(took >= wait * gaps * 8 / 10, "{took:?} for {gaps} waits of {wait:?}");
+}
+
+async fn three_fetchers(lab: &Lab, more: &[&str]) {
+    lab.juggle(&["add"], "out", &[lab.path("list.tsv")]).await.expect(0);
+    let mut children = Vec::new();
+    for _ in 0..3 {
+        let mut command = lab.command("juggle-fetch", &[], "out");
+        command.args(["-x", "1", "--robots", "on"]).args(more);
+        command.current_dir(lab.directory.path());
+        children.push(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    }
+    for child in children {
+        finish(child).await.expect(0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crawl_delay_holds_for_all_processes_and_robots_txt_is_asked_for_once_by_each() {
+    let lab = Lab::of_texts(5, 20);
+    lab.server.always(ROBOTS, Script::bytes("User-agent: *\nCrawl-delay: 0.5\n"));
+    three_fetchers(&lab, &["--wait", "0"]).await;
+    assert!((1..=3).contains(&lab.server.count(ROBOTS)), "{}", lab.server.count(ROBOTS));
+    assert_eq!((times(&lab).len(), lab.server.peak()), (5, 1));
+    assert_apart(&times(&lab), Duration::from_millis(500));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_may_have_a_wait_of_its_own() {
+    let lab = Lab::of_texts(5, 20);
+    lab.server.always(ROBOTS, Script::answer(404));
+    let host = lab.server.addr();
+    lab.write("juggle.toml", &format!("[host.\"{host}\"]\nwait = \"400ms\"\n"));
+    three_fetchers(&lab, &["--wait", "0"]).await;
+    assert_eq!((times(&lab).len(), lab.server.peak()), (5, 1));
+    assert_apart(&times(&lab), Duration::from_millis(400));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redirects_wait_their_turn_too() {
+    let lab = Lab::of_texts(3, 20);
+    for number in 0..3 {
+        lab.server.always(&format!("/t{number}.txt"), Script::redirect(&format!("/r{number}")));
+        lab.server.always(&format!("/r{number}"), Script::bytes(format!("Words of text {number}.\n")));
+    }
+    three_fetchers(&lab, &["--wait", "300ms"]).await;
+    assert_eq!((times(&lab).len(), lab.server.peak()), (6, 1));
+    assert_apart(&times(&lab), Duration::from_millis(300));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_robots_txt_forbids_is_not_asked_for_and_told() {
+    let lab = Lab::of_texts(3, 20);
+    lab.server.always(ROBOTS, Script::bytes("User-agent: juggle\nDisallow: /t1\n"));
+    let list = lab.path("list.tsv");
+    for run in 0..2 {
+        let more = [list.to_str().unwrap(), "--robots", "on", "--json"];
+        let summary = lab.juggle(&["pipeline"], "out", &more).await.expect(8).json();
+        assert_eq!(summary["documents"], 2);
+        let failure = &summary["failures"][0];
+        assert_eq!((&failure["id"], &failure["reason"]), (&"t1".into(), &"robots".into()), "run {run}");
+        assert!(failure["message"].as_str().unwrap().contains("--robots off"), "{failure}");
+    }
+    assert_eq!((lab.server.count(ROBOTS), lab.server.count("/t1.txt"), lab.server.total()), (1, 0, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_answers_with_pages_is_left_alone_and_its_texts_wait() {
+    let lab = Lab::of_texts(6, 20);
+    let list = lab.path("list.tsv");
+    for number in 0..6 {
+        lab.server.always(&format!("/t{number}.txt"), Script::bytes(PAGE));
+    }
+    let run = async || {
+        let more = [list.to_str().unwrap(), "--max-connection-per-server", "1", "--json"];
+        lab.juggle(&["pipeline"], "out", &more).await.expect_error(8, &[])
+    };
+    let ended = run().await;
+    assert!(ended.stderr.contains("left alone"), "the user is told:\n{}", ended.stderr);
+    let asked = lab.server.total();
+    assert!((3..=4).contains(&asked), "three different texts are enough: {asked} requests");
+    // The owner of the queue was another one; the host is still left alone.
+    for summary in [ended.json(), run().await.json()] {
+        assert_eq!(summary["resting"][0]["host"], lab.server.addr().to_string());
+        assert_eq!(summary["resting"][0]["texts"], 6);
+        assert_eq!((&summary["documents"], &summary["pending"]), (&0.into(), &6.into()));
+        assert_eq!(summary["failures"].as_array().unwrap().len(), 0);
+    }
+    assert_eq!(lab.server.total(), asked, "nothing was asked again");
+    let jobs = lab.juggle(&["queue", "ls"], "out", &["--json"]).await.expect(0).stdout;
+    assert!(jobs.contains("soft_ban"), "{jobs}");
+}
