@@ -73,32 +73,6 @@ pub(crate) enum Seen {
     Busy,
 }
 
-/// For how long a candidate is tried.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
-    /// See [`FetchConfig::candidate_tries`].
-    pub(crate) candidate_tries: u32,
-    /// See [`FetchConfig::requests_max`].
-    pub(crate) requests_max: u32,
-}
-
-impl Patience {
-    pub(crate) fn of(config: &FetchConfig) -> Self {
-        Self { candidate_tries: config.candidate_tries, requests_max: config.requests_max }
-    }
-
-    /// Whether a redirected candidate has had all its requests, this try's included. What was not redirected is tried for
-    /// as long as the worker's retry policy lets it.
-    fn is_spent(self, job: &FetchJob, attempt: Attempt) -> bool {
-        job.redirected.as_ref().is_some_and(|to| {
-            let tries = to.failures.saturating_add(attempt.failures).saturating_add(1);
-            tries.saturating_add(to.count) >= self.requests_max
-        })
-    }
-}
-
-/// Why a download ended without success.
-#[derive(Debug)]
 pub(crate) enum Trouble {
     /// The candidate's fault.
     Candidate(Failed),
