@@ -73,6 +73,8 @@ pub(crate) enum Seen {
     Busy,
 }
 
+/// Why a download ended without success.
+#[derive(Debug)]
 pub(crate) enum Trouble {
     /// The candidate's fault.
     Candidate(Failed),
