@@ -96,8 +96,8 @@ fn names() -> Vec<Row> {
             .listed("http://{at}/a/../../%2e%2e/escaped.txt"),
         stored("path_with_nul", 1, vec![fine_if(|request| request.target() == "/a%00b.txt")])
             .listed("http://{at}/a%00b.txt"),
-        stored("path_with_line_end", 1, vec![fine_if(|request| request.target() == "/a%0d%0aX:%20y")])
-            .listed("http://{at}/a%0d%0aX:%20y"),
+        stored("path_with_line_end", 1, vec![fine_if(|request| request.target() == "/a%0D%0AX:%20y")])
+            .listed("http://{at}/a%0D%0AX:%20y"),
         stored("path_very_long", 1, vec![fine_if(move |request| request.target() == is_long)])
             .listed(&at_long),
         stored("path_of_slashes", 1, vec![fine_if(|request| request.target() == "//////")])
