@@ -1,6 +1,6 @@
 //! What may be set. Every default is written here, once.
 
-use std::{num::NonZeroU64, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU64, path::PathBuf, time::Duration};
 
 use crate::{allowed::AllowedHost, family::Family, mirror::Mirror, proxy::ProxyChoice, robots::Heed};
 
@@ -35,6 +35,11 @@ pub struct FetchConfig {
     pub mirrors: Vec<Mirror>,
     /// Hosts that may be contacted whatever their address.
     pub allow_hosts: Vec<AllowedHost>,
+    /// How long to wait from an answer of a host to the next request to it. The queue spaces claims; but a first request
+    /// may take long to leave (a name to be resolved, a handshake), so that the next one would follow too soon.
+    pub wait: Duration,
+    /// The same for single hosts, by group.
+    pub host_waits: BTreeMap<String, Duration>,
     /// Whether robots.txt is heeded.
     pub robots: Heed,
     /// Where what is known of hosts is kept for other processes and later runs; it is made where it is missing.
@@ -85,6 +90,8 @@ impl Default for FetchConfig {
             ca_certificate: None,
             mirrors: Vec::new(),
             allow_hosts: Vec::new(),
+            wait: Duration::ZERO,
+            host_waits: BTreeMap::new(),
             robots: Heed::Yes,
             hosts_directory: None,
             user_agent: concat!("juggle/", env!("CARGO_PKG_VERSION")).to_owned(),

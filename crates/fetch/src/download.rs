@@ -5,7 +5,10 @@
 //! chunks are handed on as they come, under three deadlines: one for each wait, one for the rate, one for all of it.
 //! `body` judges them.
 
-use std::time::Duration;
+use std::{
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use flow::{blobs::BlobName, clock::Clock, meter::Meter, reason::Reason};
@@ -38,6 +41,18 @@ pub(crate) struct Download<'a> {
     pub(crate) meter: &'a Meter,
     pub(crate) throttle: &'a Throttle,
     pub(crate) clock: Clock,
+    pub(crate) before: Before,
+    /// When the host answered; set by the download, once.
+    pub(crate) answered: &'a OnceLock<Instant>,
+}
+
+/// Whether something of the text may be in the spool already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// No: nobody has tried before.
+    Nothing,
+    /// Perhaps.
+    Perhaps,
 }
 
 /// What came of a request.
@@ -79,8 +94,11 @@ impl From<Closed> for Broken {
 impl Download<'_> {
     /// Downloads and publishes, if the bytes are the expected ones.
     pub(crate) async fn run(self, url: &Url, name: BlobName, meant: Meant) -> Result<Downloaded, Trouble> {
-        let (writer, part) = Writer::open(self.spools.clone(), name).await?;
-        let transfer = tokio::time::timeout(self.config.max_time, self.transfer(url, part, &writer));
+        let (mut writer, part) = match self.before {
+            Before::Nothing if self.spools.has_room() => (Writer::held(self.spools.clone(), name), None),
+            Before::Nothing | Before::Perhaps => Writer::open(self.spools.clone(), name).await?,
+        };
+        let transfer = tokio::time::timeout(self.config.max_time, self.transfer(url, part, &mut writer));
         let broken = match transfer.await {
             Ok(Ok(Transferred::Whole(facts))) => return publish(writer, facts, meant).await,
             Ok(Ok(Transferred::Redirect(to))) => {
@@ -113,9 +131,11 @@ impl Download<'_> {
         &self,
         url: &Url,
         part: Option<Resumable>,
-        writer: &Writer,
+        writer: &mut Writer,
     ) -> Result<Transferred, Broken> {
-        let Answer { response, url, asked } = match self.hops.ask(url, part.as_ref()).await? {
+        let step = self.hops.ask(url, part.as_ref()).await;
+        self.answered.get_or_init(Instant::now);
+        let Answer { response, url, asked } = match step? {
             Step::Answer(answer) => answer,
             Step::Redirect(to) => return Ok(Transferred::Redirect(to)),
         };
@@ -133,7 +153,7 @@ impl Download<'_> {
         Ok(Transferred::Whole(facts))
     }
 
-    async fn stream(&self, mut response: Response, url: &Url, writer: &Writer) -> Result<(), Broken> {
+    async fn stream(&self, mut response: Response, url: &Url, writer: &mut Writer) -> Result<(), Broken> {
         let mut pace = Pace::new(self.config.rate_min, self.config.rate_time);
         loop {
             let chunk = tokio::select! {

@@ -14,7 +14,7 @@
 //! * [`coding`]: `Content-Encoding` undone, streaming, under caps;
 //! * [`room`], `spool`, `body`: the bytes on disk and what makes them resumable; what is judged of them before they get
 //!   there;
-//! * `writer`, `chunks`: the bridge to blocking code; `expected`: the hashes that a list gives;
+//! * `writer`, `held`, `chunks`: the bridge to blocking code; `expected`: the hashes that a list gives;
 //! * `download`, `pace`, `local`: one body from a server, or from a local file, into the spool;
 //! * `failed`, `classify`: how a candidate fails;
 //! * [`robots`], `manners`, [`suspicion`], `hosts`: what hosts wish, and what is remembered of them;
@@ -37,6 +37,7 @@ pub mod error;
 mod expected;
 mod failed;
 pub mod family;
+mod held;
 mod hops;
 mod hosts;
 pub mod list;

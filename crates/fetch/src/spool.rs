@@ -13,7 +13,8 @@ use std::{
     fs,
     io::{self, BufRead, BufReader, ErrorKind, Seek, Write},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use flow::blobs::{BlobError, BlobName, BlobStore, Kept, StagedBlob};
@@ -22,6 +23,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     answer::Facts,
+    held::AllHeld,
     room::{Floor, LOOK_EVERY_BYTES},
     sniff::SNIFF_BYTES,
     validator::Validator,
@@ -34,6 +36,8 @@ const PART_BYTES_MIN: u64 = SNIFF_BYTES as u64;
 /// The largest `P.json` that is read.
 const NOTE_BYTES_MAX: u64 = 16 * 1024;
 const HASH_BUFFER_BYTES: usize = 64 * 1024;
+/// For so long small bodies need not look at the disk.
+const LOOKED_LATELY: Duration = Duration::from_secs(1);
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// Where bodies are spooled.
@@ -44,13 +48,23 @@ pub(crate) struct Spools {
     boot_id: Option<String>,
     /// What of the disk is left alone.
     floor: Floor,
+    /// When the floor was last found to be far enough away.
+    looked_at: Arc<Mutex<Option<Instant>>>,
+    /// What downloads hold before it comes here.
+    pub(crate) held: AllHeld,
 }
 
 impl Spools {
     pub(crate) fn new(blobs: Arc<dyn BlobStore>, floor: Floor) -> Self {
         let boot_id =
             fs::read_to_string(BOOT_ID).ok().map(|id| id.trim().to_owned()).filter(|id| !id.is_empty());
-        Self { blobs, boot_id, floor }
+        Self { blobs, boot_id, floor, looked_at: Arc::default(), held: AllHeld::default() }
+    }
+
+    /// Whether a small body may come before the disk is looked at.
+    pub(crate) fn has_room(&self) -> bool {
+        let looked_at = *self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        self.floor == Floor(0) || looked_at.is_some_and(|at| at.elapsed() < LOOKED_LATELY)
     }
 }
 
@@ -108,6 +122,7 @@ impl Spool {
             }
             return Err(full);
         }
+        *spools.looked_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         let note = read_note(&note_path(&staged.path)).filter(|note| {
             Some(&note.boot_id) == spools.boot_id.as_ref()
                 && bytes >= PART_BYTES_MIN
@@ -277,7 +292,13 @@ mod tests {
 
     fn spools(boot_id: Option<&str>) -> Spools {
         let blobs = Arc::new(MemoryBlobs::default());
-        Spools { blobs, boot_id: boot_id.map(str::to_owned), floor: Floor(0) }
+        Spools {
+            blobs,
+            boot_id: boot_id.map(str::to_owned),
+            floor: Floor(0),
+            looked_at: Arc::default(),
+            held: AllHeld::default(),
+        }
     }
 
     fn open(spools: &Spools) -> Spool {

@@ -6,7 +6,10 @@
 //! queued under the right one, and nothing is contacted. What hosts wish besides (`Crawl-delay`, being busy, having had
 //! enough) becomes pauses of their groups.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
@@ -23,7 +26,7 @@ use crate::{
     answer::Facts,
     candidate::shown,
     config::FetchConfig,
-    download::{Download, Downloaded},
+    download::{Before, Download, Downloaded},
     error::FetchError,
     expected::Expected,
     failed::{Failed, Hope, Patience, Seen, Trouble},
@@ -39,6 +42,9 @@ use crate::{
     throttle::Throttle,
     writer::{Meant, Screen},
 };
+
+/// When a text is asked for again that came as another one did.
+const ONCE_MORE_AFTER_MS: Millis = 1_000;
 
 /// The fetch stage.
 pub struct Fetch {
@@ -82,7 +88,13 @@ impl Fetch {
         })
     }
 
-    async fn bytes(&self, target: &Target, job: &FetchJob) -> Result<Downloaded, Trouble> {
+    async fn bytes(
+        &self,
+        target: &Target,
+        job: &FetchJob,
+        attempt: Attempt,
+        answered: &OnceLock<Instant>,
+    ) -> Result<Downloaded, Trouble> {
         let name = BlobName::new(BlobKind::Spool, job.document.clone());
         let expected = Expected::of(&job.listed);
         if target.url.scheme() == "file" {
@@ -96,6 +108,8 @@ impl Fetch {
             meter: &self.meter,
             throttle: &self.throttle,
             clock: self.clock,
+            answered,
+            before: if attempt.number <= 1 { Before::Nothing } else { Before::Perhaps },
         };
         let screen = Screen {
             suspicions: Arc::clone(&self.suspicions),
@@ -238,6 +252,12 @@ fn elsewhere(revised: FetchJob, url: &Url) -> StageError<FetchJob> {
     }
 }
 
+/// The body may be that of another text by accident: once more, without having failed.
+fn once_more(failure: Failure, job: FetchJob) -> StageError<FetchJob> {
+    let (after_ms, revised) = (ONCE_MORE_AFTER_MS, Box::new(job));
+    StageError::Reroute { failure, after_ms, group_pause_ms: 0, revised }
+}
+
 /// The host turns robots away: it is left alone, and the job waits without having failed.
 fn had_enough(failure: Failure, job: FetchJob, host: &str) -> StageError<FetchJob> {
     let rest = REST.as_secs() / 60;
@@ -263,7 +283,6 @@ impl Stage for Fetch {
     type Output = StoreJob;
 
     async fn run(&self, job: FetchJob, attempt: Attempt) -> Result<Done<StoreJob>, StageError<FetchJob>> {
-        let started = Instant::now();
         let Some(listed) = job.urls.get(job.candidate) else {
             return Err(StageError::fatal(Reason::Internal, "the job has no URL left to try"));
         };
@@ -281,28 +300,32 @@ impl Stage for Fetch {
         let crawl_delay_ms = match self.heed(&target).await {
             Ok(Heeded::GoOn { crawl_delay_ms }) => crawl_delay_ms,
             Ok(Heeded::Later { crawl_delay_ms }) => {
-                return Err(StageError::Defer { group_pause_ms: crawl_delay_ms });
+                let group_pause_ms = self.rest_ms(host.as_deref(), crawl_delay_ms, None);
+                return Err(StageError::Defer { group_pause_ms });
             }
             Err(failed) => {
                 let error = self.failed(failed, job, attempt, host.as_deref()).await;
-                return Err(error.pausing(self.slower_ms(host.as_deref())));
+                return Err(error.pausing(self.rest_ms(host.as_deref(), 0, None)));
             }
         };
-        let result = self.text(target, job, attempt, started).await;
-        let rest_ms = || {
-            let slower_ms = self.slower_ms(host.as_deref());
-            crawl_delay_ms.saturating_sub(millis(started.elapsed())).max(slower_ms)
-        };
+        let answered = OnceLock::new();
+        let result = self.text(target, job, attempt, &answered).await;
+        let group_pause_ms = self.rest_ms(host.as_deref(), crawl_delay_ms, answered.get().copied());
         match result {
-            Ok(next) => Ok(Done { next: vec![next], group_pause_ms: rest_ms() }),
-            Err(error) => Err(error.pausing(rest_ms())),
+            Ok(next) => Ok(Done { next: vec![next], group_pause_ms }),
+            Err(error) => Err(error.pausing(group_pause_ms)),
         }
     }
 }
 
 impl Fetch {
-    fn slower_ms(&self, host: Option<&str>) -> Millis {
-        host.map_or(0, |host| self.manners.now(host))
+    /// How long to leave a host alone from now: what is left of its wait and of its `Crawl-delay` since it answered (none:
+    /// just now), and what it needs for being busy.
+    fn rest_ms(&self, host: Option<&str>, crawl_delay_ms: Millis, answered: Option<Instant>) -> Millis {
+        let Some(host) = host else { return 0 };
+        let wait = self.config.host_waits.get(host).copied().unwrap_or(self.config.wait);
+        let since_ms = answered.map_or(0, |at| millis(at.elapsed()));
+        millis(wait).max(crawl_delay_ms).saturating_sub(since_ms).max(self.manners.now(host))
     }
 
     /// Asks for the text itself.
@@ -311,10 +334,11 @@ impl Fetch {
         target: Target,
         job: FetchJob,
         attempt: Attempt,
-        started: Instant,
+        answered: &OnceLock<Instant>,
     ) -> Result<StoreJob, StageError<FetchJob>> {
+        let started = Instant::now();
         let host = target.group();
-        match self.bytes(&target, &job).await {
+        match self.bytes(&target, &job, attempt, answered).await {
             Ok(Downloaded::Whole(facts, digest)) => {
                 if let Some(host) = &host {
                     self.manners.fine(host);
@@ -327,10 +351,7 @@ impl Fetch {
                 let failed = Failed::repeated(&url);
                 Err(match sign {
                     Sign::Enough => had_enough(failed.failure, job, host.as_deref().unwrap_or_default()),
-                    Sign::First => {
-                        let patience = Patience { candidate_tries: u32::MAX, ..Patience::of(&self.config) };
-                        failed.verdict(job, attempt, patience, &self.config.mirrors)
-                    }
+                    Sign::First => once_more(failed.failure, job),
                 })
             }
             Ok(Downloaded::Redirect(to)) => Err(self.redirected(&target, job, attempt, &to).await),

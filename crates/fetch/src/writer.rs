@@ -1,5 +1,8 @@
 //! The bridge from a download to its spool: one blocking task for each, fed through a bounded channel. The task decodes
 //! and judges what comes, and ends early where that is of no use.
+//!
+//! A download of which nothing can be on the disk yet is held in memory at first: where it ends while it is small, it goes
+//! to the task as a whole, so that a small text costs one hand-over and no thread that waits for the network.
 
 use std::sync::Arc;
 
@@ -18,6 +21,7 @@ use crate::{
     chunks::{Chunks, Stop},
     expected::{Expected, Mismatch},
     failed::{Failed, Hope, Trouble},
+    held::HeldBytes,
     spool::{Digest, Resumable, Spool, Spools},
     suspicion::{Sign, Suspicions},
 };
@@ -25,9 +29,27 @@ use crate::{
 /// Chunks on their way to the disk. Bounds the memory of a download.
 const CHUNKS_MAX: usize = 4;
 
+/// The most bytes of one download that are held before its task begins.
+const HELD_BYTES_MAX: usize = 512 * 1024;
+
 /// Feeds the blocking task of one download. Dropped without [`finish`](Self::finish), it keeps what may be resumed.
-#[derive(Debug)]
-pub(crate) struct Writer {
+pub(crate) enum Writer {
+    /// The task has not begun.
+    Held(Held),
+    /// It has.
+    Begun(Begun),
+}
+
+/// What waits for the task.
+pub(crate) struct Held {
+    spools: Spools,
+    name: BlobName,
+    commands: Vec<Command>,
+    bytes: HeldBytes,
+}
+
+/// A task at work.
+pub(crate) struct Begun {
     /// Sent by the download, awaited by the task; the task ends when this is dropped.
     commands: mpsc::Sender<Command>,
     task: JoinHandle<Result<Settled, BlobError>>,
@@ -98,6 +120,11 @@ impl Ending {
 pub(crate) struct Closed;
 
 impl Writer {
+    /// For a download of which nothing is on the disk.
+    pub(crate) fn held(spools: Spools, name: BlobName) -> Self {
+        Self::Held(Held { spools, name, commands: Vec::new(), bytes: HeldBytes::default() })
+    }
+
     /// Opens the spool of a name, and says what may be resumed there.
     pub(crate) async fn open(spools: Spools, name: BlobName) -> Result<(Self, Option<Resumable>), BlobError> {
         let (commands, receiver) = mpsc::channel(CHUNKS_MAX);
@@ -109,10 +136,10 @@ impl Writer {
                 Err(_) => spool.suspend().map(|()| Settled::Unpublished),
             }
         });
-        let writer = Self { commands, task };
+        let begun = Begun { commands, task };
         match opening.await {
-            Ok(resumable) => Ok((writer, resumable)),
-            Err(_) => match writer.join().await {
+            Ok(resumable) => Ok((Self::Begun(begun), resumable)),
+            Err(_) => match begun.join().await {
                 Err(error) => Err(error),
                 Ok(_) => unreachable!("the task answers before it ends well"),
             },
@@ -120,28 +147,83 @@ impl Writer {
     }
 
     /// Begins a body, or goes on with one.
-    pub(crate) async fn begin(&self, body: Body) -> Result<(), Closed> {
-        self.send(Command::Begin(Box::new(body))).await
+    pub(crate) async fn begin(&mut self, body: Body) -> Result<(), Closed> {
+        self.tell(Command::Begin(Box::new(body))).await
     }
 
     /// Returns when the task has ended, whatever is sent to it.
     pub(crate) async fn closed(&self) -> Closed {
-        self.commands.closed().await;
+        match self {
+            Self::Held(_) => std::future::pending().await,
+            Self::Begun(begun) => begun.commands.closed().await,
+        }
         Closed
     }
 
     /// Appends bytes; waits while the disk is slower than the network.
-    pub(crate) async fn append(&self, chunk: Bytes) -> Result<(), Closed> {
-        self.send(Command::Chunk(chunk)).await
+    pub(crate) async fn append(&mut self, chunk: Bytes) -> Result<(), Closed> {
+        self.tell(Command::Chunk(chunk)).await
     }
 
     /// Ends it, and says what became of the bytes.
-    pub(crate) async fn finish(self, ending: Ending) -> Result<Settled, BlobError> {
+    pub(crate) async fn finish(mut self, ending: Ending) -> Result<Settled, BlobError> {
+        if matches!(&self, Self::Held(held) if held.commands.is_empty()) {
+            return Ok(Settled::Unpublished);
+        }
+        let begun = self.begun();
         // Where the task has ended already, it says why when it is joined.
-        drop(self.send(Command::Finish(ending)).await);
-        self.join().await
+        drop(begun.send(Command::Finish(ending)).await);
+        match self {
+            Self::Begun(begun) => begun.join().await,
+            Self::Held(_) => unreachable!("it was just begun"),
+        }
     }
 
+    async fn tell(&mut self, command: Command) -> Result<(), Closed> {
+        if let Self::Held(held) = self
+            && held.takes(&command)
+        {
+            held.commands.push(command);
+            return Ok(());
+        }
+        self.begun().send(command).await
+    }
+
+    /// Begins the task, with what was held for it.
+    fn begun(&mut self) -> &mut Begun {
+        if let Self::Held(held) = self {
+            let (commands, receiver) = mpsc::channel(held.commands.len() + CHUNKS_MAX);
+            for command in held.commands.drain(..) {
+                commands.try_send(command).unwrap_or_else(|_| unreachable!("there is room for all of them"));
+            }
+            let (spools, name) = (held.spools.clone(), held.name.clone());
+            let bytes = std::mem::take(&mut held.bytes);
+            let task = tokio::task::spawn_blocking(move || {
+                let settled = write(Spool::open(spools, &name)?, receiver);
+                drop(bytes);
+                settled
+            });
+            *self = Self::Begun(Begun { commands, task });
+        }
+        match self {
+            Self::Begun(begun) => begun,
+            Self::Held(_) => unreachable!("it was just begun"),
+        }
+    }
+}
+
+impl Held {
+    /// Whether there is room to hold on to one more.
+    fn takes(&mut self, command: &Command) -> bool {
+        let bytes = match command {
+            Command::Chunk(chunk) => chunk.len(),
+            Command::Begin(_) | Command::Finish(_) => 0,
+        };
+        self.bytes.count() + bytes <= HELD_BYTES_MAX && self.bytes.add(bytes, &self.spools.held)
+    }
+}
+
+impl Begun {
     async fn send(&self, command: Command) -> Result<(), Closed> {
         self.commands.send(command).await.map_err(|_| Closed)
     }

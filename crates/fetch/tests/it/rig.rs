@@ -1,6 +1,12 @@
 //! A server, a stage, and what came of a job.
 
-use std::{io::Read, sync::Arc};
+use std::{
+    io::Read,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use fetch::{
     candidate::group_of,
@@ -32,6 +38,8 @@ pub(crate) struct Rig {
     pub(crate) blobs: Arc<dyn BlobStore>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) config: FetchConfig,
+    /// How often the job was claimed, as the queue would count.
+    claims: AtomicU32,
 }
 
 impl Rig {
@@ -43,7 +51,14 @@ impl Rig {
             robots: Heed::No,
             ..Default::default()
         };
-        Self { root, server, blobs: Arc::new(MemoryBlobs::default()), meter: Arc::default(), config }
+        Self {
+            root,
+            server,
+            blobs: Arc::new(MemoryBlobs::default()),
+            meter: Arc::default(),
+            config,
+            claims: AtomicU32::new(0),
+        }
     }
 
     pub(crate) fn allow(&mut self, server: &Server) {
@@ -74,7 +89,8 @@ impl Rig {
     pub(crate) async fn attempt(&self, job: FetchJob, failures: u32) -> Result<StoreJob> {
         let stage = self.stage();
         let mut job = job;
-        let mut attempt = Attempt { number: failures + 1, failures };
+        let claimed = || self.claims.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut attempt = Attempt { number: claimed(), failures };
         loop {
             match stage.run(job, attempt).await {
                 Err(StageError::Reroute { revised, .. }) if revised.redirected.is_some() => job = *revised,
@@ -84,7 +100,7 @@ impl Rig {
                     return Ok(next.remove(0));
                 }
             }
-            attempt = Attempt { number: attempt.number + 1, failures: 0 };
+            attempt = Attempt { number: claimed(), failures: 0 };
         }
     }
 

@@ -189,6 +189,8 @@ impl Settings {
             ca_certificate: self.ca_certificate.clone(),
             mirrors: self.mirrors.clone(),
             allow_hosts: self.allow_hosts.clone(),
+            wait: self.wait,
+            host_waits: self.host_waits(),
             robots: match self.robots {
                 Robots::On => Heed::Yes,
                 Robots::Off => Heed::No,
@@ -212,6 +214,11 @@ impl Settings {
     #[must_use]
     pub fn group_limit(&self) -> GroupLimit {
         GroupLimit { in_flight: self.max_connection_per_server, interval_ms: millis(self.wait) }
+    }
+
+    fn host_waits(&self) -> BTreeMap<String, Duration> {
+        let named = self.named_limits().into_iter();
+        named.map(|(Group(host), limit)| (host, Duration::from_millis(limit.interval_ms))).collect()
     }
 
     /// What the hosts are limited to of which something else is said.

@@ -121,7 +121,12 @@ mod tests {
                 offset += line.len() as u64;
             }
             let mut lines = Vec::new();
-            turns.write(&list, |line| Ok(lines.push(String::from_utf8(line.to_vec()).unwrap()))).unwrap();
+            turns
+                .write(&list, |line| {
+                    lines.push(String::from_utf8(line.to_vec()).unwrap());
+                    Ok(())
+                })
+                .unwrap();
             lines
         };
         let number = |line: &String| -> usize { line.trim().rsplit_once('/').unwrap().1.parse().unwrap() };
