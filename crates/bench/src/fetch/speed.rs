@@ -61,6 +61,9 @@ impl Files {
     }
 }
 
+/// One way to look at runs: what it is called, its unit, which way is better, and the figure of a run.
+type View<'a> = (&'static str, &'static str, Better, &'a dyn Fn(&Took) -> f64);
+
 /// The runs of each downloader that is installed; none for the others.
 type Runs = BTreeMap<Downloader, Option<(Installed, Vec<Took>)>>;
 
@@ -105,7 +108,7 @@ impl Plan<'_> {
         let seconds = |took: &Took| took.seconds;
         let files_rate = |took: &Took| files / took.seconds;
         let bytes_rate = |took: &Took| megabytes / took.seconds;
-        let views: [(&str, &'static str, Better, &dyn Fn(&Took) -> f64); 3] = [
+        let views: [View<'_>; 3] = [
             ("download: time", "s", Better::Lower, &seconds),
             ("download: files", "files/s", Better::Higher, &files_rate),
             ("download: bytes", "MB/s", Better::Higher, &bytes_rate),

@@ -15,6 +15,8 @@ const WORDS: &str = "the of and a to in he was that it his her with as had she f
 const PROSE_BYTES: usize = 256 * 1024;
 const CHAPTER_BYTES: usize = 8 * 1024;
 const LINE_BYTES: usize = 72;
+/// Lines of a paragraph.
+const PARAGRAPH_LINES: usize = 9;
 
 /// Makes texts. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -23,14 +25,20 @@ pub struct Prose(Arc<[u8]>);
 impl Default for Prose {
     fn default() -> Self {
         let words: Vec<&str> = WORDS.split_whitespace().collect();
-        let (mut prose, mut line, mut state) = (Vec::with_capacity(PROSE_BYTES + LINE_BYTES), 0, 0);
+        let mut prose = Vec::with_capacity(PROSE_BYTES + LINE_BYTES);
+        let (mut line, mut lines, mut state) = (0, 0, 0);
         while prose.len() < PROSE_BYTES {
             state = scrambled(state);
             let word = words[usize::try_from(state % words.len() as u64).expect("below the number of words")];
             line += word.len() + 1;
             prose.extend_from_slice(word.as_bytes());
-            prose.push(if line > LINE_BYTES { b'\n' } else { b' ' });
-            line = if line > LINE_BYTES { 0 } else { line };
+            if line <= LINE_BYTES {
+                prose.push(b' ');
+                continue;
+            }
+            line = 0;
+            lines += 1;
+            prose.extend_from_slice(if lines % PARAGRAPH_LINES == 0 { b"\n\n" } else { b"\n" });
         }
         Self(prose.into())
     }
@@ -116,7 +124,8 @@ mod tests {
             assert_eq!(whole(7, bytes).last(), Some(&b'\n'));
         }
         assert_ne!(whole(7, 4096), whole(8, 4096));
-        assert!(str::from_utf8(&whole(7, 50_000)).unwrap().contains(" the "));
+        let text = String::from_utf8(whole(7, 50_000)).unwrap();
+        assert!(text.contains(" the ") && text.contains("\n\n"));
     }
 
     #[test]
