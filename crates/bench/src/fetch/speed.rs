@@ -2,11 +2,13 @@
 //!
 //! Timed is all that a downloader does from its list to the medium: for juggle `add`, then `fetch` and `store` at the
 //! same time; for the others their one program and the `sync` after it. What earlier runs left to be written is on the
-//! medium before a run begins.
+//! medium before a run begins. Small files are removed only after the last run: ext4 gives inodes that were just freed
+//! to nobody for a minute or more, and looks at each of them again for every file that is made.
 
 use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Context;
+use tempfile::TempDir;
 
 use super::{
     downloader::{Downloader, Work},
@@ -80,24 +82,40 @@ impl Plan<'_> {
         };
         let shape = described(&texts);
         let source = Source::start(self.served_by, texts, &prose, self.directory)?;
-        let installed = |one: &Downloader| one.installed(self.directory).map(|found| (found, Vec::new()));
+        let installed = |one: &Downloader| one.installed(self.data()).map(|found| (found, Vec::new()));
         let mut runs: Runs = self.downloaders.iter().map(|one| (*one, installed(one))).collect();
+        let mut done = Vec::new();
         for run in 1..=self.runs {
             for (downloader, found) in &mut runs {
                 let Some((_, all)) = found else { continue };
                 progress(&format!("{shape}: run {run} of {}, {downloader}", self.runs));
-                let took = self.run_once(*downloader, &source, &prose);
-                all.push(took.with_context(|| format!("{downloader} failed at '{shape}'"))?);
+                let ran = self.run_once(*downloader, &source, &prose);
+                let (took, directory) = ran.with_context(|| format!("{downloader} failed at '{shape}'"))?;
+                all.push(took);
+                match files {
+                    Files::Books => directory.close().context("failed to remove the files of a run")?,
+                    Files::Small => done.push(directory),
+                }
             }
         }
         Ok(self.rows(&shape, &source, &runs))
     }
 
-    fn run_once(&self, downloader: Downloader, source: &Source, prose: &Prose) -> anyhow::Result<Took> {
+    fn run_once(
+        &self,
+        downloader: Downloader,
+        source: &Source,
+        prose: &Prose,
+    ) -> anyhow::Result<(Took, TempDir)> {
         let directory = tempfile::Builder::new().prefix(RUN).tempdir_in(self.directory)?;
         sync(directory.path(), directory.path())?;
-        let data = self.directory.parent().unwrap_or(self.directory);
-        downloader.run(Work { items: &source.items, prose, directory: directory.path(), data })
+        let work = Work { items: &source.items, prose, directory: directory.path(), data: self.data() };
+        Ok((downloader.run(work)?, directory))
+    }
+
+    /// What outlives this run of the benchmark: the directory around that of the runs.
+    fn data(&self) -> &Path {
+        self.directory.parent().unwrap_or(self.directory)
     }
 
     /// The same runs as seconds, as files and as bytes a second.
