@@ -59,8 +59,12 @@ lint: ## Formatting, clippy and documentation, warnings denied.
 bench-queue: ## The queue beside Redis, NATS and SQLite; table, and JSON in target/bench. [ARGS='…']
 	@$(CARGO) run --release --locked --quiet --package juggle-bench -- queue $(ARGS)
 
+.PHONY: bench-fetch
+bench-fetch: build ## Downloads beside curl, wget2, aria2c and Python; table, and JSON in target/bench. [ARGS='…']
+	@$(CARGO) run --release --locked --quiet --package juggle-bench -- fetch $(ARGS)
+
 .PHONY: bench
-bench: bench-queue ## All benchmarks.
+bench: bench-queue bench-fetch ## All benchmarks.
 
 .PHONY: check
 check: lint test ## Everything that must hold: lint and test.

@@ -14,12 +14,14 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     backlog::{self, Step},
     churn::{Churn, Done},
+    fetch::cli::FetchArgs,
     machine::Machine,
     program,
     report::Report,
     row,
     row::Row,
     serve::serve,
+    server::installed,
     shape::Shape,
     speed::{Plan, RUN},
     table,
@@ -32,7 +34,8 @@ use crate::{
 #[command(name = "juggle-bench", version, max_term_width = 100)]
 #[command(after_help = "Examples:
   juggle-bench queue                         all shapes, all tools; a table, and target/bench/queue.json
-  juggle-bench queue --quick --only juggle   a first look at one tool")]
+  juggle-bench queue --quick --only juggle   a first look at one tool
+  juggle-bench fetch                         downloads; a table, and target/bench/fetch.json")]
 pub struct Cli {
     /// What to measure.
     #[command(subcommand)]
@@ -43,6 +46,8 @@ pub struct Cli {
 enum Command {
     /// Lifecycles a second of juggle's queue, Redis Streams, NATS JetStream and a SQLite table.
     Queue(QueueArgs),
+    /// Downloads on loopback by juggle, curl, wget2, aria2c and Python scripts; many hosts, memory, a slow line.
+    Fetch(FetchArgs),
     #[command(hide = true)]
     Worker(Work),
     #[command(hide = true)]
@@ -99,6 +104,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
             Command::Queue(args) => args.run(),
+            Command::Fetch(args) => args.run(),
             Command::Worker(work) => work.run(),
             Command::Serve { run } => serve(&run),
             Command::BacklogStep(step) => step.take(),
@@ -110,9 +116,9 @@ impl Cli {
 
 impl QueueArgs {
     fn run(self) -> anyhow::Result<()> {
-        self.clear()?;
+        let directory = data(&self.output_dir)?;
         let chosen = Chosen::of(&self.only)?;
-        let plan = self.plan(&chosen)?;
+        let plan = self.plan(&chosen, directory)?;
         let rows = plan.measure(&mut note)?;
         let long = if chosen.tools.contains(&Tool::Juggle) {
             self.measure_long(&chosen.long, &plan.directory)?
@@ -121,30 +127,16 @@ impl QueueArgs {
         };
         let file = self.output_dir.join("queue.json");
         row::write(&[&rows[..], &long[..]].concat(), &file)?;
-        let text = format!("{}{}\n{}\n", table::compared(&rows), table::alone(&long), file.display());
+        let text = format!(
+            "{}{}\n{}\n",
+            table::compared(&rows),
+            table::alone("juggle's queue", &long),
+            file.display()
+        );
         io::stdout().lock().write_all(text.as_bytes()).context("failed to print the table")
     }
 
-    /// Where data lies for the time of a run.
-    fn data(&self) -> anyhow::Result<PathBuf> {
-        Ok(std::path::absolute(&self.output_dir)?.join("data"))
-    }
-
-    /// Removes what a benchmark that was killed has left.
-    fn clear(&self) -> anyhow::Result<()> {
-        let data = self.data()?;
-        fs::create_dir_all(&data).with_context(|| format!("failed to create '{}'", data.display()))?;
-        for entry in fs::read_dir(&data)? {
-            let path = entry?.path();
-            if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(RUN.as_bytes())) {
-                fs::remove_dir_all(&path)
-                    .with_context(|| format!("failed to remove '{}'", path.display()))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn plan(&self, chosen: &Chosen) -> anyhow::Result<Plan> {
+    fn plan(&self, chosen: &Chosen, directory: PathBuf) -> anyhow::Result<Plan> {
         let (runs, seconds) = if self.quick { (2, 0.3) } else { (usize::from(self.runs), self.seconds) };
         let work = Duration::try_from_secs_f64(seconds).context("--seconds must be a positive number")?;
         Ok(Plan {
@@ -153,12 +145,13 @@ impl QueueArgs {
             runs,
             work,
             warm_up: work.min(Duration::from_millis(300)),
-            directory: self.data()?,
+            directory,
         })
     }
 
     fn measure_long(&self, long: &[Long], directory: &Path) -> anyhow::Result<Vec<Row>> {
-        let mut report = Report::new(Machine::here(directory));
+        let juggle = installed(Tool::Juggle).expect("it is this program");
+        let mut report = Report::new(Machine::here(directory), juggle);
         let less = if self.quick { 10 } else { 1 };
         let empty = || tempfile::Builder::new().prefix(RUN).tempdir_in(directory);
         for long in long {
@@ -210,12 +203,9 @@ struct Chosen {
 impl Chosen {
     /// What is named: of shapes and long ones together, all where none is; of tools likewise.
     fn of(only: &[String]) -> anyhow::Result<Self> {
-        let named = |name: &str| {
-            only.iter().filter(|part| name.to_lowercase().contains(&part.to_lowercase())).collect::<Vec<_>>()
-        };
-        let shapes = Shape::ALL.map(|shape| (shape, named(shape.name())));
-        let long = Long::ALL.map(|long| (long, named(long.name())));
-        let tools = Tool::ALL.map(|tool| (tool, named(tool.name())));
+        let shapes = Shape::ALL.map(|shape| (shape, named(only, shape.name())));
+        let long = Long::ALL.map(|long| (long, named(only, long.name())));
+        let tools = Tool::ALL.map(|tool| (tool, named(only, tool.name())));
         let work: Vec<_> =
             shapes.iter().map(|(_, parts)| parts).chain(long.iter().map(|(_, parts)| parts)).collect();
         let known: Vec<_> =
@@ -233,13 +223,35 @@ impl Chosen {
     }
 }
 
+/// Where data lies for the time of a run, below an output directory; what a benchmark that was killed has left there
+/// is removed.
+///
+/// # Errors
+/// Where it cannot be made, or what was left cannot be removed.
+pub(crate) fn data(output: &Path) -> anyhow::Result<PathBuf> {
+    let data = std::path::absolute(output)?.join("data");
+    fs::create_dir_all(&data).with_context(|| format!("failed to create '{}'", data.display()))?;
+    for entry in fs::read_dir(&data)? {
+        let path = entry?.path();
+        if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(RUN.as_bytes())) {
+            fs::remove_dir_all(&path).with_context(|| format!("failed to remove '{}'", path.display()))?;
+        }
+    }
+    Ok(data)
+}
+
+/// The parts that this name holds, in any case.
+pub(crate) fn named<'a>(only: &'a [String], name: &str) -> Vec<&'a String> {
+    only.iter().filter(|part| name.to_lowercase().contains(&part.to_lowercase())).collect()
+}
+
 /// Those that were named, where any of their kind was; else all.
-fn kept<T: Copy>(all: &[(T, Vec<&String>)], any: bool) -> Vec<T> {
+pub(crate) fn kept<T: Copy>(all: &[(T, Vec<&String>)], any: bool) -> Vec<T> {
     all.iter().filter(|(_, parts)| !any || !parts.is_empty()).map(|(one, _)| *one).collect()
 }
 
 /// Says on standard error what is being done.
-fn note(line: &str) {
+pub(crate) fn note(line: &str) {
     // Progress that nobody can read is no reason to stop.
     drop(writeln!(io::stderr(), "{line}"));
 }

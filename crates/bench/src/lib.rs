@@ -1,6 +1,6 @@
-//! Measures juggle's queue beside other tools that do the same work.
+//! Measures juggle beside other tools that do the same work: its queue, and how it downloads.
 //!
-//! Every run is made of processes of its own: a server where the tool has one, and workers that do the work; both begin
+//! Every run of the queue is made of processes of its own: a server where the tool has one, and workers that do the work; both begin
 //! in an empty directory and end with the run. In reading order:
 //!
 //! * [`job`]: the jobs, and the tally that shows that each was done exactly once;
@@ -13,12 +13,14 @@
 //! * [`speed`]: runs of all tools in turn;
 //! * [`backlog`], [`churn`]: juggle's queue when it is full, and when it is old;
 //! * [`row`], [`report`], [`table`], [`machine`]: what is reported;
+//! * [`fetch`]: downloads, with a map of its own;
 //! * [`cli`]: the command.
 
 pub mod backlog;
 pub mod churn;
 pub mod cli;
 pub mod connection;
+pub mod fetch;
 pub mod job;
 pub mod machine;
 pub mod peers;

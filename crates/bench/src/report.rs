@@ -3,7 +3,7 @@
 use crate::{
     machine::Machine,
     row::{Better, Measured, Outcome, Row, compare},
-    server::{Installed, installed},
+    server::Installed,
     tool::Tool,
 };
 
@@ -16,10 +16,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// An empty one.
+    /// An empty one, of juggle as it is installed.
     #[must_use]
-    pub fn new(machine: Machine) -> Self {
-        let juggle = installed(Tool::Juggle).expect("it is this program");
+    pub const fn new(machine: Machine, juggle: Installed) -> Self {
         Self { machine, juggle, rows: Vec::new() }
     }
 

@@ -33,15 +33,15 @@ pub fn compared(rows: &[Row]) -> String {
     text
 }
 
-/// What only juggle does: a line each. Empty without rows.
+/// What only juggle does, under this name: a line each. Empty without rows.
 #[must_use]
-pub fn alone(rows: &[Row]) -> String {
+pub fn alone(name: &str, rows: &[Row]) -> String {
     if rows.is_empty() {
         return String::new();
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["juggle's queue", "median", "min", "max", "unit", "RSS MiB"]);
+    table.set_header([name, "median", "min", "max", "unit", "RSS MiB"]);
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }

@@ -63,9 +63,12 @@ fn without_end_marker(lines: &Lines<'_>) -> Vec<(Rule, Range<usize>)> {
 /// The paragraph of a footer that begins at `line`, with the blank lines before it.
 fn footer(lines: &Lines<'_>, line: usize, limit: usize) -> Option<Range<usize>> {
     let begins = line == 0 || lines.is_blank(line - 1);
+    // Only then is its paragraph looked for: doing that for every line takes quadratic time in a text without blank ones.
+    if !begins || !markers::is_footer(lines.get(line)) {
+        return None;
+    }
     let end = lines.paragraph_end(line).min(limit);
-    (begins && markers::is_footer(lines.get(line)) && end - line <= FOOTER_PARAGRAPH_LINES_MAX)
-        .then(|| lines.skip_blank_back(line)..end)
+    (end - line <= FOOTER_PARAGRAPH_LINES_MAX).then(|| lines.skip_blank_back(line)..end)
 }
 
 fn is_boilerplate(lines: &Lines<'_>, range: Range<usize>) -> bool {

@@ -1,0 +1,178 @@
+//! `juggle-bench fetch`.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use super::{
+    downloader::Downloader,
+    hosts,
+    juggle::Juggle,
+    latency, memory,
+    sizes::Sizes,
+    source::ServedBy,
+    speed::{Files, Plan},
+};
+use crate::{
+    cli::{data, kept, named, note},
+    machine::Machine,
+    report::Report,
+    row::{self, Row},
+    table,
+};
+
+/// What can be typed.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  juggle-bench fetch
+  juggle-bench fetch --only books --only juggle --only curl --runs 9
+  juggle-bench fetch --only latency --only memory --only hosts
+  juggle-bench fetch --quick
+
+Everything is served on loopback, by nginx. Every run downloads into an empty directory below the output directory and
+is looked at afterwards: a file that is missing or has other bytes ends the benchmark. juggle is run as it is by
+default, but for --wait 0 -x 16, and writes durably; the time of the others includes a sync. A downloader that is not
+installed is a row that names the command that installs it.")]
+pub struct FetchArgs {
+    /// Only shapes ('books', 'small files', 'latency', 'memory', 'hosts') or downloaders whose name holds this, in any
+    /// case. May be repeated.
+    #[arg(long, visible_alias = "shape", value_name = "SHAPE|TOOL")]
+    only: Vec<String>,
+    /// Runs of each downloader at each shape.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    runs: u16,
+    /// Do only the Nth part of the work: for a first look, not for publication.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    divide: u64,
+    /// Two runs of each, a tenth of the work: for a first look, not for publication.
+    #[arg(long, conflicts_with_all = ["runs", "divide"])]
+    quick: bool,
+    /// Who serves the files of 'books', 'small files' and 'latency'.
+    #[arg(long, value_enum, default_value_t = ServedBy::Nginx)]
+    server: ServedBy,
+    /// Where the JSON goes, and all data for the time of a run.
+    #[arg(long, default_value = "target/bench")]
+    output_dir: PathBuf,
+}
+
+/// What only juggle is measured at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Alone {
+    Latency,
+    Memory,
+    Hosts,
+}
+
+impl Alone {
+    const ALL: [Self; 3] = [Self::Latency, Self::Memory, Self::Hosts];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Latency => "latency",
+            Self::Memory => "memory",
+            Self::Hosts => "hosts",
+        }
+    }
+}
+
+impl FetchArgs {
+    /// Measures, writes the JSON and prints the table.
+    ///
+    /// # Errors
+    /// What went wrong, with its causes.
+    pub fn run(self) -> anyhow::Result<()> {
+        let directory = data(&self.output_dir)?;
+        let chosen = Chosen::of(&self.only)?;
+        let (runs, divisor) = if self.quick { (2, 10) } else { (usize::from(self.runs), self.divide) };
+        let plan = Plan {
+            downloaders: &chosen.downloaders,
+            runs,
+            sizes: Sizes::divided_by(divisor),
+            served_by: self.server,
+            directory: &directory,
+        };
+        let mut compared = Vec::new();
+        for files in &chosen.files {
+            compared.extend(plan.measure(*files, &mut note)?);
+        }
+        let (alone, broken) = measure_alone(&plan, &chosen.alone)?;
+        let file = self.output_dir.join("fetch.json");
+        row::write(&[&compared[..], &alone[..]].concat(), &file)?;
+        let tables = format!("{}{}", table::compared(&compared), table::alone("juggle", &alone));
+        let text = format!("{tables}\n{}\n", file.display());
+        io::stdout().lock().write_all(text.as_bytes()).context("failed to print the table")?;
+        broken.map_or(Ok(()), Err)
+    }
+}
+
+/// The rows, and what did not hold. What was measured before that is reported all the same.
+fn measure_alone(plan: &Plan<'_>, alone: &[Alone]) -> anyhow::Result<(Vec<Row>, Option<anyhow::Error>)> {
+    let mut report = Report::new(Machine::here(plan.directory), Juggle::installed());
+    let mut broken = None;
+    for shape in alone {
+        let measured = match shape {
+            Alone::Latency => latency::measure(plan, &mut report, &mut note),
+            Alone::Memory => memory::measure(plan, &mut report, &mut note),
+            Alone::Hosts => hosts::measure(plan, &mut report, &mut note),
+        };
+        if let Err(error) = measured {
+            broken.get_or_insert(error.context(format!("{} failed", shape.name())));
+        }
+    }
+    Ok((report.into_rows(), broken))
+}
+
+/// What is measured, and with which downloaders.
+#[derive(Debug, PartialEq, Eq)]
+struct Chosen {
+    files: Vec<Files>,
+    alone: Vec<Alone>,
+    downloaders: Vec<Downloader>,
+}
+
+impl Chosen {
+    /// What is named: of shapes together, all where none is; of downloaders likewise.
+    fn of(only: &[String]) -> anyhow::Result<Self> {
+        let files = Files::ALL.map(|files| (files, named(only, files.name())));
+        let alone = Alone::ALL.map(|alone| (alone, named(only, alone.name())));
+        let downloaders = Downloader::ALL.map(|one| (one, named(only, one.name())));
+        let work: Vec<_> =
+            files.iter().map(|(_, parts)| parts).chain(alone.iter().map(|(_, parts)| parts)).collect();
+        let known: Vec<_> =
+            work.iter().copied().chain(downloaders.iter().map(|(_, parts)| parts)).flatten().collect();
+        if let Some(unknown) = only.iter().find(|part| !known.contains(&part)) {
+            bail!("no shape and no downloader has '{unknown}' in its name");
+        }
+        let any_work = work.iter().any(|parts| !parts.is_empty());
+        let any_downloader = downloaders.iter().any(|(_, parts)| !parts.is_empty());
+        Ok(Self {
+            files: kept(&files, any_work),
+            alone: kept(&alone, any_work),
+            downloaders: kept(&downloaders, any_downloader),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn only(parts: &[&str]) -> Chosen {
+        Chosen::of(&parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn only_what_is_named_is_measured() {
+        let all = only(&[]);
+        assert_eq!((all.files.len(), all.alone.len(), all.downloaders.len()), (2, 3, 7));
+        let some = only(&["Books", "memory", "curl"]);
+        assert_eq!((some.files, some.alone), (vec![Files::Books], vec![Alone::Memory]));
+        assert_eq!(some.downloaders, [Downloader::Curl]);
+        assert_eq!(only(&["juggle"]).downloaders, [Downloader::Juggle, Downloader::JuggleFetch]);
+        assert!(Chosen::of(&["scrapy".to_owned()]).is_err());
+    }
+}

@@ -1,0 +1,233 @@
+//! juggle's programs, run as people run them: `juggle add`, then `juggle fetch` and `juggle store` at the same time.
+//!
+//! The first of the two to come starts `juggle-queue`, which owns the queue. It would stay for a while after the last
+//! of them; it is asked to end, and waited for, when a run is over, outside of what is timed.
+
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, ensure};
+use flow::{blobs::BlobKind, durability::Durability};
+use rustix::{
+    net::sockopt::socket_peercred,
+    process::{Signal, kill_process},
+};
+
+use super::{
+    item::{Item, write_list},
+    running::{Running, Took, command},
+    text::Prose,
+};
+use crate::{machine, program, server::Installed};
+
+/// How a run treats the hosts, and how much it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manner {
+    /// The least time between two requests to a host.
+    pub wait: Duration,
+    /// Connections to a host at a time.
+    pub connections: u32,
+    /// Downloads at a time.
+    pub downloads: u32,
+    /// The largest file.
+    pub bytes_max: u64,
+}
+
+impl Manner {
+    /// Without politeness, with the concurrency that juggle has by default.
+    pub const FAST: Self = Self { wait: Duration::ZERO, connections: 16, downloads: 16, bytes_max: 64 << 20 };
+}
+
+/// juggle as it lies beside this program.
+#[derive(Debug, Clone)]
+pub struct Juggle {
+    program: PathBuf,
+    robots: Robots,
+}
+
+/// Whether juggle can be told not to ask for robots.txt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Robots {
+    Off,
+    Unknown,
+}
+
+/// What a run of fetch and store took.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stored {
+    /// From the start of both to the end of the later one.
+    pub seconds: f64,
+    /// `juggle fetch`.
+    pub fetch: Took,
+    /// `juggle store`.
+    pub store: Took,
+}
+
+impl Juggle {
+    /// Finds it.
+    ///
+    /// # Errors
+    /// Where it is not there, with the command that builds it.
+    pub fn beside_this_program() -> anyhow::Result<Self> {
+        let this = std::env::current_exe().context("failed to find this program")?;
+        let program = this.with_file_name("juggle");
+        ensure!(
+            program.is_file(),
+            "'{}' is not there: build it as this program was built, with 'cargo build --release'",
+            program.display()
+        );
+        let help = program::output_of(&program, &["fetch", "--help"]).context("juggle does not run")?;
+        let robots = if help.contains("--robots") { Robots::Off } else { Robots::Unknown };
+        Ok(Self { program, robots })
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn installed() -> Installed {
+        let durability = Durability::Power;
+        Installed {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            durability: format!("power loss, each document by itself (--durability {durability})"),
+        }
+    }
+
+    /// `juggle add`: a list of all items into the queue of a run directory.
+    ///
+    /// # Errors
+    /// Where it fails.
+    pub fn add(&self, run: &Path, items: &[Item], notes: &Path) -> anyhow::Result<Took> {
+        let list = list(items, notes)?;
+        let mut add = self.command("add", run)?;
+        add.arg(list);
+        Running::start("juggle-add", add, notes)?.wait()
+    }
+
+    /// `juggle fetch`, with a list of its own where `items` has any; it puts them into the queue first.
+    ///
+    /// # Errors
+    /// Where it does not start.
+    pub fn fetch(
+        &self,
+        run: &Path,
+        manner: Manner,
+        (hosts, items): (&[Item], &[Item]),
+        notes: &Path,
+    ) -> anyhow::Result<Running> {
+        let mut fetch = self.command("fetch", run)?;
+        if !items.is_empty() {
+            fetch.arg("-i").arg(list(items, notes)?);
+        }
+        fetch.arg("--wait").arg(format!("{}ms", manner.wait.as_millis()));
+        fetch.arg("-x").arg(manner.connections.to_string());
+        fetch.arg("-j").arg(manner.downloads.to_string());
+        fetch.arg("--max-filesize").arg(manner.bytes_max.to_string());
+        let hosts: BTreeSet<_> = hosts.iter().map(|item| item.host).collect();
+        for host in hosts {
+            fetch.arg("--allow-host").arg(host.to_string());
+        }
+        match self.robots {
+            Robots::Off => drop(fetch.args(["--robots", "off"])),
+            Robots::Unknown => {}
+        }
+        Running::start("juggle-fetch", fetch, notes)
+    }
+
+    /// `juggle store`.
+    ///
+    /// # Errors
+    /// Where it does not start.
+    pub fn store(&self, run: &Path, notes: &Path) -> anyhow::Result<Running> {
+        Running::start("juggle-store", self.command("store", run)?, notes)
+    }
+
+    /// Both at the same time, for items that are in the queue.
+    ///
+    /// # Errors
+    /// Where one of them fails.
+    pub fn fetch_and_store(
+        &self,
+        run: &Path,
+        manner: Manner,
+        items: &[Item],
+        notes: &Path,
+    ) -> anyhow::Result<Stored> {
+        let started = Instant::now();
+        let fetch = self.fetch(run, manner, (items, &[]), notes)?;
+        let store = self.store(run, notes)?;
+        let fetch = fetch.wait()?;
+        let store = store.wait()?;
+        Ok(Stored { seconds: started.elapsed().as_secs_f64(), fetch, store })
+    }
+
+    fn command(&self, verb: &str, run: &Path) -> anyhow::Result<std::process::Command> {
+        let mut command = command(&self.program)?;
+        command.arg(verb).arg("-q").arg("-o").arg(run);
+        // Neither the environment nor a settings file of whoever runs the benchmark has a say.
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"JUGGLE_"))
+        {
+            command.env_remove(name);
+        }
+        command.current_dir(run.parent().context("a run directory lies in a directory")?);
+        Ok(command)
+    }
+}
+
+fn list(items: &[Item], notes: &Path) -> anyhow::Result<PathBuf> {
+    let list = notes.join("list.tsv");
+    write_list(&list, "url\tid\n", items, |item| format!("{}\t{}\n", item.url(), item.id))?;
+    Ok(list)
+}
+
+/// Asks the owner of a run directory's queue to end, waits for it, and says the most memory it had. None where nobody
+/// owns it.
+///
+/// # Errors
+/// Where it is there and cannot be ended.
+pub fn end_owner(run: &Path) -> anyhow::Result<Option<u64>> {
+    let queue = run.join("queue");
+    let Ok(socket) = UnixStream::connect(queue.join("queue.sock")) else { return Ok(None) };
+    let owner = socket_peercred(&socket).context("the queue's socket does not tell who owns it")?.pid;
+    drop(socket);
+    let rss_kib = machine::rss_peak_kib(&owner.as_raw_nonzero().to_string());
+    kill_process(owner, Signal::TERM).context("failed to end juggle-queue")?;
+    // Its owner holds this lock for as long as it lives.
+    let lock = queue.join("lock");
+    File::open(&lock)
+        .and_then(|file| file.lock())
+        .with_context(|| format!("failed to wait for '{}'", lock.display()))?;
+    Ok(rss_kib)
+}
+
+/// Looks whether every item is stored: its raw bytes as served, its text and its meta.
+///
+/// # Errors
+/// Where one is not.
+pub fn must_be_stored(run: &Path, items: &[Item], prose: &Prose) -> anyhow::Result<()> {
+    must_hold(run, BlobKind::Raw, items, prose)?;
+    for kind in [BlobKind::Text, BlobKind::Meta] {
+        for item in items {
+            let path = blob(run, kind, item)?;
+            ensure!(path.is_file(), "'{}' is not there", path.display());
+        }
+    }
+    Ok(())
+}
+
+/// Looks whether every item has its bytes in blobs of this kind.
+///
+/// # Errors
+/// Where one has not.
+pub fn must_hold(run: &Path, kind: BlobKind, items: &[Item], prose: &Prose) -> anyhow::Result<()> {
+    items.iter().try_for_each(|item| prose.must_be_at(&blob(run, kind, item)?, item.seed, item.bytes))
+}
+
+fn blob(run: &Path, kind: BlobKind, item: &Item) -> anyhow::Result<PathBuf> {
+    let name = flow::blobs::BlobName::new(kind, item.id.parse()?);
+    Ok(run.join(name.relative_path()))
+}

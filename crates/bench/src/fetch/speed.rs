@@ -1,0 +1,167 @@
+//! How long it takes: runs of all downloaders in turn, each into an empty directory.
+//!
+//! Timed is all that a downloader does from its list to the medium: for juggle `add`, then `fetch` and `store` at the
+//! same time; for the others their one program and the `sync` after it. What earlier runs left to be written is on the
+//! medium before a run begins. Small files are removed only after the last run: ext4 gives inodes that were just freed
+//! to nobody for a minute or more, and looks at each of them again for every file that is made.
+
+use std::{collections::BTreeMap, path::Path};
+
+use anyhow::Context;
+use tempfile::TempDir;
+
+use super::{
+    downloader::{Downloader, Work},
+    item,
+    running::{Took, sync},
+    sizes::{Sizes, described},
+    source::{ServedBy, Source},
+    text::Prose,
+};
+use crate::{
+    machine::Machine,
+    row::{Better, Measured, Outcome, Row, compare},
+    server::Installed,
+    speed::RUN,
+};
+
+/// What is downloaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Files {
+    /// Some hundred kilobytes each.
+    Books,
+    /// 4 KiB each.
+    Small,
+}
+
+/// What to measure.
+#[derive(Debug, Clone)]
+pub struct Plan<'a> {
+    /// With which downloaders.
+    pub downloaders: &'a [Downloader],
+    /// How often.
+    pub runs: usize,
+    /// How much.
+    pub sizes: Sizes,
+    /// From whom.
+    pub served_by: ServedBy,
+    /// Where all data lies for the time of a run. It exists.
+    pub directory: &'a Path,
+}
+
+impl Files {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Books, Self::Small];
+
+    /// The name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Books => "books",
+            Self::Small => "small files",
+        }
+    }
+}
+
+/// One way to look at runs: what it is called, its unit, which way is better, and the figure of a run.
+type View<'a> = (&'static str, &'static str, Better, &'a dyn Fn(&Took) -> f64);
+
+/// The runs of each downloader that is installed; none for the others.
+type Runs = BTreeMap<Downloader, Option<(Installed, Vec<Took>)>>;
+
+impl Plan<'_> {
+    /// Measures. Says on `progress` what it does.
+    ///
+    /// # Errors
+    /// Where a downloader that is installed does not download everything, or nobody can serve.
+    pub fn measure(&self, files: Files, progress: &mut dyn FnMut(&str)) -> anyhow::Result<Vec<Row>> {
+        let prose = Prose::default();
+        let texts = match files {
+            Files::Books => self.sizes.books(),
+            Files::Small => self.sizes.small_files(),
+        };
+        let shape = described(&texts);
+        let source = Source::start(self.served_by, texts, &prose, self.directory)?;
+        let installed = |one: &Downloader| one.installed(self.data()).map(|found| (found, Vec::new()));
+        let mut runs: Runs = self.downloaders.iter().map(|one| (*one, installed(one))).collect();
+        let mut done = Vec::new();
+        for run in 1..=self.runs {
+            for (downloader, found) in &mut runs {
+                let Some((_, all)) = found else { continue };
+                progress(&format!("{shape}: run {run} of {}, {downloader}", self.runs));
+                let ran = self.run_once(*downloader, &source, &prose);
+                let (took, directory) = ran.with_context(|| format!("{downloader} failed at '{shape}'"))?;
+                all.push(took);
+                match files {
+                    Files::Books => directory.close().context("failed to remove the files of a run")?,
+                    Files::Small => done.push(directory),
+                }
+            }
+        }
+        Ok(self.rows(&shape, &source, &runs))
+    }
+
+    fn run_once(
+        &self,
+        downloader: Downloader,
+        source: &Source,
+        prose: &Prose,
+    ) -> anyhow::Result<(Took, TempDir)> {
+        let directory = tempfile::Builder::new().prefix(RUN).tempdir_in(self.directory)?;
+        sync(directory.path(), directory.path())?;
+        let work = Work { items: &source.items, prose, directory: directory.path(), data: self.data() };
+        Ok((downloader.run(work)?, directory))
+    }
+
+    /// What outlives this run of the benchmark: the directory around that of the runs.
+    fn data(&self) -> &Path {
+        self.directory.parent().unwrap_or(self.directory)
+    }
+
+    /// The same runs as seconds, as files and as bytes a second.
+    fn rows(&self, shape: &str, source: &Source, runs: &Runs) -> Vec<Row> {
+        let machine = Machine::here(self.directory);
+        let files = source.items.len() as f64;
+        let megabytes = item::bytes(&source.items) as f64 / 1e6;
+        let seconds = |took: &Took| took.seconds;
+        let files_rate = |took: &Took| files / took.seconds;
+        let bytes_rate = |took: &Took| megabytes / took.seconds;
+        let views: [View<'_>; 3] = [
+            ("download: time", "s", Better::Lower, &seconds),
+            ("download: files", "files/s", Better::Higher, &files_rate),
+            ("download: bytes", "MB/s", Better::Higher, &bytes_rate),
+        ];
+        let mut rows = Vec::new();
+        for (work, unit, better, figure) in views {
+            let mut view: Vec<Row> = self
+                .downloaders
+                .iter()
+                .map(|downloader| Row {
+                    work: work.to_owned(),
+                    shape: shape.to_owned(),
+                    tool: downloader.name(),
+                    version: runs[downloader].as_ref().map(|(found, _)| found.version.clone()),
+                    unit,
+                    outcome: outcome(*downloader, runs[downloader].as_ref(), figure),
+                    machine: machine.clone(),
+                })
+                .collect();
+            compare(&mut view, better);
+            rows.extend(view);
+        }
+        rows
+    }
+}
+
+fn outcome(
+    downloader: Downloader,
+    found: Option<&(Installed, Vec<Took>)>,
+    figure: &dyn Fn(&Took) -> f64,
+) -> Outcome {
+    let measured = found.and_then(|(installed, runs)| {
+        let figures: Vec<f64> = runs.iter().map(figure).collect();
+        let rss_kib = runs.iter().filter_map(|took| took.rss_kib).max();
+        Measured::of(&figures, rss_kib, &installed.durability)
+    });
+    measured.map_or(Outcome::Missing { missing: true, install: downloader.install() }, Outcome::Measured)
+}
