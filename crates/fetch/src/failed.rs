@@ -172,6 +172,7 @@ mod tests {
             redirected: None,
             refused: None,
             listed: flow::payload::Listed::default(),
+            stored: None,
         };
         failed.verdict(job, Attempt { number: 9, failures }, 2, &[])
     }

@@ -97,6 +97,7 @@ impl Rig {
             redirected: None,
             refused: None,
             listed: Listed::default(),
+            stored: None,
         }
     }
 
