@@ -12,7 +12,9 @@ use std::time::Duration;
 use flow::{payload::Stored, reason::Reason};
 use reqwest::{
     RequestBuilder, Response, StatusCode,
-    header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE},
+    header::{
+        ACCEPT_ENCODING, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE,
+    },
 };
 use url::Url;
 

@@ -76,8 +76,7 @@ pub(crate) async fn begin(
         }
         note(snapshots, &list.source, now_ms).await?;
         let from = before.map(|cursor| cursor.offset);
-        let step =
-            CursorMove { source, from, offset: 0, entries: 0, entries_total: list.entries_total };
+        let step = CursorMove { source, from, offset: 0, entries: 0, entries_total: list.entries_total };
         match queue.push(Push { jobs: Vec::new(), cursor: Some(step) }).await {
             // Another command began it at the same moment.
             Ok(_) | Err(QueueError::CursorMoved(_)) => {}
@@ -159,8 +158,9 @@ async fn note(snapshots: &Path, list: &str, began_ms: Millis) -> Result<(), CliE
 /// Where that is not noted.
 pub(crate) fn began_ms(snapshots: &Path, list: &str) -> Result<Millis, SourceError> {
     let path = note_path(snapshots, list);
-    let noted = fs::read_to_string(&path)
-        .and_then(|noted| noted.trim().parse().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error)));
+    let noted = fs::read_to_string(&path).and_then(|noted| {
+        noted.trim().parse().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    });
     noted.map_err(|source| SourceError::Snapshot { path, source })
 }
 
@@ -213,7 +213,8 @@ impl RefreshSummary {
     /// For people.
     pub(crate) fn line(&self) -> String {
         let Self { asked, unchanged, changed, failed, on_their_way } = self;
-        let mut line = format!("{asked} stored texts asked for again: {unchanged} unchanged, {changed} changed");
+        let mut line =
+            format!("{asked} stored texts asked for again: {unchanged} unchanged, {changed} changed");
         if *failed > 0 {
             line.push_str(&format!(", {failed} failed, whose stored texts were kept"));
         }

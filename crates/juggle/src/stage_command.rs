@@ -125,7 +125,9 @@ fn refresh_of(lane: Lane, args: &StageArgs) -> Result<Refresh, CliError> {
         (true, Lane::Fetch) => Ok(Refresh::Yes),
         (true, Lane::Store | Lane::Process) => {
             Err(CliError::new(Exit::Usage, format!("the {lane} stage asks no server: it has no --refresh"))
-                .advise("use it with pipeline, add or fetch; what changed then flows on through the other stages"))
+                .advise(
+                    "use it with pipeline, add or fetch; what changed then flows on through the other stages",
+                ))
         }
     }
 }

@@ -8,8 +8,8 @@ use std::{
 
 use flow::{
     document::DocumentId,
-    job::Known,
     durability::Durability,
+    job::Known,
     payload::{Fetched, Listed},
     reason::Failure,
     testing::{
@@ -112,7 +112,10 @@ async fn a_book_becomes_raw_text_arrival_and_meta() {
     let next = stage.run(job, Attempt { number: 1, failures: 0 }).await.unwrap();
 
     let hash = blake3::hash(TEXT.as_bytes()).to_hex().to_string();
-    assert_eq!(next.next, [ProcessJob { document: "PG1".parse().unwrap(), text_blake3: hash, known: Known::Absorb }]);
+    assert_eq!(
+        next.next,
+        [ProcessJob { document: "PG1".parse().unwrap(), text_blake3: hash, known: Known::Absorb }]
+    );
     assert_eq!(Meter::get(&meter.bytes), BOOK.len() as u64);
     assert_eq!(read(&*blobs, BlobKind::Raw), BOOK.as_bytes());
     assert_eq!(read(&*blobs, BlobKind::Text), TEXT.as_bytes());
