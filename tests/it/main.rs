@@ -17,6 +17,7 @@ mod network;
 mod plan;
 mod queue_people;
 mod rebuild;
+mod refresh;
 mod same_bytes;
 mod sample;
 mod signals;

@@ -89,6 +89,11 @@ impl Head<'_> {
         }
     }
 
+    /// Whether it says, as it was asked, that the text is as it is stored: RFC 9110 §15.4.5.
+    pub(crate) fn is_unchanged(self, asked: Asked) -> bool {
+        asked == Asked::IfChanged && self.status == StatusCode::NOT_MODIFIED
+    }
+
     fn whole(self, bytes_max: u64) -> Result<Plan, Failed> {
         let codings = self.codings()?;
         let facts = self.facts();

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use flow::{blobs::BlobName, clock::Clock, meter::Meter, reason::Reason};
+use flow::{blobs::BlobName, clock::Clock, meter::Meter, payload::Stored, reason::Reason};
 use reqwest::Response;
 use tokio::time::error::Elapsed;
 use url::Url;
@@ -64,12 +64,15 @@ pub(crate) enum Downloaded {
     Suspected(Sign, String),
     /// The text is to be had elsewhere.
     Redirect(Url),
+    /// The text is as it is stored; nothing was published.
+    Unchanged,
 }
 
 /// What has come, before it is published.
 enum Transferred {
     Whole(Facts),
     Redirect(Url),
+    Unchanged,
 }
 
 /// Why a transfer broke.
@@ -92,18 +95,29 @@ impl From<Closed> for Broken {
 }
 
 impl Download<'_> {
-    /// Downloads and publishes, if the bytes are the expected ones.
-    pub(crate) async fn run(self, url: &Url, name: BlobName, meant: Meant) -> Result<Downloaded, Trouble> {
+    /// Downloads and publishes, if the bytes are the expected ones and not those that are stored.
+    pub(crate) async fn run(
+        self,
+        url: &Url,
+        name: BlobName,
+        meant: Meant,
+        stored: Option<&Stored>,
+    ) -> Result<Downloaded, Trouble> {
         let (mut writer, part) = match self.before {
             Before::Nothing if self.spools.has_room() => (Writer::held(self.spools.clone(), name), None),
             Before::Nothing | Before::Perhaps => Writer::open(self.spools.clone(), name).await?,
         };
-        let transfer = tokio::time::timeout(self.config.max_time, self.transfer(url, part, &mut writer));
+        let transfer = self.transfer(url, part, stored, &mut writer);
+        let transfer = tokio::time::timeout(self.config.max_time, transfer);
         let broken = match transfer.await {
             Ok(Ok(Transferred::Whole(facts))) => return publish(writer, facts, meant).await,
             Ok(Ok(Transferred::Redirect(to))) => {
                 writer.finish(Ending::Suspend).await?;
                 return Ok(Downloaded::Redirect(to));
+            }
+            Ok(Ok(Transferred::Unchanged)) => {
+                writer.finish(Ending::Discard).await?;
+                return Ok(Downloaded::Unchanged);
             }
             Ok(Err(broken)) => broken,
             Err(_) => Broken::Candidate(timeout(url, "not done", self.config.max_time)),
@@ -113,6 +127,7 @@ impl Download<'_> {
                 // What it found in earlier bytes counts.
                 Settled::Refused(earlier) => Err(earlier.into()),
                 Settled::Published(_)
+                | Settled::Unchanged
                 | Settled::Unexpected(_)
                 | Settled::Suspected(_)
                 | Settled::Unpublished => Err(failed.into()),
@@ -120,6 +135,7 @@ impl Download<'_> {
             Broken::Closed => match writer.finish(Ending::Discard).await? {
                 Settled::Refused(failed) => Err(failed.into()),
                 Settled::Published(_)
+                | Settled::Unchanged
                 | Settled::Unexpected(_)
                 | Settled::Suspected(_)
                 | Settled::Unpublished => Err(closed().into()),
@@ -131,9 +147,10 @@ impl Download<'_> {
         &self,
         url: &Url,
         part: Option<Resumable>,
+        stored: Option<&Stored>,
         writer: &mut Writer,
     ) -> Result<Transferred, Broken> {
-        let step = self.hops.ask(url, part.as_ref()).await;
+        let step = self.hops.ask(url, part.as_ref(), stored).await;
         self.answered.get_or_init(Instant::now);
         let Answer { response, url, asked } = match step? {
             Step::Answer(answer) => answer,
@@ -145,6 +162,9 @@ impl Download<'_> {
             headers: response.headers(),
             length: response.content_length(),
         };
+        if head.is_unchanged(asked) {
+            return Ok(Transferred::Unchanged);
+        }
         let plan = head.judge(part.as_ref(), asked, self.config.body_bytes_max, self.clock.now_ms())?;
         let facts = plan.facts().clone();
         let at = shown(&url).to_string();
@@ -192,6 +212,7 @@ impl Download<'_> {
 async fn publish(writer: Writer, facts: Facts, meant: Meant) -> Result<Downloaded, Trouble> {
     match writer.finish(Ending::Publish(meant)).await? {
         Settled::Published(digest) => Ok(Downloaded::Whole(facts, digest)),
+        Settled::Unchanged => Ok(Downloaded::Unchanged),
         Settled::Unexpected(mismatch) => Err(unexpected(&facts.url, &mismatch).into()),
         Settled::Suspected(sign) => Ok(Downloaded::Suspected(sign, facts.url)),
         Settled::Refused(failed) => Err(failed.into()),

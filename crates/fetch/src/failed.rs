@@ -203,6 +203,7 @@ mod tests {
             redirected: None,
             refused: None,
             listed: flow::payload::Listed::default(),
+            stored: None,
         };
         failed.verdict(job, Attempt { number: 9, failures }, PATIENCE, &[])
     }
@@ -241,6 +242,7 @@ mod tests {
                 host: None,
                 redirected: Some(redirected),
                 refused: None,
+                stored: None,
                 listed: flow::payload::Listed::default(),
             };
             let busy = Failed::for_now(Reason::Connect, "busy");

@@ -9,10 +9,12 @@
 
 use std::time::Duration;
 
-use flow::reason::Reason;
+use flow::{payload::Stored, reason::Reason};
 use reqwest::{
-    Response, StatusCode,
-    header::{ACCEPT_ENCODING, HeaderMap, IF_RANGE, LOCATION, RANGE},
+    RequestBuilder, Response, StatusCode,
+    header::{
+        ACCEPT_ENCODING, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE,
+    },
 };
 use url::Url;
 
@@ -56,7 +58,7 @@ pub(crate) struct Answer {
     pub(crate) response: Response,
     /// The URL that gave it.
     pub(crate) url: Url,
-    /// Whether the rest of a body was asked for, rather than the whole.
+    /// What was asked for.
     pub(crate) asked: Asked,
 }
 
@@ -64,7 +66,10 @@ pub(crate) struct Answer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
     Whole,
+    /// What follows on a part that is there.
     Rest,
+    /// The whole, unless it is what is stored.
+    IfChanged,
 }
 
 impl Hops {
@@ -76,21 +81,19 @@ impl Hops {
         })
     }
 
-    /// Asks once. Where `part` came from this URL, only the rest is asked for.
-    pub(crate) async fn ask(&self, url: &Url, part: Option<&Resumable>) -> Result<Step, Failed> {
+    /// Asks once. Where `part` came from this URL, only the rest is asked for; else, where what is stored came from it, the
+    /// whole only if it has changed.
+    pub(crate) async fn ask(
+        &self,
+        url: &Url,
+        part: Option<&Resumable>,
+        stored: Option<&Stored>,
+    ) -> Result<Step, Failed> {
         let contact = self
             .clients
             .for_url(url)
             .map_err(|no_way| Failed::for_good(no_way.reason(), format!("{}: {no_way}", shown(url))))?;
-        let mut request = contact.client.get(url.clone());
-        let mut asked = Asked::Whole;
-        if let Some(part) = part.filter(|part| part.facts.url == shown(url).as_str()) {
-            request = request
-                .header(RANGE, format!("bytes={}-", part.offset))
-                .header(IF_RANGE, part.validator.if_range())
-                .header(ACCEPT_ENCODING, AcceptEncoding::Identity.value());
-            asked = Asked::Rest;
-        }
+        let (request, asked) = qualified(contact.client.get(url.clone()), url, part, stored);
         let response = match tokio::time::timeout(self.answer_timeout, request.send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(classify::unanswered(&error, url, contact.proxy.as_deref())),
@@ -110,7 +113,7 @@ impl Hops {
     pub(crate) async fn follow(&self, start: Url, redirects_max: u32) -> Result<Option<Answer>, Failed> {
         let mut at = start;
         for _ in 0..=redirects_max {
-            match self.ask(&at, None).await? {
+            match self.ask(&at, None, None).await? {
                 Step::Answer(answer) => return Ok(Some(answer)),
                 Step::Redirect(to) => at = to,
             }
@@ -148,6 +151,35 @@ fn location(headers: &HeaderMap) -> Option<&str> {
     let mut locations = headers.get_all(LOCATION).iter();
     let location = locations.next().filter(|location| location.len() <= LOCATION_BYTES_MAX)?;
     if locations.next().is_some() { None } else { std::str::from_utf8(location.as_bytes()).ok() }
+}
+
+/// The request, with what it says of the bytes that are there.
+fn qualified(
+    request: RequestBuilder,
+    url: &Url,
+    part: Option<&Resumable>,
+    stored: Option<&Stored>,
+) -> (RequestBuilder, Asked) {
+    let at = shown(url);
+    if let Some(part) = part.filter(|part| part.facts.url == at.as_str()) {
+        let request = request
+            .header(RANGE, format!("bytes={}-", part.offset))
+            .header(IF_RANGE, part.validator.if_range())
+            .header(ACCEPT_ENCODING, AcceptEncoding::Identity.value());
+        return (request, Asked::Rest);
+    }
+    let Some(stored) = stored.filter(|stored| stored.final_url == at.as_str()) else {
+        return (request, Asked::Whole);
+    };
+    let conditions =
+        [(IF_NONE_MATCH, &stored.etag), (IF_MODIFIED_SINCE, &stored.last_modified)].map(|(name, value)| {
+            // What cannot be sent back is no condition.
+            let value = value.as_deref().and_then(|value| HeaderValue::from_str(value).ok());
+            value.map(|value| (name, value))
+        });
+    let conditions: HeaderMap = conditions.into_iter().flatten().collect();
+    let asked = if conditions.is_empty() { Asked::Whole } else { Asked::IfChanged };
+    (request.headers(conditions), asked)
 }
 
 fn is_redirect(status: StatusCode) -> bool {

@@ -18,6 +18,7 @@
 //! * `download`, `pace`, `local`: one body from a server, or from a local file, into the spool;
 //! * `failed`, `classify`: how a candidate fails;
 //! * [`robots`], `manners`, [`suspicion`], `hosts`: what hosts wish, and what is remembered of them;
+//! * [`refreshed`]: what became of texts that are stored and were asked for again;
 //! * [`stage`]: [`Fetch`](stage::Fetch), which puts them together;
 //! * [`list`]: a source list from the web, outside of the queue;
 //! * [`loopback`]: a small file server on this machine, for the bundled sample and for tests.
@@ -47,6 +48,7 @@ mod manners;
 pub mod mirror;
 mod pace;
 pub mod proxy;
+pub mod refreshed;
 mod retry_after;
 pub mod robots;
 pub mod room;

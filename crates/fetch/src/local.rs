@@ -15,11 +15,11 @@ use url::Url;
 
 use crate::{
     answer::Facts,
-    download::unexpected,
+    download::{Downloaded, unexpected},
     expected::Expected,
     failed::{Failed, Trouble},
     sniff::Sniffer,
-    spool::{Digest, Spool, Spools},
+    spool::{Spool, Spools},
     writer::{self, Settled},
 };
 
@@ -31,13 +31,15 @@ pub(crate) struct Local {
     pub(crate) url: Url,
     pub(crate) name: BlobName,
     pub(crate) expected: Expected,
+    /// The BLAKE3 of what is stored, as hex digits.
+    pub(crate) stored: Option<String>,
     pub(crate) bytes_max: u64,
 }
 
 impl Local {
-    /// Copies and publishes, if the bytes are the expected ones. The same rules as for a download hold: a size limit,
+    /// Copies and publishes, if the bytes are the expected ones and not those that are stored. The same rules as for a download hold: a size limit,
     /// not empty, a text. Only regular files are read.
-    pub(crate) fn run(self, meter: &Meter) -> Result<(Facts, Digest), Trouble> {
+    pub(crate) fn run(self, meter: &Meter) -> Result<Downloaded, Trouble> {
         let (path, file) = open(&self.url)?;
         let facts = facts(&self.url);
         let mut spool = Spool::open(self.spools.clone(), &self.name)?;
@@ -46,8 +48,9 @@ impl Local {
             spool.discard()?;
             return Err(trouble);
         }
-        match writer::publish_expected(spool, &self.expected)? {
-            Settled::Published(digest) => Ok((facts, digest)),
+        match writer::publish_expected(spool, &self.expected, self.stored.as_deref())? {
+            Settled::Published(digest) => Ok(Downloaded::Whole(facts, digest)),
+            Settled::Unchanged => Ok(Downloaded::Unchanged),
             Settled::Unexpected(mismatch) => Err(unexpected(&facts.url, &mismatch).into()),
             Settled::Suspected(_) | Settled::Refused(_) | Settled::Unpublished => {
                 unreachable!("what is published is published or refused")

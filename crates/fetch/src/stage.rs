@@ -14,6 +14,7 @@ use std::{
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
     clock::{Clock, Millis, millis},
+    job::Known as Pushed,
     lane::Lane,
     meter::Meter,
     payload::{FetchJob, Fetched, StoreJob},
@@ -34,6 +35,7 @@ use crate::{
     hosts::HostFiles,
     local::Local,
     manners::Manners,
+    refreshed::Refreshed,
     robots::{Heed, Known, Rulebook, Verdict},
     room::Floor,
     spool::{Digest, Spools},
@@ -57,6 +59,7 @@ pub struct Fetch {
     rulebook: Rulebook,
     manners: Manners,
     suspicions: Arc<Suspicions>,
+    refreshed: Arc<Refreshed>,
 }
 
 impl Fetch {
@@ -79,6 +82,7 @@ impl Fetch {
             rulebook: Rulebook::new(&config.user_agent, Arc::clone(&files), clock, timeout),
             suspicions: Arc::new(Suspicions::new(files)),
             manners: Manners::default(),
+            refreshed: Arc::default(),
             spools: Spools::new(blobs, Floor(config.free_bytes_min)),
             throttle: Throttle::new(config.bytes_per_second_max),
             config,
@@ -86,6 +90,12 @@ impl Fetch {
             meter,
             clock,
         })
+    }
+
+    /// The same stage, counting texts that were asked for again there.
+    #[must_use]
+    pub fn counting(self, refreshed: Arc<Refreshed>) -> Self {
+        Self { refreshed, ..self }
     }
 
     async fn bytes(
@@ -97,9 +107,9 @@ impl Fetch {
     ) -> Result<Downloaded, Trouble> {
         let name = BlobName::new(BlobKind::Spool, job.document.clone());
         let expected = Expected::of(&job.listed);
+        let stored = job.stored.as_ref().map(|stored| stored.blake3.clone());
         if target.url.scheme() == "file" {
-            let (facts, digest) = self.copy(target, name, expected).await?;
-            return Ok(Downloaded::Whole(facts, digest));
+            return self.copy(target, name, expected, stored).await;
         }
         let download = Download {
             config: &self.config,
@@ -116,7 +126,8 @@ impl Fetch {
             host: job.host.clone().unwrap_or_default(),
             text: job.document.clone(),
         };
-        download.run(&target.url, name, Meant { hashes: expected, screen }).await
+        let meant = Meant { hashes: expected, screen, stored };
+        download.run(&target.url, name, meant, job.stored.as_ref()).await
     }
 
     async fn copy(
@@ -124,12 +135,14 @@ impl Fetch {
         target: &Target,
         name: BlobName,
         expected: Expected,
-    ) -> Result<(Facts, Digest), Trouble> {
+        stored: Option<String>,
+    ) -> Result<Downloaded, Trouble> {
         let local = Local {
             spools: self.spools.clone(),
             url: target.url.clone(),
             name,
             expected,
+            stored,
             bytes_max: self.config.body_bytes_max,
         };
         let meter = Arc::clone(&self.meter);
@@ -312,7 +325,7 @@ impl Stage for Fetch {
         let result = self.text(target, job, attempt, &answered).await;
         let group_pause_ms = self.rest_ms(host.as_deref(), crawl_delay_ms, answered.get().copied());
         match result {
-            Ok(next) => Ok(Done { next: vec![next], group_pause_ms }),
+            Ok(next) => Ok(Done { next: next.into_iter().collect(), group_pause_ms }),
             Err(error) => Err(error.pausing(group_pause_ms)),
         }
     }
@@ -328,14 +341,14 @@ impl Fetch {
         millis(wait).max(crawl_delay_ms).saturating_sub(since_ms).max(self.manners.now(host))
     }
 
-    /// Asks for the text itself.
+    /// Asks for the text itself; nothing follows where it is as it is stored.
     async fn text(
         &self,
         target: Target,
         job: FetchJob,
         attempt: Attempt,
         answered: &OnceLock<Instant>,
-    ) -> Result<StoreJob, StageError<FetchJob>> {
+    ) -> Result<Option<StoreJob>, StageError<FetchJob>> {
         let started = Instant::now();
         let host = target.group();
         match self.bytes(&target, &job, attempt, answered).await {
@@ -345,7 +358,21 @@ impl Fetch {
                 }
                 let took_ms = millis(started.elapsed());
                 let fetched = self.fetched(target, facts, digest, attempt, took_ms);
-                Ok(StoreJob { document: job.document, fetched, listed: job.listed })
+                let known = match job.stored {
+                    Some(_) => {
+                        self.refreshed.count_changed();
+                        Pushed::Renew
+                    }
+                    None => Pushed::Absorb,
+                };
+                Ok(Some(StoreJob { document: job.document, fetched, listed: job.listed, known }))
+            }
+            Ok(Downloaded::Unchanged) => {
+                if let Some(host) = &host {
+                    self.manners.fine(host);
+                }
+                self.refreshed.count_unchanged();
+                Ok(None)
             }
             Ok(Downloaded::Suspected(sign, url)) => {
                 let failed = Failed::repeated(&url);

@@ -80,6 +80,8 @@ pub(crate) struct Meant {
     pub(crate) hashes: Expected,
     /// Who looks whether it is one that the host gives for everything.
     pub(crate) screen: Screen,
+    /// The BLAKE3 of what is stored, as hex digits: the same bytes are not published again.
+    pub(crate) stored: Option<String>,
 }
 
 /// Looks whether a body is one that its host gives for everything.
@@ -95,6 +97,8 @@ pub(crate) struct Screen {
 pub(crate) enum Settled {
     /// They are durable.
     Published(Digest),
+    /// They are gone: they are those that are stored.
+    Unchanged,
     /// They are gone: they are not those that were expected.
     Unexpected(Mismatch),
     /// They are gone: the host gave them for other texts too.
@@ -280,17 +284,31 @@ fn settle(spool: Spool, ending: Ending) -> Result<Settled, BlobError> {
 fn publish(spool: Spool, meant: &Meant) -> Result<Settled, BlobError> {
     let digest = spool.digest();
     let Screen { suspicions, host, text } = &meant.screen;
-    if let Some(sign) = suspicions.body(host, text, &digest) {
+    // What is stored was taken for a text before, also where others hold the same bytes.
+    if !is_stored(&digest, meant.stored.as_deref())
+        && let Some(sign) = suspicions.body(host, text, &digest)
+    {
         return spool.discard().map(|()| Settled::Suspected(sign));
     }
-    publish_expected(spool, &meant.hashes)
+    publish_expected(spool, &meant.hashes, meant.stored.as_deref())
 }
 
-/// Publishes a whole body, if it is the expected one.
-pub(crate) fn publish_expected(mut spool: Spool, expected: &Expected) -> Result<Settled, BlobError> {
+fn is_stored(digest: &Digest, stored: Option<&str>) -> bool {
+    stored.is_some_and(|stored| digest.blake3.to_hex().eq_ignore_ascii_case(stored))
+}
+
+/// Publishes a whole body, if it is the expected one and not the stored one.
+pub(crate) fn publish_expected(
+    mut spool: Spool,
+    expected: &Expected,
+    stored: Option<&str>,
+) -> Result<Settled, BlobError> {
     let digest = spool.digest();
     if let Some(mismatch) = expected.compare(&mut spool, digest)? {
         return spool.discard().map(|()| Settled::Unexpected(mismatch));
+    }
+    if is_stored(&digest, stored) {
+        return spool.discard().map(|()| Settled::Unchanged);
     }
     spool.publish().map(|()| Settled::Published(digest))
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     clock::Millis,
     document::DocumentId,
-    job::{Group, NewJob},
+    job::{Group, Known, NewJob},
     lane::Lane,
     reason::Failure,
 };
@@ -36,6 +36,25 @@ pub struct FetchJob {
     /// What the source list says of it besides.
     #[serde(default)]
     pub listed: Listed,
+    /// What is stored of it, where the job asks whether that is still what the server has. Such a job takes the place of
+    /// one that has ended, and so do those that follow on it where the text has changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<Stored>,
+}
+
+/// What is stored of a text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stored {
+    /// The BLAKE3 of its bytes as they were received, as 64 hex digits.
+    pub blake3: String,
+    /// The URL that gave it, after `--mirror` and redirects, without user and password. The validators hold for no other.
+    pub final_url: String,
+    /// `ETag`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// `Last-Modified`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<String>,
 }
 
 /// Where redirects have led.
@@ -77,6 +96,9 @@ pub struct StoreJob {
     /// What the source list says of it.
     #[serde(default)]
     pub listed: Listed,
+    /// What becomes of the job where one of this text has ended: a changed text renews it.
+    #[serde(default, skip_serializing_if = "is_absorbed")]
+    pub known: Known,
 }
 
 /// How a text came.
@@ -119,6 +141,13 @@ pub struct ProcessJob {
     pub document: DocumentId,
     /// BLAKE3 of the text, as 64 hex digits.
     pub text_blake3: String,
+    /// What becomes of the job where one of this text has ended: a changed text renews it.
+    #[serde(default, skip_serializing_if = "is_absorbed")]
+    pub known: Known,
+}
+
+fn is_absorbed(known: &Known) -> bool {
+    *known == Known::Absorb
 }
 
 /// What follows on the last stage: nothing.
@@ -127,7 +156,8 @@ pub enum Nothing {}
 
 impl From<FetchJob> for NewJob {
     fn from(job: FetchJob) -> Self {
-        let new = Self::new(Lane::Fetch, job.document.as_str(), &job);
+        let known = if job.stored.is_some() { Known::Renew } else { Known::Absorb };
+        let new = Self { known, ..Self::new(Lane::Fetch, job.document.as_str(), &job) };
         match job.host {
             Some(host) => new.in_group(Group(host)),
             None => new,
@@ -137,13 +167,13 @@ impl From<FetchJob> for NewJob {
 
 impl From<StoreJob> for NewJob {
     fn from(job: StoreJob) -> Self {
-        Self::new(Lane::Store, job.document.as_str(), &job)
+        Self { known: job.known, ..Self::new(Lane::Store, job.document.as_str(), &job) }
     }
 }
 
 impl From<ProcessJob> for NewJob {
     fn from(job: ProcessJob) -> Self {
-        Self::new(Lane::Process, job.document.as_str(), &job)
+        Self { known: job.known, ..Self::new(Lane::Process, job.document.as_str(), &job) }
     }
 }
 

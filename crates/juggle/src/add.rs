@@ -9,7 +9,10 @@ mod sources;
 
 use std::{fs, path::Path};
 
-use flow::queue::{CursorMove, JobQueue, Push, QueueError};
+use flow::{
+    clock::Clock,
+    queue::{CursorMove, JobQueue, Push, QueueError},
+};
 
 pub(crate) use self::bulk::Tally;
 pub use self::{bulk::BULK_MAX, sources::Sources};
@@ -20,6 +23,7 @@ use crate::{
     exit::{CliError, Exit},
     output::{Out, peak_rss_bytes},
     plan,
+    refresh::{self, Refresh},
     settings::{choice::Run, resolved::Settings},
     source::{
         error::SourceError,
@@ -54,7 +58,8 @@ pub fn no_sources() -> CliError {
 /// As [`add`].
 pub async fn run(args: &AddArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let sources = Sources::of(&args.sources, settings).await?;
-    if sources.inputs.is_empty() {
+    let refresh = sources.refresh;
+    if sources.inputs.is_empty() && (refresh == Refresh::No || !directory::has_run(&settings.output_dir)) {
         return Err(no_sources());
     }
     if settings.run == Run::Dry {
@@ -72,25 +77,35 @@ pub async fn run(args: &AddArgs, settings: &Settings, out: &Out) -> Result<Exit,
         out.json(&report)?;
     } else {
         out.line(&format!("{} texts listed in '{}'", added.entries, settings.output_dir.display()))?;
+        if refresh == Refresh::Yes {
+            out.line("what is stored of them is asked for again by the next run")?;
+        }
     }
     Ok(if added.bad > 0 { Exit::SomeFailed } else { Exit::Done })
 }
 
-/// Writes snapshots of the inputs and registers them. The same list a second time changes nothing.
+/// Writes snapshots of the inputs and registers them. The same list a second time changes nothing. For a refresh, a round
+/// over these lists begins; where there are none, over all that were added before.
 ///
 /// # Errors
 /// Where a list cannot be read to its end or a snapshot not be written; [`Exit::File`] where no line of the lists names
 /// a text; [`Exit::Usage`] for [bulk](BULK_MAX) from the main site of Project Gutenberg, and for filters without a
 /// catalogue. Where a list is at fault, nothing is added.
 pub async fn add(sources: Sources, run: &Path, queue: &dyn JobQueue) -> Result<Added, CliError> {
-    let snapshots = directory::sources(run);
-    let writing = tokio::task::spawn_blocking(move || write(&sources, &snapshots));
+    let (snapshots, refresh) = (directory::sources(run), sources.refresh);
+    let now_ms = Clock::start().now_ms();
+    let directory = snapshots.clone();
+    let writing = tokio::task::spawn_blocking(move || write(&sources, &directory));
     let written = writing.await.map_err(|error| CliError::caused(Exit::Bug, &error))??;
-    let mut added = Added::default();
+    let (mut added, mut lists) = (Added::default(), Vec::with_capacity(written.len()));
     for snapshot in written {
         added.entries += snapshot.entries;
         added.bad += snapshot.bad;
+        lists.push(snapshot.name.clone());
         register(snapshot, queue).await?;
+    }
+    if refresh == Refresh::Yes {
+        refresh::begin(&lists, &snapshots, now_ms, queue).await?;
     }
     Ok(added)
 }

@@ -65,8 +65,12 @@ pub enum Command {
   juggle pipeline --catalog pg_catalog.csv.gz --language en --subject 'science fiction' --limit 50 -o corpus
   juggle pipeline books.tsv --mirror https://www.gutenberg.org=http://127.0.0.1:8000 --allow-host 127.0.0.1
   zcat urls.gz | juggle pipeline -i - -o corpus
+  juggle pipeline --refresh -o corpus      ask for all that is stored again, fetch what changed
 
-Repeated with the same directory, it goes on where it stopped and fetches nothing twice.")]
+Repeated with the same directory, it goes on where it stopped and fetches nothing twice. With --refresh, each stored
+text is asked for again at the URL it came from, with If-None-Match and If-Modified-Since; what changed replaces what was
+stored and goes through store and process again. What cannot be had stays as it is stored, and is listed as failed. Cut
+off, the same command goes on with the same round; once that is finished, it begins the next.")]
 pub struct PipelineArgs {
     /// Sources.
     #[command(flatten)]
@@ -109,13 +113,13 @@ pub struct AddArgs {
 
 No text is fetched and nothing is written; of up to 50 hosts robots.txt is asked, for 20 s at most (--robots off: none).
 Each host: texts, those stored already, requests (one for each other text, to
-its first URL after the mirrors), downloads at a time, the wait between requests, the time that they take at least,
+its first URL after the mirrors; with --refresh, one for each stored text too), downloads at a time, the wait between requests, the time that they take at least,
 (requests - 1) x wait, and bytes, as far as a column bytes, size or length of the list tells them. The slowest host
 bounds the whole, or the known bytes at --limit-rate. A text that is listed twice counts twice.
 
 --json: entries, bad_lines, hosts (texts by host), stored, requests, known_bytes, texts_of_unknown_size,
 downloads_at_a_time, least_seconds, by_host [{host, texts, stored, requests, connections, wait_seconds, least_seconds,
-known_bytes, texts_of_unknown_size, robots {allowed, disallowed, not_asked}}], longest first; mirrors [{from, to,
+known_bytes, texts_of_unknown_size, conditional_requests, robots {allowed, disallowed, not_asked}}], longest first; mirrors [{from, to,
 texts}]; disk {free_bytes, min_free_space_bytes, has_room}; peak_rss_bytes.")]
 pub struct PlanArgs {
     /// Sources; none for the lists of the run directory.
@@ -131,6 +135,7 @@ pub struct PlanArgs {
 #[command(after_help = "Examples:
   juggle fetch -o corpus                   until the lane is empty and nobody upstream can fill it
   juggle store -o corpus --once            until the lane is empty for the first time
+  juggle fetch -o corpus --refresh         asks for all that is stored again, fetches what changed
   juggle fetch -o corpus --watch inbox     until stopped; adds lists and texts dropped into inbox/")]
 pub struct StageArgs {
     /// End at the first moment the lane has nothing to hand out.
@@ -142,6 +147,10 @@ pub struct StageArgs {
     /// Go on until stopped, and add source lists and texts that are dropped at PATH (repeatable).
     #[arg(long, value_name = "PATH", conflicts_with = "once")]
     pub watch: Vec<PathBuf>,
+    /// Ask for stored texts again, only for those that changed: those of the lists of -i, else of all added before. Only
+    /// of the fetch stage.
+    #[arg(long)]
+    pub refresh: bool,
     /// Settings.
     #[command(flatten)]
     pub settings: args::Args,

@@ -1,7 +1,9 @@
 //! Tops the fetch lane up from the snapshots of source lists.
 //!
 //! A list is a cursor, not a backlog: a batch of jobs and the step of the cursor go into the queue together, and only
-//! when the lane has room. Any number of feeders may run; a step is taken once.
+//! when the lane has room. Any number of feeders may run; a step is taken once. `again` feeds refreshes.
+
+mod again;
 
 use std::{
     path::PathBuf,
@@ -14,14 +16,16 @@ use std::{
 
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
-    job::{JobId, JobView, Selection},
+    document::DocumentId,
+    job::{JobId, JobView, NewJob, Selection},
     lane::Lane,
     payload::FetchJob,
-    queue::{BATCH_MAX, Cursor, CursorMove, JobQueue, Push, QueueError},
+    queue::{BATCH_MAX, Cursor, CursorMove, JobQueue, Push, Pushed, QueueError},
 };
 
 use crate::{
     exit::{CliError, Exit},
+    refresh::{self, Counters},
     source::{entry::Entry, error::SourceError, gutenberg, snapshot},
 };
 
@@ -43,12 +47,24 @@ pub struct Feeder {
     pub blobs: Arc<dyn BlobStore>,
     /// Counts texts that are left out because their id is another text's.
     pub conflicts: Arc<AtomicU64>,
+    /// Counts what a refresh does.
+    pub(crate) refreshing: Counters,
 }
 
 /// Some entries of a list, and how far they reach.
 struct Batch {
     entries: Vec<Entry>,
     offset: u64,
+}
+
+/// What became of a step.
+enum Moved {
+    /// It was taken.
+    Here(Pushed),
+    /// Another feeder took it.
+    Elsewhere,
+    /// The lane has no room.
+    NoRoom,
 }
 
 impl Feeder {
@@ -61,7 +77,11 @@ impl Feeder {
             let cursors = self.queue.cursors().await?;
             let mut has_moved = false;
             for cursor in cursors.into_iter().filter(|cursor| cursor.entries < cursor.entries_total) {
-                has_moved |= self.step(cursor).await?;
+                let list = refresh::list_of(&cursor.source).map(str::to_owned);
+                has_moved |= match list {
+                    Some(list) => self.step_again(cursor, &list).await?,
+                    None => self.step(cursor).await?,
+                };
             }
             if !has_moved {
                 tokio::time::sleep(PAUSE).await;
@@ -71,36 +91,49 @@ impl Feeder {
 
     /// Moves a cursor one batch on; `false` where the lane has no room.
     async fn step(&self, cursor: Cursor) -> Result<bool, CliError> {
-        let batch = self.read(&cursor).await?;
+        let batch = self.read(&cursor.source, &cursor, BATCH_MAX).await?;
         let count = batch.entries.len() as u64;
         let jobs: Vec<FetchJob> =
             batch.entries.into_iter().map(|entry| entry.into_job(|url| (self.group_of)(url))).collect();
-        let push = Push {
-            jobs: jobs.iter().cloned().map(Into::into).collect(),
-            cursor: Some(CursorMove {
-                source: cursor.source,
-                from: Some(cursor.offset),
-                offset: batch.offset,
-                entries: cursor.entries + count,
-                entries_total: cursor.entries_total,
-            }),
-        };
-        match self.queue.push(push).await {
-            Ok(pushed) => {
+        let new = jobs.iter().cloned().map(Into::into).collect();
+        match self.advance(cursor, new, batch.offset, count).await? {
+            Moved::Here(pushed) => {
                 self.tell_of_conflicts(&jobs, &pushed.known).await?;
                 Ok(true)
             }
-            Err(QueueError::Full(_)) => Ok(false),
-            // Another feeder took this step.
-            Err(QueueError::CursorMoved(_)) => Ok(true),
+            Moved::Elsewhere => Ok(true),
+            Moved::NoRoom => Ok(false),
+        }
+    }
+
+    /// Pushes jobs and moves the cursor to `offset`, so many entries on, in one step.
+    async fn advance(
+        &self,
+        cursor: Cursor,
+        jobs: Vec<NewJob>,
+        offset: u64,
+        entries: u64,
+    ) -> Result<Moved, CliError> {
+        let step = CursorMove {
+            source: cursor.source,
+            from: Some(cursor.offset),
+            offset,
+            entries: cursor.entries + entries,
+            entries_total: cursor.entries_total,
+        };
+        match self.queue.push(Push { jobs, cursor: Some(step) }).await {
+            Ok(pushed) => Ok(Moved::Here(pushed)),
+            Err(QueueError::Full(_)) => Ok(Moved::NoRoom),
+            Err(QueueError::CursorMoved(_)) => Ok(Moved::Elsewhere),
             Err(error) => Err(error.into()),
         }
     }
 
-    async fn read(&self, cursor: &Cursor) -> Result<Batch, CliError> {
-        let path = self.snapshots.join(format!("{}.jsonl", cursor.source));
+    /// The next entries of a list, at most `entries_max`.
+    async fn read(&self, list: &str, cursor: &Cursor, entries_max: usize) -> Result<Batch, CliError> {
+        let path = self.snapshots.join(format!("{list}.jsonl"));
         let (from, left) = (cursor.offset, cursor.entries_total - cursor.entries);
-        let limit = usize::try_from(left).unwrap_or(BATCH_MAX).min(BATCH_MAX);
+        let limit = usize::try_from(left).unwrap_or(entries_max).min(entries_max);
         let read = tokio::task::spawn_blocking(move || -> Result<Batch, SourceError> {
             let mut batch = Batch { entries: Vec::with_capacity(limit), offset: from };
             for item in snapshot::read_from(&path, from)?.take(limit) {
@@ -133,14 +166,17 @@ impl Feeder {
         for (id, urls) in before.into_iter().filter(|(_, urls)| !urls.is_empty()) {
             let others = known.iter().filter(|job| job.document.as_str() == id);
             for job in others.filter(|job| !is_same_text(&id, &urls, &job.urls)) {
-                self.conflicts.fetch_add(1, Ordering::Relaxed);
-                let (first, second) = (&urls[0], &job.urls[0]);
-                tracing::warn!(
-                    "'{id}' is listed for {first} and for {second}: the second is left out; give it another id"
-                );
+                self.tell_of_conflict(&job.document, &urls[0], &job.urls[0]);
             }
         }
         Ok(())
+    }
+
+    fn tell_of_conflict(&self, id: &DocumentId, first: &str, second: &str) {
+        self.conflicts.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(
+            "'{id}' is listed for {first} and for {second}: the second is left out; give it another id"
+        );
     }
 }
 

@@ -3,7 +3,8 @@
 //! In reading order:
 //!
 //! * [`run`], [`cli`], [`settings`]: from what was typed to what is meant;
-//! * [`source`], [`add`], [`feeder`], [`watch`]: from source lists to the fetch lane; [`plan`]: what would come of it;
+//! * [`source`], [`add`], [`feeder`], [`refresh`], [`watch`]: from source lists to the fetch lane; [`plan`]: what would come
+//!   of it;
 //! * [`attach`], [`stages`]: the queue at hand and the three workers;
 //! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`rebuild`], [`export`], [`config_show`]: the
 //!   commands;
@@ -24,6 +25,7 @@ pub mod plan;
 pub mod progress;
 pub mod queue_command;
 pub mod rebuild;
+pub mod refresh;
 pub mod run;
 pub mod sample;
 pub mod settings;

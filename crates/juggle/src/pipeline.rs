@@ -104,6 +104,7 @@ async fn work(
 ) -> Result<Option<Summary>, CliError> {
     let queue = attached.queue();
     let before = queue.stats().await?;
+    let refresh = sources.refresh;
     let Added { bad, .. } = add::add(sources, &settings.output_dir, &*queue).await?;
     let stages =
         Stages::open(settings, Arc::clone(&queue), stop.shutdown.clone(), stop.trigger.clone()).await?;
@@ -124,6 +125,7 @@ async fn work(
         took: started.elapsed(),
         bad_lines: bad,
         conflicts: stages.conflicts(),
+        refreshed: stages.refreshing.summary(refresh, &*queue).await?,
         resting,
         busy: stages.busy(),
         imbalance: stages.imbalance(),

@@ -2,7 +2,7 @@
 //!
 //! The lists are read once, as they stream; what is kept is a tally for each host, whatever the number of texts. So a
 //! text that is listed twice counts twice. What a text costs is one request to its first URL, after the mirrors; what is
-//! in the store costs none. Redirects, further URLs of a text, and tries after a failure come on top.
+//! in the store costs none, but for a refresh, which asks for it again. Redirects, further URLs of a text, and tries after a failure come on top.
 //!
 //! In reading order: `tally` (listed texts by host), [`robots`] (what robots.txt would say), `estimate` (from a tally to
 //! times and bytes), `report` (what people and machines read).
@@ -71,7 +71,7 @@ fn estimate(
     settings: &Settings,
     robots: &dyn Fn(&str) -> RobotsVerdict,
 ) -> Result<(Estimate, u64), CliError> {
-    let mut tally = Tally::new(settings, robots);
+    let mut tally = Tally::new(settings, robots, sources.refresh);
     if sources.inputs.is_empty() {
         add_own_lists(&settings.output_dir, &mut tally)?;
     } else {

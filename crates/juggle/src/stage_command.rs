@@ -21,6 +21,7 @@ use crate::{
     pipeline::show,
     plan,
     progress::Progress,
+    refresh::{Refresh, RefreshSummary},
     settings::{
         choice::{OnFailure, Run},
         resolved::Settings,
@@ -38,6 +39,8 @@ struct StageSummary {
     lanes: BTreeMap<&'static str, LaneDone>,
     seconds: f64,
     busy_seconds: Vec<f64>,
+    /// What became of stored texts that were asked for again; none where that was not done.
+    refreshed: Option<RefreshSummary>,
     peak_rss_bytes: Option<u64>,
 }
 
@@ -56,8 +59,9 @@ struct LaneDone {
 pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let started = Instant::now();
     // Only fetching begins with sources; the other stages find theirs in the queue.
+    let refresh = refresh_of(lane, args)?;
     let sources = match lane {
-        Lane::Fetch => Sources::of_settings(settings).await?,
+        Lane::Fetch => Sources { refresh, ..Sources::of_settings(settings).await? },
         Lane::Store | Lane::Process => Sources::default(),
     };
     if args.watch.is_empty() && !args.follow && sources.inputs.is_empty() {
@@ -107,16 +111,30 @@ pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -
         tracing::warn!("the lane below is full and nobody works there: run the next stage too");
     }
     let meter = Arc::clone(&stages.meters[lane.index()]);
-    report(lane, &meter, started.elapsed(), &stages, out)?;
+    let refreshed = stages.refreshing.summary(refresh, &*attached.queue()).await?;
+    report(lane, &meter, started.elapsed(), &stages, refreshed, out)?;
     drop(stages);
     attached.close().await;
     let exit = exit_of(ended, &meter, until, settings.on_failure);
     Ok(if exit == Exit::Done && bad > 0 { Exit::SomeFailed } else { exit })
 }
 
+fn refresh_of(lane: Lane, args: &StageArgs) -> Result<Refresh, CliError> {
+    match (args.refresh, lane) {
+        (false, _) => Ok(Refresh::No),
+        (true, Lane::Fetch) => Ok(Refresh::Yes),
+        (true, Lane::Store | Lane::Process) => {
+            Err(CliError::new(Exit::Usage, format!("the {lane} stage asks no server: it has no --refresh"))
+                .advise(
+                    "use it with pipeline, add or fetch; what changed then flows on through the other stages",
+                ))
+        }
+    }
+}
+
 /// Says what there is to do. Touches nothing.
 async fn dry_run(lane: Lane, sources: Sources, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
-    if !sources.inputs.is_empty() {
+    if !sources.inputs.is_empty() || sources.refresh == Refresh::Yes {
         return plan::plan(sources, settings, out).await;
     }
     directory::must_exist(&settings.output_dir)?;
@@ -146,7 +164,14 @@ fn exit_of(ended: Ended, meter: &Meter, until: Until, on_failure: OnFailure) -> 
     }
 }
 
-fn report(lane: Lane, meter: &Meter, took: Duration, stages: &Stages, out: &Out) -> Result<(), CliError> {
+fn report(
+    lane: Lane,
+    meter: &Meter,
+    took: Duration,
+    stages: &Stages,
+    refreshed: Option<RefreshSummary>,
+    out: &Out,
+) -> Result<(), CliError> {
     let done = LaneDone {
         done: Meter::get(&meter.done),
         dead: Meter::get(&meter.dead),
@@ -164,12 +189,14 @@ fn report(lane: Lane, meter: &Meter, took: Duration, stages: &Stages, out: &Out)
             done.bytes,
             seconds(took)
         ))?;
+        refreshed.map_or(Ok(()), |refreshed| out.line(&refreshed.line()))?;
         return describe_busy(&busy_seconds, stages.imbalance()).map_or(Ok(()), |busy| out.line(&busy));
     }
     out.json(&StageSummary {
         lanes: [(lane.name(), done)].into(),
         seconds: seconds(took),
         busy_seconds,
+        refreshed,
         peak_rss_bytes: peak_rss_bytes(),
     })
 }

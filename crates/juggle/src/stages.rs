@@ -28,6 +28,7 @@ use crate::{
     directory,
     exit::{CliError, Exit},
     feeder::Feeder,
+    refresh::Counters,
     settings::{choice::OnFailure, resolved::Settings},
 };
 
@@ -47,6 +48,8 @@ pub struct Stages {
     pub meters: [Arc<Meter>; 3],
     process: Arc<Process>,
     conflicts: Arc<AtomicU64>,
+    /// What a refresh does in this process.
+    pub(crate) refreshing: Counters,
     shutdown: Shutdown,
     trigger: Trigger,
 }
@@ -69,7 +72,16 @@ impl Stages {
             Arc::clone(&meters[Lane::Process.index()]),
         );
         let process = Arc::new(process.map_err(|error| CliError::caused(Exit::Bug, &error))?);
-        Ok(Self { queue, blobs, meters, process, conflicts: Arc::default(), shutdown, trigger })
+        Ok(Self {
+            queue,
+            blobs,
+            meters,
+            process,
+            conflicts: Arc::default(),
+            refreshing: Counters::default(),
+            shutdown,
+            trigger,
+        })
     }
 
     /// The lanes with their meters.
@@ -166,7 +178,7 @@ impl Stages {
         match lane {
             Lane::Fetch => {
                 let stage = Fetch::new(settings.fetch_config(), blobs(), meter());
-                let stage = stage.map_err(unusable)?;
+                let stage = stage.map_err(unusable)?.counting(Arc::clone(&self.refreshing.fetched));
                 self.spawn_worker(workers, Arc::new(stage), settings, until);
             }
             Lane::Store => {
@@ -237,6 +249,7 @@ impl Stages {
             group_of: Arc::new(move |url| fetch::candidate::group_of(url, &mirrors)),
             blobs: Arc::clone(&self.blobs) as Arc<dyn BlobStore>,
             conflicts: Arc::clone(&self.conflicts),
+            refreshing: self.refreshing.clone(),
         }
     }
 }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     exit::{CliError, Exit},
     output::{Out, align_right, describe_busy, peak_rss_bytes, seconds, table},
+    refresh::{self, RefreshSummary},
     settings::choice::OnFailure,
 };
 
@@ -47,6 +48,8 @@ pub struct Summary {
     pending: u64,
     /// Hosts that are left alone for now, with the texts that wait for them.
     resting: Vec<RestingHost>,
+    /// What became of stored texts that were asked for again; none where that was not done.
+    refreshed: Option<RefreshSummary>,
     lanes: BTreeMap<&'static str, LaneSummary>,
     failures: Vec<FailureRow>,
     /// Seconds that each thread of the process stage was at work in this run.
@@ -142,6 +145,8 @@ pub struct RunFacts {
     pub bad_lines: u64,
     /// Listed texts that were left out because their id is another text's.
     pub conflicts: u64,
+    /// What became of stored texts that were asked for again; none where that was not done.
+    pub(crate) refreshed: Option<RefreshSummary>,
     /// Hosts that are left alone for now, where nothing but their texts is left.
     pub resting: Vec<RestingHost>,
     /// How long each thread of the process stage was at work.
@@ -180,6 +185,7 @@ impl Summary {
             conflicts: facts.conflicts,
             pending: now.pending(),
             resting: facts.resting,
+            refreshed: facts.refreshed,
             lanes: lanes.into(),
             failures,
             imbalance: facts.imbalance,
@@ -232,6 +238,9 @@ impl Summary {
         ))?;
         if let Some(busy) = describe_busy(&self.busy_seconds, self.imbalance) {
             out.line(&busy)?;
+        }
+        if let Some(refreshed) = &self.refreshed {
+            out.line(&refreshed.line())?;
         }
         if self.duplicates > 0 {
             out.line(&format!("{} of them hold the same bytes as another", self.duplicates))?;
@@ -356,6 +365,9 @@ impl FailureRow {
             || (Reason::Internal, "no failure was recorded".to_owned()),
             |failure| (failure.reason, failure.message.clone()),
         );
+        // A process job that failed has a new text, whose results are missing.
+        let is_kept = job.lane != Lane::Process && refresh::is_refresh(job);
+        let message = if is_kept { format!("{message}; the stored text was kept") } else { message };
         Self {
             id: job.key.clone(),
             url: url(job).unwrap_or_default(),

@@ -135,7 +135,7 @@ async fn take(path: &Path, run: &Path, rules: &Rules, queue: &dyn JobQueue) -> R
         Ok(url) if is_text(&path) => Input::Texts(vec![url.into()]),
         _ => Input::List(Place::File(path.clone())),
     };
-    let sources = Sources { inputs: vec![input], rules: rules.clone() };
+    let sources = Sources { inputs: vec![input], rules: rules.clone(), ..Sources::default() };
     match add::add(sources, run, queue).await {
         Ok(added) => tracing::info!("took '{}': {} texts", path.display(), added.entries),
         Err(error) if matches!(error.exit, Exit::File | Exit::Usage) => {

@@ -165,7 +165,7 @@ mod tests {
             last_modified: None,
         };
         let document = document.parse().unwrap();
-        let job = StoreJob { document, fetched, listed: Listed::default() };
+        let job = StoreJob { document, fetched, listed: Listed::default(), known: flow::job::Known::Absorb };
         let stage = Store::new(Arc::clone(blobs) as _, Arc::new(Meter::default()));
         stage.run(job, Attempt { number: 1, failures: 0 }).await.unwrap();
     }

@@ -110,7 +110,7 @@ pub struct Arrival {
 
 impl Meta {
     pub(crate) fn new(job: &StoreJob, refined: Refined) -> Self {
-        let StoreJob { document, fetched, listed } = job;
+        let StoreJob { document, fetched, listed, known: _ } = job;
         let header = refined.trimmed.header;
         Self {
             document: document.clone(),

@@ -45,6 +45,7 @@ impl Stage for Store {
 
     async fn run(&self, job: StoreJob, _attempt: Attempt) -> Result<Done<ProcessJob>, StageError<StoreJob>> {
         let blobs = Arc::clone(&self.blobs);
+        let known = job.known;
         let joined = tokio::task::spawn_blocking(move || store(&*blobs, job)).await;
         let meta = match joined.map_err(tokio::task::JoinError::try_into_panic) {
             Ok(stored) => stored?,
@@ -52,7 +53,7 @@ impl Stage for Store {
             Err(Err(cancelled)) => return Err(StageError::retry(Reason::Internal, cancelled.to_string())),
         };
         Meter::add(&self.meter.bytes, meta.raw.bytes);
-        Ok(vec![ProcessJob { document: meta.document, text_blake3: meta.text.blake3 }].into())
+        Ok(vec![ProcessJob { document: meta.document, text_blake3: meta.text.blake3, known }].into())
     }
 }
 

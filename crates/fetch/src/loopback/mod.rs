@@ -4,6 +4,7 @@
 //! * [`script`]: what it does instead of serving a file as it is;
 //! * [`log`]: the requests it has seen.
 
+mod condition;
 pub(crate) mod content;
 pub mod log;
 mod range;

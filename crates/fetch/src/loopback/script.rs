@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::header::HeaderName;
 
 /// One scripted answer. The default is the file as it is.
 #[derive(Debug, Clone, Default)]
@@ -14,6 +15,7 @@ pub struct Script {
     pub(crate) ranges: Ranges,
     pub(crate) end: End,
     pub(crate) pace: Option<Pace>,
+    pub(crate) conditions: Conditions,
 }
 
 /// A body that is not a file's.
@@ -36,6 +38,14 @@ pub(crate) enum Length {
 /// Whether requests for a part are honoured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Ranges {
+    #[default]
+    Honoured,
+    Ignored,
+}
+
+/// Whether `If-None-Match` and `If-Modified-Since` are honoured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Conditions {
     #[default]
     Honoured,
     Ignored,
@@ -113,6 +123,12 @@ impl Script {
         Self { ranges: Ranges::Ignored, ..self }
     }
 
+    /// As if the conditions of a request were not understood.
+    #[must_use]
+    pub fn without_conditions(self) -> Self {
+        Self { conditions: Conditions::Ignored, ..self }
+    }
+
     /// Breaking the connection after so many bytes of the body.
     #[must_use]
     pub fn cut_after(self, bytes: u64) -> Self {
@@ -123,6 +139,16 @@ impl Script {
     #[must_use]
     pub fn stall_after(self, bytes: u64) -> Self {
         Self { end: End::StallAfter(bytes), ..self }
+    }
+
+    /// Whether conditions of a request count: only where it would be answered well.
+    pub(crate) fn honours_conditions(&self) -> bool {
+        self.conditions == Conditions::Honoured && self.status.is_none()
+    }
+
+    /// Whether a header field is sent as scripted, or left out.
+    pub(crate) fn sets(&self, name: &HeaderName) -> bool {
+        self.headers.iter().any(|(set, _)| set.eq_ignore_ascii_case(name.as_str()))
     }
 
     /// So many bytes at a time, with a pause before each.

@@ -1,7 +1,7 @@
 //! The server itself: accepts, answers, keeps a log.
 //!
 //! Files below the root are served with a strong ETag made from their content, `Last-Modified`, and single ranges with
-//! `If-Range` (RFC 9110 §13.1.5, §14). Nothing outside the root is ever read. At most [`CONNECTIONS_MAX`] connections
+//! `If-Range` (RFC 9110 §13.1.5, §14); `If-None-Match` and `If-Modified-Since` are answered by 304 where they hold (§13.2). Nothing outside the root is ever read. At most [`CONNECTIONS_MAX`] connections
 //! are open. Dropping the [`Server`] ends it and all its connections.
 
 use std::{
@@ -27,6 +27,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpStream, sync::Semaphore, task::JoinSet};
 
 use super::{
+    condition,
     content::{self, Content, Hashes},
     log::{Answering, Log, Request},
     range::{self, Selected},
@@ -267,16 +268,19 @@ fn build(
         Ranges::Honoured | Ranges::Ignored => Selected::Whole,
     };
     let total = content.bytes;
+    let mut headers = describe(&content, selected);
+    override_by(script, &mut headers);
+    if script.honours_conditions() && condition::is_unmodified(request.headers(), &headers) {
+        return unmodified(headers);
+    }
     let (status, first, length) = match selected {
         Selected::Whole => (StatusCode::OK, 0, total),
         Selected::Part { first, last } => (StatusCode::PARTIAL_CONTENT, first, last - first + 1),
         Selected::Unsatisfiable => (StatusCode::RANGE_NOT_SATISFIABLE, 0, 0),
     };
-    let mut headers = describe(&content, selected);
-    if script.length == Length::Announced {
+    if script.length == Length::Announced && !script.sets(&header::CONTENT_LENGTH) {
         headers.insert(header::CONTENT_LENGTH, length.into());
     }
-    override_by(script, &mut headers);
     let body = match *request.method() {
         Method::HEAD => empty(),
         _ => {
@@ -330,6 +334,16 @@ fn override_by(script: &Script, headers: &mut HeaderMap) {
             _ => tracing::warn!(name, value, "a scripted header field cannot be sent"),
         }
     }
+}
+
+/// 304, without the fields that describe a body it does not have: RFC 9110 §15.4.5.
+fn unmodified(mut headers: HeaderMap) -> Response<Body> {
+    for name in [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::CONTENT_RANGE] {
+        headers.remove(name);
+    }
+    let mut response = plain(StatusCode::NOT_MODIFIED);
+    *response.headers_mut() = headers;
+    response
 }
 
 fn plain(status: StatusCode) -> Response<Body> {

@@ -9,6 +9,7 @@ mod local;
 mod loopback;
 mod proxy;
 mod redirects;
+mod refresh;
 mod refusals;
 mod resume;
 mod rig;

@@ -87,6 +87,13 @@ impl Rig {
 
     /// A try, and the further ones that follow on redirects, as the queue would make them.
     pub(crate) async fn attempt(&self, job: FetchJob, failures: u32) -> Result<StoreJob> {
+        let mut next = self.tries(job, failures).await?;
+        assert_eq!(next.len(), 1);
+        Ok(next.remove(0))
+    }
+
+    /// The same, whatever follows.
+    pub(crate) async fn tries(&self, job: FetchJob, failures: u32) -> Result<Vec<StoreJob>> {
         let stage = self.stage();
         let mut job = job;
         let claimed = || self.claims.fetch_add(1, Ordering::Relaxed) + 1;
@@ -95,10 +102,7 @@ impl Rig {
             match stage.run(job, attempt).await {
                 Err(StageError::Reroute { revised, .. }) if revised.redirected.is_some() => job = *revised,
                 Err(error) => return Err(error),
-                Ok(Done { mut next, .. }) => {
-                    assert_eq!(next.len(), 1);
-                    return Ok(next.remove(0));
-                }
+                Ok(Done { next, .. }) => return Ok(next),
             }
             attempt = Attempt { number: claimed(), failures: 0 };
         }
@@ -113,6 +117,7 @@ impl Rig {
             redirected: None,
             refused: None,
             listed: Listed::default(),
+            stored: None,
         }
     }
 

@@ -7,6 +7,7 @@ use fetch::list::{self, ListError};
 use crate::{
     cli::sources::SourceArgs,
     exit::{CliError, Exit, is_full},
+    refresh::Refresh,
     settings::resolved::Settings,
     source::{
         catalog::Filters,
@@ -23,6 +24,8 @@ pub struct Sources {
     pub inputs: Vec<Input>,
     /// What holds for all of them.
     pub rules: Rules,
+    /// Whether what is stored of them is asked for again.
+    pub refresh: Refresh,
 }
 
 impl Sources {
@@ -47,7 +50,7 @@ impl Sources {
                 Named::Web(form, url) => Input::at(Place::Web(fetch(url, settings).await?), form),
             });
         }
-        Ok(Self { inputs, rules: settings.rules(args.filters()) })
+        Ok(Self { inputs, rules: settings.rules(args.filters()), refresh: args.refresh() })
     }
 
     /// The sources of the settings alone.

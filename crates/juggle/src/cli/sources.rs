@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Args, builder::NonEmptyStringValueParser as Words};
 
-use crate::source::catalog::Filters;
+use crate::{refresh::Refresh, source::catalog::Filters};
 
 /// Sources.
 #[derive(Debug, Clone, Default, Args)]
@@ -32,9 +32,18 @@ pub struct SourceArgs {
     /// Only so many books, the first that fit.
     #[arg(long, value_name = "N", help_heading = "Catalogue", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
+    /// Ask for stored texts again, only for those that changed; without sources, for those of all lists added before.
+    #[arg(long)]
+    pub refresh: bool,
 }
 
 impl SourceArgs {
+    /// Whether what is stored is asked for again.
+    #[must_use]
+    pub const fn refresh(&self) -> Refresh {
+        if self.refresh { Refresh::Yes } else { Refresh::No }
+    }
+
     /// Which books of a catalogue are meant.
     #[must_use]
     pub fn filters(&self) -> Filters {

@@ -32,6 +32,8 @@ pub(super) struct Estimate {
     pub(super) stored: u64,
     /// Requests, at least.
     pub(super) requests: u64,
+    /// Those of the requests that ask again for what is stored.
+    pub(super) conditional_requests: u64,
     /// What is known of the bytes that would come.
     pub(super) known_bytes: u64,
     /// Texts that would come and of which it is not known.
@@ -57,6 +59,7 @@ pub(super) struct HostEstimate {
     pub(super) texts: u64,
     pub(super) stored: u64,
     pub(super) requests: u64,
+    pub(super) conditional_requests: u64,
     /// Downloads at a time; none for the files of this machine.
     pub(super) connections: Option<u32>,
     /// Time between requests; none for the files of this machine.
@@ -64,7 +67,7 @@ pub(super) struct HostEstimate {
     pub(super) least_seconds: f64,
     pub(super) known_bytes: u64,
     pub(super) texts_of_unknown_size: u64,
-    /// How many of the texts that are not in the store have which verdict; none for the files of this machine.
+    /// How many of the texts that are asked for have which verdict; none for the files of this machine.
     pub(super) robots: Option<Verdicts>,
 }
 
@@ -110,6 +113,7 @@ impl Estimate {
             hosts: by_host.iter().map(|host| (host.host.clone(), host.texts)).collect(),
             stored: sum(|host| host.stored),
             requests: sum(|host| host.requests),
+            conditional_requests: sum(|host| host.conditional_requests),
             known_bytes,
             texts_of_unknown_size: sum(|host| host.texts_of_unknown_size),
             downloads_at_a_time: by_host
@@ -132,7 +136,7 @@ impl Estimate {
 impl HostEstimate {
     fn of(host: Option<&str>, counts: &HostTally, limit_of: impl Fn(&str) -> GroupLimit) -> Self {
         let limit = host.map(limit_of);
-        let to_come = counts.texts - counts.stored;
+        let to_come = counts.texts - counts.stored + counts.again;
         let requests = if host.is_some() { to_come - counts.robots.disallowed } else { 0 };
         let wait_ms = limit.map_or(0, |limit| limit.interval_ms);
         Self {
@@ -140,6 +144,7 @@ impl HostEstimate {
             texts: counts.texts,
             stored: counts.stored,
             requests,
+            conditional_requests: if host.is_some() { counts.again.min(requests) } else { 0 },
             connections: limit.map(|limit| limit.in_flight),
             wait_seconds: limit.map(|limit| seconds(limit.interval_ms)),
             least_seconds: seconds(requests.saturating_sub(1).saturating_mul(wait_ms)),

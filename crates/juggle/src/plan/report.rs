@@ -24,7 +24,11 @@ pub(super) fn print(estimate: &Estimate, out: &Out) -> Result<(), CliError> {
     for mirror in &estimate.mirrors {
         out.line(&format!("mirror: {} texts from {} instead of {}", mirror.texts, mirror.to, mirror.from))?;
     }
-    let stored = if *stored > 0 { format!(", {stored} texts stored already") } else { String::new() };
+    let stored = match (estimate.conditional_requests, *stored) {
+        (again @ 1.., _) => format!(", {again} of them for texts stored already, only if they changed"),
+        (0, stored @ 1..) => format!(", {stored} texts stored already"),
+        (0, 0) => String::new(),
+    };
     out.line(&format!(
         "at least {} for {requests} requests{stored}; at most {} at a time",
         span(estimate.least_seconds),

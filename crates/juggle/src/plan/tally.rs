@@ -7,6 +7,7 @@ use flow::blobs::{BlobKind, BlobName};
 
 use super::robots::{RobotsVerdict, Verdicts};
 use crate::{
+    refresh::Refresh,
     settings::{resolved::Settings, size::Size},
     source::entry::Entry,
 };
@@ -20,6 +21,8 @@ pub(super) struct HostTally {
     pub(super) texts: u64,
     /// Those that are in the store, so that nothing is asked for.
     pub(super) stored: u64,
+    /// Those that are in the store and asked for again.
+    pub(super) again: u64,
     /// What the lists say of the bytes of the others.
     pub(super) known_bytes: u64,
     /// Those of the others of which the lists do not say it.
@@ -37,12 +40,17 @@ pub(super) struct Tally<'s> {
     pub(super) mirrored: Vec<u64>,
     settings: &'s Settings,
     robots: &'s dyn Fn(&str) -> RobotsVerdict,
+    refresh: Refresh,
     /// The run directory, where there is one.
     run: Option<PathBuf>,
 }
 
 impl<'s> Tally<'s> {
-    pub(super) fn new(settings: &'s Settings, robots: &'s dyn Fn(&str) -> RobotsVerdict) -> Self {
+    pub(super) fn new(
+        settings: &'s Settings,
+        robots: &'s dyn Fn(&str) -> RobotsVerdict,
+        refresh: Refresh,
+    ) -> Self {
         Self {
             entries: 0,
             bad_lines: 0,
@@ -50,6 +58,7 @@ impl<'s> Tally<'s> {
             mirrored: vec![0; settings.mirrors.len()],
             settings,
             robots,
+            refresh,
             run: Some(settings.output_dir.clone()).filter(|run| run.is_dir()),
         }
     }
@@ -58,28 +67,30 @@ impl<'s> Tally<'s> {
     pub(super) fn add(&mut self, entry: &Entry) {
         self.entries += 1;
         let is_stored = self.is_stored(entry);
+        let is_asked = !is_stored || self.refresh == Refresh::Yes;
         let listed = entry.urls.first().map(String::as_str).unwrap_or_default();
         let candidate = Candidate::parse(listed, &self.settings.mirrors).ok();
         let host = candidate.as_ref().and_then(Candidate::group);
-        if !is_stored {
+        if is_asked {
             self.count_mirror(listed);
         }
         let robots = match (&candidate, &host) {
-            (Some(candidate), Some(_)) if !is_stored => Some((self.robots)(shown(&candidate.url).as_str())),
+            (Some(candidate), Some(_)) if is_asked => Some((self.robots)(shown(&candidate.url).as_str())),
             _ => None,
         };
         let tally = self.hosts.entry(host).or_default();
         tally.texts += 1;
+        if let Some(verdict) = robots {
+            tally.robots.add(verdict);
+        }
         if is_stored {
             tally.stored += 1;
+            tally.again += u64::from(is_asked);
             return;
         }
         match bytes_of(entry) {
             Some(bytes) => tally.known_bytes = tally.known_bytes.saturating_add(bytes),
             None => tally.unsized_texts += 1,
-        }
-        if let Some(verdict) = robots {
-            tally.robots.add(verdict);
         }
     }
 

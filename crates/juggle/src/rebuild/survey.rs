@@ -3,6 +3,7 @@
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     document::DocumentId,
+    job::Known as Pushed,
     payload::{FetchJob, Fetched, Listed, ProcessJob, StoreJob},
 };
 use process::processor::Identity;
@@ -101,9 +102,10 @@ impl Surveyor<'_> {
                 redirected: None,
                 refused: None,
                 listed: listed.clone(),
+                stored: None,
             },
-            store: StoreJob { document: document.clone(), fetched, listed },
-            process: ProcessJob { document, text_blake3: meta.text.blake3 },
+            store: StoreJob { document: document.clone(), fetched, listed, known: Pushed::Absorb },
+            process: ProcessJob { document, text_blake3: meta.text.blake3, known: Pushed::Absorb },
         }
     }
 }

@@ -42,6 +42,7 @@ impl Entry {
             redirected: None,
             refused: None,
             listed: self.listed,
+            stored: None,
         }
     }
 }

@@ -26,7 +26,11 @@ fn name(kind: BlobKind) -> BlobName {
 }
 
 fn job(text: &[u8]) -> ProcessJob {
-    ProcessJob { document: DocumentId::gutenberg(84), text_blake3: blake3::hash(text).to_hex().to_string() }
+    ProcessJob {
+        document: DocumentId::gutenberg(84),
+        text_blake3: blake3::hash(text).to_hex().to_string(),
+        known: flow::job::Known::Absorb,
+    }
 }
 
 fn config(threads: usize, chunk: &str) -> ProcessConfig {

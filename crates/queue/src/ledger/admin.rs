@@ -1,5 +1,7 @@
 //! What people ask of the queue: counts, lists, another round, forgetting, pausing.
 
+use std::collections::BTreeSet;
+
 use flow::{
     clock::Millis,
     job::{Group, Happened, JobId, JobView, Priority, Selection, State},
@@ -9,7 +11,7 @@ use flow::{
 
 use super::{
     Ledger, course_of,
-    jobs::{Job, TextAt, Unwritten},
+    jobs::{Ended, Job, TextAt, Unwritten},
     origin_of,
 };
 use crate::{
@@ -91,24 +93,32 @@ impl Ledger {
         Ok(found)
     }
 
-    /// Jobs that may be meant, as far as it shows without reading them, in no order.
+    /// Jobs that may be meant, as far as it shows without reading them, in no order. Where ids are given, only those are
+    /// looked at.
     fn candidates(&self, selection: &Selection) -> Vec<JobId> {
         let Selection { ids, lane, state, reason, key, group, older_ms: _ } = selection;
         let may_be = |of: Lane, stands: State| {
             lane.is_none_or(|lane| lane == of) && state.is_none_or(|state| state == stands)
         };
         let named = key.as_ref().map(|key| Lane::ALL.map(|lane| JobId::of(lane, key)));
-        let is_named = |id: JobId| {
-            (ids.is_empty() || ids.contains(&id)) && named.as_ref().is_none_or(|named| named.contains(&id))
-        };
-        let live = self.jobs.live().filter_map(|(_, job)| {
+        let is_named = |id: JobId| named.as_ref().is_none_or(|named| named.contains(&id));
+        let is_live = |job: &Job| {
             let group_fits = group.is_none() || self.lanes[job.lane.index()].group(job.group).name == *group;
             let has_failed = reason.is_none() || job.trouble.is_some();
-            (may_be(job.lane, job.state) && group_fits && has_failed && is_named(job.id)).then_some(job.id)
-        });
-        let ended = self.jobs.all_ended();
-        let ended = ended.filter(|ended| may_be(ended.lane, ended.state) && is_named(ended.id));
-        live.chain(ended.map(|ended| ended.id)).collect()
+            may_be(job.lane, job.state) && group_fits && has_failed && is_named(job.id)
+        };
+        let has_ended = |ended: &Ended| may_be(ended.lane, ended.state) && is_named(ended.id);
+        if ids.is_empty() {
+            let live = self.jobs.live().filter(|(_, job)| is_live(job)).map(|(_, job)| job.id);
+            let ended = self.jobs.all_ended().filter(|ended| has_ended(ended)).map(|ended| ended.id);
+            return live.chain(ended).collect();
+        }
+        let ids: BTreeSet<JobId> = ids.iter().copied().collect();
+        let is_meant = |id: &JobId| match self.jobs.find(*id).and_then(|slot| self.jobs.get(slot)) {
+            Some(job) => is_live(job),
+            None => self.jobs.ended(*id).is_some_and(has_ended),
+        };
+        ids.into_iter().filter(is_meant).collect()
     }
 
     fn selected(&self, selection: &Selection, now: Millis) -> Result<Vec<JobId>, QueueError> {

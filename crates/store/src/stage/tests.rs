@@ -9,6 +9,7 @@ use std::{
 use flow::{
     document::DocumentId,
     durability::Durability,
+    job::Known,
     payload::{Fetched, Listed},
     reason::Failure,
     testing::{
@@ -50,6 +51,7 @@ fn job(bytes: &[u8]) -> StoreJob {
             sha256: None,
             columns: BTreeMap::from([("shelf".to_owned(), "7".to_owned())]),
         },
+        known: Known::Absorb,
     }
 }
 
@@ -110,7 +112,10 @@ async fn a_book_becomes_raw_text_arrival_and_meta() {
     let next = stage.run(job, Attempt { number: 1, failures: 0 }).await.unwrap();
 
     let hash = blake3::hash(TEXT.as_bytes()).to_hex().to_string();
-    assert_eq!(next.next, [ProcessJob { document: "PG1".parse().unwrap(), text_blake3: hash }]);
+    assert_eq!(
+        next.next,
+        [ProcessJob { document: "PG1".parse().unwrap(), text_blake3: hash, known: Known::Absorb }]
+    );
     assert_eq!(Meter::get(&meter.bytes), BOOK.len() as u64);
     assert_eq!(read(&*blobs, BlobKind::Raw), BOOK.as_bytes());
     assert_eq!(read(&*blobs, BlobKind::Text), TEXT.as_bytes());

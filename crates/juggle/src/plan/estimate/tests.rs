@@ -27,7 +27,7 @@ fn estimate(settings: &Settings, entries: impl IntoIterator<Item = Entry>) -> Es
     let robots = |url: &str| {
         if url.contains("/private/") { RobotsVerdict::Disallowed } else { RobotsVerdict::Allowed }
     };
-    let mut tally = Tally::new(settings, &robots);
+    let mut tally = Tally::new(settings, &robots, crate::refresh::Refresh::No);
     entries.into_iter().for_each(|entry| tally.add(&entry));
     Estimate::of(&tally, settings)
 }
