@@ -20,7 +20,8 @@
 //! * [`robots`], `manners`, [`suspicion`], `hosts`: what hosts wish, and what is remembered of them;
 //! * [`stage`]: [`Fetch`](stage::Fetch), which puts them together;
 //! * [`list`]: a source list from the web, outside of the queue;
-//! * [`loopback`]: a small file server on this machine, for the bundled sample and for tests.
+//! * [`loopback`]: a small file server on this machine, for the bundled sample and for tests;
+//! * `fuzzing`: with the feature of that name, what servers send judged as the stage judges it, without a server.
 
 mod address;
 pub mod allowed;
@@ -37,6 +38,8 @@ pub mod error;
 mod expected;
 mod failed;
 pub mod family;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod hops;
 mod hosts;
 pub mod list;
