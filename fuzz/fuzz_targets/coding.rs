@@ -59,7 +59,8 @@ fn hostile(codings: &str, cut: usize, body: &[u8]) {
     let (again, whole_fault) = decode(codings, body, 1 << 20, BYTES_MAX);
     // How much has come when a bomb is noticed depends on the cut.
     if !matches!((&fault, &whole_fault), (Some(Fault::Bomb), _) | (_, Some(Fault::Bomb))) {
-        let is_same = fault.as_ref().map(ToString::to_string) == whole_fault.as_ref().map(ToString::to_string);
+        let is_same =
+            fault.as_ref().map(ToString::to_string) == whole_fault.as_ref().map(ToString::to_string);
         assert!(is_same, "{codings} in pieces of {cut}: {fault:?}, whole: {whole_fault:?}");
         assert!(fault.is_some() || decoded == again);
     }

@@ -28,8 +28,9 @@ struct Answer<'a> {
 
 fn read(bytes: &[u8]) -> Option<Answer<'_>> {
     let mut lines = bytes.split(|&byte| byte == b'\n');
-    let status = StatusCode::from_bytes(lines.next()?.get(..3)?).ok()?;
-    let (mut headers, mut length, mut used) = (HeaderMap::new(), None, 4);
+    let first = lines.next()?;
+    let status = StatusCode::from_bytes(first.get(..3)?).ok()?;
+    let (mut headers, mut length, mut used) = (HeaderMap::new(), None, first.len() + 1);
     for line in lines {
         used += line.len() + 1;
         if line.is_empty() {
@@ -59,7 +60,10 @@ fuzz_target!(|bytes: &[u8]| {
     content_type(headers);
     if let Some((text, is_contradicted)) = fuzzing::if_range(headers) {
         assert!(!is_contradicted, "{text}");
-        assert!(HeaderValue::from_str(&text).is_ok() && !text.is_empty() && !text.starts_with("W/"), "{text}");
+        assert!(
+            HeaderValue::from_str(&text).is_ok() && !text.is_empty() && !text.starts_with("W/"),
+            "{text}"
+        );
         assert!(!text.starts_with('"') || text.bytes().filter(|&byte| byte == b'"').count() == 2, "{text}");
     }
     let sniffed = fuzzing::sniffed(answer.body, usize::MAX);
@@ -91,7 +95,11 @@ fn content_type(headers: &HeaderMap) {
 fn judge(answer: &Answer<'_>, now_ms: u64) {
     let Answer { status, headers, length, .. } = answer;
     for part in [None, Some(PARTS[0]), Some(PARTS[1]), Some(PARTS[2])] {
-        let part = part.map(|offset| Part { offset, total: Some(offset.saturating_add(50)), etag: "\"v1\"".to_owned() });
+        let part = part.map(|offset| Part {
+            offset,
+            total: Some(offset.saturating_add(50)),
+            etag: "\"v1\"".to_owned(),
+        });
         match fuzzing::judge(*status, headers, *length, part.as_ref(), BYTES_MAX, now_ms) {
             Judged::Whole { codings, if_range } => {
                 assert_eq!(*status, StatusCode::OK);
@@ -107,7 +115,12 @@ fn judge(answer: &Answer<'_>, now_ms: u64) {
                 assert!(length.is_none_or(|length| length == bytes));
                 let etags: Vec<_> = headers.get_all(ETAG).iter().collect();
                 assert!(etags.len() != 1 || etags[0] == part.etag.as_str() || etags[0].to_str().is_err());
-                assert!(headers.get_all(CONTENT_ENCODING).iter().all(|value| !value.as_bytes().ends_with(b"gzip")));
+                assert!(
+                    headers
+                        .get_all(CONTENT_ENCODING)
+                        .iter()
+                        .all(|value| !value.as_bytes().ends_with(b"gzip"))
+                );
             }
             Judged::Failed { wait_ms, pause_ms, .. } => {
                 assert!(wait_ms.unwrap_or(0) <= retry_after_max_ms() && pause_ms <= retry_after_max_ms());

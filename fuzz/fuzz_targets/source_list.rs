@@ -31,7 +31,8 @@ fuzz_target!(|list: &[u8]| {
     let rules = Rules::default();
     let said = bytes::parse(list, &rules).ok();
     // A range of books is a hundred thousand entries: once is enough.
-    let pieces: &[usize] = if said.as_ref().is_some_and(|said| said.entries.len() > 1000) { &[] } else { &[1, 3, 100] };
+    let pieces: &[usize] =
+        if said.as_ref().is_some_and(|said| said.entries.len() > 1000) { &[] } else { &[1, 3, 100] };
     for &piece in pieces {
         let dripped = bytes::read(Drip(io::Cursor::new(list.to_vec()), piece), &rules).ok();
         assert_eq!(dripped, said, "in pieces of {piece}");

@@ -21,7 +21,10 @@ pub fn check(entry: &Entry) {
     let id = entry.id.as_str();
     assert_eq!(id.parse::<DocumentId>().as_ref(), Ok(&entry.id), "the id is safe");
     for hash in [&entry.listed.blake3, &entry.listed.sha256].into_iter().flatten() {
-        assert!(hash.len() == 64 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{hash}");
+        assert!(
+            hash.len() == 64 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')),
+            "{hash}"
+        );
     }
     let json = serde_json::to_vec(entry).expect("an entry can be written");
     assert!(json.len() <= JSON_BYTES_MAX, "{} bytes of JSON", json.len());

@@ -7,6 +7,7 @@ use std::{
     collections::HashMap,
     fs,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use notify::{
@@ -52,9 +53,12 @@ fn is_reading(event: &Event) -> bool {
 pub(super) struct Ears {
     watcher: Option<Box<dyn Watcher + Send>>,
     /// The directories, as they were when they were first listened to.
-    heard: HashMap<PathBuf, Identity>,
+    heard: HashMap<PathBuf, Instance>,
     told: Told,
 }
+
+/// One directory of those that may stand under a name one after the other. Its birth counts, for identities are used again.
+type Instance = (Identity, Option<SystemTime>);
 
 /// Whether it was said that something is not heard.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,18 +79,17 @@ impl Ears {
 
     /// Listens to all of these that are there and are not listened to.
     pub(super) fn attend(&mut self, paths: &[PathBuf]) {
-        for path in paths {
-            let directory = directory(path);
-            let Ok(metadata) = fs::metadata(directory) else {
-                self.heard.remove(directory);
-                continue;
-            };
-            let identity = identity(&metadata);
-            if self.heard.get(directory) != Some(&identity) {
+        let present: HashMap<PathBuf, Instance> = paths
+            .iter()
+            .map(|path| directory(path))
+            .filter_map(|directory| Some((directory.to_owned(), instance(directory)?)))
+            .collect();
+        for (directory, instance) in &present {
+            if self.heard.get(directory) != Some(instance) {
                 self.listen(directory);
-                self.heard.insert(directory.to_owned(), identity);
             }
         }
+        self.heard = present;
     }
 
     fn listen(&mut self, directory: &Path) {
@@ -109,6 +112,11 @@ impl Ears {
         }
         self.told = Told::Yes;
     }
+}
+
+fn instance(directory: &Path) -> Option<Instance> {
+    let metadata = fs::metadata(directory).ok()?;
+    Some((identity(&metadata), metadata.created().ok()))
 }
 
 /// The directory whose changes concern a path.

@@ -84,9 +84,17 @@ mod tests {
 
     #[test]
     fn other_names_are_taken() {
-        for name in
-            ["list.tsv", "book.txt", "84", "parts.csv", "temporary.tsv", "a.tmpl", "list.tsv.gz", "é", "4913.txt"]
-        {
+        for name in [
+            "list.tsv",
+            "book.txt",
+            "84",
+            "parts.csv",
+            "temporary.tsv",
+            "a.tmpl",
+            "list.tsv.gz",
+            "é",
+            "4913.txt",
+        ] {
             assert!(!is_temporary(&Path::new("/in.tmp/box").join(name)), "{name}");
         }
     }

@@ -174,14 +174,13 @@ async fn the_system_tells_of_a_directory_that_was_replaced() {
     let (path, paths) = (directory.path().join("inbox"), vec![directory.path().join("inbox")]);
     let (changed, mut changes) = mpsc::channel(1);
     let mut ears = Ears::new(ears::system, changed);
-    for old in ["old-1", "old-2"] {
+    for _ in 0..3 {
         fs::create_dir(&path).unwrap();
         ears.attend(&paths);
-        // The first place is asked for by name, so a signal that came before cannot stand for this change.
         while changes.try_recv().is_ok() {}
         fs::write(path.join("list.tsv"), "url\n").unwrap();
         timeout(LONG, changes.recv()).await.expect("it is told").expect("the watcher lives");
-        fs::rename(&path, directory.path().join(old)).unwrap();
+        fs::remove_dir_all(&path).unwrap();
     }
 }
 

@@ -36,7 +36,11 @@ pub(super) fn held(files: &[PathBuf]) -> HashSet<PathBuf> {
         .filter_map(|link| fs::metadata(link).ok())
         .map(|metadata| identity(&metadata))
         .collect();
-    known.into_iter().filter(|(identity, _)| written.contains(identity)).map(|(_, file)| file.clone()).collect()
+    known
+        .into_iter()
+        .filter(|(identity, _)| written.contains(identity))
+        .map(|(_, file)| file.clone())
+        .collect()
 }
 
 pub(super) fn identity(metadata: &fs::Metadata) -> Identity {
@@ -61,7 +65,8 @@ fn is_writing(link: &Path) -> io::Result<bool> {
     let (Some(process), Some(number)) = (link.ancestors().nth(2), link.file_name()) else { return Ok(false) };
     let info = fs::read_to_string(process.join("fdinfo").join(number))?;
     let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
-    Ok(flags.is_some_and(|flags| u32::from_str_radix(flags.trim(), 8).is_ok_and(|flags| flags & WRITING != 0)))
+    Ok(flags
+        .is_some_and(|flags| u32::from_str_radix(flags.trim(), 8).is_ok_and(|flags| flags & WRITING != 0)))
 }
 
 #[cfg(all(test, target_os = "linux"))]
