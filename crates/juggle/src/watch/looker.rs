@@ -1,7 +1,7 @@
 //! Which files have settled. It reads directories and keeps no clock: `now` is an argument.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fs,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
@@ -59,7 +59,9 @@ impl Looker {
     pub(super) fn look(&mut self, now: Instant) -> Vec<PathBuf> {
         let mut before = std::mem::take(&mut self.seen);
         let mut settled = Vec::new();
-        for path in self.paths.iter().flat_map(|path| files(path)) {
+        // A set: the same directory may be named twice.
+        let files: BTreeSet<PathBuf> = self.paths.iter().flat_map(|path| files(path)).collect();
+        for path in files {
             let Some(version) = version(&path) else { continue };
             let fresh = Seen { version, since: now, state: version.state() };
             let seen = before.remove(&path).filter(|seen| seen.version == version).unwrap_or(fresh);
@@ -81,14 +83,12 @@ impl Looker {
         if settled.is_empty() {
             return settled;
         }
-        settled.sort_unstable();
-        settled.dedup();
         let held = writers::held(&settled);
         settled.retain(|path| {
             let is_held = held.contains(path) || companions(path).any(|companion| companion.exists());
             if let Some(seen) = self.seen.get_mut(path) {
                 if is_held && seen.state == State::Fresh {
-                    tracing::info!("'{}' is being written: it is taken when that is over", path.display());
+                    tracing::debug!("'{}' is being written: it is taken when that is over", path.display());
                 }
                 seen.state = if is_held { State::Held } else { State::Done };
             }

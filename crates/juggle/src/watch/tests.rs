@@ -62,6 +62,14 @@ fn a_file_is_taken_once_it_stands_still_and_again_when_it_has_changed() {
     assert_eq!(inbox.settled(), ["list.tsv"]);
 }
 
+#[test]
+fn a_directory_that_is_named_twice_is_one() {
+    let mut inbox = Inbox::new();
+    inbox.looker = Looker::new(vec![inbox.path(""), inbox.path("")]);
+    inbox.write("book.txt", "A text.");
+    assert_eq!(inbox.settled(), ["book.txt"]);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_writer_may_pause_as_long_as_it_likes() {
