@@ -49,6 +49,19 @@ torture: ## The crash tests of the queue at length: 1,000 kills, 5,000 power cut
 	@JUGGLE_TORTURE_KILLS=1000 JUGGLE_TORTURE_STATES=5000 \
 		$(CARGO) test --locked --package juggle-queue --test crash -- --nocapture
 
+# What make fuzz runs, and how long each.
+TARGETS ?= source_list catalog headers robots coding
+SECONDS ?= 600
+FUZZ    := RUSTC_BOOTSTRAP=1 $(CARGO) fuzz
+
+.PHONY: fuzz fuzz-check
+fuzz: ## The fuzz targets, one after the other; see fuzz/README.md. [SECONDS=600] [TARGETS='…']
+	@for target in $(TARGETS); do mkdir -p fuzz/grown/$$target && \
+		$(FUZZ) run -s none $$target fuzz/grown/$$target fuzz/corpus/$$target -- -max_total_time=$(SECONDS) \
+		-max_len=65536 -timeout=20 -print_final_stats=1 || exit; done
+fuzz-check: ## Whether the fuzz targets compile.
+	@$(FUZZ) check -s none
+
 .PHONY: lint
 lint: ## Formatting, clippy and documentation, warnings denied.
 	@$(CARGO) fmt --all --check

@@ -1,6 +1,6 @@
 //! `--watch`: what is dropped into a directory is taken up.
 
-use std::{fs, process::Stdio};
+use std::{fs, io::Write, process::Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -35,4 +35,34 @@ async fn lists_and_texts_that_are_dropped_are_fetched_and_unfinished_ones_are_no
     finish(child).await.expect(0);
     lab.juggle::<&str>(&["pipeline"], "out", &[]).await.expect(0);
     assert_eq!(lab.tree("out").len(), 5 * 6);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_is_still_written_waits_and_a_list_that_grows_is_taken_again() {
+    let lab = Lab::of_texts(3, 10);
+    let inbox = lab.path("inbox");
+    // Nothing is there yet.
+    let mut command = lab.command("juggle-fetch", &["--watch", inbox.to_str().unwrap()], "out");
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    fs::create_dir(&inbox).unwrap();
+    let list = lab.read("list.tsv");
+    let rows: Vec<&str> = list.lines().collect();
+    let mut writer = fs::File::create(inbox.join("book.txt")).unwrap();
+    writer.write_all(b"The first half, ").unwrap();
+    fs::write(inbox.join("list.tsv"), format!("{}\n{}\n", rows[0], rows[1])).unwrap();
+    until_done(&lab, "fetch", 1).await;
+    let grown = inbox.join(".list.tsv.new");
+    fs::write(&grown, &list).unwrap();
+    fs::rename(&grown, inbox.join("list.tsv")).unwrap();
+    until_done(&lab, "fetch", 3).await;
+    writer.write_all(b"and the second half.\n").unwrap();
+    drop(writer);
+    until_done(&lab, "fetch", 4).await;
+    let pid = Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    finish(child).await.expect(0);
+    lab.juggle::<&str>(&["pipeline"], "out", &[]).await.expect(0);
+    let halves = "The first half, and the second half.\n";
+    assert!(lab.tree("out").values().any(|bytes| bytes == halves.as_bytes()), "the text is whole");
 }

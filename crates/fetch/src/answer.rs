@@ -189,7 +189,7 @@ impl Head<'_> {
 }
 
 /// A `Content-Type` as its media type and its charset: RFC 9110 §8.3.
-fn media_type(value: &str) -> (Option<String>, Option<String>) {
+pub(crate) fn media_type(value: &str) -> (Option<String>, Option<String>) {
     let mut parts = value.split(';').map(str::trim);
     let media_type = parts.next().filter(|name| !name.is_empty()).map(str::to_ascii_lowercase);
     let charset = parts.find_map(|part| {

@@ -21,7 +21,8 @@
 //! * [`refreshed`]: what became of texts that are stored and were asked for again;
 //! * [`stage`]: [`Fetch`](stage::Fetch), which puts them together;
 //! * [`list`]: a source list from the web, outside of the queue;
-//! * [`loopback`]: a small file server on this machine, for the bundled sample and for tests.
+//! * [`loopback`]: a small file server on this machine, for the bundled sample and for tests;
+//! * `fuzzing`: with the feature of that name, what servers send judged as the stage judges it, without a server.
 
 mod address;
 pub mod allowed;
@@ -38,6 +39,8 @@ pub mod error;
 mod expected;
 mod failed;
 pub mod family;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod held;
 mod hops;
 mod hosts;

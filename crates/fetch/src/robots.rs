@@ -305,6 +305,13 @@ impl Rules {
     }
 }
 
+/// What a robots.txt of this text says to a program with this user agent.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn says(text: &str, user_agent: &str, url: &Url) -> Verdict {
+    let book = Rulebook::new(user_agent, Arc::new(HostFiles::new(None)), Clock::start(), DEADLINE_MAX);
+    book.rules(&Note { origin: String::new(), at_ms: 0, text: text.to_owned() }).verdict(url)
+}
+
 fn busy(url: &Url, response: &reqwest::Response, now_ms: Millis) -> Failed {
     let head = Head { url, status: response.status(), headers: response.headers(), length: None };
     let mut failed = head.busy(now_ms);
@@ -329,10 +336,7 @@ mod tests {
     use super::*;
 
     fn verdict(text: &str, path: &str) -> Verdict {
-        let files = Arc::new(HostFiles::new(None));
-        let book = Rulebook::new("juggle/1.0 (+x)", files, Clock::start(), DEADLINE_MAX);
-        let note = Note { origin: String::new(), at_ms: 0, text: text.to_owned() };
-        book.rules(&note).verdict(&format!("http://h{path}").parse().unwrap())
+        says(text, "juggle/1.0 (+x)", &format!("http://h{path}").parse().unwrap())
     }
 
     fn allowed(text: &str, path: &str) -> bool {

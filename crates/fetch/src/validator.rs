@@ -26,8 +26,7 @@ impl Validator {
     /// at least a minute older than `Date` (§8.8.2.2).
     pub(crate) fn strong(headers: &HeaderMap) -> Option<Self> {
         if let Some(etag) = text(headers, &ETAG) {
-            let is_strong = etag.len() > 2 && etag.starts_with('"') && etag.ends_with('"');
-            return is_strong.then(|| Self::Etag(etag.to_owned()));
+            return is_strong(etag).then(|| Self::Etag(etag.to_owned()));
         }
         let modified = text(headers, &LAST_MODIFIED)?;
         let age = httpdate::parse_http_date(text(headers, &DATE)?)
@@ -51,6 +50,12 @@ impl Validator {
             Self::LastModified(date) => text(headers, &LAST_MODIFIED).is_some_and(|other| other != date),
         }
     }
+}
+
+/// Whether this is one entity tag, strong and not empty: RFC 9110 §8.8.3. A list of them in one field is none.
+fn is_strong(etag: &str) -> bool {
+    let tag = etag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    tag.is_some_and(|tag| !tag.is_empty() && tag.bytes().all(|b| b.is_ascii_graphic() && b != b'"'))
 }
 
 /// A header field that is sent once, readable and not over-long.
@@ -94,7 +99,7 @@ mod tests {
     fn only_strong_validators_count() {
         let etag = |value: &str| Validator::strong(&headers(&[("etag", value)]));
         assert_eq!(etag("\"x\""), Some(Validator::Etag("\"x\"".to_owned())));
-        for weak in ["W/\"x\"", "x", "\"\"", "\""] {
+        for weak in ["W/\"x\"", "x", "\"\"", "\"", "\"a\", \"b\"", "\"a b\"", "\"a\"b\""] {
             assert_eq!(etag(weak), None, "{weak}");
         }
         let modified = "Sun, 06 Nov 1994 08:49:37 GMT";

@@ -34,7 +34,9 @@ impl DocumentId {
         let name = name[start..].trim_end_matches(['-', '.', '_']);
         let hash = blake3::hash(url.as_bytes()).to_hex();
         let name = if name.is_empty() { "text" } else { name };
-        Self(format!("{name}-{}", &hash[..8]))
+        let id = format!("{name}-{}", &hash[..8]);
+        // `con.example` would be a device with an ending.
+        Self(if is_device(&id) { id.replacen('.', "-", 1) } else { id })
     }
 
     /// The id as text.
@@ -48,7 +50,16 @@ fn safe(c: char) -> char {
     if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }
 }
 
-/// What is wrong with a document id.
+/// Whether a file of this name is a device to Windows, whatever its ending.
+fn is_device(name: &str) -> bool {
+    let base = name.split('.').next().unwrap_or_default().to_ascii_uppercase();
+    ["CON", "PRN", "AUX", "NUL"].contains(&base.as_str())
+        || (base.len() == 4
+            && (base.starts_with("COM") || base.starts_with("LPT"))
+            && base.as_bytes()[3].is_ascii_digit())
+}
+
+/// What is wrong with a document id. Safe to print.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{id}' cannot be a document id: {why}")]
 pub struct InvalidDocumentId {
@@ -60,8 +71,10 @@ impl FromStr for DocumentId {
     type Err = InvalidDocumentId;
 
     fn from_str(id: &str) -> Result<Self, InvalidDocumentId> {
-        let refuse = |why| Err(InvalidDocumentId { id: id.chars().take(60).collect(), why });
-        let base = id.split('.').next().unwrap_or_default().to_ascii_uppercase();
+        let refuse = |why| {
+            let id = id.chars().take(60).flat_map(char::escape_debug).collect();
+            Err(InvalidDocumentId { id, why })
+        };
         if id.is_empty() || id.len() > DOCUMENT_ID_BYTES_MAX {
             return refuse("it must have 1 to 120 characters");
         }
@@ -71,11 +84,7 @@ impl FromStr for DocumentId {
         if !id.as_bytes()[0].is_ascii_alphanumeric() || id.ends_with('.') {
             return refuse("it must begin with a letter or digit and not end with a dot");
         }
-        let device = ["CON", "PRN", "AUX", "NUL"].contains(&base.as_str())
-            || (base.len() == 4
-                && (base.starts_with("COM") || base.starts_with("LPT"))
-                && base.as_bytes()[3].is_ascii_digit());
-        if device { refuse("it is the name of a device on Windows") } else { Ok(Self(id.to_owned())) }
+        if is_device(id) { refuse("it is the name of a device on Windows") } else { Ok(Self(id.to_owned())) }
     }
 }
 
@@ -116,10 +125,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_of_an_unsafe_name_is_safe_to_print() {
+        let error = "a\u{1b}[2J".parse::<DocumentId>().expect_err("it has an escape in it").to_string();
+        assert!(error.contains("'a\\u{1b}[2J'"), "{error}");
+    }
+
+    #[test]
     fn a_derived_id_is_safe_whatever_the_url() {
         for path in ["/", "", "/a/../..", "/%00", "/ü/…", "/x.txt", &"/y".repeat(300), "/.hidden", "/a/-.-"]
         {
-            for host in ["example.org", "[::1]", "", "..", "xn--ls8h.la"] {
+            for host in ["example.org", "[::1]", "", "..", "xn--ls8h.la", "con.example", "LPT1.x.y", "nul"] {
                 let id = DocumentId::derived(host, path, &format!("{host}{path}"));
                 assert_eq!(id.as_str().parse(), Ok(id.clone()), "{host} {path}");
             }

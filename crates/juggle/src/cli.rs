@@ -144,7 +144,8 @@ pub struct StageArgs {
     /// Go on until stopped.
     #[arg(long)]
     pub follow: bool,
-    /// Go on until stopped, and add source lists and texts that are dropped at PATH (repeatable).
+    /// Go on until stopped, and add source lists and texts that are dropped at PATH, a directory or a file, which need not
+    /// be there yet (repeatable). A list that has changed is added again, a text only once.
     #[arg(long, value_name = "PATH", conflicts_with = "once")]
     pub watch: Vec<PathBuf>,
     /// Ask for stored texts again, only for those that changed: those of the lists of -i, else of all added before. Only

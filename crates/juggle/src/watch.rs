@@ -1,22 +1,39 @@
 //! `--watch PATH`: source lists and texts that are dropped there go into the queue.
 //!
-//! The system says that something changed (`notify`); what changed is found by looking. A file is taken when it has
-//! stood still for half a second, so half-written ones wait; hidden and temporary names are left alone. A list or text
-//! that was taken before changes nothing.
+//! The system says that something changed; what changed is found by looking, and without being told there is a look
+//! every five seconds. So file systems that tell nothing (those of the network, most of all) are only slower, and nothing
+//! is lost with an event. In reading order:
+//!
+//! * `names`: which files are somebody's unfinished work, by their names;
+//! * `writers`: which files are open for writing;
+//! * `looker`: which files have settled since they were last taken;
+//! * `ears`: who says when to look.
+//!
+//! A file is taken when it has something in it, has stood still for half a second and is not open for writing (as far as
+//! this system tells: Linux does, of the user's own processes). A list that changes later is taken again, and what it said
+//! before changes nothing; a text is taken once. A directory is watched without those in it. What is not there yet, or
+//! vanishes, is waited for.
+
+mod ears;
+mod looker;
+mod names;
+mod writers;
 
 use std::{
-    collections::HashMap,
     fs,
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::Duration,
 };
 
 use flow::queue::JobQueue;
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
+use self::{
+    ears::{Ears, Make},
+    looker::Looker,
+};
 use crate::{
     add::{self, Sources},
     exit::{CliError, Exit},
@@ -26,18 +43,31 @@ use crate::{
     },
 };
 
-/// How long a file must not have changed.
-const SETTLED: Duration = Duration::from_millis(500);
 /// How often files that are not yet settled are looked at.
 const BEAT: Duration = Duration::from_millis(250);
-/// How often to look without being told, for file systems that tell nothing.
+/// How often to look without being told.
 const RESCAN: Duration = Duration::from_secs(5);
+/// What changes seldom comes alone: so long it is let come before the next look.
+const BREATH: Duration = Duration::from_millis(50);
+/// So many texts are added at once.
+const TEXTS_MAX: usize = 1000;
 
 /// Watches until dropped.
 ///
 /// # Errors
-/// Where a path is not there, or the queue fails.
+/// Where the queue or the run directory fails.
 pub async fn run(
+    paths: Vec<PathBuf>,
+    run: PathBuf,
+    rules: Rules,
+    queue: Arc<dyn JobQueue>,
+) -> Result<(), CliError> {
+    run_with(ears::system, paths, run, rules, queue).await
+}
+
+/// The same, told of changes by whom `make` makes.
+async fn run_with(
+    make: Make,
     paths: Vec<PathBuf>,
     run: PathBuf,
     rules: Rules,
@@ -45,101 +75,57 @@ pub async fn run(
 ) -> Result<(), CliError> {
     // From the watcher's thread; one waiting signal is enough, since everything is looked at.
     let (changed, mut changes) = mpsc::channel::<()>(1);
-    let _watcher = watch(&paths, changed)?;
-    let mut seen: HashMap<PathBuf, Seen> = HashMap::new();
+    for path in paths.iter().filter(|path| !path.exists()) {
+        tracing::warn!("'{}' is not there yet: it is waited for", path.display());
+    }
+    let mut watch = (Ears::new(make, changed), Looker::new(paths.clone()));
     loop {
-        let (paths, mut known) = (paths.clone(), std::mem::take(&mut seen));
+        let (now, paths) = (Instant::now(), paths.clone());
         let looking = tokio::task::spawn_blocking(move || {
-            let settled = look(&paths, &mut known);
-            (settled, known)
+            let (mut ears, mut looker) = watch;
+            // First listened, then looked: what changes in between is heard.
+            ears.attend(&paths);
+            let inputs = inputs(looker.look(now));
+            ((ears, looker), inputs)
         });
-        let (settled, known) = looking.await.map_err(|error| CliError::caused(Exit::Bug, &error))?;
-        seen = known;
-        for path in settled {
-            take(&path, &run, &rules, &*queue).await?;
+        let (again, inputs) = looking.await.map_err(|error| CliError::caused(Exit::Bug, &error))?;
+        watch = again;
+        for input in inputs {
+            take(input, &run, &rules, &*queue).await?;
         }
-        let has_unsettled = seen.values().any(|seen| !seen.is_taken);
-        let wait = if has_unsettled { BEAT } else { RESCAN };
+        let wait = if watch.1.is_waiting() { BEAT } else { RESCAN };
         tokio::select! {
-            _ = changes.recv() => {}
+            Some(()) = changes.recv() => tokio::time::sleep(BREATH).await,
             () = tokio::time::sleep(wait) => {}
         }
     }
 }
 
-fn watch(paths: &[PathBuf], changed: mpsc::Sender<()>) -> Result<RecommendedWatcher, CliError> {
-    let mut watcher = notify::recommended_watcher(move |_| {
-        if let Err(mpsc::error::TrySendError::Closed(())) = changed.try_send(()) {
-            tracing::debug!("something changed after the watch was over");
-        }
-    })
-    .map_err(|error| CliError::caused(Exit::File, &error))?;
-    for path in paths {
-        watcher.watch(path, RecursiveMode::NonRecursive).map_err(|error| {
-            CliError::new(Exit::File, format!("cannot watch '{}': {error}", path.display()))
-                .advise("name a directory or file that is there")
-        })?;
-    }
-    Ok(watcher)
-}
-
-/// What was last seen of a file.
-struct Seen {
-    bytes: u64,
-    modified: Option<SystemTime>,
-    since: Instant,
-    is_taken: bool,
-}
-
-/// Files that have settled since the last look.
-fn look(paths: &[PathBuf], seen: &mut HashMap<PathBuf, Seen>) -> Vec<PathBuf> {
-    let mut settled = Vec::new();
-    for path in paths.iter().flat_map(|path| files(path)) {
-        let Ok(metadata) = fs::metadata(&path) else { continue };
-        let (bytes, modified) = (metadata.len(), metadata.modified().ok());
-        let now = Seen { bytes, modified, since: Instant::now(), is_taken: false };
-        match seen.get_mut(&path) {
-            Some(last) if (last.bytes, last.modified) == (bytes, modified) => {
-                if !last.is_taken && last.since.elapsed() >= SETTLED {
-                    last.is_taken = true;
-                    settled.push(path);
-                }
-            }
-            _ => {
-                seen.insert(path, now);
-            }
+/// What the files are as sources: each list by itself, texts together.
+fn inputs(files: Vec<PathBuf>) -> Vec<Input> {
+    let (mut inputs, mut texts) = (Vec::new(), Vec::new());
+    for path in files {
+        let Ok(path) = std::path::absolute(&path) else { continue };
+        match url::Url::from_file_path(&path) {
+            Ok(url) if is_text(&path) => texts.push(String::from(url)),
+            Ok(_) | Err(()) => inputs.push(Input::List(Place::File(path))),
         }
     }
-    seen.retain(|path, _| path.exists());
-    settled
+    inputs.extend(texts.chunks(TEXTS_MAX).map(|texts| Input::Texts(texts.to_vec())));
+    inputs
 }
 
-fn files(path: &Path) -> Vec<PathBuf> {
-    let is_wanted = |path: &PathBuf| path.is_file() && !is_temporary(path);
-    match fs::read_dir(path) {
-        Ok(entries) => entries.flatten().map(|entry| entry.path()).filter(is_wanted).collect(),
-        Err(_) => Some(path.to_owned()).filter(is_wanted).into_iter().collect(),
-    }
-}
-
-/// Names that editors and downloaders give to files that are not finished.
-fn is_temporary(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let endings = [".tmp", ".part", ".partial", ".crdownload", ".download", ".swp", ".swx", ".bak", "~"];
-    name.starts_with(['.', '#']) || endings.iter().any(|ending| name.ends_with(ending))
-}
-
-async fn take(path: &Path, run: &Path, rules: &Rules, queue: &dyn JobQueue) -> Result<(), CliError> {
-    let path = std::path::absolute(path).map_err(|error| CliError::caused(Exit::File, &error))?;
-    let input = match url::Url::from_file_path(&path) {
-        Ok(url) if is_text(&path) => Input::Texts(vec![url.into()]),
-        _ => Input::List(Place::File(path.clone())),
+async fn take(input: Input, run: &Path, rules: &Rules, queue: &dyn JobQueue) -> Result<(), CliError> {
+    let what = match &input {
+        Input::Texts(texts) if texts.len() == 1 => texts[0].clone(),
+        Input::Texts(_) => "the texts".to_owned(),
+        Input::List(_) | Input::Catalog(_) => format!("'{}'", input.path().display()),
     };
     let sources = Sources { inputs: vec![input], rules: rules.clone(), ..Sources::default() };
     match add::add(sources, run, queue).await {
-        Ok(added) => tracing::info!("took '{}': {} texts", path.display(), added.entries),
+        Ok(added) => tracing::info!("took {what}: {} texts", added.entries),
         Err(error) if matches!(error.exit, Exit::File | Exit::Usage) => {
-            tracing::warn!("did not take '{}': {error}", path.display());
+            tracing::warn!("did not take {what}: {error}");
         }
         Err(error) => return Err(error),
     }
@@ -162,3 +148,6 @@ fn is_text(path: &Path) -> bool {
     let names_source = ["http://", "https://", "file:", "pg:"].iter().any(|start| first.starts_with(start));
     !names_source && !first.split('\t').any(|column| column.trim() == "url")
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,7 +83,8 @@ fn named(name: &[u8]) -> Result<Option<Coding>, InvalidCodings> {
         b"br" => Some(Coding::Brotli),
         b"zstd" => Some(Coding::Zstd),
         _ => {
-            let told = String::from_utf8_lossy(name).chars().take(TOLD_CHARS_MAX).collect();
+            let told = String::from_utf8_lossy(name);
+            let told = told.chars().take(TOLD_CHARS_MAX).flat_map(char::escape_debug).collect();
             return Err(InvalidCodings::Unknown(told));
         }
     })
@@ -115,5 +116,6 @@ mod tests {
         assert_eq!(parse(&["br,br", "identity,br,br"]), Err(InvalidCodings::TooMany));
         let Err(InvalidCodings::Unknown(told)) = parse(&["x".repeat(9_000).as_str()]) else { panic!() };
         assert_eq!(told.len(), TOLD_CHARS_MAX);
+        assert_eq!(parse(&["x\u{9b}2J"]), Err(InvalidCodings::Unknown("x\\u{9b}2J".to_owned())));
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! For callers that have a list and no file, and for fuzz targets.
 
+use std::io::{Cursor, Read};
+
 use super::{
     entry::Entry,
     error::{BadLine, ReadError, SourceError},
@@ -27,7 +29,15 @@ pub struct Said {
 /// # Errors
 /// Where the bytes are no list, or cannot be unpacked to their end.
 pub fn parse(bytes: &[u8], rules: &Rules) -> Result<Said, SourceError> {
-    let reader = Reader::of_bytes(std::io::Cursor::new(bytes.to_vec()), &Reading::new(rules))?;
+    read(Cursor::new(bytes.to_vec()), rules)
+}
+
+/// The same of bytes as they come.
+///
+/// # Errors
+/// As [`parse`], and where the input fails.
+pub fn read(input: impl Read + Send + 'static, rules: &Rules) -> Result<Said, SourceError> {
+    let reader = Reader::of_bytes(input, &Reading::new(rules))?;
     let mut said = Said::default();
     for item in reader.take(ITEMS_MAX) {
         match item {

@@ -12,7 +12,7 @@ use super::{
     entry::Entry,
     gutenberg,
     library::{Amount, Library},
-    row::Row,
+    row::{self, Row},
 };
 
 const NUMBER: &str = "Text#";
@@ -119,12 +119,11 @@ impl Catalog {
         }
         let number =
             gutenberg::number(cell(&listed, NUMBER)).ok_or("its column 'Text#' holds no book number")?;
-        self.taken += 1;
         let carried = |(name, as_name): (&str, &str)| {
             let value = bounded(&collapsed(cell(&listed, name)));
             (!value.is_empty()).then(|| (as_name.to_owned(), value))
         };
-        Ok(Some(Entry {
+        let entry = Entry {
             id: DocumentId::gutenberg(number),
             urls: self.library.book(number, Amount::Bulk),
             listed: Listed {
@@ -132,7 +131,10 @@ impl Catalog {
                 columns: CARRIED.into_iter().filter_map(carried).collect(),
                 ..Listed::default()
             },
-        }))
+        };
+        let entry = row::bounded(entry)?;
+        self.taken += 1;
+        Ok(Some(entry))
     }
 }
 

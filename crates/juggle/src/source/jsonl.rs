@@ -3,7 +3,10 @@
 
 use serde_json::{Map, Value};
 
-use super::row::{Column, Row};
+use super::{
+    error::shown,
+    row::{Column, Row},
+};
 
 /// The row of a line.
 pub(crate) fn row(line: &str) -> Result<Row, String> {
@@ -28,7 +31,7 @@ fn put(row: &mut Row, column: &Column, name: &str, value: &Value) -> Result<(), 
         }
         (Column::Id, Value::Number(number)) => row.put(column, &number.to_string()),
         (Column::Other(_), value) => row.put(column, &value.to_string()),
-        _ => return Err(format!("'{name}' must be a string")),
+        _ => return Err(format!("'{}' must be a string", shown(name.trim()))),
     }
     Ok(())
 }

@@ -111,7 +111,7 @@ impl Row {
             return Err("a range of books has no other URLs: name mirrors with --gutenberg-mirror".to_owned());
         }
         let books = Books { numbers, library: Arc::clone(&resolver.library), columns };
-        bounded(books.entry(*books.numbers.end()), ENTRY_BYTES_MAX - BOOK_BYTES_MAX)?;
+        within(books.entry(*books.numbers.end()), ENTRY_BYTES_MAX - BOOK_BYTES_MAX)?;
         Ok(Texts::Books(books))
     }
 
@@ -134,7 +134,7 @@ impl Row {
             Some(id) => id.parse().map_err(|error| format!("{error}"))?,
             None => id_of(&urls),
         };
-        bounded(Entry { id, urls, listed: self.listed }, ENTRY_BYTES_MAX)
+        bounded(Entry { id, urls, listed: self.listed })
     }
 }
 
@@ -157,7 +157,12 @@ fn id_of(urls: &[String]) -> DocumentId {
     DocumentId::derived(first.host_str().unwrap_or_default(), first.path(), first.as_str())
 }
 
-fn bounded(entry: Entry, bytes_max: usize) -> Result<Entry, String> {
+/// The entry, where its JSON is within its bound.
+pub(crate) fn bounded(entry: Entry) -> Result<Entry, String> {
+    within(entry, ENTRY_BYTES_MAX)
+}
+
+fn within(entry: Entry, bytes_max: usize) -> Result<Entry, String> {
     let columns =
         |map: &BTreeMap<String, String>| map.iter().map(|(k, v)| k.len() + v.len() + 8).sum::<usize>();
     let title = entry.listed.title.as_ref().map_or(0, String::len);

@@ -7,6 +7,7 @@
 use std::io;
 
 use super::{
+    error::shown,
     lines::{LINE_BYTES_MAX, Line, Lines},
     row::{Column, Row},
 };
@@ -61,7 +62,7 @@ impl Table {
         let columns: Vec<Column> = names.iter().enumerate().map(column).collect();
         for (at, column) in columns.iter().enumerate() {
             if *column != Column::Mirror && columns[..at].contains(column) {
-                return Err(format!("the column '{}' stands twice in its header", names[at]));
+                return Err(format!("the column '{}' stands twice in its header", shown(&names[at])));
             }
         }
         let record = |quoting| Record::new(separator, quoting);

@@ -73,6 +73,18 @@ fn what_a_cell_says_is_bounded() {
 }
 
 #[test]
+fn a_row_whose_json_is_too_long_is_bad_and_does_not_count() {
+    // JSON writes a control character with six bytes.
+    let long = "\u{1}".repeat(4_000);
+    let row = format!("9,Text,2000-01-01,{long},en,{long},{long},,{long}\n10,Text,,Short,en,,,,\n");
+    let rules = Rules { filters: Filters { limit: Some(1), ..Filters::default() }, ..Rules::default() };
+    let said = parse_catalog(row.as_bytes(), &rules).expect("the catalogue");
+    assert_eq!(said.bad.iter().map(|bad| bad.line).collect::<Vec<_>>(), [2]);
+    assert!(said.bad[0].message.contains("60 KiB"), "{}", said.bad[0]);
+    assert_eq!(said.entries[0].id.as_str(), "PG10");
+}
+
+#[test]
 fn nothing_of_this_machine_is_named_by_bytes() {
     let said = parse(b"/etc/passwd\nfile:///etc/passwd\nhttps://a.example/1\n", &Rules::default());
     let said = said.expect("a list");

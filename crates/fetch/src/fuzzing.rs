@@ -1,0 +1,153 @@
+//! What servers send, judged as the stage judges it, without a server: the doors of the fuzz targets.
+//!
+//! There only with the feature `fuzzing`, which nothing but `fuzz/` asks for. Nothing is decided here: each function
+//! hands over to the code that the stage runs.
+
+use std::ops::RangeInclusive;
+
+use flow::{
+    clock::{Millis, millis},
+    reason::Reason,
+};
+use reqwest::{StatusCode, header::HeaderMap};
+use url::Url;
+
+use crate::{
+    answer::{Facts, Head, Plan, media_type},
+    coding::codings::Codings,
+    failed::{Failed, Hope},
+    hops::Asked,
+    retry_after,
+    robots::{self, Verdict},
+    sniff::Sniffer,
+    spool::Resumable,
+    validator::{ContentRange, Validator},
+};
+
+/// The longest wait that a server can ask for.
+#[must_use]
+pub fn retry_after_max_ms() -> Millis {
+    millis(retry_after::RETRY_AFTER_MAX)
+}
+
+/// A part of a body that is there, of a version with a strong `ETag`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Its length.
+    pub offset: u64,
+    /// The length of the whole, where it was announced.
+    pub total: Option<u64>,
+    /// The `ETag`, with its quotes.
+    pub etag: String,
+}
+
+/// What the head of an answer means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judged {
+    /// The whole follows.
+    Whole {
+        /// Its codings.
+        codings: Codings,
+        /// What `If-Range` will say, where it can be resumed.
+        if_range: Option<String>,
+    },
+    /// So many bytes follow, behind those that are there.
+    Rest {
+        /// How many are there.
+        offset: u64,
+        /// How many follow.
+        bytes: u64,
+    },
+    /// There is nothing to be had.
+    Failed {
+        /// Why.
+        reason: Reason,
+        /// How long the server asked this text to wait.
+        wait_ms: Option<Millis>,
+        /// How long it asked its other texts to wait.
+        pause_ms: Millis,
+    },
+}
+
+/// Judges the head of an answer to a request for the whole, or for the rest of a part.
+#[must_use]
+pub fn judge(
+    status: StatusCode,
+    headers: &HeaderMap,
+    length: Option<u64>,
+    part: Option<&Part>,
+    bytes_max: u64,
+    now_ms: Millis,
+) -> Judged {
+    let url = Url::parse("http://host.example/text").expect("it is a URL");
+    let head = Head { url: &url, status, headers, length };
+    let resumable = part.map(|part| resumable(part, &url));
+    let asked = if part.is_some() { Asked::Rest } else { Asked::Whole };
+    match head.judge(resumable.as_ref(), asked, bytes_max, now_ms) {
+        Ok(Plan::Whole { validator, codings, .. }) => {
+            Judged::Whole { codings, if_range: validator.map(|validator| validator.if_range().to_owned()) }
+        }
+        Ok(Plan::Rest { offset, bytes, .. }) => Judged::Rest { offset, bytes },
+        Err(failed) => told(&failed),
+    }
+}
+
+fn resumable(part: &Part, url: &Url) -> Resumable {
+    let facts = Facts {
+        url: url.to_string(),
+        status: Some(200),
+        total: part.total,
+        content_type: None,
+        charset: None,
+        etag: Some(part.etag.clone()),
+        last_modified: None,
+    };
+    Resumable { facts, validator: Validator::Etag(part.etag.clone()), offset: part.offset }
+}
+
+fn told(failed: &Failed) -> Judged {
+    let (wait_ms, pause_ms) = match failed.hope {
+        Hope::Later { after_ms, group_pause_ms } => (after_ms, group_pause_ms),
+        Hope::None | Hope::Afresh | Hope::Page => (None, 0),
+    };
+    Judged::Failed { reason: failed.failure.reason, wait_ms, pause_ms }
+}
+
+/// `Content-Range`: which bytes an answer holds, and the length of the whole.
+#[must_use]
+pub fn content_range(headers: &HeaderMap) -> Option<(RangeInclusive<u64>, u64)> {
+    ContentRange::of(headers).map(|range| (range.first..=range.last, range.total))
+}
+
+/// `Retry-After` as of `now_ms`.
+#[must_use]
+pub fn retry_after_ms(headers: &HeaderMap, now_ms: Millis) -> Option<Millis> {
+    retry_after::wait_ms(headers, now_ms)
+}
+
+/// A `Content-Type` as its media type and its charset.
+#[must_use]
+pub fn content_type(value: &str) -> (Option<String>, Option<String>) {
+    media_type(value)
+}
+
+/// What `If-Range` says to an answer with these headers, where they hold a strong validator; and whether the same headers
+/// contradict it.
+#[must_use]
+pub fn if_range(headers: &HeaderMap) -> Option<(String, bool)> {
+    let validator = Validator::strong(headers)?;
+    Some((validator.if_range().to_owned(), validator.is_contradicted(headers)))
+}
+
+/// What a body is, by its first bytes, where it is not a text; it comes in chunks of so many bytes.
+#[must_use]
+pub fn sniffed(body: &[u8], chunk_bytes: usize) -> Option<&'static str> {
+    let mut sniffer = Sniffer::default();
+    body.chunks(chunk_bytes.max(1)).find_map(|chunk| sniffer.feed(chunk)).or_else(|| sniffer.end())
+}
+
+/// What a robots.txt of this text says of a URL to a program with this user agent.
+#[must_use]
+pub fn robots(text: &str, user_agent: &str, url: &Url) -> Verdict {
+    robots::says(text, user_agent, url)
+}
