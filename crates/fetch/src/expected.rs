@@ -24,6 +24,11 @@ impl Expected {
         Self { blake3: listed.blake3.clone(), sha256: listed.sha256.clone() }
     }
 
+    /// Whether the list gives any.
+    pub(crate) const fn are_listed(&self) -> bool {
+        self.blake3.is_some() || self.sha256.is_some()
+    }
+
     /// The first hash that is another than expected. Reads the body once more where an SHA-256 is listed.
     pub(crate) fn compare(&self, spool: &mut Spool, digest: Digest) -> Result<Option<Mismatch>, BlobError> {
         let blake3 = ("BLAKE3", &self.blake3, digest.blake3.to_hex().to_string());

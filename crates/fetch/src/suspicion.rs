@@ -109,6 +109,14 @@ impl Suspicions {
         (is_new && count > 1).then_some(Sign::First)
     }
 
+    /// A body came that is surely what was meant. Blocking.
+    pub(crate) fn good(&self, name: &str) {
+        let mut hosts = self.hosts();
+        let host = self.host(&mut hosts, name);
+        host.last = None;
+        self.clear(name, host);
+    }
+
     fn clear(&self, name: &str, host: &mut Host) {
         if host.note != Note::default() {
             host.note = Note::default();
@@ -194,6 +202,8 @@ mod tests {
         assert_eq!(one.body("h", &id("d"), &digest("wait")), Some(Sign::Enough));
         assert_eq!(one.body("h", &id("e"), &digest("another")), None);
         assert_eq!(one.body("h", &id("f"), &digest("another")), Some(Sign::First));
+        one.good("h");
+        assert_eq!(one.body("h", &id("g"), &digest("another")), None, "it begins anew");
         let large = Digest { bytes: NOTICE_BYTES_MAX + 1, ..digest("large") };
         for text in ["a", "b", "c", "d"] {
             assert_eq!(one.body("h", &id(text), &large), None, "{text}");

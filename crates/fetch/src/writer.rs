@@ -281,16 +281,20 @@ fn settle(spool: Spool, ending: Ending) -> Result<Settled, BlobError> {
     }
 }
 
-fn publish(spool: Spool, meant: &Meant) -> Result<Settled, BlobError> {
+fn publish(mut spool: Spool, meant: &Meant) -> Result<Settled, BlobError> {
     let digest = spool.digest();
     let Screen { suspicions, host, text } = &meant.screen;
-    // What is stored was taken for a text before, also where others hold the same bytes.
-    if !is_stored(&digest, meant.stored.as_deref())
-        && let Some(sign) = suspicions.body(host, text, &digest)
-    {
+    let mismatch = meant.hashes.compare(&mut spool, digest)?;
+    // What has the listed hash is what was meant, and what is stored was taken for a text before; also where others hold
+    // the same bytes.
+    let is_known =
+        meant.hashes.are_listed() && mismatch.is_none() || is_stored(&digest, meant.stored.as_deref());
+    if is_known {
+        suspicions.good(host);
+    } else if let Some(sign) = suspicions.body(host, text, &digest) {
         return spool.discard().map(|()| Settled::Suspected(sign));
     }
-    publish_expected(spool, &meant.hashes, meant.stored.as_deref())
+    settle_whole(spool, mismatch, meant.stored.as_deref())
 }
 
 fn is_stored(digest: &Digest, stored: Option<&str>) -> bool {
@@ -304,7 +308,17 @@ pub(crate) fn publish_expected(
     stored: Option<&str>,
 ) -> Result<Settled, BlobError> {
     let digest = spool.digest();
-    if let Some(mismatch) = expected.compare(&mut spool, digest)? {
+    let mismatch = expected.compare(&mut spool, digest)?;
+    settle_whole(spool, mismatch, stored)
+}
+
+fn settle_whole(
+    spool: Spool,
+    mismatch: Option<Mismatch>,
+    stored: Option<&str>,
+) -> Result<Settled, BlobError> {
+    let digest = spool.digest();
+    if let Some(mismatch) = mismatch {
         return spool.discard().map(|()| Settled::Unexpected(mismatch));
     }
     if is_stored(&digest, stored) {

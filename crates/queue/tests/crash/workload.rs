@@ -186,6 +186,13 @@ impl Worker {
         }
     }
 
+    /// A job of a key that has just ended.
+    async fn renew(&mut self, lane: Lane, key: &str) {
+        let job = NewJob::new(lane, key, &(key, "again")).renewed();
+        let changes = Change::new_jobs(std::slice::from_ref(&job));
+        self.ask(changes, self.queue.push(Push { jobs: vec![job], cursor: None })).await;
+    }
+
     async fn complete(&mut self, lane: Lane, claim: Claim) {
         let count = self.random.usize(..4);
         let next: Vec<NewJob> = match lane.downstream() {
@@ -200,6 +207,9 @@ impl Worker {
         }
         if lane == Lane::Process && claim.key.ends_with(MORTAL) && self.random.bool() {
             self.drop_job(claim.lease.id, State::Done).await;
+        } else if !self.may_repeat() && self.random.u8(..8) == 0 {
+            // Said again after a lost answer it could renew what had ended meanwhile.
+            self.renew(lane, &claim.key).await;
         }
     }
 
