@@ -85,6 +85,16 @@ fn a_row_whose_json_is_too_long_is_bad_and_does_not_count() {
 }
 
 #[test]
+fn bad_lines_are_told_in_order_even_before_the_line_that_tells_the_form() {
+    for rest in ["not a url\nhttps://a.example/1\n", "{\"url\":1}\n", "url,id\nx,\n"] {
+        let list = [b"a\0\nb\xff\n", rest.as_bytes()].concat();
+        let said = parse(&list, &Rules::default()).expect("a list");
+        assert!(said.bad.iter().map(|bad| bad.line).take(2).eq([1, 2]), "{:?}", said.bad);
+        assert_eq!(said.bad.len(), 3, "{:?}", said.bad);
+    }
+}
+
+#[test]
 fn nothing_of_this_machine_is_named_by_bytes() {
     let said = parse(b"/etc/passwd\nfile:///etc/passwd\nhttps://a.example/1\n", &Rules::default());
     let said = said.expect("a list");
