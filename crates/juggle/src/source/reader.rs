@@ -269,7 +269,8 @@ fn format_of(line: Line, extension: &str, reading: &Reading) -> Result<(Format, 
     let separator = if text.contains('\t') { Separator::Tab } else { Separator::Comma };
     let names = table::header(text, separator);
     let columns: Vec<Column> = names.iter().map(|name| Column::named(name)).collect();
-    if columns.contains(&Column::Url) {
+    // A URL may have ",url" in it.
+    if columns.contains(&Column::Url) && !location::is_url(text) {
         return Ok((Format::Table(Box::new(Table::new(&names, separator)?)), None));
     }
     if catalog::is_header(&names) {
