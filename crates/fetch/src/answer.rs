@@ -195,7 +195,8 @@ pub(crate) fn media_type(value: &str) -> (Option<String>, Option<String>) {
     let charset = parts.find_map(|part| {
         let (name, value) = part.split_once('=')?;
         let value = value.trim().trim_matches('"');
-        (name.trim().eq_ignore_ascii_case("charset") && !value.is_empty()).then(|| value.to_owned())
+        (name.trim().eq_ignore_ascii_case("charset") && !value.is_empty() && !value.contains('"'))
+            .then(|| value.to_owned())
     });
     (media_type, charset)
 }
@@ -214,6 +215,7 @@ mod tests {
         assert_eq!(read("Text/Plain; Charset=\"ISO-8859-1\""), of("text/plain", "ISO-8859-1"));
         assert_eq!(read("text/plain;x=y;charset=utf-8"), of("text/plain", "utf-8"));
         assert_eq!(read("text/plain; charset"), of("text/plain", ""));
+        assert_eq!(read("text/plain; charset=\"UTF\"8\""), of("text/plain", ""));
         assert_eq!(read(""), of("", ""));
     }
 }

@@ -172,13 +172,14 @@ impl List {
             return Err(refused("it is UTF-16: save it as UTF-8".to_owned()));
         }
         let mut lines = Lines::new(bytes);
-        let first = first_line(&mut lines).map_err(failed)?;
+        let (first, mut before) = first_line(&mut lines).map_err(failed)?;
         let extension = extension(Path::new(&input.name()));
         let (format, kept) = match first {
             Some(line) => format_of(line, &extension, reading).map_err(refused)?,
             None => (Format::Plain, None),
         };
-        lines.take_back(kept.into_iter().collect());
+        before.extend(kept);
+        lines.take_back(before);
         let resolver = Resolver { base, library: Arc::clone(&reading.library) };
         Ok(Self { lines, format, resolver, texts: None })
     }
@@ -237,9 +238,9 @@ fn says_nothing(text: &str) -> bool {
     text.is_empty() || text.starts_with('#')
 }
 
-/// The first line that says something. Unreadable lines before it are put back, to be reported in their turn;
-/// after too many of them the list has no form.
-fn first_line(lines: &mut Lines) -> io::Result<Option<Line>> {
+/// The first line that says something, and the unreadable lines before it, which are to be reported in their turn; after
+/// too many of them the list has no form.
+fn first_line(lines: &mut Lines) -> io::Result<(Option<Line>, Vec<Line>)> {
     let mut unreadable = Vec::new();
     let mut found = None;
     while unreadable.len() < UNREADABLE_FIRST_LINES_MAX {
@@ -253,8 +254,7 @@ fn first_line(lines: &mut Lines) -> io::Result<Option<Line>> {
             Some(line) => unreadable.push(line),
         }
     }
-    lines.take_back(unreadable);
-    Ok(found)
+    Ok((found, unreadable))
 }
 
 /// The form that the first line tells, and the line itself unless it is a header.
@@ -269,7 +269,8 @@ fn format_of(line: Line, extension: &str, reading: &Reading) -> Result<(Format, 
     let separator = if text.contains('\t') { Separator::Tab } else { Separator::Comma };
     let names = table::header(text, separator);
     let columns: Vec<Column> = names.iter().map(|name| Column::named(name)).collect();
-    if columns.contains(&Column::Url) {
+    // A URL may have ",url" in it.
+    if columns.contains(&Column::Url) && !location::is_url(text) {
         return Ok((Format::Table(Box::new(Table::new(&names, separator)?)), None));
     }
     if catalog::is_header(&names) {

@@ -132,7 +132,10 @@ impl Record {
             Separator::Tab => b'\t',
             Separator::Comma => b',',
         };
-        let reader = csv_core::ReaderBuilder::new().delimiter(delimiter).quoting(quoting).build();
+        // A line has no LF in it, so a record ends where `feed` ends it and never at a CR inside of a cell.
+        let end = csv_core::Terminator::Any(b'\n');
+        let reader =
+            csv_core::ReaderBuilder::new().delimiter(delimiter).quoting(quoting).terminator(end).build();
         let cells = vec![0; 2 * LINE_BYTES_MAX + 1024];
         Self { reader, cells, cells_bytes: 0, ends: vec![0; COLUMNS_MAX], ends_count: 0 }
     }

@@ -85,6 +85,32 @@ fn a_row_whose_json_is_too_long_is_bad_and_does_not_count() {
 }
 
 #[test]
+fn bad_lines_are_told_in_order_even_before_the_line_that_tells_the_form() {
+    for rest in ["not a url\nhttps://a.example/1\n", "{\"url\":1}\n", "url,id\nx,\n"] {
+        let list = [b"a\0\nb\xff\n", rest.as_bytes()].concat();
+        let said = parse(&list, &Rules::default()).expect("a list");
+        assert!(said.bad.iter().map(|bad| bad.line).take(2).eq([1, 2]), "{:?}", said.bad);
+        assert_eq!(said.bad.len(), 3, "{:?}", said.bad);
+    }
+}
+
+#[test]
+fn a_carriage_return_inside_of_a_line_ends_no_row() {
+    let list = b"id,url,title\r\nx,https://a.example/1,a\rb\r\ny,https://a.example/2,\"c\rd\r\ne\"\r\nz,https://a.example/3,\r\n";
+    let said = parse(list, &Rules::default()).expect("a list");
+    assert_eq!(said.bad, []);
+    let titles: Vec<_> = said.entries.iter().map(|entry| entry.listed.title.as_deref()).collect();
+    assert_eq!(titles, [Some("a b"), Some("c d e"), None]);
+}
+
+#[test]
+fn a_url_is_no_header_whatever_is_in_it() {
+    let said = parse(b"https://a.example/x,url,id\nhttps://a.example/y\n", &Rules::default());
+    let urls: Vec<_> = said.expect("a list").entries.into_iter().flat_map(|entry| entry.urls).collect();
+    assert_eq!(urls, ["https://a.example/x,url,id", "https://a.example/y"]);
+}
+
+#[test]
 fn nothing_of_this_machine_is_named_by_bytes() {
     let said = parse(b"/etc/passwd\nfile:///etc/passwd\nhttps://a.example/1\n", &Rules::default());
     let said = said.expect("a list");
