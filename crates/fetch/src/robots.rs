@@ -6,7 +6,7 @@
 //!   forbidden (§2.3.1.2).
 //! * 5xx, 429 and unreachable: everything is forbidden until it can be had (§2.3.1.4). So the text fails as it would if the
 //!   server did not answer for the text itself, and may be tried again. Rules that were had before are used instead.
-//! * Rules are kept for a day (§2.4), and shared with other processes and later runs by [`HostFiles`].
+//! * Rules are kept for a day (§2.4), and shared with other processes and later runs by `hosts`.
 
 use std::{
     collections::{HashMap, HashSet},

@@ -1,11 +1,11 @@
 //! Whether a host turns robots away: pages in place of texts, or the same body again and again.
 //!
-//! One page in place of a text may be a wrong link, so its text is tried once more. When [`SIGNS_MAX`] different texts in a
+//! One page in place of a text may be a wrong link, so its text is tried once more. When three different texts in a
 //! row came as pages, or as the same small body, the host is taken to have had enough: it is left alone for
 //! [`REST`], its texts wait in the queue, and the next sign after that is enough for another rest. A text that comes as it
 //! should clears the host.
 //!
-//! The signs of a host are in a file ([`HostFiles`]), so they add up over all processes. Which body came last is known to
+//! The signs of a host are in a file (`hosts`), so they add up over all processes. Which body came last is known to
 //! each process alone.
 
 use std::{

@@ -1,6 +1,6 @@
 //! `Content-Encoding`: which codings a body has, and undoing them, streaming, in constant memory, under caps.
 //!
-//! Everything here is synchronous and reads from a [`BufRead`](std::io::BufRead); nothing knows HTTP or the spool.
+//! Everything here is synchronous and reads from a [`BufRead`]; nothing knows HTTP or the spool.
 //! In reading order:
 //!
 //! * [`codings`]: the header field;

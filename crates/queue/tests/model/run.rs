@@ -186,13 +186,8 @@ impl<'a> Run<'a> {
                 let expected = self.model.pending_in(*lane, groups);
                 same("pending", &self.ledger().pending_in(*lane, groups), &expected)
             }
-            Action::Retry(selection) => {
-                let retried = self.ledger().retry(selection, now);
-                same("retried", &retried, &Ok(self.model.retry(selection)))
-            }
-            Action::Drop(selection) => {
-                let dropped = self.ledger().drop_jobs(selection, now);
-                same("dropped", &dropped, &Ok(self.model.drop_jobs(selection)))
+            Action::Retry(_) | Action::Drop(_) | Action::Pause { .. } | Action::List { .. } => {
+                self.by_hand(action)
             }
             Action::Attend { session, lane, presence } => {
                 let session = self.sessions[*session];
@@ -212,18 +207,34 @@ impl<'a> Run<'a> {
                 self.model.end_session(session);
                 Ok(())
             }
-            Action::Pause { lane, pause } => {
-                self.ledger().set_paused(*lane, *pause);
-                self.model.set_paused(*lane, *pause);
-                Ok(())
-            }
-            Action::List { selection, after, limit } => self.check_list(selection, after.as_ref(), *limit),
             Action::Details => self.check_details(),
             Action::Cursors => same("cursors", &self.ledger().cursors(), &self.model.cursors()),
             Action::Commit => self.commit(),
             Action::Step(ms) => self.step(*ms),
             Action::StepToWakeup(edge) => self.step_to_wakeup(*edge),
             Action::Reopen { how, clock } => self.reopen(*how, *clock),
+        }
+    }
+
+    /// What people ask for.
+    fn by_hand(&mut self, action: &Action) -> Check {
+        let now = self.now;
+        match action {
+            Action::Retry(selection) => {
+                let retried = self.ledger().retry(selection, now);
+                same("retried", &retried, &Ok(self.model.retry(selection)))
+            }
+            Action::Drop(selection) => {
+                let dropped = self.ledger().drop_jobs(selection, now);
+                same("dropped", &dropped, &Ok(self.model.drop_jobs(selection)))
+            }
+            Action::Pause { lane, pause } => {
+                self.ledger().set_paused(*lane, *pause);
+                self.model.set_paused(*lane, *pause);
+                Ok(())
+            }
+            Action::List { selection, after, limit } => self.check_list(selection, after.as_ref(), *limit),
+            other => unreachable!("nobody does {other:?} by hand"),
         }
     }
 
