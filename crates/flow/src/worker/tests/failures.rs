@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::bench::{Bench, Did, Input, Next, pass};
 use crate::{
-    job::{Event, Happened, JobView, NewJob, State},
+    job::{Event, Happened, JobView, Lease, NewJob, State},
     lane::Lane,
     queue::BATCH_MAX,
     reason::{Failure, Reason},
@@ -90,7 +90,12 @@ async fn a_failed_job_is_tried_again_after_a_while_up_to_the_limit() {
     assert_eq!(told, ["attempt 1 after 0", "attempt 2 after 1", "attempt 3 after 2"]);
     assert!(matches!(job.history[1].what, Happened::Failed(_)));
     assert!(matches!(job.history[2].what, Happened::Died(_)));
-    assert!(began.elapsed() >= Duration::from_millis(2 * 500), "two waits of half to one second");
+    let wait_ms = |attempt| {
+        let lease = Lease { id: job.id, attempt };
+        bench.config.retry.wait_ms(lease, attempt, 0, None).expect("it is tried again")
+    };
+    let waits = Duration::from_millis(wait_ms(1) + wait_ms(2));
+    assert!(began.elapsed() >= waits, "{:?} for {waits:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
