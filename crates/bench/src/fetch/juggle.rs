@@ -13,6 +13,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use flow::{blobs::BlobKind, durability::Durability};
+use queue::ledger::LANE_CAPACITY;
 use rustix::{
     net::sockopt::socket_peercred,
     process::{Signal, kill_process},
@@ -145,7 +146,8 @@ impl Juggle {
         Running::start("juggle-store", self.command("store", run)?, notes)
     }
 
-    /// Both at the same time, for items that are in the queue.
+    /// Both at the same time, for items that are in the queue; beside them `juggle process`, where there are more items than
+    /// its lane holds and the store would wait for it.
     ///
     /// # Errors
     /// Where one of them fails.
@@ -159,8 +161,14 @@ impl Juggle {
         let started = Instant::now();
         let fetch = self.fetch(run, manner, (items, &[]), notes)?;
         let store = self.store(run, notes)?;
+        let is_too_much = items.len() > LANE_CAPACITY;
+        let process =
+            is_too_much.then(|| Running::start("juggle-process", self.command("process", run)?, notes));
         let fetch = fetch.wait()?;
         let store = store.wait()?;
+        if let Some(process) = process {
+            process?.wait()?;
+        }
         Ok(Stored { seconds: started.elapsed().as_secs_f64(), fetch, store })
     }
 
