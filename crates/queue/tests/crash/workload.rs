@@ -207,8 +207,9 @@ impl Worker {
         }
         if lane == Lane::Process && claim.key.ends_with(MORTAL) && self.random.bool() {
             self.drop_job(claim.lease.id, State::Done).await;
-        } else if !self.may_repeat() && self.random.u8(..8) == 0 {
-            // Said again after a lost answer it could renew what had ended meanwhile.
+        } else if lane == Lane::Process && !self.may_repeat() && self.random.u8(..4) == 0 {
+            // Said again after a lost answer it could renew what had ended meanwhile. A job of another lane would, done
+            // again, push follow-ups that are known.
             self.renew(lane, &claim.key).await;
         }
     }
