@@ -42,6 +42,8 @@ use crate::{
 const REDIRECTS_MAX: u32 = 5;
 /// How long rules are used: §2.4.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long old rules go on being used where new ones cannot be had, until they are asked for again.
+const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(60 * 60);
 /// The longest `Crawl-delay` that is obeyed; a longer one is taken as this.
 const CRAWL_DELAY_MAX: Duration = Duration::from_secs(600);
 /// How long all of robots.txt may take.
@@ -172,7 +174,12 @@ impl Rulebook {
                 self.make_room();
                 Ok((verdict, Known::JustNow))
             }
-            Err(failed) => rules.as_ref().map(|stale| (stale.verdict(url), Known::JustNow)).ok_or(failed),
+            Err(failed) => {
+                let stale = rules.as_mut().ok_or(failed)?;
+                // Else every try would ask again, and none would get to its text.
+                stale.at_ms = self.clock.now_ms().saturating_sub(millis(KEPT - ASKED_AGAIN_AFTER));
+                Ok((stale.verdict(url), Known::JustNow))
+            }
         }
     }
 
@@ -378,6 +385,29 @@ mod tests {
         for nonsense in ["", "-1", "soon", "NaN"] {
             assert_eq!(delay(nonsense), 0, "{nonsense}");
         }
+    }
+
+    #[tokio::test]
+    async fn old_rules_are_used_where_new_ones_cannot_be_had_and_not_asked_for_at_every_try() {
+        let directory = tempfile::tempdir().unwrap();
+        let server = crate::loopback::Server::start(directory.path()).unwrap();
+        server.always("/robots.txt", crate::loopback::script::Script::answer(503));
+        let files = Arc::new(HostFiles::new(Some(directory.path().join("hosts"))));
+        let text = "User-agent: *\nDisallow: /closed".to_owned();
+        files.write(Kind::Robots, &server.base_url(), &Note { origin: server.base_url(), at_ms: 1, text });
+        let allow_hosts = vec![server.addr().to_string().parse().unwrap()];
+        let hops = Hops::new(&FetchConfig { allow_hosts, ..FetchConfig::default() }).unwrap();
+        let book = Rulebook::new("juggle", files, Clock::start(), DEADLINE_MAX);
+        let open = Verdict::Allowed { crawl_delay_ms: 0 };
+        for (path, expected) in [
+            ("/open", (open, Known::JustNow)),
+            ("/open", (open, Known::Before)),
+            ("/closed", (Verdict::Forbidden, Known::Before)),
+        ] {
+            let url = server.url(path).parse().unwrap();
+            assert_eq!(book.verdict(&url, &hops).await.unwrap(), expected, "{path}");
+        }
+        assert_eq!(server.count("/robots.txt"), 1);
     }
 
     #[test]
