@@ -7,11 +7,12 @@
 //! * [`text`]: the texts; [`item`]: which of them, under which URLs;
 //! * [`nginx`], [`server`], [`proxy`]: who serves them; [`politeness`]: what a server saw of each host;
 //! * [`running`]: a program that is timed, with its memory; [`juggle`]: juggle's programs;
-//! * [`downloader`]: what is compared; [`python`]: what its Python scripts need;
+//! * [`downloader`]: what is compared; [`python`]: what its Python scripts need; [`bare`]: what the files alone cost;
 //! * [`sizes`]: how much of it; [`speed`]: runs of all downloaders in turn;
 //! * [`latency`], [`memory`], [`hosts`]: what only juggle is measured at;
 //! * [`cli`]: the command.
 
+pub mod bare;
 pub mod cli;
 pub mod downloader;
 pub mod hosts;

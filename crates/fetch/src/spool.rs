@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use flow::blobs::{BlobError, BlobName, BlobStore, Kept, StagedBlob};
+use flow::blobs::{BlobError, BlobName, BlobStore, Change, Kept, Publishing, StagedBlob};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -86,8 +86,11 @@ struct Note {
 }
 
 /// Whether `P.json` stands for the present bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Noted {
+    /// It is not there.
+    Absent,
+    /// What is there cannot be used.
     No,
     Yes,
 }
@@ -123,12 +126,16 @@ impl Spool {
             return Err(full);
         }
         *spools.looked_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        let note = read_note(&note_path(&staged.path)).filter(|note| {
+        let (mut note, mut noted) = read_note(&note_path(&staged.path));
+        let may_be_resumed = |note: &Note| {
             Some(&note.boot_id) == spools.boot_id.as_ref()
                 && bytes >= PART_BYTES_MIN
                 && note.facts.total.is_none_or(|total| bytes < total)
-        });
-        let noted = if note.is_some() { Noted::Yes } else { Noted::No };
+        };
+        if !note.as_ref().is_some_and(may_be_resumed) {
+            note = None;
+            noted = noted.min(Noted::No);
+        }
         let looked_at_next = bytes.saturating_add(LOOK_EVERY_BYTES);
         Ok(Self { spools, staged, note, noted, hasher: blake3::Hasher::new(), bytes, looked_at_next })
     }
@@ -185,14 +192,14 @@ impl Spool {
         }
         match self.noted {
             Noted::Yes => Ok(()),
-            Noted::No => self.discard(),
+            Noted::Absent | Noted::No => self.discard(),
         }
     }
 
     /// Leaves nothing behind.
     pub(crate) fn discard(mut self) -> Result<(), BlobError> {
         self.staged.kept = Kept::No;
-        remove(&note_path(&self.staged.path))
+        self.remove_note()
     }
 
     /// Length and hash of what has come.
@@ -218,28 +225,36 @@ impl Spool {
         }
     }
 
-    /// The body is whole: publishes it, durably.
-    pub(crate) fn publish(self) -> Result<(), BlobError> {
-        remove(&note_path(&self.staged.path))?;
-        self.spools.blobs.publish(vec![self.staged])
+    /// The body is whole: begins to publish it.
+    pub(crate) fn publish(mut self) -> Result<Publishing, BlobError> {
+        self.remove_note()?;
+        Ok(self.spools.blobs.begin_publishing(vec![Change::Staged(self.staged)]))
     }
 
     fn clear(&mut self) -> Result<(), BlobError> {
-        remove(&note_path(&self.staged.path))?;
+        self.remove_note()?;
         let at = |error| BlobError::at(&self.staged.path, error);
         if self.bytes > 0 {
             self.staged.file.set_len(0).map_err(at)?;
             self.staged.file.rewind().map_err(at)?;
         }
         self.hasher.reset();
-        (self.note, self.noted, self.bytes) = (None, Noted::No, 0);
+        (self.note, self.bytes) = (None, 0);
         self.looked_at_next = LOOK_EVERY_BYTES;
+        Ok(())
+    }
+
+    fn remove_note(&mut self) -> Result<(), BlobError> {
+        if self.noted != Noted::Absent {
+            remove(&note_path(&self.staged.path))?;
+            self.noted = Noted::Absent;
+        }
         Ok(())
     }
 
     /// Without it the body cannot be resumed, which is no reason to fail.
     fn write_note(&mut self) {
-        let Some(note) = self.note.as_ref().filter(|_| self.noted == Noted::No) else { return };
+        let Some(note) = self.note.as_ref().filter(|_| self.noted != Noted::Yes) else { return };
         let path = note_path(&self.staged.path);
         match write_note(note, &path) {
             Ok(()) => self.noted = Noted::Yes,
@@ -268,13 +283,17 @@ fn write_note(note: &Note, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// None where there is none that can be read.
-fn read_note(path: &Path) -> Option<Note> {
-    let bytes = fs::metadata(path)
-        .ok()
-        .filter(|file| file.len() <= NOTE_BYTES_MAX)
-        .and_then(|_| fs::read(path).ok())?;
-    serde_json::from_slice(&bytes).ok()
+/// What is there, and whether it can be read.
+fn read_note(path: &Path) -> (Option<Note>, Noted) {
+    let length = match fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return (None, Noted::Absent),
+        found => found.map_or(u64::MAX, |file| file.len()),
+    };
+    let bytes = if length <= NOTE_BYTES_MAX { fs::read(path).ok() } else { None };
+    match bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
+        Some(note) => (Some(note), Noted::Yes),
+        None => (None, Noted::No),
+    }
 }
 
 fn remove(path: &Path) -> Result<(), BlobError> {
@@ -416,7 +435,7 @@ mod tests {
         begin(&mut open(&spools), None);
         assert!(!note.exists());
         killed_after(&spools, NOTED_FROM_BYTES, None);
-        open(&spools).publish().unwrap();
+        open(&spools).publish().unwrap().wait().unwrap();
         assert!(!note.exists());
         fs::write(&note, "not a note").unwrap();
         assert_eq!(open(&spools).resumable(), None);

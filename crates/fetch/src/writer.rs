@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use flow::{
-    blobs::{BlobError, BlobName},
+    blobs::{BlobError, BlobName, Publishing},
     document::DocumentId,
 };
 use tokio::{
@@ -52,7 +52,20 @@ pub(crate) struct Held {
 pub(crate) struct Begun {
     /// Sent by the download, awaited by the task; the task ends when this is dropped.
     commands: mpsc::Sender<Command>,
-    task: JoinHandle<Result<Settled, BlobError>>,
+    task: JoinHandle<Result<Written, BlobError>>,
+}
+
+/// What a task leaves.
+struct Written {
+    settled: Settled,
+    /// Goes on when the task has ended.
+    publishing: Option<Publishing>,
+}
+
+impl From<Settled> for Written {
+    fn from(settled: Settled) -> Self {
+        Self { settled, publishing: None }
+    }
 }
 
 /// What a download tells the task: one body, its chunks, and how it ends.
@@ -137,7 +150,7 @@ impl Writer {
             let spool = Spool::open(spools, &name)?;
             match opened.send(spool.resumable()) {
                 Ok(()) => write(spool, receiver),
-                Err(_) => spool.suspend().map(|()| Settled::Unpublished),
+                Err(_) => spool.suspend().map(|()| Settled::Unpublished.into()),
             }
         });
         let begun = Begun { commands, task };
@@ -235,7 +248,13 @@ impl Begun {
     async fn join(self) -> Result<Settled, BlobError> {
         drop(self.commands);
         match self.task.await {
-            Ok(settled) => settled,
+            Ok(written) => {
+                let Written { settled, publishing } = written?;
+                if let Some(publishing) = publishing {
+                    publishing.end().await?;
+                }
+                Ok(settled)
+            }
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 Err(error) => Err(BlobError::at("spool".as_ref(), std::io::Error::other(error))),
@@ -245,7 +264,7 @@ impl Begun {
 }
 
 /// The blocking task. A disk that fails leaves nothing behind that could be taken for a part.
-fn write(mut spool: Spool, mut commands: mpsc::Receiver<Command>) -> Result<Settled, BlobError> {
+fn write(mut spool: Spool, mut commands: mpsc::Receiver<Command>) -> Result<Written, BlobError> {
     let body = match commands.blocking_recv() {
         Some(Command::Begin(body)) => body,
         Some(Command::Finish(ending)) => return settle(spool, ending),
@@ -270,18 +289,18 @@ fn write(mut spool: Spool, mut commands: mpsc::Receiver<Command>) -> Result<Sett
             unreachable!("a body is received when the download says that it is whole")
         }
     };
-    settle(spool, Ending::after(&failed)).map(|_| Settled::Refused(failed))
+    settle(spool, Ending::after(&failed)).map(|_| Settled::Refused(failed).into())
 }
 
-fn settle(spool: Spool, ending: Ending) -> Result<Settled, BlobError> {
+fn settle(spool: Spool, ending: Ending) -> Result<Written, BlobError> {
     match ending {
-        Ending::Suspend => spool.suspend().map(|()| Settled::Unpublished),
-        Ending::Discard => spool.discard().map(|()| Settled::Unpublished),
+        Ending::Suspend => spool.suspend().map(|()| Settled::Unpublished.into()),
+        Ending::Discard => spool.discard().map(|()| Settled::Unpublished.into()),
         Ending::Publish(meant) => publish(spool, &meant),
     }
 }
 
-fn publish(mut spool: Spool, meant: &Meant) -> Result<Settled, BlobError> {
+fn publish(mut spool: Spool, meant: &Meant) -> Result<Written, BlobError> {
     let digest = spool.digest();
     let Screen { suspicions, host, text } = &meant.screen;
     let mismatch = meant.hashes.compare(&mut spool, digest)?;
@@ -292,7 +311,7 @@ fn publish(mut spool: Spool, meant: &Meant) -> Result<Settled, BlobError> {
     if is_known {
         suspicions.good(host);
     } else if let Some(sign) = suspicions.body(host, text, &digest) {
-        return spool.discard().map(|()| Settled::Suspected(sign));
+        return spool.discard().map(|()| Settled::Suspected(sign).into());
     }
     settle_whole(spool, mismatch, meant.stored.as_deref())
 }
@@ -301,7 +320,7 @@ fn is_stored(digest: &Digest, stored: Option<&str>) -> bool {
     stored.is_some_and(|stored| digest.blake3.to_hex().eq_ignore_ascii_case(stored))
 }
 
-/// Publishes a whole body, if it is the expected one and not the stored one.
+/// Publishes a whole body, if it is the expected one and not the stored one, and waits until it is durable.
 pub(crate) fn publish_expected(
     mut spool: Spool,
     expected: &Expected,
@@ -309,20 +328,23 @@ pub(crate) fn publish_expected(
 ) -> Result<Settled, BlobError> {
     let digest = spool.digest();
     let mismatch = expected.compare(&mut spool, digest)?;
-    settle_whole(spool, mismatch, stored)
+    let Written { settled, publishing } = settle_whole(spool, mismatch, stored)?;
+    publishing.map_or(Ok(()), Publishing::wait)?;
+    Ok(settled)
 }
 
 fn settle_whole(
     spool: Spool,
     mismatch: Option<Mismatch>,
     stored: Option<&str>,
-) -> Result<Settled, BlobError> {
+) -> Result<Written, BlobError> {
     let digest = spool.digest();
     if let Some(mismatch) = mismatch {
-        return spool.discard().map(|()| Settled::Unexpected(mismatch));
+        return spool.discard().map(|()| Settled::Unexpected(mismatch).into());
     }
     if is_stored(&digest, stored) {
-        return spool.discard().map(|()| Settled::Unchanged);
+        return spool.discard().map(|()| Settled::Unchanged.into());
     }
-    spool.publish().map(|()| Settled::Published(digest))
+    let publishing = Some(spool.publish()?);
+    Ok(Written { settled: Settled::Published(digest), publishing })
 }

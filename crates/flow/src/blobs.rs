@@ -3,8 +3,8 @@
 //! A blob is written under a name that nobody sees (*staged*), then *published*: durable first, visible second, whole
 //! or not at all. What every implementation guarantees (and `testing::blob_contract` checks):
 //!
-//! 1. `publish` returns `Ok` only when all given blobs are durable and visible under their names. A reader sees the
-//!    old blob or the new one, never a part.
+//! 1. A publication ends with `Ok` only when all its changes are durable and visible, made in the order given. A reader
+//!    sees the old blob or the new one, never a part.
 //! 2. Staged bytes are invisible to `open`, `len` and `list`. Those from [`stage`](BlobStore::stage) go away with the
 //!    value; those from [`resume`](BlobStore::resume) stay and can be resumed, after a crash too.
 //! 3. After a failed write to the medium, nothing is reported durable.
@@ -14,6 +14,8 @@ use std::{
     io::{self, Read},
     path::{Path, PathBuf},
 };
+
+use tokio::sync::oneshot;
 
 use crate::document::DocumentId;
 
@@ -142,6 +144,79 @@ impl Drop for StagedBlob {
     }
 }
 
+/// One step of a publication.
+#[derive(Debug)]
+pub enum Change {
+    /// Staged bytes become visible, replacing an earlier blob of the same name.
+    Staged(StagedBlob),
+    /// Published bytes get another name, without being copied; the old name is gone.
+    Renamed {
+        /// The name they have. Where it is not there, the publication ends with [`BlobError::NotFound`], even if an
+        /// earlier one has made `to` of it; the changes after this one are not made.
+        from: BlobName,
+        /// The name they get.
+        to: BlobName,
+    },
+}
+
+/// A publication under way. It goes on if this is dropped.
+#[derive(Debug)]
+#[must_use = "nothing is known to be durable before this has ended"]
+pub struct Publishing(oneshot::Receiver<Result<(), BlobError>>);
+
+/// Ends a publication; dropped, it ends it as one that failed.
+#[derive(Debug)]
+pub struct Publisher(oneshot::Sender<Result<(), BlobError>>);
+
+impl Publishing {
+    /// One that has not ended, and what ends it.
+    pub fn begun() -> (Publisher, Self) {
+        let (publisher, publishing) = oneshot::channel();
+        (Publisher(publisher), Self(publishing))
+    }
+
+    /// One that has ended.
+    pub fn ended(result: Result<(), BlobError>) -> Self {
+        let (publisher, publishing) = Self::begun();
+        publisher.end(result);
+        publishing
+    }
+
+    /// Waits for its end, on a thread that may block.
+    ///
+    /// # Errors
+    /// Why it failed.
+    pub fn wait(mut self) -> Result<(), BlobError> {
+        match self.0.try_recv() {
+            Err(oneshot::error::TryRecvError::Empty) => {
+                self.0.blocking_recv().unwrap_or_else(|_| Err(given_up()))
+            }
+            ended => ended.unwrap_or_else(|_| Err(given_up())),
+        }
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// Why it failed.
+    pub async fn end(self) -> Result<(), BlobError> {
+        self.0.await.unwrap_or_else(|_| Err(given_up()))
+    }
+}
+
+impl Publisher {
+    /// Ends it.
+    pub fn end(self, result: Result<(), BlobError>) {
+        if self.0.send(result).is_err() {
+            tracing::debug!("nobody waits any more for blobs that were published");
+        }
+    }
+}
+
+fn given_up() -> BlobError {
+    BlobError::at(Path::new("."), io::Error::other("the publication was given up"))
+}
+
 /// The place where bytes live. Blocking: async code calls it through a blocking task.
 pub trait BlobStore: Send + Sync + 'static {
     /// Begins a new blob.
@@ -154,12 +229,20 @@ pub trait BlobStore: Send + Sync + 'static {
     /// [`BlobError::Busy`] while another writer, in any process, holds it.
     fn resume(&self, name: &BlobName) -> Result<StagedBlob, BlobError>;
 
-    /// Makes the blobs durable, then visible, replacing earlier ones of the same names. Many callers at once share the
-    /// cost.
-    fn publish(&self, blobs: Vec<StagedBlob>) -> Result<(), BlobError>;
+    /// Begins to make staged bytes durable, then all changes visible. Many publications at once share the cost, so whoever
+    /// has many to make begins the next ones before the first has ended.
+    fn begin_publishing(&self, changes: Vec<Change>) -> Publishing;
+
+    /// Makes the blobs durable, then visible, replacing earlier ones of the same names.
+    fn publish(&self, blobs: Vec<StagedBlob>) -> Result<(), BlobError> {
+        self.begin_publishing(blobs.into_iter().map(Change::Staged).collect()).wait()
+    }
 
     /// Gives published bytes another name, durably, without copying them. The old name is gone.
-    fn rename(&self, from: &BlobName, to: &BlobName) -> Result<(), BlobError>;
+    fn rename(&self, from: &BlobName, to: &BlobName) -> Result<(), BlobError> {
+        let change = Change::Renamed { from: from.clone(), to: to.clone() };
+        self.begin_publishing(vec![change]).wait()
+    }
 
     /// Reads a published blob from its beginning.
     fn open(&self, name: &BlobName) -> Result<Box<dyn Read + Send>, BlobError>;

@@ -33,8 +33,8 @@ use crate::{
 };
 
 const LEASE_MS: u64 = 60_000;
-/// Documents in the store stage at a time: enough for them to share their flushes.
-const STORE_CONCURRENCY: usize = 16;
+/// Documents in the store stage at a time: few are worked on, the others wait to be durable and share the flushes.
+const STORE_CONCURRENCY: usize = 128;
 /// How long a stage that runs alone waits for a worker upstream to come, where there are jobs for it.
 const UPSTREAM_PATIENCE: Duration = Duration::from_secs(3);
 const UPSTREAM_BEAT: Duration = Duration::from_millis(100);

@@ -1,22 +1,19 @@
 //! Stage 3 as the worker runs it.
 //!
 //! Invariants: at most one document more than there are threads is held in memory; results are published only when the
-//! text was read whole and has the hash that the job names; computing happens in the pool, publishing in a
-//! blocking task, so that many documents share one sync.
+//! text was read whole and has the hash that the job names; nothing of the pool waits for what is being published, so that
+//! many documents share one sync.
 
 use std::{sync::Arc, time::Duration};
 
 use flow::{
-    blobs::{BlobStore, StagedBlob},
+    blobs::{BlobStore, Change, Publishing},
     lane::Lane,
     meter::Meter,
     payload::{Nothing, ProcessJob},
     stage::{Attempt, Done, Stage, StageError},
 };
-use tokio::{
-    sync::Semaphore,
-    task::{JoinError, spawn_blocking},
-};
+use tokio::sync::Semaphore;
 
 use crate::{
     config::{Chunk, ProcessConfig},
@@ -85,18 +82,27 @@ impl<P: Processor> Process<P> {
         pool::imbalance(&self.busy())
     }
 
-    async fn compute(&self, job: ProcessJob) -> Result<Processed, ProcessError> {
+    /// Computes the results of a text and begins to publish them; none where they are there already. Says how many bytes
+    /// the text has.
+    async fn compute(&self, job: ProcessJob) -> Result<Option<(Publishing, u64)>, ProcessError> {
         let _permit = self.documents.acquire().await.expect("nobody closes the semaphore");
         let (processor, blobs, chunk) = (Arc::clone(&self.processor), Arc::clone(&self.blobs), self.chunk);
-        let task =
-            move |pool: &Pool| Task { job: &job, processor: &*processor, blobs: &*blobs, pool, chunk }.run();
+        let task = move |pool: &Pool| match (Task {
+            job: &job,
+            processor: &*processor,
+            blobs: &*blobs,
+            pool,
+            chunk,
+        })
+        .run()?
+        {
+            Processed::Current => Ok(None),
+            Processed::Staged { results, text_bytes } => {
+                let changes = results.into_iter().map(Change::Staged).collect();
+                Ok(Some((blobs.begin_publishing(changes), text_bytes)))
+            }
+        };
         self.pool.run(task).await?
-    }
-
-    async fn publish(&self, results: Vec<StagedBlob>) -> Result<(), ProcessError> {
-        let blobs = Arc::clone(&self.blobs);
-        let published = spawn_blocking(move || blobs.publish(results)).await;
-        Ok(published.map_err(|error: JoinError| ProcessError::Panicked(error.to_string()))??)
     }
 }
 
@@ -106,12 +112,9 @@ impl<P: Processor> Stage for Process<P> {
     type Output = Nothing;
 
     async fn run(&self, job: ProcessJob, _: Attempt) -> Result<Done<Nothing>, StageError<ProcessJob>> {
-        match self.compute(job).await? {
-            Processed::Current => {}
-            Processed::Staged { results, text_bytes } => {
-                self.publish(results).await?;
-                Meter::add(&self.meter.bytes, text_bytes);
-            }
+        if let Some((publishing, text_bytes)) = self.compute(job).await? {
+            publishing.end().await.map_err(ProcessError::from)?;
+            Meter::add(&self.meter.bytes, text_bytes);
         }
         Ok(Vec::new().into())
     }

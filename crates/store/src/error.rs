@@ -10,6 +10,9 @@ pub enum StoreError {
     /// Bytes could not be read or written.
     #[error(transparent)]
     Blob(#[from] BlobError),
+    /// The program is ending.
+    #[error("the work was given up: {0}")]
+    Cancelled(String),
     /// The downloaded bytes are nowhere.
     #[error("the downloaded bytes of '{0}' are neither in spool nor in raw: fetch it again")]
     Missing(DocumentId),
@@ -56,6 +59,7 @@ impl<I> From<StoreError> for StageError<I> {
     fn from(error: StoreError) -> Self {
         let reason = match error {
             StoreError::Blob(error) => return error.into(),
+            StoreError::Cancelled(_) => return Self::retry(Reason::Internal, error.to_string()),
             StoreError::Missing(_) | StoreError::Changed { .. } => Reason::Internal,
             StoreError::NotText(_) => Reason::NotText,
             StoreError::Undecodable { .. } => Reason::Undecodable,

@@ -5,8 +5,8 @@
 //! * Staged bytes lie in the directory of their final name: `.PG84_text.txt.<pid>-<n>.tmp`, or `PG84.spool.part` for
 //!   those that can be resumed. Their writer holds the file locked (`flock`) for as long as it lives, so a `.tmp` that
 //!   can be locked has lost its writer: [`LocalBlobs::sweep`] removes exactly those. A `.part` is kept.
-//! * Publishing is: force the file to the medium, rename it over its final name, force the directory. The renames of
-//!   one call are made in the order given; all directories are forced before the call returns.
+//! * Publishing is: force the file to the medium, rename it over its final name, force the directory. The changes of
+//!   one publication are made in the order given; all directories are forced before it ends.
 //! * After a failed flush nothing is published any more: what the system then still holds in memory is unknown.
 //! * Symbolic links are never followed at the last step of a path: a planted one is replaced by publishing and
 //!   refused by reading. Links above it (the run directory itself) are the user's.
@@ -15,6 +15,7 @@
 
 mod committer;
 mod directories;
+mod file_system;
 mod staging;
 
 use std::{
@@ -26,7 +27,7 @@ use std::{
 };
 
 use flow::{
-    blobs::{BlobError, BlobKind, BlobName, BlobStore, StagedBlob},
+    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Publishing, StagedBlob},
     document::DocumentId,
     durability::Durability,
 };
@@ -46,8 +47,10 @@ pub struct LocalBlobs {
 /// How often the medium was asked to hold on to something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Flushes {
-    /// Files forced.
+    /// Files forced, each by itself.
     pub files: u64,
+    /// File systems forced as a whole, with all files of a group.
+    pub file_systems: u64,
     /// Directories forced.
     pub directories: u64,
 }
@@ -114,14 +117,8 @@ impl BlobStore for LocalBlobs {
         staging::resume(name, &self.path(name))
     }
 
-    fn publish(&self, blobs: Vec<StagedBlob>) -> Result<(), BlobError> {
-        self.committer.publish(blobs)
-    }
-
-    /// Durable as `publish` is, in the same groups. Where `from` is not there it is [`BlobError::NotFound`], even if an
-    /// earlier call has made `to` of it.
-    fn rename(&self, from: &BlobName, to: &BlobName) -> Result<(), BlobError> {
-        self.committer.rename(from, to)
+    fn begin_publishing(&self, changes: Vec<Change>) -> Publishing {
+        self.committer.begin_publishing(changes)
     }
 
     /// # Errors

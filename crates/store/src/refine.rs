@@ -1,4 +1,5 @@
-//! From the bytes of one document to its text and what there is to say of it, in two readings.
+//! From the bytes of one document to its text and what there is to say of it, in two readings; the second of a small one
+//! is from memory.
 
 use std::io::{self, Read, Write};
 
@@ -21,6 +22,20 @@ use crate::{
 
 /// How many bytes are read at a time.
 const WINDOW_BYTES: usize = 256 * 1024;
+/// Room for the first bytes of a download.
+const HEAD_BYTES: usize = 16 * 1024;
+/// The most bytes of a download that is read only once.
+const HELD_BYTES_MAX: usize = 1 << 20;
+
+/// A download that was read for the first time, and is the one that was meant.
+#[derive(Debug)]
+pub(crate) struct Download {
+    /// Where it lies.
+    pub(crate) name: BlobName,
+    survey: Survey,
+    /// All of it, where it is small.
+    held: Option<Vec<u8>>,
+}
 
 /// What a document's bytes became.
 #[derive(Debug)]
@@ -31,41 +46,55 @@ pub(crate) struct Refined {
     pub(crate) trimmed: Trimmed,
 }
 
-/// Reads a blob for the first time, and sees whether it is what was downloaded.
-pub(crate) fn survey(blobs: &dyn BlobStore, from: &BlobName, job: &StoreJob) -> Result<Survey, StoreError> {
-    let at = |error| BlobError::at(&from.relative_path(), error);
-    let survey = Survey::of(blobs.open(from)?, WINDOW_BYTES).map_err(at)?;
-    same_bytes(job, survey.blake3)?;
-    Ok(survey)
-}
-
-/// Reads it for the second time, and writes its text.
-pub(crate) fn refine(
-    blobs: &dyn BlobStore,
-    from: &BlobName,
-    job: &StoreJob,
-    survey: &Survey,
-    into: &mut StagedBlob,
-) -> Result<Refined, StoreError> {
-    let decided = decide(survey, job.fetched.charset.as_deref())?;
-    let mut raw = Hashed { inner: blobs.open(from)?, hasher: blake3::Hasher::new() };
-    let mut text = TextWriter::new(into);
-    let mut trimmer = Trimmer::new(Limits::default(), |piece: &str| text.write(piece));
-    let decoded =
-        decode(&mut raw, decided.used, decided.bom_bytes, WINDOW_BYTES, |piece| trimmer.push(piece));
-    let decoded = decoded.map_err(|failed| failed.at(from))?;
-    let trimmed = trimmer.finish().map_err(|failed| failed.at(from))?;
-    same_bytes(job, raw.hasher.finalize())?;
-    refuse_garbage(&decided, decoded)?;
-    if text.is_blank {
-        return Err(StoreError::Empty { cut: trimmed.cuts.iter().map(|cut| cut.bytes).sum() });
+impl Download {
+    /// Reads a blob for the first time, and sees whether it is what was downloaded.
+    pub(crate) fn at(blobs: &dyn BlobStore, name: BlobName, job: &StoreJob) -> Result<Self, StoreError> {
+        let mut reader = blobs.open(&name)?;
+        let mut head = Vec::with_capacity(HEAD_BYTES);
+        let read = reader.by_ref().take(HELD_BYTES_MAX as u64).read_to_end(&mut head);
+        let survey =
+            read.and_then(|_| Survey::of(head.as_slice().chain(reader), WINDOW_BYTES.min(head.len() + 1)));
+        let survey = survey.map_err(|error| BlobError::at(&name.relative_path(), error))?;
+        same_bytes(job, survey.blake3)?;
+        let held = (survey.bytes == head.len() as u64).then_some(head);
+        Ok(Self { name, survey, held })
     }
-    Ok(Refined {
-        raw: RawFacts { bytes: survey.bytes, blake3: survey.blake3.to_hex().to_string() },
-        text: text.facts(),
-        encoding: facts(decided, decoded, job),
-        trimmed,
-    })
+
+    /// Goes through it for the second time, and writes its text.
+    pub(crate) fn refine(
+        &self,
+        blobs: &dyn BlobStore,
+        job: &StoreJob,
+        into: &mut StagedBlob,
+    ) -> Result<Refined, StoreError> {
+        let decided = decide(&self.survey, job.fetched.charset.as_deref())?;
+        let mut text = TextWriter::new(into);
+        let mut trimmer = Trimmer::new(Limits::default(), |piece: &str| text.write(piece));
+        let decoded = if let Some(bytes) = &self.held {
+            let window = WINDOW_BYTES.min(bytes.len() + 1);
+            let sink = |piece: &str| trimmer.push(piece);
+            decode(bytes.as_slice(), decided.used, decided.bom_bytes, window, sink)
+                .map_err(|failed| failed.at(&self.name))?
+        } else {
+            let mut raw = Hashed { inner: blobs.open(&self.name)?, hasher: blake3::Hasher::new() };
+            let sink = |piece: &str| trimmer.push(piece);
+            let decoded = decode(&mut raw, decided.used, decided.bom_bytes, WINDOW_BYTES, sink)
+                .map_err(|failed| failed.at(&self.name))?;
+            same_bytes(job, raw.hasher.finalize())?;
+            decoded
+        };
+        let trimmed = trimmer.finish().map_err(|failed| failed.at(&self.name))?;
+        refuse_garbage(&decided, decoded)?;
+        if text.is_blank {
+            return Err(StoreError::Empty { cut: trimmed.cuts.iter().map(|cut| cut.bytes).sum() });
+        }
+        Ok(Refined {
+            raw: RawFacts { bytes: self.survey.bytes, blake3: self.survey.blake3.to_hex().to_string() },
+            text: text.facts(),
+            encoding: facts(decided, decoded, job),
+            trimmed,
+        })
+    }
 }
 
 fn same_bytes(job: &StoreJob, found: blake3::Hash) -> Result<(), StoreError> {

@@ -1,40 +1,58 @@
 //! The stage: one downloaded text becomes raw bytes, text, arrival and meta.
 //!
-//! In this order, so that a crash at any point leaves something to go on from: the text is written where nobody sees
-//! it; the download is renamed from spool to raw; text, arrival and meta are published together, the meta last. So a
-//! meta is there only where text and raw bytes are. A repeated run finds the download in spool or in raw, and makes the
-//! same bytes of it. A text that cannot be stored leaves its download in spool.
+//! The text is written where nobody sees it. Then all is published together, in this order, so that a crash at any point
+//! leaves something to go on from: the download is renamed from spool to raw; text, arrival and meta get their names,
+//! the meta last. So a meta is there only where text and raw bytes are. A repeated run finds the download in spool or in
+//! raw, and makes the same bytes of it. A text that cannot be stored leaves its download in spool.
+//!
+//! As many texts are worked on as there are processors; many more may wait to be durable, which they share the cost of.
 
-use std::{io::Write, panic::resume_unwind, sync::Arc};
+use std::{io::Write, panic::resume_unwind, sync::Arc, thread::available_parallelism};
 
 use flow::{
-    blobs::{BlobError, BlobKind, BlobName, BlobStore, StagedBlob},
+    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Publishing, StagedBlob},
     lane::Lane,
     meter::Meter,
     payload::{ProcessJob, StoreJob},
-    reason::Reason,
     stage::{Attempt, Done, Stage, StageError},
 };
 use serde::Serialize;
+use tokio::sync::Semaphore;
 
 use crate::{
     error::StoreError,
     meta::{self, Arrival, Meta},
-    refine::{refine, survey},
-    text::survey::Survey,
+    refine::Download,
 };
 
 /// Stores texts. Its work blocks, and runs where it may.
 pub struct Store {
     blobs: Arc<dyn BlobStore>,
     meter: Arc<Meter>,
+    /// One for every text that is being worked on.
+    turns: Semaphore,
 }
 
 impl Store {
     /// A stage that reads from and writes to `blobs` and counts raw bytes in `meter`.
     #[must_use]
     pub fn new(blobs: Arc<dyn BlobStore>, meter: Arc<Meter>) -> Self {
-        Self { blobs, meter }
+        let turns = Semaphore::new(available_parallelism().map_or(1, usize::from));
+        Self { blobs, meter, turns }
+    }
+
+    async fn store(&self, job: StoreJob) -> Result<Meta, StoreError> {
+        let turn = self.turns.acquire().await.expect("nobody closes the semaphore");
+        let blobs = Arc::clone(&self.blobs);
+        let joined = tokio::task::spawn_blocking(move || begin(&*blobs, &job)).await;
+        drop(turn);
+        let (meta, publishing) = match joined.map_err(tokio::task::JoinError::try_into_panic) {
+            Ok(begun) => begun?,
+            Err(Ok(panic)) => resume_unwind(panic),
+            Err(Err(cancelled)) => return Err(StoreError::Cancelled(cancelled.to_string())),
+        };
+        publishing.end().await?;
+        Ok(meta)
     }
 }
 
@@ -44,63 +62,50 @@ impl Stage for Store {
     type Output = ProcessJob;
 
     async fn run(&self, job: StoreJob, _attempt: Attempt) -> Result<Done<ProcessJob>, StageError<StoreJob>> {
-        let blobs = Arc::clone(&self.blobs);
         let known = job.known;
-        let joined = tokio::task::spawn_blocking(move || store(&*blobs, job)).await;
-        let meta = match joined.map_err(tokio::task::JoinError::try_into_panic) {
-            Ok(stored) => stored?,
-            Err(Ok(panic)) => resume_unwind(panic),
-            Err(Err(cancelled)) => return Err(StageError::retry(Reason::Internal, cancelled.to_string())),
+        let meta = match self.store(job.clone()).await {
+            // Another run of this job, whose lease was lost, has moved the download in between: it lies in raw now.
+            Err(StoreError::Blob(BlobError::NotFound(_))) => self.store(job).await?,
+            stored => stored?,
         };
         Meter::add(&self.meter.bytes, meta.raw.bytes);
         Ok(vec![ProcessJob { document: meta.document, text_blake3: meta.text.blake3, known }].into())
     }
 }
 
-fn store(blobs: &dyn BlobStore, job: StoreJob) -> Result<Meta, StoreError> {
+/// Makes all of a document, and begins to publish it.
+fn begin(blobs: &dyn BlobStore, job: &StoreJob) -> Result<(Meta, Publishing), StoreError> {
     let name = |kind| BlobName::new(kind, job.document.clone());
-    let (from, survey) = download(blobs, &job)?;
+    let download = download(blobs, job)?;
     let mut text = blobs.stage(&name(BlobKind::Text))?;
-    let refined = refine(blobs, &from, &job, &survey, &mut text)?;
-    keep_raw(blobs, &job, &from)?;
-    let meta = Meta::new(&job, refined);
+    let meta = Meta::new(job, download.refine(blobs, job, &mut text)?);
     let arrival = staged_record(blobs, &name(BlobKind::Arrival), &Arrival::of(&job.fetched))?;
     let record = staged_record(blobs, &name(BlobKind::Meta), &meta)?;
-    blobs.publish(vec![text, arrival, record])?;
-    Ok(meta)
+    let is_in_spool = download.name.kind == BlobKind::Spool;
+    let kept = is_in_spool.then(|| Change::Renamed { from: download.name, to: name(BlobKind::Raw) });
+    let staged = [text, arrival, record].map(Change::Staged);
+    Ok((meta, blobs.begin_publishing(kept.into_iter().chain(staged).collect())))
 }
 
-/// Where the download lies, and what one reading of it tells: in spool; or in raw, where an earlier run put it.
-fn download(blobs: &dyn BlobStore, job: &StoreJob) -> Result<(BlobName, Survey), StoreError> {
-    let [spool, raw] = [BlobKind::Spool, BlobKind::Raw].map(|kind| BlobName::new(kind, job.document.clone()));
-    let in_spool = match survey(blobs, &spool, job) {
+/// The download: in spool; or in raw, where an earlier run put it.
+fn download(blobs: &dyn BlobStore, job: &StoreJob) -> Result<Download, StoreError> {
+    let at = |kind| Download::at(blobs, BlobName::new(kind, job.document.clone()), job);
+    let in_spool = match at(BlobKind::Spool) {
         Err(error) if elsewhere(&error) => error,
-        found => return Ok((spool, found?)),
+        found => return found,
     };
-    match survey(blobs, &raw, job) {
+    match at(BlobKind::Raw) {
         Err(error) if elsewhere(&error) => Err(match (in_spool, error) {
             (changed @ StoreError::Changed { .. }, _) | (_, changed @ StoreError::Changed { .. }) => changed,
             _ => StoreError::Missing(job.document.clone()),
         }),
-        found => Ok((raw, found?)),
+        found => found,
     }
 }
 
 /// Whether the download may lie at another place.
 fn elsewhere(error: &StoreError) -> bool {
     matches!(error, StoreError::Blob(BlobError::NotFound(_)) | StoreError::Changed { .. })
-}
-
-fn keep_raw(blobs: &dyn BlobStore, job: &StoreJob, from: &BlobName) -> Result<(), StoreError> {
-    let raw = BlobName::new(BlobKind::Raw, job.document.clone());
-    if *from == raw {
-        return Ok(());
-    }
-    match blobs.rename(from, &raw) {
-        // Another run of this job, whose lease was lost, has been here in between.
-        Err(BlobError::NotFound(_)) => survey(blobs, &raw, job).map(drop),
-        renamed => Ok(renamed?),
-    }
 }
 
 /// A record, written where nobody sees it.

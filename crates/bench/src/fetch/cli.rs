@@ -35,7 +35,7 @@ use crate::{
 
 Everything is served on loopback, by nginx. Every run downloads into an empty directory below the output directory and
 is looked at afterwards: a file that is missing or has other bytes ends the benchmark. juggle is run as it is by
-default, but for --wait 0 -x 16, and writes durably; the time of the others includes a sync. A downloader that is not
+default, but for --wait 0 -x 50 -j 50, and writes durably; the time of the others includes a sync. A downloader that is not
 installed is a row that names the command that installs it.")]
 pub struct FetchArgs {
     /// Only shapes ('books', 'small files', 'latency', 'memory', 'hosts') or downloaders whose name holds this, in any
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn only_what_is_named_is_measured() {
         let all = only(&[]);
-        assert_eq!((all.files.len(), all.alone.len(), all.downloaders.len()), (2, 3, 7));
+        assert_eq!((all.files.len(), all.alone.len(), all.downloaders.len()), (2, 3, 8));
         let some = only(&["Books", "memory", "curl"]);
         assert_eq!((some.files, some.alone), (vec![Files::Books], vec![Alone::Memory]));
         assert_eq!(some.downloaders, [Downloader::Curl]);

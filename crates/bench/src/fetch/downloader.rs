@@ -9,6 +9,7 @@ use anyhow::Context;
 use flow::blobs::BlobKind;
 
 use super::{
+    bare,
     item::{Item, write_list},
     juggle::{self, Juggle, Manner},
     python,
@@ -24,6 +25,8 @@ pub enum Downloader {
     Juggle,
     /// The fetch stage alone: the bytes are on the medium, in the spool.
     JuggleFetch,
+    /// No downloader: the files that ours leaves, written by a loop that does nothing else.
+    BareFiles,
     /// 50 at a time.
     Curl,
     /// 16 threads.
@@ -51,8 +54,16 @@ pub struct Work<'a> {
 
 impl Downloader {
     /// All of them, ours first.
-    pub const ALL: [Self; 7] =
-        [Self::Juggle, Self::JuggleFetch, Self::Curl, Self::Wget2, Self::Aria2, Self::Aiohttp, Self::Serial];
+    pub const ALL: [Self; 8] = [
+        Self::Juggle,
+        Self::JuggleFetch,
+        Self::BareFiles,
+        Self::Curl,
+        Self::Wget2,
+        Self::Aria2,
+        Self::Aiohttp,
+        Self::Serial,
+    ];
 
     /// The name in tables and JSON.
     #[must_use]
@@ -60,6 +71,7 @@ impl Downloader {
         match self {
             Self::Juggle => "juggle",
             Self::JuggleFetch => "juggle fetch",
+            Self::BareFiles => "bare files",
             Self::Curl => "curl -Z 50 + sync",
             Self::Wget2 => "wget2 16 + sync",
             Self::Aria2 => "aria2c -j16 + sync",
@@ -72,7 +84,7 @@ impl Downloader {
     #[must_use]
     pub const fn install(self) -> &'static str {
         match self {
-            Self::Juggle | Self::JuggleFetch => "cargo build --release",
+            Self::Juggle | Self::JuggleFetch | Self::BareFiles => "cargo build --release",
             Self::Curl => "apt-get install curl",
             Self::Wget2 => "apt-get install wget2",
             Self::Aria2 => "apt-get install aria2",
@@ -89,6 +101,10 @@ impl Downloader {
             Self::JuggleFetch => {
                 let durability =
                     "power loss, each download in the spool by itself; no texts are made".to_owned();
+                return Some(Installed { durability, ..Juggle::installed() });
+            }
+            Self::BareFiles => {
+                let durability = "power loss, in groups of 128; nothing is downloaded".to_owned();
                 return Some(Installed { durability, ..Juggle::installed() });
             }
             Self::Curl => version_of("curl", 1)?,
@@ -108,6 +124,7 @@ impl Downloader {
         match self {
             Self::Juggle => run_juggle(work),
             Self::JuggleFetch => run_juggle_fetch(work),
+            Self::BareFiles => bare::write(work.items, work.prose, work.directory),
             Self::Curl | Self::Wget2 | Self::Aria2 | Self::Aiohttp | Self::Serial => self.run_peer(work),
         }
     }
@@ -138,7 +155,7 @@ impl Downloader {
         let found = |name| program::find(name).with_context(|| format!("{name} is not installed any more"));
         let script = |text: &str| write_script(work.directory, text);
         Ok(match self {
-            Self::Juggle | Self::JuggleFetch => unreachable!("they are no peers"),
+            Self::Juggle | Self::JuggleFetch | Self::BareFiles => unreachable!("they are no peers"),
             Self::Curl => {
                 let mut curl = command(&found("curl")?)?;
                 // The first option keeps the user's own settings out.

@@ -84,16 +84,24 @@ fn measure_one(plan: &Plan<'_>, crowd: Crowd, shape: &str, report: &mut Report) 
     let started = Instant::now();
     let mut fetch = juggle.fetch(&run, manner, (&items, &[]), directory.path())?;
     let store = juggle.store(&run, directory.path())?;
+    let process = juggle.process_where_needed(&run, &items, directory.path())?;
     let finish = watch(crowd, &server.hosts, started, &mut fetch)?;
     let took = if crowd.urls_large > 0 {
         // The rest of the large host would take hours.
         fetch.ask_to_end()?;
         store.ask_to_end()?;
+        if let Some(process) = process {
+            process.ask_to_end()?;
+            process.wait_for(&ENDED)?;
+        }
         store.wait_for(&ENDED)?;
         fetch.wait_for(&ENDED)?
     } else {
         let took = fetch.wait()?;
         store.wait()?;
+        if let Some(process) = process {
+            process.wait()?;
+        }
         juggle::must_be_stored(&run, &items, &prose)?;
         took
     };

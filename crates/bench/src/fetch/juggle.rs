@@ -40,8 +40,8 @@ pub struct Manner {
 }
 
 impl Manner {
-    /// Without politeness, with the concurrency that juggle has by default.
-    pub const FAST: Self = Self { wait: Duration::ZERO, connections: 16, downloads: 16, bytes_max: 64 << 20 };
+    /// Without politeness, with as many connections as curl has beside it.
+    pub const FAST: Self = Self { wait: Duration::ZERO, connections: 50, downloads: 50, bytes_max: 64 << 20 };
 }
 
 /// juggle as it lies beside this program.
@@ -146,8 +146,21 @@ impl Juggle {
         Running::start("juggle-store", self.command("store", run)?, notes)
     }
 
-    /// Both at the same time, for items that are in the queue; beside them `juggle process`, where there are more items than
-    /// its lane holds and the store would wait for it.
+    /// `juggle process`, where there are more items than its lane holds: the store would wait for it.
+    ///
+    /// # Errors
+    /// Where it does not start.
+    pub fn process_where_needed(
+        &self,
+        run: &Path,
+        items: &[Item],
+        notes: &Path,
+    ) -> anyhow::Result<Option<Running>> {
+        let is_needed = items.len() > LANE_CAPACITY;
+        is_needed.then(|| Running::start("juggle-process", self.command("process", run)?, notes)).transpose()
+    }
+
+    /// Both at the same time, for items that are in the queue; beside them `juggle process`, where it is needed.
     ///
     /// # Errors
     /// Where one of them fails.
@@ -161,13 +174,11 @@ impl Juggle {
         let started = Instant::now();
         let fetch = self.fetch(run, manner, (items, &[]), notes)?;
         let store = self.store(run, notes)?;
-        let is_too_much = items.len() > LANE_CAPACITY;
-        let process =
-            is_too_much.then(|| Running::start("juggle-process", self.command("process", run)?, notes));
+        let process = self.process_where_needed(run, items, notes)?;
         let fetch = fetch.wait()?;
         let store = store.wait()?;
         if let Some(process) = process {
-            process?.wait()?;
+            process.wait()?;
         }
         Ok(Stored { seconds: started.elapsed().as_secs_f64(), fetch, store })
     }

@@ -21,6 +21,7 @@ use crate::{report::Report, row::Better, speed::RUN};
 /// From a request to its answer.
 const LATENCY: Duration = Duration::from_millis(150);
 const WORK: &str = "download from afar";
+const MANNER: Manner = Manner { connections: 16, downloads: 16, ..Manner::FAST };
 
 /// Measures `juggle fetch` through a slow line. The list is in the queue before.
 ///
@@ -31,7 +32,7 @@ pub fn measure(plan: &Plan<'_>, report: &mut Report, progress: &mut dyn FnMut(&s
     let texts = plan.sizes.distant_files();
     let what = described(&texts);
     let source = Source::start(plan.served_by, texts, &prose, plan.directory)?;
-    let rounds = source.items.len().div_ceil(Manner::FAST.connections as usize);
+    let rounds = source.items.len().div_ceil(MANNER.connections as usize);
     let bound = LATENCY.as_secs_f64() * rounds as f64;
     let (mut seconds, mut rss_kib) = (Vec::new(), None);
     for run in 1..=plan.runs {
@@ -41,7 +42,7 @@ pub fn measure(plan: &Plan<'_>, report: &mut Report, progress: &mut dyn FnMut(&s
         let items = source.through(proxy.address);
         let (juggle, run) = (Juggle::beside_this_program()?, directory.path().join("run"));
         juggle.add(&run, &items, directory.path())?;
-        let fetch = juggle.fetch(&run, Manner::FAST, (&items, &[]), directory.path())?;
+        let fetch = juggle.fetch(&run, MANNER, (&items, &[]), directory.path())?;
         let took = fetch.wait()?;
         juggle::end_owner(&run)?;
         juggle::must_hold(&run, BlobKind::Spool, &items, &prose)?;
@@ -49,7 +50,7 @@ pub fn measure(plan: &Plan<'_>, report: &mut Report, progress: &mut dyn FnMut(&s
         seconds.push(took.seconds);
         rss_kib = rss_kib.max(took.rss_kib);
     }
-    let shape = format!("{what}, {} ms, 16 connections", LATENCY.as_millis());
+    let shape = format!("{what}, {} ms, {} connections", LATENCY.as_millis(), MANNER.connections);
     let over: Vec<f64> = seconds.iter().map(|seconds| seconds / bound).collect();
     report.add(WORK, &format!("{shape}: juggle fetch"), "s", &seconds, Better::Lower, rss_kib);
     report.add(WORK, &format!("{shape}: latency × {rounds} rounds"), "s", &[bound], Better::Lower, None);

@@ -78,20 +78,19 @@ impl Sizes {
     /// 100,000 URLs over 1,000 hosts.
     #[must_use]
     pub fn even(self) -> Crowd {
-        Crowd {
-            hosts: self.hosts(1000),
-            urls_each: self.part(100, 3),
-            urls_large: 0,
-            wait: Duration::from_millis(500),
-        }
+        Crowd { hosts: self.hosts(1000), urls_each: self.part(100, 3), urls_large: 0, wait: self.wait() }
     }
 
     /// 100,000 URLs, nine tenths of them on one of 1,000 hosts.
     #[must_use]
     pub fn one_large(self) -> Crowd {
         let (hosts, urls_each) = (self.hosts(999), self.part(10, 3));
-        let wait = Duration::from_millis(if self.divisor == 1 { 2500 } else { 500 });
-        Crowd { hosts, urls_each, urls_large: 9 * urls_each * u64::from(hosts), wait }
+        Crowd { hosts, urls_each, urls_large: 9 * urls_each * u64::from(hosts), wait: self.wait() }
+    }
+
+    /// 1,000 hosts that are asked so often are 400 requests a second.
+    fn wait(self) -> Duration {
+        Duration::from_millis(if self.divisor == 1 { 2500 } else { 500 })
     }
 
     fn hosts(self, whole: u64) -> u32 {

@@ -4,7 +4,7 @@ use std::{fs::OpenOptions, io::Read, sync::Arc};
 
 use fetch::loopback::script::Script;
 use flow::{
-    blobs::{BlobError, BlobKind, BlobName, BlobStore, Kept, StagedBlob},
+    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Kept, Publishing, StagedBlob},
     document::DocumentId,
     reason::Reason,
     stage::StageError,
@@ -157,11 +157,8 @@ impl BlobStore for FullDisk {
         let file = OpenOptions::new().read(true).append(true).open("/dev/full").unwrap();
         Ok(StagedBlob { name: name.clone(), path: self.0.path().join("part"), file, kept: Kept::Yes })
     }
-    fn publish(&self, _: Vec<StagedBlob>) -> Result<(), BlobError> {
+    fn begin_publishing(&self, _: Vec<Change>) -> Publishing {
         panic!("nothing was written that could be published")
-    }
-    fn rename(&self, from: &BlobName, _: &BlobName) -> Result<(), BlobError> {
-        Err(BlobError::NotFound(from.relative_path()))
     }
     fn open(&self, name: &BlobName) -> Result<Box<dyn Read + Send>, BlobError> {
         Err(BlobError::NotFound(name.relative_path()))

@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    blobs::{BlobError, BlobKind, BlobName, BlobStore, StagedBlob},
+    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, StagedBlob},
     document::DocumentId,
 };
 
@@ -27,6 +27,8 @@ pub fn blob_contract(make: impl Fn() -> Arc<dyn BlobStore>) {
     a_published_resume_begins_anew(&*make());
     a_second_writer_is_told_busy(&*make());
     renaming_moves_the_bytes(&*make());
+    changes_are_made_in_order_up_to_one_that_fails(&*make());
+    a_publication_goes_on_where_nobody_waits(&*make());
     removing_is_repeatable(&*make());
     lists_are_sorted_and_by_kind(&*make());
     reading_whole_is_bounded(&*make());
@@ -168,6 +170,31 @@ pub fn renaming_moves_the_bytes(blobs: &dyn BlobStore) {
     assert_eq!(read(blobs, &to), b"bytes");
     assert!(matches!(blobs.rename(&from, &to), Err(BlobError::NotFound(_))));
     assert_eq!(read(blobs, &to), b"bytes");
+}
+
+/// The changes of one publication are made one after another; after one that cannot be made, none is.
+pub fn changes_are_made_in_order_up_to_one_that_fails(blobs: &dyn BlobStore) {
+    let (spool, raw, text) =
+        (name(BlobKind::Spool, "PG84"), name(BlobKind::Raw, "PG84"), name(BlobKind::Text, "PG84"));
+    let moved = || Change::Renamed { from: spool.clone(), to: raw.clone() };
+    let text_of = |bytes| Change::Staged(staged(blobs.stage(&text), bytes));
+    publish(blobs, &spool, b"bytes");
+    blobs.begin_publishing(vec![moved(), text_of(b"text")]).wait().expect("the store publishes");
+    absent(blobs, &spool);
+    assert_eq!((read(blobs, &raw), read(blobs, &text)), (b"bytes".to_vec(), b"text".to_vec()));
+
+    let failed = blobs.begin_publishing(vec![moved(), text_of(b"another")]).wait();
+    assert!(matches!(failed, Err(BlobError::NotFound(_))), "{failed:?}");
+    assert_eq!((read(blobs, &raw), read(blobs, &text)), (b"bytes".to_vec(), b"text".to_vec()));
+}
+
+/// What was begun is done, though nobody asks what became of it.
+pub fn a_publication_goes_on_where_nobody_waits(blobs: &dyn BlobStore) {
+    let [first, second] = ["first", "second"].map(|document| name(BlobKind::Meta, document));
+    drop(blobs.begin_publishing(vec![Change::Staged(staged(blobs.stage(&first), b"first"))]));
+    // Publications end in the order in which they were begun.
+    publish(blobs, &second, b"second");
+    assert_eq!(read(blobs, &first), b"first");
 }
 
 /// A removed blob is gone; removing it again is no error.

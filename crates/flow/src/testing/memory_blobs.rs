@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    blobs::{BlobError, BlobKind, BlobName, BlobStore, Kept, StagedBlob},
+    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Kept, Publishing, StagedBlob},
     document::DocumentId,
 };
 
@@ -44,6 +44,24 @@ impl MemoryBlobs {
         self.published.lock().expect("no test panics while it holds this lock")
     }
 
+    fn make(&self, change: Change) -> Result<(), BlobError> {
+        match change {
+            Change::Staged(blob) => {
+                let at = |error| BlobError::at(&blob.path, error);
+                let bytes = std::fs::read(&blob.path).map_err(at)?;
+                std::fs::remove_file(&blob.path).map_err(at)?;
+                self.put(blob.name.clone(), &bytes);
+            }
+            Change::Renamed { from, to } => {
+                let mut published = self.published();
+                let bytes =
+                    published.remove(&from).ok_or_else(|| BlobError::NotFound(from.relative_path()))?;
+                published.insert(to, bytes);
+            }
+        }
+        Ok(())
+    }
+
     fn stage_at(name: &BlobName, path: &Path, kept: Kept) -> Result<StagedBlob, BlobError> {
         let file = OpenOptions::new()
             .create(true)
@@ -69,20 +87,8 @@ impl BlobStore for MemoryBlobs {
         Ok(staged)
     }
 
-    fn publish(&self, blobs: Vec<StagedBlob>) -> Result<(), BlobError> {
-        for blob in blobs {
-            let bytes = std::fs::read(&blob.path).map_err(|error| BlobError::at(&blob.path, error))?;
-            std::fs::remove_file(&blob.path).map_err(|error| BlobError::at(&blob.path, error))?;
-            self.put(blob.name.clone(), &bytes);
-        }
-        Ok(())
-    }
-
-    fn rename(&self, from: &BlobName, to: &BlobName) -> Result<(), BlobError> {
-        let mut published = self.published();
-        let bytes = published.remove(from).ok_or_else(|| BlobError::NotFound(from.relative_path()))?;
-        published.insert(to.clone(), bytes);
-        Ok(())
+    fn begin_publishing(&self, changes: Vec<Change>) -> Publishing {
+        Publishing::ended(changes.into_iter().try_for_each(|change| self.make(change)))
     }
 
     fn open(&self, name: &BlobName) -> Result<Box<dyn Read + Send>, BlobError> {

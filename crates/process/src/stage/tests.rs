@@ -8,7 +8,7 @@ use std::{
 };
 
 use flow::{
-    blobs::{BlobError, BlobKind, BlobName, Kept},
+    blobs::{BlobError, BlobKind, BlobName, Change, Kept, Publishing, StagedBlob},
     document::DocumentId,
     reason::Reason,
     testing::memory_blobs::MemoryBlobs,
@@ -276,11 +276,8 @@ impl BlobStore for FullDisk {
     fn resume(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
         self.inner.resume(name)
     }
-    fn publish(&self, blobs: Vec<StagedBlob>) -> Result<(), BlobError> {
-        self.inner.publish(blobs)
-    }
-    fn rename(&self, from: &BlobName, to: &BlobName) -> Result<(), BlobError> {
-        self.inner.rename(from, to)
+    fn begin_publishing(&self, changes: Vec<Change>) -> Publishing {
+        self.inner.begin_publishing(changes)
     }
     fn open(&self, name: &BlobName) -> Result<Box<dyn Read + Send>, BlobError> {
         self.inner.open(name)

@@ -1,8 +1,9 @@
-//! Group commit: what many threads publish at once costs one flush a directory.
+//! Group commit: what many publish at once costs few flushes.
 //!
-//! Each caller forces its own files, on its own thread; so they are forced in parallel. Then one thread takes all that
-//! is waiting, renames, forces each touched directory once, and answers everyone. Nothing is delayed for the sake of a
-//! larger group: while one group is being forced, the next one gathers.
+//! One thread takes all that is waiting, forces the files, renames, forces each touched directory once, and ends every
+//! publication of the group. Nothing is delayed for the sake of a larger group: while one group is being forced, the
+//! next one gathers. How files are forced is for [`Directories`] to say: all of a group in one call where the file
+//! system can, else each by itself, several at a time.
 
 use std::{
     collections::BTreeSet,
@@ -11,24 +12,27 @@ use std::{
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, SyncSender, TryIter, sync_channel},
+        mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
 };
 
 use flow::{
-    blobs::{BlobError, BlobKind, BlobName, Kept, StagedBlob},
+    blobs::{BlobError, BlobKind, Change, Kept, Publisher, Publishing, StagedBlob},
     durability::Durability,
 };
 
 use super::{Flushes, directories::Directories};
 
-/// The most renames in one group.
-const GROUP_MAX: usize = 512;
-/// The most callers that wait in the channel; further ones wait to get in.
+/// The most changes in one group, but for those of its last publication.
+const GROUP_MAX: usize = 2048;
+/// The most publications that wait in the channel; whoever begins further ones waits to get in.
 const WAITING_MAX: usize = 1024;
-/// The most threads that force the files of one call.
+/// The most threads that force the files of one group.
 const THREADS_MAX: usize = 8;
+/// So many files are forced each by itself, though the file system could be forced as a whole: that costs less, and does
+/// not wait for what others have written there.
+const FEW_FILES: usize = 2;
 
 /// Hands work to the committing thread; joins it when dropped.
 #[derive(Debug)]
@@ -44,6 +48,7 @@ struct Shared {
     dir: PathBuf,
     durability: Durability,
     files: AtomicU64,
+    file_systems: AtomicU64,
     directories: AtomicU64,
     /// The flush that failed, if one has.
     failed: OnceLock<Failed>,
@@ -58,17 +63,8 @@ struct Failed {
 
 #[derive(Debug)]
 struct Request {
-    moves: Vec<Move>,
-    /// The committing thread answers once; the caller waits.
-    reply: SyncSender<Result<(), BlobError>>,
-}
-
-/// One rename, and the directories it touches.
-#[derive(Debug)]
-struct Move {
-    from: PathBuf,
-    to: PathBuf,
-    kinds: [BlobKind; 2],
+    changes: Vec<Change>,
+    publisher: Publisher,
 }
 
 impl Committer {
@@ -81,6 +77,7 @@ impl Committer {
             dir: dir.to_owned(),
             durability,
             files: AtomicU64::new(0),
+            file_systems: AtomicU64::new(0),
             directories: AtomicU64::new(0),
             failed: OnceLock::new(),
         });
@@ -98,39 +95,19 @@ impl Committer {
     pub(super) fn flushes(&self) -> Flushes {
         Flushes {
             files: self.shared.files.load(Ordering::Relaxed),
+            file_systems: self.shared.file_systems.load(Ordering::Relaxed),
             directories: self.shared.directories.load(Ordering::Relaxed),
         }
     }
 
-    pub(super) fn publish(&self, mut blobs: Vec<StagedBlob>) -> Result<(), BlobError> {
-        self.shared.refuse_after_failure()?;
-        self.shared.sync_files(&blobs)?;
-        let moves = blobs.iter().map(|blob| Move {
-            from: blob.path.clone(),
-            to: self.shared.dir.join(blob.name.relative_path()),
-            kinds: [blob.name.kind; 2],
-        });
-        self.commit(moves.collect())?;
-        for blob in &mut blobs {
-            blob.kept = Kept::Yes;
-        }
-        Ok(())
-    }
-
-    pub(super) fn rename(&self, from: &BlobName, to: &BlobName) -> Result<(), BlobError> {
-        self.commit(vec![Move {
-            from: self.shared.dir.join(from.relative_path()),
-            to: self.shared.dir.join(to.relative_path()),
-            kinds: [from.kind, to.kind],
-        }])
-    }
-
-    fn commit(&self, moves: Vec<Move>) -> Result<(), BlobError> {
-        let (reply, answer) = sync_channel(1);
+    pub(super) fn begin_publishing(&self, changes: Vec<Change>) -> Publishing {
+        let (publisher, publishing) = Publishing::begun();
         let requests = self.requests.as_ref().expect("it is taken only by drop");
-        let gone = || BlobError::at(&self.shared.dir, io::Error::other("the committing thread has ended"));
-        requests.send(Request { moves, reply }).map_err(|_| gone())?;
-        answer.recv().unwrap_or_else(|_| Err(gone()))
+        if let Err(unsent) = requests.send(Request { changes, publisher }) {
+            let gone = io::Error::other("the committing thread has ended");
+            unsent.0.publisher.end(Err(BlobError::at(&self.shared.dir, gone)));
+        }
+        publishing
     }
 }
 
@@ -148,33 +125,67 @@ impl Drop for Committer {
 impl Shared {
     fn serve(&self, directories: &Directories, waiting: &Receiver<Request>) {
         while let Ok(first) = waiting.recv() {
-            let group = gather(first, waiting.try_iter());
+            let group = gather(first, waiting);
             self.commit(directories, group);
         }
     }
 
-    /// Renames and forces one group, then answers each of its callers.
+    /// Forces the files of one group, renames them, forces their directories, then ends each of its publications.
     fn commit(&self, directories: &Directories, group: Vec<Request>) {
+        self.flushed(self.force_files(directories, &group));
         let mut touched = BTreeSet::new();
-        let mut answers = Vec::with_capacity(group.len());
-        for Request { moves, reply } in group {
-            let renamed = self.refuse_after_failure().and_then(|()| rename_all(&moves, &mut touched));
-            answers.push((reply, renamed));
+        let mut made = Vec::with_capacity(group.len());
+        for Request { changes, publisher } in group {
+            let result = self.refuse_after_failure().and_then(|()| self.make(changes, &mut touched));
+            made.push((publisher, result));
         }
-        let forced = self.sync_directories(directories, touched);
-        for (reply, renamed) in answers {
-            let answer = match &forced {
-                Ok(()) => renamed,
-                Err(_) => renamed.and_then(|()| self.refuse_after_failure()),
-            };
-            // A caller waits until it is answered; if its thread is gone, nobody is left to tell.
-            if reply.send(answer).is_err() {
-                tracing::debug!("a caller went away before its blobs were published");
-            }
+        self.flushed(self.force_directories(directories, touched));
+        for (publisher, result) in made {
+            publisher.end(result.and_then(|()| self.refuse_after_failure()));
         }
     }
 
-    fn sync_directories(
+    fn force_files(&self, directories: &Directories, group: &[Request]) -> Result<(), BlobError> {
+        if self.durability == Durability::Process || self.failed.get().is_some() {
+            return Ok(());
+        }
+        let changes = group.iter().flat_map(|request| &request.changes);
+        let blobs: Vec<&StagedBlob> = changes
+            .filter_map(|change| match change {
+                Change::Staged(blob) => Some(blob),
+                Change::Renamed { .. } => None,
+            })
+            .collect();
+        if blobs.len() > FEW_FILES
+            && let Some(file_systems) = directories.file_systems(blobs.iter().map(|blob| blob.name.kind))
+        {
+            return file_systems.iter().try_for_each(|file_system| {
+                self.file_systems.fetch_add(1, Ordering::Relaxed);
+                file_system.force()
+            });
+        }
+        self.force_each(&blobs)
+    }
+
+    fn force_each(&self, blobs: &[&StagedBlob]) -> Result<(), BlobError> {
+        let force = |blob: &&StagedBlob| {
+            self.files.fetch_add(1, Ordering::Relaxed);
+            blob.file.sync_data().map_err(|error| BlobError::at(&blob.path, error))
+        };
+        if blobs.len() <= FEW_FILES {
+            return blobs.iter().try_for_each(force);
+        }
+        thread::scope(|scope| {
+            let share = blobs.len().div_ceil(THREADS_MAX);
+            let threads: Vec<_> = blobs
+                .chunks(share)
+                .map(|part| scope.spawn(move || part.iter().try_for_each(force)))
+                .collect();
+            threads.into_iter().try_for_each(|thread| thread.join().expect("forcing a file does not panic"))
+        })
+    }
+
+    fn force_directories(
         &self,
         directories: &Directories,
         touched: BTreeSet<BlobKind>,
@@ -183,42 +194,36 @@ impl Shared {
             Durability::Process => Ok(()),
             Durability::Power => touched.into_iter().try_for_each(|kind| {
                 self.directories.fetch_add(1, Ordering::Relaxed);
-                self.flushed(directories.sync(kind))
+                directories.force(kind)
             }),
         }
     }
 
-    fn sync_files(&self, blobs: &[StagedBlob]) -> Result<(), BlobError> {
-        match self.durability {
-            Durability::Process => Ok(()),
-            Durability::Power if blobs.len() <= THREADS_MAX / 2 => {
-                blobs.iter().try_for_each(|blob| self.sync_file(blob))
+    fn make(&self, changes: Vec<Change>, touched: &mut BTreeSet<BlobKind>) -> Result<(), BlobError> {
+        changes.into_iter().try_for_each(|change| match change {
+            Change::Staged(mut blob) => {
+                let to = self.dir.join(blob.name.relative_path());
+                fs::rename(&blob.path, to).map_err(|error| BlobError::at(&blob.path, error))?;
+                blob.kept = Kept::Yes;
+                touched.insert(blob.name.kind);
+                Ok(())
             }
-            Durability::Power => thread::scope(|scope| {
-                let share = blobs.len().div_ceil(THREADS_MAX);
-                let threads: Vec<_> = blobs
-                    .chunks(share)
-                    .map(|part| scope.spawn(|| part.iter().try_for_each(|blob| self.sync_file(blob))))
-                    .collect();
-                threads
-                    .into_iter()
-                    .try_for_each(|thread| thread.join().expect("forcing a file does not panic"))
-            }),
-        }
-    }
-
-    fn sync_file(&self, blob: &StagedBlob) -> Result<(), BlobError> {
-        self.files.fetch_add(1, Ordering::Relaxed);
-        self.flushed(blob.file.sync_data().map_err(|error| BlobError::at(&blob.path, error)))
+            Change::Renamed { from, to } => {
+                let old = self.dir.join(from.relative_path());
+                fs::rename(&old, self.dir.join(to.relative_path()))
+                    .map_err(|error| BlobError::at(&old, error))?;
+                touched.extend([from.kind, to.kind]);
+                Ok(())
+            }
+        })
     }
 
     /// Remembers the first flush that failed.
-    fn flushed(&self, result: Result<(), BlobError>) -> Result<(), BlobError> {
-        if let Err(error) = &result {
-            self.failed.get_or_init(|| Failed::of(error));
+    fn flushed(&self, result: Result<(), BlobError>) {
+        if let Err(error) = result {
+            self.failed.get_or_init(|| Failed::of(&error));
             tracing::error!(%error, "a flush failed; nothing more is published");
         }
-        result
     }
 
     fn refuse_after_failure(&self) -> Result<(), BlobError> {
@@ -247,25 +252,16 @@ impl Failed {
     }
 }
 
-fn gather(first: Request, waiting: TryIter<'_, Request>) -> Vec<Request> {
-    let mut moves = first.moves.len();
+fn gather(first: Request, waiting: &Receiver<Request>) -> Vec<Request> {
+    let mut changes = first.changes.len();
     let mut group = vec![first];
-    for request in waiting {
-        moves += request.moves.len();
+    while changes < GROUP_MAX
+        && let Ok(request) = waiting.try_recv()
+    {
+        changes += request.changes.len();
         group.push(request);
-        if moves >= GROUP_MAX {
-            break;
-        }
     }
     group
-}
-
-fn rename_all(moves: &[Move], touched: &mut BTreeSet<BlobKind>) -> Result<(), BlobError> {
-    moves.iter().try_for_each(|step| {
-        fs::rename(&step.from, &step.to).map_err(|error| BlobError::at(&step.from, error))?;
-        touched.extend(step.kinds);
-        Ok(())
-    })
 }
 
 #[cfg(test)]
@@ -276,20 +272,19 @@ pub(super) mod testing {
     pub(in crate::local) fn publish_as_one_group(committer: &Committer, dir: &Path, blobs: Vec<StagedBlob>) {
         let directories = Directories::open(dir, Durability::Power).expect("they are there");
         let (requests, waiting) = sync_channel(blobs.len());
-        let answers: Vec<_> = blobs
-            .iter()
+        let publishings: Vec<_> = blobs
+            .into_iter()
             .map(|blob| {
-                let (reply, answer) = sync_channel(1);
-                let to = dir.join(blob.name.relative_path());
-                let moves = vec![Move { from: blob.path.clone(), to, kinds: [blob.name.kind; 2] }];
-                requests.send(Request { moves, reply }).expect("there is room");
-                answer
+                let (publisher, publishing) = Publishing::begun();
+                let changes = vec![Change::Staged(blob)];
+                requests.send(Request { changes, publisher }).expect("there is room");
+                publishing
             })
             .collect();
         drop(requests);
         committer.shared.serve(&directories, &waiting);
-        for answer in answers {
-            answer.recv().expect("everyone is answered").expect("the group is committed");
+        for publishing in publishings {
+            publishing.wait().expect("the group is committed");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -11,9 +12,27 @@ use flow::{
     durability::Durability,
 };
 
-/// One open directory a kind.
+use super::file_system;
+
+/// One open directory a kind, in the order of [`BlobKind::ALL`].
 #[derive(Debug)]
-pub(super) struct Directories(Vec<(BlobKind, PathBuf, File)>);
+pub(super) struct Directories(Vec<Directory>);
+
+/// An open directory.
+#[derive(Debug)]
+pub(super) struct Directory {
+    kind: BlobKind,
+    path: PathBuf,
+    file: File,
+    /// The number of its file system.
+    device: u64,
+    /// Whether all of its file system can be forced to the medium in one call.
+    forces_all: bool,
+}
+
+/// A file system that can be forced as a whole, by a directory in it.
+#[derive(Debug)]
+pub(super) struct FileSystem<'d>(&'d Directory);
 
 impl Directories {
     /// Opens the directories of all kinds; those made for it survive what `durability` says.
@@ -21,17 +40,60 @@ impl Directories {
         let open = |kind: &BlobKind| {
             let path = dir.join(kind.directory());
             ensure(&path, durability)?;
-            let directory = File::open(&path).map_err(|error| BlobError::at(&path, error))?;
-            Ok((*kind, path, directory))
+            Directory::open(*kind, path)
         };
         BlobKind::ALL.iter().map(open).collect::<Result<_, _>>().map(Self)
     }
 
+    /// As if no file system could be forced as a whole.
+    #[cfg(test)]
+    pub(super) fn each_by_itself(mut self) -> Self {
+        self.0.iter_mut().for_each(|directory| directory.forces_all = false);
+        self
+    }
+
     /// Forces the names in a kind's directory to the medium.
-    pub(super) fn sync(&self, kind: BlobKind) -> Result<(), BlobError> {
-        let (_, path, directory) =
-            self.0.iter().find(|(of, ..)| *of == kind).expect("every kind has been opened");
-        directory.sync_all().map_err(|error| BlobError::at(path, error))
+    pub(super) fn force(&self, kind: BlobKind) -> Result<(), BlobError> {
+        let directory = self.of(kind);
+        directory.file.sync_all().map_err(|error| BlobError::at(&directory.path, error))
+    }
+
+    /// The file systems on which these kinds lie; none where one of them cannot be forced as a whole.
+    pub(super) fn file_systems(
+        &self,
+        kinds: impl IntoIterator<Item = BlobKind>,
+    ) -> Option<Vec<FileSystem<'_>>> {
+        let mut found: Vec<FileSystem<'_>> = Vec::new();
+        for kind in kinds {
+            let directory = self.of(kind);
+            if !directory.forces_all {
+                return None;
+            }
+            if found.iter().all(|FileSystem(known)| known.device != directory.device) {
+                found.push(FileSystem(directory));
+            }
+        }
+        Some(found)
+    }
+
+    fn of(&self, kind: BlobKind) -> &Directory {
+        self.0.iter().find(|directory| directory.kind == kind).expect("every kind has been opened")
+    }
+}
+
+impl Directory {
+    fn open(kind: BlobKind, path: PathBuf) -> Result<Self, BlobError> {
+        let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.dev(), file)));
+        let (device, file) = opened.map_err(|error| BlobError::at(&path, error))?;
+        let forces_all = file_system::can_be_forced(&file);
+        Ok(Self { kind, path, file, device, forces_all })
+    }
+}
+
+impl FileSystem<'_> {
+    /// Forces all that was written there, by whomever.
+    pub(super) fn force(&self) -> Result<(), BlobError> {
+        file_system::force(&self.0.file).map_err(|error| BlobError::at(&self.0.path, error))
     }
 }
 

@@ -54,29 +54,62 @@ fn files_lie_where_their_names_say() {
 }
 
 #[test]
-fn every_file_and_directory_is_forced_once() {
+fn few_files_and_every_directory_are_forced_by_themselves() {
     let dir = tempfile::tempdir().unwrap();
     let blobs = open(dir.path());
-    let names = ["a", "b", "c"].map(|id| name(BlobKind::Text, id));
+    let names = ["a", "b"].map(|id| name(BlobKind::Text, id));
     let all = names.iter().map(|name| staged(&blobs, name, b"x")).collect();
     blobs.publish(all).unwrap();
-    assert_eq!(blobs.flushes(), Flushes { files: 3, directories: 1 });
+    assert_eq!(blobs.flushes(), Flushes { files: 2, directories: 1, ..Flushes::default() });
     blobs.rename(&names[0], &name(BlobKind::Raw, "a")).unwrap();
-    assert_eq!(blobs.flushes(), Flushes { files: 3, directories: 3 });
+    assert_eq!(blobs.flushes(), Flushes { files: 2, directories: 3, ..Flushes::default() });
 
     let unforced = LocalBlobs::open(dir.path(), Durability::Process).unwrap();
     publish(&unforced, &names[0], b"x");
     assert_eq!(unforced.flushes(), Flushes::default());
 }
 
+/// As on a file system that cannot be forced as a whole.
+fn open_each_by_itself(dir: &Path) -> LocalBlobs {
+    let mut blobs = open(dir);
+    let directories = Directories::open(dir, Durability::Power).unwrap().each_by_itself();
+    blobs.committer = Committer::start(dir, directories, Durability::Power).unwrap();
+    blobs
+}
+
 #[test]
-fn a_large_call_is_forced_whole() {
+fn blobs_that_are_forced_each_by_itself_keep_the_contract() {
+    let dirs = Mutex::new(Vec::new());
+    blob_contract(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = open_each_by_itself(dir.path());
+        dirs.lock().unwrap().push(dir);
+        Arc::new(blobs)
+    });
+}
+
+fn publish_many(blobs: &LocalBlobs) {
+    let all = (0..600).map(|n| staged(blobs, &name(BlobKind::Meta, &format!("m{n}")), b"x")).collect();
+    blobs.publish(all).unwrap();
+    assert_eq!(blobs.list(BlobKind::Meta).unwrap().len(), 600);
+}
+
+#[test]
+fn many_files_are_forced_in_one_call_where_that_is_as_good() {
     let dir = tempfile::tempdir().unwrap();
     let blobs = open(dir.path());
-    let all = (0..600).map(|n| staged(&blobs, &name(BlobKind::Meta, &format!("m{n}")), b"x")).collect();
-    blobs.publish(all).unwrap();
-    assert_eq!(blobs.flushes(), Flushes { files: 600, directories: 1 });
-    assert_eq!(blobs.list(BlobKind::Meta).unwrap().len(), 600);
+    let forces_all = file_system::can_be_forced(&File::open(dir.path()).unwrap());
+    publish_many(&blobs);
+    let (files, file_systems) = if forces_all { (0, 1) } else { (600, 0) };
+    assert_eq!(blobs.flushes(), Flushes { files, file_systems, directories: 1 });
+}
+
+#[test]
+fn many_files_are_forced_each_by_itself_elsewhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = open_each_by_itself(dir.path());
+    publish_many(&blobs);
+    assert_eq!(blobs.flushes(), Flushes { files: 600, file_systems: 0, directories: 1 });
 }
 
 #[test]

@@ -11,7 +11,7 @@ use flow::{
     durability::Durability,
     job::Known,
     payload::{Fetched, Listed},
-    reason::Failure,
+    reason::{Failure, Reason},
     testing::{
         blob_contract::{name, publish},
         memory_blobs::MemoryBlobs,
@@ -56,7 +56,10 @@ fn job(bytes: &[u8]) -> StoreJob {
 }
 
 fn fetched(blobs: &dyn BlobStore, bytes: &[u8]) -> StoreJob {
-    publish(blobs, &name(BlobKind::Spool, "PG1"), bytes);
+    // It blocks, which no thread of a runtime may do.
+    std::thread::scope(|scope| {
+        scope.spawn(|| publish(blobs, &name(BlobKind::Spool, "PG1"), bytes)).join().unwrap();
+    });
     job(bytes)
 }
 
@@ -241,21 +244,16 @@ impl BlobStore for Failing {
     fn resume(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
         self.inner.resume(name)
     }
-    fn publish(&self, blobs: Vec<StagedBlob>) -> Result<(), BlobError> {
+    fn begin_publishing(&self, changes: Vec<Change>) -> Publishing {
         // One by one, in order: what a crash in the middle of publishing leaves.
-        for blob in blobs {
+        Publishing::ended(changes.into_iter().try_for_each(|change| {
             self.step()?;
-            self.inner.publish(vec![blob])?;
-        }
-        self.step()
-    }
-    fn rename(&self, from: &BlobName, to: &BlobName) -> Result<(), BlobError> {
-        self.step()?;
-        if let How::Overtaken = self.how {
-            self.inner.rename(from, to)?;
-        }
-        self.inner.rename(from, to)?;
-        self.step()
+            if let (How::Overtaken, Change::Renamed { from, to }) = (self.how, &change) {
+                self.inner.rename(from, to)?;
+            }
+            self.inner.begin_publishing(vec![change]).wait()?;
+            self.step()
+        }))
     }
     fn open(&self, name: &BlobName) -> Result<Box<dyn Read + Send>, BlobError> {
         self.step()?;
@@ -347,11 +345,8 @@ impl BlobStore for NoRoom {
     fn resume(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
         self.0.resume(name)
     }
-    fn publish(&self, blobs: Vec<StagedBlob>) -> Result<(), BlobError> {
-        self.0.publish(blobs)
-    }
-    fn rename(&self, from: &BlobName, to: &BlobName) -> Result<(), BlobError> {
-        self.0.rename(from, to)
+    fn begin_publishing(&self, changes: Vec<Change>) -> Publishing {
+        self.0.begin_publishing(changes)
     }
     fn open(&self, name: &BlobName) -> Result<Box<dyn Read + Send>, BlobError> {
         self.0.open(name)
