@@ -119,3 +119,30 @@ async fn a_host_that_answers_with_pages_is_left_alone_and_its_texts_wait() {
     let jobs = lab.juggle(&["queue", "ls"], "out", &["--json"]).await.expect(0).stdout;
     assert!(jobs.contains("soft_ban"), "{jobs}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_of_a_notice_that_were_taken_for_texts_leave_the_corpus_again() {
+    let (lab, elsewhere) = (Lab::of_texts(6, 20), Lab::of_texts(6, 20));
+    for number in 0..6 {
+        lab.server.always(&format!("/t{number}.txt"), Script::bytes("You have read enough for today.\n"));
+    }
+    let list = lab.path("list.tsv");
+    let more = [list.to_str().unwrap(), "--max-connection-per-server", "1", "--json"];
+    let ended = lab.juggle(&["pipeline"], "out", &more).await.expect_error(8, &["taken out of the corpus"]);
+    let summary = ended.json();
+    assert_eq!((&summary["documents"], &summary["resting"][0]["texts"]), (&0.into(), &6.into()), "{summary}");
+    for kind in ["raw", "text", "meta", "logs/arrival", "tokens", "counts", "stats", "spool"] {
+        let left = std::fs::read_dir(lab.path("out").join(kind)).unwrap();
+        assert_eq!(left.map(|file| file.unwrap().file_name()).collect::<Vec<_>>(), [""; 0], "{kind}");
+    }
+
+    // Nothing of the first copies is left in the queue that would keep their texts out.
+    lab.juggle(&["queue", "drop"], "out", &["--lane", "fetch", "--yes"]).await.expect(0);
+    let more = [elsewhere.path("list.tsv").display().to_string(), "--json".to_owned()];
+    let summary = lab.juggle(&["pipeline"], "out", &more).await.expect(0).json();
+    assert_eq!(summary["documents"], 6, "{summary}");
+    for number in 0..6 {
+        let text = std::fs::read(lab.path("out").join(format!("raw/t{number}_raw.txt"))).unwrap();
+        assert_eq!(text, std::fs::read(elsewhere.path(&format!("www/t{number}.txt"))).unwrap());
+    }
+}

@@ -32,6 +32,8 @@ pub(crate) enum Kind {
     Robots,
     /// Signs that it turns robots away.
     Suspicion,
+    /// What it gave in place of texts.
+    Notices,
 }
 
 impl Kind {
@@ -39,6 +41,7 @@ impl Kind {
         match self {
             Self::Robots => "robots",
             Self::Suspicion => "suspicion",
+            Self::Notices => "notices",
         }
     }
 }
@@ -50,10 +53,16 @@ impl HostFiles {
 
     /// What is remembered of a host; none where nothing readable is.
     pub(crate) fn read<T: DeserializeOwned>(&self, kind: Kind, host: &str) -> Option<T> {
-        let path = self.path(kind, host)?;
-        let is_bounded = fs::metadata(&path).is_ok_and(|file| file.len() <= FILE_BYTES_MAX);
-        let bytes = is_bounded.then(|| fs::read(&path).ok())??;
-        serde_json::from_slice(&bytes).ok()
+        read(&self.path(kind, host)?)
+    }
+
+    /// What is remembered of all hosts, as far as it can be read.
+    pub(crate) fn all<T: DeserializeOwned>(&self, kind: Kind) -> Vec<T> {
+        let files = self.directory.as_ref().and_then(|directory| fs::read_dir(directory).ok());
+        let paths = files.into_iter().flatten().flatten().map(|file| file.path());
+        let ending = format!(".{}.json", kind.name());
+        let is_meant = |path: &PathBuf| path.to_str().is_some_and(|path| path.ends_with(&ending));
+        paths.filter(is_meant).filter_map(|path| read(&path)).collect()
     }
 
     /// Remembers. Where that fails it is said in the log: the host will be asked again.
@@ -87,6 +96,12 @@ impl HostFiles {
     }
 }
 
+fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    let is_bounded = fs::metadata(path).is_ok_and(|file| file.len() <= FILE_BYTES_MAX);
+    let bytes = is_bounded.then(|| fs::read(path).ok())??;
+    serde_json::from_slice(&bytes).ok()
+}
+
 fn replace(path: &Path, temporary: &Path, value: &impl Serialize) -> io::Result<()> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)?;
@@ -116,6 +131,8 @@ mod tests {
             assert_eq!(other.read::<String>(Kind::Robots, host).as_deref(), Some(host));
             assert_eq!(other.read::<String>(Kind::Suspicion, host), None);
         }
+        assert_eq!(other.all::<String>(Kind::Robots).len(), 5);
+        assert!(other.all::<String>(Kind::Notices).is_empty() && other.all::<u8>(Kind::Robots).is_empty());
         assert_eq!(fs::read_dir(&inside).unwrap().count(), 5);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
         other.remove(Kind::Robots, "a.example");

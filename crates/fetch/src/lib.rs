@@ -49,6 +49,7 @@ mod local;
 pub mod loopback;
 mod manners;
 pub mod mirror;
+pub mod notices;
 mod pace;
 pub mod proxy;
 pub mod refreshed;

@@ -6,7 +6,8 @@
 //! should clears the host.
 //!
 //! The signs of a host are in a file (`hosts`), so they add up over all processes. Which body came last is known to
-//! each process alone.
+//! each process alone. A body that was enough is a notice from then on, in all runs: it is never taken for a text of that
+//! host again, unless a list names its hash.
 
 use std::{
     collections::HashMap,
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     hosts::{HostFiles, Kind},
+    notices::Notices,
     spool::Digest,
 };
 
@@ -50,6 +52,7 @@ pub(crate) struct Suspicions {
 #[derive(Debug)]
 struct Host {
     note: Note,
+    notices: Notices,
     /// The last body, and the texts that came as it, one after the other.
     last: Option<(blake3::Hash, Vec<DocumentId>)>,
 }
@@ -85,6 +88,11 @@ impl Suspicions {
     pub(crate) fn body(&self, name: &str, text: &DocumentId, digest: &Digest) -> Option<Sign> {
         let mut hosts = self.hosts();
         let host = self.host(&mut hosts, name);
+        if host.notices.bodies.contains(digest.blake3.to_hex().as_str()) {
+            host.note.rested = true;
+            self.files.write(Kind::Suspicion, name, &host.note);
+            return Some(Sign::Enough);
+        }
         let is_new = match &mut host.last {
             Some((body, texts)) if *body == digest.blake3 && digest.bytes <= NOTICE_BYTES_MAX => {
                 if texts.contains(text) {
@@ -104,6 +112,7 @@ impl Suspicions {
         if count >= SIGNS_MAX || (host.note.rested && count > 1) {
             host.note.rested = true;
             self.files.write(Kind::Suspicion, name, &host.note);
+            self.remember_notice(name, host, digest);
             return Some(Sign::Enough);
         }
         (is_new && count > 1).then_some(Sign::First)
@@ -115,6 +124,18 @@ impl Suspicions {
         let host = self.host(&mut hosts, name);
         host.last = None;
         self.clear(name, host);
+    }
+
+    fn remember_notice(&self, name: &str, host: &mut Host, digest: &Digest) {
+        // Others may have remembered some too.
+        host.notices = self.notices(name);
+        host.notices.bodies.insert(digest.blake3.to_hex().to_string());
+        self.files.write(Kind::Notices, name, &host.notices);
+    }
+
+    fn notices(&self, name: &str) -> Notices {
+        let known = self.files.read(Kind::Notices, name);
+        known.unwrap_or_else(|| Notices { host: name.to_owned(), ..Notices::default() })
     }
 
     fn clear(&self, name: &str, host: &mut Host) {
@@ -134,6 +155,7 @@ impl Suspicions {
         }
         hosts.entry(name.to_owned()).or_insert_with(|| Host {
             note: self.files.read(Kind::Suspicion, name).unwrap_or_default(),
+            notices: self.notices(name),
             last: None,
         })
     }
@@ -194,13 +216,22 @@ mod tests {
 
     #[test]
     fn the_same_small_body_for_three_texts_is_enough() {
-        let (_directory, [one, _]) = processes();
+        let (directory, [one, other]) = processes();
+        let hex = |body: &str| digest(body).blake3.to_hex().to_string();
         assert_eq!(one.body("h", &id("a"), &digest("wait")), None);
         assert_eq!(one.body("h", &id("b"), &digest("wait")), Some(Sign::First));
         assert_eq!(one.body("h", &id("b"), &digest("wait")), None, "tried again, it is taken as it is");
         assert_eq!(one.body("h", &id("c"), &digest("wait")), Some(Sign::Enough));
         assert_eq!(one.body("h", &id("d"), &digest("wait")), Some(Sign::Enough));
+        let notices = [Notices { host: "h".to_owned(), bodies: [hex("wait")].into() }];
+        assert_eq!(crate::notices::all(&directory.path().join("hosts")), notices);
         assert_eq!(one.body("h", &id("e"), &digest("another")), None);
+        assert_eq!(
+            other.body("h", &id("a"), &digest("wait")),
+            Some(Sign::Enough),
+            "it is known for what it is"
+        );
+        assert_eq!(other.body("elsewhere", &id("a"), &digest("wait")), None);
         assert_eq!(one.body("h", &id("f"), &digest("another")), Some(Sign::First));
         one.good("h");
         assert_eq!(one.body("h", &id("g"), &digest("another")), None, "it begins anew");

@@ -5,7 +5,7 @@
 //! * [`run`], [`cli`], [`settings`]: from what was typed to what is meant;
 //! * [`source`], [`add`], [`feeder`], [`refresh`], [`watch`]: from source lists to the fetch lane; [`plan`]: what would come
 //!   of it;
-//! * [`attach`], [`stages`]: the queue at hand and the three workers;
+//! * [`attach`], [`stages`]: the queue at hand and the three workers; `take_back`: what was no text leaves again;
 //! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`rebuild`], [`export`], [`config_show`]: the
 //!   commands;
 //! * [`sample`]: the bundled library for machines without a network;
@@ -35,5 +35,6 @@ pub mod stage_command;
 pub mod stages;
 pub mod status;
 pub mod summary;
+mod take_back;
 pub mod telemetry;
 pub mod watch;

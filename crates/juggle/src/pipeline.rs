@@ -111,15 +111,19 @@ async fn work(
     let progress = Progress::start(show(settings), Arc::clone(&queue), &stages.metered(&Lane::ALL));
     let ended = stages.work(settings, &Lane::ALL, Until::Drained).await;
     progress.finish().await;
-    let resting = match ended? {
-        Ended::Resting => resting_hosts(&*queue).await?,
-        Ended::Finished | Ended::Blocked | Ended::Stopped => Vec::new(),
-    };
+    let ended = ended?;
     match stop.shutdown.phase() {
-        Phase::Running => stages.mark_duplicates().await?,
+        Phase::Running => {
+            stages.take_back(settings).await?;
+            stages.mark_duplicates().await?;
+        }
         Phase::Draining => {}
         Phase::Now => return Ok(None),
     }
+    let resting = match ended {
+        Ended::Resting => resting_hosts(&*queue).await?,
+        Ended::Finished | Ended::Blocked | Ended::Stopped => Vec::new(),
+    };
     let facts = RunFacts {
         before,
         took: started.elapsed(),

@@ -97,8 +97,11 @@ pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -
     };
     progress.finish().await;
     let ended = ended?;
-    if lane == Lane::Store && stop.phase() < Phase::Now {
-        stages.mark_duplicates().await?;
+    if stop.phase() < Phase::Now {
+        stages.take_back(settings).await?;
+        if lane == Lane::Store {
+            stages.mark_duplicates().await?;
+        }
     }
     if ended == Ended::Resting {
         for RestingHost { host, texts } in resting_hosts(&*attached.queue()).await? {

@@ -27,9 +27,10 @@ use tokio::task::JoinSet;
 use crate::{
     directory,
     exit::{CliError, Exit},
-    feeder::Feeder,
+    feeder::{Feeder, GroupOf},
     refresh::Counters,
     settings::{choice::OnFailure, resolved::Settings},
+    take_back::TakeBack,
 };
 
 const LEASE_MS: u64 = 60_000;
@@ -120,6 +121,21 @@ impl Stages {
         });
         marking.await.map_err(|error| CliError::caused(Exit::Bug, &error))??;
         Ok(())
+    }
+
+    /// Takes what was a host's notice out of the store again. To be called when the work has ended.
+    ///
+    /// # Errors
+    /// Where the queue fails, or files cannot be read or removed.
+    pub async fn take_back(&self, settings: &Settings) -> Result<(), CliError> {
+        let take_back = TakeBack {
+            queue: &*self.queue,
+            blobs: Arc::clone(&self.blobs) as Arc<dyn BlobStore>,
+            hosts: settings.hosts_directory(),
+            snapshots: directory::sources(&settings.output_dir),
+            group_of: group_of(settings),
+        };
+        take_back.run().await
     }
 
     /// Works on these lanes until all of them have ended. Where the fetch lane is among them, sources are fed.
@@ -242,16 +258,20 @@ impl Stages {
     }
 
     fn feeder(&self, settings: &Settings) -> Feeder {
-        let mirrors = settings.mirrors.clone();
         Feeder {
             queue: Arc::clone(&self.queue),
             snapshots: directory::sources(&settings.output_dir),
-            group_of: Arc::new(move |url| fetch::candidate::group_of(url, &mirrors)),
+            group_of: group_of(settings),
             blobs: Arc::clone(&self.blobs) as Arc<dyn BlobStore>,
             conflicts: Arc::clone(&self.conflicts),
             refreshing: self.refreshing.clone(),
         }
     }
+}
+
+fn group_of(settings: &Settings) -> GroupOf {
+    let mirrors = settings.mirrors.clone();
+    Arc::new(move |url| fetch::candidate::group_of(url, &mirrors))
 }
 
 /// Why there is no fetch stage.

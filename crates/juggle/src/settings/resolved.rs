@@ -195,7 +195,7 @@ impl Settings {
                 Robots::On => Heed::Yes,
                 Robots::Off => Heed::No,
             },
-            hosts_directory: Some(self.output_dir.join("hosts")),
+            hosts_directory: Some(self.hosts_directory()),
             user_agent: self.user_agent.clone(),
             // No more tries than there will be, or a job would die before its mirrors have their turn.
             candidate_tries: FetchConfig::default().candidate_tries.min(self.retry + 1),
@@ -214,6 +214,12 @@ impl Settings {
     #[must_use]
     pub fn group_limit(&self) -> GroupLimit {
         GroupLimit { in_flight: self.max_connection_per_server, interval_ms: millis(self.wait) }
+    }
+
+    /// Where it is remembered what is known of hosts.
+    #[must_use]
+    pub fn hosts_directory(&self) -> PathBuf {
+        self.output_dir.join("hosts")
     }
 
     fn host_waits(&self) -> BTreeMap<String, Duration> {
