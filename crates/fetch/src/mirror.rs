@@ -4,10 +4,14 @@ use std::{fmt, str::FromStr};
 
 use url::Url;
 
+use crate::candidate::shown;
+
 /// A rewrite of a URL prefix. It applies where scheme, host and port are the same and the path continues at a `/`, so
 /// that `http://a.b` covers neither `http://a.bc` nor `http://a.b.c`. The query is kept; user and password of the
 /// rewritten URL are not.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// Shown without user and password.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Mirror {
     /// What is replaced.
     pub from: Url,
@@ -29,7 +33,9 @@ impl FromStr for Mirror {
     type Err = InvalidMirror;
 
     fn from_str(text: &str) -> Result<Self, InvalidMirror> {
-        let refuse = |why: String| InvalidMirror { text: text.to_owned(), why };
+        // A password must not come back in a message.
+        let told = text.rsplit_once('@').map_or_else(|| text.to_owned(), |(_, host)| format!("…@{host}"));
+        let refuse = |why: String| InvalidMirror { text: told.clone(), why };
         let at = ["=http://", "=https://"].into_iter().filter_map(|sign| text.find(sign)).min();
         let at = at.ok_or_else(|| refuse("there is no second http or https URL behind a '='".to_owned()))?;
         let from = base(&text[..at]).map_err(&refuse)?;
@@ -42,19 +48,25 @@ impl FromStr for Mirror {
 }
 
 fn base(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("'{text}' is not a URL ({error})"))?;
+    let url = Url::parse(text).map_err(|error| format!("one of its parts is not a URL ({error})"))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("'{text}' is neither http nor https"));
+        return Err(format!("'{}' is neither http nor https", shown(&url)));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(format!("'{text}' has a query or fragment"));
+        return Err(format!("'{}' has a query or fragment", shown(&url)));
     }
     Ok(url)
 }
 
 impl fmt::Display for Mirror {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={}", self.from, self.to)
+        write!(f, "{}={}", self.from, shown(&self.to))
+    }
+}
+
+impl fmt::Debug for Mirror {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mirror({self})")
     }
 }
 
@@ -124,5 +136,19 @@ mod tests {
         }
         let mirror: Mirror = "http://a.b/x=https://m/".parse().unwrap();
         assert_eq!(mirror.to_string().parse(), Ok(mirror));
+    }
+
+    #[test]
+    fn a_password_is_used_and_never_shown() {
+        let mirror: Mirror = "http://a.b/x=https://u:secret@m/".parse().unwrap();
+        assert_eq!(mirror.to_string(), "http://a.b/x=https://m/");
+        assert!(!format!("{mirror:?}").contains("secret"));
+        assert_eq!(mirror.rewrite(&"http://a.b/x/1".parse().unwrap()).unwrap().password(), Some("secret"));
+        for text in
+            ["http://a=http://u:secret@b?q", "http://a=http://u:secret@", "http://a=http://u:secret@b:x"]
+        {
+            let error = text.parse::<Mirror>().unwrap_err().to_string();
+            assert!(!error.contains("secret"), "{error}");
+        }
     }
 }

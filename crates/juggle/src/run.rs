@@ -4,6 +4,7 @@ use std::{future::Future, io::Write, path::Path, process::ExitCode};
 
 use clap::Parser;
 use flow::lane::Lane;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{
     add,
@@ -54,6 +55,7 @@ where
         Err(error) => return end(Err(error.into())),
     };
     telemetry::start(&settings);
+    raise_file_limit();
     let out = match settings.result_format {
         ResultFormat::Table => Out::Text,
         ResultFormat::Json => Out::Json,
@@ -66,6 +68,14 @@ where
     // What still blocks after a second signal is not waited for: nothing it does is acknowledged.
     runtime.shutdown_background();
     end(result)
+}
+
+/// As many open files as the system allows: each download and each document that is being published holds some.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::debug!(%error, "failed to raise the limit of open files");
+    }
 }
 
 fn end(result: Result<Exit, CliError>) -> ExitCode {

@@ -1,6 +1,7 @@
 //! `juggle-bench fetch`.
 
 use std::{
+    cell::RefCell,
     io::{self, Write},
     path::PathBuf,
 };
@@ -33,9 +34,9 @@ use crate::{
   juggle-bench fetch --only latency --only memory --only hosts
   juggle-bench fetch --quick
 
-Everything is served on loopback, by nginx. Every run downloads into an empty directory below the output directory and
+Everything is served on loopback, by nginx. Every run downloads into an empty directory below the output directory (up to 15 GB in all, removed at the end) and
 is looked at afterwards: a file that is missing or has other bytes ends the benchmark. juggle is run as it is by
-default, but for --wait 0 -x 50 -j 50, and writes durably; the time of the others includes a sync. A downloader that is not
+default, but for --wait 0 -x 32 -j 32, and writes durably; the time of the others includes a sync. A downloader that is not
 installed is a row that names the command that installs it.")]
 pub struct FetchArgs {
     /// Only shapes ('books', 'small files', 'latency', 'memory', 'hosts') or downloaders whose name holds this, in any
@@ -94,6 +95,7 @@ impl FetchArgs {
             sizes: Sizes::divided_by(divisor),
             served_by: self.server,
             directory: &directory,
+            left: RefCell::default(),
         };
         let mut compared = Vec::new();
         for files in &chosen.files {

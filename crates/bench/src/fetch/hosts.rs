@@ -24,7 +24,7 @@ use super::{
     speed::Plan,
     text::Prose,
 };
-use crate::{report::Report, row::Better, speed::RUN, table::grouped};
+use crate::{report::Report, row::Better, table::grouped};
 
 const WORK: &str = "download from many hosts";
 /// The host with most of the URLs, where there is one.
@@ -77,7 +77,7 @@ fn measure_one(plan: &Plan<'_>, crowd: Crowd, shape: &str, report: &mut Report) 
     let prose = Prose::default();
     let server = Server::start(prose.clone())?;
     let items = items(crowd, &server);
-    let directory = tempfile::Builder::new().prefix(RUN).tempdir_in(plan.directory)?;
+    let directory = plan.new_directory()?;
     let (juggle, run) = (Juggle::beside_this_program()?, directory.path().join("run"));
     juggle.add(&run, &items, directory.path())?;
     let manner = Manner { wait: crowd.wait, connections: 1, downloads: DOWNLOADS, ..Manner::FAST };
@@ -108,6 +108,7 @@ fn measure_one(plan: &Plan<'_>, crowd: Crowd, shape: &str, report: &mut Report) 
     juggle::end_owner(&run)?;
     let seen = server.hosts.seen();
     told(crowd, shape, &finish, &seen, took.rss_kib, report);
+    plan.left.borrow_mut().push(directory);
     must_be_polite(crowd, &seen)
 }
 

@@ -40,8 +40,8 @@ pub struct Manner {
 }
 
 impl Manner {
-    /// Without politeness, with as many connections as curl has beside it.
-    pub const FAST: Self = Self { wait: Duration::ZERO, connections: 50, downloads: 50, bytes_max: 64 << 20 };
+    /// Without politeness, with as many connections as its memory is to allow.
+    pub const FAST: Self = Self { wait: Duration::ZERO, connections: 32, downloads: 32, bytes_max: 64 << 20 };
 }
 
 /// juggle as it lies beside this program.

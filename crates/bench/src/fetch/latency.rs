@@ -16,7 +16,7 @@ use super::{
     speed::Plan,
     text::Prose,
 };
-use crate::{report::Report, row::Better, speed::RUN};
+use crate::{report::Report, row::Better};
 
 /// From a request to its answer.
 const LATENCY: Duration = Duration::from_millis(150);
@@ -37,7 +37,7 @@ pub fn measure(plan: &Plan<'_>, report: &mut Report, progress: &mut dyn FnMut(&s
     let (mut seconds, mut rss_kib) = (Vec::new(), None);
     for run in 1..=plan.runs {
         progress(&format!("latency: run {run} of {}, {what}", plan.runs));
-        let directory = tempfile::Builder::new().prefix(RUN).tempdir_in(plan.directory)?;
+        let directory = plan.new_directory()?;
         let proxy = Proxy::start(source.address, LATENCY)?;
         let items = source.through(proxy.address);
         let (juggle, run) = (Juggle::beside_this_program()?, directory.path().join("run"));
@@ -49,6 +49,7 @@ pub fn measure(plan: &Plan<'_>, report: &mut Report, progress: &mut dyn FnMut(&s
         ensure!(took.seconds >= bound, "{what} in {} s: the latency was not there", took.seconds);
         seconds.push(took.seconds);
         rss_kib = rss_kib.max(took.rss_kib);
+        plan.left.borrow_mut().push(directory);
     }
     let shape = format!("{what}, {} ms, {} connections", LATENCY.as_millis(), MANNER.connections);
     let over: Vec<f64> = seconds.iter().map(|seconds| seconds / bound).collect();

@@ -10,7 +10,7 @@ use super::{
     speed::Plan,
     text::Prose,
 };
-use crate::{report::Report, row::Better, speed::RUN, table::grouped};
+use crate::{report::Report, row::Better, table::grouped};
 
 const WORK: &str = "memory of a download";
 
@@ -41,7 +41,7 @@ fn measure_one(
     manner: Manner,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let directory = tempfile::Builder::new().prefix(RUN).tempdir_in(plan.directory)?;
+    let directory = plan.new_directory()?;
     let (juggle, run) = (Juggle::beside_this_program()?, directory.path().join("run"));
     let added = juggle.add(&run, items, directory.path())?;
     let stored = juggle.fetch_and_store(&run, manner, items, directory.path())?;
@@ -58,5 +58,6 @@ fn measure_one(
         report.add(WORK, &format!("{shape}: {program}"), "MiB", &figures, Better::Lower, peak);
     }
     report.add(WORK, &format!("{shape}: time"), "s", &[stored.seconds], Better::Lower, None);
+    plan.left.borrow_mut().push(directory);
     Ok(())
 }

@@ -2,10 +2,9 @@
 //!
 //! Timed is all that a downloader does from its list to the medium: for juggle `add`, then `fetch` and `store` at the
 //! same time; for the others their one program and the `sync` after it. What earlier runs left to be written is on the
-//! medium before a run begins. Small files are removed only after the last run: ext4 gives inodes that were just freed
-//! to nobody for a minute or more, and looks at each of them again for every file that is made.
+//! medium before a run begins.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{cell::RefCell, collections::BTreeMap, path::Path};
 
 use anyhow::Context;
 use tempfile::TempDir;
@@ -35,7 +34,7 @@ pub enum Files {
 }
 
 /// What to measure.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Plan<'a> {
     /// With which downloaders.
     pub downloaders: &'a [Downloader],
@@ -47,6 +46,9 @@ pub struct Plan<'a> {
     pub served_by: ServedBy,
     /// Where all data lies for the time of a run. It exists.
     pub directory: &'a Path,
+    /// What runs with many files have left, removed at the end of all: ext4 gives inodes that were just freed to nobody
+    /// for a minute or more, and looks at each of them again for every file that is made.
+    pub left: RefCell<Vec<TempDir>>,
 }
 
 impl Files {
@@ -84,7 +86,6 @@ impl Plan<'_> {
         let source = Source::start(self.served_by, texts, &prose, self.directory)?;
         let installed = |one: &Downloader| one.installed(self.data()).map(|found| (found, Vec::new()));
         let mut runs: Runs = self.downloaders.iter().map(|one| (*one, installed(one))).collect();
-        let mut done = Vec::new();
         for run in 1..=self.runs {
             for (downloader, found) in &mut runs {
                 let Some((_, all)) = found else { continue };
@@ -94,11 +95,19 @@ impl Plan<'_> {
                 all.push(took);
                 match files {
                     Files::Books => directory.close().context("failed to remove the files of a run")?,
-                    Files::Small => done.push(directory),
+                    Files::Small => self.left.borrow_mut().push(directory),
                 }
             }
         }
         Ok(self.rows(&shape, &source, &runs))
+    }
+
+    /// A directory for one run.
+    ///
+    /// # Errors
+    /// Where none can be made.
+    pub fn new_directory(&self) -> anyhow::Result<TempDir> {
+        Ok(tempfile::Builder::new().prefix(RUN).tempdir_in(self.directory)?)
     }
 
     fn run_once(
@@ -107,7 +116,7 @@ impl Plan<'_> {
         source: &Source,
         prose: &Prose,
     ) -> anyhow::Result<(Took, TempDir)> {
-        let directory = tempfile::Builder::new().prefix(RUN).tempdir_in(self.directory)?;
+        let directory = self.new_directory()?;
         sync(directory.path(), directory.path())?;
         let work = Work { items: &source.items, prose, directory: directory.path(), data: self.data() };
         Ok((downloader.run(work)?, directory))

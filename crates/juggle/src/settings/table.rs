@@ -53,7 +53,7 @@ impl Setting {
     #[must_use]
     pub fn told(&self, value: &str) -> String {
         let told = match (self.name, value.rsplit_once('@')) {
-            ("proxy", Some((_, host))) => format!("…@{host}"),
+            ("proxy" | "mirror" | "gutenberg-mirror", Some((_, host))) => format!("…@{host}"),
             _ => value.to_owned(),
         };
         told.chars().take(100).flat_map(char::escape_debug).collect()

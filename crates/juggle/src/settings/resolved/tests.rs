@@ -288,6 +288,16 @@ fn the_password_of_a_proxy_is_never_shown() {
 }
 
 #[test]
+fn the_password_of_a_mirror_is_never_shown() {
+    let settings = resolve(&["--mirror", "http://a=http://u:secret@b"], &[], None).expect("valid");
+    assert!(!format!("{settings:?}").contains("secret"));
+    assert!(settings.shown().iter().any(|row| row.values == ["http://a/=http://b/"]));
+    for line in [["--mirror", "http://a=http://u:secret@b?q"], ["--gutenberg-mirror", "http://u:secret@b"]] {
+        assert!(!message(&line, &[], None).contains("secret"), "{line:?}");
+    }
+}
+
+#[test]
 fn a_contact_is_part_of_the_user_agent() {
     let settings = resolve(&["--contact", "me@example.org"], &[], None).expect("valid");
     assert_eq!(settings.user_agent, format!("juggle/{} (+me@example.org)", env!("CARGO_PKG_VERSION")));
