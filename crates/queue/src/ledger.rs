@@ -11,6 +11,7 @@
 //! * The queue's time does not go back: neither in a process, nor from one owner to the next.
 
 mod admin;
+mod arena;
 mod check;
 mod claiming;
 mod commit;

@@ -1,23 +1,19 @@
 //! All jobs in memory: live ones in full but for large texts, ended ones as where they lie.
 //!
 //! A live job takes 112 bytes here, about 10 in the index and 8 to 16 in its line; its text comes on top while it is small.
+//! An ended one takes 32 and about 10.
 
+pub(super) use super::arena::Slot;
+use super::{
+    arena::{Arena, OfJob},
+    lane::GroupId,
+};
+use crate::{entry::Trouble, log::Home, session::SessionId};
 use flow::{
     clock::Millis,
     job::{JobId, Priority, State},
     lane::Lane,
 };
-use hashbrown::HashTable;
-
-use super::lane::GroupId;
-use crate::{entry::Trouble, log::Home, session::SessionId};
-
-/// Jobs in a page of the arena.
-const PAGE: usize = 1024;
-
-/// Names a live job until it ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Slot(u32);
 
 /// A live job.
 #[derive(Debug)]
@@ -84,44 +80,44 @@ pub(super) struct Ended {
     pub(super) state: State,
 }
 
+impl OfJob for Job {
+    fn id(&self) -> JobId {
+        self.id
+    }
+}
+
+impl OfJob for Ended {
+    fn id(&self) -> JobId {
+        self.id
+    }
+}
+
 /// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Jobs {
-    pages: Vec<Vec<Option<Job>>>,
-    free: Vec<Slot>,
-    index: HashTable<Slot>,
-    ended: HashTable<Ended>,
-}
-
-/// Ids are hashes already.
-fn hash(id: JobId) -> u64 {
-    let mut low = [0; 8];
-    low.copy_from_slice(&id.as_bytes()[..8]);
-    u64::from_le_bytes(low)
+    live: Arena<Job>,
+    ended: Arena<Ended>,
 }
 
 impl Jobs {
     pub(super) fn get(&self, slot: Slot) -> Option<&Job> {
-        let at = slot.0 as usize;
-        self.pages.get(at / PAGE)?.get(at % PAGE)?.as_ref()
+        self.live.get(slot)
     }
 
     pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut Job> {
-        let at = slot.0 as usize;
-        self.pages.get_mut(at / PAGE)?.get_mut(at % PAGE)?.as_mut()
+        self.live.get_mut(slot)
     }
 
     pub(super) fn find(&self, id: JobId) -> Option<Slot> {
-        let is_it = |slot: &Slot| self.get(*slot).is_some_and(|job| job.id == id);
-        self.index.find(hash(id), is_it).copied()
+        self.live.find(id)
     }
 
     pub(super) fn ended(&self, id: JobId) -> Option<&Ended> {
-        self.ended.find(hash(id), |ended| ended.id == id)
+        self.ended.get(self.ended.find(id)?)
     }
 
     pub(super) fn ended_mut(&mut self, id: JobId) -> Option<&mut Ended> {
-        self.ended.find_mut(hash(id), |ended| ended.id == id)
+        self.ended.get_mut(self.ended.find(id)?)
     }
 
     pub(super) fn knows(&self, id: JobId) -> bool {
@@ -130,56 +126,30 @@ impl Jobs {
 
     /// Adds a job whose id no other has.
     pub(super) fn insert(&mut self, job: Job) -> Slot {
-        let id = job.id;
-        let slot = self.free.pop().unwrap_or_else(|| self.grow());
-        let at = slot.0 as usize;
-        self.pages[at / PAGE][at % PAGE] = Some(job);
-        let pages = &self.pages;
-        self.index.insert_unique(hash(id), slot, |slot| {
-            let at = slot.0 as usize;
-            pages[at / PAGE][at % PAGE].as_ref().map_or(0, |job| hash(job.id))
-        });
-        slot
-    }
-
-    fn grow(&mut self) -> Slot {
-        if self.pages.last().is_none_or(|page| page.len() == PAGE) {
-            self.pages.push(Vec::with_capacity(PAGE));
-        }
-        let before = (self.pages.len() - 1) * PAGE;
-        let page = self.pages.last_mut().expect("one was just added where there was none");
-        page.push(None);
-        Slot(u32::try_from(before + page.len() - 1).expect("memory ends long before four billion jobs"))
+        self.live.insert(job)
     }
 
     pub(super) fn remove(&mut self, slot: Slot) -> Option<Job> {
-        let id = self.get(slot)?.id;
-        if let Ok(entry) = self.index.find_entry(hash(id), |other| *other == slot) {
-            entry.remove();
-        }
-        self.free.push(slot);
-        let at = slot.0 as usize;
-        self.pages[at / PAGE][at % PAGE].take()
+        self.live.remove(slot)
     }
 
     /// Adds an ended job whose id no other has.
     pub(super) fn insert_ended(&mut self, ended: Ended) {
-        self.ended.insert_unique(hash(ended.id), ended, |ended| hash(ended.id));
+        self.ended.insert(ended);
     }
 
     pub(super) fn remove_ended(&mut self, id: JobId) -> Option<Ended> {
-        let entry = self.ended.find_entry(hash(id), |ended| ended.id == id).ok()?;
-        Some(entry.remove().0)
+        self.ended.remove(self.ended.find(id)?)
     }
 
     /// All live ones, in no order.
     pub(super) fn live(&self) -> impl Iterator<Item = (Slot, &Job)> {
-        (0..).zip(self.pages.iter().flatten()).filter_map(|(at, job)| Some((Slot(at), job.as_ref()?)))
+        self.live.iter()
     }
 
     /// All ended ones, in no order.
     pub(super) fn all_ended(&self) -> impl Iterator<Item = &Ended> {
-        self.ended.iter()
+        self.ended.iter().map(|(_, ended)| ended)
     }
 }
 
@@ -190,6 +160,6 @@ mod tests {
     #[test]
     fn a_job_takes_as_much_memory_as_is_said() {
         assert_eq!(size_of::<Option<Job>>(), 112);
-        assert_eq!(size_of::<Ended>(), 32);
+        assert_eq!(size_of::<Option<Ended>>(), 32);
     }
 }
