@@ -247,3 +247,22 @@ async fn a_listed_sha256_is_checked() {
         assert!(failure["message"].as_str().unwrap().contains("SHA-256"), "{failure}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listed_encoding_is_used_and_a_guess_from_few_letters_is_told() {
+    let lab = mirror(&[]);
+    // "Да, мир" in windows-1251.
+    lab.server.always("/given", Script::bytes(b"\xC4\xE0, \xEC\xE8\xF0.\n".to_vec()));
+    lab.server.always("/guessed", Script::bytes(b"\xC4\xE0, \xEC\xE8\xF0!\n".to_vec()));
+    let [given, guessed] = ["/given", "/guessed"].map(|path| lab.server.url(path));
+    let list = format!(
+        "url\tid\tencoding\n{given}\tgiven\twindows-1251\n{guessed}\tguessed\t\n{guessed}\tbad\tcp-0\n"
+    );
+    let list = lab.write("encodings.tsv", &list);
+    let more = [list.to_str().unwrap(), "--json", "--max-connection-per-server", "2"];
+    let ended = lab.juggle(&["pipeline"], "out", &more).await.expect_error(8, &["encodings.tsv, line 4", "'cp-0'"]);
+    let summary = ended.json();
+    assert_eq!((&summary["documents"], &summary["doubtful_encodings"]), (&2.into(), &1.into()), "{summary}");
+    let text = fs::read_to_string(lab.path("out/text/given_text.txt")).unwrap();
+    assert_eq!(text, "Да, мир.\n");
+}

@@ -81,6 +81,10 @@ pub struct Listed {
     /// The SHA-256 that its bytes must have, as 64 hex digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
+    /// The encoding that it is in, whatever its server or the text itself says: a label of the WHATWG Encoding Standard, or
+    /// of UTF-32.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
     /// Further columns, carried into `meta/`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, String>,

@@ -12,6 +12,7 @@ use flow::{
     reason::Reason,
 };
 use serde::{Deserialize, Serialize};
+use store::meta::Confidence;
 
 use crate::{
     exit::{CliError, Exit},
@@ -32,6 +33,8 @@ pub struct Summary {
     documents: u64,
     /// Of those, how many hold the same bytes as another.
     duplicates: u64,
+    /// Of those, how many may have been read in a wrong encoding: their metas say so.
+    doubtful_encodings: u64,
     /// Bytes as received.
     bytes_raw: u64,
     /// Tokens in all documents.
@@ -120,7 +123,15 @@ struct Meta {
     language: Option<String>,
     raw: RawMeta,
     #[serde(default)]
+    encoding: Option<EncodingMeta>,
+    #[serde(default)]
     duplicate_of: Option<DocumentId>,
+}
+
+#[derive(Debug, Deserialize)]
+struct EncodingMeta {
+    #[serde(default)]
+    confidence: Option<Confidence>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -177,6 +188,7 @@ impl Summary {
         Ok(Self {
             documents: corpus.documents,
             duplicates: corpus.duplicates,
+            doubtful_encodings: corpus.doubtful_encodings,
             bytes_raw: corpus.bytes_raw,
             tokens: corpus.tokens,
             distinct_tokens: corpus.distinct_tokens,
@@ -245,6 +257,13 @@ impl Summary {
         if self.duplicates > 0 {
             out.line(&format!("{} of them hold the same bytes as another", self.duplicates))?;
         }
+        if self.doubtful_encodings > 0 {
+            out.line(&format!(
+                "{} of them may have been read in a wrong encoding: their metas have the confidence 'doubtful'; a column \
+                 'encoding' in the source list decides",
+                self.doubtful_encodings
+            ))?;
+        }
         if self.bad_lines > 0 {
             out.line(&format!("{} lines of the source lists name no text", self.bad_lines))?;
         }
@@ -307,6 +326,7 @@ impl Summary {
 struct Corpus {
     documents: u64,
     duplicates: u64,
+    doubtful_encodings: u64,
     bytes_raw: u64,
     tokens: u64,
     distinct_tokens: u64,
@@ -321,6 +341,8 @@ impl Corpus {
             let meta: Meta = sidecar(blobs, BlobKind::Meta, document)?;
             corpus.bytes_raw += meta.raw.bytes;
             corpus.duplicates += u64::from(meta.duplicate_of.is_some());
+            let confidence = meta.encoding.as_ref().and_then(|encoding| encoding.confidence);
+            corpus.doubtful_encodings += u64::from(confidence == Some(Confidence::Doubtful));
             if documents.len() <= ROWS_MAX {
                 let stats = sidecar(blobs, BlobKind::Stats, document)?;
                 corpus.rows.push(Row { document: document.clone(), meta, stats });

@@ -2,8 +2,8 @@
 //!
 //! The first copies of a notice cannot be told from texts, so they were stored. Once it is known for what it is, their
 //! texts are fetched anew, in this order: what the queue knows of the text is forgotten, a new fetch job is pushed, and
-//! the files are removed, the meta first. Cut off at any point, the next run goes on: as long as the meta of a notice is
-//! there, its text is looked at.
+//! the files are removed. Cut off at any point, the next run goes on: as long as the meta of a notice is there, its text is
+//! looked at.
 //!
 //! A text of which a job is pending is left for a later run, unless that is a fetch job which cannot end without its
 //! bytes.
@@ -38,12 +38,12 @@ use crate::{
 
 /// Texts at a time: so many that one list of the queue holds the jobs of all lanes.
 const TEXTS_MAX: usize = BATCH_MAX / Lane::ALL.len();
-/// The files of a text, in the order in which they are removed.
+/// The files of a text, in the order in which they are removed: no stats without a meta, no meta without a text.
 const FILES: [BlobKind; 7] = [
-    BlobKind::Meta,
     BlobKind::Stats,
     BlobKind::Counts,
     BlobKind::Tokens,
+    BlobKind::Meta,
     BlobKind::Text,
     BlobKind::Arrival,
     BlobKind::Raw,

@@ -81,18 +81,41 @@ pub struct TextFacts {
 /// How the bytes were decoded. Encodings have their names of the WHATWG Encoding Standard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncodingFacts {
+    /// What the source list gives, as it stands there. It is used whatever else is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<String>,
     /// What HTTP declared, as it came.
     pub declared_http: Option<String>,
     /// What the text declares in its header, as it stands there.
     pub declared_text: Option<String>,
-    /// What the bytes look like, where neither they nor a declaration decided.
+    /// What the bytes look like, where they prove nothing.
     pub detected: Option<String>,
     /// What was used.
     pub used: String,
+    /// How sure that is. Not told of texts that were stored before it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<Confidence>,
     /// Whether there was a byte order mark.
     pub bom: bool,
     /// Characters that did not decode and became U+FFFD.
     pub replacements: u64,
+}
+
+/// How sure it is that a text is in the encoding that was used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confidence {
+    /// The source list gives it.
+    Given,
+    /// The bytes prove it: a byte order mark, or bytes that are nothing else.
+    Proven,
+    /// It is declared, and the bytes do not contradict.
+    Declared,
+    /// It was guessed from many letters.
+    Likely,
+    /// It was guessed from few letters or does not explain all of them, or it is declared and the bytes look like another:
+    /// look at the text.
+    Doubtful,
 }
 
 /// When and how a text came.

@@ -14,7 +14,7 @@ use crate::{
     text::{
         count::line_ends,
         decode::{Decoded, decode},
-        encoding::{Decided, decide},
+        encoding::{Decided, Said, decide},
         survey::Survey,
         trim::{Limits, Trimmed, Trimmer},
     },
@@ -67,7 +67,8 @@ impl Download {
         job: &StoreJob,
         into: &mut StagedBlob,
     ) -> Result<Refined, StoreError> {
-        let decided = decide(&self.survey, job.fetched.charset.as_deref())?;
+        let said = Said { listed: job.listed.encoding.as_deref(), http: job.fetched.charset.as_deref() };
+        let decided = decide(&self.survey, said)?;
         let mut text = TextWriter::new(into);
         let mut trimmer = Trimmer::new(Limits::default(), |piece: &str| text.write(piece));
         let decoded = if let Some(bytes) = &self.held {
@@ -122,10 +123,12 @@ fn refuse_garbage(decided: &Decided, decoded: Decoded) -> Result<(), StoreError>
 
 fn facts(decided: Decided, decoded: Decoded, job: &StoreJob) -> EncodingFacts {
     EncodingFacts {
+        given: job.listed.encoding.clone(),
         declared_http: job.fetched.charset.clone(),
         declared_text: decided.declared_text,
         detected: decided.detected.map(|encoding| encoding.name().to_owned()),
         used: decided.used.name().to_owned(),
+        confidence: Some(decided.confidence),
         bom: decided.bom_bytes > 0,
         replacements: decoded.replacements,
     }

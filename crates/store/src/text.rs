@@ -5,6 +5,7 @@
 //! back a bounded head and tail, lets `head`, `tail` and `notice` find the boilerplate by the grammar in
 //! `markers`, and lets the rest go. Neither the sizes of windows nor the way the bytes arrive change a byte of it.
 
+pub mod code;
 pub(crate) mod count;
 pub mod cut;
 pub(crate) mod decode;

@@ -57,6 +57,7 @@ mod tests {
             title: Some("Ion".to_owned()),
             blake3: Some("ab".repeat(32)),
             sha256: None,
+            encoding: None,
             columns: [("shelf".to_owned(), "3".to_owned())].into(),
         };
         let urls = vec!["https://a.example/1".to_owned(), "file:///b".to_owned()];

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 
 use flow::{document::DocumentId, payload::Listed};
+use store::text::code;
 use url::Url;
 
 use super::{
@@ -27,6 +28,7 @@ pub(crate) enum Column {
     Mirror,
     Blake3,
     Sha256,
+    Encoding,
     Other(String),
 }
 
@@ -41,6 +43,7 @@ impl Column {
             "mirror" => Self::Mirror,
             "blake3" => Self::Blake3,
             "sha256" => Self::Sha256,
+            "encoding" => Self::Encoding,
             _ => Self::Other(name.to_owned()),
         }
     }
@@ -74,6 +77,7 @@ impl Row {
             Column::Mirror => self.put_mirrors(value),
             Column::Blake3 => self.listed.blake3 = Some(value.to_ascii_lowercase()),
             Column::Sha256 => self.listed.sha256 = Some(value.to_ascii_lowercase()),
+            Column::Encoding => self.listed.encoding = Some(value.to_owned()),
             Column::Other(name) => {
                 self.listed.columns.insert(name.clone(), value.to_owned());
             }
@@ -103,14 +107,15 @@ impl Row {
     }
 
     fn into_books(self, numbers: RangeInclusive<u32>, resolver: &Resolver) -> Result<Texts, String> {
-        let Listed { title, blake3, sha256, columns } = self.listed;
+        let Listed { title, blake3, sha256, encoding, columns } = self.listed;
         if self.id.is_some() || title.is_some() || blake3.is_some() || sha256.is_some() {
             return Err("a range of books has no id, title or hash: those are of one text".to_owned());
         }
+        check_encoding(encoding.as_deref())?;
         if !self.mirrors.is_empty() {
             return Err("a range of books has no other URLs: name mirrors with --gutenberg-mirror".to_owned());
         }
-        let books = Books { numbers, library: Arc::clone(&resolver.library), columns };
+        let books = Books { numbers, library: Arc::clone(&resolver.library), encoding, columns };
         within(books.entry(*books.numbers.end()), ENTRY_BYTES_MAX - BOOK_BYTES_MAX)?;
         Ok(Texts::Books(books))
     }
@@ -130,6 +135,7 @@ impl Row {
         }
         check_hash(self.listed.blake3.as_deref(), "a BLAKE3")?;
         check_hash(self.listed.sha256.as_deref(), "an SHA-256")?;
+        check_encoding(self.listed.encoding.as_deref())?;
         let id = match self.id {
             Some(id) => id.parse().map_err(|error| format!("{error}"))?,
             None => id_of(&urls),
@@ -143,6 +149,16 @@ fn check_hash(hash: Option<&str>, kind: &str) -> Result<(), String> {
         Some(hash) if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
             Err(format!("'{}' is not {kind} hash: 64 hexadecimal digits, or leave it empty", shown(hash)))
         }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn check_encoding(label: Option<&str>) -> Result<(), String> {
+    match label {
+        Some(label) if !code::is_known(label) => Err(format!(
+            "'{}' is no encoding: use a label of the WHATWG Encoding Standard, such as windows-1251, or leave it empty",
+            shown(label)
+        )),
         Some(_) | None => Ok(()),
     }
 }

@@ -22,6 +22,7 @@ pub(crate) struct Books {
     pub(crate) numbers: RangeInclusive<u32>,
     pub(crate) library: Arc<Library>,
     /// What the line says of all of them.
+    pub(crate) encoding: Option<String>,
     pub(crate) columns: BTreeMap<String, String>,
 }
 
@@ -31,7 +32,11 @@ impl Books {
         Entry {
             id: DocumentId::gutenberg(number),
             urls: self.library.book(number, Amount::Bulk),
-            listed: Listed { columns: self.columns.clone(), ..Listed::default() },
+            listed: Listed {
+                encoding: self.encoding.clone(),
+                columns: self.columns.clone(),
+                ..Listed::default()
+            },
         }
     }
 }

@@ -49,6 +49,7 @@ fn job(bytes: &[u8]) -> StoreJob {
             title: Some("listed title".to_owned()),
             blake3: None,
             sha256: None,
+            encoding: None,
             columns: BTreeMap::from([("shelf".to_owned(), "7".to_owned())]),
         },
         known: Known::Absorb,
@@ -159,7 +160,10 @@ async fn the_encoding_is_recorded_with_what_was_lost() {
     let latin = encoding_rs::WINDOWS_1252.encode("Character set encoding: Latin1\ndéjà vu\n").0.into_owned();
     let (blobs, meta) = stored(&latin, |_| ()).await;
     assert_eq!(meta.encoding.declared_text.as_deref(), Some("Latin1"));
-    assert_eq!((meta.encoding.used.as_str(), meta.encoding.detected), ("windows-1252", None));
+    assert_eq!(
+        (meta.encoding.used.as_str(), meta.encoding.detected.as_deref()),
+        ("windows-1252", Some("windows-1252"))
+    );
     assert!(String::from_utf8(read(&*blobs, BlobKind::Text)).unwrap().ends_with("déjà vu\n"));
 }
 

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
 use super::{
+    code::{Code, FromUtf32},
     count::characters,
     encoding::{c1_controls, is_garbage},
 };
@@ -31,13 +32,25 @@ impl Decoded {
 /// `window`.
 pub(crate) fn decode<E: From<io::Error>>(
     mut reader: impl Read,
-    encoding: &'static Encoding,
+    code: Code,
     skip: usize,
     window: usize,
     sink: impl FnMut(&str) -> Result<(), E>,
 ) -> Result<Decoded, E> {
     let mut skipped = vec![0; skip];
     reader.read_exact(&mut skipped)?;
+    match code {
+        Code::Standard(encoding) => decode_all(reader, encoding, window, sink),
+        Code::Utf32(order) => decode_all(FromUtf32::new(reader, order, window), UTF_8, window, sink),
+    }
+}
+
+fn decode_all<E: From<io::Error>>(
+    mut reader: impl Read,
+    encoding: &'static Encoding,
+    window: usize,
+    sink: impl FnMut(&str) -> Result<(), E>,
+) -> Result<Decoded, E> {
     let mut decoding = Decoding::new(encoding, window, sink);
     let mut buffer = vec![0; window];
     loop {
@@ -155,7 +168,7 @@ mod tests {
 
     fn text_of(bytes: &[u8], encoding: &'static Encoding, skip: usize, window: usize) -> (String, Decoded) {
         let mut text = String::new();
-        let met = decode(bytes, encoding, skip, window, |piece| {
+        let met = decode(bytes, Code::Standard(encoding), skip, window, |piece| {
             text.push_str(piece);
             Ok::<(), io::Error>(())
         });

@@ -230,6 +230,14 @@ fn a_range_of_books_is_one_entry_a_book() {
 }
 
 #[test]
+fn an_encoding_is_kept_as_it_is_written() {
+    let (entries, bad) =
+        read("list", "url\tEncoding\nhttps://a.example/1\tKOI8-R\npg:1-1\tlatin1\nhttps://a.example/2\t\n");
+    let encodings: Vec<_> = entries.iter().map(|entry| entry.listed.encoding.as_deref()).collect();
+    assert_eq!((encodings, bad), (vec![Some("KOI8-R"), Some("latin1"), None], vec![]));
+}
+
+#[test]
 fn a_range_stands_alone_and_in_order() {
     for (list, part) in [
         ("pg:1-3\thttps://a.example/1", "--gutenberg-mirror"),
@@ -240,6 +248,8 @@ fn a_range_stands_alone_and_in_order() {
         ("url,sha256\npg:1-3,00", "no id, title or hash"),
         (r#"{"url":"pg:1-3","blake3":"x"}"#, "no id, title or hash"),
         ("url,sha256\nhttps://a.example/1,00", "SHA-256"),
+        ("url,encoding\nhttps://a.example/1,utf-9", "windows-1251"),
+        ("url,encoding\npg:1-3,utf-9", "windows-1251"),
     ] {
         let (entries, bad) = read("list", list);
         assert!(entries.is_empty() && bad.len() == 1 && bad[0].message.contains(part), "{list}: {bad:?}");
