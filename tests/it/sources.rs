@@ -260,7 +260,8 @@ async fn a_listed_encoding_is_used_and_a_guess_from_few_letters_is_told() {
     );
     let list = lab.write("encodings.tsv", &list);
     let more = [list.to_str().unwrap(), "--json", "--max-connection-per-server", "2"];
-    let ended = lab.juggle(&["pipeline"], "out", &more).await.expect_error(8, &["encodings.tsv, line 4", "'cp-0'"]);
+    let ended =
+        lab.juggle(&["pipeline"], "out", &more).await.expect_error(8, &["encodings.tsv, line 4", "'cp-0'"]);
     let summary = ended.json();
     assert_eq!((&summary["documents"], &summary["doubtful_encodings"]), (&2.into(), &1.into()), "{summary}");
     let text = fs::read_to_string(lab.path("out/text/given_text.txt")).unwrap();

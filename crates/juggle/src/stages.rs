@@ -198,7 +198,8 @@ impl Stages {
                 self.spawn_worker(workers, Arc::new(stage), settings, until);
             }
             Lane::Store => {
-                self.spawn_worker(workers, Arc::new(Store::new(blobs(), meter())), settings, until)
+                let stage = Store::new(blobs(), meter()).stripping(settings.strip);
+                self.spawn_worker(workers, Arc::new(stage), settings, until);
             }
             Lane::Process => self.spawn_worker(workers, Arc::clone(&self.process), settings, until),
         }

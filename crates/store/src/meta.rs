@@ -13,7 +13,10 @@ use flow::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{refine::Refined, text::cut::Cut};
+use crate::{
+    refine::Refined,
+    text::cut::{Cut, Strip},
+};
 
 /// The largest meta or arrival that is read, in bytes. A job's payload, which listed columns come from, has at most
 /// 64 KiB; the rest is short.
@@ -50,6 +53,9 @@ pub struct Meta {
     pub language: Option<String>,
     /// From the header, as written there.
     pub release_date: Option<String>,
+    /// How much of the boilerplate was to be cut.
+    #[serde(default)]
+    pub strip: Strip,
     /// What was cut, in order of lines.
     pub cuts: Vec<Cut>,
     /// Further columns of the source list.
@@ -132,7 +138,7 @@ pub struct Arrival {
 }
 
 impl Meta {
-    pub(crate) fn new(job: &StoreJob, refined: Refined) -> Self {
+    pub(crate) fn new(job: &StoreJob, strip: Strip, refined: Refined) -> Self {
         let StoreJob { document, fetched, listed, known: _ } = job;
         let header = refined.trimmed.header;
         Self {
@@ -150,6 +156,7 @@ impl Meta {
             author: header.author,
             language: header.language,
             release_date: header.release_date,
+            strip,
             cuts: refined.trimmed.cuts,
             listed: listed.columns.clone(),
             duplicate_of: None,

@@ -13,6 +13,7 @@ use crate::{
     meta::{EncodingFacts, RawFacts, TextFacts},
     text::{
         count::line_ends,
+        cut::Strip,
         decode::{Decoded, decode},
         encoding::{Decided, Said, decide},
         survey::Survey,
@@ -65,12 +66,13 @@ impl Download {
         &self,
         blobs: &dyn BlobStore,
         job: &StoreJob,
+        strip: Strip,
         into: &mut StagedBlob,
     ) -> Result<Refined, StoreError> {
         let said = Said { listed: job.listed.encoding.as_deref(), http: job.fetched.charset.as_deref() };
         let decided = decide(&self.survey, said)?;
         let mut text = TextWriter::new(into);
-        let mut trimmer = Trimmer::new(Limits::default(), |piece: &str| text.write(piece));
+        let mut trimmer = Trimmer::new(Limits::default(), strip, |piece: &str| text.write(piece));
         let decoded = if let Some(bytes) = &self.held {
             let window = WINDOW_BYTES.min(bytes.len() + 1);
             let sink = |piece: &str| trimmer.push(piece);

@@ -23,12 +23,14 @@ use crate::{
     error::StoreError,
     meta::{self, Arrival, Meta},
     refine::Download,
+    text::cut::Strip,
 };
 
 /// Stores texts. Its work blocks, and runs where it may.
 pub struct Store {
     blobs: Arc<dyn BlobStore>,
     meter: Arc<Meter>,
+    strip: Strip,
     /// One for every text that is being worked on.
     turns: Semaphore,
 }
@@ -38,13 +40,19 @@ impl Store {
     #[must_use]
     pub fn new(blobs: Arc<dyn BlobStore>, meter: Arc<Meter>) -> Self {
         let turns = Semaphore::new(available_parallelism().map_or(1, usize::from));
-        Self { blobs, meter, turns }
+        Self { blobs, meter, strip: Strip::default(), turns }
+    }
+
+    /// The stage that cuts so much of the boilerplate.
+    #[must_use]
+    pub fn stripping(self, strip: Strip) -> Self {
+        Self { strip, ..self }
     }
 
     async fn store(&self, job: StoreJob) -> Result<Meta, StoreError> {
         let turn = self.turns.acquire().await.expect("nobody closes the semaphore");
-        let blobs = Arc::clone(&self.blobs);
-        let joined = tokio::task::spawn_blocking(move || begin(&*blobs, &job)).await;
+        let (blobs, strip) = (Arc::clone(&self.blobs), self.strip);
+        let joined = tokio::task::spawn_blocking(move || begin(&*blobs, &job, strip)).await;
         drop(turn);
         let (meta, publishing) = match joined.map_err(tokio::task::JoinError::try_into_panic) {
             Ok(begun) => begun?,
@@ -74,11 +82,11 @@ impl Stage for Store {
 }
 
 /// Makes all of a document, and begins to publish it.
-fn begin(blobs: &dyn BlobStore, job: &StoreJob) -> Result<(Meta, Publishing), StoreError> {
+fn begin(blobs: &dyn BlobStore, job: &StoreJob, strip: Strip) -> Result<(Meta, Publishing), StoreError> {
     let name = |kind| BlobName::new(kind, job.document.clone());
     let download = download(blobs, job)?;
     let mut text = blobs.stage(&name(BlobKind::Text))?;
-    let meta = Meta::new(job, download.refine(blobs, job, &mut text)?);
+    let meta = Meta::new(job, strip, download.refine(blobs, job, strip, &mut text)?);
     let arrival = staged_record(blobs, &name(BlobKind::Arrival), &Arrival::of(&job.fetched))?;
     let record = staged_record(blobs, &name(BlobKind::Meta), &meta)?;
     let is_in_spool = download.name.kind == BlobKind::Spool;

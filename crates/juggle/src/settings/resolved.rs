@@ -23,6 +23,7 @@ use flow::{
     queue::{GroupLimit, NamedLimits},
 };
 use process::config::{Chunk, ProcessConfig};
+use store::text::cut::Strip;
 
 use super::{
     args::Args,
@@ -99,6 +100,8 @@ pub struct Settings {
     pub robots: Robots,
     /// The whole User-Agent, contact included; visible ASCII and spaces.
     pub user_agent: String,
+    /// How much boilerplate is cut.
+    pub strip: Strip,
     /// What an acknowledged write survives.
     pub durability: Durability,
     /// What to do when a document fails.
@@ -158,6 +161,7 @@ impl Settings {
             allow_hosts: from.all("allow-host")?,
             robots: from.one("robots")?,
             user_agent: user_agent(&mut from)?,
+            strip: from.one("strip")?,
             durability: from.one("durability")?,
             on_failure: on_failure(&mut from)?,
             run: if on(&mut from, "dry-run")? { Run::Dry } else { Run::Real },

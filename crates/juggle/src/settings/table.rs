@@ -238,6 +238,13 @@ pub const TABLE: &[Setting] = &[
         "How an administrator reaches you; put into the User-Agent",
     ),
     row(
+        "strip",
+        None,
+        Takes::Text("off|markers|full"),
+        "full",
+        "How much of Project Gutenberg's boilerplate is cut: nothing, what its markers enclose, or credits and footers too",
+    ),
+    row(
         "durability",
         None,
         Takes::Text("power|process"),

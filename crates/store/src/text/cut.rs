@@ -1,6 +1,6 @@
 //! What was cut from a text, and by which rule.
 
-use std::ops::Range;
+use std::{fmt, ops::Range, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,62 @@ pub enum Rule {
     EndMarker,
     /// The licence and all after it, where there is neither END marker nor footer.
     Licence,
+}
+
+/// How much of the boilerplate is cut.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strip {
+    /// Nothing.
+    Off,
+    /// What markers enclose: header, small print and licence.
+    Markers,
+    /// Credits, title lines, footers and notices too.
+    #[default]
+    Full,
+}
+
+/// A word that names no [`Strip`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("use one of: off, markers, full")]
+pub struct InvalidStrip;
+
+impl Strip {
+    /// Whether lines are cut by this rule.
+    #[must_use]
+    pub const fn takes(self, rule: Rule) -> bool {
+        match self {
+            Self::Off => false,
+            Self::Full => true,
+            Self::Markers => match rule {
+                Rule::StartMarker
+                | Rule::SmallPrint
+                | Rule::SmallPrintUnended
+                | Rule::EndMarker
+                | Rule::Licence => true,
+                Rule::TitleLine | Rule::Credits | Rule::WorldLibraryNotice | Rule::Footer => false,
+            },
+        }
+    }
+}
+
+impl fmt::Display for Strip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Off => "off",
+            Self::Markers => "markers",
+            Self::Full => "full",
+        })
+    }
+}
+
+impl FromStr for Strip {
+    type Err = InvalidStrip;
+
+    fn from_str(text: &str) -> Result<Self, InvalidStrip> {
+        let all = [Self::Off, Self::Markers, Self::Full];
+        all.into_iter().find(|strip| strip.to_string() == text).ok_or(InvalidStrip)
+    }
 }
 
 /// Lines that were cut.

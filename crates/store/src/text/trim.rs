@@ -7,7 +7,7 @@
 
 use super::{
     count::line_ends,
-    cut::{Cut, Planned, Rule},
+    cut::{Cut, Planned, Rule, Strip},
     head,
     header::Header,
     notice::notices,
@@ -43,6 +43,7 @@ pub(crate) struct Trimmed {
 /// Takes a text in pieces and gives what is left of it to a sink.
 pub(crate) struct Trimmer<S> {
     limits: Limits,
+    strip: Strip,
     sink: S,
     /// What is neither released nor cut yet.
     held: String,
@@ -70,9 +71,10 @@ enum Begins {
 }
 
 impl<E, S: FnMut(&str) -> Result<(), E>> Trimmer<S> {
-    pub(crate) fn new(limits: Limits, sink: S) -> Self {
+    pub(crate) fn new(limits: Limits, strip: Strip, sink: S) -> Self {
         Self {
             limits,
+            strip,
             sink,
             held: String::new(),
             place: Place::Head,
@@ -168,6 +170,7 @@ impl<E, S: FnMut(&str) -> Result<(), E>> Trimmer<S> {
             notice.bytes.end <= until && planned.iter().all(apart)
         });
         cuts.extend(planned);
+        cuts.retain(|cut| self.strip.takes(cut.rule));
         cuts.sort_by_key(|cut| cut.bytes.start);
         let held = std::mem::take(&mut self.held);
         let mut at = 0;

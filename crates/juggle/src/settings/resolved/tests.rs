@@ -85,7 +85,7 @@ fn every_setting_can_be_set_in_every_layer() {
         "allow-host" => ("localhost:80", "\"localhost:80\""),
         "user-agent" | "contact" => ("me@example.org", "\"me@example.org\""),
         "durability" => ("process", "\"process\""),
-        "robots" => ("off", "\"off\""),
+        "robots" | "strip" => ("off", "\"off\""),
         "color" => ("never", "\"never\""),
         "log-format" => ("json", "\"json\""),
         "compressed" | "keep-going" | "fail-fast" | "dry-run" | "quiet" | "no-progress" | "json"
@@ -127,6 +127,7 @@ fn a_value_that_is_not_allowed_names_setting_origin_and_what_is() {
         ("min-free-space", "-1", "64MiB"),
         ("proxy", "socks5://a.example", "SOCKS"),
         ("proxy", "ftp://a.example", "http://HOST:PORT"),
+        ("strip", "all", "off, markers, full"),
         ("mirror", "https://a.example", "BASE=BASE"),
         ("gutenberg-mirror", "a.example", "https://HOST/PATH"),
         ("allow-host", "a/b", "HOST:PORT"),

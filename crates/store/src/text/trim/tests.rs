@@ -8,8 +8,12 @@ use super::{super::notice::NOTICE_BYTES_MAX, *};
 const SMALL: Limits = Limits { head: 300, tail: NOTICE_BYTES_MAX + 1, slack: NOTICE_BYTES_MAX + 1 };
 
 fn trim(limits: Limits, pieces: &[&str]) -> (String, Trimmed) {
+    trim_as(Strip::Full, limits, pieces)
+}
+
+fn trim_as(strip: Strip, limits: Limits, pieces: &[&str]) -> (String, Trimmed) {
     let mut text = String::new();
-    let mut trimmer = Trimmer::new(limits, |piece: &str| {
+    let mut trimmer = Trimmer::new(limits, strip, |piece: &str| {
         text.push_str(piece);
         Ok::<(), Infallible>(())
     });
@@ -32,6 +36,22 @@ fn rules(trimmed: &Trimmed) -> Vec<Rule> {
 
 const START: &str = "*** START OF THIS PROJECT GUTENBERG EBOOK X ***\n";
 const END: &str = "*** END OF THIS PROJECT GUTENBERG EBOOK X ***\n";
+
+#[test]
+fn no_more_is_cut_than_is_wished() {
+    let notice = "<<THIS ELECTRONIC VERSION OF THE COMPLETE WORKS OF WILLIAM\nSHAKESPEARE IS COPYRIGHT>>\n";
+    let body = format!("Produced by Y\n\nOnce\n{notice}\nEnd of Project Gutenberg's X\n");
+    let input = format!("Title: X\n\n{START}{body}{END}licence\n");
+    for limits in [Limits::default(), SMALL] {
+        let as_wished = |strip| trim_as(strip, limits, &[&input]);
+        assert_eq!(as_wished(Strip::Full).0, "Once\n");
+        let (text, trimmed) = as_wished(Strip::Markers);
+        assert_eq!((text, rules(&trimmed)), (body.clone(), vec![Rule::StartMarker, Rule::EndMarker]));
+        let (text, trimmed) = as_wished(Strip::Off);
+        assert_eq!((text.as_str(), rules(&trimmed)), (input.as_str(), vec![]));
+        assert_eq!(trimmed.header.title.as_deref(), Some("X"), "the header is read all the same");
+    }
+}
 
 #[test]
 fn a_text_shorter_than_head_and_tail_is_judged_whole() {
