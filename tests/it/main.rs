@@ -23,5 +23,6 @@ mod sample;
 mod signals;
 mod sources;
 mod stages;
+mod verify;
 mod watch;
 mod workspace;

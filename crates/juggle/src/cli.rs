@@ -47,6 +47,8 @@ pub enum Command {
     Queue(QueueCommand),
     /// Say how far the run is.
     Status(StatusArgs),
+    /// Read all stored files again and name what is damaged.
+    Verify(VerifyArgs),
     /// Make a damaged queue anew from the source lists and the store.
     Rebuild(RebuildArgs),
     /// Write the corpus in another form.
@@ -176,6 +178,28 @@ pub struct StatusArgs {
     /// Say it again every second until stopped.
     #[arg(long)]
     pub watch: bool,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
+}
+
+/// `juggle verify`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  juggle verify -o corpus                  names what is damaged; ends with 8 where anything is
+  juggle verify -o corpus --repair         puts what is damaged back into the queue
+  juggle pipeline -o corpus                then makes it anew
+  juggle verify -o corpus --json | jq '.damaged[].id'
+
+Every file is read and compared with the hashes in meta/ and stats/. Damage is mended from the nearest sound file: results
+from the text, the text from the bytes as received, and only where those are damaged the document is fetched again.
+Documents with pending jobs are passed over, files that belong to no document are told and left.
+
+--json: documents, bytes, damaged [{id, damage [...], repair}], on_their_way, strays, seconds, peak_rss_bytes.")]
+pub struct VerifyArgs {
+    /// Put what is damaged back into the queue.
+    #[arg(long)]
+    pub repair: bool,
     /// Settings.
     #[command(flatten)]
     pub settings: args::Args,

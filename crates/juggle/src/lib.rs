@@ -6,7 +6,7 @@
 //! * [`source`], [`add`], [`feeder`], [`refresh`], [`watch`]: from source lists to the fetch lane; [`plan`]: what would come
 //!   of it;
 //! * [`attach`], [`stages`]: the queue at hand and the three workers; `take_back`: what was no text leaves again;
-//! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`rebuild`], [`export`], [`config_show`]: the
+//! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`rebuild`], [`export`], [`config_show`]: the
 //!   commands;
 //! * [`sample`]: the bundled library for machines without a network;
 //! * [`summary`], [`progress`], [`output`], [`telemetry`], [`signals`], [`directory`], [`exit`]: what people see.
@@ -37,4 +37,5 @@ pub mod status;
 pub mod summary;
 mod take_back;
 pub mod telemetry;
+pub mod verify;
 pub mod watch;

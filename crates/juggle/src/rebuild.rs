@@ -19,7 +19,7 @@ mod lists;
 mod record;
 mod report;
 mod salvage;
-mod survey;
+pub(crate) mod survey;
 mod swap;
 
 use std::{

@@ -18,7 +18,7 @@ use crate::{
     output::Out,
     pipeline, plan, queue_command, rebuild,
     settings::{args::Args, choice::ResultFormat, resolved::Settings},
-    stage_command, status, telemetry,
+    stage_command, status, telemetry, verify,
 };
 
 /// The program `juggle`.
@@ -97,6 +97,7 @@ const fn settings_of(command: &Command) -> &Args {
         Command::Fetch(args) | Command::Store(args) | Command::Process(args) => &args.settings,
         Command::Queue(command) => queue_settings(command),
         Command::Status(args) => &args.settings,
+        Command::Verify(args) => &args.settings,
         Command::Rebuild(args) => &args.settings,
         Command::Export(args) => &args.settings,
         Command::Config(ConfigCommand::Show(args)) => &args.settings,
@@ -124,6 +125,7 @@ async fn dispatch(command: Command, settings: Settings, out: Out) -> Result<Exit
         Command::Process(args) => stage_command::run(Lane::Process, args, &settings, &out).await,
         Command::Queue(command) => queue_command::run(command, &settings, &out).await,
         Command::Status(args) => status::run(args, &settings, &out).await,
+        Command::Verify(args) => verify::run(args, &settings, &out).await,
         Command::Rebuild(args) => rebuild::run(args, &settings, &out).await,
         Command::Export(args) => export::run(args, &settings, &out).await,
         Command::Config(ConfigCommand::Show(_)) => config_show::run(&settings, &out),

@@ -270,7 +270,8 @@ impl Stages {
     }
 }
 
-fn group_of(settings: &Settings) -> GroupOf {
+/// The host that a URL's politeness is counted under.
+pub(crate) fn group_of(settings: &Settings) -> GroupOf {
     let mirrors = settings.mirrors.clone();
     Arc::new(move |url| fetch::candidate::group_of(url, &mirrors))
 }

@@ -10,7 +10,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -33,7 +33,7 @@ use crate::{
     exit::{CliError, Exit},
     feeder::GroupOf,
     refresh,
-    source::{entry::Entry, error::SourceError, snapshot},
+    source::{entry::Entry, snapshot},
 };
 
 /// Texts at a time: so many that one list of the queue holds the jobs of all lanes.
@@ -156,7 +156,7 @@ impl TakeBack<'_> {
         let (lists, snapshots) = (self.queue.cursors().await?, self.snapshots.clone());
         let lists = lists.into_iter().map(|cursor| cursor.source);
         let lists: Vec<String> = lists.filter(|source| refresh::list_of(source).is_none()).collect();
-        let mut entries = blocking(move || listed(&wanted, &lists, &snapshots)).await??;
+        let mut entries = blocking(move || snapshot::find(&wanted, &lists, &snapshots)).await??;
         let jobs = texts.iter().map(|(id, origin)| {
             let unlisted =
                 || Entry { id: (*id).clone(), urls: vec![origin.url.clone()], listed: Listed::default() };
@@ -207,24 +207,6 @@ fn stored_notices(
     for document in blobs.list(BlobKind::Meta)? {
         if let Some(origin) = origin(&document, blobs)?.filter(is_notice) {
             found.insert(document, origin);
-        }
-    }
-    Ok(found)
-}
-
-/// What the lists say of some texts; the first that names one counts.
-fn listed(
-    wanted: &BTreeSet<DocumentId>,
-    lists: &[String],
-    snapshots: &Path,
-) -> Result<BTreeMap<DocumentId, Entry>, SourceError> {
-    let mut found = BTreeMap::new();
-    for list in lists {
-        for item in snapshot::read_from(&snapshots.join(format!("{list}.jsonl")), 0)? {
-            let (entry, _) = item?;
-            if wanted.contains(&entry.id) {
-                found.entry(entry.id.clone()).or_insert(entry);
-            }
         }
     }
     Ok(found)

@@ -43,11 +43,10 @@ struct Stamp {
 }
 
 /// Whether all results of this job are published already: as they were made, to the byte.
-pub(crate) fn is_current(
-    blobs: &dyn BlobStore,
-    job: &ProcessJob,
-    identity: &Identity,
-) -> Result<bool, BlobError> {
+///
+/// # Errors
+/// Where the blobs cannot be read.
+pub fn is_current(blobs: &dyn BlobStore, job: &ProcessJob, identity: &Identity) -> Result<bool, BlobError> {
     let Some(outputs) = stamped(blobs, job, identity)? else { return Ok(false) };
     Ok(Print::of(blobs, &name(job, BlobKind::Counts))? == Some(outputs.counts)
         && Print::of(blobs, &name(job, BlobKind::Tokens))? == Some(outputs.tokens))

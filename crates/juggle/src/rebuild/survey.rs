@@ -11,15 +11,15 @@ use store::meta::{Arrival, META_BYTES_MAX, Meta};
 
 /// The jobs that a document has gone through.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Known {
-    pub(super) fetch: FetchJob,
-    pub(super) store: StoreJob,
-    pub(super) process: ProcessJob,
+pub(crate) struct Known {
+    pub(crate) fetch: FetchJob,
+    pub(crate) store: StoreJob,
+    pub(crate) process: ProcessJob,
 }
 
 /// How far a document has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(crate) enum Standing {
     /// All its results are there.
     Processed(Known),
     /// It is stored; its results are not there, or not of this text.
@@ -31,12 +31,12 @@ pub(super) enum Standing {
 }
 
 /// Finds the jobs of documents.
-pub(super) struct Surveyor<'a> {
-    pub(super) blobs: &'a dyn BlobStore,
+pub(crate) struct Surveyor<'a> {
+    pub(crate) blobs: &'a dyn BlobStore,
     /// The processor whose results count.
-    pub(super) identity: &'a Identity,
+    pub(crate) identity: &'a Identity,
     /// The group of a URL.
-    pub(super) group_of: &'a (dyn Fn(&str) -> Option<String> + Send + Sync),
+    pub(crate) group_of: &'a (dyn Fn(&str) -> Option<String> + Send + Sync),
 }
 
 impl Surveyor<'_> {
@@ -44,7 +44,7 @@ impl Surveyor<'_> {
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub(super) fn look(&self, document: &DocumentId) -> Result<Standing, BlobError> {
+    pub(crate) fn look(&self, document: &DocumentId) -> Result<Standing, BlobError> {
         let Some(meta) =
             self.record::<Meta>(BlobKind::Meta, document)?.filter(|meta| meta.document == *document)
         else {
@@ -64,7 +64,7 @@ impl Surveyor<'_> {
     }
 
     /// A small JSON file; none where it is not there or not what it should be.
-    fn record<T: serde::de::DeserializeOwned>(
+    pub(crate) fn record<T: serde::de::DeserializeOwned>(
         &self,
         kind: BlobKind,
         document: &DocumentId,
@@ -76,8 +76,14 @@ impl Surveyor<'_> {
         }
     }
 
-    fn known(&self, meta: Meta, arrival: Option<Arrival>) -> Known {
-        let listed = Listed { columns: meta.listed, ..Listed::default() };
+    /// The jobs of a document, as far as its meta and arrival tell.
+    pub(crate) fn known(&self, meta: Meta, arrival: Option<Arrival>) -> Known {
+        let listed = Listed {
+            title: meta.title,
+            encoding: meta.encoding.given,
+            columns: meta.listed,
+            ..Listed::default()
+        };
         let fetched = Fetched {
             url: meta.url.clone(),
             final_url: meta.final_url,

@@ -7,11 +7,14 @@
 //! Invariant: under its name a snapshot is complete and on the medium; it is never changed afterwards.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     time::Duration,
 };
+
+use flow::document::DocumentId;
 
 use super::{
     entry::Entry,
@@ -296,6 +299,30 @@ pub fn read_from(path: &Path, offset: u64) -> Result<Entries, SourceError> {
     }
     let file = BufReader::with_capacity(BUFFER_BYTES, file);
     Ok(Entries { path: path.to_owned(), file, offset, state: Reading::Open, line: Vec::new() })
+}
+
+/// What lists say of some texts; the first that names one counts.
+///
+/// # Errors
+/// Where a snapshot cannot be read.
+pub(crate) fn find(
+    wanted: &BTreeSet<DocumentId>,
+    lists: &[String],
+    snapshots: &Path,
+) -> Result<BTreeMap<DocumentId, Entry>, SourceError> {
+    let mut found = BTreeMap::new();
+    if wanted.is_empty() {
+        return Ok(found);
+    }
+    for list in lists {
+        for item in read_from(&snapshots.join(format!("{list}.jsonl")), 0)? {
+            let (entry, _) = item?;
+            if wanted.contains(&entry.id) {
+                found.entry(entry.id.clone()).or_insert(entry);
+            }
+        }
+    }
+    Ok(found)
 }
 
 fn damaged(path: &Path, offset: u64, message: &str) -> SourceError {

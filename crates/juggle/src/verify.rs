@@ -1,0 +1,249 @@
+//! `juggle verify`: reads all that is stored again, names what is damaged, and puts it back into the queue if asked to.
+//!
+//! A document is what its meta says: the bytes as received and the text by their hashes, the results by those in its
+//! stats. Damage is mended from the nearest sound file. What a document with pending jobs looks like says nothing, so it
+//! is passed over; the queue is asked before and after the files are read.
+
+mod examine;
+mod repair;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread::available_parallelism,
+};
+
+use flow::{
+    blobs::{BlobKind, BlobStore},
+    document::DocumentId,
+    job::{Selection, State},
+    lane::Lane,
+    queue::{BATCH_MAX, JobQueue},
+};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use process::{processor::Processor, words::Words};
+use serde::Serialize;
+use store::local::LocalBlobs;
+use tokio::time::Instant;
+
+use self::examine::{Examined, Examiner, Repair};
+use crate::{
+    attach::Attached,
+    cli::VerifyArgs,
+    directory,
+    exit::{CliError, Exit},
+    output::{Out, peak_rss_bytes, seconds},
+    pipeline::show,
+    progress::Show,
+    settings::resolved::Settings,
+    stages::group_of,
+};
+
+/// Damaged documents that are named for people.
+const NAMED_MAX: usize = 40;
+
+/// What was found.
+#[derive(Debug, Default, Serialize)]
+struct Verified {
+    /// Documents that were looked at.
+    documents: u64,
+    /// Bytes that were read of their texts and of what was received.
+    bytes: u64,
+    damaged: Vec<DamagedDocument>,
+    /// Documents that look damaged but were passed over, for jobs of them are pending.
+    on_their_way: u64,
+    /// Files under the names of documents that have no meta.
+    strays: Vec<String>,
+    /// Whether what is damaged was put back into the queue.
+    repaired: bool,
+    seconds: f64,
+    peak_rss_bytes: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct DamagedDocument {
+    id: DocumentId,
+    damage: Vec<examine::Damage>,
+    repair: Repair,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// Where there is no run, its files cannot be read, or its queue cannot be reached.
+pub async fn run(args: &VerifyArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
+    let started = Instant::now();
+    directory::must_exist(&settings.output_dir)?;
+    let attached = Attached::visit(&settings.output_dir).await?;
+    let verified = verify(args, settings, &*attached.queue()).await;
+    attached.close().await;
+    let mut verified = verified?;
+    verified.seconds = seconds(started.elapsed());
+    verified.peak_rss_bytes = peak_rss_bytes();
+    verified.print(settings, out)?;
+    let is_sound = verified.damaged.is_empty() || verified.repaired;
+    Ok(if is_sound { Exit::Done } else { Exit::SomeFailed })
+}
+
+async fn verify(args: &VerifyArgs, settings: &Settings, queue: &dyn JobQueue) -> Result<Verified, CliError> {
+    let before = pending(queue).await?;
+    let (run, durability) = (settings.output_dir.clone(), settings.durability);
+    let opening = tokio::task::spawn_blocking(move || LocalBlobs::open(&run, durability));
+    let blobs: Arc<dyn BlobStore> = Arc::new(opening.await.map_err(bug)??);
+    let reading = {
+        let (blobs, group_of, show) = (Arc::clone(&blobs), group_of(settings), show(settings));
+        tokio::task::spawn_blocking(move || read_all(&*blobs, &*group_of, show))
+    };
+    let All { documents, bytes, damaged, strays } = reading.await.map_err(bug)??;
+    let mut pending_ids = before;
+    pending_ids.extend(pending(queue).await?);
+    let is_on_its_way = |one: &Examined| pending_ids.contains(one.document.as_str());
+    let (on_their_way, damaged): (Vec<_>, Vec<_>) = damaged.into_values().partition(is_on_its_way);
+    let on_their_way = on_their_way.len() as u64;
+    let mut verified = Verified { documents, bytes, on_their_way, strays, ..Verified::default() };
+    if args.repair {
+        repair::requeue(&damaged, settings, queue).await?;
+        verified.repaired = true;
+    }
+    let named = |Examined { document, damage, repair, .. }| {
+        Some(DamagedDocument { id: document, damage, repair: repair? })
+    };
+    verified.damaged = damaged.into_iter().filter_map(named).collect();
+    Ok(verified)
+}
+
+fn bug(error: tokio::task::JoinError) -> CliError {
+    CliError::caused(Exit::Bug, &error)
+}
+
+/// The documents of which a job is pending.
+async fn pending(queue: &dyn JobQueue) -> Result<BTreeSet<String>, CliError> {
+    let mut pending = BTreeSet::new();
+    for lane in Lane::ALL {
+        for state in [State::Ready, State::Delayed, State::Leased] {
+            let selection = Selection { lane: Some(lane), state: Some(state), ..Selection::default() };
+            let mut after = None;
+            loop {
+                let page = queue.list(selection.clone(), after, BATCH_MAX).await?;
+                let Some(last) = page.last() else { break };
+                after = Some(last.id);
+                pending.extend(page.into_iter().map(|view| view.key));
+            }
+        }
+    }
+    Ok(pending)
+}
+
+/// What reading everything has shown. Nothing is kept of what is sound.
+#[derive(Default)]
+struct All {
+    documents: u64,
+    bytes: u64,
+    damaged: BTreeMap<DocumentId, Examined>,
+    strays: Vec<String>,
+}
+
+/// Reads the files of all documents, on all processors; and names those that belong to none.
+fn read_all(
+    blobs: &dyn BlobStore,
+    group_of: &(dyn Fn(&str) -> Option<String> + Send + Sync),
+    show: Show,
+) -> Result<All, CliError> {
+    let documents = blobs.list(BlobKind::Meta)?;
+    let bar = bar(documents.len() as u64, show);
+    let identity = Words::uax29().identity();
+    let examiner = Examiner::new(blobs, &identity, group_of);
+    let next = AtomicUsize::new(0);
+    let all = Mutex::new(All { strays: strays(&documents, blobs)?, ..All::default() });
+    let work = || -> Result<(), CliError> {
+        while let Some(document) = documents.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let one = examiner.examine(document)?;
+            bar.inc(1);
+            let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+            all.documents += 1;
+            all.bytes += one.bytes;
+            if one.repair.is_some() {
+                all.damaged.insert(document.clone(), one);
+            }
+        }
+        Ok(())
+    };
+    let threads = available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().try_for_each(|thread| thread.join().expect("examining does not panic"))
+    })?;
+    bar.finish_and_clear();
+    Ok(all.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// On a terminal only.
+fn bar(documents: u64, show: Show) -> ProgressBar {
+    let target = match show {
+        Show::Progress => ProgressDrawTarget::stderr(),
+        Show::Nothing => ProgressDrawTarget::hidden(),
+    };
+    let style = ProgressStyle::with_template("{bar:24} {pos}/{len} documents, {per_sec}, {eta} left");
+    ProgressBar::with_draw_target(Some(documents), target)
+        .with_style(style.expect("the template is a constant"))
+}
+
+/// Files under the names of documents that are not among these, which are in order.
+fn strays(documents: &[DocumentId], blobs: &dyn BlobStore) -> Result<Vec<String>, CliError> {
+    let mut strays = Vec::new();
+    for kind in BlobKind::ALL {
+        // What lies in the spool is on its way, and has no meta yet.
+        if matches!(kind, BlobKind::Meta | BlobKind::Spool) {
+            continue;
+        }
+        for document in blobs.list(kind)? {
+            if documents.binary_search(&document).is_err() {
+                let path = flow::blobs::BlobName::new(kind, document).relative_path();
+                strays.push(path.display().to_string());
+            }
+        }
+    }
+    Ok(strays)
+}
+
+impl Verified {
+    fn print(&self, settings: &Settings, out: &Out) -> Result<(), CliError> {
+        if out.is_json() {
+            return out.json(self);
+        }
+        let run = settings.output_dir.display();
+        for DamagedDocument { id, damage, repair } in self.damaged.iter().take(NAMED_MAX) {
+            let damage: Vec<String> = damage.iter().map(ToString::to_string).collect();
+            out.line(&format!("  {id}  {}; {repair}", damage.join(", ")))?;
+        }
+        if self.damaged.len() > NAMED_MAX {
+            out.line(&format!("  … all of them: juggle verify -o {run} --json"))?;
+        }
+        out.line(&format!(
+            "{} documents in '{run}', {} bytes read: {} damaged; {:.1} s",
+            self.documents,
+            self.bytes,
+            self.damaged.len(),
+            self.seconds
+        ))?;
+        if self.on_their_way > 0 {
+            out.line(&format!("{} more look damaged, but jobs of them are pending", self.on_their_way))?;
+        }
+        if let [first, ..] = &self.strays[..] {
+            out.line(&format!(
+                "{} files belong to no document, the first is '{first}': --json names them",
+                self.strays.len()
+            ))?;
+        }
+        match (self.damaged.is_empty(), self.repaired) {
+            (true, _) => Ok(()),
+            (false, true) => out.line(&format!("they are in the queue again: juggle pipeline -o {run}")),
+            (false, false) => {
+                out.line(&format!("put them back into the queue: juggle verify -o {run} --repair"))
+            }
+        }
+    }
+}

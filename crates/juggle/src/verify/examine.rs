@@ -1,0 +1,154 @@
+//! What is wrong with the files of one document, and what mends it.
+
+use std::fmt;
+
+use flow::{
+    blobs::{BlobError, BlobKind, BlobName, BlobStore},
+    document::DocumentId,
+};
+use process::processor::Identity;
+use serde::Serialize;
+use store::meta::{Arrival, Meta};
+
+use crate::rebuild::survey::{Known, Surveyor};
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Damage {
+    /// The meta cannot be read, or is another document's.
+    Meta,
+    /// The bytes as received are not there.
+    RawMissing,
+    /// They are not those that were received.
+    RawChanged,
+    /// The text is not there.
+    TextMissing,
+    /// It is not the one that was stored.
+    TextChanged,
+    /// It is not told how the text came.
+    ArrivalMissing,
+    /// Tokens, counts and stats are not there, damaged, or of another text.
+    Results,
+}
+
+/// What makes it whole again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Repair {
+    /// From the text.
+    Process,
+    /// From the bytes as received.
+    Store,
+    /// From where it came.
+    Fetch,
+}
+
+/// A document that was looked at.
+#[derive(Debug)]
+pub(super) struct Examined {
+    pub(super) document: DocumentId,
+    /// Bytes that were read.
+    pub(super) bytes: u64,
+    pub(super) damage: Vec<Damage>,
+    /// None where it is sound.
+    pub(super) repair: Option<Repair>,
+    /// Its jobs; none where its meta cannot be read.
+    pub(super) known: Option<Known>,
+}
+
+/// Looks at documents.
+pub(super) struct Examiner<'a> {
+    surveyor: Surveyor<'a>,
+}
+
+impl<'a> Examiner<'a> {
+    pub(super) fn new(
+        blobs: &'a dyn BlobStore,
+        identity: &'a Identity,
+        group_of: &'a (dyn Fn(&str) -> Option<String> + Send + Sync),
+    ) -> Self {
+        Self { surveyor: Surveyor { blobs, identity, group_of } }
+    }
+
+    /// Reads its files.
+    pub(super) fn examine(&self, document: &DocumentId) -> Result<Examined, BlobError> {
+        let Surveyor { blobs, identity, .. } = self.surveyor;
+        let meta = self.surveyor.record::<Meta>(BlobKind::Meta, document)?;
+        let Some(meta) = meta.filter(|meta| meta.document == *document) else {
+            return Ok(Examined {
+                document: document.clone(),
+                bytes: 0,
+                damage: vec![Damage::Meta],
+                repair: Some(Repair::Fetch),
+                known: None,
+            });
+        };
+        let (mut damage, mut bytes) = (Vec::new(), 0);
+        let mut look = |kind, blake3: &str, missing, changed| {
+            let found = hash(blobs, &BlobName::new(kind, document.clone()))?;
+            damage.extend(match found {
+                None => Some(missing),
+                Some((length, found)) => {
+                    bytes += length;
+                    (!found.to_hex().eq_ignore_ascii_case(blake3)).then_some(changed)
+                }
+            });
+            Ok::<(), BlobError>(())
+        };
+        look(BlobKind::Raw, &meta.raw.blake3, Damage::RawMissing, Damage::RawChanged)?;
+        look(BlobKind::Text, &meta.text.blake3, Damage::TextMissing, Damage::TextChanged)?;
+        let arrival = self.surveyor.record::<Arrival>(BlobKind::Arrival, document)?;
+        damage.extend(arrival.is_none().then_some(Damage::ArrivalMissing));
+        let known = self.surveyor.known(meta, arrival);
+        let is_processed = process::stats::is_current(blobs, &known.process, identity)?;
+        damage.extend((!is_processed).then_some(Damage::Results));
+        let repair = damage.iter().map(Damage::repair).max();
+        Ok(Examined { document: document.clone(), bytes, damage, repair, known: Some(known) })
+    }
+}
+
+/// The length and hash of a blob; none where there is none.
+fn hash(blobs: &dyn BlobStore, name: &BlobName) -> Result<Option<(u64, blake3::Hash)>, BlobError> {
+    let mut reader = match blobs.open(name) {
+        Err(BlobError::NotFound(_)) => return Ok(None),
+        opened => opened?,
+    };
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(&mut reader).map_err(|error| BlobError::at(&name.relative_path(), error))?;
+    Ok(Some((hasher.count(), hasher.finalize())))
+}
+
+impl Damage {
+    const fn repair(&self) -> Repair {
+        match self {
+            Self::Meta | Self::RawMissing | Self::RawChanged => Repair::Fetch,
+            Self::TextMissing | Self::TextChanged | Self::ArrivalMissing => Repair::Store,
+            Self::Results => Repair::Process,
+        }
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Meta => "its meta cannot be read or is another's",
+            Self::RawMissing => "the bytes as received are gone",
+            Self::RawChanged => "the bytes as received have changed",
+            Self::TextMissing => "the text is gone",
+            Self::TextChanged => "the text has changed",
+            Self::ArrivalMissing => "its arrival is gone",
+            Self::Results => "its results are gone, damaged or of another text",
+        })
+    }
+}
+
+impl fmt::Display for Repair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Process => "mended by counting again",
+            Self::Store => "mended from the bytes as received",
+            Self::Fetch => "mended by fetching it again",
+        })
+    }
+}

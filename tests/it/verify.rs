@@ -1,0 +1,92 @@
+//! `juggle verify`: what is damaged is named, and mended from the nearest sound file.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use crate::lab::Lab;
+
+const KINDS: [&str; 6] = ["raw", "text", "meta", "tokens", "counts", "stats"];
+
+/// All files of these kinds, by their paths.
+fn tree(run: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut tree = BTreeMap::new();
+    for kind in KINDS {
+        for file in fs::read_dir(run.join(kind)).unwrap() {
+            let path = file.unwrap().path();
+            let name = path.strip_prefix(run).unwrap().display().to_string();
+            tree.insert(name, fs::read(&path).unwrap());
+        }
+    }
+    tree
+}
+
+fn change(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[7] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_is_named_and_mended_from_the_nearest_sound_file() {
+    let lab = Lab::of_texts(8, 30);
+    let list = lab.path("list.tsv");
+    lab.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
+    let run = lab.path("out");
+    let whole = tree(&run);
+    let verify = async |more: &[&str], code| {
+        let more: Vec<_> = more.iter().copied().chain(["--json"]).collect();
+        lab.juggle(&["verify"], "out", &more).await.expect(code).json()
+    };
+    let sound = verify(&[], 0).await;
+    assert_eq!((&sound["documents"], &sound["damaged"]), (&8.into(), &serde_json::json!([])), "{sound}");
+
+    let cut = fs::File::options().write(true).open(run.join("text/t0_text.txt")).unwrap();
+    cut.set_len(100).unwrap();
+    fs::remove_file(run.join("raw/t1_raw.txt")).unwrap();
+    change(&run.join("tokens/t2_tokens.txt"));
+    fs::write(run.join("meta/t3.json"), "{").unwrap();
+    change(&run.join("raw/t4_raw.txt"));
+    fs::remove_file(run.join("text/t5_text.txt")).unwrap();
+    // Swapped with another's.
+    fs::copy(run.join("meta/t7.json"), run.join("meta/t6.json")).unwrap();
+    fs::write(run.join("text/stray_text.txt"), "nobody's").unwrap();
+
+    let damaged = verify(&[], 8).await;
+    let found: Vec<_> = damaged["damaged"].as_array().unwrap().iter().collect();
+    let of = |at: usize| {
+        (found[at]["id"].as_str().unwrap(), found[at]["damage"].clone(), found[at]["repair"].clone())
+    };
+    for (at, (id, damage, repair)) in [
+        ("t0", serde_json::json!(["text_changed"]), "store"),
+        ("t1", serde_json::json!(["raw_missing"]), "fetch"),
+        ("t2", serde_json::json!(["results"]), "process"),
+        ("t3", serde_json::json!(["meta"]), "fetch"),
+        ("t4", serde_json::json!(["raw_changed"]), "fetch"),
+        ("t5", serde_json::json!(["text_missing"]), "store"),
+        ("t6", serde_json::json!(["meta"]), "fetch"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert_eq!(of(at), (id, damage, repair.into()));
+    }
+    assert_eq!(found.len(), 7);
+    assert_eq!(damaged["strays"], serde_json::json!(["text/stray_text.txt"]));
+    let told = lab.juggle(&["verify"], "out", &[] as &[&str]).await.expect(8).stdout;
+    assert!(told.contains("t0  the text has changed; mended from the bytes as received"), "{told}");
+    assert!(told.contains("7 damaged") && told.contains("--repair"), "{told}");
+
+    let asked = lab.server.total();
+    assert_eq!(verify(&["--repair"], 0).await["repaired"], true);
+    assert_eq!(verify(&[], 0).await["on_their_way"], 7, "what is queued is not damage any more");
+    fs::remove_file(run.join("text/stray_text.txt")).unwrap();
+    lab.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
+    assert_eq!(tree(&run), whole);
+    assert_eq!(lab.server.total(), asked + 4, "only what cannot be mended here is fetched");
+    assert_eq!(verify(&[], 0).await["damaged"], serde_json::json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_run_there_is_nothing_to_verify() {
+    let lab = Lab::of_texts(0, 0);
+    lab.juggle(&["verify"], "nowhere", &[] as &[&str]).await.expect_error(3, &["there is no run"]);
+}
