@@ -264,6 +264,28 @@ async fn a_listed_encoding_is_used_and_a_guess_from_few_letters_is_told() {
         lab.juggle(&["pipeline"], "out", &more).await.expect_error(8, &["encodings.tsv, line 4", "'cp-0'"]);
     let summary = ended.json();
     assert_eq!((&summary["documents"], &summary["doubtful_encodings"]), (&2.into(), &1.into()), "{summary}");
-    let text = fs::read_to_string(lab.path("out/text/given_text.txt")).unwrap();
-    assert_eq!(text, "Да, мир.\n");
+    let text = |id: &str| fs::read_to_string(lab.path(&format!("out/text/{id}_text.txt"))).unwrap();
+    assert_eq!(text("given"), "Да, мир.\n");
+
+    let asked = lab.server.total();
+    let read_as = async |id: &str, encoding: &str| {
+        lab.juggle(&["redecode"], "out", &[id, "--encoding", encoding]).await
+    };
+    read_as("guessed", "cp-0").await.expect_error(2, &["'cp-0' is no encoding"]);
+    read_as("nobody", "cp1251").await.expect_error(3, &["'nobody' is not stored"]);
+    // KOI8-R has letters of the other case there.
+    for (encoding, expected) in [("koi8-r", "дЮ, ЛХП!\n"), ("cp1251", "Да, мир!\n")] {
+        read_as("guessed", encoding).await.expect(0);
+        read_as("guessed", encoding).await.expect_error(3, &["on its way"]);
+        let summary = lab.juggle(&["pipeline", "--json"], "out", &[] as &[&str]).await.expect(0).json();
+        assert_eq!(
+            (&summary["documents"], &summary["doubtful_encodings"]),
+            (&2.into(), &0.into()),
+            "{summary}"
+        );
+        assert_eq!(text("guessed"), expected);
+    }
+    assert_eq!(lab.server.total(), asked, "nothing is fetched");
+    let tokens = fs::read_to_string(lab.path("out/tokens/guessed_tokens.txt")).unwrap();
+    assert_eq!(tokens, "да\nмир\n");
 }

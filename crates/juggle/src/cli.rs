@@ -6,6 +6,7 @@ pub mod sources;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use flow::document::DocumentId;
 
 use self::{queue::QueueCommand, sources::SourceArgs};
 use crate::settings::args;
@@ -47,6 +48,8 @@ pub enum Command {
     Queue(QueueCommand),
     /// Say how far the run is.
     Status(StatusArgs),
+    /// Read stored texts again in another encoding, without asking any server.
+    Redecode(RedecodeArgs),
     /// Read all stored files again and name what is damaged.
     Verify(VerifyArgs),
     /// Make a damaged queue anew from the source lists and the store.
@@ -178,6 +181,26 @@ pub struct StatusArgs {
     /// Say it again every second until stopped.
     #[arg(long)]
     pub watch: bool,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
+}
+
+/// `juggle redecode`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  juggle redecode PG1234 --encoding koi8-r -o corpus && juggle pipeline -o corpus
+  grep -l '\"doubtful\"' corpus/meta/*.json      texts whose encoding is doubtful
+
+The bytes as received are in raw/, so nothing is fetched. The text, and all that is made of it, is made anew by the next
+juggle pipeline, or by juggle store and juggle process.")]
+pub struct RedecodeArgs {
+    /// Document ids, as in `meta/`.
+    #[arg(required = true, value_name = "ID")]
+    pub ids: Vec<DocumentId>,
+    /// The encoding: a label of the WHATWG Encoding Standard, or of UTF-32.
+    #[arg(long, value_name = "LABEL")]
+    pub encoding: String,
     /// Settings.
     #[command(flatten)]
     pub settings: args::Args,

@@ -6,7 +6,7 @@
 //! * [`source`], [`add`], [`feeder`], [`refresh`], [`watch`]: from source lists to the fetch lane; [`plan`]: what would come
 //!   of it;
 //! * [`attach`], [`stages`]: the queue at hand and the three workers; `take_back`: what was no text leaves again;
-//! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`rebuild`], [`export`], [`config_show`]: the
+//! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`rebuild`], [`export`], [`config_show`]: the
 //!   commands;
 //! * [`sample`]: the bundled library for machines without a network;
 //! * [`summary`], [`progress`], [`output`], [`telemetry`], [`signals`], [`directory`], [`exit`]: what people see.
@@ -25,6 +25,7 @@ pub mod plan;
 pub mod progress;
 pub mod queue_command;
 pub mod rebuild;
+pub mod redecode;
 pub mod refresh;
 pub mod run;
 pub mod sample;

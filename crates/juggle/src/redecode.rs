@@ -1,0 +1,104 @@
+//! `juggle redecode`: reads stored texts again in an encoding that the user gives. Nothing is asked of any server.
+//!
+//! The jobs of a document from the store stage on are forgotten, and a store job with the encoding is pushed. It finds the
+//! bytes as received in `raw/`; what depends on the text follows.
+
+use std::sync::Arc;
+
+use flow::{
+    blobs::{BlobKind, BlobStore},
+    document::DocumentId,
+    job::{JobId, NewJob, Selection, State},
+    lane::Lane,
+    payload::StoreJob,
+    queue::{BATCH_MAX, JobQueue, Push},
+};
+use process::{processor::Processor, words::Words};
+use store::{local::LocalBlobs, meta::Meta, text::code};
+
+use crate::{
+    attach::Attached,
+    cli::RedecodeArgs,
+    directory,
+    exit::{CliError, Exit},
+    output::Out,
+    rebuild::survey::Surveyor,
+    settings::resolved::Settings,
+    stages::group_of,
+};
+
+/// Documents at a time.
+const BATCH: usize = BATCH_MAX / Lane::ALL.len();
+
+/// Runs it.
+///
+/// # Errors
+/// Where there is no run, the encoding is unknown, or a document is not stored or on its way; then nothing is done.
+pub async fn run(args: &RedecodeArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
+    if !code::is_known(&args.encoding) {
+        let message = format!("'{}' is no encoding", args.encoding);
+        return Err(CliError::new(Exit::Usage, message).advise(
+            "use a label of the WHATWG Encoding Standard, such as windows-1251 or shift_jis, or utf-32",
+        ));
+    }
+    directory::must_exist(&settings.output_dir)?;
+    let (run, durability) = (settings.output_dir.clone(), settings.durability);
+    let opening = tokio::task::spawn_blocking(move || LocalBlobs::open(&run, durability));
+    let blobs: Arc<dyn BlobStore> =
+        Arc::new(opening.await.map_err(|error| CliError::caused(Exit::Bug, &error))??);
+    let (documents, encoding, group_of) = (args.ids.clone(), args.encoding.clone(), group_of(settings));
+    let finding = tokio::task::spawn_blocking(move || {
+        let identity = Words::uax29().identity();
+        let surveyor = Surveyor { blobs: &*blobs, identity: &identity, group_of: &*group_of };
+        let job = |document: &DocumentId| job(document, &encoding, &surveyor);
+        documents.iter().map(job).collect::<Result<Vec<_>, _>>()
+    });
+    let jobs = finding.await.map_err(|error| CliError::caused(Exit::Bug, &error))??;
+    let attached = Attached::visit(&settings.output_dir).await?;
+    let pushed = push(jobs, &*attached.queue()).await;
+    attached.close().await;
+    pushed?;
+    let (count, run) = (args.ids.len(), settings.output_dir.display());
+    if out.is_json() {
+        out.json(&serde_json::json!({ "documents": count, "encoding": args.encoding }))?;
+    } else {
+        out.line(&format!("{count} documents will be read as {}: juggle pipeline -o {run}", args.encoding))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The job that reads a document anew.
+fn job(document: &DocumentId, encoding: &str, surveyor: &Surveyor<'_>) -> Result<StoreJob, CliError> {
+    let meta = surveyor.record::<Meta>(BlobKind::Meta, document)?;
+    let Some(meta) = meta.filter(|meta| meta.document == *document) else {
+        return Err(CliError::new(
+            Exit::File,
+            format!("'{document}' is not stored, or its meta cannot be read"),
+        ));
+    };
+    let mut job = surveyor.known(meta, surveyor.record(BlobKind::Arrival, document)?).store;
+    job.listed.encoding = Some(encoding.to_owned());
+    Ok(job)
+}
+
+async fn push(jobs: Vec<StoreJob>, queue: &dyn JobQueue) -> Result<(), CliError> {
+    let lanes = [Lane::Store, Lane::Process];
+    let ids = |jobs: &[StoreJob]| {
+        let ids = jobs.iter().flat_map(|job| lanes.map(|lane| JobId::of(lane, job.document.as_str())));
+        Selection { ids: ids.collect(), ..Selection::default() }
+    };
+    for batch in jobs.chunks(BATCH) {
+        let views = queue.list(ids(batch), None, BATCH_MAX).await?;
+        let is_pending = |state| matches!(state, State::Ready | State::Delayed | State::Leased);
+        if let Some(view) = views.iter().find(|view| is_pending(view.state)) {
+            let message = format!("'{}' is still on its way; nothing was done", view.key);
+            return Err(CliError::new(Exit::File, message).advise("let the run end first: juggle pipeline"));
+        }
+    }
+    for batch in jobs.chunks(BATCH) {
+        queue.drop_jobs(ids(batch)).await?;
+        let jobs = batch.iter().cloned().map(NewJob::from).collect();
+        queue.push(Push { jobs, cursor: None }).await?;
+    }
+    Ok(())
+}
