@@ -109,7 +109,7 @@ impl Stages {
         self.process.imbalance()
     }
 
-    /// Finds documents with the same bytes. To be called when the store lane has drained.
+    /// Finds documents with the same text. To be called when the store lane has drained.
     ///
     /// # Errors
     /// Where `meta/` cannot be read or written.

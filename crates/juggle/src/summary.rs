@@ -31,13 +31,13 @@ const ROWS_MAX: usize = 40;
 pub struct Summary {
     /// Documents that have gone through all stages, in this run and before.
     documents: u64,
-    /// Of those, how many hold the same bytes as another.
+    /// Of those, how many have the same text as another.
     duplicates: u64,
     /// Of those, how many may have been read in a wrong encoding: their metas say so.
     doubtful_encodings: u64,
     /// Bytes as received.
     bytes_raw: u64,
-    /// Tokens in all documents.
+    /// Tokens in all documents, a text that several have counted once.
     tokens: u64,
     /// Different tokens.
     distinct_tokens: u64,
@@ -255,7 +255,10 @@ impl Summary {
             out.line(&refreshed.line())?;
         }
         if self.duplicates > 0 {
-            out.line(&format!("{} of them hold the same bytes as another", self.duplicates))?;
+            out.line(&format!(
+                "{} of them have the same text as another, which is counted once",
+                self.duplicates
+            ))?;
         }
         if self.doubtful_encodings > 0 {
             out.line(&format!(
@@ -290,7 +293,7 @@ impl Summary {
             let title = meta.title.as_deref().unwrap_or("–");
             let mut title: String = title.chars().take(48).collect();
             if let Some(original) = &meta.duplicate_of {
-                title = format!("same bytes as {original}");
+                title = format!("same text as {original}");
             }
             table.add_row([
                 document.as_str(),
@@ -337,10 +340,14 @@ impl Corpus {
     fn read(blobs: &dyn BlobStore) -> Result<Self, CliError> {
         let documents = blobs.list(BlobKind::Stats)?;
         let mut corpus = Self { documents: documents.len() as u64, ..Self::default() };
+        let mut different = Vec::new();
         for document in &documents {
             let meta: Meta = sidecar(blobs, BlobKind::Meta, document)?;
             corpus.bytes_raw += meta.raw.bytes;
             corpus.duplicates += u64::from(meta.duplicate_of.is_some());
+            if meta.duplicate_of.is_none() {
+                different.push(document.clone());
+            }
             let confidence = meta.encoding.as_ref().and_then(|encoding| encoding.confidence);
             corpus.doubtful_encodings += u64::from(confidence == Some(Confidence::Doubtful));
             if documents.len() <= ROWS_MAX {
@@ -348,7 +355,7 @@ impl Corpus {
                 corpus.rows.push(Row { document: document.clone(), meta, stats });
             }
         }
-        let vocabulary = process::vocabulary::merge(blobs, documents)
+        let vocabulary = process::vocabulary::merge(blobs, different)
             .map_err(|error| CliError::caused(Exit::File, &error))?;
         (corpus.tokens, corpus.distinct_tokens) = (vocabulary.tokens, vocabulary.distinct);
         Ok(corpus)

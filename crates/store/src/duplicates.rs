@@ -1,8 +1,8 @@
-//! Texts whose bytes came before.
+//! Texts that came before.
 //!
-//! Of all documents with the same raw bytes, the one with the smallest id is the first: `DocumentId`s are ordered byte
-//! by byte, so `PG10` comes before `PG2`. All others name it as `duplicate_of`. That depends on the set of documents
-//! only, not on the order in which they came.
+//! Of all documents with the same text, whatever bytes it came as, the one with the smallest id is the first:
+//! `DocumentId`s are ordered byte by byte, so `PG10` comes before `PG2`. All others name it as `duplicate_of`. That
+//! depends on the set of documents only, not on the order in which they came.
 
 use std::collections::{HashMap, hash_map::Entry};
 
@@ -25,7 +25,7 @@ const GROUP: usize = 256;
 pub struct DuplicateReport {
     /// Documents looked at.
     pub documents: u64,
-    /// Documents whose bytes another one has too, the first of each set not counted.
+    /// Documents whose text another one has too, the first of each set not counted.
     pub duplicates: u64,
     /// Metas that were written anew.
     pub changed: u64,
@@ -36,12 +36,12 @@ pub struct DuplicateReport {
 /// What of a meta matters here.
 #[derive(Deserialize)]
 struct Identity {
-    raw: RawIdentity,
+    text: TextIdentity,
     duplicate_of: Option<DocumentId>,
 }
 
 #[derive(Deserialize)]
-struct RawIdentity {
+struct TextIdentity {
     blake3: Digest,
 }
 
@@ -75,7 +75,7 @@ pub fn mark(blobs: &dyn BlobStore) -> Result<DuplicateReport, BlobError> {
         let Some(identity) = read::<Identity>(blobs, &name, &mut report)? else { continue };
         report.documents += 1;
         // The list is in order, so the first that is met is the smallest.
-        let first = match first_of.entry(identity.raw.blake3) {
+        let first = match first_of.entry(identity.text.blake3) {
             Entry::Vacant(entry) => {
                 entry.insert(document);
                 None
@@ -215,6 +215,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_same_text_counts_whatever_it_came_as() {
+        let blobs = Arc::new(MemoryBlobs::default());
+        let start = "*** START OF THE PROJECT GUTENBERG EBOOK X ***\n";
+        for (document, bytes) in [
+            ("a", "Ça va.\nOui.\n".as_bytes().to_vec()),
+            ("b", "\u{FEFF}Ça va.\r\nOui.\r\n".as_bytes().to_vec()),
+            ("c", format!("Title: X\n\n{start}\nÇa va.\nOui.\n").into_bytes()),
+            ("d", "Ça va.\nNon.\n".as_bytes().to_vec()),
+        ] {
+            store(&blobs, document, &bytes).await;
+        }
+        assert_eq!(mark(&*blobs).unwrap().duplicates, 2);
+        let marks = marks(&blobs);
+        let of = |id: &str| marks[id].as_deref();
+        assert_eq!(["a", "b", "c", "d"].map(of), [None, Some("a"), Some("a"), None]);
+    }
+
+    #[tokio::test]
     async fn storing_again_is_mended_by_marking_again() {
         let blobs = Arc::new(MemoryBlobs::default());
         store(&blobs, "PG1", b"a").await;
@@ -243,7 +261,7 @@ mod tests {
     async fn a_damaged_meta_is_reported_and_left_alone() {
         let blobs = Arc::new(MemoryBlobs::default());
         store(&blobs, "PG1", b"a").await;
-        for (document, bytes) in [("PG0", "{"), ("PG2", "{\"raw\": {\"blake3\": \"xyz\"}}")] {
+        for (document, bytes) in [("PG0", "{"), ("PG2", "{\"text\": {\"blake3\": \"xyz\"}}")] {
             publish(&*blobs, &name(BlobKind::Meta, document), bytes.as_bytes());
         }
         let report = mark(&*blobs).unwrap();

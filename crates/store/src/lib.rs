@@ -5,7 +5,7 @@
 //! * [`stage`]: the stage itself, [`Store`](stage::Store): one downloaded text becomes raw bytes, text and meta;
 //! * [`text`]: what happens to the bytes: encoding, line ends, boilerplate, header;
 //! * [`meta`]: what is written down about each text;
-//! * [`duplicates`]: texts whose bytes came before;
+//! * [`duplicates`]: texts that came before;
 //! * [`local`]: the run directory as a [`BlobStore`](flow::blobs::BlobStore): staged, flushed, renamed, many at once;
 //! * [`error`]: why a text cannot be stored.
 

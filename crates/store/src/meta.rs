@@ -60,7 +60,7 @@ pub struct Meta {
     pub cuts: Vec<Cut>,
     /// Further columns of the source list.
     pub listed: BTreeMap<String, String>,
-    /// The first of the documents that came as the same bytes, if this is another.
+    /// The first of the documents that have the same text, if this is another.
     pub duplicate_of: Option<DocumentId>,
 }
 
