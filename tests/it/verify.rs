@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use fetch::loopback::script::Script;
+
 use crate::lab::Lab;
 
 const KINDS: [&str; 6] = ["raw", "text", "meta", "tokens", "counts", "stats"];
@@ -83,6 +85,41 @@ async fn damage_is_named_and_mended_from_the_nearest_sound_file() {
     assert_eq!(tree(&run), whole);
     assert_eq!(lab.server.total(), asked + 4, "only what cannot be mended here is fetched");
     assert_eq!(verify(&[], 0).await["damaged"], serde_json::json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_belongs_to_no_document_is_removed_and_nothing_else() {
+    let lab = Lab::of_texts(3, 30);
+    // Its download stays in the spool, for another round of tries.
+    lab.server.always("/t2.txt", Script::bytes("*** START OF THE PROJECT GUTENBERG EBOOK X ***\n"));
+    lab.juggle(&["pipeline"], "out", &[lab.path("list.tsv")]).await.expect(8);
+    let run = lab.path("out");
+    let strays = [
+        "raw/x_raw.txt",
+        "spool/x.spool",
+        "spool/x.spool.part",
+        "stats/x.json",
+        "text/x_text.txt",
+        "tokens/x_tokens.txt",
+    ];
+    strays.iter().for_each(|stray| fs::write(run.join(stray), "12345").unwrap());
+    fs::write(run.join("spool/x.spool.part.json"), "{}").unwrap();
+    let before = tree(&run);
+    for more in [&["--dry-run", "--json"][..], &["--json"]] {
+        let collected = lab.juggle(&["gc"], "out", more).await.expect(0).json();
+        let mut files: Vec<&str> =
+            collected["files"].as_array().unwrap().iter().map(|file| file.as_str().unwrap()).collect();
+        files.sort_unstable();
+        assert_eq!(files, strays);
+        assert_eq!(collected["removed"], more.len() == 1);
+    }
+    let mut expected = before;
+    strays.iter().for_each(|stray| drop(expected.remove(*stray)));
+    assert_eq!(tree(&run), expected);
+    let spool: Vec<_> =
+        fs::read_dir(run.join("spool")).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(spool, ["t2.spool"]);
+    assert!(lab.juggle(&["gc"], "out", &[] as &[&str]).await.expect(0).stdout.contains("0 files"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -52,6 +52,8 @@ pub enum Command {
     Redecode(RedecodeArgs),
     /// Read all stored files again and name what is damaged.
     Verify(VerifyArgs),
+    /// Remove files that belong to no document, and downloads that nobody will go on with.
+    Gc(GcArgs),
     /// Make a damaged queue anew from the source lists and the store.
     Rebuild(RebuildArgs),
     /// Write the corpus in another form.
@@ -223,6 +225,21 @@ pub struct VerifyArgs {
     /// Put what is damaged back into the queue.
     #[arg(long)]
     pub repair: bool,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
+}
+
+/// `juggle gc`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  juggle gc -o corpus --dry-run            names what would be removed
+  juggle gc -o corpus
+
+A document is what has a meta, or a job that is not done. No stage may be at work meanwhile (11).
+
+--json: files, bytes, removed.")]
+pub struct GcArgs {
     /// Settings.
     #[command(flatten)]
     pub settings: args::Args,

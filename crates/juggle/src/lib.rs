@@ -6,7 +6,7 @@
 //! * [`source`], [`add`], [`feeder`], [`refresh`], [`watch`]: from source lists to the fetch lane; [`plan`]: what would come
 //!   of it;
 //! * [`attach`], [`stages`]: the queue at hand and the three workers; `take_back`: what was no text leaves again;
-//! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`rebuild`], [`export`], [`config_show`]: the
+//! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`], [`rebuild`], [`export`], [`config_show`]: the
 //!   commands;
 //! * [`sample`]: the bundled library for machines without a network;
 //! * [`summary`], [`progress`], [`output`], [`telemetry`], [`signals`], [`directory`], [`exit`]: what people see.
@@ -19,6 +19,7 @@ pub mod directory;
 pub mod exit;
 pub mod export;
 pub mod feeder;
+pub mod gc;
 pub mod output;
 pub mod pipeline;
 pub mod plan;

@@ -121,20 +121,31 @@ fn bug(error: tokio::task::JoinError) -> CliError {
 
 /// The documents of which a job is pending.
 async fn pending(queue: &dyn JobQueue) -> Result<BTreeSet<String>, CliError> {
-    let mut pending = BTreeSet::new();
+    documents_with_jobs(queue, &[State::Ready, State::Delayed, State::Leased]).await
+}
+
+/// The documents that have a job in one of these states.
+///
+/// # Errors
+/// Where the queue fails.
+pub(crate) async fn documents_with_jobs(
+    queue: &dyn JobQueue,
+    states: &[State],
+) -> Result<BTreeSet<String>, CliError> {
+    let mut found = BTreeSet::new();
     for lane in Lane::ALL {
-        for state in [State::Ready, State::Delayed, State::Leased] {
-            let selection = Selection { lane: Some(lane), state: Some(state), ..Selection::default() };
+        for state in states {
+            let selection = Selection { lane: Some(lane), state: Some(*state), ..Selection::default() };
             let mut after = None;
             loop {
                 let page = queue.list(selection.clone(), after, BATCH_MAX).await?;
                 let Some(last) = page.last() else { break };
                 after = Some(last.id);
-                pending.extend(page.into_iter().map(|view| view.key));
+                found.extend(page.into_iter().map(|view| view.key));
             }
         }
     }
-    Ok(pending)
+    Ok(found)
 }
 
 /// What reading everything has shown. Nothing is kept of what is sound.
@@ -234,7 +245,7 @@ impl Verified {
         }
         if let [first, ..] = &self.strays[..] {
             out.line(&format!(
-                "{} files belong to no document, the first is '{first}': --json names them",
+                "{} files belong to no document, the first is '{first}': juggle gc -o {run} -n names them",
                 self.strays.len()
             ))?;
         }

@@ -86,6 +86,37 @@ impl LocalBlobs {
         BlobKind::ALL.iter().map(|kind| staging::sweep(&self.dir.join(kind.directory()))).sum()
     }
 
+    /// The documents of which a download was begun and can be resumed.
+    ///
+    /// # Errors
+    /// Where the directory cannot be read.
+    pub fn parts(&self) -> Result<Vec<DocumentId>, BlobError> {
+        let path = self.dir.join(BlobKind::Spool.directory());
+        let mut parts = listed(&path, &format!("{}{PART}", BlobKind::Spool.suffix()))
+            .map_err(|error| BlobError::at(&path, error))?;
+        parts.sort_unstable();
+        Ok(parts)
+    }
+
+    /// Removes what was begun of a document's download, with what stands beside it. Nobody may be at work on it.
+    ///
+    /// # Errors
+    /// Where it is there and cannot be removed.
+    pub fn remove_part(&self, document: &DocumentId) -> Result<(), BlobError> {
+        let name = BlobName::new(BlobKind::Spool, document.clone());
+        let part = self.path(&name).with_file_name(format!("{}{PART}", name.file_name()));
+        // What stands beside it says that it is a part: it goes first.
+        for path in [part.with_file_name(format!("{}{PART}.json", name.file_name())), part] {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(BlobError::at(&path, error));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
     /// How often files and directories were forced to the medium since the start.
     #[must_use]
     pub fn flushes(&self) -> Flushes {
@@ -155,20 +186,23 @@ impl BlobStore for LocalBlobs {
     /// Files with other names than blobs have, and whatever is no file, are passed over.
     fn list(&self, kind: BlobKind) -> Result<Vec<DocumentId>, BlobError> {
         let path = self.dir.join(kind.directory());
-        let mut documents = listed(&path, kind).map_err(|error| BlobError::at(&path, error))?;
+        let mut documents = listed(&path, kind.suffix()).map_err(|error| BlobError::at(&path, error))?;
         documents.sort_unstable();
         Ok(documents)
     }
 }
 
-fn listed(directory: &Path, kind: BlobKind) -> io::Result<Vec<DocumentId>> {
+/// The ending of what can be resumed.
+const PART: &str = ".part";
+
+fn listed(directory: &Path, suffix: &str) -> io::Result<Vec<DocumentId>> {
     let mut documents = Vec::new();
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let document = entry
             .file_name()
             .to_str()
-            .and_then(|file_name| file_name.strip_suffix(kind.suffix()))
+            .and_then(|file_name| file_name.strip_suffix(suffix))
             .and_then(|id| id.parse().ok());
         if let Some(document) = document
             && entry.file_type()?.is_file()

@@ -38,7 +38,7 @@ pub(super) fn stage(name: &BlobName, path: &Path, number: impl Fn() -> u64) -> R
 
 /// The resumable file beside `path`, positioned at its end.
 pub(super) fn resume(name: &BlobName, path: &Path) -> Result<StagedBlob, BlobError> {
-    let path = path.with_file_name(format!("{}.part", name.file_name()));
+    let path = path.with_file_name(format!("{}{}", name.file_name(), super::PART));
     for _ in 0..TRIES_MAX {
         let mut file = File::options()
             .read(true)

@@ -203,6 +203,24 @@ fn sweeping_never_takes_a_file_from_a_living_writer() {
 }
 
 #[test]
+fn parts_are_listed_and_removed_with_what_stands_beside_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = open(dir.path());
+    for id in ["b", "a"] {
+        drop(blobs.resume(&name(BlobKind::Spool, id)).unwrap());
+    }
+    publish(&blobs, &name(BlobKind::Spool, "whole"), b"x");
+    fs::write(dir.path().join("spool/a.spool.part.json"), "{}").unwrap();
+    let ids = |ids: &[&str]| ids.iter().map(|id| id.parse().unwrap()).collect::<Vec<DocumentId>>();
+    assert_eq!(blobs.parts().unwrap(), ids(&["a", "b"]));
+    for _ in 0..2 {
+        blobs.remove_part(&"a".parse().unwrap()).unwrap();
+        assert_eq!(blobs.parts().unwrap(), ids(&["b"]));
+        assert_eq!(fs::read_dir(dir.path().join("spool")).unwrap().count(), 2);
+    }
+}
+
+#[test]
 fn planted_links_are_not_followed() {
     let dir = tempfile::tempdir().unwrap();
     let blobs = open(dir.path());
