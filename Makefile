@@ -50,7 +50,7 @@ torture: ## The crash tests of the queue at length: 1,000 kills, 5,000 power cut
 		$(CARGO) test --locked --package juggle-queue --test crash -- --nocapture
 
 # What make fuzz runs, and how long each.
-TARGETS ?= source_list catalog headers robots coding
+TARGETS ?= source_list catalog headers robots coding text
 SECONDS ?= 600
 FUZZ    := RUSTC_BOOTSTRAP=1 $(CARGO) fuzz
 

@@ -7,10 +7,13 @@
 //! * [`meta`]: what is written down about each text;
 //! * [`duplicates`]: texts that came before;
 //! * [`local`]: the run directory as a [`BlobStore`](flow::blobs::BlobStore): staged, flushed, renamed, many at once;
-//! * [`error`]: why a text cannot be stored.
+//! * [`error`]: why a text cannot be stored;
+//! * `fuzzing`: with the feature of that name, bytes read as the stage reads them, without a store.
 
 pub mod duplicates;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod local;
 pub mod meta;
 pub mod stage;

@@ -1,0 +1,74 @@
+//! From bytes to text as the stage does it, without a store: the door of the fuzz target.
+//!
+//! There only with the feature `fuzzing`, which nothing but `fuzz/` asks for. Nothing is decided here: the code that the
+//! stage runs is.
+
+use std::io;
+
+use crate::text::{
+    cut::{Cut, Strip},
+    decode::decode,
+    encoding::{Said, decide},
+    notice::NOTICE_BYTES_MAX,
+    survey::Survey,
+    trim::{Limits, Trimmer},
+};
+
+/// How bytes are read.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner<'a> {
+    /// The encoding that the source list gives.
+    pub listed: Option<&'a str>,
+    /// The one that HTTP declares.
+    pub http: Option<&'a str>,
+    /// What is cut.
+    pub strip: Strip,
+    /// How many bytes are read at a time; at least 1.
+    pub window: usize,
+    /// Whether the head and tail that are held are so small that short texts stream through them.
+    pub holds_little: bool,
+}
+
+/// What came of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Read {
+    /// The encoding that was used.
+    pub encoding: &'static str,
+    /// All of the text, decoded.
+    pub decoded: String,
+    /// What is left of it.
+    pub text: String,
+    /// What was cut.
+    pub cuts: Vec<Cut>,
+}
+
+/// Reads them; none where they are no text.
+///
+/// # Panics
+/// Where reading from memory fails, which it does not.
+#[must_use]
+pub fn read(bytes: &[u8], manner: Manner<'_>) -> Option<Read> {
+    let Manner { listed, http, strip, window, holds_little } = manner;
+    let survey = Survey::of(bytes, window).expect("memory can be read");
+    let decided = decide(&survey, Said { listed, http }).ok()?;
+    let decode_to = |sink: &mut dyn FnMut(&str)| {
+        let sink = |piece: &str| {
+            sink(piece);
+            Ok::<(), io::Error>(())
+        };
+        decode(bytes, decided.used, decided.bom_bytes, window, sink).expect("memory can be read");
+    };
+    let mut decoded = String::new();
+    decode_to(&mut |piece| decoded.push_str(piece));
+    let little = NOTICE_BYTES_MAX + 1;
+    let limits =
+        if holds_little { Limits { head: 300, tail: little, slack: little } } else { Limits::default() };
+    let mut text = String::new();
+    let mut trimmer = Trimmer::new(limits, strip, |piece: &str| {
+        text.push_str(piece);
+        Ok::<(), io::Error>(())
+    });
+    decode_to(&mut |piece| trimmer.push(piece).expect("memory can be written"));
+    let trimmed = trimmer.finish().expect("memory can be written");
+    Some(Read { encoding: decided.used.name(), decoded, text, cuts: trimmed.cuts })
+}

@@ -1,0 +1,61 @@
+//! The bytes of a text, whatever is said of their encoding: the first four bytes say how they are read.
+//!
+//! * Nothing depends on how many bytes are read at a time.
+//! * The text and the lines that are reported as cut are all lines of what was decoded, and nothing else.
+//! * With `--strip off` nothing is cut, and every cut is by a rule that the manner allows.
+//! * Line ends are LF.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use store::{
+    fuzzing::{Manner, Read, read},
+    text::cut::{Cut, Strip},
+};
+
+const LABELS: [Option<&str>; 12] = [
+    None,
+    Some("utf-8"),
+    Some("utf-16"),
+    Some("utf-16be"),
+    Some("utf-32"),
+    Some("utf-32be"),
+    Some("windows-1252"),
+    Some("windows-1251"),
+    Some("iso-8859-15"),
+    Some("gb18030"),
+    Some("shift_jis"),
+    Some("iso-2022-jp"),
+];
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((&[listed, http, strip, window], bytes)) = bytes.split_first_chunk::<4>() else { return };
+    let label = |byte: u8| LABELS[usize::from(byte) % LABELS.len()];
+    let manner = Manner {
+        listed: label(listed),
+        http: label(http),
+        strip: [Strip::Off, Strip::Markers, Strip::Full][usize::from(strip) % 3],
+        window: usize::from(window) + 1,
+        holds_little: strip >= 128,
+    };
+    let found = read(bytes, manner);
+    assert_eq!(read(bytes, Manner { window: 1 << 20, ..manner }), found);
+    let Some(Read { decoded, text, cuts, .. }) = found else { return };
+    assert!(!decoded.contains('\r'));
+    assert_eq!(text, without(&decoded, &cuts));
+    assert_eq!(cuts.iter().map(|cut| cut.bytes).sum::<u64>() + text.len() as u64, decoded.len() as u64);
+    assert!(cuts.iter().all(|cut| manner.strip.takes(cut.rule)));
+    assert!(manner.strip != Strip::Off || text == decoded);
+});
+
+/// The lines that no cut names.
+fn without(decoded: &str, cuts: &[Cut]) -> String {
+    let mut cuts = cuts.iter().peekable();
+    let mut left = String::new();
+    for (line, number) in decoded.split_inclusive('\n').zip(1..) {
+        while cuts.next_if(|cut| cut.last_line < number).is_some() {}
+        if cuts.peek().is_none_or(|cut| number < cut.first_line) {
+            left.push_str(line);
+        }
+    }
+    left
+}
