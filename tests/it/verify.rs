@@ -29,7 +29,7 @@ fn change(path: &Path) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn damage_is_named_and_mended_from_the_nearest_sound_file() {
-    let lab = Lab::of_texts(8, 30);
+    let lab = Lab::of_texts(9, 30);
     let list = lab.path("list.tsv");
     lab.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
     let run = lab.path("out");
@@ -39,7 +39,7 @@ async fn damage_is_named_and_mended_from_the_nearest_sound_file() {
         lab.juggle(&["verify"], "out", &more).await.expect(code).json()
     };
     let sound = verify(&[], 0).await;
-    assert_eq!((&sound["documents"], &sound["damaged"]), (&8.into(), &serde_json::json!([])), "{sound}");
+    assert_eq!((&sound["documents"], &sound["damaged"]), (&9.into(), &serde_json::json!([])), "{sound}");
 
     let cut = fs::File::options().write(true).open(run.join("text/t0_text.txt")).unwrap();
     cut.set_len(100).unwrap();
@@ -50,6 +50,7 @@ async fn damage_is_named_and_mended_from_the_nearest_sound_file() {
     fs::remove_file(run.join("text/t5_text.txt")).unwrap();
     // Swapped with another's.
     fs::copy(run.join("meta/t7.json"), run.join("meta/t6.json")).unwrap();
+    fs::remove_file(run.join("meta/t8.json")).unwrap();
     fs::write(run.join("text/stray_text.txt"), "nobody's").unwrap();
 
     let damaged = verify(&[], 8).await;
@@ -65,17 +66,18 @@ async fn damage_is_named_and_mended_from_the_nearest_sound_file() {
         ("t4", serde_json::json!(["raw_changed"]), "fetch"),
         ("t5", serde_json::json!(["text_missing"]), "store"),
         ("t6", serde_json::json!(["meta"]), "fetch"),
+        ("t8", serde_json::json!(["meta"]), "fetch"),
     ]
     .into_iter()
     .enumerate()
     {
         assert_eq!(of(at), (id, damage, repair.into()));
     }
-    assert_eq!(found.len(), 7);
+    assert_eq!(found.len(), 8);
     assert_eq!(damaged["strays"], serde_json::json!(["text/stray_text.txt"]));
     let told = lab.juggle(&["verify"], "out", &[] as &[&str]).await.expect(8).stdout;
     assert!(told.contains("t0  the text has changed; mended from the bytes as received"), "{told}");
-    assert!(told.contains("7 damaged") && told.contains("--repair"), "{told}");
+    assert!(told.contains("8 damaged") && told.contains("--repair"), "{told}");
 
     let asked = lab.server.total();
     assert_eq!(verify(&["--repair"], 0).await["repaired"], true);
@@ -83,7 +85,7 @@ async fn damage_is_named_and_mended_from_the_nearest_sound_file() {
     fs::remove_file(run.join("text/stray_text.txt")).unwrap();
     lab.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
     assert_eq!(tree(&run), whole);
-    assert_eq!(lab.server.total(), asked + 4, "only what cannot be mended here is fetched");
+    assert_eq!(lab.server.total(), asked + 5, "only what cannot be mended here is fetched");
     assert_eq!(verify(&[], 0).await["damaged"], serde_json::json!([]));
 }
 
@@ -104,6 +106,8 @@ async fn what_belongs_to_no_document_is_removed_and_nothing_else() {
     ];
     strays.iter().for_each(|stray| fs::write(run.join(stray), "12345").unwrap());
     fs::write(run.join("spool/x.spool.part.json"), "{}").unwrap();
+    // Damaged, but not nobody's.
+    fs::remove_file(run.join("meta/t0.json")).unwrap();
     let before = tree(&run);
     for more in [&["--dry-run", "--json"][..], &["--json"]] {
         let collected = lab.juggle(&["gc"], "out", more).await.expect(0).json();

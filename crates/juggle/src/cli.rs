@@ -236,7 +236,7 @@ pub struct VerifyArgs {
   juggle gc -o corpus --dry-run            names what would be removed
   juggle gc -o corpus
 
-A document is what has a meta, or a job that is not done. No stage may be at work meanwhile (11).
+A document is what has a meta or a job. No stage may be at work meanwhile (11).
 
 --json: files, bytes, removed.")]
 pub struct GcArgs {

@@ -1,7 +1,8 @@
 //! `juggle gc`: removes files that belong to no document and downloads that nobody will go on with.
 //!
-//! A file belongs to a document that has a meta, or a job that is not done: what lies in the spool of a dead job is what
-//! another round of tries begins with. Nothing may be at work meanwhile.
+//! A file belongs to a document that has a meta or a job, whatever became of that: a document that is done and has no
+//! meta is damaged, and `juggle verify` mends it. What lies in the spool is needed until its document is stored; of a dead
+//! job, another round of tries begins with it. Nothing may be at work meanwhile.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -9,6 +10,7 @@ use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     document::DocumentId,
     job::State,
+    lane::Lane,
     queue::JobQueue,
 };
 use serde::Serialize;
@@ -66,23 +68,39 @@ pub async fn run(_args: &GcArgs, settings: &Settings, out: &Out) -> Result<Exit,
     Ok(Exit::Done)
 }
 
-/// The documents whose files are needed though they may have no meta.
-async fn needed(queue: &dyn JobQueue) -> Result<BTreeSet<String>, CliError> {
+/// Documents that the queue knows.
+struct Needed {
+    /// Those that are not done.
+    pending: BTreeSet<String>,
+    done: BTreeSet<String>,
+}
+
+async fn needed(queue: &dyn JobQueue) -> Result<Needed, CliError> {
     let stats = queue.stats().await?;
     if stats.lanes.iter().any(|lane| lane.workers > 0) {
         return Err(CliError::new(Exit::InUse, "a stage is at work on this run directory")
             .advise("wait for its end, or stop it, and try again"));
     }
-    documents_with_jobs(queue, &[State::Ready, State::Delayed, State::Leased, State::Dead]).await
+    let not_done = [State::Ready, State::Delayed, State::Leased, State::Dead];
+    Ok(Needed {
+        pending: documents_with_jobs(queue, &Lane::ALL, &not_done).await?,
+        done: documents_with_jobs(queue, &Lane::ALL, &[State::Done]).await?,
+    })
 }
 
-fn collect(blobs: &LocalBlobs, needed: &BTreeSet<String>, is_dry: bool) -> Result<Collected, BlobError> {
+fn collect(blobs: &LocalBlobs, needed: &Needed, is_dry: bool) -> Result<Collected, BlobError> {
     let stored: BTreeSet<DocumentId> = blobs.list(BlobKind::Meta)?.into_iter().collect();
     let mut collected = Collected { removed: !is_dry, ..Collected::default() };
     for kind in BlobKind::ALL.into_iter().filter(|kind| *kind != BlobKind::Meta) {
-        // What lies in the spool of a stored document was left by a run that was cut off.
         let is_kept = |document: &DocumentId| {
-            needed.contains(document.as_str()) || (kind != BlobKind::Spool && stored.contains(document))
+            let (is_stored, id) = (stored.contains(document), document.as_str());
+            let is_done = needed.done.contains(id);
+            let belongs = match kind {
+                // What a stored document has there was left by a run that was cut off.
+                BlobKind::Spool => is_done && !is_stored,
+                _ => is_done || is_stored,
+            };
+            belongs || needed.pending.contains(id)
         };
         for document in blobs.list(kind)?.into_iter().filter(|document| !is_kept(document)) {
             let name = BlobName::new(kind, document);
@@ -93,7 +111,8 @@ fn collect(blobs: &LocalBlobs, needed: &BTreeSet<String>, is_dry: bool) -> Resul
             }
         }
     }
-    for document in blobs.parts()?.into_iter().filter(|document| !needed.contains(document.as_str())) {
+    for document in blobs.parts()?.into_iter().filter(|document| !needed.pending.contains(document.as_str()))
+    {
         let spool = BlobName::new(BlobKind::Spool, document.clone()).relative_path();
         collected.files.push(format!("{}.part", spool.display()));
         if !is_dry {

@@ -1,7 +1,7 @@
 //! `juggle verify`: reads all that is stored again, names what is damaged, and puts it back into the queue if asked to.
 //!
 //! A document is what its meta says: the bytes as received and the text by their hashes, the results by those in its
-//! stats. Damage is mended from the nearest sound file. What a document with pending jobs looks like says nothing, so it
+//! stats. One that the queue knows as stored must have a meta. Damage is mended from the nearest sound file. What a document with pending jobs looks like says nothing, so it
 //! is passed over; the queue is asked before and after the files are read.
 
 mod examine;
@@ -55,7 +55,7 @@ struct Verified {
     damaged: Vec<DamagedDocument>,
     /// Documents that look damaged but were passed over, for jobs of them are pending.
     on_their_way: u64,
-    /// Files under the names of documents that have no meta.
+    /// Files under the names of documents that are not stored.
     strays: Vec<String>,
     /// Whether what is damaged was put back into the queue.
     repaired: bool,
@@ -90,12 +90,13 @@ pub async fn run(args: &VerifyArgs, settings: &Settings, out: &Out) -> Result<Ex
 
 async fn verify(args: &VerifyArgs, settings: &Settings, queue: &dyn JobQueue) -> Result<Verified, CliError> {
     let before = pending(queue).await?;
+    let stored = documents_with_jobs(queue, &[Lane::Store], &[State::Done]).await?;
     let (run, durability) = (settings.output_dir.clone(), settings.durability);
     let opening = tokio::task::spawn_blocking(move || LocalBlobs::open(&run, durability));
     let blobs: Arc<dyn BlobStore> = Arc::new(opening.await.map_err(bug)??);
     let reading = {
         let (blobs, group_of, show) = (Arc::clone(&blobs), group_of(settings), show(settings));
-        tokio::task::spawn_blocking(move || read_all(&*blobs, &*group_of, show))
+        tokio::task::spawn_blocking(move || read_all(&*blobs, &stored, &*group_of, show))
     };
     let All { documents, bytes, damaged, strays } = reading.await.map_err(bug)??;
     let mut pending_ids = before;
@@ -121,21 +122,22 @@ fn bug(error: tokio::task::JoinError) -> CliError {
 
 /// The documents of which a job is pending.
 async fn pending(queue: &dyn JobQueue) -> Result<BTreeSet<String>, CliError> {
-    documents_with_jobs(queue, &[State::Ready, State::Delayed, State::Leased]).await
+    documents_with_jobs(queue, &Lane::ALL, &[State::Ready, State::Delayed, State::Leased]).await
 }
 
-/// The documents that have a job in one of these states.
+/// The documents that have a job in one of these lanes and states.
 ///
 /// # Errors
 /// Where the queue fails.
 pub(crate) async fn documents_with_jobs(
     queue: &dyn JobQueue,
+    lanes: &[Lane],
     states: &[State],
 ) -> Result<BTreeSet<String>, CliError> {
     let mut found = BTreeSet::new();
-    for lane in Lane::ALL {
+    for lane in lanes {
         for state in states {
-            let selection = Selection { lane: Some(lane), state: Some(*state), ..Selection::default() };
+            let selection = Selection { lane: Some(*lane), state: Some(*state), ..Selection::default() };
             let mut after = None;
             loop {
                 let page = queue.list(selection.clone(), after, BATCH_MAX).await?;
@@ -160,10 +162,14 @@ struct All {
 /// Reads the files of all documents, on all processors; and names those that belong to none.
 fn read_all(
     blobs: &dyn BlobStore,
+    stored: &BTreeSet<String>,
     group_of: &(dyn Fn(&str) -> Option<String> + Send + Sync),
     show: Show,
 ) -> Result<All, CliError> {
-    let documents = blobs.list(BlobKind::Meta)?;
+    let mut documents = blobs.list(BlobKind::Meta)?;
+    documents.extend(stored.iter().filter_map(|id| id.parse().ok()));
+    documents.sort_unstable();
+    documents.dedup();
     let bar = bar(documents.len() as u64, show);
     let identity = Words::uax29().identity();
     let examiner = Examiner::new(blobs, &identity, group_of);

@@ -16,7 +16,7 @@ use crate::rebuild::survey::{Known, Surveyor};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Damage {
-    /// The meta cannot be read, or is another document's.
+    /// The meta is not there, cannot be read, or is another document's.
     Meta,
     /// The bytes as received are not there.
     RawMissing,
@@ -132,7 +132,7 @@ impl Damage {
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Meta => "its meta cannot be read or is another's",
+            Self::Meta => "its meta is gone, cannot be read, or is another's",
             Self::RawMissing => "the bytes as received are gone",
             Self::RawChanged => "the bytes as received have changed",
             Self::TextMissing => "the text is gone",
