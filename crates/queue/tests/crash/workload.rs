@@ -1,7 +1,8 @@
 //! One of the tasks of a process that may be killed: it pushes, claims, and ends what it claimed in every way there is.
 //!
 //! The key of a job says what may become of it: only mortal jobs die or are dropped. So it is known of a repeated push
-//! of any other that it must be absorbed.
+//! of any other that it must be absorbed. Dropped is only what this task has pushed by itself: the repeat of another's
+//! push or completion, whose answer was lost, would push it again, for nothing is known of it any more.
 
 use std::sync::Arc;
 
@@ -17,6 +18,9 @@ use crate::deed::{Change, Fate, Line, Subject, Voice};
 
 const MORTAL: char = 'm';
 const LASTING: char = 'l';
+
+/// Between the key of a job and what it adds for those that follow on it.
+const BELOW: char = '.';
 
 /// A task.
 pub(crate) struct Worker {
@@ -72,11 +76,20 @@ impl Worker {
         }
     }
 
+    fn may_drop(&self, key: &str) -> bool {
+        let is_mine = key.strip_prefix(&*self.name).is_some_and(|rest| rest.starts_with('-'));
+        key.ends_with(MORTAL) && is_mine && !key.contains(BELOW)
+    }
+
     fn key(&mut self, above: Option<&str>) -> String {
         self.keys_made += 1;
         let kind = if self.random.u8(..3) == 0 { MORTAL } else { LASTING };
         let name = above.map_or_else(|| format!("{}-{}", self.name, self.keys_made), ToOwned::to_owned);
-        if above.is_some() { format!("{name}.{}{kind}", self.keys_made % 8) } else { format!("{name}{kind}") }
+        if above.is_some() {
+            format!("{name}{BELOW}{}{kind}", self.keys_made % 8)
+        } else {
+            format!("{name}{kind}")
+        }
     }
 
     fn job(&mut self, lane: Lane, above: Option<&str>) -> NewJob {
@@ -179,7 +192,7 @@ impl Worker {
         match self.random.u8(..100) {
             0..60 => self.complete(lane, claim).await,
             60..75 => self.fail(lane, claim).await,
-            75..90 if may_die => self.die(lane, claim).await,
+            75..90 if may_die => self.die(claim).await,
             90..95 if !self.may_repeat() => {}
             75..90 => self.complete(lane, claim).await,
             _ => self.release(claim).await,
@@ -205,7 +218,7 @@ impl Worker {
         if self.random.u8(..10) == 0 {
             self.queue.complete(claim.lease, next).await.expect("a repeated completion is absorbed");
         }
-        if lane == Lane::Process && claim.key.ends_with(MORTAL) && self.random.bool() {
+        if lane == Lane::Process && self.may_drop(&claim.key) && self.random.bool() {
             self.drop_job(claim.lease.id, State::Done).await;
         } else if lane == Lane::Process && !self.may_repeat() && self.random.u8(..4) == 0 {
             // Said again after a lost answer it could renew what had ended meanwhile. A job of another lane would, done
@@ -232,7 +245,7 @@ impl Worker {
         self.ask(changes, self.queue.fail(claim.lease, Verdict::Release)).await;
     }
 
-    async fn die(&mut self, lane: Lane, claim: Claim) {
+    async fn die(&mut self, claim: Claim) {
         let id = claim.lease.id;
         let message = format!("attempt {} of {}", claim.lease.attempt, claim.key);
         let verdict = Verdict::Dead { failure: Failure::new(Reason::NotText, &message) };
@@ -241,14 +254,7 @@ impl Worker {
             return;
         }
         match self.random.u8(..4) {
-            0 => self.drop_job(id, State::Dead).await,
-            9 => {
-                self.drop_job(id, State::Dead).await;
-                let job = NewJob::new(lane, &claim.key, &(&claim.key, "z"));
-                let jobs = vec![job];
-                let changes = Change::new_jobs(&jobs);
-                self.ask(changes, self.queue.push(Push { jobs, cursor: None })).await;
-            }
+            0 if self.may_drop(&claim.key) => self.drop_job(id, State::Dead).await,
             2 => {
                 let only = Selection { ids: vec![id], ..Selection::default() };
                 let changes = vec![Change::job(id, Fate::Waiting { failures: 0 })];
