@@ -22,6 +22,9 @@ use crate::{
 /// The format that this version reads and writes.
 pub const FORMAT: u32 = 2;
 
+/// How often VERSION is written again where its beginnings are taken away.
+const VERSION_TRIES: usize = 64;
+
 /// The `queue/` of a run directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueDirectory(PathBuf);
@@ -102,14 +105,24 @@ impl QueueDirectory {
         }
     }
 
-    /// Written beside and renamed: an empty VERSION would lock everyone out.
+    /// Written beside and renamed: an empty VERSION would lock everyone out. Another process that has become the owner
+    /// meanwhile may take what stands beside for a leftover; then it is written again.
     fn write_version(&self, path: &Path) -> Result<(), QueueError> {
         let temporary = self.0.join(format!("VERSION.{}.tmp", std::process::id()));
-        File::create(&temporary)
-            .and_then(|mut file| writeln!(file, "{FORMAT}").and_then(|()| file.sync_all()))
-            .and_then(|()| fs::rename(&temporary, path))
-            .and_then(|()| File::open(&self.0)?.sync_all())
-            .map_err(|error| failed("write", path, &error))
+        let write = || {
+            File::create(&temporary)
+                .and_then(|mut file| writeln!(file, "{FORMAT}").and_then(|()| file.sync_all()))
+                .and_then(|()| fs::rename(&temporary, path))
+                .and_then(|()| File::open(&self.0)?.sync_all())
+        };
+        let mut written = write();
+        for _ in 0..VERSION_TRIES {
+            match &written {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => written = write(),
+                Ok(()) | Err(_) => break,
+            }
+        }
+        written.map_err(|error| failed("write", path, &error))
     }
 
     /// The lock, if nobody has it.
@@ -172,7 +185,11 @@ impl QueueDirectory {
             let path = entry.map_err(|error| failed("read", &self.0, &error))?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if name.starts_with("VERSION.") && name.ends_with(".tmp") {
-                fs::remove_file(&path).map_err(|error| failed("remove", &path, &error))?;
+                match fs::remove_file(&path) {
+                    // Its writer lives, and has renamed it.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    removed => removed.map_err(|error| failed("remove", &path, &error))?,
+                }
             }
         }
         Ok(())
