@@ -131,3 +131,19 @@ async fn without_a_run_there_is_nothing_to_verify() {
     let lab = Lab::of_texts(0, 0);
     lab.juggle(&["verify"], "nowhere", &[] as &[&str]).await.expect_error(3, &["there is no run"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_mended_is_told_and_nothing_else_is_forgotten() {
+    let lab = Lab::of_texts(3, 30);
+    lab.juggle(&["pipeline"], "out", &[lab.path("list.tsv")]).await.expect(0);
+    // Of a document that no list names.
+    fs::write(lab.path("out/meta/zz.json"), "{").unwrap();
+    let verified = lab.juggle(&["verify", "--repair"], "out", &["--json"]).await.expect(8).json();
+    assert_eq!(verified["not_repaired"], serde_json::json!(["zz"]), "{verified}");
+    let told = lab.juggle(&["verify", "--repair"], "out", &[] as &[&str]).await.expect(8).stdout;
+    assert!(told.contains("'zz' cannot be fetched again"), "{told}");
+    let status = lab.juggle(&["status"], "out", &["--json"]).await.expect(0).json();
+    for lane in ["fetch", "store", "process"] {
+        assert_eq!(status["lanes"][lane]["done"], 3, "{status}");
+    }
+}

@@ -219,6 +219,8 @@ pub enum State {
 impl State {
     /// All states.
     pub const ALL: [Self; 5] = [Self::Ready, Self::Delayed, Self::Leased, Self::Done, Self::Dead];
+    /// Those that have not ended.
+    pub const PENDING: [Self; 3] = [Self::Ready, Self::Delayed, Self::Leased];
 
     /// The name that people and JSON use.
     #[must_use]

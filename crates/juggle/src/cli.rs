@@ -220,7 +220,8 @@ Every file is read and compared with the hashes in meta/ and stats/. Damage is m
 from the text, the text from the bytes as received, and only where those are damaged the document is fetched again.
 Documents with pending jobs are passed over, files that belong to no document are told and left.
 
---json: documents, bytes, damaged [{id, damage [...], repair}], on_their_way, strays, seconds, peak_rss_bytes.")]
+--json: documents, bytes, damaged [{id, damage [...], repair}], on_their_way, strays, repaired, not_repaired, seconds,
+peak_rss_bytes.")]
 pub struct VerifyArgs {
     /// Put what is damaged back into the queue.
     #[arg(long)]

@@ -7,8 +7,12 @@ use std::{
 };
 
 use queue::directory::QueueDirectory;
+use store::local::LocalBlobs;
 
-use crate::exit::{CliError, Exit, is_full};
+use crate::{
+    exit::{CliError, Exit, is_full},
+    settings::resolved::Settings,
+};
 
 /// Makes it where it is missing, and tries that it can be written to.
 ///
@@ -50,6 +54,16 @@ pub fn no_run(run: &Path) -> CliError {
     let message = format!("there is no run in '{}'", run.display());
     CliError::new(Exit::File, message)
         .advise("name its directory with -o DIR, or begin one: juggle pipeline SOURCES -o DIR")
+}
+
+/// Opens its files.
+///
+/// # Errors
+/// Where that fails.
+pub async fn open_blobs(settings: &Settings) -> Result<LocalBlobs, CliError> {
+    let (run, durability) = (settings.output_dir.clone(), settings.durability);
+    let opening = tokio::task::spawn_blocking(move || LocalBlobs::open(&run, durability));
+    Ok(opening.await.map_err(|error| CliError::caused(Exit::Bug, &error))??)
 }
 
 /// Where the snapshots of source lists lie.

@@ -4,7 +4,7 @@
 //! meta is damaged, and `juggle verify` mends it. What lies in the spool is needed until its document is stored; of a dead
 //! job, another round of tries begins with it. Nothing may be at work meanwhile.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
@@ -18,7 +18,6 @@ use store::local::LocalBlobs;
 
 use crate::{
     attach::Attached,
-    cli::GcArgs,
     directory,
     exit::{CliError, Exit},
     output::Out,
@@ -40,22 +39,10 @@ struct Collected {
 ///
 /// # Errors
 /// Where there is no run, a stage works on it, or files cannot be removed.
-pub async fn run(_args: &GcArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
+pub async fn run(settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     directory::must_exist(&settings.output_dir)?;
     let attached = Attached::visit(&settings.output_dir).await?;
-    let needed = needed(&*attached.queue()).await;
-    let collected = match needed {
-        Ok(needed) => {
-            let (run, durability) = (settings.output_dir.clone(), settings.durability);
-            let is_dry = settings.run == Run::Dry;
-            let collecting = tokio::task::spawn_blocking(move || {
-                collect(&Arc::new(LocalBlobs::open(&run, durability)?), &needed, is_dry)
-            });
-            collecting.await.map_err(|error| CliError::caused(Exit::Bug, &error)).and_then(|found| Ok(found?))
-        }
-        Err(error) => Err(error),
-    };
-    // Until here, so that the queue stays this process's or its owner's.
+    let collected = collect(settings, &*attached.queue()).await;
     attached.close().await;
     let collected = collected?;
     if out.is_json() {
@@ -81,14 +68,22 @@ async fn needed(queue: &dyn JobQueue) -> Result<Needed, CliError> {
         return Err(CliError::new(Exit::InUse, "a stage is at work on this run directory")
             .advise("wait for its end, or stop it, and try again"));
     }
-    let not_done = [State::Ready, State::Delayed, State::Leased, State::Dead];
     Ok(Needed {
-        pending: documents_with_jobs(queue, &Lane::ALL, &not_done).await?,
+        pending: documents_with_jobs(queue, &Lane::ALL, &[&State::PENDING[..], &[State::Dead]].concat())
+            .await?,
         done: documents_with_jobs(queue, &Lane::ALL, &[State::Done]).await?,
     })
 }
 
-fn collect(blobs: &LocalBlobs, needed: &Needed, is_dry: bool) -> Result<Collected, BlobError> {
+async fn collect(settings: &Settings, queue: &dyn JobQueue) -> Result<Collected, CliError> {
+    let needed = needed(queue).await?;
+    let blobs = directory::open_blobs(settings).await?;
+    let is_dry = settings.run == Run::Dry;
+    let removing = tokio::task::spawn_blocking(move || remove(&blobs, &needed, is_dry));
+    Ok(removing.await.map_err(|error| CliError::caused(Exit::Bug, &error))??)
+}
+
+fn remove(blobs: &LocalBlobs, needed: &Needed, is_dry: bool) -> Result<Collected, BlobError> {
     let stored: BTreeSet<DocumentId> = blobs.list(BlobKind::Meta)?.into_iter().collect();
     let mut collected = Collected { removed: !is_dry, ..Collected::default() };
     for kind in BlobKind::ALL.into_iter().filter(|kind| *kind != BlobKind::Meta) {

@@ -12,6 +12,7 @@
 //! * [`summary`], [`progress`], [`output`], [`telemetry`], [`signals`], [`directory`], [`exit`]: what people see.
 
 pub mod add;
+mod anew;
 pub mod attach;
 pub mod cli;
 pub mod config_show;

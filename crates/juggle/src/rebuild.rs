@@ -35,7 +35,6 @@ use flow::{
     shutdown::{Phase, shutdown},
 };
 use queue::directory::QueueDirectory;
-use store::local::LocalBlobs;
 use tokio::time::Instant;
 
 use self::{
@@ -112,13 +111,6 @@ fn lock(directory: &QueueDirectory, run: &Path) -> Result<fs::File, CliError> {
     directory.try_lock()?.ok_or_else(|| in_use(run))
 }
 
-async fn open_blobs(settings: &Settings) -> Result<Arc<dyn BlobStore>, CliError> {
-    let (run, durability) = (settings.output_dir.clone(), settings.durability);
-    let opening = tokio::task::spawn_blocking(move || LocalBlobs::open(&run, durability));
-    let blobs = opening.await.map_err(|error| CliError::caused(Exit::Bug, &error))??;
-    Ok(Arc::new(blobs))
-}
-
 /// Where the new queue is built. A `queue/` of its own below it is made by the queue's own means.
 fn site(directory: &QueueDirectory) -> PathBuf {
     directory.path().join("rebuilding")
@@ -139,7 +131,7 @@ async fn build(directory: &QueueDirectory, settings: &Settings) -> Result<Option
     signals::listen(trigger).map_err(|error| CliError::caused(Exit::Bug, &error))?;
     let site = site(directory);
     clear(&site)?;
-    let blobs = open_blobs(settings).await?;
+    let blobs: Arc<dyn BlobStore> = Arc::new(directory::open_blobs(settings).await?);
     let build = Build::new(blobs, settings, stop.clone());
     let built = tokio::select! {
         built = build.within(&site) => built,
@@ -153,7 +145,7 @@ async fn build(directory: &QueueDirectory, settings: &Settings) -> Result<Option
 }
 
 async fn dry_run(settings: &Settings, out: &Out) -> Result<Exit, CliError> {
-    let blobs = open_blobs(settings).await?;
+    let blobs: Arc<dyn BlobStore> = Arc::new(directory::open_blobs(settings).await?);
     let (_trigger, stop) = shutdown();
     let Some(built) = Build::new(blobs, settings, stop).look().await? else { return Ok(Exit::Interrupted) };
     Report::would_be(&built).print(&settings.output_dir, out)?;

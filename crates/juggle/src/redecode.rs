@@ -1,22 +1,21 @@
 //! `juggle redecode`: reads stored texts again in an encoding that the user gives. Nothing is asked of any server.
 //!
-//! The jobs of a document from the store stage on are forgotten, and a store job with the encoding is pushed. It finds the
-//! bytes as received in `raw/`; what depends on the text follows.
-
-use std::sync::Arc;
+//! Each document goes through the stages anew from the store stage on, by a job with the encoding. That finds the bytes as
+//! received in `raw/`; what depends on the text follows.
 
 use flow::{
-    blobs::{BlobKind, BlobStore},
+    blobs::BlobKind,
     document::DocumentId,
-    job::{JobId, NewJob, Selection, State},
+    job::{NewJob, Selection, State},
     lane::Lane,
     payload::StoreJob,
-    queue::{BATCH_MAX, JobQueue, Push},
+    queue::{BATCH_MAX, JobQueue},
 };
 use process::{processor::Processor, words::Words};
-use store::{local::LocalBlobs, meta::Meta, text::code};
+use store::{meta::Meta, text::code};
 
 use crate::{
+    anew::{self, DOCUMENTS_MAX},
     attach::Attached,
     cli::RedecodeArgs,
     directory,
@@ -26,9 +25,6 @@ use crate::{
     settings::resolved::Settings,
     stages::group_of,
 };
-
-/// Documents at a time.
-const BATCH: usize = BATCH_MAX / Lane::ALL.len();
 
 /// Runs it.
 ///
@@ -42,14 +38,11 @@ pub async fn run(args: &RedecodeArgs, settings: &Settings, out: &Out) -> Result<
         ));
     }
     directory::must_exist(&settings.output_dir)?;
-    let (run, durability) = (settings.output_dir.clone(), settings.durability);
-    let opening = tokio::task::spawn_blocking(move || LocalBlobs::open(&run, durability));
-    let blobs: Arc<dyn BlobStore> =
-        Arc::new(opening.await.map_err(|error| CliError::caused(Exit::Bug, &error))??);
+    let blobs = directory::open_blobs(settings).await?;
     let (documents, encoding, group_of) = (args.ids.clone(), args.encoding.clone(), group_of(settings));
     let finding = tokio::task::spawn_blocking(move || {
         let identity = Words::uax29().identity();
-        let surveyor = Surveyor { blobs: &*blobs, identity: &identity, group_of: &*group_of };
+        let surveyor = Surveyor { blobs: &blobs, identity: &identity, group_of: &*group_of };
         let job = |document: &DocumentId| job(document, &encoding, &surveyor);
         documents.iter().map(job).collect::<Result<Vec<_>, _>>()
     });
@@ -82,23 +75,17 @@ fn job(document: &DocumentId, encoding: &str, surveyor: &Surveyor<'_>) -> Result
 }
 
 async fn push(jobs: Vec<StoreJob>, queue: &dyn JobQueue) -> Result<(), CliError> {
-    let lanes = [Lane::Store, Lane::Process];
-    let ids = |jobs: &[StoreJob]| {
-        let ids = jobs.iter().flat_map(|job| lanes.map(|lane| JobId::of(lane, job.document.as_str())));
-        Selection { ids: ids.collect(), ..Selection::default() }
-    };
-    for batch in jobs.chunks(BATCH) {
-        let views = queue.list(ids(batch), None, BATCH_MAX).await?;
-        let is_pending = |state| matches!(state, State::Ready | State::Delayed | State::Leased);
-        if let Some(view) = views.iter().find(|view| is_pending(view.state)) {
+    let ids = |job: &StoreJob| anew::jobs_from(Lane::Store, job.document.as_str()).collect::<Vec<_>>();
+    for batch in jobs.chunks(DOCUMENTS_MAX) {
+        let selection = Selection { ids: batch.iter().flat_map(ids).collect(), ..Selection::default() };
+        let views = queue.list(selection, None, BATCH_MAX).await?;
+        if let Some(view) = views.iter().find(|view| State::PENDING.contains(&view.state)) {
             let message = format!("'{}' is still on its way; nothing was done", view.key);
             return Err(CliError::new(Exit::File, message).advise("let the run end first: juggle pipeline"));
         }
     }
-    for batch in jobs.chunks(BATCH) {
-        queue.drop_jobs(ids(batch)).await?;
-        let jobs = batch.iter().cloned().map(NewJob::from).collect();
-        queue.push(Push { jobs, cursor: None }).await?;
+    for batch in jobs.chunks(DOCUMENTS_MAX) {
+        anew::push(queue, batch.iter().cloned().map(NewJob::from).collect()).await?;
     }
     Ok(())
 }

@@ -89,7 +89,7 @@ pub(crate) async fn begin(
 /// Whether a job of a refresh is pending.
 async fn are_pending(queue: &dyn JobQueue) -> Result<bool, QueueError> {
     for lane in Lane::ALL {
-        for state in [State::Ready, State::Delayed, State::Leased] {
+        for state in State::PENDING {
             if count(lane, state, queue, Until::First).await? > 0 {
                 return Ok(true);
             }

@@ -128,7 +128,7 @@ async fn dispatch(command: Command, settings: Settings, out: Out) -> Result<Exit
         Command::Queue(command) => queue_command::run(command, &settings, &out).await,
         Command::Status(args) => status::run(args, &settings, &out).await,
         Command::Redecode(args) => redecode::run(args, &settings, &out).await,
-        Command::Gc(args) => gc::run(args, &settings, &out).await,
+        Command::Gc(_) => gc::run(&settings, &out).await,
         Command::Verify(args) => verify::run(args, &settings, &out).await,
         Command::Rebuild(args) => rebuild::run(args, &settings, &out).await,
         Command::Export(args) => export::run(args, &settings, &out).await,

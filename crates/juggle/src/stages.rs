@@ -63,9 +63,7 @@ impl Stages {
         shutdown: Shutdown,
         trigger: Trigger,
     ) -> Result<Self, CliError> {
-        let (run, durability) = (settings.output_dir.clone(), settings.durability);
-        let opened = tokio::task::spawn_blocking(move || LocalBlobs::open(&run, durability)).await;
-        let blobs = Arc::new(opened.map_err(|error| CliError::caused(Exit::Bug, &error))??);
+        let blobs = Arc::new(directory::open_blobs(settings).await?);
         let meters = [(); 3].map(|()| Arc::new(Meter::default()));
         let process = Process::new(
             settings.process_config(),

@@ -8,11 +8,7 @@
 //! A text of which a job is pending is left for a later run, unless that is a fetch job which cannot end without its
 //! bytes.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use fetch::{
     candidate,
@@ -21,23 +17,21 @@ use fetch::{
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     document::DocumentId,
-    job::{JobId, JobView, NewJob, Selection, State},
+    job::{JobView, NewJob, Selection, State},
     lane::Lane,
     payload::{FetchJob, Listed},
-    queue::{BATCH_MAX, JobQueue, Push, QueueError},
+    queue::{BATCH_MAX, JobQueue, QueueError},
 };
 use serde::Deserialize;
 use store::meta::META_BYTES_MAX;
 
 use crate::{
+    anew::{self, DOCUMENTS_MAX},
     exit::{CliError, Exit},
     feeder::GroupOf,
-    refresh,
-    source::{entry::Entry, snapshot},
+    source::entry::Entry,
 };
 
-/// Texts at a time: so many that one list of the queue holds the jobs of all lanes.
-const TEXTS_MAX: usize = BATCH_MAX / Lane::ALL.len();
 /// The files of a text, in the order in which they are removed: no stats without a meta, no meta without a text.
 const FILES: [BlobKind; 7] = [
     BlobKind::Stats,
@@ -98,7 +92,7 @@ impl TakeBack<'_> {
         .await??;
         let mut taken = BTreeMap::<String, u64>::new();
         let texts: Vec<_> = found.iter().collect();
-        for batch in texts.chunks(TEXTS_MAX) {
+        for batch in texts.chunks(DOCUMENTS_MAX) {
             for (document, origin) in self.renewed(batch).await? {
                 let (blobs, gone, is_it) = (Arc::clone(&self.blobs), document.clone(), origin.clone());
                 if blocking(move || remove(&gone, &is_it, &*blobs)).await?? {
@@ -135,11 +129,11 @@ impl TakeBack<'_> {
         &self,
         batch: &[(&DocumentId, &Origin)],
     ) -> Result<BTreeMap<String, Standing>, CliError> {
-        let ids = batch.iter().flat_map(|(id, _)| Lane::ALL.map(|lane| JobId::of(lane, id.as_str())));
+        let ids = batch.iter().flat_map(|(id, _)| anew::jobs_from(Lane::Fetch, id.as_str()));
         let selection = Selection { ids: ids.collect(), ..Selection::default() };
         let mut standings = BTreeMap::new();
         for view in self.queue.list(selection, None, BATCH_MAX).await? {
-            if matches!(view.state, State::Ready | State::Delayed | State::Leased) {
+            if State::PENDING.contains(&view.state) {
                 let standing = if brings_bytes(&view) { Standing::Queued } else { Standing::OnItsWay };
                 standings.entry(view.key).and_modify(|known| *known = Standing::OnItsWay).or_insert(standing);
             }
@@ -149,25 +143,16 @@ impl TakeBack<'_> {
 
     /// Forgets these texts and pushes a fetch job for each; `false` where the lane has no room.
     async fn push(&self, texts: &BTreeMap<&DocumentId, &Origin>) -> Result<bool, CliError> {
-        if texts.is_empty() {
-            return Ok(true);
-        }
-        let wanted: BTreeSet<DocumentId> = texts.keys().copied().cloned().collect();
-        let (lists, snapshots) = (self.queue.cursors().await?, self.snapshots.clone());
-        let lists = lists.into_iter().map(|cursor| cursor.source);
-        let lists: Vec<String> = lists.filter(|source| refresh::list_of(source).is_none()).collect();
-        let mut entries = blocking(move || snapshot::find(&wanted, &lists, &snapshots)).await??;
+        let wanted = texts.keys().copied().cloned().collect();
+        let mut entries = anew::listed(self.queue, self.snapshots.clone(), wanted).await?;
         let jobs = texts.iter().map(|(id, origin)| {
             let unlisted =
                 || Entry { id: (*id).clone(), urls: vec![origin.url.clone()], listed: Listed::default() };
             let entry = entries.remove(id).unwrap_or_else(unlisted);
             NewJob::from(entry.into_job(|url| (self.group_of)(url)))
         });
-        let jobs: Vec<NewJob> = jobs.collect();
-        let ids = texts.keys().flat_map(|id| Lane::ALL.map(|lane| JobId::of(lane, id.as_str())));
-        self.queue.drop_jobs(Selection { ids: ids.collect(), ..Selection::default() }).await?;
-        match self.queue.push(Push { jobs, cursor: None }).await {
-            Ok(_) => Ok(true),
+        match anew::push(self.queue, jobs.collect()).await {
+            Ok(()) => Ok(true),
             Err(QueueError::Full(_)) => Ok(false),
             Err(error) => Err(error.into()),
         }

@@ -10,7 +10,7 @@ mod repair;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
-        Arc, Mutex, PoisonError,
+        Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread::available_parallelism,
@@ -26,7 +26,6 @@ use flow::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use process::{processor::Processor, words::Words};
 use serde::Serialize;
-use store::local::LocalBlobs;
 use tokio::time::Instant;
 
 use self::examine::{Examined, Examiner, Repair};
@@ -57,8 +56,10 @@ struct Verified {
     on_their_way: u64,
     /// Files under the names of documents that are not stored.
     strays: Vec<String>,
-    /// Whether what is damaged was put back into the queue.
+    /// Whether what is damaged was put back into the queue, as far as it can be.
     repaired: bool,
+    /// Of the damaged, those that nothing is known of to make them anew with.
+    not_repaired: Vec<DocumentId>,
     seconds: f64,
     peak_rss_bytes: Option<u64>,
 }
@@ -84,19 +85,17 @@ pub async fn run(args: &VerifyArgs, settings: &Settings, out: &Out) -> Result<Ex
     verified.seconds = seconds(started.elapsed());
     verified.peak_rss_bytes = peak_rss_bytes();
     verified.print(settings, out)?;
-    let is_sound = verified.damaged.is_empty() || verified.repaired;
+    let is_sound = verified.damaged.is_empty() || (verified.repaired && verified.not_repaired.is_empty());
     Ok(if is_sound { Exit::Done } else { Exit::SomeFailed })
 }
 
 async fn verify(args: &VerifyArgs, settings: &Settings, queue: &dyn JobQueue) -> Result<Verified, CliError> {
     let before = pending(queue).await?;
     let stored = documents_with_jobs(queue, &[Lane::Store], &[State::Done]).await?;
-    let (run, durability) = (settings.output_dir.clone(), settings.durability);
-    let opening = tokio::task::spawn_blocking(move || LocalBlobs::open(&run, durability));
-    let blobs: Arc<dyn BlobStore> = Arc::new(opening.await.map_err(bug)??);
+    let blobs = directory::open_blobs(settings).await?;
     let reading = {
-        let (blobs, group_of, show) = (Arc::clone(&blobs), group_of(settings), show(settings));
-        tokio::task::spawn_blocking(move || read_all(&*blobs, &stored, &*group_of, show))
+        let (group_of, show) = (group_of(settings), show(settings));
+        tokio::task::spawn_blocking(move || read_all(&blobs, &stored, &*group_of, show))
     };
     let All { documents, bytes, damaged, strays } = reading.await.map_err(bug)??;
     let mut pending_ids = before;
@@ -106,7 +105,7 @@ async fn verify(args: &VerifyArgs, settings: &Settings, queue: &dyn JobQueue) ->
     let on_their_way = on_their_way.len() as u64;
     let mut verified = Verified { documents, bytes, on_their_way, strays, ..Verified::default() };
     if args.repair {
-        repair::requeue(&damaged, settings, queue).await?;
+        verified.not_repaired = repair::requeue(&damaged, settings, queue).await?;
         verified.repaired = true;
     }
     let named = |Examined { document, damage, repair, .. }| {
@@ -122,7 +121,7 @@ fn bug(error: tokio::task::JoinError) -> CliError {
 
 /// The documents of which a job is pending.
 async fn pending(queue: &dyn JobQueue) -> Result<BTreeSet<String>, CliError> {
-    documents_with_jobs(queue, &Lane::ALL, &[State::Ready, State::Delayed, State::Leased]).await
+    documents_with_jobs(queue, &Lane::ALL, &State::PENDING).await
 }
 
 /// The documents that have a job in one of these lanes and states.
@@ -253,6 +252,11 @@ impl Verified {
             out.line(&format!(
                 "{} files belong to no document, the first is '{first}': juggle gc -o {run} -n names them",
                 self.strays.len()
+            ))?;
+        }
+        for id in &self.not_repaired {
+            out.line(&format!(
+                "'{id}' cannot be fetched again: its meta cannot be read, and no list names it; add one that does"
             ))?;
         }
         match (self.damaged.is_empty(), self.repaired) {

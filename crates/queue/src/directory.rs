@@ -270,3 +270,32 @@ fn sync_way_to(path: &Path) -> Result<(), QueueError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+
+    #[test]
+    fn many_may_begin_in_a_fresh_directory_at_once_while_an_owner_sweeps() {
+        const BEGINNERS: usize = 6;
+        for _ in 0..50 {
+            let run = tempfile::tempdir().unwrap();
+            let directory = QueueDirectory::of(run.path());
+            fs::create_dir(directory.path()).unwrap();
+            let begin = Barrier::new(BEGINNERS + 1);
+            std::thread::scope(|scope| {
+                for _ in 0..BEGINNERS {
+                    scope.spawn(|| {
+                        begin.wait();
+                        directory.prepare().unwrap();
+                    });
+                }
+                begin.wait();
+                directory.sweep().unwrap();
+            });
+            directory.prepare().unwrap();
+        }
+    }
+}

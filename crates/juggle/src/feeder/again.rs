@@ -18,13 +18,11 @@ use store::meta::{META_BYTES_MAX, Meta};
 
 use super::{Batch, Feeder, Moved, is_same_text};
 use crate::{
+    anew::DOCUMENTS_MAX,
     exit::{CliError, Exit},
     refresh,
     source::entry::Entry,
 };
-
-/// Entries at a time: so many that one list of the queue holds the jobs of all lanes.
-const ENTRIES_MAX: usize = BATCH_MAX / Lane::ALL.len();
 
 /// Entries that may be asked for again.
 struct Due {
@@ -45,7 +43,7 @@ enum Beside {
 impl Feeder {
     /// Moves the cursor of a refresh one batch on; `false` where the lane has no room.
     pub(super) async fn step_again(&self, cursor: Cursor, list: &str) -> Result<bool, CliError> {
-        let Batch { entries, offset } = self.read(list, &cursor, ENTRIES_MAX).await?;
+        let Batch { entries, offset } = self.read(list, &cursor, DOCUMENTS_MAX).await?;
         let count = entries.len() as u64;
         let Due { entries, on_their_way } = self.due(entries, list).await?;
         let (blobs, group_of) = (Arc::clone(&self.blobs), Arc::clone(&self.group_of));
@@ -103,7 +101,7 @@ impl Feeder {
             if view.lane == Lane::Fetch {
                 known.fetched_ms.insert(view.key.clone(), view.pushed_ms);
             }
-            if matches!(view.state, State::Ready | State::Delayed | State::Leased) {
+            if State::PENDING.contains(&view.state) {
                 known.pending.insert(view.key);
             }
         }

@@ -1,31 +1,19 @@
-//! Puts damaged documents back into the queue, at the stage that can mend them.
-//!
-//! What the queue knows of a document from that stage on is forgotten, and a new job pushed; so nothing stands in its way.
-//! Cut off in between, the damage is still there and found again.
+//! Puts damaged documents back into the queue, at the stage that can mend them. Cut off anywhere, the damage is still there
+//! and found again.
 
-use std::collections::BTreeSet;
-
-use flow::{
-    document::DocumentId,
-    job::{JobId, NewJob, Selection},
-    lane::Lane,
-    queue::{BATCH_MAX, JobQueue, Push},
-};
+use flow::{document::DocumentId, job::NewJob, queue::JobQueue};
 
 use super::examine::{Examined, Repair};
 use crate::{
+    anew::{self, DOCUMENTS_MAX},
     directory,
-    exit::{CliError, Exit},
-    refresh,
+    exit::CliError,
     settings::resolved::Settings,
-    source::{entry::Entry, snapshot},
+    source::entry::Entry,
     stages::group_of,
 };
 
-/// Documents at a time.
-const BATCH: usize = BATCH_MAX / Lane::ALL.len();
-
-/// Puts them back.
+/// Puts them back; gives those of which nothing is known to make them anew with.
 ///
 /// # Errors
 /// Where the queue fails or has no room, or a list cannot be read.
@@ -33,50 +21,39 @@ pub(super) async fn requeue(
     damaged: &[Examined],
     settings: &Settings,
     queue: &dyn JobQueue,
-) -> Result<(), CliError> {
-    let wanted: BTreeSet<DocumentId> = damaged
-        .iter()
-        .filter(|one| one.repair == Some(Repair::Fetch))
-        .map(|one| one.document.clone())
-        .collect();
-    let lists = queue.cursors().await?.into_iter().map(|cursor| cursor.source);
-    let lists: Vec<String> = lists.filter(|source| refresh::list_of(source).is_none()).collect();
+) -> Result<Vec<DocumentId>, CliError> {
+    let is_to_be_fetched = |one: &&Examined| one.repair == Some(Repair::Fetch);
+    let wanted = damaged.iter().filter(is_to_be_fetched).map(|one| one.document.clone()).collect();
     let snapshots = directory::sources(&settings.output_dir);
-    let listing = tokio::task::spawn_blocking(move || snapshot::find(&wanted, &lists, &snapshots));
-    let mut listed = listing.await.map_err(|error| CliError::caused(Exit::Bug, &error))??;
+    let mut listed = anew::listed(queue, snapshots, wanted).await?;
     let group_of = group_of(settings);
-    for batch in damaged.chunks(BATCH) {
-        let (mut ids, mut jobs) = (Vec::new(), Vec::new());
+    let mut left = Vec::new();
+    for batch in damaged.chunks(DOCUMENTS_MAX) {
+        let mut jobs = Vec::with_capacity(batch.len());
         for one in batch {
-            let Some((lanes, job)) = job(one, listed.remove(&one.document), &*group_of) else {
-                tracing::warn!(
-                    "'{}' cannot be fetched again: its meta cannot be read, and no list names it",
-                    one.document
-                );
-                continue;
-            };
-            ids.extend(lanes.iter().map(|lane| JobId::of(*lane, one.document.as_str())));
-            jobs.push(job);
+            match job(one, listed.remove(&one.document), &*group_of) {
+                Some(job) => jobs.push(job),
+                None => left.push(one.document.clone()),
+            }
         }
-        queue.drop_jobs(Selection { ids, ..Selection::default() }).await?;
-        queue.push(Push { jobs, cursor: None }).await?;
+        anew::push(queue, jobs).await?;
     }
-    Ok(())
+    Ok(left)
 }
 
-/// The job that mends a document, and the lanes in which its former ones must be forgotten.
+/// The job that mends a document.
 fn job(
     damaged: &Examined,
     listed: Option<Entry>,
     group_of: &dyn Fn(&str) -> Option<String>,
-) -> Option<(&'static [Lane], NewJob)> {
+) -> Option<NewJob> {
     let known = damaged.known.clone();
     Some(match damaged.repair? {
-        Repair::Process => (&[Lane::Process], known?.process.into()),
-        Repair::Store => (&[Lane::Store, Lane::Process], known?.store.into()),
+        Repair::Process => known?.process.into(),
+        Repair::Store => known?.store.into(),
         Repair::Fetch => {
-            let job = listed.map(|entry| entry.into_job(group_of)).or(known.map(|known| known.fetch))?;
-            (&Lane::ALL, job.into())
+            let listed = listed.map(|entry| entry.into_job(group_of));
+            listed.or(known.map(|known| known.fetch))?.into()
         }
     })
 }
