@@ -22,6 +22,7 @@ use flow::{
     payload::FetchJob,
     queue::{BATCH_MAX, Cursor, CursorMove, JobQueue, Push, Pushed, QueueError},
 };
+use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use crate::{
     exit::{CliError, Exit},
@@ -68,23 +69,29 @@ enum Moved {
 }
 
 impl Feeder {
-    /// Feeds until dropped.
+    /// Feeds until `over` ends. The step that is under way then is finished: what it has to tell is told.
     ///
     /// # Errors
     /// Where the queue fails, or a snapshot cannot be read.
-    pub async fn run(self) -> Result<(), CliError> {
+    pub async fn run(self, mut over: oneshot::Receiver<()>) -> Result<(), CliError> {
         loop {
             let cursors = self.queue.cursors().await?;
             let mut has_moved = false;
             for cursor in cursors.into_iter().filter(|cursor| cursor.entries < cursor.entries_total) {
+                if !matches!(over.try_recv(), Err(TryRecvError::Empty)) {
+                    return Ok(());
+                }
                 let list = refresh::list_of(&cursor.source).map(str::to_owned);
                 has_moved |= match list {
                     Some(list) => self.step_again(cursor, &list).await?,
                     None => self.step(cursor).await?,
                 };
             }
-            if !has_moved {
-                tokio::time::sleep(PAUSE).await;
+            let pause = if has_moved { Duration::ZERO } else { PAUSE };
+            tokio::select! {
+                biased;
+                _ = &mut over => return Ok(()),
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }
@@ -199,4 +206,44 @@ fn listed_before(view: &JobView, blobs: &dyn BlobStore) -> Vec<String> {
     let meta = blobs.read(&BlobName::new(BlobKind::Meta, document), store::meta::META_BYTES_MAX);
     let source = meta.ok().and_then(|meta| serde_json::from_slice::<Source>(&meta).ok());
     source.map(|source| source.url).into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use flow::testing::{memory_blobs::MemoryBlobs, memory_queue::MemoryQueue};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_step_that_is_under_way_when_work_ends_tells_of_its_conflicts() {
+        let snapshots = tempfile::tempdir().unwrap();
+        let entry = |url: &str| format!("{{\"id\":\"same\",\"urls\":[\"{url}\"]}}\n");
+        let list = [entry("https://a.example/1"), entry("https://a.example/2")].concat();
+        std::fs::write(snapshots.path().join("list.jsonl"), list).unwrap();
+        let queue: Arc<dyn JobQueue> = Arc::new(MemoryQueue::default());
+        let cursor =
+            CursorMove { source: "list".to_owned(), from: None, offset: 0, entries: 0, entries_total: 2 };
+        queue.push(Push { jobs: Vec::new(), cursor: Some(cursor) }).await.unwrap();
+
+        let (work_goes_on, over) = oneshot::channel();
+        let work_goes_on = Mutex::new(Some(work_goes_on));
+        let conflicts = Arc::<AtomicU64>::default();
+        let feeder = Feeder {
+            queue: Arc::clone(&queue),
+            snapshots: snapshots.path().to_owned(),
+            // Work ends before the jobs are pushed.
+            group_of: Arc::new(move |_| {
+                drop(work_goes_on.lock().unwrap().take());
+                None
+            }),
+            blobs: Arc::new(MemoryBlobs::default()),
+            conflicts: Arc::clone(&conflicts),
+            refreshing: Counters::default(),
+        };
+        feeder.run(over).await.unwrap();
+        assert_eq!(queue.stats().await.unwrap().lane(Lane::Fetch).ready, 1);
+        assert_eq!(conflicts.load(Ordering::Relaxed), 1);
+    }
 }

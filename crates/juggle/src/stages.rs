@@ -1,6 +1,7 @@
 //! Builds the three stages from the settings and runs their workers.
 
 use std::{
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -20,9 +21,10 @@ use flow::{
     stage::Stage,
     worker::{Ended, OnDeath, Until, Worker, WorkerConfig},
 };
+use futures_util::{FutureExt, future::FusedFuture};
 use process::stage::Process;
 use store::{local::LocalBlobs, stage::Store};
-use tokio::task::JoinSet;
+use tokio::{sync::oneshot, task::JoinSet, time::timeout};
 
 use crate::{
     directory,
@@ -38,6 +40,8 @@ const LEASE_MS: u64 = 60_000;
 const STORE_CONCURRENCY: usize = 128;
 /// How long a stage that runs alone waits for a worker upstream to come, where there are jobs for it.
 const UPSTREAM_PATIENCE: Duration = Duration::from_secs(3);
+/// How long the feeder may take to finish its step when all work has ended.
+const FEEDER_FAREWELL_MAX: Duration = Duration::from_secs(5);
 const UPSTREAM_BEAT: Duration = Duration::from_millis(100);
 
 /// What the stages of a run share.
@@ -149,18 +153,24 @@ impl Stages {
         for lane in lanes {
             self.spawn(&mut workers, *lane, settings, until)?;
         }
+        let (work_goes_on, over) = oneshot::channel();
         let feeding = async {
-            if lanes.contains(&Lane::Fetch) {
-                self.feeder(settings).run().await
-            } else {
-                std::future::pending().await
-            }
+            if lanes.contains(&Lane::Fetch) { self.feeder(settings).run(over).await } else { Ok(()) }
         };
+        let mut feeding = pin!(feeding.fuse());
         let joining = self.join(workers);
-        tokio::select! {
+        let ended = tokio::select! {
             ended = joining => ended,
-            Err(error) = feeding => Err(error),
+            Err(error) = &mut feeding => return Err(error),
+        };
+        drop(work_goes_on);
+        if !feeding.is_terminated() {
+            // Work may end before the last step of the feeder has told what it found. A queue may be silent.
+            if let Ok(fed) = timeout(FEEDER_FAREWELL_MAX, feeding).await {
+                return ended.and_then(|ended| fed.map(|()| ended));
+            }
         }
+        ended
     }
 
     async fn join(&self, mut workers: JoinSet<(Lane, Result<Ended, CliError>)>) -> Result<Ended, CliError> {
