@@ -8,6 +8,7 @@ use std::{
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use flow::{durability::Durability, queue::QueueError};
@@ -105,10 +106,13 @@ impl QueueDirectory {
         }
     }
 
-    /// Written beside and renamed: an empty VERSION would lock everyone out. Another process that has become the owner
-    /// meanwhile may take what stands beside for a leftover; then it is written again.
+    /// Written beside, under a name that no other writer has, and renamed: an empty VERSION would lock everyone out.
+    /// Another process that has become the owner meanwhile may take what stands beside for a leftover; then it is written
+    /// again.
     fn write_version(&self, path: &Path) -> Result<(), QueueError> {
-        let temporary = self.0.join(format!("VERSION.{}.tmp", std::process::id()));
+        static WRITERS: AtomicU64 = AtomicU64::new(0);
+        let writer = WRITERS.fetch_add(1, Ordering::Relaxed);
+        let temporary = self.0.join(format!("VERSION.{}.{writer}.tmp", std::process::id()));
         let write = || {
             File::create(&temporary)
                 .and_then(|mut file| writeln!(file, "{FORMAT}").and_then(|()| file.sync_all()))
