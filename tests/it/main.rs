@@ -7,6 +7,7 @@
 )]
 
 mod errors;
+mod forms;
 mod hostile;
 mod kills;
 mod lab;

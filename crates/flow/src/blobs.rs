@@ -157,6 +157,9 @@ pub enum Change {
         /// The name they get.
         to: BlobName,
     },
+    /// A published blob is removed once everything else of its publication is durable. That is not durable by itself: after
+    /// power loss the blob may be there again. One that is not there is no error.
+    Removed(BlobName),
 }
 
 /// A publication under way. It goes on if this is dropped.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use queue::directory::QueueDirectory;
-use store::local::LocalBlobs;
+use store::local::{LocalBlobs, layout::LayoutError};
 
 use crate::{
     exit::{CliError, Exit, is_full},
@@ -62,8 +62,20 @@ pub fn no_run(run: &Path) -> CliError {
 /// Where that fails.
 pub async fn open_blobs(settings: &Settings) -> Result<LocalBlobs, CliError> {
     let (run, durability) = (settings.output_dir.clone(), settings.durability);
-    let opening = tokio::task::spawn_blocking(move || LocalBlobs::open(&run, durability));
-    Ok(opening.await.map_err(|error| CliError::caused(Exit::Bug, &error))??)
+    let (layout, packing) = (settings.layout, settings.packing.clone());
+    let opening = tokio::task::spawn_blocking(move || {
+        layout.map_or(Ok(()), |layout| layout.settle(&run)).map_err(refused_layout)?;
+        Ok::<_, CliError>(LocalBlobs::open(&run, durability)?.packing(packing))
+    });
+    opening.await.map_err(|error| CliError::caused(Exit::Bug, &error))?
+}
+
+fn refused_layout(error: LayoutError) -> CliError {
+    match error {
+        LayoutError::Blob(error) => error.into(),
+        other @ LayoutError::Other { .. } => CliError::new(Exit::Usage, other.to_string())
+            .advise("leave --layout out, or name another output directory with -o DIR"),
+    }
 }
 
 /// Where the snapshots of source lists lie.

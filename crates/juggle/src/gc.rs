@@ -99,8 +99,9 @@ fn remove(blobs: &LocalBlobs, needed: &Needed, is_dry: bool) -> Result<Collected
         };
         for document in blobs.list(kind)?.into_iter().filter(|document| !is_kept(document)) {
             let name = BlobName::new(kind, document);
+            let Some(path) = blobs.find(&name)? else { continue };
             collected.bytes += blobs.len(&name)?.unwrap_or(0);
-            collected.files.push(name.relative_path().display().to_string());
+            collected.files.push(path.display().to_string());
             if !is_dry {
                 blobs.remove(&name)?;
             }

@@ -69,6 +69,13 @@ fn job(document: &DocumentId, encoding: &str, surveyor: &Surveyor<'_>) -> Result
             format!("'{document}' is not stored, or its meta cannot be read"),
         ));
     };
+    if !meta.raw.fate.is_kept() {
+        let message =
+            format!("the bytes of '{document}' as received were not kept, so it cannot be decoded anew");
+        return Err(CliError::new(Exit::File, message).advise(
+            "fetch it into another output directory, from a list with the column 'encoding'; --raw keep keeps them",
+        ));
+    }
     let mut job = surveyor.known(meta, surveyor.record(BlobKind::Arrival, document)?).store;
     job.listed.encoding = Some(encoding.to_owned());
     Ok(job)

@@ -206,7 +206,7 @@ impl Stages {
                 self.spawn_worker(workers, Arc::new(stage), settings, until);
             }
             Lane::Store => {
-                let stage = Store::new(blobs(), meter()).stripping(settings.strip);
+                let stage = Store::new(blobs(), meter()).configured(settings.store);
                 self.spawn_worker(workers, Arc::new(stage), settings, until);
             }
             Lane::Process => self.spawn_worker(workers, Arc::clone(&self.process), settings, until),

@@ -17,7 +17,7 @@ use std::{
 };
 
 use flow::{
-    blobs::{BlobKind, BlobStore},
+    blobs::{BlobKind, BlobName, BlobStore},
     document::DocumentId,
     job::{Selection, State},
     lane::Lane,
@@ -26,6 +26,7 @@ use flow::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use process::{processor::Processor, words::Words};
 use serde::Serialize;
+use store::local::LocalBlobs;
 use tokio::time::Instant;
 
 use self::examine::{Examined, Examiner, Repair};
@@ -160,7 +161,7 @@ struct All {
 
 /// Reads the files of all documents, on all processors; and names those that belong to none.
 fn read_all(
-    blobs: &dyn BlobStore,
+    blobs: &LocalBlobs,
     stored: &BTreeSet<String>,
     group_of: &(dyn Fn(&str) -> Option<String> + Send + Sync),
     show: Show,
@@ -208,7 +209,7 @@ fn bar(documents: u64, show: Show) -> ProgressBar {
 }
 
 /// Files under the names of documents that are not among these, which are in order.
-fn strays(documents: &[DocumentId], blobs: &dyn BlobStore) -> Result<Vec<String>, CliError> {
+fn strays(documents: &[DocumentId], blobs: &LocalBlobs) -> Result<Vec<String>, CliError> {
     let mut strays = Vec::new();
     for kind in BlobKind::ALL {
         // What lies in the spool is on its way, and has no meta yet.
@@ -217,8 +218,8 @@ fn strays(documents: &[DocumentId], blobs: &dyn BlobStore) -> Result<Vec<String>
         }
         for document in blobs.list(kind)? {
             if documents.binary_search(&document).is_err() {
-                let path = flow::blobs::BlobName::new(kind, document).relative_path();
-                strays.push(path.display().to_string());
+                let path = blobs.find(&BlobName::new(kind, document))?;
+                strays.extend(path.map(|path| path.display().to_string()));
             }
         }
     }

@@ -3,6 +3,7 @@
 //! In reading order:
 //!
 //! * [`stage`]: the stage itself, [`Store`](stage::Store): one downloaded text becomes raw bytes, text and meta;
+//! * [`config`]: what it is asked for;
 //! * [`text`]: what happens to the bytes: encoding, line ends, boilerplate, header;
 //! * [`meta`]: what is written down about each text;
 //! * [`duplicates`]: texts that came before;
@@ -10,6 +11,7 @@
 //! * [`error`]: why a text cannot be stored;
 //! * `fuzzing`: with the feature of that name, bytes read as the stage reads them, without a store.
 
+pub mod config;
 pub mod duplicates;
 pub mod error;
 #[cfg(any(test, feature = "fuzzing"))]

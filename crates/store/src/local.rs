@@ -1,6 +1,6 @@
 //! Blobs as files in a run directory.
 //!
-//! A blob lies at [`BlobName::relative_path`]. Disk form and invariants:
+//! A blob lies where [`Places`] says, plain or [packed](packing). Disk form and invariants:
 //!
 //! * Staged bytes lie in the directory of their final name: `.PG84_text.txt.<pid>-<n>.tmp`, or `PG84.spool.part` for
 //!   those that can be resumed. Their writer holds the file locked (`flock`) for as long as it lives, so a `.tmp` that
@@ -13,12 +13,17 @@
 //!
 //! With [`Durability::Process`] nothing is forced; everything else stays the same.
 
+pub mod layout;
+pub mod packing;
+
 mod committer;
 mod directories;
 mod file_system;
 mod staging;
+mod step;
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io::{self, Read},
     os::unix::fs::OpenOptionsExt,
@@ -33,12 +38,19 @@ use flow::{
 };
 use rustix::fs::OFlags;
 
-use self::{committer::Committer, directories::Directories};
+use self::{
+    committer::Committer,
+    directories::Directories,
+    layout::{PACKED, Places},
+    packing::Packing,
+};
 
 /// The blobs of one run directory. Several processes may have the same one open.
 #[derive(Debug)]
 pub struct LocalBlobs {
-    dir: PathBuf,
+    places: Places,
+    durability: Durability,
+    packing: Packing,
     committer: Committer,
     /// Numbers this value's temporary files.
     staged: AtomicU64,
@@ -63,19 +75,29 @@ pub struct KindLock {
 }
 
 impl LocalBlobs {
-    /// Opens a run directory, making it and the directories of all kinds where they are missing, and sweeps it.
+    /// Opens a run directory, making it and the directories of all kinds where they are missing, and sweeps it. What is
+    /// published is kept plain.
     ///
     /// # Errors
     /// Where a directory can neither be made nor opened.
     pub fn open(dir: &Path, durability: Durability) -> Result<Self, BlobError> {
-        let directories = Directories::open(dir, durability)?;
+        let places = Places::of(dir)?;
+        let directories = Directories::open(&places, durability)?;
         let blobs = Self {
-            dir: dir.to_owned(),
-            committer: Committer::start(dir, directories, durability)?,
+            places: places.clone(),
+            durability,
+            packing: Packing::default(),
+            committer: Committer::start(places, directories, durability)?,
             staged: AtomicU64::new(0),
         };
         blobs.sweep()?;
         Ok(blobs)
+    }
+
+    /// The same blobs, of which these kinds are packed when they are published.
+    #[must_use]
+    pub fn packing(self, packing: Packing) -> Self {
+        Self { packing, ..self }
     }
 
     /// Removes temporary files whose writer is dead, and says how many. Those of live writers, in any process, stay.
@@ -83,7 +105,24 @@ impl LocalBlobs {
     /// # Errors
     /// Where a directory cannot be read or a file cannot be removed.
     pub fn sweep(&self) -> Result<usize, BlobError> {
-        BlobKind::ALL.iter().map(|kind| staging::sweep(&self.dir.join(kind.directory()))).sum()
+        let shelves = BlobKind::ALL.into_iter().flat_map(|kind| self.places.shelves(kind));
+        let directories = shelves.map(|shelf| self.places.directory(shelf)).filter(|path| path.is_dir());
+        directories.map(|path| staging::sweep(&path)).sum()
+    }
+
+    /// Where a blob lies: its path below the run directory; none where it is not there.
+    ///
+    /// # Errors
+    /// Where that cannot be found out.
+    pub fn find(&self, name: &BlobName) -> Result<Option<PathBuf>, BlobError> {
+        for path in [self.places.path(name), self.places.packed_path(name)] {
+            match fs::symlink_metadata(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(BlobError::at(&path, error)),
+                Ok(_) => return Ok(path.strip_prefix(self.places.dir()).ok().map(Path::to_owned)),
+            }
+        }
+        Ok(None)
     }
 
     /// The documents of which a download was begun and can be resumed.
@@ -91,11 +130,8 @@ impl LocalBlobs {
     /// # Errors
     /// Where the directory cannot be read.
     pub fn parts(&self) -> Result<Vec<DocumentId>, BlobError> {
-        let path = self.dir.join(BlobKind::Spool.directory());
-        let mut parts = listed(&path, &format!("{}{PART}", BlobKind::Spool.suffix()))
-            .map_err(|error| BlobError::at(&path, error))?;
-        parts.sort_unstable();
-        Ok(parts)
+        let parts = self.listed(BlobKind::Spool, |name| name.strip_suffix(PART))?;
+        Ok(parts.into_iter().collect())
     }
 
     /// Removes what was begun of a document's download, with what stands beside it. Nobody may be at work on it.
@@ -104,17 +140,10 @@ impl LocalBlobs {
     /// Where it is there and cannot be removed.
     pub fn remove_part(&self, document: &DocumentId) -> Result<(), BlobError> {
         let name = BlobName::new(BlobKind::Spool, document.clone());
-        let part = self.path(&name).with_file_name(format!("{}{PART}", name.file_name()));
+        let part = self.places.path(&name).with_file_name(format!("{}{PART}", name.file_name()));
         // What stands beside it says that it is a part: it goes first.
-        for path in [part.with_file_name(format!("{}{PART}.json", name.file_name())), part] {
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(BlobError::at(&path, error));
-                }
-                Ok(()) | Err(_) => {}
-            }
-        }
-        Ok(())
+        step::remove_file(&part.with_file_name(format!("{}{PART}.json", name.file_name())))?;
+        step::remove_file(&part)
     }
 
     /// How often files and directories were forced to the medium since the start.
@@ -129,81 +158,126 @@ impl LocalBlobs {
     /// # Errors
     /// Where the file system cannot lock.
     pub fn lock(&self, kind: BlobKind) -> Result<KindLock, BlobError> {
-        let path = self.dir.join(kind.directory());
+        let path = self.places.dir().join(kind.directory());
         let locked = File::open(&path).and_then(|directory| directory.lock().map(|()| directory));
         Ok(KindLock { _locked: locked.map_err(|error| BlobError::at(&path, error))? })
     }
 
-    fn path(&self, name: &BlobName) -> PathBuf {
-        self.dir.join(name.relative_path())
+    /// Makes the directory of a blob where that is one of many.
+    fn make_room(&self, name: &BlobName) -> Result<(), BlobError> {
+        let shelf = self.places.shelf(name.kind, &name.document);
+        if shelf.is_shard() {
+            directories::ensure(&self.places.directory(shelf), self.durability)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn number(&self) -> u64 {
+        self.staged.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// What `read` makes of the blob's file: of the plain one, else of the packed one. One that changes its form meanwhile
+    /// is plain at last.
+    fn either<T>(
+        &self,
+        name: &BlobName,
+        plain: impl Fn(File) -> io::Result<T>,
+        packed: impl Fn(File) -> io::Result<T>,
+    ) -> Result<T, BlobError> {
+        let path = self.places.path(name);
+        let read_plain = || open_file(&path).and_then(&plain);
+        let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+        match read_plain() {
+            Err(error) if is_missing(&error) => {}
+            read => return read.map_err(|error| BlobError::at(&path, error)),
+        }
+        let packed_path = self.places.packed_path(name);
+        match open_file(&packed_path).and_then(&packed) {
+            Err(error) if is_missing(&error) => read_plain().map_err(|error| BlobError::at(&path, error)),
+            read => read.map_err(|error| BlobError::at(&packed_path, error)),
+        }
+    }
+
+    /// The documents that a kind's directories hold files of whose names are theirs once `named` has taken off what follows.
+    fn listed(
+        &self,
+        kind: BlobKind,
+        named: impl Fn(&str) -> Option<&str>,
+    ) -> Result<BTreeSet<DocumentId>, BlobError> {
+        let mut documents = BTreeSet::new();
+        for shelf in self.places.shelves(kind) {
+            let path = self.places.directory(shelf);
+            if shelf.is_shard() && !path.is_dir() {
+                continue;
+            }
+            let found = listed(&path, |name| named(name)?.strip_suffix(kind.suffix()));
+            let found = found.map_err(|error| BlobError::at(&path, error))?;
+            // What lies in another shard than its own is nobody's.
+            documents.extend(found.into_iter().filter(|id| self.places.shelf(kind, id) == shelf));
+        }
+        Ok(documents)
     }
 }
 
 impl BlobStore for LocalBlobs {
     fn stage(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
-        staging::stage(name, &self.path(name), || self.staged.fetch_add(1, Ordering::Relaxed))
+        self.make_room(name)?;
+        staging::stage(name, &self.places.path(name), || self.number())
     }
 
     fn resume(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
-        staging::resume(name, &self.path(name))
+        staging::resume(name, &self.places.path(name))
     }
 
     fn begin_publishing(&self, changes: Vec<Change>) -> Publishing {
-        self.committer.begin_publishing(changes)
+        let mut targets = changes.iter().filter_map(|change| match change {
+            Change::Renamed { to, .. } => Some(to),
+            Change::Staged(_) | Change::Removed(_) => None,
+        });
+        if let Err(error) = targets.try_for_each(|to| self.make_room(to)) {
+            return Publishing::ended(Err(error));
+        }
+        let steps = step::steps(changes, &self.places, &self.packing, || self.number());
+        self.committer.begin_publishing(steps)
     }
 
     /// # Errors
     /// [`BlobError::Io`] where the name is a symbolic link, or anything else but a file.
     fn open(&self, name: &BlobName) -> Result<Box<dyn Read + Send>, BlobError> {
-        let path = self.path(name);
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let open = || {
-            let file = File::options().read(true).custom_flags(flags.bits().cast_signed()).open(&path)?;
-            if file.metadata()?.is_file() { Ok(file) } else { Err(not_a_file()) }
-        };
-        open().map(|file| Box::new(file) as _).map_err(|error| BlobError::at(&path, error))
+        self.either(name, |file| Ok(Box::new(file) as _), packing::unpack)
     }
 
+    /// # Errors
+    /// [`BlobError::Io`] where the name is a symbolic link, or anything else but a file.
     fn len(&self, name: &BlobName) -> Result<Option<u64>, BlobError> {
-        let path = self.path(name);
-        match fs::symlink_metadata(&path) {
-            Ok(found) if found.is_file() => Ok(Some(found.len())),
-            Ok(_) => Err(BlobError::at(&path, not_a_file())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(BlobError::at(&path, error)),
+        match self.either(name, |file| Ok(file.metadata()?.len()), packing::unpacked_len) {
+            Err(BlobError::NotFound(_)) => Ok(None),
+            found => found.map(Some),
         }
     }
 
     /// Not forced to the medium: after power loss the blob may be there again.
     fn remove(&self, name: &BlobName) -> Result<(), BlobError> {
-        let path = self.path(name);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(BlobError::at(&path, error)),
-            Ok(()) | Err(_) => Ok(()),
-        }
+        step::remove(&self.places, name)
     }
 
     /// Files with other names than blobs have, and whatever is no file, are passed over.
     fn list(&self, kind: BlobKind) -> Result<Vec<DocumentId>, BlobError> {
-        let path = self.dir.join(kind.directory());
-        let mut documents = listed(&path, kind.suffix()).map_err(|error| BlobError::at(&path, error))?;
-        documents.sort_unstable();
-        Ok(documents)
+        let documents = self.listed(kind, |name| Some(name.strip_suffix(PACKED).unwrap_or(name)))?;
+        Ok(documents.into_iter().collect())
     }
 }
 
 /// The ending of what can be resumed.
 const PART: &str = ".part";
 
-fn listed(directory: &Path, suffix: &str) -> io::Result<Vec<DocumentId>> {
+/// The documents that the file names in a directory name.
+fn listed(directory: &Path, named: impl Fn(&str) -> Option<&str>) -> io::Result<Vec<DocumentId>> {
     let mut documents = Vec::new();
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        let document = entry
-            .file_name()
-            .to_str()
-            .and_then(|file_name| file_name.strip_suffix(suffix))
-            .and_then(|id| id.parse().ok());
+        let document = entry.file_name().to_str().and_then(&named).and_then(|id| id.parse().ok());
         if let Some(document) = document
             && entry.file_type()?.is_file()
         {
@@ -211,6 +285,13 @@ fn listed(directory: &Path, suffix: &str) -> io::Result<Vec<DocumentId>> {
         }
     }
     Ok(documents)
+}
+
+/// Opens a file for reading; a link is not followed.
+fn open_file(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(not_a_file()) }
 }
 
 fn not_a_file() -> io::Error {

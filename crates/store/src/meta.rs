@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use flow::{
+    blobs::{BlobError, BlobKind, BlobName, BlobStore},
     document::DocumentId,
     payload::{Fetched, StoreJob},
 };
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
+    config::{RawFate, StoreConfig},
     refine::Refined,
     text::cut::{Cut, Strip},
 };
@@ -71,6 +73,9 @@ pub struct RawFacts {
     pub bytes: u64,
     /// Their BLAKE3, as 64 hex digits.
     pub blake3: String,
+    /// Whether they are still there.
+    #[serde(default, skip_serializing_if = "RawFate::is_kept")]
+    pub fate: RawFate,
 }
 
 /// Facts about the text.
@@ -138,7 +143,7 @@ pub struct Arrival {
 }
 
 impl Meta {
-    pub(crate) fn new(job: &StoreJob, strip: Strip, refined: Refined) -> Self {
+    pub(crate) fn new(job: &StoreJob, config: StoreConfig, refined: Refined) -> Self {
         let StoreJob { document, fetched, listed, known: _ } = job;
         let header = refined.trimmed.header;
         Self {
@@ -149,18 +154,37 @@ impl Meta {
             charset: fetched.charset.clone(),
             etag: fetched.etag.clone(),
             last_modified: fetched.last_modified.clone(),
-            raw: refined.raw,
+            raw: RawFacts { fate: config.raw, ..refined.raw },
             text: refined.text,
             encoding: refined.encoding,
             title: header.title.or_else(|| listed.title.clone()),
             author: header.author,
             language: header.language,
             release_date: header.release_date,
-            strip,
+            strip: config.strip,
             cuts: refined.trimmed.cuts,
             listed: listed.columns.clone(),
             duplicate_of: None,
         }
+    }
+
+    /// Whether all files of the document are there, by their lengths: the text, and the bytes as received unless they were
+    /// dropped.
+    ///
+    /// # Errors
+    /// Where the blobs cannot be looked at.
+    pub fn is_whole(&self, blobs: &dyn BlobStore) -> Result<bool, BlobError> {
+        let length = |kind| blobs.len(&BlobName::new(kind, self.document.clone()));
+        let has_raw = !self.raw.fate.is_kept() || length(BlobKind::Raw)? == Some(self.raw.bytes);
+        Ok(has_raw && length(BlobKind::Text)? == Some(self.text.bytes))
+    }
+
+    /// Whether this is what becomes of a job, though its download is gone.
+    pub(crate) fn is_of(&self, job: &StoreJob, config: StoreConfig) -> bool {
+        self.document == job.document
+            && self.raw.blake3.eq_ignore_ascii_case(&job.fetched.blake3)
+            && self.strip == config.strip
+            && self.encoding.given == job.listed.encoding
     }
 }
 

@@ -9,6 +9,7 @@ use flow::{
 };
 
 use crate::{
+    config::RawFate,
     error::StoreError,
     meta::{EncodingFacts, RawFacts, TextFacts},
     text::{
@@ -92,7 +93,11 @@ impl Download {
             return Err(StoreError::Empty { cut: trimmed.cuts.iter().map(|cut| cut.bytes).sum() });
         }
         Ok(Refined {
-            raw: RawFacts { bytes: self.survey.bytes, blake3: self.survey.blake3.to_hex().to_string() },
+            raw: RawFacts {
+                bytes: self.survey.bytes,
+                blake3: self.survey.blake3.to_hex().to_string(),
+                fate: RawFate::Kept,
+            },
             text: text.facts(),
             encoding: facts(decided, decoded, job),
             trimmed,

@@ -5,6 +5,9 @@
 //! the meta last. So a meta is there only where text and raw bytes are. A repeated run finds the download in spool or in
 //! raw, and makes the same bytes of it. A text that cannot be stored leaves its download in spool.
 //!
+//! Where raw bytes are not kept, the download is removed once all of that is durable. A repeated run which finds neither
+//! finds the meta of this download, so there is nothing left to do.
+//!
 //! As many texts are worked on as there are processors; many more may wait to be durable, which they share the cost of.
 
 use std::{io::Write, panic::resume_unwind, sync::Arc, thread::available_parallelism};
@@ -20,17 +23,17 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use crate::{
+    config::{RawFate, StoreConfig},
     error::StoreError,
-    meta::{self, Arrival, Meta},
+    meta::{self, Arrival, META_BYTES_MAX, Meta},
     refine::Download,
-    text::cut::Strip,
 };
 
 /// Stores texts. Its work blocks, and runs where it may.
 pub struct Store {
     blobs: Arc<dyn BlobStore>,
     meter: Arc<Meter>,
-    strip: Strip,
+    config: StoreConfig,
     /// One for every text that is being worked on.
     turns: Semaphore,
 }
@@ -40,19 +43,19 @@ impl Store {
     #[must_use]
     pub fn new(blobs: Arc<dyn BlobStore>, meter: Arc<Meter>) -> Self {
         let turns = Semaphore::new(available_parallelism().map_or(1, usize::from));
-        Self { blobs, meter, strip: Strip::default(), turns }
+        Self { blobs, meter, config: StoreConfig::default(), turns }
     }
 
-    /// The stage that cuts so much of the boilerplate.
+    /// The stage that does what is asked for.
     #[must_use]
-    pub fn stripping(self, strip: Strip) -> Self {
-        Self { strip, ..self }
+    pub fn configured(self, config: StoreConfig) -> Self {
+        Self { config, ..self }
     }
 
     async fn store(&self, job: StoreJob) -> Result<Meta, StoreError> {
         let turn = self.turns.acquire().await.expect("nobody closes the semaphore");
-        let (blobs, strip) = (Arc::clone(&self.blobs), self.strip);
-        let joined = tokio::task::spawn_blocking(move || begin(&*blobs, &job, strip)).await;
+        let (blobs, config) = (Arc::clone(&self.blobs), self.config);
+        let joined = tokio::task::spawn_blocking(move || begin(&*blobs, &job, config)).await;
         drop(turn);
         let (meta, publishing) = match joined.map_err(tokio::task::JoinError::try_into_panic) {
             Ok(begun) => begun?,
@@ -82,17 +85,53 @@ impl Stage for Store {
 }
 
 /// Makes all of a document, and begins to publish it.
-fn begin(blobs: &dyn BlobStore, job: &StoreJob, strip: Strip) -> Result<(Meta, Publishing), StoreError> {
+fn begin(
+    blobs: &dyn BlobStore,
+    job: &StoreJob,
+    config: StoreConfig,
+) -> Result<(Meta, Publishing), StoreError> {
     let name = |kind| BlobName::new(kind, job.document.clone());
-    let download = download(blobs, job)?;
+    let download = match download(blobs, job) {
+        Err(missing @ StoreError::Missing(_)) => {
+            let earlier = made_before(blobs, job, config)?.ok_or(missing)?;
+            return Ok((earlier, Publishing::ended(Ok(()))));
+        }
+        found => found?,
+    };
     let mut text = blobs.stage(&name(BlobKind::Text))?;
-    let meta = Meta::new(job, strip, download.refine(blobs, job, strip, &mut text)?);
+    let meta = Meta::new(job, config, download.refine(blobs, job, config.strip, &mut text)?);
     let arrival = staged_record(blobs, &name(BlobKind::Arrival), &Arrival::of(&job.fetched))?;
     let record = staged_record(blobs, &name(BlobKind::Meta), &meta)?;
-    let is_in_spool = download.name.kind == BlobKind::Spool;
-    let kept = is_in_spool.then(|| Change::Renamed { from: download.name, to: name(BlobKind::Raw) });
     let staged = [text, arrival, record].map(Change::Staged);
-    Ok((meta, blobs.begin_publishing(kept.into_iter().chain(staged).collect())))
+    let changes = match (config.raw, download.name.kind) {
+        (RawFate::Dropped, _) => {
+            let gone = [BlobKind::Spool, BlobKind::Raw].map(|kind| Change::Removed(name(kind)));
+            staged.into_iter().chain(gone).collect()
+        }
+        (RawFate::Kept, BlobKind::Spool) => {
+            let kept = Change::Renamed { from: download.name, to: name(BlobKind::Raw) };
+            std::iter::once(kept).chain(staged).collect()
+        }
+        (RawFate::Kept, _) => staged.into(),
+    };
+    Ok((meta, blobs.begin_publishing(changes)))
+}
+
+/// What an earlier run of this job made, which has dropped the download.
+fn made_before(
+    blobs: &dyn BlobStore,
+    job: &StoreJob,
+    config: StoreConfig,
+) -> Result<Option<Meta>, StoreError> {
+    let bytes = match blobs.read(&BlobName::new(BlobKind::Meta, job.document.clone()), META_BYTES_MAX) {
+        Err(BlobError::NotFound(_) | BlobError::TooLarge { .. }) => return Ok(None),
+        read => read?,
+    };
+    let meta = meta::from_bytes::<Meta>(&bytes).ok().filter(|meta| meta.is_of(job, config));
+    match meta {
+        Some(meta) if !meta.raw.fate.is_kept() && meta.is_whole(blobs)? => Ok(Some(meta)),
+        Some(_) | None => Ok(None),
+    }
 }
 
 /// The download: in spool; or in raw, where an earlier run put it.

@@ -28,6 +28,7 @@ pub fn blob_contract(make: impl Fn() -> Arc<dyn BlobStore>) {
     a_second_writer_is_told_busy(&*make());
     renaming_moves_the_bytes(&*make());
     changes_are_made_in_order_up_to_one_that_fails(&*make());
+    a_publication_removes_what_it_replaces(&*make());
     a_publication_goes_on_where_nobody_waits(&*make());
     removing_is_repeatable(&*make());
     lists_are_sorted_and_by_kind(&*make());
@@ -186,6 +187,24 @@ pub fn changes_are_made_in_order_up_to_one_that_fails(blobs: &dyn BlobStore) {
     let failed = blobs.begin_publishing(vec![moved(), text_of(b"another")]).wait();
     assert!(matches!(failed, Err(BlobError::NotFound(_))), "{failed:?}");
     assert_eq!((read(blobs, &raw), read(blobs, &text)), (b"bytes".to_vec(), b"text".to_vec()));
+}
+
+/// What a publication removes is gone with it; where another change fails, it stays.
+pub fn a_publication_removes_what_it_replaces(blobs: &dyn BlobStore) {
+    let (spool, raw, text) =
+        (name(BlobKind::Spool, "PG84"), name(BlobKind::Raw, "PG84"), name(BlobKind::Text, "PG84"));
+    publish(blobs, &spool, b"bytes");
+    let removed = || Change::Removed(spool.clone());
+    let missing = Change::Renamed { from: raw.clone(), to: text.clone() };
+    let failed = blobs.begin_publishing(vec![missing, removed()]).wait();
+    assert!(matches!(failed, Err(BlobError::NotFound(_))), "{failed:?}");
+    assert_eq!(read(blobs, &spool), b"bytes");
+    for _ in 0..2 {
+        let text = Change::Staged(staged(blobs.stage(&text), b"text"));
+        blobs.begin_publishing(vec![text, removed()]).wait().expect("the store publishes");
+        absent(blobs, &spool);
+    }
+    assert_eq!(read(blobs, &text), b"text");
 }
 
 /// What was begun is done, though nobody asks what became of it.

@@ -58,6 +58,9 @@ impl MemoryBlobs {
                     published.remove(&from).ok_or_else(|| BlobError::NotFound(from.relative_path()))?;
                 published.insert(to, bytes);
             }
+            Change::Removed(name) => {
+                self.published().remove(&name);
+            }
         }
         Ok(())
     }

@@ -8,7 +8,6 @@ use std::{
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     clock::Millis,
-    document::DocumentId,
     job::{JobId, Selection, State},
     lane::Lane,
     payload::{FetchJob, Stored},
@@ -139,7 +138,7 @@ fn beside(
     if !is_same_text(entry.id.as_str(), std::slice::from_ref(&meta.url), &entry.urls) {
         return Ok(Beside::Other(entry, meta.url));
     }
-    if !is_whole(&entry.id, &meta, blobs)? {
+    if meta.document != entry.id || !meta.is_whole(blobs)? {
         tracing::warn!("files of '{}' are gone or cut: the text is fetched anew", entry.id);
         return Ok(Beside::Stored(Box::new(again(entry, unknown(), group_of))));
     }
@@ -164,9 +163,4 @@ fn again(entry: Entry, stored: Stored, group_of: &dyn Fn(&str) -> Option<String>
 /// No bytes and no URL are the same as this.
 fn unknown() -> Stored {
     Stored { blake3: String::new(), final_url: String::new(), etag: None, last_modified: None }
-}
-
-fn is_whole(document: &DocumentId, meta: &Meta, blobs: &dyn BlobStore) -> Result<bool, BlobError> {
-    let length = |kind| blobs.len(&BlobName::new(kind, document.clone()));
-    Ok(length(BlobKind::Raw)? == Some(meta.raw.bytes) && length(BlobKind::Text)? == Some(meta.text.bytes))
 }

@@ -1,9 +1,10 @@
 //! Listed texts, counted by the host that would be asked.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, fs};
 
 use fetch::candidate::{Candidate, shown};
 use flow::blobs::{BlobKind, BlobName};
+use store::local::layout::Places;
 
 use super::robots::{RobotsVerdict, Verdicts};
 use crate::{
@@ -41,8 +42,8 @@ pub(super) struct Tally<'s> {
     settings: &'s Settings,
     robots: &'s dyn Fn(&str) -> RobotsVerdict,
     refresh: Refresh,
-    /// The run directory, where there is one.
-    run: Option<PathBuf>,
+    /// Where the files of the run directory lie, if it can be known.
+    places: Option<Places>,
 }
 
 impl<'s> Tally<'s> {
@@ -59,7 +60,7 @@ impl<'s> Tally<'s> {
             settings,
             robots,
             refresh,
-            run: Some(settings.output_dir.clone()).filter(|run| run.is_dir()),
+            places: Places::of(&settings.output_dir).ok(),
         }
     }
 
@@ -96,8 +97,8 @@ impl<'s> Tally<'s> {
 
     /// A text is complete where its meta is.
     fn is_stored(&self, entry: &Entry) -> bool {
-        let meta = BlobName::new(BlobKind::Meta, entry.id.clone()).relative_path();
-        self.run.as_ref().is_some_and(|run| fs::symlink_metadata(run.join(meta)).is_ok())
+        let meta = BlobName::new(BlobKind::Meta, entry.id.clone());
+        self.places.as_ref().is_some_and(|places| fs::symlink_metadata(places.path(&meta)).is_ok())
     }
 
     fn count_mirror(&mut self, listed: &str) {

@@ -50,9 +50,7 @@ impl Surveyor<'_> {
         else {
             return Ok(Standing::Unreadable);
         };
-        let length = |kind| self.blobs.len(&BlobName::new(kind, document.clone()));
-        let is_whole = length(BlobKind::Raw)? == Some(meta.raw.bytes)
-            && length(BlobKind::Text)? == Some(meta.text.bytes);
+        let is_whole = meta.is_whole(self.blobs)?;
         let known = self.known(meta, self.record(BlobKind::Arrival, document)?);
         Ok(if !is_whole {
             Standing::Incomplete(Box::new(known.fetch))

@@ -23,7 +23,10 @@ use flow::{
     queue::{GroupLimit, NamedLimits},
 };
 use process::config::{Chunk, ProcessConfig};
-use store::text::cut::Strip;
+use store::{
+    config::StoreConfig,
+    local::{layout::Layout, packing::Packing},
+};
 
 use super::{
     args::Args,
@@ -100,8 +103,12 @@ pub struct Settings {
     pub robots: Robots,
     /// The whole User-Agent, contact included; visible ASCII and spaces.
     pub user_agent: String,
-    /// How much boilerplate is cut.
-    pub strip: Strip,
+    /// How much boilerplate is cut, and what becomes of the bytes as received.
+    pub store: StoreConfig,
+    /// Which blobs are kept compressed.
+    pub packing: Packing,
+    /// How the files of the run directory shall be laid out; none for as they are.
+    pub layout: Option<Layout>,
     /// What an acknowledged write survives.
     pub durability: Durability,
     /// What to do when a document fails.
@@ -161,7 +168,9 @@ impl Settings {
             allow_hosts: from.all("allow-host")?,
             robots: from.one("robots")?,
             user_agent: user_agent(&mut from)?,
-            strip: from.one("strip")?,
+            store: StoreConfig { strip: from.one("strip")?, raw: from.one("raw")? },
+            packing: from.one("compress")?,
+            layout: from.optional("layout")?,
             durability: from.one("durability")?,
             on_failure: on_failure(&mut from)?,
             run: if on(&mut from, "dry-run")? { Run::Dry } else { Run::Real },

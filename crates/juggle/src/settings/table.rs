@@ -245,6 +245,27 @@ pub const TABLE: &[Setting] = &[
         "How much of Project Gutenberg's boilerplate is cut: nothing, what its markers enclose, or credits and footers too",
     ),
     row(
+        "raw",
+        None,
+        Takes::Text("keep|drop"),
+        "keep",
+        "What becomes of the bytes as received when their text is stored; without them a text cannot be decoded anew",
+    ),
+    row(
+        "compress",
+        None,
+        Takes::Text("none|zstd|KINDS"),
+        "none",
+        "Files that are kept as .zst: none, all of raw, text, tokens and counts, or some of them such as raw,tokens",
+    ),
+    row(
+        "layout",
+        None,
+        Takes::Text("flat|sharded"),
+        "",
+        "How a new run directory is laid out: flat by default, or in 256 directories a kind for millions of texts",
+    ),
+    row(
         "durability",
         None,
         Takes::Text("power|process"),

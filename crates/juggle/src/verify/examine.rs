@@ -8,7 +8,10 @@ use flow::{
 };
 use process::processor::Identity;
 use serde::Serialize;
-use store::meta::{Arrival, Meta};
+use store::{
+    config::RawFate,
+    meta::{Arrival, Meta},
+};
 
 use crate::rebuild::survey::{Known, Surveyor};
 
@@ -96,14 +99,17 @@ impl<'a> Examiner<'a> {
             });
             Ok::<(), BlobError>(())
         };
-        look(BlobKind::Raw, &meta.raw.blake3, Damage::RawMissing, Damage::RawChanged)?;
+        let fate = meta.raw.fate;
+        if fate.is_kept() {
+            look(BlobKind::Raw, &meta.raw.blake3, Damage::RawMissing, Damage::RawChanged)?;
+        }
         look(BlobKind::Text, &meta.text.blake3, Damage::TextMissing, Damage::TextChanged)?;
         let arrival = self.surveyor.record::<Arrival>(BlobKind::Arrival, document)?;
         damage.extend(arrival.is_none().then_some(Damage::ArrivalMissing));
         let known = self.surveyor.known(meta, arrival);
         let is_processed = process::stats::is_current(blobs, &known.process, identity)?;
         damage.extend((!is_processed).then_some(Damage::Results));
-        let repair = damage.iter().map(Damage::repair).max();
+        let repair = damage.iter().map(|damage| damage.repair(fate)).max();
         Ok(Examined { document: document.clone(), bytes, damage, repair, known: Some(known) })
     }
 }
@@ -120,11 +126,12 @@ fn hash(blobs: &dyn BlobStore, name: &BlobName) -> Result<Option<(u64, blake3::H
 }
 
 impl Damage {
-    const fn repair(&self) -> Repair {
-        match self {
-            Self::Meta | Self::RawMissing | Self::RawChanged => Repair::Fetch,
-            Self::TextMissing | Self::TextChanged | Self::ArrivalMissing => Repair::Store,
-            Self::Results => Repair::Process,
+    const fn repair(&self, fate: RawFate) -> Repair {
+        match (self, fate) {
+            (Self::Meta | Self::RawMissing | Self::RawChanged, _) => Repair::Fetch,
+            (Self::TextMissing | Self::TextChanged | Self::ArrivalMissing, RawFate::Kept) => Repair::Store,
+            (Self::TextMissing | Self::TextChanged | Self::ArrivalMissing, RawFate::Dropped) => Repair::Fetch,
+            (Self::Results, _) => Repair::Process,
         }
     }
 }

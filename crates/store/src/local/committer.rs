@@ -7,8 +7,8 @@
 
 use std::{
     collections::BTreeSet,
-    fs, io,
-    path::{Path, PathBuf},
+    io,
+    path::PathBuf,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -18,13 +18,18 @@ use std::{
 };
 
 use flow::{
-    blobs::{BlobError, BlobKind, Change, Kept, Publisher, Publishing, StagedBlob},
+    blobs::{BlobError, BlobKind, BlobName, Publisher, Publishing, StagedBlob},
     durability::Durability,
 };
 
-use super::{Flushes, directories::Directories};
+use super::{
+    Flushes,
+    directories::Directories,
+    layout::{Places, Shelf},
+    step::{self, Step},
+};
 
-/// The most changes in one group, but for those of its last publication.
+/// The most steps in one group, but for those of its last publication.
 const GROUP_MAX: usize = 2048;
 /// The most publications that wait in the channel; whoever begins further ones waits to get in.
 const WAITING_MAX: usize = 1024;
@@ -33,6 +38,8 @@ const THREADS_MAX: usize = 8;
 /// So many files are forced each by itself, though the file system could be forced as a whole: that costs less, and does
 /// not wait for what others have written there.
 const FEW_FILES: usize = 2;
+/// So many directories are forced each by itself; more, those of a sharded run directory, as a whole where that can be.
+const FEW_DIRECTORIES: usize = 16;
 
 /// Hands work to the committing thread; joins it when dropped.
 #[derive(Debug)]
@@ -45,7 +52,7 @@ pub(super) struct Committer {
 
 #[derive(Debug)]
 struct Shared {
-    dir: PathBuf,
+    places: Places,
     durability: Durability,
     files: AtomicU64,
     file_systems: AtomicU64,
@@ -63,18 +70,27 @@ struct Failed {
 
 #[derive(Debug)]
 struct Request {
-    changes: Vec<Change>,
+    steps: Vec<Step>,
     publisher: Publisher,
+}
+
+/// A publication whose files have their names.
+struct Made {
+    publisher: Publisher,
+    result: Result<(), BlobError>,
+    /// What is removed when all of it is durable.
+    removed: Vec<BlobName>,
 }
 
 impl Committer {
     pub(super) fn start(
-        dir: &Path,
+        places: Places,
         directories: Directories,
         durability: Durability,
     ) -> Result<Self, BlobError> {
+        let dir = places.dir().to_owned();
         let shared = Arc::new(Shared {
-            dir: dir.to_owned(),
+            places,
             durability,
             files: AtomicU64::new(0),
             file_systems: AtomicU64::new(0),
@@ -88,7 +104,7 @@ impl Committer {
                 let shared = Arc::clone(&shared);
                 move || shared.serve(&directories, &waiting)
             })
-            .map_err(|error| BlobError::at(dir, error))?;
+            .map_err(|error| BlobError::at(&dir, error))?;
         Ok(Self { shared, requests: Some(requests), thread: Some(thread) })
     }
 
@@ -100,12 +116,12 @@ impl Committer {
         }
     }
 
-    pub(super) fn begin_publishing(&self, changes: Vec<Change>) -> Publishing {
+    pub(super) fn begin_publishing(&self, steps: Vec<Step>) -> Publishing {
         let (publisher, publishing) = Publishing::begun();
         let requests = self.requests.as_ref().expect("it is taken only by drop");
-        if let Err(unsent) = requests.send(Request { changes, publisher }) {
+        if let Err(unsent) = requests.send(Request { steps, publisher }) {
             let gone = io::Error::other("the committing thread has ended");
-            unsent.0.publisher.end(Err(BlobError::at(&self.shared.dir, gone)));
+            unsent.0.publisher.end(Err(BlobError::at(self.shared.places.dir(), gone)));
         }
         publishing
     }
@@ -130,18 +146,21 @@ impl Shared {
         }
     }
 
-    /// Forces the files of one group, renames them, forces their directories, then ends each of its publications.
+    /// Forces the files of one group, renames them, forces their directories, then removes what is replaced and ends each
+    /// of its publications.
     fn commit(&self, directories: &Directories, group: Vec<Request>) {
         self.flushed(self.force_files(directories, &group));
         let mut touched = BTreeSet::new();
-        let mut made = Vec::with_capacity(group.len());
-        for Request { changes, publisher } in group {
-            let result = self.refuse_after_failure().and_then(|()| self.make(changes, &mut touched));
-            made.push((publisher, result));
-        }
+        let make = |Request { steps, publisher }| {
+            let removed = removed(&steps);
+            let result = self.refuse_after_failure().and_then(|()| self.make(steps, &mut touched));
+            Made { publisher, result, removed }
+        };
+        let made: Vec<Made> = group.into_iter().map(make).collect();
         self.flushed(self.force_directories(directories, touched));
-        for (publisher, result) in made {
-            publisher.end(result.and_then(|()| self.refuse_after_failure()));
+        for Made { publisher, result, removed } in made {
+            let remove = || removed.iter().try_for_each(|name| step::remove(&self.places, name));
+            publisher.end(result.and_then(|()| self.refuse_after_failure()).and_then(|()| remove()));
         }
     }
 
@@ -149,22 +168,32 @@ impl Shared {
         if self.durability == Durability::Process || self.failed.get().is_some() {
             return Ok(());
         }
-        let changes = group.iter().flat_map(|request| &request.changes);
-        let blobs: Vec<&StagedBlob> = changes
-            .filter_map(|change| match change {
-                Change::Staged(blob) => Some(blob),
-                Change::Renamed { .. } => None,
+        let steps = group.iter().flat_map(|request| &request.steps);
+        let blobs: Vec<&StagedBlob> = steps
+            .filter_map(|step| match step {
+                Step::Place(blob, _) => Some(blob),
+                Step::Rename { .. } | Step::Remove(_) | Step::Refuse(_) => None,
             })
             .collect();
         if blobs.len() > FEW_FILES
-            && let Some(file_systems) = directories.file_systems(blobs.iter().map(|blob| blob.name.kind))
+            && let Some(forced) = self.force_as_a_whole(directories, blobs.iter().map(|blob| blob.name.kind))
         {
-            return file_systems.iter().try_for_each(|file_system| {
-                self.file_systems.fetch_add(1, Ordering::Relaxed);
-                file_system.force()
-            });
+            return forced;
         }
         self.force_each(&blobs)
+    }
+
+    /// Forces the file systems on which these kinds lie; none where that is not as good as forcing each file.
+    fn force_as_a_whole(
+        &self,
+        directories: &Directories,
+        kinds: impl Iterator<Item = BlobKind>,
+    ) -> Option<Result<(), BlobError>> {
+        let file_systems = directories.file_systems(kinds)?;
+        Some(file_systems.iter().try_for_each(|file_system| {
+            self.file_systems.fetch_add(1, Ordering::Relaxed);
+            file_system.force()
+        }))
     }
 
     fn force_each(&self, blobs: &[&StagedBlob]) -> Result<(), BlobError> {
@@ -188,33 +217,26 @@ impl Shared {
     fn force_directories(
         &self,
         directories: &Directories,
-        touched: BTreeSet<BlobKind>,
+        touched: BTreeSet<Shelf>,
     ) -> Result<(), BlobError> {
-        match self.durability {
-            Durability::Process => Ok(()),
-            Durability::Power => touched.into_iter().try_for_each(|kind| {
-                self.directories.fetch_add(1, Ordering::Relaxed);
-                directories.force(kind)
-            }),
+        if self.durability == Durability::Process {
+            return Ok(());
         }
+        if touched.len() > FEW_DIRECTORIES
+            && let Some(forced) = self.force_as_a_whole(directories, touched.iter().map(|shelf| shelf.kind))
+        {
+            return forced;
+        }
+        touched.into_iter().try_for_each(|shelf| {
+            self.directories.fetch_add(1, Ordering::Relaxed);
+            directories.force(shelf, &self.places)
+        })
     }
 
-    fn make(&self, changes: Vec<Change>, touched: &mut BTreeSet<BlobKind>) -> Result<(), BlobError> {
-        changes.into_iter().try_for_each(|change| match change {
-            Change::Staged(mut blob) => {
-                let to = self.dir.join(blob.name.relative_path());
-                fs::rename(&blob.path, to).map_err(|error| BlobError::at(&blob.path, error))?;
-                blob.kept = Kept::Yes;
-                touched.insert(blob.name.kind);
-                Ok(())
-            }
-            Change::Renamed { from, to } => {
-                let old = self.dir.join(from.relative_path());
-                fs::rename(&old, self.dir.join(to.relative_path()))
-                    .map_err(|error| BlobError::at(&old, error))?;
-                touched.extend([from.kind, to.kind]);
-                Ok(())
-            }
+    fn make(&self, steps: Vec<Step>, touched: &mut BTreeSet<Shelf>) -> Result<(), BlobError> {
+        steps.into_iter().try_for_each(|step| {
+            touched.extend(step.make(&self.places)?);
+            Ok(())
         })
     }
 
@@ -252,13 +274,21 @@ impl Failed {
     }
 }
 
+fn removed(steps: &[Step]) -> Vec<BlobName> {
+    let removed = steps.iter().filter_map(|step| match step {
+        Step::Remove(name) => Some(name.clone()),
+        Step::Place(..) | Step::Rename { .. } | Step::Refuse(_) => None,
+    });
+    removed.collect()
+}
+
 fn gather(first: Request, waiting: &Receiver<Request>) -> Vec<Request> {
-    let mut changes = first.changes.len();
+    let mut steps = first.steps.len();
     let mut group = vec![first];
-    while changes < GROUP_MAX
+    while steps < GROUP_MAX
         && let Ok(request) = waiting.try_recv()
     {
-        changes += request.changes.len();
+        steps += request.steps.len();
         group.push(request);
     }
     group
@@ -266,18 +296,19 @@ fn gather(first: Request, waiting: &Receiver<Request>) -> Vec<Request> {
 
 #[cfg(test)]
 pub(super) mod testing {
-    use super::*;
+    use super::{super::step::Form, *};
 
     /// Commits one request a blob, all in one group, as if their callers had waited together.
-    pub(in crate::local) fn publish_as_one_group(committer: &Committer, dir: &Path, blobs: Vec<StagedBlob>) {
-        let directories = Directories::open(dir, Durability::Power).expect("they are there");
+    pub(in crate::local) fn publish_as_one_group(committer: &Committer, blobs: Vec<StagedBlob>) {
+        let places = &committer.shared.places;
+        let directories = Directories::open(places, Durability::Power).expect("they are there");
         let (requests, waiting) = sync_channel(blobs.len());
         let publishings: Vec<_> = blobs
             .into_iter()
             .map(|blob| {
                 let (publisher, publishing) = Publishing::begun();
-                let changes = vec![Change::Staged(blob)];
-                requests.send(Request { changes, publisher }).expect("there is room");
+                let steps = vec![Step::Place(blob, Form::Plain)];
+                requests.send(Request { steps, publisher }).expect("there is room");
                 publishing
             })
             .collect();

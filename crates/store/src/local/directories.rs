@@ -12,9 +12,13 @@ use flow::{
     durability::Durability,
 };
 
-use super::file_system;
+use super::{
+    file_system,
+    layout::{Places, Shelf},
+};
 
-/// One open directory a kind, in the order of [`BlobKind::ALL`].
+/// One open directory a kind, in the order of [`BlobKind::ALL`]. Those of shards are made when they are needed, and not held
+/// open.
 #[derive(Debug)]
 pub(super) struct Directories(Vec<Directory>);
 
@@ -36,9 +40,9 @@ pub(super) struct FileSystem<'d>(&'d Directory);
 
 impl Directories {
     /// Opens the directories of all kinds; those made for it survive what `durability` says.
-    pub(super) fn open(dir: &Path, durability: Durability) -> Result<Self, BlobError> {
+    pub(super) fn open(places: &Places, durability: Durability) -> Result<Self, BlobError> {
         let open = |kind: &BlobKind| {
-            let path = dir.join(kind.directory());
+            let path = places.dir().join(kind.directory());
             ensure(&path, durability)?;
             Directory::open(*kind, path)
         };
@@ -52,10 +56,15 @@ impl Directories {
         self
     }
 
-    /// Forces the names in a kind's directory to the medium.
-    pub(super) fn force(&self, kind: BlobKind) -> Result<(), BlobError> {
-        let directory = self.of(kind);
-        directory.file.sync_all().map_err(|error| BlobError::at(&directory.path, error))
+    /// Forces the names in a directory to the medium.
+    pub(super) fn force(&self, shelf: Shelf, places: &Places) -> Result<(), BlobError> {
+        let (path, directory) = (places.directory(shelf), self.of(shelf.kind));
+        let forced = if path == directory.path {
+            directory.file.sync_all()
+        } else {
+            File::open(&path).and_then(|shard| shard.sync_all())
+        };
+        forced.map_err(|error| BlobError::at(&path, error))
     }
 
     /// The file systems on which these kinds lie; none where one of them cannot be forced as a whole.
@@ -98,7 +107,7 @@ impl FileSystem<'_> {
 }
 
 /// Makes a directory with all above it. Each that was missing is forced into the one above.
-fn ensure(path: &Path, durability: Durability) -> Result<(), BlobError> {
+pub(super) fn ensure(path: &Path, durability: Durability) -> Result<(), BlobError> {
     if path.is_dir() {
         return Ok(());
     }
@@ -108,6 +117,7 @@ fn ensure(path: &Path, durability: Durability) -> Result<(), BlobError> {
         None => return Err(BlobError::at(path, io::ErrorKind::NotFound.into())),
     };
     ensure(above, durability)?;
+    // Another process may make it at the same time.
     match fs::create_dir(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !path.is_dir() => {
             return Err(BlobError::at(path, error));

@@ -10,7 +10,7 @@ use flow::{
     testing::blob_contract::{blob_contract, name, publish},
 };
 
-use super::*;
+use super::{layout::Layout, *};
 
 fn open(dir: &Path) -> LocalBlobs {
     LocalBlobs::open(dir, Durability::Power).unwrap()
@@ -22,11 +22,11 @@ fn staged(blobs: &LocalBlobs, name: &BlobName, bytes: &[u8]) -> StagedBlob {
     staged
 }
 
-fn keeps_the_contract(durability: Durability) {
+fn keeps_the_contract(open: impl Fn(&Path) -> LocalBlobs) {
     let dirs = Mutex::new(Vec::new());
     blob_contract(|| {
         let dir = tempfile::tempdir().unwrap();
-        let blobs = LocalBlobs::open(&dir.path().join("a/run"), durability).unwrap();
+        let blobs = open(&dir.path().join("a/run"));
         dirs.lock().unwrap().push(dir);
         Arc::new(blobs)
     });
@@ -34,12 +34,122 @@ fn keeps_the_contract(durability: Durability) {
 
 #[test]
 fn blobs_on_disk_keep_the_contract() {
-    keeps_the_contract(Durability::Power);
+    keeps_the_contract(open);
 }
 
 #[test]
 fn blobs_that_are_not_forced_keep_the_contract_too() {
-    keeps_the_contract(Durability::Process);
+    keeps_the_contract(|dir| LocalBlobs::open(dir, Durability::Process).unwrap());
+}
+
+fn open_sharded(dir: &Path) -> LocalBlobs {
+    Layout::Sharded.settle(dir).unwrap();
+    open(dir)
+}
+
+fn open_packing(dir: &Path) -> LocalBlobs {
+    open(dir).packing("zstd".parse().unwrap())
+}
+
+#[test]
+fn sharded_blobs_keep_the_contract() {
+    keeps_the_contract(open_sharded);
+}
+
+#[test]
+fn packed_blobs_keep_the_contract() {
+    keeps_the_contract(open_packing);
+}
+
+/// The paths of all files below, without the directory.
+fn files(dir: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut left = vec![dir.to_owned()];
+    while let Some(directory) = left.pop() {
+        for entry in fs::read_dir(directory).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_dir() {
+                left.push(entry.path());
+            } else {
+                found.insert(entry.path().strip_prefix(dir).unwrap().display().to_string());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_blob_lies_in_one_form_and_is_read_in_each() {
+    let dir = tempfile::tempdir().unwrap();
+    let (plain, packing) = (open(dir.path()), open_packing(dir.path()));
+    let text = name(BlobKind::Text, "PG84");
+    for (writer, bytes, file) in [
+        (&plain, &b"first"[..], "text/PG84_text.txt"),
+        (&packing, b"second, packed", "text/PG84_text.txt.zst"),
+        (&plain, b"third", "text/PG84_text.txt"),
+    ] {
+        publish(writer, &text, bytes);
+        assert_eq!(files(dir.path()), [file.to_owned()].into());
+        assert_eq!(writer.find(&text).unwrap(), Some(file.into()));
+        for reader in [&plain, &packing] {
+            assert_eq!(reader.read(&text, 100).unwrap(), bytes);
+            assert_eq!(reader.len(&text).unwrap(), Some(bytes.len() as u64));
+            assert_eq!(reader.list(BlobKind::Text).unwrap(), std::slice::from_ref(&text.document));
+        }
+    }
+    publish(&packing, &text, b"fourth");
+    plain.remove(&text).unwrap();
+    assert_eq!((files(dir.path()), plain.find(&text).unwrap()), ([].into(), None));
+}
+
+#[test]
+fn a_download_is_packed_on_its_way_to_raw() {
+    let dir = tempfile::tempdir().unwrap();
+    let packing = open_packing(dir.path());
+    let (spool, raw) = (name(BlobKind::Spool, "PG84"), name(BlobKind::Raw, "PG84"));
+    let bytes = b"one line after another\n".repeat(1000);
+    publish(&packing, &spool, &bytes);
+    packing.rename(&spool, &raw).unwrap();
+    assert_eq!(files(dir.path()), ["raw/PG84_raw.txt.zst".to_owned()].into());
+    assert_eq!(packing.read(&raw, 1 << 20).unwrap(), bytes);
+    assert!(matches!(packing.rename(&spool, &raw), Err(BlobError::NotFound(_))));
+    assert!(fs::metadata(dir.path().join("raw/PG84_raw.txt.zst")).unwrap().len() < 1000);
+}
+
+#[test]
+fn only_kinds_that_were_named_are_packed() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = open(dir.path()).packing("tokens".parse().unwrap());
+    for kind in [BlobKind::Tokens, BlobKind::Counts, BlobKind::Meta] {
+        publish(&blobs, &name(kind, "a"), b"x");
+    }
+    let expected = ["tokens/a_tokens.txt.zst", "counts/a_counts.txt", "meta/a.json"];
+    assert_eq!(files(dir.path()), expected.map(str::to_owned).into());
+}
+
+#[test]
+fn what_lies_in_another_shard_than_its_own_is_not_listed() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = open_sharded(dir.path());
+    let [ours, other] = ["a", "b"].map(|id| name(BlobKind::Text, id));
+    publish(&blobs, &ours, b"x");
+    let elsewhere = blobs.places.path(&ours).with_file_name(other.file_name());
+    fs::write(&elsewhere, b"x").unwrap();
+    assert_eq!(blobs.list(BlobKind::Text).unwrap(), std::slice::from_ref(&ours.document));
+    assert!(matches!(blobs.open(&other), Err(BlobError::NotFound(_))));
+}
+
+#[test]
+fn the_directories_of_many_shards_are_forced_in_one_call_where_that_is_as_good() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = open_sharded(dir.path());
+    let forces_all = file_system::can_be_forced(&File::open(dir.path()).unwrap());
+    publish_many(&blobs);
+    let flushes = blobs.flushes();
+    if forces_all {
+        assert_eq!(flushes, Flushes { files: 0, file_systems: 2, directories: 0 });
+    } else {
+        assert!(flushes.directories > 16 && flushes.files == 600, "{flushes:?}");
+    }
 }
 
 #[test]
@@ -72,20 +182,14 @@ fn few_files_and_every_directory_are_forced_by_themselves() {
 /// As on a file system that cannot be forced as a whole.
 fn open_each_by_itself(dir: &Path) -> LocalBlobs {
     let mut blobs = open(dir);
-    let directories = Directories::open(dir, Durability::Power).unwrap().each_by_itself();
-    blobs.committer = Committer::start(dir, directories, Durability::Power).unwrap();
+    let directories = Directories::open(&blobs.places, Durability::Power).unwrap().each_by_itself();
+    blobs.committer = Committer::start(blobs.places.clone(), directories, Durability::Power).unwrap();
     blobs
 }
 
 #[test]
 fn blobs_that_are_forced_each_by_itself_keep_the_contract() {
-    let dirs = Mutex::new(Vec::new());
-    blob_contract(|| {
-        let dir = tempfile::tempdir().unwrap();
-        let blobs = open_each_by_itself(dir.path());
-        dirs.lock().unwrap().push(dir);
-        Arc::new(blobs)
-    });
+    keeps_the_contract(open_each_by_itself);
 }
 
 fn publish_many(blobs: &LocalBlobs) {
@@ -117,7 +221,7 @@ fn callers_that_wait_together_share_a_flush() {
     let dir = tempfile::tempdir().unwrap();
     let blobs = open(dir.path());
     let waiting = (0..40).map(|n| staged(&blobs, &name(BlobKind::Text, &format!("t{n}")), b"x")).collect();
-    committer::testing::publish_as_one_group(&blobs.committer, dir.path(), waiting);
+    committer::testing::publish_as_one_group(&blobs.committer, waiting);
     assert_eq!(blobs.list(BlobKind::Text).unwrap().len(), 40);
     assert_eq!(blobs.flushes().directories, 1);
 }

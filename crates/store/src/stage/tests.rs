@@ -69,6 +69,15 @@ async fn run(blobs: &Arc<dyn BlobStore>, job: StoreJob) -> Result<Vec<ProcessJob
     stage.run(job, Attempt { number: 1, failures: 0 }).await.map(|done| done.next)
 }
 
+async fn run_dropping(
+    blobs: &Arc<dyn BlobStore>,
+    job: StoreJob,
+) -> Result<Vec<ProcessJob>, StageError<StoreJob>> {
+    let config = StoreConfig { raw: RawFate::Dropped, ..StoreConfig::default() };
+    let stage = Store::new(Arc::clone(blobs), Arc::default()).configured(config);
+    stage.run(job, Attempt { number: 1, failures: 0 }).await.map(|done| done.next)
+}
+
 async fn stored(bytes: &[u8], change: impl FnOnce(&mut StoreJob)) -> (Arc<dyn BlobStore>, Meta) {
     let blobs: Arc<dyn BlobStore> = Arc::new(MemoryBlobs::default());
     let mut job = fetched(&*blobs, bytes);
@@ -387,4 +396,40 @@ async fn a_long_text_streams_through_whole() {
     assert_eq!(read(&*blobs, BlobKind::Text), body.replace("\r\n", "\n").as_bytes());
     assert_eq!(meta.text.lines, 40_000);
     assert_eq!(meta.cuts[1].first_line, 40_002);
+}
+
+#[tokio::test]
+async fn raw_bytes_that_are_not_kept_are_gone_once_the_text_is_stored() {
+    let blobs: Arc<dyn BlobStore> = Arc::new(MemoryBlobs::default());
+    let job = fetched(&*blobs, BOOK.as_bytes());
+    let next = run_dropping(&blobs, job.clone()).await.unwrap();
+    for kind in [BlobKind::Spool, BlobKind::Raw] {
+        assert_eq!(blobs.list(kind).unwrap(), [], "{kind:?}");
+    }
+    assert_eq!(read(&*blobs, BlobKind::Text), TEXT.as_bytes());
+    let meta: Meta = meta::from_bytes(&read(&*blobs, BlobKind::Meta)).unwrap();
+    assert_eq!((meta.raw.fate, meta.raw.bytes), (RawFate::Dropped, BOOK.len() as u64));
+    assert!(meta.is_whole(&*blobs).unwrap());
+
+    // Cut off before it was acknowledged, the job is run again.
+    let before = tree(&*blobs);
+    assert_eq!(run_dropping(&blobs, job.clone()).await.unwrap(), next);
+    assert_eq!(tree(&*blobs), before);
+
+    // Another encoding, or a text that is not whole, cannot be had without the bytes.
+    let mut other = job.clone();
+    other.listed.encoding = Some("latin1".to_owned());
+    assert!(matches!(run_dropping(&blobs, other).await, Err(StageError::Fatal { .. })));
+    blobs.remove(&name(BlobKind::Text, "PG1")).unwrap();
+    assert!(matches!(run_dropping(&blobs, job).await, Err(StageError::Fatal { .. })));
+}
+
+#[tokio::test]
+async fn raw_bytes_that_were_kept_before_are_dropped_when_the_text_is_made_from_them() {
+    let blobs: Arc<dyn BlobStore> = Arc::new(MemoryBlobs::default());
+    let job = fetched(&*blobs, BOOK.as_bytes());
+    run(&blobs, job.clone()).await.unwrap();
+    assert_eq!(read(&*blobs, BlobKind::Raw), BOOK.as_bytes());
+    run_dropping(&blobs, job).await.unwrap();
+    assert_eq!(blobs.list(BlobKind::Raw).unwrap(), []);
 }

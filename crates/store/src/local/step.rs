@@ -1,0 +1,155 @@
+//! The changes of a publication, as what is done to files.
+
+use std::{fs, io, path::Path};
+
+use flow::blobs::{BlobError, BlobName, Change, Kept, StagedBlob};
+
+use super::{
+    layout::{Places, Shelf},
+    packing::{self, Packing},
+    staging,
+};
+
+/// What is done to files.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// A staged file gets the name of its blob in this form.
+    Place(StagedBlob, Form),
+    /// A published file gets another name, in the form it has.
+    Rename {
+        /// The blob it is.
+        from: BlobName,
+        /// The blob it becomes.
+        to: BlobName,
+    },
+    /// The files of a blob go, once all that was placed and renamed is durable.
+    Remove(BlobName),
+    /// The publication ends here, for this reason.
+    Refuse(BlobError),
+}
+
+/// How a blob is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Plain,
+    Packed,
+}
+
+/// The steps of a publication. Packs what is to be packed; `number` gives another number at each call.
+pub(super) fn steps(
+    changes: Vec<Change>,
+    places: &Places,
+    packing: &Packing,
+    number: impl Fn() -> u64,
+) -> Vec<Step> {
+    let mut steps = Vec::with_capacity(changes.len() + 1);
+    for change in changes {
+        let made = match change {
+            Change::Staged(blob) if packing.includes(blob.name.kind) => {
+                packed(&blob.file, &blob.path, &blob.name, places, &number).map(|step| vec![step])
+            }
+            Change::Staged(blob) => Ok(vec![Step::Place(blob, Form::Plain)]),
+            Change::Renamed { from, to } if packing.includes(to.kind) => {
+                packed_copy(&from, &to, places, &number).map(|step| vec![step, Step::Remove(from)])
+            }
+            Change::Renamed { from, to } => Ok(vec![Step::Rename { from, to }]),
+            Change::Removed(name) => Ok(vec![Step::Remove(name)]),
+        };
+        match made {
+            Ok(made) => steps.extend(made),
+            Err(error) => {
+                steps.push(Step::Refuse(error));
+                break;
+            }
+        }
+    }
+    steps
+}
+
+/// Packs a published file under another name.
+fn packed_copy(
+    from: &BlobName,
+    to: &BlobName,
+    places: &Places,
+    number: impl Fn() -> u64,
+) -> Result<Step, BlobError> {
+    let path = places.path(from);
+    let file = super::open_file(&path).map_err(|error| BlobError::at(&path, error))?;
+    packed(&file, &path, to, places, number)
+}
+
+fn packed(
+    from: &fs::File,
+    path: &Path,
+    name: &BlobName,
+    places: &Places,
+    number: impl Fn() -> u64,
+) -> Result<Step, BlobError> {
+    let into = staging::stage(name, &places.packed_path(name), number)?;
+    packing::pack(from, &into.file).map_err(|error| {
+        // What is full is where it is written to.
+        let at = if error.kind() == io::ErrorKind::StorageFull { &into.path } else { path };
+        BlobError::at(at, error)
+    })?;
+    Ok(Step::Place(into, Form::Packed))
+}
+
+impl Step {
+    /// Does it, and says which directories were touched. Removals are for later.
+    pub(super) fn make(self, places: &Places) -> Result<Vec<Shelf>, BlobError> {
+        match self {
+            Self::Place(mut blob, form) => {
+                let (to, other) = both_paths(places, &blob.name, form);
+                fs::rename(&blob.path, to).map_err(|error| BlobError::at(&blob.path, error))?;
+                blob.kept = Kept::Yes;
+                remove_file(&other)?;
+                Ok(vec![places.shelf(blob.name.kind, &blob.name.document)])
+            }
+            Self::Rename { from, to } => {
+                rename(places, &from, &to)?;
+                Ok([from, to].map(|name| places.shelf(name.kind, &name.document)).into())
+            }
+            Self::Remove(_) => Ok(Vec::new()),
+            Self::Refuse(error) => Err(error),
+        }
+    }
+}
+
+/// In the form that the blob has.
+fn rename(places: &Places, from: &BlobName, to: &BlobName) -> Result<(), BlobError> {
+    let mut missing = None;
+    for form in [Form::Plain, Form::Packed] {
+        let (old, _) = both_paths(places, from, form);
+        let (new, other) = both_paths(places, to, form);
+        match fs::rename(&old, new) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                missing.get_or_insert_with(|| BlobError::at(&old, error));
+            }
+            Err(error) => return Err(BlobError::at(&old, error)),
+            Ok(()) => return remove_file(&other),
+        }
+    }
+    Err(missing.expect("neither form was there"))
+}
+
+/// The path of a blob in this form, and in the other one.
+fn both_paths(places: &Places, name: &BlobName, form: Form) -> (std::path::PathBuf, std::path::PathBuf) {
+    match form {
+        Form::Plain => (places.path(name), places.packed_path(name)),
+        Form::Packed => (places.packed_path(name), places.path(name)),
+    }
+}
+
+/// Removes a blob in both forms. One that is not there is no error.
+pub(super) fn remove(places: &Places, name: &BlobName) -> Result<(), BlobError> {
+    remove_file(&places.path(name))?;
+    remove_file(&places.packed_path(name))
+}
+
+/// Removes a file that may not be there.
+pub(super) fn remove_file(path: &Path) -> Result<(), BlobError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(BlobError::at(path, error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}

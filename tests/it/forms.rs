@@ -1,0 +1,107 @@
+//! `--layout`, `--compress` and `--raw`: other places and forms of the same bytes.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use flow::{
+    blobs::{BlobKind, BlobName, BlobStore},
+    document::DocumentId,
+    durability::Durability,
+};
+use store::local::LocalBlobs;
+
+use crate::lab::Lab;
+
+/// All blobs of a run directory, but when they came, as readers see them.
+fn blobs(run: &Path) -> BTreeMap<(BlobKind, DocumentId), Vec<u8>> {
+    let blobs = LocalBlobs::open(run, Durability::Process).unwrap();
+    let mut found = BTreeMap::new();
+    for kind in BlobKind::ALL.into_iter().filter(|kind| *kind != BlobKind::Arrival) {
+        for document in blobs.list(kind).unwrap() {
+            let bytes = blobs.read(&BlobName::new(kind, document.clone()), 1 << 30).unwrap();
+            found.insert((kind, document), bytes);
+        }
+    }
+    found
+}
+
+/// Runs the commands that look at all files, and says what is exported.
+async fn looked_at(lab: &Lab, out: &str, texts: u64) -> String {
+    let verified = lab.juggle(&["verify", "--json"], out, &[] as &[&str]).await.expect(0).json();
+    assert_eq!(verified["documents"], texts);
+    assert_eq!((&verified["damaged"], &verified["strays"]), (&serde_json::json!([]), &serde_json::json!([])));
+    let collected = lab.juggle(&["gc", "--json"], out, &["--dry-run"]).await.expect(0).json();
+    assert_eq!(collected["files"], serde_json::json!([]));
+    lab.juggle(&["export", "combined"], out, &[] as &[&str]).await.expect(0);
+    lab.read(&format!("{out}/export/all.txt"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn layout_and_compression_change_where_files_lie_and_nothing_else() {
+    let lab = Lab::of_texts(12, 40);
+    let list = lab.path("list.tsv");
+    let list = list.to_str().unwrap();
+    lab.juggle(&["pipeline", list], "plain", &[] as &[&str]).await.expect(0);
+    let forms = ["--layout", "sharded", "--compress", "zstd"];
+    lab.juggle(&["pipeline", list], "packed", &forms).await.expect(0);
+    let (plain, packed) = (lab.path("plain"), lab.path("packed"));
+    let expected = blobs(&plain);
+    assert_eq!(expected.len(), 12 * 6);
+    assert!(blobs(&packed) == expected, "the bytes differ");
+    let shard = &blake3::hash(b"t0").to_hex()[..2];
+    for file in [format!("raw/{shard}/t0_raw.txt.zst"), format!("stats/{shard}/t0.json")] {
+        assert!(packed.join(&file).is_file(), "{file}");
+    }
+    assert_eq!(looked_at(&lab, "packed", 12).await, looked_at(&lab, "plain", 12).await);
+
+    let asked = lab.server.total();
+    fs::remove_dir_all(packed.join("queue")).unwrap();
+    lab.juggle(&["rebuild"], "packed", &[] as &[&str]).await.expect(0);
+    let planned = lab.juggle(&["plan", list, "--json"], "packed", &[] as &[&str]).await.expect(0).stdout;
+    assert!(planned.contains("\"stored\": 12"), "{planned}");
+    // Without the flags the layout stays, and what is packed is read.
+    lab.juggle(&["pipeline", list], "packed", &[] as &[&str]).await.expect(0);
+    assert_eq!(lab.server.total(), asked, "nothing is fetched that is there");
+    assert!(blobs(&packed) == expected);
+    lab.juggle(&["pipeline", list], "packed", &["--layout", "flat"])
+        .await
+        .expect_error(2, &["sharded, and stays so", "--layout"]);
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn raw_bytes_are_dropped_on_wish() {
+    let lab = Lab::of_texts(4, 40);
+    let list = lab.path("list.tsv");
+    let list = list.to_str().unwrap();
+    lab.juggle(&["pipeline", list], "out", &["--raw", "drop"]).await.expect(0);
+    let run = lab.path("out");
+    for kind in ["raw", "spool"] {
+        assert_eq!(files(&run.join(kind)), [] as [PathBuf; 0]);
+    }
+    let whole = blobs(&run);
+    looked_at(&lab, "out", 4).await;
+
+    let asked = lab.server.total();
+    fs::remove_dir_all(run.join("queue")).unwrap();
+    lab.juggle(&["rebuild"], "out", &[] as &[&str]).await.expect(0);
+    lab.juggle(&["pipeline", list], "out", &["--raw", "drop"]).await.expect(0);
+    assert_eq!(lab.server.total(), asked, "nothing is fetched that is there");
+    lab.juggle(&["redecode", "t0", "--encoding", "latin1"], "out", &[] as &[&str])
+        .await
+        .expect_error(3, &["t0", "not kept", "--raw keep"]);
+
+    fs::write(run.join("text/t1_text.txt"), "changed").unwrap();
+    let repaired =
+        lab.juggle(&["verify", "--repair", "--json"], "out", &[] as &[&str]).await.expect(0).json();
+    assert_eq!(repaired["damaged"][0]["repair"], "fetch");
+    lab.juggle(&["pipeline", list], "out", &["--raw", "drop"]).await.expect(0);
+    assert_eq!(lab.server.total(), asked + 1);
+    assert!(blobs(&run) == whole);
+}
