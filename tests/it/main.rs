@@ -11,6 +11,7 @@ mod forms;
 mod hostile;
 mod kills;
 mod lab;
+mod lock;
 mod looking;
 mod manners;
 mod memory;

@@ -164,7 +164,7 @@ impl Ask {
 /// Politeness: limits that hold for each group over all workers together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupLimit {
-    /// Jobs leased at a time.
+    /// Jobs leased at a time. At 0 the group is left alone for as long as that is asked for.
     pub in_flight: u32,
     /// Least time between two claims.
     pub interval_ms: Millis,
@@ -173,6 +173,8 @@ pub struct GroupLimit {
 impl GroupLimit {
     /// No limit.
     pub const NONE: Self = Self { in_flight: u32::MAX, interval_ms: 0 };
+    /// No jobs.
+    pub const NOTHING: Self = Self { in_flight: 0, interval_ms: 0 };
 }
 
 /// The answer to a wish.

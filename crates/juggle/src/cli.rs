@@ -73,11 +73,18 @@ pub enum Command {
   juggle pipeline books.tsv --mirror https://www.gutenberg.org=http://127.0.0.1:8000 --allow-host 127.0.0.1
   zcat urls.gz | juggle pipeline -i - -o corpus
   juggle pipeline --refresh -o corpus      ask for all that is stored again, fetch what changed
+  juggle pipeline books.tsv -o copy --locked=corpus/corpus.lock      the same corpus again, or an error
+  juggle pipeline -o corpus --locked --offline                       whether what is stored is what the lock says
 
 Repeated with the same directory, it goes on where it stopped and fetches nothing twice. With --refresh, each stored
 text is asked for again at the URL it came from, with If-None-Match and If-Modified-Since; what changed replaces what was
 stored and goes through store and process again. What cannot be had stays as it is stored, and is listed as failed. Cut
-off, the same command goes on with the same round; once that is finished, it begins the next.")]
+off, the same command goes on with the same round; once that is finished, it begins the next.
+
+At its end a run writes corpus.lock: of each text the URL, the hashes of what was received, of the text, its tokens and counts,
+the encoding; and one root hash over all results, the same wherever and however they are made. With --locked, a run whose
+settings, lists or stored texts differ from the lock is refused with a list, bytes of another hash are not taken, and
+what differs at the end is listed, with exit code 8. --offline asks no server: what would be fetched waits.")]
 pub struct PipelineArgs {
     /// Sources.
     #[command(flatten)]
@@ -85,6 +92,15 @@ pub struct PipelineArgs {
     /// Where no host of the sources can be reached, run the sample library in this directory instead.
     #[arg(long, value_name = "DIR", requires = "sample_output")]
     pub sample: Option<PathBuf>,
+    /// Bring what the lock says, or fail with a list of what differs: corpus.lock in the run directory, or FILE.
+    #[arg(
+        long,
+        value_name = "FILE",
+        num_args = 0..=1,
+        require_equals = true,
+        conflicts_with = "refresh"
+    )]
+    pub locked: Option<Option<PathBuf>>,
     /// The run directory of the sample library.
     #[arg(long, value_name = "DIR", requires = "sample")]
     pub sample_output: Option<PathBuf>,

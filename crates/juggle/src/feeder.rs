@@ -26,6 +26,7 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use crate::{
     exit::{CliError, Exit},
+    lock::Expected,
     refresh::{self, Counters},
     source::{entry::Entry, error::SourceError, gutenberg, snapshot},
 };
@@ -50,6 +51,8 @@ pub struct Feeder {
     pub conflicts: Arc<AtomicU64>,
     /// Counts what a refresh does.
     pub(crate) refreshing: Counters,
+    /// The lock that is kept to, where one is.
+    pub(crate) expected: Option<Arc<Expected>>,
 }
 
 /// Some entries of a list, and how far they reach.
@@ -100,8 +103,7 @@ impl Feeder {
     async fn step(&self, cursor: Cursor) -> Result<bool, CliError> {
         let batch = self.read(&cursor.source, &cursor, BATCH_MAX).await?;
         let count = batch.entries.len() as u64;
-        let jobs: Vec<FetchJob> =
-            batch.entries.into_iter().map(|entry| entry.into_job(|url| (self.group_of)(url))).collect();
+        let jobs: Vec<FetchJob> = batch.entries.into_iter().map(|entry| self.job(entry)).collect();
         let new = jobs.iter().cloned().map(Into::into).collect();
         match self.advance(cursor, new, batch.offset, count).await? {
             Moved::Here(pushed) => {
@@ -111,6 +113,14 @@ impl Feeder {
             Moved::Elsewhere => Ok(true),
             Moved::NoRoom => Ok(false),
         }
+    }
+
+    fn job(&self, entry: Entry) -> FetchJob {
+        let mut job = entry.into_job(|url| (self.group_of)(url));
+        let expected = self.expected.as_ref().and_then(|expected| expected.raw_of(&job.document));
+        // What the list says was compared with the lock before.
+        job.listed.blake3 = job.listed.blake3.or_else(|| expected.cloned());
+        job
     }
 
     /// Pushes jobs and moves the cursor to `offset`, so many entries on, in one step.
@@ -241,6 +251,7 @@ mod tests {
             blobs: Arc::new(MemoryBlobs::default()),
             conflicts: Arc::clone(&conflicts),
             refreshing: Counters::default(),
+            expected: None,
         };
         feeder.run(over).await.unwrap();
         assert_eq!(queue.stats().await.unwrap().lane(Lane::Fetch).ready, 1);

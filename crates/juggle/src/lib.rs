@@ -8,6 +8,7 @@
 //! * [`attach`], [`stages`]: the queue at hand and the three workers; `take_back`: what was no text leaves again;
 //! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`], [`rebuild`], [`export`], [`config_show`]: the
 //!   commands;
+//! * `lock`: what a corpus is made of, in `corpus.lock`;
 //! * [`sample`]: the bundled library for machines without a network;
 //! * [`summary`], [`progress`], [`output`], [`telemetry`], [`signals`], [`directory`], [`exit`]: what people see.
 
@@ -21,6 +22,7 @@ pub mod exit;
 pub mod export;
 pub mod feeder;
 pub mod gc;
+mod lock;
 pub mod output;
 pub mod pipeline;
 pub mod plan;

@@ -1,6 +1,9 @@
 //! `juggle pipeline`: sources in, all stages until nothing is left, a summary.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use flow::{
     blobs::BlobStore,
@@ -16,20 +19,29 @@ use crate::{
     cli::PipelineArgs,
     directory,
     exit::{CliError, Exit},
+    lock::{
+        self,
+        keeping::{self, Keeping},
+    },
     output::Out,
     plan,
     progress::{Progress, Show},
     sample, settings,
-    settings::{choice::Run, resolved::Settings},
+    settings::{
+        choice::{Network, Run},
+        resolved::Settings,
+    },
     signals,
     stages::Stages,
     summary::{RunFacts, Summary, resting_hosts},
 };
 
-/// How to stop a run.
-struct Stop {
+/// What holds for a run besides its settings.
+struct Terms {
     shutdown: Shutdown,
     trigger: Trigger,
+    /// The lock that it keeps to, where it does; without a path the one in its directory.
+    locked: Option<Option<PathBuf>>,
 }
 
 /// Runs it.
@@ -46,10 +58,13 @@ pub async fn run(args: &PipelineArgs, settings: &Settings, out: &Out) -> Result<
     }
     let (trigger, shutdown) = shutdown();
     signals::listen(trigger.clone()).map_err(|error| CliError::caused(Exit::Bug, &error))?;
-    let stop = Stop { shutdown, trigger };
+    let terms = Terms { shutdown, trigger, locked: args.locked.clone() };
     match (&args.sample, &args.sample_output) {
-        (Some(sample), Some(output)) => with_fall_back(sources, sample, output, settings, &stop, out).await,
-        _ => all_stages(sources, settings, &stop, out).await,
+        // Without a request nobody knows whether a host can be reached, and the sample would have to be fetched too.
+        (Some(sample), Some(output)) if settings.network == Network::Online && args.locked.is_none() => {
+            with_fall_back(sources, sample, output, settings, &terms, out).await
+        }
+        _ => all_stages(sources, settings, &terms, out).await,
     }
 }
 
@@ -59,7 +74,7 @@ async fn with_fall_back(
     sample: &Path,
     output: &Path,
     settings: &Settings,
-    stop: &Stop,
+    terms: &Terms,
     out: &Out,
 ) -> Result<Exit, CliError> {
     directory::prepare(&settings.output_dir)?;
@@ -71,7 +86,7 @@ async fn with_fall_back(
     attached.close().await;
     added?;
     if stats?.pending() == 0 || sample::any_host_answers(&sources, settings).await? {
-        return all_stages(sources, settings, stop, out).await;
+        return all_stages(sources, settings, terms, out).await;
     }
     tracing::warn!(
         "no host of the source list can be reached: running the sample library into '{}' instead; the list stays queued \
@@ -80,14 +95,19 @@ async fn with_fall_back(
         settings.output_dir.display()
     );
     let served = sample::serve(sample, output, settings)?;
-    all_stages(served.sources.clone(), &served.settings, stop, out).await
+    all_stages(served.sources.clone(), &served.settings, terms, out).await
 }
 
-async fn all_stages(sources: Sources, settings: &Settings, stop: &Stop, out: &Out) -> Result<Exit, CliError> {
+async fn all_stages(
+    sources: Sources,
+    settings: &Settings,
+    terms: &Terms,
+    out: &Out,
+) -> Result<Exit, CliError> {
     let started = Instant::now();
     directory::prepare(&settings.output_dir)?;
     let attached = Attached::own_or_join(&settings.output_dir, settings.durability).await?;
-    let worked = work(sources, settings, stop, &attached, started).await;
+    let worked = work(sources, settings, terms, &attached, started).await;
     attached.close().await;
     let Some(summary) = worked? else { return Ok(Exit::Interrupted) };
     summary.print(&settings.output_dir, out)?;
@@ -98,21 +118,27 @@ async fn all_stages(sources: Sources, settings: &Settings, stop: &Stop, out: &Ou
 async fn work(
     sources: Sources,
     settings: &Settings,
-    stop: &Stop,
+    terms: &Terms,
     attached: &Attached,
     started: Instant,
 ) -> Result<Option<Summary>, CliError> {
     let queue = attached.queue();
     let before = queue.stats().await?;
     let refresh = sources.refresh;
+    let own_lock = || lock::path_in(&settings.output_dir);
+    let locked = terms.locked.clone().map(|path| path.unwrap_or_else(own_lock));
+    let expected = keeping::expected(locked).await?;
     let Added { bad, .. } = add::add(sources, &settings.output_dir, &*queue).await?;
     let stages =
-        Stages::open(settings, Arc::clone(&queue), stop.shutdown.clone(), stop.trigger.clone()).await?;
+        Stages::open(settings, Arc::clone(&queue), terms.shutdown.clone(), terms.trigger.clone()).await?;
+    let keeping = Keeping::new(settings, Arc::clone(&stages.blobs), expected.clone());
+    keeping.check(&*queue).await?;
+    let stages = stages.expecting(expected);
     let progress = Progress::start(show(settings), Arc::clone(&queue), &stages.metered(&Lane::ALL));
     let ended = stages.work(settings, &Lane::ALL, Until::Drained).await;
     progress.finish().await;
     let ended = ended?;
-    match stop.shutdown.phase() {
+    match terms.shutdown.phase() {
         Phase::Running => {
             stages.take_back(settings).await?;
             stages.mark_duplicates().await?;
@@ -120,6 +146,10 @@ async fn work(
         Phase::Draining => {}
         Phase::Now => return Ok(None),
     }
+    let lock = match terms.shutdown.phase() {
+        Phase::Running => Some(keeping.finish().await?),
+        Phase::Draining | Phase::Now => None,
+    };
     let resting = match ended {
         Ended::Resting => resting_hosts(&*queue).await?,
         Ended::Finished | Ended::Blocked | Ended::Stopped => Vec::new(),
@@ -131,6 +161,8 @@ async fn work(
         conflicts: stages.conflicts(),
         refreshed: stages.refreshing.summary(refresh, &*queue).await?,
         resting,
+        lock,
+        network: settings.network,
         busy: stages.busy(),
         imbalance: stages.imbalance(),
     };

@@ -23,7 +23,7 @@ use crate::{
     progress::Progress,
     refresh::{Refresh, RefreshSummary},
     settings::{
-        choice::{OnFailure, Run},
+        choice::{Network, OnFailure, Run},
         resolved::Settings,
     },
     signals,
@@ -105,9 +105,14 @@ pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -
     }
     if ended == Ended::Resting {
         for RestingHost { host, texts } in resting_hosts(&*attached.queue()).await? {
-            tracing::warn!(
-                "{texts} texts wait for {host}, which is left alone for now: run the same command later"
-            );
+            match settings.network {
+                Network::Online => tracing::warn!(
+                    "{texts} texts wait for {host}, which is left alone for now: run the same command later"
+                ),
+                Network::Offline => {
+                    tracing::warn!("{texts} texts wait for {host}, for --offline asks no server")
+                }
+            }
         }
     }
     if ended == Ended::Blocked {

@@ -30,6 +30,7 @@ use crate::{
     directory,
     exit::{CliError, Exit},
     feeder::{Feeder, GroupOf},
+    lock::Expected,
     refresh::Counters,
     settings::{choice::OnFailure, resolved::Settings},
     take_back::TakeBack,
@@ -52,6 +53,8 @@ pub struct Stages {
     /// What each lane did in this process, in the order of [`Lane::ALL`].
     pub meters: [Arc<Meter>; 3],
     process: Arc<Process>,
+    /// The lock that is kept to, where one is.
+    expected: Option<Arc<Expected>>,
     conflicts: Arc<AtomicU64>,
     /// What a refresh does in this process.
     pub(crate) refreshing: Counters,
@@ -80,11 +83,18 @@ impl Stages {
             blobs,
             meters,
             process,
+            expected: None,
             conflicts: Arc::default(),
             refreshing: Counters::default(),
             shutdown,
             trigger,
         })
+    }
+
+    /// The same stages, which keep to a lock.
+    #[must_use]
+    pub(crate) fn expecting(self, expected: Option<Arc<Expected>>) -> Self {
+        Self { expected, ..self }
     }
 
     /// The lanes with their meters.
@@ -247,10 +257,7 @@ impl Stages {
     fn worker_config(&self, lane: Lane, settings: &Settings, until: Until) -> WorkerConfig {
         let unlimited = || (GroupLimit::NONE, NamedLimits::new());
         let (concurrency, (group_limit, named_limits)) = match lane {
-            Lane::Fetch => (
-                settings.max_concurrent_downloads as usize,
-                (settings.group_limit(), settings.named_limits()),
-            ),
+            Lane::Fetch => (settings.max_concurrent_downloads as usize, settings.fetch_limits()),
             Lane::Store => (STORE_CONCURRENCY, unlimited()),
             Lane::Process => (2 * self.process.threads(), unlimited()),
         };
@@ -274,6 +281,7 @@ impl Stages {
             blobs: Arc::clone(&self.blobs) as Arc<dyn BlobStore>,
             conflicts: Arc::clone(&self.conflicts),
             refreshing: self.refreshing.clone(),
+            expected: self.expected.clone(),
         }
     }
 }

@@ -16,9 +16,10 @@ use store::meta::Confidence;
 
 use crate::{
     exit::{CliError, Exit},
+    lock::{Difference, NAMED_MAX, keeping::LockSummary},
     output::{Out, align_right, describe_busy, peak_rss_bytes, seconds, table},
     refresh::{self, RefreshSummary},
-    settings::choice::OnFailure,
+    settings::choice::{Network, OnFailure},
 };
 
 /// The largest sidecar that is read.
@@ -49,10 +50,12 @@ pub struct Summary {
     conflicts: u64,
     /// What has not ended.
     pending: u64,
-    /// Hosts that are left alone for now, with the texts that wait for them.
+    /// Hosts that are left alone for now, with the texts that wait for them; offline, all that texts wait for.
     resting: Vec<RestingHost>,
     /// What became of stored texts that were asked for again; none where that was not done.
     refreshed: Option<RefreshSummary>,
+    /// The lock that was written or kept to; none where the run was stopped.
+    lock: Option<LockSummary>,
     lanes: BTreeMap<&'static str, LaneSummary>,
     failures: Vec<FailureRow>,
     /// Seconds that each thread of the process stage was at work in this run.
@@ -63,6 +66,8 @@ pub struct Summary {
     peak_rss_bytes: Option<u64>,
     #[serde(skip)]
     rows: Vec<Row>,
+    #[serde(skip)]
+    network: Network,
 }
 
 /// Counts of a lane over all runs; `skipped` are those of `done` that were done before this run.
@@ -160,6 +165,10 @@ pub struct RunFacts {
     pub(crate) refreshed: Option<RefreshSummary>,
     /// Hosts that are left alone for now, where nothing but their texts is left.
     pub resting: Vec<RestingHost>,
+    /// What became of the lock; none where the run was stopped.
+    pub(crate) lock: Option<LockSummary>,
+    /// Whether servers were asked.
+    pub network: Network,
     /// How long each thread of the process stage was at work.
     pub busy: Vec<Duration>,
     /// How unevenly: the busiest over the mean.
@@ -198,12 +207,14 @@ impl Summary {
             pending: now.pending(),
             resting: facts.resting,
             refreshed: facts.refreshed,
+            lock: facts.lock,
             lanes: lanes.into(),
             failures,
             imbalance: facts.imbalance,
             busy_seconds: facts.busy.into_iter().map(seconds).collect(),
             peak_rss_bytes: peak_rss_bytes(),
             rows: corpus.rows,
+            network: facts.network,
         })
     }
 
@@ -214,8 +225,9 @@ impl Summary {
         let is_network = |row: &FailureRow| {
             matches!(row.reason, Reason::Dns | Reason::Connect | Reason::Tls | Reason::Timeout)
         };
+        let differs = self.differences().is_some_and(|differences| !differences.is_empty());
         let has_failed_fast = on_failure == OnFailure::FailFast && !self.failures.is_empty();
-        if !self.resting.is_empty() {
+        if !self.resting.is_empty() || differs {
             Exit::SomeFailed
         } else if self.pending > 0 && !has_failed_fast {
             Exit::Interrupted
@@ -277,14 +289,39 @@ impl Summary {
             ))?;
         }
         for RestingHost { host, texts } in &self.resting {
-            out.line(&format!(
-                "{texts} wait for {host}, which is left alone for now: run the same command later, or use --mirror"
-            ))?;
+            out.line(&match self.network {
+                Network::Online => format!(
+                    "{texts} wait for {host}, which is left alone for now: run the same command later, or use --mirror"
+                ),
+                Network::Offline => format!("{texts} wait for {host}: run the same command without --offline"),
+            })?;
         }
         if self.pending > 0 && self.resting.is_empty() {
             out.line(&format!("{} are not done yet: the same command goes on", self.pending))?;
         }
+        self.print_lock(out)?;
         self.print_failures(run, out)
+    }
+
+    fn differences(&self) -> Option<&Vec<Difference>> {
+        self.lock.as_ref().and_then(|lock| lock.differences.as_ref())
+    }
+
+    fn print_lock(&self, out: &Out) -> Result<(), CliError> {
+        let Some(LockSummary { path, documents, root, differences }) = &self.lock else { return Ok(()) };
+        let path = path.display();
+        let Some(differences) = differences else {
+            return out.line(&format!("locked in '{path}': {documents} documents, root {root}"));
+        };
+        if differences.is_empty() {
+            return out.line(&format!("as locked in '{path}': {documents} documents, root {root}"));
+        }
+        out.line(&format!("\n{} differ from '{path}':", differences.len()))?;
+        for one in differences.iter().take(NAMED_MAX) {
+            out.line(&format!("  {one}"))?;
+        }
+        let more = differences.len().saturating_sub(NAMED_MAX);
+        if more > 0 { out.line(&format!("  … and {more} more; --json names all")) } else { Ok(()) }
     }
 
     fn table(&self) -> String {

@@ -23,6 +23,11 @@ impl Print {
         self.bytes
     }
 
+    /// The hash, as 64 hex digits.
+    pub(crate) fn into_blake3(self) -> String {
+        self.blake3
+    }
+
     /// Of a published blob; none where there is none.
     pub(crate) fn of(blobs: &dyn BlobStore, name: &BlobName) -> Result<Option<Self>, BlobError> {
         let mut blob = match blobs.open(name) {

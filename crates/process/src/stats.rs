@@ -62,6 +62,31 @@ pub fn are_there(blobs: &dyn BlobStore, job: &ProcessJob, identity: &Identity) -
         && blobs.len(&name(job, BlobKind::Tokens))? == Some(outputs.tokens.bytes()))
 }
 
+/// The hashes of a document's results.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hashes {
+    /// The BLAKE3 of the tokens, as 64 hex digits.
+    pub tokens: String,
+    /// That of the counts.
+    pub counts: String,
+}
+
+/// The hashes of the results of this job, as `stats/` tells them; none where there are none of this text and processor.
+///
+/// # Errors
+/// Where the blobs cannot be read.
+pub fn hashes(
+    blobs: &dyn BlobStore,
+    job: &ProcessJob,
+    identity: &Identity,
+) -> Result<Option<Hashes>, BlobError> {
+    let outputs = stamped(blobs, job, identity)?;
+    Ok(outputs.map(|Outputs { tokens, counts }| Hashes {
+        tokens: tokens.into_blake3(),
+        counts: counts.into_blake3(),
+    }))
+}
+
 /// The results that `stats/` tells of, where it is of this text and this processor.
 fn stamped(
     blobs: &dyn BlobStore,

@@ -8,7 +8,7 @@ use crate::{
     cli::sources::SourceArgs,
     exit::{CliError, Exit, is_full},
     refresh::Refresh,
-    settings::resolved::Settings,
+    settings::{choice::Network, resolved::Settings},
     source::{
         catalog::Filters,
         error::SourceError,
@@ -50,7 +50,12 @@ impl Sources {
                 Named::Web(form, url) => Input::at(Place::Web(fetch(url, settings).await?), form),
             });
         }
-        Ok(Self { inputs, rules: settings.rules(args.filters()), refresh: args.refresh() })
+        let refresh = args.refresh();
+        if refresh == Refresh::Yes && settings.network == Network::Offline {
+            return Err(CliError::new(Exit::Usage, "--refresh asks servers, and --offline asks none")
+                .advise("leave one of them out"));
+        }
+        Ok(Self { inputs, rules: settings.rules(args.filters()), refresh })
     }
 
     /// The sources of the settings alone.
@@ -76,6 +81,15 @@ impl Sources {
 }
 
 async fn fetch(url: String, settings: &Settings) -> Result<Download, CliError> {
+    if settings.network == Network::Offline {
+        return Err(CliError::new(
+            Exit::Usage,
+            format!("the list {url} is on the web, and --offline asks no server"),
+        )
+        .advise(
+            "fetch the list before, and name the file; a list that was added before need not be named again",
+        ));
+    }
     tracing::info!("fetching the list {url}");
     let keep = |source| CliError::from(SourceError::Write { path: std::env::temp_dir(), source });
     let mut file = tempfile::Builder::new().prefix("juggle-list-").tempfile().map_err(keep)?;

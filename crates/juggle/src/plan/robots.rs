@@ -13,7 +13,10 @@ use url::Url;
 
 use crate::{
     exit::{CliError, Exit},
-    settings::{choice::Robots, resolved::Settings},
+    settings::{
+        choice::{Network, Robots},
+        resolved::Settings,
+    },
 };
 
 /// Of so many hosts robots.txt is asked.
@@ -33,12 +36,12 @@ pub(super) struct Advisor {
 impl Advisor {
     /// To be made within a runtime.
     pub(super) fn new(settings: &Settings) -> Result<Self, CliError> {
-        let adviser = match settings.robots {
-            Robots::On => {
+        let adviser = match (settings.robots, settings.network) {
+            (Robots::On, Network::Online) => {
                 let adviser = Adviser::new(&settings.fetch_config());
                 Some(adviser.map_err(|error| CliError::caused(Exit::Usage, &error))?)
             }
-            Robots::Off => None,
+            (Robots::Off, _) | (_, Network::Offline) => None,
         };
         let (asked, left) = (RefCell::default(), Cell::new(TIME_MAX));
         Ok(Self { adviser, runtime: Handle::current(), asked, left })

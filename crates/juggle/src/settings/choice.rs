@@ -85,6 +85,15 @@ pub enum OnFailure {
     FailFast,
 }
 
+/// Whether servers are asked for anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// They are.
+    Online,
+    /// They are not: what would have to be fetched waits.
+    Offline,
+}
+
 /// Whether anything is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Run {

@@ -30,7 +30,7 @@ use store::{
 
 use super::{
     args::Args,
-    choice::{Color, LogFormat, OnFailure, Progress, ResultFormat, Robots, Run, Switch, Verbosity},
+    choice::{Color, LogFormat, Network, OnFailure, Progress, ResultFormat, Robots, Run, Switch, Verbosity},
     error::SettingsError,
     hosts::{self, CONNECTIONS, HostSettings, WAIT},
     layers::{Layers, wrong},
@@ -89,6 +89,8 @@ pub struct Settings {
     pub min_free_space_bytes: u64,
     /// Which proxy is asked.
     pub proxy: ProxyChoice,
+    /// Whether servers are asked for anything.
+    pub network: Network,
     /// Which addresses are connected to.
     pub family: Family,
     /// A PEM file of authorities that are trusted beside the system's.
@@ -160,6 +162,7 @@ impl Settings {
             limit_rate_bytes: NonZeroU64::new(bytes(&mut from, "limit-rate", 0)?),
             min_free_space_bytes: bytes(&mut from, "min-free-space", 0)?,
             proxy: proxy(&mut from)?,
+            network: if on(&mut from, "offline")? { Network::Offline } else { Network::Online },
             family: family(&mut from)?,
             ca_certificate: from.paths("ca-certificate").pop(),
             accept_encoding: accept_encoding(&mut from)?,
@@ -227,6 +230,15 @@ impl Settings {
     #[must_use]
     pub fn group_limit(&self) -> GroupLimit {
         GroupLimit { in_flight: self.max_connection_per_server, interval_ms: millis(self.wait) }
+    }
+
+    /// What fetch jobs are claimed by: the limits of all hosts and of single ones; offline, nothing of any host.
+    #[must_use]
+    pub fn fetch_limits(&self) -> (GroupLimit, NamedLimits) {
+        match self.network {
+            Network::Online => (self.group_limit(), self.named_limits()),
+            Network::Offline => (GroupLimit::NOTHING, NamedLimits::new()),
+        }
     }
 
     /// Where it is remembered what is known of hosts.

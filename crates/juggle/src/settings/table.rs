@@ -186,6 +186,13 @@ pub const TABLE: &[Setting] = &[
          no_proxy holds for both; USER:PASSWORD@ in it is never shown; off for none",
     ),
     row("no-proxy", None, Takes::Switch, "", "Fetch without a proxy, as with --proxy off"),
+    row(
+        "offline",
+        None,
+        Takes::Switch,
+        "",
+        "Ask no server for anything: what is here is stored and processed, what would be fetched waits",
+    ),
     row("ipv4", Some('4'), Takes::Switch, "", "Connect to IPv4 addresses only"),
     row("ipv6", Some('6'), Takes::Switch, "", "Connect to IPv6 addresses only"),
     row(

@@ -99,6 +99,9 @@ impl GroupIndex {
     }
 
     fn due_within(&self, limit: GroupLimit) -> Millis {
+        if limit.in_flight == 0 {
+            return Millis::MAX;
+        }
         let interval_over = self.claimed_ms.map_or(0, |at| at.saturating_add(limit.interval_ms));
         interval_over.max(self.paused_until_ms)
     }

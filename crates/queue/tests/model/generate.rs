@@ -167,7 +167,7 @@ impl Draw {
 
     fn limit(&mut self) -> GroupLimit {
         GroupLimit {
-            in_flight: self.pick(&[1, 1, 2, 3, u32::MAX]),
+            in_flight: self.pick(&[0, 1, 1, 2, 3, u32::MAX]),
             interval_ms: self.pick(&[0, 0, 30, 1_000]),
         }
     }

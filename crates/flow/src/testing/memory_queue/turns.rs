@@ -75,6 +75,9 @@ impl Turns {
     /// When its group may next be claimed from, as far as time alone decides.
     pub(super) fn free_at_ms(&self, job: &Job, ask: &Ask) -> Millis {
         let Some(limit) = job.group().map(|group| ask.limit_of(group)) else { return 0 };
+        if limit.in_flight == 0 {
+            return Millis::MAX;
+        }
         self.visits(job).map_or(0, |visits| {
             let interval_over_ms = visits.claimed_ms.map_or(0, |at| at.saturating_add(limit.interval_ms));
             interval_over_ms.max(visits.paused_until_ms)

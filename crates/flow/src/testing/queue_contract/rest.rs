@@ -22,6 +22,7 @@ case_list![
     lane_whose_groups_are_left_alone_for_long_rests,
     lane_rests_only_where_all_of_it_does,
     delayed_jobs_of_a_group_rest_with_it,
+    groups_of_which_nothing_is_wished_rest,
 ];
 
 const HOUR_MS: Millis = 60 * 60_000;
@@ -163,4 +164,21 @@ async fn delayed_jobs_of_a_group_rest_with_it(subject: Subject) {
     };
     subject.fail(lease, verdict).await;
     assert_eq!(subject.expects().await, Outlook::Resting);
+}
+
+async fn groups_of_which_nothing_is_wished_rest(subject: Subject) {
+    subject.push([grouped("a1", "a"), job(Lane::Fetch, "free"), grouped("b1", "b")]).await;
+    let nothing = wish(GroupLimit::NOTHING, &[]);
+    let claims = subject.claim(nothing.clone()).await.claims;
+    assert_eq!(keys(&claims), ["free"]);
+    assert_ne!(
+        subject.claim(nothing.clone()).await.outlook,
+        Outlook::Resting,
+        "what is leased may bring more"
+    );
+    subject.complete(claims[0].lease).await;
+    assert_eq!(subject.claim(nothing).await.outlook, Outlook::Resting);
+    // Another wish, another answer: nothing is remembered of the groups.
+    let claims = subject.claim(wish(ONE, &[("b", GroupLimit::NOTHING)])).await.claims;
+    assert_eq!(keys(&claims), ["a1"]);
 }

@@ -92,7 +92,7 @@ fn every_setting_can_be_set_in_every_layer() {
         "color" => ("never", "\"never\""),
         "log-format" => ("json", "\"json\""),
         "compressed" | "keep-going" | "fail-fast" | "dry-run" | "quiet" | "no-progress" | "json"
-        | "no-proxy" | "ipv4" | "ipv6" => ("1", "true"),
+        | "no-proxy" | "offline" | "ipv4" | "ipv6" => ("1", "true"),
         "verbose" => ("2", "2"),
         _ => ("3", "3"),
     };

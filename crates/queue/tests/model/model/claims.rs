@@ -12,6 +12,9 @@ use super::{Check, Manners, Model, Times};
 
 impl Times {
     fn due_ms(&self, limit: GroupLimit) -> Millis {
+        if limit.in_flight == 0 {
+            return Millis::MAX;
+        }
         let interval_over = self.claimed_ms.map_or(0, |at| at + limit.interval_ms);
         interval_over.max(self.paused_until_ms)
     }

@@ -1,0 +1,250 @@
+//! Writes locks and reads them.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufRead, BufReader, BufWriter, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{FORM, Head, Locked, Root, Seal};
+use crate::exit::{CliError, Exit, is_full};
+
+/// The longest line that is read.
+const LINE_BYTES_MAX: u64 = 64 * 1024;
+
+/// A lock that was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Written {
+    pub(crate) path: PathBuf,
+    pub(crate) documents: u64,
+    pub(crate) root: String,
+}
+
+/// Writes a lock in place of the one that is there, durably, whole or not at all. Holds no document. Blocking.
+///
+/// # Errors
+/// Where a document cannot be had, or the file cannot be written.
+pub(crate) fn write(
+    path: &Path,
+    head: &Head,
+    documents: impl Iterator<Item = Result<Locked, CliError>>,
+) -> Result<Written, CliError> {
+    let failed = |error: io::Error| {
+        let exit = if is_full(&error) { Exit::DiskFull } else { Exit::File };
+        CliError::new(exit, format!("failed to write '{}': {error}", path.display()))
+    };
+    let directory = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let temporary = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
+    let mut file = BufWriter::new(temporary);
+    let mut root = Root::default();
+    line(&mut file, head).map_err(failed)?;
+    for document in documents {
+        let document = document?;
+        root.add(&document);
+        line(&mut file, &document).map_err(failed)?;
+    }
+    let Seal { documents, root } = root.seal();
+    line(&mut file, &Seal { documents, root: root.clone() }).map_err(failed)?;
+    let temporary = file.into_inner().map_err(|error| failed(error.into_error()))?;
+    readable(temporary.as_file())
+        .and_then(|()| temporary.as_file().sync_all())
+        .and_then(|()| temporary.persist(path).map_err(|error| error.error))
+        .and_then(|_| File::open(directory)?.sync_all())
+        .map_err(failed)?;
+    Ok(Written { path: path.to_owned(), documents, root })
+}
+
+fn line(file: &mut impl Write, record: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *file, record)?;
+    file.write_all(b"\n")
+}
+
+/// Temporary files are for their owner alone; a lock is for everyone.
+fn readable(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(0o644))
+}
+
+/// A lock that is read.
+pub(crate) struct Lock {
+    pub(crate) head: Head,
+    lines: Lines,
+    root: Root,
+    seal: Option<Seal>,
+}
+
+impl Lock {
+    /// Opens a lock and reads its head. Blocking.
+    ///
+    /// # Errors
+    /// [`Exit::File`] where it is not there, or no lock that this version knows.
+    pub(crate) fn open(path: &Path) -> Result<Self, CliError> {
+        let file = File::open(path).map_err(|error| {
+            CliError::new(Exit::File, format!("cannot read the lock '{}': {error}", path.display())).advise(
+                "a run without --locked writes corpus.lock into its directory; name one that lies elsewhere by --locked=FILE",
+            )
+        })?;
+        let mut lines = Lines { path: path.to_owned(), from: BufReader::new(file), number: 0 };
+        let first = lines.next()?.unwrap_or_default();
+        let head: Head = lines.parse(&first)?;
+        if head.lock != FORM {
+            return Err(lines.damaged(&format!("it has form {}, this juggle knows {FORM}", head.lock)));
+        }
+        Ok(Self { head, lines, root: Root::default(), seal: None })
+    }
+
+    /// The next document; none at the end, where the seal fits.
+    fn read(&mut self) -> Result<Option<Locked>, CliError> {
+        if self.seal.is_some() {
+            return Ok(None);
+        }
+        let Some(line) = self.lines.next()? else {
+            return Err(self.lines.damaged("it ends before its last line: it was cut off"));
+        };
+        if let Ok(seal) = serde_json::from_str::<Seal>(&line) {
+            if seal != self.root.seal() {
+                return Err(self.lines.damaged("its lines are not those that it was sealed with"));
+            }
+            self.seal = Some(seal);
+            return Ok(None);
+        }
+        let one: Locked = self.lines.parse(&line)?;
+        self.root.add(&one);
+        Ok(Some(one))
+    }
+}
+
+impl Iterator for Lock {
+    type Item = Result<Locked, CliError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.read().transpose()
+    }
+}
+
+struct Lines {
+    path: PathBuf,
+    from: BufReader<File>,
+    /// That of the line that was read last.
+    number: u64,
+}
+
+impl Lines {
+    fn next(&mut self) -> Result<Option<String>, CliError> {
+        self.number += 1;
+        let mut line = String::new();
+        match self.from.by_ref().take(LINE_BYTES_MAX).read_line(&mut line) {
+            Ok(0) => Ok(None),
+            Ok(_) if line.ends_with('\n') => Ok(Some(line)),
+            Ok(_) => Err(self.damaged("the line has no end, or is too long")),
+            Err(error) => Err(self.damaged(&error.to_string())),
+        }
+    }
+
+    fn parse<T: DeserializeOwned>(&self, line: &str) -> Result<T, CliError> {
+        serde_json::from_str(line).map_err(|error| self.damaged(&error.to_string()))
+    }
+
+    fn damaged(&self, what: &str) -> CliError {
+        let message = format!("'{}' is no lock of juggle, line {}: {what}", self.path.display(), self.number);
+        CliError::new(Exit::File, message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lock::Bytes;
+
+    fn documents() -> impl Iterator<Item = Result<Locked, CliError>> {
+        ["a", "b"].into_iter().map(|id| {
+            let bytes = || Bytes { bytes: 1, blake3: "00".repeat(32) };
+            Ok(Locked {
+                id: id.parse().unwrap(),
+                url: "https://a.example/".to_owned(),
+                raw: bytes(),
+                text: bytes(),
+                encoding: "UTF-8".to_owned(),
+                tokens: "11".repeat(32),
+                counts: "22".repeat(32),
+            })
+        })
+    }
+
+    fn head() -> Head {
+        Head::new(store::text::cut::Strip::Full, process::processor::Identity::new("words", 1))
+    }
+
+    #[test]
+    fn the_disk_form_is_stable() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("corpus.lock");
+        let written = write(&path, &head(), documents()).unwrap();
+        let (zero, one, two) = ("00".repeat(32), "11".repeat(32), "22".repeat(32));
+        let document = |id| {
+            format!(
+                "{{\"id\":\"{id}\",\"url\":\"https://a.example/\",\"raw\":{{\"bytes\":1,\"blake3\":\"{zero}\"}},\
+                 \"text\":{{\"bytes\":1,\"blake3\":\"{zero}\"}},\"encoding\":\"UTF-8\",\"tokens\":\"{one}\",\
+                 \"counts\":\"{two}\"}}\n"
+            )
+        };
+        let words = ["a", "b"].map(|id| format!("{id}\n{zero}\n{zero}\nUTF-8\n{one}\n{two}\n")).concat();
+        let root = blake3::hash(words.as_bytes()).to_hex();
+        let expected = [
+            format!(
+                "{{\"lock\":1,\"juggle\":\"{}\",\"strip\":\"full\",\"processor\":{{\"name\":\"words\",\
+                 \"version\":1,\"parameters\":{{}}}}}}\n",
+                env!("CARGO_PKG_VERSION")
+            ),
+            document("a"),
+            document("b"),
+            format!("{{\"documents\":2,\"root\":\"{root}\"}}\n"),
+        ];
+        assert_eq!(fs::read_to_string(&path).unwrap(), expected.concat());
+        assert_eq!(written, Written { path: path.clone(), documents: 2, root: root.to_string() });
+        let mut lock = Lock::open(&path).unwrap();
+        assert_eq!(lock.head, head());
+        let read: Vec<Locked> = lock.by_ref().map(Result::unwrap).collect();
+        assert_eq!(read, documents().map(Result::unwrap).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_lock_that_was_cut_off_or_changed_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("corpus.lock");
+        write(&path, &head(), documents()).unwrap();
+        let whole = fs::read_to_string(&path).unwrap();
+        let read = |text: &str| -> Result<Vec<Locked>, CliError> {
+            fs::write(&path, text).unwrap();
+            Lock::open(&path)?.collect()
+        };
+        assert_eq!(read(&whole).unwrap().len(), 2);
+        let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+        for (text, said) in [
+            (String::new(), "line 1"),
+            (lines[..3].concat(), "cut off"),
+            (whole[..whole.len() - 1].to_owned(), "has no end"),
+            ([lines[0], lines[1], lines[3]].concat(), "sealed with"),
+            (whole.replacen("UTF-8", "UTF-9", 1), "sealed with"),
+            (whole.replacen("\"lock\":1", "\"lock\":2", 1), "form 2"),
+            (format!("{}not JSON\n", lines[0]), "line 2"),
+        ] {
+            let error = read(&text).expect_err(said).to_string();
+            assert!(error.contains(said), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_lock_that_cannot_be_written_leaves_the_one_that_is_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("corpus.lock");
+        write(&path, &head(), documents()).unwrap();
+        let whole = fs::read(&path).unwrap();
+        let broken = documents().take(1).chain([Err(CliError::new(Exit::File, "gone"))]);
+        assert!(write(&path, &head(), broken).is_err());
+        assert_eq!(fs::read(&path).unwrap(), whole);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+}
