@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    os::unix::fs::MetadataExt,
 };
 
 use tokio::process::Command;
@@ -22,6 +23,16 @@ async fn the_sample_becomes_a_corpus_and_a_second_run_asks_for_nothing() {
     let (requests, tree) = (lab.server.total(), lab.tree("out"));
     let asked = || lab.server.requests().into_iter().map(|request| request.path).collect::<Vec<_>>();
     assert_eq!((requests, tree.len()), (13, 13 * 6), "{:?}\n{}", asked(), ended.stderr);
+    let links = |file: &str| fs::metadata(lab.path("out").join(file)).unwrap().nlink();
+    for file in
+        ["raw/sample-orchard_raw.txt", "text/sample-orchard_text.txt", "tokens/sample-orchard_tokens.txt"]
+    {
+        assert_eq!(links(file), 2, "{file} is stored once");
+    }
+    let status = lab.juggle(&["status"], "out", &[] as &[&str]).await.expect(0).stdout;
+    assert!(status.contains("sample-orchard-again = sample-orchard"), "{status}");
+    let status = lab.juggle(&["status", "--json"], "out", &[] as &[&str]).await.expect(0).json();
+    assert_eq!(status["duplicates"][0]["duplicate_of"], "sample-orchard");
     let again = lab.sample_pipeline("out", &["--json"]).await.expect(0).json();
     assert_eq!(lab.server.total(), requests);
     assert_eq!(lab.tree("out"), tree);

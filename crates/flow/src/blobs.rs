@@ -256,6 +256,12 @@ pub trait BlobStore: Send + Sync + 'static {
     /// Removes a published blob. One that is not there is no error.
     fn remove(&self, name: &BlobName) -> Result<(), BlobError>;
 
+    /// Sees to it that a published blob which has the same bytes as another takes no room of its own, where the store can do
+    /// that. Gives whether it did; nothing changes for readers. Neither may be published meanwhile.
+    fn share(&self, _original: &BlobName, _copy: &BlobName) -> Result<bool, BlobError> {
+        Ok(false)
+    }
+
     /// The documents that have a published blob of this kind, in order of their ids.
     fn list(&self, kind: BlobKind) -> Result<Vec<DocumentId>, BlobError>;
 

@@ -18,6 +18,7 @@ pub mod attach;
 pub mod cli;
 pub mod config_show;
 pub mod directory;
+mod duplicates;
 pub mod exit;
 pub mod export;
 pub mod feeder;

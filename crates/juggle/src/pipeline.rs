@@ -141,7 +141,7 @@ async fn work(
     match terms.shutdown.phase() {
         Phase::Running => {
             stages.take_back(settings).await?;
-            stages.mark_duplicates().await?;
+            stages.mark_duplicates(settings).await?;
         }
         Phase::Draining => {}
         Phase::Now => return Ok(None),

@@ -100,7 +100,7 @@ pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -
     if stop.phase() < Phase::Now {
         stages.take_back(settings).await?;
         if lane == Lane::Store {
-            stages.mark_duplicates().await?;
+            stages.mark_duplicates(settings).await?;
         }
     }
     if ended == Ended::Resting {

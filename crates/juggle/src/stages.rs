@@ -27,7 +27,7 @@ use store::{local::LocalBlobs, stage::Store};
 use tokio::{sync::oneshot, task::JoinSet, time::timeout};
 
 use crate::{
-    directory,
+    directory, duplicates,
     exit::{CliError, Exit},
     feeder::{Feeder, GroupOf},
     lock::Expected,
@@ -121,18 +121,18 @@ impl Stages {
         self.process.imbalance()
     }
 
-    /// Finds documents with the same text. To be called when the store lane has drained.
+    /// Finds documents with the same text, and writes them down. To be called when the store lane has drained.
     ///
     /// # Errors
     /// Where `meta/` cannot be read or written.
-    pub async fn mark_duplicates(&self) -> Result<(), CliError> {
-        let blobs = Arc::clone(&self.blobs);
+    pub async fn mark_duplicates(&self, settings: &Settings) -> Result<(), CliError> {
+        let (blobs, run) = (Arc::clone(&self.blobs), settings.output_dir.clone());
         let marking = tokio::task::spawn_blocking(move || {
             let _lock = blobs.lock(BlobKind::Meta)?;
-            store::duplicates::mark(&*blobs)
+            let report = store::duplicates::mark(&*blobs)?;
+            duplicates::write(&run, &report.duplicates)
         });
-        marking.await.map_err(|error| CliError::caused(Exit::Bug, &error))??;
-        Ok(())
+        marking.await.map_err(|error| CliError::caused(Exit::Bug, &error))?
     }
 
     /// Takes what was a host's notice out of the store again. To be called when the work has ended.

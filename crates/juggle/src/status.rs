@@ -12,11 +12,14 @@ use crate::{
     attach::Attached,
     cli::StatusArgs,
     directory,
+    duplicates::{self, Duplicate},
     exit::{CliError, Exit},
     output::{Out, table},
     settings::resolved::Settings,
 };
 
+/// Duplicates that are named for people.
+const NAMED_MAX: usize = 10;
 const BEAT: Duration = Duration::from_secs(1);
 
 /// The JSON of `juggle status`.
@@ -28,6 +31,8 @@ struct Status<'a> {
     unfed: u64,
     dead: u64,
     workers: BTreeMap<&'static str, u64>,
+    /// Documents with the text of another, as of the last time that texts were stored and compared.
+    duplicates: &'a [Duplicate],
 }
 
 #[derive(Debug, Serialize)]
@@ -49,7 +54,7 @@ impl LaneRow {
 }
 
 impl<'a> Status<'a> {
-    fn of(output_dir: &'a Path, stats: &QueueStats) -> Self {
+    fn of(output_dir: &'a Path, stats: &QueueStats, duplicates: &'a [Duplicate]) -> Self {
         let by_lane = || Lane::ALL.iter().map(|lane| (lane.name(), stats.lane(*lane)));
         Self {
             output_dir,
@@ -58,6 +63,7 @@ impl<'a> Status<'a> {
             unfed: stats.unfed,
             dead: by_lane().map(|(_, lane)| lane.dead).sum(),
             workers: by_lane().map(|(name, lane)| (name, lane.workers)).collect(),
+            duplicates,
         }
     }
 }
@@ -72,7 +78,10 @@ pub async fn run(args: &StatusArgs, settings: &Settings, out: &Out) -> Result<Ex
         let attached = Attached::visit(&settings.output_dir).await?;
         let stats = attached.queue().stats().await;
         attached.close().await;
-        show(&settings.output_dir, &stats?, out)?;
+        let run = settings.output_dir.clone();
+        let reading = tokio::task::spawn_blocking(move || duplicates::read(&run));
+        let duplicates = reading.await.map_err(|error| CliError::caused(Exit::Bug, &error))??;
+        show(&settings.output_dir, &stats?, &duplicates, out)?;
         if !args.watch {
             return Ok(Exit::Done);
         }
@@ -83,9 +92,9 @@ pub async fn run(args: &StatusArgs, settings: &Settings, out: &Out) -> Result<Ex
     }
 }
 
-fn show(run: &Path, stats: &QueueStats, out: &Out) -> Result<(), CliError> {
+fn show(run: &Path, stats: &QueueStats, duplicates: &[Duplicate], out: &Out) -> Result<(), CliError> {
     if out.is_json() {
-        return out.json(&Status::of(run, stats));
+        return out.json(&Status::of(run, stats, duplicates));
     }
     let mut table = table(&["lane", "ready", "delayed", "in flight", "done", "dead", "workers", ""]);
     for lane in Lane::ALL {
@@ -100,6 +109,7 @@ fn show(run: &Path, stats: &QueueStats, out: &Out) -> Result<(), CliError> {
     if stats.unfed > 0 {
         out.line(&format!("{} listed texts are not yet in the fetch lane", stats.unfed))?;
     }
+    show_duplicates(run, duplicates, out)?;
     let dead: u64 = stats.lanes.iter().map(|lane| lane.dead).sum();
     let end = match (stats.pending(), dead) {
         (0, 0) => "everything is done".to_owned(),
@@ -107,4 +117,20 @@ fn show(run: &Path, stats: &QueueStats, out: &Out) -> Result<(), CliError> {
         (pending, _) => format!("{pending} pending: juggle pipeline -o {} goes on", run.display()),
     };
     out.line(&end)
+}
+
+fn show_duplicates(run: &Path, duplicates: &[Duplicate], out: &Out) -> Result<(), CliError> {
+    if duplicates.is_empty() {
+        return Ok(());
+    }
+    out.line(&format!("{} documents have the text of another, which is counted once:", duplicates.len()))?;
+    for Duplicate { id, duplicate_of } in duplicates.iter().take(NAMED_MAX) {
+        out.line(&format!("  {id} = {duplicate_of}"))?;
+    }
+    let path = duplicates::path_in(run);
+    if duplicates.len() > NAMED_MAX {
+        out.line(&format!("  … all of them: {}", path.display()))
+    } else {
+        Ok(())
+    }
 }

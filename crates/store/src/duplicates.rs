@@ -2,7 +2,8 @@
 //!
 //! Of all documents with the same text, whatever bytes it came as, the one with the smallest id is the first:
 //! `DocumentId`s are ordered byte by byte, so `PG10` comes before `PG2`. All others name it as `duplicate_of`. That
-//! depends on the set of documents only, not on the order in which they came.
+//! depends on the set of documents only, not on the order in which they came. What of two documents has the same bytes
+//! (text, tokens, counts, often what was received) is stored once, where the store can do that.
 
 use std::collections::{HashMap, hash_map::Entry};
 
@@ -20,13 +21,18 @@ use crate::{
 /// How many metas are published together.
 const GROUP: usize = 256;
 
+/// What two documents with the same text may share.
+const SHARED: [BlobKind; 4] = [BlobKind::Raw, BlobKind::Text, BlobKind::Tokens, BlobKind::Counts];
+
 /// What marking found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DuplicateReport {
     /// Documents looked at.
     pub documents: u64,
-    /// Documents whose text another one has too, the first of each set not counted.
-    pub duplicates: u64,
+    /// Documents whose text another one has too, the first of each set not counted: in order, each with that first.
+    pub duplicates: Vec<(DocumentId, DocumentId)>,
+    /// Blobs that were made to share their bytes with the one of the first.
+    pub shared: u64,
     /// Metas that were written anew.
     pub changed: u64,
     /// Documents whose meta cannot be read; they are left out.
@@ -58,8 +64,8 @@ impl TryFrom<String> for Digest {
     }
 }
 
-/// Makes every meta say of which document it is a duplicate, and writes those anew that say something else. Holds one
-/// hash and one id a document in memory.
+/// Makes every meta say of which document it is a duplicate, writes those anew that say something else, and lets duplicates
+/// share their bytes. Holds one hash and one id a document in memory.
 ///
 /// The caller sees to it that nobody else marks at the same time, and that no text is being stored: see
 /// [`LocalBlobs::lock`](crate::local::LocalBlobs::lock). Cut off at any point, it can be repeated.
@@ -82,7 +88,7 @@ pub fn mark(blobs: &dyn BlobStore) -> Result<DuplicateReport, BlobError> {
             }
             Entry::Occupied(entry) => Some(entry.get().clone()),
         };
-        report.duplicates += u64::from(first.is_some());
+        report.duplicates.extend(first.clone().map(|first| (name.document.clone(), first)));
         if first != identity.duplicate_of
             && let Some(staged) = rewritten(blobs, &name, first, &mut report)?
         {
@@ -94,6 +100,12 @@ pub fn mark(blobs: &dyn BlobStore) -> Result<DuplicateReport, BlobError> {
     }
     if !waiting.is_empty() {
         blobs.publish(waiting)?;
+    }
+    for (duplicate, first) in &report.duplicates {
+        for kind in SHARED {
+            let name = |document: &DocumentId| BlobName::new(kind, document.clone());
+            report.shared += u64::from(blobs.share(&name(first), &name(duplicate))?);
+        }
     }
     Ok(report)
 }
@@ -198,7 +210,7 @@ mod tests {
                 }
             }
             let report = mark(&*blobs).unwrap();
-            assert_eq!((report.documents, report.duplicates), (6, 3));
+            assert_eq!((report.documents, report.duplicates.len()), (6, 3));
             assert_eq!(mark(&*blobs).unwrap().changed, 0, "nothing is left to do");
             all.push(marks(&blobs));
         }
@@ -226,7 +238,9 @@ mod tests {
         ] {
             store(&blobs, document, &bytes).await;
         }
-        assert_eq!(mark(&*blobs).unwrap().duplicates, 2);
+        let report = mark(&*blobs).unwrap();
+        assert_eq!((report.duplicates.len(), report.shared), (2, 2), "the texts, not what they came as");
+        assert_eq!(mark(&*blobs).unwrap().shared, 0);
         let marks = marks(&blobs);
         let of = |id: &str| marks[id].as_deref();
         assert_eq!(["a", "b", "c", "d"].map(of), [None, Some("a"), Some("a"), None]);

@@ -19,6 +19,7 @@ pub mod packing;
 mod committer;
 mod directories;
 mod file_system;
+mod share;
 mod staging;
 mod step;
 
@@ -43,6 +44,7 @@ use self::{
     directories::Directories,
     layout::{PACKED, Places},
     packing::Packing,
+    share::Found,
 };
 
 /// The blobs of one run directory. Several processes may have the same one open.
@@ -173,6 +175,18 @@ impl LocalBlobs {
         }
     }
 
+    /// The file of a blob.
+    fn found(&self, name: &BlobName) -> Result<Option<Found>, BlobError> {
+        for path in [self.places.path(name), self.places.packed_path(name)] {
+            match open_file(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(BlobError::at(&path, error)),
+                Ok(file) => return Ok(Some(Found { path, file })),
+            }
+        }
+        Ok(None)
+    }
+
     fn number(&self) -> u64 {
         self.staged.fetch_add(1, Ordering::Relaxed)
     }
@@ -260,6 +274,25 @@ impl BlobStore for LocalBlobs {
     /// Not forced to the medium: after power loss the blob may be there again.
     fn remove(&self, name: &BlobName) -> Result<(), BlobError> {
         step::remove(&self.places, name)
+    }
+
+    /// By a hard link, where the file system has them. Whoever changes such a file in place changes both.
+    fn share(&self, original: &BlobName, copy: &BlobName) -> Result<bool, BlobError> {
+        let (Some(first), Some(second)) = (self.found(original)?, self.found(copy)?) else {
+            return Ok(false);
+        };
+        let form = |found: &Found| found.path.as_os_str().as_encoded_bytes().ends_with(PACKED.as_bytes());
+        let to = if form(&first) { self.places.packed_path(copy) } else { self.places.path(copy) };
+        let temporary = staging::temporary_path(&to, self.number());
+        let open = |found: &Found| {
+            let file = found.file.try_clone()?;
+            if form(found) { packing::unpack(file) } else { Ok(Box::new(file) as _) }
+        };
+        let is_shared = share::share(&first, &second, &to, &temporary, open)?;
+        if is_shared && second.path != to {
+            step::remove_file(&second.path)?;
+        }
+        Ok(is_shared)
     }
 
     /// Files with other names than blobs have, and whatever is no file, are passed over.

@@ -30,6 +30,7 @@ pub fn blob_contract(make: impl Fn() -> Arc<dyn BlobStore>) {
     changes_are_made_in_order_up_to_one_that_fails(&*make());
     a_publication_removes_what_it_replaces(&*make());
     a_publication_goes_on_where_nobody_waits(&*make());
+    blobs_that_share_their_bytes_are_two(&*make());
     removing_is_repeatable(&*make());
     lists_are_sorted_and_by_kind(&*make());
     reading_whole_is_bounded(&*make());
@@ -214,6 +215,25 @@ pub fn a_publication_goes_on_where_nobody_waits(blobs: &dyn BlobStore) {
     // Publications end in the order in which they were begun.
     publish(blobs, &second, b"second");
     assert_eq!(read(blobs, &first), b"first");
+}
+
+/// Blobs share their bytes only where these are the same, and what becomes of one is nothing to the other.
+pub fn blobs_that_share_their_bytes_are_two(blobs: &dyn BlobStore) {
+    let [one, other, third] = ["one", "other", "third"].map(|document| name(BlobKind::Text, document));
+    publish(blobs, &one, b"bytes");
+    assert!(!blobs.share(&one, &other).expect("asking is allowed"), "there is no other");
+    assert!(!blobs.share(&other, &one).expect("asking is allowed"), "there is no original");
+    publish(blobs, &other, b"bytes");
+    publish(blobs, &third, b"bytes, and more");
+    blobs.share(&one, &other).expect("the store shares or leaves it");
+    assert!(!blobs.share(&one, &other).expect("asking is allowed"), "there is nothing left to do");
+    assert!(!blobs.share(&one, &third).expect("asking is allowed"), "they are different");
+    assert_eq!((read(blobs, &other), read(blobs, &third)), (b"bytes".to_vec(), b"bytes, and more".to_vec()));
+    publish(blobs, &one, b"new");
+    assert_eq!((read(blobs, &one), read(blobs, &other)), (b"new".to_vec(), b"bytes".to_vec()));
+    blobs.remove(&one).expect("removing is allowed");
+    assert_eq!(read(blobs, &other), b"bytes");
+    assert_eq!(blobs.list(BlobKind::Text).expect("listing is allowed").len(), 2);
 }
 
 /// A removed blob is gone; removing it again is no error.

@@ -20,8 +20,7 @@ const TRIES_MAX: usize = 64;
 /// A new temporary file beside `path`. `number` gives another number at each call.
 pub(super) fn stage(name: &BlobName, path: &Path, number: impl Fn() -> u64) -> Result<StagedBlob, BlobError> {
     for _ in 0..TRIES_MAX {
-        let file_name = format!(".{}.{}-{}.tmp", name.file_name(), std::process::id(), number());
-        let path = path.with_file_name(file_name);
+        let path = temporary_path(path, number());
         // `create_new` makes the file itself or fails: a planted link or a leftover of a namesake is never opened.
         match File::options().read(true).write(true).create_new(true).open(&path) {
             Ok(file) => {
@@ -34,6 +33,12 @@ pub(super) fn stage(name: &BlobName, path: &Path, number: impl Fn() -> u64) -> R
         }
     }
     Err(BlobError::Busy(path.to_owned()))
+}
+
+/// The path of a temporary file beside `path`.
+pub(super) fn temporary_path(path: &Path, number: u64) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}-{number}.tmp", std::process::id()))
 }
 
 /// The resumable file beside `path`, positioned at its end.

@@ -1,6 +1,9 @@
 use std::{
     io::Write,
-    os::{fd::OwnedFd, unix::fs::symlink},
+    os::{
+        fd::OwnedFd,
+        unix::fs::{MetadataExt, symlink},
+    },
     sync::{Arc, Mutex},
     thread,
 };
@@ -373,4 +376,26 @@ fn a_directory_that_cannot_be_made_is_named() {
     fs::write(dir.path().join("file"), b"x").unwrap();
     let error = LocalBlobs::open(&dir.path().join("file/run"), Durability::Power).unwrap_err();
     assert!(error.to_string().contains("file"), "{error}");
+}
+
+#[test]
+fn blobs_that_share_their_bytes_are_one_file_in_whatever_form() {
+    let dir = tempfile::tempdir().unwrap();
+    let (plain, packing) = (open(dir.path()), open_packing(dir.path()));
+    let [one, other] = ["a", "b"].map(|id| name(BlobKind::Text, id));
+    let links =
+        |name: &BlobName| fs::metadata(dir.path().join(plain.find(name).unwrap().unwrap())).unwrap().nlink();
+    for (first, second) in [(&plain, &plain), (&plain, &packing), (&packing, &plain), (&packing, &packing)] {
+        publish(first, &one, b"the same bytes");
+        publish(second, &other, b"the same bytes");
+        assert_eq!(links(&other), 1);
+        assert!(plain.share(&one, &other).unwrap());
+        assert_eq!((links(&one), links(&other), files(dir.path()).len()), (2, 2, 2));
+        assert_eq!(packing.read(&other, 100).unwrap(), b"the same bytes");
+    }
+    // What is damaged is not shared.
+    publish(&plain, &other, b"the same bytes");
+    fs::write(dir.path().join("text/b_text.txt"), b"other bytes").unwrap();
+    assert!(!plain.share(&one, &other).unwrap());
+    assert_eq!(links(&other), 1);
 }

@@ -1,0 +1,100 @@
+//! `duplicates.tsv`: which documents have the text of another, for people and for `juggle status`, which could not read all
+//! metas each time.
+//!
+//! Disk form: a header `id<TAB>duplicate_of`, then a line for each duplicate, in order of ids. Written when texts were stored
+//! and compared; not there where there are no duplicates.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use flow::document::DocumentId;
+use serde::Serialize;
+
+use crate::exit::{CliError, Exit, is_full};
+
+const HEADER: &str = "id\tduplicate_of\n";
+/// The largest file that is read.
+const FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// A document with the text of another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Duplicate {
+    pub(crate) id: DocumentId,
+    pub(crate) duplicate_of: DocumentId,
+}
+
+/// Where it lies.
+pub(crate) fn path_in(run: &Path) -> PathBuf {
+    run.join("duplicates.tsv")
+}
+
+/// Writes them down, if they are not as they are there already. Blocking.
+///
+/// # Errors
+/// Where the file cannot be written.
+pub(crate) fn write(run: &Path, duplicates: &[(DocumentId, DocumentId)]) -> Result<(), CliError> {
+    let path = path_in(run);
+    let failed = |error: io::Error| {
+        let exit = if is_full(&error) { Exit::DiskFull } else { Exit::File };
+        CliError::new(exit, format!("failed to write '{}': {error}", path.display()))
+    };
+    if duplicates.is_empty() {
+        return match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
+            Ok(()) | Err(_) => Ok(()),
+        };
+    }
+    let lines = duplicates.iter().map(|(id, first)| format!("{id}\t{first}\n"));
+    let text: String = std::iter::once(HEADER.to_owned()).chain(lines).collect();
+    if fs::read_to_string(&path).is_ok_and(|before| before == text) {
+        return Ok(());
+    }
+    let temporary = path.with_extension("tsv.tmp");
+    File::create(&temporary)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&temporary, &path))
+        .map_err(failed)
+}
+
+/// Those that were written down last. Blocking.
+///
+/// # Errors
+/// Where the file cannot be read. A line that is none is passed over.
+pub(crate) fn read(run: &Path) -> Result<Vec<Duplicate>, CliError> {
+    let path = path_in(run);
+    let mut text = String::new();
+    match File::open(&path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => {
+            return Err(CliError::new(Exit::File, format!("failed to read '{}': {error}", path.display())));
+        }
+        Ok(_) => {}
+    }
+    let duplicate = |line: &str| {
+        let (id, first) = line.split_once('\t')?;
+        Some(Duplicate { id: id.parse().ok()?, duplicate_of: first.parse().ok()? })
+    };
+    Ok(text.strip_prefix(HEADER).unwrap_or(&text).lines().filter_map(duplicate).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_down_is_read_back_and_goes_with_the_last_duplicate() {
+        let run = tempfile::tempdir().unwrap();
+        let id = |id: &str| id.parse::<DocumentId>().unwrap();
+        assert_eq!(read(run.path()).unwrap(), []);
+        write(run.path(), &[(id("PG9"), id("PG10")), (id("x"), id("PG10"))]).unwrap();
+        let text = fs::read_to_string(path_in(run.path())).unwrap();
+        assert_eq!(text, "id\tduplicate_of\nPG9\tPG10\nx\tPG10\n");
+        let of = |name| Duplicate { id: id(name), duplicate_of: id("PG10") };
+        assert_eq!(read(run.path()).unwrap(), [of("PG9"), of("x")]);
+        write(run.path(), &[]).unwrap();
+        assert_eq!(fs::read_dir(run.path()).unwrap().count(), 0);
+    }
+}
