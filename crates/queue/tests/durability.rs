@@ -150,6 +150,21 @@ async fn forgotten_jobs_do_not_come_back_and_retried_ones_do() {
 }
 
 #[tokio::test]
+async fn every_drop_is_forced_to_the_medium_before_it_is_answered() {
+    let run = tempfile::tempdir().unwrap();
+    let owned = Owned::open_as(run.path(), 1, Durability::Power).unwrap();
+    let QueueClient::Local(link) = &owned.client else { unreachable!("it is owned") };
+    owned.client.push(push(&["a", "b"])).await.unwrap();
+    for key in ["a", "b"] {
+        let before = link.syncs();
+        let only = Selection { key: Some(key.to_owned()), ..Selection::default() };
+        assert_eq!(owned.client.drop_jobs(only).await, Ok(1));
+        assert!(link.syncs() > before, "{key}");
+    }
+    owned.close();
+}
+
+#[tokio::test]
 async fn a_second_owner_is_refused_while_the_first_lives() {
     let run = tempfile::tempdir().unwrap();
     let first = Owned::open(run.path(), 1).unwrap();

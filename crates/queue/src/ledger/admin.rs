@@ -251,6 +251,7 @@ impl Ledger {
         if dropped > 0 {
             self.listing = None;
             self.use_up_attempts();
+            self.dirty.force = Force::Yes;
         }
         Ok(dropped)
     }
