@@ -48,12 +48,9 @@ pub(crate) struct Orders {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Start {
     AtOnce,
-    /// It says [`READY`] and waits for a line.
+    /// It says that it is ready and waits for a line.
     WhenTold,
 }
-
-/// What a process says when it waits to be told.
-pub(crate) const READY: &str = "ready to begin";
 
 /// How a process takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,8 +94,7 @@ fn a_process_that_is_told_to_is_there_to_be_killed() {
     let Ok(orders) = env::var(ORDERS) else { return };
     let orders: Orders = serde_json::from_str(&orders).unwrap();
     if orders.start == Start::WhenTold {
-        println!("{READY}");
-        std::io::stdin().read_line(&mut String::new()).unwrap();
+        powercut::child::wait_to_be_told();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {

@@ -1,24 +1,12 @@
 //! What a process that may be killed says of its deeds.
-//!
-//! One JSON text a line after a record separator (RFC 7464), in a single write: a line is there whole or it is the last.
 
-use std::{
-    fs::File,
-    io::Write,
-    os::fd::AsFd,
-    sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use flow::{
     job::{JobId, Lease, NewJob},
     lane::Lane,
 };
 use serde::{Deserialize, Serialize};
-
-const RECORD_SEPARATOR: char = '\u{1e}';
 
 /// Numbers the deeds of all processes of a test.
 pub(crate) type DeedId = u64;
@@ -74,33 +62,21 @@ pub(crate) enum Line {
     Claimed { lease: Lease, failures: u32 },
 }
 
-impl Line {
-    /// Reads a line. `None` for what others write to the same stream, and for a line that was cut off.
-    pub(crate) fn read(line: &str) -> Option<Self> {
-        let (_, json) = line.strip_suffix('\n')?.split_once(RECORD_SEPARATOR)?;
-        Some(serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {json}")))
-    }
-}
-
-/// Says lines on the standard output, past every buffer.
+/// Says lines, and gives each deed its number.
 #[derive(Debug)]
 pub(crate) struct Voice {
-    stdout: Mutex<File>,
+    voice: powercut::voice::Voice,
     next: AtomicU64,
 }
 
 impl Voice {
     /// A voice whose deeds have numbers from `first` on.
     pub(crate) fn new(first: DeedId) -> Self {
-        let stdout = File::from(std::io::stdout().as_fd().try_clone_to_owned().unwrap());
-        Self { stdout: Mutex::new(stdout), next: AtomicU64::new(first) }
+        Self { voice: powercut::voice::Voice::default(), next: AtomicU64::new(first) }
     }
 
     pub(crate) fn say(&self, line: &Line) {
-        let text = format!("{RECORD_SEPARATOR}{}\n", serde_json::to_string(line).unwrap());
-        // A longer one could be cut by that of another process on the same pipe (pipe(7), PIPE_BUF).
-        assert!(text.len() <= 4096, "{text}");
-        self.stdout.lock().unwrap().write_all(text.as_bytes()).unwrap();
+        self.voice.say(line);
     }
 
     pub(crate) fn say_try(&self, changes: Vec<Change>) -> DeedId {

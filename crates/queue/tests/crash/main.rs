@@ -22,5 +22,4 @@ mod child;
 mod deed;
 mod kill;
 mod power;
-mod settings;
 mod workload;

@@ -15,7 +15,6 @@ use super::{KILLS, Lines, compare};
 use crate::{
     book::Book,
     child::{Orders, Role, Start, connect},
-    settings,
 };
 
 const CLIENTS: u32 = 3;
@@ -26,8 +25,8 @@ const TAKEOVER_MAX: Duration = Duration::from_secs(10);
 
 #[test]
 fn clients_go_on_without_loss_when_the_broker_is_killed() {
-    let seed = settings::seed("kills of the broker");
-    let kills = settings::number("JUGGLE_TORTURE_KILLS", KILLS).div_ceil(SHARE);
+    let seed = powercut::settings::seed("kills of the broker");
+    let kills = powercut::settings::number("JUGGLE_TORTURE_KILLS", KILLS).div_ceil(SHARE);
     let mut random = fastrand::Rng::with_seed(seed);
     let run = tempfile::tempdir().unwrap();
     let orders = Orders {

@@ -32,7 +32,7 @@ impl Lines {
             let mut stream = BufReader::new(stream);
             let mut text = String::new();
             while stream.read_line(&mut text).unwrap() > 0 {
-                if let Some(line) = Line::read(&text) {
+                if let Some(line) = powercut::voice::read(&text) {
                     sender.send(line).expect("the lines are read to the end");
                 }
                 text.clear();

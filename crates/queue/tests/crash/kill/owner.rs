@@ -6,7 +6,6 @@ use super::{KILLS, Lines, compare};
 use crate::{
     book::Book,
     child::{Orders, Role, Start},
-    settings,
 };
 
 /// Kills in one directory, before a fresh one is taken: the creation of the queue is to be hit as well.
@@ -14,9 +13,9 @@ const LIVES: u32 = 20;
 
 #[test]
 fn nothing_is_lost_or_done_twice_when_the_owner_is_killed() {
-    let seed = settings::seed("kills of the owner");
+    let seed = powercut::settings::seed("kills of the owner");
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut kills = settings::number("JUGGLE_TORTURE_KILLS", KILLS);
+    let mut kills = powercut::settings::number("JUGGLE_TORTURE_KILLS", KILLS);
     let (mut deeds, mut silent) = (0, 0);
     while kills > 0 {
         let run = tempfile::tempdir().unwrap();

@@ -1,34 +1,28 @@
 //! Power cuts: what was acknowledged is there, whatever of the rest the disk kept.
 //!
-//! * [`trace`] and [`recorder`] make a [`record`] of all that some owners do to the directory: one after another, some
-//!   ended, some killed, most of these as they start;
-//! * [`disk`] says what the disk may hold if the power fails at any moment of it, as a [`tree`];
-//! * [`check`] opens these disks and compares them with what had been acknowledged.
+//! All that some owners do to the directory is recorded: one after another, some ended, some killed, most of these as they
+//! start. [`check`] opens the disks that a power cut could leave at any moment of it, and compares them with what had been
+//! acknowledged.
 
 mod check;
-mod disk;
-mod record;
-mod recorder;
-mod trace;
-mod tree;
 
-use std::{fs, time::Instant};
+use std::time::Instant;
 
-use self::{
-    check::{Cut, check},
+use powercut::{
+    cut,
     record::{Event, Record},
     recorder::{End, Recorder},
+    settings, trace,
 };
+
 use crate::{
+    book::Book,
     child::{Orders, Role, Start},
     deed::Line,
-    settings,
 };
 
 /// Power cuts of one record, and in all when nothing else is said; `make torture` says more.
 const STATES: usize = 500;
-/// What is watched, below the run directory: all of it, which is there and durable before the first owner begins.
-const WATCHED: &str = "";
 /// Enough to see what is missing where nothing is forced to the medium.
 const STATES_OF_CONTROL: usize = 60;
 
@@ -49,7 +43,7 @@ fn check_a_record(states: usize, random: &mut fastrand::Rng) {
     let record = record(Role::OwnerPower, random);
     println!("{} recorded in {:.1?}", summary(&record), begun.elapsed());
     let begun = Instant::now();
-    let failures = check(&record, Cut::some(&record, states, random));
+    let failures = cut::check(&record, check::cuts(&record, states, random), &Book::default());
     println!("{states} disks after a power cut: {} bad, in {:.1?}", failures.len(), begun.elapsed());
     let shown: Vec<_> = failures.iter().take(5).map(ToString::to_string).collect();
     assert!(failures.is_empty(), "{} of {states} disks are bad:\n\n{}", failures.len(), shown.join("\n\n"));
@@ -61,18 +55,18 @@ fn an_owner_that_forces_nothing_to_the_medium_is_found_out() {
     let seed = settings::seed("power cuts without syncs");
     let mut random = fastrand::Rng::with_seed(seed);
     let record = record(Role::OwnerProcess, &mut random);
-    let failures = check(&record, Cut::some(&record, STATES_OF_CONTROL, &mut random));
+    let failures =
+        cut::check(&record, check::cuts(&record, STATES_OF_CONTROL, &mut random), &Book::default());
     println!("{STATES_OF_CONTROL} disks after a power cut: {} bad", failures.len());
     assert!(!failures.is_empty(), "the test cannot see what is missing");
 }
 
 /// Lets some owners live in one directory.
-fn record(role: Role, random: &mut fastrand::Rng) -> Record {
+fn record(role: Role, random: &mut fastrand::Rng) -> Record<Line> {
     let run = tempfile::tempdir().unwrap();
     let root = run.path().canonicalize().unwrap();
-    let watched = root.join(WATCHED);
-    fs::create_dir_all(&watched).unwrap();
-    let mut recorder = Recorder::of(&watched);
+    // All of it is watched; it is there and durable before the first owner begins.
+    let mut recorder = Recorder::of(&root);
     for (life, end) in (0..).zip(ends(random)) {
         let (seed, run) = (random.u64(..), root.clone());
         let orders = Orders { run, life, seed, role, tasks: 4, steps: Some(12), start: Start::WhenTold };
@@ -103,8 +97,8 @@ fn ends(random: &mut fastrand::Rng) -> Vec<End> {
     ends
 }
 
-fn summary(record: &Record) -> String {
-    let count = |is: fn(&Event) -> bool| record.events.iter().filter(|event| is(event)).count();
+fn summary(record: &Record<Line>) -> String {
+    let count = |is: fn(&Event<Line>) -> bool| record.events.iter().filter(|event| is(event)).count();
     format!(
         "{} owners, {} acknowledged deeds, {} changes, {} syncs",
         count(|event| matches!(event, Event::Life(_))),

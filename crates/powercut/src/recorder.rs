@@ -13,55 +13,62 @@ use std::{
 };
 
 use nix::{libc, unistd::Pid};
+use serde::de::DeserializeOwned;
 
-use super::{
-    record::{Change, Event, Kind, Node, ROOT, Record},
-    trace::{Call, Observer},
+use crate::{
+    calls::{self, bytes, link, position, vector},
+    record::{Change, Event, Kind, Node, Place, ROOT, Record, Synced},
+    trace::{Call, Fate, Observer},
     tree::Tree,
+    voice,
 };
-use crate::deed::Line;
 
 /// When a process has lived long enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
+pub enum End {
     /// When it ends by itself.
     ByItself,
     /// After so many events.
     Events(usize),
     /// After so many lines.
     Lines(usize),
+    /// After so many renames, before anything is forced on.
+    Renames(usize),
 }
 
-/// The record in the making, and the directory as it is now.
+/// The record in the making, and the directory as it is now. `L` are the lines that the processes say.
 #[derive(Debug)]
-pub(crate) struct Recorder {
+pub struct Recorder<L> {
     root: PathBuf,
-    record: Record,
+    record: Record<L>,
     tree: Tree,
     /// Nodes by the numbers of their inodes.
     nodes: HashMap<u64, Node>,
     end: End,
     events_of_life: usize,
     lines_of_life: usize,
+    renames_of_life: usize,
 }
 
 /// A call that changes the directory, before it returns.
 #[derive(Debug)]
-pub(crate) enum Begun {
+#[expect(missing_docs, reason = "a call each, and what is kept of it")]
+pub enum Begun {
     Open { truncates: bool },
     Write { fd: u64, at: Option<u64>, data: Vec<u8> },
     Copy { fd: u64 },
     Resize { fd: u64, bytes: u64 },
     Allocate { fd: u64, end: u64 },
-    Sync { node: Node, covers: usize },
+    Sync { what: Synced, covers: usize },
     MakeDirectory { path: PathBuf },
     Remove { path: PathBuf },
     Rename { from: PathBuf, to: PathBuf },
 }
 
-impl Recorder {
+impl<L> Recorder<L> {
     /// Watches an empty directory.
-    pub(crate) fn of(root: &Path) -> Self {
+    #[must_use]
+    pub fn of(root: &Path) -> Self {
         let record = Record { events: Vec::new(), names: vec![PathBuf::from(".")] };
         let nodes = HashMap::from([(fs::metadata(root).unwrap().ino(), ROOT)]);
         let tree = Tree::default();
@@ -73,26 +80,36 @@ impl Recorder {
             end: End::ByItself,
             events_of_life: 0,
             lines_of_life: 0,
+            renames_of_life: 0,
         }
     }
 
     /// A process is about to begin.
-    pub(crate) fn begin_life(&mut self, life: u32, end: End) {
-        (self.end, self.events_of_life, self.lines_of_life) = (end, 0, 0);
+    pub fn begin_life(&mut self, life: u32, end: End) {
+        (self.events_of_life, self.lines_of_life, self.renames_of_life) = (0, 0, 0);
+        self.end = end;
         self.record.events.push(Event::Life(life));
     }
 
     /// A process has ended.
-    pub(crate) fn end_life(&self) {
+    pub fn end_life(&self) {
         let differences = self.tree.differences(&self.root);
         assert!(differences.is_empty(), "not everything was recorded: {differences:#?}");
     }
 
-    pub(crate) fn finish(self) -> Record {
+    /// All that was recorded so far.
+    #[must_use]
+    pub const fn record(&self) -> &Record<L> {
+        &self.record
+    }
+
+    /// All that was recorded.
+    #[must_use]
+    pub fn finish(self) -> Record<L> {
         self.record
     }
 
-    fn push(&mut self, event: Event) {
+    fn push(&mut self, event: Event<L>) {
         self.events_of_life += 1;
         self.record.events.push(event);
     }
@@ -104,7 +121,7 @@ impl Recorder {
 
     /// The place of a path in the watched directory.
     fn below(&self, path: &Path) -> Option<PathBuf> {
-        path.strip_prefix(&self.root).ok().map(Path::to_owned)
+        calls::below(&self.root, path)
     }
 
     /// What an open file is, if it is or was in the watched directory.
@@ -115,12 +132,11 @@ impl Recorder {
     }
 
     fn make(&mut self, path: &Path, kind: Kind) {
-        let directory =
-            self.tree.find(path.parent().unwrap()).expect("its directory was seen when it was made");
+        let place = self.place(path);
         let node = self.record.names.len();
         self.record.names.push(path.to_owned());
         self.nodes.insert(fs::metadata(self.root.join(path)).unwrap().ino(), node);
-        self.change(Change::Make { directory, name: name_of(path), node, kind });
+        self.change(Change::Make { place, node, kind });
     }
 
     fn opened(&mut self, thread: Pid, fd: u64, truncates: bool) {
@@ -143,28 +159,47 @@ impl Recorder {
     }
 
     fn rename(&mut self, from: &Path, to: &Path) {
-        assert_eq!(from.parent(), to.parent(), "moves between directories are not modelled");
-        let (directory, node) = self.place(from);
+        let node = self.found(from);
         let kind = if self.tree.files.contains_key(&node) { Kind::File } else { Kind::Directory };
-        self.change(Change::Rename { directory, from: name_of(from), to: name_of(to), node, kind });
+        self.renames_of_life += 1;
+        self.change(Change::Rename { from: self.place(from), to: self.place(to), node, kind });
     }
 
     fn remove(&mut self, path: &Path) {
-        let (directory, node) = self.place(path);
-        self.change(Change::Remove { directory, name: name_of(path), node });
+        self.change(Change::Remove { place: self.place(path), node: self.found(path) });
     }
 
-    /// The directory that a path is in, and what has that path.
-    fn place(&self, path: &Path) -> (Node, Node) {
-        let find = |path| self.tree.find(path).expect("it was seen when it was made");
-        (find(path.parent().unwrap()), find(path))
+    fn found(&self, path: &Path) -> Node {
+        self.tree.find(path).expect("it was seen when it was made")
     }
 
+    /// The directory that a path is in, and its name there.
+    fn place(&self, path: &Path) -> Place {
+        Place { directory: self.found(path.parent().unwrap()), name: name_of(path) }
+    }
+
+    fn sync_begins(&self, call: &Call) -> Option<Begun> {
+        let node = self.node(call.thread, call.arguments[0])?;
+        Some(Begun::Sync { what: Synced::Node(node), covers: self.record.events.len() })
+    }
+
+    fn sync_of_all_begins(&self, call: &Call) -> Option<Begun> {
+        self.node(call.thread, call.arguments[0])?;
+        Some(Begun::Sync { what: Synced::FileSystem, covers: self.record.events.len() })
+    }
+
+    /// A path argument, if it lies in the watched directory.
+    fn path(&self, call: &Call, directory: Option<u64>, path: u64) -> Option<PathBuf> {
+        self.below(&calls::path(call, directory, path))
+    }
+}
+
+impl<L: DeserializeOwned> Recorder<L> {
     fn write_begins(&mut self, call: &Call, data: Vec<u8>, at: Option<u64>) -> Option<Begun> {
         let [fd, ..] = call.arguments;
         let target = link(call.thread, fd);
         if target.to_string_lossy().starts_with("pipe:")
-            && let Some(line) = String::from_utf8(data.clone()).ok().and_then(|text| Line::read(&text))
+            && let Some(line) = String::from_utf8(data.clone()).ok().and_then(|text| voice::read(&text))
         {
             self.lines_of_life += 1;
             self.push(Event::Line(line));
@@ -174,27 +209,7 @@ impl Recorder {
         Some(Begun::Write { fd, at, data })
     }
 
-    fn sync_begins(&self, call: &Call) -> Option<Begun> {
-        let node = self.node(call.thread, call.arguments[0])?;
-        Some(Begun::Sync { node, covers: self.record.events.len() })
-    }
-
-    /// A path argument, if it lies in the watched directory.
-    fn path(&self, call: &Call, directory: Option<u64>, path: u64) -> Option<PathBuf> {
-        let path = PathBuf::from(text(call.thread, path));
-        // An int in a register, with whatever is above it.
-        let directory = match directory.map(|fd| fd & u64::from(u32::MAX)) {
-            Some(fd) if fd != u64::from(libc::AT_FDCWD.cast_unsigned()) => link(call.thread, fd),
-            _ => fs::read_link(format!("/proc/{}/cwd", call.thread)).unwrap(),
-        };
-        self.below(&directory.join(path))
-    }
-}
-
-impl Observer for Recorder {
-    type Begun = Begun;
-
-    fn begins(&mut self, call: &Call) -> Option<Begun> {
+    fn call_begins(&mut self, call: &Call) -> Option<Begun> {
         let [first, second, third, fourth, ..] = call.arguments;
         match call.number {
             libc::SYS_openat => Some(Begun::Open { truncates: third & libc::O_TRUNC as u64 != 0 }),
@@ -215,6 +230,7 @@ impl Observer for Recorder {
             libc::SYS_ftruncate => Some(Begun::Resize { fd: first, bytes: second }),
             libc::SYS_fallocate if second == 0 => Some(Begun::Allocate { fd: first, end: third + fourth }),
             libc::SYS_fsync | libc::SYS_fdatasync => self.sync_begins(call),
+            libc::SYS_syncfs => self.sync_of_all_begins(call),
             libc::SYS_mkdirat => Some(Begun::MakeDirectory { path: self.path(call, Some(first), second)? }),
             libc::SYS_unlinkat => Some(Begun::Remove { path: self.path(call, Some(first), second)? }),
             libc::SYS_renameat | libc::SYS_renameat2 => Some(Begun::Rename {
@@ -223,6 +239,14 @@ impl Observer for Recorder {
             }),
             other => self.old_call_begins(call, other),
         }
+    }
+}
+
+impl<L: DeserializeOwned> Observer for Recorder<L> {
+    type Begun = Begun;
+
+    fn begins(&mut self, call: &Call) -> Fate<Begun> {
+        self.call_begins(call).map_or(Fate::Unseen, Fate::Seen)
     }
 
     fn returns(&mut self, call: &Call, begun: Begun, result: i64) {
@@ -247,7 +271,7 @@ impl Observer for Recorder {
                 let now = self.node(thread, fd).map_or(0, |node| self.tree.files[&node].len() as u64);
                 self.resize(thread, fd, end.max(now));
             }
-            Begun::Sync { node, covers } => self.push(Event::Sync { node, covers }),
+            Begun::Sync { what, covers } => self.push(Event::Sync { what, covers }),
             Begun::MakeDirectory { path } => self.make(&path, Kind::Directory),
             Begun::Remove { path } => self.remove(&path),
             Begun::Rename { from, to } => self.rename(&from, &to),
@@ -259,11 +283,12 @@ impl Observer for Recorder {
             End::ByItself => false,
             End::Events(count) => self.events_of_life >= count,
             End::Lines(count) => self.lines_of_life >= count,
+            End::Renames(count) => self.renames_of_life >= count,
         }
     }
 }
 
-impl Recorder {
+impl<L> Recorder<L> {
     /// Calls that newer systems do without.
     #[cfg(target_arch = "x86_64")]
     fn old_call_begins(&self, call: &Call, number: i64) -> Option<Begun> {
@@ -289,45 +314,4 @@ impl Recorder {
 
 fn name_of(path: &Path) -> String {
     path.file_name().unwrap().to_str().unwrap().to_owned()
-}
-
-/// What an open file is called; of no use where it is closed.
-fn link(thread: Pid, fd: u64) -> PathBuf {
-    fs::read_link(format!("/proc/{thread}/fd/{fd}")).unwrap_or_default()
-}
-
-/// Where an open file is read and written next (proc_pid_fdinfo(5)).
-fn position(thread: Pid, fd: u64) -> u64 {
-    let info = fs::read_to_string(format!("/proc/{thread}/fdinfo/{fd}")).unwrap();
-    let position = info.lines().find_map(|line| line.strip_prefix("pos:"));
-    position.unwrap().trim().parse().unwrap()
-}
-
-/// Memory of a process.
-fn bytes(thread: Pid, address: u64, length: u64) -> Vec<u8> {
-    let mut bytes = vec![0; length.try_into().unwrap()];
-    let memory = File::open(format!("/proc/{thread}/mem")).unwrap();
-    memory.read_exact_at(&mut bytes, address).unwrap();
-    bytes
-}
-
-/// The buffers of a writev(2).
-fn vector(thread: Pid, address: u64, count: u64) -> Vec<u8> {
-    let table = bytes(thread, address, count * 16);
-    let number = |bytes: &[u8]| u64::from_ne_bytes(bytes.try_into().unwrap());
-    table.chunks_exact(16).flat_map(|entry| bytes(thread, number(&entry[..8]), number(&entry[8..]))).collect()
-}
-
-/// A text that ends with a zero.
-fn text(thread: Pid, address: u64) -> String {
-    let memory = File::open(format!("/proc/{thread}/mem")).unwrap();
-    let mut text = Vec::new();
-    let mut byte = [0];
-    loop {
-        memory.read_exact_at(&mut byte, address + text.len() as u64).unwrap();
-        if byte[0] == 0 {
-            return String::from_utf8(text).unwrap();
-        }
-        text.push(byte[0]);
-    }
 }

@@ -1,4 +1,4 @@
-//! Stops a process before and after each of its system calls (ptrace(2)).
+//! Stops a process before and after each of its system calls (ptrace(2)), and changes what becomes of them.
 
 use std::{
     collections::HashMap,
@@ -22,32 +22,68 @@ use crate::child::READY;
 
 /// A system call that is about to be made.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Call {
-    pub(crate) thread: Pid,
-    pub(crate) number: i64,
-    pub(crate) arguments: [u64; 6],
+pub struct Call {
+    /// Who makes it.
+    pub thread: Pid,
+    /// Which.
+    pub number: i64,
+    /// What it is given.
+    pub arguments: [u64; ARGUMENTS],
+}
+
+/// The most arguments of a call (syscall(2)).
+const ARGUMENTS: usize = 6;
+
+/// What becomes of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate<B> {
+    /// It is made, and nobody is told.
+    Unseen,
+    /// It is made, and what the observer keeps of it is given back when it returns.
+    Seen(B),
+    /// It is not made: it fails with this error, and nobody is told.
+    Fails(Errno),
+    /// It is made with this as its third argument, and nobody is told: a write of fewer bytes than there are.
+    Shortened(u64),
+    /// The process is killed before it is made.
+    Fatal,
+}
+
+impl<B> Fate<B> {
+    /// The same with another thing to keep.
+    pub fn map<C>(self, change: impl FnOnce(B) -> C) -> Fate<C> {
+        match self {
+            Self::Unseen => Fate::Unseen,
+            Self::Seen(begun) => Fate::Seen(change(begun)),
+            Self::Fails(error) => Fate::Fails(error),
+            Self::Shortened(argument) => Fate::Shortened(argument),
+            Self::Fatal => Fate::Fatal,
+        }
+    }
 }
 
 /// Is told of the system calls of a process.
-pub(crate) trait Observer {
+pub trait Observer {
     /// What it keeps of a call until that returns.
     type Begun;
 
-    /// A call begins. `None` where it does not matter.
-    fn begins(&mut self, call: &Call) -> Option<Self::Begun>;
+    /// A call begins.
+    fn begins(&mut self, call: &Call) -> Fate<Self::Begun>;
 
-    /// A call that mattered has returned.
+    /// A call that is [`Seen`](Fate::Seen) has returned.
     fn returns(&mut self, call: &Call, begun: Self::Begun, result: i64);
 
-    /// Whether the process has lived long enough.
-    fn wants_to_kill(&self) -> bool;
+    /// Whether the process has lived long enough. It is killed once no call that is seen is under way.
+    fn wants_to_kill(&self) -> bool {
+        false
+    }
 }
 
 /// Follows a process that waits to be told, until it has ended.
 ///
 /// The process says a line when it waits, and goes on after one. It must be a child of this thread, and its only one.
 /// Returns whether it was killed.
-pub(crate) fn trace<O: Observer>(mut child: Child, observer: &mut O) -> bool {
+pub fn trace<O: Observer>(mut child: Child, observer: &mut O) -> bool {
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     while !line_of(&mut stdout).contains(READY) {}
     let process = Pid::from_raw(i32::try_from(child.id()).unwrap());
@@ -79,8 +115,23 @@ struct Tracer<'a, O: Observer> {
     process: Pid,
     observer: &'a mut O,
     /// The call that each thread is in.
-    threads: HashMap<Pid, (Call, Option<O::Begun>)>,
+    threads: HashMap<Pid, (Call, Course<O::Begun>)>,
     state: State,
+}
+
+/// What is to be done when a call returns.
+#[derive(Debug)]
+enum Course<B> {
+    Nothing,
+    Tell(B),
+    /// The registers are given back as they were, with this result where it was not the call's own.
+    Mend(Option<i64>),
+}
+
+impl<B> Course<B> {
+    const fn is_to_be_told(&self) -> bool {
+        matches!(self, Self::Tell(_))
+    }
 }
 
 impl<O: Observer> Tracer<'_, O> {
@@ -121,20 +172,47 @@ impl<O: Observer> Tracer<'_, O> {
         // A thread may be killed while it stands here.
         let Ok(registers) = ptrace::getregs(thread) else { return };
         match self.threads.remove(&thread) {
-            Some((call, begun)) => {
-                if let Some(begun) = begun {
-                    self.observer.returns(&call, begun, result_of(&registers));
-                }
+            Some((call, Course::Tell(begun))) => {
+                self.observer.returns(&call, begun, result_of(&registers));
             }
+            Some((call, Course::Mend(result))) => mend(&call, registers, result),
+            Some((_, Course::Nothing)) => {}
             None => {
                 let call = call_of(thread, &registers);
-                let begun = if self.state == State::Runs { self.observer.begins(&call) } else { None };
-                self.threads.insert(thread, (call, begun));
+                let course =
+                    if self.state == State::Runs { self.begins(&call, registers) } else { Course::Nothing };
+                self.threads.insert(thread, (call, course));
             }
         }
         if self.state == State::Runs && self.observer.wants_to_kill() {
             self.state = State::Condemned;
         }
+    }
+
+    fn begins(&mut self, call: &Call, registers: user_regs_struct) -> Course<O::Begun> {
+        match self.observer.begins(call) {
+            Fate::Unseen => Course::Nothing,
+            Fate::Seen(begun) => Course::Tell(begun),
+            Fate::Fails(error) => {
+                // No file and no text are there, so that nothing can come of it.
+                put_arguments(call.thread, registers, [u64::MAX, 0, 0, 0, 0, 0]);
+                Course::Mend(Some(-i64::from(error as i32)))
+            }
+            Fate::Shortened(third) => {
+                let [first, second, _, fourth, fifth, sixth] = call.arguments;
+                put_arguments(call.thread, registers, [first, second, third, fourth, fifth, sixth]);
+                Course::Mend(None)
+            }
+            Fate::Fatal => {
+                self.kill();
+                Course::Nothing
+            }
+        }
+    }
+
+    fn kill(&mut self) {
+        kill(self.process, Signal::SIGKILL).unwrap();
+        self.state = State::Killed;
     }
 
     fn go_on(&mut self, thread: Pid, signal: Option<Signal>) {
@@ -144,18 +222,30 @@ impl<O: Observer> Tracer<'_, O> {
                 Err(error) => panic!("{error}"),
             },
             // Whoever stops now stays where it is, unless it is about to begin a call that matters.
-            State::Condemned if self.threads.get(&thread).is_some_and(|(_, begun)| begun.is_some()) => {
+            State::Condemned
+                if self.threads.get(&thread).is_some_and(|(_, course)| course.is_to_be_told()) =>
+            {
                 ptrace::syscall(thread, signal).unwrap();
             }
             State::Condemned => {
-                if self.threads.values().all(|(_, begun)| begun.is_none()) {
-                    kill(self.process, Signal::SIGKILL).unwrap();
-                    self.state = State::Killed;
+                if !self.threads.values().any(|(_, course)| course.is_to_be_told()) {
+                    self.kill();
                 }
             }
             State::Killed => {}
         }
     }
+}
+
+/// Changes what a call is about to be made with.
+fn put_arguments(thread: Pid, registers: user_regs_struct, arguments: [u64; ARGUMENTS]) {
+    ptrace::setregs(thread, with_arguments(registers, arguments)).unwrap();
+}
+
+/// Gives back the registers that a call leaves as they were, for the compiler counts on that.
+fn mend(call: &Call, registers: user_regs_struct, result: Option<i64>) {
+    let result = result.unwrap_or_else(|| result_of(&registers));
+    ptrace::setregs(call.thread, with_result(with_arguments(registers, call.arguments), result)).unwrap();
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -169,14 +259,37 @@ fn result_of(registers: &user_regs_struct) -> i64 {
     registers.rax.cast_signed()
 }
 
+#[cfg(target_arch = "x86_64")]
+fn with_arguments(registers: user_regs_struct, arguments: [u64; ARGUMENTS]) -> user_regs_struct {
+    let [rdi, rsi, rdx, r10, r8, r9] = arguments;
+    user_regs_struct { rdi, rsi, rdx, r10, r8, r9, ..registers }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn with_result(registers: user_regs_struct, result: i64) -> user_regs_struct {
+    user_regs_struct { rax: result.cast_unsigned(), ..registers }
+}
+
 #[cfg(target_arch = "aarch64")]
 fn call_of(thread: Pid, registers: &user_regs_struct) -> Call {
-    let mut arguments = [0; 6];
-    arguments.copy_from_slice(&registers.regs[..6]);
+    let mut arguments = [0; ARGUMENTS];
+    arguments.copy_from_slice(&registers.regs[..ARGUMENTS]);
     Call { thread, number: registers.regs[8].cast_signed(), arguments }
 }
 
 #[cfg(target_arch = "aarch64")]
 fn result_of(registers: &user_regs_struct) -> i64 {
     registers.regs[0].cast_signed()
+}
+
+#[cfg(target_arch = "aarch64")]
+fn with_arguments(mut registers: user_regs_struct, arguments: [u64; ARGUMENTS]) -> user_regs_struct {
+    registers.regs[..ARGUMENTS].copy_from_slice(&arguments);
+    registers
+}
+
+#[cfg(target_arch = "aarch64")]
+fn with_result(mut registers: user_regs_struct, result: i64) -> user_regs_struct {
+    registers.regs[0] = result.cast_unsigned();
+    registers
 }

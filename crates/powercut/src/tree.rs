@@ -6,11 +6,11 @@ use std::{
     path::{Component, Path},
 };
 
-use super::record::{Change, Kind, Node, ROOT};
+use crate::record::{Change, Kind, Node, Place, ROOT};
 
 /// Names and contents below [`ROOT`]. Nodes without a name are kept: they may get one.
 #[derive(Debug, Clone)]
-pub(crate) struct Tree {
+pub struct Tree {
     pub(crate) directories: BTreeMap<Node, BTreeMap<String, Node>>,
     pub(crate) files: BTreeMap<Node, Vec<u8>>,
 }
@@ -33,11 +33,11 @@ impl Tree {
 
     pub(crate) fn apply(&mut self, change: &Change) {
         match change {
-            Change::Make { directory, name, node, kind } => self.enter(*directory, name, *node, *kind),
-            Change::Remove { directory, name, node } => self.leave(*directory, name, *node),
-            Change::Rename { directory, from, to, node, kind } => {
-                self.leave(*directory, from, *node);
-                self.enter(*directory, to, *node, *kind);
+            Change::Make { place, node, kind } => self.enter(place, *node, *kind),
+            Change::Remove { place, node } => self.leave(place, *node),
+            Change::Rename { from, to, node, kind } => {
+                self.leave(from, *node);
+                self.enter(to, *node, *kind);
             }
             Change::Write { file, at, data } => {
                 let content = self.files.entry(*file).or_default();
@@ -47,8 +47,8 @@ impl Tree {
         }
     }
 
-    fn enter(&mut self, directory: Node, name: &str, node: Node, kind: Kind) {
-        self.directories.entry(directory).or_default().insert(name.to_owned(), node);
+    fn enter(&mut self, place: &Place, node: Node, kind: Kind) {
+        self.directories.entry(place.directory).or_default().insert(place.name.clone(), node);
         match kind {
             Kind::File => drop(self.files.entry(node).or_default()),
             Kind::Directory => drop(self.directories.entry(node).or_default()),
@@ -56,10 +56,10 @@ impl Tree {
     }
 
     /// Does nothing where the name is another's, since an earlier change was lost.
-    fn leave(&mut self, directory: Node, name: &str, node: Node) {
-        let names = self.directories.entry(directory).or_default();
-        if names.get(name) == Some(&node) {
-            names.remove(name);
+    fn leave(&mut self, place: &Place, node: Node) {
+        let names = self.directories.entry(place.directory).or_default();
+        if names.get(&place.name) == Some(&node) {
+            names.remove(&place.name);
         }
     }
 

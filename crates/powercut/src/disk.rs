@@ -3,14 +3,15 @@
 //! What was synced is there. Of the rest, by model:
 //!
 //! * [`Model::Strict`], which is all that POSIX promises: changes of names happened or not, directory by directory; a
-//!   write may be lost, cut at sectors, or overtaken by a later one; a file may have its new size without its bytes.
+//!   write may be lost, cut at sectors, or overtaken by a later one; a file may have its new size without its bytes. It is
+//!   kinder in one point: a rename from one directory to another happened in both or in neither.
 //! * [`Model::Ext4`], `data=ordered`: changes of names are durable in their order, up to some moment, at the latest that
 //!   of the last sync of anything; bytes at the end of a file come in order and without holes, if they come.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    record::{Change, Event, Node},
+use crate::{
+    record::{Change, Event, Node, Synced},
     tree::Tree,
 };
 
@@ -19,23 +20,31 @@ const SECTOR_BYTES: usize = 512;
 
 /// What a file system promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Model {
+pub enum Model {
+    /// As little as a file system may promise.
     Strict,
+    /// As much as the usual one promises.
     Ext4,
 }
 
 /// How much of what was not synced is there after all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Luck {
+pub enum Luck {
+    /// Nothing.
     Nothing,
+    /// All of it.
     Everything,
+    /// All names, and no bytes.
     NamesOnly,
+    /// All bytes, and no names.
     ContentOnly,
+    /// Some of it.
     Mixed,
 }
 
 impl Luck {
-    pub(crate) fn any(random: &mut fastrand::Rng) -> Self {
+    /// Mixed as often as all others together.
+    pub fn any(random: &mut fastrand::Rng) -> Self {
         match random.u8(..8) {
             0 => Self::Nothing,
             1 => Self::Everything,
@@ -65,28 +74,30 @@ impl<'r> Disk<'r> {
     }
 
     /// The next event of the record happens.
-    pub(crate) fn advance(&mut self, at: usize, event: &'r Event) {
+    pub(crate) fn advance<L>(&mut self, at: usize, event: &'r Event<L>) {
         match event {
             Event::Change(change) => self.pending.push((at, change)),
-            Event::Sync { node, covers } => self.sync(*node, *covers),
+            Event::Sync { what, covers } => self.sync(*what, *covers),
             Event::Life(_) | Event::Line(_) => {}
         }
     }
 
-    fn sync(&mut self, node: Node, covers: usize) {
+    fn sync(&mut self, what: Synced, covers: usize) {
         let has_journal = self.model == Model::Ext4;
-        let is_synced = |(at, change): &mut (usize, &Change)| {
-            *at < covers && (change.of() == node || has_journal && change.is_of_names())
+        let belongs = |change: &Change| match what {
+            Synced::Node(node) => change.is_of(node) || has_journal && change.is_of_names(),
+            Synced::FileSystem => true,
         };
+        let is_synced = |(at, change): &mut (usize, &Change)| *at < covers && belongs(change);
         for (_, change) in self.pending.extract_if(.., is_synced) {
             self.durable.apply(change);
         }
     }
 
     /// The power is cut now, while `next` may have begun. Also returns what was lost or damaged, by place in the record.
-    pub(crate) fn cut(
+    pub(crate) fn cut<L>(
         &self,
-        next: Option<(usize, &'r Event)>,
+        next: Option<(usize, &'r Event<L>)>,
         luck: Luck,
         random: &mut fastrand::Rng,
     ) -> (Tree, BTreeSet<usize>) {
@@ -145,17 +156,22 @@ impl State<'_> {
         self.lose(&pending[count..]);
     }
 
-    /// Each directory for itself: up to some moment, or any.
+    /// Each directory for itself: up to some moment, or any. What is kept is made in order, since a rename is of two.
     fn keep_some_names(&mut self, names: Pending<'_>) {
+        let mut kept = Vec::new();
         for names in by_node(names).into_values() {
             if self.random.bool() {
-                self.keep_first(&names);
+                let count = self.random.usize(..=names.len());
+                kept.extend_from_slice(&names[..count]);
+                self.lose(&names[count..]);
                 continue;
             }
             for change in names {
-                if self.random.bool() { self.keep(&[change]) } else { self.lose(&[change]) }
+                if self.random.bool() { kept.push(change) } else { self.lose(&[change]) }
             }
         }
+        kept.sort_unstable_by_key(|(at, _)| *at);
+        self.keep(&kept);
     }
 
     /// In order up to some moment. Later writes inside the file may be there as well.
