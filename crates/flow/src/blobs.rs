@@ -149,7 +149,8 @@ impl Drop for StagedBlob {
 pub enum Change {
     /// Staged bytes become visible, replacing an earlier blob of the same name.
     Staged(StagedBlob),
-    /// Published bytes get another name, without being copied; the old name is gone.
+    /// Published bytes get another name, without being copied; the old name is gone. Where both are the same, the bytes stay
+    /// as they are, and are durable under it from then on, whoever published them.
     Renamed {
         /// The name they have. Where it is not there, the publication ends with [`BlobError::NotFound`], even if an
         /// earlier one has made `to` of it; the changes after this one are not made.

@@ -103,16 +103,16 @@ fn begin(
     let arrival = staged_record(blobs, &name(BlobKind::Arrival), &Arrival::of(&job.fetched))?;
     let record = staged_record(blobs, &name(BlobKind::Meta), &meta)?;
     let staged = [text, arrival, record].map(Change::Staged);
-    let changes = match (config.raw, download.name.kind) {
-        (RawFate::Dropped, _) => {
-            let gone = [BlobKind::Spool, BlobKind::Raw].map(|kind| Change::Removed(name(kind)));
-            staged.into_iter().chain(gone).collect()
-        }
-        (RawFate::Kept, BlobKind::Spool) => {
+    let changes = match config.raw {
+        RawFate::Kept => {
+            // One that lies in raw may be there by a run that died before it had forced that: it is moved onto itself.
             let kept = Change::Renamed { from: download.name, to: name(BlobKind::Raw) };
             std::iter::once(kept).chain(staged).collect()
         }
-        (RawFate::Kept, _) => staged.into(),
+        RawFate::Dropped => {
+            let gone = [BlobKind::Spool, BlobKind::Raw].map(|kind| Change::Removed(name(kind)));
+            staged.into_iter().chain(gone).collect()
+        }
     };
     Ok((meta, blobs.begin_publishing(changes)))
 }

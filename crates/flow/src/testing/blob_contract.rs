@@ -172,6 +172,9 @@ pub fn renaming_moves_the_bytes(blobs: &dyn BlobStore) {
     assert_eq!(read(blobs, &to), b"bytes");
     assert!(matches!(blobs.rename(&from, &to), Err(BlobError::NotFound(_))));
     assert_eq!(read(blobs, &to), b"bytes");
+    blobs.rename(&to, &to).expect("the store leaves it where it is");
+    assert_eq!(read(blobs, &to), b"bytes");
+    assert!(matches!(blobs.rename(&from, &from), Err(BlobError::NotFound(_))));
 }
 
 /// The changes of one publication are made one after another; after one that cannot be made, none is.

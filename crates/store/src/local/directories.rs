@@ -1,6 +1,7 @@
 //! The directories of a run directory, made durably and held open.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io,
     os::unix::fs::MetadataExt,
@@ -46,7 +47,13 @@ impl Directories {
             ensure(&path, durability)?;
             Directory::open(*kind, path)
         };
-        BlobKind::ALL.iter().map(open).collect::<Result<_, _>>().map(Self)
+        let opened = Self(BlobKind::ALL.iter().map(open).collect::<Result<_, _>>()?);
+        // One that was there may be of a process that died before it had forced it.
+        if durability == Durability::Power {
+            let above: BTreeSet<&Path> = opened.0.iter().filter_map(|kind| kind.path.parent()).collect();
+            above.into_iter().try_for_each(force_names)?;
+        }
+        Ok(opened)
     }
 
     /// As if no file system could be forced as a whole.
@@ -125,9 +132,13 @@ pub(super) fn ensure(path: &Path, durability: Durability) -> Result<(), BlobErro
         Ok(()) | Err(_) => {}
     }
     match durability {
-        Durability::Power => File::open(above)
-            .and_then(|directory| directory.sync_all())
-            .map_err(|error| BlobError::at(above, error)),
+        Durability::Power => force_names(above),
         Durability::Process => Ok(()),
     }
+}
+
+fn force_names(directory: &Path) -> Result<(), BlobError> {
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|error| BlobError::at(directory, error))
 }

@@ -1,0 +1,102 @@
+//! The process that is watched: this test binary, run again with its orders in the environment.
+
+use std::{
+    env,
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::Arc,
+};
+
+use flow::{
+    blobs::{BlobKind, BlobStore},
+    durability::Durability,
+};
+use powercut::voice::Voice;
+use serde::{Deserialize, Serialize};
+use store::local::LocalBlobs;
+use tokio::task::JoinSet;
+
+use crate::{
+    book::Course,
+    workload::{Worker, name},
+};
+
+const ORDERS: &str = "JUGGLE_CRASH_ORDERS";
+
+/// What a process shall do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Orders {
+    pub(crate) run: PathBuf,
+    pub(crate) forces: Forces,
+    /// Where each text stands.
+    pub(crate) courses: Vec<Course>,
+    /// The last version of every text.
+    pub(crate) versions: u32,
+    /// Texts that are worked on at once.
+    pub(crate) in_flight: usize,
+}
+
+/// Whether the process forces its files to the medium.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Forces {
+    Everything,
+    Nothing,
+}
+
+impl Orders {
+    /// The process, not yet started, which waits to be told. Its standard input and output are pipes.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.args([
+            "--exact",
+            "child::a_process_that_is_told_to_is_there_to_be_watched",
+            "--nocapture",
+            "--test-threads=1",
+        ]);
+        command.env(ORDERS, serde_json::to_string(self).unwrap());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        command
+    }
+}
+
+/// The way in for the child processes; on its own it has nothing to do.
+#[test]
+fn a_process_that_is_told_to_is_there_to_be_watched() {
+    let Ok(orders) = env::var(ORDERS) else { return };
+    let orders: Orders = serde_json::from_str(&orders).unwrap();
+    powercut::child::wait_to_be_told();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(work(orders));
+}
+
+async fn work(orders: Orders) {
+    let durability = match orders.forces {
+        Forces::Everything => Durability::Power,
+        Forces::Nothing => Durability::Process,
+    };
+    // Where the directory cannot even be opened, nothing is done, and nothing is said.
+    let Ok(blobs) = LocalBlobs::open(&orders.run, durability) else { return };
+    let blobs: Arc<dyn BlobStore> = Arc::new(blobs);
+    give_up_a_blob(&*blobs);
+    let voice = Voice::default();
+    let worker = Arc::new(Worker::new(blobs, move |line| voice.say(line)));
+    let mut texts = JoinSet::new();
+    for (document, course) in orders.courses.into_iter().enumerate() {
+        if texts.len() >= orders.in_flight
+            && let Some(ended) = texts.join_next().await
+        {
+            ended.unwrap();
+        }
+        let worker = Arc::clone(&worker);
+        texts.spawn(async move { worker.bring(document, course, orders.versions).await });
+    }
+    while let Some(ended) = texts.join_next().await {
+        ended.unwrap();
+    }
+}
+
+/// A blob that is begun and not published, as the stage does with a text that it refuses.
+fn give_up_a_blob(blobs: &dyn BlobStore) {
+    // It may fail, and nothing hangs on it.
+    drop(blobs.stage(&name(BlobKind::Text, 0)));
+}

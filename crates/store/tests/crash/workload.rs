@@ -1,0 +1,138 @@
+//! The texts, and what is done with each: its bytes are published in spool, then the stage stores it; then the same with
+//! its next version.
+
+use std::{io::Write, sync::Arc};
+
+use flow::{
+    blobs::{BlobError, BlobKind, BlobName, BlobStore},
+    document::DocumentId,
+    job::Known,
+    payload::{Fetched, Listed, StoreJob},
+    stage::{Attempt, Stage},
+};
+use store::stage::Store;
+
+use crate::{
+    book::Course,
+    deed::{Deed, Line, Step},
+};
+
+/// How often a deed is tried before the process goes on with the next text.
+const TRIES: usize = 2;
+
+pub(crate) fn id(document: usize) -> DocumentId {
+    format!("PG{document}").parse().unwrap()
+}
+
+pub(crate) fn name(kind: BlobKind, document: usize) -> BlobName {
+    BlobName::new(kind, id(document))
+}
+
+/// The bytes of a version: words in lines, a few sectors or many.
+pub(crate) fn raw(document: usize, version: u32) -> Vec<u8> {
+    let mut random = fastrand::Rng::with_seed((document as u64) << 32 | u64::from(version));
+    let lines = if document % 4 == 3 { random.usize(400..800) } else { random.usize(1..80) };
+    let mut text = format!("This is version {version} of text {document}.\r\n");
+    for _ in 0..lines {
+        for _ in 0..random.usize(1..12) {
+            text.extend(std::iter::repeat_with(|| random.lowercase()).take(5));
+            text.push(' ');
+        }
+        text.push_str("end\r\n");
+    }
+    text.into_bytes()
+}
+
+pub(crate) fn job(document: usize, version: u32) -> StoreJob {
+    let bytes = raw(document, version);
+    let url = format!("https://example.org/{document}.txt");
+    StoreJob {
+        document: id(document),
+        fetched: Fetched {
+            url: url.clone(),
+            final_url: url,
+            status: Some(200),
+            at_ms: 1_700_000_000_000 + u64::from(version),
+            took_ms: 45,
+            attempts: 1,
+            bytes: bytes.len() as u64,
+            blake3: blake3::hash(&bytes).to_hex().to_string(),
+            content_type: Some("text/plain".to_owned()),
+            charset: None,
+            etag: None,
+            last_modified: None,
+        },
+        listed: Listed::default(),
+        known: Known::Absorb,
+    }
+}
+
+/// Publishes the bytes of a version in spool; those of every other text as a download that can be resumed.
+pub(crate) fn spool(blobs: &dyn BlobStore, document: usize, version: u32) -> Result<(), BlobError> {
+    let name = name(BlobKind::Spool, document);
+    let mut staged = if document.is_multiple_of(2) { blobs.resume(&name)? } else { blobs.stage(&name)? };
+    let bytes = raw(document, version);
+    let (head, tail) = bytes.split_at(bytes.len() / 2);
+    let mut write = || {
+        staged.file.set_len(0)?;
+        staged.file.write_all(head)?;
+        staged.file.write_all(tail)
+    };
+    write().map_err(|error| BlobError::at(&staged.path, error))?;
+    blobs.publish(vec![staged])
+}
+
+/// Does what is left to do with texts, and says so.
+pub(crate) struct Worker {
+    blobs: Arc<dyn BlobStore>,
+    stage: Store,
+    say: Box<dyn Fn(&Line) + Send + Sync>,
+}
+
+impl Worker {
+    pub(crate) fn new(blobs: Arc<dyn BlobStore>, say: impl Fn(&Line) + Send + Sync + 'static) -> Self {
+        let stage = Store::new(Arc::clone(&blobs), Arc::default());
+        Self { blobs, stage, say: Box::new(say) }
+    }
+
+    /// Goes on from where a text stands to its last version, or as far as it comes.
+    pub(crate) async fn bring(&self, document: usize, course: Course, versions: u32) {
+        let first = course.store.done + 1;
+        for version in first..=versions {
+            let is_in_spool = course.spool.done >= version;
+            if !is_in_spool && !self.achieves(Deed { document, version, step: Step::Spool }).await
+                || !self.achieves(Deed { document, version, step: Step::Store }).await
+            {
+                return;
+            }
+        }
+    }
+
+    async fn achieves(&self, deed: Deed) -> bool {
+        for _ in 0..TRIES {
+            (self.say)(&Line::Tries(deed));
+            match self.once(deed).await {
+                Ok(()) => {
+                    (self.say)(&Line::Did(deed));
+                    return true;
+                }
+                Err(why) => (self.say)(&Line::Failed(deed, why)),
+            }
+        }
+        false
+    }
+
+    async fn once(&self, Deed { document, version, step }: Deed) -> Result<(), String> {
+        match step {
+            Step::Spool => {
+                let blobs = Arc::clone(&self.blobs);
+                let spooled = tokio::task::spawn_blocking(move || spool(&*blobs, document, version));
+                spooled.await.unwrap().map_err(|error| error.to_string())
+            }
+            Step::Store => {
+                let stored = self.stage.run(job(document, version), Attempt { number: 1, failures: 0 }).await;
+                stored.map(drop).map_err(|error| error.to_string())
+            }
+        }
+    }
+}
