@@ -45,9 +45,9 @@ test: ## All tests.
 	@$(CARGO) test --workspace --locked --lib --bins --tests
 
 .PHONY: torture
-torture: ## The crash tests of the queue at length: 1,000 kills, 5,000 power cuts.
+torture: ## The crash tests of queue and store at length: 1,000 kills, 5,000 power cuts of the queue, 10,000 of the store.
 	@JUGGLE_TORTURE_KILLS=1000 JUGGLE_TORTURE_STATES=5000 \
-		$(CARGO) test --locked --package juggle-queue --test crash -- --nocapture
+		$(CARGO) test --locked --package juggle-queue --package juggle-store --test crash -- --nocapture
 
 # What make fuzz runs, and how long each.
 TARGETS ?= source_list catalog headers robots coding text

@@ -116,6 +116,11 @@ impl Book {
         Self { courses: vec![Course::default(); documents], versions, expected }
     }
 
+    /// The last version of every text.
+    pub(crate) const fn versions(&self) -> u32 {
+        self.versions
+    }
+
     /// Where each text stands.
     pub(crate) fn courses(&self) -> &[Course] {
         &self.courses

@@ -10,6 +10,9 @@
 //! * [`fault`]: a system call that fails, or at which the process is killed, for every one of them.
 //!
 //! It takes Linux: the processes are watched through `/proc` and ptrace(2).
+//!
+//! `make torture` rebuilds more disks. `JUGGLE_TORTURE_STATES` says how many in either way of forcing files, and
+//! `JUGGLE_TORTURE_SEED` which.
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
@@ -18,5 +21,6 @@
 mod book;
 mod child;
 mod deed;
+mod fault;
 mod power;
 mod workload;

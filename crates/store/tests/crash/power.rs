@@ -8,11 +8,13 @@ use std::time::Instant;
 
 use powercut::{
     cut::{self, Cut},
+    disk::Luck,
     pretend::{FileSystem, Pretended},
     record::{Change, Event, Record, Synced},
     recorder::{End, Recorder},
     settings, trace,
 };
+use tempfile::TempDir;
 
 use crate::{
     book::Book,
@@ -66,6 +68,28 @@ fn check_a_record(file_system: FileSystem, states: usize, book: &Book, random: &
     assert!(failures.is_empty(), "{} of {states} disks are bad:\n\n{}", failures.len(), shown.join("\n\n"));
 }
 
+/// One process is killed after each of its events in turn, and another finishes what it left.
+#[test]
+fn what_a_killed_process_left_unforced_is_forced_by_the_next() {
+    let book = Book::of(1, 2);
+    let mut random = fastrand::Rng::with_seed(SEED);
+    for events in 1.. {
+        let mut recording = Recording::of(&book, Forces::Everything, FileSystem::Fuse);
+        let was_killed = recording.live(End::Events(events), 1);
+        recording.live(End::ByItself, 1);
+        let record = recording.finish();
+        let at = record.events.len();
+        let cuts = [Luck::Nothing, Luck::ContentOnly].map(|luck| Cut { luck, ..Cut::at(at, &mut random) });
+        // By both models each.
+        let failures = cut::check(&record, cuts.into_iter().flat_map(|cut| [cut; 4]).collect(), &book);
+        assert!(failures.is_empty(), "killed after {events}: {}", failures[0]);
+        if !was_killed {
+            println!("killed after each of {events} events");
+            return;
+        }
+    }
+}
+
 /// Without this the tests above could be blind.
 #[test]
 fn a_store_that_forces_nothing_to_the_medium_is_found_out() {
@@ -77,24 +101,55 @@ fn a_store_that_forces_nothing_to_the_medium_is_found_out() {
     assert!(!failures.is_empty(), "the test cannot see what is missing");
 }
 
+/// Processes that work on one directory, and what they do.
+struct Recording<'b> {
+    run: TempDir,
+    recorder: Recorder<Line>,
+    lives: u32,
+    book: &'b Book,
+    forces: Forces,
+    file_system: FileSystem,
+}
+
+impl<'b> Recording<'b> {
+    fn of(book: &'b Book, forces: Forces, file_system: FileSystem) -> Self {
+        let run = powercut::child::scratch();
+        let recorder = Recorder::of(&run.path().canonicalize().unwrap());
+        Self { run, recorder, lives: 0, book, forces, file_system }
+    }
+
+    /// One process goes on where the last one ended. Returns whether it was killed.
+    fn live(&mut self, end: End, in_flight: usize) -> bool {
+        let mut book = self.book.clone();
+        self.recorder.record().lines().for_each(|line| book.hear(line));
+        let orders = Orders {
+            run: self.run.path().canonicalize().unwrap(),
+            forces: self.forces,
+            courses: book.courses().to_vec(),
+            versions: book.versions(),
+            in_flight,
+        };
+        self.recorder.begin_life(self.lives, end);
+        self.lives += 1;
+        let mut observer = Pretended { observer: &mut self.recorder, file_system: self.file_system };
+        let was_killed = trace::trace(orders.command().spawn().unwrap(), &mut observer);
+        self.recorder.end_life();
+        was_killed
+    }
+
+    fn finish(self) -> Record<Line> {
+        self.recorder.finish()
+    }
+}
+
 /// Lets some processes work on one directory.
 fn record(forces: Forces, file_system: FileSystem, book: &Book, random: &mut fastrand::Rng) -> Record<Line> {
-    let run = powercut::child::scratch();
-    let root = run.path().canonicalize().unwrap();
-    let mut recorder = Recorder::of(&root);
-    for (life, end) in (0..).zip(ends(random)) {
-        let mut book = book.clone();
-        recorder.record().lines().for_each(|line| book.hear(line));
-        let courses = book.courses().to_vec();
-        let in_flight = IN_FLIGHT[random.usize(..IN_FLIGHT.len())];
-        let orders = Orders { run: root.clone(), forces, courses, versions: VERSIONS, in_flight };
-        recorder.begin_life(life, end);
-        let mut observer = Pretended { observer: &mut recorder, file_system };
-        let was_killed = trace::trace(orders.command().spawn().unwrap(), &mut observer);
+    let mut recording = Recording::of(book, forces, file_system);
+    for end in ends(random) {
+        let was_killed = recording.live(end, IN_FLIGHT[random.usize(..IN_FLIGHT.len())]);
         assert!(was_killed || end == End::ByItself, "{end:?} was not reached");
-        recorder.end_life();
     }
-    recorder.finish()
+    recording.finish()
 }
 
 fn ends(random: &mut fastrand::Rng) -> Vec<End> {

@@ -49,17 +49,29 @@ impl Step {
     }
 
     /// Whether it takes room on the disk.
-    const fn takes_room(self) -> bool {
+    pub(crate) const fn takes_room(self) -> bool {
         matches!(self, Self::Write { .. } | Self::Create | Self::MakeDirectory)
     }
+}
+
+/// When what goes wrong.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
+    pub(crate) fault: Fault,
+    /// At which step, of those that count.
+    pub(crate) nth: usize,
+    pub(crate) counts: fn(Step) -> bool,
 }
 
 /// Counts the steps of a process, and hears what it says.
 #[derive(Debug)]
 pub(crate) struct Injector {
     root: PathBuf,
-    /// What goes wrong at which step.
-    fault: Option<(usize, Fault)>,
+    plan: Option<Plan>,
+    /// Steps that count, so far.
+    counted: usize,
+    /// The step that went wrong.
+    pub(crate) hit: Option<usize>,
     /// The steps that were begun.
     pub(crate) steps: Vec<Step>,
     /// What was said, and how many steps had been begun by then.
@@ -67,8 +79,19 @@ pub(crate) struct Injector {
 }
 
 impl Injector {
-    pub(crate) fn of(root: &Path, fault: Option<(usize, Fault)>) -> Self {
-        Self { root: root.to_owned(), fault, steps: Vec::new(), lines: Vec::new() }
+    pub(crate) fn of(root: &Path, plan: Option<Plan>) -> Self {
+        Self { root: root.to_owned(), plan, counted: 0, hit: None, steps: Vec::new(), lines: Vec::new() }
+    }
+
+    /// Whether this is the step that goes wrong.
+    fn hits(&mut self, step: Step, plan: Plan) -> bool {
+        let counts = (plan.counts)(step);
+        let is_hit = counts && self.counted == plan.nth;
+        self.counted += usize::from(counts);
+        if is_hit {
+            self.hit = Some(self.steps.len() - 1);
+        }
+        is_hit
     }
 
     fn is_below(&self, path: &Path) -> bool {
@@ -114,8 +137,9 @@ impl Injector {
         let [fd, address, length, ..] = call.arguments;
         if call.number == libc::SYS_write
             && link(call.thread, fd).to_string_lossy().starts_with("pipe:")
-            && let Some(line) =
-                String::from_utf8(bytes(call.thread, address, length)).ok().and_then(|text| voice::read(&text))
+            && let Some(line) = String::from_utf8(bytes(call.thread, address, length))
+                .ok()
+                .and_then(|text| voice::read(&text))
         {
             self.lines.push((self.steps.len(), line));
         }
@@ -128,17 +152,19 @@ impl Observer for Injector {
     fn begins(&mut self, call: &Call) -> Fate<()> {
         self.hear(call);
         let Some(step) = self.step(call) else { return Fate::Unseen };
-        let now = self.steps.len();
         self.steps.push(step);
-        let Some((at, fault)) = self.fault else { return Fate::Unseen };
-        match (fault, step) {
-            (Fault::DiskIsFull, Step::Write { bytes }) if now == at && bytes > 1 => Fate::Shortened(bytes / 2),
-            (Fault::DiskIsFull, step) if now >= at && step.takes_room() => Fate::Fails(Errno::ENOSPC),
-            _ if now != at => Fate::Unseen,
-            (Fault::ShortWrite, Step::Write { bytes }) => Fate::Shortened(bytes / 2),
+        let Some(plan) = self.plan else { return Fate::Unseen };
+        if !self.hits(step, plan) {
+            let is_full = self.hit.is_some() && plan.fault == Fault::DiskIsFull;
+            return if is_full && step.takes_room() { Fate::Fails(Errno::ENOSPC) } else { Fate::Unseen };
+        }
+        match (plan.fault, step) {
             (Fault::Fails(error), _) => Fate::Fails(error),
             (Fault::Kill, _) => Fate::Fatal,
-            (Fault::ShortWrite | Fault::DiskIsFull, _) => unreachable!("{step:?} knows no {fault:?}"),
+            (Fault::ShortWrite | Fault::DiskIsFull, Step::Write { bytes }) if bytes > 1 => {
+                Fate::Shortened(bytes / 2)
+            }
+            (Fault::ShortWrite | Fault::DiskIsFull, _) => Fate::Fails(Errno::ENOSPC),
         }
     }
 

@@ -2,7 +2,8 @@
 //! finishes, with the same files as one that nothing disturbed.
 //!
 //! A first run shows which calls there are ([`injector`]). Then every one of them goes wrong in every way it can, each in a
-//! run of its own.
+//! run of its own. With several texts under way at once the calls come in another order each time; there the runs go on
+//! until one is undisturbed.
 
 mod injector;
 
@@ -14,33 +15,99 @@ use std::{
     time::Instant,
 };
 
-use powercut::{disk::Model, pretend::{FileSystem, Pretended}, trace};
+use nix::errno::Errno;
+use powercut::{
+    disk::Model,
+    pretend::{FileSystem, Pretended},
+    trace,
+};
 
-use self::injector::{Fault, Injector, Step};
+use self::injector::{Fault, Injector, Plan, Step};
 use crate::{
     book::{Book, files},
     child::{Forces, Orders},
-    deed::Line,
+    deed::{Deed, Line},
 };
 
 const DOCUMENTS: usize = 2;
 const VERSIONS: u32 = 2;
+/// Texts that are under way at once, where there are several.
+const IN_FLIGHT: usize = 5;
 /// Runs at a time.
 const THREADS: usize = 2;
 
 #[test]
 fn every_call_may_fail_where_files_are_forced_in_one_call() {
-    let faults = inject_everywhere(FileSystem::Ext4);
-    assert!(faults > 300, "{faults}");
+    inject_everywhere(FileSystem::Ext4);
 }
 
 #[test]
 fn every_call_may_fail_where_files_are_forced_each_by_itself() {
-    let faults = inject_everywhere(FileSystem::Fuse);
-    assert!(faults > 300, "{faults}");
+    inject_everywhere(FileSystem::Fuse);
 }
 
-/// A run whose calls go wrong.
+#[test]
+fn every_flush_may_fail_while_several_texts_are_under_way() {
+    for error in [Errno::EIO, Errno::ENOSPC] {
+        inject_until_undisturbed(Fault::Fails(error), |step| step == Step::Flush);
+    }
+}
+
+#[test]
+fn the_process_may_be_killed_anywhere_while_several_texts_are_under_way() {
+    inject_until_undisturbed(Fault::Kill, |_| true);
+}
+
+#[test]
+fn the_disk_may_be_full_from_anywhere_while_several_texts_are_under_way() {
+    inject_until_undisturbed(Fault::DiskIsFull, Step::takes_room);
+}
+
+/// Each call of a run goes wrong in every way.
+fn inject_everywhere(file_system: FileSystem) {
+    let begun = Instant::now();
+    let trial = Trial::of(file_system, DOCUMENTS, 1);
+    let steps = trial.steps();
+    let plans: Vec<Plan> = steps
+        .iter()
+        .enumerate()
+        .flat_map(|(nth, step)| {
+            step.faults().into_iter().map(move |fault| Plan { fault, nth, counts: |_| true })
+        })
+        .collect();
+    let next = AtomicUsize::new(0);
+    in_parallel(|| {
+        while let Some(plan) = plans.get(next.fetch_add(1, Ordering::Relaxed)) {
+            assert_eq!(trial.inject(*plan), Some(steps[plan.nth]), "{plan:?}");
+        }
+    });
+    let (calls, faults) = (steps.len(), plans.len());
+    println!("{file_system:?}: {calls} calls, {faults} faults, in {:.1?}", begun.elapsed());
+    assert!(faults > 300, "hardly anything was seen");
+}
+
+/// One call after the other goes wrong, of those that count.
+fn inject_until_undisturbed(fault: Fault, counts: fn(Step) -> bool) {
+    let begun = Instant::now();
+    let trial = Trial::of(FileSystem::Ext4, IN_FLIGHT, IN_FLIGHT);
+    let (next, hits) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    in_parallel(|| {
+        while trial.inject(Plan { fault, nth: next.fetch_add(1, Ordering::Relaxed), counts }).is_some() {
+            hits.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    println!("{fault:?}: {hits:?} faults, in {:.1?}", begun.elapsed());
+}
+
+fn in_parallel(work: impl Fn() + Sync) {
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(&work);
+        }
+    });
+}
+
+/// Runs whose calls go wrong.
 struct Trial {
     file_system: FileSystem,
     in_flight: usize,
@@ -49,36 +116,12 @@ struct Trial {
     undisturbed: BTreeMap<String, Vec<u8>>,
 }
 
-fn inject_everywhere(file_system: FileSystem) -> usize {
-    let begun = Instant::now();
-    let trial = Trial::of(file_system);
-    let steps = trial.steps();
-    let faults: Vec<(usize, Fault)> = steps
-        .iter()
-        .enumerate()
-        .flat_map(|(at, step)| step.faults().into_iter().map(move |fault| (at, fault)))
-        .collect();
-    let next = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                while let Some((at, fault)) = faults.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    trial.inject(*at, *fault, &steps);
-                }
-            });
-        }
-    });
-    let (calls, count) = (steps.len(), faults.len());
-    println!("{file_system:?}: {calls} calls, {count} faults, in {:.1?}", begun.elapsed());
-    count
-}
-
 impl Trial {
-    fn of(file_system: FileSystem) -> Self {
-        let book = Book::of(DOCUMENTS, VERSIONS);
+    fn of(file_system: FileSystem, documents: usize, in_flight: usize) -> Self {
+        let book = Book::of(documents, VERSIONS);
         let run = powercut::child::scratch();
         book.clone().check(run.path(), Model::Ext4).unwrap();
-        Self { file_system, in_flight: 1, book, undisturbed: files(run.path()) }
+        Self { file_system, in_flight, book, undisturbed: files(run.path()) }
     }
 
     /// The calls of a run in which nothing goes wrong.
@@ -90,7 +133,7 @@ impl Trial {
         injector.steps
     }
 
-    fn run(&self, root: &Path, fault: Option<(usize, Fault)>) -> Injector {
+    fn run(&self, root: &Path, plan: Option<Plan>) -> Injector {
         let orders = Orders {
             run: root.to_owned(),
             forces: Forces::Everything,
@@ -98,27 +141,42 @@ impl Trial {
             versions: VERSIONS,
             in_flight: self.in_flight,
         };
-        let mut injector = Injector::of(root, fault);
+        let mut injector = Injector::of(root, plan);
         let mut observer = Pretended { observer: &mut injector, file_system: self.file_system };
         trace::trace(orders.command().spawn().unwrap(), &mut observer);
         injector
     }
 
-    /// One call goes wrong; then all is looked at and finished.
-    fn inject(&self, at: usize, fault: Fault, steps: &[Step]) {
+    /// A call goes wrong; then all is looked at and finished. Returns which call, if it was reached.
+    fn inject(&self, plan: Plan) -> Option<Step> {
         let run = powercut::child::scratch();
         let root = run.path().canonicalize().unwrap();
-        let Injector { steps: made, lines, .. } = self.run(&root, Some((at, fault)));
-        let what = format!("{fault:?} at call {at} ({:?})", steps[at]);
-        assert_eq!(made.get(..=at), Some(&steps[..=at]), "{what} was not reached");
-        if steps[at] == Step::Flush && matches!(fault, Fault::Fails(_)) {
-            let after = lines.iter().find(|(begun, line)| *begun > at && matches!(line, Line::Did(_)));
-            assert!(after.is_none(), "{what}: then {after:?}");
+        let injector = self.run(&root, Some(plan));
+        let step = injector.hit.map(|at| injector.steps[at]);
+        let what = format!("{:?} at {} ({step:?})", plan.fault, plan.nth);
+        if step == Some(Step::Flush) && plan.fault != Fault::Kill {
+            let late = self.acknowledged_after(&injector);
+            assert!(late.is_empty(), "{what}: then {late:?} were acknowledged");
         }
         let mut book = self.book.clone();
-        lines.iter().for_each(|(_, line)| book.hear(line));
-        book.check(&root, Model::Ext4).unwrap_or_else(|wrong| panic!("{what}: {wrong:#?}\n{lines:#?}"));
+        injector.lines.iter().for_each(|(_, line)| book.hear(line));
+        book.check(&root, Model::Ext4)
+            .unwrap_or_else(|wrong| panic!("{what}: {wrong:#?}\n{:#?}", injector.lines));
         let left = files(&root);
-        assert!(left == self.undisturbed, "{what}: {:?} are left", left.keys());
+        assert!(left == self.undisturbed, "{what}: these are left: {:?}", left.keys());
+        step
+    }
+
+    /// What was acknowledged after the call that went wrong; where several texts were under way, of what was begun after it,
+    /// since what had been acknowledged before may be said after.
+    fn acknowledged_after(&self, injector: &Injector) -> Vec<Deed> {
+        let after = || injector.lines.iter().filter(|(steps, _)| injector.hit.is_some_and(|at| *steps > at));
+        let counts =
+            |deed: &Deed| self.in_flight == 1 || after().any(|(_, line)| *line == Line::Tries(*deed));
+        let done = after().filter_map(|(_, line)| match line {
+            Line::Did(deed) => Some(*deed),
+            Line::Tries(_) | Line::Failed(..) => None,
+        });
+        done.filter(counts).collect()
     }
 }
