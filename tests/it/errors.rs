@@ -1,6 +1,10 @@
 //! Errors are for people: one clear message with what to do, the documented exit code, nothing lost, no panic.
 
-use std::fs;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use fetch::loopback::script::Script;
 use tokio::process::Command;
@@ -193,20 +197,27 @@ async fn wrong_flags_and_values_are_usage_errors() {
     }
 }
 
-/// A file system of its own with little room, where the system lets an ordinary user make one.
-async fn on_a_small_disk(
-    script: &str,
-    mount: &std::path::Path,
-    command: &str,
-) -> Option<(Option<i32>, String)> {
-    let probe = ["-Urm", "mount", "-t", "tmpfs", "tmpfs"];
-    let may = Command::new("unshare").args(probe).arg(mount).output().await;
-    if !may.is_ok_and(|output| output.status.success()) {
+/// How a file system of its own can be made: by an ordinary user in a namespace of users, where the system lets one; else
+/// by root.
+async fn way_to_mount(mount: &Path) -> Option<&'static str> {
+    for way in ["-Urm", "-m"] {
+        let probe = [way, "mount", "-t", "tmpfs", "tmpfs"];
+        let may = Command::new("unshare").args(probe).arg(mount).output().await;
+        if may.is_ok_and(|output| output.status.success()) {
+            return Some(way);
+        }
+    }
+    None
+}
+
+/// Runs a script that may mount a file system with little room, where nobody else sees it.
+async fn on_a_small_disk(script: &str, mount: &Path, command: &str) -> Option<(Option<i32>, String)> {
+    let Some(way) = way_to_mount(mount).await else {
         eprintln!("this system makes no private mounts: a full disk is only tested in the crates");
         return None;
-    }
+    };
     let output = Command::new("unshare")
-        .args(["-Urm", "sh", "-c", script, "sh"])
+        .args([way, "sh", "-c", script, "sh"])
         .arg(mount)
         .arg(command)
         .output()
@@ -215,29 +226,54 @@ async fn on_a_small_disk(
     Some((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
 }
 
+/// What a run on a full disk left is whole, file by file, and the same command finishes it once there is room.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_stops_the_run_and_loses_nothing() {
     let lab = Lab::of_texts(40, 2_000);
-    let out = lab.path("out");
-    fs::create_dir(&out).unwrap();
     lab.juggle(&["pipeline"], "roomy", &[lab.path("list.tsv")]).await.expect(0);
-    let command = format!(
-        "{} pipeline {} -o {} --no-progress --wait 0 -x 16 --allow-host 127.0.0.1 --min-free-space 0",
-        env!("CARGO_BIN_EXE_juggle"),
-        lab.path("list.tsv").display(),
-        out.display()
-    );
-    let script = "mount -t tmpfs -o size=6m tmpfs $1 || exit 99
-        $2; first=$?
-        mount -o remount,size=200m $1 && $2 >&2 || exit 98
-        cp -r $1 $1.kept; exit $first";
-    let Some((code, said)) = on_a_small_disk(script, &out, &command).await else { return };
-    assert_eq!(code, Some(9), "{said}");
-    assert!(
-        said.contains("no room") && said.contains("same command") && !said.contains("panicked"),
-        "{said}"
-    );
-    crate::lab::assert_same(&lab.tree("out.kept"), &lab.tree("roomy"));
+    let roomy = lab.tree("roomy");
+    let bytes = roomy.values().map(Vec::len).sum::<usize>();
+    for tenths in [3, 5, 7, 9] {
+        let out = lab.path(&format!("out{tenths}"));
+        fs::create_dir(&out).unwrap();
+        let command = format!(
+            "{} pipeline {} -o {} --no-progress --wait 0 -x 16 --allow-host 127.0.0.1 --min-free-space 0",
+            env!("CARGO_BIN_EXE_juggle"),
+            lab.path("list.tsv").display(),
+            out.display()
+        );
+        let script = format!(
+            "mount -t tmpfs -o size={} tmpfs $1 || exit 99
+            $2; first=$?
+            cp -r $1 $1.full
+            mount -o remount,size=200m $1 && $2 >&2 || exit 98
+            cp -r $1 $1.kept; exit $first",
+            bytes / 10 * tenths
+        );
+        let Some((code, said)) = on_a_small_disk(&script, &out, &command).await else { return };
+        assert_whole(&lab, &format!("out{tenths}.full"), &roomy);
+        assert_eq!(code, Some(9), "{said}");
+        assert!(
+            said.contains("no room") && said.contains("same command") && !said.contains("panicked"),
+            "{said}"
+        );
+        crate::lab::assert_same(&lab.tree(&format!("out{tenths}.kept")), &roomy);
+    }
+}
+
+/// What lies under a final name in one directory has the bytes that it has in another; a download those of its raw file.
+fn assert_whole(lab: &Lab, left: &str, roomy: &BTreeMap<PathBuf, Vec<u8>>) {
+    let is_hidden =
+        |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    for (path, bytes) in lab.tree(left).into_iter().filter(|(path, _)| !is_hidden(path)) {
+        assert!(roomy.get(&path) == Some(&bytes), "{left}: {} is cut", path.display());
+    }
+    let downloads = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "spool");
+    let spool = fs::read_dir(lab.path(left).join("spool")).unwrap().map(|entry| entry.unwrap().path());
+    for path in spool.filter(downloads) {
+        let bytes = fs::read(&path).unwrap();
+        assert!(roomy.values().any(|raw| *raw == bytes), "{left}: {} is cut", path.display());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
