@@ -7,7 +7,8 @@
 use std::{sync::Arc, time::Duration};
 
 use flow::{
-    blobs::{BlobStore, Change, Publishing},
+    blobs::{BlobKind, BlobName, BlobStore, Change, Publishing},
+    document::DocumentId,
     lane::Lane,
     meter::Meter,
     payload::{Nothing, ProcessJob},
@@ -82,9 +83,9 @@ impl<P: Processor> Process<P> {
         pool::imbalance(&self.busy())
     }
 
-    /// Computes the results of a text and begins to publish them; none where they are there already. Says how many bytes
-    /// the text has.
-    async fn compute(&self, job: ProcessJob) -> Result<Option<(Publishing, u64)>, ProcessError> {
+    /// Computes the results of a text and begins to publish them; those that are there already are left as they are, but
+    /// made durable. Says how many bytes of text were computed from.
+    async fn compute(&self, job: ProcessJob) -> Result<(Publishing, u64), ProcessError> {
         let _permit = self.documents.acquire().await.expect("nobody closes the semaphore");
         let (processor, blobs, chunk) = (Arc::clone(&self.processor), Arc::clone(&self.blobs), self.chunk);
         let task = move |pool: &Pool| match (Task {
@@ -96,14 +97,22 @@ impl<P: Processor> Process<P> {
         })
         .run()?
         {
-            Processed::Current => Ok(None),
+            Processed::Current => Ok((blobs.begin_publishing(left_as_they_are(&job.document)), 0)),
             Processed::Staged { results, text_bytes } => {
                 let changes = results.into_iter().map(Change::Staged).collect();
-                Ok(Some((blobs.begin_publishing(changes), text_bytes)))
+                Ok((blobs.begin_publishing(changes), text_bytes))
             }
         };
         self.pool.run(task).await?
     }
+}
+
+/// Results that may be there by a run that died before it had forced their names.
+fn left_as_they_are(document: &DocumentId) -> Vec<Change> {
+    [BlobKind::Tokens, BlobKind::Counts, BlobKind::Stats]
+        .map(|kind| BlobName::new(kind, document.clone()))
+        .map(|name| Change::Renamed { from: name.clone(), to: name })
+        .into()
 }
 
 impl<P: Processor> Stage for Process<P> {
@@ -112,10 +121,9 @@ impl<P: Processor> Stage for Process<P> {
     type Output = Nothing;
 
     async fn run(&self, job: ProcessJob, _: Attempt) -> Result<Done<Nothing>, StageError<ProcessJob>> {
-        if let Some((publishing, text_bytes)) = self.compute(job).await? {
-            publishing.end().await.map_err(ProcessError::from)?;
-            Meter::add(&self.meter.bytes, text_bytes);
-        }
+        let (publishing, text_bytes) = self.compute(job).await?;
+        publishing.end().await.map_err(ProcessError::from)?;
+        Meter::add(&self.meter.bytes, text_bytes);
         Ok(Vec::new().into())
     }
 }

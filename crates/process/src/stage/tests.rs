@@ -258,15 +258,22 @@ async fn results_that_are_there_are_made_again_only_when_something_changed() {
     assert_eq!(chunks_after(2, b"a c ").await, 0);
 }
 
-/// A store of which one kind of results lies on a full disk.
-struct FullDisk {
+/// A store on a bad disk.
+struct BadDisk {
     inner: MemoryBlobs,
-    full: BlobKind,
+    trouble: Trouble,
 }
 
-impl BlobStore for FullDisk {
+enum Trouble {
+    /// One kind of results has no room.
+    Full(BlobKind),
+    /// Nothing can be made durable.
+    Unforceable,
+}
+
+impl BlobStore for BadDisk {
     fn stage(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
-        if name.kind != self.full {
+        if !matches!(self.trouble, Trouble::Full(kind) if kind == name.kind) {
             return self.inner.stage(name);
         }
         let path = std::path::PathBuf::from("/dev/full");
@@ -277,7 +284,12 @@ impl BlobStore for FullDisk {
         self.inner.resume(name)
     }
     fn begin_publishing(&self, changes: Vec<Change>) -> Publishing {
-        self.inner.begin_publishing(changes)
+        match self.trouble {
+            Trouble::Full(_) => self.inner.begin_publishing(changes),
+            Trouble::Unforceable => {
+                Publishing::ended(Err(BlobError::at("text".as_ref(), std::io::Error::other("bad disk"))))
+            }
+        }
     }
     fn open(&self, name: &BlobName) -> Result<Box<dyn Read + Send>, BlobError> {
         self.inner.open(name)
@@ -294,10 +306,23 @@ impl BlobStore for FullDisk {
 }
 
 #[tokio::test]
+async fn results_that_are_there_are_acknowledged_only_once_they_are_durable() {
+    let inner = MemoryBlobs::default();
+    for (kind, result) in RESULTS.into_iter().zip(results(config(1, "auto"), "two words").await) {
+        inner.put(name(kind), result.as_bytes());
+    }
+    inner.put(name(BlobKind::Text), b"two words");
+    let blobs = Arc::new(BadDisk { inner, trouble: Trouble::Unforceable });
+    let stage = Process::new(config(1, "auto"), blobs, Arc::default()).unwrap();
+    let refused = run(&stage, job(b"two words")).await.unwrap_err();
+    assert!(matches!(refused, StageError::Retry { .. }), "{refused}");
+}
+
+#[tokio::test]
 async fn a_full_disk_halts_the_stage_and_publishes_nothing() {
     let text = "many different words\n".repeat(100_000);
     for full in RESULTS {
-        let blobs = Arc::new(FullDisk { inner: MemoryBlobs::default(), full });
+        let blobs = Arc::new(BadDisk { inner: MemoryBlobs::default(), trouble: Trouble::Full(full) });
         blobs.inner.put(name(BlobKind::Text), text.as_bytes());
         let stage = Process::new(config(2, "auto"), blobs.clone(), Arc::default()).unwrap();
         let error = run(&stage, job(text.as_bytes())).await.unwrap_err();
