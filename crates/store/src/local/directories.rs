@@ -52,6 +52,9 @@ impl Directories {
         if durability == Durability::Power {
             let above: BTreeSet<&Path> = opened.0.iter().filter_map(|kind| kind.path.parent()).collect();
             above.into_iter().try_for_each(force_names)?;
+            // Their names are those of shards, not of blobs.
+            let of_shards = opened.0.iter().filter(|directory| places.is_sharded(directory.kind));
+            of_shards.map(|directory| &*directory.path).try_for_each(force_names)?;
         }
         Ok(opened)
     }

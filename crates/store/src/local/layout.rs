@@ -207,7 +207,8 @@ impl Places {
         Shelf { kind, shard: self.is_sharded(kind).then(shard) }
     }
 
-    fn is_sharded(&self, kind: BlobKind) -> bool {
+    /// Whether a kind has many directories.
+    pub(super) fn is_sharded(&self, kind: BlobKind) -> bool {
         self.layout == Layout::Sharded && kind != BlobKind::Spool
     }
 }

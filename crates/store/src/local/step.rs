@@ -49,7 +49,8 @@ pub(super) fn steps(
                 packed(&blob.file, &blob.path, &blob.name, places, &number).map(|step| vec![step])
             }
             Change::Staged(blob) => Ok(vec![Step::Place(blob, Form::Plain)]),
-            Change::Renamed { from, to } if packing.includes(to.kind) => {
+            // What is moved onto itself keeps its form.
+            Change::Renamed { from, to } if packing.includes(to.kind) && from != to => {
                 packed_copy(&from, &to, places, &number).map(|step| vec![step, Step::Remove(from)])
             }
             Change::Renamed { from, to } => Ok(vec![Step::Rename { from, to }]),

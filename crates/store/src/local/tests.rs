@@ -119,6 +119,19 @@ fn a_download_is_packed_on_its_way_to_raw() {
 }
 
 #[test]
+fn what_is_moved_onto_itself_keeps_its_form() {
+    let dir = tempfile::tempdir().unwrap();
+    let (plain, packing) = (open(dir.path()), open_packing(dir.path()));
+    let raw = name(BlobKind::Raw, "PG84");
+    for (writer, mover) in [(&plain, &packing), (&packing, &plain)] {
+        publish(writer, &raw, b"bytes");
+        let before = files(dir.path());
+        mover.rename(&raw, &raw).unwrap();
+        assert_eq!((files(dir.path()), plain.read(&raw, 100).unwrap()), (before, b"bytes".to_vec()));
+    }
+}
+
+#[test]
 fn only_kinds_that_were_named_are_packed() {
     let dir = tempfile::tempdir().unwrap();
     let blobs = open(dir.path()).packing("tokens".parse().unwrap());
