@@ -27,6 +27,8 @@ const STATES: usize = 500;
 const STATES_OF_RECORD: usize = 100;
 /// Enough to see what is missing where nothing is forced to the medium.
 const STATES_OF_CONTROL: usize = 60;
+/// More than a process has that brings one text to its second version.
+const EVENTS_MAX: usize = 500;
 /// Where nothing else is said, the same cuts are made every time.
 const SEED: u64 = 84;
 const DOCUMENTS: usize = 12;
@@ -73,7 +75,7 @@ fn check_a_record(file_system: FileSystem, states: usize, book: &Book, random: &
 fn what_a_killed_process_left_unforced_is_forced_by_the_next() {
     let book = Book::of(1, 2);
     let mut random = fastrand::Rng::with_seed(SEED);
-    for events in 1.. {
+    for events in 1..EVENTS_MAX {
         let mut recording = Recording::of(&book, Forces::Everything, FileSystem::Fuse);
         let was_killed = recording.live(End::Events(events), 1);
         recording.live(End::ByItself, 1);
@@ -88,6 +90,7 @@ fn what_a_killed_process_left_unforced_is_forced_by_the_next() {
             return;
         }
     }
+    panic!("the process does not end");
 }
 
 /// Without this the tests above could be blind.

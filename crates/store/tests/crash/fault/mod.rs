@@ -33,6 +33,8 @@ const DOCUMENTS: usize = 2;
 const VERSIONS: u32 = 2;
 /// Texts that are under way at once, where there are several.
 const IN_FLIGHT: usize = 5;
+/// More calls than a run has.
+const CALLS_MAX: usize = 2_000;
 /// Runs at a time.
 const THREADS: usize = 2;
 
@@ -93,7 +95,7 @@ fn inject_until_undisturbed(fault: Fault, counts: fn(Step) -> bool) {
     let (next, hits) = (AtomicUsize::new(0), AtomicUsize::new(0));
     in_parallel(|| {
         while trial.inject(Plan { fault, nth: next.fetch_add(1, Ordering::Relaxed), counts }).is_some() {
-            hits.fetch_add(1, Ordering::Relaxed);
+            assert!(hits.fetch_add(1, Ordering::Relaxed) < CALLS_MAX, "the process does not end");
         }
     });
     println!("{fault:?}: {hits:?} faults, in {:.1?}", begun.elapsed());
