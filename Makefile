@@ -76,8 +76,12 @@ bench-queue: ## The queue beside Redis, NATS and SQLite; table, and JSON in targ
 bench-fetch: build ## Downloads beside curl, wget2, aria2c and Python; table, and JSON in target/bench. [ARGS='…']
 	@$(CARGO) run --release --locked --quiet --package juggle-bench -- fetch $(ARGS)
 
+.PHONY: bench-store
+bench-store: ## The store stage alone, in each form that it keeps texts in; table, and JSON in target/bench. [ARGS='…']
+	@$(CARGO) run --release --locked --quiet --package juggle-bench -- store $(ARGS)
+
 .PHONY: bench
-bench: bench-queue bench-fetch ## All benchmarks.
+bench: bench-queue bench-fetch bench-store ## All benchmarks.
 
 .PHONY: check
 check: lint test ## Everything that must hold: lint and test.

@@ -24,7 +24,7 @@ use crate::{
     server::installed,
     shape::Shape,
     speed::{Plan, RUN},
-    table,
+    store, table,
     tool::Tool,
     worker::Work,
 };
@@ -35,7 +35,8 @@ use crate::{
 #[command(after_help = "Examples:
   juggle-bench queue                         all shapes, all tools; a table, and target/bench/queue.json
   juggle-bench queue --quick --only juggle   a first look at one tool
-  juggle-bench fetch                         downloads; a table, and target/bench/fetch.json")]
+  juggle-bench fetch                         downloads; a table, and target/bench/fetch.json
+  juggle-bench store                         the store stage alone; a table, and target/bench/store.json")]
 pub struct Cli {
     /// What to measure.
     #[command(subcommand)]
@@ -48,6 +49,10 @@ enum Command {
     Queue(QueueArgs),
     /// Downloads on loopback by juggle, curl, wget2, aria2c and Python scripts; many hosts, memory, a slow line.
     Fetch(FetchArgs),
+    /// Texts a second through juggle's store stage alone, in each form that it keeps them in.
+    Store(store::cli::StoreArgs),
+    #[command(hide = true)]
+    StoreStep(store::step::Step),
     #[command(hide = true)]
     Worker(Work),
     #[command(hide = true)]
@@ -105,6 +110,8 @@ impl Cli {
         match self.command {
             Command::Queue(args) => args.run(),
             Command::Fetch(args) => args.run(),
+            Command::Store(args) => args.run(),
+            Command::StoreStep(step) => step.take(),
             Command::Worker(work) => work.run(),
             Command::Serve { run } => serve(&run),
             Command::BacklogStep(step) => step.take(),

@@ -1,4 +1,4 @@
-//! Measures juggle beside other tools that do the same work: its queue, and how it downloads.
+//! Measures juggle beside other tools that do the same work: its queue, how it downloads, and how it stores.
 //!
 //! Every run of the queue is made of processes of its own: a server where the tool has one, and workers that do the work; both begin
 //! in an empty directory and end with the run. In reading order:
@@ -14,6 +14,7 @@
 //! * [`backlog`], [`churn`]: juggle's queue when it is full, and when it is old;
 //! * [`row`], [`report`], [`table`], [`machine`]: what is reported;
 //! * [`fetch`]: downloads, with a map of its own;
+//! * [`store`]: the store stage, with a map of its own;
 //! * [`cli`]: the command.
 
 pub mod backlog;
@@ -31,6 +32,7 @@ pub mod serve;
 pub mod server;
 pub mod shape;
 pub mod speed;
+pub mod store;
 pub mod syncs;
 pub mod table;
 pub mod tool;

@@ -22,49 +22,82 @@ const DIRECTORIES: [&str; 5] = ["spool", "raw", "text", "meta", "arrival"];
 /// The length of a record.
 const RECORD_BYTES: usize = 800;
 
+/// What a step took.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Cost {
+    /// The time in which files were written, forced and renamed.
+    pub seconds: f64,
+    /// Times that something was forced to the medium.
+    pub flushes: u64,
+}
+
 /// Writes the files of all items below a directory.
 ///
 /// # Errors
 /// Where they cannot be written.
 pub fn write(items: &[Item], prose: &Prose, directory: &Path) -> anyhow::Result<Took> {
-    let within = |name: &str| directory.join(name);
+    let [fetched, stored] = steps(items, prose, directory, &mut || Ok(()))?;
+    Ok(Took { seconds: fetched.seconds + stored.seconds, rss_kib: None })
+}
+
+/// Writes them step by step, first what a fetch stage writes, then what a store stage does, with something between. Says
+/// what each of the steps took.
+///
+/// # Errors
+/// Where they cannot be written.
+pub fn steps(
+    items: &[Item],
+    prose: &Prose,
+    directory: &Path,
+    between: &mut dyn FnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<[Cost; 2]> {
     DIRECTORIES
         .iter()
-        .try_for_each(|name| fs::create_dir(within(name)).context("failed to make a directory"))?;
-    let mut took = Duration::ZERO;
-    let mut step = |fetched: bool| {
-        items.chunks(GROUP).try_for_each(|group| {
-            let mut written = Vec::new();
-            let mut moved = Vec::new();
-            for item in group {
-                let bytes = prose.text(item.seed, item.bytes).collect::<Vec<_>>().concat();
-                let record = [b' '; RECORD_BYTES];
-                let name = item.file_name();
-                let files: &[(&str, &[u8])] = if fetched {
-                    &[("text", &bytes), ("arrival", &record), ("meta", &record)]
-                } else {
-                    &[("spool", &bytes)]
-                };
-                let began = Instant::now();
-                for (kind, bytes) in files {
-                    let path = within(kind).join(&name);
-                    let hidden = path.with_extension("tmp");
-                    File::create_new(&hidden)?.write_all(bytes)?;
-                    written.push((hidden, path));
-                }
-                if fetched {
-                    moved.push((within("spool").join(&name), within("raw").join(&name)));
-                }
-                took += began.elapsed();
-            }
+        .try_for_each(|name| fs::create_dir(directory.join(name)).context("failed to make a directory"))?;
+    let fetched = step(Step::Fetch, items, prose, directory).context("failed to write files")?;
+    between()?;
+    let stored = step(Step::Store, items, prose, directory).context("failed to write files")?;
+    Ok([fetched, stored])
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Fetch,
+    Store,
+}
+
+fn step(step: Step, items: &[Item], prose: &Prose, directory: &Path) -> std::io::Result<Cost> {
+    let within = |name: &str| directory.join(name);
+    let (mut took, mut flushes) = (Duration::ZERO, 0);
+    for group in items.chunks(GROUP) {
+        let mut written = Vec::new();
+        let mut moved = Vec::new();
+        for item in group {
+            let bytes = prose.text(item.seed, item.bytes).collect::<Vec<_>>().concat();
+            let record = [b' '; RECORD_BYTES];
+            let name = item.file_name();
+            let files: &[(&str, &[u8])] = match step {
+                Step::Fetch => &[("spool", &bytes)],
+                Step::Store => &[("text", &bytes), ("arrival", &record), ("meta", &record)],
+            };
             let began = Instant::now();
-            publish(directory, moved.into_iter().chain(written))?;
+            for (kind, bytes) in files {
+                let path = within(kind).join(&name);
+                let hidden = path.with_extension("tmp");
+                File::create_new(&hidden)?.write_all(bytes)?;
+                written.push((hidden, path));
+            }
+            if step == Step::Store {
+                moved.push((within("spool").join(&name), within("raw").join(&name)));
+            }
             took += began.elapsed();
-            std::io::Result::Ok(())
-        })
-    };
-    step(false).and_then(|()| step(true)).context("failed to write files")?;
-    Ok(Took { seconds: took.as_secs_f64(), rss_kib: None })
+        }
+        let began = Instant::now();
+        publish(directory, moved.into_iter().chain(written))?;
+        took += began.elapsed();
+        flushes += 1 + DIRECTORIES.len() as u64;
+    }
+    Ok(Cost { seconds: took.as_secs_f64(), flushes })
 }
 
 fn publish(directory: &Path, renames: impl Iterator<Item = (PathBuf, PathBuf)>) -> std::io::Result<()> {

@@ -65,6 +65,17 @@ impl Files {
     }
 }
 
+impl std::str::FromStr for Files {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|files| files.name() == name)
+            .ok_or_else(|| format!("no files are called '{name}'"))
+    }
+}
+
 /// One way to look at runs: what it is called, its unit, which way is better, and the figure of a run.
 type View<'a> = (&'static str, &'static str, Better, &'a dyn Fn(&Took) -> f64);
 

@@ -1,0 +1,100 @@
+//! `juggle-bench store`.
+
+use std::{
+    cell::RefCell,
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use super::{form::Form, speed::Plan};
+use crate::{
+    cli::{data, kept, named, note},
+    fetch::speed::Files,
+    row, table,
+};
+
+/// What can be typed.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  juggle-bench store
+  juggle-bench store --only books --only sharded --runs 9
+  juggle-bench store --quick
+
+Stored are 1,000 texts of 367 KB in the mean and 10,000 of 4 KiB, which lie in the spool when the time begins. Every run is
+a process of its own in a directory of its own below the output directory, and is looked at afterwards. 'fsyncs/job' counts all
+flushes for each text; 'bare files' is a loop that writes the same files as durably and does nothing else.")]
+pub struct StoreArgs {
+    /// Only shapes ('books', 'small files') or forms whose name holds this, in any case. May be repeated.
+    #[arg(long, value_name = "SHAPE|FORM")]
+    only: Vec<String>,
+    /// Runs of each form at each shape.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    runs: u16,
+    /// Do only the Nth part of the work: for a first look, not for publication.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    divide: u64,
+    /// Two runs of each, a tenth of the work: for a first look, not for publication.
+    #[arg(long, conflicts_with_all = ["runs", "divide"])]
+    quick: bool,
+    /// Where the JSON goes, and all data for the time of a run.
+    #[arg(long, default_value = "target/bench")]
+    output_dir: PathBuf,
+}
+
+impl StoreArgs {
+    /// Measures, writes the JSON and prints the table.
+    ///
+    /// # Errors
+    /// What went wrong, with its causes.
+    pub fn run(self) -> anyhow::Result<()> {
+        let directory = data(&self.output_dir)?;
+        let (files, forms) = chosen(&self.only)?;
+        let (runs, divide) = if self.quick { (2, 10) } else { (usize::from(self.runs), self.divide) };
+        let plan = Plan { forms: &forms, runs, divide, directory: &directory, left: RefCell::default() };
+        let mut rows = Vec::new();
+        for files in files {
+            rows.extend(plan.measure(files, &mut note)?);
+        }
+        let file = self.output_dir.join("store.json");
+        row::write(&rows, &file)?;
+        let text = format!("{}\n{}\n", table::compared(&rows), file.display());
+        io::stdout().lock().write_all(text.as_bytes()).context("failed to print the table")
+    }
+}
+
+/// What is named: of shapes together, all where none is; of forms likewise.
+fn chosen(only: &[String]) -> anyhow::Result<(Vec<Files>, Vec<Form>)> {
+    let files = Files::ALL.map(|files| (files, named(only, files.name())));
+    let forms = Form::ALL.map(|form| (form, named(only, form.name())));
+    let known: Vec<&String> = files
+        .iter()
+        .map(|(_, parts)| parts)
+        .chain(forms.iter().map(|(_, parts)| parts))
+        .flatten()
+        .copied()
+        .collect();
+    if let Some(unknown) = only.iter().find(|part| !known.contains(part)) {
+        bail!("no shape and no form has '{unknown}' in its name");
+    }
+    let any = |parts: &[Vec<&String>]| parts.iter().any(|parts| !parts.is_empty());
+    let any_files = any(&files.clone().map(|(_, parts)| parts));
+    let any_form = any(&forms.clone().map(|(_, parts)| parts));
+    Ok((kept(&files, any_files), kept(&forms, any_form)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_named_is_measured() {
+        let only = |parts: &[&str]| chosen(&parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>());
+        assert_eq!(only(&[]).unwrap(), (Files::ALL.to_vec(), Form::ALL.to_vec()));
+        assert_eq!(only(&["BOOKS", "zstd"]).unwrap(), (vec![Files::Books], vec![Form::Zstd]));
+        assert_eq!(only(&["bare"]).unwrap(), (Files::ALL.to_vec(), vec![Form::BareFiles]));
+        assert!(only(&["tape"]).is_err());
+    }
+}
