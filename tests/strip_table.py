@@ -24,7 +24,8 @@ END = re.compile(r"\s*\*\*\*+\s*END OF (THE|THIS) PROJECT GUTENBERG E(BOOK|TEXT)
 LEFT = re.compile(
     r"\*\*\*.*(START|END) OF TH(E|IS) PROJECT GUTENBERG|project gutenberg(-tm|™)? (e-?text|ebook|license|literary)"
     r"|gutenberg-tm|small print!|this ebook is for the use of anyone|www\.gutenberg\.(org|net)"
-    r"|^\s*end of (the |this )?project gutenberg|^\s*(produced|e-?text prepared) by\b.*(proofread|gutenberg|pgdp)",
+    r"|^\s*end of (the |this )?project gutenberg|^\s*(ende diese|fin de (la versi|project)|einde van).*gutenberg"
+    r"|gutenberg projekt-de|erreichbar\.$|this e-?text is in|^\s*(produced|e-?text prepared) by\b.*(proofread|gutenberg|pgdp)",
     re.I,
 )
 KEPT_MIN = 0.99

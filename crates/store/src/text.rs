@@ -15,6 +15,7 @@ pub(crate) mod header;
 pub(crate) mod lines;
 pub(crate) mod markers;
 pub(crate) mod notice;
+pub(crate) mod origin;
 pub(crate) mod survey;
 pub(crate) mod tail;
 pub(crate) mod trim;

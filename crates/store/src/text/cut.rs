@@ -11,13 +11,15 @@ pub enum Rule {
     /// The header up to and with its START marker; or a START marker alone, where what stands before it is not shown
     /// to be a header.
     StartMarker,
+    /// The header of an e-text whose small print stands at its end, up to and with the note that says so.
+    Header,
     /// The header and the small print of an e-text from before about 2003, up to and with its END line.
     SmallPrint,
     /// Small print without its END line, as far as it is shown to be small print.
     SmallPrintUnended,
     /// A line after the small print that names the e-text as one of Project Gutenberg.
     TitleLine,
-    /// Who produced the e-text.
+    /// Who produced the e-text, and what it was made from.
     Credits,
     /// World Library's conditions of use, which the Shakespeare e-texts repeat between acts.
     WorldLibraryNotice,
@@ -56,6 +58,7 @@ impl Strip {
             Self::Full => true,
             Self::Markers => match rule {
                 Rule::StartMarker
+                | Rule::Header
                 | Rule::SmallPrint
                 | Rule::SmallPrintUnended
                 | Rule::EndMarker

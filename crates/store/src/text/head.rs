@@ -9,14 +9,16 @@
 //! * Small print counts only where there is no START marker, and only before any END marker or footer. What stands
 //!   before it is its header if it speaks of Project Gutenberg and is short. Without an END line, small print reaches
 //!   to the end of the last paragraph that calls itself "Small Print!".
-//! * Directly after either, one title line and one paragraph of credits, each bounded.
+//! * Where a header says that its small print stands at the end of the file, the header goes as far as it says so.
+//! * Directly after any of them, one title line, one paragraph of credits, and one of each form in [`origin`], each
+//!   bounded, in any order.
 
 use std::ops::Range;
 
 use super::{
     cut::{Planned, Rule},
     lines::Lines,
-    markers,
+    markers, origin,
 };
 
 /// The longest header before a START marker. In 3,385 real texts the marker stands at most 2,303 bytes in.
@@ -27,6 +29,9 @@ const SMALL_PRINT_BYTES_MAX: usize = 32 * 1024;
 pub(crate) const MARKER_LINES_MAX: usize = 5;
 /// The longest paragraph of credits.
 const CREDIT_LINES_MAX: usize = 20;
+
+/// The longest note that small print stands at the end. Those seen have four lines.
+const NOTE_LINES_MAX: usize = 6;
 
 /// How many lines may hold fields where no header is found.
 const PLAIN_HEADER_LINES: usize = 30;
@@ -45,7 +50,7 @@ pub(crate) fn find(text: &str) -> Head {
     let lines = Lines::of(text);
     let mut cuts = start_markers(&lines);
     if cuts.is_empty() {
-        cuts.extend(small_print(&lines));
+        cuts.extend(header_with_note(&lines).or_else(|| small_print(&lines)));
     }
     let Some((_, first)) = cuts.first_mut() else {
         return Head { cuts: Vec::new(), header: lines.bytes(0..lines.count().min(PLAIN_HEADER_LINES)) };
@@ -124,21 +129,61 @@ fn header_start(lines: &Lines<'_>, small_print: usize) -> usize {
     if short && lines.of_range(header).any(markers::mentions_gutenberg) { 0 } else { small_print }
 }
 
-/// At most one title line and one paragraph of credits from `line` on, in either order.
+/// The header of an e-text whose small print stands at its end, with the note that says so and the stars after it.
+fn header_with_note(lines: &Lines<'_>) -> Option<(Rule, Range<usize>)> {
+    let note = (0..lines.count()).find(|line| markers::begins_small_print_note(lines.get(*line)))?;
+    let end = lines.paragraph_end(note);
+    let is_note = end - note <= NOTE_LINES_MAX && markers::ends_small_print_note(lines.get(end - 1));
+    let is_header = lines.bytes(0..note).len() <= HEADER_BYTES_MAX
+        && lines.of_range(0..note).any(markers::mentions_gutenberg);
+    let stars = lines.skip_blank(end);
+    let closed = stars < lines.count() && markers::is_stars(lines.get(stars));
+    (is_note && is_header).then(|| (Rule::Header, 0..if closed { stars + 1 } else { end }))
+}
+
+/// What a paragraph after the header may be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Paragraph {
+    Credits,
+    TitleLine,
+    /// By the number of its form.
+    Origin(usize),
+}
+
+impl Paragraph {
+    /// What begins at `line` and ends before `end`.
+    fn at(lines: &Lines<'_>, line: usize, end: usize) -> Option<Self> {
+        let first = lines.get(line);
+        if markers::is_credit(first) {
+            return Some(Self::Credits);
+        }
+        if markers::is_title_line(first) {
+            return Some(Self::TitleLine);
+        }
+        origin::form(first, lines.of_range(line..end)).map(Self::Origin)
+    }
+
+    const fn rule(self) -> Rule {
+        match self {
+            Self::Credits | Self::Origin(_) => Rule::Credits,
+            Self::TitleLine => Rule::TitleLine,
+        }
+    }
+}
+
+/// At most one paragraph of each kind from `line` on, in any order.
 fn credits(lines: &Lines<'_>, mut line: usize) -> Vec<(Rule, Range<usize>)> {
-    let mut cuts: Vec<(Rule, Range<usize>)> = Vec::new();
+    let mut cuts = Vec::new();
+    let mut seen = Vec::new();
     while line < lines.count() {
-        let rule = match lines.get(line) {
-            text if markers::is_credit(text) => Rule::Credits,
-            text if markers::is_title_line(text) => Rule::TitleLine,
-            _ => break,
-        };
         let end = lines.paragraph_end(line);
-        if end - line > CREDIT_LINES_MAX || cuts.iter().any(|(earlier, _)| *earlier == rule) {
+        let Some(paragraph) = Paragraph::at(lines, line, end) else { break };
+        if end - line > CREDIT_LINES_MAX || seen.contains(&paragraph) {
             break;
         }
+        seen.push(paragraph);
         let next = lines.skip_blank(end);
-        cuts.push((rule, line..next));
+        cuts.push((paragraph.rule(), line..next));
         line = next;
     }
     cuts
@@ -254,6 +299,47 @@ mod tests {
             let text = format!("{BEGIN}{END}\n{after}Once\n");
             assert_eq!(cut(&text), (rules.to_vec(), "Once\n".to_owned()));
         }
+    }
+
+    #[test]
+    fn a_header_whose_small_print_stands_at_the_end_goes_with_its_note() {
+        let note = "The \"legal small print\" and other information about this book\nmay now be found at the end of \
+                    this file.  It tells you about\nrestrictions in how the file may be used.\n\n";
+        let header = format!("The Project Gutenberg EBook of X\n\nTitle: X\n\n{note}");
+        for stars in ["", "*****\n\n"] {
+            let text = format!("{header}{stars}Once\n\n***\n\nupon\n{BEGIN}{END}");
+            assert_eq!(cut(&text), (vec![Rule::Header], format!("Once\n\n***\n\nupon\n{BEGIN}{END}")));
+        }
+        for text in [
+            format!("A book\n\n{note}Once\n"),
+            header.replace("may be used.\n\n", "may be used\n\n"),
+            header.replace("\nrestrictions", &"\nand more".repeat(NOTE_LINES_MAX)),
+            format!(
+                "Project Gutenberg\n{}\n{note}Once\n",
+                "Once upon a time\n".repeat(HEADER_BYTES_MAX / 17)
+            ),
+        ] {
+            assert_eq!(cut(&text).0, [], "{text}");
+        }
+    }
+
+    #[test]
+    fn paragraphs_of_origin_go_with_the_credits_once_each() {
+        let german = "This Etext is in German.\n\n";
+        let gift = "Dieses Buch wurde uns freundlicherweise vom \"Gutenberg Projekt-DE\"\nzur Verfügung gestellt.\n\n";
+        let credit = "Produced by Y\n\n";
+        for after in [format!("{german}{gift}{credit}"), format!("{credit}{german}{gift}")] {
+            let text = format!("{START}\n{after}Es war einmal\n");
+            let expected = "Es war einmal\n".to_owned();
+            assert_eq!(
+                cut(&text),
+                (vec![Rule::StartMarker, Rule::Credits, Rule::Credits, Rule::Credits], expected)
+            );
+        }
+        assert_eq!(cut(&format!("{START}\n{gift}{gift}Once\n")).1, format!("{gift}Once\n"));
+        assert_eq!(cut(&format!("{START}\nVorwort\n\n{gift}Once\n")).1, format!("Vorwort\n\n{gift}Once\n"));
+        let long = gift.replace("gestellt.\n", &"gestellt\n".repeat(CREDIT_LINES_MAX));
+        assert_eq!(cut(&format!("{START}\n{long}")).0, [Rule::StartMarker]);
     }
 
     #[test]

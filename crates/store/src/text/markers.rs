@@ -1,14 +1,17 @@
 //! The grammar of Project Gutenberg's boilerplate: which lines are markers.
 //!
 //! Every rule looks at one line, ignores its indentation and the case of ASCII letters, and is anchored at the
-//! beginning, so that prose which mentions a marker is none. The forms were counted over 3,385 real texts:
+//! beginning, so that prose which mentions a marker is none. The forms were counted over 3,385 real texts, nearly all
+//! in English; the rarer ones and those in other languages are what the published strippers of Project Gutenberg's texts
+//! and the templates of its producers name:
 //!
 //! | line | forms |
 //! |---|---|
-//! | START, END | three or more stars, a space or none, `START OF THE` or `THIS`, `PROJECT GUTENBERG EBOOK` (`ETEXT`), a title; closed by `***` on the same line, on a following one, or not at all |
+//! | START, END | three or more stars, a space or none, `START OF` and nothing, `THE`, `THIS` or `THE COPYRIGHTED`, `PROJECT GUTENBERG EBOOK` (`ETEXT`), a title; closed by `***` on the same line, on a following one, or not at all; `START VAN DIT PROJECT GUTENBERG EBOEK` |
 //! | small print begins | `***START**THE SMALL PRINT!**FOR PUBLIC DOMAIN ETEXTS**START***`, the same with `EBOOKS`, `***** SMALL PRINT! for COMPLETE SHAKESPEARE *****` |
 //! | small print ends | `*END*THE SMALL PRINT! FOR …*Ver.04.29.93*END*`, `*END THE SMALL PRINT! FOR …*`, `["Small Print" V.12.08.93]` |
-//! | footer | `End of` and nothing, `the` or `this`, then `Project Gutenberg`; `End Project Gutenberg`; `End of this Etext of` |
+//! | note on small print | `The "legal small print" and other information about this book`, in headers of about 2002 |
+//! | footer | `End of` and nothing, `the` or `this`, then `Project Gutenberg`; `End Project Gutenberg`; `End of this Etext of`; the rest of [`FOOTERS`] |
 //! | credits | the beginnings in [`CREDITS`] |
 
 /// How a paragraph of credits begins.
@@ -31,11 +34,22 @@ const CREDITS: &[&str] = &[
     "this e-text was ",
     "this ebook was ",
     "this e-book was ",
+    "this project gutenberg etext was ",
+    "geproduceerd door ",
+    "producido por ",
 ];
 
 /// What follows "This eBook was" in credits.
-const MADE: &[&str] =
-    &["prepared by ", "produced by ", "created by ", "transcribed ", "scanned by ", "typed ", "converted "];
+const MADE: &[&str] = &[
+    "prepared by ",
+    "produced by ",
+    "produced for project gutenberg ",
+    "created by ",
+    "transcribed ",
+    "scanned by ",
+    "typed ",
+    "converted ",
+];
 
 /// How the line begins that stands between old small print and text.
 const TITLE_LINES: &[&str] = &[
@@ -46,23 +60,49 @@ const TITLE_LINES: &[&str] = &[
     "project gutenberg etext: ",
 ];
 
-/// How an "End of Project Gutenberg's …" line begins.
+/// How an "End of Project Gutenberg's …" line begins. All name Project Gutenberg or one of its e-texts.
 const FOOTERS: &[&str] = &[
     "end of project gutenberg",
     "end of the project gutenberg",
     "end of this project gutenberg",
+    "end of this is copyrighted project gutenberg",
+    "end of the project gutenburg etext",
     "end project gutenberg",
     "end of this etext of ",
+    "the end of project gutenberg etext of ",
+    "the end of the project gutenberg e-text of ",
+    "here ends the project gutenberg",
+    "this is a copyrighted project gutenberg etext, details above",
+    "more information about this book is at the top of this file",
+    "ende dieses project gutenber",
+    "ende dieses projekt gutenber",
+    "ende diese project gutenberg",
+    "ende dieses etextes ",
+    "fin de project gutenberg",
+    "fin de la versión de project gutenberg",
+    "einde van het project gutenberg ",
 ];
+
+/// What stands between "START OF" and "EBOOK".
+const OF_GUTENBERG: &[&str] = &[
+    "the project gutenberg ",
+    "this project gutenberg ",
+    "project gutenberg ",
+    "the copyrighted project gutenberg ",
+    "dit project gutenberg ",
+];
+
+/// The names of Project Gutenberg, in the languages in which its headers and licences are written.
+const GUTENBERG: &[&str] = &["project gutenberg", "projekt gutenberg", "projet gutenberg"];
 
 /// `*** START OF THIS PROJECT GUTENBERG EBOOK …`
 pub(crate) fn is_start(line: &str) -> bool {
-    is_marker(line, "start of ")
+    is_marker(line, &["start of ", "start van "])
 }
 
 /// `*** END OF THIS PROJECT GUTENBERG EBOOK …`
 pub(crate) fn is_end(line: &str) -> bool {
-    is_marker(line, "end of ")
+    is_marker(line, &["end of ", "einde van "])
 }
 
 /// Whether a marker ends on this line.
@@ -96,13 +136,34 @@ pub(crate) fn mentions_small_print(line: &str) -> bool {
 
 /// A line that speaks of Project Gutenberg.
 pub(crate) fn mentions_gutenberg(line: &str) -> bool {
-    contains(line, "project gutenberg")
+    GUTENBERG.iter().any(|name| contains(line, name))
+}
+
+/// The first line of the note in a header that small print stands at the end.
+pub(crate) fn begins_small_print_note(line: &str) -> bool {
+    after(line.trim_start(), &["the \"legal small print\" and other information about this book"]).is_some()
+}
+
+/// The last line of that note.
+pub(crate) fn ends_small_print_note(line: &str) -> bool {
+    contains(line, "restrictions in how the file may be used.")
+}
+
+/// A line of nothing but three or more stars.
+pub(crate) fn is_stars(line: &str) -> bool {
+    let line = line.trim();
+    line.len() >= 3 && line.bytes().all(|byte| byte == b'*')
 }
 
 /// The first line of "End of Project Gutenberg's …". A sentence of prose does not begin a line in upper case there.
 pub(crate) fn is_footer(line: &str) -> bool {
     let line = unstarred(line.trim_start());
-    line.starts_with('E') && after(line, FOOTERS).is_some()
+    line.starts_with(|first: char| first.is_ascii_uppercase()) && after(line, FOOTERS).is_some()
+}
+
+/// "End of" and "Project Gutenberg's …", on two lines.
+pub(crate) fn is_wrapped_footer(first: &str, second: &str) -> bool {
+    first.trim() == "End of" && after(second.trim_start(), &["project gutenberg's "]).is_some()
 }
 
 /// The first line of credits.
@@ -119,10 +180,10 @@ pub(crate) fn is_title_line(line: &str) -> bool {
     after(unstarred(line.trim_start()), TITLE_LINES).is_some()
 }
 
-fn is_marker(line: &str, verb: &str) -> bool {
-    let rest = starred(line).and_then(|rest| after(rest, &[verb]));
-    let rest = rest.and_then(|rest| after(rest, &["the project gutenberg ", "this project gutenberg "]));
-    rest.is_some_and(|rest| after(rest, &["ebook", "etext", "e-book", "e-text"]).is_some())
+fn is_marker(line: &str, verbs: &[&str]) -> bool {
+    let rest = starred(line).and_then(|rest| after(rest, verbs));
+    let rest = rest.and_then(|rest| after(rest, OF_GUTENBERG));
+    rest.is_some_and(|rest| after(rest, &["ebook", "etext", "e-book", "e-text", "eboek"]).is_some())
 }
 
 /// What follows three or more stars and spaces.
@@ -135,14 +196,14 @@ fn unstarred(text: &str) -> &str {
 }
 
 /// What follows one of the beginnings, which are in lower case.
-fn after<'a>(text: &'a str, beginnings: &[&str]) -> Option<&'a str> {
+pub(super) fn after<'a>(text: &'a str, beginnings: &[&str]) -> Option<&'a str> {
     beginnings.iter().find_map(|beginning| {
         let found = text.as_bytes().get(..beginning.len())?;
         found.eq_ignore_ascii_case(beginning.as_bytes()).then(|| &text[beginning.len()..])
     })
 }
 
-fn contains(line: &str, phrase: &str) -> bool {
+pub(super) fn contains(line: &str, phrase: &str) -> bool {
     line.as_bytes().windows(phrase.len()).any(|part| part.eq_ignore_ascii_case(phrase.as_bytes()))
 }
 
@@ -171,12 +232,17 @@ mod tests {
                 "*** START OF THE PROJECT GUTENBERG EBOOK 84 ***",
                 "*** START OF THE PROJECT GUTENBERG ETEXT OF X ***",
                 "*****  Start of this Project Gutenberg E-Book x",
+                "*** START OF THE COPYRIGHTED PROJECT GUTENBERG EBOOK X ***",
+                "*** START OF PROJECT GUTENBERG EBOOK X ***",
+                "*** START VAN DIT PROJECT GUTENBERG EBOEK X ***",
             ],
         );
         all(
             is_start,
             false,
             &[
+                "*** START OF THE COPYRIGHTED EBOOK X ***",
+                "*** START VAN HET BOEK ***",
                 "*** START: FULL LICENSE ***",
                 "START OF THIS PROJECT GUTENBERG EBOOK",
                 "see *** START OF THIS PROJECT GUTENBERG EBOOK ***",
@@ -198,6 +264,8 @@ mod tests {
                 "*** END OF THIS PROJECT GUTENBERG EBOOK PERSUASION ***",
                 "***END OF THE PROJECT GUTENBERG EBOOK THE SOUL OF MAN***",
                 "  *** END OF THE PROJECT GUTENBERG EBOOK, THE KASIDAH",
+                "*** END OF THE COPYRIGHTED PROJECT GUTENBERG EBOOK X ***",
+                "*** EINDE VAN DIT PROJECT GUTENBERG EBOEK X ***",
             ],
         );
         all(
@@ -281,6 +349,91 @@ mod tests {
     }
 
     #[test]
+    fn footers_in_other_languages_are_footers() {
+        all(
+            is_footer,
+            true,
+            &[
+                "Ende dieses Project Gutenberg Etextes \"X\", von Y",
+                "Ende dieses Projekt Gutenberg Etextes X, von Y",
+                "Ende diese Project Gutenberg Etextes X",
+                "Ende dieses Etextes von Projekt Gutenberg",
+                "Fin de Project Gutenberg Etext X par Y",
+                "Fin de la versión de Project Gutenberg de X, por Y",
+                "Einde van het Project Gutenberg eboek X, door Y",
+            ],
+        );
+        all(
+            is_footer,
+            false,
+            &[
+                "Ende dieses Buches",
+                "Ende dieses Projektes war, dass",
+                "ende dieses Etextes von Projekt Gutenberg",
+                "Das Ende dieses Project Gutenberg Etextes",
+                "Fin de la version de Gutenberg",
+                "Fin du projet",
+                "FIN DE LA PRIMERA PARTE",
+                "Einde van het project",
+                "Ce document fut présenté en lecture",
+            ],
+        );
+    }
+
+    #[test]
+    fn rare_footers_are_footers() {
+        all(
+            is_footer,
+            true,
+            &[
+                "End of this is COPYRIGHTED Project Gutenberg Etext of X",
+                "End of The Project Gutenburg Etext of X",
+                "The end of Project Gutenberg Etext of X",
+                "The end of the Project Gutenberg e-text of X",
+                "Here ends the Project Gutenberg Etext of X",
+                "**This is a COPYRIGHTED Project Gutenberg Etext, Details Above**",
+                "More information about this book is at the top of this file.",
+            ],
+        );
+        all(
+            is_footer,
+            false,
+            &[
+                "The end of Project Gutenberg was near",
+                "Here ends the first book",
+                "This is a COPYRIGHTED book",
+                "More information about this book is hard to come by",
+            ],
+        );
+        assert!(is_wrapped_footer("End of", "Project Gutenberg's X, by Y"));
+        assert!(
+            !is_wrapped_footer("End of", "the chapter")
+                && !is_wrapped_footer("The End of", "Project Gutenberg's X")
+        );
+    }
+
+    #[test]
+    fn the_note_on_small_print_is_no_prose_about_it() {
+        all(
+            begins_small_print_note,
+            true,
+            &["The \"legal small print\" and other information about this book"],
+        );
+        all(
+            begins_small_print_note,
+            false,
+            &[
+                "The \"legal small print\" was long",
+                "He read the \"legal small print\" and other information",
+            ],
+        );
+        all(ends_small_print_note, true, &["tells you about restrictions in how the file may be used."]);
+        all(ends_small_print_note, false, &["the file may be used."]);
+        all(is_stars, true, &["***", "  ***** "]);
+        all(is_stars, false, &["**", "* * *", "*** X ***", ""]);
+    }
+
+    #[test]
     fn every_form_of_credit_is_one() {
         all(
             is_credit,
@@ -297,12 +450,24 @@ mod tests {
                 "This eBook was produced by Eaon Walkker.",
                 "This etext was prepared by Sandra Stewart",
                 "This etext was created by Judith Boss, Omaha, Nebraska.",
+                "This Project Gutenberg Etext was prepared by X",
+                "This e-text was produced for Project Gutenberg from Project Runeberg's",
+                "Geproduceerd door X",
+                "Producido por X",
             ],
         );
         all(
             is_credit,
             false,
-            &["Produced", "This etext was a surprise", "He was produced by", "PRODUCE by x"],
+            &[
+                "Produced",
+                "This etext was a surprise",
+                "This e-text was produced for his friends",
+                "He was produced by",
+                "PRODUCE by x",
+                "Het werd geproduceerd door X",
+                "Producidos por el sol",
+            ],
         );
         assert!(is_title_line("Project Gutenberg's Etext of Shakespeare's The first Part of"));
         assert!(!is_title_line("Project Gutenberg is a library"));

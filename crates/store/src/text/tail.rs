@@ -64,11 +64,16 @@ fn without_end_marker(lines: &Lines<'_>) -> Vec<(Rule, Range<usize>)> {
 fn footer(lines: &Lines<'_>, line: usize, limit: usize) -> Option<Range<usize>> {
     let begins = line == 0 || lines.is_blank(line - 1);
     // Only then is its paragraph looked for: doing that for every line takes quadratic time in a text without blank ones.
-    if !begins || !markers::is_footer(lines.get(line)) {
+    if !begins || !is_footer(lines, line, limit) {
         return None;
     }
     let end = lines.paragraph_end(line).min(limit);
     (end - line <= FOOTER_PARAGRAPH_LINES_MAX).then(|| lines.skip_blank_back(line)..end)
+}
+
+fn is_footer(lines: &Lines<'_>, line: usize, limit: usize) -> bool {
+    let wrapped = || line + 1 < limit && markers::is_wrapped_footer(lines.get(line), lines.get(line + 1));
+    markers::is_footer(lines.get(line)) || wrapped()
 }
 
 fn is_boilerplate(lines: &Lines<'_>, range: Range<usize>) -> bool {
@@ -120,6 +125,33 @@ mod tests {
             assert_eq!(cut(&format!("Fin.\n\n{FOOTER}{licence}")), (vec![Rule::Footer], "Fin.\n".to_owned()));
         }
         assert_eq!(cut(&format!("Fin.\n\n{FOOTER}\nAppendix\n")).1, "Fin.\n\nAppendix\n");
+    }
+
+    #[test]
+    fn footers_in_other_languages_and_over_two_lines_go() {
+        for footer in [
+            "Ende dieses Projekt Gutenberg Etextes X, von Y\n",
+            "Fin de Project Gutenberg Etext X par Y\n",
+            "Einde van het Project Gutenberg eboek X, door Y\n",
+            "End of\nProject Gutenberg's X, by Y\n",
+        ] {
+            for licence in ["", LICENCE] {
+                assert_eq!(
+                    cut(&format!("Fin.\n\n{footer}{licence}")),
+                    (vec![Rule::Footer], "Fin.\n".to_owned())
+                );
+            }
+            assert_eq!(cut(&format!("Fin.\n\n{footer}\n{END}")).1, "Fin.\n");
+            assert_eq!(cut(&format!("Fin.\n{footer}")).0, [], "it stands after a blank line");
+        }
+        assert_eq!(cut("Fin.\n\nEnde dieses Buches von Project Gutenberg\n").0, []);
+    }
+
+    #[test]
+    fn what_follows_a_footer_in_another_language_goes_where_it_names_the_project() {
+        let footer = "Einde van het Project Gutenberg eboek X, door Y\n";
+        assert_eq!(cut(&format!("Fin.\n\n{footer}\nde licentie van Projekt Gutenberg\n")).1, "Fin.\n");
+        assert_eq!(cut(&format!("Fin.\n\n{footer}\nBijlage\n")).1, "Fin.\n\nBijlage\n");
     }
 
     #[test]
