@@ -15,6 +15,7 @@ mod lock;
 mod looking;
 mod manners;
 mod memory;
+mod names;
 mod network;
 mod plan;
 mod queue_people;

@@ -1,6 +1,6 @@
 //! A text's id: always a safe file name.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,8 @@ pub const DOCUMENT_ID_BYTES_MAX: usize = 120;
 /// Names one text in the run directory: `PG84`, an id from the source list, or one derived from a URL.
 ///
 /// Guarantee: 1 to [`DOCUMENT_ID_BYTES_MAX`] bytes of `A–Z a–z 0–9 . _ -`, beginning with a letter or digit, not
-/// ending with a dot, and not a device name of Windows. So it never leaves its directory.
+/// ending with a dot, and not a device name of Windows. So it never leaves its directory. Ids that differ only in case
+/// are different ids and one name: see [`folded`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DocumentId(String);
@@ -46,6 +47,25 @@ impl DocumentId {
     }
 }
 
+/// The spelling that all ids share whose files are one where a file system ignores case: in lower case, but for the `PG`
+/// of [`DocumentId::gutenberg`], so that the usual ids are their own.
+#[must_use]
+pub fn folded(id: &str) -> Cow<'_, str> {
+    let is_book = id.as_bytes().get(2).is_some_and(u8::is_ascii_digit)
+        && id.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("PG"));
+    let start = if is_book { 2 } else { 0 };
+    let is_folded =
+        !id.as_bytes()[start..].iter().any(u8::is_ascii_uppercase) && (!is_book || id.starts_with("PG"));
+    if is_folded {
+        return Cow::Borrowed(id);
+    }
+    let mut folded = id.to_ascii_lowercase();
+    if is_book {
+        folded.replace_range(..start, "PG");
+    }
+    Cow::Owned(folded)
+}
+
 fn safe(c: char) -> char {
     if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }
 }
@@ -79,7 +99,7 @@ impl FromStr for DocumentId {
             return refuse("it must have 1 to 120 characters");
         }
         if !id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) {
-            return refuse("only letters, digits, '.', '_' and '-' are safe in file names");
+            return refuse("only A to Z, a to z, 0 to 9, '.', '_' and '-' are safe in file names everywhere");
         }
         if !id.as_bytes()[0].is_ascii_alphanumeric() || id.ends_with('.') {
             return refuse("it must begin with a letter or digit and not end with a dot");
@@ -122,6 +142,32 @@ mod tests {
         for id in ["PG84", "a", "0.1_b-c", "CONSOLE"] {
             assert!(id.parse::<DocumentId>().is_ok(), "{id:?}");
         }
+    }
+
+    #[test]
+    fn an_id_beyond_ascii_is_refused_however_it_is_composed() {
+        for id in ["caf\u{e9}", "cafe\u{301}", "\u{ff21}", "\u{212a}"] {
+            let error = id.parse::<DocumentId>().expect_err("it is not ASCII").to_string();
+            assert!(error.contains("only A to Z, a to z, 0 to 9"), "{error}");
+        }
+    }
+
+    #[test]
+    fn spellings_that_differ_only_in_case_are_folded_to_one() {
+        for (ids, expected) in [
+            (["PG84", "pg84", "Pg84"], "PG84"),
+            (["PG84-ascii", "PG84-ASCII", "pg84-ascii"], "PG84-ascii"),
+            (["moby", "Moby", "MOBY"], "moby"),
+            (["pg", "PG", "Pg"], "pg"),
+            (["pgx1", "PGX1", "PGx1"], "pgx1"),
+            (["9", "9", "9"], "9"),
+        ] {
+            for id in ids {
+                assert_eq!(folded(id), expected, "{id}");
+                assert_eq!(folded(&folded(id)), expected, "{id}");
+            }
+        }
+        assert_eq!(folded("\u{c9}"), "\u{c9}", "only what file names may hold is folded");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{
     clock::Millis,
+    document::folded,
     lane::Lane,
     reason::{Failure, Reason},
 };
@@ -19,9 +20,10 @@ pub const PAYLOAD_BYTES_MAX: usize = 64 * 1024;
 /// How many of a job's last events are kept.
 pub const HISTORY_MAX: usize = 12;
 
-/// Names a job: the first 128 bits of BLAKE3 over lane and key.
+/// Names a job: the first 128 bits of BLAKE3 over lane and key, the key [`folded`].
 ///
-/// Two pushes of the same key into the same lane are the same job; that makes repeats after a crash harmless.
+/// Two pushes of the same key into the same lane are the same job; that makes repeats after a crash harmless. Keys that
+/// differ only in case are the same, since the files of their documents may be.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId([u8; 16]);
 
@@ -46,9 +48,15 @@ impl<'de> Deserialize<'de> for JobId {
 }
 
 impl JobId {
-    /// The id of the job with this key in this lane.
+    /// The id of the job with this key, however its letters are written, in this lane.
     #[must_use]
     pub fn of(lane: Lane, key: &str) -> Self {
+        Self::of_spelling(lane, &folded(key))
+    }
+
+    /// The id that a job of this key had while keys were not folded: what a queue made then has on its disk.
+    #[must_use]
+    pub fn of_spelling(lane: Lane, key: &str) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(lane.name().as_bytes()).update(&[0]).update(key.as_bytes());
         let mut id = [0; 16];
@@ -346,7 +354,7 @@ impl Selection {
         (self.ids.is_empty() || self.ids.contains(&job.id))
             && self.lane.is_none_or(|lane| lane == job.lane)
             && self.state.is_none_or(|state| state == job.state)
-            && self.key.as_ref().is_none_or(|key| *key == job.key)
+            && self.key.as_ref().is_none_or(|key| folded(key) == folded(&job.key))
             && (self.group.is_none() || self.group == job.group)
             && self.older_ms.is_none_or(|age_ms| now.saturating_sub(job.pushed_ms) >= age_ms)
             && self.reason.is_none_or(|reason| job.last_failure().is_some_and(|f| f.reason == reason))
@@ -363,5 +371,16 @@ mod tests {
         assert_ne!(id, JobId::of(Lane::Store, "PG84"));
         assert_eq!(id.to_string().parse(), Ok(id));
         assert!("xyz".parse::<JobId>().is_err());
+    }
+
+    #[test]
+    fn keys_that_differ_only_in_case_have_one_id_and_those_of_books_keep_theirs() {
+        let of = |key| JobId::of(Lane::Fetch, key);
+        assert_eq!((of("pg84"), of("MOBY")), (of("PG84"), of("Moby")));
+        assert_ne!(of("PG84"), of("PG85"));
+        for usual in ["PG84", "PG84-ascii", "example.org-text-0123abcd"] {
+            assert_eq!(of(usual), JobId::of_spelling(Lane::Fetch, usual), "{usual}");
+        }
+        assert_eq!(of("PG84").to_string(), "f56e2b5de33869f29f9c06a4e598a10f");
     }
 }

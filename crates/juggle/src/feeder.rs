@@ -16,7 +16,6 @@ use std::{
 
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
-    document::DocumentId,
     job::{JobId, JobView, NewJob, Selection},
     lane::Lane,
     payload::FetchJob,
@@ -167,7 +166,8 @@ impl Feeder {
         Ok(read.await.map_err(|error| QueueError::Broken(error.to_string()))??)
     }
 
-    /// One id, two different texts: the second is not fetched, and the user must know.
+    /// One id, or two that differ only in case, and two different texts: the second is not fetched, and the user must
+    /// know.
     async fn tell_of_conflicts(&self, jobs: &[FetchJob], known: &[u32]) -> Result<(), CliError> {
         let known: Vec<&FetchJob> = known.iter().filter_map(|&at| jobs.get(at as usize)).collect();
         if known.is_empty() {
@@ -181,19 +181,27 @@ impl Feeder {
         });
         let before = reading.await.map_err(|error| CliError::caused(Exit::Bug, &error))?;
         for (id, urls) in before.into_iter().filter(|(_, urls)| !urls.is_empty()) {
-            let others = known.iter().filter(|job| job.document.as_str() == id);
+            let others = known.iter().filter(|job| job.document.as_str().eq_ignore_ascii_case(&id));
             for job in others.filter(|job| !is_same_text(&id, &urls, &job.urls)) {
-                self.tell_of_conflict(&job.document, &urls[0], &job.urls[0]);
+                self.tell_of_conflict((&id, &urls[0]), (job.document.as_str(), &job.urls[0]));
             }
         }
         Ok(())
     }
 
-    fn tell_of_conflict(&self, id: &DocumentId, first: &str, second: &str) {
+    /// Tells of two texts, each by its id and URL.
+    fn tell_of_conflict(&self, (before, first): (&str, &str), (id, second): (&str, &str)) {
         self.conflicts.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!(
-            "'{id}' is listed for {first} and for {second}: the second is left out; give it another id"
-        );
+        if before == id {
+            tracing::warn!(
+                "'{id}' is listed for {first} and for {second}: the second is left out; give it another id"
+            );
+        } else {
+            tracing::warn!(
+                "'{before}' is listed for {first} and '{id}' for {second}, which could be one file: the second is \
+                 left out; give it an id that differs in more than case"
+            );
+        }
     }
 }
 

@@ -75,6 +75,8 @@ pub struct Ledger {
     lanes: [LaneIndex; 3],
     wakeups: Wakeups,
     sessions: Sessions,
+    /// Which ids jobs have now that entries name by ids from before keys were folded.
+    renamed: HashMap<JobId, JobId>,
     cursors: BTreeMap<String, Cursor>,
     /// Entries of sources that are not yet in the queue.
     unfed: u64,

@@ -8,6 +8,7 @@ use std::{
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     clock::Millis,
+    document::{DocumentId, folded},
     job::{JobId, Selection, State},
     lane::Lane,
     payload::{FetchJob, Stored},
@@ -25,8 +26,14 @@ use crate::{
 
 /// Entries that may be asked for again.
 struct Due {
-    entries: Vec<Entry>,
+    entries: Vec<Again>,
     on_their_way: u64,
+}
+
+/// An entry under the id that the queue has for it, which may differ in case from the one in the list.
+struct Again {
+    entry: Entry,
+    listed: DocumentId,
 }
 
 /// What an entry is, beside what is stored under its id.
@@ -36,7 +43,7 @@ enum Beside {
     /// It is stored.
     Stored(Box<FetchJob>),
     /// What is stored is another text, from this URL.
-    Other(Entry, String),
+    Other(Box<Again>, String),
 }
 
 impl Feeder {
@@ -47,7 +54,7 @@ impl Feeder {
         let Due { entries, on_their_way } = self.due(entries, list).await?;
         let (blobs, group_of) = (Arc::clone(&self.blobs), Arc::clone(&self.group_of));
         let looking = tokio::task::spawn_blocking(move || {
-            let look = |entry| beside(entry, &*blobs, &*group_of);
+            let look = |again| beside(again, &*blobs, &*group_of);
             entries.into_iter().map(look).collect::<Result<Vec<_>, _>>()
         });
         let found = looking.await.map_err(|error| CliError::caused(Exit::Bug, &error))??;
@@ -56,13 +63,16 @@ impl Feeder {
             match beside {
                 Beside::New => {}
                 Beside::Stored(job) => jobs.push((*job).into()),
-                Beside::Other(entry, url) => others.push((entry, url)),
+                Beside::Other(again, url) => others.push((again, url)),
             }
         }
         match self.advance(cursor, jobs, offset, count).await? {
             Moved::Here(_) => {
                 self.refreshing.on_their_way.fetch_add(on_their_way, Ordering::Relaxed);
-                others.iter().for_each(|(entry, url)| self.tell_of_conflict(&entry.id, url, &entry.urls[0]));
+                for (again, url) in &others {
+                    let (known, listed) = (again.entry.id.as_str(), again.listed.as_str());
+                    self.tell_of_conflict((known, url), (listed, &again.entry.urls[0]));
+                }
                 Ok(true)
             }
             Moved::Elsewhere => Ok(true),
@@ -75,18 +85,23 @@ impl Feeder {
         let (snapshots, list) = (self.snapshots.clone(), list.to_owned());
         let reading = tokio::task::spawn_blocking(move || refresh::began_ms(&snapshots, &list));
         let began_ms = reading.await.map_err(|error| CliError::caused(Exit::Bug, &error))??;
-        let Known { pending, fetched_ms } = self.known(&entries).await?;
+        let Known { spellings, pending, fetched_ms } = self.known(&entries).await?;
         let mut due = Due { entries: Vec::with_capacity(entries.len()), on_their_way: 0 };
         let mut taken = BTreeSet::new();
         for entry in entries {
-            let id = entry.id.as_str();
-            if fetched_ms.get(id).is_some_and(|pushed_ms| *pushed_ms >= began_ms) {
+            let id = folded(entry.id.as_str()).into_owned();
+            if fetched_ms.get(&id).is_some_and(|pushed_ms| *pushed_ms >= began_ms) {
                 continue;
             }
-            if pending.contains(id) {
+            if pending.contains(&id) {
                 due.on_their_way += 1;
-            } else if taken.insert(entry.id.clone()) {
-                due.entries.push(entry);
+                continue;
+            }
+            let known = spellings.get(&id).and_then(|id| id.parse().ok());
+            if taken.insert(id) {
+                let listed = entry.id.clone();
+                let entry = Entry { id: known.unwrap_or_else(|| listed.clone()), ..entry };
+                due.entries.push(Again { entry, listed });
             }
         }
         Ok(due)
@@ -97,20 +112,24 @@ impl Feeder {
         let selection = Selection { ids: entries.iter().flat_map(ids).collect(), ..Selection::default() };
         let mut known = Known::default();
         for view in self.queue.list(selection, None, BATCH_MAX).await? {
+            let id = folded(&view.key).into_owned();
             if view.lane == Lane::Fetch {
-                known.fetched_ms.insert(view.key.clone(), view.pushed_ms);
+                known.fetched_ms.insert(id.clone(), view.pushed_ms);
             }
             if State::PENDING.contains(&view.state) {
-                known.pending.insert(view.key);
+                known.pending.insert(id.clone());
             }
+            known.spellings.insert(id, view.key);
         }
         Ok(known)
     }
 }
 
-/// What the queue knows of some texts, by their ids.
+/// What the queue knows of some texts, by their folded ids.
 #[derive(Default)]
 struct Known {
+    /// Their ids as the queue has them.
+    spellings: BTreeMap<String, String>,
     /// Those with a pending job.
     pending: BTreeSet<String>,
     /// When their fetch jobs were pushed.
@@ -119,7 +138,7 @@ struct Known {
 
 /// Finds what is stored under an entry's id. Blocking.
 fn beside(
-    entry: Entry,
+    Again { entry, listed }: Again,
     blobs: &dyn BlobStore,
     group_of: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Beside, BlobError> {
@@ -136,15 +155,15 @@ fn beside(
         }
     };
     if !is_same_text(entry.id.as_str(), std::slice::from_ref(&meta.url), &entry.urls) {
-        return Ok(Beside::Other(entry, meta.url));
+        return Ok(Beside::Other(Box::new(Again { entry, listed }), meta.url));
     }
     if meta.document != entry.id || !meta.is_whole(blobs)? {
         tracing::warn!("files of '{}' are gone or cut: the text is fetched anew", entry.id);
         return Ok(Beside::Stored(Box::new(again(entry, unknown(), group_of))));
     }
-    let listed = entry.listed.blake3.as_ref();
+    let hash = entry.listed.blake3.as_ref();
     // Where the list means other bytes than those that are stored, the whole must come.
-    let is_meant = listed.is_none_or(|listed| listed.trim().eq_ignore_ascii_case(&meta.raw.blake3));
+    let is_meant = hash.is_none_or(|listed| listed.trim().eq_ignore_ascii_case(&meta.raw.blake3));
     let stored = Stored {
         blake3: meta.raw.blake3,
         final_url: meta.final_url,

@@ -5,6 +5,10 @@
 //! unreserved (`%7e` is `~`; `%2f` stays, as `%2F`, since it is no separator). The fragment, which never reaches a
 //! server, goes, and so does the dot that may end a host name.
 //!
+//! Letters that Unicode can compose in two ways (é as one character or as e and an accent) are different octets to a
+//! server, so a path keeps those it was given in (RFC 3986 §6.2.2 knows no such equivalence, and RFC 3987 §5.3.2.2 leaves it
+//! to who makes the name): they are two URLs. A host name is one however it is composed (UTS #46).
+//!
 //! Invariants: normalising twice changes nothing; what is normalised asks the same server for the same thing.
 
 use url::Url;
@@ -77,6 +81,7 @@ mod tests {
             ("http://a.example/x%2fy%c3%bc?a=%7e%2f&b=%", "http://a.example/x%2Fy%C3%BC?a=~%2F&b=%"),
             ("http://a.example/%2e%2E/%2e/x", "http://a.example/x"),
             ("http://a.example/ü", "http://a.example/%C3%BC"),
+            ("http://bu\u{308}cher.example/", "http://xn--bcher-kva.example/"),
             ("http://a.example/100%/%zz%4", "http://a.example/100%/%zz%4"),
             ("http://a.example/%25%37%65", "http://a.example/%257e"),
             ("http://127.0.0.1:8080/x?", "http://127.0.0.1:8080/x?"),
@@ -97,6 +102,7 @@ mod tests {
             ("http://a.example/x%3Fq", "http://a.example/x?q"),
             ("http://a.example/%257E", "http://a.example/~"),
             ("http://a.example/", "http://a.example:81/"),
+            ("http://a.example/caf\u{e9}", "http://a.example/cafe\u{301}"),
         ] {
             assert_ne!(of(one), of(other));
         }

@@ -258,6 +258,7 @@ impl Ledger {
                 }
             }
             Entry::Course { id, .. } => {
+                let id = self.id_now(id);
                 if let Some(slot) = self.jobs.find(id)
                     && self.jobs.get(slot).is_some_and(|job| job.course.group() == number)
                 {
@@ -265,6 +266,7 @@ impl Ledger {
                 }
             }
             Entry::Gone { id } => {
+                let id = self.id_now(id);
                 let may_come_back = self.log.table.needs_gone(number) && !self.jobs.knows(id);
                 if may_come_back {
                     self.dirty.gone.insert(id);
@@ -274,6 +276,10 @@ impl Ledger {
             Entry::Setting { .. } => {}
         }
         Ok(())
+    }
+
+    fn id_now(&self, id: JobId) -> JobId {
+        self.renamed.get(&id).copied().unwrap_or(id)
     }
 
     /// Ends the ledger well. Everything acknowledged is durable without it.

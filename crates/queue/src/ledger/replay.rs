@@ -9,6 +9,8 @@ use flow::{
     queue::{Cursor, QueueError},
 };
 
+use hashbrown::HashMap;
+
 use super::{
     Dirty, Ledger, REJOIN_MS, TEXT_IN_MEMORY_BYTES,
     commit::Recent,
@@ -38,7 +40,7 @@ impl Ledger {
         let read = std::panic::catch_unwind(AssertUnwindSafe(|| replay.read(&disk, &tail)));
         read.unwrap_or_else(|_| Err(disk.damaged("sled panicked while it read it")))?;
         let timeline = Timeline::from(replay.latest_ms, wall_ms);
-        let Replay { jobs, lanes, sessions, table, recent, settings, folded, newest, .. } = replay;
+        let Replay { jobs, lanes, sessions, table, recent, settings, folded, newest, renamed, .. } = replay;
         let mut ledger = Self {
             log: Log { disk, tail, table, recent, settings, folded, newest },
             timeline,
@@ -48,6 +50,7 @@ impl Ledger {
             lanes,
             wakeups: Default::default(),
             sessions,
+            renamed,
             cursors: BTreeMap::new(),
             unfed: 0,
             sequence: replay.sequence,
@@ -167,6 +170,11 @@ struct Replay {
     newest: u64,
     /// Jobs that were dropped, as the tail has it.
     gone: Vec<JobId>,
+    /// Which ids jobs have now whose keys are not their own folded spelling, by the ids that they had before keys were
+    /// folded.
+    spelled: HashMap<JobId, JobId>,
+    /// Those of them that entries name.
+    renamed: HashMap<JobId, JobId>,
     /// Groups that were being folded when their owner was cut off, and their chunks.
     unfinished: Vec<(u64, u16)>,
 }
@@ -225,6 +233,7 @@ impl Replay {
                 Entry::Course { id, course } => self.course(home, id, course)?,
                 Entry::Gone { id } => {
                     debug_assert_eq!(home.bytes(), GONE_BYTES);
+                    let id = self.id_now(id);
                     self.forget(id);
                     self.table.hold_gone(number);
                     if number > self.folded {
@@ -246,7 +255,11 @@ impl Replay {
         course: Course,
         text: &[u8],
     ) -> Result<(), String> {
-        let id = JobId::of(origin.lane, decode_text(text)?.key);
+        let key = decode_text(text)?.key;
+        let (id, before) = (JobId::of(origin.lane, key), JobId::of_spelling(origin.lane, key));
+        if before != id {
+            self.spelled.insert(before, id);
+        }
         self.forget(id);
         self.table.hold(at.home);
         self.sequence = self.sequence.max(origin.sequence + 1);
@@ -295,6 +308,7 @@ impl Replay {
         if matches!(course.phase, Phase::Done | Phase::Dead) {
             return Err("a job that ended has only a course".to_owned());
         }
+        let id = self.id_now(id);
         let Some(slot) = self.jobs.find(id) else { return Ok(()) };
         let Some(job) = self.jobs.get_mut(slot) else { return Ok(()) };
         self.attempts_max = self.attempts_max.max(job.attempts_before.saturating_add(course.attempts));
@@ -309,6 +323,12 @@ impl Replay {
             self.sessions.grant(job.session, slot);
         }
         Ok(())
+    }
+
+    fn id_now(&mut self, id: JobId) -> JobId {
+        let Some(&now) = self.spelled.get(&id) else { return id };
+        self.renamed.insert(id, now);
+        now
     }
 
     fn forget(&mut self, id: JobId) {
@@ -342,5 +362,60 @@ fn follow(job: &mut Job, course: Course, sessions: &mut Sessions) {
         Phase::Delayed { due_ms } => job.due_ms = due_ms,
         Phase::Leased { session } => job.session = sessions.id_of(session),
         Phase::Ready | Phase::Done | Phase::Dead => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flow::job::Priority;
+
+    use super::*;
+    use crate::entry::{Text, begin_group, put_course, put_gone, put_whole};
+
+    fn course(phase: Phase, attempts: u32) -> Course {
+        Course { phase, changed_ms: 1, attempts, trouble: None }
+    }
+
+    fn put_job(group: &mut Vec<u8>, key: &str, phase: Phase) {
+        let lane = Lane::Fetch;
+        let (priority, sequence) = (Priority::default(), 1);
+        let origin = Origin { lane, group: None, priority, sequence, pushed_ms: 1, attempts_before: 0 };
+        put_whole(group, &origin, &course(phase, 0), &Text { key, payload: b"{}", as_pushed: None }.encode());
+    }
+
+    fn replayed(group: &[u8]) -> Replay {
+        let mut replay = Replay::default();
+        replay.table.add(1, Place::Tail);
+        replay.group(1, group).unwrap();
+        replay
+    }
+
+    #[test]
+    fn jobs_of_a_queue_from_before_keys_were_folded_are_known_by_every_spelling() {
+        let mut group = begin_group(1);
+        put_job(&mut group, "PG84", Phase::Done);
+        put_job(&mut group, "Moby", Phase::Dead);
+        let replay = replayed(&group);
+        for key in ["PG84", "pg84", "Moby", "moby"] {
+            assert!(replay.jobs.knows(JobId::of(Lane::Fetch, key)), "{key}");
+        }
+        assert!(replay.renamed.is_empty(), "nothing names them by other ids");
+    }
+
+    #[test]
+    fn what_such_a_queue_says_of_a_job_by_its_id_is_still_of_that_job() {
+        let (moby, emma) = (JobId::of_spelling(Lane::Fetch, "Moby"), JobId::of_spelling(Lane::Fetch, "Emma"));
+        let mut group = begin_group(1);
+        put_job(&mut group, "Moby", Phase::Ready);
+        put_job(&mut group, "Emma", Phase::Ready);
+        put_course(&mut group, moby, &course(Phase::Delayed { due_ms: 9 }, 3));
+        put_gone(&mut group, emma);
+        let replay = replayed(&group);
+        let slot = replay.jobs.find(JobId::of(Lane::Fetch, "moby")).expect("it is there");
+        let job = replay.jobs.get(slot).expect("it is live");
+        assert_eq!((job.state, job.attempts, job.due_ms), (State::Delayed, 3, 9));
+        assert!(!replay.jobs.knows(JobId::of(Lane::Fetch, "Emma")), "it was dropped");
+        assert_eq!(replay.gone, [JobId::of(Lane::Fetch, "Emma")]);
+        assert_eq!(replay.renamed.len(), 2);
     }
 }

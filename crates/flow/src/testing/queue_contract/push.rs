@@ -2,7 +2,7 @@
 
 use super::{Subject, ask, case_list, dead, grouped, job, jobs, retry_after};
 use crate::{
-    job::{GROUP_BYTES_MAX, Group, KEY_BYTES_MAX, NewJob, PAYLOAD_BYTES_MAX, Priority, State},
+    job::{GROUP_BYTES_MAX, Group, KEY_BYTES_MAX, NewJob, PAYLOAD_BYTES_MAX, Priority, Selection, State},
     lane::Lane,
     queue::{BATCH_MAX, Cursor, CursorMove, Push, Pushed, QueueError},
 };
@@ -12,6 +12,7 @@ case_list![
     push_of_nothing_changes_nothing,
     repeated_push_is_absorbed_in_every_state,
     same_key_twice_in_a_push_is_one_job,
+    keys_that_differ_only_in_case_are_one_job,
     same_key_in_another_lane_is_another_job,
     push_over_capacity_is_full_and_adds_nothing,
     push_that_fills_the_lane_is_taken,
@@ -86,6 +87,25 @@ async fn same_key_twice_in_a_push_is_one_job(subject: Subject) {
     let keys = ["a", "old", "b", "a"].map(|key| job(Lane::Fetch, key));
     assert_eq!(subject.try_push(keys.to_vec()).await, Ok(Pushed { new: 2, known: vec![1, 3] }));
     assert_eq!(subject.lane(Lane::Fetch).await.ready, 3);
+}
+
+/// Their documents' files would be one where a file system ignores case.
+async fn keys_that_differ_only_in_case_are_one_job(subject: Subject) {
+    subject.push([job(Lane::Fetch, "PG84")]).await;
+    let keys = ["pg84", "Moby", "moby", "MOBY"].map(|key| job(Lane::Fetch, key));
+    assert_eq!(subject.try_push(keys.to_vec()).await, Ok(Pushed { new: 1, known: vec![0, 2, 3] }));
+    let done = subject.lease_of(Lane::Store, "Emma").await;
+    subject.complete(done).await;
+    let pushed = subject.try_push(vec![job(Lane::Store, "emma")]).await;
+    assert_eq!(pushed, Ok(Pushed { new: 0, known: vec![0] }));
+    let mut keys: Vec<String> =
+        subject.list(Default::default()).await.into_iter().map(|view| view.key).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["Emma", "Moby", "PG84"], "the first keep their spelling");
+    for key in ["pg84", "PG84", "MOBY"] {
+        let named = Selection { key: Some(key.to_owned()), ..Selection::default() };
+        assert_eq!(subject.list(named).await.len(), 1, "{key}");
+    }
 }
 
 async fn same_key_in_another_lane_is_another_job(subject: Subject) {
