@@ -12,6 +12,7 @@ pub(crate) mod decode;
 pub(crate) mod encoding;
 pub(crate) mod head;
 pub(crate) mod header;
+pub(crate) mod ideographs;
 pub(crate) mod lines;
 pub(crate) mod markers;
 pub(crate) mod notice;

@@ -67,10 +67,16 @@ const KOREAN: &str = "어느 날 아침, 지붕 위에 아직 눈이 남아 있�
     따뜻한 국을 끓여 주었습니다. 다음 날 아침에는 모든 것이 예전과 같았습니다. 아무도 개에 대해서 묻지 않았습니다.\n";
 
 /// A label, and a text that can be written in that encoding.
-const TABLE: [(&str, &str); 35] = [
+const TABLE: [(&str, &str); 41] = [
     ("utf-8", FRENCH),
     ("utf-16le", RUSSIAN),
     ("utf-16be", GREEK),
+    ("utf-16le", CHINESE),
+    ("utf-16be", CHINESE),
+    ("utf-16le", TAIWANESE),
+    ("utf-16be", JAPANESE),
+    ("utf-16le", KOREAN),
+    ("utf-16be", KOREAN),
     ("utf-32le", JAPANESE),
     ("utf-32be", POLISH),
     ("windows-1250", POLISH),
