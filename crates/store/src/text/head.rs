@@ -3,7 +3,7 @@
 //! A cut takes what is shown to be boilerplate and the blank lines after it, nothing else:
 //!
 //! * The START marker, the wrapped rest of it, and the header before it. The rest of a marker is closed by `***` before
-//!   the next blank line; where nothing closes it, the marker is one line long.
+//!   the next blank line and the next marker; where nothing closes it, the marker is one line long.
 //! * Of several START markers, a later one takes over where what stands between is itself short enough for a header
 //!   and speaks of Project Gutenberg, or is blank. Any other is cut alone, with the lines around it kept.
 //! * Small print counts only where there is no START marker, and only before any END marker or footer. What stands
@@ -52,13 +52,14 @@ pub(crate) fn find(text: &str) -> Head {
     if cuts.is_empty() {
         cuts.extend(header_with_note(&lines).or_else(|| small_print(&lines)));
     }
+    let next_marker = cuts.get(1).map_or(lines.count(), |(_, range)| range.start);
     let Some((_, first)) = cuts.first_mut() else {
         return Head { cuts: Vec::new(), header: lines.bytes(0..lines.count().min(PLAIN_HEADER_LINES)) };
     };
     first.end = lines.skip_blank(first.end);
     let header = lines.bytes(0..first.end);
     let after = first.end;
-    cuts.extend(credits(&lines, after));
+    cuts.extend(credits(&lines, after..next_marker));
     cuts.sort_by_key(|(_, range)| range.start);
     let planned = |(rule, range)| Planned { rule, bytes: lines.bytes(range) };
     Head { cuts: cuts.into_iter().map(planned).collect(), header }
@@ -67,10 +68,15 @@ pub(crate) fn find(text: &str) -> Head {
 /// The lines after a marker's first that belong to it, as the line after the last.
 pub(crate) fn marker_end(lines: &Lines<'_>, first: usize) -> usize {
     let limit = lines.count().min(first + MARKER_LINES_MAX);
+    let is_rest = |line: usize| line == first || !is_marker(lines.get(line));
     (first..limit)
-        .take_while(|line| !lines.is_blank(*line))
+        .take_while(|line| !lines.is_blank(*line) && is_rest(*line))
         .find(|line| markers::is_closed(lines.get(*line)) && !is_bare_opening(lines, *line, first))
         .map_or(first + 1, |last| last + 1)
+}
+
+fn is_marker(line: &str) -> bool {
+    markers::is_start(line) || markers::is_end(line)
 }
 
 /// `***` alone on the first line opens nothing and closes nothing.
@@ -171,12 +177,16 @@ impl Paragraph {
     }
 }
 
-/// At most one paragraph of each kind from `line` on, in any order.
-fn credits(lines: &Lines<'_>, mut line: usize) -> Vec<(Rule, Range<usize>)> {
+/// At most one paragraph of each kind from the first of the lines `within` on, in any order.
+fn credits(lines: &Lines<'_>, within: Range<usize>) -> Vec<(Rule, Range<usize>)> {
+    let mut line = within.start;
     let mut cuts = Vec::new();
     let mut seen = Vec::new();
-    while line < lines.count() {
+    while line < within.end {
         let end = lines.paragraph_end(line);
+        if end > within.end {
+            break;
+        }
         let Some(paragraph) = Paragraph::at(lines, line, end) else { break };
         if end - line > CREDIT_LINES_MAX || seen.contains(&paragraph) {
             break;
@@ -230,6 +240,22 @@ mod tests {
         let marker = "*** START OF THIS PROJECT GUTENBERG EBOOK PLAGUE\n";
         assert_eq!(cut(&format!("{marker}\nOnce ***\n")).1, "Once ***\n");
         assert_eq!(cut(&format!("{marker}Once\n\nupon\n")).1, "Once\n\nupon\n");
+    }
+
+    #[test]
+    fn a_marker_is_not_the_wrapped_rest_of_another() {
+        let unclosed = "*** START OF THIS PROJECT GUTENBERG EBOOK X\n";
+        assert_eq!(cut(&format!("{unclosed}{START}Once\n")), (vec![Rule::StartMarker], "Once\n".to_owned()));
+        let text = format!("{START}Once\n{unclosed}upon\n{START}a time\n");
+        assert_eq!(cut(&text), (vec![Rule::StartMarker; 3], "Once\nupon\na time\n".to_owned()));
+        let text = format!("{unclosed}Once\n*** END OF THIS PROJECT GUTENBERG EBOOK X ***\n");
+        assert!(cut(&text).1.starts_with("Once\n"));
+    }
+
+    #[test]
+    fn credits_end_before_a_marker() {
+        let text = format!("{START}\nProduced by A\n{START}Once\n");
+        assert_eq!(cut(&text).1, "Produced by A\nOnce\n");
     }
 
     #[test]
