@@ -51,7 +51,6 @@ use self::{
 #[derive(Debug)]
 pub struct LocalBlobs {
     places: Places,
-    durability: Durability,
     packing: Packing,
     committer: Committer,
     /// Numbers this value's temporary files.
@@ -87,7 +86,6 @@ impl LocalBlobs {
         let directories = Directories::open(&places, durability)?;
         let blobs = Self {
             places: places.clone(),
-            durability,
             packing: Packing::default(),
             committer: Committer::start(places, directories, durability)?,
             staged: AtomicU64::new(0),
@@ -107,9 +105,13 @@ impl LocalBlobs {
     /// # Errors
     /// Where a directory cannot be read or a file cannot be removed.
     pub fn sweep(&self) -> Result<usize, BlobError> {
-        let shelves = BlobKind::ALL.into_iter().flat_map(|kind| self.places.shelves(kind));
-        let directories = shelves.map(|shelf| self.places.directory(shelf)).filter(|path| path.is_dir());
-        directories.map(|path| staging::sweep(&path)).sum()
+        let mut swept = 0;
+        for kind in BlobKind::ALL {
+            for shelf in self.places.shelves(kind)? {
+                swept += staging::sweep(&self.places.directory(shelf))?;
+            }
+        }
+        Ok(swept)
     }
 
     /// Where a blob lies: its path below the run directory; none where it is not there.
@@ -165,13 +167,12 @@ impl LocalBlobs {
         Ok(KindLock { _locked: locked.map_err(|error| BlobError::at(&path, error))? })
     }
 
-    /// Makes the directory of a blob where that is one of many.
+    /// Makes the directory of a blob where that is one of many. It is forced when something is published in it.
     fn make_room(&self, name: &BlobName) -> Result<(), BlobError> {
         let shelf = self.places.shelf(name.kind, &name.document);
-        if shelf.is_shard() {
-            directories::ensure(&self.places.directory(shelf), self.durability)
-        } else {
-            Ok(())
+        match shelf.above() {
+            Some(_) => directories::ensure(&self.places.directory(shelf), Durability::Process),
+            None => Ok(()),
         }
     }
 
@@ -220,11 +221,8 @@ impl LocalBlobs {
         named: impl Fn(&str) -> Option<&str>,
     ) -> Result<BTreeSet<DocumentId>, BlobError> {
         let mut documents = BTreeSet::new();
-        for shelf in self.places.shelves(kind) {
+        for shelf in self.places.shelves(kind)? {
             let path = self.places.directory(shelf);
-            if shelf.is_shard() && !path.is_dir() {
-                continue;
-            }
             let found = listed(&path, |name| named(name)?.strip_suffix(kind.suffix()));
             let found = found.map_err(|error| BlobError::at(&path, error))?;
             // What lies in another shard than its own is nobody's.

@@ -102,7 +102,8 @@ impl Committer {
             .name("blob-committer".to_owned())
             .spawn({
                 let shared = Arc::clone(&shared);
-                move || shared.serve(&directories, &waiting)
+                let mut directories = directories;
+                move || shared.serve(&mut directories, &waiting)
             })
             .map_err(|error| BlobError::at(&dir, error))?;
         Ok(Self { shared, requests: Some(requests), thread: Some(thread) })
@@ -139,7 +140,7 @@ impl Drop for Committer {
 }
 
 impl Shared {
-    fn serve(&self, directories: &Directories, waiting: &Receiver<Request>) {
+    fn serve(&self, directories: &mut Directories, waiting: &Receiver<Request>) {
         while let Ok(first) = waiting.recv() {
             let group = gather(first, waiting);
             self.commit(directories, group);
@@ -148,7 +149,7 @@ impl Shared {
 
     /// Forces the files of one group, renames them, forces their directories, then removes what is replaced and ends each
     /// of its publications.
-    fn commit(&self, directories: &Directories, group: Vec<Request>) {
+    fn commit(&self, directories: &mut Directories, group: Vec<Request>) {
         self.flushed(self.force_files(directories, &group));
         let mut touched = BTreeSet::new();
         let make = |Request { steps, publisher }| {
@@ -216,21 +217,25 @@ impl Shared {
 
     fn force_directories(
         &self,
-        directories: &Directories,
+        directories: &mut Directories,
         touched: BTreeSet<Shelf>,
     ) -> Result<(), BlobError> {
         if self.durability == Durability::Process {
             return Ok(());
         }
+        let touched = directories.with_above(touched);
         if touched.len() > FEW_DIRECTORIES
             && let Some(forced) = self.force_as_a_whole(directories, touched.iter().map(|shelf| shelf.kind))
         {
-            return forced;
+            forced?;
+        } else {
+            touched.iter().try_for_each(|shelf| {
+                self.directories.fetch_add(1, Ordering::Relaxed);
+                directories.force(*shelf, &self.places)
+            })?;
         }
-        touched.into_iter().try_for_each(|shelf| {
-            self.directories.fetch_add(1, Ordering::Relaxed);
-            directories.force(shelf, &self.places)
-        })
+        directories.are_forced(touched);
+        Ok(())
     }
 
     fn make(&self, steps: Vec<Step>, touched: &mut BTreeSet<Shelf>) -> Result<(), BlobError> {
@@ -301,7 +306,7 @@ pub(super) mod testing {
     /// Commits one request a blob, all in one group, as if their callers had waited together.
     pub(in crate::local) fn publish_as_one_group(committer: &Committer, blobs: Vec<StagedBlob>) {
         let places = &committer.shared.places;
-        let directories = Directories::open(places, Durability::Power).expect("they are there");
+        let mut directories = Directories::open(places, Durability::Power).expect("they are there");
         let (requests, waiting) = sync_channel(blobs.len());
         let publishings: Vec<_> = blobs
             .into_iter()
@@ -313,7 +318,7 @@ pub(super) mod testing {
             })
             .collect();
         drop(requests);
-        committer.shared.serve(&directories, &waiting);
+        committer.shared.serve(&mut directories, &waiting);
         for publishing in publishings {
             publishing.wait().expect("the group is committed");
         }

@@ -18,10 +18,14 @@ use super::{
     layout::{Places, Shelf},
 };
 
-/// One open directory a kind, in the order of [`BlobKind::ALL`]. Those of shards are made when they are needed, and not held
-/// open.
+/// The directories that blobs lie in. Those of shards are made when they are needed, and not held open.
 #[derive(Debug)]
-pub(super) struct Directories(Vec<Directory>);
+pub(super) struct Directories {
+    /// One a kind, in the order of [`BlobKind::ALL`].
+    kinds: Vec<Directory>,
+    /// The shards whose own names have been forced.
+    shards: BTreeSet<Shelf>,
+}
 
 /// An open directory.
 #[derive(Debug)]
@@ -47,23 +51,31 @@ impl Directories {
             ensure(&path, durability)?;
             Directory::open(*kind, path)
         };
-        let opened = Self(BlobKind::ALL.iter().map(open).collect::<Result<_, _>>()?);
-        // One that was there may be of a process that died before it had forced it.
+        let kinds: Vec<_> = BlobKind::ALL.iter().map(open).collect::<Result<_, _>>()?;
+        // One that was there may be of a process that died before it had forced it. Shards are forced as they are used.
         if durability == Durability::Power {
-            let above: BTreeSet<&Path> = opened.0.iter().filter_map(|kind| kind.path.parent()).collect();
+            let above: BTreeSet<&Path> = kinds.iter().filter_map(|kind| kind.path.parent()).collect();
             above.into_iter().try_for_each(force_names)?;
-            // Their names are those of shards, not of blobs.
-            let of_shards = opened.0.iter().filter(|directory| places.is_sharded(directory.kind));
-            of_shards.map(|directory| &*directory.path).try_for_each(force_names)?;
         }
-        Ok(opened)
+        Ok(Self { kinds, shards: BTreeSet::new() })
     }
 
     /// As if no file system could be forced as a whole.
     #[cfg(test)]
     pub(super) fn each_by_itself(mut self) -> Self {
-        self.0.iter_mut().for_each(|directory| directory.forces_all = false);
+        self.kinds.iter_mut().for_each(|directory| directory.forces_all = false);
         self
+    }
+
+    /// With those above them where the names of these are not known to be forced: they may be new, made by whomever.
+    pub(super) fn with_above(&self, shelves: BTreeSet<Shelf>) -> BTreeSet<Shelf> {
+        let above: Vec<_> = shelves.difference(&self.shards).filter_map(|shelf| shelf.above()).collect();
+        shelves.into_iter().chain(above).collect()
+    }
+
+    /// The names of these have been forced.
+    pub(super) fn are_forced(&mut self, shelves: BTreeSet<Shelf>) {
+        self.shards.extend(shelves.into_iter().filter(|shelf| shelf.above().is_some()));
     }
 
     /// Forces the names in a directory to the medium.
@@ -96,7 +108,7 @@ impl Directories {
     }
 
     fn of(&self, kind: BlobKind) -> &Directory {
-        self.0.iter().find(|directory| directory.kind == kind).expect("every kind has been opened")
+        self.kinds.iter().find(|directory| directory.kind == kind).expect("every kind has been opened")
     }
 }
 

@@ -147,9 +147,9 @@ pub(super) struct Shelf {
 }
 
 impl Shelf {
-    /// Whether it is one of many directories of its kind.
-    pub(super) const fn is_shard(self) -> bool {
-        self.shard.is_some()
+    /// The directory above, where it is one of many of its kind.
+    pub(super) fn above(self) -> Option<Self> {
+        self.shard.map(|_| Self { shard: None, ..self })
     }
 }
 
@@ -191,15 +191,19 @@ impl Places {
         let directory = self.dir.join(shelf.kind.directory());
         match shelf.shard {
             None => directory,
-            Some(shard) => directory.join(format!("{shard:02x}")),
+            Some(shard) => directory.join(shard_name(shard)),
         }
     }
 
-    /// The directories of a kind, which hold its blobs.
-    pub(super) fn shelves(&self, kind: BlobKind) -> impl Iterator<Item = Shelf> {
-        let shards = self.is_sharded(kind).then_some(0..=u8::MAX).into_iter().flatten();
-        let flat = (!self.is_sharded(kind)).then_some(Shelf { kind, shard: None });
-        flat.into_iter().chain(shards.map(move |shard| Shelf { kind, shard: Some(shard) }))
+    /// The directories that hold a kind's blobs: the one of the kind, or those of its shards that are there.
+    pub(super) fn shelves(&self, kind: BlobKind) -> Result<Vec<Shelf>, BlobError> {
+        let flat = Shelf { kind, shard: None };
+        if !self.is_sharded(kind) {
+            return Ok(vec![flat]);
+        }
+        let path = self.directory(flat);
+        let shards = shards(&path).map_err(|error| BlobError::at(&path, error))?;
+        Ok(shards.into_iter().map(|shard| Shelf { kind, shard: Some(shard) }).collect())
     }
 
     pub(super) fn shelf(&self, kind: BlobKind, document: &DocumentId) -> Shelf {
@@ -211,6 +215,22 @@ impl Places {
     pub(super) fn is_sharded(&self, kind: BlobKind) -> bool {
         self.layout == Layout::Sharded && kind != BlobKind::Spool
     }
+}
+
+fn shard_name(shard: u8) -> String {
+    format!("{shard:02x}")
+}
+
+/// The shards whose directories are in this one.
+fn shards(directory: &Path) -> io::Result<Vec<u8>> {
+    let mut shards = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let shard = name.to_str().and_then(|name| u8::from_str_radix(name, 16).ok());
+        shards.extend(shard.filter(|shard| *shard_name(*shard) == *name && entry.path().is_dir()));
+    }
+    Ok(shards)
 }
 
 #[cfg(test)]
