@@ -43,13 +43,16 @@ pub(crate) fn vector(thread: Pid, address: u64, count: u64) -> Vec<u8> {
 fn text(thread: Pid, address: u64) -> String {
     let memory = File::open(format!("/proc/{thread}/mem")).unwrap();
     let mut text = Vec::new();
-    let mut byte = [0];
+    let mut piece = [0; 256];
     loop {
-        memory.read_exact_at(&mut byte, address + text.len() as u64).unwrap();
-        if byte[0] == 0 {
+        // It is cut short where memory ends.
+        let length = memory.read_at(&mut piece, address + text.len() as u64).unwrap();
+        assert!(length > 0, "the text has no end");
+        let end = piece[..length].iter().position(|byte| *byte == 0);
+        text.extend_from_slice(&piece[..end.unwrap_or(length)]);
+        if end.is_some() {
             return String::from_utf8(text).unwrap();
         }
-        text.push(byte[0]);
     }
 }
 

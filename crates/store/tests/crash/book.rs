@@ -7,6 +7,9 @@
 //! * where no publication was under way, raw, text, arrival and meta are of one version; where one was, and the file system
 //!   keeps changes of names in their order, none of them is of a later version than the one before it: so where a first
 //!   version has a meta, it has all that the meta tells of;
+//! * a download that was acknowledged is in spool or, where it is renamed, in raw. Where it is removed instead, it is in spool
+//!   until all that it became is there; after a power cut it may be in spool again, but none that came before it;
+//! * where raw bytes are not kept, there never are any;
 //! * once what was not acknowledged is done again, all is there, and nothing else.
 
 use std::{collections::BTreeMap, fs, io::Read, path::Path, sync::Arc};
@@ -18,15 +21,12 @@ use flow::{
 };
 use powercut::{cut, disk::Model};
 use serde::{Deserialize, Serialize};
-use store::local::LocalBlobs;
 
 use crate::{
     deed::{Deed, Line, Step},
+    form::Form,
     workload::{Worker, name, raw},
 };
-
-/// What the stage publishes, in its order.
-const STORED: [BlobKind; 4] = [BlobKind::Raw, BlobKind::Text, BlobKind::Arrival, BlobKind::Meta];
 
 /// How far one of the steps has come with a text, in versions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,7 @@ pub(crate) struct Course {
 pub(crate) struct Book {
     courses: Vec<Course>,
     versions: u32,
+    form: Form,
     expected: Arc<Expected>,
 }
 
@@ -56,13 +57,13 @@ struct Expected(Vec<Vec<BTreeMap<BlobKind, Vec<u8>>>>);
 
 impl Expected {
     /// As the stage makes them where nothing disturbs it.
-    fn of(documents: usize, versions: u32) -> Self {
+    fn of(documents: usize, versions: u32, form: Form) -> Self {
         let version_of = |document, version| {
             let blobs: Arc<dyn BlobStore> = Arc::new(MemoryBlobs::default());
             let spool = Progress { tried: version - 1, done: version - 1 };
-            finish(&blobs, [(document, Course { spool, store: spool })], version);
+            finish(&blobs, form, [(document, Course { spool, store: spool })], version);
             let of_kind = |kind| (kind, bytes(&*blobs, kind, document).unwrap().expect("it was stored"));
-            let mut blobs: BTreeMap<_, _> = STORED.into_iter().map(of_kind).collect();
+            let mut blobs: BTreeMap<_, _> = form.stored().iter().copied().map(of_kind).collect();
             blobs.insert(BlobKind::Spool, raw(document, version));
             blobs
         };
@@ -72,7 +73,9 @@ impl Expected {
 
     /// Which version of a blob this is; none where it is no whole version of it.
     fn version(&self, kind: BlobKind, document: usize, bytes: &[u8]) -> Option<u32> {
-        let found = self.0[document].iter().position(|version| version[&kind] == bytes)?;
+        let found = self.0[document]
+            .iter()
+            .position(|version| version.get(&kind).is_some_and(|whole| whole == bytes))?;
         Some(u32::try_from(found).unwrap() + 1)
     }
 }
@@ -92,11 +95,12 @@ fn bytes(blobs: &dyn BlobStore, kind: BlobKind, document: usize) -> Result<Optio
 /// Does for each text what is left to do, one after the other.
 fn finish(
     blobs: &Arc<dyn BlobStore>,
+    form: Form,
     courses: impl IntoIterator<Item = (usize, Course)>,
     versions: u32,
 ) -> Vec<Line> {
     let said = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let worker = Worker::new(Arc::clone(blobs), {
+    let worker = Worker::new(Arc::clone(blobs), form.config(), {
         let said = Arc::clone(&said);
         move |line| said.lock().unwrap().push(line.clone())
     });
@@ -111,14 +115,19 @@ fn finish(
 
 impl Book {
     /// Of texts that nothing was done with yet.
-    pub(crate) fn of(documents: usize, versions: u32) -> Self {
-        let expected = Arc::new(Expected::of(documents, versions));
-        Self { courses: vec![Course::default(); documents], versions, expected }
+    pub(crate) fn of(documents: usize, versions: u32, form: Form) -> Self {
+        let expected = Arc::new(Expected::of(documents, versions, form));
+        Self { courses: vec![Course::default(); documents], versions, form, expected }
     }
 
     /// The last version of every text.
     pub(crate) const fn versions(&self) -> u32 {
         self.versions
+    }
+
+    /// The form of the run directory.
+    pub(crate) const fn form(&self) -> Form {
+        self.form
     }
 
     /// Where each text stands.
@@ -146,10 +155,10 @@ impl Book {
     /// # Errors
     /// All that is wrong.
     pub(crate) fn check(mut self, run: &Path, model: Model) -> Result<(), Vec<String>> {
-        let open = || LocalBlobs::open(run, Durability::Process);
-        let blobs: Arc<dyn BlobStore> = Arc::new(open().map_err(|error| vec![error.to_string()])?);
+        let opened = self.form.open(run, Durability::Process).map_err(|error| vec![error])?;
+        let blobs: Arc<dyn BlobStore> = Arc::new(opened);
         self.agrees(&*blobs, model)?;
-        let said = finish(&blobs, self.courses.iter().copied().enumerate(), self.versions);
+        let said = finish(&blobs, self.form, self.courses.iter().copied().enumerate(), self.versions);
         said.iter().for_each(|line| self.hear(line));
         let unfinished: Vec<String> = said
             .iter()
@@ -191,25 +200,32 @@ impl Book {
             found.unwrap_or(0)
         };
         let in_spool = version(BlobKind::Spool, spool.tried);
-        let stored = STORED.map(|kind| version(kind, store.tried));
-        let [in_raw, ..] = stored;
+        let in_raw = version(BlobKind::Raw, store.tried);
+        let kinds = self.form.stored();
+        let stored: Vec<u32> = kinds.iter().map(|kind| version(*kind, store.tried)).collect();
+        let removed_last = self.form.removes_the_download();
+        // Where the download is, if it is not in spool.
+        let became = if removed_last { stored.iter().copied().min().unwrap_or(0) } else { in_raw };
         let mut say = |what: &str| {
             wrong.push(format!(
-                "{what}: {document} has spool {in_spool}, {STORED:?} {stored:?}, {:?}",
+                "{what}: {document} has spool {in_spool}, {kinds:?} {stored:?}, {:?}",
                 self.courses[document]
             ));
         };
         if stored.iter().any(|version| *version < store.done) {
             say("what was stored is gone");
         }
-        if in_spool.max(in_raw) < spool.done {
+        if in_spool.max(became) < spool.done {
             say("what was spooled is gone");
         }
         if store.tried == store.done && stored.iter().any(|version| *version != store.done) {
             say("versions are mixed without need");
         }
-        if spool.tried == store.done && in_spool != 0 {
+        if spool.tried == store.done && in_spool != 0 && !removed_last {
             say("the download is there still");
+        }
+        if in_spool != 0 && in_spool < spool.done {
+            say("an earlier download is there again");
         }
         if model == Model::Ext4 && !stored.is_sorted_by(|before, after| before >= after) {
             say("a later kind is of a later version");

@@ -13,11 +13,11 @@ use flow::{
 };
 use powercut::voice::Voice;
 use serde::{Deserialize, Serialize};
-use store::local::LocalBlobs;
 use tokio::task::JoinSet;
 
 use crate::{
     book::Course,
+    form::Form,
     workload::{Worker, name},
 };
 
@@ -27,6 +27,7 @@ const ORDERS: &str = "JUGGLE_CRASH_ORDERS";
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Orders {
     pub(crate) run: PathBuf,
+    pub(crate) form: Form,
     pub(crate) forces: Forces,
     /// Where each text stands.
     pub(crate) courses: Vec<Course>,
@@ -75,11 +76,11 @@ async fn work(orders: Orders) {
         Forces::Nothing => Durability::Process,
     };
     // Where the directory cannot even be opened, nothing is done, and nothing is said.
-    let Ok(blobs) = LocalBlobs::open(&orders.run, durability) else { return };
+    let Ok(blobs) = orders.form.open(&orders.run, durability) else { return };
     let blobs: Arc<dyn BlobStore> = Arc::new(blobs);
     give_up_a_blob(&*blobs);
     let voice = Voice::default();
-    let worker = Arc::new(Worker::new(blobs, move |line| voice.say(line)));
+    let worker = Arc::new(Worker::new(blobs, orders.form.config(), move |line| voice.say(line)));
     let mut texts = JoinSet::new();
     for (document, course) in orders.courses.into_iter().enumerate() {
         if texts.len() >= orders.in_flight

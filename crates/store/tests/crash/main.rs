@@ -4,6 +4,7 @@
 //! knows which texts must be there, and which may:
 //!
 //! * [`workload`]: the texts, and what is done with each; [`deed`]: the lines;
+//! * [`form`]: the forms in which a run directory may keep them;
 //! * [`child`]: the process that does and says it;
 //! * [`book`]: what follows from the lines, and whether a run directory agrees;
 //! * [`power`]: the disks that a power cut could leave;
@@ -22,5 +23,6 @@ mod book;
 mod child;
 mod deed;
 mod fault;
+mod form;
 mod power;
 mod workload;

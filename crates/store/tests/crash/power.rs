@@ -20,17 +20,20 @@ use crate::{
     book::Book,
     child::{Forces, Orders},
     deed::Line,
+    form::Form,
 };
 
 /// Power cuts for either way of forcing files, when nothing else is said, and in one record.
 const STATES: usize = 500;
 const STATES_OF_RECORD: usize = 100;
 /// Enough to see what is missing where nothing is forced to the medium.
-const STATES_OF_CONTROL: usize = 60;
+const STATES_OF_CONTROL: usize = 20;
 /// More than a process has that brings one text to its second version.
 const EVENTS_MAX: usize = 500;
 /// Where nothing else is said, the same cuts are made every time.
 const SEED: u64 = 84;
+/// The forms of run directories, a record each in turn.
+const FORMS: [Form; 5] = [Form::Plain, Form::Packed, Form::Plain, Form::Dropped, Form::Plain];
 const DOCUMENTS: usize = 12;
 const VERSIONS: u32 = 3;
 /// Texts that a process works on at once: one of these.
@@ -48,34 +51,45 @@ fn nothing_acknowledged_is_lost_where_files_are_forced_each_by_itself() {
 
 fn check(file_system: FileSystem) {
     let mut random = fastrand::Rng::with_seed(settings::seed_or("power cuts of the store", SEED));
-    let book = Book::of(DOCUMENTS, VERSIONS);
+    let books = FORMS.map(|form| Book::of(DOCUMENTS, VERSIONS, form));
     let mut left = settings::number("JUGGLE_TORTURE_STATES", STATES);
-    while left > 0 {
+    for book in books.iter().cycle() {
         let states = left.min(STATES_OF_RECORD);
-        check_a_record(file_system, states, &book, &mut random);
+        if states == 0 {
+            return;
+        }
+        check_a_record(file_system, states, book, &mut random);
         left -= states;
     }
 }
 
 fn check_a_record(file_system: FileSystem, states: usize, book: &Book, random: &mut fastrand::Rng) {
     let begun = Instant::now();
+    let form = book.form();
     let record = record(Forces::Everything, file_system, book, random);
-    println!("{file_system:?}: {} recorded in {:.1?}", summary(&record), begun.elapsed());
+    println!("{file_system:?}, {form:?}: {} recorded in {:.1?}", summary(&record), begun.elapsed());
     let is_in_one_call = |event: &Event<Line>| matches!(event, Event::Sync { what: Synced::FileSystem, .. });
     assert_eq!(record.events.iter().any(is_in_one_call), file_system == FileSystem::Ext4);
     let begun = Instant::now();
     let failures = cut::check(&record, cuts(&record, states, random), book);
-    println!("{file_system:?}: {states} disks: {} bad, in {:.1?}", failures.len(), begun.elapsed());
+    println!("{file_system:?}, {form:?}: {states} disks: {} bad, in {:.1?}", failures.len(), begun.elapsed());
     let shown: Vec<_> = failures.iter().take(5).map(ToString::to_string).collect();
     assert!(failures.is_empty(), "{} of {states} disks are bad:\n\n{}", failures.len(), shown.join("\n\n"));
 }
 
-/// One process is killed after each of its events in turn, and another finishes what it left.
+/// One process is killed after each of its events in turn, or each second one, and another finishes what it left.
 #[test]
 fn what_a_killed_process_left_unforced_is_forced_by_the_next() {
-    let book = Book::of(1, 2);
+    kill_after_events(Form::Plain, 1);
+    kill_after_events(Form::Packed, 2);
+    kill_after_events(Form::Dropped, 2);
+}
+
+fn kill_after_events(form: Form, step: usize) {
+    let begun = Instant::now();
+    let book = Book::of(1, 2, form);
     let mut random = fastrand::Rng::with_seed(SEED);
-    for events in 1..EVENTS_MAX {
+    for events in (1..EVENTS_MAX).step_by(step) {
         let mut recording = Recording::of(&book, Forces::Everything, FileSystem::Fuse);
         let was_killed = recording.live(End::Events(events), 1);
         recording.live(End::ByItself, 1);
@@ -84,9 +98,9 @@ fn what_a_killed_process_left_unforced_is_forced_by_the_next() {
         let cuts = [Luck::Nothing, Luck::ContentOnly].map(|luck| Cut { luck, ..Cut::at(at, &mut random) });
         // By both models each.
         let failures = cut::check(&record, cuts.into_iter().flat_map(|cut| [cut; 4]).collect(), &book);
-        assert!(failures.is_empty(), "killed after {events}: {}", failures[0]);
+        assert!(failures.is_empty(), "{form:?}, killed after {events}: {}", failures[0]);
         if !was_killed {
-            println!("killed after each of {events} events");
+            println!("{form:?}: killed after each {step} of {events} events, in {:.1?}", begun.elapsed());
             return;
         }
     }
@@ -97,11 +111,13 @@ fn what_a_killed_process_left_unforced_is_forced_by_the_next() {
 #[test]
 fn a_store_that_forces_nothing_to_the_medium_is_found_out() {
     let mut random = fastrand::Rng::with_seed(SEED);
-    let book = Book::of(DOCUMENTS, VERSIONS);
-    let record = record(Forces::Nothing, FileSystem::Ext4, &book, &mut random);
-    let failures = cut::check(&record, cuts(&record, STATES_OF_CONTROL, &mut random), &book);
-    println!("{STATES_OF_CONTROL} disks: {} bad", failures.len());
-    assert!(!failures.is_empty(), "the test cannot see what is missing");
+    for form in [Form::Plain, Form::Packed, Form::Dropped] {
+        let book = Book::of(DOCUMENTS, VERSIONS, form);
+        let record = record(Forces::Nothing, FileSystem::Ext4, &book, &mut random);
+        let failures = cut::check(&record, cuts(&record, STATES_OF_CONTROL, &mut random), &book);
+        println!("{form:?}: {STATES_OF_CONTROL} disks: {} bad", failures.len());
+        assert!(!failures.is_empty(), "the test cannot see what is missing");
+    }
 }
 
 /// Processes that work on one directory, and what they do.
@@ -127,6 +143,7 @@ impl<'b> Recording<'b> {
         self.recorder.record().lines().for_each(|line| book.hear(line));
         let orders = Orders {
             run: self.run.path().canonicalize().unwrap(),
+            form: self.book.form(),
             forces: self.forces,
             courses: book.courses().to_vec(),
             versions: book.versions(),

@@ -10,7 +10,7 @@ use flow::{
     payload::{Fetched, Listed, StoreJob},
     stage::{Attempt, Stage},
 };
-use store::stage::Store;
+use store::{config::StoreConfig, stage::Store};
 
 use crate::{
     book::Course,
@@ -90,8 +90,12 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(blobs: Arc<dyn BlobStore>, say: impl Fn(&Line) + Send + Sync + 'static) -> Self {
-        let stage = Store::new(Arc::clone(&blobs), Arc::default());
+    pub(crate) fn new(
+        blobs: Arc<dyn BlobStore>,
+        config: StoreConfig,
+        say: impl Fn(&Line) + Send + Sync + 'static,
+    ) -> Self {
+        let stage = Store::new(Arc::clone(&blobs), Arc::default()).configured(config);
         Self { blobs, stage, say: Box::new(say) }
     }
 
