@@ -44,13 +44,14 @@ use self::{
     directories::Directories,
     layout::{PACKED, Places},
     packing::Packing,
-    share::Found,
+    share::{Found, Shared},
 };
 
 /// The blobs of one run directory. Several processes may have the same one open.
 #[derive(Debug)]
 pub struct LocalBlobs {
     places: Places,
+    durability: Durability,
     packing: Packing,
     committer: Committer,
     /// Numbers this value's temporary files.
@@ -86,6 +87,7 @@ impl LocalBlobs {
         let directories = Directories::open(&places, durability)?;
         let blobs = Self {
             places: places.clone(),
+            durability,
             packing: Packing::default(),
             committer: Committer::start(places, directories, durability)?,
             staged: AtomicU64::new(0),
@@ -280,17 +282,23 @@ impl BlobStore for LocalBlobs {
             return Ok(false);
         };
         let form = |found: &Found| found.path.as_os_str().as_encoded_bytes().ends_with(PACKED.as_bytes());
-        let to = if form(&first) { self.places.packed_path(copy) } else { self.places.path(copy) };
+        let both = (self.places.path(copy), self.places.packed_path(copy));
+        let (to, other) = if form(&first) { (both.1, both.0) } else { both };
         let temporary = staging::temporary_path(&to, self.number());
         let open = |found: &Found| {
             let file = found.file.try_clone()?;
             if form(found) { packing::unpack(file) } else { Ok(Box::new(file) as _) }
         };
-        let is_shared = share::share(&first, &second, &to, &temporary, open)?;
-        if is_shared && second.path != to {
-            step::remove_file(&second.path)?;
+        let shared = share::share(&first, &second, &to, &temporary, open)?;
+        // A process that shared them before may have been killed here.
+        if shared != Shared::Never && fs::symlink_metadata(&other).is_ok() {
+            // The name in the new form is forced first, or a power cut could take both.
+            if self.durability == Durability::Power {
+                directories::force_names(to.parent().unwrap_or(&to))?;
+            }
+            step::remove_file(&other)?;
         }
-        Ok(is_shared)
+        Ok(shared == Shared::Now)
     }
 
     /// Files with other names than blobs have, and whatever is no file, are passed over.

@@ -7,7 +7,7 @@
 
 use std::{
     collections::BTreeSet,
-    io,
+    fs, io,
     path::PathBuf,
     sync::{
         Arc, OnceLock,
@@ -26,7 +26,7 @@ use super::{
     Flushes,
     directories::Directories,
     layout::{Places, Shelf},
-    step::{self, Step},
+    step::{self, Other, Step},
 };
 
 /// The most steps in one group, but for those of its last publication.
@@ -154,7 +154,8 @@ impl Shared {
         let mut touched = BTreeSet::new();
         let make = |Request { steps, publisher }| {
             let removed = removed(&steps);
-            let result = self.refuse_after_failure().and_then(|()| self.make(steps, &mut touched));
+            let result =
+                self.refuse_after_failure().and_then(|()| self.make(directories, steps, &mut touched));
             Made { publisher, result, removed }
         };
         let made: Vec<Made> = group.into_iter().map(make).collect();
@@ -238,11 +239,31 @@ impl Shared {
         Ok(())
     }
 
-    fn make(&self, steps: Vec<Step>, touched: &mut BTreeSet<Shelf>) -> Result<(), BlobError> {
+    fn make(
+        &self,
+        directories: &Directories,
+        steps: Vec<Step>,
+        touched: &mut BTreeSet<Shelf>,
+    ) -> Result<(), BlobError> {
         steps.into_iter().try_for_each(|step| {
-            touched.extend(step.make(&self.places)?);
-            Ok(())
+            let made = step.make(&self.places)?;
+            touched.extend(made.touched);
+            made.other.map_or(Ok(()), |other| self.remove_other(directories, &other))
         })
+    }
+
+    /// Removes the form that a blob had until now, if it was another. The name of the new one is forced first, or a power cut
+    /// could take both.
+    fn remove_other(&self, directories: &Directories, other: &Other) -> Result<(), BlobError> {
+        if fs::symlink_metadata(&other.path).is_err() {
+            return Ok(());
+        }
+        if self.durability == Durability::Power {
+            self.directories.fetch_add(1, Ordering::Relaxed);
+            self.flushed(directories.force(other.shelf, &self.places));
+            self.refuse_after_failure()?;
+        }
+        step::remove_file(&other.path)
     }
 
     /// Remembers the first flush that failed.

@@ -152,7 +152,8 @@ pub(super) fn ensure(path: &Path, durability: Durability) -> Result<(), BlobErro
     }
 }
 
-fn force_names(directory: &Path) -> Result<(), BlobError> {
+/// Forces the names in a directory to the medium.
+pub(super) fn force_names(directory: &Path) -> Result<(), BlobError> {
     File::open(directory)
         .and_then(|directory| directory.sync_all())
         .map_err(|error| BlobError::at(directory, error))

@@ -2,7 +2,7 @@
 //!
 //! A packed blob is one zstd frame with its length and a checksum in it, under the name of the blob and `.zst`: `zstdcat`
 //! reads it. Whoever stages a blob writes plain bytes; they are packed when they are published. A blob lies in one form:
-//! publishing one removes the other. Reading finds both, the plain one first, whatever is asked for now.
+//! publishing one removes the other, once its own name is forced. Reading finds both, the plain one first, whatever is asked for now.
 
 use std::{
     collections::BTreeSet,

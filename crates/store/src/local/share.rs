@@ -20,15 +20,26 @@ pub(super) struct Found {
     pub(super) file: File,
 }
 
+/// Whether two blobs are one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shared {
+    /// They became it now.
+    Now,
+    /// They were before.
+    Before,
+    /// They are two.
+    Never,
+}
+
 /// Makes the file of `copy` another name of `original`, by way of `temporary`, where their bytes, read by `open`, are the
-/// same. Gives whether that was done now; then the copy lies at `to`.
+/// same. Then the copy lies at `to`; where that is another path than before, its file is there still.
 pub(super) fn share(
     original: &Found,
     copy: &Found,
     to: &Path,
     temporary: &Path,
     open: impl Fn(&Found) -> io::Result<Box<dyn Read + Send>>,
-) -> Result<bool, BlobError> {
+) -> Result<Shared, BlobError> {
     let at = |found: &Found| {
         let path = found.path.clone();
         move |error| BlobError::at(&path, error)
@@ -36,22 +47,22 @@ pub(super) fn share(
     let (one, other) =
         (identity(&original.file).map_err(at(original))?, identity(&copy.file).map_err(at(copy))?);
     if one == other {
-        return Ok(false);
+        return Ok(Shared::Before);
     }
     let (left, right) = (open(original).map_err(at(original))?, open(copy).map_err(at(copy))?);
     if !are_same(left, right).map_err(at(copy))? {
-        return Ok(false);
+        return Ok(Shared::Never);
     }
     if let Err(error) = fs::hard_link(&original.path, temporary) {
         tracing::debug!(path = %original.path.display(), %error, "it cannot have a second name");
-        return Ok(false);
+        return Ok(Shared::Never);
     }
     // Neither may have been replaced since it was read.
     let is_at = |path: &Path, is: (u64, u64)| fs::symlink_metadata(path).is_ok_and(|found| key(&found) == is);
-    if is_at(temporary, one) && is_at(&copy.path, other) && fs::rename(temporary, to).is_ok() {
-        return Ok(true);
-    }
-    super::step::remove_file(temporary).map(|()| false)
+    let is_done = is_at(temporary, one) && is_at(&copy.path, other) && fs::rename(temporary, to).is_ok();
+    // A rename does nothing where the other name is of the same file (rename(2)).
+    super::step::remove_file(temporary)?;
+    Ok(if is_done { Shared::Now } else { Shared::Never })
 }
 
 fn identity(file: &File) -> io::Result<(u64, u64)> {

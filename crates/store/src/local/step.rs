@@ -1,6 +1,9 @@
 //! The changes of a publication, as what is done to files.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use flow::blobs::{BlobError, BlobName, Change, Kept, StagedBlob};
 
@@ -95,29 +98,46 @@ fn packed(
     Ok(Step::Place(into, Form::Packed))
 }
 
+/// What was done.
+#[derive(Debug, Default)]
+pub(super) struct Made {
+    /// The directories that were touched.
+    pub(super) touched: Vec<Shelf>,
+    /// Where the blob lies in its other form, if it does: to be removed once its new name is forced.
+    pub(super) other: Option<Other>,
+}
+
+/// The other form of a blob.
+#[derive(Debug)]
+pub(super) struct Other {
+    pub(super) path: PathBuf,
+    pub(super) shelf: Shelf,
+}
+
 impl Step {
-    /// Does it, and says which directories were touched. Removals are for later.
-    pub(super) fn make(self, places: &Places) -> Result<Vec<Shelf>, BlobError> {
+    /// Does it. Removals are for later.
+    pub(super) fn make(self, places: &Places) -> Result<Made, BlobError> {
         match self {
             Self::Place(mut blob, form) => {
-                let (to, other) = both_paths(places, &blob.name, form);
+                let (to, path) = both_paths(places, &blob.name, form);
                 fs::rename(&blob.path, to).map_err(|error| BlobError::at(&blob.path, error))?;
                 blob.kept = Kept::Yes;
-                remove_file(&other)?;
-                Ok(vec![places.shelf(blob.name.kind, &blob.name.document)])
+                let shelf = places.shelf(blob.name.kind, &blob.name.document);
+                Ok(Made { touched: vec![shelf], other: Some(Other { path, shelf }) })
             }
             Self::Rename { from, to } => {
-                rename(places, &from, &to)?;
-                Ok([from, to].map(|name| places.shelf(name.kind, &name.document)).into())
+                let path = rename(places, &from, &to)?;
+                let [from, shelf] = [from, to].map(|name| places.shelf(name.kind, &name.document));
+                Ok(Made { touched: vec![from, shelf], other: Some(Other { path, shelf }) })
             }
-            Self::Remove(_) => Ok(Vec::new()),
+            Self::Remove(_) => Ok(Made::default()),
             Self::Refuse(error) => Err(error),
         }
     }
 }
 
-/// In the form that the blob has.
-fn rename(places: &Places, from: &BlobName, to: &BlobName) -> Result<(), BlobError> {
+/// In the form that the blob has. Returns where it would lie in its other one.
+fn rename(places: &Places, from: &BlobName, to: &BlobName) -> Result<PathBuf, BlobError> {
     let mut missing = None;
     for form in [Form::Plain, Form::Packed] {
         let (old, _) = both_paths(places, from, form);
@@ -127,14 +147,14 @@ fn rename(places: &Places, from: &BlobName, to: &BlobName) -> Result<(), BlobErr
                 missing.get_or_insert_with(|| BlobError::at(&old, error));
             }
             Err(error) => return Err(BlobError::at(&old, error)),
-            Ok(()) => return remove_file(&other),
+            Ok(()) => return Ok(other),
         }
     }
     Err(missing.expect("neither form was there"))
 }
 
 /// The path of a blob in this form, and in the other one.
-fn both_paths(places: &Places, name: &BlobName, form: Form) -> (std::path::PathBuf, std::path::PathBuf) {
+fn both_paths(places: &Places, name: &BlobName, form: Form) -> (PathBuf, PathBuf) {
     match form {
         Form::Plain => (places.path(name), places.packed_path(name)),
         Form::Packed => (places.packed_path(name), places.path(name)),
