@@ -81,7 +81,11 @@ impl Expected {
 }
 
 /// A blob, wherever and however it lies.
-fn bytes(blobs: &dyn BlobStore, kind: BlobKind, document: usize) -> Result<Option<Vec<u8>>, BlobError> {
+pub(crate) fn bytes(
+    blobs: &dyn BlobStore,
+    kind: BlobKind,
+    document: usize,
+) -> Result<Option<Vec<u8>>, BlobError> {
     let name = name(kind, document);
     let mut reader = match blobs.open(&name) {
         Err(BlobError::NotFound(_)) => return Ok(None),

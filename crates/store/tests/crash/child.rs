@@ -12,7 +12,7 @@ use flow::{
     durability::Durability,
 };
 use powercut::voice::Voice;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -45,26 +45,30 @@ pub(crate) enum Forces {
 }
 
 impl Orders {
-    /// The process, not yet started, which waits to be told. Its standard input and output are pipes.
+    /// The process, which waits to be told.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env::current_exe().unwrap());
-        command.args([
-            "--exact",
-            "child::a_process_that_is_told_to_is_there_to_be_watched",
-            "--nocapture",
-            "--test-threads=1",
-        ]);
-        command.env(ORDERS, serde_json::to_string(self).unwrap());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        command
+        command("child::a_process_that_is_told_to_is_there_to_be_watched", self)
     }
+}
+
+/// This test in a process of its own, with orders, not yet started. Its standard input and output are pipes.
+pub(crate) fn command(test: &str, orders: &impl Serialize) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
+    command.env(ORDERS, serde_json::to_string(orders).unwrap());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    command
+}
+
+/// What this process was told to do.
+pub(crate) fn orders<O: DeserializeOwned>() -> Option<O> {
+    env::var(ORDERS).ok().map(|orders| serde_json::from_str(&orders).unwrap())
 }
 
 /// The way in for the child processes; on its own it has nothing to do.
 #[test]
 fn a_process_that_is_told_to_is_there_to_be_watched() {
-    let Ok(orders) = env::var(ORDERS) else { return };
-    let orders: Orders = serde_json::from_str(&orders).unwrap();
+    let Some(orders) = orders() else { return };
     powercut::child::wait_to_be_told();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(work(orders));

@@ -8,7 +8,8 @@
 //! * [`child`]: the process that does and says it;
 //! * [`book`]: what follows from the lines, and whether a run directory agrees;
 //! * [`power`]: the disks that a power cut could leave;
-//! * [`fault`]: a system call that fails, or at which the process is killed, for every one of them.
+//! * [`fault`]: a system call that fails, or at which the process is killed, for every one of them;
+//! * [`marking`]: the same while duplicates are marked.
 //!
 //! It takes Linux: the processes are watched through `/proc` and ptrace(2).
 //!
@@ -24,5 +25,6 @@ mod child;
 mod deed;
 mod fault;
 mod form;
+mod marking;
 mod power;
 mod workload;

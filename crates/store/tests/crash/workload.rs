@@ -43,8 +43,12 @@ pub(crate) fn raw(document: usize, version: u32) -> Vec<u8> {
     text.into_bytes()
 }
 
-pub(crate) fn job(document: usize, version: u32) -> StoreJob {
-    let bytes = raw(document, version);
+fn job(document: usize, version: u32) -> StoreJob {
+    job_of(document, &raw(document, version), version)
+}
+
+/// The job of these bytes.
+pub(crate) fn job_of(document: usize, bytes: &[u8], version: u32) -> StoreJob {
     let url = format!("https://example.org/{document}.txt");
     StoreJob {
         document: id(document),
@@ -56,7 +60,7 @@ pub(crate) fn job(document: usize, version: u32) -> StoreJob {
             took_ms: 45,
             attempts: 1,
             bytes: bytes.len() as u64,
-            blake3: blake3::hash(&bytes).to_hex().to_string(),
+            blake3: blake3::hash(bytes).to_hex().to_string(),
             content_type: Some("text/plain".to_owned()),
             charset: None,
             etag: None,
@@ -67,11 +71,10 @@ pub(crate) fn job(document: usize, version: u32) -> StoreJob {
     }
 }
 
-/// Publishes the bytes of a version in spool; those of every other text as a download that can be resumed.
-pub(crate) fn spool(blobs: &dyn BlobStore, document: usize, version: u32) -> Result<(), BlobError> {
+/// Publishes bytes in spool; those of every other text as a download that can be resumed.
+pub(crate) fn spool_bytes(blobs: &dyn BlobStore, document: usize, bytes: &[u8]) -> Result<(), BlobError> {
     let name = name(BlobKind::Spool, document);
     let mut staged = if document.is_multiple_of(2) { blobs.resume(&name)? } else { blobs.stage(&name)? };
-    let bytes = raw(document, version);
     let (head, tail) = bytes.split_at(bytes.len() / 2);
     let mut write = || {
         staged.file.set_len(0)?;
@@ -130,7 +133,9 @@ impl Worker {
         match step {
             Step::Spool => {
                 let blobs = Arc::clone(&self.blobs);
-                let spooled = tokio::task::spawn_blocking(move || spool(&*blobs, document, version));
+                let spooled = tokio::task::spawn_blocking(move || {
+                    spool_bytes(&*blobs, document, &raw(document, version))
+                });
                 spooled.await.unwrap().map_err(|error| error.to_string())
             }
             Step::Store => {

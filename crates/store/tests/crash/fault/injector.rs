@@ -18,6 +18,7 @@ pub(crate) enum Step {
     Resize,
     Flush,
     Rename,
+    Link,
     Create,
     Remove,
     MakeDirectory,
@@ -43,7 +44,7 @@ impl Step {
         match self {
             Self::Write { bytes } if bytes > 1 => faults.extend([Fault::ShortWrite, Fault::DiskIsFull]),
             Self::Write { .. } | Self::Create | Self::MakeDirectory => faults.push(Fault::DiskIsFull),
-            Self::Resize | Self::Flush | Self::Rename | Self::Remove => {}
+            Self::Resize | Self::Flush | Self::Rename | Self::Link | Self::Remove => {}
         }
         faults
     }
@@ -99,7 +100,7 @@ impl Injector {
     }
 
     fn step(&mut self, call: &Call) -> Option<Step> {
-        let [first, second, third, ..] = call.arguments;
+        let [first, second, third, fourth, ..] = call.arguments;
         let open_file = || self.is_below(&link(call.thread, first));
         let path = |directory, address| self.is_below(&calls::path(call, directory, address));
         let creates = |flags: u64| flags & libc::O_CREAT as u64 != 0;
@@ -110,6 +111,7 @@ impl Injector {
             libc::SYS_openat if creates(third) => (path(Some(first), second), Step::Create),
             libc::SYS_mkdirat => (path(Some(first), second), Step::MakeDirectory),
             libc::SYS_unlinkat => (path(Some(first), second), Step::Remove),
+            libc::SYS_linkat => (path(Some(third), fourth), Step::Link),
             libc::SYS_renameat | libc::SYS_renameat2 => (path(Some(first), second), Step::Rename),
             other => self.old_step(call, other)?,
         };

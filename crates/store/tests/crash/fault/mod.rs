@@ -5,7 +5,7 @@
 //! run of its own; in other forms of the run directory, in one of them. With several texts under way at once the calls come
 //! in another order each time; there the runs go on until one is undisturbed.
 
-mod injector;
+pub(crate) mod injector;
 
 use std::{
     collections::BTreeMap,

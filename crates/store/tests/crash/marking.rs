@@ -1,0 +1,147 @@
+//! Duplicates: a process that marks them and lets them share their bytes may end at any call, or any call of it may fail. Every
+//! blob is whole then, and marking again leaves what one run that nothing disturbed leaves: the same files, the same of them
+//! one, and none that are temporary.
+//!
+//! The run directory is sharded, and the same bytes lie there plain and packed.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
+
+use flow::{
+    blobs::{BlobKind, BlobStore},
+    durability::Durability,
+    stage::{Attempt, Stage},
+};
+use nix::errno::Errno;
+use powercut::trace;
+use store::{duplicates::mark, local::LocalBlobs, stage::Store};
+use tempfile::TempDir;
+
+use crate::{
+    book::{bytes, files},
+    child,
+    fault::injector::{Fault, Injector, Plan},
+    form::Form,
+    workload::{job_of, raw, spool_bytes},
+};
+
+/// Texts with the same bytes, then one with others.
+const SAME: usize = 3;
+const DOCUMENTS: usize = SAME + 1;
+
+/// What a process says that has orders to mark: nothing. On its own this has nothing to do.
+#[test]
+fn a_process_that_is_told_to_marks_duplicates() {
+    let Some(run) = child::orders::<PathBuf>() else { return };
+    powercut::child::wait_to_be_told();
+    // Whether it fails is seen by what it leaves.
+    if let Ok(blobs) = Form::Packed.open(&run, Durability::Power) {
+        drop(mark(&blobs));
+    }
+}
+
+#[test]
+fn marking_may_end_at_any_call_where_the_first_is_plain() {
+    end_everywhere(["none", "zstd"]);
+}
+
+#[test]
+fn marking_may_end_at_any_call_where_the_first_is_packed() {
+    end_everywhere(["zstd", "none"]);
+}
+
+fn end_everywhere(packings: [&str; 2]) {
+    let begun = Instant::now();
+    let run = stored(packings);
+    let before = Left::in_run(run.path());
+    let steps = marked_by_a_process(run.path(), None).steps;
+    let after = Left::in_run(run.path());
+    assert_eq!(after.files.len(), before.files.len());
+    let links = after.links.iter().filter(|(path, first)| path != first).count();
+    assert_eq!(links, 2 * (SAME - 1), "the raw bytes and texts of all but the first are those of the first");
+    for (nth, step) in steps.iter().enumerate() {
+        for fault in [Fault::Kill, Fault::Fails(Errno::EIO)] {
+            let plan = Plan { fault, nth, counts: |_| true };
+            let run = stored(packings);
+            let injector = marked_by_a_process(run.path(), Some(plan));
+            assert_eq!(injector.hit.map(|at| injector.steps[at]), Some(*step), "{plan:?}");
+            check(run.path(), &before, &after, &format!("{fault:?} at {nth} ({step:?})"));
+        }
+    }
+    println!("{} calls of marking, two faults each, in {:.1?}", steps.len(), begun.elapsed());
+}
+
+/// Looks at what a process left, marks again, and looks once more.
+fn check(run: &Path, before: &Left, after: &Left, what: &str) {
+    let blobs = Form::Packed.open(run, Durability::Process).unwrap();
+    for (name, found) in contents(&blobs) {
+        let is_whole = found == before.contents[&name] || found == after.contents[&name];
+        assert!(is_whole, "{what}: {name:?}");
+    }
+    let report = mark(&blobs).unwrap();
+    assert_eq!((report.documents, report.duplicates.len()), (DOCUMENTS as u64, SAME - 1), "{what}");
+    let again = mark(&blobs).unwrap();
+    assert_eq!((again.changed, again.shared), (0, 0), "{what}: something is left to do");
+    let left = Left::in_run(run);
+    assert!(left == *after, "{what}: {:?}", left.links);
+}
+
+/// What is in a run directory.
+#[derive(Debug, PartialEq, Eq)]
+struct Left {
+    files: BTreeMap<String, Vec<u8>>,
+    /// The first name of every file.
+    links: BTreeMap<String, String>,
+    contents: BTreeMap<(usize, BlobKind), Vec<u8>>,
+}
+
+impl Left {
+    fn in_run(run: &Path) -> Self {
+        let files = files(run);
+        let mut first_of = HashMap::new();
+        let links = files.keys().map(|path| {
+            let inode = fs::metadata(run.join(path)).unwrap().ino();
+            (path.clone(), first_of.entry(inode).or_insert_with(|| path.clone()).clone())
+        });
+        let links = links.collect();
+        let blobs = Form::Packed.open(run, Durability::Process).unwrap();
+        Self { files, links, contents: contents(&blobs) }
+    }
+}
+
+/// The bytes of all blobs, whichever form they have.
+fn contents(blobs: &LocalBlobs) -> BTreeMap<(usize, BlobKind), Vec<u8>> {
+    let names =
+        (0..DOCUMENTS).flat_map(|document| Form::Packed.stored().iter().map(move |kind| (document, *kind)));
+    names.map(|(document, kind)| ((document, kind), bytes(blobs, kind, document).unwrap().unwrap())).collect()
+}
+
+/// A run directory with all texts, packed so in turn.
+fn stored(packings: [&str; 2]) -> TempDir {
+    let run = powercut::child::scratch();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for document in 0..DOCUMENTS {
+        let blobs = Form::Packed.open(run.path(), Durability::Process).unwrap();
+        let blobs: Arc<dyn BlobStore> = Arc::new(blobs.packing(packings[document % 2].parse().unwrap()));
+        let bytes = raw(document / SAME, 1);
+        spool_bytes(&*blobs, document, &bytes).unwrap();
+        let stage = Store::new(blobs, Arc::default());
+        let attempt = Attempt { number: 1, failures: 0 };
+        runtime.block_on(stage.run(job_of(document, &bytes, 1), attempt)).unwrap();
+    }
+    run
+}
+
+fn marked_by_a_process(run: &Path, plan: Option<Plan>) -> Injector {
+    let run = run.canonicalize().unwrap();
+    let mut injector = Injector::of(&run, plan);
+    let command = &mut child::command("marking::a_process_that_is_told_to_marks_duplicates", &run);
+    trace::trace(command.spawn().unwrap(), &mut injector);
+    injector
+}
