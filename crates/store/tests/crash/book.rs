@@ -7,10 +7,10 @@
 //! * where no publication was under way, raw, text, arrival and meta are of one version; where one was, and the file system
 //!   keeps changes of names in their order, none of them is of a later version than the one before it: so where a first
 //!   version has a meta, it has all that the meta tells of;
-//! * a download that was acknowledged is in spool or, where it is renamed, in raw. Where it is removed instead, it is in spool
-//!   until all that it became is there; after a power cut it may be in spool again, but none that came before it;
+//! * a download that was acknowledged is in spool or, where it may be renamed, in raw. Where it is always removed, it is in
+//!   spool until all that it became is there; after a power cut it may be in spool again, but none that came before it;
 //! * where raw bytes are not kept, there never are any;
-//! * once what was not acknowledged is done again, all is there, and nothing else.
+//! * once what was not acknowledged is done again, all is there, in one form, and nothing else.
 
 use std::{collections::BTreeMap, fs, io::Read, path::Path, sync::Arc};
 
@@ -159,7 +159,7 @@ impl Book {
     /// # Errors
     /// All that is wrong.
     pub(crate) fn check(mut self, run: &Path, model: Model) -> Result<(), Vec<String>> {
-        let opened = self.form.open(run, Durability::Process).map_err(|error| vec![error])?;
+        let opened = self.form.open(run, Durability::Process, 0).map_err(|error| vec![error])?;
         let blobs: Arc<dyn BlobStore> = Arc::new(opened);
         self.agrees(&*blobs, model)?;
         let said = finish(&blobs, self.form, self.courses.iter().copied().enumerate(), self.versions);
@@ -174,7 +174,9 @@ impl Book {
         }
         self.agrees(&*blobs, model)?;
         drop(blobs);
-        let extra = files(run).into_keys().filter(|path| !is_final(path));
+        let files = files(run);
+        let has_two_forms = |path: &str| files.contains_key(&format!("{path}.zst"));
+        let extra = files.keys().filter(|path| !is_final(path) || has_two_forms(path));
         let extra: Vec<String> = extra.map(|path| format!("{path} is left")).collect();
         if extra.is_empty() { Ok(()) } else { Err(extra) }
     }
@@ -204,12 +206,13 @@ impl Book {
             found.unwrap_or(0)
         };
         let in_spool = version(BlobKind::Spool, spool.tried);
-        let in_raw = version(BlobKind::Raw, store.tried);
         let kinds = self.form.stored();
         let stored: Vec<u32> = kinds.iter().map(|kind| version(*kind, store.tried)).collect();
-        let removed_last = self.form.removes_the_download();
-        // Where the download is, if it is not in spool.
-        let became = if removed_last { stored.iter().copied().min().unwrap_or(0) } else { in_raw };
+        let outlives = self.form.outlives_the_download().iter();
+        let became = outlives.map(|kind| version(*kind, store.tried)).min().unwrap_or(0);
+        if !kinds.contains(&BlobKind::Raw) {
+            version(BlobKind::Raw, 0);
+        }
         let mut say = |what: &str| {
             wrong.push(format!(
                 "{what}: {document} has spool {in_spool}, {kinds:?} {stored:?}, {:?}",
@@ -225,7 +228,7 @@ impl Book {
         if store.tried == store.done && stored.iter().any(|version| *version != store.done) {
             say("versions are mixed without need");
         }
-        if spool.tried == store.done && in_spool != 0 && !removed_last {
+        if spool.tried == store.done && in_spool != 0 && !self.form.removes_the_download() {
             say("the download is there still");
         }
         if in_spool != 0 && in_spool < spool.done {

@@ -28,6 +28,8 @@ const ORDERS: &str = "JUGGLE_CRASH_ORDERS";
 pub(crate) struct Orders {
     pub(crate) run: PathBuf,
     pub(crate) form: Form,
+    /// Its number, of those that work on the directory one after another.
+    pub(crate) process: u32,
     pub(crate) forces: Forces,
     /// Where each text stands.
     pub(crate) courses: Vec<Course>,
@@ -80,7 +82,7 @@ async fn work(orders: Orders) {
         Forces::Nothing => Durability::Process,
     };
     // Where the directory cannot even be opened, nothing is done, and nothing is said.
-    let Ok(blobs) = orders.form.open(&orders.run, durability) else { return };
+    let Ok(blobs) = orders.form.open(&orders.run, durability, orders.process) else { return };
     let blobs: Arc<dyn BlobStore> = Arc::new(blobs);
     give_up_a_blob(&*blobs);
     let voice = Voice::default();

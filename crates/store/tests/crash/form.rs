@@ -18,6 +18,8 @@ pub(crate) enum Form {
     Packed,
     /// Flat and plain, without the raw bytes: a download is removed last.
     Dropped,
+    /// Flat, with the raw bytes: plain or packed, as the process has it.
+    Changing,
 }
 
 impl Form {
@@ -25,34 +27,44 @@ impl Form {
     pub(crate) const fn stored(self) -> &'static [BlobKind] {
         const ALL: [BlobKind; 4] = [BlobKind::Raw, BlobKind::Text, BlobKind::Arrival, BlobKind::Meta];
         match self {
-            Self::Plain | Self::Packed => &ALL,
+            Self::Plain | Self::Packed | Self::Changing => &ALL,
             Self::Dropped => ALL.split_at(1).1,
         }
     }
 
-    /// Whether the download is removed once all else is durable. Nothing forces that: a power cut may bring it back.
+    /// What is there when the download is in spool no more: the raw bytes where it may become them by a rename, else all.
+    pub(crate) const fn outlives_the_download(self) -> &'static [BlobKind] {
+        match self {
+            Self::Plain | Self::Changing => &[BlobKind::Raw],
+            Self::Packed | Self::Dropped => self.stored(),
+        }
+    }
+
+    /// Whether a download may be removed. Nothing forces that: a power cut may bring it back.
     pub(crate) const fn removes_the_download(self) -> bool {
         match self {
             Self::Plain => false,
-            Self::Packed | Self::Dropped => true,
+            Self::Packed | Self::Dropped | Self::Changing => true,
         }
     }
 
     /// What the stage is asked for.
     pub(crate) fn config(self) -> StoreConfig {
         let raw = match self {
-            Self::Plain | Self::Packed => RawFate::Kept,
+            Self::Plain | Self::Packed | Self::Changing => RawFate::Kept,
             Self::Dropped => RawFate::Dropped,
         };
         StoreConfig { raw, ..StoreConfig::default() }
     }
 
-    /// Opens a run directory; an empty one gets its layout.
+    /// Opens a run directory; an empty one gets its layout. Where the form changes, every other process packs, by its number.
     ///
     /// # Errors
     /// Why it cannot be opened.
-    pub(crate) fn open(self, run: &Path, durability: Durability) -> Result<LocalBlobs, String> {
+    pub(crate) fn open(self, run: &Path, durability: Durability, process: u32) -> Result<LocalBlobs, String> {
         let (layout, packing) = match self {
+            Self::Changing if !process.is_multiple_of(2) => (Layout::Flat, "zstd"),
+            Self::Changing => (Layout::Flat, "none"),
             Self::Plain | Self::Dropped => (Layout::Flat, "none"),
             Self::Packed => (Layout::Sharded, "zstd"),
         };

@@ -41,7 +41,7 @@ fn a_process_that_is_told_to_marks_duplicates() {
     let Some(run) = child::orders::<PathBuf>() else { return };
     powercut::child::wait_to_be_told();
     // Whether it fails is seen by what it leaves.
-    if let Ok(blobs) = Form::Packed.open(&run, Durability::Power) {
+    if let Ok(blobs) = Form::Packed.open(&run, Durability::Power, 0) {
         drop(mark(&blobs));
     }
 }
@@ -79,7 +79,7 @@ fn end_everywhere(packings: [&str; 2]) {
 
 /// Looks at what a process left, marks again, and looks once more.
 fn check(run: &Path, before: &Left, after: &Left, what: &str) {
-    let blobs = Form::Packed.open(run, Durability::Process).unwrap();
+    let blobs = Form::Packed.open(run, Durability::Process, 0).unwrap();
     for (name, found) in contents(&blobs) {
         let is_whole = found == before.contents[&name] || found == after.contents[&name];
         assert!(is_whole, "{what}: {name:?}");
@@ -110,7 +110,7 @@ impl Left {
             (path.clone(), first_of.entry(inode).or_insert_with(|| path.clone()).clone())
         });
         let links = links.collect();
-        let blobs = Form::Packed.open(run, Durability::Process).unwrap();
+        let blobs = Form::Packed.open(run, Durability::Process, 0).unwrap();
         Self { files, links, contents: contents(&blobs) }
     }
 }
@@ -127,7 +127,7 @@ fn stored(packings: [&str; 2]) -> TempDir {
     let run = powercut::child::scratch();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for document in 0..DOCUMENTS {
-        let blobs = Form::Packed.open(run.path(), Durability::Process).unwrap();
+        let blobs = Form::Packed.open(run.path(), Durability::Process, 0).unwrap();
         let blobs: Arc<dyn BlobStore> = Arc::new(blobs.packing(packings[document % 2].parse().unwrap()));
         let bytes = raw(document / SAME, 1);
         spool_bytes(&*blobs, document, &bytes).unwrap();

@@ -33,7 +33,7 @@ const EVENTS_MAX: usize = 500;
 /// Where nothing else is said, the same cuts are made every time.
 const SEED: u64 = 84;
 /// The forms of run directories, a record each in turn.
-const FORMS: [Form; 5] = [Form::Plain, Form::Packed, Form::Plain, Form::Dropped, Form::Plain];
+const FORMS: [Form; 5] = [Form::Plain, Form::Packed, Form::Changing, Form::Dropped, Form::Plain];
 const DOCUMENTS: usize = 12;
 const VERSIONS: u32 = 3;
 /// Texts that a process works on at once: one of these.
@@ -83,6 +83,7 @@ fn what_a_killed_process_left_unforced_is_forced_by_the_next() {
     kill_after_events(Form::Plain, 1);
     kill_after_events(Form::Packed, 2);
     kill_after_events(Form::Dropped, 2);
+    kill_after_events(Form::Changing, 2);
 }
 
 fn kill_after_events(form: Form, step: usize) {
@@ -144,6 +145,7 @@ impl<'b> Recording<'b> {
         let orders = Orders {
             run: self.run.path().canonicalize().unwrap(),
             form: self.book.form(),
+            process: self.lives,
             forces: self.forces,
             courses: book.courses().to_vec(),
             versions: book.versions(),

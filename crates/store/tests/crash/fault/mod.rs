@@ -161,6 +161,7 @@ impl Trial {
         let orders = Orders {
             run: root.to_owned(),
             form: self.book.form(),
+            process: 0,
             forces: Forces::Everything,
             courses: self.book.courses().to_vec(),
             versions: VERSIONS,
