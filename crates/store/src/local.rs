@@ -5,8 +5,9 @@
 //! * Staged bytes lie in the directory of their final name: `.PG84_text.txt.<pid>-<n>.tmp`, or `PG84.spool.part` for
 //!   those that can be resumed. Their writer holds the file locked (`flock`) for as long as it lives, so a `.tmp` that
 //!   can be locked has lost its writer: [`LocalBlobs::sweep`] removes exactly those. A `.part` is kept.
-//! * Publishing is: force the file to the medium, rename it over its final name, force the directory. The changes of
-//!   one publication are made in the order given; all directories are forced before it ends.
+//! * Publishing is: force the file to the medium, rename it over its final name, force the directory, and the one above
+//!   where that is a shard whose name was not forced yet. The changes of one publication are made in the order given;
+//!   all directories are forced before it ends.
 //! * After a failed flush nothing is published any more: what the system then still holds in memory is unknown.
 //! * Symbolic links are never followed at the last step of a path: a planted one is replaced by publishing and
 //!   refused by reading. Links above it (the run directory itself) are the user's.

@@ -187,17 +187,22 @@ fn ends(random: &mut fastrand::Rng) -> Vec<End> {
     ]
 }
 
-/// So many: half of them between a change of a name and what follows, the rest anywhere.
+/// So many: half of them between a change of a name and what follows, as many where a blob was removed as where one was
+/// renamed; the rest anywhere.
 fn cuts(record: &Record<Line>, count: usize, random: &mut fastrand::Rng) -> Vec<Cut> {
-    let renames: Vec<usize> = (1..record.events.len())
-        .filter(|at| matches!(record.events[at - 1], Event::Change(Change::Rename { .. })))
-        .collect();
-    let place = |nth: usize, random: &mut fastrand::Rng| {
-        if nth.is_multiple_of(2) {
-            renames[random.usize(..renames.len())]
-        } else {
-            random.usize(..=record.events.len())
-        }
+    let after = |is: fn(&Change) -> bool| -> Vec<usize> {
+        let events = record.events.iter().zip(1..record.events.len());
+        let changed = events.filter(|(event, _)| matches!(event, Event::Change(change) if is(change)));
+        changed.map(|(_, at)| at).collect()
+    };
+    let renamed = after(|change| matches!(change, Change::Rename { .. }));
+    let removed =
+        after(|change| matches!(change, Change::Remove { place, .. } if !place.name.starts_with('.')));
+    let removed = if removed.is_empty() { &renamed } else { &removed };
+    let place = |nth: usize, random: &mut fastrand::Rng| match nth % 4 {
+        0 => renamed[random.usize(..renamed.len())],
+        1 => removed[random.usize(..removed.len())],
+        _ => random.usize(..=record.events.len()),
     };
     (0..count).map(|nth| Cut::at(place(nth, random), random)).collect()
 }
