@@ -72,10 +72,11 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Looks at the disk of every cut, by both models in turn. The book is that of somebody who has heard nothing yet.
+/// Looks at the disk of every cut, by both models in turn: so a pair of cuts at one place, given twice, is looked at by both
+/// models each. The book is that of somebody who has heard nothing yet.
 #[must_use]
 pub fn check<B: Book>(record: &Record<B::Line>, mut cuts: Vec<Cut>, book: &B) -> Vec<Failure> {
-    cuts.sort_unstable_by_key(|cut| cut.at);
+    cuts.sort_by_key(|cut| cut.at);
     let shares = (0..THREADS).map(|nth| cuts.iter().copied().skip(nth).step_by(THREADS));
     thread::scope(|scope| {
         let threads: Vec<_> = shares
