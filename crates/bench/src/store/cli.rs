@@ -24,7 +24,8 @@ use crate::{
   juggle-bench store --quick
 
 Stored are 1,000 texts of 367 KB in the mean and 10,000 of 4 KiB, which lie in the spool when the time begins. Every run is
-a process of its own in a directory of its own below the output directory, and is looked at afterwards. 'fsyncs/job' counts all
+a process of its own in a directory of its own below the output directory (25 GB in all, removed at the end), and is looked at
+afterwards. 'fsyncs/job' counts all
 flushes for each text; 'bare files' is a loop that writes the same files as durably and does nothing else.")]
 pub struct StoreArgs {
     /// Only shapes ('books', 'small files') or forms whose name holds this, in any case. May be repeated.

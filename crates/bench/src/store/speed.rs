@@ -60,10 +60,7 @@ impl Plan<'_> {
                 let directory = tempfile::Builder::new().prefix(RUN).tempdir_in(self.directory)?;
                 let ran = self.run_once(*form, files, &texts, &prose, directory.path());
                 reports.push(ran.with_context(|| format!("{form} failed at '{shape}'"))?);
-                match files {
-                    Files::Books => directory.close().context("failed to remove the files of a run")?,
-                    Files::Small => self.left.borrow_mut().push(directory),
-                }
+                self.left.borrow_mut().push(directory);
             }
         }
         Ok(self.rows(&shape, texts.len() as f64, megabytes, &all))
