@@ -13,7 +13,7 @@ pub(crate) struct Lines<'a> {
 impl<'a> Lines<'a> {
     pub(crate) fn of(text: &'a str) -> Self {
         let mut bounds = vec![0];
-        bounds.extend(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1));
+        bounds.extend(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1));
         if bounds.last() != Some(&text.len()) {
             bounds.push(text.len());
         }

@@ -11,7 +11,8 @@ pub(crate) const NOTICE_BYTES_MAX: usize = 1024;
 
 /// The notices that begin in `text[..until]`, which may end beyond. `text` begins at the beginning of a line.
 pub(crate) fn notices(text: &str, until: usize) -> Vec<Planned> {
-    text[..until].match_indices(BEGINNING).filter_map(|(start, _)| notice(text, start)).collect()
+    let beginnings = memchr::memmem::find_iter(&text.as_bytes()[..until], BEGINNING);
+    beginnings.filter_map(|start| notice(text, start)).collect()
 }
 
 fn notice(text: &str, start: usize) -> Option<Planned> {
