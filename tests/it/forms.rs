@@ -71,6 +71,33 @@ async fn layout_and_compression_change_where_files_lie_and_nothing_else() {
         .expect_error(2, &["sharded, and stays so", "--layout"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_packed_files_are_named_and_mended() {
+    let lab = Lab::of_texts(5, 40);
+    let list = lab.path("list.tsv");
+    let list = list.to_str().unwrap();
+    let forms = ["--compress", "zstd"];
+    lab.juggle(&["pipeline", list], "out", &forms).await.expect(0);
+    let run = lab.path("out");
+    let whole = blobs(&run);
+    fs::write(run.join("raw/t0_raw.txt.zst"), "no zstd at all").unwrap();
+    for file in ["text/t1_text.txt.zst", "tokens/t2_tokens.txt.zst"] {
+        let bytes = fs::read(run.join(file)).unwrap();
+        fs::write(run.join(file), &bytes[..bytes.len() - 3]).unwrap();
+    }
+    let asked = lab.server.total();
+    let found = lab.juggle(&["verify", "--repair", "--json"], "out", &[] as &[&str]).await.expect(0).json();
+    let damaged = found["damaged"].as_array().unwrap().iter();
+    let damaged: Vec<_> = damaged.map(|one| (one["id"].as_str(), one["repair"].as_str())).collect();
+    assert_eq!(
+        damaged,
+        [("t0", "fetch"), ("t1", "store"), ("t2", "process")].map(|(id, by)| (Some(id), Some(by)))
+    );
+    lab.juggle(&["pipeline", list], "out", &forms).await.expect(0);
+    assert!(blobs(&run) == whole);
+    assert_eq!(lab.server.total(), asked + 1);
+}
+
 fn files(directory: &Path) -> Vec<PathBuf> {
     fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect()
 }

@@ -251,7 +251,7 @@ pub trait BlobStore: Send + Sync + 'static {
     /// Reads a published blob from its beginning.
     fn open(&self, name: &BlobName) -> Result<Box<dyn Read + Send>, BlobError>;
 
-    /// The length of a published blob in bytes; none where there is none.
+    /// The length of a published blob in bytes; none where there is none, or it is damaged so that nobody can say.
     fn len(&self, name: &BlobName) -> Result<Option<u64>, BlobError>;
 
     /// Removes a published blob. One that is not there is no error.
@@ -265,6 +265,20 @@ pub trait BlobStore: Send + Sync + 'static {
 
     /// The documents that have a published blob of this kind, in order of their ids.
     fn list(&self, kind: BlobKind) -> Result<Vec<DocumentId>, BlobError>;
+
+    /// Length and hash of a published blob, which is read for it; none where there is none.
+    ///
+    /// # Errors
+    /// [`BlobError::Damaged`] where it cannot be read as what it is.
+    fn digest(&self, name: &BlobName) -> Result<Option<Digest>, BlobError> {
+        let mut blob = match self.open(name) {
+            Err(BlobError::NotFound(_)) => return Ok(None),
+            opened => opened?,
+        };
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(&mut blob).map_err(|source| BlobError::at(&name.relative_path(), source))?;
+        Ok(Some(Digest { bytes: hasher.count(), blake3: hasher.finalize() }))
+    }
 
     /// The whole of a small published blob.
     ///
@@ -281,6 +295,15 @@ pub trait BlobStore: Send + Sync + 'static {
         }
         Ok(bytes)
     }
+}
+
+/// Length and hash of a blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digest {
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// Their BLAKE3.
+    pub blake3: blake3::Hash,
 }
 
 /// Why bytes could not be read or written, by what the caller can do about it.
@@ -308,6 +331,14 @@ pub enum BlobError {
         /// The bound.
         bytes_max: u64,
     },
+    /// What lies there is not what was published; it can be made anew.
+    #[error("'{}' is damaged: {source}", path.display())]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
     /// Anything else the system says.
     #[error("'{}': {source}", path.display())]
     Io {
@@ -326,6 +357,7 @@ impl BlobError {
         match source.kind() {
             io::ErrorKind::NotFound => Self::NotFound(path),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path, source },
+            io::ErrorKind::InvalidData => Self::Damaged { path, source },
             _ => Self::Io { path, source },
         }
     }

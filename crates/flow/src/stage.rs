@@ -135,7 +135,9 @@ impl<I> From<BlobError> for StageError<I> {
             BlobError::Busy(_) | BlobError::NotFound(_) | BlobError::Io { .. } => {
                 Self::retry(Reason::Internal, error.to_string())
             }
-            BlobError::TooLarge { .. } => Self::fatal(Reason::Internal, error.to_string()),
+            BlobError::TooLarge { .. } | BlobError::Damaged { .. } => {
+                Self::fatal(Reason::Internal, error.to_string())
+            }
         }
     }
 }

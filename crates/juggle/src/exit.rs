@@ -114,6 +114,7 @@ impl From<BlobError> for CliError {
             BlobError::NotFound(_)
             | BlobError::Busy(_)
             | BlobError::TooLarge { .. }
+            | BlobError::Damaged { .. }
             | BlobError::Io { .. } => Self::caused(Exit::File, &error),
         }
     }

@@ -408,7 +408,7 @@ fn sidecar<T: serde::de::DeserializeOwned>(
     let bytes = blobs.read(&name, SIDECAR_BYTES_MAX)?;
     serde_json::from_slice(&bytes).map_err(|error| {
         let path = name.relative_path();
-        BlobError::Io { path, source: std::io::Error::new(std::io::ErrorKind::InvalidData, error) }.into()
+        BlobError::Damaged { path, source: error.into() }.into()
     })
 }
 

@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use flow::blobs::{BlobError, BlobName, BlobStore, StagedBlob};
+use flow::blobs::{BlobError, BlobName, BlobStore, Digest, StagedBlob};
 use serde::{Deserialize, Serialize};
 
 const BUFFER_BYTES: usize = 64 << 10;
@@ -28,16 +28,15 @@ impl Print {
         self.blake3
     }
 
-    /// Of a published blob; none where there is none.
-    pub(crate) fn of(blobs: &dyn BlobStore, name: &BlobName) -> Result<Option<Self>, BlobError> {
-        let mut blob = match blobs.open(name) {
-            Ok(blob) => blob,
-            Err(BlobError::NotFound(_)) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(&mut blob).map_err(|error| BlobError::at(&name.relative_path(), error))?;
-        Ok(Some(Self { bytes: hasher.count(), blake3: hasher.finalize().to_hex().to_string() }))
+    /// Whether a published blob is the one of this length and hash.
+    pub(crate) fn is_of(&self, blobs: &dyn BlobStore, name: &BlobName) -> Result<bool, BlobError> {
+        match blobs.digest(name) {
+            Ok(found) => Ok(found.is_some_and(|Digest { bytes, blake3 }| {
+                bytes == self.bytes && blake3.to_hex().as_str() == self.blake3
+            })),
+            Err(BlobError::Damaged { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -48,8 +48,8 @@ struct Stamp {
 /// Where the blobs cannot be read.
 pub fn is_current(blobs: &dyn BlobStore, job: &ProcessJob, identity: &Identity) -> Result<bool, BlobError> {
     let Some(outputs) = stamped(blobs, job, identity)? else { return Ok(false) };
-    Ok(Print::of(blobs, &name(job, BlobKind::Counts))? == Some(outputs.counts)
-        && Print::of(blobs, &name(job, BlobKind::Tokens))? == Some(outputs.tokens))
+    Ok(outputs.counts.is_of(blobs, &name(job, BlobKind::Counts))?
+        && outputs.tokens.is_of(blobs, &name(job, BlobKind::Tokens))?)
 }
 
 /// Whether all results of this job are published already, by their lengths: nothing but `stats/` is read.

@@ -122,14 +122,8 @@ impl LocalBlobs {
     /// # Errors
     /// Where that cannot be found out.
     pub fn find(&self, name: &BlobName) -> Result<Option<PathBuf>, BlobError> {
-        for path in [self.places.path(name), self.places.packed_path(name)] {
-            match fs::symlink_metadata(&path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(BlobError::at(&path, error)),
-                Ok(_) => return Ok(path.strip_prefix(self.places.dir()).ok().map(Path::to_owned)),
-            }
-        }
-        Ok(None)
+        let found = self.found(name)?;
+        Ok(found.and_then(|Found { path, .. }| path.strip_prefix(self.places.dir()).ok().map(Path::to_owned)))
     }
 
     /// The documents of which a download was begun and can be resumed.
@@ -267,7 +261,7 @@ impl BlobStore for LocalBlobs {
     /// [`BlobError::Io`] where the name is a symbolic link, or anything else but a file.
     fn len(&self, name: &BlobName) -> Result<Option<u64>, BlobError> {
         match self.either(name, |file| Ok(file.metadata()?.len()), packing::unpacked_len) {
-            Err(BlobError::NotFound(_)) => Ok(None),
+            Err(BlobError::NotFound(_) | BlobError::Damaged { .. }) => Ok(None),
             found => found.map(Some),
         }
     }

@@ -89,13 +89,14 @@ impl<'a> Examiner<'a> {
         };
         let (mut damage, mut bytes) = (Vec::new(), 0);
         let mut look = |kind, blake3: &str, missing, changed| {
-            let found = hash(blobs, &BlobName::new(kind, document.clone()))?;
-            damage.extend(match found {
-                None => Some(missing),
-                Some((length, found)) => {
-                    bytes += length;
-                    (!found.to_hex().eq_ignore_ascii_case(blake3)).then_some(changed)
+            damage.extend(match blobs.digest(&BlobName::new(kind, document.clone())) {
+                Ok(None) => Some(missing),
+                Ok(Some(found)) => {
+                    bytes += found.bytes;
+                    (!found.blake3.to_hex().eq_ignore_ascii_case(blake3)).then_some(changed)
                 }
+                Err(BlobError::Damaged { .. }) => Some(changed),
+                Err(error) => return Err(error),
             });
             Ok::<(), BlobError>(())
         };
@@ -112,17 +113,6 @@ impl<'a> Examiner<'a> {
         let repair = damage.iter().map(|damage| damage.repair(fate)).max();
         Ok(Examined { document: document.clone(), bytes, damage, repair, known: Some(known) })
     }
-}
-
-/// The length and hash of a blob; none where there is none.
-fn hash(blobs: &dyn BlobStore, name: &BlobName) -> Result<Option<(u64, blake3::Hash)>, BlobError> {
-    let mut reader = match blobs.open(name) {
-        Err(BlobError::NotFound(_)) => return Ok(None),
-        opened => opened?,
-    };
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(&mut reader).map_err(|error| BlobError::at(&name.relative_path(), error))?;
-    Ok(Some((hasher.count(), hasher.finalize())))
 }
 
 impl Damage {

@@ -282,7 +282,9 @@ impl Shared {
 impl Failed {
     fn of(error: &BlobError) -> Self {
         let (path, kind) = match error {
-            BlobError::DiskFull { path, source } | BlobError::Io { path, source } => (path, source.kind()),
+            BlobError::DiskFull { path, source }
+            | BlobError::Damaged { path, source }
+            | BlobError::Io { path, source } => (path, source.kind()),
             BlobError::NotFound(path) | BlobError::Busy(path) | BlobError::TooLarge { path, .. } => {
                 (path, io::ErrorKind::Other)
             }

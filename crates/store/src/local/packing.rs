@@ -2,7 +2,8 @@
 //!
 //! A packed blob is one zstd frame with its length and a checksum in it, under the name of the blob and `.zst`: `zstdcat`
 //! reads it. Whoever stages a blob writes plain bytes; they are packed when they are published. A blob lies in one form:
-//! publishing one removes the other, once its own name is forced. Reading finds both, the plain one first, whatever is asked for now.
+//! publishing one removes the other, once its own name is forced. Reading finds both, the plain one first, whatever is
+//! asked for now.
 
 use std::{
     collections::BTreeSet,
@@ -82,9 +83,21 @@ pub(super) fn pack(mut from: &File, into: &File) -> io::Result<()> {
     encoder.finish().map(drop)
 }
 
-/// Reads a packed file.
+/// Reads a packed file. Where it is damaged, with an error of the kind [`InvalidData`](io::ErrorKind::InvalidData).
 pub(super) fn unpack(file: File) -> io::Result<Box<dyn Read + Send>> {
-    Ok(Box::new(Decoder::new(file)?))
+    Ok(Box::new(Unpacked(Decoder::new(file)?)))
+}
+
+struct Unpacked<R>(R);
+
+impl<R: Read> Read for Unpacked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // What the system does not say, zstd says of the bytes.
+        self.0.read(buffer).map_err(|error| match error.raw_os_error() {
+            Some(_) => error,
+            None => io::Error::new(io::ErrorKind::InvalidData, error),
+        })
+    }
 }
 
 /// The length of what is packed in a file: as its frame says; where it does not, counted.
@@ -138,7 +151,8 @@ mod tests {
     fn a_packed_file_that_is_cut_does_not_read_as_a_shorter_one() {
         let whole = packed(&b"a line of text\n".repeat(1000));
         whole.set_len(whole.metadata().unwrap().len() - 1).unwrap();
-        assert!(unpack(whole).unwrap().read_to_end(&mut Vec::new()).is_err());
+        let error = unpack(whole).unwrap().read_to_end(&mut Vec::new()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     }
 
     #[test]

@@ -50,8 +50,12 @@ pub(super) fn share(
         return Ok(Shared::Before);
     }
     let (left, right) = (open(original).map_err(at(original))?, open(copy).map_err(at(copy))?);
-    if !are_same(left, right).map_err(at(copy))? {
-        return Ok(Shared::Never);
+    match are_same(left, right) {
+        Ok(true) => {}
+        Ok(false) => return Ok(Shared::Never),
+        // What is damaged is for others to tell.
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok(Shared::Never),
+        Err(error) => return Err(at(copy)(error)),
     }
     if let Err(error) = fs::hard_link(&original.path, temporary) {
         tracing::debug!(path = %original.path.display(), %error, "it cannot have a second name");

@@ -132,6 +132,21 @@ fn what_is_moved_onto_itself_keeps_its_form() {
 }
 
 #[test]
+fn a_packed_blob_that_is_damaged_is_told_from_one_that_cannot_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = open_packing(dir.path());
+    let text = name(BlobKind::Text, "a");
+    let path = dir.path().join("text/a_text.txt.zst");
+    publish(&blobs, &text, &b"a line of text\n".repeat(1000));
+    let whole = fs::read(&path).unwrap();
+    for damaged in [&whole[..whole.len() - 1], &whole[..3], b"", b"no zstd at all"] {
+        fs::write(&path, damaged).unwrap();
+        assert!(matches!(blobs.digest(&text), Err(BlobError::Damaged { .. })), "{damaged:?}");
+    }
+    assert_eq!(blobs.len(&text).unwrap(), None, "nobody can say");
+}
+
+#[test]
 fn only_kinds_that_were_named_are_packed() {
     let dir = tempfile::tempdir().unwrap();
     let blobs = open(dir.path()).packing("tokens".parse().unwrap());
@@ -407,8 +422,10 @@ fn blobs_that_share_their_bytes_are_one_file_in_whatever_form() {
         assert_eq!(packing.read(&other, 100).unwrap(), b"the same bytes");
     }
     // What is damaged is not shared.
-    publish(&plain, &other, b"the same bytes");
-    fs::write(dir.path().join("text/b_text.txt"), b"other bytes").unwrap();
-    assert!(!plain.share(&one, &other).unwrap());
-    assert_eq!(links(&other), 1);
+    for (writer, file) in [(&plain, "text/b_text.txt"), (&packing, "text/b_text.txt.zst")] {
+        publish(writer, &other, b"the same bytes");
+        fs::write(dir.path().join(file), b"other bytes").unwrap();
+        assert!(!plain.share(&one, &other).unwrap());
+        assert_eq!(links(&other), 1);
+    }
 }
