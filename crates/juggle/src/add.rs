@@ -18,6 +18,7 @@ pub(crate) use self::bulk::Tally;
 pub use self::{bulk::BULK_MAX, sources::Sources};
 use crate::{
     attach::Attached,
+    blocking::blocking,
     cli::AddArgs,
     directory,
     exit::{CliError, Exit},
@@ -95,8 +96,8 @@ pub async fn add(sources: Sources, run: &Path, queue: &dyn JobQueue) -> Result<A
     let (snapshots, refresh) = (directory::sources(run), sources.refresh);
     let now_ms = Clock::start().now_ms();
     let directory = snapshots.clone();
-    let writing = tokio::task::spawn_blocking(move || write(&sources, &directory));
-    let written = writing.await.map_err(|error| CliError::caused(Exit::Bug, &error))??;
+    let writing = blocking(move || write(&sources, &directory));
+    let written = writing.await??;
     let (mut added, mut lists) = (Added::default(), Vec::with_capacity(written.len()));
     for snapshot in written {
         added.entries += snapshot.entries;

@@ -16,7 +16,8 @@ use flow::{
 };
 
 use crate::{
-    exit::{CliError, Exit},
+    blocking::blocking,
+    exit::CliError,
     refresh,
     source::{entry::Entry, snapshot},
 };
@@ -55,6 +56,6 @@ pub(crate) async fn listed(
 ) -> Result<BTreeMap<DocumentId, Entry>, CliError> {
     let sources = queue.cursors().await?.into_iter().map(|cursor| cursor.source);
     let lists: Vec<String> = sources.filter(|source| refresh::list_of(source).is_none()).collect();
-    let finding = tokio::task::spawn_blocking(move || snapshot::find(&documents, &lists, &snapshots));
-    Ok(finding.await.map_err(|error| CliError::caused(Exit::Bug, &error))??)
+    let finding = blocking(move || snapshot::find(&documents, &lists, &snapshots));
+    Ok(finding.await??)
 }

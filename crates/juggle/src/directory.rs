@@ -10,6 +10,7 @@ use queue::directory::QueueDirectory;
 use store::local::{LocalBlobs, layout::LayoutError};
 
 use crate::{
+    blocking::blocking,
     exit::{CliError, Exit, is_full},
     settings::resolved::Settings,
 };
@@ -63,11 +64,11 @@ pub fn no_run(run: &Path) -> CliError {
 pub async fn open_blobs(settings: &Settings) -> Result<LocalBlobs, CliError> {
     let (run, durability) = (settings.output_dir.clone(), settings.durability);
     let (layout, packing) = (settings.layout, settings.packing.clone());
-    let opening = tokio::task::spawn_blocking(move || {
+    let opening = blocking(move || {
         layout.map_or(Ok(()), |layout| layout.settle(&run)).map_err(refused_layout)?;
         Ok::<_, CliError>(LocalBlobs::open(&run, durability)?.packing(packing))
     });
-    opening.await.map_err(|error| CliError::caused(Exit::Bug, &error))?
+    opening.await?
 }
 
 fn refused_layout(error: LayoutError) -> CliError {

@@ -6,14 +6,17 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read, Write},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
 use flow::document::DocumentId;
 use serde::Serialize;
 
-use crate::exit::{CliError, Exit, is_full};
+use crate::{
+    exit::{CliError, Exit},
+    whole_file::WholeFile,
+};
 
 const HEADER: &str = "id\tduplicate_of\n";
 /// The largest file that is read.
@@ -37,13 +40,9 @@ pub(crate) fn path_in(run: &Path) -> PathBuf {
 /// Where the file cannot be written.
 pub(crate) fn write(run: &Path, duplicates: &[(DocumentId, DocumentId)]) -> Result<(), CliError> {
     let path = path_in(run);
-    let failed = |error: io::Error| {
-        let exit = if is_full(&error) { Exit::DiskFull } else { Exit::File };
-        CliError::new(exit, format!("failed to write '{}': {error}", path.display()))
-    };
     if duplicates.is_empty() {
         return match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(CliError::unwritten(&path, &error)),
             Ok(()) | Err(_) => Ok(()),
         };
     }
@@ -52,11 +51,9 @@ pub(crate) fn write(run: &Path, duplicates: &[(DocumentId, DocumentId)]) -> Resu
     if fs::read_to_string(&path).is_ok_and(|before| before == text) {
         return Ok(());
     }
-    let temporary = path.with_extension("tsv.tmp");
-    File::create(&temporary)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&temporary, &path))
-        .map_err(failed)
+    let mut file = WholeFile::begin(&path)?;
+    file.write(|file| file.write_all(text.as_bytes()))?;
+    file.finish()
 }
 
 /// Those that were written down last. Blocking.

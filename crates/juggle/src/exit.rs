@@ -1,6 +1,6 @@
 //! How a command ends: a documented code, and for people one message with what to do next.
 
-use std::{fmt, io, process::ExitCode};
+use std::{fmt, io, path::Path, process::ExitCode};
 
 use flow::{blobs::BlobError, queue::QueueError, reason::Reason, worker::WorkerError};
 
@@ -54,6 +54,17 @@ impl CliError {
     #[must_use]
     pub fn advise(self, advice: impl Into<String>) -> Self {
         Self { advice: Some(advice.into()), ..self }
+    }
+
+    /// A file that cannot be written.
+    #[must_use]
+    pub fn unwritten(path: &Path, error: &io::Error) -> Self {
+        let message = format!("failed to write '{}': {error}", path.display());
+        if is_full(error) {
+            Self::new(Exit::DiskFull, message).advise(MAKE_ROOM)
+        } else {
+            Self::new(Exit::File, message)
+        }
     }
 
     /// An error whose message fits after "failed to", with all its causes.

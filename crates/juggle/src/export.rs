@@ -1,8 +1,8 @@
 //! `juggle export`: the corpus in another form.
 
 use std::{
-    fs::{self, File},
-    io::{self, BufWriter, Write},
+    fs::{self},
+    io,
     path::Path,
 };
 
@@ -13,11 +13,13 @@ use flow::{
 use store::local::LocalBlobs;
 
 use crate::{
+    blocking::blocking,
     cli::{ExportArgs, ExportFormat},
     directory,
-    exit::{CliError, Exit, is_full},
+    exit::{CliError, Exit},
     output::Out,
     settings::{choice::Run, resolved::Settings},
+    whole_file::WholeFile,
 };
 
 /// Runs it.
@@ -38,9 +40,8 @@ pub async fn run(args: &ExportArgs, settings: &Settings, out: &Out) -> Result<Ex
         match format {
             ExportFormat::Combined => {
                 let run = settings.output_dir.clone();
-                let writing = tokio::task::spawn_blocking(move || combined(&run));
-                let (documents, bytes) =
-                    writing.await.map_err(|error| CliError::caused(Exit::Bug, &error))??;
+                let writing = blocking(move || combined(&run));
+                let (documents, bytes) = writing.await??;
                 let path = settings.output_dir.join(COMBINED);
                 if out.is_json() {
                     out.json(&serde_json::json!({ "path": path, "documents": documents, "bytes": bytes }))?;
@@ -61,38 +62,21 @@ fn combined(run: &Path) -> Result<(usize, u64), CliError> {
     // A text is complete when its meta is there.
     let documents = blobs.list(BlobKind::Meta)?;
     let path = run.join(COMBINED);
-    let temporary = path.with_extension("txt.tmp");
-    let failed = |error: io::Error| {
-        let exit = if is_full(&error) { Exit::DiskFull } else { Exit::File };
-        CliError::new(exit, format!("failed to write '{}': {error}", path.display()))
-    };
     let directory = run.join("export");
-    fs::create_dir_all(&directory).map_err(failed)?;
-    let written = (|| {
-        let mut file = BufWriter::new(File::create(&temporary).map_err(failed)?);
-        let mut bytes = 0;
-        for document in &documents {
-            let mut text =
-                LastByte { from: blobs.open(&BlobName::new(BlobKind::Text, document.clone()))?, last: 0 };
-            bytes += io::copy(&mut text, &mut file).map_err(failed)?;
-            if text.last != b'\n' {
-                file.write_all(b"\n").map_err(failed)?;
-                bytes += 1;
-            }
+    fs::create_dir_all(&directory).map_err(|error| CliError::unwritten(&directory, &error))?;
+    let mut file = WholeFile::begin(&path)?;
+    let mut bytes = 0;
+    for document in &documents {
+        let mut text =
+            LastByte { from: blobs.open(&BlobName::new(BlobKind::Text, document.clone()))?, last: 0 };
+        bytes += file.write(|file| io::copy(&mut text, file))?;
+        if text.last != b'\n' {
+            file.write(|file| file.write_all(b"\n"))?;
+            bytes += 1;
         }
-        let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
-        file.sync_all().map_err(failed)?;
-        fs::rename(&temporary, &path).map_err(failed)?;
-        File::open(&directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
-        Ok((documents.len(), bytes))
-    })();
-    if written.is_err()
-        && let Err(error) = fs::remove_file(&temporary)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        tracing::warn!(%error, "failed to remove '{}'", temporary.display());
     }
-    written
+    file.finish()?;
+    Ok((documents.len(), bytes))
 }
 
 /// Remembers the last byte that was read.

@@ -24,7 +24,8 @@ use flow::{
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use crate::{
-    exit::{CliError, Exit},
+    blocking::blocking,
+    exit::CliError,
     lock::Expected,
     refresh::{self, Counters},
     source::{entry::Entry, error::SourceError, gutenberg, snapshot},
@@ -150,7 +151,7 @@ impl Feeder {
         let path = self.snapshots.join(format!("{list}.jsonl"));
         let (from, left) = (cursor.offset, cursor.entries_total - cursor.entries);
         let limit = usize::try_from(left).unwrap_or(entries_max).min(entries_max);
-        let read = tokio::task::spawn_blocking(move || -> Result<Batch, SourceError> {
+        let read = blocking(move || -> Result<Batch, SourceError> {
             let mut batch = Batch { entries: Vec::with_capacity(limit), offset: from };
             for item in snapshot::read_from(&path, from)?.take(limit) {
                 let (entry, offset) = item?;
@@ -163,7 +164,7 @@ impl Feeder {
             }
             Ok(batch)
         });
-        Ok(read.await.map_err(|error| QueueError::Broken(error.to_string()))??)
+        Ok(read.await??)
     }
 
     /// One id, or two that differ only in case, and two different texts: the second is not fetched, and the user must
@@ -176,10 +177,10 @@ impl Feeder {
         let ids = known.iter().map(|job| JobId::of(Lane::Fetch, job.document.as_str())).collect();
         let views = self.queue.list(Selection { ids, ..Selection::default() }, None, BATCH_MAX).await?;
         let blobs = Arc::clone(&self.blobs);
-        let reading = tokio::task::spawn_blocking(move || {
+        let reading = blocking(move || {
             views.iter().map(|view| (view.key.clone(), listed_before(view, &*blobs))).collect::<Vec<_>>()
         });
-        let before = reading.await.map_err(|error| CliError::caused(Exit::Bug, &error))?;
+        let before = reading.await?;
         for (id, urls) in before.into_iter().filter(|(_, urls)| !urls.is_empty()) {
             let others = known.iter().filter(|job| job.document.as_str().eq_ignore_ascii_case(&id));
             for job in others.filter(|job| !is_same_text(&id, &urls, &job.urls)) {

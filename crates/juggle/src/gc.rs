@@ -18,6 +18,7 @@ use store::local::LocalBlobs;
 
 use crate::{
     attach::Attached,
+    blocking::blocking,
     directory,
     exit::{CliError, Exit},
     output::Out,
@@ -79,8 +80,8 @@ async fn collect(settings: &Settings, queue: &dyn JobQueue) -> Result<Collected,
     let needed = needed(queue).await?;
     let blobs = directory::open_blobs(settings).await?;
     let is_dry = settings.run == Run::Dry;
-    let removing = tokio::task::spawn_blocking(move || remove(&blobs, &needed, is_dry));
-    Ok(removing.await.map_err(|error| CliError::caused(Exit::Bug, &error))??)
+    let removing = blocking(move || remove(&blobs, &needed, is_dry));
+    Ok(removing.await??)
 }
 
 fn remove(blobs: &LocalBlobs, needed: &Needed, is_dry: bool) -> Result<Collected, BlobError> {

@@ -10,11 +10,13 @@
 //!   commands;
 //! * `lock`: what a corpus is made of, in `corpus.lock`;
 //! * [`sample`]: the bundled library for machines without a network;
-//! * [`summary`], [`progress`], [`output`], [`telemetry`], [`signals`], [`directory`], [`exit`]: what people see.
+//! * [`summary`], [`progress`], [`output`], [`telemetry`], [`signals`], [`directory`], [`exit`]: what people see;
+//! * `blocking`, `whole_file`: the way to threads that may block, and to files that are whole.
 
 pub mod add;
 mod anew;
 pub mod attach;
+mod blocking;
 pub mod cli;
 pub mod config_show;
 pub mod directory;
@@ -45,3 +47,4 @@ mod take_back;
 pub mod telemetry;
 pub mod verify;
 pub mod watch;
+mod whole_file;

@@ -20,8 +20,11 @@ use serde::{Deserialize, Serialize};
 use store::{meta::Meta, text::cut::Strip};
 
 pub(crate) use self::{
-    compare::{Difference, compare},
+    compare::Difference,
     expected::{Expected, NAMED_MAX},
+};
+use self::{
+    compare::compare,
     file::{Lock, write},
 };
 use crate::{exit::CliError, rebuild::survey::Surveyor};

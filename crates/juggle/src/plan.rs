@@ -22,6 +22,7 @@ use self::{
 };
 use crate::{
     add::{self, Sources},
+    blocking::blocking,
     cli::PlanArgs,
     directory,
     exit::{CliError, Exit},
@@ -52,12 +53,12 @@ pub async fn run(args: &PlanArgs, settings: &Settings, out: &Out) -> Result<Exit
 pub async fn plan(sources: Sources, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let advisor = Advisor::new(settings)?;
     let settings = settings.clone();
-    let reading = tokio::task::spawn_blocking(move || {
+    let reading = blocking(move || {
         let ask = |url: &str| advisor.ask(url);
         let (estimate, bad_lines) = estimate(&sources, &settings, &ask)?;
         Ok::<_, CliError>((estimate, bad_lines))
     });
-    let (estimate, bad_lines) = reading.await.map_err(|error| CliError::caused(Exit::Bug, &error))??;
+    let (estimate, bad_lines) = reading.await??;
     if out.is_json() {
         out.json(&estimate)?;
     } else {

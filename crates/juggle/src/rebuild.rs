@@ -43,6 +43,7 @@ use self::{
     report::Report,
 };
 use crate::{
+    blocking::blocking,
     cli::RebuildArgs,
     directory,
     exit::{CliError, Exit},
@@ -74,8 +75,8 @@ pub async fn run(args: &RebuildArgs, settings: &Settings, out: &Out) -> Result<E
     };
     let now_ms = Clock::start().now_ms();
     let damaged = built.lists.damaged.clone();
-    let swapping = tokio::task::spawn_blocking(move || swap::put_in_place(&directory, &damaged, now_ms));
-    let aside = swapping.await.map_err(|error| CliError::caused(Exit::Bug, &error))??;
+    let swapping = blocking(move || swap::put_in_place(&directory, &damaged, now_ms));
+    let aside = swapping.await??;
     let report = Report::of(&built, aside, started.elapsed());
     report.print(run, out)?;
     Ok(report.exit())

@@ -17,6 +17,7 @@ use store::{meta::Meta, text::code};
 use crate::{
     anew::{self, DOCUMENTS_MAX},
     attach::Attached,
+    blocking::blocking,
     cli::RedecodeArgs,
     directory,
     exit::{CliError, Exit},
@@ -40,13 +41,13 @@ pub async fn run(args: &RedecodeArgs, settings: &Settings, out: &Out) -> Result<
     directory::must_exist(&settings.output_dir)?;
     let blobs = directory::open_blobs(settings).await?;
     let (documents, encoding, group_of) = (args.ids.clone(), args.encoding.clone(), group_of(settings));
-    let finding = tokio::task::spawn_blocking(move || {
+    let finding = blocking(move || {
         let identity = Words::uax29().identity();
         let surveyor = Surveyor { blobs: &blobs, identity: &identity, group_of: &*group_of };
         let job = |document: &DocumentId| job(document, &encoding, &surveyor);
         documents.iter().map(job).collect::<Result<Vec<_>, _>>()
     });
-    let jobs = finding.await.map_err(|error| CliError::caused(Exit::Bug, &error))??;
+    let jobs = finding.await??;
     let attached = Attached::visit(&settings.output_dir).await?;
     let pushed = push(jobs, &*attached.queue()).await;
     attached.close().await;

@@ -10,8 +10,8 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
-    io::{self, Write},
+    fs::{self},
+    io,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -28,10 +28,7 @@ use flow::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    exit::{CliError, Exit},
-    source::error::SourceError,
-};
+use crate::{blocking::blocking, exit::CliError, source::error::SourceError, whole_file::WholeFile};
 
 /// What follows a list's name in the name of its cursor and its file.
 const SUFFIX: &str = ".refresh";
@@ -138,18 +135,13 @@ fn note_path(snapshots: &Path, list: &str) -> PathBuf {
 
 /// Notes when a round began, durably.
 async fn note(snapshots: &Path, list: &str, began_ms: Millis) -> Result<(), CliError> {
-    let (directory, path) = (snapshots.to_owned(), note_path(snapshots, list));
-    let writing = tokio::task::spawn_blocking(move || {
-        let write = || -> io::Result<()> {
-            let mut file = tempfile::NamedTempFile::new_in(&directory)?;
-            writeln!(file, "{began_ms}")?;
-            file.as_file().sync_all()?;
-            file.persist(&path)?;
-            File::open(&directory)?.sync_all()
-        };
-        write().map_err(|source| SourceError::Write { path: path.clone(), source })
-    });
-    Ok(writing.await.map_err(|error| CliError::caused(Exit::Bug, &error))??)
+    let path = note_path(snapshots, list);
+    blocking(move || {
+        let mut file = WholeFile::begin(&path)?;
+        file.write(|file| writeln!(file, "{began_ms}"))?;
+        file.finish()
+    })
+    .await?
 }
 
 /// When the round over a list began. Blocking.

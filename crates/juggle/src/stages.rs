@@ -27,6 +27,7 @@ use store::{local::LocalBlobs, stage::Store};
 use tokio::{sync::oneshot, task::JoinSet, time::timeout};
 
 use crate::{
+    blocking::blocking,
     directory, duplicates,
     exit::{CliError, Exit},
     feeder::{Feeder, GroupOf},
@@ -127,12 +128,12 @@ impl Stages {
     /// Where `meta/` cannot be read or written.
     pub async fn mark_duplicates(&self, settings: &Settings) -> Result<(), CliError> {
         let (blobs, run) = (Arc::clone(&self.blobs), settings.output_dir.clone());
-        let marking = tokio::task::spawn_blocking(move || {
+        let marking = blocking(move || {
             let _lock = blobs.lock(BlobKind::Meta)?;
             let report = store::duplicates::mark(&*blobs)?;
             duplicates::write(&run, &report.duplicates)
         });
-        marking.await.map_err(|error| CliError::caused(Exit::Bug, &error))?
+        marking.await?
     }
 
     /// Takes what was a host's notice out of the store again. To be called when the work has ended.

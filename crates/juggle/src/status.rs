@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::{
     attach::Attached,
+    blocking::blocking,
     cli::StatusArgs,
     directory,
     duplicates::{self, Duplicate},
@@ -79,8 +80,8 @@ pub async fn run(args: &StatusArgs, settings: &Settings, out: &Out) -> Result<Ex
         let stats = attached.queue().stats().await;
         attached.close().await;
         let run = settings.output_dir.clone();
-        let reading = tokio::task::spawn_blocking(move || duplicates::read(&run));
-        let duplicates = reading.await.map_err(|error| CliError::caused(Exit::Bug, &error))??;
+        let reading = blocking(move || duplicates::read(&run));
+        let duplicates = reading.await??;
         show(&settings.output_dir, &stats?, &duplicates, out)?;
         if !args.watch {
             return Ok(Exit::Done);

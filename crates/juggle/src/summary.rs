@@ -1,29 +1,32 @@
 //! What a run has brought, for people and as JSON.
 
+mod corpus;
+mod failures;
+
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use flow::{
-    blobs::{BlobError, BlobKind, BlobName, BlobStore},
-    document::DocumentId,
-    job::{Group, JobView, Selection, State},
+    blobs::BlobStore,
+    job::Group,
     lane::Lane,
-    payload::{FetchJob, StoreJob},
-    queue::{BATCH_MAX, JobQueue, QueueError, QueueStats},
+    queue::{JobQueue, QueueStats},
     reason::Reason,
 };
-use serde::{Deserialize, Serialize};
-use store::meta::Confidence;
+use serde::Serialize;
 
+use self::{
+    corpus::{Corpus, Row},
+    failures::{FailureRow, failures},
+};
 use crate::{
+    blocking::blocking,
     exit::{CliError, Exit},
     lock::{Difference, NAMED_MAX, keeping::LockSummary},
     output::{Out, align_right, describe_busy, peak_rss_bytes, seconds, table},
-    refresh::{self, RefreshSummary},
+    refresh::RefreshSummary,
     settings::choice::{Network, OnFailure},
 };
 
-/// The largest sidecar that is read.
-const SIDECAR_BYTES_MAX: u64 = 1 << 20;
 /// More rows than this are not printed.
 const ROWS_MAX: usize = 40;
 
@@ -102,55 +105,6 @@ pub async fn resting_hosts(queue: &dyn JobQueue) -> Result<Vec<RestingHost>, Cli
     Ok(resting.collect())
 }
 
-/// A document that failed for good.
-#[derive(Debug, Serialize)]
-struct FailureRow {
-    id: String,
-    url: String,
-    lane: Lane,
-    reason: Reason,
-    attempts: u32,
-    message: String,
-}
-
-/// A document, in the table.
-#[derive(Debug)]
-struct Row {
-    document: DocumentId,
-    meta: Meta,
-    stats: Stats,
-}
-
-/// What the table needs of `meta/`.
-#[derive(Debug, Deserialize)]
-struct Meta {
-    title: Option<String>,
-    language: Option<String>,
-    raw: RawMeta,
-    #[serde(default)]
-    encoding: Option<EncodingMeta>,
-    #[serde(default)]
-    duplicate_of: Option<DocumentId>,
-}
-
-#[derive(Debug, Deserialize)]
-struct EncodingMeta {
-    #[serde(default)]
-    confidence: Option<Confidence>,
-}
-
-#[derive(Debug, Deserialize)]
-struct RawMeta {
-    bytes: u64,
-}
-
-/// What the table needs of `stats/`.
-#[derive(Debug, Deserialize)]
-struct Stats {
-    words: u64,
-    distinct_words: u64,
-}
-
 /// What a run itself knows.
 pub struct RunFacts {
     /// The counts when it began.
@@ -187,8 +141,8 @@ impl Summary {
     ) -> Result<Self, CliError> {
         let now = queue.stats().await?;
         let failures = failures(queue).await?;
-        let gathering = tokio::task::spawn_blocking(move || Corpus::read(&*blobs));
-        let corpus = gathering.await.map_err(|error| CliError::caused(Exit::Bug, &error))??;
+        let gathering = blocking(move || Corpus::read(&*blobs));
+        let corpus = gathering.await??;
         let lanes = Lane::ALL.map(|lane| {
             let (now, before) = (now.lane(lane), facts.before.lane(lane));
             let skipped = before.done.min(now.done);
@@ -358,98 +312,5 @@ impl Summary {
             out.line(&format!("  … all of them: juggle queue ls -o {run} --state dead"))?;
         }
         out.line(&format!("try them again: juggle queue retry -o {run} && juggle pipeline -o {run}"))
-    }
-}
-
-/// What the run directory holds.
-#[derive(Debug, Default)]
-struct Corpus {
-    documents: u64,
-    duplicates: u64,
-    doubtful_encodings: u64,
-    bytes_raw: u64,
-    tokens: u64,
-    distinct_tokens: u64,
-    rows: Vec<Row>,
-}
-
-impl Corpus {
-    fn read(blobs: &dyn BlobStore) -> Result<Self, CliError> {
-        let documents = blobs.list(BlobKind::Stats)?;
-        let mut corpus = Self { documents: documents.len() as u64, ..Self::default() };
-        let mut different = Vec::new();
-        for document in &documents {
-            let meta: Meta = sidecar(blobs, BlobKind::Meta, document)?;
-            corpus.bytes_raw += meta.raw.bytes;
-            corpus.duplicates += u64::from(meta.duplicate_of.is_some());
-            if meta.duplicate_of.is_none() {
-                different.push(document.clone());
-            }
-            let confidence = meta.encoding.as_ref().and_then(|encoding| encoding.confidence);
-            corpus.doubtful_encodings += u64::from(confidence == Some(Confidence::Doubtful));
-            if documents.len() <= ROWS_MAX {
-                let stats = sidecar(blobs, BlobKind::Stats, document)?;
-                corpus.rows.push(Row { document: document.clone(), meta, stats });
-            }
-        }
-        let vocabulary = process::vocabulary::merge(blobs, different)
-            .map_err(|error| CliError::caused(Exit::File, &error))?;
-        (corpus.tokens, corpus.distinct_tokens) = (vocabulary.tokens, vocabulary.distinct);
-        Ok(corpus)
-    }
-}
-
-fn sidecar<T: serde::de::DeserializeOwned>(
-    blobs: &dyn BlobStore,
-    kind: BlobKind,
-    document: &DocumentId,
-) -> Result<T, CliError> {
-    let name = BlobName::new(kind, document.clone());
-    let bytes = blobs.read(&name, SIDECAR_BYTES_MAX)?;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        let path = name.relative_path();
-        BlobError::Damaged { path, source: error.into() }.into()
-    })
-}
-
-async fn failures(queue: &dyn JobQueue) -> Result<Vec<FailureRow>, QueueError> {
-    let dead = Selection { state: Some(State::Dead), ..Selection::default() };
-    let (mut rows, mut after) = (Vec::new(), None);
-    loop {
-        let page = queue.list(dead.clone(), after, BATCH_MAX).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.id);
-        rows.extend(page.iter().map(FailureRow::of));
-    }
-    rows.sort_by(|a, b| (a.lane, &a.id).cmp(&(b.lane, &b.id)));
-    Ok(rows)
-}
-
-impl FailureRow {
-    fn of(job: &JobView) -> Self {
-        let (reason, message) = job.last_failure().map_or_else(
-            || (Reason::Internal, "no failure was recorded".to_owned()),
-            |failure| (failure.reason, failure.message.clone()),
-        );
-        // A process job that failed has a new text, whose results are missing.
-        let is_kept = job.lane != Lane::Process && refresh::is_refresh(job);
-        let message = if is_kept { format!("{message}; the stored text was kept") } else { message };
-        Self {
-            id: job.key.clone(),
-            url: url(job).unwrap_or_default(),
-            lane: job.lane,
-            reason,
-            attempts: job.attempts,
-            message,
-        }
-    }
-}
-
-/// The URL that a document was listed with, as far as its job tells.
-fn url(job: &JobView) -> Option<String> {
-    match job.lane {
-        Lane::Fetch => serde_json::from_slice::<FetchJob>(&job.payload).ok()?.urls.into_iter().next(),
-        Lane::Store => Some(serde_json::from_slice::<StoreJob>(&job.payload).ok()?.fetched.url),
-        Lane::Process => None,
     }
 }

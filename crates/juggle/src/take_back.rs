@@ -27,7 +27,8 @@ use store::meta::META_BYTES_MAX;
 
 use crate::{
     anew::{self, DOCUMENTS_MAX},
-    exit::{CliError, Exit},
+    blocking::blocking,
+    exit::CliError,
     feeder::GroupOf,
     source::entry::Entry,
 };
@@ -204,8 +205,4 @@ fn remove(document: &DocumentId, notice: &Origin, blobs: &dyn BlobStore) -> Resu
     }
     FILES.iter().try_for_each(|kind| blobs.remove(&BlobName::new(*kind, document.clone())))?;
     Ok(true)
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, CliError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| CliError::caused(Exit::Bug, &error))
 }

@@ -32,6 +32,7 @@ use tokio::time::Instant;
 use self::examine::{Examined, Examiner, Repair};
 use crate::{
     attach::Attached,
+    blocking::blocking,
     cli::VerifyArgs,
     directory,
     exit::{CliError, Exit},
@@ -96,9 +97,9 @@ async fn verify(args: &VerifyArgs, settings: &Settings, queue: &dyn JobQueue) ->
     let blobs = directory::open_blobs(settings).await?;
     let reading = {
         let (group_of, show) = (group_of(settings), show(settings));
-        tokio::task::spawn_blocking(move || read_all(&blobs, &stored, &*group_of, show))
+        blocking(move || read_all(&blobs, &stored, &*group_of, show))
     };
-    let All { documents, bytes, damaged, strays } = reading.await.map_err(bug)??;
+    let All { documents, bytes, damaged, strays } = reading.await??;
     let mut pending_ids = before;
     pending_ids.extend(pending(queue).await?);
     let is_on_its_way = |one: &Examined| pending_ids.contains(one.document.as_str());
@@ -114,10 +115,6 @@ async fn verify(args: &VerifyArgs, settings: &Settings, queue: &dyn JobQueue) ->
     };
     verified.damaged = damaged.into_iter().filter_map(named).collect();
     Ok(verified)
-}
-
-fn bug(error: tokio::task::JoinError) -> CliError {
-    CliError::caused(Exit::Bug, &error)
 }
 
 /// The documents of which a job is pending.

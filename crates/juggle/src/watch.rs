@@ -36,6 +36,7 @@ use self::{
 };
 use crate::{
     add::{self, Sources},
+    blocking::blocking,
     exit::{CliError, Exit},
     source::{
         input::{Input, Place},
@@ -81,14 +82,14 @@ async fn run_with(
     let mut watch = (Ears::new(make, changed), Looker::new(paths.clone()));
     loop {
         let (now, paths) = (Instant::now(), paths.clone());
-        let looking = tokio::task::spawn_blocking(move || {
+        let looking = blocking(move || {
             let (mut ears, mut looker) = watch;
             // First listened, then looked: what changes in between is heard.
             ears.attend(&paths);
             let inputs = inputs(looker.look(now));
             ((ears, looker), inputs)
         });
-        let (again, inputs) = looking.await.map_err(|error| CliError::caused(Exit::Bug, &error))?;
+        let (again, inputs) = looking.await?;
         watch = again;
         for input in inputs {
             take(input, &run, &rules, &*queue).await?;

@@ -17,12 +17,7 @@ use flow::{
 use store::meta::{META_BYTES_MAX, Meta};
 
 use super::{Batch, Feeder, Moved, is_same_text};
-use crate::{
-    anew::DOCUMENTS_MAX,
-    exit::{CliError, Exit},
-    refresh,
-    source::entry::Entry,
-};
+use crate::{anew::DOCUMENTS_MAX, blocking::blocking, exit::CliError, refresh, source::entry::Entry};
 
 /// Entries that may be asked for again.
 struct Due {
@@ -53,11 +48,11 @@ impl Feeder {
         let count = entries.len() as u64;
         let Due { entries, on_their_way } = self.due(entries, list).await?;
         let (blobs, group_of) = (Arc::clone(&self.blobs), Arc::clone(&self.group_of));
-        let looking = tokio::task::spawn_blocking(move || {
+        let looking = blocking(move || {
             let look = |again| beside(again, &*blobs, &*group_of);
             entries.into_iter().map(look).collect::<Result<Vec<_>, _>>()
         });
-        let found = looking.await.map_err(|error| CliError::caused(Exit::Bug, &error))??;
+        let found = looking.await??;
         let (mut jobs, mut others) = (Vec::new(), Vec::new());
         for beside in found {
             match beside {
@@ -83,8 +78,8 @@ impl Feeder {
     /// Leaves out the texts that are on their way, and those whose fetch job was pushed since the round began.
     async fn due(&self, entries: Vec<Entry>, list: &str) -> Result<Due, CliError> {
         let (snapshots, list) = (self.snapshots.clone(), list.to_owned());
-        let reading = tokio::task::spawn_blocking(move || refresh::began_ms(&snapshots, &list));
-        let began_ms = reading.await.map_err(|error| CliError::caused(Exit::Bug, &error))??;
+        let reading = blocking(move || refresh::began_ms(&snapshots, &list));
+        let began_ms = reading.await??;
         let Known { spellings, pending, fetched_ms } = self.known(&entries).await?;
         let mut due = Due { entries: Vec::with_capacity(entries.len()), on_their_way: 0 };
         let mut taken = BTreeSet::new();

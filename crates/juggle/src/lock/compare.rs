@@ -60,7 +60,7 @@ impl fmt::Display for Difference {
 ///
 /// # Errors
 /// The first of either.
-pub(crate) fn compare(
+pub(super) fn compare(
     locked: &mut impl Iterator<Item = Result<Locked, CliError>>,
     here: impl Iterator<Item = Result<Locked, CliError>>,
 ) -> Result<Vec<Difference>, CliError> {

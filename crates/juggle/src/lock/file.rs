@@ -1,75 +1,54 @@
 //! Writes locks and reads them.
 
 use std::{
-    fs::{self, File},
-    io::{self, BufRead, BufReader, BufWriter, Read, Write},
+    fs::File,
+    io::{self, BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
 };
 
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{FORM, Head, Locked, Root, Seal};
-use crate::exit::{CliError, Exit, is_full};
+use crate::{
+    exit::{CliError, Exit},
+    whole_file::WholeFile,
+};
 
 /// The longest line that is read.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 
-/// A lock that was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Written {
-    pub(crate) path: PathBuf,
-    pub(crate) documents: u64,
-    pub(crate) root: String,
-}
-
-/// Writes a lock in place of the one that is there, durably, whole or not at all. Holds no document. Blocking.
+/// Writes a lock in place of the one that is there, durably, whole or not at all, and gives its seal. Holds no document.
+/// Blocking.
 ///
 /// # Errors
 /// Where a document cannot be had, or the file cannot be written.
-pub(crate) fn write(
+pub(super) fn write(
     path: &Path,
     head: &Head,
     documents: impl Iterator<Item = Result<Locked, CliError>>,
-) -> Result<Written, CliError> {
-    let failed = |error: io::Error| {
-        let exit = if is_full(&error) { Exit::DiskFull } else { Exit::File };
-        CliError::new(exit, format!("failed to write '{}': {error}", path.display()))
-    };
-    let directory = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let temporary = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
-    let mut file = BufWriter::new(temporary);
+) -> Result<Seal, CliError> {
+    let mut file = WholeFile::begin(path)?;
     let mut root = Root::default();
-    line(&mut file, head).map_err(failed)?;
+    file.write(|file| line(file, head))?;
     for document in documents {
         let document = document?;
         root.add(&document);
-        line(&mut file, &document).map_err(failed)?;
+        file.write(|file| line(file, &document))?;
     }
-    let Seal { documents, root } = root.seal();
-    line(&mut file, &Seal { documents, root: root.clone() }).map_err(failed)?;
-    let temporary = file.into_inner().map_err(|error| failed(error.into_error()))?;
-    readable(temporary.as_file())
-        .and_then(|()| temporary.as_file().sync_all())
-        .and_then(|()| temporary.persist(path).map_err(|error| error.error))
-        .and_then(|_| File::open(directory)?.sync_all())
-        .map_err(failed)?;
-    Ok(Written { path: path.to_owned(), documents, root })
+    let seal = root.seal();
+    file.write(|file| line(file, &seal))?;
+    file.finish()?;
+    Ok(seal)
 }
 
-fn line(file: &mut impl Write, record: &impl Serialize) -> io::Result<()> {
+fn line(file: &mut dyn Write, record: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *file, record)?;
     file.write_all(b"\n")
 }
 
-/// Temporary files are for their owner alone; a lock is for everyone.
-fn readable(file: &File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(fs::Permissions::from_mode(0o644))
-}
-
 /// A lock that is read.
-pub(crate) struct Lock {
-    pub(crate) head: Head,
+pub(super) struct Lock {
+    pub(super) head: Head,
     lines: Lines,
     root: Root,
     seal: Option<Seal>,
@@ -80,7 +59,7 @@ impl Lock {
     ///
     /// # Errors
     /// [`Exit::File`] where it is not there, or no lock that this version knows.
-    pub(crate) fn open(path: &Path) -> Result<Self, CliError> {
+    pub(super) fn open(path: &Path) -> Result<Self, CliError> {
         let file = File::open(path).map_err(|error| {
             CliError::new(Exit::File, format!("cannot read the lock '{}': {error}", path.display())).advise(
                 "a run without --locked writes corpus.lock into its directory; name one that lies elsewhere by --locked=FILE",
@@ -155,6 +134,8 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::lock::Bytes;
 
@@ -203,7 +184,7 @@ mod tests {
             format!("{{\"documents\":2,\"root\":\"{root}\"}}\n"),
         ];
         assert_eq!(fs::read_to_string(&path).unwrap(), expected.concat());
-        assert_eq!(written, Written { path: path.clone(), documents: 2, root: root.to_string() });
+        assert_eq!(written, Seal { documents: 2, root: root.to_string() });
         let mut lock = Lock::open(&path).unwrap();
         assert_eq!(lock.head, head());
         let read: Vec<Locked> = lock.by_ref().map(Result::unwrap).collect();

@@ -3,21 +3,14 @@
 use std::{path::PathBuf, sync::Arc};
 
 use flow::queue::JobQueue;
-use process::{
-    processor::{Identity, Processor},
-    words::Words,
-};
+use process::{processor::Processor, words::Words};
 use serde::Serialize;
 use store::local::LocalBlobs;
 
-use super::{Difference, Expected, Head, Lock, compare, documents, path_in, write};
+use super::{Difference, Expected, Head, Lock, Root, Seal, compare, documents, path_in, write};
 use crate::{
-    directory,
-    exit::{CliError, Exit},
-    feeder::GroupOf,
-    rebuild::survey::Surveyor,
-    settings::resolved::Settings,
-    stages::group_of,
+    blocking::blocking, directory, exit::CliError, feeder::GroupOf, rebuild::survey::Surveyor,
+    settings::resolved::Settings, stages::group_of,
 };
 
 /// Reads the lock that a run keeps to, where it does.
@@ -26,7 +19,7 @@ use crate::{
 /// Those of [`Expected::read`].
 pub(crate) async fn expected(locked: Option<PathBuf>) -> Result<Option<Arc<Expected>>, CliError> {
     let Some(path) = locked else { return Ok(None) };
-    let expected = blocking(move || Expected::read(&path)).await?;
+    let expected = blocking(move || Expected::read(&path)).await??;
     Ok(Some(Arc::new(expected)))
 }
 
@@ -47,7 +40,6 @@ pub(crate) struct LockSummary {
 pub(crate) struct Keeping {
     run: PathBuf,
     head: Head,
-    identity: Identity,
     group_of: GroupOf,
     blobs: Arc<LocalBlobs>,
     expected: Option<Arc<Expected>>,
@@ -56,11 +48,9 @@ pub(crate) struct Keeping {
 impl Keeping {
     /// The lock of a run with these settings, which keeps to `expected` where it is to keep to one.
     pub(crate) fn new(settings: &Settings, blobs: Arc<LocalBlobs>, expected: Option<Arc<Expected>>) -> Self {
-        let identity = Words::uax29().identity();
         Self {
             run: settings.output_dir.clone(),
-            head: Head::new(settings.store.strip, identity.clone()),
-            identity,
+            head: Head::new(settings.store.strip, Words::uax29().identity()),
             group_of: group_of(settings),
             blobs,
             expected,
@@ -78,7 +68,7 @@ impl Keeping {
             let snapshots = directory::sources(&keeping.run);
             expected.check(&keeping.head, &cursors, &snapshots, &keeping.surveyor())
         })
-        .await
+        .await?
     }
 
     /// The run has ended: compares what is there with the lock that was kept to, else writes the lock.
@@ -88,31 +78,28 @@ impl Keeping {
     pub(crate) async fn finish(&self) -> Result<LockSummary, CliError> {
         let keeping = self.clone();
         blocking(move || {
-            let path = path_in(&keeping.run);
             let surveyor = keeping.surveyor();
             let here = documents(&surveyor)?;
-            let Some(expected) = &keeping.expected else {
-                let written = write(&path, &keeping.head, here)?;
-                let (documents, root) = (written.documents, written.root);
-                return Ok(LockSummary { path: written.path, documents, root, differences: None });
+            let summary = |path: PathBuf, Seal { documents, root }, differences| LockSummary {
+                path,
+                documents,
+                root,
+                differences,
             };
-            let mut root = super::Root::default();
+            let Some(expected) = &keeping.expected else {
+                let path = path_in(&keeping.run);
+                let seal = write(&path, &keeping.head, here)?;
+                return Ok(summary(path, seal, None));
+            };
+            let mut root = Root::default();
             let here = here.inspect(|one| one.iter().for_each(|one| root.add(one)));
             let differences = compare(&mut Lock::open(expected.path())?, here)?;
-            let super::Seal { documents, root } = root.seal();
-            let path = expected.path().to_owned();
-            Ok(LockSummary { path, documents, root, differences: Some(differences) })
+            Ok(summary(expected.path().to_owned(), root.seal(), Some(differences)))
         })
-        .await
+        .await?
     }
 
     fn surveyor(&self) -> Surveyor<'_> {
-        Surveyor { blobs: &*self.blobs, identity: &self.identity, group_of: &*self.group_of }
+        Surveyor { blobs: &*self.blobs, identity: &self.head.processor, group_of: &*self.group_of }
     }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, CliError> + Send + 'static,
-) -> Result<T, CliError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| CliError::caused(Exit::Bug, &error))?
 }

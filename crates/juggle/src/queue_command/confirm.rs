@@ -2,7 +2,10 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::exit::{CliError, Exit};
+use crate::{
+    blocking::blocking,
+    exit::{CliError, Exit},
+};
 
 /// Whether somebody must agree first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +36,8 @@ pub(super) fn must_be_askable(what: &str) -> Result<(), CliError> {
 /// # Errors
 /// Where the terminal cannot be written to or read from.
 pub(super) async fn agrees(question: String) -> Result<bool, CliError> {
-    let asking = tokio::task::spawn_blocking(move || ask(&question));
-    let answer = asking.await.map_err(|error| CliError::caused(Exit::Bug, &error))?;
+    let asking = blocking(move || ask(&question));
+    let answer = asking.await?;
     answer.map_err(|error| CliError::caused(Exit::File, &error).advise("add --yes to do it without asking"))
 }
 

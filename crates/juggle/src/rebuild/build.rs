@@ -27,11 +27,7 @@ use super::{
     survey::{Standing, Surveyor},
 };
 use crate::{
-    directory,
-    exit::{CliError, Exit},
-    feeder::GroupOf,
-    pipeline,
-    progress::Show,
+    blocking::blocking, directory, exit::CliError, feeder::GroupOf, pipeline, progress::Show,
     settings::resolved::Settings,
 };
 
@@ -100,16 +96,14 @@ impl Build {
     pub(super) async fn within(&self, site: &Path) -> Result<Option<Built>, CliError> {
         let directory = QueueDirectory::of(site);
         let (durability, clock) = (self.durability, Clock::start());
-        let owning = tokio::task::spawn_blocking(move || {
-            directory.own(durability, CAPACITY, Arc::new(move || clock.now_ms()))
-        });
-        let owned = owning.await.map_err(bug)??;
+        let owning = blocking(move || directory.own(durability, CAPACITY, Arc::new(move || clock.now_ms())));
+        let owned = owning.await??;
         let (link, thread) =
             owned.ok_or_else(|| QueueError::Broken("another process builds in the same place".to_owned()))?;
         let queue = QueueClient::Local(link);
         let filled = self.fill(Some(&queue)).await;
         drop(queue);
-        let joined = tokio::task::spawn_blocking(|| thread.join()).await.map_err(bug)?;
+        let joined = blocking(|| thread.join()).await?;
         joined.map_err(|_| QueueError::Broken("the queue's thread panicked".to_owned()))?;
         filled
     }
@@ -124,8 +118,8 @@ impl Build {
 
     async fn fill(&self, queue: Option<&dyn JobQueue>) -> Result<Option<Built>, CliError> {
         let blobs = Arc::clone(&self.blobs);
-        let listing = tokio::task::spawn_blocking(move || blobs.list(BlobKind::Meta));
-        let mut ids = Ids { all: listing.await.map_err(bug)??, ..Ids::default() };
+        let listing = blocking(move || blobs.list(BlobKind::Meta));
+        let mut ids = Ids { all: listing.await??, ..Ids::default() };
         let mut built = Built { documents: ids.all.len() as u64, ..Built::default() };
         let progress = Progress::start(self.show, built.documents);
         if !self.documents(queue, &mut ids, &mut built, progress).await? {
@@ -180,12 +174,12 @@ impl Build {
     async fn survey(&self, documents: Vec<DocumentId>) -> Result<Vec<(DocumentId, Standing)>, CliError> {
         let (blobs, identity) = (Arc::clone(&self.blobs), Arc::clone(&self.identity));
         let group_of = Arc::clone(&self.group_of);
-        let surveying = tokio::task::spawn_blocking(move || {
+        let surveying = blocking(move || {
             let surveyor = Surveyor { blobs: &*blobs, identity: &identity, group_of: &*group_of };
             let look = |document: DocumentId| surveyor.look(&document).map(|standing| (document, standing));
             documents.into_iter().map(look).collect::<Result<Vec<_>, _>>()
         });
-        Ok(surveying.await.map_err(bug)??)
+        Ok(surveying.await??)
     }
 
     /// Records what is to be processed. Comes after the documents that are done, whose jobs would be claimed with these.
@@ -213,12 +207,12 @@ impl Build {
         salvage: Salvage,
     ) -> Result<(Lists, BTreeSet<DocumentId>), CliError> {
         let snapshots = self.snapshots.clone();
-        let reading = tokio::task::spawn_blocking(move || {
+        let reading = blocking(move || {
             let mut unlisted = incomplete.clone();
             let stored = Stored { all: &all, incomplete: &incomplete };
             lists::read(&snapshots, &stored, &mut unlisted, salvage).map(|lists| (lists, unlisted))
         });
-        Ok(reading.await.map_err(bug)??)
+        Ok(reading.await??)
     }
 
     /// Texts that are to be fetched anew and that no list names. Comes last: these jobs stay ready.
@@ -245,10 +239,6 @@ impl Build {
         }
         Ok(())
     }
-}
-
-fn bug(error: tokio::task::JoinError) -> CliError {
-    CliError::caused(Exit::Bug, &error)
 }
 
 /// A bar on a terminal, a line now and then elsewhere.

@@ -9,7 +9,7 @@ use queue::{
 };
 
 use super::damage;
-use crate::exit::{CliError, Exit};
+use crate::{blocking::blocking, exit::CliError};
 
 /// What a queue's condition can be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +32,8 @@ pub(super) enum Condition {
 /// Where the directory cannot be read, a newer juggle made the queue, or the disk has no room to open it.
 pub(super) async fn examine(directory: &QueueDirectory) -> Result<Condition, CliError> {
     let directory = directory.clone();
-    let examining = tokio::task::spawn_blocking(move || examined(&directory));
-    Ok(examining.await.map_err(|error| CliError::caused(Exit::Bug, &error))??)
+    let examining = blocking(move || examined(&directory));
+    Ok(examining.await??)
 }
 
 fn examined(directory: &QueueDirectory) -> Result<Condition, QueueError> {

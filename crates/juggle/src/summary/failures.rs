@@ -1,0 +1,69 @@
+//! Documents that failed for good.
+
+use flow::{
+    job::{JobView, Selection, State},
+    lane::Lane,
+    payload::{FetchJob, StoreJob},
+    queue::{BATCH_MAX, JobQueue, QueueError},
+    reason::Reason,
+};
+use serde::Serialize;
+
+use crate::refresh;
+
+/// A document that failed for good.
+#[derive(Debug, Serialize)]
+pub(super) struct FailureRow {
+    pub(super) id: String,
+    pub(super) url: String,
+    pub(super) lane: Lane,
+    pub(super) reason: Reason,
+    pub(super) attempts: u32,
+    pub(super) message: String,
+}
+
+/// All of them, by lane and id.
+///
+/// # Errors
+/// Those of the queue.
+pub(super) async fn failures(queue: &dyn JobQueue) -> Result<Vec<FailureRow>, QueueError> {
+    let dead = Selection { state: Some(State::Dead), ..Selection::default() };
+    let (mut rows, mut after) = (Vec::new(), None);
+    loop {
+        let page = queue.list(dead.clone(), after, BATCH_MAX).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        rows.extend(page.iter().map(FailureRow::of));
+    }
+    rows.sort_by(|a, b| (a.lane, &a.id).cmp(&(b.lane, &b.id)));
+    Ok(rows)
+}
+
+impl FailureRow {
+    fn of(job: &JobView) -> Self {
+        let (reason, message) = job.last_failure().map_or_else(
+            || (Reason::Internal, "no failure was recorded".to_owned()),
+            |failure| (failure.reason, failure.message.clone()),
+        );
+        // A process job that failed has a new text, whose results are missing.
+        let is_kept = job.lane != Lane::Process && refresh::is_refresh(job);
+        let message = if is_kept { format!("{message}; the stored text was kept") } else { message };
+        Self {
+            id: job.key.clone(),
+            url: url(job).unwrap_or_default(),
+            lane: job.lane,
+            reason,
+            attempts: job.attempts,
+            message,
+        }
+    }
+}
+
+/// The URL that a document was listed with, as far as its job tells.
+fn url(job: &JobView) -> Option<String> {
+    match job.lane {
+        Lane::Fetch => serde_json::from_slice::<FetchJob>(&job.payload).ok()?.urls.into_iter().next(),
+        Lane::Store => Some(serde_json::from_slice::<StoreJob>(&job.payload).ok()?.fetched.url),
+        Lane::Process => None,
+    }
+}
