@@ -75,7 +75,7 @@ enum Command {
   juggle-bench queue --only backlog --only churn
   juggle-bench queue --quick
 
-A tool that is not installed is a row that names the command that installs it. Every tool keeps its data below the
+A tool that is not installed is a row that names the command that installs it. Every tool keeps its data below the \
 output directory, so that all of them use the same file system.")]
 struct QueueArgs {
     /// Only shapes or tools whose name holds this, in any case; 'backlog' and 'churn' count as shapes. May be repeated.

@@ -15,8 +15,9 @@
 //! * [`row`], [`report`], [`table`], [`machine`]: what is reported;
 //! * [`fetch`]: downloads, with a map of its own;
 //! * [`store`]: the store stage, with a map of its own;
-//! * [`cli`]: the command.
+//! * [`cli`]: the command; [`amount`]: how much is done.
 
+pub mod amount;
 pub mod backlog;
 pub mod churn;
 pub mod cli;

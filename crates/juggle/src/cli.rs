@@ -19,8 +19,8 @@ use crate::settings::args;
   juggle pipeline -o corpus                go on where the last run stopped
   juggle status -o corpus                  how far it is
 
-Exit codes: 0 all done · 1 a bug · 2 usage · 3 input or output file · 4 network, nothing fetched ·
-7 interrupted (the same command resumes) · 8 finished, some documents failed · 9 disk full ·
+Exit codes: 0 all done · 1 a bug · 2 usage · 3 input or output file · 4 network, nothing fetched · \
+7 interrupted (the same command resumes) · 8 finished, some documents failed · 9 disk full · \
 11 the run directory is in use")]
 pub struct Cli {
     /// What to do.
@@ -69,21 +69,21 @@ pub enum Command {
   juggle pipeline books.tsv -o corpus
   juggle pipeline https://example.org/a.txt pg:84 -o corpus
   juggle pipeline pg:1-1000 -o corpus
-  juggle pipeline --catalog pg_catalog.csv.gz --language en --subject 'science fiction' --limit 50 -o corpus
-  juggle pipeline books.tsv --mirror https://www.gutenberg.org=http://127.0.0.1:8000 --allow-host 127.0.0.1
+  juggle pipeline --catalog pg_catalog.csv.gz --language en --subject 'science fiction' --limit 50
+  juggle pipeline books.tsv --mirror https://www.gutenberg.org=http://here --allow-host here
   zcat urls.gz | juggle pipeline -i - -o corpus
   juggle pipeline --refresh -o corpus      ask for all that is stored again, fetch what changed
-  juggle pipeline books.tsv -o copy --locked=corpus/corpus.lock      the same corpus again, or an error
-  juggle pipeline -o corpus --locked --offline                       whether what is stored is what the lock says
+  juggle pipeline books.tsv -o copy --locked=corpus/corpus.lock   the same again, or an error
+  juggle pipeline -o corpus --locked --offline   whether what is stored is what the lock says
 
-Repeated with the same directory, it goes on where it stopped and fetches nothing twice. With --refresh, each stored
-text is asked for again at the URL it came from, with If-None-Match and If-Modified-Since; what changed replaces what was
-stored and goes through store and process again. What cannot be had stays as it is stored, and is listed as failed. Cut
+Repeated with the same directory, it goes on where it stopped and fetches nothing twice. With --refresh, each stored \
+text is asked for again at the URL it came from, with If-None-Match and If-Modified-Since; what changed replaces what was \
+stored and goes through store and process again. What cannot be had stays as it is stored, and is listed as failed. Cut \
 off, the same command goes on with the same round; once that is finished, it begins the next.
 
-At its end a run writes corpus.lock: of each text the URL, the hashes of what was received, of the text, its tokens and counts,
-the encoding; and one root hash over all results, the same wherever and however they are made. With --locked, a run whose
-settings, lists or stored texts differ from the lock is refused with a list, bytes of another hash are not taken, and
+At its end a run writes corpus.lock: of each text the URL, the hashes of what was received, of the text, its tokens and counts, \
+the encoding; and one root hash over all results, the same wherever and however they are made. With --locked, a run whose \
+settings, lists or stored texts differ from the lock is refused with a list, bytes of another hash are not taken, and \
 what differs at the end is listed, with exit code 8. --offline asks no server: what would be fetched waits.")]
 pub struct PipelineArgs {
     /// Sources.
@@ -113,10 +113,10 @@ pub struct PipelineArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   juggle add books.tsv more.jsonl -o corpus && juggle fetch -o corpus
-  juggle add --catalog https://gutenberg.pglaf.org/cache/epub/feeds/pg_catalog.csv --author 'mary shelley'
+  juggle add --catalog https://mirror.example/gutenberg/pg_catalog.csv --author 'mary shelley'
   juggle add pg:84 pg:100-199 --gutenberg-mirror https://mirror.example/gutenberg
 
-Added is all or nothing: where a source cannot be read, none is. More than 100 texts from www.gutenberg.org are
+Added is all or nothing: where a source cannot be read, none is. More than 100 texts from www.gutenberg.org are \
 refused, for that site is for people; ranges and catalogues go to its mirrors.")]
 pub struct AddArgs {
     /// Sources.
@@ -130,19 +130,19 @@ pub struct AddArgs {
 /// `juggle plan`
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  juggle plan books.tsv -o corpus          before the first run; the same as juggle pipeline books.tsv -n
-  juggle plan -o corpus                    for the lists that were added to corpus before
+  juggle plan books.tsv -o corpus     before the first run; as juggle pipeline books.tsv -n
+  juggle plan -o corpus               for the lists that were added to corpus before
   juggle plan books.tsv --json | jq .least_seconds
 
-No text is fetched and nothing is written; of up to 50 hosts robots.txt is asked, for 20 s at most (--robots off: none).
-Each host: texts, those stored already, requests (one for each other text, to
-its first URL after the mirrors; with --refresh, one for each stored text too), downloads at a time, the wait between requests, the time that they take at least,
-(requests - 1) x wait, and bytes, as far as a column bytes, size or length of the list tells them. The slowest host
+No text is fetched and nothing is written; of up to 50 hosts robots.txt is asked, for 20 s at most (--robots off: none). \
+Each host: texts, those stored already, requests (one for each other text, to \
+its first URL after the mirrors; with --refresh, one for each stored text too), downloads at a time, the wait between requests, the time that they take at least, \
+(requests - 1) x wait, and bytes, as far as a column bytes, size or length of the list tells them. The slowest host \
 bounds the whole, or the known bytes at --limit-rate. A text that is listed twice counts twice.
 
---json: entries, bad_lines, hosts (texts by host), stored, requests, known_bytes, texts_of_unknown_size,
-downloads_at_a_time, least_seconds, by_host [{host, texts, stored, requests, connections, wait_seconds, least_seconds,
-known_bytes, texts_of_unknown_size, conditional_requests, robots {allowed, disallowed, not_asked}}], longest first; mirrors [{from, to,
+--json: entries, bad_lines, hosts (texts by host), stored, requests, known_bytes, texts_of_unknown_size, \
+downloads_at_a_time, least_seconds, by_host [{host, texts, stored, requests, connections, wait_seconds, least_seconds, \
+known_bytes, texts_of_unknown_size, conditional_requests, robots {allowed, disallowed, not_asked}}], longest first; mirrors [{from, to, \
 texts}]; disk {free_bytes, min_free_space_bytes, has_room}; peak_rss_bytes.")]
 pub struct PlanArgs {
     /// Sources; none for the lists of the run directory.
@@ -159,7 +159,7 @@ pub struct PlanArgs {
   juggle fetch -o corpus                   until the lane is empty and nobody upstream can fill it
   juggle store -o corpus --once            until the lane is empty for the first time
   juggle fetch -o corpus --refresh         asks for all that is stored again, fetches what changed
-  juggle fetch -o corpus --watch inbox     until stopped; adds lists and texts dropped into inbox/")]
+  juggle fetch -o corpus --watch inbox     until stopped; adds what is dropped into inbox/")]
 pub struct StageArgs {
     /// End at the first moment the lane has nothing to hand out.
     #[arg(long, conflicts_with = "follow")]
@@ -210,7 +210,7 @@ pub struct StatusArgs {
   juggle redecode PG1234 --encoding koi8-r -o corpus && juggle pipeline -o corpus
   grep -l '\"doubtful\"' corpus/meta/*.json      texts whose encoding is doubtful
 
-The bytes as received are in raw/, so nothing is fetched. The text, and all that is made of it, is made anew by the next
+The bytes as received are in raw/, so nothing is fetched. The text, and all that is made of it, is made anew by the next \
 juggle pipeline, or by juggle store and juggle process.")]
 pub struct RedecodeArgs {
     /// Document ids, as in `meta/`.
@@ -232,11 +232,11 @@ pub struct RedecodeArgs {
   juggle pipeline -o corpus                then makes it anew
   juggle verify -o corpus --json | jq '.damaged[].id'
 
-Every file is read and compared with the hashes in meta/ and stats/. Damage is mended from the nearest sound file: results
-from the text, the text from the bytes as received, and only where those are damaged the document is fetched again.
+Every file is read and compared with the hashes in meta/ and stats/. Damage is mended from the nearest sound file: results \
+from the text, the text from the bytes as received, and only where those are damaged the document is fetched again. \
 Documents with pending jobs are passed over, files that belong to no document are told and left.
 
---json: documents, bytes, damaged [{id, damage [...], repair}], on_their_way, strays, repaired, not_repaired, seconds,
+--json: documents, bytes, damaged [{id, damage [...], repair}], on_their_way, strays, repaired, not_repaired, seconds, \
 peak_rss_bytes.")]
 pub struct VerifyArgs {
     /// Put what is damaged back into the queue.
@@ -265,12 +265,12 @@ pub struct GcArgs {
 /// `juggle rebuild`
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  juggle rebuild -o corpus                 where a command says that the queue's database is damaged
+  juggle rebuild -o corpus          where a command says that the queue's database is damaged
   juggle rebuild -o corpus --dry-run       only say what would come of it
   juggle pipeline -o corpus                then go on: what is in the store is not fetched again
 
-The old database is moved to corpus/queue/aside/ and never deleted. What is stored and what is processed is
-known by the files; whatever else the source lists name is fetched, also what had failed for good. Pauses of
+The old database is moved to corpus/queue/aside/ and never deleted. What is stored and what is processed is \
+known by the files; whatever else the source lists name is fetched, also what had failed for good. Pauses of \
 lanes, tries and histories are forgotten. Cut off at any moment, it can be run again.")]
 pub struct RebuildArgs {
     /// Also where the database is not damaged.
@@ -322,14 +322,20 @@ mod tests {
 
     use super::*;
 
+    /// That of `max_term_width`.
+    const WIDTH: usize = 100;
+
     fn assert_has_example(command: &Command) {
         let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
         assert!(help.contains("Example"), "{} has no example in its help", command.get_name());
+        for line in help.lines().filter(|line| line.starts_with("  ")) {
+            assert!(line.chars().count() <= WIDTH, "it will be wrapped: {line}");
+        }
         command.get_subcommands().for_each(assert_has_example);
     }
 
     #[test]
-    fn the_help_of_every_command_has_an_example() {
+    fn the_help_of_every_command_has_an_example_that_fits() {
         assert_has_example(&Cli::command());
         assert_has_example(&queue::QueueCli::command());
     }

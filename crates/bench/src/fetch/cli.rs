@@ -19,6 +19,7 @@ use super::{
     speed::{Files, Plan},
 };
 use crate::{
+    amount::Amount,
     cli::{data, kept, named, note},
     machine::Machine,
     report::Report,
@@ -34,24 +35,18 @@ use crate::{
   juggle-bench fetch --only latency --only memory --only hosts
   juggle-bench fetch --quick
 
-Everything is served on loopback, by nginx. Every run downloads into an empty directory below the output directory (up to 15 GB in all, removed at the end) and
-is looked at afterwards: a file that is missing or has other bytes ends the benchmark. juggle is run as it is by
-default, but for --wait 0 -x 32 -j 32, and writes durably; the time of the others includes a sync. A downloader that is not
+Everything is served on loopback, by nginx. Every run downloads into an empty directory below the output directory (up to 15 GB in all, removed at the end) and \
+is looked at afterwards: a file that is missing or has other bytes ends the benchmark. juggle is run as it is by \
+default, but for --wait 0 -x 32 -j 32, and writes durably; the time of the others includes a sync. A downloader that is not \
 installed is a row that names the command that installs it.")]
 pub struct FetchArgs {
     /// Only shapes ('books', 'small files', 'latency', 'memory', 'hosts') or downloaders whose name holds this, in any
     /// case. May be repeated.
     #[arg(long, visible_alias = "shape", value_name = "SHAPE|TOOL")]
     only: Vec<String>,
-    /// Runs of each downloader at each shape.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
-    runs: u16,
-    /// Do only the Nth part of the work: for a first look, not for publication.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
-    divide: u64,
-    /// Two runs of each, a tenth of the work: for a first look, not for publication.
-    #[arg(long, conflicts_with_all = ["runs", "divide"])]
-    quick: bool,
+    /// How much.
+    #[command(flatten)]
+    amount: Amount,
     /// Who serves the files of 'books', 'small files' and 'latency'.
     #[arg(long, value_enum, default_value_t = ServedBy::Nginx)]
     server: ServedBy,
@@ -88,11 +83,10 @@ impl FetchArgs {
     pub fn run(self) -> anyhow::Result<()> {
         let directory = data(&self.output_dir)?;
         let chosen = Chosen::of(&self.only)?;
-        let (runs, divisor) = if self.quick { (2, 10) } else { (usize::from(self.runs), self.divide) };
         let plan = Plan {
             downloaders: &chosen.downloaders,
-            runs,
-            sizes: Sizes::divided_by(divisor),
+            runs: self.amount.runs(),
+            sizes: Sizes::divided_by(self.amount.divisor()),
             served_by: self.server,
             directory: &directory,
             left: RefCell::default(),

@@ -11,6 +11,7 @@ use clap::Args;
 
 use super::{form::Form, speed::Plan};
 use crate::{
+    amount::Amount,
     cli::{data, kept, named, note},
     fetch::speed::Files,
     row, table,
@@ -23,23 +24,17 @@ use crate::{
   juggle-bench store --only books --only sharded --runs 9
   juggle-bench store --quick
 
-Stored are 1,000 texts of 367 KB in the mean and 10,000 of 4 KiB, which lie in the spool when the time begins. Every run is
-a process of its own in a directory of its own below the output directory (25 GB in all, removed at the end), and is looked at
-afterwards. 'fsyncs/job' counts all
-flushes for each text; 'bare files' is a loop that writes the same files as durably and does nothing else.")]
+Stored are 1,000 texts of 367 KB in the mean and 10,000 of 4 KiB, which lie in the spool when the time begins. Every \
+run is a process of its own in a directory of its own below the output directory (25 GB in all, removed at the end), and \
+is looked at afterwards. 'fsyncs/job' counts all flushes for each text; 'bare files' is a loop that writes the same files \
+as durably and does nothing else.")]
 pub struct StoreArgs {
     /// Only shapes ('books', 'small files') or forms whose name holds this, in any case. May be repeated.
     #[arg(long, value_name = "SHAPE|FORM")]
     only: Vec<String>,
-    /// Runs of each form at each shape.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
-    runs: u16,
-    /// Do only the Nth part of the work: for a first look, not for publication.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
-    divide: u64,
-    /// Two runs of each, a tenth of the work: for a first look, not for publication.
-    #[arg(long, conflicts_with_all = ["runs", "divide"])]
-    quick: bool,
+    /// How much.
+    #[command(flatten)]
+    amount: Amount,
     /// Where the JSON goes, and all data for the time of a run.
     #[arg(long, default_value = "target/bench")]
     output_dir: PathBuf,
@@ -53,8 +48,13 @@ impl StoreArgs {
     pub fn run(self) -> anyhow::Result<()> {
         let directory = data(&self.output_dir)?;
         let (files, forms) = chosen(&self.only)?;
-        let (runs, divide) = if self.quick { (2, 10) } else { (usize::from(self.runs), self.divide) };
-        let plan = Plan { forms: &forms, runs, divide, directory: &directory, left: RefCell::default() };
+        let plan = Plan {
+            forms: &forms,
+            runs: self.amount.runs(),
+            divide: self.amount.divisor(),
+            directory: &directory,
+            left: RefCell::default(),
+        };
         let mut rows = Vec::new();
         for files in files {
             rows.extend(plan.measure(files, &mut note)?);

@@ -75,12 +75,12 @@ Files stay. A forgotten document that is listed again is done again. Answering n
   juggle queue stats -o corpus --json | jq .lanes.fetch.oldest_pending_ms
 
 In JSON, each of lanes.fetch, lanes.store and lanes.process has:
-  ready delayed leased done dead retried   jobs by state; failed attempts that were followed by another
+  ready delayed leased done dead retried   jobs by state; failures followed by another attempt
   paused workers                           whether it hands out nothing; workers alive
   oldest_pending_ms                        age of the oldest job that has not ended, or null
-  rates_per_second                         {pushed, claimed, done, failed} over the last rates_window_ms
-  groups groups_total                      [{group, ready, delayed, in_flight}], busiest first; how many in all
-and over all: pending, dead, unfed (listed, not yet in the queue), paused (names of lanes).
+  rates_per_second                         {pushed, claimed, done, failed}, of rates_window_ms
+  groups groups_total                      [{group, ready, delayed, in_flight}], busiest first; all
+and over all: pending, dead, unfed (listed, not yet in the queue), paused (names of lanes). \
 Rates count what the present owner of the queue saw: they are 0 where nothing runs.")]
     Stats(StatsArgs),
 }
