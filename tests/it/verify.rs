@@ -147,3 +147,24 @@ async fn what_cannot_be_mended_is_told_and_nothing_else_is_forgotten() {
         assert_eq!(status["lanes"][lane]["done"], 3, "{status}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_misses_files_of_its_corpus_says_what_mends_them() {
+    let lab = Lab::of_texts(2, 30);
+    let list = lab.path("list.tsv");
+    lab.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
+    let counts = lab.path("out/counts/t1_counts.txt");
+    let whole = fs::read(&counts).unwrap();
+    fs::write(&counts, "no counts").unwrap();
+    for gone in ["t1_counts.txt", "is not there"] {
+        lab.juggle(&["pipeline"], "out", &[&list])
+            .await
+            .expect_error(3, &[gone, "juggle verify", "--repair"]);
+        if counts.exists() {
+            fs::remove_file(&counts).unwrap();
+        }
+    }
+    lab.juggle(&["verify", "--repair"], "out", &[] as &[&str]).await.expect(0);
+    lab.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
+    assert_eq!(fs::read(&counts).unwrap(), whole);
+}

@@ -118,15 +118,20 @@ impl From<QueueError> for CliError {
     }
 }
 
+/// What to do about files that were published and are gone or damaged.
+pub(crate) const MEND: &str =
+    "juggle verify names all that is damaged, and with --repair puts it back into the queue";
+
 impl From<BlobError> for CliError {
     fn from(error: BlobError) -> Self {
         match &error {
+            BlobError::NotFound(_) | BlobError::Damaged { .. } => {
+                Self::caused(Exit::File, &error).advise(MEND)
+            }
             BlobError::DiskFull { .. } => Self::caused(Exit::DiskFull, &error).advise(MAKE_ROOM),
-            BlobError::NotFound(_)
-            | BlobError::Busy(_)
-            | BlobError::TooLarge { .. }
-            | BlobError::Damaged { .. }
-            | BlobError::Io { .. } => Self::caused(Exit::File, &error),
+            BlobError::Busy(_) | BlobError::TooLarge { .. } | BlobError::Io { .. } => {
+                Self::caused(Exit::File, &error)
+            }
         }
     }
 }

@@ -4,11 +4,12 @@ use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     document::DocumentId,
 };
+use process::error::ProcessError;
 use serde::Deserialize;
 use store::meta::Confidence;
 
 use super::ROWS_MAX;
-use crate::exit::{CliError, Exit};
+use crate::exit::{CliError, Exit, MEND};
 
 /// The largest sidecar that is read.
 const SIDECAR_BYTES_MAX: u64 = 1 << 20;
@@ -48,8 +49,10 @@ impl Corpus {
                 corpus.rows.push(Row { document: document.clone(), meta, stats });
             }
         }
-        let vocabulary = process::vocabulary::merge(blobs, different)
-            .map_err(|error| CliError::caused(Exit::File, &error))?;
+        let vocabulary = process::vocabulary::merge(blobs, different).map_err(|error| match error {
+            ProcessError::Blob(error) => error.into(),
+            error => CliError::caused(Exit::File, &error).advise(MEND),
+        })?;
         (corpus.tokens, corpus.distinct_tokens) = (vocabulary.tokens, vocabulary.distinct);
         Ok(corpus)
     }
