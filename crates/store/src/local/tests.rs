@@ -1,3 +1,5 @@
+mod forms;
+
 use std::{
     io::Write,
     os::{
@@ -13,7 +15,7 @@ use flow::{
     testing::blob_contract::{blob_contract, name, publish},
 };
 
-use super::{layout::Layout, *};
+use super::*;
 
 fn open(dir: &Path) -> LocalBlobs {
     LocalBlobs::open(dir, Durability::Power).unwrap()
@@ -45,25 +47,6 @@ fn blobs_that_are_not_forced_keep_the_contract_too() {
     keeps_the_contract(|dir| LocalBlobs::open(dir, Durability::Process).unwrap());
 }
 
-fn open_sharded(dir: &Path) -> LocalBlobs {
-    Layout::Sharded.settle(dir).unwrap();
-    open(dir)
-}
-
-fn open_packing(dir: &Path) -> LocalBlobs {
-    open(dir).packing("zstd".parse().unwrap())
-}
-
-#[test]
-fn sharded_blobs_keep_the_contract() {
-    keeps_the_contract(open_sharded);
-}
-
-#[test]
-fn packed_blobs_keep_the_contract() {
-    keeps_the_contract(open_packing);
-}
-
 /// The paths of all files below, without the directory.
 fn files(dir: &Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
@@ -78,109 +61,6 @@ fn files(dir: &Path) -> BTreeSet<String> {
         }
     }
     found
-}
-
-#[test]
-fn a_blob_lies_in_one_form_and_is_read_in_each() {
-    let dir = tempfile::tempdir().unwrap();
-    let (plain, packing) = (open(dir.path()), open_packing(dir.path()));
-    let text = name(BlobKind::Text, "PG84");
-    for (writer, bytes, file) in [
-        (&plain, &b"first"[..], "text/PG84_text.txt"),
-        (&packing, b"second, packed", "text/PG84_text.txt.zst"),
-        (&plain, b"third", "text/PG84_text.txt"),
-    ] {
-        publish(writer, &text, bytes);
-        assert_eq!(files(dir.path()), [file.to_owned()].into());
-        assert_eq!(writer.find(&text).unwrap(), Some(file.into()));
-        for reader in [&plain, &packing] {
-            assert_eq!(reader.read(&text, 100).unwrap(), bytes);
-            assert_eq!(reader.len(&text).unwrap(), Some(bytes.len() as u64));
-            assert_eq!(reader.list(BlobKind::Text).unwrap(), std::slice::from_ref(&text.document));
-        }
-    }
-    publish(&packing, &text, b"fourth");
-    plain.remove(&text).unwrap();
-    assert_eq!((files(dir.path()), plain.find(&text).unwrap()), ([].into(), None));
-}
-
-#[test]
-fn a_download_is_packed_on_its_way_to_raw() {
-    let dir = tempfile::tempdir().unwrap();
-    let packing = open_packing(dir.path());
-    let (spool, raw) = (name(BlobKind::Spool, "PG84"), name(BlobKind::Raw, "PG84"));
-    let bytes = b"one line after another\n".repeat(1000);
-    publish(&packing, &spool, &bytes);
-    packing.rename(&spool, &raw).unwrap();
-    assert_eq!(files(dir.path()), ["raw/PG84_raw.txt.zst".to_owned()].into());
-    assert_eq!(packing.read(&raw, 1 << 20).unwrap(), bytes);
-    assert!(matches!(packing.rename(&spool, &raw), Err(BlobError::NotFound(_))));
-    assert!(fs::metadata(dir.path().join("raw/PG84_raw.txt.zst")).unwrap().len() < 1000);
-}
-
-#[test]
-fn what_is_moved_onto_itself_keeps_its_form() {
-    let dir = tempfile::tempdir().unwrap();
-    let (plain, packing) = (open(dir.path()), open_packing(dir.path()));
-    let raw = name(BlobKind::Raw, "PG84");
-    for (writer, mover) in [(&plain, &packing), (&packing, &plain)] {
-        publish(writer, &raw, b"bytes");
-        let before = files(dir.path());
-        mover.rename(&raw, &raw).unwrap();
-        assert_eq!((files(dir.path()), plain.read(&raw, 100).unwrap()), (before, b"bytes".to_vec()));
-    }
-}
-
-#[test]
-fn a_packed_blob_that_is_damaged_is_told_from_one_that_cannot_be_read() {
-    let dir = tempfile::tempdir().unwrap();
-    let blobs = open_packing(dir.path());
-    let text = name(BlobKind::Text, "a");
-    let path = dir.path().join("text/a_text.txt.zst");
-    publish(&blobs, &text, &b"a line of text\n".repeat(1000));
-    let whole = fs::read(&path).unwrap();
-    for damaged in [&whole[..whole.len() - 1], &whole[..3], b"", b"no zstd at all"] {
-        fs::write(&path, damaged).unwrap();
-        assert!(matches!(blobs.digest(&text), Err(BlobError::Damaged { .. })), "{damaged:?}");
-    }
-    assert_eq!(blobs.len(&text).unwrap(), None, "nobody can say");
-}
-
-#[test]
-fn only_kinds_that_were_named_are_packed() {
-    let dir = tempfile::tempdir().unwrap();
-    let blobs = open(dir.path()).packing("tokens".parse().unwrap());
-    for kind in [BlobKind::Tokens, BlobKind::Counts, BlobKind::Meta] {
-        publish(&blobs, &name(kind, "a"), b"x");
-    }
-    let expected = ["tokens/a_tokens.txt.zst", "counts/a_counts.txt", "meta/a.json"];
-    assert_eq!(files(dir.path()), expected.map(str::to_owned).into());
-}
-
-#[test]
-fn what_lies_in_another_shard_than_its_own_is_not_listed() {
-    let dir = tempfile::tempdir().unwrap();
-    let blobs = open_sharded(dir.path());
-    let [ours, other] = ["a", "b"].map(|id| name(BlobKind::Text, id));
-    publish(&blobs, &ours, b"x");
-    let elsewhere = blobs.places.path(&ours).with_file_name(other.file_name());
-    fs::write(&elsewhere, b"x").unwrap();
-    assert_eq!(blobs.list(BlobKind::Text).unwrap(), std::slice::from_ref(&ours.document));
-    assert!(matches!(blobs.open(&other), Err(BlobError::NotFound(_))));
-}
-
-#[test]
-fn the_directories_of_many_shards_are_forced_in_one_call_where_that_is_as_good() {
-    let dir = tempfile::tempdir().unwrap();
-    let blobs = open_sharded(dir.path());
-    let forces_all = file_system::can_be_forced(&File::open(dir.path()).unwrap());
-    publish_many(&blobs);
-    let flushes = blobs.flushes();
-    if forces_all {
-        assert_eq!(flushes, Flushes { files: 0, file_systems: 2, directories: 0 });
-    } else {
-        assert!(flushes.directories > 16 && flushes.files == 600, "{flushes:?}");
-    }
 }
 
 #[test]
@@ -404,28 +284,4 @@ fn a_directory_that_cannot_be_made_is_named() {
     fs::write(dir.path().join("file"), b"x").unwrap();
     let error = LocalBlobs::open(&dir.path().join("file/run"), Durability::Power).unwrap_err();
     assert!(error.to_string().contains("file"), "{error}");
-}
-
-#[test]
-fn blobs_that_share_their_bytes_are_one_file_in_whatever_form() {
-    let dir = tempfile::tempdir().unwrap();
-    let (plain, packing) = (open(dir.path()), open_packing(dir.path()));
-    let [one, other] = ["a", "b"].map(|id| name(BlobKind::Text, id));
-    let links =
-        |name: &BlobName| fs::metadata(dir.path().join(plain.find(name).unwrap().unwrap())).unwrap().nlink();
-    for (first, second) in [(&plain, &plain), (&plain, &packing), (&packing, &plain), (&packing, &packing)] {
-        publish(first, &one, b"the same bytes");
-        publish(second, &other, b"the same bytes");
-        assert_eq!(links(&other), 1);
-        assert!(plain.share(&one, &other).unwrap());
-        assert_eq!((links(&one), links(&other), files(dir.path()).len()), (2, 2, 2));
-        assert_eq!(packing.read(&other, 100).unwrap(), b"the same bytes");
-    }
-    // What is damaged is not shared.
-    for (writer, file) in [(&plain, "text/b_text.txt"), (&packing, "text/b_text.txt.zst")] {
-        publish(writer, &other, b"the same bytes");
-        fs::write(dir.path().join(file), b"other bytes").unwrap();
-        assert!(!plain.share(&one, &other).unwrap());
-        assert_eq!(links(&other), 1);
-    }
 }
