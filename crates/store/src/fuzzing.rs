@@ -7,7 +7,7 @@ use std::io;
 
 use crate::text::{
     cut::{Cut, Strip},
-    decode::decode,
+    decode::{Room, decode},
     encoding::{Said, decide},
     notice::NOTICE_BYTES_MAX,
     survey::Survey,
@@ -49,14 +49,15 @@ pub struct Read {
 #[must_use]
 pub fn read(bytes: &[u8], manner: Manner<'_>) -> Option<Read> {
     let Manner { listed, http, strip, window, holds_little } = manner;
-    let survey = Survey::of(bytes, window).expect("memory can be read");
+    let survey = Survey::of(bytes, window);
     let decided = decide(&survey, Said { listed, http }).ok()?;
     let decode_to = |sink: &mut dyn FnMut(&str)| {
         let sink = |piece: &str| {
             sink(piece);
             Ok::<(), io::Error>(())
         };
-        decode(bytes, decided.used, decided.bom_bytes, window, sink).expect("memory can be read");
+        let room = &mut Room::of(window);
+        decode(bytes, decided.used, decided.bom_bytes, room, sink).expect("memory can be read");
     };
     let mut decoded = String::new();
     decode_to(&mut |piece| decoded.push_str(piece));
@@ -64,7 +65,8 @@ pub fn read(bytes: &[u8], manner: Manner<'_>) -> Option<Read> {
     let limits =
         if holds_little { Limits { head: 300, tail: little, slack: little } } else { Limits::default() };
     let mut text = String::new();
-    let mut trimmer = Trimmer::new(limits, strip, |piece: &str| {
+    let mut held = String::new();
+    let mut trimmer = Trimmer::new(limits, strip, &mut held, |piece: &str| {
         text.push_str(piece);
         Ok::<(), io::Error>(())
     });

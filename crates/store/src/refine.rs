@@ -1,5 +1,5 @@
-//! From the bytes of one document to its text and what there is to say of it, in two readings; the second of a small one
-//! is from memory.
+//! From the bytes of one document to its text and what there is to say of it, in two readings; the second of one that
+//! is not large is from memory.
 
 use std::io::{self, Read, Write};
 
@@ -15,19 +15,33 @@ use crate::{
     text::{
         count::line_ends,
         cut::Strip,
-        decode::{Decoded, decode},
+        decode::{Decoded, Room, decode, decode_held},
         encoding::{Decided, Said, decide},
-        survey::Survey,
+        survey::{Survey, Surveyor},
         trim::{Limits, Trimmed, Trimmer},
     },
 };
 
 /// How many bytes are read at a time.
 const WINDOW_BYTES: usize = 256 * 1024;
-/// Room for the first bytes of a download.
-const HEAD_BYTES: usize = 16 * 1024;
 /// The most bytes of a download that is read only once.
 const HELD_BYTES_MAX: usize = 1 << 20;
+
+/// Memory that one text after another is worked on in: to have new memory for each takes longer than much of the work.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    /// The first reading: all of a download that is not large, the last windows of another.
+    bytes: Vec<u8>,
+    room: Room,
+    /// What is held back of the text.
+    held: String,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self { bytes: vec![0; HELD_BYTES_MAX], room: Room::of(WINDOW_BYTES), held: String::new() }
+    }
+}
 
 /// A download that was read for the first time, and is the one that was meant.
 #[derive(Debug)]
@@ -35,8 +49,6 @@ pub(crate) struct Download {
     /// Where it lies.
     pub(crate) name: BlobName,
     survey: Survey,
-    /// All of it, where it is small.
-    held: Option<Vec<u8>>,
 }
 
 /// What a document's bytes became.
@@ -50,40 +62,41 @@ pub(crate) struct Refined {
 
 impl Download {
     /// Reads a blob for the first time, and sees whether it is what was downloaded.
-    pub(crate) fn at(blobs: &dyn BlobStore, name: BlobName, job: &StoreJob) -> Result<Self, StoreError> {
-        let mut reader = blobs.open(&name)?;
-        let mut head = Vec::with_capacity(HEAD_BYTES);
-        let read = reader.by_ref().take(HELD_BYTES_MAX as u64).read_to_end(&mut head);
-        let survey =
-            read.and_then(|_| Survey::of(head.as_slice().chain(reader), WINDOW_BYTES.min(head.len() + 1)));
-        let survey = survey.map_err(|error| BlobError::at(&name.relative_path(), error))?;
+    pub(crate) fn at(
+        blobs: &dyn BlobStore,
+        name: BlobName,
+        job: &StoreJob,
+        desk: &mut Desk,
+    ) -> Result<Self, StoreError> {
+        let survey = survey(blobs.open(&name)?, &mut desk.bytes)
+            .map_err(|error| BlobError::at(&name.relative_path(), error))?;
         same_bytes(job, survey.blake3)?;
-        let held = (survey.bytes == head.len() as u64).then_some(head);
-        Ok(Self { name, survey, held })
+        Ok(Self { name, survey })
     }
 
-    /// Goes through it for the second time, and writes its text.
+    /// Goes through it for the second time, and writes its text. `desk` is the one of the first time.
     pub(crate) fn refine(
         &self,
         blobs: &dyn BlobStore,
         job: &StoreJob,
         strip: Strip,
+        desk: &mut Desk,
         into: &mut StagedBlob,
     ) -> Result<Refined, StoreError> {
         let said = Said { listed: job.listed.encoding.as_deref(), http: job.fetched.charset.as_deref() };
         let decided = decide(&self.survey, said)?;
         let mut text = TextWriter::new(into);
-        let mut trimmer = Trimmer::new(Limits::default(), strip, |piece: &str| text.write(piece));
-        let decoded = if let Some(bytes) = &self.held {
-            let window = WINDOW_BYTES.min(bytes.len() + 1);
-            let sink = |piece: &str| trimmer.push(piece);
-            decode(bytes.as_slice(), decided.used, decided.bom_bytes, window, sink)
-                .map_err(|failed| failed.at(&self.name))?
+        let mut trimmer =
+            Trimmer::new(Limits::default(), strip, &mut desk.held, |piece: &str| text.write(piece));
+        let sink = |piece: &str| trimmer.push(piece);
+        let (code, skip) = (decided.used, decided.bom_bytes);
+        let decoded = if self.survey.bytes <= desk.bytes.len() as u64 {
+            let bytes = &desk.bytes[..self.survey.bytes as usize];
+            decode_held(bytes, code, skip, &mut desk.room, sink).map_err(|failed| failed.at(&self.name))?
         } else {
             let mut raw = Hashed { inner: blobs.open(&self.name)?, hasher: blake3::Hasher::new() };
-            let sink = |piece: &str| trimmer.push(piece);
-            let decoded = decode(&mut raw, decided.used, decided.bom_bytes, WINDOW_BYTES, sink)
-                .map_err(|failed| failed.at(&self.name))?;
+            let decoded =
+                decode(&mut raw, code, skip, &mut desk.room, sink).map_err(|failed| failed.at(&self.name))?;
             same_bytes(job, raw.hasher.finalize())?;
             decoded
         };
@@ -102,6 +115,27 @@ impl Download {
             encoding: facts(decided, decoded, job),
             trimmed,
         })
+    }
+}
+
+/// Reads all, window by window. What fits into `bytes` lies there afterwards.
+fn survey(mut reader: impl Read, bytes: &mut [u8]) -> io::Result<Survey> {
+    let mut survey = Surveyor::default();
+    let mut filled = 0;
+    loop {
+        if filled == bytes.len() {
+            filled = 0;
+        }
+        let window = filled..bytes.len().min(filled + WINDOW_BYTES);
+        match reader.read(&mut bytes[window]) {
+            Ok(0) => return Ok(survey.finish()),
+            Ok(length) => {
+                survey.take(&bytes[filled..filled + length]);
+                filled += length;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 

@@ -10,7 +10,12 @@
 //!
 //! As many texts are worked on as there are processors; many more may wait to be durable, which they share the cost of.
 
-use std::{io::Write, panic::resume_unwind, sync::Arc, thread::available_parallelism};
+use std::{
+    io::Write,
+    panic::resume_unwind,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::available_parallelism,
+};
 
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Publishing, StagedBlob},
@@ -26,7 +31,7 @@ use crate::{
     config::{RawFate, StoreConfig},
     error::StoreError,
     meta::{self, Arrival, META_BYTES_MAX, Meta},
-    refine::Download,
+    refine::{Desk, Download},
 };
 
 /// Stores texts. Its work blocks, and runs where it may.
@@ -36,6 +41,8 @@ pub struct Store {
     config: StoreConfig,
     /// One for every text that is being worked on.
     turns: Semaphore,
+    /// Those that nobody works at; no more than there are turns.
+    desks: Mutex<Vec<Desk>>,
 }
 
 impl Store {
@@ -43,7 +50,7 @@ impl Store {
     #[must_use]
     pub fn new(blobs: Arc<dyn BlobStore>, meter: Arc<Meter>) -> Self {
         let turns = Semaphore::new(available_parallelism().map_or(1, usize::from));
-        Self { blobs, meter, config: StoreConfig::default(), turns }
+        Self { blobs, meter, config: StoreConfig::default(), turns, desks: Mutex::default() }
     }
 
     /// The stage that does what is asked for.
@@ -55,15 +62,24 @@ impl Store {
     async fn store(&self, job: StoreJob) -> Result<Meta, StoreError> {
         let turn = self.turns.acquire().await.expect("nobody closes the semaphore");
         let (blobs, config) = (Arc::clone(&self.blobs), self.config);
-        let joined = tokio::task::spawn_blocking(move || begin(&*blobs, &job, config)).await;
-        drop(turn);
+        let mut desk = self.desks().pop().unwrap_or_default();
+        let work = move || (begin(&*blobs, &job, config, &mut desk), desk);
+        let joined = tokio::task::spawn_blocking(work).await;
         let (meta, publishing) = match joined.map_err(tokio::task::JoinError::try_into_panic) {
-            Ok(begun) => begun?,
+            Ok((begun, desk)) => {
+                self.desks().push(desk);
+                drop(turn);
+                begun?
+            }
             Err(Ok(panic)) => resume_unwind(panic),
             Err(Err(cancelled)) => return Err(StoreError::Cancelled(cancelled.to_string())),
         };
         publishing.end().await?;
         Ok(meta)
+    }
+
+    fn desks(&self) -> MutexGuard<'_, Vec<Desk>> {
+        self.desks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -89,9 +105,10 @@ fn begin(
     blobs: &dyn BlobStore,
     job: &StoreJob,
     config: StoreConfig,
+    desk: &mut Desk,
 ) -> Result<(Meta, Publishing), StoreError> {
     let name = |kind| BlobName::new(kind, job.document.clone());
-    let download = match download(blobs, job) {
+    let download = match download(blobs, job, desk) {
         Err(missing @ StoreError::Missing(_)) => {
             let earlier = made_before(blobs, job, config)?.ok_or(missing)?;
             return Ok((earlier, Publishing::ended(Ok(()))));
@@ -99,7 +116,7 @@ fn begin(
         found => found?,
     };
     let mut text = blobs.stage(&name(BlobKind::Text))?;
-    let meta = Meta::new(job, config, download.refine(blobs, job, config.strip, &mut text)?);
+    let meta = Meta::new(job, config, download.refine(blobs, job, config.strip, desk, &mut text)?);
     let arrival = staged_record(blobs, &name(BlobKind::Arrival), &Arrival::of(&job.fetched))?;
     let record = staged_record(blobs, &name(BlobKind::Meta), &meta)?;
     let staged = [text, arrival, record].map(Change::Staged);
@@ -135,8 +152,8 @@ fn made_before(
 }
 
 /// The download: in spool; or in raw, where an earlier run put it.
-fn download(blobs: &dyn BlobStore, job: &StoreJob) -> Result<Download, StoreError> {
-    let at = |kind| Download::at(blobs, BlobName::new(kind, job.document.clone()), job);
+fn download(blobs: &dyn BlobStore, job: &StoreJob, desk: &mut Desk) -> Result<Download, StoreError> {
+    let mut at = |kind| Download::at(blobs, BlobName::new(kind, job.document.clone()), job, desk);
     let in_spool = match at(BlobKind::Spool) {
         Err(error) if elsewhere(&error) => error,
         found => return found,

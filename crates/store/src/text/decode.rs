@@ -3,9 +3,10 @@
 use std::io::{self, Read};
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use simdutf8::basic::from_utf8;
 
 use super::{
-    code::{Code, FromUtf32},
+    code::{Code, FromUtf32, PLAIN},
     count::characters,
     encoding::{c1_controls, is_garbage},
 };
@@ -28,35 +29,80 @@ impl Decoded {
     }
 }
 
-/// Decodes what `reader` gives after its first `skip` bytes, `window` bytes at a time. The text does not depend on
-/// `window`.
+/// Memory to decode in, for one text after another.
+#[derive(Debug)]
+pub(crate) struct Room {
+    /// As many bytes as are read at a time.
+    window: Vec<u8>,
+    /// Decoded, but with its line ends as they came.
+    decoded: String,
+    /// With LF line ends, where others came.
+    lines: String,
+}
+
+impl Room {
+    /// To read `window` bytes at a time, at least 1.
+    pub(crate) fn of(window: usize) -> Self {
+        Self { window: vec![0; window], decoded: String::with_capacity(window + 64), lines: String::new() }
+    }
+}
+
+/// Decodes what `reader` gives after its first `skip` bytes. The text does not depend on the size of `room`.
 pub(crate) fn decode<E: From<io::Error>>(
     mut reader: impl Read,
     code: Code,
     skip: usize,
-    window: usize,
+    room: &mut Room,
     sink: impl FnMut(&str) -> Result<(), E>,
 ) -> Result<Decoded, E> {
     let mut skipped = vec![0; skip];
     reader.read_exact(&mut skipped)?;
     match code {
-        Code::Standard(encoding) => decode_all(reader, encoding, window, sink),
-        Code::Utf32(order) => decode_all(FromUtf32::new(reader, order, window), UTF_8, window, sink),
+        Code::Standard(encoding) => decode_all(reader, encoding, room, sink),
+        Code::Utf32(order) => {
+            let reader = FromUtf32::new(reader, order, room.window.len());
+            decode_all(reader, UTF_8, room, sink)
+        }
     }
+}
+
+/// The same for bytes in memory, of which UTF-8 is not copied.
+pub(crate) fn decode_held<E: From<io::Error>>(
+    bytes: &[u8],
+    code: Code,
+    skip: usize,
+    room: &mut Room,
+    sink: impl FnMut(&str) -> Result<(), E>,
+) -> Result<Decoded, E> {
+    let text = (code == PLAIN).then(|| from_utf8(bytes.get(skip..)?).ok()).flatten();
+    let Some(mut rest) = text else { return decode(bytes, code, skip, room, sink) };
+    let piece_bytes = room.window.len().max(4);
+    let mut passing = Passing::new(UTF_8, &mut room.lines, sink);
+    while !rest.is_empty() {
+        let (piece, after) = rest.split_at(rest.floor_char_boundary(piece_bytes));
+        passing.pass(piece)?;
+        rest = after;
+    }
+    Ok(passing.met)
 }
 
 fn decode_all<E: From<io::Error>>(
     mut reader: impl Read,
     encoding: &'static Encoding,
-    window: usize,
+    room: &mut Room,
     sink: impl FnMut(&str) -> Result<(), E>,
 ) -> Result<Decoded, E> {
-    let mut decoding = Decoding::new(encoding, window, sink);
-    let mut buffer = vec![0; window];
+    let Room { window, decoded, lines } = room;
+    decoded.clear();
+    let decoder = encoding.new_decoder_without_bom_handling();
+    let mut decoding = Decoding { decoder, decoded, passing: Passing::new(encoding, lines, sink) };
     loop {
-        match reader.read(&mut buffer) {
-            Ok(0) => return decoding.finish(),
-            Ok(length) => decoding.take(&buffer[..length], Last::No)?,
+        match reader.read(window) {
+            Ok(0) => {
+                decoding.take(&[], Last::Yes)?;
+                return Ok(decoding.passing.met);
+            }
+            Ok(length) => decoding.take(&window[..length], Last::No)?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error.into()),
         }
@@ -69,47 +115,23 @@ enum Last {
     Yes,
 }
 
-struct Decoding<S> {
+struct Decoding<'a, S> {
     decoder: Decoder,
-    /// Only what is in neither UTF-8 nor UTF-16 can show by C1 controls that it is in something else.
-    legacy: bool,
-    /// Decoded, but with its line ends as they came.
-    decoded: String,
-    line_ends: LineEnds,
-    met: Decoded,
-    sink: S,
+    decoded: &'a mut String,
+    passing: Passing<'a, S>,
 }
 
-impl<E, S: FnMut(&str) -> Result<(), E>> Decoding<S> {
-    fn new(encoding: &'static Encoding, window: usize, sink: S) -> Self {
-        Self {
-            decoder: encoding.new_decoder_without_bom_handling(),
-            legacy: ![UTF_8, UTF_16LE, UTF_16BE].contains(&encoding),
-            decoded: String::with_capacity(window + 64),
-            line_ends: LineEnds::default(),
-            met: Decoded::default(),
-            sink,
-        }
-    }
-
-    fn finish(mut self) -> Result<Decoded, E> {
-        self.take(&[], Last::Yes)?;
-        Ok(self.met)
-    }
-
+impl<E, S: FnMut(&str) -> Result<(), E>> Decoding<'_, S> {
     fn take(&mut self, mut bytes: &[u8], last: Last) -> Result<(), E> {
         loop {
-            let (result, read) = self.decoder.decode_to_string_without_replacement(
-                bytes,
-                &mut self.decoded,
-                last == Last::Yes,
-            );
+            let (result, read) =
+                self.decoder.decode_to_string_without_replacement(bytes, self.decoded, last == Last::Yes);
             bytes = &bytes[read..];
             match result {
                 DecoderResult::InputEmpty => return self.give(),
                 DecoderResult::OutputFull => self.give()?,
                 DecoderResult::Malformed(..) => {
-                    self.met.replacements += 1;
+                    self.passing.met.replacements += 1;
                     self.decoded.push(char::REPLACEMENT_CHARACTER);
                 }
             }
@@ -117,45 +139,68 @@ impl<E, S: FnMut(&str) -> Result<(), E>> Decoding<S> {
     }
 
     fn give(&mut self) -> Result<(), E> {
-        if self.legacy {
-            self.met.controls += c1_controls(&self.decoded);
-        }
-        let text = self.line_ends.normalise(&self.decoded);
-        self.met.characters += characters(text);
-        (self.sink)(text)?;
+        self.passing.pass(self.decoded)?;
         self.decoded.clear();
         Ok(())
     }
 }
 
-/// Makes CRLF and CR into LF, over the borders of pieces.
-#[derive(Default)]
-struct LineEnds {
-    /// The last piece ended with CR, which has been given as LF already: an LF that follows belongs to it.
-    after_cr: bool,
-    text: String,
+/// Takes what is decoded, and passes it on with LF line ends.
+struct Passing<'a, S> {
+    /// Only what is in neither UTF-8 nor UTF-16 can show by C1 controls that it is in something else.
+    legacy: bool,
+    line_ends: LineEnds<'a>,
+    met: Decoded,
+    sink: S,
 }
 
-impl LineEnds {
+impl<'a, E, S: FnMut(&str) -> Result<(), E>> Passing<'a, S> {
+    fn new(encoding: &'static Encoding, lines: &'a mut String, sink: S) -> Self {
+        Self {
+            legacy: ![UTF_8, UTF_16LE, UTF_16BE].contains(&encoding),
+            line_ends: LineEnds { after_cr: false, text: lines },
+            met: Decoded::default(),
+            sink,
+        }
+    }
+
+    fn pass(&mut self, decoded: &str) -> Result<(), E> {
+        if self.legacy {
+            self.met.controls += c1_controls(decoded);
+        }
+        let text = self.line_ends.normalise(decoded);
+        self.met.characters += characters(text);
+        (self.sink)(text)
+    }
+}
+
+/// Makes CRLF and CR into LF, over the borders of pieces.
+struct LineEnds<'a> {
+    /// The last piece ended with CR, which has been given as LF already: an LF that follows belongs to it.
+    after_cr: bool,
+    text: &'a mut String,
+}
+
+impl LineEnds<'_> {
     fn normalise<'a>(&'a mut self, piece: &'a str) -> &'a str {
         if piece.is_empty() {
             return piece;
         }
         let piece = if self.after_cr { piece.strip_prefix('\n').unwrap_or(piece) } else { piece };
         self.after_cr = piece.ends_with('\r');
-        if !piece.as_bytes().contains(&b'\r') {
+        let mut returns = memchr::memchr_iter(b'\r', piece.as_bytes()).peekable();
+        if returns.peek().is_none() {
             return piece;
         }
         self.text.clear();
-        let mut rest = piece;
-        while let Some(at) = rest.find('\r') {
-            self.text.push_str(&rest[..at]);
+        let mut from = 0;
+        for at in returns {
+            self.text.push_str(&piece[from..at]);
             self.text.push('\n');
-            rest = &rest[at + 1..];
-            rest = rest.strip_prefix('\n').unwrap_or(rest);
+            from = at + 1 + usize::from(piece.as_bytes().get(at + 1) == Some(&b'\n'));
         }
-        self.text.push_str(rest);
-        &self.text
+        self.text.push_str(&piece[from..]);
+        self.text
     }
 }
 
@@ -168,10 +213,16 @@ mod tests {
 
     fn text_of(bytes: &[u8], encoding: &'static Encoding, skip: usize, window: usize) -> (String, Decoded) {
         let mut text = String::new();
-        let met = decode(bytes, Code::Standard(encoding), skip, window, |piece| {
+        let met = decode(bytes, Code::Standard(encoding), skip, &mut Room::of(window), |piece| {
             text.push_str(piece);
             Ok::<(), io::Error>(())
         });
+        let mut held = String::new();
+        let met_held = decode_held(bytes, Code::Standard(encoding), skip, &mut Room::of(window), |piece| {
+            held.push_str(piece);
+            Ok::<(), io::Error>(())
+        });
+        assert_eq!((&held, met_held.unwrap()), (&text, *met.as_ref().unwrap()));
         (text, met.unwrap())
     }
 

@@ -287,11 +287,11 @@ mod tests {
     use super::*;
 
     fn of(bytes: &[u8], http: Option<&str>) -> Decided {
-        decide(&Survey::of(bytes, 1000).unwrap(), Said { http, ..Said::default() }).unwrap()
+        decide(&Survey::of(bytes, 1000), Said { http, ..Said::default() }).unwrap()
     }
 
     fn refused(bytes: &[u8]) -> NotText {
-        decide(&Survey::of(bytes, 1000).unwrap(), Said::default()).unwrap_err()
+        decide(&Survey::of(bytes, 1000), Said::default()).unwrap_err()
     }
 
     fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
@@ -428,7 +428,7 @@ mod tests {
     #[test]
     fn what_the_list_gives_is_above_all() {
         let given = |bytes: &[u8], label| {
-            decide(&Survey::of(bytes, 1000).unwrap(), Said { listed: Some(label), http: Some("utf-8") })
+            decide(&Survey::of(bytes, 1000), Said { listed: Some(label), http: Some("utf-8") })
         };
         let decided = given(RUSSIAN.as_bytes(), "windows-1251").unwrap();
         assert_eq!((decided.used.name(), decided.confidence), ("windows-1251", Confidence::Given));

@@ -1,7 +1,5 @@
 //! The first reading of the bytes: hash, counts and samples.
 
-use std::io::{self, Read};
-
 use simdutf8::compat::from_utf8;
 
 use super::count::count;
@@ -32,24 +30,19 @@ pub(crate) struct Survey {
     pub(crate) tail: Vec<u8>,
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
 impl Survey {
-    /// Reads everything, `window` bytes at a time. The result does not depend on `window`.
-    pub(crate) fn of(mut reader: impl Read, window: usize) -> io::Result<Self> {
+    /// Of bytes in memory, `window` at a time. The result does not depend on `window`.
+    pub(crate) fn of(bytes: &[u8], window: usize) -> Self {
         let mut survey = Surveyor::default();
-        let mut buffer = vec![0; window];
-        loop {
-            match reader.read(&mut buffer) {
-                Ok(0) => return Ok(survey.finish()),
-                Ok(length) => survey.take(&buffer[..length]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
+        bytes.chunks(window).for_each(|window| survey.take(window));
+        survey.finish()
     }
 }
 
-#[derive(Default)]
-struct Surveyor {
+/// Makes a survey of bytes that come in windows of any size.
+#[derive(Debug, Default)]
+pub(crate) struct Surveyor {
     bytes: u64,
     hasher: blake3::Hasher,
     utf8: Utf8Census,
@@ -64,7 +57,7 @@ struct Surveyor {
 }
 
 impl Surveyor {
-    fn take(&mut self, bytes: &[u8]) {
+    pub(crate) fn take(&mut self, bytes: &[u8]) {
         self.hasher.update(bytes);
         self.utf8.take(bytes);
         self.count(bytes);
@@ -105,7 +98,7 @@ impl Surveyor {
         }
     }
 
-    fn finish(mut self) -> Survey {
+    pub(crate) fn finish(mut self) -> Survey {
         self.tail.drain(..self.tail.len().saturating_sub(SAMPLE_BYTES));
         Survey {
             bytes: self.bytes,
@@ -123,7 +116,7 @@ impl Surveyor {
 }
 
 /// Counts what is not UTF-8, over the borders of windows.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Utf8Census {
     invalid: u64,
     /// A character that the last window cut off; at most 3 bytes, then those of the next window to judge it by.
@@ -175,7 +168,7 @@ mod tests {
         bytes.extend(vec![b'b'; 1000]);
         bytes.extend("é".as_bytes());
         bytes.extend(vec![b'c'; 3 * SAMPLE_BYTES]);
-        let survey = Survey::of(&*bytes, 4096).unwrap();
+        let survey = Survey::of(&bytes, 4096);
         assert_eq!(survey.head, bytes[..SAMPLE_BYTES]);
         assert_eq!(survey.middle, bytes[SAMPLE_BYTES + 1000..][..SAMPLE_BYTES]);
         assert_eq!(survey.tail, bytes[bytes.len() - SAMPLE_BYTES..]);
@@ -183,7 +176,7 @@ mod tests {
 
     #[test]
     fn counts_are_those_of_the_bytes() {
-        let survey = Survey::of(&b"\0a\0b\x01\x1b\t\r\n\xff\xfe\xc3\xa9\xc3"[..], 3).unwrap();
+        let survey = Survey::of(&b"\0a\0b\x01\x1b\t\r\n\xff\xfe\xc3\xa9\xc3"[..], 3);
         assert_eq!((survey.nuls, survey.controls, survey.escapes), ([2, 0], 1, 1));
         assert_eq!((survey.utf8_invalid, survey.utf8_leads), (3, 4));
     }
@@ -194,8 +187,8 @@ mod tests {
             bytes in prop::collection::vec(prop_oneof![any::<u8>(), 0x80..0xf5u8, Just(b'a')], 0..300),
             window in 1..20usize,
         ) {
-            let survey = Survey::of(&*bytes, window).unwrap();
-            prop_assert_eq!(&survey, &Survey::of(&*bytes, 1000).unwrap());
+            let survey = Survey::of(&bytes, window);
+            prop_assert_eq!(&survey, &Survey::of(&bytes, 1000));
             prop_assert_eq!(survey.utf8_invalid == 0, std::str::from_utf8(&bytes).is_ok());
         }
     }

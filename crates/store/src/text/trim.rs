@@ -41,12 +41,12 @@ pub(crate) struct Trimmed {
 }
 
 /// Takes a text in pieces and gives what is left of it to a sink.
-pub(crate) struct Trimmer<S> {
+pub(crate) struct Trimmer<'a, S> {
     limits: Limits,
     strip: Strip,
     sink: S,
     /// What is neither released nor cut yet.
-    held: String,
+    held: &'a mut String,
     place: Place,
     /// The number of the line that `held` begins in, from 1.
     line: u64,
@@ -70,13 +70,15 @@ enum Begins {
     InLine,
 }
 
-impl<E, S: FnMut(&str) -> Result<(), E>> Trimmer<S> {
-    pub(crate) fn new(limits: Limits, strip: Strip, sink: S) -> Self {
+impl<'a, E, S: FnMut(&str) -> Result<(), E>> Trimmer<'a, S> {
+    /// Holds in `held`, whatever is in there, what it holds back.
+    pub(crate) fn new(limits: Limits, strip: Strip, held: &'a mut String, sink: S) -> Self {
+        held.clear();
         Self {
             limits,
             strip,
             sink,
-            held: String::new(),
+            held,
             place: Place::Head,
             line: 1,
             begins: Begins::AtLineStart,
@@ -172,7 +174,7 @@ impl<E, S: FnMut(&str) -> Result<(), E>> Trimmer<S> {
         cuts.extend(planned);
         cuts.retain(|cut| self.strip.takes(cut.rule));
         cuts.sort_by_key(|cut| cut.bytes.start);
-        let held = std::mem::take(&mut self.held);
+        let held = std::mem::take(self.held);
         let mut at = 0;
         for cut in cuts {
             self.keep(&held[at..cut.bytes.start])?;
@@ -180,7 +182,7 @@ impl<E, S: FnMut(&str) -> Result<(), E>> Trimmer<S> {
             self.cut(cut.rule, &held[cut.bytes]);
         }
         self.keep(&held[at..until])?;
-        self.held = held;
+        *self.held = held;
         self.held.drain(..until);
         Ok(())
     }

@@ -13,7 +13,8 @@ fn trim(limits: Limits, pieces: &[&str]) -> (String, Trimmed) {
 
 fn trim_as(strip: Strip, limits: Limits, pieces: &[&str]) -> (String, Trimmed) {
     let mut text = String::new();
-    let mut trimmer = Trimmer::new(limits, strip, |piece: &str| {
+    let mut held = "left by the text before".to_owned();
+    let mut trimmer = Trimmer::new(limits, strip, &mut held, |piece: &str| {
         text.push_str(piece);
         Ok::<(), Infallible>(())
     });
