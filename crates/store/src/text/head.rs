@@ -86,7 +86,7 @@ fn is_bare_opening(lines: &Lines<'_>, line: usize, first: usize) -> bool {
 
 fn start_markers(lines: &Lines<'_>) -> Vec<(Rule, Range<usize>)> {
     let mut cuts: Vec<(Rule, Range<usize>)> = Vec::new();
-    for start in (0..lines.count()).filter(|line| markers::is_start(lines.get(*line))) {
+    for start in lines.with(markers::STAR).into_iter().filter(|line| markers::is_start(lines.get(*line))) {
         let end = marker_end(lines, start);
         let before = cuts.last().map_or(0, |(_, range)| range.end);
         let takes_over = cuts.iter().all(|(_, range)| range.start == 0);
@@ -109,7 +109,8 @@ fn is_header(lines: &Lines<'_>, range: Range<usize>) -> bool {
 fn small_print(lines: &Lines<'_>) -> Option<(Rule, Range<usize>)> {
     let ended = |line: &&str| markers::is_end(line) || markers::is_footer(line);
     let limit = lines.of_range(0..lines.count()).position(|line| ended(&line)).unwrap_or(lines.count());
-    let begin = (0..limit).find(|line| markers::begins_small_print(lines.get(*line)));
+    let mut starred = lines.with(markers::STAR).into_iter().take_while(|line| *line < limit);
+    let begin = starred.find(|line| markers::begins_small_print(lines.get(*line)));
     let end = (begin.unwrap_or(0)..limit).find(|line| markers::ends_small_print(lines.get(*line)));
     let fits = |range: Range<usize>| lines.bytes(range).len() <= SMALL_PRINT_BYTES_MAX;
     match (begin, end) {

@@ -35,6 +35,18 @@ impl<'a> Lines<'a> {
         lines.map(|line| self.get(line))
     }
 
+    /// The lines in which this byte stands, in order: faster than a look at each, where they are few.
+    pub(crate) fn with(&self, byte: u8) -> Vec<usize> {
+        let mut found = Vec::new();
+        let mut at = 0;
+        while let Some(next) = memchr::memchr(byte, &self.text.as_bytes()[at..]) {
+            let line = self.bounds.partition_point(|bound| *bound <= at + next) - 1;
+            found.push(line);
+            at = self.bounds[line + 1];
+        }
+        found
+    }
+
     /// The bytes that whole lines take.
     pub(crate) fn bytes(&self, lines: Range<usize>) -> Range<usize> {
         self.bounds[lines.start]..self.bounds[lines.end]
@@ -72,6 +84,14 @@ mod tests {
             assert_eq!(lines.bytes(0..lines.count()), 0..text.len());
             assert_eq!(lines.of_range(0..expected).collect::<Vec<_>>(), text.lines().collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn lines_with_a_byte_are_found_once_each() {
+        let lines = Lines::of("*a\n\n b\n c**\n*\n\nd*");
+        assert_eq!(lines.with(b'*'), [0, 3, 4, 6]);
+        assert_eq!(lines.with(b'\n'), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(Lines::of("").with(b'*'), [0; 0]);
     }
 
     #[test]

@@ -14,6 +14,9 @@
 //! | footer | `End of` and nothing, `the` or `this`, then `Project Gutenberg`; `End Project Gutenberg`; `End of this Etext of`; the rest of [`FOOTERS`] |
 //! | credits | the beginnings in [`CREDITS`] |
 
+/// Stands in the lines of START and END markers and in those of the licence and of small print that begins.
+pub(crate) const STAR: u8 = b'*';
+
 /// How a paragraph of credits begins.
 const CREDITS: &[&str] = &[
     "produced by ",

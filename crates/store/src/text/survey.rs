@@ -66,14 +66,15 @@ impl Surveyor {
     }
 
     fn count(&mut self, bytes: &[u8]) {
-        self.leads += count(bytes, |byte| byte >= 0xC0);
-        self.escapes += count(bytes, |byte| byte == 0x1B);
-        self.controls += count(bytes, |byte| {
-            byte < 0x20 && !matches!(byte, 0 | b'\t' | b'\n' | 0x0C | b'\r' | 0x1A | 0x1B)
-        });
-        if bytes.contains(&0) {
+        if !bytes.is_ascii() {
+            self.leads += count(bytes, |byte| byte >= 0xC0);
+        }
+        let is_rare = |byte| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | 0x0C | b'\r' | 0x1A);
+        if count(bytes, is_rare) > 0 {
+            self.escapes += count(bytes, |byte| byte == 0x1B);
+            self.controls += count(bytes, |byte| is_rare(byte) && !matches!(byte, 0 | 0x1B));
             let odd = usize::from(self.bytes % 2 == 1);
-            for (at, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == 0) {
+            for at in memchr::memchr_iter(0, bytes) {
                 self.nuls[(at + odd) % 2] += 1;
             }
         }

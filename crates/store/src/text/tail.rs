@@ -32,7 +32,8 @@ pub(crate) fn find(text: &str) -> Vec<Planned> {
 }
 
 fn end_marker(lines: &Lines<'_>) -> Option<usize> {
-    let mut ends = (0..lines.count()).rev().filter(|line| markers::is_end(lines.get(*line)));
+    let mut ends =
+        lines.with(markers::STAR).into_iter().rev().filter(|line| markers::is_end(lines.get(*line)));
     let last = ends.next()?;
     Some(ends.fold(last, |end, earlier| if is_boilerplate(lines, earlier + 1..end) { earlier } else { end }))
 }
@@ -56,7 +57,7 @@ fn without_end_marker(lines: &Lines<'_>) -> Vec<(Rule, Range<usize>)> {
         let end = if is_boilerplate(lines, footer.end..all) { all } else { footer.end };
         return vec![(Rule::Footer, footer.start..end)];
     }
-    let licence = (0..all).find(|line| markers::is_licence(lines.get(*line)));
+    let licence = lines.with(markers::STAR).into_iter().find(|line| markers::is_licence(lines.get(*line)));
     licence.map(|line| (Rule::Licence, lines.skip_blank_back(line)..all)).into_iter().collect()
 }
 
