@@ -1,127 +1,242 @@
 //! How often each token occurs.
 //!
-//! An open table of slots that point into one string, so that a token is stored once and counting allocates nothing.
-//! The string is the caller's: for a chunk it is the token file itself, for a document an arena of distinct tokens.
-//! The hash is keyed at random for every run, as the texts come from strangers.
+//! An open table of slots of 32 bytes. A token of up to 16 bytes stands in its slot, so that counting it looks at one
+//! place in memory; a longer one stands in an arena that all share. What is short is padded with zeros and known by its
+//! length, since a token may end in NUL. The hash is keyed at random for every run, as the texts come from strangers.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, RandomState};
 
-use hashbrown::{DefaultHashBuilder, HashTable, hash_table::Entry};
+/// The most bytes of a token that stands in its slot.
+pub(crate) const SHORT_BYTES: usize = 16;
+
+/// Slots of a table in which something stands, at first.
+const SLOTS_MIN: usize = 1 << 10;
 
 /// Hashes tokens. Tallies that shall be merged must share it.
-pub(crate) type TokenHasher = DefaultHashBuilder;
+#[derive(Debug, Clone)]
+pub(crate) struct TokenHasher {
+    long: RandomState,
+    short: [u64; 2],
+}
 
-/// One distinct token: where it stands, and its count.
-#[derive(Debug)]
-pub(crate) struct Slot {
-    hash: u64,
-    start: usize,
-    len: usize,
+impl Default for TokenHasher {
+    fn default() -> Self {
+        let long = RandomState::new();
+        let short = [long.hash_one(0), long.hash_one(1)];
+        Self { long, short }
+    }
+}
+
+impl TokenHasher {
+    /// Each half is made unknown before both are multiplied, and the product is folded (as in wyhash).
+    #[inline]
+    fn short(&self, token: u128) -> u64 {
+        let [low, high] = [token as u64 ^ self.short[0], (token >> 64) as u64 ^ self.short[1]];
+        let product = u128::from(low) * u128::from(high);
+        product as u64 ^ (product >> 64) as u64
+    }
+}
+
+/// One distinct token and its count; free while that is 0.
+#[derive(Debug, Clone, Copy, Default)]
+struct Slot {
+    /// The token where it is short; else its hash, then where it begins in the arena.
+    key: [u8; SHORT_BYTES],
     n: u64,
+    len: usize,
 }
 
-impl Slot {
-    fn bytes<'t>(&self, text: &'t str) -> &'t [u8] {
-        &text.as_bytes()[self.start..self.start + self.len]
-    }
-}
-
-/// Counts of tokens that stand in a string elsewhere.
-#[derive(Debug, Default)]
-pub(crate) struct Slots {
-    table: HashTable<Slot>,
-    hasher: TokenHasher,
-}
-
-impl Slots {
-    pub(crate) fn new(hasher: TokenHasher) -> Self {
-        Self { table: HashTable::new(), hasher }
-    }
-
-    /// Counts once the token that stands in `text` from `start` to its end.
-    pub(crate) fn count_last(&mut self, text: &str, start: usize) {
-        let token = &text.as_bytes()[start..];
-        let hash = self.hasher.hash_one(token);
-        match self.table.entry(hash, |slot| slot.bytes(text) == token, |slot| slot.hash) {
-            Entry::Occupied(mut slot) => slot.get_mut().n += 1,
-            Entry::Vacant(slot) => {
-                slot.insert(Slot { hash, start, len: token.len(), n: 1 });
-            }
-        }
-    }
-}
-
-/// Counts of tokens, with the tokens.
+/// Counts of tokens.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    slots: Slots,
-    arena: String,
+    /// A power of two of them, or none.
+    slots: Vec<Slot>,
+    distinct: usize,
+    arena: Vec<u8>,
+    hasher: TokenHasher,
 }
 
 impl Tally {
     pub(crate) fn new(hasher: TokenHasher) -> Self {
-        Self { slots: Slots::new(hasher), arena: String::new() }
+        Self { slots: Vec::new(), distinct: 0, arena: Vec::new(), hasher }
     }
 
     /// Adds `n` to a token's count.
-    pub(crate) fn add(&mut self, token: &str, n: u64) {
-        let hash = self.slots.hasher.hash_one(token.as_bytes());
-        self.add_hashed(hash, token, n);
-    }
-
-    /// Adds the counts of tokens that stand in `text`. Both must have the same hasher.
-    pub(crate) fn add_all(&mut self, slots: &Slots, text: &str) {
-        for slot in &slots.table {
-            self.add_hashed(slot.hash, &text[slot.start..slot.start + slot.len], slot.n);
+    pub(crate) fn add(&mut self, token: &[u8], n: u64) {
+        if token.len() <= SHORT_BYTES {
+            let mut padded = [0; SHORT_BYTES];
+            padded[..token.len()].copy_from_slice(token);
+            self.add_short(padded, token.len(), n);
+        } else {
+            self.add_long(token, n);
         }
     }
 
-    fn add_hashed(&mut self, hash: u64, token: &str, n: u64) {
-        let arena = &self.arena;
-        let same = |slot: &Slot| slot.bytes(arena) == token.as_bytes();
-        match self.slots.table.entry(hash, same, |slot| slot.hash) {
-            Entry::Occupied(mut slot) => slot.get_mut().n += n,
-            Entry::Vacant(slot) => {
-                slot.insert(Slot { hash, start: self.arena.len(), len: token.len(), n });
-                self.arena.push_str(token);
+    /// The same for a token of at most [`SHORT_BYTES`], padded with zeros.
+    #[inline]
+    pub(crate) fn add_short(&mut self, token: [u8; SHORT_BYTES], len: usize, n: u64) {
+        let hash = self.hasher.short(u128::from_le_bytes(token));
+        self.add_key(hash, Slot { key: token, n, len }, |_, _| true);
+    }
+
+    fn add_long(&mut self, token: &[u8], n: u64) {
+        let hash = self.hasher.long.hash_one(token);
+        let at = self.arena.len();
+        let key = (u128::from(hash) | (at as u128) << 64).to_le_bytes();
+        let is_new =
+            self.add_key(hash, Slot { key, n, len: token.len() }, |tally, slot| tally.token(slot) == token);
+        if is_new {
+            self.arena.extend_from_slice(token);
+        }
+    }
+
+    /// Adds to the slot that has the key and is the `same`, or to a free one. Whether it was free.
+    #[inline]
+    fn add_key(&mut self, hash: u64, new: Slot, same: impl Fn(&Self, &Slot) -> bool) -> bool {
+        if self.distinct * 2 >= self.slots.len() {
+            self.grow();
+        }
+        let mask = self.slots.len() - 1;
+        let mut at = hash as usize & mask;
+        loop {
+            let slot = &self.slots[at];
+            if slot.n == 0 {
+                self.slots[at] = new;
+                self.distinct += 1;
+                return true;
+            }
+            let is_key = slot.len == new.len
+                && if new.len <= SHORT_BYTES { slot.key == new.key } else { slot.key[..8] == new.key[..8] };
+            if is_key && same(self, slot) {
+                self.slots[at].n += new.n;
+                return false;
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let slots = (self.slots.len() * 2).max(SLOTS_MIN);
+        let before = std::mem::replace(&mut self.slots, vec![Slot::default(); slots]);
+        for slot in before.into_iter().filter(|slot| slot.n > 0) {
+            let mut at = self.hash(&slot) as usize & (slots - 1);
+            while self.slots[at].n > 0 {
+                at = (at + 1) & (slots - 1);
+            }
+            self.slots[at] = slot;
+        }
+    }
+
+    fn hash(&self, slot: &Slot) -> u64 {
+        let key = u128::from_le_bytes(slot.key);
+        if slot.len <= SHORT_BYTES { self.hasher.short(key) } else { key as u64 }
+    }
+
+    fn token<'t>(&'t self, slot: &'t Slot) -> &'t [u8] {
+        if slot.len <= SHORT_BYTES {
+            &slot.key[..slot.len]
+        } else {
+            let at = (u128::from_le_bytes(slot.key) >> 64) as usize;
+            &self.arena[at..at + slot.len]
+        }
+    }
+
+    fn slots(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().filter(|slot| slot.n > 0)
+    }
+
+    /// Takes over the counts of another, which has the same hasher.
+    pub(crate) fn merge(&mut self, mut other: Self) {
+        if other.distinct > self.distinct {
+            std::mem::swap(self, &mut other);
+        }
+        for slot in other.slots() {
+            if slot.len <= SHORT_BYTES {
+                self.add_short(slot.key, slot.len, slot.n);
+            } else {
+                self.add_long(other.token(slot), slot.n);
             }
         }
     }
 
     /// Distinct tokens.
     pub(crate) fn distinct(&self) -> u64 {
-        self.slots.table.len() as u64
+        self.distinct as u64
     }
 
     /// The tokens with their counts: count falling, then token rising by bytes.
-    pub(crate) fn sorted(&self) -> Vec<(&str, u64)> {
-        let of = |slot: &Slot| (&self.arena[slot.start..slot.start + slot.len], slot.n);
-        let mut counts: Vec<_> = self.slots.table.iter().map(of).collect();
-        counts.sort_unstable_by(|(a, m), (b, n)| n.cmp(m).then_with(|| a.cmp(b)));
-        counts
+    pub(crate) fn sorted(&self) -> Vec<(&[u8], u64)> {
+        let mut counts: Vec<_> = self.slots().map(|slot| (!slot.n, self.beginning(slot), slot)).collect();
+        counts.sort_unstable_by(|(m, a, left), (n, b, right)| {
+            (m, a).cmp(&(n, b)).then_with(|| self.token(left).cmp(self.token(right)))
+        });
+        counts.into_iter().map(|(_, _, slot)| (self.token(slot), slot.n)).collect()
+    }
+
+    /// The first bytes of a token as a number that sorts as they do.
+    fn beginning(&self, slot: &Slot) -> u128 {
+        let first = self.token(slot).first_chunk().unwrap_or(&slot.key);
+        u128::from_be_bytes(*first)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn counts_fall_then_tokens_rise_by_bytes() {
         let mut tally = Tally::default();
         for token in ["b", "é", "a", "Z", "b", "a", "c", "c", "c"] {
-            tally.add(token, 1);
+            tally.add(token.as_bytes(), 1);
         }
-        assert_eq!(tally.sorted(), [("c", 3), ("a", 2), ("b", 2), ("Z", 1), ("é", 1)]);
+        let sorted: Vec<(&[u8], u64)> = vec![(b"c", 3), (b"a", 2), (b"b", 2), (b"Z", 1), ("é".as_bytes(), 1)];
+        assert_eq!(tally.sorted(), sorted);
         assert_eq!(tally.distinct(), 5);
     }
 
     #[test]
     fn tokens_that_differ_only_in_nul_bytes_are_different() {
         let mut tally = Tally::default();
-        for token in ["\u{345}", "\0\u{345}", "a", "a\0"] {
-            tally.add(token, 1);
+        for token in ["\u{345}", "\0\u{345}", "a", "a\0", "sixteen bytes ab", "sixteen bytes ab\0"] {
+            tally.add(token.as_bytes(), 1);
         }
-        assert_eq!(tally.distinct(), 4);
+        assert_eq!(tally.distinct(), 6);
+    }
+
+    /// Few letters, so that tokens meet again; lengths on both sides of what fits into a slot.
+    fn tokens() -> impl Strategy<Value = Vec<Vec<u8>>> {
+        let token = prop_oneof![
+            prop::collection::vec(prop::sample::select(vec![0, b'a', b'b']), 1..4),
+            prop::collection::vec(prop::sample::select(vec![0, b'a']), 15..19),
+        ];
+        prop::collection::vec(token, 0..3000)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+        #[test]
+        fn counts_are_those_of_a_map_however_they_are_merged(parts in prop::collection::vec(tokens(), 0..4)) {
+            let (mut expected, hasher) = (BTreeMap::new(), TokenHasher::default());
+            let mut whole = Tally::new(hasher.clone());
+            for part in &parts {
+                let mut tally = Tally::new(hasher.clone());
+                for token in part {
+                    tally.add(token, 1);
+                    *expected.entry(token.as_slice()).or_insert(0) += 1;
+                }
+                whole.merge(tally);
+            }
+            let mut sorted: Vec<(&[u8], u64)> = expected.into_iter().collect();
+            sorted.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+            prop_assert_eq!(whole.distinct(), sorted.len() as u64);
+            prop_assert_eq!(whole.sorted(), sorted);
+        }
     }
 }

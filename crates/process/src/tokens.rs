@@ -1,19 +1,21 @@
 //! The tokens of one chunk, in order and counted.
 
-use crate::tally::{Slots, Tally, TokenHasher};
+use crate::tally::{SHORT_BYTES, Tally, TokenHasher};
 
 /// Takes the tokens of a chunk.
 #[derive(Debug)]
 pub struct Tokens {
-    /// What `tokens/` gets: each token and LF.
-    lines: String,
+    /// What `tokens/` gets: each token and LF; then zeros.
+    lines: Vec<u8>,
+    /// How much of `lines` is written.
+    len: usize,
     n: u64,
-    counts: Slots,
+    counts: Tally,
 }
 
 impl Tokens {
     pub(crate) fn new(hasher: TokenHasher, text_bytes: usize) -> Self {
-        Self { lines: String::with_capacity(text_bytes), n: 0, counts: Slots::new(hasher) }
+        Self { lines: vec![0; text_bytes + text_bytes / 8], len: 0, n: 0, counts: Tally::new(hasher) }
     }
 
     /// Takes the next token, in the order of the text.
@@ -21,11 +23,32 @@ impl Tokens {
     /// A token has no line feed and is not empty; a document whose processor breaks that fails.
     #[inline]
     pub fn push(&mut self, token: &str) {
-        let start = self.lines.len();
-        self.lines.push_str(token);
-        self.counts.count_last(&self.lines, start);
-        self.lines.push('\n');
+        self.make_room(token.len() + 1);
+        let (start, end) = (self.len, self.len + token.len());
+        self.lines[start..end].copy_from_slice(token.as_bytes());
+        self.lines[end] = b'\n';
+        self.len = end + 1;
         self.n += 1;
+        self.counts.add(token.as_bytes(), 1);
+    }
+
+    /// The same for a token of at most [`SHORT_BYTES`], padded with zeros.
+    #[inline]
+    pub(crate) fn push_short(&mut self, token: [u8; SHORT_BYTES], len: usize) {
+        self.make_room(SHORT_BYTES + 1);
+        let start = self.len;
+        self.lines[start..start + SHORT_BYTES].copy_from_slice(&token);
+        self.lines[start + len] = b'\n';
+        self.len = start + len + 1;
+        self.n += 1;
+        self.counts.add_short(token, len, 1);
+    }
+
+    #[inline]
+    fn make_room(&mut self, bytes: usize) {
+        if self.lines.len() - self.len < bytes {
+            self.lines.resize(2 * self.lines.len() + bytes, 0);
+        }
     }
 
     /// How many there are.
@@ -41,19 +64,21 @@ impl Tokens {
     }
 
     /// One token a line.
-    pub(crate) fn lines(&self) -> &str {
-        &self.lines
+    pub(crate) fn lines(&self) -> &[u8] {
+        &self.lines[..self.len]
     }
 
-    pub(crate) fn add_to(&self, tally: &mut Tally) {
-        tally.add_all(&self.counts, &self.lines);
+    /// The counts.
+    pub(crate) fn into_counts(self) -> Tally {
+        self.counts
     }
 
     /// Checks what [`push`](Self::push) asks for: a token file could not be read back otherwise.
     pub(crate) fn check(&self) {
-        let line_ends = self.lines.bytes().filter(|byte| *byte == b'\n').count() as u64;
+        let lines = self.lines();
+        let line_ends = memchr::memchr_iter(b'\n', lines).count() as u64;
         assert_eq!(line_ends, self.n, "a token contains a line feed");
-        let empty = self.lines.starts_with('\n') || self.lines.contains("\n\n");
+        let empty = lines.starts_with(b"\n") || memchr::memmem::find(lines, b"\n\n").is_some();
         assert!(!empty, "a token is empty");
     }
 }

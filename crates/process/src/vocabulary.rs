@@ -51,7 +51,7 @@ fn merge_one(blobs: &dyn BlobStore, name: &BlobName, tally: &mut Tally) -> Resul
         }
         let (token, n) =
             parse(&line).ok_or_else(|| ProcessError::BadCounts { path: path.clone(), line: number })?;
-        tally.add(token, n);
+        tally.add(token.as_bytes(), n);
         tokens += n;
     }
 }

@@ -12,7 +12,10 @@
 //! let processor = Words::new(Identity::new("fields", 1), fields);
 //! ```
 
-use std::io::{self, Write};
+use std::{
+    cmp::Reverse,
+    io::{self, Write},
+};
 
 use serde::Serialize;
 
@@ -148,17 +151,19 @@ impl<F: Fn(&str, &mut Tokens) + Send + Sync + 'static> Processor for Words<F> {
     }
 
     fn merge(&self, whole: &mut WordsWhole, part: WordsPart, tokens: &mut dyn Write) -> io::Result<()> {
-        part.tokens.add_to(&mut whole.tally);
         whole.words += part.tokens.len();
         whole.extent.add(&part.extent);
         whole.sentences.merge(part.sentences);
-        tokens.write_all(part.tokens.lines().as_bytes())
+        tokens.write_all(part.tokens.lines())?;
+        whole.tally.merge(part.tokens.into_counts());
+        Ok(())
     }
 
     fn finish(&self, whole: WordsWhole, counts: &mut dyn Write) -> io::Result<TextMeasures> {
         let sorted = whole.tally.sorted();
         for (token, n) in &sorted {
-            writeln!(counts, "{token}\t{n}")?;
+            counts.write_all(token)?;
+            writeln!(counts, "\t{n}")?;
         }
         let WordsWhole { words, extent, sentences, .. } = whole;
         Ok(TextMeasures {
@@ -180,15 +185,15 @@ fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { (part as f64 / whole as f64 * 1e6).round() / 1e6 }
 }
 
-fn longest(counts: &[(&str, u64)]) -> Vec<String> {
-    let mut words: Vec<_> =
-        counts.iter().map(|(word, _)| (std::cmp::Reverse(word.chars().count()), *word)).collect();
+fn longest(counts: &[(&[u8], u64)]) -> Vec<String> {
+    let characters = |word: &[u8]| word.iter().filter(|byte| **byte & 0xC0 != 0x80).count();
+    let mut words: Vec<_> = counts.iter().map(|(word, _)| (Reverse(characters(word)), *word)).collect();
     if words.len() > LONGEST_WORDS {
         words.select_nth_unstable(LONGEST_WORDS - 1);
         words.truncate(LONGEST_WORDS);
     }
     words.sort_unstable();
-    words.into_iter().map(|(_, word)| word.to_owned()).collect()
+    words.into_iter().map(|(_, word)| String::from_utf8_lossy(word).into_owned()).collect()
 }
 
 #[cfg(test)]
