@@ -7,6 +7,7 @@
 //! * [`config`]: how many threads, and how a document is cut into pieces of work;
 //! * [`processor`]: **what is done with a text**, as a plain function of a chunk: [`Processor`](processor::Processor);
 //! * [`words`], [`uax29`], [`tokens`]: the built-in one, and how to swap its tokeniser for a function of one's own;
+//! * [`word_counts`]: the counts of the built-in one alone, without files;
 //! * `sentences`, `sentence_rules`, `tally`: what it measures and counts with;
 //! * `window`: where a text may be cut, with the proof;
 //! * `pool`: the threads, their busy time, and the one bridge from async code;
@@ -21,6 +22,7 @@ pub mod stats;
 pub mod tokens;
 pub mod uax29;
 pub mod vocabulary;
+pub mod word_counts;
 pub mod words;
 
 mod document;

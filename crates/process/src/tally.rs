@@ -12,6 +12,9 @@ pub(crate) const SHORT_BYTES: usize = 16;
 /// Slots of a table in which something stands, at first.
 const SLOTS_MIN: usize = 1 << 10;
 
+/// A token is frequent, when its table grows, from this count on.
+const FREQUENT: u64 = 8;
+
 /// Hashes tokens. Tallies that shall be merged must share it.
 #[derive(Debug, Clone)]
 pub(crate) struct TokenHasher {
@@ -37,13 +40,19 @@ impl TokenHasher {
     }
 }
 
-/// One distinct token and its count; free while that is 0.
+/// One distinct token and its count; free while `len` is 0.
 #[derive(Debug, Clone, Copy, Default)]
 struct Slot {
     /// The token where it is short; else its hash, then where it begins in the arena.
     key: [u8; SHORT_BYTES],
     n: u64,
     len: usize,
+}
+
+impl Slot {
+    const fn is_long(&self) -> bool {
+        self.len > SHORT_BYTES
+    }
 }
 
 /// Counts of tokens.
@@ -76,38 +85,42 @@ impl Tally {
     #[inline]
     pub(crate) fn add_short(&mut self, token: [u8; SHORT_BYTES], len: usize, n: u64) {
         let hash = self.hasher.short(u128::from_le_bytes(token));
-        self.add_key(hash, Slot { key: token, n, len }, |_, _| true);
+        let mask = self.slots.len().wrapping_sub(1);
+        // Most tokens are where they are looked for first.
+        if let Some(slot) = self.slots.get_mut(hash as usize & mask)
+            && slot.key == token
+            && slot.len == len
+        {
+            slot.n += n;
+        } else {
+            self.add_slot(hash, Slot { key: token, n, len }, |_, slot| slot.key == token && slot.len == len);
+        }
     }
 
     fn add_long(&mut self, token: &[u8], n: u64) {
         let hash = self.hasher.long.hash_one(token);
-        let at = self.arena.len();
-        let key = (u128::from(hash) | (at as u128) << 64).to_le_bytes();
-        let is_new =
-            self.add_key(hash, Slot { key, n, len: token.len() }, |tally, slot| tally.token(slot) == token);
-        if is_new {
+        let key = (u128::from(hash) | (self.arena.len() as u128) << 64).to_le_bytes();
+        let slot = Slot { key, n, len: token.len() };
+        if self.add_slot(hash, slot, |tally, slot| slot.is_long() && tally.token(slot) == token) {
             self.arena.extend_from_slice(token);
         }
     }
 
-    /// Adds to the slot that has the key and is the `same`, or to a free one. Whether it was free.
-    #[inline]
-    fn add_key(&mut self, hash: u64, new: Slot, same: impl Fn(&Self, &Slot) -> bool) -> bool {
-        if self.distinct * 2 >= self.slots.len() {
+    /// Adds to the slot that is for the same token, or to a free one. Whether it was free.
+    fn add_slot(&mut self, hash: u64, new: Slot, is_same: impl Fn(&Self, &Slot) -> bool) -> bool {
+        if self.distinct * 4 >= self.slots.len() * 3 {
             self.grow();
         }
         let mask = self.slots.len() - 1;
         let mut at = hash as usize & mask;
         loop {
             let slot = &self.slots[at];
-            if slot.n == 0 {
+            if slot.len == 0 {
                 self.slots[at] = new;
                 self.distinct += 1;
                 return true;
             }
-            let is_key = slot.len == new.len
-                && if new.len <= SHORT_BYTES { slot.key == new.key } else { slot.key[..8] == new.key[..8] };
-            if is_key && same(self, slot) {
+            if is_same(self, slot) {
                 self.slots[at].n += new.n;
                 return false;
             }
@@ -115,35 +128,38 @@ impl Tally {
         }
     }
 
+    /// Makes room for twice as many. What is frequent is placed first, so that it is where it is looked for first.
     #[cold]
     fn grow(&mut self) {
         let slots = (self.slots.len() * 2).max(SLOTS_MIN);
         let before = std::mem::replace(&mut self.slots, vec![Slot::default(); slots]);
-        for slot in before.into_iter().filter(|slot| slot.n > 0) {
-            let mut at = self.hash(&slot) as usize & (slots - 1);
-            while self.slots[at].n > 0 {
+        let is_frequent = |slot: &&Slot| slot.n >= FREQUENT;
+        let is_rare = |slot: &&Slot| slot.len > 0 && slot.n < FREQUENT;
+        for slot in before.iter().filter(is_frequent).chain(before.iter().filter(is_rare)) {
+            let mut at = self.hash(slot) as usize & (slots - 1);
+            while self.slots[at].len > 0 {
                 at = (at + 1) & (slots - 1);
             }
-            self.slots[at] = slot;
+            self.slots[at] = *slot;
         }
     }
 
     fn hash(&self, slot: &Slot) -> u64 {
         let key = u128::from_le_bytes(slot.key);
-        if slot.len <= SHORT_BYTES { self.hasher.short(key) } else { key as u64 }
+        if slot.is_long() { key as u64 } else { self.hasher.short(key) }
     }
 
     fn token<'t>(&'t self, slot: &'t Slot) -> &'t [u8] {
-        if slot.len <= SHORT_BYTES {
-            &slot.key[..slot.len]
-        } else {
+        if slot.is_long() {
             let at = (u128::from_le_bytes(slot.key) >> 64) as usize;
             &self.arena[at..at + slot.len]
+        } else {
+            &slot.key[..slot.len]
         }
     }
 
     fn slots(&self) -> impl Iterator<Item = &Slot> {
-        self.slots.iter().filter(|slot| slot.n > 0)
+        self.slots.iter().filter(|slot| slot.len > 0)
     }
 
     /// Takes over the counts of another, which has the same hasher.
@@ -151,11 +167,16 @@ impl Tally {
         if other.distinct > self.distinct {
             std::mem::swap(self, &mut other);
         }
+        self.add_all(&other);
+    }
+
+    /// Adds the counts of another.
+    pub(crate) fn add_all(&mut self, other: &Self) {
         for slot in other.slots() {
-            if slot.len <= SHORT_BYTES {
-                self.add_short(slot.key, slot.len, slot.n);
-            } else {
+            if slot.is_long() {
                 self.add_long(other.token(slot), slot.n);
+            } else {
+                self.add_short(slot.key, slot.len, slot.n);
             }
         }
     }

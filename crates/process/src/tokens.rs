@@ -9,13 +9,28 @@ pub struct Tokens {
     lines: Vec<u8>,
     /// How much of `lines` is written.
     len: usize,
+    kept: Kept,
     n: u64,
     counts: Tally,
 }
 
+/// Whether the tokens are kept in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Yes,
+    /// They are only counted.
+    No,
+}
+
 impl Tokens {
     pub(crate) fn new(hasher: TokenHasher, text_bytes: usize) -> Self {
-        Self { lines: vec![0; text_bytes + text_bytes / 8], len: 0, n: 0, counts: Tally::new(hasher) }
+        let lines = vec![0; text_bytes + text_bytes / 8];
+        Self { lines, len: 0, kept: Kept::Yes, n: 0, counts: Tally::new(hasher) }
+    }
+
+    /// Only counts, and goes on with these.
+    pub(crate) fn counted(counts: Tally) -> Self {
+        Self { lines: Vec::new(), len: 0, kept: Kept::No, n: 0, counts }
     }
 
     /// Takes the next token, in the order of the text.
@@ -23,11 +38,13 @@ impl Tokens {
     /// A token has no line feed and is not empty; a document whose processor breaks that fails.
     #[inline]
     pub fn push(&mut self, token: &str) {
-        self.make_room(token.len() + 1);
-        let (start, end) = (self.len, self.len + token.len());
-        self.lines[start..end].copy_from_slice(token.as_bytes());
-        self.lines[end] = b'\n';
-        self.len = end + 1;
+        if self.kept == Kept::Yes {
+            self.make_room(token.len() + 1);
+            let (start, end) = (self.len, self.len + token.len());
+            self.lines[start..end].copy_from_slice(token.as_bytes());
+            self.lines[end] = b'\n';
+            self.len = end + 1;
+        }
         self.n += 1;
         self.counts.add(token.as_bytes(), 1);
     }
@@ -35,11 +52,13 @@ impl Tokens {
     /// The same for a token of at most [`SHORT_BYTES`], padded with zeros.
     #[inline]
     pub(crate) fn push_short(&mut self, token: [u8; SHORT_BYTES], len: usize) {
-        self.make_room(SHORT_BYTES + 1);
-        let start = self.len;
-        self.lines[start..start + SHORT_BYTES].copy_from_slice(&token);
-        self.lines[start + len] = b'\n';
-        self.len = start + len + 1;
+        if self.kept == Kept::Yes {
+            self.make_room(SHORT_BYTES + 1);
+            let start = self.len;
+            self.lines[start..start + SHORT_BYTES].copy_from_slice(&token);
+            self.lines[start + len] = b'\n';
+            self.len = start + len + 1;
+        }
         self.n += 1;
         self.counts.add_short(token, len, 1);
     }

@@ -1,0 +1,81 @@
+//! The counts of words alone, for users who want no files.
+
+use crate::{
+    tally::{Tally, TokenHasher},
+    tokens::Tokens,
+    uax29,
+};
+
+/// How often each word of any number of texts occurs: the words of UAX #29, lower-cased.
+///
+/// ```
+/// use process::word_counts::WordCounts;
+///
+/// let mut counts = WordCounts::default();
+/// counts.add("The cat, the dog\n");
+/// counts.add("and the others");
+/// assert_eq!(counts.sorted()[0], ("the", 3));
+/// assert_eq!((counts.words(), counts.distinct()), (7, 5));
+/// ```
+#[derive(Debug)]
+pub struct WordCounts {
+    words: u64,
+    tally: Tally,
+}
+
+impl Default for WordCounts {
+    fn default() -> Self {
+        Self { words: 0, tally: Tally::new(TokenHasher::default()) }
+    }
+}
+
+impl WordCounts {
+    /// Counts the words of a text. Texts do not flow into each other: each ends its last word.
+    pub fn add(&mut self, text: &str) {
+        let mut tokens = Tokens::counted(std::mem::take(&mut self.tally));
+        uax29::words(text, &mut tokens);
+        self.words += tokens.len();
+        self.tally = tokens.into_counts();
+    }
+
+    /// Takes over the counts of another.
+    pub fn merge(&mut self, other: &Self) {
+        self.words += other.words;
+        self.tally.add_all(&other.tally);
+    }
+
+    /// Words.
+    #[must_use]
+    pub fn words(&self) -> u64 {
+        self.words
+    }
+
+    /// Different words.
+    #[must_use]
+    pub fn distinct(&self) -> u64 {
+        self.tally.distinct()
+    }
+
+    /// The words with their counts: count falling, then word rising by bytes.
+    #[must_use]
+    pub fn sorted(&self) -> Vec<(&str, u64)> {
+        let word = |word| std::str::from_utf8(word).expect("words are of texts");
+        self.tally.sorted().into_iter().map(|(bytes, n)| (word(bytes), n)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_of_others_are_taken_over() {
+        let (mut counts, mut others) = (WordCounts::default(), WordCounts::default());
+        counts.add("a b floccinaucinihilipilification");
+        others.add("b c floccinaucinihilipilification");
+        counts.merge(&others);
+        assert_eq!(counts.words(), 6);
+        let expected = [("b", 2), ("floccinaucinihilipilification", 2), ("a", 1), ("c", 1)];
+        assert_eq!(counts.sorted(), expected);
+    }
+}
