@@ -84,7 +84,7 @@ impl<P: Processor> Task<'_, P> {
 
     /// What a chunk yields. `at` is where it begins in the text.
     fn part(&self, chunk: &[u8], at: u64) -> Result<P::Part, ProcessError> {
-        match std::str::from_utf8(chunk) {
+        match simdutf8::compat::from_utf8(chunk) {
             Ok(text) => Ok(self.processor.chunk(text)),
             Err(error) => Err(ProcessError::NotUtf8 {
                 path: self.name(BlobKind::Text).relative_path(),

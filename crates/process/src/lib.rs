@@ -6,9 +6,12 @@
 //!
 //! * [`config`]: how many threads, and how a document is cut into pieces of work;
 //! * [`processor`]: **what is done with a text**, as a plain function of a chunk: [`Processor`](processor::Processor);
-//! * [`words`], [`uax29`], [`tokens`]: the built-in one, and how to swap its tokeniser for a function of one's own;
+//! * [`words`], [`tokens`]: the built-in one, and how to swap its tokeniser for a function of one's own;
+//! * [`options`], [`tokenizer`], [`stop_words`]: what the user may choose of it; `prepare` and `filter`: before and after;
+//! * [`uax29`]: the words of UAX #29 by bits, exactly and fast; `spgc`: another definition;
 //! * [`word_counts`]: the counts of the built-in one alone, without files;
-//! * `sentences`, `sentence_rules`, `tally`: what it measures and counts with;
+//! * `tally`, `ngrams`: what it counts with; [`measures`]: what it measures, with `extent`, `sentences`,
+//!   `sentence_rules`, `succession` and `language`;
 //! * `window`: where a text may be cut, with the proof;
 //! * `pool`: the threads, their busy time, and the one bridge from async code;
 //! * `document`, `output`, [`stats`]: one document from the text to its staged results;
@@ -16,9 +19,13 @@
 
 pub mod config;
 pub mod error;
+pub mod measures;
+pub mod options;
 pub mod processor;
 pub mod stage;
 pub mod stats;
+pub mod stop_words;
+pub mod tokenizer;
 pub mod tokens;
 pub mod uax29;
 pub mod vocabulary;
@@ -26,9 +33,16 @@ pub mod word_counts;
 pub mod words;
 
 mod document;
+mod extent;
+mod filter;
+mod language;
+mod ngrams;
 mod output;
 mod pool;
+mod prepare;
 mod sentence_rules;
 mod sentences;
+mod spgc;
+mod succession;
 mod tally;
 mod window;

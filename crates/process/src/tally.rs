@@ -12,6 +12,9 @@ pub(crate) const SHORT_BYTES: usize = 16;
 /// Slots of a table in which something stands, at first.
 const SLOTS_MIN: usize = 1 << 10;
 
+/// The most slots of a table in which nothing stands yet.
+const SLOTS_SIZED_MAX: usize = 1 << 15;
+
 /// A token is frequent, when its table grows, from this count on.
 const FREQUENT: u64 = 8;
 
@@ -68,6 +71,12 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn new(hasher: TokenHasher) -> Self {
         Self { slots: Vec::new(), distinct: 0, arena: Vec::new(), hasher }
+    }
+
+    /// With room for the distinct tokens that a text of this length is likely to have.
+    pub(crate) fn sized(hasher: TokenHasher, text_bytes: usize) -> Self {
+        let slots = (text_bytes / 32).next_power_of_two().clamp(SLOTS_MIN, SLOTS_SIZED_MAX);
+        Self { slots: vec![Slot::default(); slots], ..Self::new(hasher) }
     }
 
     /// Adds `n` to a token's count.

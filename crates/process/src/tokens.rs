@@ -1,6 +1,11 @@
 //! The tokens of one chunk, in order and counted.
 
-use crate::tally::{SHORT_BYTES, Tally, TokenHasher};
+use std::sync::Arc;
+
+use crate::{
+    filter::Filter,
+    tally::{SHORT_BYTES, Tally, TokenHasher},
+};
 
 /// Takes the tokens of a chunk.
 #[derive(Debug)]
@@ -12,6 +17,8 @@ pub struct Tokens {
     kept: Kept,
     n: u64,
     counts: Tally,
+    /// What is done with each token first.
+    filter: Option<Arc<Filter>>,
 }
 
 /// Whether the tokens are kept in their order.
@@ -25,12 +32,17 @@ enum Kept {
 impl Tokens {
     pub(crate) fn new(hasher: TokenHasher, text_bytes: usize) -> Self {
         let lines = vec![0; text_bytes + text_bytes / 8];
-        Self { lines, len: 0, kept: Kept::Yes, n: 0, counts: Tally::new(hasher) }
+        Self { lines, len: 0, kept: Kept::Yes, n: 0, counts: Tally::sized(hasher, text_bytes), filter: None }
     }
 
     /// Only counts, and goes on with these.
     pub(crate) fn counted(counts: Tally) -> Self {
-        Self { lines: Vec::new(), len: 0, kept: Kept::No, n: 0, counts }
+        Self { lines: Vec::new(), len: 0, kept: Kept::No, n: 0, counts, filter: None }
+    }
+
+    /// With a filter.
+    pub(crate) fn filtered(self, filter: Option<Arc<Filter>>) -> Self {
+        Self { filter, ..self }
     }
 
     /// Takes the next token, in the order of the text.
@@ -38,6 +50,13 @@ impl Tokens {
     /// A token has no line feed and is not empty; a document whose processor breaks that fails.
     #[inline]
     pub fn push(&mut self, token: &str) {
+        match self.filter.clone() {
+            None => self.take(token),
+            Some(filter) => filter.keep(token).into_iter().for_each(|token| self.take(token)),
+        }
+    }
+
+    fn take(&mut self, token: &str) {
         if self.kept == Kept::Yes {
             self.make_room(token.len() + 1);
             let (start, end) = (self.len, self.len + token.len());
@@ -52,6 +71,9 @@ impl Tokens {
     /// The same for a token of at most [`SHORT_BYTES`], padded with zeros.
     #[inline]
     pub(crate) fn push_short(&mut self, token: [u8; SHORT_BYTES], len: usize) {
+        if self.filter.is_some() {
+            return self.push(std::str::from_utf8(&token[..len]).expect("tokens are text"));
+        }
         if self.kept == Kept::Yes {
             self.make_room(SHORT_BYTES + 1);
             let start = self.len;
@@ -85,6 +107,11 @@ impl Tokens {
     /// One token a line.
     pub(crate) fn lines(&self) -> &[u8] {
         &self.lines[..self.len]
+    }
+
+    /// The tokens in order.
+    pub(crate) fn each(&self) -> impl Iterator<Item = &[u8]> {
+        self.lines().split_inclusive(|byte| *byte == b'\n').map(|line| &line[..line.len() - 1])
     }
 
     /// The counts.

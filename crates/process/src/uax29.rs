@@ -30,9 +30,11 @@ mod masks;
 mod scan;
 mod wide;
 
+use std::ops::Range;
+
 use unicode_segmentation::{UNICODE_VERSION, UnicodeSegmentation};
 
-use crate::{processor::Identity, tokens::Tokens};
+use crate::{options::Case, processor::Identity, tokens::Tokens};
 
 use self::{
     class::is_cased,
@@ -47,29 +49,33 @@ const PIECE_BYTES: usize = 8 << 10;
 pub(crate) fn identity() -> Identity {
     let (a, b, c) = UNICODE_VERSION;
     let (d, e, f) = char::UNICODE_VERSION;
-    Identity::new("uax29", 1)
-        .with("case", "lower")
+    Identity::new("uax29", 2)
         .with("unicode_words", format!("{a}.{b}.{c}"))
         .with("unicode_case", format!("{d}.{e}.{f}"))
 }
 
 /// Gives the words of a text in order: those of UAX #29, lower-cased.
 pub fn words(text: &str, tokens: &mut Tokens) {
-    words_by(masks::finder(), PIECE_BYTES, text, tokens);
+    words_in(Case::Lower, text, tokens);
 }
 
-fn words_by(finder: Finder, piece_bytes: usize, mut text: &str, tokens: &mut Tokens) {
+/// The same in this case.
+pub(crate) fn words_in(case: Case, text: &str, tokens: &mut Tokens) {
+    words_by(masks::finder(), PIECE_BYTES, case, text, tokens);
+}
+
+fn words_by(finder: Finder, piece_bytes: usize, case: Case, mut text: &str, tokens: &mut Tokens) {
     let mut scan = Scan::new(finder);
     while !text.is_empty() {
         let (piece, rest) = text.split_at(piece_len(text, piece_bytes));
         scan.take(piece);
         let mut at = 0;
         for line in scan.rare() {
-            plain_words(&scan, at..line.start, tokens);
-            defined_words(&piece[line.clone()], tokens);
+            words_by_bits(&scan, piece, at..line.start, case, tokens);
+            defined_words(&piece[line.clone()], case, tokens);
             at = line.end;
         }
-        plain_words(&scan, at..piece.len(), tokens);
+        words_by_bits(&scan, piece, at..piece.len(), case, tokens);
         text = rest;
     }
 }
@@ -92,11 +98,28 @@ fn piece_len(text: &str, piece_bytes: usize) -> usize {
 }
 
 /// The words that were found by bits.
-fn plain_words(scan: &Scan, range: std::ops::Range<usize>, tokens: &mut Tokens) {
+fn words_by_bits(scan: &Scan, piece: &str, range: Range<usize>, case: Case, tokens: &mut Tokens) {
+    match case {
+        Case::Lower => lower_words(scan, range, tokens),
+        Case::Kept => scan.words(range, |start, end| {
+            let word = &piece[start..end];
+            if !is_low_lines(word.as_bytes()) {
+                tokens.push(word);
+            }
+        }),
+    }
+}
+
+/// A segment of nothing but low lines is no word.
+#[inline]
+fn is_low_lines(word: &[u8]) -> bool {
+    word[0] == b'_' && word.iter().all(|byte| *byte == b'_')
+}
+
+fn lower_words(scan: &Scan, range: Range<usize>, tokens: &mut Tokens) {
     let bytes = scan.bytes();
     scan.words(range, |start, end| {
-        // A word of nothing but low lines is none.
-        if bytes[start] == b'_' && bytes[start..end].iter().all(|byte| *byte == b'_') {
+        if is_low_lines(&bytes[start..end]) {
             return;
         }
         match bytes[start..].first_chunk::<PAD>() {
@@ -127,9 +150,12 @@ fn lower_word(word: &[u8], tokens: &mut Tokens) {
 }
 
 /// The words by the definition.
-fn defined_words(line: &str, tokens: &mut Tokens) {
+fn defined_words(line: &str, case: Case, tokens: &mut Tokens) {
     for word in line.unicode_words() {
-        tokens.push(&word.to_lowercase());
+        match case {
+            Case::Lower => tokens.push(&word.to_lowercase()),
+            Case::Kept => tokens.push(word),
+        }
     }
 }
 
@@ -244,8 +270,12 @@ mod tests {
     }
 
     fn ours_by(finder: Finder, piece_bytes: usize, text: &str) -> String {
+        in_case(Case::Lower, finder, piece_bytes, text)
+    }
+
+    fn in_case(case: Case, finder: Finder, piece_bytes: usize, text: &str) -> String {
         let mut tokens = Tokens::new(TokenHasher::default(), text.len());
-        words_by(finder, piece_bytes, text, &mut tokens);
+        words_by(finder, piece_bytes, case, text, &mut tokens);
         String::from_utf8(tokens.lines().to_vec()).unwrap()
     }
 

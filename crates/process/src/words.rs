@@ -13,44 +13,83 @@
 //! ```
 
 use std::{
-    cmp::Reverse,
+    fmt,
     io::{self, Write},
+    sync::Arc,
 };
-
-use serde::Serialize;
 
 use crate::{
+    extent::Extent,
+    filter::Filter,
+    language::Sample,
+    measures::{TextMeasures, measured},
+    ngrams::NGrams,
+    options::{self, Measures, Options},
+    prepare::prepared,
     processor::{Identity, Processor},
     sentences::{Sentences, SentencesPart},
+    succession::Succession,
     tally::{Tally, TokenHasher},
     tokens::Tokens,
-    uax29,
 };
 
-/// How many of the longest words are told.
-const LONGEST_WORDS: usize = 10;
+/// Gives the tokens of a text in order.
+type Tokenise = dyn Fn(&str, &mut Tokens) + Send + Sync;
 
 /// A processor that counts and measures the tokens that a function gives.
-#[derive(Debug, Clone)]
-pub struct Words<F = fn(&str, &mut Tokens)> {
+#[derive(Clone)]
+pub struct Words {
     identity: Identity,
-    tokenise: F,
+    tokenise: Arc<Tokenise>,
+    filter: Option<Arc<Filter>>,
+    /// How many tokens in a row are counted as one.
+    ngrams: usize,
+    measures: Measures,
+    sentences: options::Sentences,
     hasher: TokenHasher,
+}
+
+impl fmt::Debug for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Words").field("identity", &self.identity).finish_non_exhaustive()
+    }
 }
 
 impl Words {
     /// The words of UAX #29, lower-cased.
     #[must_use]
     pub fn uax29() -> Self {
-        Self::new(uax29::identity(), uax29::words)
+        Self::of(Options::default())
     }
-}
 
-impl<F: Fn(&str, &mut Tokens) + Send + Sync + 'static> Words<F> {
+    /// What the options ask for.
+    #[must_use]
+    pub fn of(options: Options) -> Self {
+        Self {
+            identity: options.identity(),
+            filter: Filter::of(&options).map(Arc::new),
+            ngrams: options.ngrams.map_or(1, usize::from),
+            measures: options.measures,
+            sentences: options.sentences,
+            hasher: TokenHasher::default(),
+            tokenise: Arc::new(move |text, tokens| {
+                options.tokenizer.tokens(&prepared(text, &options), options.case, tokens);
+            }),
+        }
+    }
+
     /// The tokens that `tokenise` gives for a chunk of text. For the same bytes with every configuration it treats
     /// each line by itself.
-    pub fn new(identity: Identity, tokenise: F) -> Self {
-        Self { identity, tokenise, hasher: TokenHasher::default() }
+    pub fn new(identity: Identity, tokenise: impl Fn(&str, &mut Tokens) + Send + Sync + 'static) -> Self {
+        let tokenise = Arc::new(move |text: &str, tokens: &mut Tokens| {
+            tokenise(text, tokens);
+            tokens.check();
+        });
+        Self { identity, tokenise, ..Self::uax29() }
+    }
+
+    fn counts_sentences(&self) -> bool {
+        self.sentences == options::Sentences::Counted || self.measures == Measures::Full
     }
 }
 
@@ -59,7 +98,8 @@ impl<F: Fn(&str, &mut Tokens) + Send + Sync + 'static> Words<F> {
 pub struct WordsPart {
     tokens: Tokens,
     extent: Extent,
-    sentences: SentencesPart,
+    sentences: Option<SentencesPart>,
+    sample: Option<Sample>,
 }
 
 /// What the chunks so far add up to.
@@ -68,64 +108,13 @@ pub struct WordsWhole {
     tally: Tally,
     words: u64,
     extent: Extent,
-    sentences: Sentences,
+    sentences: Option<Sentences>,
+    ngrams: Option<NGrams>,
+    succession: Option<Succession>,
+    sample: Option<Sample>,
 }
 
-/// How long a text is.
-#[derive(Debug, Default)]
-struct Extent {
-    bytes: u64,
-    characters: u64,
-    line_feeds: u64,
-    /// Whether a last line has no line feed.
-    open_lines: u64,
-}
-
-impl Extent {
-    fn of(text: &str) -> Self {
-        Self {
-            bytes: text.len() as u64,
-            characters: text.chars().count() as u64,
-            line_feeds: text.bytes().filter(|byte| *byte == b'\n').count() as u64,
-            open_lines: u64::from(!text.is_empty() && !text.ends_with('\n')),
-        }
-    }
-
-    fn add(&mut self, next: &Self) {
-        self.bytes += next.bytes;
-        self.characters += next.characters;
-        self.line_feeds += next.line_feeds;
-        if next.bytes > 0 {
-            self.open_lines = next.open_lines;
-        }
-    }
-}
-
-/// What `stats/` says of a text.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct TextMeasures {
-    /// Length in bytes.
-    pub bytes: u64,
-    /// Lines: line feeds, and one for what follows the last.
-    pub lines: u64,
-    /// Unicode scalar values.
-    pub characters: u64,
-    /// Tokens.
-    pub words: u64,
-    /// Different tokens.
-    pub distinct_words: u64,
-    /// Tokens that occur once.
-    pub hapaxes: u64,
-    /// `distinct_words` over `words`, rounded to six decimals; 0 without words.
-    pub type_token_ratio: f64,
-    /// At most ten: most characters first, then rising by bytes.
-    pub longest_words: Vec<String>,
-    /// Sentences of UAX #29 with a letter or number, where line ends within a paragraph count as spaces. A paragraph
-    /// ends at a blank line, after 64 characters without letter or number, or when it is over 16 KiB.
-    pub sentences: u64,
-}
-
-impl<F: Fn(&str, &mut Tokens) + Send + Sync + 'static> Processor for Words<F> {
+impl Processor for Words {
     type Part = WordsPart;
     type Whole = WordsWhole;
     type Measures = TextMeasures;
@@ -135,73 +124,90 @@ impl<F: Fn(&str, &mut Tokens) + Send + Sync + 'static> Processor for Words<F> {
     }
 
     fn begin(&self) -> WordsWhole {
+        let full = self.measures == Measures::Full;
         WordsWhole {
             tally: Tally::new(self.hasher.clone()),
             words: 0,
             extent: Extent::default(),
-            sentences: Sentences::default(),
+            sentences: self.counts_sentences().then(Sentences::default),
+            ngrams: (self.ngrams > 1).then(|| NGrams::new(self.ngrams, self.hasher.clone())),
+            succession: full.then(Succession::default),
+            sample: full.then(Sample::default),
         }
     }
 
     fn chunk(&self, text: &str) -> WordsPart {
-        let mut tokens = Tokens::new(self.hasher.clone(), text.len());
+        let mut tokens = Tokens::new(self.hasher.clone(), text.len()).filtered(self.filter.clone());
         (self.tokenise)(text, &mut tokens);
-        tokens.check();
-        WordsPart { tokens, extent: Extent::of(text), sentences: SentencesPart::of(text) }
+        WordsPart {
+            tokens,
+            extent: Extent::of(text),
+            sentences: self.counts_sentences().then(|| SentencesPart::of(text)),
+            sample: (self.measures == Measures::Full).then(|| Sample::of(text)),
+        }
     }
 
     fn merge(&self, whole: &mut WordsWhole, part: WordsPart, tokens: &mut dyn Write) -> io::Result<()> {
-        whole.words += part.tokens.len();
-        whole.extent.add(&part.extent);
-        whole.sentences.merge(part.sentences);
-        tokens.write_all(part.tokens.lines())?;
-        whole.tally.merge(part.tokens.into_counts());
+        let WordsPart { tokens: found, extent, sentences, sample } = part;
+        whole.words += found.len();
+        whole.extent.add(&extent);
+        if let (Some(whole), Some(part)) = (&mut whole.sentences, sentences) {
+            whole.merge(part);
+        }
+        if let (Some(whole), Some(part)) = (&mut whole.sample, sample) {
+            whole.add(&part);
+        }
+        if let Some(ngrams) = &mut whole.ngrams {
+            found.each().for_each(|token| ngrams.add(token));
+        }
+        if let Some(succession) = &mut whole.succession {
+            found.each().for_each(|token| succession.add(token));
+        }
+        tokens.write_all(found.lines())?;
+        whole.tally.merge(found.into_counts());
         Ok(())
     }
 
     fn finish(&self, whole: WordsWhole, counts: &mut dyn Write) -> io::Result<TextMeasures> {
-        let sorted = whole.tally.sorted();
-        for (token, n) in &sorted {
-            counts.write_all(token)?;
-            writeln!(counts, "\t{n}")?;
-        }
-        let WordsWhole { words, extent, sentences, .. } = whole;
+        let WordsWhole { tally, words, extent, sentences, ngrams, succession, sample } = whole;
+        let sorted = tally.sorted();
+        let distinct_ngrams = match &ngrams {
+            Some(ngrams) => Some(write(&ngrams.tally().sorted(), counts)?),
+            None => write(&sorted, counts).map(|_| None)?,
+        };
         Ok(TextMeasures {
-            bytes: extent.bytes,
-            lines: extent.line_feeds + extent.open_lines,
-            characters: extent.characters,
-            words,
-            distinct_words: sorted.len() as u64,
-            hapaxes: sorted.iter().filter(|(_, n)| *n == 1).count() as u64,
-            type_token_ratio: ratio(sorted.len() as u64, words),
-            longest_words: longest(&sorted),
-            sentences: sentences.finish(),
+            distinct_ngrams,
+            ..measured(words, &sorted, &extent, sentences.map(Sentences::finish), succession, sample)
         })
     }
 }
 
-/// Rounded to six decimals, so that it is written with no more.
-fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { (part as f64 / whole as f64 * 1e6).round() / 1e6 }
-}
-
-fn longest(counts: &[(&[u8], u64)]) -> Vec<String> {
-    let characters = |word: &[u8]| word.iter().filter(|byte| **byte & 0xC0 != 0x80).count();
-    let mut words: Vec<_> = counts.iter().map(|(word, _)| (Reverse(characters(word)), *word)).collect();
-    if words.len() > LONGEST_WORDS {
-        words.select_nth_unstable(LONGEST_WORDS - 1);
-        words.truncate(LONGEST_WORDS);
+/// Writes counts, one a line. How many.
+fn write(sorted: &[(&[u8], u64)], counts: &mut dyn Write) -> io::Result<u64> {
+    let mut line = Vec::new();
+    for (token, n) in sorted {
+        line.clear();
+        line.extend_from_slice(token);
+        line.push(b'\t');
+        write!(line, "{n}")?;
+        line.push(b'\n');
+        counts.write_all(&line)?;
     }
-    words.sort_unstable();
-    words.into_iter().map(|(_, word)| String::from_utf8_lossy(word).into_owned()).collect()
+    Ok(sorted.len() as u64)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use super::*;
+    use crate::stop_words::StopWords;
 
     fn measured(chunks: &[&str]) -> (TextMeasures, String, String) {
-        let processor = Words::uax29();
+        measured_by(&Words::uax29(), chunks)
+    }
+
+    fn measured_by(processor: &Words, chunks: &[&str]) -> (TextMeasures, String, String) {
         let (mut whole, mut tokens, mut counts) = (processor.begin(), Vec::new(), Vec::new());
         for chunk in chunks {
             processor.merge(&mut whole, processor.chunk(chunk), &mut tokens).unwrap();
@@ -224,16 +230,45 @@ mod tests {
             hapaxes: 3,
             type_token_ratio: 0.666_667,
             longest_words: ["vital", "élan", "cat", "the"].map(str::to_owned).to_vec(),
-            sentences: 3,
+            ..TextMeasures::default()
         };
         assert_eq!(measures, expected);
+    }
+
+    /// Everything that can be asked for, over cuts at all line ends.
+    #[test]
+    fn where_a_text_is_cut_changes_nothing_whatever_is_asked_for() {
+        let options = Options {
+            italics: options::Italics::Stripped,
+            quotes: options::Quotes::Folded,
+            numbers: options::Numbers::Mask,
+            min_length: 2,
+            stop_words: Some(Arc::new(StopWords::from_lines("", "the\nof\n"))),
+            ngrams: NonZeroUsize::new(3),
+            measures: Measures::Full,
+            ..Options::default()
+        };
+        let text = "The _Whale_ of 1851, don’t\nyou know? It was white.\n\nIt swam 3 days.\nNo.\n".repeat(40);
+        let whole = measured_by(&Words::of(options.clone()), &[&text]);
+        let lines: Vec<&str> = text.split_inclusive('\n').collect();
+        assert_eq!(measured_by(&Words::of(options), &lines), whole);
+        let (measures, tokens, counts) = whole;
+        assert!(tokens.starts_with("whale\n<num>\ndon't\nyou\n"), "{tokens}");
+        assert!(
+            counts.starts_with("<num>\u{20}days no\t40\n") || counts.contains("swam <num> days\t40\n"),
+            "{counts}"
+        );
+        assert_eq!((measures.sentences, measures.distinct_words), (Some(160), 11));
+        assert_eq!(measures.language.unwrap().code, "eng");
+        assert!(measures.lexical.unwrap().heaps.is_some());
+        assert!(measures.readability.is_some() && measures.distinct_ngrams == Some(13));
     }
 
     #[test]
     fn an_empty_text_has_measures_too() {
         for chunks in [&[][..], &[""]] {
             let (measures, tokens, counts) = measured(chunks);
-            assert_eq!((measures.lines, measures.words, measures.sentences), (0, 0, 0));
+            assert_eq!((measures.lines, measures.words, measures.sentences), (0, 0, None));
             assert_eq!((measures.type_token_ratio, tokens.as_str(), counts.as_str()), (0.0, "", ""));
         }
     }
@@ -250,12 +285,13 @@ mod tests {
     #[test]
     #[should_panic(expected = "a token contains a line feed")]
     fn a_token_with_a_line_feed_is_refused() {
-        Words::new(Identity::new("bad", 1), |text, tokens| tokens.push(text)).chunk("a\nb");
+        Words::new(Identity::new("bad", 1), |text: &str, tokens: &mut Tokens| tokens.push(text))
+            .chunk("a\nb");
     }
 
     #[test]
     #[should_panic(expected = "a token is empty")]
     fn an_empty_token_is_refused() {
-        Words::new(Identity::new("bad", 1), |_, tokens| tokens.push("")).chunk("a");
+        Words::new(Identity::new("bad", 1), |_: &str, tokens: &mut Tokens| tokens.push("")).chunk("a");
     }
 }

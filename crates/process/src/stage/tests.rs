@@ -107,7 +107,7 @@ async fn stats_say_what_was_measured_and_of_what() {
   "text_blake3": "TEXT",
   "processor": {
     "name": "uax29",
-    "version": 1,
+    "version": 2,
     "parameters": {
       "case": "lower",
       "unicode_case": "CASE",
@@ -129,7 +129,6 @@ async fn stats_say_what_was_measured_and_of_what() {
     "it",
     "a"
   ],
-  "sentences": 3,
   "outputs": {
     "tokens": {
       "bytes": 33,

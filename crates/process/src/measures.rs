@@ -1,0 +1,200 @@
+//! What `stats/` says of a text.
+
+use std::cmp::Reverse;
+
+use serde::Serialize;
+
+use crate::{
+    extent::Extent,
+    language::{Language, Sample},
+    succession::{Succession, WINDOW},
+};
+
+/// How many of the longest words are told.
+const LONGEST_WORDS: usize = 10;
+
+/// A word is long by LIX from so many characters on.
+const LONG_WORD: usize = 7;
+
+/// What `stats/` says of a text.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct TextMeasures {
+    /// Length in bytes.
+    pub bytes: u64,
+    /// Lines: line feeds, and one for what follows the last.
+    pub lines: u64,
+    /// Unicode scalar values.
+    pub characters: u64,
+    /// Tokens.
+    pub words: u64,
+    /// Different tokens.
+    pub distinct_words: u64,
+    /// Tokens that occur once.
+    pub hapaxes: u64,
+    /// `distinct_words` over `words`, rounded to six decimals; 0 without words.
+    pub type_token_ratio: f64,
+    /// At most ten: most characters first, then rising by bytes.
+    pub longest_words: Vec<String>,
+    /// Different runs of tokens, where runs are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distinct_ngrams: Option<u64>,
+    /// Sentences of UAX #29 with a letter or number, where line ends within a paragraph count as spaces. A paragraph
+    /// ends at a blank line, after 64 characters without letter or number, or when it is over 16 KiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sentences: Option<u64>,
+    /// How hard it is to read, where sentences are counted and there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub readability: Option<Readability>,
+    /// How its vocabulary is spread and grows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lexical: Option<Lexical>,
+    /// The language it seems to be in, where it has words of any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
+}
+
+/// How hard a text is to read, by measures that need no syllables. Rounded to six decimals.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Readability {
+    /// Automated readability index (Smith and Senter 1967): 4.71 · characters / words + 0.5 · words / sentences − 21.43.
+    pub automated_readability_index: f64,
+    /// Coleman and Liau 1975: 0.0588 · characters in 100 words − 0.296 · sentences in 100 words − 15.8.
+    pub coleman_liau_index: f64,
+    /// Björnsson 1968: words / sentences + 100 · words of seven characters and more / words.
+    pub lix: f64,
+}
+
+/// How the vocabulary of a text is spread and grows. Rounded to six decimals.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Lexical {
+    /// The mean type-token ratio of all windows of 500 tokens (MATTR); none for a shorter text.
+    pub moving_average_type_token_ratio: Option<f64>,
+    /// Heaps' law, distinct = k · tokens^beta: least squares over logarithms at 64, 128, 256, … tokens and the end; none
+    /// with fewer than three such points.
+    pub heaps: Option<Heaps>,
+    /// Zipf's law, count ~ rank^-exponent: least squares over logarithms of all ranks; none with fewer than three.
+    pub zipf_exponent: Option<f64>,
+}
+
+/// The constants of Heaps' law.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Heaps {
+    /// The factor.
+    pub k: f64,
+    /// The exponent.
+    pub beta: f64,
+}
+
+/// All measures but `distinct_ngrams`. What was not looked at is left out.
+pub(crate) fn measured(
+    words: u64,
+    sorted: &[(&[u8], u64)],
+    extent: &Extent,
+    sentences: Option<u64>,
+    succession: Option<Succession>,
+    sample: Option<Sample>,
+) -> TextMeasures {
+    TextMeasures {
+        bytes: extent.bytes,
+        lines: extent.lines(),
+        characters: extent.characters,
+        words,
+        distinct_words: sorted.len() as u64,
+        hapaxes: (sorted.len() - sorted.partition_point(|(_, n)| *n > 1)) as u64,
+        type_token_ratio: if words == 0 { 0.0 } else { rounded(sorted.len() as f64 / words as f64) },
+        longest_words: longest(sorted),
+        distinct_ngrams: None,
+        sentences,
+        readability: sentences.and_then(|sentences| readability(sorted, words, sentences)),
+        lexical: succession.map(|succession| lexical(&succession, sorted)),
+        language: sample.and_then(|sample| Language::of(&sample)),
+    }
+}
+
+/// Six decimals, so that it is written with no more.
+pub(crate) fn rounded(number: f64) -> f64 {
+    (number * 1e6).round() / 1e6
+}
+
+fn characters(word: &[u8]) -> usize {
+    word.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
+}
+
+fn longest(counts: &[(&[u8], u64)]) -> Vec<String> {
+    let mut words: Vec<_> = counts.iter().map(|(word, _)| (Reverse(characters(word)), *word)).collect();
+    if words.len() > LONGEST_WORDS {
+        words.select_nth_unstable(LONGEST_WORDS - 1);
+        words.truncate(LONGEST_WORDS);
+    }
+    words.sort_unstable();
+    words.into_iter().map(|(_, word)| String::from_utf8_lossy(word).into_owned()).collect()
+}
+
+fn readability(sorted: &[(&[u8], u64)], words: u64, sentences: u64) -> Option<Readability> {
+    if words == 0 || sentences == 0 {
+        return None;
+    }
+    let (mut letters, mut long) = (0, 0);
+    for (word, n) in sorted {
+        let length = characters(word);
+        letters += length as u64 * n;
+        long += if length >= LONG_WORD { *n } else { 0 };
+    }
+    let (words, sentences) = (words as f64, sentences as f64);
+    let a_word = letters as f64 / words;
+    Some(Readability {
+        automated_readability_index: rounded(4.71 * a_word + 0.5 * words / sentences - 21.43),
+        coleman_liau_index: rounded(0.0588 * 100.0 * a_word - 0.296 * 100.0 * sentences / words - 15.8),
+        lix: rounded(words / sentences + 100.0 * long as f64 / words),
+    })
+}
+
+fn lexical(succession: &Succession, sorted: &[(&[u8], u64)]) -> Lexical {
+    debug_assert_eq!(WINDOW, 500, "the name of the measure says so");
+    let growth = succession.growth().into_iter().filter(|(tokens, _)| *tokens >= 64);
+    let ranks = (1..).zip(sorted).map(|(rank, (_, n))| (rank, *n));
+    Lexical {
+        moving_average_type_token_ratio: succession.moving_ratio().map(rounded),
+        heaps: fitted(growth).map(|(k, beta)| Heaps { k: rounded(k), beta: rounded(beta) }),
+        zipf_exponent: fitted(ranks).map(|(_, slope)| rounded(-slope)),
+    }
+}
+
+/// The factor and exponent of the power law that fits best, by least squares over logarithms; none where there are fewer
+/// than three points.
+fn fitted(points: impl Iterator<Item = (u64, u64)>) -> Option<(f64, f64)> {
+    let points: Vec<(f64, f64)> = points.map(|(x, y)| ((x as f64).ln(), (y as f64).ln())).collect();
+    if points.len() < 3 {
+        return None;
+    }
+    let n = points.len() as f64;
+    let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / n;
+    let (x_mean, y_mean) = (mean(|point| point.0), mean(|point| point.1));
+    let covariance: f64 = points.iter().map(|(x, y)| (x - x_mean) * (y - y_mean)).sum();
+    let variance: f64 = points.iter().map(|(x, _)| (x - x_mean).powi(2)).sum();
+    let slope = covariance / variance;
+    Some(((y_mean - slope * x_mean).exp(), slope))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_power_law_is_found_again() {
+        let (k, exponent) = fitted((1..=100).map(|x| (x, 3 * x * x))).unwrap();
+        assert!((k - 3.0).abs() < 1e-9 && (exponent - 2.0).abs() < 1e-9, "{k} {exponent}");
+        assert_eq!(fitted([(1, 1), (2, 2)].into_iter()), None);
+    }
+
+    #[test]
+    fn readability_is_that_of_the_formulas() {
+        // Ten words of five characters in two sentences, one of them long.
+        let sorted: [(&[u8], u64); 2] = [(b"abcd", 8), (b"abcdefghi", 2)];
+        let found = readability(&sorted, 10, 2).unwrap();
+        assert_eq!(found.automated_readability_index, rounded(4.71 * 5.0 + 2.5 - 21.43));
+        assert_eq!(found.coleman_liau_index, rounded(0.0588 * 500.0 - 0.296 * 20.0 - 15.8));
+        assert_eq!(found.lix, 25.0);
+        assert_eq!(readability(&[], 0, 0), None);
+    }
+}

@@ -1,0 +1,62 @@
+//! Counts of several tokens in a row.
+
+use std::collections::VecDeque;
+
+use crate::tally::{Tally, TokenHasher};
+
+/// Counts each run of so many tokens of a document, joined by spaces.
+#[derive(Debug)]
+pub(crate) struct NGrams {
+    /// How many tokens are one.
+    n: usize,
+    /// The last tokens, each with a space behind.
+    last: Vec<u8>,
+    lengths: VecDeque<usize>,
+    tally: Tally,
+}
+
+impl NGrams {
+    pub(crate) fn new(n: usize, hasher: TokenHasher) -> Self {
+        Self { n, last: Vec::new(), lengths: VecDeque::new(), tally: Tally::new(hasher) }
+    }
+
+    /// Takes the next token of the document.
+    pub(crate) fn add(&mut self, token: &[u8]) {
+        if self.lengths.len() == self.n
+            && let Some(first) = self.lengths.pop_front()
+        {
+            self.last.drain(..first);
+        }
+        self.last.extend_from_slice(token);
+        self.last.push(b' ');
+        self.lengths.push_back(token.len() + 1);
+        if self.lengths.len() == self.n {
+            self.tally.add(&self.last[..self.last.len() - 1], 1);
+        }
+    }
+
+    pub(crate) const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_run_is_counted() {
+        let mut pairs = NGrams::new(2, TokenHasher::default());
+        ["to", "be", "or", "not", "to", "be"].iter().for_each(|token| pairs.add(token.as_bytes()));
+        let counts: Vec<(&str, u64)> = pairs
+            .tally()
+            .sorted()
+            .into_iter()
+            .map(|(gram, n)| (std::str::from_utf8(gram).unwrap(), n))
+            .collect();
+        assert_eq!(counts, [("to be", 2), ("be or", 1), ("not to", 1), ("or not", 1)]);
+        let mut longer = NGrams::new(3, TokenHasher::default());
+        ["a", "b"].iter().for_each(|token| longer.add(token.as_bytes()));
+        assert_eq!(longer.tally().distinct(), 0);
+    }
+}

@@ -1,0 +1,100 @@
+//! What the order of the tokens shows: how the vocabulary grows, and how varied the text is from place to place.
+
+use std::collections::{HashMap, VecDeque};
+
+/// Tokens of the window of the moving average.
+pub(crate) const WINDOW: usize = 500;
+
+/// Takes the tokens of a document in order.
+#[derive(Debug, Default)]
+pub(crate) struct Succession {
+    numbers: HashMap<Box<[u8]>, usize>,
+    tokens: u64,
+    /// The last tokens, and how often each distinct one is among them.
+    window: VecDeque<usize>,
+    in_window: Vec<u32>,
+    distinct_in_window: u64,
+    /// The sum over all whole windows.
+    distinct_sum: u64,
+    /// Distinct tokens after 1, 2, 4, 8, … tokens.
+    growth: Vec<(u64, u64)>,
+}
+
+impl Succession {
+    /// Takes the next token.
+    pub(crate) fn add(&mut self, token: &[u8]) {
+        let number = self.number(token);
+        if self.window.len() == WINDOW
+            && let Some(first) = self.window.pop_front()
+        {
+            self.in_window[first] -= 1;
+            self.distinct_in_window -= u64::from(self.in_window[first] == 0);
+        }
+        self.window.push_back(number);
+        self.distinct_in_window += u64::from(self.in_window[number] == 0);
+        self.in_window[number] += 1;
+        if self.window.len() == WINDOW {
+            self.distinct_sum += self.distinct_in_window;
+        }
+        self.tokens += 1;
+        if self.tokens.is_power_of_two() {
+            self.growth.push((self.tokens, self.numbers.len() as u64));
+        }
+    }
+
+    fn number(&mut self, token: &[u8]) -> usize {
+        if let Some(number) = self.numbers.get(token) {
+            return *number;
+        }
+        let number = self.numbers.len();
+        self.numbers.insert(token.into(), number);
+        self.in_window.push(0);
+        number
+    }
+
+    /// The mean over all windows of their type-token ratio (MATTR, Covington and McFall 2010); none where the text is
+    /// shorter than a window.
+    pub(crate) fn moving_ratio(&self) -> Option<f64> {
+        let windows = (self.tokens + 1).checked_sub(WINDOW as u64).filter(|windows| *windows > 0)?;
+        Some(self.distinct_sum as f64 / windows as f64 / WINDOW as f64)
+    }
+
+    /// Distinct tokens by tokens, at powers of two and at the end.
+    pub(crate) fn growth(&self) -> Vec<(u64, u64)> {
+        let mut growth = self.growth.clone();
+        if !self.tokens.is_power_of_two() && self.tokens > 0 {
+            growth.push((self.tokens, self.numbers.len() as u64));
+        }
+        growth
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_move_by_one_token() {
+        let mut all_the_same = Succession::default();
+        (0..WINDOW + 10).for_each(|_| all_the_same.add(b"a"));
+        assert_eq!(all_the_same.moving_ratio(), Some(1.0 / WINDOW as f64));
+        let mut all_different = Succession::default();
+        (0..WINDOW + 10).for_each(|n| all_different.add(n.to_string().as_bytes()));
+        assert_eq!(all_different.moving_ratio(), Some(1.0));
+        let mut two_halves = Succession::default();
+        (0..WINDOW).for_each(|_| two_halves.add(b"a"));
+        (0..WINDOW).for_each(|n| two_halves.add(n.to_string().as_bytes()));
+        // 1, 2, … 500 distinct ones and at the end 500 without the first: (1 + 2 + … + 500 + 500) / 501 / 500.
+        let expected = (500.0 * 501.0 / 2.0 + 500.0) / 501.0 / 500.0;
+        assert!((two_halves.moving_ratio().unwrap() - expected).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_short_text_has_no_window_and_its_growth_ends_with_it() {
+        let mut short = Succession::default();
+        assert_eq!((short.moving_ratio(), short.growth()), (None, Vec::new()));
+        ["a", "b", "a", "c", "a"].iter().for_each(|token| short.add(token.as_bytes()));
+        assert_eq!(short.growth(), [(1, 1), (2, 2), (4, 3), (5, 3)]);
+        assert_eq!(short.moving_ratio(), None);
+    }
+}

@@ -1,0 +1,115 @@
+//! What a token is: UAX #29's words, or one of a few other definitions.
+//!
+//! All of them treat each line by itself, so that where a text is cut changes nothing. A line over 8 MiB is cut between a
+//! space and an ASCII letter or digit; only a pattern that matches both tells.
+
+use std::{fmt, str::FromStr};
+
+use regex::Regex;
+
+use crate::{options::Case, spgc, tokens::Tokens, uax29};
+
+/// What a token is. Written `uax29`, `whitespace`, `spgc` or `regex:PATTERN`.
+#[derive(Debug, Clone, Default)]
+pub enum Tokenizer {
+    /// The words of UAX #29 (see [`uax29`]).
+    #[default]
+    Uax29,
+    /// What stands between white space, with its punctuation.
+    Whitespace,
+    /// Every match of a pattern in a line, the leftmost first, none empty.
+    Regex(Regex),
+    /// The tokens of the Standardized Project Gutenberg Corpus, nearly (see [`spgc`]).
+    Spgc,
+}
+
+/// Why it is no tokenizer.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum InvalidTokenizer {
+    /// No such one.
+    #[error("'{0}' is no tokenizer: use uax29, whitespace, spgc, or regex:PATTERN such as regex:[a-z]+")]
+    Unknown(String),
+    /// The pattern cannot be understood.
+    #[error("the pattern cannot be understood: {0}")]
+    Pattern(#[from] regex::Error),
+}
+
+impl Tokenizer {
+    /// Gives the tokens of a text in order.
+    pub(crate) fn tokens(&self, text: &str, case: Case, tokens: &mut Tokens) {
+        match self {
+            Self::Uax29 => uax29::words_in(case, text, tokens),
+            Self::Whitespace => text.split_whitespace().for_each(|field| push(field, case, tokens)),
+            Self::Regex(pattern) => {
+                let found =
+                    text.lines().flat_map(|line| pattern.find_iter(line)).filter(|found| !found.is_empty());
+                found.for_each(|found| push(found.as_str(), case, tokens));
+            }
+            Self::Spgc => text.lines().for_each(|line| spgc::words(line, |word| push(word, case, tokens))),
+        }
+    }
+}
+
+fn push(token: &str, case: Case, tokens: &mut Tokens) {
+    match case {
+        Case::Kept => tokens.push(token),
+        Case::Lower => tokens.push(&token.to_lowercase()),
+    }
+}
+
+impl FromStr for Tokenizer {
+    type Err = InvalidTokenizer;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTokenizer> {
+        match text {
+            "uax29" => Ok(Self::Uax29),
+            "whitespace" => Ok(Self::Whitespace),
+            "spgc" => Ok(Self::Spgc),
+            _ => match text.strip_prefix("regex:") {
+                Some(pattern) => Ok(Self::Regex(Regex::new(pattern)?)),
+                None => Err(InvalidTokenizer::Unknown(text.to_owned())),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Tokenizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uax29 => f.pad("uax29"),
+            Self::Whitespace => f.pad("whitespace"),
+            Self::Regex(pattern) => write!(f, "regex:{pattern}"),
+            Self::Spgc => f.pad("spgc"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tally::TokenHasher;
+
+    fn tokens(tokenizer: &str, case: Case, text: &str) -> String {
+        let mut tokens = Tokens::new(TokenHasher::default(), text.len());
+        tokenizer.parse::<Tokenizer>().unwrap().tokens(text, case, &mut tokens);
+        String::from_utf8(tokens.lines().to_vec()).unwrap().replace('\n', "|")
+    }
+
+    #[test]
+    fn every_tokenizer_has_its_own_tokens() {
+        let text = "The Cat's _hat_, Mr. É!\n3.14 can't";
+        assert_eq!(tokens("uax29", Case::Lower, text), "the|cat's|_hat_|mr|é|3.14|can't|");
+        assert_eq!(tokens("uax29", Case::Kept, text), "The|Cat's|_hat_|Mr|É|3.14|can't|");
+        assert_eq!(tokens("whitespace", Case::Lower, text), "the|cat's|_hat_,|mr.|é!|3.14|can't|");
+        assert_eq!(tokens("regex:[a-z]+", Case::Lower, text), "he|at|s|hat|r|can|t|");
+        assert_eq!(tokens("regex:x*", Case::Kept, "axxb"), "xx|");
+    }
+
+    #[test]
+    fn what_is_no_tokenizer_is_told() {
+        for (text, told) in [("words", "use uax29, whitespace"), ("regex:(", "cannot be understood")] {
+            let error = text.parse::<Tokenizer>().unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
+        }
+    }
+}
