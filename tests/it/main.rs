@@ -17,6 +17,7 @@ mod manners;
 mod memory;
 mod names;
 mod network;
+mod options;
 mod plan;
 mod queue_people;
 mod rebuild;

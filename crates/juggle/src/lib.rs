@@ -8,6 +8,7 @@
 //! * [`attach`], [`stages`]: the queue at hand and the three workers; `take_back`: what was no text leaves again;
 //! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`], [`rebuild`], [`export`], [`config_show`]: the
 //!   commands;
+//! * `reprocess`: what other options made is made anew;
 //! * `lock`: what a corpus is made of, in `corpus.lock`;
 //! * [`sample`]: the bundled library for machines without a network;
 //! * [`summary`], [`progress`], [`output`], [`telemetry`], [`signals`], [`directory`], [`exit`]: what people see;
@@ -34,6 +35,7 @@ pub mod queue_command;
 pub mod rebuild;
 pub mod redecode;
 pub mod refresh;
+mod reprocess;
 pub mod run;
 pub mod sample;
 pub mod settings;

@@ -130,18 +130,23 @@ impl Root {
 /// Where the store cannot be read.
 pub(crate) fn documents<'s>(
     surveyor: &'s Surveyor<'_>,
+    processor: &'s Identity,
 ) -> Result<impl Iterator<Item = Result<Locked, CliError>> + use<'s>, CliError> {
     let all = surveyor.blobs.list(BlobKind::Meta)?;
-    Ok(all.into_iter().filter_map(|document| look(surveyor, &document).transpose()))
+    Ok(all.into_iter().filter_map(|document| look(surveyor, processor, &document).transpose()))
 }
 
-fn look(surveyor: &Surveyor<'_>, document: &DocumentId) -> Result<Option<Locked>, CliError> {
+fn look(
+    surveyor: &Surveyor<'_>,
+    processor: &Identity,
+    document: &DocumentId,
+) -> Result<Option<Locked>, CliError> {
     let meta = surveyor.record::<Meta>(BlobKind::Meta, document)?;
     let Some(meta) = meta.filter(|meta| meta.document == *document) else { return Ok(None) };
     let (raw, text) = (meta.raw.clone(), meta.text.clone());
     let (url, encoding) = (meta.final_url.clone(), meta.encoding.used.clone());
     let job = surveyor.known(meta, None).process;
-    let hashes = process::stats::hashes(surveyor.blobs, &job, surveyor.identity)?;
+    let hashes = process::stats::hashes(surveyor.blobs, &job, processor)?;
     Ok(hashes.map(|hashes| Locked {
         id: document.clone(),
         url,

@@ -135,7 +135,7 @@ async fn work(
     keeping.check(&*queue).await?;
     let stages = stages.expecting(expected);
     let progress = Progress::start(show(settings), Arc::clone(&queue), &stages.metered(&Lane::ALL));
-    let ended = stages.work(settings, &Lane::ALL, Until::Drained).await;
+    let ended = stages.run(settings, &Lane::ALL, Until::Drained).await;
     progress.finish().await;
     let ended = ended?;
     match terms.shutdown.phase() {

@@ -11,7 +11,6 @@ use flow::{
     payload::StoreJob,
     queue::{BATCH_MAX, JobQueue},
 };
-use process::{processor::Processor, words::Words};
 use store::{meta::Meta, text::code};
 
 use crate::{
@@ -42,8 +41,7 @@ pub async fn run(args: &RedecodeArgs, settings: &Settings, out: &Out) -> Result<
     let blobs = directory::open_blobs(settings).await?;
     let (documents, encoding, group_of) = (args.ids.clone(), args.encoding.clone(), group_of(settings));
     let finding = blocking(move || {
-        let identity = Words::uax29().identity();
-        let surveyor = Surveyor { blobs: &blobs, identity: &identity, group_of: &*group_of };
+        let surveyor = Surveyor { blobs: &blobs, group_of: &*group_of };
         let job = |document: &DocumentId| job(document, &encoding, &surveyor);
         documents.iter().map(job).collect::<Result<Vec<_>, _>>()
     });

@@ -92,7 +92,7 @@ pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -
         }
     };
     let ended = tokio::select! {
-        ended = stages.work(settings, &lanes, until) => ended,
+        ended = stages.run(settings, &lanes, until) => ended,
         Err(error) = watching => Err(error),
     };
     progress.finish().await;

@@ -22,7 +22,7 @@ use flow::{
     worker::{Ended, OnDeath, Until, Worker, WorkerConfig},
 };
 use futures_util::{FutureExt, future::FusedFuture};
-use process::stage::Process;
+use process::{stage::Process, words::Words};
 use store::{local::LocalBlobs, stage::Store};
 use tokio::{sync::oneshot, task::JoinSet, time::timeout};
 
@@ -33,6 +33,7 @@ use crate::{
     feeder::{Feeder, GroupOf},
     lock::Expected,
     refresh::Counters,
+    reprocess::Reprocess,
     settings::{choice::OnFailure, resolved::Settings},
     take_back::TakeBack,
 };
@@ -73,10 +74,11 @@ impl Stages {
     ) -> Result<Self, CliError> {
         let blobs = Arc::new(directory::open_blobs(settings).await?);
         let meters = [(); 3].map(|()| Arc::new(Meter::default()));
-        let process = Process::new(
+        let process = Process::with_processor(
             settings.process_config(),
             Arc::clone(&blobs) as Arc<dyn BlobStore>,
             Arc::clone(&meters[Lane::Process.index()]),
+            Words::of(settings.words.clone()),
         );
         let process = Arc::new(process.map_err(|error| CliError::caused(Exit::Bug, &error))?);
         Ok(Self {
@@ -151,11 +153,38 @@ impl Stages {
         take_back.run().await
     }
 
+    /// Works on these lanes until all of them have ended. Where the process lane is among them, results that another
+    /// processor made are made anew, in as many rounds as the queue has room for.
+    ///
+    /// # Errors
+    /// The first failure; it makes the other lanes drain and stop.
+    pub async fn run(&self, settings: &Settings, lanes: &[Lane], until: Until) -> Result<Ended, CliError> {
+        if !lanes.contains(&Lane::Process) {
+            return self.work(settings, lanes, until).await;
+        }
+        let blobs = Arc::clone(&self.blobs) as Arc<dyn BlobStore>;
+        let mut reprocess = Reprocess::find(&settings.output_dir, blobs, settings.words.identity()).await?;
+        if reprocess.found > 0 {
+            tracing::info!(
+                "{} texts are processed anew, for other options were asked for before",
+                reprocess.found
+            );
+        }
+        loop {
+            reprocess.push(&*self.queue).await?;
+            let is_last = reprocess.is_done();
+            let ended = self.work(settings, lanes, until).await?;
+            if is_last || ended != Ended::Finished {
+                return Ok(ended);
+            }
+        }
+    }
+
     /// Works on these lanes until all of them have ended. Where the fetch lane is among them, sources are fed.
     ///
     /// # Errors
     /// The first failure; it makes the other lanes drain and stop.
-    pub async fn work(&self, settings: &Settings, lanes: &[Lane], until: Until) -> Result<Ended, CliError> {
+    async fn work(&self, settings: &Settings, lanes: &[Lane], until: Until) -> Result<Ended, CliError> {
         // All lanes are attended before any asks whether somebody upstream is there.
         for lane in lanes {
             self.queue.attend(*lane, Presence::Here).await?;

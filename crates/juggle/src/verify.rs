@@ -24,7 +24,6 @@ use flow::{
     queue::{BATCH_MAX, JobQueue},
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use process::{processor::Processor, words::Words};
 use serde::Serialize;
 use store::local::LocalBlobs;
 use tokio::time::Instant;
@@ -168,8 +167,7 @@ fn read_all(
     documents.sort_unstable();
     documents.dedup();
     let bar = bar(documents.len() as u64, show);
-    let identity = Words::uax29().identity();
-    let examiner = Examiner::new(blobs, &identity, group_of);
+    let examiner = Examiner::new(blobs, group_of);
     let next = AtomicUsize::new(0);
     let all = Mutex::new(All { strays: strays(&documents, blobs)?, ..All::default() });
     let work = || -> Result<(), CliError> {

@@ -47,19 +47,42 @@ struct Stamp {
 /// # Errors
 /// Where the blobs cannot be read.
 pub fn is_current(blobs: &dyn BlobStore, job: &ProcessJob, identity: &Identity) -> Result<bool, BlobError> {
-    let Some(outputs) = stamped(blobs, job, identity)? else { return Ok(false) };
-    Ok(outputs.counts.is_of(blobs, &name(job, BlobKind::Counts))?
-        && outputs.tokens.is_of(blobs, &name(job, BlobKind::Tokens))?)
+    match stamped(blobs, job)? {
+        Some(stamp) if stamp.processor == *identity => stamp.outputs.are_whole(blobs, job),
+        Some(_) | None => Ok(false),
+    }
 }
 
-/// Whether all results of this job are published already, by their lengths: nothing but `stats/` is read.
+/// Whether all results of this job are there as they were made, to the byte, whatever processor made them.
+///
+/// # Errors
+/// Where the blobs cannot be read.
+pub fn are_whole(blobs: &dyn BlobStore, job: &ProcessJob) -> Result<bool, BlobError> {
+    let Some(Stamp { outputs, .. }) = stamped(blobs, job)? else { return Ok(false) };
+    outputs.are_whole(blobs, job)
+}
+
+/// Whether all results of this job are there by their lengths, whatever processor made them: nothing but `stats/` is read.
 ///
 /// # Errors
 /// Where the blobs cannot be looked at.
-pub fn are_there(blobs: &dyn BlobStore, job: &ProcessJob, identity: &Identity) -> Result<bool, BlobError> {
-    let Some(outputs) = stamped(blobs, job, identity)? else { return Ok(false) };
+pub fn are_there(blobs: &dyn BlobStore, job: &ProcessJob) -> Result<bool, BlobError> {
+    let Some(Stamp { outputs, .. }) = stamped(blobs, job)? else { return Ok(false) };
     Ok(blobs.len(&name(job, BlobKind::Counts))? == Some(outputs.counts.bytes())
         && blobs.len(&name(job, BlobKind::Tokens))? == Some(outputs.tokens.bytes()))
+}
+
+/// Whether this document has results of another processor.
+///
+/// # Errors
+/// Where the blobs cannot be read.
+pub fn is_of_another(
+    blobs: &dyn BlobStore,
+    document: &DocumentId,
+    identity: &Identity,
+) -> Result<bool, BlobError> {
+    let stamp = stamp(blobs, &BlobName::new(BlobKind::Stats, document.clone()))?;
+    Ok(stamp.is_some_and(|stamp| stamp.processor != *identity))
 }
 
 /// The hashes of a document's results.
@@ -80,26 +103,32 @@ pub fn hashes(
     job: &ProcessJob,
     identity: &Identity,
 ) -> Result<Option<Hashes>, BlobError> {
-    let outputs = stamped(blobs, job, identity)?;
-    Ok(outputs.map(|Outputs { tokens, counts }| Hashes {
+    let stamp = stamped(blobs, job)?.filter(|stamp| stamp.processor == *identity);
+    Ok(stamp.map(|Stamp { outputs: Outputs { tokens, counts }, .. }| Hashes {
         tokens: tokens.into_blake3(),
         counts: counts.into_blake3(),
     }))
 }
 
-/// The results that `stats/` tells of, where it is of this text and this processor.
-fn stamped(
-    blobs: &dyn BlobStore,
-    job: &ProcessJob,
-    identity: &Identity,
-) -> Result<Option<Outputs>, BlobError> {
-    let stamp = match blobs.read(&name(job, BlobKind::Stats), STATS_BYTES_MAX) {
-        Ok(bytes) => serde_json::from_slice::<Stamp>(&bytes).ok(),
-        Err(BlobError::NotFound(_) | BlobError::TooLarge { .. }) => None,
-        Err(error) => return Err(error),
-    };
-    let fits = |stamp: &Stamp| stamp.text_blake3 == job.text_blake3 && stamp.processor == *identity;
-    Ok(stamp.filter(fits).map(|stamp| stamp.outputs))
+impl Outputs {
+    fn are_whole(&self, blobs: &dyn BlobStore, job: &ProcessJob) -> Result<bool, BlobError> {
+        Ok(self.counts.is_of(blobs, &name(job, BlobKind::Counts))?
+            && self.tokens.is_of(blobs, &name(job, BlobKind::Tokens))?)
+    }
+}
+
+/// What `stats/` tells of, where it is of this text.
+fn stamped(blobs: &dyn BlobStore, job: &ProcessJob) -> Result<Option<Stamp>, BlobError> {
+    let stamp = stamp(blobs, &name(job, BlobKind::Stats))?;
+    Ok(stamp.filter(|stamp| stamp.text_blake3 == job.text_blake3))
+}
+
+fn stamp(blobs: &dyn BlobStore, name: &BlobName) -> Result<Option<Stamp>, BlobError> {
+    match blobs.read(name, STATS_BYTES_MAX) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(BlobError::NotFound(_) | BlobError::TooLarge { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn name(job: &ProcessJob, kind: BlobKind) -> BlobName {

@@ -64,7 +64,7 @@ impl Expected {
         surveyor: &Surveyor<'_>,
     ) -> Result<(), CliError> {
         let mut found = self.head.differences(now);
-        let mut differences = compare(&mut Lock::open(&self.path)?, documents(surveyor)?)?;
+        let mut differences = compare(&mut Lock::open(&self.path)?, documents(surveyor, &now.processor)?)?;
         let listed = self.look_at_lists(cursors, snapshots, &mut differences)?;
         // What is not there yet is brought, if a list names it.
         differences.retain(|one| one.what != [What::Missing] || !listed.contains(&one.id));

@@ -3,7 +3,6 @@
 use std::{path::PathBuf, sync::Arc};
 
 use flow::queue::JobQueue;
-use process::{processor::Processor, words::Words};
 use serde::Serialize;
 use store::local::LocalBlobs;
 
@@ -50,7 +49,7 @@ impl Keeping {
     pub(crate) fn new(settings: &Settings, blobs: Arc<LocalBlobs>, expected: Option<Arc<Expected>>) -> Self {
         Self {
             run: settings.output_dir.clone(),
-            head: Head::new(settings.store.strip, Words::uax29().identity()),
+            head: Head::new(settings.store.strip, settings.words.identity()),
             group_of: group_of(settings),
             blobs,
             expected,
@@ -79,7 +78,7 @@ impl Keeping {
         let keeping = self.clone();
         blocking(move || {
             let surveyor = keeping.surveyor();
-            let here = documents(&surveyor)?;
+            let here = documents(&surveyor, &keeping.head.processor)?;
             let summary = |path: PathBuf, Seal { documents, root }, differences| LockSummary {
                 path,
                 documents,
@@ -100,6 +99,6 @@ impl Keeping {
     }
 
     fn surveyor(&self) -> Surveyor<'_> {
-        Surveyor { blobs: &*self.blobs, identity: &self.head.processor, group_of: &*self.group_of }
+        Surveyor { blobs: &*self.blobs, group_of: &*self.group_of }
     }
 }

@@ -14,10 +14,6 @@ use flow::{
     shutdown::{Phase, Shutdown},
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use process::{
-    processor::{Identity, Processor},
-    words::Words,
-};
 use queue::{client::QueueClient, directory::QueueDirectory};
 use tokio::time::Instant;
 
@@ -41,7 +37,6 @@ pub(super) struct Build {
     blobs: Arc<dyn BlobStore>,
     snapshots: std::path::PathBuf,
     group_of: GroupOf,
-    identity: Arc<Identity>,
     durability: Durability,
     show: Show,
     stop: Shutdown,
@@ -82,7 +77,6 @@ impl Build {
             blobs,
             snapshots: directory::sources(&settings.output_dir),
             group_of: Arc::new(move |url| fetch::candidate::group_of(url, &mirrors)),
-            identity: Arc::new(Words::uax29().identity()),
             durability: settings.durability,
             show: pipeline::show(settings),
             stop,
@@ -172,10 +166,10 @@ impl Build {
     }
 
     async fn survey(&self, documents: Vec<DocumentId>) -> Result<Vec<(DocumentId, Standing)>, CliError> {
-        let (blobs, identity) = (Arc::clone(&self.blobs), Arc::clone(&self.identity));
+        let blobs = Arc::clone(&self.blobs);
         let group_of = Arc::clone(&self.group_of);
         let surveying = blocking(move || {
-            let surveyor = Surveyor { blobs: &*blobs, identity: &identity, group_of: &*group_of };
+            let surveyor = Surveyor { blobs: &*blobs, group_of: &*group_of };
             let look = |document: DocumentId| surveyor.look(&document).map(|standing| (document, standing));
             documents.into_iter().map(look).collect::<Result<Vec<_>, _>>()
         });

@@ -6,7 +6,6 @@ use flow::{
     job::Known as Pushed,
     payload::{FetchJob, Fetched, Listed, ProcessJob, StoreJob},
 };
-use process::processor::Identity;
 use store::meta::{Arrival, META_BYTES_MAX, Meta};
 
 /// The jobs that a document has gone through.
@@ -33,8 +32,6 @@ pub(crate) enum Standing {
 /// Finds the jobs of documents.
 pub(crate) struct Surveyor<'a> {
     pub(crate) blobs: &'a dyn BlobStore,
-    /// The processor whose results count.
-    pub(crate) identity: &'a Identity,
     /// The group of a URL.
     pub(crate) group_of: &'a (dyn Fn(&str) -> Option<String> + Send + Sync),
 }
@@ -54,7 +51,7 @@ impl Surveyor<'_> {
         let known = self.known(meta, self.record(BlobKind::Arrival, document)?);
         Ok(if !is_whole {
             Standing::Incomplete(Box::new(known.fetch))
-        } else if process::stats::are_there(self.blobs, &known.process, self.identity)? {
+        } else if process::stats::are_there(self.blobs, &known.process)? {
             Standing::Processed(known)
         } else {
             Standing::Stored(known)

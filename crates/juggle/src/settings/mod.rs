@@ -19,3 +19,4 @@ pub mod table;
 
 mod file;
 mod layers;
+mod words;

@@ -22,7 +22,10 @@ use flow::{
     job::Group,
     queue::{GroupLimit, NamedLimits},
 };
-use process::config::{Chunk, ProcessConfig};
+use process::{
+    config::{Chunk, ProcessConfig},
+    options::Options,
+};
 use store::{
     config::StoreConfig,
     local::{layout::Layout, packing::Packing},
@@ -38,6 +41,7 @@ use super::{
     size::Size,
     span::Span,
     table::Setting,
+    words,
 };
 use crate::source::{catalog::Filters, library::Base, reading::Rules};
 
@@ -65,6 +69,8 @@ pub struct Settings {
     pub threads: usize,
     /// How a text is divided over them.
     pub chunk: Chunk,
+    /// What is done with a text.
+    pub words: Options,
     /// Tries after a failure that may pass, 0 to 1000.
     pub retry: u32,
     /// No further try after this time, 0 to 366 days.
@@ -151,6 +157,7 @@ impl Settings {
             wait: from.within("wait", WAIT)?.duration(),
             threads: from.within("threads", 0..=1024)?,
             chunk: from.one("chunk")?,
+            words: words::resolve(&mut from)?,
             retry: from.within("retry", 0..=1000)?,
             retry_max_time: from.one::<Span>("retry-max-time")?.duration(),
             connect_timeout: from.within("connect-timeout", MS..=DAY)?.duration(),
@@ -274,7 +281,10 @@ impl Settings {
     }
 }
 
-fn on(from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>, name: &str) -> Result<bool, SettingsError> {
+pub(super) fn on(
+    from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>,
+    name: &str,
+) -> Result<bool, SettingsError> {
     Ok(from.switch(name)?.0 == Switch::On)
 }
 

@@ -6,7 +6,6 @@ use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     document::DocumentId,
 };
-use process::processor::Identity;
 use serde::Serialize;
 use store::{
     config::RawFate,
@@ -68,15 +67,14 @@ pub(super) struct Examiner<'a> {
 impl<'a> Examiner<'a> {
     pub(super) fn new(
         blobs: &'a dyn BlobStore,
-        identity: &'a Identity,
         group_of: &'a (dyn Fn(&str) -> Option<String> + Send + Sync),
     ) -> Self {
-        Self { surveyor: Surveyor { blobs, identity, group_of } }
+        Self { surveyor: Surveyor { blobs, group_of } }
     }
 
     /// Reads its files.
     pub(super) fn examine(&self, document: &DocumentId) -> Result<Examined, BlobError> {
-        let Surveyor { blobs, identity, .. } = self.surveyor;
+        let Surveyor { blobs, .. } = self.surveyor;
         let meta = self.surveyor.record::<Meta>(BlobKind::Meta, document)?;
         let Some(meta) = meta.filter(|meta| meta.document == *document) else {
             return Ok(Examined {
@@ -108,7 +106,7 @@ impl<'a> Examiner<'a> {
         let arrival = self.surveyor.record::<Arrival>(BlobKind::Arrival, document)?;
         damage.extend(arrival.is_none().then_some(Damage::ArrivalMissing));
         let known = self.surveyor.known(meta, arrival);
-        let is_processed = process::stats::is_current(blobs, &known.process, identity)?;
+        let is_processed = process::stats::are_whole(blobs, &known.process)?;
         damage.extend((!is_processed).then_some(Damage::Results));
         let repair = damage.iter().map(|damage| damage.repair(fate)).max();
         Ok(Examined { document: document.clone(), bytes, damage, repair, known: Some(known) })

@@ -387,21 +387,25 @@ async fn results_are_there_only_whole_and_of_this_text_and_processor() {
     let blobs = Arc::new(MemoryBlobs::default());
     blobs.put(name(BlobKind::Text), text.as_bytes());
     let (job, identity) = (job(text.as_bytes()), Words::uax29().identity());
-    assert!(!crate::stats::are_there(&*blobs, &job, &identity).unwrap());
+    assert!(!crate::stats::are_there(&*blobs, &job).unwrap());
     let stage = Process::new(config(1, "auto"), blobs.clone(), Arc::default()).unwrap();
     run(&stage, job.clone()).await.unwrap();
-    assert!(crate::stats::are_there(&*blobs, &job, &identity).unwrap());
+    assert!(crate::stats::are_there(&*blobs, &job).unwrap());
     let of_another = ProcessJob { text_blake3: "0".repeat(64), ..job.clone() };
-    assert!(!crate::stats::are_there(&*blobs, &of_another, &identity).unwrap());
-    assert!(!crate::stats::are_there(&*blobs, &job, &identity.clone().with("case", "kept")).unwrap());
+    assert!(!crate::stats::are_there(&*blobs, &of_another).unwrap());
+    let another = identity.clone().with("case", "kept");
+    assert!(!crate::stats::is_current(&*blobs, &job, &another).unwrap());
+    assert!(crate::stats::is_of_another(&*blobs, &job.document, &another).unwrap());
+    assert!(!crate::stats::is_of_another(&*blobs, &job.document, &identity).unwrap());
+    assert!(crate::stats::are_whole(&*blobs, &job).unwrap());
     for kind in [BlobKind::Tokens, BlobKind::Counts] {
         let whole = blobs.read(&name(kind), 1 << 20).unwrap();
         blobs.put(name(kind), &whole[1..]);
-        assert!(!crate::stats::are_there(&*blobs, &job, &identity).unwrap(), "{kind:?} cut");
+        assert!(!crate::stats::are_there(&*blobs, &job).unwrap(), "{kind:?} cut");
         blobs.remove(&name(kind)).unwrap();
-        assert!(!crate::stats::are_there(&*blobs, &job, &identity).unwrap(), "{kind:?} gone");
+        assert!(!crate::stats::are_there(&*blobs, &job).unwrap(), "{kind:?} gone");
         blobs.put(name(kind), &whole);
     }
     blobs.put(name(BlobKind::Stats), b"{");
-    assert!(!crate::stats::are_there(&*blobs, &job, &identity).unwrap());
+    assert!(!crate::stats::are_there(&*blobs, &job).unwrap());
 }

@@ -89,10 +89,15 @@ fn every_setting_can_be_set_in_every_layer() {
         "raw" => ("drop", "\"drop\""),
         "compress" => ("raw,tokens", "\"raw,tokens\""),
         "layout" => ("sharded", "\"sharded\""),
+        "tokenizer" => ("spgc", "\"spgc\""),
+        "numbers" => ("mask", "\"mask\""),
+        "stop-words" => ("en", "\"en\""),
+        "measures" => ("full", "\"full\""),
         "color" => ("never", "\"never\""),
         "log-format" => ("json", "\"json\""),
         "compressed" | "keep-going" | "fail-fast" | "dry-run" | "quiet" | "no-progress" | "json"
-        | "no-proxy" | "offline" | "ipv4" | "ipv6" => ("1", "true"),
+        | "keep-case" | "strip-italics" | "fold-quotes" | "ascii" | "sentences" | "no-proxy" | "offline"
+        | "ipv4" | "ipv6" => ("1", "true"),
         "verbose" => ("2", "2"),
         _ => ("3", "3"),
     };
@@ -118,6 +123,10 @@ fn a_value_that_is_not_allowed_names_setting_origin_and_what_is() {
         ("wait", "2parsec", "500ms"),
         ("threads", "1.5", "invalid digit"),
         ("chunk", "bytes:0", "bytes:1MiB"),
+        ("tokenizer", "nltk", "use uax29, whitespace, spgc"),
+        ("min-length", "0", "use 1 to 1000"),
+        ("ngrams", "17", "use 1 to 16"),
+        ("stop-words", "klingon", "neither a language"),
         ("retry", "1001", "use 0 to 1000"),
         ("retry-max-time", "soon", "15m"),
         ("connect-timeout", "0", "use 1ms to 1d"),
