@@ -1,5 +1,6 @@
 //! What can be typed. Meaning is given to it elsewhere.
 
+pub mod distance;
 pub mod queue;
 pub mod sources;
 
@@ -8,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use flow::document::DocumentId;
 
-use self::{queue::QueueCommand, sources::SourceArgs};
+use self::{distance::DistanceArgs, queue::QueueCommand, sources::SourceArgs};
 use crate::settings::args;
 
 /// From a list of URLs to a clean, tokenised text corpus: polite, crash-safe, in one command.
@@ -58,6 +59,8 @@ pub enum Command {
     Rebuild(RebuildArgs),
     /// Write the corpus in another form.
     Export(ExportArgs),
+    /// Say how far the words of documents are from each other.
+    Distance(DistanceArgs),
     /// Say what is configured.
     #[command(subcommand, after_help = "Example:\n  juggle config show --wait 5")]
     Config(ConfigCommand),

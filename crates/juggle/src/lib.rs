@@ -9,6 +9,8 @@
 //! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`], [`rebuild`], [`export`], [`config_show`]: the
 //!   commands;
 //! * `reprocess`: what other options made is made anew;
+//! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`], [`rebuild`], [`export`], [`distance_command`],
+//!   [`config_show`]: the commands;
 //! * `lock`: what a corpus is made of, in `corpus.lock`;
 //! * [`sample`]: the bundled library for machines without a network;
 //! * [`summary`], [`progress`], [`output`], [`telemetry`], [`signals`], [`directory`], [`exit`]: what people see;
@@ -21,6 +23,7 @@ mod blocking;
 pub mod cli;
 pub mod config_show;
 pub mod directory;
+pub mod distance_command;
 mod duplicates;
 pub mod exit;
 pub mod export;

@@ -1,0 +1,174 @@
+//! `juggle distance`: how far the words of documents are from each other.
+
+mod named;
+mod picture;
+
+use std::{path::Path, sync::Arc};
+
+use distance::{
+    choice::{self, Choice},
+    comparer::{Compared, Comparer, Plan},
+    error::DistanceError,
+};
+use flow::{
+    blobs::{BlobKind, BlobName, BlobStore},
+    document::DocumentId,
+};
+use serde::Serialize;
+
+use crate::{
+    blocking::blocking,
+    cli::distance::DistanceArgs,
+    directory,
+    exit::{CliError, Exit, MEND},
+    output::Out,
+    settings::resolved::Settings,
+};
+
+/// Runs it.
+///
+/// # Errors
+/// Where there is no run, a document is not there, not processed or without tokens, or a file cannot be read.
+pub async fn run(args: &DistanceArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
+    directory::must_exist(&settings.output_dir)?;
+    let blobs = Arc::new(directory::open_blobs(settings).await?);
+    let (run, threads, max_pairs) = (settings.output_dir.clone(), settings.threads, args.max_pairs);
+    let plan = Plan { measures: args.measures(), pairs: args.pairs, seed: args.seed };
+    let ids = args.ids.clone();
+    let comparing = blocking(move || {
+        let corpus = Corpus { blobs: &*blobs, run: &run, plan: &plan, threads };
+        match &ids[..] {
+            [first, second] => corpus.two(first, second).map(Found::Two),
+            [one] => corpus.many(Some(one), max_pairs).map(Found::Many),
+            _ => corpus.many(None, max_pairs).map(Found::Many),
+        }
+    });
+    let found = comparing.await??;
+    match (&found, out) {
+        (Found::Two(two), Out::Json) => out.json(two)?,
+        (Found::Many(many), Out::Json) => out.json(many)?,
+        (Found::Two(two), Out::Text) => out.line(&picture::of_two(two))?,
+        (Found::Many(many), Out::Text) => out.line(&picture::of_many(many))?,
+    }
+    Ok(Exit::Done)
+}
+
+enum Found {
+    Two(Two),
+    Many(Many),
+}
+
+/// Two documents, compared.
+#[derive(Debug, Serialize)]
+struct Two {
+    #[serde(flatten)]
+    compared: Compared,
+    pairs: u64,
+    seed: u64,
+}
+
+/// Pairs of documents, compared.
+#[derive(Debug, Serialize)]
+struct Many {
+    /// Documents that have tokens.
+    documents: usize,
+    /// Those that have none.
+    without_tokens: Vec<DocumentId>,
+    /// How many are stored and not processed.
+    not_processed: usize,
+    possible_pairs: u64,
+    pairs: u64,
+    seed: u64,
+    /// Nearest first, by the first measure.
+    compared: Vec<Compared>,
+}
+
+/// What is compared, and how.
+struct Corpus<'a> {
+    blobs: &'a dyn BlobStore,
+    run: &'a Path,
+    plan: &'a Plan,
+    threads: usize,
+}
+
+impl Corpus<'_> {
+    fn two(&self, first: &str, second: &str) -> Result<Two, CliError> {
+        let first = named::processed(self.blobs, self.run, first)?;
+        let second = named::processed(self.blobs, self.run, second)?;
+        let compared = self.comparer()?.two(self.blobs, &first, &second)?;
+        Ok(Two { compared, pairs: self.plan.pairs, seed: self.plan.seed })
+    }
+
+    /// One document with all others, or all with each other.
+    fn many(&self, one: Option<&str>, max_pairs: u64) -> Result<Many, CliError> {
+        let one = one.map(|id| named::processed(self.blobs, self.run, id)).transpose()?;
+        let processed = self.blobs.list(BlobKind::Stats)?;
+        let stored = self.blobs.list(BlobKind::Meta)?.len();
+        let not_processed = stored.saturating_sub(processed.len());
+        let (documents, without_tokens) = self.with_tokens(processed)?;
+        if let Some(empty) = one.as_ref().filter(|one| without_tokens.contains(one)) {
+            return Err(DistanceError::NoTokens(empty.clone()).into());
+        }
+        let Choice { possible, pairs } = match &one {
+            Some(one) => choice::with_one(one, &documents, max_pairs, self.plan.seed),
+            None => choice::among(&documents, max_pairs, self.plan.seed),
+        };
+        if pairs.is_empty() {
+            return Err(too_few(self.run, documents.len()));
+        }
+        let mut compared = self.comparer()?.many(self.blobs, &pairs)?;
+        let nearness = |compared: &Compared| compared.distances.first().map_or(0.0, |spread| spread.mean);
+        // Stable: what is equally near stays in order of the ids.
+        compared.sort_by(|one, other| nearness(one).total_cmp(&nearness(other)));
+        Ok(Many {
+            documents: documents.len(),
+            without_tokens,
+            not_processed,
+            possible_pairs: possible,
+            pairs: self.plan.pairs,
+            seed: self.plan.seed,
+            compared,
+        })
+    }
+
+    /// Documents with tokens, and those without.
+    fn with_tokens(
+        &self,
+        documents: Vec<DocumentId>,
+    ) -> Result<(Vec<DocumentId>, Vec<DocumentId>), CliError> {
+        let (mut with, mut without) = (Vec::new(), Vec::new());
+        for document in documents {
+            // One that is missing or damaged is told when it is read.
+            match self.blobs.len(&BlobName::new(BlobKind::Tokens, document.clone()))? {
+                Some(0) => without.push(document),
+                Some(_) | None => with.push(document),
+            }
+        }
+        Ok((with, without))
+    }
+
+    fn comparer(&self) -> Result<Comparer, CliError> {
+        Ok(Comparer::new(self.plan.clone(), self.threads)?)
+    }
+}
+
+fn too_few(run: &Path, documents: usize) -> CliError {
+    let message =
+        format!("two documents with tokens are needed, and there is {documents} in '{}'", run.display());
+    CliError::new(Exit::File, message)
+        .advise("juggle pipeline SOURCES adds some; juggle status tells how far they are")
+}
+
+impl From<DistanceError> for CliError {
+    fn from(error: DistanceError) -> Self {
+        match error {
+            DistanceError::Blob(error) => error.into(),
+            DistanceError::Threads { .. } => {
+                Self::failed_to(Exit::Bug, &error).advise("use fewer: --threads N")
+            }
+            DistanceError::NoTokens(_) => Self::caused(Exit::File, &error)
+                .advise("its text has no words: name another document; stats/ tells how many words each has"),
+            DistanceError::NoToken { .. } => Self::caused(Exit::File, &error).advise(MEND),
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Documents, as people name them.
+
+use std::path::Path;
+
+use distance::close;
+use flow::{
+    blobs::{BlobKind, BlobName, BlobStore},
+    document::{DocumentId, folded},
+};
+
+use crate::exit::{CliError, Exit, MEND};
+
+/// The document of this id, in any spelling, which has been processed.
+///
+/// # Errors
+/// Where there is none, with those that may be meant, or it has no tokens yet.
+pub(super) fn processed(blobs: &dyn BlobStore, run: &Path, id: &str) -> Result<DocumentId, CliError> {
+    let document = stored(blobs, run, id)?;
+    let has = |kind| blobs.len(&BlobName::new(kind, document.clone()));
+    if has(BlobKind::Tokens)?.is_some() {
+        return Ok(document);
+    }
+    if has(BlobKind::Stats)?.is_some() {
+        let message = format!("the tokens of '{document}' are gone or damaged");
+        return Err(CliError::new(Exit::File, message).advise(MEND));
+    }
+    let message = format!("'{document}' is stored, but not processed yet");
+    let advice = format!("juggle process -o {} makes its tokens", run.display());
+    Err(CliError::new(Exit::File, message).advise(advice))
+}
+
+fn stored(blobs: &dyn BlobStore, run: &Path, id: &str) -> Result<DocumentId, CliError> {
+    if let Ok(document) = id.parse::<DocumentId>()
+        && blobs.len(&BlobName::new(BlobKind::Meta, document.clone()))?.is_some()
+    {
+        return Ok(document);
+    }
+    let documents = blobs.list(BlobKind::Meta)?;
+    let is_meant = |document: &&DocumentId| folded(document.as_str()) == folded(id);
+    documents.iter().find(is_meant).cloned().ok_or_else(|| unknown(id, run, &documents))
+}
+
+fn unknown(id: &str, run: &Path, documents: &[DocumentId]) -> CliError {
+    let shown: String = id.chars().take(60).flat_map(char::escape_debug).collect();
+    let message = format!("no document '{shown}' is stored in '{}'", run.display());
+    let closest: Vec<String> = close::closest(id, documents).iter().map(|id| format!("'{id}'")).collect();
+    let advice = match (&closest[..], documents) {
+        (_, []) => "none is stored yet: juggle status tells how far the run is".to_owned(),
+        ([], _) => {
+            "ids are the names of the files in meta/; juggle queue ls has those on their way".to_owned()
+        }
+        (closest, _) => format!("did you mean {}?", closest.join(" or ")),
+    };
+    CliError::new(Exit::File, message).advise(advice)
+}

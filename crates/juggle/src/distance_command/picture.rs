@@ -1,0 +1,167 @@
+//! Distances as people read them: tables, and histograms drawn with letters.
+
+use distance::{
+    measure::Measure,
+    spread::{Bucket, Spread},
+    words::{Facts, HELD_MAX, LETTERS_MAX},
+};
+use indicatif::HumanCount;
+
+use super::{Many, Two};
+use crate::output::{align_right, table};
+
+/// How long the longest bar is.
+const BAR: usize = 40;
+
+/// Two documents: the figures of each measure, then its histogram.
+pub(super) fn of_two(two: &Two) -> String {
+    let Two { compared, pairs, seed } = two;
+    let mut figures = table(&["measure", "mean", "deviation", "min", "max"]);
+    for spread in &compared.distances {
+        let decimals = decimals(spread.measure);
+        let measured = [spread.mean, spread.standard_deviation, spread.min, spread.max];
+        let cells = measured.map(|figure| format!("{figure:.decimals$}"));
+        figures.add_row([&[spread.measure.name().to_owned()], &cells[..]].concat());
+    }
+    align_right(&mut figures, 1..5);
+    let documents = format!("{}\n{}", document(&compared.first), document(&compared.second));
+    let histograms: String = compared.distances.iter().map(histogram).collect();
+    let drawn = format!("{} pairs of tokens, drawn with seed {seed}", HumanCount(*pairs));
+    format!("{documents}\n{drawn}\n\n{}\n{}", figures.trim_fmt(), histograms.trim_end())
+}
+
+/// Many pairs of documents: the mean of each measure, nearest first.
+pub(super) fn of_many(many: &Many) -> String {
+    let measures = many.compared.first().map(|compared| &compared.distances[..]).unwrap_or_default();
+    let names = measures.iter().map(|spread| spread.measure.name());
+    let header: Vec<&str> = ["document", "document"].into_iter().chain(names).collect();
+    let mut means = table(&header);
+    for compared in &many.compared {
+        let ids = [&compared.first, &compared.second].map(|facts| facts.id.to_string());
+        let mean = |spread: &Spread| format!("{:.*}", decimals(spread.measure), spread.mean);
+        means.add_row(ids.into_iter().chain(compared.distances.iter().map(mean)).collect::<Vec<_>>());
+    }
+    align_right(&mut means, 2..header.len());
+    format!("{}\n{}", means.trim_fmt(), told(many))
+}
+
+/// What the table of pairs is about.
+fn told(many: &Many) -> String {
+    let compared = many.compared.len() as u64;
+    let of = if compared < many.possible_pairs {
+        format!(" of {}, drawn with seed {} (--max-pairs)", HumanCount(many.possible_pairs), many.seed)
+    } else {
+        String::new()
+    };
+    let mut told = format!(
+        "the means of {} pairs of documents{of}; {} pairs of tokens each, seed {}",
+        HumanCount(compared),
+        HumanCount(many.pairs),
+        many.seed
+    );
+    if !many.without_tokens.is_empty() {
+        told.push_str(&format!("\n{} documents have no tokens and are left out", many.without_tokens.len()));
+    }
+    if many.not_processed > 0 {
+        told.push_str(&format!("\n{} are not processed yet: juggle process", many.not_processed));
+    }
+    told
+}
+
+fn document(facts: &Facts) -> String {
+    let (tokens, distinct) = (HumanCount(facts.tokens), HumanCount(facts.distinct_tokens));
+    let mut line = format!("{}: {tokens} tokens, {distinct} of them different", facts.id);
+    if facts.held_tokens < facts.tokens {
+        line.push_str(&format!("; of a sample of {}", HumanCount(HELD_MAX as u64)));
+    }
+    if facts.cut_tokens > 0 {
+        let cut = HumanCount(facts.cut_tokens);
+        line.push_str(&format!("; {cut} have more than {LETTERS_MAX} letters, which are left away"));
+    }
+    line
+}
+
+/// A line for each bucket.
+fn histogram(spread: &Spread) -> String {
+    let most = spread.histogram.iter().map(|bucket| bucket.pairs).max().unwrap_or(0).max(1);
+    let ranges: Vec<String> = spread.histogram.iter().map(|bucket| range(spread.measure, bucket)).collect();
+    let width = ranges.iter().map(|range| range.chars().count()).max().unwrap_or(0);
+    let mut lines = format!("\n{}\n", spread.measure.name());
+    for (bucket, range) in spread.histogram.iter().zip(&ranges) {
+        let share = bucket.pairs as f64 / spread.pairs.max(1) as f64 * 100.0;
+        let line = format!("  {range:>width$} {share:>5.1} % {}", bar(bucket.pairs, most));
+        lines.push_str(line.trim_end());
+        lines.push('\n');
+    }
+    lines
+}
+
+/// Whole numbers are told as such: `3`, `4 to 7`; others as `1 to <2`.
+fn range(measure: Measure, bucket: &Bucket) -> String {
+    let Some(below) = bucket.below else { return format!("{} and more", bucket.from) };
+    match measure {
+        Measure::Letters | Measure::Levenshtein if below - bucket.from <= 1.0 => format!("{}", bucket.from),
+        Measure::Letters | Measure::Levenshtein => format!("{} to {}", bucket.from, below - 1.0),
+        Measure::LettersPerPosition => format!("{} to <{below}", bucket.from),
+        Measure::JaroWinkler => format!("{:.2} to <{below:.2}", bucket.from),
+    }
+}
+
+/// In eighths of a letter; what is there at all is seen.
+fn bar(pairs: u64, most: u64) -> String {
+    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let eighths = (pairs as f64 / most as f64 * (8 * BAR) as f64).round() as usize;
+    let eighths = if pairs > 0 { eighths.max(1) } else { 0 };
+    format!("{}{}", "█".repeat(eighths / 8), EIGHTHS[eighths % 8])
+}
+
+/// How many make sense.
+const fn decimals(measure: Measure) -> usize {
+    match measure {
+        Measure::Letters | Measure::LettersPerPosition | Measure::Levenshtein => 2,
+        Measure::JaroWinkler => 4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_histogram_is_drawn_to_scale_and_hides_nothing() {
+        let bucket = |from: f64, below, pairs| Bucket { from, below, pairs };
+        let spread = Spread {
+            measure: Measure::Levenshtein,
+            pairs: 1_601,
+            mean: 0.0,
+            standard_deviation: 0.0,
+            min: 0.0,
+            max: 0.0,
+            histogram: vec![
+                bucket(0.0, Some(1.0), 800),
+                bucket(1.0, Some(2.0), 400),
+                bucket(2.0, Some(3.0), 0),
+                bucket(3.0, None, 401),
+            ],
+        };
+        let half = "█".repeat(BAR / 2);
+        let expected = format!(
+            "\nlevenshtein\n           0  50.0 % {half}{half}\n           1  25.0 % {half}\n           2   0.0 %\n  3 and more  25.0 % {half}\n"
+        );
+        assert_eq!(histogram(&spread), expected);
+        assert_eq!(bar(1, 1_000_000), "▏");
+    }
+
+    #[test]
+    fn ranges_say_what_lies_in_them() {
+        for (measure, from, below, expected) in [
+            (Measure::Letters, 0.0, Some(1.0), "0"),
+            (Measure::Letters, 4.0, Some(8.0), "4 to 7"),
+            (Measure::LettersPerPosition, 0.0, Some(1.0), "0 to <1"),
+            (Measure::JaroWinkler, 0.95, None, "0.95 and more"),
+            (Measure::JaroWinkler, 0.4, Some(0.45), "0.40 to <0.45"),
+        ] {
+            assert_eq!(range(measure, &Bucket { from, below, pairs: 1 }), expected);
+        }
+    }
+}
