@@ -6,6 +6,7 @@
     reason = "a test fails where it cannot go on, and says its seed"
 )]
 
+mod compare;
 mod distance;
 mod errors;
 mod forms;

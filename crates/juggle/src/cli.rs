@@ -1,5 +1,6 @@
 //! What can be typed. Meaning is given to it elsewhere.
 
+pub mod compare;
 pub mod distance;
 pub mod queue;
 pub mod sources;
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use flow::document::DocumentId;
 
-use self::{distance::DistanceArgs, queue::QueueCommand, sources::SourceArgs};
+use self::{compare::CompareArgs, distance::DistanceArgs, queue::QueueCommand, sources::SourceArgs};
 use crate::settings::args;
 
 /// From a list of URLs to a clean, tokenised text corpus: polite, crash-safe, in one command.
@@ -61,6 +62,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Say how far the words of documents are from each other.
     Distance(DistanceArgs),
+    /// Measure serial against concurrent fetching, and processing on one thread against many.
+    Compare(CompareArgs),
     /// Say what is configured.
     #[command(subcommand, after_help = "Example:\n  juggle config show --wait 5")]
     Config(ConfigCommand),

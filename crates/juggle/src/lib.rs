@@ -10,7 +10,7 @@
 //!   commands;
 //! * `reprocess`: what other options made is made anew;
 //! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`], [`rebuild`], [`export`], [`distance_command`],
-//!   [`config_show`]: the commands;
+//!   [`compare`], [`config_show`]: the commands;
 //! * `lock`: what a corpus is made of, in `corpus.lock`;
 //! * [`sample`]: the bundled library for machines without a network;
 //! * [`summary`], [`progress`], [`output`], [`telemetry`], [`signals`], [`directory`], [`exit`]: what people see;
@@ -21,6 +21,7 @@ mod anew;
 pub mod attach;
 mod blocking;
 pub mod cli;
+pub mod compare;
 pub mod config_show;
 pub mod directory;
 pub mod distance_command;

@@ -12,7 +12,7 @@ use crate::{
         Cli, Command, ConfigCommand, StageCli,
         queue::{QueueCli, QueueCommand},
     },
-    config_show, distance_command,
+    compare, config_show, distance_command,
     exit::{CliError, Exit},
     export, gc,
     output::Out,
@@ -103,6 +103,7 @@ const fn settings_of(command: &Command) -> &Args {
         Command::Rebuild(args) => &args.settings,
         Command::Export(args) => &args.settings,
         Command::Distance(args) => &args.settings,
+        Command::Compare(args) => &args.settings,
         Command::Config(ConfigCommand::Show(args)) => &args.settings,
     }
 }
@@ -134,6 +135,7 @@ async fn dispatch(command: Command, settings: Settings, out: Out) -> Result<Exit
         Command::Rebuild(args) => rebuild::run(args, &settings, &out).await,
         Command::Export(args) => export::run(args, &settings, &out).await,
         Command::Distance(args) => distance_command::run(args, &settings, &out).await,
+        Command::Compare(args) => compare::run(args, &settings, &out).await,
         Command::Config(ConfigCommand::Show(_)) => config_show::run(&settings, &out),
     }
 }

@@ -15,6 +15,7 @@ pub struct Script {
     pub(crate) ranges: Ranges,
     pub(crate) end: End,
     pub(crate) pace: Option<Pace>,
+    pub(crate) late: Duration,
     pub(crate) conditions: Conditions,
 }
 
@@ -149,6 +150,12 @@ impl Script {
     /// Whether a header field is sent as scripted, or left out.
     pub(crate) fn sets(&self, name: &HeaderName) -> bool {
         self.headers.iter().any(|(set, _)| set.eq_ignore_ascii_case(name.as_str()))
+    }
+
+    /// Beginning so much later, as if the server were far away.
+    #[must_use]
+    pub fn late(self, late: Duration) -> Self {
+        Self { late, ..self }
     }
 
     /// So many bytes at a time, with a pause before each.

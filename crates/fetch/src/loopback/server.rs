@@ -228,6 +228,9 @@ async fn respond(
     answering: Answering,
 ) -> Response<Body> {
     let script = shared.next_script(path);
+    if !script.late.is_zero() {
+        tokio::time::sleep(script.late).await;
+    }
     let content = match &script.body {
         Some(body) => Ok(Some(Content::scripted(body))),
         None => shared.file(path).await,

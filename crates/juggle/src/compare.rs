@@ -1,0 +1,161 @@
+//! `juggle compare`: serial against concurrent against parallel, measured on this machine with the real stages.
+//!
+//! In reading order: [`texts`], what is worked on; [`room`], where; [`row`], what is measured; [`crew`], a stage with so many
+//! jobs at a time; [`fetching`] and [`processing`], one run of each; [`lesson`], [`chart`], [`report`], what is said of it.
+
+mod chart;
+mod crew;
+mod fetching;
+mod lesson;
+mod processing;
+mod report;
+mod room;
+mod row;
+mod texts;
+
+use std::time::Duration;
+
+use flow::shutdown::{Phase, Shutdown, shutdown};
+use indicatif::ProgressBar;
+use serde::Serialize;
+
+use self::{
+    fetching::Fetching,
+    processing::Processing,
+    room::Room,
+    row::{Row, Work},
+    texts::Texts,
+};
+use crate::{
+    blocking::blocking,
+    cli::compare::CompareArgs,
+    exit::{CliError, Exit},
+    output::Out,
+    pipeline,
+    progress::Show,
+    settings::{choice::Run, resolved::Settings},
+    signals,
+};
+
+/// What was measured, and on what.
+#[derive(Debug, Serialize)]
+struct Comparison {
+    cores: usize,
+    #[serde(flatten)]
+    texts: Texts,
+    latency_seconds: f64,
+    work_bytes: u64,
+    work_lines: u64,
+    runs: u32,
+    rows: Vec<Row>,
+    lesson: String,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// Where there are no texts, the output directory cannot be written to, or a stage fails.
+pub async fn run(args: &CompareArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
+    let directory = args.texts.clone();
+    let texts = blocking(move || Texts::read(&directory)).await??;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let rows = row::rows(settings.max_concurrent_downloads as usize, settings.threads, cores);
+    if settings.run == Run::Dry {
+        rows.iter()
+            .try_for_each(|row| out.line(&format!("would measure {} times: {}", args.runs, row.name)))?;
+        return Ok(Exit::Done);
+    }
+    let (trigger, shutdown) = shutdown();
+    signals::listen(trigger).map_err(|error| CliError::caused(Exit::Bug, &error))?;
+    let output = settings.output_dir.clone();
+    let room = blocking(move || Room::make(&output)).await??;
+    let task = Task { args, settings, texts: &texts, room: &room, shutdown: &shutdown };
+    let measured = tokio::select! {
+        measured = task.measure(rows) => measured,
+        () = shutdown.reached(Phase::Now) => Ok(None),
+    };
+    blocking(move || room.close()).await??;
+    let Some(Measured { rows, work_bytes, work_lines }) = measured? else { return Ok(Exit::Interrupted) };
+    let latency = args.latency.duration();
+    let facts = lesson::Facts { cores, latency, lines: work_lines };
+    let comparison = Comparison {
+        cores,
+        texts,
+        latency_seconds: latency.as_secs_f64(),
+        work_bytes,
+        work_lines,
+        runs: args.runs,
+        lesson: lesson::lesson(&rows, &facts),
+        rows,
+    };
+    if let Some(file) = args.svg.clone() {
+        let svg = chart::svg(&comparison)?;
+        blocking(move || report::write(&file, &svg)).await??;
+    }
+    report::print(&comparison, args.svg.as_deref(), out)?;
+    Ok(Exit::Done)
+}
+
+/// What has come of the runs.
+struct Measured {
+    rows: Vec<Row>,
+    work_bytes: u64,
+    work_lines: u64,
+}
+
+struct Task<'a> {
+    args: &'a CompareArgs,
+    settings: &'a Settings,
+    texts: &'a Texts,
+    room: &'a Room,
+    shutdown: &'a Shutdown,
+}
+
+impl Task<'_> {
+    /// Measures all rows in turn, as often as asked for; nothing where it was stopped.
+    async fn measure(&self, mut rows: Vec<Row>) -> Result<Option<Measured>, CliError> {
+        let fetching = Fetching::begin(self.texts, self.args.latency.duration(), self.settings)?;
+        let prepared = self.room.part("prepared").await?;
+        let work_bytes = self.args.work.bytes();
+        let Some(processing) = Processing::prepare(prepared, &fetching, work_bytes, self.shutdown).await?
+        else {
+            return Ok(None);
+        };
+        let bar = self.bar(rows.len());
+        for _ in 0..self.args.runs {
+            for row in &mut rows {
+                let Some(took) = self.once(row.work, &fetching, &processing).await? else { return Ok(None) };
+                row.add(took);
+                bar.inc(1);
+            }
+        }
+        bar.finish_and_clear();
+        row::compare(&mut rows);
+        Ok(Some(Measured { rows, work_bytes: processing.bytes(), work_lines: processing.lines() }))
+    }
+
+    /// One run of one row, in a directory of its own.
+    async fn once(
+        &self,
+        work: Work,
+        fetching: &Fetching,
+        processing: &Processing,
+    ) -> Result<Option<Duration>, CliError> {
+        let part = self.room.part("run").await?;
+        let took = match work {
+            Work::Fetch { at_a_time } => fetching.once(part.blobs(), at_a_time, self.shutdown).await,
+            Work::Process { threads, chunk } => {
+                processing.once(part.blobs(), threads, chunk, self.shutdown).await
+            }
+        };
+        part.close().await?;
+        took
+    }
+
+    fn bar(&self, rows: usize) -> ProgressBar {
+        match pipeline::show(self.settings) {
+            Show::Progress => ProgressBar::new(rows as u64 * u64::from(self.args.runs)),
+            Show::Nothing => ProgressBar::hidden(),
+        }
+    }
+}

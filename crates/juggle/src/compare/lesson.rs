@@ -1,0 +1,257 @@
+//! What the figures mean, in a paragraph: each sentence follows from what was measured.
+
+use std::{cmp::Ordering, time::Duration};
+
+use indicatif::HumanCount;
+use process::config::Chunk;
+
+use super::row::{Row, Work};
+
+/// Differences below that share are none.
+const SHARE_MIN: f64 = 0.03;
+/// The same for rows with a single run, of which nobody knows how much they scatter.
+const SHARE_OF_ONE_RUN_MIN: f64 = 0.1;
+
+/// What the figures depend on besides.
+pub(super) struct Facts {
+    pub(super) cores: usize,
+    pub(super) latency: Duration,
+    /// Lines that are processed.
+    pub(super) lines: u64,
+}
+
+/// The paragraph.
+pub(super) fn lesson(rows: &[Row], facts: &Facts) -> String {
+    let find = |is: &dyn Fn(Work) -> bool| rows.iter().find(|row| is(row.work));
+    let in_chunks: Vec<(usize, &Row)> =
+        rows.iter().filter_map(|row| Some((threads_in_chunks(row.work)?, row))).collect();
+    let within = in_chunks.iter().rfind(|(threads, _)| *threads <= facts.cores).copied();
+    let beyond = in_chunks.iter().rfind(|(threads, _)| *threads > facts.cores).copied();
+    let mut sentences = Vec::new();
+    if let (Some(serial), Some(concurrent)) = (
+        find(&|work| work == Work::Fetch { at_a_time: 1 }),
+        find(&|work| matches!(work, Work::Fetch { at_a_time } if at_a_time > 1)),
+    ) {
+        sentences.push(of_fetching(serial, concurrent, facts.latency));
+    }
+    if let (Some((_, one)), Some((threads, many))) = (in_chunks.first(), within) {
+        sentences.push(of_threads(one, many, threads));
+    }
+    if let (Some((cores, within)), Some((threads, beyond))) = (within, beyond) {
+        sentences.push(of_more_threads(within, cores, beyond, threads));
+    }
+    let pieces = |wanted: fn(Chunk) -> bool| {
+        let row = find(&|work| matches!(work, Work::Process { chunk, .. } if wanted(chunk)))?;
+        let Work::Process { threads, .. } = row.work else { return None };
+        let chunks = in_chunks.iter().find(|(count, _)| *count == threads)?.1;
+        Some((chunks, row))
+    };
+    if let Some((chunks, whole)) = pieces(|chunk| chunk == Chunk::Whole) {
+        sentences.push(of_whole_texts(chunks, whole));
+    }
+    if let Some((chunks, lines)) = pieces(|chunk| matches!(chunk, Chunk::Bytes(_))) {
+        sentences.push(of_lines(chunks, lines, facts.lines));
+    }
+    sentences.join(" ")
+}
+
+fn threads_in_chunks(work: Work) -> Option<usize> {
+    match work {
+        Work::Process { threads, chunk: Chunk::Auto } => Some(threads),
+        Work::Process { .. } | Work::Fetch { .. } => None,
+    }
+}
+
+/// How one row's time stands to another's, and how many times as long the slower took. Equal where they are not apart by more
+/// than the runs of each differ among themselves.
+fn compared(row: &Row, other: &Row) -> (Ordering, f64) {
+    let (less, more) = (row.mean.min(other.mean), row.mean.max(other.mean));
+    let scatter = row.standard_deviation.zip(other.standard_deviation).map(|(one, two)| one + two);
+    let least = scatter.map_or(more * SHARE_OF_ONE_RUN_MIN, |scatter| scatter.max(more * SHARE_MIN));
+    let order = if more - less <= least { Ordering::Equal } else { row.mean.total_cmp(&other.mean) };
+    (order, if less > 0.0 { more / less } else { 1.0 })
+}
+
+fn of_fetching(serial: &Row, concurrent: &Row, latency: Duration) -> String {
+    let waits = if latency.is_zero() {
+        "each answer comes at once".to_owned()
+    } else {
+        format!("each answer comes {} ms late", latency.as_millis())
+    };
+    let name = &concurrent.name;
+    match compared(concurrent, serial) {
+        (Ordering::Less, times) => format!(
+            "Fetching is bound by waiting ({waits}): {name}, took {} in place of {}, {times:.1} times as fast, for many \
+             answers can be waited for at once. That is concurrency.",
+            time(concurrent.mean),
+            time(serial.mean)
+        ),
+        (Ordering::Equal, _) => format!(
+            "Here fetching has little to wait for ({waits}): {name}, took as long as one by one, within what the runs differ, so \
+             concurrency wins nothing."
+        ),
+        (Ordering::Greater, times) => format!(
+            "Here fetching has little to wait for ({waits}): {name}, took {times:.1} times as long as one by one, so \
+             concurrency costs more than it wins."
+        ),
+    }
+}
+
+fn of_threads(one: &Row, many: &Row, threads: usize) -> String {
+    if threads == 1 {
+        return "Processing had one core, so there is nothing to share.".to_owned();
+    }
+    match compared(many, one) {
+        (Ordering::Less, times) => format!(
+            "Processing is bound by computing: {threads} threads took {} in place of {}, {times:.1} times as fast, {:.0} % of what \
+             {threads} cores can give. That is parallelism.",
+            time(many.mean),
+            time(one.mean),
+            times / threads as f64 * 100.0
+        ),
+        (Ordering::Equal, _) => format!(
+            "Processing on {threads} threads took as long as on one ({}), within what the runs differ: other programs have the \
+             cores, or there is too little to do.",
+            time(one.mean)
+        ),
+        (Ordering::Greater, times) => format!(
+            "Processing on {threads} threads took {times:.1} times as long as on one ({}): other programs have the cores, or there \
+             is too little to do.",
+            time(one.mean)
+        ),
+    }
+}
+
+fn of_more_threads(within: &Row, cores: usize, beyond: &Row, threads: usize) -> String {
+    let cores_are = if cores == 1 { "1 core".to_owned() } else { format!("{cores} cores") };
+    match compared(beyond, within) {
+        (Ordering::Less, times) => {
+            format!(
+                "{threads} threads on {cores_are} were {times:.2} times as fast as {cores}: the cores had not been busy all the time."
+            )
+        }
+        (Ordering::Equal, _) => {
+            format!(
+                "{threads} threads on {cores_are} were no faster than {cores}: cores compute, not threads."
+            )
+        }
+        (Ordering::Greater, times) => {
+            format!(
+                "{threads} threads on {cores_are} took {times:.2} times as long as {cores}: cores compute, not threads."
+            )
+        }
+    }
+}
+
+fn of_whole_texts(chunks: &Row, whole: &Row) -> String {
+    match compared(whole, chunks) {
+        (Ordering::Less, times) => {
+            format!(
+                "Whole texts as tasks were {times:.2} times as fast as chunks: there were enough of them for all threads."
+            )
+        }
+        (Ordering::Equal, _) => {
+            "Whole texts as tasks took as long as chunks: there were enough of them for all threads."
+                .to_owned()
+        }
+        (Ordering::Greater, times) => format!(
+            "Whole texts as tasks took {times:.2} times as long as chunks: too few, or too unequal, to keep all threads busy."
+        ),
+    }
+}
+
+fn of_lines(chunks: &Row, lines: &Row, count: u64) -> String {
+    let tasks = HumanCount(count);
+    match compared(lines, chunks) {
+        (Ordering::Less, times) => {
+            format!("A task for each line ({tasks} of them) was {times:.2} times as fast as chunks.")
+        }
+        (Ordering::Equal, _) => format!(
+            "A task for each line ({tasks} of them) took as long as chunks: handing out a task costs little beside a line."
+        ),
+        (Ordering::Greater, times) => format!(
+            "A task for each line ({tasks} of them) took {times:.1} times as long as chunks: that much is the cost of handing out \
+             tasks and putting together what comes of them, {} for each.",
+            time((lines.mean - chunks.mean) / count.max(1) as f64)
+        ),
+    }
+}
+
+/// Seconds, in the unit that gives a number that can be read.
+pub(super) fn time(seconds: f64) -> String {
+    match seconds {
+        _ if seconds < 1e-6 => format!("{:.0} ns", seconds * 1e9),
+        _ if seconds < 1e-3 => format!("{:.1} µs", seconds * 1e6),
+        _ if seconds < 1.0 => format!("{:.1} ms", seconds * 1e3),
+        _ => format!("{seconds:.2} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::row, *};
+
+    /// Two runs for each row, a hundredth apart.
+    fn told(seconds: [f64; 7], latency_ms: u64) -> String {
+        let mut rows = row::rows(16, 0, 2);
+        for (row, seconds) in rows.iter_mut().zip(seconds) {
+            row.add(Duration::from_secs_f64(seconds * 0.995));
+            row.add(Duration::from_secs_f64(seconds * 1.005));
+        }
+        lesson(&rows, &Facts { cores: 2, latency: Duration::from_millis(latency_ms), lines: 1_000_000 })
+    }
+
+    #[track_caller]
+    fn assert_says(told: &str, all: &[&str]) {
+        for words in all {
+            assert!(told.contains(words), "'{words}' is not said: {told}");
+        }
+    }
+
+    #[test]
+    fn the_usual_figures_give_the_usual_lesson() {
+        let told = told([0.65, 0.05, 1.0, 0.5, 0.5, 0.6, 1.5], 50);
+        assert_says(
+            &told,
+            &["comes 50 ms late", "50.0 ms in place of 650.0 ms, 13.0 times as fast", "That is concurrency."],
+        );
+        assert_says(
+            &told,
+            &["500.0 ms in place of 1.00 s, 2.0 times as fast, 100 % of what 2 cores can give"],
+        );
+        assert_says(
+            &told,
+            &["4 threads on 2 cores were no faster than 2", "took 1.20 times as long as chunks"],
+        );
+        assert_says(
+            &told,
+            &["A task for each line (1,000,000 of them) took 3.0 times as long", "1.0 µs for each"],
+        );
+    }
+
+    #[test]
+    fn other_figures_give_another_lesson() {
+        let told = told([0.05, 0.05, 1.0, 1.0, 1.2, 0.9, 1.0], 0);
+        assert_says(&told, &["each answer comes at once", "concurrency wins nothing"]);
+        assert_says(&told, &["Processing on 2 threads took as long as on one (1.00 s)"]);
+        assert_says(&told, &["4 threads on 2 cores took 1.20 times as long as 2"]);
+        assert_says(
+            &told,
+            &["were 1.11 times as fast as chunks", "took as long as chunks: handing out a task"],
+        );
+        assert!(!told.contains("That is"), "{told}");
+    }
+
+    #[test]
+    fn what_the_runs_differ_by_is_no_difference() {
+        let row = |seconds: &[f64]| {
+            let mut row = Row::new(Work::Fetch { at_a_time: 1 });
+            seconds.iter().for_each(|seconds| row.add(Duration::from_secs_f64(*seconds)));
+            row
+        };
+        assert_eq!(compared(&row(&[1.0, 2.0]), &row(&[1.5, 3.0])).0, Ordering::Equal);
+        assert_eq!(compared(&row(&[1.0, 1.01]), &row(&[2.0, 2.01])).0, Ordering::Less);
+        assert_eq!(compared(&row(&[1.05]), &row(&[1.0])).0, Ordering::Equal);
+        assert_eq!(compared(&row(&[1.5]), &row(&[1.0])).0, Ordering::Greater);
+    }
+}

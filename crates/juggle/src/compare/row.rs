@@ -1,0 +1,187 @@
+//! What is measured: rows, their times, and how they compare.
+
+use std::{num::NonZeroU64, time::Duration};
+
+use process::config::Chunk;
+use serde::Serialize;
+
+/// Pieces as small as they can be: a line each.
+const LINE: Chunk = Chunk::Bytes(NonZeroU64::MIN);
+
+/// What is done in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Work {
+    /// Texts are fetched.
+    Fetch {
+        /// How many at a time.
+        at_a_time: usize,
+    },
+    /// Texts are processed.
+    Process {
+        /// On so many threads.
+        threads: usize,
+        /// In these pieces.
+        chunk: Chunk,
+    },
+}
+
+impl Work {
+    /// Whether two rows do the same, in different ways.
+    pub(super) const fn is_like(self, other: Self) -> bool {
+        matches!(
+            (self, other),
+            (Self::Fetch { .. }, Self::Fetch { .. }) | (Self::Process { .. }, Self::Process { .. })
+        )
+    }
+
+    fn name(self) -> String {
+        match self {
+            Self::Fetch { at_a_time: 1 } => "fetch, one text at a time".to_owned(),
+            Self::Fetch { at_a_time } => format!("fetch, {at_a_time} at a time"),
+            Self::Process { threads, chunk } => {
+                let pieces = match chunk {
+                    Chunk::Auto => "in chunks",
+                    Chunk::Whole => "in whole texts",
+                    Chunk::Bytes(_) => "a task for each line",
+                };
+                format!("process, {threads} {}, {pieces}", if threads == 1 { "thread" } else { "threads" })
+            }
+        }
+    }
+}
+
+/// One way to do some work.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Row {
+    /// What people call it.
+    pub(super) name: String,
+    /// What is done.
+    #[serde(skip)]
+    pub(super) work: Work,
+    #[serde(flatten)]
+    told: Told,
+    /// How long each run took.
+    seconds: Vec<f64>,
+    /// The mean of these.
+    pub(super) mean: f64,
+    /// Their standard deviation (of a sample, divided by one less than their number); none of one run.
+    pub(super) standard_deviation: Option<f64>,
+    /// How many times as fast as the first row of the same work.
+    pub(super) speed_up: f64,
+}
+
+/// [`Work`], as JSON tells it.
+#[derive(Debug, Clone, Serialize)]
+struct Told {
+    work: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_a_time: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threads: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chunk: Option<String>,
+}
+
+impl Row {
+    pub(super) fn new(work: Work) -> Self {
+        let told = match work {
+            Work::Fetch { at_a_time } => {
+                Told { work: "fetch", at_a_time: Some(at_a_time), threads: None, chunk: None }
+            }
+            Work::Process { threads, chunk } => Told {
+                work: "process",
+                at_a_time: None,
+                threads: Some(threads),
+                chunk: Some(chunk.to_string()),
+            },
+        };
+        let name = work.name();
+        Self { name, work, told, seconds: Vec::new(), mean: 0.0, standard_deviation: None, speed_up: 1.0 }
+    }
+
+    /// Adds the time of a run.
+    pub(super) fn add(&mut self, took: Duration) {
+        self.seconds.push(took.as_secs_f64());
+        let count = self.seconds.len() as f64;
+        self.mean = self.seconds.iter().sum::<f64>() / count;
+        let squares: f64 = self.seconds.iter().map(|seconds| (seconds - self.mean).powi(2)).sum();
+        self.standard_deviation = (self.seconds.len() > 1).then(|| (squares / (count - 1.0)).sqrt());
+    }
+}
+
+/// All rows: fetching serially and concurrently, processing on more and more threads, then in other pieces.
+pub(super) fn rows(downloads: usize, threads: usize, cores: usize) -> Vec<Row> {
+    let most = if threads == 0 { cores } else { threads };
+    let mut counts: Vec<usize> = std::iter::successors(Some(1), |count| Some(count * 2))
+        .take_while(|count| *count < most)
+        .chain([most])
+        .collect();
+    if threads == 0 {
+        counts.push(2 * cores);
+    }
+    let mut works = vec![Work::Fetch { at_a_time: 1 }];
+    if downloads > 1 {
+        works.push(Work::Fetch { at_a_time: downloads });
+    }
+    works.extend(counts.into_iter().map(|threads| Work::Process { threads, chunk: Chunk::Auto }));
+    works.extend([Chunk::Whole, LINE].map(|chunk| Work::Process { threads: most, chunk }));
+    works.into_iter().map(Row::new).collect()
+}
+
+/// Fills in how fast each row is beside the first of the same work.
+pub(super) fn compare(rows: &mut [Row]) {
+    for at in 0..rows.len() {
+        let first = rows.iter().find(|row| row.work.is_like(rows[at].work)).map_or(0.0, |row| row.mean);
+        rows[at].speed_up = if rows[at].mean > 0.0 { first / rows[at].mean } else { 1.0 };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mean_and_the_deviation_are_those_of_the_runs() {
+        let mut row = Row::new(Work::Fetch { at_a_time: 1 });
+        row.add(Duration::from_secs(1));
+        assert_eq!((row.mean, row.standard_deviation), (1.0, None));
+        row.add(Duration::from_secs(3));
+        assert_eq!((row.mean, row.standard_deviation), (2.0, Some(2.0_f64.sqrt())));
+    }
+
+    #[test]
+    fn threads_double_up_to_the_cores_and_once_beyond() {
+        let names = |rows: Vec<Row>| rows.into_iter().map(|row| row.name).collect::<Vec<_>>();
+        let expected = [
+            "fetch, one text at a time",
+            "fetch, 16 at a time",
+            "process, 1 thread, in chunks",
+            "process, 2 threads, in chunks",
+            "process, 4 threads, in chunks",
+            "process, 6 threads, in chunks",
+            "process, 12 threads, in chunks",
+            "process, 6 threads, in whole texts",
+            "process, 6 threads, a task for each line",
+        ];
+        assert_eq!(names(rows(16, 0, 6)), expected);
+        assert_eq!(names(rows(1, 1, 6)).len(), 4);
+        for (threads, cores) in [(0, 1), (1, 1), (3, 2), (0, 8)] {
+            let mut all = names(rows(16, threads, cores));
+            let count = all.len();
+            all.sort();
+            all.dedup();
+            assert_eq!(all.len(), count, "{threads} {cores}");
+        }
+    }
+
+    #[test]
+    fn rows_compare_with_the_first_of_their_work() {
+        let mut rows = rows(16, 2, 2);
+        for (row, seconds) in rows.iter_mut().zip([8, 2, 6, 3, 4, 12]) {
+            row.add(Duration::from_secs(seconds));
+        }
+        compare(&mut rows);
+        let speed_ups: Vec<f64> = rows.iter().map(|row| row.speed_up).collect();
+        assert_eq!(speed_ups, [1.0, 4.0, 1.0, 2.0, 1.5, 0.5]);
+    }
+}
