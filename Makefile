@@ -39,6 +39,10 @@ process: build ## The process stage alone. [OUT=dir] [ARGS='…']
 status: build ## How far the run is. [OUT=dir] [ARGS='…']
 	@$(JUGGLE) status --output-dir $(OUT) $(ARGS)
 
+.PHONY: compare
+compare: build ## Serial, concurrent and parallel on this machine, and what that means. [OUT=dir] [ARGS='…']
+	@$(JUGGLE) compare --output-dir $(OUT) $(ARGS)
+
 .PHONY: test
 test: ## All tests.
 	@$(CARGO) test --workspace --locked --doc --quiet
