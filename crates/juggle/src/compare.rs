@@ -1,7 +1,7 @@
 //! `juggle compare`: serial against concurrent against parallel, measured on this machine with the real stages.
 //!
-//! In reading order: [`texts`], what is worked on; [`room`], where; [`row`], what is measured; [`crew`], a stage with so many
-//! jobs at a time; [`fetching`] and [`processing`], one run of each; [`lesson`], [`chart`], [`report`], what is said of it.
+//! In reading order: `texts`, what is worked on; `room`, where; `row`, what is measured; `crew`, a stage with so many
+//! jobs at a time; `fetching` and `processing`, one run of each; `lesson`, `chart`, `report`, what is said of it.
 
 mod chart;
 mod crew;
