@@ -7,6 +7,7 @@
 //! * [`document`], [`payload`]: a text's id and what the jobs of each lane say;
 //! * [`queue`]: the contract of the durable queue, [`JobQueue`](queue::JobQueue);
 //! * [`blobs`]: the contract of the place where bytes live, [`BlobStore`](blobs::BlobStore);
+//! * [`whole_file`]: other files, written whole or not at all;
 //! * [`stage`]: one step of the dataflow, [`Stage`](stage::Stage);
 //! * [`worker`]: **the loop** that claims, runs, completes or fails; [`retry`], [`shutdown`], [`meter`] serve it.
 //!
@@ -25,6 +26,7 @@ pub mod reason;
 pub mod retry;
 pub mod shutdown;
 pub mod stage;
+pub mod whole_file;
 pub mod worker;
 
 #[cfg(any(test, feature = "testing"))]

@@ -2,6 +2,7 @@
 
 pub mod compare;
 pub mod distance;
+pub mod export;
 pub mod queue;
 pub mod sources;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use flow::document::DocumentId;
 
 use self::{compare::CompareArgs, distance::DistanceArgs, queue::QueueCommand, sources::SourceArgs};
+use self::{export::ExportArgs, queue::QueueCommand, sources::SourceArgs};
 use crate::settings::args;
 
 /// From a list of URLs to a clean, tokenised text corpus: polite, crash-safe, in one command.
@@ -285,25 +287,6 @@ pub struct RebuildArgs {
     /// Settings.
     #[command(flatten)]
     pub settings: args::Args,
-}
-
-/// `juggle export`
-#[derive(Debug, Args)]
-#[command(after_help = "Example:\n  juggle export combined -o corpus        writes corpus/export/all.txt")]
-pub struct ExportArgs {
-    /// What to write.
-    #[arg(required = true)]
-    pub formats: Vec<ExportFormat>,
-    /// Settings.
-    #[command(flatten)]
-    pub settings: args::Args,
-}
-
-/// The forms of an export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum ExportFormat {
-    /// All texts in one file, in order of their ids.
-    Combined,
 }
 
 /// `juggle config …`

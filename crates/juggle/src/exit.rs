@@ -2,6 +2,7 @@
 
 use std::{fmt, io, path::Path, process::ExitCode};
 
+use export::error::ExportError;
 use flow::{blobs::BlobError, queue::QueueError, reason::Reason, worker::WorkerError};
 
 use crate::{settings::error::SettingsError, source::error::SourceError};
@@ -132,6 +133,20 @@ impl From<BlobError> for CliError {
             BlobError::Busy(_) | BlobError::TooLarge { .. } | BlobError::Io { .. } => {
                 Self::caused(Exit::File, &error)
             }
+        }
+    }
+}
+
+impl From<ExportError> for CliError {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Blob(error) => error.into(),
+            ExportError::Write { path, source } => Self::unwritten(&path, &source),
+            ExportError::Damaged { .. } => Self::caused(Exit::File, &error).advise(MEND),
+            ExportError::Read { .. } => Self::caused(Exit::File, &error),
+            ExportError::Busy(_) => Self::caused(Exit::InUse, &error).advise("wait until it has ended"),
+            ExportError::NothingThere(_) => Self::caused(Exit::File, &error)
+                .advise("export something first, or with it: juggle export jsonl sha256sums"),
         }
     }
 }

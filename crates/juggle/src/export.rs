@@ -1,96 +1,152 @@
-//! `juggle export`: the corpus in another form.
+//! `juggle export`: the corpus in other forms, in `export/`.
 
-use std::{
-    fs::{self},
-    io,
-    path::Path,
-};
+mod progress;
+mod result;
 
-use flow::{
-    blobs::{BlobKind, BlobName, BlobStore},
-    durability::Durability,
+use std::path::PathBuf;
+
+use ::export::{
+    combined,
+    corpus::{Corpus, Duplicates},
+    directory::ExportDirectory,
+    error::ExportError,
+    metadata, sums, vocabulary,
+    written::Written,
 };
+use flow::durability::Durability;
 use store::local::LocalBlobs;
 
+use self::{progress::Watcher, result::Exported};
 use crate::{
     blocking::blocking,
-    cli::{ExportArgs, ExportFormat},
+    cli::export::{ExportArgs, ExportFormat},
     directory,
     exit::{CliError, Exit},
     output::Out,
+    pipeline::show,
+    progress::Show,
     settings::{choice::Run, resolved::Settings},
-    whole_file::WholeFile,
 };
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+struct Request {
+    run: PathBuf,
+    /// Each once; sums come last.
+    formats: Vec<ExportFormat>,
+    duplicates: Duplicates,
+    separator: combined::Separator,
+    memory_bytes: u64,
+}
 
 /// Runs it.
 ///
 /// # Errors
-/// Where there is no run, or a text cannot be read or the export not be written; nothing half-written is left under
-/// the final name.
+/// Where there is no run, an option is of a form that is not asked for, blobs cannot be read or files not be written;
+/// nothing half-written is left under a final name.
 pub async fn run(args: &ExportArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
+    let request = Request::of(args, settings)?;
     directory::must_exist(&settings.output_dir)?;
     if settings.run == Run::Dry {
-        out.line(&format!(
-            "would write '{}'; nothing was done",
-            settings.output_dir.join(COMBINED).display()
-        ))?;
+        request.say(out)?;
         return Ok(Exit::Done);
     }
-    for format in &args.formats {
-        match format {
-            ExportFormat::Combined => {
-                let run = settings.output_dir.clone();
-                let writing = blocking(move || combined(&run));
-                let (documents, bytes) = writing.await??;
-                let path = settings.output_dir.join(COMBINED);
-                if out.is_json() {
-                    out.json(&serde_json::json!({ "path": path, "documents": documents, "bytes": bytes }))?;
-                } else {
-                    out.line(&format!("{documents} texts, {bytes} bytes in '{}'", path.display()))?;
-                }
+    let show = show(settings);
+    let exported = blocking(move || request.export(show)).await??;
+    result::print(&exported, settings, out)?;
+    let is_complete = exported.iter().all(|one| one.not_processed == 0);
+    Ok(if is_complete { Exit::Done } else { Exit::SomeFailed })
+}
+
+impl Request {
+    fn of(args: &ExportArgs, settings: &Settings) -> Result<Self, CliError> {
+        for (is_given, option, format) in [
+            (args.separator.is_some(), "--separator", ExportFormat::Combined),
+            (args.memory.is_some(), "--memory", ExportFormat::Vocabulary),
+        ] {
+            if is_given && !args.formats.contains(&format) {
+                let message = format!("{option} is for the form {}, which is not asked for", name(format));
+                return Err(CliError::new(Exit::Usage, message));
             }
         }
+        let mut formats = args.formats.clone();
+        formats.sort_unstable();
+        formats.dedup();
+        Ok(Self {
+            run: settings.output_dir.clone(),
+            formats,
+            duplicates: if args.no_duplicates { Duplicates::LeftOut } else { Duplicates::Marked },
+            separator: args.separator.clone().unwrap_or_default(),
+            memory_bytes: args.memory.map_or(vocabulary::MEMORY_BYTES, |size| size.bytes()),
+        })
     }
-    Ok(Exit::Done)
-}
 
-const COMBINED: &str = "export/all.txt";
+    fn directory(&self) -> PathBuf {
+        self.run.join("export")
+    }
 
-/// All texts in order of their ids, each ended by a line feed. Returns their number and the bytes written.
-fn combined(run: &Path) -> Result<(usize, u64), CliError> {
-    let blobs = LocalBlobs::open(run, Durability::Power)?;
-    // A text is complete when its meta is there.
-    let documents = blobs.list(BlobKind::Meta)?;
-    let path = run.join(COMBINED);
-    let directory = run.join("export");
-    fs::create_dir_all(&directory).map_err(|error| CliError::unwritten(&directory, &error))?;
-    let mut file = WholeFile::begin(&path)?;
-    let mut bytes = 0;
-    for document in &documents {
-        let mut text =
-            LastByte { from: blobs.open(&BlobName::new(BlobKind::Text, document.clone()))?, last: 0 };
-        bytes += file.write(|file| io::copy(&mut text, file))?;
-        if text.last != b'\n' {
-            file.write(|file| file.write_all(b"\n"))?;
-            bytes += 1;
+    /// Says what would be written.
+    fn say(&self, out: &Out) -> Result<(), CliError> {
+        let would: Vec<_> = self.formats.iter().map(|format| self.would_write(*format)).collect();
+        if out.is_json() {
+            let each = self.formats.iter().zip(would);
+            let each = each
+                .map(|(format, paths)| serde_json::json!({ "format": name(*format), "would_write": paths }));
+            return out.json(&each.collect::<Vec<_>>());
+        }
+        for path in would.iter().flatten() {
+            out.line(&format!("would write '{}'", path.display()))?;
+        }
+        out.line("nothing was done")
+    }
+
+    fn would_write(&self, format: ExportFormat) -> Vec<PathBuf> {
+        let files: &[&str] = match format {
+            ExportFormat::Combined => &[combined::FILE],
+            ExportFormat::Metadata => &[metadata::FILE],
+            ExportFormat::Vocabulary => &[vocabulary::FILE],
+            ExportFormat::Sha256sums => &[sums::FILE],
+        };
+        files.iter().map(|file| self.directory().join(file)).collect()
+    }
+
+    /// Writes all forms, one after the other. Blocking.
+    fn export(&self, show: Show) -> Result<Vec<Exported>, CliError> {
+        let blobs = LocalBlobs::open(&self.run, Durability::Power)?;
+        let directory = ExportDirectory::open(&self.directory())?;
+        let mut exported = Vec::new();
+        for format in &self.formats {
+            let watcher = Watcher::new(name(*format), show);
+            let watch = |step| watcher.see(step);
+            let corpus = Corpus::open(&blobs, self.duplicates, &watch)?;
+            let written = self.write(*format, &corpus, &directory);
+            watcher.finish();
+            exported.push(Exported::of(name(*format), written?));
+        }
+        Ok(exported)
+    }
+
+    fn write(
+        &self,
+        format: ExportFormat,
+        corpus: &Corpus<'_>,
+        directory: &ExportDirectory,
+    ) -> Result<Written, ExportError> {
+        match format {
+            ExportFormat::Combined => combined::write(corpus, directory, &self.separator),
+            ExportFormat::Metadata => metadata::write(corpus, directory),
+            ExportFormat::Vocabulary => vocabulary::write(corpus, directory, self.memory_bytes),
+            ExportFormat::Sha256sums => sums::write(directory, corpus.watch()),
         }
     }
-    file.finish()?;
-    Ok((documents.len(), bytes))
 }
 
-/// Remembers the last byte that was read.
-struct LastByte<R> {
-    from: R,
-    last: u8,
-}
-
-impl<R: io::Read> io::Read for LastByte<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.from.read(buffer)?;
-        if let Some(last) = buffer[..count].last() {
-            self.last = *last;
-        }
-        Ok(count)
+/// As it is typed.
+const fn name(format: ExportFormat) -> &'static str {
+    match format {
+        ExportFormat::Combined => "combined",
+        ExportFormat::Metadata => "metadata",
+        ExportFormat::Vocabulary => "vocabulary",
+        ExportFormat::Sha256sums => "sha256sums",
     }
 }

@@ -1,0 +1,103 @@
+//! Languages as texts name them, and their codes.
+
+/// The languages of which Project Gutenberg has books, with their codes of ISO 639-1, else 639-2.
+const NAMES: [(&str, &str); 62] = [
+    ("afrikaans", "af"),
+    ("arabic", "ar"),
+    ("aragonese", "an"),
+    ("asturian", "ast"),
+    ("basque", "eu"),
+    ("bulgarian", "bg"),
+    ("catalan", "ca"),
+    ("cebuano", "ceb"),
+    ("chinese", "zh"),
+    ("czech", "cs"),
+    ("danish", "da"),
+    ("dutch", "nl"),
+    ("english", "en"),
+    ("esperanto", "eo"),
+    ("estonian", "et"),
+    ("farsi", "fa"),
+    ("finnish", "fi"),
+    ("french", "fr"),
+    ("frisian", "fy"),
+    ("friulian", "fur"),
+    ("gaelic", "gd"),
+    ("galician", "gl"),
+    ("german", "de"),
+    ("greek", "el"),
+    ("hebrew", "he"),
+    ("hungarian", "hu"),
+    ("icelandic", "is"),
+    ("iloko", "ilo"),
+    ("indonesian", "id"),
+    ("interlingua", "ia"),
+    ("inuktitut", "iu"),
+    ("irish", "ga"),
+    ("italian", "it"),
+    ("japanese", "ja"),
+    ("kashubian", "csb"),
+    ("khasi", "kha"),
+    ("korean", "ko"),
+    ("latin", "la"),
+    ("lithuanian", "lt"),
+    ("maori", "mi"),
+    ("middle english", "enm"),
+    ("nahuatl", "nah"),
+    ("neapolitan", "nap"),
+    ("norwegian", "no"),
+    ("occitan", "oc"),
+    ("ojibwa", "oj"),
+    ("old english", "ang"),
+    ("polish", "pl"),
+    ("portuguese", "pt"),
+    ("romanian", "ro"),
+    ("russian", "ru"),
+    ("sanskrit", "sa"),
+    ("scots", "sco"),
+    ("serbian", "sr"),
+    ("slovenian", "sl"),
+    ("spanish", "es"),
+    ("swedish", "sv"),
+    ("tagalog", "tl"),
+    ("telugu", "te"),
+    ("turkish", "tr"),
+    ("welsh", "cy"),
+    ("yiddish", "yi"),
+];
+
+/// The codes of the languages that a text names, `English; French` or `en; fr`. One that has none here stays as it is.
+pub(crate) fn codes(text: &str) -> Vec<String> {
+    let parts = text.split([';', ',']).flat_map(|part| part.split(" and "));
+    parts.map(str::trim).filter(|part| !part.is_empty()).map(code).collect()
+}
+
+fn code(name: &str) -> String {
+    let lower = name.to_lowercase();
+    // `English (Middle)`, `Chinese (Traditional)`
+    let plain = lower.split('(').next().unwrap_or_default().trim();
+    let found = NAMES.iter().find(|(known, _)| *known == plain).map(|(_, code)| (*code).to_owned());
+    let is_code = matches!(lower.len(), 2 | 3) && lower.bytes().all(|byte| byte.is_ascii_lowercase());
+    found.unwrap_or_else(|| if is_code { lower } else { name.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn languages_become_codes_where_they_have_one() {
+        for (text, expected) in [
+            ("English", &["en"][..]),
+            ("EN", &["en"]),
+            ("English; French", &["en", "fr"]),
+            ("German and Latin", &["de", "la"]),
+            ("en; ang", &["en", "ang"]),
+            ("Chinese (Traditional)", &["zh"]),
+            ("Klingon", &["Klingon"]),
+            ("", &[]),
+        ] {
+            assert_eq!(codes(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What exports read of `meta/` and `stats/`, the records of a document. Those are the forms of the stages that write them; a field that
+//! is not named here is passed over.
+
+use std::collections::BTreeMap;
+
+use flow::document::DocumentId;
+use serde::Deserialize;
+
+use crate::{author::Author, date, language};
+
+/// Columns of a catalogue of Project Gutenberg, as source lists carry them.
+const AUTHORS: &str = "authors";
+const LANGUAGE: &str = "language";
+const SUBJECTS: &str = "subjects";
+const ISSUED: &str = "issued";
+
+/// What is known of a text.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Meta {
+    pub(crate) document: DocumentId,
+    pub(crate) url: String,
+    pub(crate) final_url: String,
+    pub(crate) last_modified: Option<String>,
+    pub(crate) raw: Print,
+    pub(crate) text: Print,
+    pub(crate) encoding: Encoding,
+    pub(crate) title: Option<String>,
+    author: Option<String>,
+    language: Option<String>,
+    release_date: Option<String>,
+    pub(crate) listed: BTreeMap<String, String>,
+    pub(crate) duplicate_of: Option<DocumentId>,
+}
+
+/// Length and hash of a blob.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Print {
+    pub(crate) bytes: u64,
+    pub(crate) blake3: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Encoding {
+    pub(crate) used: String,
+}
+
+/// The measures of a text, and the prints of the other results.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Stats {
+    pub(crate) text_blake3: String,
+    pub(crate) words: u64,
+    pub(crate) distinct_words: u64,
+    pub(crate) outputs: Outputs,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Outputs {
+    pub(crate) tokens: Print,
+    pub(crate) counts: Print,
+}
+
+impl Meta {
+    /// Who wrote it: as a catalogue has it, for that knows the years, else as the text says.
+    pub(crate) fn author(&self) -> Author {
+        self.listed(AUTHORS).map_or_else(
+            || Author { name: self.author.clone().unwrap_or_default(), ..Author::default() },
+            Author::first_of,
+        )
+    }
+
+    /// Its languages, by the codes of ISO 639 where they have one; of a list, else as the text says.
+    pub(crate) fn languages(&self) -> Vec<String> {
+        let said = self.listed(LANGUAGE).or(self.language.as_deref());
+        said.map(language::codes).unwrap_or_default()
+    }
+
+    /// Its subjects, as a catalogue has them.
+    pub(crate) fn subjects(&self) -> Vec<&str> {
+        let parts = self.listed(SUBJECTS).into_iter().flat_map(|all| all.split(';'));
+        parts.map(str::trim).filter(|part| !part.is_empty()).collect()
+    }
+
+    /// When it was released: as the text says, else as a catalogue does; else when its server says that the file changed.
+    pub(crate) fn created(&self) -> Option<String> {
+        let said = [self.release_date.as_deref(), self.listed(ISSUED)];
+        said.into_iter().flatten().find_map(date::of_text).or_else(|| self.changed())
+    }
+
+    /// When its server says that the file changed last.
+    pub(crate) fn changed(&self) -> Option<String> {
+        self.last_modified.as_deref().and_then(date::of_http)
+    }
+
+    fn listed(&self, column: &str) -> Option<&str> {
+        self.listed.get(column).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+}

@@ -1,0 +1,4 @@
+//! A small corpus, and what its exports are.
+
+mod library;
+mod tables;

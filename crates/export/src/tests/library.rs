@@ -1,0 +1,125 @@
+//! A corpus in memory, made of texts.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use flow::{
+    blobs::{BlobKind, BlobName, BlobStore},
+    document::DocumentId,
+    testing::memory_blobs::MemoryBlobs,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::{
+    corpus::{Corpus, Duplicates},
+    directory::ExportDirectory,
+    error::ExportError,
+    written::Written,
+};
+
+/// A corpus, and a place to export to.
+pub(super) struct Library {
+    pub(super) blobs: MemoryBlobs,
+    place: TempDir,
+}
+
+impl Library {
+    pub(super) fn new() -> Self {
+        Self { blobs: MemoryBlobs::default(), place: tempfile::tempdir().unwrap() }
+    }
+
+    /// With three documents: `b` has the text of `a`, and `c` was not processed.
+    pub(super) fn of_three() -> Self {
+        let library = Self::new();
+        library.put("b", "the cat\nthe dog", &json!({ "duplicate_of": "a" }));
+        library.process("b", "the cat\nthe dog");
+        library.put(
+            "a",
+            "the cat\nthe dog",
+            &json!({ "title": "One, \"two\"\nthree", "language": "English" }),
+        );
+        library.process("a", "the cat\nthe dog");
+        library.put("c", "a bird\n", &json!({ "author": "Doe" }));
+        library
+    }
+
+    /// Stores a text; `more` goes over what its meta says else.
+    pub(super) fn put(&self, id: &str, text: &str, more: &Value) {
+        let hash = blake3::hash(text.as_bytes()).to_hex().to_string();
+        let mut meta = json!({
+            "document": id,
+            "url": format!("https://books.example/{id}.txt"),
+            "final_url": format!("https://mirror.example/{id}.txt"),
+            "content_type": "text/plain", "charset": null, "etag": null, "last_modified": null,
+            "raw": { "bytes": text.len(), "blake3": hash },
+            "text": { "bytes": text.len(), "blake3": hash, "lines": 1 },
+            "encoding": { "used": "UTF-8" },
+            "title": null, "author": null, "language": null, "release_date": null,
+            "cuts": [], "listed": {}, "duplicate_of": null,
+        });
+        for (key, value) in more.as_object().unwrap() {
+            meta[key] = value.clone();
+        }
+        self.blobs.put(name(BlobKind::Text, id), text.as_bytes());
+        self.blobs.put(name(BlobKind::Meta, id), meta.to_string().as_bytes());
+    }
+
+    /// Counts the words of a text: what stands between spaces.
+    pub(super) fn process(&self, id: &str, text: &str) {
+        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+        let words: Vec<&str> = text.split([' ', '\n']).filter(|word| !word.is_empty()).collect();
+        for word in &words {
+            *counts.entry(word).or_default() += 1;
+        }
+        let mut ranked: Vec<_> = counts.into_iter().collect();
+        ranked.sort_by_key(|(word, n)| (u64::MAX - n, *word));
+        let counts: String = ranked.iter().map(|(word, n)| format!("{word}\t{n}\n")).collect();
+        let tokens: String = words.iter().map(|word| format!("{word}\n")).collect();
+        let print = |text: &str| json!({ "bytes": text.len(), "blake3": blake3::hash(text.as_bytes()).to_hex().as_str() });
+        let stats = json!({
+            "document": id, "text_blake3": blake3::hash(text.as_bytes()).to_hex().as_str(),
+            "words": words.len(), "distinct_words": ranked.len(),
+            "outputs": { "tokens": print(&tokens), "counts": print(&counts) },
+        });
+        self.blobs.put(name(BlobKind::Tokens, id), tokens.as_bytes());
+        self.blobs.put(name(BlobKind::Counts, id), counts.as_bytes());
+        self.blobs.put(name(BlobKind::Stats, id), stats.to_string().as_bytes());
+    }
+
+    pub(super) fn export(
+        &self,
+        duplicates: Duplicates,
+        write: impl FnOnce(&Corpus<'_>, &ExportDirectory) -> Result<Written, ExportError>,
+    ) -> Result<Written, ExportError> {
+        let corpus = Corpus::open(&self.blobs, duplicates, &|_| {})?;
+        write(&corpus, &ExportDirectory::open(self.place.path())?)
+    }
+
+    pub(super) fn path(&self, file: &str) -> PathBuf {
+        self.place.path().join(file)
+    }
+
+    pub(super) fn read(&self, file: &str) -> String {
+        fs::read_to_string(self.path(file)).unwrap()
+    }
+
+    /// What lies in the export directory.
+    pub(super) fn files(&self) -> Vec<String> {
+        let names = fs::read_dir(self.place.path()).unwrap();
+        let mut names: Vec<String> =
+            names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// Damages a blob.
+    pub(super) fn damage(&self, kind: BlobKind, id: &str) {
+        let mut bytes = self.blobs.read(&name(kind, id), 1 << 20).unwrap();
+        bytes[0] ^= 1;
+        self.blobs.put(name(kind, id), &bytes);
+    }
+}
+
+pub(super) fn name(kind: BlobKind, id: &str) -> BlobName {
+    BlobName::new(kind, id.parse::<DocumentId>().unwrap())
+}

@@ -1,0 +1,51 @@
+//! Tokens being added up in memory.
+
+use hashbrown::HashMap;
+
+use super::entry::{Entry, Order, held_bytes};
+
+/// Sums by token. Hashes are keyed at random for every run, as the texts come from strangers.
+pub(super) struct Table {
+    sums: HashMap<Box<str>, Sums>,
+    held_bytes: u64,
+    bytes_max: u64,
+}
+
+#[derive(Default)]
+struct Sums {
+    n: u64,
+    documents: u64,
+}
+
+impl Table {
+    pub(super) fn new(bytes_max: u64) -> Self {
+        Self { sums: HashMap::new(), held_bytes: 0, bytes_max }
+    }
+
+    /// Adds a token of one document.
+    pub(super) fn add(&mut self, token: &str, n: u64) {
+        let sums = match self.sums.get_mut(token) {
+            Some(sums) => sums,
+            None => {
+                self.held_bytes += held_bytes(token);
+                self.sums.entry(token.into()).or_default()
+            }
+        };
+        sums.n += n;
+        sums.documents += 1;
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.held_bytes >= self.bytes_max
+    }
+
+    /// All of it, sorted; the table is empty then.
+    pub(super) fn drain(&mut self, order: Order) -> Vec<Entry> {
+        self.held_bytes = 0;
+        let sums = std::mem::take(&mut self.sums).into_iter();
+        let mut entries: Vec<Entry> =
+            sums.map(|(token, Sums { n, documents })| Entry { token, n, documents }).collect();
+        entries.sort_unstable_by(|one, other| order.compare(one, other));
+        entries
+    }
+}
