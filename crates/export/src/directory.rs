@@ -5,6 +5,7 @@
 
 use std::{
     fs::{self, File, TryLockError},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -56,6 +57,15 @@ impl ExportDirectory {
     pub(crate) fn begin(&self, name: &str) -> Result<WholeFile, ExportError> {
         let path = self.path.join(name);
         WholeFile::begin(&path).map_err(ExportError::writing(&path))
+    }
+
+    /// Removes a file in it, if it is there.
+    pub(crate) fn remove(&self, name: &str) -> Result<(), ExportError> {
+        let path = self.path.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ExportError::writing(&path)(error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// A file without a name, which is gone when it is closed.

@@ -6,6 +6,8 @@
 //! * [`corpus`]: the documents, one after the other; [`directory`]: where the files go; [`written`]: what was written;
 //! * [`combined`]: all texts in one file;
 //! * [`metadata`]: a table of the documents, as the Standardized Project Gutenberg Corpus has it;
+//! * [`jsonl`]: a line of JSON for each document, in shards, as Dolma has it;
+//! * [`parquet`]: documents, counts and tokens for programs that read columns;
 //! * [`vocabulary`]: all tokens, counted over the corpus, sorted on the disk where memory is short;
 //! * [`sums`]: what `sha256sum -c` reads;
 //! * [`error`]: why a corpus cannot be exported;
@@ -15,7 +17,9 @@ pub mod combined;
 pub mod corpus;
 pub mod directory;
 pub mod error;
+pub mod jsonl;
 pub mod metadata;
+pub mod parquet;
 pub mod sums;
 pub mod vocabulary;
 pub mod written;

@@ -68,6 +68,16 @@ impl Meta {
         )
     }
 
+    /// The name of who wrote it, if one is known.
+    pub(crate) fn author_name(&self) -> Option<String> {
+        Some(self.author().name).filter(|name| !name.is_empty())
+    }
+
+    /// Its languages in one string, if any is known: `en;fr`.
+    pub(crate) fn language(&self) -> Option<String> {
+        Some(self.languages().join(";")).filter(|all| !all.is_empty())
+    }
+
     /// Its languages, by the codes of ISO 639 where they have one; of a list, else as the text says.
     pub(crate) fn languages(&self) -> Vec<String> {
         let said = self.listed(LANGUAGE).or(self.language.as_deref());

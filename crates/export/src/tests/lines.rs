@@ -1,0 +1,117 @@
+//! JSON Lines.
+
+use std::{fs, io::Read, num::NonZeroU64};
+
+use serde_json::{Value, json};
+
+use super::library::Library;
+use crate::{
+    corpus::Duplicates,
+    jsonl::{self, Compression, SHARD_BYTES},
+    written::Written,
+};
+
+fn export(library: &Library, compression: Compression, shard_bytes: NonZeroU64) -> Written {
+    let written = library.export(Duplicates::Marked, |corpus, directory| {
+        jsonl::write(corpus, directory, compression, shard_bytes)
+    });
+    written.unwrap()
+}
+
+/// What lies in the directory: names in order, and what they say without their compression.
+fn shards(library: &Library) -> (Vec<String>, String) {
+    let mut names: Vec<String> = fs::read_dir(library.path("jsonl"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let mut all = String::new();
+    for name in &names {
+        let bytes = fs::read(library.path("jsonl").join(name)).unwrap();
+        match name.rsplit('.').next() {
+            Some("gz") => flate2::read::MultiGzDecoder::new(&bytes[..]).read_to_string(&mut all).unwrap(),
+            Some("zst") => zstd::Decoder::new(&bytes[..]).unwrap().read_to_string(&mut all).unwrap(),
+            _ => {
+                all.push_str(str::from_utf8(&bytes).unwrap());
+                0
+            }
+        };
+    }
+    (names, all)
+}
+
+#[test]
+fn a_line_has_the_fields_of_dolma_and_times_of_the_meta() {
+    let library = Library::new();
+    let text = "\"One\"\ttwo\\\n\u{1}雨\n";
+    let meta = json!({
+        "title": "T", "language": "English", "release_date": "June 17, 2008",
+        "last_modified": "Sun, 06 Nov 1994 08:49:37 GMT", "listed": { "shelf": "3" }, "duplicate_of": "PG1"
+    });
+    library.put("PG84", text, &meta);
+    let written = export(&library, Compression::None, SHARD_BYTES);
+    assert_eq!((written.files.len(), written.files[0].rows), (1, 1));
+    let (names, all) = shards(&library);
+    assert_eq!(names, ["part-00000.jsonl"]);
+    assert!(
+        all.starts_with("{\"id\":\"PG84\",\"text\":\"\\\"One\\\"\\ttwo\\\\\\n\\u0001雨\\n\",\"source\":"),
+        "{all}"
+    );
+    let line: Value = serde_json::from_str(&all).unwrap();
+    let hash = blake3::hash(text.as_bytes()).to_hex().to_string();
+    let expected = json!({
+        "id": "PG84", "text": text, "source": "books.example",
+        "added": "1994-11-06T08:49:37.000Z", "created": "2008-06-17T00:00:00.000Z",
+        "metadata": {
+            "url": "https://books.example/PG84.txt", "final_url": "https://mirror.example/PG84.txt", "title": "T",
+            "author": null, "language": "en", "encoding": "UTF-8", "text_bytes": text.len(), "text_blake3": hash,
+            "raw_bytes": text.len(), "raw_blake3": hash, "duplicate_of": "PG1", "listed": { "shelf": "3" },
+        }
+    });
+    assert_eq!(line, expected);
+}
+
+#[test]
+fn lines_are_the_same_in_every_compression_and_old_shards_go_when_the_new_ones_are_whole() {
+    let library = Library::of_three();
+    let small = NonZeroU64::MIN;
+    export(&library, Compression::None, small);
+    let (names, lines) = shards(&library);
+    assert_eq!(names, ["part-00000.jsonl", "part-00001.jsonl", "part-00002.jsonl"]);
+    assert_eq!(lines.lines().count(), 3);
+    fs::write(library.path("jsonl/notes"), "mine").unwrap();
+    for (compression, shard_bytes, expected) in [
+        (Compression::Gz, SHARD_BYTES, &["part-00000.jsonl.gz"][..]),
+        (Compression::Zst, NonZeroU64::new(800).unwrap(), &["part-00000.jsonl.zst", "part-00001.jsonl.zst"]),
+    ] {
+        let mut before = None;
+        for _ in 0..2 {
+            export(&library, compression, shard_bytes);
+            fs::rename(library.path("jsonl/notes"), library.path("notes")).unwrap();
+            let found = shards(&library);
+            fs::rename(library.path("notes"), library.path("jsonl/notes")).unwrap();
+            assert_eq!(
+                (&found.0[..], &found.1),
+                (&expected.iter().map(ToString::to_string).collect::<Vec<_>>()[..], &lines)
+            );
+            let bytes = fs::read(library.path("jsonl").join(expected[0])).unwrap();
+            assert!(before.is_none_or(|before| before == bytes), "the same bytes again");
+            before = Some(bytes);
+        }
+    }
+    library.damage(flow::blobs::BlobKind::Text, "c");
+    let failed = library.export(Duplicates::Marked, |corpus, directory| {
+        jsonl::write(corpus, directory, Compression::None, small)
+    });
+    assert!(failed.is_err());
+    assert_eq!(shards(&library).0, ["notes", "part-00000.jsonl.zst", "part-00001.jsonl.zst"]);
+}
+
+#[test]
+fn a_corpus_without_documents_has_one_empty_shard() {
+    let library = Library::new();
+    for compression in [Compression::None, Compression::Gz, Compression::Zst] {
+        let written = export(&library, compression, SHARD_BYTES);
+        assert_eq!((written.files.len(), written.files[0].rows, shards(&library).1.as_str()), (1, 0, ""));
+    }
+}
