@@ -6,7 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use parquet::{
+    file::reader::{FileReader, SerializedFileReader},
+    record::RowAccessor,
+};
 use serde_json::Value;
+use tokio::process::Command;
 
 use crate::lab::Lab;
 
@@ -90,6 +95,104 @@ async fn tables_of_the_sample_tell_what_its_files_tell() {
     let sum: u64 =
         vocabulary.lines().map(|line| line.rsplit('\t').nth(1).unwrap().parse::<u64>().unwrap()).sum();
     assert_eq!(summary["tokens"], sum);
+}
+
+/// The rows of a Parquet file, each made something of.
+fn rows<T>(lab: &Lab, file: &str, read: impl Fn(&parquet::record::Row) -> T) -> Vec<T> {
+    let file = fs::File::open(lab.path("out/export").join(file)).unwrap();
+    let reader = SerializedFileReader::new(file).unwrap();
+    reader.get_row_iter(None).unwrap().map(|row| read(&row.unwrap())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parquet_of_the_sample_adds_up_to_its_counts_and_tokens() {
+    let lab = sample().await;
+    let said = export(&lab, &["parquet", "--tokens"]).await;
+    let counts = counts(&lab);
+    let distinct: usize = counts.values().map(BTreeMap::len).sum();
+    let tokens: u64 = counts.values().flat_map(BTreeMap::values).sum();
+    let said: Vec<&Value> = said[0]["files"].as_array().unwrap().iter().map(|file| &file["rows"]).collect();
+    assert_eq!(said, [&Value::from(13), &distinct.into(), &tokens.into()]);
+
+    let mut found: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+    let of_row = |row: &parquet::record::Row| {
+        (row.get_string(0).unwrap().clone(), row.get_string(1).unwrap().clone(), row.get_long(2).unwrap())
+    };
+    let all = rows(&lab, "counts.parquet", of_row);
+    assert!(all.is_sorted_by(|one, next| (&one.0, -one.2) <= (&next.0, -next.2)));
+    for (document, token, n) in all {
+        found.entry(document).or_default().insert(token, n.try_into().unwrap());
+    }
+    assert!(found == counts);
+
+    let mut written: BTreeMap<String, String> = BTreeMap::new();
+    for (document, token) in rows(&lab, "tokens.parquet", |row| {
+        (row.get_string(0).unwrap().clone(), row.get_string(2).unwrap().clone())
+    }) {
+        let tokens = written.entry(document).or_default();
+        tokens.push_str(&token);
+        tokens.push('\n');
+    }
+    for (document, tokens) in &written {
+        assert!(*tokens == lab.read(&format!("out/tokens/{document}_tokens.txt")), "{document}");
+    }
+    let documents = rows(&lab, "documents.parquet", |row| {
+        let (text, id) = (row.get_string(0).unwrap().clone(), row.get_string(1).unwrap().clone());
+        (id, text, row.get_long(6).unwrap())
+    });
+    for (id, text, token_count) in &documents {
+        assert!(*text == lab.read(&format!("out/text/{id}_text.txt")), "{id}");
+        assert_eq!(*token_count, written[id].lines().count() as i64, "{id}");
+    }
+    let said = export(&lab, &["parquet", "--no-duplicates"]).await;
+    assert_eq!((&said[0]["files"][0]["rows"], &said[0]["duplicates_left_out"]), (&12.into(), &1.into()));
+    assert!(!lab.path("out/export/tokens.parquet").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_of_the_sample_are_those_of_its_texts_in_shards_that_sums_tell() {
+    let lab = sample().await;
+    export(&lab, &["jsonl", "--jsonl-compress", "none", "--shard-size", "4KiB"]).await;
+    let plain = tree(&lab.path("out/export/jsonl"));
+    assert!(plain.len() > 1, "{:?}", plain.keys());
+    let lines: String = plain.values().map(|bytes| str::from_utf8(bytes).unwrap()).collect();
+    for line in lines.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let id = line["id"].as_str().unwrap();
+        assert_eq!(line["text"], lab.read(&format!("out/text/{id}_text.txt")));
+        assert_eq!(line["source"], "sample.invalid");
+    }
+    assert_eq!(lines.lines().count(), 13);
+    export(&lab, &["sha256sums", "jsonl", "metadata"]).await;
+    let packed = tree(&lab.path("out/export/jsonl"));
+    assert_eq!(packed.len(), 1);
+    assert!(zstd::decode_all(&packed.values().next().unwrap()[..]).unwrap() == lines.as_bytes());
+    let sums = lab.read("out/export/SHA256SUMS");
+    let names: Vec<&str> = sums.lines().map(|line| &line[66..]).collect();
+    assert_eq!(names, ["jsonl/part-00000.jsonl.zst", "metadata.csv"]);
+    let checked = Command::new("sha256sum")
+        .args(["-c", "--strict", "SHA256SUMS"])
+        .current_dir(lab.path("out/export"))
+        .output();
+    assert!(checked.await.unwrap().status.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exports_are_the_same_whatever_the_order_and_the_form_of_the_corpus() {
+    let lab = Lab::of_texts(9, 60);
+    let list = lab.read("list.tsv");
+    let mut rows: Vec<&str> = list.lines().skip(1).collect();
+    rows.reverse();
+    let reversed = lab.write("reversed.tsv", &format!("url\tid\n{}\n", rows.join("\n")));
+    let forms = ["--layout", "sharded", "--compress", "zstd", "-j", "1"];
+    lab.juggle(&["pipeline", lab.path("list.tsv").to_str().unwrap()], "out", &NONE).await.expect(0);
+    lab.juggle(&["pipeline", reversed.to_str().unwrap()], "other", &forms).await.expect(0);
+    let words =
+        ["export", "combined", "jsonl", "parquet", "--tokens", "metadata", "vocabulary", "sha256sums"];
+    lab.juggle(&words, "out", &NONE).await.expect(0);
+    lab.juggle(&words, "other", &["--memory", "64KiB"]).await.expect(0);
+    assert_eq!(lab.read("out/export/SHA256SUMS"), lab.read("other/export/SHA256SUMS"));
+    assert_eq!(lab.read("out/export/SHA256SUMS").lines().count(), 7);
 }
 
 #[tokio::test(flavor = "multi_thread")]

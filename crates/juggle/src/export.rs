@@ -3,14 +3,14 @@
 mod progress;
 mod result;
 
-use std::path::PathBuf;
+use std::{num::NonZeroU64, path::PathBuf};
 
 use ::export::{
     combined,
     corpus::{Corpus, Duplicates},
     directory::ExportDirectory,
     error::ExportError,
-    metadata, sums, vocabulary,
+    jsonl, metadata, parquet, sums, vocabulary,
     written::Written,
 };
 use flow::durability::Durability;
@@ -19,14 +19,17 @@ use store::local::LocalBlobs;
 use self::{progress::Watcher, result::Exported};
 use crate::{
     blocking::blocking,
-    cli::export::{ExportArgs, ExportFormat},
+    cli::export::{ExportArgs, ExportFormat, JsonlCompression},
     directory,
     exit::{CliError, Exit},
     output::Out,
     pipeline::show,
     progress::Show,
-    settings::{choice::Run, resolved::Settings},
+    settings::{choice::Run, resolved::Settings, size::Size},
 };
+
+/// The least table of a vocabulary: with less, nothing but the disk would be at work.
+const MEMORY_BYTES_MIN: u64 = 64 << 10;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -36,6 +39,9 @@ struct Request {
     formats: Vec<ExportFormat>,
     duplicates: Duplicates,
     separator: combined::Separator,
+    compression: jsonl::Compression,
+    shard_bytes: NonZeroU64,
+    tokens: parquet::Tokens,
     memory_bytes: u64,
 }
 
@@ -60,15 +66,7 @@ pub async fn run(args: &ExportArgs, settings: &Settings, out: &Out) -> Result<Ex
 
 impl Request {
     fn of(args: &ExportArgs, settings: &Settings) -> Result<Self, CliError> {
-        for (is_given, option, format) in [
-            (args.separator.is_some(), "--separator", ExportFormat::Combined),
-            (args.memory.is_some(), "--memory", ExportFormat::Vocabulary),
-        ] {
-            if is_given && !args.formats.contains(&format) {
-                let message = format!("{option} is for the form {}, which is not asked for", name(format));
-                return Err(CliError::new(Exit::Usage, message));
-            }
-        }
+        belong_together(args)?;
         let mut formats = args.formats.clone();
         formats.sort_unstable();
         formats.dedup();
@@ -77,7 +75,13 @@ impl Request {
             formats,
             duplicates: if args.no_duplicates { Duplicates::LeftOut } else { Duplicates::Marked },
             separator: args.separator.clone().unwrap_or_default(),
-            memory_bytes: args.memory.map_or(vocabulary::MEMORY_BYTES, |size| size.bytes()),
+            compression: args.jsonl_compress.map_or_else(jsonl::Compression::default, compression),
+            shard_bytes: args
+                .shard_size
+                .and_then(|size| NonZeroU64::new(size.bytes()))
+                .unwrap_or(jsonl::SHARD_BYTES),
+            tokens: if args.tokens { parquet::Tokens::Written } else { parquet::Tokens::LeftOut },
+            memory_bytes: args.memory.map_or(vocabulary::MEMORY_BYTES, Size::bytes),
         })
     }
 
@@ -101,8 +105,14 @@ impl Request {
     }
 
     fn would_write(&self, format: ExportFormat) -> Vec<PathBuf> {
+        let shards = format!("{}/part-*{}", jsonl::DIRECTORY, self.compression.ending());
         let files: &[&str] = match format {
             ExportFormat::Combined => &[combined::FILE],
+            ExportFormat::Jsonl => &[&shards],
+            ExportFormat::Parquet if self.tokens == parquet::Tokens::Written => {
+                &[parquet::DOCUMENTS, parquet::COUNTS, parquet::TOKENS]
+            }
+            ExportFormat::Parquet => &[parquet::DOCUMENTS, parquet::COUNTS],
             ExportFormat::Metadata => &[metadata::FILE],
             ExportFormat::Vocabulary => &[vocabulary::FILE],
             ExportFormat::Sha256sums => &[sums::FILE],
@@ -134,6 +144,8 @@ impl Request {
     ) -> Result<Written, ExportError> {
         match format {
             ExportFormat::Combined => combined::write(corpus, directory, &self.separator),
+            ExportFormat::Jsonl => jsonl::write(corpus, directory, self.compression, self.shard_bytes),
+            ExportFormat::Parquet => parquet::write(corpus, directory, self.tokens),
             ExportFormat::Metadata => metadata::write(corpus, directory),
             ExportFormat::Vocabulary => vocabulary::write(corpus, directory, self.memory_bytes),
             ExportFormat::Sha256sums => sums::write(directory, corpus.watch()),
@@ -141,10 +153,44 @@ impl Request {
     }
 }
 
+/// Whether every option is of a form that is asked for, and can be kept to.
+fn belong_together(args: &ExportArgs) -> Result<(), CliError> {
+    let refuse = |message: String| Err(CliError::new(Exit::Usage, message));
+    for (is_given, option, format) in [
+        (args.separator.is_some(), "--separator", ExportFormat::Combined),
+        (args.jsonl_compress.is_some(), "--jsonl-compress", ExportFormat::Jsonl),
+        (args.shard_size.is_some(), "--shard-size", ExportFormat::Jsonl),
+        (args.tokens, "--tokens", ExportFormat::Parquet),
+        (args.memory.is_some(), "--memory", ExportFormat::Vocabulary),
+    ] {
+        if is_given && !args.formats.contains(&format) {
+            return refuse(format!("{option} is for the form {}, which is not asked for", name(format)));
+        }
+    }
+    let is_small = |size: Option<Size>, least| size.is_some_and(|size| size.bytes() < least);
+    if is_small(args.shard_size, 1) {
+        return refuse("--shard-size must be at least 1 byte".to_owned());
+    }
+    if is_small(args.memory, MEMORY_BYTES_MIN) {
+        return refuse(format!("--memory must be at least {MEMORY_BYTES_MIN} bytes"));
+    }
+    Ok(())
+}
+
+const fn compression(typed: JsonlCompression) -> jsonl::Compression {
+    match typed {
+        JsonlCompression::None => jsonl::Compression::None,
+        JsonlCompression::Gz => jsonl::Compression::Gz,
+        JsonlCompression::Zst => jsonl::Compression::Zst,
+    }
+}
+
 /// As it is typed.
 const fn name(format: ExportFormat) -> &'static str {
     match format {
         ExportFormat::Combined => "combined",
+        ExportFormat::Jsonl => "jsonl",
+        ExportFormat::Parquet => "parquet",
         ExportFormat::Metadata => "metadata",
         ExportFormat::Vocabulary => "vocabulary",
         ExportFormat::Sha256sums => "sha256sums",

@@ -21,7 +21,8 @@ pub enum Compression {
 
 impl Compression {
     /// What such files end in.
-    pub(super) const fn ending(self) -> &'static str {
+    #[must_use]
+    pub const fn ending(self) -> &'static str {
         match self {
             Self::None => ".jsonl",
             Self::Gz => ".jsonl.gz",

@@ -11,6 +11,8 @@ use crate::settings::{args, size::Size};
   juggle export combined -o corpus                    all texts in export/all.txt
   juggle export combined --separator '\\f' -o corpus   a form feed between two texts
   juggle export combined --separator '== {id} ==\\n'   a line with its id before each text
+  juggle export jsonl --shard-size 1GiB -o corpus      export/jsonl/part-00000.jsonl.zst and so on
+  juggle export parquet --tokens -o corpus            documents, counts and tokens for DuckDB, Polars
   juggle export metadata vocabulary sha256sums -o corpus
   juggle export vocabulary --memory 64MiB --no-duplicates -o corpus
 
@@ -32,6 +34,15 @@ pub struct ExportArgs {
     /// text that follows is named, it stands before each text.
     #[arg(long, value_name = "TEXT")]
     pub separator: Option<Separator>,
+    /// Of jsonl: how shards are compressed [default: zst]. (--compress says how the run directory keeps its files.)
+    #[arg(long, value_name = "FORM", value_enum)]
+    pub jsonl_compress: Option<JsonlCompression>,
+    /// Of jsonl: a shard ends with the document that brings it to SIZE, before compression [default: 512MiB].
+    #[arg(long, value_name = "SIZE")]
+    pub shard_size: Option<Size>,
+    /// Of parquet: write tokens.parquet too, every token in the order of its text.
+    #[arg(long)]
+    pub tokens: bool,
     /// Of vocabulary: what is counted in memory, before it is sorted on the disk [default: 256MiB].
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<Size>,
@@ -40,11 +51,26 @@ pub struct ExportArgs {
     pub settings: args::Args,
 }
 
+/// How shards are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum JsonlCompression {
+    /// Not at all.
+    None,
+    /// gzip.
+    Gz,
+    /// zstd.
+    Zst,
+}
+
 /// The forms of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum ExportFormat {
     /// All texts in one file, in order of their ids: all.txt.
     Combined,
+    /// A JSON object for each document, one a line, as Dolma has them: jsonl/part-00000.jsonl.zst and so on.
+    Jsonl,
+    /// Tables of columns: documents.parquet (columns as FineWeb names them) and counts.parquet.
+    Parquet,
     /// A row for each document, with the columns of the Standardized Project Gutenberg Corpus: metadata.csv.
     Metadata,
     /// Every token, how often it occurs and in how many documents, most frequent first: vocabulary.tsv.
