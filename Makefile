@@ -17,7 +17,7 @@ endif
 
 .PHONY: help
 help: ## Print this help.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build everything, optimised.
@@ -86,6 +86,15 @@ bench-store: ## The store stage alone, in each form that it keeps texts in; tabl
 
 .PHONY: bench
 bench: bench-queue bench-fetch bench-store ## All benchmarks.
+
+# What make check-exports looks at; without it, the sample, which is fetched from a loopback server of its own.
+RUN ?=
+
+.PHONY: check-exports
+check-exports: build ## Whether pyarrow, DuckDB and Polars read the exports; installs them with pip. [RUN=dir]
+	@$(if $(RUN),,$(JUGGLE) pipeline http://nowhere.invalid/none.txt --output-dir target/check-exports-none \
+		--sample data/sample --sample-output target/check-exports-sample --no-progress >/dev/null)
+	@tests/check_exports.py $(JUGGLE) $(or $(RUN),target/check-exports-sample)
 
 .PHONY: check
 check: lint test ## Everything that must hold: lint and test.

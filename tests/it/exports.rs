@@ -216,7 +216,11 @@ async fn documents_without_counts_are_told_and_damaged_ones_are_named_with_what_
     let lab = sample().await;
     fs::remove_file(lab.path("out/stats/sample-train.json")).unwrap();
     let ended = lab.juggle(&["export", "vocabulary", "combined"], "out", &NONE).await.expect(8);
-    assert!(ended.stdout.contains("vocabulary: 1 documents are not processed yet"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("documents that are not processed yet: 1; juggle pipeline"),
+        "{}",
+        ended.stdout
+    );
     assert!(ended.stdout.contains("13 rows"), "{}", ended.stdout);
     let before = tree(&lab.path("out/export"));
     fs::write(lab.path("out/text/sample-gan_text.txt"), "changed").unwrap();

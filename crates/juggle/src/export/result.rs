@@ -58,16 +58,13 @@ pub(super) fn print(exported: &[Exported], settings: &Settings, out: &Out) -> Re
         }
         if one.duplicates_left_out > 0 {
             let count = one.duplicates_left_out;
-            out.line(&format!(
-                "{}: {count} documents are left out, for they have the text of another",
-                one.format
-            ))?;
+            out.line(&format!("{}: left out, for they have the text of another: {count}", one.format))?;
         }
         if one.not_processed > 0 {
             let (count, run) = (one.not_processed, settings.output_dir.display());
             out.line(&format!(
-                "{}: {count} documents are not processed yet, so their tokens are missing: juggle pipeline -o {run}, then \
-                 export again",
+                "{}: without the tokens of documents that are not processed yet: {count}; juggle pipeline -o \
+                 {run}, then export again",
                 one.format
             ))?;
         }
