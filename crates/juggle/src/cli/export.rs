@@ -12,7 +12,7 @@ use crate::settings::{args, size::Size};
   juggle export combined --separator '\\f' -o corpus   a form feed between two texts
   juggle export combined --separator '== {id} ==\\n'   a line with its id before each text
   juggle export jsonl --shard-size 1GiB -o corpus      export/jsonl/part-00000.jsonl.zst and so on
-  juggle export parquet --tokens -o corpus            documents, counts and tokens for DuckDB, Polars
+  juggle export parquet --tokens -o corpus            documents, counts and tokens
   juggle export metadata vocabulary sha256sums -o corpus
   juggle export vocabulary --memory 64MiB --no-duplicates -o corpus
 
