@@ -11,8 +11,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use flow::document::DocumentId;
 
-use self::{compare::CompareArgs, distance::DistanceArgs, queue::QueueCommand, sources::SourceArgs};
-use self::{export::ExportArgs, queue::QueueCommand, sources::SourceArgs};
+use self::{
+    compare::CompareArgs, distance::DistanceArgs, export::ExportArgs, queue::QueueCommand,
+    sources::SourceArgs,
+};
 use crate::settings::args;
 
 /// From a list of URLs to a clean, tokenised text corpus: polite, crash-safe, in one command.
