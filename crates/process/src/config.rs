@@ -13,7 +13,7 @@ pub struct ProcessConfig {
 
 /// How a document is cut into the pieces of work that threads take.
 ///
-/// Written `whole`, `auto`, or `bytes:N` where `N` is a number of bytes with an optional unit: `B`, `KiB`, `MiB`,
+/// Written `whole`, `auto`, `docs:N`, or `bytes:N` where `N` is a number of bytes with an optional unit: `B`, `KiB`, `MiB`,
 /// `GiB`, `kB`, `MB`, `GB`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Chunk {
@@ -22,7 +22,9 @@ pub enum Chunk {
     /// Pieces of at least that many bytes, each up to the next line end. Memory of a document grows with it:
     /// two windows of this many bytes for every thread.
     Bytes(NonZeroU64),
-    /// Pieces chosen from the size of the window and the number of threads.
+    /// A piece is so many documents, which a thread works on one after the other.
+    Documents(NonZeroU64),
+    /// Pieces that take a thread about five milliseconds each, by how fast it has been so far.
     #[default]
     Auto,
 }
@@ -40,7 +42,9 @@ const UNITS: [(&str, u64); 7] = [
 
 /// A chunk setting that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no chunk: use whole, auto, or bytes:N with N from 1, such as bytes:65536 or bytes:1MiB")]
+#[error(
+    "'{0}' is no chunk: use whole, auto, docs:N, or bytes:N with N from 1, such as docs:16, bytes:65536 or bytes:1MiB"
+)]
 pub struct InvalidChunk(String);
 
 impl FromStr for Chunk {
@@ -50,11 +54,11 @@ impl FromStr for Chunk {
         match text {
             "whole" => Ok(Self::Whole),
             "auto" => Ok(Self::Auto),
-            _ => text
-                .strip_prefix("bytes:")
-                .and_then(bytes)
-                .map(Self::Bytes)
-                .ok_or_else(|| InvalidChunk(text.to_owned())),
+            _ => {
+                let documents = text.strip_prefix("docs:").and_then(|n| n.parse().ok()).map(Self::Documents);
+                let bytes = || text.strip_prefix("bytes:").and_then(bytes).map(Self::Bytes);
+                documents.or_else(bytes).ok_or_else(|| InvalidChunk(text.to_owned()))
+            }
         }
     }
 }
@@ -74,6 +78,7 @@ impl fmt::Display for Chunk {
         match self {
             Self::Whole => f.pad("whole"),
             Self::Auto => f.pad("auto"),
+            Self::Documents(n) => f.pad(&format!("docs:{n}")),
             Self::Bytes(n) => {
                 let n = n.get();
                 let binary = UNITS[4..].iter().rev().find(|(_, factor)| n % factor == 0);

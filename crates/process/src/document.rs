@@ -60,10 +60,10 @@ impl<P: Processor> Task<'_, P> {
         if self.pool.busy(|| stats::is_current(self.blobs, self.job, &identity))? {
             return Ok(Processed::Current);
         }
-        let sizes = Sizes::new(self.chunk, self.pool.len());
+        let sizes = Sizes::new(self.chunk, self.pool.len(), self.pool.pace());
         let mut progress = self.begin(sizes)?;
         match self.chunk {
-            Chunk::Whole => self.pool.busy(|| progress.in_one_piece())?,
+            Chunk::Whole | Chunk::Documents(_) => self.pool.busy(|| progress.in_one_piece())?,
             Chunk::Bytes(_) | Chunk::Auto => progress.in_chunks(sizes.chunk_bytes)?,
         }
         self.pool.busy(|| progress.finish())

@@ -12,8 +12,9 @@
 //! * [`word_counts`]: the counts of the built-in one alone, without files;
 //! * `tally`, `ngrams`: what it counts with; [`measures`]: what it measures, with `extent`, `sentences`,
 //!   `sentence_rules`, `succession` and `language`;
-//! * `window`: where a text may be cut, with the proof;
-//! * `pool`: the threads, their busy time, and the one bridge from async code;
+//! * [`window`]: where a text may be cut, with the proof;
+//! * `dispatch`, `pool`: which document is next, and the threads with their busy time; [`plan`]: what another way to cut
+//!   the work would come to;
 //! * `document`, `output`, [`stats`]: one document from the text to its staged results;
 //! * [`stage`]: the stage that the worker runs; [`vocabulary`]: totals over all documents.
 
@@ -21,6 +22,7 @@ pub mod config;
 pub mod error;
 pub mod measures;
 pub mod options;
+pub mod plan;
 pub mod processor;
 pub mod stage;
 pub mod stats;
@@ -32,6 +34,7 @@ pub mod vocabulary;
 pub mod word_counts;
 pub mod words;
 
+mod dispatch;
 mod document;
 mod extent;
 mod filter;
@@ -45,4 +48,4 @@ mod sentences;
 mod spgc;
 mod succession;
 mod tally;
-mod window;
+pub mod window;

@@ -1,23 +1,32 @@
-//! The threads that compute, how long each was busy, and the one bridge from async code to them.
+//! The threads that compute, how long each was busy, and with what.
 
 use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use tokio::sync::oneshot;
+use crate::{error::ProcessError, window::Pace};
 
-use crate::error::ProcessError;
+/// So much must have been worked on before the pace is taken from it.
+const PACE_BYTES_MIN: u64 = 16 << 20;
 
 /// A pool of threads that know how long they were busy.
 pub(crate) struct Pool {
     threads: rayon::ThreadPool,
     busy_ns: Vec<AtomicU64>,
+    done: Mutex<Done>,
+}
+
+/// The documents that were worked on, in bytes of text.
+#[derive(Default)]
+struct Done {
+    sizes: Vec<u64>,
+    bytes: u64,
 }
 
 impl Pool {
@@ -29,7 +38,7 @@ impl Pool {
             .build()
             .map_err(|source| ProcessError::Threads { threads, source })?;
         let busy_ns = (0..pool.current_num_threads()).map(|_| AtomicU64::new(0)).collect();
-        Ok(Self { threads: pool, busy_ns })
+        Ok(Self { threads: pool, busy_ns, done: Mutex::default() })
     }
 
     /// How many threads there are.
@@ -37,29 +46,29 @@ impl Pool {
         self.busy_ns.len()
     }
 
-    /// Runs `work` in the pool and waits for it without blocking. A panic is an error; the pool goes on. Work whose
-    /// caller has gone before it began is not begun.
-    pub(crate) async fn run<T: Send + 'static>(
-        self: &Arc<Self>,
-        work: impl FnOnce(&Self) -> T + Send + 'static,
-    ) -> Result<T, ProcessError> {
-        // The thread sends once; the caller waits until then or goes.
-        let (sender, receiver) = oneshot::channel();
+    /// Runs `work` in the pool, some time. It must not panic: see [`caught`].
+    pub(crate) fn spawn(self: &Arc<Self>, work: impl FnOnce(&Self) + Send + 'static) {
         let pool = Arc::clone(self);
-        self.threads.spawn(move || {
-            if sender.is_closed() {
-                return;
-            }
-            let result = catch_unwind(AssertUnwindSafe(|| work(&pool)));
-            if sender.send(result).is_err() {
-                tracing::debug!("nobody waits for a result any more");
-            }
-        });
-        match receiver.await {
-            Ok(Ok(result)) => Ok(result),
-            Ok(Err(panic)) => Err(ProcessError::Panicked(message(&*panic))),
-            Err(gone) => Err(ProcessError::Panicked(gone.to_string())),
-        }
+        self.threads.spawn(move || work(&pool));
+    }
+
+    /// A document of this size was worked on.
+    pub(crate) fn note(&self, bytes: u64) {
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        done.sizes.push(bytes);
+        done.bytes += bytes;
+    }
+
+    /// The sizes of the documents that were worked on.
+    pub(crate) fn done(&self) -> Vec<u64> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).sizes.clone()
+    }
+
+    /// How fast a thread has been so far.
+    pub(crate) fn pace(&self) -> Pace {
+        let bytes = self.done.lock().unwrap_or_else(PoisonError::into_inner).bytes;
+        let busy_ns = self.busy_ns.iter().map(|ns| ns.load(Ordering::Relaxed)).sum();
+        if bytes < PACE_BYTES_MIN { Pace::default() } else { Pace { bytes, busy_ns } }
     }
 
     /// Does a piece of work that does not wait for other pieces, and counts its time for this thread.
@@ -77,6 +86,11 @@ impl Pool {
     pub(crate) fn busy_times(&self) -> Vec<Duration> {
         self.busy_ns.iter().map(|ns| Duration::from_nanos(ns.load(Ordering::Relaxed))).collect()
     }
+}
+
+/// Does `work`; a panic is an error, and the thread goes on.
+pub(crate) fn caught<T>(work: impl FnOnce() -> Result<T, ProcessError>) -> Result<T, ProcessError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(ProcessError::Panicked(message(&*panic))))
 }
 
 /// How unevenly the work was shared: the busiest thread's time over the mean. 1 is even, the number of threads is one
@@ -105,8 +119,8 @@ mod tests {
         assert_eq!(imbalance(&[ms(8), ms(0), ms(0), ms(0)]), Some(4.0));
     }
 
-    #[tokio::test]
-    async fn busy_time_is_counted_for_the_thread_that_worked() {
+    #[test]
+    fn busy_time_is_counted_for_the_thread_that_worked() {
         let pool = Arc::new(Pool::new(2).unwrap());
         let worked = Duration::from_millis(20);
         let spin = move |pool: &Pool| {
@@ -117,18 +131,31 @@ mod tests {
                 }
             });
         };
-        pool.run(spin).await.unwrap();
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        pool.spawn(move |pool| {
+            spin(pool);
+            sender.send(()).unwrap();
+        });
+        receiver.recv().unwrap();
         let busy = pool.busy_times();
         assert_eq!(busy.len(), 2);
         assert_eq!(busy.iter().filter(|time| **time >= worked).count(), 1, "{busy:?}");
         assert_eq!(busy.iter().filter(|time| time.is_zero()).count(), 1, "{busy:?}");
     }
 
-    #[tokio::test]
-    async fn a_panic_is_an_error_and_the_pool_goes_on() {
-        let pool = Arc::new(Pool::new(1).unwrap());
-        let panicked = pool.run(|_| -> u8 { panic!("no {}", "luck") }).await.unwrap_err();
+    #[test]
+    fn a_panic_is_an_error() {
+        let panicked = caught(|| -> Result<(), _> { panic!("no {}", "luck") }).unwrap_err();
         assert_eq!(panicked.to_string(), "the processor panicked: no luck");
-        assert_eq!(pool.run(|_| 7).await.unwrap(), 7);
+        assert_eq!(caught(|| Ok(7)).unwrap(), 7);
+    }
+
+    #[test]
+    fn the_pace_is_taken_from_what_was_worked_on() {
+        let pool = Pool::new(1).unwrap();
+        pool.note(1000);
+        assert_eq!((pool.pace(), pool.done()), (Pace::default(), vec![1000]));
+        pool.note(PACE_BYTES_MIN);
+        assert_eq!(pool.pace(), Pace { bytes: PACE_BYTES_MIN + 1000, busy_ns: 0 });
     }
 }

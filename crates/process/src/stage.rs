@@ -1,6 +1,6 @@
 //! Stage 3 as the worker runs it.
 //!
-//! Invariants: at most one document more than there are threads is held in memory; results are published only when the
+//! Invariants: the largest document that waits is worked on next; at most one more than there are threads is held in memory; results are published only when the
 //! text was read whole and has the hash that the job names; nothing of the pool waits for what is being published, so that
 //! many documents share one sync.
 
@@ -14,27 +14,45 @@ use flow::{
     payload::{Nothing, ProcessJob},
     stage::{Attempt, Done, Stage, StageError},
 };
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 
 use crate::{
     config::{Chunk, ProcessConfig},
+    dispatch::Dispatch,
     document::{Processed, Task},
     error::ProcessError,
     pool::{self, Pool},
     processor::Processor,
+    window::Pace,
     words::Words,
 };
 
 /// Makes `tokens/`, `counts/` and `stats/` of a text.
 pub struct Process<P = Words> {
-    processor: Arc<P>,
+    desk: Arc<Desk<P>>,
+    meter: Arc<Meter>,
+}
+
+/// What the threads share.
+struct Desk<P> {
+    processor: P,
     chunk: Chunk,
     blobs: Arc<dyn BlobStore>,
-    meter: Arc<Meter>,
     pool: Arc<Pool>,
-    /// One for every document being computed; one more than threads, so that none waits for the next.
-    documents: Semaphore,
+    /// As many batches at a time as there are threads and one more, so that none waits for the next.
+    dispatch: Dispatch<Order>,
 }
+
+/// A document that waits for a thread, and who waits for what comes of it. The thread sends once; the caller waits until
+/// then or goes.
+#[derive(Debug)]
+struct Order {
+    job: ProcessJob,
+    answer: oneshot::Sender<Result<Computed, ProcessError>>,
+}
+
+/// What is being published, and how many bytes of text it was computed from.
+type Computed = (Publishing, u64);
 
 impl Process {
     /// The stage with the words of UAX #29.
@@ -62,19 +80,24 @@ impl<P: Processor> Process<P> {
         processor: P,
     ) -> Result<Self, ProcessError> {
         let pool = Arc::new(Pool::new(config.threads)?);
-        let documents = Semaphore::new(pool.len() + 1);
-        Ok(Self { processor: Arc::new(processor), chunk: config.chunk, blobs, meter, pool, documents })
+        let batch = match config.chunk {
+            Chunk::Documents(n) => usize::try_from(n.get()).unwrap_or(usize::MAX),
+            Chunk::Whole | Chunk::Bytes(_) | Chunk::Auto => 1,
+        };
+        let dispatch = Dispatch::new(pool.len() + 1, batch);
+        let desk = Desk { processor, chunk: config.chunk, blobs, pool, dispatch };
+        Ok(Self { desk: Arc::new(desk), meter })
     }
 
     /// How many threads compute.
     pub fn threads(&self) -> usize {
-        self.pool.len()
+        self.desk.pool.len()
     }
 
     /// How long each thread was busy so far: reading, computing, merging and writing, without waiting for other
     /// threads or for the disk to sync.
     pub fn busy(&self) -> Vec<Duration> {
-        self.pool.busy_times()
+        self.desk.pool.busy_times()
     }
 
     /// How unevenly the work was shared so far: the busiest thread's time over the mean. 1 is even, the number of
@@ -83,27 +106,63 @@ impl<P: Processor> Process<P> {
         pool::imbalance(&self.busy())
     }
 
+    /// The sizes of the texts that were worked on so far, in bytes.
+    pub fn sizes(&self) -> Vec<u64> {
+        self.desk.pool.done()
+    }
+
+    /// How fast a thread has been so far.
+    pub fn pace(&self) -> Pace {
+        self.desk.pool.pace()
+    }
+
     /// Computes the results of a text and begins to publish them; those that are there already are left as they are, but
-    /// made durable. Says how many bytes of text were computed from.
-    async fn compute(&self, job: ProcessJob) -> Result<(Publishing, u64), ProcessError> {
-        let _permit = self.documents.acquire().await.expect("nobody closes the semaphore");
-        let (processor, blobs, chunk) = (Arc::clone(&self.processor), Arc::clone(&self.blobs), self.chunk);
-        let task = move |pool: &Pool| match (Task {
-            job: &job,
-            processor: &*processor,
-            blobs: &*blobs,
-            pool,
-            chunk,
-        })
-        .run()?
-        {
-            Processed::Current => Ok((blobs.begin_publishing(left_as_they_are(&job.document)), 0)),
-            Processed::Staged { results, text_bytes } => {
-                let changes = results.into_iter().map(Change::Staged).collect();
-                Ok((blobs.begin_publishing(changes), text_bytes))
-            }
+    /// made durable.
+    async fn compute(&self, job: ProcessJob) -> Result<Computed, ProcessError> {
+        let (sender, receiver) = oneshot::channel();
+        let desk = Arc::clone(&self.desk);
+        let waits = move || {
+            let text = BlobName::new(BlobKind::Text, job.document.clone());
+            // A text that is not there is told when it is read.
+            let bytes = desk.blobs.len(&text).ok().flatten().unwrap_or(0);
+            desk.dispatch.add(bytes, Order { job, answer: sender });
+            desk.begin();
         };
-        self.pool.run(task).await?
+        let asked = tokio::task::spawn_blocking(waits).await;
+        asked.map_err(|error| ProcessError::Panicked(error.to_string()))?;
+        receiver.await.unwrap_or_else(|gone| Err(ProcessError::Panicked(gone.to_string())))
+    }
+}
+
+impl<P: Processor> Desk<P> {
+    /// Gives waiting documents to threads, as far as there are any of both.
+    fn begin(self: &Arc<Self>) {
+        while let Some(batch) = self.dispatch.begin() {
+            let desk = Arc::clone(self);
+            self.pool.spawn(move |_| {
+                for Order { job, answer } in batch {
+                    // A document whose caller has gone is not begun.
+                    if !answer.is_closed() && answer.send(pool::caught(|| desk.compute(&job))).is_err() {
+                        tracing::debug!("nobody waits for a result any more");
+                    }
+                }
+                desk.dispatch.end();
+                desk.begin();
+            });
+        }
+    }
+
+    fn compute(&self, job: &ProcessJob) -> Result<Computed, ProcessError> {
+        let Self { processor, chunk, blobs, pool, .. } = self;
+        let task = Task { job, processor, blobs: &**blobs, pool, chunk: *chunk };
+        Ok(match task.run()? {
+            Processed::Current => (blobs.begin_publishing(left_as_they_are(&job.document)), 0),
+            Processed::Staged { results, text_bytes } => {
+                pool.note(text_bytes);
+                let changes = results.into_iter().map(Change::Staged).collect();
+                (blobs.begin_publishing(changes), text_bytes)
+            }
+        })
     }
 }
 

@@ -18,8 +18,11 @@ const WINDOW_BYTES: u64 = 1 << 20;
 /// The largest window that is chosen by itself.
 const AUTO_WINDOW_BYTES_MAX: u64 = 8 << 20;
 
-/// The smallest chunk that is chosen by itself: below, handing it over costs more than it brings.
-const AUTO_CHUNK_BYTES_MIN: u64 = 64 << 10;
+/// The chunks that are chosen by themselves: below, handing one over costs more than it brings; above, memory does.
+const AUTO_CHUNK_BYTES: std::ops::RangeInclusive<u64> = 64 << 10..=4 << 20;
+
+/// How long a thread shall work on a chunk that is chosen by itself.
+const AUTO_CHUNK_NS: u64 = 5_000_000;
 
 /// A window without line feed is cut at a space from here on.
 const LINE_BYTES_MAX: usize = 8 << 20;
@@ -33,16 +36,40 @@ pub(crate) struct Sizes {
     pub(crate) chunk_bytes: usize,
 }
 
+/// How fast a thread has been so far; by default as fast as expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Bytes of text that were worked on.
+    pub bytes: u64,
+    /// How long threads were busy with them.
+    pub busy_ns: u64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { bytes: 1 << 20, busy_ns: AUTO_CHUNK_NS }
+    }
+}
+
+impl Pace {
+    /// Bytes that a thread works on in the time of a chunk, as a power of two, within bounds.
+    fn chunk_bytes(self) -> u64 {
+        let bytes = u128::from(self.bytes) * u128::from(AUTO_CHUNK_NS) / u128::from(self.busy_ns.max(1));
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        bytes.clamp(*AUTO_CHUNK_BYTES.start(), *AUTO_CHUNK_BYTES.end()).next_power_of_two()
+    }
+}
+
 impl Sizes {
-    /// Enough for every thread to have a chunk, and for stealing where chunks are chosen by itself.
-    pub(crate) fn new(chunk: Chunk, threads: usize) -> Self {
+    /// Enough for every thread to have a chunk.
+    pub(crate) fn new(chunk: Chunk, threads: usize, pace: Pace) -> Self {
         let threads = threads.max(1) as u64;
         let (window_bytes, chunk_bytes) = match chunk {
-            Chunk::Whole => (WINDOW_BYTES, u64::MAX),
+            Chunk::Whole | Chunk::Documents(_) => (WINDOW_BYTES, u64::MAX),
             Chunk::Bytes(n) => (n.get().saturating_mul(threads).max(WINDOW_BYTES), n.get()),
             Chunk::Auto => {
-                let window = WINDOW_BYTES.saturating_mul(threads).min(AUTO_WINDOW_BYTES_MAX);
-                (window, (window / (threads * 4)).max(AUTO_CHUNK_BYTES_MIN))
+                let chunk = pace.chunk_bytes();
+                (chunk.saturating_mul(threads).clamp(WINDOW_BYTES, AUTO_WINDOW_BYTES_MAX), chunk)
             }
         };
         Self { window_bytes, chunk_bytes: usize::try_from(chunk_bytes).unwrap_or(usize::MAX) }
@@ -178,11 +205,22 @@ mod tests {
 
     #[test]
     fn sizes_grow_with_threads_within_bounds() {
+        let sizes = |chunk, threads| Sizes::new(chunk, threads, Pace::default());
         let bytes = |n| Chunk::Bytes(std::num::NonZeroU64::new(n).unwrap());
-        assert_eq!(Sizes::new(bytes(7), 8), Sizes { window_bytes: 1 << 20, chunk_bytes: 7 });
-        assert_eq!(Sizes::new(bytes(1 << 20), 8), Sizes { window_bytes: 8 << 20, chunk_bytes: 1 << 20 });
-        assert_eq!(Sizes::new(bytes(u64::MAX), 8).window_bytes, u64::MAX);
-        assert_eq!(Sizes::new(Chunk::Auto, 2), Sizes { window_bytes: 2 << 20, chunk_bytes: 256 << 10 });
-        assert_eq!(Sizes::new(Chunk::Auto, 64), Sizes { window_bytes: 8 << 20, chunk_bytes: 64 << 10 });
+        assert_eq!(sizes(bytes(7), 8), Sizes { window_bytes: 1 << 20, chunk_bytes: 7 });
+        assert_eq!(sizes(bytes(1 << 20), 8), Sizes { window_bytes: 8 << 20, chunk_bytes: 1 << 20 });
+        assert_eq!(sizes(bytes(u64::MAX), 8).window_bytes, u64::MAX);
+        assert_eq!(sizes(Chunk::Auto, 2), Sizes { window_bytes: 2 << 20, chunk_bytes: 1 << 20 });
+        assert_eq!(sizes(Chunk::Auto, 64), Sizes { window_bytes: 8 << 20, chunk_bytes: 1 << 20 });
+    }
+
+    #[test]
+    fn chunks_that_are_chosen_follow_the_pace_within_bounds() {
+        let chunk = |bytes, busy_ns| Sizes::new(Chunk::Auto, 2, Pace { bytes, busy_ns }).chunk_bytes;
+        let second = 1_000_000_000;
+        assert_eq!(chunk(100 << 20, second), 512 << 10);
+        assert_eq!(chunk(1 << 20, second), 64 << 10);
+        assert_eq!(chunk(u64::MAX, second), 4 << 20);
+        assert_eq!(chunk(1 << 30, 0), 4 << 20);
     }
 }

@@ -41,7 +41,7 @@ impl Work {
             Self::Process { threads, chunk } => {
                 let pieces = match chunk {
                     Chunk::Auto => "in chunks",
-                    Chunk::Whole => "in whole texts",
+                    Chunk::Whole | Chunk::Documents(_) => "in whole texts",
                     Chunk::Bytes(_) => "a task for each line",
                 };
                 format!("process, {threads} {}, {pieces}", if threads == 1 { "thread" } else { "threads" })

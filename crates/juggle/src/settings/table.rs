@@ -120,9 +120,10 @@ pub const TABLE: &[Setting] = &[
     row(
         "chunk",
         None,
-        Takes::Text("whole|bytes:N|auto"),
+        Takes::Text("whole|docs:N|bytes:N|auto"),
         "auto",
-        "How a text is divided over threads; changes the speed, never the result",
+        "How work is divided over threads: whole texts, so many texts at a time, or pieces of texts, as large as auto finds \
+         good or at least so many bytes; changes the speed, never the result",
     ),
     row(
         "tokenizer",

@@ -90,7 +90,7 @@ async fn the_same_bytes_come_out_for_any_threads_and_chunk() {
     let first = results(config(1, "whole"), &text).await;
     assert_eq!(first[..2], expected(&text));
     for threads in [1, 8] {
-        for chunk in ["whole", "bytes:1", "bytes:7", "bytes:1MiB", "bytes:1GiB", "auto"] {
+        for chunk in ["whole", "docs:3", "bytes:1", "bytes:7", "bytes:1MiB", "bytes:1GiB", "auto"] {
             let other = results(config(threads, chunk), &text).await;
             assert!(other == first, "{threads} threads, {chunk}");
         }
