@@ -123,3 +123,30 @@ async fn an_option_that_cannot_be_understood_is_told_before_anything_is_done() {
         assert!(!lab.path("out").exists());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_the_work_would_be_divided_is_explained_before_and_after() {
+    let lab = Lab::of_texts(6, 40);
+    let list = lab.path("list.tsv");
+    lab.juggle(&["fetch", "-i", list.to_str().unwrap()], "out", NOTHING).await.expect(0);
+    lab.juggle(&["store"], "out", NOTHING).await.expect(0);
+    let asked = ["--explain", "--threads", "2", "--chunk", "docs:4", "--json"];
+    let plan = lab.juggle(&["process"], "out", &asked).await.expect(0).json();
+    let bytes: u64 =
+        fs::read_dir(lab.path("out/text")).unwrap().map(|text| text.unwrap().metadata().unwrap().len()).sum();
+    assert_eq!((&plan["documents"], &plan["bytes"], &plan["threads"]), (&6.into(), &bytes.into(), &2.into()));
+    let way = |way: &serde_json::Value| {
+        (way["chunk"].as_str().unwrap().to_owned(), way["pieces"].as_u64().unwrap())
+    };
+    let ways: Vec<_> = plan["ways"].as_array().unwrap().iter().map(way).collect();
+    let expected = [("docs:4", 2), ("whole", 6), ("docs:16", 1), ("bytes:64KiB", 6), ("bytes:1MiB", 6)];
+    assert_eq!(ways, expected.map(|(chunk, pieces)| (chunk.to_owned(), pieces)));
+    let shown = lab.juggle(&["process", "--explain"], "out", NOTHING).await.expect(0).stdout;
+    assert!(shown.contains("6 documents with") && shown.contains("busiest thread"), "{shown}");
+    assert!(!lab.path("out/stats/t0.json").exists(), "an explanation does nothing");
+
+    let report = lab.juggle(&["process", "--json"], "out", &["--chunk", "docs:4"]).await.expect(0).json();
+    assert_eq!(report["ways"][0]["chunk"], "docs:4");
+    assert!(report["ways"][1]["busiest_bytes"].as_u64().unwrap() > 0);
+    lab.juggle(&["store", "--explain"], "out", NOTHING).await.expect_error(2, &["process"]);
+}

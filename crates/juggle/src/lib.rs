@@ -8,6 +8,7 @@
 //! * [`attach`], [`stages`]: the queue at hand and the three workers; `take_back`: what was no text leaves again;
 //! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`], [`rebuild`], [`export`], [`config_show`]: the
 //!   commands;
+//! * [`ways`]: how else work could be divided;
 //! * `reprocess`: what other options made is made anew;
 //! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`], [`rebuild`], [`export`], [`distance_command`],
 //!   [`compare`], [`config_show`]: the commands;
@@ -53,4 +54,5 @@ mod take_back;
 pub mod telemetry;
 pub mod verify;
 pub mod watch;
+pub mod ways;
 mod whole_file;

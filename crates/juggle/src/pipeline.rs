@@ -165,6 +165,7 @@ async fn work(
         network: settings.network,
         busy: stages.busy(),
         imbalance: stages.imbalance(),
+        ways: stages.ways(settings),
     };
     let blobs = Arc::clone(&stages.blobs) as Arc<dyn BlobStore>;
     Summary::gather(facts, &*queue, blobs).await.map(Some)

@@ -31,6 +31,7 @@ use crate::{
     stages::Stages,
     summary::{RestingHost, resting_hosts},
     watch,
+    ways::{self, Way},
 };
 
 /// What a stage did in this run.
@@ -39,6 +40,7 @@ struct StageSummary {
     lanes: BTreeMap<&'static str, LaneDone>,
     seconds: f64,
     busy_seconds: Vec<f64>,
+    ways: Vec<Way>,
     /// What became of stored texts that were asked for again; none where that was not done.
     refreshed: Option<RefreshSummary>,
     peak_rss_bytes: Option<u64>,
@@ -76,6 +78,12 @@ pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -
     let attached = Attached::join(&settings.output_dir, settings.durability).await?;
     let Added { bad, .. } = add::add(sources, &settings.output_dir, &*attached.queue()).await?;
     let stages = Stages::open(settings, attached.queue(), stop.clone(), trigger).await?;
+    if args.explain {
+        let exit = ways::explain(&stages, &*attached.queue(), settings, out).await;
+        drop(stages);
+        attached.close().await;
+        return exit;
+    }
     let progress = Progress::start(show(settings), attached.queue(), &stages.metered(&[lane]));
     let until = match (args.once, args.follow || !args.watch.is_empty()) {
         (true, _) => Until::FirstEmpty,
@@ -104,30 +112,44 @@ pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -
         }
     }
     if ended == Ended::Resting {
-        for RestingHost { host, texts } in resting_hosts(&*attached.queue()).await? {
-            match settings.network {
-                Network::Online => tracing::warn!(
-                    "{texts} texts wait for {host}, which is left alone for now: run the same command later"
-                ),
-                Network::Offline => {
-                    tracing::warn!("{texts} texts wait for {host}, for --offline asks no server")
-                }
-            }
-        }
+        warn_of_resting(&attached, settings).await?;
     }
     if ended == Ended::Blocked {
         tracing::warn!("the lane below is full and nobody works there: run the next stage too");
     }
     let meter = Arc::clone(&stages.meters[lane.index()]);
     let refreshed = stages.refreshing.summary(refresh, &*attached.queue()).await?;
-    report(lane, &meter, started.elapsed(), &stages, refreshed, out)?;
+    let ways = if lane == Lane::Process { stages.ways(settings) } else { Vec::new() };
+    report(lane, &meter, started.elapsed(), &stages, ways, refreshed, out)?;
     drop(stages);
     attached.close().await;
     let exit = exit_of(ended, &meter, until, settings.on_failure);
     Ok(if exit == Exit::Done && bad > 0 { Exit::SomeFailed } else { exit })
 }
 
+async fn warn_of_resting(attached: &Attached, settings: &Settings) -> Result<(), CliError> {
+    for RestingHost { host, texts } in resting_hosts(&*attached.queue()).await? {
+        match settings.network {
+            Network::Online => tracing::warn!(
+                "{texts} texts wait for {host}, which is left alone for now: run the same command later"
+            ),
+            Network::Offline => {
+                tracing::warn!("{texts} texts wait for {host}, for --offline asks no server")
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether stored texts are asked for again. Flags that this stage does not have are refused.
 fn refresh_of(lane: Lane, args: &StageArgs) -> Result<Refresh, CliError> {
+    if args.explain && lane != Lane::Process {
+        return Err(CliError::new(
+            Exit::Usage,
+            format!("the {lane} stage divides no texts: it has no --explain"),
+        )
+        .advise("use it with process"));
+    }
     match (args.refresh, lane) {
         (false, _) => Ok(Refresh::No),
         (true, Lane::Fetch) => Ok(Refresh::Yes),
@@ -177,6 +199,7 @@ fn report(
     meter: &Meter,
     took: Duration,
     stages: &Stages,
+    ways: Vec<Way>,
     refreshed: Option<RefreshSummary>,
     out: &Out,
 ) -> Result<(), CliError> {
@@ -198,12 +221,14 @@ fn report(
             seconds(took)
         ))?;
         refreshed.map_or(Ok(()), |refreshed| out.line(&refreshed.line()))?;
-        return describe_busy(&busy_seconds, stages.imbalance()).map_or(Ok(()), |busy| out.line(&busy));
+        let said = [describe_busy(&busy_seconds, stages.imbalance()), ways::line(&ways)];
+        return said.into_iter().flatten().try_for_each(|line| out.line(&line));
     }
     out.json(&StageSummary {
         lanes: [(lane.name(), done)].into(),
         seconds: seconds(took),
         busy_seconds,
+        ways,
         refreshed,
         peak_rss_bytes: peak_rss_bytes(),
     })

@@ -36,6 +36,7 @@ use crate::{
     reprocess::Reprocess,
     settings::{choice::OnFailure, resolved::Settings},
     take_back::TakeBack,
+    ways::{Way, ways},
 };
 
 const LEASE_MS: u64 = 60_000;
@@ -116,6 +117,18 @@ impl Stages {
     #[must_use]
     pub fn busy(&self) -> Vec<Duration> {
         self.process.busy()
+    }
+
+    /// How many threads the process stage has.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.process.threads()
+    }
+
+    /// The ways in which the work of the process stage could have been divided, that which was asked for first.
+    #[must_use]
+    pub fn ways(&self, settings: &Settings) -> Vec<Way> {
+        ways(&self.process.sizes(), settings.chunk, self.process.threads(), self.process.pace())
     }
 
     /// How unevenly: the busiest thread's time over the mean. None where none was.
@@ -289,7 +302,7 @@ impl Stages {
         let (concurrency, (group_limit, named_limits)) = match lane {
             Lane::Fetch => (settings.max_concurrent_downloads as usize, settings.fetch_limits()),
             Lane::Store => (STORE_CONCURRENCY, unlimited()),
-            Lane::Process => (2 * self.process.threads(), unlimited()),
+            Lane::Process => (settings.process_concurrency(self.process.threads()), unlimited()),
         };
         let retry = RetryPolicy {
             retries_max: settings.retry,

@@ -25,6 +25,7 @@ use crate::{
     output::{Out, align_right, describe_busy, peak_rss_bytes, seconds, table},
     refresh::RefreshSummary,
     settings::choice::{Network, OnFailure},
+    ways::{self, Way},
 };
 
 /// More rows than this are not printed.
@@ -63,6 +64,7 @@ pub struct Summary {
     failures: Vec<FailureRow>,
     /// Seconds that each thread of the process stage was at work in this run.
     busy_seconds: Vec<f64>,
+    ways: Vec<Way>,
     /// The busiest of them over their mean; none where there was nothing to do.
     imbalance: Option<f64>,
     /// The most memory that this process had resident.
@@ -127,6 +129,8 @@ pub struct RunFacts {
     pub busy: Vec<Duration>,
     /// How unevenly: the busiest over the mean.
     pub imbalance: Option<f64>,
+    /// How the work of the process stage could have been divided.
+    pub ways: Vec<Way>,
 }
 
 impl Summary {
@@ -166,6 +170,7 @@ impl Summary {
             failures,
             imbalance: facts.imbalance,
             busy_seconds: facts.busy.into_iter().map(seconds).collect(),
+            ways: facts.ways,
             peak_rss_bytes: peak_rss_bytes(),
             rows: corpus.rows,
             network: facts.network,
@@ -216,6 +221,9 @@ impl Summary {
         ))?;
         if let Some(busy) = describe_busy(&self.busy_seconds, self.imbalance) {
             out.line(&busy)?;
+        }
+        if let Some(ways) = ways::line(&self.ways) {
+            out.line(&ways)?;
         }
         if let Some(refreshed) = &self.refreshed {
             out.line(&refreshed.line())?;

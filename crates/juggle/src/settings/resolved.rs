@@ -47,6 +47,8 @@ use crate::source::{catalog::Filters, library::Base, reading::Rules};
 
 const USER_AGENT_BYTES_MAX: usize = 256;
 const CONTACT_BYTES_MAX: usize = 200;
+const PROCESS_CONCURRENCY_MIN: usize = 64;
+const PROCESS_CONCURRENCY_MAX: usize = 1024;
 const MS: Span = Span::from_ms(1);
 pub(super) const DAY: Span = Span::from_ms(86_400_000);
 
@@ -272,6 +274,18 @@ impl Settings {
     #[must_use]
     pub const fn process_config(&self) -> ProcessConfig {
         ProcessConfig { threads: self.threads, chunk: self.chunk }
+    }
+
+    /// Documents that the process stage holds at a time: so many that the largest can go first, that threads have their
+    /// batches, and that results share flushes of the disk.
+    #[must_use]
+    pub fn process_concurrency(&self, threads: usize) -> usize {
+        let batch = match self.chunk {
+            Chunk::Documents(n) => usize::try_from(n.get()).unwrap_or(usize::MAX),
+            Chunk::Whole | Chunk::Bytes(_) | Chunk::Auto => 1,
+        };
+        let batches = threads.saturating_mul(batch).saturating_mul(2);
+        batches.clamp(PROCESS_CONCURRENCY_MIN, PROCESS_CONCURRENCY_MAX)
     }
 
     /// Every setting with its value and where that comes from, in the order of the table.
