@@ -23,6 +23,12 @@ impl Amount {
         if self.quick { 2 } else { self.runs.into() }
     }
 
+    /// Whether it is only a first look.
+    #[must_use]
+    pub const fn is_quick(&self) -> bool {
+        self.quick
+    }
+
     /// The work is divided by this.
     #[must_use]
     pub const fn divisor(&self) -> u64 {

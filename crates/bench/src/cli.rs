@@ -16,7 +16,7 @@ use crate::{
     churn::{Churn, Done},
     fetch::cli::FetchArgs,
     machine::Machine,
-    program,
+    process, program,
     report::Report,
     row,
     row::Row,
@@ -36,7 +36,8 @@ use crate::{
   juggle-bench queue                         all shapes, all tools; a table, and target/bench/queue.json
   juggle-bench queue --quick --only juggle   a first look at one tool
   juggle-bench fetch                         downloads; a table, and target/bench/fetch.json
-  juggle-bench store                         the store stage alone; a table, and target/bench/store.json")]
+  juggle-bench store                         the store stage alone; a table, and target/bench/store.json
+  juggle-bench process                       the process stage and counting; a table, and target/bench/process.json")]
 pub struct Cli {
     /// What to measure.
     #[command(subcommand)]
@@ -53,6 +54,12 @@ enum Command {
     Store(store::cli::StoreArgs),
     #[command(hide = true)]
     StoreStep(store::step::Step),
+    /// Counting words with juggle, coreutils, C, Python, Polars, DuckDB and NLTK; juggle's process stage alone.
+    Process(process::cli::ProcessArgs),
+    #[command(hide = true)]
+    ProcessCount(process::count::Count),
+    #[command(hide = true)]
+    ProcessStep(process::step::Step),
     #[command(hide = true)]
     Worker(Work),
     #[command(hide = true)]
@@ -112,6 +119,9 @@ impl Cli {
             Command::Fetch(args) => args.run(),
             Command::Store(args) => args.run(),
             Command::StoreStep(step) => step.take(),
+            Command::Process(args) => args.run(),
+            Command::ProcessCount(count) => count.take(),
+            Command::ProcessStep(step) => step.take(),
             Command::Worker(work) => work.run(),
             Command::Serve { run } => serve(&run),
             Command::BacklogStep(step) => step.take(),

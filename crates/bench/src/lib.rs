@@ -1,4 +1,5 @@
-//! Measures juggle beside other tools that do the same work: its queue, how it downloads, and how it stores.
+//! Measures juggle beside other tools that do the same work: its queue, how it downloads, how it stores, and how it
+//! processes.
 //!
 //! Every run of the queue is made of processes of its own: a server where the tool has one, and workers that do the work; both begin
 //! in an empty directory and end with the run. In reading order:
@@ -15,6 +16,7 @@
 //! * [`row`], [`report`], [`table`], [`machine`]: what is reported;
 //! * [`fetch`]: downloads, with a map of its own;
 //! * [`store`]: the store stage, with a map of its own;
+//! * [`process`]: the process stage and counting alone, with a map of its own;
 //! * [`cli`]: the command; [`amount`]: how much is done.
 
 pub mod amount;
@@ -26,6 +28,7 @@ pub mod fetch;
 pub mod job;
 pub mod machine;
 pub mod peers;
+pub mod process;
 pub mod program;
 pub mod report;
 pub mod row;

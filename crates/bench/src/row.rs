@@ -60,6 +60,9 @@ pub struct Measured {
     pub ratio: Option<f64>,
     /// fsyncs and fdatasyncs for each job; none where they were not counted.
     pub syncs_per_job: Option<f64>,
+    /// What the tool did, where tools do not do quite the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// What an acknowledgement survives.
     pub durability: String,
 }
@@ -107,6 +110,7 @@ impl Measured {
             rss_mib: rss_kib.map(|kib| rounded(kib as f64 / 1024.0)),
             ratio: None,
             syncs_per_job: None,
+            note: None,
             durability: durability.to_owned(),
         })
     }

@@ -8,7 +8,8 @@ use crate::row::{Measured, Outcome, Row};
 
 const HEADER: [&str; 8] = ["tool", "version", "median", "min", "max", "fsyncs/job", "RSS MiB", "juggle is"];
 
-/// Tools beside each other, by shape, and below them what "durable" means for each. Empty without rows.
+/// Tools beside each other, by shape, and below them what "durable" means for each and what it did, where that is told.
+/// Empty without rows.
 #[must_use]
 pub fn compared(rows: &[Row]) -> String {
     if rows.is_empty() {
@@ -29,7 +30,9 @@ pub fn compared(rows: &[Row]) -> String {
         table.add_row(cells(row));
     }
     push(&mut text, &table);
-    text.push_str(&durabilities(rows));
+    let durable = |measured: &Measured| Some(measured.durability.clone()).filter(|it| !it.is_empty());
+    text.push_str(&by_tool("What an acknowledgement survives", rows, durable));
+    text.push_str(&by_tool("What was done", rows, |measured| measured.note.clone()));
     text
 }
 
@@ -103,11 +106,15 @@ pub fn grouped(number: u64) -> String {
     grouped
 }
 
-fn durabilities(rows: &[Row]) -> String {
-    let measured = rows.iter().filter_map(|row| Some((row.tool, &row.measured()?.durability)));
-    let by_tool: BTreeMap<&str, &String> = measured.collect();
-    let lines = by_tool.iter().map(|(tool, durability)| format!("  {tool}: {durability}\n"));
-    format!("What an acknowledgement survives\n{}", lines.collect::<String>())
+/// A line for each tool of which this is known; empty where it is of none.
+fn by_tool(title: &str, rows: &[Row], known: impl Fn(&Measured) -> Option<String>) -> String {
+    let of_row = |row: &Row| Some((row.tool, known(row.measured()?)?));
+    let by_tool: BTreeMap<&str, String> = rows.iter().filter_map(of_row).collect();
+    if by_tool.is_empty() {
+        return String::new();
+    }
+    let lines = by_tool.iter().map(|(tool, known)| format!("  {tool}: {known}\n"));
+    format!("{title}\n{}", lines.collect::<String>())
 }
 
 #[cfg(test)]

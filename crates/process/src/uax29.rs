@@ -64,6 +64,29 @@ pub(crate) fn words_in(case: Case, text: &str, tokens: &mut Tokens) {
     words_by(masks::finder(), PIECE_BYTES, case, text, tokens);
 }
 
+/// A way to find the words, other than the fastest of this machine: for benchmarks.
+#[cfg(feature = "bench")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// The one for machines with AVX2.
+    Avx2,
+    /// The one for every machine.
+    Portable,
+}
+
+#[cfg(feature = "bench")]
+impl Way {
+    /// Takes this way from now on, in the whole process. False where the machine has it not, or where words were found
+    /// before.
+    #[must_use]
+    pub fn choose(self) -> bool {
+        match self {
+            Self::Avx2 => wide::avx2().is_some_and(masks::choose),
+            Self::Portable => masks::choose(masks::portable),
+        }
+    }
+}
+
 fn words_by(finder: Finder, piece_bytes: usize, case: Case, mut text: &str, tokens: &mut Tokens) {
     let mut scan = Scan::new(finder);
     while !text.is_empty() {

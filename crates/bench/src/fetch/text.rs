@@ -8,7 +8,8 @@ use std::{fs::File, io::Read, path::Path, sync::Arc};
 use anyhow::{Context, ensure};
 use bytes::Bytes;
 
-const WORDS: &str = "the of and a to in he was that it his her with as had she for not at but on be him is you \
+/// Frequent words of English.
+pub(crate) const WORDS: &str = "the of and a to in he was that it his her with as had she for not at but on be him is you \
     which by have all from my this they were one me so said no there when or their would what been if who more \
     an very could them your out upon time into some did then now little must such than only good great \
     house before after every thing never night morning whale monster creature window river mountain letter";
@@ -45,7 +46,7 @@ impl Default for Prose {
 }
 
 /// SplitMix64, one step.
-fn scrambled(state: u64) -> u64 {
+pub(crate) fn scrambled(state: u64) -> u64 {
     let state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

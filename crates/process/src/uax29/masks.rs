@@ -30,10 +30,17 @@ pub(super) struct Masks {
 /// Finds the masks of blocks; both have the same length.
 pub(super) type Finder = fn(&[[u8; BLOCK]], &mut [Masks]);
 
+static FINDER: OnceLock<Finder> = OnceLock::new();
+
 /// The fastest way on this machine.
 pub(super) fn finder() -> Finder {
-    static FINDER: OnceLock<Finder> = OnceLock::new();
     *FINDER.get_or_init(|| wide::finder().unwrap_or(portable))
+}
+
+/// Takes another way from now on. False where one was taken before.
+#[cfg(feature = "bench")]
+pub(super) fn choose(finder: Finder) -> bool {
+    FINDER.set(finder).is_ok()
 }
 
 /// The way for every machine.

@@ -21,12 +21,23 @@ pub(super) fn finders() -> Vec<Finder> {
     imp::finders()
 }
 
+/// The way for machines with AVX2; none where this is no such machine.
+#[cfg(feature = "bench")]
+pub(super) fn avx2() -> Option<Finder> {
+    imp::avx2_finder()
+}
+
 #[cfg(not(target_arch = "x86_64"))]
 mod imp {
     use super::Finder;
 
     pub(super) fn finders() -> Vec<Finder> {
         Vec::new()
+    }
+
+    #[cfg(feature = "bench")]
+    pub(super) fn avx2_finder() -> Option<Finder> {
+        None
     }
 }
 
@@ -46,11 +57,16 @@ mod imp {
             // SAFETY: the processor has both.
             finders.push(|blocks, masks| unsafe { avx512(blocks, masks) });
         }
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has it.
-            finders.push(|blocks, masks| unsafe { avx2(blocks, masks) });
-        }
+        finders.extend(avx2_finder());
         finders
+    }
+
+    pub(super) fn avx2_finder() -> Option<Finder> {
+        if !is_x86_feature_detected!("avx2") {
+            return None;
+        }
+        // SAFETY: the processor has it.
+        Some(|blocks, masks| unsafe { avx2(blocks, masks) })
     }
 
     #[target_feature(enable = "avx512f,avx512bw")]

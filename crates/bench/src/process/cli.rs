@@ -1,0 +1,194 @@
+//! `juggle-bench process`.
+
+use std::{
+    cell::RefCell,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use tempfile::TempDir;
+
+use super::{
+    corpus::Corpus,
+    counter::Counter,
+    makespan,
+    memory::{self, Extent},
+    speed, stage,
+    texts::Texts,
+};
+use crate::{
+    amount::Amount,
+    cli::{data, kept, named, note},
+    machine::Machine,
+    report::Report,
+    row::{self, Row},
+    server::installed,
+    speed::RUN,
+    table,
+    tool::Tool,
+};
+
+/// What can be typed.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  juggle-bench process
+  juggle-bench process --texts ~/books --runs 9
+  juggle-bench process --only tokenise --only wc --only juggle
+  juggle-bench process --quick
+
+Texts are all *.txt below a directory, in UTF-8; without one they are generated, with words spread like those of books. All lie in the page cache when the time \
+begins; reading them from there is part of the time of every tool, starting an interpreter and loading its libraries is \
+not. Slow tools count a sample, which is told. 'memory' repeats the texts thirty times with changed words (about a hundred times \
+their bytes below the output directory, removed afterwards); --quick leaves that out. A tool that is not installed is a \
+row that names the command that installs it.")]
+pub struct ProcessArgs {
+    /// The directory of the texts; without it they are generated.
+    #[arg(long, value_name = "DIR")]
+    texts: Option<PathBuf>,
+    /// Only works ('tokenise and count', 'process stage', 'makespan', 'memory') or tools whose name holds this, in any
+    /// case. May be repeated.
+    #[arg(long, value_name = "WORK|TOOL")]
+    only: Vec<String>,
+    /// How much.
+    #[command(flatten)]
+    amount: Amount,
+    /// Where the JSON goes, and all data for the time of a run.
+    #[arg(long, default_value = "target/bench")]
+    output_dir: PathBuf,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    Count,
+    Stage,
+    Makespan,
+    Memory,
+}
+
+impl Work {
+    const ALL: [Self; 4] = [Self::Count, Self::Stage, Self::Makespan, Self::Memory];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Count => speed::WORK,
+            Self::Stage => stage::WORK,
+            Self::Makespan => makespan::WORK,
+            Self::Memory => memory::WORK,
+        }
+    }
+}
+
+impl ProcessArgs {
+    /// Measures, writes the JSON and prints the table.
+    ///
+    /// # Errors
+    /// What went wrong, with its causes.
+    pub fn run(self) -> anyhow::Result<()> {
+        let directory = data(&self.output_dir)?;
+        let chosen = Chosen::of(&self.only)?;
+        let (texts, _generated) = self.texts(&directory)?;
+        let mut compared = Vec::new();
+        if chosen.works.contains(&Work::Count) {
+            let counters = &chosen.counters[..];
+            let (runs, divisor) = (self.amount.runs(), self.amount.divisor());
+            let plan = speed::Plan { counters, texts: &texts, divisor, runs, directory: &directory };
+            compared.extend(plan.measure(&mut note)?);
+        }
+        let mut alone = Vec::new();
+        if chosen.counters.contains(&Counter::Juggle) {
+            let (stage, rest) = self.measure_stage(&chosen.works, &texts, &directory)?;
+            compared.extend(stage);
+            alone = rest;
+        }
+        let file = self.output_dir.join("process.json");
+        row::write(&[&compared[..], &alone[..]].concat(), &file)?;
+        let tables = format!("{}{}", table::compared(&compared), table::alone("juggle", &alone));
+        let text = format!("{tables}\n{}\n", file.display());
+        io::stdout().lock().write_all(text.as_bytes()).context("failed to print the table")
+    }
+
+    /// The texts, and the directory that holds them where they were generated.
+    fn texts(&self, directory: &Path) -> anyhow::Result<(Texts, Option<TempDir>)> {
+        if let Some(own) = &self.texts {
+            return Ok((Texts::below(own)?.part(self.amount.divisor()), None));
+        }
+        note("generating texts; --texts measures with real ones");
+        let generated = tempfile::Builder::new().prefix(RUN).tempdir_in(directory)?;
+        Ok((Texts::generated(generated.path(), self.amount.divisor())?, Some(generated)))
+    }
+
+    /// What is compared, and what is not.
+    fn measure_stage(
+        &self,
+        works: &[Work],
+        texts: &Texts,
+        directory: &Path,
+    ) -> anyhow::Result<(Vec<Row>, Vec<Row>)> {
+        let plan = stage::Plan { runs: self.amount.runs(), directory, left: RefCell::default() };
+        let juggle = installed(Tool::Juggle).context("it is this program")?;
+        let mut report = Report::new(Machine::here(directory), juggle);
+        let mut compared = Vec::new();
+        for work in works {
+            match work {
+                Work::Count => {}
+                Work::Stage => compared = plan.measure(Corpus::All(texts), &mut note)?,
+                Work::Makespan => {
+                    makespan::measure(&plan, texts, self.amount.divisor(), &mut report, &mut note)?;
+                }
+                Work::Memory => {
+                    let extent = if self.amount.is_quick() { Extent::Small } else { Extent::Large };
+                    memory::measure(&plan, texts, extent, &mut report, &mut note)?;
+                }
+            }
+        }
+        Ok((compared, report.into_rows()))
+    }
+}
+
+/// What is measured, and with which counters.
+#[derive(Debug, PartialEq, Eq)]
+struct Chosen {
+    works: Vec<Work>,
+    counters: Vec<Counter>,
+}
+
+impl Chosen {
+    /// What is named: of works together, all where none is; of counters likewise.
+    fn of(only: &[String]) -> anyhow::Result<Self> {
+        let works = Work::ALL.map(|work| (work, named(only, work.name())));
+        let counters = Counter::ALL.map(|counter| (counter, named(only, counter.name())));
+        let of_works: Vec<&String> = works.iter().flat_map(|(_, parts)| parts).copied().collect();
+        let of_counters: Vec<&String> = counters.iter().flat_map(|(_, parts)| parts).copied().collect();
+        let is_unknown = |part: &&String| !of_works.contains(part) && !of_counters.contains(part);
+        if let Some(unknown) = only.iter().find(is_unknown) {
+            bail!("no work and no tool has '{unknown}' in its name");
+        }
+        Ok(Self {
+            works: kept(&works, !of_works.is_empty()),
+            counters: kept(&counters, !of_counters.is_empty()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn only(parts: &[&str]) -> Chosen {
+        Chosen::of(&parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn only_what_is_named_is_measured() {
+        let (works, counters) = (Work::ALL.to_vec(), Counter::ALL.to_vec());
+        assert_eq!(only(&[]), Chosen { works: works.clone(), counters: counters.clone() });
+        assert_eq!(only(&["Stage", "memory"]), Chosen { works: vec![Work::Stage, Work::Memory], counters });
+        assert_eq!(only(&["wc"]), Chosen { works, counters: vec![Counter::Wc] });
+        let ours = vec![Counter::JugglePortable];
+        assert_eq!(only(&["tokenise", "portable"]), Chosen { works: vec![Work::Count], counters: ours });
+        assert!(Chosen::of(&["awk".to_owned()]).is_err());
+    }
+}

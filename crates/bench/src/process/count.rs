@@ -1,0 +1,138 @@
+//! The process that counts with juggle: one accumulator for each thread, and one place in the list for all.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::Instant,
+};
+
+use anyhow::{Context, ensure};
+use clap::ValueEnum;
+use process::{uax29::Way, word_counts::WordCounts};
+
+use super::{counted::Counted, texts::read_list};
+use crate::machine;
+
+/// The hidden command that does [`Count`].
+pub const COUNT: &str = "process-count";
+
+/// What to do.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Count {
+    /// The paths of the texts.
+    #[arg(long)]
+    pub list: PathBuf,
+    /// On how many threads.
+    #[arg(long)]
+    pub threads: usize,
+    /// How words are found.
+    #[arg(long)]
+    pub masks: Masks,
+}
+
+/// How words are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Masks {
+    /// As fast as the machine can.
+    Fastest,
+    /// With AVX2.
+    Avx2,
+    /// As on every machine.
+    Portable,
+}
+
+impl Masks {
+    /// The name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fastest => "fastest",
+            Self::Avx2 => "avx2",
+            Self::Portable => "portable",
+        }
+    }
+
+    fn choose(self) -> anyhow::Result<()> {
+        let chosen = match self {
+            Self::Fastest => true,
+            Self::Avx2 => Way::Avx2.choose(),
+            Self::Portable => Way::Portable.choose(),
+        };
+        ensure!(chosen, "this machine has no {}", self.name());
+        Ok(())
+    }
+}
+
+impl Count {
+    /// Counts, and prints the report as a line of JSON.
+    ///
+    /// # Errors
+    /// Where a text cannot be read.
+    pub fn take(self) -> anyhow::Result<()> {
+        self.masks.choose()?;
+        let texts = read_list(&self.list)?;
+        let started = Instant::now();
+        let counts = count(&texts, self.threads)?;
+        let counted = Counted {
+            seconds: started.elapsed().as_secs_f64(),
+            words: Some(counts.words()),
+            distinct: Some(counts.distinct()),
+            rss_kib: machine::rss_peak_kib("self"),
+        };
+        writeln!(io::stdout(), "{}", serde_json::to_string(&counted)?).context("failed to print the report")
+    }
+}
+
+fn count(texts: &[PathBuf], threads: usize) -> anyhow::Result<WordCounts> {
+    let next = AtomicUsize::new(0);
+    let counts: anyhow::Result<Vec<WordCounts>> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(|| count_next(texts, &next))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("it does not panic")).collect()
+    });
+    let mut counts = counts?.into_iter();
+    let mut all = counts.next().unwrap_or_default();
+    counts.for_each(|others| all.merge(&others));
+    Ok(all)
+}
+
+/// Counts the texts that no other thread has taken.
+fn count_next(texts: &[PathBuf], next: &AtomicUsize) -> anyhow::Result<WordCounts> {
+    let (mut counts, mut bytes) = (WordCounts::default(), Vec::new());
+    while let Some(path) = texts.get(next.fetch_add(1, Ordering::Relaxed)) {
+        let named = |path: &Path| format!("failed to read '{}'", path.display());
+        bytes.clear();
+        File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).with_context(|| named(path))?;
+        counts.add(std::str::from_utf8(&bytes).with_context(|| named(path))?);
+    }
+    Ok(counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_number_of_threads_counts_the_same() {
+        let directory = tempfile::tempdir().unwrap();
+        let texts: Vec<PathBuf> = (0..7).map(|n| directory.path().join(format!("{n}.txt"))).collect();
+        for (n, path) in texts.iter().enumerate() {
+            std::fs::write(path, format!("the cat and number {n}, the last\n").repeat(n + 1)).unwrap();
+        }
+        let one = count(&texts, 1).unwrap();
+        assert_eq!((one.words(), one.distinct()), (28 * 7, 12));
+        for threads in [2, 9] {
+            assert_eq!(count(&texts, threads).unwrap().sorted(), one.sorted());
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_utf_8_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("bad.txt");
+        std::fs::write(&path, b"caf\xe9").unwrap();
+        assert!(count(&[path], 1).unwrap_err().to_string().contains("bad.txt"));
+    }
+}

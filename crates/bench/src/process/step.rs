@@ -1,0 +1,164 @@
+//! The process that runs the stage over a run directory whose texts are placed, and says how long it took.
+
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, ensure};
+use flow::{
+    blobs::{BlobKind, BlobName, BlobStore},
+    durability::Durability,
+    job::Known,
+    payload::ProcessJob,
+    stage::{Attempt, Stage},
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use process::{
+    config::ProcessConfig,
+    stage::Process,
+    vocabulary::{self, Vocabulary},
+};
+use serde::{Deserialize, Serialize};
+use store::local::LocalBlobs;
+
+use crate::{machine, program::held};
+
+/// The hidden command that does [`Step`].
+pub const STEP: &str = "process-step";
+
+/// What to do.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Step {
+    /// The run directory.
+    #[arg(long)]
+    pub directory: PathBuf,
+    /// What results survive.
+    #[arg(long)]
+    pub durability: Durability,
+    /// On how many threads.
+    #[arg(long)]
+    pub threads: usize,
+}
+
+/// What it took.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// From the first text to the last.
+    pub seconds: f64,
+    /// How long each thread was busy.
+    pub busy_seconds: Vec<f64>,
+    /// Files, directories and file systems that were forced to the medium.
+    pub flushes: u64,
+    /// The most memory that the process had.
+    pub rss_kib: Option<u64>,
+}
+
+impl Report {
+    /// How long all threads together were busy.
+    #[must_use]
+    pub fn busy_seconds(&self) -> f64 {
+        self.busy_seconds.iter().sum()
+    }
+}
+
+impl Step {
+    /// Runs the step in a process of its own.
+    ///
+    /// # Errors
+    /// Where it fails.
+    pub fn run(&self) -> anyhow::Result<Report> {
+        let mut command = held(std::env::current_exe()?.as_os_str())?;
+        command.arg(STEP).arg("--directory").arg(&self.directory);
+        command.args(["--durability", &self.durability.to_string()]);
+        command.args(["--threads", &self.threads.to_string()]);
+        let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
+        ensure!(output.status.success(), "the process stage ended badly ({})", output.status);
+        serde_json::from_slice(&output.stdout).context("the process stage said no report")
+    }
+
+    /// Runs the stage, and prints the report as a line of JSON.
+    ///
+    /// # Errors
+    /// Where a text cannot be processed.
+    pub fn take(self) -> anyhow::Result<()> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let report = runtime.block_on(self.process())?;
+        writeln!(io::stdout(), "{}", serde_json::to_string(&report)?).context("failed to print the report")
+    }
+
+    async fn process(self) -> anyhow::Result<Report> {
+        let blobs = Arc::new(LocalBlobs::open(&self.directory, self.durability)?);
+        let jobs = jobs(&*blobs)?;
+        let config = ProcessConfig { threads: self.threads, ..ProcessConfig::default() };
+        let stage = Process::new(config, Arc::clone(&blobs) as Arc<dyn BlobStore>, Arc::default())?;
+        // As many documents at a time as the pipeline has.
+        let concurrency = 2 * stage.threads();
+        let started = Instant::now();
+        let running = stream::iter(jobs).map(|job| run(&stage, job));
+        running.buffer_unordered(concurrency).try_collect::<()>().await?;
+        let seconds = started.elapsed().as_secs_f64();
+        let flushes = blobs.flushes();
+        Ok(Report {
+            seconds,
+            busy_seconds: stage.busy().iter().map(Duration::as_secs_f64).collect(),
+            flushes: flushes.files + flushes.file_systems + flushes.directories,
+            rss_kib: machine::rss_peak_kib("self"),
+        })
+    }
+}
+
+/// A job for each text. Reads them all, so they are in the page cache.
+fn jobs(blobs: &LocalBlobs) -> anyhow::Result<Vec<ProcessJob>> {
+    let mut jobs = Vec::new();
+    for document in blobs.list(BlobKind::Text)? {
+        let digest = blobs.digest(&BlobName::new(BlobKind::Text, document.clone()))?;
+        let text_blake3 = digest.context("the text has gone")?.blake3.to_hex().to_string();
+        jobs.push(ProcessJob { document, text_blake3, known: Known::Absorb });
+    }
+    Ok(jobs)
+}
+
+async fn run(stage: &Process, job: ProcessJob) -> anyhow::Result<()> {
+    let document = job.document.clone();
+    let done = stage.run(job, Attempt { number: 1, failures: 0 }).await;
+    done.map(drop).map_err(|error| anyhow::anyhow!("failed to process '{document}': {error}"))
+}
+
+/// Looks whether every text has its results; says what they add up to.
+///
+/// # Errors
+/// Where one is missing.
+pub fn must_be_done(directory: &Path, documents: u64) -> anyhow::Result<Vocabulary> {
+    let blobs = LocalBlobs::open(directory, Durability::Process)?;
+    for kind in [BlobKind::Tokens, BlobKind::Counts, BlobKind::Stats] {
+        let found = blobs.list(kind)?.len() as u64;
+        ensure!(found == documents, "{found} of {documents} texts have their {}", kind.directory());
+    }
+    Ok(vocabulary::merge(&blobs, blobs.list(BlobKind::Counts)?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::{corpus::Corpus, texts::Texts};
+
+    #[tokio::test]
+    async fn the_step_leaves_all_results_of_all_texts() {
+        let (source, run) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::write(source.path().join("a.txt"), "the cat and the dog\n").unwrap();
+        let texts = Texts::below(source.path()).unwrap();
+        let corpus = Corpus::Copies { texts: &texts, copies: 5 };
+        let (documents, _) = corpus.place(run.path()).unwrap();
+        assert!(must_be_done(run.path(), documents).is_err());
+        for (durability, flushed) in [(Durability::Power, true), (Durability::Process, false)] {
+            let step = Step { directory: run.path().to_owned(), durability, threads: 2 };
+            let report = step.process().await.unwrap();
+            assert_eq!((report.busy_seconds.len(), report.flushes > 0), (2, flushed));
+        }
+        assert_eq!(must_be_done(run.path(), documents).unwrap(), Vocabulary { tokens: 25, distinct: 4 });
+    }
+}
