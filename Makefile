@@ -84,8 +84,12 @@ bench-fetch: build ## Downloads beside curl, wget2, aria2c and Python; table, an
 bench-store: ## The store stage alone, in each form that it keeps texts in; table, and JSON in target/bench. [ARGS='…']
 	@$(CARGO) run --release --locked --quiet --package juggle-bench -- store $(ARGS)
 
+.PHONY: bench-process
+bench-process: ## The process stage, and counting beside coreutils, C, Python, Polars, DuckDB and NLTK; table, and JSON in target/bench. [ARGS='…']
+	@$(CARGO) run --release --locked --quiet --package juggle-bench -- process $(ARGS)
+
 .PHONY: bench
-bench: bench-queue bench-fetch bench-store ## All benchmarks.
+bench: bench-queue bench-fetch bench-store bench-process ## All benchmarks.
 
 # What make check-exports looks at; without it, the sample, which is fetched from a loopback server of its own.
 RUN ?=

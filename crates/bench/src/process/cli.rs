@@ -90,6 +90,7 @@ impl ProcessArgs {
         let directory = data(&self.output_dir)?;
         let chosen = Chosen::of(&self.only)?;
         let (texts, _generated) = self.texts(&directory)?;
+        texts.warm()?;
         let mut compared = Vec::new();
         if chosen.works.contains(&Work::Count) {
             let counters = &chosen.counters[..];

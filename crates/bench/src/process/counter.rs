@@ -167,17 +167,23 @@ impl Counter {
         }
     }
 
-    /// The module that its script needs, and the script's word for it, where it is a Python script.
+    /// The module that its script needs and Python does not bring with it.
     #[must_use]
-    pub const fn script(self) -> Option<(&'static str, &'static str)> {
+    pub fn module(self) -> Option<&'static str> {
+        matches!(self, Self::Polars | Self::DuckDb | Self::Nltk).then(|| self.way())
+    }
+
+    /// Its name for the script; empty where it is none.
+    #[must_use]
+    pub const fn way(self) -> &'static str {
         match self {
-            Self::Regex => Some(("re", "re")),
-            Self::Polars => Some(("polars", "polars")),
-            Self::DuckDb => Some(("duckdb", "duckdb")),
-            Self::Nltk => Some(("nltk", "nltk")),
-            Self::PyJuggle => Some(("re", "pyjuggle")),
+            Self::Regex => "re",
+            Self::Polars => "polars",
+            Self::DuckDb => "duckdb",
+            Self::Nltk => "nltk",
+            Self::PyJuggle => "pyjuggle",
             Self::Juggle | Self::JuggleAvx2 | Self::JugglePortable | Self::Wc | Self::Coreutils | Self::C => {
-                None
+                ""
             }
         }
     }

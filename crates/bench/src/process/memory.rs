@@ -54,7 +54,8 @@ fn count(plan: &Plan<'_>, corpus: Corpus<'_>, report: &mut Report) -> anyhow::Re
     let (_, bytes) = corpus.place(&run)?;
     Texts::below(&placed(&run))?.write_list(&list)?;
     let place = Place { directory: directory.path(), data: directory.path() };
-    let counted = place.run(Counter::Juggle, Threads::Two, &list)?;
+    let juggle = place.find(Counter::Juggle).context("it is this program")?;
+    let counted = place.run(&juggle, Threads::Two, &list)?;
     let speed = bytes as f64 / 1e6 / counted.seconds;
     add(report, &corpus.described(), "counting", counted.rss_kib, speed);
     directory.close().context("failed to remove the copies")

@@ -32,47 +32,61 @@ pub struct Place<'a> {
     pub data: &'a Path,
 }
 
+/// A counter as it is installed here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Which.
+    pub counter: Counter,
+    /// Its version.
+    pub version: String,
+    /// What runs its script, where it is a script.
+    python: Option<PathBuf>,
+}
+
 impl Place<'_> {
-    /// The version of a counter; none where it is not installed.
+    /// Looks for a counter; none where it is not installed.
     #[must_use]
-    pub fn version(self, counter: Counter) -> Option<String> {
+    pub fn find(self, counter: Counter) -> Option<Found> {
         let own = Some(env!("CARGO_PKG_VERSION").to_owned());
-        match counter {
+        let mut python = None;
+        let version = match counter {
             Counter::Juggle | Counter::JugglePortable => own,
             Counter::JuggleAvx2 => {
-                matches!(Machine::here(self.directory).simd, "avx2" | "avx512").then_some(own)?
+                own.filter(|_| matches!(Machine::here(self.directory).simd, "avx2" | "avx512"))
             }
             Counter::Wc => coreutils_version(),
             Counter::Coreutils => program::find("xargs").and_then(|_| coreutils_version()),
             Counter::C => compiler_version(),
-            Counter::Regex | Counter::PyJuggle => python::version(&python::plain()?),
-            Counter::Polars | Counter::DuckDb | Counter::Nltk => {
-                let (module, _) = counter.script()?;
-                module_version(&self.python_with(module)?, module)
+            Counter::Regex | Counter::PyJuggle => {
+                python = python::plain();
+                python::version(python.as_ref()?)
             }
-        }
+            Counter::Polars | Counter::DuckDb | Counter::Nltk => {
+                let (found, version) = self.python_with(counter.module()?)?;
+                python = Some(found);
+                Some(version)
+            }
+        };
+        Some(Found { counter, version: version?, python })
     }
 
     /// Counts the texts of a list.
     ///
     /// # Errors
     /// Where it fails, or counts nothing.
-    pub fn run(self, counter: Counter, threads: Threads, list: &Path) -> anyhow::Result<Counted> {
-        match counter {
-            Counter::Juggle | Counter::JuggleAvx2 | Counter::JugglePortable => {
-                let masks = counter.masks().context("it is not ours")?;
-                Counted::said_by(juggle(masks, threads, list)?)
-            }
-            Counter::Wc | Counter::Coreutils => self.run_shell(counter, list),
-            Counter::C => {
-                let mut command = held(self.compiled()?.as_os_str())?;
-                command.arg(list);
-                Counted::said_by(command)
-            }
-            Counter::Regex | Counter::Polars | Counter::DuckDb | Counter::Nltk | Counter::PyJuggle => {
-                Counted::said_by(self.script(counter, threads, list)?)
-            }
+    pub fn run(self, found: &Found, threads: Threads, list: &Path) -> anyhow::Result<Counted> {
+        if let Some(masks) = found.counter.masks() {
+            return Counted::said_by(juggle(masks, threads, list)?);
         }
+        if let Some(python) = &found.python {
+            return Counted::said_by(self.script(found.counter, python, threads, list)?);
+        }
+        if found.counter == Counter::C {
+            let mut command = held(self.compiled()?.as_os_str())?;
+            command.arg(list);
+            return Counted::said_by(command);
+        }
+        self.run_shell(found.counter, list)
     }
 
     /// What says nothing of itself is timed from its start to its end.
@@ -107,27 +121,31 @@ impl Place<'_> {
         Ok(program)
     }
 
-    fn script(self, counter: Counter, threads: Threads, list: &Path) -> anyhow::Result<Command> {
-        let (module, way) = counter.script().context("it is no script")?;
-        let python =
-            self.python_with(module).with_context(|| format!("{module} is not installed any more"))?;
+    fn script(
+        self,
+        counter: Counter,
+        python: &Path,
+        threads: Threads,
+        list: &Path,
+    ) -> anyhow::Result<Command> {
         let script = self.directory.join("count.py");
         fs::write(&script, include_str!("count.py"))
             .with_context(|| format!("failed to write '{}'", script.display()))?;
         let mut command = held(python.as_os_str())?;
-        command.arg(script).arg(way).arg(threads.count().to_string()).arg(list);
+        command.arg(script).arg(counter.way()).arg(threads.count().to_string()).arg(list);
         command.env("POLARS_MAX_THREADS", threads.count().to_string());
         Ok(command)
     }
 
-    /// A Python that has this module: the system's, else that of the benchmark.
-    fn python_with(self, module: &str) -> Option<PathBuf> {
+    /// A Python that has this module, and the module's version: the system's, else that of the benchmark.
+    fn python_with(self, module: &str) -> Option<(PathBuf, String)> {
         let own = self.data.join("python/bin/python3");
-        let import = format!("import {module}; print('it has')");
-        let has = |python: &PathBuf| {
-            program::output_of(python, &["-c", &import]).is_some_and(|said| said == "it has")
+        let version = |python: PathBuf| {
+            let print = format!("import {module}; print({module}.__version__)");
+            let said = program::output_of(&python, &["-c", &print]).filter(|said| !said.is_empty())?;
+            Some((python, said))
         };
-        python::plain().into_iter().chain([own]).find(has)
+        python::plain().into_iter().chain([own]).find_map(version)
     }
 }
 
@@ -136,11 +154,6 @@ fn juggle(masks: Masks, threads: Threads, list: &Path) -> anyhow::Result<Command
     command.arg(COUNT).arg("--list").arg(list);
     command.args(["--threads", &threads.count().to_string(), "--masks", masks.name()]);
     Ok(command)
-}
-
-fn module_version(python: &Path, module: &str) -> Option<String> {
-    let print = format!("import {module}; print({module}.__version__)");
-    program::output_of(python, &["-c", &print]).filter(|said| !said.is_empty())
 }
 
 fn coreutils_version() -> Option<String> {
@@ -183,7 +196,7 @@ mod tests {
     fn the_c_program_counts_words_whatever_their_case_and_says_so() {
         let directory = tempfile::tempdir().unwrap();
         let place = Place { directory: directory.path(), data: directory.path() };
-        if place.version(Counter::C).is_none() {
+        if place.find(Counter::C).is_none() {
             return;
         }
         let texts = directory.path().join("texts");

@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use super::{
     counted::Counted,
     counter::{Counter, Threads},
-    peer::Place,
+    peer::{Found, Place},
     texts::Texts,
 };
 use crate::{
@@ -39,7 +39,7 @@ pub struct Plan<'a> {
 struct Runs {
     counter: Counter,
     /// None where it is not installed.
-    version: Option<String>,
+    found: Option<Found>,
     /// What it counts: all texts, or a sample.
     texts: Texts,
     all: Vec<Counted>,
@@ -58,12 +58,12 @@ impl Plan<'_> {
         for threads in Threads::ALL {
             let mut all: Vec<Runs> = self.runs_on(threads, place);
             for run in 1..=self.runs {
-                for runs in all.iter_mut().filter(|runs| runs.version.is_some()) {
-                    let counter = runs.counter;
+                for runs in &mut all {
+                    let (Some(found), counter) = (&runs.found, runs.counter) else { continue };
                     progress(&format!("{WORK}, {}: run {run} of {}, {counter}", threads.name(), self.runs));
                     let list = directory.path().join("list");
                     runs.texts.write_list(&list)?;
-                    let counted = place.run(counter, threads, &list);
+                    let counted = place.run(found, threads, &list);
                     runs.all.push(counted.with_context(|| format!("{counter} failed"))?);
                 }
             }
@@ -77,7 +77,7 @@ impl Plan<'_> {
         let counters = self.counters.iter().filter(|counter| counter.runs_on(threads));
         let runs = |counter: &Counter| Runs {
             counter: *counter,
-            version: place.version(*counter),
+            found: place.find(*counter),
             texts: self.texts.within(counter.bytes_max().div_ceil(self.divisor)),
             all: Vec::new(),
         };
@@ -90,7 +90,7 @@ impl Plan<'_> {
             work: WORK.to_owned(),
             shape: format!("{}, {}", self.texts.described(), threads.name()),
             tool: runs.counter.name(),
-            version: runs.version.clone(),
+            version: runs.found.as_ref().map(|found| found.version.clone()),
             unit: "MB/s",
             outcome: runs.outcome(self.texts),
             machine: machine.clone(),
@@ -139,7 +139,7 @@ mod tests {
         let counted =
             |seconds| Counted { seconds, words: Some(words), distinct: Some(9), rss_kib: Some(2048) };
         let texts = whole.within(counter.bytes_max().min(200_000));
-        Runs { counter, version: Some("1".to_owned()), texts, all: vec![counted(0.5), counted(0.25)] }
+        Runs { counter, found: None, texts, all: vec![counted(0.5), counted(0.25)] }
     }
 
     fn texts(directory: &Path) -> Texts {
@@ -161,14 +161,14 @@ mod tests {
         assert_eq!(note, "words of UAX #29, lower-cased: 7 words, 9 different");
         let sample = runs(Counter::Nltk, 7, &whole).measured(&whole).unwrap();
         assert_eq!((sample.min, sample.rss_mib), (0.4, Some(2.0)));
-        assert!(sample.note.unwrap().contains("a sample of 1 texts, 0.2 MB"));
+        assert!(sample.note.unwrap().contains("a sample of 1 text, 0.2 MB"));
     }
 
     #[test]
     fn a_counter_that_is_missing_is_a_row_that_says_what_installs_it() {
         let directory = tempfile::tempdir().unwrap();
         let whole = texts(directory.path());
-        let missing = Runs { version: None, all: Vec::new(), ..runs(Counter::Polars, 7, &whole) };
+        let missing = Runs { all: Vec::new(), ..runs(Counter::Polars, 7, &whole) };
         let plan = Plan { counters: &[], texts: &whole, divisor: 1, runs: 1, directory: directory.path() };
         let rows = plan.rows(Threads::Two, &[missing]);
         assert_eq!((rows[0].tool, rows[0].version.as_deref()), ("Polars", None));

@@ -50,6 +50,9 @@ pub struct Ran {
     pub vocabulary: Vocabulary,
 }
 
+/// One way to look at runs: what it is called, its unit, and the figure of a run.
+type View<'a> = (&'static str, &'static str, &'a dyn Fn(&Ran) -> f64);
+
 type Runs = (Threads, Durability, Vec<Ran>);
 
 impl Plan<'_> {
@@ -100,8 +103,7 @@ impl Plan<'_> {
         let machine = Machine::here(self.directory);
         let bytes = |ran: &Ran| ran.megabytes / ran.report.seconds;
         let documents = |ran: &Ran| ran.documents as f64 / ran.report.seconds;
-        let views: [(&str, &str, &dyn Fn(&Ran) -> f64); 2] =
-            [("bytes", "MB/s", &bytes), ("documents", "documents/s", &documents)];
+        let views: [View<'_>; 2] = [("bytes", "MB/s", &bytes), ("documents", "documents/s", &documents)];
         let mut rows = Vec::new();
         for (view, unit, figure) in views {
             let row = |(threads, durability, ran): &Runs| {
@@ -176,6 +178,6 @@ mod tests {
             (quick, "documents/s", 10.0, Some(0.0), Some(0.5)),
         ];
         assert_eq!(told, expected);
-        assert_eq!(rows[0].shape, "1 texts, 4.0 MB, one thread");
+        assert_eq!(rows[0].shape, "1 text, 4.0 MB, one thread");
     }
 }

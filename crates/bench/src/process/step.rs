@@ -85,14 +85,18 @@ impl Step {
     /// # Errors
     /// Where a text cannot be processed.
     pub fn take(self) -> anyhow::Result<()> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let report = runtime.block_on(self.process())?;
+        let report = self.report()?;
         writeln!(io::stdout(), "{}", serde_json::to_string(&report)?).context("failed to print the report")
+    }
+
+    fn report(self) -> anyhow::Result<Report> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(self.process())
     }
 
     async fn process(self) -> anyhow::Result<Report> {
         let blobs = Arc::new(LocalBlobs::open(&self.directory, self.durability)?);
-        let jobs = jobs(&*blobs)?;
+        let jobs = jobs(&blobs)?;
         let config = ProcessConfig { threads: self.threads, ..ProcessConfig::default() };
         let stage = Process::new(config, Arc::clone(&blobs) as Arc<dyn BlobStore>, Arc::default())?;
         // As many documents at a time as the pipeline has.
@@ -146,19 +150,21 @@ mod tests {
     use super::*;
     use crate::process::{corpus::Corpus, texts::Texts};
 
-    #[tokio::test]
-    async fn the_step_leaves_all_results_of_all_texts() {
-        let (source, run) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    #[test]
+    fn the_step_leaves_all_results_of_all_texts() {
+        let source = tempfile::tempdir().unwrap();
         std::fs::write(source.path().join("a.txt"), "the cat and the dog\n").unwrap();
         let texts = Texts::below(source.path()).unwrap();
         let corpus = Corpus::Copies { texts: &texts, copies: 5 };
-        let (documents, _) = corpus.place(run.path()).unwrap();
-        assert!(must_be_done(run.path(), documents).is_err());
         for (durability, flushed) in [(Durability::Power, true), (Durability::Process, false)] {
+            let run = tempfile::tempdir().unwrap();
+            let (documents, _) = corpus.place(run.path()).unwrap();
+            assert!(must_be_done(run.path(), documents).is_err());
             let step = Step { directory: run.path().to_owned(), durability, threads: 2 };
-            let report = step.process().await.unwrap();
+            let report = step.report().unwrap();
             assert_eq!((report.busy_seconds.len(), report.flushes > 0), (2, flushed));
+            let found = must_be_done(run.path(), documents).unwrap();
+            assert_eq!(found, Vocabulary { tokens: 25, distinct: 4 });
         }
-        assert_eq!(must_be_done(run.path(), documents).unwrap(), Vocabulary { tokens: 25, distinct: 4 });
     }
 }

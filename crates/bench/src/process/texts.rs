@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     fs::{self, File},
-    io::{BufWriter, Write},
+    io::{self, BufWriter, Write},
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
@@ -75,6 +75,17 @@ impl Texts {
         Self(self.0[..count].to_vec())
     }
 
+    /// Reads all once, so that they lie in the page cache.
+    ///
+    /// # Errors
+    /// Where one cannot be read.
+    pub fn warm(&self) -> anyhow::Result<()> {
+        self.0.iter().try_for_each(|text| {
+            let read = File::open(&text.path).and_then(|mut file| io::copy(&mut file, &mut io::sink()));
+            read.map(drop).with_context(|| format!("failed to read '{}'", text.path.display()))
+        })
+    }
+
     /// Each.
     #[must_use]
     pub fn all(&self) -> &[Text] {
@@ -96,7 +107,8 @@ impl Texts {
     /// How many, and how large: `135 texts, 41.2 MB`.
     #[must_use]
     pub fn described(&self) -> String {
-        format!("{} texts, {:.1} MB", grouped(self.0.len() as u64), self.megabytes())
+        let noun = if self.0.len() == 1 { "text" } else { "texts" };
+        format!("{} {noun}, {:.1} MB", grouped(self.0.len() as u64), self.megabytes())
     }
 
     /// Writes their paths, each ended by a zero byte.
@@ -126,7 +138,7 @@ pub fn read_list(list: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(paths.map(|path| PathBuf::from(OsStr::from_bytes(path))).collect())
 }
 
-fn search(directory: &Path, found: &mut Vec<Text>) -> std::io::Result<()> {
+fn search(directory: &Path, found: &mut Vec<Text>) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let path = std::path::absolute(entry?.path())?;
         let metadata = fs::metadata(&path)?;
