@@ -74,6 +74,12 @@ fn file_system(directory: &Path) -> String {
     holding.max_by_key(|(length, _)| *length).map_or("unknown", |(_, kind)| kind).to_owned()
 }
 
+/// How many programs wanted a core in the last minute, in the mean; none where the system does not tell (proc_loadavg(5)).
+#[must_use]
+pub fn load() -> Option<f64> {
+    fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
+}
+
 /// The most memory that a process ever had (`VmHWM`, proc_pid_status(5)). Processes are named as in `/proc`.
 #[must_use]
 pub fn rss_peak_kib(process: &str) -> Option<u64> {

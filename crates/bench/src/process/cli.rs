@@ -21,7 +21,7 @@ use super::{
 use crate::{
     amount::Amount,
     cli::{data, kept, named, note},
-    machine::Machine,
+    machine::{self, Machine},
     report::Report,
     row::{self, Row},
     server::installed,
@@ -29,6 +29,9 @@ use crate::{
     table,
     tool::Tool,
 };
+
+/// With a higher load others take what threads should have.
+const BUSY: f64 = 0.5;
 
 /// What can be typed.
 #[derive(Debug, Args)]
@@ -41,8 +44,9 @@ use crate::{
 Texts are all *.txt below a directory, in UTF-8; without one they are generated, with words spread like those of books. All lie in the page cache when the time \
 begins; reading them from there is part of the time of every tool, starting an interpreter and loading its libraries is \
 not. Slow tools count a sample, which is told. 'memory' repeats the texts thirty times with changed words (about a hundred times \
-their bytes below the output directory, removed afterwards); --quick leaves that out. A tool that is not installed is a \
-row that names the command that installs it.")]
+their bytes below the output directory, removed afterwards); --quick leaves that out. Polars, DuckDB \
+and NLTK are looked for in the system's Python, then in python/ of the output directory; a tool that is not installed is \
+a row that names the command that installs it.")]
 pub struct ProcessArgs {
     /// The directory of the texts; without it they are generated.
     #[arg(long, value_name = "DIR")]
@@ -91,6 +95,10 @@ impl ProcessArgs {
         let chosen = Chosen::of(&self.only)?;
         let (texts, _generated) = self.texts(&directory)?;
         texts.warm()?;
+        let busy = machine::load().and_then(warning).unwrap_or_default();
+        if !busy.is_empty() {
+            note(busy.trim_end());
+        }
         let mut compared = Vec::new();
         if chosen.works.contains(&Work::Count) {
             let counters = &chosen.counters[..];
@@ -106,7 +114,7 @@ impl ProcessArgs {
         }
         let file = self.output_dir.join("process.json");
         row::write(&[&compared[..], &alone[..]].concat(), &file)?;
-        let tables = format!("{}{}", table::compared(&compared), table::alone("juggle", &alone));
+        let tables = format!("{busy}{}{}", table::compared(&compared), table::alone("juggle", &alone));
         let text = format!("{tables}\n{}\n", file.display());
         io::stdout().lock().write_all(text.as_bytes()).context("failed to print the table")
     }
@@ -149,6 +157,13 @@ impl ProcessArgs {
     }
 }
 
+/// What must be known of figures that were taken beside other work.
+fn warning(load: f64) -> Option<String> {
+    (load > BUSY).then(|| {
+        format!("The machine was busy at the start (a load of {load:.1}): all figures are too low, those of two threads above all.\n")
+    })
+}
+
 /// What is measured, and with which counters.
 #[derive(Debug, PartialEq, Eq)]
 struct Chosen {
@@ -180,6 +195,12 @@ mod tests {
 
     fn only(parts: &[&str]) -> Chosen {
         Chosen::of(&parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn only_a_busy_machine_is_warned_of() {
+        assert_eq!(warning(0.3), None);
+        assert!(warning(5.64).unwrap().contains("a load of 5.6"));
     }
 
     #[test]
