@@ -10,7 +10,7 @@
 //! * [`options`], [`tokenizer`], [`stop_words`]: what the user may choose of it; `prepare` and `filter`: before and after;
 //! * [`uax29`]: the words of UAX #29 by bits, exactly and fast; `spgc`: another definition;
 //! * [`word_counts`]: the counts of the built-in one alone, without files;
-//! * `tally`, `ngrams`: what it counts with; [`measures`]: what it measures, with `extent`, `sentences`,
+//! * `tally`, `ngrams`, `spare`: what it counts with; [`measures`]: what it measures, with `extent`, `sentences`,
 //!   `sentence_rules`, `succession` and `language`;
 //! * [`window`]: where a text may be cut, with the proof;
 //! * `dispatch`, `pool`: which document is next, and the threads with their busy time; [`plan`]: what another way to cut
@@ -45,6 +45,7 @@ mod pool;
 mod prepare;
 mod sentence_rules;
 mod sentences;
+mod spare;
 mod spgc;
 mod succession;
 mod tally;

@@ -1,6 +1,6 @@
 //! What `stats/` says of a text.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::BinaryHeap};
 
 use serde::Serialize;
 
@@ -121,13 +121,19 @@ fn characters(word: &[u8]) -> usize {
 }
 
 fn longest(counts: &[(&[u8], u64)]) -> Vec<String> {
-    let mut words: Vec<_> = counts.iter().map(|(word, _)| (Reverse(characters(word)), *word)).collect();
-    if words.len() > LONGEST_WORDS {
-        words.select_nth_unstable(LONGEST_WORDS - 1);
-        words.truncate(LONGEST_WORDS);
+    // The greatest is the one that goes first: the fewest characters, then the last by bytes.
+    let mut words: BinaryHeap<(Reverse<usize>, &[u8])> = BinaryHeap::new();
+    for (word, _) in counts {
+        let is_out = |worst: &(Reverse<usize>, &[u8])| word.len() < worst.0.0;
+        if words.len() == LONGEST_WORDS && words.peek().is_some_and(is_out) {
+            continue;
+        }
+        words.push((Reverse(characters(word)), word));
+        if words.len() > LONGEST_WORDS {
+            words.pop();
+        }
     }
-    words.sort_unstable();
-    words.into_iter().map(|(_, word)| String::from_utf8_lossy(word).into_owned()).collect()
+    words.into_sorted_vec().into_iter().map(|(_, word)| String::from_utf8_lossy(word).into_owned()).collect()
 }
 
 fn readability(sorted: &[(&[u8], u64)], words: u64, sentences: u64) -> Option<Readability> {

@@ -171,12 +171,25 @@ impl Tally {
         self.slots.iter().filter(|slot| slot.len > 0)
     }
 
-    /// Takes over the counts of another, which has the same hasher.
-    pub(crate) fn merge(&mut self, mut other: Self) {
+    /// Takes over the counts of another, which has the same hasher and is of no use afterwards but for its memory.
+    pub(crate) fn merge(&mut self, other: &mut Self) {
         if other.distinct > self.distinct {
-            std::mem::swap(self, &mut other);
+            std::mem::swap(self, other);
         }
-        self.add_all(&other);
+        self.add_all(other);
+    }
+
+    /// Without tokens, but with its memory.
+    pub(crate) fn cleared(mut self) -> Self {
+        self.slots.fill(Slot::default());
+        self.distinct = 0;
+        self.arena.clear();
+        self
+    }
+
+    /// The bytes of its table.
+    pub(crate) fn table_bytes(&self) -> usize {
+        self.slots.len() * size_of::<Slot>()
     }
 
     /// Adds the counts of another.
@@ -197,17 +210,19 @@ impl Tally {
 
     /// The tokens with their counts: count falling, then token rising by bytes.
     pub(crate) fn sorted(&self) -> Vec<(&[u8], u64)> {
-        let mut counts: Vec<_> = self.slots().map(|slot| (!slot.n, self.beginning(slot), slot)).collect();
-        counts.sort_unstable_by(|(m, a, left), (n, b, right)| {
-            (m, a).cmp(&(n, b)).then_with(|| self.token(left).cmp(self.token(right)))
+        let mut counts: Vec<(u128, &Slot)> = self.slots().map(|slot| (self.rank(slot), slot)).collect();
+        counts.sort_unstable_by(|(a, left), (b, right)| {
+            let rest = || right.n.cmp(&left.n).then_with(|| self.token(left).cmp(self.token(right)));
+            a.cmp(b).then_with(rest)
         });
-        counts.into_iter().map(|(_, _, slot)| (self.token(slot), slot.n)).collect()
+        counts.into_iter().map(|(_, slot)| (self.token(slot), slot.n)).collect()
     }
 
-    /// The first bytes of a token as a number that sorts as they do.
-    fn beginning(&self, slot: &Slot) -> u128 {
+    /// A number that sorts as count and token do, as far as they fit: the count, then twelve bytes of the token.
+    fn rank(&self, slot: &Slot) -> u128 {
         let first = self.token(slot).first_chunk().unwrap_or(&slot.key);
-        u128::from_be_bytes(*first)
+        let count = u32::try_from(slot.n).unwrap_or(u32::MAX);
+        u128::from(!count) << 96 | u128::from_be_bytes(*first) >> 32
     }
 }
 
@@ -261,7 +276,7 @@ mod tests {
                     tally.add(token, 1);
                     *expected.entry(token.as_slice()).or_insert(0) += 1;
                 }
-                whole.merge(tally);
+                whole.merge(&mut tally);
             }
             let mut sorted: Vec<(&[u8], u64)> = expected.into_iter().collect();
             sorted.sort_by_key(|(_, n)| std::cmp::Reverse(*n));

@@ -31,8 +31,12 @@ enum Kept {
 
 impl Tokens {
     pub(crate) fn new(hasher: TokenHasher, text_bytes: usize) -> Self {
-        let lines = vec![0; text_bytes + text_bytes / 8];
-        Self { lines, len: 0, kept: Kept::Yes, n: 0, counts: Tally::sized(hasher, text_bytes), filter: None }
+        Self::within(vec![0; text_bytes + text_bytes / 8], Tally::sized(hasher, text_bytes))
+    }
+
+    /// In memory that was used before: what stands in `lines` does not matter, `counts` is empty.
+    pub(crate) fn within(lines: Vec<u8>, counts: Tally) -> Self {
+        Self { lines, len: 0, kept: Kept::Yes, n: 0, counts, filter: None }
     }
 
     /// Only counts, and goes on with these.
@@ -117,6 +121,11 @@ impl Tokens {
     /// The counts.
     pub(crate) fn into_counts(self) -> Tally {
         self.counts
+    }
+
+    /// The memory of the lines, and the counts.
+    pub(crate) fn into_parts(self) -> (Vec<u8>, Tally) {
+        (self.lines, self.counts)
     }
 
     /// Checks what [`push`](Self::push) asks for: a token file could not be read back otherwise.

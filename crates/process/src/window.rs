@@ -122,6 +122,7 @@ impl<R: Read> Windows<R> {
 
     fn read(&mut self, window: &mut Vec<u8>, bytes: u64) -> io::Result<u64> {
         let from = window.len();
+        window.reserve(usize::try_from(bytes).unwrap_or(usize::MAX).min(WINDOW_BYTES as usize));
         let read = self.text.by_ref().take(bytes).read_to_end(window)? as u64;
         self.hasher.update(&window[from..]);
         self.bytes += read;

@@ -28,6 +28,7 @@ use crate::{
     prepare::prepared,
     processor::{Identity, Processor},
     sentences::{Sentences, SentencesPart},
+    spare::Spare,
     succession::Succession,
     tally::{Tally, TokenHasher},
     tokens::Tokens,
@@ -47,6 +48,7 @@ pub struct Words {
     measures: Measures,
     sentences: options::Sentences,
     hasher: TokenHasher,
+    spare: Arc<Spare>,
 }
 
 impl fmt::Debug for Words {
@@ -72,6 +74,7 @@ impl Words {
             measures: options.measures,
             sentences: options.sentences,
             hasher: TokenHasher::default(),
+            spare: Arc::default(),
             tokenise: Arc::new(move |text, tokens| {
                 options.tokenizer.tokens(&prepared(text, &options), options.case, tokens);
             }),
@@ -137,7 +140,7 @@ impl Processor for Words {
     }
 
     fn chunk(&self, text: &str) -> WordsPart {
-        let mut tokens = Tokens::new(self.hasher.clone(), text.len()).filtered(self.filter.clone());
+        let mut tokens = self.spare.tokens(&self.hasher, text.len()).filtered(self.filter.clone());
         (self.tokenise)(text, &mut tokens);
         WordsPart {
             tokens,
@@ -164,7 +167,10 @@ impl Processor for Words {
             found.each().for_each(|token| succession.add(token));
         }
         tokens.write_all(found.lines())?;
-        whole.tally.merge(found.into_counts());
+        let (lines, mut counts) = found.into_parts();
+        whole.tally.merge(&mut counts);
+        self.spare.keep_lines(lines);
+        self.spare.keep_tally(counts);
         Ok(())
     }
 
@@ -175,10 +181,10 @@ impl Processor for Words {
             Some(ngrams) => Some(write(&ngrams.tally().sorted(), counts)?),
             None => write(&sorted, counts).map(|_| None)?,
         };
-        Ok(TextMeasures {
-            distinct_ngrams,
-            ..measured(words, &sorted, &extent, sentences.map(Sentences::finish), succession, sample)
-        })
+        let measures =
+            measured(words, &sorted, &extent, sentences.map(Sentences::finish), succession, sample);
+        self.spare.keep_tally(tally);
+        Ok(TextMeasures { distinct_ngrams, ..measures })
     }
 }
 
@@ -189,11 +195,26 @@ fn write(sorted: &[(&[u8], u64)], counts: &mut dyn Write) -> io::Result<u64> {
         line.clear();
         line.extend_from_slice(token);
         line.push(b'\t');
-        write!(line, "{n}")?;
+        push_number(&mut line, *n);
         line.push(b'\n');
         counts.write_all(&line)?;
     }
     Ok(sorted.len() as u64)
+}
+
+/// Formatting takes longer than all else of a line.
+fn push_number(line: &mut Vec<u8>, mut n: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (n % 10) as u8;
+        n /= 10;
+        if n == 0 {
+            break;
+        }
+    }
+    line.extend_from_slice(&digits[at..]);
 }
 
 #[cfg(test)]
@@ -214,6 +235,15 @@ mod tests {
         }
         let measures = processor.finish(whole, &mut counts).unwrap();
         (measures, String::from_utf8(tokens).unwrap(), String::from_utf8(counts).unwrap())
+    }
+
+    #[test]
+    fn numbers_are_written_as_they_are() {
+        for n in [0, 7, 10, 1_234_567_890, u64::MAX] {
+            let mut line = Vec::new();
+            push_number(&mut line, n);
+            assert_eq!(String::from_utf8(line).unwrap(), n.to_string());
+        }
     }
 
     #[test]
