@@ -54,7 +54,7 @@ torture: ## The crash tests of queue and store at length: 1,000 kills, 5,000 pow
 		$(CARGO) test --locked --package juggle-queue --package juggle-store --test crash -- --nocapture
 
 # What make fuzz runs, and how long each.
-TARGETS ?= source_list catalog headers robots coding text
+TARGETS ?= source_list catalog headers robots coding text words
 SECONDS ?= 600
 FUZZ    := RUSTC_BOOTSTRAP=1 $(CARGO) fuzz
 

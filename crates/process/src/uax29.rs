@@ -34,7 +34,7 @@ use std::ops::Range;
 
 use unicode_segmentation::{UNICODE_VERSION, UnicodeSegmentation};
 
-use crate::{options::Case, processor::Identity, tokens::Tokens};
+use crate::{options::Case, processor::Identity, tally::TokenHasher, tokens::Tokens};
 
 use self::{
     class::is_cased,
@@ -57,6 +57,18 @@ pub(crate) fn identity() -> Identity {
 /// Gives the words of a text in order: those of UAX #29, lower-cased.
 pub fn words(text: &str, tokens: &mut Tokens) {
     words_in(Case::Lower, text, tokens);
+}
+
+/// The words of a text in order, for users who want them in hand.
+///
+/// ```
+/// assert_eq!(process::uax29::list("The CAT’s 3.14"), ["the", "cat’s", "3.14"]);
+/// ```
+#[must_use]
+pub fn list(text: &str) -> Vec<String> {
+    let mut tokens = Tokens::new(TokenHasher::default(), text.len());
+    words(text, &mut tokens);
+    tokens.each().map(|word| String::from_utf8_lossy(word).into_owned()).collect()
 }
 
 /// The same in this case.
@@ -187,7 +199,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::tally::TokenHasher;
 
     /// Characters of every word-break class, and those that have tripped tokenisers before.
     const HOSTILE: &[char] = &[
