@@ -102,8 +102,13 @@ impl Tally {
         {
             slot.n += n;
         } else {
-            self.add_slot(hash, Slot { key: token, n, len }, |_, slot| slot.key == token && slot.len == len);
+            self.add_elsewhere(hash, Slot { key: token, n, len });
         }
+    }
+
+    #[inline(never)]
+    fn add_elsewhere(&mut self, hash: u64, new: Slot) {
+        self.add_slot(hash, new, |_, slot| slot.key == new.key && slot.len == new.len);
     }
 
     fn add_long(&mut self, token: &[u8], n: u64) {

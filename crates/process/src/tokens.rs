@@ -76,7 +76,7 @@ impl Tokens {
     #[inline]
     pub(crate) fn push_short(&mut self, token: [u8; SHORT_BYTES], len: usize) {
         if self.filter.is_some() {
-            return self.push(std::str::from_utf8(&token[..len]).expect("tokens are text"));
+            return self.filter_short(token, len);
         }
         if self.kept == Kept::Yes {
             self.make_room(SHORT_BYTES + 1);
@@ -89,11 +89,21 @@ impl Tokens {
         self.counts.add_short(token, len, 1);
     }
 
+    #[cold]
+    fn filter_short(&mut self, token: [u8; SHORT_BYTES], len: usize) {
+        self.push(std::str::from_utf8(&token[..len]).expect("tokens are text"));
+    }
+
     #[inline]
     fn make_room(&mut self, bytes: usize) {
         if self.lines.len() - self.len < bytes {
-            self.lines.resize(2 * self.lines.len() + bytes, 0);
+            self.grow(bytes);
         }
+    }
+
+    #[cold]
+    fn grow(&mut self, bytes: usize) {
+        self.lines.resize(2 * self.lines.len() + bytes, 0);
     }
 
     /// How many there are.

@@ -154,28 +154,38 @@ fn is_low_lines(word: &[u8]) -> bool {
 fn lower_words(scan: &Scan, range: Range<usize>, tokens: &mut Tokens) {
     let bytes = scan.bytes();
     scan.words(range, |start, end| {
-        if is_low_lines(&bytes[start..end]) {
-            return;
-        }
-        match bytes[start..].first_chunk::<PAD>() {
-            Some(first) if end - start <= PAD => {
-                let first = u128::from_le_bytes(*first) & u128::MAX >> (8 * (PAD - (end - start)));
-                if first & NOT_ASCII == 0 {
-                    tokens.push_short(first.to_le_bytes(), end - start);
-                } else {
-                    lower_word(&bytes[start..end], tokens);
-                }
-            }
-            _ => lower_word(&bytes[start..end], tokens),
+        let len = end - start;
+        let first = bytes[start..].first_chunk::<PAD>().expect("so many bytes follow every word");
+        let first = u128::from_le_bytes(*first) & FIRST[len.min(PAD)];
+        // What is longer, beyond ASCII, or may be no word, is looked at again.
+        if len <= PAD && first & NOT_ASCII == 0 && first as u8 != b'_' {
+            tokens.push_short(first.to_le_bytes(), len);
+        } else {
+            other_word(&bytes[start..end], tokens);
         }
     });
 }
 
+/// The first so many bytes of a number of 16.
+const FIRST: [u128; PAD + 1] = {
+    let mut masks = [u128::MAX; PAD + 1];
+    let mut len = 0;
+    while len < PAD {
+        masks[len] = (1 << (8 * len)) - 1;
+        len += 1;
+    }
+    masks
+};
+
 /// The bits of a byte beyond ASCII, sixteen times.
 const NOT_ASCII: u128 = u128::from_ne_bytes([0x80; PAD]);
 
-/// A word whose ASCII letters are in lower case.
-fn lower_word(word: &[u8], tokens: &mut Tokens) {
+/// A word whose ASCII letters are in lower case; or low lines, which are none.
+#[inline(never)]
+fn other_word(word: &[u8], tokens: &mut Tokens) {
+    if is_low_lines(word) {
+        return;
+    }
     let word = std::str::from_utf8(word).expect("words are whole characters");
     if !word.is_ascii() && is_cased(word) {
         tokens.push(&word.to_lowercase());
