@@ -3,7 +3,7 @@
 //! While the chunks of a window are worked on, the parts of the window before are merged and the window after is
 //! read. So a document holds two windows with what they yield, and what its whole adds up to.
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore, StagedBlob},
@@ -14,10 +14,10 @@ use rayon::prelude::*;
 use crate::{
     config::Chunk,
     error::ProcessError,
-    output::Output,
     pool::Pool,
     processor::Processor,
-    stats::{self, Outputs, Stats},
+    results::{self, Results},
+    stats,
     window::{self, Sizes, Windows},
 };
 
@@ -48,7 +48,7 @@ struct Progress<'a, P: Processor> {
     task: &'a Task<'a, P>,
     windows: Windows<Box<dyn Read + Send>>,
     whole: P::Whole,
-    tokens: Output,
+    results: Results<'a>,
 }
 
 type Window = Option<Vec<u8>>;
@@ -74,12 +74,12 @@ impl<P: Processor> Task<'_, P> {
             task: self,
             windows: Windows::new(self.blobs.open(&self.name(BlobKind::Text))?, sizes.window_bytes),
             whole: self.processor.begin(),
-            tokens: Output::stage(self.blobs, &self.name(BlobKind::Tokens))?,
+            results: Results::begin(self.blobs, self.job)?,
         })
     }
 
     fn name(&self, kind: BlobKind) -> BlobName {
-        BlobName::new(kind, self.job.document.clone())
+        results::name(self.job, kind)
     }
 
     /// What a chunk yields. `at` is where it begins in the text.
@@ -146,7 +146,7 @@ impl<P: Processor> Progress<'_, P> {
 
     fn merge(&mut self, part: P::Part) -> Result<(), ProcessError> {
         let (processor, whole) = (self.task.processor, &mut self.whole);
-        Ok(self.tokens.write(|tokens| processor.merge(whole, part, tokens))?)
+        Ok(self.results.tokens(|tokens| processor.merge(whole, part, tokens))?)
     }
 
     fn next_window(&mut self) -> Result<Window, ProcessError> {
@@ -156,33 +156,10 @@ impl<P: Processor> Progress<'_, P> {
 
     /// Checks that this was the text, then completes the results.
     fn finish(self) -> Result<Processed, ProcessError> {
-        let Task { job, processor, blobs, .. } = self.task;
-        let found = self.windows.blake3().to_hex();
-        if found.as_str() != job.text_blake3 {
-            return Err(ProcessError::Changed {
-                path: self.task.name(BlobKind::Text).relative_path(),
-                expected: job.text_blake3.clone(),
-                found: found.to_string(),
-            });
-        }
-        let mut counts = Output::stage(*blobs, &self.task.name(BlobKind::Counts))?;
-        let measures = counts.write(|counts| processor.finish(self.whole, counts))?;
-        let (counts_blob, counts) = counts.finish()?;
-        let (tokens_blob, tokens) = self.tokens.finish()?;
-        let stats = Stats {
-            document: &job.document,
-            text_blake3: &job.text_blake3,
-            processor: &processor.identity(),
-            measures,
-            outputs: Outputs { tokens, counts },
-        };
-        let mut output = Output::stage(*blobs, &self.task.name(BlobKind::Stats))?;
-        output.write(|file| {
-            serde_json::to_writer_pretty(&mut *file, &stats)?;
-            file.write_all(b"\n")
-        })?;
-        let (stats_blob, _) = output.finish()?;
-        let results = vec![tokens_blob, counts_blob, stats_blob];
+        let Task { job, processor, .. } = self.task;
+        results::must_be_the_text(job, self.windows.blake3())?;
+        let finish = |counts: &mut dyn Write| processor.finish(self.whole, counts);
+        let results = self.results.finish(&processor.identity(), finish)?;
         Ok(Processed::Staged { results, text_bytes: self.windows.bytes() })
     }
 }

@@ -15,7 +15,7 @@
 //! * [`window`]: where a text may be cut, with the proof;
 //! * `dispatch`, `pool`: which document is next, and the threads with their busy time; [`plan`]: what another way to cut
 //!   the work would come to;
-//! * `document`, `output`, [`stats`]: one document from the text to its staged results;
+//! * `document`, `results`, `output`, [`stats`]: one document from the text to its staged results;
 //! * [`stage`]: the stage that the worker runs; [`vocabulary`]: totals over all documents.
 
 pub mod config;
@@ -43,6 +43,7 @@ mod ngrams;
 mod output;
 mod pool;
 mod prepare;
+mod results;
 mod sentence_rules;
 mod sentences;
 mod spare;

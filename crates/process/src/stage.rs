@@ -7,8 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use flow::{
-    blobs::{BlobKind, BlobName, BlobStore, Change, Publishing},
-    document::DocumentId,
+    blobs::{BlobStore, Change, Publishing},
     lane::Lane,
     meter::Meter,
     payload::{Nothing, ProcessJob},
@@ -23,6 +22,7 @@ use crate::{
     error::ProcessError,
     pool::{self, Pool},
     processor::Processor,
+    results::left_as_they_are,
     window::Pace,
     words::Words,
 };
@@ -164,14 +164,6 @@ impl<P: Processor> Desk<P> {
             }
         })
     }
-}
-
-/// Results that may be there by a run that died before it had forced their names.
-fn left_as_they_are(document: &DocumentId) -> Vec<Change> {
-    [BlobKind::Tokens, BlobKind::Counts, BlobKind::Stats]
-        .map(|kind| BlobName::new(kind, document.clone()))
-        .map(|name| Change::Renamed { from: name.clone(), to: name })
-        .into()
 }
 
 impl<P: Processor> Stage for Process<P> {

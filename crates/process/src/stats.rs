@@ -11,7 +11,7 @@ use flow::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{output::Print, processor::Identity};
+use crate::{output::Print, processor::Identity, results::name};
 
 /// The largest `stats/` file that is read back.
 const STATS_BYTES_MAX: u64 = 16 << 20;
@@ -129,8 +129,4 @@ fn stamp(blobs: &dyn BlobStore, name: &BlobName) -> Result<Option<Stamp>, BlobEr
         Err(BlobError::NotFound(_) | BlobError::TooLarge { .. }) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-fn name(job: &ProcessJob, kind: BlobKind) -> BlobName {
-    BlobName::new(kind, job.document.clone())
 }

@@ -91,6 +91,21 @@ impl Words {
         Self { identity, tokenise, ..Self::uax29() }
     }
 
+    /// Takes the tokens of a text of this length.
+    pub(crate) fn tokens(&self, text_bytes: usize) -> Tokens {
+        self.spare.tokens(&self.hasher, text_bytes).filtered(self.filter.clone())
+    }
+
+    /// What a chunk yields that has these tokens.
+    pub(crate) fn part(&self, text: &str, tokens: Tokens) -> WordsPart {
+        WordsPart {
+            tokens,
+            extent: Extent::of(text),
+            sentences: self.counts_sentences().then(|| SentencesPart::of(text)),
+            sample: (self.measures == Measures::Full).then(|| Sample::of(text)),
+        }
+    }
+
     fn counts_sentences(&self) -> bool {
         self.sentences == options::Sentences::Counted || self.measures == Measures::Full
     }
@@ -140,14 +155,9 @@ impl Processor for Words {
     }
 
     fn chunk(&self, text: &str) -> WordsPart {
-        let mut tokens = self.spare.tokens(&self.hasher, text.len()).filtered(self.filter.clone());
+        let mut tokens = self.tokens(text.len());
         (self.tokenise)(text, &mut tokens);
-        WordsPart {
-            tokens,
-            extent: Extent::of(text),
-            sentences: self.counts_sentences().then(|| SentencesPart::of(text)),
-            sample: (self.measures == Measures::Full).then(|| Sample::of(text)),
-        }
+        self.part(text, tokens)
     }
 
     fn merge(&self, whole: &mut WordsWhole, part: WordsPart, tokens: &mut dyn Write) -> io::Result<()> {
