@@ -59,6 +59,8 @@ reasons! {
     DiskFull = "disk_full",
     /// A fault in juggle or on this machine.
     Internal = "internal",
+    /// The command of `--exec` failed, or its answer cannot be used.
+    Command = "command",
 }
 
 impl fmt::Display for Reason {

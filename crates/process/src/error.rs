@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use flow::{blobs::BlobError, payload::ProcessJob, reason::Reason, stage::StageError};
 
+use crate::exec::error::ExecError;
+
 /// Why a text could not be processed.
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
@@ -47,6 +49,9 @@ pub enum ProcessError {
         /// Counted from 1.
         line: u64,
     },
+    /// A command gave no results.
+    #[error(transparent)]
+    Exec(#[from] ExecError),
     /// A processor panicked.
     #[error("the processor panicked: {0}")]
     Panicked(String),
@@ -56,6 +61,7 @@ impl From<ProcessError> for StageError<ProcessJob> {
     fn from(error: ProcessError) -> Self {
         match error {
             ProcessError::Blob(error) => error.into(),
+            ProcessError::Exec(error) => error.into(),
             ProcessError::Threads { .. } | ProcessError::Panicked(_) => {
                 Self::retry(Reason::Internal, error.to_string())
             }

@@ -16,10 +16,12 @@
 //! * `dispatch`, `pool`: which document is next, and the threads with their busy time; [`plan`]: what another way to cut
 //!   the work would come to;
 //! * `document`, `results`, `output`, [`stats`]: one document from the text to its staged results;
+//! * [`exec`]: a command of the user's in place of a processor;
 //! * [`stage`]: the stage that the worker runs; [`vocabulary`]: totals over all documents.
 
 pub mod config;
 pub mod error;
+pub mod exec;
 pub mod measures;
 pub mod options;
 pub mod plan;

@@ -1,0 +1,208 @@
+//! The line by which a child answers.
+
+use std::fmt;
+
+use flow::document::DocumentId;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, Error, SeqAccess, Visitor},
+};
+use serde_json::{Map, Value};
+
+use super::error::ExecError;
+
+/// The largest `measures`, as JSON. Much less than what `stats/` is read back with.
+const MEASURES_BYTES_MAX: usize = 1 << 20;
+
+/// How much of a line is told that cannot be used.
+const SHOWN_CHARACTERS: usize = 60;
+
+/// What a child makes of a document.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Made {
+        made: Made,
+        measures: Option<Map<String, Value>>,
+    },
+    /// It cannot, and says why.
+    Refused(String),
+}
+
+#[derive(Debug)]
+pub(super) enum Made {
+    Tokens(TokenList),
+    /// Another text, whose tokens are still to be found.
+    Text(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    id: Option<String>,
+    tokens: Option<TokenList>,
+    text: Option<String>,
+    measures: Option<Map<String, Value>>,
+    error: Option<String>,
+}
+
+impl Answer {
+    /// Reads the answer for this document.
+    pub(super) fn read(line: &[u8], document: &DocumentId) -> Result<Self, ExecError> {
+        let garbled = |why: String| ExecError::Garbled(why);
+        let line: Line = serde_json::from_slice(line).map_err(|error| garbled(not_read(&error, line)))?;
+        match line.id {
+            Some(id) if id == document.as_str() => {}
+            Some(id) => return Err(garbled(format!("its id is '{}', not '{document}'", shown(&id)))),
+            None => return Err(garbled(format!("it has no id; '{document}' was asked for"))),
+        }
+        let measures = line.measures;
+        if measures.as_ref().is_some_and(|measures| json_bytes(measures) > MEASURES_BYTES_MAX) {
+            return Err(garbled(format!("its measures are over {MEASURES_BYTES_MAX} bytes")));
+        }
+        match (line.tokens, line.text, line.error) {
+            (Some(tokens), None, None) => Ok(Self::Made { made: Made::Tokens(tokens), measures }),
+            (None, Some(text), None) => Ok(Self::Made { made: Made::Text(text), measures }),
+            (None, None, Some(why)) => Ok(Self::Refused(why)),
+            _ => Err(garbled("it must have one of tokens, text and error".to_owned())),
+        }
+    }
+}
+
+fn json_bytes(measures: &Map<String, Value>) -> usize {
+    serde_json::to_vec(measures).map_or(usize::MAX, |json| json.len())
+}
+
+fn not_read(error: &serde_json::Error, line: &[u8]) -> String {
+    format!("{error}; it begins '{}'", shown(&String::from_utf8_lossy(&line[..line.len().min(256)])))
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(SHOWN_CHARACTERS).flat_map(char::escape_debug).collect()
+}
+
+/// Tokens that can stand in `tokens/`, each with a line feed.
+#[derive(Debug, Default)]
+pub(super) struct TokenList {
+    lines: String,
+    n: u64,
+}
+
+impl TokenList {
+    pub(super) const fn bytes(&self) -> usize {
+        self.lines.len()
+    }
+
+    pub(super) fn each(&self) -> impl Iterator<Item = &str> {
+        self.lines.split_terminator('\n')
+    }
+
+    fn push(&mut self, token: &str) -> Result<(), String> {
+        self.n += 1;
+        if token.is_empty() {
+            return Err(format!("token {} is empty", self.n));
+        }
+        if token.contains('\n') {
+            return Err(format!("token {}, '{}', contains a line feed", self.n, shown(token)));
+        }
+        self.lines.push_str(token);
+        self.lines.push('\n');
+        Ok(())
+    }
+}
+
+impl<'de> Deserialize<'de> for TokenList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Listing)
+    }
+}
+
+struct Listing;
+
+impl<'de> Visitor<'de> for Listing {
+    type Value = TokenList;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of tokens")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut tokens: A) -> Result<TokenList, A::Error> {
+        let mut list = TokenList::default();
+        while tokens.next_element_seed(Next(&mut list))?.is_some() {}
+        Ok(list)
+    }
+}
+
+/// Takes the next token without keeping it by itself.
+struct Next<'l>(&'l mut TokenList);
+
+impl<'de> DeserializeSeed<'de> for Next<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Next<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a token, which is a string")
+    }
+
+    fn visit_str<E: Error>(self, token: &str) -> Result<(), E> {
+        self.0.push(token).map_err(E::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Answer, ExecError> {
+        Answer::read(line.as_bytes(), &DocumentId::gutenberg(84))
+    }
+
+    #[test]
+    fn an_answer_has_tokens_or_a_text_and_perhaps_measures() {
+        let Ok(Answer::Made { made: Made::Tokens(tokens), measures: None }) =
+            read("{\"tokens\": [\"a\", \"\\u00e9\\t\", \"b c\"], \"id\": \"PG84\"}\n")
+        else {
+            panic!("these are tokens")
+        };
+        assert_eq!(tokens.each().collect::<Vec<_>>(), ["a", "é\t", "b c"]);
+        let Ok(Answer::Made { made: Made::Text(text), measures: Some(measures) }) =
+            read(r#"{"id":"PG84","text":"a\nb","measures":{"mood":0.5}}"#)
+        else {
+            panic!("this is a text")
+        };
+        assert_eq!((text.as_str(), measures["mood"].as_f64()), ("a\nb", Some(0.5)));
+        assert!(matches!(read(r#"{"id":"PG84","tokens":[]}"#), Ok(Answer::Made { .. })));
+        assert!(matches!(read(r#"{"id":"PG84","error":"no"}"#), Ok(Answer::Refused(why)) if why == "no"));
+    }
+
+    #[test]
+    fn what_is_no_answer_is_told_with_what_is_wrong() {
+        let large = format!(r#"{{"id":"PG84","tokens":[],"measures":{{"a":"{}"}}}}"#, "x".repeat(1 << 20));
+        for (line, told) in [
+            ("", "EOF"),
+            ("Loading model…", "it begins 'Loading model…'"),
+            ("{\"id\":\"PG84\",\"tokens\":[\"a\"", "EOF"),
+            (r#"{"id":"PG84","tokens":["a",""]}"#, "token 2 is empty"),
+            (r#"{"id":"PG84","tokens":["a\nb"]}"#, "token 1, 'a\\nb', contains a line feed"),
+            (r#"{"id":"PG84","tokens":[1]}"#, "a token, which is a string"),
+            (r#"{"id":"PG84","tokens":"a b"}"#, "an array of tokens"),
+            (r#"{"id":"PG85","tokens":[]}"#, "its id is 'PG85', not 'PG84'"),
+            (r#"{"tokens":[]}"#, "it has no id"),
+            (r#"{"id":"PG84"}"#, "one of tokens, text and error"),
+            (r#"{"id":"PG84","tokens":[],"text":""}"#, "one of tokens, text and error"),
+            (r#"{"id":"PG84","token":[]}"#, "unknown field `token`"),
+            (r#"{"id":"PG84","tokens":[],"measures":7}"#, "map"),
+            (&large, "measures are over"),
+        ] {
+            let error = read(line).expect_err(line).to_string();
+            assert!(error.contains(told), "{told}: {error}");
+        }
+        assert!(Answer::read(b"{\"id\":\"PG84\",\"text\":\"\xff\"}", &DocumentId::gutenberg(84)).is_err());
+    }
+}

@@ -1,0 +1,61 @@
+//! The command, and by which identity its results are known.
+
+use std::time::Duration;
+
+use crate::{options::Options, processor::Identity};
+
+/// How texts are processed by a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecConfig {
+    /// What `sh -c` is given.
+    pub command: String,
+    /// What the user says of its version: raised when the same command does something else.
+    pub version: Option<String>,
+    /// The longest time for one document; for the first one of a child, its start included.
+    pub timeout: Duration,
+}
+
+impl ExecConfig {
+    /// By which name, version and parameters its results are known, with the options that hold for what it gives back.
+    #[must_use]
+    pub fn identity(&self, options: &Options) -> Identity {
+        let then = options.identity();
+        let identity = Identity { parameters: then.parameters, ..Identity::new("exec", 1) };
+        let identity = identity
+            .with("command", &self.command)
+            .with("tokenizer", format!("{} {}", then.name, then.version));
+        match &self.version {
+            Some(version) => identity.with("command_version", version),
+            None => identity,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Numbers;
+
+    #[test]
+    fn another_command_version_or_option_is_another_identity() {
+        let config = |command: &str, version: Option<&str>| ExecConfig {
+            command: command.to_owned(),
+            version: version.map(str::to_owned),
+            timeout: Duration::from_secs(60),
+        };
+        let plain = Options::default();
+        let masked = Options { numbers: Numbers::Mask, ..Options::default() };
+        let identity = config("a", None).identity(&plain);
+        assert_eq!((identity.name.as_str(), identity.parameters["command"].as_str()), ("exec", "a"));
+        for other in [
+            config("b", None).identity(&plain),
+            config("a", Some("1")).identity(&plain),
+            config("a", None).identity(&masked),
+            plain.identity(),
+        ] {
+            assert_ne!(identity, other);
+        }
+        let longer = ExecConfig { timeout: Duration::from_secs(1), ..config("a", None) };
+        assert_eq!(longer.identity(&plain), identity);
+    }
+}

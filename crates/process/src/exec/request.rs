@@ -1,0 +1,94 @@
+//! The line that a child is given for a document.
+
+use flow::document::DocumentId;
+use serde::{Deserialize, Serialize};
+
+/// How much of the text is made JSON at a time.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// The shortest longest answer.
+const ANSWER_BYTES_LEAST: usize = 1 << 20;
+
+/// A document as a child is given it.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) document: DocumentId,
+    pub(super) text: String,
+    pub(super) about: About,
+}
+
+/// What `meta/` knows of a text.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct About {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    author: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    language: Option<String>,
+}
+
+impl Request {
+    /// The line in pieces, so that it is never held whole: JSON of a text may be six times as long.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = Vec<u8>> {
+        let head = format!("{{\"id\":{},\"text\":\"", json(self.document.as_str()));
+        let mut tail = String::from("\"");
+        if self.about != About::default() {
+            tail = format!("\",\"meta\":{}", json(&self.about));
+        }
+        tail.push_str("}\n");
+        let text = pieces(&self.text).map(|piece| {
+            let quoted = json(piece);
+            quoted.as_bytes()[1..quoted.len() - 1].to_vec()
+        });
+        [head.into_bytes()].into_iter().chain(text).chain([tail.into_bytes()])
+    }
+
+    /// The longest line that is read as its answer. Tokens of one character with all else escaped take five times the
+    /// text.
+    pub(super) const fn answer_bytes_max(&self) -> usize {
+        self.text.len().saturating_mul(8).saturating_add(ANSWER_BYTES_LEAST)
+    }
+}
+
+fn json(value: &(impl Serialize + ?Sized)) -> String {
+    serde_json::to_string(value).expect("texts are JSON")
+}
+
+/// A text in pieces between characters.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (piece, after) = rest.split_at(rest.floor_char_boundary(PIECE_BYTES));
+        rest = after;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(text: &str, about: About) -> String {
+        let request = Request { document: DocumentId::gutenberg(84), text: text.to_owned(), about };
+        String::from_utf8(request.pieces().flatten().collect()).unwrap()
+    }
+
+    #[test]
+    fn a_request_is_one_line_of_json() {
+        assert_eq!(
+            line("Say \"no\"\n\\ \u{1} é", About::default()),
+            "{\"id\":\"PG84\",\"text\":\"Say \\\"no\\\"\\n\\\\ \\u0001 é\"}\n"
+        );
+        assert_eq!(line("", About::default()), "{\"id\":\"PG84\",\"text\":\"\"}\n");
+        let about: About = serde_json::from_str(r#"{"title":"T","author":null,"url":"x"}"#).unwrap();
+        assert_eq!(line("a", about), "{\"id\":\"PG84\",\"text\":\"a\",\"meta\":{\"title\":\"T\"}}\n");
+    }
+
+    #[test]
+    fn a_long_text_is_the_same_in_pieces() {
+        let text = "é\n\"雨\t".repeat(100_000);
+        let value: serde_json::Value = serde_json::from_str(&line(&text, About::default())).unwrap();
+        assert!(value["text"] == text);
+    }
+}
