@@ -9,6 +9,7 @@
 mod compare;
 mod distance;
 mod errors;
+mod exec;
 mod exports;
 mod forms;
 mod hostile;

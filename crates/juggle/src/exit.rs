@@ -101,6 +101,9 @@ impl fmt::Display for CliError {
 const MAKE_ROOM: &str =
     "make room, then run the same command again: nothing is lost, it goes on where it stopped";
 
+const MEND_COMMAND: &str = "mend the command, then run again: no document has failed for it. It must read one JSON line a \
+     document until its input ends, answer each, flush, and end with status 0";
+
 impl From<QueueError> for CliError {
     fn from(error: QueueError) -> Self {
         let exit = match &error {
@@ -185,6 +188,9 @@ impl From<WorkerError> for CliError {
             WorkerError::Queue(error) => error.into(),
             WorkerError::Halted(failure) if failure.reason == Reason::DiskFull => {
                 Self::new(Exit::DiskFull, failure.message).advise(MAKE_ROOM)
+            }
+            WorkerError::Halted(failure) if failure.reason == Reason::Command => {
+                Self::new(Exit::Usage, failure.message).advise(MEND_COMMAND)
             }
             WorkerError::Halted(failure) => Self::new(Exit::File, failure.message),
         }

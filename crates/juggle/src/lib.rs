@@ -8,7 +8,7 @@
 //! * [`attach`], [`stages`]: the queue at hand and the three workers; `take_back`: what was no text leaves again;
 //! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`], [`rebuild`], [`export`], [`config_show`]: the
 //!   commands;
-//! * [`ways`]: how else work could be divided;
+//! * [`ways`]: how else work could be divided; `processing`: the built-in processor or the user's command;
 //! * `reprocess`: what other options made is made anew;
 //! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`], [`rebuild`], [`export`], [`distance_command`],
 //!   [`compare`], [`config_show`]: the commands;
@@ -35,6 +35,7 @@ mod lock;
 pub mod output;
 pub mod pipeline;
 pub mod plan;
+mod processing;
 pub mod progress;
 pub mod queue_command;
 pub mod rebuild;

@@ -22,7 +22,6 @@ use flow::{
     worker::{Ended, OnDeath, Until, Worker, WorkerConfig},
 };
 use futures_util::{FutureExt, future::FusedFuture};
-use process::{stage::Process, words::Words};
 use store::{local::LocalBlobs, stage::Store};
 use tokio::{sync::oneshot, task::JoinSet, time::timeout};
 
@@ -32,6 +31,7 @@ use crate::{
     exit::{CliError, Exit},
     feeder::{Feeder, GroupOf},
     lock::Expected,
+    processing::Processing,
     refresh::Counters,
     reprocess::Reprocess,
     settings::{choice::OnFailure, resolved::Settings},
@@ -55,7 +55,7 @@ pub struct Stages {
     pub blobs: Arc<LocalBlobs>,
     /// What each lane did in this process, in the order of [`Lane::ALL`].
     pub meters: [Arc<Meter>; 3],
-    process: Arc<Process>,
+    process: Processing,
     /// The lock that is kept to, where one is.
     expected: Option<Arc<Expected>>,
     conflicts: Arc<AtomicU64>,
@@ -75,13 +75,12 @@ impl Stages {
     ) -> Result<Self, CliError> {
         let blobs = Arc::new(directory::open_blobs(settings).await?);
         let meters = [(); 3].map(|()| Arc::new(Meter::default()));
-        let process = Process::with_processor(
-            settings.process_config(),
+        let process = Processing::new(
+            settings,
             Arc::clone(&blobs) as Arc<dyn BlobStore>,
             Arc::clone(&meters[Lane::Process.index()]),
-            Words::of(settings.words.clone()),
         );
-        let process = Arc::new(process.map_err(|error| CliError::caused(Exit::Bug, &error))?);
+        let process = process.map_err(|error| CliError::caused(Exit::Bug, &error))?;
         Ok(Self {
             queue,
             blobs,
@@ -113,7 +112,7 @@ impl Stages {
         self.conflicts.load(Ordering::Relaxed)
     }
 
-    /// How long each thread of the process stage was at work.
+    /// How long each thread of the process stage, or each child of its command, was at work.
     #[must_use]
     pub fn busy(&self) -> Vec<Duration> {
         self.process.busy()
@@ -175,8 +174,14 @@ impl Stages {
         if !lanes.contains(&Lane::Process) {
             return self.work(settings, lanes, until).await;
         }
+        let ended = self.process(settings, lanes, until).await;
+        self.process.end(self.shutdown.phase()).await;
+        ended
+    }
+
+    async fn process(&self, settings: &Settings, lanes: &[Lane], until: Until) -> Result<Ended, CliError> {
         let blobs = Arc::clone(&self.blobs) as Arc<dyn BlobStore>;
-        let mut reprocess = Reprocess::find(&settings.output_dir, blobs, settings.words.identity()).await?;
+        let mut reprocess = Reprocess::find(&settings.output_dir, blobs, settings.identity()).await?;
         if reprocess.found > 0 {
             tracing::info!(
                 "{} texts are processed anew, for other options were asked for before",
@@ -262,7 +267,10 @@ impl Stages {
                 let stage = Store::new(blobs(), meter()).configured(settings.store);
                 self.spawn_worker(workers, Arc::new(stage), settings, until);
             }
-            Lane::Process => self.spawn_worker(workers, Arc::clone(&self.process), settings, until),
+            Lane::Process => match self.process.clone() {
+                Processing::BuiltIn(stage) => self.spawn_worker(workers, stage, settings, until),
+                Processing::Exec(stage) => self.spawn_worker(workers, stage, settings, until),
+            },
         }
         Ok(())
     }

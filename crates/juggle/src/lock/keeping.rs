@@ -49,7 +49,7 @@ impl Keeping {
     pub(crate) fn new(settings: &Settings, blobs: Arc<LocalBlobs>, expected: Option<Arc<Expected>>) -> Self {
         Self {
             run: settings.output_dir.clone(),
-            head: Head::new(settings.store.strip, settings.words.identity()),
+            head: Head::new(settings.store.strip, settings.identity()),
             group_of: group_of(settings),
             blobs,
             expected,

@@ -17,6 +17,7 @@ pub mod size;
 pub mod span;
 pub mod table;
 
+mod exec;
 mod file;
 mod layers;
 mod words;

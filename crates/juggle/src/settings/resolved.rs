@@ -24,7 +24,9 @@ use flow::{
 };
 use process::{
     config::{Chunk, ProcessConfig},
+    exec::config::ExecConfig,
     options::Options,
+    processor::Identity,
 };
 use store::{
     config::StoreConfig,
@@ -35,6 +37,7 @@ use super::{
     args::Args,
     choice::{Color, LogFormat, Network, OnFailure, Progress, ResultFormat, Robots, Run, Switch, Verbosity},
     error::SettingsError,
+    exec,
     hosts::{self, CONNECTIONS, HostSettings, WAIT},
     layers::{Layers, wrong},
     origin::{Origin, Shown},
@@ -49,7 +52,7 @@ const USER_AGENT_BYTES_MAX: usize = 256;
 const CONTACT_BYTES_MAX: usize = 200;
 const PROCESS_CONCURRENCY_MIN: usize = 64;
 const PROCESS_CONCURRENCY_MAX: usize = 1024;
-const MS: Span = Span::from_ms(1);
+pub(super) const MS: Span = Span::from_ms(1);
 pub(super) const DAY: Span = Span::from_ms(86_400_000);
 
 /// The settings of a run. All of them are within their bounds.
@@ -73,6 +76,8 @@ pub struct Settings {
     pub chunk: Chunk,
     /// What is done with a text.
     pub words: Options,
+    /// The command that does it in place of the built-in processor.
+    pub exec: Option<ExecConfig>,
     /// Tries after a failure that may pass, 0 to 1000.
     pub retry: u32,
     /// No further try after this time, 0 to 366 days.
@@ -160,6 +165,7 @@ impl Settings {
             threads: from.within("threads", 0..=1024)?,
             chunk: from.one("chunk")?,
             words: words::resolve(&mut from)?,
+            exec: exec::resolve(&mut from)?,
             retry: from.within("retry", 0..=1000)?,
             retry_max_time: from.one::<Span>("retry-max-time")?.duration(),
             connect_timeout: from.within("connect-timeout", MS..=DAY)?.duration(),
@@ -286,6 +292,13 @@ impl Settings {
         };
         let batches = threads.saturating_mul(batch).saturating_mul(2);
         batches.clamp(PROCESS_CONCURRENCY_MIN, PROCESS_CONCURRENCY_MAX)
+    }
+
+    /// By which identity the results of the process stage are known.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        let options = &self.words;
+        self.exec.as_ref().map_or_else(|| options.identity(), |exec| exec.identity(options))
     }
 
     /// Every setting with its value and where that comes from, in the order of the table.

@@ -179,6 +179,29 @@ pub const TABLE: &[Setting] = &[
         "basic",
         "What stats/ says; full adds sentences, readability, lexical measures and the language",
     ),
+    row(
+        "exec",
+        None,
+        Takes::Text("COMMAND"),
+        "",
+        "Process texts by this shell command (sh -c), one for each of --threads: it reads a line {\"id\",\"text\",\"meta\"} a \
+         document, and answers each with a line {\"id\",\"tokens\"} or {\"id\",\"text\"}, perhaps with \"measures\", or \
+         {\"id\",\"error\"}. The command is named in stats/: keep secrets out of it",
+    ),
+    row(
+        "exec-version",
+        None,
+        Takes::Text("TEXT"),
+        "",
+        "Say that the same --exec is another one now, so that what it made before is made anew",
+    ),
+    row(
+        "exec-timeout",
+        None,
+        Takes::Amount("TIME"),
+        "60",
+        "Longest time of --exec for one document, in seconds or 15m, 1h; then it is killed and the document fails",
+    ),
     row("retry", None, Takes::Number("N"), "5", "Tries after a failure that may pass"),
     row(
         "retry-max-time",

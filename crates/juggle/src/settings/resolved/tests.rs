@@ -93,6 +93,7 @@ fn every_setting_can_be_set_in_every_layer() {
         "numbers" => ("mask", "\"mask\""),
         "stop-words" => ("en", "\"en\""),
         "measures" => ("full", "\"full\""),
+        "exec" | "exec-version" => ("cat", "\"cat\""),
         "color" => ("never", "\"never\""),
         "log-format" => ("json", "\"json\""),
         "compressed" | "keep-going" | "fail-fast" | "dry-run" | "quiet" | "no-progress" | "json"
@@ -127,6 +128,8 @@ fn a_value_that_is_not_allowed_names_setting_origin_and_what_is() {
         ("min-length", "0", "use 1 to 1000"),
         ("ngrams", "17", "use 1 to 16"),
         ("stop-words", "klingon", "neither a language"),
+        ("exec", " ", "write a command"),
+        ("exec-timeout", "0", "use 1ms to 1d"),
         ("retry", "1001", "use 0 to 1000"),
         ("retry-max-time", "soon", "15m"),
         ("connect-timeout", "0", "use 1ms to 1d"),

@@ -1,0 +1,83 @@
+//! The process stage: the built-in processor, or a command of the user's.
+
+use std::{sync::Arc, time::Duration};
+
+use flow::{blobs::BlobStore, meter::Meter, shutdown::Phase};
+use process::{error::ProcessError, exec::stage::Exec, stage::Process, words::Words};
+
+use crate::settings::resolved::Settings;
+
+/// How long a command's children have to end by themselves at the end of a run, and of one that was told to stop.
+const FAREWELL: Duration = Duration::from_secs(10);
+const FAREWELL_STOPPED: Duration = Duration::from_secs(2);
+
+/// The process stage.
+#[derive(Clone)]
+pub(crate) enum Processing {
+    BuiltIn(Arc<Process>),
+    Exec(Arc<Exec>),
+}
+
+impl Processing {
+    /// As the settings say.
+    ///
+    /// # Errors
+    /// Where the threads cannot be started.
+    pub(crate) fn new(
+        settings: &Settings,
+        blobs: Arc<dyn BlobStore>,
+        meter: Arc<Meter>,
+    ) -> Result<Self, ProcessError> {
+        let options = settings.words.clone();
+        match settings.exec.clone() {
+            Some(exec) => {
+                let stage = Exec::new(exec, options, settings.threads, blobs, meter)?;
+                Ok(Self::Exec(Arc::new(stage)))
+            }
+            None => {
+                let config = settings.process_config();
+                let stage = Process::with_processor(config, blobs, meter, Words::of(options))?;
+                Ok(Self::BuiltIn(Arc::new(stage)))
+            }
+        }
+    }
+
+    /// How many threads, or children.
+    pub(crate) fn threads(&self) -> usize {
+        match self {
+            Self::BuiltIn(stage) => stage.threads(),
+            Self::Exec(stage) => stage.threads(),
+        }
+    }
+
+    /// How long each of them was at work.
+    pub(crate) fn busy(&self) -> Vec<Duration> {
+        match self {
+            Self::BuiltIn(stage) => stage.busy(),
+            Self::Exec(stage) => stage.busy(),
+        }
+    }
+
+    /// How unevenly: the busiest one's time over the mean. None where none was.
+    pub(crate) fn imbalance(&self) -> Option<f64> {
+        match self {
+            Self::BuiltIn(stage) => stage.imbalance(),
+            Self::Exec(stage) => stage.imbalance(),
+        }
+    }
+
+    /// There is no more work, or the run is stopped: ends what was started.
+    pub(crate) async fn end(&self, phase: Phase) {
+        match self {
+            Self::BuiltIn(_) => {}
+            Self::Exec(stage) => {
+                let patience = match phase {
+                    Phase::Running => FAREWELL,
+                    Phase::Draining => FAREWELL_STOPPED,
+                    Phase::Now => Duration::ZERO,
+                };
+                stage.end(patience).await;
+            }
+        }
+    }
+}
