@@ -7,7 +7,7 @@ import json, sys
 def process(line: str) -> str:
     return line.lower().strip().encode("ascii", "ignore").decode()
 
-for request in sys.stdin:
+for request in sys.stdin.buffer:
     document = json.loads(request)
     text = document["text"]
     tokens = [word for line in text.split("\n") for word in process(line).split()]

@@ -1,0 +1,104 @@
+//! A processor of one's own: how often each letter occurs, and how many vowels there are.
+//!
+//! ```sh
+//! cargo run -p juggle-process --example own_processor -- crates/process/src/*.rs
+//! ```
+//!
+//! Each file is a document. The stage shares its chunks out over all threads; what `tokens/` and `counts/` would get is
+//! printed for each. Texts live in memory here; `store::local::LocalBlobs` is the store on files.
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    io::{self, Write},
+    sync::Arc,
+};
+
+use flow::{
+    blobs::{BlobKind, BlobName, BlobStore},
+    job::Known,
+    payload::ProcessJob,
+    stage::{Attempt, Stage},
+    testing::memory_blobs::MemoryBlobs,
+};
+use process::{
+    config::ProcessConfig,
+    processor::{Identity, Processor},
+    stage::Process,
+};
+use serde::Serialize;
+
+/// Counts the letters of a text.
+struct Letters;
+
+/// What `stats/` says of a text.
+#[derive(Serialize)]
+struct LetterMeasures {
+    letters: u64,
+    vowels: u64,
+}
+
+impl Processor for Letters {
+    type Part = BTreeMap<char, u64>;
+    type Whole = BTreeMap<char, u64>;
+    type Measures = LetterMeasures;
+
+    fn identity(&self) -> Identity {
+        // Raise the version with every change of what is counted: results of another are made anew.
+        Identity::new("letters", 1)
+    }
+
+    fn begin(&self) -> Self::Whole {
+        BTreeMap::new()
+    }
+
+    // Chunks end at line ends, and a letter never stands in two of them: where they end changes nothing.
+    fn chunk(&self, text: &str) -> Self::Part {
+        let mut counts = BTreeMap::new();
+        for letter in text.chars().filter(|c| c.is_alphabetic()).flat_map(char::to_lowercase) {
+            *counts.entry(letter).or_insert(0) += 1;
+        }
+        counts
+    }
+
+    fn merge(&self, whole: &mut Self::Whole, part: Self::Part, tokens: &mut dyn Write) -> io::Result<()> {
+        for (letter, n) in part {
+            if !whole.contains_key(&letter) {
+                writeln!(tokens, "{letter}")?;
+            }
+            *whole.entry(letter).or_insert(0) += n;
+        }
+        Ok(())
+    }
+
+    fn finish(&self, whole: Self::Whole, counts: &mut dyn Write) -> io::Result<LetterMeasures> {
+        let mut sorted: Vec<(char, u64)> = whole.into_iter().collect();
+        sorted.sort_by_key(|(letter, n)| (std::cmp::Reverse(*n), *letter));
+        for (letter, n) in &sorted {
+            writeln!(counts, "{letter}\t{n}")?;
+        }
+        let vowels = sorted.iter().filter(|(letter, _)| "aeiou".contains(*letter)).map(|(_, n)| n).sum();
+        Ok(LetterMeasures { letters: sorted.iter().map(|(_, n)| n).sum(), vowels })
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let blobs = Arc::new(MemoryBlobs::default());
+    let config = ProcessConfig::default();
+    let stage = Process::with_processor(config, blobs.clone(), Arc::default(), Letters)?;
+    for (number, path) in (1..).zip(env::args_os().skip(1)) {
+        let text = fs::read(&path)?;
+        let document: flow::document::DocumentId = format!("file-{number}").parse()?;
+        blobs.put(BlobName::new(BlobKind::Text, document.clone()), &text);
+        let text_blake3 = blake3::hash(&text).to_hex().to_string();
+        let job = ProcessJob { document: document.clone(), text_blake3, known: Known::Absorb };
+        stage.run(job, Attempt { number: 1, failures: 0 }).await?;
+        let mut out = io::stdout().lock();
+        writeln!(out, "{}", path.display())?;
+        for kind in [BlobKind::Counts, BlobKind::Stats] {
+            out.write_all(&blobs.read(&BlobName::new(kind, document.clone()), 16 << 20)?)?;
+        }
+    }
+    Ok(())
+}
