@@ -134,7 +134,9 @@ esac"#,
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_that_does_not_work_ends_the_run_and_fails_no_document() {
     let lab = stored(3).await;
-    for (command, told) in [("no-such-command", "127"), ("exit 1", "exit status 1"), ("true", "exit status 0")] {
+    for (command, told) in
+        [("no-such-command", "127"), ("exit 1", "exit status 1"), ("true", "exit status 0")]
+    {
         let ended = lab.juggle(&["process"], "out", &["--exec", command, "--retry", "9"]).await;
         ended.expect_error(2, &["--exec does not work", told, "mend the command"]);
     }
@@ -151,7 +153,10 @@ async fn a_gigabyte_without_a_line_feed_takes_no_memory() {
     let body = format!("case $id in t0) head -c 1000000000 /dev/zero;; *) {};; esac", answer("fine"));
     let arguments = ["--exec", &each(&body), "--json"];
     let report = lab.juggle(&["process"], "out", &arguments).await.expect(8).json();
-    assert_eq!((&report["lanes"]["process"]["done"], &report["lanes"]["process"]["dead"]), (&1.into(), &1.into()));
+    assert_eq!(
+        (&report["lanes"]["process"]["done"], &report["lanes"]["process"]["dead"]),
+        (&1.into(), &1.into())
+    );
     if let Some(peak) = report["peak_rss_bytes"].as_u64() {
         assert!(peak < 300 << 20, "{peak} bytes");
     }

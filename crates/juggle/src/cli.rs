@@ -169,7 +169,8 @@ pub struct PlanArgs {
   juggle fetch -o corpus                   until the lane is empty and nobody upstream can fill it
   juggle store -o corpus --once            until the lane is empty for the first time
   juggle fetch -o corpus --refresh         asks for all that is stored again, fetches what changed
-  juggle fetch -o corpus --watch inbox     until stopped; adds what is dropped into inbox/")]
+  juggle fetch -o corpus --watch inbox     until stopped; adds what is dropped into inbox/
+  juggle process -o corpus --exec 'python3 process.py'   by a command of yours, fed JSON lines")]
 pub struct StageArgs {
     /// End at the first moment the lane has nothing to hand out.
     #[arg(long, conflicts_with = "follow")]
