@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use flow::{blobs::BlobStore, meter::Meter, shutdown::Phase};
 use process::{error::ProcessError, exec::stage::Exec, stage::Process, words::Words};
 
-use crate::settings::resolved::Settings;
+use crate::{
+    settings::resolved::Settings,
+    ways::{Way, ways},
+};
 
 /// How long a command's children have to end by themselves at the end of a run, and of one that was told to stop.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -55,6 +58,22 @@ impl Processing {
         match self {
             Self::BuiltIn(stage) => stage.busy(),
             Self::Exec(stage) => stage.busy(),
+        }
+    }
+
+    /// How many documents it holds at a time. A command may be slow: what waits for it could go to another process.
+    pub(crate) fn concurrency(&self, settings: &Settings) -> usize {
+        match self {
+            Self::BuiltIn(stage) => settings.process_concurrency(stage.threads()),
+            Self::Exec(stage) => 2 * stage.threads(),
+        }
+    }
+
+    /// In which ways the work could have been divided, that which was asked for first. A command's is not divided.
+    pub(crate) fn ways(&self, settings: &Settings) -> Vec<Way> {
+        match self {
+            Self::BuiltIn(stage) => ways(&stage.sizes(), settings.chunk, stage.threads(), stage.pace()),
+            Self::Exec(_) => Vec::new(),
         }
     }
 

@@ -36,7 +36,7 @@ use crate::{
     reprocess::Reprocess,
     settings::{choice::OnFailure, resolved::Settings},
     take_back::TakeBack,
-    ways::{Way, ways},
+    ways::Way,
 };
 
 const LEASE_MS: u64 = 60_000;
@@ -127,7 +127,7 @@ impl Stages {
     /// The ways in which the work of the process stage could have been divided, that which was asked for first.
     #[must_use]
     pub fn ways(&self, settings: &Settings) -> Vec<Way> {
-        ways(&self.process.sizes(), settings.chunk, self.process.threads(), self.process.pace())
+        self.process.ways(settings)
     }
 
     /// How unevenly: the busiest thread's time over the mean. None where none was.
@@ -310,7 +310,7 @@ impl Stages {
         let (concurrency, (group_limit, named_limits)) = match lane {
             Lane::Fetch => (settings.max_concurrent_downloads as usize, settings.fetch_limits()),
             Lane::Store => (STORE_CONCURRENCY, unlimited()),
-            Lane::Process => (settings.process_concurrency(self.process.threads()), unlimited()),
+            Lane::Process => (self.process.concurrency(settings), unlimited()),
         };
         let retry = RetryPolicy {
             retries_max: settings.retry,

@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::oneshot;
+
 use crate::{error::ProcessError, window::Pace};
 
 /// So much must have been worked on before the pace is taken from it.
@@ -50,6 +52,22 @@ impl Pool {
     pub(crate) fn spawn(self: &Arc<Self>, work: impl FnOnce(&Self) + Send + 'static) {
         let pool = Arc::clone(self);
         self.threads.spawn(move || work(&pool));
+    }
+
+    /// Runs `work` in the pool and waits for it without blocking. A panic is an error; the pool goes on. Work whose
+    /// caller has gone before it began is not begun.
+    pub(crate) async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, ProcessError> {
+        // The thread sends once; the caller waits until then or goes.
+        let (sender, receiver) = oneshot::channel();
+        self.spawn(move |pool| {
+            if !sender.is_closed() && sender.send(caught(|| Ok(work(pool)))).is_err() {
+                tracing::debug!("nobody waits for a result any more");
+            }
+        });
+        receiver.await.unwrap_or_else(|gone| Err(ProcessError::Panicked(gone.to_string())))
     }
 
     /// A document of this size was worked on.

@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use flow::{
-    blobs::{BlobStore, Change, Publishing},
+    blobs::{BlobKind, BlobName, BlobStore, Change, Publishing},
     lane::Lane,
     meter::Meter,
     payload::{Nothing, ProcessJob},
