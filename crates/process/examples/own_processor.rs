@@ -4,7 +4,7 @@
 //! cargo run -p juggle-process --example own_processor -- crates/process/src/*.rs
 //! ```
 //!
-//! Each file is a document. The stage shares its chunks out over all threads; what `tokens/` and `counts/` would get is
+//! Each file is a document. The stage shares its chunks out over all threads; what `counts/` and `stats/` would get is
 //! printed for each. Texts live in memory here; `store::local::LocalBlobs` is the store on files.
 
 use std::{
@@ -39,7 +39,7 @@ struct LetterMeasures {
 }
 
 impl Processor for Letters {
-    type Part = BTreeMap<char, u64>;
+    type Part = Vec<char>;
     type Whole = BTreeMap<char, u64>;
     type Measures = LetterMeasures;
 
@@ -52,21 +52,15 @@ impl Processor for Letters {
         BTreeMap::new()
     }
 
-    // Chunks end at line ends, and a letter never stands in two of them: where they end changes nothing.
-    fn chunk(&self, text: &str) -> Self::Part {
-        let mut counts = BTreeMap::new();
-        for letter in text.chars().filter(|c| c.is_alphabetic()).flat_map(char::to_lowercase) {
-            *counts.entry(letter).or_insert(0) += 1;
-        }
-        counts
+    // A letter stands in one chunk only, so where chunks end changes nothing.
+    fn chunk(&self, text: &str) -> Vec<char> {
+        text.chars().filter(|character| character.is_alphabetic()).flat_map(char::to_lowercase).collect()
     }
 
-    fn merge(&self, whole: &mut Self::Whole, part: Self::Part, tokens: &mut dyn Write) -> io::Result<()> {
-        for (letter, n) in part {
-            if !whole.contains_key(&letter) {
-                writeln!(tokens, "{letter}")?;
-            }
-            *whole.entry(letter).or_insert(0) += n;
+    fn merge(&self, whole: &mut Self::Whole, part: Vec<char>, tokens: &mut dyn Write) -> io::Result<()> {
+        for letter in part {
+            writeln!(tokens, "{letter}")?;
+            *whole.entry(letter).or_insert(0) += 1;
         }
         Ok(())
     }
