@@ -19,7 +19,7 @@ pub enum Tokenizer {
     Whitespace,
     /// Every match of a pattern in a line, the leftmost first, none empty.
     Regex(Regex),
-    /// The tokens of the Standardized Project Gutenberg Corpus, nearly (see [`spgc`]).
+    /// The tokens of the Standardized Project Gutenberg Corpus, nearly: without the learnt model by which sentences are found there.
     Spgc,
 }
 
