@@ -24,7 +24,7 @@ pub enum Chunk {
     Bytes(NonZeroU64),
     /// A piece is so many documents, which a thread works on one after the other.
     Documents(NonZeroU64),
-    /// Pieces that take a thread about five milliseconds each, by how fast it has been so far.
+    /// Pieces that take a thread about two and a half milliseconds each, by how fast it has been so far.
     #[default]
     Auto,
 }

@@ -1,6 +1,9 @@
 //! Memory that one text after another is worked on in: to have new memory for each takes longer than much of the work.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread::available_parallelism,
+};
 
 use crate::{
     tally::{Tally, TokenHasher},
@@ -13,14 +16,21 @@ const TEXT_BYTES_MIN: usize = 64 << 10;
 /// The most bytes of lines, or of a table, that are kept.
 const KEPT_BYTES_MAX: usize = 2 << 20;
 
-/// The most of each that are kept: as many as are used at a time on any machine of today.
-const KEPT_MAX: usize = 256;
-
 /// Memory of texts that are done.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Spare {
+    /// The most of each that are kept: as many as are worked on at a time. What more is given back comes of texts that
+    /// took none from here, and would gather.
+    kept_max: usize,
     lines: Mutex<Vec<Vec<u8>>>,
     tallies: Mutex<Vec<Tally>>,
+}
+
+impl Default for Spare {
+    fn default() -> Self {
+        let kept_max = available_parallelism().map_or(1, usize::from) + 1;
+        Self { kept_max, lines: Mutex::default(), tallies: Mutex::default() }
+    }
 }
 
 impl Spare {
@@ -40,7 +50,7 @@ impl Spare {
     /// Keeps the memory of lines that are written.
     pub(crate) fn keep_lines(&self, lines: Vec<u8>) {
         let mut kept = locked(&self.lines);
-        if (TEXT_BYTES_MIN..=KEPT_BYTES_MAX).contains(&lines.len()) && kept.len() < KEPT_MAX {
+        if (TEXT_BYTES_MIN..=KEPT_BYTES_MAX).contains(&lines.len()) && kept.len() < self.kept_max {
             kept.push(lines);
         }
     }
@@ -50,7 +60,7 @@ impl Spare {
         if (TEXT_BYTES_MIN..=KEPT_BYTES_MAX).contains(&tally.table_bytes()) {
             let tally = tally.cleared();
             let mut kept = locked(&self.tallies);
-            if kept.len() < KEPT_MAX {
+            if kept.len() < self.kept_max {
                 kept.push(tally);
             }
         }
@@ -59,4 +69,33 @@ impl Spare {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_texts_give_back_that_took_nothing_does_not_gather() {
+        let (spare, hasher) = (Spare::default(), TokenHasher::default());
+        for _ in 0..10 * spare.kept_max {
+            spare.keep_lines(vec![0; TEXT_BYTES_MIN]);
+            spare.keep_tally(Tally::sized(hasher.clone(), TEXT_BYTES_MIN));
+        }
+        assert_eq!(locked(&spare.lines).len(), spare.kept_max);
+        assert_eq!(locked(&spare.tallies).len(), spare.kept_max);
+        spare.keep_lines(vec![0; KEPT_BYTES_MAX + 1]);
+        assert_eq!(spare.tokens(&hasher, TEXT_BYTES_MIN).into_parts().0.len(), TEXT_BYTES_MIN);
+    }
+
+    #[test]
+    fn what_was_counted_before_is_gone() {
+        let (spare, hasher) = (Spare::default(), TokenHasher::default());
+        let mut tally = Tally::sized(hasher.clone(), TEXT_BYTES_MIN);
+        tally.add(b"a", 1);
+        tally.add(b"a token of more than sixteen bytes", 1);
+        spare.keep_tally(tally);
+        let (_, kept) = spare.tokens(&hasher, TEXT_BYTES_MIN).into_parts();
+        assert_eq!((kept.distinct(), kept.sorted().len()), (0, 0));
+    }
 }

@@ -18,6 +18,10 @@ const SLOTS_SIZED_MAX: usize = 1 << 15;
 /// A token is frequent, when its table grows, from this count on.
 const FREQUENT: u64 = 8;
 
+/// How far apart two slots are that are taken one after the other: odd, so that all are taken, and far from any simple
+/// part of a table.
+const LEAP: usize = 0x9E37_79B1;
+
 /// Hashes tokens. Tallies that shall be merged must share it.
 #[derive(Debug, Clone)]
 pub(crate) struct TokenHasher {
@@ -197,9 +201,12 @@ impl Tally {
         self.slots.len() * size_of::<Slot>()
     }
 
-    /// Adds the counts of another.
+    /// Adds the counts of another. Takes its slots in leaps over its table: in their order, which is that of the hashes
+    /// here too, they would fill a smaller table from one end, and each would be looked for past all before it.
     pub(crate) fn add_all(&mut self, other: &Self) {
-        for slot in other.slots() {
+        let mask = other.slots.len().wrapping_sub(1);
+        let leaps = (0..other.slots.len()).map(|n| n.wrapping_mul(LEAP) & mask);
+        for slot in leaps.map(|at| &other.slots[at]).filter(|slot| slot.len > 0) {
             if slot.is_long() {
                 self.add_long(other.token(slot), slot.n);
             } else {

@@ -58,7 +58,7 @@ fn merge_one(blobs: &dyn BlobStore, name: &BlobName, tally: &mut Tally) -> Resul
 
 fn parse(line: &[u8]) -> Option<(&str, u64)> {
     let (token, n) = std::str::from_utf8(line).ok()?.strip_suffix('\n')?.rsplit_once('\t')?;
-    Some((token, n.parse().ok()?))
+    (!token.is_empty()).then_some((token, n.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -84,7 +84,9 @@ mod tests {
 
     #[test]
     fn what_are_no_counts_is_named_with_its_line() {
-        for bad in [&b"the\t3\ncat\n"[..], b"a\t1\nb\t-1\n", b"a\t1\nb\t2", b"a\t1\n\xff\t1\n"] {
+        for bad in
+            [&b"the\t3\ncat\n"[..], b"a\t1\nb\t-1\n", b"a\t1\nb\t2", b"a\t1\n\xff\t1\n", b"a\t1\n\t1\n"]
+        {
             let blobs = MemoryBlobs::default();
             blobs.put(counts(1), bad);
             let error = merge(&blobs, [DocumentId::gutenberg(1)]).unwrap_err().to_string();

@@ -22,7 +22,10 @@ const AUTO_WINDOW_BYTES_MAX: u64 = 8 << 20;
 const AUTO_CHUNK_BYTES: std::ops::RangeInclusive<u64> = 64 << 10..=4 << 20;
 
 /// How long a thread shall work on a chunk that is chosen by itself.
-const AUTO_CHUNK_NS: u64 = 5_000_000;
+const AUTO_CHUNK_NS: u64 = 2_500_000;
+
+/// Chunks of a window for each thread, where they are chosen by themselves: while the last are worked on nobody waits long.
+const AUTO_CHUNKS: u64 = 4;
 
 /// A window without line feed is cut at a space from here on.
 const LINE_BYTES_MAX: usize = 8 << 20;
@@ -47,7 +50,7 @@ pub struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { bytes: 1 << 20, busy_ns: AUTO_CHUNK_NS }
+        Self { bytes: 512 << 10, busy_ns: AUTO_CHUNK_NS }
     }
 }
 
@@ -69,7 +72,8 @@ impl Sizes {
             Chunk::Bytes(n) => (n.get().saturating_mul(threads).max(WINDOW_BYTES), n.get()),
             Chunk::Auto => {
                 let chunk = pace.chunk_bytes();
-                (chunk.saturating_mul(threads).clamp(WINDOW_BYTES, AUTO_WINDOW_BYTES_MAX), chunk)
+                let window = chunk.saturating_mul(threads).saturating_mul(AUTO_CHUNKS);
+                (window.clamp(WINDOW_BYTES, AUTO_WINDOW_BYTES_MAX), chunk)
             }
         };
         Self { window_bytes, chunk_bytes: usize::try_from(chunk_bytes).unwrap_or(usize::MAX) }
@@ -211,15 +215,15 @@ mod tests {
         assert_eq!(sizes(bytes(7), 8), Sizes { window_bytes: 1 << 20, chunk_bytes: 7 });
         assert_eq!(sizes(bytes(1 << 20), 8), Sizes { window_bytes: 8 << 20, chunk_bytes: 1 << 20 });
         assert_eq!(sizes(bytes(u64::MAX), 8).window_bytes, u64::MAX);
-        assert_eq!(sizes(Chunk::Auto, 2), Sizes { window_bytes: 2 << 20, chunk_bytes: 1 << 20 });
-        assert_eq!(sizes(Chunk::Auto, 64), Sizes { window_bytes: 8 << 20, chunk_bytes: 1 << 20 });
+        assert_eq!(sizes(Chunk::Auto, 2), Sizes { window_bytes: 4 << 20, chunk_bytes: 512 << 10 });
+        assert_eq!(sizes(Chunk::Auto, 64), Sizes { window_bytes: 8 << 20, chunk_bytes: 512 << 10 });
     }
 
     #[test]
     fn chunks_that_are_chosen_follow_the_pace_within_bounds() {
         let chunk = |bytes, busy_ns| Sizes::new(Chunk::Auto, 2, Pace { bytes, busy_ns }).chunk_bytes;
         let second = 1_000_000_000;
-        assert_eq!(chunk(100 << 20, second), 512 << 10);
+        assert_eq!(chunk(200 << 20, second), 512 << 10);
         assert_eq!(chunk(1 << 20, second), 64 << 10);
         assert_eq!(chunk(u64::MAX, second), 4 << 20);
         assert_eq!(chunk(1 << 30, 0), 4 << 20);
