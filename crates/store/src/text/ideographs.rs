@@ -19,6 +19,8 @@ const UNITS_MIN: usize = 32;
 const STRANGE_ONE_IN: usize = 100;
 /// At least one unit in so many is a mark that tells.
 const TELLING_ONE_IN: usize = 100;
+/// And at least so many: one or two stray NULs in another encoding make as many.
+const TELLING_MIN: usize = 3;
 /// At least one unit in so many is a letter of these scripts.
 const LETTER_ONE_IN: usize = 8;
 /// At least one ideograph or syllable in so many has a low byte that no other encoding has there.
@@ -59,11 +61,12 @@ fn is_text(sample: &[u8], order: Order) -> bool {
         .collect();
     let count = |kind| kinds.iter().filter(|found| **found == kind).count();
     let (scattered, kana) = (count(Unit::Scattered), count(Unit::Kana));
-    let letters = count(Unit::Letter) + scattered;
+    let (letters, telling) = (count(Unit::Letter) + scattered, count(Unit::Telling));
     kinds.len() >= UNITS_MIN
         && count(Unit::Impossible) == 0
         && count(Unit::Strange) * STRANGE_ONE_IN <= kinds.len()
-        && count(Unit::Telling) * TELLING_ONE_IN >= kinds.len()
+        && telling >= TELLING_MIN
+        && telling * TELLING_ONE_IN >= kinds.len()
         && (letters + kana) * LETTER_ONE_IN >= kinds.len()
         && scattered * SCATTERED_ONE_IN >= letters
 }
@@ -139,7 +142,7 @@ mod tests {
         assert_eq!(order(&[&utf16("早晨。", u16::to_be_bytes)]), None, "it is too short");
         let unscattered: String =
             CHINESE.chars().filter(|letter| u32::from(*letter) & 0xFF >= 0x30).collect();
-        assert_eq!(order(&[&utf16(&format!("{unscattered}。"), u16::to_be_bytes)]), None);
+        assert_eq!(order(&[&utf16(&format!("{unscattered}。。。"), u16::to_be_bytes)]), None);
     }
 
     #[test]
@@ -185,16 +188,31 @@ mod tests {
         }
         assert_eq!(order(&["0A0B0C0D0E0F0G0H".repeat(10).as_bytes()]), None, "ASCII that reads as kana");
     }
-    /// Characters of two bytes as the encodings of these scripts have them, with leads in `leads`; now and then ASCII.
+
+    /// Found by the test below: a NUL after a second byte that is ASCII makes one character that tells.
+    #[test]
+    fn stray_nuls_tell_nothing() {
+        let of = |pairs: usize| [0xB0, 0x40].repeat(pairs);
+        let bytes = [of(3), vec![0], of(4), b"4".to_vec(), of(8), vec![0], of(14), vec![0], of(1)].concat();
+        assert_eq!(order(&[&bytes]), None);
+    }
+
+    /// Characters of two bytes as the encodings of these scripts have them, with leads in `leads`; now and then ASCII,
+    /// and up to two stray NULs.
     fn bytes_of(leads: std::ops::RangeInclusive<u8>) -> impl Strategy<Value = Vec<u8>> {
         let trail = prop_oneof![0x40..=0x7E_u8, 0x80..=0xFC_u8];
         let character = prop_oneof![
             40 => (leads, trail).prop_map(|(lead, trail)| vec![lead, trail]),
             1 => (0x20..0x7F_u8).prop_map(|ascii| vec![ascii]),
             1 => Just(b"\r\n".to_vec()),
-            1 => Just(vec![0]),
         ];
-        prop::collection::vec(character, 20..300).prop_map(|characters| characters.concat())
+        let nuls = prop::collection::vec(any::<prop::sample::Index>(), 0..=2);
+        (prop::collection::vec(character, 20..300), nuls).prop_map(|(mut characters, nuls)| {
+            for nul in nuls {
+                characters.insert(nul.index(characters.len()), vec![0]);
+            }
+            characters.concat()
+        })
     }
 
     proptest! {
