@@ -2,6 +2,10 @@
 
 use std::{fmt, num::NonZeroU64, str::FromStr};
 
+/// How many documents to have under way at a time, at least: so many share a sync, and of so many the largest is worked on
+/// next. All but one more than there are threads only wait.
+pub const CONCURRENCY_MIN: usize = 64;
+
 /// How the process stage works.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ProcessConfig {

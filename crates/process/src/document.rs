@@ -1,9 +1,13 @@
 //! One document: from its text to its staged results. Plain synchronous code that runs in the pool.
 //!
-//! While the chunks of a window are worked on, the parts of the window before are merged and the window after is
-//! read. So a document holds two windows with what they yield, and what its whole adds up to.
+//! Four things go on at a time, each of which takes the windows in order: one window is read, the chunks of the window
+//! before are worked on, the parts of the one before that are merged, and the tokens of the one before that are written.
+//! So a document holds two windows, what two yield, the tokens of two, and what its whole adds up to.
 
-use std::io::{Read, Write};
+use std::{
+    io::{Read, Write},
+    mem,
+};
 
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore, StagedBlob},
@@ -46,12 +50,15 @@ pub(crate) enum Processed {
 /// The document so far.
 struct Progress<'a, P: Processor> {
     task: &'a Task<'a, P>,
-    windows: Windows<Box<dyn Read + Send>>,
+    windows: Windows<Text>,
     whole: P::Whole,
     results: Results<'a>,
 }
 
-type Window = Option<Vec<u8>>;
+type Text = Box<dyn Read + Send>;
+
+/// What the chunks of a window yield, in order.
+type Parts<P> = Vec<Result<<P as Processor>::Part, ProcessError>>;
 
 impl<P: Processor> Task<'_, P> {
     /// Makes the results of the document, unless they are there.
@@ -94,7 +101,7 @@ impl<P: Processor> Task<'_, P> {
     }
 
     /// What the chunks of a window yield, in order. `at` is where the window begins in the text.
-    fn parts(&self, window: &[u8], chunk_bytes: usize, at: u64) -> Vec<Result<P::Part, ProcessError>> {
+    fn parts(&self, window: &[u8], chunk_bytes: usize, at: u64) -> Parts<P> {
         let mut from = at;
         let mut chunks = Vec::new();
         for chunk in window::chunks(window, chunk_bytes) {
@@ -104,54 +111,65 @@ impl<P: Processor> Task<'_, P> {
         let part = |(chunk, at): (&[u8], u64)| self.pool.busy(|| self.part(chunk, at));
         chunks.into_par_iter().with_max_len(1).map(part).collect()
     }
+
+    /// Adds parts in the order of the text.
+    fn merge(
+        &self,
+        parts: Parts<P>,
+        whole: &mut P::Whole,
+        tokens: &mut dyn Write,
+    ) -> Result<(), ProcessError> {
+        parts.into_iter().try_for_each(|part| {
+            self.processor
+                .merge(whole, part?, tokens)
+                .map_err(|error| results::failed(self.job, BlobKind::Tokens, error))
+        })
+    }
+
+    fn write(&self, tokens: &[u8], file: &mut dyn Write) -> Result<(), ProcessError> {
+        file.write_all(tokens).map_err(|error| results::failed(self.job, BlobKind::Tokens, error))
+    }
+
+    fn next(&self, windows: &mut Windows<Text>) -> Result<Option<Vec<u8>>, ProcessError> {
+        windows.next().map_err(|error| results::failed(self.job, BlobKind::Text, error))
+    }
 }
 
 impl<P: Processor> Progress<'_, P> {
     /// One window after the other, on this thread.
     fn in_one_piece(&mut self) -> Result<(), ProcessError> {
+        let Self { task, windows, whole, results } = self;
         let mut at = 0;
-        while let Some(window) = self.next_window()? {
-            let part = self.task.part(&window, at)?;
-            self.merge(part)?;
+        while let Some(window) = task.next(windows)? {
+            task.merge(vec![task.part(&window, at)], whole, results.tokens())?;
             at += window.len() as u64;
         }
         Ok(())
     }
 
-    /// All threads share the chunks of a window, while the window before is merged and the one after is read.
+    /// All threads share the chunks of a window, and what is done with the windows around it.
     fn in_chunks(&mut self, chunk_bytes: usize) -> Result<(), ProcessError> {
-        let (task, mut at, mut parts) = (self.task, 0, Vec::new());
-        let mut next = task.pool.busy(|| self.next_window())?;
+        let Self { task, windows, whole, results } = self;
+        let (task, pool) = (*task, task.pool);
+        let (mut at, mut parts, mut tokens, mut merged) = (0, Vec::new(), Vec::new(), Vec::new());
+        let mut next = pool.busy(|| task.next(windows))?;
         while let Some(window) = next {
-            let before = parts;
-            let merged;
-            (parts, merged) = rayon::join(
-                || task.parts(&window, chunk_bytes, at),
-                || task.pool.busy(|| self.merge_then_read(before)),
-            );
-            next = merged?;
+            let read = || pool.busy(|| task.next(windows));
+            let chunks = || task.parts(&window, chunk_bytes, at);
+            let merge = || pool.busy(|| task.merge(parts, whole, &mut merged));
+            let write = || pool.busy(|| task.write(&tokens, results.tokens()));
+            let ((found, is_merged), (is_read, is_written)) =
+                rayon::join(|| rayon::join(chunks, merge), || rayon::join(read, write));
+            is_written.and(is_merged)?;
+            (parts, next) = (found, is_read?);
             at += window.len() as u64;
+            mem::swap(&mut tokens, &mut merged);
+            merged.clear();
         }
-        task.pool.busy(|| self.merge_all(parts))
-    }
-
-    fn merge_then_read(&mut self, parts: Vec<Result<P::Part, ProcessError>>) -> Result<Window, ProcessError> {
-        self.merge_all(parts)?;
-        self.next_window()
-    }
-
-    fn merge_all(&mut self, parts: Vec<Result<P::Part, ProcessError>>) -> Result<(), ProcessError> {
-        parts.into_iter().try_for_each(|part| self.merge(part?))
-    }
-
-    fn merge(&mut self, part: P::Part) -> Result<(), ProcessError> {
-        let (processor, whole) = (self.task.processor, &mut self.whole);
-        Ok(self.results.tokens(|tokens| processor.merge(whole, part, tokens))?)
-    }
-
-    fn next_window(&mut self) -> Result<Window, ProcessError> {
-        let path = || self.task.name(BlobKind::Text).relative_path();
-        self.windows.next().map_err(|error| BlobError::at(&path(), error).into())
+        pool.busy(|| {
+            task.write(&tokens, results.tokens())?;
+            task.merge(parts, whole, results.tokens())
+        })
     }
 
     /// Checks that this was the text, then completes the results.

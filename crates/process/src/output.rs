@@ -78,6 +78,11 @@ impl Output {
         result.map_err(|error| BlobError::at(&self.path(), error))
     }
 
+    /// To write to, where the caller says for which blob that failed.
+    pub(crate) fn file(&mut self) -> &mut (dyn Write + Send) {
+        &mut self.writer
+    }
+
     /// All is written, though not durable.
     pub(crate) fn finish(self) -> Result<(StagedBlob, Print), BlobError> {
         let path = self.path();

@@ -29,12 +29,9 @@ impl<'a> Results<'a> {
         Ok(Self { blobs, job, tokens })
     }
 
-    /// Writes what `tokens/` gets next.
-    pub(crate) fn tokens<T>(
-        &mut self,
-        write: impl FnOnce(&mut dyn Write) -> io::Result<T>,
-    ) -> Result<T, BlobError> {
-        self.tokens.write(write)
+    /// Takes what `tokens/` gets.
+    pub(crate) fn tokens(&mut self) -> &mut (dyn Write + Send) {
+        self.tokens.file()
     }
 
     /// All tokens are written: `finish` writes what `counts/` gets and gives the measures. The results in the order in which
@@ -72,6 +69,11 @@ pub(crate) fn left_as_they_are(document: &DocumentId) -> Vec<Change> {
         .map(|kind| BlobName::new(kind, document.clone()))
         .map(|name| Change::Renamed { from: name.clone(), to: name })
         .into()
+}
+
+/// Why one of the document's blobs cannot be read or written.
+pub(crate) fn failed(job: &ProcessJob, kind: BlobKind, error: io::Error) -> ProcessError {
+    BlobError::at(&name(job, kind).relative_path(), error).into()
 }
 
 /// Checks that what was read was the text that the job names.

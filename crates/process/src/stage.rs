@@ -1,8 +1,8 @@
 //! Stage 3 as the worker runs it.
 //!
-//! Invariants: the largest document that waits is worked on next; at most one more than there are threads is held in memory; results are published only when the
-//! text was read whole and has the hash that the job names; nothing of the pool waits for what is being published, so that
-//! many documents share one sync.
+//! Invariants: the largest document that waits is worked on next; at most one more than there are threads is held in
+//! memory; results are published only when the text was read whole and has the hash that the job names; nothing of the
+//! pool waits for what is being published, so that many documents share one sync.
 
 use std::{sync::Arc, time::Duration};
 

@@ -88,11 +88,19 @@ pub(crate) struct Windows<R> {
     /// What was read after the last cut.
     rest: Vec<u8>,
     bytes: u64,
+    is_at_end: bool,
 }
 
 impl<R: Read> Windows<R> {
     pub(crate) fn new(text: R, window_bytes: u64) -> Self {
-        Self { text, window_bytes, hasher: blake3::Hasher::new(), rest: Vec::new(), bytes: 0 }
+        Self {
+            text,
+            window_bytes,
+            hasher: blake3::Hasher::new(),
+            rest: Vec::new(),
+            bytes: 0,
+            is_at_end: false,
+        }
     }
 
     /// The next window; none at the end. Windows are never empty.
@@ -100,18 +108,19 @@ impl<R: Read> Windows<R> {
         let mut window = std::mem::take(&mut self.rest);
         let mut want = self.window_bytes;
         let mut searched = 0;
-        loop {
+        while !self.is_at_end {
             let missing = want.saturating_sub(window.len() as u64).max(1);
-            if self.read(&mut window, missing)? < missing {
-                return Ok((!window.is_empty()).then_some(window));
-            }
-            if let Some(cut) = cut(&window, searched) {
+            self.is_at_end = self.read(&mut window, missing)? < missing;
+            if !self.is_at_end
+                && let Some(cut) = cut(&window, searched)
+            {
                 self.rest = window.split_off(cut);
                 return Ok(Some(window));
             }
             searched = window.len();
             want = (searched as u64).saturating_mul(2);
         }
+        Ok((!window.is_empty()).then_some(window))
     }
 
     /// The bytes read so far.

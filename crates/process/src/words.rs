@@ -34,6 +34,9 @@ use crate::{
     tokens::Tokens,
 };
 
+/// So many bytes of counts are written at a time.
+const LINES_BYTES: usize = 32 << 10;
+
 /// Gives the tokens of a text in order.
 type Tokenise = dyn Fn(&str, &mut Tokens) + Send + Sync;
 
@@ -200,15 +203,18 @@ impl Processor for Words {
 
 /// Writes counts, one a line. How many.
 fn write(sorted: &[(&[u8], u64)], counts: &mut dyn Write) -> io::Result<u64> {
-    let mut line = Vec::new();
+    let mut lines = Vec::with_capacity(2 * LINES_BYTES);
     for (token, n) in sorted {
-        line.clear();
-        line.extend_from_slice(token);
-        line.push(b'\t');
-        push_number(&mut line, *n);
-        line.push(b'\n');
-        counts.write_all(&line)?;
+        lines.extend_from_slice(token);
+        lines.push(b'\t');
+        push_number(&mut lines, *n);
+        lines.push(b'\n');
+        if lines.len() >= LINES_BYTES {
+            counts.write_all(&lines)?;
+            lines.clear();
+        }
     }
+    counts.write_all(&lines)?;
     Ok(sorted.len() as u64)
 }
 

@@ -18,7 +18,7 @@ use flow::{
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use process::{
-    config::ProcessConfig,
+    config::{CONCURRENCY_MIN, ProcessConfig},
     stage::Process,
     vocabulary::{self, Vocabulary},
 };
@@ -99,11 +99,9 @@ impl Step {
         let jobs = jobs(&blobs)?;
         let config = ProcessConfig { threads: self.threads, ..ProcessConfig::default() };
         let stage = Process::new(config, Arc::clone(&blobs) as Arc<dyn BlobStore>, Arc::default())?;
-        // As many documents at a time as the pipeline has.
-        let concurrency = 2 * stage.threads();
         let started = Instant::now();
         let running = stream::iter(jobs).map(|job| run(&stage, job));
-        running.buffer_unordered(concurrency).try_collect::<()>().await?;
+        running.buffer_unordered(CONCURRENCY_MIN).try_collect::<()>().await?;
         let seconds = started.elapsed().as_secs_f64();
         let flushes = blobs.flushes();
         Ok(Report {

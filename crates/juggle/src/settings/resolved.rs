@@ -50,7 +50,6 @@ use crate::source::{catalog::Filters, library::Base, reading::Rules};
 
 const USER_AGENT_BYTES_MAX: usize = 256;
 const CONTACT_BYTES_MAX: usize = 200;
-const PROCESS_CONCURRENCY_MIN: usize = 64;
 const PROCESS_CONCURRENCY_MAX: usize = 1024;
 pub(super) const MS: Span = Span::from_ms(1);
 pub(super) const DAY: Span = Span::from_ms(86_400_000);
@@ -291,7 +290,7 @@ impl Settings {
             Chunk::Whole | Chunk::Bytes(_) | Chunk::Auto => 1,
         };
         let batches = threads.saturating_mul(batch).saturating_mul(2);
-        batches.clamp(PROCESS_CONCURRENCY_MIN, PROCESS_CONCURRENCY_MAX)
+        batches.clamp(process::config::CONCURRENCY_MIN, PROCESS_CONCURRENCY_MAX)
     }
 
     /// By which identity the results of the process stage are known.

@@ -3,7 +3,7 @@
 //! Invariants: at most one document more than there are children is held, with its answer; results are published only of
 //! a text that has the hash that the job names; they are published as those of the built-in processor are.
 
-use std::{sync::Arc, time::Duration};
+use std::{io::Write, sync::Arc, time::Duration};
 
 use flow::{
     blobs::{BlobError, BlobKind, BlobStore, Change, Publishing, StagedBlob},
@@ -192,13 +192,15 @@ impl Exec {
             pool.busy(|| {
                 let mut results = Results::begin(&*blobs, &job)?;
                 let (part, mut whole) = (part(&words, &request.text, &made), words.begin());
-                results.tokens(|tokens| words.merge(&mut whole, part, tokens))?;
-                results.finish(&identity, |counts| {
+                let merged = words.merge(&mut whole, part, results.tokens());
+                merged.map_err(|error| results::failed(&job, BlobKind::Tokens, error))?;
+                let finish = |counts: &mut dyn Write| {
                     Ok(ExecMeasures { text: words.finish(whole, counts)?, measures })
-                })
+                };
+                Ok(results.finish(&identity, finish)?)
             })
         };
-        Ok(self.pool.run(writing).await??)
+        self.pool.run(writing).await?
     }
 }
 
