@@ -161,8 +161,8 @@ impl Options {
         let mut identity = match &self.tokenizer {
             Tokenizer::Uax29 => uax29::identity(),
             Tokenizer::Whitespace => Identity::new("whitespace", 1),
-            Tokenizer::Regex(pattern) => Identity::new("regex", 1).with("pattern", pattern),
-            Tokenizer::Spgc => Identity::new("spgc", 1),
+            Tokenizer::Regex(pattern) => Identity::new("regex", 2).with("pattern", pattern),
+            Tokenizer::Spgc => Identity::new("spgc", 2),
         };
         identity = identity.with("case", self.case);
         let asked = [

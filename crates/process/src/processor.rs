@@ -5,7 +5,7 @@
 //!
 //! Where a chunk ends depends on the configuration, so a processor that shall give the same bytes for every
 //! configuration must not care: it treats every line by itself, or (like the built-in one does for sentences) settles
-//! what reaches over the edge in [`merge`](Processor::merge). Edges are line ends; only a line over 8 MiB is cut
+//! what reaches over the edge in [`merge`](Processor::merge). Edges are line ends; only a line of 8 MiB or more is cut
 //! elsewhere, between a space and an ASCII letter or digit. [`Words`](crate::words::Words) turns a function that
 //! gives the tokens of a text into a processor.
 

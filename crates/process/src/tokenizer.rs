@@ -1,7 +1,8 @@
 //! What a token is: UAX #29's words, or one of a few other definitions.
 //!
-//! All of them treat each line by itself, so that where a text is cut changes nothing. A line over 8 MiB is cut between a
-//! space and an ASCII letter or digit; only a pattern that matches both tells.
+//! All of them treat each line by itself, so that where a text is cut changes nothing. A line of 8 MiB or more is cut between
+//! a space and an ASCII letter or digit, at places that follow from the line alone (see [`window`](crate::window)); what
+//! looks at both, such as a pattern that matches a space and a letter, can tell.
 
 use std::{fmt, str::FromStr};
 

@@ -7,6 +7,10 @@
 //! whichever is the largest; reading ahead at most doubles it. A cut never falls into a UTF-8 sequence.
 //!
 //! A chunk ends after a line feed or with its window.
+//!
+//! Where a line is cut follows from the line alone, counted from its beginning: at the last such place in 8 MiB, else at
+//! the first after them, as long as 8 MiB are left. So [`pieces`] cuts a line that came in a larger window where a smaller
+//! window ends, and what is done piece by piece is the same for all sizes.
 
 use std::io::{self, Read};
 
@@ -27,7 +31,7 @@ const AUTO_CHUNK_NS: u64 = 2_500_000;
 /// Chunks of a window for each thread, where they are chosen by themselves: while the last are worked on nobody waits long.
 const AUTO_CHUNKS: u64 = 4;
 
-/// A window without line feed is cut at a space from here on.
+/// A line is cut from here on.
 const LINE_BYTES_MAX: usize = 8 << 20;
 
 /// How large windows and chunks are.
@@ -148,11 +152,38 @@ fn cut(window: &[u8], searched: usize) -> Option<usize> {
     if let Some(at) = window[searched..].iter().rposition(|byte| *byte == b'\n') {
         return Some(searched + at + 1);
     }
-    if window.len() < LINE_BYTES_MAX {
-        return None;
+    let mut cut = 0;
+    while let Some(piece) = line_cut(&window[cut..]) {
+        cut += piece;
     }
+    (cut > 0).then_some(cut)
+}
+
+/// Where a line, or what of it is left, is cut first.
+fn line_cut(line: &[u8]) -> Option<usize> {
+    let first = line.get(..LINE_BYTES_MAX)?;
     let is_cut = |pair: &[u8]| pair[0] == b' ' && pair[1].is_ascii_alphanumeric();
-    window.windows(2).rposition(is_cut).map(|at| at + 1)
+    let after = || Some(first.len() - 1 + line[first.len() - 1..].windows(2).position(is_cut)?);
+    first.windows(2).rposition(is_cut).or_else(after).map(|at| at + 1)
+}
+
+/// A chunk, cut where its lines are cut; whole where none is so long.
+pub(crate) fn pieces(chunk: &str) -> Vec<&str> {
+    let (mut pieces, mut from, mut at) = (Vec::new(), 0, 0);
+    if chunk.len() >= LINE_BYTES_MAX {
+        for line in chunk.split_inclusive('\n') {
+            let mut rest = line.strip_suffix('\n').unwrap_or(line);
+            let end = at + line.len();
+            while let Some(cut) = line_cut(rest.as_bytes()) {
+                at += cut;
+                pieces.push(&chunk[from..at]);
+                (from, rest) = (at, &rest[cut..]);
+            }
+            at = end;
+        }
+    }
+    pieces.push(&chunk[from..]);
+    pieces
 }
 
 /// The chunks of a window, in order: each of at least `bytes`, up to the next line feed.
@@ -198,6 +229,34 @@ mod tests {
             assert!(window.len() <= LINE_BYTES_MAX && window.ends_with(b" "), "{}", window.len());
         }
         assert!(cuts[1..].iter().all(|window| window.starts_with(b"w")));
+    }
+
+    #[test]
+    fn a_line_is_cut_at_the_same_places_whatever_the_window() {
+        let long = "wörd ".repeat(20 << 17) + &"é".repeat(5 << 20) + " and" + &" no".repeat(4 << 20);
+        let limit = "ab cd e ".repeat(LINE_BYTES_MAX / 8);
+        let text = format!("short\n{long}\n\n{limit}\nlast {long}");
+        // Cuts within lines, by windows first and then within them.
+        let cuts = |window_bytes| {
+            let mut cuts = Vec::new();
+            let mut at = 0;
+            for window in windows(text.as_bytes(), window_bytes) {
+                let window = std::str::from_utf8(&window).unwrap();
+                for piece in pieces(window) {
+                    at += piece.len();
+                    if at < text.len() && !text[..at].ends_with('\n') {
+                        cuts.push(at);
+                    }
+                }
+            }
+            cuts
+        };
+        let first = cuts(1 << 20);
+        assert_eq!(first.len(), 9);
+        for window_bytes in [1, 3 << 20, 8 << 20, 20 << 20, 1 << 40] {
+            assert!(cuts(window_bytes) == first, "{window_bytes}");
+        }
+        assert_eq!(pieces("").len(), 1);
     }
 
     #[test]

@@ -32,6 +32,7 @@ use crate::{
     succession::Succession,
     tally::{Tally, TokenHasher},
     tokens::Tokens,
+    window::pieces,
 };
 
 /// So many bytes of counts are written at a time.
@@ -159,7 +160,7 @@ impl Processor for Words {
 
     fn chunk(&self, text: &str) -> WordsPart {
         let mut tokens = self.tokens(text.len());
-        (self.tokenise)(text, &mut tokens);
+        pieces(text).into_iter().for_each(|piece| (self.tokenise)(piece, &mut tokens));
         self.part(text, tokens)
     }
 

@@ -19,6 +19,8 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::*;
 use crate::{processor::Identity, tokens::Tokens};
 
+mod hostile;
+
 const RESULTS: [BlobKind; 3] = [BlobKind::Tokens, BlobKind::Counts, BlobKind::Stats];
 
 fn name(kind: BlobKind) -> BlobName {

@@ -1,0 +1,38 @@
+//! Texts that nobody wrote: without line ends, without words, without an end.
+
+use super::*;
+use crate::options::Options;
+
+/// Tokens and counts by what options ask for.
+async fn asked_for(options: &Options, config: ProcessConfig, text: &str) -> [String; 3] {
+    let blobs = Arc::new(MemoryBlobs::default());
+    blobs.put(name(BlobKind::Text), text.as_bytes());
+    let processor = Words::of(options.clone());
+    let stage = Process::with_processor(config, blobs.clone(), Arc::default(), processor).unwrap();
+    run(&stage, job(text.as_bytes())).await.unwrap();
+    published(&blobs)
+}
+
+#[tokio::test]
+async fn texts_without_words_give_what_the_definition_says() {
+    for (unit, words) in
+        [("\0", 0), ("\u{300}", 0), ("\u{345}", 1), ("\u{200d}", 0), ("\0a\u{301}\n", 300_000)]
+    {
+        let text = unit.repeat(300_000);
+        let results = results(config(2, "auto"), &text).await;
+        assert!(results[..2] == expected(&text), "{unit:?}");
+        assert!(results[2].contains(&format!("\"words\": {words},")), "{unit:?}: {}", results[2]);
+    }
+}
+
+#[tokio::test]
+async fn a_long_line_is_cut_at_the_same_places_for_any_threads_and_chunk() {
+    // Matches a space and a letter, so that cuts show.
+    let options = Options { tokenizer: "regex: [a-z]+".parse().unwrap(), ..Options::default() };
+    let text = format!("short\n{}\nshort {}", "word ".repeat(5 << 20), "é word".repeat(2 << 20));
+    let first = asked_for(&options, config(1, "whole"), &text).await;
+    for (threads, chunk) in [(2, "auto"), (8, "bytes:1"), (2, "bytes:20MiB"), (1, "bytes:1GiB")] {
+        let other = asked_for(&options, config(threads, chunk), &text).await;
+        assert!(other == first, "{threads} threads, {chunk}");
+    }
+}
