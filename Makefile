@@ -43,10 +43,13 @@ status: build ## How far the run is. [OUT=dir] [ARGS='…']
 compare: build ## Serial, concurrent and parallel on this machine, and what that means. [OUT=dir] [ARGS='…']
 	@$(JUGGLE) compare --output-dir $(OUT) $(ARGS)
 
+# What is built in when asked for.
+FEATURES := juggle/hf
+
 .PHONY: test
-test: ## All tests.
-	@$(CARGO) test --workspace --locked --doc --quiet
-	@$(CARGO) test --workspace --locked --lib --bins --tests
+test: ## All tests, with all that can be built in.
+	@$(CARGO) test --workspace --features $(FEATURES) --locked --doc --quiet
+	@$(CARGO) test --workspace --features $(FEATURES) --locked --lib --bins --tests
 
 .PHONY: torture
 torture: ## The crash tests of queue and store at length: 1,000 kills, 5,000 power cuts of the queue, 10,000 of the store.
@@ -67,10 +70,11 @@ fuzz-check: ## Whether the fuzz targets compile.
 	@$(FUZZ) check -s none
 
 .PHONY: lint
-lint: ## Formatting, clippy and documentation, warnings denied.
+lint: ## Formatting, clippy and documentation, warnings denied; with and without what can be built in.
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked
+	@$(CARGO) clippy --workspace --all-targets --features $(FEATURES) --locked -- -D warnings
+	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --features $(FEATURES) --locked
 
 .PHONY: bench-queue
 bench-queue: ## The queue beside Redis, NATS and SQLite; table, and JSON in target/bench. [ARGS='…']

@@ -31,6 +31,8 @@ mod sample;
 mod signals;
 mod sources;
 mod stages;
+#[cfg(feature = "hf")]
+mod tokenizer_json;
 mod verify;
 mod watch;
 mod workspace;

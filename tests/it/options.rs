@@ -114,6 +114,10 @@ async fn an_option_that_cannot_be_understood_is_told_before_anything_is_done() {
     for (arguments, told) in [
         (&["--tokenizer", "words"][..], "use uax29, whitespace, spgc"),
         (&["--tokenizer", "regex:("], "cannot be understood"),
+        (
+            &["--tokenizer", "hf:no-such-file"],
+            if cfg!(feature = "hf") { "no-such-file" } else { "--features hf" },
+        ),
         (&["--stop-words", "no-such-file"], "neither a language"),
         (&["--numbers", "some"], "use one of: keep, drop, mask"),
         (&["--ngrams", "0"], "1"),

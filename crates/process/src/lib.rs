@@ -8,7 +8,7 @@
 //! * [`processor`]: **what is done with a text**, as a plain function of a chunk: [`Processor`](processor::Processor);
 //! * [`words`], [`tokens`]: the built-in one, and how to swap its tokeniser for a function of one's own;
 //! * [`options`], [`tokenizer`], [`stop_words`]: what the user may choose of it; `prepare` and `filter`: before and after;
-//! * [`uax29`]: the words of UAX #29 by bits, exactly and fast; `spgc`: another definition;
+//! * [`uax29`]: the words of UAX #29 by bits, exactly and fast; `spgc`: another definition; `hf`: tokenizers of Hugging Face;
 //! * [`word_counts`]: the counts of the built-in one alone, without files;
 //! * `tally`, `ngrams`, `spare`: what it counts with; [`measures`]: what it measures, with `extent`, `sentences`,
 //!   `sentence_rules`, `succession` and `language`;
@@ -40,6 +40,8 @@ mod dispatch;
 mod document;
 mod extent;
 mod filter;
+#[cfg_attr(not(feature = "hf"), path = "hf_absent.rs")]
+mod hf;
 mod language;
 mod ngrams;
 mod output;

@@ -9,7 +9,7 @@ use crate::{processor::Identity, stop_words::StopWords, tokenizer::Tokenizer, ua
 pub struct Options {
     /// What a token is.
     pub tokenizer: Tokenizer,
-    /// What becomes of upper case.
+    /// What becomes of upper case; a Hugging Face tokenizer has its own way with it.
     pub case: Case,
     /// What becomes of `_italics_`, as they are written in plain text.
     pub italics: Italics,
@@ -158,13 +158,15 @@ impl Options {
     /// that a new option changes nothing for those who do not use it.
     #[must_use]
     pub fn identity(&self) -> Identity {
+        let of_case = |identity: Identity| identity.with("case", self.case);
         let mut identity = match &self.tokenizer {
-            Tokenizer::Uax29 => uax29::identity(),
-            Tokenizer::Whitespace => Identity::new("whitespace", 1),
-            Tokenizer::Regex(pattern) => Identity::new("regex", 2).with("pattern", pattern),
-            Tokenizer::Spgc => Identity::new("spgc", 2),
+            Tokenizer::Uax29 => of_case(uax29::identity()),
+            Tokenizer::Whitespace => of_case(Identity::new("whitespace", 1)),
+            Tokenizer::Regex(pattern) => of_case(Identity::new("regex", 2).with("pattern", pattern)),
+            Tokenizer::Spgc => of_case(Identity::new("spgc", 2)),
+            // Case is for the file to say, and where it lies does not matter.
+            Tokenizer::HuggingFace(file) => Identity::new("hf", 1).with("tokenizer_blake3", file.blake3()),
         };
-        identity = identity.with("case", self.case);
         let asked = [
             ("italics", self.italics.to_string(), self.italics != Italics::Kept),
             ("quotes", self.quotes.to_string(), self.quotes != Quotes::Kept),

@@ -4,13 +4,13 @@
 //! a space and an ASCII letter or digit, at places that follow from the line alone (see [`window`](crate::window)); what
 //! looks at both, such as a pattern that matches a space and a letter, can tell.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use regex::Regex;
 
-use crate::{options::Case, spgc, tokens::Tokens, uax29};
+use crate::{hf::HuggingFace, options::Case, spgc, tokens::Tokens, uax29};
 
-/// What a token is. Written `uax29`, `whitespace`, `spgc` or `regex:PATTERN`.
+/// What a token is. Written `uax29`, `whitespace`, `spgc`, `regex:PATTERN` or `hf:PATH`.
 #[derive(Debug, Clone, Default)]
 pub enum Tokenizer {
     /// The words of UAX #29 (see [`uax29`]).
@@ -22,17 +22,44 @@ pub enum Tokenizer {
     Regex(Regex),
     /// The tokens of the Standardized Project Gutenberg Corpus, nearly: without the learnt model by which sentences are found there.
     Spgc,
+    /// The pieces that a Hugging Face `tokenizer.json` makes of each line; where juggle is built with them.
+    HuggingFace(Arc<HuggingFace>),
 }
 
 /// Why it is no tokenizer.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum InvalidTokenizer {
     /// No such one.
-    #[error("'{0}' is no tokenizer: use uax29, whitespace, spgc, or regex:PATTERN such as regex:[a-z]+")]
+    #[error(
+        "'{0}' is no tokenizer: use uax29, whitespace, spgc, regex:PATTERN such as regex:[a-z]+, or hf:PATH with a \
+         tokenizer.json"
+    )]
     Unknown(String),
     /// The pattern cannot be understood.
     #[error("the pattern cannot be understood: {0}")]
     Pattern(#[from] regex::Error),
+    /// juggle was built without them.
+    #[error(
+        "this juggle is built without Hugging Face tokenizers: build it with \
+         'cargo build --release --locked -p juggle --features hf'"
+    )]
+    NotBuiltIn,
+    /// The file cannot be read.
+    #[error("read '{path}': {cause}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the system says.
+        cause: String,
+    },
+    /// The file cannot be understood.
+    #[error("'{path}' is no tokenizer.json of Hugging Face: {cause}")]
+    NotHuggingFace {
+        /// The file.
+        path: String,
+        /// What the library says.
+        cause: String,
+    },
 }
 
 impl Tokenizer {
@@ -47,6 +74,7 @@ impl Tokenizer {
                 found.for_each(|found| push(found.as_str(), case, tokens));
             }
             Self::Spgc => text.lines().for_each(|line| spgc::words(line, |word| push(word, case, tokens))),
+            Self::HuggingFace(tokenizer) => tokenizer.tokens(text, tokens),
         }
     }
 }
@@ -68,7 +96,10 @@ impl FromStr for Tokenizer {
             "spgc" => Ok(Self::Spgc),
             _ => match text.strip_prefix("regex:") {
                 Some(pattern) => Ok(Self::Regex(Regex::new(pattern)?)),
-                None => Err(InvalidTokenizer::Unknown(text.to_owned())),
+                None => match text.strip_prefix("hf:") {
+                    Some(path) => Ok(Self::HuggingFace(Arc::new(HuggingFace::open(path)?))),
+                    None => Err(InvalidTokenizer::Unknown(text.to_owned())),
+                },
             },
         }
     }
@@ -81,6 +112,7 @@ impl fmt::Display for Tokenizer {
             Self::Whitespace => f.pad("whitespace"),
             Self::Regex(pattern) => write!(f, "regex:{pattern}"),
             Self::Spgc => f.pad("spgc"),
+            Self::HuggingFace(tokenizer) => write!(f, "hf:{}", tokenizer.path()),
         }
     }
 }
@@ -108,7 +140,10 @@ mod tests {
 
     #[test]
     fn what_is_no_tokenizer_is_told() {
-        for (text, told) in [("words", "use uax29, whitespace"), ("regex:(", "cannot be understood")] {
+        let no_file = if cfg!(feature = "hf") { "read 'none'" } else { "-p juggle --features hf" };
+        for (text, told) in
+            [("words", "use uax29, whitespace"), ("regex:(", "cannot be understood"), ("hf:none", no_file)]
+        {
             let error = text.parse::<Tokenizer>().unwrap_err().to_string();
             assert!(error.contains(told), "{error}");
         }

@@ -130,10 +130,11 @@ pub const TABLE: &[Setting] = &[
         None,
         Takes::Text("NAME"),
         "uax29",
-        "What a token is: uax29, whitespace, spgc, or regex:PATTERN. What is asked for from here to --measures is part \
-         of the results: those made otherwise are made anew",
+        "What a token is: uax29, whitespace, spgc, regex:PATTERN, or, where juggle is built with --features hf, hf:PATH for a \
+         tokenizer.json of Hugging Face. What is asked for from here to --measures is part of the results: those made \
+         otherwise are made anew",
     ),
-    row("keep-case", None, Takes::Switch, "", "Leave upper case as it is"),
+    row("keep-case", None, Takes::Switch, "", "Leave upper case as it is, as hf:PATH always does"),
     row(
         "strip-italics",
         None,

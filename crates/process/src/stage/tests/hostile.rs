@@ -36,3 +36,19 @@ async fn a_long_line_is_cut_at_the_same_places_for_any_threads_and_chunk() {
         assert!(other == first, "{threads} threads, {chunk}");
     }
 }
+
+#[cfg(feature = "hf")]
+#[tokio::test]
+async fn pieces_are_the_same_for_any_threads_and_chunk() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, crate::hf::tests::byte_level(0.5)).unwrap();
+    let tokenizer = format!("hf:{}", file.path().display()).parse().unwrap();
+    let options = Options { tokenizer, ..Options::default() };
+    let text = varied_text() + &"the long the".repeat(20_000);
+    let first = asked_for(&options, config(1, "whole"), &text).await;
+    assert!(first[0].contains("\nthe\nĠ\nl\no\nn\ng\nĠthe\n"));
+    for (threads, chunk) in [(8, "bytes:1"), (2, "auto"), (2, "bytes:1MiB")] {
+        let other = asked_for(&options, config(threads, chunk), &text).await;
+        assert!(other == first, "{threads} threads, {chunk}");
+    }
+}

@@ -1,0 +1,277 @@
+//! The tokens of a Hugging Face `tokenizer.json`.
+//!
+//! Each line is encoded by itself, without its line feed, and the tokens are the pieces of the vocabulary, as they stand there
+//! (`Ġthe`, `##ing`, `▁the`), without the special tokens that a model's input begins and ends with: in Python
+//! `for line in text.split("\n"): tokenizer.encode(line, add_special_tokens=False).tokens`.
+//!
+//! Nothing is left out and nothing is left to chance: what the file says of truncation, padding and BPE's dropout is set aside.
+//! Case is the file's matter (its normalizer), for a piece may stand for bytes: `Ġ` and `ġ` are two of them.
+//!
+//! To hold memory, a line over 64 KiB is encoded in parts: cut before the last space that follows something else in each
+//! 64 KiB, so that it goes with the word after it as everywhere; where there is none, after 64 KiB. A line feed in a piece,
+//! which could only come of a normalizer or a strange vocabulary, is written `<0x0A>`, and empty pieces are none, since
+//! `tokens/` has a piece a line.
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read},
+};
+
+use tokenizers::{ModelWrapper, Tokenizer};
+
+use crate::{tokenizer::InvalidTokenizer, tokens::Tokens};
+
+/// The most bytes of a `tokenizer.json`; large ones have 40 MB.
+const FILE_BYTES_MAX: u64 = 256 << 20;
+
+/// A line is encoded in parts of at most that many bytes: encoding one takes a few hundred times as many.
+const PART_BYTES_MAX: usize = 64 << 10;
+
+/// A line feed in a piece, as SentencePiece writes the byte.
+const LINE_FEED: &str = "<0x0A>";
+
+/// A tokenizer of Hugging Face.
+pub struct HuggingFace {
+    path: String,
+    blake3: String,
+    tokenizer: Tokenizer,
+}
+
+impl fmt::Debug for HuggingFace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HuggingFace").field("path", &self.path).field("blake3", &self.blake3).finish()
+    }
+}
+
+impl HuggingFace {
+    /// Reads a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// Where it cannot be read, has over 256 MiB, or is no tokenizer.
+    pub(crate) fn open(path: &str) -> Result<Self, InvalidTokenizer> {
+        let json = read(path).map_err(|error| InvalidTokenizer::Unreadable {
+            path: path.to_owned(),
+            cause: error.to_string(),
+        })?;
+        let tokenizer = understood(&json).map_err(|error| InvalidTokenizer::NotHuggingFace {
+            path: path.to_owned(),
+            cause: error.to_string(),
+        })?;
+        Ok(Self { path: path.to_owned(), blake3: blake3::hash(&json).to_hex().to_string(), tokenizer })
+    }
+
+    /// Gives the pieces of a text in order.
+    ///
+    /// # Panics
+    /// Where the tokenizer fails, as one that has no token for what it does not know: the document cannot be processed.
+    pub(crate) fn tokens(&self, text: &str, tokens: &mut Tokens) {
+        for part in text.split('\n').flat_map(parts) {
+            match self.tokenizer.encode(part, false) {
+                Ok(encoding) => encoding.get_tokens().iter().for_each(|piece| push(piece, tokens)),
+                Err(error) => panic!("'{}' cannot encode a line: {error}", self.path),
+            }
+        }
+    }
+
+    /// Where it was read from.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The BLAKE3 of the file, as 64 hex digits.
+    pub(crate) fn blake3(&self) -> &str {
+        &self.blake3
+    }
+}
+
+fn read(path: &str) -> io::Result<Vec<u8>> {
+    let mut json = Vec::new();
+    File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut json)?;
+    if json.len() as u64 > FILE_BYTES_MAX {
+        return Err(io::Error::other("it has over 256 MiB"));
+    }
+    Ok(json)
+}
+
+fn understood(json: &[u8]) -> tokenizers::Result<Tokenizer> {
+    let mut tokenizer = Tokenizer::from_bytes(json)?;
+    tokenizer.with_truncation(None)?.with_padding(None);
+    if let ModelWrapper::BPE(model) = tokenizer.get_model()
+        && model.dropout.is_some()
+    {
+        let mut model = model.clone();
+        model.dropout = None;
+        tokenizer.with_model(model);
+    }
+    Ok(tokenizer)
+}
+
+/// The parts of a line that are encoded by themselves, none empty.
+fn parts(mut line: &str) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        let (part, rest) = line.split_at(part_bytes(line));
+        line = rest;
+        (!part.is_empty()).then_some(part)
+    })
+}
+
+fn part_bytes(line: &str) -> usize {
+    let Some(first) = line.as_bytes().get(..=PART_BYTES_MAX) else { return line.len() };
+    let is_cut = |pair: &[u8]| pair[0] != b' ' && pair[1] == b' ';
+    match first.windows(2).rposition(is_cut) {
+        Some(at) => at + 1,
+        None => line.floor_char_boundary(PART_BYTES_MAX),
+    }
+}
+
+fn push(piece: &str, tokens: &mut Tokens) {
+    if piece.contains('\n') {
+        tokens.push(&piece.replace('\n', LINE_FEED));
+    } else if !piece.is_empty() {
+        tokens.push(piece);
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::{
+        options::{Case, Options},
+        tally::TokenHasher,
+        tokenizer::Tokenizer as Kind,
+    };
+
+    /// Words between white space and punctuation; cuts and pads, as files that were saved for a model do.
+    const WORD_LEVEL: &str = r#"{"version":"1.0",
+"truncation":{"direction":"Right","max_length":2,"strategy":"LongestFirst","stride":0},
+"padding":{"strategy":{"Fixed":8},"direction":"Right","pad_to_multiple_of":null,"pad_id":0,"pad_type_id":0,"pad_token":"?"},
+"pre_tokenizer":{"type":"Whitespace"},
+"post_processor":{"type":"BertProcessing","sep":["cat",3],"cls":["the",1]},
+"model":{"type":"WordLevel","unk_token":"?","vocab":{"?":0,"the":1,"The":2,"cat":3,"a\tb":4}}}"#;
+
+    /// Bytes as GPT-2 writes them, and `the` with and without a space before it; merges are left out by chance.
+    pub(crate) fn byte_level(dropout: f32) -> String {
+        let stand_for_themselves = |byte: &u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..);
+        let others = (0..=255).filter(|byte| !stand_for_themselves(byte)).count() as u32;
+        let others = (256..256 + others).filter_map(char::from_u32);
+        let letters = (0..=255).filter(stand_for_themselves).map(char::from).chain(others).map(String::from);
+        let vocabulary = letters.chain(["th", "the", "Ġthe"].map(str::to_owned)).enumerate();
+        let vocabulary: serde_json::Map<_, _> =
+            vocabulary.map(|(id, piece)| (piece, serde_json::Value::from(id))).collect();
+        serde_json::json!({
+            "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+            "model": {"type": "BPE", "dropout": dropout, "vocab": vocabulary, "merges": ["t h", "th e", "Ġ the"]},
+        })
+        .to_string()
+    }
+
+    fn opened(json: &str) -> Result<HuggingFace, InvalidTokenizer> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tokenizer.json");
+        std::fs::write(&path, json).unwrap();
+        HuggingFace::open(path.to_str().unwrap())
+    }
+
+    fn pieces(tokenizer: &HuggingFace, text: &str) -> String {
+        let mut tokens = Tokens::new(TokenHasher::default(), text.len());
+        tokenizer.tokens(text, &mut tokens);
+        tokens.check();
+        String::from_utf8(tokens.lines().to_vec()).unwrap().replace('\n', "|")
+    }
+
+    #[test]
+    fn every_line_is_encoded_whole_without_special_tokens() {
+        let tokenizer = opened(WORD_LEVEL).unwrap();
+        assert_eq!(
+            pieces(&tokenizer, "The cat, the cat.\n\nthe the the\n"),
+            "The|cat|?|the|cat|?|the|the|the|"
+        );
+        assert_eq!(pieces(&tokenizer, ""), "");
+    }
+
+    #[test]
+    fn pieces_stand_for_bytes_and_chance_is_set_aside() {
+        let tokenizer = opened(&byte_level(1.0)).unwrap();
+        let expected = "T|h|e|Ġthe|Ġ|c|Ã|©|ĉ|the|.|Ġthe|";
+        assert_eq!(pieces(&tokenizer, "The the cé\tthe.\n the\n"), expected);
+        assert_eq!(pieces(&opened(&byte_level(0.0)).unwrap(), "The the cé\tthe.\n the\n"), expected);
+    }
+
+    #[test]
+    fn no_piece_breaks_the_form_of_a_token_file() {
+        let of = |unknown: &str| {
+            let model = format!(
+                r#"{{"type":"WordLevel","unk_token":"{unknown}","vocab":{{"{unknown}":0,"a\tb":1}}}}"#
+            );
+            opened(&format!(r#"{{"model":{model}}}"#)).unwrap()
+        };
+        assert_eq!(pieces(&of("?"), "a\tb\n\0\r\n"), "a\tb|?|");
+        assert_eq!(pieces(&of(r"x\ny"), "a\tb\nb\n"), "a\tb|x<0x0A>y|");
+        assert_eq!(pieces(&of(""), "a\tb\nb\na\tb"), "a\tb|a\tb|");
+    }
+
+    #[test]
+    fn a_long_line_is_encoded_in_parts_that_end_before_a_space() {
+        for (line, expected) in [
+            ("é the".repeat(20_000), 65_534),
+            ("é".repeat(40_000), PART_BYTES_MAX),
+            ("x".to_owned() + &"é".repeat(40_000), PART_BYTES_MAX - 1),
+            (" ".repeat(70_000), PART_BYTES_MAX),
+            ("x".repeat(PART_BYTES_MAX) + " y", PART_BYTES_MAX),
+        ] {
+            let parts: Vec<_> = parts(&line).collect();
+            assert_eq!(parts.concat(), line);
+            assert_eq!(parts[0].len(), expected);
+            assert!(parts.iter().all(|part| part.len() <= PART_BYTES_MAX));
+        }
+        assert_eq!(parts("").count(), 0);
+        assert_eq!(parts(&"x".repeat(PART_BYTES_MAX)).count(), 1);
+        let tokenizer = opened(&byte_level(0.0)).unwrap();
+        assert_eq!(pieces(&tokenizer, &"the the".repeat(40_000)), "the|Ġthe|".repeat(40_000));
+    }
+
+    #[test]
+    fn what_is_no_tokenizer_is_told_with_its_path() {
+        let missing = "hf:no/such/tokenizer.json".parse::<Kind>().unwrap_err().to_string();
+        assert!(missing.contains("read 'no/such/tokenizer.json': No such file"), "{missing}");
+        for (json, told) in [
+            ("", "EOF while parsing"),
+            ("hello", "expected value at line 1 column 1"),
+            ("{}", "Model missing"),
+            (r#"{"model":{"type":"WordLevel"}}"#, "missing field"),
+            (r#"{"model":3}"#, "did not match"),
+            (
+                &WORD_LEVEL.replace(
+                    r#""type":"Whitespace""#,
+                    r#""type":"Split","pattern":{"Regex":"("},"behavior":"Isolated","invert":false"#,
+                ),
+                "paren",
+            ),
+        ] {
+            let error = opened(json).unwrap_err().to_string();
+            assert!(error.contains("tokenizer.json' is no tokenizer.json of Hugging Face: "), "{error}");
+            assert!(error.contains(told), "{error}");
+        }
+    }
+
+    #[test]
+    fn results_are_known_by_what_the_file_holds_not_by_where_it_lies_or_case() {
+        let identity = |json: &str, case| {
+            let tokenizer = Kind::HuggingFace(std::sync::Arc::new(opened(json).unwrap()));
+            Options { tokenizer, case, ..Options::default() }.identity()
+        };
+        let first = identity(WORD_LEVEL, Case::Lower);
+        assert_eq!(identity(WORD_LEVEL, Case::Kept), first);
+        assert_ne!(identity(&WORD_LEVEL.replace("cat\":3", "dog\":3"), Case::Lower), first);
+    }
+
+    #[test]
+    #[should_panic(expected = "cannot encode a line: WordLevel error: Missing [UNK] token")]
+    fn a_tokenizer_that_fails_fails_the_document() {
+        pieces(
+            &opened(r#"{"model":{"type":"WordLevel","unk_token":"?","vocab":{"the":0}}}"#).unwrap(),
+            "the\nox\n",
+        );
+    }
+}
