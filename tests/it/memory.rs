@@ -4,9 +4,19 @@ use std::io::{BufWriter, Write};
 
 use fetch::loopback::script::Script;
 
-use crate::lab::Lab;
+use crate::lab::{Ended, Lab};
 
 const RSS_BYTES_MAX: u64 = 100_000_000;
+
+/// What a stage took that has done one text.
+#[track_caller]
+fn peak(stage: &str, ended: Ended) -> u64 {
+    let summary = ended.expect(0).json();
+    assert_eq!(summary["lanes"][stage]["done"], 1);
+    let peak = summary["peak_rss_bytes"].as_u64().unwrap();
+    eprintln!("{stage}: {peak} bytes at most");
+    peak
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_of_a_million_lines_is_planned_and_added_in_little_memory() {
@@ -46,12 +56,32 @@ async fn a_text_of_a_gibibyte_is_fetched_and_stored_in_little_memory() {
     lab.server.always("/t0.txt", Script::generated(BYTES));
     lab.juggle(&["add"], "out", &[lab.path("list.tsv")]).await.expect(0);
     for stage in ["fetch", "store"] {
-        let summary =
-            lab.juggle(&[stage, "--json", "--max-filesize", "2GiB"], "out", &[""; 0]).await.expect(0).json();
-        assert_eq!(summary["lanes"][stage]["done"], 1);
-        let peak = summary["peak_rss_bytes"].as_u64().unwrap();
-        eprintln!("{stage}: {peak} bytes at most");
+        let ended = lab.juggle(&[stage, "--json", "--max-filesize", "2GiB"], "out", &[""; 0]).await;
+        let peak = peak(stage, ended);
         assert!(peak < RSS_BYTES_MAX, "{stage}: {peak} bytes");
     }
     assert_eq!(std::fs::metadata(lab.path("out/raw/t0_raw.txt")).unwrap().len(), BYTES);
+}
+
+/// A line of words is cut, so it takes no more than other texts. A word cannot be, for it is one token: it stands in the text
+/// that was read, among the tokens, and in the counts, each of which may have grown by doubling.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_line_of_100_mb_is_processed_in_bounded_memory() {
+    const BYTES: usize = 100_000_000;
+    for (word, bytes_max) in [("a word ", RSS_BYTES_MAX), ("x", 6 * BYTES as u64)] {
+        let lab = Lab::of_texts(1, 1);
+        let line = word.repeat(BYTES / word.len());
+        std::fs::write(lab.path("www/t0.txt"), &line).unwrap();
+        lab.juggle(&["add"], "out", &[lab.path("list.tsv")]).await.expect(0);
+        lab.juggle(&["fetch"], "out", &["--max-filesize", "1GiB"]).await.expect(0);
+        lab.juggle(&["store"], "out", &[""; 0]).await.expect(0);
+        let peak = peak("process", lab.juggle(&["process", "--json"], "out", &["--threads", "2"]).await);
+        assert!(peak < bytes_max, "{word}: {peak} bytes");
+        let counts = lab.read("out/counts/t0_counts.txt");
+        let expected = match word {
+            "x" => format!("{line}\t1\n"),
+            _ => format!("a\t{0}\nword\t{0}\n", BYTES / word.len()),
+        };
+        assert!(counts == expected, "{}", &counts[..counts.len().min(100)]);
+    }
 }
