@@ -1,4 +1,5 @@
-//! How evenly threads share work: how much longer two of them need than half of what one is busy. 1 cannot be beaten.
+//! How evenly threads share work: how much longer two of them need than half of the processor time that it takes with one,
+//! that of publishing included. 1 is the bound.
 //!
 //! Nothing is forced to the medium, so that only the sharing is measured; what the file system costs is in it.
 
@@ -44,7 +45,7 @@ fn measure_one(
             times[at].push(ran.seconds);
             peaks[at] = peaks[at].max(ran.rss_kib);
             match threads {
-                Threads::One => total = ran.busy_seconds(),
+                Threads::One => total = ran.cpu_seconds,
                 Threads::Two => over.push(over_total(ran.seconds, total, threads)),
             }
         }

@@ -150,7 +150,7 @@ mod tests {
     use crate::process::texts::Texts;
 
     fn ran(seconds: f64, flushes: u64) -> Ran {
-        let report = Report { seconds, busy_seconds: vec![seconds], flushes, rss_kib: Some(1024) };
+        let report = Report { seconds, cpu_seconds: seconds, flushes, rss_kib: Some(1024) };
         Ran { report, documents: 10, megabytes: 4.0, vocabulary: Vocabulary::default() }
     }
 

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
     process::Stdio,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use anyhow::{Context, ensure};
@@ -22,6 +22,7 @@ use process::{
     stage::Process,
     vocabulary::{self, Vocabulary},
 };
+use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use store::local::LocalBlobs;
 
@@ -49,20 +50,12 @@ pub struct Step {
 pub struct Report {
     /// From the first text to the last.
     pub seconds: f64,
-    /// How long each thread was busy.
-    pub busy_seconds: Vec<f64>,
+    /// The processor time of all its threads meanwhile: those that compute, and those that publish.
+    pub cpu_seconds: f64,
     /// Files, directories and file systems that were forced to the medium.
     pub flushes: u64,
     /// The most memory that the process had.
     pub rss_kib: Option<u64>,
-}
-
-impl Report {
-    /// How long all threads together were busy.
-    #[must_use]
-    pub fn busy_seconds(&self) -> f64 {
-        self.busy_seconds.iter().sum()
-    }
 }
 
 impl Step {
@@ -99,18 +92,24 @@ impl Step {
         let jobs = jobs(&blobs)?;
         let config = ProcessConfig { threads: self.threads, ..ProcessConfig::default() };
         let stage = Process::new(config, Arc::clone(&blobs) as Arc<dyn BlobStore>, Arc::default())?;
-        let started = Instant::now();
+        let (started, cpu) = (Instant::now(), cpu_seconds());
         let running = stream::iter(jobs).map(|job| run(&stage, job));
         running.buffer_unordered(CONCURRENCY_MIN).try_collect::<()>().await?;
         let seconds = started.elapsed().as_secs_f64();
         let flushes = blobs.flushes();
         Ok(Report {
             seconds,
-            busy_seconds: stage.busy().iter().map(Duration::as_secs_f64).collect(),
+            cpu_seconds: cpu_seconds() - cpu,
             flushes: flushes.files + flushes.file_systems + flushes.directories,
             rss_kib: machine::rss_peak_kib("self"),
         })
     }
+}
+
+/// The processor time of this process so far.
+fn cpu_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
 /// A job for each text. Reads them all, so they are in the page cache.
@@ -160,7 +159,8 @@ mod tests {
             assert!(must_be_done(run.path(), documents).is_err());
             let step = Step { directory: run.path().to_owned(), durability, threads: 2 };
             let report = step.report().unwrap();
-            assert_eq!((report.busy_seconds.len(), report.flushes > 0), (2, flushed));
+            assert!(report.cpu_seconds > 0.0);
+            assert_eq!(report.flushes > 0, flushed);
             let found = must_be_done(run.path(), documents).unwrap();
             assert_eq!(found, Vocabulary { tokens: 25, distinct: 4 });
         }
