@@ -57,28 +57,32 @@ impl Scan {
     #[inline]
     pub(super) fn words(&self, range: std::ops::Range<usize>, mut word: impl FnMut(usize, usize)) {
         let (first, last) = (range.start / BLOCK, range.end / BLOCK);
-        let (mut open, mut before) = (None, 0);
+        // Where the word begins that ends next; whether it began before the block.
+        let (mut start, mut before) = (0, 0);
         for block in first..=last {
             let mut bits = self.words[block];
             if block == first {
                 bits &= u64::MAX << (range.start % BLOCK);
             }
             if block == last {
+                // The bit at the end of the range is none, so the last word ends there.
                 bits &= !(u64::MAX << (range.end % BLOCK));
             }
-            let mut edges = bits ^ (bits << 1 | before);
-            before = bits >> (BLOCK - 1);
-            while edges != 0 {
-                let at = block * BLOCK + edges.trailing_zeros() as usize;
-                edges &= edges - 1;
-                match open.take() {
-                    Some(start) => word(start, at),
-                    None => open = Some(at),
-                }
+            let shifted = bits << 1 | before;
+            let (mut starts, mut ends) = (bits & !shifted, !bits & shifted);
+            let mut next = |bits: &mut u64| {
+                let at = block * BLOCK + bits.trailing_zeros() as usize;
+                *bits &= bits.wrapping_sub(1);
+                at
+            };
+            if before == 0 {
+                start = next(&mut starts);
             }
-        }
-        if let Some(start) = open {
-            word(start, range.end);
+            while ends != 0 {
+                word(start, next(&mut ends));
+                start = next(&mut starts);
+            }
+            before = bits >> (BLOCK - 1);
         }
     }
 
