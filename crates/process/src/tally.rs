@@ -47,8 +47,9 @@ impl TokenHasher {
     }
 }
 
-/// One distinct token and its count; free while `len` is 0.
+/// One distinct token and its count; free while `len` is 0. Aligned, so that none lies in two lines of the cache.
 #[derive(Debug, Clone, Copy, Default)]
+#[repr(align(32))]
 struct Slot {
     /// The token where it is short; else its hash, then where it begins in the arena.
     key: [u8; SHORT_BYTES],
