@@ -70,7 +70,7 @@ impl Scan {
             }
             let shifted = bits << 1 | before;
             let (mut starts, mut ends) = (bits & !shifted, !bits & shifted);
-            let mut next = |bits: &mut u64| {
+            let next = |bits: &mut u64| {
                 let at = block * BLOCK + bits.trailing_zeros() as usize;
                 *bits &= bits.wrapping_sub(1);
                 at
