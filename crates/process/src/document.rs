@@ -5,7 +5,7 @@
 //! So a document holds two windows, what two yield, the tokens of two, and what its whole adds up to.
 
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     mem,
 };
 
@@ -50,12 +50,28 @@ pub(crate) enum Processed {
 /// The document so far.
 struct Progress<'a, P: Processor> {
     task: &'a Task<'a, P>,
-    windows: Windows<Text>,
+    text: Text,
     whole: P::Whole,
     results: Results<'a>,
 }
 
-type Text = Box<dyn Read + Send>;
+/// The text, as far as it was read.
+struct Text {
+    windows: Windows<Box<dyn Read + Send>>,
+    hasher: blake3::Hasher,
+}
+
+impl Text {
+    fn new(text: Box<dyn Read + Send>, window_bytes: u64) -> Self {
+        Self { windows: Windows::new(text, window_bytes), hasher: blake3::Hasher::new() }
+    }
+
+    fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let window = self.windows.next()?;
+        self.hasher.update(window.as_deref().unwrap_or_default());
+        Ok(window)
+    }
+}
 
 /// What the chunks of a window yield, in order.
 type Parts<P> = Vec<Result<<P as Processor>::Part, ProcessError>>;
@@ -79,7 +95,7 @@ impl<P: Processor> Task<'_, P> {
     fn begin(&self, sizes: Sizes) -> Result<Progress<'_, P>, BlobError> {
         Ok(Progress {
             task: self,
-            windows: Windows::new(self.blobs.open(&self.name(BlobKind::Text))?, sizes.window_bytes),
+            text: Text::new(self.blobs.open(&self.name(BlobKind::Text))?, sizes.window_bytes),
             whole: self.processor.begin(),
             results: Results::begin(self.blobs, self.job)?,
         })
@@ -130,17 +146,17 @@ impl<P: Processor> Task<'_, P> {
         file.write_all(tokens).map_err(|error| results::failed(self.job, BlobKind::Tokens, error))
     }
 
-    fn next(&self, windows: &mut Windows<Text>) -> Result<Option<Vec<u8>>, ProcessError> {
-        windows.next().map_err(|error| results::failed(self.job, BlobKind::Text, error))
+    fn next(&self, text: &mut Text) -> Result<Option<Vec<u8>>, ProcessError> {
+        text.next().map_err(|error| results::failed(self.job, BlobKind::Text, error))
     }
 }
 
 impl<P: Processor> Progress<'_, P> {
     /// One window after the other, on this thread.
     fn in_one_piece(&mut self) -> Result<(), ProcessError> {
-        let Self { task, windows, whole, results } = self;
+        let Self { task, text, whole, results } = self;
         let mut at = 0;
-        while let Some(window) = task.next(windows)? {
+        while let Some(window) = task.next(text)? {
             task.merge(vec![task.part(&window, at)], whole, results.tokens())?;
             at += window.len() as u64;
         }
@@ -149,12 +165,12 @@ impl<P: Processor> Progress<'_, P> {
 
     /// All threads share the chunks of a window, and what is done with the windows around it.
     fn in_chunks(&mut self, chunk_bytes: usize) -> Result<(), ProcessError> {
-        let Self { task, windows, whole, results } = self;
+        let Self { task, text, whole, results } = self;
         let (task, pool) = (*task, task.pool);
         let (mut at, mut parts, mut tokens, mut merged) = (0, Vec::new(), Vec::new(), Vec::new());
-        let mut next = pool.busy(|| task.next(windows))?;
+        let mut next = pool.busy(|| task.next(text))?;
         while let Some(window) = next {
-            let read = || pool.busy(|| task.next(windows));
+            let read = || pool.busy(|| task.next(text));
             let chunks = || task.parts(&window, chunk_bytes, at);
             let merge = || pool.busy(|| task.merge(parts, whole, &mut merged));
             let write = || pool.busy(|| task.write(&tokens, results.tokens()));
@@ -175,9 +191,9 @@ impl<P: Processor> Progress<'_, P> {
     /// Checks that this was the text, then completes the results.
     fn finish(self) -> Result<Processed, ProcessError> {
         let Task { job, processor, .. } = self.task;
-        results::must_be_the_text(job, self.windows.blake3())?;
+        results::must_be_the_text(job, self.text.hasher.finalize())?;
         let finish = |counts: &mut dyn Write| processor.finish(self.whole, counts);
         let results = self.results.finish(&processor.identity(), finish)?;
-        Ok(Processed::Staged { results, text_bytes: self.windows.bytes() })
+        Ok(Processed::Staged { results, text_bytes: self.text.hasher.count() })
     }
 }

@@ -84,32 +84,29 @@ impl Sizes {
     }
 }
 
-/// Reads a text window by window, hashing what it reads.
+/// Reads a text window by window.
 pub(crate) struct Windows<R> {
     text: R,
     window_bytes: u64,
-    hasher: blake3::Hasher,
     /// What was read after the last cut.
     rest: Vec<u8>,
-    bytes: u64,
     is_at_end: bool,
 }
 
 impl<R: Read> Windows<R> {
     pub(crate) fn new(text: R, window_bytes: u64) -> Self {
-        Self {
-            text,
-            window_bytes,
-            hasher: blake3::Hasher::new(),
-            rest: Vec::new(),
-            bytes: 0,
-            is_at_end: false,
-        }
+        Self { text, window_bytes, rest: Vec::new(), is_at_end: false }
     }
 
     /// The next window; none at the end. Windows are never empty.
     pub(crate) fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let mut window = std::mem::take(&mut self.rest);
+        self.next_in(Vec::new())
+    }
+
+    /// The same in memory that was used before.
+    pub(crate) fn next_in(&mut self, mut window: Vec<u8>) -> io::Result<Option<Vec<u8>>> {
+        window.clear();
+        window.append(&mut self.rest);
         let mut want = self.window_bytes;
         let mut searched = 0;
         while !self.is_at_end {
@@ -118,7 +115,8 @@ impl<R: Read> Windows<R> {
             if !self.is_at_end
                 && let Some(cut) = cut(&window, searched)
             {
-                self.rest = window.split_off(cut);
+                self.rest.extend_from_slice(&window[cut..]);
+                window.truncate(cut);
                 return Ok(Some(window));
             }
             searched = window.len();
@@ -127,23 +125,9 @@ impl<R: Read> Windows<R> {
         Ok((!window.is_empty()).then_some(window))
     }
 
-    /// The bytes read so far.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// BLAKE3 of the bytes read so far.
-    pub(crate) fn blake3(&self) -> blake3::Hash {
-        self.hasher.finalize()
-    }
-
     fn read(&mut self, window: &mut Vec<u8>, bytes: u64) -> io::Result<u64> {
-        let from = window.len();
         window.reserve(usize::try_from(bytes).unwrap_or(usize::MAX).min(WINDOW_BYTES as usize));
-        let read = self.text.by_ref().take(bytes).read_to_end(window)? as u64;
-        self.hasher.update(&window[from..]);
-        self.bytes += read;
-        Ok(read)
+        Ok(self.text.by_ref().take(bytes).read_to_end(window)? as u64)
     }
 }
 
@@ -207,8 +191,6 @@ mod tests {
         let mut windows = Windows::new(text, window_bytes);
         let all: Vec<_> = std::iter::from_fn(|| windows.next().unwrap()).collect();
         assert_eq!(all.concat(), text);
-        assert_eq!(windows.blake3(), blake3::hash(text));
-        assert_eq!(windows.bytes(), text.len() as u64);
         all
     }
 

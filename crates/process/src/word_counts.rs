@@ -1,10 +1,16 @@
 //! The counts of words alone, for users who want no files.
 
+use std::io::{self, Read};
+
 use crate::{
     tally::{Tally, TokenHasher},
     tokens::Tokens,
     uax29,
+    window::Windows,
 };
+
+/// A text is read so much at a time: what is read stays in the processor's cache until it is counted, beside the counts.
+const WINDOW_BYTES: u64 = 128 << 10;
 
 /// How often each word of any number of texts occurs: the words of UAX #29, lower-cased.
 ///
@@ -36,6 +42,25 @@ impl WordCounts {
         uax29::words(text, &mut tokens);
         self.words += tokens.len();
         self.tally = tokens.into_counts();
+    }
+
+    /// Counts the words of a text that is read bit by bit, up to line ends: memory does not grow with its length. What was
+    /// counted before an error stays.
+    ///
+    /// # Errors
+    /// Those of `text`; of kind [`InvalidData`](io::ErrorKind::InvalidData), with the place, where it is not UTF-8.
+    pub fn read(&mut self, text: impl Read) -> io::Result<()> {
+        let (mut windows, mut at, mut window) = (Windows::new(text, WINDOW_BYTES), 0, Vec::new());
+        while let Some(next) = windows.next_in(window)? {
+            window = next;
+            let words = simdutf8::compat::from_utf8(&window).map_err(|error| {
+                let at = at + error.valid_up_to();
+                io::Error::new(io::ErrorKind::InvalidData, format!("no UTF-8 at byte {at}"))
+            })?;
+            self.add(words);
+            at += window.len();
+        }
+        Ok(())
     }
 
     /// Takes over the counts of another.
@@ -77,5 +102,20 @@ mod tests {
         assert_eq!(counts.words(), 6);
         let expected = [("b", 2), ("floccinaucinihilipilification", 2), ("a", 1), ("c", 1)];
         assert_eq!(counts.sorted(), expected);
+    }
+
+    #[test]
+    fn a_text_that_is_read_has_the_same_counts() {
+        let text =
+            "one éclair, two éclairs: 3.14\n\n".repeat(20_000) + &"no line ends ".repeat(700_000) + "é";
+        let (mut read, mut added) = (WordCounts::default(), WordCounts::default());
+        read.read(text.as_bytes()).unwrap();
+        added.add(&text);
+        assert_eq!(read.words(), added.words());
+        assert_eq!(read.sorted(), added.sorted());
+        let bad = [text.as_bytes(), b"\nwell\xff"].concat();
+        let error = WordCounts::default().read(&*bad).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert_eq!(error.to_string(), format!("no UTF-8 at byte {}", text.len() + 5));
     }
 }

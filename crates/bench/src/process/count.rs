@@ -2,8 +2,8 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Write},
-    path::{Path, PathBuf},
+    io::{self, Write},
+    path::PathBuf,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::Instant,
@@ -100,12 +100,10 @@ fn count(texts: &[PathBuf], threads: usize) -> anyhow::Result<WordCounts> {
 
 /// Counts the texts that no other thread has taken.
 fn count_next(texts: &[PathBuf], next: &AtomicUsize) -> anyhow::Result<WordCounts> {
-    let (mut counts, mut bytes) = (WordCounts::default(), Vec::new());
+    let mut counts = WordCounts::default();
     while let Some(path) = texts.get(next.fetch_add(1, Ordering::Relaxed)) {
-        let named = |path: &Path| format!("failed to read '{}'", path.display());
-        bytes.clear();
-        File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).with_context(|| named(path))?;
-        counts.add(std::str::from_utf8(&bytes).with_context(|| named(path))?);
+        let counted = File::open(path).and_then(|file| counts.read(file));
+        counted.with_context(|| format!("failed to read '{}'", path.display()))?;
     }
     Ok(counts)
 }
