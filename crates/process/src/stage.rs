@@ -13,7 +13,7 @@ use flow::{
     payload::{Nothing, ProcessJob},
     stage::{Attempt, Done, Stage, StageError},
 };
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
     config::{Chunk, ProcessConfig},
@@ -39,6 +39,8 @@ struct Desk<P> {
     chunk: Chunk,
     blobs: Arc<dyn BlobStore>,
     pool: Arc<Pool>,
+    /// One document at a time is asked for its size: each would have a thread of its own otherwise.
+    sizes: Semaphore,
     /// As many batches at a time as there are threads and one more, so that none waits for the next.
     dispatch: Dispatch<Order>,
 }
@@ -85,7 +87,8 @@ impl<P: Processor> Process<P> {
             Chunk::Whole | Chunk::Bytes(_) | Chunk::Auto => 1,
         };
         let dispatch = Dispatch::new(pool.len() + 1, batch);
-        let desk = Desk { processor, chunk: config.chunk, blobs, pool, dispatch };
+        let sizes = Semaphore::new(1);
+        let desk = Desk { processor, chunk: config.chunk, blobs, pool, sizes, dispatch };
         Ok(Self { desk: Arc::new(desk), meter })
     }
 
@@ -128,7 +131,9 @@ impl<P: Processor> Process<P> {
             desk.dispatch.add(bytes, Order { job, answer: sender });
             desk.begin();
         };
+        let turn = self.desk.sizes.acquire().await;
         let asked = tokio::task::spawn_blocking(waits).await;
+        drop(turn);
         asked.map_err(|error| ProcessError::Panicked(error.to_string()))?;
         receiver.await.unwrap_or_else(|gone| Err(ProcessError::Panicked(gone.to_string())))
     }
