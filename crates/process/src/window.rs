@@ -9,7 +9,7 @@
 //! A chunk ends after a line feed or with its window.
 //!
 //! Where a line is cut follows from the line alone, counted from its beginning: at the last such place in 8 MiB, else at
-//! the first after them, as long as 8 MiB are left. So [`pieces`] cuts a line that came in a larger window where a smaller
+//! the first after them, as long as 8 MiB are left. So `pieces` cuts a line that came in a larger window where a smaller
 //! window ends, and what is done piece by piece is the same for all sizes.
 
 use std::io::{self, Read};

@@ -42,7 +42,7 @@ const BUSY: f64 = 0.5;
   juggle-bench process --quick
 
 Texts are all *.txt below a directory, in UTF-8; without one they are generated, with words spread like those of books. All lie in the page cache when the time \
-begins; reading them from there is part of the time of every tool, starting an interpreter and loading its libraries is \
+begins; reading them from there is part of the time of every tool but 'juggle, texts read before', starting an interpreter and loading its libraries is \
 not. Slow tools count a sample, which is told. 'memory' repeats the texts thirty times with changed words (about a hundred times \
 their bytes below the output directory, removed afterwards); --quick leaves that out. Polars, DuckDB \
 and NLTK are looked for in the system's Python, then in python/ of the output directory; a tool that is not installed is \

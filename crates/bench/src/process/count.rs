@@ -1,9 +1,9 @@
 //! The process that counts with juggle: one accumulator for each thread, and one place in the list for all.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::Instant,
@@ -31,6 +31,9 @@ pub struct Count {
     /// How words are found.
     #[arg(long)]
     pub masks: Masks,
+    /// Whether the texts are read before the time begins.
+    #[arg(long)]
+    pub held: bool,
 }
 
 /// How words are found.
@@ -74,8 +77,16 @@ impl Count {
     pub fn take(self) -> anyhow::Result<()> {
         self.masks.choose()?;
         let texts = read_list(&self.list)?;
+        let held = if self.held { read(&texts)? } else { Vec::new() };
         let started = Instant::now();
-        let counts = count(&texts, self.threads)?;
+        let counts = if self.held {
+            count(held.len(), self.threads, |text, counts| {
+                counts.add(&held[text]);
+                Ok(())
+            })
+        } else {
+            count(texts.len(), self.threads, |text, counts| read_one(&texts[text], counts))
+        }?;
         let counted = Counted {
             seconds: started.elapsed().as_secs_f64(),
             words: Some(counts.words()),
@@ -86,26 +97,43 @@ impl Count {
     }
 }
 
-fn count(texts: &[PathBuf], threads: usize) -> anyhow::Result<WordCounts> {
+fn read(texts: &[PathBuf]) -> anyhow::Result<Vec<String>> {
+    let read = |path: &PathBuf| {
+        fs::read_to_string(path).with_context(|| format!("failed to read '{}'", path.display()))
+    };
+    texts.iter().map(read).collect()
+}
+
+fn read_one(path: &Path, counts: &mut WordCounts) -> anyhow::Result<()> {
+    let counted = File::open(path).and_then(|file| counts.read(file));
+    counted.with_context(|| format!("failed to read '{}'", path.display()))
+}
+
+/// Counts so many texts with `one`, which is told which to add.
+fn count(
+    texts: usize,
+    threads: usize,
+    one: impl Fn(usize, &mut WordCounts) -> anyhow::Result<()> + Sync,
+) -> anyhow::Result<WordCounts> {
     let next = AtomicUsize::new(0);
+    // What no other thread has taken.
+    let take = || {
+        let mut counts = WordCounts::default();
+        loop {
+            match next.fetch_add(1, Ordering::Relaxed) {
+                text if text < texts => one(text, &mut counts)?,
+                _ => return Ok(counts),
+            }
+        }
+    };
     let counts: anyhow::Result<Vec<WordCounts>> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(|| count_next(texts, &next))).collect();
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(take)).collect();
         threads.into_iter().map(|thread| thread.join().expect("it does not panic")).collect()
     });
     let mut counts = counts?.into_iter();
     let mut all = counts.next().unwrap_or_default();
     counts.for_each(|others| all.merge(&others));
     Ok(all)
-}
-
-/// Counts the texts that no other thread has taken.
-fn count_next(texts: &[PathBuf], next: &AtomicUsize) -> anyhow::Result<WordCounts> {
-    let mut counts = WordCounts::default();
-    while let Some(path) = texts.get(next.fetch_add(1, Ordering::Relaxed)) {
-        let counted = File::open(path).and_then(|file| counts.read(file));
-        counted.with_context(|| format!("failed to read '{}'", path.display()))?;
-    }
-    Ok(counts)
 }
 
 #[cfg(test)]
@@ -119,11 +147,19 @@ mod tests {
         for (n, path) in texts.iter().enumerate() {
             std::fs::write(path, format!("the cat and number {n}, the last\n").repeat(n + 1)).unwrap();
         }
-        let one = count(&texts, 1).unwrap();
+        let counted =
+            |threads| count(texts.len(), threads, |text, counts| read_one(&texts[text], counts)).unwrap();
+        let one = counted(1);
         assert_eq!((one.words(), one.distinct()), (28 * 7, 12));
         for threads in [2, 9] {
-            assert_eq!(count(&texts, threads).unwrap().sorted(), one.sorted());
+            assert_eq!(counted(threads).sorted(), one.sorted());
         }
+        let held = read(&texts).unwrap();
+        let add = |text: usize, counts: &mut WordCounts| {
+            counts.add(&held[text]);
+            Ok(())
+        };
+        assert_eq!(count(held.len(), 2, add).unwrap().sorted(), one.sorted());
     }
 
     #[test]
@@ -131,6 +167,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("bad.txt");
         std::fs::write(&path, b"caf\xe9").unwrap();
-        assert!(count(&[path], 1).unwrap_err().to_string().contains("bad.txt"));
+        assert!(read_one(&path, &mut WordCounts::default()).unwrap_err().to_string().contains("bad.txt"));
+        assert!(read(&[path]).unwrap_err().to_string().contains("bad.txt"));
     }
 }

@@ -50,7 +50,7 @@ impl Place<'_> {
         let own = Some(env!("CARGO_PKG_VERSION").to_owned());
         let mut python = None;
         let version = match counter {
-            Counter::Juggle | Counter::JugglePortable => own,
+            Counter::Juggle | Counter::JuggleHeld | Counter::JugglePortable => own,
             Counter::JuggleAvx2 => {
                 own.filter(|_| matches!(Machine::here(self.directory).simd, "avx2" | "avx512"))
             }
@@ -76,7 +76,9 @@ impl Place<'_> {
     /// Where it fails, or counts nothing.
     pub fn run(self, found: &Found, threads: Threads, list: &Path) -> anyhow::Result<Counted> {
         if let Some(masks) = found.counter.masks() {
-            return Counted::said_by(juggle(masks, threads, list)?);
+            let mut command = juggle(masks, threads, list)?;
+            command.args(found.counter.holds_texts().then_some("--held"));
+            return Counted::said_by(command);
         }
         if let Some(python) = &found.python {
             return Counted::said_by(self.script(found.counter, python, threads, list)?);
