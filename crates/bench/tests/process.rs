@@ -34,7 +34,8 @@ fn words_are_counted_and_texts_processed_and_each_tool_has_a_row() {
     let output = tempfile::tempdir().unwrap();
     let only = ["tokenise", "stage", "memory", "juggle", "wc"].map(|part| ["--only", part]).concat();
     let (table, rows) = run(&only, output.path());
-    let tools = ["juggle", "juggle, AVX2", "juggle, portable", "wc -w", "pyjuggle"];
+    let tools =
+        ["juggle", "juggle, texts read before", "juggle, AVX2", "juggle, portable", "wc -w", "pyjuggle"];
     let counted: Vec<&Value> = rows.iter().filter(|row| row["work"] == "tokenise and count").collect();
     let seen: Vec<&str> = counted.iter().map(|row| row["tool"].as_str().unwrap()).collect();
     let two_threads = tools.iter().filter(|tool| **tool != "wc -w");
