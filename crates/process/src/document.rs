@@ -83,7 +83,7 @@ impl<P: Processor> Task<'_, P> {
         if self.pool.busy(|| stats::is_current(self.blobs, self.job, &identity))? {
             return Ok(Processed::Current);
         }
-        let sizes = Sizes::new(self.chunk, self.pool.len(), self.pool.pace());
+        let sizes = Sizes::new(self.chunk, self.pool.len(), self.pool.steady_pace());
         let mut progress = self.begin(sizes)?;
         match self.chunk {
             Chunk::Whole | Chunk::Documents(_) => self.pool.busy(|| progress.in_one_piece())?,

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::{error::ProcessError, window::Pace};
 
-/// So much must have been worked on before the pace is taken from it.
+/// So much must have been worked on before chunks are chosen by its pace.
 const PACE_BYTES_MIN: u64 = 16 << 20;
 
 /// A pool of threads that know how long they were busy.
@@ -86,7 +86,12 @@ impl Pool {
     pub(crate) fn pace(&self) -> Pace {
         let bytes = self.done.lock().unwrap_or_else(PoisonError::into_inner).bytes;
         let busy_ns = self.busy_ns.iter().map(|ns| ns.load(Ordering::Relaxed)).sum();
-        if bytes < PACE_BYTES_MIN { Pace::default() } else { Pace { bytes, busy_ns } }
+        if bytes == 0 { Pace::default() } else { Pace { bytes, busy_ns } }
+    }
+
+    /// The pace by which chunks are chosen: that of the first texts, which warm up, says too little.
+    pub(crate) fn steady_pace(&self) -> Pace {
+        Some(self.pace()).filter(|pace| pace.bytes >= PACE_BYTES_MIN).unwrap_or_default()
     }
 
     /// Does a piece of work that does not wait for other pieces, and counts its time for this thread.
@@ -171,9 +176,12 @@ mod tests {
     #[test]
     fn the_pace_is_taken_from_what_was_worked_on() {
         let pool = Pool::new(1).unwrap();
+        assert_eq!(pool.pace(), Pace::default());
         pool.note(1000);
-        assert_eq!((pool.pace(), pool.done()), (Pace::default(), vec![1000]));
+        assert_eq!((pool.pace(), pool.done()), (Pace { bytes: 1000, busy_ns: 0 }, vec![1000]));
+        assert_eq!(pool.steady_pace(), Pace::default());
         pool.note(PACE_BYTES_MIN);
         assert_eq!(pool.pace(), Pace { bytes: PACE_BYTES_MIN + 1000, busy_ns: 0 });
+        assert_eq!(pool.steady_pace(), pool.pace());
     }
 }

@@ -44,8 +44,9 @@ impl WordCounts {
         self.tally = tokens.into_counts();
     }
 
-    /// Counts the words of a text that is read bit by bit, up to line ends: memory does not grow with its length. What was
-    /// counted before an error stays.
+    /// Counts the words of a text that is read bit by bit, up to line ends: memory does not grow with its length, but with its
+    /// longest line, which is cut from 8 MiB on where a space and an ASCII letter or digit stand. What was counted before an
+    /// error stays.
     ///
     /// # Errors
     /// Those of `text`; of kind [`InvalidData`](io::ErrorKind::InvalidData), with the place, where it is not UTF-8.
