@@ -8,6 +8,7 @@ use crate::{
     extent::Extent,
     language::{Language, Sample},
     succession::{Succession, WINDOW},
+    tally::{SHORT_BYTES, Sorted},
 };
 
 /// How many of the longest words are told.
@@ -88,7 +89,7 @@ pub struct Heaps {
 /// All measures but `distinct_ngrams`. What was not looked at is left out.
 pub(crate) fn measured(
     words: u64,
-    sorted: &[(&[u8], u64)],
+    sorted: &Sorted<'_>,
     extent: &Extent,
     sentences: Option<u64>,
     succession: Option<Succession>,
@@ -100,7 +101,7 @@ pub(crate) fn measured(
         characters: extent.characters,
         words,
         distinct_words: sorted.len() as u64,
-        hapaxes: (sorted.len() - sorted.partition_point(|(_, n)| *n > 1)) as u64,
+        hapaxes: sorted.hapaxes() as u64,
         type_token_ratio: if words == 0 { 0.0 } else { rounded(sorted.len() as f64 / words as f64) },
         longest_words: longest(sorted),
         distinct_ngrams: None,
@@ -120,32 +121,47 @@ fn characters(word: &[u8]) -> usize {
     word.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
 }
 
-fn longest(counts: &[(&[u8], u64)]) -> Vec<String> {
-    // The greatest is the one that goes first: the fewest characters, then the last by bytes.
-    let mut words: BinaryHeap<(Reverse<usize>, &[u8])> = BinaryHeap::new();
-    for (word, _) in counts {
-        let is_out = |worst: &(Reverse<usize>, &[u8])| word.len() < worst.0.0;
-        if words.len() == LONGEST_WORDS && words.peek().is_some_and(is_out) {
-            continue;
-        }
-        words.push((Reverse(characters(word)), word));
-        if words.len() > LONGEST_WORDS {
-            words.pop();
-        }
+fn longest(sorted: &Sorted<'_>) -> Vec<String> {
+    let mut longest = Longest::default();
+    sorted.long().for_each(|token| longest.take(token));
+    if longest.bytes_min() <= SHORT_BYTES {
+        sorted.each_short(|token| longest.take(token));
     }
-    words.into_sorted_vec().into_iter().map(|(_, word)| String::from_utf8_lossy(word).into_owned()).collect()
+    let words = longest.0.into_sorted_vec();
+    words.into_iter().map(|(_, word)| String::from_utf8_lossy(&word).into_owned()).collect()
 }
 
-fn readability(sorted: &[(&[u8], u64)], words: u64, sentences: u64) -> Option<Readability> {
+/// The longest so far. The greatest is the one that goes first: the fewest characters, then the last by bytes.
+#[derive(Default)]
+struct Longest(BinaryHeap<(Reverse<usize>, Vec<u8>)>);
+
+impl Longest {
+    /// How many bytes a word must have to be one of them.
+    fn bytes_min(&self) -> usize {
+        self.0.peek().filter(|_| self.0.len() == LONGEST_WORDS).map_or(0, |(characters, _)| characters.0)
+    }
+
+    fn take(&mut self, word: &[u8]) {
+        if word.len() < self.bytes_min() {
+            return;
+        }
+        self.0.push((Reverse(characters(word)), word.to_vec()));
+        if self.0.len() > LONGEST_WORDS {
+            self.0.pop();
+        }
+    }
+}
+
+fn readability(sorted: &Sorted<'_>, words: u64, sentences: u64) -> Option<Readability> {
     if words == 0 || sentences == 0 {
         return None;
     }
     let (mut letters, mut long) = (0, 0);
-    for (word, n) in sorted {
+    sorted.each(|word, n| {
         let length = characters(word);
         letters += length as u64 * n;
-        long += if length >= LONG_WORD { *n } else { 0 };
-    }
+        long += if length >= LONG_WORD { n } else { 0 };
+    });
     let (words, sentences) = (words as f64, sentences as f64);
     let a_word = letters as f64 / words;
     Some(Readability {
@@ -155,14 +171,15 @@ fn readability(sorted: &[(&[u8], u64)], words: u64, sentences: u64) -> Option<Re
     })
 }
 
-fn lexical(succession: &Succession, sorted: &[(&[u8], u64)]) -> Lexical {
+fn lexical(succession: &Succession, sorted: &Sorted<'_>) -> Lexical {
     debug_assert_eq!(WINDOW, 500, "the name of the measure says so");
     let growth = succession.growth().into_iter().filter(|(tokens, _)| *tokens >= 64);
-    let ranks = (1..).zip(sorted).map(|(rank, (_, n))| (rank, *n));
+    let mut ranks = Vec::with_capacity(sorted.len());
+    sorted.each(|_, n| ranks.push((ranks.len() as u64 + 1, n)));
     Lexical {
         moving_average_type_token_ratio: succession.moving_ratio().map(rounded),
         heaps: fitted(growth).map(|(k, beta)| Heaps { k: rounded(k), beta: rounded(beta) }),
-        zipf_exponent: fitted(ranks).map(|(_, slope)| rounded(-slope)),
+        zipf_exponent: fitted(ranks.into_iter()).map(|(_, slope)| rounded(-slope)),
     }
 }
 
@@ -185,6 +202,7 @@ fn fitted(points: impl Iterator<Item = (u64, u64)>) -> Option<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tally::Tally;
 
     #[test]
     fn a_power_law_is_found_again() {
@@ -196,11 +214,13 @@ mod tests {
     #[test]
     fn readability_is_that_of_the_formulas() {
         // Ten words of five characters in two sentences, one of them long.
-        let sorted: [(&[u8], u64); 2] = [(b"abcd", 8), (b"abcdefghi", 2)];
-        let found = readability(&sorted, 10, 2).unwrap();
+        let mut tally = Tally::default();
+        tally.add(b"abcd", 8);
+        tally.add(b"abcdefghi", 2);
+        let found = readability(&tally.sorted(), 10, 2).unwrap();
         assert_eq!(found.automated_readability_index, rounded(4.71 * 5.0 + 2.5 - 21.43));
         assert_eq!(found.coleman_liau_index, rounded(0.0588 * 500.0 - 0.296 * 20.0 - 15.8));
         assert_eq!(found.lix, 25.0);
-        assert_eq!(readability(&[], 0, 0), None);
+        assert_eq!(readability(&Tally::default().sorted(), 0, 0), None);
     }
 }

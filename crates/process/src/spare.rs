@@ -1,6 +1,7 @@
 //! Memory that one text after another is worked on in: to have new memory for each takes longer than much of the work.
 
 use std::{
+    ops::RangeInclusive,
     sync::{Mutex, MutexGuard, PoisonError},
     thread::available_parallelism,
 };
@@ -13,8 +14,11 @@ use crate::{
 /// Texts from this size on are worked on in memory that is kept; for a smaller one, new memory is cheaper than clean one.
 const TEXT_BYTES_MIN: usize = 64 << 10;
 
-/// The most bytes of lines, or of a table, that are kept.
-const KEPT_BYTES_MAX: usize = 2 << 20;
+/// The most bytes of lines that are kept.
+const LINES_BYTES_MAX: usize = 2 << 20;
+
+/// The bytes of tallies that are kept: from those that texts of such a size begin with.
+const TALLY_BYTES: RangeInclusive<usize> = TEXT_BYTES_MIN / 2..=1 << 20;
 
 /// Memory of texts that are done.
 #[derive(Debug)]
@@ -43,22 +47,22 @@ impl Spare {
         let tally = locked(&self.tallies).pop();
         Tokens::within(
             lines.unwrap_or_else(|| vec![0; text_bytes + text_bytes / 8]),
-            tally.unwrap_or_else(|| Tally::sized(hasher.clone(), text_bytes)),
+            // Made clean now, so that it is in the processor's cache when it is used.
+            tally.map_or_else(|| Tally::sized(hasher.clone(), text_bytes), Tally::cleared),
         )
     }
 
     /// Keeps the memory of lines that are written.
     pub(crate) fn keep_lines(&self, lines: Vec<u8>) {
         let mut kept = locked(&self.lines);
-        if (TEXT_BYTES_MIN..=KEPT_BYTES_MAX).contains(&lines.len()) && kept.len() < self.kept_max {
+        if (TEXT_BYTES_MIN..=LINES_BYTES_MAX).contains(&lines.len()) && kept.len() < self.kept_max {
             kept.push(lines);
         }
     }
 
     /// Keeps the memory of counts that are merged or written.
     pub(crate) fn keep_tally(&self, tally: Tally) {
-        if (TEXT_BYTES_MIN..=KEPT_BYTES_MAX).contains(&tally.table_bytes()) {
-            let tally = tally.cleared();
+        if TALLY_BYTES.contains(&tally.memory_bytes()) {
             let mut kept = locked(&self.tallies);
             if kept.len() < self.kept_max {
                 kept.push(tally);
@@ -84,7 +88,7 @@ mod tests {
         }
         assert_eq!(locked(&spare.lines).len(), spare.kept_max);
         assert_eq!(locked(&spare.tallies).len(), spare.kept_max);
-        spare.keep_lines(vec![0; KEPT_BYTES_MAX + 1]);
+        spare.keep_lines(vec![0; LINES_BYTES_MAX + 1]);
         assert_eq!(spare.tokens(&hasher, TEXT_BYTES_MIN).into_parts().0.len(), TEXT_BYTES_MIN);
     }
 

@@ -1,26 +1,30 @@
 //! How often each token occurs.
 //!
-//! An open table of slots of 32 bytes. A token of up to 16 bytes stands in its slot, so that counting it looks at one
-//! place in memory; a longer one stands in an arena that all share. What is short is padded with zeros and known by its
-//! length, since a token may end in NUL. The hash is keyed at random for every run, as the texts come from strangers.
+//! Nearly all tokens of a text are short: up to [`SHORT_BYTES`]. They stand in a table of their own (`short`), where counting
+//! one looks at 16 bytes of memory. All others stand in another (`long`), and so does what of a count is too much for a
+//! slot of the first. The hash is keyed at random for every run, as the texts come from strangers.
+
+mod long;
+mod short;
+mod sorted;
 
 use std::hash::{BuildHasher, RandomState};
 
-/// The most bytes of a token that stands in its slot.
-pub(crate) const SHORT_BYTES: usize = 16;
+use self::{
+    long::LongTable,
+    short::{COUNT_MAX, ShortTable},
+};
 
-/// Slots of a table in which something stands, at first.
-const SLOTS_MIN: usize = 1 << 10;
+pub(crate) use self::{
+    short::{SHORT_BYTES, ShortToken},
+    sorted::Sorted,
+};
+
+/// The fewest slots of a table in which nothing stands yet.
+const SLOTS_SIZED_MIN: usize = 1 << 10;
 
 /// The most slots of a table in which nothing stands yet.
 const SLOTS_SIZED_MAX: usize = 1 << 15;
-
-/// A token is frequent, when its table grows, from this count on.
-const FREQUENT: u64 = 8;
-
-/// How far apart two slots are that are taken one after the other: odd, so that all are taken, and far from any simple
-/// part of a table.
-const LEAP: usize = 0x9E37_79B1;
 
 /// Hashes tokens. Tallies that shall be merged must share it.
 #[derive(Debug, Clone)]
@@ -38,212 +42,125 @@ impl Default for TokenHasher {
 }
 
 impl TokenHasher {
+    #[inline]
+    fn short(&self, token: ShortToken) -> u64 {
+        self.folded(token.halves())
+    }
+
+    fn long(&self, token: &[u8]) -> u64 {
+        let mut padded = [0; 16];
+        match padded.get_mut(..token.len()) {
+            Some(start) => {
+                start.copy_from_slice(token);
+                let (halves, _) = padded.as_chunks();
+                self.folded([0, 1].map(|half| u64::from_le_bytes(halves[half])))
+            }
+            None => self.long.hash_one(token),
+        }
+    }
+
     /// Each half is made unknown before both are multiplied, and the product is folded (as in wyhash).
     #[inline]
-    fn short(&self, token: u128) -> u64 {
-        let [low, high] = [token as u64 ^ self.short[0], (token >> 64) as u64 ^ self.short[1]];
-        let product = u128::from(low) * u128::from(high);
+    fn folded(&self, [low, high]: [u64; 2]) -> u64 {
+        let product = u128::from(low ^ self.short[0]) * u128::from(high ^ self.short[1]);
         product as u64 ^ (product >> 64) as u64
-    }
-}
-
-/// One distinct token and its count; free while `len` is 0. Aligned, so that none lies in two lines of the cache.
-#[derive(Debug, Clone, Copy, Default)]
-#[repr(align(32))]
-struct Slot {
-    /// The token where it is short; else its hash, then where it begins in the arena.
-    key: [u8; SHORT_BYTES],
-    n: u64,
-    len: usize,
-}
-
-impl Slot {
-    const fn is_long(&self) -> bool {
-        self.len > SHORT_BYTES
     }
 }
 
 /// Counts of tokens.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    /// A power of two of them, or none.
-    slots: Vec<Slot>,
-    distinct: usize,
-    arena: Vec<u8>,
+    short: ShortTable,
+    long: LongTable,
     hasher: TokenHasher,
 }
 
 impl Tally {
     pub(crate) fn new(hasher: TokenHasher) -> Self {
-        Self { slots: Vec::new(), distinct: 0, arena: Vec::new(), hasher }
+        Self { hasher, ..Self::default() }
     }
 
     /// With room for the distinct tokens that a text of this length is likely to have.
     pub(crate) fn sized(hasher: TokenHasher, text_bytes: usize) -> Self {
-        let slots = (text_bytes / 32).next_power_of_two().clamp(SLOTS_MIN, SLOTS_SIZED_MAX);
-        Self { slots: vec![Slot::default(); slots], ..Self::new(hasher) }
+        let slots = (text_bytes / 32).next_power_of_two().clamp(SLOTS_SIZED_MIN, SLOTS_SIZED_MAX);
+        Self { short: ShortTable::of(slots), ..Self::new(hasher) }
     }
 
     /// Adds `n` to a token's count.
     pub(crate) fn add(&mut self, token: &[u8], n: u64) {
-        if token.len() <= SHORT_BYTES {
-            let mut padded = [0; SHORT_BYTES];
-            padded[..token.len()].copy_from_slice(token);
-            self.add_short(padded, token.len(), n);
-        } else {
-            self.add_long(token, n);
+        match ShortToken::of(token) {
+            Some(short) => self.add_wherever(self.hasher.short(short), short, n),
+            None => self.long.add(self.hasher.long(token), token, n),
         }
     }
 
-    /// The same for a token of at most [`SHORT_BYTES`], padded with zeros.
-    #[inline]
-    pub(crate) fn add_short(&mut self, token: [u8; SHORT_BYTES], len: usize, n: u64) {
-        let hash = self.hasher.short(u128::from_le_bytes(token));
-        let mask = self.slots.len().wrapping_sub(1);
-        // Most tokens are where they are looked for first.
-        if let Some(slot) = self.slots.get_mut(hash as usize & mask)
-            && slot.key == token
-            && slot.len == len
-        {
-            slot.n += n;
-        } else {
-            self.add_elsewhere(hash, Slot { key: token, n, len });
+    /// Adds one to the count of each of up to 64 short tokens.
+    pub(crate) fn add_each(&mut self, tokens: &[ShortToken]) {
+        // Most stand where they are looked for first. The others are for later: while none of this depends on what has been
+        // found, the processor looks for many at a time.
+        let mut others = 0_u64;
+        for (n, token) in tokens.iter().enumerate() {
+            others |= self.short.add_one(self.hasher.short(*token), *token) << n;
+        }
+        while others != 0 {
+            let token = tokens[others.trailing_zeros() as usize];
+            others &= others - 1;
+            self.add_wherever(self.hasher.short(token), token, 1);
         }
     }
 
-    #[inline(never)]
-    fn add_elsewhere(&mut self, hash: u64, new: Slot) {
-        self.add_slot(hash, new, |_, slot| slot.key == new.key && slot.len == new.len);
-    }
-
-    fn add_long(&mut self, token: &[u8], n: u64) {
-        let hash = self.hasher.long.hash_one(token);
-        let key = (u128::from(hash) | (self.arena.len() as u128) << 64).to_le_bytes();
-        let slot = Slot { key, n, len: token.len() };
-        if self.add_slot(hash, slot, |tally, slot| slot.is_long() && tally.token(slot) == token) {
-            self.arena.extend_from_slice(token);
-        }
-    }
-
-    /// Adds to the slot that is for the same token, or to a free one. Whether it was free.
-    fn add_slot(&mut self, hash: u64, new: Slot, is_same: impl Fn(&Self, &Slot) -> bool) -> bool {
-        if self.distinct * 4 >= self.slots.len() * 3 {
-            self.grow();
-        }
-        let mask = self.slots.len() - 1;
-        let mut at = hash as usize & mask;
-        loop {
-            let slot = &self.slots[at];
-            if slot.len == 0 {
-                self.slots[at] = new;
-                self.distinct += 1;
-                return true;
-            }
-            if is_same(self, slot) {
-                self.slots[at].n += new.n;
-                return false;
-            }
-            at = (at + 1) & mask;
-        }
-    }
-
-    /// Makes room for twice as many. What is frequent is placed first, so that it is where it is looked for first.
-    #[cold]
-    fn grow(&mut self) {
-        let slots = (self.slots.len() * 2).max(SLOTS_MIN);
-        let before = std::mem::replace(&mut self.slots, vec![Slot::default(); slots]);
-        let is_frequent = |slot: &&Slot| slot.n >= FREQUENT;
-        let is_rare = |slot: &&Slot| slot.len > 0 && slot.n < FREQUENT;
-        for slot in before.iter().filter(is_frequent).chain(before.iter().filter(is_rare)) {
-            let mut at = self.hash(slot) as usize & (slots - 1);
-            while self.slots[at].len > 0 {
-                at = (at + 1) & (slots - 1);
-            }
-            self.slots[at] = *slot;
-        }
-    }
-
-    fn hash(&self, slot: &Slot) -> u64 {
-        let key = u128::from_le_bytes(slot.key);
-        if slot.is_long() { key as u64 } else { self.hasher.short(key) }
-    }
-
-    fn token<'t>(&'t self, slot: &'t Slot) -> &'t [u8] {
-        if slot.is_long() {
-            let at = (u128::from_le_bytes(slot.key) >> 64) as usize;
-            &self.arena[at..at + slot.len]
-        } else {
-            &slot.key[..slot.len]
+    fn add_wherever(&mut self, hash: u64, token: ShortToken, n: u64) {
+        let rest = self.short.add(hash, token, n, |token| self.hasher.short(token));
+        if rest > 0 {
+            let (padded, len) = (token.padded(), token.len());
+            self.long.add(self.hasher.long(&padded[..len]), &padded[..len], rest);
         }
     }
 
     /// Takes over the counts of another, which has the same hasher and is of no use afterwards but for its memory.
     pub(crate) fn merge(&mut self, other: &mut Self) {
-        if other.distinct > self.distinct {
+        if other.short.len() + other.long.len() > self.short.len() + self.long.len() {
             std::mem::swap(self, other);
         }
         self.add_all(other);
     }
 
+    /// Adds the counts of another, which has the same hasher.
+    pub(crate) fn add_all(&mut self, other: &Self) {
+        other.short.in_leaps().for_each(|(token, n)| self.add_wherever(self.hasher.short(token), token, n));
+        other.long.each().for_each(|(token, n)| self.add(token, n));
+    }
+
     /// Without tokens, but with its memory.
     pub(crate) fn cleared(mut self) -> Self {
-        self.slots.fill(Slot::default());
-        self.distinct = 0;
-        self.arena.clear();
+        self.short.clear();
+        self.long.clear();
         self
     }
 
-    /// The bytes of its table.
-    pub(crate) fn table_bytes(&self) -> usize {
-        self.slots.len() * size_of::<Slot>()
-    }
-
-    /// Adds the counts of another. Takes its slots in leaps over its table: in their order, which is that of the hashes
-    /// here too, they would fill a smaller table from one end, and each would be looked for past all before it.
-    pub(crate) fn add_all(&mut self, other: &Self) {
-        let mask = other.slots.len().wrapping_sub(1);
-        let leaps = (0..other.slots.len()).map(|n| n.wrapping_mul(LEAP) & mask);
-        for slot in leaps.map(|at| &other.slots[at]).filter(|slot| slot.len > 0) {
-            if slot.is_long() {
-                self.add_long(other.token(slot), slot.n);
-            } else {
-                self.add_short(slot.key, slot.len, slot.n);
-            }
-        }
+    /// The bytes of its memory.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.short.memory_bytes() + self.long.memory_bytes()
     }
 
     /// Distinct tokens.
     pub(crate) fn distinct(&self) -> u64 {
-        self.distinct as u64
+        let is_only_there = |(token, _): &(&[u8], u64)| ShortToken::of(token).is_none();
+        (self.short.len() + self.long.each().filter(is_only_there).count()) as u64
     }
 
     /// The tokens with their counts: count falling, then token rising by bytes.
-    pub(crate) fn sorted(&self) -> Vec<(&[u8], u64)> {
-        // A number a slot sorts faster than slots do: its rank, the last bits of which give way to where the slot is.
-        let places = self.slots.len().saturating_sub(1) as u128;
-        let mut ranks = vec![0; self.distinct + 1];
-        let mut found = 0;
-        for (at, slot) in self.slots.iter().enumerate() {
-            ranks[found] = self.rank(slot) & !places | at as u128;
-            found += usize::from(slot.len > 0);
-        }
-        ranks.truncate(found);
-        ranks.sort_unstable();
-        let slot = |rank: u128| &self.slots[(rank & places) as usize];
-        for equal in ranks.chunk_by_mut(|a, b| a & !places == b & !places).filter(|equal| equal.len() > 1) {
-            equal.sort_unstable_by(|a, b| {
-                let (a, b) = (slot(*a), slot(*b));
-                b.n.cmp(&a.n).then_with(|| self.token(a).cmp(self.token(b)))
-            });
-        }
-        ranks.into_iter().map(slot).map(|slot| (self.token(slot), slot.n)).collect()
-    }
-
-    /// A number that sorts as count and token do, as far as they fit: the count, then twelve bytes of the token.
-    fn rank(&self, slot: &Slot) -> u128 {
-        let first = self.token(slot).first_chunk().unwrap_or(&slot.key);
-        let count = u32::try_from(slot.n).unwrap_or(u32::MAX);
-        u128::from(!count) << 96 | u128::from_be_bytes(*first) >> 32
+    pub(crate) fn sorted(&self) -> Sorted<'_> {
+        let ranks = self.short.ranks(|token| {
+            let (padded, len) = (token.padded(), token.len());
+            self.long.has(self.hasher.long(&padded[..len]), &padded[..len])
+        });
+        // What is short stands there because its slot is full.
+        let long = self.long.each().map(|(token, n)| {
+            let in_slot = ShortToken::of(token).map_or(0, |_| u64::from(COUNT_MAX));
+            (token, in_slot + n)
+        });
+        Sorted::of(ranks, long)
     }
 }
 
@@ -255,33 +172,68 @@ mod tests {
 
     use super::*;
 
+    /// The tokens with their counts, which are written so too.
+    fn listed(tally: &Tally) -> Vec<(Vec<u8>, u64)> {
+        let (sorted, mut written) = (tally.sorted(), Vec::new());
+        sorted.write(&mut written).unwrap();
+        let (mut listed, mut lines) = (Vec::new(), Vec::new());
+        sorted.each(|token, n| {
+            listed.push((token.to_vec(), n));
+            lines.extend([token, format!("\t{n}\n").as_bytes()].concat());
+        });
+        assert_eq!(written, lines);
+        assert_eq!(listed.len(), sorted.len());
+        assert_eq!(tally.distinct(), sorted.len() as u64);
+        assert_eq!(sorted.hapaxes(), listed.iter().filter(|(_, n)| *n == 1).count());
+        listed
+    }
+
     #[test]
     fn counts_fall_then_tokens_rise_by_bytes() {
         let mut tally = Tally::default();
         for token in ["b", "é", "a", "Z", "b", "a", "c", "c", "c"] {
             tally.add(token.as_bytes(), 1);
         }
-        let sorted: Vec<(&[u8], u64)> = vec![(b"c", 3), (b"a", 2), (b"b", 2), (b"Z", 1), ("é".as_bytes(), 1)];
-        assert_eq!(tally.sorted(), sorted);
-        assert_eq!(tally.distinct(), 5);
+        let expected = [("c", 3), ("a", 2), ("b", 2), ("Z", 1), ("é", 1)];
+        assert_eq!(listed(&tally), expected.map(|(token, n)| (token.as_bytes().to_vec(), n)));
     }
 
     #[test]
     fn tokens_that_differ_only_in_nul_bytes_are_different() {
         let mut tally = Tally::default();
-        for token in ["\u{345}", "\0\u{345}", "a", "a\0", "sixteen bytes ab", "sixteen bytes ab\0"] {
+        for token in ["\u{345}", "\0\u{345}", "a", "a\0", "twelve bytes", "twelve bytes\0"] {
             tally.add(token.as_bytes(), 1);
         }
-        assert_eq!(tally.distinct(), 6);
+        assert_eq!(listed(&tally).len(), 6);
     }
 
-    /// Few letters, so that tokens meet again; lengths on both sides of what fits into a slot.
-    fn tokens() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    #[test]
+    fn what_is_too_much_for_a_slot_is_counted_too() {
+        let (full, hasher) = (u64::from(COUNT_MAX), TokenHasher::default());
+        let mut tally = Tally::new(hasher.clone());
+        for (token, n) in [("a", full - 1), ("b", full), ("c", full), ("d", 3 * full), ("e", 1)] {
+            tally.add(token.as_bytes(), n);
+        }
+        let mut other = Tally::new(hasher);
+        for (token, n) in [("a", 1), ("c", 1), ("d", 2 * full), ("f", full + 7)] {
+            tally.add(token.as_bytes(), n);
+            other.add(token.as_bytes(), n);
+        }
+        tally.add_all(&other);
+        let expected =
+            [("d", 7 * full), ("f", 2 * full + 14), ("c", full + 2), ("a", full + 1), ("b", full), ("e", 1)];
+        assert_eq!(listed(&tally), expected.map(|(token, n)| (token.as_bytes().to_vec(), n)));
+    }
+
+    /// Few letters, so that tokens meet again; lengths on both sides of what fits into a slot. Counts as well.
+    fn tokens() -> impl Strategy<Value = Vec<(Vec<u8>, u64)>> {
         let token = prop_oneof![
             prop::collection::vec(prop::sample::select(vec![0, b'a', b'b']), 1..4),
+            prop::collection::vec(prop::sample::select(vec![0, b'a']), SHORT_BYTES - 1..SHORT_BYTES + 3),
             prop::collection::vec(prop::sample::select(vec![0, b'a']), 15..19),
         ];
-        prop::collection::vec(token, 0..3000)
+        let n = prop_oneof![20 => Just(1), 1 => Just(u64::from(COUNT_MAX)), 1 => Just(1 << 40)];
+        prop::collection::vec((token, n), 0..3000)
     }
 
     proptest! {
@@ -293,16 +245,15 @@ mod tests {
             let mut whole = Tally::new(hasher.clone());
             for part in &parts {
                 let mut tally = Tally::new(hasher.clone());
-                for token in part {
-                    tally.add(token, 1);
-                    *expected.entry(token.as_slice()).or_insert(0) += 1;
+                for (token, n) in part {
+                    tally.add(token, *n);
+                    *expected.entry(token.clone()).or_insert(0) += n;
                 }
                 whole.merge(&mut tally);
             }
-            let mut sorted: Vec<(&[u8], u64)> = expected.into_iter().collect();
+            let mut sorted: Vec<(Vec<u8>, u64)> = expected.into_iter().collect();
             sorted.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
-            prop_assert_eq!(whole.distinct(), sorted.len() as u64);
-            prop_assert_eq!(whole.sorted(), sorted);
+            prop_assert_eq!(listed(&whole), sorted);
         }
     }
 }

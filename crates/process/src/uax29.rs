@@ -13,7 +13,7 @@
 //! 5. The joins of WB6, WB7, WB11 and WB12 are shifts; letters, digits, low lines and joins are the words (`scan`).
 //! 6. A character of any other kind (a mark, an ideograph, Hebrew, Katakana, ½, all of four bytes) sends its whole line
 //!    to `unicode_words()`.
-//! 7. Where a bit changes, a word begins or ends. Words of up to 16 bytes are counted by value, without a look at
+//! 7. Where a bit changes, a word begins or ends. Words of up to 12 bytes are counted by value, without a look at
 //!    memory elsewhere (`tally`).
 //!
 //! Two facts of UAX #29 (§4.1.1) make the pieces exact:
@@ -30,16 +30,21 @@ mod masks;
 mod scan;
 mod wide;
 
-use std::ops::Range;
+use std::{array, ops::Range};
 
 use unicode_segmentation::{UNICODE_VERSION, UnicodeSegmentation};
 
-use crate::{options::Case, processor::Identity, tally::TokenHasher, tokens::Tokens};
+use crate::{
+    options::Case,
+    processor::Identity,
+    tally::{SHORT_BYTES, ShortToken, TokenHasher},
+    tokens::{Batch, Run, Takes, Tokens},
+};
 
 use self::{
     class::is_cased,
     masks::Finder,
-    scan::{PAD, Scan},
+    scan::{Found, PAD, Scan},
 };
 
 /// A piece ends with the last line that ends in so many bytes.
@@ -134,10 +139,20 @@ fn piece_len(text: &str, piece_bytes: usize) -> usize {
 
 /// The words that were found by bits.
 fn words_by_bits(scan: &Scan, piece: &str, range: Range<usize>, case: Case, tokens: &mut Tokens) {
-    match case {
-        Case::Lower => lower_words(scan, range, tokens),
-        Case::Kept => scan.words(range, |start, end| {
-            let word = &piece[start..end];
+    let bytes = scan.bytes();
+    let mut batch: Batch = array::from_fn(|_| ShortToken::default());
+    match (case, tokens.takes()) {
+        (Case::Lower, Takes::Lines) => {
+            scan.words(range, &mut LowerWords::<true>::new(bytes, tokens, &mut batch))
+        }
+        (Case::Lower, Takes::Counts) => {
+            scan.words(range, &mut LowerWords::<false>::new(bytes, tokens, &mut batch))
+        }
+        (Case::Lower, Takes::Filtered) => {
+            scan.words(range, &mut |start, end| other_word(&bytes[start..end], tokens));
+        }
+        (Case::Kept, _) => scan.words(range, &mut |start, end| {
+            let word: &str = &piece[start..end];
             if !is_low_lines(word.as_bytes()) {
                 tokens.push(word);
             }
@@ -151,34 +166,65 @@ fn is_low_lines(word: &[u8]) -> bool {
     word[0] == b'_' && word.iter().all(|byte| *byte == b'_')
 }
 
-fn lower_words(scan: &Scan, range: Range<usize>, tokens: &mut Tokens) {
-    let bytes = scan.bytes();
-    scan.words(range, |start, end| {
-        let len = end - start;
-        let first = bytes[start..].first_chunk::<PAD>().expect("so many bytes follow every word");
-        let first = u128::from_le_bytes(*first) & FIRST[len.min(PAD)];
-        // What is longer, beyond ASCII, or may be no word, is looked at again.
-        if len <= PAD && first & NOT_ASCII == 0 && first as u8 != b'_' {
-            tokens.push_short(first.to_le_bytes(), len);
-        } else {
-            other_word(&bytes[start..end], tokens);
-        }
-    });
+/// Takes words whose ASCII letters are in lower case.
+struct LowerWords<'s, 't, const LINES: bool> {
+    /// The text, and [`PAD`] bytes behind it.
+    bytes: &'s [u8],
+    run: Run<'t, LINES>,
 }
 
-/// The first so many bytes of a number of 16.
-const FIRST: [u128; PAD + 1] = {
-    let mut masks = [u128::MAX; PAD + 1];
+impl<'s, 't, const LINES: bool> LowerWords<'s, 't, LINES> {
+    fn new(bytes: &'s [u8], tokens: &'t mut Tokens, batch: &'t mut Batch) -> Self {
+        Self { bytes, run: Run::of(tokens, batch) }
+    }
+
+    /// The first bytes of a word, then zeros, as two numbers.
+    #[inline]
+    fn first(&self, start: usize, len: usize) -> [u64; 2] {
+        let first: &[u8; PAD] = self.bytes[start..].first_chunk().expect("so many bytes follow every word");
+        let (halves, _) = first.as_chunks();
+        let masks = FIRST[len.min(SHORT_BYTES)];
+        [0, 1].map(|half| u64::from_le_bytes(halves[half]) & masks[half])
+    }
+}
+
+impl<const LINES: bool> Found for LowerWords<'_, '_, LINES> {
+    #[inline(always)]
+    fn plain(&mut self, start: usize, end: usize) {
+        let len = end - start;
+        if len <= SHORT_BYTES {
+            let [low, high] = self.first(start, len);
+            self.run.push_short(ShortToken::of_parts(low, high as u32), len);
+        } else {
+            self.run.pause(|tokens| other_word(&self.bytes[start..end], tokens));
+        }
+    }
+
+    #[inline]
+    fn any(&mut self, start: usize, end: usize) {
+        let first = self.first(start, end - start);
+        if (first[0] | first[1]) & NOT_ASCII == 0 && first[0] as u8 != b'_' {
+            self.plain(start, end);
+        } else {
+            self.run.pause(|tokens| other_word(&self.bytes[start..end], tokens));
+        }
+    }
+}
+
+/// The first so many bytes of sixteen, as two numbers.
+const FIRST: [[u64; 2]; SHORT_BYTES + 1] = {
+    let mut masks = [[0; 2]; SHORT_BYTES + 1];
     let mut len = 0;
-    while len < PAD {
-        masks[len] = (1 << (8 * len)) - 1;
+    while len <= SHORT_BYTES {
+        let mask = (1_u128 << (8 * len)) - 1;
+        masks[len] = [mask as u64, (mask >> 64) as u64];
         len += 1;
     }
     masks
 };
 
-/// The bits of a byte beyond ASCII, sixteen times.
-const NOT_ASCII: u128 = u128::from_ne_bytes([0x80; PAD]);
+/// The bits of a byte beyond ASCII, eight times.
+const NOT_ASCII: u64 = u64::from_ne_bytes([0x80; 8]);
 
 /// A word whose ASCII letters are in lower case; or low lines, which are none.
 #[inline(never)]

@@ -20,7 +20,7 @@ const WINDOW_BYTES: u64 = 128 << 10;
 /// let mut counts = WordCounts::default();
 /// counts.add("The cat, the dog\n");
 /// counts.add("and the others");
-/// assert_eq!(counts.sorted()[0], ("the", 3));
+/// assert_eq!(counts.sorted()[0], ("the".to_owned(), 3));
 /// assert_eq!((counts.words(), counts.distinct()), (7, 5));
 /// ```
 #[derive(Debug)]
@@ -84,9 +84,12 @@ impl WordCounts {
 
     /// The words with their counts: count falling, then word rising by bytes.
     #[must_use]
-    pub fn sorted(&self) -> Vec<(&str, u64)> {
-        let word = |word| std::str::from_utf8(word).expect("words are of texts");
-        self.tally.sorted().into_iter().map(|(bytes, n)| (word(bytes), n)).collect()
+    pub fn sorted(&self) -> Vec<(String, u64)> {
+        let mut words = Vec::with_capacity(self.distinct() as usize);
+        self.tally.sorted().each(|word, n| {
+            words.push((String::from_utf8(word.to_vec()).expect("words are of texts"), n));
+        });
+        words
     }
 }
 
@@ -102,7 +105,7 @@ mod tests {
         counts.merge(&others);
         assert_eq!(counts.words(), 6);
         let expected = [("b", 2), ("floccinaucinihilipilification", 2), ("a", 1), ("c", 1)];
-        assert_eq!(counts.sorted(), expected);
+        assert_eq!(counts.sorted(), expected.map(|(word, n)| (word.to_owned(), n)));
     }
 
     #[test]

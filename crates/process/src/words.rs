@@ -35,9 +35,6 @@ use crate::{
     window::pieces,
 };
 
-/// So many bytes of counts are written at a time.
-const LINES_BYTES: usize = 32 << 10;
-
 /// Gives the tokens of a text in order.
 type Tokenise = dyn Fn(&str, &mut Tokens) + Send + Sync;
 
@@ -191,47 +188,14 @@ impl Processor for Words {
     fn finish(&self, whole: WordsWhole, counts: &mut dyn Write) -> io::Result<TextMeasures> {
         let WordsWhole { tally, words, extent, sentences, ngrams, succession, sample } = whole;
         let sorted = tally.sorted();
-        let distinct_ngrams = match &ngrams {
-            Some(ngrams) => Some(write(&ngrams.tally().sorted(), counts)?),
-            None => write(&sorted, counts).map(|_| None)?,
-        };
+        let ngrams = ngrams.as_ref().map(|ngrams| ngrams.tally().sorted());
+        ngrams.as_ref().unwrap_or(&sorted).write(counts)?;
         let measures =
             measured(words, &sorted, &extent, sentences.map(Sentences::finish), succession, sample);
+        let distinct_ngrams = ngrams.map(|ngrams| ngrams.len() as u64);
         self.spare.keep_tally(tally);
         Ok(TextMeasures { distinct_ngrams, ..measures })
     }
-}
-
-/// Writes counts, one a line. How many.
-fn write(sorted: &[(&[u8], u64)], counts: &mut dyn Write) -> io::Result<u64> {
-    let mut lines = Vec::with_capacity(2 * LINES_BYTES);
-    for (token, n) in sorted {
-        lines.extend_from_slice(token);
-        lines.push(b'\t');
-        push_number(&mut lines, *n);
-        lines.push(b'\n');
-        if lines.len() >= LINES_BYTES {
-            counts.write_all(&lines)?;
-            lines.clear();
-        }
-    }
-    counts.write_all(&lines)?;
-    Ok(sorted.len() as u64)
-}
-
-/// Formatting takes longer than all else of a line.
-fn push_number(line: &mut Vec<u8>, mut n: u64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (n % 10) as u8;
-        n /= 10;
-        if n == 0 {
-            break;
-        }
-    }
-    line.extend_from_slice(&digits[at..]);
 }
 
 #[cfg(test)]
@@ -252,15 +216,6 @@ mod tests {
         }
         let measures = processor.finish(whole, &mut counts).unwrap();
         (measures, String::from_utf8(tokens).unwrap(), String::from_utf8(counts).unwrap())
-    }
-
-    #[test]
-    fn numbers_are_written_as_they_are() {
-        for n in [0, 7, 10, 1_234_567_890, u64::MAX] {
-            let mut line = Vec::new();
-            push_number(&mut line, n);
-            assert_eq!(String::from_utf8(line).unwrap(), n.to_string());
-        }
     }
 
     #[test]

@@ -17,13 +17,41 @@ pub(super) struct Scan {
     masks: Vec<Masks>,
     /// Bytes that are within a word, where its line has no rare character.
     words: Vec<u64>,
+    /// Bytes within words by which a word is not plain: low lines, and first bytes of characters beyond ASCII.
+    odd: Vec<u64>,
     /// Lines with rare characters, in order.
     rare: Vec<std::ops::Range<usize>>,
 }
 
+/// Is told of words, in order, by where they begin and end.
+pub(super) trait Found {
+    /// A word that has no low line and nothing beyond ASCII; or one of more than a block.
+    fn plain(&mut self, start: usize, end: usize);
+
+    /// A word that may have.
+    fn any(&mut self, start: usize, end: usize);
+}
+
+impl<F: FnMut(usize, usize)> Found for F {
+    fn plain(&mut self, start: usize, end: usize) {
+        self(start, end);
+    }
+
+    fn any(&mut self, start: usize, end: usize) {
+        self(start, end);
+    }
+}
+
 impl Scan {
     pub(super) fn new(finder: Finder) -> Self {
-        Self { finder, bytes: Vec::new(), masks: Vec::new(), words: Vec::new(), rare: Vec::new() }
+        Self {
+            finder,
+            bytes: Vec::new(),
+            masks: Vec::new(),
+            words: Vec::new(),
+            odd: Vec::new(),
+            rare: Vec::new(),
+        }
     }
 
     /// Takes a piece that begins and ends at boundaries.
@@ -53,9 +81,9 @@ impl Scan {
         &self.rare
     }
 
-    /// Calls `word` with the start and end of each word that stands in the range, which begins and ends where lines do.
+    /// Tells of each word that stands in the range, which begins and ends where lines do.
     #[inline]
-    pub(super) fn words(&self, range: std::ops::Range<usize>, mut word: impl FnMut(usize, usize)) {
+    pub(super) fn words(&self, range: std::ops::Range<usize>, found: &mut impl Found) {
         let (first, last) = (range.start / BLOCK, range.end / BLOCK);
         // Where the word begins that ends next; whether it began before the block.
         let (mut start, mut before) = (0, 0);
@@ -78,9 +106,17 @@ impl Scan {
             if before == 0 {
                 start = next(&mut starts);
             }
-            while ends != 0 {
-                word(start, next(&mut ends));
-                start = next(&mut starts);
+            let is_plain = self.odd[block] == 0 && (before == 0 || self.odd[block - 1] == 0);
+            if is_plain {
+                while ends != 0 {
+                    found.plain(start, next(&mut ends));
+                    start = next(&mut starts);
+                }
+            } else {
+                while ends != 0 {
+                    found.any(start, next(&mut ends));
+                    start = next(&mut starts);
+                }
             }
             before = bits >> (BLOCK - 1);
         }
@@ -137,6 +173,7 @@ impl Scan {
     /// From what the bytes are to which are within words.
     fn join(&mut self) {
         self.words.clear();
+        self.odd.clear();
         let mut before = Masks::default();
         for pair in self.masks.windows(2) {
             let (masks, after) = (&pair[0], &pair[1]);
@@ -147,7 +184,9 @@ impl Scan {
             };
             let joins = masks.join_letters & between(|masks| masks.letters)
                 | masks.join_digits & between(|masks| masks.digits);
-            self.words.push(masks.letters | masks.digits | masks.low_lines | joins);
+            let words = masks.letters | masks.digits | masks.low_lines | joins;
+            self.words.push(words);
+            self.odd.push(words & (masks.low_lines | masks.leads));
             before = *masks;
         }
     }
