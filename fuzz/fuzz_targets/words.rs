@@ -14,10 +14,10 @@ fuzz_target!(|text: &str| {
 
     let mut counts = WordCounts::default();
     counts.add(text);
-    let mut expected: BTreeMap<&str, u64> = BTreeMap::new();
-    for word in &defined {
+    let mut expected: BTreeMap<String, u64> = BTreeMap::new();
+    for word in defined {
         *expected.entry(word).or_insert(0) += 1;
     }
-    let counted: BTreeMap<&str, u64> = counts.sorted().into_iter().collect();
+    let counted: BTreeMap<String, u64> = counts.sorted().into_iter().collect();
     assert_eq!(counted, expected);
 });
