@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError,
@@ -108,6 +109,20 @@ impl Pool {
     /// How long each thread was busy so far.
     pub(crate) fn busy_times(&self) -> Vec<Duration> {
         self.busy_ns.iter().map(|ns| Duration::from_nanos(ns.load(Ordering::Relaxed))).collect()
+    }
+}
+
+thread_local! {
+    /// Whether this thread does other work in between.
+    static IS_HELPING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does one piece of work that has been begun, if there is any: a thread of the pool that is about to begin something new
+/// helps first. What is done so does not help in turn, or it would go ever deeper.
+pub(crate) fn help() {
+    if !IS_HELPING.replace(true) {
+        rayon::yield_now();
+        IS_HELPING.set(false);
     }
 }
 

@@ -17,13 +17,13 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
     config::{Chunk, ProcessConfig},
-    dispatch::Dispatch,
+    dispatch::{Batch, Dispatch},
     document::{Processed, Task},
     error::ProcessError,
     pool::{self, Pool},
     processor::Processor,
     results::left_as_they_are,
-    window::Pace,
+    window::{Pace, Sizes},
     words::Words,
 };
 
@@ -41,7 +41,7 @@ struct Desk<P> {
     pool: Arc<Pool>,
     /// One document at a time is asked for its size: each would have a thread of its own otherwise.
     sizes: Semaphore,
-    /// As many batches at a time as there are threads and one more, so that none waits for the next.
+    /// So much at a time that all threads have work, and one document more, so that none waits for the next.
     dispatch: Dispatch<Order>,
 }
 
@@ -128,7 +128,7 @@ impl<P: Processor> Process<P> {
             let text = BlobName::new(BlobKind::Text, job.document.clone());
             // A text that is not there is told when it is read.
             let bytes = desk.blobs.len(&text).ok().flatten().unwrap_or(0);
-            desk.dispatch.add(bytes, Order { job, answer: sender });
+            desk.dispatch.add(bytes, desk.threads_for(bytes), Order { job, answer: sender });
             desk.begin();
         };
         let turn = self.desk.sizes.acquire().await;
@@ -142,19 +142,27 @@ impl<P: Processor> Process<P> {
 impl<P: Processor> Desk<P> {
     /// Gives waiting documents to threads, as far as there are any of both.
     fn begin(self: &Arc<Self>) {
-        while let Some(batch) = self.dispatch.begin() {
+        while let Some(Batch { work, threads }) = self.dispatch.begin() {
             let desk = Arc::clone(self);
             self.pool.spawn(move |_| {
-                for Order { job, answer } in batch {
+                for Order { job, answer } in work {
                     // A document whose caller has gone is not begun.
                     if !answer.is_closed() && answer.send(pool::caught(|| desk.compute(&job))).is_err() {
                         tracing::debug!("nobody waits for a result any more");
                     }
                 }
-                desk.dispatch.end();
+                desk.dispatch.end(threads);
+                pool::help();
                 desk.begin();
             });
         }
+    }
+
+    /// How many threads can share a document of this size.
+    fn threads_for(&self, bytes: u64) -> usize {
+        let Sizes { chunk_bytes, .. } = Sizes::new(self.chunk, self.pool.len(), self.pool.steady_pace());
+        let chunks = bytes.div_ceil(chunk_bytes as u64);
+        usize::try_from(chunks).unwrap_or(usize::MAX).clamp(1, self.pool.len())
     }
 
     fn compute(&self, job: &ProcessJob) -> Result<Computed, ProcessError> {
