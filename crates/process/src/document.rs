@@ -66,8 +66,9 @@ impl Text {
         Self { windows: Windows::new(text, window_bytes), hasher: blake3::Hasher::new() }
     }
 
-    fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let window = self.windows.next()?;
+    /// The next window, in memory that was used before.
+    fn next(&mut self, memory: Vec<u8>) -> io::Result<Option<Vec<u8>>> {
+        let window = self.windows.next_in(memory)?;
         self.hasher.update(window.as_deref().unwrap_or_default());
         Ok(window)
     }
@@ -146,8 +147,8 @@ impl<P: Processor> Task<'_, P> {
         file.write_all(tokens).map_err(|error| results::failed(self.job, BlobKind::Tokens, error))
     }
 
-    fn next(&self, text: &mut Text) -> Result<Option<Vec<u8>>, ProcessError> {
-        text.next().map_err(|error| results::failed(self.job, BlobKind::Text, error))
+    fn next(&self, text: &mut Text, memory: Vec<u8>) -> Result<Option<Vec<u8>>, ProcessError> {
+        text.next(memory).map_err(|error| results::failed(self.job, BlobKind::Text, error))
     }
 }
 
@@ -155,8 +156,9 @@ impl<P: Processor> Progress<'_, P> {
     /// One window after the other, on this thread.
     fn in_one_piece(&mut self) -> Result<(), ProcessError> {
         let Self { task, text, whole, results } = self;
-        let mut at = 0;
-        while let Some(window) = task.next(text)? {
+        let (mut at, mut window) = (0, Vec::new());
+        while let Some(next) = task.next(text, window)? {
+            window = next;
             task.merge(vec![task.part(&window, at)], whole, results.tokens())?;
             at += window.len() as u64;
         }
@@ -168,9 +170,9 @@ impl<P: Processor> Progress<'_, P> {
         let Self { task, text, whole, results } = self;
         let (task, pool) = (*task, task.pool);
         let (mut at, mut parts, mut tokens, mut merged) = (0, Vec::new(), Vec::new(), Vec::new());
-        let mut next = pool.busy(|| task.next(text))?;
+        let (mut next, mut memory) = (pool.busy(|| task.next(text, Vec::new()))?, Vec::new());
         while let Some(window) = next {
-            let read = || pool.busy(|| task.next(text));
+            let read = || pool.busy(|| task.next(text, memory));
             let chunks = || task.parts(&window, chunk_bytes, at);
             let merge = || pool.busy(|| task.merge(parts, whole, &mut merged));
             let write = || pool.busy(|| task.write(&tokens, results.tokens()));
@@ -179,6 +181,7 @@ impl<P: Processor> Progress<'_, P> {
             is_written.and(is_merged)?;
             (parts, next) = (found, is_read?);
             at += window.len() as u64;
+            memory = window;
             mem::swap(&mut tokens, &mut merged);
             merged.clear();
         }

@@ -98,12 +98,7 @@ impl<R: Read> Windows<R> {
         Self { text, window_bytes, rest: Vec::new(), is_at_end: false }
     }
 
-    /// The next window; none at the end. Windows are never empty.
-    pub(crate) fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
-        self.next_in(Vec::new())
-    }
-
-    /// The same in memory that was used before.
+    /// The next window, in memory that was used before; none at the end. Windows are never empty.
     pub(crate) fn next_in(&mut self, mut window: Vec<u8>) -> io::Result<Option<Vec<u8>>> {
         window.clear();
         window.append(&mut self.rest);
@@ -189,7 +184,7 @@ mod tests {
 
     fn windows(text: &[u8], window_bytes: u64) -> Vec<Vec<u8>> {
         let mut windows = Windows::new(text, window_bytes);
-        let all: Vec<_> = std::iter::from_fn(|| windows.next().unwrap()).collect();
+        let all: Vec<_> = std::iter::from_fn(|| windows.next_in(Vec::new()).unwrap()).collect();
         assert_eq!(all.concat(), text);
         all
     }
