@@ -182,6 +182,32 @@ mod tests {
     }
 
     #[test]
+    fn what_helps_does_not_go_ever_deeper() {
+        const WORK: usize = 1000;
+        let (pool, depths) = (Arc::new(Pool::new(1).unwrap()), Arc::new(Mutex::new((0, 0))));
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let (all_wait, wait) = std::sync::mpsc::channel::<()>();
+        pool.spawn(move |_| wait.recv().unwrap());
+        for _ in 0..WORK {
+            let (depths, sender) = (Arc::clone(&depths), sender.clone());
+            pool.spawn(move |_| {
+                let depth = |change: isize| {
+                    let (now, most) = &mut *depths.lock().unwrap();
+                    *now += change;
+                    *most = (*most).max(*now);
+                };
+                depth(1);
+                help();
+                depth(-1);
+                sender.send(()).unwrap();
+            });
+        }
+        all_wait.send(()).unwrap();
+        assert_eq!(receiver.iter().take(WORK).count(), WORK);
+        assert_eq!(*depths.lock().unwrap(), (0, 2));
+    }
+
+    #[test]
     fn a_panic_is_an_error() {
         let panicked = caught(|| -> Result<(), _> { panic!("no {}", "luck") }).unwrap_err();
         assert_eq!(panicked.to_string(), "the processor panicked: no luck");

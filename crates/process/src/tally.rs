@@ -98,6 +98,7 @@ impl Tally {
     pub(crate) fn add_each(&mut self, tokens: &[ShortToken]) {
         // Most stand where they are looked for first. The others are for later: while none of this depends on what has been
         // found, the processor looks for many at a time.
+        debug_assert!(tokens.len() <= 64, "there is a bit for each");
         let mut others = 0_u64;
         for (n, token) in tokens.iter().enumerate() {
             others |= self.short.add_one(self.hasher.short(*token), *token) << n;
