@@ -12,16 +12,13 @@ use std::hash::{BuildHasher, RandomState};
 
 use self::{
     long::LongTable,
-    short::{COUNT_MAX, ShortTable},
+    short::{COUNT_MAX, SLOTS_MIN, ShortTable},
 };
 
 pub(crate) use self::{
     short::{SHORT_BYTES, ShortToken},
     sorted::Sorted,
 };
-
-/// The fewest slots of a table in which nothing stands yet.
-const SLOTS_SIZED_MIN: usize = 1 << 10;
 
 /// The most slots of a table in which nothing stands yet.
 const SLOTS_SIZED_MAX: usize = 1 << 15;
@@ -82,7 +79,7 @@ impl Tally {
 
     /// With room for the distinct tokens that a text of this length is likely to have.
     pub(crate) fn sized(hasher: TokenHasher, text_bytes: usize) -> Self {
-        let slots = (text_bytes / 32).next_power_of_two().clamp(SLOTS_SIZED_MIN, SLOTS_SIZED_MAX);
+        let slots = (text_bytes / 32).next_power_of_two().clamp(SLOTS_MIN, SLOTS_SIZED_MAX);
         Self { short: ShortTable::of(slots), ..Self::new(hasher) }
     }
 

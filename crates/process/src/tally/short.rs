@@ -8,8 +8,8 @@ pub(crate) const SHORT_BYTES: usize = 12;
 /// The most that a slot counts to.
 pub(super) const COUNT_MAX: u32 = u32::MAX;
 
-/// Slots of a table in which something stands, at first.
-const SLOTS_MIN: usize = 1 << 10;
+/// The fewest slots of a table, but for one without any.
+pub(super) const SLOTS_MIN: usize = 1 << 10;
 
 /// A token is frequent, when its table grows, from this count on.
 const FREQUENT: u32 = 8;
@@ -42,10 +42,10 @@ impl ShortToken {
         Self { low: number as u64, high: (number >> 64) as u32 }
     }
 
-    /// The token that is these numbers, which are not both 0.
+    /// The token that is these numbers. Its first bytes are not all NUL.
     #[inline]
     pub(crate) fn of_parts(low: u64, high: u32) -> Self {
-        debug_assert!(low != 0, "a token is not empty");
+        debug_assert!(low != 0, "a token begins with something");
         Self { low, high }
     }
 
