@@ -185,8 +185,8 @@ mod tests {
     fn what_helps_does_not_go_ever_deeper() {
         const WORK: usize = 1000;
         let (pool, depths) = (Arc::new(Pool::new(1).unwrap()), Arc::new(Mutex::new((0, 0))));
-        let (sender, receiver) = std::sync::mpsc::channel();
-        let (all_wait, wait) = std::sync::mpsc::channel::<()>();
+        let (sender, receiver) = std::sync::mpsc::sync_channel(WORK);
+        let (all_wait, wait) = std::sync::mpsc::sync_channel::<()>(1);
         pool.spawn(move |_| wait.recv().unwrap());
         for _ in 0..WORK {
             let (depths, sender) = (Arc::clone(&depths), sender.clone());
