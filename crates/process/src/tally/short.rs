@@ -11,9 +11,6 @@ pub(super) const COUNT_MAX: u32 = u32::MAX;
 /// The fewest slots of a table, but for one without any.
 pub(super) const SLOTS_MIN: usize = 1 << 10;
 
-/// A token is frequent, when its table grows, from this count on.
-const FREQUENT: u32 = 8;
-
 /// How far apart two slots are that are taken one after the other: odd, so that all are taken, and far from any simple
 /// part of a table.
 const LEAP: usize = 0x9E37_79B1;
@@ -151,7 +148,8 @@ impl ShortTable {
             self.grow(hasher);
         }
         let mask = self.slots.len() - 1;
-        let mut at = hash as usize & mask;
+        let first = hash as usize & mask;
+        let mut at = first;
         while !(self.slots[at].is_free() || self.slots[at].is_of(token)) {
             at = (at + 1) & mask;
         }
@@ -160,17 +158,20 @@ impl ShortTable {
         let sum = u64::from(slot.count) + n;
         let count = u32::try_from(sum).unwrap_or(COUNT_MAX);
         *slot = Slot { low: token.low, high: token.high, count };
+        // What is more frequent comes to where it is looked for first. The other is found from where it was on: no slot in
+        // between is free.
+        if count > self.slots[first].count {
+            self.slots.swap(first, at);
+        }
         sum - u64::from(count)
     }
 
-    /// Makes room for twice as many. What is frequent is placed first, so that it is where it is looked for first.
+    /// Makes room for twice as many.
     #[cold]
     fn grow(&mut self, hasher: impl Fn(ShortToken) -> u64) {
         let slots = (self.slots.len() * 2).max(SLOTS_MIN);
         let before = mem::replace(&mut self.slots, vec![Slot::default(); slots]);
-        let is_frequent = |slot: &&Slot| slot.count >= FREQUENT;
-        let is_rare = |slot: &&Slot| !slot.is_free() && slot.count < FREQUENT;
-        for slot in before.iter().filter(is_frequent).chain(before.iter().filter(is_rare)) {
+        for slot in before.iter().filter(|slot| !slot.is_free()) {
             let mut at = hasher(slot.token()) as usize & (slots - 1);
             while !self.slots[at].is_free() {
                 at = (at + 1) & (slots - 1);
