@@ -110,8 +110,7 @@ impl Tally {
     fn add_wherever(&mut self, hash: u64, token: ShortToken, n: u64) {
         let rest = self.short.add(hash, token, n, |token| self.hasher.short(token));
         if rest > 0 {
-            let (padded, len) = (token.padded(), token.len());
-            self.long.add(self.hasher.long(&padded[..len]), &padded[..len], rest);
+            token.with_bytes(|token| self.long.add(self.hasher.long(token), token, rest));
         }
     }
 
@@ -149,10 +148,8 @@ impl Tally {
 
     /// The tokens with their counts: count falling, then token rising by bytes.
     pub(crate) fn sorted(&self) -> Sorted<'_> {
-        let ranks = self.short.ranks(|token| {
-            let (padded, len) = (token.padded(), token.len());
-            self.long.has(self.hasher.long(&padded[..len]), &padded[..len])
-        });
+        let is_long_too = |token: &[u8]| self.long.has(self.hasher.long(token), token);
+        let ranks = self.short.ranks(|token| token.with_bytes(is_long_too));
         // What is short stands there because its slot is full.
         let long = self.long.each().map(|(token, n)| {
             let in_slot = ShortToken::of(token).map_or(0, |_| u64::from(COUNT_MAX));

@@ -16,7 +16,7 @@ const BATCH: usize = 64;
 /// Takes the tokens of a chunk.
 #[derive(Debug)]
 pub struct Tokens {
-    /// What `tokens/` gets: each token and LF; then zeros.
+    /// What `tokens/` gets: each token and LF; then whatever stood there before.
     lines: Vec<u8>,
     /// How much of `lines` is written.
     len: usize,

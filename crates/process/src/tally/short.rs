@@ -56,6 +56,11 @@ impl ShortToken {
         self.low as u128 | (self.high as u128) << 64
     }
 
+    /// Looks at its bytes.
+    pub(super) fn with_bytes<T>(self, look: impl FnOnce(&[u8]) -> T) -> T {
+        look(&self.padded()[..self.len()])
+    }
+
     /// Its bytes, and zeros behind them.
     pub(super) const fn padded(self) -> [u8; 16] {
         self.number().to_le_bytes()

@@ -72,7 +72,7 @@ impl<'t> Sorted<'t> {
         for (short, long) in self.runs() {
             for rank in short {
                 let (token, count) = ShortToken::of_rank(*rank);
-                take(&token.padded()[..token.len()], u64::from(count));
+                token.with_bytes(|token| take(token, u64::from(count)));
             }
             if let Some(Long { n, token, .. }) = long {
                 take(token, n.0);
@@ -84,7 +84,7 @@ impl<'t> Sorted<'t> {
     pub(crate) fn each_short(&self, mut take: impl FnMut(&[u8])) {
         for rank in &self.short {
             let (token, _) = ShortToken::of_rank(*rank);
-            take(&token.padded()[..token.len()]);
+            token.with_bytes(&mut take);
         }
     }
 
