@@ -7,7 +7,7 @@
 //! * [`document`], [`payload`]: a text's id and what the jobs of each lane say;
 //! * [`queue`]: the contract of the durable queue, [`JobQueue`](queue::JobQueue);
 //! * [`blobs`]: the contract of the place where bytes live, [`BlobStore`](blobs::BlobStore);
-//! * [`whole_file`]: other files, written whole or not at all;
+//! * [`whole_file`]: other files, written whole or not at all; [`json_line`]: JSON that stays in one line;
 //! * [`stage`]: one step of the dataflow, [`Stage`](stage::Stage);
 //! * [`worker`]: **the loop** that claims, runs, completes or fails; [`retry`], [`shutdown`], [`meter`] serve it.
 //!
@@ -18,6 +18,7 @@ pub mod clock;
 pub mod document;
 pub mod durability;
 pub mod job;
+pub mod json_line;
 pub mod lane;
 pub mod meter;
 pub mod payload;

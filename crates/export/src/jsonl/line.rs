@@ -1,8 +1,14 @@
 //! A document as one line of JSON. Its text is escaped part by part, so a long one takes no more memory than a short one.
+//!
+//! A key that has nothing to say is left out rather than null: readers that infer the type of a column from the first rows, and
+//! those that declare a field as a string, refuse a null.
 
 use std::collections::BTreeMap;
 
-use flow::document::DocumentId;
+use flow::{
+    document::DocumentId,
+    json_line::{self, LINE_ENDS},
+};
 use serde::Serialize;
 use url::Url;
 
@@ -18,7 +24,9 @@ struct Head<'m> {
 #[derive(Serialize)]
 struct Tail<'m> {
     source: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     added: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     created: Option<String>,
     metadata: Metadata<'m>,
 }
@@ -27,16 +35,21 @@ struct Tail<'m> {
 struct Metadata<'m> {
     url: &'m str,
     final_url: &'m str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     title: Option<&'m str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     author: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<String>,
     encoding: &'m str,
     text_bytes: u64,
     text_blake3: &'m str,
     raw_bytes: u64,
     raw_blake3: &'m str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     duplicate_of: Option<&'m DocumentId>,
-    /// Further columns of the source list.
+    /// Further columns of the source list. Empty, it would be a structure without fields, which few tables can hold.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     listed: &'m BTreeMap<String, String>,
 }
 
@@ -48,7 +61,9 @@ pub(super) fn write(
     let head = json(&Head { id: document.id() });
     put(&head[..head.len() - 1])?;
     put(b",\"text\":\"")?;
-    document.text(|part| escaped(part, &mut put))?;
+    let mut text = Escaper::default();
+    document.text(|part| text.write(part, &mut put))?;
+    text.finish(&mut put)?;
     put(b"\",")?;
     put(&json(&tail(document))[1..])?;
     put(b"\n")
@@ -85,30 +100,73 @@ fn source(url: &str) -> String {
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("records are structs of strings, numbers and maps")
+    json_line::to_vec(value).expect("records are structs of strings, numbers and maps")
 }
 
-/// A part of a string of UTF-8, escaped (RFC 8259 §7). No escape depends on its neighbours, so parts may end anywhere.
-fn escaped(part: &[u8], put: &mut impl FnMut(&[u8]) -> Result<(), ExportError>) -> Result<(), ExportError> {
-    let mut start = 0;
-    for (at, byte) in part.iter().enumerate() {
-        let code;
-        let escape: &[u8] = match byte {
-            b'"' => b"\\\"",
-            b'\\' => b"\\\\",
-            b'\n' => b"\\n",
-            b'\t' => b"\\t",
-            0..0x20 => {
-                code = format!("\\u{byte:04x}");
-                code.as_bytes()
-            }
-            _ => continue,
-        };
-        put(&part[start..at])?;
-        put(escape)?;
-        start = at + 1;
+/// Escapes a string of UTF-8 (RFC 8259 §7) that comes in parts, which may end within a character.
+#[derive(Default)]
+struct Escaper {
+    /// The end of the last part, if it may be the beginning of a line end.
+    held: Vec<u8>,
+}
+
+impl Escaper {
+    fn write(
+        &mut self,
+        part: &[u8],
+        put: &mut impl FnMut(&[u8]) -> Result<(), ExportError>,
+    ) -> Result<(), ExportError> {
+        if self.held.is_empty() {
+            return self.escape(part, put);
+        }
+        let mut joined = std::mem::take(&mut self.held);
+        joined.extend_from_slice(part);
+        self.escape(&joined, put)
     }
-    put(&part[start..])
+
+    /// Hands over what was held back.
+    fn finish(self, put: &mut impl FnMut(&[u8]) -> Result<(), ExportError>) -> Result<(), ExportError> {
+        put(&self.held)
+    }
+
+    fn escape(
+        &mut self,
+        part: &[u8],
+        put: &mut impl FnMut(&[u8]) -> Result<(), ExportError>,
+    ) -> Result<(), ExportError> {
+        let mut start = 0;
+        for (at, byte) in part.iter().enumerate() {
+            let control;
+            let mut length = 1;
+            let escape: &[u8] = match byte {
+                b'"' => b"\\\"",
+                b'\\' => b"\\\\",
+                b'\n' => b"\\n",
+                b'\t' => b"\\t",
+                0..0x20 => {
+                    control = format!("\\u{byte:04x}");
+                    control.as_bytes()
+                }
+                0xc2 | 0xe2 => {
+                    let rest = &part[at..];
+                    if LINE_ENDS.iter().any(|(raw, _)| rest.len() < raw.len() && raw.starts_with(rest)) {
+                        put(&part[start..at])?;
+                        self.held = rest.to_vec();
+                        return Ok(());
+                    }
+                    let found = LINE_ENDS.iter().find(|(raw, _)| rest.starts_with(raw));
+                    let Some((raw, escape)) = found else { continue };
+                    length = raw.len();
+                    escape
+                }
+                _ => continue,
+            };
+            put(&part[start..at])?;
+            put(escape)?;
+            start = at + length;
+        }
+        put(&part[start..])
+    }
 }
 
 #[cfg(test)]
@@ -116,20 +174,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_escaped_reads_as_it_was_wherever_it_is_cut() {
-        let all: String =
-            (0..0x300).filter_map(char::from_u32).chain("雨\u{2028}\u{10ffff}".chars()).collect();
-        for length in [1, 2, 7, all.len()] {
+    fn what_is_escaped_reads_as_it_was_and_is_one_line_wherever_it_is_cut() {
+        let all: String = (0..0x300)
+            .filter_map(char::from_u32)
+            .chain("雨\u{2028}\u{2029}\u{2027}\u{10ffff}\u{2028}".chars())
+            .collect();
+        for length in [1, 2, 3, 7, all.len()] {
             let mut written = vec![b'"'];
+            let mut put = |bytes: &[u8]| {
+                written.extend_from_slice(bytes);
+                Ok(())
+            };
+            let mut text = Escaper::default();
             for part in all.as_bytes().chunks(length) {
-                let mut put = |bytes: &[u8]| {
-                    written.extend_from_slice(bytes);
-                    Ok(())
-                };
-                escaped(part, &mut put).unwrap();
+                text.write(part, &mut put).unwrap();
             }
+            text.finish(&mut put).unwrap();
             written.push(b'"');
-            assert_eq!(serde_json::from_slice::<String>(&written).unwrap(), all);
+            let line = str::from_utf8(&written).unwrap();
+            assert!(!line.contains(|c: char| c < ' ' || "\u{85}\u{2028}\u{2029}".contains(c)), "{line:?}");
+            assert_eq!(serde_json::from_str::<String>(line).unwrap(), all);
         }
     }
 

@@ -1,6 +1,6 @@
 //! JSON Lines.
 
-use std::{fs, io::Read, num::NonZeroU64};
+use std::{collections::BTreeSet, fs, io::Read, num::NonZeroU64};
 
 use serde_json::{Value, json};
 
@@ -64,11 +64,70 @@ fn a_line_has_the_fields_of_dolma_and_times_of_the_meta() {
         "added": "1994-11-06T08:49:37.000Z", "created": "2008-06-17T00:00:00.000Z",
         "metadata": {
             "url": "https://books.example/PG84.txt", "final_url": "https://mirror.example/PG84.txt", "title": "T",
-            "author": null, "language": "en", "encoding": "UTF-8", "text_bytes": text.len(), "text_blake3": hash,
+            "language": "en", "encoding": "UTF-8", "text_bytes": text.len(), "text_blake3": hash,
             "raw_bytes": text.len(), "raw_blake3": hash, "duplicate_of": "PG1", "listed": { "shelf": "3" },
         }
     });
     assert_eq!(line, expected);
+}
+
+/// The JSON type of each key of a line, by its path.
+fn types(value: &Value, path: &str, found: &mut BTreeSet<(String, &'static str)>) {
+    let name = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(fields) => {
+            fields.iter().for_each(|(key, value)| types(value, &format!("{path}.{key}"), found));
+            "object"
+        }
+    };
+    found.insert((path.to_owned(), name));
+}
+
+#[test]
+fn a_key_has_one_type_in_all_lines_and_is_absent_where_nothing_is_known() {
+    let library = Library::new();
+    library.put("a", "one", &json!({}));
+    library.put(
+        "b",
+        "two",
+        &json!({
+            "title": "T", "author": "A", "language": "English", "release_date": "June 17, 2008",
+            "last_modified": "Sun, 06 Nov 1994 08:49:37 GMT", "listed": { "shelf": "3" }, "duplicate_of": "a"
+        }),
+    );
+    library.put("c", "three", &json!({ "listed": { "shelf": "x", "year": "1997" }, "release_date": "soon" }));
+    export(&library, Compression::None, SHARD_BYTES);
+    let (_, all) = shards(&library);
+    let mut found = BTreeSet::new();
+    for line in all.lines() {
+        types(&serde_json::from_str(line).unwrap(), "", &mut found);
+    }
+    let keys: BTreeSet<&String> = found.iter().map(|(key, _)| key).collect();
+    assert_eq!(keys.len(), found.len(), "{found:?}");
+    assert!(!found.iter().any(|(_, name)| *name == "null"), "{found:?}");
+    let bare: Value = serde_json::from_str(all.lines().next().unwrap()).unwrap();
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&bare), ["id", "metadata", "source", "text"]);
+    let known = ["encoding", "final_url", "raw_blake3", "raw_bytes", "text_blake3", "text_bytes", "url"];
+    assert_eq!(keys(&bare["metadata"]), known);
+}
+
+#[test]
+fn a_line_is_one_for_whoever_splits_at_any_line_end() {
+    let library = Library::new();
+    let ends = "\n\r\u{b}\u{c}\u{1c}\u{1d}\u{1e}\u{85}\u{2028}\u{2029}";
+    let meta = json!({ "title": ends, "author": ends, "url": ends, "listed": { ends: ends } });
+    library.put("a", ends, &meta);
+    export(&library, Compression::None, SHARD_BYTES);
+    let (_, all) = shards(&library);
+    let line = all.strip_suffix('\n').unwrap();
+    assert!(!line.contains(|c| ends.contains(c)), "{line:?}");
+    let line: Value = serde_json::from_str(line).unwrap();
+    assert_eq!((&line["text"], &line["metadata"]["listed"][ends]), (&ends.into(), &ends.into()));
 }
 
 #[test]
@@ -82,7 +141,7 @@ fn lines_are_the_same_in_every_compression_and_old_shards_go_when_the_new_ones_a
     fs::write(library.path("jsonl/notes"), "mine").unwrap();
     for (compression, shard_bytes, expected) in [
         (Compression::Gz, SHARD_BYTES, &["part-00000.jsonl.gz"][..]),
-        (Compression::Zst, NonZeroU64::new(800).unwrap(), &["part-00000.jsonl.zst", "part-00001.jsonl.zst"]),
+        (Compression::Zst, NonZeroU64::new(600).unwrap(), &["part-00000.jsonl.zst", "part-00001.jsonl.zst"]),
     ] {
         let mut before = None;
         for _ in 0..2 {

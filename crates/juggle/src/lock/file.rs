@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use flow::json_line;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{FORM, Head, Locked, Root, Seal};
@@ -42,7 +43,7 @@ pub(super) fn write(
 }
 
 fn line(file: &mut dyn Write, record: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(&mut *file, record)?;
+    file.write_all(&json_line::to_vec(record)?)?;
     file.write_all(b"\n")
 }
 

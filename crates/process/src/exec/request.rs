@@ -1,6 +1,6 @@
 //! The line that a child is given for a document.
 
-use flow::document::DocumentId;
+use flow::{document::DocumentId, json_line};
 use serde::{Deserialize, Serialize};
 
 /// How much of the text is made JSON at a time.
@@ -31,17 +31,17 @@ pub(super) struct About {
 impl Request {
     /// The line in pieces, so that it is never held whole: JSON of a text may be six times as long.
     pub(super) fn pieces(&self) -> impl Iterator<Item = Vec<u8>> {
-        let head = format!("{{\"id\":{},\"text\":\"", json(self.document.as_str()));
-        let mut tail = String::from("\"");
+        let head = [&b"{\"id\":"[..], &json(self.document.as_str()), b",\"text\":\""].concat();
+        let mut tail = b"\"".to_vec();
         if self.about != About::default() {
-            tail = format!("\",\"meta\":{}", json(&self.about));
+            tail = [b"\",\"meta\":", &json(&self.about)[..]].concat();
         }
-        tail.push_str("}\n");
+        tail.extend_from_slice(b"}\n");
         let text = pieces(&self.text).map(|piece| {
             let quoted = json(piece);
-            quoted.as_bytes()[1..quoted.len() - 1].to_vec()
+            quoted[1..quoted.len() - 1].to_vec()
         });
-        [head.into_bytes()].into_iter().chain(text).chain([tail.into_bytes()])
+        [head].into_iter().chain(text).chain([tail])
     }
 
     /// The longest line that is read as its answer. Tokens of one character with all else escaped take five times the
@@ -51,8 +51,8 @@ impl Request {
     }
 }
 
-fn json(value: &(impl Serialize + ?Sized)) -> String {
-    serde_json::to_string(value).expect("texts are JSON")
+fn json(value: &(impl Serialize + ?Sized)) -> Vec<u8> {
+    json_line::to_vec(value).expect("texts are JSON")
 }
 
 /// A text in pieces between characters.
@@ -83,6 +83,17 @@ mod tests {
         assert_eq!(line("", About::default()), "{\"id\":\"PG84\",\"text\":\"\"}\n");
         let about: About = serde_json::from_str(r#"{"title":"T","author":null,"url":"x"}"#).unwrap();
         assert_eq!(line("a", about), "{\"id\":\"PG84\",\"text\":\"a\",\"meta\":{\"title\":\"T\"}}\n");
+    }
+
+    #[test]
+    fn a_request_is_one_line_for_a_child_that_splits_at_any_line_end() {
+        let about: About = serde_json::from_str("{\"title\":\"One\u{2029}Two\"}").unwrap();
+        let line = line("a\u{85}b\u{2028}c\u{b}d\u{1c}e\r\n", about);
+        assert_eq!(
+            line,
+            "{\"id\":\"PG84\",\"text\":\"a\\u0085b\\u2028c\\u000bd\\u001ce\\r\\n\",\
+             \"meta\":{\"title\":\"One\\u2029Two\"}}\n"
+        );
     }
 
     #[test]
