@@ -153,4 +153,83 @@ async fn how_the_work_would_be_divided_is_explained_before_and_after() {
     assert_eq!(report["ways"][0]["chunk"], "docs:4");
     assert!(report["ways"][1]["busiest_bytes"].as_u64().unwrap() > 0);
     lab.juggle(&["store", "--explain"], "out", NOTHING).await.expect_error(2, &["process"]);
+
+    let stored = lab.juggle(&["process"], "out", &asked).await.expect(0).json();
+    assert_eq!((&stored["explained"], &plan["explained"]), (&"stored".into(), &"waiting".into()));
+    assert_eq!(
+        (&stored["bytes"], &stored["ways"]),
+        (&plan["bytes"], &plan["ways"]),
+        "none waits: all are explained"
+    );
+    let shown = lab.juggle(&["process", "--explain"], "out", NOTHING).await.expect(0).stdout;
+    assert!(shown.contains("no document waits") && shown.contains("6 documents with"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_stored_text_an_explanation_says_so() {
+    let lab = Lab::of_texts(1, 1);
+    lab.juggle(&["add", lab.path("list.tsv").to_str().unwrap()], "out", NOTHING).await.expect(0);
+    let shown = lab.juggle(&["process", "--explain"], "out", NOTHING).await.expect(0).stdout;
+    assert!(shown.contains("no text is stored yet") && !shown.contains("busiest"), "{shown}");
+}
+
+/// A command that answers with a token that has a space in it.
+const ANSWER: &str = r#"while IFS= read -r line; do id=${line#*:\"}; id=${id%%\"*}; printf '{"id":"%s","tokens":["a b"]}\n' "$id"; done"#;
+
+/// Processes one text with a list of stop words, and gives its tokens and what was said.
+async fn left_out(list: &[u8], more: &[&str]) -> (Vec<String>, String) {
+    let lab = Lab::of_texts(0, 0);
+    fs::write(lab.path("b.txt"), "The mill and the River\n").unwrap();
+    fs::write(lab.path("sw.txt"), list).unwrap();
+    let (text, list) = (lab.path("b.txt"), lab.path("sw.txt"));
+    let stop_words = ["--stop-words", list.to_str().unwrap()];
+    let arguments: Vec<&str> = stop_words.iter().chain(more).copied().collect();
+    let ended = lab.juggle(&["pipeline", text.to_str().unwrap()], "out", &arguments).await.expect(0);
+    let tokens = fs::read_dir(lab.path("out/tokens")).unwrap().next().unwrap().unwrap().path();
+    let tokens = fs::read_to_string(tokens).unwrap();
+    (tokens.lines().map(str::to_owned).collect(), ended.stderr)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stop_words_work_however_their_list_is_written() {
+    for list in [
+        &b"\xef\xbb\xbfthe\nmill\n"[..],
+        b"the\rmill\r",
+        b"THE\r\nMill",
+        b"\xff\xfet\0h\0e\0\n\0M\0i\0l\0l\0",
+    ] {
+        let (tokens, said) = left_out(list, NOTHING).await;
+        assert_eq!(tokens, ["and", "river"], "{list:?}");
+        assert!(!said.contains("WARN"), "{said}");
+    }
+    let (tokens, said) = left_out(b"The\nriver\n", &["--keep-case"]).await;
+    assert_eq!(tokens, ["mill", "and", "the", "River"]);
+    assert!(!said.contains("WARN"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stop_words_that_leave_nothing_out_are_warned_of() {
+    for (list, more, told) in [
+        (&b"the mill\nand\n"[..], NOTHING, "1 of the stop words in 'sw.txt' can be no token ('the mill')"),
+        (b"# none\n\n", NOTHING, "'sw.txt' has no words"),
+        (b"whale\n", NOTHING, "'sw.txt' left out no token"),
+        (b"the mill\n", &["--exec", ANSWER], "'sw.txt' left out no token"),
+    ] {
+        let (_, said) = left_out(list, more).await;
+        let warnings: Vec<&str> = said.lines().filter(|line| line.contains("WARN")).collect();
+        assert!(warnings.len() == 1 && warnings[0].contains(told), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_stop_words_that_cannot_be_read_says_what_to_do() {
+    let lab = Lab::of_texts(0, 0);
+    fs::write(lab.path("latin1.txt"), b"d\xe9j\xe0\n").unwrap();
+    for (name, told) in
+        [("latin1.txt", "save it as text in UTF-8"), ("none.txt", "check its path"), (".", "no file")]
+    {
+        let path = lab.path(name);
+        let arguments = ["--stop-words", path.to_str().unwrap()];
+        lab.juggle(&["pipeline"], "out", &arguments).await.expect_error(2, &["stop-words", told]);
+    }
 }

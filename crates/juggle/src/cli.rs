@@ -186,8 +186,8 @@ pub struct StageArgs {
     /// of the fetch stage.
     #[arg(long)]
     pub refresh: bool,
-    /// Say how the texts that wait would be divided over threads, also with other --chunk, and do nothing. Only of the
-    /// process stage.
+    /// Say how the texts that wait (if none waits, all that are stored) would be divided over threads, also with other
+    /// --chunk, and do nothing. Only of the process stage.
     #[arg(long, conflicts_with_all = ["once", "follow", "watch", "refresh"])]
     pub explain: bool,
     /// Settings.

@@ -8,7 +8,7 @@
 //! * [`attach`], [`stages`]: the queue at hand and the three workers; `take_back`: what was no text leaves again;
 //! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`], [`rebuild`], [`export`], [`config_show`]: the
 //!   commands;
-//! * [`ways`]: how else work could be divided; `processing`: the built-in processor or the user's command;
+//! * [`ways`]: how else work could be divided; `processing`: the built-in processor or the user's command; `stop_word_warnings`;
 //! * `reprocess`: what other options made is made anew;
 //! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`], [`rebuild`], [`export`], [`distance_command`],
 //!   [`compare`], [`config_show`]: the commands;
@@ -50,6 +50,7 @@ pub mod source;
 pub mod stage_command;
 pub mod stages;
 pub mod status;
+mod stop_word_warnings;
 pub mod summary;
 mod take_back;
 pub mod telemetry;

@@ -7,6 +7,7 @@ use process::{error::ProcessError, exec::stage::Exec, stage::Process, words::Wor
 
 use crate::{
     settings::resolved::Settings,
+    stop_word_warnings::TokensBy,
     ways::{Way, ways},
 };
 
@@ -74,6 +75,14 @@ impl Processing {
         match self {
             Self::BuiltIn(stage) => ways(&stage.sizes(), settings.chunk, stage.threads(), stage.pace()),
             Self::Exec(_) => Vec::new(),
+        }
+    }
+
+    /// Who decides what a token is.
+    pub(crate) const fn tokens_by(&self) -> TokensBy {
+        match self {
+            Self::BuiltIn(_) => TokensBy::Tokenizer,
+            Self::Exec(_) => TokensBy::Command,
         }
     }
 

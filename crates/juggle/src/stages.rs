@@ -35,6 +35,7 @@ use crate::{
     refresh::Counters,
     reprocess::Reprocess,
     settings::{choice::OnFailure, resolved::Settings},
+    stop_word_warnings,
     take_back::TakeBack,
     ways::Way,
 };
@@ -174,8 +175,12 @@ impl Stages {
         if !lanes.contains(&Lane::Process) {
             return self.work(settings, lanes, until).await;
         }
+        stop_word_warnings::warn_before(&settings.words, self.process.tokens_by());
         let ended = self.process(settings, lanes, until).await;
         self.process.end(self.shutdown.phase()).await;
+        if Meter::get(&self.meters[Lane::Process.index()].bytes) > 0 {
+            stop_word_warnings::warn_after(&settings.words);
+        }
         ended
     }
 

@@ -1,4 +1,4 @@
-//! What other ways to divide the work of the process stage come to: before it is done (`juggle process --explain`), and
+//! What other ways to divide the work of the process stage come to: before it is done, or of all that is stored (`juggle process --explain`), and
 //! in the summary after.
 
 use std::sync::Arc;
@@ -70,7 +70,17 @@ pub fn line(ways: &[Way]) -> Option<String> {
     Some(format!("the busiest thread with another --chunk: {}", others.join(", ")))
 }
 
-/// Says how the documents that wait would be divided. Touches nothing.
+/// The documents that are explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Explained {
+    /// Those that wait in the process lane.
+    Waiting,
+    /// All that are stored, since none waits.
+    Stored,
+}
+
+/// Says how the documents that wait would be divided; all that are stored, if none waits. Touches nothing.
 ///
 /// # Errors
 /// Where the queue or the store cannot be read.
@@ -80,21 +90,24 @@ pub async fn explain(
     settings: &Settings,
     out: &Out,
 ) -> Result<Exit, CliError> {
-    let sizes = waiting(stages, queue).await?;
+    let waiting = waiting(stages, queue).await?;
+    let (explained, sizes) = match waiting.is_empty() {
+        false => (Explained::Waiting, waiting),
+        true => (Explained::Stored, stored(stages).await?),
+    };
     let ways = ways(&sizes, settings.chunk, stages.threads(), Pace::default());
     let bytes: u64 = sizes.iter().sum();
     if out.is_json() {
         out.json(&serde_json::json!({
-            "documents": sizes.len(), "bytes": bytes, "threads": stages.threads(), "ways": ways,
+            "explained": explained, "documents": sizes.len(), "bytes": bytes, "threads": stages.threads(),
+            "ways": ways,
         }))?;
         return Ok(Exit::Done);
     }
-    out.line(&format!(
-        "{} documents with {bytes} bytes of text wait for {} threads; the largest has {} bytes",
-        sizes.len(),
-        stages.threads(),
-        sizes.iter().max().copied().unwrap_or(0)
-    ))?;
+    out.line(&described(explained, &sizes, stages.threads()))?;
+    if sizes.is_empty() {
+        return Ok(Exit::Done);
+    }
     let mut shown = table(&["--chunk", "pieces", "largest", "busiest thread", "imbalance"]);
     for way in &ways {
         shown.add_row([
@@ -107,10 +120,37 @@ pub async fn explain(
     }
     align_right(&mut shown, 1..5);
     out.line(&shown.trim_fmt())?;
-    out.line(
-        "in bytes of text; the largest that waits goes first; imbalance is the busiest thread over the mean",
-    )?;
+    out.line("in bytes of text; the largest goes first; imbalance is the busiest thread over the mean")?;
     Ok(Exit::Done)
+}
+
+fn described(explained: Explained, sizes: &[u64], threads: usize) -> String {
+    let bytes: u64 = sizes.iter().sum();
+    let count = match sizes.len() {
+        0 => return "no text is stored yet: 'juggle pipeline' fetches and stores those of a list".to_owned(),
+        1 => "1 document".to_owned(),
+        documents => format!("{documents} documents"),
+    };
+    let largest = sizes.iter().max().copied().unwrap_or(0);
+    match explained {
+        Explained::Waiting => format!(
+            "waiting for {threads} threads: {count} with {bytes} bytes of text; the largest has {largest} bytes"
+        ),
+        Explained::Stored => format!(
+            "no document waits. All that are stored, if {threads} threads made them anew: {count} with {bytes} bytes of \
+             text; the largest has {largest} bytes"
+        ),
+    }
+}
+
+/// The sizes of all texts that are stored.
+async fn stored(stages: &Stages) -> Result<Vec<u64>, CliError> {
+    let blobs = Arc::clone(&stages.blobs);
+    let measuring = blocking(move || {
+        let names = blobs.list(BlobKind::Meta)?.into_iter().map(|id| BlobName::new(BlobKind::Text, id));
+        names.map(|name| Ok(blobs.len(&name)?.unwrap_or(0))).collect()
+    });
+    measuring.await?
 }
 
 /// The sizes of the texts that wait in the process lane.

@@ -11,7 +11,7 @@ use crate::{
 pub(crate) const MASK: &str = "<num>";
 
 /// What is done with a token after it was found.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Filter {
     numbers: Numbers,
     min_length: usize,
@@ -39,7 +39,7 @@ impl Filter {
             Numbers::Keep | Numbers::Drop | Numbers::Mask => {}
         }
         let is_short = self.min_length > 1 && token.chars().take(self.min_length).count() < self.min_length;
-        let is_stop = || self.stop_words.as_ref().is_some_and(|words| words.has(token));
+        let is_stop = || self.stop_words.as_ref().is_some_and(|words| words.leaves_out(token));
         (!is_short && !is_stop()).then_some(token)
     }
 }
@@ -69,7 +69,7 @@ mod tests {
         assert_eq!(masked, ["a", "the", MASK, MASK, "2nd", "é", MASK, "whale"]);
         let long = Options { min_length: 3, ..Options::default() };
         assert_eq!(kept(&long, &tokens), ["the", "3.14", "1,000", "2nd", "whale"]);
-        let stop_words = Some(Arc::new(StopWords::from_lines("", "the\na\n")));
+        let stop_words = Some(Arc::new(StopWords::from_lines("", "the\na\n", &long)));
         assert_eq!(kept(&Options { stop_words, ..long }, &tokens), ["3.14", "1,000", "2nd", "whale"]);
         assert!(Filter::of(&Options::default()).is_none());
     }

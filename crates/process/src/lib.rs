@@ -7,7 +7,7 @@
 //! * [`config`]: how many threads, and how a document is cut into pieces of work;
 //! * [`processor`]: **what is done with a text**, as a plain function of a chunk: [`Processor`](processor::Processor);
 //! * [`words`], [`tokens`]: the built-in one, and how to swap its tokeniser for a function of one's own;
-//! * [`options`], [`tokenizer`], [`stop_words`]: what the user may choose of it; `prepare` and `filter`: before and after;
+//! * [`options`], [`tokenizer`], [`stop_words`] (from a `word_list`): what the user may choose of it; `prepare` and `filter`: before and after;
 //! * [`uax29`]: the words of UAX #29 by bits, exactly and fast; `spgc`: another definition; `hf`: tokenizers of Hugging Face;
 //! * [`word_counts`]: the counts of the built-in one alone, without files;
 //! * `tally`, `ngrams`, `spare`: what it counts with; [`measures`]: what it measures, with `extent`, `sentences`,
@@ -55,3 +55,4 @@ mod spgc;
 mod succession;
 mod tally;
 pub mod window;
+mod word_list;

@@ -1,25 +1,57 @@
 //! Words that are left out.
+//!
+//! The words of a list are made what tokens are made: their case, quotation marks, italics and letters change as those of a text
+//! do. So a list works however it is written, and what it leaves out is what its words become.
 
-use std::{collections::HashSet, io, path::Path};
+use std::{
+    borrow::Cow,
+    collections::HashSet,
+    io,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
-/// The most bytes of a file of stop words.
-const FILE_BYTES_MAX: u64 = 16 << 20;
+use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
+
+use crate::{
+    options::{Case, Letters, Options},
+    prepare::prepared,
+    tally::TokenHasher,
+    tokenizer::Tokenizer,
+    tokens::Tokens,
+    word_list,
+};
 
 /// Bytes of the code of a language.
 const CODE_BYTES: usize = 2;
 
 /// Words that are left out, by what they are called and what they are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct StopWords {
     name: String,
     words: HashSet<String>,
+    /// Words of a file that no token can be, as they are written there, in order.
+    impossible: Vec<String>,
+    /// Whether a token was left out so far.
+    has_left_out: AtomicBool,
 }
+
+/// By name and words.
+impl PartialEq for StopWords {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, &self.words) == (&other.name, &other.words)
+    }
+}
+
+impl Eq for StopWords {}
 
 /// Why there are no stop words.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidStopWords {
     /// Neither a language nor a file.
-    #[error("'{0}' is neither a language with a list, such as en, de or fr, nor a file with a word a line")]
+    #[error(
+        "'{0}' is neither a language with a list, such as en, de or fr, nor a file with a word a line: check its path"
+    )]
     Unknown(String),
     /// The file cannot be read.
     #[error("read '{name}'")]
@@ -32,45 +64,72 @@ pub enum InvalidStopWords {
 }
 
 impl StopWords {
-    /// The list of a language by its ISO 639-1 code; else a file with a word a line, where `#` begins a comment.
+    /// The list of a language by its ISO 639-1 code; else a file with a word a line, where `#` begins a comment. The words are made
+    /// what these options make of the words of a text.
     ///
     /// # Errors
-    /// Where it is neither, or the file cannot be read, is not UTF-8 or has over 16 MiB.
-    pub fn of(name: &str) -> Result<Self, InvalidStopWords> {
+    /// [`InvalidStopWords::Unknown`] if it is neither; [`InvalidStopWords::Unreadable`] if the file cannot be read, is no text, or has
+    /// over 16 MiB.
+    pub fn of(name: &str, options: &Options) -> Result<Self, InvalidStopWords> {
         let language = name.to_ascii_lowercase();
         if let Some(words) = (language.len() == CODE_BYTES).then(|| stop_words::lookup(&language)).flatten() {
-            let words = words.iter().map(|word| (*word).to_owned()).collect();
-            return Ok(Self { name: language, words });
+            let (words, _) = as_tokens(words.iter().copied(), options);
+            return Ok(Self::new(language, words, Vec::new()));
         }
         let path = Path::new(name);
-        let unreadable = |source| InvalidStopWords::Unreadable { name: name.to_owned(), source };
-        match path.metadata() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(InvalidStopWords::Unknown(name.to_owned()));
-            }
-            Err(error) => return Err(unreadable(error)),
-            Ok(found) if found.len() > FILE_BYTES_MAX => {
-                return Err(unreadable(io::Error::other("it has over 16 MiB")));
-            }
-            Ok(_) => {}
-        }
-        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        let text = word_list::read(path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => InvalidStopWords::Unknown(name.to_owned()),
+            _ => InvalidStopWords::Unreadable { name: name.to_owned(), source },
+        })?;
         // The identity names the file without its directory, so that a corpus can be moved.
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self::from_lines(&name, &text))
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Ok(Self::from_lines(&name, &text, options))
     }
 
     /// A word a line; what follows `#` at the beginning of a word, and blank lines, are none.
     #[must_use]
-    pub fn from_lines(name: &str, text: &str) -> Self {
-        let words = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-        Self { name: name.to_owned(), words: words.map(str::to_owned).collect() }
+    pub fn from_lines(name: &str, text: &str, options: &Options) -> Self {
+        let (words, impossible) = as_tokens(word_list::words(text), options);
+        Self::new(name.to_owned(), words, impossible)
+    }
+
+    fn new(name: String, words: HashSet<String>, impossible: Vec<String>) -> Self {
+        Self { name, words, impossible, has_left_out: AtomicBool::new(false) }
     }
 
     /// Whether the token is one of them, as it stands after all else was done with it.
     #[must_use]
     pub fn has(&self, token: &str) -> bool {
         self.words.contains(token)
+    }
+
+    /// Whether the token is left out: as [`has`](Self::has), and remembers that one was.
+    pub(crate) fn leaves_out(&self, token: &str) -> bool {
+        let is_one = self.has(token);
+        // Reading first keeps the threads from writing to the same memory for every token.
+        if is_one && !self.has_left_out() {
+            self.has_left_out.store(true, Ordering::Relaxed);
+        }
+        is_one
+    }
+
+    /// Whether a token was left out since they were read.
+    #[must_use]
+    pub fn has_left_out(&self) -> bool {
+        self.has_left_out.load(Ordering::Relaxed)
+    }
+
+    /// The words of a file that no token can be, as they are written there. Empty for the list of a language, and if it cannot be told
+    /// what tokens can be: with a Hugging Face tokenizer, or a pattern that looks around itself.
+    #[must_use]
+    pub fn impossible(&self) -> &[String] {
+        &self.impossible
+    }
+
+    /// Whether there is no word in the list.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty()
     }
 
     /// What they are called.
@@ -92,21 +151,137 @@ impl StopWords {
     }
 }
 
+/// The words as tokens are, composed and decomposed (Unicode TR15), and those that no token can be.
+fn as_tokens<'w>(words: impl Iterator<Item = &'w str>, options: &Options) -> (HashSet<String>, Vec<String>) {
+    let (composed, decomposed) =
+        (ComposingNormalizerBorrowed::new_nfc(), DecomposingNormalizerBorrowed::new_nfd());
+    let (mut tokens, mut impossible) = (HashSet::new(), Vec::new());
+    for word in words {
+        let forms: &[Cow<'_, str>] = match options.letters {
+            Letters::All => &[word.into(), composed.normalize(word), decomposed.normalize(word)],
+            // Decomposed, `à` would become `a`, which is another word.
+            Letters::Ascii => &[word.into()],
+        };
+        let forms: Vec<String> = forms.iter().map(|form| as_token(form, options)).collect();
+        if !forms.iter().any(|form| can_be_token(form, options)) {
+            impossible.push(word.to_owned());
+        }
+        tokens.extend(forms);
+    }
+    tokens.remove("");
+    (tokens, impossible)
+}
+
+/// A word as it is found in the text that the tokenizer gets.
+fn as_token(word: &str, options: &Options) -> String {
+    let word = prepared(word, options);
+    match (&options.tokenizer, options.case) {
+        // Case is for the file of the tokenizer to say.
+        (Tokenizer::HuggingFace(_), _) | (_, Case::Kept) => word.into_owned(),
+        (Tokenizer::Uax29 | Tokenizer::Whitespace | Tokenizer::Regex(_) | Tokenizer::Spgc, Case::Lower) => {
+            word.to_lowercase()
+        }
+    }
+}
+
+/// Whether a token can be this word; so it is assumed if the word alone does not tell.
+fn can_be_token(word: &str, options: &Options) -> bool {
+    match &options.tokenizer {
+        Tokenizer::HuggingFace(_) => return true,
+        Tokenizer::Regex(pattern) if looks_around(pattern.as_str()) => return true,
+        Tokenizer::Uax29 | Tokenizer::Whitespace | Tokenizer::Regex(_) | Tokenizer::Spgc => {}
+    }
+    let mut tokens = Tokens::new(TokenHasher::default(), word.len());
+    options.tokenizer.tokens(word, options.case, &mut tokens);
+    tokens.each().eq([word.as_bytes()])
+}
+
+/// Whether what a pattern matches may depend on what stands beside it, or on its being in upper case.
+fn looks_around(pattern: &str) -> bool {
+    ["^", "$", "\\b", "\\B", "\\A", "\\z", "\\<", "\\>"].iter().any(|sign| pattern.contains(sign))
+        || pattern.contains("upper")
+        || pattern.chars().any(char::is_uppercase)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::{Italics, Quotes};
+
+    fn of(text: &str, options: &Options) -> StopWords {
+        StopWords::from_lines("", text, options)
+    }
 
     #[test]
     fn lists_of_languages_and_files_are_read() {
-        let english = StopWords::of("EN").unwrap();
+        let options = Options::default();
+        let english = StopWords::of("EN", &options).unwrap();
         assert!(english.has("the") && english.has("and") && !english.has("whale"));
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("mine.txt");
         std::fs::write(&path, "# mine\nthe\n  and \n\n").unwrap();
-        let mine = StopWords::of(path.to_str().unwrap()).unwrap();
-        assert_eq!(mine, StopWords::from_lines("mine.txt", "and\nthe"));
-        assert_eq!(mine.blake3(), StopWords::from_lines("", "the\nand\nand\n").blake3());
-        let told = StopWords::of("no such list").unwrap_err().to_string();
+        let mine = StopWords::of(path.to_str().unwrap(), &options).unwrap();
+        assert_eq!(mine, StopWords::from_lines("mine.txt", "and\nthe", &options));
+        assert_eq!(mine.blake3(), of("the\nand\nand\n", &options).blake3());
+        let told = StopWords::of("no such list", &options).unwrap_err().to_string();
         assert!(told.contains("neither a language"), "{told}");
+    }
+
+    #[test]
+    fn words_are_changed_as_those_of_a_text_are() {
+        let lower = of("The\nÉTÉ\nΟΔΟΣ\n", &Options::default());
+        assert!(lower.has("the") && lower.has("été") && lower.has("οδος") == lower.has("οδοσ"), "{lower:?}");
+        assert!(lower.has("οδο\u{3c2}") && !lower.has("The"));
+        let kept = of("The\n", &Options { case: Case::Kept, ..Options::default() });
+        assert!(kept.has("The") && !kept.has("the"));
+        let options = Options { quotes: Quotes::Folded, italics: Italics::Stripped, ..Options::default() };
+        let folded = of("don’t\n_it_\n", &options);
+        assert!(folded.has("don't") && folded.has("it") && !folded.has("don’t"));
+        let ascii = of("café\nà\n", &Options { letters: Letters::Ascii, ..Options::default() });
+        assert!(ascii.has("caf") && !ascii.has("a") && !ascii.has(""));
+    }
+
+    #[test]
+    fn composed_and_decomposed_letters_are_the_same() {
+        for text in ["\u{e9}t\u{e9}", "e\u{301}te\u{301}"] {
+            let words = of(text, &Options::default());
+            assert!(words.has("\u{e9}t\u{e9}") && words.has("e\u{301}te\u{301}"), "{words:?}");
+            assert!(words.impossible().is_empty());
+        }
+    }
+
+    #[test]
+    fn what_changes_no_word_does_not_change_the_hash() {
+        let options = Options::default();
+        let plain = of("the\nmill\n", &options).blake3();
+        for text in ["mill\nThe\n", "\u{feff}the\r\nmill\r\n", "the\rmill\r", "# a\n\tthe \n\nmill"] {
+            assert_eq!(of(text, &options).blake3(), plain, "{text:?}");
+        }
+        assert_ne!(of("the\nmills\n", &options).blake3(), plain);
+    }
+
+    #[test]
+    fn words_that_no_token_can_be_are_told() {
+        let by = |tokenizer: &str| Options { tokenizer: tokenizer.parse().unwrap(), ..Options::default() };
+        let text = "the\nThe Mill\ndon't\nand,\n'tis\nwell-known\n";
+        for (tokenizer, expected) in [
+            ("uax29", &["The Mill", "and,", "'tis", "well-known"][..]),
+            ("whitespace", &["The Mill"]),
+            ("spgc", &["The Mill", "don't", "and,", "'tis", "well-known"]),
+            ("regex:[a-z]+", &["The Mill", "don't", "and,", "'tis", "well-known"]),
+            ("regex:[a-z ]+", &["don't", "and,", "'tis", "well-known"]),
+            ("regex:\\b[a-z]+", &[]),
+            ("regex:[A-Z][a-z]*", &[]),
+        ] {
+            assert_eq!(of(text, &by(tokenizer)).impossible(), expected, "{tokenizer}");
+        }
+    }
+
+    #[test]
+    fn it_is_known_whether_a_token_was_left_out() {
+        let words = of("the\n", &Options::default());
+        assert!(!words.leaves_out("whale") && !words.has_left_out());
+        assert!(words.leaves_out("the") && words.has_left_out());
+        assert!(!words.leaves_out("whale") && words.has_left_out());
     }
 }

@@ -245,7 +245,7 @@ mod tests {
             quotes: options::Quotes::Folded,
             numbers: options::Numbers::Mask,
             min_length: 2,
-            stop_words: Some(Arc::new(StopWords::from_lines("", "the\nof\n"))),
+            stop_words: Some(Arc::new(StopWords::from_lines("", "the\nof\n", &Options::default()))),
             ngrams: NonZeroUsize::new(3),
             measures: Measures::Full,
             ..Options::default()

@@ -21,7 +21,7 @@ const NGRAMS_MAX: usize = 16;
 pub(super) fn resolve(
     from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>,
 ) -> Result<Options, SettingsError> {
-    Ok(Options {
+    let options = Options {
         tokenizer: from.one("tokenizer")?,
         case: if on(from, "keep-case")? { Case::Kept } else { Case::Lower },
         italics: if on(from, "strip-italics")? { Italics::Stripped } else { Italics::Kept },
@@ -29,18 +29,20 @@ pub(super) fn resolve(
         letters: if on(from, "ascii")? { Letters::Ascii } else { Letters::All },
         numbers: from.one("numbers")?,
         min_length: from.within("min-length", 1..=1000)?,
-        stop_words: stop_words(from)?,
+        stop_words: None,
         ngrams: NonZeroUsize::new(from.within("ngrams", 1..=NGRAMS_MAX)?),
         sentences: if on(from, "sentences")? { Sentences::Counted } else { Sentences::Uncounted },
         measures: from.one("measures")?,
-    })
+    };
+    Ok(Options { stop_words: stop_words(from, &options)?, ..options })
 }
 
 fn stop_words(
     from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>,
+    options: &Options,
 ) -> Result<Option<Arc<StopWords>>, SettingsError> {
     let Some(name) = from.optional::<String>("stop-words")? else { return Ok(None) };
-    match StopWords::of(&name) {
+    match StopWords::of(&name, options) {
         Ok(words) => Ok(Some(Arc::new(words))),
         Err(error) => {
             let cause =

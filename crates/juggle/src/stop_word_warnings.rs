@@ -1,0 +1,67 @@
+//! What a run says of a list of stop words that does not do what its user may expect.
+
+use process::{options::Options, stop_words::StopWords};
+
+/// So many words are named.
+const NAMED_MAX: usize = 10;
+
+/// Who decides what a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokensBy {
+    /// The tokenizer of the options.
+    Tokenizer,
+    /// A command of the user's, which may give any token.
+    Command,
+}
+
+/// Warns before the run of an empty list, and of words that no token can be.
+pub(crate) fn warn_before(options: &Options, by: TokensBy) {
+    let Some(list) = &options.stop_words else { return };
+    if list.is_empty() {
+        tracing::warn!("the list of stop words '{}' has no words: no token is left out", list.name());
+    } else if let (TokensBy::Tokenizer, Some(told)) = (by, impossible(list)) {
+        tracing::warn!(
+            "{told} with --tokenizer {}; write each word on a line, as it stands in tokens/",
+            options.tokenizer
+        );
+    }
+}
+
+/// Warns after a run that has processed texts if no token was left out.
+pub(crate) fn warn_after(options: &Options) {
+    if let Some(list) = options.stop_words.as_ref().filter(|list| !list.is_empty() && !list.has_left_out()) {
+        tracing::warn!(
+            "the list of stop words '{}' left out no token of this run: compare its words with those in counts/",
+            list.name()
+        );
+    }
+}
+
+/// The words that no token can be, as the beginning of a sentence.
+fn impossible(list: &StopWords) -> Option<String> {
+    let words = list.impossible();
+    let named: Vec<String> = words.iter().take(NAMED_MAX).map(|word| format!("'{word}'")).collect();
+    let more = words.len().saturating_sub(NAMED_MAX);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let named = named.join(", ");
+    (!words.is_empty()).then(|| {
+        format!("{} of the stop words in '{}' can be no token ({named}{more})", words.len(), list.name())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_ten_are_named_and_the_rest_is_counted() {
+        let list = |count: usize| {
+            let lines: String = (0..count).map(|n| format!("a b{n}\n")).collect();
+            StopWords::from_lines("sw.txt", &lines, &Options::default())
+        };
+        assert_eq!(impossible(&list(0)), None);
+        assert_eq!(impossible(&list(1)).unwrap(), "1 of the stop words in 'sw.txt' can be no token ('a b0')");
+        let told = impossible(&list(12)).unwrap();
+        assert!(told.starts_with("12 of the stop words") && told.ends_with("'a b9' and 2 more)"), "{told}");
+    }
+}

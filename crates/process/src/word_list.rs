@@ -1,0 +1,108 @@
+//! A file with a word a line, however an editor has saved it.
+
+use std::{fs, io, path::Path};
+
+/// The most bytes of such a file.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// What some editors put before a text.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// Reads such a file: UTF-8, or UTF-16 that begins with a byte order mark.
+///
+/// # Errors
+/// The system's; [`io::ErrorKind::InvalidData`], with what to do, if it is no file, no text, or has over 16 MiB.
+pub(crate) fn read(path: &Path) -> io::Result<String> {
+    let invalid = |why: String| Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    let found = path.metadata()?;
+    if !found.is_file() {
+        return invalid("it is no file: name a text file with a word a line".to_owned());
+    }
+    if found.len() > FILE_BYTES_MAX {
+        return invalid("it has over 16 MiB, which is no list of words".to_owned());
+    }
+    let bytes = fs::read(path)?;
+    let text = match &bytes[..] {
+        [0xff, 0xfe, rest @ ..] => from_utf16(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => from_utf16(rest, u16::from_be_bytes),
+        _ => match String::from_utf8(bytes) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                let line = 1 + error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count();
+                return invalid(format!("it is not UTF-8 in line {line}: save it as text in UTF-8"));
+            }
+        },
+    };
+    match text {
+        Some(text) if !text.contains('\0') => Ok(text),
+        _ => invalid("it is no text: save it as text in UTF-8, a word a line".to_owned()),
+    }
+}
+
+fn from_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let units = pairs.iter().map(|pair| unit(*pair));
+    char::decode_utf16(units).collect::<Result<_, _>>().ok().filter(|_| rest.is_empty())
+}
+
+/// The words: a line each, without the white space around them. Lines that begin with `#` are comments. Any line end will do,
+/// that of old Macintosh programs (CR) too.
+pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
+    let is_end = |c| matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    // A mark stands at the beginning, and within a list that was put together of several files.
+    let is_blank = |c: char| c.is_whitespace() || c == BYTE_ORDER_MARK;
+    let lines = text.split(is_end).map(move |line| line.trim_matches(is_blank));
+    lines.filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_bytes(bytes: &[u8]) -> Result<String, String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), bytes).unwrap();
+        read(file.path()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_list_is_the_same_words_however_it_was_saved() {
+        let utf16 = |units: &mut dyn Iterator<Item = u16>, bytes: fn(u16) -> [u8; 2]| {
+            units.flat_map(bytes).collect::<Vec<u8>>()
+        };
+        let plain = "the\nété\n# no word\n\n  mill \n";
+        for bytes in [
+            plain.as_bytes().to_vec(),
+            format!("\u{feff}{plain}").into_bytes(),
+            plain.replace('\n', "\r\n").into_bytes(),
+            plain.replace('\n', "\r").into_bytes(),
+            plain.trim_end().replace('\n', "\n\u{feff}").into_bytes(),
+            plain.replace('\n', "\u{2028}").into_bytes(),
+            plain.replace(' ', "\u{a0}\t").into_bytes(),
+            utf16(&mut format!("\u{feff}{plain}").encode_utf16(), u16::to_le_bytes),
+            utf16(&mut format!("\u{feff}{plain}").encode_utf16(), u16::to_be_bytes),
+        ] {
+            let text = read_bytes(&bytes).unwrap();
+            assert_eq!(words(&text).collect::<Vec<_>>(), ["the", "été", "mill"], "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_is_refused_with_what_to_do() {
+        for (bytes, told) in [
+            (&b"the\nd\xe9j\xe0\n"[..], "not UTF-8 in line 2: save it as text in UTF-8"),
+            (b"\x89PNG\r\n\x1a\n\0\0", "not UTF-8 in line 1"),
+            (b"t\0h\0e\0\n\0", "no text"),
+            (b"\xff\xfea\0b", "no text"),
+            (b"\xff\xfe\x00\xd8a\0", "no text"),
+        ] {
+            let error = read_bytes(bytes).unwrap_err();
+            assert!(error.contains(told), "{error}");
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let error = read(directory.path()).unwrap_err().to_string();
+        assert!(error.contains("no file"), "{error}");
+        assert_eq!(read(&directory.path().join("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+}
