@@ -36,6 +36,38 @@ async fn failures_are_listed_counted_and_can_be_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn quiet_commands_print_errors_only_and_json_all_the_same() {
+    let lab = Lab::of_texts(3, 20);
+    let list = lab.path("list.tsv");
+    let silent = async |words: &[&str]| {
+        let ended = lab.juggle(words, "out", &["-q"]).await.expect(0);
+        assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("", ""), "{words:?}");
+    };
+    silent(&["pipeline", list.to_str().unwrap()]).await;
+    for words in [
+        &["fetch"][..],
+        &["process"],
+        &["status"],
+        &["verify"],
+        &["export", "metadata"],
+        &["queue", "ls"],
+        &["queue", "retry", "-y"],
+        &["pipeline", "--dry-run"],
+    ] {
+        silent(words).await;
+    }
+    let status = lab.juggle(&["status", "--json"], "out", &["-q"]).await.expect(0).json();
+    assert_eq!(status["lanes"]["process"]["done"], 3);
+
+    lab.server.always("/t9.txt", Script::answer(404));
+    let more = lab.write("more.txt", &format!("{}\n", lab.server.url("/t9.txt")));
+    let failed = lab.juggle(&["pipeline", more.to_str().unwrap()], "out", &["-q"]).await.expect(8);
+    assert!(failed.stdout.is_empty() && failed.stderr.contains("ERROR"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("http_status") && failed.stderr.contains("/t9.txt"), "{}", failed.stderr);
+    lab.juggle(&["queue", "show", "nosuch"], "out", &["-q"]).await.expect_error(2, &["nosuch"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_paused_lane_hands_nothing_out_until_it_is_resumed() {
     let lab = Lab::of_texts(2, 10);
     lab.juggle(&["add"], "out", &[lab.path("list.tsv")]).await.expect(0);

@@ -32,6 +32,7 @@ mod signals;
 mod sources;
 mod stages;
 #[cfg(feature = "hf")]
+mod terminal;
 mod tokenizer_json;
 mod verify;
 mod watch;

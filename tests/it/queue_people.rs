@@ -1,16 +1,17 @@
 //! `juggle queue` as people use it: filters, a question before much is changed, numbers.
 
 use std::{
-    fs::File,
     io::{Read, Write},
-    os::fd::{AsFd, OwnedFd},
+    os::fd::AsFd,
     process::Stdio,
 };
 
 use fetch::loopback::script::Script;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::lab::{Ended, Lab, finish};
+use crate::{
+    lab::{Ended, Lab, finish},
+    terminal::Terminal,
+};
 
 const NONE: &[&str] = &[];
 
@@ -31,23 +32,6 @@ async fn dead(lab: &Lab) -> usize {
 /// The group of the jobs that are fetched from the lab's server.
 fn host(lab: &Lab) -> String {
     lab.server.base_url().trim_start_matches("http://").to_owned()
-}
-
-/// A terminal: what people type goes in at one end, the program has the other.
-struct Terminal {
-    keyboard: File,
-    program: OwnedFd,
-}
-
-impl Terminal {
-    fn open() -> Self {
-        let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&keyboard).unwrap();
-        unlockpt(&keyboard).unwrap();
-        let name = ptsname(&keyboard, Vec::new()).unwrap();
-        let program = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
-        Self { keyboard: keyboard.into(), program: program.into() }
-    }
 }
 
 /// Runs `juggle` with a terminal as its standard input, on which `typed` is typed.
@@ -92,6 +76,30 @@ async fn where_nobody_can_be_asked_a_filter_needs_yes_and_names_do_not() {
     assert_eq!((&named["dropped"], dead(&lab).await), (&2.into(), 0));
     let all = lab.juggle(&["queue", "drop", "--lane", "fetch", "--json"], "out", &["--yes"]).await;
     assert_eq!(all.expect(0).json()["dropped"], 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_id_is_named_and_nothing_is_changed() {
+    let lab = run_with_two_dead().await;
+    for command in ["retry", "drop"] {
+        for more in [&[][..], &["-y"], &["-n"], &["--json"]] {
+            let ended = lab.juggle(&["queue", command, "t1", "nosuch", "T9"], "out", more).await;
+            ended.expect_error(
+                2,
+                &["no job or document 'nosuch', 'T9'", "nothing was changed", "juggle queue ls"],
+            );
+        }
+    }
+    assert_eq!(dead(&lab).await, 2);
+    lab.juggle(&["queue", "show", "nosuch"], "out", NONE)
+        .await
+        .expect_error(2, &["'nosuch'", "juggle queue ls"]);
+    let known = lab.juggle(&["queue", "retry", "t0"], "out", NONE).await.expect(0);
+    assert!(
+        known.stdout.contains("0 jobs") && known.stderr.contains("nothing to try again"),
+        "{}",
+        known.stderr
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,10 @@ use fetch::loopback::script::Script;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Child;
 
-use crate::lab::{Lab, finish};
+use crate::{
+    lab::{Lab, finish},
+    terminal::{Screen, Terminal},
+};
 
 fn signal(child: &Child, signal: Signal) {
     let pid = i32::try_from(child.id().unwrap()).unwrap();
@@ -60,4 +63,39 @@ async fn the_second_signal_stops_at_once_and_loses_nothing() {
     assert_eq!(finish(child).await.code, Some(7));
     lab.juggle::<&str>(&words, "out", &[]).await.expect(0);
     assert_eq!(lab.tree("out").len(), 12);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_warning_stays_above_the_bars() {
+    let lab = Lab::of_texts(2, 100);
+    lab.server.script("/t0.txt", [Script::file().stall_after(10)]);
+    let list = lab.path("list.tsv");
+    let terminal = Terminal::open();
+    let mut command = lab.command("juggle", &["pipeline", list.to_str().unwrap()], "out");
+    command.stdout(Stdio::null()).stderr(Stdio::from(terminal.program)).env("TERM", "xterm");
+    let child = command.spawn().unwrap();
+    // Its end of the terminal, too, is closed with the program.
+    drop(command);
+    let mut screen = Screen::of(terminal.keyboard);
+    screen.until(" process ");
+    signal(&child, Signal::INT);
+    screen.until("stopping: ");
+    // Drawn anew, with one text of two done in the first lane.
+    for _ in 0..3 {
+        screen.until(" process ");
+    }
+    let lines = screen.lines();
+    let at = |text: &str| {
+        lines.iter().position(|line| line.contains(text)).unwrap_or_else(|| panic!("{lines:#?}"))
+    };
+    assert!(at("stopping: ") < at(" fetch "), "{lines:#?}");
+    assert!(at(" fetch ") < at(" store ") && at(" store ") < at(" process "), "{lines:#?}");
+    // A line feed stands between two bars, also for terminals that do not go on in the next line by themselves.
+    let written = screen.written();
+    let (_, bars) = written.split_once(" fetch ").unwrap();
+    assert!(bars.split_once(" store ").unwrap().0.contains("\r\n"), "{written:?}");
+    signal(&child, Signal::INT);
+    screen.until("no such text: to the end");
+    assert_eq!(finish(child).await.code, Some(7));
+    assert!(screen.lines().iter().any(|line| line.contains("stopping: ")), "{:#?}", screen.lines());
 }

@@ -16,7 +16,7 @@ mod texts;
 use std::time::Duration;
 
 use flow::shutdown::{Phase, Shutdown, shutdown};
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use self::{
@@ -31,7 +31,6 @@ use crate::{
     cli::compare::CompareArgs,
     exit::{CliError, Exit},
     output::Out,
-    pipeline,
     progress::Show,
     settings::{choice::Run, resolved::Settings},
     signals,
@@ -69,7 +68,14 @@ pub async fn run(args: &CompareArgs, settings: &Settings, out: &Out) -> Result<E
     signals::listen(trigger).map_err(|error| CliError::caused(Exit::Bug, &error))?;
     let output = settings.output_dir.clone();
     let room = blocking(move || Room::make(&output)).await??;
-    let task = Task { args, settings, texts: &texts, room: &room, shutdown: &shutdown };
+    let task = Task {
+        args,
+        settings,
+        texts: &texts,
+        room: &room,
+        shutdown: &shutdown,
+        show: Show::of(settings, out),
+    };
     let measured = tokio::select! {
         measured = task.measure(rows) => measured,
         () = shutdown.reached(Phase::Now) => Ok(None),
@@ -109,6 +115,7 @@ struct Task<'a> {
     texts: &'a Texts,
     room: &'a Room,
     shutdown: &'a Shutdown,
+    show: Show,
 }
 
 impl Task<'_> {
@@ -153,9 +160,6 @@ impl Task<'_> {
     }
 
     fn bar(&self, rows: usize) -> ProgressBar {
-        match pipeline::show(self.settings) {
-            Show::Progress => ProgressBar::new(rows as u64 * u64::from(self.args.runs)),
-            Show::Nothing => ProgressBar::hidden(),
-        }
+        self.show.bar(rows as u64 * u64::from(self.args.runs), ProgressStyle::default_bar())
     }
 }

@@ -44,11 +44,11 @@ pub async fn run(args: &DistanceArgs, settings: &Settings, out: &Out) -> Result<
         }
     });
     let found = comparing.await??;
-    match (&found, out) {
-        (Found::Two(two), Out::Json) => out.json(two)?,
-        (Found::Many(many), Out::Json) => out.json(many)?,
-        (Found::Two(two), Out::Text) => out.line(&picture::of_two(two))?,
-        (Found::Many(many), Out::Text) => out.line(&picture::of_many(many))?,
+    match (&found, out.is_json()) {
+        (Found::Two(two), true) => out.json(two)?,
+        (Found::Many(many), true) => out.json(many)?,
+        (Found::Two(two), false) => out.line(&picture::of_two(two))?,
+        (Found::Many(many), false) => out.line(&picture::of_many(many))?,
     }
     Ok(Exit::Done)
 }

@@ -23,7 +23,6 @@ use crate::{
     directory,
     exit::{CliError, Exit},
     output::Out,
-    pipeline::show,
     progress::Show,
     settings::{choice::Run, resolved::Settings, size::Size},
 };
@@ -57,8 +56,8 @@ pub async fn run(args: &ExportArgs, settings: &Settings, out: &Out) -> Result<Ex
         request.say(out)?;
         return Ok(Exit::Done);
     }
-    let show = show(settings);
-    let exported = blocking(move || request.export(show)).await??;
+    let show = Show::of(settings, out);
+    let exported = blocking(move || request.export(&show)).await??;
     result::print(&exported, settings, out)?;
     let is_complete = exported.iter().all(|one| one.not_processed == 0);
     Ok(if is_complete { Exit::Done } else { Exit::SomeFailed })
@@ -121,7 +120,7 @@ impl Request {
     }
 
     /// Writes all forms, one after the other. Blocking.
-    fn export(&self, show: Show) -> Result<Vec<Exported>, CliError> {
+    fn export(&self, show: &Show) -> Result<Vec<Exported>, CliError> {
         let blobs = LocalBlobs::open(&self.run, Durability::Power)?;
         let directory = ExportDirectory::open(&self.directory())?;
         let mut exported = Vec::new();

@@ -5,54 +5,78 @@ use std::{
     time::Duration,
 };
 
-use flow::clock::Millis;
+use flow::{clock::Millis, json_line};
+use indicatif::MultiProgress;
 use serde::Serialize;
 
-use crate::exit::{CliError, Exit};
+use crate::{
+    exit::{CliError, Exit},
+    settings::{
+        choice::{ResultFormat, Verbosity},
+        resolved::Settings,
+    },
+};
 
-/// Where results go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Out {
-    /// Lines for people.
-    Text,
-    /// One JSON document.
-    Json,
+/// Where results go, and the bars that stand below the log meanwhile.
+#[derive(Debug, Clone)]
+pub struct Out {
+    format: ResultFormat,
+    verbosity: Verbosity,
+    bars: MultiProgress,
 }
 
 impl Out {
+    /// As the settings say. All bars of the program go to `bars`, or a log line and a bar would overwrite each other.
+    #[must_use]
+    pub const fn new(settings: &Settings, bars: MultiProgress) -> Self {
+        Self { format: settings.result_format, verbosity: settings.verbosity, bars }
+    }
+
     /// Whether machines read it.
     #[must_use]
     pub const fn is_json(&self) -> bool {
-        matches!(self, Self::Json)
+        matches!(self.format, ResultFormat::Json)
     }
 
-    /// Writes a line.
+    /// Whether nothing but errors is asked for, so that lines for people are left out.
+    #[must_use]
+    pub const fn is_quiet(&self) -> bool {
+        matches!((self.format, self.verbosity), (ResultFormat::Table, Verbosity::Quiet))
+    }
+
+    /// The bars of the program.
+    #[must_use]
+    pub const fn bars(&self) -> &MultiProgress {
+        &self.bars
+    }
+
+    /// Writes a line for people; nothing with `--quiet`.
     ///
     /// # Errors
     /// Where standard output cannot be written to; a reader that went away (`| head`) is no error.
     pub fn line(&self, text: &str) -> Result<(), CliError> {
-        self.write(text.as_bytes())
+        if self.verbosity == Verbosity::Quiet { Ok(()) } else { write(text.as_bytes()) }
     }
 
-    /// Writes a value as JSON.
+    /// Writes a value as JSON, with `--quiet` too.
     ///
     /// # Errors
     /// As [`line`](Self::line).
     pub fn json(&self, value: &impl Serialize) -> Result<(), CliError> {
         let text = serde_json::to_vec_pretty(value).expect("results are structs of strings and numbers");
-        self.write(&text)
+        write(&json_line::escape(&text))
     }
+}
 
-    fn write(self, bytes: &[u8]) -> Result<(), CliError> {
-        let mut stdout = io::stdout().lock();
-        let written =
-            stdout.write_all(bytes).and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush());
-        match written {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(CliError::caused(Exit::File, &error).advise("standard output could not be written"))
-            }
-            _ => Ok(()),
+fn write(bytes: &[u8]) -> Result<(), CliError> {
+    let mut stdout = io::stdout().lock();
+    let written =
+        stdout.write_all(bytes).and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush());
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(CliError::caused(Exit::File, &error).advise("standard output could not be written"))
         }
+        _ => Ok(()),
     }
 }
 

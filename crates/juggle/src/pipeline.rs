@@ -26,7 +26,7 @@ use crate::{
     output::Out,
     plan,
     progress::{Progress, Show},
-    sample, settings,
+    sample,
     settings::{
         choice::{Network, Run},
         resolved::Settings,
@@ -42,6 +42,7 @@ struct Terms {
     trigger: Trigger,
     /// The lock that it keeps to, where it does; without a path the one in its directory.
     locked: Option<Option<PathBuf>>,
+    show: Show,
 }
 
 /// Runs it.
@@ -58,7 +59,7 @@ pub async fn run(args: &PipelineArgs, settings: &Settings, out: &Out) -> Result<
     }
     let (trigger, shutdown) = shutdown();
     signals::listen(trigger.clone()).map_err(|error| CliError::caused(Exit::Bug, &error))?;
-    let terms = Terms { shutdown, trigger, locked: args.locked.clone() };
+    let terms = Terms { shutdown, trigger, locked: args.locked.clone(), show: Show::of(settings, out) };
     match (&args.sample, &args.sample_output) {
         // Without a request nobody knows whether a host can be reached, and the sample would have to be fetched too.
         (Some(sample), Some(output)) if settings.network == Network::Online && args.locked.is_none() => {
@@ -134,7 +135,7 @@ async fn work(
     let keeping = Keeping::new(settings, Arc::clone(&stages.blobs), expected.clone());
     keeping.check(&*queue).await?;
     let stages = stages.expecting(expected);
-    let progress = Progress::start(show(settings), Arc::clone(&queue), &stages.metered(&Lane::ALL));
+    let progress = Progress::start(terms.show.clone(), Arc::clone(&queue), &stages.metered(&Lane::ALL));
     let ended = stages.run(settings, &Lane::ALL, Until::Drained).await;
     progress.finish().await;
     let ended = ended?;
@@ -169,14 +170,4 @@ async fn work(
     };
     let blobs = Arc::clone(&stages.blobs) as Arc<dyn BlobStore>;
     Summary::gather(facts, &*queue, blobs).await.map(Some)
-}
-
-/// Whether progress shall be shown.
-#[must_use]
-pub fn show(settings: &Settings) -> Show {
-    let is_quiet = settings.verbosity == settings::choice::Verbosity::Quiet;
-    match settings.progress {
-        settings::choice::Progress::Shown if !is_quiet => Show::Progress,
-        settings::choice::Progress::Shown | settings::choice::Progress::Hidden => Show::Nothing,
-    }
 }

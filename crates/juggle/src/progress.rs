@@ -1,14 +1,25 @@
 //! Progress for people: bars on a terminal, a plain line every ten seconds elsewhere.
 
-use std::{io::IsTerminal, sync::Arc, time::Duration};
+mod terminal;
+
+use std::{sync::Arc, time::Duration};
 
 use flow::{
     lane::Lane,
     meter::Meter,
     queue::{JobQueue, LaneStats, QueueStats},
 };
-use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 use tokio::{task::JoinHandle, time::Instant};
+
+pub use self::terminal::bars;
+use crate::{
+    output::Out,
+    settings::{
+        choice::{self, Verbosity},
+        resolved::Settings,
+    },
+};
 
 /// How often bars are drawn and the queue is asked.
 const BEAT: Duration = Duration::from_millis(250);
@@ -16,35 +27,59 @@ const BEAT: Duration = Duration::from_millis(250);
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// Whether and how progress is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Show {
     /// Not at all.
     Nothing,
-    /// Bars where standard error is a terminal, else lines.
-    Progress,
+    /// Bars among these where standard error is a terminal, else lines.
+    Progress(MultiProgress),
+}
+
+impl Show {
+    /// As the settings say.
+    #[must_use]
+    pub fn of(settings: &Settings, out: &Out) -> Self {
+        match (settings.progress, settings.verbosity) {
+            (choice::Progress::Hidden, _) | (_, Verbosity::Quiet) => Self::Nothing,
+            (choice::Progress::Shown, Verbosity::Normal | Verbosity::Verbose(_)) => {
+                Self::Progress(out.bars().clone())
+            }
+        }
+    }
+
+    /// Whether it is shown.
+    #[must_use]
+    pub const fn is_shown(&self) -> bool {
+        matches!(self, Self::Progress(_))
+    }
+
+    /// A bar for so many things, which is hidden where nothing is shown or standard error is no terminal.
+    #[must_use]
+    pub fn bar(&self, things: u64, style: ProgressStyle) -> ProgressBar {
+        match self {
+            Self::Nothing => ProgressBar::hidden(),
+            Self::Progress(bars) => bars.add(ProgressBar::new(things).with_style(style)),
+        }
+    }
 }
 
 /// Progress being shown.
 pub struct Progress {
     task: Option<JoinHandle<()>>,
-    bars: MultiProgress,
+    show: Show,
 }
 
 impl Progress {
     /// Begins to show what the queue and the meters say of these lanes.
     #[must_use]
     pub fn start(show: Show, queue: Arc<dyn JobQueue>, lanes: &[(Lane, Arc<Meter>)]) -> Self {
-        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-        if show == Show::Nothing {
-            return Self { task: None, bars };
-        }
         let lanes = lanes.to_vec();
-        let task = if std::io::stderr().is_terminal() {
-            tokio::spawn(draw(bars.clone(), queue, lanes))
-        } else {
-            tokio::spawn(write_lines(queue, lanes))
+        let task = match show.clone() {
+            Show::Nothing => None,
+            Show::Progress(bars) if bars.is_hidden() => Some(tokio::spawn(write_lines(queue, lanes))),
+            Show::Progress(bars) => Some(tokio::spawn(draw(bars, queue, lanes))),
         };
-        Self { task: Some(task), bars }
+        Self { task, show }
     }
 
     /// Ends it and clears the bars.
@@ -54,7 +89,9 @@ impl Progress {
             // Ended by the line above, or because the queue went away.
             drop(task.await);
         }
-        if let Err(error) = self.bars.clear() {
+        if let Show::Progress(bars) = self.show
+            && let Err(error) = bars.clear()
+        {
             tracing::debug!(%error, "failed to clear the progress bars");
         }
     }

@@ -48,6 +48,7 @@ use crate::{
     directory,
     exit::{CliError, Exit},
     output::Out,
+    progress::Show,
     settings::{choice::Run, resolved::Settings},
     signals,
 };
@@ -69,7 +70,7 @@ pub async fn run(args: &RebuildArgs, settings: &Settings, out: &Out) -> Result<E
     let started = Instant::now();
     must_be_needed(args, &directory, run).await?;
     let _lock = lock(&directory, run)?;
-    let Some(built) = build(&directory, settings).await? else {
+    let Some(built) = build(&directory, settings, Show::of(settings, out)).await? else {
         tracing::warn!("the rebuild was cut short: the queue is as it was");
         return Ok(Exit::Interrupted);
     };
@@ -127,13 +128,17 @@ fn clear(site: &Path) -> Result<(), QueueError> {
 }
 
 /// Builds the new queue beside the old one; none where it was interrupted.
-async fn build(directory: &QueueDirectory, settings: &Settings) -> Result<Option<Built>, CliError> {
+async fn build(
+    directory: &QueueDirectory,
+    settings: &Settings,
+    show: Show,
+) -> Result<Option<Built>, CliError> {
     let (trigger, stop) = shutdown();
     signals::listen(trigger).map_err(|error| CliError::caused(Exit::Bug, &error))?;
     let site = site(directory);
     clear(&site)?;
     let blobs: Arc<dyn BlobStore> = Arc::new(directory::open_blobs(settings).await?);
-    let build = Build::new(blobs, settings, stop.clone());
+    let build = Build::new(blobs, settings, show, stop.clone());
     let built = tokio::select! {
         built = build.within(&site) => built,
         // What was built so far is taken away by the next rebuild.
@@ -148,7 +153,9 @@ async fn build(directory: &QueueDirectory, settings: &Settings) -> Result<Option
 async fn dry_run(settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let blobs: Arc<dyn BlobStore> = Arc::new(directory::open_blobs(settings).await?);
     let (_trigger, stop) = shutdown();
-    let Some(built) = Build::new(blobs, settings, stop).look().await? else { return Ok(Exit::Interrupted) };
+    let Some(built) = Build::new(blobs, settings, Show::Nothing, stop).look().await? else {
+        return Ok(Exit::Interrupted);
+    };
     Report::would_be(&built).print(&settings.output_dir, out)?;
     Ok(Exit::Done)
 }

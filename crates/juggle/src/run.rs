@@ -16,8 +16,8 @@ use crate::{
     exit::{CliError, Exit},
     export, gc,
     output::Out,
-    pipeline, plan, queue_command, rebuild, redecode,
-    settings::{args::Args, choice::ResultFormat, resolved::Settings},
+    pipeline, plan, progress, queue_command, rebuild, redecode,
+    settings::{args::Args, resolved::Settings},
     stage_command, status, telemetry, verify,
 };
 
@@ -54,12 +54,10 @@ where
         Ok(settings) => settings,
         Err(error) => return end(Err(error.into())),
     };
-    telemetry::start(&settings);
+    let bars = progress::bars();
+    telemetry::start(&settings, bars.clone());
     raise_file_limit();
-    let out = match settings.result_format {
-        ResultFormat::Table => Out::Text,
-        ResultFormat::Json => Out::Json,
-    };
+    let out = Out::new(&settings, bars);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return end(Err(CliError::caused(Exit::Bug, &error))),

@@ -18,9 +18,8 @@ use crate::{
     directory,
     exit::{CliError, Exit},
     output::{Out, describe_busy, peak_rss_bytes, seconds},
-    pipeline::show,
     plan,
-    progress::Progress,
+    progress::{Progress, Show},
     refresh::{Refresh, RefreshSummary},
     settings::{
         choice::{Network, OnFailure, Run},
@@ -84,7 +83,7 @@ pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -
         attached.close().await;
         return exit;
     }
-    let progress = Progress::start(show(settings), attached.queue(), &stages.metered(&[lane]));
+    let progress = Progress::start(Show::of(settings, out), attached.queue(), &stages.metered(&[lane]));
     let until = match (args.once, args.follow || !args.watch.is_empty()) {
         (true, _) => Until::FirstEmpty,
         (false, true) => Until::Stopped,
@@ -211,6 +210,9 @@ fn report(
     };
     let busy_seconds: Vec<f64> =
         if lane == Lane::Process { stages.busy().into_iter().map(seconds).collect() } else { Vec::new() };
+    if out.is_quiet() && done.dead > 0 {
+        tracing::error!("{lane}: {} documents failed; 'juggle queue ls --state dead' names them", done.dead);
+    }
     if !out.is_json() {
         out.line(&format!(
             "{lane}: {} done, {} failed, {} tried again, {} bytes; {:.1} s",

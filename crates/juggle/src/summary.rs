@@ -207,6 +207,10 @@ impl Summary {
         if out.is_json() {
             return out.json(self);
         }
+        if out.is_quiet() {
+            self.log_failures();
+            return Ok(());
+        }
         if !self.rows.is_empty() && self.documents <= ROWS_MAX as u64 {
             out.line(&self.table())?;
         }
@@ -305,6 +309,28 @@ impl Summary {
         }
         align_right(&mut table, 3..6);
         table.trim_fmt()
+    }
+
+    /// Logs as errors why the run does not end with 0: with `--quiet` nothing else is said.
+    fn log_failures(&self) {
+        for row in self.failures.iter().take(ROWS_MAX) {
+            tracing::error!("{} failed: {}: {}: {}", row.id, row.reason, row.url, row.message);
+        }
+        if self.failures.len() > ROWS_MAX {
+            tracing::error!("{} documents failed in all", self.failures.len());
+        }
+        for RestingHost { host, texts } in &self.resting {
+            tracing::error!("{texts} texts wait for {host}");
+        }
+        if self.bad_lines > 0 {
+            tracing::error!("{} lines of the source lists name no text", self.bad_lines);
+        }
+        if self.conflicts > 0 {
+            tracing::error!("{} listed texts are left out: their ids are taken by others", self.conflicts);
+        }
+        if let Some(differences) = self.differences().filter(|differences| !differences.is_empty()) {
+            tracing::error!("{} documents differ from the lock", differences.len());
+        }
     }
 
     fn print_failures(&self, run: &Path, out: &Out) -> Result<(), CliError> {

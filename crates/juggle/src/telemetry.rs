@@ -1,7 +1,9 @@
-//! The log, on standard error.
+//! The log, on standard error, above the progress bars.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 
+use flow::json_line;
+use indicatif::MultiProgress;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{
     Layer,
@@ -25,8 +27,30 @@ impl FormatTime for NoTime {
     }
 }
 
-/// Starts it.
-pub fn start(settings: &Settings) {
+/// Writes whole lines of the log. The bars are taken away meanwhile and drawn anew below, or they would erase the line.
+#[derive(Clone)]
+struct LogWriter {
+    bars: MultiProgress,
+    format: LogFormat,
+}
+
+impl Write for LogWriter {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.bars.suspend(|| match self.format {
+            LogFormat::Text => io::stderr().write_all(line),
+            LogFormat::Json => io::stderr().write_all(&json_line::escape(line)),
+        })?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+/// Starts it. All progress bars of the program are among `bars`.
+pub fn start(settings: &Settings, bars: MultiProgress) {
+    let writer = LogWriter { bars, format: settings.log_format };
     let level = match settings.verbosity {
         Verbosity::Quiet => LevelFilter::ERROR,
         Verbosity::Normal => LevelFilter::INFO,
@@ -41,7 +65,7 @@ pub fn start(settings: &Settings) {
         Color::Never => false,
     };
     let log = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(move || writer.clone())
         .with_ansi(is_colored)
         // A log that cannot be written must not end the program.
         .log_internal_errors(false)

@@ -23,7 +23,7 @@ use flow::{
     lane::Lane,
     queue::{BATCH_MAX, JobQueue},
 };
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use store::local::LocalBlobs;
 use tokio::time::Instant;
@@ -36,7 +36,6 @@ use crate::{
     directory,
     exit::{CliError, Exit},
     output::{Out, peak_rss_bytes, seconds},
-    pipeline::show,
     progress::Show,
     settings::resolved::Settings,
     stages::group_of,
@@ -80,7 +79,7 @@ pub async fn run(args: &VerifyArgs, settings: &Settings, out: &Out) -> Result<Ex
     let started = Instant::now();
     directory::must_exist(&settings.output_dir)?;
     let attached = Attached::visit(&settings.output_dir).await?;
-    let verified = verify(args, settings, &*attached.queue()).await;
+    let verified = verify(args, settings, Show::of(settings, out), &*attached.queue()).await;
     attached.close().await;
     let mut verified = verified?;
     verified.seconds = seconds(started.elapsed());
@@ -90,13 +89,18 @@ pub async fn run(args: &VerifyArgs, settings: &Settings, out: &Out) -> Result<Ex
     Ok(if is_sound { Exit::Done } else { Exit::SomeFailed })
 }
 
-async fn verify(args: &VerifyArgs, settings: &Settings, queue: &dyn JobQueue) -> Result<Verified, CliError> {
+async fn verify(
+    args: &VerifyArgs,
+    settings: &Settings,
+    show: Show,
+    queue: &dyn JobQueue,
+) -> Result<Verified, CliError> {
     let before = pending(queue).await?;
     let stored = documents_with_jobs(queue, &[Lane::Store], &[State::Done]).await?;
     let blobs = directory::open_blobs(settings).await?;
     let reading = {
-        let (group_of, show) = (group_of(settings), show(settings));
-        blocking(move || read_all(&blobs, &stored, &*group_of, show))
+        let group_of = group_of(settings);
+        blocking(move || read_all(&blobs, &stored, &*group_of, &show))
     };
     let All { documents, bytes, damaged, strays } = reading.await??;
     let mut pending_ids = before;
@@ -160,7 +164,7 @@ fn read_all(
     blobs: &LocalBlobs,
     stored: &BTreeSet<String>,
     group_of: &(dyn Fn(&str) -> Option<String> + Send + Sync),
-    show: Show,
+    show: &Show,
 ) -> Result<All, CliError> {
     let mut documents = blobs.list(BlobKind::Meta)?;
     documents.extend(stored.iter().filter_map(|id| id.parse().ok()));
@@ -193,14 +197,9 @@ fn read_all(
 }
 
 /// On a terminal only.
-fn bar(documents: u64, show: Show) -> ProgressBar {
-    let target = match show {
-        Show::Progress => ProgressDrawTarget::stderr(),
-        Show::Nothing => ProgressDrawTarget::hidden(),
-    };
+fn bar(documents: u64, show: &Show) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:24} {pos}/{len} documents, {per_sec}, {eta} left");
-    ProgressBar::with_draw_target(Some(documents), target)
-        .with_style(style.expect("the template is a constant"))
+    show.bar(documents, style.expect("the template is a constant"))
 }
 
 /// Files under the names of documents that are not among these, which are in order.
@@ -225,6 +224,9 @@ impl Verified {
     fn print(&self, settings: &Settings, out: &Out) -> Result<(), CliError> {
         if out.is_json() {
             return out.json(self);
+        }
+        if out.is_quiet() && !self.damaged.is_empty() {
+            tracing::error!("{} documents are damaged; without --quiet they are named", self.damaged.len());
         }
         let run = settings.output_dir.display();
         for DamagedDocument { id, damage, repair } in self.damaged.iter().take(NAMED_MAX) {

@@ -1,9 +1,9 @@
 //! How far an export is: a bar on a terminal, a plain line every ten seconds elsewhere.
 
-use std::{cell::Cell, io::IsTerminal, time::Duration};
+use std::{cell::Cell, time::Duration};
 
 use ::export::corpus::Step;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
 use crate::progress::Show;
@@ -19,14 +19,10 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    pub(super) fn new(format: &'static str, show: Show) -> Self {
-        let has_bar = show == Show::Progress && std::io::stderr().is_terminal();
-        let target = if has_bar { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    pub(super) fn new(format: &'static str, show: &Show) -> Self {
         let style = ProgressStyle::with_template("{prefix:>10} {bar:24} {pos}/{len}, {per_sec}, {eta} left");
-        let bar = ProgressBar::with_draw_target(Some(0), target)
-            .with_style(style.expect("the template is a constant"))
-            .with_prefix(format);
-        let has_lines = show == Show::Progress && !has_bar;
+        let bar = show.bar(0, style.expect("the template is a constant")).with_prefix(format);
+        let has_lines = show.is_shown() && bar.is_hidden();
         Self { format, bar, line_at: Cell::new(has_lines.then(|| Instant::now() + LINE_EVERY)) }
     }
 

@@ -62,6 +62,9 @@ pub(super) fn print(exported: &[Exported], settings: &Settings, out: &Out) -> Re
         }
         if one.not_processed > 0 {
             let (count, run) = (one.not_processed, settings.output_dir.display());
+            if out.is_quiet() {
+                tracing::error!("{}: {count} documents are not processed yet", one.format);
+            }
             out.line(&format!(
                 "{}: without the tokens of documents that are not processed yet: {count}; juggle pipeline -o \
                  {run}, then export again",

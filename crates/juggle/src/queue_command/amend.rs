@@ -1,6 +1,6 @@
 //! `juggle queue retry|drop`: says how many jobs are meant, asks, does it.
 //!
-//! Jobs that are named by id are not asked about. While somebody is asked, the queue is nobody's: stages can come and
+//! Jobs that are named by id are not asked about; if one of the ids is unknown, nothing is done. While somebody is asked, the queue is nobody's: stages can come and
 //! go. So what is done in the end may be more or less than what was asked about, and is counted again.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use indicatif::HumanCount;
 
 use super::{
     confirm::{Consent, agrees, must_be_askable},
-    select::{each_page, filtered, job_ids},
+    select::{each_page, filtered, job_ids, must_be_known},
     visit,
 };
 use crate::{
@@ -107,24 +107,28 @@ async fn amend(
 ) -> Result<Exit, CliError> {
     let consent = if args.yes || !args.ids.is_empty() { Consent::Given } else { Consent::ToAsk };
     if settings.run == Run::Dry {
-        let meant = Meant::count(amendment, &selection, settings).await?;
+        let meant = Meant::count(amendment, args, &selection, settings).await?;
         return meant.report(amendment, out).map(|()| Exit::Done);
     }
     if consent == Consent::ToAsk {
         must_be_askable(&format!("juggle queue {}", amendment.name()))?;
-        let meant = Meant::count(amendment, &selection, settings).await?;
+        let meant = Meant::count(amendment, args, &selection, settings).await?;
         if meant.total() > 0 && !agrees(meant.question(amendment)).await? {
             tracing::warn!("nothing was done");
             return Ok(Exit::Interrupted);
         }
     }
     let count = visit(settings, async |queue| {
+        must_be_known(queue, &args.ids).await?;
         Ok(match amendment {
             Amendment::Retry => queue.retry(selection).await?,
             Amendment::Drop => queue.drop_jobs(selection).await?,
         })
     })
     .await?;
+    if amendment == Amendment::Retry && count == 0 && !args.ids.is_empty() {
+        tracing::warn!("no job that was named has failed for good: there is nothing to try again");
+    }
     report_done(amendment, count, out).map(|()| Exit::Done)
 }
 
@@ -152,10 +156,12 @@ struct Meant {
 impl Meant {
     async fn count(
         amendment: Amendment,
+        args: &SelectArgs,
         selection: &Selection,
         settings: &Settings,
     ) -> Result<Self, CliError> {
         visit(settings, async |queue| {
+            must_be_known(queue, &args.ids).await?;
             let mut meant = Self::default();
             each_page(queue, selection, usize::MAX, |page| {
                 for job in page {

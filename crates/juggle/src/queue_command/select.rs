@@ -12,6 +12,9 @@ use crate::{
     exit::{CliError, Exit},
 };
 
+/// So many unknown ids are named.
+const NAMED_MAX: usize = 10;
+
 /// The jobs that pass a filter.
 pub(super) fn filtered(filter: &Filter) -> Selection {
     Selection {
@@ -38,6 +41,29 @@ pub(super) fn job_ids(ids: &[String]) -> Result<Vec<JobId>, CliError> {
         found.extend(document.iter().flat_map(|id| Lane::ALL.map(|lane| JobId::of(lane, id.as_str()))));
     }
     Ok(found)
+}
+
+/// Refuses ids of which there is neither a job nor a document, so that a typing error changes nothing.
+///
+/// # Errors
+/// [`Exit::Usage`], with their names.
+pub(super) async fn must_be_known(queue: &dyn JobQueue, ids: &[String]) -> Result<(), CliError> {
+    let mut unknown = Vec::new();
+    for id in ids {
+        let selection = Selection { ids: job_ids(std::slice::from_ref(id))?, ..Selection::default() };
+        if queue.list(selection, None, 1).await?.is_empty() {
+            unknown.push(format!("'{id}'"));
+        }
+    }
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let more = unknown.len().saturating_sub(NAMED_MAX);
+    unknown.truncate(NAMED_MAX);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let message = format!("there is no job or document {}{more}", unknown.join(", "));
+    Err(CliError::new(Exit::Usage, message)
+        .advise("nothing was changed; 'juggle queue ls' shows which jobs there are"))
 }
 
 /// Hands the selected jobs, up to `limit` of them, to `take`, a page at a time.

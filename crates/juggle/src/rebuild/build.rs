@@ -13,7 +13,7 @@ use flow::{
     queue::{BATCH_MAX, JobQueue, Push, QueueError},
     shutdown::{Phase, Shutdown},
 };
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use queue::{client::QueueClient, directory::QueueDirectory};
 use tokio::time::Instant;
 
@@ -23,7 +23,7 @@ use super::{
     survey::{Standing, Surveyor},
 };
 use crate::{
-    blocking::blocking, directory, exit::CliError, feeder::GroupOf, pipeline, progress::Show,
+    blocking::blocking, directory, exit::CliError, feeder::GroupOf, progress::Show,
     settings::resolved::Settings,
 };
 
@@ -71,14 +71,14 @@ struct Ids {
 }
 
 impl Build {
-    pub(super) fn new(blobs: Arc<dyn BlobStore>, settings: &Settings, stop: Shutdown) -> Self {
+    pub(super) fn new(blobs: Arc<dyn BlobStore>, settings: &Settings, show: Show, stop: Shutdown) -> Self {
         let mirrors = settings.mirrors.clone();
         Self {
             blobs,
             snapshots: directory::sources(&settings.output_dir),
             group_of: Arc::new(move |url| fetch::candidate::group_of(url, &mirrors)),
             durability: settings.durability,
-            show: pipeline::show(settings),
+            show,
             stop,
         }
     }
@@ -115,7 +115,7 @@ impl Build {
         let listing = blocking(move || blobs.list(BlobKind::Meta));
         let mut ids = Ids { all: listing.await??, ..Ids::default() };
         let mut built = Built { documents: ids.all.len() as u64, ..Built::default() };
-        let progress = Progress::start(self.show, built.documents);
+        let progress = Progress::start(self.show.clone(), built.documents);
         if !self.documents(queue, &mut ids, &mut built, progress).await? {
             return Ok(None);
         }
@@ -244,21 +244,17 @@ struct Progress {
 
 impl Progress {
     fn start(show: Show, documents: u64) -> Self {
-        let target = match show {
-            Show::Progress => ProgressDrawTarget::stderr(),
-            Show::Nothing => ProgressDrawTarget::hidden(),
-        };
         let style = ProgressStyle::with_template("{bar:24} {pos}/{len} documents, {eta} left")
             .expect("the template is a constant")
             .progress_chars("=> ");
-        let bar = ProgressBar::with_draw_target(Some(documents), target).with_style(style);
+        let bar = show.bar(documents, style);
         Self { bar, show, told: Instant::now() }
     }
 
     fn advance(&mut self, documents: usize) {
         self.bar.inc(documents as u64);
         let is_due = self.bar.is_hidden() && self.told.elapsed() >= LINE_EVERY;
-        if self.show == Show::Progress && is_due {
+        if self.show.is_shown() && is_due {
             self.told = Instant::now();
             let (at, of) = (self.bar.position(), self.bar.length().unwrap_or_default());
             tracing::info!("{at} of {of} documents looked at");
