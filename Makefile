@@ -99,7 +99,7 @@ bench: bench-queue bench-fetch bench-store bench-process ## All benchmarks.
 RUN ?=
 
 .PHONY: check-exports
-check-exports: build ## Whether pyarrow, DuckDB and Polars read the exports; installs them with pip. [RUN=dir]
+check-exports: build ## Whether pyarrow, DuckDB, Polars, datasets and dolma read the exports; installs them with pip. [RUN=dir]
 	@$(if $(RUN),,$(JUGGLE) pipeline http://nowhere.invalid/none.txt --output-dir target/check-exports-none \
 		--sample data/sample --sample-output target/check-exports-sample --no-progress >/dev/null)
 	@tests/check_exports.py $(JUGGLE) $(or $(RUN),target/check-exports-sample)

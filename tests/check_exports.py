@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Whether pyarrow, DuckDB and Polars read what juggle exports, and find in it what the files of the corpus say.
+"""Whether pyarrow, DuckDB, Polars, datasets and dolma read what juggle exports, and find in it what the files of the corpus say.
 
     tests/check_exports.py JUGGLE RUN_DIR
 
-Exports RUN_DIR in all forms with the program JUGGLE, into RUN_DIR/export, and compares, by three libraries that know nothing of juggle:
+Exports RUN_DIR in all forms with the program JUGGLE, into RUN_DIR/export, and compares, by libraries that know nothing of juggle:
 
 * the sums of counts.parquet and tokens.parquet with counts/ and tokens/, by document; order and row groups;
 * documents.parquet with text/: number, lengths, hashes where pyarrow has the bytes, duplicates;
 * JSON Lines: the fields of Dolma with their types, the texts, and that pyarrow and Polars load them as a table;
+* JSON Lines by strict readers, of RUN_DIR and of a corpus whose first 120 texts lack fields that later ones have: Polars with its default
+  schema inference, datasets plain and streaming, dolma's declaration of a line; each line is one for str.splitlines too;
 * metadata.csv as the Standardized Project Gutenberg Corpus reads it; vocabulary.tsv with counts.parquet; SHA256SUMS.
 
 The libraries are installed into target/check-exports by pip, once. It ends with 1 where anything differs.
@@ -17,16 +19,23 @@ import collections
 import csv
 import gzip
 import hashlib
+import importlib.util
 import json
 import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PLACE = ROOT / "target" / "check-exports"
-LIBRARIES = ["pyarrow", "duckdb", "polars"]
+LIBRARIES = ["pyarrow", "duckdb", "polars", "datasets", "msgspec"]
+# Without what it depends on, which takes pip long to choose: only its declaration of a line is used.
+DOLMA = "dolma==1.2.1"
+# More than any corpus that is looked at here: datasets takes its types from the first 10 MiB otherwise.
+CHUNK_BYTES = 1 << 30
+os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
 
 
 def main(juggle, run):
@@ -42,6 +51,11 @@ def main(juggle, run):
         started = time.monotonic()
         check(export, expected)
         print(f"  {check.__name__:13} ok  {time.monotonic() - started:.2f} s")
+    started = time.monotonic()
+    strict_readers(export, chunksize=CHUNK_BYTES)
+    with tempfile.TemporaryDirectory() as place:
+        strict_readers(late_fields(juggle, pathlib.Path(place)))
+    print(f"  {'strict readers':13} ok  {time.monotonic() - started:.2f} s")
 
 
 def in_environment(juggle, run):
@@ -53,6 +67,7 @@ def in_environment(juggle, run):
         subprocess.run([sys.executable, "-m", "venv", PLACE], check=True)
     if subprocess.run([python, "-c", f"import {', '.join(LIBRARIES)}"], capture_output=True).returncode:
         subprocess.run([python, "-m", "pip", "install", "--quiet", *LIBRARIES], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", DOLMA], check=True)
     os.execv(python, [python, __file__, juggle, run])
 
 
@@ -168,7 +183,7 @@ def lines(export, expected):
                 for field in ("id", "text", "source"):
                     assert isinstance(row[field], str) and row["id"], f"{field} of {row['id']}"
                 for field in ("added", "created"):
-                    assert row[field] is None or row[field].endswith("Z"), f"{field} of {row['id']}"
+                    assert field not in row or row[field].endswith("Z"), f"{field} of {row['id']}"
                 assert isinstance(row["metadata"], dict), f"metadata of {row['id']}"
                 same(row["id"], row["text"].encode(), expected.texts[row["id"]])
                 seen.append(row["id"])
@@ -178,6 +193,75 @@ def lines(export, expected):
         frame = polars.read_ndjson(gzip.decompress(path.read_bytes()), infer_schema_length=None)
         same("rows", (table.num_rows, frame.height), (len(table["id"]), table.num_rows))
     same("lines", seen, sorted(expected.texts))
+
+
+def late_fields(juggle, place):
+    """Exports a corpus whose first 120 texts have neither title, author, language, dates, listed columns nor an original."""
+    rows = []
+    for number in range(120):
+        (place / f"n{number:03}.txt").write_text(f"Text {number}.\u2028In two lines.\x0bOr\x85four.\n" * 3, encoding="utf-8")
+        rows.append(f"n{number:03}\t{place}/n{number:03}.txt")
+    (place / "bare.tsv").write_text("id\turl\n" + "\n".join(rows) + "\n")
+    (place / "z0.txt").write_text(
+        "Title: The House\n\nAuthor: Ann Other\n\nRelease Date: May 1, 2009 [EBook #1]\n\nLanguage: English\n\n"
+        "*** START OF THIS PROJECT GUTENBERG EBOOK THE HOUSE ***\n\n\nThe house stood there.\n\n\n"
+        "*** END OF THIS PROJECT GUTENBERG EBOOK THE HOUSE ***\n\nlicence text\n"
+    )
+    (place / "z1.txt").write_bytes((place / "n007.txt").read_bytes())
+    (place / "late.tsv").write_text(f"id\turl\tshelf\tyear\nz0\t{place}/z0.txt\tA\t1999\nz1\t{place}/z1.txt\t\t\n")
+    run = place / "run"
+    lists = [place / "bare.tsv", place / "late.tsv"]
+    subprocess.run([juggle, "pipeline", *lists, "-q", "-o", run], check=True)
+    subprocess.run([juggle, "export", "jsonl", "--jsonl-compress", "gz", "-q", "-o", run], check=True)
+    return run / "export"
+
+
+def strict_readers(export, **how):
+    """Whether readers that infer or declare types read every line, and find in it what JSON says."""
+    import datasets
+    import msgspec
+    import polars
+
+    paths = sorted(export.glob("jsonl/part-*.jsonl.gz"))
+    content = b"".join(gzip.decompress(path.read_bytes()) for path in paths)
+    lines = content.decode().splitlines()
+    same("lines", len(lines), content.count(b"\n"))
+    rows = [json.loads(line) for line in lines]
+    types = collections.defaultdict(set)
+    for row in rows:
+        look(row, "", types)
+    same("keys with several types, or null", {key: kinds for key, kinds in types.items() if len(kinds) > 1 or "NoneType" in kinds}, {})
+
+    frame = polars.read_ndjson(content)
+    same("rows of Polars", list(zip(frame["id"], frame["text"])), [(row["id"], row["text"]) for row in rows])
+    with tempfile.TemporaryDirectory() as cache:
+        for streaming in (False, True):
+            files = {"data_files": [str(path) for path in paths], "split": "train", "cache_dir": cache}
+            loaded = datasets.load_dataset("json", streaming=streaming, **files, **how)
+            same(f"rows of datasets, streaming {streaming}", [known(row) for row in loaded], rows)
+
+    spec = importlib.util.find_spec("dolma").submodule_search_locations[0]
+    loader = importlib.util.spec_from_file_location("data_types", pathlib.Path(spec) / "core" / "data_types.py")
+    data_types = importlib.util.module_from_spec(loader)
+    loader.loader.exec_module(data_types)
+    decoder = msgspec.json.Decoder(data_types.InputSpecWithMetadata)
+    for line, row in zip(lines, rows):
+        document = decoder.decode(line)
+        same("line of dolma", (document.id, document.text, document.metadata), (row["id"], row["text"], row["metadata"]))
+        same("times of dolma", (document.added, document.created), (row.get("added", ""), row.get("created", "")))
+
+
+def look(value, path, types):
+    """Notes the types of a value and of all below it."""
+    types[path].add(type(value).__name__)
+    if isinstance(value, dict):
+        for key, below in value.items():
+            look(below, f"{path}.{key}", types)
+
+
+def known(row):
+    """Without what a table has in place of absent keys."""
+    return {key: known(value) if isinstance(value, dict) else value for key, value in row.items() if value is not None}
 
 
 def tables(export, expected):
