@@ -68,6 +68,21 @@ async fn quiet_commands_print_errors_only_and_json_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_log_line_in_json_is_one_for_whoever_splits_at_any_line_end() {
+    let lab = Lab::of_texts(1, 5);
+    let ends = "\u{85}\u{2028}\u{2029}";
+    let list = lab.write(&format!("odd{ends}.tsv"), "url\nnonsense\n");
+    let other = lab.path("list.tsv");
+    let words = ["add", list.to_str().unwrap(), other.to_str().unwrap(), "-n"];
+    let ended = lab.juggle(&words, "out", &["--log-format", "json"]).await.expect(8);
+    assert!(ended.stderr.contains("odd\\u0085\\u2028\\u2029.tsv"), "{:?}", ended.stderr);
+    assert!(!ended.stderr.contains(|c| ends.contains(c)), "{:?}", ended.stderr);
+    for line in ended.stderr.lines() {
+        serde_json::from_str::<serde_json::Value>(line).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_paused_lane_hands_nothing_out_until_it_is_resumed() {
     let lab = Lab::of_texts(2, 10);
     lab.juggle(&["add"], "out", &[lab.path("list.tsv")]).await.expect(0);

@@ -1,14 +1,14 @@
 //! A terminal, as people sit at one.
 
-use std::{fs::File, io::Read, os::fd::OwnedFd};
+use std::{fs::File, io::Read, num::NonZero, os::fd::OwnedFd};
 
 use rustix::{
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
     termios::{Winsize, tcsetwinsize},
 };
 
-const ROWS: u16 = 24;
-const COLUMNS: u16 = 100;
+const ROWS: NonZero<u16> = NonZero::new(24).unwrap();
+const COLUMNS: NonZero<u16> = NonZero::new(100).unwrap();
 
 /// A terminal: what people type goes in at one end, the program has the other.
 pub(crate) struct Terminal {
@@ -23,8 +23,11 @@ impl Terminal {
         unlockpt(&keyboard).unwrap();
         let name = ptsname(&keyboard, Vec::new()).unwrap();
         let program = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
-        tcsetwinsize(&keyboard, Winsize { ws_row: ROWS, ws_col: COLUMNS, ws_xpixel: 0, ws_ypixel: 0 })
-            .unwrap();
+        tcsetwinsize(
+            &keyboard,
+            Winsize { ws_row: ROWS.get(), ws_col: COLUMNS.get(), ws_xpixel: 0, ws_ypixel: 0 },
+        )
+        .unwrap();
         Self { keyboard: keyboard.into(), program: program.into() }
     }
 }
@@ -56,7 +59,7 @@ impl Screen {
 
     /// The lines that are seen now.
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.seen.screen().rows(0, COLUMNS).map(|line| line.trim_end().to_owned()).collect()
+        self.seen.screen().rows(0, COLUMNS.get()).map(|line| line.trim_end().to_owned()).collect()
     }
 
     /// All that was written, with what moves the cursor.
