@@ -181,10 +181,11 @@ async fn left_out(list: &[u8], more: &[&str]) -> (Vec<String>, String) {
     let lab = Lab::of_texts(0, 0);
     fs::write(lab.path("b.txt"), "The mill and the River\n").unwrap();
     fs::write(lab.path("sw.txt"), list).unwrap();
-    let (text, list) = (lab.path("b.txt"), lab.path("sw.txt"));
+    let texts = lab.write("list.txt", &format!("{}\n", lab.path("b.txt").display()));
+    let list = lab.path("sw.txt");
     let stop_words = ["--stop-words", list.to_str().unwrap()];
     let arguments: Vec<&str> = stop_words.iter().chain(more).copied().collect();
-    let ended = lab.juggle(&["pipeline", text.to_str().unwrap()], "out", &arguments).await.expect(0);
+    let ended = lab.juggle(&["pipeline", texts.to_str().unwrap()], "out", &arguments).await.expect(0);
     let tokens = fs::read_dir(lab.path("out/tokens")).unwrap().next().unwrap().unwrap().path();
     let tokens = fs::read_to_string(tokens).unwrap();
     (tokens.lines().map(str::to_owned).collect(), ended.stderr)

@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Child;
 
 use crate::{
-    lab::{Lab, finish},
+    lab::{Lab, finish, program},
     terminal::{Screen, Terminal},
 };
 
@@ -71,16 +71,26 @@ async fn a_warning_stays_above_the_bars() {
     lab.server.script("/t0.txt", [Script::file().stall_after(10)]);
     let list = lab.path("list.tsv");
     let terminal = Terminal::open();
-    let mut command = lab.command("juggle", &["pipeline", list.to_str().unwrap()], "out");
+    let mut command = program("juggle");
+    command.args([
+        "pipeline",
+        list.to_str().unwrap(),
+        "-o",
+        lab.path("out").to_str().unwrap(),
+        "--wait",
+        "0",
+    ]);
+    command.args(["--robots", "off", "--allow-host", "127.0.0.1", "--max-connection-per-server", "2"]);
     command.stdout(Stdio::null()).stderr(Stdio::from(terminal.program)).env("TERM", "xterm");
     let child = command.spawn().unwrap();
     // Its end of the terminal, too, is closed with the program.
     drop(command);
     let mut screen = Screen::of(terminal.keyboard);
+    until_requested(&lab, 2).await;
     screen.until(" process ");
     signal(&child, Signal::INT);
     screen.until("stopping: ");
-    // Drawn anew, with one text of two done in the first lane.
+    // Bars that have been drawn anew.
     for _ in 0..3 {
         screen.until(" process ");
     }
