@@ -4,8 +4,8 @@ use flow::{clock::Millis, reason::Reason};
 use reqwest::{
     StatusCode,
     header::{
-        CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, LAST_MODIFIED,
-        TRANSFER_ENCODING,
+        CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue,
+        LAST_MODIFIED, TRANSFER_ENCODING,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use crate::{
     coding::codings::Codings,
     failed::{Failed, Hope, Seen},
     hops::Asked,
-    retry_after, sniff,
+    retry_after,
     spool::Resumable,
     validator::{ContentRange, Validator, text},
 };
@@ -57,7 +57,27 @@ pub(crate) enum Plan {
     Rest { facts: Facts, offset: u64, bytes: u64 },
 }
 
+/// What says where a body ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EndOf {
+    /// HTTP: the announced length, the last chunk, or the end of the connection.
+    Message,
+    /// Its coding, which has a checksum at its end, so that an announced length may be wrong.
+    Coding,
+}
+
 impl Plan {
+    /// What says where the body ends. A length beside a gzip stream is often that of the text before it was coded; the
+    /// checksum of the stream outweighs it.
+    pub(crate) fn end_of(&self) -> EndOf {
+        match self {
+            Self::Whole { facts, codings, .. } if facts.total.is_some() && codings.has_checked_end() => {
+                EndOf::Coding
+            }
+            Self::Whole { .. } | Self::Rest { .. } => EndOf::Message,
+        }
+    }
+
     /// What is known of the whole body.
     pub(crate) fn facts(&self) -> &Facts {
         match self {
@@ -77,12 +97,14 @@ impl Head<'_> {
     ) -> Result<Plan, Failed> {
         let part = part.filter(|_| asked == Asked::Rest);
         match (self.status.as_u16(), part) {
-            (200 | 206, _) if !self.is_framed_clearly() => {
+            (200 | 203 | 206, _) if !self.is_framed_clearly() => {
                 Err(self.for_good(Reason::HttpStatus, "where the body ends is said in two ways"))
             }
-            (200, _) => self.whole(bytes_max),
+            (200 | 203, _) if self.is_part() => Err(self.partial()),
+            (200 | 203, _) => self.whole(bytes_max),
             (206, Some(part)) => self.rest(part),
             (304 | 412 | 416, Some(_)) => Err(self.afresh("the rest of the body is not to be had")),
+            (206, None) => Err(self.for_good(Reason::HttpStatus, "a part came that was not asked for")),
             (204 | 205, _) => Err(self.for_good(Reason::Empty, "there is no body")),
             (408 | 425 | 429 | 500 | 502 | 503 | 504, _) => Err(self.busy(now_ms)),
             _ => Err(self.for_good(Reason::HttpStatus, "the server refuses")),
@@ -97,14 +119,7 @@ impl Head<'_> {
     fn whole(self, bytes_max: u64) -> Result<Plan, Failed> {
         let codings = self.codings()?;
         let facts = self.facts();
-        if let Some(refused) = facts.content_type.as_deref().filter(|name| sniff::is_refused_type(name)) {
-            let why = self.told(&format!("{refused} where a text was expected"));
-            return Err(match sniff::is_page_type(refused) {
-                true => Failed::page(why),
-                false => Failed::for_good(Reason::NotText, why),
-            });
-        }
-        match self.length {
+        match facts.total {
             Some(0) => Err(self.for_good(Reason::Empty, "the body is empty")),
             Some(length) if length > bytes_max => {
                 Err(self
@@ -136,6 +151,21 @@ impl Head<'_> {
         Ok(Plan::Rest { facts: part.facts.clone(), offset: part.offset, bytes })
     }
 
+    /// Whether the body is a part, whatever the status: it says so by a range that is not all of it, or comes in parts. A
+    /// range that cannot be read is not known to be all of it. RFC 9110 §14.4, §14.6.
+    pub(crate) fn is_part(self) -> bool {
+        let is_all = |range: ContentRange| {
+            range.first == 0
+                && range.last + 1 == range.total
+                && self.length.is_none_or(|length| length == range.total)
+        };
+        let is_in_parts = text(self.headers, &CONTENT_TYPE)
+            .and_then(|value| media_type(value).0)
+            .is_some_and(|name| name == "multipart/byteranges");
+        let has_range = self.headers.contains_key(CONTENT_RANGE);
+        is_in_parts || has_range && !ContentRange::of(self.headers).is_some_and(is_all)
+    }
+
     /// Whether there is one way to say where the body ends. A length beside chunks, or a transfer coding that is not
     /// `chunked` alone and was not asked for, is how answers are smuggled: RFC 9112 §6.1, §6.3.
     fn is_framed_clearly(self) -> bool {
@@ -144,6 +174,11 @@ impl Head<'_> {
         codings.next().is_none()
             && coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked")
             && !self.headers.contains_key(CONTENT_LENGTH)
+    }
+
+    /// The announced length of the whole, by a range that is all of it if by nothing else.
+    fn total(self) -> Option<u64> {
+        self.length.or_else(|| ContentRange::of(self.headers).map(|range| range.total))
     }
 
     fn codings(self) -> Result<Codings, Failed> {
@@ -170,6 +205,11 @@ impl Head<'_> {
         Failed::afresh(Reason::Truncated, self.told(why))
     }
 
+    fn partial(self) -> Failed {
+        let range = text(self.headers, &CONTENT_RANGE).unwrap_or("none that can be read");
+        self.afresh(&format!("a part came, not the whole text (Content-Range: {range})"))
+    }
+
     fn told(self, why: &str) -> String {
         format!("{}: status {}: {why}", shown(self.url), self.status.as_u16())
     }
@@ -179,7 +219,7 @@ impl Head<'_> {
         Facts {
             url: shown(self.url).into(),
             status: Some(self.status.as_u16()),
-            total: self.length,
+            total: self.total(),
             content_type,
             charset,
             etag: text(self.headers, &ETAG).map(str::to_owned),

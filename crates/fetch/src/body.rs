@@ -3,12 +3,12 @@
 //! Lengths and ranges count what comes; the size limit counts both what comes and what it decodes to; whether it is a
 //! text is judged by what it decodes to. A body without codings goes to the spool as it came, uncopied.
 
-use std::io::BufRead;
+use std::{borrow::Cow, io::BufRead};
 
 use flow::reason::Reason;
 
 use crate::{
-    answer::Plan,
+    answer::{EndOf, Plan},
     coding::{
         codings::Codings,
         decoder::{Decoder, Fault},
@@ -37,22 +37,28 @@ impl Body {
             Plan::Whole { facts, .. } => (0, facts.total),
             Plan::Rest { offset, bytes, .. } => (*offset, Some(*bytes)),
         };
-        Wire { at: self.at.clone(), before, came: 0, expected, bytes_max: self.bytes_max }
+        let end_of = self.plan.end_of();
+        Wire { at: self.at.clone(), before, came: 0, expected, end_of, bytes_max: self.bytes_max }
     }
 
     /// Reads all that comes, decodes it, and appends it to the spool.
     pub(crate) fn receive(self, input: impl BufRead, spool: &mut Spool) -> Result<(), Trouble> {
-        let (codings, sniffer) = match self.plan {
+        let sniffer = Sniffer::new(self.plan.facts().content_type.as_deref());
+        let mut text = Text { at: &self.at, sniffer };
+        let codings = match self.plan {
             Plan::Whole { facts, validator, codings } => {
                 spool.begin(facts, validator)?;
-                (codings, Some(Sniffer::default()))
+                codings
             }
             Plan::Rest { .. } => {
-                spool.go_on()?;
-                (Codings::default(), None)
+                let mut judged = Ok(());
+                spool.go_on(|bytes| {
+                    judged = std::mem::replace(&mut judged, Ok(())).and_then(|()| text.judge(bytes))
+                })?;
+                judged?;
+                Codings::default()
             }
         };
-        let mut text = Text { at: &self.at, sniffer };
         let mut decoder = Decoder::new(&codings, self.bytes_max, input);
         loop {
             let bytes = decoder.chunk().map_err(|fault| undecodable(&self.at, &fault))?;
@@ -81,27 +87,27 @@ fn undecodable(at: &str, fault: &Fault) -> Failed {
 /// Decoded bytes: whether they are a text.
 struct Text<'a> {
     at: &'a str,
-    /// Judges the first bytes; none for the rest of a body, whose first bytes were judged when they came.
-    sniffer: Option<Sniffer>,
+    sniffer: Sniffer,
 }
 
 impl Text<'_> {
     fn judge(&mut self, bytes: &[u8]) -> Result<(), Failed> {
-        let sniffed = self.sniffer.as_mut().and_then(|sniffer| sniffer.feed(bytes));
+        let sniffed = self.sniffer.feed(bytes);
         self.check(sniffed)
     }
 
-    fn end(&self, spool: &Spool) -> Result<(), Failed> {
+    fn end(&mut self, spool: &Spool) -> Result<(), Failed> {
         if spool.digest().bytes == 0 {
             return Err(Failed::for_good(Reason::Empty, format!("{}: the body is empty", self.at)));
         }
-        self.check(self.sniffer.as_ref().and_then(Sniffer::end))
+        let sniffed = self.sniffer.end();
+        self.check(sniffed)
     }
 
-    fn check(&self, sniffed: Option<&'static str>) -> Result<(), Failed> {
+    fn check(&self, sniffed: Option<Cow<'static, str>>) -> Result<(), Failed> {
         sniffed.map_or(Ok(()), |what| {
             let message = format!("{}: {what} where a text was expected", self.at);
-            Err(match what {
+            Err(match &*what {
                 sniff::PAGE => Failed::page(message),
                 _ => Failed::for_good(Reason::NotText, message),
             })
@@ -118,6 +124,7 @@ pub(crate) struct Wire {
     came: u64,
     /// Bytes that shall come, where that is known.
     expected: Option<u64>,
+    end_of: EndOf,
     bytes_max: u64,
 }
 
@@ -137,7 +144,9 @@ impl Wire {
 
     /// No more will come.
     pub(crate) fn end(&self) -> Result<(), Failed> {
-        if let Some(expected) = self.expected.filter(|expected| self.came < *expected) {
+        if self.end_of == EndOf::Message
+            && let Some(expected) = self.missed()
+        {
             let why = self.told(&format!("the body ended after {} of {expected} bytes", self.came));
             return Err(Failed::for_now(Reason::Truncated, why));
         }
@@ -145,6 +154,22 @@ impl Wire {
             return Err(Failed::for_good(Reason::Empty, self.told("the body is empty")));
         }
         Ok(())
+    }
+
+    /// What a body says that was taken although it was not as long as announced.
+    pub(crate) fn misannounced(&self) -> Option<String> {
+        self.missed().map(|expected| {
+            self.told(&format!(
+                "Content-Length says {expected} bytes, but {} came; taken, since the gzip stream is complete and its \
+                 checksum right",
+                self.came
+            ))
+        })
+    }
+
+    /// The bytes that were announced, if fewer came.
+    fn missed(&self) -> Option<u64> {
+        self.expected.filter(|expected| self.came < *expected)
     }
 
     fn told(&self, why: &str) -> String {

@@ -39,6 +39,11 @@ impl<'a> Chunks<'a> {
         self.stop
     }
 
+    /// What is to be said of a body that came whole although fewer bytes came than were announced.
+    pub(crate) fn misannounced(&self) -> Option<String> {
+        self.wire.misannounced()
+    }
+
     /// Waits for the next command.
     fn next(&mut self) {
         match self.commands.blocking_recv() {

@@ -65,7 +65,8 @@ pub(crate) fn innermost(error: &(dyn Error + 'static)) -> String {
     chain(error).last().unwrap_or(error).to_string()
 }
 
-fn find<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {
+/// The first error of this type in the chain.
+pub(crate) fn find<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {
     chain(error).find_map(|error| error.downcast_ref())
 }
 

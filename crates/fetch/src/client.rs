@@ -9,7 +9,11 @@
 //!
 //! A [family](Family) of addresses holds for whatever this machine connects to: the host, or the proxy in its place.
 //!
-//! No client follows redirects, undoes encodings, keeps cookies or sends a referer.
+//! Each of them exists twice: one keeps connections for the next request, the other makes a new one for each.
+//!
+//! No client follows redirects, undoes encodings, keeps cookies or sends a referer. All of them read answers as leniently
+//! as browsers do: white space before a colon and folded lines are accepted (RFC 9112 §5.1, §5.2), and lines that are no
+//! header fields are skipped. NUL, a carriage return alone, and lengths that contradict each other are still refused.
 
 use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 
@@ -39,16 +43,38 @@ use crate::{
 const IDLE_CONNECTION_KEPT: Duration = Duration::from_secs(5);
 /// Unused connections kept for one host.
 const IDLE_CONNECTIONS_MAX: usize = 32;
+/// Header fields that one answer may have. What is over it is refused, as is a head of more than some 400 KiB.
+const FIELDS_MAX: usize = 500;
 
 /// The clients.
 #[derive(Debug)]
 pub(crate) struct Clients {
-    guarded: Client,
-    open: Client,
-    proxied: Client,
+    guarded: Connecting,
+    open: Connecting,
+    proxied: Connecting,
     proxies: Matcher,
     allow_hosts: Vec<AllowedHost>,
     family: Family,
+}
+
+/// The two clients of one way to hosts.
+#[derive(Debug)]
+pub(crate) struct Connecting {
+    /// Uses a connection that is open, if there is one.
+    pub(crate) kept: Client,
+    /// Makes a new connection for each request.
+    pub(crate) fresh: Client,
+}
+
+impl Connecting {
+    /// Builds both clients of what `builder` sets.
+    fn new(builder: impl Fn() -> Result<ClientBuilder, FetchError>) -> Result<Self, FetchError> {
+        let kept =
+            builder()?.pool_idle_timeout(IDLE_CONNECTION_KEPT).pool_max_idle_per_host(IDLE_CONNECTIONS_MAX);
+        let fresh = builder()?.pool_max_idle_per_host(0);
+        let build = |builder: ClientBuilder| builder.build().map_err(FetchError::Client);
+        Ok(Self { kept: build(kept)?, fresh: build(fresh)? })
+    }
 }
 
 /// Why a host cannot be contacted.
@@ -78,7 +104,7 @@ impl NoWay {
 /// How a host is contacted.
 #[derive(Debug)]
 pub(crate) struct Contact<'c> {
-    pub(crate) client: &'c Client,
+    pub(crate) by: &'c Connecting,
     /// The proxy that is asked, without user and password.
     pub(crate) proxy: Option<String>,
 }
@@ -96,17 +122,16 @@ impl Clients {
     /// Makes the clients. Works on a machine without root certificates: then only `https` fails.
     pub(crate) fn new(config: &FetchConfig) -> Result<Self, FetchError> {
         let tls = tls(config)?;
-        let base = |builder: ClientBuilder| builder.tls_backend_preconfigured(tls.clone());
-        let direct = || base(builder(config)).no_proxy();
-        let mut proxied = base(builder(config));
-        if let Some(proxy) = config.proxy.of_client() {
-            proxied = proxied.proxy(proxy.map_err(FetchError::Client)?);
-        }
+        let base = || builder(config).tls_backend_preconfigured(tls.clone());
         let family = config.family;
+        let proxied = || match config.proxy.of_client() {
+            Some(proxy) => proxy.map(|proxy| base().proxy(proxy)).map_err(FetchError::Client),
+            None => Ok(base()),
+        };
         Ok(Self {
-            guarded: direct().dns_resolver(GuardedResolver(family)).build().map_err(FetchError::Client)?,
-            open: direct().dns_resolver(OpenResolver(family)).build().map_err(FetchError::Client)?,
-            proxied: proxied.dns_resolver(OpenResolver(family)).build().map_err(FetchError::Client)?,
+            guarded: Connecting::new(|| Ok(base().no_proxy().dns_resolver(GuardedResolver(family))))?,
+            open: Connecting::new(|| Ok(base().no_proxy().dns_resolver(OpenResolver(family))))?,
+            proxied: Connecting::new(|| Ok(proxied()?.dns_resolver(OpenResolver(family))))?,
             proxies: config.proxy.matcher(),
             allow_hosts: config.allow_hosts.clone(),
             family,
@@ -116,9 +141,9 @@ impl Clients {
     /// How a URL's host is contacted.
     pub(crate) fn for_url(&self, url: &Url) -> Result<Contact<'_>, NoWay> {
         Ok(match way(url, &self.proxies, self.is_allowed(url), self.family)? {
-            Way::Guarded => Contact { client: &self.guarded, proxy: None },
-            Way::Open => Contact { client: &self.open, proxy: None },
-            Way::Proxied(proxy) => Contact { client: &self.proxied, proxy: Some(proxy) },
+            Way::Guarded => Contact { by: &self.guarded, proxy: None },
+            Way::Open => Contact { by: &self.open, proxy: None },
+            Way::Proxied(proxy) => Contact { by: &self.proxied, proxy: Some(proxy) },
         })
     }
 
@@ -183,8 +208,11 @@ fn builder(config: &FetchConfig) -> ClientBuilder {
         .redirect(Policy::none())
         .referer(false)
         .connect_timeout(config.connect_timeout)
-        .pool_idle_timeout(IDLE_CONNECTION_KEPT)
-        .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+        // All three: the parser that skips invalid lines alone would also skip the folded part of a valid field.
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_ignore_invalid_headers_in_responses(true)
+        .http1_max_headers(FIELDS_MAX)
 }
 
 /// The platform's verifier with the configured roots beside its own, or, where there are no root certificates at all,
@@ -296,7 +324,7 @@ mod tests {
         let url: Url =
             format!("http://localhost:{}/", listener.local_addr().unwrap().port()).parse().unwrap();
         let clients = Clients::new(&FetchConfig::default()).unwrap();
-        let error = clients.guarded.get(url.clone()).send().await.unwrap_err();
+        let error = clients.guarded.kept.get(url.clone()).send().await.unwrap_err();
         let failed = crate::classify::unanswered(&error, &url, None);
         assert_eq!(failed.failure.reason, flow::reason::Reason::ForbiddenAddress, "{}", failed.failure);
         assert_eq!(failed.hope, crate::failed::Hope::None);

@@ -17,7 +17,7 @@ use tokio::time::error::Elapsed;
 use url::Url;
 
 use crate::{
-    answer::{Facts, Head},
+    answer::{EndOf, Facts, Head},
     body::Body,
     candidate::shown,
     classify,
@@ -42,8 +42,8 @@ pub(crate) struct Download<'a> {
     pub(crate) throttle: &'a Throttle,
     pub(crate) clock: Clock,
     pub(crate) before: Before,
-    /// When the host answered; set by the download, once.
-    pub(crate) answered: &'a OnceLock<Instant>,
+    /// When the answer ended, or broke off; set by the download, once.
+    pub(crate) ended: &'a OnceLock<Instant>,
 }
 
 /// Whether something of the text may be in the spool already.
@@ -109,7 +109,9 @@ impl Download<'_> {
         };
         let transfer = self.transfer(url, part, stored, &mut writer);
         let transfer = tokio::time::timeout(self.config.max_time, transfer);
-        let broken = match transfer.await {
+        let transferred = transfer.await;
+        self.ended.get_or_init(Instant::now);
+        let broken = match transferred {
             Ok(Ok(Transferred::Whole(facts))) => return publish(writer, facts, meant).await,
             Ok(Ok(Transferred::Redirect(to))) => {
                 writer.finish(Ending::Suspend).await?;
@@ -150,9 +152,7 @@ impl Download<'_> {
         stored: Option<&Stored>,
         writer: &mut Writer,
     ) -> Result<Transferred, Broken> {
-        let step = self.hops.ask(url, part.as_ref(), stored).await;
-        self.answered.get_or_init(Instant::now);
-        let Answer { response, url, asked } = match step? {
+        let Answer { response, url, asked } = match self.hops.ask(url, part.as_ref(), stored).await? {
             Step::Answer(answer) => answer,
             Step::Redirect(to) => return Ok(Transferred::Redirect(to)),
         };
@@ -167,9 +167,15 @@ impl Download<'_> {
         }
         let plan = head.judge(part.as_ref(), asked, self.config.body_bytes_max, self.clock.now_ms())?;
         let facts = plan.facts().clone();
+        let end_of = plan.end_of();
         let at = shown(&url).to_string();
         writer.begin(Body::new(at, plan, self.config.body_bytes_max)).await?;
-        self.stream(response, &url, writer).await?;
+        match self.stream(response, &url, writer).await {
+            // The coding says where the body ends, and whether it came whole.
+            Err(Broken::Candidate(failed))
+                if end_of == EndOf::Coding && failed.failure.reason == Reason::Truncated => {}
+            streamed => streamed?,
+        }
         Ok(Transferred::Whole(facts))
     }
 

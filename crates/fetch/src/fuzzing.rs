@@ -139,11 +139,12 @@ pub fn if_range(headers: &HeaderMap) -> Option<(String, bool)> {
     Some((validator.if_range().to_owned(), validator.is_contradicted(headers)))
 }
 
-/// What a body is, by its first bytes, where it is not a text; it comes in chunks of so many bytes.
+/// What a body with this media type is, if it is not a text; it comes in chunks of so many bytes.
 #[must_use]
-pub fn sniffed(body: &[u8], chunk_bytes: usize) -> Option<&'static str> {
-    let mut sniffer = Sniffer::default();
-    body.chunks(chunk_bytes.max(1)).find_map(|chunk| sniffer.feed(chunk)).or_else(|| sniffer.end())
+pub fn sniffed(body: &[u8], media_type: Option<&str>, chunk_bytes: usize) -> Option<String> {
+    let mut sniffer = Sniffer::new(media_type);
+    let fed = body.chunks(chunk_bytes.max(1)).find_map(|chunk| sniffer.feed(chunk));
+    fed.or_else(|| sniffer.end()).map(Into::into)
 }
 
 /// What a robots.txt of this text says of a URL to a program with this user agent.

@@ -25,6 +25,7 @@ use crate::{
     config::{AcceptEncoding, FetchConfig},
     error::FetchError,
     failed::Failed,
+    kept::KeptConnections,
     mirror::{self, Mirror},
     spool::Resumable,
 };
@@ -39,6 +40,7 @@ const LOCATION_BYTES_MAX: usize = 8 << 10;
 #[derive(Debug)]
 pub(crate) struct Hops {
     clients: Clients,
+    kept: KeptConnections,
     mirrors: Vec<Mirror>,
     answer_timeout: Duration,
 }
@@ -76,13 +78,15 @@ impl Hops {
     pub(crate) fn new(config: &FetchConfig) -> Result<Self, FetchError> {
         Ok(Self {
             clients: Clients::new(config)?,
+            kept: KeptConnections::default(),
             mirrors: config.mirrors.clone(),
             answer_timeout: config.connect_timeout.saturating_add(config.idle_timeout),
         })
     }
 
     /// Asks once. Where `part` came from this URL, only the rest is asked for; else, where what is stored came from it, the
-    /// whole only if it has changed.
+    /// whole only if it has changed. A request on a kept connection that closes before it answers is sent once more, on
+    /// a new connection: to the server it is the same request.
     pub(crate) async fn ask(
         &self,
         url: &Url,
@@ -93,19 +97,29 @@ impl Hops {
             .clients
             .for_url(url)
             .map_err(|no_way| Failed::for_good(no_way.reason(), format!("{}: {no_way}", shown(url))))?;
-        let (request, asked) = qualified(contact.client.get(url.clone()), url, part, stored);
-        let response = match tokio::time::timeout(self.answer_timeout, request.send()).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(classify::unanswered(&error, url, contact.proxy.as_deref())),
-            Err(_) => {
-                let why = format!("{}: the server did not answer in time", shown(url));
-                return Err(Failed::for_now(Reason::Timeout, why));
-            }
-        };
+        let (request, asked) = qualified(contact.by.kept.get(url.clone()), url, part, stored);
+        let mut sent = self.send(request, url).await?;
+        if let Err(error) = &sent
+            && self.kept.has_closed(error)
+        {
+            tracing::debug!(url = %shown(url), "a kept connection closed; asked again on a new one");
+            let (again, _) = qualified(contact.by.fresh.get(url.clone()), url, part, stored);
+            sent = self.send(again, url).await?;
+        }
+        let response = sent.map_err(|error| classify::unanswered(&error, url, contact.proxy.as_deref()))?;
+        self.kept.answered(&response);
         if is_redirect(response.status()) {
             return self.target(url, &response).map(Step::Redirect);
         }
         Ok(Step::Answer(Answer { response, url: url.clone(), asked }))
+    }
+
+    /// Sends a request and waits for the head of its answer.
+    async fn send(&self, request: RequestBuilder, url: &Url) -> Result<reqwest::Result<Response>, Failed> {
+        tokio::time::timeout(self.answer_timeout, request.send()).await.map_err(|_| {
+            let why = format!("{}: the server did not answer in time", shown(url));
+            Failed::for_now(Reason::Timeout, why)
+        })
     }
 
     /// The answer to what is not a text (robots.txt, a source list), over redirects one after the other, outside of the
@@ -127,7 +141,7 @@ impl Hops {
             fail(format!("status {} without a readable Location", response.status().as_u16()))
         })?;
         let target =
-            from.join(location).map_err(|error| fail(format!("redirected to '{location}': {error}")))?;
+            from.join(&location).map_err(|error| fail(format!("redirected to '{location}': {error}")))?;
         if !matches!(target.scheme(), "http" | "https") {
             let target = shown(&target);
             return Err(fail(format!("redirected to '{target}', which is neither http nor https")));
@@ -146,11 +160,19 @@ impl Hops {
     }
 }
 
-/// `Location`, sent once, not over-long. Other than the standard has it, servers send it in UTF-8 too.
-fn location(headers: &HeaderMap) -> Option<&str> {
+/// `Location`, sent once, not over-long. Bytes beyond ASCII, which the standard does not allow there, are
+/// percent-encoded as they came: whatever encoding they are in, they go back to the server that sent them.
+fn location(headers: &HeaderMap) -> Option<String> {
     let mut locations = headers.get_all(LOCATION).iter();
     let location = locations.next().filter(|location| location.len() <= LOCATION_BYTES_MAX)?;
-    if locations.next().is_some() { None } else { std::str::from_utf8(location.as_bytes()).ok() }
+    if locations.next().is_some() {
+        return None;
+    }
+    let encoded = |&byte: &u8| match byte {
+        0x80.. => format!("%{byte:02X}"),
+        _ => char::from(byte).to_string(),
+    };
+    Some(location.as_bytes().iter().map(encoded).collect())
 }
 
 /// The request, with what it says of the bytes that are there.

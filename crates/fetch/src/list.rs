@@ -4,11 +4,16 @@
 use std::{io, io::Write};
 
 use flow::reason::{Failure, Reason};
-use reqwest::header::CONTENT_ENCODING;
+use reqwest::{
+    Response,
+    header::{CONTENT_ENCODING, HeaderValue},
+};
 use url::Url;
 
 use crate::{
+    answer::Head,
     candidate::{Candidate, InvalidCandidate, shown},
+    coding::codings::Codings,
     config::{AcceptEncoding, FetchConfig},
     error::FetchError,
     hops::{Answer, Hops, REDIRECTS_MAX},
@@ -64,17 +69,7 @@ async fn transfer(
     let answer = answer.map_err(|error| ListError::Failed(error.failure))?;
     let Answer { mut response, url, .. } = answer
         .ok_or_else(|| broken(start, Reason::Redirect, format!("more than {REDIRECTS_MAX} redirects")))?;
-    if response.status().as_u16() != 200 {
-        return Err(broken(&url, Reason::HttpStatus, format!("status {}", response.status().as_u16())));
-    }
-    let coding = response.headers().get(CONTENT_ENCODING).map_or(&b""[..], |value| value.as_bytes());
-    if !["", "identity", "gzip", "x-gzip"].iter().any(|known| coding.eq_ignore_ascii_case(known.as_bytes())) {
-        return Err(broken(
-            &url,
-            Reason::BadEncodingHeader,
-            format!("its Content-Encoding '{}' is not read", coding.escape_ascii()),
-        ));
-    }
+    check_head(&url, &response)?;
     let too_large = || broken(&url, Reason::TooLarge, format!("it has more than {LIST_BYTES_MAX} bytes"));
     if response.content_length().is_some_and(|length| length > LIST_BYTES_MAX) {
         return Err(too_large());
@@ -100,6 +95,24 @@ async fn transfer(
         }
         into.write_all(&chunk).map_err(|source| ListError::Keep { url: shown(&url).into(), source })?;
     }
+}
+
+/// Refuses what is not a whole list, as it is or with a coding of gzip, which those who read it undo.
+fn check_head(url: &Url, response: &Response) -> Result<(), ListError> {
+    let (status, headers) = (response.status(), response.headers());
+    if !matches!(status.as_u16(), 200 | 203) {
+        return Err(broken(url, Reason::HttpStatus, format!("status {}", status.as_u16())));
+    }
+    if (Head { url, status, headers, length: response.content_length() }).is_part() {
+        return Err(broken(url, Reason::Truncated, "a part came, not the whole list".to_owned()));
+    }
+    let codings = Codings::parse(headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes))
+        .map_err(|invalid| broken(url, Reason::BadEncodingHeader, invalid.to_string()))?;
+    if codings.is_identity() || codings.is_gzip() {
+        return Ok(());
+    }
+    let coding = headers.get(CONTENT_ENCODING).map_or(&b""[..], HeaderValue::as_bytes).escape_ascii();
+    Err(broken(url, Reason::BadEncodingHeader, format!("its Content-Encoding '{coding}' is not read")))
 }
 
 fn broken(url: &Url, reason: Reason, why: String) -> ListError {

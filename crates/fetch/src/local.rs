@@ -76,13 +76,13 @@ impl Local {
                 return Err(refuse(Reason::TooLarge, &why).into());
             }
             if let Some(what) = sniffer.feed(&buffer[..read]) {
-                return Err(not_text(what).into());
+                return Err(not_text(&what).into());
             }
             spool.append(&buffer[..read])?;
         }
         match sniffer.end() {
             _ if copied == 0 => Err(refuse(Reason::Empty, "the file is empty").into()),
-            Some(what) => Err(not_text(what).into()),
+            Some(what) => Err(not_text(&what).into()),
             None => Ok(()),
         }
     }

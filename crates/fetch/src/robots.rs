@@ -259,7 +259,7 @@ impl Rulebook {
         let Answer { mut response, url, .. } = answer;
         let status = response.status().as_u16();
         match status {
-            200..=299 => {}
+            200..=299 if !head(&url, &response).is_part() && status != 206 => {}
             400..=499 if status != 429 => return Ok(String::new()),
             _ => return Err(busy(&url, &response, self.clock.now_ms())),
         }
@@ -319,9 +319,12 @@ pub(crate) fn says(text: &str, user_agent: &str, url: &Url) -> Verdict {
     book.rules(&Note { origin: String::new(), at_ms: 0, text: text.to_owned() }).verdict(url)
 }
 
+fn head<'a>(url: &'a Url, response: &'a reqwest::Response) -> Head<'a> {
+    Head { url, status: response.status(), headers: response.headers(), length: response.content_length() }
+}
+
 fn busy(url: &Url, response: &reqwest::Response, now_ms: Millis) -> Failed {
-    let head = Head { url, status: response.status(), headers: response.headers(), length: None };
-    let mut failed = head.busy(now_ms);
+    let mut failed = head(url, response).busy(now_ms);
     let why = format!("status {}: all is forbidden until it can be had", response.status().as_u16());
     failed.failure = flow::reason::Failure::new(Reason::Robots, unknown(url, &why));
     failed

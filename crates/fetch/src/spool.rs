@@ -31,7 +31,7 @@ use crate::{
 
 /// From so many bytes on, a body can be resumed even where the process is killed.
 pub(crate) const NOTED_FROM_BYTES: u64 = 1 << 20;
-/// The smallest part that is kept. What is kept has been sniffed.
+/// The smallest part that is kept. What its first bytes say of it has been judged.
 const PART_BYTES_MIN: u64 = SNIFF_BYTES as u64;
 /// The largest `P.json` that is read.
 const NOTE_BYTES_MAX: u64 = 16 * 1024;
@@ -155,14 +155,24 @@ impl Spool {
         Ok(())
     }
 
-    /// Goes on with what is there: reads it again for its hash.
-    pub(crate) fn go_on(&mut self) -> Result<(), BlobError> {
+    /// Goes on with what is there: reads it again for its hash, and hands it to `read`.
+    pub(crate) fn go_on(&mut self, mut read: impl FnMut(&[u8])) -> Result<(), BlobError> {
         let total = self.note.as_ref().and_then(|note| note.facts.total).unwrap_or(self.bytes);
         self.spools.floor.check(&self.staged, total.saturating_sub(self.bytes))?;
         let at = |error| BlobError::at(&self.staged.path, error);
         self.staged.file.rewind().map_err(at)?;
         self.hasher.reset();
-        self.hasher.update_reader(&self.staged.file).map_err(at)?;
+        let mut reader = BufReader::with_capacity(HASH_BUFFER_BYTES, &self.staged.file);
+        loop {
+            let window = reader.fill_buf().map_err(at)?;
+            if window.is_empty() {
+                break;
+            }
+            self.hasher.update(window);
+            read(window);
+            let bytes = window.len();
+            reader.consume(bytes);
+        }
         if self.hasher.count() == self.bytes {
             Ok(())
         } else {
@@ -359,7 +369,7 @@ mod tests {
         killed_after(&spools, NOTED_FROM_BYTES, None);
         let mut spool = open(&spools);
         assert_eq!(spool.resumable().unwrap().offset, NOTED_FROM_BYTES);
-        spool.go_on().unwrap();
+        spool.go_on(|_| ()).unwrap();
         spool.append(b"end").unwrap();
         let whole = [vec![b'x'; 1 << 20], b"end".to_vec()].concat();
         assert_eq!(spool.digest(), Digest { bytes: whole.len() as u64, blake3: blake3::hash(&whole) });

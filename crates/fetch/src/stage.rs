@@ -3,7 +3,7 @@
 //! A job makes one request in one try: for robots.txt where that is not known, for a text else; a redirect is the next try's.
 //! How a try fails decides what is next: `failed` says how. Politeness is the queue's, by the job's group; so a job whose
 //! group is not the host that would be contacted (a redirect, or mirrors that changed since it was pushed) goes back to be
-//! queued under the right one, and nothing is contacted. What hosts wish besides (`Crawl-delay`, being busy, having had
+//! queued under the right one, and nothing is contacted; neither is a failure, nor counted as one. What hosts wish besides (`Crawl-delay`, being busy, having had
 //! enough) becomes pauses of their groups.
 
 use std::{
@@ -103,7 +103,7 @@ impl Fetch {
         target: &Target,
         job: &FetchJob,
         attempt: Attempt,
-        answered: &OnceLock<Instant>,
+        ended: &OnceLock<Instant>,
     ) -> Result<Downloaded, Trouble> {
         let name = BlobName::new(BlobKind::Spool, job.document.clone());
         let expected = Expected::of(&job.listed);
@@ -118,7 +118,7 @@ impl Fetch {
             meter: &self.meter,
             throttle: &self.throttle,
             clock: self.clock,
-            answered,
+            ended,
             before: if attempt.number <= 1 { Before::Nothing } else { Before::Perhaps },
         };
         let screen = Screen {
@@ -201,9 +201,8 @@ impl Fetch {
     ) -> StageError<FetchJob> {
         let message = format!("{}: redirected to {}", shown(&target.url), shown(to));
         match target.redirected(job.clone(), attempt.failures, to) {
-            Some(revised) => StageError::Reroute {
-                failure: Failure::new(Reason::Redirect, message),
-                after_ms: 0,
+            Some(revised) => StageError::Moved {
+                why: Failure::new(Reason::Redirect, message),
                 group_pause_ms: 0,
                 revised: Box::new(revised),
             },
@@ -229,7 +228,7 @@ impl Fetch {
             status: facts.status,
             at_ms: self.clock.now_ms(),
             took_ms,
-            attempts: attempt.number,
+            attempts: attempt.number.saturating_sub(target.redirects).max(1),
             bytes: digest.bytes,
             blake3: digest.blake3.to_hex().to_string(),
             content_type: facts.content_type,
@@ -257,9 +256,8 @@ enum Heeded {
 /// The job is queued under a host that is not the one to contact.
 fn elsewhere(revised: FetchJob, url: &Url) -> StageError<FetchJob> {
     let why = format!("queued again under the host it will be fetched from: {}", shown(url));
-    StageError::Reroute {
-        failure: Failure::new(Reason::Internal, why),
-        after_ms: 0,
+    StageError::Moved {
+        why: Failure::new(Reason::Internal, why),
         group_pause_ms: 0,
         revised: Box::new(revised),
     }
@@ -321,9 +319,9 @@ impl Stage for Fetch {
                 return Err(error.pausing(self.rest_ms(host.as_deref(), 0, None)));
             }
         };
-        let answered = OnceLock::new();
-        let result = self.text(target, job, attempt, &answered).await;
-        let group_pause_ms = self.rest_ms(host.as_deref(), crawl_delay_ms, answered.get().copied());
+        let ended = OnceLock::new();
+        let result = self.text(target, job, attempt, &ended).await;
+        let group_pause_ms = self.rest_ms(host.as_deref(), crawl_delay_ms, ended.get().copied());
         match result {
             Ok(next) => Ok(Done { next: next.into_iter().collect(), group_pause_ms }),
             Err(error) => Err(error.pausing(group_pause_ms)),
@@ -332,12 +330,12 @@ impl Stage for Fetch {
 }
 
 impl Fetch {
-    /// How long to leave a host alone from now: what is left of its wait and of its `Crawl-delay` since it answered (none:
-    /// just now), and what it needs for being busy.
-    fn rest_ms(&self, host: Option<&str>, crawl_delay_ms: Millis, answered: Option<Instant>) -> Millis {
+    /// How long to leave a host alone from now: what is left of its wait and of its `Crawl-delay` since its answer `ended`
+    /// (none: just now), and what it needs for being busy.
+    fn rest_ms(&self, host: Option<&str>, crawl_delay_ms: Millis, ended: Option<Instant>) -> Millis {
         let Some(host) = host else { return 0 };
         let wait = self.config.host_waits.get(host).copied().unwrap_or(self.config.wait);
-        let since_ms = answered.map_or(0, |at| millis(at.elapsed()));
+        let since_ms = ended.map_or(0, |at| millis(at.elapsed()));
         millis(wait).max(crawl_delay_ms).saturating_sub(since_ms).max(self.manners.now(host))
     }
 
@@ -347,11 +345,11 @@ impl Fetch {
         target: Target,
         job: FetchJob,
         attempt: Attempt,
-        answered: &OnceLock<Instant>,
+        ended: &OnceLock<Instant>,
     ) -> Result<Option<StoreJob>, StageError<FetchJob>> {
         let started = Instant::now();
         let host = target.group();
-        match self.bytes(&target, &job, attempt, answered).await {
+        match self.bytes(&target, &job, attempt, ended).await {
             Ok(Downloaded::Whole(facts, digest)) => {
                 if let Some(host) = &host {
                     self.manners.fine(host);

@@ -15,7 +15,8 @@ pub(crate) struct Target {
     /// As listed.
     pub(crate) listed: String,
     pub(crate) url: Url,
-    redirects: u32,
+    /// How many redirects of the candidate led there.
+    pub(crate) redirects: u32,
 }
 
 impl Target {

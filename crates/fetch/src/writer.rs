@@ -272,6 +272,11 @@ fn write(mut spool: Spool, mut commands: mpsc::Receiver<Command>) -> Result<Writ
     };
     let mut chunks = Chunks::new(&mut commands, body.wire());
     let received = body.receive(&mut chunks, &mut spool);
+    if received.is_ok()
+        && let Some(told) = chunks.misannounced()
+    {
+        tracing::warn!("{told}");
+    }
     let failed = match (received, chunks.stopped()) {
         (Err(Trouble::Storage(error)), _) => {
             if let Err(second) = spool.discard() {

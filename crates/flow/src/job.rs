@@ -283,6 +283,8 @@ pub enum Happened {
     Lost,
     /// A person asked for another round of tries.
     Retried,
+    /// It went on elsewhere, such as where a redirect led. That is no failure.
+    Moved(Failure),
 }
 
 /// A job as people see it.
@@ -323,7 +325,7 @@ impl JobView {
     pub fn last_failure(&self) -> Option<&Failure> {
         self.history.iter().rev().find_map(|event| match &event.what {
             Happened::Failed(failure) | Happened::Died(failure) => Some(failure),
-            Happened::Lost | Happened::Retried => None,
+            Happened::Lost | Happened::Retried | Happened::Moved(_) => None,
         })
     }
 }

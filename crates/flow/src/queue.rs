@@ -231,6 +231,14 @@ pub enum Verdict {
     },
     /// Nothing went wrong: put it back as it was, without counting a failure.
     Release,
+    /// Nothing went wrong: put it back as revised, to be claimed at once. Counts as no failure, and the job's count of
+    /// failures begins anew.
+    Move {
+        /// Where it goes on and why.
+        why: Failure,
+        /// The job as it shall be tried next. Lane and key must be the same.
+        revised: NewJob,
+    },
 }
 
 /// Whether a worker is there.

@@ -80,6 +80,16 @@ pub enum StageError<I> {
         /// The job as it shall be tried next; of the same key.
         revised: Box<I>,
     },
+    /// Nothing went wrong, but the job goes on elsewhere: back in line as revised, without counting a failure.
+    #[error("{why}")]
+    Moved {
+        /// Where it goes on and why; kept in the job's history.
+        why: Failure,
+        /// How long to leave the job's whole group alone; 0 for not at all.
+        group_pause_ms: Millis,
+        /// The job as it shall be tried next; of the same key.
+        revised: Box<I>,
+    },
     /// Nothing went wrong, but its time has not come: back in line, without counting a failure.
     #[error("put off")]
     Defer {
@@ -118,6 +128,7 @@ impl<I> StageError<I> {
         match &mut self {
             Self::Retry { group_pause_ms, .. }
             | Self::Reroute { group_pause_ms, .. }
+            | Self::Moved { group_pause_ms, .. }
             | Self::Defer { group_pause_ms }
             | Self::Fatal { group_pause_ms, .. } => *group_pause_ms = least_ms.max(*group_pause_ms),
             Self::Halt(_) => {}

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The protocol that this version speaks.
-pub(crate) const PROTOCOL: u16 = 3;
+pub(crate) const PROTOCOL: u16 = 4;
 /// The largest frame: a batch of jobs with the largest payloads, and room to spare.
 const FRAME_BYTES_MAX: usize = 32 << 20;
 /// Requests of one connection that may be open at a time. The client keeps to it, so the broker never stops reading.

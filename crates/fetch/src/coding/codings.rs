@@ -1,11 +1,43 @@
 //! The header field `Content-Encoding`, RFC 9110 §8.4.
+//!
+//! Servers also put there what is no coding: that there is none, a charset, a media type, or how MIME would transfer it.
+//! None of that changes the bytes. A name that is neither one of those nor a known coding is refused.
 
 use std::fmt;
+
+use encoding_rs::Encoding;
 
 /// How many codings are undone, one within the other.
 pub const CODINGS_MAX: usize = 3;
 /// How much of an unknown coding is told.
 const TOLD_CHARS_MAX: usize = 40;
+
+/// Words that servers send for no coding: that there is none, encodings of MIME that change nothing (RFC 2045 §6.2), and
+/// how Amazon S3 signs uploads, which it has undone.
+const NO_CODINGS: [&[u8]; 20] = [
+    b"",
+    b"identity",
+    b"x-identity",
+    b"none",
+    b"no",
+    b"off",
+    b"false",
+    b"null",
+    b"nil",
+    b"undefined",
+    b"default",
+    b"plain",
+    b"text",
+    b"raw",
+    b"binary",
+    b"7bit",
+    b"8bit",
+    b"unicode",
+    b"chunked",
+    b"aws-chunked",
+];
+/// Charsets whose names are one of these and a number.
+const CHARSET_FAMILIES: [&[u8]; 7] = [b"utf", b"iso-8859", b"iso8859", b"windows", b"cp", b"ibm", b"ucs"];
 
 /// One coding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +70,8 @@ pub struct Codings(Vec<Coding>);
 /// Why codings cannot be undone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCodings {
-    /// One is not known.
-    #[error("Content-Encoding '{0}' is unknown")]
+    /// One is not known, or cannot be undone.
+    #[error("Content-Encoding '{0}' cannot be undone")]
     Unknown(String),
     /// There are more than [`CODINGS_MAX`].
     #[error("Content-Encoding names more than {CODINGS_MAX} codings")]
@@ -47,7 +79,8 @@ pub enum InvalidCodings {
 }
 
 impl Codings {
-    /// Reads the values of all fields of this name, in their order. `identity` and empty elements mean nothing.
+    /// Reads the values of all fields of this name, in their order. `identity`, empty elements and what is no coding mean
+    /// nothing.
     ///
     /// # Errors
     /// Where a coding is unknown, or there are more than [`CODINGS_MAX`].
@@ -69,6 +102,18 @@ impl Codings {
         self.0.is_empty()
     }
 
+    /// Whether it is gzip alone.
+    #[must_use]
+    pub fn is_gzip(&self) -> bool {
+        self.0 == [Coding::Gzip]
+    }
+
+    /// Whether a checksum at the end of what comes tells whether all of it came.
+    #[must_use]
+    pub fn has_checked_end(&self) -> bool {
+        self.0.last() == Some(&Coding::Gzip)
+    }
+
     /// In the order in which they must be undone.
     pub(super) fn last_first(&self) -> impl Iterator<Item = Coding> {
         self.0.iter().rev().copied()
@@ -77,7 +122,7 @@ impl Codings {
 
 fn named(name: &[u8]) -> Result<Option<Coding>, InvalidCodings> {
     Ok(match name.to_ascii_lowercase().as_slice() {
-        b"" | b"identity" => None,
+        name if is_no_coding(name) => None,
         b"gzip" | b"x-gzip" => Some(Coding::Gzip),
         b"deflate" => Some(Coding::Deflate),
         b"br" => Some(Coding::Brotli),
@@ -87,6 +132,31 @@ fn named(name: &[u8]) -> Result<Option<Coding>, InvalidCodings> {
             let told = told.chars().take(TOLD_CHARS_MAX).flat_map(char::escape_debug).collect();
             return Err(InvalidCodings::Unknown(told));
         }
+    })
+}
+
+/// Whether it names nothing that was done to the bytes.
+fn is_no_coding(name: &[u8]) -> bool {
+    let name = name.strip_prefix(b"charset=").unwrap_or(name);
+    let name = name.strip_prefix(b"\"").and_then(|name| name.strip_suffix(b"\"")).unwrap_or(name);
+    NO_CODINGS.contains(&name) || is_charset(name) || is_media_type(name)
+}
+
+fn is_charset(name: &[u8]) -> bool {
+    let has_number = |prefix: &&[u8]| {
+        let number = name.strip_prefix(*prefix).map(|rest| rest.strip_prefix(b"-").unwrap_or(rest));
+        number.and_then(|number| number.first()).is_some_and(u8::is_ascii_digit)
+    };
+    Encoding::for_label(name).is_some() || CHARSET_FAMILIES.iter().any(has_number)
+}
+
+/// `type/subtype`, as in `Content-Type`.
+fn is_media_type(name: &[u8]) -> bool {
+    let media_type = name.split(|byte| *byte == b';').next().unwrap_or_default();
+    [&b"text/"[..], b"application/"].iter().any(|family| {
+        let subtype = media_type.strip_prefix(*family).unwrap_or_default();
+        !subtype.is_empty()
+            && subtype.iter().all(|byte| byte.is_ascii_alphanumeric() || b".+-".contains(byte))
     })
 }
 
@@ -109,8 +179,58 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_coding_means_nothing() {
+        for name in [
+            "none",
+            "None",
+            "null",
+            "UTF-8",
+            "utf8",
+            "utf-16",
+            "utf-32",
+            "ISO-8859-1",
+            "latin1",
+            "us-ascii",
+            "ascii",
+            "windows-1252",
+            "cp437",
+            "shift_jis",
+            "gbk",
+            "koi8-r",
+            "binary",
+            "8bit",
+            "7BIT",
+            "text",
+            "plain",
+            "text/plain",
+            "text/plain; charset=utf-8",
+            "application/octet-stream",
+            "charset=utf-8",
+            "\"utf-8\"",
+            "aws-chunked",
+            "chunked",
+        ] {
+            assert_eq!(parse(&[name]), Ok(vec![]), "{name}");
+            assert_eq!(parse(&[name, "gzip"]), Ok(vec![Coding::Gzip]), "{name}");
+        }
+    }
+
+    #[test]
     fn unknown_or_too_many_codings_are_refused() {
-        for unknown in ["compress", "x-br", "gzip;q=1", "utf-8", "*", "gzip br"] {
+        for unknown in [
+            "compress",
+            "x-compress",
+            "sdch",
+            "lzma",
+            "xz",
+            "base64",
+            "x-br",
+            "gzip;q=1",
+            "*",
+            "gzip br",
+            "cow",
+            "utf-x",
+        ] {
             assert_eq!(parse(&["gzip", unknown]), Err(InvalidCodings::Unknown(unknown.to_owned())));
         }
         assert_eq!(parse(&["br,br", "identity,br,br"]), Err(InvalidCodings::TooMany));

@@ -162,11 +162,16 @@ async fn a_corrupt_stream_is_never_published() {
 
 #[tokio::test]
 async fn the_announced_length_counts_coded_bytes() {
-    let whole = gzip(&text(300_000));
-    for announced in [whole.len() - 5, whole.len() + 5] {
+    // A longer one is for a stream without a checksum at its end; that of gzip outweighs it.
+    let (packed, bare) = (gzip(&text(300_000)), bare_deflate(&text(300_000)));
+    for (coding, whole, announced) in [
+        ("gzip", &packed, packed.len() - 5),
+        ("deflate", &bare, bare.len() - 5),
+        ("deflate", &bare, bare.len() + 5),
+    ] {
         let mut rig = Rig::new();
-        let fields = format!("Content-Encoding: gzip\r\nContent-Length: {announced}\r\n");
-        let raw = raw(&mut rig, &fields, &whole).await;
+        let fields = format!("Content-Encoding: {coding}\r\nContent-Length: {announced}\r\n");
+        let raw = raw(&mut rig, &fields, whole).await;
         assert_eq!(retry(rig.fetch(&raw.url).await).0, Reason::Truncated);
         assert_eq!(rig.part(), (0, false));
         assert!(!rig.is_published());
@@ -277,4 +282,70 @@ async fn the_listed_blake3_is_that_of_the_decoded_bytes() {
     rig.server.always("/x.txt", coded("gzip", bytes.clone()));
     assert_eq!(fatal(rig.attempt(listing(&bytes), 0).await), Reason::NotText);
     assert!(rig.attempt(listing(b"words"), 0).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_complete_gzip_stream_is_taken_although_its_length_is_wrong() {
+    let whole = text(40_000);
+    let packed = gzip(&whole);
+    let fields = |length: usize, coding: &str| {
+        format!(
+            "Content-Type: application/x-gzip\r\nContent-Encoding: {coding}\r\nContent-Length: {length}\r\n"
+        )
+    };
+    let mut rig = Rig::new();
+    // The length of the text before it was coded is the usual mistake.
+    for length in [packed.len() + 1, whole.len()] {
+        let server = raw(&mut rig, &fields(length, "x-gzip"), &packed).await;
+        assert_eq!(rig.spooled(&rig.fetch(&server.url).await.unwrap().fetched), whole);
+        rig.blobs.remove(&Rig::name()).unwrap();
+    }
+    let mut corrupt = packed.clone();
+    let last = corrupt.len() - 6;
+    corrupt[last] ^= 1;
+    for (length, coding, body) in [
+        (whole.len(), "gzip", &packed[..packed.len() - 1]),
+        (whole.len(), "gzip", &packed[..packed.len() / 2]),
+        (packed.len() - 1, "gzip", &packed),
+        (zlib(&whole).len() + 1, "deflate", &zlib(&whole)),
+        (brotli(&whole).len() + 1, "br", &brotli(&whole)),
+        (whole.len() + 1, "none", &whole),
+    ] {
+        let server = raw(&mut rig, &fields(length, coding), body).await;
+        assert_eq!(reason(rig.fetch(&server.url).await), Reason::Truncated, "{coding} {length}");
+    }
+    let server = raw(&mut rig, &fields(whole.len(), "gzip"), &corrupt).await;
+    assert_eq!(reason(rig.fetch(&server.url).await), Reason::BadEncodingHeader);
+    assert!(!rig.is_published());
+}
+
+#[tokio::test]
+async fn what_is_no_coding_leaves_the_text_as_it_is() {
+    for coding in ["none", "UTF-8", "binary", "8bit", "text/plain", "iso-8859-1", "", "identity, none"] {
+        let rig = Rig::new();
+        let fetched = rig.scripted([coded(coding, "plain words")]).await.unwrap().fetched;
+        assert_eq!(rig.spooled(&fetched), b"plain words", "{coding}");
+    }
+    for coding in ["compress", "sdch", "lzma", "cow"] {
+        let rig = Rig::new();
+        assert_eq!(fatal(rig.scripted([coded(coding, "plain words")]).await), Reason::BadEncodingHeader);
+    }
+}
+
+#[tokio::test]
+async fn a_label_of_the_coding_itself_is_no_second_coding() {
+    let whole = text(4_000);
+    for (label, coding, body) in [
+        ("application/x-gzip", "gzip", gzip(&whole)),
+        ("application/gzip", "x-gzip", gzip(&whole)),
+        ("application/zstd", "zstd", zstd(&whole)),
+    ] {
+        let rig = Rig::new();
+        let fetched =
+            rig.scripted([coded(coding, body).header("content-type", label)]).await.unwrap().fetched;
+        assert_eq!(rig.spooled(&fetched), whole, "{label}");
+    }
+    let rig = Rig::new();
+    let twice = coded("gzip", gzip(&gzip(&digits(100)))).header("content-type", "application/gzip");
+    assert_eq!(fatal(rig.scripted([twice]).await), Reason::NotText);
 }

@@ -4,6 +4,8 @@
 mod candidates;
 mod coding;
 mod deadlines;
+mod kept;
+mod lenient;
 mod limits;
 mod local;
 mod loopback;
@@ -15,5 +17,6 @@ mod resume;
 mod rig;
 mod robots;
 mod suspicion;
+mod talker;
 mod tls;
 mod whole;

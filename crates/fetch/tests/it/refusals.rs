@@ -78,14 +78,16 @@ async fn a_page_or_a_binary_is_not_a_text() {
         Script::bytes([b"<html>".as_slice(), &text(5_000_000)].concat()),
         typed("text/html; charset=utf-8"),
         typed("application/xhtml+xml"),
-        typed("image/png"),
-        typed("application/zip"),
+        Script::bytes("\0\x01").header("content-type", "image/png"),
+        Script::bytes("PK\x03\x04").header("content-type", "text/plain"),
     ] {
         assert_eq!(reason(rig.scripted([script]).await), Reason::NotText);
         assert_eq!(rig.part(), (0, false));
     }
     assert!(!rig.is_published());
-    assert!(rig.scripted([typed("application/octet-stream")]).await.is_ok());
+    for label in ["application/octet-stream", "image/png", "application/zip", "application/x-gzip", ""] {
+        assert!(rig.scripted([typed(label)]).await.is_ok(), "{label}");
+    }
 }
 
 #[tokio::test]

@@ -100,7 +100,7 @@ impl Rig {
         let mut attempt = Attempt { number: claimed(), failures };
         loop {
             match stage.run(job, attempt).await {
-                Err(StageError::Reroute { revised, .. }) if revised.redirected.is_some() => job = *revised,
+                Err(StageError::Moved { revised, .. }) if revised.redirected.is_some() => job = *revised,
                 Err(error) => return Err(error),
                 Ok(Done { next, .. }) => return Ok(next),
             }

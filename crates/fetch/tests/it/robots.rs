@@ -143,7 +143,7 @@ async fn rules_hold_for_where_a_redirect_leads() {
     let mut job = rig.job(&[&rig.server.url("/x.txt")]);
     assert!(matches!(attempt(&stage, job.clone()).await, Err(StageError::Defer { .. })));
     match attempt(&stage, job).await {
-        Err(StageError::Reroute { revised, .. }) => job = *revised,
+        Err(StageError::Moved { revised, .. }) => job = *revised,
         other => panic!("{other:?}"),
     }
     assert_eq!(job.host.as_deref(), Some(other.addr().to_string().as_str()));

@@ -118,6 +118,10 @@ fn judge<I: Into<NewJob>>(
             pause_ms = group_pause_ms;
             (Settled::PutOff, Verdict::Release)
         }
+        StageError::Moved { why, group_pause_ms, revised } => {
+            pause_ms = group_pause_ms;
+            (Settled::PutOff, Verdict::Move { why, revised: (*revised).into() })
+        }
         StageError::Reroute { failure, after_ms, group_pause_ms, revised } => {
             let revised = Some((*revised).into());
             (Settled::Retried, Verdict::Retry { failure, after_ms, group_pause_ms, revised })

@@ -51,6 +51,8 @@ fn failed<I>(error: StageError<I>) -> CliError {
             CliError::new(Exit::File, format!("a text cannot be worked on: {}", failure.message))
                 .advise("leave it out of the directory, or name another: juggle compare DIR")
         }
-        StageError::Defer { .. } => CliError::new(Exit::Bug, "a stage put a job off that nobody asked it to"),
+        StageError::Moved { .. } | StageError::Defer { .. } => {
+            CliError::new(Exit::Bug, "a stage put a job off that nobody asked it to")
+        }
     }
 }

@@ -78,6 +78,7 @@ fn told(event: &Event) -> String {
         Happened::Died(failure) => format!("given up: {failure}"),
         Happened::Lost => "its worker died".to_owned(),
         Happened::Retried => "another round, by hand".to_owned(),
+        Happened::Moved(why) => format!("goes on elsewhere: {}", why.message),
     };
     format!("{}  attempt {}: {what}", timestamp(event.at_ms), event.attempt)
 }

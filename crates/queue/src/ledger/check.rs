@@ -30,7 +30,8 @@ pub(super) fn check_limits(ask: &Ask) -> Result<(), QueueError> {
 
 /// Refuses a failure that is over a bound, or a revision that is or makes another job.
 pub(super) fn check_verdict(lease: Lease, verdict: &Verdict) -> Result<(), QueueError> {
-    if let Verdict::Retry { failure, .. } | Verdict::Dead { failure } = verdict
+    if let Verdict::Retry { failure, .. } | Verdict::Dead { failure } | Verdict::Move { why: failure, .. } =
+        verdict
         && failure.message.len() > MESSAGE_BYTES_MAX
     {
         let bytes = failure.message.len();
@@ -38,10 +39,12 @@ pub(super) fn check_verdict(lease: Lease, verdict: &Verdict) -> Result<(), Queue
         return Err(QueueError::Invalid(why));
     }
     match verdict {
-        Verdict::Retry { revised: Some(job), .. } if job.id() != lease.id => {
-            Err(QueueError::Invalid("a revised job must keep its lane and key".to_owned()))
+        Verdict::Retry { revised: Some(job), .. } | Verdict::Move { revised: job, .. } => {
+            if job.id() != lease.id {
+                return Err(QueueError::Invalid("a revised job must keep its lane and key".to_owned()));
+            }
+            check_job(job)
         }
-        Verdict::Retry { revised: Some(job), .. } => check_job(job),
         Verdict::Retry { .. } | Verdict::Dead { .. } | Verdict::Release => Ok(()),
     }
 }

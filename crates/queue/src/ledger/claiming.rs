@@ -201,7 +201,7 @@ impl Ledger {
         };
         check_verdict(lease, &verdict)?;
         if let Some(job) = self.jobs.get(slot)
-            && verdict != Verdict::Release
+            && matches!(verdict, Verdict::Retry { .. } | Verdict::Dead { .. })
         {
             self.events[job.lane.index()].at(now).failed += 1;
         }
@@ -224,6 +224,16 @@ impl Ledger {
                     job.state = State::Ready;
                 });
                 Ok(())
+            }
+            Verdict::Move { why, revised } => {
+                self.change(slot, now, |job| {
+                    let attempt = job.attempts;
+                    let trouble = job.trouble_mut();
+                    trouble.failed_attempt = attempt;
+                    trouble.remember(now, attempt, Happened::Moved(why));
+                    job.state = State::Ready;
+                });
+                self.revise(slot, &revised, now)
             }
         }
     }

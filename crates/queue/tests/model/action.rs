@@ -81,6 +81,7 @@ pub(crate) enum Ending {
     Retry { reason: Reason, after_ms: Millis, group_pause_ms: Millis, revised: Option<Revision> },
     Dead { reason: Reason },
     Release,
+    Move { reason: Reason, revised: Revision },
 }
 
 /// A job as it shall be tried next.

@@ -201,7 +201,8 @@ impl Draw {
                 group_pause_ms: if self.one_in(4) { self.pick(&DELAYS_MS) } else { 0 },
                 revised: self.one_in(4).then(|| self.revision()),
             },
-            6..9 => Ending::Dead { reason },
+            6..8 => Ending::Dead { reason },
+            8 => Ending::Move { reason, revised: self.revision() },
             _ => Ending::Release,
         }
     }

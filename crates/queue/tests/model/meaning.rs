@@ -62,6 +62,9 @@ impl Model {
             },
             Ending::Dead { reason } => Verdict::Dead { failure: failure(reason) },
             Ending::Release => Verdict::Release,
+            Ending::Move { reason, revised } => {
+                Verdict::Move { why: failure(reason), revised: self.revised(lease, revised) }
+            }
         }
     }
 

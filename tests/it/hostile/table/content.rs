@@ -26,17 +26,23 @@ fn types() -> Vec<Row> {
         stored("two_types", 1, vec![ok("Content-Type: text/plain\r\nContent-Type: text/html\r\n", text())]),
         dead("type_html", "not_text", 1..=3, vec![ok("Content-Type: text/html\r\n", PAGE)]),
         dead(
-            "type_html_for_a_text",
+            "type_html_for_a_notice",
             "not_text",
             1..=3,
-            vec![ok("Content-Type: TEXT/HTML; charset=utf-8\r\n", text())],
+            vec![ok("Content-Type: TEXT/HTML; charset=utf-8\r\n", "Too many requests.")],
         ),
-        dead("type_image", "not_text", 1, vec![ok("Content-Type: image/png\r\n", text())]),
+        typed("type_html_for_a_text", "TEXT/HTML; charset=utf-8"),
+        typed("type_image_for_a_text", "image/png"),
+        typed("type_multipart_for_a_text", "multipart/mixed; boundary=x"),
+        dead("type_image", "not_text", 1, vec![ok("Content-Type: image/png\r\n", "\u{1}\u{2}\u{3}")]),
         dead(
             "type_multipart",
             "not_text",
             1,
-            vec![ok("Content-Type: multipart/mixed; boundary=x\r\n", text())],
+            vec![ok(
+                "Content-Type: multipart/mixed; boundary=x\r\n",
+                "--x\r\nContent-Type: text/plain\r\n\r\nwords\r\n--x--\r\n",
+            )],
         ),
     ]
 }
@@ -47,6 +53,8 @@ fn codings() -> Vec<Row> {
     };
     vec![
         stored("coding_identity", 1, vec![ok("Content-Encoding: identity\r\n", text())]),
+        stored("coding_none", 1, vec![ok("Content-Encoding: none\r\n", text())]),
+        stored("coding_that_is_a_charset", 1, vec![ok("Content-Encoding: UTF-8\r\n", text())]),
         coded("coding_unknown", "cow"),
         coded("coding_unknown_within_a_known_one", "cow, gzip"),
         coded("coding_known_within_an_unknown_one", "gzip, cow"),
@@ -61,6 +69,10 @@ fn bytes() -> Vec<Row> {
     let upside_down: Vec<u8> = (0..4_096_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     vec![
         page("a_page_as_plain_text", PAGE.as_bytes()),
+        page("a_page_behind_a_line", format!("Saved.\n{PAGE}").as_bytes()),
+        page("a_page_behind_much_white_space", format!("{}{PAGE}", "\r\n".repeat(4_000)).as_bytes()),
+        dead("a_web_archive", "not_text", 1, vec![ok("", "WARC/1.0\r\nWARC-Type: response\r\n\r\n")])
+            .saying("a web archive (WARC)"),
         page("a_page_behind_white_space", format!("\u{feff}\r\n\t {PAGE}").as_bytes()),
         dead("an_image_as_plain_text", "not_text", 1, vec![ok("", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")]),
         dead("gzip_as_plain_text", "not_text", 1, vec![ok("", b"\x1f\x8b\x08\0\0\0\0\0\0\x03")]),

@@ -82,6 +82,14 @@ pub(super) fn rows(places: &Places) -> Vec<Row> {
         dead("location_with_a_carriage_return", "http_status", 1, vec![found("/a\rX-Evil: y")]),
         leads("location_with_a_line_feed", "/a\nX-Evil: y", "/a"),
         leads("location_with_spaces", "/a b c.txt", "/a%20b%20c.txt"),
+        stored(
+            "location_in_latin_1",
+            2,
+            vec![
+                raw(b"HTTP/1.1 302 Found\r\nLocation: /caf\xe9.txt\r\nContent-Length: 0\r\n\r\n".as_slice()),
+                fine_if(|request| request.target() == "/caf%E9.txt"),
+            ],
+        ),
         leads("location_in_utf_8", "/œuvre.txt", "/%C5%93uvre.txt"),
         refused("location_to_a_file", "file:///etc/passwd"),
         refused("location_to_ftp", "ftp://127.0.0.1/x"),

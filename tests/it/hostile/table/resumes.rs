@@ -203,6 +203,14 @@ fn lies() -> Vec<Row> {
 fn unasked() -> Vec<Row> {
     vec![
         dead(
+            "a_part_as_the_whole",
+            "truncated",
+            ALL_TRIES,
+            vec![ok("Content-Range: bytes 2000-3999/4000\r\n", &text()[2_000..])],
+        )
+        .saying("a part came, not the whole text"),
+        stored("all_of_it_as_a_range", 1, vec![ok("Content-Range: bytes 0-3999/4000\r\n", text())]),
+        dead(
             "a_part_unasked",
             "http_status",
             1,

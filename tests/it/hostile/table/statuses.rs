@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::hostile::{
-    row::{ALL_TRIES, Row, answering, dead, fine, head, raw, status, stored, whole},
+    row::{ALL_TRIES, Row, answering, dead, fine, head, raw, status, stored, text, whole},
     server::Step,
 };
 
@@ -43,7 +43,7 @@ fn permanent() -> Vec<Row> {
         refused("status_999", "999 Request Denied"),
         refused("status_201", "201 Created"),
         refused("status_202", "202 Accepted"),
-        refused("status_203", "203 Non-Authoritative Information"),
+        stored("status_203", 1, vec![raw(whole("203 Non-Authoritative Information", "", &text()))]),
         refused("status_207", "207 Multi-Status"),
         refused("status_299", "299 Hm"),
         dead("status_204", "empty", 1, vec![raw(head("204 No Content", ""))]),

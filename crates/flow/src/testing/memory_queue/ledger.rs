@@ -152,7 +152,7 @@ impl Ledger {
         if !job.is_held_by(lease) {
             return Err(QueueError::Stale(lease));
         }
-        if let Verdict::Retry { revised: Some(revised), .. } = &verdict {
+        if let Verdict::Retry { revised: Some(revised), .. } | Verdict::Move { revised, .. } = &verdict {
             check(revised)?;
             if revised.id() != lease.id {
                 return Err(QueueError::Invalid("a revised job must keep its lane and key".into()));
@@ -178,6 +178,12 @@ impl Ledger {
             }
             Verdict::Release => {
                 job.go(Place::Ready, now_ms);
+                return Ok(());
+            }
+            Verdict::Move { why, revised } => {
+                job.record(Happened::Moved(why), now_ms);
+                job.go(Place::Ready, now_ms);
+                job.revise(revised);
                 return Ok(());
             }
         }

@@ -3,7 +3,7 @@
 use super::{LEASE_MS, Subject, case_list, dead, failure, grouped, job, jobs, keys, retry_after};
 use crate::{
     clock::Millis,
-    job::{Event, HISTORY_MAX, Happened, Lease, NewJob, Priority, State},
+    job::{Event, Group, HISTORY_MAX, Happened, Lease, NewJob, Priority, State},
     lane::Lane,
     queue::{QueueError, Verdict},
     reason::Reason,
@@ -18,6 +18,7 @@ case_list![
     revised_job_must_be_the_same_job,
     dead_job_stays_with_its_payload_and_reason,
     released_job_is_back_at_its_place_uncounted,
+    moved_job_is_back_as_revised_and_counts_nowhere_as_failed,
     repeated_fail_changes_nothing,
     repeated_fail_is_absorbed_until_another_attempt_ends,
     fail_after_complete_is_stale,
@@ -146,8 +147,33 @@ async fn released_job_is_back_at_its_place_uncounted(subject: Subject) {
     assert_eq!(subject.lane(Lane::Store).await.retried, 0);
 }
 
+async fn moved_job_is_back_as_revised_and_counts_nowhere_as_failed(subject: Subject) {
+    subject.push(vec![job(Lane::Store, "a")]).await;
+    let first = subject.claim_one(Lane::Store).await.lease;
+    subject.fail(first, retry_after(0)).await;
+    let lease = subject.claim_one(Lane::Store).await.lease;
+    let why = failure(Reason::Redirect);
+    let group = Some(Group("elsewhere".to_owned()));
+    let revised = NewJob { group: group.clone(), payload: b"{}".to_vec(), ..job(Lane::Store, "a") };
+    let other = Verdict::Move { why: why.clone(), revised: job(Lane::Store, "b") };
+    assert!(matches!(subject.queue.fail(lease, other).await, Err(QueueError::Invalid(_))));
+    subject.fail(lease, Verdict::Move { why: why.clone(), revised }).await;
+    let view = subject.view(lease.id).await;
+    assert_eq!((view.state, view.due_ms, view.group), (State::Ready, None, group));
+    assert_eq!((view.failures, view.attempts, view.history.len()), (0, 2, 2));
+    assert_eq!(view.history[1].what, Happened::Moved(why));
+    assert_eq!(view.payload, b"{}");
+    assert_eq!(subject.lane(Lane::Store).await.retried, 1, "the first try's");
+    let details = subject.queue.details().await.unwrap();
+    assert_eq!(details.lanes[Lane::Store.index()].rates.failed, 1, "the first try's");
+    let claim = subject.claim_one(Lane::Store).await;
+    assert_eq!((claim.failures, claim.failing_ms), (0, None));
+    subject.complete(claim.lease).await;
+}
+
 async fn repeated_fail_changes_nothing(subject: Subject) {
-    for (key, verdict) in [("a", retry_after(1_000)), ("b", dead()), ("c", Verdict::Release)] {
+    let moved = Verdict::Move { why: failure(Reason::Redirect), revised: job(Lane::Process, "d") };
+    for (key, verdict) in [("a", retry_after(1_000)), ("b", dead()), ("c", Verdict::Release), ("d", moved)] {
         let lease = subject.lease_of(Lane::Process, key).await;
         subject.fail(lease, verdict.clone()).await;
         let before = (subject.view(lease.id).await, subject.lane(Lane::Process).await);

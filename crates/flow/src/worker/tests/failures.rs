@@ -17,7 +17,7 @@ use crate::{
 fn failures(job: &JobView) -> Vec<Failure> {
     let of = |event: &Event| match &event.what {
         Happened::Failed(failure) | Happened::Died(failure) => Some(failure.clone()),
-        Happened::Lost | Happened::Retried => None,
+        Happened::Lost | Happened::Retried | Happened::Moved(_) => None,
     };
     job.history.iter().filter_map(of).collect()
 }
@@ -158,6 +158,28 @@ async fn a_rerouted_job_is_tried_another_way_and_counts_anew() {
     assert_eq!((job.state, job.attempts), (State::Done, 6));
     assert_eq!(bench.counts(Lane::Store).await, [1, 0, 0, 0, 0]);
     assert_eq!(bench.metered(), [1, 0, 5, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_goes_on_elsewhere_has_not_failed_and_was_not_tried_again() {
+    let mut bench = Bench::with(&["a"]).await;
+    bench.config.retry.retries_max = 0;
+    let ended = bench
+        .run(async |input: Input, attempt: Attempt| {
+            assert_eq!(attempt, Attempt { number: input.way + 1, failures: 0 });
+            if input.way == 3 {
+                return Ok(vec![Next(input.key)]);
+            }
+            let why = Failure::new(Reason::Redirect, "redirected");
+            let revised = Box::new(Input { way: input.way + 1, ..input });
+            Err(StageError::Moved { why, group_pause_ms: 0, revised })
+        })
+        .await;
+    assert_eq!(ended.unwrap(), Ended::Finished);
+    let job = bench.view("a").await;
+    assert_eq!((job.state, job.attempts, job.failures), (State::Done, 4, 0));
+    assert_eq!((job.last_failure(), job.history.len()), (None, 3));
+    assert_eq!(bench.metered(), [1, 0, 0, 0]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -79,6 +79,15 @@ async fn after_a_job_done() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_a_job_that_goes_on_elsewhere() {
+    let pausing = |number, input| match number {
+        1 => Err(StageError::Moved { why: failure(), group_pause_ms: PAUSE_MS, revised: Box::new(input) }),
+        _ => done(),
+    };
+    assert_paused(&waits(pausing).await.1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_a_fatal_failure() {
     let pausing = |number, _| match number {
         1 => Err(StageError::Fatal { failure: failure(), group_pause_ms: PAUSE_MS }),

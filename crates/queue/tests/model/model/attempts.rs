@@ -77,7 +77,7 @@ impl Model {
             let is_repeated = job.failed_attempt == Some(lease.attempt);
             return if is_repeated { Ok(()) } else { Err(vec![Refusal::Stale]) };
         }
-        if let Verdict::Retry { revised: Some(revised), .. } = &verdict
+        if let Verdict::Retry { revised: Some(revised), .. } | Verdict::Move { revised, .. } = &verdict
             && !(is_valid(revised) && revised.id() == lease.id)
         {
             return Err(vec![Refusal::Invalid]);
@@ -91,9 +91,7 @@ impl Model {
                 job.remember(Happened::Failed(failure), now);
                 job.wait(after_ms, now);
                 if let Some(revised) = revised {
-                    let NewJob { group, priority, payload, .. } = revised;
-                    (job.view.group, job.view.priority, job.view.payload) = (group, priority, payload);
-                    job.begin_anew();
+                    job.revise(revised);
                 }
                 self.lanes[lane.index()].retried += 1;
                 if group_pause_ms > 0 {
@@ -111,6 +109,11 @@ impl Model {
                 self.count(lane, |rates| &mut rates.failed);
             }
             Verdict::Release => job.enter(State::Ready, None, now),
+            Verdict::Move { why, revised } => {
+                job.remember(Happened::Moved(why), now);
+                job.enter(State::Ready, None, now);
+                job.revise(revised);
+            }
         }
         Ok(())
     }

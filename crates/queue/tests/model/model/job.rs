@@ -88,6 +88,12 @@ impl Job {
         self.view.history.drain(..over);
     }
 
+    pub(super) fn revise(&mut self, revised: NewJob) {
+        let NewJob { group, priority, payload, .. } = revised;
+        (self.view.group, self.view.priority, self.view.payload) = (group, priority, payload);
+        self.begin_anew();
+    }
+
     pub(super) fn begin_anew(&mut self) {
         (self.view.failures, self.failing_since_ms, self.lost) = (0, None, 0);
     }

@@ -1,0 +1,211 @@
+//! HTML and XML.
+//!
+//! The marks of a page are those of the WHATWG MIME Sniffing Standard §7.1, read after a byte order mark and white
+//! space, however much there is, in UTF-8 or UTF-16. A page may also come late, after a line or two that somebody put
+//! before it: it is one if it goes on to the end of the body and is most of it. A text that quotes a page goes on after
+//! it, or is longer than it.
+
+/// How many bytes are looked through for the beginning of a page.
+const WINDOW_BYTES: usize = 16 * 1024;
+/// How many last bytes are looked at for the end of a page that came late.
+const TAIL_BYTES: usize = 1024;
+
+const MARKS: [&str; 19] = [
+    "<!doctype html",
+    "<html",
+    "<head",
+    "<script",
+    "<iframe",
+    "<h1",
+    "<div",
+    "<font",
+    "<table",
+    "<a",
+    "<style",
+    "<title",
+    "<b",
+    "<body",
+    "<br",
+    "<p",
+    "<meta",
+    "<!--",
+    "<?xml",
+];
+/// What a page that comes late begins with.
+const LATE_MARKS: [&str; 4] = ["<!doctype html", "<html", "<head", "<body"];
+const LAST_TAGS: [&str; 2] = ["</html", "</body"];
+
+/// Whether a body that begins so is a page.
+pub(super) fn begins(head: &[u8]) -> bool {
+    let mut view = View::default();
+    let mut text = Vec::new();
+    view.read(head, |byte| text.push(byte));
+    is_marked(&text)
+}
+
+fn is_marked(text: &[u8]) -> bool {
+    MARKS.iter().any(|mark| begins_with(text, mark))
+}
+
+/// Whether the mark stands there, as a whole tag name.
+fn begins_with(text: &[u8], mark: &str) -> bool {
+    let Some((start, rest)) = text.split_at_checked(mark.len()) else { return false };
+    start.eq_ignore_ascii_case(mark.as_bytes())
+        && (mark.starts_with("<!--")
+            || rest.first().is_none_or(|b| b.is_ascii_whitespace() || b"/>".contains(b)))
+}
+
+/// Bytes as marks are looked for in them: without byte order mark, without the white space before the first other byte,
+/// and without NUL, so that UTF-16 reads as ASCII.
+#[derive(Debug, Default)]
+struct View {
+    seen: usize,
+    has_begun: bool,
+}
+
+impl View {
+    fn read(&mut self, bytes: &[u8], mut take: impl FnMut(u8)) {
+        for &byte in bytes {
+            let is_of_mark = self.seen < 3 && matches!(byte, 0xef | 0xbb | 0xbf | 0xff | 0xfe);
+            self.seen = self.seen.saturating_add(1);
+            let is_blank = is_of_mark || byte.is_ascii_whitespace();
+            if byte == 0 || !self.has_begun && is_blank {
+                continue;
+            }
+            self.has_begun = true;
+            take(byte);
+        }
+    }
+}
+
+/// Watches a body for a page.
+#[derive(Debug, Default)]
+pub(super) struct PageWatch {
+    view: View,
+    bytes: u64,
+    found: Found,
+    /// The first bytes, and the last ones once a page may have begun.
+    held: Vec<u8>,
+    has_markup: bool,
+}
+
+/// How far the watch has come.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// The window is not full.
+    #[default]
+    Looking,
+    /// There is none.
+    Nothing,
+    /// One stands at the start.
+    Page,
+    /// One may begin after so many bytes.
+    Late(u64),
+}
+
+impl PageWatch {
+    /// Takes the next bytes.
+    pub(super) fn feed(&mut self, chunk: &[u8]) {
+        let mut rest = chunk;
+        while self.found == Found::Looking && !rest.is_empty() {
+            let room = WINDOW_BYTES - self.held.len();
+            let (next, after) = rest.split_at(room.min(rest.len()));
+            self.hold(next);
+            rest = after;
+            if self.held.len() == WINDOW_BYTES {
+                self.look();
+            }
+        }
+        match self.found {
+            Found::Looking => {}
+            Found::Nothing | Found::Page => self.bytes += rest.len() as u64,
+            Found::Late(_) => {
+                self.hold(rest);
+                self.keep_tail();
+            }
+        }
+    }
+
+    fn hold(&mut self, bytes: &[u8]) {
+        let before = self.held.len();
+        let held = &mut self.held;
+        self.view.read(bytes, |byte| held.push(byte));
+        self.bytes += (held.len() - before) as u64;
+    }
+
+    /// No more will come.
+    pub(super) fn end(&mut self) {
+        if self.found == Found::Looking {
+            self.look();
+        }
+    }
+
+    /// How many bytes came, without what is blank before them.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whether there is a tag among the first bytes.
+    pub(super) fn has_markup(&self) -> bool {
+        self.has_markup
+    }
+
+    /// Whether a page stands at the start, or came late and went on to the end.
+    pub(super) fn is_late_page(&self) -> bool {
+        match self.found {
+            Found::Page => true,
+            Found::Late(at) => at < self.bytes - at && ends_page(&self.held),
+            Found::Looking | Found::Nothing => false,
+        }
+    }
+
+    /// Looks through the window.
+    fn look(&mut self) {
+        self.has_markup = has_tag(&self.held);
+        self.found = match late_mark(&self.held) {
+            _ if is_marked(&self.held) => Found::Page,
+            Some(at) => Found::Late(at as u64),
+            None => Found::Nothing,
+        };
+        self.keep_tail();
+    }
+
+    fn keep_tail(&mut self) {
+        match self.found {
+            Found::Looking => {}
+            Found::Nothing | Found::Page => self.held = Vec::new(),
+            Found::Late(_) => {
+                let more = self.held.len().saturating_sub(TAIL_BYTES);
+                self.held.drain(..more);
+            }
+        }
+    }
+}
+
+fn tags(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    text.iter().enumerate().filter(|(_, b)| **b == b'<').map(|(at, _)| (at, &text[at..]))
+}
+
+fn late_mark(text: &[u8]) -> Option<usize> {
+    tags(text).find(|(_, tag)| LATE_MARKS.iter().any(|mark| begins_with(tag, mark))).map(|(at, _)| at)
+}
+
+/// Whether there is a tag of HTML, or a closing one.
+fn has_tag(text: &[u8]) -> bool {
+    tags(text).any(|(_, tag)| is_marked(tag) || tag.get(1) == Some(&b'/'))
+}
+
+/// Whether a page ends there: behind its last tag only white space and comments.
+fn ends_page(tail: &[u8]) -> bool {
+    let mut rest = trimmed(tail);
+    while let Some(before) = rest.strip_suffix(b"-->") {
+        let Some(at) = before.windows(4).rposition(|window| window == b"<!--") else { return false };
+        rest = trimmed(&before[..at]);
+    }
+    let Some(tag) = rest.iter().rposition(|b| *b == b'<').map(|at| &rest[at..]) else { return false };
+    rest.ends_with(b">") && LAST_TAGS.iter().any(|last| begins_with(tag, last))
+}
+
+fn trimmed(text: &[u8]) -> &[u8] {
+    text.trim_ascii_end().strip_suffix(b"\x1a").unwrap_or(text).trim_ascii_end()
+}

@@ -1,0 +1,120 @@
+//! Connections that are kept for the next request, and closed by the server.
+
+use fetch::{list, robots::Heed, stage::Fetch};
+use flow::{
+    payload::{FetchJob, StoreJob},
+    reason::Reason,
+    stage::{Attempt, Done, Stage, StageError},
+};
+
+use crate::{
+    rig::{Rig, retry},
+    talker::{Asked, Say, Talker, answer, ok},
+};
+
+async fn get(rig: &Rig, stage: &Fetch, url: &str, id: &str) -> Result<Done<StoreJob>, StageError<FetchJob>> {
+    let job = FetchJob { document: id.parse().unwrap(), ..rig.job(&[url]) };
+    stage.run(job, Attempt { number: 1, failures: 0 }).await
+}
+
+/// The first request of a connection is answered; the second one ends it so.
+async fn second_ends(rig: &mut Rig, end: fn() -> Say) -> Talker {
+    let is_first = |asked: &Asked| asked.request == 1;
+    Talker::start(rig, move |asked| {
+        if is_first(asked) { Say::Keep(ok("", format!("words {asked:?}").as_bytes())) } else { end() }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_ends_without_an_answer_costs_no_try() {
+    let ends: [fn() -> Say; 3] =
+        [|| Say::Close(vec![]), || Say::Reset, || Say::Close(b"HTTP/1.1 200 OK\r\nSer".to_vec())];
+    for end in ends {
+        let mut rig = Rig::new();
+        let talker = second_ends(&mut rig, end).await;
+        let stage = rig.stage();
+        for id in ["a", "b", "c", "d"] {
+            let done = get(&rig, &stage, &talker.url(&format!("/{id}")), id).await.unwrap();
+            assert_eq!(done.next[0].fetched.attempts, 1, "{id}");
+        }
+        // The first and third are those that were kept; the others were made in place of them.
+        assert_eq!(talker.connections(), 4);
+    }
+}
+
+#[tokio::test]
+async fn a_new_connection_that_ends_without_an_answer_is_a_failure() {
+    for reset in [true, false] {
+        let mut rig = Rig::new();
+        let end = move || if reset { Say::Reset } else { Say::Close(vec![]) };
+        let talker = Talker::start(&mut rig, move |_| end()).await;
+        let stage = rig.stage();
+        assert_eq!(retry(get(&rig, &stage, &talker.url("/a"), "a").await).0, Reason::Connect);
+        assert_eq!(talker.connections(), 1);
+    }
+}
+
+#[tokio::test]
+async fn the_repeat_is_made_once_and_on_a_new_connection() {
+    let mut rig = Rig::new();
+    let talker = Talker::start(&mut rig, |asked| match (asked.connection, asked.request) {
+        (1, 1) => Say::Keep(ok("", b"words")),
+        _ => Say::Close(vec![]),
+    })
+    .await;
+    let stage = rig.stage();
+    get(&rig, &stage, &talker.url("/a"), "a").await.unwrap();
+    assert_eq!(retry(get(&rig, &stage, &talker.url("/b"), "b").await).0, Reason::Connect);
+    assert_eq!(talker.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_text_comes_where_robots_txt_was_the_last_answer_of_its_connection() {
+    let mut rig = Rig::new();
+    rig.config.robots = Heed::Yes;
+    let talker = second_ends(&mut rig, || Say::Close(vec![])).await;
+    let stage = rig.stage();
+    let url = talker.url("/a");
+    assert!(matches!(get(&rig, &stage, &url, "a").await, Err(StageError::Defer { .. })));
+    get(&rig, &stage, &url, "a").await.unwrap();
+    assert_eq!(talker.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_list_comes_where_its_redirect_was_the_last_answer_of_its_connection() {
+    let mut rig = Rig::new();
+    let talker = Talker::start(&mut rig, |asked| match (asked.connection, asked.request) {
+        (1, 1) => Say::Keep(answer("302 Found", "Location: /list\r\n", b"")),
+        (1, _) => Say::Reset,
+        _ => Say::Close(ok("", b"http://a.example/\n")),
+    })
+    .await;
+    let mut list = Vec::new();
+    list::get(&rig.config, &talker.url("/"), &mut list).await.unwrap();
+    assert_eq!((list.as_slice(), talker.connections()), (&b"http://a.example/\n"[..], 2));
+}
+
+#[tokio::test]
+async fn a_refresh_is_repeated_with_its_conditions() {
+    let mut rig = Rig::new();
+    let talker = Talker::start(&mut rig, |asked| match (asked.connection, asked.request) {
+        (1, 1) => Say::Keep(ok("ETag: \"1\"\r\n", b"words")),
+        (1, _) => Say::Reset,
+        _ if asked.head.to_ascii_lowercase().contains("if-none-match: \"1\"") => {
+            Say::Close(b"HTTP/1.1 304 Not Modified\r\n\r\n".to_vec())
+        }
+        _ => Say::Close(answer("418 I'm a teapot", "", b"")),
+    })
+    .await;
+    let stage = rig.stage();
+    let fetched = get(&rig, &stage, &talker.url("/a"), "a").await.unwrap().next.remove(0).fetched;
+    let stored = flow::payload::Stored {
+        final_url: fetched.final_url,
+        blake3: fetched.blake3,
+        etag: fetched.etag,
+        last_modified: fetched.last_modified,
+    };
+    let job = FetchJob { stored: Some(stored), ..rig.job(&[&talker.url("/a")]) };
+    assert_eq!(stage.run(job, Attempt { number: 1, failures: 0 }).await.unwrap().next, []);
+}
