@@ -35,8 +35,8 @@ pub struct FetchConfig {
     pub mirrors: Vec<Mirror>,
     /// Hosts that may be contacted whatever their address.
     pub allow_hosts: Vec<AllowedHost>,
-    /// How long to wait from an answer of a host to the next request to it. The queue spaces claims; but a first request
-    /// may take long to leave (a name to be resolved, a handshake), so that the next one would follow too soon.
+    /// How long to wait from the end of a host's answer to the next request to it. The queue spaces claims too, but
+    /// between a claim and the end of its answer any time may pass.
     pub wait: Duration,
     /// The same for single hosts, by group.
     pub host_waits: BTreeMap<String, Duration>,

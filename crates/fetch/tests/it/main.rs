@@ -19,4 +19,5 @@ mod robots;
 mod suspicion;
 mod talker;
 mod tls;
+mod wait;
 mod whole;
