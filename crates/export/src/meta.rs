@@ -8,8 +8,9 @@ use serde::Deserialize;
 
 use crate::{author::Author, date, language};
 
-/// Columns of a catalogue of Project Gutenberg, as source lists carry them.
+/// Columns of source lists; those of a catalogue of Project Gutenberg are `authors`, `language`, `subjects` and `issued`.
 const AUTHORS: &str = "authors";
+const AUTHOR: &str = "author";
 const LANGUAGE: &str = "language";
 const SUBJECTS: &str = "subjects";
 const ISSUED: &str = "issued";
@@ -60,12 +61,17 @@ pub(crate) struct Outputs {
 }
 
 impl Meta {
-    /// Who wrote it: as a catalogue has it, for that knows the years, else as the text says.
+    /// Who wrote it: as a catalogue has it, for that knows the years, else as the text says, else as another list has it.
     pub(crate) fn author(&self) -> Author {
-        self.listed(AUTHORS).map_or_else(
-            || Author { name: self.author.clone().unwrap_or_default(), ..Author::default() },
-            Author::first_of,
-        )
+        let listed = self.listed(AUTHOR);
+        match (self.listed(AUTHORS), self.author.as_deref()) {
+            (Some(authors), _) => Author::first_of(authors),
+            // A name of a header has no years, and its commas and semicolons may mean anything.
+            (None, Some(said)) if Some(said) != listed => {
+                Author { name: said.to_owned(), ..Author::default() }
+            }
+            (None, _) => listed.map(Author::first_of).unwrap_or_default(),
+        }
     }
 
     /// The name of who wrote it, if one is known.
@@ -101,7 +107,9 @@ impl Meta {
         self.last_modified.as_deref().and_then(date::of_http)
     }
 
+    /// The cell of a column, whatever the case of its name.
     fn listed(&self, column: &str) -> Option<&str> {
-        self.listed.get(column).map(|value| value.trim()).filter(|value| !value.is_empty())
+        let mut cells = self.listed.iter().filter(|(name, _)| name.eq_ignore_ascii_case(column));
+        cells.find_map(|(_, value)| Some(value.trim()).filter(|value| !value.is_empty()))
     }
 }

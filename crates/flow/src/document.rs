@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
+use deunicode::deunicode;
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
 /// The longest document id, in bytes. File names add a suffix of at most 20.
@@ -27,8 +29,7 @@ impl DocumentId {
     /// `url`, so that different URLs get different ids.
     #[must_use]
     pub fn derived(host: &str, path: &str, url: &str) -> Self {
-        let stem = path.rsplit('/').find(|part| !part.is_empty()).unwrap_or_default();
-        let stem = stem.rsplit_once('.').map_or(stem, |(stem, _)| stem);
+        let stem = stem(path.rsplit('/').find(|part| !part.is_empty()).unwrap_or_default());
         let mut name: String = format!("{host}-{stem}").chars().map(safe).collect();
         name.truncate(DOCUMENT_ID_BYTES_MAX - 9);
         let start = name.find(|c: char| c.is_ascii_alphanumeric()).unwrap_or(name.len());
@@ -64,6 +65,30 @@ pub fn folded(id: &str) -> Cow<'_, str> {
         folded.replace_range(..start, "PG");
     }
     Cow::Owned(folded)
+}
+
+/// The longest ending of a file name, in bytes without its dot.
+const ENDING_BYTES_MAX: usize = 8;
+
+/// A file name of a URL without its ending, as people read it: percent-encodings are undone, letters beyond ASCII are spelled
+/// in it, and what stands between words becomes one hyphen. `Roman%20%C3%BCber%20001.txt` is `Roman-uber-001`.
+///
+/// A name without percent-encodings is left as it is, so that ids which were readable before this rule stay the same.
+fn stem(file: &str) -> Cow<'_, str> {
+    if !file.contains('%') {
+        return Cow::Borrowed(file.rsplit_once('.').map_or(file, |(stem, _)| stem));
+    }
+    let name = percent_decode_str(file).decode_utf8_lossy();
+    let is_ending = |ending: &str| {
+        (1..=ENDING_BYTES_MAX).contains(&ending.len()) && ending.bytes().all(|b| b.is_ascii_alphanumeric())
+    };
+    let stem = match name.rsplit_once('.') {
+        Some((stem, ending)) if is_ending(ending) => stem,
+        Some(_) | None => &*name,
+    };
+    let spelled = deunicode(stem);
+    let words = spelled.split(|c: char| !c.is_ascii_alphanumeric() && c != '.');
+    Cow::Owned(words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-"))
 }
 
 fn safe(c: char) -> char {
@@ -188,5 +213,49 @@ mod tests {
         let one = DocumentId::derived("h", "/x", "http://h/x?1");
         let two = DocumentId::derived("h", "/x", "http://h/x?2");
         assert_ne!(one, two);
+    }
+
+    /// The id of a file without its hash.
+    fn derived(path: &str) -> String {
+        let id = DocumentId::derived("", path, path);
+        assert_eq!(id.as_str().parse(), Ok(id.clone()), "{path}");
+        id.as_str().rsplit_once('-').expect("a hash follows").0.to_owned()
+    }
+
+    #[test]
+    fn a_derived_id_is_readable_whatever_is_encoded_in_the_name() {
+        for (path, expected) in [
+            ("/a/Roman%20001.txt", "Roman-001"),
+            ("/Die%20M%C3%BChle%2C%20alt.txt", "Die-Muhle-alt"),
+            ("/Die%20Mu%CC%88hle.txt", "Die-Muhle"),
+            ("/Stra%C3%9Fe%20%281%29.TXT", "Strasse-1"),
+            ("/%D0%92%D0%BE%D0%B9%D0%BD%D0%B0%20%D0%B8%20%D0%BC%D0%B8%D1%80.txt", "Voina-i-mir"),
+            ("/O%27Brien%20%E2%80%93%20Vol.%202.txt", "O-Brien-Vol.-2"),
+            ("/Dr.%20No", "Dr.-No"),
+            ("/100%25.txt", "100"),
+            ("/a%2Fb%5C..%2Fc.txt", "a-b-..-c"),
+            ("/%E5%90%BE%E8%BC%A9.txt", "Wu-Bei"),
+            ("/caf%E9.txt", "caf"),
+        ] {
+            assert_eq!(derived(path), expected, "{path}");
+        }
+        assert_eq!(derived("/%00%FF.txt"), "text");
+    }
+
+    #[test]
+    fn ids_that_were_readable_stay_as_they_were() {
+        for (path, expected) in [
+            ("/pub/n1.txt", "n1"),
+            ("/a+b.txt", "a-b"),
+            ("/it's_(1).tar.gz", "it-s--1-.tar"),
+            ("/v1.2/read me", "read-me"),
+            ("/x..txt", "x"),
+        ] {
+            assert_eq!(derived(path), expected, "{path}");
+        }
+        assert_eq!(
+            DocumentId::derived("h.example", "/pub/n1.txt", "http://h.example/pub/n1.txt").as_str(),
+            format!("h.example-n1-{}", &blake3::hash(b"http://h.example/pub/n1.txt").to_hex()[..8])
+        );
     }
 }

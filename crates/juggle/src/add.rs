@@ -31,6 +31,7 @@ use crate::{
         input::Form,
         reader::Reader,
         reading::Reading,
+        report::Report,
         snapshot::{self, Drafted, Snapshot},
     },
 };
@@ -121,11 +122,18 @@ fn write(sources: &Sources, directory: &Path) -> Result<Vec<Snapshot>, CliError>
     for input in &sources.inputs {
         let reader = Reader::open(input.clone(), &reading)?;
         catalogs += usize::from(reader.form() == Form::Catalog);
-        let label = input.label();
-        drafts.push(snapshot::draft(reader, directory, |item| match item {
-            Ok(entry) => tally.count(entry),
-            Err(bad) => tracing::warn!("{label}{bad}"),
-        })?);
+        let mut report = Report::on(&reader);
+        let draft = snapshot::draft(reader, directory, |item| {
+            report.add(item);
+            if let Ok(entry) = item {
+                tally.count(entry);
+            }
+        });
+        // Of what is no list its lines say nothing.
+        if !matches!(draft, Err(SourceError::NotAList { .. })) {
+            report.warn(&sources.rules.filters);
+        }
+        drafts.push(draft?);
     }
     sources.check_filters(catalogs)?;
     tally.judge()?;

@@ -34,6 +34,9 @@ use crate::{
 /// How long to wait where the lane is full or no list has anything left.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// So many conflicts are told one by one.
+const CONFLICTS_TOLD: u64 = 10;
+
 /// Finds out the group that a URL's politeness counts with.
 pub type GroupOf = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
@@ -192,7 +195,15 @@ impl Feeder {
 
     /// Tells of two texts, each by its id and URL.
     fn tell_of_conflict(&self, (before, first): (&str, &str), (id, second): (&str, &str)) {
-        self.conflicts.fetch_add(1, Ordering::Relaxed);
+        // The summary has their number.
+        match self.conflicts.fetch_add(1, Ordering::Relaxed) {
+            0..CONFLICTS_TOLD => {}
+            CONFLICTS_TOLD => {
+                tracing::warn!("more texts are left out because their ids are taken: they are only counted");
+                return;
+            }
+            _ => return,
+        }
         if before == id {
             tracing::warn!(
                 "'{id}' is listed for {first} and for {second}: the second is left out; give it another id"

@@ -14,7 +14,8 @@
 //!   [`compare`], [`config_show`]: the commands;
 //! * `lock`: what a corpus is made of, in `corpus.lock`;
 //! * [`sample`]: the bundled library for machines without a network;
-//! * [`summary`], [`progress`], [`output`], [`telemetry`], [`signals`], [`directory`], [`exit`]: what people see;
+//! * [`summary`], [`progress`], [`output`], [`telemetry`], [`signals`], [`directory`], [`exit`]: what people see; [`shell`]: words of
+//!   commands that are printed;
 //! * `blocking`, `whole_file`: the way to threads that may block, and to files that are whole.
 
 pub mod add;
@@ -45,6 +46,7 @@ mod reprocess;
 pub mod run;
 pub mod sample;
 pub mod settings;
+pub mod shell;
 pub mod signals;
 pub mod source;
 pub mod stage_command;

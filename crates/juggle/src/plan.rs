@@ -33,6 +33,7 @@ use crate::{
         input::Form,
         reader::Reader,
         reading::Reading,
+        report::Report,
         snapshot,
     },
 };
@@ -86,22 +87,24 @@ fn add_sources(sources: &Sources, tally: &mut Tally<'_>) -> Result<(), CliError>
     let mut bulk = add::Tally::new(&sources.rules.rewrites);
     let mut catalogs = 0;
     for input in &sources.inputs {
-        let label = input.label();
         let reader = Reader::open(input.clone(), &reading)?;
         catalogs += usize::from(reader.form() == Form::Catalog);
+        let mut report = Report::on(&reader);
         for item in reader {
             match item {
                 Ok(entry) => {
+                    report.add(Ok(&entry));
                     bulk.count(&entry);
                     tally.add(&entry);
                 }
                 Err(ReadError::Line(bad)) => {
-                    tracing::warn!("{label}{bad}");
+                    report.add(Err(&bad));
                     tally.bad_lines += 1;
                 }
                 Err(ReadError::Source(error)) => return Err(error.into()),
             }
         }
+        report.warn(&sources.rules.filters);
     }
     sources.check_filters(catalogs)?;
     bulk.judge()

@@ -23,6 +23,7 @@ use crate::{
     output::Out,
     rebuild::survey::Surveyor,
     settings::resolved::Settings,
+    shell::quoted_path,
     stages::group_of,
 };
 
@@ -50,7 +51,7 @@ pub async fn run(args: &RedecodeArgs, settings: &Settings, out: &Out) -> Result<
     let pushed = push(jobs, &*attached.queue()).await;
     attached.close().await;
     pushed?;
-    let (count, run) = (args.ids.len(), settings.output_dir.display());
+    let (count, run) = (args.ids.len(), quoted_path(&settings.output_dir));
     if out.is_json() {
         out.json(&serde_json::json!({ "documents": count, "encoding": args.encoding }))?;
     } else {

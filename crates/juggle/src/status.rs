@@ -17,6 +17,7 @@ use crate::{
     exit::{CliError, Exit},
     output::{Out, table},
     settings::resolved::Settings,
+    shell::quoted_path,
 };
 
 /// Duplicates that are named for people.
@@ -114,8 +115,8 @@ fn show(run: &Path, stats: &QueueStats, duplicates: &[Duplicate], out: &Out) -> 
     let dead: u64 = stats.lanes.iter().map(|lane| lane.dead).sum();
     let end = match (stats.pending(), dead) {
         (0, 0) => "everything is done".to_owned(),
-        (0, dead) => format!("{dead} failed for good: juggle queue ls -o {} --state dead", run.display()),
-        (pending, _) => format!("{pending} pending: juggle pipeline -o {} goes on", run.display()),
+        (0, dead) => format!("{dead} failed for good: juggle queue ls -o {} --state dead", quoted_path(run)),
+        (pending, _) => format!("{pending} pending: juggle pipeline -o {} goes on", quoted_path(run)),
     };
     out.line(&end)
 }

@@ -25,6 +25,7 @@ use crate::{
     output::{Out, align_right, describe_busy, peak_rss_bytes, seconds, table},
     refresh::RefreshSummary,
     settings::choice::{Network, OnFailure},
+    shell::quoted_path,
     ways::{self, Way},
 };
 
@@ -341,7 +342,7 @@ impl Summary {
         for row in self.failures.iter().take(ROWS_MAX) {
             out.line(&format!("  {}  {}  {}  {}", row.id, row.reason, row.url, row.message))?;
         }
-        let run = run.display();
+        let run = quoted_path(run);
         if self.failures.len() > ROWS_MAX {
             out.line(&format!("  … all of them: juggle queue ls -o {run} --state dead"))?;
         }

@@ -38,6 +38,7 @@ use crate::{
     output::{Out, peak_rss_bytes, seconds},
     progress::Show,
     settings::resolved::Settings,
+    shell::quoted_path,
     stages::group_of,
 };
 
@@ -228,13 +229,13 @@ impl Verified {
         if out.is_quiet() && !self.damaged.is_empty() {
             tracing::error!("{} documents are damaged; without --quiet they are named", self.damaged.len());
         }
-        let run = settings.output_dir.display();
+        let (run, word) = (settings.output_dir.display(), quoted_path(&settings.output_dir));
         for DamagedDocument { id, damage, repair } in self.damaged.iter().take(NAMED_MAX) {
             let damage: Vec<String> = damage.iter().map(ToString::to_string).collect();
             out.line(&format!("  {id}  {}; {repair}", damage.join(", ")))?;
         }
         if self.damaged.len() > NAMED_MAX {
-            out.line(&format!("  … all of them: juggle verify -o {run} --json"))?;
+            out.line(&format!("  … all of them: juggle verify -o {word} --json"))?;
         }
         out.line(&format!(
             "{} documents in '{run}', {} bytes read: {} damaged; {:.1} s",
@@ -248,7 +249,7 @@ impl Verified {
         }
         if let [first, ..] = &self.strays[..] {
             out.line(&format!(
-                "{} files belong to no document, the first is '{first}': juggle gc -o {run} -n names them",
+                "{} files belong to no document, the first is '{first}': juggle gc -o {word} -n names them",
                 self.strays.len()
             ))?;
         }
@@ -259,9 +260,9 @@ impl Verified {
         }
         match (self.damaged.is_empty(), self.repaired) {
             (true, _) => Ok(()),
-            (false, true) => out.line(&format!("they are in the queue again: juggle pipeline -o {run}")),
+            (false, true) => out.line(&format!("they are in the queue again: juggle pipeline -o {word}")),
             (false, false) => {
-                out.line(&format!("put them back into the queue: juggle verify -o {run} --repair"))
+                out.line(&format!("put them back into the queue: juggle verify -o {word} --repair"))
             }
         }
     }

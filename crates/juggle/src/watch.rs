@@ -16,12 +16,10 @@
 
 mod ears;
 mod looker;
-mod names;
+pub(crate) mod names;
 mod writers;
 
 use std::{
-    fs,
-    io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -39,6 +37,7 @@ use crate::{
     blocking::blocking,
     exit::{CliError, Exit},
     source::{
+        directory,
         input::{Input, Place},
         reading::Rules,
     },
@@ -120,7 +119,7 @@ async fn take(input: Input, run: &Path, rules: &Rules, queue: &dyn JobQueue) -> 
     let what = match &input {
         Input::Texts(texts) if texts.len() == 1 => texts[0].clone(),
         Input::Texts(_) => "the texts".to_owned(),
-        Input::List(_) | Input::Catalog(_) => format!("'{}'", input.path().display()),
+        Input::List(_) | Input::Catalog(_) | Input::Directory(_) => format!("'{}'", input.path().display()),
     };
     let sources = Sources { inputs: vec![input], rules: rules.clone(), ..Sources::default() };
     match add::add(sources, run, queue).await {
@@ -133,21 +132,10 @@ async fn take(input: Input, run: &Path, rules: &Rules, queue: &dyn JobQueue) -> 
     Ok(())
 }
 
-/// Whether a file is a text itself and not a list of texts: it is called `.txt` and its first line names no source.
+/// Whether a file is a text itself and not a list of texts: it is called like one, with an ending, and its first line names no
+/// source.
 fn is_text(path: &Path) -> bool {
-    const FIRST_BYTES: u64 = 64 * 1024;
-    if path.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("txt")) {
-        return false;
-    }
-    let Ok(file) = fs::File::open(path) else { return false };
-    let first = BufReader::new(file.take(FIRST_BYTES))
-        .split(b'\n')
-        .map_while(Result::ok)
-        .map(|line| String::from_utf8_lossy(&line).trim().to_owned())
-        .find(|line| !line.is_empty() && !line.starts_with('#'))
-        .unwrap_or_default();
-    let names_source = ["http://", "https://", "file:", "pg:"].iter().any(|start| first.starts_with(start));
-    !names_source && !first.split('\t').any(|column| column.trim() == "url")
+    path.extension().is_some() && directory::is_text_name(path) && !directory::is_list(path)
 }
 
 #[cfg(test)]

@@ -20,6 +20,12 @@ use crate::{
     text::cut::{Cut, Strip},
 };
 
+/// Columns of a source list that say who wrote a text, the first that is there; whatever their case. The second is that of a
+/// catalogue of Project Gutenberg.
+const AUTHOR_COLUMNS: [&str; 2] = ["author", "authors"];
+/// Columns that say in which language it is.
+const LANGUAGE_COLUMNS: [&str; 2] = ["language", "lang"];
+
 /// The largest meta or arrival that is read, in bytes. A job's payload, which listed columns come from, has at most
 /// 64 KiB; the rest is short.
 pub const META_BYTES_MAX: u64 = 1024 * 1024;
@@ -49,9 +55,9 @@ pub struct Meta {
     pub encoding: EncodingFacts,
     /// From the header, else from the source list.
     pub title: Option<String>,
-    /// From the header.
+    /// From the header, else from the source list, as written there.
     pub author: Option<String>,
-    /// From the header, as written there.
+    /// From the header, else from the source list, as written there.
     pub language: Option<String>,
     /// From the header, as written there.
     pub release_date: Option<String>,
@@ -158,8 +164,8 @@ impl Meta {
             text: refined.text,
             encoding: refined.encoding,
             title: header.title.or_else(|| listed.title.clone()),
-            author: header.author,
-            language: header.language,
+            author: header.author.or_else(|| column(&listed.columns, &AUTHOR_COLUMNS)),
+            language: header.language.or_else(|| column(&listed.columns, &LANGUAGE_COLUMNS)),
             release_date: header.release_date,
             strip: config.strip,
             cuts: refined.trimmed.cuts,
@@ -198,6 +204,14 @@ impl Arrival {
             status: fetched.status,
         }
     }
+}
+
+/// The cell of the first of these columns that is not empty.
+fn column(columns: &BTreeMap<String, String>, names: &[&str]) -> Option<String> {
+    let cell = |name: &&str| {
+        columns.iter().find(|(column, value)| column.eq_ignore_ascii_case(name) && !value.trim().is_empty())
+    };
+    names.iter().find_map(cell).map(|(_, value)| value.trim().to_owned())
 }
 
 /// The bytes of a record: indented JSON and a line end.

@@ -53,6 +53,28 @@ fn metadata_has_the_columns_of_the_standardized_corpus_and_is_quoted() {
 }
 
 #[test]
+fn an_author_of_a_list_is_exported_and_one_of_the_text_goes_before() {
+    let library = Library::new();
+    for (id, said, listed) in [
+        ("a", Some("Roe, Richard, 1850-1900"), json!({ "author": "Roe, Richard, 1850-1900" })),
+        ("b", None, json!({ "Author": "Roe, Richard; Doe, Jane" })),
+        ("c", Some("Jane Doe; and others"), json!({ "author": "Roe, Richard" })),
+        ("d", Some("Jane Doe"), json!({ "author": "Roe, Richard", "AUTHORS": "Doe, Jane, 1820-1890" })),
+    ] {
+        library.put(id, "x", &json!({ "author": said, "listed": listed }));
+    }
+    library.export(Duplicates::LeftOut, metadata::write).unwrap();
+    let metadata = library.read("metadata.csv");
+    let rows = [
+        "a,,\"Roe, Richard\",1850,1900,,,set(),Text",
+        "b,,\"Roe, Richard\",,,,,set(),Text",
+        "c,,Jane Doe; and others,,,,,set(),Text",
+        "d,,\"Doe, Jane\",1820,1890,,,set(),Text",
+    ];
+    assert_eq!(metadata.lines().skip(1).collect::<Vec<_>>(), rows);
+}
+
+#[test]
 fn the_vocabulary_counts_occurrences_and_documents_and_tells_what_is_missing() {
     let library = Library::of_three();
     let write = |duplicates| {

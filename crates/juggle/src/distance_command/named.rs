@@ -10,6 +10,8 @@ use flow::{
 
 use crate::exit::{CliError, Exit, MEND};
 
+use crate::shell::quoted_path;
+
 /// The document of this id, in any spelling, which has been processed.
 ///
 /// # Errors
@@ -25,7 +27,7 @@ pub(super) fn processed(blobs: &dyn BlobStore, run: &Path, id: &str) -> Result<D
         return Err(CliError::new(Exit::File, message).advise(MEND));
     }
     let message = format!("'{document}' is stored, but not processed yet");
-    let advice = format!("juggle process -o {} makes its tokens", run.display());
+    let advice = format!("juggle process -o {} makes its tokens", quoted_path(run));
     Err(CliError::new(Exit::File, message).advise(advice))
 }
 

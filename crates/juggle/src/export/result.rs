@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ::export::written::Written;
 use serde::Serialize;
 
-use crate::{exit::CliError, output::Out, settings::resolved::Settings};
+use crate::{exit::CliError, output::Out, settings::resolved::Settings, shell::quoted_path};
 
 /// Files of one form that are named for people.
 const NAMED_MAX: usize = 8;
@@ -61,7 +61,7 @@ pub(super) fn print(exported: &[Exported], settings: &Settings, out: &Out) -> Re
             out.line(&format!("{}: left out, for they have the text of another: {count}", one.format))?;
         }
         if one.not_processed > 0 {
-            let (count, run) = (one.not_processed, settings.output_dir.display());
+            let (count, run) = (one.not_processed, quoted_path(&settings.output_dir));
             if out.is_quiet() {
                 tracing::error!("{}: {count} documents are not processed yet", one.format);
             }

@@ -22,10 +22,10 @@ const HEADER: [&str; 9] =
 
 pub(super) async fn run(args: &LsArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let selection = filtered(&args.filter);
-    let mut jobs: Vec<JobView> = visit(settings, async |queue| {
+    let (mut jobs, unfed): (Vec<JobView>, u64) = visit(settings, async |queue| {
         let mut jobs = Vec::new();
         each_page(queue, &selection, args.limit, |page| jobs.extend(page)).await?;
-        Ok(jobs)
+        Ok((jobs, queue.stats().await?.unfed))
     })
     .await?;
     let now_ms = Clock::start().now_ms();
@@ -34,14 +34,25 @@ pub(super) async fn run(args: &LsArgs, settings: &Settings, out: &Out) -> Result
         return out.json(&rows).map(|()| Exit::Done);
     }
     if jobs.is_empty() {
-        return out.line("no such jobs").map(|()| Exit::Done);
+        out.line("no such jobs")?;
+        return tell_unfed(unfed, out).map(|()| Exit::Done);
     }
     jobs.sort_by(|a, b| (a.lane, a.pushed_ms, &a.key).cmp(&(b.lane, b.pushed_ms, &b.key)));
     out.line(&listed(&jobs, now_ms))?;
     if jobs.len() == args.limit {
         tracing::info!("there may be more: --limit {} was reached", args.limit);
     }
-    Ok(Exit::Done)
+    tell_unfed(unfed, out).map(|()| Exit::Done)
+}
+
+/// A source list is a cursor: its texts become jobs when the fetch lane has room.
+fn tell_unfed(unfed: u64, out: &Out) -> Result<(), CliError> {
+    if unfed == 0 {
+        return Ok(());
+    }
+    out.line(&format!(
+        "{unfed} listed texts are not in the queue yet: they follow when the fetch lane has room"
+    ))
 }
 
 fn listed(jobs: &[JobView], now_ms: Millis) -> String {

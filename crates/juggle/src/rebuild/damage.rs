@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use flow::queue::QueueError;
 use queue::directory::QueueDirectory;
 
+use crate::shell::quoted_path;
+
 /// Says that the database in `queue/` is not whole yet.
 pub(super) fn marker(directory: &QueueDirectory) -> PathBuf {
     directory.path().join("REBUILDING")
@@ -37,6 +39,6 @@ fn way_out(directory: &QueueDirectory) -> String {
     let run = directory.path().parent().unwrap_or_else(|| directory.path());
     format!(
         "A new one is made of the source lists and the store by: juggle rebuild -o {} (nothing stored is fetched again)",
-        run.display()
+        quoted_path(run)
     )
 }

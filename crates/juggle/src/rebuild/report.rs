@@ -13,6 +13,7 @@ use super::build::Built;
 use crate::{
     exit::{CliError, Exit},
     output::{Out, peak_rss_bytes, seconds},
+    shell::quoted_path,
 };
 
 /// Whether it was done.
@@ -99,7 +100,7 @@ impl Report {
         if out.is_json() {
             return out.json(self);
         }
-        let run = run.display();
+        let (word, run) = (quoted_path(run), run.display());
         let done = |lane: Lane| self.lanes.get(lane.name()).map_or(0, |lane| lane.done);
         out.line(&format!(
             "{} documents found in '{run}': {} fetched, {} stored, {} processed",
@@ -132,7 +133,7 @@ impl Report {
             (None, Mood::Done) => {}
         }
         match self.rebuild {
-            Mood::Done => out.line(&format!("go on with: juggle pipeline -o {run}")),
+            Mood::Done => out.line(&format!("go on with: juggle pipeline -o {word}")),
             Mood::WouldBe => Ok(()),
         }
     }

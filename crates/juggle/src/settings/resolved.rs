@@ -61,6 +61,8 @@ pub struct Settings {
     pub output_dir: PathBuf,
     /// Source lists; `-` is standard input.
     pub input_files: Vec<PathBuf>,
+    /// The column of a table that holds the URLs; none for the usual names.
+    pub url_column: Option<String>,
     /// Downloads at a time, 1 to 1024.
     pub max_concurrent_downloads: u32,
     /// Downloads at a time from one host, 1 to 1024.
@@ -158,6 +160,7 @@ impl Settings {
         Ok(Self {
             output_dir: from.paths("output-dir").pop().expect("the table gives a default"),
             input_files: from.paths("input-file"),
+            url_column: from.optional("url-column")?,
             max_concurrent_downloads: from.within("max-concurrent-downloads", count(1024))?,
             max_connection_per_server: from.within("max-connection-per-server", CONNECTIONS)?,
             wait: from.within("wait", WAIT)?.duration(),
@@ -237,7 +240,12 @@ impl Settings {
     /// What of it decides how sources are read, with these filters of a catalogue.
     #[must_use]
     pub fn rules(&self, filters: Filters) -> Rules {
-        Rules { gutenberg_mirrors: self.gutenberg_mirrors.clone(), rewrites: self.mirrors.clone(), filters }
+        Rules {
+            gutenberg_mirrors: self.gutenberg_mirrors.clone(),
+            rewrites: self.mirrors.clone(),
+            filters,
+            url_column: self.url_column.clone(),
+        }
     }
 
     /// What every host is limited to, where nothing else is said of it.

@@ -102,6 +102,13 @@ pub const TABLE: &[Setting] = &[
         "Source list to add, also a URL; may be repeated; - is standard input, gzip and zstd are unpacked",
     ),
     row(
+        "url-column",
+        None,
+        Takes::Text("NAME"),
+        "",
+        "Column of tables, or key of JSON Lines, that holds the URLs; by default url, else link, href, address or uri",
+    ),
+    row(
         "max-concurrent-downloads",
         Some('j'),
         Takes::Number("N"),

@@ -4,7 +4,7 @@
 //! type *Text* are books to read. Cells go over several lines where a title does. A value of several parts (languages,
 //! subjects, shelves) separates them by `;`.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use flow::{document::DocumentId, payload::Listed};
 
@@ -14,6 +14,7 @@ use super::{
     library::{Amount, Library},
     row::{self, Row},
 };
+use crate::shell;
 
 const NUMBER: &str = "Text#";
 const TYPE: &str = "Type";
@@ -70,6 +71,25 @@ impl Filters {
             && says_any(&self.titles, title)
             && says_any(&self.subjects, cell(SUBJECTS))
             && says_any(&self.bookshelves, cell(BOOKSHELVES))
+    }
+}
+
+/// As they are typed.
+impl fmt::Display for Filters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = [
+            ("--language", &self.languages),
+            ("--author", &self.authors),
+            ("--title", &self.titles),
+            ("--subject", &self.subjects),
+            ("--bookshelf", &self.bookshelves),
+        ];
+        let typed = |(flag, values): (&str, &Vec<String>)| {
+            values.iter().map(|value| format!("{flag} {}", shell::quoted(value))).collect::<Vec<_>>()
+        };
+        let mut flags: Vec<String> = all.into_iter().flat_map(typed).collect();
+        flags.extend(self.limit.map(|limit| format!("--limit {limit}")));
+        f.write_str(&flags.join(" "))
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
     error::{SourceError, shown},
     location,
 };
+use crate::shell;
 
 /// Where entries come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub enum Input {
     List(Place),
     /// The catalogue, and nothing else.
     Catalog(Place),
+    /// The texts in a directory.
+    Directory(PathBuf),
     /// URLs, `pg:N` and `pg:N-M`, as typed. Relative `file:` URLs start from the current directory.
     Texts(Vec<String>),
 }
@@ -75,8 +78,8 @@ pub enum Named {
 
 impl Named {
     /// What `arguments` name: `-` is standard input; what has a scheme (`https://…`, `file:…`, `pg:84`) is a text, but
-    /// for a URL whose file is called like the catalogue, which is that; all else is the path of a source list. All
-    /// texts come as one input, after the lists.
+    /// for a URL whose file is called like the catalogue, which is that, and a `file:` URL of a directory; all else is the
+    /// path of a source list or of a directory of texts. All texts that are named come as one input, after the others.
     ///
     /// # Errors
     /// As for [`Named::list`].
@@ -85,11 +88,14 @@ impl Named {
         for argument in arguments {
             let named = match argument.to_str() {
                 Some(text) if location::is_url(text) && !Path::new(&argument).is_file() => {
-                    if !is_catalog(text) {
+                    if let Some(path) = directory(text) {
+                        Self::Here(Input::Directory(path))
+                    } else if is_catalog(text) {
+                        Self::list(&argument, Form::Catalog)?
+                    } else {
                         texts.push(text.to_owned());
                         continue;
                     }
-                    Self::list(&argument, Form::Catalog)?
                 }
                 Some(_) | None => Self::Here(Input::file(Path::new(&argument), Form::List)?),
             };
@@ -103,10 +109,10 @@ impl Named {
         Ok(all)
     }
 
-    /// The list at this path or `http`, `https` or `file` URL; `-` is standard input.
+    /// The list at this path or `http`, `https` or `file` URL, or the directory of texts; `-` is standard input.
     ///
     /// # Errors
-    /// [`SourceError::Read`] where there is no such file, or a directory.
+    /// [`SourceError::Read`] if there is no such file, or a directory where the catalogue must be.
     pub fn list(at: &OsStr, form: Form) -> Result<Self, SourceError> {
         let is_file = Path::new(at).is_file();
         let url = at.to_str().filter(|_| !is_file).and_then(|text| Url::parse(text).ok());
@@ -119,6 +125,12 @@ impl Named {
             Some(_) | None => Input::file(Path::new(at), form).map(Self::Here),
         }
     }
+}
+
+/// The directory that a `file:` URL names, if it is one.
+fn directory(text: &str) -> Option<PathBuf> {
+    let path = Url::parse(text).ok().filter(|url| url.scheme() == "file")?.to_file_path().ok()?;
+    path.is_dir().then_some(path)
 }
 
 fn is_catalog(text: &str) -> bool {
@@ -137,10 +149,10 @@ impl Input {
         }
     }
 
-    /// The list at `path`; `-` is standard input.
+    /// The list at `path`, or the texts in the directory there; `-` is standard input.
     ///
     /// # Errors
-    /// [`SourceError::Read`] where there is no such file, or a directory.
+    /// [`SourceError::Read`] if there is no such file, or a directory where the catalogue must be.
     pub fn file(path: &Path, form: Form) -> Result<Self, SourceError> {
         if path == Path::new("-") {
             return Ok(Self::at(Place::Stdin, form));
@@ -150,9 +162,12 @@ impl Input {
             source: io::Error::new(kind, message),
         };
         match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => {
-                Err(refuse(io::ErrorKind::IsADirectory, "it is a directory: name a list in it".to_owned()))
-            }
+            Ok(metadata) if metadata.is_dir() => match form {
+                Form::List => Ok(Self::Directory(path.to_owned())),
+                Form::Catalog => {
+                    Err(refuse(io::ErrorKind::IsADirectory, "it is a directory: name the file".to_owned()))
+                }
+            },
             Ok(_) => Ok(Self::at(Place::File(path.to_owned()), form)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(refuse(
                 error.kind(),
@@ -170,6 +185,11 @@ impl Input {
         let last = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
         match self {
             Self::Texts(_) => "arguments".to_owned(),
+            Self::Directory(path) => {
+                // The name of `.` and `..` is only known to the system.
+                let whole = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+                last(&whole).unwrap_or_else(|| "directory".to_owned())
+            }
             Self::List(place) | Self::Catalog(place) => match place {
                 Place::Stdin => "stdin".to_owned(),
                 Place::File(path) => last(path).unwrap_or_else(|| "list".to_owned()),
@@ -185,6 +205,7 @@ impl Input {
     pub(crate) fn path(&self) -> PathBuf {
         match self {
             Self::Texts(_) => PathBuf::from("-"),
+            Self::Directory(path) => path.clone(),
             Self::List(place) | Self::Catalog(place) => match place {
                 Place::Stdin => PathBuf::from("-"),
                 Place::File(path) => path.clone(),
@@ -199,8 +220,28 @@ impl Input {
         match self {
             Self::Texts(_) => String::new(),
             Self::List(Place::Stdin) | Self::Catalog(Place::Stdin) => "standard input, ".to_owned(),
-            Self::List(Place::File(_) | Place::Web(_)) | Self::Catalog(Place::File(_) | Place::Web(_)) => {
+            Self::Directory(_)
+            | Self::List(Place::File(_) | Place::Web(_))
+            | Self::Catalog(Place::File(_) | Place::Web(_)) => {
                 format!("{}, ", self.path().display())
+            }
+        }
+    }
+
+    /// What to do with a list that turns out to be a text.
+    pub(crate) fn advice_for_text(&self) -> String {
+        match self {
+            Self::List(Place::File(path)) | Self::Catalog(Place::File(path)) => {
+                let url = fs::canonicalize(path).ok().and_then(|path| Url::from_file_path(path).ok());
+                let url = url.map_or_else(|| "file:PATH".to_owned(), |url| shell::quoted(url.as_str()));
+                format!("to add it as a text, name it as {url}; to add many, name their directory")
+            }
+            Self::List(Place::Web(download)) | Self::Catalog(Place::Web(download)) => {
+                let url = shell::quoted(&download.url);
+                format!("to add it as a text, name {url} as a source, without -i")
+            }
+            Self::List(Place::Stdin) | Self::Catalog(Place::Stdin) | Self::Directory(_) | Self::Texts(_) => {
+                "to add it as a text, save it to a file and name that as file:PATH".to_owned()
             }
         }
     }
@@ -230,15 +271,20 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_list_and_a_directory_are_told_apart() {
+    fn a_missing_list_is_an_error_and_a_directory_is_one_of_texts() {
         let directory = tempfile::tempdir().expect("a directory");
-        for (path, part) in
-            [(directory.path().join("nope.tsv"), "there is no file"), (directory.path().into(), "directory")]
-        {
-            let error = Named::of_arguments([path.clone().into_os_string()]).expect_err("refused");
-            let SourceError::Read { path: named, source } = error else { panic!("{error}") };
-            assert_eq!(named, path);
-            assert!(source.to_string().contains(part), "{source}");
+        let path = directory.path().join("nope.tsv");
+        let error = Named::of_arguments([path.clone().into_os_string()]).expect_err("refused");
+        let SourceError::Read { path: named, source } = error else { panic!("{error}") };
+        assert_eq!(named, path);
+        assert!(source.to_string().contains("there is no file"), "{source}");
+
+        let here = Named::Here(Input::Directory(directory.path().to_owned()));
+        let url = Url::from_directory_path(directory.path()).expect("absolute").to_string();
+        for name in [directory.path().as_os_str().to_owned(), url.into()] {
+            assert_eq!(Named::of_arguments([name.clone()]).expect("is there"), [here.clone()]);
+            assert_eq!(Named::list(&name, Form::List).expect("is there"), here);
+            assert!(Named::list(&name, Form::Catalog).is_err());
         }
     }
 

@@ -1,5 +1,8 @@
 //! Lines of a list, through a bounded window.
 //!
+//! A line ends with LF or CRLF. If the first line of a list ends with a CR alone, as old Macintosh programs write it, every
+//! CR ends one as well; else a CR is part of its line.
+//!
 //! Invariant: at most [`LINE_BYTES_MAX`] bytes of a line are ever held, however long it is.
 
 use std::{
@@ -15,7 +18,7 @@ pub(crate) const LINE_BYTES_MAX: usize = 64 * 1024;
 pub(crate) struct Line {
     /// Its number, from 1.
     pub number: u64,
-    /// Its text without LF or CRLF, or what is wrong with it.
+    /// Its text without its end, or what is wrong with it.
     pub text: Result<String, Fault>,
 }
 
@@ -30,16 +33,43 @@ pub(crate) enum Fault {
     Nul,
 }
 
+/// What ends a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LineEnds {
+    /// LF, also after a CR.
+    Lf,
+    /// LF, CRLF and CR.
+    Any,
+}
+
+impl LineEnds {
+    /// Those of a list that begins so.
+    pub(crate) fn of(head: &[u8]) -> Self {
+        let first = head.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+        match first.map(|at| &head[at..]) {
+            // A CR that ends the head may be half of a CRLF.
+            Some([b'\r', next, ..]) if *next != b'\n' => Self::Any,
+            Some([b'\r']) if head.len() < super::head::HEAD_BYTES => Self::Any,
+            Some(_) | None => Self::Lf,
+        }
+    }
+
+    const fn is_end(self, byte: u8) -> bool {
+        byte == b'\n' || (byte == b'\r' && matches!(self, Self::Any))
+    }
+}
+
 /// Reads lines; takes back lines that were read too far.
 pub(crate) struct Lines {
     input: Box<dyn BufRead + Send>,
+    ends: LineEnds,
     number: u64,
     returned: VecDeque<Line>,
 }
 
 impl Lines {
-    pub(crate) fn new(input: Box<dyn BufRead + Send>) -> Self {
-        Self { input, number: 0, returned: VecDeque::new() }
+    pub(crate) fn new(input: Box<dyn BufRead + Send>, ends: LineEnds) -> Self {
+        Self { input, ends, number: 0, returned: VecDeque::new() }
     }
 
     /// The next line, or `None` at the end. Not an iterator: an error leaves it where it was.
@@ -71,7 +101,8 @@ impl Lines {
                 return Ok(any.then(|| fault.map_or(Ok(line), Err)));
             }
             any = true;
-            let end = window.iter().position(|byte| *byte == b'\n');
+            let end = window.iter().position(|byte| self.ends.is_end(*byte));
+            let is_cr = end.is_some_and(|end| window[end] == b'\r');
             let part = &window[..end.unwrap_or(window.len())];
             if fault.is_none() && line.len() + part.len() > LINE_BYTES_MAX + 1 {
                 fault = Some(Fault::TooLong);
@@ -83,7 +114,24 @@ impl Lines {
             let used = end.map_or(window.len(), |end| end + 1);
             self.input.consume(used);
             if end.is_some() {
+                if is_cr {
+                    self.skip_line_feed()?;
+                }
                 return Ok(Some(fault.map_or(Ok(line), Err)));
+            }
+        }
+    }
+
+    /// Behind a CR that ended a line: CRLF is one end.
+    fn skip_line_feed(&mut self) -> io::Result<()> {
+        loop {
+            match self.input.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                window => {
+                    let is_lf = window?.first() == Some(&b'\n');
+                    self.input.consume(usize::from(is_lf));
+                    return Ok(());
+                }
             }
         }
     }
@@ -113,7 +161,7 @@ mod tests {
     use super::*;
 
     fn lines(bytes: &[u8]) -> Vec<Line> {
-        let mut lines = Lines::new(Box::new(Cursor::new(bytes.to_vec())));
+        let mut lines = Lines::new(Box::new(Cursor::new(bytes.to_vec())), LineEnds::of(bytes));
         std::iter::from_fn(|| lines.next_line().expect("memory reads")).collect()
     }
 
@@ -125,6 +173,21 @@ mod tests {
     fn line_ends_and_a_byte_order_mark_are_taken_off() {
         let read = texts(b"\xef\xbb\xbfone\r\ntwo\n\nfour");
         assert_eq!(read, ["one", "two", "", "four"].map(|text| Ok(text.to_owned())));
+    }
+
+    #[test]
+    fn a_cr_ends_lines_if_it_ends_the_first() {
+        for (bytes, expected) in [
+            (&b"one\rtwo\r"[..], &["one", "two"][..]),
+            (b"one\r", &["one"]),
+            (b"\r\rthree", &["", "", "three"]),
+            (b"one\rtwo\nthree\r\nfour\r", &["one", "two", "three", "four"]),
+            (b"one\r\ntwo\rtoo\n", &["one", "two\rtoo"]),
+            (b"one\ntwo\rtoo\r", &["one", "two\rtoo"]),
+        ] {
+            let expected: Vec<_> = expected.iter().map(|text| Ok((*text).to_owned())).collect();
+            assert_eq!(texts(bytes), expected, "{bytes:?}");
+        }
     }
 
     #[test]
@@ -147,14 +210,14 @@ mod tests {
     #[test]
     fn a_line_without_end_is_not_held_in_memory() {
         let input = io::BufReader::new(io::Read::take(io::repeat(b'x'), 32 << 20));
-        let mut lines = Lines::new(Box::new(input));
+        let mut lines = Lines::new(Box::new(input), LineEnds::Lf);
         assert_eq!(lines.next_line().expect("reads"), Some(Line { number: 1, text: Err(Fault::TooLong) }));
         assert_eq!(lines.next_line().expect("reads"), None);
     }
 
     #[test]
     fn lines_taken_back_come_again_in_order() {
-        let mut lines = Lines::new(Box::new(Cursor::new(b"1\n2\n3\n".to_vec())));
+        let mut lines = Lines::new(Box::new(Cursor::new(b"1\n2\n3\n".to_vec())), LineEnds::Lf);
         let mut next = || lines.next_line().expect("reads").expect("is there");
         let read = vec![next(), next()];
         lines.take_back(read);

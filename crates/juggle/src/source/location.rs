@@ -124,7 +124,9 @@ fn file(cell: &str, base: &Base) -> Result<String, String> {
         return Err("a path holds no NUL".to_owned());
     }
     if url.path().ends_with('/') {
-        return Err("the file: URL names a directory: name the text in it".to_owned());
+        return Err(
+            "the file: URL names a directory: name the texts in it, or give it as a source itself".to_owned()
+        );
     }
     // Written anew, so that every spelling of a path is the same URL.
     let url = Url::from_file_path(path).map_err(|()| "the file: URL names no path".to_owned())?;
@@ -151,7 +153,10 @@ fn path(cell: &str, base: &Base) -> Result<String, String> {
     };
     let metadata = fs::metadata(&full).map_err(missing)?;
     if metadata.is_dir() {
-        return Err(format!("'{}' is a directory: name the text in it", shown(cell)));
+        return Err(format!(
+            "'{}' is a directory: name the texts in it, or give it as a source itself",
+            shown(cell)
+        ));
     }
     let climbs = full.components().any(|part| part == Component::ParentDir);
     let full = if climbs { fs::canonicalize(&full).map_err(missing)? } else { full };

@@ -5,27 +5,40 @@
 //! offset at a time. So a list may vanish, change or come from a pipe, and a run still resumes.
 //!
 //! In reading order: [`input`] (what stands on the command line), [`reading`] (what holds for all of it), [`reader`]
-//! (lines become entries, bad ones are told with their number), [`entry`], [`snapshot`], [`error`]; [`library`] and
+//! (lines become entries, bad ones are reported with their number), [`entry`], [`snapshot`], [`error`]; [`library`] and
 //! [`catalog`] for books of Project Gutenberg; [`bytes`] for lists that are in memory.
+//!
+//! How a reader finds out what it has: `head` (the first bytes), `foreign` (archives, pages and the like), `format` (the form
+//! of a list, by its first line), `headerless` (a table without a header), `likeness` (a text, by its lines). [`directory`]
+//! reads directories of texts, [`report`] says what was wrong with a list.
 
 pub mod bytes;
 pub mod catalog;
+pub mod directory;
 pub mod entry;
 pub mod error;
 pub mod input;
 pub mod library;
 pub mod reader;
 pub mod reading;
+pub mod report;
 pub mod snapshot;
 
+mod columns;
 mod compressed;
+mod foreign;
+mod format;
 pub(crate) mod gutenberg;
+mod head;
+mod headerless;
 mod jsonl;
+mod likeness;
 mod lines;
 mod location;
 mod normal;
 mod plain;
 mod row;
+mod separator;
 mod table;
 mod texts;
 mod turns;

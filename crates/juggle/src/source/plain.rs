@@ -12,7 +12,7 @@ pub(crate) fn row(line: &str) -> Option<Row> {
 }
 
 /// A `#` inside a URL is its fragment, not a comment.
-fn without_comment(line: &str) -> &str {
+pub(super) fn without_comment(line: &str) -> &str {
     let comment = line
         .match_indices('#')
         .map(|(at, _)| at)

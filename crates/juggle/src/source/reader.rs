@@ -1,12 +1,8 @@
 //! From an input to its entries.
-//!
-//! The form of a list is found from its first line that says something: `{` is JSONL, a header with a `url` column
-//! is TSV or CSV, that of Gutenberg's catalogue is the catalogue, all else is plain. The extension only decides where
-//! that line leaves it open.
 
 use std::{
     fs::File,
-    io::{self, BufRead, Read},
+    io::{self, Read},
     iter::Flatten,
     path::Path,
     sync::Arc,
@@ -14,18 +10,23 @@ use std::{
 };
 
 use super::{
-    catalog::{self, Catalog},
     compressed::{self, Unpacked},
+    directory::Directory,
     entry::Entry,
     error::{BadLine, ReadError, SourceError, shown},
+    foreign,
+    format::{self, Format},
+    head::{HEAD_BYTES, Head},
+    headerless,
     input::{Form, Input, Place},
     jsonl,
-    lines::{Line, Lines},
-    location::{self, Base, Resolver},
+    likeness::Likeness,
+    lines::{Line, LineEnds, Lines},
+    location::{Base, Resolver},
     plain,
     reading::Reading,
-    row::{Column, Row},
-    table::{self, Separator, Table},
+    row::Row,
+    separator::Separator,
     texts::Texts,
 };
 
@@ -44,6 +45,7 @@ pub struct Reader {
 
 enum From {
     List(Box<List>),
+    Directory(Box<Directory>),
     Texts(Flatten<vec::IntoIter<Texts>>),
     Ended,
 }
@@ -52,33 +54,29 @@ struct List {
     lines: Lines,
     format: Format,
     resolver: Resolver,
+    url_column: Option<String>,
     /// What is left of the last line that was read.
     texts: Option<Texts>,
-}
-
-enum Format {
-    Plain,
-    Table(Box<Table>),
-    Jsonl,
-    Catalog(Box<Table>, Catalog),
+    likeness: Likeness,
 }
 
 impl Reader {
     /// Opens an input and finds out its form.
     ///
     /// # Errors
-    /// [`SourceError::Read`] where it cannot be opened, [`SourceError::NotAList`] where its form is not read (no
-    /// `url` column, UTF-16, a JSON array, no catalogue where one must be), [`SourceError::Argument`] for a text that is
-    /// no source.
+    /// [`SourceError::Read`] where it cannot be opened, [`SourceError::NotAList`] where its form is not read (a table without
+    /// a column of URLs or without a header, an archive, a page, a JSON array, no catalogue where one must be),
+    /// [`SourceError::Argument`] for a text that is no source.
     pub fn open(input: Input, reading: &Reading) -> Result<Self, SourceError> {
         let from = match &input {
             Input::Texts(texts) => From::Texts(texts_of(texts, reading)?.into_iter().flatten()),
-            Input::List(place) | Input::Catalog(place) => {
-                let list = List::at(place, &input, reading)?;
-                if matches!(input, Input::Catalog(_)) && list.form() != Form::Catalog {
-                    let message = "it is not Gutenberg's catalogue, which begins with the line \
-                                   Text#,Type,Issued,Title,Language,Authors,Subjects,LoCC,Bookshelves";
-                    return Err(SourceError::NotAList { path: input.path(), message: message.to_owned() });
+            Input::Directory(path) => From::Directory(Box::new(Directory::open(path, reading)?)),
+            Input::List(place) => From::List(Box::new(List::at(place, &input, reading)?)),
+            Input::Catalog(place) => {
+                let list = List::at(place, &input, reading).map_err(no_catalog)?;
+                if list.format.form() != Form::Catalog {
+                    let message = "it is a list of another form".to_owned();
+                    return Err(no_catalog(SourceError::NotAList { path: input.path(), message }));
                 }
                 From::List(Box::new(list))
             }
@@ -106,8 +104,8 @@ impl Reader {
     #[must_use]
     pub fn form(&self) -> Form {
         match &self.from {
-            From::List(list) => list.form(),
-            From::Texts(_) | From::Ended => Form::List,
+            From::List(list) => list.format.form(),
+            From::Directory(_) | From::Texts(_) | From::Ended => Form::List,
         }
     }
 }
@@ -119,18 +117,41 @@ impl Iterator for Reader {
         match &mut self.from {
             From::Ended => None,
             From::Texts(entries) => entries.next().map(Ok),
-            From::List(list) => match list.next_entry() {
-                Ok(Some(entry)) => Some(entry.map_err(ReadError::Line)),
-                Ok(None) => {
+            From::Directory(directory) => {
+                let item = directory.next();
+                if !matches!(item, Some(Ok(_))) {
                     self.from = From::Ended;
-                    None
                 }
-                Err(source) => {
-                    self.from = From::Ended;
-                    Some(Err(ReadError::Source(read_error(&self.input, source))))
+                item.map(|item| item.map_err(ReadError::Source))
+            }
+            From::List(list) => {
+                let item = list.next_entry();
+                let is_end = matches!(item, Ok(None));
+                if let Some(message) = list.judge(is_end) {
+                    return Some(Err(ReadError::Source(self.end_as_no_list(&message))));
                 }
-            },
+                match item {
+                    Ok(Some(entry)) => Some(entry.map_err(ReadError::Line)),
+                    Ok(None) => {
+                        self.from = From::Ended;
+                        None
+                    }
+                    Err(source) => {
+                        self.from = From::Ended;
+                        Some(Err(ReadError::Source(read_error(&self.input, source))))
+                    }
+                }
+            }
         }
+    }
+}
+
+impl Reader {
+    /// Ends, for what was read is something else than a list.
+    fn end_as_no_list(&mut self, what: &str) -> SourceError {
+        self.from = From::Ended;
+        let message = format!("{what}: {}", self.input.advice_for_text());
+        SourceError::NotAList { path: self.input.path(), message }
     }
 }
 
@@ -166,29 +187,37 @@ impl List {
             Base::Directory { .. } => Unpacked::Whole,
             Base::Nowhere => Unpacked::AtMost(WEB_BYTES_MAX),
         };
-        let mut bytes = compressed::unpack(bytes, limit).map_err(failed)?;
-        let start = bytes.fill_buf().map_err(failed)?;
-        if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) {
-            return Err(refused("it is UTF-16: save it as UTF-8".to_owned()));
+        let head = Head::read(compressed::unpack(bytes, limit).map_err(failed)?).map_err(failed)?;
+        if let Some(foreign) = foreign::recognise(&head) {
+            return Err(refused(foreign.message()));
         }
-        let mut lines = Lines::new(bytes);
-        let (first, mut before) = first_line(&mut lines).map_err(failed)?;
+        let ends = LineEnds::of(&head.bytes);
+        let mut lines = Lines::new(head.into_list(), ends);
         let extension = extension(Path::new(&input.name()));
+        let (declared, first, mut before) = first_line(&mut lines).map_err(failed)?;
         let (format, kept) = match first {
-            Some(line) => format_of(line, &extension, reading).map_err(refused)?,
+            Some(line) => format::of_line(line, declared, &extension, reading).map_err(refused)?,
             None => (Format::Plain, None),
         };
         before.extend(kept);
+        if matches!(format, Format::Plain) {
+            look_ahead(&mut lines, &mut before).map_err(failed)?;
+            if let Some(message) = headerless::message(&meaning(&before), &extension) {
+                return Err(refused(message));
+            }
+        }
         lines.take_back(before);
         let resolver = Resolver { base, library: Arc::clone(&reading.library) };
-        Ok(Self { lines, format, resolver, texts: None })
+        let url_column = reading.url_column.clone();
+        Ok(Self { lines, format, resolver, url_column, texts: None, likeness: Likeness::default() })
     }
 
-    const fn form(&self) -> Form {
-        match self.format {
-            Format::Catalog(..) => Form::Catalog,
-            Format::Plain | Format::Table(_) | Format::Jsonl => Form::List,
+    /// What the list is instead of one, once that is known.
+    fn judge(&self, is_end: bool) -> Option<String> {
+        if !self.format.is_bare() {
+            return None;
         }
+        if is_end { self.likeness.judge_at_end() } else { self.likeness.judge() }
     }
 
     fn next_entry(&mut self) -> io::Result<Option<Result<Entry, BadLine>>> {
@@ -200,13 +229,20 @@ impl List {
                 return Ok(None);
             }
             let Some(Line { number, text }) = self.lines.next_line()? else { return Ok(None) };
-            let row = match text {
+            let row = match &text {
                 Err(fault) => Some(Err(fault.to_string())),
-                Ok(text) => self.row(&text)?,
+                Ok(text) => self.row(text)?,
             };
             match row.map(|row| row.and_then(|row| self.texts_of(row))) {
-                Some(Ok(texts)) => self.texts = texts,
-                Some(Err(message)) => return Ok(Some(Err(BadLine { line: number, message }))),
+                Some(Ok(texts)) => {
+                    self.likeness.add_good();
+                    self.texts = texts;
+                }
+                Some(Err(message)) => {
+                    let bad = BadLine { line: number, message };
+                    self.likeness.add_bad(&bad, text.as_deref().ok());
+                    return Ok(Some(Err(bad)));
+                }
                 None => {}
             }
         }
@@ -227,7 +263,7 @@ impl List {
         }
         Ok(match &mut self.format {
             Format::Plain => plain::row(text).map(Ok),
-            Format::Jsonl => Some(jsonl::row(text)),
+            Format::Jsonl => Some(jsonl::row(text, self.url_column.as_deref())),
             Format::Table(table) | Format::Catalog(table, _) => Some(table.row(text, &mut self.lines)?),
         })
     }
@@ -238,52 +274,39 @@ fn says_nothing(text: &str) -> bool {
     text.is_empty() || text.starts_with('#')
 }
 
-/// The first line that says something, and the unreadable lines before it, which are to be reported in their turn; after
-/// too many of them the list has no form.
-fn first_line(lines: &mut Lines) -> io::Result<(Option<Line>, Vec<Line>)> {
-    let mut unreadable = Vec::new();
-    let mut found = None;
+/// The separator that a line names, the first line that says something else, and the unreadable lines before it, which are
+/// to be reported in their turn; after too many of them the list has no form.
+fn first_line(lines: &mut Lines) -> io::Result<(Option<Separator>, Option<Line>, Vec<Line>)> {
+    let (mut declared, mut unreadable) = (None, Vec::new());
     while unreadable.len() < UNREADABLE_FIRST_LINES_MAX {
-        match lines.next_line()? {
-            None => break,
-            Some(Line { text: Ok(text), .. }) if says_nothing(&text) => {}
-            Some(line) if line.text.is_ok() => {
-                found = Some(line);
-                break;
+        let Some(line) = lines.next_line()? else { break };
+        match &line.text {
+            Ok(text) if says_nothing(text) => {}
+            Ok(text) if declared.is_none() && Separator::declared(text).is_some() => {
+                declared = Separator::declared(text);
             }
-            Some(line) => unreadable.push(line),
+            Ok(_) => return Ok((declared, Some(line), unreadable)),
+            Err(_) => unreadable.push(line),
         }
     }
-    Ok((found, unreadable))
+    Ok((declared, None, unreadable))
 }
 
-/// The form that the first line tells, and the line itself unless it is a header.
-fn format_of(line: Line, extension: &str, reading: &Reading) -> Result<(Format, Option<Line>), String> {
-    let text = line.text.as_deref().unwrap_or_default();
-    if text.trim_start().starts_with('[') {
-        return Err("it is a JSON array: give one object a line".to_owned());
+/// Reads on until there are as many lines as it takes to tell a table from a plain list.
+fn look_ahead(lines: &mut Lines, read: &mut Vec<Line>) -> io::Result<()> {
+    let mut bytes = 0;
+    while read.len() < headerless::LINES_MAX && bytes < HEAD_BYTES {
+        let Some(line) = lines.next_line()? else { break };
+        bytes += line.text.as_ref().map_or(0, String::len);
+        read.push(line);
     }
-    if text.trim_start().starts_with('{') || ["jsonl", "ndjson"].contains(&extension) {
-        return Ok((Format::Jsonl, Some(line)));
-    }
-    let separator = if text.contains('\t') { Separator::Tab } else { Separator::Comma };
-    let names = table::header(text, separator);
-    let columns: Vec<Column> = names.iter().map(|name| Column::named(name)).collect();
-    // A URL may have ",url" in it.
-    if columns.contains(&Column::Url) && !location::is_url(text) {
-        return Ok((Format::Table(Box::new(Table::new(&names, separator)?)), None));
-    }
-    if catalog::is_header(&names) {
-        let catalog = Catalog::new(reading.filters.clone(), Arc::clone(&reading.library));
-        return Ok((Format::Catalog(Box::new(Table::new(&names, separator)?), catalog), None));
-    }
-    let known = columns.iter().any(|column| !matches!(column, Column::Other(_)));
-    let header = ["tsv", "csv"].contains(&extension) || (known && names.len() > 1);
-    if header && !location::is_url(text) {
-        let names = shown(&names.join(", "));
-        return Err(format!("its first line names no column 'url' (it says: {names}); add one"));
-    }
-    Ok((Format::Plain, Some(line)))
+    Ok(())
+}
+
+/// The lines that say something.
+fn meaning(lines: &[Line]) -> Vec<String> {
+    let texts = lines.iter().filter_map(|line| line.text.as_ref().ok());
+    texts.filter(|text| !says_nothing(text)).cloned().collect()
 }
 
 /// The extension, lower-cased, without that of the packing.
@@ -291,6 +314,20 @@ fn extension(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
     name.rsplit_once('.').map_or_else(String::new, |(_, extension)| extension.to_owned())
+}
+
+/// The same error about a list that had to be the catalogue.
+fn no_catalog(error: SourceError) -> SourceError {
+    match error {
+        SourceError::NotAList { path, message } => {
+            let message = format!(
+                "it is not Gutenberg's catalogue, which begins with the line \
+                 Text#,Type,Issued,Title,Language,Authors,Subjects,LoCC,Bookshelves; {message}"
+            );
+            SourceError::NotAList { path, message }
+        }
+        other => other,
+    }
 }
 
 fn texts_of(typed: &[String], reading: &Reading) -> Result<Vec<Texts>, SourceError> {

@@ -18,6 +18,8 @@ pub struct Rules {
     pub rewrites: Vec<Mirror>,
     /// Which books of a catalogue are meant.
     pub filters: Filters,
+    /// The column of a table that holds the URLs; none for the usual names.
+    pub url_column: Option<String>,
 }
 
 /// One reading of all sources of a command. A second one of the same sources gives the same entries.
@@ -25,6 +27,7 @@ pub struct Rules {
 pub struct Reading {
     pub(crate) library: Arc<Library>,
     pub(crate) filters: Filters,
+    pub(crate) url_column: Option<String>,
 }
 
 impl Reading {
@@ -32,6 +35,6 @@ impl Reading {
     #[must_use]
     pub fn new(rules: &Rules) -> Self {
         let library = Arc::new(Library::new(&rules.gutenberg_mirrors, &rules.rewrites));
-        Self { library, filters: rules.filters.clone() }
+        Self { library, filters: rules.filters.clone(), url_column: rules.url_column.clone() }
     }
 }

@@ -7,6 +7,7 @@ use store::text::code;
 use url::Url;
 
 use super::{
+    columns::Column,
     entry::Entry,
     error::shown,
     gutenberg,
@@ -18,36 +19,6 @@ const URLS_MAX: usize = 16;
 const ENTRY_BYTES_MAX: usize = 60 * 1024;
 /// More than the URLs of a book can have.
 const BOOK_BYTES_MAX: usize = 8 * 1024;
-
-/// The columns that mean something; all others are carried along.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Column {
-    Url,
-    Id,
-    Title,
-    Mirror,
-    Blake3,
-    Sha256,
-    Encoding,
-    Other(String),
-}
-
-impl Column {
-    /// The column of this name, whatever its case.
-    pub(crate) fn named(name: &str) -> Self {
-        let name = name.trim();
-        match name.to_ascii_lowercase().as_str() {
-            "url" => Self::Url,
-            "id" => Self::Id,
-            "title" => Self::Title,
-            "mirror" => Self::Mirror,
-            "blake3" => Self::Blake3,
-            "sha256" => Self::Sha256,
-            "encoding" => Self::Encoding,
-            _ => Self::Other(name.to_owned()),
-        }
-    }
-}
 
 /// One line, taken apart.
 #[derive(Debug, Default)]
@@ -121,7 +92,7 @@ impl Row {
     }
 
     fn into_entry(self, resolver: &Resolver) -> Result<Entry, String> {
-        let first = self.url.ok_or("the line names no URL: fill the column 'url'")?;
+        let first = self.url.ok_or("the line names no URL: fill the column of URLs, 'url' or the like")?;
         let mut urls: Vec<String> = Vec::new();
         for cell in std::iter::once(&first).chain(&self.mirrors) {
             for url in resolver.resolve(cell)? {

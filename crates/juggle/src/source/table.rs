@@ -1,25 +1,21 @@
-//! Lists with a header line: TSV and CSV (RFC 4180).
+//! Lists with a header line: CSV (RFC 4180) with any separator, and TSV.
 //!
 //! A quoted CSV cell may go over several lines, together at most 64 KiB; where the closing quotation mark does not
-//! come, only the line that opened it is bad and the lines after it are read again. In TSV a cell ends with its
-//! line, and a quotation mark without its partner is an ordinary character.
+//! come, only the line that opened it is bad and the lines after it are read again. In TSV a quotation mark without its
+//! partner is an ordinary character, so a cell goes over several lines only if that gives the row exactly as many cells
+//! as the header has.
 
 use std::io;
 
 use super::{
+    columns::Column,
     error::shown,
     lines::{LINE_BYTES_MAX, Line, Lines},
-    row::{Column, Row},
+    row::Row,
+    separator::Separator,
 };
 
 const COLUMNS_MAX: usize = 1000;
-
-/// What separates the cells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Separator {
-    Tab,
-    Comma,
-}
 
 /// Reads the records of one list.
 pub(crate) struct Table {
@@ -45,21 +41,21 @@ enum Fed {
     TooLarge,
 }
 
-/// The cells of a header line.
-pub(crate) fn header(line: &str, separator: Separator) -> Vec<String> {
+/// The cells of one line, such as a header.
+pub(crate) fn cells(line: &str, separator: Separator) -> Vec<String> {
     let mut record = Record::new(separator, true);
     record.feed(line);
     record.cells().map(|cell| cell.trim().to_owned()).collect()
 }
 
 impl Table {
-    /// A table with these column names; the error says what is wrong with them.
-    pub(crate) fn new(names: &[String], separator: Separator) -> Result<Self, String> {
-        let column = |(at, name): (usize, &String)| match Column::named(name) {
+    /// A table with these columns, which the header calls so; the error says what is wrong with them.
+    pub(crate) fn new(names: &[String], columns: Vec<Column>, separator: Separator) -> Result<Self, String> {
+        let named = |(at, column): (usize, Column)| match column {
             Column::Other(name) if name.is_empty() => Column::Other(format!("column {}", at + 1)),
             column => column,
         };
-        let columns: Vec<Column> = names.iter().enumerate().map(column).collect();
+        let columns: Vec<Column> = columns.into_iter().enumerate().map(named).collect();
         for (at, column) in columns.iter().enumerate() {
             if *column != Column::Mirror && columns[..at].contains(column) {
                 return Err(format!("the column '{}' stands twice in its header", shown(&names[at])));
@@ -69,30 +65,50 @@ impl Table {
         Ok(Self { columns, separator, quoted: record(true), literal: record(false) })
     }
 
+    /// Whether a row has one cell.
+    pub(crate) fn is_single_column(&self) -> bool {
+        self.columns.len() == 1
+    }
+
     /// The row that begins with the line `text`. Takes more lines where a quoted cell goes on.
     pub(crate) fn row(&mut self, text: &str, lines: &mut Lines) -> io::Result<Result<Row, String>> {
         self.quoted.start();
-        let mut fed = self.quoted.feed(text);
-        if fed == Fed::InQuotes && self.separator == Separator::Comma {
-            fed = self.continue_quotes(text.len(), lines)?;
+        match self.quoted.feed(text) {
+            Fed::Complete => Ok(row_of(&self.columns, &self.quoted)),
+            Fed::InQuotes => self.row_in_quotes(text, lines),
+            Fed::TooLarge => Ok(Err(too_large())),
         }
-        Ok(match (fed, self.separator) {
-            (Fed::Complete, _) => row_of(&self.columns, &self.quoted),
-            (Fed::InQuotes, Separator::Tab) => {
-                self.literal.start();
-                self.literal.feed(text);
-                row_of(&self.columns, &self.literal)
+    }
+
+    /// The row of which `text` opens a quotation mark.
+    fn row_in_quotes(&mut self, text: &str, lines: &mut Lines) -> io::Result<Result<Row, String>> {
+        if self.separator == Separator::TAB {
+            self.literal.start();
+            self.literal.feed(text);
+            let is_whole = self.literal.ends_count >= self.columns.len();
+            if is_whole || self.continue_quotes(text.len(), lines, Some(self.columns.len()))? != Fed::Complete
+            {
+                return Ok(row_of(&self.columns, &self.literal));
             }
-            (Fed::InQuotes, Separator::Comma) => {
+            return Ok(row_of(&self.columns, &self.quoted));
+        }
+        Ok(match self.continue_quotes(text.len(), lines, None)? {
+            Fed::Complete => row_of(&self.columns, &self.quoted),
+            Fed::InQuotes => {
                 Err("a cell opens a quotation mark and does not close it: write \"\" for \" inside".into())
             }
-            (Fed::TooLarge, _) => {
-                Err(format!("the line has more than {COLUMNS_MAX} cells or 64 KiB: give one text a line"))
-            }
+            Fed::TooLarge => Err(too_large()),
         })
     }
 
-    fn continue_quotes(&mut self, first_bytes: usize, lines: &mut Lines) -> io::Result<Fed> {
+    /// Takes lines until the quotation mark is closed. They are given back if it is not, or if the row then has another
+    /// number of cells than is asked for.
+    fn continue_quotes(
+        &mut self,
+        first_bytes: usize,
+        lines: &mut Lines,
+        cells: Option<usize>,
+    ) -> io::Result<Fed> {
         let mut bytes = first_bytes;
         let mut further: Vec<Line> = Vec::new();
         while bytes <= LINE_BYTES_MAX {
@@ -103,12 +119,19 @@ impl Table {
             bytes += text.len() + 1;
             match self.quoted.feed(&text) {
                 Fed::InQuotes => {}
+                fed if cells.is_some_and(|cells| fed != Fed::Complete || cells != self.quoted.ends_count) => {
+                    break;
+                }
                 complete => return Ok(complete),
             }
         }
         lines.take_back(further);
         Ok(Fed::InQuotes)
     }
+}
+
+fn too_large() -> String {
+    format!("the line has more than {COLUMNS_MAX} cells or 64 KiB: give one text a line")
 }
 
 fn row_of(columns: &[Column], record: &Record) -> Result<Row, String> {
@@ -128,14 +151,13 @@ fn row_of(columns: &[Column], record: &Record) -> Result<Row, String> {
 
 impl Record {
     fn new(separator: Separator, quoting: bool) -> Self {
-        let delimiter = match separator {
-            Separator::Tab => b'\t',
-            Separator::Comma => b',',
-        };
         // A line has no LF in it, so a record ends where `feed` ends it and never at a CR inside of a cell.
         let end = csv_core::Terminator::Any(b'\n');
-        let reader =
-            csv_core::ReaderBuilder::new().delimiter(delimiter).quoting(quoting).terminator(end).build();
+        let reader = csv_core::ReaderBuilder::new()
+            .delimiter(separator.byte())
+            .quoting(quoting)
+            .terminator(end)
+            .build();
         let cells = vec![0; 2 * LINE_BYTES_MAX + 1024];
         Self { reader, cells, cells_bytes: 0, ends: vec![0; COLUMNS_MAX], ends_count: 0 }
     }

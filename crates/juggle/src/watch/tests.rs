@@ -169,7 +169,7 @@ fn thousands_of_texts_are_added_a_thousand_at_a_time() {
         .iter()
         .map(|input| match input {
             Input::Texts(texts) => texts.len(),
-            Input::List(_) | Input::Catalog(_) => 0,
+            Input::List(_) | Input::Catalog(_) | Input::Directory(_) => 0,
         })
         .collect();
     assert_eq!(counts, [0, 1000, 1000, 500]);

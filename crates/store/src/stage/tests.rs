@@ -158,6 +158,23 @@ async fn the_listed_title_is_the_last_resort() {
 }
 
 #[tokio::test]
+async fn author_and_language_come_from_the_header_else_from_the_source_list() {
+    let listed = |columns: [(&str, &str); 2], job: &mut StoreJob| {
+        job.listed.columns = columns.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    };
+    let (_, meta) =
+        stored(b"Once.", |job| listed([("Author", " Roe, Richard "), ("language", "de")], job)).await;
+    assert_eq!((meta.author.as_deref(), meta.language.as_deref()), (Some("Roe, Richard"), Some("de")));
+    let (_, meta) =
+        stored(b"Once.", |job| listed([("authors", "Doe, Jane, 1850-1900"), ("lang", "")], job)).await;
+    assert_eq!((meta.author.as_deref(), meta.language), (Some("Doe, Jane, 1850-1900"), None));
+    let book = b"Title: X\nAuthor: Jane Doe\nLanguage: English\n\n\
+        *** START OF THE PROJECT GUTENBERG EBOOK X ***\nOnce.\n*** END OF THE PROJECT GUTENBERG EBOOK X ***\n";
+    let (_, meta) = stored(book, |job| listed([("author", "Roe, Richard"), ("language", "de")], job)).await;
+    assert_eq!((meta.author.as_deref(), meta.language.as_deref()), (Some("Jane Doe"), Some("English")));
+}
+
+#[tokio::test]
 async fn the_encoding_is_recorded_with_what_was_lost() {
     let mut bytes = "déjà vu à la française\n".repeat(40).into_bytes();
     bytes.extend(b"flaw \xFF\n");

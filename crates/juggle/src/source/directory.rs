@@ -1,0 +1,329 @@
+//! A directory as a source: the texts in it and in the directories below it, in the order of their names.
+//!
+//! A text is a regular file with the name of one: `.txt` and the like, or no ending. Left out are hidden files, unfinished
+//! work of other programs, run directories of juggle, source lists, and links that lead out of the directory or to a text
+//! that is taken itself. How many were taken and left out is reported at the end.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, File},
+    io::{self, BufReader, Read},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use url::Url;
+use walkdir::{DirEntry, WalkDir};
+
+use super::{
+    columns::{self, Column},
+    entry::Entry,
+    error::{SourceError, shown},
+    head::Head,
+    lines::{LineEnds, Lines},
+    location::{self, Base, Resolver},
+    reading::Reading,
+    row::Row,
+    separator::Separator,
+    table,
+};
+use crate::{directory::has_run, watch::names::is_temporary};
+
+/// How the names of texts end.
+const ENDINGS: [&str; 7] = ["txt", "text", "md", "markdown", "asc", "utf8", "utf-8"];
+/// A longer one is part of the name.
+const ENDING_BYTES_MAX: usize = 8;
+/// So much of a file tells a list from a text.
+const FIRST_BYTES: u64 = 4096;
+/// How many of the files that are left out are named.
+const EXAMPLES: usize = 3;
+
+/// Reads the texts of a directory.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    path: PathBuf,
+    /// The same, absolute and without links.
+    root: PathBuf,
+    walk: walkdir::IntoIter,
+    resolver: Resolver,
+    taken: u64,
+    left_out: u64,
+    examples: Vec<String>,
+}
+
+impl Directory {
+    /// Opens it.
+    pub(crate) fn open(path: &Path, reading: &Reading) -> Result<Self, SourceError> {
+        let failed = |source| SourceError::Read { path: path.to_owned(), source };
+        let root = fs::canonicalize(path).map_err(failed)?;
+        if has_run(&root) {
+            let message = "it is a run directory of juggle, not a directory of texts: name its text/, or where the texts came \
+                           from"
+                .to_owned();
+            return Err(SourceError::NotAList { path: path.to_owned(), message });
+        }
+        let base = Base::directory(&root).map_err(failed)?;
+        Ok(Self {
+            path: path.to_owned(),
+            walk: WalkDir::new(&root).sort_by_file_name().into_iter(),
+            root,
+            resolver: Resolver { base, library: Arc::clone(&reading.library) },
+            taken: 0,
+            left_out: 0,
+            examples: Vec::new(),
+        })
+    }
+
+    /// The text that was found, if it is one.
+    fn look(&mut self, found: &DirEntry) -> Option<Entry> {
+        let is_directory = found.file_type().is_dir();
+        let is_hidden = is_hidden(found.file_name());
+        if found.depth() == 0 || (is_hidden && !is_directory) {
+            return None;
+        }
+        if is_directory {
+            if is_hidden || has_run(found.path()) {
+                self.walk.skip_current_dir();
+                self.leave_out(found.path(), "a run directory of juggle", is_hidden);
+            }
+            return None;
+        }
+        match self.entry(found) {
+            Ok(entry) => {
+                self.taken += 1;
+                Some(entry)
+            }
+            Err(why) => {
+                self.leave_out(found.path(), &why, false);
+                None
+            }
+        }
+    }
+
+    fn entry(&self, found: &DirEntry) -> Result<Entry, String> {
+        let path = found.path();
+        if !is_text_name(path) {
+            return Err("its name is not that of a text".to_owned());
+        }
+        if found.path_is_symlink() {
+            self.check_link(path)?;
+        } else if !found.file_type().is_file() {
+            return Err("it is no regular file".to_owned());
+        }
+        if is_list(path) {
+            return Err("it is a source list: name it itself".to_owned());
+        }
+        let url = Url::from_file_path(path).map_err(|()| "it has no URL".to_owned())?;
+        let mut texts = Row::of_urls(std::iter::once(url.into())).into_texts(&self.resolver)?;
+        texts.next().ok_or_else(|| "it has no URL".to_owned())
+    }
+
+    /// Whether a link stands for a text of this directory that is not taken by its own name.
+    fn check_link(&self, link: &Path) -> Result<(), String> {
+        let target = fs::canonicalize(link).map_err(|error| format!("a link that leads nowhere: {error}"))?;
+        let Ok(inside) = target.strip_prefix(&self.root) else {
+            return Err("a link that leads out of the directory".to_owned());
+        };
+        if !target.is_file() {
+            return Err("a link to something that is no file".to_owned());
+        }
+        let is_taken = is_text_name(&target) && !inside.components().any(|part| is_hidden(part.as_os_str()));
+        if is_taken { Err("a link to a text that is taken itself".to_owned()) } else { Ok(()) }
+    }
+
+    fn leave_out(&mut self, path: &Path, why: &str, is_hidden: bool) {
+        if is_hidden {
+            return;
+        }
+        self.left_out += 1;
+        if self.examples.len() < EXAMPLES {
+            let inside = path.strip_prefix(&self.root).unwrap_or(path);
+            self.examples.push(format!("{} ({why})", shown(&inside.to_string_lossy())));
+        }
+    }
+
+    fn report(&self) {
+        let (path, taken) = (self.path.display(), self.taken);
+        tracing::info!("'{path}': {taken} texts taken");
+        if self.left_out > 0 {
+            let more = if self.left_out > self.examples.len() as u64 { ", …" } else { "" };
+            tracing::warn!("'{path}': {} left out: {}{more}", self.left_out, self.examples.join(", "));
+        }
+    }
+}
+
+impl Iterator for Directory {
+    type Item = Result<Entry, SourceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let Some(found) = self.walk.next() else {
+                self.report();
+                return None;
+            };
+            match found {
+                Ok(found) => {
+                    if let Some(entry) = self.look(&found) {
+                        return Some(Ok(entry));
+                    }
+                }
+                Err(error) => {
+                    return Some(Err(SourceError::Read { path: self.path.clone(), source: error.into() }));
+                }
+            }
+        }
+    }
+}
+
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
+}
+
+/// Whether a file is a text by its name: it ends like one, or has no ending. `Vol. 2` and `part.1` have none.
+pub(crate) fn is_text_name(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let Some((_, ending)) = name.rsplit_once('.') else { return !is_temporary(path) };
+    let is_ending = (1..=ENDING_BYTES_MAX).contains(&ending.len())
+        && ending.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && ending.bytes().any(|byte| byte.is_ascii_alphabetic());
+    !is_temporary(path) && (ENDINGS.contains(&ending) || !is_ending)
+}
+
+/// Whether a file is a source list by its first line that says something: it names a source, or the columns of a table. What
+/// cannot be read is none.
+pub(crate) fn is_list(path: &Path) -> bool {
+    first_line(path).ok().flatten().is_some_and(|line| begins_list(&line))
+}
+
+fn first_line(path: &Path) -> io::Result<Option<String>> {
+    let head = Head::read(Box::new(BufReader::new(File::open(path)?.take(FIRST_BYTES))))?;
+    let ends = LineEnds::of(&head.bytes);
+    let mut lines = Lines::new(head.into_list(), ends);
+    while let Some(line) = lines.next_line()? {
+        match line.text {
+            Ok(text) if text.trim().is_empty() || text.trim_start().starts_with('#') => {}
+            Ok(text) => return Ok(Some(text)),
+            Err(_) => return Ok(None),
+        }
+    }
+    Ok(None)
+}
+
+fn begins_list(line: &str) -> bool {
+    let start = line.trim_start().to_ascii_lowercase();
+    let is_source = ["http://", "https://", "file:", "pg:"].iter().any(|scheme| start.starts_with(scheme));
+    let is_header = |separator: Separator| {
+        let cells = table::cells(line, separator);
+        // A text may be called "Address".
+        let is_sure = cells.len() > 1 || start.trim() == "url";
+        is_sure && columns::of_names(&cells, None).is_ok_and(|columns| columns.contains(&Column::Url))
+    };
+    is_source
+        || Separator::declared(line).is_some()
+        || (!location::is_url(line) && Separator::USUAL.into_iter().any(is_header))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::{super::reading::Rules, *};
+
+    struct Fixture(tempfile::TempDir);
+
+    impl Fixture {
+        fn new(files: &[(&str, &str)]) -> Self {
+            let fixture = Self(tempfile::tempdir().unwrap());
+            for (name, text) in files {
+                let path = fixture.path(name);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, text).unwrap();
+            }
+            fixture
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.path().join("shelf").join(name)
+        }
+
+        fn read(&self) -> (Vec<String>, Directory) {
+            let reading = Reading::new(&Rules::default());
+            let mut directory = Directory::open(&self.path(""), &reading).unwrap();
+            let root = Url::from_directory_path(&directory.root).unwrap().to_string();
+            let texts = directory.by_ref().map(|entry| {
+                let entry = entry.unwrap();
+                entry.urls[0].strip_prefix(&root).unwrap().to_owned()
+            });
+            (texts.collect(), directory)
+        }
+    }
+
+    #[test]
+    fn texts_are_taken_in_the_order_of_their_names_and_the_rest_is_counted() {
+        let fixture = Fixture::new(&[
+            ("b.txt", "b"),
+            ("a/2.TXT", "2"),
+            ("a/10.md", "10"),
+            ("c d#ü", "c"),
+            ("cover.jpg", "\u{1}"),
+            ("list.tsv", "url\nhttp://a.example/1\n"),
+            ("more.txt", "# books\r\rhttp://a.example/1\r"),
+            (".hidden.txt", "x"),
+            (".git/HEAD.txt", "x"),
+            ("b.txt~", "x"),
+            ("out/queue/VERSION", "1"),
+            ("out/text/x.txt", "x"),
+        ]);
+        let (texts, directory) = fixture.read();
+        assert_eq!(texts, ["a/10.md", "a/2.TXT", "b.txt", "c%20d%23%C3%BC"]);
+        assert_eq!((directory.taken, directory.left_out), (4, 5));
+        assert!(directory.examples[0].starts_with("b.txt~ ("), "{:?}", directory.examples);
+        assert_eq!(directory.examples.len(), EXAMPLES);
+    }
+
+    #[test]
+    fn links_are_followed_only_to_texts_of_the_directory_that_are_not_taken_themselves() {
+        let fixture = Fixture::new(&[("a.txt", "a"), (".store/key", "b"), ("../secret.txt", "s")]);
+        for (target, link) in [
+            ("a.txt", "again.txt"),
+            (".store/key", "b.txt"),
+            ("../secret.txt", "out.txt"),
+            ("nowhere", "dangling.txt"),
+            (".", "loop.txt"),
+        ] {
+            symlink(fixture.path(target), fixture.path(link)).unwrap();
+        }
+        let (texts, directory) = fixture.read();
+        assert_eq!((texts, directory.left_out), (vec!["a.txt".to_owned(), "b.txt".to_owned()], 4));
+    }
+
+    #[test]
+    fn a_run_directory_is_no_directory_of_texts() {
+        let fixture = Fixture::new(&[("queue/VERSION", "1"), ("text/a.txt", "a")]);
+        let reading = Reading::new(&Rules::default());
+        let error = Directory::open(&fixture.path(""), &reading).unwrap_err().to_string();
+        assert!(error.contains("run directory of juggle"), "{error}");
+        assert!(Directory::open(&fixture.path("text"), &reading).is_ok());
+    }
+
+    #[test]
+    fn names_of_texts_are_told_by_their_ending() {
+        for name in ["a.txt", "A.TXT", "README", "Vol. 2", "part.1", "84.txt.utf-8", "x.md", "Dr. No"] {
+            assert!(is_text_name(Path::new(name)), "{name}");
+        }
+        for name in ["a.jpg", "a.txt.gz", "list.csv", "a.html", "a.part", "~$a.txt", "a.tar"] {
+            assert!(!is_text_name(Path::new(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn lists_are_told_from_texts_by_their_first_line() {
+        for line in ["http://a/", "PG:84", "url", "id;link", "sep=;", "Text URL\tTitle", "file:a.txt"] {
+            assert!(begins_list(line), "{line}");
+        }
+        for line in ["It was dark.", "Address", "Note: this, the url", "Links, the address, and so on", "a|b"]
+        {
+            assert!(!begins_list(line), "{line}");
+        }
+    }
+}

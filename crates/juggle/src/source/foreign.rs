@@ -1,0 +1,215 @@
+//! What is no list, by its first bytes: an archive, a page, a mailbox, a document, one JSON value.
+
+use std::borrow::Cow;
+
+use infer::MatcherType;
+
+use super::head::Head;
+
+/// So much of a text decides.
+const TEXT_BYTES: usize = 4096;
+/// Headers that e-mail begins with.
+const MAIL_HEADERS: [&str; 9] = [
+    "received",
+    "return-path",
+    "delivered-to",
+    "message-id",
+    "mime-version",
+    "from",
+    "date",
+    "subject",
+    "x-mozilla-status",
+];
+const UNPACK: &str = "unpack it and name the directory with the texts";
+const SAVE_TABLE: &str = "save the column with the URLs as CSV";
+const NAME_URLS: &str = "a list holds one URL a line, or is a table with a column 'url'";
+
+/// What a file is, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Foreign {
+    what: Cow<'static, str>,
+    advice: &'static str,
+}
+
+impl Foreign {
+    const fn new(what: &'static str, advice: &'static str) -> Self {
+        Self { what: Cow::Borrowed(what), advice }
+    }
+
+    /// What to say.
+    pub(crate) fn message(&self) -> String {
+        format!("it is {}, not a source list: {}", self.what, self.advice)
+    }
+}
+
+/// What begins so, if it is known and no list.
+pub(crate) fn recognise(head: &Head) -> Option<Foreign> {
+    if head.bytes.starts_with(b"PAR1") {
+        return Some(Foreign::new("a Parquet file", SAVE_TABLE));
+    }
+    // Marks of a few letters may be the beginning of a path; files that have such marks hold NUL, and lists do not.
+    if head.bytes.contains(&0)
+        && let Some(kind) = infer::get(&head.bytes)
+    {
+        return Some(of_kind(&kind));
+    }
+    let start = &head.bytes[..head.bytes.len().min(TEXT_BYTES)];
+    let text = String::from_utf8_lossy(start);
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    of_text(text).or_else(|| json(text, head))
+}
+
+fn of_kind(kind: &infer::Type) -> Foreign {
+    let name = kind.extension().to_ascii_uppercase();
+    match (kind.extension(), kind.matcher_type()) {
+        ("pdf", _) => Foreign::new("a PDF document", NAME_URLS),
+        ("sqlite", _) => Foreign::new("an SQLite database", SAVE_TABLE),
+        ("xlsx" | "xls" | "ods", _) => Foreign::new("a spreadsheet", SAVE_TABLE),
+        ("msi", _) | (_, MatcherType::Doc) => Foreign::new("an office document", "save it as a plain text"),
+        ("gz" | "zst", _) => Foreign::new("packed more than once", "unpack it once"),
+        ("bz2" | "bz3" | "xz" | "lz" | "lz4" | "Z", _) => Foreign {
+            what: format!("packed as {name}").into(),
+            advice: "unpack it, or pack it with gzip or zstd",
+        },
+        ("zip" | "tar" | "rar" | "7z" | "ar" | "cpio" | "cab", _) => {
+            let article = if name == "AR" { "an" } else { "a" };
+            Foreign { what: format!("{article} {name} archive").into(), advice: UNPACK }
+        }
+        (_, MatcherType::Book) => Foreign::new("an e-book", "save it as a plain text"),
+        (_, MatcherType::Image) => Foreign::new("a picture", NAME_URLS),
+        (_, MatcherType::Audio) => Foreign::new("a sound", NAME_URLS),
+        (_, MatcherType::Video) => Foreign::new("a film", NAME_URLS),
+        (
+            _,
+            MatcherType::App
+            | MatcherType::Archive
+            | MatcherType::Font
+            | MatcherType::Text
+            | MatcherType::Custom,
+        ) => Foreign { what: format!("a binary file ({})", kind.mime_type()).into(), advice: NAME_URLS },
+    }
+}
+
+fn of_text(text: &str) -> Option<Foreign> {
+    let first = text.lines().next()?.trim_end();
+    let starts =
+        |start: &str| text.get(..start.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(start));
+    if starts("%PDF-") {
+        return Some(Foreign::new("a PDF document", NAME_URLS));
+    }
+    if starts("{\\rtf") || starts("%!PS") {
+        return Some(Foreign::new("a formatted document", "save it as a plain text"));
+    }
+    if starts("WARC/") {
+        return Some(Foreign::new("a WARC archive", "take the texts out of it and name their directory"));
+    }
+    if starts("<?xml") || is_tag(first) {
+        let is_page = ["<!doctype html", "<html", "<head", "<body"].iter().any(|start| starts(start));
+        let what =
+            if is_page || text.to_ascii_lowercase().contains("<html") { "an HTML page" } else { "XML" };
+        return Some(Foreign::new(what, NAME_URLS));
+    }
+    mail(text, first)
+}
+
+/// Whether a line begins with a tag, a comment or a declaration; `<http://…>` is none.
+fn is_tag(line: &str) -> bool {
+    let Some(rest) = line.strip_prefix('<') else { return false };
+    let name_ends = rest.find(|c: char| c.is_whitespace() || c == '>').unwrap_or(rest.len());
+    rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '!' || c == '?')
+        && !rest[..name_ends].contains("//")
+}
+
+fn mail(text: &str, first: &str) -> Option<Foreign> {
+    let header = |line: &str| line.split_once(':').map(|(name, _)| name.to_ascii_lowercase());
+    let is_header =
+        |line: &str| header(line).is_some_and(|name| !name.is_empty() && !name.contains(char::is_whitespace));
+    let second = text.lines().nth(1).unwrap_or_default();
+    let ends_with_year = first.len() > 4 && first.bytes().rev().take(4).all(|byte| byte.is_ascii_digit());
+    if first.starts_with("From ") && (ends_with_year || is_header(second)) {
+        return Some(Foreign::new("a mailbox (mbox)", "save its messages as texts and name their directory"));
+    }
+    let is_mail = header(first).is_some_and(|name| MAIL_HEADERS.contains(&name.as_str()));
+    (is_mail && (is_header(second) || second.starts_with([' ', '\t'])))
+        .then(|| Foreign::new("an e-mail message", "save its text as a file of its own"))
+}
+
+/// One JSON value over several lines. A line that is an object is a line of JSON Lines.
+fn json(text: &str, head: &Head) -> Option<Foreign> {
+    let first = text.lines().next()?;
+    if !text.starts_with('{') || serde_json::from_str::<serde::de::IgnoredAny>(first).is_ok() {
+        return None;
+    }
+    let start = head.bytes.iter().position(|byte| *byte == b'{')?;
+    let values = serde_json::Deserializer::from_slice(&head.bytes[start..]);
+    let is_object = match values.into_iter::<serde::de::IgnoredAny>().next()? {
+        Ok(_) => true,
+        Err(error) => error.is_eof() && !head.is_whole(),
+    };
+    let advice = "write one object a line (JSON Lines), as jq -c . does";
+    is_object.then(|| Foreign::new("a JSON object over several lines", advice))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    fn told(bytes: impl AsRef<[u8]>) -> Option<String> {
+        let head = Head::read(Box::new(Cursor::new(bytes.as_ref().to_vec()))).expect("memory reads");
+        recognise(&head).map(|foreign| foreign.message())
+    }
+
+    #[test]
+    fn what_is_no_list_is_called_by_its_name() {
+        let mut tar = vec![0; 600];
+        tar[..5].copy_from_slice(b"a.txt");
+        tar[257..265].copy_from_slice(b"ustar\x0000");
+        for (bytes, what) in [
+            (&b"PK\x03\x04\x14\0\0\0\x08\0rest"[..], "a ZIP archive"),
+            (&tar, "a TAR archive"),
+            (b"BZh91AY&SY\0\0", "packed as BZ2"),
+            (b"\xfd7zXZ\0\0\x04", "packed as XZ"),
+            (b"7z\xbc\xaf\x27\x1c\0\x04", "a 7Z archive"),
+            (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a picture"),
+            (b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj", "a PDF document"),
+            (b"SQLite format 3\0", "an SQLite database"),
+            (b"PAR1\x15\x04", "a Parquet file"),
+            (b"WARC/1.0\r\nWARC-Type: warcinfo\r\n", "a WARC archive"),
+            (b"From mill@example.org Mon Jan  5 10:00:00 2026\nSubject: x\n", "a mailbox"),
+            (b"From MAILER-DAEMON\nReceived: from x\n", "a mailbox"),
+            (b"Received: from a\r\n\tby b\r\n", "an e-mail message"),
+            (b"Return-Path: <a@b>\r\nReceived: from a\r\n", "an e-mail message"),
+            (b"\n <!DOCTYPE html>\n<html>", "an HTML page"),
+            ("\u{feff}<HTML lang=de>".as_bytes(), "an HTML page"),
+            (b"<?xml version=\"1.0\"?><html xmlns=''>", "an HTML page"),
+            (b"<?xml version='1.0'?>\n<TEI>", "XML"),
+            (b"<rss version='2.0'>", "XML"),
+            (b"{\\rtf1\\ansi", "a formatted document"),
+            (b"{\n  \"url\": \"http://a/\"\n}\n", "a JSON object over several lines"),
+        ] {
+            let message = told(bytes).unwrap_or_else(|| "NONE".to_owned());
+            assert!(message.contains(what), "{message}, not {what}");
+        }
+    }
+
+    #[test]
+    fn lists_are_not_taken_for_anything_else() {
+        for list in [
+            "",
+            "BM-report.txt\nMZ01.txt\nPK.txt\n",
+            "# From here on\nhttps://a.example/1\n",
+            "From my shelf.txt\n",
+            "<https://a.example/1>\n",
+            "{\"url\":\"https://a.example/1\"}\n{\"url\":\"https://a.example/2\"}\n",
+            "{\"url\":\"https://a.example/1\n{\"url\":\"https://a.example/2\"}\n",
+            "{\"url\":\n{\"url\":\"https://a.example/2\"}\n",
+            "url,from\nhttps://a.example/1,x\n",
+            "date:x\n",
+        ] {
+            assert_eq!(told(list), None, "{list}");
+        }
+        assert_eq!(told(b"a\0\nb\xff\nhttps://a.example/1\n"), None);
+    }
+}

@@ -1,0 +1,142 @@
+//! The form of a list, told by its first line that says something: `{` is JSONL, a header with a column of URLs is a table,
+//! that of Gutenberg's catalogue is the catalogue, all else is plain. The extension only decides where that line leaves it
+//! open.
+//!
+//! The separator of a table is the one that gives its header a column of URLs: TAB, comma, semicolon or bar. A line `sep=;`
+//! before the header, as spreadsheets write it, names any other.
+
+use std::sync::Arc;
+
+use super::{
+    catalog::{self, Catalog},
+    columns::{self, Column},
+    error::shown,
+    input::Form,
+    lines::Line,
+    location,
+    reading::Reading,
+    separator::Separator,
+    table::{self, Table},
+};
+
+/// How the lines of a list are read.
+pub(crate) enum Format {
+    Plain,
+    Table(Box<Table>),
+    Jsonl,
+    Catalog(Box<Table>, Catalog),
+}
+
+impl Format {
+    pub(crate) const fn form(&self) -> Form {
+        match self {
+            Self::Catalog(..) => Form::Catalog,
+            Self::Plain | Self::Table(_) | Self::Jsonl => Form::List,
+        }
+    }
+
+    /// Whether each line names a text and says nothing else, so that a line of prose is no row.
+    pub(crate) fn is_bare(&self) -> bool {
+        match self {
+            Self::Plain => true,
+            Self::Table(table) => table.is_single_column(),
+            Self::Jsonl | Self::Catalog(..) => false,
+        }
+    }
+}
+
+/// The form that the first line tells, and the line itself unless it is a header. `declared` is the separator that a line
+/// before it names.
+pub(crate) fn of_line(
+    line: Line,
+    declared: Option<Separator>,
+    extension: &str,
+    reading: &Reading,
+) -> Result<(Format, Option<Line>), String> {
+    let text = line.text.as_deref().unwrap_or_default();
+    let first = text.trim_start();
+    if declared.is_none() && first.starts_with('[') {
+        return Err(
+            "it is a JSON array: write one object a line (JSON Lines), as jq -c '.[]' does".to_owned()
+        );
+    }
+    if declared.is_none() && (first.starts_with('{') || ["jsonl", "ndjson"].contains(&extension)) {
+        return Ok((Format::Jsonl, Some(line)));
+    }
+    // A URL may have ",url" in it.
+    if declared.is_none() && location::is_url(text) {
+        return Ok((Format::Plain, Some(line)));
+    }
+    let mut headers = Vec::new();
+    for separator in separators(text, declared) {
+        let header = Header::read(text, separator, reading)?;
+        if catalog::is_header(&header.names) || header.columns.contains(&Column::Url) {
+            return Ok((header.into_format(reading)?, None));
+        }
+        headers.push(header);
+    }
+    let widest = headers.into_iter().max_by_key(|header| header.names.len());
+    match widest.filter(|header| declared.is_some() || header.is_likely(extension)) {
+        Some(header) => Err(header.lacks_url(reading)),
+        None => Ok((Format::Plain, Some(line))),
+    }
+}
+
+/// The separators that a header may have.
+fn separators(text: &str, declared: Option<Separator>) -> Vec<Separator> {
+    let mut separators: Vec<Separator> = match declared {
+        Some(separator) => vec![separator],
+        None => Separator::USUAL.into_iter().filter(|separator| separator.is_in(text)).collect(),
+    };
+    if separators.is_empty() {
+        separators.push(Separator::COMMA);
+    }
+    separators
+}
+
+/// A line that may be a header.
+struct Header {
+    names: Vec<String>,
+    columns: Vec<Column>,
+    separator: Separator,
+}
+
+impl Header {
+    fn read(text: &str, separator: Separator, reading: &Reading) -> Result<Self, String> {
+        let names: Vec<String> =
+            table::cells(text, separator).iter().map(|cell| cell.trim().to_owned()).collect();
+        let columns = columns::of_names(&names, reading.url_column.as_deref())?;
+        Ok(Self { names, columns, separator })
+    }
+
+    fn into_format(self, reading: &Reading) -> Result<Format, String> {
+        let is_catalog = catalog::is_header(&self.names);
+        let table = Box::new(Table::new(&self.names, self.columns, self.separator)?);
+        Ok(if is_catalog {
+            let catalog = Catalog::new(reading.filters.clone(), Arc::clone(&reading.library));
+            Format::Catalog(table, catalog)
+        } else {
+            Format::Table(table)
+        })
+    }
+
+    /// Whether it is a header rather than the first line of a plain list, though no column holds URLs.
+    fn is_likely(&self, extension: &str) -> bool {
+        let is_known = self.columns.iter().any(|column| !matches!(column, Column::Other(_)));
+        ["tsv", "csv"].contains(&extension) || (is_known && self.names.len() > 1)
+    }
+
+    fn lacks_url(&self, reading: &Reading) -> String {
+        let names = shown(&self.names.join(", "));
+        match &reading.url_column {
+            Some(column) => format!(
+                "its first line is no header with a column '{}', which --url-column asks for (it says: {names})",
+                shown(column)
+            ),
+            None => format!(
+                "its first line is no header with a column of URLs: it names no column 'url', link, href, address or uri \
+                 (it says: {names}); call it url, or name the column with --url-column"
+            ),
+        }
+    }
+}

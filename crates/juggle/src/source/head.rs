@@ -1,0 +1,144 @@
+//! The beginning of an unpacked list, from which its form is told before its lines are read.
+//!
+//! A list in UTF-16 (the "Unicode text" of spreadsheets) is read as UTF-8 from here on. The head depends on the bytes
+//! alone, not on the pieces in which they come.
+
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+
+use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_16BE, UTF_16LE};
+
+/// The length of a head, in bytes.
+pub(crate) const HEAD_BYTES: usize = 64 * 1024;
+/// A list without a byte order mark is UTF-16 if every other byte of so many is NUL.
+const UTF_16_BYTES: usize = 32;
+
+/// A list whose beginning was looked at.
+pub(crate) struct Head {
+    /// At most [`HEAD_BYTES`]; the whole list if it is shorter.
+    pub(crate) bytes: Vec<u8>,
+    rest: Box<dyn BufRead + Send>,
+}
+
+impl Head {
+    /// Reads the head of a list.
+    pub(crate) fn read(list: Box<dyn BufRead + Send>) -> io::Result<Self> {
+        let head = Self::read_as_it_is(list)?;
+        match utf_16(&head.bytes) {
+            Some(encoding) => Self::read_as_it_is(Box::new(BufReader::new(Utf16 {
+                input: head.into_list(),
+                decoder: encoding.new_decoder_with_bom_removal(),
+            }))),
+            None => Ok(head),
+        }
+    }
+
+    fn read_as_it_is(mut list: Box<dyn BufRead + Send>) -> io::Result<Self> {
+        let mut bytes = Vec::new();
+        list.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut bytes)?;
+        Ok(Self { bytes, rest: list })
+    }
+
+    /// Whether this is the whole list.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.bytes.len() < HEAD_BYTES
+    }
+
+    /// The whole list, from its first byte on.
+    pub(crate) fn into_list(self) -> Box<dyn BufRead + Send> {
+        Box::new(Cursor::new(self.bytes).chain(self.rest))
+    }
+}
+
+/// The form of UTF-16 that a list is in, if any.
+fn utf_16(head: &[u8]) -> Option<&'static Encoding> {
+    match head {
+        [0xff, 0xfe, ..] => return Some(UTF_16LE),
+        [0xfe, 0xff, ..] => return Some(UTF_16BE),
+        _ => {}
+    }
+    let pairs = head[..head.len().min(UTF_16_BYTES)].chunks_exact(2);
+    let all = |is: fn(&[u8]) -> bool| pairs.len() > 1 && pairs.clone().all(is);
+    if all(|pair| pair[0] != 0 && pair[1] == 0) {
+        Some(UTF_16LE)
+    } else if all(|pair| pair[0] == 0 && pair[1] != 0) {
+        Some(UTF_16BE)
+    } else {
+        None
+    }
+}
+
+/// Reads UTF-16 as UTF-8. A character that is cut is an error, not another character.
+struct Utf16 {
+    input: Box<dyn BufRead + Send>,
+    decoder: Decoder,
+}
+
+/// The most bytes that one character takes in UTF-8, which is the least room that the decoder can work in.
+const CHARACTER_BYTES_MAX: usize = 4;
+
+impl Read for Utf16 {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        debug_assert!(buffer.len() >= CHARACTER_BYTES_MAX, "it is read through a buffer");
+        loop {
+            let window = self.input.fill_buf()?;
+            let is_last = window.is_empty();
+            let (result, read, written) =
+                self.decoder.decode_to_utf8_without_replacement(window, buffer, is_last);
+            self.input.consume(read);
+            match result {
+                DecoderResult::Malformed(..) => {
+                    return Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        "it is UTF-16 and damaged: save it as UTF-8",
+                    ));
+                }
+                DecoderResult::InputEmpty | DecoderResult::OutputFull if written > 0 || is_last => {
+                    return Ok(written);
+                }
+                DecoderResult::InputEmpty | DecoderResult::OutputFull => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8]) -> io::Result<String> {
+        let mut text = String::new();
+        Head::read(Box::new(Cursor::new(bytes.to_vec())))?.into_list().read_to_string(&mut text)?;
+        Ok(text)
+    }
+
+    fn utf_16(text: &str, of: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        text.encode_utf16().flat_map(of).collect()
+    }
+
+    #[test]
+    fn utf_16_is_read_with_and_without_its_mark_and_longer_than_a_head() {
+        let list = "url\tTitel\r\nhttps://a.example/ü\t𝔘𝔫𝔦𝔠𝔬𝔡𝔢 Ω\r\n".repeat(3_000);
+        for of in [u16::to_le_bytes, u16::to_be_bytes] {
+            let plain = utf_16(&list, of);
+            assert!(plain.len() > 2 * HEAD_BYTES);
+            assert_eq!(read(&plain).expect("reads"), list);
+            assert_eq!(read(&utf_16(&format!("\u{feff}{list}"), of)).expect("reads"), list);
+        }
+    }
+
+    #[test]
+    fn damaged_utf_16_is_an_error() {
+        let whole = utf_16("\u{feff}https://a.example/𝔘", u16::to_le_bytes);
+        assert!(read(&whole).is_ok());
+        for cut in [1, 2, 3] {
+            assert!(read(&whole[..whole.len() - cut]).is_err(), "cut by {cut}");
+        }
+    }
+
+    #[test]
+    fn other_bytes_stay_as_they_are() {
+        for text in ["", "a", "url\n", "a\0\nb\n", "\u{feff}url\nü\n"] {
+            assert_eq!(read(text.as_bytes()).expect("reads"), text);
+        }
+    }
+}

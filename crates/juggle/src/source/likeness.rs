@@ -1,0 +1,124 @@
+//! Whether a list is a text or something else, by its bad lines: a line of prose names nothing and looks like nothing that
+//! could.
+
+use super::error::{BadLine, shown};
+
+/// So many lines that are prose, or no text at all, are no accident.
+const LINES: u64 = 10;
+
+/// What the lines of a list were like so far.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Likeness {
+    good: u64,
+    bad: u64,
+    /// Bad lines that are prose, and the first of them.
+    prose: u64,
+    first: Option<String>,
+    /// Lines that are not even UTF-8.
+    unreadable: u64,
+}
+
+impl Likeness {
+    /// Counts a line that named texts.
+    pub(crate) fn add_good(&mut self) {
+        self.good += 1;
+    }
+
+    /// Counts a bad line; none for the text of one that cannot be read.
+    pub(crate) fn add_bad(&mut self, bad: &BadLine, text: Option<&str>) {
+        self.bad += 1;
+        match text {
+            None => self.unreadable += 1,
+            Some(text) if is_prose(text) => {
+                self.prose += 1;
+                self.first.get_or_insert_with(|| format!("line {} is '{}'", bad.line, shown(text.trim())));
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// What it is instead of a list, as soon as that is sure.
+    pub(crate) fn judge(&self) -> Option<String> {
+        let foreign = self.prose + self.unreadable;
+        (foreign >= LINES && foreign > 2 * self.good).then(|| self.told())
+    }
+
+    /// The same at the end of the list, where a few lines suffice if nothing is named at all.
+    pub(crate) fn judge_at_end(&self) -> Option<String> {
+        (self.good == 0 && self.prose > 0 && 2 * self.prose >= self.bad).then(|| self.told())
+    }
+
+    fn told(&self) -> String {
+        match &self.first {
+            Some(first) if self.prose >= self.unreadable => {
+                format!("it looks like a text, not a source list ({first})")
+            }
+            Some(_) | None => {
+                "it is binary data or a text in another encoding than UTF-8, not a source list".to_owned()
+            }
+        }
+    }
+}
+
+/// Whether a line is neither a path nor a URL by its look: several words, or letters beyond ASCII.
+fn is_prose(line: &str) -> bool {
+    let line = line.trim();
+    if line.contains(['/', '\t', '\0']) || line.starts_with('{') || has_ending(line) {
+        return false;
+    }
+    line.split_whitespace().nth(1).is_some() || line.chars().any(|c| !c.is_ascii() && c.is_alphabetic())
+}
+
+/// Whether a line ends like the name of a file or host: a dot and a few letters or digits.
+fn has_ending(line: &str) -> bool {
+    let ending = line.rsplit_once('.').map_or("", |(_, ending)| ending);
+    (1..=5).contains(&ending.len()) && ending.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn likeness(good: usize, bad: &[Option<&str>]) -> Likeness {
+        let mut likeness = Likeness::default();
+        (0..good).for_each(|_| likeness.add_good());
+        for (line, text) in (1..).zip(bad) {
+            likeness.add_bad(&BadLine { line, message: String::new() }, *text);
+        }
+        likeness
+    }
+
+    #[test]
+    fn prose_is_told_from_paths_and_urls() {
+        for line in ["It was a dark night.", "CHAPTER I", "「吾輩は猫である。」", "Жили-были"]
+        {
+            assert!(is_prose(line), "{line}");
+        }
+        for line in
+            ["my book.txt", "the", "a/b c", "www.example.org", "ftp://x/y z", "{\"url\" :", "", "x\ty z"]
+        {
+            assert!(!is_prose(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn ten_lines_of_prose_are_a_text_and_a_few_bad_lines_are_not() {
+        let prose = [Some("It was dark."); 10];
+        assert!(likeness(4, &prose).judge().expect("a text").contains("line 1 is 'It was dark.'"));
+        assert_eq!(likeness(5, &prose).judge(), None);
+        assert_eq!(likeness(0, &prose[1..]).judge(), None);
+        assert_eq!(likeness(0, &[Some("missing.txt"); 99]).judge(), None);
+        assert!(likeness(0, &[None; 10]).judge().expect("no text").contains("binary data"));
+    }
+
+    #[test]
+    fn at_its_end_a_short_text_is_told_as_well() {
+        assert!(likeness(0, &[Some("It was dark.")]).judge_at_end().is_some());
+        assert_eq!(likeness(1, &[Some("It was dark.")]).judge_at_end(), None);
+        assert_eq!(
+            likeness(0, &[Some("missing.txt"), Some("nothing"), Some("My Book")]).judge_at_end(),
+            None
+        );
+        assert_eq!(likeness(0, &[None]).judge_at_end(), None);
+    }
+}

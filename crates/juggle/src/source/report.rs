@@ -1,0 +1,143 @@
+//! What people must know of a list after it was read: its first bad lines, how many more there are, and that it names
+//! nothing.
+
+use super::{
+    catalog::Filters,
+    entry::Entry,
+    error::BadLine,
+    input::{Form, Input},
+    reader::Reader,
+};
+
+/// So many bad lines of a list are reported one by one; the others are counted.
+const BAD_LINES_MAX: usize = 10;
+
+/// Collects it.
+#[derive(Debug)]
+pub struct Report {
+    input: Input,
+    form: Form,
+    entries: u64,
+    bad: u64,
+    first_bad: Vec<BadLine>,
+}
+
+impl Report {
+    /// A report on what `reader` is going to read.
+    #[must_use]
+    pub fn on(reader: &Reader) -> Self {
+        let (input, form) = (reader.input().clone(), reader.form());
+        Self { input, form, entries: 0, bad: 0, first_bad: Vec::new() }
+    }
+
+    /// Notes an entry or a bad line.
+    pub fn add(&mut self, item: Result<&Entry, &BadLine>) {
+        match item {
+            Ok(_) => self.entries += 1,
+            Err(bad) => {
+                self.bad += 1;
+                if self.first_bad.len() < BAD_LINES_MAX {
+                    self.first_bad.push(bad.clone());
+                }
+            }
+        }
+    }
+
+    /// Logs it as warnings. `filters` are those of the catalogue.
+    pub fn warn(&self, filters: &Filters) {
+        for message in self.messages(filters) {
+            tracing::warn!("{message}");
+        }
+    }
+
+    fn messages(&self, filters: &Filters) -> Vec<String> {
+        let label = self.input.label();
+        let mut messages: Vec<String> = self.first_bad.iter().map(|bad| format!("{label}{bad}")).collect();
+        let more = self.bad - self.first_bad.len() as u64;
+        if more > 0 {
+            messages.push(format!("{label}and {more} more lines like these, {} in all", self.bad));
+        }
+        if self.entries == 0 && self.bad == 0 {
+            messages.push(self.nothing(filters));
+        }
+        messages
+    }
+
+    /// Why a list without a bad line names nothing.
+    fn nothing(&self, filters: &Filters) -> String {
+        let list = self.input.path();
+        let list =
+            if list.as_os_str() == "-" { "standard input".into() } else { format!("'{}'", list.display()) };
+        match (&self.input, self.form) {
+            (Input::Directory(_), _) => {
+                format!("{list} names no text: no file in it has the name of one (.txt, .md or no ending)")
+            }
+            (_, Form::Catalog) if !filters.is_empty() => {
+                format!("{list} names no text: none of its books fits {filters}")
+            }
+            _ => format!(
+                "{list} names no text: nothing is in it but perhaps comments, blank lines or a header"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            input::Place,
+            reading::{Reading, Rules},
+        },
+        *,
+    };
+
+    fn messages(list: &str, filters: &Filters) -> Vec<String> {
+        let rules = Rules { filters: filters.clone(), ..Rules::default() };
+        let mut reader =
+            Reader::of_bytes(std::io::Cursor::new(list.to_owned()), &Reading::new(&rules)).unwrap();
+        let mut report = Report { input: Input::List(Place::File("list.txt".into())), ..Report::on(&reader) };
+        for item in reader.by_ref() {
+            match item {
+                Ok(entry) => report.add(Ok(&entry)),
+                Err(super::super::error::ReadError::Line(bad)) => report.add(Err(&bad)),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        report.messages(filters)
+    }
+
+    #[test]
+    fn ten_bad_lines_are_told_and_the_others_are_counted() {
+        let list = |bad: usize| format!("https://a.example/1\n{}", "ftp://a.example/2\n".repeat(bad));
+        assert_eq!(messages(&list(10), &Filters::default()).len(), 10);
+        let told = messages(&list(602), &Filters::default());
+        assert_eq!(told.len(), 11);
+        assert!(told[0].starts_with("list.txt, line 2: "), "{}", told[0]);
+        assert_eq!(told[10], "list.txt, and 592 more lines like these, 602 in all");
+    }
+
+    #[test]
+    fn a_list_that_names_nothing_is_told() {
+        for list in ["", "# nothing\n\n", "url,title\n", "sep=;\nurl;title\n", "\u{feff}"] {
+            let told = messages(list, &Filters::default());
+            assert!(told.len() == 1 && told[0].starts_with("'list.txt' names no text: "), "{told:?}");
+        }
+        assert_eq!(messages("pg:84\n", &Filters::default()), [] as [String; 0]);
+    }
+
+    #[test]
+    fn filters_that_fit_nothing_are_named() {
+        let catalog = "Text#,Type,Issued,Title,Language,Authors,Subjects,LoCC,Bookshelves\n1,Text,1971-12-01,X,en,Y,,,\n";
+        let filters = Filters {
+            languages: vec!["xx".to_owned()],
+            authors: vec!["Mary Shelley".to_owned()],
+            ..Filters::default()
+        };
+        let told = messages(catalog, &filters);
+        assert!(
+            told[0].ends_with("none of its books fits --language xx --author 'Mary Shelley'"),
+            "{told:?}"
+        );
+    }
+}
