@@ -28,9 +28,11 @@ async fn an_unreadable_list_is_named() {
     let missing = lab.path("no-such-list.tsv");
     lab.juggle(&["pipeline"], "out", &[&missing]).await.expect_error(3, &["no-such-list.tsv"]);
     let directory = lab.path("www");
-    lab.juggle(&["pipeline"], "out", &[&directory]).await.expect_error(3, &["it is a directory"]);
-    let no_column = lab.write("wrong.tsv", "link\tname\nhttp://a.invalid/\tx\n");
-    lab.juggle(&["pipeline"], "out", &[&no_column]).await.expect_error(3, &["wrong.tsv"]);
+    lab.juggle(&["add"], "out", &[Path::new("--catalog"), &directory])
+        .await
+        .expect_error(3, &["it is a directory"]);
+    let no_column = lab.write("wrong.tsv", "place\tname\nhttp://a.invalid/\tx\n");
+    lab.juggle(&["pipeline"], "out", &[&no_column]).await.expect_error(3, &["wrong.tsv", "no column 'url'"]);
     let broken = lab.write("broken.gz", "\u{1f}");
     fs::write(&broken, [0x1f, 0x8b, 8, 0, 0, 0]).unwrap();
     lab.juggle(&["pipeline"], "out", &[&broken]).await.expect_error(3, &["broken.gz"]);

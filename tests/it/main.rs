@@ -15,6 +15,7 @@ mod forms;
 mod hostile;
 mod kills;
 mod lab;
+mod lists;
 mod lock;
 mod looking;
 mod manners;

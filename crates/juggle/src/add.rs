@@ -49,7 +49,7 @@ pub struct Added {
 #[must_use]
 pub fn no_sources() -> CliError {
     CliError::new(Exit::Usage, "there are no sources").advise(
-        "name source lists, URLs, pg:NUMBER or pg:FIRST-LAST, as in 'juggle pipeline books.tsv', or use -i FILE or \
+        "name source lists, directories of texts, URLs, pg:NUMBER or pg:FIRST-LAST, as in 'juggle pipeline books.tsv', or use -i FILE or \
          --catalog FILE",
     )
 }

@@ -9,7 +9,7 @@ use crate::{refresh::Refresh, source::catalog::Filters};
 /// Sources.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SourceArgs {
-    /// Source lists (files), URLs of texts, pg:NUMBER or pg:FIRST-LAST.
+    /// Source lists (files), directories of texts, URLs of texts (also file:PATH), pg:NUMBER or pg:FIRST-LAST.
     pub sources: Vec<OsString>,
     /// The catalogue of Project Gutenberg, pg_catalog.csv, also packed; may be repeated.
     #[arg(long, value_name = "FILE|URL", help_heading = "Catalogue")]

@@ -55,7 +55,8 @@ pub(crate) fn recognise(head: &Head) -> Option<Foreign> {
     }
     let start = &head.bytes[..head.bytes.len().min(TEXT_BYTES)];
     let text = String::from_utf8_lossy(start);
-    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let text = text.trim_start_matches('\u{feff}').trim_start().replace("\r\n", "\n").replace('\r', "\n");
+    let text = text.as_str();
     of_text(text).or_else(|| json(text, head))
 }
 
@@ -134,16 +135,14 @@ fn mail(text: &str, first: &str) -> Option<Foreign> {
         .then(|| Foreign::new("an e-mail message", "save its text as a file of its own"))
 }
 
-/// One JSON value over several lines. A line that is an object is a line of JSON Lines.
+/// One JSON object over several lines. A line that is an object is a line of JSON Lines.
 fn json(text: &str, head: &Head) -> Option<Foreign> {
-    let first = text.lines().next()?;
-    if !text.starts_with('{') || serde_json::from_str::<serde::de::IgnoredAny>(first).is_ok() {
-        return None;
-    }
-    let start = head.bytes.iter().position(|byte| *byte == b'{')?;
-    let values = serde_json::Deserializer::from_slice(&head.bytes[start..]);
-    let is_object = match values.into_iter::<serde::de::IgnoredAny>().next()? {
-        Ok(_) => true,
+    let start = head.bytes.iter().position(|byte| *byte == b'{').filter(|_| text.starts_with('{'))?;
+    let bytes = &head.bytes[start..];
+    let first_line = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n'))?;
+    let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<serde::de::IgnoredAny>();
+    let is_object = match values.next()? {
+        Ok(_) => values.byte_offset() > first_line,
         Err(error) => error.is_eof() && !head.is_whole(),
     };
     let advice = "write one object a line (JSON Lines), as jq -c . does";
@@ -205,6 +204,8 @@ mod tests {
             "{\"url\":\"https://a.example/1\"}\n{\"url\":\"https://a.example/2\"}\n",
             "{\"url\":\"https://a.example/1\n{\"url\":\"https://a.example/2\"}\n",
             "{\"url\":\n{\"url\":\"https://a.example/2\"}\n",
+            "{\"url\":\"https://a.example/1\"}\r{\"url\":\"https://a.example/2\"}\r",
+            &format!("{{\"url\":\"https://a.example/1\",\"x\":\"{}\"}}\n{{}}\n", "x".repeat(9_000)),
             "url,from\nhttps://a.example/1,x\n",
             "date:x\n",
         ] {

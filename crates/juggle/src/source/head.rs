@@ -26,7 +26,7 @@ impl Head {
         match utf_16(&head.bytes) {
             Some(encoding) => Self::read_as_it_is(Box::new(BufReader::new(Utf16 {
                 input: head.into_list(),
-                decoder: encoding.new_decoder_with_bom_removal(),
+                decoder: Some(encoding.new_decoder_with_bom_removal()),
             }))),
             None => Ok(head),
         }
@@ -70,7 +70,8 @@ fn utf_16(head: &[u8]) -> Option<&'static Encoding> {
 /// Reads UTF-16 as UTF-8. A character that is cut is an error, not another character.
 struct Utf16 {
     input: Box<dyn BufRead + Send>,
-    decoder: Decoder,
+    /// None behind the end, where a decoder must not be asked again.
+    decoder: Option<Decoder>,
 }
 
 /// The most bytes that one character takes in UTF-8, which is the least room that the decoder can work in.
@@ -80,22 +81,22 @@ impl Read for Utf16 {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         debug_assert!(buffer.len() >= CHARACTER_BYTES_MAX, "it is read through a buffer");
         loop {
+            let Some(decoder) = &mut self.decoder else { return Ok(0) };
             let window = self.input.fill_buf()?;
             let is_last = window.is_empty();
-            let (result, read, written) =
-                self.decoder.decode_to_utf8_without_replacement(window, buffer, is_last);
+            let (result, read, written) = decoder.decode_to_utf8_without_replacement(window, buffer, is_last);
             self.input.consume(read);
-            match result {
-                DecoderResult::Malformed(..) => {
-                    return Err(io::Error::new(
-                        io::ErrorKind::InvalidData,
-                        "it is UTF-16 and damaged: save it as UTF-8",
-                    ));
-                }
-                DecoderResult::InputEmpty | DecoderResult::OutputFull if written > 0 || is_last => {
-                    return Ok(written);
-                }
-                DecoderResult::InputEmpty | DecoderResult::OutputFull => {}
+            let is_end = is_last && result == DecoderResult::InputEmpty;
+            if let DecoderResult::Malformed(..) = result {
+                self.decoder = None;
+                let message = "it is UTF-16 and damaged: save it as UTF-8";
+                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+            }
+            if is_end {
+                self.decoder = None;
+            }
+            if written > 0 || is_end {
+                return Ok(written);
             }
         }
     }

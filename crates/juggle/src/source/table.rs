@@ -2,8 +2,8 @@
 //!
 //! A quoted CSV cell may go over several lines, together at most 64 KiB; where the closing quotation mark does not
 //! come, only the line that opened it is bad and the lines after it are read again. In TSV a quotation mark without its
-//! partner is an ordinary character, so a cell goes over several lines only if that gives the row exactly as many cells
-//! as the header has.
+//! partner is an ordinary character, so a cell goes over several lines only if they have no TAB inside of it and the row
+//! then has exactly as many cells as the header.
 
 use std::io;
 
@@ -83,14 +83,12 @@ impl Table {
     /// The row of which `text` opens a quotation mark.
     fn row_in_quotes(&mut self, text: &str, lines: &mut Lines) -> io::Result<Result<Row, String>> {
         if self.separator == Separator::TAB {
+            if self.continue_quotes(text.len(), lines, Some(self.columns.len()))? == Fed::Complete {
+                return Ok(row_of(&self.columns, &self.quoted));
+            }
             self.literal.start();
             self.literal.feed(text);
-            let is_whole = self.literal.ends_count >= self.columns.len();
-            if is_whole || self.continue_quotes(text.len(), lines, Some(self.columns.len()))? != Fed::Complete
-            {
-                return Ok(row_of(&self.columns, &self.literal));
-            }
-            return Ok(row_of(&self.columns, &self.quoted));
+            return Ok(row_of(&self.columns, &self.literal));
         }
         Ok(match self.continue_quotes(text.len(), lines, None)? {
             Fed::Complete => row_of(&self.columns, &self.quoted),
@@ -116,6 +114,9 @@ impl Table {
             let text = line.text.clone();
             further.push(line);
             let Ok(text) = text else { break };
+            if cells.is_some() && !goes_on(&text) {
+                break;
+            }
             bytes += text.len() + 1;
             match self.quoted.feed(&text) {
                 Fed::InQuotes => {}
@@ -127,6 +128,16 @@ impl Table {
         }
         lines.take_back(further);
         Ok(Fed::InQuotes)
+    }
+}
+
+/// Whether a line of TSV can belong to a cell that was opened before: it has no TAB before the quotation mark that closes the
+/// cell, and the cell ends there.
+fn goes_on(line: &str) -> bool {
+    let line = line.replace("\"\"", "");
+    match line.split_once('"') {
+        None => !line.contains('\t'),
+        Some((inside, after)) => !inside.contains('\t') && (after.is_empty() || after.starts_with('\t')),
     }
 }
 

@@ -78,6 +78,7 @@ fn compressed_texts_are_asked_for_only_on_demand() {
 fn every_setting_can_be_set_in_every_layer() {
     let value = |name: &str| match name {
         "output-dir" | "input-file" | "ca-certificate" => ("out", "\"out\""),
+        "url-column" => ("link", "\"link\""),
         "proxy" => ("off", "\"off\""),
         "chunk" => ("whole", "\"whole\""),
         "mirror" => ("http://a.example=http://b.example", "[\"http://a.example=http://b.example\"]"),
