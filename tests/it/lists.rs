@@ -258,7 +258,7 @@ async fn printed_commands_can_be_pasted_into_a_shell() {
     let lab = Lab::of_texts(0, 0);
     let list = lab.write("list.tsv", &format!("url\tid\n{}\tbad\n", lab.server.url("/none")));
     let out = "my run's";
-    let ended = lab.juggle(&["pipeline"], out, &[list]).await.expect(4);
+    let ended = lab.juggle(&["pipeline"], out, &[list]).await.expect(8);
     let line = ended.stdout.lines().find(|line| line.contains("juggle queue retry")).unwrap();
     let word = format!("-o \"{}\"", lab.path(out).display());
     assert_eq!(line.matches(&word).count(), 2, "{line}");

@@ -11,6 +11,7 @@ use super::{
     catalog::{self, Catalog},
     columns::{self, Column},
     error::shown,
+    headerless,
     input::Form,
     lines::Line,
     location,
@@ -77,7 +78,10 @@ pub(crate) fn of_line(
     }
     let widest = headers.into_iter().max_by_key(|header| header.names.len());
     match widest.filter(|header| declared.is_some() || header.is_likely(extension)) {
-        Some(header) => Err(header.lacks_url(reading)),
+        Some(header) => {
+            let message = headerless::message(&[text.to_owned()], extension);
+            Err(message.unwrap_or_else(|| header.lacks_url(reading)))
+        }
         None => Ok((Format::Plain, Some(line))),
     }
 }

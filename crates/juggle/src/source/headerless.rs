@@ -124,6 +124,7 @@ mod tests {
             ("http://h/n1.txt|eng", "", "url|column2"),
             ("http://h/n1.txt\teng\tLondon", "tsv", "url<TAB>column2<TAB>column3"),
             ("n1\thttp://h/n1.txt", "", "column1<TAB>url"),
+            ("1\thttp://h/n1", "tsv", "column1<TAB>url"),
             ("1,http://h/get/1\n2,http://h/get/2", "txt", "column1,url"),
             ("\"mill\";\"http://h/n1\";\"Die Mühle; alt\"", "", "column1;url;column3"),
             ("Mill, The,https://h/1", "", "column1,column2,url"),

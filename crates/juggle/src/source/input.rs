@@ -234,7 +234,9 @@ impl Input {
             Self::List(Place::File(path)) | Self::Catalog(Place::File(path)) => {
                 let url = fs::canonicalize(path).ok().and_then(|path| Url::from_file_path(path).ok());
                 let url = url.map_or_else(|| "file:PATH".to_owned(), |url| shell::quoted(url.as_str()));
-                format!("to add it as a text, name it as {url}; to add many, name their directory")
+                let is_packed = path.extension().is_some_and(|ending| ending == "gz" || ending == "zst");
+                let first = if is_packed { "unpack it; " } else { "" };
+                format!("{first}to add it as a text, name it as {url}; to add many, name their directory")
             }
             Self::List(Place::Web(download)) | Self::Catalog(Place::Web(download)) => {
                 let url = shell::quoted(&download.url);

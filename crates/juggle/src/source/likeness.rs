@@ -14,7 +14,7 @@ pub(crate) struct Likeness {
     /// Bad lines that are prose, and the first of them.
     prose: u64,
     first: Option<String>,
-    /// Lines that are not even UTF-8.
+    /// Lines that are too long or not even UTF-8.
     unreadable: u64,
 }
 
@@ -45,7 +45,8 @@ impl Likeness {
 
     /// The same at the end of the list, where a few lines suffice if nothing is named at all.
     pub(crate) fn judge_at_end(&self) -> Option<String> {
-        (self.good == 0 && self.prose > 0 && 2 * self.prose >= self.bad).then(|| self.told())
+        let foreign = self.prose + self.unreadable;
+        (self.good == 0 && foreign > 0 && 2 * foreign >= self.bad).then(|| self.told())
     }
 
     fn told(&self) -> String {
@@ -53,9 +54,9 @@ impl Likeness {
             Some(first) if self.prose >= self.unreadable => {
                 format!("it looks like a text, not a source list ({first})")
             }
-            Some(_) | None => {
-                "it is binary data or a text in another encoding than UTF-8, not a source list".to_owned()
-            }
+            Some(_) | None => "it is binary data, a text in another encoding than UTF-8, or one with lines of more than 64 KiB, \
+                               not a source list"
+                .to_owned(),
         }
     }
 }
@@ -63,7 +64,8 @@ impl Likeness {
 /// Whether a line is neither a path nor a URL by its look: several words, or letters beyond ASCII.
 fn is_prose(line: &str) -> bool {
     let line = line.trim();
-    if line.contains(['/', '\t', '\0']) || line.starts_with('{') || has_ending(line) {
+    let is_book = line.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("pg:"));
+    if is_book || line.contains(['/', '\t']) || line.starts_with('{') || has_ending(line) {
         return false;
     }
     line.split_whitespace().nth(1).is_some() || line.chars().any(|c| !c.is_ascii() && c.is_alphabetic())
@@ -94,9 +96,17 @@ mod tests {
         {
             assert!(is_prose(line), "{line}");
         }
-        for line in
-            ["my book.txt", "the", "a/b c", "www.example.org", "ftp://x/y z", "{\"url\" :", "", "x\ty z"]
-        {
+        for line in [
+            "my book.txt",
+            "the",
+            "a/b c",
+            "www.example.org",
+            "ftp://x/y z",
+            "{\"url\" :",
+            "pg: 84",
+            "",
+            "x\ty z",
+        ] {
             assert!(!is_prose(line), "{line}");
         }
     }
@@ -119,6 +129,7 @@ mod tests {
             likeness(0, &[Some("missing.txt"), Some("nothing"), Some("My Book")]).judge_at_end(),
             None
         );
-        assert_eq!(likeness(0, &[None]).judge_at_end(), None);
+        assert!(likeness(0, &[None]).judge_at_end().is_some());
+        assert_eq!(likeness(1, &[None]).judge_at_end(), None);
     }
 }

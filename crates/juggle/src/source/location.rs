@@ -46,6 +46,14 @@ impl Base {
             .map_err(|()| io::Error::new(io::ErrorKind::InvalidInput, "the path is not absolute"))?;
         Ok(Self::Directory { path, url })
     }
+
+    /// Whether a path from there names anything, a directory for example.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        match self {
+            Self::Directory { path: directory, .. } => directory.join(path.trim()).exists(),
+            Self::Nowhere => false,
+        }
+    }
 }
 
 /// Whether `cell` can only be meant as a URL or a book, not as a path.

@@ -240,7 +240,10 @@ impl List {
                 }
                 Some(Err(message)) => {
                     let bad = BadLine { line: number, message };
-                    self.likeness.add_bad(&bad, text.as_deref().ok());
+                    // A line that names what is there, if only a directory, is no prose.
+                    let prose = text.as_deref().ok();
+                    let prose = prose.map(|text| if self.resolver.base.has(text) { "" } else { text });
+                    self.likeness.add_bad(&bad, prose);
                     return Ok(Some(Err(bad)));
                 }
                 None => {}
