@@ -2,15 +2,47 @@
 
 use jiff::{Timestamp, civil::Date, fmt::rfc2822, tz::TimeZone};
 
-/// What headers of Project Gutenberg, and its catalogue, write: `June 17, 2008`, `2008-06-17`.
-const FORMS: [&str; 5] = ["%Y-%m-%d", "%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%B %d %Y"];
+/// What headers of Project Gutenberg, and its catalogue, write: `June 17, 2008`, `2008-06-17`. `October 1997` is a month: its
+/// first day. Those come first, for others would take `19` for the day.
+const FORMS: [(&str, Part); 11] = [
+    ("%Y-%m-%d", Part::Day),
+    ("%Y-%m-%d", Part::MonthOfYear),
+    ("%d %B %Y", Part::Month),
+    ("%d %B, %Y", Part::Month),
+    ("%d %b %Y", Part::Month),
+    ("%d %b, %Y", Part::Month),
+    ("%B %d, %Y", Part::Day),
+    ("%b %d, %Y", Part::Day),
+    ("%d %B %Y", Part::Day),
+    ("%d %b %Y", Part::Day),
+    ("%B %d %Y", Part::Day),
+];
 
-/// The day that a text names.
+/// The years in which a text can have been released.
+const YEARS: std::ops::RangeInclusive<i16> = 1900..=2199;
+
+/// What a text names.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Day,
+    /// A month before its year.
+    Month,
+    /// A month after its year.
+    MonthOfYear,
+}
+
+/// The day that a text names, if a text can have been released then.
 pub(crate) fn of_text(text: &str) -> Option<String> {
-    let text = text.trim();
-    let day = FORMS.iter().find_map(|form| Date::strptime(form, text).ok());
-    // `June, 1993` is a month: its first day.
-    let day = day.or_else(|| Date::strptime("%d %B, %Y", format!("1 {text}")).ok())?;
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut days = FORMS.iter().filter_map(|(form, part)| {
+        let full = match part {
+            Part::Day => text.clone(),
+            Part::Month => format!("1 {text}"),
+            Part::MonthOfYear => format!("{text}-01"),
+        };
+        Date::strptime(form, full).ok()
+    });
+    let day = days.find(|day| YEARS.contains(&day.year()))?;
     Some(written(day.to_zoned(TimeZone::UTC).ok()?.timestamp()))
 }
 
@@ -32,9 +64,22 @@ mod tests {
         for text in ["June 17, 2008", "2008-06-17", " Jun 17, 2008", "17 June 2008", "June 17 2008"] {
             assert_eq!(of_text(text).as_deref(), Some("2008-06-17T00:00:00.000Z"), "{text}");
         }
-        assert_eq!(of_text("June, 1993").as_deref(), Some("1993-06-01T00:00:00.000Z"));
+        for text in ["June, 1993", "June 1993", "Jun 1993", " Jun,  1993", "1993-06"] {
+            assert_eq!(of_text(text).as_deref(), Some("1993-06-01T00:00:00.000Z"), "{text}");
+        }
         for text in ["", "soon", "June 41, 2008", "1993"] {
             assert_eq!(of_text(text), None, "{text}");
+        }
+        for text in [
+            "June 17, 1850",
+            "June '97",
+            "June 97",
+            "June 17, 97",
+            "June 19 97",
+            "0097-06-17",
+            "February 30, 2001",
+        ] {
+            assert_eq!(of_text(text), None, "{text}: no text was released then");
         }
         let http = of_http("Sun, 06 Nov 1994 08:49:37 GMT");
         assert_eq!(http.as_deref(), Some("1994-11-06T08:49:37.000Z"));

@@ -9,7 +9,6 @@ use crate::text::{
     cut::{Cut, Strip},
     decode::{Room, decode},
     encoding::{Said, decide},
-    notice::NOTICE_BYTES_MAX,
     survey::Survey,
     trim::{Limits, Trimmer},
 };
@@ -61,9 +60,7 @@ pub fn read(bytes: &[u8], manner: Manner<'_>) -> Option<Read> {
     };
     let mut decoded = String::new();
     decode_to(&mut |piece| decoded.push_str(piece));
-    let little = NOTICE_BYTES_MAX + 1;
-    let limits =
-        if holds_little { Limits { head: 300, tail: little, slack: little } } else { Limits::default() };
+    let limits = if holds_little { Limits::LITTLE } else { Limits::default() };
     let mut text = String::new();
     let mut held = String::new();
     let mut trimmer = Trimmer::new(limits, strip, &mut held, |piece: &str| {

@@ -21,4 +21,5 @@ pub mod meta;
 pub mod stage;
 pub mod text;
 
+mod large_cuts;
 mod refine;

@@ -30,6 +30,7 @@ use tokio::sync::Semaphore;
 use crate::{
     config::{RawFate, StoreConfig},
     error::StoreError,
+    large_cuts::LargeCuts,
     meta::{self, Arrival, META_BYTES_MAX, Meta},
     refine::{Desk, Download},
 };
@@ -43,6 +44,7 @@ pub struct Store {
     turns: Semaphore,
     /// Those that nobody works at; no more than there are turns.
     desks: Mutex<Vec<Desk>>,
+    large_cuts: LargeCuts,
 }
 
 impl Store {
@@ -50,7 +52,14 @@ impl Store {
     #[must_use]
     pub fn new(blobs: Arc<dyn BlobStore>, meter: Arc<Meter>) -> Self {
         let turns = Semaphore::new(available_parallelism().map_or(1, usize::from));
-        Self { blobs, meter, config: StoreConfig::default(), turns, desks: Mutex::default() }
+        Self {
+            blobs,
+            meter,
+            config: StoreConfig::default(),
+            turns,
+            desks: Mutex::default(),
+            large_cuts: LargeCuts::default(),
+        }
     }
 
     /// The stage that does what is asked for.
@@ -95,6 +104,7 @@ impl Stage for Store {
             Err(StoreError::Blob(BlobError::NotFound(_))) => self.store(job).await?,
             stored => stored?,
         };
+        self.large_cuts.warn_of(&meta);
         Meter::add(&self.meter.bytes, meta.raw.bytes);
         Ok(vec![ProcessJob { document: meta.document, text_blake3: meta.text.blake3, known }].into())
     }

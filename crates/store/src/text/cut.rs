@@ -11,7 +11,8 @@ pub enum Rule {
     /// The header up to and with its START marker; or a START marker alone, where what stands before it is not shown
     /// to be a header.
     StartMarker,
-    /// The header of an e-text whose small print stands at its end, up to and with the note that says so.
+    /// A header that no START marker ends: of an e-text whose small print stands at its end, up to and with the note that says
+    /// so; or as far as its fields go.
     Header,
     /// The header and the small print of an e-text from before about 2003, up to and with its END line.
     SmallPrint,
@@ -25,10 +26,20 @@ pub enum Rule {
     WorldLibraryNotice,
     /// "End of Project Gutenberg's …".
     Footer,
-    /// The END marker and all after it.
+    /// The END marker and the licence after it.
     EndMarker,
-    /// The licence and all after it, where there is neither END marker nor footer.
+    /// The licence, if it does not directly follow an END marker or footer.
     Licence,
+    /// Conditions of use in brackets after the header: `[Portions of this header are copyright …]`.
+    HeaderLicence,
+    /// A note on another version of the e-text: `Note: Project Gutenberg also has an HTML version of this file …`.
+    OtherVersionNote,
+    /// `Executive Director's Notes`, in e-texts of Shakespeare's first folio.
+    DirectorsNotes,
+    /// `THIS EBOOK WAS ONE OF PROJECT GUTENBERG'S EARLY FILES …`.
+    EarlyFileNotice,
+    /// A line that a converter has left in the file: `WARNING:root:External link in file:///…`.
+    ConverterWarning,
 }
 
 /// How much of the boilerplate is cut.
@@ -62,8 +73,16 @@ impl Strip {
                 | Rule::SmallPrint
                 | Rule::SmallPrintUnended
                 | Rule::EndMarker
-                | Rule::Licence => true,
-                Rule::TitleLine | Rule::Credits | Rule::WorldLibraryNotice | Rule::Footer => false,
+                | Rule::Licence
+                | Rule::HeaderLicence => true,
+                Rule::TitleLine
+                | Rule::Credits
+                | Rule::WorldLibraryNotice
+                | Rule::Footer
+                | Rule::OtherVersionNote
+                | Rule::DirectorsNotes
+                | Rule::EarlyFileNotice
+                | Rule::ConverterWarning => false,
             },
         }
     }

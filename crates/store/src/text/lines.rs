@@ -47,6 +47,16 @@ impl<'a> Lines<'a> {
         found
     }
 
+    /// The first of the lines `within` in which this phrase stands.
+    pub(crate) fn find(&self, phrase: &str, within: Range<usize>) -> Option<usize> {
+        if within.is_empty() {
+            return None;
+        }
+        let bytes = self.bytes(within);
+        let at = bytes.start + memchr::memmem::find(&self.text.as_bytes()[bytes], phrase.as_bytes())?;
+        Some(self.bounds.partition_point(|bound| *bound <= at) - 1)
+    }
+
     /// The bytes that whole lines take.
     pub(crate) fn bytes(&self, lines: Range<usize>) -> Range<usize> {
         self.bounds[lines.start]..self.bounds[lines.end]

@@ -12,47 +12,9 @@
 //! | small print ends | `*END*THE SMALL PRINT! FOR …*Ver.04.29.93*END*`, `*END THE SMALL PRINT! FOR …*`, `["Small Print" V.12.08.93]` |
 //! | note on small print | `The "legal small print" and other information about this book`, in headers of about 2002 |
 //! | footer | `End of` and nothing, `the` or `this`, then `Project Gutenberg`; `End Project Gutenberg`; `End of this Etext of`; the rest of [`FOOTERS`] |
-//! | credits | the beginnings in [`CREDITS`] |
 
 /// Stands in the lines of START and END markers and in those of the licence and of small print that begins.
 pub(crate) const STAR: u8 = b'*';
-
-/// How a paragraph of credits begins.
-const CREDITS: &[&str] = &[
-    "produced by ",
-    "transcribed from ",
-    "transcribed by ",
-    "e-text prepared by ",
-    "etext prepared by ",
-    "ebook prepared by ",
-    "prepared by ",
-    "scanned and proofed by ",
-    "scanned by ",
-    "proofed by ",
-    "digitized by ",
-    "text file produced by ",
-    "html file produced by ",
-    "html version by ",
-    "this etext was ",
-    "this e-text was ",
-    "this ebook was ",
-    "this e-book was ",
-    "this project gutenberg etext was ",
-    "geproduceerd door ",
-    "producido por ",
-];
-
-/// What follows "This eBook was" in credits.
-const MADE: &[&str] = &[
-    "prepared by ",
-    "produced by ",
-    "produced for project gutenberg ",
-    "created by ",
-    "transcribed ",
-    "scanned by ",
-    "typed ",
-    "converted ",
-];
 
 /// How the line begins that stands between old small print and text.
 const TITLE_LINES: &[&str] = &[
@@ -100,12 +62,28 @@ const GUTENBERG: &[&str] = &["project gutenberg", "projekt gutenberg", "projet g
 
 /// `*** START OF THIS PROJECT GUTENBERG EBOOK …`
 pub(crate) fn is_start(line: &str) -> bool {
-    is_marker(line, &["start of ", "start van "])
+    is_of_form(line, &["start of ", "start van "])
 }
 
 /// `*** END OF THIS PROJECT GUTENBERG EBOOK …`
 pub(crate) fn is_end(line: &str) -> bool {
-    is_marker(line, &["end of ", "einde van "])
+    is_of_form(line, &["end of ", "einde van "])
+}
+
+/// A START or END marker.
+pub(crate) fn is_marker(line: &str) -> bool {
+    is_start(line) || is_end(line)
+}
+
+/// The title in the lines of a marker, as its letters and digits in lower case.
+pub(crate) fn title<'a>(marker: impl Iterator<Item = &'a str>) -> String {
+    let text: String = marker.flat_map(|line| [line, " "]).collect();
+    let at = ["ebook", "etext", "e-book", "e-text", "eboek"].iter().filter_map(|noun| {
+        let at = text.to_ascii_lowercase().find(noun)?;
+        Some(at + noun.len())
+    });
+    let title = &text[at.min().unwrap_or(0)..];
+    title.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// Whether a marker ends on this line.
@@ -169,21 +147,12 @@ pub(crate) fn is_wrapped_footer(first: &str, second: &str) -> bool {
     first.trim() == "End of" && after(second.trim_start(), &["project gutenberg's "]).is_some()
 }
 
-/// The first line of credits.
-pub(crate) fn is_credit(line: &str) -> bool {
-    let line = line.trim_start();
-    after(line, CREDITS).is_some_and(|rest| {
-        let was = line[..line.len() - rest.len()].trim_end().to_ascii_lowercase().ends_with("was");
-        !was || after(rest, MADE).is_some()
-    })
-}
-
 /// The line between old small print and text that names the e-text.
 pub(crate) fn is_title_line(line: &str) -> bool {
     after(unstarred(line.trim_start()), TITLE_LINES).is_some()
 }
 
-fn is_marker(line: &str, verbs: &[&str]) -> bool {
+fn is_of_form(line: &str, verbs: &[&str]) -> bool {
     let rest = starred(line).and_then(|rest| after(rest, verbs));
     let rest = rest.and_then(|rest| after(rest, OF_GUTENBERG));
     rest.is_some_and(|rest| after(rest, &["ebook", "etext", "e-book", "e-text", "eboek"]).is_some())

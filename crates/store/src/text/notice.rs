@@ -1,18 +1,46 @@
-//! The notice of World Library that the Shakespeare e-texts of 1993 repeat between acts.
+//! Notices that may stand anywhere in a text: that of World Library, which the Shakespeare e-texts of 1993 repeat between
+//! acts, and the lines of a converter (`WARNING:root:External link in file:///…`).
 
 use super::cut::{Planned, Rule};
 
-/// Begins the notice, at the beginning of a line.
+/// Begins the notice of World Library, at the beginning of a line.
 const BEGINNING: &str = "<<THIS ELECTRONIC VERSION OF THE COMPLETE WORKS OF WILLIAM";
-/// Ends it, at the end of a line.
+/// What follows the level in a line of the converter.
+const WARNING: &str = ":root:";
+/// Ends the notice of World Library, at the end of a line.
 const END: &str = ">>\n";
 /// The longest notice. Those seen have 8 lines and 497 bytes.
 pub(crate) const NOTICE_BYTES_MAX: usize = 1024;
 
-/// The notices that begin in `text[..until]`, which may end beyond. `text` begins at the beginning of a line.
+/// The notices that begin in `text[..until]`, which may end beyond, in order and apart from one another. `text` begins at the beginning of a line.
 pub(crate) fn notices(text: &str, until: usize) -> Vec<Planned> {
-    let beginnings = memchr::memmem::find_iter(&text.as_bytes()[..until], BEGINNING);
-    beginnings.filter_map(|start| notice(text, start)).collect()
+    let found = |phrase| memchr::memmem::find_iter(&text.as_bytes()[..until], phrase);
+    let of_library = found(BEGINNING).filter_map(|start| notice(text, start));
+    let of_converter = found(WARNING).filter_map(|at| converter_warning(text, at));
+    let mut notices: Vec<Planned> = of_library.chain(of_converter).collect();
+    notices.sort_by_key(|notice| notice.bytes.start);
+    let mut end = 0;
+    notices.retain(|notice| {
+        let is_apart = notice.bytes.start >= end;
+        end = end.max(notice.bytes.end);
+        is_apart
+    });
+    notices
+}
+
+/// The line of a converter's warning, in which [`WARNING`] stands at `at`.
+fn converter_warning(text: &str, at: usize) -> Option<Planned> {
+    let level = ["WARNING", "ERROR", "INFO"].into_iter().find(|level| text[..at].ends_with(level))?;
+    let start = at - level.len();
+    let begins_line = start == 0 || text.as_bytes()[start - 1] == b'\n';
+    let limit = text.floor_char_boundary(start + NOTICE_BYTES_MAX);
+    let end = match text[start..limit].find('\n') {
+        Some(end) => start + end + 1,
+        None if limit == text.len() => limit,
+        None => return None,
+    };
+    let names_file = text[start..end].contains("file://");
+    (begins_line && names_file).then_some(Planned { rule: Rule::ConverterWarning, bytes: start..end })
 }
 
 fn notice(text: &str, start: usize) -> Option<Planned> {

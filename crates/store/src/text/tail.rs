@@ -1,68 +1,52 @@
-//! Where the boilerplate at the tail of a text begins.
+//! Where the boilerplate at the tail of a text begins that has no END marker.
 //!
 //! A cut takes what is shown to be boilerplate and the blank lines before it:
 //!
-//! * The last END marker and all after it. An earlier END marker counts instead where what stands between is blank or
-//!   speaks of Project Gutenberg.
-//! * The footer ("End of Project Gutenberg's …", one paragraph after a blank line), shortly before END. Without END it
-//!   takes all after it along where that is blank or speaks of Project Gutenberg.
-//! * With neither, `*** START: FULL LICENSE ***` and all after it.
+//! * The footer ("End of Project Gutenberg's …", one paragraph after a blank line). The licence after it goes along.
+//! * Without a footer, the licence that begins with `*** START: FULL LICENSE ***`.
 
 use std::ops::Range;
 
 use super::{
     cut::{Planned, Rule},
+    licence,
     lines::Lines,
     markers,
 };
 
-/// The most lines from a footer to its END marker.
-const FOOTER_LINES_MAX: usize = 16;
 /// The longest footer. Those seen have at most three lines.
 const FOOTER_PARAGRAPH_LINES_MAX: usize = 6;
 
 /// Finds it in the last lines of a text, which begin at the beginning of a line. In order, not overlapping.
 pub(crate) fn find(text: &str) -> Vec<Planned> {
     let lines = Lines::of(text);
-    let cuts = match end_marker(&lines) {
-        Some(end) => at_end_marker(&lines, end),
-        None => without_end_marker(&lines),
-    };
+    let cuts = with_footer(&lines).or_else(|| licence_alone(&lines));
     cuts.into_iter().map(|(rule, range)| Planned { rule, bytes: lines.bytes(range) }).collect()
 }
 
-fn end_marker(lines: &Lines<'_>) -> Option<usize> {
-    let mut ends =
-        lines.with(markers::STAR).into_iter().rev().filter(|line| markers::is_end(lines.get(*line)));
-    let last = ends.next()?;
-    Some(ends.fold(last, |end, earlier| if is_boilerplate(lines, earlier + 1..end) { earlier } else { end }))
-}
-
-fn at_end_marker(lines: &Lines<'_>, end: usize) -> Vec<(Rule, Range<usize>)> {
-    let near = end.saturating_sub(FOOTER_LINES_MAX)..end;
-    let footer = near.rev().find_map(|line| footer(lines, line, end));
-    let all_after = lines.skip_blank_back(end)..lines.count();
-    match footer {
-        Some(footer) if footer.end >= all_after.start => {
-            vec![(Rule::Footer, footer.start..end), (Rule::EndMarker, end..lines.count())]
-        }
-        Some(footer) => vec![(Rule::Footer, footer), (Rule::EndMarker, all_after)],
-        None => vec![(Rule::EndMarker, all_after)],
-    }
-}
-
-fn without_end_marker(lines: &Lines<'_>) -> Vec<(Rule, Range<usize>)> {
+fn with_footer(lines: &Lines<'_>) -> Option<(Rule, Range<usize>)> {
     let all = lines.count();
-    if let Some(footer) = (0..all).rev().find_map(|line| footer(lines, line, all)) {
-        let end = if is_boilerplate(lines, footer.end..all) { all } else { footer.end };
-        return vec![(Rule::Footer, footer.start..end)];
-    }
-    let licence = lines.with(markers::STAR).into_iter().find(|line| markers::is_licence(lines.get(*line)));
-    licence.map(|line| (Rule::Licence, lines.skip_blank_back(line)..all)).into_iter().collect()
+    let footer = (0..all).rev().find_map(|line| footer(lines, line, all))?;
+    let next = lines.skip_blank(footer.end);
+    let end = if licence::follows(lines, next) { licence::end(lines, next) } else { footer.end };
+    Some((Rule::Footer, footer.start..if lines.skip_blank(end) == all { all } else { end }))
+}
+
+fn licence_alone(lines: &Lines<'_>) -> Option<(Rule, Range<usize>)> {
+    let opening = lines.with(markers::STAR).into_iter().find(|line| markers::is_licence(lines.get(*line)))?;
+    let end = licence::end(lines, opening);
+    Some((
+        Rule::Licence,
+        lines.skip_blank_back(opening)..if lines.skip_blank(end) == lines.count() {
+            lines.count()
+        } else {
+            end
+        },
+    ))
 }
 
 /// The paragraph of a footer that begins at `line`, with the blank lines before it.
-fn footer(lines: &Lines<'_>, line: usize, limit: usize) -> Option<Range<usize>> {
+pub(crate) fn footer(lines: &Lines<'_>, line: usize, limit: usize) -> Option<Range<usize>> {
     let begins = line == 0 || lines.is_blank(line - 1);
     // Only then is its paragraph looked for: doing that for every line takes quadratic time in a text without blank ones.
     if !begins || !is_footer(lines, line, limit) {
@@ -77,16 +61,21 @@ fn is_footer(lines: &Lines<'_>, line: usize, limit: usize) -> bool {
     markers::is_footer(lines.get(line)) || wrapped()
 }
 
-fn is_boilerplate(lines: &Lines<'_>, range: Range<usize>) -> bool {
-    range.clone().all(|line| lines.is_blank(line)) || lines.of_range(range).any(markers::mentions_gutenberg)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::parts::{self, Hand},
+        *,
+    };
 
+    /// What is cut with and without END markers.
     fn cut(text: &str) -> (Vec<Rule>, String) {
-        let cuts = find(text);
+        let hand = Hand { text, ahead: text.len(), is_last: true };
+        let borders = parts::find(hand, 0..text.len(), "");
+        let mut cuts: Vec<_> = borders.into_iter().flat_map(|border| border.cuts).collect();
+        if cuts.is_empty() {
+            cuts = find(text);
+        }
         let mut rest = String::new();
         let mut at = 0;
         for planned in &cuts {
@@ -166,10 +155,11 @@ mod tests {
     }
 
     #[test]
-    fn the_last_marker_counts_unless_boilerplate_stands_between() {
-        assert_eq!(cut(&format!("a\n{END}b\n{END}c\n")).1, format!("a\n{END}b\n"));
-        assert_eq!(cut(&format!("a\n{END}\n{END}c\n")).1, "a\n");
-        assert_eq!(cut(&format!("a\n{END}{LICENCE}{END}c\n")).1, "a\n");
+    fn what_follows_a_marker_is_text_unless_it_is_the_licence() {
+        assert_eq!(cut(&format!("a\n{END}b\n{END}c\n")).0, []);
+        assert_eq!(cut(&format!("a\n{END}b\n{END}")).1, format!("a\n{END}b\n"));
+        assert_eq!(cut(&format!("a\n{END}{LICENCE}{END}")).1, "a\n");
+        assert_eq!(cut(&format!("a\n{END}{LICENCE}{END}c\n")).1, format!("a\n{END}c\n"));
     }
 
     #[test]

@@ -2,15 +2,21 @@
 //!
 //! The first [`Limits::head`] bytes are held until the head can be judged; from then on at least the last
 //! [`Limits::tail`] bytes are, until the end is known. What is judged is always the same bytes: the whole lines in the
-//! first `head` bytes, and those in the last `tail` bytes that the head left. So the result does not depend on how
-//! the text arrives. Every byte that comes in either goes to the sink or is recorded in a [`Cut`].
+//! first `head` bytes; a given number of bytes around each END marker; and the lines in the last `tail` bytes that the head
+//! left. So the result does not depend on how the text arrives. Every byte that comes in either goes to the sink or is
+//! recorded in a [`Cut`].
+
+use std::ops::Range;
 
 use super::{
     count::line_ends,
     cut::{Cut, Planned, Rule, Strip},
     head,
     header::Header,
+    licence::LICENCE_BYTES_MAX,
     notice::notices,
+    parts::{self, Border, FOOTER_BYTES_MAX, Hand},
+    preamble::HEADER_BYTES_MAX,
     tail,
 };
 
@@ -19,17 +25,36 @@ use super::{
 pub(crate) struct Limits {
     /// Bytes in which the header must end.
     pub(crate) head: usize,
-    /// Bytes in which the end must begin; over `NOTICE_BYTES_MAX`, so that a notice that is let go has been seen whole.
-    /// END markers stand up to 20.9 KB before the end of real texts.
+    /// Bytes in which an end without a marker must begin; over `NOTICE_BYTES_MAX`, so that a notice that is let go has been
+    /// seen whole, and over `ahead` and `FOOTER_BYTES_MAX` together, for the same of END markers.
     pub(crate) tail: usize,
-    /// Bytes beyond `tail` that gather before any go to the sink; over `NOTICE_BYTES_MAX`, so that some always go.
+    /// Bytes from an END marker on that are looked at. It stands up to 20.9 KB before the end of real texts, and a header
+    /// may follow.
+    pub(crate) ahead: usize,
+    /// Bytes beyond `tail` that gather before any go to the sink; over `NOTICE_BYTES_MAX`, and over `ahead` and
+    /// `FOOTER_BYTES_MAX` together, so that some always go.
     pub(crate) slack: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { head: 64 * 1024, tail: 128 * 1024, slack: 256 * 1024 }
+        Self {
+            head: 64 * 1024,
+            tail: 128 * 1024,
+            ahead: LICENCE_BYTES_MAX + HEADER_BYTES_MAX,
+            slack: 256 * 1024,
+        }
     }
+}
+
+#[cfg(any(test, feature = "fuzzing"))]
+impl Limits {
+    /// So small that short texts stream.
+    pub(crate) const LITTLE: Self = {
+        let ahead = 1500;
+        let tail = ahead + FOOTER_BYTES_MAX + 1;
+        Self { head: 300, tail, ahead, slack: tail }
+    };
 }
 
 /// What was found on the way.
@@ -48,6 +73,8 @@ pub(crate) struct Trimmer<'a, S> {
     /// What is neither released nor cut yet.
     held: &'a mut String,
     place: Place,
+    /// The title in the last START marker.
+    title: String,
     /// The number of the line that `held` begins in, from 1.
     line: u64,
     begins: Begins,
@@ -80,6 +107,7 @@ impl<'a, E, S: FnMut(&str) -> Result<(), E>> Trimmer<'a, S> {
             sink,
             held,
             place: Place::Head,
+            title: String::new(),
             line: 1,
             begins: Begins::AtLineStart,
             found: Trimmed::default(),
@@ -107,11 +135,14 @@ impl<'a, E, S: FnMut(&str) -> Result<(), E>> Trimmer<'a, S> {
             let lines = if whole { head } else { self.held[..head].rfind('\n').map_or(0, |at| at + 1) };
             self.judge_head(lines)?;
         }
-        let start = self.tail_start();
-        let mut cuts = tail::find(&self.held[start..]);
+        let tail = self.tail_start();
+        let borders = self.borders(self.held.len(), true);
+        let rest = borders.last().map_or(tail, |last| last.bytes().end.max(tail));
+        let mut cuts = tail::find(&self.held[rest..]);
         for cut in &mut cuts {
-            cut.bytes = cut.bytes.start + start..cut.bytes.end + start;
+            cut.bytes = cut.bytes.start + rest..cut.bytes.end + rest;
         }
+        cuts.extend(borders.into_iter().flat_map(|border| border.cuts));
         self.release(self.held.len(), cuts)?;
         Ok(self.found)
     }
@@ -119,6 +150,7 @@ impl<'a, E, S: FnMut(&str) -> Result<(), E>> Trimmer<'a, S> {
     fn judge_head(&mut self, length: usize) -> Result<(), E> {
         let head = head::find(&self.held[..length]);
         self.found.header = Header::of(&self.held[head.header]);
+        self.title = head.title.unwrap_or_default();
         self.place = Place::Body;
         let until = head.cuts.last().map_or(0, |last| last.bytes.end);
         self.release(until, head.cuts)
@@ -138,23 +170,45 @@ impl<'a, E, S: FnMut(&str) -> Result<(), E>> Trimmer<'a, S> {
         }
     }
 
-    /// Lets go what can no longer belong to the tail: whole lines where there are any.
+    /// Lets go what can no longer belong to the tail: whole lines if there are any, and no part of what is cut as one.
     fn flow(&mut self) -> Result<(), E> {
         let limit = self.held.floor_char_boundary(self.held.len() - self.limits.tail);
         let mut until = self.held[..limit].rfind('\n').map_or(limit, |at| at + 1);
-        if let Some(across) = self.notices(until).pop()
-            && across.bytes.end > until
-        {
-            until = across.bytes.start;
+        let mut borders = self.borders(until + FOOTER_BYTES_MAX, false);
+        borders.retain(|border| border.bytes().start < until);
+        if let Some(across) = borders.pop_if(|border| border.bytes().end > until) {
+            until = across.bytes().start;
         }
-        self.release(until, Vec::new())
+        let is_apart =
+            |notice: &Planned| borders.iter().all(|border| is_apart(&border.bytes(), &notice.bytes));
+        let across =
+            self.notices(until).into_iter().rfind(|notice| notice.bytes.end > until && is_apart(notice));
+        if let Some(notice) = across {
+            until = notice.bytes.start;
+        }
+        if let Some(title) = borders.iter().rev().find_map(|border| border.title.clone()) {
+            self.title = title;
+        }
+        self.release(until, borders.into_iter().flat_map(|border| border.cuts).collect())
+    }
+
+    /// What is cut around the END markers in the first `until` bytes.
+    fn borders(&self, until: usize, is_last: bool) -> Vec<Border> {
+        let hand = Hand { text: self.held, ahead: self.limits.ahead, is_last };
+        let start = self.first_line();
+        parts::find(hand, start..until.max(start), &self.title)
+    }
+
+    /// Where the first line begins that is held from its beginning on.
+    fn first_line(&self) -> usize {
+        match self.begins {
+            Begins::AtLineStart => 0,
+            Begins::InLine => self.held.find('\n').map_or(self.held.len(), |at| at + 1),
+        }
     }
 
     fn notices(&self, until: usize) -> Vec<Planned> {
-        let start = match self.begins {
-            Begins::AtLineStart => 0,
-            Begins::InLine => self.held[..until].find('\n').map_or(until, |at| at + 1),
-        };
+        let start = self.first_line().min(until);
         let mut found = notices(&self.held[start..], until - start);
         for notice in &mut found {
             notice.bytes = notice.bytes.start + start..notice.bytes.end + start;
@@ -167,9 +221,7 @@ impl<'a, E, S: FnMut(&str) -> Result<(), E>> Trimmer<'a, S> {
     fn release(&mut self, until: usize, planned: Vec<Planned>) -> Result<(), E> {
         let mut cuts = self.notices(until);
         cuts.retain(|notice| {
-            let apart =
-                |cut: &Planned| notice.bytes.end <= cut.bytes.start || notice.bytes.start >= cut.bytes.end;
-            notice.bytes.end <= until && planned.iter().all(apart)
+            notice.bytes.end <= until && planned.iter().all(|cut| is_apart(&cut.bytes, &notice.bytes))
         });
         cuts.extend(planned);
         cuts.retain(|cut| self.strip.takes(cut.rule));
@@ -212,6 +264,10 @@ impl<'a, E, S: FnMut(&str) -> Result<(), E>> Trimmer<'a, S> {
         self.line += line_ends(text);
         self.begins = if text.ends_with('\n') { Begins::AtLineStart } else { Begins::InLine };
     }
+}
+
+fn is_apart(one: &Range<usize>, other: &Range<usize>) -> bool {
+    one.end <= other.start || other.end <= one.start
 }
 
 #[cfg(test)]

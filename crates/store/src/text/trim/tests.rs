@@ -2,10 +2,9 @@ use std::convert::Infallible;
 
 use proptest::prelude::*;
 
-use super::{super::notice::NOTICE_BYTES_MAX, *};
+use super::*;
 
-/// Small enough that short texts stream.
-const SMALL: Limits = Limits { head: 300, tail: NOTICE_BYTES_MAX + 1, slack: NOTICE_BYTES_MAX + 1 };
+const SMALL: Limits = Limits::LITTLE;
 
 fn trim(limits: Limits, pieces: &[&str]) -> (String, Trimmed) {
     trim_as(Strip::Full, limits, pieces)

@@ -1,0 +1,104 @@
+//! Warnings about texts of which a large share was cut, so that no text becomes short in silence.
+//!
+//! Header, small print and licence are known by their own form and may be most of a short file; they count only if they are
+//! longer than any that was seen. Every other cut counts if it is a tenth of the text or more.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use flow::document::DocumentId;
+
+use crate::{
+    meta::Meta,
+    text::cut::{Cut, Rule},
+};
+
+/// How many texts are named.
+const NAMED_MAX: u64 = 10;
+/// A cut of fewer bytes is a line or two, however short the text is.
+const BYTES_MIN: u64 = 512;
+
+/// Warns of the first texts of a run, and counts the others.
+#[derive(Debug, Default)]
+pub(crate) struct LargeCuts {
+    texts: AtomicU64,
+}
+
+impl LargeCuts {
+    /// Logs a warning if one of the cuts is a large share of the text.
+    pub(crate) fn warn_of(&self, meta: &Meta) {
+        let Some((cut, percent)) = largest(&meta.cuts, meta.text.bytes) else { return };
+        if self.texts.fetch_add(1, Ordering::Relaxed) < NAMED_MAX {
+            warn(&meta.document, cut, percent);
+        }
+    }
+}
+
+impl Drop for LargeCuts {
+    fn drop(&mut self) {
+        let more = self.texts.load(Ordering::Relaxed).saturating_sub(NAMED_MAX);
+        if more > 0 {
+            tracing::warn!("a large share was cut from {more} more texts: look at \"cuts\" in meta/");
+        }
+    }
+}
+
+fn warn(document: &DocumentId, cut: &Cut, percent: u64) {
+    let rule = serde_json::to_string(&cut.rule).unwrap_or_default();
+    tracing::warn!(
+        "{document}: {percent} % of the text was cut as boilerplate (lines {} to {}, rule {}): look at them in raw/; to keep \
+         them, store it again with --strip markers or --strip off",
+        cut.first_line,
+        cut.last_line,
+        rule.trim_matches('"'),
+    );
+}
+
+/// The largest cut that is a tenth of the text or more, and its share in percent of the text before any was cut.
+fn largest(cuts: &[Cut], kept_bytes: u64) -> Option<(&Cut, u64)> {
+    let all = kept_bytes + cuts.iter().map(|cut| cut.bytes).sum::<u64>();
+    let large = cuts.iter().filter(|cut| cut.bytes >= usual_bytes(cut.rule) && cut.bytes >= all.div_ceil(10));
+    large.max_by_key(|cut| cut.bytes).map(|cut| (cut, cut.bytes * 100 / all.max(1)))
+}
+
+/// The longest cut by this rule that nobody is told of.
+const fn usual_bytes(rule: Rule) -> u64 {
+    match rule {
+        Rule::StartMarker | Rule::Header => 4 * 1024,
+        Rule::SmallPrint | Rule::SmallPrintUnended | Rule::EndMarker | Rule::Licence | Rule::Footer => {
+            24 * 1024
+        }
+        Rule::TitleLine
+        | Rule::Credits
+        | Rule::WorldLibraryNotice
+        | Rule::HeaderLicence
+        | Rule::OtherVersionNote
+        | Rule::DirectorsNotes
+        | Rule::EarlyFileNotice
+        | Rule::ConverterWarning => BYTES_MIN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(rule: Rule, bytes: u64) -> Cut {
+        Cut { rule, first_line: 1, last_line: 9, bytes }
+    }
+
+    #[test]
+    fn a_tenth_of_a_text_is_a_large_share() {
+        let cuts = [cut(Rule::StartMarker, 600), cut(Rule::Credits, 1000)];
+        assert_eq!(largest(&cuts, 8400), Some((&cuts[1], 10)));
+        assert_eq!(largest(&cuts, 8401), None);
+    }
+
+    #[test]
+    fn the_licence_counts_only_if_it_is_longer_than_any() {
+        assert_eq!(largest(&[cut(Rule::EndMarker, 20_000)], 1000), None);
+        let long = [cut(Rule::EndMarker, 30_000)];
+        assert_eq!(largest(&long, 1000), Some((&long[0], 96)));
+        assert_eq!(largest(&long, 300_000), None);
+        assert_eq!(largest(&[cut(Rule::Credits, 300)], 100), None, "a line or two");
+    }
+}

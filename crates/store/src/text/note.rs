@@ -1,0 +1,168 @@
+//! Notes that Project Gutenberg puts between the header of an e-text and the text itself.
+//!
+//! | rule | note |
+//! |---|---|
+//! | [`Rule::OtherVersionNote`] | `Note: Project Gutenberg also has an HTML version of this file …`, `Note: Images of the original pages are available through …`, with the addresses that follow |
+//! | [`Rule::DirectorsNotes`] | `Executive Director's Notes:` and what follows as far as it is known |
+//! | [`Rule::EarlyFileNotice`] | `THIS EBOOK WAS ONE OF PROJECT GUTENBERG'S EARLY FILES …` |
+//! | [`Rule::HeaderLicence`] | `[Portions of this header are copyright (C) …]`, `[Project Gutenberg is a TradeMark …]` |
+//!
+//! Each is known by its beginning and by words that it must hold, so that a book that begins with the same words keeps
+//! them.
+
+use super::{
+    cut::Rule,
+    lines::Lines,
+    markers::{self, after, contains},
+};
+
+/// The longest paragraph of a note.
+const PARAGRAPH_LINES_MAX: usize = 24;
+/// The most lines that the notes of the director take. Those seen have 57.
+const DIRECTORS_LINES_MAX: usize = 100;
+/// The most lines of addresses after a note, with the blank lines among them.
+const ADDRESS_LINES_MAX: usize = 16;
+
+/// Words in the paragraphs of the director's notes.
+const DIRECTORS_WORDS: &[&str] = &[
+    "project gutenberg",
+    "errors",
+    "etext",
+    "printers",
+    "cliche",
+    "who's there",
+    "vnfold",
+    "liue",
+    "first lines",
+    "first few lines",
+];
+
+/// The note that begins at `first`, as the line after its last.
+pub(crate) fn at(lines: &Lines<'_>, first: usize, limit: usize) -> Option<(Rule, usize)> {
+    let end = lines.paragraph_end(first).min(limit);
+    if end - first > PARAGRAPH_LINES_MAX {
+        return None;
+    }
+    let paragraph = || lines.of_range(first..end);
+    let line = lines.get(first).trim_start_matches([' ', '\t', '[', '*', '|', '_']);
+    if is_other_version(line, paragraph()) {
+        return Some((Rule::OtherVersionNote, after_addresses(lines, end, limit)));
+    }
+    if after(line, &["executive director's notes", "executive director’s notes"]).is_some() {
+        return Some((Rule::DirectorsNotes, after_directors(lines, first, limit)));
+    }
+    if is_early_file(paragraph()) {
+        return Some((Rule::EarlyFileNotice, after_early_file(lines, end, limit)));
+    }
+    is_header_licence(line, paragraph()).then_some((Rule::HeaderLicence, end))
+}
+
+fn is_other_version<'a>(first: &str, paragraph: impl Iterator<Item = &'a str>) -> bool {
+    let first = after(first, &["note: ", "note:", "notes: "]).unwrap_or(first).trim_start();
+    let text = joined(paragraph);
+    let project = after(first, &["project gutenberg also has ", "project gutenberg has "]).is_some();
+    let images = after(
+        first,
+        &["images of the original pages are available ", "the original page images are available "],
+    )
+    .is_some();
+    (project && contains(&text, "version"))
+        || (project && contains(&text, "volume") && contains(&text, "gutenberg.org"))
+        || images
+}
+
+fn is_early_file<'a>(paragraph: impl Iterator<Item = &'a str>) -> bool {
+    let text = joined(paragraph);
+    let text = text.trim_start_matches(['*', '[', ' ', '|']);
+    let of_project = [
+        "this ebook was one of project gutenberg",
+        "this etext was one of project gutenberg",
+        "this file was one of project gutenberg",
+        "this is one of project gutenberg",
+    ];
+    after(text, &of_project).is_some_and(|rest| contains(rest, "early files"))
+}
+
+fn is_header_licence<'a>(first: &str, paragraph: impl Iterator<Item = &'a str>) -> bool {
+    let text = joined(paragraph);
+    let portions = after(
+        first,
+        &[
+            "portions of this header",
+            "portions of this ebook's header",
+            "portions of this etext's header",
+            "portions of this ebook’s header",
+            "portions of this e-text's header",
+            "portions of this file's header",
+        ],
+    );
+    (portions.is_some() && (contains(&text, "copyright") || contains(&text, "reprinted")))
+        || (after(first, &["project gutenberg is a trademark"]).is_some()
+            && contains(&text, "may not be used"))
+        || (after(first, &["this header "]).is_some()
+            && contains(&text, "copyright")
+            && contains(&text, "reprinted"))
+}
+
+/// The end of the paragraphs of addresses, and of "or" between them, that follow the line `end`.
+fn after_addresses(lines: &Lines<'_>, mut end: usize, limit: usize) -> usize {
+    let last = limit.min(end + ADDRESS_LINES_MAX);
+    loop {
+        let next = lines.skip_blank(end);
+        let paragraph = next..lines.paragraph_end(next);
+        if next >= last || paragraph.end > last || !lines.of_range(paragraph.clone()).all(is_address) {
+            return end;
+        }
+        end = paragraph.end;
+    }
+}
+
+fn is_address(line: &str) -> bool {
+    let line = line.trim().trim_matches(['(', ')', '<', '>', '|', ' ', '.', ';', ',']);
+    let one_word = !line.contains(' ');
+    line.eq_ignore_ascii_case("or")
+        || (one_word && after(line, &["http://", "https://", "www.", "ftp://"]).is_some())
+        || (after(line, &["see "]).is_some() && (line.contains("http") || line.contains("-h.")))
+}
+
+/// The end of the director's notes: with the signature; without one, as far as each paragraph has a word of them.
+fn after_directors(lines: &Lines<'_>, first: usize, limit: usize) -> usize {
+    let last = limit.min(first + DIRECTORS_LINES_MAX);
+    let signed = (first + 1..last).find(|line| lines.get(*line).trim() == "Executive Director");
+    let mut end = signed.map_or(lines.paragraph_end(first), |line| line + 1).min(last);
+    loop {
+        let next = lines.skip_blank(end);
+        let paragraph = next..lines.paragraph_end(next);
+        let known = |line: &str| DIRECTORS_WORDS.iter().any(|word| contains(line, word));
+        let is_stars = next < last && markers::is_stars(lines.get(next)) && paragraph.len() == 1;
+        let belongs = is_stars || (signed.is_none() && lines.of_range(paragraph.clone()).any(known));
+        if next >= last || paragraph.end > last || !belongs {
+            return end;
+        }
+        end = paragraph.end;
+    }
+}
+
+/// The end of the paragraphs that say where the improved edition is, in capitals or as addresses.
+fn after_early_file(lines: &Lines<'_>, mut end: usize, limit: usize) -> usize {
+    loop {
+        let next = lines.skip_blank(end);
+        let paragraph = next..lines.paragraph_end(next);
+        let text = joined(lines.of_range(paragraph.clone()));
+        let names_edition = contains(&text, "improved edition")
+            || contains(&text, "ebook (#")
+            || contains(&text, "etext (#")
+            || contains(&text, "ebook #") && markers::mentions_gutenberg(&text);
+        if next >= limit || paragraph.end > limit || paragraph.len() > PARAGRAPH_LINES_MAX {
+            return end;
+        }
+        if !names_edition && !lines.of_range(paragraph.clone()).all(is_address) {
+            return end;
+        }
+        end = paragraph.end;
+    }
+}
+
+fn joined<'a>(lines: impl Iterator<Item = &'a str>) -> String {
+    lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,235 @@
+//! The borders between the parts of a file, and its end: END markers with the licence after them, and the header of the
+//! next part.
+//!
+//! A file may hold several e-texts, each between its own markers; and a book may quote markers. So an END marker is
+//! judged by what follows it, wherever it stands:
+//!
+//! * The licence ([`licence`]): both go. Up to [`GAP_LINES_MAX`] lines may stand between, and stay.
+//! * The header and the START marker of another part: all goes, but for what stands between that is no header.
+//! * Nothing more: it goes.
+//! * Anything else is text. The marker goes alone if it names the title of the part that it stands in; else it is
+//!   quoted, and stays.
+//!
+//! The footer ("End of Project Gutenberg's …", one paragraph after a blank line) goes with a marker that it stands shortly
+//! before. What is judged is always the same: [`FOOTER_BYTES_MAX`] bytes before a marker and a given number of bytes from
+//! it on. So the result does not depend on how a text arrives.
+
+use std::ops::Range;
+
+use super::{
+    cut::{Planned, Rule},
+    head::{self, Head},
+    licence,
+    lines::Lines,
+    markers, preamble,
+    tail::footer,
+};
+
+/// How many bytes before an END marker are searched for a footer.
+pub(crate) const FOOTER_BYTES_MAX: usize = 1024;
+/// The most lines from a footer to its END marker.
+const FOOTER_LINES_MAX: usize = 16;
+/// The most lines between an END marker and the licence.
+const GAP_LINES_MAX: usize = 40;
+/// How far into its line a marker may stand, in bytes.
+const INDENTATION_MAX: usize = 256;
+/// How many bytes after an END marker tell whether it is one; over the longest header.
+const NEAR_BYTES: usize = 12 * 1024;
+
+/// What is cut around one END marker.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Border {
+    /// In order, not overlapping; at least one.
+    pub(crate) cuts: Vec<Planned>,
+    /// The title of the START marker in it.
+    pub(crate) title: Option<String>,
+}
+
+impl Border {
+    /// From the first byte that is cut to the last.
+    pub(crate) fn bytes(&self) -> Range<usize> {
+        let start = self.cuts.first().map_or(0, |cut| cut.bytes.start);
+        start..self.cuts.last().map_or(start, |cut| cut.bytes.end)
+    }
+}
+
+/// A text in hand, and how much of it is judged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hand<'a> {
+    pub(crate) text: &'a str,
+    /// How many bytes from an END marker on are looked at.
+    pub(crate) ahead: usize,
+    /// Whether the text ends where `text` does.
+    pub(crate) is_last: bool,
+}
+
+/// The borders whose END markers stand in lines that begin `within`, which is the beginning of a line. `title` is that of
+/// the part in which the text begins.
+pub(crate) fn find(hand: Hand<'_>, within: Range<usize>, title: &str) -> Vec<Border> {
+    let mut borders: Vec<Border> = Vec::new();
+    let mut title = title.to_owned();
+    let mut at = within.start;
+    let bytes = hand.text.as_bytes();
+    let limit = bytes.len().min(within.end + INDENTATION_MAX);
+    while let Some(found) = bytes.get(at..limit).and_then(|bytes| memchr::memmem::find(bytes, b"***")) {
+        let star = at + found;
+        let line = memchr::memrchr(b'\n', &bytes[at..star]).map_or(at, |end| at + end + 1);
+        if line >= within.end {
+            break;
+        }
+        let line_end = memchr::memchr(b'\n', &bytes[star..]).map_or(bytes.len(), |end| star + end + 1);
+        let is_end = star - line <= INDENTATION_MAX && markers::is_end(&hand.text[line..line_end]);
+        let from = borders.last().map_or(within.start, |border| border.bytes().end);
+        let border = if is_end { judge(hand, from, line, &title) } else { None };
+        at = border.as_ref().map_or(line_end, |border| border.bytes().end.max(line_end));
+        if let Some(border) = border {
+            title = border.title.clone().unwrap_or(title);
+            borders.push(border);
+        }
+    }
+    borders
+}
+
+/// Lines around an END marker.
+struct View<'a> {
+    lines: Lines<'a>,
+    text: &'a str,
+    /// Where they begin in the text in hand.
+    start: usize,
+    /// The line of the marker.
+    end: usize,
+    /// Whether the text ends with them.
+    is_last: bool,
+}
+
+impl<'a> View<'a> {
+    /// Whole lines from `from` or shortly before the marker at `marker` to `ahead` bytes after it.
+    fn of(hand: Hand<'a>, from: usize, marker: usize, ahead: usize) -> Self {
+        let near = marker.saturating_sub(FOOTER_BYTES_MAX);
+        let start = if near <= from {
+            from
+        } else {
+            memchr::memchr(b'\n', &hand.text.as_bytes()[near - 1..marker]).map_or(marker, |end| near + end)
+        };
+        let limit = hand.text.floor_char_boundary(hand.text.len().min(marker + ahead));
+        let is_last = hand.is_last && limit == hand.text.len();
+        let end = if is_last { limit } else { hand.text[..limit].rfind('\n').map_or(marker, |at| at + 1) };
+        let text = &hand.text[start..end.max(marker)];
+        let before = memchr::memchr_iter(b'\n', &text.as_bytes()[..marker - start]).count();
+        Self { lines: Lines::of(text), text, start, end: before, is_last }
+    }
+
+    fn border(&self, cuts: Vec<(Rule, Range<usize>)>, title: Option<String>) -> Border {
+        let planned = |(rule, lines): (Rule, Range<usize>)| {
+            let bytes = self.lines.bytes(lines);
+            Planned { rule, bytes: bytes.start + self.start..bytes.end + self.start }
+        };
+        Border { cuts: cuts.into_iter().map(planned).collect(), title }
+    }
+
+    /// The header of a part that begins at `line`, after blank lines.
+    fn header(&self, line: usize) -> Option<Head> {
+        let first = self.lines.skip_blank(line);
+        if !preamble::begins(&self.lines, first) {
+            return None;
+        }
+        let mut head = head::find(&self.text[self.lines.bytes(0..line).end..]);
+        let starts_there = head.cuts.first().is_some_and(|cut| cut.bytes.start == 0);
+        let offset = self.start + self.lines.bytes(0..line).end;
+        for cut in &mut head.cuts {
+            cut.bytes = cut.bytes.start + offset..cut.bytes.end + offset;
+        }
+        starts_there.then_some(head)
+    }
+}
+
+fn judge(hand: Hand<'_>, from: usize, marker: usize, title: &str) -> Option<Border> {
+    let near = View::of(hand, from, marker, hand.ahead.min(NEAR_BYTES));
+    if near.end >= near.lines.count() {
+        return None;
+    }
+    let after = head::marker_end(&near.lines, near.end);
+    if let Some(opening) = licence_after(&near.lines, after) {
+        return Some(with_licence(&View::of(hand, from, marker, hand.ahead), after, opening));
+    }
+    let mut cuts = marker_cuts(&near.lines, near.end, after);
+    if let Some(border) = before_next_part(&near, &cuts, after) {
+        return Some(border);
+    }
+    let is_over = near.is_last && near.lines.skip_blank(after) == near.lines.count();
+    let own = markers::title(near.lines.of_range(near.end..after));
+    if is_over && let Some((_, last)) = cuts.last_mut() {
+        last.end = near.lines.count();
+    }
+    (is_over || is_same_title(&own, title)).then(|| near.border(cuts, None))
+}
+
+/// Whether two markers name the same e-text; one of them may be cut short.
+fn is_same_title(one: &str, other: &str) -> bool {
+    !one.is_empty() && !other.is_empty() && (one.starts_with(other) || other.starts_with(one))
+}
+
+/// The line in which the licence opens that belongs to a marker which ends before the line `after`.
+fn licence_after(lines: &Lines<'_>, after: usize) -> Option<usize> {
+    let next = lines.skip_blank(after);
+    if licence::follows(lines, next) {
+        return Some(next);
+    }
+    let near = next..lines.count().min(next + GAP_LINES_MAX);
+    near.take_while(|line| !markers::is_marker(lines.get(*line)))
+        .find(|line| licence::opens(lines.get(*line)))
+}
+
+/// The footer, if there is one, and the marker from the line `end` to before `after`, with the blank lines before them.
+fn marker_cuts(lines: &Lines<'_>, end: usize, after: usize) -> Vec<(Rule, Range<usize>)> {
+    let near = end.saturating_sub(FOOTER_LINES_MAX)..end;
+    let marker = lines.skip_blank_back(end)..after;
+    match near.rev().find_map(|line| footer(lines, line, end)) {
+        Some(footer) if footer.end >= marker.start => {
+            vec![(Rule::Footer, footer.start..end), (Rule::EndMarker, end..after)]
+        }
+        Some(footer) => vec![(Rule::Footer, footer), (Rule::EndMarker, marker)],
+        None => vec![(Rule::EndMarker, marker)],
+    }
+}
+
+fn with_licence(view: &View<'_>, after: usize, opening: usize) -> Border {
+    let lines = &view.lines;
+    let mut cuts = marker_cuts(lines, view.end, after);
+    let end = licence::end(lines, opening);
+    let is_rest_blank = lines.skip_blank(end) == lines.count();
+    let end = if is_rest_blank { lines.count() } else { end };
+    match cuts.last_mut() {
+        Some((_, marker)) if lines.skip_blank(after) == opening => marker.end = end,
+        Some(_) | None => cuts.push((Rule::Licence, lines.skip_blank_back(opening)..end)),
+    }
+    with_header(view, view.border(cuts, None), end)
+}
+
+/// The border with the header of the part that begins at `line`.
+fn with_header(view: &View<'_>, mut border: Border, line: usize) -> Border {
+    if let Some(head) = view.header(line) {
+        border.cuts.extend(head.cuts);
+        border.title = head.title;
+    }
+    border
+}
+
+/// A marker, with these cuts, that ends before the line `after`, where the header of another part follows.
+fn before_next_part(view: &View<'_>, cuts: &[(Rule, Range<usize>)], after: usize) -> Option<Border> {
+    let lines = &view.lines;
+    let next = lines.skip_blank(after);
+    let header = if preamble::begins(lines, next) {
+        after
+    } else {
+        let mut ahead = (next..lines.count()).take_while(|line| !markers::is_end(lines.get(*line)));
+        let start = ahead.find(|line| markers::is_start(lines.get(*line)))?;
+        let header = preamble::start_before(lines, after, start);
+        (lines.skip_blank(header) < start).then_some(header)?
+    };
+    let border = with_header(view, view.border(cuts.to_vec(), None), header);
+    (border.cuts.len() > cuts.len()).then_some(border)
+}
+
+#[cfg(test)]
+mod tests;

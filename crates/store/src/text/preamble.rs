@@ -1,0 +1,197 @@
+//! What stands before a START marker or where one is missing: which paragraphs have the form of a header.
+//!
+//! A header begins with a paragraph of that form, and nearly all of it are such paragraphs: fields (`Title: …`), lines that
+//! name the e-text as one of Project Gutenberg, its conditions of use, credits and notes. A book that quotes a marker has
+//! prose before it, and keeps it.
+
+use std::ops::Range;
+
+use super::{
+    credit,
+    lines::Lines,
+    markers::{self, after, contains},
+    note,
+};
+
+/// The longest header before a START marker. In 3,385 real texts the marker stands at most 2,303 bytes in.
+pub(crate) const HEADER_BYTES_MAX: usize = 8 * 1024;
+/// How many bytes of a header may be in paragraphs of another form.
+const STRANGE_BYTES_MAX: usize = 1000;
+
+/// The names of fields in a header, in lower case.
+const FIELDS: &[&str] = &[
+    "title:",
+    "author:",
+    "authors:",
+    "editor:",
+    "translator:",
+    "illustrator:",
+    "release date:",
+    "posting date:",
+    "last updated:",
+    "last update:",
+    "most recently updated:",
+    "language:",
+    "character set encoding:",
+    "character set:",
+    "credits:",
+    "edition:",
+    "subtitle:",
+    "contributor:",
+    "commentator:",
+    "annotator:",
+    "compiler:",
+    "composer:",
+    "original publication:",
+    "other:",
+    "dedicatee:",
+    "ebook number:",
+    "produced by:",
+    "first posted:",
+    "date first posted:",
+    "date last updated:",
+    "alternate title:",
+    "series:",
+    "volume:",
+    "photographer:",
+    "adapter:",
+    "transcriber:",
+    "artist:",
+    "titel:",
+    "auteur:",
+    "autor:",
+    "título:",
+    "titre:",
+    "taal:",
+    "sprache:",
+    "langue:",
+    "idioma:",
+];
+
+/// How other lines of a header begin, in lower case.
+const BEGINNINGS: &[&str] = &[
+    "project gutenberg's ",
+    "project gutenberg’s ",
+    "the project gutenberg ebook",
+    "the project gutenberg e-book",
+    "the project gutenberg etext",
+    "the project gutenberg e-text",
+    "the project gutenberg edition of",
+    "project gutenberg ebook",
+    "project gutenberg etext",
+    "this ebook is for the use of anyone",
+    "this etext is for the use of anyone",
+    "this is a copyrighted project gutenberg",
+    "copyright laws are changing all over the world",
+    "this header should be the first thing seen",
+    "please do not remove",
+    "please take a look at the important information in this header",
+    "welcome to the world of free plain vanilla",
+    "ebooks readable by both humans",
+    "etexts readable by both humans",
+    "these ebooks were prepared by thousands",
+    "these etexts prepared by hundreds",
+    "this file was first posted",
+    "yes, we are more than one year ahead",
+    "the actual date this file first posted",
+    "date last updated",
+    "most recently updated",
+    "last updated",
+    "warning:root:",
+    "dit eboek is voor",
+    "dieses ebook ist für",
+];
+
+/// Whether the lines before the first START marker of a text are its header.
+pub(crate) fn is_header(lines: &Lines<'_>, before: Range<usize>) -> bool {
+    if lines.bytes(before.clone()).len() > HEADER_BYTES_MAX {
+        return false;
+    }
+    let mut paragraphs = paragraphs(lines, before);
+    let Some(first) = paragraphs.next() else { return true };
+    let speaks = lines.of_range(first.clone()).any(markers::mentions_gutenberg);
+    let strange = paragraphs
+        .filter(|paragraph| !is_of_header(lines, paragraph.clone()))
+        .filter(|paragraph| !lines.of_range(paragraph.clone()).any(markers::mentions_gutenberg))
+        .map(|paragraph| lines.bytes(paragraph).len());
+    (speaks || is_of_header(lines, first)) && strange.sum::<usize>() <= STRANGE_BYTES_MAX
+}
+
+/// Whether these lines are blank, or nothing but a header that speaks of Project Gutenberg.
+pub(crate) fn is_only_header(lines: &Lines<'_>, range: Range<usize>) -> bool {
+    let is_blank = range.clone().all(|line| lines.is_blank(line));
+    is_blank
+        || (lines.bytes(range.clone()).len() <= HEADER_BYTES_MAX
+            && lines.of_range(range.clone()).any(markers::mentions_gutenberg)
+            && paragraphs(lines, range).all(|paragraph| is_of_header(lines, paragraph)))
+}
+
+/// Whether a header or a START marker begins at `line`, the first of a paragraph.
+pub(crate) fn begins(lines: &Lines<'_>, line: usize) -> bool {
+    line < lines.count()
+        && (markers::is_start(lines.get(line)) || is_of_header(lines, line..lines.paragraph_end(line)))
+}
+
+/// The end of a header at the beginning of `within` that no marker ends: it has a field, and names Project Gutenberg.
+pub(crate) fn unmarked_end(lines: &Lines<'_>, within: Range<usize>) -> Option<usize> {
+    let paragraphs: Vec<_> =
+        paragraphs(lines, within).take_while(|found| is_of_header(lines, found.clone())).collect();
+    let range = paragraphs.first()?.start..paragraphs.last()?.end;
+    let has_field = lines.of_range(range.clone()).any(is_field);
+    let names_project = lines.of_range(range.clone()).any(markers::mentions_gutenberg);
+    (has_field && names_project && lines.bytes(range.clone()).len() <= HEADER_BYTES_MAX).then_some(range.end)
+}
+
+/// The first line of the header that ends before `end`, not before `from`; `end` if there is none.
+pub(crate) fn start_before(lines: &Lines<'_>, from: usize, end: usize) -> usize {
+    let mut start = end;
+    loop {
+        let last = lines.skip_blank_back(start);
+        if last <= from {
+            return from;
+        }
+        let first = (from..last).rev().find(|line| lines.is_blank(*line)).map_or(from, |line| line + 1);
+        let fits = lines.bytes(first..end).len() <= HEADER_BYTES_MAX;
+        if !fits || !is_of_header(lines, first..last) {
+            return start;
+        }
+        start = first;
+    }
+}
+
+fn paragraphs<'a>(
+    lines: &'a Lines<'_>,
+    within: Range<usize>,
+) -> impl Iterator<Item = Range<usize>> + use<'a> {
+    let mut line = within.start;
+    std::iter::from_fn(move || {
+        let start = lines.skip_blank(line);
+        if start >= within.end {
+            return None;
+        }
+        line = lines.paragraph_end(start).min(within.end);
+        Some(start..line)
+    })
+}
+
+fn is_of_header(lines: &Lines<'_>, paragraph: Range<usize>) -> bool {
+    let first = lines.get(paragraph.start);
+    let unstarred = first.trim_start_matches([' ', '\t', '*', '[', '#']);
+    is_field(first)
+        || after(unstarred, BEGINNINGS).is_some()
+        || is_number_in_series(lines, paragraph.clone())
+        || lines.of_range(paragraph.clone()).all(markers::is_stars)
+        || credit::is_credit(lines.of_range(paragraph.clone()))
+        || note::at(lines, paragraph.start, paragraph.end).is_some()
+}
+
+fn is_field(line: &str) -> bool {
+    after(line.trim_start_matches([' ', '\t', '[']), FIELDS).is_some()
+}
+
+/// `#12 in our series by X`, `May, 1999  [Etext #1234]`.
+fn is_number_in_series(lines: &Lines<'_>, paragraph: Range<usize>) -> bool {
+    let numbers = ["in our series", "[etext #", "[ebook #", "[e-book #", "[e-text #"];
+    paragraph.len() <= 4
+        && lines.of_range(paragraph).any(|line| numbers.iter().any(|number| contains(line, number)))
+}
