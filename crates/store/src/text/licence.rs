@@ -50,8 +50,10 @@ const ENDINGS: &[&str] = &[
     "[\"Small Print\" V.",
 ];
 
-/// Stands in what some licences have after that: where e-books of other years are found.
-const POSTSCRIPTS: &[&str] = &["eBooks posted ", "EBooks posted ", "www.gutenberg.", "ftp.ibiblio.org"];
+/// Stands in what some licences of 2003 to 2005 have after that: where e-books of other years are found.
+const POSTSCRIPTS: &[&str] = &["eBooks posted ", "EBooks posted ", "gutenberg.net/", "GUTINDEX", "ftp.ibiblio.org"];
+/// How many paragraphs after one that belongs to a licence are searched for another.
+const POSTSCRIPT_PARAGRAPHS_MAX: usize = 3;
 
 /// Stands in the paragraphs of a licence.
 const WORDS: &[&str] = &[
@@ -127,16 +129,22 @@ fn last_paragraph(lines: &Lines<'_>, within: Range<usize>) -> Option<usize> {
 
 /// The end of the paragraphs that belong to a licence after its ending, from the line `end` on.
 fn after_postscripts(lines: &Lines<'_>, mut end: usize, limit: usize) -> usize {
-    loop {
-        let next = lines.skip_blank(end);
-        let paragraph = next..lines.paragraph_end(next).min(limit);
-        let has =
-            |phrases: &[&str]| phrases.iter().any(|phrase| lines.find(phrase, paragraph.clone()).is_some());
-        if next >= limit || !(has(ENDINGS) || has(POSTSCRIPTS) || opens(lines.get(next))) {
-            return end;
+    let (mut line, mut strange) = (end, 0);
+    while strange < POSTSCRIPT_PARAGRAPHS_MAX {
+        let next = lines.skip_blank(line);
+        if next >= limit {
+            break;
         }
-        end = paragraph.end;
+        line = lines.paragraph_end(next).min(limit);
+        let has = |phrases: &[&str]| phrases.iter().any(|phrase| lines.find(phrase, next..line).is_some());
+        if has(ENDINGS) || has(POSTSCRIPTS) || opens(lines.get(next)) {
+            end = line;
+            strange = 0;
+        } else {
+            strange += 1;
+        }
     }
+    end
 }
 
 /// The end of what has words of a licence.

@@ -18,6 +18,9 @@ pub(crate) const HEADER_BYTES_MAX: usize = 8 * 1024;
 /// How many bytes of a header may be in paragraphs of another form.
 const STRANGE_BYTES_MAX: usize = 1000;
 
+/// The most lines of a title that stands before a header.
+const TITLE_LINES_MAX: usize = 4;
+
 /// The names of fields in a header, in lower case.
 const FIELDS: &[&str] = &[
     "title:",
@@ -29,6 +32,7 @@ const FIELDS: &[&str] = &[
     "release date:",
     "posting date:",
     "last updated:",
+    "reposted:",
     "last update:",
     "most recently updated:",
     "language:",
@@ -107,14 +111,26 @@ pub(crate) fn is_header(lines: &Lines<'_>, before: Range<usize>) -> bool {
     if lines.bytes(before.clone()).len() > HEADER_BYTES_MAX {
         return false;
     }
-    let mut paragraphs = paragraphs(lines, before);
+    let mut paragraphs = paragraphs(lines, before).peekable();
     let Some(first) = paragraphs.next() else { return true };
-    let speaks = lines.of_range(first.clone()).any(markers::mentions_gutenberg);
+    let second = paragraphs.peek().cloned();
+    let speaks = |paragraph: Range<usize>| lines.of_range(paragraph).any(markers::mentions_gutenberg);
+    let begins = speaks(first.clone())
+        || is_of_header(lines, first.clone())
+        || second.is_some_and(|second| is_title(lines, first.clone()) && is_conditions(lines.get(second.start)));
     let strange = paragraphs
-        .filter(|paragraph| !is_of_header(lines, paragraph.clone()))
-        .filter(|paragraph| !lines.of_range(paragraph.clone()).any(markers::mentions_gutenberg))
+        .filter(|paragraph| !is_of_header(lines, paragraph.clone()) && !speaks(paragraph.clone()))
         .map(|paragraph| lines.bytes(paragraph).len());
-    (speaks || is_of_header(lines, first)) && strange.sum::<usize>() <= STRANGE_BYTES_MAX
+    begins && strange.sum::<usize>() <= STRANGE_BYTES_MAX
+}
+
+/// A title alone, as headers of about 2010 begin with.
+fn is_title(lines: &Lines<'_>, paragraph: Range<usize>) -> bool {
+    paragraph.len() <= TITLE_LINES_MAX && !lines.get(paragraph.end - 1).trim_end().ends_with(['.', '!', '?', '"'])
+}
+
+fn is_conditions(line: &str) -> bool {
+    after(line.trim_start(), &["this ebook is for the use of anyone", "this etext is for the use of anyone"]).is_some()
 }
 
 /// Whether these lines are blank, or nothing but a header that speaks of Project Gutenberg.
