@@ -51,7 +51,8 @@ const ENDINGS: &[&str] = &[
 ];
 
 /// Stands in what some licences of 2003 to 2005 have after that: where e-books of other years are found.
-const POSTSCRIPTS: &[&str] = &["eBooks posted ", "EBooks posted ", "gutenberg.net/", "GUTINDEX", "ftp.ibiblio.org"];
+const POSTSCRIPTS: &[&str] =
+    &["eBooks posted ", "EBooks posted ", "gutenberg.net/", "GUTINDEX", "ftp.ibiblio.org"];
 /// How many paragraphs after one that belongs to a licence are searched for another.
 const POSTSCRIPT_PARAGRAPHS_MAX: usize = 3;
 

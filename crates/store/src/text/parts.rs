@@ -31,6 +31,8 @@ pub(crate) const FOOTER_BYTES_MAX: usize = 1024;
 const FOOTER_LINES_MAX: usize = 16;
 /// The most lines between an END marker and the licence.
 const GAP_LINES_MAX: usize = 40;
+/// The most lines from an END marker or licence to the START marker of the next part, with its header.
+const NEXT_HEADER_LINES_MAX: usize = 150;
 /// How far into its line a marker may stand, in bytes.
 const INDENTATION_MAX: usize = 256;
 /// How many bytes after an END marker tell whether it is one; over the longest header.
@@ -206,28 +208,31 @@ fn with_licence(view: &View<'_>, after: usize, opening: usize) -> Border {
     with_header(view, view.border(cuts, None), end)
 }
 
-/// The border with the header of the part that begins at `line`.
-fn with_header(view: &View<'_>, mut border: Border, line: usize) -> Border {
-    if let Some(head) = view.header(line) {
+/// The border with the header of the part that follows from the line `after` on.
+fn with_header(view: &View<'_>, mut border: Border, after: usize) -> Border {
+    if let Some(head) = header_line(&view.lines, after).and_then(|line| view.header(line)) {
         border.cuts.extend(head.cuts);
         border.title = head.title;
     }
     border
 }
 
-/// A marker, with these cuts, that ends before the line `after`, where the header of another part follows.
-fn before_next_part(view: &View<'_>, cuts: &[(Rule, Range<usize>)], after: usize) -> Option<Border> {
-    let lines = &view.lines;
+/// Where the header of the next part begins: at the line `after`, or later if a START marker ends it.
+fn header_line(lines: &Lines<'_>, after: usize) -> Option<usize> {
     let next = lines.skip_blank(after);
-    let header = if preamble::begins(lines, next) {
-        after
-    } else {
-        let mut ahead = (next..lines.count()).take_while(|line| !markers::is_end(lines.get(*line)));
-        let start = ahead.find(|line| markers::is_start(lines.get(*line)))?;
-        let header = preamble::start_before(lines, after, start);
-        (lines.skip_blank(header) < start).then_some(header)?
-    };
-    let border = with_header(view, view.border(cuts.to_vec(), None), header);
+    if preamble::begins(lines, next) {
+        return Some(after);
+    }
+    let near = next..lines.count().min(next + NEXT_HEADER_LINES_MAX);
+    let mut ahead = near.take_while(|line| !markers::is_end(lines.get(*line)));
+    let start = ahead.find(|line| markers::is_start(lines.get(*line)))?;
+    let header = preamble::start_before(lines, after, start);
+    (lines.skip_blank(header) < start).then_some(header)
+}
+
+/// A marker, with these cuts, that ends before the line `after`, if the header of another part follows.
+fn before_next_part(view: &View<'_>, cuts: &[(Rule, Range<usize>)], after: usize) -> Option<Border> {
+    let border = with_header(view, view.border(cuts.to_vec(), None), after);
     (border.cuts.len() > cuts.len()).then_some(border)
 }
 

@@ -117,7 +117,8 @@ pub(crate) fn is_header(lines: &Lines<'_>, before: Range<usize>) -> bool {
     let speaks = |paragraph: Range<usize>| lines.of_range(paragraph).any(markers::mentions_gutenberg);
     let begins = speaks(first.clone())
         || is_of_header(lines, first.clone())
-        || second.is_some_and(|second| is_title(lines, first.clone()) && is_conditions(lines.get(second.start)));
+        || second
+            .is_some_and(|second| is_title(lines, first.clone()) && is_conditions(lines.get(second.start)));
     let strange = paragraphs
         .filter(|paragraph| !is_of_header(lines, paragraph.clone()) && !speaks(paragraph.clone()))
         .map(|paragraph| lines.bytes(paragraph).len());
@@ -126,11 +127,13 @@ pub(crate) fn is_header(lines: &Lines<'_>, before: Range<usize>) -> bool {
 
 /// A title alone, as headers of about 2010 begin with.
 fn is_title(lines: &Lines<'_>, paragraph: Range<usize>) -> bool {
-    paragraph.len() <= TITLE_LINES_MAX && !lines.get(paragraph.end - 1).trim_end().ends_with(['.', '!', '?', '"'])
+    paragraph.len() <= TITLE_LINES_MAX
+        && !lines.get(paragraph.end - 1).trim_end().ends_with(['.', '!', '?', '"'])
 }
 
 fn is_conditions(line: &str) -> bool {
-    after(line.trim_start(), &["this ebook is for the use of anyone", "this etext is for the use of anyone"]).is_some()
+    after(line.trim_start(), &["this ebook is for the use of anyone", "this etext is for the use of anyone"])
+        .is_some()
 }
 
 /// Whether these lines are blank, or nothing but a header that speaks of Project Gutenberg.
