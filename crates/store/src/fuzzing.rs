@@ -5,12 +5,15 @@
 
 use std::io;
 
-use crate::text::{
-    cut::{Cut, Strip},
-    decode::{Room, decode},
-    encoding::{Said, decide},
-    survey::Survey,
-    trim::{Limits, Trimmer},
+use crate::{
+    meta::Confidence,
+    text::{
+        cut::{Cut, Strip},
+        decode::{Room, decode},
+        encoding::{Decided, Said, decide},
+        survey::Survey,
+        trim::{Limits, Trimmer},
+    },
 };
 
 /// How bytes are read.
@@ -20,6 +23,8 @@ pub struct Manner<'a> {
     pub listed: Option<&'a str>,
     /// The one that HTTP declares.
     pub http: Option<&'a str>,
+    /// The language that the source list gives.
+    pub language: Option<&'a str>,
     /// What is cut.
     pub strip: Strip,
     /// How many bytes are read at a time; at least 1.
@@ -33,6 +38,8 @@ pub struct Manner<'a> {
 pub struct Read {
     /// The encoding that was used.
     pub encoding: &'static str,
+    /// How sure that is.
+    pub confidence: Confidence,
     /// All of the text, decoded.
     pub decoded: String,
     /// What is left of it.
@@ -47,9 +54,10 @@ pub struct Read {
 /// Where reading from memory fails, which it does not.
 #[must_use]
 pub fn read(bytes: &[u8], manner: Manner<'_>) -> Option<Read> {
-    let Manner { listed, http, strip, window, holds_little } = manner;
+    let Manner { listed, http, language, strip, window, holds_little } = manner;
     let survey = Survey::of(bytes, window);
-    let decided = decide(&survey, Said { listed, http }).ok()?;
+    let said = Said { listed, http, language, host: None };
+    let decided = decide(&survey, said, &|| Ok(Box::new(bytes))).ok()?;
     let decode_to = |sink: &mut dyn FnMut(&str)| {
         let sink = |piece: &str| {
             sink(piece);
@@ -69,5 +77,6 @@ pub fn read(bytes: &[u8], manner: Manner<'_>) -> Option<Read> {
     });
     decode_to(&mut |piece| trimmer.push(piece).expect("memory can be written"));
     let trimmed = trimmer.finish().expect("memory can be written");
-    Some(Read { encoding: decided.used.name(), decoded, text, cuts: trimmed.cuts })
+    let Decided { used, confidence, .. } = decided;
+    Some(Read { encoding: used.name(), confidence, decoded, text, cuts: trimmed.cuts })
 }

@@ -16,7 +16,7 @@ use crate::{
         count::line_ends,
         cut::Strip,
         decode::{Decoded, Room, decode, decode_held},
-        encoding::{Decided, Said, decide},
+        encoding::{Decided, Said, Undecided, decide},
         survey::{Survey, Surveyor},
         trim::{Limits, Trimmed, Trimmer},
     },
@@ -74,6 +74,22 @@ impl Download {
         Ok(Self { name, survey })
     }
 
+    /// Decides in which encoding it is. That may take one more reading.
+    fn decide(&self, blobs: &dyn BlobStore, job: &StoreJob, desk: &Desk) -> Result<Decided, StoreError> {
+        let held = desk.bytes.get(..self.survey.bytes as usize);
+        let reopen = || -> Result<Box<dyn Read + '_>, BlobError> {
+            match held {
+                Some(bytes) => Ok(Box::new(bytes)),
+                None => Ok(Box::new(blobs.open(&self.name)?)),
+            }
+        };
+        decide(&self.survey, said(job), &reopen).map_err(|error| match error {
+            Undecided::NotText(error) => error.into(),
+            Undecided::Opening(error) => error.into(),
+            Undecided::Reading(error) => BlobError::at(&self.name.relative_path(), error).into(),
+        })
+    }
+
     /// Goes through it for the second time, and writes its text. `desk` is the one of the first time.
     pub(crate) fn refine(
         &self,
@@ -83,8 +99,7 @@ impl Download {
         desk: &mut Desk,
         into: &mut StagedBlob,
     ) -> Result<Refined, StoreError> {
-        let said = Said { listed: job.listed.encoding.as_deref(), http: job.fetched.charset.as_deref() };
-        let decided = decide(&self.survey, said)?;
+        let decided = self.decide(blobs, job, desk)?;
         let mut text = TextWriter::new(into);
         let mut trimmer =
             Trimmer::new(Limits::default(), strip, &mut desk.held, |piece: &str| text.write(piece));
@@ -116,6 +131,25 @@ impl Download {
             trimmed,
         })
     }
+}
+
+/// Returns what others say of the text.
+fn said(job: &StoreJob) -> Said<'_> {
+    let language = job.listed.columns.iter().find(|(name, _)| name.eq_ignore_ascii_case("language"));
+    Said {
+        listed: job.listed.encoding.as_deref(),
+        http: job.fetched.charset.as_deref(),
+        language: language.map(|(_, value)| value.as_str()),
+        host: host(&job.fetched.url),
+    }
+}
+
+/// Returns the host in a URL.
+fn host(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit('@').next()?;
+    host.split(':').next().filter(|host| !host.is_empty())
 }
 
 /// Reads all, window by window. What fits into `bytes` lies there afterwards.
@@ -167,7 +201,7 @@ fn facts(decided: Decided, decoded: Decoded, job: &StoreJob) -> EncodingFacts {
         given: job.listed.encoding.clone(),
         declared_http: job.fetched.charset.clone(),
         declared_text: decided.declared_text,
-        detected: decided.detected.map(|encoding| encoding.name().to_owned()),
+        detected: decided.detected.map(|code| code.name().to_owned()),
         used: decided.used.name().to_owned(),
         confidence: Some(decided.confidence),
         bom: decided.bom_bytes > 0,

@@ -14,6 +14,7 @@ pub(crate) mod encoding;
 pub(crate) mod head;
 pub(crate) mod header;
 pub(crate) mod ideographs;
+pub(crate) mod language_hint;
 pub(crate) mod licence;
 pub(crate) mod lines;
 pub(crate) mod markers;

@@ -6,7 +6,7 @@ use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use simdutf8::basic::from_utf8;
 
 use super::{
-    code::{Code, FromUtf32, PLAIN},
+    code::{Code, PLAIN, recode::Recoded},
     count::characters,
     encoding::{c1_controls, is_garbage},
 };
@@ -57,11 +57,11 @@ pub(crate) fn decode<E: From<io::Error>>(
 ) -> Result<Decoded, E> {
     let mut skipped = vec![0; skip];
     reader.read_exact(&mut skipped)?;
-    match code {
-        Code::Standard(encoding) => decode_all(reader, encoding, room, sink),
-        Code::Utf32(order) => {
-            let reader = FromUtf32::new(reader, order, room.window.len());
-            decode_all(reader, UTF_8, room, sink)
+    match code.recoder() {
+        None => decode_all(reader, code.recoded(), room, sink),
+        Some(recoder) => {
+            let reader = Recoded::new(reader, recoder, room.window.len());
+            decode_all(reader, code.recoded(), room, sink)
         }
     }
 }

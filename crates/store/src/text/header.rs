@@ -93,9 +93,19 @@ impl Header {
     }
 }
 
+/// Names of the field that declares the encoding.
+const ENCODING_FIELDS: [&str; 4] =
+    ["Character set encoding", "Character encoding", "Character set", "Charset"];
+
 /// What the first lines of a text declare as its encoding.
 pub(crate) fn declared_encoding(head: &str) -> Option<String> {
-    field(&head[..head.floor_char_boundary(DECLARED_BYTES_MAX)], "Character set encoding")
+    let head = &head[..head.floor_char_boundary(DECLARED_BYTES_MAX)];
+    ENCODING_FIELDS.into_iter().find_map(|name| field(head, name))
+}
+
+/// What the first lines of a text declare as its language.
+pub(crate) fn declared_language(head: &str) -> Option<String> {
+    field(&head[..head.floor_char_boundary(DECLARED_BYTES_MAX)], "Language")
 }
 
 fn field(text: &str, name: &str) -> Option<String> {
@@ -274,6 +284,14 @@ mod tests {
             Header::of("*** START OF THIS PROJECT GUTENBERG EBOOK X ***\nTitle: Y\n"),
             Header::default()
         );
+    }
+
+    #[test]
+    fn the_declared_encoding_has_several_names() {
+        for name in ["Character set encoding", "character set", "Charset"] {
+            assert_eq!(declared_encoding(&format!("Title: x\n{name}: CP437\n")).unwrap(), "CP437");
+        }
+        assert_eq!(declared_language("Title: x\nLanguage: Hungarian\n").unwrap(), "Hungarian");
     }
 
     #[test]

@@ -22,10 +22,12 @@ pub(crate) struct Survey {
     pub(crate) controls: u64,
     /// ESC bytes.
     pub(crate) escapes: u64,
+    /// ESC bytes before `$`, `(` or `)`, which say of which set the characters that follow are.
+    pub(crate) designations: u64,
+    /// What begins characters in HZ: `~{`. None if there is more than ASCII.
+    pub(crate) hz_escapes: u64,
     /// The first bytes.
     pub(crate) head: Vec<u8>,
-    /// The bytes from the first one beyond ASCII that is not in `head`.
-    pub(crate) middle: Vec<u8>,
     /// The last bytes.
     pub(crate) tail: Vec<u8>,
 }
@@ -50,8 +52,11 @@ pub(crate) struct Surveyor {
     nuls: [u64; 2],
     controls: u64,
     escapes: u64,
+    designations: u64,
+    hz_escapes: u64,
+    /// The last byte so far.
+    last: u8,
     head: Vec<u8>,
-    middle: Vec<u8>,
     /// The last bytes, up to twice a sample.
     tail: Vec<u8>,
 }
@@ -63,10 +68,13 @@ impl Surveyor {
         self.count(bytes);
         self.sample(bytes);
         self.bytes += bytes.len() as u64;
+        self.last = bytes.last().copied().unwrap_or(self.last);
     }
 
     fn count(&mut self, bytes: &[u8]) {
-        if !bytes.is_ascii() {
+        if bytes.is_ascii() {
+            self.hz_escapes += pairs(self.last, bytes, b'~', b"{");
+        } else {
             self.leads += count(bytes, |byte| byte >= 0xC0);
         }
         let is_rare = |byte| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | 0x0C | b'\r' | 0x1A);
@@ -78,21 +86,15 @@ impl Surveyor {
                 self.nuls[(at + odd) % 2] += 1;
             }
         }
+        // The second byte may stand in a window without any.
+        if self.escapes > 0 || self.last == 0x1B {
+            self.designations += pairs(self.last, bytes, 0x1B, b"$()");
+        }
     }
 
     fn sample(&mut self, bytes: &[u8]) {
         let in_head = bytes.len().min(SAMPLE_BYTES - self.head.len());
         self.head.extend_from_slice(&bytes[..in_head]);
-        let beyond = &bytes[in_head..];
-        let start = match self.middle.is_empty() {
-            true if beyond.is_ascii() => None,
-            true => beyond.iter().position(|byte| !byte.is_ascii()),
-            false => Some(0),
-        };
-        if let Some(start) = start {
-            let room = SAMPLE_BYTES - self.middle.len();
-            self.middle.extend(beyond[start..].iter().take(room));
-        }
         self.tail.extend_from_slice(&bytes[bytes.len().saturating_sub(SAMPLE_BYTES)..]);
         if self.tail.len() > 2 * SAMPLE_BYTES {
             self.tail.drain(..self.tail.len() - SAMPLE_BYTES);
@@ -101,19 +103,30 @@ impl Surveyor {
 
     pub(crate) fn finish(mut self) -> Survey {
         self.tail.drain(..self.tail.len().saturating_sub(SAMPLE_BYTES));
+        let utf8_invalid = self.utf8.finish();
+        let has_more_than_ascii = utf8_invalid + self.leads > 0;
         Survey {
             bytes: self.bytes,
             blake3: self.hasher.finalize(),
-            utf8_invalid: self.utf8.finish(),
+            utf8_invalid,
             utf8_leads: self.leads,
             nuls: self.nuls,
             controls: self.controls,
             escapes: self.escapes,
+            designations: self.designations,
+            // All of HZ is ASCII.
+            hz_escapes: if has_more_than_ascii { 0 } else { self.hz_escapes },
             head: self.head,
-            middle: self.middle,
             tail: self.tail,
         }
     }
+}
+
+/// Counts how often one of `seconds` follows on `first`, also on the byte `before` these bytes.
+fn pairs(before: u8, bytes: &[u8], first: u8, seconds: &[u8]) -> u64 {
+    let is_second = |at: usize| bytes.get(at).is_some_and(|byte| seconds.contains(byte));
+    let within = memchr::memchr_iter(first, bytes).filter(|at| is_second(at + 1)).count() as u64;
+    within + u64::from(before == first && is_second(0))
 }
 
 /// Counts what is not UTF-8, over the borders of windows.
@@ -164,28 +177,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn samples_are_the_first_and_last_bytes_and_those_from_the_first_beyond_ascii() {
+    fn samples_are_the_first_and_last_bytes() {
         let mut bytes = vec![b'a'; SAMPLE_BYTES];
         bytes.extend(vec![b'b'; 1000]);
         bytes.extend("é".as_bytes());
         bytes.extend(vec![b'c'; 3 * SAMPLE_BYTES]);
         let survey = Survey::of(&bytes, 4096);
         assert_eq!(survey.head, bytes[..SAMPLE_BYTES]);
-        assert_eq!(survey.middle, bytes[SAMPLE_BYTES + 1000..][..SAMPLE_BYTES]);
         assert_eq!(survey.tail, bytes[bytes.len() - SAMPLE_BYTES..]);
     }
 
     #[test]
     fn counts_are_those_of_the_bytes() {
         let survey = Survey::of(&b"\0a\0b\x01\x1b\t\r\n\xff\xfe\xc3\xa9\xc3"[..], 3);
+        assert_eq!((survey.designations, survey.hz_escapes), (0, 0));
         assert_eq!((survey.nuls, survey.controls, survey.escapes), ([2, 0], 1, 1));
         assert_eq!((survey.utf8_invalid, survey.utf8_leads), (3, 4));
+    }
+
+    #[test]
+    fn escapes_are_counted_over_the_borders_of_windows() {
+        for window in 1..9 {
+            let survey = Survey::of(b"~{a~~{ ~}\x1B$B\x1B(B\x1B[1m", window);
+            assert_eq!((survey.escapes, survey.designations, survey.hz_escapes), (3, 2, 2), "{window}");
+        }
     }
 
     proptest! {
         #[test]
         fn windows_change_nothing(
-            bytes in prop::collection::vec(prop_oneof![any::<u8>(), 0x80..0xf5u8, Just(b'a')], 0..300),
+            bytes in prop::collection::vec(prop_oneof![any::<u8>(), 0x80..0xf5u8, Just(b'a'), Just(0x1B_u8), Just(b'(')], 0..300),
             window in 1..20usize,
         ) {
             let survey = Survey::of(&bytes, window);

@@ -1,0 +1,151 @@
+//! HZ (RFC 1843) and ISO-2022-KR (RFC 1557): escapes between ASCII and characters of two bytes, all of them ASCII bytes.
+//!
+//! With the eighth bit set, their characters are those of GB 2312 and of KS X 1001, which GBK and EUC-KR hold.
+
+use super::recode::{MALFORMED, Recode};
+
+/// Which of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SevenBit {
+    /// `~{` … `~}` around characters; `~~` is a tilde, `~` before a line end joins the lines.
+    Hz,
+    /// SO … SI around characters; `ESC $ ) C` says once that they are Korean.
+    Iso2022Kr,
+}
+
+const ESCAPE: u8 = 0x1B;
+const SHIFT_OUT: u8 = 0x0E;
+const SHIFT_IN: u8 = 0x0F;
+/// What says that the characters are those of KS X 1001.
+const IS_KOREAN: &[u8] = b"\x1B$)C";
+
+/// Sets the eighth bit of characters and takes the escapes out.
+pub(super) struct FromSevenBit {
+    form: SevenBit,
+    /// Whether characters of two bytes follow.
+    is_shifted: bool,
+    /// An escape or a character that has not come whole; at most 3 bytes.
+    begun: Vec<u8>,
+}
+
+/// What the bytes so far are.
+enum Found {
+    /// They need more.
+    Begun,
+    /// So many of them are done with.
+    Whole,
+    /// The last of them belongs to what follows, the others are no character.
+    Malformed,
+}
+
+impl FromSevenBit {
+    pub(super) fn new(form: SevenBit) -> Self {
+        Self { form, is_shifted: false, begun: Vec::with_capacity(4) }
+    }
+
+    fn push(&mut self, byte: u8, out: &mut Vec<u8>) {
+        self.begun.push(byte);
+        let found = match self.form {
+            SevenBit::Hz => self.find_hz(out),
+            SevenBit::Iso2022Kr => self.find_korean(out),
+        };
+        match found {
+            Found::Begun => {}
+            Found::Whole => self.begun.clear(),
+            Found::Malformed => {
+                self.begun.clear();
+                out.push(MALFORMED);
+                if matches!(byte, b'\r' | b'\n') {
+                    self.is_shifted = false;
+                    out.push(byte);
+                }
+            }
+        }
+    }
+
+    fn find_hz(&mut self, out: &mut Vec<u8>) -> Found {
+        match (&*self.begun, self.is_shifted) {
+            ([b'~'], _) => return Found::Begun,
+            ([b'~', b'{'], false) => self.is_shifted = true,
+            ([b'~', b'}'], true) => self.is_shifted = false,
+            ([b'~', b'~'], false) => out.push(b'~'),
+            ([b'~', b'\n'], false) => {}
+            (_, _) => return self.find_character(out),
+        }
+        Found::Whole
+    }
+
+    fn find_korean(&mut self, out: &mut Vec<u8>) -> Found {
+        match &*self.begun {
+            [SHIFT_OUT] => self.is_shifted = true,
+            [SHIFT_IN] => self.is_shifted = false,
+            IS_KOREAN => {}
+            begun if IS_KOREAN.starts_with(begun) && begun[0] == ESCAPE => return Found::Begun,
+            _ => return self.find_character(out),
+        }
+        Found::Whole
+    }
+
+    /// A line end ends the characters, too. In HZ their own end must come before it: without that, much of what TeX
+    /// reads would be HZ.
+    fn find_character(&mut self, out: &mut Vec<u8>) -> Found {
+        match (&*self.begun, self.is_shifted) {
+            ([b'\r' | b'\n'], true) if self.form == SevenBit::Hz => return Found::Malformed,
+            ([byte @ (b'\r' | b'\n')], _) => {
+                self.is_shifted = false;
+                out.push(*byte);
+            }
+            ([byte @ 0..0x80], false) if *byte != ESCAPE => out.push(*byte),
+            ([byte @ (b' ' | b'\t')], true) => out.push(*byte),
+            ([0x21..=0x7E], true) => return Found::Begun,
+            ([first @ 0x21..=0x7E, second @ 0x21..=0x7E], true) => out.extend([first | 0x80, second | 0x80]),
+            _ => return Found::Malformed,
+        }
+        Found::Whole
+    }
+}
+
+impl Recode for FromSevenBit {
+    fn take(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        for byte in bytes {
+            self.push(*byte, out);
+        }
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        out.extend((!self.begun.is_empty()).then_some(MALFORMED));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use encoding_rs::{EUC_KR, Encoding, GBK};
+
+    use super::{super::recode::recode_all, *};
+
+    fn read(bytes: &[u8], form: SevenBit, encoding: &'static Encoding) -> String {
+        let whole = recode_all(bytes, FromSevenBit::new(form), 1000);
+        for window in 1..7 {
+            assert_eq!(recode_all(bytes, FromSevenBit::new(form), window), whole);
+        }
+        encoding.decode(&whole).0.into_owned()
+    }
+
+    #[test]
+    fn hz_is_read_at_every_border() {
+        let bytes = b"This: ~{<:Ky2;S{#,NpJ)l6HK!#~}Bye ~~ x.\r\n~{VPND~}\r\n";
+        assert_eq!(read(bytes, SevenBit::Hz, GBK), "This: 己所不欲，勿施於人。Bye ~ x.\r\n中文\r\n");
+    }
+
+    #[test]
+    fn korean_is_read_at_every_border() {
+        let bytes = b"\x1B$)C\x0E1[\x0F a \x0EGQ1[\x0F\r\n\x0EGQ\n";
+        assert_eq!(read(bytes, SevenBit::Iso2022Kr, EUC_KR), "글 a 한글\r\n한\n".replace('글', "글"));
+    }
+
+    #[test]
+    fn what_is_no_escape_is_malformed() {
+        assert_eq!(recode_all(b"a~x\n~", FromSevenBit::new(SevenBit::Hz), 2), b"a\xFF\n\xFF");
+        assert_eq!(recode_all(b"\x1B[1mb\xE9", FromSevenBit::new(SevenBit::Iso2022Kr), 2), b"\xFF1mb\xFF");
+    }
+}

@@ -1,0 +1,187 @@
+//! What one more reading of the whole text tells, if its first reading proved nothing: which encodings it decodes in.
+
+use std::io::{self, Read};
+
+use encoding_rs::{Decoder, DecoderResult};
+
+use super::{
+    GARBAGE_PER_MILLE, GARBAGE_TOLERATED, c1_controls,
+    candidates::{self, MULTI_BYTE},
+    evidence::Gatherer,
+    is_garbage,
+};
+use crate::text::{
+    code::{Code, recode::Recode},
+    count::characters,
+};
+
+/// How many bytes are decoded at a time.
+const WINDOW_BYTES: usize = 64 * 1024;
+
+/// What a reading of the whole text tells.
+#[derive(Debug)]
+pub(super) struct Census {
+    /// How often each byte stands there.
+    counts: [u64; 256],
+    /// What decoding it in encodings of several bytes a character met.
+    trials: Vec<(Code, Flaws)>,
+    /// Its lines that are not ASCII, or some of them.
+    pub(super) evidence: Vec<u8>,
+}
+
+/// How much of a text does not decode.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Flaws {
+    /// What is no character, or one that no text has.
+    pub(super) bad: u64,
+    /// All characters.
+    pub(super) characters: u64,
+}
+
+impl Flaws {
+    /// Whether the text cannot have been in that encoding.
+    pub(super) fn is_garbage(self) -> bool {
+        is_garbage(self.bad, self.characters)
+    }
+}
+
+impl Census {
+    /// Reads a text of `bytes` bytes, and decodes it in `further` encodings besides the usual ones.
+    pub(super) fn read(text: impl Read, bytes: u64, further: &[Code]) -> io::Result<Self> {
+        let usual = MULTI_BYTE.map(Code::Standard);
+        let further = further
+            .iter()
+            .copied()
+            .filter(|code| !candidates::is_single_byte(*code) && !usual.contains(code));
+        let mut trials: Vec<Trial> =
+            usual.into_iter().chain(further).map(|code| Trial::new(code, bytes)).collect();
+        let mut counts = [0; 256];
+        let mut gatherer = Gatherer::default();
+        each_window(text, |window| {
+            for byte in window {
+                counts[usize::from(*byte)] += 1;
+            }
+            gatherer.take(window);
+            trials.iter_mut().for_each(|trial| trial.take(window, false));
+            true
+        })?;
+        let trials = trials.into_iter().map(|trial| (trial.code, trial.finish().0)).collect();
+        Ok(Self { counts, trials, evidence: gatherer.finish() })
+    }
+
+    /// Returns how much of the text does not decode in that encoding; none if that was not tried.
+    pub(super) fn flaws(&self, code: Code) -> Option<Flaws> {
+        if candidates::is_single_byte(code) {
+            let bad = self.bytes().filter(|byte| candidates::character(code, *byte).is_none());
+            let bad = bad.map(|byte| self.counts[usize::from(byte)]).sum();
+            return Some(Flaws { bad, characters: self.counts.iter().sum() });
+        }
+        let as_tried = candidates::as_tried(code);
+        self.trials.iter().find(|(tried, _)| *tried == as_tried).map(|(_, flaws)| *flaws)
+    }
+
+    /// Whether the text is the same in both encodings.
+    pub(super) fn is_same_text(&self, one: Code, other: Code) -> bool {
+        if candidates::is_single_byte(one) && candidates::is_single_byte(other) {
+            return one == other
+                || self
+                    .bytes()
+                    .all(|byte| candidates::character(one, byte) == candidates::character(other, byte));
+        }
+        one == other || one.decode(&self.evidence) == other.decode(&self.evidence)
+    }
+
+    /// Returns the bytes beyond ASCII that stand in the text.
+    fn bytes(&self) -> impl Iterator<Item = u8> {
+        (0x80..=0xFF).filter(|byte| self.counts[usize::from(*byte)] > 0)
+    }
+}
+
+/// Returns the first of these encodings in which the whole text decodes without a flaw and has characters beyond ASCII.
+pub(super) fn first_without_flaw(text: impl Read, bytes: u64, codes: &[Code]) -> io::Result<Option<Code>> {
+    let mut trials: Vec<Trial> = codes.iter().map(|code| Trial::new(*code, bytes)).collect();
+    each_window(text, |window| {
+        trials.iter_mut().for_each(|trial| trial.take(window, false));
+        trials.retain(|trial| trial.flaws.bad == 0);
+        !trials.is_empty()
+    })?;
+    let found = trials.into_iter().map(|trial| (trial.code, trial.finish()));
+    Ok(found.into_iter().find(|(_, (flaws, beyond))| flaws.bad == 0 && *beyond > 0).map(|(code, _)| code))
+}
+
+/// Reads on until the end, or until `take` wants no more.
+fn each_window(mut text: impl Read, mut take: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
+    let mut window = vec![0; WINDOW_BYTES];
+    loop {
+        match text.read(&mut window) {
+            Ok(0) => return Ok(()),
+            Ok(length) if take(&window[..length]) => {}
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// A text on its way through one decoder, given up when it cannot be in that encoding.
+struct Trial {
+    code: Code,
+    recoder: Option<Box<dyn Recode>>,
+    recoded: Vec<u8>,
+    decoder: Decoder,
+    decoded: String,
+    flaws: Flaws,
+    beyond_ascii: u64,
+    /// With more flaws than this, it is not in that encoding.
+    flaws_max: u64,
+}
+
+impl Trial {
+    fn new(code: Code, bytes: u64) -> Self {
+        Self {
+            code,
+            recoder: code.recoder(),
+            recoded: Vec::new(),
+            decoder: code.recoded().new_decoder_without_bom_handling(),
+            decoded: String::with_capacity(WINDOW_BYTES),
+            flaws: Flaws::default(),
+            beyond_ascii: 0,
+            flaws_max: GARBAGE_TOLERATED.max(bytes * GARBAGE_PER_MILLE / 1000),
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8], is_last: bool) {
+        let Some(recoder) = &mut self.recoder else { return self.decode(bytes, is_last) };
+        let mut recoded = std::mem::take(&mut self.recoded);
+        recoded.clear();
+        recoder.take(bytes, &mut recoded);
+        if is_last {
+            recoder.finish(&mut recoded);
+        }
+        self.decode(&recoded, is_last);
+        self.recoded = recoded;
+    }
+
+    fn decode(&mut self, mut bytes: &[u8], is_last: bool) {
+        while self.flaws.bad <= self.flaws_max {
+            let (result, read) =
+                self.decoder.decode_to_string_without_replacement(bytes, &mut self.decoded, is_last);
+            bytes = &bytes[read..];
+            self.flaws.bad +=
+                u64::from(matches!(result, DecoderResult::Malformed(..))) + c1_controls(&self.decoded);
+            let found = characters(&self.decoded);
+            self.flaws.characters += found;
+            self.beyond_ascii += found - self.decoded.bytes().filter(u8::is_ascii).count() as u64;
+            self.decoded.clear();
+            if matches!(result, DecoderResult::InputEmpty) {
+                return;
+            }
+        }
+    }
+
+    /// Returns the flaws, and how many characters beyond ASCII there are.
+    fn finish(mut self) -> (Flaws, u64) {
+        self.take(&[], true);
+        (self.flaws, self.beyond_ascii)
+    }
+}

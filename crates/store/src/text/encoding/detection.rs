@@ -1,0 +1,132 @@
+//! What the bytes look like: two detectors, which know nothing of each other, and the shapes of words.
+//!
+//! One of them (`chardet`) has models of pairs of bytes for nearly all candidates and many languages; it ranks them. The
+//! other (`chardetng`) knows what browsers meet, and no page of DOS. Measured over 5,200 texts of 200 bytes to 150 KB in 70
+//! encodings: the first is right for 95 of 100. Where both say the same and no other text comes close, 1 of 1,000 was
+//! wrong; where the first alone says it, but clearly, 7 of 1,000.
+
+use chardet::DetectOptions;
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+
+use super::{
+    candidates::{self, Candidate},
+    census::Census,
+    latin_9,
+    word_shape::oddness,
+};
+use crate::text::{code::Code, language_hint::Language};
+
+/// How far the best must be ahead of the next that is another text, if both detectors say the same.
+const LEAD_MIN: f64 = 0.002;
+/// The same, if only one of them says so.
+const LEAD_ALONE_MIN: f64 = 0.02;
+/// And how well the text must fit the model then: a language that has no model fits another's badly.
+const FIT_ALONE_MIN: f64 = 0.15;
+/// With a larger share of odd characters, a text is not what it looks like.
+const ODDNESS_MAX: f64 = 0.05;
+/// How well, compared with the best of all, an encoding of the language that is hinted at must fit.
+const HINTED_FIT_MIN: f64 = 0.8;
+
+/// What a text looks like.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Look {
+    pub(super) code: Code,
+    /// How well it fits the model of that encoding: 1 at most.
+    pub(super) fit: f64,
+    /// Whether that can be relied upon.
+    pub(super) is_sure: bool,
+}
+
+/// A candidate, and how well the text fits.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Ranked {
+    code: Code,
+    fit: f64,
+}
+
+/// Tells what a text looks like, with the candidates in which it decodes and the languages that it may be in, the most
+/// reliable first.
+pub(super) fn look(census: &Census, candidates: &[Candidate], hints: &[Language]) -> Look {
+    let ranked = rank(&census.evidence, candidates);
+    let browsers = browsers_guess(census, None);
+    let Some(best) = ranked.first().copied() else {
+        return Look { code: browsers, fit: 0.0, is_sure: false };
+    };
+    for language in hints {
+        let of_language: Vec<Candidate> =
+            candidates.iter().filter(|found| language.is_written_in(found.code)).copied().collect();
+        let hinted = rank(&census.evidence, &of_language);
+        let Some(found) = hinted.first().filter(|found| found.fit >= best.fit * HINTED_FIT_MIN) else {
+            continue;
+        };
+        let by_browsers = browsers_guess(census, Some(*language));
+        let is_seconded =
+            census.is_same_text(found.code, best.code) || census.is_same_text(found.code, by_browsers);
+        let is_sure = is_seconded && lead(census, &hinted) >= LEAD_MIN && !is_odd(census, found.code);
+        return Look { code: common_name(census, found.code, &of_language), fit: found.fit, is_sure };
+    }
+    let lead = lead(census, &ranked);
+    let is_seconded = census.is_same_text(best.code, browsers) && lead >= LEAD_MIN;
+    let is_clear = lead >= LEAD_ALONE_MIN && best.fit >= FIT_ALONE_MIN;
+    Look {
+        code: common_name(census, best.code, candidates),
+        fit: best.fit,
+        is_sure: (is_seconded || is_clear) && !is_odd(census, best.code),
+    }
+}
+
+/// Returns how well a text fits the model of one encoding; none if there is no model.
+pub(super) fn fit(census: &Census, code: Code) -> Option<f64> {
+    let candidate = candidates::of(code)?;
+    rank(&census.evidence, &[candidate]).first().map(|found| found.fit)
+}
+
+/// Returns the candidates that the text may be in, the likeliest first.
+fn rank(evidence: &[u8], candidates: &[Candidate]) -> Vec<Ranked> {
+    if candidates.is_empty() {
+        return Vec::new();
+    }
+    let names = candidates.iter().map(|candidate| candidate.model.to_owned()).collect();
+    let options = DetectOptions {
+        include_encodings: Some(names),
+        compat_names: false,
+        ignore_threshold: true,
+        ..DetectOptions::default()
+    };
+    let found = chardet::detect_all(evidence, &options).unwrap_or_default();
+    let ranked = found.into_iter().filter_map(|result| {
+        let name = result.encoding?;
+        let candidate = candidates.iter().find(|candidate| candidate.model == name)?;
+        Some(Ranked { code: latin_9::settle(candidate.code, evidence), fit: result.confidence })
+    });
+    ranked.collect()
+}
+
+/// Returns the first of the candidates in which the text is the same: the commonest name of it.
+fn common_name(census: &Census, code: Code, candidates: &[Candidate]) -> Code {
+    candidates
+        .iter()
+        .map(|candidate| candidate.code)
+        .find(|other| census.is_same_text(code, *other))
+        .unwrap_or(code)
+}
+
+/// Returns how far the first is ahead of the next that is another text.
+fn lead(census: &Census, ranked: &[Ranked]) -> f64 {
+    let Some((best, others)) = ranked.split_first() else { return 0.0 };
+    let rival = others.iter().find(|other| !census.is_same_text(best.code, other.code));
+    best.fit - rival.map_or(0.0, |rival| rival.fit)
+}
+
+/// Returns what browsers would take it for, as a page of a country where that language is spoken.
+fn browsers_guess(census: &Census, language: Option<Language>) -> Code {
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+    // The last line may be the beginning of one: what a character lacks there is no flaw.
+    detector.feed(&census.evidence, false);
+    let country = language.and_then(|language| language.country()).map(str::as_bytes);
+    Code::Standard(detector.guess(country, Utf8Detection::Deny))
+}
+
+fn is_odd(census: &Census, code: Code) -> bool {
+    oddness(&code.decode(&census.evidence)) > ODDNESS_MAX
+}

@@ -1,0 +1,96 @@
+//! Whether the characters of a text beyond ASCII stand where such characters stand: a text that is read in a wrong encoding
+//! has signs in the middle of words, capitals after small letters, and letters of several scripts in one word.
+
+use std::iter::once;
+
+/// Returns the share of the characters beyond ASCII that stand where none should, 0 if there are none.
+pub(super) fn oddness(text: &str) -> f64 {
+    let (mut odd, mut all) = (0_u32, 0_u32);
+    let (mut before, mut character) = (' ', ' ');
+    for after in text.chars().chain(once(' ')) {
+        if !character.is_ascii() {
+            all += 1;
+            odd += u32::from(is_odd(before, character, after));
+        }
+        (before, character) = (character, after);
+    }
+    f64::from(odd) / f64::from(all.max(1))
+}
+
+/// Whether a character beyond ASCII is odd between these two.
+fn is_odd(before: char, character: char, after: char) -> bool {
+    if character.is_alphabetic() {
+        let is_capital_within = character.is_uppercase() && before.is_lowercase();
+        let is_small_before_capital =
+            character.is_lowercase() && after.is_uppercase() && before.is_lowercase();
+        return is_capital_within
+            || is_small_before_capital
+            || mixes(before, character)
+            || mixes(character, after);
+    }
+    before.is_alphabetic() && after.is_alphabetic() && !stands_within_words(character)
+}
+
+/// Whether the two are letters of scripts that do not stand in one word.
+fn mixes(one: char, other: char) -> bool {
+    matches!((script(one), script(other)), (Some(one), Some(other)) if one != other)
+}
+
+#[derive(PartialEq, Eq)]
+enum Script {
+    Latin,
+    Greek,
+    Cyrillic,
+    Hebrew,
+    Arabic,
+}
+
+/// Returns the script of a letter, if it is one of those that are written with spaces.
+fn script(letter: char) -> Option<Script> {
+    match letter {
+        'a'..='z' | 'A'..='Z' | '\u{C0}'..='\u{24F}' | '\u{1E00}'..='\u{1EFF}' if letter.is_alphabetic() => {
+            Some(Script::Latin)
+        }
+        '\u{370}'..='\u{3FF}' | '\u{1F00}'..='\u{1FFF}' => Some(Script::Greek),
+        '\u{400}'..='\u{52F}' => Some(Script::Cyrillic),
+        '\u{5D0}'..='\u{5EA}' => Some(Script::Hebrew),
+        '\u{620}'..='\u{64A}' | '\u{FE70}'..='\u{FEFC}' => Some(Script::Arabic),
+        _ => None,
+    }
+}
+
+/// Whether this mark stands between letters.
+fn stands_within_words(mark: char) -> bool {
+    matches!(
+        mark,
+        '’' | '‘' | '´' | '·' | '…' | '\u{AD}' | '\u{A0}' | '\u{2010}'..='\u{2015}' | '\u{2022}' | '\u{2500}' | '\u{200C}' | '\u{200D}' | '\u{300}'..='\u{36F}'
+            | '\u{591}'..='\u{5F4}' | '\u{610}'..='\u{65F}' | '\u{E00}'..='\u{E7F}' | '\u{2E80}'..='\u{FFEF}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn right_texts_are_not_odd() {
+        for text in [
+            "Žluťoučký kůň, l’été où ÉTÉ",
+            "Мой дядя",
+            "Ένα πρωί",
+            "吾輩は猫である。名前は",
+            "col·legi — naïve",
+            "",
+        ] {
+            assert_eq!(oddness(text), 0.0, "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_in_a_wrong_encoding_are_odd() {
+        for text in ["M\u{201E}dchen und B\u{201E}ume", "cafÈ, dÈj‡", "M³ller, Stra¯e", "cafΘ", "Мøй дядя"]
+        {
+            assert!(oddness(text) > 0.3, "{text}: {}", oddness(text));
+        }
+    }
+}
