@@ -231,7 +231,7 @@ pub struct RedecodeArgs {
     /// Document ids, as in `meta/`.
     #[arg(required = true, value_name = "ID")]
     pub ids: Vec<DocumentId>,
-    /// The encoding: a label of the WHATWG Encoding Standard, or of UTF-32.
+    /// The encoding, by any of its usual names: windows-1251, shift_jis, cp850, latin2, MacRoman, utf-32.
     #[arg(long, value_name = "LABEL")]
     pub encoding: String,
     /// Settings.

@@ -34,9 +34,8 @@ use crate::{
 pub async fn run(args: &RedecodeArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     if !code::is_known(&args.encoding) {
         let message = format!("'{}' is no encoding", args.encoding);
-        return Err(CliError::new(Exit::Usage, message).advise(
-            "use a label of the WHATWG Encoding Standard, such as windows-1251 or shift_jis, or utf-32",
-        ));
+        return Err(CliError::new(Exit::Usage, message)
+            .advise("use a name such as windows-1251, shift_jis, cp850, latin2, MacRoman or utf-32"));
     }
     directory::must_exist(&settings.output_dir)?;
     let blobs = directory::open_blobs(settings).await?;

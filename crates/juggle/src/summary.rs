@@ -41,6 +41,10 @@ pub struct Summary {
     duplicates: u64,
     /// Of those, how many may have been read in a wrong encoding: their metas say so.
     doubtful_encodings: u64,
+    /// Of those, how many have characters that did not decode.
+    damaged: u64,
+    /// Characters that did not decode, in all of them.
+    replaced_characters: u64,
     /// Bytes as received.
     bytes_raw: u64,
     /// Tokens in all documents, a text that several have counted once.
@@ -157,6 +161,8 @@ impl Summary {
             documents: corpus.documents,
             duplicates: corpus.duplicates,
             doubtful_encodings: corpus.doubtful_encodings,
+            damaged: corpus.damaged,
+            replaced_characters: corpus.replaced_characters,
             bytes_raw: corpus.bytes_raw,
             tokens: corpus.tokens,
             distinct_tokens: corpus.distinct_tokens,
@@ -239,13 +245,7 @@ impl Summary {
                 self.duplicates
             ))?;
         }
-        if self.doubtful_encodings > 0 {
-            out.line(&format!(
-                "{} of them may have been read in a wrong encoding: their metas have the confidence 'doubtful'; a column \
-                 'encoding' in the source list decides",
-                self.doubtful_encodings
-            ))?;
-        }
+        self.print_encodings(run, out)?;
         if self.bad_lines > 0 {
             out.line(&format!("{} lines of the source lists name no text", self.bad_lines))?;
         }
@@ -268,6 +268,25 @@ impl Summary {
         }
         self.print_lock(out)?;
         self.print_failures(run, out)
+    }
+
+    /// Says which texts may not be what their authors wrote.
+    fn print_encodings(&self, run: &Path, out: &Out) -> Result<(), CliError> {
+        let run = run.display();
+        if self.doubtful_encodings > 0 {
+            out.line(&format!(
+                "{} of them are doubtful: they may have been read in a wrong encoding. List them: grep -l '\"doubtful\"' \
+                 '{run}'/meta/*.json; then: juggle redecode ID --encoding LABEL -o '{run}'",
+                self.doubtful_encodings
+            ))?;
+        }
+        if self.damaged > 0 {
+            out.line(&format!(
+                "{} of them have {} characters that did not decode and became U+FFFD: see 'replacements' in their metas",
+                self.damaged, self.replaced_characters
+            ))?;
+        }
+        Ok(())
     }
 
     fn differences(&self) -> Option<&Vec<Difference>> {

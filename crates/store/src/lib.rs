@@ -23,3 +23,4 @@ pub mod text;
 
 mod large_cuts;
 mod refine;
+mod warnings;

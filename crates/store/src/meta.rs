@@ -95,7 +95,8 @@ pub struct TextFacts {
     pub lines: u64,
 }
 
-/// How the bytes were decoded. Encodings have their names of the WHATWG Encoding Standard.
+/// How the bytes were decoded. Encodings have their names of the WHATWG Encoding Standard; those that it leaves out have
+/// those of IANA's list, or their usual ones: `IBM850`, `x-mac-ce`, `UTF-32LE`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncodingFacts {
     /// What the source list gives, as it stands there. It is used whatever else is said.
@@ -124,14 +125,13 @@ pub struct EncodingFacts {
 pub enum Confidence {
     /// The source list gives it.
     Given,
-    /// The bytes prove it: a byte order mark, or bytes that are nothing else.
+    /// The bytes prove it: a byte order mark, escapes, or bytes that are nothing else.
     Proven,
-    /// It is declared, and the bytes do not contradict.
+    /// It is declared, the whole text decodes in it, and nothing says that it is another.
     Declared,
-    /// It was guessed from many letters.
+    /// It was guessed, and at least 99 of 100 such guesses are right.
     Likely,
-    /// It was guessed from few letters or does not explain all of them, or it is declared and the bytes look like another:
-    /// look at the text.
+    /// It was guessed with less certainty, or it is declared and the bytes look like another: look at the text.
     Doubtful,
 }
 

@@ -33,6 +33,7 @@ use crate::{
     large_cuts::LargeCuts,
     meta::{self, Arrival, META_BYTES_MAX, Meta},
     refine::{Desk, Download},
+    warnings::Warnings,
 };
 
 /// Stores texts. Its work blocks, and runs where it may.
@@ -45,6 +46,7 @@ pub struct Store {
     /// Those that nobody works at; no more than there are turns.
     desks: Mutex<Vec<Desk>>,
     large_cuts: LargeCuts,
+    warnings: Warnings,
 }
 
 impl Store {
@@ -59,6 +61,7 @@ impl Store {
             turns,
             desks: Mutex::default(),
             large_cuts: LargeCuts::default(),
+            warnings: Warnings::default(),
         }
     }
 
@@ -106,6 +109,7 @@ impl Stage for Store {
         };
         self.large_cuts.warn_of(&meta);
         Meter::add(&self.meter.bytes, meta.raw.bytes);
+        self.warnings.tell(&meta);
         Ok(vec![ProcessJob { document: meta.document, text_blake3: meta.text.blake3, known }].into())
     }
 }

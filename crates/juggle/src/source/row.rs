@@ -127,7 +127,7 @@ fn check_hash(hash: Option<&str>, kind: &str) -> Result<(), String> {
 fn check_encoding(label: Option<&str>) -> Result<(), String> {
     match label {
         Some(label) if !code::is_known(label) => Err(format!(
-            "'{}' is no encoding: use a label of the WHATWG Encoding Standard, such as windows-1251, or leave it empty",
+            "'{}' is no encoding: use a name such as windows-1251, latin2 or cp850, or leave it empty",
             shown(label)
         )),
         Some(_) | None => Ok(()),

@@ -20,6 +20,8 @@ pub(super) struct Corpus {
     pub(super) documents: u64,
     pub(super) duplicates: u64,
     pub(super) doubtful_encodings: u64,
+    pub(super) damaged: u64,
+    pub(super) replaced_characters: u64,
     pub(super) bytes_raw: u64,
     pub(super) tokens: u64,
     pub(super) distinct_tokens: u64,
@@ -42,8 +44,11 @@ impl Corpus {
             if meta.duplicate_of.is_none() {
                 different.push(document.clone());
             }
-            let confidence = meta.encoding.as_ref().and_then(|encoding| encoding.confidence);
-            corpus.doubtful_encodings += u64::from(confidence == Some(Confidence::Doubtful));
+            if let Some(EncodingMeta { confidence, replacements }) = meta.encoding {
+                corpus.doubtful_encodings += u64::from(confidence == Some(Confidence::Doubtful));
+                corpus.damaged += u64::from(replacements > 0);
+                corpus.replaced_characters += replacements;
+            }
             if documents.len() <= ROWS_MAX {
                 let stats = sidecar(blobs, BlobKind::Stats, document)?;
                 corpus.rows.push(Row { document: document.clone(), meta, stats });
@@ -91,10 +96,12 @@ pub(super) struct Meta {
     pub(super) duplicate_of: Option<DocumentId>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize)]
 pub(super) struct EncodingMeta {
     #[serde(default)]
     pub(super) confidence: Option<Confidence>,
+    #[serde(default)]
+    pub(super) replacements: u64,
 }
 
 #[derive(Debug, Deserialize)]

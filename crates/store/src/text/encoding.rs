@@ -214,17 +214,21 @@ fn by_escapes(survey: &Survey, reopen: Reopen<'_>) -> Result<Option<(Code, Confi
     if !is_seven_bit || codes.is_empty() {
         return Ok(None);
     }
-    let found = census::first_without_flaw(reopen()?, survey.bytes, &codes)?;
+    let found = census::decodes_best_in(reopen()?, survey.bytes, &codes)?;
     let unknown = (survey.designations > 0).then_some((PLAIN, Confidence::Doubtful));
-    Ok(found.map(|code| (code, Confidence::Proven)).or(unknown))
+    Ok(found.map(|(code, flaws)| (code, of_flaws(flaws.bad))).or(unknown))
+}
+
+/// Bytes that decode in an encoding that shows itself prove it, unless some of them do not.
+fn of_flaws(bad: u64) -> Confidence {
+    if bad == 0 { Confidence::Proven } else { Confidence::Likely }
 }
 
 /// UTF-8, if the bytes are that, or nearly so.
 fn utf8(survey: &Survey) -> Option<(Code, Confidence)> {
     let Survey { utf8_invalid: bad, utf8_leads: good, .. } = *survey;
     let nearly = good.saturating_sub(bad) >= bad.saturating_mul(UTF8_GOOD_PER_BAD);
-    let confidence = if bad == 0 { Confidence::Proven } else { Confidence::Likely };
-    nearly.then_some((PLAIN, confidence))
+    nearly.then_some((PLAIN, of_flaws(bad)))
 }
 
 fn decoded_head(survey: &Survey, code: Option<Code>, bom_bytes: usize) -> String {

@@ -95,7 +95,7 @@ impl FromSevenBit {
                 self.is_shifted = false;
                 out.push(*byte);
             }
-            ([byte @ 0..0x80], false) if *byte != ESCAPE => out.push(*byte),
+            ([byte @ 0..0x80], false) if *byte != ESCAPE || self.form == SevenBit::Hz => out.push(*byte),
             ([byte @ (b' ' | b'\t')], true) => out.push(*byte),
             ([0x21..=0x7E], true) => return Found::Begun,
             ([first @ 0x21..=0x7E, second @ 0x21..=0x7E], true) => out.extend([first | 0x80, second | 0x80]),

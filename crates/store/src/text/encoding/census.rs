@@ -97,16 +97,26 @@ impl Census {
     }
 }
 
-/// Returns the first of these encodings in which the whole text decodes without a flaw and has characters beyond ASCII.
-pub(super) fn first_without_flaw(text: impl Read, bytes: u64, codes: &[Code]) -> io::Result<Option<Code>> {
+/// How many characters beyond ASCII make up for one flaw.
+const BEYOND_ASCII_PER_FLAW: u64 = 10;
+
+/// Returns which of these encodings, whose bytes are all ASCII, the whole text decodes in with the fewest flaws, and how
+/// many; none if it has no characters beyond ASCII, or too many flaws.
+pub(super) fn decodes_best_in(
+    text: impl Read,
+    bytes: u64,
+    codes: &[Code],
+) -> io::Result<Option<(Code, Flaws)>> {
     let mut trials: Vec<Trial> = codes.iter().map(|code| Trial::new(*code, bytes)).collect();
     each_window(text, |window| {
         trials.iter_mut().for_each(|trial| trial.take(window, false));
-        trials.retain(|trial| trial.flaws.bad == 0);
+        trials.retain(|trial| trial.flaws.bad <= trial.flaws_max);
         !trials.is_empty()
     })?;
     let found = trials.into_iter().map(|trial| (trial.code, trial.finish()));
-    Ok(found.into_iter().find(|(_, (flaws, beyond))| flaws.bad == 0 && *beyond > 0).map(|(code, _)| code))
+    let plausible = found
+        .filter(|(_, (flaws, beyond))| *beyond > flaws.bad * BEYOND_ASCII_PER_FLAW && !flaws.is_garbage());
+    Ok(plausible.map(|(code, (flaws, _))| (code, flaws)).min_by_key(|(_, flaws)| flaws.bad))
 }
 
 /// Reads on until the end, or until `take` wants no more.
