@@ -1,12 +1,12 @@
 //! What an error of the HTTP client means.
 //!
 //! The chain of sources is walked from the outside in; an `io::Error` is looked into as well, since it does not name
-//! what it wraps as its source. The first rule that fits decides: refused address, then name resolution, then TLS, then
+//! what it wraps as its source. The first rule that fits decides: a condition of this machine, then refused address, then name resolution, then TLS, then
 //! deadline, then connection; what is left is an answer that is not HTTP, or a connection that broke before one came.
 
 use std::{error::Error, io};
 
-use flow::reason::Reason;
+use flow::{machine::MachineFailure, reason::Reason};
 use url::Url;
 
 use crate::{
@@ -18,6 +18,9 @@ use crate::{
 /// How a candidate fails whose request found no answer. `proxy` is the one that was asked, without user and password.
 pub(crate) fn unanswered(error: &reqwest::Error, url: &Url, proxy: Option<&str>) -> Failed {
     let at = shown(url);
+    if let Some(condition) = machine(error) {
+        return Failed::of_this_machine(condition, at);
+    }
     if let Some(proxy) = proxy.filter(|_| is_of_the_way(error)) {
         let why = innermost(error);
         return Failed::for_now(
@@ -51,6 +54,11 @@ pub(crate) fn unanswered(error: &reqwest::Error, url: &Url, proxy: Option<&str>)
         return Failed::for_good(Reason::HttpStatus, format!("{at}: the answer is not HTTP: {why}"));
     }
     Failed::for_now(Reason::Connect, format!("{at}: the connection broke before an answer came: {why}"))
+}
+
+/// Returns what this machine lacks, where that is why there was no answer: a socket is an open file too.
+fn machine(error: &reqwest::Error) -> Option<MachineFailure> {
+    chain(error).filter_map(|error| error.downcast_ref()).find_map(MachineFailure::of_any)
 }
 
 /// Whether a request by a proxy failed on the way: the proxy has no address, does not answer, or lets nothing through.

@@ -6,9 +6,12 @@
 //! never give the text (a 404), a mirror that merely cannot be reached does not keep the job alive, and that answer is
 //! the one that people are told. Redirects count as well: what they lead to is not tried for as long as what was listed.
 
+use std::fmt;
+
 use flow::{
     blobs::BlobError,
     clock::Millis,
+    machine::MachineFailure,
     payload::FetchJob,
     reason::{Failure, Reason},
     stage::{Attempt, StageError},
@@ -36,6 +39,8 @@ pub(crate) enum Hope {
     Afresh,
     /// A page came in place of a text. Once more, in case that was an accident or the host turns robots away.
     Page,
+    /// It is this machine that cannot go on, such as with too many open files. That says nothing of the candidate.
+    Halt,
 }
 
 /// For how long a candidate is tried.
@@ -121,6 +126,12 @@ impl Failed {
         Self { failure: Failure::new(reason, message), hope: Hope::Afresh, host: Seen::Nothing }
     }
 
+    /// This machine cannot go on.
+    pub(crate) fn of_this_machine(condition: MachineFailure, what: impl fmt::Display) -> Self {
+        let failure = Failure::new(Reason::Internal, format!("{what}: {condition}"));
+        Self { failure, hope: Hope::Halt, host: Seen::Nothing }
+    }
+
     /// What it means for the job.
     pub(crate) fn verdict(
         self,
@@ -130,6 +141,9 @@ impl Failed {
         mirrors: &[Mirror],
     ) -> StageError<FetchJob> {
         let Self { failure, hope, host: _ } = self;
+        if hope == Hope::Halt {
+            return StageError::Halt(failure);
+        }
         let mut job = job;
         let next = job.candidate.saturating_add(1);
         let is_last = next >= job.urls.len();
@@ -153,7 +167,7 @@ impl Failed {
                 return reroute(failure, job, next, mirrors);
             }
             Hope::Later { after_ms, group_pause_ms } => (after_ms, group_pause_ms),
-            Hope::Afresh | Hope::Page => (None, 0),
+            Hope::Afresh | Hope::Page | Hope::Halt => (None, 0),
         };
         StageError::Retry { failure, after_ms, group_pause_ms }
     }
@@ -229,6 +243,15 @@ mod tests {
         let unknown = || Failed::for_now(Reason::Dns, "no such name");
         assert_eq!(next_of(verdict(unknown(), 0, 0)), second);
         assert!(matches!(verdict(unknown(), 1, 0), StageError::Retry { .. }));
+    }
+
+    #[test]
+    fn what_this_machine_lacks_stops_the_run_and_is_no_failure_of_a_candidate() {
+        for (candidate, failures) in [(0, 0), (1, 9)] {
+            let failed = Failed::of_this_machine(MachineFailure::TooManyFiles, "http://a/");
+            let StageError::Halt(failure) = verdict(failed, candidate, failures) else { panic!("it stops") };
+            assert!(failure.message.contains("ulimit -n"), "{failure}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use flow::safe_file;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// The largest file that is read: a robots.txt of the largest size that is parsed, each byte escaped.
@@ -97,19 +98,26 @@ impl HostFiles {
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    let is_bounded = fs::metadata(path).is_ok_and(|file| file.len() <= FILE_BYTES_MAX);
-    let bytes = is_bounded.then(|| fs::read(path).ok())??;
+    let directory = path.parent()?;
+    safe_file::must_be_directory(directory).ok()?;
+    let is_bounded = fs::symlink_metadata(path).is_ok_and(|file| file.len() <= FILE_BYTES_MAX);
+    let bytes = is_bounded.then(|| safe_file::read(path).ok())??;
     serde_json::from_slice(&bytes).ok()
 }
 
 fn replace(path: &Path, temporary: &Path, value: &impl Serialize) -> io::Result<()> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)?;
+        safe_file::must_be_directory(directory)?;
     }
     let bytes = serde_json::to_vec(value)?;
-    let written = fs::File::create(temporary)
-        .and_then(|mut file| file.write_all(&bytes))
-        .and_then(|()| fs::rename(temporary, path));
+    let written = safe_file::create(temporary)
+        // Held until it has its name, so that nobody sweeps it.
+        .and_then(|mut file| {
+            file.try_lock()?;
+            file.write_all(&bytes)?;
+            fs::rename(temporary, path)
+        });
     if written.is_err() {
         drop(fs::remove_file(temporary));
     }

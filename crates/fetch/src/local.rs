@@ -2,12 +2,13 @@
 
 use std::{
     fs::File,
-    io::Read,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
 use flow::{
     blobs::{BlobError, BlobName},
+    machine::MachineFailure,
     meter::Meter,
     reason::Reason,
 };
@@ -92,7 +93,13 @@ impl Local {
 fn open(url: &Url) -> Result<(PathBuf, File), Failed> {
     let fail = |what: String| Failed::for_good(Reason::Internal, what);
     let path = url.to_file_path().map_err(|()| fail(format!("{url}: not a path on this machine")))?;
-    let told = |error| fail(format!("'{}' cannot be read: {error}", path.display()));
+    let told = |error: io::Error| {
+        let what = format!("'{}' cannot be read: {error}", path.display());
+        match MachineFailure::of_any(&error) {
+            Some(condition) => Failed::of_this_machine(condition, what),
+            None => fail(what),
+        }
+    };
     if !path.metadata().map_err(told)?.is_file() {
         return Err(fail(format!("'{}' is not a regular file", path.display())));
     }

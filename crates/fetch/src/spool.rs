@@ -17,7 +17,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use flow::blobs::{BlobError, BlobName, BlobStore, Change, Kept, Publishing, StagedBlob};
+use flow::{
+    blobs::{BlobError, BlobName, BlobStore, Change, Kept, Publishing, StagedBlob},
+    safe_file,
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -284,8 +287,13 @@ fn note_path(staged: &Path) -> PathBuf {
 
 fn write_note(note: &Note, path: &Path) -> io::Result<()> {
     let temporary = path.with_extension("json.tmp");
-    let written =
-        fs::write(&temporary, serde_json::to_vec(note)?).and_then(|()| fs::rename(&temporary, path));
+    let bytes = serde_json::to_vec(note)?;
+    let written = safe_file::create(&temporary).and_then(|mut file| {
+        // Held until it has its name, so that nobody sweeps it.
+        file.try_lock()?;
+        file.write_all(&bytes)?;
+        fs::rename(&temporary, path)
+    });
     if let Err(error) = written {
         remove(&temporary).map_err(io::Error::other)?;
         return Err(error);
@@ -295,11 +303,11 @@ fn write_note(note: &Note, path: &Path) -> io::Result<()> {
 
 /// What is there, and whether it can be read.
 fn read_note(path: &Path) -> (Option<Note>, Noted) {
-    let length = match fs::metadata(path) {
+    let length = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return (None, Noted::Absent),
         found => found.map_or(u64::MAX, |file| file.len()),
     };
-    let bytes = if length <= NOTE_BYTES_MAX { fs::read(path).ok() } else { None };
+    let bytes = if length <= NOTE_BYTES_MAX { safe_file::read(path).ok() } else { None };
     match bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
         Some(note) => (Some(note), Noted::Yes),
         None => (None, Noted::No),

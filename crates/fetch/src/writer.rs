@@ -126,7 +126,7 @@ impl Ending {
     /// What to do with what has come of a body that failed.
     pub(crate) fn after(failed: &Failed) -> Self {
         match failed.hope {
-            Hope::Later { .. } => Self::Suspend,
+            Hope::Later { .. } | Hope::Halt => Self::Suspend,
             Hope::None | Hope::Afresh | Hope::Page => Self::Discard,
         }
     }

@@ -17,7 +17,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use crate::document::DocumentId;
+use crate::{document::DocumentId, machine::MachineFailure};
 
 /// What a blob holds; its directory in the run directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -339,6 +339,17 @@ pub enum BlobError {
         /// What is wrong with it.
         source: io::Error,
     },
+    /// The machine cannot go on: a failing disk, too many open files, no permission. Nothing was published, and no document
+    /// is to blame.
+    #[error("'{}': {condition} ({source})", path.display())]
+    Machine {
+        /// Where.
+        path: PathBuf,
+        /// What has come over the machine; never [`MachineFailure::DiskFull`], which is [`BlobError::DiskFull`].
+        condition: MachineFailure,
+        /// The error of the system.
+        source: io::Error,
+    },
     /// Anything else the system says.
     #[error("'{}': {source}", path.display())]
     Io {
@@ -353,12 +364,25 @@ impl BlobError {
     /// The error for what the system said about a path.
     #[must_use]
     pub fn at(path: &Path, source: io::Error) -> Self {
+        match (MachineFailure::of(&source), source.kind()) {
+            (Some(condition), _) => Self::machine(path, condition, source),
+            (None, io::ErrorKind::NotFound) => Self::NotFound(path.to_owned()),
+            (None, io::ErrorKind::InvalidData) => Self::Damaged { path: path.to_owned(), source },
+            (None, _) => Self::Io { path: path.to_owned(), source },
+        }
+    }
+
+    /// The error for a condition of the machine that was met at a path.
+    #[must_use]
+    pub fn machine(path: &Path, condition: MachineFailure, source: io::Error) -> Self {
         let path = path.to_owned();
-        match source.kind() {
-            io::ErrorKind::NotFound => Self::NotFound(path),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path, source },
-            io::ErrorKind::InvalidData => Self::Damaged { path, source },
-            _ => Self::Io { path, source },
+        match condition {
+            MachineFailure::DiskFull => Self::DiskFull { path, source },
+            MachineFailure::TooManyFiles
+            | MachineFailure::OutOfMemory
+            | MachineFailure::ReadOnly
+            | MachineFailure::NoPermission
+            | MachineFailure::Disk => Self::Machine { path, condition, source },
         }
     }
 }

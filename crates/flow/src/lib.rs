@@ -7,7 +7,9 @@
 //! * [`document`], [`payload`]: a text's id and what the jobs of each lane say;
 //! * [`queue`]: the contract of the durable queue, [`JobQueue`](queue::JobQueue);
 //! * [`blobs`]: the contract of the place where bytes live, [`BlobStore`](blobs::BlobStore);
-//! * [`whole_file`]: other files, written whole or not at all; [`json_line`]: JSON that stays in one line;
+//! * [`machine`]: conditions that stop a run and that no document is to blame for;
+//! * [`whole_file`]: other files, written whole or not at all; [`safe_file`]: opened without following links; [`temporary`]: swept
+//!   where their writers were killed; [`json_line`]: JSON that stays in one line;
 //! * [`stage`]: one step of the dataflow, [`Stage`](stage::Stage);
 //! * [`worker`]: **the loop** that claims, runs, completes or fails; [`retry`], [`shutdown`], [`meter`] serve it.
 //!
@@ -20,13 +22,16 @@ pub mod durability;
 pub mod job;
 pub mod json_line;
 pub mod lane;
+pub mod machine;
 pub mod meter;
 pub mod payload;
 pub mod queue;
 pub mod reason;
 pub mod retry;
+pub mod safe_file;
 pub mod shutdown;
 pub mod stage;
+pub mod temporary;
 pub mod whole_file;
 pub mod worker;
 

@@ -104,7 +104,7 @@ pub enum StageError<I> {
         /// How long to leave the job's whole group alone; 0 for not at all.
         group_pause_ms: Millis,
     },
-    /// The machine cannot go on (disk full): stop the worker, keep the job.
+    /// The machine cannot go on (a full or failing disk, too many open files): stop the worker, keep the job.
     #[error("{0}")]
     Halt(Failure),
 }
@@ -143,6 +143,7 @@ impl<I> From<BlobError> for StageError<I> {
             BlobError::DiskFull { source, .. } => {
                 Self::Halt(Failure::new(Reason::DiskFull, format!("{error}: {source}")))
             }
+            BlobError::Machine { .. } => Self::Halt(Failure::new(Reason::Internal, error.to_string())),
             BlobError::Busy(_) | BlobError::NotFound(_) | BlobError::Io { .. } => {
                 Self::retry(Reason::Internal, error.to_string())
             }

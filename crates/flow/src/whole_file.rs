@@ -1,7 +1,7 @@
 //! Files that are written whole or not at all.
 
 use std::{
-    fs::{self, File, Permissions},
+    fs::{File, Permissions},
     io::{self, BufWriter, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -9,8 +9,12 @@ use std::{
 
 use tempfile::{NamedTempFile, TempPath};
 
+use crate::temporary::{self, Held, Sweep};
+
 /// What a file may be at most; the umask takes from it.
 const MODE: u32 = 0o666;
+/// How often a file is begun again that a sweeper takes away.
+const TRIES_MAX: usize = 64;
 /// The ending of a file that has no name yet.
 const UNFINISHED: &str = ".tmp";
 
@@ -23,7 +27,7 @@ pub struct WholeFile {
 }
 
 /// A file that is written whole and durable, though nobody sees it yet, so that several can appear together. No file is
-/// held open for it. Dropped, it is gone.
+/// held open for it, so nobody may sweep its directory meanwhile. Dropped, it is gone.
 #[derive(Debug)]
 pub struct SettledFile {
     path: PathBuf,
@@ -39,12 +43,17 @@ impl WholeFile {
     /// Where none can be made there.
     pub fn begin(path: &Path) -> io::Result<Self> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let made = tempfile::Builder::new()
-            .prefix(&format!(".{name}."))
-            .suffix(UNFINISHED)
-            .permissions(Permissions::from_mode(MODE))
-            .tempfile_in(above(path))?;
-        Ok(Self { path: path.to_owned(), file: BufWriter::new(made) })
+        for _ in 0..TRIES_MAX {
+            let made = tempfile::Builder::new()
+                .prefix(&format!(".{name}."))
+                .suffix(UNFINISHED)
+                .permissions(Permissions::from_mode(MODE))
+                .tempfile_in(above(path))?;
+            if temporary::hold(made.as_file(), made.path())? == Held::Ours {
+                return Ok(Self { path: path.to_owned(), file: BufWriter::new(made) });
+            }
+        }
+        Err(io::Error::other("its temporary file is taken away again and again"))
     }
 
     /// The name that it will have.
@@ -58,11 +67,16 @@ impl WholeFile {
     /// # Errors
     /// Where there is no room, or the disk fails.
     pub fn settle(self) -> io::Result<SettledFile> {
+        let (path, file) = self.forced()?;
+        let bytes = file.as_file().metadata()?.len();
+        Ok(SettledFile { path, temporary: file.into_temp_path(), bytes })
+    }
+
+    fn forced(self) -> io::Result<(PathBuf, NamedTempFile)> {
         let Self { path, file } = self;
         let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.as_file().sync_all()?;
-        let bytes = file.as_file().metadata()?.len();
-        Ok(SettledFile { path, temporary: file.into_temp_path(), bytes })
+        Ok((path, file))
     }
 
     /// Gives it its name, durably, in place of what had it.
@@ -70,7 +84,10 @@ impl WholeFile {
     /// # Errors
     /// Where that fails.
     pub fn finish(self) -> io::Result<()> {
-        self.settle()?.appear()
+        let (path, file) = self.forced()?;
+        // It stays open, and so held, until it has its name.
+        let _held = file.persist(&path)?;
+        File::open(above(&path))?.sync_all()
     }
 }
 
@@ -101,20 +118,18 @@ impl SettledFile {
     }
 }
 
-/// Removes what killed writers have left in a directory in which nobody is writing now.
+/// Removes what killed writers have left in a directory.
 ///
 /// # Errors
 /// Where it cannot be read, or a file cannot be removed.
 pub fn sweep(directory: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let name = name.as_encoded_bytes();
-        if name.starts_with(b".") && name.ends_with(UNFINISHED.as_bytes()) && entry.file_type()?.is_file() {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
+    temporary::sweep(directory, Sweep::Remove, is_unfinished).map(drop)
+}
+
+/// Whether a file name is one that [`WholeFile`] gives before the file has its own.
+#[must_use]
+pub fn is_unfinished(file_name: &str) -> bool {
+    file_name.starts_with('.') && file_name.ends_with(UNFINISHED)
 }
 
 fn above(path: &Path) -> &Path {
@@ -123,6 +138,8 @@ fn above(path: &Path) -> &Path {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -166,7 +183,7 @@ mod tests {
     #[test]
     fn what_a_killed_writer_has_left_is_swept() {
         let directory = tempfile::tempdir().unwrap();
-        let (_, left) = WholeFile::begin(&directory.path().join("file"))
+        let (file, left) = WholeFile::begin(&directory.path().join("file"))
             .unwrap()
             .file
             .into_inner()
@@ -176,7 +193,9 @@ mod tests {
         for name in ["kept.tmp", ".kept"] {
             fs::write(directory.path().join(name), "").unwrap();
         }
-        assert!(left.exists());
+        sweep(directory.path()).unwrap();
+        assert!(left.exists(), "its writer lives");
+        drop(file);
         sweep(directory.path()).unwrap();
         assert!(!left.exists());
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);

@@ -12,6 +12,7 @@ use std::{fs, path::Path};
 use flow::{
     clock::Clock,
     queue::{CursorMove, JobQueue, Push, QueueError},
+    safe_file,
 };
 
 pub(crate) use self::bulk::Tally;
@@ -115,6 +116,8 @@ pub async fn add(sources: Sources, run: &Path, queue: &dyn JobQueue) -> Result<A
 /// Writes all snapshots, or none.
 fn write(sources: &Sources, directory: &Path) -> Result<Vec<Snapshot>, CliError> {
     fs::create_dir_all(directory)
+        .map_err(|source| SourceError::Write { path: directory.to_owned(), source })?;
+    safe_file::must_be_directory(directory)
         .map_err(|source| SourceError::Write { path: directory.to_owned(), source })?;
     let reading = Reading::new(&sources.rules);
     let mut tally = Tally::new(&sources.rules.rewrites);

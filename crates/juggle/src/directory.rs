@@ -1,17 +1,18 @@
 //! The run directory: made and tried before anything else is.
 
 use std::{
-    fs::{self, File},
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
+use flow::machine::MachineFailure;
 use queue::directory::QueueDirectory;
 use store::local::{LocalBlobs, layout::LayoutError};
 
 use crate::{
     blocking::blocking,
     exit::{CliError, Exit, is_full},
+    leftovers,
     settings::resolved::Settings,
 };
 
@@ -21,14 +22,14 @@ use crate::{
 /// [`Exit::File`] with what to do.
 pub fn prepare(run: &Path) -> Result<(), CliError> {
     let refuse = |error: io::Error| {
-        let message = format!("cannot use '{}' as the output directory: {error}", run.display());
+        let why = MachineFailure::told(&error);
+        let message = format!("cannot use '{}' as the output directory: {why}", run.display());
         let exit = if is_full(&error) { Exit::DiskFull } else { Exit::File };
         CliError::new(exit, message).advise("name one that you may write to with -o DIR")
     };
     fs::create_dir_all(run).map_err(refuse)?;
-    let probe = run.join(format!(".juggle-{}.tmp", std::process::id()));
-    File::create(&probe).map_err(refuse)?;
-    fs::remove_file(&probe).map_err(refuse)?;
+    leftovers::sweep(run).map_err(refuse)?;
+    leftovers::try_to_write(run).map_err(refuse)?;
     Ok(QueueDirectory::of(run).prepare()?)
 }
 

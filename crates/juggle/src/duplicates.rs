@@ -5,12 +5,12 @@
 //! and compared; not there where there are no duplicates.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{self, Read},
     path::{Path, PathBuf},
 };
 
-use flow::document::DocumentId;
+use flow::{document::DocumentId, safe_file};
 use serde::Serialize;
 
 use crate::{
@@ -48,7 +48,7 @@ pub(crate) fn write(run: &Path, duplicates: &[(DocumentId, DocumentId)]) -> Resu
     }
     let lines = duplicates.iter().map(|(id, first)| format!("{id}\t{first}\n"));
     let text: String = std::iter::once(HEADER.to_owned()).chain(lines).collect();
-    if fs::read_to_string(&path).is_ok_and(|before| before == text) {
+    if safe_file::read_to_string(&path).is_ok_and(|before| before == text) {
         return Ok(());
     }
     let mut file = WholeFile::begin(&path)?;
@@ -63,7 +63,7 @@ pub(crate) fn write(run: &Path, duplicates: &[(DocumentId, DocumentId)]) -> Resu
 pub(crate) fn read(run: &Path) -> Result<Vec<Duplicate>, CliError> {
     let path = path_in(run);
     let mut text = String::new();
-    match File::open(&path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text)) {
+    match safe_file::open(&path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => {
             return Err(CliError::new(Exit::File, format!("failed to read '{}': {error}", path.display())));

@@ -3,7 +3,9 @@
 use std::{fmt, io, path::Path, process::ExitCode};
 
 use export::error::ExportError;
-use flow::{blobs::BlobError, queue::QueueError, reason::Reason, worker::WorkerError};
+use flow::{
+    blobs::BlobError, machine::MachineFailure, queue::QueueError, reason::Reason, worker::WorkerError,
+};
 
 use crate::{settings::error::SettingsError, source::error::SourceError};
 
@@ -60,7 +62,7 @@ impl CliError {
     /// A file that cannot be written.
     #[must_use]
     pub fn unwritten(path: &Path, error: &io::Error) -> Self {
-        let message = format!("failed to write '{}': {error}", path.display());
+        let message = format!("failed to write '{}': {}", path.display(), MachineFailure::told(error));
         if is_full(error) {
             Self::new(Exit::DiskFull, message).advise(MAKE_ROOM)
         } else {
@@ -101,6 +103,8 @@ impl fmt::Display for CliError {
 const MAKE_ROOM: &str =
     "make room, then run the same command again: nothing is lost, it goes on where it stopped";
 
+const GO_ON: &str = "then run the same command again: nothing is lost, it goes on where it stopped";
+
 const MEND_COMMAND: &str = "mend the command, then run again: no document has failed for it. It must read one JSON line a \
      document until its input ends, answer each, flush, and end with status 0";
 
@@ -109,10 +113,8 @@ impl From<QueueError> for CliError {
         let exit = match &error {
             QueueError::DiskFull(_) => return Self::caused(Exit::DiskFull, &error).advise(MAKE_ROOM),
             QueueError::InUse(_) => Exit::InUse,
-            QueueError::Version(_)
-            | QueueError::Broken(_)
-            | QueueError::Damaged(_)
-            | QueueError::Unreachable(_) => Exit::File,
+            QueueError::Broken(_) => return Self::caused(Exit::File, &error).advise(GO_ON),
+            QueueError::Version(_) | QueueError::Damaged(_) | QueueError::Unreachable(_) => Exit::File,
             QueueError::Stale(_)
             | QueueError::Full(_)
             | QueueError::CursorMoved(_)
@@ -133,6 +135,7 @@ impl From<BlobError> for CliError {
                 Self::caused(Exit::File, &error).advise(MEND)
             }
             BlobError::DiskFull { .. } => Self::caused(Exit::DiskFull, &error).advise(MAKE_ROOM),
+            BlobError::Machine { .. } => Self::caused(Exit::File, &error).advise(GO_ON),
             BlobError::Busy(_) | BlobError::TooLarge { .. } | BlobError::Io { .. } => {
                 Self::caused(Exit::File, &error)
             }
@@ -179,7 +182,7 @@ impl From<SettingsError> for CliError {
 /// Whether the system says that there is no room.
 #[must_use]
 pub fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    MachineFailure::of(error) == Some(MachineFailure::DiskFull)
 }
 
 impl From<WorkerError> for CliError {
@@ -192,7 +195,7 @@ impl From<WorkerError> for CliError {
             WorkerError::Halted(failure) if failure.reason == Reason::Command => {
                 Self::new(Exit::Usage, failure.message).advise(MEND_COMMAND)
             }
-            WorkerError::Halted(failure) => Self::new(Exit::File, failure.message),
+            WorkerError::Halted(failure) => Self::new(Exit::File, failure.message).advise(GO_ON),
         }
     }
 }

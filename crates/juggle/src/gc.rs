@@ -4,7 +4,10 @@
 //! meta is damaged, and `juggle verify` mends it. What lies in the spool is needed until its document is stored; of a dead
 //! job, another round of tries begins with it. Nothing may be at work meanwhile.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
@@ -12,6 +15,7 @@ use flow::{
     job::State,
     lane::Lane,
     queue::JobQueue,
+    temporary::Sweep,
 };
 use serde::Serialize;
 use store::local::LocalBlobs;
@@ -21,6 +25,7 @@ use crate::{
     blocking::blocking,
     directory,
     exit::{CliError, Exit},
+    leftovers,
     output::Out,
     settings::{choice::Run, resolved::Settings},
     verify::documents_with_jobs,
@@ -80,8 +85,23 @@ async fn collect(settings: &Settings, queue: &dyn JobQueue) -> Result<Collected,
     let needed = needed(queue).await?;
     let blobs = directory::open_blobs(settings).await?;
     let is_dry = settings.run == Run::Dry;
-    let removing = blocking(move || remove(&blobs, &needed, is_dry));
-    Ok(removing.await??)
+    let run = settings.output_dir.clone();
+    let removing = blocking(move || {
+        let mut collected = remove(&blobs, &needed, is_dry)?;
+        let how = if is_dry { Sweep::Name } else { Sweep::Remove };
+        let left = leftovers::find(&run, how).map_err(|error| CliError::unwritten(&run, &error))?;
+        collected.add_leftovers(&run, &left);
+        Ok(collected)
+    });
+    removing.await?
+}
+
+impl Collected {
+    /// Files on their way to a name that their writers, which were killed, never gave them.
+    fn add_leftovers(&mut self, run: &Path, left: &[PathBuf]) {
+        let below = left.iter().map(|path| path.strip_prefix(run).unwrap_or(path));
+        self.files.extend(below.map(|path| path.display().to_string()));
+    }
 }
 
 fn remove(blobs: &LocalBlobs, needed: &Needed, is_dry: bool) -> Result<Collected, BlobError> {

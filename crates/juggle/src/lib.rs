@@ -12,6 +12,7 @@
 //! * `reprocess`: what other options made is made anew;
 //! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`], [`rebuild`], [`export`], [`distance_command`],
 //!   [`compare`], [`config_show`]: the commands;
+//! * `leftovers`: what killed processes have left;
 //! * `lock`: what a corpus is made of, in `corpus.lock`;
 //! * [`sample`]: the bundled library for machines without a network;
 //! * [`summary`], [`progress`], [`output`], [`telemetry`], [`signals`], [`directory`], [`exit`]: what people see; [`shell`]: words of
@@ -32,6 +33,7 @@ pub mod exit;
 pub mod export;
 pub mod feeder;
 pub mod gc;
+mod leftovers;
 mod lock;
 pub mod output;
 pub mod pipeline;

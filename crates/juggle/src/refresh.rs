@@ -10,7 +10,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self},
     io,
     path::{Path, PathBuf},
     sync::{
@@ -25,6 +24,7 @@ use flow::{
     job::{JobView, Known, Selection, State},
     lane::Lane,
     queue::{BATCH_MAX, Cursor, CursorMove, JobQueue, Push, QueueError},
+    safe_file,
 };
 use serde::{Deserialize, Serialize};
 
@@ -150,7 +150,7 @@ async fn note(snapshots: &Path, list: &str, began_ms: Millis) -> Result<(), CliE
 /// Where that is not noted.
 pub(crate) fn began_ms(snapshots: &Path, list: &str) -> Result<Millis, SourceError> {
     let path = note_path(snapshots, list);
-    let noted = fs::read_to_string(&path).and_then(|noted| {
+    let noted = safe_file::read_to_string(&path).and_then(|noted| {
         noted.trim().parse().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     });
     noted.map_err(|source| SourceError::Snapshot { path, source })

@@ -6,7 +6,7 @@
 //! next run looks again. Stages that run side by side must have the same options.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -18,6 +18,7 @@ use flow::{
     lane::Lane,
     payload::ProcessJob,
     queue::{BATCH_MAX, JobQueue, QueueError},
+    safe_file,
 };
 use process::processor::Identity;
 use rayon::prelude::*;
@@ -118,7 +119,7 @@ impl Reprocess {
 
 /// The processor that the file names; none where there is no file, or it cannot be understood.
 fn read(path: &Path) -> Result<Option<Identity>, CliError> {
-    match fs::read(path) {
+    match safe_file::read(path) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(BlobError::at(path, error).into()),

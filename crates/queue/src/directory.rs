@@ -6,12 +6,13 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use flow::{durability::Durability, queue::QueueError};
+use flow::{durability::Durability, queue::QueueError, safe_file};
+use rustix::fs::OFlags;
 
 use crate::{
     disk::{Disk, failed},
@@ -43,7 +44,7 @@ impl QueueDirectory {
     /// Whether a queue was ever made here.
     #[must_use]
     pub fn exists(&self) -> bool {
-        self.0.join("VERSION").exists()
+        fs::symlink_metadata(self.0.join("VERSION")).is_ok()
     }
 
     /// Where it is.
@@ -67,20 +68,51 @@ impl QueueDirectory {
     /// Makes the directory, for the user alone, and checks its version.
     ///
     /// # Errors
-    /// [`QueueError::Version`] where a newer juggle made it; [`QueueError::DiskFull`]; [`QueueError::Broken`].
+    /// [`QueueError::Version`] where a newer juggle made it; [`QueueError::DiskFull`]; [`QueueError::Broken`], also where
+    /// a link or another user's directory has its place.
     pub fn prepare(&self) -> Result<(), QueueError> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.0)
-            .and_then(|()| fs::set_permissions(&self.0, fs::Permissions::from_mode(0o700)))
-            .map_err(|error| failed("create", &self.0, &error))?;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.0);
+        match made {
+            // Something that is no directory may have its name.
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(failed("create", &self.0, &error));
+            }
+            Ok(()) | Err(_) => {}
+        }
+        self.must_be_ours()?;
         self.check_version()
+    }
+
+    /// Refuses a link in the place of the directory, and a directory of another user, who could change all that is in it.
+    /// Both are left as they are.
+    fn must_be_ours(&self) -> Result<(), QueueError> {
+        let refuse = |error: io::Error| failed("use", &self.0, &error);
+        safe_file::must_be_directory(&self.0).map_err(refuse)?;
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW;
+        let directory = File::options()
+            .read(true)
+            .custom_flags(flags.bits().cast_signed())
+            .open(&self.0)
+            .map_err(refuse)?;
+        let found = directory.metadata().map_err(refuse)?;
+        let user = rustix::process::geteuid().as_raw();
+        if found.uid() != user {
+            return Err(QueueError::Broken(format!(
+                "'{}' belongs to another user (uid {}, this is {user}), who could change what is in it: remove it, or use \
+                 another output directory",
+                self.0.display(),
+                found.uid()
+            )));
+        }
+        if found.mode() & 0o777 == 0o700 {
+            return Ok(());
+        }
+        directory.set_permissions(fs::Permissions::from_mode(0o700)).map_err(refuse)
     }
 
     fn check_version(&self) -> Result<(), QueueError> {
         let path = self.0.join("VERSION");
-        let version = match fs::read_to_string(&path) {
+        let version = match safe_file::read_to_string(&path) {
             Ok(version) => version,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return self.write_version(&path),
             Err(error) => return Err(failed("read", &path, &error)),
@@ -114,7 +146,7 @@ impl QueueDirectory {
         let writer = WRITERS.fetch_add(1, Ordering::Relaxed);
         let temporary = self.0.join(format!("VERSION.{}.{writer}.tmp", std::process::id()));
         let write = || {
-            File::create(&temporary)
+            safe_file::create(&temporary)
                 .and_then(|mut file| writeln!(file, "{FORMAT}").and_then(|()| file.sync_all()))
                 .and_then(|()| fs::rename(&temporary, path))
                 .and_then(|()| File::open(&self.0)?.sync_all())
@@ -135,11 +167,8 @@ impl QueueDirectory {
     /// Where the lock file cannot be made.
     pub fn try_lock(&self) -> Result<Option<File>, QueueError> {
         let path = self.0.join("lock");
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
+        let options = &mut OpenOptions::new();
+        let file = safe_file::open_with(&path, options.create(true).truncate(false).write(true))
             .map_err(|error| failed("open", &path, &error))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
@@ -156,7 +185,8 @@ impl QueueDirectory {
     pub fn put_aside(&self, aside: &Path) -> Result<(), QueueError> {
         let version = self.0.join("VERSION");
         if version.is_file() {
-            fs::copy(&version, aside.join("VERSION")).map_err(|error| failed("copy", &version, &error))?;
+            let copied = safe_file::read(&version).and_then(|bytes| fs::write(aside.join("VERSION"), bytes));
+            copied.map_err(|error| failed("copy", &version, &error))?;
         }
         self.move_contents(aside)
     }

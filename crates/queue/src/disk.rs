@@ -23,7 +23,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flow::{durability::Durability, queue::QueueError};
+use flow::{durability::Durability, machine::MachineFailure, queue::QueueError, safe_file};
 
 use crate::{
     chunks::{self, CHUNK_BYTES, Joined},
@@ -100,7 +100,8 @@ impl Disk {
         if newest.is_some() && !db.was_recovered() {
             return Err(damaged(newest.as_deref(), "it opens empty"));
         }
-        let data_file = File::open(opening.join("db")).map_err(|error| failed("open", &opening, &error))?;
+        let data_file =
+            safe_file::open(&opening.join("db")).map_err(|error| failed("open", &opening, &error))?;
         let directory = directory.to_owned();
         let unpacked = RefCell::default();
         Ok(Self { tree, db, data_file, durability, directory, replaced, unpacked, syncs: 0 })
@@ -141,6 +142,9 @@ impl Disk {
         }
         match Seal::read(&self.directory.join(OPENING)) {
             Ok(seal) => seal.check(folded, checksums).map_err(|why| self.damaged(why)),
+            Err(error) if MachineFailure::of(&error).is_some() => {
+                Err(failed("read the seal in", &self.directory.join(OPENING), &error))
+            }
             Err(error) => Err(self.damaged(&error.to_string())),
         }
     }
@@ -153,6 +157,11 @@ impl Disk {
     /// Says of what it was opened from that it is damaged.
     pub(crate) fn damaged(&self, why: &str) -> QueueError {
         damaged(self.replaced.last_key_value().map(|(_, path)| path.as_path()), why)
+    }
+
+    /// What sled says when it reads: the machine's condition, or damage.
+    fn unreadable(&self, error: &sled::Error) -> QueueError {
+        if is_of_the_machine(error) { sled_failed(error) } else { self.damaged(&error.to_string()) }
     }
 
     /// Writes a group. It counts only once [`fold`](Self::fold) says so.
@@ -198,7 +207,7 @@ impl Disk {
 
     /// The last group that counts.
     pub(crate) fn folded(&self) -> Result<u64, QueueError> {
-        let stored = self.tree.get(FOLDED).map_err(|error| self.damaged(&error.to_string()))?;
+        let stored = self.tree.get(FOLDED).map_err(|error| self.unreadable(&error))?;
         let number = |bytes: sled::IVec| Some(u64::from_be_bytes(bytes.as_ref().try_into().ok()?));
         stored.map_or(Some(0), number).ok_or_else(|| self.damaged("it does not say how far it goes"))
     }
@@ -242,7 +251,7 @@ impl Disk {
         std::iter::from_fn(move || {
             let (first, chunk) = match items.next()? {
                 Ok(item) => item,
-                Err(error) => return Some(Err(self.damaged(&error.to_string()))),
+                Err(error) => return Some(Err(self.unreadable(&error))),
             };
             let mut parts = vec![chunk];
             while let Some(Ok((_, chunk))) =
@@ -302,7 +311,7 @@ impl Disk {
             |item: &sled::Result<(sled::IVec, _)>| !matches!(item, Ok((key, _)) if key == FOLDED);
         items.into_iter().flatten().filter(is_setting).map(|item| match item {
             Ok((key, value)) => Ok((key.to_vec(), value.to_vec())),
-            Err(error) => Err(self.damaged(&error.to_string())),
+            Err(error) => Err(self.unreadable(&error)),
         })
     }
 }
@@ -320,14 +329,15 @@ fn unpack(parts: &[sled::IVec]) -> Result<Joined, String> {
 
 /// Why sled did not open.
 enum NotOpened {
-    Full(sled::Error),
+    /// The machine's condition.
+    Machine(sled::Error),
     Damaged(String),
 }
 
 impl NotOpened {
     fn of(self, from: Option<&Path>) -> QueueError {
         match self {
-            Self::Full(error) => sled_failed(&error),
+            Self::Machine(error) => sled_failed(&error),
             Self::Damaged(why) => damaged(from, &why),
         }
     }
@@ -346,7 +356,7 @@ fn open_sled(path: &Path) -> Result<(sled::Tree, sled::Db), NotOpened> {
     }));
     match opened {
         Ok(Ok(opened)) => Ok(opened),
-        Ok(Err(sled::Error::Io(error))) if is_full(&error) => Err(NotOpened::Full(sled::Error::Io(error))),
+        Ok(Err(error)) if is_of_the_machine(&error) => Err(NotOpened::Machine(error)),
         Ok(Err(error)) => Err(NotOpened::Damaged(error.to_string())),
         Err(_) => Err(NotOpened::Damaged("sled panicked while it read it".to_owned())),
     }
@@ -378,6 +388,7 @@ fn copy_database(from: &Path, to: &Path) -> Result<(), QueueError> {
 }
 
 fn copy_directory(from: &Path, to: &Path) -> io::Result<()> {
+    safe_file::must_be_directory(from)?;
     fs::create_dir(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
@@ -385,7 +396,7 @@ fn copy_directory(from: &Path, to: &Path) -> io::Result<()> {
         if entry.file_type()?.is_dir() {
             copy_directory(&entry.path(), &target)?;
         } else if entry.path().extension().is_none_or(|extension| extension != "generating") {
-            fs::copy(entry.path(), target)?;
+            io::copy(&mut safe_file::open(&entry.path())?, &mut File::create_new(target)?)?;
         }
     }
     Ok(())
@@ -417,20 +428,24 @@ fn remove_tree(path: &Path) -> Result<(), QueueError> {
     }
 }
 
-fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-}
-
 pub(crate) fn failed(what: &str, path: &Path, error: &io::Error) -> QueueError {
-    let message = format!("cannot {what} '{}': {error}", path.display());
-    if is_full(error) { QueueError::DiskFull(message) } else { QueueError::Broken(message) }
+    let message = format!("cannot {what} '{}': {}", path.display(), MachineFailure::told(error));
+    match MachineFailure::of(error) {
+        Some(MachineFailure::DiskFull) => QueueError::DiskFull(message),
+        Some(_) | None => QueueError::Broken(message),
+    }
 }
 
 fn sled_failed(error: &sled::Error) -> QueueError {
     match error {
-        sled::Error::Io(io) if is_full(io) => QueueError::DiskFull(error.to_string()),
+        sled::Error::Io(io) => failed("write", Path::new("queue/db"), io),
         _ => QueueError::Broken(error.to_string()),
     }
+}
+
+/// Whether an error of sled is the machine's, and says nothing of what lies on the disk.
+fn is_of_the_machine(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(error) if MachineFailure::of(error).is_some())
 }
 
 fn damaged(from: Option<&Path>, why: &str) -> QueueError {

@@ -8,7 +8,7 @@
 use std::{
     collections::{BTreeMap, HashSet},
     ffi::OsString,
-    fs::{File, OpenOptions},
+    fs::File,
     io,
     os::fd::AsRawFd,
     path::{Path, PathBuf},
@@ -22,6 +22,7 @@ use flow::{
     job::Lease,
     lane::Lane,
     queue::{Presence, QueueError},
+    safe_file,
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
@@ -308,7 +309,7 @@ impl Connector {
 
     /// Why the owner that was started has ended: its exit code, and the first line it said at the end.
     fn start_failed(&self, code: i32) -> QueueError {
-        let log = std::fs::read_to_string(self.directory.log()).unwrap_or_default();
+        let log = safe_file::read_to_string(&self.directory.log()).unwrap_or_default();
         let said = log
             .lines()
             .rev()
@@ -348,7 +349,7 @@ fn spawn(starter: &Starter, log: &Path) -> Result<Child, QueueError> {
     let failed = |error: io::Error| {
         QueueError::Unreachable(format!("cannot start '{}': {error}", starter.program.display()))
     };
-    let log = OpenOptions::new().create(true).write(true).truncate(true).open(log).map_err(failed)?;
+    let log = safe_file::create(log).map_err(failed)?;
     Command::new(&starter.program)
         .args(&starter.arguments)
         .stdin(Stdio::null())

@@ -7,11 +7,12 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs,
     io::{self, Write},
     path::Path,
 };
 
+use flow::safe_file;
 use serde::{Deserialize, Serialize};
 
 use crate::chunks::{self, Joined};
@@ -50,7 +51,7 @@ impl Seal {
     /// # Errors
     /// Where there is none, or it is damaged.
     pub(crate) fn read(directory: &Path) -> io::Result<Self> {
-        let bytes = fs::read(directory.join(NAME))?;
+        let bytes = safe_file::read(&directory.join(NAME))?;
         let damaged =
             |why: &str| io::Error::new(io::ErrorKind::InvalidData, format!("its seal is damaged: {why}"));
         match chunks::join([&bytes[..]]).map_err(damaged)? {
@@ -68,7 +69,7 @@ impl Seal {
     pub(crate) fn write(self, directory: &Path) -> io::Result<()> {
         let value = postcard::to_allocvec(&self).expect("seals hold nothing that postcard cannot write");
         let temporary = directory.join("seal.tmp");
-        let mut file = File::create(&temporary)?;
+        let mut file = safe_file::create(&temporary)?;
         file.write_all(&chunks::frame(&value))?;
         file.sync_all()?;
         fs::rename(temporary, directory.join(NAME))

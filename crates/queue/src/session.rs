@@ -1,7 +1,11 @@
 //! Who holds a lease: one client, for as long as its process lives.
 
-use std::hash::{BuildHasher, RandomState};
+use std::{
+    hash::{BuildHasher, RandomState},
+    io,
+};
 
+use flow::machine::MachineFailure;
 use serde::{Deserialize, Serialize};
 
 /// Names a client. Holds what it takes to see that its process is dead, on Linux.
@@ -20,13 +24,22 @@ impl Session {
     #[must_use]
     pub fn of_this_process() -> Self {
         let pid = std::process::id();
-        Self { pid, started: start_of(pid).unwrap_or(0), nonce: RandomState::new().hash_one(pid) }
+        Self {
+            pid,
+            started: start_of(pid).ok().flatten().unwrap_or(0),
+            nonce: RandomState::new().hash_one(pid),
+        }
     }
 
     /// Whether the session's process is known to be dead. `false` where that cannot be known.
     #[must_use]
     pub fn is_dead(&self) -> bool {
-        self.started != 0 && start_of(self.pid) != Some(self.started)
+        // Too many open files, say, tell nothing of another process.
+        let is_unknown = |error: &io::Error| MachineFailure::of_any(error).is_some();
+        match start_of(self.pid) {
+            Err(error) if is_unknown(&error) => false,
+            started => self.started != 0 && started.ok().flatten() != Some(self.started),
+        }
     }
 }
 
@@ -36,8 +49,11 @@ pub(crate) struct SessionId(pub(crate) u32);
 
 /// Start time of a process: field 22 of `/proc/<pid>/stat` (proc(5)); the name before it may hold anything. A zombie
 /// counts as dead.
-fn start_of(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+fn start_of(pid: u32) -> io::Result<Option<u64>> {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).map(|stat| start_in(&stat))
+}
+
+fn start_in(stat: &str) -> Option<u64> {
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
     let state = fields.next()?;
     if state == "Z" || state == "X" {
@@ -61,7 +77,8 @@ mod tests {
     fn a_process_that_has_ended_is_dead() {
         let mut child =
             std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
-        let session = Session { pid: child.id(), started: start_of(child.id()).unwrap_or(0), nonce: 0 };
+        let session =
+            Session { pid: child.id(), started: start_of(child.id()).unwrap().unwrap_or(0), nonce: 0 };
         assert!(!session.is_dead());
         child.kill().unwrap();
         child.wait().unwrap();

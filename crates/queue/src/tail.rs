@@ -20,7 +20,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flow::durability::Durability;
+use flow::{durability::Durability, safe_file};
 
 /// How long the tail grows before it is folded.
 const BYTES_FULL: u64 = 4 << 20;
@@ -77,7 +77,7 @@ impl Tail {
 
     /// Whether anything was ever written here.
     pub(crate) fn exists(&self) -> bool {
-        std::fs::metadata(&self.path).is_ok_and(|file| file.len() > 0)
+        std::fs::symlink_metadata(&self.path).is_ok_and(|file| file.len() > 0)
     }
 
     /// The groups that follow upon the last folded one, with their numbers.
@@ -85,7 +85,7 @@ impl Tail {
     /// # Errors
     /// Those of the file system; [`io::ErrorKind::InvalidData`] where the file is damaged.
     pub(crate) fn read(&self, folded: u64) -> io::Result<Vec<(u64, Vec<u8>)>> {
-        let bytes = match std::fs::read(&self.path) {
+        let bytes = match safe_file::read(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             bytes => bytes?,
         };
@@ -111,7 +111,8 @@ impl Tail {
     /// # Errors
     /// Those of the file system.
     pub(crate) fn open(&mut self, folded: u64) -> io::Result<()> {
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&self.path)?;
+        let options = &mut OpenOptions::new();
+        let file = safe_file::open_with(&self.path, options.create(true).truncate(false).write(true))?;
         if self.durability == Durability::Power {
             file.sync_all()?;
             File::open(self.path.parent().unwrap_or(Path::new(".")))?.sync_all()?;

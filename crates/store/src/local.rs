@@ -28,7 +28,6 @@ use std::{
     collections::BTreeSet,
     fs::{self, File},
     io::{self, Read},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -37,8 +36,8 @@ use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Publishing, StagedBlob},
     document::DocumentId,
     durability::Durability,
+    safe_file,
 };
-use rustix::fs::OFlags;
 
 use self::{
     committer::Committer,
@@ -168,7 +167,11 @@ impl LocalBlobs {
     fn make_room(&self, name: &BlobName) -> Result<(), BlobError> {
         let shelf = self.places.shelf(name.kind, &name.document);
         match shelf.above() {
-            Some(_) => directories::ensure(&self.places.directory(shelf), Durability::Process),
+            Some(_) => {
+                let path = self.places.directory(shelf);
+                directories::ensure(&path, Durability::Process)?;
+                safe_file::must_be_directory(&path).map_err(|error| BlobError::at(&path, error))
+            }
             None => Ok(()),
         }
     }
@@ -176,7 +179,7 @@ impl LocalBlobs {
     /// The file of a blob.
     fn found(&self, name: &BlobName) -> Result<Option<Found>, BlobError> {
         for path in [self.places.path(name), self.places.packed_path(name)] {
-            match open_file(&path) {
+            match safe_file::open(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(BlobError::at(&path, error)),
                 Ok(file) => return Ok(Some(Found { path, file })),
@@ -198,14 +201,14 @@ impl LocalBlobs {
         packed: impl Fn(File) -> io::Result<T>,
     ) -> Result<T, BlobError> {
         let path = self.places.path(name);
-        let read_plain = || open_file(&path).and_then(&plain);
+        let read_plain = || safe_file::open(&path).and_then(&plain);
         let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
         match read_plain() {
             Err(error) if is_missing(&error) => {}
             read => return read.map_err(|error| BlobError::at(&path, error)),
         }
         let packed_path = self.places.packed_path(name);
-        match open_file(&packed_path).and_then(&packed) {
+        match safe_file::open(&packed_path).and_then(&packed) {
             Err(error) if is_missing(&error) => read_plain().map_err(|error| BlobError::at(&path, error)),
             read => read.map_err(|error| BlobError::at(&packed_path, error)),
         }
@@ -319,17 +322,6 @@ fn listed(directory: &Path, named: impl Fn(&str) -> Option<&str>) -> io::Result<
         }
     }
     Ok(documents)
-}
-
-/// Opens a file for reading; a link is not followed.
-fn open_file(path: &Path) -> io::Result<File> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(not_a_file()) }
-}
-
-fn not_a_file() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, "it is a link or a special file, not a file")
 }
 
 #[cfg(test)]

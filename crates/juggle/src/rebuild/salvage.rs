@@ -9,6 +9,8 @@ use std::{
     path::Path,
 };
 
+use flow::safe_file;
+
 use crate::source::error::SourceError;
 
 /// Hex digits of the hash in a snapshot's name.
@@ -21,7 +23,7 @@ const HASH_DIGITS: usize = 16;
 pub(super) fn is_intact(path: &Path) -> Result<bool, SourceError> {
     let Some((_, hash)) = parts(path) else { return Ok(true) };
     let mut hasher = blake3::Hasher::new();
-    File::open(path)
+    safe_file::open(path)
         .and_then(|file| hasher.update_reader(file).map(drop))
         .map_err(|source| SourceError::Snapshot { path: path.to_owned(), source })?;
     Ok(hasher.finalize().to_hex()[..HASH_DIGITS] == *hash)
@@ -46,8 +48,8 @@ pub(super) fn beginning(path: &Path, bytes: u64) -> Result<String, SourceError> 
 }
 
 fn copy(from: &Path, to: &Path, bytes: u64) -> io::Result<blake3::Hash> {
-    let mut from = File::open(from)?.take(bytes);
-    let mut to = File::create(to)?;
+    let mut from = safe_file::open(from)?.take(bytes);
+    let mut to = safe_file::create(to)?;
     let (mut hasher, mut buffer) = (blake3::Hasher::new(), vec![0; 256 * 1024]);
     loop {
         let read = from.read(&mut buffer)?;

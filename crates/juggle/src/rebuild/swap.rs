@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flow::{clock::Millis, queue::QueueError};
+use flow::{clock::Millis, machine::MachineFailure, queue::QueueError, safe_file};
 use queue::directory::QueueDirectory;
 
 use super::{clear, damage, salvage, site};
@@ -27,7 +27,7 @@ pub(super) fn put_in_place(
     let site = site(directory);
     let new = QueueDirectory::of(&site);
     let marker = damage::marker(directory);
-    File::create(&marker)
+    safe_file::create(&marker)
         .and_then(|file| file.sync_all())
         .map_err(|error| failed("create", &marker, &error))?;
     sync(directory.path())?;
@@ -80,6 +80,6 @@ fn sync(directory: &Path) -> Result<(), QueueError> {
 }
 
 pub(super) fn failed(what: &str, path: &Path, error: &io::Error) -> QueueError {
-    let message = format!("cannot {what} '{}': {error}", path.display());
+    let message = format!("cannot {what} '{}': {}", path.display(), MachineFailure::told(error));
     if is_full(error) { QueueError::DiskFull(message) } else { QueueError::Broken(message) }
 }

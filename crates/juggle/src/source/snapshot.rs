@@ -11,10 +11,13 @@ use std::{
     fs::{self, File},
     io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use flow::document::DocumentId;
+use flow::{
+    document::DocumentId,
+    safe_file,
+    temporary::{self, Held, Sweep},
+};
 
 use super::{
     entry::Entry,
@@ -28,8 +31,6 @@ const LINE_BYTES_MAX: u64 = 64 * 1024;
 const BUFFER_BYTES: usize = 256 * 1024;
 const NAME_BYTES_MAX: usize = 60;
 const TEMPORARY: &str = ".adding-";
-/// A temporary file not written to for so long belongs to nobody.
-const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A snapshot that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +69,8 @@ pub fn draft(
     directory: &Path,
     mut tell: impl FnMut(Result<&Entry, &BadLine>),
 ) -> Result<Drafted, SourceError> {
-    sweep(directory).map_err(|source| SourceError::Write { path: directory.into(), source })?;
+    let swept = temporary::sweep(directory, Sweep::Remove, is_temporary);
+    swept.map_err(|source| SourceError::Write { path: directory.into(), source })?;
     let mut draft = Ordering::create(directory)?;
     let (mut entries, mut bad) = (0, 0);
     for item in &mut reader {
@@ -141,6 +143,8 @@ impl<'d> Ordering<'d> {
 #[derive(Debug)]
 pub struct Drafted {
     temporary: Temporary,
+    /// Open, so that nobody sweeps it.
+    _held: BufWriter<File>,
     directory: PathBuf,
     name: String,
     /// Its entries.
@@ -196,6 +200,11 @@ impl Draft {
             let path = directory.join(format!("{TEMPORARY}{}-{attempt}", std::process::id()));
             match File::options().read(true).write(true).create_new(true).open(&path) {
                 Ok(file) => {
+                    let held = temporary::hold(&file, &path);
+                    if held.map_err(|source| SourceError::Write { path: path.clone(), source })? != Held::Ours
+                    {
+                        continue;
+                    }
                     let file = BufWriter::with_capacity(BUFFER_BYTES, file);
                     let hasher = blake3::Hasher::new();
                     return Ok(Self { temporary: Temporary(path), file, line: Vec::new(), hasher, bytes: 0 });
@@ -231,8 +240,8 @@ impl Draft {
         let name = format!("{list}-{}", &self.hasher.finalize().to_hex()[..16]);
         let written = self.file.flush().and_then(|()| self.file.get_ref().sync_data());
         written.map_err(|source| self.failed(source))?;
-        let Self { temporary, bytes, .. } = self;
-        Ok(Drafted { temporary, directory: directory.to_owned(), name, entries, bad, bytes })
+        let Self { temporary, file, bytes, .. } = self;
+        Ok(Drafted { temporary, _held: file, directory: directory.to_owned(), name, entries, bad, bytes })
     }
 
     fn failed(&self, source: io::Error) -> SourceError {
@@ -253,22 +262,9 @@ impl Write for Draft {
     }
 }
 
-/// Takes away what a killed process left.
-fn sweep(directory: &Path) -> io::Result<()> {
-    for file in fs::read_dir(directory)? {
-        let file = file?;
-        if !file.file_name().to_string_lossy().starts_with(TEMPORARY) {
-            continue;
-        }
-        let age = file.metadata().and_then(|metadata| metadata.modified()).map(|time| time.elapsed());
-        if age.is_ok_and(|age| age.is_ok_and(|age| age > ABANDONED_AFTER)) {
-            match fs::remove_file(file.path()) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                Ok(()) | Err(_) => {}
-            }
-        }
-    }
-    Ok(())
+/// Whether a file name is one that a list has before it is a snapshot.
+pub(crate) fn is_temporary(file_name: &str) -> bool {
+    file_name.starts_with(TEMPORARY)
 }
 
 fn safe_name(list: &str) -> String {
@@ -285,7 +281,7 @@ fn safe_name(list: &str) -> String {
 /// [`SourceError::Snapshot`] where it cannot be read, [`SourceError::Damaged`] where no line begins at `offset`.
 pub fn read_from(path: &Path, offset: u64) -> Result<Entries, SourceError> {
     let failed = |source| SourceError::Snapshot { path: path.to_owned(), source };
-    let mut file = File::open(path).map_err(failed)?;
+    let mut file = safe_file::open(path).map_err(failed)?;
     if offset > file.metadata().map_err(failed)?.len() {
         return Err(damaged(path, offset, "the file is shorter"));
     }
@@ -481,14 +477,14 @@ mod tests {
     }
 
     #[test]
-    fn only_old_temporary_files_are_swept() {
+    fn only_temporary_files_that_nobody_holds_are_swept() {
         let fixture = Fixture::new("https://a.example/1\n");
-        let [old, new] = [".adding-1-0", ".adding-2-0"].map(|name| fixture.out().join(name));
-        fs::write(&new, "").expect("writable");
-        let file = File::create(&old).expect("writable");
-        file.set_modified(std::time::UNIX_EPOCH).expect("settable");
+        let [left, held] = [".adding-1-0", ".adding-2-0"].map(|name| fixture.out().join(name));
+        fs::write(&left, "").expect("writable");
+        let file = File::create(&held).expect("writable");
+        file.lock().expect("lockable");
         fixture.add().expect("writes");
-        assert!(!old.exists() && new.exists());
+        assert!(!left.exists() && held.exists());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::{fmt, io, os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration};
 
 use flow::{
+    machine::MachineFailure,
     payload::ProcessJob,
     reason::{Failure, Reason},
     stage::StageError,
@@ -89,6 +90,13 @@ impl From<ExecError> for StageError<ProcessJob> {
             ExecError::TextTooLarge { .. } => Self::fatal(Reason::TooLarge, message),
             ExecError::TooLong { .. } | ExecError::Garbled(_) | ExecError::Refused(_) => {
                 Self::fatal(Reason::Command, message)
+            }
+            // A shortage of processes is told as one that goes over (fork(2)).
+            ExecError::Unstartable(source)
+                if MachineFailure::of_any(&source).is_some()
+                    || source.kind() == io::ErrorKind::WouldBlock =>
+            {
+                Self::Halt(Failure::new(Reason::Internal, message))
             }
             ExecError::Unusable { .. } | ExecError::Unstartable(_) => {
                 Self::Halt(Failure::new(Reason::Command, message))

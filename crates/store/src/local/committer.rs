@@ -20,6 +20,7 @@ use std::{
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, Publisher, Publishing, StagedBlob},
     durability::Durability,
+    machine::MachineFailure,
 };
 
 use super::{
@@ -64,7 +65,7 @@ struct Shared {
 #[derive(Debug)]
 struct Failed {
     path: PathBuf,
-    kind: io::ErrorKind,
+    condition: MachineFailure,
     message: String,
 }
 
@@ -281,24 +282,26 @@ impl Shared {
 
 impl Failed {
     fn of(error: &BlobError) -> Self {
-        let (path, kind) = match error {
-            BlobError::DiskFull { path, source }
-            | BlobError::Damaged { path, source }
-            | BlobError::Io { path, source } => (path, source.kind()),
-            BlobError::NotFound(path) | BlobError::Busy(path) | BlobError::TooLarge { path, .. } => {
-                (path, io::ErrorKind::Other)
-            }
+        // What cannot be forced is lost, whatever the system calls that.
+        let (path, condition) = match error {
+            BlobError::DiskFull { path, .. } => (path, MachineFailure::DiskFull),
+            BlobError::Machine { path, condition, .. } => (path, *condition),
+            BlobError::Damaged { path, .. }
+            | BlobError::Io { path, .. }
+            | BlobError::NotFound(path)
+            | BlobError::Busy(path)
+            | BlobError::TooLarge { path, .. } => (path, MachineFailure::Disk),
         };
-        Self { path: path.clone(), kind, message: error.to_string() }
+        Self { path: path.clone(), condition, message: error.to_string() }
     }
 
-    /// Of the same kind as the failure, so that a full disk is still told as one.
+    /// Of the same condition as the failure, so that a full disk is still told as one.
     fn refusal(&self) -> BlobError {
         let message = format!(
             "a flush failed ({}), so nothing more is published: look after the disk and start again",
             self.message
         );
-        BlobError::at(&self.path, io::Error::new(self.kind, message))
+        BlobError::machine(&self.path, self.condition, io::Error::other(message))
     }
 }
 

@@ -11,6 +11,7 @@ use std::{
 use flow::{
     blobs::{BlobError, BlobKind},
     durability::Durability,
+    safe_file,
 };
 
 use super::{
@@ -49,6 +50,10 @@ impl Directories {
         let open = |kind: &BlobKind| {
             let path = places.dir().join(kind.directory());
             ensure(&path, durability)?;
+            // `logs/arrival` has one of ours above it.
+            for part in path.ancestors().take_while(|part| *part != places.dir()) {
+                safe_file::must_be_directory(part).map_err(|error| BlobError::at(part, error))?;
+            }
             Directory::open(*kind, path)
         };
         let kinds: Vec<_> = BlobKind::ALL.iter().map(open).collect::<Result<_, _>>()?;

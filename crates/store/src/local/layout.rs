@@ -18,6 +18,7 @@ use std::{
 use flow::{
     blobs::{BlobError, BlobKind, BlobName},
     document::DocumentId,
+    safe_file,
 };
 
 /// The file that says it.
@@ -88,7 +89,9 @@ impl Layout {
         let path = dir.join(LAYOUT);
         let said = match fs::symlink_metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::Flat),
-            Ok(found) if found.is_file() && found.len() <= LAYOUT_BYTES_MAX => fs::read_to_string(&path),
+            Ok(found) if found.is_file() && found.len() <= LAYOUT_BYTES_MAX => {
+                safe_file::read_to_string(&path)
+            }
             Ok(_) => Ok(String::new()),
             Err(error) => Err(error),
         };
@@ -116,7 +119,7 @@ impl Layout {
             return Err(LayoutError::Other { dir: dir.to_owned(), has });
         }
         let (path, temporary) = (dir.join(LAYOUT), dir.join(format!("{LAYOUT}.tmp")));
-        File::create(&temporary)
+        safe_file::create(&temporary)
             .and_then(|mut file| writeln!(file, "{self}").and_then(|()| file.sync_all()))
             .and_then(|()| fs::rename(&temporary, &path))
             .and_then(|()| locked.sync_all())

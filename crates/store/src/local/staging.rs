@@ -5,14 +5,17 @@
 //! knows that no writer has it or will have it.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File},
     io::{self, Seek, SeekFrom},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
-use flow::blobs::{BlobError, BlobName, Kept, StagedBlob};
-use rustix::fs::OFlags;
+use flow::{
+    blobs::{BlobError, BlobName, Kept, StagedBlob},
+    machine::MachineFailure,
+    safe_file,
+    temporary::{self, Held},
+};
 
 /// How often a writer begins again when its file is taken away under its hands.
 const TRIES_MAX: usize = 64;
@@ -29,10 +32,19 @@ pub(super) fn stage(name: &BlobName, path: &Path, number: impl Fn() -> u64) -> R
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(BlobError::at(&path, error)),
+            Err(error) => return Err(cannot_begin(&path, error)),
         }
     }
     Err(BlobError::Busy(path.to_owned()))
+}
+
+/// Why no file can be made there. Where its directory is gone, which was there at the start, the run must stop: each of its
+/// texts would fail of that.
+fn cannot_begin(path: &Path, error: io::Error) -> BlobError {
+    match error.kind() {
+        io::ErrorKind::NotFound => BlobError::machine(path, MachineFailure::Disk, error),
+        _ => BlobError::at(path, error),
+    }
 }
 
 /// The path of a temporary file beside `path`.
@@ -45,13 +57,8 @@ pub(super) fn temporary_path(path: &Path, number: u64) -> PathBuf {
 pub(super) fn resume(name: &BlobName, path: &Path) -> Result<StagedBlob, BlobError> {
     let path = path.with_file_name(format!("{}{}", name.file_name(), super::PART));
     for _ in 0..TRIES_MAX {
-        let mut file = File::options()
-            .read(true)
-            .append(true)
-            .create(true)
-            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
-            .open(&path)
-            .map_err(|error| BlobError::at(&path, error))?;
+        let mut file = safe_file::open_with(&path, File::options().read(true).append(true).create(true))
+            .map_err(|error| cannot_begin(&path, error))?;
         match hold(&file, &path)? {
             Held::Ours => {
                 file.seek(SeekFrom::End(0)).map_err(|error| BlobError::at(&path, error))?;
@@ -89,8 +96,7 @@ fn is_temporary(file_name: &str) -> bool {
 }
 
 fn swept_away(path: &PathBuf) -> Result<bool, BlobError> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = match File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path) {
+    let file = match safe_file::open(path) {
         Ok(file) => file,
         // Published or removed since it was listed, or not one of ours: a link, or of another user.
         Err(_) => return Ok(false),
@@ -101,28 +107,8 @@ fn swept_away(path: &PathBuf) -> Result<bool, BlobError> {
     }
 }
 
-enum Held {
-    /// The file is locked and still has its name.
-    Ours,
-    /// Another writer has it.
-    Other,
-    /// It is locked, but was published or removed in between.
-    Gone,
-}
-
 fn hold(file: &File, path: &Path) -> Result<Held, BlobError> {
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Ok(Held::Other),
-        Err(TryLockError::Error(error)) => return Err(BlobError::at(path, error)),
-    }
-    let open = file.metadata().map_err(|error| BlobError::at(path, error))?;
-    match fs::symlink_metadata(path) {
-        Ok(named) if (named.dev(), named.ino()) == (open.dev(), open.ino()) => Ok(Held::Ours),
-        Ok(_) => Ok(Held::Gone),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Held::Gone),
-        Err(error) => Err(BlobError::at(path, error)),
-    }
+    temporary::hold(file, path).map_err(|error| BlobError::at(path, error))
 }
 
 #[cfg(test)]

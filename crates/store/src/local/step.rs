@@ -5,7 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flow::blobs::{BlobError, BlobName, Change, Kept, StagedBlob};
+use flow::{
+    blobs::{BlobError, BlobName, Change, Kept, StagedBlob},
+    machine::MachineFailure,
+    safe_file,
+};
 
 use super::{
     layout::{Places, Shelf},
@@ -78,7 +82,7 @@ fn packed_copy(
     number: impl Fn() -> u64,
 ) -> Result<Step, BlobError> {
     let path = places.path(from);
-    let file = super::open_file(&path).map_err(|error| BlobError::at(&path, error))?;
+    let file = safe_file::open(&path).map_err(|error| BlobError::at(&path, error))?;
     packed(&file, &path, to, places, number)
 }
 
@@ -92,7 +96,7 @@ fn packed(
     let into = staging::stage(name, &places.packed_path(name), number)?;
     packing::pack(from, &into.file).map_err(|error| {
         // What is full is where it is written to.
-        let at = if error.kind() == io::ErrorKind::StorageFull { &into.path } else { path };
+        let at = if MachineFailure::of(&error) == Some(MachineFailure::DiskFull) { &into.path } else { path };
         BlobError::at(at, error)
     })?;
     Ok(Step::Place(into, Form::Packed))

@@ -156,7 +156,7 @@ fn after_a_failed_flush_nothing_is_published() {
         file: unforceable(),
         kept: Kept::No,
     };
-    assert!(matches!(blobs.publish(vec![broken]), Err(BlobError::Io { .. })));
+    assert!(matches!(blobs.publish(vec![broken]), Err(BlobError::Machine { .. })));
 
     let refused = blobs.publish(vec![earlier]).unwrap_err().to_string();
     assert!(refused.contains("nothing more is published"), "{refused}");

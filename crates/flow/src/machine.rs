@@ -1,0 +1,138 @@
+//! Conditions of the machine, which no document is to blame for.
+//!
+//! A disk that fails or is full, too many open files, too little memory: such a condition stops a run, no job fails of it,
+//! and the same command goes on once it is mended. [`MachineFailure`] names the condition; what the system says
+//! is read here and nowhere else.
+
+use std::{fmt, io};
+
+use rustix::io::Errno;
+
+/// A condition of the machine that stops a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MachineFailure {
+    /// No room on the disk, or the quota is used up.
+    DiskFull,
+    /// This process, or the whole system, has as many open files as it may.
+    TooManyFiles,
+    /// Too little memory, or too many processes and threads.
+    OutOfMemory,
+    /// The file system is mounted read-only.
+    ReadOnly,
+    /// The user may not read or write here.
+    NoPermission,
+    /// The medium failed, or its file system.
+    Disk,
+}
+
+impl MachineFailure {
+    /// Returns the condition behind an error of the system in a directory of our own, where nothing but the machine can
+    /// refuse us; none where the error is about one file alone, such as that it is not there.
+    #[must_use]
+    pub fn of(error: &io::Error) -> Option<Self> {
+        let code = error.raw_os_error().map(Errno::from_raw_os_error);
+        match code {
+            Some(Errno::ROFS) => Some(Self::ReadOnly),
+            Some(Errno::ACCESS | Errno::PERM) => Some(Self::NoPermission),
+            Some(
+                Errno::NOENT
+                | Errno::LOOP
+                | Errno::ISDIR
+                | Errno::EXIST
+                | Errno::NOTEMPTY
+                | Errno::NAMETOOLONG,
+            ) => None,
+            Some(code) => Some(Self::shortage(code).unwrap_or(Self::Disk)),
+            None => Self::of_kind(error.kind()),
+        }
+    }
+
+    /// Returns the condition behind an error of the system about anything at all, a file of the user or a socket: what is
+    /// refused or gone there is not the machine's doing.
+    #[must_use]
+    pub fn of_any(error: &io::Error) -> Option<Self> {
+        error.raw_os_error().map(Errno::from_raw_os_error).and_then(Self::shortage)
+    }
+
+    /// Returns an error of the system in a directory of our own in words, with what to do where the machine is the cause.
+    #[must_use]
+    pub fn told(error: &io::Error) -> String {
+        Self::of(error).map_or_else(|| error.to_string(), |condition| format!("{condition} ({error})"))
+    }
+
+    /// Returns the condition that a code stands for wherever it comes from.
+    fn shortage(code: Errno) -> Option<Self> {
+        match code {
+            Errno::NOSPC | Errno::DQUOT => Some(Self::DiskFull),
+            Errno::MFILE | Errno::NFILE => Some(Self::TooManyFiles),
+            Errno::NOMEM | Errno::NOBUFS => Some(Self::OutOfMemory),
+            Errno::IO | Errno::NXIO | Errno::NODEV | Errno::STALE => Some(Self::Disk),
+            _ => None,
+        }
+    }
+
+    /// The same for errors that were made in this program.
+    fn of_kind(kind: io::ErrorKind) -> Option<Self> {
+        match kind {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(Self::DiskFull),
+            // The system took fewer bytes than there were, again and again.
+            io::ErrorKind::WriteZero => Some(Self::Disk),
+            io::ErrorKind::OutOfMemory => Some(Self::OutOfMemory),
+            io::ErrorKind::ReadOnlyFilesystem => Some(Self::ReadOnly),
+            io::ErrorKind::PermissionDenied => Some(Self::NoPermission),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for MachineFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::DiskFull => "no room on the disk: make room",
+            Self::TooManyFiles => "too many open files: raise `ulimit -n`",
+            Self::OutOfMemory => "out of memory: end other programs, or use fewer threads",
+            Self::ReadOnly => "read-only file system: mount it for writing",
+            Self::NoPermission => "no permission: give this user the right to read and write there",
+            Self::Disk => "the disk or its file system failed: look at the system's log",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(code: Errno) -> Option<MachineFailure> {
+        MachineFailure::of(&code.into())
+    }
+
+    #[test]
+    fn what_the_machine_lacks_is_a_condition_of_the_machine() {
+        for (code, condition) in [
+            (Errno::NOSPC, MachineFailure::DiskFull),
+            (Errno::DQUOT, MachineFailure::DiskFull),
+            (Errno::MFILE, MachineFailure::TooManyFiles),
+            (Errno::NFILE, MachineFailure::TooManyFiles),
+            (Errno::NOMEM, MachineFailure::OutOfMemory),
+            (Errno::IO, MachineFailure::Disk),
+        ] {
+            assert_eq!((of(code), MachineFailure::of_any(&code.into())), (Some(condition), Some(condition)));
+        }
+        assert_eq!(of(Errno::ROFS), Some(MachineFailure::ReadOnly));
+        assert_eq!(of(Errno::ACCESS), Some(MachineFailure::NoPermission));
+        assert_eq!(of(Errno::TIMEDOUT), Some(MachineFailure::Disk), "a network file system");
+        assert_eq!(MachineFailure::of(&io::ErrorKind::WriteZero.into()), Some(MachineFailure::Disk));
+    }
+
+    #[test]
+    fn what_is_about_one_file_or_one_host_is_not() {
+        for code in [Errno::NOENT, Errno::LOOP, Errno::ISDIR] {
+            assert_eq!(of(code), None, "{code}");
+        }
+        for code in [Errno::ACCESS, Errno::CONNREFUSED, Errno::TIMEDOUT, Errno::CONNRESET] {
+            assert_eq!(MachineFailure::of_any(&code.into()), None, "{code}");
+        }
+        assert_eq!(MachineFailure::of(&io::ErrorKind::InvalidData.into()), None);
+        assert_eq!(MachineFailure::of(&io::Error::other("a link")), None);
+    }
+}

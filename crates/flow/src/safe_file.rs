@@ -1,0 +1,140 @@
+//! Opens files of a run directory: regular files alone, never through a symbolic link, never waiting.
+//!
+//! A run directory may lie where others can write. A link planted there would make juggle read or overwrite a file outside,
+//! and a named pipe would make it wait for ever. So every file of a run directory is opened here: the last step of its path
+//! is not followed (`O_NOFOLLOW`), nothing is waited for (`O_NONBLOCK`), and what was opened must be a regular file.
+//! Directories that juggle makes must be directories, not links to some. The path of the run directory itself is the
+//! user's, and may be a link. A second hard link is a regular file like any other.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+use rustix::{fs::OFlags, io::Errno};
+
+/// Opens a file for reading.
+///
+/// # Errors
+/// Those of the system; [`io::ErrorKind::InvalidInput`] where a link or a special file has its name.
+pub fn open(path: &Path) -> io::Result<File> {
+    open_with(path, OpenOptions::new().read(true))
+}
+
+/// Opens a file with these options, which must not truncate it: it would be emptied before it is known for a file.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let opened = options.custom_flags(flags.bits().cast_signed()).open(path);
+    match opened {
+        Ok(file) if file.metadata()?.is_file() => Ok(file),
+        Ok(_) => Err(not_a_file()),
+        Err(error) => Err(match error.raw_os_error().map(Errno::from_raw_os_error) {
+            // A link; a socket, or a pipe that nobody reads; a directory.
+            Some(Errno::LOOP | Errno::NXIO | Errno::ISDIR) => not_a_file(),
+            _ => error,
+        }),
+    }
+}
+
+/// Opens a file for writing, made where it is missing, emptied where it is there.
+///
+/// # Errors
+/// As [`open`].
+pub fn create(path: &Path) -> io::Result<File> {
+    let file = open_with(path, OpenOptions::new().write(true).create(true).truncate(false))?;
+    file.set_len(0)?;
+    Ok(file)
+}
+
+/// Reads all of a file.
+///
+/// # Errors
+/// As [`open`].
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads all of a file of UTF-8.
+///
+/// # Errors
+/// As [`open`]; [`io::ErrorKind::InvalidData`] where it is not UTF-8.
+pub fn read_to_string(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    open(path)?.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Makes sure that a directory which juggle has made is one, and no link to one.
+///
+/// # Errors
+/// Those of the system; [`io::ErrorKind::InvalidInput`] where something else has its name.
+pub fn must_be_directory(path: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(path)?.is_dir() {
+        return Ok(());
+    }
+    let why = "a link or a file is in the place of this directory, and is not followed: remove it, or use another run \
+               directory";
+    Err(io::Error::new(io::ErrorKind::InvalidInput, why))
+}
+
+fn not_a_file() -> io::Error {
+    let why = "a link or a special file is in its place, and is not opened: remove it, or use another run directory";
+    io::Error::new(io::ErrorKind::InvalidInput, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::{fs::symlink, net::UnixListener};
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
+
+    #[test]
+    fn a_regular_file_is_read_and_written_under_each_of_its_names() {
+        let directory = tempfile::tempdir().unwrap();
+        let [one, two] = ["one", "two"].map(|name| directory.path().join(name));
+        drop(create(&one).unwrap());
+        fs::write(&one, "text").unwrap();
+        fs::hard_link(&one, &two).unwrap();
+        assert_eq!(read_to_string(&two).unwrap(), "text");
+        assert_eq!(create(&two).unwrap().metadata().unwrap().len(), 0);
+        assert_eq!(read(&one).unwrap(), b"");
+        assert_eq!(open(&directory.path().join("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_neither_opened_nor_changed_nor_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::write(at("precious"), "precious").unwrap();
+        symlink(at("precious"), at("link")).unwrap();
+        symlink(at("nowhere"), at("dangling")).unwrap();
+        mknodat(CWD, &at("pipe"), FileType::Fifo, Mode::RWXU, 0).unwrap();
+        let _socket = UnixListener::bind(at("socket")).unwrap();
+        fs::create_dir(at("directory")).unwrap();
+        for name in ["link", "dangling", "pipe", "socket", "directory"] {
+            for opened in [open(&at(name)), create(&at(name))] {
+                assert_eq!(opened.unwrap_err().kind(), io::ErrorKind::InvalidInput, "{name}");
+            }
+        }
+        assert_eq!(fs::read_to_string(at("precious")).unwrap(), "precious");
+        assert!(!at("nowhere").exists());
+    }
+
+    #[test]
+    fn a_link_in_place_of_a_directory_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        symlink(directory.path(), directory.path().join("link")).unwrap();
+        must_be_directory(directory.path()).unwrap();
+        let error = must_be_directory(&directory.path().join("link")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    }
+}
