@@ -218,6 +218,7 @@ mod tests {
             refused: None,
             listed: flow::payload::Listed::default(),
             stored: None,
+            lost: 0,
         };
         failed.verdict(job, Attempt { number: 9, failures }, PATIENCE, &[])
     }
@@ -266,6 +267,7 @@ mod tests {
                 redirected: Some(redirected),
                 refused: None,
                 stored: None,
+                lost: 0,
                 listed: flow::payload::Listed::default(),
             };
             let busy = Failed::for_now(Reason::Connect, "busy");

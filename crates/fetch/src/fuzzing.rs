@@ -108,7 +108,7 @@ fn resumable(part: &Part, url: &Url) -> Resumable {
 fn told(failed: &Failed) -> Judged {
     let (wait_ms, pause_ms) = match failed.hope {
         Hope::Later { after_ms, group_pause_ms } => (after_ms, group_pause_ms),
-        Hope::None | Hope::Afresh | Hope::Page => (None, 0),
+        Hope::None | Hope::Afresh | Hope::Page | Hope::Halt => (None, 0),
     };
     Judged::Failed { reason: failed.failure.reason, wait_ms, pause_ms }
 }

@@ -361,9 +361,11 @@ impl Fetch {
                         self.refreshed.count_changed();
                         Pushed::Renew
                     }
+                    None if job.lost > 0 => Pushed::Renew,
                     None => Pushed::Absorb,
                 };
-                Ok(Some(StoreJob { document: job.document, fetched, listed: job.listed, known }))
+                let FetchJob { document, listed, lost, .. } = job;
+                Ok(Some(StoreJob { document, fetched, listed, known, lost }))
             }
             Ok(Downloaded::Unchanged) => {
                 if let Some(host) = &host {

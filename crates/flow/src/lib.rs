@@ -8,6 +8,7 @@
 //! * [`queue`]: the contract of the durable queue, [`JobQueue`](queue::JobQueue);
 //! * [`blobs`]: the contract of the place where bytes live, [`BlobStore`](blobs::BlobStore);
 //! * [`machine`]: conditions that stop a run and that no document is to blame for;
+//! * [`record`]: small JSON files with a checksum of themselves;
 //! * [`whole_file`]: other files, written whole or not at all; [`safe_file`]: opened without following links; [`temporary`]: swept
 //!   where their writers were killed; [`json_line`]: JSON that stays in one line;
 //! * [`stage`]: one step of the dataflow, [`Stage`](stage::Stage);
@@ -27,6 +28,7 @@ pub mod meter;
 pub mod payload;
 pub mod queue;
 pub mod reason;
+pub mod record;
 pub mod retry;
 pub mod safe_file;
 pub mod shutdown;

@@ -40,6 +40,10 @@ pub struct FetchJob {
     /// one that has ended, and so do those that follow on it where the text has changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stored: Option<Stored>,
+    /// How often its bytes were fetched and lost before they were stored. Such a job takes the place of the one that has
+    /// ended, and so do those that follow on it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost: u32,
 }
 
 /// What is stored of a text.
@@ -103,6 +107,28 @@ pub struct StoreJob {
     /// What becomes of the job where one of this text has ended: a changed text renews it.
     #[serde(default, skip_serializing_if = "is_absorbed")]
     pub known: Known,
+    /// How often bytes of this text were lost before.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost: u32,
+}
+
+impl StoreJob {
+    /// The job that fetches the text again whose bytes are gone, from where they came. Its group is found out when it is
+    /// claimed.
+    #[must_use]
+    pub fn fetched_again(self) -> FetchJob {
+        FetchJob {
+            document: self.document,
+            urls: vec![self.fetched.url],
+            candidate: 0,
+            host: None,
+            redirected: None,
+            refused: None,
+            listed: self.listed,
+            stored: None,
+            lost: self.lost.saturating_add(1),
+        }
+    }
 }
 
 /// How a text came.
@@ -150,6 +176,11 @@ pub struct ProcessJob {
     pub known: Known,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
 fn is_absorbed(known: &Known) -> bool {
     *known == Known::Absorb
 }
@@ -160,7 +191,8 @@ pub enum Nothing {}
 
 impl From<FetchJob> for NewJob {
     fn from(job: FetchJob) -> Self {
-        let known = if job.stored.is_some() { Known::Renew } else { Known::Absorb };
+        let renews = job.stored.is_some() || job.lost > 0;
+        let known = if renews { Known::Renew } else { Known::Absorb };
         let new = Self { known, ..Self::new(Lane::Fetch, job.document.as_str(), &job) };
         match job.host {
             Some(host) => new.in_group(Group(host)),

@@ -96,6 +96,14 @@ pub enum StageError<I> {
         /// How long to leave the job's whole group alone; 0 for not at all.
         group_pause_ms: Millis,
     },
+    /// What an earlier stage made for this job is gone: this job ends, and one of that stage takes its place, in one step.
+    #[error("{failure}")]
+    SendBack {
+        /// What is gone.
+        failure: Failure,
+        /// The job of the earlier stage. The stage sees to it that this ends some time.
+        job: Box<NewJob>,
+    },
     /// It will not go better later.
     #[error("{failure}")]
     Fatal {
@@ -131,7 +139,7 @@ impl<I> StageError<I> {
             | Self::Moved { group_pause_ms, .. }
             | Self::Defer { group_pause_ms }
             | Self::Fatal { group_pause_ms, .. } => *group_pause_ms = least_ms.max(*group_pause_ms),
-            Self::Halt(_) => {}
+            Self::SendBack { .. } | Self::Halt(_) => {}
         }
         self
     }

@@ -13,7 +13,7 @@ use queue::{
     client::QueueClient,
     directory::{Owned, QueueDirectory},
     ledger::LANE_CAPACITY,
-    remote::{Absent, RemoteLink, Starter},
+    remote::{Absent, Patience, RemoteLink, Starter},
 };
 use tokio::task::JoinHandle;
 
@@ -61,7 +61,7 @@ impl Attached {
     /// Joins the owner of the queue; starts one where there is none.
     pub async fn join(run: &Path, durability: Durability) -> Result<Self, QueueError> {
         let absent = Absent::Start(starter(run, durability)?);
-        let link = RemoteLink::connect(QueueDirectory::of(run), absent).await?;
+        let link = RemoteLink::connect(QueueDirectory::of(run), absent, Patience::LONG).await?;
         Ok(Self { client: QueueClient::Remote(link), owned: None })
     }
 
@@ -75,7 +75,7 @@ impl Attached {
                 let owned = OwnedQueue { thread, serving: None };
                 return Ok(Self { client: QueueClient::Local(link), owned: Some(owned) });
             }
-            match RemoteLink::connect(directory.clone(), Absent::Fail).await {
+            match RemoteLink::connect(directory.clone(), Absent::Fail, Patience::SHORT).await {
                 // The owner went while we looked.
                 Err(QueueError::Unreachable(_)) if tries < VISIT_TRIES => {}
                 Err(error) => return Err(error),

@@ -168,6 +168,7 @@ impl From<SourceError> for CliError {
             | SourceError::NotAList { .. }
             | SourceError::Write { .. }
             | SourceError::Snapshot { .. }
+            | SourceError::Altered { .. }
             | SourceError::Damaged { .. } => Self::failed_to(Exit::File, &error),
         }
     }

@@ -28,7 +28,7 @@ use crate::{
     exit::CliError,
     lock::Expected,
     refresh::{self, Counters},
-    source::{entry::Entry, error::SourceError, gutenberg, snapshot},
+    source::{entry::Entry, error::SourceError, gutenberg, intact::Checked},
 };
 
 /// How long to wait where the lane is full or no list has anything left.
@@ -46,6 +46,8 @@ pub struct Feeder {
     pub queue: Arc<dyn JobQueue>,
     /// The directory of the snapshots.
     pub snapshots: PathBuf,
+    /// Those that were found to be what was listed.
+    pub(crate) checked: Arc<Checked>,
     /// The group of a URL.
     pub group_of: GroupOf,
     /// Where `meta/` is.
@@ -154,9 +156,10 @@ impl Feeder {
         let path = self.snapshots.join(format!("{list}.jsonl"));
         let (from, left) = (cursor.offset, cursor.entries_total - cursor.entries);
         let limit = usize::try_from(left).unwrap_or(entries_max).min(entries_max);
+        let checked = Arc::clone(&self.checked);
         let read = blocking(move || -> Result<Batch, SourceError> {
             let mut batch = Batch { entries: Vec::with_capacity(limit), offset: from };
-            for item in snapshot::read_from(&path, from)?.take(limit) {
+            for item in checked.read_from(&path, from)?.take(limit) {
                 let (entry, offset) = item?;
                 batch.entries.push(entry);
                 batch.offset = offset;
@@ -263,6 +266,7 @@ mod tests {
         let feeder = Feeder {
             queue: Arc::clone(&queue),
             snapshots: snapshots.path().to_owned(),
+            checked: Arc::default(),
             // Work ends before the jobs are pushed.
             group_of: Arc::new(move |_| {
                 drop(work_goes_on.lock().unwrap().take());

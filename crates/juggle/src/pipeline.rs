@@ -31,7 +31,7 @@ use crate::{
         choice::{Network, Run},
         resolved::Settings,
     },
-    signals,
+    signals::{self, unless_stopped},
     stages::Stages,
     summary::{RunFacts, Summary, resting_hosts},
 };
@@ -79,9 +79,10 @@ async fn with_fall_back(
     out: &Out,
 ) -> Result<Exit, CliError> {
     directory::prepare(&settings.output_dir)?;
-    let attached = Attached::visit(&settings.output_dir).await?;
+    let attached = unless_stopped(&terms.shutdown, Attached::visit(&settings.output_dir)).await?;
     let queue = attached.queue();
-    let added = add::add(sources.clone(), &settings.output_dir, &*queue).await;
+    let adding = add::add(sources.clone(), &settings.output_dir, &*queue);
+    let added = unless_stopped(&terms.shutdown, adding).await;
     let stats = queue.stats().await;
     drop(queue);
     attached.close().await;
@@ -107,7 +108,8 @@ async fn all_stages(
 ) -> Result<Exit, CliError> {
     let started = Instant::now();
     directory::prepare(&settings.output_dir)?;
-    let attached = Attached::own_or_join(&settings.output_dir, settings.durability).await?;
+    let attaching = Attached::own_or_join(&settings.output_dir, settings.durability);
+    let attached = unless_stopped(&terms.shutdown, attaching).await?;
     let worked = work(sources, settings, terms, &attached, started).await;
     attached.close().await;
     let Some(summary) = worked? else { return Ok(Exit::Interrupted) };
@@ -129,7 +131,8 @@ async fn work(
     let own_lock = || lock::path_in(&settings.output_dir);
     let locked = terms.locked.clone().map(|path| path.unwrap_or_else(own_lock));
     let expected = keeping::expected(locked).await?;
-    let Added { bad, .. } = add::add(sources, &settings.output_dir, &*queue).await?;
+    let adding = add::add(sources, &settings.output_dir, &*queue);
+    let Added { bad, .. } = unless_stopped(&terms.shutdown, adding).await?;
     let stages =
         Stages::open(settings, Arc::clone(&queue), terms.shutdown.clone(), terms.trigger.clone()).await?;
     let keeping = Keeping::new(settings, Arc::clone(&stages.blobs), expected.clone());

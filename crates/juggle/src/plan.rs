@@ -31,10 +31,10 @@ use crate::{
     source::{
         error::{ReadError, SourceError},
         input::Form,
+        intact,
         reader::Reader,
         reading::Reading,
         report::Report,
-        snapshot,
     },
 };
 
@@ -125,7 +125,7 @@ fn add_own_lists(run: &Path, tally: &mut Tally<'_>) -> Result<(), CliError> {
     }
     lists.sort();
     for list in lists {
-        for item in snapshot::read_from(&list, 0)? {
+        for item in intact::read(&list)? {
             tally.add(&item?.0);
         }
     }

@@ -1,12 +1,18 @@
-//! Ctrl-C and SIGTERM: the first drains what is in flight, at most [`DRAIN`]; the second stops now.
+//! Ctrl-C and SIGTERM: the first drains what is in flight, at most [`DRAIN`]; the second stops now. A command that does not
+//! end by itself then, whatever it waits for, is ended after [`FAREWELL`].
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
-use flow::shutdown::{Phase, Trigger};
+use flow::shutdown::{Phase, Shutdown, Trigger};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::exit::{CliError, Exit};
 
 /// How long what is in flight may take to finish.
 pub const DRAIN: Duration = Duration::from_secs(10);
+
+/// How long a command may take to end after that.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Listens until the process ends.
 ///
@@ -31,6 +37,26 @@ async fn obey(trigger: Trigger, mut interrupt: Signal, mut terminate: Signal) {
         () = tokio::time::sleep(DRAIN) => {}
     }
     trigger.advance(Phase::Now);
+    tokio::time::sleep(FAREWELL).await;
+    // It waits for what may never come: a lock, a disk, an owner of the queue that is stopped. What was acknowledged is safe.
+    tracing::warn!("stopped before all had ended; nothing is lost");
+    std::process::exit(Exit::Interrupted as i32);
+}
+
+/// Prepares something, such as a connection, unless a signal comes first.
+///
+/// # Errors
+/// What preparing says; [`Exit::Interrupted`] where a signal came.
+pub(crate) async fn unless_stopped<T, E: Into<CliError>>(
+    shutdown: &Shutdown,
+    preparing: impl Future<Output = Result<T, E>>,
+) -> Result<T, CliError> {
+    tokio::select! {
+        prepared = preparing => prepared.map_err(Into::into),
+        () = shutdown.reached(Phase::Draining) => {
+            Err(CliError::new(Exit::Interrupted, "stopped before anything was begun"))
+        }
+    }
 }
 
 async fn either(interrupt: &mut Signal, terminate: &mut Signal) {

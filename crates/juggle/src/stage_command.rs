@@ -25,7 +25,7 @@ use crate::{
         choice::{Network, OnFailure, Run},
         resolved::Settings,
     },
-    signals,
+    signals::{self, unless_stopped},
     source::catalog::Filters,
     stages::Stages,
     summary::{RestingHost, resting_hosts},
@@ -74,8 +74,11 @@ pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -
     directory::prepare(&settings.output_dir)?;
     let (trigger, stop) = shutdown();
     signals::listen(trigger.clone()).map_err(|error| CliError::caused(Exit::Bug, &error))?;
-    let attached = Attached::join(&settings.output_dir, settings.durability).await?;
-    let Added { bad, .. } = add::add(sources, &settings.output_dir, &*attached.queue()).await?;
+    let joining = Attached::join(&settings.output_dir, settings.durability);
+    let attached = unless_stopped(&stop, joining).await?;
+    let (queue, run) = (attached.queue(), &settings.output_dir);
+    let Added { bad, .. } = unless_stopped(&stop, add::add(sources, run, &*queue)).await?;
+    drop(queue);
     let stages = Stages::open(settings, attached.queue(), stop.clone(), trigger).await?;
     if args.explain {
         let exit = ways::explain(&stages, &*attached.queue(), settings, out).await;

@@ -173,7 +173,7 @@ impl Stages {
     /// The first failure; it makes the other lanes drain and stop.
     pub async fn run(&self, settings: &Settings, lanes: &[Lane], until: Until) -> Result<Ended, CliError> {
         if !lanes.contains(&Lane::Process) {
-            return self.work(settings, lanes, until).await;
+            return self.drain(settings, lanes, until).await;
         }
         stop_word_warnings::warn_before(&settings.words, self.process.tokens_by());
         let ended = self.process(settings, lanes, until).await;
@@ -196,8 +196,21 @@ impl Stages {
         loop {
             reprocess.push(&*self.queue).await?;
             let is_last = reprocess.is_done();
-            let ended = self.work(settings, lanes, until).await?;
+            let ended = self.drain(settings, lanes, until).await?;
             if is_last || ended != Ended::Finished {
+                return Ok(ended);
+            }
+        }
+    }
+
+    /// Works on these lanes until all of them have ended, once more for texts that were sent back to be fetched when
+    /// fetching had ended already. That ends: a text is sent back a few times at most.
+    async fn drain(&self, settings: &Settings, lanes: &[Lane], until: Until) -> Result<Ended, CliError> {
+        loop {
+            let ended = self.work(settings, lanes, until).await?;
+            let may_go_on =
+                until == Until::Drained && ended == Ended::Finished && lanes.contains(&Lane::Fetch);
+            if !may_go_on || self.queue.stats().await?.lane(Lane::Fetch).pending() == 0 {
                 return Ok(ended);
             }
         }
@@ -333,6 +346,7 @@ impl Stages {
         Feeder {
             queue: Arc::clone(&self.queue),
             snapshots: directory::sources(&settings.output_dir),
+            checked: Arc::default(),
             group_of: group_of(settings),
             blobs: Arc::clone(&self.blobs) as Arc<dyn BlobStore>,
             conflicts: Arc::clone(&self.conflicts),

@@ -1,7 +1,7 @@
 //! `juggle verify`: reads all that is stored again, names what is damaged, and puts it back into the queue if asked to.
 //!
 //! A document is what its meta says: the bytes as received and the text by their hashes, the results by those in its
-//! stats. One that the queue knows as stored must have a meta. Damage is mended from the nearest sound file. What a document with pending jobs looks like says nothing, so it
+//! stats; and these records by their own checksums. One that the queue knows as stored must have a meta. Damage is mended from the nearest sound file. What a document with pending jobs looks like says nothing, so it
 //! is passed over; the queue is asked before and after the files are read.
 
 mod examine;
@@ -52,6 +52,8 @@ struct Verified {
     documents: u64,
     /// Bytes that were read of their texts and of what was received.
     bytes: u64,
+    /// Records in `meta/`, `stats/` and `logs/arrival/` that earlier versions wrote, without a checksum.
+    without_checksum: u64,
     damaged: Vec<DamagedDocument>,
     /// Documents that look damaged but were passed over, for jobs of them are pending.
     on_their_way: u64,
@@ -103,13 +105,14 @@ async fn verify(
         let group_of = group_of(settings);
         blocking(move || read_all(&blobs, &stored, &*group_of, &show))
     };
-    let All { documents, bytes, damaged, strays } = reading.await??;
+    let All { documents, bytes, without_checksum, damaged, strays } = reading.await??;
     let mut pending_ids = before;
     pending_ids.extend(pending(queue).await?);
     let is_on_its_way = |one: &Examined| pending_ids.contains(one.document.as_str());
     let (on_their_way, damaged): (Vec<_>, Vec<_>) = damaged.into_values().partition(is_on_its_way);
     let on_their_way = on_their_way.len() as u64;
-    let mut verified = Verified { documents, bytes, on_their_way, strays, ..Verified::default() };
+    let mut verified =
+        Verified { documents, bytes, without_checksum, on_their_way, strays, ..Verified::default() };
     if args.repair {
         verified.not_repaired = repair::requeue(&damaged, settings, queue).await?;
         verified.repaired = true;
@@ -156,6 +159,7 @@ pub(crate) async fn documents_with_jobs(
 struct All {
     documents: u64,
     bytes: u64,
+    without_checksum: u64,
     damaged: BTreeMap<DocumentId, Examined>,
     strays: Vec<String>,
 }
@@ -182,6 +186,7 @@ fn read_all(
             let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
             all.documents += 1;
             all.bytes += one.bytes;
+            all.without_checksum += one.unsummed;
             if one.repair.is_some() {
                 all.damaged.insert(document.clone(), one);
             }
@@ -246,6 +251,12 @@ impl Verified {
         ))?;
         if self.on_their_way > 0 {
             out.line(&format!("{} more look damaged, but jobs of them are pending", self.on_their_way))?;
+        }
+        if self.without_checksum > 0 {
+            out.line(&format!(
+                "{} records are without checksum, from an earlier version: only what they say of files was compared",
+                self.without_checksum
+            ))?;
         }
         if let [first, ..] = &self.strays[..] {
             out.line(&format!(

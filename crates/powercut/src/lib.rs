@@ -8,6 +8,7 @@
 //! * [`recorder`]: makes a [`record`] of all that processes do to a directory, with a [`tree`] to check it by;
 //! * [`disk`]: what the disk may hold if the power fails at any moment of a record;
 //! * [`cut`]: lays these disks down and has them looked at;
+//! * [`faults`]: lets one of these calls fail, or kills the process there;
 //! * [`pretend`]: lets a process take its file system for another;
 //! * [`settings`]: how much is to be done.
 //!
@@ -20,6 +21,7 @@ pub mod calls;
 pub mod child;
 pub mod cut;
 pub mod disk;
+pub mod faults;
 pub mod pretend;
 pub mod record;
 pub mod recorder;

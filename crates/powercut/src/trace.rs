@@ -82,19 +82,26 @@ pub trait Observer {
 /// Follows a process that waits to be told, until it has ended.
 ///
 /// The process says a line when it waits, and goes on after one. It must be a child of this thread, and its only one.
-/// Returns whether it was killed.
-pub fn trace<O: Observer>(mut child: Child, observer: &mut O) -> bool {
+/// Returns whether it was killed; where it was not, it must end well.
+pub fn trace<O: Observer>(child: Child, observer: &mut O) -> bool {
+    let code = trace_to_end(child, observer);
+    assert!(code.is_none_or(|code| code == 0), "the process failed by itself");
+    code.is_none()
+}
+
+/// Follows a process as [`trace`] does, however it ends. Returns its exit code; none where it was killed.
+pub fn trace_to_end<O: Observer>(mut child: Child, observer: &mut O) -> Option<i32> {
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     while !line_of(&mut stdout).contains(READY) {}
     let process = Pid::from_raw(i32::try_from(child.id()).unwrap());
-    let mut tracer = Tracer { process, observer, threads: HashMap::new(), state: State::Runs };
+    let mut tracer = Tracer { process, observer, threads: HashMap::new(), state: State::Runs, code: None };
     tracer.seize();
     child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
     // Its lines are seen as they are written; here the pipe is only kept from filling up.
     let sink = std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()).map(drop));
     tracer.follow();
     sink.join().unwrap().unwrap();
-    tracer.state == State::Killed
+    tracer.code.filter(|_| tracer.state != State::Killed)
 }
 
 fn line_of(stream: &mut impl BufRead) -> String {
@@ -117,6 +124,8 @@ struct Tracer<'a, O: Observer> {
     /// The call that each thread is in.
     threads: HashMap<Pid, (Call, Course<O::Begun>)>,
     state: State,
+    /// With what the process ended by itself.
+    code: Option<i32>,
 }
 
 /// What is to be done when a call returns.
@@ -157,7 +166,9 @@ impl<O: Observer> Tracer<'_, O> {
                 Ok(WaitStatus::PtraceEvent(thread, _, _)) => self.go_on(thread, None),
                 Ok(WaitStatus::Stopped(thread, signal)) => self.go_on(thread, Some(signal)),
                 Ok(WaitStatus::Exited(thread, code)) => {
-                    assert!(thread != self.process || code == 0, "the process failed by itself");
+                    if thread == self.process {
+                        self.code = Some(code);
+                    }
                     self.threads.remove(&thread);
                 }
                 Ok(WaitStatus::Signaled(thread, _, _)) => drop(self.threads.remove(&thread)),

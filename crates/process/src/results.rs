@@ -6,6 +6,7 @@ use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, StagedBlob},
     document::DocumentId,
     payload::ProcessJob,
+    record,
 };
 use serde::Serialize;
 
@@ -54,10 +55,7 @@ impl<'a> Results<'a> {
             outputs: Outputs { tokens, counts },
         };
         let mut output = Output::stage(blobs, &name(job, BlobKind::Stats))?;
-        output.write(|file| {
-            serde_json::to_writer_pretty(&mut *file, &stats)?;
-            file.write_all(b"\n")
-        })?;
+        output.write(|file| file.write_all(&record::to_bytes(&stats)?))?;
         let (stats_blob, _) = output.finish()?;
         Ok(vec![tokens_blob, counts_blob, stats_blob])
     }

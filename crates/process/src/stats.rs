@@ -2,12 +2,14 @@
 //!
 //! It names the text by its hash, the processor with all that influences its results, and the other results by
 //! length and hash. So it proves by itself that all results of the document are there and up to date, in whatever
-//! order a crash let them reach the disk.
+//! order a crash let them reach the disk. Results whose stats are not as they were written ([`flow::record`]) are as good as
+//! none.
 
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     document::DocumentId,
     payload::ProcessJob,
+    record::{self, Checksum},
 };
 use serde::{Deserialize, Serialize};
 
@@ -125,6 +127,7 @@ fn stamped(blobs: &dyn BlobStore, job: &ProcessJob) -> Result<Option<Stamp>, Blo
 
 fn stamp(blobs: &dyn BlobStore, name: &BlobName) -> Result<Option<Stamp>, BlobError> {
     match blobs.read(name, STATS_BYTES_MAX) {
+        Ok(bytes) if record::checksum(&bytes) == Checksum::Differs => Ok(None),
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
         Err(BlobError::NotFound(_) | BlobError::TooLarge { .. }) => Ok(None),
         Err(error) => Err(error),

@@ -177,6 +177,12 @@ impl QueueDirectory {
         }
     }
 
+    /// Returns the process that owns the queue, or did last, as it says itself.
+    #[must_use]
+    pub fn owner(&self) -> Option<u32> {
+        safe_file::read_to_string(&self.0.join("lock")).ok()?.trim().parse().ok()
+    }
+
     /// Moves the databases, with a copy of what says their version, to `aside`, so that a new queue can begin. Nothing is
     /// deleted. The caller holds the lock.
     ///

@@ -326,6 +326,9 @@ impl Log {
     }
 }
 
+/// What a clock may go back without being wrong.
+const STEP_MS: Millis = 60_000;
+
 /// The queue's time: never before what was written last, whatever the wall clock did meanwhile.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Timeline {
@@ -333,9 +336,17 @@ pub(crate) struct Timeline {
 }
 
 impl Timeline {
-    /// Goes on from the latest time in the log.
-    pub(crate) fn from(latest_ms: Millis, wall_ms: Millis) -> Self {
-        Self { ahead_ms: latest_ms.saturating_sub(wall_ms) }
+    /// Goes on from the latest time in the log. How far the queue's time was ahead before stays, so that the time between
+    /// two processes counts: a clock that was a year ahead and was put right would else stop the queue's time for a year,
+    /// but for while processes live.
+    pub(crate) fn from(latest_ms: Millis, ahead_before_ms: Millis, wall_ms: Millis) -> Self {
+        Self { ahead_ms: latest_ms.saturating_sub(wall_ms).max(ahead_before_ms) }
+    }
+
+    /// How far the queue's time is ahead of the wall clock, where that is worth remembering: clocks that are kept in step
+    /// go back a little now and then.
+    pub(crate) fn ahead_ms(self) -> Option<Millis> {
+        Some(self.ahead_ms).filter(|ahead_ms| *ahead_ms >= STEP_MS)
     }
 
     /// The queue's time when the wall clock, which does not jump while the process lives, shows `wall_ms`.

@@ -29,7 +29,7 @@ use tokio::{
     net::UnixStream,
     process::{Child, Command},
     sync::{mpsc, oneshot},
-    time::Instant,
+    time::{Instant, MissedTickBehavior, interval_at, timeout_at},
 };
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
@@ -42,6 +42,9 @@ use crate::{
 
 /// How long to try to reach an owner, its start included.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
+/// How often it is looked whether an owner answers. Time is counted in these, so that what passes while this process itself
+/// is stopped does not count.
+const BEAT: Duration = Duration::from_secs(1);
 const PAUSE_MIN: Duration = Duration::from_millis(2);
 const PAUSE_MAX: Duration = Duration::from_millis(100);
 
@@ -67,6 +70,27 @@ pub enum Absent {
     Fail,
 }
 
+/// How long a connected owner may leave a request without answer; on top of it, a claim may wait as long as it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience(pub Duration);
+
+impl Patience {
+    /// For commands that people wait for.
+    pub const SHORT: Self = Self(Duration::from_secs(10));
+    /// For workers, which outlive a disk that takes long to hold on to what is written.
+    pub const LONG: Self = Self(Duration::from_secs(30));
+
+    /// Whether it is over after so many beats without answer to these requests.
+    fn is_over<'c>(self, beats: u32, mut open: impl Iterator<Item = &'c Request>) -> bool {
+        let wait_ms = |request: &Request| match request {
+            Request::Claim(ask) => ask.wait_ms,
+            _ => 0,
+        };
+        let silence = BEAT * beats;
+        open.any(|request| silence > self.0 + Duration::from_millis(wait_ms(request)))
+    }
+}
+
 /// A way to the owner in another process. Ends with its last clone.
 #[derive(Debug, Clone)]
 pub struct RemoteLink {
@@ -86,13 +110,18 @@ impl RemoteLink {
     /// # Errors
     /// [`QueueError::Unreachable`] where nobody could be reached or started; [`QueueError::InUse`] where someone holds
     /// the queue but does not answer; [`QueueError::Version`].
-    pub async fn connect(directory: QueueDirectory, absent: Absent) -> Result<Self, QueueError> {
+    pub async fn connect(
+        directory: QueueDirectory,
+        absent: Absent,
+        patience: Patience,
+    ) -> Result<Self, QueueError> {
         let mut connector =
             Connector { directory, absent, session: Session::of_this_process(), broker: None };
         let frames = connector.connect(Vec::new(), Vec::new()).await?;
         let (calls, inbox) = mpsc::channel(OPEN_REQUESTS_MAX);
         let client = Client {
             connector,
+            patience,
             inbox,
             open: BTreeMap::new(),
             number: 0,
@@ -114,8 +143,16 @@ impl RemoteLink {
 
 type Frames = Framed<UnixStream, LengthDelimitedCodec>;
 
+/// How serving ended well.
+enum Served {
+    NoLongerNeeded,
+    /// The owner does not answer.
+    InSilence,
+}
+
 struct Client {
     connector: Connector,
+    patience: Patience,
     /// From the clones of the link.
     inbox: mpsc::Receiver<Call>,
     /// Requests without answer, by number.
@@ -137,16 +174,15 @@ impl Client {
             };
             match connected {
                 Ok(frames) => match self.serve(frames).await {
-                    Ok(()) => return,
+                    Ok(Served::NoLongerNeeded) => return,
+                    Ok(Served::InSilence) => self.refuse_all(&self.connector.given_up()),
                     Err(why) => {
                         tracing::debug!(%why, "lost the queue's owner; connecting again");
                         self.refuse_what_may_not_be_repeated();
                     }
                 },
                 Err(error) => {
-                    for call in std::mem::take(&mut self.open).into_values() {
-                        answer(call, Err(error.clone()));
-                    }
+                    self.refuse_all(&error);
                     let Some(call) = self.inbox.recv().await else { return };
                     self.number += 1;
                     self.open.insert(self.number, call);
@@ -155,9 +191,15 @@ impl Client {
         }
     }
 
-    /// Carries requests and answers until the connection breaks (`Err`) or nobody needs it any more (`Ok`). It reads
-    /// even while it writes, so that two full sockets cannot wait for each other.
-    async fn serve(&mut self, frames: Frames) -> Result<(), String> {
+    fn refuse_all(&mut self, error: &QueueError) {
+        for call in std::mem::take(&mut self.open).into_values() {
+            answer(call, Err(error.clone()));
+        }
+    }
+
+    /// Carries requests and answers until the connection breaks (`Err`), nobody needs it any more, or the owner leaves
+    /// requests without answer. It reads even while it writes, so that two full sockets cannot wait for each other.
+    async fn serve(&mut self, frames: Frames) -> Result<Served, String> {
         let (mut sink, mut stream) = frames.split();
         // From here to the writer below; there is room for every open request.
         let (outbox, mut unsent) = mpsc::channel::<Bytes>(OPEN_REQUESTS_MAX + 1);
@@ -173,6 +215,8 @@ impl Client {
         send(wire::encode_all(self.open.iter().map(|(number, call)| numbered(*number, call))))?;
         let mut calls = Vec::new();
         let mut is_open = true;
+        let (mut beat, mut silent_beats) = (interval_at(Instant::now() + BEAT, BEAT), 0);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while is_open || !self.open.is_empty() {
             tokio::select! {
                 count = self.inbox.recv_many(&mut calls, OPEN_REQUESTS_MAX - self.open.len()),
@@ -187,11 +231,18 @@ impl Client {
                 frame = stream.next() => {
                     let frame = frame.ok_or("it closed the connection")?.map_err(|error| error.to_string())?;
                     wire::decode_all(&frame)?.into_iter().for_each(|reply| self.receive(reply));
+                    silent_beats = 0;
                 }
                 Err(error) = &mut writer => return Err(error.to_string()),
+                _ = beat.tick() => {
+                    silent_beats = if self.open.is_empty() { 0 } else { silent_beats + 1 };
+                    if self.patience.is_over(silent_beats, self.open.values().map(|call| &call.request)) {
+                        return Ok(Served::InSilence);
+                    }
+                }
             }
         }
-        Ok(())
+        Ok(Served::NoLongerNeeded)
     }
 
     /// Another round for dead jobs, or forgetting some, would be done to other jobs than were meant by now.
@@ -259,17 +310,24 @@ impl Connector {
         let deadline = Instant::now() + CONNECT_PATIENCE;
         let mut pause = PAUSE_MIN;
         loop {
-            if let Ok(stream) = self.reach().await
-                && let Some(frames) = introduce(stream, hello.clone()).await?
-            {
-                return Ok(frames);
+            // One that is stopped has a socket that takes connections all the same, and says nothing.
+            match timeout_at(deadline, self.greet(hello.clone())).await {
+                Ok(Err(error)) => return Err(error),
+                Ok(Ok(Some(frames))) => return Ok(frames),
+                Ok(Ok(None)) if Instant::now() < deadline => {}
+                Ok(Ok(None)) | Err(_) => return Err(self.given_up()),
             }
             self.start_owner().await?;
-            if Instant::now() > deadline {
-                return Err(self.given_up());
-            }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    /// Reaches the owner and says hello; none where there is none.
+    async fn greet(&self, hello: Bytes) -> Result<Option<Frames>, QueueError> {
+        match self.reach().await {
+            Ok(stream) => introduce(stream, hello).await,
+            Err(_) => Ok(None),
         }
     }
 
@@ -324,11 +382,17 @@ impl Connector {
     }
 
     fn given_up(&self) -> QueueError {
-        QueueError::InUse(format!(
-            "'{}' is held by a process that does not answer on its socket; end that process, or use another output \
-             directory",
-            self.directory.path().display()
-        ))
+        let path = self.directory.path().display();
+        QueueError::InUse(match self.directory.owner() {
+            Some(pid) => format!(
+                "'{path}' is held by process {pid}, which does not answer: let it go on if it is stopped (kill -CONT {pid}), \
+                 or end it (kill {pid}); nothing is lost by that"
+            ),
+            None => format!(
+                "'{path}' is held by a process that does not answer on its socket; end that process, or use another \
+                 output directory"
+            ),
+        })
     }
 }
 

@@ -16,7 +16,7 @@ use queue::{
     broker::{Broker, Idle, PROTOCOL},
     client::QueueClient,
     directory::QueueDirectory,
-    remote::{Absent, RemoteLink, Starter},
+    remote::{Absent, Patience, RemoteLink, Starter},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -43,7 +43,7 @@ impl Served {
     }
 
     async fn client(&self) -> QueueClient {
-        let link = RemoteLink::connect(self.directory.clone(), Absent::Wait).await.unwrap();
+        let link = RemoteLink::connect(self.directory.clone(), Absent::Wait, Patience::LONG).await.unwrap();
         QueueClient::Remote(link)
     }
 
@@ -177,13 +177,18 @@ async fn a_client_of_another_version_is_told_so() {
 async fn nobody_there_is_an_error_that_says_so() {
     let run = tempfile::tempdir().unwrap();
     let directory = QueueDirectory::of(run.path());
-    let error = RemoteLink::connect(directory.clone(), Absent::Fail).await.map(drop).unwrap_err();
+    let error =
+        RemoteLink::connect(directory.clone(), Absent::Fail, Patience::LONG).await.map(drop).unwrap_err();
     assert!(matches!(error, QueueError::Unreachable(_)), "{error}");
     let starter = Starter { program: "false".into(), arguments: vec![], disk_full_code: 9 };
-    let error = RemoteLink::connect(directory.clone(), Absent::Start(starter)).await.map(drop).unwrap_err();
+    let error = RemoteLink::connect(directory.clone(), Absent::Start(starter), Patience::LONG)
+        .await
+        .map(drop)
+        .unwrap_err();
     assert!(error.to_string().contains("could not be started"), "{error}");
     let starter = Starter { program: "/no/such/program".into(), arguments: vec![], disk_full_code: 9 };
-    let error = RemoteLink::connect(directory, Absent::Start(starter)).await.map(drop).unwrap_err();
+    let error =
+        RemoteLink::connect(directory, Absent::Start(starter), Patience::LONG).await.map(drop).unwrap_err();
     assert!(error.to_string().contains("/no/such/program"), "{error}");
 }
 

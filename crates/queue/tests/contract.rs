@@ -18,7 +18,7 @@ use queue::{
     client::QueueClient,
     directory::QueueDirectory,
     link::LocalLink,
-    remote::{Absent, RemoteLink},
+    remote::{Absent, Patience, RemoteLink},
 };
 
 const CAPACITY: usize = 8;
@@ -66,7 +66,9 @@ async fn the_remote_queue_keeps_the_contract() {
     for case in cases() {
         let fresh = Fresh::new();
         let _broker = serve(&fresh);
-        let link = RemoteLink::connect(QueueDirectory::of(fresh.run.path()), Absent::Fail).await.unwrap();
+        let link = RemoteLink::connect(QueueDirectory::of(fresh.run.path()), Absent::Fail, Patience::LONG)
+            .await
+            .unwrap();
         case.check(fresh.subject(Arc::new(QueueClient::Remote(link)))).await;
     }
 }

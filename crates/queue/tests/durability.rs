@@ -289,6 +289,28 @@ async fn a_clock_that_jumped_neither_ends_nor_prolongs_leases_and_delays() {
     }
 }
 
+#[tokio::test]
+async fn a_clock_that_was_a_year_ahead_keeps_no_host_paused_for_longer_than_its_pause() {
+    const HOUR_MS: u64 = 3_600_000;
+    const NOW_MS: u64 = 20_000 * 24 * HOUR_MS;
+    let run = tempfile::tempdir().unwrap();
+    let wrong = Owned::open(run.path(), NOW_MS + 365 * 24 * HOUR_MS).unwrap();
+    let job = NewJob::new(Lane::Fetch, "a", &"a").in_group(flow::job::Group("h".to_owned()));
+    wrong.client.push(Push { jobs: vec![job], cursor: None }).await.unwrap();
+    let lease = wrong.client.claim(ask(Lane::Fetch, 1)).await.unwrap().claims[0].lease;
+    let failure = Failure::new(Reason::SoftBan, "enough");
+    let ban = Verdict::Retry { failure, after_ms: 0, group_pause_ms: HOUR_MS, revised: None };
+    wrong.client.fail(lease, ban).await.unwrap();
+    wrong.close();
+    // Put right, short runs look now and then.
+    for (minutes, expected) in [(0, 0), (30, 0), (59, 0), (61, 1)] {
+        let right = Owned::open(run.path(), NOW_MS + minutes * 60_000).unwrap();
+        let claims = right.client.claim(ask(Lane::Fetch, 1)).await.unwrap().claims;
+        assert_eq!(claims.len(), expected, "after {minutes} minutes");
+        right.close();
+    }
+}
+
 #[test]
 fn a_directory_of_an_earlier_version_is_refused_and_left_alone() {
     let run = tempfile::tempdir().unwrap();

@@ -10,6 +10,7 @@ use std::collections::{HashMap, hash_map::Entry};
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore, StagedBlob},
     document::DocumentId,
+    record::{self, Checksum},
 };
 use serde::Deserialize;
 
@@ -128,6 +129,10 @@ fn read<T: serde::de::DeserializeOwned>(
     report: &mut DuplicateReport,
 ) -> Result<Option<T>, BlobError> {
     let read = match blobs.read(name, META_BYTES_MAX) {
+        // Written anew, a record that was changed would get a checksum that fits.
+        Ok(bytes) if record::checksum(&bytes) == Checksum::Differs => {
+            Err("it is not as it was written: juggle verify --repair mends it".to_owned())
+        }
         Ok(bytes) => meta::from_bytes(&bytes).map_err(|error| error.to_string()),
         Err(BlobError::NotFound(_)) => return Ok(None),
         Err(error @ BlobError::TooLarge { .. }) => Err(error.to_string()),
@@ -177,7 +182,13 @@ mod tests {
             last_modified: None,
         };
         let document = document.parse().unwrap();
-        let job = StoreJob { document, fetched, listed: Listed::default(), known: flow::job::Known::Absorb };
+        let job = StoreJob {
+            document,
+            fetched,
+            listed: Listed::default(),
+            known: flow::job::Known::Absorb,
+            lost: 0,
+        };
         let stage = Store::new(Arc::clone(blobs) as _, Arc::new(Meter::default()));
         stage.run(job, Attempt { number: 1, failures: 0 }).await.unwrap();
     }

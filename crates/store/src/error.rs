@@ -14,7 +14,9 @@ pub enum StoreError {
     #[error("the work was given up: {0}")]
     Cancelled(String),
     /// The downloaded bytes are nowhere.
-    #[error("the downloaded bytes of '{0}' are neither in spool nor in raw: fetch it again")]
+    #[error(
+        "the downloaded bytes of '{0}' are neither in spool nor in raw, again and again: look who removes them, then fetch it again"
+    )]
     Missing(DocumentId),
     /// What lies there is not what was downloaded.
     #[error(

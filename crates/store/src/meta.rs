@@ -2,7 +2,8 @@
 //!
 //! The meta is the same for the same bytes from the same source, whatever the run, its threads and crashes; so it has
 //! no times, attempts or statuses. Those are the arrival, which differs from run to run. Both are JSON with a line end
-//! after it. Stored: a field may be added, never renamed or given another meaning.
+//! after it, and a checksum of itself ([`flow::record`]). Stored: a field may be added, never renamed or given another
+//! meaning.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     document::DocumentId,
     payload::{Fetched, StoreJob},
+    record,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -150,7 +152,7 @@ pub struct Arrival {
 
 impl Meta {
     pub(crate) fn new(job: &StoreJob, config: StoreConfig, refined: Refined) -> Self {
-        let StoreJob { document, fetched, listed, known: _ } = job;
+        let StoreJob { document, fetched, listed, known: _, lost: _ } = job;
         let header = refined.trimmed.header;
         Self {
             document: document.clone(),
@@ -214,12 +216,9 @@ fn column(columns: &BTreeMap<String, String>, names: &[&str]) -> Option<String> 
     names.iter().find_map(cell).map(|(_, value)| value.trim().to_owned())
 }
 
-/// The bytes of a record: indented JSON and a line end.
+/// The bytes of a record, with its checksum.
 pub(crate) fn to_bytes(record: &impl Serialize) -> Vec<u8> {
-    let mut bytes =
-        serde_json::to_vec_pretty(record).expect("records are structs of strings, numbers and lists");
-    bytes.push(b'\n');
-    bytes
+    record::to_bytes(record).expect("records are structs of strings, numbers and lists")
 }
 
 /// The record in the bytes.

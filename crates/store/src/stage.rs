@@ -5,6 +5,8 @@
 //! the meta last. So a meta is there only where text and raw bytes are. A repeated run finds the download in spool or in
 //! raw, and makes the same bytes of it. A text that cannot be stored leaves its download in spool.
 //!
+//! Where the download is neither in spool nor in raw, it was lost: the text is fetched again, a few times at most.
+//!
 //! Where raw bytes are not kept, the download is removed once all of that is durable. A repeated run which finds neither
 //! finds the meta of this download, so there is nothing left to do.
 //!
@@ -22,6 +24,7 @@ use flow::{
     lane::Lane,
     meter::Meter,
     payload::{ProcessJob, StoreJob},
+    reason::{Failure, Reason},
     stage::{Attempt, Done, Stage, StageError},
 };
 use serde::Serialize;
@@ -35,6 +38,9 @@ use crate::{
     refine::{Desk, Download},
     warnings::Warnings,
 };
+
+/// How often a text is fetched again whose download is gone when it is to be stored.
+const LOST_MAX: u32 = 3;
 
 /// Stores texts. Its work blocks, and runs where it may.
 pub struct Store {
@@ -102,9 +108,13 @@ impl Stage for Store {
 
     async fn run(&self, job: StoreJob, _attempt: Attempt) -> Result<Done<ProcessJob>, StageError<StoreJob>> {
         let known = job.known;
-        let meta = match self.store(job.clone()).await {
+        let stored = match self.store(job.clone()).await {
             // Another run of this job, whose lease was lost, has moved the download in between: it lies in raw now.
-            Err(StoreError::Blob(BlobError::NotFound(_))) => self.store(job).await?,
+            Err(StoreError::Blob(BlobError::NotFound(_))) => self.store(job.clone()).await,
+            stored => stored,
+        };
+        let meta = match stored {
+            Err(StoreError::Missing(_)) if job.lost < LOST_MAX => return Err(fetched_again(job)),
             stored => stored?,
         };
         self.large_cuts.warn_of(&meta);
@@ -112,6 +122,16 @@ impl Stage for Store {
         self.warnings.tell(&meta);
         Ok(vec![ProcessJob { document: meta.document, text_blake3: meta.text.blake3, known }].into())
     }
+}
+
+/// The download is gone, such as with a scratch disk that was cleaned: the text goes back to where it came from.
+fn fetched_again(job: StoreJob) -> StageError<StoreJob> {
+    let message = format!(
+        "the downloaded bytes of '{}' are neither in spool/ nor in raw/ any more: it is fetched again",
+        job.document
+    );
+    let failure = Failure::new(Reason::Internal, message);
+    StageError::SendBack { failure, job: Box::new(job.fetched_again().into()) }
 }
 
 /// Makes all of a document, and begins to publish it.

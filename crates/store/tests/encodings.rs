@@ -163,6 +163,7 @@ async fn stored(bytes: &[u8], labels: Labels<'_>) -> Option<(String, Meta)> {
         },
         listed: Listed { encoding: labels.listed.map(str::to_owned), ..Listed::default() },
         known: Default::default(),
+        lost: 0,
     };
     let stage = Store::new(Arc::clone(&blobs), Arc::default());
     stage.run(job, Attempt { number: 1, failures: 0 }).await.ok()?;

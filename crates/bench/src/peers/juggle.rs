@@ -15,7 +15,7 @@ use queue::{
     client::QueueClient,
     directory::QueueDirectory,
     link::LocalLink,
-    remote::{Absent, RemoteLink},
+    remote::{Absent, Patience, RemoteLink},
 };
 
 use crate::{
@@ -69,7 +69,7 @@ impl Owned {
 /// # Errors
 /// Where nobody does.
 pub async fn reach(run: &Path) -> anyhow::Result<QueueClient> {
-    let link = RemoteLink::connect(QueueDirectory::of(run), Absent::Fail).await?;
+    let link = RemoteLink::connect(QueueDirectory::of(run), Absent::Fail, Patience::LONG).await?;
     Ok(QueueClient::Remote(link))
 }
 

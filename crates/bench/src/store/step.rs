@@ -134,6 +134,7 @@ async fn run(stage: &Store, item: &Item, hash: blake3::Hash) -> anyhow::Result<(
         },
         listed: payload::Listed::default(),
         known: Known::Absorb,
+        lost: 0,
     };
     let stored = stage.run(job, Attempt { number: 1, failures: 0 }).await;
     stored.map(drop).map_err(|error| anyhow::anyhow!("failed to store '{}': {error}", item.id))

@@ -118,6 +118,7 @@ impl Rig {
             refused: None,
             listed: Listed::default(),
             stored: None,
+            lost: 0,
         }
     }
 

@@ -29,6 +29,7 @@ pub(super) enum Settled {
 /// How an attempt ended, before the queue knows of it.
 enum Outcome {
     Success(Vec<NewJob>),
+    SentBack(Box<NewJob>),
     Failure(Settled, Verdict),
 }
 
@@ -56,6 +57,7 @@ pub(super) async fn attempt<S: Stage>(
     }
     let settled = match outcome {
         Outcome::Success(next) => queue.complete(lease, next).await.map(|()| Settled::Done),
+        Outcome::SentBack(job) => queue.complete(lease, vec![*job]).await.map(|()| Settled::Retried),
         Outcome::Failure(settled, verdict) => queue.fail(lease, verdict).await.map(|()| settled),
     };
     match settled {
@@ -129,6 +131,10 @@ fn judge<I: Into<NewJob>>(
         StageError::Fatal { failure, group_pause_ms } => {
             pause_ms = group_pause_ms;
             (Settled::Dead, Verdict::Dead { failure })
+        }
+        StageError::SendBack { failure, job } => {
+            tracing::warn!("{failure}");
+            return (Outcome::SentBack(job), pause_ms);
         }
         StageError::Halt(failure) => (Settled::Halted(failure), Verdict::Release),
     };

@@ -47,6 +47,7 @@ fn failed<I>(error: StageError<I>) -> CliError {
         StageError::Halt(failure) => WorkerError::Halted(failure).into(),
         StageError::Retry { failure, .. }
         | StageError::Reroute { failure, .. }
+        | StageError::SendBack { failure, .. }
         | StageError::Fatal { failure, .. } => {
             CliError::new(Exit::File, format!("a text cannot be worked on: {}", failure.message))
                 .advise("leave it out of the directory, or name another: juggle compare DIR")

@@ -61,6 +61,7 @@ impl Fetching {
                 // So that texts with the same bytes are not taken for notices of the host.
                 listed: Listed { blake3: Some(text.blake3.clone()), ..Listed::default() },
                 stored: None,
+                lost: 0,
             });
         }
         let config = FetchConfig {

@@ -12,7 +12,7 @@ use crate::{
     exit::{CliError, Exit},
     rebuild::survey::Surveyor,
     refresh,
-    source::snapshot,
+    source::intact,
 };
 
 /// Differences that are named for people.
@@ -87,7 +87,7 @@ impl Expected {
         for list in
             cursors.iter().map(|cursor| &cursor.source).filter(|name| refresh::list_of(name).is_none())
         {
-            for item in snapshot::read_from(&snapshots.join(format!("{list}.jsonl")), 0)? {
+            for item in intact::read(&snapshots.join(format!("{list}.jsonl")))? {
                 let (entry, _) = item?;
                 let what = match (self.raw_of(&entry.id), &entry.listed.blake3) {
                     (None, _) => Some(What::NotLocked),

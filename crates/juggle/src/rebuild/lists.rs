@@ -9,7 +9,7 @@ use std::{
 use flow::{document::DocumentId, queue::CursorMove};
 
 use super::salvage;
-use crate::source::{error::SourceError, snapshot};
+use crate::source::{error::SourceError, intact, snapshot};
 
 /// What the lists hold.
 #[derive(Debug, Default)]
@@ -95,7 +95,7 @@ fn read_one(
     stored: &Stored<'_>,
     unlisted: &mut BTreeSet<DocumentId>,
 ) -> Result<Read, SourceError> {
-    let mut list = Read { is_damaged: !salvage::is_intact(path)?, ..Read::default() };
+    let mut list = Read { is_damaged: !intact::is_intact(path)?, ..Read::default() };
     for item in snapshot::read_from(path, 0)? {
         match item {
             Ok((entry, offset)) => {

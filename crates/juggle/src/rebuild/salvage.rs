@@ -11,23 +11,10 @@ use std::{
 
 use flow::safe_file;
 
-use crate::source::error::SourceError;
-
-/// Hex digits of the hash in a snapshot's name.
-const HASH_DIGITS: usize = 16;
-
-/// Whether the file holds what its name says. One whose name has no hash is taken for what it is.
-///
-/// # Errors
-/// Where it cannot be read.
-pub(super) fn is_intact(path: &Path) -> Result<bool, SourceError> {
-    let Some((_, hash)) = parts(path) else { return Ok(true) };
-    let mut hasher = blake3::Hasher::new();
-    safe_file::open(path)
-        .and_then(|file| hasher.update_reader(file).map(drop))
-        .map_err(|source| SourceError::Snapshot { path: path.to_owned(), source })?;
-    Ok(hasher.finalize().to_hex()[..HASH_DIGITS] == *hash)
-}
+use crate::source::{
+    error::SourceError,
+    intact::{HASH_DIGITS, parts},
+};
 
 /// Writes the first `bytes` of a snapshot as one of their own, durably, and gives its name. Repeated, it changes
 /// nothing.
@@ -74,11 +61,4 @@ pub(super) fn mark(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         Ok(()) | Err(_) => Ok(()),
     }
-}
-
-/// The list's own name and the hash in a snapshot's name.
-fn parts(path: &Path) -> Option<(&str, &str)> {
-    let (list, hash) = path.file_stem()?.to_str()?.rsplit_once('-')?;
-    let is_hash = hash.len() == HASH_DIGITS && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_hash.then_some((list, hash))
 }

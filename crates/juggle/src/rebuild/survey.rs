@@ -104,8 +104,9 @@ impl Surveyor<'_> {
                 refused: None,
                 listed: listed.clone(),
                 stored: None,
+                lost: 0,
             },
-            store: StoreJob { document: document.clone(), fetched, listed, known: Pushed::Absorb },
+            store: StoreJob { document: document.clone(), fetched, listed, known: Pushed::Absorb, lost: 0 },
             process: ProcessJob { document, text_blake3: meta.text.blake3, known: Pushed::Absorb },
         }
     }

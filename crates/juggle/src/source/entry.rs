@@ -43,6 +43,7 @@ impl Entry {
             refused: None,
             listed: self.listed,
             stored: None,
+            lost: 0,
         }
     }
 }

@@ -66,6 +66,16 @@ pub enum SourceError {
         /// What the system says.
         source: io::Error,
     },
+    /// The snapshot is not what was listed; adding the list again mends it.
+    #[error(
+        "read the snapshot {}: it was changed since the list was added, so nothing is fetched from it; add the source list \
+         again, which writes it anew",
+        path.display()
+    )]
+    Altered {
+        /// The snapshot.
+        path: PathBuf,
+    },
     /// The snapshot does not hold what was written; adding the list again mends it.
     #[error("read the snapshot {} at byte {offset}: {message}; add the source list again", path.display())]
     Damaged {

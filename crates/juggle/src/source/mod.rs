@@ -5,7 +5,8 @@
 //! offset at a time. So a list may vanish, change or come from a pipe, and a run still resumes.
 //!
 //! In reading order: [`input`] (what stands on the command line), [`reading`] (what holds for all of it), [`reader`]
-//! (lines become entries, bad ones are reported with their number), [`entry`], [`snapshot`], [`error`]; [`library`] and
+//! (lines become entries, bad ones are reported with their number), [`entry`], [`snapshot`] (`intact`: whether
+//! it still is what was listed), [`error`]; [`library`] and
 //! [`catalog`] for books of Project Gutenberg; [`bytes`] for lists that are in memory.
 //!
 //! How a reader finds out what it has: `head` (the first bytes), `foreign` (archives, pages and the like), `format` (the form
@@ -31,6 +32,7 @@ mod format;
 pub(crate) mod gutenberg;
 mod head;
 mod headerless;
+pub(crate) mod intact;
 mod jsonl;
 mod likeness;
 mod lines;

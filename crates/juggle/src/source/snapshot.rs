@@ -22,6 +22,7 @@ use flow::{
 use super::{
     entry::Entry,
     error::{BadLine, ReadError, SourceError},
+    intact,
     reader::Reader,
     turns::{self, Turns},
 };
@@ -311,7 +312,7 @@ pub(crate) fn find(
         return Ok(found);
     }
     for list in lists {
-        for item in read_from(&snapshots.join(format!("{list}.jsonl")), 0)? {
+        for item in intact::read(&snapshots.join(format!("{list}.jsonl")))? {
             let (entry, _) = item?;
             if wanted.contains(&entry.id) {
                 found.entry(entry.id.clone()).or_insert(entry);

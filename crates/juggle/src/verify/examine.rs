@@ -5,6 +5,7 @@ use std::fmt;
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     document::DocumentId,
+    record::{self, Checksum},
 };
 use serde::Serialize;
 use store::{
@@ -14,12 +15,17 @@ use store::{
 
 use crate::rebuild::survey::{Known, Surveyor};
 
+/// The largest record that is read.
+const RECORD_BYTES_MAX: u64 = 16 << 20;
+
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Damage {
     /// The meta is not there, cannot be read, or is another document's.
     Meta,
+    /// The meta is not as it was written: its checksum does not fit.
+    MetaChanged,
     /// The bytes as received are not there.
     RawMissing,
     /// They are not those that were received.
@@ -28,7 +34,7 @@ pub(super) enum Damage {
     TextMissing,
     /// It is not the one that was stored.
     TextChanged,
-    /// It is not told how the text came.
+    /// It is not told how the text came, or not as it was written.
     ArrivalMissing,
     /// Tokens, counts and stats are not there, damaged, or of another text.
     Results,
@@ -53,6 +59,8 @@ pub(super) struct Examined {
     /// Bytes that were read.
     pub(super) bytes: u64,
     pub(super) damage: Vec<Damage>,
+    /// Records of earlier versions, which have no checksum.
+    pub(super) unsummed: u64,
     /// None where it is sound.
     pub(super) repair: Option<Repair>,
     /// Its jobs; none where its meta cannot be read.
@@ -80,6 +88,7 @@ impl<'a> Examiner<'a> {
             return Ok(Examined {
                 document: document.clone(),
                 bytes: 0,
+                unsummed: 0,
                 damage: vec![Damage::Meta],
                 repair: Some(Repair::Fetch),
                 known: None,
@@ -99,24 +108,42 @@ impl<'a> Examiner<'a> {
             Ok::<(), BlobError>(())
         };
         let fate = meta.raw.fate;
+        let records = [BlobKind::Meta, BlobKind::Arrival, BlobKind::Stats];
+        let checksums = records.map(|kind| self.checksum(kind, document));
+        let [of_meta, of_arrival, of_stats] = checksums;
+        let [of_meta, of_arrival, of_stats] = [of_meta?, of_arrival?, of_stats?];
         if fate.is_kept() {
             look(BlobKind::Raw, &meta.raw.blake3, Damage::RawMissing, Damage::RawChanged)?;
         }
         look(BlobKind::Text, &meta.text.blake3, Damage::TextMissing, Damage::TextChanged)?;
+        damage.extend((of_meta == Some(Checksum::Differs)).then_some(Damage::MetaChanged));
         let arrival = self.surveyor.record::<Arrival>(BlobKind::Arrival, document)?;
-        damage.extend(arrival.is_none().then_some(Damage::ArrivalMissing));
+        let is_lost = arrival.is_none() || of_arrival == Some(Checksum::Differs);
+        damage.extend(is_lost.then_some(Damage::ArrivalMissing));
         let known = self.surveyor.known(meta, arrival);
         let is_processed = process::stats::are_whole(blobs, &known.process)?;
         damage.extend((!is_processed).then_some(Damage::Results));
         let repair = damage.iter().map(|damage| damage.repair(fate)).max();
-        Ok(Examined { document: document.clone(), bytes, damage, repair, known: Some(known) })
+        let is_unsummed = |checksum: &&Option<Checksum>| **checksum == Some(Checksum::Absent);
+        let unsummed = [of_meta, of_arrival, of_stats].iter().filter(is_unsummed).count() as u64;
+        Ok(Examined { document: document.clone(), bytes, unsummed, damage, repair, known: Some(known) })
+    }
+
+    /// What the checksum of a record says; none where the record is not there.
+    fn checksum(&self, kind: BlobKind, document: &DocumentId) -> Result<Option<Checksum>, BlobError> {
+        match self.surveyor.blobs.read(&BlobName::new(kind, document.clone()), RECORD_BYTES_MAX) {
+            Ok(bytes) => Ok(Some(record::checksum(&bytes))),
+            Err(BlobError::NotFound(_)) => Ok(None),
+            Err(BlobError::TooLarge { .. }) => Ok(Some(Checksum::Differs)),
+            Err(error) => Err(error),
+        }
     }
 }
 
 impl Damage {
     const fn repair(&self, fate: RawFate) -> Repair {
         match (self, fate) {
-            (Self::Meta | Self::RawMissing | Self::RawChanged, _) => Repair::Fetch,
+            (Self::Meta | Self::MetaChanged | Self::RawMissing | Self::RawChanged, _) => Repair::Fetch,
             (Self::TextMissing | Self::TextChanged | Self::ArrivalMissing, RawFate::Kept) => Repair::Store,
             (Self::TextMissing | Self::TextChanged | Self::ArrivalMissing, RawFate::Dropped) => Repair::Fetch,
             (Self::Results, _) => Repair::Process,
@@ -128,11 +155,12 @@ impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Meta => "its meta is gone, cannot be read, or is another's",
+            Self::MetaChanged => "its meta is not as it was written",
             Self::RawMissing => "the bytes as received are gone",
             Self::RawChanged => "the bytes as received have changed",
             Self::TextMissing => "the text is gone",
             Self::TextChanged => "the text has changed",
-            Self::ArrivalMissing => "its arrival is gone",
+            Self::ArrivalMissing => "its arrival is gone or not as it was written",
             Self::Results => "its results are gone, damaged or of another text",
         })
     }

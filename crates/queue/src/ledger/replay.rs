@@ -27,6 +27,9 @@ use crate::{
     tail::Tail,
 };
 
+/// The setting that says how far the queue's time is ahead of the wall clock.
+const AHEAD: &[u8] = b"t";
+
 impl Ledger {
     /// Reads everything from the disk, and switches to the copy that was read.
     ///
@@ -39,7 +42,8 @@ impl Ledger {
         // sled reports some kinds of damage by panicking.
         let read = std::panic::catch_unwind(AssertUnwindSafe(|| replay.read(&disk, &tail)));
         read.unwrap_or_else(|_| Err(disk.damaged("sled panicked while it read it")))?;
-        let timeline = Timeline::from(replay.latest_ms, wall_ms);
+        let timeline = Timeline::from(replay.latest_ms, 0, wall_ms);
+        let latest_ms = replay.latest_ms;
         let Replay { jobs, lanes, sessions, table, recent, settings, folded, newest, renamed, .. } = replay;
         let mut ledger = Self {
             log: Log { disk, tail, table, recent, settings, folded, newest },
@@ -61,11 +65,16 @@ impl Ledger {
             events: Default::default(),
             listing: None,
         };
-        ledger.load_settings()?;
+        let ahead_before_ms = ledger.load_settings()?;
+        ledger.timeline = Timeline::from(latest_ms, ahead_before_ms, wall_ms);
+        ledger.now_ms = ledger.timeline.at(wall_ms);
         ledger.take_over(&replay.unfinished, replay.gone)?;
         ledger.index_all();
         ledger.adopt_leases()?;
         ledger.tick(ledger.now_ms)?;
+        if let Some(ahead_ms) = ledger.timeline.ahead_ms().filter(|ahead_ms| *ahead_ms != ahead_before_ms) {
+            ledger.set(AHEAD.to_vec(), &ahead_ms);
+        }
         Ok(ledger)
     }
 
@@ -83,7 +92,9 @@ impl Ledger {
         opened.map_err(|error| failed("open", self.log.disk.directory(), &error))
     }
 
-    fn load_settings(&mut self) -> Result<(), QueueError> {
+    /// Returns how far the queue's time was ahead of the wall clock.
+    fn load_settings(&mut self) -> Result<Millis, QueueError> {
+        let mut ahead_ms = 0;
         let mut settings: BTreeMap<_, _> = self.log.disk.settings().collect::<Result<_, _>>()?;
         settings.extend(self.log.settings.clone());
         for (key, value) in settings {
@@ -92,6 +103,7 @@ impl Ledger {
                     self.attempts_used = self.setting(&value)?;
                     self.attempts_max = self.attempts_max.max(self.attempts_used);
                 }
+                _ if key == AHEAD => ahead_ms = self.setting(&value)?,
                 Some((b'c', _)) => {
                     let cursor: Cursor = self.setting(&value)?;
                     self.cursors.insert(cursor.source.clone(), cursor);
@@ -105,7 +117,7 @@ impl Ledger {
             }
         }
         self.count_unfed();
-        Ok(())
+        Ok(ahead_ms)
     }
 
     fn setting<T: serde::de::DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, QueueError> {

@@ -19,7 +19,7 @@ use queue::{
     client::QueueClient,
     directory::{Owned, QueueDirectory},
     ledger::Ledger,
-    remote::{Absent, RemoteLink, Starter},
+    remote::{Absent, Patience, RemoteLink, Starter},
 };
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
@@ -145,7 +145,9 @@ async fn work_through_a_broker(orders: &Orders) {
 /// A client that starts a broker where there is none.
 pub(crate) async fn connect(orders: &Orders) -> QueueClient {
     let absent = Absent::Start(orders.starter());
-    QueueClient::Remote(RemoteLink::connect(QueueDirectory::of(&orders.run), absent).await.unwrap())
+    QueueClient::Remote(
+        RemoteLink::connect(QueueDirectory::of(&orders.run), absent, Patience::LONG).await.unwrap(),
+    )
 }
 
 async fn serve(orders: &Orders) {

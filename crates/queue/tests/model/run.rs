@@ -77,7 +77,7 @@ impl<'a> Run<'a> {
             wall_ms: START_MS,
             now: START_MS,
         };
-        run.open()?;
+        run.open(0)?;
         Ok(run)
     }
 
@@ -85,15 +85,17 @@ impl<'a> Run<'a> {
         self.ledger.as_mut().expect("it is open except within reopen")
     }
 
-    /// Opens the ledger as of the last commit.
-    fn open(&mut self) -> Check {
+    /// Opens the ledger as of the last commit, so long after it was closed.
+    fn open(&mut self, forward_ms: Millis) -> Check {
         let disk = Disk::open(self.directory, Durability::Process).map_err(|error| error.to_string())?;
         let mut ledger =
             Ledger::load(disk, self.capacity, self.wall_ms).map_err(|error| error.to_string())?;
         ledger.set_room(self.tail, self.slack);
         let now = ledger.time(self.wall_ms);
         let earliest = self.committed.latest_change_ms().max(self.wall_ms);
-        if !(earliest..=self.wall_ms.max(self.now)).contains(&now) {
+        // Where the queue's time was ahead of the wall clock, it goes on with that.
+        let latest = self.wall_ms.max(self.now + forward_ms);
+        if !(earliest..=latest).contains(&now) {
             let (wall, before) = (self.wall_ms, self.now);
             return Err(format!("the clock is at {wall}, the queue's time was {before}: it took {now}"));
         }
@@ -298,11 +300,17 @@ impl<'a> Run<'a> {
             Closing::Crash => {}
         }
         self.ledger = None;
-        match clock {
-            Jump::Forward(ms) => self.wall_ms += ms,
-            Jump::Back(ms) => self.wall_ms -= ms,
-        }
-        self.open()
+        let forward_ms = match clock {
+            Jump::Forward(ms) => {
+                self.wall_ms += ms;
+                ms
+            }
+            Jump::Back(ms) => {
+                self.wall_ms -= ms;
+                0
+            }
+        };
+        self.open(forward_ms)
     }
 }
 

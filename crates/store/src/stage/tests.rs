@@ -53,6 +53,7 @@ fn job(bytes: &[u8]) -> StoreJob {
             columns: BTreeMap::from([("shelf".to_owned(), "7".to_owned())]),
         },
         known: Known::Absorb,
+        lost: 0,
     }
 }
 

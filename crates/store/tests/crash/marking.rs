@@ -19,14 +19,17 @@ use flow::{
     stage::{Attempt, Stage},
 };
 use nix::errno::Errno;
-use powercut::trace;
+use powercut::{
+    faults::{Fault, Plan},
+    trace,
+};
 use store::{duplicates::mark, local::LocalBlobs, stage::Store};
 use tempfile::TempDir;
 
 use crate::{
     book::{bytes, files},
     child,
-    fault::injector::{Fault, Injector, Plan},
+    fault::injector::Injector,
     form::Form,
     workload::{job_of, raw, spool_bytes},
 };
@@ -60,7 +63,7 @@ fn end_everywhere(packings: [&str; 2], faults: &[Fault]) {
     let begun = Instant::now();
     let run = stored(packings);
     let before = Left::in_run(run.path());
-    let steps = marked_by_a_process(run.path(), None).steps;
+    let steps = marked_by_a_process(run.path(), None).faults.steps;
     let after = Left::in_run(run.path());
     assert_eq!(after.files.len(), before.files.len());
     let links = after.links.iter().filter(|(path, first)| path != first).count();
@@ -70,7 +73,7 @@ fn end_everywhere(packings: [&str; 2], faults: &[Fault]) {
             let plan = Plan { fault: *fault, nth, counts: |_| true };
             let run = stored(packings);
             let injector = marked_by_a_process(run.path(), Some(plan));
-            assert_eq!(injector.hit.map(|at| injector.steps[at]), Some(*step), "{plan:?}");
+            assert_eq!(injector.faults.hit.map(|at| injector.faults.steps[at]), Some(*step), "{plan:?}");
             check(run.path(), &before, &after, &format!("{fault:?} at {nth} ({step:?})"));
         }
     }

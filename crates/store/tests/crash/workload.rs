@@ -68,6 +68,7 @@ pub(crate) fn job_of(document: usize, bytes: &[u8], version: u32) -> StoreJob {
         },
         listed: Listed::default(),
         known: Known::Absorb,
+        lost: 0,
     }
 }
 

@@ -18,11 +18,12 @@ use std::{
 use nix::errno::Errno;
 use powercut::{
     disk::Model,
+    faults::{Fault, Plan, Step},
     pretend::{FileSystem, Pretended},
     trace,
 };
 
-use self::injector::{Fault, Injector, Plan, Step};
+use self::injector::Injector;
 use crate::{
     book::{Book, files},
     child::{Forces, Orders},
@@ -159,7 +160,7 @@ impl Trial {
         let root = run.path().canonicalize().unwrap();
         let injector = self.run(&root, None);
         assert!(files(&root) == self.undisturbed, "the process ends by itself, with all done");
-        injector.steps
+        injector.faults.steps
     }
 
     fn run(&self, root: &Path, plan: Option<Plan>) -> Injector {
@@ -183,7 +184,7 @@ impl Trial {
         let run = powercut::child::scratch();
         let root = run.path().canonicalize().unwrap();
         let injector = self.run(&root, Some(plan));
-        let step = injector.hit.map(|at| injector.steps[at]);
+        let step = injector.faults.hit.map(|at| injector.faults.steps[at]);
         let what = format!("{:?} at {} ({step:?})", plan.fault, plan.nth);
         if step == Some(Step::Flush) && plan.fault != Fault::Kill {
             let late = self.acknowledged_after(&injector);
@@ -201,7 +202,8 @@ impl Trial {
     /// What was acknowledged after the call that went wrong; where several texts were under way, of what was begun after it,
     /// since what had been acknowledged before may be said after.
     fn acknowledged_after(&self, injector: &Injector) -> Vec<Deed> {
-        let after = || injector.lines.iter().filter(|(steps, _)| injector.hit.is_some_and(|at| *steps > at));
+        let after =
+            || injector.lines.iter().filter(|(steps, _)| injector.faults.hit.is_some_and(|at| *steps > at));
         let counts =
             |deed: &Deed| self.in_flight == 1 || after().any(|(_, line)| *line == Line::Tries(*deed));
         let done = after().filter_map(|(_, line)| match line {

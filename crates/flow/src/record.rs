@@ -1,0 +1,109 @@
+//! Small records kept as JSON files, each with a checksum of itself.
+//!
+//! Form: indented JSON and a line end. The last field, `record_blake3`, is the BLAKE3 of the file without that field, as 64
+//! hex digits: so a title, a language or a word count that a damaged disk or an editor has changed is told. Records of
+//! earlier versions have no such field.
+
+use serde::Serialize;
+
+/// What stands before the checksum: the last field of an indented object.
+const BEFORE: &[u8] = b",\n  \"record_blake3\": \"";
+/// What stands behind it.
+const BEHIND: &[u8] = b"\"\n}\n";
+/// How a record without the field ends.
+const END: &[u8] = b"\n}\n";
+/// The field's name, in whatever form it is written.
+const NAME: &[u8] = b"\"record_blake3\"";
+
+/// What the checksum of a record says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checksum {
+    /// The record has none.
+    Absent,
+    /// The record is as it was written.
+    Fits,
+    /// It is not.
+    Differs,
+}
+
+/// Returns the bytes of a record, with its checksum.
+///
+/// # Errors
+/// Where the record has a shape that JSON cannot hold.
+pub fn to_bytes(record: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(record)?;
+    bytes.push(b'\n');
+    if let Some(fields) = bytes.strip_suffix(END) {
+        let checksum = blake3::hash(&bytes).to_hex();
+        bytes = [fields, BEFORE, checksum.as_bytes(), BEHIND].concat();
+    }
+    Ok(bytes)
+}
+
+/// Compares a record with its checksum.
+#[must_use]
+pub fn checksum(bytes: &[u8]) -> Checksum {
+    match split(bytes) {
+        Some((fields, checksum)) if blake3::hash(&[fields, END].concat()).to_hex().as_bytes() == checksum => {
+            Checksum::Fits
+        }
+        // It may stand elsewhere, where somebody has written the record in another form.
+        None if position(bytes, NAME).is_none() => Checksum::Absent,
+        Some(_) | None => Checksum::Differs,
+    }
+}
+
+/// The fields before the checksum, and the checksum.
+fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let rest = bytes.strip_suffix(BEHIND)?;
+    let (before, checksum) = rest.split_at_checked(rest.len().checked_sub(2 * blake3::OUT_LEN)?)?;
+    Some((before.strip_suffix(BEFORE)?, checksum))
+}
+
+fn position(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|window| window == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn record() -> Vec<u8> {
+        to_bytes(&BTreeMap::from([("title", "Faust"), ("author", "Goethe")])).unwrap()
+    }
+
+    #[test]
+    fn the_stored_bytes_of_a_record_do_not_change() {
+        let fields = "{\n  \"author\": \"Goethe\",\n  \"title\": \"Faust\"";
+        let hash = blake3::hash(format!("{fields}\n}}\n").as_bytes());
+        let expected = format!("{fields},\n  \"record_blake3\": \"{hash}\"\n}}\n");
+        assert_eq!(String::from_utf8(record()).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_record_that_was_changed_anywhere_is_told() {
+        let whole = record();
+        assert_eq!(checksum(&whole), Checksum::Fits);
+        for at in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[at] ^= 1;
+            // Where its own name is what was changed, there is none any more; such a record has an unknown field.
+            assert_ne!(checksum(&changed), Checksum::Fits, "byte {at}");
+        }
+        let text = String::from_utf8(whole).unwrap();
+        for (from, to) in [("Faust", "Fausto"), ("\"Goethe\"", "null"), ("  ", ""), (",\n", ", ")] {
+            assert_eq!(checksum(text.replace(from, to).as_bytes()), Checksum::Differs, "{from}");
+        }
+    }
+
+    #[test]
+    fn a_record_of_an_earlier_version_has_no_checksum() {
+        for text in ["{\n  \"title\": \"Faust\"\n}\n", "{}", "", "not JSON"] {
+            assert_eq!(checksum(text.as_bytes()), Checksum::Absent, "{text}");
+        }
+        let nothing = to_bytes(&BTreeMap::<String, u8>::new()).unwrap();
+        assert_eq!(checksum(&nothing), Checksum::Absent);
+    }
+}

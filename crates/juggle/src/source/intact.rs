@@ -1,0 +1,147 @@
+//! Whether a snapshot is still what was listed.
+//!
+//! A snapshot's name ends with the hash of its content. A line that was changed since, by a damaged disk or an editor, would
+//! bring another text under a listed id, so a snapshot is compared with its name before its entries are used. That reads all
+//! of it; feeders read it in many steps, and compare it again only where the file has been changed in between.
+
+use std::{
+    collections::BTreeMap,
+    fs::{File, Metadata},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use flow::safe_file;
+
+use super::{
+    error::SourceError,
+    snapshot::{self, Entries},
+};
+
+/// Hex digits of the hash in a snapshot's name.
+pub(crate) const HASH_DIGITS: usize = 16;
+
+/// The snapshots that were compared with their names.
+#[derive(Debug, Default)]
+pub(crate) struct Checked(Mutex<BTreeMap<PathBuf, Stamp>>);
+
+/// Tells whether a file was changed: device, inode, length and the time of its last change (seconds and nanoseconds).
+type Stamp = (u64, u64, u64, i64, i64);
+
+impl Checked {
+    /// Reads entries as [`snapshot::read_from`] does, of a snapshot that is what was listed.
+    ///
+    /// # Errors
+    /// As there; [`SourceError::Altered`] where it is not.
+    pub(crate) fn read_from(&self, path: &Path, offset: u64) -> Result<Entries, SourceError> {
+        let stamp = stamp(&opened(path)?).map_err(|source| failed(path, source))?;
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(path).copied();
+        if known != Some(stamp) {
+            must_be_intact(path)?;
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), stamp);
+        }
+        snapshot::read_from(path, offset)
+    }
+}
+
+/// Reads all entries of a snapshot that is what was listed.
+///
+/// # Errors
+/// As [`Checked::read_from`].
+pub(crate) fn read(path: &Path) -> Result<Entries, SourceError> {
+    Checked::default().read_from(path, 0)
+}
+
+/// Returns whether the file holds what its name says. One whose name has no hash is taken for what it is.
+///
+/// # Errors
+/// [`SourceError::Snapshot`] where it cannot be read.
+pub(crate) fn is_intact(path: &Path) -> Result<bool, SourceError> {
+    let Some((_, hash)) = parts(path) else { return Ok(true) };
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(opened(path)?).map_err(|source| failed(path, source))?;
+    Ok(hasher.finalize().to_hex()[..HASH_DIGITS] == *hash)
+}
+
+/// Returns the list's own name and the hash in a snapshot's name.
+pub(crate) fn parts(path: &Path) -> Option<(&str, &str)> {
+    let (list, hash) = path.file_stem()?.to_str()?.rsplit_once('-')?;
+    let is_hash = hash.len() == HASH_DIGITS && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hash.then_some((list, hash))
+}
+
+fn must_be_intact(path: &Path) -> Result<(), SourceError> {
+    if is_intact(path)? { Ok(()) } else { Err(SourceError::Altered { path: path.to_owned() }) }
+}
+
+fn opened(path: &Path) -> Result<File, SourceError> {
+    safe_file::open(path).map_err(|source| failed(path, source))
+}
+
+fn failed(path: &Path, source: std::io::Error) -> SourceError {
+    SourceError::Snapshot { path: path.to_owned(), source }
+}
+
+fn stamp(file: &File) -> std::io::Result<Stamp> {
+    let of = |found: Metadata| (found.dev(), found.ino(), found.len(), found.ctime(), found.ctime_nsec());
+    file.metadata().map(of)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A snapshot of two entries, under the name that fits.
+    fn snapshot(directory: &Path, list: &str, ids: [&str; 2]) -> PathBuf {
+        let entry = |id: &str| format!("{{\"id\":\"{id}\",\"urls\":[\"https://a.example/{id}\"]}}\n");
+        let bytes = ids.map(entry).concat();
+        let hash = blake3::hash(bytes.as_bytes()).to_hex();
+        let path = directory.join(format!("{list}-{}.jsonl", &hash[..HASH_DIGITS]));
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn is_refused(read: Result<Entries, SourceError>) -> bool {
+        matches!(read, Err(SourceError::Altered { .. }))
+    }
+
+    #[test]
+    fn a_snapshot_that_was_altered_cut_or_swapped_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = snapshot(directory.path(), "list", ["one", "two"]);
+        let other = snapshot(directory.path(), "list", ["three", "four"]);
+        assert_eq!(read(&path).unwrap().count(), 2);
+        let whole = fs::read(&path).unwrap();
+        let line = whole.len() / 2;
+        let edited = String::from_utf8(whole.clone()).unwrap().replace("example/two", "example/one");
+        let fewer = whole[..line].to_vec();
+        let more = [&whole[..], &whole[..line]].concat();
+        for bytes in [edited.into_bytes(), fewer, more, fs::read(&other).unwrap(), Vec::new()] {
+            fs::write(&path, bytes).unwrap();
+            assert!(is_refused(read(&path)));
+        }
+    }
+
+    #[test]
+    fn a_snapshot_that_is_altered_between_two_steps_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = snapshot(directory.path(), "list", ["one", "two"]);
+        let checked = Checked::default();
+        let (_, offset) = checked.read_from(&path, 0).unwrap().next().unwrap().unwrap();
+        assert_eq!(checked.read_from(&path, offset).unwrap().count(), 1);
+        let edited = fs::read_to_string(&path).unwrap().replace("two", "twice");
+        fs::write(&path, edited).unwrap();
+        assert!(is_refused(checked.read_from(&path, offset)));
+    }
+
+    #[test]
+    fn a_snapshot_whose_name_has_no_hash_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("list.jsonl");
+        fs::write(&path, "{\"id\":\"one\",\"urls\":[\"https://a.example/1\"]}\n").unwrap();
+        assert_eq!(read(&path).unwrap().count(), 1);
+    }
+}

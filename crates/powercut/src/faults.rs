@@ -1,0 +1,213 @@
+//! Lets one system call of a process fail, or kills the process there.
+
+use std::path::{Path, PathBuf};
+
+use nix::{errno::Errno, libc};
+
+use crate::{
+    calls::{self, link},
+    trace::{Call, Fate, Observer},
+};
+
+/// A call about a directory: one that changes it, forces something of it to the medium, or takes a file handle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Bytes are written.
+    Write {
+        /// How many.
+        bytes: u64,
+    },
+    /// A file gets another length.
+    Resize,
+    /// A file, a directory or all of a file system is forced to the medium.
+    Flush,
+    /// A file gets another name.
+    Rename,
+    /// A file gets a second name.
+    Link,
+    /// A file is made, or opened where it is there.
+    Create,
+    /// A file or directory is removed.
+    Remove,
+    /// A directory is made.
+    MakeDirectory,
+    /// A file is opened that must be there.
+    Open,
+    /// A socket is made, wherever it leads.
+    Socket,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The call fails so.
+    Fails(Errno),
+    /// Fewer bytes are written than there are.
+    ShortWrite,
+    /// From here on there is no room: of the bytes of this call a part is written, and nothing more.
+    DiskIsFull,
+    /// From here on the disk fails: nothing is written or forced any more.
+    DiskIsBroken,
+    /// From here on no file handle can be had.
+    NoHandles,
+    /// The process is killed before the call is made.
+    Kill,
+}
+
+impl Step {
+    /// Whether it changes something, or forces that.
+    #[must_use]
+    pub const fn is_change(self) -> bool {
+        !matches!(self, Self::Open | Self::Socket)
+    }
+
+    /// What can go wrong with a change.
+    #[must_use]
+    pub fn faults(self) -> Vec<Fault> {
+        let mut faults = vec![Fault::Fails(Errno::EIO), Fault::Fails(Errno::ENOSPC), Fault::Kill];
+        match self {
+            Self::Write { bytes } if bytes > 1 => faults.extend([Fault::ShortWrite, Fault::DiskIsFull]),
+            Self::Write { .. } | Self::Create | Self::MakeDirectory => faults.push(Fault::DiskIsFull),
+            Self::Resize | Self::Flush | Self::Rename | Self::Link | Self::Remove => {}
+            Self::Open | Self::Socket => faults = vec![Fault::Fails(Errno::EMFILE)],
+        }
+        faults
+    }
+
+    /// Whether it takes room on the disk.
+    #[must_use]
+    pub const fn takes_room(self) -> bool {
+        matches!(self, Self::Write { .. } | Self::Create | Self::MakeDirectory)
+    }
+
+    /// Whether it takes a file handle.
+    #[must_use]
+    pub const fn takes_handle(self) -> bool {
+        matches!(self, Self::Create | Self::Open | Self::Socket)
+    }
+}
+
+/// When what goes wrong.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// What.
+    pub fault: Fault,
+    /// At which step, of those that count.
+    pub nth: usize,
+    /// Which steps count.
+    pub counts: fn(Step) -> bool,
+}
+
+/// Counts the steps of a process, and lets one go wrong.
+#[derive(Debug)]
+pub struct Injector {
+    root: PathBuf,
+    /// Which steps are looked at.
+    sees: fn(Step) -> bool,
+    plan: Option<Plan>,
+    /// Steps that count, so far.
+    counted: usize,
+    /// The step that went wrong.
+    pub hit: Option<usize>,
+    /// The steps that were begun.
+    pub steps: Vec<Step>,
+}
+
+impl Injector {
+    /// Looks at the steps below `root` that `sees` names, and carries out the plan.
+    #[must_use]
+    pub fn of(root: &Path, sees: fn(Step) -> bool, plan: Option<Plan>) -> Self {
+        Self { root: root.to_owned(), sees, plan, counted: 0, hit: None, steps: Vec::new() }
+    }
+
+    /// Whether this is the step that goes wrong.
+    fn hits(&mut self, step: Step, plan: Plan) -> bool {
+        let counts = (plan.counts)(step);
+        let is_hit = counts && self.counted == plan.nth;
+        self.counted += usize::from(counts);
+        if is_hit {
+            self.hit = Some(self.steps.len() - 1);
+        }
+        is_hit
+    }
+
+    fn is_below(&self, path: &Path) -> bool {
+        path.starts_with(&self.root)
+    }
+
+    fn step(&self, call: &Call) -> Option<Step> {
+        let [first, second, third, fourth, ..] = call.arguments;
+        let open_file = || self.is_below(&link(call.thread, first));
+        let path = |directory, address| self.is_below(&calls::path(call, directory, address));
+        let creates = |flags: u64| flags & libc::O_CREAT as u64 != 0;
+        let (is_below, step) = match call.number {
+            libc::SYS_write | libc::SYS_pwrite64 => (open_file(), Step::Write { bytes: third }),
+            libc::SYS_ftruncate => (open_file(), Step::Resize),
+            libc::SYS_fsync | libc::SYS_fdatasync | libc::SYS_syncfs | libc::SYS_sync_file_range => {
+                (open_file(), Step::Flush)
+            }
+            libc::SYS_openat if creates(third) => (path(Some(first), second), Step::Create),
+            libc::SYS_openat => (path(Some(first), second), Step::Open),
+            libc::SYS_socket => (true, Step::Socket),
+            libc::SYS_mkdirat => (path(Some(first), second), Step::MakeDirectory),
+            libc::SYS_unlinkat => (path(Some(first), second), Step::Remove),
+            libc::SYS_linkat => (path(Some(third), fourth), Step::Link),
+            libc::SYS_renameat | libc::SYS_renameat2 => (path(Some(first), second), Step::Rename),
+            other => self.old_step(call, other)?,
+        };
+        is_below.then_some(step)
+    }
+
+    /// Calls that newer systems do without.
+    #[cfg(target_arch = "x86_64")]
+    fn old_step(&self, call: &Call, number: i64) -> Option<(bool, Step)> {
+        let step = match number {
+            libc::SYS_mkdir => Step::MakeDirectory,
+            libc::SYS_unlink => Step::Remove,
+            libc::SYS_rename => Step::Rename,
+            _ => return None,
+        };
+        Some((self.is_below(&calls::path(call, None, call.arguments[0])), step))
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn old_step(&self, _call: &Call, _number: i64) -> Option<(bool, Step)> {
+        None
+    }
+
+    /// What becomes of a step after the one that went wrong.
+    fn later<B>(&self, step: Step, fault: Fault) -> Fate<B> {
+        let fails = |error| if self.hit.is_some() { Fate::Fails(error) } else { Fate::Unseen };
+        match fault {
+            Fault::DiskIsFull if step.takes_room() => fails(Errno::ENOSPC),
+            Fault::DiskIsBroken if step.is_change() => fails(Errno::EIO),
+            Fault::NoHandles if step.takes_handle() => fails(Errno::EMFILE),
+            _ => Fate::Unseen,
+        }
+    }
+}
+
+impl Observer for Injector {
+    type Begun = ();
+
+    fn begins(&mut self, call: &Call) -> Fate<()> {
+        let Some(step) = self.step(call).filter(|step| (self.sees)(*step)) else { return Fate::Unseen };
+        self.steps.push(step);
+        let Some(plan) = self.plan else { return Fate::Unseen };
+        if !self.hits(step, plan) {
+            return self.later(step, plan.fault);
+        }
+        match (plan.fault, step) {
+            (Fault::Fails(error), _) => Fate::Fails(error),
+            (Fault::Kill, _) => Fate::Fatal,
+            (Fault::DiskIsBroken, _) => Fate::Fails(Errno::EIO),
+            (Fault::NoHandles, _) => Fate::Fails(Errno::EMFILE),
+            (Fault::ShortWrite | Fault::DiskIsFull, Step::Write { bytes }) if bytes > 1 => {
+                Fate::Shortened(bytes / 2)
+            }
+            (Fault::ShortWrite | Fault::DiskIsFull, _) => Fate::Fails(Errno::ENOSPC),
+        }
+    }
+
+    fn returns(&mut self, _call: &Call, (): (), _result: i64) {}
+}

@@ -1,0 +1,171 @@
+//! Faults of the machine, at every file operation of a pipeline: no document dies of them, and the same command then gives
+//! the same corpus.
+//!
+//! A first run is watched (ptrace(2)) to see which calls there are, in the stages and in the queue, which lives in the same
+//! process. Then runs are made in which one of them goes wrong, or all from one on; each is followed by the same command,
+//! undisturbed. By default that is a sample, other calls each time; `JUGGLE_TORTURE_FAULTS` says how many of them, and
+//! `JUGGLE_TORTURE_SEED` which.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use nix::errno::Errno;
+use powercut::{
+    faults::{Fault, Injector, Plan, Step},
+    settings, trace,
+};
+
+use crate::lab::{Lab, assert_same};
+
+const TEXTS: usize = 3;
+/// Faults that are tried by default.
+const FAULTS: usize = 60;
+/// Runs at a time.
+const THREADS: usize = 2;
+/// The exit codes of a run that the machine has stopped: a file that cannot be read or written, a full disk.
+const STOPPED: [i32; 2] = [3, 9];
+
+/// All that can go wrong with a call of the program.
+fn faults_of(step: Step) -> Vec<Fault> {
+    let fails = |errors: &[Errno]| errors.iter().copied().map(Fault::Fails).collect::<Vec<_>>();
+    match step {
+        Step::Open | Step::Socket => {
+            [fails(&[Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM]), vec![Fault::NoHandles]].concat()
+        }
+        Step::Create => {
+            let errors = [Errno::EMFILE, Errno::EACCES, Errno::EROFS, Errno::EDQUOT];
+            [step.faults(), fails(&errors), vec![Fault::NoHandles, Fault::DiskIsBroken]].concat()
+        }
+        Step::Rename | Step::Link | Step::Remove | Step::MakeDirectory => {
+            [step.faults(), fails(&[Errno::EROFS]), vec![Fault::DiskIsBroken]].concat()
+        }
+        Step::Write { .. } | Step::Resize | Step::Flush => {
+            [step.faults(), vec![Fault::DiskIsBroken]].concat()
+        }
+    }
+}
+
+/// What is done again and again.
+struct Trial {
+    lab: Lab,
+    /// What an undisturbed run leaves.
+    tree: BTreeMap<PathBuf, Vec<u8>>,
+    lock: String,
+}
+
+impl Trial {
+    async fn new() -> Self {
+        let lab = Lab::of_texts(TEXTS, 40);
+        lab.juggle(&["pipeline"], "undisturbed", &[lab.path("list.tsv")]).await.expect(0);
+        let (tree, lock) = (lab.tree("undisturbed"), lab.read("undisturbed/corpus.lock"));
+        Self { lab, tree, lock }
+    }
+
+    /// The command, as one that can be watched from its beginning.
+    fn command(&self, out: &str) -> Command {
+        let mut plain = self.lab.command("juggle", &["pipeline"], out);
+        plain.arg(self.lab.path("list.tsv"));
+        let plain = plain.as_std();
+        let mut command = Command::new("sh");
+        let wait = format!("echo '{}'; read -r line; exec \"$0\" \"$@\"", powercut::child::READY);
+        command.args(["-c", &wait]).arg(plain.get_program()).args(plain.get_args());
+        for (name, value) in plain.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command
+    }
+
+    /// Runs it with a fault; returns its exit code (none where it was killed), what it said, and its calls.
+    fn disturbed(&self, out: &str, plan: Option<Plan>) -> (Option<i32>, String, Injector) {
+        let said = self.lab.path(&format!("{out}.err"));
+        let mut command = self.command(out);
+        let stderr = fs::File::create(&said).unwrap();
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        let mut injector = Injector::of(&self.lab.path(out), |_| true, plan);
+        let code = trace::trace_to_end(child, &mut injector);
+        (code, fs::read_to_string(said).unwrap(), injector)
+    }
+
+    /// Runs it with a fault, then undisturbed, and compares what came of it.
+    fn try_out(&self, number: usize, plan: Plan) {
+        let out = format!("out-{number}");
+        let (code, said, injector) = self.disturbed(&out, Some(plan));
+        let what =
+            format!("{plan:?}, {:?}: ended with {code:?}\n{said}", injector.hit.map(|at| injector.steps[at]));
+        assert!(code.is_none_or(|code| code == 0 || STOPPED.contains(&code)), "{what}");
+        assert!(!said.contains("rebuild"), "the queue is not damaged: {what}");
+
+        let mut again = self.lab.command("juggle", &["pipeline"], &out);
+        let again = again.arg(self.lab.path("list.tsv")).as_std_mut().output().unwrap();
+        let then = String::from_utf8_lossy(&again.stderr);
+        assert_eq!(again.status.code(), Some(0), "{what}\nthen:\n{then}");
+        assert_eq!(self.lab.read(&format!("{out}/corpus.lock")), self.lock, "{what}");
+        assert_same(&self.lab.tree(&out), &self.tree);
+        assert_nothing_is_left(&self.lab.path(&out), &what);
+        fs::remove_dir_all(self.lab.path(&out)).unwrap();
+    }
+}
+
+/// No file is left that was on its way to a name.
+fn assert_nothing_is_left(directory: &Path, what: &str) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            assert_nothing_is_left(&path, what);
+        } else {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let is_left = name.starts_with('.') || name.ends_with(".tmp");
+            assert!(!is_left, "{} is left: {what}", path.display());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_fails_of_the_machine_no_document_dies_and_the_same_command_heals() {
+    let trial = Trial::new().await;
+    let (code, said, injector) = trial.disturbed("watched", None);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(injector.steps.len() > 200, "hardly anything was seen");
+    let all: Vec<Plan> = (injector.steps.iter().enumerate())
+        .flat_map(|(nth, step)| faults_of(*step).into_iter().map(move |fault| (nth, fault)))
+        .map(|(nth, fault)| Plan { fault, nth, counts: |_| true })
+        .collect();
+    let seed = settings::seed("faults");
+    let plans = chosen(all, settings::number("JUGGLE_TORTURE_FAULTS", FAULTS), seed);
+    let (next, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(plan) = plans.get(at) else { break };
+                    let tried = catch_unwind(AssertUnwindSafe(|| trial.try_out(at, *plan)));
+                    if tried.is_err() {
+                        failures.lock().unwrap().push(*plan);
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    assert!(failures.is_empty(), "{} of {} faults: {failures:#?}", failures.len(), plans.len());
+}
+
+/// So many of the plans, by chance.
+fn chosen(mut plans: Vec<Plan>, count: usize, seed: u64) -> Vec<Plan> {
+    fastrand::Rng::with_seed(seed).shuffle(&mut plans);
+    plans.truncate(count);
+    plans
+}

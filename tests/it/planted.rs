@@ -1,0 +1,123 @@
+//! Links and special files planted in a run directory: nothing is opened through them, nothing outside is changed, and no
+//! command hangs.
+
+use std::{
+    fs,
+    os::unix::{
+        fs::{PermissionsExt, symlink},
+        net::UnixListener,
+    },
+    path::Path,
+};
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+use crate::lab::Lab;
+
+/// What may be planted.
+#[derive(Debug, Clone, Copy)]
+enum Plant {
+    Link,
+    Dangling,
+    Pipe,
+    Socket,
+}
+
+impl Plant {
+    const ALL: [Self; 4] = [Self::Link, Self::Dangling, Self::Pipe, Self::Socket];
+
+    /// Puts it in the place of a path. `outside` is what a link leads to.
+    fn at(self, path: &Path, outside: &Path) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        if path.is_dir() {
+            fs::remove_dir_all(path).unwrap();
+        } else if path.symlink_metadata().is_ok() {
+            fs::remove_file(path).unwrap();
+        }
+        match self {
+            Self::Link => symlink(outside, path).unwrap(),
+            Self::Dangling => symlink(outside.join("nowhere"), path).unwrap(),
+            Self::Pipe => mknodat(CWD, path, FileType::Fifo, Mode::RWXU, 0).unwrap(),
+            Self::Socket => drop(UnixListener::bind(path).unwrap()),
+        }
+    }
+}
+
+/// Every file of a run directory that juggle opens by its name.
+const FILES: [&str; 12] = [
+    "PROCESSOR",
+    "LAYOUT",
+    "duplicates.tsv",
+    "corpus.lock",
+    "queue/lock",
+    "queue/VERSION",
+    "queue/tail",
+    "queue/queue.sock",
+    "raw/t0_raw.txt",
+    "text/t0_text.txt",
+    "meta/t0.json",
+    "spool/t0.spool.part",
+];
+
+/// Every directory that it makes.
+const DIRECTORIES: [&str; 9] =
+    ["queue", "queue/sources", "spool", "raw", "text", "meta", "logs", "tokens", "stats"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_planted_in_the_place_of_a_file_is_not_opened_and_hangs_nothing() {
+    let lab = Lab::of_texts(2, 5);
+    let outside = lab.write("precious", "precious\n");
+    lab.juggle(&["pipeline"], "whole", &[lab.path("list.tsv")]).await.expect(0);
+    for name in FILES {
+        for plant in Plant::ALL {
+            let out = format!("{}-{plant:?}", name.replace('/', "-"));
+            copy(&lab.path("whole"), &lab.path(&out));
+            plant.at(&lab.path(&out).join(name), &outside);
+            let ended = lab.juggle(&["pipeline"], &out, &[lab.path("list.tsv")]).await;
+            let what = format!("{plant:?} as {name}: {:?}\n{}", ended.code, ended.stderr);
+            assert!(matches!(ended.code, Some(0 | 3 | 8)), "{what}");
+            assert!(!ended.stderr.contains("panicked"), "{what}");
+            assert_eq!(lab.read("precious"), "precious\n", "{what}");
+            assert!(!outside.with_file_name("nowhere").exists(), "{what}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_in_the_place_of_a_directory_is_refused_by_name_and_nothing_is_written_through_it() {
+    let lab = Lab::of_texts(1, 5);
+    for name in DIRECTORIES {
+        let (out, elsewhere) =
+            (name.replace('/', "-"), lab.path(&format!("elsewhere-{}", name.replace('/', "-"))));
+        fs::create_dir_all(&elsewhere).unwrap();
+        fs::set_permissions(&elsewhere, fs::Permissions::from_mode(0o755)).unwrap();
+        Plant::Link.at(&lab.path(&out).join(name), &elsewhere);
+        let ended = lab.juggle(&["pipeline"], &out, &[lab.path("list.tsv")]).await;
+        ended.expect_error(3, &[name, "a link or a file is in the place of this directory"]);
+        assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0, "{name}");
+        assert_eq!(fs::metadata(&elsewhere).unwrap().permissions().mode() & 0o777, 0o755, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_run_directory_itself_may_be_a_link() {
+    let lab = Lab::of_texts(1, 5);
+    fs::create_dir(lab.path("real")).unwrap();
+    symlink(lab.path("real"), lab.path("out")).unwrap();
+    lab.juggle(&["pipeline"], "out", &[lab.path("list.tsv")]).await.expect(0);
+    assert_eq!(lab.tree("real").len(), 6);
+}
+
+/// Copies a directory tree; sockets are left out.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (kind, target) = (entry.file_type().unwrap(), to.join(entry.file_name()));
+        if kind.is_dir() {
+            copy(&entry.path(), &target);
+        } else if kind.is_file() {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
