@@ -52,9 +52,10 @@ test: ## All tests, with all that can be built in.
 	@$(CARGO) test --workspace --features $(FEATURES) --locked --lib --bins --tests
 
 .PHONY: torture
-torture: ## The crash tests of queue and store at length: 1,000 kills, 5,000 power cuts of the queue, 10,000 of the store.
+torture: ## The crash tests at length: 1,000 kills, 5,000 power cuts of the queue, 10,000 of the store, 2,000 faults of a pipeline.
 	@JUGGLE_TORTURE_KILLS=1000 JUGGLE_TORTURE_STATES=5000 \
 		$(CARGO) test --locked --package juggle-queue --package juggle-store --test crash -- --nocapture
+	@JUGGLE_TORTURE_FAULTS=2000 $(CARGO) test --locked --package juggle --test it -- --nocapture faults::
 
 # What make fuzz runs, and how long each.
 TARGETS ?= source_list catalog headers robots coding text words

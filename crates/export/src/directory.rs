@@ -9,7 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flow::whole_file::{self, WholeFile};
+use flow::{
+    safe_file,
+    whole_file::{self, WholeFile},
+};
 
 use crate::error::ExportError;
 
@@ -28,6 +31,7 @@ impl ExportDirectory {
     pub fn open(path: &Path) -> Result<Self, ExportError> {
         let failed = ExportError::writing(path);
         fs::create_dir_all(path).map_err(&failed)?;
+        safe_file::must_be_directory(path).map_err(&failed)?;
         let locked = File::open(path).map_err(&failed)?;
         match locked.try_lock() {
             Ok(()) => {}

@@ -164,6 +164,14 @@ impl From<SourceError> for CliError {
             SourceError::Write { source, .. } if is_full(source) => {
                 Self::failed_to(Exit::DiskFull, &error).advise(MAKE_ROOM)
             }
+            SourceError::Read { source, .. }
+            | SourceError::Write { source, .. }
+            | SourceError::Snapshot { source, .. }
+                if MachineFailure::of_any(source).is_some() =>
+            {
+                let advice = MachineFailure::of_any(source).map(|condition| format!("{condition}, {GO_ON}"));
+                Self { advice, ..Self::failed_to(Exit::File, &error) }
+            }
             SourceError::Read { .. }
             | SourceError::NotAList { .. }
             | SourceError::Write { .. }

@@ -49,9 +49,10 @@ impl Directories {
     pub(super) fn open(places: &Places, durability: Durability) -> Result<Self, BlobError> {
         let open = |kind: &BlobKind| {
             let path = places.dir().join(kind.directory());
-            ensure(&path, durability)?;
-            // `logs/arrival` has one of ours above it.
-            for part in path.ancestors().take_while(|part| *part != places.dir()) {
+            // `logs/arrival` has one of ours above it, through which nothing may be made if it is a link.
+            let ours: Vec<&Path> = path.ancestors().take_while(|part| *part != places.dir()).collect();
+            for part in ours.into_iter().rev() {
+                ensure(part, durability)?;
                 safe_file::must_be_directory(part).map_err(|error| BlobError::at(part, error))?;
             }
             Directory::open(*kind, path)
