@@ -168,3 +168,33 @@ async fn a_run_that_misses_files_of_its_corpus_says_what_mends_them() {
     lab.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
     assert_eq!(fs::read(&counts).unwrap(), whole);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_field_of_a_record_is_named_and_made_anew_and_a_record_without_checksum_is_accepted() {
+    let lab = Lab::of_texts(4, 30);
+    lab.juggle(&["pipeline"], "out", &[lab.path("list.tsv")]).await.expect(0);
+    let run = lab.path("out");
+    let whole = tree(&run);
+    let edit = |name: &str, from: &str, to: &str| {
+        let before = lab.read(&format!("out/{name}"));
+        assert!(before.contains(from), "{before}");
+        fs::write(run.join(name), before.replacen(from, to, 1)).unwrap();
+    };
+    edit("meta/t0.json", "\"author\": null", "\"author\": \"Nobody\"");
+    edit("stats/t1.json", "\"words\": ", "\"words\": 1");
+    edit("logs/arrival/t2.json", "\"attempts\": 1", "\"attempts\": 2");
+    let earlier = lab.read("out/meta/t3.json");
+    let fields = earlier.split_once(",\n  \"record_blake3\"").unwrap().0;
+    fs::write(run.join("meta/t3.json"), format!("{fields}\n}}\n")).unwrap();
+
+    let found = lab.juggle(&["verify"], "out", &["--json"]).await.expect(8).json();
+    assert_eq!(found["without_checksum"], 1, "{found}");
+    let damaged: Vec<_> = found["damaged"].as_array().unwrap().iter().map(|one| &one["damage"][0]).collect();
+    assert_eq!(damaged, ["meta_changed", "results", "arrival_missing"], "{found}");
+    lab.juggle(&["verify"], "out", &["--repair"]).await.expect(0);
+    lab.juggle::<&str>(&["pipeline"], "out", &[]).await.expect(0);
+    let said = lab.juggle::<&str>(&["verify"], "out", &[]).await.expect(0).stdout;
+    assert!(said.contains("1 records are without checksum"), "{said}");
+    let mended = tree(&run);
+    assert!(whole.iter().all(|(name, bytes)| name == "meta/t3.json" || mended[name] == *bytes));
+}

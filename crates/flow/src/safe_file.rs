@@ -117,7 +117,7 @@ mod tests {
         fs::write(at("precious"), "precious").unwrap();
         symlink(at("precious"), at("link")).unwrap();
         symlink(at("nowhere"), at("dangling")).unwrap();
-        mknodat(CWD, &at("pipe"), FileType::Fifo, Mode::RWXU, 0).unwrap();
+        mknodat(CWD, at("pipe"), FileType::Fifo, Mode::RWXU, 0).unwrap();
         let _socket = UnixListener::bind(at("socket")).unwrap();
         fs::create_dir(at("directory")).unwrap();
         for name in ["link", "dangling", "pipe", "socket", "directory"] {

@@ -10,7 +10,7 @@ use flow::{
     document::DocumentId,
     durability::Durability,
     job::Known,
-    payload::{Fetched, Listed},
+    payload::{FetchJob, Fetched, Listed},
     reason::{Failure, Reason},
     testing::{
         blob_contract::{name, publish},
@@ -229,10 +229,23 @@ async fn bytes_that_are_not_the_download_are_refused() {
 }
 
 #[tokio::test]
-async fn a_download_that_is_nowhere_is_said_to_be() {
+async fn a_download_that_is_nowhere_is_fetched_again_a_few_times() {
     let blobs: Arc<dyn BlobStore> = Arc::new(MemoryBlobs::default());
-    let Err(StageError::Fatal { failure, .. }) = run(&blobs, job(b"x")).await else {
-        panic!("it must be refused")
+    let mut job = job(b"x");
+    job.listed.title = Some("Faust".to_owned());
+    for lost in 1..=3 {
+        let Err(StageError::SendBack { failure, job: sent }) = run(&blobs, job.clone()).await else {
+            panic!("it must be sent back")
+        };
+        assert!(failure.message.contains("'PG1' are neither in spool/ nor in raw/"), "{failure}");
+        assert_eq!((sent.lane, &*sent.key, sent.known), (Lane::Fetch, "PG1", Known::Renew));
+        let fetch: FetchJob = serde_json::from_slice(&sent.payload).unwrap();
+        assert_eq!((fetch.urls, fetch.lost), (vec![job.fetched.url.clone()], lost));
+        assert_eq!(fetch.listed, job.listed, "what the list says of it goes with it");
+        job.lost = lost;
+    }
+    let Err(StageError::Fatal { failure, .. }) = run(&blobs, job).await else {
+        panic!("it must not go on for ever")
     };
     assert!(failure.message.contains("neither in spool nor in raw"), "{failure}");
 }
@@ -434,12 +447,12 @@ async fn raw_bytes_that_are_not_kept_are_gone_once_the_text_is_stored() {
     assert_eq!(run_dropping(&blobs, job.clone()).await.unwrap(), next);
     assert_eq!(tree(&*blobs), before);
 
-    // Another encoding, or a text that is not whole, cannot be had without the bytes.
+    // Another encoding, or a text that is not whole, cannot be had without the bytes: they are fetched again.
     let mut other = job.clone();
     other.listed.encoding = Some("latin1".to_owned());
-    assert!(matches!(run_dropping(&blobs, other).await, Err(StageError::Fatal { .. })));
+    assert!(matches!(run_dropping(&blobs, other).await, Err(StageError::SendBack { .. })));
     blobs.remove(&name(BlobKind::Text, "PG1")).unwrap();
-    assert!(matches!(run_dropping(&blobs, job).await, Err(StageError::Fatal { .. })));
+    assert!(matches!(run_dropping(&blobs, job).await, Err(StageError::SendBack { .. })));
 }
 
 #[tokio::test]

@@ -229,3 +229,25 @@ async fn a_result_that_the_queue_refuses_is_a_death() {
     assert_eq!(bench.counts(Lane::Store).await, [0; 5]);
     assert_eq!(bench.metered(), [1, 2, 0, 0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_sent_back_ends_and_an_earlier_one_takes_the_place_of_the_one_that_had_ended() {
+    // The worker's lane is the earlier one as well: what is sent back to it is another job, which is done already.
+    let bench = Bench::with(&["lost"]).await;
+    bench.run(async |_, _| Ok(vec![])).await.unwrap();
+    bench.push(&["later"]).await;
+    let ended = bench
+        .run(async |input: Input, _| match input.key.as_str() {
+            "later" => {
+                let job = Box::new(NewJob::from(Input { key: "lost".to_owned(), way: 1 }).renewed());
+                Err(StageError::SendBack { failure: Failure::new(Reason::Internal, "it is gone"), job })
+            }
+            _ => {
+                assert_eq!(input.way, 1, "it is the new one");
+                Ok(vec![])
+            }
+        })
+        .await;
+    assert_eq!(ended.unwrap(), Ended::Finished);
+    assert_eq!(bench.counts(Lane::Fetch).await, [0, 0, 0, 2, 0], "nothing died, nothing is lost");
+}
