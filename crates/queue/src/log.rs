@@ -434,8 +434,9 @@ mod tests {
 
     #[test]
     fn the_queues_time_goes_on_when_the_wall_clock_goes_back() {
-        assert_eq!(Timeline::from(1_000, 400).at(400), 1_000);
-        assert_eq!(Timeline::from(1_000, 400).at(500), 1_100);
-        assert_eq!(Timeline::from(1_000, 4_000).at(4_000), 4_000);
+        assert_eq!(Timeline::from(1_000, 0, 400).at(400), 1_000);
+        assert_eq!(Timeline::from(1_000, 0, 400).at(500), 1_100);
+        assert_eq!(Timeline::from(1_000, 0, 4_000).at(4_000), 4_000);
+        assert_eq!(Timeline::from(1_000, 600, 700).at(700), 1_300, "the time between two processes counts");
     }
 }
