@@ -163,6 +163,17 @@ async fn ten_bad_lines_are_told_and_the_others_are_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn ten_texts_with_an_id_that_is_taken_are_told_and_the_others_are_counted() {
+    let lab = Lab::of_texts(30, 1);
+    let rows: String = (0..30).map(|n| format!("{},same\n", lab.server.url(&format!("/t{n}.txt")))).collect();
+    let list = lab.write("list.csv", &format!("url,id\n{rows}"));
+    let more = [list.to_str().unwrap(), "--json"];
+    let ended = lab.juggle(&["pipeline"], "out", &more).await.expect_error(8, &["they are only counted"]);
+    assert_eq!(ended.stderr.matches("is listed for").count(), 10, "{}", ended.stderr);
+    assert_eq!(ended.json()["conflicts"], 29);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_names_nothing_is_told() {
     let lab = Lab::of_texts(0, 0);
     fs::create_dir(lab.path("nothing")).unwrap();

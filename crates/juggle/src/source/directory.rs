@@ -77,14 +77,19 @@ impl Directory {
     /// The text that was found, if it is one.
     fn look(&mut self, found: &DirEntry) -> Option<Entry> {
         let is_directory = found.file_type().is_dir();
-        let is_hidden = is_hidden(found.file_name());
-        if found.depth() == 0 || (is_hidden && !is_directory) {
+        if found.depth() == 0 {
+            return None;
+        }
+        if is_hidden(found.file_name()) {
+            if is_directory {
+                self.walk.skip_current_dir();
+            }
             return None;
         }
         if is_directory {
-            if is_hidden || has_run(found.path()) {
+            if has_run(found.path()) {
                 self.walk.skip_current_dir();
-                self.leave_out(found.path(), "a run directory of juggle", is_hidden);
+                self.leave_out(found.path(), "a run directory of juggle");
             }
             return None;
         }
@@ -94,7 +99,7 @@ impl Directory {
                 Some(entry)
             }
             Err(why) => {
-                self.leave_out(found.path(), &why, false);
+                self.leave_out(found.path(), &why);
                 None
             }
         }
@@ -131,10 +136,7 @@ impl Directory {
         if is_taken { Err("a link to a text that is taken itself".to_owned()) } else { Ok(()) }
     }
 
-    fn leave_out(&mut self, path: &Path, why: &str, is_hidden: bool) {
-        if is_hidden {
-            return;
-        }
+    fn leave_out(&mut self, path: &Path, why: &str) {
         self.left_out += 1;
         if self.examples.len() < EXAMPLES {
             let inside = path.strip_prefix(&self.root).unwrap_or(path);

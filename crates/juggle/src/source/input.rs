@@ -127,9 +127,10 @@ impl Named {
     }
 }
 
-/// The directory that a `file:` URL names, if it is one.
+/// The directory that a `file:` URL names, if it is one. A relative one starts from the current directory.
 fn directory(text: &str) -> Option<PathBuf> {
-    let path = Url::parse(text).ok().filter(|url| url.scheme() == "file")?.to_file_path().ok()?;
+    let here = Url::from_directory_path(std::env::current_dir().ok()?).ok()?;
+    let path = here.join(text).ok().filter(|url| url.scheme() == "file")?.to_file_path().ok()?;
     path.is_dir().then_some(path)
 }
 
@@ -283,10 +284,14 @@ mod tests {
 
         let here = Named::Here(Input::Directory(directory.path().to_owned()));
         let url = Url::from_directory_path(directory.path()).expect("absolute").to_string();
+        let relative = Named::of_arguments(["file:src".into()]).expect("the crate has one");
+        let src = std::env::current_dir().expect("is there").join("src");
+        assert_eq!(relative, [Named::Here(Input::Directory(src))]);
         for name in [directory.path().as_os_str().to_owned(), url.into()] {
-            assert_eq!(Named::of_arguments([name.clone()]).expect("is there"), [here.clone()]);
             assert_eq!(Named::list(&name, Form::List).expect("is there"), here);
             assert!(Named::list(&name, Form::Catalog).is_err());
+            let named = Named::of_arguments([name]).expect("is there");
+            assert_eq!(named.as_slice(), std::slice::from_ref(&here));
         }
     }
 
