@@ -10,12 +10,12 @@
 //! [`catalog`] for books of Project Gutenberg; [`bytes`] for lists that are in memory.
 //!
 //! How a reader finds out what it has: `head` (the first bytes), `foreign` (archives, pages and the like), `format` (the form
-//! of a list, by its first line), `headerless` (a table without a header), `likeness` (a text, by its lines). [`directory`]
+//! of a list, by its first line), `headerless` (a table without a header), `likeness` (a text, by its lines). `directory`
 //! reads directories of texts, [`report`] says what was wrong with a list.
 
 pub mod bytes;
 pub mod catalog;
-pub mod directory;
+pub(crate) mod directory;
 pub mod entry;
 pub mod error;
 pub mod input;
