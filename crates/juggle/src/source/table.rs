@@ -205,3 +205,23 @@ impl Record {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_belongs_to_a_cell_of_tsv_if_the_cell_can_end_in_it() {
+        for (line, goes) in [
+            ("two", true),
+            ("two\"", true),
+            ("two\"\tx\ty", true),
+            ("\"\"two\"\" and", true),
+            ("two\tx", false),
+            ("two\"x", false),
+            ("a\t\"b\"", false),
+        ] {
+            assert_eq!(goes_on(line), goes, "{line:?}");
+        }
+    }
+}
