@@ -166,3 +166,81 @@ fn after_early_file(lines: &Lines<'_>, mut end: usize, limit: usize) -> usize {
 fn joined<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rule of the note that `text` begins with, and what follows it.
+    fn after_note(text: &str) -> Option<(Rule, String)> {
+        let lines = Lines::of(text);
+        let (rule, end) = at(&lines, 0, lines.count())?;
+        Some((rule, text[lines.bytes(0..end).end..].to_owned()))
+    }
+
+    fn all(rule: Rule, notes: &[&str]) {
+        for note in notes {
+            let found = after_note(&format!("{note}\n\nOnce\n"));
+            assert_eq!(found, Some((rule, "\nOnce\n".to_owned())), "{note}");
+        }
+    }
+
+    #[test]
+    fn notes_on_other_versions_go_with_their_addresses() {
+        all(
+            Rule::OtherVersionNote,
+            &[
+                "Note: Project Gutenberg also has an HTML version of this\n      file which includes the original illustrations.\n      \
+                 See 1-h.htm or 1-h.zip:\n      (http://www.gutenberg.org/1-h.htm)\n      or\n      (http://www.gutenberg.org/1.zip)",
+                "Note: Project Gutenberg also has an HTML version of this file.\n\nSee 1-h.htm or 1-h.zip:\n\
+                 (http://www.gutenberg.org/1-h.htm)\n\nor\n\n(http://www.gutenberg.org/1.zip)",
+                "Note: Images of the original pages are available through\n      Internet Archive. See\n      https://example.org/x",
+            ],
+        );
+    }
+
+    #[test]
+    fn the_directors_notes_go_with_the_signature_or_as_far_as_they_are_known() {
+        all(
+            Rule::DirectorsNotes,
+            &[
+                "Executive Director's Notes:\n\nIn addition to the notes below, errors\n\nAs I said. . .\n\nMichael S. Hart\n\
+                 Project Gutenberg\nExecutive Director\n\n***",
+                "Executive Director's Notes:\n\nhere are the first lines, as in the Project Gutenberg Etext of it.",
+            ],
+        );
+    }
+
+    #[test]
+    fn notices_of_early_files_and_conditions_in_brackets_go() {
+        all(
+            Rule::EarlyFileNotice,
+            &[
+                "THIS EBOOK WAS ONE OF PROJECT GUTENBERG'S EARLY FILES PRODUCED AT A\nTIME WHEN TOOLS WERE NOT WELL DEVELOPED.",
+                "This eBook was one of Project Gutenberg's early files.\n\nThere is an improved edition: eBook (#9)",
+            ],
+        );
+        all(
+            Rule::HeaderLicence,
+            &[
+                "[Portions of this header are copyright (C) 2001 by X\nand may be reprinted only when free of all fees.]",
+                "[Portions of this eBook's header and trailer may be reprinted only\nwhen distributed free of all fees.]",
+                "[Project Gutenberg is a TradeMark and may not be used in any sales]",
+            ],
+        );
+    }
+
+    #[test]
+    fn prose_that_resembles_a_note_is_none() {
+        for text in [
+            "Note: this story is true.\n",
+            "Note: Project Gutenberg began in 1971.\n",
+            "The Executive Director's Notes were lost.\n",
+            "This ebook was one of many.\n",
+            "Portions of this header were lost.\n",
+            "Project Gutenberg is a trademark, he said.\n",
+        ] {
+            assert_eq!(after_note(text), None, "{text}");
+        }
+    }
+}

@@ -89,4 +89,24 @@ mod tests {
             assert_eq!(found(&text), [""; 0], "{text}");
         }
     }
+
+    #[test]
+    fn the_converters_warnings_go_wherever_they_stand() {
+        let warning = "WARNING:root:External link in file:///tmp/1-h.htm: http://example.org\n";
+        assert_eq!(found(&format!("{warning}a\n{warning}")), [warning, warning]);
+        assert_eq!(found(warning.trim_end()), [warning.trim_end()]);
+        for text in [
+            "WARNING:root:Watch out!\n".to_owned(),
+            format!("he saw {warning}"),
+            warning.replace("WARNING", "NOTE"),
+        ] {
+            assert_eq!(found(&text), [""; 0], "{text}");
+        }
+    }
+
+    #[test]
+    fn notices_do_not_overlap() {
+        let inside = NOTICE.replace('\n', "\nWARNING:root:External link in file:///x\n");
+        assert_eq!(found(&format!("{inside}\n")), [format!("{inside}\n")]);
+    }
 }

@@ -214,3 +214,46 @@ fn is_number_in_series(lines: &Lines<'_>, paragraph: Range<usize>) -> bool {
     paragraph.len() <= 4
         && lines.of_range(paragraph).any(|line| numbers.iter().any(|number| contains(line, number)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONDITIONS: &str = "This eBook is for the use of anyone anywhere at no cost.\n\n";
+
+    fn header(text: &str) -> bool {
+        let lines = Lines::of(text);
+        is_header(&lines, 0..lines.count())
+    }
+
+    #[test]
+    fn a_header_begins_like_one_and_has_little_else() {
+        assert!(header(&format!(
+            "The Project Gutenberg EBook of X\n\n{CONDITIONS}Title: X\n\n(unabridged)\n\n"
+        )));
+        assert!(header(&format!("A Long\nTitle\n\n{CONDITIONS}Title: X\n")), "the title may stand first");
+        assert!(header("\n\n"));
+        let prose = "The old house stood at the end of the lane.\n\n";
+        assert!(!header(&format!("{prose}Title: X\n\nProject Gutenberg began thus.\n")));
+        assert!(!header(&format!("{prose}{CONDITIONS}")));
+        assert!(!header(&format!("Title: X\n\n{}", prose.repeat(30))));
+        assert!(!header(&format!("Title: X\n\n{}", "Author: Y\n\n".repeat(1000))), "it is too long");
+    }
+
+    #[test]
+    fn a_header_without_a_marker_has_a_field_and_names_the_project() {
+        let end = |text: &str| {
+            let lines = Lines::of(text);
+            unmarked_end(&lines, 0..lines.count())
+        };
+        assert_eq!(end("The Project Gutenberg EBook of X\n\nTitle: X\n\nOnce\n"), Some(3));
+        for text in [
+            "Title: X\n\nAuthor: Y\n\nOnce\n",
+            "The Project Gutenberg EBook of X\n\nOnce\n",
+            "Once\n\nTitle: X\n",
+            "",
+        ] {
+            assert_eq!(end(text), None, "{text}");
+        }
+    }
+}

@@ -45,11 +45,12 @@ fn licence_alone(lines: &Lines<'_>) -> Option<(Rule, Range<usize>)> {
     ))
 }
 
-/// The paragraph of a footer that begins at `line`, with the blank lines before it.
+/// The paragraph of a footer that begins at `line`, with the blank lines before it. An END marker in stars is none, though it
+/// has the words of one.
 pub(crate) fn footer(lines: &Lines<'_>, line: usize, limit: usize) -> Option<Range<usize>> {
     let begins = line == 0 || lines.is_blank(line - 1);
     // Only then is its paragraph looked for: doing that for every line takes quadratic time in a text without blank ones.
-    if !begins || !is_footer(lines, line, limit) {
+    if !begins || !is_footer(lines, line, limit) || markers::is_end(lines.get(line)) {
         return None;
     }
     let end = lines.paragraph_end(line).min(limit);

@@ -78,6 +78,46 @@ fn markers_far_apart_are_found_while_the_text_streams() {
     assert_eq!(trimmed.cuts[1].first_line, 20_002);
 }
 
+const LICENCE: &str = "\nUpdated editions will replace the previous one--the old editions\nwill be renamed.\n\n\
+                       subscribe to our email newsletter to hear about new eBooks.\n";
+
+#[test]
+fn all_parts_of_a_file_are_kept_wherever_their_border_stands() {
+    for lines in [10, 3_000, 6_000, 100_000, 270_000] {
+        let body = "It was a dark and stormy night.\n".repeat(lines);
+        let part = |title: &str| {
+            let marker = |kind: &str| format!("*** {kind} OF THIS PROJECT GUTENBERG EBOOK {title} ***\n");
+            let header = format!("The Project Gutenberg EBook of {title}\n\nTitle: {title}\n\n");
+            let footer = format!("\nEnd of Project Gutenberg's {title}, by X\n\n");
+            format!(
+                "{header}{}\nProduced by A. Person\n\n{body}{footer}{}{LICENCE}\n",
+                marker("START"),
+                marker("END")
+            )
+        };
+        let input = part("A") + &part("B");
+        for pieces in [vec![input.as_str()], input.split_inclusive("night.\nIt").collect()] {
+            let (text, trimmed) = trim(Limits::default(), &pieces);
+            assert!(text == format!("{body}{body}"), "{lines} lines: {} bytes are left", text.len());
+            let part = [Rule::StartMarker, Rule::Credits, Rule::Footer, Rule::EndMarker];
+            assert_eq!(rules(&trimmed), [part, part].concat());
+        }
+    }
+}
+
+#[test]
+fn a_quoted_marker_stays_wherever_it_stands() {
+    let quote = "*** END OF THIS PROJECT GUTENBERG EBOOK ALICE ***\n\nSo Project Gutenberg ends its books.\n";
+    for lines in [10, 6_000, 20_000] {
+        let prose = "It was a dark and stormy night.\n".repeat(lines);
+        let body = format!("{prose}\n{quote}{prose}");
+        assert!(
+            trim(Limits::default(), &[&format!("{START}{body}{END}{LICENCE}")]).0 == body,
+            "{lines} lines"
+        );
+    }
+}
+
 #[test]
 fn an_end_marker_before_the_start_is_not_the_end() {
     let input = format!("{END}\n{START}Once\n");
@@ -90,7 +130,7 @@ fn one_endless_line_goes_through() {
     let (text, trimmed) = trim(SMALL, &line.split_inclusive('é').collect::<Vec<_>>());
     assert_eq!(text, line);
     assert_eq!(trimmed.cuts, []);
-    let (text, trimmed) = trim(SMALL, &[&line, "\n", END, "x"]);
+    let (text, trimmed) = trim(SMALL, &[&line, "\n", END, "licence"]);
     assert_eq!(text, format!("{line}\n"));
     assert_eq!((trimmed.cuts[0].first_line, trimmed.cuts[0].last_line), (2, 3));
     let (text, _) = trim(SMALL, &[&line, &line, END]);
@@ -123,6 +163,14 @@ fn line() -> impl Strategy<Value = String> {
         "\nEnde dieses Projekt Gutenberg Etextes\n\n",
         "\nEnd of\nProject Gutenberg's X\n\n",
         "Title: X\n",
+        "*** END OF THIS PROJECT GUTENBERG EBOOK ALICE ***\n",
+        "*** START OF THIS PROJECT GUTENBERG EBOOK ALICE ***\n",
+        "\nUpdated editions will replace the previous one--the old editions\n\n",
+        "newsletter to hear about new eBooks.\n",
+        "The Project Gutenberg EBook of X\n\nTitle: X\n\n",
+        "\nNote: Project Gutenberg also has an HTML version of this file.\n\n(http://www.gutenberg.org/1)\n\n",
+        "WARNING:root:External link in file:///x\n",
+        "Executive Director's Notes:\n",
         "<<THIS ELECTRONIC VERSION OF THE COMPLETE WORKS OF WILLIAM\nSHAKESPEARE IS COPYRIGHT>>\n",
         "<<THIS ELECTRONIC VERSION OF THE COMPLETE WORKS OF WILLIAM\n",
         ">>\n",
