@@ -12,7 +12,7 @@ use store::{
     text::cut::{Cut, Strip},
 };
 
-const LABELS: [Option<&str>; 12] = [
+const LABELS: [Option<&str>; 19] = [
     None,
     Some("utf-8"),
     Some("utf-16"),
@@ -25,7 +25,17 @@ const LABELS: [Option<&str>; 12] = [
     Some("gb18030"),
     Some("shift_jis"),
     Some("iso-2022-jp"),
+    Some("iso-2022-kr"),
+    Some("hz-gb-2312"),
+    Some("gbk"),
+    Some("cp437"),
+    Some("cp869"),
+    Some("x-mac-ce"),
+    Some("koi8-t"),
 ];
+
+/// Languages that the source list may give.
+const LANGUAGES: [Option<&str>; 6] = [None, Some("hu"), Some("Japanese"), Some("el-GR"), Some("tr; en"), Some("")];
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((&[listed, http, strip, window], bytes)) = bytes.split_first_chunk::<4>() else { return };
@@ -33,6 +43,7 @@ fuzz_target!(|bytes: &[u8]| {
     let manner = Manner {
         listed: label(listed),
         http: label(http),
+        language: LANGUAGES[usize::from(http) / LABELS.len() % LANGUAGES.len()],
         strip: [Strip::Off, Strip::Markers, Strip::Full][usize::from(strip) % 3],
         window: usize::from(window) + 1,
         holds_little: strip >= 128,

@@ -262,6 +262,13 @@ async fn a_listed_encoding_is_used_and_a_guess_from_few_letters_is_told() {
     let more = [list.to_str().unwrap(), "--json", "--max-connection-per-server", "2"];
     let ended =
         lab.juggle(&["pipeline"], "out", &more).await.expect_error(8, &["encodings.tsv, line 4", "'cp-0'"]);
+    let advice = "juggle redecode guessed --encoding LABEL";
+    assert!(
+        ended.stderr.lines().any(|line| line.contains("WARN") && line.contains(advice)),
+        "{}",
+        ended.stderr
+    );
+    assert!(!ended.stderr.contains("'given'"), "{}", ended.stderr);
     let summary = ended.json();
     assert_eq!((&summary["documents"], &summary["doubtful_encodings"]), (&2.into(), &1.into()), "{summary}");
     let text = |id: &str| fs::read_to_string(lab.path(&format!("out/text/{id}_text.txt"))).unwrap();

@@ -1,7 +1,7 @@
 //! One text in each of many encodings, through the whole stage: labelled, unlabelled, mislabelled.
 #![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
-use std::{io::Read, sync::Arc};
+use std::{collections::HashMap, io::Read, sync::Arc};
 
 use encoding_rs::Encoding;
 use flow::{
@@ -27,6 +27,8 @@ const POLISH: &str = "Pewnego dnia, gdy śnieg leżał jeszcze na dachach, mała
 const CZECH: &str = "Jednoho dne, když ještě ležel sníh na střechách, vyšla malá dívka z domu, aby našla svého psa. Šla \
     dlouho lesem, až uslyšela tiché štěkání. Pes seděl pod dubem a čekal na ni, celý promočený, ale šťastný. Vrátili \
     se spolu domů a matka jim uvařila horkou polévku. Příští ráno bylo všechno jako dřív.\n";
+const HUNGARIAN: &str = "Az öreg révész a folyó partján ült, és számolta a hajnalban érkező csónakokat. A kertből őszi füst \
+    szállt, a tűz lassan kihűlt. Kinn sűrű köd feküdt a mezőkön, és egy szőke, ősz szakállú férfi hegedűt vett elő.\n";
 const RUSSIAN: &str = "Однажды утром, когда снег ещё лежал на крышах, маленькая девочка вышла из дома, чтобы найти свою \
     собаку. Она долго шла через лес, пока не услышала тихий лай. Собака сидела под дубом и ждала её, вся мокрая, но \
     счастливая. Они вернулись вместе, и мать сварила им горячий суп.\n";
@@ -67,7 +69,7 @@ const KOREAN: &str = "어느 날 아침, 지붕 위에 아직 눈이 남아 있�
     따뜻한 국을 끓여 주었습니다. 다음 날 아침에는 모든 것이 예전과 같았습니다. 아무도 개에 대해서 묻지 않았습니다.\n";
 
 /// A label, and a text that can be written in that encoding.
-const TABLE: [(&str, &str); 41] = [
+const TABLE: [(&str, &str); 59] = [
     ("utf-8", FRENCH),
     ("utf-16le", RUSSIAN),
     ("utf-16be", GREEK),
@@ -108,6 +110,24 @@ const TABLE: [(&str, &str); 41] = [
     ("shift_jis", JAPANESE),
     ("euc-jp", JAPANESE),
     ("iso-2022-jp", JAPANESE),
+    ("windows-1250", HUNGARIAN),
+    ("iso-8859-2", HUNGARIAN),
+    ("cp437", GERMAN),
+    ("cp850", FRENCH),
+    ("cp852", HUNGARIAN),
+    ("cp852", POLISH),
+    ("cp855", RUSSIAN),
+    ("cp737", GREEK),
+    ("cp775", LITHUANIAN),
+    ("cp857", TURKISH),
+    ("cp862", HEBREW),
+    ("cp865", GERMAN),
+    ("macintosh", FRENCH),
+    ("x-mac-cyrillic", RUSSIAN),
+    ("x-mac-ce", CZECH),
+    ("x-mac-ce", HUNGARIAN),
+    ("x-mac-greek", GREEK),
+    ("x-mac-turkish", TURKISH),
     ("euc-kr", KOREAN),
 ];
 
@@ -119,6 +139,14 @@ fn encoded(label: &str, text: &str) -> (String, Vec<u8>) {
         "utf-16be" => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
         "utf-32le" => units(u32::to_le_bytes),
         "utf-32be" => units(u32::to_be_bytes),
+        label if let Some(table) = page_table(label) => {
+            let page = |byte: u8| (chardet::codecs::decode_byte(table, byte), byte);
+            let bytes: HashMap<_, _> = (0..=255).map(page).collect();
+            let known = |letter: &char| bytes.contains_key(&Some(*letter));
+            let text: String = text.chars().filter(known).collect();
+            let bytes = text.chars().map(|letter| bytes[&Some(letter)]).collect();
+            return (text, bytes);
+        }
         label => {
             let encoding = Encoding::for_label(label.as_bytes()).unwrap();
             // What it has no letter for is left out: the French of the other Latin sets knows no guillemets.
@@ -132,11 +160,23 @@ fn encoded(label: &str, text: &str) -> (String, Vec<u8>) {
     (text.to_owned(), bytes)
 }
 
+/// What the table of a code page is called that the WHATWG Encoding Standard leaves out.
+fn page_table(label: &str) -> Option<&str> {
+    match label {
+        "x-mac-ce" => Some("mac-latin2"),
+        "x-mac-greek" => Some("mac-greek"),
+        "x-mac-turkish" => Some("mac-turkish"),
+        label => label.strip_prefix("cp").map(|_| label),
+    }
+}
+
 /// What others say of the encoding.
 #[derive(Default, Clone, Copy)]
 struct Labels<'a> {
     listed: Option<&'a str>,
     http: Option<&'a str>,
+    language: Option<&'a str>,
+    host: Option<&'a str>,
 }
 
 /// What became of the bytes; none where they were refused.
@@ -148,7 +188,7 @@ async fn stored(bytes: &[u8], labels: Labels<'_>) -> Option<(String, Meta)> {
     let job = StoreJob {
         document: "x".parse().unwrap(),
         fetched: Fetched {
-            url: "https://a.example/x".to_owned(),
+            url: format!("https://{}/x", labels.host.unwrap_or("a.example")),
             final_url: "https://a.example/x".to_owned(),
             status: Some(200),
             at_ms: 0,
@@ -161,7 +201,15 @@ async fn stored(bytes: &[u8], labels: Labels<'_>) -> Option<(String, Meta)> {
             etag: None,
             last_modified: None,
         },
-        listed: Listed { encoding: labels.listed.map(str::to_owned), ..Listed::default() },
+        listed: Listed {
+            encoding: labels.listed.map(str::to_owned),
+            columns: labels
+                .language
+                .map(|language| ("language".to_owned(), language.to_owned()))
+                .into_iter()
+                .collect(),
+            ..Listed::default()
+        },
         known: Default::default(),
         lost: 0,
     };
@@ -234,4 +282,119 @@ async fn a_text_with_a_wrong_label_is_read_right_or_flagged() {
         }
     }
     assert!(unflagged.is_empty(), "{unflagged:#?}");
+}
+
+/// Encodings of several bytes a character.
+const MULTI_BYTE: [(&str, &str); 6] = [
+    ("shift_jis", JAPANESE),
+    ("euc-jp", JAPANESE),
+    ("gb18030", CHINESE),
+    ("big5", TAIWANESE),
+    ("euc-kr", KOREAN),
+    ("iso-2022-jp", JAPANESE),
+];
+
+/// 64 KiB is what the first reading samples, 1 MiB what is held in memory.
+#[tokio::test]
+async fn no_border_of_a_sample_or_a_window_changes_what_a_long_text_is() {
+    for (label, text) in MULTI_BYTE {
+        for (length, paddings) in [(70_000, 0..3), (1_100_000, 1..2)] {
+            for padding in paddings {
+                let repeated = text.repeat(length / text.len() * 3 / 2);
+                let (expected, bytes) = encoded(label, &format!("{}{repeated}", "a".repeat(padding)));
+                assert!(bytes.len() > length, "{label}: {}", bytes.len());
+                let (text, meta) = stored(&bytes, Labels::default()).await.unwrap();
+                assert!(text == expected, "{label} {length} {padding}: {:?}", meta.encoding);
+                assert_ne!(
+                    meta.encoding.confidence,
+                    Some(Confidence::Doubtful),
+                    "{label} {length} {padding}"
+                );
+                let (text, meta) =
+                    stored(&bytes, Labels { http: Some(label), ..Labels::default() }).await.unwrap();
+                assert!(text == expected, "{label} {length} {padding}, by HTTP: {:?}", meta.encoding);
+                assert_ne!(meta.encoding.confidence, Some(Confidence::Doubtful), "{label}, by HTTP");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_text_without_line_ends_is_read_right() {
+    for (label, text) in MULTI_BYTE {
+        let (expected, bytes) = encoded(label, &format!("a{}", text.replace(['\n', ' '], "").repeat(200)));
+        let (text, meta) = stored(&bytes, Labels::default()).await.unwrap();
+        assert!(text == expected, "{label}: {:?}", meta.encoding);
+    }
+}
+
+#[tokio::test]
+async fn escapes_are_found_wherever_they_stand() {
+    let ascii = "plain text\r\n".repeat(300 * 1024 / 12);
+    for (late, expected, used) in [
+        (&b"\x1B$B8cGZ$OG-$G$\"$k\x1B(B\r\n"[..], "吾輩は猫である\n", "ISO-2022-JP"),
+        (b"~{<:Ky2;S{#,NpJ)l6HK!#~}\r\n", "己所不欲，勿施於人。\n", "HZ-GB-2312"),
+        (b"\x1B$)C\x0EGQ1[\x0F\r\n", "한글\n", "ISO-2022-KR"),
+    ] {
+        let (text, meta) = stored(&[ascii.as_bytes(), late].concat(), Labels::default()).await.unwrap();
+        assert!(text.ends_with(&format!("plain text\n{expected}")), "{used}: {:?}", &text[text.len() - 40..]);
+        assert_eq!((meta.encoding.used.as_str(), meta.encoding.confidence), (used, Some(Confidence::Proven)));
+    }
+    let unknown = b"\x1B$(D0!\x1B(B plain\n";
+    let (_, meta) = stored(&unknown[..], Labels::default()).await.unwrap();
+    assert_eq!(meta.encoding.confidence, Some(Confidence::Doubtful), "{:?}", meta.encoding);
+    let (text, meta) = stored(b"\x1B[1mbold\x1B[0m, see~{\\ref{fig}}\n", Labels::default()).await.unwrap();
+    assert_eq!(
+        (text.as_str(), meta.encoding.used.as_str()),
+        ("\x1B[1mbold\x1B[0m, see~{\\ref{fig}}\n", "UTF-8")
+    );
+}
+
+#[tokio::test]
+async fn a_stray_bad_byte_does_not_change_what_a_text_is() {
+    let (expected, mut bytes) = encoded("shift_jis", &JAPANESE.repeat(20));
+    bytes.extend(b"\xFD\n");
+    let (text, meta) = stored(&bytes, Labels::default()).await.unwrap();
+    assert_eq!(
+        (text, meta.encoding.replacements),
+        (format!("{expected}\u{FFFD}\n"), 1),
+        "{:?}",
+        meta.encoding
+    );
+    assert_eq!(meta.encoding.confidence, Some(Confidence::Doubtful));
+}
+
+#[tokio::test]
+async fn a_label_is_believed_only_if_the_whole_text_decodes() {
+    let (japanese, bytes) = encoded("shift_jis", &JAPANESE.repeat(400));
+    for wrong in ["euc-jp", "euc-kr", "big5", "iso-8859-1", "iso-2022-jp", "cp869"] {
+        let (text, meta) = stored(&bytes, Labels { http: Some(wrong), ..Labels::default() }).await.unwrap();
+        assert!(text == japanese, "{wrong}: {:?}", meta.encoding);
+    }
+}
+
+#[tokio::test]
+async fn hungarian_is_read_right_with_a_hint_from_anywhere() {
+    let column = Labels { language: Some("hu"), ..Labels::default() };
+    let host = Labels { host: Some("konyvtar.example.hu"), ..Labels::default() };
+    let header = format!("Title: A\nLanguage: Hungarian\n\n{HUNGARIAN}");
+    for label in ["iso-8859-2", "windows-1250", "cp852", "x-mac-ce"] {
+        for (text, labels) in [(HUNGARIAN, column), (HUNGARIAN, host), (&header, Labels::default())] {
+            let (expected, bytes) = encoded(label, text);
+            let (text, meta) = stored(&bytes, labels).await.unwrap();
+            assert_eq!(text, expected, "{label}: {:?}", meta.encoding);
+            assert_ne!(meta.encoding.confidence, Some(Confidence::Doubtful), "{label}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_hint_that_does_not_fit_is_passed_over() {
+    for (label, text) in [("windows-1251", RUSSIAN), ("shift_jis", JAPANESE), ("windows-1253", GREEK)] {
+        let (expected, bytes) = encoded(label, text);
+        for language in ["hu", "English", "fr"] {
+            let wrong = Labels { language: Some(language), ..Labels::default() };
+            assert_eq!(stored(&bytes, wrong).await.unwrap().0, expected, "{label}, {language}");
+        }
+    }
 }

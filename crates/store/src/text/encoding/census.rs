@@ -91,6 +91,11 @@ impl Census {
         one == other || one.decode(&self.evidence) == other.decode(&self.evidence)
     }
 
+    /// Returns how many bytes are beyond ASCII.
+    pub(super) fn beyond_ascii(&self) -> u64 {
+        self.counts[0x80..].iter().sum()
+    }
+
     /// Returns the bytes beyond ASCII that stand in the text.
     fn bytes(&self) -> impl Iterator<Item = u8> {
         (0x80..=0xFF).filter(|byte| self.counts[usize::from(*byte)] > 0)

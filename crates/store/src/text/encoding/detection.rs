@@ -22,6 +22,8 @@ const LEAD_MIN: f64 = 0.002;
 const LEAD_ALONE_MIN: f64 = 0.02;
 /// And how well the text must fit the model then: a language that has no model fits another's badly.
 const FIT_ALONE_MIN: f64 = 0.15;
+/// From fewer bytes beyond ASCII, nothing is told for sure.
+const BEYOND_ASCII_MIN: u64 = 8;
 /// With a larger share of odd characters, a text is not what it looks like.
 const ODDNESS_MAX: f64 = 0.05;
 /// How well, compared with the best of all, an encoding of the language that is hinted at must fit.
@@ -47,10 +49,13 @@ struct Ranked {
 /// Tells what a text looks like, with the candidates in which it decodes and the languages that it may be in, the most
 /// reliable first.
 pub(super) fn look(census: &Census, candidates: &[Candidate], hints: &[Language]) -> Look {
-    let ranked = rank(&census.evidence, candidates);
     let browsers = browsers_guess(census, None);
+    let ranked = settle_tie(rank(&census.evidence, candidates), census, browsers);
     let Some(best) = ranked.first().copied() else {
-        return Look { code: browsers, fit: 0.0, is_sure: false };
+        let is_candidate =
+            candidates.is_empty() || candidates.iter().any(|one| census.is_same_text(one.code, browsers));
+        let code = if is_candidate { browsers } else { candidates[0].code };
+        return Look { code, fit: 0.0, is_sure: false };
     };
     for language in hints {
         let of_language: Vec<Candidate> =
@@ -62,7 +67,7 @@ pub(super) fn look(census: &Census, candidates: &[Candidate], hints: &[Language]
         let by_browsers = browsers_guess(census, Some(*language));
         let is_seconded =
             census.is_same_text(found.code, best.code) || census.is_same_text(found.code, by_browsers);
-        let is_sure = is_seconded && lead(census, &hinted) >= LEAD_MIN && !is_odd(census, found.code);
+        let is_sure = is_seconded && lead(census, &hinted) >= LEAD_MIN && !is_unsafe(census, found.code);
         return Look { code: common_name(census, found.code, &of_language), fit: found.fit, is_sure };
     }
     let lead = lead(census, &ranked);
@@ -71,7 +76,7 @@ pub(super) fn look(census: &Census, candidates: &[Candidate], hints: &[Language]
     Look {
         code: common_name(census, best.code, candidates),
         fit: best.fit,
-        is_sure: (is_seconded || is_clear) && !is_odd(census, best.code),
+        is_sure: (is_seconded || is_clear) && !is_unsafe(census, best.code),
     }
 }
 
@@ -102,6 +107,18 @@ fn rank(evidence: &[u8], candidates: &[Candidate]) -> Vec<Ranked> {
     ranked.collect()
 }
 
+/// Puts the other detector's guess first if it is as good as the best and not odd.
+fn settle_tie(mut ranked: Vec<Ranked>, census: &Census, guess: Code) -> Vec<Ranked> {
+    let tied = ranked.iter().take_while(|other| ranked[0].fit - other.fit < LEAD_MIN);
+    let found = tied.into_iter().position(|other| census.is_same_text(other.code, guess));
+    if let Some(at) = found
+        && oddness(&guess.decode(&census.evidence)) <= ODDNESS_MAX
+    {
+        ranked[..=at].rotate_right(1);
+    }
+    ranked
+}
+
 /// Returns the first of the candidates in which the text is the same: the commonest name of it.
 fn common_name(census: &Census, code: Code, candidates: &[Candidate]) -> Code {
     candidates
@@ -127,6 +144,7 @@ fn browsers_guess(census: &Census, language: Option<Language>) -> Code {
     Code::Standard(detector.guess(country, Utf8Detection::Deny))
 }
 
-fn is_odd(census: &Census, code: Code) -> bool {
-    oddness(&code.decode(&census.evidence)) > ODDNESS_MAX
+/// Whether a text is too short to be sure, or has characters where none should stand.
+fn is_unsafe(census: &Census, code: Code) -> bool {
+    census.beyond_ascii() < BEYOND_ASCII_MIN || oddness(&code.decode(&census.evidence)) > ODDNESS_MAX
 }

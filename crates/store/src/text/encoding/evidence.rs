@@ -50,7 +50,9 @@ impl Gatherer {
             self.has_line_feeds |= end == Some(&b'\n');
             let room = LINE_BYTES_MAX - self.line.len();
             self.is_long |= content.len() > room;
-            self.line.extend_from_slice(&content[..content.len().min(room)]);
+            // Control characters are part of no other character. A detector takes what has many for a binary file.
+            let kept = content.iter().take(room).filter(|byte| **byte >= b' ' || **byte == b'\t');
+            self.line.extend(kept);
             if end.is_some() {
                 self.end_line();
             }
@@ -121,6 +123,7 @@ mod tests {
         }
         assert_eq!(evidence(b"\xE9\r\xE8\rplain\r", 100), b"\r\xE9\r\xE8\r", "Macintosh line ends stay");
         assert_eq!(evidence(b"plain", 100), b"\n");
+        assert_eq!(evidence(b"\x1B[1m\xE9\x00\t\n", 100), b"\n[1m\xE9\t\n", "controls are left out");
     }
 
     #[test]
