@@ -25,6 +25,8 @@ LEFT = re.compile(
     r"\*\*\*.*(START|END) OF TH(E|IS) PROJECT GUTENBERG|project gutenberg(-tm|™)? (e-?text|ebook|license|literary)"
     r"|gutenberg-tm|small print!|this ebook is for the use of anyone|www\.gutenberg\.(org|net)"
     r"|^\s*end of (the |this )?project gutenberg|^\s*(ende diese|fin de (la versi|project)|einde van).*gutenberg"
+    r"|project gutenberg also has an html|executive director's notes|project gutenberg's early files"
+    r"|^.portions of this (header|ebook's header)|^(warning|error):root:.*file:///"
     r"|gutenberg projekt-de|erreichbar\.$|this e-?text is in|^\s*(produced|e-?text prepared) by\b.*(proofread|gutenberg|pgdp)",
     re.I,
 )
