@@ -28,7 +28,7 @@ impl LargeCuts {
     pub(crate) fn warn_of(&self, meta: &Meta) {
         let Some((cut, percent)) = largest(&meta.cuts, meta.text.bytes) else { return };
         if self.texts.fetch_add(1, Ordering::Relaxed) < NAMED_MAX {
-            warn(&meta.document, cut, percent);
+            tracing::warn!("{}", warning(&meta.document, cut, percent));
         }
     }
 }
@@ -42,15 +42,16 @@ impl Drop for LargeCuts {
     }
 }
 
-fn warn(document: &DocumentId, cut: &Cut, percent: u64) {
+/// What is said of a text: which, where, by which rule, and what to do.
+fn warning(document: &DocumentId, cut: &Cut, percent: u64) -> String {
     let rule = serde_json::to_string(&cut.rule).unwrap_or_default();
-    tracing::warn!(
-        "{document}: {percent} % of the text was cut as boilerplate (lines {} to {}, rule {}): look at them in raw/; to keep \
-         them, store it again with --strip markers or --strip off",
+    format!(
+        "{percent} % of {document} was cut as boilerplate (lines {} to {}, rule {}): look at these lines of its raw text; to keep \
+         them, use --strip markers or --strip off",
         cut.first_line,
         cut.last_line,
         rule.trim_matches('"'),
-    );
+    )
 }
 
 /// The largest cut that is a tenth of the text or more, and its share in percent of the text before any was cut.
@@ -91,6 +92,16 @@ mod tests {
         let cuts = [cut(Rule::StartMarker, 600), cut(Rule::Credits, 1000)];
         assert_eq!(largest(&cuts, 8400), Some((&cuts[1], 10)));
         assert_eq!(largest(&cuts, 8401), None);
+    }
+
+    #[test]
+    fn a_warning_names_text_lines_rule_and_what_to_do() {
+        let document: DocumentId = "PG84".parse().unwrap();
+        assert_eq!(
+            warning(&document, &cut(Rule::Credits, 1000), 12),
+            "12 % of PG84 was cut as boilerplate (lines 1 to 9, rule credits): look at these lines of its raw text; to keep \
+             them, use --strip markers or --strip off"
+        );
     }
 
     #[test]
