@@ -385,8 +385,8 @@ impl Connector {
         let path = self.directory.path().display();
         QueueError::InUse(match self.directory.owner() {
             Some(pid) => format!(
-                "'{path}' is held by process {pid}, which does not answer: let it go on if it is stopped (kill -CONT {pid}), \
-                 or end it (kill {pid}); nothing is lost by that"
+                "'{path}' is held by process {pid}, which does not answer: let it go on if it is stopped \
+                 (kill -CONT {pid}), end it (kill {pid}; nothing is lost by that), or use another output directory"
             ),
             None => format!(
                 "'{path}' is held by a process that does not answer on its socket; end that process, or use another \
