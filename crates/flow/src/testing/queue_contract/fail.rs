@@ -167,7 +167,7 @@ async fn moved_job_is_back_as_revised_and_counts_nowhere_as_failed(subject: Subj
     assert_eq!(view.history[1].what, Happened::Moved(why));
     assert_eq!(view.payload, b"{}");
     assert_eq!(subject.lane(Lane::Store).await.retried, 1, "the first try's");
-    let details = subject.queue.details().await.unwrap();
+    let details = subject.queue.details().await.expect("details are told");
     assert_eq!(details.lanes[Lane::Store.index()].rates.failed, 1, "the first try's");
     let claim = subject.claim_one(Lane::Store).await;
     assert_eq!((claim.failures, claim.failing_ms), (0, None));
