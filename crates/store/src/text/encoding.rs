@@ -24,7 +24,7 @@ use flow::blobs::BlobError;
 use self::{
     candidates::Candidate,
     census::Census,
-    detection::{Look, fit, look},
+    detection::{Look, fit, is_odd, look},
 };
 use super::{
     code::{Code, Order, PLAIN, SevenBit, is_utf32, labels},
@@ -247,7 +247,8 @@ fn by_look(
     let by_text = declared_text.and_then(labels::find_in_words);
     let mut declared: Vec<Code> =
         [by_http, by_text].into_iter().flatten().filter(|code| is_legacy(*code)).collect();
-    let census = Census::read(reopen()?, survey.bytes, &declared)?;
+    let mut census = Census::read(reopen()?, survey.bytes, &declared)?;
+    let damaged = census.keep_lines_of_damaged();
     let whole = |code: Code| census.flaws(code).is_some_and(|flaws| flaws.bad == 0);
     let nearly = |code: Code| census.flaws(code).is_some_and(|flaws| !flaws.is_garbage());
     let mut candidates: Vec<Candidate> =
@@ -256,7 +257,10 @@ fn by_look(
     if !has_whole {
         candidates = candidates::all().filter(|candidate| nearly(candidate.code)).collect();
     }
-    declared.retain(|code| whole(*code) || (!has_whole && nearly(*code)));
+    candidates.extend(damaged.iter().filter_map(|code| candidates::of(*code)));
+    declared.retain(|code| {
+        whole(*code) || damaged.contains(&candidates::as_tried(*code)) || (!has_whole && nearly(*code))
+    });
     let look = look(&census, &candidates, &hints(said, head));
     let (used, confidence) =
         match declared.iter().find(|code| census.is_same_text(**code, look.code)).or(declared.first()) {
@@ -264,7 +268,7 @@ fn by_look(
             None if look.is_sure => (look.code, Confidence::Likely),
             None => (look.code, Confidence::Doubtful),
         };
-    let confidence = if has_whole { confidence } else { Confidence::Doubtful };
+    let confidence = if whole(used) { confidence } else { Confidence::Doubtful };
     Ok((used, Some(look.code), confidence))
 }
 
@@ -284,7 +288,8 @@ fn hints(said: Said<'_>, head: &str) -> Vec<Language> {
 /// How far what is declared can be relied upon: it decodes the whole text, but many encodings do.
 fn of_declared(census: &Census, declared: Code, look: Look) -> Confidence {
     let fits = || fit(census, declared).is_some_and(|fit| fit >= look.fit * DECLARED_FIT_MIN);
-    if census.is_same_text(declared, look.code) || fits() {
+    let is_plain = || !is_odd(census, declared);
+    if census.is_same_text(declared, look.code) || (!look.is_sure && fits() && is_plain()) {
         Confidence::Declared
     } else {
         Confidence::Doubtful

@@ -36,9 +36,16 @@ pub(super) struct Flaws {
     pub(super) bad: u64,
     /// All characters.
     pub(super) characters: u64,
+    /// Those beyond ASCII.
+    pub(super) beyond_ascii: u64,
 }
 
 impl Flaws {
+    /// Whether the text has some flaws, but so many characters besides that they are hardly chance.
+    pub(super) fn are_damage(self) -> bool {
+        self.bad > 0 && !self.is_garbage() && self.beyond_ascii >= self.bad * BEYOND_ASCII_PER_FLAW
+    }
+
     /// Whether the text cannot have been in that encoding.
     pub(super) fn is_garbage(self) -> bool {
         is_garbage(self.bad, self.characters)
@@ -65,7 +72,7 @@ impl Census {
             trials.iter_mut().for_each(|trial| trial.take(window, false));
             true
         })?;
-        let trials = trials.into_iter().map(|trial| (trial.code, trial.finish().0)).collect();
+        let trials = trials.into_iter().map(|trial| (trial.code, trial.finish())).collect();
         Ok(Self { counts, trials, evidence: gatherer.finish() })
     }
 
@@ -74,7 +81,8 @@ impl Census {
         if candidates::is_single_byte(code) {
             let bad = self.bytes().filter(|byte| candidates::character(code, *byte).is_none());
             let bad = bad.map(|byte| self.counts[usize::from(byte)]).sum();
-            return Some(Flaws { bad, characters: self.counts.iter().sum() });
+            let characters = self.counts.iter().sum();
+            return Some(Flaws { bad, characters, beyond_ascii: self.beyond_ascii() });
         }
         let as_tried = candidates::as_tried(code);
         self.trials.iter().find(|(tried, _)| *tried == as_tried).map(|(_, flaws)| *flaws)
@@ -91,6 +99,25 @@ impl Census {
         one == other || one.decode(&self.evidence) == other.decode(&self.evidence)
     }
 
+    /// Returns the encodings of several bytes a character in which the text is damaged, if it is whole in none of them.
+    /// Lines that are damaged then are no evidence any more; if they are many, it is not damage.
+    pub(super) fn keep_lines_of_damaged(&mut self) -> Vec<Code> {
+        if self.trials.iter().any(|(_, flaws)| flaws.bad == 0) {
+            return Vec::new();
+        }
+        let damaged = self.trials.iter().filter(|(_, flaws)| flaws.are_damage()).map(|(code, _)| *code);
+        let damaged: Vec<Code> = damaged.collect();
+        let is_whole = |line: &[u8], code: &Code| !code.decode(line).contains(char::REPLACEMENT_CHARACTER);
+        let lines = self.evidence.split_inclusive(|byte| matches!(byte, b'\n' | b'\r'));
+        let whole = lines.filter(|line| damaged.iter().any(|code| is_whole(line, code)));
+        let whole: Vec<u8> = whole.flatten().copied().collect();
+        if whole.len() * 2 < self.evidence.len() {
+            return Vec::new();
+        }
+        self.evidence = whole;
+        damaged
+    }
+
     /// Returns how many bytes are beyond ASCII.
     pub(super) fn beyond_ascii(&self) -> u64 {
         self.counts[0x80..].iter().sum()
@@ -103,7 +130,7 @@ impl Census {
 }
 
 /// How many characters beyond ASCII make up for one flaw.
-const BEYOND_ASCII_PER_FLAW: u64 = 10;
+const BEYOND_ASCII_PER_FLAW: u64 = 100;
 
 /// Returns which of these encodings, whose bytes are all ASCII, the whole text decodes in with the fewest flaws, and how
 /// many; none if it has no characters beyond ASCII, or too many flaws.
@@ -119,9 +146,8 @@ pub(super) fn decodes_best_in(
         !trials.is_empty()
     })?;
     let found = trials.into_iter().map(|trial| (trial.code, trial.finish()));
-    let plausible = found
-        .filter(|(_, (flaws, beyond))| *beyond > flaws.bad * BEYOND_ASCII_PER_FLAW && !flaws.is_garbage());
-    Ok(plausible.map(|(code, (flaws, _))| (code, flaws)).min_by_key(|(_, flaws)| flaws.bad))
+    let is_plausible = |flaws: Flaws| flaws.are_damage() || (flaws.bad == 0 && flaws.beyond_ascii > 0);
+    Ok(found.filter(|(_, flaws)| is_plausible(*flaws)).min_by_key(|(_, flaws)| flaws.bad))
 }
 
 /// Reads on until the end, or until `take` wants no more.
@@ -146,7 +172,6 @@ struct Trial {
     decoder: Decoder,
     decoded: String,
     flaws: Flaws,
-    beyond_ascii: u64,
     /// With more flaws than this, it is not in that encoding.
     flaws_max: u64,
 }
@@ -160,7 +185,6 @@ impl Trial {
             decoder: code.recoded().new_decoder_without_bom_handling(),
             decoded: String::with_capacity(WINDOW_BYTES),
             flaws: Flaws::default(),
-            beyond_ascii: 0,
             flaws_max: GARBAGE_TOLERATED.max(bytes * GARBAGE_PER_MILLE / 1000),
         }
     }
@@ -186,7 +210,7 @@ impl Trial {
                 u64::from(matches!(result, DecoderResult::Malformed(..))) + c1_controls(&self.decoded);
             let found = characters(&self.decoded);
             self.flaws.characters += found;
-            self.beyond_ascii += found - self.decoded.bytes().filter(u8::is_ascii).count() as u64;
+            self.flaws.beyond_ascii += found - self.decoded.bytes().filter(u8::is_ascii).count() as u64;
             self.decoded.clear();
             if matches!(result, DecoderResult::InputEmpty) {
                 return;
@@ -194,9 +218,8 @@ impl Trial {
         }
     }
 
-    /// Returns the flaws, and how many characters beyond ASCII there are.
-    fn finish(mut self) -> (Flaws, u64) {
+    fn finish(mut self) -> Flaws {
         self.take(&[], true);
-        (self.flaws, self.beyond_ascii)
+        self.flaws
     }
 }

@@ -23,9 +23,11 @@ const LEAD_ALONE_MIN: f64 = 0.02;
 /// And how well the text must fit the model then: a language that has no model fits another's badly.
 const FIT_ALONE_MIN: f64 = 0.15;
 /// From fewer bytes beyond ASCII, nothing is told for sure.
-const BEYOND_ASCII_MIN: u64 = 8;
+const BEYOND_ASCII_MIN: u64 = 6;
 /// With a larger share of odd characters, a text is not what it looks like.
 const ODDNESS_MAX: f64 = 0.05;
+/// How well, compared with the best of all, another must fit to be preferred because it has no odd characters.
+const NEAR_FIT_MIN: f64 = 0.2;
 /// How well, compared with the best of all, an encoding of the language that is hinted at must fit.
 const HINTED_FIT_MIN: f64 = 0.8;
 
@@ -50,7 +52,7 @@ struct Ranked {
 /// reliable first.
 pub(super) fn look(census: &Census, candidates: &[Candidate], hints: &[Language]) -> Look {
     let browsers = browsers_guess(census, None);
-    let ranked = settle_tie(rank(&census.evidence, candidates), census, browsers);
+    let ranked = settle(rank(&census.evidence, candidates), census, browsers);
     let Some(best) = ranked.first().copied() else {
         let is_candidate =
             candidates.is_empty() || candidates.iter().any(|one| census.is_same_text(one.code, browsers));
@@ -107,13 +109,18 @@ fn rank(evidence: &[u8], candidates: &[Candidate]) -> Vec<Ranked> {
     ranked.collect()
 }
 
-/// Puts the other detector's guess first if it is as good as the best and not odd.
-fn settle_tie(mut ranked: Vec<Ranked>, census: &Census, guess: Code) -> Vec<Ranked> {
-    let tied = ranked.iter().take_while(|other| ranked[0].fit - other.fit < LEAD_MIN);
-    let found = tied.into_iter().position(|other| census.is_same_text(other.code, guess));
-    if let Some(at) = found
-        && oddness(&guess.decode(&census.evidence)) <= ODDNESS_MAX
-    {
+/// Puts first what is not odd and fits nearly as well as the best; of those that fit equally well, the other detector's
+/// guess.
+fn settle(mut ranked: Vec<Ranked>, census: &Census, guess: Code) -> Vec<Ranked> {
+    let Some(best) = ranked.first().map(|best| best.fit) else { return ranked };
+    let looks_right = |found: &Ranked| !is_odd(census, found.code);
+    // So few letters fit anything: what browsers take them for is the likeliest.
+    let has_few = census.beyond_ascii() < BEYOND_ASCII_MIN;
+    let is_seconded =
+        |found: &Ranked| (has_few || best - found.fit < LEAD_MIN) && census.is_same_text(found.code, guess);
+    let near = ranked.iter().take_while(|found| found.fit >= best * NEAR_FIT_MIN);
+    let first = ranked.iter().position(|found| is_seconded(found) && looks_right(found));
+    if let Some(at) = first.or_else(|| near.into_iter().position(looks_right)) {
         ranked[..=at].rotate_right(1);
     }
     ranked
@@ -146,5 +153,10 @@ fn browsers_guess(census: &Census, language: Option<Language>) -> Code {
 
 /// Whether a text is too short to be sure, or has characters where none should stand.
 fn is_unsafe(census: &Census, code: Code) -> bool {
-    census.beyond_ascii() < BEYOND_ASCII_MIN || oddness(&code.decode(&census.evidence)) > ODDNESS_MAX
+    census.beyond_ascii() < BEYOND_ASCII_MIN || is_odd(census, code)
+}
+
+/// Whether too many characters stand where none should if a text is read in that encoding.
+pub(super) fn is_odd(census: &Census, code: Code) -> bool {
+    oddness(&code.decode(&census.evidence)) > ODDNESS_MAX
 }
