@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn korean_is_read_at_every_border() {
         let bytes = b"\x1B$)C\x0E1[\x0F a \x0EGQ1[\x0F\r\n\x0EGQ\n";
-        assert_eq!(read(bytes, SevenBit::Iso2022Kr, EUC_KR), "글 a 한글\r\n한\n".replace('글', "글"));
+        assert_eq!(read(bytes, SevenBit::Iso2022Kr, EUC_KR), "글 a 한글\r\n한\n");
     }
 
     #[test]
