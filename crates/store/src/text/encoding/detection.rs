@@ -24,6 +24,8 @@ const LEAD_ALONE_MIN: f64 = 0.02;
 const FIT_ALONE_MIN: f64 = 0.15;
 /// From fewer bytes beyond ASCII, nothing is told for sure.
 const BEYOND_ASCII_MIN: u64 = 6;
+/// So few bytes beyond ASCII fit the model of anything.
+const FEW_BEYOND_ASCII: u64 = 3;
 /// With a larger share of odd characters, a text is not what it looks like.
 const ODDNESS_MAX: f64 = 0.05;
 /// How well, compared with the best of all, another must fit to be preferred because it has no odd characters.
@@ -114,8 +116,8 @@ fn rank(evidence: &[u8], candidates: &[Candidate]) -> Vec<Ranked> {
 fn settle(mut ranked: Vec<Ranked>, census: &Census, guess: Code) -> Vec<Ranked> {
     let Some(best) = ranked.first().map(|best| best.fit) else { return ranked };
     let looks_right = |found: &Ranked| !is_odd(census, found.code);
-    // So few letters fit anything: what browsers take them for is the likeliest.
-    let has_few = census.beyond_ascii() < BEYOND_ASCII_MIN;
+    // Then what browsers take them for is the likeliest.
+    let has_few = census.beyond_ascii() <= FEW_BEYOND_ASCII;
     let is_seconded =
         |found: &Ranked| (has_few || best - found.fit < LEAD_MIN) && census.is_same_text(found.code, guess);
     let near = ranked.iter().take_while(|found| found.fit >= best * NEAR_FIT_MIN);
