@@ -1,5 +1,8 @@
 //! The lines of a text that are not ASCII, thinned out evenly until they are few: what an encoding is told by.
 //!
+//! Which lines stay follows from their numbers, scattered so that no regular text, such as one of verses of four lines,
+//! leaves the same line again and again.
+//!
 //! No line is cut, so no character is: LF and CR are part of no character in any encoding that is guessed. Only a text
 //! that has nothing but very long lines gives the beginning of one, as the last thing there is.
 
@@ -11,12 +14,12 @@ const LINE_BYTES_MAX: usize = 8 * 1024;
 /// Gathers the lines of bytes that come in windows of any size.
 #[derive(Debug)]
 pub(super) struct Gatherer {
-    lines: Vec<Vec<u8>>,
+    lines: Vec<Line>,
     bytes: usize,
     /// Lines that are not ASCII so far.
-    seen: usize,
-    /// One of so many of them is kept.
-    every: usize,
+    seen: u64,
+    /// How many leading zero bits the rank of a line that is kept has: one line in two to that power is.
+    zeros: u32,
     line: Vec<u8>,
     /// Whether `line` is longer than what is kept of it.
     is_long: bool,
@@ -25,13 +28,23 @@ pub(super) struct Gatherer {
     has_line_feeds: bool,
 }
 
+/// A line that is kept.
+#[derive(Debug)]
+struct Line {
+    rank: u64,
+    bytes: Vec<u8>,
+}
+
+/// Scatters numbers: 2^64 over the golden ratio (Knuth, The Art of Computer Programming 3, 6.4).
+const SCATTER: u64 = 0x9E37_79B9_7F4A_7C15;
+
 impl Default for Gatherer {
     fn default() -> Self {
         Self {
             lines: Vec::new(),
             bytes: 0,
             seen: 0,
-            every: 1,
+            zeros: 0,
             line: Vec::new(),
             is_long: false,
             long: Vec::new(),
@@ -72,19 +85,16 @@ impl Gatherer {
     }
 
     fn keep(&mut self) {
-        if self.seen.is_multiple_of(self.every) {
-            self.bytes += self.line.len() + 1;
-            self.lines.push(self.line.clone());
-        }
+        let rank = self.seen.wrapping_mul(SCATTER);
         self.seen += 1;
+        if rank.leading_zeros() >= self.zeros {
+            self.bytes += self.line.len() + 1;
+            self.lines.push(Line { rank, bytes: self.line.clone() });
+        }
         while self.bytes > EVIDENCE_BYTES_MAX && self.lines.len() > 1 {
-            let mut is_odd = true;
-            self.lines.retain(|_| {
-                is_odd = !is_odd;
-                !is_odd
-            });
-            self.bytes = self.lines.iter().map(|line| line.len() + 1).sum();
-            self.every *= 2;
+            self.zeros += 1;
+            self.lines.retain(|line| line.rank.leading_zeros() >= self.zeros);
+            self.bytes = self.lines.iter().map(|line| line.bytes.len() + 1).sum();
         }
     }
 
@@ -95,7 +105,7 @@ impl Gatherer {
         let mut evidence = Vec::with_capacity(self.bytes + 1 + self.long.len());
         for line in &self.lines {
             evidence.push(line_end);
-            evidence.extend_from_slice(line);
+            evidence.extend_from_slice(&line.bytes);
         }
         evidence.push(line_end);
         if self.bytes < LINE_BYTES_MAX {
@@ -107,6 +117,8 @@ impl Gatherer {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn evidence(bytes: &[u8], window: usize) -> Vec<u8> {
@@ -131,10 +143,21 @@ mod tests {
         let lines: Vec<_> = (0..100_000).map(|number| format!("é{number}")).collect();
         let found = String::from_utf8(evidence(lines.join("\n").as_bytes(), 1000)).unwrap();
         assert!((EVIDENCE_BYTES_MAX / 3..=EVIDENCE_BYTES_MAX + 1).contains(&found.len()), "{}", found.len());
-        let numbers: Vec<u32> = found.split_whitespace().map(|line| line[2..].parse().unwrap()).collect();
-        let step = numbers[1] - numbers[0];
-        assert!(numbers.windows(2).all(|pair| pair[1] - pair[0] == step), "one of every {step}");
-        assert!(*numbers.last().unwrap() > 90_000);
+        let numbers: Vec<usize> = found.split_whitespace().map(|line| line[2..].parse().unwrap()).collect();
+        let mean = lines.len() / numbers.len();
+        let gaps = numbers.windows(2).map(|pair| pair[1] - pair[0]);
+        assert!(gaps.clone().all(|gap| gap < 3 * mean), "one of every {mean}: {:?}", gaps.max());
+        assert!(numbers[0] < 3 * mean && numbers[numbers.len() - 1] > lines.len() - 3 * mean);
+    }
+
+    #[test]
+    fn no_period_of_a_text_hides_its_other_lines() {
+        for period in [2, 3, 4, 8, 21, 34, 64] {
+            let verse: String = (0..period).map(|number| format!("é{number}\n")).collect();
+            let found = String::from_utf8(evidence(verse.repeat(200_000 / period).as_bytes(), 1000)).unwrap();
+            let kinds: BTreeSet<&str> = found.split_whitespace().collect();
+            assert_eq!(kinds.len(), period, "{kinds:?}");
+        }
     }
 
     #[test]
