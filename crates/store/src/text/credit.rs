@@ -9,6 +9,8 @@
 const OPENING_WORDS_MAX: usize = 14;
 /// One word in so many may be strange.
 const STRANGE_SHARE: usize = 6;
+/// The same where the team is named, whose members sign with names such as "nodots".
+const STRANGE_SHARE_IN_TEAM: usize = 3;
 
 /// What credits open with beside "Produced by" and its like, in lower case.
 const OPENINGS: &[&str] = &[
@@ -31,52 +33,62 @@ const OPENINGS: &[&str] = &[
 const THANKS: &[&str] = &[
     "special thanks ",
     "many thanks ",
-    "with thanks ",
+    "my thanks ",
     "our thanks ",
-    "thanks to ",
+    "thanks also ",
     "thanks are due ",
+    "thanks to ",
+    "we thank ",
+    "we would like to thank ",
+    "i would like to thank ",
+    "with many thanks ",
     "with special thanks ",
+    "with thanks ",
 ];
 
 /// What is said to have been made, before the verb; and the small words before it.
-const THINGS: &str = "text file version edition project gutenberg gutenberg's book ascii transcription utf-8 the this these a \
-    an was were is has have been originally kindly online image images page pages all and original note:";
+const THINGS: &str = "a all an and ascii been book edition file following gutenberg gutenberg's has have image images is \
+    kindly note: online original originally page pages project text the these this transcription utf-8 \
+    version was were";
 
 /// Things that only exist on computers: what was done to them is a credit, whatever it was.
-const ELECTRONIC: &str = "etext e-text etexts ebook e-book ebooks html electronic digital epub ocr";
+const ELECTRONIC: &str = "digital e-book e-text ebook ebooks electronic epub etext etexts html ocr";
 
 /// What is done to make an e-text of a book.
-const DEEDS: &str = "produced prepared transcribed scanned typed proofed proofread proof-read digitized digitised converted \
-    keyed ocr'd ocred proofreading proofing scanning typing digitization";
+const DEEDS: &str = "converted digitised digitization digitized formatted keyed ocr ocr'd ocred post-processing \
+    postprocessing prepared produced proof-read proofed proofing proofread proofreading re-formatted \
+    reformatted scanned scanning transcribed typed typing";
 
 /// What is done to a book too: a deed only of [`ELECTRONIC`] things, or beside one of [`DEEDS`].
-const OTHER_DEEDS: &str = "created entered edited compiled contributed formatted corrected submitted provided version transcription \
-    formatting production markup encoded made updated released donated by file";
+const OTHER_DEEDS: &str = "by compiled contributed corrected created donated edited encoded entered file formatting made markup \
+    production provided released submitted transcription updated version";
 
 /// What follows the deed.
-const BY: &str = "by from for in at with on to through using thanks as into";
+const BY: &str = "as at by for from in into on thanks through to using with";
 
 /// Words that credits are written in, beside names.
 const WORDS: &str = "a about above additional all also american an and anonymous any archive are art as ascii assistance \
-    assisted at audio available based be been blog board book books by canada chapter chapters character \
-    collection collections comments compared compiled computer contact contributed conversion converted \
-    copies copy corrected correction corrections courtesy cover created credit credits da das de del den der \
-    des di did digital digitised digitization digitized distributed do domain donated door downloaded du due \
-    e e-book e-mail e-text e-texts each ebook ebooks edited edition editions editor el electronic email en \
-    encoded encoding entered epub equipment errors et etext etexts extensive file files first for format \
-    formats formatted formatting free from further generously had has have help her his html i illustrations \
-    image images in index initial into is its keyed kindly la le les libraries library link links los made \
-    mail many mark-up markup material materials members microfilm monks most no note notes of ocr ocr'd \
-    ocred on online or original originally others our page pages par part parts pdf pgdp plain por \
-    post-processed post-processing posted postprocessing prepared print printed produced production project \
-    proof-read proofed proofing proofread proofreader proofreaders proofreading provided public published \
-    re-formatted readers reader released revised scan scanned scanner scanning scans second see seen series \
-    several site software some source special submitted supplied taken team text texts thank thanks that the \
-    their these this to transcribed transcriber transcribers transcription two typed typing typist und under \
-    university updated use used using van various version versions via vol volume volumes volunteer \
-    volunteers von was we web website were which who with work y you zu available. author authors translator \
-    fulcrum go goes checked checking optical recognition professional flatbed non-commercial made. ed eds \
-    proof reading reviewed spell-checked spell-checking reproduced photographs";
+    assisted at audio author authors available available. based be been blog board book books by canada \
+    chapter chapters character checked checking collection collections comments compared compiled \
+    computer contact contributed conversion converted copies copy corrected correction corrections \
+    courtesy cover created credit credits da das de del den der des di did digital digitised \
+    digitization digitized distributed do domain donated door downloaded du due e e-book e-mail e-text \
+    e-texts each ebook ebooks ed edited edition editions editor eds el electronic email en encoded \
+    encoding entered epub equipment errors et etext etexts extensive file files first flatbed for format \
+    formats formatted formatting free from fulcrum further gedistribueerd generously go goes had has \
+    have help her het his html i illustrations image images in index initial into is its keyed kindly \
+    l'équipe la le les libraries library ligne like link links los made mail many mark-up markup \
+    material materials members microfilm monks most no non-commercial note notes ocr ocr'd ocred of on \
+    online op optical or original originally others our page page-images pages par part parts pdf pgdp \
+    photographs plain por post-processed post-processing posted postprocessing prepared print printed \
+    produced production professional project proof proof-read proofed proofing proofread proofreader \
+    proofreaders proofreading provided public published re-formatted reader readers reading recognition \
+    released relecture reproduced reviewed revised scan scanned scanner scanning scans second see seen \
+    series several site software some source special spell-checked spell-checking submitted supplied \
+    taken team text texts thank thanked thanks that the their these this to transcribed transcriber \
+    transcribers transcription translator two typed typing typist und under university updated use used \
+    using van various version versions via vol volume volumes volunteer volunteers von was we web \
+    website were which who with work would y you zu";
 
 /// Words that only credits of e-texts have.
 const PROOFS: &[&str] = &[
@@ -92,27 +104,56 @@ const PROOFS: &[&str] = &[
     "html",
     "transcri",
     "digiti",
-    "distributed",
-    "ocr",
+    "distributed proof",
     "electronic",
 ];
+
+/// Words of title pages, which have credits too: those of a play that was produced, of letters that were transcribed. Lines with
+/// one of them are a credit only if they have one of [`PROOFS`] too.
+const OF_PRINT: &str = "cast comedy drama drury lyceum manuscript manuscripts museum opera play society stage theater theatre \
+    theatres tragedy";
+
+/// What may stand around a credit.
+const ADORNMENTS: &[char] = &['[', '(', '{', '*', '_', ' '];
 
 /// Whether a paragraph, of these lines, is a credit.
 pub(crate) fn is_credit<'a>(paragraph: impl Iterator<Item = &'a str>) -> bool {
     let text = paragraph.map(str::trim).collect::<Vec<_>>().join(" ");
-    let text = text.trim_start_matches(['[', '(', '*', '_', '<', ' ']);
+    let text = unadorned(&text);
     let lowered = text.to_lowercase();
     let opens = opens_with_deed(&lowered)
         || OPENINGS.iter().any(|opening| lowered.starts_with(opening))
         || (THANKS.iter().any(|opening| lowered.starts_with(opening)) && is_of_etext(&lowered))
         || names_team(&lowered);
-    opens && is_written_like_credits(text)
+    opens && is_written_like_credits(text) && !is_of_print(&lowered)
+}
+
+/// A paragraph without the brackets, stars or tag that it begins with.
+fn unadorned(text: &str) -> &str {
+    let text = text.trim_start_matches(ADORNMENTS);
+    let tags = ["<i>", "<b>", "<p>", "<em>", "<"];
+    tags.iter().find_map(|tag| text.strip_prefix(tag)).unwrap_or(text)
+}
+
+/// Whether lines are of a title page: they speak of what is printed or played, or of what was done "by the" somebody, and not of an
+/// e-text.
+fn is_of_print(lowered: &str) -> bool {
+    let core = |word: &str| word.trim_matches(|character: char| !character.is_alphanumeric()).to_owned();
+    let of_print = || lowered.split_whitespace().any(|word| is_in(OF_PRINT, &core(word)));
+    // Letters and old books are transcribed too, so that this word shows nothing here.
+    let of_etext = || is_of_etext(&lowered.replace("transcri", ""));
+    (lowered.contains(" by the ") || of_print()) && !of_etext() && !names_address(lowered)
+}
+
+fn names_address(lowered: &str) -> bool {
+    lowered.contains('@') || lowered.contains("www.") || lowered.contains("://")
 }
 
 /// "Produced by", "This eBook was transcribed, and typed by", "HTML version by", "Proofreading: ".
 fn opens_with_deed(lowered: &str) -> bool {
     let mut words = lowered.split_whitespace().take(OPENING_WORDS_MAX).peekable();
-    let mut electronic = false;
+    // "This file was made by" is a credit as "This etext was made by" is, and any deed of somebody with an address.
+    let mut electronic = lowered.starts_with("this file ") || lowered.contains('@');
     let mut deed = false;
     let mut other_deed = false;
     let definite =
@@ -150,8 +191,8 @@ fn is_joint(word: &str) -> bool {
 
 /// The team of Distributed Proofreaders, of the United States, Europe or Canada.
 fn names_team(lowered: &str) -> bool {
-    lowered.contains("online distributed proofread")
-        || lowered.contains("pg distributed proofread")
+    lowered.contains("distributed proof")
+        || lowered.contains("gedistribueerd proof")
         || lowered.contains("pgdp.net")
         || lowered.contains("pgdpcanada.net")
 }
@@ -178,7 +219,13 @@ fn is_written_like_credits(text: &str) -> bool {
         let known = is_name || is_in(WORDS, core.to_lowercase().as_str());
         strange += usize::from(!known);
     }
-    (has_name || is_of_etext(&text.to_lowercase())) && strange * STRANGE_SHARE <= words
+    let lowered = text.to_lowercase();
+    if in_capitals && names_team(&lowered) {
+        // Names cannot be told from words.
+        return true;
+    }
+    let share = if names_team(&lowered) { STRANGE_SHARE_IN_TEAM } else { STRANGE_SHARE };
+    (has_name || is_of_etext(&lowered)) && strange * share <= words
 }
 
 #[cfg(test)]

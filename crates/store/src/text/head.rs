@@ -36,7 +36,7 @@ const CREDIT_LINES_MAX: usize = 20;
 const NOTE_LINES_MAX: usize = 6;
 
 /// The most paragraphs of credits.
-const CREDITS_MAX: usize = 4;
+const CREDITS_MAX: usize = 8;
 
 /// How many lines may hold fields where no header is found.
 const PLAIN_HEADER_LINES: usize = 30;

@@ -7,7 +7,7 @@
 //!
 //! | line | forms |
 //! |---|---|
-//! | START, END | three or more stars, a space or none, `START OF` and nothing, `THE`, `THIS` or `THE COPYRIGHTED`, `PROJECT GUTENBERG EBOOK` (`ETEXT`), a title; closed by `***` on the same line, on a following one, or not at all; `START VAN DIT PROJECT GUTENBERG EBOEK` |
+//! | START, END | three or more stars (in a tag, after `_` or bare), a space or none, `START OF` and nothing, `THE`, `THIS` or `THE COPYRIGHTED`, `PROJECT GUTENBERG EBOOK` (`ETEXT`; on the next line in wrapped ones), a title; closed by `***` on the same line, on a following one, or not at all; `START VAN DIT PROJECT GUTENBERG EBOEK` |
 //! | small print begins | `***START**THE SMALL PRINT!**FOR PUBLIC DOMAIN ETEXTS**START***`, the same with `EBOOKS`, `***** SMALL PRINT! for COMPLETE SHAKESPEARE *****` |
 //! | small print ends | `*END*THE SMALL PRINT! FOR …*Ver.04.29.93*END*`, `*END THE SMALL PRINT! FOR …*`, `["Small Print" V.12.08.93]` |
 //! | note on small print | `The "legal small print" and other information about this book`, in headers of about 2002 |
@@ -60,6 +60,12 @@ const OF_GUTENBERG: &[&str] = &[
 /// The names of Project Gutenberg, in the languages in which its headers and licences are written.
 const GUTENBERG: &[&str] = &["project gutenberg", "projekt gutenberg", "projet gutenberg"];
 
+/// What may stand around a marker.
+const TAGS: [(&str, &str); 5] =
+    [("_", "_"), ("<i>", "</i>"), ("<b>", "</b>"), ("<em>", "</em>"), ("<p>", "</p>")];
+/// How many words of a line can tell whether it is a marker.
+const FORM_WORDS_MAX: usize = 8;
+
 /// `*** START OF THIS PROJECT GUTENBERG EBOOK …`
 pub(crate) fn is_start(line: &str) -> bool {
     is_of_form(line, &["start of ", "start van "])
@@ -88,7 +94,9 @@ pub(crate) fn title<'a>(marker: impl Iterator<Item = &'a str>) -> String {
 
 /// Whether a marker ends on this line.
 pub(crate) fn is_closed(line: &str) -> bool {
-    line.trim_end().ends_with("***")
+    let line = line.trim_end();
+    let line = TAGS.iter().find_map(|(_, closing)| line.strip_suffix(closing)).unwrap_or(line);
+    line.ends_with("***")
 }
 
 /// `*** START: FULL LICENSE ***`
@@ -153,18 +161,23 @@ pub(crate) fn is_title_line(line: &str) -> bool {
 }
 
 fn is_of_form(line: &str, verbs: &[&str]) -> bool {
-    let rest = starred(line).and_then(|rest| after(rest, verbs));
-    let rest = rest.and_then(|rest| after(rest, OF_GUTENBERG));
-    rest.is_some_and(|rest| after(rest, &["ebook", "etext", "e-book", "e-text", "eboek"]).is_some())
+    let Some(rest) = starred(line) else { return false };
+    let words = rest.split_whitespace().take(FORM_WORDS_MAX).collect::<Vec<_>>().join(" ") + " ";
+    let rest = after(&words, verbs).and_then(|rest| after(rest, OF_GUTENBERG));
+    rest.is_some_and(|rest| {
+        rest.is_empty() || after(rest, &["ebook", "etext", "e-book", "e-text", "eboek"]).is_some()
+    })
 }
 
-/// What follows three or more stars and spaces.
+/// What follows three or more stars and spaces, which may stand in a tag or after what makes a line slanted.
 fn starred(line: &str) -> Option<&str> {
-    line.trim_start().strip_prefix("***").map(unstarred)
+    let line = line.trim_start();
+    let line = TAGS.iter().find_map(|(opening, _)| line.strip_prefix(opening)).unwrap_or(line);
+    line.strip_prefix("***").map(unstarred)
 }
 
 fn unstarred(text: &str) -> &str {
-    text.trim_start_matches(['*', ' '])
+    text.trim_start_matches(['*', ' ', '\u{a0}'])
 }
 
 /// What follows one of the beginnings, which are in lower case.

@@ -23,6 +23,9 @@ const DIRECTORS_LINES_MAX: usize = 100;
 /// The most lines of addresses after a note, with the blank lines among them.
 const ADDRESS_LINES_MAX: usize = 16;
 
+/// What stands in the address of another version.
+const ADDRESS_PARTS: [&str; 4] = ["http://", "https://", "www.", "-h."];
+
 /// Words in the paragraphs of the director's notes.
 const DIRECTORS_WORDS: &[&str] = &[
     "project gutenberg",
@@ -48,8 +51,9 @@ pub(crate) fn at(lines: &Lines<'_>, first: usize, limit: usize) -> Option<(Rule,
     if is_other_version(line, paragraph()) {
         return Some((Rule::OtherVersionNote, after_addresses(lines, end, limit)));
     }
-    if after(line, &["executive director's notes", "executive director’s notes"]).is_some() {
-        return Some((Rule::DirectorsNotes, after_directors(lines, first, limit)));
+    if is_directors_heading(line) {
+        let end = after_directors(lines, first, limit);
+        return (end > first + 1).then_some((Rule::DirectorsNotes, end));
     }
     if is_early_file(paragraph()) {
         return Some((Rule::EarlyFileNotice, after_early_file(lines, end, limit)));
@@ -57,30 +61,41 @@ pub(crate) fn at(lines: &Lines<'_>, first: usize, limit: usize) -> Option<(Rule,
     is_header_licence(line, paragraph()).then_some((Rule::HeaderLicence, end))
 }
 
+/// `Executive Director's Notes:`, alone in its line. A sentence may begin with the same words.
+fn is_directors_heading(line: &str) -> bool {
+    let names = [
+        "executive director's notes",
+        "executive director’s notes",
+        "executive director's note",
+        "executive director’s note",
+    ];
+    after(line, &names).is_some_and(|rest| !rest.chars().any(char::is_alphanumeric))
+}
+
 fn is_other_version<'a>(first: &str, paragraph: impl Iterator<Item = &'a str>) -> bool {
     let first = after(first, &["note: ", "note:", "notes: "]).unwrap_or(first).trim_start();
     let text = joined(paragraph);
-    let project = after(first, &["project gutenberg also has ", "project gutenberg has "]).is_some();
-    let images = after(
-        first,
-        &["images of the original pages are available ", "the original page images are available "],
-    )
-    .is_some();
-    (project && contains(&text, "version"))
-        || (project && contains(&text, "volume") && contains(&text, "gutenberg.org"))
-        || images
+    let begins = |beginnings: &[&str]| after(first, beginnings).is_some();
+    let has = |phrases: &[&str]| phrases.iter().any(|phrase| contains(&text, phrase));
+    let project = begins(&["project gutenberg also has ", "project gutenberg has "]);
+    let html = begins(&["an html version of this ", "the html version of this ", "html version of this "]);
+    let improved = begins(&["there is an improved edition of this ", "there is an improved illustrated "]);
+    let images =
+        begins(&["images of the original pages are available ", "the original page images are available "]);
+    (project && has(&["version of this", "version of the", "versions of this"]))
+        || (project && has(&["volume"]) && has(&["gutenberg.org"]))
+        || (html && has(&ADDRESS_PARTS))
+        || (improved && has(&["ebook #", "ebook (#", "etext #", "etext (#", "gutenberg.org"]))
+        || (images && (has(&["internet archive"]) || has(&ADDRESS_PARTS)))
 }
 
 fn is_early_file<'a>(paragraph: impl Iterator<Item = &'a str>) -> bool {
     let text = joined(paragraph);
     let text = text.trim_start_matches(['*', '[', ' ', '|']);
-    let of_project = [
-        "this ebook was one of project gutenberg",
-        "this etext was one of project gutenberg",
-        "this file was one of project gutenberg",
-        "this is one of project gutenberg",
-    ];
-    after(text, &of_project).is_some_and(|rest| contains(rest, "early files"))
+    let file = ["this ebook ", "this etext ", "this e-book ", "this e-text ", "this file ", "this "];
+    let of_project = ["was one of project gutenberg", "is one of project gutenberg"];
+    let rest = after(text, &file).and_then(|rest| after(rest, &of_project));
+    rest.is_some_and(|rest| contains(rest, "early files"))
 }
 
 fn is_header_licence<'a>(first: &str, paragraph: impl Iterator<Item = &'a str>) -> bool {
@@ -195,6 +210,8 @@ mod tests {
                 "Note: Project Gutenberg also has an HTML version of this file.\n\nSee 1-h.htm or 1-h.zip:\n\
                  (http://www.gutenberg.org/1-h.htm)\n\nor\n\n(http://www.gutenberg.org/1.zip)",
                 "Note: Images of the original pages are available through\n      Internet Archive. See\n      https://example.org/x",
+                "Note: An HTML version of this file is available at\nhttps://www.gutenberg.org/files/1/1-h.htm",
+                "Note: There is an improved illustrated edition of this title\nwhich may be viewed as eBook #98",
             ],
         );
     }
@@ -206,6 +223,7 @@ mod tests {
             &[
                 "Executive Director's Notes:\n\nIn addition to the notes below, errors\n\nAs I said. . .\n\nMichael S. Hart\n\
                  Project Gutenberg\nExecutive Director\n\n***",
+                "EXECUTIVE DIRECTOR'S NOTE\n\nThe spelling errors were made by the printers.",
                 "Executive Director's Notes:\n\nhere are the first lines, as in the Project Gutenberg Etext of it.",
             ],
         );
@@ -217,6 +235,7 @@ mod tests {
             Rule::EarlyFileNotice,
             &[
                 "THIS EBOOK WAS ONE OF PROJECT GUTENBERG'S EARLY FILES PRODUCED AT A\nTIME WHEN TOOLS WERE NOT WELL DEVELOPED.",
+                "[This e-text is one of Project Gutenberg's early files.]",
                 "This eBook was one of Project Gutenberg's early files.\n\nThere is an improved edition: eBook (#9)",
             ],
         );
@@ -236,6 +255,12 @@ mod tests {
             "Note: this story is true.\n",
             "Note: Project Gutenberg began in 1971.\n",
             "The Executive Director's Notes were lost.\n",
+            "Executive Director's notes lay on the table, and nobody read them.\n\nThe printers made errors.\n",
+            "Executive Director's Notes:\n\nThe board met on Monday.\n",
+            "Project Gutenberg also has its critics, and this version of events is theirs.\n",
+            "Images of the original pages are available in my mind.\n",
+            "An HTML version of this story is what they want.\n",
+            "There is an improved edition of this title, he said.\n",
             "This ebook was one of many.\n",
             "Portions of this header were lost.\n",
             "Project Gutenberg is a trademark, he said.\n",

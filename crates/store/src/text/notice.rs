@@ -31,8 +31,8 @@ pub(crate) fn notices(text: &str, until: usize) -> Vec<Planned> {
 /// The line of a converter's warning, in which [`WARNING`] stands at `at`.
 fn converter_warning(text: &str, at: usize) -> Option<Planned> {
     let level = ["WARNING", "ERROR", "INFO"].into_iter().find(|level| text[..at].ends_with(level))?;
-    let start = at - level.len();
-    let begins_line = start == 0 || text.as_bytes()[start - 1] == b'\n';
+    let start = memchr::memrchr(b'\n', &text.as_bytes()[..at]).map_or(0, |end| end + 1);
+    let begins_line = text[start..at - level.len()].trim().is_empty();
     let limit = text.floor_char_boundary(start + NOTICE_BYTES_MAX);
     let end = match text[start..limit].find('\n') {
         Some(end) => start + end + 1,
@@ -95,6 +95,10 @@ mod tests {
         let warning = "WARNING:root:External link in file:///tmp/1-h.htm: http://example.org\n";
         assert_eq!(found(&format!("{warning}a\n{warning}")), [warning, warning]);
         assert_eq!(found(warning.trim_end()), [warning.trim_end()]);
+        for indented in [format!("   {warning}"), format!("\t{warning}")] {
+            assert_eq!(found(&format!("a\n{indented}{indented}b\n")), [indented.as_str(), &indented]);
+            assert_eq!(found(indented.trim_end()), [indented.trim_end()]);
+        }
         for text in [
             "WARNING:root:Watch out!\n".to_owned(),
             format!("he saw {warning}"),

@@ -9,6 +9,7 @@ use super::markers::{after, contains};
 /// How such a paragraph begins, and what stands in it.
 const FORMS: &[(&str, &str)] = &[
     ("this file was produced from images ", "available by"),
+    ("this book was produced from scanned images ", "google"),
     ("this etext is in german.", ""),
     ("we are releasing two versions of this etext", "7-bit"),
     ("this is the 7-bit version", ""),
@@ -23,7 +24,7 @@ const FORMS: &[(&str, &str)] = &[
 
 /// Which form a paragraph has, as a number.
 pub(crate) fn form<'a>(first: &str, mut paragraph: impl Iterator<Item = &'a str>) -> Option<usize> {
-    let first = first.trim_start();
+    let first = first.trim_start_matches([' ', '\t', '(', '[']);
     let form = FORMS.iter().position(|(beginning, _)| after(first, &[beginning]).is_some())?;
     let (_, word) = FORMS[form];
     (word.is_empty() || paragraph.any(|line| contains(line, word))).then_some(form)
@@ -41,6 +42,8 @@ mod tests {
     fn every_form_of_origin_is_one() {
         for paragraph in [
             "This file was produced from images generously made available by the\nBibliothèque nationale de France",
+            "(This file was produced from images generously made\navailable by The Internet Archive)",
+            "This book was produced from scanned images of public\ndomain material from the Google Books project.",
             "This Etext is in German.",
             "We are releasing two versions of this Etext, one in 7-bit format,\nand one in 8-bit format",
             "This is the 8-bit version.",

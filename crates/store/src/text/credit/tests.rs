@@ -49,6 +49,12 @@ fn a_team_without_a_verb_and_thanks_for_an_e_text_are_credits() {
         &[
             "A. Person and the Online Distributed Proofreading Team\nat http://www.pgdp.net",
             "A. Person, B. Other and PG Distributed Proofreaders",
+            "A. Person, B. Person, and Distributed Proofreaders",
+            "A. Person and the Distributed Proofreading Team",
+            "PRODUCED BY A. PERSON AND THE ONLINE DISTRIBUTED PROOFREADING TEAM",
+            "Produced by A. Person, asylum-seeker, nodots and the Online Distributed\nProofreading Team",
+            "Thanks also to A. Person for the etext.",
+            "I would like to thank A. Person for typing this etext.",
             "Special thanks are due to A. Person for extensive proofreading and correction\nof this etext.",
             "Many thanks to A. Person for scanning this e-text.",
         ],
@@ -100,4 +106,49 @@ fn lines_of_a_title_page_are_no_credits() {
             "Transcriber's Note: Obvious errors have been corrected.",
         ],
     );
+}
+
+#[test]
+fn brackets_and_tags_around_a_credit_do_not_hide_it() {
+    for (before, after) in [("<i>", "</i>"), ("{", "}"), ("_", "_"), ("[*", "*]"), ("(", ")")] {
+        all(true, &[&format!("{before}Produced by A. Person{after}")]);
+    }
+}
+
+#[test]
+fn other_deeds_are_credits_of_files_and_of_people_with_addresses() {
+    all(
+        true,
+        &[
+            "This file was prepared by A. Person.",
+            "Created by A. Person, person@example.org",
+            "This text was prepared by A. Person (person@example.org)",
+            "Post-processing by A. Person",
+            "The following etext was prepared by A. Person",
+        ],
+    );
+    all(false, &["Created by A. Person, Duke of York", "The file was made for Mary"]);
+}
+
+#[test]
+fn title_pages_of_plays_and_letters_are_no_credits() {
+    all(
+        false,
+        &[
+            "Produced at the Theatre Royal, Drury Lane, London, on May 1, 1890.",
+            "Produced by Mr. A. Person at the Lyceum Theatre, London, January 1, 1890.",
+            "Prepared by the Author for the Press",
+            "Transcribed from the Original Manuscripts in the British Museum by Sir A. Person",
+            "Special thanks to Mary Jones for a democratic vote in the Society.",
+            "Thanks to Mary Jones, who distributed the books to the readers.",
+        ],
+    );
+    all(true, &["Transcribed by the A. Person Digital Library as an etext of a play by B. Other."]);
+}
+
+#[test]
+fn the_lists_of_words_are_sorted_and_have_each_word_once() {
+    for list in [THINGS, ELECTRONIC, DEEDS, OTHER_DEEDS, BY, WORDS, OF_PRINT] {
+        assert!(list.split_ascii_whitespace().is_sorted_by(|one, other| one < other), "{list}");
+    }
 }

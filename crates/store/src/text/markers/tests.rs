@@ -233,3 +233,20 @@ fn the_title_of_a_marker_is_the_same_however_it_is_written() {
 fn letters_beyond_ascii_do_not_split() {
     assert!(!is_start("*** ÉTART OF THE PROJECT GUTENBERG EBOOK"));
 }
+
+#[test]
+fn markers_in_tags_with_other_spaces_or_wrapped_before_the_noun_are_markers() {
+    let plain = "*** START OF THIS PROJECT GUTENBERG EBOOK X ***";
+    for (opening, closing) in TAGS {
+        let line = format!("{opening}{plain}{closing}");
+        assert!(is_start(&line) && is_closed(&line), "{line}");
+    }
+    for line in [plain.replace(' ', "  "), plain.replace(' ', "\u{a0}"), plain.replace(" EBOOK X ***", "")] {
+        assert!(is_start(&line), "{line}");
+    }
+    for line in
+        ["_START OF THIS PROJECT GUTENBERG EBOOK X_", "*** START OF THIS PROJECT GUTENBERG HISTORY ***"]
+    {
+        assert!(!is_start(line), "{line}");
+    }
+}
