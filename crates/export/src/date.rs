@@ -3,8 +3,10 @@
 use jiff::{Timestamp, civil::Date, fmt::rfc2822, tz::TimeZone};
 
 /// What headers of Project Gutenberg, and its catalogue, write: `June 17, 2008`, `2008-06-17`. `October 1997` is a month: its
-/// first day. Those come first, for others would take `19` for the day.
-const FORMS: [(&str, Part); 11] = [
+/// first day; `1998` is a year: its first day. Those come first, for others would take `19` for the day. Dates in numbers such as
+/// `05/12/2003` are none, for nobody knows which of them is the month.
+const FORMS: [(&str, Part); 14] = [
+    ("%Y-%m-%d", Part::Year),
     ("%Y-%m-%d", Part::Day),
     ("%Y-%m-%d", Part::MonthOfYear),
     ("%d %B %Y", Part::Month),
@@ -16,6 +18,8 @@ const FORMS: [(&str, Part); 11] = [
     ("%d %B %Y", Part::Day),
     ("%d %b %Y", Part::Day),
     ("%B %d %Y", Part::Day),
+    ("%d %B, %Y", Part::Day),
+    ("%d %b, %Y", Part::Day),
 ];
 
 /// The years in which a text can have been released.
@@ -25,6 +29,8 @@ const YEARS: std::ops::RangeInclusive<i16> = 1900..=2199;
 #[derive(Debug, Clone, Copy)]
 enum Part {
     Day,
+    /// A year alone, of four digits.
+    Year,
     /// A month before its year.
     Month,
     /// A month after its year.
@@ -33,10 +39,12 @@ enum Part {
 
 /// The day that a text names, if a text can have been released then.
 pub(crate) fn of_text(text: &str) -> Option<String> {
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = text.split_whitespace().filter(|word| *word != "of").map(plain).collect::<Vec<_>>().join(" ");
     let mut days = FORMS.iter().filter_map(|(form, part)| {
         let full = match part {
             Part::Day => text.clone(),
+            Part::Year if text.len() != "1998".len() => return None,
+            Part::Year => format!("{text}-01-01"),
             Part::Month => format!("1 {text}"),
             Part::MonthOfYear => format!("{text}-01"),
         };
@@ -44,6 +52,16 @@ pub(crate) fn of_text(text: &str) -> Option<String> {
     });
     let day = days.find(|day| YEARS.contains(&day.year()))?;
     Some(written(day.to_zoned(TimeZone::UTC).ok()?.timestamp()))
+}
+
+/// A word of a date as [`FORMS`] have it: `1st` as `1`, `Sept.` as `Sep`.
+fn plain(word: &str) -> String {
+    let (core, comma) = word.strip_suffix(',').map_or((word, ""), |core| (core, ","));
+    let core = core.strip_suffix('.').unwrap_or(core);
+    let core = if core.eq_ignore_ascii_case("sept") { "Sep" } else { core };
+    let day = ["st", "nd", "rd", "th"].iter().find_map(|ending| core.strip_suffix(ending));
+    let is_number = |day: &&str| !day.is_empty() && day.bytes().all(|byte| byte.is_ascii_digit());
+    format!("{}{comma}", day.filter(is_number).unwrap_or(core))
 }
 
 /// The time that an HTTP header names (RFC 9110 §5.6.7).
@@ -67,7 +85,17 @@ mod tests {
         for text in ["June, 1993", "June 1993", "Jun 1993", " Jun,  1993", "1993-06"] {
             assert_eq!(of_text(text).as_deref(), Some("1993-06-01T00:00:00.000Z"), "{text}");
         }
-        for text in ["", "soon", "June 41, 2008", "1993"] {
+        for text in ["June 17th, 2008", "17th of June 2008", "Jun. 17, 2008", "June 17, 2008."] {
+            assert_eq!(of_text(text).as_deref(), Some("2008-06-17T00:00:00.000Z"), "{text}");
+        }
+        for text in ["Sept. 2, 1999", "Sept 2nd, 1999", "2 September, 1999", "Sep 2, 1999"] {
+            assert_eq!(of_text(text).as_deref(), Some("1999-09-02T00:00:00.000Z"), "{text}");
+        }
+        for text in ["1993", " 1993.", "January 1993"] {
+            assert_eq!(of_text(text).as_deref(), Some("1993-01-01T00:00:00.000Z"), "{text}");
+        }
+        for text in ["", "soon", "June 41, 2008", "05/12/2003", "1850", "19", "199", "19931", "of", "the 1st"]
+        {
             assert_eq!(of_text(text), None, "{text}");
         }
         for text in [

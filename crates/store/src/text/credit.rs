@@ -105,6 +105,8 @@ const PROOFS: &[&str] = &[
     "transcri",
     "digiti",
     "distributed proof",
+    "generously made available",
+    "internet archive",
     "electronic",
 ];
 
@@ -125,7 +127,7 @@ pub(crate) fn is_credit<'a>(paragraph: impl Iterator<Item = &'a str>) -> bool {
         || OPENINGS.iter().any(|opening| lowered.starts_with(opening))
         || (THANKS.iter().any(|opening| lowered.starts_with(opening)) && is_of_etext(&lowered))
         || names_team(&lowered);
-    opens && is_written_like_credits(text) && !is_of_print(&lowered)
+    opens && is_written_like_credits(text) && !is_of_print(text, &lowered)
 }
 
 /// A paragraph without the brackets, stars or tag that it begins with.
@@ -137,12 +139,13 @@ fn unadorned(text: &str) -> &str {
 
 /// Whether lines are of a title page: they speak of what is printed or played, or of what was done "by the" somebody, and not of an
 /// e-text.
-fn is_of_print(lowered: &str) -> bool {
+fn is_of_print(text: &str, lowered: &str) -> bool {
     let core = |word: &str| word.trim_matches(|character: char| !character.is_alphanumeric()).to_owned();
     let of_print = || lowered.split_whitespace().any(|word| is_in(OF_PRINT, &core(word)));
+    let by_the = text.split_once(" by ").is_some_and(|(_, who)| who.starts_with("the "));
     // Letters and old books are transcribed too, so that this word shows nothing here.
     let of_etext = || is_of_etext(&lowered.replace("transcri", ""));
-    (lowered.contains(" by the ") || of_print()) && !of_etext() && !names_address(lowered)
+    (by_the || of_print()) && !of_etext() && !names_address(lowered)
 }
 
 fn names_address(lowered: &str) -> bool {

@@ -128,6 +128,13 @@ fn start_markers(lines: &Lines<'_>) -> (Vec<(Rule, Range<usize>)>, Option<String
     (cuts, title)
 }
 
+/// Where small print begins that ends in these lines, or where it ends if it has no beginning of its own.
+pub(crate) fn small_print_line(lines: &Lines<'_>) -> Option<usize> {
+    lines.with(markers::STAR).into_iter().find(|line| {
+        markers::begins_small_print(lines.get(*line)) || markers::ends_small_print(lines.get(*line))
+    })
+}
+
 fn small_print(lines: &Lines<'_>) -> Option<(Rule, Range<usize>)> {
     let ended = |line: &&str| markers::is_end(line) || markers::is_footer(line);
     let limit = lines.of_range(0..lines.count()).position(|line| ended(&line)).unwrap_or(lines.count());

@@ -10,6 +10,9 @@
 //! * Anything else is text. The marker goes alone if it names the title of the part that it stands in; else it is
 //!   quoted, and stays.
 //!
+//! E-texts from before about 2003 have no such markers. Where one follows another, its header and small print go as they do at
+//! the head of a text.
+//!
 //! The footer ("End of Project Gutenberg's …", one paragraph after a blank line) goes with a marker that it stands shortly
 //! before. What is judged is always the same: [`FOOTER_BYTES_MAX`] bytes before a marker and a given number of bytes from
 //! it on. So the result does not depend on how a text arrives.
@@ -21,7 +24,8 @@ use super::{
     head::{self, Head},
     licence,
     lines::Lines,
-    markers, preamble,
+    markers,
+    preamble::{self, HEADER_BYTES_MAX},
     tail::footer,
 };
 
@@ -72,17 +76,22 @@ pub(crate) fn find(hand: Hand<'_>, within: Range<usize>, title: &str) -> Vec<Bor
     let mut title = title.to_owned();
     let mut at = within.start;
     let bytes = hand.text.as_bytes();
-    let limit = bytes.len().min(within.end + INDENTATION_MAX);
-    while let Some(found) = bytes.get(at..limit).and_then(|bytes| memchr::memmem::find(bytes, b"***")) {
-        let star = at + found;
-        let line = memchr::memrchr(b'\n', &bytes[at..star]).map_or(at, |end| at + end + 1);
+    for found in candidates(hand, within.clone()) {
+        let line = memchr::memrchr(b'\n', &bytes[within.start..found])
+            .map_or(within.start, |end| within.start + end + 1);
         if line >= within.end {
             break;
         }
-        let line_end = memchr::memchr(b'\n', &bytes[star..]).map_or(bytes.len(), |end| star + end + 1);
-        let is_end = star - line <= INDENTATION_MAX && markers::is_end(&hand.text[line..line_end]);
+        if found < at || line < at || found - line > INDENTATION_MAX {
+            continue;
+        }
+        let line_end = memchr::memchr(b'\n', &bytes[found..]).map_or(bytes.len(), |end| found + end + 1);
         let from = borders.last().map_or(within.start, |border| border.bytes().end);
-        let border = if is_end { judge(hand, from, line, &title) } else { None };
+        let border = if markers::is_end(&hand.text[line..line_end]) {
+            judge(hand, from, line, &title)
+        } else {
+            before_small_print(hand, from, line)
+        };
         at = border.as_ref().map_or(line_end, |border| border.bytes().end.max(line_end));
         if let Some(border) = border {
             title = border.title.clone().unwrap_or(title);
@@ -90,6 +99,18 @@ pub(crate) fn find(hand: Hand<'_>, within: Range<usize>, title: &str) -> Vec<Bor
         }
     }
     borders
+}
+
+/// Where END markers and the headers of e-texts from before about 2003 may stand, in order.
+fn candidates(hand: Hand<'_>, within: Range<usize>) -> Vec<usize> {
+    let bytes = hand.text.as_bytes();
+    let limit = bytes.len().min(within.end + INDENTATION_MAX);
+    let Some(bytes) = bytes.get(within.start..limit) else { return Vec::new() };
+    let stars = memchr::memmem::find_iter(bytes, b"***");
+    let names = memchr::memmem::find_iter(bytes, b"Project Gutenberg");
+    let mut found: Vec<usize> = stars.chain(names).map(|at| at + within.start).collect();
+    found.sort_unstable();
+    found
 }
 
 /// Lines around an END marker.
@@ -164,6 +185,26 @@ fn judge(hand: Hand<'_>, from: usize, marker: usize, title: &str) -> Option<Bord
         last.end = near.lines.count();
     }
     (is_over || is_same_title(&own, title)).then(|| near.border(cuts, None))
+}
+
+/// The border before the header that begins in the line at `header`, if small print ends it.
+fn before_small_print(hand: Hand<'_>, from: usize, header: usize) -> Option<Border> {
+    let ahead = hand.text.as_bytes().get(header..)?;
+    let ahead = &ahead[..ahead.len().min(HEADER_BYTES_MAX)];
+    memchr::memmem::find(ahead, b"SMALL PRINT!")?;
+    let view = View::of(hand, from, header, hand.ahead);
+    let following = Lines::of(&view.text[view.lines.bytes(0..view.end).end..]);
+    let small_print = head::small_print_line(&following)?;
+    if !preamble::is_old_header(&following, 0..small_print) {
+        return None;
+    }
+    let head = view.header(view.end)?;
+    let ends = head.cuts.iter().any(|cut| matches!(cut.rule, Rule::SmallPrint | Rule::SmallPrintUnended));
+    let near = view.end.saturating_sub(FOOTER_LINES_MAX)..view.end;
+    let footer = near.rev().find_map(|line| footer(&view.lines, line, view.end));
+    let mut border = view.border(footer.map(|footer| (Rule::Footer, footer)).into_iter().collect(), None);
+    border.cuts.extend(head.cuts);
+    ends.then_some(border)
 }
 
 /// Whether two markers name the same e-text; one of them may be cut short.

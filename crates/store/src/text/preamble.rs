@@ -145,6 +145,18 @@ pub(crate) fn is_only_header(lines: &Lines<'_>, range: Range<usize>) -> bool {
             && paragraphs(lines, range).all(|paragraph| is_of_header(lines, paragraph)))
 }
 
+/// Whether these lines, which small print follows, are the header of an e-text from before about 2003: it begins by naming the
+/// e-text, and has its number.
+pub(crate) fn is_old_header(lines: &Lines<'_>, range: Range<usize>) -> bool {
+    let first = range.start;
+    let names = lines.get(first).trim_start_matches([' ', '\t', '*']);
+    markers::mentions_gutenberg(names)
+        && after(names, BEGINNINGS).is_some()
+        && lines.bytes(range.clone()).len() <= HEADER_BYTES_MAX
+        && (is_header(lines, range.clone())
+            || lines.of_range(range).any(|line| contains(line, "[etext #") || contains(line, "[ebook #")))
+}
+
 /// Whether a header or a START marker begins at `line`, the first of a paragraph.
 pub(crate) fn begins(lines: &Lines<'_>, line: usize) -> bool {
     line < lines.count()

@@ -3,7 +3,8 @@
 //! A cut takes what is shown to be boilerplate and the blank lines before it:
 //!
 //! * The footer ("End of Project Gutenberg's …", one paragraph after a blank line). The licence after it goes along.
-//! * Without a footer, the licence that begins with `*** START: FULL LICENSE ***`.
+//! * The licence that stands alone, such as after an afterword: it begins with `*** START: FULL LICENSE ***`, or several of its
+//!   paragraphs begin as those of a licence do.
 
 use std::ops::Range;
 
@@ -17,11 +18,17 @@ use super::{
 /// The longest footer. Those seen have at most three lines.
 const FOOTER_PARAGRAPH_LINES_MAX: usize = 6;
 
+/// How many paragraphs that begin as those of a licence show one which no marker or footer stands before. Books quote one.
+const LICENCE_OPENINGS_MIN: usize = 3;
+
 /// Finds it in the last lines of a text, which begin at the beginning of a line. In order, not overlapping.
 pub(crate) fn find(text: &str) -> Vec<Planned> {
     let lines = Lines::of(text);
-    let cuts = with_footer(&lines).or_else(|| licence_alone(&lines));
-    cuts.into_iter().map(|(rule, range)| Planned { rule, bytes: lines.bytes(range) }).collect()
+    let footer = with_footer(&lines);
+    let after = footer.as_ref().map_or(0, |(_, range)| range.end);
+    let licence = licence_alone(&lines, after);
+    let planned = |(rule, range)| Planned { rule, bytes: lines.bytes(range) };
+    footer.into_iter().chain(licence).map(planned).collect()
 }
 
 fn with_footer(lines: &Lines<'_>) -> Option<(Rule, Range<usize>)> {
@@ -32,17 +39,22 @@ fn with_footer(lines: &Lines<'_>) -> Option<(Rule, Range<usize>)> {
     Some((Rule::Footer, footer.start..if lines.skip_blank(end) == all { all } else { end }))
 }
 
-fn licence_alone(lines: &Lines<'_>) -> Option<(Rule, Range<usize>)> {
-    let opening = lines.with(markers::STAR).into_iter().find(|line| markers::is_licence(lines.get(*line)))?;
-    let end = licence::end(lines, opening);
-    Some((
-        Rule::Licence,
-        lines.skip_blank_back(opening)..if lines.skip_blank(end) == lines.count() {
-            lines.count()
-        } else {
-            end
-        },
-    ))
+/// The licence that begins after the line `from`.
+fn licence_alone(lines: &Lines<'_>, from: usize) -> Option<(Rule, Range<usize>)> {
+    let begins = |line: usize| line == 0 || lines.is_blank(line - 1);
+    let openings = (from..lines.count()).filter(|line| {
+        markers::is_licence(lines.get(*line)) || (begins(*line) && licence::opens(lines.get(*line)))
+    });
+    let openings: Vec<usize> = openings.collect();
+    let shown = |opening: usize, end: usize| {
+        markers::is_licence(lines.get(opening))
+            || openings.iter().filter(|line| (opening..end).contains(line)).count() >= LICENCE_OPENINGS_MIN
+    };
+    let mut licences = openings.iter().map(|opening| (*opening, licence::end(lines, *opening)));
+    let (opening, end) = licences.find(|(opening, end)| shown(*opening, *end))?;
+    let is_rest_blank = lines.skip_blank(end) == lines.count();
+    let end = if is_rest_blank { lines.count() } else { end };
+    Some((Rule::Licence, lines.skip_blank_back(opening).max(from)..end))
 }
 
 /// The paragraph of a footer that begins at `line`, with the blank lines before it. An END marker in stars is none, though it
@@ -167,6 +179,23 @@ mod tests {
     fn the_licence_alone_is_enough() {
         let text = "Fin.\n\n*** START: FULL LICENSE ***\nwords\n";
         assert_eq!(cut(text), (vec![Rule::Licence], "Fin.\n".to_owned()));
+    }
+
+    #[test]
+    fn a_licence_after_other_text_is_known_by_several_of_its_paragraphs() {
+        let licence = "Updated editions will replace the previous one.\n\nTHE FULL PROJECT GUTENBERG LICENSE\n\n\
+                       PLEASE READ THIS BEFORE YOU DISTRIBUTE OR USE THIS WORK\n\nthe Project Gutenberg License\n";
+        let afterword = "An afterword.\n\n".repeat(60);
+        let text = format!("Fin.\n\n{afterword}{licence}");
+        assert_eq!(cut(&text), (vec![Rule::Licence], format!("Fin.\n\n{}", afterword.trim_end()) + "\n"));
+        let text = format!("Fin.\n\n{FOOTER}\n{afterword}{licence}");
+        assert_eq!(
+            cut(&text),
+            (vec![Rule::Footer, Rule::Licence], format!("Fin.\n\n{}", afterword.trim_end()) + "\n")
+        );
+        let quoted = "Updated editions will replace the previous one, said the printer.\n\nFin.\n\n\
+                      To protect the Project Gutenberg license he wrote much.\n";
+        assert_eq!(cut(quoted).0, []);
     }
 
     #[test]

@@ -16,6 +16,9 @@ fn every_form_of_credit_is_one() {
             "Produced by: A. Person; B. Person",
             "PRODUCED BY: A. Person",
             "Produced by An Anonymous Volunteer",
+            "Produced by The United States Members of the Springfield E-Group",
+            "Produced by A. Person & B. Other at Free Literature\n(Images made available by the library.)",
+            "Produced from images generously made available by the Internet Archive",
             "Produced by A. Person and the Online\nDistributed Proofreading Team at http://www.pgdp.net (This\nfile was produced \
              from images generously made available\nby The Internet Archive)",
             "Transcribed from the 1909 Arthur L. Humphreys edition by David Price,\nemail x@example.org",

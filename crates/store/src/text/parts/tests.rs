@@ -79,3 +79,27 @@ fn markers_in_the_middle_of_a_line_are_none() {
     let far = format!("{}{}", " ".repeat(INDENTATION_MAX + 1), end("A"));
     assert_eq!(left_of("a", &far), far);
 }
+
+const SMALL_PRINT: &str = "***START**THE SMALL PRINT!**FOR PUBLIC DOMAIN ETEXTS**START***\nWhy is it here?\n\n\
+                           *END*THE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTS*Ver.04.29.93*END*\n\n";
+
+#[test]
+fn headers_and_small_print_between_old_e_texts_go() {
+    let header =
+        "***The Project Gutenberg Etext of B, by X***\n#2 in our series by X\n\nMay, 1999  [Etext #1750]\n\n";
+    let footer = "End of the Project Gutenberg Etext of A, by X\n\n";
+    for small_print in [SMALL_PRINT, SMALL_PRINT.split_once("\n\n").unwrap().1] {
+        let text = format!("One.\n\n{footer}{header}{small_print}Two.\n");
+        assert_eq!(left_of("", &text), "One.\n\nTwo.\n");
+        assert_eq!(left_of("", &format!("One.\n\n{header}{small_print}Two.\n")), "One.\n\nTwo.\n");
+    }
+}
+
+#[test]
+fn a_line_that_names_an_e_text_is_no_header_without_small_print_shortly_after() {
+    let name = "The Project Gutenberg Etext of B was long.\n\n";
+    let body = "The river ran on.\n\n".repeat(100);
+    for text in [format!("One.\n\n{name}{body}"), format!("One.\n\n{name}{body}{SMALL_PRINT}Two.\n")] {
+        assert_eq!(left_of("", &text), text);
+    }
+}
