@@ -282,7 +282,8 @@ impl Stages {
                 self.spawn_worker(workers, Arc::new(stage), settings, until);
             }
             Lane::Store => {
-                let stage = Store::new(blobs(), meter()).configured(settings.store);
+                let stage =
+                    Store::new(blobs(), meter()).configured(settings.store).advising(&settings.output_dir);
                 self.spawn_worker(workers, Arc::new(stage), settings, until);
             }
             Lane::Process => match self.process.clone() {

@@ -1,49 +1,17 @@
-//! Warnings about texts of which a large share was cut, so that no text becomes short in silence.
+//! Whether a large share of a text was cut, which is warned of ([`warnings`](crate::warnings)), so that no text becomes short in silence.
 //!
 //! Header, small print and licence are known by their own form and may be most of a short file; they count only if they are
 //! longer than any that was seen. Every other cut counts if it is a tenth of the text or more.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use flow::document::DocumentId;
 
-use crate::{
-    meta::Meta,
-    text::cut::{Cut, Rule},
-};
+use crate::text::cut::{Cut, Rule};
 
-/// How many texts are named.
-const NAMED_MAX: u64 = 10;
 /// A cut of fewer bytes is a line or two, however short the text is.
 const BYTES_MIN: u64 = 512;
 
-/// Warns of the first texts of a run, and counts the others.
-#[derive(Debug, Default)]
-pub(crate) struct LargeCuts {
-    texts: AtomicU64,
-}
-
-impl LargeCuts {
-    /// Logs a warning if one of the cuts is a large share of the text.
-    pub(crate) fn warn_of(&self, meta: &Meta) {
-        let Some((cut, percent)) = largest(&meta.cuts, meta.text.bytes) else { return };
-        if self.texts.fetch_add(1, Ordering::Relaxed) < NAMED_MAX {
-            tracing::warn!("{}", warning(&meta.document, cut, percent));
-        }
-    }
-}
-
-impl Drop for LargeCuts {
-    fn drop(&mut self) {
-        let more = self.texts.load(Ordering::Relaxed).saturating_sub(NAMED_MAX);
-        if more > 0 {
-            tracing::warn!("a large share was cut from {more} more texts: look at \"cuts\" in meta/");
-        }
-    }
-}
-
 /// What is said of a text: which, where, by which rule, and what to do.
-fn warning(document: &DocumentId, cut: &Cut, percent: u64) -> String {
+pub(crate) fn warning(document: &DocumentId, cut: &Cut, percent: u64) -> String {
     let rule = serde_json::to_string(&cut.rule).unwrap_or_default();
     format!(
         "{percent} % of {document} was cut as boilerplate (lines {} to {}, rule {}): look at these lines of its raw text; to keep \
@@ -55,7 +23,7 @@ fn warning(document: &DocumentId, cut: &Cut, percent: u64) -> String {
 }
 
 /// The largest cut that is a tenth of the text or more, and its share in percent of the text before any was cut.
-fn largest(cuts: &[Cut], kept_bytes: u64) -> Option<(&Cut, u64)> {
+pub(crate) fn largest(cuts: &[Cut], kept_bytes: u64) -> Option<(&Cut, u64)> {
     let all = kept_bytes + cuts.iter().map(|cut| cut.bytes).sum::<u64>();
     let large = cuts.iter().filter(|cut| cut.bytes >= usual_bytes(cut.rule) && cut.bytes >= all.div_ceil(10));
     large.max_by_key(|cut| cut.bytes).map(|cut| (cut, cut.bytes * 100 / all.max(1)))

@@ -15,6 +15,7 @@
 use std::{
     io::Write,
     panic::resume_unwind,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::available_parallelism,
 };
@@ -33,7 +34,6 @@ use tokio::sync::Semaphore;
 use crate::{
     config::{RawFate, StoreConfig},
     error::StoreError,
-    large_cuts::LargeCuts,
     meta::{self, Arrival, META_BYTES_MAX, Meta},
     refine::{Desk, Download},
     warnings::Warnings,
@@ -51,7 +51,6 @@ pub struct Store {
     turns: Semaphore,
     /// Those that nobody works at; no more than there are turns.
     desks: Mutex<Vec<Desk>>,
-    large_cuts: LargeCuts,
     warnings: Warnings,
 }
 
@@ -66,7 +65,6 @@ impl Store {
             config: StoreConfig::default(),
             turns,
             desks: Mutex::default(),
-            large_cuts: LargeCuts::default(),
             warnings: Warnings::default(),
         }
     }
@@ -75,6 +73,12 @@ impl Store {
     #[must_use]
     pub fn configured(self, config: StoreConfig) -> Self {
         Self { config, ..self }
+    }
+
+    /// The stage with this run directory in what it tells the user to do.
+    #[must_use]
+    pub fn advising(self, run: &Path) -> Self {
+        Self { warnings: Warnings::of_run(run), ..self }
     }
 
     async fn store(&self, job: StoreJob) -> Result<Meta, StoreError> {
@@ -117,7 +121,6 @@ impl Stage for Store {
             Err(StoreError::Missing(_)) if job.lost < LOST_MAX => return Err(fetched_again(job)),
             stored => stored?,
         };
-        self.large_cuts.warn_of(&meta);
         Meter::add(&self.meter.bytes, meta.raw.bytes);
         self.warnings.tell(&meta);
         Ok(vec![ProcessJob { document: meta.document, text_blake3: meta.text.blake3, known }].into())

@@ -1,37 +1,104 @@
-//! Warnings of stored texts that a user should look at: the first few are named, the others counted.
+//! Warnings of stored texts that a user should look at: of each kind the first few are named, the others counted.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    path::Path,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
-use crate::meta::{Confidence, EncodingFacts, Meta};
+use crate::{
+    large_cuts,
+    meta::{Confidence, EncodingFacts, Meta},
+};
 
 /// How many texts of a kind are named.
 const NAMED_MAX: u64 = 10;
 
 /// Counts what was warned of. When it is dropped, which is when the stage ends, it says how many were not named.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Warnings {
+    /// The run directory, as a shell takes it.
+    run: String,
     /// Texts whose encoding is doubtful.
     doubtful: AtomicU64,
     /// Texts with characters that did not decode.
     damaged: AtomicU64,
+    /// Texts of which a large share was cut.
+    shortened: AtomicU64,
+}
+
+impl Default for Warnings {
+    /// Of a run whose directory is not known.
+    fn default() -> Self {
+        Self::naming("RUN".to_owned())
+    }
 }
 
 impl Warnings {
+    /// Those of the run in this directory, which the commands in them name.
+    pub(crate) fn of_run(run: &Path) -> Self {
+        let quoted = run.display().to_string().replace('\'', r"'\''");
+        Self::naming(format!("'{quoted}'"))
+    }
+
+    fn naming(run: String) -> Self {
+        let [doubtful, damaged, shortened] = Default::default();
+        Self { run, doubtful, damaged, shortened }
+    }
+
     /// Warns of a text that was stored, if there is anything to warn of.
     pub(crate) fn tell(&self, meta: &Meta) {
+        for warning in self.of_text(meta) {
+            tracing::warn!("{warning}");
+        }
+    }
+
+    /// Counts a text, and returns what is said of it.
+    fn of_text(&self, meta: &Meta) -> Vec<String> {
         let Meta { document, encoding: EncodingFacts { used, confidence, replacements, .. }, .. } = meta;
+        let redecode = || format!("juggle redecode {document} --encoding LABEL -o {}", self.run);
+        let mut warnings = Vec::new();
         if *confidence == Some(Confidence::Doubtful) && is_named(&self.doubtful) {
-            tracing::warn!(
-                "the encoding of '{document}' is doubtful: it was read as {used}. Look at the text; if it is wrong: \
-                 juggle redecode {document} --encoding LABEL"
-            );
+            warnings.push(format!(
+                "the encoding of '{document}' is doubtful: it was read as {used}. Look at the text; if it is wrong: {}",
+                redecode()
+            ));
         }
         if *replacements > 0 && is_named(&self.damaged) {
-            tracing::warn!(
+            warnings.push(format!(
                 "{replacements} characters of '{document}' do not decode as {used} and became U+FFFD. If that is the \
-                 wrong encoding: juggle redecode {document} --encoding LABEL"
-            );
+                 wrong encoding: {}",
+                redecode()
+            ));
         }
+        if let Some((cut, percent)) = large_cuts::largest(&meta.cuts, meta.text.bytes)
+            && is_named(&self.shortened)
+        {
+            warnings.push(large_cuts::warning(document, cut, percent));
+        }
+        warnings
+    }
+
+    /// Returns what is said at the end: how many texts of each kind were not named.
+    fn of_others(&self) -> Vec<String> {
+        let more = |counter: &AtomicU64| counter.load(Ordering::Relaxed).saturating_sub(NAMED_MAX);
+        let run = &self.run;
+        let others = [
+            (
+                more(&self.doubtful),
+                format!("more texts have a doubtful encoding: grep -l '\"doubtful\"' {run}/meta/*.json"),
+            ),
+            (
+                more(&self.damaged),
+                format!(
+                    "more texts have characters that do not decode: see 'replacements' in {run}/meta/*.json"
+                ),
+            ),
+            (
+                more(&self.shortened),
+                format!("more texts lost a large share: see 'cuts' in {run}/meta/*.json"),
+            ),
+        ];
+        others.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect()
     }
 }
 
@@ -42,17 +109,60 @@ fn is_named(counter: &AtomicU64) -> bool {
 
 impl Drop for Warnings {
     fn drop(&mut self) {
-        let more = |counter: &mut AtomicU64| counter.get_mut().saturating_sub(NAMED_MAX);
-        let (doubtful, damaged) = (more(&mut self.doubtful), more(&mut self.damaged));
-        if doubtful > 0 {
-            tracing::warn!(
-                "the encodings of {doubtful} more texts are doubtful: grep -l '\"doubtful\"' meta/*.json"
-            );
+        for warning in self.of_others() {
+            tracing::warn!("{warning}");
         }
-        if damaged > 0 {
-            tracing::warn!(
-                "{damaged} more texts have characters that do not decode: see 'replacements' in meta/*.json"
-            );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        meta,
+        text::cut::{Cut, Rule},
+    };
+
+    /// A text of which there is nothing to warn, changed.
+    fn text(change: impl FnOnce(&mut Meta)) -> Meta {
+        let mut text = meta::from_bytes(include_bytes!("stage/golden.json")).unwrap();
+        change(&mut text);
+        text
+    }
+
+    #[test]
+    fn commands_can_be_pasted() {
+        let doubtful = text(|text| text.encoding.confidence = Some(Confidence::Doubtful));
+        let warnings = Warnings::of_run(Path::new("/my run's")).of_text(&doubtful);
+        let command = format!(r"juggle redecode {} --encoding LABEL -o '/my run'\''s'", doubtful.document);
+        assert!(
+            warnings.iter().all(|warning| warning.ends_with(&command)) && warnings.len() == 1,
+            "{warnings:?}"
+        );
+    }
+
+    #[test]
+    fn of_each_kind_ten_are_named_and_the_rest_counted() {
+        let large = Cut { rule: Rule::Credits, first_line: 1, last_line: 9, bytes: 1 << 30 };
+        let kinds = [
+            text(|text| text.encoding.confidence = Some(Confidence::Doubtful)),
+            text(|text| text.encoding.replacements = 1),
+            text(|text| text.cuts.push(large)),
+        ];
+        let warnings = Warnings::default();
+        for (number, kind) in kinds.iter().enumerate() {
+            let said: Vec<_> = (0..13).map(|_| warnings.of_text(kind).len()).collect();
+            assert_eq!(said, [vec![1; 10], vec![0; 3]].concat());
+            let others = warnings.of_others();
+            assert_eq!(others.len(), number + 1);
+            assert!(others.iter().all(|line| line.starts_with("3 more texts ")), "{others:?}");
         }
+    }
+
+    #[test]
+    fn nothing_is_said_of_a_text_that_is_well() {
+        let warnings = Warnings::default();
+        assert_eq!(warnings.of_text(&text(|_| {})), [""; 0]);
+        assert_eq!(warnings.of_others(), [""; 0]);
     }
 }
