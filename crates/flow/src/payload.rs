@@ -85,8 +85,8 @@ pub struct Listed {
     /// The SHA-256 that its bytes must have, as 64 hex digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// The encoding that it is in, whatever its server or the text itself says: a label of the WHATWG Encoding Standard, or
-    /// of UTF-32.
+    /// The encoding that it is in, whatever its server or the text itself says: any name that the store reads (a label of the
+    /// WHATWG Encoding Standard, `utf-32`, a code page of DOS or of the Macintosh, or another usual spelling).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<String>,
     /// Further columns, carried into `meta/`.

@@ -67,7 +67,7 @@ pub struct Settings {
     pub max_concurrent_downloads: u32,
     /// Downloads at a time from one host, 1 to 1024.
     pub max_connection_per_server: u32,
-    /// Least time between requests to one host, 0 to a day.
+    /// Least time from the end of an answer's body to the next request to that host, 0 to a day.
     pub wait: Duration,
     /// What differs for single hosts, by the [group](fetch::candidate::group_of_host) that a host is.
     pub hosts: BTreeMap<String, HostSettings>,

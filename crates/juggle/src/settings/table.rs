@@ -121,7 +121,7 @@ pub const TABLE: &[Setting] = &[
         Some('w'),
         Takes::Amount("SECONDS"),
         "2",
-        "Least time between requests to one host, in seconds or with a unit: 0.5, 500ms, 2s",
+        "Least time from the end of an answer to the next request to that host, in seconds or with a unit: 0.5, 500ms, 2s",
     ),
     row("threads", None, Takes::Number("N"), "0", "Threads that process texts; 0 for one per core"),
     row(

@@ -21,7 +21,8 @@ pub(crate) fn message(lines: &[String], extension: &str) -> Option<String> {
     let first = lines.first()?;
     let separator = Separator::USUAL.into_iter().find(|separator| is_table(&lines, *separator, extension))?;
     let name = |(at, cell): (usize, &String)| {
-        if is_source(cell) { "url".to_owned() } else { format!("column{}", at + 1) }
+        let is_url = is_source(cell) || (separator == Separator::TAB && is_path(cell));
+        if is_url { "url".to_owned() } else { format!("column{}", at + 1) }
     };
     let names: Vec<String> = table::cells(first, separator).iter().enumerate().map(name).collect();
     Some(format!(
@@ -65,13 +66,17 @@ impl<'l> Row<'l> {
 
     fn is_row(&self, separator: Separator, extension: &str) -> bool {
         let [first, further @ ..] = self.cells.as_slice() else { return false };
-        if further.is_empty() || !self.cells.iter().any(|cell| is_source(cell)) {
+        if further.is_empty() {
             return false;
         }
         // Cells of a plain list are separated by TABs: URLs and paths of the same text.
         if separator == Separator::TAB {
-            let is_other = |cell: &String| !cell.is_empty() && !is_source(cell) && !is_path(cell);
-            return self.cells.iter().any(is_other);
+            let is_text = |cell: &String| is_source(cell) || is_path(cell);
+            let is_other = |cell: &String| !cell.is_empty() && !is_text(cell);
+            return self.cells.iter().any(is_text) && self.cells.iter().any(is_other);
+        }
+        if !self.cells.iter().any(|cell| is_source(cell)) {
+            return false;
         }
         let is_marked = self.line.contains([' ', '"']) || extension == "csv" || extension == "tsv";
         let is_file = is_source(first) && has_ending(first) && further.iter().all(|cell| is_value(cell));
@@ -125,6 +130,7 @@ mod tests {
             ("http://h/n1.txt\teng\tLondon", "tsv", "url<TAB>column2<TAB>column3"),
             ("n1\thttp://h/n1.txt", "", "column1<TAB>url"),
             ("1\thttp://h/n1", "tsv", "column1<TAB>url"),
+            ("mill\tbooks/mill.txt\nlane\tbooks/lane.txt", "txt", "column1<TAB>url"),
             ("1,http://h/get/1\n2,http://h/get/2", "txt", "column1,url"),
             ("\"mill\";\"http://h/n1\";\"Die Mühle; alt\"", "", "column1;url;column3"),
             ("Mill, The,https://h/1", "", "column1,column2,url"),

@@ -229,8 +229,12 @@ impl Input {
         }
     }
 
-    /// What to do with a list that turns out to be a text.
-    pub(crate) fn advice_for_text(&self) -> String {
+    /// What to say of a list that turns out to be a text: what it is, and what to do.
+    pub(crate) fn no_list(&self, what: &str) -> String {
+        format!("{what}: {}", self.advice_for_text())
+    }
+
+    fn advice_for_text(&self) -> String {
         match self {
             Self::List(Place::File(path)) | Self::Catalog(Place::File(path)) => {
                 let url = fs::canonicalize(path).ok().and_then(|path| Url::from_file_path(path).ok());

@@ -1,7 +1,10 @@
 //! Whether a list is a text or something else, by its bad lines: a line of prose names nothing and looks like nothing that
 //! could.
 
-use super::error::{BadLine, shown};
+use super::{
+    error::{BadLine, shown},
+    separator::Separator,
+};
 
 /// So many lines that are prose, or no text at all, are no accident.
 const LINES: u64 = 10;
@@ -61,11 +64,28 @@ impl Likeness {
     }
 }
 
+/// What a list is instead, if its first lines are those of a text and not rows of a table. `lines` are the first lines that
+/// say something.
+pub(crate) fn text(lines: &[String]) -> Option<String> {
+    let prose: Vec<&String> = lines.iter().filter(|line| is_prose(line)).collect();
+    let is_text = 2 * prose.len() > lines.len() && !lines.iter().any(|line| line.contains("://"));
+    let first = prose.first().filter(|_| is_text && !is_even(lines))?;
+    Some(format!("it looks like a text, not a source list (it says '{}')", shown(first.trim())))
+}
+
+/// Whether some separator stands equally often in all lines.
+fn is_even(lines: &[String]) -> bool {
+    Separator::USUAL.into_iter().any(|separator| {
+        let mut counts = lines.iter().map(|line| separator.count(line));
+        counts.next().is_some_and(|first| first > 0 && counts.all(|count| count == first))
+    })
+}
+
 /// Whether a line is neither a path nor a URL by its look: several words, or letters beyond ASCII.
 fn is_prose(line: &str) -> bool {
     let line = line.trim();
     let is_book = line.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("pg:"));
-    if is_book || line.contains(['/', '\t']) || line.starts_with('{') || has_ending(line) {
+    if is_book || line.contains(['/', '\t']) || line.starts_with(['{', '[', '"']) || has_ending(line) {
         return false;
     }
     line.split_whitespace().nth(1).is_some() || line.chars().any(|c| !c.is_ascii() && c.is_alphabetic())
@@ -108,6 +128,29 @@ mod tests {
             "x\ty z",
         ] {
             assert!(!is_prose(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn lines_of_a_text_are_told_from_rows_without_a_header() {
+        let lines = |list: &str| -> Vec<String> { list.lines().map(str::to_owned).collect() };
+        for list in [
+            "The cat sat\non the mat\n",
+            "第一章 开头\n这是一个古老的房子。它站在巷子的尽头，很安静。\n",
+            "It was old; it was grey; and it stood.\nNobody knew; nobody came.\n",
+            "PREFACE\nThe house, as I said, was old.\nNobody lived there.\n",
+        ] {
+            assert!(text(&lines(list)).expect(list).contains("looks like a text"), "{list}");
+        }
+        for list in [
+            "",
+            "title\n",
+            "a,b,c\n1,2,3\n",
+            "number;source page\nThe Mill;mill page\n",
+            "My reading list\nid,url\nx,/a\ny,/b\n",
+            "The Mill http://h/1\nThe Lane http://h/2\n",
+        ] {
+            assert_eq!(text(&lines(list)), None, "{list}");
         }
     }
 

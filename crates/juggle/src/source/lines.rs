@@ -14,7 +14,7 @@ use std::{
 pub(crate) const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// One line.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
     /// Its number, from 1.
     pub number: u64,

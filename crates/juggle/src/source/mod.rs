@@ -38,6 +38,7 @@ mod likeness;
 mod lines;
 mod location;
 mod normal;
+mod padding;
 mod plain;
 mod row;
 mod separator;

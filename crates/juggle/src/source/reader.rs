@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{self, Read},
     iter::Flatten,
+    os::unix::fs::FileTypeExt,
     path::Path,
     sync::Arc,
     vec,
@@ -20,7 +21,7 @@ use super::{
     headerless,
     input::{Form, Input, Place},
     jsonl,
-    likeness::Likeness,
+    likeness::{self, Likeness},
     lines::{Line, LineEnds, Lines},
     location::{Base, Resolver},
     plain,
@@ -150,8 +151,7 @@ impl Reader {
     /// Ends, for what was read is something else than a list.
     fn end_as_no_list(&mut self, what: &str) -> SourceError {
         self.from = From::Ended;
-        let message = format!("{what}: {}", self.input.advice_for_text());
-        SourceError::NotAList { path: self.input.path(), message }
+        SourceError::NotAList { path: self.input.path(), message: self.input.no_list(what) }
     }
 }
 
@@ -164,7 +164,7 @@ impl List {
                 Self::open(io::stdin(), base, input, reading)
             }
             Place::File(path) => {
-                let file = File::open(path).map_err(failed)?;
+                let file = File::open(path).map_err(|source| open_error(path, input, source))?;
                 let base = Base::directory(path.parent().unwrap_or(Path::new("."))).map_err(failed)?;
                 Self::open(file, base, input, reading)
             }
@@ -196,13 +196,27 @@ impl List {
         let extension = extension(Path::new(&input.name()));
         let (declared, first, mut before) = first_line(&mut lines).map_err(failed)?;
         let (format, kept) = match first {
-            Some(line) => format::of_line(line, declared, &extension, reading).map_err(refused)?,
+            Some(line) => match format::of_line(line.clone(), declared, &extension, reading) {
+                Ok(told) => told,
+                Err(message) if declared.is_some() => return Err(refused(message)),
+                Err(message) => {
+                    let text = text_from(line, &mut lines).map_err(failed)?;
+                    return Err(refused(text.map_or(message, |what| input.no_list(&what))));
+                }
+            },
             None => (Format::Plain, None),
         };
         before.extend(kept);
-        if matches!(format, Format::Plain) {
+        if matches!(format, Format::Plain | Format::Jsonl) {
             look_ahead(&mut lines, &mut before).map_err(failed)?;
-            if let Some(message) = headerless::message(&meaning(&before), &extension) {
+            let said = meaning(&before);
+            let message = match format {
+                Format::Plain => headerless::message(&said, &extension),
+                Format::Table(_) | Format::Jsonl | Format::Catalog(..) => {
+                    likeness::text(&said).map(|what| input.no_list(&what))
+                }
+            };
+            if let Some(message) = message {
                 return Err(refused(message));
             }
         }
@@ -295,6 +309,13 @@ fn first_line(lines: &mut Lines) -> io::Result<(Option<Separator>, Option<Line>,
     Ok((declared, None, unreadable))
 }
 
+/// What the list is instead, if it is a text that begins with `first`.
+fn text_from(first: Line, lines: &mut Lines) -> io::Result<Option<String>> {
+    let mut read = vec![first];
+    look_ahead(lines, &mut read)?;
+    Ok(likeness::text(&meaning(&read)))
+}
+
 /// Reads on until there are as many lines as it takes to tell a table from a plain list.
 fn look_ahead(lines: &mut Lines, read: &mut Vec<Line>) -> io::Result<()> {
     let mut bytes = 0;
@@ -355,6 +376,15 @@ fn without_user(text: &str) -> String {
         }
         None => shown(text),
     }
+}
+
+/// The system's words for a socket are those for a failing disk.
+fn open_error(path: &Path, input: &Input, source: io::Error) -> SourceError {
+    if path.metadata().is_ok_and(|metadata| metadata.file_type().is_socket()) {
+        let message = "it is a socket, not a source list: name a file".to_owned();
+        return SourceError::NotAList { path: input.path(), message };
+    }
+    read_error(input, source)
 }
 
 fn read_error(input: &Input, source: io::Error) -> SourceError {

@@ -21,6 +21,11 @@ impl Separator {
         line.as_bytes().contains(&self.0)
     }
 
+    /// How often it stands in a line.
+    pub(crate) fn count(self, line: &str) -> usize {
+        line.bytes().filter(|byte| *byte == self.0).count()
+    }
+
     /// The separator that a line names for those after it, as spreadsheets write it: `sep=;`. None if it is no such line.
     pub(crate) fn declared(line: &str) -> Option<Self> {
         let line = line.trim_matches([' ', '"']);

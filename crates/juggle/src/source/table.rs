@@ -11,6 +11,7 @@ use super::{
     columns::Column,
     error::shown,
     lines::{LINE_BYTES_MAX, Line, Lines},
+    padding::without_padding,
     row::Row,
     separator::Separator,
 };
@@ -44,7 +45,7 @@ enum Fed {
 /// The cells of one line, such as a header.
 pub(crate) fn cells(line: &str, separator: Separator) -> Vec<String> {
     let mut record = Record::new(separator, true);
-    record.feed(line);
+    record.feed(&without_padding(line, separator));
     record.cells().map(|cell| cell.trim().to_owned()).collect()
 }
 
@@ -73,7 +74,7 @@ impl Table {
     /// The row that begins with the line `text`. Takes more lines where a quoted cell goes on.
     pub(crate) fn row(&mut self, text: &str, lines: &mut Lines) -> io::Result<Result<Row, String>> {
         self.quoted.start();
-        match self.quoted.feed(text) {
+        match self.quoted.feed(&without_padding(text, self.separator)) {
             Fed::Complete => Ok(row_of(&self.columns, &self.quoted)),
             Fed::InQuotes => self.row_in_quotes(text, lines),
             Fed::TooLarge => Ok(Err(too_large())),

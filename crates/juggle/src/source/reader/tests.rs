@@ -282,3 +282,47 @@ fn one_document_in_many_spellings_is_one_job() {
     let (one, _) = read("list", entries[0].urls[0].as_str());
     assert_eq!(one[0], entries[0]);
 }
+
+#[test]
+fn a_text_under_the_name_of_a_table_is_called_a_text_and_how_to_take_it_is_said() {
+    let book = "The old house stood at the end of the lane.\nNobody, they said, lived in it.\n";
+    for (name, list) in [
+        ("book.csv", book.to_owned()),
+        ("book.tsv", format!("\u{feff}{}", book.repeat(500))),
+        ("buch.csv", "第一章 开头\r这是一个古老的房子。它站在巷子的尽头，很安静。\r".to_owned()),
+    ] {
+        let message = open(name, list).map(|_| ()).expect_err(name).to_string();
+        assert!(message.contains("it looks like a text, not a source list"), "{message}");
+        assert!(message.contains("to add it as a text, name it as"), "{message}");
+    }
+    for list in ["a,b\n1,2\n", "sep=;\nIt was old\nand grey\n"] {
+        let message = open("x.csv", list).map(|_| ()).expect_err(list).to_string();
+        assert!(message.contains("no header with a column of URLs"), "{message}");
+    }
+}
+
+#[test]
+fn a_text_under_the_name_of_json_lines_is_called_a_text_and_a_bad_line_is_not() {
+    let message =
+        open("book.jsonl", "The cat sat\non the mat.\n").map(|_| ()).expect_err("a text").to_string();
+    assert!(message.contains("it looks like a text"), "{message}");
+    let (entries, bad) = read("list.jsonl", "a stray line\n{\"url\":\"https://a.example/1\"}\n");
+    assert_eq!((urls(&entries), lines(&bad)), (vec![vec!["https://a.example/1"]], vec![1]));
+}
+
+#[test]
+fn quoted_cells_may_have_spaces_before_them() {
+    let (entries, bad) = read("list.csv", "id, url, \"title\"\nx, \"https://a.example/1\", \"Mill, The\"\n");
+    assert_eq!(bad, []);
+    assert_eq!(urls(&entries), [["https://a.example/1"]]);
+    assert_eq!(entries[0].listed.title.as_deref(), Some("Mill, The"));
+}
+
+#[test]
+fn a_socket_is_called_a_socket() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("list.txt");
+    let _listener = std::os::unix::net::UnixListener::bind(&path).expect("a socket");
+    let error = Reader::open(Input::List(Place::File(path)), &reading()).map(|_| ()).expect_err("no list");
+    assert!(error.to_string().contains("it is a socket"), "{error}");
+}
