@@ -12,7 +12,7 @@ const EVIDENCE_BYTES_MAX: usize = 32 * 1024;
 const LINE_BYTES_MAX: usize = 8 * 1024;
 
 /// Gathers the lines of bytes that come in windows of any size.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Gatherer {
     lines: Vec<Line>,
     bytes: usize,
@@ -37,21 +37,6 @@ struct Line {
 
 /// Scatters numbers: 2^64 over the golden ratio (Knuth, The Art of Computer Programming 3, 6.4).
 const SCATTER: u64 = 0x9E37_79B9_7F4A_7C15;
-
-impl Default for Gatherer {
-    fn default() -> Self {
-        Self {
-            lines: Vec::new(),
-            bytes: 0,
-            seen: 0,
-            zeros: 0,
-            line: Vec::new(),
-            is_long: false,
-            long: Vec::new(),
-            has_line_feeds: false,
-        }
-    }
-}
 
 impl Gatherer {
     pub(super) fn take(&mut self, bytes: &[u8]) {
