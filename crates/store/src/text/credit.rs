@@ -137,15 +137,18 @@ fn unadorned(text: &str) -> &str {
     tags.iter().find_map(|tag| text.strip_prefix(tag)).unwrap_or(text)
 }
 
-/// Whether lines are of a title page: they speak of what is printed or played, or of what was done "by the" somebody, and not of an
-/// e-text.
+/// Whether lines are of a title page: they speak of what is printed or played, or of what the author did, and not of an e-text.
 fn is_of_print(text: &str, lowered: &str) -> bool {
-    let core = |word: &str| word.trim_matches(|character: char| !character.is_alphanumeric()).to_owned();
+    let core = |word: &str| word.trim_matches(|character: char| !character.is_alphanumeric()).to_lowercase();
     let of_print = || lowered.split_whitespace().any(|word| is_in(OF_PRINT, &core(word)));
-    let by_the = text.split_once(" by ").is_some_and(|(_, who)| who.starts_with("the "));
+    let who =
+        text.split_once(" by ").and_then(|(_, who)| who.strip_prefix("the ")?.split_whitespace().next());
+    let by_author = who.is_some_and(|who| {
+        who.starts_with(char::is_lowercase) || is_in("author editor publisher translator", &core(who))
+    });
     // Letters and old books are transcribed too, so that this word shows nothing here.
     let of_etext = || is_of_etext(&lowered.replace("transcri", ""));
-    (by_the || of_print()) && !of_etext() && !names_address(lowered)
+    (by_author || of_print()) && !of_etext() && !names_address(lowered)
 }
 
 fn names_address(lowered: &str) -> bool {

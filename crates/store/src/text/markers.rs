@@ -81,14 +81,15 @@ pub(crate) fn is_marker(line: &str) -> bool {
     is_start(line) || is_end(line)
 }
 
-/// The title in the lines of a marker, as its letters and digits in lower case.
+/// The title in the lines of a marker, as its letters and digits in lower case, without the "of" that may stand before it.
 pub(crate) fn title<'a>(marker: impl Iterator<Item = &'a str>) -> String {
     let text: String = marker.flat_map(|line| [line, " "]).collect();
     let at = ["ebook", "etext", "e-book", "e-text", "eboek"].iter().filter_map(|noun| {
         let at = text.to_ascii_lowercase().find(noun)?;
         Some(at + noun.len())
     });
-    let title = &text[at.min().unwrap_or(0)..];
+    let title = text[at.min().unwrap_or(0)..].trim_start();
+    let title = after(title, &["of "]).unwrap_or(title);
     title.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
@@ -146,13 +147,15 @@ pub(crate) fn is_stars(line: &str) -> bool {
 
 /// The first line of "End of Project Gutenberg's …". A sentence of prose does not begin a line in upper case there.
 pub(crate) fn is_footer(line: &str) -> bool {
-    let line = unstarred(line.trim_start());
+    let line = unstarred(untagged(line).trim_start_matches(['[', '(']));
     line.starts_with(|first: char| first.is_ascii_uppercase()) && after(line, FOOTERS).is_some()
 }
 
 /// "End of" and "Project Gutenberg's …", on two lines.
 pub(crate) fn is_wrapped_footer(first: &str, second: &str) -> bool {
-    first.trim() == "End of" && after(second.trim_start(), &["project gutenberg's "]).is_some()
+    let (first, second) = (first.trim(), second.trim_start());
+    (first == "End of" && after(second, &["project gutenberg's ", "project gutenberg’s "]).is_some())
+        || (first == "End of Project" && after(second, &["gutenberg's ", "gutenberg’s "]).is_some())
 }
 
 /// The line between old small print and text that names the e-text.
@@ -171,9 +174,13 @@ fn is_of_form(line: &str, verbs: &[&str]) -> bool {
 
 /// What follows three or more stars and spaces, which may stand in a tag or after what makes a line slanted.
 fn starred(line: &str) -> Option<&str> {
+    untagged(line).strip_prefix("***").map(unstarred)
+}
+
+/// A line without its indentation and the tag after it.
+fn untagged(line: &str) -> &str {
     let line = line.trim_start();
-    let line = TAGS.iter().find_map(|(opening, _)| line.strip_prefix(opening)).unwrap_or(line);
-    line.strip_prefix("***").map(unstarred)
+    TAGS.iter().find_map(|(opening, _)| line.strip_prefix(opening)).unwrap_or(line)
 }
 
 fn unstarred(text: &str) -> &str {

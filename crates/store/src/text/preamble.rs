@@ -163,14 +163,17 @@ pub(crate) fn begins(lines: &Lines<'_>, line: usize) -> bool {
         && (markers::is_start(lines.get(line)) || is_of_header(lines, line..lines.paragraph_end(line)))
 }
 
-/// The end of a header at the beginning of `within` that no marker ends: it has a field, and names Project Gutenberg.
+/// The end of a header at the beginning of `within` that no marker ends: it has a field (two after a sentence), and names Project Gutenberg.
 pub(crate) fn unmarked_end(lines: &Lines<'_>, within: Range<usize>) -> Option<usize> {
     let paragraphs: Vec<_> =
         paragraphs(lines, within).take_while(|found| is_of_header(lines, found.clone())).collect();
     let range = paragraphs.first()?.start..paragraphs.last()?.end;
-    let has_field = lines.of_range(range.clone()).any(is_field);
+    let fields = lines.of_range(range.clone()).filter(|line| is_field(line)).count();
+    // A text may begin with a sentence about the project, and a field after it.
+    let is_sentence = lines.get(paragraphs.first()?.end - 1).trim_end().ends_with(['.', '!', '?']);
+    let has_fields = fields > usize::from(is_sentence);
     let names_project = lines.of_range(range.clone()).any(markers::mentions_gutenberg);
-    (has_field && names_project && lines.bytes(range.clone()).len() <= HEADER_BYTES_MAX).then_some(range.end)
+    (has_fields && names_project && lines.bytes(range.clone()).len() <= HEADER_BYTES_MAX).then_some(range.end)
 }
 
 /// The first line of the header that ends before `end`, not before `from`; `end` if there is none.
@@ -262,6 +265,7 @@ mod tests {
         for text in [
             "Title: X\n\nAuthor: Y\n\nOnce\n",
             "The Project Gutenberg EBook of X\n\nOnce\n",
+            "Project Gutenberg's books are fine things.\n\nTitle: what is in it?\n",
             "Once\n\nTitle: X\n",
             "",
         ] {

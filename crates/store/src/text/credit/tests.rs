@@ -16,6 +16,7 @@ fn every_form_of_credit_is_one() {
             "Produced by: A. Person; B. Person",
             "PRODUCED BY: A. Person",
             "Produced by An Anonymous Volunteer",
+            "Produced by the Springfield Texts Project (STP)",
             "Produced by The United States Members of the Springfield E-Group",
             "Produced by A. Person & B. Other at Free Literature\n(Images made available by the library.)",
             "Produced from images generously made available by the Internet Archive",

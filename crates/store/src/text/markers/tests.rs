@@ -250,3 +250,26 @@ fn markers_in_tags_with_other_spaces_or_wrapped_before_the_noun_are_markers() {
         assert!(!is_start(line), "{line}");
     }
 }
+
+#[test]
+fn footers_in_brackets_or_tags_and_wrapped_in_the_name_are_footers() {
+    for line in [
+        "[End of Project Gutenberg's X]",
+        "(End of Project Gutenberg's X)",
+        "<i>End of the Project Gutenberg EBook</i>",
+        "_End of Project Gutenberg's X_",
+    ] {
+        assert!(is_footer(line), "{line}");
+    }
+    assert!(is_wrapped_footer("End of Project", "Gutenberg's X, by Y"));
+    assert!(!is_wrapped_footer("End of Project", "Gutenberg was a man of Mainz"));
+}
+
+#[test]
+fn a_title_is_the_same_with_of_before_it() {
+    let [one, other] = [
+        "***End of The Project Gutenberg Etext of The House***",
+        "*** START OF THE PROJECT GUTENBERG EBOOK THE HOUSE ***",
+    ];
+    assert_eq!(title(std::iter::once(one)), title(std::iter::once(other)));
+}
