@@ -112,7 +112,7 @@ const PROOFS: &[&str] = &[
 
 /// Words of title pages, which have credits too: those of a play that was produced, of letters that were transcribed. Lines with
 /// one of them are a credit only if they have one of [`PROOFS`] too.
-const OF_PRINT: &str = "cast comedy drama drury lyceum manuscript manuscripts museum opera play society stage theater theatre \
+const OF_PRINT: &str = "cast comedy drama drury lyceum manuscript manuscripts museum opera play press society stage theater theatre \
     theatres tragedy";
 
 /// What may stand around a credit.

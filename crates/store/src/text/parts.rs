@@ -87,10 +87,10 @@ pub(crate) fn find(hand: Hand<'_>, within: Range<usize>, title: &str) -> Vec<Bor
         }
         let line_end = memchr::memchr(b'\n', &bytes[found..]).map_or(bytes.len(), |end| found + end + 1);
         let from = borders.last().map_or(within.start, |border| border.bytes().end);
-        let border = if markers::is_end(&hand.text[line..line_end]) {
-            judge(hand, from, line, &title)
-        } else {
-            before_small_print(hand, from, line)
+        let border = match &hand.text[line..line_end] {
+            marker if markers::is_end(marker) => judge(hand, from, line, &title),
+            name if preamble::names_etext(name) => before_small_print(hand, from, line),
+            _ => None,
         };
         at = border.as_ref().map_or(line_end, |border| border.bytes().end.max(line_end));
         if let Some(border) = border {
@@ -187,22 +187,20 @@ fn judge(hand: Hand<'_>, from: usize, marker: usize, title: &str) -> Option<Bord
     (is_over || is_same_title(&own, title)).then(|| near.border(cuts, None))
 }
 
-/// The border before the header that begins in the line at `header`, if small print ends it.
+/// The border before the header that begins with the line at `header`, if small print ends it.
 fn before_small_print(hand: Hand<'_>, from: usize, header: usize) -> Option<Border> {
     let ahead = hand.text.as_bytes().get(header..)?;
-    let ahead = &ahead[..ahead.len().min(HEADER_BYTES_MAX)];
-    memchr::memmem::find(ahead, b"SMALL PRINT!")?;
-    let view = View::of(hand, from, header, hand.ahead);
-    let following = Lines::of(&view.text[view.lines.bytes(0..view.end).end..]);
-    let small_print = head::small_print_line(&following)?;
-    if !preamble::is_old_header(&following, 0..small_print) {
+    memchr::memmem::find(&ahead[..ahead.len().min(HEADER_BYTES_MAX)], b"SMALL PRINT!")?;
+    let near = hand.text.get(header..hand.text.floor_char_boundary(header + hand.ahead.min(NEAR_BYTES)))?;
+    let near = Lines::of(near);
+    if !preamble::is_old_header(&near, 0..head::small_print_line(&near)?) {
         return None;
     }
+    let view = View::of(hand, from, header, hand.ahead);
     let head = view.header(view.end)?;
     let ends = head.cuts.iter().any(|cut| matches!(cut.rule, Rule::SmallPrint | Rule::SmallPrintUnended));
-    let near = view.end.saturating_sub(FOOTER_LINES_MAX)..view.end;
-    let footer = near.rev().find_map(|line| footer(&view.lines, line, view.end));
-    let mut border = view.border(footer.map(|footer| (Rule::Footer, footer)).into_iter().collect(), None);
+    let footer = footer_before(&view.lines, view.end).map(|footer| (Rule::Footer, footer));
+    let mut border = view.border(footer.into_iter().collect(), None);
     border.cuts.extend(head.cuts);
     ends.then_some(border)
 }
@@ -225,15 +223,20 @@ fn licence_after(lines: &Lines<'_>, after: usize) -> Option<usize> {
 
 /// The footer, if there is one, and the marker from the line `end` to before `after`, with the blank lines before them.
 fn marker_cuts(lines: &Lines<'_>, end: usize, after: usize) -> Vec<(Rule, Range<usize>)> {
-    let near = end.saturating_sub(FOOTER_LINES_MAX)..end;
     let marker = lines.skip_blank_back(end)..after;
-    match near.rev().find_map(|line| footer(lines, line, end)) {
+    match footer_before(lines, end) {
         Some(footer) if footer.end >= marker.start => {
             vec![(Rule::Footer, footer.start..end), (Rule::EndMarker, end..after)]
         }
         Some(footer) => vec![(Rule::Footer, footer), (Rule::EndMarker, marker)],
         None => vec![(Rule::EndMarker, marker)],
     }
+}
+
+/// The footer shortly before the line `end`. The first line in hand is none: whether a blank one stood before it is not known.
+fn footer_before(lines: &Lines<'_>, end: usize) -> Option<Range<usize>> {
+    let near = end.saturating_sub(FOOTER_LINES_MAX).max(1)..end;
+    near.rev().find_map(|line| footer(lines, line, end))
 }
 
 fn with_licence(view: &View<'_>, after: usize, opening: usize) -> Border {

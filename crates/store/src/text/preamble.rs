@@ -145,16 +145,18 @@ pub(crate) fn is_only_header(lines: &Lines<'_>, range: Range<usize>) -> bool {
             && paragraphs(lines, range).all(|paragraph| is_of_header(lines, paragraph)))
 }
 
-/// Whether these lines, which small print follows, are the header of an e-text from before about 2003: it begins by naming the
-/// e-text, and has its number.
+/// Whether a header may begin with this line, which names an e-text as one of Project Gutenberg.
+pub(crate) fn names_etext(line: &str) -> bool {
+    let line = line.trim_start_matches([' ', '\t', '*']);
+    markers::mentions_gutenberg(line) && after(line, BEGINNINGS).is_some()
+}
+
+/// Whether these lines, of which the first names an e-text and which small print follows, are the header of one from before about
+/// 2003: they have its number, or the form of any header.
 pub(crate) fn is_old_header(lines: &Lines<'_>, range: Range<usize>) -> bool {
-    let first = range.start;
-    let names = lines.get(first).trim_start_matches([' ', '\t', '*']);
-    markers::mentions_gutenberg(names)
-        && after(names, BEGINNINGS).is_some()
-        && lines.bytes(range.clone()).len() <= HEADER_BYTES_MAX
-        && (is_header(lines, range.clone())
-            || lines.of_range(range).any(|line| contains(line, "[etext #") || contains(line, "[ebook #")))
+    let has_number = |line: &str| contains(line, "[etext #") || contains(line, "[ebook #");
+    lines.bytes(range.clone()).len() <= HEADER_BYTES_MAX
+        && (lines.of_range(range.clone()).any(has_number) || is_header(lines, range))
 }
 
 /// Whether a header or a START marker begins at `line`, the first of a paragraph.

@@ -141,7 +141,8 @@ fn title_pages_of_plays_and_letters_are_no_credits() {
         &[
             "Produced at the Theatre Royal, Drury Lane, London, on May 1, 1890.",
             "Produced by Mr. A. Person at the Lyceum Theatre, London, January 1, 1890.",
-            "Prepared by the Author for the Press",
+            "Prepared by the Author for the Club",
+            "Prepared for the Press by A. Person",
             "Transcribed from the Original Manuscripts in the British Museum by Sir A. Person",
             "Special thanks to Mary Jones for a democratic vote in the Society.",
             "Thanks to Mary Jones, who distributed the books to the readers.",

@@ -103,3 +103,11 @@ fn a_line_that_names_an_e_text_is_no_header_without_small_print_shortly_after() 
         assert_eq!(left_of("", &text), text);
     }
 }
+
+#[test]
+fn a_footer_in_a_paragraph_stays_also_where_nothing_before_it_is_in_hand() {
+    let footer = "End of Project Gutenberg's A\n\n";
+    let rest = "x".repeat(FOOTER_BYTES_MAX - footer.len() - 1);
+    let text = format!("He wrote:\n{footer}{rest}\n{}", end("A"));
+    assert_eq!(left_of("a", &text), text.replace(&end("A"), ""));
+}
