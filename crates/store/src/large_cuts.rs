@@ -9,6 +9,8 @@ use crate::text::cut::{Cut, Rule};
 
 /// A cut of fewer bytes is a line or two, however short the text is.
 const BYTES_MIN: u64 = 512;
+/// More than any licence or small print that was seen.
+const LICENCE_BYTES: u64 = 24 * 1024;
 
 /// What is said of a text: which, where, by which rule, and what to do.
 pub(crate) fn warning(document: &DocumentId, cut: &Cut, percent: u64) -> String {
@@ -22,9 +24,11 @@ pub(crate) fn warning(document: &DocumentId, cut: &Cut, percent: u64) -> String 
     )
 }
 
-/// The largest cut that is a tenth of the text or more, and its share in percent of the text before any was cut.
+/// The largest cut that is a tenth of the text or more, and its share in percent of the text before any was cut, without
+/// the licence, which may be longer than the text.
 pub(crate) fn largest(cuts: &[Cut], kept_bytes: u64) -> Option<(&Cut, u64)> {
-    let all = kept_bytes + cuts.iter().map(|cut| cut.bytes).sum::<u64>();
+    let is_usual_licence = |cut: &&Cut| usual_bytes(cut.rule) == LICENCE_BYTES && cut.bytes < LICENCE_BYTES;
+    let all = kept_bytes + cuts.iter().filter(|cut| !is_usual_licence(cut)).map(|cut| cut.bytes).sum::<u64>();
     let large = cuts.iter().filter(|cut| cut.bytes >= usual_bytes(cut.rule) && cut.bytes >= all.div_ceil(10));
     large.max_by_key(|cut| cut.bytes).map(|cut| (cut, cut.bytes * 100 / all.max(1)))
 }
@@ -34,7 +38,7 @@ const fn usual_bytes(rule: Rule) -> u64 {
     match rule {
         Rule::StartMarker | Rule::Header => 4 * 1024,
         Rule::SmallPrint | Rule::SmallPrintUnended | Rule::EndMarker | Rule::Licence | Rule::Footer => {
-            24 * 1024
+            LICENCE_BYTES
         }
         Rule::TitleLine
         | Rule::Credits
@@ -60,6 +64,12 @@ mod tests {
         let cuts = [cut(Rule::StartMarker, 600), cut(Rule::Credits, 1000)];
         assert_eq!(largest(&cuts, 8400), Some((&cuts[1], 10)));
         assert_eq!(largest(&cuts, 8401), None);
+    }
+
+    #[test]
+    fn a_licence_makes_no_cut_small() {
+        let cuts = [cut(Rule::Credits, 800), cut(Rule::EndMarker, 18_000)];
+        assert_eq!(largest(&cuts, 1200), Some((&cuts[0], 40)));
     }
 
     #[test]
