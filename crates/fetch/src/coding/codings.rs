@@ -1,6 +1,7 @@
 //! The header field `Content-Encoding`, RFC 9110 §8.4.
 //!
-//! Servers also put there what is no coding: that there is none, a charset, a media type, or how MIME would transfer it.
+//! Servers also put there what is no coding: that there is none, a charset, a language, a media type, or how MIME would
+//! transfer it.
 //! None of that changes the bytes. A name that is neither one of those nor a known coding is refused.
 
 use std::fmt;
@@ -121,7 +122,7 @@ impl Codings {
 }
 
 fn named(name: &[u8]) -> Result<Option<Coding>, InvalidCodings> {
-    Ok(match name.to_ascii_lowercase().as_slice() {
+    Ok(match unquoted(&name.to_ascii_lowercase()) {
         name if is_no_coding(name) => None,
         b"gzip" | b"x-gzip" => Some(Coding::Gzip),
         b"deflate" => Some(Coding::Deflate),
@@ -138,8 +139,18 @@ fn named(name: &[u8]) -> Result<Option<Coding>, InvalidCodings> {
 /// Whether it names nothing that was done to the bytes.
 fn is_no_coding(name: &[u8]) -> bool {
     let name = name.strip_prefix(b"charset=").unwrap_or(name);
-    let name = name.strip_prefix(b"\"").and_then(|name| name.strip_suffix(b"\"")).unwrap_or(name);
-    NO_CODINGS.contains(&name) || is_charset(name) || is_media_type(name)
+    let name = unquoted(name);
+    NO_CODINGS.contains(&name) || is_charset(name) || is_language(name) || is_media_type(name)
+}
+
+fn unquoted(name: &[u8]) -> &[u8] {
+    name.strip_prefix(b"\"").and_then(|name| name.strip_suffix(b"\"")).unwrap_or(name)
+}
+
+/// English, or a language with its country (`de-at`), as in `Content-Language`. Other words of two letters may be codings.
+fn is_language(name: &[u8]) -> bool {
+    let is_letters = |part: &[u8]| part.len() == 2 && part.iter().all(u8::is_ascii_alphabetic);
+    name == b"en" || (name.len() == 5 && name[2] == b'-' && is_letters(&name[..2]) && is_letters(&name[3..]))
 }
 
 fn is_charset(name: &[u8]) -> bool {
@@ -176,6 +187,7 @@ mod tests {
         assert_eq!(parse(&["gzip, br"]), Ok(vec![Gzip, Brotli]));
         assert_eq!(parse(&["X-GZIP", "deflate ,identity,\tzstd"]), Ok(vec![Gzip, Deflate, Zstd]));
         assert_eq!(parse(&["br,br,br"]), Ok(vec![Brotli; 3]));
+        assert_eq!(parse(&["\"gzip\""]), Ok(vec![Gzip]));
     }
 
     #[test]
@@ -207,6 +219,8 @@ mod tests {
             "application/octet-stream",
             "charset=utf-8",
             "\"utf-8\"",
+            "en",
+            "pt-BR",
             "aws-chunked",
             "chunked",
         ] {
