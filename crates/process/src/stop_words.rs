@@ -64,7 +64,7 @@ pub enum InvalidStopWords {
 }
 
 impl StopWords {
-    /// The list of a language by its ISO 639-1 code; else a file with a word a line, where `#` begins a comment. The words are made
+    /// The list of a language by its ISO 639-1 code; else a file with a word a line, where `#` and `|` begin comments. The words are made
     /// what these options make of the words of a text.
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl StopWords {
         Ok(Self::from_lines(&name, &text, options))
     }
 
-    /// A word a line; what follows `#` at the beginning of a word, and blank lines, are none.
+    /// A word a line; comments and blank lines are none.
     #[must_use]
     pub fn from_lines(name: &str, text: &str, options: &Options) -> Self {
         let (words, impossible) = as_tokens(word_list::words(text), options);

@@ -46,14 +46,25 @@ fn from_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
     char::decode_utf16(units).collect::<Result<_, _>>().ok().filter(|_| rest.is_empty())
 }
 
-/// The words: a line each, without the white space around them. Lines that begin with `#` are comments. Any line end will do,
-/// that of old Macintosh programs (CR) too.
+/// The words: a line each, without the white space around them. `#` begins a comment, and so does `|`, as in the lists of
+/// Snowball. Any line end will do, that of old Macintosh programs (CR) too.
 pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
     let is_end = |c| matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}');
     // A mark stands at the beginning, and within a list that was put together of several files.
     let is_blank = |c: char| c.is_whitespace() || c == BYTE_ORDER_MARK;
     let lines = text.split(is_end).map(move |line| line.trim_matches(is_blank));
-    lines.filter(|line| !line.is_empty() && !line.starts_with('#'))
+    lines.map(without_comment).filter(|line| !line.is_empty())
+}
+
+/// A line up to its comment. A mark inside of a word (`c#`) begins none, and a bar alone is a word.
+fn without_comment(line: &str) -> &str {
+    let is_after_space = |at: usize| line[..at].ends_with(char::is_whitespace);
+    let is_comment = |(at, mark): (usize, &str)| match mark {
+        "#" => at == 0 || is_after_space(at),
+        _ => is_after_space(at) || (at == 0 && line[1..].starts_with(char::is_whitespace)),
+    };
+    let start = line.match_indices(['#', '|']).find(|found| is_comment(*found));
+    start.map_or(line, |(at, _)| line[..at].trim_end())
 }
 
 #[cfg(test)]
@@ -86,6 +97,12 @@ mod tests {
             let text = read_bytes(&bytes).unwrap();
             assert_eq!(words(&text).collect::<Vec<_>>(), ["the", "été", "mill"], "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn comments_end_words_and_marks_inside_of_words_do_not() {
+        let list = "the | article\n | pronouns\nhe # he\n#she\nc#\na|b\n|\n|x\nmill#\tx\nlane\t#x | y\n";
+        assert_eq!(words(list).collect::<Vec<_>>(), ["the", "he", "c#", "a|b", "|", "|x", "mill#\tx", "lane"]);
     }
 
     #[test]
