@@ -59,6 +59,13 @@ impl CliError {
         Self { advice: Some(advice.into()), ..self }
     }
 
+    /// A command that could not begin; a shortage of the machine is no fault in juggle.
+    #[must_use]
+    pub fn unstarted(error: &io::Error) -> Self {
+        let exit = if MachineFailure::of_any(error).is_some() { Exit::File } else { Exit::Bug };
+        Self::new(exit, format!("failed to start: {}", MachineFailure::told(error)))
+    }
+
     /// A file that cannot be written.
     #[must_use]
     pub fn unwritten(path: &Path, error: &io::Error) -> Self {
@@ -206,5 +213,18 @@ impl From<WorkerError> for CliError {
             }
             WorkerError::Halted(failure) => Self::new(Exit::File, failure.message).advise(GO_ON),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shortage_at_the_start_names_its_cause_and_is_no_bug() {
+        let error = CliError::unstarted(&io::Error::from(rustix::io::Errno::MFILE));
+        assert_eq!(error.exit, Exit::File);
+        assert!(error.to_string().contains("ulimit -n"), "{error}");
+        assert_eq!(CliError::unstarted(&io::ErrorKind::Other.into()).exit, Exit::Bug);
     }
 }

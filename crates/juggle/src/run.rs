@@ -60,7 +60,7 @@ where
     let out = Out::new(&settings, bars);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return end(Err(CliError::caused(Exit::Bug, &error))),
+        Err(error) => return end(Err(CliError::unstarted(&error))),
     };
     let result = runtime.block_on(run(settings, out));
     // What still blocks after a second signal is not waited for: nothing it does is acknowledged.

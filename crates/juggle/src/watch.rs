@@ -11,7 +11,7 @@
 //!
 //! A file is taken when it has something in it, has stood still for half a second and is not open for writing (as far as
 //! this system tells: Linux does, of the user's own processes). A list that changes later is taken again, and what it said
-//! before changes nothing; a text is taken once. A directory is watched without those in it. What is not there yet, or
+//! before changes nothing; a text is taken once. A directory is watched without those in it, of which it warns once. What is not there yet, or
 //! vanishes, is waited for.
 
 mod ears;

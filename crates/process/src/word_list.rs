@@ -102,7 +102,10 @@ mod tests {
     #[test]
     fn comments_end_words_and_marks_inside_of_words_do_not() {
         let list = "the | article\n | pronouns\nhe # he\n#she\nc#\na|b\n|\n|x\nmill#\tx\nlane\t#x | y\n";
-        assert_eq!(words(list).collect::<Vec<_>>(), ["the", "he", "c#", "a|b", "|", "|x", "mill#\tx", "lane"]);
+        assert_eq!(
+            words(list).collect::<Vec<_>>(),
+            ["the", "he", "c#", "a|b", "|", "|x", "mill#\tx", "lane"]
+        );
     }
 
     #[test]

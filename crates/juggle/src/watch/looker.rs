@@ -1,7 +1,7 @@
 //! Which files have settled. It reads directories and keeps no clock: `now` is an argument.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     fs,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
@@ -13,6 +13,7 @@ use super::{
     names::{companions, is_temporary},
     writers::{self, Identity},
 };
+use crate::directory;
 
 /// How long a file must not have changed.
 pub(super) const SETTLED: Duration = Duration::from_millis(500);
@@ -22,6 +23,8 @@ pub(super) const SETTLED: Duration = Duration::from_millis(500);
 pub(super) struct Looker {
     paths: Vec<PathBuf>,
     seen: HashMap<PathBuf, Seen>,
+    /// Directories in the directories, which are not looked into; each is told once.
+    told: HashSet<PathBuf>,
 }
 
 /// What was last seen of a file.
@@ -52,7 +55,7 @@ enum State {
 
 impl Looker {
     pub(super) fn new(paths: Vec<PathBuf>) -> Self {
-        Self { paths, seen: HashMap::new() }
+        Self { paths, seen: HashMap::new(), told: HashSet::new() }
     }
 
     /// Files whose present content has settled and was not handed out before, in the order of their names.
@@ -62,7 +65,10 @@ impl Looker {
         // A set: the same directory may be named twice.
         let files: BTreeSet<PathBuf> = self.paths.iter().flat_map(|path| files(path)).collect();
         for path in files {
-            let Some(version) = version(&path) else { continue };
+            let Some(version) = version(&path) else {
+                self.tell_of_directory(path);
+                continue;
+            };
             let fresh = Seen { version, since: now, state: version.state() };
             let seen = before.remove(&path).filter(|seen| seen.version == version).unwrap_or(fresh);
             if seen.state != State::Done && now.saturating_duration_since(seen.since) >= SETTLED {
@@ -71,6 +77,24 @@ impl Looker {
             self.seen.insert(path, seen);
         }
         self.unheld(settled)
+    }
+
+    /// Warns once of a directory that was dropped: its texts are not taken. A run directory is none of texts.
+    fn tell_of_directory(&mut self, path: PathBuf) {
+        let is_directory = path.is_dir() && !self.paths.contains(&path) && !directory::has_run(&path);
+        if is_directory && !self.told.contains(&path) {
+            tracing::warn!(
+                "did not take '{}': it is a directory: drop its files, or name it as a source",
+                path.display()
+            );
+            self.told.insert(path);
+        }
+    }
+
+    /// The directories that were told of.
+    #[cfg(test)]
+    pub(super) fn told(&self) -> &HashSet<PathBuf> {
+        &self.told
     }
 
     /// Whether a file is expected to settle soon.

@@ -63,6 +63,18 @@ fn a_file_is_taken_once_it_stands_still_and_again_when_it_has_changed() {
 }
 
 #[test]
+fn a_directory_that_is_dropped_is_told_once_and_a_run_directory_is_not() {
+    let mut inbox = Inbox::new();
+    for name in ["novels", ".hidden"] {
+        fs::create_dir(inbox.path(name)).unwrap();
+    }
+    crate::directory::prepare(&inbox.path("corpus")).unwrap();
+    inbox.write("novels/a.txt", "text");
+    assert!(inbox.settled().is_empty());
+    assert!(inbox.looker.told().iter().eq([&inbox.path("novels")]), "{:?}", inbox.looker.told());
+}
+
+#[test]
 fn a_directory_that_is_named_twice_is_one() {
     let mut inbox = Inbox::new();
     inbox.looker = Looker::new(vec![inbox.path(""), inbox.path("")]);
