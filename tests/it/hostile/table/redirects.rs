@@ -38,30 +38,6 @@ pub(super) fn rows(places: &Places) -> Vec<Row> {
         stored_as(name, 1, text, vec![status("302 Found", &fields)])
     };
     let mut rows = vec![
-        dead(
-            "in_a_circle",
-            "redirect",
-            11,
-            vec![found("/a"), found("/b"), found("/a"), found("/b"), found("/a")],
-        ),
-        dead("to_itself", "redirect", 11, vec![found("/to_itself.txt")]),
-        stored("a_chain_of_ten", 11, chain(10)),
-        dead("a_chain_of_eleven", "redirect", 11, chain(11)),
-        dead("an_empty_location", "redirect", 11, vec![found("")]),
-        dead("no_location", "redirect", 1, vec![status("302 Found", "")]),
-        dead("two_locations", "redirect", 1, vec![status("302 Found", "Location: /a\r\nLocation: /b\r\n")]),
-        dead(
-            "choices",
-            "http_status",
-            1,
-            vec![status("300 Multiple Choices", "Location: /a\r\nContent-Type: text/html\r\n")],
-        ),
-        dead(
-            "use_a_proxy",
-            "http_status",
-            1,
-            vec![status("305 Use Proxy", "Location: http://127.0.0.2/\r\n")],
-        ),
         moved("moved_301", "301 Moved Permanently"),
         moved("moved_302", "302 Found"),
         moved("moved_303", "303 See Other"),
@@ -107,8 +83,39 @@ pub(super) fn rows(places: &Places) -> Vec<Row> {
         elsewhere("to_another_host_with_a_user", "Location: http://user:secret@{other}\r\n"),
         elsewhere("to_another_host_with_a_cookie", "Location: http://{other}\r\nSet-Cookie: id=1\r\n"),
     ];
+    rows.extend(leading_nowhere());
     rows.extend(failing_behind_redirects());
     rows
+}
+
+/// In circles, too far, or to nothing that could be asked; and as far as is allowed.
+fn leading_nowhere() -> Vec<Row> {
+    vec![
+        dead(
+            "in_a_circle",
+            "redirect",
+            11,
+            vec![found("/a"), found("/b"), found("/a"), found("/b"), found("/a")],
+        ),
+        dead("to_itself", "redirect", 11, vec![found("/to_itself.txt")]),
+        stored("a_chain_of_ten", 11, chain(10)),
+        dead("a_chain_of_eleven", "redirect", 11, chain(11)),
+        dead("an_empty_location", "redirect", 11, vec![found("")]),
+        dead("no_location", "redirect", 1, vec![status("302 Found", "")]),
+        dead("two_locations", "redirect", 1, vec![status("302 Found", "Location: /a\r\nLocation: /b\r\n")]),
+        dead(
+            "choices",
+            "http_status",
+            1,
+            vec![status("300 Multiple Choices", "Location: /a\r\nContent-Type: text/html\r\n")],
+        ),
+        dead(
+            "use_a_proxy",
+            "http_status",
+            1,
+            vec![status("305 Use Proxy", "Location: http://127.0.0.2/\r\n")],
+        ),
+    ]
 }
 
 /// All requests of a hopeless text are counted, those of its redirects too.
