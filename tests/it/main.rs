@@ -37,8 +37,8 @@ mod signals;
 mod sources;
 mod stages;
 mod stopped_owner;
-#[cfg(feature = "hf")]
 mod terminal;
+#[cfg(feature = "hf")]
 mod tokenizer_json;
 mod verify;
 mod watch;
