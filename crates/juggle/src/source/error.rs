@@ -68,7 +68,7 @@ pub enum SourceError {
     },
     /// The snapshot is not what was listed; adding the list again mends it.
     #[error(
-        "read the snapshot {}: it was changed since the list was added, so nothing is fetched from it; add the source list \
+        "read the snapshot {}: it was changed since the list was added, or is gone, so nothing is fetched from it; add the source list \
          again, which writes it anew",
         path.display()
     )]

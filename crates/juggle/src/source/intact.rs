@@ -7,6 +7,7 @@
 use std::{
     collections::BTreeMap,
     fs::{File, Metadata},
+    io::ErrorKind,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -79,8 +80,13 @@ fn opened(path: &Path) -> Result<File, SourceError> {
     safe_file::open(path).map_err(|source| failed(path, source))
 }
 
+/// One that is gone is mended as one that was altered is: by adding its list again.
 fn failed(path: &Path, source: std::io::Error) -> SourceError {
-    SourceError::Snapshot { path: path.to_owned(), source }
+    let path = path.to_owned();
+    if source.kind() == ErrorKind::NotFound {
+        return SourceError::Altered { path };
+    }
+    SourceError::Snapshot { path, source }
 }
 
 fn stamp(file: &File) -> std::io::Result<Stamp> {
@@ -109,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_that_was_altered_cut_or_swapped_is_refused() {
+    fn a_snapshot_that_was_altered_cut_swapped_or_removed_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let path = snapshot(directory.path(), "list", ["one", "two"]);
         let other = snapshot(directory.path(), "list", ["three", "four"]);
@@ -123,6 +129,8 @@ mod tests {
             fs::write(&path, bytes).unwrap();
             assert!(is_refused(read(&path)));
         }
+        fs::remove_file(&path).unwrap();
+        assert!(is_refused(read(&path)), "its list is to be added again");
     }
 
     #[test]
