@@ -68,7 +68,7 @@ const BY: &str = "as at by for from in into on thanks through to using with";
 
 /// Words that credits are written in, beside names.
 const WORDS: &str = "a about above additional all also american an and anonymous any archive are art as ascii assistance \
-    assisted at audio author authors available available. based be been blog board book books by canada \
+    assisted at audio author authors available based be been blog board book books by canada \
     chapter chapters character checked checking collection collections comments compared compiled \
     computer contact contributed conversion converted copies copy corrected correction corrections \
     courtesy cover created credit credits da das de del den der des di did digital digitised \
