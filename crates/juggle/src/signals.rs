@@ -1,5 +1,5 @@
 //! Ctrl-C and SIGTERM: the first drains what is in flight, at most [`DRAIN`]; the second stops now. A command that does not
-//! end by itself then, whatever it waits for, is ended after [`FAREWELL`].
+//! end by itself then, whatever it waits for, is ended after `FAREWELL`.
 
 use std::{future::Future, time::Duration};
 
