@@ -9,20 +9,20 @@ Exports RUN_DIR in all forms with the program JUGGLE, into RUN_DIR/export, and c
 * documents.parquet with text/: number, lengths, hashes where pyarrow has the bytes, duplicates;
 * JSON Lines: the fields of Dolma with their types, the texts, and that pyarrow and Polars load them as a table;
 * JSON Lines by strict readers, of RUN_DIR and of a corpus whose first 120 texts lack fields that later ones have: Polars with its default
-  schema inference, datasets plain and streaming, dolma's declaration of a line; each line is one for str.splitlines too;
+  schema inference, datasets plain and streaming, dolma's tagger; each line is one for str.splitlines too;
 * metadata.csv as the Standardized Project Gutenberg Corpus reads it; vocabulary.tsv with counts.parquet; SHA256SUMS.
 
-The libraries are installed into target/check-exports by pip, once. It ends with 1 where anything differs.
+The libraries are installed into target/check-exports and target/check-exports-dolma by pip, once. It ends with 1 where anything differs.
 """
 
 import collections
 import csv
 import gzip
 import hashlib
-import importlib.util
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -30,9 +30,15 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PLACE = ROOT / "target" / "check-exports"
-LIBRARIES = ["pyarrow", "duckdb", "polars", "datasets", "msgspec"]
-# Without what it depends on, which takes pip long to choose: only its declaration of a line is used.
+LIBRARIES = ["pyarrow", "duckdb", "polars", "datasets"]
+# It asks for older libraries than the others, so it has an environment of its own. pip needs half an hour to choose all that it depends
+# on, so what its tagger of local files imports is named here.
+DOLMA_PLACE = ROOT / "target" / "check-exports-dolma"
 DOLMA = "dolma==1.2.1"
+DOLMA_IMPORTS = (
+    "anyascii blingfire==0.1.8 boto3 charset-normalizer fasttext-wheel==0.9.2 fsspec jq jsonpath-ng msgspec necessary nltk numpy<2 omegaconf "
+    "platformdirs python-dotenv pyyaml requests requirements-parser rich smart-open tokenizers<=0.19.1 tqdm uniseg zstandard"
+).split()
 # More than any corpus that is looked at here: datasets takes its types from the first 10 MiB otherwise.
 CHUNK_BYTES = 1 << 30
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
@@ -67,7 +73,6 @@ def in_environment(juggle, run):
         subprocess.run([sys.executable, "-m", "venv", PLACE], check=True)
     if subprocess.run([python, "-c", f"import {', '.join(LIBRARIES)}"], capture_output=True).returncode:
         subprocess.run([python, "-m", "pip", "install", "--quiet", *LIBRARIES], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", DOLMA], check=True)
     os.execv(python, [python, __file__, juggle, run])
 
 
@@ -219,7 +224,6 @@ def late_fields(juggle, place):
 def strict_readers(export, **how):
     """Whether readers that infer or declare types read every line, and find in it what JSON says."""
     import datasets
-    import msgspec
     import polars
 
     paths = sorted(export.glob("jsonl/part-*.jsonl.gz"))
@@ -240,15 +244,35 @@ def strict_readers(export, **how):
             loaded = datasets.load_dataset("json", streaming=streaming, **files, **how)
             same(f"rows of datasets, streaming {streaming}", [known(row) for row in loaded], rows)
 
-    spec = importlib.util.find_spec("dolma").submodule_search_locations[0]
-    loader = importlib.util.spec_from_file_location("data_types", pathlib.Path(spec) / "core" / "data_types.py")
-    data_types = importlib.util.module_from_spec(loader)
-    loader.loader.exec_module(data_types)
-    decoder = msgspec.json.Decoder(data_types.InputSpecWithMetadata)
-    for line, row in zip(lines, rows):
-        document = decoder.decode(line)
-        same("line of dolma", (document.id, document.text, document.metadata), (row["id"], row["text"], row["metadata"]))
-        same("times of dolma", (document.added, document.created), (row.get("added", ""), row.get("created", "")))
+    tagged_by_dolma(paths, rows)
+
+
+def tagged_by_dolma(paths, rows):
+    """Whether dolma's tagger reads every document, and finds as many characters in each as there are."""
+    with tempfile.TemporaryDirectory() as place:
+        documents = pathlib.Path(place) / "documents"
+        documents.mkdir()
+        for path in paths:
+            shutil.copy(path, documents)
+        subprocess.run(
+            [dolma(), "tag", "--documents", f"{documents}/*", "--taggers", "char_length_v1", "--experiment", "x", "--processes", "1"],
+            check=True,
+            capture_output=True,
+        )
+        attributes = sorted(pathlib.Path(place).glob("attributes/x/*.jsonl.gz"))
+        tagged = [json.loads(line) for path in attributes for line in gzip.decompress(path.read_bytes()).splitlines()]
+    found = {row["id"]: row["attributes"]["x__char_length_v1__length"][0][2] for row in tagged}
+    same("characters by dolma", found, {row["id"]: len(row["text"]) for row in rows})
+
+
+def dolma():
+    """Returns its program, which is installed where it is missing."""
+    program, python = (DOLMA_PLACE / "bin" / name for name in ("dolma", "python"))
+    if not program.exists():
+        subprocess.run([sys.executable, "-m", "venv", DOLMA_PLACE], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *DOLMA_IMPORTS], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", DOLMA], check=True)
+    return program
 
 
 def look(value, path, types):
