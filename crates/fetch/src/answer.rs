@@ -104,10 +104,6 @@ impl Head<'_> {
             (200 | 203, _) => self.whole(bytes_max),
             (206, Some(part)) => self.rest(part),
             (304 | 412 | 416, Some(_)) => Err(self.afresh("the rest of the body is not to be had")),
-            // A whole text under this status is whole; only its status is wrong.
-            (206, None) if self.headers.contains_key(CONTENT_RANGE) && !self.is_part() => {
-                self.whole(bytes_max)
-            }
             (206, None) => Err(self.for_good(Reason::HttpStatus, "a part came that was not asked for")),
             (204 | 205, _) => Err(self.for_good(Reason::Empty, "there is no body")),
             (408 | 425 | 429 | 500 | 502 | 503 | 504, _) => Err(self.busy(now_ms)),

@@ -129,16 +129,6 @@ async fn a_part_is_never_taken_for_the_whole() {
 }
 
 #[tokio::test]
-async fn a_whole_text_under_the_status_of_a_part_is_whole() {
-    let whole = text(4_000);
-    let unasked = |fields: &str| answer("206 Partial Content", fields, &whole);
-    assert_eq!(fetched(unasked("Content-Range: bytes 0-3999/4000\r\n")).await.unwrap(), whole);
-    for fields in ["", "Content-Range: bytes 0-3999/*\r\n", "Content-Range: bytes 1000-4999/5000\r\n"] {
-        assert_eq!(fatal(fetched(unasked(fields)).await), Reason::HttpStatus, "{fields}");
-    }
-}
-
-#[tokio::test]
 async fn a_rest_with_status_200_is_thrown_away_and_the_whole_asked_for() {
     let mut rig = Rig::new();
     let whole = text(4_000);
