@@ -82,10 +82,7 @@ impl Patience {
 
     /// Whether it is over after so many beats without answer to these requests.
     fn is_over<'c>(self, beats: u32, mut open: impl Iterator<Item = &'c Request>) -> bool {
-        let wait_ms = |request: &Request| match request {
-            Request::Claim(ask) => ask.wait_ms,
-            _ => 0,
-        };
+        let wait_ms = |request: &Request| if let Request::Claim(ask) = request { ask.wait_ms } else { 0 };
         let silence = BEAT * beats;
         open.any(|request| silence > self.0 + Duration::from_millis(wait_ms(request)))
     }

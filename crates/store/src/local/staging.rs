@@ -5,7 +5,7 @@
 //! knows that no writer has it or will have it.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
@@ -14,7 +14,7 @@ use flow::{
     blobs::{BlobError, BlobName, Kept, StagedBlob},
     machine::MachineFailure,
     safe_file,
-    temporary::{self, Held},
+    temporary::{self, Held, Sweep},
 };
 
 /// How often a writer begins again when its file is taken away under its hands.
@@ -73,15 +73,8 @@ pub(super) fn resume(name: &BlobName, path: &Path) -> Result<StagedBlob, BlobErr
 
 /// Removes the temporary files of a directory that nobody holds.
 pub(super) fn sweep(directory: &Path) -> Result<usize, BlobError> {
-    let mut swept = 0;
-    let entries = fs::read_dir(directory).map_err(|error| BlobError::at(directory, error))?;
-    for entry in entries {
-        let entry = entry.map_err(|error| BlobError::at(directory, error))?;
-        if is_temporary(&entry.file_name().to_string_lossy()) {
-            swept += usize::from(swept_away(&entry.path())?);
-        }
-    }
-    Ok(swept)
+    let swept = temporary::sweep(directory, Sweep::Remove, is_temporary);
+    swept.map(|paths| paths.len()).map_err(|error| BlobError::at(directory, error))
 }
 
 /// Whether the name is one that [`stage`] gives: `.` … `.<digits>-<digits>.tmp`.
@@ -95,24 +88,14 @@ fn is_temporary(file_name: &str) -> bool {
             .is_some_and(|(pid, number)| digits(pid) && digits(number))
 }
 
-fn swept_away(path: &PathBuf) -> Result<bool, BlobError> {
-    let file = match safe_file::open(path) {
-        Ok(file) => file,
-        // Published or removed since it was listed, or not one of ours: a link, or of another user.
-        Err(_) => return Ok(false),
-    };
-    match hold(&file, path)? {
-        Held::Ours => fs::remove_file(path).map(|()| true).map_err(|error| BlobError::at(path, error)),
-        Held::Other | Held::Gone => Ok(false),
-    }
-}
-
 fn hold(file: &File, path: &Path) -> Result<Held, BlobError> {
     temporary::hold(file, path).map_err(|error| BlobError::at(path, error))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
