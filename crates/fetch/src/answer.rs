@@ -57,18 +57,18 @@ pub(crate) enum Plan {
     Rest { facts: Facts, offset: u64, bytes: u64 },
 }
 
-/// What says where a body ends.
+/// The rule that determines where a body ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EndOf {
-    /// HTTP: the announced length, the last chunk, or the end of the connection.
+    /// HTTP framing: the announced length, the last chunk, or the end of the connection.
     Message,
-    /// Its coding, which has a checksum at its end, so that an announced length may be wrong.
+    /// The content coding. It has a checksum at its end, so an announced length may be wrong.
     Coding,
 }
 
 impl Plan {
-    /// What says where the body ends. A length beside a gzip stream is often that of the text before it was coded; the
-    /// checksum of the stream outweighs it.
+    /// Returns the rule that determines where the body ends. The length announced with a gzip stream is often
+    /// the length of the text before compression, so the checksum of the stream takes precedence over it.
     pub(crate) fn end_of(&self) -> EndOf {
         match self {
             Self::Whole { facts, codings, .. } if facts.total.is_some() && codings.has_checked_end() => {
@@ -151,8 +151,9 @@ impl Head<'_> {
         Ok(Plan::Rest { facts: part.facts.clone(), offset: part.offset, bytes })
     }
 
-    /// Whether the body is a part, whatever the status: it says so by a range that is not all of it, or comes in parts. A
-    /// range that cannot be read is not known to be all of it. RFC 9110 §14.4, §14.6.
+    /// Returns whether the body is only a part, whatever the status. A body is a part if its `Content-Range`
+    /// does not cover the whole, or if its media type is `multipart/byteranges`. A `Content-Range` that
+    /// cannot be read is not taken to cover the whole. RFC 9110 §14.4, §14.6.
     pub(crate) fn is_part(self) -> bool {
         let is_all = |range: ContentRange| {
             range.first == 0
@@ -176,7 +177,8 @@ impl Head<'_> {
             && !self.headers.contains_key(CONTENT_LENGTH)
     }
 
-    /// The announced length of the whole, by a range that is all of it if by nothing else.
+    /// Returns the announced length of the whole body. If no length is announced, it is taken from
+    /// `Content-Range`.
     fn total(self) -> Option<u64> {
         self.length.or_else(|| ContentRange::of(self.headers).map(|range| range.total))
     }

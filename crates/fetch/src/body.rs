@@ -156,7 +156,8 @@ impl Wire {
         Ok(())
     }
 
-    /// What a body says that was taken although it was not as long as announced.
+    /// Returns a warning if fewer bytes came than were announced. It is for a body that was accepted
+    /// nevertheless.
     pub(crate) fn misannounced(&self) -> Option<String> {
         self.missed().map(|expected| {
             self.told(&format!(
@@ -167,7 +168,7 @@ impl Wire {
         })
     }
 
-    /// The bytes that were announced, if fewer came.
+    /// Returns the announced number of bytes if fewer bytes came.
     fn missed(&self) -> Option<u64> {
         self.expected.filter(|expected| self.came < *expected)
     }

@@ -39,7 +39,7 @@ impl<'a> Chunks<'a> {
         self.stop
     }
 
-    /// What is to be said of a body that came whole although fewer bytes came than were announced.
+    /// Returns a warning for a complete body that has fewer bytes than were announced.
     pub(crate) fn misannounced(&self) -> Option<String> {
         self.wire.misannounced()
     }

@@ -1,7 +1,8 @@
 //! What an error of the HTTP client means.
 //!
 //! The chain of sources is walked from the outside in; an `io::Error` is looked into as well, since it does not name
-//! what it wraps as its source. The first rule that fits decides: a condition of this machine, then refused address, then name resolution, then TLS, then
+//! what it wraps as its source. The first rule that fits decides: a condition of this machine, then a refused
+//! address, then name resolution, then TLS, then
 //! deadline, then connection; what is left is an answer that is not HTTP, or a connection that broke before one came.
 
 use std::{error::Error, io};
@@ -56,7 +57,8 @@ pub(crate) fn unanswered(error: &reqwest::Error, url: &Url, proxy: Option<&str>)
     Failed::for_now(Reason::Connect, format!("{at}: the connection broke before an answer came: {why}"))
 }
 
-/// Returns what this machine lacks, where that is why there was no answer: a socket is an open file too.
+/// Returns the condition of this machine that prevented a response, if there is one. A socket is an open file
+/// too, so a limit on open files also stops connections.
 fn machine(error: &reqwest::Error) -> Option<MachineFailure> {
     chain(error).filter_map(|error| error.downcast_ref()).find_map(MachineFailure::of_any)
 }
@@ -73,7 +75,7 @@ pub(crate) fn innermost(error: &(dyn Error + 'static)) -> String {
     chain(error).last().unwrap_or(error).to_string()
 }
 
-/// The first error of this type in the chain.
+/// Returns the first error of type `E` in the chain.
 pub(crate) fn find<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {
     chain(error).find_map(|error| error.downcast_ref())
 }

@@ -9,11 +9,13 @@
 //!
 //! A [family](Family) of addresses holds for whatever this machine connects to: the host, or the proxy in its place.
 //!
-//! Each of them exists twice: one keeps connections for the next request, the other makes a new one for each.
+//! Each client exists twice: one keeps connections for the next request, the other opens a new connection for
+//! each request.
 //!
-//! No client follows redirects, undoes encodings, keeps cookies or sends a referer. All of them read answers as leniently
-//! as browsers do: white space before a colon and folded lines are accepted (RFC 9112 §5.1, §5.2), and lines that are no
-//! header fields are skipped. NUL, a carriage return alone, and lengths that contradict each other are still refused.
+//! No client follows redirects, removes content codings, keeps cookies or sends a `Referer`. All clients
+//! parse responses as leniently as browsers do: white space before a colon and folded lines are accepted (RFC
+//! 9112 §5.1, §5.2), and lines that are not header fields are skipped. NUL, a lone carriage return, and
+//! contradictory lengths are still refused.
 
 use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 
@@ -43,7 +45,8 @@ use crate::{
 const IDLE_CONNECTION_KEPT: Duration = Duration::from_secs(5);
 /// Unused connections kept for one host.
 const IDLE_CONNECTIONS_MAX: usize = 32;
-/// Header fields that one answer may have. What is over it is refused, as is a head of more than some 400 KiB.
+/// The maximum number of header fields in a response. A response with more fields is refused, and so is a
+/// head of more than about 400 KiB.
 const FIELDS_MAX: usize = 500;
 
 /// The clients.
@@ -57,17 +60,17 @@ pub(crate) struct Clients {
     family: Family,
 }
 
-/// The two clients of one way to hosts.
+/// The two clients for one way to contact hosts.
 #[derive(Debug)]
 pub(crate) struct Connecting {
-    /// Uses a connection that is open, if there is one.
+    /// Reuses an open connection, if there is one.
     pub(crate) kept: Client,
-    /// Makes a new connection for each request.
+    /// Opens a new connection for each request.
     pub(crate) fresh: Client,
 }
 
 impl Connecting {
-    /// Builds both clients of what `builder` sets.
+    /// Builds both clients from the settings of `builder`.
     fn new(builder: impl Fn() -> Result<ClientBuilder, FetchError>) -> Result<Self, FetchError> {
         let kept =
             builder()?.pool_idle_timeout(IDLE_CONNECTION_KEPT).pool_max_idle_per_host(IDLE_CONNECTIONS_MAX);
@@ -208,7 +211,8 @@ fn builder(config: &FetchConfig) -> ClientBuilder {
         .redirect(Policy::none())
         .referer(false)
         .connect_timeout(config.connect_timeout)
-        // All three: the parser that skips invalid lines alone would also skip the folded part of a valid field.
+        // All three options are needed. With only the option that skips invalid lines, the parser would also
+        // skip the continuation lines of a valid folded field.
         .http1_allow_spaces_after_header_name_in_responses(true)
         .http1_allow_obsolete_multiline_headers_in_responses(true)
         .http1_ignore_invalid_headers_in_responses(true)

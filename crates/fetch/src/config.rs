@@ -35,8 +35,8 @@ pub struct FetchConfig {
     pub mirrors: Vec<Mirror>,
     /// Hosts that may be contacted whatever their address.
     pub allow_hosts: Vec<AllowedHost>,
-    /// How long to wait from the end of a host's answer to the next request to it. The queue spaces claims too, but
-    /// between a claim and the end of its answer any time may pass.
+    /// The time from the end of a host's response to the next request to it. The queue spaces claims too, but
+    /// any amount of time may pass between a claim and the end of its response.
     pub wait: Duration,
     /// The same for single hosts, by group.
     pub host_waits: BTreeMap<String, Duration>,

@@ -42,7 +42,7 @@ pub(crate) struct Download<'a> {
     pub(crate) throttle: &'a Throttle,
     pub(crate) clock: Clock,
     pub(crate) before: Before,
-    /// When the answer ended, or broke off; set by the download, once.
+    /// The time at which the request ended, with or without a complete response. The download sets it once.
     pub(crate) ended: &'a OnceLock<Instant>,
 }
 
@@ -171,7 +171,7 @@ impl Download<'_> {
         let at = shown(&url).to_string();
         writer.begin(Body::new(at, plan, self.config.body_bytes_max)).await?;
         match self.stream(response, &url, writer).await {
-            // The coding says where the body ends, and whether it came whole.
+            // The coding determines where the body ends, and its checksum shows that the body is complete.
             Err(Broken::Candidate(failed))
                 if end_of == EndOf::Coding && failed.failure.reason == Reason::Truncated => {}
             streamed => streamed?,

@@ -39,7 +39,8 @@ pub(crate) enum Hope {
     Afresh,
     /// A page came in place of a text. Once more, in case that was an accident or the host turns robots away.
     Page,
-    /// It is this machine that cannot go on, such as with too many open files. That says nothing of the candidate.
+    /// This machine cannot go on, for example with too many open files. That says nothing about
+    /// the candidate.
     Halt,
 }
 
@@ -126,7 +127,7 @@ impl Failed {
         Self { failure: Failure::new(reason, message), hope: Hope::Afresh, host: Seen::Nothing }
     }
 
-    /// This machine cannot go on.
+    /// Creates the failure for a condition of this machine.
     pub(crate) fn of_this_machine(condition: MachineFailure, what: impl fmt::Display) -> Self {
         let failure = Failure::new(Reason::Internal, format!("{what}: {condition}"));
         Self { failure, hope: Hope::Halt, host: Seen::Nothing }

@@ -139,7 +139,8 @@ pub fn if_range(headers: &HeaderMap) -> Option<(String, bool)> {
     Some((validator.if_range().to_owned(), validator.is_contradicted(headers)))
 }
 
-/// What a body with this media type is, if it is not a text; it comes in chunks of so many bytes.
+/// Returns what a body with this media type is, if it is not a text. The body is read in chunks of
+/// `chunk_bytes`.
 #[must_use]
 pub fn sniffed(body: &[u8], media_type: Option<&str>, chunk_bytes: usize) -> Option<String> {
     let mut sniffer = Sniffer::new(media_type);

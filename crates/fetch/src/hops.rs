@@ -85,8 +85,8 @@ impl Hops {
     }
 
     /// Asks once. Where `part` came from this URL, only the rest is asked for; else, where what is stored came from it, the
-    /// whole only if it has changed. A request on a kept connection that closes before it answers is sent once more, on
-    /// a new connection: to the server it is the same request.
+    /// whole only if it has changed. If a kept connection closes before it answers, the request is sent once
+    /// more on a new connection. To the server this is the same request.
     pub(crate) async fn ask(
         &self,
         url: &Url,
@@ -114,7 +114,7 @@ impl Hops {
         Ok(Step::Answer(Answer { response, url: url.clone(), asked }))
     }
 
-    /// Sends a request and waits for the head of its answer.
+    /// Sends a request and waits for the head of its response.
     async fn send(&self, request: RequestBuilder, url: &Url) -> Result<reqwest::Result<Response>, Failed> {
         tokio::time::timeout(self.answer_timeout, request.send()).await.map_err(|_| {
             let why = format!("{}: the server did not answer in time", shown(url));
@@ -160,8 +160,9 @@ impl Hops {
     }
 }
 
-/// `Location`, sent once, not over-long. Bytes beyond ASCII, which the standard does not allow there, are
-/// percent-encoded as they came: whatever encoding they are in, they go back to the server that sent them.
+/// Returns the value of `Location`, if it was sent once and is not too long. Bytes outside ASCII, which the
+/// standard does not allow there, are percent-encoded unchanged. Whatever encoding they are in, the server
+/// that sent them gets the same bytes back.
 fn location(headers: &HeaderMap) -> Option<String> {
     let mut locations = headers.get_all(LOCATION).iter();
     let location = locations.next().filter(|location| location.len() <= LOCATION_BYTES_MAX)?;

@@ -112,7 +112,7 @@ fn replace(path: &Path, temporary: &Path, value: &impl Serialize) -> io::Result<
     }
     let bytes = serde_json::to_vec(value)?;
     let written = safe_file::create(temporary)
-        // Held until it has its name, so that nobody sweeps it.
+        // Locked until the file is renamed, so that no sweep removes it.
         .and_then(|mut file| {
             file.try_lock()?;
             file.write_all(&bytes)?;

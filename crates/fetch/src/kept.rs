@@ -1,10 +1,11 @@
-//! Which connections have answered before, so that one that dies under its next request can be told from a host that
-//! gives no answer.
+//! Remembers which connections have answered before. This distinguishes a kept connection that closes during
+//! its next request from a host that does not answer.
 //!
-//! A server may close a kept connection at any moment, also just as the next request is on its way. That request may be
-//! sent again on a new connection (RFC 9112 §9.3.1, RFC 9110 §9.2.2). The HTTP client does not say whether a connection
-//! was used before; it says between which two addresses a connection is, and those are noted here with each answer. An
-//! address that a later, new connection has again is taken for a used one: that costs one more request, at worst.
+//! A server may close a kept connection at any moment, even while the next request is on its way. That
+//! request may be sent again on a new connection (RFC 9112 §9.3.1, RFC 9110 §9.2.2). The HTTP client does not
+//! report whether a connection was used before. It reports the two addresses of a connection, and those are
+//! noted here with each response. If a later, new connection has the same two addresses, it is taken for a
+//! used one. That costs at most one more request.
 
 use std::{
     collections::HashSet,
@@ -19,13 +20,13 @@ use reqwest::Response;
 
 use crate::classify::find;
 
-/// From so many noted connections on, those of the generation before are forgotten.
+/// The number of connections in a generation. When a generation is full, the one before it is forgotten.
 const GENERATION_MAX: usize = 4_096;
 
-/// The two ends of a connection: here and there.
+/// The two ends of a connection: the local and the remote address.
 type Ends = (SocketAddr, SocketAddr);
 
-/// The connections that have answered, in two generations, so that memory has a bound.
+/// The connections that have answered. They are kept in two generations to bound the memory.
 #[derive(Debug, Default)]
 pub(crate) struct KeptConnections(Mutex<[HashSet<Ends>; 2]>);
 
@@ -41,8 +42,8 @@ impl KeptConnections {
         young.insert(ends);
     }
 
-    /// Returns whether a request failed because a connection that had answered before closed or broke before it
-    /// answered again.
+    /// Returns whether a request failed because a kept connection, one that had answered before, closed or
+    /// broke before it answered again.
     pub(crate) fn has_closed(&self, error: &reqwest::Error) -> bool {
         let is_broken =
             find::<hyper::Error>(error).is_some_and(|error| !error.is_parse() && !error.is_user());

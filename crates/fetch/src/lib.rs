@@ -7,8 +7,8 @@
 //!   of their own;
 //! * [`candidate`]: from a listed URL to the one that is contacted, and the group that its politeness counts with;
 //! * `target`: what a job contacts now;
-//! * `roots`, `address`, `client`, `kept`, `hops`: whom is trusted, which addresses may be contacted, how, on which
-//!   connections, and where a redirect leads;
+//! * `roots`, `address`, `client`, `kept`, `hops`: which certificates are trusted, which addresses may be
+//!   contacted, how, on which connections, and where a redirect leads;
 //! * `answer`, `retry_after`, `validator`, `sniff`: what the head of an answer and its first bytes mean;
 //! * `throttle`: the rate of all downloads together;
 //! * [`coding`]: `Content-Encoding` undone, streaming, under caps;

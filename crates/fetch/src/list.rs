@@ -97,7 +97,8 @@ async fn transfer(
     }
 }
 
-/// Refuses what is not a whole list, as it is or with a coding of gzip, which those who read it undo.
+/// Refuses a response that is not a whole list, either uncoded or coded with gzip. The reader of the list
+/// decompresses gzip.
 fn check_head(url: &Url, response: &Response) -> Result<(), ListError> {
     let (status, headers) = (response.status(), response.headers());
     if !matches!(status.as_u16(), 200 | 203) {

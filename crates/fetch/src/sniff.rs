@@ -1,10 +1,11 @@
-//! Whether what comes is a text, by its bytes. The `Content-Type` of an answer is a hint only: servers label texts by
-//! the ending of a name, or by their default.
+//! Detects bodies that are not texts by their bytes. The `Content-Type` of a response is only a hint: servers
+//! derive it from the file name extension, or send their default.
 //!
-//! * `magic`: the first bytes of files of other kinds, and of archives of texts: WARC, mbox, tar.
+//! * `magic`: the first bytes of other file types, and of archives of texts: WARC, mbox, tar.
 //! * `page`: HTML and XML, at the start or after other lines.
-//! * A text behind a label that no text has (`image/jpeg`) is a text if it has no byte that texts do not have. What is
-//!   labelled as a page is a text only if it has no markup and is longer than a notice.
+//! * A body with the media type of another file type (`image/jpeg`) is a text if its first bytes contain no
+//!   binary byte. A body with the media type of a page is a text only if it has no markup and is longer than
+//!   a notice.
 
 mod magic;
 mod page;
@@ -13,9 +14,9 @@ use std::borrow::Cow;
 
 use self::page::PageWatch;
 
-/// How many first bytes decide what is not a page.
+/// The number of first bytes that are examined for other file types.
 pub(crate) const SNIFF_BYTES: usize = 512;
-/// The shortest text that is believed to be one where it is labelled as a page; shorter ones are notices.
+/// The minimum size of a text with the media type of a page. Shorter bodies are notices.
 const LABELLED_PAGE_BYTES_MIN: u64 = 512;
 
 /// What a page is called.
@@ -40,22 +41,22 @@ const TYPES: [&str; 14] = [
 
 const TYPE_FAMILIES: [&str; 4] = ["image/", "audio/", "video/", "font/"];
 
-/// What a media type says of a body.
+/// What a media type says about a body.
 #[derive(Debug, Default)]
 enum Label {
-    /// It may be a text.
+    /// The body may be a text.
     #[default]
     Text,
-    /// It is a page, which a server may send in place of anything.
+    /// The body is a page, which a server may send in place of anything.
     Page,
-    /// It is of this type, which no text has.
+    /// The body is of this type, which no text has.
     Other(String),
-    /// It is of this type, in several parts.
+    /// The body is of this type and has several parts.
     Parts(String),
 }
 
 impl Label {
-    /// Reads a media type, in lower case and without parameters.
+    /// Reads a media type, which must be in lower case and without parameters.
     fn of(media_type: &str) -> Self {
         let name = || media_type.to_owned();
         match media_type {
@@ -68,7 +69,7 @@ impl Label {
     }
 }
 
-/// Judges a body as it comes.
+/// Detects whether a body is a text while the body arrives.
 #[derive(Debug, Default)]
 pub(crate) struct Sniffer {
     label: Label,
@@ -78,12 +79,12 @@ pub(crate) struct Sniffer {
 }
 
 impl Sniffer {
-    /// For a body with this media type, in lower case and without parameters.
+    /// Creates a sniffer for a body with this media type, which must be in lower case and without parameters.
     pub(crate) fn new(media_type: Option<&str>) -> Self {
         Self { label: media_type.map(Label::of).unwrap_or_default(), ..Self::default() }
     }
 
-    /// Takes the next bytes. Says what the body is, if it is not a text.
+    /// Takes the next bytes. Returns what the body is, if it is not a text.
     pub(crate) fn feed(&mut self, chunk: &[u8]) -> Option<Cow<'static, str>> {
         let room = SNIFF_BYTES - self.head.len();
         self.head.extend_from_slice(&chunk[..chunk.len().min(room)]);

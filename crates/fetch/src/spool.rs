@@ -34,7 +34,7 @@ use crate::{
 
 /// From so many bytes on, a body can be resumed even where the process is killed.
 pub(crate) const NOTED_FROM_BYTES: u64 = 1 << 20;
-/// The smallest part that is kept. What its first bytes say of it has been judged.
+/// The minimum size of a part that is kept. Its first bytes have been judged.
 const PART_BYTES_MIN: u64 = SNIFF_BYTES as u64;
 /// The largest `P.json` that is read.
 const NOTE_BYTES_MAX: u64 = 16 * 1024;
@@ -158,7 +158,7 @@ impl Spool {
         Ok(())
     }
 
-    /// Goes on with what is there: reads it again for its hash, and hands it to `read`.
+    /// Continues after the bytes that are there: reads them again for the hash, and passes them to `read`.
     pub(crate) fn go_on(&mut self, mut read: impl FnMut(&[u8])) -> Result<(), BlobError> {
         let total = self.note.as_ref().and_then(|note| note.facts.total).unwrap_or(self.bytes);
         self.spools.floor.check(&self.staged, total.saturating_sub(self.bytes))?;
@@ -289,7 +289,7 @@ fn write_note(note: &Note, path: &Path) -> io::Result<()> {
     let temporary = path.with_extension("json.tmp");
     let bytes = serde_json::to_vec(note)?;
     let written = safe_file::create(&temporary).and_then(|mut file| {
-        // Held until it has its name, so that nobody sweeps it.
+        // Locked until the file is renamed, so that no sweep removes it.
         file.try_lock()?;
         file.write_all(&bytes)?;
         fs::rename(&temporary, path)

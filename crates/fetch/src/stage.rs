@@ -3,7 +3,8 @@
 //! A job makes one request in one try: for robots.txt where that is not known, for a text else; a redirect is the next try's.
 //! How a try fails decides what is next: `failed` says how. Politeness is the queue's, by the job's group; so a job whose
 //! group is not the host that would be contacted (a redirect, or mirrors that changed since it was pushed) goes back to be
-//! queued under the right one, and nothing is contacted; neither is a failure, nor counted as one. What hosts wish besides (`Crawl-delay`, being busy, having had
+//! queued under the right one, and nothing is contacted. Neither a redirect nor such a job is a failure or is
+//! counted as one. What hosts ask for besides (`Crawl-delay`, being busy, having had
 //! enough) becomes pauses of their groups.
 
 use std::{
@@ -330,8 +331,8 @@ impl Stage for Fetch {
 }
 
 impl Fetch {
-    /// How long to leave a host alone from now: what is left of its wait and of its `Crawl-delay` since its answer `ended`
-    /// (none: just now), and what it needs for being busy.
+    /// Returns how long to leave a host alone from now: the rest of its wait and of its `Crawl-delay` since
+    /// its response `ended` (if none, since now), or the delay for a busy host if that is longer.
     fn rest_ms(&self, host: Option<&str>, crawl_delay_ms: Millis, ended: Option<Instant>) -> Millis {
         let Some(host) = host else { return 0 };
         let wait = self.config.host_waits.get(host).copied().unwrap_or(self.config.wait);

@@ -15,7 +15,7 @@ pub(crate) struct Target {
     /// As listed.
     pub(crate) listed: String,
     pub(crate) url: Url,
-    /// How many redirects of the candidate led there.
+    /// The number of redirects of the candidate that led to this URL.
     pub(crate) redirects: u32,
 }
 

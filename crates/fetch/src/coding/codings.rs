@@ -1,8 +1,8 @@
 //! The header field `Content-Encoding`, RFC 9110 §8.4.
 //!
-//! Servers also put there what is no coding: that there is none, a charset, a language, a media type, or how MIME would
-//! transfer it.
-//! None of that changes the bytes. A name that is neither one of those nor a known coding is refused.
+//! Servers also send names there that are not content codings: words for "no coding", charsets, languages,
+//! media types, and transfer encodings of MIME. None of them changes the bytes, so they are ignored. A name
+//! that is neither one of them nor a known coding is refused.
 
 use std::fmt;
 
@@ -13,8 +13,8 @@ pub const CODINGS_MAX: usize = 3;
 /// How much of an unknown coding is told.
 const TOLD_CHARS_MAX: usize = 40;
 
-/// Words that servers send for no coding: that there is none, encodings of MIME that change nothing (RFC 2045 §6.2), and
-/// how Amazon S3 signs uploads, which it has undone.
+/// Names that servers send although the body has no coding: words for "no coding", encodings of MIME that
+/// change nothing (RFC 2045 §6.2), and the signed upload encoding of Amazon S3, which S3 has already removed.
 const NO_CODINGS: [&[u8]; 20] = [
     b"",
     b"identity",
@@ -37,7 +37,7 @@ const NO_CODINGS: [&[u8]; 20] = [
     b"chunked",
     b"aws-chunked",
 ];
-/// Charsets whose names are one of these and a number.
+/// The prefixes of charset names that end with a number, with or without a hyphen before it.
 const CHARSET_FAMILIES: [&[u8]; 7] = [b"utf", b"iso-8859", b"iso8859", b"windows", b"cp", b"ibm", b"ucs"];
 
 /// One coding.
@@ -71,7 +71,7 @@ pub struct Codings(Vec<Coding>);
 /// Why codings cannot be undone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCodings {
-    /// One is not known, or cannot be undone.
+    /// A coding is unknown, or cannot be removed.
     #[error("Content-Encoding '{0}' cannot be undone")]
     Unknown(String),
     /// There are more than [`CODINGS_MAX`].
@@ -80,8 +80,8 @@ pub enum InvalidCodings {
 }
 
 impl Codings {
-    /// Reads the values of all fields of this name, in their order. `identity`, empty elements and what is no coding mean
-    /// nothing.
+    /// Reads the values of all fields of this name, in order. Ignores `identity`, empty elements and names
+    /// that are not content codings.
     ///
     /// # Errors
     /// Where a coding is unknown, or there are more than [`CODINGS_MAX`].
@@ -103,13 +103,13 @@ impl Codings {
         self.0.is_empty()
     }
 
-    /// Whether it is gzip alone.
+    /// Returns whether the only coding is gzip.
     #[must_use]
     pub fn is_gzip(&self) -> bool {
         self.0 == [Coding::Gzip]
     }
 
-    /// Whether a checksum at the end of what comes tells whether all of it came.
+    /// Returns whether the received bytes end with a checksum that shows that all of them came.
     #[must_use]
     pub fn has_checked_end(&self) -> bool {
         self.0.last() == Some(&Coding::Gzip)
@@ -136,7 +136,7 @@ fn named(name: &[u8]) -> Result<Option<Coding>, InvalidCodings> {
     })
 }
 
-/// Whether it names nothing that was done to the bytes.
+/// Returns whether a name in lower case is not a content coding, so that the bytes are unchanged.
 fn is_no_coding(name: &[u8]) -> bool {
     let name = name.strip_prefix(b"charset=").unwrap_or(name);
     let name = unquoted(name);
@@ -147,7 +147,8 @@ fn unquoted(name: &[u8]) -> &[u8] {
     name.strip_prefix(b"\"").and_then(|name| name.strip_suffix(b"\"")).unwrap_or(name)
 }
 
-/// English, or a language with its country (`de-at`), as in `Content-Language`. Other words of two letters may be codings.
+/// Returns whether a name is `en`, or a language with its country (`de-at`) as in `Content-Language`. Other
+/// words of two letters may be codings, so they are not accepted.
 fn is_language(name: &[u8]) -> bool {
     let is_letters = |part: &[u8]| part.len() == 2 && part.iter().all(u8::is_ascii_alphabetic);
     name == b"en" || (name.len() == 5 && name[2] == b'-' && is_letters(&name[..2]) && is_letters(&name[3..]))
@@ -161,7 +162,8 @@ fn is_charset(name: &[u8]) -> bool {
     Encoding::for_label(name).is_some() || CHARSET_FAMILIES.iter().any(has_number)
 }
 
-/// `type/subtype`, as in `Content-Type`.
+/// Returns whether a name is a media type (`type/subtype`) as in `Content-Type`, of the type `text` or
+/// `application`.
 fn is_media_type(name: &[u8]) -> bool {
     let media_type = name.split(|byte| *byte == b';').next().unwrap_or_default();
     [&b"text/"[..], b"application/"].iter().any(|family| {

@@ -1,4 +1,4 @@
-//! What files of other kinds begin with.
+//! Detects other file types by their first bytes.
 
 const BINARY: [(&[u8], &str); 31] = [
     (b"PK\x03\x04", "a ZIP archive"),
@@ -34,7 +34,7 @@ const BINARY: [(&[u8], &str); 31] = [
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a Word document"),
 ];
 
-/// Where these bytes stand, not at the start.
+/// Magic bytes at an offset, with the offset in bytes.
 const BINARY_WITHIN: [(usize, &[u8], &str); 4] = [
     (257, b"ustar\0", "a tar archive"),
     (257, b"ustar  \0", "a tar archive"),
@@ -42,7 +42,7 @@ const BINARY_WITHIN: [(usize, &[u8], &str); 4] = [
     (8, b"WEBPVP8", "a WebP image"),
 ];
 
-/// What the first bytes of a body say that it is, if that is no text.
+/// Returns the file type that the first bytes of a body show, if it is not a text.
 pub(super) fn kind(head: &[u8]) -> Option<&'static str> {
     if let Some((_, what)) = BINARY.iter().find(|(magic, _)| head.starts_with(magic)) {
         return Some(what);
@@ -61,8 +61,8 @@ pub(super) fn kind(head: &[u8]) -> Option<&'static str> {
     is_mailbox(text).then_some("a mailbox (mbox)")
 }
 
-/// A WARC begins with its version on a line of its own and a named field: ISO 28500 §4. ARC, which was before it, with
-/// `filedesc://`.
+/// Returns whether a text is a WARC or ARC file. A WARC begins with its version on a line of its own,
+/// followed by a named field (ISO 28500 §4). An ARC, the older format, begins with `filedesc://`.
 fn is_web_archive(text: &[u8]) -> bool {
     let mut lines = lines(text);
     let version = lines.next().and_then(|line| line.strip_prefix(b"WARC/"));
@@ -71,8 +71,9 @@ fn is_web_archive(text: &[u8]) -> bool {
         || text.starts_with(b"filedesc://")
 }
 
-/// A mailbox begins with `From `, who sent the first mail, and when, to the second and with the year; then come the
-/// fields of its head: RFC 4155.
+/// Returns whether a text is a mailbox. A mailbox begins with a line of `From `, the sender and the date,
+/// which must have a time with hours and minutes and a year. Then come the header fields of the first mail,
+/// or an escaped `>From ` line (RFC 4155).
 fn is_mailbox(text: &[u8]) -> bool {
     let mut lines = lines(text);
     let Some(sent) = lines.next().and_then(|line| line.strip_prefix(b"From ")) else { return false };
@@ -87,7 +88,7 @@ fn is_mailbox(text: &[u8]) -> bool {
     has_date && lines.next().is_some_and(|line| is_field(line) || line.starts_with(b">From "))
 }
 
-/// `Name: value`, as in the head of a mail: RFC 5322 §2.2.
+/// Returns whether a line is a header field (`Name: value`) of a mail: RFC 5322 §2.2.
 fn is_field(line: &[u8]) -> bool {
     let colon = line.iter().position(|b| *b == b':').unwrap_or(0);
     colon > 0 && line[..colon].iter().all(u8::is_ascii_graphic)
@@ -97,8 +98,9 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|b| *b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line))
 }
 
-/// Whether the first bytes hold one that texts do not have: the binary data bytes of the WHATWG MIME Sniffing Standard
-/// §3, but for the end mark of DOS at the end. Texts in UTF-16 with a byte order mark have NUL.
+/// Returns whether the first bytes contain a binary data byte of the WHATWG MIME Sniffing Standard §3. The
+/// DOS end-of-file mark is allowed as the last byte. Texts in UTF-16 contain NUL, so bytes that begin with
+/// the byte order mark of UTF-16 are not binary.
 pub(super) fn is_binary(head: &[u8]) -> bool {
     if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
         return false;
@@ -107,7 +109,8 @@ pub(super) fn is_binary(head: &[u8]) -> bool {
     head.iter().any(|b| matches!(b, 0..=0x08 | 0x0b | 0x0e..=0x1a | 0x1c..=0x1f))
 }
 
-/// Whether a body in parts begins as one: with a line of two hyphens and more.
+/// Returns whether the first bytes contain the beginning of a part of a multipart body: a line with `--` and
+/// at least one more byte, and after it a line that begins with `Content-`, in upper or lower case.
 pub(super) fn is_in_parts(head: &[u8]) -> bool {
     let mut lines = lines(head);
     let begins_part = |line: &[u8]| line.starts_with(b"--") && line.len() > 2;

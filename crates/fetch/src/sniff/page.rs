@@ -1,13 +1,13 @@
-//! HTML and XML.
+//! Detects HTML and XML pages.
 //!
-//! The marks of a page are those of the WHATWG MIME Sniffing Standard §7.1, read after a byte order mark and white
-//! space, however much there is, in UTF-8 or UTF-16. A page may also come late, after a line or two that somebody put
-//! before it: it is one if it goes on to the end of the body and is most of it. A text that quotes a page goes on after
-//! it, or is longer than it.
+//! The marks of a page are those of the WHATWG MIME Sniffing Standard §7.1, in UTF-8 or UTF-16. A byte order
+//! mark and any amount of white space may come before them. A page may also begin late, after a line or two
+//! that somebody put before it. Such a body is a page if the page goes on to the end of the body and is more
+//! than half of it. A text that quotes a page goes on after the quotation, or is longer than it.
 
-/// How many bytes are looked through for the beginning of a page.
+/// The number of bytes that are searched for the beginning of a page.
 const WINDOW_BYTES: usize = 16 * 1024;
-/// How many last bytes are looked at for the end of a page that came late.
+/// The number of last bytes that are searched for the end of a late page.
 const TAIL_BYTES: usize = 1024;
 
 const MARKS: [&str; 19] = [
@@ -31,11 +31,11 @@ const MARKS: [&str; 19] = [
     "<!--",
     "<?xml",
 ];
-/// What a page that comes late begins with.
+/// The marks with which a late page may begin.
 const LATE_MARKS: [&str; 4] = ["<!doctype html", "<html", "<head", "<body"];
 const LAST_TAGS: [&str; 2] = ["</html", "</body"];
 
-/// Whether a body that begins so is a page.
+/// Returns whether a body that begins with these bytes is a page.
 pub(super) fn begins(head: &[u8]) -> bool {
     let mut view = View::default();
     let mut text = Vec::new();
@@ -47,7 +47,7 @@ fn is_marked(text: &[u8]) -> bool {
     MARKS.iter().any(|mark| begins_with(text, mark))
 }
 
-/// Whether the mark stands there, as a whole tag name.
+/// Returns whether a text begins with the mark as a whole tag name.
 fn begins_with(text: &[u8], mark: &str) -> bool {
     let Some((start, rest)) = text.split_at_checked(mark.len()) else { return false };
     start.eq_ignore_ascii_case(mark.as_bytes())
@@ -55,8 +55,8 @@ fn begins_with(text: &[u8], mark: &str) -> bool {
             || rest.first().is_none_or(|b| b.is_ascii_whitespace() || b"/>".contains(b)))
 }
 
-/// Bytes as marks are looked for in them: without byte order mark, without the white space before the first other byte,
-/// and without NUL, so that UTF-16 reads as ASCII.
+/// A filter for the bytes in which marks are searched. It skips a byte order mark, the white space before the
+/// first other byte, and NUL, so that UTF-16 reads as ASCII.
 #[derive(Debug, Default)]
 struct View {
     seen: usize,
@@ -84,22 +84,22 @@ pub(super) struct PageWatch {
     view: View,
     bytes: u64,
     found: Found,
-    /// The first bytes, and the last ones once a page may have begun.
+    /// The bytes of the window. After a late page may have begun, the last bytes of the body.
     held: Vec<u8>,
     has_markup: bool,
 }
 
-/// How far the watch has come.
+/// The state of the search.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Found {
-    /// The window is not full.
+    /// The window is not full yet.
     #[default]
     Looking,
-    /// There is none.
+    /// There is no page.
     Nothing,
-    /// One stands at the start.
+    /// A page begins at the start.
     Page,
-    /// One may begin after so many bytes.
+    /// A late page may begin after this number of bytes.
     Late(u64),
 }
 
@@ -133,24 +133,25 @@ impl PageWatch {
         self.bytes += (held.len() - before) as u64;
     }
 
-    /// No more will come.
+    /// Ends the body: searches the window if it is not full.
     pub(super) fn end(&mut self) {
         if self.found == Found::Looking {
             self.look();
         }
     }
 
-    /// How many bytes came, without what is blank before them.
+    /// Returns the number of bytes received, without a byte order mark and white space at the start. NUL
+    /// bytes in the window are not counted either.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Whether there is a tag among the first bytes.
+    /// Returns whether the window contains a tag.
     pub(super) fn has_markup(&self) -> bool {
         self.has_markup
     }
 
-    /// Whether a page stands at the start, or came late and went on to the end.
+    /// Returns whether a page begins at the start, or begins late and goes on to the end.
     pub(super) fn is_late_page(&self) -> bool {
         match self.found {
             Found::Page => true,
@@ -159,7 +160,7 @@ impl PageWatch {
         }
     }
 
-    /// Looks through the window.
+    /// Searches the window for a page and for tags.
     fn look(&mut self) {
         self.has_markup = has_tag(&self.held);
         self.found = match late_mark(&self.held) {
@@ -190,12 +191,12 @@ fn late_mark(text: &[u8]) -> Option<usize> {
     tags(text).find(|(_, tag)| LATE_MARKS.iter().any(|mark| begins_with(tag, mark))).map(|(at, _)| at)
 }
 
-/// Whether there is a tag of HTML, or a closing one.
+/// Returns whether a text contains a mark of a page or a closing tag.
 fn has_tag(text: &[u8]) -> bool {
     tags(text).any(|(_, tag)| is_marked(tag) || tag.get(1) == Some(&b'/'))
 }
 
-/// Whether a page ends there: behind its last tag only white space and comments.
+/// Returns whether a page ends in these bytes: only white space and comments come after its last tag.
 fn ends_page(tail: &[u8]) -> bool {
     let mut rest = trimmed(tail);
     while let Some(before) = rest.strip_suffix(b"-->") {

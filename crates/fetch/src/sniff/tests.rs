@@ -1,4 +1,4 @@
-//! What is a text, and what is something else.
+//! Tests that texts are accepted, and that other file types are refused.
 
 use super::*;
 

@@ -162,7 +162,8 @@ async fn a_corrupt_stream_is_never_published() {
 
 #[tokio::test]
 async fn the_announced_length_counts_coded_bytes() {
-    // A longer one is for a stream without a checksum at its end; that of gzip outweighs it.
+    // A length that is too large is tested only for a coding without a checksum at its end. For gzip, the
+    // checksum takes precedence over the length.
     let (packed, bare) = (gzip(&text(300_000)), bare_deflate(&text(300_000)));
     for (coding, whole, announced) in [
         ("gzip", &packed, packed.len() - 5),
@@ -294,7 +295,7 @@ async fn a_complete_gzip_stream_is_taken_although_its_length_is_wrong() {
         )
     };
     let mut rig = Rig::new();
-    // The length of the text before it was coded is the usual mistake.
+    // The usual mistake of servers is to send the length of the text before compression.
     for length in [packed.len() + 1, whole.len()] {
         let server = raw(&mut rig, &fields(length, "x-gzip"), &packed).await;
         assert_eq!(rig.spooled(&rig.fetch(&server.url).await.unwrap().fetched), whole);

@@ -1,4 +1,4 @@
-//! Connections that are kept for the next request, and closed by the server.
+//! Tests kept connections that the server closes.
 
 use fetch::{list, robots::Heed, stage::Fetch};
 use flow::{
@@ -17,7 +17,8 @@ async fn get(rig: &Rig, stage: &Fetch, url: &str, id: &str) -> Result<Done<Store
     stage.run(job, Attempt { number: 1, failures: 0 }).await
 }
 
-/// The first request of a connection is answered; the second one ends it so.
+/// Starts a server that answers the first request of each connection and ends the connection at the second,
+/// in the way that `end` returns.
 async fn second_ends(rig: &mut Rig, end: fn() -> Say) -> Talker {
     let is_first = |asked: &Asked| asked.request == 1;
     Talker::start(rig, move |asked| {
@@ -38,7 +39,7 @@ async fn a_kept_connection_that_ends_without_an_answer_costs_no_try() {
             let done = get(&rig, &stage, &talker.url(&format!("/{id}")), id).await.unwrap();
             assert_eq!(done.next[0].fetched.attempts, 1, "{id}");
         }
-        // The first and third are those that were kept; the others were made in place of them.
+        // The first and third connections were kept. The second and fourth replaced them.
         assert_eq!(talker.connections(), 4);
     }
 }

@@ -1,4 +1,4 @@
-//! Answers that are not as the standards want them, but as servers send them.
+//! Tests responses that violate the standards, as real servers send them.
 
 use flow::{reason::Reason, stage::StageError};
 
@@ -9,7 +9,7 @@ use crate::{
 
 const TEXT: &[u8] = b"The river turned the mill.\n";
 
-/// What comes of one answer.
+/// Fetches one response, and returns the spooled text or the failure.
 async fn fetched(bytes: Vec<u8>) -> Result<Vec<u8>> {
     let mut rig = Rig::new();
     let talker = Talker::start(&mut rig, move |_| Say::Close(bytes.clone())).await;

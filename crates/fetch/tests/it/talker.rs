@@ -1,4 +1,4 @@
-//! A server whose answers are written by hand, and whose connections stay open for further requests.
+//! A test server with handwritten responses. Its connections stay open for further requests.
 
 use std::sync::{
     Arc,
@@ -13,17 +13,17 @@ use tokio::{
 
 use crate::rig::Rig;
 
-/// What the server does with a request.
+/// The server's reaction to a request.
 pub(crate) enum Say {
     /// Sends these bytes and waits for the next request.
     Keep(Vec<u8>),
-    /// Sends these bytes and closes in order.
+    /// Sends these bytes and closes the connection in order.
     Close(Vec<u8>),
-    /// Breaks the connection with RST.
+    /// Resets the connection with RST.
     Reset,
 }
 
-/// Which request of which connection it is, both from 1, and its head.
+/// A request: the number of its connection, its own number on that connection, both from 1, and its head.
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) connection: usize,
@@ -40,7 +40,7 @@ pub(crate) struct Talker {
 }
 
 impl Talker {
-    /// Starts it, and lets the rig contact it.
+    /// Starts the server, and allows the rig to contact it.
     pub(crate) async fn start(rig: &mut Rig, answer: impl Fn(&Asked) -> Say + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
@@ -90,7 +90,8 @@ async fn talk(mut stream: TcpStream, connection: usize, answer: Arc<Answer>) {
             Say::Close(bytes) => {
                 drop(stream.write_all(&bytes).await);
                 drop(stream.shutdown().await);
-                // Else what the client has not read yet may be lost by a reset.
+                // Reads on until the client closes. Otherwise a reset may discard bytes that the client has
+                // not read yet.
                 while stream.read_u8().await.is_ok() {}
                 return;
             }
@@ -105,13 +106,13 @@ async fn talk(mut stream: TcpStream, connection: usize, answer: Arc<Answer>) {
     }
 }
 
-/// A whole answer with these header fields, each with its line end.
+/// Returns a complete response with these header fields. Each field must have its line end.
 pub(crate) fn answer(status: &str, fields: impl AsRef<[u8]>, body: &[u8]) -> Vec<u8> {
     let length = format!("Content-Length: {}\r\n\r\n", body.len());
     [format!("HTTP/1.1 {status}\r\n").as_bytes(), fields.as_ref(), length.as_bytes(), body].concat()
 }
 
-/// 200 with these header fields and this body.
+/// Returns a complete response with the status 200, these header fields and this body.
 pub(crate) fn ok(fields: impl AsRef<[u8]>, body: &[u8]) -> Vec<u8> {
     answer("200 OK", fields, body)
 }

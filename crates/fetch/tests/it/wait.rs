@@ -1,4 +1,4 @@
-//! The wait counts from the end of an answer, however long that took and however it ended.
+//! Tests that the wait counts from the end of a response, however long it took and however it ended.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use flow::stage::{Attempt, Done, Stage, StageError};
 use crate::rig::Rig;
 
 const HOUR_MS: u64 = 3_600_000;
-/// What each answer takes from its head to its end.
+/// The time in milliseconds from the head of a response to its end.
 const ANSWER_MS: u64 = 1_000;
 
-/// How long the host is left alone after one answer by this script.
+/// Returns how long the host is left alone after one response that follows this script, in milliseconds.
 async fn pause_after(script: Script) -> u64 {
     let mut rig = Rig::new();
     rig.config.wait = Duration::from_millis(HOUR_MS);
