@@ -1,4 +1,4 @@
-//! Lets one system call of a process fail, or kills the process there.
+//! Makes one system call of a process fail, or kills the process at that call.
 
 use std::path::{Path, PathBuf};
 
@@ -9,59 +9,60 @@ use crate::{
     trace::{Call, Fate, Observer},
 };
 
-/// A call about a directory: one that changes it, forces something of it to the medium, or takes a file handle.
+/// A system call in a directory that changes the directory, forces data to the medium, or takes a file
+/// handle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Bytes are written.
+    /// Writes bytes to a file.
     Write {
-        /// How many.
+        /// The number of bytes.
         bytes: u64,
     },
-    /// A file gets another length.
+    /// Changes the length of a file.
     Resize,
-    /// A file, a directory or all of a file system is forced to the medium.
+    /// Forces a file, a directory or a whole file system to the medium.
     Flush,
-    /// A file gets another name.
+    /// Renames a file.
     Rename,
-    /// A file gets a second name.
+    /// Gives a file a second name.
     Link,
-    /// A file is made, or opened where it is there.
+    /// Opens a file, and creates it if it does not exist.
     Create,
-    /// A file or directory is removed.
+    /// Removes a file or directory.
     Remove,
-    /// A directory is made.
+    /// Creates a directory.
     MakeDirectory,
-    /// A file is opened that must be there.
+    /// Opens a file that must exist.
     Open,
-    /// A socket is made, wherever it leads.
+    /// Creates a socket, whatever its address.
     Socket,
 }
 
-/// What goes wrong.
+/// A fault to inject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The call fails so.
+    /// The call fails with this error.
     Fails(Errno),
-    /// Fewer bytes are written than there are.
+    /// The call writes only a part of its bytes.
     ShortWrite,
-    /// From here on there is no room: of the bytes of this call a part is written, and nothing more.
+    /// The disk is full from this call on: a part of its bytes is written, and nothing more.
     DiskIsFull,
-    /// From here on the disk fails: nothing is written or forced any more.
+    /// The disk fails from this call on: nothing more is written or forced to the medium.
     DiskIsBroken,
-    /// From here on no file handle can be had.
+    /// No file handle is available from this call on.
     NoHandles,
     /// The process is killed before the call is made.
     Kill,
 }
 
 impl Step {
-    /// Whether it changes something, or forces that.
+    /// Returns whether the step changes something or forces a change to the medium.
     #[must_use]
     pub const fn is_change(self) -> bool {
         !matches!(self, Self::Open | Self::Socket)
     }
 
-    /// What can go wrong with a change.
+    /// Returns the faults that can be injected at this step.
     #[must_use]
     pub fn faults(self) -> Vec<Fault> {
         let mut faults = vec![Fault::Fails(Errno::EIO), Fault::Fails(Errno::ENOSPC), Fault::Kill];
@@ -74,53 +75,54 @@ impl Step {
         faults
     }
 
-    /// Whether it takes room on the disk.
+    /// Returns whether the step takes space on the disk.
     #[must_use]
     pub const fn takes_room(self) -> bool {
         matches!(self, Self::Write { .. } | Self::Create | Self::MakeDirectory)
     }
 
-    /// Whether it takes a file handle.
+    /// Returns whether the step takes a file handle.
     #[must_use]
     pub const fn takes_handle(self) -> bool {
         matches!(self, Self::Create | Self::Open | Self::Socket)
     }
 }
 
-/// When what goes wrong.
+/// A fault and the step at which it is injected.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// What.
+    /// The fault.
     pub fault: Fault,
-    /// At which step, of those that count.
+    /// The index of the step among those that count, from 0.
     pub nth: usize,
-    /// Which steps count.
+    /// Returns whether a step counts.
     pub counts: fn(Step) -> bool,
 }
 
-/// Counts the steps of a process, and lets one go wrong.
+/// Counts the steps of a process, and injects a fault at one of them.
 #[derive(Debug)]
 pub struct Injector {
     root: PathBuf,
-    /// Which steps are looked at.
+    /// Returns whether a step is observed.
     sees: fn(Step) -> bool,
     plan: Option<Plan>,
-    /// Steps that count, so far.
+    /// The number of steps that count, so far.
     counted: usize,
-    /// The step that went wrong.
+    /// The index in `steps` of the step at which the fault was injected.
     pub hit: Option<usize>,
-    /// The steps that were begun.
+    /// The observed steps that have begun.
     pub steps: Vec<Step>,
 }
 
 impl Injector {
-    /// Looks at the steps below `root` that `sees` names, and carries out the plan.
+    /// Creates an injector that observes the steps below `root` for which `sees` returns true, and carries
+    /// out the plan.
     #[must_use]
     pub fn of(root: &Path, sees: fn(Step) -> bool, plan: Option<Plan>) -> Self {
         Self { root: root.to_owned(), sees, plan, counted: 0, hit: None, steps: Vec::new() }
     }
 
-    /// Whether this is the step that goes wrong.
+    /// Counts the step, and returns whether the fault is injected at it.
     fn hits(&mut self, step: Step, plan: Plan) -> bool {
         let counts = (plan.counts)(step);
         let is_hit = counts && self.counted == plan.nth;
@@ -158,7 +160,7 @@ impl Injector {
         is_below.then_some(step)
     }
 
-    /// Calls that newer systems do without.
+    /// Returns the step of a system call that newer systems do without.
     #[cfg(target_arch = "x86_64")]
     fn old_step(&self, call: &Call, number: i64) -> Option<(bool, Step)> {
         let step = match number {
@@ -175,7 +177,7 @@ impl Injector {
         None
     }
 
-    /// What becomes of a step after the one that went wrong.
+    /// Returns the effect of a lasting fault on a step that is not the one of the plan.
     fn later<B>(&self, step: Step, fault: Fault) -> Fate<B> {
         let fails = |error| if self.hit.is_some() { Fate::Fails(error) } else { Fate::Unseen };
         match fault {

@@ -8,7 +8,7 @@
 //! * [`recorder`]: makes a [`record`] of all that processes do to a directory, with a [`tree`] to check it by;
 //! * [`disk`]: what the disk may hold if the power fails at any moment of a record;
 //! * [`cut`]: lays these disks down and has them looked at;
-//! * [`faults`]: lets one of these calls fail, or kills the process there;
+//! * [`faults`]: makes one of these calls fail, or kills the process at that call;
 //! * [`pretend`]: lets a process take its file system for another;
 //! * [`settings`]: how much is to be done.
 //!

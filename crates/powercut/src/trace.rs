@@ -82,14 +82,15 @@ pub trait Observer {
 /// Follows a process that waits to be told, until it has ended.
 ///
 /// The process says a line when it waits, and goes on after one. It must be a child of this thread, and its only one.
-/// Returns whether it was killed; where it was not, it must end well.
+/// Returns whether it was killed. A process that was not killed must exit with 0.
 pub fn trace<O: Observer>(child: Child, observer: &mut O) -> bool {
     let code = trace_to_end(child, observer);
     assert!(code.is_none_or(|code| code == 0), "the process failed by itself");
     code.is_none()
 }
 
-/// Follows a process as [`trace`] does, however it ends. Returns its exit code; none where it was killed.
+/// Follows a process as [`trace`] does, but accepts any exit code. Returns the exit code, or `None` if the
+/// process was killed.
 pub fn trace_to_end<O: Observer>(mut child: Child, observer: &mut O) -> Option<i32> {
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     while !line_of(&mut stdout).contains(READY) {}
@@ -124,7 +125,7 @@ struct Tracer<'a, O: Observer> {
     /// The call that each thread is in.
     threads: HashMap<Pid, (Call, Course<O::Begun>)>,
     state: State,
-    /// With what the process ended by itself.
+    /// The exit code, if the process ended by itself.
     code: Option<i32>,
 }
 
