@@ -68,12 +68,13 @@ impl QueueDirectory {
     /// Makes the directory, for the user alone, and checks its version.
     ///
     /// # Errors
-    /// [`QueueError::Version`] where a newer juggle made it; [`QueueError::DiskFull`]; [`QueueError::Broken`], also where
-    /// a link or another user's directory has its place.
+    /// Returns [`QueueError::Version`] if a newer juggle made the directory, [`QueueError::DiskFull`] if
+    /// there is no room, and [`QueueError::Broken`] for other errors. The path must not be a link or a
+    /// directory of another user.
     pub fn prepare(&self) -> Result<(), QueueError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.0);
         match made {
-            // Something that is no directory may have its name.
+            // The path may exist without being a directory. The next check refuses that.
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(failed("create", &self.0, &error));
             }
@@ -83,8 +84,8 @@ impl QueueDirectory {
         self.check_version()
     }
 
-    /// Refuses a link in the place of the directory, and a directory of another user, who could change all that is in it.
-    /// Both are left as they are.
+    /// Refuses a link in place of the directory, and a directory of another user, who could change everything
+    /// in it. Leaves both unchanged.
     fn must_be_ours(&self) -> Result<(), QueueError> {
         let refuse = |error: io::Error| failed("use", &self.0, &error);
         safe_file::must_be_directory(&self.0).map_err(refuse)?;
@@ -177,7 +178,7 @@ impl QueueDirectory {
         }
     }
 
-    /// Returns the process that owns the queue, or did last, as it says itself.
+    /// Returns the process that owns the queue, or owned it last, as that process recorded it.
     #[must_use]
     pub fn owner(&self) -> Option<u32> {
         safe_file::read_to_string(&self.0.join("lock")).ok()?.trim().parse().ok()

@@ -159,7 +159,7 @@ impl Disk {
         damaged(self.replaced.last_key_value().map(|(_, path)| path.as_path()), why)
     }
 
-    /// What sled says when it reads: the machine's condition, or damage.
+    /// Returns the error for a failed read of sled: a condition of the machine, or damage.
     fn unreadable(&self, error: &sled::Error) -> QueueError {
         if is_of_the_machine(error) { sled_failed(error) } else { self.damaged(&error.to_string()) }
     }
@@ -329,7 +329,7 @@ fn unpack(parts: &[sled::IVec]) -> Result<Joined, String> {
 
 /// Why sled did not open.
 enum NotOpened {
-    /// The machine's condition.
+    /// A condition of the machine.
     Machine(sled::Error),
     Damaged(String),
 }
@@ -443,7 +443,8 @@ fn sled_failed(error: &sled::Error) -> QueueError {
     }
 }
 
-/// Whether an error of sled is the machine's, and says nothing of what lies on the disk.
+/// Returns whether an error of sled is a condition of the machine. Such an error says nothing about the data
+/// on the disk.
 fn is_of_the_machine(error: &sled::Error) -> bool {
     matches!(error, sled::Error::Io(error) if MachineFailure::of(error).is_some())
 }

@@ -326,7 +326,7 @@ impl Log {
     }
 }
 
-/// What a clock may go back without being wrong.
+/// The amount by which a clock may go back without being wrong.
 const STEP_MS: Millis = 60_000;
 
 /// The queue's time: never before what was written last, whatever the wall clock did meanwhile.
@@ -336,15 +336,15 @@ pub(crate) struct Timeline {
 }
 
 impl Timeline {
-    /// Goes on from the latest time in the log. How far the queue's time was ahead before stays, so that the time between
-    /// two processes counts: a clock that was a year ahead and was put right would else stop the queue's time for a year,
-    /// but for while processes live.
+    /// Continues from the latest time in the log. The offset by which the queue's time was ahead before is
+    /// kept, so that the time between two processes counts. Otherwise, after a clock that was a year ahead is
+    /// corrected, the queue's time would stand still for a year, except while a process runs.
     pub(crate) fn from(latest_ms: Millis, ahead_before_ms: Millis, wall_ms: Millis) -> Self {
         Self { ahead_ms: latest_ms.saturating_sub(wall_ms).max(ahead_before_ms) }
     }
 
-    /// How far the queue's time is ahead of the wall clock, where that is worth remembering: clocks that are kept in step
-    /// go back a little now and then.
+    /// Returns how far the queue's time is ahead of the wall clock, if that is worth storing. Synchronised
+    /// clocks go back a little now and then.
     pub(crate) fn ahead_ms(self) -> Option<Millis> {
         Some(self.ahead_ms).filter(|ahead_ms| *ahead_ms >= STEP_MS)
     }

@@ -42,8 +42,8 @@ use crate::{
 
 /// How long to try to reach an owner, its start included.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
-/// How often it is looked whether an owner answers. Time is counted in these, so that what passes while this process itself
-/// is stopped does not count.
+/// The interval at which to check whether the owner answers. Time is counted in these intervals, so that time
+/// during which this process itself is stopped does not count.
 const BEAT: Duration = Duration::from_secs(1);
 const PAUSE_MIN: Duration = Duration::from_millis(2);
 const PAUSE_MAX: Duration = Duration::from_millis(100);
@@ -70,17 +70,19 @@ pub enum Absent {
     Fail,
 }
 
-/// How long a connected owner may leave a request without answer; on top of it, a claim may wait as long as it says.
+/// The time for which a connected owner may leave a request without an answer. A claim may take its own
+/// waiting time in addition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience(pub Duration);
 
 impl Patience {
-    /// For commands that people wait for.
+    /// The limit for commands that people wait for.
     pub const SHORT: Self = Self(Duration::from_secs(10));
-    /// For workers, which outlive a disk that takes long to hold on to what is written.
+    /// The limit for workers, which must survive a disk that takes long to force data to the medium.
     pub const LONG: Self = Self(Duration::from_secs(30));
 
-    /// Whether it is over after so many beats without answer to these requests.
+    /// Returns whether the limit is exceeded after `beats` intervals in which none of these requests was
+    /// answered.
     fn is_over<'c>(self, beats: u32, mut open: impl Iterator<Item = &'c Request>) -> bool {
         let wait_ms = |request: &Request| if let Request::Claim(ask) = request { ask.wait_ms } else { 0 };
         let silence = BEAT * beats;
@@ -140,7 +142,7 @@ impl RemoteLink {
 
 type Frames = Framed<UnixStream, LengthDelimitedCodec>;
 
-/// How serving ended well.
+/// The reason why serving ended without an error.
 enum Served {
     NoLongerNeeded,
     /// The owner does not answer.
@@ -194,8 +196,9 @@ impl Client {
         }
     }
 
-    /// Carries requests and answers until the connection breaks (`Err`), nobody needs it any more, or the owner leaves
-    /// requests without answer. It reads even while it writes, so that two full sockets cannot wait for each other.
+    /// Carries requests and replies until the connection breaks (`Err`), nobody needs it any more, or the
+    /// owner leaves requests unanswered. Reads even while it writes, so that two full sockets cannot wait for
+    /// each other.
     async fn serve(&mut self, frames: Frames) -> Result<Served, String> {
         let (mut sink, mut stream) = frames.split();
         // From here to the writer below; there is room for every open request.
@@ -307,7 +310,7 @@ impl Connector {
         let deadline = Instant::now() + CONNECT_PATIENCE;
         let mut pause = PAUSE_MIN;
         loop {
-            // One that is stopped has a socket that takes connections all the same, and says nothing.
+            // A stopped owner still has a socket that accepts connections, but it does not reply.
             match timeout_at(deadline, self.greet(hello.clone())).await {
                 Ok(Err(error)) => return Err(error),
                 Ok(Ok(Some(frames))) => return Ok(frames),
@@ -320,7 +323,7 @@ impl Connector {
         }
     }
 
-    /// Reaches the owner and says hello; none where there is none.
+    /// Connects to the owner and sends the hello. Returns `None` if there is no owner.
     async fn greet(&self, hello: Bytes) -> Result<Option<Frames>, QueueError> {
         match self.reach().await {
             Ok(stream) => introduce(stream, hello).await,

@@ -34,7 +34,7 @@ impl Session {
     /// Whether the session's process is known to be dead. `false` where that cannot be known.
     #[must_use]
     pub fn is_dead(&self) -> bool {
-        // Too many open files, say, tell nothing of another process.
+        // An error such as too many open files says nothing about another process.
         let is_unknown = |error: &io::Error| MachineFailure::of_any(error).is_some();
         match start_of(self.pid) {
             Err(error) if is_unknown(&error) => false,

@@ -302,7 +302,7 @@ async fn a_clock_that_was_a_year_ahead_keeps_no_host_paused_for_longer_than_its_
     let ban = Verdict::Retry { failure, after_ms: 0, group_pause_ms: HOUR_MS, revised: None };
     wrong.client.fail(lease, ban).await.unwrap();
     wrong.close();
-    // Put right, short runs look now and then.
+    // After the clock is corrected, short runs open the queue now and then.
     for (minutes, expected) in [(0, 0), (30, 0), (59, 0), (61, 1)] {
         let right = Owned::open(run.path(), NOW_MS + minutes * 60_000).unwrap();
         let claims = right.client.claim(ask(Lane::Fetch, 1)).await.unwrap().claims;

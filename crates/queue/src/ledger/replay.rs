@@ -27,7 +27,7 @@ use crate::{
     tail::Tail,
 };
 
-/// The setting that says how far the queue's time is ahead of the wall clock.
+/// The key of the setting that holds how far the queue's time is ahead of the wall clock.
 const AHEAD: &[u8] = b"t";
 
 impl Ledger {
@@ -92,7 +92,7 @@ impl Ledger {
         opened.map_err(|error| failed("open", self.log.disk.directory(), &error))
     }
 
-    /// Returns how far the queue's time was ahead of the wall clock.
+    /// Loads the settings, and returns how far the queue's time was ahead of the wall clock.
     fn load_settings(&mut self) -> Result<Millis, QueueError> {
         let mut ahead_ms = 0;
         let mut settings: BTreeMap<_, _> = self.log.disk.settings().collect::<Result<_, _>>()?;

@@ -85,7 +85,7 @@ impl<'a> Run<'a> {
         self.ledger.as_mut().expect("it is open except within reopen")
     }
 
-    /// Opens the ledger as of the last commit, so long after it was closed.
+    /// Opens the ledger as of the last commit, `forward_ms` after it was closed.
     fn open(&mut self, forward_ms: Millis) -> Check {
         let disk = Disk::open(self.directory, Durability::Process).map_err(|error| error.to_string())?;
         let mut ledger =
@@ -93,7 +93,7 @@ impl<'a> Run<'a> {
         ledger.set_room(self.tail, self.slack);
         let now = ledger.time(self.wall_ms);
         let earliest = self.committed.latest_change_ms().max(self.wall_ms);
-        // Where the queue's time was ahead of the wall clock, it goes on with that.
+        // If the queue's time was ahead of the wall clock, it stays ahead.
         let latest = self.wall_ms.max(self.now + forward_ms);
         if !(earliest..=latest).contains(&now) {
             let (wall, before) = (self.wall_ms, self.now);
