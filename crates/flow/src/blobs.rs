@@ -339,15 +339,16 @@ pub enum BlobError {
         /// What is wrong with it.
         source: io::Error,
     },
-    /// The machine cannot go on: a failing disk, too many open files, no permission. Nothing was published, and no document
-    /// is to blame.
+    /// The machine cannot go on, for example because the disk fails, too many files are open, or a permission
+    /// is missing. Nothing was published, and no document is the cause.
     #[error("'{}': {condition} ({source})", path.display())]
     Machine {
-        /// Where.
+        /// The path of the blob or directory.
         path: PathBuf,
-        /// What has come over the machine; never [`MachineFailure::DiskFull`], which is [`BlobError::DiskFull`].
+        /// The condition of the machine. Never [`MachineFailure::DiskFull`], which is
+        /// [`BlobError::DiskFull`].
         condition: MachineFailure,
-        /// The error of the system.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// Anything else the system says.
@@ -372,7 +373,7 @@ impl BlobError {
         }
     }
 
-    /// The error for a condition of the machine that was met at a path.
+    /// Creates the error for a condition of the machine that occurred at a path.
     #[must_use]
     pub fn machine(path: &Path, condition: MachineFailure, source: io::Error) -> Self {
         let path = path.to_owned();

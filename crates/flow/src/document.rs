@@ -67,13 +67,15 @@ pub fn folded(id: &str) -> Cow<'_, str> {
     Cow::Owned(folded)
 }
 
-/// The longest ending of a file name, in bytes without its dot.
+/// The maximum length of a file name extension, in bytes and without its dot.
 const ENDING_BYTES_MAX: usize = 8;
 
-/// A file name of a URL without its ending, as people read it: percent-encodings are undone, letters beyond ASCII are spelled
-/// in it, and what stands between words becomes one hyphen. `Roman%20%C3%BCber%20001.txt` is `Roman-uber-001`.
+/// Returns the file name of a URL without its extension, in a readable form. Percent-encodings are decoded,
+/// letters outside ASCII are transliterated, and each run of characters between words becomes one hyphen.
+/// `Roman%20%C3%BCber%20001.txt` becomes `Roman-uber-001`.
 ///
-/// A name without percent-encodings is left as it is, so that ids which were readable before this rule stay the same.
+/// A name without percent-encodings stays as it is, so that ids which were readable before this rule do not
+/// change.
 fn stem(file: &str) -> Cow<'_, str> {
     if !file.contains('%') {
         return Cow::Borrowed(file.rsplit_once('.').map_or(file, |(stem, _)| stem));
@@ -215,7 +217,7 @@ mod tests {
         assert_ne!(one, two);
     }
 
-    /// The id of a file without its hash.
+    /// Returns the id of a file without its hash.
     fn derived(path: &str) -> String {
         let id = DocumentId::derived("", path, path);
         assert_eq!(id.as_str().parse(), Ok(id.clone()), "{path}");

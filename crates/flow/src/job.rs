@@ -283,7 +283,7 @@ pub enum Happened {
     Lost,
     /// A person asked for another round of tries.
     Retried,
-    /// It went on elsewhere, such as where a redirect led. That is no failure.
+    /// It goes on elsewhere, for example where a redirect led. This is not a failure.
     Moved(Failure),
 }
 

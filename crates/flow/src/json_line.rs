@@ -1,21 +1,21 @@
-//! JSON that stays in one line, whatever the reader takes for a line end.
+//! Writes JSON that stays in one line for every reader.
 //!
-//! RFC 8259 lets U+0085, U+2028 and U+2029 stand in a string as they are. Readers that split at every line end of Unicode, such as
-//! Python's `str.splitlines`, then see broken lines. Here they are escaped. The other line ends are control characters, which
-//! JSON escapes anyway.
+//! RFC 8259 allows U+0085, U+2028 and U+2029 unescaped in strings. Readers that split at every line end of
+//! Unicode, such as Python's `str.splitlines`, then see broken lines. This module escapes these three
+//! characters. The other line ends are control characters, which JSON always escapes.
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 
-/// The line ends that JSON lets stand: in UTF-8, and escaped.
+/// The line ends that JSON does not escape: each in UTF-8 and in its escaped form.
 pub const LINE_ENDS: [(&[u8], &[u8]); 3] =
     [(b"\xc2\x85", b"\\u0085"), (b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029")];
 
-/// Serialises a value into one line, without a line feed at its end.
+/// Serialises a value into one line, without a line feed at the end.
 ///
 /// # Errors
-/// Returns the serialiser's error if the value is no JSON, such as a map whose keys are no strings.
+/// Returns the serialiser's error if the value cannot be JSON, for example a map whose keys are not strings.
 pub fn to_vec(value: &(impl Serialize + ?Sized)) -> serde_json::Result<Vec<u8>> {
     let json = serde_json::to_vec(value)?;
     Ok(match escape(&json) {
@@ -24,8 +24,8 @@ pub fn to_vec(value: &(impl Serialize + ?Sized)) -> serde_json::Result<Vec<u8>> 
     })
 }
 
-/// Escapes the line ends in JSON, or in a part of it that splits no character. They can stand nowhere but in strings, so the value stays
-/// the same.
+/// Escapes the line ends in JSON, or in a part of JSON that does not split a character. Line ends of this
+/// kind can only be in strings, so the value stays the same.
 #[must_use]
 pub fn escape(json: &[u8]) -> Cow<'_, [u8]> {
     let (mut escaped, mut done) = (Vec::new(), 0);
@@ -48,7 +48,7 @@ pub fn escape(json: &[u8]) -> Cow<'_, [u8]> {
 mod tests {
     use super::*;
 
-    /// What Python's `str.splitlines` splits at.
+    /// The characters at which Python's `str.splitlines` splits.
     const SPLITS: &str = "\n\r\u{b}\u{c}\u{1c}\u{1d}\u{1e}\u{85}\u{2028}\u{2029}";
 
     #[test]

@@ -7,10 +7,11 @@
 //! * [`document`], [`payload`]: a text's id and what the jobs of each lane say;
 //! * [`queue`]: the contract of the durable queue, [`JobQueue`](queue::JobQueue);
 //! * [`blobs`]: the contract of the place where bytes live, [`BlobStore`](blobs::BlobStore);
-//! * [`machine`]: conditions that stop a run and that no document is to blame for;
-//! * [`record`]: small JSON files with a checksum of themselves;
-//! * [`whole_file`]: other files, written whole or not at all; [`safe_file`]: opened without following links; [`temporary`]: swept
-//!   where their writers were killed; [`json_line`]: JSON that stays in one line;
+//! * [`machine`]: conditions of the machine that stop a run and that no document causes;
+//! * [`record`]: small JSON files, each with a checksum of itself;
+//! * [`whole_file`]: other files, written whole or not at all; [`safe_file`]: opens files without following
+//!   links; [`temporary`]: removes the temporary files of killed writers; [`json_line`]: JSON that stays in
+//!   one line;
 //! * [`stage`]: one step of the dataflow, [`Stage`](stage::Stage);
 //! * [`worker`]: **the loop** that claims, runs, completes or fails; [`retry`], [`shutdown`], [`meter`] serve it.
 //!

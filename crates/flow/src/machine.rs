@@ -1,8 +1,8 @@
-//! Conditions of the machine, which no document is to blame for.
+//! Recognises conditions of the machine, which no document causes.
 //!
-//! A disk that fails or is full, too many open files, too little memory: such a condition stops a run, no job fails of it,
-//! and the same command goes on once it is mended. [`MachineFailure`] names the condition; what the system says
-//! is read here and nowhere else.
+//! Examples are a failing or full disk, too many open files, and too little memory. Such a condition stops
+//! the run. No job fails because of it, and the same command continues once the condition is resolved.
+//! [`MachineFailure`] names the condition. Only this module interprets the errors of the operating system.
 
 use std::{fmt, io};
 
@@ -11,23 +11,24 @@ use rustix::io::Errno;
 /// A condition of the machine that stops a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MachineFailure {
-    /// No room on the disk, or the quota is used up.
+    /// The disk is full, or the quota is used up.
     DiskFull,
-    /// This process, or the whole system, has as many open files as it may.
+    /// This process or the whole system has reached its limit of open files.
     TooManyFiles,
-    /// Too little memory, or too many processes and threads.
+    /// There is too little memory, or there are too many processes and threads.
     OutOfMemory,
     /// The file system is mounted read-only.
     ReadOnly,
     /// The user may not read or write here.
     NoPermission,
-    /// The medium failed, or its file system.
+    /// The medium or its file system failed.
     Disk,
 }
 
 impl MachineFailure {
-    /// Returns the condition behind an error of the system in a directory of our own, where nothing but the machine can
-    /// refuse us; none where the error is about one file alone, such as that it is not there.
+    /// Returns the condition behind an operating system error in one of juggle's own directories, where only
+    /// the machine can refuse access. Returns `None` if the error is about a single file, for example if the
+    /// file does not exist.
     #[must_use]
     pub fn of(error: &io::Error) -> Option<Self> {
         let code = error.raw_os_error().map(Errno::from_raw_os_error);
@@ -47,20 +48,21 @@ impl MachineFailure {
         }
     }
 
-    /// Returns the condition behind an error of the system about anything at all, a file of the user or a socket: what is
-    /// refused or gone there is not the machine's doing.
+    /// Returns the condition behind an operating system error about anything, for example a file of the user
+    /// or a socket. Missing files and refused access are not conditions of the machine there.
     #[must_use]
     pub fn of_any(error: &io::Error) -> Option<Self> {
         error.raw_os_error().map(Errno::from_raw_os_error).and_then(Self::shortage)
     }
 
-    /// Returns an error of the system in a directory of our own in words, with what to do where the machine is the cause.
+    /// Returns the message for an operating system error in one of juggle's own directories. If the machine
+    /// is the cause, the message says what to do.
     #[must_use]
     pub fn told(error: &io::Error) -> String {
         Self::of(error).map_or_else(|| error.to_string(), |condition| format!("{condition} ({error})"))
     }
 
-    /// Returns the condition that a code stands for wherever it comes from.
+    /// Returns the condition that an error code stands for, whatever the operation.
     fn shortage(code: Errno) -> Option<Self> {
         match code {
             Errno::NOSPC | Errno::DQUOT => Some(Self::DiskFull),
@@ -71,11 +73,11 @@ impl MachineFailure {
         }
     }
 
-    /// The same for errors that were made in this program.
+    /// Returns the condition behind an error that this program created and that has no error code.
     fn of_kind(kind: io::ErrorKind) -> Option<Self> {
         match kind {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(Self::DiskFull),
-            // The system took fewer bytes than there were, again and again.
+            // The system repeatedly took fewer bytes than it was given.
             io::ErrorKind::WriteZero => Some(Self::Disk),
             io::ErrorKind::OutOfMemory => Some(Self::OutOfMemory),
             io::ErrorKind::ReadOnlyFilesystem => Some(Self::ReadOnly),

@@ -40,8 +40,8 @@ pub struct FetchJob {
     /// one that has ended, and so do those that follow on it where the text has changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stored: Option<Stored>,
-    /// How often its bytes were fetched and lost before they were stored. Such a job takes the place of the one that has
-    /// ended, and so do those that follow on it.
+    /// The number of times that the bytes were fetched and then lost before they were stored. If it is not 0,
+    /// the job and the jobs that follow from it replace jobs of this document that have ended.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lost: u32,
 }
@@ -85,8 +85,9 @@ pub struct Listed {
     /// The SHA-256 that its bytes must have, as 64 hex digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// The encoding that it is in, whatever its server or the text itself says: any name that the store reads (a label of the
-    /// WHATWG Encoding Standard, `utf-32`, a code page of DOS or of the Macintosh, or another usual spelling).
+    /// The encoding of the text, which takes precedence over what the server or the text itself says. It may
+    /// be any name that the store reads: a label of the WHATWG Encoding Standard, `utf-32`, a code page of
+    /// DOS or of the Macintosh, or another common spelling.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<String>,
     /// Further columns, carried into `meta/`.
@@ -107,14 +108,14 @@ pub struct StoreJob {
     /// What becomes of the job where one of this text has ended: a changed text renews it.
     #[serde(default, skip_serializing_if = "is_absorbed")]
     pub known: Known,
-    /// How often bytes of this text were lost before.
+    /// The number of times that bytes of this text were lost before.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lost: u32,
 }
 
 impl StoreJob {
-    /// The job that fetches the text again whose bytes are gone, from where they came. Its group is found out when it is
-    /// claimed.
+    /// Returns the job that fetches the lost bytes of this text again, from the same listed URL. Its group is
+    /// determined when it is claimed.
     #[must_use]
     pub fn fetched_again(self) -> FetchJob {
         FetchJob {

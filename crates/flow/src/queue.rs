@@ -231,12 +231,12 @@ pub enum Verdict {
     },
     /// Nothing went wrong: put it back as it was, without counting a failure.
     Release,
-    /// Nothing went wrong: put it back as revised, to be claimed at once. Counts as no failure, and the job's count of
-    /// failures begins anew.
+    /// Puts the job back as revised, to be claimed at once. Nothing went wrong: this does not count as a
+    /// failure, and the job's count of failures begins at 0 again.
     Move {
-        /// Where it goes on and why.
+        /// The place where the job goes on, and the reason.
         why: Failure,
-        /// The job as it shall be tried next. Lane and key must be the same.
+        /// The job for the next attempt. Lane and key must be the same.
         revised: NewJob,
     },
 }

@@ -1,35 +1,35 @@
-//! Small records kept as JSON files, each with a checksum of itself.
+//! Writes and checks small records that are JSON files, each with a checksum of itself.
 //!
-//! Form: indented JSON and a line end. The last field, `record_blake3`, is the BLAKE3 of the file without that field, as 64
-//! hex digits: so a title, a language or a word count that a damaged disk or an editor has changed is told. Records of
-//! earlier versions have no such field.
+//! A record is indented JSON with a line feed at the end. Its last field, `record_blake3`, is the BLAKE3 of
+//! the file without that field, as 64 hex digits. It shows whether a damaged disk or an editor has changed a
+//! title, a language or a word count. Records of earlier versions have no such field.
 
 use serde::Serialize;
 
-/// What stands before the checksum: the last field of an indented object.
+/// The bytes before the checksum, which is the last field of an indented object.
 const BEFORE: &[u8] = b",\n  \"record_blake3\": \"";
-/// What stands behind it.
+/// The bytes after the checksum.
 const BEHIND: &[u8] = b"\"\n}\n";
-/// How a record without the field ends.
+/// The end of a record without the field.
 const END: &[u8] = b"\n}\n";
-/// The field's name, in whatever form it is written.
+/// The name of the field, however the record is formatted.
 const NAME: &[u8] = b"\"record_blake3\"";
 
-/// What the checksum of a record says.
+/// The result of comparing a record with its checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checksum {
-    /// The record has none.
+    /// The record has no checksum.
     Absent,
     /// The record is as it was written.
     Fits,
-    /// It is not.
+    /// The record has changed.
     Differs,
 }
 
-/// Returns the bytes of a record, with its checksum.
+/// Returns the bytes of a record with its checksum.
 ///
 /// # Errors
-/// Where the record has a shape that JSON cannot hold.
+/// Returns the serialiser's error if the record cannot be JSON.
 pub fn to_bytes(record: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(record)?;
     bytes.push(b'\n');
@@ -47,13 +47,13 @@ pub fn checksum(bytes: &[u8]) -> Checksum {
         Some((fields, checksum)) if blake3::hash(&[fields, END].concat()).to_hex().as_bytes() == checksum => {
             Checksum::Fits
         }
-        // It may stand elsewhere, where somebody has written the record in another form.
+        // The field may be elsewhere, if somebody has reformatted the record.
         None if position(bytes, NAME).is_none() => Checksum::Absent,
         Some(_) | None => Checksum::Differs,
     }
 }
 
-/// The fields before the checksum, and the checksum.
+/// Returns the fields before the checksum, and the checksum.
 fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let rest = bytes.strip_suffix(BEHIND)?;
     let (before, checksum) = rest.split_at_checked(rest.len().checked_sub(2 * blake3::OUT_LEN)?)?;
@@ -89,7 +89,8 @@ mod tests {
         for at in 0..whole.len() {
             let mut changed = whole.clone();
             changed[at] ^= 1;
-            // Where its own name is what was changed, there is none any more; such a record has an unknown field.
+            // If the name of the checksum field is changed, the record has an unknown field instead of a
+            // checksum.
             assert_ne!(checksum(&changed), Checksum::Fits, "byte {at}");
         }
         let text = String::from_utf8(whole).unwrap();

@@ -1,10 +1,11 @@
-//! Opens files of a run directory: regular files alone, never through a symbolic link, never waiting.
+//! Opens files of a run directory: only regular files, never through a symbolic link, and without waiting.
 //!
-//! A run directory may lie where others can write. A link planted there would make juggle read or overwrite a file outside,
-//! and a named pipe would make it wait for ever. So every file of a run directory is opened here: the last step of its path
-//! is not followed (`O_NOFOLLOW`), nothing is waited for (`O_NONBLOCK`), and what was opened must be a regular file.
-//! Directories that juggle makes must be directories, not links to some. The path of the run directory itself is the
-//! user's, and may be a link. A second hard link is a regular file like any other.
+//! A run directory may be in a place where other users can write. A link planted there would make juggle read
+//! or overwrite a file outside, and a named pipe would make it wait forever. Every file of a run directory is
+//! therefore opened by this module. The last component of the path is not followed if it is a link
+//! (`O_NOFOLLOW`), opening does not wait (`O_NONBLOCK`), and the opened file must be a regular file.
+//! Directories that juggle makes must be directories, not links to directories. The path of the run directory
+//! itself belongs to the user and may be a link. A second hard link is accepted like any other regular file.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -18,15 +19,17 @@ use rustix::{fs::OFlags, io::Errno};
 /// Opens a file for reading.
 ///
 /// # Errors
-/// Those of the system; [`io::ErrorKind::InvalidInput`] where a link or a special file has its name.
+/// Returns the error of the operating system, or [`io::ErrorKind::InvalidInput`] if the path is a link or a
+/// special file.
 pub fn open(path: &Path) -> io::Result<File> {
     open_with(path, OpenOptions::new().read(true))
 }
 
-/// Opens a file with these options, which must not truncate it: it would be emptied before it is known for a file.
+/// Opens a file with these options. They must not truncate the file, because that would happen before it is
+/// known to be a regular file.
 ///
 /// # Errors
-/// As [`open`].
+/// Returns the same errors as [`open`].
 pub fn open_with(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let opened = options.custom_flags(flags.bits().cast_signed()).open(path);
@@ -34,47 +37,48 @@ pub fn open_with(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
         Ok(file) if file.metadata()?.is_file() => Ok(file),
         Ok(_) => Err(not_a_file()),
         Err(error) => Err(match error.raw_os_error().map(Errno::from_raw_os_error) {
-            // A link; a socket, or a pipe that nobody reads; a directory.
+            // `ELOOP`: a link. `ENXIO`: a socket, or a pipe without a reader. `EISDIR`: a directory.
             Some(Errno::LOOP | Errno::NXIO | Errno::ISDIR) => not_a_file(),
             _ => error,
         }),
     }
 }
 
-/// Opens a file for writing, made where it is missing, emptied where it is there.
+/// Opens a file for writing. Creates it if it does not exist, and truncates it otherwise.
 ///
 /// # Errors
-/// As [`open`].
+/// Returns the same errors as [`open`].
 pub fn create(path: &Path) -> io::Result<File> {
     let file = open_with(path, OpenOptions::new().write(true).create(true).truncate(false))?;
     file.set_len(0)?;
     Ok(file)
 }
 
-/// Reads all of a file.
+/// Reads a whole file.
 ///
 /// # Errors
-/// As [`open`].
+/// Returns the same errors as [`open`], and those of reading.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path)?.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// Reads all of a file of UTF-8.
+/// Reads a whole file as UTF-8.
 ///
 /// # Errors
-/// As [`open`]; [`io::ErrorKind::InvalidData`] where it is not UTF-8.
+/// Returns the same errors as [`read`], and [`io::ErrorKind::InvalidData`] if the file is not UTF-8.
 pub fn read_to_string(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     open(path)?.read_to_string(&mut text)?;
     Ok(text)
 }
 
-/// Makes sure that a directory which juggle has made is one, and no link to one.
+/// Checks that a path, where juggle has made a directory, is a directory and not a link to one.
 ///
 /// # Errors
-/// Those of the system; [`io::ErrorKind::InvalidInput`] where something else has its name.
+/// Returns the error of the operating system, or [`io::ErrorKind::InvalidInput`] if the path is not a
+/// directory.
 pub fn must_be_directory(path: &Path) -> io::Result<()> {
     if fs::symlink_metadata(path)?.is_dir() {
         return Ok(());

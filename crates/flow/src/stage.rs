@@ -80,14 +80,15 @@ pub enum StageError<I> {
         /// The job as it shall be tried next; of the same key.
         revised: Box<I>,
     },
-    /// Nothing went wrong, but the job goes on elsewhere: back in line as revised, without counting a failure.
+    /// Nothing went wrong, but the job goes on elsewhere. It returns to the queue as revised, and no failure
+    /// is counted.
     #[error("{why}")]
     Moved {
-        /// Where it goes on and why; kept in the job's history.
+        /// The place where the job goes on, and the reason. Kept in the job's history.
         why: Failure,
-        /// How long to leave the job's whole group alone; 0 for not at all.
+        /// The time in milliseconds for which the job's whole group is left alone, or 0 for no pause.
         group_pause_ms: Millis,
-        /// The job as it shall be tried next; of the same key.
+        /// The job for the next attempt. Its key must be the same.
         revised: Box<I>,
     },
     /// Nothing went wrong, but its time has not come: back in line, without counting a failure.
@@ -96,12 +97,13 @@ pub enum StageError<I> {
         /// How long to leave the job's whole group alone; 0 for not at all.
         group_pause_ms: Millis,
     },
-    /// What an earlier stage made for this job is gone: this job ends, and one of that stage takes its place, in one step.
+    /// Something that an earlier stage made for this job is gone. This job ends, and a job of that stage
+    /// replaces it, in one step.
     #[error("{failure}")]
     SendBack {
         /// What is gone.
         failure: Failure,
-        /// The job of the earlier stage. The stage sees to it that this ends some time.
+        /// The job of the earlier stage. The stage that sends it back must bound how often that happens.
         job: Box<NewJob>,
     },
     /// It will not go better later.
@@ -112,7 +114,8 @@ pub enum StageError<I> {
         /// How long to leave the job's whole group alone; 0 for not at all.
         group_pause_ms: Millis,
     },
-    /// The machine cannot go on (a full or failing disk, too many open files): stop the worker, keep the job.
+    /// The machine cannot go on, for example because the disk is full or fails, or too many files are open.
+    /// The worker stops and the job is kept.
     #[error("{0}")]
     Halt(Failure),
 }

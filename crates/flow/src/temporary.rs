@@ -1,8 +1,9 @@
-//! Files on their way to their names, and what is left of them by writers that were killed.
+//! Locks temporary files while they are written, and removes those of killed writers.
 //!
-//! A writer holds its temporary file locked (flock) from when it has made it until the file has its name. So one that can be
-//! locked has lost its writer, and is swept, whatever process or machine restart took that. A sweeper may come between the
-//! making and the locking, so a writer looks whether the file has still its name once it has the lock.
+//! A writer locks its temporary file (flock) after it has created it, and holds the lock until the file is
+//! renamed. A temporary file that can be locked has therefore lost its writer and is swept, even if a process
+//! or the machine has restarted since. A sweep may come between creating and locking the file, so the writer
+//! checks that the file still has its name once it has the lock.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -13,21 +14,22 @@ use std::{
 
 use crate::safe_file;
 
-/// What came of locking a file by its name.
+/// The result of locking a file by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {
     /// The file is locked and still has its name.
     Ours,
-    /// A writer has it.
+    /// A writer holds the lock.
     Other,
-    /// It is locked, but got another name or was removed in between.
+    /// The file is locked, but was renamed or removed in between.
     Gone,
 }
 
-/// Locks an open file, for as long as it stays open.
+/// Locks an open file for as long as it stays open.
 ///
 /// # Errors
-/// Where the file system cannot lock, or the path cannot be looked at.
+/// Returns an error if the file system cannot lock files, or if the metadata of the file or path cannot be
+/// read.
 pub fn hold(file: &File, path: &Path) -> io::Result<Held> {
     match file.try_lock() {
         Ok(()) => {}
@@ -43,20 +45,20 @@ pub fn hold(file: &File, path: &Path) -> io::Result<Held> {
     }
 }
 
-/// What becomes of files that nobody holds.
+/// The action for files that nobody has locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sweep {
-    /// They are removed.
+    /// The files are removed.
     Remove,
-    /// They are named only.
+    /// Only the paths of the files are returned.
     Name,
 }
 
-/// Sweeps a directory, and returns the paths of the files with temporary names that nobody holds. A directory that is not
-/// there has none.
+/// Sweeps a directory, and returns the paths of the files that have temporary names and that nobody has
+/// locked. Returns no paths if the directory does not exist.
 ///
 /// # Errors
-/// Where the directory cannot be read, or a file cannot be removed.
+/// Returns an error if the directory cannot be read, or if a file cannot be locked or removed.
 pub fn sweep(directory: &Path, how: Sweep, is_temporary: impl Fn(&str) -> bool) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -75,7 +77,8 @@ pub fn sweep(directory: &Path, how: Sweep, is_temporary: impl Fn(&str) -> bool) 
 }
 
 fn is_swept(path: &Path, how: Sweep) -> io::Result<bool> {
-    // What cannot be opened has its name by now, or is not one of ours: a link, or of another user.
+    // A file that cannot be opened has been renamed by now, or is not one of ours: it is a link or belongs to
+    // another user.
     let Ok(file) = safe_file::open(path) else { return Ok(false) };
     if hold(&file, path)? != Held::Ours {
         return Ok(false);

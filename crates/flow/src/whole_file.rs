@@ -13,7 +13,7 @@ use crate::temporary::{self, Held, Sweep};
 
 /// What a file may be at most; the umask takes from it.
 const MODE: u32 = 0o666;
-/// How often a file is begun again that a sweeper takes away.
+/// The maximum number of temporary files that are created for one file, if sweeps remove them.
 const TRIES_MAX: usize = 64;
 /// The ending of a file that has no name yet.
 const UNFINISHED: &str = ".tmp";
@@ -27,7 +27,7 @@ pub struct WholeFile {
 }
 
 /// A file that is written whole and durable, though nobody sees it yet, so that several can appear together. No file is
-/// held open for it, so nobody may sweep its directory meanwhile. Dropped, it is gone.
+/// held open for it, so nobody may sweep its directory meanwhile. It is removed if it is dropped.
 #[derive(Debug)]
 pub struct SettledFile {
     path: PathBuf,
@@ -85,7 +85,7 @@ impl WholeFile {
     /// Where that fails.
     pub fn finish(self) -> io::Result<()> {
         let (path, file) = self.forced()?;
-        // It stays open, and so held, until it has its name.
+        // The file stays open, and therefore locked, until it is renamed.
         let _held = file.persist(&path)?;
         File::open(above(&path))?.sync_all()
     }
@@ -118,7 +118,7 @@ impl SettledFile {
     }
 }
 
-/// Removes what killed writers have left in a directory.
+/// Removes the files that killed writers have left in a directory.
 ///
 /// # Errors
 /// Where it cannot be read, or a file cannot be removed.
@@ -126,7 +126,7 @@ pub fn sweep(directory: &Path) -> io::Result<()> {
     temporary::sweep(directory, Sweep::Remove, is_unfinished).map(drop)
 }
 
-/// Whether a file name is one that [`WholeFile`] gives before the file has its own.
+/// Returns whether [`WholeFile`] gives such a name to a file until it is renamed.
 #[must_use]
 pub fn is_unfinished(file_name: &str) -> bool {
     file_name.starts_with('.') && file_name.ends_with(UNFINISHED)

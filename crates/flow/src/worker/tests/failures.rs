@@ -232,7 +232,8 @@ async fn a_result_that_the_queue_refuses_is_a_death() {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_is_sent_back_ends_and_an_earlier_one_takes_the_place_of_the_one_that_had_ended() {
-    // The worker's lane is the earlier one as well: what is sent back to it is another job, which is done already.
+    // The worker's lane is also the earlier one. The job that is sent back to it is another job, which is
+    // done already.
     let bench = Bench::with(&["lost"]).await;
     bench.run(async |_, _| Ok(vec![])).await.unwrap();
     bench.push(&["later"]).await;
