@@ -126,7 +126,7 @@ pub fn sweep(directory: &Path) -> io::Result<()> {
     temporary::sweep(directory, Sweep::Remove, is_unfinished).map(drop)
 }
 
-/// Returns whether [`WholeFile`] gives such a name to a file until it is renamed.
+/// Returns whether a file name is a temporary name, as [`WholeFile`] gives it to a file until it is renamed.
 #[must_use]
 pub fn is_unfinished(file_name: &str) -> bool {
     file_name.starts_with('.') && file_name.ends_with(UNFINISHED)

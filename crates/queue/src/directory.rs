@@ -69,7 +69,7 @@ impl QueueDirectory {
     ///
     /// # Errors
     /// Returns [`QueueError::Version`] if a newer juggle made the directory, [`QueueError::DiskFull`] if
-    /// there is no room, and [`QueueError::Broken`] for other errors. The path must not be a link or a
+    /// there is no room, and [`QueueError::Broken`] for other errors, for example if the path is a link or a
     /// directory of another user.
     pub fn prepare(&self) -> Result<(), QueueError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.0);
