@@ -4,9 +4,10 @@
 //! * `Retry-After` is within its cap, and so is every wait that comes of it.
 //! * A strong validator is one line of text that its own answer does not contradict, and not a weak one.
 //! * A media type is in lower case and without parameters, and reads back as itself.
-//! * A whole is only of status 200 or 203, without a range that is less than all of it, and within the limit; a rest is only of status 206, begins where the part ends and
+//! * A whole body has status 200 or 203, has no range that is less than all of it, and is within the limit.
+//! * A rest has status 206, begins where the part ends and
 //!   goes to the end of the whole, of the same version.
-//! * What a body is, by its bytes and its media type, does not depend on how it is cut.
+//! * What a body is, by its bytes and its media type, does not depend on how it is cut into pieces.
 #![no_main]
 
 use fetch::fuzzing::{self, Judged, Part, retry_after_max_ms};

@@ -3,9 +3,10 @@
 //! * Every entry keeps its guarantee (`check`), and reads back from its JSON as itself.
 //! * The bytes decide: cut into other pieces, or read again, they say the same.
 //! * Bad lines come in order and are told safely.
-//! * An entry written as a table of its own gives the same URLs again: what is normalised stays as it is.
-//! * The same list in UTF-16 says the same, and so does one whose lines end with CR instead of LF.
-//! * Whatever `--url-column` names, nothing panics.
+//! * An entry written as a table of its own gives the same URLs again: normalising a URL twice changes
+//!   nothing.
+//! * The same list in UTF-16, or with CR instead of LF as its line end, gives the same result.
+//! * No value of `--url-column` causes a panic.
 #![no_main]
 
 #[path = "../src/entries.rs"]
@@ -56,8 +57,9 @@ fuzz_target!(|list: &[u8]| {
     }
 });
 
-/// Reads a text in two other forms. Long lists are left out, for heads and lines are counted in bytes; so are marks that mean
-/// something else in the other form (U+0018 begins a frame of Zstandard).
+/// Checks that a list gives the same result in two other forms. Long lists are left out, because heads and
+/// lines are counted in bytes. Lists with characters that mean something else in the other form are left out
+/// too (U+0018 begins a frame of Zstandard).
 fn check_other_forms(list: &[u8], said: Option<&Said>, rules: &Rules) {
     let Ok(text) = str::from_utf8(list) else { return };
     let is_plain = list.len() < 30_000 && !text.contains(['\0', '\u{feff}', '\r', '\u{18}']);

@@ -34,7 +34,7 @@ const LABELS: [Option<&str>; 19] = [
     Some("koi8-t"),
 ];
 
-/// Languages that the source list may give.
+/// The languages that the source list may give.
 const LANGUAGES: [Option<&str>; 6] = [None, Some("hu"), Some("Japanese"), Some("el-GR"), Some("tr; en"), Some("")];
 
 fuzz_target!(|bytes: &[u8]| {
