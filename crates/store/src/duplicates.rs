@@ -129,7 +129,7 @@ fn read<T: serde::de::DeserializeOwned>(
     report: &mut DuplicateReport,
 ) -> Result<Option<T>, BlobError> {
     let read = match blobs.read(name, META_BYTES_MAX) {
-        // Written anew, a record that was changed would get a checksum that fits.
+        // Rewriting a changed record would give it a matching checksum and so hide the change.
         Ok(bytes) if record::checksum(&bytes) == Checksum::Differs => {
             Err("it is not as it was written: juggle verify --repair mends it".to_owned())
         }

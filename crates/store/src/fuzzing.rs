@@ -38,7 +38,7 @@ pub struct Manner<'a> {
 pub struct Read {
     /// The encoding that was used.
     pub encoding: &'static str,
-    /// How sure that is.
+    /// The certainty of that encoding.
     pub confidence: Confidence,
     /// All of the text, decoded.
     pub decoded: String,

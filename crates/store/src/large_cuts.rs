@@ -1,18 +1,20 @@
-//! Whether a large share of a text was cut, which is warned of ([`warnings`](crate::warnings)), so that no text becomes short in silence.
+//! Finds texts of which a large share was cut, so that no text is shortened without a warning
+//! ([`warnings`](crate::warnings)).
 //!
-//! Header, small print and licence are known by their own form and may be most of a short file; they count only if they are
-//! longer than any that was seen. Every other cut counts if it is a tenth of the text or more.
+//! Headers, small print and licences are recognised by their own form and may be most of a short file. They
+//! count only if they are longer than those seen in real texts. Every other cut counts if it has at least
+//! `BYTES_MIN` bytes and is a tenth of the text or more.
 
 use flow::document::DocumentId;
 
 use crate::text::cut::{Cut, Rule};
 
-/// A cut of fewer bytes is a line or two, however short the text is.
+/// The minimum size in bytes of a cut that counts. A shorter cut is a line or two, however short the text is.
 const BYTES_MIN: u64 = 512;
-/// More than any licence or small print that was seen.
+/// A size in bytes that no licence or small print seen in real texts reaches.
 const LICENCE_BYTES: u64 = 24 * 1024;
 
-/// What is said of a text: which, where, by which rule, and what to do.
+/// Returns the warning for a cut: it names the text, the lines and the rule, and says what to do.
 pub(crate) fn warning(document: &DocumentId, cut: &Cut, percent: u64) -> String {
     let rule = serde_json::to_string(&cut.rule).unwrap_or_default();
     format!(
@@ -24,8 +26,8 @@ pub(crate) fn warning(document: &DocumentId, cut: &Cut, percent: u64) -> String 
     )
 }
 
-/// The largest cut that is a tenth of the text or more, and its share in percent of the text before any was cut, without
-/// the licence, which may be longer than the text.
+/// Returns the largest cut that counts, and its share in percent of the text before cutting. A licence of
+/// usual size is left out of that text, because it may be longer than the text itself.
 pub(crate) fn largest(cuts: &[Cut], kept_bytes: u64) -> Option<(&Cut, u64)> {
     let is_usual_licence = |cut: &&Cut| usual_bytes(cut.rule) == LICENCE_BYTES && cut.bytes < LICENCE_BYTES;
     let all = kept_bytes + cuts.iter().filter(|cut| !is_usual_licence(cut)).map(|cut| cut.bytes).sum::<u64>();
@@ -33,7 +35,7 @@ pub(crate) fn largest(cuts: &[Cut], kept_bytes: u64) -> Option<(&Cut, u64)> {
     large.max_by_key(|cut| cut.bytes).map(|cut| (cut, cut.bytes * 100 / all.max(1)))
 }
 
-/// The longest cut by this rule that nobody is told of.
+/// Returns the size in bytes from which a cut by this rule counts. Smaller cuts cause no warning.
 const fn usual_bytes(rule: Rule) -> u64 {
     match rule {
         Rule::StartMarker | Rule::Header => 4 * 1024,

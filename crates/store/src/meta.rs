@@ -2,7 +2,8 @@
 //!
 //! The meta is the same for the same bytes from the same source, whatever the run, its threads and crashes; so it has
 //! no times, attempts or statuses. Those are the arrival, which differs from run to run. Both are JSON with a line end
-//! after it, and a checksum of itself ([`flow::record`]). Stored: a field may be added, never renamed or given another
+//! after it, and a checksum of itself ([`flow::record`]). Both are stored formats: a field may be added, but
+//! never renamed or given another
 //! meaning.
 
 use std::collections::BTreeMap;
@@ -22,10 +23,10 @@ use crate::{
     text::cut::{Cut, Strip},
 };
 
-/// Columns of a source list that say who wrote a text, the first that is there; whatever their case. The second is that of a
-/// catalogue of Project Gutenberg.
+/// The columns of a source list that name the author, in any case. The first that is not empty is used. The
+/// second is the column's name in a catalogue of Project Gutenberg.
 const AUTHOR_COLUMNS: [&str; 2] = ["author", "authors"];
-/// Columns that say in which language it is.
+/// The columns of a source list that name the language, in any case. The first that is not empty is used.
 const LANGUAGE_COLUMNS: [&str; 2] = ["language", "lang"];
 
 /// The largest meta or arrival that is read, in bytes. A job's payload, which listed columns come from, has at most
@@ -97,8 +98,9 @@ pub struct TextFacts {
     pub lines: u64,
 }
 
-/// How the bytes were decoded. Encodings have their names of the WHATWG Encoding Standard; those that it leaves out have
-/// those of IANA's list, or their usual ones: `IBM850`, `x-mac-ce`, `UTF-32LE`.
+/// How the bytes were decoded. Encodings have their names from the WHATWG Encoding Standard. Encodings
+/// outside the standard have their names from IANA's list, or their usual names: `IBM850`, `x-mac-ce`,
+/// `UTF-32LE`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncodingFacts {
     /// What the source list gives, as it stands there. It is used whatever else is said.
@@ -127,13 +129,14 @@ pub struct EncodingFacts {
 pub enum Confidence {
     /// The source list gives it.
     Given,
-    /// The bytes prove it: a byte order mark, escapes, or bytes that are nothing else.
+    /// The bytes prove it: a byte order mark, escapes, or bytes that are valid in no other encoding.
     Proven,
-    /// It is declared, the whole text decodes in it, and nothing says that it is another.
+    /// It is declared, the whole text decodes in it, and nothing indicates another encoding.
     Declared,
     /// It was guessed, and at least 99 of 100 such guesses are right.
     Likely,
-    /// It was guessed with less certainty, or it is declared and the bytes look like another: look at the text.
+    /// It was guessed with less certainty, or it is declared but the bytes look like another encoding: look
+    /// at the text.
     Doubtful,
 }
 
@@ -208,7 +211,7 @@ impl Arrival {
     }
 }
 
-/// The cell of the first of these columns that is not empty.
+/// Returns the first cell of these columns that is not empty, without white space around it.
 fn column(columns: &BTreeMap<String, String>, names: &[&str]) -> Option<String> {
     let cell = |name: &&str| {
         columns.iter().find(|(column, value)| column.eq_ignore_ascii_case(name) && !value.trim().is_empty())
@@ -216,7 +219,7 @@ fn column(columns: &BTreeMap<String, String>, names: &[&str]) -> Option<String> 
     names.iter().find_map(cell).map(|(_, value)| value.trim().to_owned())
 }
 
-/// The bytes of a record, with its checksum.
+/// Serialises a record, with its checksum.
 pub(crate) fn to_bytes(record: &impl Serialize) -> Vec<u8> {
     record::to_bytes(record).expect("records are structs of strings, numbers and lists")
 }

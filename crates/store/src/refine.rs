@@ -74,7 +74,7 @@ impl Download {
         Ok(Self { name, survey })
     }
 
-    /// Decides in which encoding it is. That may take one more reading.
+    /// Decides on the encoding of the bytes. This may read them once more.
     fn decide(&self, blobs: &dyn BlobStore, job: &StoreJob, desk: &Desk) -> Result<Decided, StoreError> {
         let held = desk.bytes.get(..self.survey.bytes as usize);
         let reopen = || -> Result<Box<dyn Read + '_>, BlobError> {
@@ -133,7 +133,7 @@ impl Download {
     }
 }
 
-/// Returns what others say of the text.
+/// Returns the encoding and language that the source list and HTTP give, and the host.
 fn said(job: &StoreJob) -> Said<'_> {
     let language = job.listed.columns.iter().find(|(name, _)| name.eq_ignore_ascii_case("language"));
     Said {
@@ -144,7 +144,7 @@ fn said(job: &StoreJob) -> Said<'_> {
     }
 }
 
-/// Returns the host in a URL.
+/// Returns the host of a URL, without user information and port.
 fn host(url: &str) -> Option<&str> {
     let (_, rest) = url.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;

@@ -5,7 +5,8 @@
 //! the meta last. So a meta is there only where text and raw bytes are. A repeated run finds the download in spool or in
 //! raw, and makes the same bytes of it. A text that cannot be stored leaves its download in spool.
 //!
-//! Where the download is neither in spool nor in raw, it was lost: the text is fetched again, a few times at most.
+//! If the download is neither in spool nor in raw, it was lost: the text is fetched again, at most
+//! `LOST_MAX` times.
 //!
 //! Where raw bytes are not kept, the download is removed once all of that is durable. A repeated run which finds neither
 //! finds the meta of this download, so there is nothing left to do.
@@ -39,7 +40,8 @@ use crate::{
     warnings::Warnings,
 };
 
-/// How often a text is fetched again whose download is gone when it is to be stored.
+/// The maximum number of times that a text is fetched again because its download was lost before it was
+/// stored.
 const LOST_MAX: u32 = 3;
 
 /// Stores texts. Its work blocks, and runs where it may.
@@ -75,7 +77,7 @@ impl Store {
         Self { config, ..self }
     }
 
-    /// The stage with this run directory in what it tells the user to do.
+    /// Returns the stage with `run` as the run directory in the commands that its warnings suggest.
     #[must_use]
     pub fn advising(self, run: &Path) -> Self {
         Self { warnings: Warnings::of_run(run), ..self }
@@ -127,7 +129,8 @@ impl Stage for Store {
     }
 }
 
-/// The download is gone, such as with a scratch disk that was cleaned: the text goes back to where it came from.
+/// Returns the error that sends a text back to be fetched again because its download is gone. This happens,
+/// for example, if a scratch disk was cleaned.
 fn fetched_again(job: StoreJob) -> StageError<StoreJob> {
     let message = format!(
         "the downloaded bytes of '{}' are neither in spool/ nor in raw/ any more: it is fetched again",

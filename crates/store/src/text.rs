@@ -1,10 +1,11 @@
 //! From bytes to text: what the encoding is, where the boilerplate stands, what the header says.
 //!
-//! Constant memory: the bytes are read twice in windows, or three times if their encoding does not show itself. The
-//! first reading (`survey`) hashes, counts and samples, so that `encoding` can decide, which may look at the whole once
-//! more; the last one (`decode`) decodes and passes the text through `trim`, which holds back a bounded head and tail,
-//! lets `head`, `parts`, `tail` and `notice` find the boilerplate by the grammar in `markers`, and lets the rest go. Neither the
-//! sizes of windows nor the way the bytes arrive change a byte of it.
+//! Memory use is constant: the bytes are read twice in windows, or three times if they do not prove their
+//! encoding. The first reading (`survey`) hashes, counts and samples. Then `encoding` decides, and may read
+//! the whole text once more. The last reading (`decode`) decodes the text and passes it through `trim`, which
+//! holds a bounded head and tail. In them, `head`, `parts`, `tail` and `notice` find the boilerplate by the
+//! grammar in `markers`. The rest of the text passes. The result does not depend on the size of the windows
+//! or on how the bytes arrive.
 
 pub mod code;
 pub(crate) mod count;

@@ -1,4 +1,5 @@
-//! Warnings of stored texts that a user should look at: of each kind the first few are named, the others counted.
+//! Warns of stored texts that a user should look at. The first few of each kind are named; the others are
+//! counted.
 
 use std::{
     path::Path,
@@ -10,31 +11,32 @@ use crate::{
     meta::{Confidence, EncodingFacts, Meta},
 };
 
-/// How many texts of a kind are named.
+/// The maximum number of texts of a kind that are named.
 const NAMED_MAX: u64 = 10;
 
-/// Counts what was warned of. When it is dropped, which is when the stage ends, it says how many were not named.
+/// Counts the warnings of each kind. When it is dropped, at the end of the stage, it reports how many texts
+/// were not named.
 #[derive(Debug)]
 pub(crate) struct Warnings {
-    /// The run directory, as a shell takes it.
+    /// The run directory, quoted for a shell.
     run: String,
-    /// Texts whose encoding is doubtful.
+    /// The number of texts whose encoding is doubtful.
     doubtful: AtomicU64,
-    /// Texts with characters that did not decode.
+    /// The number of texts with characters that did not decode.
     damaged: AtomicU64,
-    /// Texts of which a large share was cut.
+    /// The number of texts of which a large share was cut.
     shortened: AtomicU64,
 }
 
 impl Default for Warnings {
-    /// Of a run whose directory is not known.
+    /// Creates the warnings of a run whose directory is not known.
     fn default() -> Self {
         Self::naming("RUN".to_owned())
     }
 }
 
 impl Warnings {
-    /// Those of the run in this directory, which the commands in them name.
+    /// Creates the warnings of the run in this directory. The commands in them name it.
     pub(crate) fn of_run(run: &Path) -> Self {
         let quoted = run.display().to_string().replace('\'', r"'\''");
         Self::naming(format!("'{quoted}'"))
@@ -45,14 +47,14 @@ impl Warnings {
         Self { run, doubtful, damaged, shortened }
     }
 
-    /// Warns of a text that was stored, if there is anything to warn of.
+    /// Logs the warnings of a stored text, if there are any.
     pub(crate) fn tell(&self, meta: &Meta) {
         for warning in self.of_text(meta) {
             tracing::warn!("{warning}");
         }
     }
 
-    /// Counts a text, and returns what is said of it.
+    /// Counts a text, and returns its warnings.
     fn of_text(&self, meta: &Meta) -> Vec<String> {
         let Meta { document, encoding: EncodingFacts { used, confidence, replacements, .. }, .. } = meta;
         let redecode = || format!("juggle redecode {document} --encoding LABEL -o {}", self.run);
@@ -78,7 +80,7 @@ impl Warnings {
         warnings
     }
 
-    /// Returns what is said at the end: how many texts of each kind were not named.
+    /// Returns the messages for the end of the stage: how many texts of each kind were not named.
     fn of_others(&self) -> Vec<String> {
         let more = |counter: &AtomicU64| counter.load(Ordering::Relaxed).saturating_sub(NAMED_MAX);
         let run = &self.run;
@@ -102,7 +104,7 @@ impl Warnings {
     }
 }
 
-/// Counts one more, and returns whether it is among the first.
+/// Adds one to a counter, and returns whether the text is among the first `NAMED_MAX`.
 fn is_named(counter: &AtomicU64) -> bool {
     counter.fetch_add(1, Ordering::Relaxed) < NAMED_MAX
 }
@@ -123,7 +125,7 @@ mod tests {
         text::cut::{Cut, Rule},
     };
 
-    /// A text of which there is nothing to warn, changed.
+    /// Returns the meta of a text without any warning, after `change`.
     fn text(change: impl FnOnce(&mut Meta)) -> Meta {
         let mut text = meta::from_bytes(include_bytes!("stage/golden.json")).unwrap();
         change(&mut text);

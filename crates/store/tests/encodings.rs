@@ -160,7 +160,7 @@ fn encoded(label: &str, text: &str) -> (String, Vec<u8>) {
     (text.to_owned(), bytes)
 }
 
-/// What the table of a code page is called that the WHATWG Encoding Standard leaves out.
+/// Returns the table name of a code page that the WHATWG Encoding Standard leaves out.
 fn page_table(label: &str) -> Option<&str> {
     match label {
         "x-mac-ce" => Some("mac-latin2"),
@@ -284,7 +284,7 @@ async fn a_text_with_a_wrong_label_is_read_right_or_flagged() {
     assert!(unflagged.is_empty(), "{unflagged:#?}");
 }
 
-/// Encodings of several bytes a character.
+/// The encodings with several bytes per character.
 const MULTI_BYTE: [(&str, &str); 6] = [
     ("shift_jis", JAPANESE),
     ("euc-jp", JAPANESE),
@@ -294,7 +294,7 @@ const MULTI_BYTE: [(&str, &str); 6] = [
     ("iso-2022-jp", JAPANESE),
 ];
 
-/// 64 KiB is what the first reading samples, 1 MiB what is held in memory.
+/// The first reading samples 64 KiB; up to 1 MiB is held in memory.
 #[tokio::test]
 async fn no_border_of_a_sample_or_a_window_changes_what_a_long_text_is() {
     for (label, text) in MULTI_BYTE {

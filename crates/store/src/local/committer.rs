@@ -282,7 +282,7 @@ impl Shared {
 
 impl Failed {
     fn of(error: &BlobError) -> Self {
-        // What cannot be forced is lost, whatever the system calls that.
+        // Data that cannot be flushed is lost, whatever error the system returns.
         let (path, condition) = match error {
             BlobError::DiskFull { path, .. } => (path, MachineFailure::DiskFull),
             BlobError::Machine { path, condition, .. } => (path, *condition),
@@ -295,7 +295,8 @@ impl Failed {
         Self { path: path.clone(), condition, message: error.to_string() }
     }
 
-    /// Of the same condition as the failure, so that a full disk is still told as one.
+    /// Returns an error with the same condition as the failure, so that a full disk is still reported as a
+    /// full disk.
     fn refusal(&self) -> BlobError {
         let message = format!(
             "a flush failed ({}), so nothing more is published: look after the disk and start again",

@@ -49,7 +49,8 @@ impl Directories {
     pub(super) fn open(places: &Places, durability: Durability) -> Result<Self, BlobError> {
         let open = |kind: &BlobKind| {
             let path = places.dir().join(kind.directory());
-            // `logs/arrival` has one of ours above it, through which nothing may be made if it is a link.
+            // `logs/arrival` has a parent directory of its own. Nothing may be created through that parent if
+            // it is a link.
             let ours: Vec<&Path> = path.ancestors().take_while(|part| *part != places.dir()).collect();
             for part in ours.into_iter().rev() {
                 ensure(part, durability)?;

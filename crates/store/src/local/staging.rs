@@ -38,8 +38,8 @@ pub(super) fn stage(name: &BlobName, path: &Path, number: impl Fn() -> u64) -> R
     Err(BlobError::Busy(path.to_owned()))
 }
 
-/// Why no file can be made there. Where its directory is gone, which was there at the start, the run must stop: each of its
-/// texts would fail of that.
+/// Returns the error for a file that cannot be created at `path`. If its directory, which existed at the
+/// start, is gone, the run must stop: every other text would fail for the same reason.
 fn cannot_begin(path: &Path, error: io::Error) -> BlobError {
     match error.kind() {
         io::ErrorKind::NotFound => BlobError::machine(path, MachineFailure::Disk, error),

@@ -143,7 +143,7 @@ async fn a_book_becomes_raw_text_arrival_and_meta() {
     );
 }
 
-/// A record as it is stored: with the hash of the rest as its last field.
+/// Returns a record as it is stored: with the hash of the rest as its last field.
 fn with_checksum(record: &str) -> String {
     let (fields, hash) = (record.strip_suffix("\n}\n").unwrap(), blake3::hash(record.as_bytes()));
     format!("{fields},\n  \"record_blake3\": \"{hash}\"\n}}\n")
@@ -455,7 +455,7 @@ async fn raw_bytes_that_are_not_kept_are_gone_once_the_text_is_stored() {
     assert_eq!(run_dropping(&blobs, job.clone()).await.unwrap(), next);
     assert_eq!(tree(&*blobs), before);
 
-    // Another encoding, or a text that is not whole, cannot be had without the bytes: they are fetched again.
+    // Another encoding, or a text that is incomplete, needs the bytes: they are fetched again.
     let mut other = job.clone();
     other.listed.encoding = Some("latin1".to_owned());
     assert!(matches!(run_dropping(&blobs, other).await, Err(StageError::SendBack { .. })));

@@ -1,4 +1,4 @@
-//! Lets one system call of a process fail, or kills the process there, and hears what the process says.
+//! Makes one system call of a process fail, or kills the process there, and records what the process reports.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use powercut::{
 
 use crate::deed::Line;
 
-/// Counts the changes that a process makes, and hears what it says.
+/// Counts the changes that a process makes, and records what it reports.
 #[derive(Debug)]
 pub(crate) struct Injector {
     pub(crate) faults: faults::Injector,
