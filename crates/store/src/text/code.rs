@@ -1,6 +1,6 @@
-//! How bytes become characters: the encodings of the WHATWG Encoding Standard, and those that it leaves out.
+//! Decodes bytes: the encodings of the WHATWG Encoding Standard, and some that the standard leaves out.
 //!
-//! What the standard leaves out is recoded first (`recode`), into an encoding that the standard has.
+//! Bytes in an encoding outside the standard are first recoded (`recode`) into an encoding of the standard.
 
 mod code_page;
 pub(crate) mod labels;
@@ -24,19 +24,19 @@ pub(crate) enum Code {
     Standard(&'static Encoding),
     /// Four bytes a character.
     Utf32(Order),
-    /// One byte a character: a page of DOS, Macintosh or others.
+    /// One byte per character: a code page of DOS, Macintosh or other systems.
     Page(CodePage),
-    /// Escapes between ASCII and characters of two bytes, all of them ASCII bytes.
+    /// ASCII and two-byte characters, all of ASCII bytes, with escapes that switch between them.
     SevenBit(SevenBit),
 }
 
 impl Code {
-    /// Returns the encoding of this label, in any case and spelling; none if there is none.
+    /// Returns the encoding of this label, in any case and spelling, or `None` if the label is unknown.
     pub(crate) fn for_label(label: &str) -> Option<Self> {
         labels::find(label)
     }
 
-    /// Returns its name: that of the standard, else that of IANA's list or the usual one.
+    /// Returns the name of the encoding: from the standard, else from IANA's list, else the usual one.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Standard(encoding) => encoding.name(),
@@ -48,7 +48,7 @@ impl Code {
         }
     }
 
-    /// Returns what makes the bytes into those of [`Code::recoded`]; none if that is not needed.
+    /// Returns the recoder that turns the bytes into those of [`Code::recoded`], or `None` if none is needed.
     pub(crate) fn recoder(self) -> Option<Box<dyn Recode>> {
         match self {
             Self::Standard(_) => None,
@@ -58,7 +58,7 @@ impl Code {
         }
     }
 
-    /// Returns what the bytes say; what does not decode becomes U+FFFD.
+    /// Decodes all of the bytes. What does not decode becomes U+FFFD.
     pub(crate) fn decode(self, bytes: &[u8]) -> String {
         let mut recoded = Vec::new();
         let bytes = match self.recoder() {
@@ -83,7 +83,7 @@ impl Code {
     }
 }
 
-/// Returns whether a text can be said to be in the encoding of this label.
+/// Returns whether the label names a known encoding.
 #[must_use]
 pub fn is_known(label: &str) -> bool {
     Code::for_label(label).is_some()

@@ -1,10 +1,11 @@
 //! Which encoding the bytes are in.
 //!
 //! In this order: what the source list gives; a byte order mark; UTF-32 that shows itself by its units; UTF-16 that shows
-//! itself by its NULs or by its letters; ISO-2022-JP, ISO-2022-KR and HZ that show themselves by their escapes; UTF-8 (and
-//! so ASCII) if the bytes are valid, or nearly so; what HTTP or the text itself declares; what the bytes look like. If the
-//! first reading proves nothing, the whole text is read once more: an encoding in which it does not decode is out,
-//! whoever declares it. 776 of 3,385 real texts declare an encoding that they are not in.
+//! itself by its NULs or by its letters; ISO-2022-JP, ISO-2022-KR and HZ that show themselves by their
+//! escapes; UTF-8 (and so ASCII) if the bytes are valid, or nearly so; what HTTP or the text itself declares;
+//! what the bytes look like. If the first reading proves nothing, the whole text is read once more. An
+//! encoding in which the text does not decode is then ruled out, even if it is declared. Of 3,385 real texts,
+//! 776 declare an encoding that they are not in.
 //!
 //! Bytes with more than [`GARBAGE_PER_MILLE`] NULs, where they are not UTF-16, or ten times that many other control
 //! characters, are not text at all.
@@ -41,7 +42,8 @@ pub(crate) const GARBAGE_PER_MILLE: u64 = 1;
 pub(crate) const GARBAGE_TOLERATED: u64 = 3;
 /// UTF-8 with bad sequences in it is still UTF-8 if it has this many characters of several bytes for each.
 const UTF8_GOOD_PER_BAD: u64 = 10;
-/// How well, compared with what the text looks like, it must fit what is declared, or else that is doubtful.
+/// The minimum fit of the declared encoding, as a share of the fit of the detected one. A declaration with a
+/// lower fit is doubtful.
 const DECLARED_FIT_MIN: f64 = 0.9;
 
 /// The encoding of a text, and how that was found.
@@ -52,7 +54,7 @@ pub(crate) struct Decided {
     pub(crate) bom_bytes: usize,
     /// What the text says of itself.
     pub(crate) declared_text: Option<String>,
-    /// What the text looks like, if the bytes prove nothing.
+    /// The encoding that the text looks like, if the bytes prove nothing.
     pub(crate) detected: Option<Code>,
     /// How sure that is.
     pub(crate) confidence: Confidence,
@@ -71,7 +73,7 @@ pub(crate) enum NotText {
     Unknown(String),
 }
 
-/// No encoding was decided upon.
+/// The reasons why no encoding was decided on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Undecided {
     #[error(transparent)]
@@ -79,7 +81,7 @@ pub(crate) enum Undecided {
     /// The text could not be opened once more.
     #[error(transparent)]
     Opening(#[from] BlobError),
-    /// Or not be read.
+    /// The text could not be read once more.
     #[error(transparent)]
     Reading(#[from] io::Error),
 }
@@ -96,16 +98,17 @@ pub(crate) struct Said<'a> {
     pub(crate) listed: Option<&'a str>,
     /// By HTTP.
     pub(crate) http: Option<&'a str>,
-    /// Its language, by the source list.
+    /// The language, from the source list.
     pub(crate) language: Option<&'a str>,
-    /// The host that it is from.
+    /// The host that the text comes from.
     pub(crate) host: Option<&'a str>,
 }
 
 /// Opens the whole text for one more reading.
 pub(crate) type Reopen<'a> = &'a dyn Fn() -> Result<Box<dyn Read + 'a>, BlobError>;
 
-/// Decides by what one reading told and others say. `reopen` is called if that proves nothing.
+/// Decides on the encoding by the first reading and by what others declare. Calls `reopen` if these prove
+/// nothing.
 pub(crate) fn decide(survey: &Survey, said: Said<'_>, reopen: Reopen<'_>) -> Result<Decided, Undecided> {
     let marked = mark(&survey.head);
     if let Some(label) = said.listed {
@@ -129,7 +132,8 @@ pub(crate) fn decide(survey: &Survey, said: Said<'_>, reopen: Reopen<'_>) -> Res
     Ok(Decided { used, bom_bytes, declared_text, detected, confidence })
 }
 
-/// What the source list gives is used whatever the bytes are, but for the order that a mark tells.
+/// Uses the encoding that the source list gives, whatever the bytes are. Only the byte order comes from a
+/// byte order mark.
 fn given(survey: &Survey, label: &str, marked: Option<(Code, usize)>) -> Result<Decided, NotText> {
     let used = Code::for_label(label).ok_or_else(|| NotText::Unknown(label.to_owned()))?;
     let used = marked.map(|(code, _)| code).filter(|code| is_family(used, *code)).unwrap_or(used);
@@ -156,7 +160,7 @@ fn is_family(one: Code, other: Code) -> bool {
     one == other || (is_utf16(one) && is_utf16(other)) || (is_utf32(one) && is_utf32(other))
 }
 
-/// What the first reading shows without a doubt, or nearly so.
+/// Returns the encoding that the first reading proves, or makes likely.
 fn shown(survey: &Survey, marked: Option<Code>) -> Option<(Code, Confidence)> {
     let proven = marked.or_else(|| utf32_by_units(survey)).or_else(|| utf16_by_nuls(survey));
     let likely = || utf16_by_letters(survey).map(|encoding| (Code::Standard(encoding), Confidence::Likely));
@@ -201,7 +205,8 @@ fn utf16_by_letters(survey: &Survey) -> Option<&'static Encoding> {
     })
 }
 
-/// What is made of ASCII bytes and escapes is valid UTF-8, too. Its escapes may stand anywhere.
+/// Finds an encoding of ASCII bytes and escapes. Such a text is valid UTF-8, too. Its escapes may stand
+/// anywhere.
 fn by_escapes(survey: &Survey, reopen: Reopen<'_>) -> Result<Option<(Code, Confidence)>, Undecided> {
     let is_seven_bit = survey.utf8_invalid == 0 && survey.utf8_leads == 0;
     let mut codes = Vec::new();
@@ -219,12 +224,12 @@ fn by_escapes(survey: &Survey, reopen: Reopen<'_>) -> Result<Option<(Code, Confi
     Ok(found.map(|(code, flaws)| (code, of_flaws(flaws.bad))).or(unknown))
 }
 
-/// Bytes that decode in an encoding that shows itself prove it, unless some of them do not.
+/// Returns the confidence in an encoding that shows itself: proven if all bytes decode, else likely.
 fn of_flaws(bad: u64) -> Confidence {
     if bad == 0 { Confidence::Proven } else { Confidence::Likely }
 }
 
-/// UTF-8, if the bytes are that, or nearly so.
+/// Returns UTF-8 if the bytes are valid UTF-8, or nearly so.
 fn utf8(survey: &Survey) -> Option<(Code, Confidence)> {
     let Survey { utf8_invalid: bad, utf8_leads: good, .. } = *survey;
     let nearly = good.saturating_sub(bad) >= bad.saturating_mul(UTF8_GOOD_PER_BAD);
@@ -235,7 +240,7 @@ fn decoded_head(survey: &Survey, code: Option<Code>, bom_bytes: usize) -> String
     code.unwrap_or(PLAIN).decode(&survey.head[bom_bytes..])
 }
 
-/// What the whole text looks like, and what is declared if it decodes in that.
+/// Decides by what the whole text looks like, and by what is declared if the text decodes in that.
 fn by_look(
     survey: &Survey,
     said: Said<'_>,
@@ -272,20 +277,21 @@ fn by_look(
     Ok((used, Some(look.code), confidence))
 }
 
-/// Whether what is declared may be right though the bytes do not prove it.
+/// Returns whether a declared encoding may be right although the bytes do not prove it.
 fn is_legacy(code: Code) -> bool {
     let shows_itself = [UTF_8, UTF_16LE, UTF_16BE, REPLACEMENT].map(Code::Standard);
     !shows_itself.contains(&code) && !matches!(code, Code::Utf32(_))
 }
 
-/// The languages that the text may be in: of the list, of its header, of its host's country.
+/// Returns the languages that the text may be in: from the source list, its header and its host's country.
 fn hints(said: Said<'_>, head: &str) -> Vec<Language> {
     let in_header = declared_language(head);
     let named = [said.language, in_header.as_deref()].into_iter().flatten().flat_map(Language::named);
     named.chain(said.host.into_iter().flat_map(Language::of_host)).collect()
 }
 
-/// How far what is declared can be relied upon: it decodes the whole text, but many encodings do.
+/// Returns the confidence in a declared encoding. That the whole text decodes in it is not enough: many
+/// encodings decode any text.
 fn of_declared(census: &Census, declared: Code, look: Look) -> Confidence {
     let fits = || fit(census, declared).is_some_and(|fit| fit >= look.fit * DECLARED_FIT_MIN);
     let is_plain = || !is_odd(census, declared);

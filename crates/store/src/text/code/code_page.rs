@@ -1,16 +1,17 @@
-//! Pages of one byte a character that the standard leaves out: those of DOS, Macintosh and some others.
+//! Code pages of one byte per character that the standard leaves out: those of DOS, Macintosh and some
+//! others.
 
 use super::recode::{MALFORMED, Recode};
 
-/// A page.
+/// A code page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CodePage {
     name: &'static str,
-    /// What the table is called in the crate that has it. These tables are those of Python's codecs.
+    /// The name of the table in the `chardet` crate. Its tables are those of Python's codecs.
     table: &'static str,
 }
 
-/// Name, and what its table is called.
+/// The name of each code page, and the name of its table.
 const PAGES: [(&str, &str); 27] = [
     ("IBM437", "cp437"),
     ("IBM720", "cp720"),
@@ -42,28 +43,28 @@ const PAGES: [(&str, &str); 27] = [
 ];
 
 impl CodePage {
-    /// Returns the page of this name.
+    /// Returns the code page of this name.
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::all().find(|page| page.name == name)
     }
 
-    /// Returns every page.
+    /// Returns every code page.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         PAGES.into_iter().map(|(name, table)| Self { name, table })
     }
 
-    /// Returns its name in IANA's list, or the usual one.
+    /// Returns the name in IANA's list, or the usual one.
     pub(crate) fn name(self) -> &'static str {
         self.name
     }
 
-    /// Returns what its table and its model are called.
+    /// Returns the name of the table, which is also the name of the model.
     pub(crate) fn table(self) -> &'static str {
         self.table
     }
 
-    /// Returns the character of a byte; none if the page has none there, or a control character beyond ASCII, which no
-    /// text has.
+    /// Returns the character of a byte. Returns `None` if the page has no character there, or only a control
+    /// character beyond ASCII, which no text contains.
     pub(crate) fn character(self, byte: u8) -> Option<char> {
         chardet::codecs::decode_byte(self.table, byte).filter(|found| !('\u{80}'..'\u{A0}').contains(found))
     }
@@ -73,7 +74,7 @@ impl CodePage {
     }
 }
 
-/// Makes a page into UTF-8.
+/// Recodes a code page to UTF-8.
 pub(super) struct FromCodePage {
     characters: [Option<char>; 256],
 }

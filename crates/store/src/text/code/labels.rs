@@ -1,14 +1,16 @@
-//! Names of encodings as people write them: `latin1`, `ISO Latin-1`, `cp850`, `MS-DOS codepage 437`, `MacRoman`.
+//! Finds encodings by the names that people write: `latin1`, `ISO Latin-1`, `cp850`, `MS-DOS codepage 437`,
+//! `MacRoman`.
 //!
-//! A label of the WHATWG Encoding Standard means what the standard says, so `ASCII` and `ISO-8859-1` mean windows-1252.
-//! Any other is looked up without case, spaces and punctuation: first as a name, then as a number of a code page behind
-//! words such as `cp` or `IBM`, then as a part of ISO 8859.
+//! A label of the WHATWG Encoding Standard means what the standard says, so `ASCII` and `ISO-8859-1` mean
+//! windows-1252. Any other label is looked up without case, spaces and punctuation: first as a name, then as
+//! a Macintosh encoding, then as the number of a code page, with or without words such as `cp` or `IBM`
+//! before it, then as a part of ISO 8859.
 
 use encoding_rs::{Encoding, REPLACEMENT};
 
 use super::{Code, CodePage, Order, SevenBit};
 
-/// Words before the number of a code page.
+/// The words that may stand before the number of a code page.
 const PAGE_WORDS: [&str; 18] = [
     "csibm",
     "cspc",
@@ -30,7 +32,7 @@ const PAGE_WORDS: [&str; 18] = [
     "x",
 ];
 
-/// Names without case, spaces and punctuation, and the label that they mean.
+/// Names without case, spaces and punctuation, and the label that each means.
 const NAMES: [(&str, &str); 60] = [
     ("ansi", "windows-1252"),
     ("usascii7", "ascii"),
@@ -94,7 +96,7 @@ const NAMES: [(&str, &str); 60] = [
     ("cyrillicasian", "PTCP154"),
 ];
 
-/// Scripts and languages of Macintosh pages, and the page.
+/// The scripts and languages of Macintosh encodings, and the label of each encoding.
 const MACINTOSH: [(&str, &str); 13] = [
     ("cyrillic", "x-mac-cyrillic"),
     ("ukrainian", "x-mac-cyrillic"),
@@ -124,7 +126,7 @@ pub(super) fn find(label: &str) -> Option<Code> {
     })
 }
 
-/// Returns the encoding that a text's header names, perhaps with words around it: `ISO-8859-1 (Latin 1)`.
+/// Returns the encoding that a text's header names, perhaps among other words: `ISO-8859-1 (Latin 1)`.
 pub(crate) fn find_in_words(words: &str) -> Option<Code> {
     let parts = words.split(['(', ')', '[', ']', ',', ';', '"', '\'']);
     find(words).or_else(|| {
@@ -133,7 +135,7 @@ pub(crate) fn find_in_words(words: &str) -> Option<Code> {
 }
 
 fn of_standard(label: &str) -> Option<Code> {
-    // The standard's `replacement` stands for encodings that browsers must not read.
+    // The standard's `replacement` stands for encodings that browsers must not decode.
     let encoding = Encoding::for_label(label.as_bytes()).filter(|encoding| *encoding != REPLACEMENT)?;
     Some(Code::Standard(encoding))
 }
@@ -158,7 +160,7 @@ fn macintosh(key: &str) -> Option<Code> {
     CodePage::named(label).map(Code::Page).or_else(|| of_standard(label))
 }
 
-/// Returns the code page of a number, with or without words before it.
+/// Returns the encoding of a code page number, with or without words before it.
 fn numbered(key: &str) -> Option<Code> {
     let mut digits = key;
     while let Some(rest) = PAGE_WORDS.into_iter().find_map(|word| digits.strip_prefix(word)) {
@@ -209,8 +211,8 @@ fn page_of(number: u32) -> Option<CodePage> {
     }
 }
 
-/// Returns ISO 8859-n of `iso8859n`, `8859n`, `isolatinN`, `latinN` or `lN`. From 13 on, people give Latin the number of
-/// the part.
+/// Returns ISO 8859-n for `iso8859n`, `8859n`, `isolatinN`, `latinN` or `lN`. Latin 1 to 10 are the
+/// standard's Latin alphabets; 11 and 13 to 16 are taken as part numbers, as people use them.
 fn part_of_iso_8859(key: &str) -> Option<Code> {
     let by_part =
         ["iso8859part", "iso8859", "8859", "iso"].into_iter().find_map(|word| key.strip_prefix(word));

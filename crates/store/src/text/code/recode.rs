@@ -1,33 +1,34 @@
-//! Bytes of an encoding that the standard leaves out, made into bytes of one that it has, on the way to the decoder.
+//! Recodes bytes of an encoding outside the standard into an encoding of the standard, before the decoder
+//! reads them.
 
 use std::io::{self, Read};
 
-/// What stands for bytes that are no character: no byte of UTF-8, GBK or EUC-KR, so that it counts as malformed.
+/// The stand-in for bytes that are no character. It is no byte of UTF-8, GBK or EUC-KR, so it counts as malformed.
 pub(crate) const MALFORMED: u8 = 0xFF;
 
-/// Recodes bytes that come in pieces of any size.
+/// Recodes bytes that arrive in pieces of any size.
 pub(crate) trait Recode {
-    /// Recodes the next bytes into `out`. What is not whole is kept for the next call.
+    /// Recodes the next bytes into `out`. An incomplete character is kept for the next call.
     fn take(&mut self, bytes: &[u8], out: &mut Vec<u8>);
 
     /// Recodes what is left after the last bytes.
     fn finish(&mut self, out: &mut Vec<u8>);
 }
 
-/// A reader whose bytes are recoded.
+/// A reader that recodes the bytes of another reader.
 pub(crate) struct Recoded<R> {
     inner: R,
     recoder: Box<dyn Recode>,
-    /// As many bytes as are read at a time.
+    /// The buffer for one read of `inner`.
     window: Vec<u8>,
     recoded: Vec<u8>,
-    /// How much of `recoded` has been given.
+    /// The number of bytes of `recoded` that have been read.
     given: usize,
     has_ended: bool,
 }
 
 impl<R: Read> Recoded<R> {
-    /// Reads `window` bytes at a time.
+    /// Creates a reader that reads up to `window` bytes of `inner` at a time.
     pub(crate) fn new(inner: R, recoder: Box<dyn Recode>, window: usize) -> Self {
         Self { inner, recoder, window: vec![0; window], recoded: Vec::new(), given: 0, has_ended: false }
     }
@@ -58,7 +59,7 @@ impl<R: Read> Read for Recoded<R> {
     }
 }
 
-/// Returns all bytes recoded, `window` at a time.
+/// Recodes all bytes, `window` at a time.
 #[cfg(test)]
 pub(crate) fn recode_all(bytes: &[u8], recoder: impl Recode + 'static, window: usize) -> Vec<u8> {
     let mut recoded = Vec::new();

@@ -1,40 +1,42 @@
-//! HZ (RFC 1843) and ISO-2022-KR (RFC 1557): escapes between ASCII and characters of two bytes, all of them ASCII bytes.
+//! Recodes HZ (RFC 1843) and ISO-2022-KR (RFC 1557): ASCII and two-byte characters, all of ASCII bytes, with
+//! escapes that switch between them.
 //!
-//! With the eighth bit set, their characters are those of GB 2312 and of KS X 1001, which GBK and EUC-KR hold.
+//! With the eighth bit set, their two-byte characters are those of GB 2312 and KS X 1001, which GBK and
+//! EUC-KR contain.
 
 use super::recode::{MALFORMED, Recode};
 
-/// Which of them.
+/// The form of the escapes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SevenBit {
-    /// `~{` … `~}` around characters; `~~` is a tilde, `~` before a line end joins the lines.
+    /// `~{` … `~}` around characters; `~~` is a tilde, and `~` before a line feed joins the lines.
     Hz,
-    /// SO … SI around characters; `ESC $ ) C` says once that they are Korean.
+    /// SO … SI around characters; `ESC $ ) C` declares once that they are Korean.
     Iso2022Kr,
 }
 
 const ESCAPE: u8 = 0x1B;
 const SHIFT_OUT: u8 = 0x0E;
 const SHIFT_IN: u8 = 0x0F;
-/// What says that the characters are those of KS X 1001.
+/// The escape that designates KS X 1001.
 const IS_KOREAN: &[u8] = b"\x1B$)C";
 
-/// Sets the eighth bit of characters and takes the escapes out.
+/// Sets the eighth bit of two-byte characters and removes the escapes.
 pub(super) struct FromSevenBit {
     form: SevenBit,
-    /// Whether characters of two bytes follow.
+    /// Whether two-byte characters follow.
     is_shifted: bool,
-    /// An escape or a character that has not come whole; at most 3 bytes.
+    /// An incomplete escape or character; at most 3 bytes.
     begun: Vec<u8>,
 }
 
-/// What the bytes so far are.
+/// The state of the bytes in `begun`.
 enum Found {
-    /// They need more.
+    /// They are incomplete.
     Begun,
-    /// So many of them are done with.
+    /// They are complete and have been recoded.
     Whole,
-    /// The last of them belongs to what follows, the others are no character.
+    /// They are not a character. A line end as the last of them is kept.
     Malformed,
 }
 
@@ -86,8 +88,8 @@ impl FromSevenBit {
         Found::Whole
     }
 
-    /// A line end ends the characters, too. In HZ their own end must come before it: without that, much of what TeX
-    /// reads would be HZ.
+    /// Recodes one character. A line end also ends the two-byte characters. In HZ, their closing escape must
+    /// come before the line end: otherwise much TeX source would pass for HZ.
     fn find_character(&mut self, out: &mut Vec<u8>) -> Found {
         match (&*self.begun, self.is_shifted) {
             ([b'\r' | b'\n'], true) if self.form == SevenBit::Hz => return Found::Malformed,

@@ -1,8 +1,8 @@
-//! UTF-32: four bytes a character.
+//! Recodes UTF-32, which has four bytes per character.
 
 use super::recode::{MALFORMED, Recode};
 
-/// Which byte of a unit comes first.
+/// The byte order of a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
     Little,
@@ -18,17 +18,17 @@ impl Order {
     }
 }
 
-/// Whether all of a sample is characters in UTF-32: by chance, no text in another encoding is.
+/// Returns whether all of a sample is characters in UTF-32. No text in another encoding meets this by chance.
 pub(crate) fn is_utf32(sample: &[u8], order: Order) -> bool {
     let (units, _) = sample.as_chunks::<4>();
     let is_character = |unit: &[u8; 4]| char::from_u32(order.unit(*unit)).is_some_and(|found| found != '\0');
     units.len() > 1 && units.iter().all(is_character)
 }
 
-/// Makes UTF-32 into UTF-8.
+/// Recodes UTF-32 to UTF-8.
 pub(super) struct FromUtf32 {
     order: Order,
-    /// A unit that has not come whole; at most 3 bytes.
+    /// An incomplete unit; at most 3 bytes.
     begun: Vec<u8>,
 }
 

@@ -1,4 +1,4 @@
-//! The encodings that a text without a label may be in, and which of them the whole text rules out.
+//! The encodings that a text without a label may be in.
 
 use encoding_rs::{
     BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, IBM866, ISO_8859_2, ISO_8859_3, ISO_8859_4, ISO_8859_5,
@@ -9,7 +9,7 @@ use encoding_rs::{
 
 use crate::text::code::{Code, CodePage};
 
-/// Encodings of the standard, and what their models are called in the crate that has them.
+/// Encodings of the standard, and the name of the model of each in the `chardet` crate.
 const STANDARD: [(&Encoding, &str); 32] = [
     (SHIFT_JIS, "cp932"),
     (EUC_JP, "euc_jis_2004"),
@@ -45,14 +45,14 @@ const STANDARD: [(&Encoding, &str); 32] = [
     (X_MAC_CYRILLIC, "mac-cyrillic"),
 ];
 
-/// Encodings of several bytes a character: what such a text decodes to is found by decoding.
+/// Encodings of several bytes per character. Only decoding shows what characters such a text has.
 pub(super) const MULTI_BYTE: [&Encoding; 5] = [SHIFT_JIS, EUC_JP, GB18030, BIG5, EUC_KR];
 
 /// An encoding that a text may be in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Candidate {
     pub(super) code: Code,
-    /// What its model is called.
+    /// The name of its model.
     pub(super) model: &'static str,
 }
 
@@ -63,19 +63,19 @@ pub(super) fn all() -> impl Iterator<Item = Candidate> {
     standard.chain(pages).map(|(code, model)| Candidate { code, model })
 }
 
-/// Returns the candidate of an encoding; none if there is no model of it.
+/// Returns the candidate of an encoding, or `None` if there is no model of it.
 pub(super) fn of(code: Code) -> Option<Candidate> {
     let code = as_tried(code);
     all().find(|candidate| candidate.code == code)
 }
 
-/// Returns the candidate that decodes as this encoding does: gb18030 for GBK, else the encoding itself.
+/// Returns the encoding that is tried for this one: gb18030 for GBK, else the encoding itself.
 pub(super) fn as_tried(code: Code) -> Code {
     if code == Code::Standard(GBK) { Code::Standard(GB18030) } else { code }
 }
 
-/// Returns the character of a byte in an encoding of one byte a character: none if there is none, or a control character
-/// beyond ASCII, which no text has.
+/// Returns the character of a byte in an encoding of one byte per character. Returns `None` if there is no
+/// character, or only a control character beyond ASCII, which no text contains.
 pub(super) fn character(code: Code, byte: u8) -> Option<char> {
     let found = match code {
         Code::Page(page) => page.character(byte),
@@ -89,7 +89,7 @@ pub(super) fn character(code: Code, byte: u8) -> Option<char> {
     found.filter(|found| !('\u{80}'..'\u{A0}').contains(found))
 }
 
-/// Whether every character is one byte.
+/// Returns whether every character is one byte.
 pub(super) fn is_single_byte(code: Code) -> bool {
     match code {
         Code::Standard(encoding) => encoding.is_single_byte(),

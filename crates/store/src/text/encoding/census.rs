@@ -1,4 +1,5 @@
-//! What one more reading of the whole text tells, if its first reading proved nothing: which encodings it decodes in.
+//! Reads the whole text once more, if the first reading proved nothing, and finds the encodings in which it
+//! decodes.
 
 use std::io::{self, Read};
 
@@ -15,38 +16,39 @@ use crate::text::{
     count::characters,
 };
 
-/// How many bytes are decoded at a time.
+/// The number of bytes decoded at a time.
 const WINDOW_BYTES: usize = 64 * 1024;
 
-/// What a reading of the whole text tells.
+/// The results of one reading of the whole text.
 #[derive(Debug)]
 pub(super) struct Census {
-    /// How often each byte stands there.
+    /// The number of times that each byte occurs.
     counts: [u64; 256],
-    /// What decoding it in encodings of several bytes a character met.
+    /// The results of decoding the text in encodings of several bytes per character.
     trials: Vec<(Code, Flaws)>,
-    /// Its lines that are not ASCII, or some of them.
+    /// The lines of the text that are not ASCII, or a selection of them.
     pub(super) evidence: Vec<u8>,
 }
 
-/// How much of a text does not decode.
+/// The part of a text that does not decode.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Flaws {
-    /// What is no character, or one that no text has.
+    /// The number of byte sequences that are no character, and of characters that no text contains.
     pub(super) bad: u64,
-    /// All characters.
+    /// The number of all characters.
     pub(super) characters: u64,
-    /// Those beyond ASCII.
+    /// The number of characters beyond ASCII.
     pub(super) beyond_ascii: u64,
 }
 
 impl Flaws {
-    /// Whether the text has some flaws, but so many characters besides that they are hardly chance.
+    /// Returns whether the text has flaws, but so many characters beyond ASCII that they are hardly there by
+    /// chance.
     pub(super) fn are_damage(self) -> bool {
         self.bad > 0 && !self.is_garbage() && self.beyond_ascii >= self.bad * BEYOND_ASCII_PER_FLAW
     }
 
-    /// Whether the text cannot have been in that encoding.
+    /// Returns whether the text cannot be in that encoding.
     pub(super) fn is_garbage(self) -> bool {
         is_garbage(self.bad, self.characters)
     }
@@ -76,7 +78,7 @@ impl Census {
         Ok(Self { counts, trials, evidence: gatherer.finish() })
     }
 
-    /// Returns how much of the text does not decode in that encoding; none if that was not tried.
+    /// Returns the flaws of the text in that encoding, or `None` if the encoding was not tried.
     pub(super) fn flaws(&self, code: Code) -> Option<Flaws> {
         if candidates::is_single_byte(code) {
             let bad = self.bytes().filter(|byte| candidates::character(code, *byte).is_none());
@@ -88,7 +90,7 @@ impl Census {
         self.trials.iter().find(|(tried, _)| *tried == as_tried).map(|(_, flaws)| *flaws)
     }
 
-    /// Whether the text is the same in both encodings.
+    /// Returns whether the text is the same in both encodings.
     pub(super) fn is_same_text(&self, one: Code, other: Code) -> bool {
         if candidates::is_single_byte(one) && candidates::is_single_byte(other) {
             return one == other
@@ -99,8 +101,11 @@ impl Census {
         one == other || one.decode(&self.evidence) == other.decode(&self.evidence)
     }
 
-    /// Returns the encodings of several bytes a character in which the text is damaged, if it is whole in none of them.
-    /// Lines that are damaged then are no evidence any more; if they are many, it is not damage.
+    /// Returns the encodings of several bytes per character in which the text is damaged, if it decodes
+    /// completely in none of them.
+    ///
+    /// Removes the damaged lines from the evidence. If more than half of the evidence is in such lines, the
+    /// text is not damaged but in another encoding: nothing is removed, and the result is empty.
     pub(super) fn keep_lines_of_damaged(&mut self) -> Vec<Code> {
         if self.trials.iter().any(|(_, flaws)| flaws.bad == 0) {
             return Vec::new();
@@ -118,22 +123,23 @@ impl Census {
         damaged
     }
 
-    /// Returns how many bytes are beyond ASCII.
+    /// Returns the number of bytes beyond ASCII.
     pub(super) fn beyond_ascii(&self) -> u64 {
         self.counts[0x80..].iter().sum()
     }
 
-    /// Returns the bytes beyond ASCII that stand in the text.
+    /// Returns the values beyond ASCII of the bytes in the text.
     fn bytes(&self) -> impl Iterator<Item = u8> {
         (0x80..=0xFF).filter(|byte| self.counts[usize::from(*byte)] > 0)
     }
 }
 
-/// How many characters beyond ASCII make up for one flaw.
+/// The number of characters beyond ASCII that outweigh one flaw.
 const BEYOND_ASCII_PER_FLAW: u64 = 100;
 
-/// Returns which of these encodings, whose bytes are all ASCII, the whole text decodes in with the fewest flaws, and how
-/// many; none if it has no characters beyond ASCII, or too many flaws.
+/// Returns the encoding of `codes`, whose bytes are all ASCII, in which the whole text decodes with the
+/// fewest flaws, and these flaws. Returns `None` if the text has no characters beyond ASCII in any of them,
+/// or too many flaws.
 pub(super) fn decodes_best_in(
     text: impl Read,
     bytes: u64,
@@ -150,7 +156,7 @@ pub(super) fn decodes_best_in(
     Ok(found.filter(|(_, flaws)| is_plausible(*flaws)).min_by_key(|(_, flaws)| flaws.bad))
 }
 
-/// Reads on until the end, or until `take` wants no more.
+/// Passes the text to `take` in windows, until the end or until `take` returns `false`.
 fn each_window(mut text: impl Read, mut take: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
     let mut window = vec![0; WINDOW_BYTES];
     loop {
@@ -164,7 +170,7 @@ fn each_window(mut text: impl Read, mut take: impl FnMut(&[u8]) -> bool) -> io::
     }
 }
 
-/// A text on its way through one decoder, given up when it cannot be in that encoding.
+/// A text on its way through one decoder. Decoding stops when the text cannot be in that encoding.
 struct Trial {
     code: Code,
     recoder: Option<Box<dyn Recode>>,
@@ -172,7 +178,7 @@ struct Trial {
     decoder: Decoder,
     decoded: String,
     flaws: Flaws,
-    /// With more flaws than this, it is not in that encoding.
+    /// The maximum number of flaws of a text in that encoding.
     flaws_max: u64,
 }
 

@@ -1,27 +1,29 @@
-//! The lines of a text that are not ASCII, thinned out evenly until they are few: what an encoding is told by.
+//! Gathers the lines of a text that are not ASCII, thinned out evenly, as the evidence for its encoding.
 //!
-//! Which lines stay follows from their numbers, scattered so that no regular text, such as one of verses of four lines,
-//! leaves the same line again and again.
+//! A line is kept or dropped by a scattered form of its number. So a regular text, such as one in verses of
+//! four lines, does not keep the same line of each verse.
 //!
-//! No line is cut, so no character is: LF and CR are part of no character in any encoding that is guessed. Only a text
-//! that has nothing but very long lines gives the beginning of one, as the last thing there is.
+//! No kept line is cut, so no character is: LF and CR are part of no character in any encoding that is
+//! guessed. The only exception is the beginning of the first very long line, which is added at the end if the
+//! other lines are few.
 
-/// The most bytes that are kept.
+/// The maximum number of bytes that are kept.
 const EVIDENCE_BYTES_MAX: usize = 32 * 1024;
-/// The longest line that is kept whole.
+/// The maximum length in bytes of a line that is kept whole.
 const LINE_BYTES_MAX: usize = 8 * 1024;
 
-/// Gathers the lines of bytes that come in windows of any size.
+/// Gathers lines from bytes that arrive in windows of any size.
 #[derive(Debug, Default)]
 pub(super) struct Gatherer {
     lines: Vec<Line>,
     bytes: usize,
-    /// Lines that are not ASCII so far.
+    /// The number of lines so far that are not ASCII.
     seen: u64,
-    /// How many leading zero bits the rank of a line that is kept has: one line in two to that power is.
+    /// The minimum number of leading zero bits in the rank of a kept line. One line in 2 to that power is
+    /// kept.
     zeros: u32,
     line: Vec<u8>,
-    /// Whether `line` is longer than what is kept of it.
+    /// Whether the current line is longer than `line` holds.
     is_long: bool,
     /// The beginning of the first long line.
     long: Vec<u8>,
@@ -35,7 +37,7 @@ struct Line {
     bytes: Vec<u8>,
 }
 
-/// Scatters numbers: 2^64 over the golden ratio (Knuth, The Art of Computer Programming 3, 6.4).
+/// Scatters numbers: 2^64 divided by the golden ratio (Knuth, The Art of Computer Programming 3, 6.4).
 const SCATTER: u64 = 0x9E37_79B9_7F4A_7C15;
 
 impl Gatherer {
@@ -48,7 +50,8 @@ impl Gatherer {
             self.has_line_feeds |= end == Some(&b'\n');
             let room = LINE_BYTES_MAX - self.line.len();
             self.is_long |= content.len() > room;
-            // Control characters are part of no other character. A detector takes what has many for a binary file.
+            // Control characters are part of no other character. A detector takes bytes with many of them for
+            // a binary file.
             let kept = content.iter().take(room).filter(|byte| **byte >= b' ' || **byte == b'\t');
             self.line.extend(kept);
             if end.is_some() {

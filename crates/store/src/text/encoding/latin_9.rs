@@ -1,13 +1,13 @@
-//! windows-1252 or ISO-8859-15: most texts are the same in both.
+//! Distinguishes windows-1252 from ISO-8859-15. Most texts are the same in both.
 //!
-//! ISO-8859-15 has the letters Œ, œ, Š, š, Ž, ž and Ÿ where the other has signs and fractions, and those do not stand
-//! within words. It has no characters where the other has most of its quotation marks.
+//! ISO-8859-15 has the letters Œ, œ, Š, š, Ž, ž and Ÿ where windows-1252 has signs and fractions, which do
+//! not stand within words. It has no characters where windows-1252 has most of its quotation marks.
 
 use encoding_rs::{Encoding, ISO_8859_15, WINDOWS_1252};
 
 use crate::text::code::Code;
 
-/// Returns which of the two it is, if it looks like one of them; else what it looks like.
+/// Returns the right one of the two if the text looks like either of them, else `looks_like` itself.
 pub(super) fn settle(looks_like: Code, evidence: &[u8]) -> Code {
     let pair: [&Encoding; 2] = [WINDOWS_1252, ISO_8859_15];
     if !pair.map(Code::Standard).contains(&looks_like) {

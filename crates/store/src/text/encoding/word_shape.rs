@@ -1,9 +1,10 @@
-//! Whether the characters of a text beyond ASCII stand where such characters stand: a text that is read in a wrong encoding
-//! has signs in the middle of words, capitals after small letters, and letters of several scripts in one word.
+//! Measures whether the characters beyond ASCII stand where such characters belong. A text that is read in a
+//! wrong encoding has signs in the middle of words, capitals after small letters, and letters of several
+//! scripts in one word.
 
 use std::iter::once;
 
-/// Returns the share of the characters beyond ASCII that stand where none should, 0 if there are none.
+/// Returns the share of the characters beyond ASCII that stand where none should, or 0 if there are none.
 pub(super) fn oddness(text: &str) -> f64 {
     let (mut odd, mut all) = (0_u32, 0_u32);
     let (mut before, mut character) = (' ', ' ');
@@ -17,7 +18,7 @@ pub(super) fn oddness(text: &str) -> f64 {
     f64::from(odd) / f64::from(all.max(1))
 }
 
-/// Whether a character beyond ASCII is odd between these two.
+/// Returns whether a character beyond ASCII is odd between these two characters.
 fn is_odd(before: char, character: char, after: char) -> bool {
     if character.is_alphabetic() {
         let is_capital_within = character.is_uppercase() && before.is_lowercase();
@@ -31,7 +32,7 @@ fn is_odd(before: char, character: char, after: char) -> bool {
     before.is_alphabetic() && after.is_alphabetic() && !stands_within_words(character)
 }
 
-/// Whether the two are letters of scripts that do not stand in one word.
+/// Returns whether the two are letters of scripts that do not occur in one word.
 fn mixes(one: char, other: char) -> bool {
     matches!((script(one), script(other)), (Some(one), Some(other)) if one != other)
 }
@@ -45,7 +46,7 @@ enum Script {
     Arabic,
 }
 
-/// Returns the script of a letter, if it is one of those that are written with spaces.
+/// Returns the script of a letter, if it is one of the scripts that separate words by spaces.
 fn script(letter: char) -> Option<Script> {
     match letter {
         'a'..='z' | 'A'..='Z' | '\u{C0}'..='\u{24F}' | '\u{1E00}'..='\u{1EFF}' if letter.is_alphabetic() => {
@@ -59,7 +60,7 @@ fn script(letter: char) -> Option<Script> {
     }
 }
 
-/// Whether this mark stands between letters.
+/// Returns whether this mark may stand between letters.
 fn stands_within_words(mark: char) -> bool {
     matches!(
         mark,
