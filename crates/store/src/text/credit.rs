@@ -1,18 +1,19 @@
-//! Who made an e-text: paragraphs that have the form of a credit, not only its first words.
+//! Recognises the credits of an e-text: paragraphs that have the form of a credit as a whole, not only in
+//! their first words.
 //!
-//! A credit opens with what was done ("Produced by", "This etext was scanned by", "Special thanks to") or is the
-//! name of a team; what follows is names, addresses and the words in which credits are written. Prose that opens with
-//! the same words ("Produced by the gods of the valley, the stone lay …") goes on with others: more than one in
-//! [`STRANGE_SHARE`] of its words is written small and is not in [`WORDS`].
+//! A credit opens with what was done ("Produced by", "This etext was scanned by", "Special thanks to") or
+//! names a team. Names, addresses and the usual words of credits follow. Prose that opens with the same words
+//! ("Produced by the gods of the valley, the stone lay …") goes on with other words: more than one in
+//! [`STRANGE_SHARE`] of its words is in lower case and is not in [`WORDS`].
 
-/// How many words are looked at for what was done.
+/// The maximum number of opening words that are searched for what was done.
 const OPENING_WORDS_MAX: usize = 14;
-/// One word in so many may be strange.
+/// One word in this many may be strange.
 const STRANGE_SHARE: usize = 6;
-/// The same where the team is named, whose members sign with names such as "nodots".
+/// The same for a credit that names a team. Team members sign with names such as "nodots".
 const STRANGE_SHARE_IN_TEAM: usize = 3;
 
-/// What credits open with beside "Produced by" and its like, in lower case.
+/// The openings of credits other than "Produced by" and the like, in lower case.
 const OPENINGS: &[&str] = &[
     "geproduceerd door ",
     "producido por ",
@@ -29,7 +30,7 @@ const OPENINGS: &[&str] = &[
     "proofreaders: ",
 ];
 
-/// How thanks open. They must speak of an e-text too.
+/// The openings of thanks, in lower case. Thanks are a credit only if they mention an e-text.
 const THANKS: &[&str] = &[
     "special thanks ",
     "many thanks ",
@@ -46,27 +47,28 @@ const THANKS: &[&str] = &[
     "with thanks ",
 ];
 
-/// What is said to have been made, before the verb; and the small words before it.
+/// The things that were made, which stand before the verb, and the small words among them.
 const THINGS: &str = "a all an and ascii been book edition file following gutenberg gutenberg's has have image images is \
     kindly note: online original originally page pages project text the these this transcription utf-8 \
     version was were";
 
-/// Things that only exist on computers: what was done to them is a credit, whatever it was.
+/// Things that only exist on computers. Anything done to them is a credit.
 const ELECTRONIC: &str = "digital e-book e-text ebook ebooks electronic epub etext etexts html ocr";
 
-/// What is done to make an e-text of a book.
+/// The verbs for making an e-text of a book.
 const DEEDS: &str = "converted digitised digitization digitized formatted keyed ocr ocr'd ocred post-processing \
     postprocessing prepared produced proof-read proofed proofing proofread proofreading re-formatted \
     reformatted scanned scanning transcribed typed typing";
 
-/// What is done to a book too: a deed only of [`ELECTRONIC`] things, or beside one of [`DEEDS`].
+/// Verbs for what is done to books, too. They count only for [`ELECTRONIC`] things, or beside one of
+/// [`DEEDS`].
 const OTHER_DEEDS: &str = "by compiled contributed corrected created donated edited encoded entered file formatting made markup \
     production provided released submitted transcription updated version";
 
-/// What follows the deed.
+/// The words that follow the verb.
 const BY: &str = "as at by for from in into on thanks through to using with";
 
-/// Words that credits are written in, beside names.
+/// The usual words of credits, besides names.
 const WORDS: &str = "a about above additional all also american an and anonymous any archive are art as ascii assistance \
     assisted at audio author authors available based be been blog board book books by canada \
     chapter chapters character checked checking collection collections comments compared compiled \
@@ -90,7 +92,7 @@ const WORDS: &str = "a about above additional all also american an and anonymous
     using van various version versions via vol volume volumes volunteer volunteers von was we web \
     website were which who with work would y you zu";
 
-/// Words that only credits of e-texts have.
+/// Words that only credits of e-texts contain.
 const PROOFS: &[&str] = &[
     "etext",
     "e-text",
@@ -110,15 +112,15 @@ const PROOFS: &[&str] = &[
     "electronic",
 ];
 
-/// Words of title pages, which have credits too: those of a play that was produced, of letters that were transcribed. Lines with
-/// one of them are a credit only if they have one of [`PROOFS`] too.
+/// Words of title pages, which have credits too, for example of a play that was produced or of letters that
+/// were transcribed. Lines with one of these words are a credit only if they also have one of [`PROOFS`].
 const OF_PRINT: &str = "cast comedy drama drury lyceum manuscript manuscripts museum opera play press society stage theater theatre \
     theatres tragedy";
 
-/// What may stand around a credit.
+/// The characters that may stand around a credit.
 const ADORNMENTS: &[char] = &['[', '(', '{', '*', '_', ' '];
 
-/// Whether a paragraph, of these lines, is a credit.
+/// Returns whether a paragraph of these lines is a credit.
 pub(crate) fn is_credit<'a>(paragraph: impl Iterator<Item = &'a str>) -> bool {
     let text = paragraph.map(str::trim).collect::<Vec<_>>().join(" ");
     let text = unadorned(&text);
@@ -130,14 +132,15 @@ pub(crate) fn is_credit<'a>(paragraph: impl Iterator<Item = &'a str>) -> bool {
     opens && is_written_like_credits(text) && !is_of_print(text, &lowered)
 }
 
-/// A paragraph without the brackets, stars or tag that it begins with.
+/// Returns a paragraph without the brackets, stars or tag at its beginning.
 fn unadorned(text: &str) -> &str {
     let text = text.trim_start_matches(ADORNMENTS);
     let tags = ["<i>", "<b>", "<p>", "<em>", "<"];
     tags.iter().find_map(|tag| text.strip_prefix(tag)).unwrap_or(text)
 }
 
-/// Whether lines are of a title page: they speak of what is printed or played, or of what the author did, and not of an e-text.
+/// Returns whether lines belong to a title page: they mention printing, a performance or the author, and no
+/// e-text.
 fn is_of_print(text: &str, lowered: &str) -> bool {
     let core = |word: &str| word.trim_matches(|character: char| !character.is_alphanumeric()).to_lowercase();
     let of_print = || lowered.split_whitespace().any(|word| is_in(OF_PRINT, &core(word)));
@@ -146,7 +149,7 @@ fn is_of_print(text: &str, lowered: &str) -> bool {
     let by_author = who.is_some_and(|who| {
         who.starts_with(char::is_lowercase) || is_in("author editor publisher translator", &core(who))
     });
-    // Letters and old books are transcribed too, so that this word shows nothing here.
+    // Letters and old books are transcribed, too, so this word is no sign of an e-text here.
     let of_etext = || is_of_etext(&lowered.replace("transcri", ""));
     (by_author || of_print()) && !of_etext() && !names_address(lowered)
 }
@@ -155,10 +158,12 @@ fn names_address(lowered: &str) -> bool {
     lowered.contains('@') || lowered.contains("www.") || lowered.contains("://")
 }
 
-/// "Produced by", "This eBook was transcribed, and typed by", "HTML version by", "Proofreading: ".
+/// Returns whether a text opens like "Produced by", "This eBook was transcribed, and typed by", "HTML version
+/// by" or "Proofreading: ".
 fn opens_with_deed(lowered: &str) -> bool {
     let mut words = lowered.split_whitespace().take(OPENING_WORDS_MAX).peekable();
-    // "This file was made by" is a credit as "This etext was made by" is, and any deed of somebody with an address.
+    // "This file was made by" is a credit like "This etext was made by". So is any verb in a paragraph with
+    // an address.
     let mut electronic = lowered.starts_with("this file ") || lowered.contains('@');
     let mut deed = false;
     let mut other_deed = false;
@@ -186,7 +191,7 @@ fn is_of_opening(word: &str) -> bool {
     is_joint(word) || [THINGS, ELECTRONIC, DEEDS, OTHER_DEEDS].iter().any(|words| is_in(words, core))
 }
 
-/// Whether a word is in a list of words.
+/// Returns whether a word is in a list of words.
 fn is_in(words: &str, word: &str) -> bool {
     words.split_ascii_whitespace().any(|other| other == word)
 }
@@ -195,7 +200,7 @@ fn is_joint(word: &str) -> bool {
     matches!(word, "and" | "&" | "," | "/" | "then")
 }
 
-/// The team of Distributed Proofreaders, of the United States, Europe or Canada.
+/// Returns whether a text names Distributed Proofreaders of the United States, Europe or Canada.
 fn names_team(lowered: &str) -> bool {
     lowered.contains("distributed proof")
         || lowered.contains("gedistribueerd proof")
@@ -207,7 +212,7 @@ fn is_of_etext(lowered: &str) -> bool {
     PROOFS.iter().any(|proof| lowered.contains(proof))
 }
 
-/// Whether all but few words are names, numbers, addresses or in [`WORDS`].
+/// Returns whether nearly all words are names, numbers, addresses or in [`WORDS`].
 fn is_written_like_credits(text: &str) -> bool {
     let in_capitals = !text.chars().any(char::is_lowercase);
     let (mut words, mut strange, mut has_name) = (0, 0, false);
@@ -227,7 +232,7 @@ fn is_written_like_credits(text: &str) -> bool {
     }
     let lowered = text.to_lowercase();
     if in_capitals && names_team(&lowered) {
-        // Names cannot be told from words.
+        // In capitals, names cannot be distinguished from other words.
         return true;
     }
     let share = if names_team(&lowered) { STRANGE_SHARE_IN_TEAM } else { STRANGE_SHARE };

@@ -11,8 +11,8 @@ pub enum Rule {
     /// The header up to and with its START marker; or a START marker alone, where what stands before it is not shown
     /// to be a header.
     StartMarker,
-    /// A header that no START marker ends: of an e-text whose small print stands at its end, up to and with the note that says
-    /// so; or as far as its fields go.
+    /// A header without a START marker. If the small print stands at the end of the e-text, the header
+    /// reaches to the note that says so, inclusive; else it reaches as far as its fields.
     Header,
     /// The header and the small print of an e-text from before about 2003, up to and with its END line.
     SmallPrint,
@@ -32,13 +32,14 @@ pub enum Rule {
     Licence,
     /// Conditions of use in brackets after the header: `[Portions of this header are copyright …]`.
     HeaderLicence,
-    /// A note on another version of the e-text: `Note: Project Gutenberg also has an HTML version of this file …`.
+    /// A note on another version of the e-text:
+    /// `Note: Project Gutenberg also has an HTML version of this file …`.
     OtherVersionNote,
     /// `Executive Director's Notes`, in e-texts of Shakespeare's first folio.
     DirectorsNotes,
     /// `THIS EBOOK WAS ONE OF PROJECT GUTENBERG'S EARLY FILES …`.
     EarlyFileNotice,
-    /// A line that a converter has left in the file: `WARNING:root:External link in file:///…`.
+    /// A line that a converter left in the file: `WARNING:root:External link in file:///…`.
     ConverterWarning,
 }
 

@@ -2,18 +2,22 @@
 //!
 //! A cut takes what is shown to be boilerplate and the blank lines after it, nothing else:
 //!
-//! * The START marker, the wrapped rest of it, and the header before it if it has the form of one ([`preamble`]). The rest of a
-//!   marker is closed by `***` before the next blank line and the next marker; if nothing closes it, the marker is one line
-//!   long. A marker after an END marker is none of the head: [`parts`](super::parts) looks at it.
-//! * Of several START markers, a later one takes over if nothing but a header stands between. Any other is cut alone, with
-//!   the lines around it kept, if it has the same title; else it is quoted, and stays.
+//! * The START marker with its wrapped rest, and the header before it if it has the form of a header
+//!   ([`preamble`]). `***` must close the rest before the next blank line and the next marker. If nothing
+//!   closes it, the marker is one line long. A marker after an END marker is not part of the head:
+//!   [`parts`](super::parts) judges it.
+//! * Of several START markers, a later one replaces the earlier if only a header stands between them. Any
+//!   other START marker with the same title is cut alone, and the lines around it are kept. With another
+//!   title it is a quotation, and stays.
 //! * Without a START marker, a header that names Project Gutenberg and has fields.
-//! * Small print counts only if there is no START marker, and only before any END marker or footer. What stands
+//! * Small print counts only if there is no START marker, and only before any END marker or footer. What
+//!   stands
 //!   before it is its header if it speaks of Project Gutenberg and is short. Without an END line, small print reaches
 //!   to the end of the last paragraph that calls itself "Small Print!".
-//! * If a header says that its small print stands at the end of the file, the header goes as far as it says so.
-//! * Directly after any of them, title lines, credits ([`credit`]), notes ([`note`]) and one paragraph of each form in
-//!   [`origin`], each bounded, in any order.
+//! * If a header says that its small print stands at the end of the file, the header reaches to that note,
+//!   inclusive.
+//! * Directly after any of these, title lines, credits ([`credit`]), notes ([`note`]) and one paragraph of
+//!   each form in [`origin`], in any order. The number of each is limited.
 
 use std::ops::Range;
 
@@ -35,7 +39,7 @@ const CREDIT_LINES_MAX: usize = 20;
 /// The longest note that small print stands at the end. Those seen have four lines.
 const NOTE_LINES_MAX: usize = 6;
 
-/// The most paragraphs of credits.
+/// The maximum number of paragraphs of credits.
 const CREDITS_MAX: usize = 8;
 
 /// How many lines may hold fields where no header is found.
@@ -79,7 +83,7 @@ pub(crate) fn find(text: &str) -> Head {
     Head { cuts: cuts.into_iter().map(planned).collect(), header, title }
 }
 
-/// A header that no marker ends.
+/// Returns a header that no marker ends.
 fn unmarked_header(lines: &Lines<'_>, limit: usize) -> Option<(Rule, Range<usize>)> {
     Some((Rule::Header, 0..preamble::unmarked_end(lines, 0..limit)?))
 }
@@ -99,7 +103,7 @@ fn is_bare_opening(lines: &Lines<'_>, line: usize, first: usize) -> bool {
     line == first && lines.get(line).trim() == "***"
 }
 
-/// The START markers before any END marker, and the title of the first.
+/// Returns the START markers before any END marker, and the title of the first.
 fn start_markers(lines: &Lines<'_>) -> (Vec<(Rule, Range<usize>)>, Option<String>) {
     let mut cuts: Vec<(Rule, Range<usize>)> = Vec::new();
     let mut title = None;
@@ -128,7 +132,7 @@ fn start_markers(lines: &Lines<'_>) -> (Vec<(Rule, Range<usize>)>, Option<String
     (cuts, title)
 }
 
-/// Where small print begins that ends in these lines, or where it ends if it has no beginning of its own.
+/// Returns the first line that begins or ends small print.
 pub(crate) fn small_print_line(lines: &Lines<'_>) -> Option<usize> {
     lines.with(markers::STAR).into_iter().find(|line| {
         markers::begins_small_print(lines.get(*line)) || markers::ends_small_print(lines.get(*line))
@@ -188,7 +192,7 @@ enum Paragraph {
 }
 
 impl Paragraph {
-    /// What begins at `line`, and the line after its last, which is at most `limit`.
+    /// Returns the paragraph that begins at `line`, and the line after its last, which is at most `limit`.
     fn at(lines: &Lines<'_>, line: usize, limit: usize) -> Option<(Self, usize)> {
         let end = lines.paragraph_end(line);
         if end > limit {
@@ -219,7 +223,7 @@ impl Paragraph {
         }
     }
 
-    /// How many of it there may be.
+    /// Returns the maximum number of paragraphs of this kind.
     const fn most(self) -> usize {
         match self {
             Self::Credits | Self::Note(_) => CREDITS_MAX,
@@ -228,7 +232,7 @@ impl Paragraph {
     }
 }
 
-/// The paragraphs from the first of the lines `within` on that are still none of the text, in any order.
+/// Returns the paragraphs at the beginning of the lines `within` that are not yet the text, in any order.
 fn after_header(lines: &Lines<'_>, within: Range<usize>) -> Vec<(Rule, Range<usize>)> {
     let mut line = within.start;
     let mut cuts = Vec::new();

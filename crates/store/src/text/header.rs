@@ -1,5 +1,6 @@
-//! What a header says of its text: `Title: …`, `Author: …` and so on; or, before about 2003, `The Project Gutenberg Etext
-//! of The House, by A. Person`, `#2 in our series by A. Person` and `May, 1999  [Etext #1750]`.
+//! Reads the facts that a header gives about its text: `Title: …`, `Author: …` and so on. Before about 2003,
+//! these are `The Project Gutenberg Etext of The House, by A. Person`, `#2 in our series by A. Person` and
+//! `May, 1999  [Etext #1750]`.
 
 use super::markers::{self, after};
 
@@ -8,14 +9,14 @@ const DECLARED_BYTES_MAX: usize = 8 * 1024;
 /// The longest value that is kept, in bytes.
 const VALUE_BYTES_MAX: usize = 1000;
 
-/// In how many lines a header of before about 2003 names its text.
+/// The number of lines in which a header from before about 2003 names its text.
 const OLD_LINES_MAX: usize = 24;
-/// The most lines of such a name.
+/// The maximum number of lines of such a name.
 const NAME_LINES_MAX: usize = 5;
-/// The most words of an author's name, so that a sentence is none.
+/// The maximum number of words of an author's name, so that a sentence is not taken for a name.
 const AUTHOR_WORDS_MAX: usize = 8;
 
-/// How the line begins that names the text in such a header, in lower case.
+/// The beginnings of the line that names the text in such a header, in lower case.
 const OLD_NAMES: &[&str] = &[
     "the project gutenberg etext of ",
     "the project gutenberg e-text of ",
@@ -33,7 +34,7 @@ const OLD_NAMES: &[&str] = &[
     "project gutenberg’s ",
 ];
 
-/// Months, as release dates have them.
+/// The names of months in release dates.
 const MONTHS: &[&str] = &[
     "January",
     "February",
@@ -93,7 +94,7 @@ impl Header {
     }
 }
 
-/// Names of the field that declares the encoding.
+/// The names of the fields that declare the encoding.
 const ENCODING_FIELDS: [&str; 4] =
     ["Character set encoding", "Character encoding", "Character set", "Charset"];
 
@@ -103,7 +104,7 @@ pub(crate) fn declared_encoding(head: &str) -> Option<String> {
     ENCODING_FIELDS.into_iter().find_map(|name| field(head, name))
 }
 
-/// What the first lines of a text declare as its language.
+/// Returns the language that the first lines of a text declare.
 pub(crate) fn declared_language(head: &str) -> Option<String> {
     field(&head[..head.floor_char_boundary(DECLARED_BYTES_MAX)], "Language")
 }
@@ -126,7 +127,8 @@ fn field(text: &str, name: &str) -> Option<String> {
     (!value.is_empty()).then_some(value)
 }
 
-/// Title and author of a header without fields. None rather than wrong ones: "by" may stand in a title.
+/// Returns the title and the author of a header without fields. Prefers none to wrong ones, because "by" may
+/// be part of a title.
 fn old_name(text: &str) -> (Option<String>, Option<String>) {
     let lines: Vec<_> = text.lines().take(OLD_LINES_MAX).collect();
     let named = lines.iter().enumerate().find_map(|(number, line)| {
@@ -146,7 +148,7 @@ fn old_name(text: &str) -> (Option<String>, Option<String>) {
     });
     let mut name = String::new();
     for line in std::iter::once(first).chain(further).map(unadorned) {
-        // "by" at the beginning of a line is none of the title.
+        // "by" at the beginning of a line is not part of the title.
         name.push_str(if line.starts_with("by ") && !name.ends_with(',') { ", " } else { " " });
         name.push_str(line);
     }
@@ -171,7 +173,7 @@ fn title_and_author(name: &str, series: Option<&str>) -> (Option<String>, Option
     }
 }
 
-/// Whether these words may be names: each begins in upper case, but for few small ones.
+/// Returns whether these words may be names: each begins in upper case, except for a few small ones.
 fn is_author(text: &str) -> bool {
     let small = ["and", "de", "von", "van", "der", "du", "la", "le", "of", "the", "et", "di", "da", "&"];
     let is_name = |word: &str| small.contains(&word) || word.starts_with(|first: char| !first.is_lowercase());
@@ -186,7 +188,7 @@ fn unadorned(text: &str) -> &str {
     text.trim_matches(['*', ' ', '\t', ',', ';', '_'])
 }
 
-/// `May, 1999` of `May, 1999  [Etext #1750]`.
+/// Returns `May, 1999` from `May, 1999  [Etext #1750]`.
 fn old_date(text: &str) -> Option<String> {
     text.lines().take(OLD_LINES_MAX).find_map(|line| {
         let (date, number) = line.trim().trim_start_matches('*').split_once('[')?;

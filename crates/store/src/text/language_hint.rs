@@ -1,8 +1,9 @@
-//! What language a text is in by its list, its header or the country of its host, and the encodings of that language.
+//! Finds the languages that a text may be in by its source list, its header or its host's country, and their
+//! encodings.
 
 use super::code::Code;
 
-/// Encodings of Western Europe, America, Africa and the Pacific.
+/// The encodings of Western Europe, America, Africa and the Pacific.
 const WESTERN: &[&str] = &["windows-1252", "iso-8859-15", "cp850", "cp858", "cp437", "macintosh"];
 const NORDIC: &[&str] = &["windows-1252", "iso-8859-15", "cp850", "cp858", "cp865", "cp437", "macintosh"];
 const ICELANDIC: &[&str] = &["windows-1252", "iso-8859-15", "cp850", "cp861", "x-mac-icelandic"];
@@ -36,12 +37,13 @@ const KAZAKH: &[&str] = &["kz-1048", "ptcp154", "windows-1251"];
 const JAPANESE: &[&str] = &["shift_jis", "euc-jp"];
 const CHINESE: &[&str] = &["gb18030", "big5"];
 
-/// A language that single-byte or East Asian encodings were made for.
+/// A language for which single-byte or East Asian encodings were made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Language {
-    /// Its codes of ISO 639 and its names, in lower case.
+    /// Its ISO 639 codes and its names, in lower case.
     names: &'static [&'static str],
-    /// Domains of countries where it is spoken. By the first one, a detector that was made for browsers knows it.
+    /// The top-level domains of countries where it is spoken. The detector made for browsers knows the
+    /// language by the first one.
     domains: &'static [&'static str],
     encodings: &'static [&'static str],
 }
@@ -128,7 +130,8 @@ const LANGUAGES: [Language; 58] = [
 ];
 
 impl Language {
-    /// Returns the languages that a column, a field or a tag names: `hu`, `hun`, `hu-HU`, `Hungarian`, `hu; en`.
+    /// Returns the languages that a column, a field or a tag names: `hu`, `hun`, `hu-HU`, `Hungarian`,
+    /// `hu; en`.
     pub(crate) fn named(words: &str) -> Vec<Self> {
         let words = words.to_lowercase();
         let names = words.split([';', ',', '/', '&', '|', '(', ')']).flat_map(|name| {
@@ -153,7 +156,7 @@ impl Language {
         LANGUAGES.into_iter().filter(|language| language.domains.contains(&domain)).collect()
     }
 
-    /// Whether the language is written in that encoding.
+    /// Returns whether the language is written in that encoding.
     pub(crate) fn is_written_in(&self, code: Code) -> bool {
         self.encodings.iter().any(|label| Code::for_label(label) == Some(code))
     }

@@ -1,9 +1,11 @@
-//! The licence of Project Gutenberg, recognised by its own words: where it begins and how far it goes.
+//! Finds the licence of Project Gutenberg by its own words: where it begins and where it ends.
 //!
-//! That a text speaks of Project Gutenberg proves nothing, since books do. A licence begins with one of the lines in
-//! [`OPENINGS`], or directly after an END marker or footer with a paragraph that names the licence in another language,
-//! or in which half of the lines name the project. It ends with the paragraph that holds one of [`ENDINGS`]; one that
-//! has none ends with the last paragraph that has a word of [`WORDS`], if few others stand between. A marker ends it too.
+//! That a text mentions Project Gutenberg proves nothing, because books mention it, too. A licence begins
+//! with one of the lines in [`OPENINGS`]. It may also begin directly after an END marker or footer, with a
+//! paragraph that names the project and, in another language, the licence, or in which at least three lines
+//! and half of all lines name the project. It ends with the paragraph that contains one of [`ENDINGS`]. A
+//! licence without one ends with the last paragraph that has one of [`WORDS`], if few others stand between. A
+//! marker ends it, too.
 
 use std::ops::Range;
 
@@ -12,12 +14,13 @@ use super::{
     markers::{self, after, contains},
 };
 
-/// The longest licence with the header that follows it. Those seen have at most 21 KB.
+/// The maximum length in bytes of a licence with the header that follows it. Those seen have at most 21 KB.
 pub(crate) const LICENCE_BYTES_MAX: usize = 48 * 1024;
-/// How many paragraphs without a word of a licence stand in one that has no recognised end.
+/// The maximum number of consecutive paragraphs without a word of a licence, in a licence without a
+/// recognised end.
 const STRANGE_PARAGRAPHS_MAX: usize = 8;
 
-/// How lines begin that open a licence, in lower case, after stars and brackets.
+/// The beginnings of lines that open a licence, in lower case, after stars and brackets.
 const OPENINGS: &[&str] = &[
     "this file should be named ",
     "this and all associated files of various formats ",
@@ -41,7 +44,7 @@ const OPENINGS: &[&str] = &[
     "project gutenberg-tm is synonymous with ",
 ];
 
-/// Stands in the last paragraph of a licence, as it is written there.
+/// Phrases in the last paragraph of a licence, in the original case.
 const ENDINGS: &[&str] = &[
     "newsletter to hear about new eBooks",
     "END: FULL LICEN",
@@ -50,13 +53,14 @@ const ENDINGS: &[&str] = &[
     "[\"Small Print\" V.",
 ];
 
-/// Stands in what some licences of 2003 to 2005 have after that: where e-books of other years are found.
+/// Phrases in the paragraphs after the ending of some licences of 2003 to 2005, which say where e-books of
+/// other years are.
 const POSTSCRIPTS: &[&str] =
     &["eBooks posted ", "EBooks posted ", "gutenberg.net/", "GUTINDEX", "ftp.ibiblio.org"];
-/// How many paragraphs after one that belongs to a licence are searched for another.
+/// The maximum number of paragraphs after one of the licence that are searched for another.
 const POSTSCRIPT_PARAGRAPHS_MAX: usize = 3;
 
-/// Stands in the paragraphs of a licence.
+/// Words in the paragraphs of a licence.
 const WORDS: &[&str] = &[
     "gutenberg",
     "pglaf",
@@ -78,17 +82,17 @@ const WORDS: &[&str] = &[
     "newsletter",
 ];
 
-/// The word for a licence in other languages in which Project Gutenberg has one.
+/// The word for a licence in other languages in which Project Gutenberg has a licence.
 const FOREIGN_NAMES: &[&str] =
     &["licentie", "lizenz", "licencia", "licença", "licenza", "licence", "lisens", "lisenssi", "лиценз"];
 
-/// Whether a line opens a licence, wherever it stands.
+/// Returns whether a line opens a licence, wherever it stands.
 pub(crate) fn opens(line: &str) -> bool {
     let line = line.trim_start_matches(['*', ' ', '\t', '[', '<', '=', '-']);
     after(line, OPENINGS).is_some() || markers::is_licence(line)
 }
 
-/// Whether a licence opens at `line`, the first that is not blank after an END marker or footer.
+/// Returns whether a licence opens at `line`, the first line that is not blank after an END marker or footer.
 pub(crate) fn follows(lines: &Lines<'_>, line: usize) -> bool {
     if line >= lines.count() {
         return false;
@@ -110,7 +114,7 @@ pub(crate) fn follows(lines: &Lines<'_>, line: usize) -> bool {
     (naming >= 3 && naming * 2 >= paragraph.len()) || (naming > 0 && in_translation())
 }
 
-/// The end of a licence that opens at `opening`, as the line after its last.
+/// Returns the end of the licence that opens at `opening`, as the line after its last.
 pub(crate) fn end(lines: &Lines<'_>, opening: usize) -> usize {
     let limit = lines
         .with(markers::STAR)
@@ -123,12 +127,13 @@ pub(crate) fn end(lines: &Lines<'_>, opening: usize) -> usize {
     }
 }
 
-/// The line of the first ending.
+/// Returns the first line that contains one of [`ENDINGS`].
 fn last_paragraph(lines: &Lines<'_>, within: Range<usize>) -> Option<usize> {
     ENDINGS.iter().filter_map(|ending| lines.find(ending, within.clone())).min()
 }
 
-/// The end of the paragraphs that belong to a licence after its ending, from the line `end` on.
+/// Returns the end of the paragraphs that belong to a licence after its ending, which ends before the line
+/// `end`.
 fn after_postscripts(lines: &Lines<'_>, mut end: usize, limit: usize) -> usize {
     let (mut line, mut strange) = (end, 0);
     while strange < POSTSCRIPT_PARAGRAPHS_MAX {
@@ -148,7 +153,7 @@ fn after_postscripts(lines: &Lines<'_>, mut end: usize, limit: usize) -> usize {
     end
 }
 
-/// The end of what has words of a licence.
+/// Returns the end of the paragraphs that have words of a licence.
 fn shown_end(lines: &Lines<'_>, opening: usize, limit: usize) -> usize {
     let mut shown = opening + 1;
     let mut strange = 0;

@@ -47,7 +47,7 @@ impl<'a> Lines<'a> {
         found
     }
 
-    /// The first of the lines `within` in which this phrase stands.
+    /// Returns the first of the lines `within` that contains the phrase.
     pub(crate) fn find(&self, phrase: &str, within: Range<usize>) -> Option<usize> {
         if within.is_empty() {
             return None;

@@ -60,10 +60,10 @@ const OF_GUTENBERG: &[&str] = &[
 /// The names of Project Gutenberg, in the languages in which its headers and licences are written.
 const GUTENBERG: &[&str] = &["project gutenberg", "projekt gutenberg", "projet gutenberg"];
 
-/// What may stand around a marker.
+/// The tags that may stand around a marker.
 const TAGS: [(&str, &str); 5] =
     [("_", "_"), ("<i>", "</i>"), ("<b>", "</b>"), ("<em>", "</em>"), ("<p>", "</p>")];
-/// How many words of a line can tell whether it is a marker.
+/// The number of words of a line that are compared with the forms of a marker.
 const FORM_WORDS_MAX: usize = 8;
 
 /// `*** START OF THIS PROJECT GUTENBERG EBOOK …`
@@ -76,12 +76,13 @@ pub(crate) fn is_end(line: &str) -> bool {
     is_of_form(line, &["end of ", "einde van "])
 }
 
-/// A START or END marker.
+/// Returns whether a line is a START or END marker.
 pub(crate) fn is_marker(line: &str) -> bool {
     is_start(line) || is_end(line)
 }
 
-/// The title in the lines of a marker, as its letters and digits in lower case, without the "of" that may stand before it.
+/// Returns the title in the lines of a marker, as its letters and digits in lower case, without an "of"
+/// before it.
 pub(crate) fn title<'a>(marker: impl Iterator<Item = &'a str>) -> String {
     let text: String = marker.flat_map(|line| [line, " "]).collect();
     let at = ["ebook", "etext", "e-book", "e-text", "eboek"].iter().filter_map(|noun| {
@@ -172,12 +173,12 @@ fn is_of_form(line: &str, verbs: &[&str]) -> bool {
     })
 }
 
-/// What follows three or more stars and spaces, which may stand in a tag or after what makes a line slanted.
+/// Returns the text after three or more stars and spaces, which may follow a tag or `_`.
 fn starred(line: &str) -> Option<&str> {
     untagged(line).strip_prefix("***").map(unstarred)
 }
 
-/// A line without its indentation and the tag after it.
+/// Returns a line without its indentation and the tag after it.
 fn untagged(line: &str) -> &str {
     let line = line.trim_start();
     TAGS.iter().find_map(|(opening, _)| line.strip_prefix(opening)).unwrap_or(line)

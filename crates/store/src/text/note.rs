@@ -1,14 +1,14 @@
-//! Notes that Project Gutenberg puts between the header of an e-text and the text itself.
+//! Finds the notes that Project Gutenberg puts between the header of an e-text and the text itself.
 //!
 //! | rule | note |
 //! |---|---|
 //! | [`Rule::OtherVersionNote`] | `Note: Project Gutenberg also has an HTML version of this file …`, `Note: Images of the original pages are available through …`, with the addresses that follow |
-//! | [`Rule::DirectorsNotes`] | `Executive Director's Notes:` and what follows as far as it is known |
+//! | [`Rule::DirectorsNotes`] | `Executive Director's Notes:` and the known paragraphs that follow |
 //! | [`Rule::EarlyFileNotice`] | `THIS EBOOK WAS ONE OF PROJECT GUTENBERG'S EARLY FILES …` |
 //! | [`Rule::HeaderLicence`] | `[Portions of this header are copyright (C) …]`, `[Project Gutenberg is a TradeMark …]` |
 //!
-//! Each is known by its beginning and by words that it must hold, so that a book that begins with the same words keeps
-//! them.
+//! Each is recognised by its beginning and by words that it must contain. So a book that begins with the same
+//! words keeps them.
 
 use super::{
     cut::Rule,
@@ -16,14 +16,14 @@ use super::{
     markers::{self, after, contains},
 };
 
-/// The longest paragraph of a note.
+/// The maximum number of lines of a paragraph in a note.
 const PARAGRAPH_LINES_MAX: usize = 24;
-/// The most lines that the notes of the director take. Those seen have 57.
+/// The maximum number of lines of the director's notes. Those seen have 57.
 const DIRECTORS_LINES_MAX: usize = 100;
-/// The most lines of addresses after a note, with the blank lines among them.
+/// The maximum number of lines of addresses after a note, including the blank lines among them.
 const ADDRESS_LINES_MAX: usize = 16;
 
-/// What stands in the address of another version.
+/// The parts of addresses of other versions.
 const ADDRESS_PARTS: [&str; 4] = ["http://", "https://", "www.", "-h."];
 
 /// Words in the paragraphs of the director's notes.
@@ -40,7 +40,7 @@ const DIRECTORS_WORDS: &[&str] = &[
     "first few lines",
 ];
 
-/// The note that begins at `first`, as the line after its last.
+/// Returns the rule of the note that begins at `first`, and the line after its last.
 pub(crate) fn at(lines: &Lines<'_>, first: usize, limit: usize) -> Option<(Rule, usize)> {
     let end = lines.paragraph_end(first).min(limit);
     if end - first > PARAGRAPH_LINES_MAX {
@@ -61,7 +61,7 @@ pub(crate) fn at(lines: &Lines<'_>, first: usize, limit: usize) -> Option<(Rule,
     is_header_licence(line, paragraph()).then_some((Rule::HeaderLicence, end))
 }
 
-/// `Executive Director's Notes:`, alone in its line. A sentence may begin with the same words.
+/// Returns whether a line is `Executive Director's Notes:` alone. A sentence may begin with the same words.
 fn is_directors_heading(line: &str) -> bool {
     let names = [
         "executive director's notes",
@@ -119,7 +119,7 @@ fn is_header_licence<'a>(first: &str, paragraph: impl Iterator<Item = &'a str>) 
             && contains(&text, "reprinted"))
 }
 
-/// The end of the paragraphs of addresses, and of "or" between them, that follow the line `end`.
+/// Returns the end of the paragraphs of addresses, and of "or" between them, that follow the line `end`.
 fn after_addresses(lines: &Lines<'_>, mut end: usize, limit: usize) -> usize {
     let last = limit.min(end + ADDRESS_LINES_MAX);
     loop {
@@ -140,7 +140,8 @@ fn is_address(line: &str) -> bool {
         || (after(line, &["see "]).is_some() && (line.contains("http") || line.contains("-h.")))
 }
 
-/// The end of the director's notes: with the signature; without one, as far as each paragraph has a word of them.
+/// Returns the end of the director's notes: after the signature; without one, after the last paragraph in a
+/// row with one of their words.
 fn after_directors(lines: &Lines<'_>, first: usize, limit: usize) -> usize {
     let last = limit.min(first + DIRECTORS_LINES_MAX);
     let signed = (first + 1..last).find(|line| lines.get(*line).trim() == "Executive Director");
@@ -158,7 +159,7 @@ fn after_directors(lines: &Lines<'_>, first: usize, limit: usize) -> usize {
     }
 }
 
-/// The end of the paragraphs that say where the improved edition is, in capitals or as addresses.
+/// Returns the end of the paragraphs that say where the improved edition is, or that are addresses.
 fn after_early_file(lines: &Lines<'_>, mut end: usize, limit: usize) -> usize {
     loop {
         let next = lines.skip_blank(end);
@@ -186,7 +187,7 @@ fn joined<'a>(lines: impl Iterator<Item = &'a str>) -> String {
 mod tests {
     use super::*;
 
-    /// The rule of the note that `text` begins with, and what follows it.
+    /// Returns the rule of the note that `text` begins with, and the text after the note.
     fn after_note(text: &str) -> Option<(Rule, String)> {
         let lines = Lines::of(text);
         let (rule, end) = at(&lines, 0, lines.count())?;

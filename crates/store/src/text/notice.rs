@@ -1,18 +1,20 @@
-//! Notices that may stand anywhere in a text: that of World Library, which the Shakespeare e-texts of 1993 repeat between
-//! acts, and the lines of a converter (`WARNING:root:External link in file:///…`).
+//! Finds notices that may stand anywhere in a text: the notice of World Library, which the Shakespeare
+//! e-texts of 1993 repeat between acts, and the lines of a converter
+//! (`WARNING:root:External link in file:///…`).
 
 use super::cut::{Planned, Rule};
 
-/// Begins the notice of World Library, at the beginning of a line.
+/// The beginning of World Library's notice, at the beginning of a line.
 const BEGINNING: &str = "<<THIS ELECTRONIC VERSION OF THE COMPLETE WORKS OF WILLIAM";
-/// What follows the level in a line of the converter.
+/// The text after the level in a line of the converter.
 const WARNING: &str = ":root:";
-/// Ends the notice of World Library, at the end of a line.
+/// The end of World Library's notice, at the end of a line.
 const END: &str = ">>\n";
 /// The longest notice. Those seen have 8 lines and 497 bytes.
 pub(crate) const NOTICE_BYTES_MAX: usize = 1024;
 
-/// The notices that begin in `text[..until]`, which may end beyond, in order and apart from one another. `text` begins at the beginning of a line.
+/// Finds the notices that begin in `text[..until]`, in order and without overlap. They may end after `until`.
+/// `text` must begin at the beginning of a line.
 pub(crate) fn notices(text: &str, until: usize) -> Vec<Planned> {
     let found = |phrase| memchr::memmem::find_iter(&text.as_bytes()[..until], phrase);
     let of_library = found(BEGINNING).filter_map(|start| notice(text, start));
@@ -28,7 +30,7 @@ pub(crate) fn notices(text: &str, until: usize) -> Vec<Planned> {
     notices
 }
 
-/// The line of a converter's warning, in which [`WARNING`] stands at `at`.
+/// Returns the line of a converter's warning in which [`WARNING`] stands at `at`.
 fn converter_warning(text: &str, at: usize) -> Option<Planned> {
     let level = ["WARNING", "ERROR", "INFO"].into_iter().find(|level| text[..at].ends_with(level))?;
     let start = memchr::memrchr(b'\n', &text.as_bytes()[..at]).map_or(0, |end| end + 1);

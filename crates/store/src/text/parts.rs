@@ -1,21 +1,22 @@
-//! The borders between the parts of a file, and its end: END markers with the licence after them, and the header of the
-//! next part.
+//! Finds the borders between the parts of a file, and its end: END markers with the licence after them, and
+//! the header of the next part.
 //!
-//! A file may hold several e-texts, each between its own markers; and a book may quote markers. So an END marker is
-//! judged by what follows it, wherever it stands:
+//! A file may hold several e-texts, each between its own markers, and a book may quote markers. So an END
+//! marker is judged by what follows it, wherever it stands:
 //!
-//! * The licence ([`licence`]): both go. Up to [`GAP_LINES_MAX`] lines may stand between, and stay.
-//! * The header and the START marker of another part: all goes, but for what stands between that is no header.
-//! * Nothing more: it goes.
-//! * Anything else is text. The marker goes alone if it names the title of the part that it stands in; else it is
-//!   quoted, and stays.
+//! * The licence ([`licence`]): both are cut. Up to [`GAP_LINES_MAX`] lines may stand between them, and stay.
+//! * The header and the START marker of another part: all of these are cut, but lines between them that are
+//!   no header stay.
+//! * Nothing more: the marker is cut.
+//! * Anything else is text. The marker alone is cut if it names the title of the part that it stands in.
+//!   Otherwise it is a quotation, and stays.
 //!
-//! E-texts from before about 2003 have no such markers. Where one follows another, its header and small print go as they do at
-//! the head of a text.
+//! E-texts from before about 2003 have no such markers. If one follows another, its header and small print
+//! are cut as at the head of a text.
 //!
-//! The footer ("End of Project Gutenberg's …", one paragraph after a blank line) goes with a marker that it stands shortly
-//! before. What is judged is always the same: [`FOOTER_BYTES_MAX`] bytes before a marker and a given number of bytes from
-//! it on. So the result does not depend on how a text arrives.
+//! The footer ("End of Project Gutenberg's …", one paragraph after a blank line) is cut with a marker that
+//! follows shortly after it. The judgement always uses the same bytes: [`FOOTER_BYTES_MAX`] bytes before a
+//! marker and a given number of bytes from it on. So the result does not depend on how a text arrives.
 
 use std::ops::Range;
 
@@ -29,48 +30,49 @@ use super::{
     tail::footer,
 };
 
-/// How many bytes before an END marker are searched for a footer.
+/// The number of bytes before an END marker that are searched for a footer.
 pub(crate) const FOOTER_BYTES_MAX: usize = 1024;
-/// The most lines from a footer to its END marker.
+/// The maximum number of lines from a footer to its END marker.
 const FOOTER_LINES_MAX: usize = 16;
-/// The most lines between an END marker and the licence.
+/// The maximum number of lines between an END marker and the licence.
 const GAP_LINES_MAX: usize = 40;
-/// The most lines from an END marker or licence to the START marker of the next part, with its header.
+/// The maximum number of lines from an END marker or licence to the START marker of the next part, including
+/// its header.
 const NEXT_HEADER_LINES_MAX: usize = 150;
-/// How far into its line a marker may stand, in bytes.
+/// The maximum offset of a marker in its line, in bytes.
 const INDENTATION_MAX: usize = 256;
-/// How many bytes after an END marker tell whether it is one; over the longest header.
+/// The number of bytes from an END marker on that decide whether it is one. It exceeds the longest header.
 const NEAR_BYTES: usize = 12 * 1024;
 
-/// What is cut around one END marker.
+/// The cuts at one border: around an END marker, or before an e-text from before about 2003.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Border {
     /// In order, not overlapping; at least one.
     pub(crate) cuts: Vec<Planned>,
-    /// The title of the START marker in it.
+    /// The title of the START marker in the border.
     pub(crate) title: Option<String>,
 }
 
 impl Border {
-    /// From the first byte that is cut to the last.
+    /// Returns the range from the first byte that is cut to the last.
     pub(crate) fn bytes(&self) -> Range<usize> {
         let start = self.cuts.first().map_or(0, |cut| cut.bytes.start);
         start..self.cuts.last().map_or(start, |cut| cut.bytes.end)
     }
 }
 
-/// A text in hand, and how much of it is judged.
+/// The text that is held, and how much of it is judged.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hand<'a> {
     pub(crate) text: &'a str,
-    /// How many bytes from an END marker on are looked at.
+    /// The number of bytes from an END marker on that are judged.
     pub(crate) ahead: usize,
     /// Whether the text ends where `text` does.
     pub(crate) is_last: bool,
 }
 
-/// The borders whose END markers stand in lines that begin `within`, which is the beginning of a line. `title` is that of
-/// the part in which the text begins.
+/// Finds the borders whose first line begins in `within`, which must begin at the beginning of a line.
+/// `title` is the title of the part in which the text begins.
 pub(crate) fn find(hand: Hand<'_>, within: Range<usize>, title: &str) -> Vec<Border> {
     let mut borders: Vec<Border> = Vec::new();
     let mut title = title.to_owned();
@@ -101,7 +103,8 @@ pub(crate) fn find(hand: Hand<'_>, within: Range<usize>, title: &str) -> Vec<Bor
     borders
 }
 
-/// Where END markers and the headers of e-texts from before about 2003 may stand, in order.
+/// Returns the positions where END markers and the headers of e-texts from before about 2003 may stand, in
+/// order.
 fn candidates(hand: Hand<'_>, within: Range<usize>) -> Vec<usize> {
     let bytes = hand.text.as_bytes();
     let limit = bytes.len().min(within.end + INDENTATION_MAX);
@@ -113,20 +116,21 @@ fn candidates(hand: Hand<'_>, within: Range<usize>) -> Vec<usize> {
     found
 }
 
-/// Lines around an END marker.
+/// The lines around an END marker.
 struct View<'a> {
     lines: Lines<'a>,
     text: &'a str,
-    /// Where they begin in the text in hand.
+    /// The position in [`Hand::text`] at which the lines begin.
     start: usize,
     /// The line of the marker.
     end: usize,
-    /// Whether the text ends with them.
+    /// Whether the text ends with these lines.
     is_last: bool,
 }
 
 impl<'a> View<'a> {
-    /// Whole lines from `from` or shortly before the marker at `marker` to `ahead` bytes after it.
+    /// Takes the whole lines from `from`, or from shortly before the marker at `marker`, to `ahead` bytes
+    /// after it.
     fn of(hand: Hand<'a>, from: usize, marker: usize, ahead: usize) -> Self {
         let near = marker.saturating_sub(FOOTER_BYTES_MAX);
         let start = if near <= from {
@@ -150,7 +154,7 @@ impl<'a> View<'a> {
         Border { cuts: cuts.into_iter().map(planned).collect(), title }
     }
 
-    /// The header of a part that begins at `line`, after blank lines.
+    /// Returns the header of a part that begins at `line`, after blank lines.
     fn header(&self, line: usize) -> Option<Head> {
         let first = self.lines.skip_blank(line);
         if !preamble::begins(&self.lines, first) {
@@ -187,7 +191,8 @@ fn judge(hand: Hand<'_>, from: usize, marker: usize, title: &str) -> Option<Bord
     (is_over || is_same_title(&own, title)).then(|| near.border(cuts, None))
 }
 
-/// The border before the header that begins with the line at `header`, if small print ends it.
+/// Returns the border before the header that begins with the line at `header`, if small print ends that
+/// header.
 fn before_small_print(hand: Hand<'_>, from: usize, header: usize) -> Option<Border> {
     let ahead = hand.text.as_bytes().get(header..)?;
     memchr::memmem::find(&ahead[..ahead.len().min(HEADER_BYTES_MAX)], b"SMALL PRINT!")?;
@@ -205,12 +210,12 @@ fn before_small_print(hand: Hand<'_>, from: usize, header: usize) -> Option<Bord
     ends.then_some(border)
 }
 
-/// Whether two markers name the same e-text; one of them may be cut short.
+/// Returns whether two markers name the same e-text. One of the titles may be cut short.
 fn is_same_title(one: &str, other: &str) -> bool {
     !one.is_empty() && !other.is_empty() && (one.starts_with(other) || other.starts_with(one))
 }
 
-/// The line in which the licence opens that belongs to a marker which ends before the line `after`.
+/// Returns the line that opens the licence of a marker which ends before the line `after`.
 fn licence_after(lines: &Lines<'_>, after: usize) -> Option<usize> {
     let next = lines.skip_blank(after);
     if licence::follows(lines, next) {
@@ -221,7 +226,8 @@ fn licence_after(lines: &Lines<'_>, after: usize) -> Option<usize> {
         .find(|line| licence::opens(lines.get(*line)))
 }
 
-/// The footer, if there is one, and the marker from the line `end` to before `after`, with the blank lines before them.
+/// Returns the cuts of the footer, if there is one, and of the marker in the lines from `end` to before
+/// `after`, with the blank lines before them.
 fn marker_cuts(lines: &Lines<'_>, end: usize, after: usize) -> Vec<(Rule, Range<usize>)> {
     let marker = lines.skip_blank_back(end)..after;
     match footer_before(lines, end) {
@@ -233,7 +239,8 @@ fn marker_cuts(lines: &Lines<'_>, end: usize, after: usize) -> Vec<(Rule, Range<
     }
 }
 
-/// The footer shortly before the line `end`. The first line in hand is none: whether a blank one stood before it is not known.
+/// Returns the footer shortly before the line `end`. The first line of the view cannot begin a footer,
+/// because it is not known whether a blank line stands before it.
 fn footer_before(lines: &Lines<'_>, end: usize) -> Option<Range<usize>> {
     let near = end.saturating_sub(FOOTER_LINES_MAX).max(1)..end;
     near.rev().find_map(|line| footer(lines, line, end))
@@ -252,7 +259,7 @@ fn with_licence(view: &View<'_>, after: usize, opening: usize) -> Border {
     with_header(view, view.border(cuts, None), end)
 }
 
-/// The border with the header of the part that follows from the line `after` on.
+/// Adds the header and title of the next part, which begins at the line `after` or later, to the border.
 fn with_header(view: &View<'_>, mut border: Border, after: usize) -> Border {
     if let Some(head) = header_line(&view.lines, after).and_then(|line| view.header(line)) {
         border.cuts.extend(head.cuts);
@@ -261,7 +268,8 @@ fn with_header(view: &View<'_>, mut border: Border, after: usize) -> Border {
     border
 }
 
-/// Where the header of the next part begins: at the line `after`, or later if a START marker ends it.
+/// Returns the line at which the header of the next part begins: `after`, or a later line if a START marker
+/// ends the header.
 fn header_line(lines: &Lines<'_>, after: usize) -> Option<usize> {
     let next = lines.skip_blank(after);
     if preamble::begins(lines, next) {
@@ -274,7 +282,8 @@ fn header_line(lines: &Lines<'_>, after: usize) -> Option<usize> {
     (lines.skip_blank(header) < start).then_some(header)
 }
 
-/// A marker, with these cuts, that ends before the line `after`, if the header of another part follows.
+/// Returns the border of a marker that ends before the line `after`, if the header of another part follows.
+/// `cuts` are the cuts of the marker.
 fn before_next_part(view: &View<'_>, cuts: &[(Rule, Range<usize>)], after: usize) -> Option<Border> {
     let border = with_header(view, view.border(cuts.to_vec(), None), after);
     (border.cuts.len() > cuts.len()).then_some(border)

@@ -1,8 +1,8 @@
-//! What stands before a START marker or where one is missing: which paragraphs have the form of a header.
+//! Decides whether the text before a START marker, or at a place without one, has the form of a header.
 //!
-//! A header begins with a paragraph of that form, and nearly all of it are such paragraphs: fields (`Title: …`), lines that
-//! name the e-text as one of Project Gutenberg, its conditions of use, credits and notes. A book that quotes a marker has
-//! prose before it, and keeps it.
+//! A header begins with a paragraph of that form, and nearly all of its paragraphs have it: fields
+//! (`Title: …`), lines that name the e-text as one of Project Gutenberg, its conditions of use, credits and
+//! notes. A book that quotes a marker has prose before it, and keeps that prose.
 
 use std::ops::Range;
 
@@ -13,12 +13,13 @@ use super::{
     note,
 };
 
-/// The longest header before a START marker. In 3,385 real texts the marker stands at most 2,303 bytes in.
+/// The maximum length in bytes of a header before a START marker. In 3,385 real texts the marker stands at
+/// most 2,303 bytes in.
 pub(crate) const HEADER_BYTES_MAX: usize = 8 * 1024;
-/// How many bytes of a header may be in paragraphs of another form.
+/// The maximum number of bytes of a header in paragraphs of another form.
 const STRANGE_BYTES_MAX: usize = 1000;
 
-/// The most lines of a title that stands before a header.
+/// The maximum number of lines of a title before a header.
 const TITLE_LINES_MAX: usize = 4;
 
 /// The names of fields in a header, in lower case.
@@ -72,7 +73,7 @@ const FIELDS: &[&str] = &[
     "idioma:",
 ];
 
-/// How other lines of a header begin, in lower case.
+/// The beginnings of other lines of a header, in lower case.
 const BEGINNINGS: &[&str] = &[
     "project gutenberg's ",
     "project gutenberg’s ",
@@ -106,7 +107,7 @@ const BEGINNINGS: &[&str] = &[
     "dieses ebook ist für",
 ];
 
-/// Whether the lines before the first START marker of a text are its header.
+/// Returns whether the lines before the first START marker of a text are its header.
 pub(crate) fn is_header(lines: &Lines<'_>, before: Range<usize>) -> bool {
     if lines.bytes(before.clone()).len() > HEADER_BYTES_MAX {
         return false;
@@ -125,7 +126,7 @@ pub(crate) fn is_header(lines: &Lines<'_>, before: Range<usize>) -> bool {
     begins && strange.sum::<usize>() <= STRANGE_BYTES_MAX
 }
 
-/// A title alone, as headers of about 2010 begin with.
+/// Returns whether a paragraph may be a title alone. Headers of about 2010 begin with one.
 fn is_title(lines: &Lines<'_>, paragraph: Range<usize>) -> bool {
     paragraph.len() <= TITLE_LINES_MAX
         && !lines.get(paragraph.end - 1).trim_end().ends_with(['.', '!', '?', '"'])
@@ -136,7 +137,7 @@ fn is_conditions(line: &str) -> bool {
         .is_some()
 }
 
-/// Whether these lines are blank, or nothing but a header that speaks of Project Gutenberg.
+/// Returns whether these lines are blank, or nothing but a header that mentions Project Gutenberg.
 pub(crate) fn is_only_header(lines: &Lines<'_>, range: Range<usize>) -> bool {
     let is_blank = range.clone().all(|line| lines.is_blank(line));
     is_blank
@@ -145,40 +146,43 @@ pub(crate) fn is_only_header(lines: &Lines<'_>, range: Range<usize>) -> bool {
             && paragraphs(lines, range).all(|paragraph| is_of_header(lines, paragraph)))
 }
 
-/// Whether a header may begin with this line, which names an e-text as one of Project Gutenberg.
+/// Returns whether a header may begin with this line, which must name an e-text as one of Project Gutenberg.
 pub(crate) fn names_etext(line: &str) -> bool {
     let line = line.trim_start_matches([' ', '\t', '*']);
     markers::mentions_gutenberg(line) && after(line, BEGINNINGS).is_some()
 }
 
-/// Whether these lines, of which the first names an e-text and which small print follows, are the header of one from before about
-/// 2003: they have its number, or the form of any header.
+/// Returns whether these lines are the header of an e-text from before about 2003. The first line names the
+/// e-text, and small print follows the last. The lines must have the number of the e-text, or the form of any
+/// header.
 pub(crate) fn is_old_header(lines: &Lines<'_>, range: Range<usize>) -> bool {
     let has_number = |line: &str| contains(line, "[etext #") || contains(line, "[ebook #");
     lines.bytes(range.clone()).len() <= HEADER_BYTES_MAX
         && (lines.of_range(range.clone()).any(has_number) || is_header(lines, range))
 }
 
-/// Whether a header or a START marker begins at `line`, the first of a paragraph.
+/// Returns whether a header or a START marker begins at `line`, the first line of a paragraph.
 pub(crate) fn begins(lines: &Lines<'_>, line: usize) -> bool {
     line < lines.count()
         && (markers::is_start(lines.get(line)) || is_of_header(lines, line..lines.paragraph_end(line)))
 }
 
-/// The end of a header at the beginning of `within` that no marker ends: it has a field (two after a sentence), and names Project Gutenberg.
+/// Returns the end of a header at the beginning of `within` that no marker ends. It must have a field (two
+/// after a sentence) and name Project Gutenberg.
 pub(crate) fn unmarked_end(lines: &Lines<'_>, within: Range<usize>) -> Option<usize> {
     let paragraphs: Vec<_> =
         paragraphs(lines, within).take_while(|found| is_of_header(lines, found.clone())).collect();
     let range = paragraphs.first()?.start..paragraphs.last()?.end;
     let fields = lines.of_range(range.clone()).filter(|line| is_field(line)).count();
-    // A text may begin with a sentence about the project, and a field after it.
+    // A text may begin with a sentence about the project, with a field after it.
     let is_sentence = lines.get(paragraphs.first()?.end - 1).trim_end().ends_with(['.', '!', '?']);
     let has_fields = fields > usize::from(is_sentence);
     let names_project = lines.of_range(range.clone()).any(markers::mentions_gutenberg);
     (has_fields && names_project && lines.bytes(range.clone()).len() <= HEADER_BYTES_MAX).then_some(range.end)
 }
 
-/// The first line of the header that ends before `end`, not before `from`; `end` if there is none.
+/// Returns the first line, at `from` or later, of the header that ends before `end`, or `end` if there is
+/// none.
 pub(crate) fn start_before(lines: &Lines<'_>, from: usize, end: usize) -> usize {
     let mut start = end;
     loop {
@@ -225,7 +229,7 @@ fn is_field(line: &str) -> bool {
     after(line.trim_start_matches([' ', '\t', '[']), FIELDS).is_some()
 }
 
-/// `#12 in our series by X`, `May, 1999  [Etext #1234]`.
+/// Returns whether a paragraph is like `#12 in our series by X` or `May, 1999  [Etext #1234]`.
 fn is_number_in_series(lines: &Lines<'_>, paragraph: Range<usize>) -> bool {
     let numbers = ["in our series", "[etext #", "[ebook #", "[e-book #", "[e-text #"];
     paragraph.len() <= 4

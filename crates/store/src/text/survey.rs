@@ -22,9 +22,9 @@ pub(crate) struct Survey {
     pub(crate) controls: u64,
     /// ESC bytes.
     pub(crate) escapes: u64,
-    /// ESC bytes before `$`, `(` or `)`, which say of which set the characters that follow are.
+    /// ESC bytes before `$`, `(` or `)`, which designate the character set of the characters that follow.
     pub(crate) designations: u64,
-    /// What begins characters in HZ: `~{`. None if there is more than ASCII.
+    /// The escapes that begin characters in HZ: `~{`. It is 0 if the text has more than ASCII.
     pub(crate) hz_escapes: u64,
     /// The first bytes.
     pub(crate) head: Vec<u8>,
@@ -86,7 +86,7 @@ impl Surveyor {
                 self.nuls[(at + odd) % 2] += 1;
             }
         }
-        // The second byte may stand in a window without any.
+        // The second byte of a pair may begin a window without any ESC.
         if self.escapes > 0 || self.last == 0x1B {
             self.designations += pairs(self.last, bytes, 0x1B, b"$()");
         }
@@ -122,7 +122,7 @@ impl Surveyor {
     }
 }
 
-/// Counts how often one of `seconds` follows on `first`, also on the byte `before` these bytes.
+/// Counts how often one of `seconds` follows `first`, also if `first` is the byte `before` these bytes.
 fn pairs(before: u8, bytes: &[u8], first: u8, seconds: &[u8]) -> u64 {
     let is_second = |at: usize| bytes.get(at).is_some_and(|byte| seconds.contains(byte));
     let within = memchr::memchr_iter(first, bytes).filter(|at| is_second(at + 1)).count() as u64;

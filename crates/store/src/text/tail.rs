@@ -1,10 +1,11 @@
-//! Where the boilerplate at the tail of a text begins that has no END marker.
+//! Finds the boilerplate at the tail of a text that has no END marker.
 //!
 //! A cut takes what is shown to be boilerplate and the blank lines before it:
 //!
-//! * The footer ("End of Project Gutenberg's …", one paragraph after a blank line). The licence after it goes along.
-//! * The licence that stands alone, such as after an afterword: it begins with `*** START: FULL LICENSE ***`, or several of its
-//!   paragraphs begin as those of a licence do.
+//! * The footer ("End of Project Gutenberg's …", one paragraph after a blank line), with the licence after
+//!   it.
+//! * The licence that stands alone, for example after an afterword. It begins with
+//!   `*** START: FULL LICENSE ***`, or several of its paragraphs begin like those of a licence.
 
 use std::ops::Range;
 
@@ -18,7 +19,8 @@ use super::{
 /// The longest footer. Those seen have at most three lines.
 const FOOTER_PARAGRAPH_LINES_MAX: usize = 6;
 
-/// How many paragraphs that begin as those of a licence show one which no marker or footer stands before. Books quote one.
+/// The minimum number of openings that a licence must have if no marker or footer stands before it. Books
+/// quote one.
 const LICENCE_OPENINGS_MIN: usize = 3;
 
 /// Finds it in the last lines of a text, which begin at the beginning of a line. In order, not overlapping.
@@ -39,7 +41,7 @@ fn with_footer(lines: &Lines<'_>) -> Option<(Rule, Range<usize>)> {
     Some((Rule::Footer, footer.start..if lines.skip_blank(end) == all { all } else { end }))
 }
 
-/// The licence that begins after the line `from`.
+/// Returns the licence that begins at the line `from` or later.
 fn licence_alone(lines: &Lines<'_>, from: usize) -> Option<(Rule, Range<usize>)> {
     let begins = |line: usize| line == 0 || lines.is_blank(line - 1);
     let openings = (from..lines.count()).filter(|line| {
@@ -57,8 +59,8 @@ fn licence_alone(lines: &Lines<'_>, from: usize) -> Option<(Rule, Range<usize>)>
     Some((Rule::Licence, lines.skip_blank_back(opening).max(from)..end))
 }
 
-/// The paragraph of a footer that begins at `line`, with the blank lines before it. An END marker in stars is none, though it
-/// has the words of one.
+/// Returns the paragraph of a footer that begins at `line`, with the blank lines before it. An END marker in
+/// stars is no footer, although it has the words of one.
 pub(crate) fn footer(lines: &Lines<'_>, line: usize, limit: usize) -> Option<Range<usize>> {
     let begins = line == 0 || lines.is_blank(line - 1);
     // Only then is its paragraph looked for: doing that for every line takes quadratic time in a text without blank ones.
@@ -81,7 +83,7 @@ mod tests {
         *,
     };
 
-    /// What is cut with and without END markers.
+    /// Returns what is cut with and without END markers.
     fn cut(text: &str) -> (Vec<Rule>, String) {
         let hand = Hand { text, ahead: text.len(), is_last: true };
         let borders = parts::find(hand, 0..text.len(), "");

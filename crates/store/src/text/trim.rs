@@ -2,9 +2,9 @@
 //!
 //! The first [`Limits::head`] bytes are held until the head can be judged; from then on at least the last
 //! [`Limits::tail`] bytes are, until the end is known. What is judged is always the same bytes: the whole lines in the
-//! first `head` bytes; a given number of bytes around each END marker; and the lines in the last `tail` bytes that the head
-//! left. So the result does not depend on how the text arrives. Every byte that comes in either goes to the sink or is
-//! recorded in a [`Cut`].
+//! first `head` bytes; a given number of bytes around each END marker; and those lines in the last `tail`
+//! bytes that the head did not take. So the result does not depend on how the text arrives. Every byte that
+//! comes in either goes to the sink or is recorded in a [`Cut`].
 
 use std::ops::Range;
 
@@ -25,14 +25,15 @@ use super::{
 pub(crate) struct Limits {
     /// Bytes in which the header must end.
     pub(crate) head: usize,
-    /// Bytes in which an end without a marker must begin; over `NOTICE_BYTES_MAX`, so that a notice that is let go has been
-    /// seen whole, and over `ahead` and `FOOTER_BYTES_MAX` together, for the same of END markers.
+    /// Bytes in which an end without a marker must begin. It exceeds `NOTICE_BYTES_MAX`, so that a notice is
+    /// seen whole before it is released. It also exceeds the sum of `ahead` and `FOOTER_BYTES_MAX`, for the
+    /// same reason with END markers.
     pub(crate) tail: usize,
-    /// Bytes from an END marker on that are looked at. It stands up to 20.9 KB before the end of real texts, and a header
-    /// may follow.
+    /// Bytes from an END marker on that are judged. In real texts it stands up to 20.9 KB before the end, and
+    /// a header may follow.
     pub(crate) ahead: usize,
-    /// Bytes beyond `tail` that gather before any go to the sink; over `NOTICE_BYTES_MAX`, and over `ahead` and
-    /// `FOOTER_BYTES_MAX` together, so that some always go.
+    /// Bytes beyond `tail` that gather before any go to the sink. It exceeds `NOTICE_BYTES_MAX`, and the sum
+    /// of `ahead` and `FOOTER_BYTES_MAX`, so that each time some bytes go.
     pub(crate) slack: usize,
 }
 
@@ -49,7 +50,7 @@ impl Default for Limits {
 
 #[cfg(any(test, feature = "fuzzing"))]
 impl Limits {
-    /// So small that short texts stream.
+    /// Limits so small that short texts stream.
     pub(crate) const LITTLE: Self = {
         let ahead = 1500;
         let tail = ahead + FOOTER_BYTES_MAX + 1;
@@ -170,7 +171,7 @@ impl<'a, E, S: FnMut(&str) -> Result<(), E>> Trimmer<'a, S> {
         }
     }
 
-    /// Lets go what can no longer belong to the tail: whole lines if there are any, and no part of what is cut as one.
+    /// Releases what can no longer belong to the tail: whole lines if there are any, and no part of a cut.
     fn flow(&mut self) -> Result<(), E> {
         let limit = self.held.floor_char_boundary(self.held.len() - self.limits.tail);
         let mut until = self.held[..limit].rfind('\n').map_or(limit, |at| at + 1);
@@ -192,14 +193,14 @@ impl<'a, E, S: FnMut(&str) -> Result<(), E>> Trimmer<'a, S> {
         self.release(until, borders.into_iter().flat_map(|border| border.cuts).collect())
     }
 
-    /// What is cut around the END markers in the first `until` bytes.
+    /// Returns the cuts around the END markers in the first `until` bytes.
     fn borders(&self, until: usize, is_last: bool) -> Vec<Border> {
         let hand = Hand { text: self.held, ahead: self.limits.ahead, is_last };
         let start = self.first_line();
         parts::find(hand, start..until.max(start), &self.title)
     }
 
-    /// Where the first line begins that is held from its beginning on.
+    /// Returns the position of the first line that is held from its beginning on.
     fn first_line(&self) -> usize {
         match self.begins {
             Begins::AtLineStart => 0,

@@ -3,7 +3,8 @@
 
 use std::io::{self, Read};
 
-/// The stand-in for bytes that are no character. It is no byte of UTF-8, GBK or EUC-KR, so it counts as malformed.
+/// The byte that stands for bytes that are no character. It is no byte of UTF-8, GBK or EUC-KR, so it counts
+/// as malformed.
 pub(crate) const MALFORMED: u8 = 0xFF;
 
 /// Recodes bytes that arrive in pieces of any size.

@@ -14,7 +14,7 @@ fn header(title: &str) -> String {
     )
 }
 
-/// What is left of a text that stands in the part with this title.
+/// Returns what is left of a text that stands in the part with this title.
 fn left_of(title: &str, text: &str) -> String {
     let hand = Hand { text, ahead: 4000, is_last: true };
     let mut left = String::new();
