@@ -98,9 +98,9 @@ pub struct TextFacts {
     pub lines: u64,
 }
 
-/// How the bytes were decoded. Encodings have their names from the WHATWG Encoding Standard. Encodings
-/// outside the standard have their names from IANA's list, or their usual names: `IBM850`, `x-mac-ce`,
-/// `UTF-32LE`.
+/// Facts about how the bytes were decoded. Encodings have their names from the WHATWG Encoding Standard.
+/// Encodings outside the standard have their names from IANA's list, or their usual names: `IBM850`,
+/// `x-mac-ce`, `UTF-32LE`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncodingFacts {
     /// What the source list gives, as it stands there. It is used whatever else is said.

@@ -127,7 +127,7 @@ pub(crate) fn end(lines: &Lines<'_>, opening: usize) -> usize {
     }
 }
 
-/// Returns the first line that contains one of [`ENDINGS`].
+/// Returns the first line that contains one of `ENDINGS`.
 fn last_paragraph(lines: &Lines<'_>, within: Range<usize>) -> Option<usize> {
     ENDINGS.iter().filter_map(|ending| lines.find(ending, within.clone())).min()
 }

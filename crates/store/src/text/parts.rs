@@ -120,7 +120,7 @@ fn candidates(hand: Hand<'_>, within: Range<usize>) -> Vec<usize> {
 struct View<'a> {
     lines: Lines<'a>,
     text: &'a str,
-    /// The position in [`Hand::text`] at which the lines begin.
+    /// The position in `Hand::text` at which the lines begin.
     start: usize,
     /// The line of the marker.
     end: usize,

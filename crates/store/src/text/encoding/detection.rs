@@ -40,7 +40,7 @@ const HINTED_FIT_MIN: f64 = 0.8;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Look {
     pub(super) code: Code,
-    /// How well the text fits the model of that encoding: 1 at most.
+    /// The fit of the text to the model of that encoding: 1 at most.
     pub(super) fit: f64,
     /// Whether the guess is reliable.
     pub(super) is_sure: bool,
