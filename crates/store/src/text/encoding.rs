@@ -290,8 +290,8 @@ fn hints(said: Said<'_>, head: &str) -> Vec<Language> {
     named.chain(said.host.into_iter().flat_map(Language::of_host)).collect()
 }
 
-/// Returns the confidence in a declared encoding. That the whole text decodes in it is not enough: many
-/// encodings decode any text.
+/// Returns the confidence in a declared encoding. That the whole text decodes in it is not enough: the
+/// text decodes in many encodings.
 fn of_declared(census: &Census, declared: Code, look: Look) -> Confidence {
     let fits = || fit(census, declared).is_some_and(|fit| fit >= look.fit * DECLARED_FIT_MIN);
     let is_plain = || !is_odd(census, declared);

@@ -104,8 +104,8 @@ impl Census {
     /// Returns the encodings of several bytes per character in which the text is damaged, if it decodes
     /// completely in none of them.
     ///
-    /// Removes the damaged lines from the evidence. If more than half of the evidence is in such lines, the
-    /// text is not damaged but in another encoding: nothing is removed, and the result is empty.
+    /// Removes the damaged lines from the evidence. If more than half of the evidence is in such lines, this
+    /// is not damage: nothing is removed, and the result is empty.
     pub(super) fn keep_lines_of_damaged(&mut self) -> Vec<Code> {
         if self.trials.iter().any(|(_, flaws)| flaws.bad == 0) {
             return Vec::new();
