@@ -169,8 +169,8 @@ impl Meta {
             text: refined.text,
             encoding: refined.encoding,
             title: header.title.or_else(|| listed.title.clone()),
-            author: header.author.or_else(|| column(&listed.columns, &AUTHOR_COLUMNS)),
-            language: header.language.or_else(|| column(&listed.columns, &LANGUAGE_COLUMNS)),
+            author: header.author.or_else(|| column(&listed.columns, &AUTHOR_COLUMNS).map(str::to_owned)),
+            language: header.language.or_else(|| listed_language(&listed.columns).map(str::to_owned)),
             release_date: header.release_date,
             strip: config.strip,
             cuts: refined.trimmed.cuts,
@@ -212,11 +212,16 @@ impl Arrival {
 }
 
 /// Returns the first cell of these columns that is not empty, without white space around it.
-fn column(columns: &BTreeMap<String, String>, names: &[&str]) -> Option<String> {
+fn column<'c>(columns: &'c BTreeMap<String, String>, names: &[&str]) -> Option<&'c str> {
     let cell = |name: &&str| {
         columns.iter().find(|(column, value)| column.eq_ignore_ascii_case(name) && !value.trim().is_empty())
     };
-    names.iter().find_map(cell).map(|(_, value)| value.trim().to_owned())
+    names.iter().find_map(cell).map(|(_, value)| value.trim())
+}
+
+/// Returns the language that the source list gives.
+pub(crate) fn listed_language(columns: &BTreeMap<String, String>) -> Option<&str> {
+    column(columns, &LANGUAGE_COLUMNS)
 }
 
 /// Serialises a record, with its checksum.

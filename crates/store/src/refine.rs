@@ -11,7 +11,7 @@ use flow::{
 use crate::{
     config::RawFate,
     error::StoreError,
-    meta::{EncodingFacts, RawFacts, TextFacts},
+    meta::{EncodingFacts, RawFacts, TextFacts, listed_language},
     text::{
         count::line_ends,
         cut::Strip,
@@ -135,11 +135,10 @@ impl Download {
 
 /// Returns the encoding and language that the source list and HTTP give, and the host.
 fn said(job: &StoreJob) -> Said<'_> {
-    let language = job.listed.columns.iter().find(|(name, _)| name.eq_ignore_ascii_case("language"));
     Said {
         listed: job.listed.encoding.as_deref(),
         http: job.fetched.charset.as_deref(),
-        language: language.map(|(_, value)| value.as_str()),
+        language: listed_language(&job.listed.columns),
         host: host(&job.fetched.url),
     }
 }

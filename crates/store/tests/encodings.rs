@@ -175,7 +175,8 @@ fn page_table(label: &str) -> Option<&str> {
 struct Labels<'a> {
     listed: Option<&'a str>,
     http: Option<&'a str>,
-    language: Option<&'a str>,
+    /// The name of a column, and its cell.
+    column: Option<(&'a str, &'a str)>,
     host: Option<&'a str>,
 }
 
@@ -204,8 +205,8 @@ async fn stored(bytes: &[u8], labels: Labels<'_>) -> Option<(String, Meta)> {
         listed: Listed {
             encoding: labels.listed.map(str::to_owned),
             columns: labels
-                .language
-                .map(|language| ("language".to_owned(), language.to_owned()))
+                .column
+                .map(|(name, cell)| (name.to_owned(), cell.to_owned()))
                 .into_iter()
                 .collect(),
             ..Listed::default()
@@ -375,11 +376,13 @@ async fn a_label_is_believed_only_if_the_whole_text_decodes() {
 
 #[tokio::test]
 async fn hungarian_is_read_right_with_a_hint_from_anywhere() {
-    let column = Labels { language: Some("hu"), ..Labels::default() };
+    let [column, short, capital] = ["language", "lang", "Language"]
+        .map(|name| Labels { column: Some((name, "hu")), ..Labels::default() });
     let host = Labels { host: Some("konyvtar.example.hu"), ..Labels::default() };
     let header = format!("Title: A\nLanguage: Hungarian\n\n{HUNGARIAN}");
     for label in ["iso-8859-2", "windows-1250", "cp852", "x-mac-ce"] {
-        for (text, labels) in [(HUNGARIAN, column), (HUNGARIAN, host), (&header, Labels::default())] {
+        let columns = [column, short, capital, host].map(|labels| (HUNGARIAN, labels));
+        for (text, labels) in columns.into_iter().chain([(&*header, Labels::default())]) {
             let (expected, bytes) = encoded(label, text);
             let (text, meta) = stored(&bytes, labels).await.unwrap();
             assert_eq!(text, expected, "{label}: {:?}", meta.encoding);
@@ -393,7 +396,7 @@ async fn a_hint_that_does_not_fit_is_passed_over() {
     for (label, text) in [("windows-1251", RUSSIAN), ("shift_jis", JAPANESE), ("windows-1253", GREEK)] {
         let (expected, bytes) = encoded(label, text);
         for language in ["hu", "English", "fr"] {
-            let wrong = Labels { language: Some(language), ..Labels::default() };
+            let wrong = Labels { column: Some(("language", language)), ..Labels::default() };
             assert_eq!(stored(&bytes, wrong).await.unwrap().0, expected, "{label}, {language}");
         }
     }

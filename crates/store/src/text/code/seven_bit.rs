@@ -9,7 +9,7 @@ use super::recode::{MALFORMED, Recode};
 /// The form of the escapes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SevenBit {
-    /// `~{` … `~}` around characters; `~~` is a tilde, and `~` before a line feed joins the lines.
+    /// `~{` … `~}` around characters; `~~` is a tilde, and `~` before a line end joins the lines.
     Hz,
     /// SO … SI around characters; `ESC $ ) C` declares once that they are Korean.
     Iso2022Kr,
@@ -71,7 +71,13 @@ impl FromSevenBit {
             ([b'~', b'{'], false) => self.is_shifted = true,
             ([b'~', b'}'], true) => self.is_shifted = false,
             ([b'~', b'~'], false) => out.push(b'~'),
-            ([b'~', b'\n'], false) => {}
+            ([b'~', b'\r'], false) => return Found::Begun,
+            ([b'~', b'\n'] | [b'~', b'\r', b'\n'], false) => {}
+            // CR alone was the line end.
+            ([b'~', b'\r', _], false) => {
+                self.begun.drain(..2);
+                return self.find_hz(out);
+            }
             (_, _) => return self.find_character(out),
         }
         Found::Whole
@@ -137,6 +143,14 @@ mod tests {
     fn hz_is_read_at_every_border() {
         let bytes = b"This: ~{<:Ky2;S{#,NpJ)l6HK!#~}Bye ~~ x.\r\n~{VPND~}\r\n";
         assert_eq!(read(bytes, SevenBit::Hz, GBK), "This: 己所不欲，勿施於人。Bye ~ x.\r\n中文\r\n");
+    }
+
+    #[test]
+    fn a_tilde_joins_lines_of_hz_with_any_line_end() {
+        for line_end in ["\n", "\r\n", "\r"] {
+            let bytes = format!("one ~{line_end}line ~{{VPND~}}{line_end}");
+            assert_eq!(read(bytes.as_bytes(), SevenBit::Hz, GBK), format!("one line 中文{line_end}"));
+        }
     }
 
     #[test]
