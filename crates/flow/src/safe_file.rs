@@ -67,7 +67,8 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// Reads a whole file as UTF-8.
 ///
 /// # Errors
-/// Returns the same errors as [`open`], those of reading, and [`io::ErrorKind::InvalidData`] if the file is not UTF-8.
+/// Returns the same errors as [`open`], those of reading, and [`io::ErrorKind::InvalidData`] if the file is
+/// not UTF-8.
 pub fn read_to_string(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     open(path)?.read_to_string(&mut text)?;
