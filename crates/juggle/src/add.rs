@@ -132,7 +132,7 @@ fn write(sources: &Sources, directory: &Path) -> Result<Vec<Snapshot>, CliError>
                 tally.count(entry);
             }
         });
-        // Of what is no list its lines say nothing.
+        // If the input is not a list, reports on its lines mean nothing.
         if !matches!(draft, Err(SourceError::NotAList { .. })) {
             report.warn(&sources.rules.filters);
         }

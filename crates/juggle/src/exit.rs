@@ -59,7 +59,8 @@ impl CliError {
         Self { advice: Some(advice.into()), ..self }
     }
 
-    /// A command that could not begin; a shortage of the machine is no fault in juggle.
+    /// Creates the error for a command that failed to start. A failure of the machine is not reported as a
+    /// bug in juggle.
     #[must_use]
     pub fn unstarted(error: &io::Error) -> Self {
         let exit = if MachineFailure::of_any(error).is_some() { Exit::File } else { Exit::Bug };

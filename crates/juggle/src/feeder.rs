@@ -34,7 +34,7 @@ use crate::{
 /// How long to wait where the lane is full or no list has anything left.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// So many conflicts are told one by one.
+/// The maximum number of conflicts that are logged one by one.
 const CONFLICTS_TOLD: u64 = 10;
 
 /// Finds out the group that a URL's politeness counts with.
@@ -46,7 +46,7 @@ pub struct Feeder {
     pub queue: Arc<dyn JobQueue>,
     /// The directory of the snapshots.
     pub snapshots: PathBuf,
-    /// Those that were found to be what was listed.
+    /// The snapshots that were found intact.
     pub(crate) checked: Arc<Checked>,
     /// The group of a URL.
     pub group_of: GroupOf,
@@ -198,7 +198,7 @@ impl Feeder {
 
     /// Tells of two texts, each by its id and URL.
     fn tell_of_conflict(&self, (before, first): (&str, &str), (id, second): (&str, &str)) {
-        // The summary has their number.
+        // The summary reports the number of conflicts.
         match self.conflicts.fetch_add(1, Ordering::Relaxed) {
             0..CONFLICTS_TOLD => {}
             CONFLICTS_TOLD => {

@@ -97,7 +97,7 @@ async fn collect(settings: &Settings, queue: &dyn JobQueue) -> Result<Collected,
 }
 
 impl Collected {
-    /// Files on their way to a name that their writers, which were killed, never gave them.
+    /// Adds the temporary files that killed writers left behind.
     fn add_leftovers(&mut self, run: &Path, left: &[PathBuf]) {
         let below = left.iter().map(|path| path.strip_prefix(run).unwrap_or(path));
         self.files.extend(below.map(|path| path.display().to_string()));

@@ -1,8 +1,8 @@
-//! What killed processes have left in a run directory: files on their way to names that they never got.
+//! Finds and removes the temporary files that killed processes left in a run directory.
 //!
-//! Writers hold such files ([`flow::temporary`]); what nobody holds is swept by the next run, and named and removed by
-//! `juggle gc`. The store sweeps its own directories when it is opened, the owner of the queue its own, and an export its
-//! own.
+//! Writers hold their temporary files ([`flow::temporary`]). The next run sweeps the files that no process
+//! holds; `juggle gc` names and removes them. The store sweeps its own directories when it is opened. The
+//! owner of the queue and an export sweep theirs.
 
 use std::{
     fs::{self, File},
@@ -18,21 +18,21 @@ use flow::{
 
 use crate::{directory, source::snapshot};
 
-/// How often a file is made again that another process sweeps before it is held.
+/// The maximum number of times that a file is created again if another process sweeps it before it is held.
 const TRIES_MAX: usize = 64;
 
-/// Removes them.
+/// Removes the leftover files.
 ///
 /// # Errors
-/// Where a directory cannot be read, or a file cannot be removed.
+/// Returns an error if a directory cannot be read, or a file cannot be removed.
 pub(crate) fn sweep(run: &Path) -> io::Result<()> {
     find(run, Sweep::Remove).map(drop)
 }
 
-/// Finds them, and removes them if that is asked for.
+/// Finds the leftover files, and removes them if `how` is [`Sweep::Remove`].
 ///
 /// # Errors
-/// As [`sweep`].
+/// Returns the errors of [`sweep`].
 pub(crate) fn find(run: &Path, how: Sweep) -> io::Result<Vec<PathBuf>> {
     let ends_so = |name: &str| name.ends_with(".tmp");
     let mut found =
@@ -44,10 +44,10 @@ pub(crate) fn find(run: &Path, how: Sweep) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Tries that files can be written in the run directory.
+/// Checks that files can be written in the run directory.
 ///
 /// # Errors
-/// Where they cannot.
+/// Returns an error if they cannot.
 pub(crate) fn try_to_write(run: &Path) -> io::Result<()> {
     let path = run.join(format!(".juggle-{}.tmp", std::process::id()));
     for _ in 0..TRIES_MAX {
@@ -55,7 +55,7 @@ pub(crate) fn try_to_write(run: &Path) -> io::Result<()> {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
-        // Made anew, so that nothing that was planted under its name is opened.
+        // `create_new` opens nothing that was planted under this name.
         let probe = File::create_new(&path)?;
         if temporary::hold(&probe, &path)? == Held::Ours {
             return fs::remove_file(&path);

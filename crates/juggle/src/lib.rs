@@ -8,15 +8,16 @@
 //! * [`attach`], [`stages`]: the queue at hand and the three workers; `take_back`: what was no text leaves again;
 //! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`], [`rebuild`], [`export`], [`config_show`]: the
 //!   commands;
-//! * [`ways`]: how else work could be divided; `processing`: the built-in processor or the user's command; `stop_word_warnings`;
+//! * [`ways`]: how else work could be divided; `processing`: the built-in processor or the user's command;
+//!   `stop_word_warnings`: warnings about lists of stop words;
 //! * `reprocess`: what other options made is made anew;
 //! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`], [`rebuild`], [`export`], [`distance_command`],
 //!   [`compare`], [`config_show`]: the commands;
-//! * `leftovers`: what killed processes have left;
+//! * `leftovers`: the temporary files that killed processes have left;
 //! * `lock`: what a corpus is made of, in `corpus.lock`;
 //! * [`sample`]: the bundled library for machines without a network;
-//! * [`summary`], [`progress`], [`output`], [`telemetry`], [`signals`], [`directory`], [`exit`]: what people see; [`shell`]: words of
-//!   commands that are printed;
+//! * [`summary`], [`progress`], [`output`], [`telemetry`], [`signals`], [`directory`], [`exit`]: what people
+//!   see; [`shell`]: quoting of the commands that are printed;
 //! * `blocking`, `whole_file`: the way to threads that may block, and to files that are whole.
 
 pub mod add;

@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// Where results go, and the bars that stand below the log meanwhile.
+/// The destination of results, and the progress bars that stand below the log.
 #[derive(Debug, Clone)]
 pub struct Out {
     format: ResultFormat,
@@ -26,7 +26,8 @@ pub struct Out {
 }
 
 impl Out {
-    /// As the settings say. All bars of the program go to `bars`, or a log line and a bar would overwrite each other.
+    /// Creates an output according to the settings. All bars of the program must be added to `bars`;
+    /// otherwise a log line and a bar would overwrite each other.
     #[must_use]
     pub const fn new(settings: &Settings, bars: MultiProgress) -> Self {
         Self { format: settings.result_format, verbosity: settings.verbosity, bars }
@@ -38,19 +39,19 @@ impl Out {
         matches!(self.format, ResultFormat::Json)
     }
 
-    /// Whether nothing but errors is asked for, so that lines for people are left out.
+    /// Returns whether only errors are wanted, so that lines for people are omitted.
     #[must_use]
     pub const fn is_quiet(&self) -> bool {
         matches!((self.format, self.verbosity), (ResultFormat::Table, Verbosity::Quiet))
     }
 
-    /// The bars of the program.
+    /// Returns the progress bars of the program.
     #[must_use]
     pub const fn bars(&self) -> &MultiProgress {
         &self.bars
     }
 
-    /// Writes a line for people; nothing with `--quiet`.
+    /// Writes a line for people. Writes nothing with `--quiet`.
     ///
     /// # Errors
     /// Where standard output cannot be written to; a reader that went away (`| head`) is no error.
@@ -58,7 +59,7 @@ impl Out {
         if self.verbosity == Verbosity::Quiet { Ok(()) } else { write(text.as_bytes()) }
     }
 
-    /// Writes a value as JSON, with `--quiet` too.
+    /// Writes a value as JSON, also with `--quiet`.
     ///
     /// # Errors
     /// As [`line`](Self::line).

@@ -78,7 +78,7 @@ impl Processing {
         }
     }
 
-    /// Who decides what a token is.
+    /// Returns the part that decides what a token is.
     pub(crate) const fn tokens_by(&self) -> TokensBy {
         match self {
             Self::BuiltIn(_) => TokensBy::Tokenizer,

@@ -31,12 +31,12 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 pub enum Show {
     /// Not at all.
     Nothing,
-    /// Bars among these where standard error is a terminal, else lines.
+    /// Bars in this `MultiProgress` if standard error is a terminal, otherwise lines.
     Progress(MultiProgress),
 }
 
 impl Show {
-    /// As the settings say.
+    /// Returns the choice that the settings make.
     #[must_use]
     pub fn of(settings: &Settings, out: &Out) -> Self {
         match (settings.progress, settings.verbosity) {
@@ -47,13 +47,14 @@ impl Show {
         }
     }
 
-    /// Whether it is shown.
+    /// Returns whether progress is shown.
     #[must_use]
     pub const fn is_shown(&self) -> bool {
         matches!(self, Self::Progress(_))
     }
 
-    /// A bar for so many things, which is hidden where nothing is shown or standard error is no terminal.
+    /// Adds a bar for a number of things. The bar is hidden if no progress is shown or standard error is not
+    /// a terminal.
     #[must_use]
     pub fn bar(&self, things: u64, style: ProgressStyle) -> ProgressBar {
         match self {

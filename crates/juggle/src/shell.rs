@@ -1,15 +1,15 @@
-//! Words of commands that juggle prints: they can be pasted into a shell as they stand.
+//! Quotes words of printed commands, so that the commands can be pasted into a shell.
 
 use std::path::Path;
 
-/// A word as a shell reads it back, in quotation marks if it needs them.
+/// Returns a word as a shell reads it back, in quotation marks if it needs them.
 #[must_use]
 pub fn quoted(word: &str) -> String {
-    // A NUL, which no shell can be given, is left out.
+    // A NUL is removed, because it cannot be passed to a shell.
     shlex::try_quote(&word.replace('\0', "")).map_or_else(|_| word.to_owned(), |quoted| quoted.into_owned())
 }
 
-/// A path as a word of a command.
+/// Returns a path as a word of a command.
 #[must_use]
 pub fn quoted_path(path: &Path) -> String {
     quoted(&path.to_string_lossy())

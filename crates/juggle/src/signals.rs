@@ -1,5 +1,5 @@
-//! Ctrl-C and SIGTERM: the first drains what is in flight, at most [`DRAIN`]; the second stops now. A command that does not
-//! end by itself then, whatever it waits for, is ended after `FAREWELL`.
+//! Handles Ctrl-C and SIGTERM: the first drains the work in progress, for at most [`DRAIN`]; the second stops
+//! at once. A command that has not ended `FAREWELL` later is terminated, whatever it waits for.
 
 use std::{future::Future, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::exit::{CliError, Exit};
 /// How long what is in flight may take to finish.
 pub const DRAIN: Duration = Duration::from_secs(10);
 
-/// How long a command may take to end after that.
+/// The maximum time that a command may take to end after that.
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Listens until the process ends.
@@ -38,15 +38,16 @@ async fn obey(trigger: Trigger, mut interrupt: Signal, mut terminate: Signal) {
     }
     trigger.advance(Phase::Now);
     tokio::time::sleep(FAREWELL).await;
-    // It waits for what may never come: a lock, a disk, an owner of the queue that is stopped. What was acknowledged is safe.
+    // The command waits for something that may never come: a lock, a disk, a stopped owner of the queue.
+    // Acknowledged work is safe.
     tracing::warn!("stopped before all had ended; nothing is lost");
     std::process::exit(Exit::Interrupted as i32);
 }
 
-/// Prepares something, such as a connection, unless a signal comes first.
+/// Awaits a preparation, such as that of a connection, unless a signal comes first.
 ///
 /// # Errors
-/// What preparing says; [`Exit::Interrupted`] where a signal came.
+/// Returns the error of `preparing`, or [`Exit::Interrupted`] if a signal came.
 pub(crate) async fn unless_stopped<T, E: Into<CliError>>(
     shutdown: &Shutdown,
     preparing: impl Future<Output = Result<T, E>>,

@@ -203,8 +203,8 @@ impl Stages {
         }
     }
 
-    /// Works on these lanes until all of them have ended, once more for texts that were sent back to be fetched when
-    /// fetching had ended already. That ends: a text is sent back a few times at most.
+    /// Works on these lanes until all of them have ended. Repeats this if texts were sent back to the fetch
+    /// lane after fetching had ended. The loop terminates, because a text is sent back only a few times.
     async fn drain(&self, settings: &Settings, lanes: &[Lane], until: Until) -> Result<Ended, CliError> {
         loop {
             let ended = self.work(settings, lanes, until).await?;

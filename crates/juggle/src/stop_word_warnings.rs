@@ -1,20 +1,20 @@
-//! What a run says of a list of stop words that does not do what its user may expect.
+//! Warns about a list of stop words that does not do what its user may expect.
 
 use process::{options::Options, stop_words::StopWords};
 
-/// So many words are named.
+/// The maximum number of words that are named.
 const NAMED_MAX: usize = 10;
 
-/// Who decides what a token is.
+/// The part that decides what a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokensBy {
     /// The tokenizer of the options.
     Tokenizer,
-    /// A command of the user's, which may give any token.
+    /// A command of the user, which may return any token.
     Command,
 }
 
-/// Warns before the run of an empty list, and of words that no token can be.
+/// Warns before the run if the list is empty or has words that no token can equal.
 pub(crate) fn warn_before(options: &Options, by: TokensBy) {
     let Some(list) = &options.stop_words else { return };
     if list.is_empty() {
@@ -37,7 +37,8 @@ pub(crate) fn warn_after(options: &Options) {
     }
 }
 
-/// The words that no token can be, as the beginning of a sentence.
+/// Returns the beginning of a sentence about the words that no token can equal, or `None` if there are no
+/// such words.
 fn impossible(list: &StopWords) -> Option<String> {
     let words = list.impossible();
     let named: Vec<String> = words.iter().take(NAMED_MAX).map(|word| format!("'{word}'")).collect();

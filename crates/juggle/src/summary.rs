@@ -41,9 +41,9 @@ pub struct Summary {
     duplicates: u64,
     /// Of those, how many may have been read in a wrong encoding: their metas say so.
     doubtful_encodings: u64,
-    /// Of those, how many have characters that did not decode.
+    /// The number of these documents that have characters that did not decode.
     damaged: u64,
-    /// Characters that did not decode, in all of them.
+    /// The number of characters that did not decode, in all documents.
     replaced_characters: u64,
     /// Bytes as received.
     bytes_raw: u64,
@@ -270,7 +270,7 @@ impl Summary {
         self.print_failures(run, out)
     }
 
-    /// Says which texts may not be what their authors wrote.
+    /// Prints how many texts may not be what their authors wrote.
     fn print_encodings(&self, run: &Path, out: &Out) -> Result<(), CliError> {
         let run = run.display();
         if self.doubtful_encodings > 0 {
@@ -331,7 +331,7 @@ impl Summary {
         table.trim_fmt()
     }
 
-    /// Logs as errors why the run does not end with 0: with `--quiet` nothing else is said.
+    /// Logs as errors the reasons why the exit code is not 0. With `--quiet` nothing else is printed.
     fn log_failures(&self) {
         for row in self.failures.iter().take(ROWS_MAX) {
             tracing::error!("{} failed: {}: {}: {}", row.id, row.reason, row.url, row.message);

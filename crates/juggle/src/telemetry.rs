@@ -1,4 +1,4 @@
-//! The log, on standard error, above the progress bars.
+//! Writes the log to standard error, above the progress bars.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -27,7 +27,8 @@ impl FormatTime for NoTime {
     }
 }
 
-/// Writes whole lines of the log. The bars are taken away meanwhile and drawn anew below, or they would erase the line.
+/// Writes whole lines of the log. The bars are removed during the write and redrawn below the line; otherwise
+/// they would erase it.
 #[derive(Clone)]
 struct LogWriter {
     bars: MultiProgress,
@@ -48,7 +49,7 @@ impl Write for LogWriter {
     }
 }
 
-/// Starts it. All progress bars of the program are among `bars`.
+/// Starts the log. All progress bars of the program must be in `bars`.
 pub fn start(settings: &Settings, bars: MultiProgress) {
     let writer = LogWriter { bars, format: settings.log_format };
     let level = match settings.verbosity {

@@ -1,7 +1,9 @@
 //! `juggle verify`: reads all that is stored again, names what is damaged, and puts it back into the queue if asked to.
 //!
 //! A document is what its meta says: the bytes as received and the text by their hashes, the results by those in its
-//! stats; and these records by their own checksums. One that the queue knows as stored must have a meta. Damage is mended from the nearest sound file. What a document with pending jobs looks like says nothing, so it
+//! stats, and these records by their own checksums. A document that the queue knows as stored must have a
+//! meta. Damage is repaired from the nearest undamaged file. The files of a document with pending jobs prove
+//! nothing, so it
 //! is passed over; the queue is asked before and after the files are read.
 
 mod examine;
@@ -52,7 +54,8 @@ struct Verified {
     documents: u64,
     /// Bytes that were read of their texts and of what was received.
     bytes: u64,
-    /// Records in `meta/`, `stats/` and `logs/arrival/` that earlier versions wrote, without a checksum.
+    /// The number of records in `meta/`, `stats/` and `logs/arrival/` that earlier versions wrote, without a
+    /// checksum.
     without_checksum: u64,
     damaged: Vec<DamagedDocument>,
     /// Documents that look damaged but were passed over, for jobs of them are pending.

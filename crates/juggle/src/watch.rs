@@ -11,7 +11,8 @@
 //!
 //! A file is taken when it has something in it, has stood still for half a second and is not open for writing (as far as
 //! this system tells: Linux does, of the user's own processes). A list that changes later is taken again, and what it said
-//! before changes nothing; a text is taken once. A directory is watched without those in it, of which it warns once. What is not there yet, or
+//! before changes nothing; a text is taken once. The directories in a watched directory are not watched, and
+//! a warning is logged once for each. What is not there yet, or
 //! vanishes, is waited for.
 
 mod ears;
@@ -132,8 +133,8 @@ async fn take(input: Input, run: &Path, rules: &Rules, queue: &dyn JobQueue) -> 
     Ok(())
 }
 
-/// Whether a file is a text itself and not a list of texts: it is called like one, with an ending, and its first line names no
-/// source.
+/// Returns whether a file is a text and not a list of texts: its name is that of a text with an extension,
+/// and its first line names no source.
 fn is_text(path: &Path) -> bool {
     path.extension().is_some() && directory::is_text_name(path) && !directory::is_list(path)
 }

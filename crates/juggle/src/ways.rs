@@ -1,4 +1,5 @@
-//! What other ways to divide the work of the process stage come to: before it is done, or of all that is stored (`juggle process --explain`), and
+//! Reports how other ways to divide the work of the process stage would turn out: before it is done, or for
+//! all that is stored (`juggle process --explain`), and
 //! in the summary after.
 
 use std::sync::Arc;
@@ -74,13 +75,13 @@ pub fn line(ways: &[Way]) -> Option<String> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Explained {
-    /// Those that wait in the process lane.
+    /// The documents that wait in the process lane.
     Waiting,
-    /// All that are stored, since none waits.
+    /// All stored documents, because none waits.
     Stored,
 }
 
-/// Says how the documents that wait would be divided; all that are stored, if none waits. Touches nothing.
+/// Prints how the waiting documents would be divided, or all stored documents if none waits. Changes nothing.
 ///
 /// # Errors
 /// Where the queue or the store cannot be read.
@@ -143,7 +144,7 @@ fn described(explained: Explained, sizes: &[u64], threads: usize) -> String {
     }
 }
 
-/// The sizes of all texts that are stored.
+/// Returns the sizes of all stored texts, in bytes.
 async fn stored(stages: &Stages) -> Result<Vec<u64>, CliError> {
     let blobs = Arc::clone(&stages.blobs);
     let measuring = blocking(move || {

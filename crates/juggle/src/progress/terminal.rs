@@ -1,4 +1,4 @@
-//! The terminal that bars are drawn on.
+//! Draws progress bars on a terminal.
 
 use std::{
     io::{self, IsTerminal},
@@ -8,10 +8,10 @@ use std::{
 use console::Term;
 use indicatif::{MultiProgress, ProgressDrawTarget, TermLike};
 
-/// How often bars are drawn at most, in a second.
+/// The maximum number of redraws per second.
 const DRAWN_HZ: u8 = 20;
 
-/// The bars of a program, hidden if standard error is no terminal.
+/// Returns the progress bars of a program, which are hidden if standard error is not a terminal.
 #[must_use]
 pub fn bars() -> MultiProgress {
     let target = match io::stderr().is_terminal() {
@@ -21,14 +21,15 @@ pub fn bars() -> MultiProgress {
     MultiProgress::with_draw_target(target)
 }
 
-/// Standard error, on which a line feed stands between full lines.
+/// Standard error with a line feed between full lines.
 ///
-/// indicatif fills a line up to the edge and relies on the terminal to go on in the next one. A terminal that does not, or that has
-/// become wider meanwhile, has several bars in one line then, and the next drawing erases as many log lines above.
+/// indicatif fills a line up to the edge and relies on the terminal to continue in the next line. If a
+/// terminal does not, or has become wider in the meantime, several bars stand in one line, and the next
+/// redraw erases as many log lines above them.
 #[derive(Debug)]
 struct LineByLine {
     term: Term,
-    /// Columns since the beginning of the line. Only the thread that draws reads and writes it.
+    /// The number of columns since the beginning of the line. Only the thread that draws reads and writes it.
     column: AtomicUsize,
 }
 

@@ -1,6 +1,7 @@
 //! `juggle queue retry|drop`: says how many jobs are meant, asks, does it.
 //!
-//! Jobs that are named by id are not asked about; if one of the ids is unknown, nothing is done. While somebody is asked, the queue is nobody's: stages can come and
+//! Jobs that are named by id need no confirmation; if one of the ids is unknown, nothing is done. While the
+//! user is asked, the command does not hold the queue: stages can come and
 //! go. So what is done in the end may be more or less than what was asked about, and is counted again.
 
 use std::collections::BTreeMap;

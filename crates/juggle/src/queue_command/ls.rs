@@ -45,7 +45,8 @@ pub(super) async fn run(args: &LsArgs, settings: &Settings, out: &Out) -> Result
     tell_unfed(unfed, out).map(|()| Exit::Done)
 }
 
-/// A source list is a cursor: its texts become jobs when the fetch lane has room.
+/// Prints how many listed texts are not in the queue yet. A source list is a cursor: its texts become jobs
+/// when the fetch lane has room.
 fn tell_unfed(unfed: u64, out: &Out) -> Result<(), CliError> {
     if unfed == 0 {
         return Ok(());

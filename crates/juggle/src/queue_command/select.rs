@@ -12,7 +12,7 @@ use crate::{
     exit::{CliError, Exit},
 };
 
-/// So many unknown ids are named.
+/// The maximum number of unknown ids that are named.
 const NAMED_MAX: usize = 10;
 
 /// The jobs that pass a filter.
@@ -43,10 +43,10 @@ pub(super) fn job_ids(ids: &[String]) -> Result<Vec<JobId>, CliError> {
     Ok(found)
 }
 
-/// Refuses ids of which there is neither a job nor a document, so that a typing error changes nothing.
+/// Refuses ids that match neither a job nor a document, so that a typing error changes nothing.
 ///
 /// # Errors
-/// [`Exit::Usage`], with their names.
+/// Returns an error with [`Exit::Usage`] that names the unknown ids.
 pub(super) async fn must_be_known(queue: &dyn JobQueue, ids: &[String]) -> Result<(), CliError> {
     let mut unknown = Vec::new();
     for id in ids {

@@ -24,7 +24,7 @@ pub(crate) const CONNECTIONS: RangeInclusive<u32> = 1..=1024;
 /// What differs for one host; none where what holds for all hosts holds for it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct HostSettings {
-    /// Least time from the end of an answer's body to the next request, 0 to a day.
+    /// The minimum time from the end of a response body to the next request, from 0 to one day.
     pub wait: Option<Duration>,
     /// Downloads at a time, 1 to 1024.
     pub max_connection_per_server: Option<u32>,

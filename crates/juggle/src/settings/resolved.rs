@@ -61,13 +61,13 @@ pub struct Settings {
     pub output_dir: PathBuf,
     /// Source lists; `-` is standard input.
     pub input_files: Vec<PathBuf>,
-    /// The column of a table that holds the URLs; none for the usual names.
+    /// The name of the table column that holds the URLs; `None` for the usual names.
     pub url_column: Option<String>,
     /// Downloads at a time, 1 to 1024.
     pub max_concurrent_downloads: u32,
     /// Downloads at a time from one host, 1 to 1024.
     pub max_connection_per_server: u32,
-    /// Least time from the end of an answer's body to the next request to that host, 0 to a day.
+    /// The minimum time from the end of a response body to the next request to that host, from 0 to one day.
     pub wait: Duration,
     /// What differs for single hosts, by the [group](fetch::candidate::group_of_host) that a host is.
     pub hosts: BTreeMap<String, HostSettings>,

@@ -74,7 +74,7 @@ impl Filters {
     }
 }
 
-/// As they are typed.
+/// Formats the filters as they are typed.
 impl fmt::Display for Filters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all = [

@@ -1,12 +1,13 @@
-//! Which column of a table, or key of a JSON object, means what.
+//! Maps the columns of a table, or the keys of a JSON object, to their meaning.
 //!
-//! The URLs stand in the column that `--url-column` names; without it in `url`; where there is none, in the only column
-//! with another usual name of it ([`URL_NAMES`]). Two such columns are an error, never a guess.
+//! The column that `--url-column` names holds the URLs. Without that option it is the column `url`; if there
+//! is none, it is the only column with another usual name ([`URL_NAMES`]). Two such columns are an error,
+//! never a guess.
 
 use super::error::shown;
 
-/// Other names of the column `url`. Case, spaces, hyphens and low lines of a name are passed over: `Download URL` is one of
-/// them.
+/// The other names of the column `url`. Case, spaces, hyphens and underscores are ignored: `Download URL`
+/// matches.
 const URL_NAMES: [&str; 13] = [
     "link",
     "href",
@@ -23,7 +24,7 @@ const URL_NAMES: [&str; 13] = [
     "sourceurl",
 ];
 
-/// The columns that mean something; all others are carried along.
+/// A column with a meaning, or any other column, which is carried along.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Column {
     Url,
@@ -37,7 +38,7 @@ pub(crate) enum Column {
 }
 
 impl Column {
-    /// The column of this name, whatever its case.
+    /// Returns the column with this name, ignoring case.
     pub(crate) fn named(name: &str) -> Self {
         let name = name.trim();
         match name.to_ascii_lowercase().as_str() {
@@ -53,9 +54,11 @@ impl Column {
     }
 }
 
-/// The columns of these names. `url_column` is what `--url-column` says. None of them is [`Column::Url`] if no name fits.
+/// Returns the columns with these names. `url_column` is the value of `--url-column`. No column is
+/// [`Column::Url`] if no name fits.
 ///
-/// Fails if two columns may hold the URLs; the error says how to choose.
+/// # Errors
+/// Returns an error that says how to choose if two columns may hold the URLs.
 pub(crate) fn of_names<N: AsRef<str>>(names: &[N], url_column: Option<&str>) -> Result<Vec<Column>, String> {
     let mut columns: Vec<Column> = names.iter().map(|name| Column::named(name.as_ref())).collect();
     if let Some(chosen) = url_column {
@@ -74,7 +77,10 @@ pub(crate) fn of_names<N: AsRef<str>>(names: &[N], url_column: Option<&str>) -> 
     Ok(columns)
 }
 
-/// Where the only column stands that has another usual name of `url`.
+/// Returns the index of the only column that has another usual name of `url`.
+///
+/// # Errors
+/// Returns an error that says how to choose if there are two such columns.
 fn only_url<N: AsRef<str>>(names: &[N]) -> Result<Option<usize>, String> {
     let mut found = names.iter().enumerate().filter(|(_, name)| is_url_name(name.as_ref()));
     match (found.next(), found.next()) {
@@ -92,7 +98,7 @@ fn is_url_name(name: &str) -> bool {
     URL_NAMES.contains(&name.as_str())
 }
 
-/// One spelling of all names that are told by nothing but case and surrounding space.
+/// Returns the name without surrounding space and in lower case, for comparisons.
 fn folded(name: &str) -> String {
     name.trim().to_lowercase()
 }

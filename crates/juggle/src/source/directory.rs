@@ -1,8 +1,9 @@
-//! A directory as a source: the texts in it and in the directories below it, in the order of their names.
+//! Reads a directory as a source: the texts in it and in its subdirectories, ordered by name.
 //!
-//! A text is a regular file with the name of one: `.txt` and the like, or no ending. Left out are hidden files, unfinished
-//! work of other programs, run directories of juggle, source lists, and links that lead out of the directory or to a text
-//! that is taken itself. How many were taken and left out is reported at the end.
+//! A text is a regular file with a text extension (such as `.txt`) or without an extension. Hidden files,
+//! temporary files of other programs, run directories of juggle and source lists are left out, and so are
+//! links that lead out of the directory or to a text that is taken itself. The numbers of texts taken and
+//! left out are reported at the end.
 
 use std::{
     ffi::OsStr,
@@ -29,20 +30,20 @@ use super::{
 };
 use crate::{directory::has_run, watch::names::is_temporary};
 
-/// How the names of texts end.
+/// The extensions of texts.
 const ENDINGS: [&str; 7] = ["txt", "text", "md", "markdown", "asc", "utf8", "utf-8"];
-/// A longer one is part of the name.
+/// The maximum length of an extension, in bytes. Anything longer is part of the name.
 const ENDING_BYTES_MAX: usize = 8;
-/// So much of a file tells a list from a text.
+/// The number of bytes read to tell a list from a text.
 const FIRST_BYTES: u64 = 4096;
-/// How many of the files that are left out are named.
+/// The maximum number of left-out files that are named.
 const EXAMPLES: usize = 3;
 
-/// Reads the texts of a directory.
+/// Iterates over the texts of a directory.
 #[derive(Debug)]
 pub(crate) struct Directory {
     path: PathBuf,
-    /// The same, absolute and without links.
+    /// `path`, absolute and without symbolic links.
     root: PathBuf,
     walk: walkdir::IntoIter,
     resolver: Resolver,
@@ -52,7 +53,11 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    /// Opens it.
+    /// Opens a directory.
+    ///
+    /// # Errors
+    /// Returns [`SourceError::Read`] if the directory cannot be read, and [`SourceError::NotAList`] if it is
+    /// a run directory of juggle.
     pub(crate) fn open(path: &Path, reading: &Reading) -> Result<Self, SourceError> {
         let failed = |source| SourceError::Read { path: path.to_owned(), source };
         let root = fs::canonicalize(path).map_err(failed)?;
@@ -74,7 +79,7 @@ impl Directory {
         })
     }
 
-    /// The text that was found, if it is one.
+    /// Returns the text at a directory entry, or `None` if there is none.
     fn look(&mut self, found: &DirEntry) -> Option<Entry> {
         let is_directory = found.file_type().is_dir();
         if found.depth() == 0 {
@@ -123,7 +128,10 @@ impl Directory {
         texts.next().ok_or_else(|| "it has no URL".to_owned())
     }
 
-    /// Whether a link stands for a text of this directory that is not taken by its own name.
+    /// Checks that a link stands for a text of this directory that is not taken under its own name.
+    ///
+    /// # Errors
+    /// Returns the reason why the link is left out.
     fn check_link(&self, link: &Path) -> Result<(), String> {
         let target = fs::canonicalize(link).map_err(|error| format!("a link that leads nowhere: {error}"))?;
         let Ok(inside) = target.strip_prefix(&self.root) else {
@@ -181,7 +189,8 @@ fn is_hidden(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b".")
 }
 
-/// Whether a file is a text by its name: it ends like one, or has no ending. `Vol. 2` and `part.1` have none.
+/// Returns whether a file is a text by its name: it has a text extension, or none. `Vol. 2` and `part.1` have
+/// none.
 pub(crate) fn is_text_name(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let Some((_, ending)) = name.rsplit_once('.') else { return !is_temporary(path) };
@@ -191,8 +200,8 @@ pub(crate) fn is_text_name(path: &Path) -> bool {
     !is_temporary(path) && (ENDINGS.contains(&ending) || !is_ending)
 }
 
-/// Whether a file is a source list by its first line that says something: it names a source, or the columns of a table. What
-/// cannot be read is none.
+/// Returns whether a file is a source list by its first line that is neither blank nor a comment: the line
+/// names a source or the columns of a table. Returns `false` if the file cannot be read.
 pub(crate) fn is_list(path: &Path) -> bool {
     first_line(path).ok().flatten().is_some_and(|line| begins_list(&line))
 }
@@ -216,7 +225,7 @@ fn begins_list(line: &str) -> bool {
     let is_source = ["http://", "https://", "file:", "pg:"].iter().any(|scheme| start.starts_with(scheme));
     let is_header = |separator: Separator| {
         let cells = table::cells(line, separator);
-        // A text may be called "Address".
+        // A single cell may be the title of a text, such as "Address".
         let is_sure = cells.len() > 1 || start.trim() == "url";
         is_sure && columns::of_names(&cells, None).is_ok_and(|columns| columns.contains(&Column::Url))
     };

@@ -66,14 +66,14 @@ pub enum SourceError {
         /// What the system says.
         source: io::Error,
     },
-    /// The snapshot is not what was listed; adding the list again mends it.
+    /// The snapshot has changed since the list was added, or is gone; adding the list again repairs it.
     #[error(
         "read the snapshot {}: it was changed since the list was added, or is gone, so nothing is fetched from it; add the source list \
          again, which writes it anew",
         path.display()
     )]
     Altered {
-        /// The snapshot.
+        /// The path of the snapshot.
         path: PathBuf,
     },
     /// The snapshot does not hold what was written; adding the list again mends it.

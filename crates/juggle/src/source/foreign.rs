@@ -1,4 +1,5 @@
-//! What is no list, by its first bytes: an archive, a page, a mailbox, a document, one JSON value.
+//! Detects files that are not source lists by their first bytes: archives, pages, mailboxes, documents,
+//! single JSON values.
 
 use std::borrow::Cow;
 
@@ -6,9 +7,9 @@ use infer::MatcherType;
 
 use super::head::Head;
 
-/// So much of a text decides.
+/// The number of bytes of a text that are examined.
 const TEXT_BYTES: usize = 4096;
-/// Headers that e-mail begins with.
+/// The headers that an e-mail message may begin with.
 const MAIL_HEADERS: [&str; 9] = [
     "received",
     "return-path",
@@ -24,7 +25,7 @@ const UNPACK: &str = "unpack it and name the directory with the texts";
 const SAVE_TABLE: &str = "save the column with the URLs as CSV";
 const NAME_URLS: &str = "a list holds one URL a line, or is a table with a column 'url'";
 
-/// What a file is, and what to do about it.
+/// The kind of a file that is not a source list, and advice on what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Foreign {
     what: Cow<'static, str>,
@@ -36,18 +37,19 @@ impl Foreign {
         Self { what: Cow::Borrowed(what), advice }
     }
 
-    /// What to say.
+    /// Returns the message for the user.
     pub(crate) fn message(&self) -> String {
         format!("it is {}, not a source list: {}", self.what, self.advice)
     }
 }
 
-/// What begins so, if it is known and no list.
+/// Recognises a file that is not a source list. Returns `None` if the file may be a list.
 pub(crate) fn recognise(head: &Head) -> Option<Foreign> {
     if head.bytes.starts_with(b"PAR1") {
         return Some(Foreign::new("a Parquet file", SAVE_TABLE));
     }
-    // Marks of a few letters may be the beginning of a path; files that have such marks hold NUL, and lists do not.
+    // A short signature may be the beginning of a path. Files with such a signature contain NUL, and lists do
+    // not.
     if head.bytes.contains(&0)
         && let Some(kind) = infer::get(&head.bytes)
     {
@@ -113,7 +115,7 @@ fn of_text(text: &str) -> Option<Foreign> {
     mail(text, first)
 }
 
-/// Whether a line begins with a tag, a comment or a declaration; `<http://…>` is none.
+/// Returns whether a line begins with a tag, a comment or a declaration. `<http://…>` is none of these.
 fn is_tag(line: &str) -> bool {
     let Some(rest) = line.strip_prefix('<') else { return false };
     let name_ends = rest.find(|c: char| c.is_whitespace() || c == '>').unwrap_or(rest.len());
@@ -135,7 +137,7 @@ fn mail(text: &str, first: &str) -> Option<Foreign> {
         .then(|| Foreign::new("an e-mail message", "save its text as a file of its own"))
 }
 
-/// One JSON object over several lines. A line that is an object is a line of JSON Lines.
+/// Recognises one JSON object over several lines. An object on one line is a line of JSON Lines.
 fn json(text: &str, head: &Head) -> Option<Foreign> {
     let start = head.bytes.iter().position(|byte| *byte == b'{').filter(|_| text.starts_with('{'))?;
     let bytes = &head.bytes[start..];

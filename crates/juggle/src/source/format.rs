@@ -1,9 +1,12 @@
-//! The form of a list, told by its first line that says something: `{` is JSONL, a header with a column of URLs is a table,
-//! that of Gutenberg's catalogue is the catalogue, all else is plain. The extension only decides where that line leaves it
-//! open.
+//! Determines the format of a list by its first line that is neither blank nor a comment.
 //!
-//! The separator of a table is the one that gives its header a column of URLs: TAB, comma, semicolon or bar. A line `sep=;`
-//! before the header, as spreadsheets write it, names any other.
+//! A `{` begins JSONL, a header with a column of URLs begins a table, and the header of Gutenberg's catalogue
+//! begins the catalogue. Any other line begins a plain list. The file extension matters in two cases:
+//! `.jsonl` and `.ndjson` select JSONL, and with `.csv` or `.tsv` a line that is neither a URL nor a header
+//! with a column of URLs is an error.
+//!
+//! The separator of a table is the one that gives the header a column of URLs: TAB, comma, semicolon or bar.
+//! A line `sep=;` before the header, as spreadsheets write it, declares any other separator.
 
 use std::sync::Arc;
 
@@ -20,7 +23,7 @@ use super::{
     table::{self, Table},
 };
 
-/// How the lines of a list are read.
+/// The format of a list: how its lines are read.
 pub(crate) enum Format {
     Plain,
     Table(Box<Table>),
@@ -36,7 +39,7 @@ impl Format {
         }
     }
 
-    /// Whether each line names a text and says nothing else, so that a line of prose is no row.
+    /// Returns whether each line only names a text, so that a line of prose is not a row.
     pub(crate) fn is_bare(&self) -> bool {
         match self {
             Self::Plain => true,
@@ -46,8 +49,8 @@ impl Format {
     }
 }
 
-/// The form that the first line tells, and the line itself unless it is a header. `declared` is the separator that a line
-/// before it names.
+/// Returns the format that the first line determines, and the line itself unless it is a header. `declared`
+/// is the separator that an earlier line declares.
 pub(crate) fn of_line(
     line: Line,
     declared: Option<Separator>,
@@ -64,7 +67,7 @@ pub(crate) fn of_line(
     if declared.is_none() && (first.starts_with('{') || ["jsonl", "ndjson"].contains(&extension)) {
         return Ok((Format::Jsonl, Some(line)));
     }
-    // A URL may have ",url" in it.
+    // A URL may contain ",url", which is not a header.
     if declared.is_none() && location::is_url(text) {
         return Ok((Format::Plain, Some(line)));
     }
@@ -86,7 +89,7 @@ pub(crate) fn of_line(
     }
 }
 
-/// The separators that a header may have.
+/// Returns the separators that a header may have.
 fn separators(text: &str, declared: Option<Separator>) -> Vec<Separator> {
     let mut separators: Vec<Separator> = match declared {
         Some(separator) => vec![separator],
@@ -124,7 +127,8 @@ impl Header {
         })
     }
 
-    /// Whether it is a header rather than the first line of a plain list, though no column holds URLs.
+    /// Returns whether the line is a header rather than the first line of a plain list, although no column
+    /// holds URLs.
     fn is_likely(&self, extension: &str) -> bool {
         let is_known = self.columns.iter().any(|column| !matches!(column, Column::Other(_)));
         ["tsv", "csv"].contains(&extension) || (is_known && self.names.len() > 1)

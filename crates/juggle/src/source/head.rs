@@ -1,7 +1,7 @@
-//! The beginning of an unpacked list, from which its form is told before its lines are read.
+//! Reads the beginning of an unpacked list, by which its format is determined before its lines are read.
 //!
-//! A list in UTF-16 (the "Unicode text" of spreadsheets) is read as UTF-8 from here on. The head depends on the bytes
-//! alone, not on the pieces in which they come.
+//! A list in UTF-16 (the "Unicode text" of spreadsheets) is converted to UTF-8 here. The head depends only on
+//! the bytes of the list, not on the chunks in which they arrive.
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
@@ -9,18 +9,18 @@ use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_16BE, UTF_16LE};
 
 /// The length of a head, in bytes.
 pub(crate) const HEAD_BYTES: usize = 64 * 1024;
-/// A list without a byte order mark is UTF-16 if every other byte of so many is NUL.
+/// The number of bytes examined in a list without a byte order mark. It is UTF-16 if every other byte is NUL.
 const UTF_16_BYTES: usize = 32;
 
-/// A list whose beginning was looked at.
+/// A list whose beginning has been read.
 pub(crate) struct Head {
-    /// At most [`HEAD_BYTES`]; the whole list if it is shorter.
+    /// The first bytes of the list, at most [`HEAD_BYTES`]; the whole list if it is shorter.
     pub(crate) bytes: Vec<u8>,
     rest: Box<dyn BufRead + Send>,
 }
 
 impl Head {
-    /// Reads the head of a list.
+    /// Reads the head of a list and converts UTF-16 to UTF-8.
     pub(crate) fn read(list: Box<dyn BufRead + Send>) -> io::Result<Self> {
         let head = Self::read_as_it_is(list)?;
         match utf_16(&head.bytes) {
@@ -38,18 +38,18 @@ impl Head {
         Ok(Self { bytes, rest: list })
     }
 
-    /// Whether this is the whole list.
+    /// Returns whether the head is the whole list.
     pub(crate) fn is_whole(&self) -> bool {
         self.bytes.len() < HEAD_BYTES
     }
 
-    /// The whole list, from its first byte on.
+    /// Returns the whole list, from its first byte.
     pub(crate) fn into_list(self) -> Box<dyn BufRead + Send> {
         Box::new(Cursor::new(self.bytes).chain(self.rest))
     }
 }
 
-/// The form of UTF-16 that a list is in, if any.
+/// Returns the UTF-16 encoding of a list, or `None` if the list is not in UTF-16.
 fn utf_16(head: &[u8]) -> Option<&'static Encoding> {
     match head {
         [0xff, 0xfe, ..] => return Some(UTF_16LE),
@@ -67,14 +67,14 @@ fn utf_16(head: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// Reads UTF-16 as UTF-8. A character that is cut is an error, not another character.
+/// Reads UTF-16 as UTF-8. A truncated character is an error and is not replaced by another character.
 struct Utf16 {
     input: Box<dyn BufRead + Send>,
-    /// None behind the end, where a decoder must not be asked again.
+    /// `None` after the end, because a decoder must not be called again.
     decoder: Option<Decoder>,
 }
 
-/// The most bytes that one character takes in UTF-8, which is the least room that the decoder can work in.
+/// The maximum length of a character in UTF-8, in bytes. It is also the minimum space that the decoder needs.
 const CHARACTER_BYTES_MAX: usize = 4;
 
 impl Read for Utf16 {

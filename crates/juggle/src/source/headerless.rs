@@ -1,21 +1,23 @@
-//! Tables without a header, told from plain lists: `http://a/1.txt,eng,London` is no URL with commas.
+//! Tells tables without a header from plain lists: `http://a/1.txt,eng,London` is not a URL with commas.
 //!
-//! A URL may have commas, semicolons and bars in it, so a separator alone proves nothing. A line is a row of a table if
-//! something in it cannot be meant as part of a URL: a cell before the URL, a space, a quotation mark, cells without any
-//! sign of a URL behind a URL that ends like a file, or that the list is called `.csv`. Lines without such a sign are rows
-//! if all of them have the same number of cells, three or more, and end with a word.
+//! A URL may contain commas, semicolons and bars, so a separator alone proves nothing. A line is a row of a
+//! table if something in it cannot be part of a URL: a cell before the URL, a space, a quotation mark, or
+//! cells without any sign of a URL after a URL that ends like a file. A line with a separator is also a row
+//! if the list has the extension `.csv`. Lines without such a sign are rows if all of them have the same
+//! number of cells, at least three, and end with a word.
 
 use super::{error::shown, plain, separator::Separator, table};
 
-/// So many lines decide.
+/// The maximum number of lines that are examined.
 pub(crate) const LINES_MAX: usize = 20;
-/// How files end that people list.
+/// The extensions of files that people list.
 const ENDINGS: [&str; 22] = [
     "txt", "text", "md", "asc", "utf-8", "utf8", "htm", "html", "xhtml", "xml", "tei", "json", "pdf", "epub",
     "rtf", "doc", "docx", "odt", "zip", "gz", "zst", "bz2",
 ];
 
-/// What to say of a list that is such a table; none of a plain list. `lines` are its first lines that say something.
+/// Returns the message about a list that is such a table, or `None` for a plain list. `lines` are its first
+/// lines that are neither blank nor comments.
 pub(crate) fn message(lines: &[String], extension: &str) -> Option<String> {
     let lines: Vec<&str> = lines.iter().map(|line| plain::without_comment(line).trim()).collect();
     let first = lines.first()?;
@@ -40,7 +42,7 @@ fn is_table(lines: &[&str], separator: Separator, extension: &str) -> bool {
     (rows.first().is_some_and(is_row) && 2 * count >= rows.len()) || are_columns(&rows)
 }
 
-/// Whether all lines have the same cells, of which only the first is a URL.
+/// Returns whether all lines have the same number of cells, of which only the first is a URL.
 fn are_columns(rows: &[Row]) -> bool {
     let [first, further @ ..] = rows else { return false };
     let width = first.cells.len();
@@ -52,7 +54,7 @@ fn are_columns(rows: &[Row]) -> bool {
     width >= 3 && !further.is_empty() && rows.iter().all(is_alike)
 }
 
-/// One line, cut at a separator.
+/// A line split at a separator.
 struct Row<'l> {
     line: &'l str,
     cells: Vec<String>,
@@ -69,7 +71,7 @@ impl<'l> Row<'l> {
         if further.is_empty() {
             return false;
         }
-        // Cells of a plain list are separated by TABs: URLs and paths of the same text.
+        // In a plain list, TABs separate URLs and paths of the same text.
         if separator == Separator::TAB {
             let is_text = |cell: &String| is_source(cell) || is_path(cell);
             let is_other = |cell: &String| !cell.is_empty() && !is_text(cell);
@@ -84,7 +86,7 @@ impl<'l> Row<'l> {
     }
 }
 
-/// Whether a cell names a text by a URL or as a book.
+/// Returns whether a cell names a text by a URL or as a book.
 fn is_source(cell: &str) -> bool {
     let cell = cell.trim().to_ascii_lowercase();
     ["http://", "https://", "file:", "pg:"].iter().any(|start| cell.starts_with(start))
@@ -95,12 +97,12 @@ fn is_book(cell: &str) -> bool {
     number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Whether a cell may be the path of a file.
+/// Returns whether a cell may be the path of a file.
 fn is_path(cell: &str) -> bool {
     cell.contains('/') || has_ending(cell)
 }
 
-/// Whether a cell has nothing that URLs have.
+/// Returns whether a cell has no sign of a URL.
 fn is_value(cell: &str) -> bool {
     !cell.contains(['=', '&', '/', '?', '%', '#']) && !has_ending(cell)
 }

@@ -78,8 +78,9 @@ pub enum Named {
 
 impl Named {
     /// What `arguments` name: `-` is standard input; what has a scheme (`https://…`, `file:…`, `pg:84`) is a text, but
-    /// for a URL whose file is called like the catalogue, which is that, and a `file:` URL of a directory; all else is the
-    /// path of a source list or of a directory of texts. All texts that are named come as one input, after the others.
+    /// a URL whose file has the name of the catalogue is the catalogue, and a `file:` URL of a directory is
+    /// that directory; anything else is the path of a source list or of a directory of texts. All texts come
+    /// as one input, after the other inputs.
     ///
     /// # Errors
     /// As for [`Named::list`].
@@ -109,10 +110,12 @@ impl Named {
         Ok(all)
     }
 
-    /// The list at this path or `http`, `https` or `file` URL, or the directory of texts; `-` is standard input.
+    /// Returns the list at this path or `http`, `https` or `file` URL, or the directory of texts; `-` is
+    /// standard input.
     ///
     /// # Errors
-    /// [`SourceError::Read`] if there is no such file, or a directory where the catalogue must be.
+    /// Returns [`SourceError::Read`] if the file does not exist, or if it is a directory and must be the
+    /// catalogue.
     pub fn list(at: &OsStr, form: Form) -> Result<Self, SourceError> {
         let is_file = Path::new(at).is_file();
         let url = at.to_str().filter(|_| !is_file).and_then(|text| Url::parse(text).ok());
@@ -127,7 +130,8 @@ impl Named {
     }
 }
 
-/// The directory that a `file:` URL names, if it is one. A relative one starts from the current directory.
+/// Returns the directory that a `file:` URL names, or `None` if it names none. A relative URL starts from the
+/// current directory.
 fn directory(text: &str) -> Option<PathBuf> {
     let here = Url::from_directory_path(std::env::current_dir().ok()?).ok()?;
     let path = here.join(text).ok().filter(|url| url.scheme() == "file")?.to_file_path().ok()?;
@@ -150,10 +154,11 @@ impl Input {
         }
     }
 
-    /// The list at `path`, or the texts in the directory there; `-` is standard input.
+    /// Returns the list at `path`, or the texts in the directory there; `-` is standard input.
     ///
     /// # Errors
-    /// [`SourceError::Read`] if there is no such file, or a directory where the catalogue must be.
+    /// Returns [`SourceError::Read`] if the file does not exist, or if it is a directory and must be the
+    /// catalogue.
     pub fn file(path: &Path, form: Form) -> Result<Self, SourceError> {
         if path == Path::new("-") {
             return Ok(Self::at(Place::Stdin, form));
@@ -187,7 +192,7 @@ impl Input {
         match self {
             Self::Texts(_) => "arguments".to_owned(),
             Self::Directory(path) => {
-                // The name of `.` and `..` is only known to the system.
+                // The paths `.` and `..` do not contain the name of the directory.
                 let whole = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
                 last(&whole).unwrap_or_else(|| "directory".to_owned())
             }
@@ -229,7 +234,7 @@ impl Input {
         }
     }
 
-    /// What to say of a list that turns out to be a text: what it is, and what to do.
+    /// Returns the message for a list that turns out to be a text: what it is, and what to do.
     pub(crate) fn no_list(&self, what: &str) -> String {
         format!("{what}: {}", self.advice_for_text())
     }

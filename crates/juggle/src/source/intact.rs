@@ -1,8 +1,9 @@
-//! Whether a snapshot is still what was listed.
+//! Checks that a snapshot is still what was listed.
 //!
-//! A snapshot's name ends with the hash of its content. A line that was changed since, by a damaged disk or an editor, would
-//! bring another text under a listed id, so a snapshot is compared with its name before its entries are used. That reads all
-//! of it; feeders read it in many steps, and compare it again only where the file has been changed in between.
+//! The name of a snapshot ends with the hash of its content. A line that a damaged disk or an editor has
+//! changed would bring another text under a listed id, so a snapshot is compared with its name before its
+//! entries are used. The comparison reads the whole snapshot. Feeders read a snapshot in many steps and
+//! compare it again only if the file has changed in between.
 
 use std::{
     collections::BTreeMap,
@@ -20,21 +21,23 @@ use super::{
     snapshot::{self, Entries},
 };
 
-/// Hex digits of the hash in a snapshot's name.
+/// The number of hex digits of the hash in the name of a snapshot.
 pub(crate) const HASH_DIGITS: usize = 16;
 
-/// The snapshots that were compared with their names.
+/// The snapshots that were found intact, each with the state that its file had then.
 #[derive(Debug, Default)]
 pub(crate) struct Checked(Mutex<BTreeMap<PathBuf, Stamp>>);
 
-/// Tells whether a file was changed: device, inode, length and the time of its last change (seconds and nanoseconds).
+/// The state of a file, by which a change is noticed: device, inode, length and the time of the last change
+/// (seconds and nanoseconds).
 type Stamp = (u64, u64, u64, i64, i64);
 
 impl Checked {
-    /// Reads entries as [`snapshot::read_from`] does, of a snapshot that is what was listed.
+    /// Reads entries as [`snapshot::read_from`] does, from a snapshot that must be intact.
     ///
     /// # Errors
-    /// As there; [`SourceError::Altered`] where it is not.
+    /// Returns the errors of [`snapshot::read_from`], and [`SourceError::Altered`] if the snapshot is not
+    /// intact.
     pub(crate) fn read_from(&self, path: &Path, offset: u64) -> Result<Entries, SourceError> {
         let stamp = stamp(&opened(path)?).map_err(|source| failed(path, source))?;
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(path).copied();
@@ -46,18 +49,20 @@ impl Checked {
     }
 }
 
-/// Reads all entries of a snapshot that is what was listed.
+/// Reads all entries of a snapshot that must be intact.
 ///
 /// # Errors
-/// As [`Checked::read_from`].
+/// Returns the errors of [`Checked::read_from`].
 pub(crate) fn read(path: &Path) -> Result<Entries, SourceError> {
     Checked::default().read_from(path, 0)
 }
 
-/// Returns whether the file holds what its name says. One whose name has no hash is taken for what it is.
+/// Returns whether the content of a file matches the hash in its name. A file whose name has no hash counts
+/// as intact.
 ///
 /// # Errors
-/// [`SourceError::Snapshot`] where it cannot be read.
+/// Returns [`SourceError::Altered`] if the file does not exist, and [`SourceError::Snapshot`] if it cannot be
+/// read.
 pub(crate) fn is_intact(path: &Path) -> Result<bool, SourceError> {
     let Some((_, hash)) = parts(path) else { return Ok(true) };
     let mut hasher = blake3::Hasher::new();
@@ -65,7 +70,7 @@ pub(crate) fn is_intact(path: &Path) -> Result<bool, SourceError> {
     Ok(hasher.finalize().to_hex()[..HASH_DIGITS] == *hash)
 }
 
-/// Returns the list's own name and the hash in a snapshot's name.
+/// Returns the name of the list and the hash from the name of a snapshot.
 pub(crate) fn parts(path: &Path) -> Option<(&str, &str)> {
     let (list, hash) = path.file_stem()?.to_str()?.rsplit_once('-')?;
     let is_hash = hash.len() == HASH_DIGITS && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -80,7 +85,8 @@ fn opened(path: &Path) -> Result<File, SourceError> {
     safe_file::open(path).map_err(|source| failed(path, source))
 }
 
-/// One that is gone is mended as one that was altered is: by adding its list again.
+/// Returns the error for a snapshot that cannot be read. A missing snapshot is repaired as an altered one is:
+/// by adding its list again.
 fn failed(path: &Path, source: std::io::Error) -> SourceError {
     let path = path.to_owned();
     if source.kind() == ErrorKind::NotFound {
@@ -100,7 +106,7 @@ mod tests {
 
     use super::*;
 
-    /// A snapshot of two entries, under the name that fits.
+    /// Writes a snapshot of two entries under the name that matches its content.
     fn snapshot(directory: &Path, list: &str, ids: [&str; 2]) -> PathBuf {
         let entry = |id: &str| format!("{{\"id\":\"{id}\",\"urls\":[\"https://a.example/{id}\"]}}\n");
         let bytes = ids.map(entry).concat();

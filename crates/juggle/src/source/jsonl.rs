@@ -1,6 +1,6 @@
 //! Lists with one JSON object a line, named like the columns of a table. Numbers are taken as they are written;
-//! `mirror` may be a list of strings, and so may authors and languages; what is neither string nor number is carried along as
-//! JSON.
+//! `mirror` may be a list of strings, and so may authors and languages. Any other value that is neither a
+//! string nor a number is carried along as JSON.
 
 use serde_json::{Map, Value};
 
@@ -10,10 +10,10 @@ use super::{
     row::Row,
 };
 
-/// Keys whose lists are written as catalogues write them, separated by semicolons.
+/// The keys whose lists are joined with semicolons, as in catalogues.
 const JOINED: [&str; 4] = ["author", "authors", "language", "languages"];
 
-/// The row of a line. `url_column` is what `--url-column` says.
+/// Parses a line as a row. `url_column` is the value of `--url-column`.
 pub(crate) fn row(line: &str, url_column: Option<&str>) -> Result<Row, String> {
     let object: Map<String, Value> = serde_json::from_str(line)
         .map_err(|error| format!("not a JSON object such as {{\"url\":\"https://…\"}}: {error}"))?;

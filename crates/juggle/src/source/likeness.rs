@@ -1,23 +1,23 @@
-//! Whether a list is a text or something else, by its bad lines: a line of prose names nothing and looks like nothing that
-//! could.
+//! Detects by the bad lines of a list that it is a text or something else. A line of prose names no text and
+//! looks like neither a path nor a URL.
 
 use super::{
     error::{BadLine, shown},
     separator::Separator,
 };
 
-/// So many lines that are prose, or no text at all, are no accident.
+/// The number of lines of prose, or of unreadable lines, that cannot be an accident.
 const LINES: u64 = 10;
 
-/// What the lines of a list were like so far.
+/// The counts of the kinds of lines that were read so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Likeness {
     good: u64,
     bad: u64,
-    /// Bad lines that are prose, and the first of them.
+    /// The number of bad lines that are prose; `first` describes the first of them.
     prose: u64,
     first: Option<String>,
-    /// Lines that are too long or not even UTF-8.
+    /// The number of lines that cannot be read: too long, not UTF-8 or with a NUL.
     unreadable: u64,
 }
 
@@ -27,7 +27,7 @@ impl Likeness {
         self.good += 1;
     }
 
-    /// Counts a bad line; none for the text of one that cannot be read.
+    /// Counts a bad line. `text` is `None` if the line cannot be read.
     pub(crate) fn add_bad(&mut self, bad: &BadLine, text: Option<&str>) {
         self.bad += 1;
         match text {
@@ -40,13 +40,13 @@ impl Likeness {
         }
     }
 
-    /// What it is instead of a list, as soon as that is sure.
+    /// Returns what the file is instead of a list, as soon as that is certain.
     pub(crate) fn judge(&self) -> Option<String> {
         let foreign = self.prose + self.unreadable;
         (foreign >= LINES && foreign > 2 * self.good).then(|| self.told())
     }
 
-    /// The same at the end of the list, where a few lines suffice if nothing is named at all.
+    /// Returns the same at the end of the list, where a few lines are enough if no line names a text.
     pub(crate) fn judge_at_end(&self) -> Option<String> {
         let foreign = self.prose + self.unreadable;
         (self.good == 0 && foreign > 0 && 2 * foreign >= self.bad).then(|| self.told())
@@ -64,8 +64,8 @@ impl Likeness {
     }
 }
 
-/// What a list is instead, if its first lines are those of a text and not rows of a table. `lines` are the first lines that
-/// say something.
+/// Returns what the file is instead of a list, if its first lines are those of a text and not rows of a
+/// table. `lines` are the first lines that are neither blank nor comments.
 pub(crate) fn text(lines: &[String]) -> Option<String> {
     let prose: Vec<&String> = lines.iter().filter(|line| is_prose(line)).collect();
     let is_text = 2 * prose.len() > lines.len() && !lines.iter().any(|line| line.contains("://"));
@@ -73,7 +73,7 @@ pub(crate) fn text(lines: &[String]) -> Option<String> {
     Some(format!("it looks like a text, not a source list (it says '{}')", shown(first.trim())))
 }
 
-/// Whether some separator stands equally often in all lines.
+/// Returns whether some separator occurs equally often, at least once, in all lines.
 fn is_even(lines: &[String]) -> bool {
     Separator::USUAL.into_iter().any(|separator| {
         let mut counts = lines.iter().map(|line| separator.count(line));
@@ -81,7 +81,7 @@ fn is_even(lines: &[String]) -> bool {
     })
 }
 
-/// Whether a line is neither a path nor a URL by its look: several words, or letters beyond ASCII.
+/// Returns whether a line looks like neither a path nor a URL: it has several words, or letters beyond ASCII.
 fn is_prose(line: &str) -> bool {
     let line = line.trim();
     let is_book = line.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("pg:"));
@@ -91,7 +91,7 @@ fn is_prose(line: &str) -> bool {
     line.split_whitespace().nth(1).is_some() || line.chars().any(|c| !c.is_ascii() && c.is_alphabetic())
 }
 
-/// Whether a line ends like the name of a file or host: a dot and a few letters or digits.
+/// Returns whether a line ends like the name of a file or host: with a dot and one to five letters or digits.
 fn has_ending(line: &str) -> bool {
     let ending = line.rsplit_once('.').map_or("", |(_, ending)| ending);
     (1..=5).contains(&ending.len()) && ending.bytes().all(|byte| byte.is_ascii_alphanumeric())

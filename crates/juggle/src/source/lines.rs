@@ -1,7 +1,7 @@
 //! Lines of a list, through a bounded window.
 //!
-//! A line ends with LF or CRLF. If the first line of a list ends with a CR alone, as old Macintosh programs write it, every
-//! CR ends one as well; else a CR is part of its line.
+//! A line ends with LF or CRLF. If the first line of a list ends with a CR alone, as old Macintosh programs
+//! write it, every CR ends a line as well. Otherwise a CR is part of its line.
 //!
 //! Invariant: at most [`LINE_BYTES_MAX`] bytes of a line are ever held, however long it is.
 
@@ -18,7 +18,7 @@ pub(crate) const LINE_BYTES_MAX: usize = 64 * 1024;
 pub(crate) struct Line {
     /// Its number, from 1.
     pub number: u64,
-    /// Its text without its end, or what is wrong with it.
+    /// The text without its line end, or the fault of the line.
     pub text: Result<String, Fault>,
 }
 
@@ -33,21 +33,21 @@ pub(crate) enum Fault {
     Nul,
 }
 
-/// What ends a line.
+/// The bytes that end a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LineEnds {
-    /// LF, also after a CR.
+    /// LF, with or without a CR before it.
     Lf,
-    /// LF, CRLF and CR.
+    /// LF, CRLF or CR.
     Any,
 }
 
 impl LineEnds {
-    /// Those of a list that begins so.
+    /// Returns the line ends of a list that begins with `head`.
     pub(crate) fn of(head: &[u8]) -> Self {
         let first = head.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
         match first.map(|at| &head[at..]) {
-            // A CR that ends the head may be half of a CRLF.
+            // A CR at the end of the head may be half of a CRLF.
             Some([b'\r', next, ..]) if *next != b'\n' => Self::Any,
             Some([b'\r']) if head.len() < super::head::HEAD_BYTES => Self::Any,
             Some(_) | None => Self::Lf,
@@ -122,7 +122,7 @@ impl Lines {
         }
     }
 
-    /// Behind a CR that ended a line: CRLF is one end.
+    /// Skips the LF after a CR that ended a line: CRLF is one line end.
     fn skip_line_feed(&mut self) -> io::Result<()> {
         loop {
             match self.input.fill_buf() {

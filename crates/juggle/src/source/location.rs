@@ -47,7 +47,7 @@ impl Base {
         Ok(Self::Directory { path, url })
     }
 
-    /// Whether a path from there names anything, a directory for example.
+    /// Returns whether a path relative to this base names anything that exists, such as a directory.
     pub(crate) fn has(&self, path: &str) -> bool {
         match self {
             Self::Directory { path: directory, .. } => directory.join(path.trim()).exists(),

@@ -5,13 +5,14 @@
 //! offset at a time. So a list may vanish, change or come from a pipe, and a run still resumes.
 //!
 //! In reading order: [`input`] (what stands on the command line), [`reading`] (what holds for all of it), [`reader`]
-//! (lines become entries, bad ones are reported with their number), [`entry`], [`snapshot`] (`intact`: whether
-//! it still is what was listed), [`error`]; [`library`] and
+//! (lines become entries; bad ones are reported with their number), [`entry`], [`snapshot`] (`intact` checks
+//! that it is still what was listed), [`error`]; [`library`] and
 //! [`catalog`] for books of Project Gutenberg; [`bytes`] for lists that are in memory.
 //!
-//! How a reader finds out what it has: `head` (the first bytes), `foreign` (archives, pages and the like), `format` (the form
-//! of a list, by its first line), `headerless` (a table without a header), `likeness` (a text, by its lines). `directory`
-//! reads directories of texts, [`report`] says what was wrong with a list.
+//! How a reader detects what it has: `head` reads the first bytes, `foreign` detects archives, pages and the
+//! like, `format` determines the format of a list by its first line, `headerless` detects tables without a
+//! header, and `likeness` detects texts by their lines. `directory` reads directories of texts, and
+//! [`report`] reports what was wrong with a list.
 
 pub mod bytes;
 pub mod catalog;

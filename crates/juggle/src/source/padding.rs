@@ -1,14 +1,15 @@
-//! Spaces between a separator and a quotation mark, as in `id, "url"`, which people write by hand.
+//! Removes the spaces between a separator and a quotation mark, as in `id, "url"`, which people write by
+//! hand.
 //!
-//! By RFC 4180 such a cell is not quoted: it would have the quotation marks in it.
+//! By RFC 4180 such a cell is not quoted, and the quotation marks would be part of its value.
 
 use std::borrow::Cow;
 
 use super::separator::Separator;
 
-/// The line without the spaces before quoted cells.
+/// Returns the line without the spaces before quoted cells.
 ///
-/// A cell counts as quoted if nothing but spaces follows its closing quotation mark; ` "Old" Mill` stays as it is.
+/// A cell counts as quoted if only spaces follow its closing quotation mark; ` "Old" Mill` stays as it is.
 pub(crate) fn without_padding(line: &str, separator: Separator) -> Cow<'_, str> {
     let separator = char::from(separator.byte());
     if !line.contains(" \"") {
@@ -23,7 +24,7 @@ pub(crate) fn without_padding(line: &str, separator: Separator) -> Cow<'_, str> 
                 rest = inside;
                 bytes
             }
-            // The cell goes on in the next line, or has stray quotation marks: where it ends is not known.
+            // The cell continues in the next line, or has stray quotation marks: its end is not known.
             None if rest.starts_with('"') => rest.len(),
             None => rest.find(separator).unwrap_or(rest.len()),
         };
@@ -35,7 +36,8 @@ pub(crate) fn without_padding(line: &str, separator: Separator) -> Cow<'_, str> 
     }
 }
 
-/// The length of the quoted cell that `text` begins with, and of the spaces behind it; none if it begins with no such cell.
+/// Returns the length of the quoted cell at the start of `text`, in bytes, with the spaces after it. Returns
+/// `None` if `text` does not begin with a quoted cell.
 fn quoted_bytes(text: &str, separator: char) -> Option<usize> {
     let mut rest = text.strip_prefix('"')?;
     loop {

@@ -65,9 +65,10 @@ impl Reader {
     /// Opens an input and finds out its form.
     ///
     /// # Errors
-    /// [`SourceError::Read`] where it cannot be opened, [`SourceError::NotAList`] where its form is not read (a table without
-    /// a column of URLs or without a header, an archive, a page, a JSON array, no catalogue where one must be),
-    /// [`SourceError::Argument`] for a text that is no source.
+    /// Returns [`SourceError::Read`] if the input cannot be opened, [`SourceError::NotAList`] if its form is
+    /// not supported (a table without a column of URLs or without a header, an archive, a page, a JSON array,
+    /// or anything but the catalogue if that is required), and [`SourceError::Argument`] for a text that is
+    /// not a source.
     pub fn open(input: Input, reading: &Reading) -> Result<Self, SourceError> {
         let from = match &input {
             Input::Texts(texts) => From::Texts(texts_of(texts, reading)?.into_iter().flatten()),
@@ -148,7 +149,7 @@ impl Iterator for Reader {
 }
 
 impl Reader {
-    /// Ends, for what was read is something else than a list.
+    /// Ends the reading, and returns the error for an input that is not a list.
     fn end_as_no_list(&mut self, what: &str) -> SourceError {
         self.from = From::Ended;
         SourceError::NotAList { path: self.input.path(), message: self.input.no_list(what) }
@@ -226,7 +227,7 @@ impl List {
         Ok(Self { lines, format, resolver, url_column, texts: None, likeness: Likeness::default() })
     }
 
-    /// What the list is instead of one, once that is known.
+    /// Returns what the file is instead of a list, once that is known.
     fn judge(&self, is_end: bool) -> Option<String> {
         if !self.format.is_bare() {
             return None;
@@ -254,7 +255,7 @@ impl List {
                 }
                 Some(Err(message)) => {
                     let bad = BadLine { line: number, message };
-                    // A line that names what is there, if only a directory, is no prose.
+                    // A line that names an existing path, even a directory, is not prose.
                     let prose = text.as_deref().ok();
                     let prose = prose.map(|text| if self.resolver.base.has(text) { "" } else { text });
                     self.likeness.add_bad(&bad, prose);
@@ -291,8 +292,9 @@ fn says_nothing(text: &str) -> bool {
     text.is_empty() || text.starts_with('#')
 }
 
-/// The separator that a line names, the first line that says something else, and the unreadable lines before it, which are
-/// to be reported in their turn; after too many of them the list has no form.
+/// Returns the separator that a line declares, the first other line that is neither blank nor a comment, and
+/// the unreadable lines before it, which are reported in their turn. After too many unreadable lines, the
+/// list has no form.
 fn first_line(lines: &mut Lines) -> io::Result<(Option<Separator>, Option<Line>, Vec<Line>)> {
     let (mut declared, mut unreadable) = (None, Vec::new());
     while unreadable.len() < UNREADABLE_FIRST_LINES_MAX {
@@ -309,14 +311,14 @@ fn first_line(lines: &mut Lines) -> io::Result<(Option<Separator>, Option<Line>,
     Ok((declared, None, unreadable))
 }
 
-/// What the list is instead, if it is a text that begins with `first`.
+/// Returns what the file is instead of a list, if it is a text that begins with `first`.
 fn text_from(first: Line, lines: &mut Lines) -> io::Result<Option<String>> {
     let mut read = vec![first];
     look_ahead(lines, &mut read)?;
     Ok(likeness::text(&meaning(&read)))
 }
 
-/// Reads on until there are as many lines as it takes to tell a table from a plain list.
+/// Reads on until there are enough lines to tell a table from a plain list.
 fn look_ahead(lines: &mut Lines, read: &mut Vec<Line>) -> io::Result<()> {
     let mut bytes = 0;
     while read.len() < headerless::LINES_MAX && bytes < HEAD_BYTES {
@@ -327,7 +329,7 @@ fn look_ahead(lines: &mut Lines, read: &mut Vec<Line>) -> io::Result<()> {
     Ok(())
 }
 
-/// The lines that say something.
+/// Returns the lines that are neither blank nor comments.
 fn meaning(lines: &[Line]) -> Vec<String> {
     let texts = lines.iter().filter_map(|line| line.text.as_ref().ok());
     texts.filter(|text| !says_nothing(text)).cloned().collect()
@@ -340,7 +342,7 @@ fn extension(path: &Path) -> String {
     name.rsplit_once('.').map_or_else(String::new, |(_, extension)| extension.to_owned())
 }
 
-/// The same error about a list that had to be the catalogue.
+/// Adds to the error that the list had to be the catalogue.
 fn no_catalog(error: SourceError) -> SourceError {
     match error {
         SourceError::NotAList { path, message } => {
@@ -378,7 +380,8 @@ fn without_user(text: &str) -> String {
     }
 }
 
-/// The system's words for a socket are those for a failing disk.
+/// Returns the error for a list that cannot be opened. For a socket, the error of the system is that of a
+/// failing disk.
 fn open_error(path: &Path, input: &Input, source: io::Error) -> SourceError {
     if path.metadata().is_ok_and(|metadata| metadata.file_type().is_socket()) {
         let message = "it is a socket, not a source list: name a file".to_owned();

@@ -18,7 +18,7 @@ pub struct Rules {
     pub rewrites: Vec<Mirror>,
     /// Which books of a catalogue are meant.
     pub filters: Filters,
-    /// The column of a table that holds the URLs; none for the usual names.
+    /// The name of the table column that holds the URLs; `None` for the usual names.
     pub url_column: Option<String>,
 }
 

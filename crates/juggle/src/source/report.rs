@@ -1,5 +1,5 @@
-//! What people must know of a list after it was read: its first bad lines, how many more there are, and that it names
-//! nothing.
+//! Reports what people must know about a list after it was read: its first bad lines, the number of further
+//! bad lines, and whether it names nothing.
 
 use super::{
     catalog::Filters,
@@ -9,10 +9,10 @@ use super::{
     reader::Reader,
 };
 
-/// So many bad lines of a list are reported one by one; the others are counted.
+/// The maximum number of bad lines of a list that are reported one by one; the others are counted.
 const BAD_LINES_MAX: usize = 10;
 
-/// Collects it.
+/// Collects the report on a list.
 #[derive(Debug)]
 pub struct Report {
     input: Input,
@@ -23,14 +23,14 @@ pub struct Report {
 }
 
 impl Report {
-    /// A report on what `reader` is going to read.
+    /// Creates a report on the list that `reader` is going to read.
     #[must_use]
     pub fn on(reader: &Reader) -> Self {
         let (input, form) = (reader.input().clone(), reader.form());
         Self { input, form, entries: 0, bad: 0, first_bad: Vec::new() }
     }
 
-    /// Notes an entry or a bad line.
+    /// Records an entry or a bad line.
     pub fn add(&mut self, item: Result<&Entry, &BadLine>) {
         match item {
             Ok(_) => self.entries += 1,
@@ -43,7 +43,7 @@ impl Report {
         }
     }
 
-    /// Logs it as warnings. `filters` are those of the catalogue.
+    /// Logs the report as warnings. `filters` are the filters of the catalogue.
     pub fn warn(&self, filters: &Filters) {
         for message in self.messages(filters) {
             tracing::warn!("{message}");
@@ -63,7 +63,7 @@ impl Report {
         messages
     }
 
-    /// Why a list without a bad line names nothing.
+    /// Returns the reason why a list without a bad line names nothing.
     fn nothing(&self, filters: &Filters) -> String {
         let list = self.input.path();
         let list =

@@ -1,38 +1,39 @@
-//! What separates the cells of a table.
+//! Defines the separators of the cells of a table.
 
 use std::fmt;
 
-/// A separator: any ASCII mark that is no letter, digit or quotation mark.
+/// A separator: TAB, or any ASCII punctuation character except the quotation mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Separator(u8);
 
 impl Separator {
     pub(crate) const TAB: Self = Self(b'\t');
     pub(crate) const COMMA: Self = Self(b',');
-    /// The usual ones, in the order in which they are looked for.
+    /// The usual separators, in the order in which they are tried.
     pub(crate) const USUAL: [Self; 4] = [Self::TAB, Self::COMMA, Self(b';'), Self(b'|')];
 
     pub(crate) const fn byte(self) -> u8 {
         self.0
     }
 
-    /// Whether it stands anywhere in a line.
+    /// Returns whether the separator occurs in a line.
     pub(crate) fn is_in(self, line: &str) -> bool {
         line.as_bytes().contains(&self.0)
     }
 
-    /// How often it stands in a line.
+    /// Returns how often the separator occurs in a line.
     pub(crate) fn count(self, line: &str) -> usize {
         line.bytes().filter(|byte| *byte == self.0).count()
     }
 
-    /// The separator that a line names for those after it, as spreadsheets write it: `sep=;`. None if it is no such line.
+    /// Returns the separator that a line declares for the lines after it, as spreadsheets do: `sep=;`.
+    /// Returns `None` if the line declares none.
     pub(crate) fn declared(line: &str) -> Option<Self> {
         let line = line.trim_matches([' ', '"']);
         let rest = line.get(4..).filter(|_| line[..4].eq_ignore_ascii_case("sep="))?;
         match rest.as_bytes() {
             b"\\t" | b"\t" => Some(Self::TAB),
-            // Empty cells follow it in a file that a program filled up to one width.
+            // Empty cells follow the separator if a program has padded all lines to one width.
             [first, further @ ..] if further.iter().all(|byte| byte == first) => {
                 let is_mark = first.is_ascii_punctuation() && *first != b'"';
                 (is_mark || *first == b'\t').then_some(Self(*first))

@@ -144,7 +144,7 @@ impl<'d> Ordering<'d> {
 #[derive(Debug)]
 pub struct Drafted {
     temporary: Temporary,
-    /// Open, so that nobody sweeps it.
+    /// Kept open, so that no other process sweeps the file.
     _held: BufWriter<File>,
     directory: PathBuf,
     name: String,
@@ -263,7 +263,7 @@ impl Write for Draft {
     }
 }
 
-/// Whether a file name is one that a list has before it is a snapshot.
+/// Returns whether a file name is that of a list that is not a snapshot yet.
 pub(crate) fn is_temporary(file_name: &str) -> bool {
     file_name.starts_with(TEMPORARY)
 }

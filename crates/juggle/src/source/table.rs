@@ -1,9 +1,9 @@
-//! Lists with a header line: CSV (RFC 4180) with any separator, and TSV.
+//! Reads lists with a header line: CSV (RFC 4180) with any separator, and TSV.
 //!
 //! A quoted CSV cell may go over several lines, together at most 64 KiB; where the closing quotation mark does not
-//! come, only the line that opened it is bad and the lines after it are read again. In TSV a quotation mark without its
-//! partner is an ordinary character, so a cell goes over several lines only if they have no TAB inside of it and the row
-//! then has exactly as many cells as the header.
+//! come, only the line that opened it is bad and the lines after it are read again. In TSV a quotation mark
+//! without its partner is an ordinary character, so a cell goes over several lines only if these lines have
+//! no TAB inside the cell and the row then has exactly as many cells as the header.
 
 use std::io;
 
@@ -42,7 +42,7 @@ enum Fed {
     TooLarge,
 }
 
-/// The cells of one line, such as a header.
+/// Splits a line, such as a header, into cells.
 pub(crate) fn cells(line: &str, separator: Separator) -> Vec<String> {
     let mut record = Record::new(separator, true);
     record.feed(&without_padding(line, separator));
@@ -50,7 +50,10 @@ pub(crate) fn cells(line: &str, separator: Separator) -> Vec<String> {
 }
 
 impl Table {
-    /// A table with these columns, which the header calls so; the error says what is wrong with them.
+    /// Creates a table with these columns. `names` are their names in the header.
+    ///
+    /// # Errors
+    /// Returns an error if a column other than `mirror` occurs twice.
     pub(crate) fn new(names: &[String], columns: Vec<Column>, separator: Separator) -> Result<Self, String> {
         let named = |(at, column): (usize, Column)| match column {
             Column::Other(name) if name.is_empty() => Column::Other(format!("column {}", at + 1)),
@@ -66,7 +69,7 @@ impl Table {
         Ok(Self { columns, separator, quoted: record(true), literal: record(false) })
     }
 
-    /// Whether a row has one cell.
+    /// Returns whether the table has only one column.
     pub(crate) fn is_single_column(&self) -> bool {
         self.columns.len() == 1
     }
@@ -81,7 +84,7 @@ impl Table {
         }
     }
 
-    /// The row of which `text` opens a quotation mark.
+    /// Returns the row that begins with the line `text`, which opens a quotation mark.
     fn row_in_quotes(&mut self, text: &str, lines: &mut Lines) -> io::Result<Result<Row, String>> {
         if self.separator == Separator::TAB {
             if self.continue_quotes(text.len(), lines, Some(self.columns.len()))? == Fed::Complete {
@@ -100,8 +103,8 @@ impl Table {
         })
     }
 
-    /// Takes lines until the quotation mark is closed. They are given back if it is not, or if the row then has another
-    /// number of cells than is asked for.
+    /// Reads lines until the quotation mark is closed. Gives the lines back if it is not closed, or if the
+    /// row then has another number of cells than `cells`.
     fn continue_quotes(
         &mut self,
         first_bytes: usize,
@@ -132,8 +135,8 @@ impl Table {
     }
 }
 
-/// Whether a line of TSV can belong to a cell that was opened before: it has no TAB before the quotation mark that closes the
-/// cell, and the cell ends there.
+/// Returns whether a line of TSV can continue a cell that was opened before: the line has no TAB before the
+/// quotation mark that closes the cell, and the cell ends there.
 fn goes_on(line: &str) -> bool {
     let line = line.replace("\"\"", "");
     match line.split_once('"') {

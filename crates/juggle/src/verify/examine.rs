@@ -15,7 +15,7 @@ use store::{
 
 use crate::rebuild::survey::{Known, Surveyor};
 
-/// The largest record that is read.
+/// The maximum size of a record that is read, in bytes.
 const RECORD_BYTES_MAX: u64 = 16 << 20;
 
 /// What is wrong.
@@ -24,7 +24,7 @@ const RECORD_BYTES_MAX: u64 = 16 << 20;
 pub(super) enum Damage {
     /// The meta is not there, cannot be read, or is another document's.
     Meta,
-    /// The meta is not as it was written: its checksum does not fit.
+    /// The meta is not as it was written: its checksum does not match.
     MetaChanged,
     /// The bytes as received are not there.
     RawMissing,
@@ -34,7 +34,7 @@ pub(super) enum Damage {
     TextMissing,
     /// It is not the one that was stored.
     TextChanged,
-    /// It is not told how the text came, or not as it was written.
+    /// The record of how the text arrived is missing, or its checksum does not match.
     ArrivalMissing,
     /// Tokens, counts and stats are not there, damaged, or of another text.
     Results,
@@ -59,7 +59,7 @@ pub(super) struct Examined {
     /// Bytes that were read.
     pub(super) bytes: u64,
     pub(super) damage: Vec<Damage>,
-    /// Records of earlier versions, which have no checksum.
+    /// The number of records without a checksum, which earlier versions wrote.
     pub(super) unsummed: u64,
     /// None where it is sound.
     pub(super) repair: Option<Repair>,
@@ -129,7 +129,7 @@ impl<'a> Examiner<'a> {
         Ok(Examined { document: document.clone(), bytes, unsummed, damage, repair, known: Some(known) })
     }
 
-    /// What the checksum of a record says; none where the record is not there.
+    /// Compares a record with its checksum. Returns `None` if the record does not exist.
     fn checksum(&self, kind: BlobKind, document: &DocumentId) -> Result<Option<Checksum>, BlobError> {
         match self.surveyor.blobs.read(&BlobName::new(kind, document.clone()), RECORD_BYTES_MAX) {
             Ok(bytes) => Ok(Some(record::checksum(&bytes))),

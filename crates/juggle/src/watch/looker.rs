@@ -23,7 +23,7 @@ pub(super) const SETTLED: Duration = Duration::from_millis(500);
 pub(super) struct Looker {
     paths: Vec<PathBuf>,
     seen: HashMap<PathBuf, Seen>,
-    /// Directories in the directories, which are not looked into; each is told once.
+    /// The directories in watched directories that a warning was logged for. They are not read.
     told: HashSet<PathBuf>,
 }
 
@@ -79,7 +79,8 @@ impl Looker {
         self.unheld(settled)
     }
 
-    /// Warns once of a directory that was dropped: its texts are not taken. A run directory is none of texts.
+    /// Warns once that the texts of a directory in a watched directory are not taken. Ignores run
+    /// directories.
     fn tell_of_directory(&mut self, path: PathBuf) {
         let is_directory = path.is_dir() && !self.paths.contains(&path) && !directory::has_run(&path);
         if is_directory && !self.told.contains(&path) {
@@ -91,7 +92,7 @@ impl Looker {
         }
     }
 
-    /// The directories that were told of.
+    /// Returns the directories that a warning was logged for.
     #[cfg(test)]
     pub(super) fn told(&self) -> &HashSet<PathBuf> {
         &self.told
