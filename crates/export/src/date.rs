@@ -2,9 +2,10 @@
 
 use jiff::{Timestamp, civil::Date, fmt::rfc2822, tz::TimeZone};
 
-/// What headers of Project Gutenberg, and its catalogue, write: `June 17, 2008`, `2008-06-17`. `October 1997` is a month: its
-/// first day; `1998` is a year: its first day. Those come first, for others would take `19` for the day. Dates in numbers such as
-/// `05/12/2003` are none, for nobody knows which of them is the month.
+/// The date formats of Project Gutenberg's headers and catalogue, such as `June 17, 2008` and `2008-06-17`. A
+/// month (`October 1997`) or a year (`1998`) stands for its first day. The formats of months and years
+/// precede those that would read `19` as the day. Numeric dates such as `05/12/2003` are not accepted,
+/// because the order of day and month is unknown.
 const FORMS: [(&str, Part); 14] = [
     ("%Y-%m-%d", Part::Year),
     ("%Y-%m-%d", Part::Day),
@@ -25,19 +26,19 @@ const FORMS: [(&str, Part); 14] = [
 /// The years in which a text can have been released.
 const YEARS: std::ops::RangeInclusive<i16> = 1900..=2199;
 
-/// What a text names.
+/// The precision of a date in a text.
 #[derive(Debug, Clone, Copy)]
 enum Part {
     Day,
-    /// A year alone, of four digits.
+    /// A year alone, with four digits.
     Year,
-    /// A month before its year.
+    /// A month followed by its year.
     Month,
-    /// A month after its year.
+    /// A year followed by its month.
     MonthOfYear,
 }
 
-/// The day that a text names, if a text can have been released then.
+/// Returns the day that a text names, or `None` if it names no day in [`YEARS`].
 pub(crate) fn of_text(text: &str) -> Option<String> {
     let text = text.split_whitespace().filter(|word| *word != "of").map(plain).collect::<Vec<_>>().join(" ");
     let mut days = FORMS.iter().filter_map(|(form, part)| {
@@ -54,7 +55,7 @@ pub(crate) fn of_text(text: &str) -> Option<String> {
     Some(written(day.to_zoned(TimeZone::UTC).ok()?.timestamp()))
 }
 
-/// A word of a date as [`FORMS`] have it: `1st` as `1`, `Sept.` as `Sep`.
+/// Returns a word of a date in the spelling of [`FORMS`]: `1st` as `1`, `Sept.` as `Sep`.
 fn plain(word: &str) -> String {
     let (core, comma) = word.strip_suffix(',').map_or((word, ""), |core| (core, ","));
     let core = core.strip_suffix('.').unwrap_or(core);

@@ -2,7 +2,8 @@
 //!
 //! A line has `id`, `text`, `source` (the host of the listed URL), `added` (when the server says that the file changed last),
 //! `created` (when the text was released, else as `added`) and `metadata`. Both times are those of `meta/`, not of the clock, so
-//! that the same corpus gives the same bytes. A key has the same JSON type in all lines, and is absent where nothing is known.
+//! that the same corpus gives the same bytes. A key has the same JSON type in all lines and is omitted if
+//! nothing is known.
 //!
 //! A shard ends with the document that brings it to its size, which is counted before compression: so lines stand in the
 //! same shards whatever the compression. Shards get their names when all are whole; only then those of an earlier export that

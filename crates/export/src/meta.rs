@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 use crate::{author::Author, date, language};
 
-/// Columns of source lists; those of a catalogue of Project Gutenberg are `authors`, `language`, `subjects` and `issued`.
+/// The columns of source lists. A catalogue of Project Gutenberg has `authors`, `language`, `subjects` and
+/// `issued`.
 const AUTHORS: &str = "authors";
 const AUTHOR: &str = "author";
 const LANGUAGE: &str = "language";
@@ -61,12 +62,13 @@ pub(crate) struct Outputs {
 }
 
 impl Meta {
-    /// Who wrote it: as a catalogue has it, for that knows the years, else as the text says, else as another list has it.
+    /// Returns the author: from a catalogue, which has the years; otherwise from the text; otherwise from
+    /// another list.
     pub(crate) fn author(&self) -> Author {
         let listed = self.listed(AUTHOR);
         match (self.listed(AUTHORS), self.author.as_deref()) {
             (Some(authors), _) => Author::first_of(authors),
-            // A name of a header has no years, and its commas and semicolons may mean anything.
+            // A name in a header has no years, and its commas and semicolons may mean anything.
             (None, Some(said)) if Some(said) != listed => {
                 Author { name: said.to_owned(), ..Author::default() }
             }
@@ -107,7 +109,7 @@ impl Meta {
         self.last_modified.as_deref().and_then(date::of_http)
     }
 
-    /// The cell of a column, whatever the case of its name.
+    /// Returns the first cell of a column that is not empty, ignoring the case of the column's name.
     fn listed(&self, column: &str) -> Option<&str> {
         let mut cells = self.listed.iter().filter(|(name, _)| name.eq_ignore_ascii_case(column));
         cells.find_map(|(_, value)| Some(value.trim()).filter(|value| !value.is_empty()))

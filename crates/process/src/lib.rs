@@ -7,7 +7,8 @@
 //! * [`config`]: how many threads, and how a document is cut into pieces of work;
 //! * [`processor`]: **what is done with a text**, as a plain function of a chunk: [`Processor`](processor::Processor);
 //! * [`words`], [`tokens`]: the built-in one, and how to swap its tokeniser for a function of one's own;
-//! * [`options`], [`tokenizer`], [`stop_words`] (from a `word_list`): what the user may choose of it; `prepare` and `filter`: before and after;
+//! * [`options`], [`tokenizer`], [`stop_words`] (from a `word_list`): the parts of it that the user may
+//!   choose; `prepare` and `filter`: the steps before and after it;
 //! * [`uax29`]: the words of UAX #29 by bits, exactly and fast; `spgc`: another definition; `hf`: tokenizers of Hugging Face;
 //! * [`word_counts`]: the counts of the built-in one alone, without files;
 //! * `tally`, `ngrams`, `spare`: what it counts with; [`measures`]: what it measures, with `extent`, `sentences`,

@@ -2,8 +2,8 @@
 //!
 //! It names the text by its hash, the processor with all that influences its results, and the other results by
 //! length and hash. So it proves by itself that all results of the document are there and up to date, in whatever
-//! order a crash let them reach the disk. Results whose stats are not as they were written ([`flow::record`]) are as good as
-//! none.
+//! order a crash let them reach the disk. If the stats are not as they were written ([`flow::record`]), the
+//! results count as missing.
 
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},

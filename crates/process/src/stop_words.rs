@@ -1,7 +1,7 @@
 //! Words that are left out.
 //!
-//! The words of a list are made what tokens are made: their case, quotation marks, italics and letters change as those of a text
-//! do. So a list works however it is written, and what it leaves out is what its words become.
+//! The words of a list are normalised as tokens are: case, quotation marks, italics and letters change as in
+//! a text. So a list works in any spelling, and it leaves out the normalised words.
 
 use std::{
     borrow::Cow,
@@ -30,13 +30,13 @@ const CODE_BYTES: usize = 2;
 pub struct StopWords {
     name: String,
     words: HashSet<String>,
-    /// Words of a file that no token can be, as they are written there, in order.
+    /// The words of a file that no token can equal, as they are written there, in order.
     impossible: Vec<String>,
-    /// Whether a token was left out so far.
+    /// Whether a token has been left out so far.
     has_left_out: AtomicBool,
 }
 
-/// By name and words.
+/// Compares the names and the words.
 impl PartialEq for StopWords {
     fn eq(&self, other: &Self) -> bool {
         (&self.name, &self.words) == (&other.name, &other.words)
@@ -64,12 +64,13 @@ pub enum InvalidStopWords {
 }
 
 impl StopWords {
-    /// The list of a language by its ISO 639-1 code; else a file with a word a line, where `#` and `|` begin comments. The words are made
-    /// what these options make of the words of a text.
+    /// Returns the stop words of a language by its ISO 639-1 code; otherwise reads a file with one word per
+    /// line, in which `#` and `|` begin comments. The words are normalised with `options`, as the words of a
+    /// text are.
     ///
     /// # Errors
-    /// [`InvalidStopWords::Unknown`] if it is neither; [`InvalidStopWords::Unreadable`] if the file cannot be read, is no text, or has
-    /// over 16 MiB.
+    /// Returns [`InvalidStopWords::Unknown`] if `name` is neither, and [`InvalidStopWords::Unreadable`] if
+    /// the file cannot be read, is not text, or is larger than 16 MiB.
     pub fn of(name: &str, options: &Options) -> Result<Self, InvalidStopWords> {
         let language = name.to_ascii_lowercase();
         if let Some(words) = (language.len() == CODE_BYTES).then(|| stop_words::lookup(&language)).flatten() {
@@ -86,7 +87,7 @@ impl StopWords {
         Ok(Self::from_lines(&name, &text, options))
     }
 
-    /// A word a line; comments and blank lines are none.
+    /// Reads one word per line; comments and blank lines are ignored.
     #[must_use]
     pub fn from_lines(name: &str, text: &str, options: &Options) -> Self {
         let (words, impossible) = as_tokens(word_list::words(text), options);
@@ -103,7 +104,7 @@ impl StopWords {
         self.words.contains(token)
     }
 
-    /// Whether the token is left out: as [`has`](Self::has), and remembers that one was.
+    /// Returns whether the token is left out, as [`has`](Self::has) does, and records that one was.
     pub(crate) fn leaves_out(&self, token: &str) -> bool {
         let is_one = self.has(token);
         // Reading first keeps the threads from writing to the same memory for every token.
@@ -113,20 +114,21 @@ impl StopWords {
         is_one
     }
 
-    /// Whether a token was left out since they were read.
+    /// Returns whether a token has been left out since the list was read.
     #[must_use]
     pub fn has_left_out(&self) -> bool {
         self.has_left_out.load(Ordering::Relaxed)
     }
 
-    /// The words of a file that no token can be, as they are written there. Empty for the list of a language, and if it cannot be told
-    /// what tokens can be: with a Hugging Face tokenizer, or a pattern that looks around itself.
+    /// Returns the words of a file that no token can equal, as they are written there. The result is empty
+    /// for the list of a language, and if the possible tokens are not known: with a Hugging Face tokenizer,
+    /// or with a pattern whose matches may depend on the surrounding text or on upper case.
     #[must_use]
     pub fn impossible(&self) -> &[String] {
         &self.impossible
     }
 
-    /// Whether there is no word in the list.
+    /// Returns whether the list has no words.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.words.is_empty()
@@ -151,7 +153,8 @@ impl StopWords {
     }
 }
 
-/// The words as tokens are, composed and decomposed (Unicode TR15), and those that no token can be.
+/// Returns the words as tokens, composed and decomposed (Unicode TR15), and the words that no token can
+/// equal.
 fn as_tokens<'w>(words: impl Iterator<Item = &'w str>, options: &Options) -> (HashSet<String>, Vec<String>) {
     let (composed, decomposed) =
         (ComposingNormalizerBorrowed::new_nfc(), DecomposingNormalizerBorrowed::new_nfd());
@@ -159,7 +162,7 @@ fn as_tokens<'w>(words: impl Iterator<Item = &'w str>, options: &Options) -> (Ha
     for word in words {
         let forms: &[Cow<'_, str>] = match options.letters {
             Letters::All => &[word.into(), composed.normalize(word), decomposed.normalize(word)],
-            // Decomposed, `à` would become `a`, which is another word.
+            // Decomposition would turn `à` into `a`, which is another word.
             Letters::Ascii => &[word.into()],
         };
         let forms: Vec<String> = forms.iter().map(|form| as_token(form, options)).collect();
@@ -172,11 +175,11 @@ fn as_tokens<'w>(words: impl Iterator<Item = &'w str>, options: &Options) -> (Ha
     (tokens, impossible)
 }
 
-/// A word as it is found in the text that the tokenizer gets.
+/// Returns a word as it stands in the text that the tokenizer gets.
 fn as_token(word: &str, options: &Options) -> String {
     let word = prepared(word, options);
     match (&options.tokenizer, options.case) {
-        // Case is for the file of the tokenizer to say.
+        // The file of the tokenizer decides about case.
         (Tokenizer::HuggingFace(_), _) | (_, Case::Kept) => word.into_owned(),
         (Tokenizer::Uax29 | Tokenizer::Whitespace | Tokenizer::Regex(_) | Tokenizer::Spgc, Case::Lower) => {
             word.to_lowercase()
@@ -184,7 +187,7 @@ fn as_token(word: &str, options: &Options) -> String {
     }
 }
 
-/// Whether a token can be this word; so it is assumed if the word alone does not tell.
+/// Returns whether a token can equal this word. Returns `true` if the word alone does not decide that.
 fn can_be_token(word: &str, options: &Options) -> bool {
     match &options.tokenizer {
         Tokenizer::HuggingFace(_) => return true,
@@ -196,7 +199,7 @@ fn can_be_token(word: &str, options: &Options) -> bool {
     tokens.each().eq([word.as_bytes()])
 }
 
-/// Whether what a pattern matches may depend on what stands beside it, or on its being in upper case.
+/// Returns whether the matches of a pattern may depend on the surrounding text, or on upper case.
 fn looks_around(pattern: &str) -> bool {
     ["^", "$", "\\b", "\\B", "\\A", "\\z", "\\<", "\\>"].iter().any(|sign| pattern.contains(sign))
         || pattern.contains("upper")

@@ -1,17 +1,18 @@
-//! A file with a word a line, however an editor has saved it.
+//! Reads files with one word per line, as different editors save them.
 
 use std::{fs, io, path::Path};
 
-/// The most bytes of such a file.
+/// The maximum size of a word list, in bytes.
 const FILE_BYTES_MAX: u64 = 16 << 20;
 
-/// What some editors put before a text.
+/// The byte order mark, which some editors put before a text.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// Reads such a file: UTF-8, or UTF-16 that begins with a byte order mark.
+/// Reads a word list in UTF-8, or in UTF-16 with a byte order mark.
 ///
 /// # Errors
-/// The system's; [`io::ErrorKind::InvalidData`], with what to do, if it is no file, no text, or has over 16 MiB.
+/// Returns the error of the system, or [`io::ErrorKind::InvalidData`] with advice if the path is not a file,
+/// or the file is not text or is larger than 16 MiB.
 pub(crate) fn read(path: &Path) -> io::Result<String> {
     let invalid = |why: String| Err(io::Error::new(io::ErrorKind::InvalidData, why));
     let found = path.metadata()?;
@@ -46,17 +47,19 @@ fn from_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
     char::decode_utf16(units).collect::<Result<_, _>>().ok().filter(|_| rest.is_empty())
 }
 
-/// The words: a line each, without the white space around them. `#` begins a comment, and so does `|`, as in the lists of
-/// Snowball. Any line end will do, that of old Macintosh programs (CR) too.
+/// Returns the words of a list: one per line, without the white space around them. `#` begins a comment, and
+/// so does `|`, as in the lists of Snowball. Every line end is accepted, also the CR of old Macintosh
+/// programs.
 pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
     let is_end = |c| matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}');
-    // A mark stands at the beginning, and within a list that was put together of several files.
+    // A byte order mark stands at the beginning, and inside a list that was joined from several files.
     let is_blank = |c: char| c.is_whitespace() || c == BYTE_ORDER_MARK;
     let lines = text.split(is_end).map(move |line| line.trim_matches(is_blank));
     lines.map(without_comment).filter(|line| !line.is_empty())
 }
 
-/// A line up to its comment. A mark inside of a word (`c#`) begins none, and a bar alone is a word.
+/// Returns a line without its comment. A mark inside a word (`c#`) begins no comment, and a bar alone is a
+/// word.
 fn without_comment(line: &str) -> &str {
     let is_after_space = |at: usize| line[..at].ends_with(char::is_whitespace);
     let is_comment = |(at, mark): (usize, &str)| match mark {

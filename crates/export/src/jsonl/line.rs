@@ -1,7 +1,7 @@
 //! A document as one line of JSON. Its text is escaped part by part, so a long one takes no more memory than a short one.
 //!
-//! A key that has nothing to say is left out rather than null: readers that infer the type of a column from the first rows, and
-//! those that declare a field as a string, refuse a null.
+//! A key without a value is omitted rather than null. Readers that infer the type of a column from the first
+//! rows, and readers that declare a field as a string, reject a null.
 
 use std::collections::BTreeMap;
 
@@ -48,7 +48,8 @@ struct Metadata<'m> {
     raw_blake3: &'m str,
     #[serde(skip_serializing_if = "Option::is_none")]
     duplicate_of: Option<&'m DocumentId>,
-    /// Further columns of the source list. Empty, it would be a structure without fields, which few tables can hold.
+    /// The other columns of the source list. If empty, it would be a structure without fields, which few
+    /// table formats can hold.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     listed: &'m BTreeMap<String, String>,
 }
@@ -103,7 +104,7 @@ fn json(value: &impl Serialize) -> Vec<u8> {
     json_line::to_vec(value).expect("records are structs of strings, numbers and maps")
 }
 
-/// Escapes a string of UTF-8 (RFC 8259 §7) that comes in parts, which may end within a character.
+/// Escapes a UTF-8 string (RFC 8259 §7) that arrives in parts, which may end within a character.
 #[derive(Default)]
 struct Escaper {
     /// The end of the last part, if it may be the beginning of a line end.
@@ -124,7 +125,7 @@ impl Escaper {
         self.escape(&joined, put)
     }
 
-    /// Hands over what was held back.
+    /// Writes the bytes that are still held.
     fn finish(self, put: &mut impl FnMut(&[u8]) -> Result<(), ExportError>) -> Result<(), ExportError> {
         put(&self.held)
     }

@@ -71,7 +71,7 @@ fn a_line_has_the_fields_of_dolma_and_times_of_the_meta() {
     assert_eq!(line, expected);
 }
 
-/// The JSON type of each key of a line, by its path.
+/// Collects the JSON type of each key of a line, by its path.
 fn types(value: &Value, path: &str, found: &mut BTreeSet<(String, &'static str)>) {
     let name = match value {
         Value::Null => "null",

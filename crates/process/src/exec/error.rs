@@ -91,7 +91,7 @@ impl From<ExecError> for StageError<ProcessJob> {
             ExecError::TooLong { .. } | ExecError::Garbled(_) | ExecError::Refused(_) => {
                 Self::fatal(Reason::Command, message)
             }
-            // A shortage of processes is told as one that goes over (fork(2)).
+            // A shortage of processes is reported as `WouldBlock`, like a temporary condition (fork(2)).
             ExecError::Unstartable(source)
                 if MachineFailure::of_any(&source).is_some()
                     || source.kind() == io::ErrorKind::WouldBlock =>

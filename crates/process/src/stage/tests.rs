@@ -99,7 +99,7 @@ async fn the_same_bytes_come_out_for_any_threads_and_chunk() {
     }
 }
 
-/// A record as it is stored: with the hash of the rest as its last field.
+/// Returns a record as it is stored: with the hash of the rest as its last field.
 fn with_checksum(record: &str) -> String {
     let (fields, hash) = (record.strip_suffix("\n}\n").unwrap(), blake3::hash(record.as_bytes()));
     format!("{fields},\n  \"record_blake3\": \"{hash}\"\n}}\n")

@@ -150,7 +150,7 @@ async fn a_text_that_comes_back_gives_what_the_built_in_processor_gives() {
     rig.run(84, text).await.unwrap();
     let (ours, theirs) = (rig.results(84), built_in(text, 84).await);
     assert_eq!(ours[..2], theirs[..2]);
-    // The processor before, and so the checksum of the record behind, are not the same.
+    // The processor stands before the measures and the checksum of the record after them; both differ.
     let measured = |stats: &str| {
         let (_, after) = stats.split_once("\"bytes\"").unwrap();
         after.split_once("\"record_blake3\"").unwrap().0.to_owned()
