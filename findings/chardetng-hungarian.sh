@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# chardetng 1.0.0 (with encoding_rs 0.8.35) takes ordinary Hungarian prose in windows-1250 or ISO-8859-2 for
-# windows-1252 (here: 9 KB of prose) unless the caller names the country .hu; then it says ISO-8859-2 for both, which is
-# right, since all Hungarian letters have the same bytes in both. So ő and ű become õ and û, in words that still look right.
-# With Polish and Czech in the same two encodings it needs no such hint.
+# chardetng 1.0.0 (with encoding_rs 0.8.35) detects ordinary Hungarian prose in windows-1250 or ISO-8859-2 as
+# windows-1252 (here: 9 KB of prose), so ő and ű become õ and û in words that still look right. If the caller
+# names the country .hu, it detects ISO-8859-2 for both. That is correct, because all Hungarian letters have
+# the same bytes in both encodings. For Polish and Czech in the same two encodings, chardetng needs no such
+# hint.
 #
 # Output seen:
 #   hungarian windows-1250: alone windows-1252, with hu ISO-8859-2

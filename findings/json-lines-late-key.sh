@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# JSON Lines whose objects leave out a key until late (as Dolma asks: absent, not null) lose it in one reader and stop another.
-# Polars 2.1.0: a key that first comes after the first 100 lines is left out of the table, with no error and no warning;
-# infer_schema_length=None brings it back. datasets 5.2.0: load_dataset("json") raises an error if the key first comes
-# after the first block of 10 MiB; both read the same lines well if the key comes early.
+# If a key first occurs late in JSON Lines (as Dolma asks: absent, not null), one reader drops it and another
+# fails. Polars 2.1.0: a key that first occurs after the first 100 lines is missing from the table, without an
+# error or a warning; with infer_schema_length=None it is present. datasets 5.2.0: load_dataset("json") raises
+# an error if the key first occurs after the first block of 10 MiB. Both read the same lines correctly if the
+# key occurs early.
 #
 # Output seen:
 #   polars, default: ['id', 'text']

@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
-"""Whether pyarrow, DuckDB, Polars, datasets and dolma read what juggle exports, and find in it what the files of the corpus say.
+"""Checks with pyarrow, DuckDB, Polars, datasets and dolma that exports of juggle match the files of the corpus.
 
     tests/check_exports.py JUGGLE RUN_DIR
 
-Exports RUN_DIR in all forms with the program JUGGLE, into RUN_DIR/export, and compares, by libraries that know nothing of juggle:
+Exports RUN_DIR in all forms with the program JUGGLE into RUN_DIR/export, and compares, with libraries that
+are independent of juggle:
 
 * the sums of counts.parquet and tokens.parquet with counts/ and tokens/, by document; order and row groups;
 * documents.parquet with text/: number, lengths, hashes where pyarrow has the bytes, duplicates;
 * JSON Lines: the fields of Dolma with their types, the texts, and that pyarrow and Polars load them as a table;
-* JSON Lines by strict readers, of RUN_DIR and of a corpus whose first 120 texts lack fields that later ones have: Polars with its default
-  schema inference, datasets plain and streaming, dolma's tagger; each line is one for str.splitlines too;
+* JSON Lines with strict readers, of RUN_DIR and of a corpus whose first 120 texts lack fields that later
+  texts have: Polars with its default schema inference, datasets with and without streaming, dolma's tagger;
+  str.splitlines finds the same lines;
 * metadata.csv as the Standardized Project Gutenberg Corpus reads it; vocabulary.tsv with counts.parquet; SHA256SUMS.
 
-The libraries are installed into target/check-exports and target/check-exports-dolma by pip, once. It ends with 1 where anything differs.
+pip installs the libraries once, into target/check-exports and target/check-exports-dolma. The exit code is 1
+if anything differs.
 """
 
 import collections
@@ -31,15 +34,15 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PLACE = ROOT / "target" / "check-exports"
 LIBRARIES = ["pyarrow", "duckdb", "polars", "datasets"]
-# It asks for older libraries than the others, so it has an environment of its own. pip needs half an hour to choose all that it depends
-# on, so what its tagger of local files imports is named here.
+# dolma requires older libraries than the others do, so it has its own environment. pip needs half an hour to
+# resolve all its dependencies, so only those that the tagger of local files imports are listed here.
 DOLMA_PLACE = ROOT / "target" / "check-exports-dolma"
 DOLMA = "dolma==1.2.1"
 DOLMA_IMPORTS = (
     "anyascii blingfire==0.1.8 boto3 charset-normalizer fasttext-wheel==0.9.2 fsspec jq jsonpath-ng msgspec necessary nltk numpy<2 omegaconf "
     "platformdirs python-dotenv pyyaml requests requirements-parser rich smart-open tokenizers<=0.19.1 tqdm uniseg zstandard"
 ).split()
-# More than any corpus that is looked at here: datasets takes its types from the first 10 MiB otherwise.
+# Larger than any corpus that is checked here. By default datasets infers types from the first 10 MiB.
 CHUNK_BYTES = 1 << 30
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
 
@@ -201,7 +204,7 @@ def lines(export, expected):
 
 
 def late_fields(juggle, place):
-    """Exports a corpus whose first 120 texts have neither title, author, language, dates, listed columns nor an original."""
+    """Exports a corpus whose first 120 texts lack title, author, language, dates, listed columns and original."""
     rows = []
     for number in range(120):
         (place / f"n{number:03}.txt").write_text(f"Text {number}.\u2028In two lines.\x0bOr\x85four.\n" * 3, encoding="utf-8")
@@ -222,7 +225,7 @@ def late_fields(juggle, place):
 
 
 def strict_readers(export, **how):
-    """Whether readers that infer or declare types read every line, and find in it what JSON says."""
+    """Checks that readers that infer or declare types read every line as the JSON parser does."""
     import datasets
     import polars
 
@@ -248,7 +251,7 @@ def strict_readers(export, **how):
 
 
 def tagged_by_dolma(paths, rows):
-    """Whether dolma's tagger reads every document, and finds as many characters in each as there are."""
+    """Checks that dolma's tagger reads every document and counts its characters correctly."""
     with tempfile.TemporaryDirectory() as place:
         documents = pathlib.Path(place) / "documents"
         documents.mkdir()
@@ -266,7 +269,7 @@ def tagged_by_dolma(paths, rows):
 
 
 def dolma():
-    """Returns its program, which is installed where it is missing."""
+    """Returns the path of the dolma program, and installs it if it is missing."""
     program, python = (DOLMA_PLACE / "bin" / name for name in ("dolma", "python"))
     if not program.exists():
         subprocess.run([sys.executable, "-m", "venv", DOLMA_PLACE], check=True)
@@ -276,7 +279,7 @@ def dolma():
 
 
 def look(value, path, types):
-    """Notes the types of a value and of all below it."""
+    """Adds the types of a value and of all values inside it to types."""
     types[path].add(type(value).__name__)
     if isinstance(value, dict):
         for key, below in value.items():
@@ -284,7 +287,7 @@ def look(value, path, types):
 
 
 def known(row):
-    """Without what a table has in place of absent keys."""
+    """Returns the row without the nulls that a table has in place of absent keys."""
     return {key: known(value) if isinstance(value, dict) else value for key, value in row.items() if value is not None}
 
 

@@ -1,10 +1,11 @@
-//! Faults of the machine, at every file operation of a pipeline: no document dies of them, and the same command then gives
-//! the same corpus.
+//! Injects faults of the machine into every file operation of a pipeline. No document may fail because of
+//! them, and the same command must then give the same corpus.
 //!
-//! A first run is watched (ptrace(2)) to see which calls there are, in the stages and in the queue, which lives in the same
-//! process. Then runs are made in which one of them goes wrong, or all from one on; each is followed by the same command,
-//! undisturbed. By default that is a sample, other calls each time; `JUGGLE_TORTURE_FAULTS` says how many of them, and
-//! `JUGGLE_TORTURE_SEED` which.
+//! A first run is traced (ptrace(2)) to find the calls of the stages and of the queue, which lives in the
+//! same process. In each further run one of these calls fails, or all calls from one on. Each of these runs
+//! is followed by the same command without faults. By default a sample of the faults is tried, with other
+//! calls each time; `JUGGLE_TORTURE_FAULTS` sets the size of the sample, and `JUGGLE_TORTURE_SEED` selects
+//! it.
 
 use std::{
     collections::BTreeMap,
@@ -27,14 +28,15 @@ use powercut::{
 use crate::lab::{Lab, assert_same};
 
 const TEXTS: usize = 3;
-/// Faults that are tried by default.
+/// The number of faults that are tried by default.
 const FAULTS: usize = 60;
-/// Runs at a time.
+/// The number of runs at a time.
 const THREADS: usize = 2;
-/// The exit codes of a run that the machine has stopped: a file that cannot be read or written, a full disk.
+/// The exit codes of a run that a machine failure has stopped: a file that cannot be read or written, a full
+/// disk.
 const STOPPED: [i32; 2] = [3, 9];
 
-/// All that can go wrong with a call of the program.
+/// Returns the faults that a call of the program may have.
 fn faults_of(step: Step) -> Vec<Fault> {
     let fails = |errors: &[Errno]| errors.iter().copied().map(Fault::Fails).collect::<Vec<_>>();
     match step {
@@ -54,10 +56,10 @@ fn faults_of(step: Step) -> Vec<Fault> {
     }
 }
 
-/// What is done again and again.
+/// A run of the pipeline that is repeated with different faults.
 struct Trial {
     lab: Lab,
-    /// What an undisturbed run leaves.
+    /// The files of a run without faults.
     tree: BTreeMap<PathBuf, Vec<u8>>,
     lock: String,
 }
@@ -70,7 +72,7 @@ impl Trial {
         Self { lab, tree, lock }
     }
 
-    /// The command, as one that can be watched from its beginning.
+    /// Returns the command, which waits so that it can be traced from its beginning.
     fn command(&self, out: &str) -> Command {
         let mut plain = self.lab.command("juggle", &["pipeline"], out);
         plain.arg(self.lab.path("list.tsv"));
@@ -87,7 +89,8 @@ impl Trial {
         command
     }
 
-    /// Runs it with a fault; returns its exit code (none where it was killed), what it said, and its calls.
+    /// Runs the command with a fault. Returns its exit code (`None` if it was killed), its standard error,
+    /// and its calls.
     fn disturbed(&self, out: &str, plan: Option<Plan>) -> (Option<i32>, String, Injector) {
         let said = self.lab.path(&format!("{out}.err"));
         let mut command = self.command(out);
@@ -98,7 +101,7 @@ impl Trial {
         (code, fs::read_to_string(said).unwrap(), injector)
     }
 
-    /// Runs it with a fault, then undisturbed, and compares what came of it.
+    /// Runs the command with a fault and then without, and compares the results.
     fn try_out(&self, number: usize, plan: Plan) {
         let out = format!("out-{number}");
         let (code, said, injector) = self.disturbed(&out, Some(plan));
@@ -118,7 +121,7 @@ impl Trial {
     }
 }
 
-/// No file is left that was on its way to a name.
+/// Asserts that no temporary file is left in a directory.
 fn assert_nothing_is_left(directory: &Path, what: &str) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
@@ -163,7 +166,7 @@ async fn whatever_fails_of_the_machine_no_document_dies_and_the_same_command_hea
     assert!(failures.is_empty(), "{} of {} faults: {failures:#?}", failures.len(), plans.len());
 }
 
-/// So many of the plans, by chance.
+/// Returns `count` of the plans, chosen at random.
 fn chosen(mut plans: Vec<Plan>, count: usize, seed: u64) -> Vec<Plan> {
     fastrand::Rng::with_seed(seed).shuffle(&mut plans);
     plans.truncate(count);

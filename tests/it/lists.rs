@@ -1,4 +1,5 @@
-//! Source lists as people and their programs write them, what is no list, and directories of texts.
+//! Tests source lists as people and their programs write them, files that are not lists, and directories of
+//! texts.
 
 use std::{fs, path::Path};
 
@@ -6,7 +7,7 @@ use serde_json::Value;
 
 use crate::lab::{Ended, Lab};
 
-/// Two texts of this machine, and how a list names them.
+/// Two texts on this machine, as a list names them.
 struct Shelf {
     lab: Lab,
     mill: String,
@@ -24,7 +25,7 @@ impl Shelf {
         Self { lab, mill, ferry }
     }
 
-    /// Writes a list with `{mill}` and `{ferry}` in it.
+    /// Writes a list, with `{mill}` and `{ferry}` replaced by the paths of the texts.
     fn list(&self, name: &str, form: &str) -> Vec<u8> {
         let list = form.replace("{mill}", &self.mill).replace("{ferry}", &self.ferry).into_bytes();
         fs::write(self.lab.path(name), &list).unwrap();
@@ -41,7 +42,7 @@ fn meta(lab: &Lab, out: &str, id: &str) -> Value {
     serde_json::from_str(&lab.read(&format!("{out}/meta/{id}.json"))).unwrap()
 }
 
-/// What is on standard error, line by line.
+/// Returns the lines on standard error that are not blank.
 fn told(ended: &Ended) -> Vec<&str> {
     ended.stderr.lines().filter(|line| !line.trim().is_empty()).collect()
 }
@@ -109,7 +110,7 @@ async fn a_table_without_a_header_is_refused_and_nothing_is_asked_for() {
         }
     }
     assert_eq!(lab.server.total(), 0);
-    // Commas and semicolons that belong to URLs are no table.
+    // A list is not a table if its commas and semicolons belong to URLs.
     let list = lab.write("plain.txt", &format!("{one}?a,1;x\n{two}?b,2;y\n"));
     assert_eq!(lab.juggle(&["add", "--json"], "out", &[list]).await.expect(0).json()["entries"], 2);
 }
@@ -226,7 +227,7 @@ async fn a_directory_is_its_texts() {
         .collect();
     ids.sort_unstable();
     assert_eq!(ids, ["Die-Muhle", "README", "Roman-001", "Roman-001"]);
-    // Another way to say the same; a run directory in it is no text.
+    // The same directory under another name; the run directory in it is not a text.
     fs::rename(lab.path("out"), directory.join("out")).unwrap();
     let words = [Path::new("-i"), directory.as_path()];
     assert_eq!(lab.juggle(&["plan", "--json"], "other", &words).await.expect(0).json()["entries"], 4);

@@ -1,4 +1,4 @@
-//! What is lost or altered between two steps of a run is made anew, or told.
+//! Tests that anything lost or altered between two steps of a run is made again or reported.
 
 use std::fs;
 

@@ -173,10 +173,10 @@ async fn without_a_stored_text_an_explanation_says_so() {
     assert!(shown.contains("no text is stored yet") && !shown.contains("busiest"), "{shown}");
 }
 
-/// A command that answers with a token that has a space in it.
+/// A command that answers with a token that contains a space.
 const ANSWER: &str = r#"while IFS= read -r line; do id=${line#*:\"}; id=${id%%\"*}; printf '{"id":"%s","tokens":["a b"]}\n' "$id"; done"#;
 
-/// Processes one text with a list of stop words, and gives its tokens and what was said.
+/// Processes one text with a list of stop words. Returns the tokens and the standard error.
 async fn left_out(list: &[u8], more: &[&str]) -> (Vec<String>, String) {
     let lab = Lab::of_texts(0, 0);
     fs::write(lab.path("b.txt"), "The mill and the River\n").unwrap();

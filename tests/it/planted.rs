@@ -1,5 +1,5 @@
-//! Links and special files planted in a run directory: nothing is opened through them, nothing outside is changed, and no
-//! command hangs.
+//! Plants links and special files in a run directory. Nothing may be opened through them, nothing outside may
+//! change, and no command may hang.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::lab::Lab;
 
-/// What may be planted.
+/// The kinds of files that are planted.
 #[derive(Debug, Clone, Copy)]
 enum Plant {
     Link,
@@ -26,7 +26,7 @@ enum Plant {
 impl Plant {
     const ALL: [Self; 4] = [Self::Link, Self::Dangling, Self::Pipe, Self::Socket];
 
-    /// Puts it in the place of a path. `outside` is what a link leads to.
+    /// Puts the file in the place of a path. `outside` is the target of a link.
     fn at(self, path: &Path, outside: &Path) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         if path.is_dir() {
@@ -43,7 +43,7 @@ impl Plant {
     }
 }
 
-/// Every file of a run directory that juggle opens by its name.
+/// The files of a run directory that juggle opens by name.
 const FILES: [&str; 12] = [
     "PROCESSOR",
     "LAYOUT",
@@ -59,7 +59,7 @@ const FILES: [&str; 12] = [
     "spool/t0.spool.part",
 ];
 
-/// Every directory that it makes.
+/// The directories that juggle creates in a run directory.
 const DIRECTORIES: [&str; 9] =
     ["queue", "queue/sources", "spool", "raw", "text", "meta", "logs", "tokens", "stats"];
 
@@ -108,7 +108,7 @@ async fn the_run_directory_itself_may_be_a_link() {
     assert_eq!(lab.tree("real").len(), 6);
 }
 
-/// Copies a directory tree; sockets are left out.
+/// Copies a directory tree without its sockets.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {

@@ -83,14 +83,14 @@ async fn a_warning_stays_above_the_bars() {
     command.args(["--robots", "off", "--allow-host", "127.0.0.1", "--max-connection-per-server", "2"]);
     command.stdout(Stdio::null()).stderr(Stdio::from(terminal.program)).env("TERM", "xterm");
     let child = command.spawn().unwrap();
-    // Its end of the terminal, too, is closed with the program.
+    // The command holds the program's end of the terminal; it must be closed when the program ends.
     drop(command);
     let mut screen = Screen::of(terminal.keyboard);
     until_requested(&lab, 2).await;
     screen.until(" process ");
     signal(&child, Signal::INT);
     screen.until("stopping: ");
-    // Bars that have been drawn anew.
+    // Waits until the bars have been redrawn.
     for _ in 0..3 {
         screen.until(" process ");
     }
@@ -100,7 +100,7 @@ async fn a_warning_stays_above_the_bars() {
     };
     assert!(at("stopping: ") < at(" fetch "), "{lines:#?}");
     assert!(at(" fetch ") < at(" store ") && at(" store ") < at(" process "), "{lines:#?}");
-    // A line feed stands between two bars, also for terminals that do not go on in the next line by themselves.
+    // A line feed stands between two bars, for terminals that do not wrap lines by themselves.
     let written = screen.written();
     let (_, bars) = written.split_once(" fetch ").unwrap();
     assert!(bars.split_once(" store ").unwrap().0.contains("\r\n"), "{written:?}");

@@ -1,4 +1,5 @@
-//! An owner of the queue that is stopped: nobody waits for it without end, and a signal ends whoever waits.
+//! Tests a stopped owner of the queue: no command waits for it without end, and a signal ends every command
+//! that waits.
 
 use std::process::Stdio;
 
@@ -7,7 +8,7 @@ use tokio::process::Child;
 
 use crate::lab::{Lab, finish, program};
 
-/// An owner that is stopped, and goes on when this is dropped.
+/// An owner of the queue that is stopped, and continues when this is dropped.
 struct Stopped {
     _owner: Child,
     pid: Pid,
@@ -63,7 +64,7 @@ async fn a_signal_ends_a_command_that_waits_for_an_owner() {
     drop(owner);
 }
 
-/// Whether a process has its own ways with SIGINT (2) and SIGTERM (15), by the mask in proc_pid_status(5).
+/// Returns whether a process handles SIGINT (2) and SIGTERM (15) itself, by the mask in proc_pid_status(5).
 fn hears_signals(pid: Pid) -> bool {
     let status =
         std::fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A terminal, as people sit at one.
+//! Provides a pseudoterminal for programs under test.
 
 use std::{fs::File, io::Read, num::NonZero, os::fd::OwnedFd};
 
@@ -10,7 +10,7 @@ use rustix::{
 const ROWS: NonZero<u16> = NonZero::new(24).unwrap();
 const COLUMNS: NonZero<u16> = NonZero::new(100).unwrap();
 
-/// A terminal: what people type goes in at one end, the program has the other.
+/// A pseudoterminal: tests use one end as the keyboard, and the program has the other.
 pub(crate) struct Terminal {
     pub(crate) keyboard: File,
     pub(crate) program: OwnedFd,
@@ -32,7 +32,7 @@ impl Terminal {
     }
 }
 
-/// What people see of what a program writes to its terminal.
+/// The screen of a terminal: what people see of a program's output.
 pub(crate) struct Screen {
     keyboard: File,
     seen: vt100::Parser,
@@ -40,29 +40,29 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
-    /// That of a terminal which only programs write to from now on.
+    /// Creates the screen of a terminal that only programs write to from now on.
     pub(crate) fn of(keyboard: File) -> Self {
         Self { keyboard, seen: vt100::Parser::new(ROWS, COLUMNS, 0), written: Vec::new() }
     }
 
-    /// Looks on until what was written contains `text` after that which was there before, or no program has the terminal any more.
-    /// Blocking.
+    /// Reads until the output after this call contains `text`, or until no program has the terminal open.
+    /// Blocks.
     pub(crate) fn until(&mut self, text: &str) {
         let (from, mut buffer) = (self.written.len(), [0; 4096]);
         while !String::from_utf8_lossy(&self.written[from..]).contains(text) {
-            // At the end, Linux gives an error.
+            // Linux returns an error at the end.
             let Ok(count @ 1..) = self.keyboard.read(&mut buffer) else { return };
             self.written.extend_from_slice(&buffer[..count]);
             self.seen.process(&buffer[..count]);
         }
     }
 
-    /// The lines that are seen now.
+    /// Returns the lines that are visible now.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.seen.screen().rows(0, COLUMNS.get()).map(|line| line.trim_end().to_owned()).collect()
     }
 
-    /// All that was written, with what moves the cursor.
+    /// Returns all output, with the control sequences.
     pub(crate) fn written(&self) -> String {
         String::from_utf8_lossy(&self.written).into_owned()
     }

@@ -88,7 +88,8 @@ pub(super) fn rows(places: &Places) -> Vec<Row> {
     rows
 }
 
-/// In circles, too far, or to nothing that could be asked; and as far as is allowed.
+/// Returns rows of redirects in circles, too many redirects, redirects to invalid targets, and as many
+/// redirects as are allowed.
 fn leading_nowhere() -> Vec<Row> {
     vec![
         dead(
