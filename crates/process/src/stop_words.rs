@@ -32,7 +32,7 @@ pub struct StopWords {
     words: HashSet<String>,
     /// The words of a file that no token can equal, as they are written there, in order.
     impossible: Vec<String>,
-    /// Whether a token has been left out so far.
+    /// Set once a token has been left out.
     has_left_out: AtomicBool,
 }
 
