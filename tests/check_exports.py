@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks with pyarrow, DuckDB, Polars, datasets and dolma that exports of juggle match the files of the corpus.
+"""Checks with pyarrow, DuckDB, Polars, datasets and dolma that exports match the files of the corpus.
 
     tests/check_exports.py JUGGLE RUN_DIR
 
@@ -204,7 +204,10 @@ def lines(export, expected):
 
 
 def late_fields(juggle, place):
-    """Exports a corpus whose first 120 texts lack title, author, language, dates, listed columns and original."""
+    """Exports a corpus whose first 120 texts lack fields that later texts have.
+
+    They have no title, author, language, dates, listed columns or original.
+    """
     rows = []
     for number in range(120):
         (place / f"n{number:03}.txt").write_text(f"Text {number}.\u2028In two lines.\x0bOr\x85four.\n" * 3, encoding="utf-8")

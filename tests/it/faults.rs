@@ -4,8 +4,8 @@
 //! A first run is traced (ptrace(2)) to find the calls of the stages and of the queue, which lives in the
 //! same process. In each further run one of these calls fails, or all calls from one on. Each of these runs
 //! is followed by the same command without faults. By default a sample of the faults is tried, with other
-//! calls each time; `JUGGLE_TORTURE_FAULTS` sets the size of the sample, and `JUGGLE_TORTURE_SEED` selects
-//! it.
+//! calls each time; `JUGGLE_TORTURE_FAULTS` sets the size of the sample, and `JUGGLE_TORTURE_SEED` its
+//! seed.
 
 use std::{
     collections::BTreeMap,
