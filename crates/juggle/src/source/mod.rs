@@ -9,7 +9,7 @@
 //! that it is still what was listed), [`error`]; [`library`] and
 //! [`catalog`] for books of Project Gutenberg; [`bytes`] for lists that are in memory.
 //!
-//! A reader detects what it has in steps: `head` reads the first bytes, `foreign` detects archives, pages and the
+//! A reader detects its input in steps: `head` reads the first bytes, `foreign` detects archives, pages and the
 //! like, `format` determines the format of a list by its first line, `headerless` detects tables without a
 //! header, and `likeness` detects texts by their lines. `directory` reads directories of texts, and
 //! [`report`] reports what was wrong with a list.
