@@ -3,8 +3,8 @@
 //! A URL may contain commas, semicolons and bars, so a separator alone proves nothing. A line is a row of a
 //! table if something in it cannot be part of a URL: a cell before the URL, a space, a quotation mark, or
 //! cells without any sign of a URL after a URL that ends like a file. A line with a separator is also a row
-//! if the list has the extension `.csv`. Lines without such a sign are rows if all of them have the same
-//! number of cells, at least three, and end with a word.
+//! if the list has the extension `.csv` or `.tsv`. Lines without such a sign are rows if all of them have the
+//! same number of cells, at least three, and end with a word.
 
 use super::{error::shown, plain, separator::Separator, table};
 
