@@ -32,8 +32,8 @@ use crate::{
     directory::QueueDirectory,
     disk::failed,
     link::LocalLink,
-    remote::socket_address,
     session::Session,
+    socket::socket_address,
     wire::{self, Hello, OPEN_REQUESTS_MAX, ReplyFrame, RequestFrame, Welcome},
 };
 

@@ -25,5 +25,6 @@ pub mod remote;
 pub mod request;
 mod seal;
 pub mod session;
+mod socket;
 mod tail;
 mod wire;

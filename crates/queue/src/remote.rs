@@ -5,15 +5,12 @@
 //! client says which ones it knows of. What is not safe to repeat (another round for dead jobs, forgetting some) is
 //! answered with an error that says so.
 
+mod connector;
+
 use std::{
     collections::{BTreeMap, HashSet},
-    ffi::OsString,
-    fs::File,
     io,
-    os::fd::AsRawFd,
-    path::{Path, PathBuf},
     pin::pin,
-    process::Stdio,
     time::Duration,
 };
 
@@ -22,53 +19,24 @@ use flow::{
     job::Lease,
     lane::Lane,
     queue::{Presence, QueueError},
-    safe_file,
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
-    net::UnixStream,
-    process::{Child, Command},
     sync::{mpsc, oneshot},
-    time::{Instant, MissedTickBehavior, interval_at, timeout_at},
+    time::{Instant, MissedTickBehavior, interval_at},
 };
-use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
+pub use self::connector::{Absent, Starter};
+use self::connector::{Connector, Frames};
 use crate::{
     directory::QueueDirectory,
     request::{Reply, Request},
-    session::Session,
-    wire::{self, Hello, Numbered, OPEN_REQUESTS_MAX, ReplyFrame, Welcome},
+    wire::{self, Numbered, OPEN_REQUESTS_MAX, ReplyFrame},
 };
 
-/// How long to try to reach an owner, its start included.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
 /// The interval at which to check whether the owner answers. Time is counted in these intervals, so that time
 /// during which this process itself is stopped does not count.
 const BEAT: Duration = Duration::from_secs(1);
-const PAUSE_MIN: Duration = Duration::from_millis(2);
-const PAUSE_MAX: Duration = Duration::from_millis(100);
-
-/// The command that starts an owner.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Starter {
-    /// The program.
-    pub program: PathBuf,
-    /// Its arguments.
-    pub arguments: Vec<OsString>,
-    /// The exit code by which it says that there is no room on the disk.
-    pub disk_full_code: i32,
-}
-
-/// What to do where nobody owns the queue.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Absent {
-    /// Start an owner.
-    Start(Starter),
-    /// Wait for one that someone else starts.
-    Wait,
-    /// Say so.
-    Fail,
-}
 
 /// The time for which a connected owner may leave a request without an answer. A claim may take its own
 /// waiting time in addition.
@@ -114,8 +82,7 @@ impl RemoteLink {
         absent: Absent,
         patience: Patience,
     ) -> Result<Self, QueueError> {
-        let mut connector =
-            Connector { directory, absent, session: Session::of_this_process(), broker: None };
+        let mut connector = Connector::new(directory, absent);
         let frames = connector.connect(Vec::new(), Vec::new()).await?;
         let (calls, inbox) = mpsc::channel(OPEN_REQUESTS_MAX);
         let client = Client {
@@ -139,8 +106,6 @@ impl RemoteLink {
         reply.await.map_err(|_| gone())?
     }
 }
-
-type Frames = Framed<UnixStream, LengthDelimitedCodec>;
 
 /// The reason why serving ended without an error.
 enum Served {
@@ -293,158 +258,5 @@ const fn numbered(number: u64, call: &Call) -> Numbered<&Request> {
 fn answer(call: Call, result: Result<Reply, QueueError>) {
     if call.reply_to.send(result).is_err() {
         tracing::debug!("nobody waits for an answer of the queue any more");
-    }
-}
-
-struct Connector {
-    directory: QueueDirectory,
-    absent: Absent,
-    session: Session,
-    /// The owner that this client started last.
-    broker: Option<Child>,
-}
-
-impl Connector {
-    async fn connect(&mut self, held: Vec<Lease>, attending: Vec<Lane>) -> Result<Frames, QueueError> {
-        let hello = wire::encode_first(&Hello { session: self.session, held, attending });
-        let deadline = Instant::now() + CONNECT_PATIENCE;
-        let mut pause = PAUSE_MIN;
-        loop {
-            // A stopped owner still has a socket that accepts connections, but it does not reply.
-            match timeout_at(deadline, self.greet(hello.clone())).await {
-                Ok(Err(error)) => return Err(error),
-                Ok(Ok(Some(frames))) => return Ok(frames),
-                Ok(Ok(None)) if Instant::now() < deadline => {}
-                Ok(Ok(None)) | Err(_) => return Err(self.given_up()),
-            }
-            self.start_owner().await?;
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(PAUSE_MAX);
-        }
-    }
-
-    /// Connects to the owner and sends the hello. Returns `None` if there is no owner.
-    async fn greet(&self, hello: Bytes) -> Result<Option<Frames>, QueueError> {
-        match self.reach().await {
-            Ok(stream) => introduce(stream, hello).await,
-            Err(_) => Ok(None),
-        }
-    }
-
-    async fn reach(&self) -> io::Result<UnixStream> {
-        let address = socket_address(&self.directory.socket())?;
-        UnixStream::connect(address.path()).await
-    }
-
-    /// Starts an owner where nobody holds the lock and none is starting.
-    async fn start_owner(&mut self) -> Result<(), QueueError> {
-        if let Some(broker) = &mut self.broker {
-            match broker.try_wait() {
-                Ok(None) => return Ok(()),
-                Ok(Some(status)) => {
-                    self.broker = None;
-                    // One that was killed is replaced; one that gave up has said why.
-                    if let Some(code) = status.code().filter(|code| *code != 0) {
-                        return Err(self.start_failed(code));
-                    }
-                }
-                Err(error) => return Err(QueueError::Unreachable(error.to_string())),
-            }
-        }
-        self.directory.prepare()?;
-        if self.directory.try_lock()?.is_none() {
-            return Ok(());
-        }
-        match &self.absent {
-            Absent::Wait => Ok(()),
-            Absent::Fail => Err(QueueError::Unreachable("nobody serves it".to_owned())),
-            Absent::Start(starter) => {
-                self.broker = Some(spawn(starter, &self.directory.log())?);
-                Ok(())
-            }
-        }
-    }
-
-    /// Why the owner that was started has ended: its exit code, and the first line it said at the end.
-    fn start_failed(&self, code: i32) -> QueueError {
-        let log = safe_file::read_to_string(&self.directory.log()).unwrap_or_default();
-        let said = log
-            .lines()
-            .rev()
-            .find_map(|line| line.strip_prefix("juggle: "))
-            .unwrap_or("its owner could not say why");
-        match &self.absent {
-            Absent::Start(starter) if code == starter.disk_full_code => QueueError::DiskFull(said.to_owned()),
-            Absent::Start(_) | Absent::Wait | Absent::Fail => {
-                QueueError::Unreachable(format!("its owner could not be started: {said}"))
-            }
-        }
-    }
-
-    fn given_up(&self) -> QueueError {
-        let path = self.directory.path().display();
-        QueueError::InUse(match self.directory.owner() {
-            Some(pid) => format!(
-                "'{path}' is held by process {pid}, which does not answer: let it go on if it is stopped \
-                 (kill -CONT {pid}), end it (kill {pid}; nothing is lost by that), or use another output directory"
-            ),
-            None => format!(
-                "'{path}' is held by a process that does not answer on its socket; end that process, or use another \
-                 output directory"
-            ),
-        })
-    }
-}
-
-/// Says hello; `None` where the owner went away meanwhile.
-async fn introduce(stream: UnixStream, hello: Bytes) -> Result<Option<Frames>, QueueError> {
-    let mut frames = Framed::new(stream, wire::codec());
-    if frames.send(hello).await.is_err() {
-        return Ok(None);
-    }
-    match frames.next().await {
-        Some(Ok(first)) => wire::decode_first::<Welcome>(&first)?.map(|()| Some(frames)),
-        Some(Err(_)) | None => Ok(None),
-    }
-}
-
-/// In a process group of its own, so that Ctrl-C in a terminal ends the stages and not the queue under them.
-fn spawn(starter: &Starter, log: &Path) -> Result<Child, QueueError> {
-    let failed = |error: io::Error| {
-        QueueError::Unreachable(format!("cannot start '{}': {error}", starter.program.display()))
-    };
-    let log = safe_file::create(log).map_err(failed)?;
-    Command::new(&starter.program)
-        .args(&starter.arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log)
-        .process_group(0)
-        .spawn()
-        .map_err(failed)
-}
-
-/// A path by which a socket can be named, however long its real one is: an address holds 107 bytes at most.
-pub(crate) struct SocketAddress {
-    path: PathBuf,
-    /// Open while `path` goes through it.
-    _directory: Option<File>,
-}
-
-impl SocketAddress {
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-pub(crate) fn socket_address(socket: &Path) -> io::Result<SocketAddress> {
-    const SUN_PATH_BYTES_MAX: usize = 107;
-    match (socket.parent(), socket.file_name()) {
-        (Some(parent), Some(name)) if socket.as_os_str().len() > SUN_PATH_BYTES_MAX => {
-            let directory = File::open(parent)?;
-            let path = Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(name);
-            Ok(SocketAddress { path, _directory: Some(directory) })
-        }
-        _ => Ok(SocketAddress { path: socket.to_owned(), _directory: None }),
     }
 }
