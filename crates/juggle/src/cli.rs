@@ -186,8 +186,8 @@ pub struct StageArgs {
     /// of the fetch stage.
     #[arg(long)]
     pub refresh: bool,
-    /// Say how the texts that wait (if none waits, all that are stored) would be divided over threads, also with other
-    /// --chunk, and do nothing. Only of the process stage.
+    /// Show how the waiting texts would be divided over threads, also with other values of --chunk, and do nothing. If
+    /// none is waiting, all stored texts are shown. Only for the process stage.
     #[arg(long, conflicts_with_all = ["once", "follow", "watch", "refresh"])]
     pub explain: bool,
     /// Settings.
@@ -231,7 +231,7 @@ pub struct RedecodeArgs {
     /// Document ids, as in `meta/`.
     #[arg(required = true, value_name = "ID")]
     pub ids: Vec<DocumentId>,
-    /// The encoding, by any of its usual names: windows-1251, shift_jis, cp850, latin2, MacRoman, utf-32.
+    /// The encoding, by any common name: windows-1251, shift_jis, cp850, latin2, MacRoman, utf-32.
     #[arg(long, value_name = "LABEL")]
     pub encoding: String,
     /// Settings.

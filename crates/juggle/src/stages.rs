@@ -35,6 +35,7 @@ use crate::{
     refresh::Counters,
     reprocess::Reprocess,
     settings::{choice::OnFailure, resolved::Settings},
+    shell::quoted_path,
     stop_word_warnings,
     take_back::TakeBack,
     ways::Way,
@@ -282,8 +283,9 @@ impl Stages {
                 self.spawn_worker(workers, Arc::new(stage), settings, until);
             }
             Lane::Store => {
-                let stage =
-                    Store::new(blobs(), meter()).configured(settings.store).advising(&settings.output_dir);
+                let stage = Store::new(blobs(), meter())
+                    .configured(settings.store)
+                    .advising(quoted_path(&settings.output_dir));
                 self.spawn_worker(workers, Arc::new(stage), settings, until);
             }
             Lane::Process => match self.process.clone() {

@@ -272,17 +272,18 @@ impl Summary {
 
     /// Prints how many texts may not be what their authors wrote.
     fn print_encodings(&self, run: &Path, out: &Out) -> Result<(), CliError> {
-        let run = run.display();
+        let run = quoted_path(run);
         if self.doubtful_encodings > 0 {
             out.line(&format!(
-                "{} of them are doubtful: they may have been read in a wrong encoding. List them: grep -l '\"doubtful\"' \
-                 '{run}'/meta/*.json; then: juggle redecode ID --encoding LABEL -o '{run}'",
+                "doubtful encodings: {}. List the documents: grep -l '\"doubtful\"' {run}/meta/*.json; then: juggle redecode \
+                 ID --encoding LABEL -o {run}",
                 self.doubtful_encodings
             ))?;
         }
         if self.damaged > 0 {
             out.line(&format!(
-                "{} of them have {} characters that did not decode and became U+FFFD: see 'replacements' in their metas",
+                "documents with characters that did not decode and became U+FFFD: {} ({} characters); see 'replacements' \
+                 in {run}/meta/*.json",
                 self.damaged, self.replaced_characters
             ))?;
         }

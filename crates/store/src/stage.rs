@@ -16,7 +16,6 @@
 use std::{
     io::Write,
     panic::resume_unwind,
-    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::available_parallelism,
 };
@@ -77,9 +76,10 @@ impl Store {
         Self { config, ..self }
     }
 
-    /// Returns the stage with `run` as the run directory in the commands that its warnings suggest.
+    /// Returns the stage with `run` as the run directory in the commands that its warnings suggest. `run` is
+    /// quoted for a shell.
     #[must_use]
-    pub fn advising(self, run: &Path) -> Self {
+    pub fn advising(self, run: String) -> Self {
         Self { warnings: Warnings::of_run(run), ..self }
     }
 

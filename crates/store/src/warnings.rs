@@ -1,10 +1,7 @@
 //! Warns of stored texts that a user should look at. The first few of each kind are named; the others are
 //! counted.
 
-use std::{
-    path::Path,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{
     large_cuts,
@@ -31,18 +28,13 @@ pub(crate) struct Warnings {
 impl Default for Warnings {
     /// Creates the warnings of a run whose directory is not known.
     fn default() -> Self {
-        Self::naming("RUN".to_owned())
+        Self::of_run("RUN".to_owned())
     }
 }
 
 impl Warnings {
-    /// Creates the warnings of the run in this directory. The commands in them name it.
-    pub(crate) fn of_run(run: &Path) -> Self {
-        let quoted = run.display().to_string().replace('\'', r"'\''");
-        Self::naming(format!("'{quoted}'"))
-    }
-
-    fn naming(run: String) -> Self {
+    /// Creates the warnings of the run in this directory, which is quoted for a shell. The commands in them name it.
+    pub(crate) fn of_run(run: String) -> Self {
         let [doubtful, damaged, shortened] = Default::default();
         Self { run, doubtful, damaged, shortened }
     }
@@ -135,8 +127,9 @@ mod tests {
     #[test]
     fn commands_can_be_pasted() {
         let doubtful = text(|text| text.encoding.confidence = Some(Confidence::Doubtful));
-        let warnings = Warnings::of_run(Path::new("/my run's")).of_text(&doubtful);
-        let command = format!(r"juggle redecode {} --encoding LABEL -o '/my run'\''s'", doubtful.document);
+        let run = r"'/my run'\''s'";
+        let warnings = Warnings::of_run(run.to_owned()).of_text(&doubtful);
+        let command = format!("juggle redecode {} --encoding LABEL -o {run}", doubtful.document);
         assert!(
             warnings.iter().all(|warning| warning.ends_with(&command)) && warnings.len() == 1,
             "{warnings:?}"

@@ -106,7 +106,7 @@ pub const TABLE: &[Setting] = &[
         None,
         Takes::Text("NAME"),
         "",
-        "Column of tables, or key of JSON Lines, that holds the URLs; by default url, else link, href, address or uri",
+        "Column of a table, or key of JSON Lines, that holds the URLs [default: url, or another common name such as link or href]",
     ),
     row(
         "max-concurrent-downloads",
@@ -121,7 +121,7 @@ pub const TABLE: &[Setting] = &[
         Some('w'),
         Takes::Amount("SECONDS"),
         "2",
-        "Least time from the end of an answer to the next request to that host, in seconds or with a unit: 0.5, 500ms, 2s",
+        "Minimum time from the end of a response to the next request to the same host, in seconds or with a unit: 0.5, 500ms, 2s",
     ),
     row("threads", None, Takes::Number("N"), "0", "Threads that process texts; 0 for one per core"),
     row(
@@ -368,13 +368,7 @@ pub const TABLE: &[Setting] = &[
     row("keep-going", None, Takes::Switch, "", "Go on after a document failed (the default)"),
     row("fail-fast", None, Takes::Switch, "", "Stop at the first document that failed"),
     row("dry-run", Some('n'), Takes::Switch, "", "Say what would be done, do nothing"),
-    row(
-        "quiet",
-        Some('q'),
-        Takes::Switch,
-        "",
-        "Print nothing but errors, on either stream; --json still prints the result",
-    ),
+    row("quiet", Some('q'), Takes::Switch, "", "Print only errors; with --json the result is still printed"),
     row("verbose", Some('v'), Takes::Count, "", "Say more; -vv says most"),
     row("color", None, Takes::Text("auto|always|never"), "auto", "Colours on standard error"),
     row("no-progress", None, Takes::Switch, "", "No progress bars"),
