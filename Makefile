@@ -54,7 +54,7 @@ test: ## All tests, with all that can be built in.
 .PHONY: torture
 torture: ## The crash tests at length: 1,000 kills, 5,000 power cuts of the queue, 10,000 of the store, 2,000 faults of a pipeline.
 	@JUGGLE_TORTURE_KILLS=1000 JUGGLE_TORTURE_STATES=5000 \
-		$(CARGO) test --locked --package juggle-queue --package juggle-store --test crash -- --nocapture
+		$(CARGO) test --locked --package queue --package store --test crash -- --nocapture
 	@JUGGLE_TORTURE_FAULTS=2000 $(CARGO) test --locked --package juggle --test it -- --nocapture faults::
 
 # What make fuzz runs, and how long each.
@@ -79,19 +79,19 @@ lint: ## Formatting, clippy and documentation, warnings denied; with and without
 
 .PHONY: bench-queue
 bench-queue: ## The queue beside Redis, NATS and SQLite; table, and JSON in target/bench. [ARGS='…']
-	@$(CARGO) run --release --locked --quiet --package juggle-bench -- queue $(ARGS)
+	@$(CARGO) run --release --locked --quiet --package bench -- queue $(ARGS)
 
 .PHONY: bench-fetch
 bench-fetch: build ## Downloads beside curl, wget2, aria2c and Python; table, and JSON in target/bench. [ARGS='…']
-	@$(CARGO) run --release --locked --quiet --package juggle-bench -- fetch $(ARGS)
+	@$(CARGO) run --release --locked --quiet --package bench -- fetch $(ARGS)
 
 .PHONY: bench-store
 bench-store: ## The store stage alone, in each form that it keeps texts in; table, and JSON in target/bench. [ARGS='…']
-	@$(CARGO) run --release --locked --quiet --package juggle-bench -- store $(ARGS)
+	@$(CARGO) run --release --locked --quiet --package bench -- store $(ARGS)
 
 .PHONY: bench-process
 bench-process: ## The process stage, and counting beside coreutils, C, Python, Polars, DuckDB and NLTK; table, and JSON in target/bench. [ARGS='…']
-	@$(CARGO) run --release --locked --quiet --package juggle-bench -- process $(ARGS)
+	@$(CARGO) run --release --locked --quiet --package bench -- process $(ARGS)
 
 .PHONY: bench
 bench: bench-queue bench-fetch bench-store bench-process ## All benchmarks.

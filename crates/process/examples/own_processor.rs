@@ -1,7 +1,7 @@
 //! A processor of one's own: how often each letter occurs, and how many vowels there are.
 //!
 //! ```sh
-//! cargo run -p juggle-process --example own_processor -- crates/process/src/*.rs
+//! cargo run -p process --example own_processor -- crates/process/src/*.rs
 //! ```
 //!
 //! Each file is a document. The stage shares its chunks out over all threads; what `counts/` and `stats/` would get is
