@@ -46,6 +46,9 @@ compare: build ## Serial, concurrent and parallel on this machine, and what that
 # What is built in when asked for.
 FEATURES := juggle/hf
 
+# The benchmarks are a workspace of their own, which shares the build directory.
+BENCH := --manifest-path bench/Cargo.toml --target-dir target --locked
+
 .PHONY: test
 test: ## All tests, with all that can be built in.
 	@$(CARGO) test --workspace --features $(FEATURES) --locked --doc --quiet
@@ -71,27 +74,34 @@ fuzz-check: ## Whether the fuzz targets compile.
 	@$(FUZZ) check -s none
 
 .PHONY: lint
-lint: ## Formatting, clippy and documentation, warnings denied; with and without what can be built in.
+lint: bench-check ## Formatting, clippy and documentation, warnings denied; with and without what can be built in.
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	@$(CARGO) clippy --workspace --all-targets --features $(FEATURES) --locked -- -D warnings
 	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --features $(FEATURES) --locked
 
+.PHONY: bench-check bench-test
+bench-check: ## Lint the benchmarks.
+	@$(CARGO) fmt --manifest-path bench/Cargo.toml --check
+	@$(CARGO) clippy $(BENCH) --all-targets -- -D warnings
+bench-test: ## Test the benchmarks: short runs of each.
+	@$(CARGO) test $(BENCH)
+
 .PHONY: bench-queue
 bench-queue: ## The queue beside Redis, NATS and SQLite; table, and JSON in target/bench. [ARGS='…']
-	@$(CARGO) run --release --locked --quiet --package bench -- queue $(ARGS)
+	@$(CARGO) run --release $(BENCH) --quiet -- queue $(ARGS)
 
 .PHONY: bench-fetch
 bench-fetch: build ## Downloads beside curl, wget2, aria2c and Python; table, and JSON in target/bench. [ARGS='…']
-	@$(CARGO) run --release --locked --quiet --package bench -- fetch $(ARGS)
+	@$(CARGO) run --release $(BENCH) --quiet -- fetch $(ARGS)
 
 .PHONY: bench-store
 bench-store: ## The store stage alone, in each form that it keeps texts in; table, and JSON in target/bench. [ARGS='…']
-	@$(CARGO) run --release --locked --quiet --package bench -- store $(ARGS)
+	@$(CARGO) run --release $(BENCH) --quiet -- store $(ARGS)
 
 .PHONY: bench-process
 bench-process: ## The process stage, and counting beside coreutils, C, Python, Polars, DuckDB and NLTK; table, and JSON in target/bench. [ARGS='…']
-	@$(CARGO) run --release --locked --quiet --package bench -- process $(ARGS)
+	@$(CARGO) run --release $(BENCH) --quiet -- process $(ARGS)
 
 .PHONY: bench
 bench: bench-queue bench-fetch bench-store bench-process ## All benchmarks.

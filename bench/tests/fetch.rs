@@ -10,16 +10,16 @@ use std::{
 
 use serde_json::Value;
 
-/// Builds juggle's programs, in the profile of this test, where the benchmark looks for them: beside itself. A test of the
-/// whole workspace has built them.
+/// Builds juggle's programs in the profile of this test, beside the benchmark, which looks for them there.
 fn build() {
     if Path::new(env!("CARGO_BIN_EXE_juggle-bench")).with_file_name("juggle").exists() {
         return;
     }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
-        .args(["build", "--quiet", "--locked", "--offline", "--package", "juggle", "--bins"])
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+        .args(["build", "--quiet", "--locked", "--offline", "--package", "juggle", "--bins", "--target-dir"])
+        .arg(Path::new(env!("CARGO_BIN_EXE_juggle-bench")).ancestors().nth(2).unwrap())
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
         .output()
         .unwrap();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
