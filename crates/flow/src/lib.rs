@@ -11,7 +11,7 @@
 //! * [`record`]: small JSON files, each with a checksum of itself;
 //! * [`whole_file`]: other files, written whole or not at all; [`safe_file`]: opens files without following
 //!   links; [`temporary`]: removes the temporary files of killed writers; [`json_line`]: JSON that stays in
-//!   one line;
+//!   one line; [`shell`]: quoting of the commands that messages print;
 //! * [`stage`]: one step of the dataflow, [`Stage`](stage::Stage);
 //! * [`worker`]: **the loop** that claims, runs, completes or fails; [`retry`], [`shutdown`], [`meter`] serve it.
 //!
@@ -32,6 +32,7 @@ pub mod reason;
 pub mod record;
 pub mod retry;
 pub mod safe_file;
+pub mod shell;
 pub mod shutdown;
 pub mod stage;
 pub mod temporary;

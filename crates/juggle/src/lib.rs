@@ -17,7 +17,7 @@
 //! * `lock`: what a corpus is made of, in `corpus.lock`;
 //! * [`sample`]: the bundled library for machines without a network;
 //! * [`summary`], [`progress`], [`output`], [`telemetry`], [`signals`], [`directory`], [`exit`]: what people
-//!   see; [`shell`]: quoting of the commands that are printed;
+//!   see;
 //! * `blocking`, `whole_file`: the way to threads that may block, and to files that are whole.
 
 pub mod add;
@@ -49,7 +49,6 @@ mod reprocess;
 pub mod run;
 pub mod sample;
 pub mod settings;
-pub mod shell;
 pub mod signals;
 pub mod source;
 pub mod stage_command;

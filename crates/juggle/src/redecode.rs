@@ -10,6 +10,7 @@ use flow::{
     lane::Lane,
     payload::StoreJob,
     queue::{BATCH_MAX, JobQueue},
+    shell::quoted_path,
 };
 use store::{meta::Meta, text::code};
 
@@ -23,7 +24,6 @@ use crate::{
     output::Out,
     rebuild::survey::Surveyor,
     settings::resolved::Settings,
-    shell::quoted_path,
     stages::group_of,
 };
 

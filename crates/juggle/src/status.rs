@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 use flow::{
     lane::Lane,
     queue::{LaneStats, QueueStats},
+    shell::quoted_path,
 };
 use serde::Serialize;
 
@@ -17,7 +18,6 @@ use crate::{
     exit::{CliError, Exit},
     output::{Out, table},
     settings::resolved::Settings,
-    shell::quoted_path,
 };
 
 /// Duplicates that are named for people.

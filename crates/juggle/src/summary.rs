@@ -11,6 +11,7 @@ use flow::{
     lane::Lane,
     queue::{JobQueue, QueueStats},
     reason::Reason,
+    shell::quoted_path,
 };
 use serde::Serialize;
 
@@ -25,7 +26,6 @@ use crate::{
     output::{Out, align_right, describe_busy, peak_rss_bytes, seconds, table},
     refresh::RefreshSummary,
     settings::choice::{Network, OnFailure},
-    shell::quoted_path,
     ways::{self, Way},
 };
 

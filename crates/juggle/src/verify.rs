@@ -24,6 +24,7 @@ use flow::{
     job::{Selection, State},
     lane::Lane,
     queue::{BATCH_MAX, JobQueue},
+    shell::quoted_path,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -40,7 +41,6 @@ use crate::{
     output::{Out, peak_rss_bytes, seconds},
     progress::Show,
     settings::resolved::Settings,
-    shell::quoted_path,
     stages::group_of,
 };
 

@@ -10,7 +10,7 @@ use flow::{
 
 use crate::exit::{CliError, Exit, MEND};
 
-use crate::shell::quoted_path;
+use flow::shell::quoted_path;
 
 /// The document of this id, in any spelling, which has been processed.
 ///

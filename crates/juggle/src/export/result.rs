@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use ::export::written::Written;
 use serde::Serialize;
 
-use crate::{exit::CliError, output::Out, settings::resolved::Settings, shell::quoted_path};
+use flow::shell::quoted_path;
+
+use crate::{exit::CliError, output::Out, settings::resolved::Settings};
 
 /// Files of one form that are named for people.
 const NAMED_MAX: usize = 8;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use flow::queue::QueueError;
 use queue::directory::QueueDirectory;
 
-use crate::shell::quoted_path;
+use flow::shell::quoted_path;
 
 /// Says that the database in `queue/` is not whole yet.
 pub(super) fn marker(directory: &QueueDirectory) -> PathBuf {

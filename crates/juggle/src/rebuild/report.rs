@@ -6,14 +6,13 @@ use std::{
     time::Duration,
 };
 
-use flow::{document::DocumentId, lane::Lane};
+use flow::{document::DocumentId, lane::Lane, shell::quoted_path};
 use serde::Serialize;
 
 use super::build::Built;
 use crate::{
     exit::{CliError, Exit},
     output::{Out, peak_rss_bytes, seconds},
-    shell::quoted_path,
 };
 
 /// Whether it was done.

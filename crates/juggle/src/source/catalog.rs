@@ -14,7 +14,7 @@ use super::{
     library::{Amount, Library},
     row::{self, Row},
 };
-use crate::shell;
+use flow::shell;
 
 const NUMBER: &str = "Text#";
 const TYPE: &str = "Type";

@@ -15,7 +15,7 @@ use super::{
     error::{SourceError, shown},
     location,
 };
-use crate::shell;
+use flow::shell;
 
 /// Where entries come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
