@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use fetch::loopback::script::Script;
+use test_server::Script;
 use tokio::process::Command;
 
 use crate::lab::{Lab, program};

@@ -8,7 +8,7 @@ use std::{
 };
 
 use fastrand::Rng;
-use fetch::loopback::script::Script;
+use test_server::Script;
 use tokio::{process::Child, time::timeout};
 
 use crate::lab::{Lab, assert_same};

@@ -8,8 +8,8 @@ use std::{
     process::{Output, Stdio},
 };
 
-use fetch::loopback::Server;
 use tempfile::TempDir;
+use test_server::Server;
 use tokio::process::{Child, Command};
 
 /// The directory `data` of the repository.

@@ -145,7 +145,7 @@ async fn what_is_no_list_is_told_in_one_line_and_nothing_is_added() {
     }
     let status = lab.juggle::<&str>(&["status", "--json"], "out", &[]).await.expect(0).json();
     assert_eq!((&status["pending"], lab.server.total()), (&0.into(), 0));
-    lab.server.always("/novel", fetch::loopback::script::Script::bytes(novel));
+    lab.server.always("/novel", test_server::Script::bytes(novel));
     let url = lab.server.url("/novel");
     let ended = lab.juggle(&["add"], "out", &["-i", &url]).await;
     ended.expect_error(3, &["looks like a text", "as a source, without -i"]);

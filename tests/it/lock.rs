@@ -2,8 +2,8 @@
 
 use std::{fs, path::Path};
 
-use fetch::loopback::script::Script;
 use serde_json::Value;
+use test_server::Script;
 
 use crate::lab::{Lab, assert_same};
 

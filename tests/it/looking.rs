@@ -1,6 +1,6 @@
 //! Looking into a run and mending it.
 
-use fetch::loopback::script::Script;
+use test_server::Script;
 
 use crate::lab::Lab;
 

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fetch::loopback::script::Script;
+use test_server::Script;
 
 use crate::lab::{Lab, finish};
 

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use fetch::loopback::script::Script;
 use serde_json::Value;
+use test_server::Script;
 
 use crate::lab::{Ended, Lab};
 

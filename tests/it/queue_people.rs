@@ -6,7 +6,7 @@ use std::{
     process::Stdio,
 };
 
-use fetch::loopback::script::Script;
+use test_server::Script;
 
 use crate::{
     lab::{Ended, Lab, finish},

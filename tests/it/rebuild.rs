@@ -10,7 +10,7 @@ use std::{
 };
 
 use fastrand::Rng;
-use fetch::loopback::script::Script;
+use test_server::Script;
 use tokio::time::timeout;
 
 use crate::lab::{Lab, assert_same};

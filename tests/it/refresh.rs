@@ -9,8 +9,8 @@ use std::{
     time::Duration,
 };
 
-use fetch::loopback::{log::Request, script::Script};
 use serde_json::{Value, json};
+use test_server::{Request, Script};
 use tokio::time::timeout;
 
 use crate::lab::{Lab, assert_same};

@@ -2,8 +2,8 @@
 
 use std::{process::Stdio, time::Duration};
 
-use fetch::loopback::script::Script;
 use rustix::process::{Pid, Signal, kill_process};
+use test_server::Script;
 use tokio::process::Child;
 
 use crate::{

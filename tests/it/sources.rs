@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use fetch::loopback::script::Script;
+use test_server::Script;
 
 use crate::lab::Lab;
 

@@ -2,7 +2,7 @@
 
 use std::{process::Stdio, time::Duration};
 
-use fetch::loopback::script::Script;
+use test_server::Script;
 
 use crate::{
     kills::kill_broker,

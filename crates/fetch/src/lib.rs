@@ -21,7 +21,6 @@
 //! * [`refreshed`]: what became of texts that are stored and were asked for again;
 //! * [`stage`]: [`Fetch`](stage::Fetch), which puts them together;
 //! * [`list`]: a source list from the web, outside of the queue;
-//! * [`loopback`]: a small file server on this machine, for the bundled sample and for tests;
 //! * `fuzzing`: with the feature of that name, what servers send judged as the stage judges it, without a server.
 
 mod address;
@@ -47,7 +46,6 @@ mod hosts;
 mod kept;
 pub mod list;
 mod local;
-pub mod loopback;
 mod manners;
 pub mod mirror;
 pub mod notices;

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
-use fetch::{candidate::Candidate, family::Family, loopback::Server};
+use fetch::{candidate::Candidate, family::Family};
+use test_server::Server;
 use tokio::{net::TcpStream, task::JoinSet};
 
 use crate::{

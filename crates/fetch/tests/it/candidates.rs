@@ -1,7 +1,7 @@
 //! Several URLs of one text.
 
-use fetch::loopback::script::Script;
 use flow::{payload::FetchJob, reason::Reason, stage::StageError};
+use test_server::Script;
 
 use crate::rig::{Result, Rig, fatal, retry};
 

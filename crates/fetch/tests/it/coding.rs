@@ -3,13 +3,14 @@
 use std::io::Write;
 
 use bytes::Bytes;
-use fetch::{config::AcceptEncoding, loopback::script::Script};
+use fetch::config::AcceptEncoding;
 use flate2::{
     Compression,
     write::{DeflateEncoder, GzEncoder, ZlibEncoder},
 };
 use flow::{meter::Meter, payload::Listed, reason::Reason};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+use test_server::Script;
 
 use crate::rig::{Raw, Rig, Then, fatal, reason, retry, text};
 

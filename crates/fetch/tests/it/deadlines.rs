@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use fetch::loopback::script::Script;
 use flow::reason::Reason;
+use test_server::Script;
 
 use crate::rig::{Raw, Rig, Then, retry, text};
 

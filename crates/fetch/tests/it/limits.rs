@@ -5,11 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fetch::{family::Family, loopback::script::Script};
+use fetch::family::Family;
 use flow::{
     reason::Reason,
     stage::{Attempt, Stage, StageError},
 };
+use test_server::Script;
 
 use crate::rig::{Rig, text};
 

@@ -8,7 +8,6 @@ mod kept;
 mod lenient;
 mod limits;
 mod local;
-mod loopback;
 mod proxy;
 mod redirects;
 mod refresh;

@@ -5,8 +5,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use fetch::loopback::script::Script;
 use flow::{reason::Reason, stage::StageError};
+use test_server::Script;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},

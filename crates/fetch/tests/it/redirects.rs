@@ -1,7 +1,7 @@
 //! Redirects, and the addresses they may lead to.
 
-use fetch::loopback::{Server, script::Script};
 use flow::reason::Reason;
+use test_server::{Script, Server};
 
 use crate::rig::{Rig, fatal};
 

@@ -1,12 +1,12 @@
 //! Texts that are stored and asked for again.
 
-use fetch::loopback::script::Script;
 use flow::{
     blobs::BlobKind,
     job::Known,
     payload::{FetchJob, Fetched, StoreJob, Stored},
     reason::Reason,
 };
+use test_server::Script;
 
 use crate::rig::{Rig, fatal, text};
 

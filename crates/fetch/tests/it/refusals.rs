@@ -2,13 +2,13 @@
 
 use std::{fs::OpenOptions, io::Read, sync::Arc};
 
-use fetch::loopback::script::Script;
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Kept, Publishing, StagedBlob},
     document::DocumentId,
     reason::Reason,
     stage::StageError,
 };
+use test_server::Script;
 
 use crate::rig::{Raw, Rig, Then, fatal, reason, retry, text};
 

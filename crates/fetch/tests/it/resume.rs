@@ -1,12 +1,12 @@
 //! Downloads that are cut.
 
-use fetch::loopback::script::Script;
 use flow::{
     blobs::BlobError,
     meter::Meter,
     reason::Reason,
     stage::{Attempt, Stage},
 };
+use test_server::Script;
 
 use crate::rig::{Raw, Rig, Then, retry, text};
 

@@ -8,13 +8,7 @@ use std::{
     },
 };
 
-use fetch::{
-    candidate::group_of,
-    config::FetchConfig,
-    loopback::{Server, script::Script},
-    robots::Heed,
-    stage::Fetch,
-};
+use fetch::{candidate::group_of, config::FetchConfig, robots::Heed, stage::Fetch};
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
     meter::Meter,
@@ -23,6 +17,7 @@ use flow::{
     stage::{Attempt, Done, Stage, StageError},
     testing::memory_blobs::MemoryBlobs,
 };
+use test_server::{Script, Server};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,

@@ -2,16 +2,13 @@
 
 use std::time::Duration;
 
-use fetch::{
-    loopback::{Server, script::Script},
-    robots::Heed,
-    stage::Fetch,
-};
+use fetch::{robots::Heed, stage::Fetch};
 use flow::{
     payload::FetchJob,
     reason::Reason,
     stage::{Attempt, Done, Stage, StageError},
 };
+use test_server::{Script, Server};
 
 use crate::rig::{Rig, fatal, retry};
 

@@ -1,11 +1,12 @@
 //! Hosts that answer with something else than texts, again and again.
 
-use fetch::{loopback::script::Script, stage::Fetch, suspicion::REST};
+use fetch::{stage::Fetch, suspicion::REST};
 use flow::{
     payload::{FetchJob, StoreJob},
     reason::{Failure, Reason},
     stage::{Attempt, Done, Stage, StageError},
 };
+use test_server::Script;
 
 use crate::rig::{Rig, fatal, retry, text};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use fetch::loopback::script::Script;
 use flow::stage::{Attempt, Done, Stage, StageError};
+use test_server::Script;
 
 use crate::rig::Rig;
 

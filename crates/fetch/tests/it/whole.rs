@@ -1,6 +1,5 @@
 //! Bodies that come whole.
 
-use fetch::loopback::script::Script;
 use flow::{
     blobs::BlobKind,
     meter::Meter,
@@ -8,6 +7,7 @@ use flow::{
     reason::Reason,
     stage::{Attempt, Stage},
 };
+use test_server::Script;
 
 use crate::rig::{Raw, Rig, Then, fatal, text};
 

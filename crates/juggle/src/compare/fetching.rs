@@ -5,21 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fetch::{
-    candidate,
-    config::FetchConfig,
-    family::Family,
-    loopback::{Server, script::Script},
-    proxy::ProxyChoice,
-    robots::Heed,
-    stage::Fetch,
-};
+use fetch::{candidate, config::FetchConfig, family::Family, proxy::ProxyChoice, robots::Heed, stage::Fetch};
 use flow::{
     blobs::BlobStore,
     meter::Meter,
     payload::{FetchJob, Listed, StoreJob},
     shutdown::Shutdown,
 };
+use test_server::{Script, Server};
 use url::Url;
 
 use super::{crew, texts::Texts};

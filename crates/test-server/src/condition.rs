@@ -7,7 +7,7 @@ use hyper::{
 
 /// Whether a GET or HEAD with these fields is answered by 304, where its answer would have those. `If-Modified-Since`
 /// counts only where there is no `If-None-Match`.
-pub(super) fn is_unmodified(request: &HeaderMap, answer: &HeaderMap) -> bool {
+pub(crate) fn is_unmodified(request: &HeaderMap, answer: &HeaderMap) -> bool {
     if request.contains_key(IF_NONE_MATCH) {
         let Some(etag) = text(answer, &ETAG) else { return false };
         let named = request.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());

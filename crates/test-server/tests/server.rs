@@ -1,7 +1,7 @@
 //! The server that the other tests, and `juggle pipeline`, rely on.
 
-use fetch::loopback::{Server, script::Script};
 use reqwest::{Client, Response, StatusCode};
+use test_server::{Script, Server};
 
 fn client() -> Client {
     Client::builder().no_proxy().tls_backend_preconfigured(tls()).build().unwrap()

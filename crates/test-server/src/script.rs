@@ -21,7 +21,7 @@ pub struct Script {
 
 /// A body that is not a file's.
 #[derive(Debug, Clone)]
-pub enum Body {
+pub(crate) enum Body {
     /// These bytes.
     Bytes(Bytes),
     /// Lines of text, so many bytes in all, made as they are sent.

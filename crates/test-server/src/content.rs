@@ -14,7 +14,7 @@ use futures_util::{Stream, stream};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use url::Url;
 
-use super::{
+use crate::{
     log::Answering,
     script::{Body, End, Pace, Script},
 };
@@ -26,7 +26,7 @@ const LINE: &[u8] = b"It is a truth universally acknowledged, that lines end.\n"
 
 /// Where the bytes come from.
 #[derive(Debug, Clone)]
-pub(super) enum Source {
+pub(crate) enum Source {
     File(PathBuf),
     Bytes(Bytes),
     Generated,
@@ -34,20 +34,20 @@ pub(super) enum Source {
 
 /// Bytes, with what HTTP says of them.
 #[derive(Debug, Clone)]
-pub(super) struct Content {
-    pub(super) source: Source,
-    pub(super) bytes: u64,
+pub(crate) struct Content {
+    pub(crate) source: Source,
+    pub(crate) bytes: u64,
     /// Strong: from the content.
-    pub(super) etag: String,
-    pub(super) last_modified: Option<String>,
-    pub(super) content_type: &'static str,
+    pub(crate) etag: String,
+    pub(crate) last_modified: Option<String>,
+    pub(crate) content_type: &'static str,
 }
 
 /// Hashes of files by path; each with the length and time it was computed for.
-pub(super) type Hashes = Mutex<HashMap<PathBuf, (u64, SystemTime, String)>>;
+pub(crate) type Hashes = Mutex<HashMap<PathBuf, (u64, SystemTime, String)>>;
 
 impl Content {
-    pub(super) fn scripted(body: &Body) -> Self {
+    pub(crate) fn scripted(body: &Body) -> Self {
         let (source, bytes, etag) = match body {
             Body::Bytes(bytes) => {
                 (Source::Bytes(bytes.clone()), bytes.len() as u64, quoted(&blake3::hash(bytes)))
@@ -58,7 +58,7 @@ impl Content {
     }
 
     /// The regular file that a request's path names, if it lies below `root`. Blocking.
-    pub(super) fn file(root: &Path, request_path: &str, hashes: &Hashes) -> io::Result<Option<Self>> {
+    pub(crate) fn file(root: &Path, request_path: &str, hashes: &Hashes) -> io::Result<Option<Self>> {
         let Some(path) = below(root, request_path) else { return Ok(None) };
         let mut file = match File::open(&path) {
             Ok(file) => file,
@@ -138,7 +138,7 @@ struct Sending {
 }
 
 /// The bytes `first..first + length` as the script wants them sent.
-pub(super) fn send(
+pub(crate) fn send(
     content: Content,
     (first, length): (u64, u64),
     script: &Script,

@@ -2,7 +2,7 @@
 
 /// What to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Selected {
+pub(crate) enum Selected {
     /// Everything.
     Whole,
     /// The bytes from `first` to `last`, both included.
@@ -12,7 +12,7 @@ pub(super) enum Selected {
 }
 
 /// Selects from a body of `total` bytes. A range that is not understood, or several, select everything.
-pub(super) fn select(range: Option<&str>, total: u64) -> Selected {
+pub(crate) fn select(range: Option<&str>, total: u64) -> Selected {
     let Some((first, last)) = range.and_then(|range| range.strip_prefix("bytes=")?.split_once('-')) else {
         return Selected::Whole;
     };

@@ -26,7 +26,7 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpStream, sync::Semaphore, task::JoinSet};
 
-use super::{
+use crate::{
     condition,
     content::{self, Content, Hashes},
     log::{Answering, Log, Request},
@@ -118,7 +118,7 @@ impl Server {
         format!("{}{path}", self.base_url())
     }
 
-    /// The requests seen so far, in order of their arrival; at most [`REQUESTS_MAX`](super::log::REQUESTS_MAX).
+    /// The requests seen so far, in order of their arrival; at most [`REQUESTS_MAX`](crate::REQUESTS_MAX).
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.shared.log.requests()
