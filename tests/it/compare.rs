@@ -4,14 +4,14 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::lab::{Ended, Lab, data, finish, program};
+use crate::harness::{Ended, Harness, data, finish, program};
 
 /// As small as it can be.
 const QUICK: [&str; 4] = ["--latency", "1ms", "--work", "100KiB"];
 
-async fn compare(lab: &Lab, texts: &str, more: &[&str]) -> Ended {
+async fn compare(harness: &Harness, texts: &str, more: &[&str]) -> Ended {
     let mut command = program("juggle");
-    command.arg("compare").arg(lab.path(texts)).arg("-o").arg(lab.path("out")).args(QUICK).args(more);
+    command.arg("compare").arg(harness.path(texts)).arg("-o").arg(harness.path("out")).args(QUICK).args(more);
     command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
     finish(command.spawn().unwrap()).await
 }
@@ -22,11 +22,11 @@ fn names(comparison: &Value) -> Vec<&str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_row_has_its_runs_and_the_chart_names_every_row() {
-    let lab = Lab::sample();
-    let (sample, chart) = (data().join("sample"), lab.path("chart.svg"));
+    let harness = Harness::sample();
+    let (sample, chart) = (data().join("sample"), harness.path("chart.svg"));
     let sample = sample.to_str().unwrap();
     let more = ["--json", "--runs", "2", "--threads", "2", "--svg", chart.to_str().unwrap()];
-    let said = compare(&lab, sample, &more).await.expect(0).json();
+    let said = compare(&harness, sample, &more).await.expect(0).json();
     let expected = [
         "fetch, one text at a time",
         "fetch, 16 at a time",
@@ -59,17 +59,17 @@ async fn every_row_has_its_runs_and_the_chart_names_every_row() {
     assert_eq!(svg.root_element().tag_name().name(), "svg");
     let texts: Vec<&str> = svg.descendants().filter_map(|node| node.text()).map(str::trim).collect();
     assert!(expected.iter().all(|name| texts.contains(name)), "{texts:?}");
-    assert!(!lab.path("out").exists(), "nothing is left");
+    assert!(!harness.path("out").exists(), "nothing is left");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_table_says_what_the_figures_hold_for_and_what_they_mean() {
-    let lab = Lab::of_texts(3, 40);
-    fs::copy(lab.path("www/t0.txt"), lab.path("www/a copy & 100%.txt")).unwrap();
-    fs::write(lab.path("www/notes.md"), "no text").unwrap();
-    fs::create_dir(lab.path("out")).unwrap();
-    fs::write(lab.path("out/mine"), "").unwrap();
-    let shown = compare(&lab, "www", &["--runs", "1"]).await.expect(0).stdout;
+    let harness = Harness::of_texts(3, 40);
+    fs::copy(harness.path("www/t0.txt"), harness.path("www/a copy & 100%.txt")).unwrap();
+    fs::write(harness.path("www/notes.md"), "no text").unwrap();
+    fs::create_dir(harness.path("out")).unwrap();
+    fs::write(harness.path("out/mine"), "").unwrap();
+    let shown = compare(&harness, "www", &["--runs", "1"]).await.expect(0).stdout;
     for words in [
         "4 texts of",
         "1 run of each row",
@@ -81,36 +81,40 @@ async fn the_table_says_what_the_figures_hold_for_and_what_they_mean() {
         assert!(shown.contains(words), "{words}:\n{shown}");
     }
     let left: Vec<_> =
-        fs::read_dir(lab.path("out")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        fs::read_dir(harness.path("out")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["mine"]);
-    let dry = compare(&lab, "www", &["-n", "--runs", "2"]).await.expect(0).stdout;
+    let dry = compare(&harness, "www", &["-n", "--runs", "2"]).await.expect(0).stdout;
     assert!(dry.contains("would measure 2 times: process, 1 thread"), "{dry}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_compared_is_told_and_leaves_nothing() {
-    let lab = Lab::of_texts(1, 5);
-    fs::create_dir(lab.path("empty")).unwrap();
-    compare(&lab, "empty", &[]).await.expect_error(3, &["there is no text (*.txt)", "juggle compare DIR"]);
-    compare(&lab, "nowhere", &[]).await.expect_error(3, &["cannot read texts from", "juggle compare DIR"]);
-    fs::write(lab.path("www/page.txt"), "<!DOCTYPE html><html><body>no</body></html>").unwrap();
-    compare(&lab, "www", &[]).await.expect_error(3, &["a text cannot be worked on", "page.txt"]);
-    assert!(!lab.path("out").exists());
+async fn a_directory_that_cannot_be_compared_is_reported_and_nothing_is_left() {
+    let harness = Harness::of_texts(1, 5);
+    fs::create_dir(harness.path("empty")).unwrap();
+    compare(&harness, "empty", &[])
+        .await
+        .expect_error(3, &["there is no text (*.txt)", "juggle compare DIR"]);
+    compare(&harness, "nowhere", &[])
+        .await
+        .expect_error(3, &["cannot read texts from", "juggle compare DIR"]);
+    fs::write(harness.path("www/page.txt"), "<!DOCTYPE html><html><body>no</body></html>").unwrap();
+    compare(&harness, "www", &[]).await.expect_error(3, &["a text cannot be worked on", "page.txt"]);
+    assert!(!harness.path("out").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupt_leaves_nothing() {
-    let lab = Lab::of_texts(4, 200);
+    let harness = Harness::of_texts(4, 200);
     let mut command = program("juggle");
     command.args(["compare", "--runs", "1000", "--latency", "20ms", "--work", "1MiB"]);
-    command.arg(lab.path("www")).arg("-o").arg(lab.path("out"));
+    command.arg(harness.path("www")).arg("-o").arg(harness.path("out"));
     command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
     let child = command.spawn().unwrap();
-    while !lab.path("out").is_dir() {
+    while !harness.path("out").is_dir() {
         tokio::task::yield_now().await;
     }
     let pid = rustix::process::Pid::from_raw(child.id().unwrap().try_into().unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     finish(child).await.expect(7);
-    assert!(!lab.path("out").exists());
+    assert!(!harness.path("out").exists());
 }

@@ -4,22 +4,22 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::lab::Lab;
+use crate::harness::Harness;
 
 /// Documents of these texts, processed.
-async fn corpus(texts: &[(&str, &str)]) -> Lab {
+async fn corpus(texts: &[(&str, &str)]) -> Harness {
     let root = tempfile::tempdir().unwrap();
     for (name, text) in texts {
         fs::write(root.path().join(format!("{name}.txt")), text).unwrap();
     }
-    let lab = Lab::serving(root.path());
+    let harness = Harness::serving(root.path());
     let rows: String = texts
         .iter()
-        .map(|(name, _)| format!("{}\t{name}\n", lab.server.url(&format!("/{name}.txt"))))
+        .map(|(name, _)| format!("{}\t{name}\n", harness.server.url(&format!("/{name}.txt"))))
         .collect();
-    let list = lab.write("list.tsv", &format!("url\tid\n{rows}"));
-    lab.juggle(&["pipeline"], "out", &[list]).await.expect(0);
-    lab
+    let list = harness.write("list.tsv", &format!("url\tid\n{rows}"));
+    harness.juggle(&["pipeline"], "out", &[list]).await.expect(0);
+    harness
 }
 
 fn measures(compared: &Value) -> Vec<&str> {
@@ -29,8 +29,9 @@ fn measures(compared: &Value) -> Vec<&str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_distance_of_two_documents_is_that_of_their_words() {
-    let lab = corpus(&[("one", "Kitten kitten\nkitten.\n"), ("other", "sitting\n")]).await;
-    let said = lab.juggle::<&str>(&["distance", "one", "other", "--json"], "out", &[]).await.expect(0).json();
+    let harness = corpus(&[("one", "Kitten kitten\nkitten.\n"), ("other", "sitting\n")]).await;
+    let said =
+        harness.juggle::<&str>(&["distance", "one", "other", "--json"], "out", &[]).await.expect(0).json();
     assert_eq!((&said["first"]["tokens"], &said["first"]["distinct_tokens"]), (&3.into(), &1.into()));
     assert_eq!((&said["pairs"], &said["seed"]), (&100_000.into(), &0.into()));
     assert_eq!(measures(&said), ["letters", "letters-per-position", "levenshtein", "jaro-winkler"]);
@@ -40,7 +41,7 @@ async fn the_distance_of_two_documents_is_that_of_their_words() {
         assert_eq!((&distance["standard_deviation"], &distance["pairs"]), (&0.0.into(), &100_000.into()));
         assert_eq!(distance["histogram"].as_array().unwrap().len(), 1, "{distance}");
     }
-    let shown = lab.juggle::<&str>(&["distance", "ONE", "Other"], "out", &[]).await.expect(0).stdout;
+    let shown = harness.juggle::<&str>(&["distance", "ONE", "Other"], "out", &[]).await.expect(0).stdout;
     for words in ["one: 3 tokens, 1 of them different", "levenshtein", "115.00", "100.0 %", "█"] {
         assert!(shown.contains(words), "{words}:\n{shown}");
     }
@@ -48,13 +49,13 @@ async fn the_distance_of_two_documents_is_that_of_their_words() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_seed_gives_the_same_result_whatever_the_threads_the_order_and_the_form_of_the_files() {
-    let lab = Lab::sample();
-    lab.sample_pipeline("out", &[]).await.expect(0);
-    lab.sample_pipeline("packed", &["--compress", "zstd", "--layout", "sharded"]).await.expect(0);
+    let harness = Harness::sample();
+    harness.sample_pipeline("out", &[]).await.expect(0);
+    harness.sample_pipeline("packed", &["--compress", "zstd", "--layout", "sharded"]).await.expect(0);
     let (moth, train) = ("sample-moth", "sample-train");
     let run = async |ids: [&str; 2], out: &str, more: &[&str]| {
         let words = ["distance", ids[0], ids[1], "--json", "--pairs", "20000"];
-        lab.juggle(&words, out, more).await.expect(0).json()
+        harness.juggle(&words, out, more).await.expect(0).json()
     };
     let one = run([moth, train], "out", &["--threads", "1"]).await;
     assert_eq!(run([moth, train], "out", &["--threads", "5"]).await, one);
@@ -69,11 +70,11 @@ async fn a_seed_gives_the_same_result_whatever_the_threads_the_order_and_the_for
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_corpus_is_compared_in_pairs_nearest_first_and_no_more_than_were_asked_for() {
-    let lab = Lab::sample();
-    lab.sample_pipeline("out", &[]).await.expect(0);
+    let harness = Harness::sample();
+    harness.sample_pipeline("out", &[]).await.expect(0);
     let run = async |words: &[&str]| {
         let words = [&["distance", "--json", "--pairs", "500", "--measure", "letters"], words].concat();
-        lab.juggle::<&str>(&words, "out", &[]).await.expect(0).json()
+        harness.juggle::<&str>(&words, "out", &[]).await.expect(0).json()
     };
     let all = run(&["--all"]).await;
     assert_eq!(run(&[]).await, all);
@@ -91,19 +92,19 @@ async fn a_corpus_is_compared_in_pairs_nearest_first_and_no_more_than_were_asked
     let one = run(&["sample-moth"]).await;
     assert_eq!((one["compared"].as_array().unwrap().len(), &one["possible_pairs"]), (12, &12.into()));
     let shown =
-        lab.juggle::<&str>(&["distance", "--all", "--max-pairs", "7", "--pairs", "10"], "out", &[]).await;
+        harness.juggle::<&str>(&["distance", "--all", "--max-pairs", "7", "--pairs", "10"], "out", &[]).await;
     let shown = shown.expect(0).stdout;
     assert!(shown.contains("7 pairs of documents of 78") && shown.contains("sample-"), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_that_are_not_there_or_not_ready_are_told_with_what_to_do() {
-    let lab =
+async fn documents_that_are_missing_or_not_processed_are_reported_with_what_to_do() {
+    let harness =
         corpus(&[("moby-dick", "Call me Ishmael.\n"), ("empty", "*** !!! ***\n"), ("walden", "Pond.\n")])
             .await;
     let fail = async |words: &[&str], out: &str, code, said: &[&str]| {
         let words = [&["distance"], words].concat();
-        lab.juggle::<&str>(&words, out, &[]).await.expect_error(code, said);
+        harness.juggle::<&str>(&words, out, &[]).await.expect_error(code, said);
     };
     fail(&["mobydick", "walden"], "out", 3, &["no document 'mobydick'", "did you mean 'moby-dick'?"]).await;
     fail(&["walden", "../x"], "out", 3, &["no document '../x'"]).await;
@@ -113,14 +114,14 @@ async fn documents_that_are_not_there_or_not_ready_are_told_with_what_to_do() {
     fail(&["a", "b", "c"], "out", 2, &["c"]).await;
     fail(&["a", "--all"], "out", 2, &["--all"]).await;
     fail(&["a", "b", "--pairs", "0"], "out", 2, &["--pairs"]).await;
-    let all = lab.juggle::<&str>(&["distance", "--json"], "out", &[]).await.expect(0).json();
+    let all = harness.juggle::<&str>(&["distance", "--json"], "out", &[]).await.expect(0).json();
     assert_eq!((&all["without_tokens"][0], &all["possible_pairs"]), (&"empty".into(), &1.into()));
-    let tokens = lab.path("out/tokens/walden_tokens.txt");
+    let tokens = harness.path("out/tokens/walden_tokens.txt");
     fs::write(&tokens, "pond\n\n").unwrap();
     fail(&["walden", "moby-dick"], "out", 3, &["line 2", "is no token", "juggle verify"]).await;
     fs::remove_file(&tokens).unwrap();
     fail(&["walden", "moby-dick"], "out", 3, &["gone or damaged", "juggle verify"]).await;
-    fs::remove_file(lab.path("out/stats/walden.json")).unwrap();
+    fs::remove_file(harness.path("out/stats/walden.json")).unwrap();
     fail(&["walden", "moby-dick"], "out", 3, &["not processed yet", "juggle process -o"]).await;
     fail(&[], "out", 3, &["two documents with tokens"]).await;
 }

@@ -9,105 +9,111 @@ use std::{
 use test_server::Script;
 use tokio::process::Command;
 
-use crate::lab::{Lab, program};
+use crate::harness::{Harness, program};
 
 const NONE: &[&str] = &[];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_sources_it_says_how_to_name_some() {
-    let lab = Lab::of_texts(1, 1);
+    let harness = Harness::of_texts(1, 1);
     for command in ["pipeline", "add"] {
-        lab.juggle(&[command], "out", NONE).await.expect_error(2, &["there are no sources", "-i FILE"]);
+        harness.juggle(&[command], "out", NONE).await.expect_error(2, &["there are no sources", "-i FILE"]);
     }
-    assert!(!lab.path("out").exists(), "nothing was made");
+    assert!(!harness.path("out").exists(), "nothing was made");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unreadable_list_is_named() {
-    let lab = Lab::of_texts(1, 1);
-    let missing = lab.path("no-such-list.tsv");
-    lab.juggle(&["pipeline"], "out", &[&missing]).await.expect_error(3, &["no-such-list.tsv"]);
-    let directory = lab.path("www");
-    lab.juggle(&["add"], "out", &[Path::new("--catalog"), &directory])
+    let harness = Harness::of_texts(1, 1);
+    let missing = harness.path("no-such-list.tsv");
+    harness.juggle(&["pipeline"], "out", &[&missing]).await.expect_error(3, &["no-such-list.tsv"]);
+    let directory = harness.path("www");
+    harness
+        .juggle(&["add"], "out", &[Path::new("--catalog"), &directory])
         .await
         .expect_error(3, &["it is a directory"]);
-    let no_column = lab.write("wrong.tsv", "place\tname\nhttp://a.invalid/\tx\n");
-    lab.juggle(&["pipeline"], "out", &[&no_column]).await.expect_error(3, &["wrong.tsv", "no column 'url'"]);
-    let broken = lab.write("broken.gz", "\u{1f}");
+    let no_column = harness.write("wrong.tsv", "place\tname\nhttp://a.invalid/\tx\n");
+    harness
+        .juggle(&["pipeline"], "out", &[&no_column])
+        .await
+        .expect_error(3, &["wrong.tsv", "no column 'url'"]);
+    let broken = harness.write("broken.gz", "\u{1f}");
     fs::write(&broken, [0x1f, 0x8b, 8, 0, 0, 0]).unwrap();
-    lab.juggle(&["pipeline"], "out", &[&broken]).await.expect_error(3, &["broken.gz"]);
+    harness.juggle(&["pipeline"], "out", &[&broken]).await.expect_error(3, &["broken.gz"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_line_is_told_with_its_number_and_stops_nothing() {
-    let lab = Lab::of_texts(2, 5);
+async fn an_invalid_line_is_reported_with_its_number_and_skipped() {
+    let harness = Harness::of_texts(2, 5);
     let list = format!(
         "{}\n\nnot a source\nftp://a.invalid/x\n{}\n",
-        lab.server.url("/t0.txt"),
-        lab.server.url("/t1.txt")
+        harness.server.url("/t0.txt"),
+        harness.server.url("/t1.txt")
     );
-    let list = lab.write("list.txt", &list);
-    let ended = lab.juggle(&["pipeline"], "out", &[&list]).await.expect_error(8, &["line 3", "line 4"]);
+    let list = harness.write("list.txt", &list);
+    let ended = harness.juggle(&["pipeline"], "out", &[&list]).await.expect_error(8, &["line 3", "line 4"]);
     assert!(ended.stdout.contains("2 documents"), "{}", ended.stdout);
     assert!(ended.stdout.contains("2 lines of the source lists name no text"), "{}", ended.stdout);
-    let only_bad = lab.write("bad.txt", "???\n");
-    lab.juggle(&["pipeline"], "bad", &[&only_bad]).await.expect_error(3, &["line 1", "names a text"]);
+    let only_bad = harness.write("bad.txt", "???\n");
+    harness.juggle(&["pipeline"], "bad", &[&only_bad]).await.expect_error(3, &["line 1", "names a text"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_text_of_one_id_is_told_and_does_not_replace_the_first() {
-    let lab = Lab::of_texts(2, 5);
+async fn a_second_text_of_one_id_is_reported_and_does_not_replace_the_first() {
+    let harness = Harness::of_texts(2, 5);
     let rows = |order: [usize; 2]| {
-        let row = |n: &usize| format!("{}\tsame\n", lab.server.url(&format!("/t{n}.txt")));
+        let row = |n: &usize| format!("{}\tsame\n", harness.server.url(&format!("/t{n}.txt")));
         format!("url\tid\n{}", order.iter().map(row).collect::<String>())
     };
-    let list = lab.write("twice.tsv", &rows([0, 1]));
-    let ended =
-        lab.juggle(&["pipeline"], "out", &[&list]).await.expect_error(8, &["'same'", "/t0.txt", "/t1.txt"]);
+    let list = harness.write("twice.tsv", &rows([0, 1]));
+    let ended = harness
+        .juggle(&["pipeline"], "out", &[&list])
+        .await
+        .expect_error(8, &["'same'", "/t0.txt", "/t1.txt"]);
     assert!(ended.stdout.contains("1 listed texts are left out"), "{}", ended.stdout);
     // Later too, when the first is long done.
-    let later = lab.write("later.tsv", &rows([1, 0]));
-    lab.juggle(&["pipeline"], "out", &[&later]).await.expect_error(8, &["'same'", "/t1.txt"]);
-    assert_eq!(lab.read("out/raw/same_raw.txt"), lab.read("www/t0.txt"));
+    let later = harness.write("later.tsv", &rows([1, 0]));
+    harness.juggle(&["pipeline"], "out", &[&later]).await.expect_error(8, &["'same'", "/t1.txt"]);
+    assert_eq!(harness.read("out/raw/same_raw.txt"), harness.read("www/t0.txt"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unwritable_directory_is_named() {
-    let lab = Lab::of_texts(1, 1);
-    lab.write("file", "in the way");
-    let list = lab.path("list.tsv");
+    let harness = Harness::of_texts(1, 1);
+    harness.write("file", "in the way");
+    let list = harness.path("list.tsv");
     for out in ["file", "file/below"] {
-        lab.juggle(&["pipeline"], out, &[&list]).await.expect_error(3, &["file", "-o DIR"]);
+        harness.juggle(&["pipeline"], out, &[&list]).await.expect_error(3, &["file", "-o DIR"]);
     }
-    assert_eq!(lab.read("file"), "in the way");
+    assert_eq!(harness.read("file"), "in the way");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn looking_into_a_directory_without_a_run_says_so_and_makes_none() {
-    let lab = Lab::of_texts(1, 1);
+async fn inspecting_a_directory_without_a_run_says_so_and_creates_none() {
+    let harness = Harness::of_texts(1, 1);
     for words in
         [&["status"][..], &["queue", "ls"], &["export", "combined"], &["fetch"], &["store"], &["process"]]
     {
-        lab.juggle(words, "out", NONE).await.expect_error(3, &["there is no run", "juggle pipeline"]);
+        harness.juggle(words, "out", NONE).await.expect_error(3, &["there is no run", "juggle pipeline"]);
     }
-    assert!(!lab.path("out").exists());
+    assert!(!harness.path("out").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_host_is_a_network_failure_with_its_url() {
-    let lab = Lab::of_texts(1, 1);
+    let harness = Harness::of_texts(1, 1);
     let url = "http://no-such-host.invalid/a.txt";
-    let ended = lab.juggle(&["pipeline", url, "--retry", "1"], "out", NONE).await.expect(4);
+    let ended = harness.juggle(&["pipeline", url, "--retry", "1"], "out", NONE).await.expect(4);
     assert!(ended.stdout.contains("dns") && ended.stdout.contains(url), "{}", ended.stdout);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_address_is_named_and_nothing_is_sent_there() {
-    let lab = Lab::of_texts(1, 1);
-    let other = Lab::of_texts(1, 1);
+    let harness = Harness::of_texts(1, 1);
+    let other = Harness::of_texts(1, 1);
     let run = |url: String| {
         let mut command = program("juggle");
-        command.args(["pipeline", &url, "--no-progress"]).arg("-o").arg(lab.path("out"));
+        command.args(["pipeline", &url, "--no-progress"]).arg("-o").arg(harness.path("out"));
         async move {
             let output = command.output().await.unwrap();
             (output.status.code(), String::from_utf8(output.stdout).unwrap())
@@ -121,68 +127,69 @@ async fn a_refused_address_is_named_and_nothing_is_sent_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redirect_to_a_host_that_is_not_allowed_is_not_followed() {
-    let lab = Lab::of_texts(1, 1);
-    let other = Lab::of_texts(1, 1);
+    let harness = Harness::of_texts(1, 1);
+    let other = Harness::of_texts(1, 1);
     let target = format!("http://localhost:{}/t0.txt", other.server.addr().port());
-    lab.server.always("/t0.txt", Script::redirect(&target));
-    let list = lab.path("list.tsv");
-    let summary = lab.juggle(&["pipeline", "--json"], "out", &[&list]).await.expect(8).json();
+    harness.server.always("/t0.txt", Script::redirect(&target));
+    let list = harness.path("list.tsv");
+    let summary = harness.juggle(&["pipeline", "--json"], "out", &[&list]).await.expect(8).json();
     assert_eq!(summary["failures"][0]["reason"], "forbidden_address");
     assert_eq!(other.server.total(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_directory_of_a_newer_version_is_left_alone() {
-    let lab = Lab::of_texts(1, 5);
-    let list = lab.path("list.tsv");
-    lab.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
-    fs::write(lab.path("out/queue/VERSION"), "99\n").unwrap();
-    let tree = lab.tree("out");
+    let harness = Harness::of_texts(1, 5);
+    let list = harness.path("list.tsv");
+    harness.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
+    fs::write(harness.path("out/queue/VERSION"), "99\n").unwrap();
+    let tree = harness.tree("out");
     for words in [&["pipeline"][..], &["status"], &["fetch"], &["queue", "ls"]] {
-        lab.juggle(words, "out", NONE).await.expect_error(3, &["newer juggle", "99"]);
+        harness.juggle(words, "out", NONE).await.expect_error(3, &["newer juggle", "99"]);
     }
-    assert_eq!(lab.tree("out"), tree);
+    assert_eq!(harness.tree("out"), tree);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_queue_is_left_alone_and_the_way_out_works() {
-    let lab = Lab::of_texts(3, 5);
-    let list = lab.path("list.tsv");
-    lab.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
-    let tree = lab.tree("out");
-    let queue = lab.path("out/queue");
+    let harness = Harness::of_texts(3, 5);
+    let list = harness.path("list.tsv");
+    harness.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
+    let tree = harness.tree("out");
+    let queue = harness.path("out/queue");
     let database = fs::read_dir(&queue)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .find(|path| path.is_dir() && path.file_name().unwrap().to_str().unwrap().starts_with("db."))
         .unwrap();
     fs::write(database.join("db"), "damaged").unwrap();
-    lab.juggle(&["pipeline"], "out", &[&list])
+    harness
+        .juggle(&["pipeline"], "out", &[&list])
         .await
         .expect_error(3, &["damaged", "left as it is", "juggle rebuild"]);
     assert!(database.exists());
     // Without the database the rest of the queue is no queue either.
-    fs::rename(&database, lab.path("damaged")).unwrap();
-    lab.juggle(&["pipeline"], "out", &[&list]).await.expect_error(3, &["damaged", "juggle rebuild"]);
-    lab.juggle(&["rebuild"], "out", &[] as &[&str]).await.expect(0);
-    lab.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
-    assert_eq!(lab.tree("out"), tree);
+    fs::rename(&database, harness.path("damaged")).unwrap();
+    harness.juggle(&["pipeline"], "out", &[&list]).await.expect_error(3, &["damaged", "juggle rebuild"]);
+    harness.juggle(&["rebuild"], "out", &[] as &[&str]).await.expect(0);
+    harness.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
+    assert_eq!(harness.tree("out"), tree);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_directory_whose_owner_does_not_answer_is_in_use() {
-    let lab = Lab::of_texts(1, 5);
-    let list = lab.path("list.tsv");
-    lab.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
-    let lock = fs::File::open(lab.path("out/queue/lock")).unwrap();
+    let harness = Harness::of_texts(1, 5);
+    let list = harness.path("list.tsv");
+    harness.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
+    let lock = fs::File::open(harness.path("out/queue/lock")).unwrap();
     lock.lock().unwrap();
-    let ended = lab.juggle(&["pipeline"], "out", &[&list]).await;
+    let ended = harness.juggle(&["pipeline"], "out", &[&list]).await;
     ended.expect_error(11, &["does not answer", "another output directory"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_flags_and_values_are_usage_errors() {
-    let lab = Lab::of_texts(1, 1);
+    let harness = Harness::of_texts(1, 1);
     for (words, said) in [
         (&["pipeline", "--wait=-1"][..], "--wait"),
         (&["pipeline", "--max-filesize", "12 parsecs"], "max-filesize"),
@@ -192,7 +199,7 @@ async fn wrong_flags_and_values_are_usage_errors() {
         (&["frobnicate"], "frobnicate"),
     ] {
         let mut command = program("juggle");
-        let output = command.args(words).current_dir(lab.directory.path()).output().await.unwrap();
+        let output = command.args(words).current_dir(harness.directory.path()).output().await.unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{words:?}: {stderr}");
         assert!(stderr.contains(said), "{words:?}: {stderr}");
@@ -231,17 +238,17 @@ async fn on_a_small_disk(script: &str, mount: &Path, command: &str) -> Option<(O
 /// What a run on a full disk left is whole, file by file, and the same command finishes it once there is room.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_stops_the_run_and_loses_nothing() {
-    let lab = Lab::of_texts(40, 2_000);
-    lab.juggle(&["pipeline"], "roomy", &[lab.path("list.tsv")]).await.expect(0);
-    let roomy = lab.tree("roomy");
+    let harness = Harness::of_texts(40, 2_000);
+    harness.juggle(&["pipeline"], "roomy", &[harness.path("list.tsv")]).await.expect(0);
+    let roomy = harness.tree("roomy");
     let bytes = roomy.values().map(Vec::len).sum::<usize>();
     for tenths in [3, 5, 7, 9] {
-        let out = lab.path(&format!("out{tenths}"));
+        let out = harness.path(&format!("out{tenths}"));
         fs::create_dir(&out).unwrap();
         let command = format!(
             "{} pipeline {} -o {} --no-progress --wait 0 -x 16 --allow-host 127.0.0.1 --min-free-space 0",
             env!("CARGO_BIN_EXE_juggle"),
-            lab.path("list.tsv").display(),
+            harness.path("list.tsv").display(),
             out.display()
         );
         let script = format!(
@@ -253,25 +260,25 @@ async fn a_full_disk_stops_the_run_and_loses_nothing() {
             bytes / 10 * tenths
         );
         let Some((code, said)) = on_a_small_disk(&script, &out, &command).await else { return };
-        assert_whole(&lab, &format!("out{tenths}.full"), &roomy);
+        assert_whole(&harness, &format!("out{tenths}.full"), &roomy);
         assert_eq!(code, Some(9), "{said}");
         assert!(
             said.contains("no room") && said.contains("same command") && !said.contains("panicked"),
             "{said}"
         );
-        crate::lab::assert_same(&lab.tree(&format!("out{tenths}.kept")), &roomy);
+        crate::harness::assert_same(&harness.tree(&format!("out{tenths}.kept")), &roomy);
     }
 }
 
 /// What lies under a final name in one directory has the bytes that it has in another; a download those of its raw file.
-fn assert_whole(lab: &Lab, left: &str, roomy: &BTreeMap<PathBuf, Vec<u8>>) {
+fn assert_whole(harness: &Harness, left: &str, roomy: &BTreeMap<PathBuf, Vec<u8>>) {
     let is_hidden =
         |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-    for (path, bytes) in lab.tree(left).into_iter().filter(|(path, _)| !is_hidden(path)) {
+    for (path, bytes) in harness.tree(left).into_iter().filter(|(path, _)| !is_hidden(path)) {
         assert!(roomy.get(&path) == Some(&bytes), "{left}: {} is cut", path.display());
     }
     let downloads = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "spool");
-    let spool = fs::read_dir(lab.path(left).join("spool")).unwrap().map(|entry| entry.unwrap().path());
+    let spool = fs::read_dir(harness.path(left).join("spool")).unwrap().map(|entry| entry.unwrap().path());
     for path in spool.filter(downloads) {
         let bytes = fs::read(&path).unwrap();
         assert!(roomy.values().any(|raw| *raw == bytes), "{left}: {} is cut", path.display());
@@ -280,14 +287,14 @@ fn assert_whole(lab: &Lab, left: &str, roomy: &BTreeMap<PathBuf, Vec<u8>>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_is_never_filled_below_the_floor() {
-    let lab = Lab::of_texts(40, 2_000);
-    let out = lab.path("out");
+    let harness = Harness::of_texts(40, 2_000);
+    let out = harness.path("out");
     fs::create_dir(&out).unwrap();
-    lab.juggle(&["pipeline"], "roomy", &[lab.path("list.tsv")]).await.expect(0);
+    harness.juggle(&["pipeline"], "roomy", &[harness.path("list.tsv")]).await.expect(0);
     let command = format!(
         "{} pipeline {} -o {} --no-progress --wait 0 -x 16 --allow-host 127.0.0.1 --min-free-space 20MiB",
         env!("CARGO_BIN_EXE_juggle"),
-        lab.path("list.tsv").display(),
+        harness.path("list.tsv").display(),
         out.display()
     );
     let script = "mount -t tmpfs -o size=24m tmpfs $1 || exit 99
@@ -298,22 +305,22 @@ async fn a_disk_is_never_filled_below_the_floor() {
     let Some((code, said)) = on_a_small_disk(script, &out, &command).await else { return };
     assert_eq!(code, Some(9), "{said}");
     assert!(said.contains("--min-free-space") && said.contains("same command"), "{said}");
-    crate::lab::assert_same(&lab.tree("out.kept"), &lab.tree("roomy"));
+    crate::harness::assert_same(&harness.tree("out.kept"), &harness.tree("roomy"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_too_full_for_the_queue_stops_the_stages_and_loses_nothing() {
-    let lab = Lab::of_texts(10, 500);
-    let out = lab.path("out");
+    let harness = Harness::of_texts(10, 500);
+    let out = harness.path("out");
     fs::create_dir(&out).unwrap();
-    lab.juggle(&["pipeline"], "roomy", &[lab.path("list.tsv")]).await.expect(0);
+    harness.juggle(&["pipeline"], "roomy", &[harness.path("list.tsv")]).await.expect(0);
     let command = format!(
         "juggle() {{ {} $1 {} -o {} --no-progress --wait 0 -x 16 --allow-host 127.0.0.1 --min-free-space 0; }}",
         env!("CARGO_BIN_EXE_juggle"),
         "$2",
         out.display()
     );
-    let list = lab.path("list.tsv");
+    let list = harness.path("list.tsv");
     let script = format!(
         "{command}
         mount -t tmpfs -o size=256k $1 $1 || exit 99
@@ -330,5 +337,5 @@ async fn a_disk_too_full_for_the_queue_stops_the_stages_and_loses_nothing() {
         said.contains("no room") && said.contains("same command") && !said.contains("panicked"),
         "{said}"
     );
-    crate::lab::assert_same(&lab.tree("out.kept"), &lab.tree("roomy"));
+    crate::harness::assert_same(&harness.tree("out.kept"), &harness.tree("roomy"));
 }

@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Stdio};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-use crate::lab::{Lab, data, finish};
+use crate::harness::{Harness, data, finish};
 
 const NOTHING: &[&str] = &[];
 
@@ -25,13 +25,13 @@ fn answer(token: &str) -> String {
     format!(r#"printf '{{"id":"%s","tokens":["{token}"]}}\n' "$id""#)
 }
 
-/// A lab whose texts are stored, and not processed yet.
-async fn stored(texts: usize) -> Lab {
-    let lab = Lab::of_texts(texts, 5);
-    let list = lab.path("list.tsv");
-    lab.juggle(&["fetch", "-i", list.to_str().unwrap()], "out", NOTHING).await.expect(0);
-    lab.juggle(&["store"], "out", NOTHING).await.expect(0);
-    lab
+/// A harness whose texts are stored, and not processed yet.
+async fn stored(texts: usize) -> Harness {
+    let harness = Harness::of_texts(texts, 5);
+    let list = harness.path("list.tsv");
+    harness.juggle(&["fetch", "-i", list.to_str().unwrap()], "out", NOTHING).await.expect(0);
+    harness.juggle(&["store"], "out", NOTHING).await.expect(0);
+    harness
 }
 
 fn number(text: &str) -> Pid {
@@ -60,46 +60,46 @@ async fn until_written(path: &Path) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_that_gives_texts_back_makes_the_same_corpus() {
-    let lab = Lab::of_texts(6, 40);
-    let list = lab.path("list.tsv");
+    let harness = Harness::of_texts(6, 40);
+    let list = harness.path("list.tsv");
     let words = ["pipeline", list.to_str().unwrap()];
-    lab.juggle(&words, "plain", NOTHING).await.expect(0);
-    let summary = lab.juggle(&words, "out", &["--exec", &each(ECHO), "--threads", "2", "--json"]).await;
+    harness.juggle(&words, "plain", NOTHING).await.expect(0);
+    let summary = harness.juggle(&words, "out", &["--exec", &each(ECHO), "--threads", "2", "--json"]).await;
     let summary = summary.expect(0).json();
     assert_eq!(summary["lanes"]["process"]["done"], 6);
     for number in 0..6 {
         for (kind, suffix) in [("tokens", "_tokens.txt"), ("counts", "_counts.txt")] {
             let path = format!("{kind}/t{number}{suffix}");
-            assert_eq!(lab.read(&format!("out/{path}")), lab.read(&format!("plain/{path}")));
+            assert_eq!(harness.read(&format!("out/{path}")), harness.read(&format!("plain/{path}")));
         }
     }
-    lab.juggle(&["verify"], "out", NOTHING).await.expect(0);
+    harness.juggle(&["verify"], "out", NOTHING).await.expect(0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_command_or_version_makes_anew_and_the_same_one_nothing() {
-    let lab = stored(3).await;
+async fn another_command_or_version_reprocesses_and_the_same_one_does_not() {
+    let harness = stored(3).await;
     let done = async |arguments: &[&str]| {
-        let report = lab.juggle(&["process", "--json"], "out", arguments).await.expect(0).json();
+        let report = harness.juggle(&["process", "--json"], "out", arguments).await.expect(0).json();
         report["lanes"]["process"]["done"].as_u64().unwrap()
     };
     let (one, two) = (each(&answer("one")), each(&answer("two")));
     assert_eq!(done(&["--exec", &one]).await, 3);
-    assert_eq!(lab.read("out/tokens/t0_tokens.txt"), "one\n");
+    assert_eq!(harness.read("out/tokens/t0_tokens.txt"), "one\n");
     assert_eq!(done(&["--exec", &one]).await, 0);
     assert_eq!(done(&["--exec", &one, "--exec-timeout", "5m", "--threads", "1"]).await, 0);
     assert_eq!(done(&["--exec", &two]).await, 3);
-    assert_eq!(lab.read("out/counts/t2_counts.txt"), "two\t1\n");
+    assert_eq!(harness.read("out/counts/t2_counts.txt"), "two\t1\n");
     assert_eq!(done(&["--exec", &two, "--exec-version", "2"]).await, 3);
-    let stats = lab.read("out/stats/t0.json");
+    let stats = harness.read("out/stats/t0.json");
     assert!(stats.contains("\"name\": \"exec\"") && stats.contains("\"command_version\": \"2\""), "{stats}");
     assert_eq!(done(NOTHING).await, 3);
-    assert!(lab.read("out/stats/t0.json").contains("\"name\": \"uax29\""));
+    assert!(harness.read("out/stats/t0.json").contains("\"name\": \"uax29\""));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn documents_that_a_command_fails_are_dead_with_the_reason_and_the_others_are_done() {
-    let lab = stored(6).await;
+    let harness = stored(6).await;
     let body = format!(
         r#"case $id in
 t0) echo 'a broken heart' >&2; exit 3;;
@@ -111,9 +111,10 @@ esac"#,
         answer("fine")
     );
     let arguments = ["--exec", &each(&body), "--exec-timeout", "2s", "--retry", "1"];
-    let ended = lab.juggle(&["process"], "out", &arguments).await.expect(8);
+    let ended = harness.juggle(&["process"], "out", &arguments).await.expect(8);
     assert!(ended.stderr.contains("]: a broken heart"), "{}", ended.stderr);
-    let listed = lab.juggle(&["queue", "ls", "--state", "dead", "--json"], "out", NOTHING).await.expect(0);
+    let listed =
+        harness.juggle(&["queue", "ls", "--state", "dead", "--json"], "out", NOTHING).await.expect(0);
     for (reason, told) in [
         ("command", "ended with exit status 3 before it had answered; it said last: a broken heart"),
         ("command", "it begins 'garbage'"),
@@ -123,35 +124,35 @@ esac"#,
         assert!(listed.stdout.contains(told) && listed.stdout.contains(reason), "{told}: {}", listed.stdout);
     }
     for id in ["t4", "t5"] {
-        assert_eq!(lab.read(&format!("out/tokens/{id}_tokens.txt")), "fine\n");
+        assert_eq!(harness.read(&format!("out/tokens/{id}_tokens.txt")), "fine\n");
     }
     // Mended, and given another round.
-    lab.juggle(&["queue", "retry", "--yes"], "out", NOTHING).await.expect(0);
-    lab.juggle(&["process"], "out", &["--exec", &each(&answer("fine"))]).await.expect(0);
-    assert_eq!(lab.read("out/tokens/t3_tokens.txt"), "fine\n");
+    harness.juggle(&["queue", "retry", "--yes"], "out", NOTHING).await.expect(0);
+    harness.juggle(&["process"], "out", &["--exec", &each(&answer("fine"))]).await.expect(0);
+    assert_eq!(harness.read("out/tokens/t3_tokens.txt"), "fine\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_that_does_not_work_ends_the_run_and_fails_no_document() {
-    let lab = stored(3).await;
+    let harness = stored(3).await;
     for (command, told) in
         [("no-such-command", "127"), ("exit 1", "exit status 1"), ("true", "exit status 0")]
     {
-        let ended = lab.juggle(&["process"], "out", &["--exec", command, "--retry", "9"]).await;
+        let ended = harness.juggle(&["process"], "out", &["--exec", command, "--retry", "9"]).await;
         ended.expect_error(2, &["--exec does not work", told, "mend the command"]);
     }
-    let none = lab.juggle(&["queue", "ls", "--state", "dead", "--json"], "out", NOTHING).await.expect(0);
+    let none = harness.juggle(&["queue", "ls", "--state", "dead", "--json"], "out", NOTHING).await.expect(0);
     assert!(!none.stdout.contains("t0"), "{}", none.stdout);
-    lab.juggle(&["process"], "out", &["--exec", &each(&answer("fine"))]).await.expect(0);
-    assert_eq!(lab.read("out/tokens/t2_tokens.txt"), "fine\n");
-    lab.juggle(&["process"], "out", &["--exec", " "]).await.expect_error(2, &["write a command"]);
+    harness.juggle(&["process"], "out", &["--exec", &each(&answer("fine"))]).await.expect(0);
+    assert_eq!(harness.read("out/tokens/t2_tokens.txt"), "fine\n");
+    harness.juggle(&["process"], "out", &["--exec", " "]).await.expect_error(2, &["write a command"]);
 }
 
 /// The cap of an answer is a MiB and eight times the text; all else that a child says is passed on or dropped.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gigabyte_on_whatever_stream_takes_no_memory() {
     const RSS_BYTES_MAX: u64 = 64 << 20;
-    let lab = stored(4).await;
+    let harness = stored(4).await;
     let body = format!(
         "case $id in
 t0) head -c 1000000000 /dev/zero;;
@@ -161,7 +162,7 @@ t2) head -c 1000000000 /dev/zero >&2; {0};;
         answer("fine")
     );
     let arguments = ["--exec", &each(&body), "--exec-timeout", "2m", "--threads", "2", "--json"];
-    let report = lab.juggle(&["process"], "out", &arguments).await.expect(8).json();
+    let report = harness.juggle(&["process"], "out", &arguments).await.expect(8).json();
     assert_eq!(
         (&report["lanes"]["process"]["done"], &report["lanes"]["process"]["dead"]),
         (&2.into(), &2.into())
@@ -170,7 +171,7 @@ t2) head -c 1000000000 /dev/zero >&2; {0};;
     eprintln!("{peak} bytes at most");
     assert!(peak < RSS_BYTES_MAX, "{peak} bytes");
     let dead =
-        lab.juggle(&["queue", "ls", "--state", "dead", "--json"], "out", NOTHING).await.expect(0).stdout;
+        harness.juggle(&["queue", "ls", "--state", "dead", "--json"], "out", NOTHING).await.expect(0).stdout;
     for told in ["it begins 'y'", "answer is over"] {
         assert!(dead.contains(told), "{told}: {dead}");
     }
@@ -178,10 +179,11 @@ t2) head -c 1000000000 /dev/zero >&2; {0};;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_leaves_no_child_behind_and_the_same_command_goes_on() {
-    let lab = stored(2).await;
-    let path = lab.path("number");
+    let harness = stored(2).await;
+    let path = harness.path("number");
     let body = format!("echo $$ >'{}'; tail -f /dev/null", path.display());
-    let mut command = lab.command("juggle", &["process", "--threads", "1", "--exec", &each(&body)], "out");
+    let mut command =
+        harness.command("juggle", &["process", "--threads", "1", "--exec", &each(&body)], "out");
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let juggle = Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
     let hanging = number(&until_written(&path).await);
@@ -196,17 +198,17 @@ async fn a_second_signal_leaves_no_child_behind_and_the_same_command_goes_on() {
     kill_process(juggle, Signal::INT).unwrap();
     assert_eq!(finish(child).await.code, Some(7));
     until_gone(hanging).await;
-    lab.juggle(&["process"], "out", &["--exec", &each(&answer("fine"))]).await.expect(0);
+    harness.juggle(&["process"], "out", &["--exec", &each(&answer("fine"))]).await.expect(0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_signal_lets_a_child_finish_its_document_and_see_the_end_of_its_input() {
-    let lab = stored(3).await;
-    let (path, gate, end) = (lab.path("number"), lab.path("gate"), lab.path("end"));
+    let harness = stored(3).await;
+    let (path, gate, end) = (harness.path("number"), harness.path("gate"), harness.path("end"));
     let wait = format!("until [ -e '{}' ]; do :; done", gate.display());
     let body = format!("echo $$ >'{}'; {wait}; {}", path.display(), answer("fine"));
     let script = format!("{}; echo bye >'{}'", each(&body), end.display());
-    let mut command = lab.command("juggle", &["process", "--threads", "1", "--exec", &script], "out");
+    let mut command = harness.command("juggle", &["process", "--threads", "1", "--exec", &script], "out");
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let working = number(&until_written(&path).await);
     let juggle = Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
@@ -230,15 +232,15 @@ async fn the_python_example_does_what_its_text_says() {
         eprintln!("not tested: there is no python3");
         return;
     }
-    let lab = Lab::of_texts(1, 1);
-    fs::write(lab.path("cafe.txt"), "  The CAFÉ is\u{a0}open,\nnaïve “Whale”!\n\n".repeat(20)).unwrap();
-    let list = lab.write("list.tsv", &format!("url\tid\n{}\tcafe\n", lab.path("cafe.txt").display()));
+    let harness = Harness::of_texts(1, 1);
+    fs::write(harness.path("cafe.txt"), "  The CAFÉ is\u{a0}open,\nnaïve “Whale”!\n\n".repeat(20)).unwrap();
+    let list = harness.write("list.tsv", &format!("url\tid\n{}\tcafe\n", harness.path("cafe.txt").display()));
     let example = data().join("../crates/process/examples/process.py").canonicalize().unwrap();
     let exec = format!("python3 '{}'", example.display());
     let words = ["pipeline", list.to_str().unwrap()];
-    lab.juggle(&words, "out", &["--exec", &exec]).await.expect(0);
-    let tokens = lab.read("out/tokens/cafe_tokens.txt");
+    harness.juggle(&words, "out", &["--exec", &exec]).await.expect(0);
+    let tokens = harness.read("out/tokens/cafe_tokens.txt");
     assert_eq!(tokens.lines().take(5).collect::<Vec<_>>(), ["the", "caf", "isopen,", "nave", "whale!"]);
-    assert!(lab.read("out/counts/cafe_counts.txt").starts_with("caf\t20\nisopen,\t20\n"));
-    assert!(lab.read("out/stats/cafe.json").contains("\"non_ascii\": 100"));
+    assert!(harness.read("out/counts/cafe_counts.txt").starts_with("caf\t20\nisopen,\t20\n"));
+    assert!(harness.read("out/stats/cafe.json").contains("\"non_ascii\": 100"));
 }

@@ -13,21 +13,21 @@ use parquet::{
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::lab::Lab;
+use crate::harness::Harness;
 
 const NONE: [&str; 0] = [];
 
 /// The sample, in `out`.
-async fn sample() -> Lab {
-    let lab = Lab::sample();
-    lab.sample_pipeline("out", &[]).await.expect(0);
-    lab
+async fn sample() -> Harness {
+    let harness = Harness::sample();
+    harness.sample_pipeline("out", &[]).await.expect(0);
+    harness
 }
 
 /// Runs `juggle export` with these words, and gives what it says.
-async fn export(lab: &Lab, words: &[&str]) -> Value {
+async fn export(harness: &Harness, words: &[&str]) -> Value {
     let words: Vec<&str> = ["export", "--json"].iter().chain(words).copied().collect();
-    lab.juggle(&words, "out", &NONE).await.expect(0).json()
+    harness.juggle(&words, "out", &NONE).await.expect(0).json()
 }
 
 /// All that lies in a directory and below it.
@@ -45,8 +45,8 @@ fn tree(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 /// The counts of a run directory, by document.
-fn counts(lab: &Lab) -> BTreeMap<String, BTreeMap<String, u64>> {
-    let files = fs::read_dir(lab.path("out/counts")).unwrap().map(|entry| entry.unwrap().path());
+fn counts(harness: &Harness) -> BTreeMap<String, BTreeMap<String, u64>> {
+    let files = fs::read_dir(harness.path("out/counts")).unwrap().map(|entry| entry.unwrap().path());
     let of_file = |path: PathBuf| {
         let id = path.file_name().unwrap().to_str().unwrap().strip_suffix("_counts.txt").unwrap();
         let text = fs::read_to_string(&path).unwrap();
@@ -60,13 +60,13 @@ fn counts(lab: &Lab) -> BTreeMap<String, BTreeMap<String, u64>> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tables_of_the_sample_tell_what_its_files_tell() {
-    let lab = sample().await;
-    let said = export(&lab, &["vocabulary", "metadata", "--memory", "64KiB"]).await;
+async fn metadata_and_vocabulary_of_the_sample_agree_with_its_files() {
+    let harness = sample().await;
+    let said = export(&harness, &["vocabulary", "metadata", "--memory", "64KiB"]).await;
     assert_eq!((&said[0]["format"], &said[1]["format"]), (&"metadata".into(), &"vocabulary".into()));
     assert_eq!((&said[1]["documents"], &said[1]["not_processed"]), (&13.into(), &0.into()));
     let mut expected: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-    for (token, n) in counts(&lab).into_values().flatten() {
+    for (token, n) in counts(&harness).into_values().flatten() {
         let sums = expected.entry(token).or_default();
         *sums = (sums.0 + n, sums.1 + 1);
     }
@@ -74,12 +74,12 @@ async fn tables_of_the_sample_tell_what_its_files_tell() {
     ranked.sort_by_key(|(token, (n, _))| (u64::MAX - n, token.clone()));
     let expected: String =
         ranked.iter().map(|(token, (n, documents))| format!("{token}\t{n}\t{documents}\n")).collect();
-    assert!(lab.read("out/export/vocabulary.tsv") == expected);
-    let spilled = lab.read("out/export/vocabulary.tsv");
-    export(&lab, &["vocabulary"]).await;
-    assert!(lab.read("out/export/vocabulary.tsv") == spilled, "memory does not change it");
+    assert!(harness.read("out/export/vocabulary.tsv") == expected);
+    let spilled = harness.read("out/export/vocabulary.tsv");
+    export(&harness, &["vocabulary"]).await;
+    assert!(harness.read("out/export/vocabulary.tsv") == spilled, "memory does not change it");
 
-    let metadata = lab.read("out/export/metadata.csv");
+    let metadata = harness.read("out/export/metadata.csv");
     assert!(
         metadata.starts_with("id,title,author,authoryearofbirth,authoryearofdeath,language,"),
         "{metadata}"
@@ -87,28 +87,28 @@ async fn tables_of_the_sample_tell_what_its_files_tell() {
     assert!(metadata.contains("sample-lighthouse,The Lighthouse Ledger,"), "{metadata}");
     assert_eq!(metadata.matches("\r\n").count(), 14);
 
-    let summary = lab.juggle(&["pipeline", "--json"], "out", &NONE).await.expect(0).json();
-    let said = export(&lab, &["vocabulary", "--no-duplicates"]).await;
+    let summary = harness.juggle(&["pipeline", "--json"], "out", &NONE).await.expect(0).json();
+    let said = export(&harness, &["vocabulary", "--no-duplicates"]).await;
     assert_eq!((&said[0]["documents"], &said[0]["duplicates_left_out"]), (&12.into(), &1.into()));
     assert_eq!(said[0]["files"][0]["rows"], summary["distinct_tokens"]);
-    let vocabulary = lab.read("out/export/vocabulary.tsv");
+    let vocabulary = harness.read("out/export/vocabulary.tsv");
     let sum: u64 =
         vocabulary.lines().map(|line| line.rsplit('\t').nth(1).unwrap().parse::<u64>().unwrap()).sum();
     assert_eq!(summary["tokens"], sum);
 }
 
 /// The rows of a Parquet file, each made something of.
-fn rows<T>(lab: &Lab, file: &str, read: impl Fn(&parquet::record::Row) -> T) -> Vec<T> {
-    let file = fs::File::open(lab.path("out/export").join(file)).unwrap();
+fn rows<T>(harness: &Harness, file: &str, read: impl Fn(&parquet::record::Row) -> T) -> Vec<T> {
+    let file = fs::File::open(harness.path("out/export").join(file)).unwrap();
     let reader = SerializedFileReader::new(file).unwrap();
     reader.get_row_iter(None).unwrap().map(|row| read(&row.unwrap())).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn parquet_of_the_sample_adds_up_to_its_counts_and_tokens() {
-    let lab = sample().await;
-    let said = export(&lab, &["parquet", "--tokens"]).await;
-    let counts = counts(&lab);
+    let harness = sample().await;
+    let said = export(&harness, &["parquet", "--tokens"]).await;
+    let counts = counts(&harness);
     let distinct: usize = counts.values().map(BTreeMap::len).sum();
     let tokens: u64 = counts.values().flat_map(BTreeMap::values).sum();
     let said: Vec<&Value> = said[0]["files"].as_array().unwrap().iter().map(|file| &file["rows"]).collect();
@@ -118,7 +118,7 @@ async fn parquet_of_the_sample_adds_up_to_its_counts_and_tokens() {
     let of_row = |row: &parquet::record::Row| {
         (row.get_string(0).unwrap().clone(), row.get_string(1).unwrap().clone(), row.get_long(2).unwrap())
     };
-    let all = rows(&lab, "counts.parquet", of_row);
+    let all = rows(&harness, "counts.parquet", of_row);
     assert!(all.is_sorted_by(|one, next| (&one.0, -one.2) <= (&next.0, -next.2)));
     for (document, token, n) in all {
         found.entry(document).or_default().insert(token, n.try_into().unwrap());
@@ -126,7 +126,7 @@ async fn parquet_of_the_sample_adds_up_to_its_counts_and_tokens() {
     assert!(found == counts);
 
     let mut written: BTreeMap<String, String> = BTreeMap::new();
-    for (document, token) in rows(&lab, "tokens.parquet", |row| {
+    for (document, token) in rows(&harness, "tokens.parquet", |row| {
         (row.get_string(0).unwrap().clone(), row.get_string(2).unwrap().clone())
     }) {
         let tokens = written.entry(document).or_default();
@@ -134,102 +134,106 @@ async fn parquet_of_the_sample_adds_up_to_its_counts_and_tokens() {
         tokens.push('\n');
     }
     for (document, tokens) in &written {
-        assert!(*tokens == lab.read(&format!("out/tokens/{document}_tokens.txt")), "{document}");
+        assert!(*tokens == harness.read(&format!("out/tokens/{document}_tokens.txt")), "{document}");
     }
-    let documents = rows(&lab, "documents.parquet", |row| {
+    let documents = rows(&harness, "documents.parquet", |row| {
         let (text, id) = (row.get_string(0).unwrap().clone(), row.get_string(1).unwrap().clone());
         (id, text, row.get_long(6).unwrap())
     });
     for (id, text, token_count) in &documents {
-        assert!(*text == lab.read(&format!("out/text/{id}_text.txt")), "{id}");
+        assert!(*text == harness.read(&format!("out/text/{id}_text.txt")), "{id}");
         assert_eq!(*token_count, written[id].lines().count() as i64, "{id}");
     }
-    let said = export(&lab, &["parquet", "--no-duplicates"]).await;
+    let said = export(&harness, &["parquet", "--no-duplicates"]).await;
     assert_eq!((&said[0]["files"][0]["rows"], &said[0]["duplicates_left_out"]), (&12.into(), &1.into()));
-    assert!(!lab.path("out/export/tokens.parquet").exists());
+    assert!(!harness.path("out/export/tokens.parquet").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lines_of_the_sample_are_those_of_its_texts_in_shards_that_sums_tell() {
-    let lab = sample().await;
-    export(&lab, &["jsonl", "--jsonl-compress", "none", "--shard-size", "4KiB"]).await;
-    let plain = tree(&lab.path("out/export/jsonl"));
+async fn json_lines_of_the_sample_are_its_texts_in_shards_with_checksums() {
+    let harness = sample().await;
+    export(&harness, &["jsonl", "--jsonl-compress", "none", "--shard-size", "4KiB"]).await;
+    let plain = tree(&harness.path("out/export/jsonl"));
     assert!(plain.len() > 1, "{:?}", plain.keys());
     let lines: String = plain.values().map(|bytes| str::from_utf8(bytes).unwrap()).collect();
     for line in lines.lines() {
         let line: Value = serde_json::from_str(line).unwrap();
         let id = line["id"].as_str().unwrap();
-        assert_eq!(line["text"], lab.read(&format!("out/text/{id}_text.txt")));
+        assert_eq!(line["text"], harness.read(&format!("out/text/{id}_text.txt")));
         assert_eq!(line["source"], "sample.invalid");
     }
     assert_eq!(lines.lines().count(), 13);
-    export(&lab, &["sha256sums", "jsonl", "metadata"]).await;
-    let packed = tree(&lab.path("out/export/jsonl"));
+    export(&harness, &["sha256sums", "jsonl", "metadata"]).await;
+    let packed = tree(&harness.path("out/export/jsonl"));
     assert_eq!(packed.len(), 1);
     assert!(zstd::decode_all(&packed.values().next().unwrap()[..]).unwrap() == lines.as_bytes());
-    let sums = lab.read("out/export/SHA256SUMS");
+    let sums = harness.read("out/export/SHA256SUMS");
     let names: Vec<&str> = sums.lines().map(|line| &line[66..]).collect();
     assert_eq!(names, ["jsonl/part-00000.jsonl.zst", "metadata.csv"]);
     let checked = Command::new("sha256sum")
         .args(["-c", "--strict", "SHA256SUMS"])
-        .current_dir(lab.path("out/export"))
+        .current_dir(harness.path("out/export"))
         .output();
     assert!(checked.await.unwrap().status.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn exports_are_the_same_whatever_the_order_and_the_form_of_the_corpus() {
-    let lab = Lab::of_texts(9, 60);
-    let list = lab.read("list.tsv");
+    let harness = Harness::of_texts(9, 60);
+    let list = harness.read("list.tsv");
     let mut rows: Vec<&str> = list.lines().skip(1).collect();
     rows.reverse();
-    let reversed = lab.write("reversed.tsv", &format!("url\tid\n{}\n", rows.join("\n")));
+    let reversed = harness.write("reversed.tsv", &format!("url\tid\n{}\n", rows.join("\n")));
     let forms = ["--layout", "sharded", "--compress", "zstd", "-j", "1"];
-    lab.juggle(&["pipeline", lab.path("list.tsv").to_str().unwrap()], "out", &NONE).await.expect(0);
-    lab.juggle(&["pipeline", reversed.to_str().unwrap()], "other", &forms).await.expect(0);
+    harness.juggle(&["pipeline", harness.path("list.tsv").to_str().unwrap()], "out", &NONE).await.expect(0);
+    harness.juggle(&["pipeline", reversed.to_str().unwrap()], "other", &forms).await.expect(0);
     let words =
         ["export", "combined", "jsonl", "parquet", "--tokens", "metadata", "vocabulary", "sha256sums"];
-    lab.juggle(&words, "out", &NONE).await.expect(0);
-    lab.juggle(&words, "other", &["--memory", "64KiB"]).await.expect(0);
-    assert_eq!(lab.read("out/export/SHA256SUMS"), lab.read("other/export/SHA256SUMS"));
-    assert_eq!(lab.read("out/export/SHA256SUMS").lines().count(), 7);
+    harness.juggle(&words, "out", &NONE).await.expect(0);
+    harness.juggle(&words, "other", &["--memory", "64KiB"]).await.expect(0);
+    assert_eq!(harness.read("out/export/SHA256SUMS"), harness.read("other/export/SHA256SUMS"));
+    assert_eq!(harness.read("out/export/SHA256SUMS").lines().count(), 7);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_form_can_be_asked_for_without_being_written_and_options_belong_to_one() {
-    let lab = sample().await;
-    let said = lab.juggle(&["export", "metadata", "combined"], "out", &["-n"]).await.expect(0).stdout;
+async fn an_export_has_a_dry_run_and_each_option_belongs_to_one_format() {
+    let harness = sample().await;
+    let said = harness.juggle(&["export", "metadata", "combined"], "out", &["-n"]).await.expect(0).stdout;
     for word in ["export/all.txt", "export/metadata.csv", "nothing was done"] {
         assert!(said.contains(word), "{said}");
     }
-    assert!(!lab.path("out/export").exists());
-    lab.juggle(&["export", "metadata", "--memory", "1MiB"], "out", &NONE)
+    assert!(!harness.path("out/export").exists());
+    harness
+        .juggle(&["export", "metadata", "--memory", "1MiB"], "out", &NONE)
         .await
         .expect_error(2, &["--memory", "vocabulary"]);
-    lab.juggle(&["export", "sha256sums"], "out", &NONE)
+    harness
+        .juggle(&["export", "sha256sums"], "out", &NONE)
         .await
         .expect_error(3, &["no file", "export something"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_without_counts_are_told_and_damaged_ones_are_named_with_what_mends_them() {
-    let lab = sample().await;
-    fs::remove_file(lab.path("out/stats/sample-train.json")).unwrap();
-    let ended = lab.juggle(&["export", "vocabulary", "combined"], "out", &NONE).await.expect(8);
+async fn documents_without_counts_are_counted_and_damaged_ones_are_named_with_the_repair() {
+    let harness = sample().await;
+    fs::remove_file(harness.path("out/stats/sample-train.json")).unwrap();
+    let ended = harness.juggle(&["export", "vocabulary", "combined"], "out", &NONE).await.expect(8);
     assert!(
         ended.stdout.contains("documents that are not processed yet: 1; juggle pipeline"),
         "{}",
         ended.stdout
     );
     assert!(ended.stdout.contains("13 rows"), "{}", ended.stdout);
-    let before = tree(&lab.path("out/export"));
-    fs::write(lab.path("out/text/sample-gan_text.txt"), "changed").unwrap();
-    lab.juggle(&["export", "combined"], "out", &NONE)
+    let before = tree(&harness.path("out/export"));
+    fs::write(harness.path("out/text/sample-gan_text.txt"), "changed").unwrap();
+    harness
+        .juggle(&["export", "combined"], "out", &NONE)
         .await
         .expect_error(3, &["'text/sample-gan_text.txt' is damaged", "juggle verify", "--repair"]);
-    fs::remove_file(lab.path("out/counts/sample-gan_counts.txt")).unwrap();
-    lab.juggle(&["export", "vocabulary"], "out", &NONE)
+    fs::remove_file(harness.path("out/counts/sample-gan_counts.txt")).unwrap();
+    harness
+        .juggle(&["export", "vocabulary"], "out", &NONE)
         .await
         .expect_error(3, &["counts/sample-gan_counts.txt' is not there", "juggle verify"]);
-    assert_eq!(tree(&lab.path("out/export")), before);
+    assert_eq!(tree(&harness.path("out/export")), before);
 }

@@ -25,7 +25,7 @@ use powercut::{
     settings, trace,
 };
 
-use crate::lab::{Lab, assert_same};
+use crate::harness::{Harness, assert_same};
 
 const TEXTS: usize = 3;
 /// The number of faults that are tried by default.
@@ -57,25 +57,25 @@ fn faults_of(step: Step) -> Vec<Fault> {
 }
 
 /// A run of the pipeline that is repeated with different faults.
-struct Trial {
-    lab: Lab,
+struct FaultRun {
+    harness: Harness,
     /// The files of a run without faults.
     tree: BTreeMap<PathBuf, Vec<u8>>,
     lock: String,
 }
 
-impl Trial {
+impl FaultRun {
     async fn new() -> Self {
-        let lab = Lab::of_texts(TEXTS, 40);
-        lab.juggle(&["pipeline"], "undisturbed", &[lab.path("list.tsv")]).await.expect(0);
-        let (tree, lock) = (lab.tree("undisturbed"), lab.read("undisturbed/corpus.lock"));
-        Self { lab, tree, lock }
+        let harness = Harness::of_texts(TEXTS, 40);
+        harness.juggle(&["pipeline"], "undisturbed", &[harness.path("list.tsv")]).await.expect(0);
+        let (tree, lock) = (harness.tree("undisturbed"), harness.read("undisturbed/corpus.lock"));
+        Self { harness, tree, lock }
     }
 
     /// Returns the command, which waits so that it can be traced from its beginning.
     fn command(&self, out: &str) -> Command {
-        let mut plain = self.lab.command("juggle", &["pipeline"], out);
-        plain.arg(self.lab.path("list.tsv"));
+        let mut plain = self.harness.command("juggle", &["pipeline"], out);
+        plain.arg(self.harness.path("list.tsv"));
         let plain = plain.as_std();
         let mut command = Command::new("sh");
         let wait = format!("echo '{}'; read -r line; exec \"$0\" \"$@\"", powercut::child::READY);
@@ -92,11 +92,11 @@ impl Trial {
     /// Runs the command with a fault. Returns its exit code (`None` if it was killed), its standard error,
     /// and its calls.
     fn disturbed(&self, out: &str, plan: Option<Plan>) -> (Option<i32>, String, Injector) {
-        let said = self.lab.path(&format!("{out}.err"));
+        let said = self.harness.path(&format!("{out}.err"));
         let mut command = self.command(out);
         let stderr = fs::File::create(&said).unwrap();
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
-        let mut injector = Injector::of(&self.lab.path(out), |_| true, plan);
+        let mut injector = Injector::of(&self.harness.path(out), |_| true, plan);
         let code = trace::trace_to_end(child, &mut injector);
         (code, fs::read_to_string(said).unwrap(), injector)
     }
@@ -110,14 +110,14 @@ impl Trial {
         assert!(code.is_none_or(|code| code == 0 || STOPPED.contains(&code)), "{what}");
         assert!(!said.contains("rebuild"), "the queue is not damaged: {what}");
 
-        let mut again = self.lab.command("juggle", &["pipeline"], &out);
-        let again = again.arg(self.lab.path("list.tsv")).as_std_mut().output().unwrap();
+        let mut again = self.harness.command("juggle", &["pipeline"], &out);
+        let again = again.arg(self.harness.path("list.tsv")).as_std_mut().output().unwrap();
         let then = String::from_utf8_lossy(&again.stderr);
         assert_eq!(again.status.code(), Some(0), "{what}\nthen:\n{then}");
-        assert_eq!(self.lab.read(&format!("{out}/corpus.lock")), self.lock, "{what}");
-        assert_same(&self.lab.tree(&out), &self.tree);
-        assert_nothing_is_left(&self.lab.path(&out), &what);
-        fs::remove_dir_all(self.lab.path(&out)).unwrap();
+        assert_eq!(self.harness.read(&format!("{out}/corpus.lock")), self.lock, "{what}");
+        assert_same(&self.harness.tree(&out), &self.tree);
+        assert_nothing_is_left(&self.harness.path(&out), &what);
+        fs::remove_dir_all(self.harness.path(&out)).unwrap();
     }
 }
 
@@ -136,8 +136,8 @@ fn assert_nothing_is_left(directory: &Path, what: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_fails_of_the_machine_no_document_dies_and_the_same_command_heals() {
-    let trial = Trial::new().await;
+async fn a_fault_of_the_machine_fails_no_document_and_the_same_command_resumes() {
+    let trial = FaultRun::new().await;
     let (code, said, injector) = trial.disturbed("watched", None);
     assert_eq!(code, Some(0), "{said}");
     assert!(injector.steps.len() > 200, "hardly anything was seen");

@@ -3,11 +3,11 @@
 //!
 //! Each row is a host of its own, so that what one of them asks for (a pause, a ban) holds up no other.
 
+mod monitor;
 mod places;
 mod row;
 mod server;
 mod table;
-mod witness;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,12 +17,12 @@ use std::{
 };
 
 use self::{
+    monitor::Monitor,
     places::Places,
     row::{Deadlines, Ends, Row},
     server::{Host, Request},
-    witness::Witness,
 };
-use crate::lab::{Ended, finish, program};
+use crate::harness::{Ended, finish, program};
 
 /// Far over what the slowest row takes: it fails by deadlines, six times.
 const RUN_TIME_MAX: Duration = Duration::from_secs(420);
@@ -165,7 +165,7 @@ async fn every_hostile_server_ends_as_the_table_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_server_that_lets_one_wait_ends_as_the_table_says() {
+async fn every_slow_server_ends_as_the_table_says() {
     play(Deadlines::Small).await;
 }
 
@@ -183,10 +183,10 @@ async fn play(deadlines: Deadlines) {
         |places: &Places| table::table(places).into_iter().filter(|row| row.deadlines == deadlines).collect();
     let run = Run::set(rows).await;
     let child = run.fetch(deadlines).spawn().unwrap();
-    let mut witness = Witness::of(run.out(), run.expected(), child.id().unwrap());
-    let ended = tokio::time::timeout(RUN_TIME_MAX, witness.watch(finish(child))).await;
+    let mut monitor = Monitor::of(run.out(), run.expected(), child.id().unwrap());
+    let ended = tokio::time::timeout(RUN_TIME_MAX, monitor.watch(finish(child))).await;
     let summary = ended.expect("the run ends").expect(8).json();
-    witness.testify();
+    monitor.testify();
     let (deaths, spool) = (run.deaths().await, run.out().join("spool"));
     let faults = |played: &Played| played.faults(deaths.get(played.row.name), &spool);
     let faults: Vec<String> = run.played.iter().flat_map(faults).collect();
@@ -249,7 +249,7 @@ fn walk(directory: &Path) -> Vec<std::path::PathBuf> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_that_asks_for_a_long_wait_keeps_its_job_and_holds_up_no_other() {
+async fn a_host_that_asks_for_a_long_wait_keeps_its_job_and_delays_no_other() {
     let run = Run::set(|_| {
         let asks =
             |seconds: &str| row::status("503 Service Unavailable", &format!("Retry-After: {seconds}\r\n"));

@@ -11,24 +11,24 @@ use fastrand::Rng;
 use test_server::Script;
 use tokio::{process::Child, time::timeout};
 
-use crate::lab::{Lab, assert_same};
+use crate::harness::{Harness, assert_same};
 
 /// Kills in each of the two tests.
 const KILLS: usize = 60;
 const TEXTS: usize = 24;
 
-/// A lab whose downloads take a while, and the tree of a run that nobody disturbed.
-async fn slow_lab() -> (Lab, BTreeMap<PathBuf, Vec<u8>>) {
-    let lab = Lab::of_texts(TEXTS, 300);
+/// A harness whose downloads take a while, and the tree of a run that nobody disturbed.
+async fn slow_lab() -> (Harness, BTreeMap<PathBuf, Vec<u8>>) {
+    let harness = Harness::of_texts(TEXTS, 300);
     for number in 0..TEXTS {
         let script = Script::file().pace(2_000, Duration::from_millis(4));
-        lab.server.always(&format!("/t{number}.txt"), script);
+        harness.server.always(&format!("/t{number}.txt"), script);
     }
-    let list = lab.path("list.tsv");
-    lab.juggle(&["pipeline"], "undisturbed", &[list]).await.expect(0);
-    let tree = lab.tree("undisturbed");
+    let list = harness.path("list.tsv");
+    harness.juggle(&["pipeline"], "undisturbed", &[list]).await.expect(0);
+    let tree = harness.tree("undisturbed");
     assert_eq!(tree.len(), TEXTS * 6);
-    (lab, tree)
+    (harness, tree)
 }
 
 /// A seed for this run, said so that a failure can be repeated as far as time allows.
@@ -43,9 +43,9 @@ const LATE: Duration = Duration::from_millis(200);
 
 /// Every request for a text but the first follows a kill of a process that fetches.
 #[track_caller]
-fn assert_fetched_once_plus_kills(lab: &Lab, since: Instant, kills: &[Instant]) {
+fn assert_fetched_once_plus_kills(harness: &Harness, since: Instant, kills: &[Instant]) {
     let mut last: BTreeMap<String, Instant> = BTreeMap::new();
-    for request in lab.server.requests().into_iter().filter(|request| request.at > since) {
+    for request in harness.server.requests().into_iter().filter(|request| request.at > since) {
         if let Some(before) = last.insert(request.path.clone(), request.at) {
             let was_hit = kills.iter().any(|kill| (before - LATE..request.at).contains(kill));
             assert!(was_hit, "{} was requested again although nothing was killed", request.path);
@@ -55,23 +55,23 @@ fn assert_fetched_once_plus_kills(lab: &Lab, since: Instant, kills: &[Instant]) 
 }
 
 #[track_caller]
-fn assert_ended_clean(lab: &Lab, out: &str, expected: &BTreeMap<PathBuf, Vec<u8>>) {
-    assert_same(&lab.tree(out), expected);
-    let spool: Vec<_> = std::fs::read_dir(lab.path(out).join("spool")).unwrap().collect();
+fn assert_ended_clean(harness: &Harness, out: &str, expected: &BTreeMap<PathBuf, Vec<u8>>) {
+    assert_same(&harness.tree(out), expected);
+    let spool: Vec<_> = std::fs::read_dir(harness.path(out).join("spool")).unwrap().collect();
     assert!(spool.is_empty(), "{spool:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pipeline_that_is_killed_again_and_again_ends_with_the_same_bytes() {
-    let (lab, expected) = slow_lab().await;
+    let (harness, expected) = slow_lab().await;
     let mut rng = rng("pipeline");
     let mut killed = 0;
     for round in 0.. {
         let (out, started) = (format!("out-{round}"), Instant::now());
         let mut kills = Vec::new();
         loop {
-            let mut command = lab.command("juggle", &["pipeline"], &out);
-            command.arg(lab.path("list.tsv")).args(["-j", "6"]);
+            let mut command = harness.command("juggle", &["pipeline"], &out);
+            command.arg(harness.path("list.tsv")).args(["-j", "6"]);
             let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
             let patience = Duration::from_millis(rng.u64(20..500));
             match timeout(patience, child.wait()).await {
@@ -85,8 +85,8 @@ async fn a_pipeline_that_is_killed_again_and_again_ends_with_the_same_bytes() {
                 }
             }
         }
-        assert_ended_clean(&lab, &out, &expected);
-        assert_fetched_once_plus_kills(&lab, started, &kills);
+        assert_ended_clean(&harness, &out, &expected);
+        assert_fetched_once_plus_kills(&harness, started, &kills);
         killed += kills.len();
         if killed >= KILLS {
             break;
@@ -96,24 +96,24 @@ async fn a_pipeline_that_is_killed_again_and_again_ends_with_the_same_bytes() {
 }
 
 /// The processes of a run in which every stage is one of its own.
-struct Crew<'l> {
-    lab: &'l Lab,
+struct StageProcesses<'l> {
+    harness: &'l Harness,
     out: String,
     members: Vec<(&'static str, Option<Child>)>,
 }
 
-impl<'l> Crew<'l> {
-    fn of(lab: &'l Lab, out: String) -> Self {
+impl<'l> StageProcesses<'l> {
+    fn of(harness: &'l Harness, out: String) -> Self {
         let members =
             ["juggle-fetch", "juggle-fetch", "juggle-store", "juggle-process"].map(|name| (name, None));
-        Self { lab, out, members: members.into() }
+        Self { harness, out, members: members.into() }
     }
 
     /// Starts whoever is not there.
     fn muster(&mut self) {
         for (name, child) in &mut self.members {
             if child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some()) {
-                let mut command = self.lab.command(name, &["-j", "3"], &self.out);
+                let mut command = self.harness.command(name, &["-j", "3"], &self.out);
                 *child = Some(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
             }
         }
@@ -123,7 +123,7 @@ impl<'l> Crew<'l> {
     async fn kill_one(&mut self, rng: &mut Rng) -> Option<Instant> {
         let victim = rng.usize(..=self.members.len());
         let Some((name, child)) = self.members.get_mut(victim) else {
-            kill_broker(self.lab, &self.out).await;
+            kill_broker(self.harness, &self.out).await;
             return None;
         };
         let now = Instant::now();
@@ -132,14 +132,15 @@ impl<'l> Crew<'l> {
     }
 
     async fn is_done(&self) -> bool {
-        let status = self.lab.juggle::<&str>(&["status", "--json"], &self.out, &[]).await.expect(0).json();
+        let status =
+            self.harness.juggle::<&str>(&["status", "--json"], &self.out, &[]).await.expect(0).json();
         status["pending"] == 0
     }
 }
 
 /// Kills the process that owns the queue, if there is one.
-pub(crate) async fn kill_broker(lab: &Lab, out: &str) {
-    let lock = lab.path(out).join("queue/lock");
+pub(crate) async fn kill_broker(harness: &Harness, out: &str) {
+    let lock = harness.path(out).join("queue/lock");
     let Ok(owner) = std::fs::read_to_string(&lock) else { return };
     let is_held = std::fs::File::open(&lock).unwrap().try_lock().is_err();
     if let (true, Ok(pid)) = (is_held, owner.trim().parse::<i32>())
@@ -152,13 +153,13 @@ pub(crate) async fn kill_broker(lab: &Lab, out: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stages_and_brokers_that_are_killed_again_and_again_end_with_the_same_bytes() {
-    let (lab, expected) = slow_lab().await;
+    let (harness, expected) = slow_lab().await;
     let mut rng = rng("stages");
     let mut killed = 0;
     for round in 0.. {
         let (out, started) = (format!("out-{round}"), Instant::now());
-        lab.juggle(&["add"], &out, &[lab.path("list.tsv")]).await.expect(0);
-        let mut crew = Crew::of(&lab, out.clone());
+        harness.juggle(&["add"], &out, &[harness.path("list.tsv")]).await.expect(0);
+        let mut crew = StageProcesses::of(&harness, out.clone());
         let mut kills = Vec::new();
         for kill in 1.. {
             crew.muster();
@@ -172,11 +173,11 @@ async fn stages_and_brokers_that_are_killed_again_and_again_end_with_the_same_by
             }
         }
         drop(crew);
-        kill_broker(&lab, &out).await;
+        kill_broker(&harness, &out).await;
         // Whatever is pending was done above; this run only marks duplicates, if the last kill hit that.
-        lab.juggle::<&str>(&["pipeline"], &out, &[]).await.expect(0);
-        assert_ended_clean(&lab, &out, &expected);
-        assert_fetched_once_plus_kills(&lab, started, &kills);
+        harness.juggle::<&str>(&["pipeline"], &out, &[]).await.expect(0);
+        assert_ended_clean(&harness, &out, &expected);
+        assert_fetched_once_plus_kills(&harness, started, &kills);
         if killed >= KILLS {
             break;
         }

@@ -8,27 +8,27 @@
 
 mod compare;
 mod distance;
+mod document_ids;
 mod errors;
 mod exec;
 mod exports;
 #[cfg(target_os = "linux")]
 mod faults;
-mod forms;
+mod harness;
+mod host_backoff;
 mod hostile;
+mod inspection;
 mod kills;
-mod lab;
+mod layouts;
 mod lists;
 mod lock;
-mod looking;
-mod lost;
-mod manners;
+mod lost_downloads;
 mod memory;
-mod names;
 mod network;
 mod options;
 mod plan;
-mod planted;
-mod queue_people;
+mod planted_links;
+mod queue_commands;
 mod rebuild;
 mod refresh;
 mod same_bytes;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path, time::SystemTime};
 
-use crate::lab::Lab;
+use crate::harness::Harness;
 
 const NOTHING: &[&str] = &[];
 
@@ -14,54 +14,54 @@ fn times(run: &Path, kind: &str) -> BTreeMap<String, SystemTime> {
     entries.map(|entry| (name(&entry), time(&entry))).collect()
 }
 
-async fn processed(lab: &Lab, arguments: &[&str]) -> u64 {
-    let report = lab.juggle(&["process", "--json"], "out", arguments).await.expect(0).json();
+async fn processed(harness: &Harness, arguments: &[&str]) -> u64 {
+    let report = harness.juggle(&["process", "--json"], "out", arguments).await.expect(0).json();
     report["lanes"]["process"]["done"].as_u64().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_options_recompute_results_and_nothing_else_and_the_same_ones_nothing() {
-    let lab = Lab::of_texts(6, 40);
-    let list = lab.path("list.tsv");
-    let (list, run) = (list.to_str().unwrap(), lab.path("out"));
-    lab.juggle(&["pipeline", list], "out", NOTHING).await.expect(0);
-    let asked = lab.server.total();
+async fn changed_options_reprocess_texts_and_fetch_nothing_and_the_same_options_do_nothing() {
+    let harness = Harness::of_texts(6, 40);
+    let list = harness.path("list.tsv");
+    let (list, run) = (list.to_str().unwrap(), harness.path("out"));
+    harness.juggle(&["pipeline", list], "out", NOTHING).await.expect(0);
+    let asked = harness.server.total();
     let (texts, tokens) = (times(&run, "text"), times(&run, "tokens"));
-    let plain = lab.read("out/counts/t0_counts.txt");
-    assert_eq!(processed(&lab, NOTHING).await, 0);
+    let plain = harness.read("out/counts/t0_counts.txt");
+    assert_eq!(processed(&harness, NOTHING).await, 0);
     assert!(times(&run, "tokens") == tokens);
 
     let first = plain.lines().next().unwrap().split('\t').next().unwrap().to_owned();
-    fs::write(lab.path("stop.txt"), format!("{first}\n")).unwrap();
-    let stop = lab.path("stop.txt");
+    fs::write(harness.path("stop.txt"), format!("{first}\n")).unwrap();
+    let stop = harness.path("stop.txt");
     let stopped = ["--stop-words", stop.to_str().unwrap()];
-    assert_eq!(processed(&lab, &stopped).await, 6);
-    assert!(times(&run, "text") == texts && lab.server.total() == asked, "stored or fetched again");
-    let without = lab.read("out/counts/t0_counts.txt");
+    assert_eq!(processed(&harness, &stopped).await, 6);
+    assert!(times(&run, "text") == texts && harness.server.total() == asked, "stored or fetched again");
+    let without = harness.read("out/counts/t0_counts.txt");
     assert_eq!(without, plain.split_once('\n').unwrap().1);
-    assert!(lab.read("out/stats/t0.json").contains("\"stop_words\": \"stop.txt\""));
-    assert_eq!(processed(&lab, &stopped).await, 0);
-    lab.juggle(&["verify", "--json"], "out", NOTHING).await.expect(0);
+    assert!(harness.read("out/stats/t0.json").contains("\"stop_words\": \"stop.txt\""));
+    assert_eq!(processed(&harness, &stopped).await, 0);
+    harness.juggle(&["verify", "--json"], "out", NOTHING).await.expect(0);
 
     // Another list under the same name is another list.
     fs::write(&stop, "no such word\n").unwrap();
-    assert_eq!(processed(&lab, &stopped).await, 6);
-    assert_eq!(lab.read("out/counts/t0_counts.txt"), plain);
-    assert_eq!(processed(&lab, NOTHING).await, 6);
-    assert_eq!(lab.read("out/counts/t0_counts.txt"), plain);
+    assert_eq!(processed(&harness, &stopped).await, 6);
+    assert_eq!(harness.read("out/counts/t0_counts.txt"), plain);
+    assert_eq!(processed(&harness, NOTHING).await, 6);
+    assert_eq!(harness.read("out/counts/t0_counts.txt"), plain);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_option_is_named_in_stats_and_does_what_it_says() {
-    let lab = Lab::of_texts(1, 1);
+    let harness = Harness::of_texts(1, 1);
     let text = "The _Whale_ swam 3.5 miles; it didn’t stop. CAFÉ!\n".repeat(30);
-    fs::write(lab.path("whale.txt"), &text).unwrap();
-    let list = lab.write("list.txt", &format!("{}\n", lab.path("whale.txt").display()));
-    lab.juggle(&["pipeline", list.to_str().unwrap()], "out", NOTHING).await.expect(0);
-    let id = fs::read_dir(lab.path("out/stats")).unwrap().next().unwrap().unwrap().file_name();
+    fs::write(harness.path("whale.txt"), &text).unwrap();
+    let list = harness.write("list.txt", &format!("{}\n", harness.path("whale.txt").display()));
+    harness.juggle(&["pipeline", list.to_str().unwrap()], "out", NOTHING).await.expect(0);
+    let id = fs::read_dir(harness.path("out/stats")).unwrap().next().unwrap().unwrap().file_name();
     let id = id.to_str().unwrap().strip_suffix(".json").unwrap().to_owned();
     let first = |lines: usize| {
-        let tokens = lab.read(&format!("out/tokens/{id}_tokens.txt"));
+        let tokens = harness.read(&format!("out/tokens/{id}_tokens.txt"));
         tokens.lines().take(lines).collect::<Vec<_>>().join(" ")
     };
     for (arguments, parameter, expected) in [
@@ -93,14 +93,14 @@ async fn every_option_is_named_in_stats_and_does_what_it_says() {
             "miles miles miles miles miles miles miles miles miles",
         ),
     ] {
-        assert_eq!(processed(&lab, arguments).await, 1, "{arguments:?}");
+        assert_eq!(processed(&harness, arguments).await, 1, "{arguments:?}");
         assert_eq!(first(9), expected, "{arguments:?}");
-        let stats = lab.read(&format!("out/stats/{id}.json"));
+        let stats = harness.read(&format!("out/stats/{id}.json"));
         assert!(stats.contains(parameter), "{parameter} is not in {stats}");
     }
-    assert_eq!(processed(&lab, &["--ngrams", "2", "--measures", "full"]).await, 1);
-    assert!(lab.read(&format!("out/counts/{id}_counts.txt")).starts_with("3.5 miles\t30\n"));
-    let stats = lab.read(&format!("out/stats/{id}.json"));
+    assert_eq!(processed(&harness, &["--ngrams", "2", "--measures", "full"]).await, 1);
+    assert!(harness.read(&format!("out/counts/{id}_counts.txt")).starts_with("3.5 miles\t30\n"));
+    let stats = harness.read(&format!("out/stats/{id}.json"));
     for part in
         ["\"sentences\": 60", "\"lix\"", "\"zipf_exponent\"", "\"language\": {", "\"distinct_ngrams\": 9"]
     {
@@ -109,8 +109,8 @@ async fn every_option_is_named_in_stats_and_does_what_it_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_option_that_cannot_be_understood_is_told_before_anything_is_done() {
-    let lab = Lab::of_texts(1, 1);
+async fn an_invalid_option_is_reported_before_anything_is_done() {
+    let harness = Harness::of_texts(1, 1);
     for (arguments, told) in [
         (&["--tokenizer", "words"][..], "use uax29, whitespace, spgc"),
         (&["--tokenizer", "regex:("], "cannot be understood"),
@@ -122,22 +122,24 @@ async fn an_option_that_cannot_be_understood_is_told_before_anything_is_done() {
         (&["--numbers", "some"], "use one of: keep, drop, mask"),
         (&["--ngrams", "0"], "1"),
     ] {
-        let done = lab.juggle(&["process"], "out", arguments).await.expect(2);
+        let done = harness.juggle(&["process"], "out", arguments).await.expect(2);
         assert!(done.stderr.contains(told), "{}", done.stderr);
-        assert!(!lab.path("out").exists());
+        assert!(!harness.path("out").exists());
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn how_the_work_would_be_divided_is_explained_before_and_after() {
-    let lab = Lab::of_texts(6, 40);
-    let list = lab.path("list.tsv");
-    lab.juggle(&["fetch", "-i", list.to_str().unwrap()], "out", NOTHING).await.expect(0);
-    lab.juggle(&["store"], "out", NOTHING).await.expect(0);
+async fn partitions_of_the_work_are_explained_before_and_after() {
+    let harness = Harness::of_texts(6, 40);
+    let list = harness.path("list.tsv");
+    harness.juggle(&["fetch", "-i", list.to_str().unwrap()], "out", NOTHING).await.expect(0);
+    harness.juggle(&["store"], "out", NOTHING).await.expect(0);
     let asked = ["--explain", "--threads", "2", "--chunk", "docs:4", "--json"];
-    let plan = lab.juggle(&["process"], "out", &asked).await.expect(0).json();
-    let bytes: u64 =
-        fs::read_dir(lab.path("out/text")).unwrap().map(|text| text.unwrap().metadata().unwrap().len()).sum();
+    let plan = harness.juggle(&["process"], "out", &asked).await.expect(0).json();
+    let bytes: u64 = fs::read_dir(harness.path("out/text"))
+        .unwrap()
+        .map(|text| text.unwrap().metadata().unwrap().len())
+        .sum();
     assert_eq!((&plan["documents"], &plan["bytes"], &plan["threads"]), (&6.into(), &bytes.into(), &2.into()));
     let way = |way: &serde_json::Value| {
         (way["chunk"].as_str().unwrap().to_owned(), way["pieces"].as_u64().unwrap())
@@ -145,31 +147,31 @@ async fn how_the_work_would_be_divided_is_explained_before_and_after() {
     let ways: Vec<_> = plan["ways"].as_array().unwrap().iter().map(way).collect();
     let expected = [("docs:4", 2), ("whole", 6), ("docs:16", 1), ("bytes:64KiB", 6), ("bytes:1MiB", 6)];
     assert_eq!(ways, expected.map(|(chunk, pieces)| (chunk.to_owned(), pieces)));
-    let shown = lab.juggle(&["process", "--explain"], "out", NOTHING).await.expect(0).stdout;
+    let shown = harness.juggle(&["process", "--explain"], "out", NOTHING).await.expect(0).stdout;
     assert!(shown.contains("6 documents with") && shown.contains("busiest thread"), "{shown}");
-    assert!(!lab.path("out/stats/t0.json").exists(), "an explanation does nothing");
+    assert!(!harness.path("out/stats/t0.json").exists(), "an explanation does nothing");
 
-    let report = lab.juggle(&["process", "--json"], "out", &["--chunk", "docs:4"]).await.expect(0).json();
+    let report = harness.juggle(&["process", "--json"], "out", &["--chunk", "docs:4"]).await.expect(0).json();
     assert_eq!(report["ways"][0]["chunk"], "docs:4");
     assert!(report["ways"][1]["busiest_bytes"].as_u64().unwrap() > 0);
-    lab.juggle(&["store", "--explain"], "out", NOTHING).await.expect_error(2, &["process"]);
+    harness.juggle(&["store", "--explain"], "out", NOTHING).await.expect_error(2, &["process"]);
 
-    let stored = lab.juggle(&["process"], "out", &asked).await.expect(0).json();
+    let stored = harness.juggle(&["process"], "out", &asked).await.expect(0).json();
     assert_eq!((&stored["explained"], &plan["explained"]), (&"stored".into(), &"waiting".into()));
     assert_eq!(
         (&stored["bytes"], &stored["ways"]),
         (&plan["bytes"], &plan["ways"]),
         "none waits: all are explained"
     );
-    let shown = lab.juggle(&["process", "--explain"], "out", NOTHING).await.expect(0).stdout;
+    let shown = harness.juggle(&["process", "--explain"], "out", NOTHING).await.expect(0).stdout;
     assert!(shown.contains("no document waits") && shown.contains("6 documents with"), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_stored_text_an_explanation_says_so() {
-    let lab = Lab::of_texts(1, 1);
-    lab.juggle(&["add", lab.path("list.tsv").to_str().unwrap()], "out", NOTHING).await.expect(0);
-    let shown = lab.juggle(&["process", "--explain"], "out", NOTHING).await.expect(0).stdout;
+async fn explain_without_a_stored_text_says_so() {
+    let harness = Harness::of_texts(1, 1);
+    harness.juggle(&["add", harness.path("list.tsv").to_str().unwrap()], "out", NOTHING).await.expect(0);
+    let shown = harness.juggle(&["process", "--explain"], "out", NOTHING).await.expect(0).stdout;
     assert!(shown.contains("no text is stored yet") && !shown.contains("busiest"), "{shown}");
 }
 
@@ -178,15 +180,15 @@ const ANSWER: &str = r#"while IFS= read -r line; do id=${line#*:\"}; id=${id%%\"
 
 /// Processes one text with a list of stop words. Returns the tokens and the standard error.
 async fn left_out(list: &[u8], more: &[&str]) -> (Vec<String>, String) {
-    let lab = Lab::of_texts(0, 0);
-    fs::write(lab.path("b.txt"), "The mill and the River\n").unwrap();
-    fs::write(lab.path("sw.txt"), list).unwrap();
-    let texts = lab.write("list.txt", &format!("{}\n", lab.path("b.txt").display()));
-    let list = lab.path("sw.txt");
+    let harness = Harness::of_texts(0, 0);
+    fs::write(harness.path("b.txt"), "The mill and the River\n").unwrap();
+    fs::write(harness.path("sw.txt"), list).unwrap();
+    let texts = harness.write("list.txt", &format!("{}\n", harness.path("b.txt").display()));
+    let list = harness.path("sw.txt");
     let stop_words = ["--stop-words", list.to_str().unwrap()];
     let arguments: Vec<&str> = stop_words.iter().chain(more).copied().collect();
-    let ended = lab.juggle(&["pipeline", texts.to_str().unwrap()], "out", &arguments).await.expect(0);
-    let tokens = fs::read_dir(lab.path("out/tokens")).unwrap().next().unwrap().unwrap().path();
+    let ended = harness.juggle(&["pipeline", texts.to_str().unwrap()], "out", &arguments).await.expect(0);
+    let tokens = fs::read_dir(harness.path("out/tokens")).unwrap().next().unwrap().unwrap().path();
     let tokens = fs::read_to_string(tokens).unwrap();
     (tokens.lines().map(str::to_owned).collect(), ended.stderr)
 }
@@ -224,13 +226,13 @@ async fn stop_words_that_leave_nothing_out_are_warned_of() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_of_stop_words_that_cannot_be_read_says_what_to_do() {
-    let lab = Lab::of_texts(0, 0);
-    fs::write(lab.path("latin1.txt"), b"d\xe9j\xe0\n").unwrap();
+    let harness = Harness::of_texts(0, 0);
+    fs::write(harness.path("latin1.txt"), b"d\xe9j\xe0\n").unwrap();
     for (name, told) in
         [("latin1.txt", "save it as text in UTF-8"), ("none.txt", "check its path"), (".", "no file")]
     {
-        let path = lab.path(name);
+        let path = harness.path(name);
         let arguments = ["--stop-words", path.to_str().unwrap()];
-        lab.juggle(&["pipeline"], "out", &arguments).await.expect_error(2, &["stop-words", told]);
+        harness.juggle(&["pipeline"], "out", &arguments).await.expect_error(2, &["stop-words", told]);
     }
 }

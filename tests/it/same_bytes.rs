@@ -1,14 +1,14 @@
 //! Rule 6: the same bytes, whatever the number of threads, the chunks and the order.
 
-use crate::lab::{Lab, assert_same, data};
+use crate::harness::{Harness, assert_same, data};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn threads_and_chunks_change_nothing() {
-    let lab = Lab::of_texts(8, 400);
-    let list = lab.path("list.tsv");
+    let harness = Harness::of_texts(8, 400);
+    let list = harness.path("list.tsv");
     let list = list.to_str().unwrap();
-    lab.juggle(&["pipeline", list], "one", &["--threads", "1", "--chunk", "whole"]).await.expect(0);
-    let expected = lab.tree("one");
+    harness.juggle(&["pipeline", list], "one", &["--threads", "1", "--chunk", "whole"]).await.expect(0);
+    let expected = harness.tree("one");
     assert_eq!(expected.len(), 8 * 6);
     for (out, threads, chunk) in [
         ("a", "8", "whole"),
@@ -17,24 +17,24 @@ async fn threads_and_chunks_change_nothing() {
         ("d", "3", "auto"),
         ("e", "8", "bytes:1MiB"),
     ] {
-        lab.juggle(&["pipeline", list], out, &["--threads", threads, "--chunk", chunk]).await.expect(0);
-        assert_same(&lab.tree(out), &expected);
+        harness.juggle(&["pipeline", list], out, &["--threads", threads, "--chunk", chunk]).await.expect(0);
+        assert_same(&harness.tree(out), &expected);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_order_of_the_list_changes_nothing() {
-    let lab = Lab::sample();
-    lab.sample_pipeline("straight", &[]).await.expect(0);
+    let harness = Harness::sample();
+    harness.sample_pipeline("straight", &[]).await.expect(0);
     let list = std::fs::read_to_string(data().join("sample/sources.tsv")).unwrap();
     let (header, rows) = list.split_once('\n').unwrap();
     let mut rows: Vec<&str> = rows.lines().collect();
     let mut random = fastrand::Rng::with_seed(7);
     for round in 0..3 {
         random.shuffle(&mut rows);
-        let shuffled = lab.write("shuffled.tsv", &format!("{header}\n{}\n", rows.join("\n")));
+        let shuffled = harness.write("shuffled.tsv", &format!("{header}\n{}\n", rows.join("\n")));
         let out = format!("shuffled-{round}");
-        lab.juggle(&["pipeline"], &out, &[shuffled]).await.expect(0);
-        assert_same(&lab.tree(&out), &lab.tree("straight"));
+        harness.juggle(&["pipeline"], &out, &[shuffled]).await.expect(0);
+        assert_same(&harness.tree(&out), &harness.tree("straight"));
     }
 }

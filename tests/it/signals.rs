@@ -7,7 +7,7 @@ use test_server::Script;
 use tokio::process::Child;
 
 use crate::{
-    lab::{Lab, finish, program},
+    harness::{Harness, finish, program},
     terminal::{Screen, Terminal},
 };
 
@@ -16,42 +16,42 @@ fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
 }
 
-async fn until_requested(lab: &Lab, count: u64) {
-    while lab.server.total() < count {
+async fn until_requested(harness: &Harness, count: u64) {
+    while harness.server.total() < count {
         tokio::task::yield_now().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_signal_drains_and_the_same_command_resumes() {
-    let lab = Lab::of_texts(8, 100);
+    let harness = Harness::of_texts(8, 100);
     for number in 0..8 {
         let script = Script::file().pace(1_000, Duration::from_millis(15));
-        lab.server.always(&format!("/t{number}.txt"), script);
+        harness.server.always(&format!("/t{number}.txt"), script);
     }
-    let list = lab.path("list.tsv");
+    let list = harness.path("list.tsv");
     let words = ["pipeline", list.to_str().unwrap(), "-j", "2", "--json"];
-    let mut command = lab.command("juggle", &words, "out");
+    let mut command = harness.command("juggle", &words, "out");
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    until_requested(&lab, 2).await;
+    until_requested(&harness, 2).await;
     signal(&child, Signal::TERM);
     let summary = finish(child).await.expect(7).json();
     let done = summary["lanes"]["fetch"]["done"].as_u64().unwrap();
     assert!((2..8).contains(&done), "what was in flight was finished: {summary}");
-    assert_eq!(lab.server.total(), done);
-    lab.juggle(&words, "out", &["--quiet"]).await.expect(0);
-    assert_eq!(lab.server.total(), 8);
+    assert_eq!(harness.server.total(), done);
+    harness.juggle(&words, "out", &["--quiet"]).await.expect(0);
+    assert_eq!(harness.server.total(), 8);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_second_signal_stops_at_once_and_loses_nothing() {
-    let lab = Lab::of_texts(2, 100);
-    lab.server.script("/t0.txt", [Script::file().stall_after(10)]);
-    let list = lab.path("list.tsv");
+    let harness = Harness::of_texts(2, 100);
+    harness.server.script("/t0.txt", [Script::file().stall_after(10)]);
+    let list = harness.path("list.tsv");
     let words = ["pipeline", list.to_str().unwrap()];
-    let mut command = lab.command("juggle", &words, "out");
+    let mut command = harness.command("juggle", &words, "out");
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    until_requested(&lab, 2).await;
+    until_requested(&harness, 2).await;
     signal(&child, Signal::INT);
     // The second counts once the first was heard: that is said on standard error.
     let mut said = String::new();
@@ -61,22 +61,22 @@ async fn the_second_signal_stops_at_once_and_loses_nothing() {
     }
     signal(&child, Signal::INT);
     assert_eq!(finish(child).await.code, Some(7));
-    lab.juggle::<&str>(&words, "out", &[]).await.expect(0);
-    assert_eq!(lab.tree("out").len(), 12);
+    harness.juggle::<&str>(&words, "out", &[]).await.expect(0);
+    assert_eq!(harness.tree("out").len(), 12);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_warning_stays_above_the_bars() {
-    let lab = Lab::of_texts(2, 100);
-    lab.server.script("/t0.txt", [Script::file().stall_after(10)]);
-    let list = lab.path("list.tsv");
+    let harness = Harness::of_texts(2, 100);
+    harness.server.script("/t0.txt", [Script::file().stall_after(10)]);
+    let list = harness.path("list.tsv");
     let terminal = Terminal::open();
     let mut command = program("juggle");
     command.args([
         "pipeline",
         list.to_str().unwrap(),
         "-o",
-        lab.path("out").to_str().unwrap(),
+        harness.path("out").to_str().unwrap(),
         "--wait",
         "0",
     ]);
@@ -86,7 +86,7 @@ async fn a_warning_stays_above_the_bars() {
     // The command holds the program's end of the terminal; it must be closed when the program ends.
     drop(command);
     let mut screen = Screen::of(terminal.keyboard);
-    until_requested(&lab, 2).await;
+    until_requested(&harness, 2).await;
     screen.until(" process ");
     signal(&child, Signal::INT);
     screen.until("stopping: ");

@@ -4,19 +4,19 @@ use std::fs;
 
 use test_server::Script;
 
-use crate::lab::Lab;
+use crate::harness::Harness;
 
 /// Serves books as a mirror of Project Gutenberg does.
-fn mirror(books: &[u32]) -> Lab {
-    let lab = Lab::of_texts(0, 0);
+fn mirror(books: &[u32]) -> Harness {
+    let harness = Harness::of_texts(0, 0);
     for number in books {
-        put_book(&lab, *number);
+        put_book(&harness, *number);
     }
-    lab
+    harness
 }
 
-fn put_book(lab: &Lab, number: u32) {
-    let folder = lab.path(&format!("www/cache/epub/{number}"));
+fn put_book(harness: &Harness, number: u32) {
+    let folder = harness.path(&format!("www/cache/epub/{number}"));
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join(format!("pg{number}.txt")), format!("This is book {number}.\n")).unwrap();
 }
@@ -30,8 +30,8 @@ Address",en; fr,"Kennedy, John F.",Presidents,E838,
 85,Text,2000-01-01,Der Prozess,de,"Kafka, Franz",Trials,PT,
 "#;
 
-fn stored(lab: &Lab, out: &str) -> Vec<String> {
-    let mut ids: Vec<String> = fs::read_dir(lab.path(out).join("meta"))
+fn stored(harness: &Harness, out: &str) -> Vec<String> {
+    let mut ids: Vec<String> = fs::read_dir(harness.path(out).join("meta"))
         .unwrap()
         .map(|file| file.unwrap().file_name().to_string_lossy().trim_end_matches(".json").to_owned())
         .collect();
@@ -47,29 +47,29 @@ fn gzip(text: &str) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_range_of_books_comes_from_the_mirror_that_is_named() {
-    let lab = mirror(&[8, 9, 10, 11]);
-    let base = lab.server.base_url();
+    let harness = mirror(&[8, 9, 10, 11]);
+    let base = harness.server.base_url();
     let more = ["pg:8-10", "--gutenberg-mirror", &base];
-    let summary = lab.juggle(&["pipeline", "--json"], "out", &more).await.expect(0).json();
+    let summary = harness.juggle(&["pipeline", "--json"], "out", &more).await.expect(0).json();
     assert_eq!(summary["documents"], 3);
-    assert_eq!(stored(&lab, "out"), ["PG10", "PG8", "PG9"]);
-    assert_eq!(lab.server.total(), 3);
+    assert_eq!(stored(&harness, "out"), ["PG10", "PG8", "PG9"]);
+    assert_eq!(harness.server.total(), 3);
     // Named singly and in another list, they are the same books and no conflict.
-    let list = lab.write("again.txt", "pg:9\npg:8-10\n");
-    let again = lab.juggle(&["pipeline", "--json", "--gutenberg-mirror", &base], "out", &[list]).await;
-    assert_eq!((again.expect(0).json()["documents"].as_u64(), lab.server.total()), (Some(3), 3));
+    let list = harness.write("again.txt", "pg:9\npg:8-10\n");
+    let again = harness.juggle(&["pipeline", "--json", "--gutenberg-mirror", &base], "out", &[list]).await;
+    assert_eq!((again.expect(0).json()["documents"].as_u64(), harness.server.total()), (Some(3), 3));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_book_from_the_site_is_the_same_as_from_a_mirror() {
-    let lab = mirror(&[9, 10]);
-    let base = lab.server.base_url();
+    let harness = mirror(&[9, 10]);
+    let base = harness.server.base_url();
     let site = format!("https://www.gutenberg.org={base}");
-    lab.juggle(&["pipeline"], "out", &["pg:9", "--mirror", &site]).await.expect(0);
+    harness.juggle(&["pipeline"], "out", &["pg:9", "--mirror", &site]).await.expect(0);
     let more = ["pg:9-10", "--gutenberg-mirror", &base];
-    let summary = lab.juggle(&["pipeline", "--json"], "out", &more).await.expect(0).json();
+    let summary = harness.juggle(&["pipeline", "--json"], "out", &more).await.expect(0).json();
     assert_eq!((&summary["documents"], &summary["conflicts"]), (&2.into(), &0.into()));
-    assert_eq!(lab.server.total(), 2);
+    assert_eq!(harness.server.total(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,31 +82,33 @@ async fn a_book_that_one_mirror_lacks_comes_from_the_next() {
     let summary = first.juggle(&["pipeline", "--json"], "out", &more).await.expect(0).json();
     assert_eq!(summary["documents"], 1);
     assert_eq!(first.read("out/text/PG84_text.txt"), "It was on a dreary night of November.\n");
-    let asked = |lab: &Lab| lab.server.requests().iter().map(|r| r.path.clone()).collect::<Vec<_>>();
+    let asked =
+        |harness: &Harness| harness.server.requests().iter().map(|r| r.path.clone()).collect::<Vec<_>>();
     assert_eq!(asked(&first), ["/cache/epub/84/pg84.txt", "/8/84/84-0.txt"]);
     assert_eq!(asked(&second), ["/cache/epub/84/pg84.txt", "/8/84/84-0.txt"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_book_that_is_nowhere_costs_few_requests() {
-    let lab = mirror(&[]);
-    let base = lab.server.base_url();
+async fn a_book_that_no_mirror_has_costs_few_requests() {
+    let harness = mirror(&[]);
+    let base = harness.server.base_url();
     let more = ["pg:84-84", "--gutenberg-mirror", &base];
-    let summary = lab.juggle(&["pipeline", "--json"], "out", &more).await.expect(8).json();
+    let summary = harness.juggle(&["pipeline", "--json"], "out", &more).await.expect(8).json();
     assert_eq!(summary["failures"][0]["reason"], "http_status");
-    assert_eq!(lab.server.total(), 4, "one for each form");
+    assert_eq!(harness.server.total(), 4, "one for each form");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_catalogue_is_a_source_as_file_and_as_url() {
-    let lab = mirror(&[1, 3, 84, 85]);
-    let base = lab.server.base_url();
-    let file = lab.write("books.csv", CATALOG);
-    let packed = lab.path("packed.gz");
+    let harness = mirror(&[1, 3, 84, 85]);
+    let base = harness.server.base_url();
+    let file = harness.write("books.csv", CATALOG);
+    let packed = harness.path("packed.gz");
     fs::write(&packed, gzip(CATALOG)).unwrap();
-    lab.server.always("/feeds/pg_catalog.csv.gz", Script::bytes(gzip(CATALOG)));
-    lab.server.always("/other/name", Script::bytes(CATALOG));
-    let (by_name, by_flag) = (lab.server.url("/feeds/pg_catalog.csv.gz"), lab.server.url("/other/name"));
+    harness.server.always("/feeds/pg_catalog.csv.gz", Script::bytes(gzip(CATALOG)));
+    harness.server.always("/other/name", Script::bytes(CATALOG));
+    let (by_name, by_flag) =
+        (harness.server.url("/feeds/pg_catalog.csv.gz"), harness.server.url("/other/name"));
     let ways: [&[&str]; 5] = [
         &[file.to_str().unwrap()],
         &["--catalog", packed.to_str().unwrap()],
@@ -119,11 +121,14 @@ async fn the_catalogue_is_a_source_as_file_and_as_url() {
         let mut more = vec!["--gutenberg-mirror", &base, "--language", "EN", "--author", "john kennedy"];
         more.extend(["--author", "shelley", "--limit", "2"]);
         more.extend(*way);
-        lab.juggle(&["pipeline"], &out, &more).await.expect(0);
-        assert_eq!(stored(&lab, &out), ["PG3", "PG84"], "{way:?}");
+        harness.juggle(&["pipeline"], &out, &more).await.expect(0);
+        assert_eq!(stored(&harness, &out), ["PG3", "PG84"], "{way:?}");
     }
-    assert_eq!((lab.server.count("/feeds/pg_catalog.csv.gz"), lab.server.count("/other/name")), (1, 1));
-    let meta: serde_json::Value = serde_json::from_str(&lab.read("out0/meta/PG3.json")).unwrap();
+    assert_eq!(
+        (harness.server.count("/feeds/pg_catalog.csv.gz"), harness.server.count("/other/name")),
+        (1, 1)
+    );
+    let meta: serde_json::Value = serde_json::from_str(&harness.read("out0/meta/PG3.json")).unwrap();
     assert_eq!(meta["title"], "Inaugural Address");
     assert_eq!(
         (&meta["listed"]["language"], &meta["listed"]["issued"]),
@@ -133,113 +138,113 @@ async fn the_catalogue_is_a_source_as_file_and_as_url() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn other_filters_make_another_list() {
-    let lab = mirror(&[]);
-    let file = lab.write("pg_catalog.csv", CATALOG);
+    let harness = mirror(&[]);
+    let file = harness.write("pg_catalog.csv", CATALOG);
     for (filter, entries) in [("en", 3), ("de", 1), ("en", 3)] {
         let more = ["--catalog", file.to_str().unwrap(), "--language", filter];
-        let added = lab.juggle(&["add", "--json"], "out", &more).await.expect(0).json();
+        let added = harness.juggle(&["add", "--json"], "out", &more).await.expect(0).json();
         assert_eq!(added["entries"], entries);
     }
-    let status = lab.juggle::<&str>(&["status", "--json"], "out", &[]).await.expect(0).json();
+    let status = harness.juggle::<&str>(&["status", "--json"], "out", &[]).await.expect(0).json();
     assert_eq!(status["pending"], 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_from_the_web_names_nothing_on_this_machine() {
-    let lab = Lab::of_texts(2, 3);
-    let secret = lab.write("secret.txt", "a secret\n");
-    let text = lab.server.url("/t1.txt");
+    let harness = Harness::of_texts(2, 3);
+    let secret = harness.write("secret.txt", "a secret\n");
+    let text = harness.server.url("/t1.txt");
     let list = format!("{}\n{text}\nfile://{}\n", secret.display(), secret.display());
-    lab.server.always("/list.txt", Script::bytes(list));
-    let url = lab.server.url("/list.txt");
-    let ended = lab.juggle(&["pipeline", "--json"], "out", &["-i", &url]).await;
+    harness.server.always("/list.txt", Script::bytes(list));
+    let url = harness.server.url("/list.txt");
+    let ended = harness.juggle(&["pipeline", "--json"], "out", &["-i", &url]).await;
     let summary = ended.expect_error(8, &["line 1", "line 3", "only a list of your own"]).json();
     assert_eq!(summary["documents"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_that_does_not_come_adds_nothing() {
-    let lab = Lab::of_texts(1, 1);
-    lab.server.always("/cut", Script::bytes(CATALOG).cut_after(100));
-    lab.server.always("/page", Script::bytes("<html>not a list</html>"));
-    let good = lab.path("list.tsv");
+async fn a_list_that_cannot_be_fetched_adds_nothing() {
+    let harness = Harness::of_texts(1, 1);
+    harness.server.always("/cut", Script::bytes(CATALOG).cut_after(100));
+    harness.server.always("/page", Script::bytes("<html>not a list</html>"));
+    let good = harness.path("list.tsv");
     for (path, code, words) in [
         ("/gone", 4, &["404", "nothing was added"][..]),
         ("/cut", 4, &["broke off"]),
         ("/page", 3, &["not Gutenberg's catalogue"]),
     ] {
-        let url = lab.server.url(path);
+        let url = harness.server.url(path);
         let more = [good.to_str().unwrap(), "--catalog", &url];
-        lab.juggle(&["add"], "out", &more).await.expect_error(code, words);
+        harness.juggle(&["add"], "out", &more).await.expect_error(code, words);
     }
     // Loopback is refused for lists as for texts, where nobody allows it.
-    let mut command = crate::lab::program("juggle");
-    command.args(["add", "--catalog", &lab.server.url("/cut"), "-o"]).arg(lab.path("out"));
+    let mut command = crate::harness::program("juggle");
+    command.args(["add", "--catalog", &harness.server.url("/cut"), "-o"]).arg(harness.path("out"));
     let refused = String::from_utf8(command.output().await.unwrap().stderr).unwrap();
     assert!(refused.contains("--allow-host"), "{refused}");
-    let added = lab.juggle(&["add", "--json"], "out", &[good]).await.expect(0).json();
+    let added = harness.juggle(&["add", "--json"], "out", &[good]).await.expect(0).json();
     assert_eq!(added["entries"], 1);
-    let status = lab.juggle::<&str>(&["status", "--json"], "out", &[]).await.expect(0).json();
+    let status = harness.juggle::<&str>(&["status", "--json"], "out", &[]).await.expect(0).json();
     assert_eq!(status["pending"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn filters_need_a_catalogue() {
-    let lab = Lab::of_texts(1, 1);
-    let list = lab.path("list.tsv");
+    let harness = Harness::of_texts(1, 1);
+    let list = harness.path("list.tsv");
     for filter in [["--language", "en"], ["--limit", "3"]] {
         let more = [list.to_str().unwrap(), filter[0], filter[1]];
-        lab.juggle(&["add"], "out", &more).await.expect_error(2, &["--catalog", filter[0]]);
+        harness.juggle(&["add"], "out", &more).await.expect_error(2, &["--catalog", filter[0]]);
     }
-    lab.juggle(&["add"], "out", &["--limit", "0"]).await.expect(2);
+    harness.juggle(&["add"], "out", &["--limit", "0"]).await.expect(2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bulk_from_the_main_site_is_refused_before_anything_is_added() {
-    let lab = Lab::of_texts(1, 1);
+    let harness = Harness::of_texts(1, 1);
     let line = |n: u32| format!("https://www.gutenberg.org/files/{n}/{n}-0.txt\n");
-    let half = lab.write("half.txt", &(1..=60).map(line).collect::<String>());
-    let rest = lab.write("rest.txt", &(61..=101).map(line).collect::<String>());
-    let good = lab.path("list.tsv");
+    let half = harness.write("half.txt", &(1..=60).map(line).collect::<String>());
+    let rest = harness.write("rest.txt", &(61..=101).map(line).collect::<String>());
+    let good = harness.path("list.tsv");
     for command in ["add", "pipeline"] {
-        let refused = lab.juggle(&[command], "out", &[&good, &half, &rest]).await;
+        let refused = harness.juggle(&[command], "out", &[&good, &half, &rest]).await;
         refused.expect_error(
             2,
             &["101 texts", "--mirror https://www.gutenberg.org=", "--gutenberg-mirror", "harvest"],
         );
     }
-    lab.juggle(&["add", "-n"], "out", &[&half, &rest]).await.expect_error(2, &["101 texts"]);
-    let status = lab.juggle::<&str>(&["status", "--json"], "out", &[]).await.expect(0).json();
+    harness.juggle(&["add", "-n"], "out", &[&half, &rest]).await.expect_error(2, &["101 texts"]);
+    let status = harness.juggle::<&str>(&["status", "--json"], "out", &[]).await.expect(0).json();
     assert_eq!(status["pending"], 0);
-    assert_eq!(fs::read_dir(lab.path("out/queue/sources")).unwrap().count(), 0);
-    let mirror = format!("https://www.gutenberg.org={}", lab.server.base_url());
+    assert_eq!(fs::read_dir(harness.path("out/queue/sources")).unwrap().count(), 0);
+    let mirror = format!("https://www.gutenberg.org={}", harness.server.base_url());
     let more = [half.to_str().unwrap(), rest.to_str().unwrap(), "--mirror", &mirror];
-    let added = lab.juggle(&["add", "--json"], "out", &more).await.expect(0).json();
+    let added = harness.juggle(&["add", "--json"], "out", &more).await.expect(0).json();
     assert_eq!(added["entries"], 101);
     let books: String = (1..=200).map(|n| format!("pg:{n}\n")).collect();
-    let books = lab.write("books.txt", &books);
-    let added = lab.juggle(&["add", "--json"], "other", &[books]).await.expect(0).json();
+    let books = harness.write("books.txt", &books);
+    let added = harness.juggle(&["add", "--json"], "other", &[books]).await.expect(0).json();
     assert_eq!(added["entries"], 200, "books beyond a handful go to mirrors");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_listed_sha256_is_checked() {
-    let lab = Lab::of_texts(0, 0);
+    let harness = Harness::of_texts(0, 0);
     let text = "Call me Ishmael.\n";
-    fs::write(lab.path("www/whale.txt"), text).unwrap();
-    let local = lab.write("local.txt", text);
+    fs::write(harness.path("www/whale.txt"), text).unwrap();
+    let local = harness.write("local.txt", text);
     // As sha256sum says.
     let good = "7376efceaacd85bc1d8dbfdaf8a17fb7c5ce4a31d2be652a52a8e834e09c4c7e".to_uppercase();
     let bad = "0".repeat(64);
     let blake3 = blake3::hash(text.as_bytes()).to_hex().to_string();
-    let (url, file) = (lab.server.url("/whale.txt"), local.display());
+    let (url, file) = (harness.server.url("/whale.txt"), local.display());
     let list = format!(
         "url\tid\tsha256\tblake3\n{url}\tgood\t{good}\t\n{url}?2\tboth\t{good}\t{blake3}\n{url}?3\tbad\t{bad}\t\n\
          {url}?4\tworse\t{bad}\t{blake3}\n{file}\tfile\t{good}\t\n{file}\tbadfile\t{bad}\t\n"
     );
-    let list = lab.write("list.tsv", &list);
-    let summary = lab.juggle(&["pipeline", "--json"], "out", &[list]).await.expect(8).json();
-    assert_eq!(stored(&lab, "out"), ["both", "file", "good"]);
+    let list = harness.write("list.tsv", &list);
+    let summary = harness.juggle(&["pipeline", "--json"], "out", &[list]).await.expect(8).json();
+    assert_eq!(stored(&harness, "out"), ["both", "file", "good"]);
     let failures = summary["failures"].as_array().unwrap();
     assert_eq!(failures.len(), 3);
     for failure in failures {
@@ -249,19 +254,21 @@ async fn a_listed_sha256_is_checked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_listed_encoding_is_used_and_a_guess_from_few_letters_is_told() {
-    let lab = mirror(&[]);
+async fn a_listed_encoding_is_used_and_a_guess_from_few_letters_is_reported() {
+    let harness = mirror(&[]);
     // "Да, мир" in windows-1251.
-    lab.server.always("/given", Script::bytes(b"\xC4\xE0, \xEC\xE8\xF0.\n".to_vec()));
-    lab.server.always("/guessed", Script::bytes(b"\xC4\xE0, \xEC\xE8\xF0!\n".to_vec()));
-    let [given, guessed] = ["/given", "/guessed"].map(|path| lab.server.url(path));
+    harness.server.always("/given", Script::bytes(b"\xC4\xE0, \xEC\xE8\xF0.\n".to_vec()));
+    harness.server.always("/guessed", Script::bytes(b"\xC4\xE0, \xEC\xE8\xF0!\n".to_vec()));
+    let [given, guessed] = ["/given", "/guessed"].map(|path| harness.server.url(path));
     let list = format!(
         "url\tid\tencoding\n{given}\tgiven\twindows-1251\n{guessed}\tguessed\t\n{guessed}\tbad\tcp-0\n"
     );
-    let list = lab.write("encodings.tsv", &list);
+    let list = harness.write("encodings.tsv", &list);
     let more = [list.to_str().unwrap(), "--json", "--max-connection-per-server", "2"];
-    let ended =
-        lab.juggle(&["pipeline"], "out", &more).await.expect_error(8, &["encodings.tsv, line 4", "'cp-0'"]);
+    let ended = harness
+        .juggle(&["pipeline"], "out", &more)
+        .await
+        .expect_error(8, &["encodings.tsv, line 4", "'cp-0'"]);
     let advice = "juggle redecode guessed --encoding LABEL";
     assert!(
         ended.stderr.lines().any(|line| line.contains("WARN") && line.contains(advice)),
@@ -271,12 +278,12 @@ async fn a_listed_encoding_is_used_and_a_guess_from_few_letters_is_told() {
     assert!(!ended.stderr.contains("'given'"), "{}", ended.stderr);
     let summary = ended.json();
     assert_eq!((&summary["documents"], &summary["doubtful_encodings"]), (&2.into(), &1.into()), "{summary}");
-    let text = |id: &str| fs::read_to_string(lab.path(&format!("out/text/{id}_text.txt"))).unwrap();
+    let text = |id: &str| fs::read_to_string(harness.path(&format!("out/text/{id}_text.txt"))).unwrap();
     assert_eq!(text("given"), "Да, мир.\n");
 
-    let asked = lab.server.total();
+    let asked = harness.server.total();
     let read_as = async |id: &str, encoding: &str| {
-        lab.juggle(&["redecode"], "out", &[id, "--encoding", encoding]).await
+        harness.juggle(&["redecode"], "out", &[id, "--encoding", encoding]).await
     };
     read_as("guessed", "cp-0").await.expect_error(2, &["'cp-0' is no encoding"]);
     read_as("nobody", "cp1251").await.expect_error(3, &["'nobody' is not stored"]);
@@ -284,7 +291,7 @@ async fn a_listed_encoding_is_used_and_a_guess_from_few_letters_is_told() {
     for (encoding, expected) in [("koi8-r", "дЮ, ЛХП!\n"), ("cp1251", "Да, мир!\n")] {
         read_as("guessed", encoding).await.expect(0);
         read_as("guessed", encoding).await.expect_error(3, &["on its way"]);
-        let summary = lab.juggle(&["pipeline", "--json"], "out", &[] as &[&str]).await.expect(0).json();
+        let summary = harness.juggle(&["pipeline", "--json"], "out", &[] as &[&str]).await.expect(0).json();
         assert_eq!(
             (&summary["documents"], &summary["doubtful_encodings"]),
             (&2.into(), &0.into()),
@@ -292,7 +299,7 @@ async fn a_listed_encoding_is_used_and_a_guess_from_few_letters_is_told() {
         );
         assert_eq!(text("guessed"), expected);
     }
-    assert_eq!(lab.server.total(), asked, "nothing is fetched");
-    let tokens = fs::read_to_string(lab.path("out/tokens/guessed_tokens.txt")).unwrap();
+    assert_eq!(harness.server.total(), asked, "nothing is fetched");
+    let tokens = fs::read_to_string(harness.path("out/tokens/guessed_tokens.txt")).unwrap();
     assert_eq!(tokens, "да\nмир\n");
 }

@@ -5,42 +5,42 @@ use std::{process::Stdio, time::Duration};
 use test_server::Script;
 
 use crate::{
+    harness::{Harness, assert_same, finish},
     kills::kill_broker,
-    lab::{Lab, assert_same, finish},
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stages_one_after_the_other_do_what_the_pipeline_does() {
-    let lab = Lab::of_texts(6, 50);
-    let list = lab.path("list.tsv");
-    lab.juggle(&["pipeline"], "whole", &[&list]).await.expect(0);
-    lab.juggle(&["add"], "parts", &[&list]).await.expect(0);
+    let harness = Harness::of_texts(6, 50);
+    let list = harness.path("list.tsv");
+    harness.juggle(&["pipeline"], "whole", &[&list]).await.expect(0);
+    harness.juggle(&["add"], "parts", &[&list]).await.expect(0);
     for stage in ["fetch", "store", "process"] {
-        let summary = lab.juggle(&[stage], "parts", &["--json"]).await.expect(0).json();
+        let summary = harness.juggle(&[stage], "parts", &["--json"]).await.expect(0).json();
         assert_eq!(summary["lanes"][stage]["done"], 6, "{stage}");
     }
-    assert_same(&lab.tree("parts"), &lab.tree("whole"));
+    assert_same(&harness.tree("parts"), &harness.tree("whole"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stages_started_in_any_order_finish_together_while_others_look_on() {
-    let lab = Lab::of_texts(12, 200);
+    let harness = Harness::of_texts(12, 200);
     for number in 0..12 {
         let script = Script::file().pace(1_000, Duration::from_millis(10));
-        lab.server.always(&format!("/t{number}.txt"), script);
+        harness.server.always(&format!("/t{number}.txt"), script);
     }
-    let list = lab.path("list.tsv");
-    lab.juggle(&["pipeline"], "whole", &[&list]).await.expect(0);
-    lab.juggle(&["add"], "parts", &[&list]).await.expect(0);
-    let before = lab.server.total();
+    let list = harness.path("list.tsv");
+    harness.juggle(&["pipeline"], "whole", &[&list]).await.expect(0);
+    harness.juggle(&["add"], "parts", &[&list]).await.expect(0);
+    let before = harness.server.total();
     let mut children = Vec::new();
     for name in ["juggle-process", "juggle-store", "juggle-fetch", "juggle-fetch"] {
-        let mut command = lab.command(name, &["-j", "2", "--json"], "parts");
+        let mut command = harness.command(name, &["-j", "2", "--json"], "parts");
         children.push(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
     }
-    let status = lab.juggle::<&str>(&["status", "--json"], "parts", &[]).await.expect(0).json();
+    let status = harness.juggle::<&str>(&["status", "--json"], "parts", &[]).await.expect(0).json();
     assert!(status["pending"].as_u64().unwrap() > 0, "{status}");
-    lab.juggle::<&str>(&["queue", "ls"], "parts", &[]).await.expect(0);
+    harness.juggle::<&str>(&["queue", "ls"], "parts", &[]).await.expect(0);
     let mut fetched = Vec::new();
     for child in children {
         let summary = finish(child).await.expect(0).json();
@@ -48,74 +48,74 @@ async fn stages_started_in_any_order_finish_together_while_others_look_on() {
     }
     assert_eq!(fetched.iter().sum::<u64>(), 12);
     assert!(fetched.iter().all(|done| *done > 0), "both fetched: {fetched:?}");
-    assert_eq!(lab.server.total() - before, 12);
-    assert_same(&lab.tree("parts"), &lab.tree("whole"));
+    assert_eq!(harness.server.total() - before, 12);
+    assert_same(&harness.tree("parts"), &harness.tree("whole"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stage_and_a_pipeline_share_a_directory() {
-    let lab = Lab::of_texts(10, 100);
+    let harness = Harness::of_texts(10, 100);
     for number in 0..10 {
         let script = Script::file().pace(1_000, Duration::from_millis(10));
-        lab.server.always(&format!("/t{number}.txt"), script);
+        harness.server.always(&format!("/t{number}.txt"), script);
     }
-    let list = lab.path("list.tsv");
-    let mut pipeline = lab.command("juggle", &["pipeline", list.to_str().unwrap(), "-j", "2"], "out");
+    let list = harness.path("list.tsv");
+    let mut pipeline = harness.command("juggle", &["pipeline", list.to_str().unwrap(), "-j", "2"], "out");
     let pipeline = pipeline.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    while !lab.path("out/queue/queue.sock").exists() {
+    while !harness.path("out/queue/queue.sock").exists() {
         tokio::task::yield_now().await;
     }
-    let mut fetch = lab.command("juggle-fetch", &["-j", "2"], "out");
+    let mut fetch = harness.command("juggle-fetch", &["-j", "2"], "out");
     let fetch = fetch.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     finish(pipeline).await.expect(0);
     finish(fetch).await.expect(0);
-    assert_eq!(lab.server.total(), 10);
-    assert_eq!(lab.tree("out").len(), 60);
+    assert_eq!(harness.server.total(), 10);
+    assert_eq!(harness.tree("out").len(), 60);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stages_go_on_when_the_broker_is_killed() {
-    let lab = Lab::of_texts(12, 200);
+    let harness = Harness::of_texts(12, 200);
     for number in 0..12 {
         let script = Script::file().pace(1_000, Duration::from_millis(10));
-        lab.server.always(&format!("/t{number}.txt"), script);
+        harness.server.always(&format!("/t{number}.txt"), script);
     }
-    lab.juggle(&["add"], "out", &[lab.path("list.tsv")]).await.expect(0);
+    harness.juggle(&["add"], "out", &[harness.path("list.tsv")]).await.expect(0);
     let mut children = Vec::new();
     for name in ["juggle-fetch", "juggle-store", "juggle-process"] {
-        let mut command = lab.command(name, &["-j", "2"], "out");
+        let mut command = harness.command(name, &["-j", "2"], "out");
         children.push(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
     }
     for requests in [1, 4, 7, 10] {
-        while lab.server.total() < requests {
+        while harness.server.total() < requests {
             tokio::task::yield_now().await;
         }
-        kill_broker(&lab, "out").await;
+        kill_broker(&harness, "out").await;
     }
     for child in children {
         finish(child).await.expect(0);
     }
-    assert_eq!(lab.server.total(), 12, "leases outlive the broker, so nothing is fetched again");
-    assert_eq!(lab.tree("out").len(), 72);
+    assert_eq!(harness.server.total(), 12, "leases outlive the broker, so nothing is fetched again");
+    assert_eq!(harness.tree("out").len(), 72);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_host_is_asked_politely_by_all_processes_together() {
     const TEXTS: u32 = 6;
     let wait = Duration::from_millis(200);
-    let lab = Lab::of_texts(TEXTS as usize, 20);
-    lab.juggle(&["add"], "out", &[lab.path("list.tsv")]).await.expect(0);
+    let harness = Harness::of_texts(TEXTS as usize, 20);
+    harness.juggle(&["add"], "out", &[harness.path("list.tsv")]).await.expect(0);
     let mut children = Vec::new();
     for _ in 0..3 {
-        let mut command = lab.command("juggle-fetch", &[], "out");
+        let mut command = harness.command("juggle-fetch", &[], "out");
         command.args(["--wait", "200ms", "--max-connection-per-server", "1"]);
         children.push(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
     }
     for child in children {
         finish(child).await.expect(0);
     }
-    let times: Vec<_> = lab.server.requests().into_iter().map(|request| request.at).collect();
-    assert_eq!((times.len(), lab.server.peak()), (TEXTS as usize, 1));
+    let times: Vec<_> = harness.server.requests().into_iter().map(|request| request.at).collect();
+    assert_eq!((times.len(), harness.server.peak()), (TEXTS as usize, 1));
     // A single request may be late; all of them together cannot be early.
     let took = *times.last().unwrap() - times[0];
     assert!(took >= wait * (TEXTS - 1) * 8 / 10, "{took:?}");
@@ -123,10 +123,10 @@ async fn one_host_is_asked_politely_by_all_processes_together() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn once_ends_at_the_first_empty_lane() {
-    let lab = Lab::of_texts(2, 10);
-    lab.juggle(&["add"], "out", &[lab.path("list.tsv")]).await.expect(0);
-    let store = lab.juggle(&["store", "--once"], "out", &["--json"]).await.expect(0).json();
+    let harness = Harness::of_texts(2, 10);
+    harness.juggle(&["add"], "out", &[harness.path("list.tsv")]).await.expect(0);
+    let store = harness.juggle(&["store", "--once"], "out", &["--json"]).await.expect(0).json();
     assert_eq!(store["lanes"]["store"]["done"], 0);
-    let fetch = lab.juggle(&["fetch", "--once"], "out", &["--json"]).await.expect(0).json();
+    let fetch = harness.juggle(&["fetch", "--once"], "out", &["--json"]).await.expect(0).json();
     assert_eq!(fetch["lanes"]["fetch"]["done"], 2);
 }

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Child;
 
-use crate::lab::{Lab, finish, program};
+use crate::harness::{Harness, finish, program};
 
 /// An owner of the queue that is stopped, and continues when this is dropped.
 struct Stopped {
@@ -20,12 +20,12 @@ impl Drop for Stopped {
     }
 }
 
-async fn stopped_owner(lab: &Lab) -> Stopped {
-    lab.juggle(&["add"], "out", &[lab.path("list.tsv")]).await.expect(0);
+async fn stopped_owner(harness: &Harness) -> Stopped {
+    harness.juggle(&["add"], "out", &[harness.path("list.tsv")]).await.expect(0);
     let mut command = program("juggle-queue");
-    command.args(["serve", "-o"]).arg(lab.path("out"));
+    command.args(["serve", "-o"]).arg(harness.path("out"));
     let owner = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    while !lab.path("out/queue/queue.sock").exists() {
+    while !harness.path("out/queue/queue.sock").exists() {
         tokio::task::yield_now().await;
     }
     let pid = Pid::from_raw(i32::try_from(owner.id().unwrap()).unwrap()).unwrap();
@@ -35,24 +35,24 @@ async fn stopped_owner(lab: &Lab) -> Stopped {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_name_an_owner_that_does_not_answer_and_end() {
-    let lab = Lab::of_texts(1, 5);
-    let owner = stopped_owner(&lab).await;
+    let harness = Harness::of_texts(1, 5);
+    let owner = stopped_owner(&harness).await;
     let pid = owner.pid.as_raw_nonzero().to_string();
     let words = [["status"].as_slice(), &["queue", "ls"], &["pipeline"], &["store"]];
-    let commands = words.map(|words| lab.juggle::<&str>(words, "out", &[]));
+    let commands = words.map(|words| harness.juggle::<&str>(words, "out", &[]));
     for ended in futures_util::future::join_all(commands).await {
         ended.expect_error(11, &[&pid, "does not answer", "kill -CONT"]);
     }
     drop(owner);
-    lab.juggle::<&str>(&["status"], "out", &[]).await.expect(0);
+    harness.juggle::<&str>(&["status"], "out", &[]).await.expect(0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_ends_a_command_that_waits_for_an_owner() {
-    let lab = Lab::of_texts(1, 5);
-    let owner = stopped_owner(&lab).await;
+    let harness = Harness::of_texts(1, 5);
+    let owner = stopped_owner(&harness).await;
     for signal in [Signal::TERM, Signal::INT] {
-        let mut command = lab.command("juggle", &["pipeline"], "out");
+        let mut command = harness.command("juggle", &["pipeline"], "out");
         let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let pid = Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
         while !hears_signals(pid) {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use test_server::Script;
 
-use crate::lab::Lab;
+use crate::harness::Harness;
 
 const KINDS: [&str; 6] = ["raw", "text", "meta", "tokens", "counts", "stats"];
 
@@ -28,15 +28,15 @@ fn change(path: &Path) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn damage_is_named_and_mended_from_the_nearest_sound_file() {
-    let lab = Lab::of_texts(9, 30);
-    let list = lab.path("list.tsv");
-    lab.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
-    let run = lab.path("out");
+async fn damage_is_named_and_repaired_from_the_nearest_intact_file() {
+    let harness = Harness::of_texts(9, 30);
+    let list = harness.path("list.tsv");
+    harness.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
+    let run = harness.path("out");
     let whole = tree(&run);
     let verify = async |more: &[&str], code| {
         let more: Vec<_> = more.iter().copied().chain(["--json"]).collect();
-        lab.juggle(&["verify"], "out", &more).await.expect(code).json()
+        harness.juggle(&["verify"], "out", &more).await.expect(code).json()
     };
     let sound = verify(&[], 0).await;
     assert_eq!((&sound["documents"], &sound["damaged"]), (&9.into(), &serde_json::json!([])), "{sound}");
@@ -75,27 +75,27 @@ async fn damage_is_named_and_mended_from_the_nearest_sound_file() {
     }
     assert_eq!(found.len(), 8);
     assert_eq!(damaged["strays"], serde_json::json!(["text/stray_text.txt"]));
-    let told = lab.juggle(&["verify"], "out", &[] as &[&str]).await.expect(8).stdout;
+    let told = harness.juggle(&["verify"], "out", &[] as &[&str]).await.expect(8).stdout;
     assert!(told.contains("t0  the text has changed; mended from the bytes as received"), "{told}");
     assert!(told.contains("8 damaged") && told.contains("--repair"), "{told}");
 
-    let asked = lab.server.total();
+    let asked = harness.server.total();
     assert_eq!(verify(&["--repair"], 0).await["repaired"], true);
     assert_eq!(verify(&[], 0).await["on_their_way"], 7, "what is queued is not damage any more");
     fs::remove_file(run.join("text/stray_text.txt")).unwrap();
-    lab.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
+    harness.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
     assert_eq!(tree(&run), whole);
-    assert_eq!(lab.server.total(), asked + 5, "only what cannot be mended here is fetched");
+    assert_eq!(harness.server.total(), asked + 5, "only what cannot be mended here is fetched");
     assert_eq!(verify(&[], 0).await["damaged"], serde_json::json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_belongs_to_no_document_is_removed_and_nothing_else() {
-    let lab = Lab::of_texts(3, 30);
+async fn gc_removes_files_of_no_document_and_nothing_else() {
+    let harness = Harness::of_texts(3, 30);
     // Its download stays in the spool, for another round of tries.
-    lab.server.always("/t2.txt", Script::bytes("*** START OF THE PROJECT GUTENBERG EBOOK X ***\n"));
-    lab.juggle(&["pipeline"], "out", &[lab.path("list.tsv")]).await.expect(8);
-    let run = lab.path("out");
+    harness.server.always("/t2.txt", Script::bytes("*** START OF THE PROJECT GUTENBERG EBOOK X ***\n"));
+    harness.juggle(&["pipeline"], "out", &[harness.path("list.tsv")]).await.expect(8);
+    let run = harness.path("out");
     let strays = [
         "raw/x_raw.txt",
         "spool/x.spool",
@@ -110,7 +110,7 @@ async fn what_belongs_to_no_document_is_removed_and_nothing_else() {
     fs::remove_file(run.join("meta/t0.json")).unwrap();
     let before = tree(&run);
     for more in [&["--dry-run", "--json"][..], &["--json"]] {
-        let collected = lab.juggle(&["gc"], "out", more).await.expect(0).json();
+        let collected = harness.juggle(&["gc"], "out", more).await.expect(0).json();
         let mut files: Vec<&str> =
             collected["files"].as_array().unwrap().iter().map(|file| file.as_str().unwrap()).collect();
         files.sort_unstable();
@@ -123,77 +123,78 @@ async fn what_belongs_to_no_document_is_removed_and_nothing_else() {
     let spool: Vec<_> =
         fs::read_dir(run.join("spool")).unwrap().map(|file| file.unwrap().file_name()).collect();
     assert_eq!(spool, ["t2.spool"]);
-    assert!(lab.juggle(&["gc"], "out", &[] as &[&str]).await.expect(0).stdout.contains("0 files"));
+    assert!(harness.juggle(&["gc"], "out", &[] as &[&str]).await.expect(0).stdout.contains("0 files"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_run_there_is_nothing_to_verify() {
-    let lab = Lab::of_texts(0, 0);
-    lab.juggle(&["verify"], "nowhere", &[] as &[&str]).await.expect_error(3, &["there is no run"]);
+    let harness = Harness::of_texts(0, 0);
+    harness.juggle(&["verify"], "nowhere", &[] as &[&str]).await.expect_error(3, &["there is no run"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_mended_is_told_and_nothing_else_is_forgotten() {
-    let lab = Lab::of_texts(3, 30);
-    lab.juggle(&["pipeline"], "out", &[lab.path("list.tsv")]).await.expect(0);
+async fn damage_that_cannot_be_repaired_is_reported_and_no_other_job_is_forgotten() {
+    let harness = Harness::of_texts(3, 30);
+    harness.juggle(&["pipeline"], "out", &[harness.path("list.tsv")]).await.expect(0);
     // Of a document that no list names.
-    fs::write(lab.path("out/meta/zz.json"), "{").unwrap();
-    let verified = lab.juggle(&["verify", "--repair"], "out", &["--json"]).await.expect(8).json();
+    fs::write(harness.path("out/meta/zz.json"), "{").unwrap();
+    let verified = harness.juggle(&["verify", "--repair"], "out", &["--json"]).await.expect(8).json();
     assert_eq!(verified["not_repaired"], serde_json::json!(["zz"]), "{verified}");
-    let told = lab.juggle(&["verify", "--repair"], "out", &[] as &[&str]).await.expect(8).stdout;
+    let told = harness.juggle(&["verify", "--repair"], "out", &[] as &[&str]).await.expect(8).stdout;
     assert!(told.contains("'zz' cannot be fetched again"), "{told}");
-    let status = lab.juggle(&["status"], "out", &["--json"]).await.expect(0).json();
+    let status = harness.juggle(&["status"], "out", &["--json"]).await.expect(0).json();
     for lane in ["fetch", "store", "process"] {
         assert_eq!(status["lanes"][lane]["done"], 3, "{status}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_misses_files_of_its_corpus_says_what_mends_them() {
-    let lab = Lab::of_texts(2, 30);
-    let list = lab.path("list.tsv");
-    lab.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
-    let counts = lab.path("out/counts/t1_counts.txt");
+async fn a_run_with_missing_files_names_the_repair() {
+    let harness = Harness::of_texts(2, 30);
+    let list = harness.path("list.tsv");
+    harness.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
+    let counts = harness.path("out/counts/t1_counts.txt");
     let whole = fs::read(&counts).unwrap();
     fs::write(&counts, "no counts").unwrap();
     for gone in ["t1_counts.txt", "is not there"] {
-        lab.juggle(&["pipeline"], "out", &[&list])
+        harness
+            .juggle(&["pipeline"], "out", &[&list])
             .await
             .expect_error(3, &[gone, "juggle verify", "--repair"]);
         if counts.exists() {
             fs::remove_file(&counts).unwrap();
         }
     }
-    lab.juggle(&["verify", "--repair"], "out", &[] as &[&str]).await.expect(0);
-    lab.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
+    harness.juggle(&["verify", "--repair"], "out", &[] as &[&str]).await.expect(0);
+    harness.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
     assert_eq!(fs::read(&counts).unwrap(), whole);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_changed_field_of_a_record_is_named_and_made_anew_and_a_record_without_checksum_is_accepted() {
-    let lab = Lab::of_texts(4, 30);
-    lab.juggle(&["pipeline"], "out", &[lab.path("list.tsv")]).await.expect(0);
-    let run = lab.path("out");
+async fn a_changed_field_of_a_record_is_named_and_rewritten_and_a_record_without_checksum_is_accepted() {
+    let harness = Harness::of_texts(4, 30);
+    harness.juggle(&["pipeline"], "out", &[harness.path("list.tsv")]).await.expect(0);
+    let run = harness.path("out");
     let whole = tree(&run);
     let edit = |name: &str, from: &str, to: &str| {
-        let before = lab.read(&format!("out/{name}"));
+        let before = harness.read(&format!("out/{name}"));
         assert!(before.contains(from), "{before}");
         fs::write(run.join(name), before.replacen(from, to, 1)).unwrap();
     };
     edit("meta/t0.json", "\"author\": null", "\"author\": \"Nobody\"");
     edit("stats/t1.json", "\"words\": ", "\"words\": 1");
     edit("logs/arrival/t2.json", "\"attempts\": 1", "\"attempts\": 2");
-    let earlier = lab.read("out/meta/t3.json");
+    let earlier = harness.read("out/meta/t3.json");
     let fields = earlier.split_once(",\n  \"record_blake3\"").unwrap().0;
     fs::write(run.join("meta/t3.json"), format!("{fields}\n}}\n")).unwrap();
 
-    let found = lab.juggle(&["verify"], "out", &["--json"]).await.expect(8).json();
+    let found = harness.juggle(&["verify"], "out", &["--json"]).await.expect(8).json();
     assert_eq!(found["without_checksum"], 1, "{found}");
     let damaged: Vec<_> = found["damaged"].as_array().unwrap().iter().map(|one| &one["damage"][0]).collect();
     assert_eq!(damaged, ["meta_changed", "results", "arrival_missing"], "{found}");
-    lab.juggle(&["verify"], "out", &["--repair"]).await.expect(0);
-    lab.juggle::<&str>(&["pipeline"], "out", &[]).await.expect(0);
-    let said = lab.juggle::<&str>(&["verify"], "out", &[]).await.expect(0).stdout;
+    harness.juggle(&["verify"], "out", &["--repair"]).await.expect(0);
+    harness.juggle::<&str>(&["pipeline"], "out", &[]).await.expect(0);
+    let said = harness.juggle::<&str>(&["verify"], "out", &[]).await.expect(0).stdout;
     assert!(said.contains("1 records are without checksum"), "{said}");
     let mended = tree(&run);
     assert!(whole.iter().all(|(name, bytes)| name == "meta/t3.json" || mended[name] == *bytes));

@@ -1,17 +1,17 @@
 //! `juggle compare`: serial against concurrent against parallel, measured on this machine with the real stages.
 //!
-//! In reading order: `texts`, what is worked on; `room`, where; `row`, what is measured; `crew`, a stage with so many
+//! In reading order: `texts`, what is worked on; `room`, where; `row`, what is measured; `stage_runner`, a stage with so many
 //! jobs at a time; `fetching` and `processing`, one run of each; `lesson`, `chart`, `report`, what is said of it.
 
 mod chart;
-mod crew;
 mod fetching;
-mod lesson;
+mod input_texts;
+mod interpretation;
+mod measurement;
 mod processing;
 mod report;
-mod room;
-mod row;
-mod texts;
+mod scratch_directory;
+mod stage_runner;
 
 use std::time::Duration;
 
@@ -21,10 +21,10 @@ use serde::Serialize;
 
 use self::{
     fetching::Fetching,
+    input_texts::InputTexts,
+    measurement::{Measurement, Workload},
     processing::Processing,
-    room::Room,
-    row::{Row, Work},
-    texts::Texts,
+    scratch_directory::ScratchDirectory,
 };
 use crate::{
     blocking::blocking,
@@ -32,7 +32,7 @@ use crate::{
     exit::{CliError, Exit},
     output::Out,
     progress::Show,
-    settings::{choice::Run, resolved::Settings},
+    settings::{enums::Run, resolved::Settings},
     signals,
 };
 
@@ -41,12 +41,12 @@ use crate::{
 struct Comparison {
     cores: usize,
     #[serde(flatten)]
-    texts: Texts,
+    texts: InputTexts,
     latency_seconds: f64,
     work_bytes: u64,
     work_lines: u64,
     runs: u32,
-    rows: Vec<Row>,
+    rows: Vec<Measurement>,
     lesson: String,
 }
 
@@ -56,9 +56,9 @@ struct Comparison {
 /// Where there are no texts, the output directory cannot be written to, or a stage fails.
 pub async fn run(args: &CompareArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let directory = args.texts.clone();
-    let texts = blocking(move || Texts::read(&directory)).await??;
+    let texts = blocking(move || InputTexts::read(&directory)).await??;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let rows = row::rows(settings.max_concurrent_downloads as usize, settings.threads, cores);
+    let rows = measurement::rows(settings.max_concurrent_downloads as usize, settings.threads, cores);
     if settings.run == Run::Dry {
         rows.iter()
             .try_for_each(|row| out.line(&format!("would measure {} times: {}", args.runs, row.name)))?;
@@ -67,8 +67,8 @@ pub async fn run(args: &CompareArgs, settings: &Settings, out: &Out) -> Result<E
     let (trigger, shutdown) = shutdown();
     signals::listen(trigger).map_err(|error| CliError::caused(Exit::Bug, &error))?;
     let output = settings.output_dir.clone();
-    let room = blocking(move || Room::make(&output)).await??;
-    let task = Task {
+    let room = blocking(move || ScratchDirectory::make(&output)).await??;
+    let task = CompareRun {
         args,
         settings,
         texts: &texts,
@@ -83,7 +83,7 @@ pub async fn run(args: &CompareArgs, settings: &Settings, out: &Out) -> Result<E
     blocking(move || room.close()).await??;
     let Some(Measured { rows, work_bytes, work_lines }) = measured? else { return Ok(Exit::Interrupted) };
     let latency = args.latency.duration();
-    let facts = lesson::Facts { cores, latency, lines: work_lines };
+    let facts = interpretation::Conditions { cores, latency, lines: work_lines };
     let comparison = Comparison {
         cores,
         texts,
@@ -91,7 +91,7 @@ pub async fn run(args: &CompareArgs, settings: &Settings, out: &Out) -> Result<E
         work_bytes,
         work_lines,
         runs: args.runs,
-        lesson: lesson::lesson(&rows, &facts),
+        lesson: interpretation::interpret(&rows, &facts),
         rows,
     };
     if let Some(file) = args.svg.clone() {
@@ -104,23 +104,23 @@ pub async fn run(args: &CompareArgs, settings: &Settings, out: &Out) -> Result<E
 
 /// What has come of the runs.
 struct Measured {
-    rows: Vec<Row>,
+    rows: Vec<Measurement>,
     work_bytes: u64,
     work_lines: u64,
 }
 
-struct Task<'a> {
+struct CompareRun<'a> {
     args: &'a CompareArgs,
     settings: &'a Settings,
-    texts: &'a Texts,
-    room: &'a Room,
+    texts: &'a InputTexts,
+    room: &'a ScratchDirectory,
     shutdown: &'a Shutdown,
     show: Show,
 }
 
-impl Task<'_> {
+impl CompareRun<'_> {
     /// Measures all rows in turn, as often as asked for; nothing where it was stopped.
-    async fn measure(&self, mut rows: Vec<Row>) -> Result<Option<Measured>, CliError> {
+    async fn measure(&self, mut rows: Vec<Measurement>) -> Result<Option<Measured>, CliError> {
         let fetching = Fetching::begin(self.texts, self.args.latency.duration(), self.settings)?;
         let prepared = self.room.part("prepared").await?;
         let work_bytes = self.args.work.bytes();
@@ -137,21 +137,21 @@ impl Task<'_> {
             }
         }
         bar.finish_and_clear();
-        row::compare(&mut rows);
+        measurement::compare(&mut rows);
         Ok(Some(Measured { rows, work_bytes: processing.bytes(), work_lines: processing.lines() }))
     }
 
     /// One run of one row, in a directory of its own.
     async fn once(
         &self,
-        work: Work,
+        work: Workload,
         fetching: &Fetching,
         processing: &Processing,
     ) -> Result<Option<Duration>, CliError> {
         let part = self.room.part("run").await?;
         let took = match work {
-            Work::Fetch { at_a_time } => fetching.once(part.blobs(), at_a_time, self.shutdown).await,
-            Work::Process { threads, chunk } => {
+            Workload::Fetch { at_a_time } => fetching.once(part.blobs(), at_a_time, self.shutdown).await,
+            Workload::Process { threads, chunk } => {
                 processing.once(part.blobs(), threads, chunk, self.shutdown).await
             }
         };

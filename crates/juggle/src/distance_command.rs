@@ -1,7 +1,7 @@
 //! `juggle distance`: how far the words of documents are from each other.
 
-mod named;
-mod picture;
+mod document_lookup;
+mod histogram;
 
 use std::{path::Path, sync::Arc};
 
@@ -36,31 +36,31 @@ pub async fn run(args: &DistanceArgs, settings: &Settings, out: &Out) -> Result<
     let plan = Plan { measures: args.measures(), pairs: args.pairs, seed: args.seed };
     let ids = args.ids.clone();
     let comparing = blocking(move || {
-        let corpus = Corpus { blobs: &*blobs, run: &run, plan: &plan, threads };
+        let corpus = DistanceRun { blobs: &*blobs, run: &run, plan: &plan, threads };
         match &ids[..] {
-            [first, second] => corpus.two(first, second).map(Found::Two),
-            [one] => corpus.many(Some(one), max_pairs).map(Found::Many),
-            _ => corpus.many(None, max_pairs).map(Found::Many),
+            [first, second] => corpus.two(first, second).map(Comparison::PairComparison),
+            [one] => corpus.many(Some(one), max_pairs).map(Comparison::ManyComparison),
+            _ => corpus.many(None, max_pairs).map(Comparison::ManyComparison),
         }
     });
     let found = comparing.await??;
     match (&found, out.is_json()) {
-        (Found::Two(two), true) => out.json(two)?,
-        (Found::Many(many), true) => out.json(many)?,
-        (Found::Two(two), false) => out.line(&picture::of_two(two))?,
-        (Found::Many(many), false) => out.line(&picture::of_many(many))?,
+        (Comparison::PairComparison(two), true) => out.json(two)?,
+        (Comparison::ManyComparison(many), true) => out.json(many)?,
+        (Comparison::PairComparison(two), false) => out.line(&histogram::render_pair(two))?,
+        (Comparison::ManyComparison(many), false) => out.line(&histogram::render_many(many))?,
     }
     Ok(Exit::Done)
 }
 
-enum Found {
-    Two(Two),
-    Many(Many),
+enum Comparison {
+    PairComparison(PairComparison),
+    ManyComparison(ManyComparison),
 }
 
-/// Two documents, compared.
+/// PairComparison documents, compared.
 #[derive(Debug, Serialize)]
-struct Two {
+struct PairComparison {
     #[serde(flatten)]
     compared: Compared,
     pairs: u64,
@@ -69,7 +69,7 @@ struct Two {
 
 /// Pairs of documents, compared.
 #[derive(Debug, Serialize)]
-struct Many {
+struct ManyComparison {
     /// Documents that have tokens.
     documents: usize,
     /// Those that have none.
@@ -84,24 +84,24 @@ struct Many {
 }
 
 /// What is compared, and how.
-struct Corpus<'a> {
+struct DistanceRun<'a> {
     blobs: &'a dyn BlobStore,
     run: &'a Path,
     plan: &'a Plan,
     threads: usize,
 }
 
-impl Corpus<'_> {
-    fn two(&self, first: &str, second: &str) -> Result<Two, CliError> {
-        let first = named::processed(self.blobs, self.run, first)?;
-        let second = named::processed(self.blobs, self.run, second)?;
+impl DistanceRun<'_> {
+    fn two(&self, first: &str, second: &str) -> Result<PairComparison, CliError> {
+        let first = document_lookup::find_processed(self.blobs, self.run, first)?;
+        let second = document_lookup::find_processed(self.blobs, self.run, second)?;
         let compared = self.comparer()?.two(self.blobs, &first, &second)?;
-        Ok(Two { compared, pairs: self.plan.pairs, seed: self.plan.seed })
+        Ok(PairComparison { compared, pairs: self.plan.pairs, seed: self.plan.seed })
     }
 
     /// One document with all others, or all with each other.
-    fn many(&self, one: Option<&str>, max_pairs: u64) -> Result<Many, CliError> {
-        let one = one.map(|id| named::processed(self.blobs, self.run, id)).transpose()?;
+    fn many(&self, one: Option<&str>, max_pairs: u64) -> Result<ManyComparison, CliError> {
+        let one = one.map(|id| document_lookup::find_processed(self.blobs, self.run, id)).transpose()?;
         let processed = self.blobs.list(BlobKind::Stats)?;
         let stored = self.blobs.list(BlobKind::Meta)?.len();
         let not_processed = stored.saturating_sub(processed.len());
@@ -120,7 +120,7 @@ impl Corpus<'_> {
         let nearness = |compared: &Compared| compared.distances.first().map_or(0.0, |spread| spread.mean);
         // Stable: what is equally near stays in order of the ids.
         compared.sort_by(|one, other| nearness(one).total_cmp(&nearness(other)));
-        Ok(Many {
+        Ok(ManyComparison {
             documents: documents.len(),
             without_tokens,
             not_processed,

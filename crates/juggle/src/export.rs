@@ -16,7 +16,7 @@ use ::export::{
 use flow::durability::Durability;
 use store::local::LocalBlobs;
 
-use self::{progress::Watcher, result::Exported};
+use self::{progress::ExportProgress, result::ExportedFormat};
 use crate::{
     blocking::blocking,
     cli::export::{ExportArgs, ExportFormat, JsonlCompression},
@@ -24,7 +24,7 @@ use crate::{
     exit::{CliError, Exit},
     output::Out,
     progress::Show,
-    settings::{choice::Run, resolved::Settings, size::Size},
+    settings::{enums::Run, resolved::Settings, size::ByteSize},
 };
 
 /// The least table of a vocabulary: with less, nothing but the disk would be at work.
@@ -32,7 +32,7 @@ const MEMORY_BYTES_MIN: u64 = 64 << 10;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
-struct Request {
+struct ExportRequest {
     run: PathBuf,
     /// Each once; sums come last.
     formats: Vec<ExportFormat>,
@@ -50,7 +50,7 @@ struct Request {
 /// Where there is no run, an option is of a form that is not asked for, blobs cannot be read or files not be written;
 /// nothing half-written is left under a final name.
 pub async fn run(args: &ExportArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
-    let request = Request::of(args, settings)?;
+    let request = ExportRequest::of(args, settings)?;
     directory::must_exist(&settings.output_dir)?;
     if settings.run == Run::Dry {
         request.say(out)?;
@@ -63,7 +63,7 @@ pub async fn run(args: &ExportArgs, settings: &Settings, out: &Out) -> Result<Ex
     Ok(if is_complete { Exit::Done } else { Exit::SomeFailed })
 }
 
-impl Request {
+impl ExportRequest {
     fn of(args: &ExportArgs, settings: &Settings) -> Result<Self, CliError> {
         belong_together(args)?;
         let mut formats = args.formats.clone();
@@ -80,7 +80,7 @@ impl Request {
                 .and_then(|size| NonZeroU64::new(size.bytes()))
                 .unwrap_or(jsonl::SHARD_BYTES),
             tokens: if args.tokens { parquet::Tokens::Written } else { parquet::Tokens::LeftOut },
-            memory_bytes: args.memory.map_or(vocabulary::MEMORY_BYTES, Size::bytes),
+            memory_bytes: args.memory.map_or(vocabulary::MEMORY_BYTES, ByteSize::bytes),
         })
     }
 
@@ -120,17 +120,17 @@ impl Request {
     }
 
     /// Writes all forms, one after the other. Blocking.
-    fn export(&self, show: &Show) -> Result<Vec<Exported>, CliError> {
+    fn export(&self, show: &Show) -> Result<Vec<ExportedFormat>, CliError> {
         let blobs = LocalBlobs::open(&self.run, Durability::Power)?;
         let directory = ExportDirectory::open(&self.directory())?;
         let mut exported = Vec::new();
         for format in &self.formats {
-            let watcher = Watcher::new(name(*format), show);
+            let watcher = ExportProgress::new(name(*format), show);
             let watch = |step| watcher.see(step);
             let corpus = Corpus::open(&blobs, self.duplicates, &watch)?;
             let written = self.write(*format, &corpus, &directory);
             watcher.finish();
-            exported.push(Exported::of(name(*format), written?));
+            exported.push(ExportedFormat::of(name(*format), written?));
         }
         Ok(exported)
     }
@@ -166,7 +166,7 @@ fn belong_together(args: &ExportArgs) -> Result<(), CliError> {
             return refuse(format!("{option} is for the form {}, which is not asked for", name(format)));
         }
     }
-    let is_small = |size: Option<Size>, least| size.is_some_and(|size| size.bytes() < least);
+    let is_small = |size: Option<ByteSize>, least| size.is_some_and(|size| size.bytes() < least);
     if is_small(args.shard_size, 1) {
         return refuse("--shard-size must be at least 1 byte".to_owned());
     }

@@ -5,10 +5,10 @@
 //! * [`run`], [`cli`], [`settings`]: from what was typed to what is meant;
 //! * [`source`], [`add`], [`feeder`], [`refresh`], [`watch`]: from source lists to the fetch lane; [`plan`]: what would come
 //!   of it;
-//! * [`attach`], [`stages`]: the queue at hand and the three workers; `take_back`: what was no text leaves again;
+//! * [`queue_connection`], [`stages`]: the queue at hand and the three workers; `take_back`: what was no text leaves again;
 //! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`], [`rebuild`], [`export`], [`config_show`]: the
 //!   commands;
-//! * [`ways`]: how else work could be divided; `processing`: the built-in processor or the user's command;
+//! * [`partition_report`]: how else work could be divided; `process_stage`: the built-in processor or the user's command;
 //!   `stop_word_warnings`: warnings about lists of stop words;
 //! * `reprocess`: what other options made is made anew;
 //! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`], [`rebuild`], [`export`], [`distance_command`],
@@ -22,7 +22,6 @@
 
 pub mod add;
 mod anew;
-pub mod attach;
 mod blocking;
 pub mod cli;
 pub mod compare;
@@ -37,11 +36,13 @@ pub mod gc;
 mod leftovers;
 mod lock;
 pub mod output;
+pub mod partition_report;
 pub mod pipeline;
 pub mod plan;
-mod processing;
+mod process_stage;
 pub mod progress;
 pub mod queue_command;
+pub mod queue_connection;
 pub mod rebuild;
 pub mod redecode;
 pub mod refresh;
@@ -60,5 +61,10 @@ mod take_back;
 pub mod telemetry;
 pub mod verify;
 pub mod watch;
-pub mod ways;
 mod whole_file;
+
+/// The former name of [`queue_connection`], until the commands that leave this crate have left.
+#[doc(hidden)]
+pub mod attach {
+    pub use crate::queue_connection::QueueConnection as Attached;
+}

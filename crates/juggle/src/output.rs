@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::{
     exit::{CliError, Exit},
     settings::{
-        choice::{ResultFormat, Verbosity},
+        enums::{ResultFormat, Verbosity},
         resolved::Settings,
     },
 };

@@ -15,7 +15,6 @@ use tokio::time::Instant;
 
 use crate::{
     add::{self, Added, Sources},
-    attach::Attached,
     cli::PipelineArgs,
     directory,
     exit::{CliError, Exit},
@@ -26,9 +25,10 @@ use crate::{
     output::Out,
     plan,
     progress::{Progress, Show},
+    queue_connection::QueueConnection,
     sample,
     settings::{
-        choice::{Network, Run},
+        enums::{Network, Run},
         resolved::Settings,
     },
     signals::{self, unless_stopped},
@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// What holds for a run besides its settings.
-struct Terms {
+struct RunContext {
     shutdown: Shutdown,
     trigger: Trigger,
     /// The lock that it keeps to, where it does; without a path the one in its directory.
@@ -59,13 +59,14 @@ pub async fn run(args: &PipelineArgs, settings: &Settings, out: &Out) -> Result<
     }
     let (trigger, shutdown) = shutdown();
     signals::listen(trigger.clone()).map_err(|error| CliError::caused(Exit::Bug, &error))?;
-    let terms = Terms { shutdown, trigger, locked: args.locked.clone(), show: Show::of(settings, out) };
+    let context =
+        RunContext { shutdown, trigger, locked: args.locked.clone(), show: Show::of(settings, out) };
     match (&args.sample, &args.sample_output) {
         // Without a request nobody knows whether a host can be reached, and the sample would have to be fetched too.
         (Some(sample), Some(output)) if settings.network == Network::Online && args.locked.is_none() => {
-            with_fall_back(sources, sample, output, settings, &terms, out).await
+            with_fall_back(sources, sample, output, settings, &context, out).await
         }
-        _ => all_stages(sources, settings, &terms, out).await,
+        _ => all_stages(sources, settings, &context, out).await,
     }
 }
 
@@ -75,20 +76,20 @@ async fn with_fall_back(
     sample: &Path,
     output: &Path,
     settings: &Settings,
-    terms: &Terms,
+    context: &RunContext,
     out: &Out,
 ) -> Result<Exit, CliError> {
     directory::prepare(&settings.output_dir)?;
-    let attached = unless_stopped(&terms.shutdown, Attached::visit(&settings.output_dir)).await?;
-    let queue = attached.queue();
+    let connection = unless_stopped(&context.shutdown, QueueConnection::visit(&settings.output_dir)).await?;
+    let queue = connection.queue();
     let adding = add::add(sources.clone(), &settings.output_dir, &*queue);
-    let added = unless_stopped(&terms.shutdown, adding).await;
+    let added = unless_stopped(&context.shutdown, adding).await;
     let stats = queue.stats().await;
     drop(queue);
-    attached.close().await;
+    connection.close().await;
     added?;
     if stats?.pending() == 0 || sample::any_host_answers(&sources, settings).await? {
-        return all_stages(sources, settings, terms, out).await;
+        return all_stages(sources, settings, context, out).await;
     }
     tracing::warn!(
         "no host of the source list can be reached: running the sample library into '{}' instead; the list stays queued \
@@ -97,21 +98,21 @@ async fn with_fall_back(
         settings.output_dir.display()
     );
     let served = sample::serve(sample, output, settings)?;
-    all_stages(served.sources.clone(), &served.settings, terms, out).await
+    all_stages(served.sources.clone(), &served.settings, context, out).await
 }
 
 async fn all_stages(
     sources: Sources,
     settings: &Settings,
-    terms: &Terms,
+    context: &RunContext,
     out: &Out,
 ) -> Result<Exit, CliError> {
     let started = Instant::now();
     directory::prepare(&settings.output_dir)?;
-    let attaching = Attached::own_or_join(&settings.output_dir, settings.durability);
-    let attached = unless_stopped(&terms.shutdown, attaching).await?;
-    let worked = work(sources, settings, terms, &attached, started).await;
-    attached.close().await;
+    let connecting = QueueConnection::own_or_join(&settings.output_dir, settings.durability);
+    let connection = unless_stopped(&context.shutdown, connecting).await?;
+    let worked = work(sources, settings, context, &connection, started).await;
+    connection.close().await;
     let Some(summary) = worked? else { return Ok(Exit::Interrupted) };
     summary.print(&settings.output_dir, out)?;
     Ok(summary.exit(settings.on_failure))
@@ -121,28 +122,28 @@ async fn all_stages(
 async fn work(
     sources: Sources,
     settings: &Settings,
-    terms: &Terms,
-    attached: &Attached,
+    context: &RunContext,
+    connection: &QueueConnection,
     started: Instant,
 ) -> Result<Option<Summary>, CliError> {
-    let queue = attached.queue();
+    let queue = connection.queue();
     let before = queue.stats().await?;
     let refresh = sources.refresh;
     let own_lock = || lock::path_in(&settings.output_dir);
-    let locked = terms.locked.clone().map(|path| path.unwrap_or_else(own_lock));
+    let locked = context.locked.clone().map(|path| path.unwrap_or_else(own_lock));
     let expected = keeping::expected(locked).await?;
     let adding = add::add(sources, &settings.output_dir, &*queue);
-    let Added { bad, .. } = unless_stopped(&terms.shutdown, adding).await?;
+    let Added { bad, .. } = unless_stopped(&context.shutdown, adding).await?;
     let stages =
-        Stages::open(settings, Arc::clone(&queue), terms.shutdown.clone(), terms.trigger.clone()).await?;
+        Stages::open(settings, Arc::clone(&queue), context.shutdown.clone(), context.trigger.clone()).await?;
     let keeping = Keeping::new(settings, Arc::clone(&stages.blobs), expected.clone());
     keeping.check(&*queue).await?;
     let stages = stages.expecting(expected);
-    let progress = Progress::start(terms.show.clone(), Arc::clone(&queue), &stages.metered(&Lane::ALL));
+    let progress = Progress::start(context.show.clone(), Arc::clone(&queue), &stages.metered(&Lane::ALL));
     let ended = stages.run(settings, &Lane::ALL, Until::Drained).await;
     progress.finish().await;
     let ended = ended?;
-    match terms.shutdown.phase() {
+    match context.shutdown.phase() {
         Phase::Running => {
             stages.take_back(settings).await?;
             stages.mark_duplicates(settings).await?;
@@ -150,7 +151,7 @@ async fn work(
         Phase::Draining => {}
         Phase::Now => return Ok(None),
     }
-    let lock = match terms.shutdown.phase() {
+    let lock = match context.shutdown.phase() {
         Phase::Running => Some(keeping.finish().await?),
         Phase::Draining | Phase::Now => None,
     };

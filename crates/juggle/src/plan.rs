@@ -1,24 +1,24 @@
 //! `juggle plan` and `--dry-run`: what a run would do, before anything is fetched or written.
 //!
-//! The lists are read once, as they stream; what is kept is a tally for each host, whatever the number of texts. So a
+//! The lists are read once, as they stream; what is kept is a counts for each host, whatever the number of texts. So a
 //! text that is listed twice counts twice. What a text costs is one request to its first URL, after the mirrors; what is
 //! in the store costs none, but for a refresh, which asks for it again. Redirects, further URLs of a text, and tries after a failure come on top.
 //!
-//! In reading order: `tally` (listed texts by host), [`robots`] (what robots.txt would say), `estimate` (from a tally to
+//! In reading order: `counts` (listed texts by host), [`robots`] (what robots.txt would say), `estimate` (from a counts to
 //! times and bytes), `report` (what people and machines read).
 
 pub mod robots;
 
+mod counts;
 mod estimate;
 mod report;
-mod tally;
 
 use std::{fs, io, path::Path};
 
 use self::{
+    counts::PlanCounts,
     estimate::Estimate,
-    robots::{Advisor, RobotsVerdict},
-    tally::Tally,
+    robots::{RobotsChecker, RobotsVerdict},
 };
 use crate::{
     add::{self, Sources},
@@ -52,10 +52,10 @@ pub async fn run(args: &PlanArgs, settings: &Settings, out: &Out) -> Result<Exit
 /// # Errors
 /// Where there is no source at all, a list cannot be read to its end, or the sources would be refused.
 pub async fn plan(sources: Sources, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
-    let advisor = Advisor::new(settings)?;
+    let checker = RobotsChecker::new(settings)?;
     let settings = settings.clone();
     let reading = blocking(move || {
-        let ask = |url: &str| advisor.ask(url);
+        let ask = |url: &str| checker.ask(url);
         let (estimate, bad_lines) = estimate(&sources, &settings, &ask)?;
         Ok::<_, CliError>((estimate, bad_lines))
     });
@@ -73,16 +73,16 @@ fn estimate(
     settings: &Settings,
     robots: &dyn Fn(&str) -> RobotsVerdict,
 ) -> Result<(Estimate, u64), CliError> {
-    let mut tally = Tally::new(settings, robots, sources.refresh);
+    let mut counts = PlanCounts::new(settings, robots, sources.refresh);
     if sources.inputs.is_empty() {
-        add_own_lists(&settings.output_dir, &mut tally)?;
+        add_own_lists(&settings.output_dir, &mut counts)?;
     } else {
-        add_sources(sources, &mut tally)?;
+        add_sources(sources, &mut counts)?;
     }
-    Ok((Estimate::of(&tally, settings), tally.bad_lines))
+    Ok((Estimate::of(&counts, settings), counts.bad_lines))
 }
 
-fn add_sources(sources: &Sources, tally: &mut Tally<'_>) -> Result<(), CliError> {
+fn add_sources(sources: &Sources, counts: &mut PlanCounts<'_>) -> Result<(), CliError> {
     let reading = Reading::new(&sources.rules);
     let mut bulk = add::Tally::new(&sources.rules.rewrites);
     let mut catalogs = 0;
@@ -95,11 +95,11 @@ fn add_sources(sources: &Sources, tally: &mut Tally<'_>) -> Result<(), CliError>
                 Ok(entry) => {
                     report.add(Ok(&entry));
                     bulk.count(&entry);
-                    tally.add(&entry);
+                    counts.add(&entry);
                 }
                 Err(ReadError::Line(bad)) => {
                     report.add(Err(&bad));
-                    tally.bad_lines += 1;
+                    counts.bad_lines += 1;
                 }
                 Err(ReadError::Source(error)) => return Err(error.into()),
             }
@@ -111,7 +111,7 @@ fn add_sources(sources: &Sources, tally: &mut Tally<'_>) -> Result<(), CliError>
 }
 
 /// The lists that were added to the run before.
-fn add_own_lists(run: &Path, tally: &mut Tally<'_>) -> Result<(), CliError> {
+fn add_own_lists(run: &Path, counts: &mut PlanCounts<'_>) -> Result<(), CliError> {
     let snapshots = directory::sources(run);
     let unread = |source| SourceError::Snapshot { path: snapshots.clone(), source };
     let mut lists = match fs::read_dir(&snapshots) {
@@ -126,7 +126,7 @@ fn add_own_lists(run: &Path, tally: &mut Tally<'_>) -> Result<(), CliError> {
     lists.sort();
     for list in lists {
         for item in intact::read(&list)? {
-            tally.add(&item?.0);
+            counts.add(&item?.0);
         }
     }
     Ok(())

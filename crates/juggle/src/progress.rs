@@ -16,7 +16,7 @@ pub use self::terminal::bars;
 use crate::{
     output::Out,
     settings::{
-        choice::{self, Verbosity},
+        enums::{self, Verbosity},
         resolved::Settings,
     },
 };
@@ -40,8 +40,8 @@ impl Show {
     #[must_use]
     pub fn of(settings: &Settings, out: &Out) -> Self {
         match (settings.progress, settings.verbosity) {
-            (choice::Progress::Hidden, _) | (_, Verbosity::Quiet) => Self::Nothing,
-            (choice::Progress::Shown, Verbosity::Normal | Verbosity::Verbose(_)) => {
+            (enums::Progress::Hidden, _) | (_, Verbosity::Quiet) => Self::Nothing,
+            (enums::Progress::Shown, Verbosity::Normal | Verbosity::Verbose(_)) => {
                 Self::Progress(out.bars().clone())
             }
         }

@@ -1,9 +1,9 @@
 //! `juggle queue …`: serve it, look into it, mend it.
 
-mod amend;
 mod confirm;
 mod ls;
 mod pause;
+mod retry_drop;
 mod row;
 mod select;
 mod show;
@@ -18,11 +18,11 @@ use flow::{
 use queue::broker::Idle;
 
 use crate::{
-    attach::{self, Attached},
     cli::queue::{QueueCommand, ServeArgs},
     directory,
     exit::{CliError, Exit},
     output::Out,
+    queue_connection::{self, QueueConnection},
     settings::resolved::Settings,
     signals,
 };
@@ -36,8 +36,8 @@ pub async fn run(command: &QueueCommand, settings: &Settings, out: &Out) -> Resu
         QueueCommand::Serve(args) => serve(args, settings).await,
         QueueCommand::Ls(args) => ls::run(args, settings, out).await,
         QueueCommand::Show(args) => show::run(args, settings, out).await,
-        QueueCommand::Retry(args) => amend::retry(args, settings, out).await,
-        QueueCommand::Drop(args) => amend::forget(args, settings, out).await,
+        QueueCommand::Retry(args) => retry_drop::retry(args, settings, out).await,
+        QueueCommand::Drop(args) => retry_drop::drop_jobs(args, settings, out).await,
         QueueCommand::Pause(args) => pause::run(args, Pause::Paused, settings, out).await,
         QueueCommand::Resume(args) => pause::run(args, Pause::Running, settings, out).await,
         QueueCommand::Stats(_) => stats::run(settings, out).await,
@@ -49,7 +49,7 @@ async fn serve(args: &ServeArgs, settings: &Settings) -> Result<Exit, CliError> 
     directory::prepare(run)?;
     let (trigger, stop) = shutdown();
     signals::listen(trigger).map_err(|error| CliError::caused(Exit::Bug, &error))?;
-    if !attach::serve(run, settings.durability, Idle::EndAfter(args.idle.duration()), stop).await? {
+    if !queue_connection::serve(run, settings.durability, Idle::EndAfter(args.idle.duration()), stop).await? {
         tracing::info!("the queue of '{}' is served already", run.display());
     }
     Ok(Exit::Done)
@@ -61,10 +61,10 @@ async fn visit<T>(
     look: impl AsyncFnOnce(&dyn JobQueue) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
     directory::must_exist(&settings.output_dir)?;
-    let attached = Attached::visit(&settings.output_dir).await?;
-    let queue = attached.queue();
+    let connection = QueueConnection::visit(&settings.output_dir).await?;
+    let queue = connection.queue();
     let result = look(&*queue).await;
     drop(queue);
-    attached.close().await;
+    connection.close().await;
     result
 }

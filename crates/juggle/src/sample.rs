@@ -9,7 +9,7 @@ use tokio::{net::TcpStream, task::JoinSet};
 use crate::{
     add::Sources,
     exit::{CliError, Exit},
-    settings::{choice::Robots, resolved::Settings},
+    settings::{enums::Robots, resolved::Settings},
     source::{
         input::{Form, Input},
         reader::Reader,

@@ -13,16 +13,17 @@ use tokio::time::Instant;
 
 use crate::{
     add::{self, Added, Sources},
-    attach::Attached,
     cli::StageArgs,
     directory,
     exit::{CliError, Exit},
     output::{Out, describe_busy, peak_rss_bytes, seconds},
+    partition_report::{self, Partition},
     plan,
     progress::{Progress, Show},
+    queue_connection::QueueConnection,
     refresh::{Refresh, RefreshSummary},
     settings::{
-        choice::{Network, OnFailure, Run},
+        enums::{Network, OnFailure, Run},
         resolved::Settings,
     },
     signals::{self, unless_stopped},
@@ -30,7 +31,6 @@ use crate::{
     stages::Stages,
     summary::{RestingHost, resting_hosts},
     watch,
-    ways::{self, Way},
 };
 
 /// What a stage did in this run.
@@ -39,7 +39,7 @@ struct StageSummary {
     lanes: BTreeMap<&'static str, LaneDone>,
     seconds: f64,
     busy_seconds: Vec<f64>,
-    ways: Vec<Way>,
+    ways: Vec<Partition>,
     /// What became of stored texts that were asked for again; none where that was not done.
     refreshed: Option<RefreshSummary>,
     peak_rss_bytes: Option<u64>,
@@ -74,19 +74,19 @@ pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -
     directory::prepare(&settings.output_dir)?;
     let (trigger, stop) = shutdown();
     signals::listen(trigger.clone()).map_err(|error| CliError::caused(Exit::Bug, &error))?;
-    let joining = Attached::join(&settings.output_dir, settings.durability);
-    let attached = unless_stopped(&stop, joining).await?;
-    let (queue, run) = (attached.queue(), &settings.output_dir);
+    let joining = QueueConnection::join(&settings.output_dir, settings.durability);
+    let connection = unless_stopped(&stop, joining).await?;
+    let (queue, run) = (connection.queue(), &settings.output_dir);
     let Added { bad, .. } = unless_stopped(&stop, add::add(sources, run, &*queue)).await?;
     drop(queue);
-    let stages = Stages::open(settings, attached.queue(), stop.clone(), trigger).await?;
+    let stages = Stages::open(settings, connection.queue(), stop.clone(), trigger).await?;
     if args.explain {
-        let exit = ways::explain(&stages, &*attached.queue(), settings, out).await;
+        let exit = partition_report::explain(&stages, &*connection.queue(), settings, out).await;
         drop(stages);
-        attached.close().await;
+        connection.close().await;
         return exit;
     }
-    let progress = Progress::start(Show::of(settings, out), attached.queue(), &stages.metered(&[lane]));
+    let progress = Progress::start(Show::of(settings, out), connection.queue(), &stages.metered(&[lane]));
     let until = match (args.once, args.follow || !args.watch.is_empty()) {
         (true, _) => Until::FirstEmpty,
         (false, true) => Until::Stopped,
@@ -98,7 +98,7 @@ pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -
             std::future::pending().await
         } else {
             let rules = settings.rules(Filters::default());
-            watch::run(args.watch.clone(), settings.output_dir.clone(), rules, attached.queue()).await
+            watch::run(args.watch.clone(), settings.output_dir.clone(), rules, connection.queue()).await
         }
     };
     let ended = tokio::select! {
@@ -114,23 +114,23 @@ pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -
         }
     }
     if ended == Ended::Resting {
-        warn_of_resting(&attached, settings).await?;
+        warn_of_resting(&connection, settings).await?;
     }
     if ended == Ended::Blocked {
         tracing::warn!("the lane below is full and nobody works there: run the next stage too");
     }
     let meter = Arc::clone(&stages.meters[lane.index()]);
-    let refreshed = stages.refreshing.summary(refresh, &*attached.queue()).await?;
+    let refreshed = stages.refreshing.summary(refresh, &*connection.queue()).await?;
     let ways = if lane == Lane::Process { stages.ways(settings) } else { Vec::new() };
     report(lane, &meter, started.elapsed(), &stages, ways, refreshed, out)?;
     drop(stages);
-    attached.close().await;
+    connection.close().await;
     let exit = exit_of(ended, &meter, until, settings.on_failure);
     Ok(if exit == Exit::Done && bad > 0 { Exit::SomeFailed } else { exit })
 }
 
-async fn warn_of_resting(attached: &Attached, settings: &Settings) -> Result<(), CliError> {
-    for RestingHost { host, texts } in resting_hosts(&*attached.queue()).await? {
+async fn warn_of_resting(connection: &QueueConnection, settings: &Settings) -> Result<(), CliError> {
+    for RestingHost { host, texts } in resting_hosts(&*connection.queue()).await? {
         match settings.network {
             Network::Online => tracing::warn!(
                 "{texts} texts wait for {host}, which is left alone for now: run the same command later"
@@ -170,9 +170,9 @@ async fn dry_run(lane: Lane, sources: Sources, settings: &Settings, out: &Out) -
         return plan::plan(sources, settings, out).await;
     }
     directory::must_exist(&settings.output_dir)?;
-    let attached = Attached::visit(&settings.output_dir).await?;
-    let stats = attached.queue().stats().await;
-    attached.close().await;
+    let connection = QueueConnection::visit(&settings.output_dir).await?;
+    let stats = connection.queue().stats().await;
+    connection.close().await;
     let stats = stats?;
     let unfed = if lane == Lane::Fetch { stats.unfed } else { 0 };
     let pending = stats.lane(lane).pending() + unfed;
@@ -201,7 +201,7 @@ fn report(
     meter: &Meter,
     took: Duration,
     stages: &Stages,
-    ways: Vec<Way>,
+    ways: Vec<Partition>,
     refreshed: Option<RefreshSummary>,
     out: &Out,
 ) -> Result<(), CliError> {
@@ -226,7 +226,7 @@ fn report(
             seconds(took)
         ))?;
         refreshed.map_or(Ok(()), |refreshed| out.line(&refreshed.line()))?;
-        let said = [describe_busy(&busy_seconds, stages.imbalance()), ways::line(&ways)];
+        let said = [describe_busy(&busy_seconds, stages.imbalance()), partition_report::line(&ways)];
         return said.into_iter().flatten().try_for_each(|line| out.line(&line));
     }
     out.json(&StageSummary {

@@ -32,13 +32,13 @@ use crate::{
     exit::{CliError, Exit},
     feeder::{Feeder, GroupOf},
     lock::Expected,
-    processing::Processing,
+    partition_report::Partition,
+    process_stage::ProcessStage,
     refresh::Counters,
     reprocess::Reprocess,
-    settings::{choice::OnFailure, resolved::Settings},
+    settings::{enums::OnFailure, resolved::Settings},
     stop_word_warnings,
     take_back::TakeBack,
-    ways::Way,
 };
 
 const LEASE_MS: u64 = 60_000;
@@ -57,7 +57,7 @@ pub struct Stages {
     pub blobs: Arc<LocalBlobs>,
     /// What each lane did in this process, in the order of [`Lane::ALL`].
     pub meters: [Arc<Meter>; 3],
-    process: Processing,
+    process: ProcessStage,
     /// The lock that is kept to, where one is.
     expected: Option<Arc<Expected>>,
     conflicts: Arc<AtomicU64>,
@@ -77,7 +77,7 @@ impl Stages {
     ) -> Result<Self, CliError> {
         let blobs = Arc::new(directory::open_blobs(settings).await?);
         let meters = [(); 3].map(|()| Arc::new(Meter::default()));
-        let process = Processing::new(
+        let process = ProcessStage::new(
             settings,
             Arc::clone(&blobs) as Arc<dyn BlobStore>,
             Arc::clone(&meters[Lane::Process.index()]),
@@ -128,7 +128,7 @@ impl Stages {
 
     /// The ways in which the work of the process stage could have been divided, that which was asked for first.
     #[must_use]
-    pub fn ways(&self, settings: &Settings) -> Vec<Way> {
+    pub fn ways(&self, settings: &Settings) -> Vec<Partition> {
         self.process.ways(settings)
     }
 
@@ -289,8 +289,8 @@ impl Stages {
                 self.spawn_worker(workers, Arc::new(stage), settings, until);
             }
             Lane::Process => match self.process.clone() {
-                Processing::BuiltIn(stage) => self.spawn_worker(workers, stage, settings, until),
-                Processing::Exec(stage) => self.spawn_worker(workers, stage, settings, until),
+                ProcessStage::BuiltIn(stage) => self.spawn_worker(workers, stage, settings, until),
+                ProcessStage::Exec(stage) => self.spawn_worker(workers, stage, settings, until),
             },
         }
         Ok(())

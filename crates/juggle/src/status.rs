@@ -10,13 +10,13 @@ use flow::{
 use serde::Serialize;
 
 use crate::{
-    attach::Attached,
     blocking::blocking,
     cli::StatusArgs,
     directory,
     duplicates::{self, Duplicate},
     exit::{CliError, Exit},
     output::{Out, table},
+    queue_connection::QueueConnection,
     settings::resolved::Settings,
 };
 
@@ -77,9 +77,9 @@ impl<'a> Status<'a> {
 pub async fn run(args: &StatusArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     loop {
         directory::must_exist(&settings.output_dir)?;
-        let attached = Attached::visit(&settings.output_dir).await?;
-        let stats = attached.queue().stats().await;
-        attached.close().await;
+        let connection = QueueConnection::visit(&settings.output_dir).await?;
+        let stats = connection.queue().stats().await;
+        connection.close().await;
         let run = settings.output_dir.clone();
         let reading = blocking(move || duplicates::read(&run));
         let duplicates = reading.await??;

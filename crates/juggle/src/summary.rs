@@ -1,7 +1,7 @@
 //! What a run has brought, for people and as JSON.
 
-mod corpus;
 mod failures;
+mod totals;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
@@ -16,17 +16,17 @@ use flow::{
 use serde::Serialize;
 
 use self::{
-    corpus::{Corpus, Row},
     failures::{FailureRow, failures},
+    totals::{CorpusTotals, DocumentRow},
 };
 use crate::{
     blocking::blocking,
     exit::{CliError, Exit},
     lock::{Difference, NAMED_MAX, keeping::LockSummary},
     output::{Out, align_right, describe_busy, peak_rss_bytes, seconds, table},
+    partition_report::{self, Partition},
     refresh::RefreshSummary,
-    settings::choice::{Network, OnFailure},
-    ways::{self, Way},
+    settings::enums::{Network, OnFailure},
 };
 
 /// More rows than this are not printed.
@@ -69,13 +69,13 @@ pub struct Summary {
     failures: Vec<FailureRow>,
     /// Seconds that each thread of the process stage was at work in this run.
     busy_seconds: Vec<f64>,
-    ways: Vec<Way>,
+    ways: Vec<Partition>,
     /// The busiest of them over their mean; none where there was nothing to do.
     imbalance: Option<f64>,
     /// The most memory that this process had resident.
     peak_rss_bytes: Option<u64>,
     #[serde(skip)]
-    rows: Vec<Row>,
+    rows: Vec<DocumentRow>,
     #[serde(skip)]
     network: Network,
 }
@@ -135,7 +135,7 @@ pub struct RunFacts {
     /// How unevenly: the busiest over the mean.
     pub imbalance: Option<f64>,
     /// How the work of the process stage could have been divided.
-    pub ways: Vec<Way>,
+    pub ways: Vec<Partition>,
 }
 
 impl Summary {
@@ -150,7 +150,7 @@ impl Summary {
     ) -> Result<Self, CliError> {
         let now = queue.stats().await?;
         let failures = failures(queue).await?;
-        let gathering = blocking(move || Corpus::read(&*blobs));
+        let gathering = blocking(move || CorpusTotals::read(&*blobs));
         let corpus = gathering.await??;
         let lanes = Lane::ALL.map(|lane| {
             let (now, before) = (now.lane(lane), facts.before.lane(lane));
@@ -233,7 +233,7 @@ impl Summary {
         if let Some(busy) = describe_busy(&self.busy_seconds, self.imbalance) {
             out.line(&busy)?;
         }
-        if let Some(ways) = ways::line(&self.ways) {
+        if let Some(ways) = partition_report::line(&self.ways) {
             out.line(&ways)?;
         }
         if let Some(refreshed) = &self.refreshed {
@@ -313,7 +313,7 @@ impl Summary {
 
     fn table(&self) -> String {
         let mut table = table(&["document", "title", "language", "bytes", "words", "different"]);
-        for Row { document, meta, stats } in &self.rows {
+        for DocumentRow { document, meta, stats } in &self.rows {
             let title = meta.title.as_deref().unwrap_or("–");
             let mut title: String = title.chars().take(48).collect();
             if let Some(original) = &meta.duplicate_of {

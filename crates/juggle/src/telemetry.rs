@@ -14,7 +14,7 @@ use tracing_subscriber::{
 };
 
 use crate::settings::{
-    choice::{Color, LogFormat, Verbosity},
+    enums::{Color, LogFormat, Verbosity},
     resolved::Settings,
 };
 

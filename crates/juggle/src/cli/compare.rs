@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::settings::{args, size::Size, span::Span};
+use crate::settings::{args, duration::TimeSpan, size::ByteSize};
 
 /// `juggle compare`
 #[derive(Debug, Args)]
@@ -33,10 +33,10 @@ pub struct CompareArgs {
     pub runs: u32,
     /// How late an answer of the server begins; 0 for at once.
     #[arg(long, value_name = "TIME", default_value = "50ms")]
-    pub latency: Span,
+    pub latency: TimeSpan,
     /// Bytes of text that are processed in a run, at least.
     #[arg(long, value_name = "SIZE", default_value = "32MiB")]
-    pub work: Size,
+    pub work: ByteSize,
     /// Draw a chart into this file.
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,

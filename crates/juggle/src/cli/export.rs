@@ -3,7 +3,7 @@
 use clap::Args;
 use export::combined::Separator;
 
-use crate::settings::{args, size::Size};
+use crate::settings::{args, size::ByteSize};
 
 /// `juggle export`
 #[derive(Debug, Args)]
@@ -39,13 +39,13 @@ pub struct ExportArgs {
     pub jsonl_compress: Option<JsonlCompression>,
     /// Of jsonl: a shard ends with the document that brings it to SIZE, before compression [default: 512MiB].
     #[arg(long, value_name = "SIZE")]
-    pub shard_size: Option<Size>,
+    pub shard_size: Option<ByteSize>,
     /// Of parquet: write tokens.parquet too, every token in the order of its text.
     #[arg(long)]
     pub tokens: bool,
     /// Of vocabulary: what is counted in memory, before it is sorted on the disk [default: 256MiB].
     #[arg(long, value_name = "SIZE")]
-    pub memory: Option<Size>,
+    pub memory: Option<ByteSize>,
     /// Settings.
     #[command(flatten)]
     pub settings: args::Args,

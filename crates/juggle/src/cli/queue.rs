@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use flow::{job::State, lane::Lane, reason::Reason};
 
-use crate::settings::{args, span::Span};
+use crate::settings::{args, duration::TimeSpan};
 
 /// What `juggle queue --help` ends with.
 pub(super) const EXAMPLES: &str = "Examples:
@@ -90,7 +90,7 @@ Rates count what the present owner of the queue saw: they are 0 where nothing ru
 pub struct ServeArgs {
     /// End when nobody has been connected for this long.
     #[arg(long, value_name = "TIME", default_value = "10s")]
-    pub idle: Span,
+    pub idle: TimeSpan,
     /// Settings.
     #[command(flatten)]
     pub settings: args::Args,
@@ -113,7 +113,7 @@ pub struct Filter {
     pub group: Option<String>,
     /// Only jobs queued, or last retried by hand, at least so long ago: 10m, 2h, 3d.
     #[arg(long, value_name = "AGE")]
-    pub older: Option<Span>,
+    pub older: Option<TimeSpan>,
 }
 
 /// `juggle queue ls`

@@ -10,9 +10,9 @@ use plotters::{
 
 use super::{
     Comparison,
-    lesson::time,
+    interpretation::time,
+    measurement::{Measurement, Workload},
     report,
-    row::{Row, Work},
 };
 use crate::exit::{CliError, Exit};
 
@@ -63,20 +63,20 @@ fn draw(comparison: &Comparison, svg: &mut String) -> Result<(), DrawingError> {
 }
 
 /// What the longest bar of a work stands for; works have scales of their own.
-fn longest(rows: &[Row], work: Work) -> f64 {
+fn longest(rows: &[Measurement], work: Workload) -> f64 {
     let ends = rows.iter().filter(|row| row.work.is_like(work)).map(end);
     ends.fold(f64::MIN_POSITIVE, f64::max)
 }
 
-fn end(row: &Row) -> f64 {
+fn end(row: &Measurement) -> f64 {
     row.mean + row.standard_deviation.unwrap_or(0.0)
 }
 
-fn draw_row(area: &Area<'_>, row: &Row, top: i32, longest: f64) -> Result<(), DrawingError> {
+fn draw_row(area: &Area<'_>, row: &Measurement, top: i32, longest: f64) -> Result<(), DrawingError> {
     let at = |seconds: f64| BARS.0 + (seconds / longest * f64::from(BARS.1 - BARS.0)).round() as i32;
     let colour = match row.work {
-        Work::Fetch { .. } => FETCH,
-        Work::Process { .. } => PROCESS,
+        Workload::Fetch { .. } => FETCH,
+        Workload::Process { .. } => PROCESS,
     };
     write(area, &row.name, (MARGIN, top + 1), 17)?;
     area.draw(&Rectangle::new([(BARS.0, top), (at(row.mean).max(BARS.0 + 1), top + BAR)], colour.filled()))?;

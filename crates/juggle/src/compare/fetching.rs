@@ -1,4 +1,4 @@
-//! Texts fetched from a server on loopback.
+//! InputTexts fetched from a server on loopback.
 
 use std::{
     sync::Arc,
@@ -15,7 +15,7 @@ use flow::{
 use test_server::{Script, Server};
 use url::Url;
 
-use super::{crew, texts::Texts};
+use super::{input_texts::InputTexts, stage_runner};
 use crate::{
     exit::{CliError, Exit},
     settings::resolved::Settings,
@@ -34,7 +34,11 @@ impl Fetching {
     ///
     /// # Errors
     /// Where they cannot be served.
-    pub(super) fn begin(texts: &Texts, latency: Duration, settings: &Settings) -> Result<Self, CliError> {
+    pub(super) fn begin(
+        texts: &InputTexts,
+        latency: Duration,
+        settings: &Settings,
+    ) -> Result<Self, CliError> {
         let bug = |error: &dyn std::error::Error| CliError::caused(Exit::Bug, error);
         let server = Server::start(&texts.directory).map_err(|error| CliError::caused(Exit::File, &error))?;
         let base: Url = server.base_url().parse().map_err(|error| bug(&error))?;
@@ -83,7 +87,7 @@ impl Fetching {
         let stage = Fetch::new(self.config.clone(), blobs, Arc::new(Meter::default()));
         let stage = Arc::new(stage.map_err(|error| CliError::caused(Exit::Usage, &error))?);
         let started = Instant::now();
-        let next = crew::all(&stage, self.jobs.clone(), at_a_time, shutdown).await?;
+        let next = stage_runner::run_all(&stage, self.jobs.clone(), at_a_time, shutdown).await?;
         Ok(next.map(|next| (next, started.elapsed())))
     }
 

@@ -1,4 +1,4 @@
-//! Texts processed: those that were fetched and stored once, repeated until there is enough to do.
+//! InputTexts processed: those that were fetched and stored once, repeated until there is enough to do.
 
 use std::{
     io::{self, Read, Write},
@@ -19,7 +19,7 @@ use process::{
 };
 use store::stage::Store;
 
-use super::{crew, fetching::Fetching, room::Part};
+use super::{fetching::Fetching, scratch_directory::ScratchRun, stage_runner};
 use crate::{
     blocking::blocking,
     exit::{CliError, Exit},
@@ -29,10 +29,10 @@ use crate::{
 const AT_A_TIME: usize = 16;
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// Texts, ready to be processed.
+/// InputTexts, ready to be processed.
 pub(super) struct Processing {
     /// Holds their files.
-    part: Part,
+    part: ScratchRun,
     jobs: Vec<ProcessJob>,
     repeats: u64,
     bytes: u64,
@@ -45,7 +45,7 @@ impl Processing {
     /// # Errors
     /// Where a stage fails, or there is no text in the texts.
     pub(super) async fn prepare(
-        part: Part,
+        part: ScratchRun,
         fetching: &Fetching,
         work_bytes: u64,
         shutdown: &Shutdown,
@@ -54,7 +54,9 @@ impl Processing {
             return Ok(None);
         };
         let store = Arc::new(Store::new(part.blobs(), Arc::new(Meter::default())));
-        let Some(stored) = crew::all(&store, fetched, AT_A_TIME, shutdown).await? else { return Ok(None) };
+        let Some(stored) = stage_runner::run_all(&store, fetched, AT_A_TIME, shutdown).await? else {
+            return Ok(None);
+        };
         let blobs = part.blobs();
         let repeating = blocking(move || {
             let mut bytes = 0;
@@ -102,7 +104,7 @@ impl Processing {
         let process = Arc::new(process.map_err(|error| CliError::caused(Exit::Bug, &error))?);
         let started = Instant::now();
         // As many at a time as the worker of a run has.
-        let done = crew::all(&process, self.jobs.clone(), 2 * threads, shutdown).await?;
+        let done = stage_runner::run_all(&process, self.jobs.clone(), 2 * threads, shutdown).await?;
         Ok(done.map(|_| started.elapsed()))
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use indicatif::{HumanBytes, HumanCount};
 
-use super::{Comparison, lesson::time, row::Row};
+use super::{Comparison, interpretation::time, measurement::Measurement};
 use crate::{
     exit::CliError,
     output::{Out, align_right, table},
@@ -60,7 +60,7 @@ pub(super) fn conditions(comparison: &Comparison) -> String {
 }
 
 /// `± 1.2 ms`; a dash for one run.
-pub(super) fn deviation(row: &Row) -> String {
+pub(super) fn deviation(row: &Measurement) -> String {
     row.standard_deviation.map_or_else(|| "–".to_owned(), |deviation| format!("± {}", time(deviation)))
 }
 

@@ -11,14 +11,14 @@ use crate::progress::Show;
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// Shows how far one form is.
-pub(super) struct Watcher {
+pub(super) struct ExportProgress {
     format: &'static str,
     bar: ProgressBar,
     /// When a line is due; none where none is written.
     line_at: Cell<Option<Instant>>,
 }
 
-impl Watcher {
+impl ExportProgress {
     pub(super) fn new(format: &'static str, show: &Show) -> Self {
         let style = ProgressStyle::with_template("{prefix:>10} {bar:24} {pos}/{len}, {per_sec}, {eta} left");
         let bar = show.bar(0, style.expect("the template is a constant")).with_prefix(format);

@@ -14,9 +14,9 @@ const NAMED_MAX: usize = 8;
 
 /// One form.
 #[derive(Debug, Serialize)]
-pub(super) struct Exported {
+pub(super) struct ExportedFormat {
     format: &'static str,
-    files: Vec<File>,
+    files: Vec<ExportedFile>,
     documents: u64,
     duplicates_left_out: u64,
     /// Documents that are not in it, or not with all they have, for they were not processed.
@@ -24,15 +24,15 @@ pub(super) struct Exported {
 }
 
 #[derive(Debug, Serialize)]
-struct File {
+struct ExportedFile {
     path: PathBuf,
     bytes: u64,
     rows: u64,
 }
 
-impl Exported {
+impl ExportedFormat {
     pub(super) fn of(format: &'static str, Written { files, seen }: Written) -> Self {
-        let file = |file: ::export::written::WrittenFile| File {
+        let file = |file: ::export::written::WrittenFile| ExportedFile {
             path: file.path,
             bytes: file.bytes,
             rows: file.rows,
@@ -47,12 +47,12 @@ impl Exported {
     }
 }
 
-pub(super) fn print(exported: &[Exported], settings: &Settings, out: &Out) -> Result<(), CliError> {
+pub(super) fn print(exported: &[ExportedFormat], settings: &Settings, out: &Out) -> Result<(), CliError> {
     if out.is_json() {
         return out.json(&exported);
     }
     for one in exported {
-        for File { path, bytes, rows } in one.files.iter().take(NAMED_MAX) {
+        for ExportedFile { path, bytes, rows } in one.files.iter().take(NAMED_MAX) {
             out.line(&format!("{}: {rows} rows, {bytes} bytes in '{}'", one.format, path.display()))?;
         }
         if one.files.len() > NAMED_MAX {

@@ -1,4 +1,4 @@
-//! From a tally to times and bytes. This is also what `--json` writes.
+//! From a counts to times and bytes. This is also what `--json` writes.
 //!
 //! The queue hands a host's jobs out at least `wait` apart, however many connections there may be; so n requests take at
 //! least (n − 1) · wait. Hosts go on side by side, so the slowest one bounds the whole, or else the known bytes at the
@@ -11,8 +11,8 @@ use flow::{clock::Millis, job::Group, queue::GroupLimit};
 use serde::Serialize;
 
 use super::{
-    robots::Verdicts,
-    tally::{HostTally, Tally},
+    counts::{HostCounts, PlanCounts},
+    robots::RobotsCounts,
 };
 use crate::{output::peak_rss_bytes, settings::resolved::Settings};
 
@@ -68,7 +68,7 @@ pub(super) struct HostEstimate {
     pub(super) known_bytes: u64,
     pub(super) texts_of_unknown_size: u64,
     /// How many of the texts that are asked for have which verdict; none for the files of this machine.
-    pub(super) robots: Option<Verdicts>,
+    pub(super) robots: Option<RobotsCounts>,
 }
 
 /// A mirror and the texts it applies to.
@@ -90,10 +90,10 @@ pub(super) struct Disk {
 }
 
 impl Estimate {
-    pub(super) fn of(tally: &Tally<'_>, settings: &Settings) -> Self {
+    pub(super) fn of(counts: &PlanCounts<'_>, settings: &Settings) -> Self {
         let (every, named) = (settings.group_limit(), settings.named_limits());
         let limit_of = |host: &str| named.get(&Group(host.to_owned())).copied().unwrap_or(every);
-        let mut by_host: Vec<HostEstimate> = tally
+        let mut by_host: Vec<HostEstimate> = counts
             .hosts
             .iter()
             .map(|(host, counts)| HostEstimate::of(host.as_deref(), counts, limit_of))
@@ -108,8 +108,8 @@ impl Estimate {
             host.connections.map_or(host.texts - host.stored, |most| host.requests.min(most.into()))
         };
         Self {
-            entries: tally.entries,
-            bad_lines: tally.bad_lines,
+            entries: counts.entries,
+            bad_lines: counts.bad_lines,
             hosts: by_host.iter().map(|host| (host.host.clone(), host.texts)).collect(),
             stored: sum(|host| host.stored),
             requests: sum(|host| host.requests),
@@ -125,7 +125,7 @@ impl Estimate {
                 .iter()
                 .map(|host| host.least_seconds)
                 .fold(at_rate(known_bytes, settings), f64::max),
-            mirrors: uses(&settings.mirrors, &tally.mirrored),
+            mirrors: uses(&settings.mirrors, &counts.mirrored),
             disk: Disk::of(known_bytes, settings),
             by_host,
             peak_rss_bytes: peak_rss_bytes(),
@@ -134,7 +134,7 @@ impl Estimate {
 }
 
 impl HostEstimate {
-    fn of(host: Option<&str>, counts: &HostTally, limit_of: impl Fn(&str) -> GroupLimit) -> Self {
+    fn of(host: Option<&str>, counts: &HostCounts, limit_of: impl Fn(&str) -> GroupLimit) -> Self {
         let limit = host.map(limit_of);
         let to_come = counts.texts - counts.stored + counts.again;
         let requests = if host.is_some() { to_come - counts.robots.disallowed } else { 0 };

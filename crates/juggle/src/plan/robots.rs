@@ -14,7 +14,7 @@ use url::Url;
 use crate::{
     exit::{CliError, Exit},
     settings::{
-        choice::{Network, Robots},
+        enums::{Network, Robots},
         resolved::Settings,
     },
 };
@@ -25,7 +25,7 @@ const HOSTS_MAX: usize = 50;
 const TIME_MAX: Duration = Duration::from_secs(20);
 
 /// Asks hosts for their robots.txt, each once, as long as there is time.
-pub(super) struct Advisor {
+pub(super) struct RobotsChecker {
     /// None where robots.txt is not heeded.
     adviser: Option<Adviser>,
     runtime: Handle,
@@ -33,7 +33,7 @@ pub(super) struct Advisor {
     left: Cell<Duration>,
 }
 
-impl Advisor {
+impl RobotsChecker {
     /// To be made within a runtime.
     pub(super) fn new(settings: &Settings) -> Result<Self, CliError> {
         let adviser = match (settings.robots, settings.network) {
@@ -88,7 +88,7 @@ pub enum RobotsVerdict {
 
 /// How many texts of a host have which verdict.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Verdicts {
+pub struct RobotsCounts {
     /// [`RobotsVerdict::Allowed`]
     pub allowed: u64,
     /// [`RobotsVerdict::Disallowed`]
@@ -97,7 +97,7 @@ pub struct Verdicts {
     pub not_asked: u64,
 }
 
-impl Verdicts {
+impl RobotsCounts {
     /// Counts one more.
     pub fn add(&mut self, verdict: RobotsVerdict) {
         match verdict {
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn what_is_disallowed_is_said_first() {
-        let mut verdicts = Verdicts::default();
+        let mut verdicts = RobotsCounts::default();
         for (verdict, shown) in [
             (RobotsVerdict::NotAsked, "not asked"),
             (RobotsVerdict::Allowed, "allows"),
@@ -133,6 +133,6 @@ mod tests {
             verdicts.add(verdict);
             assert_eq!(verdicts.shown(), shown);
         }
-        assert_eq!(verdicts, Verdicts { allowed: 1, disallowed: 1, not_asked: 1 });
+        assert_eq!(verdicts, RobotsCounts { allowed: 1, disallowed: 1, not_asked: 1 });
     }
 }

@@ -35,19 +35,19 @@ pub(super) async fn run(args: &LsArgs, settings: &Settings, out: &Out) -> Result
     }
     if jobs.is_empty() {
         out.line("no such jobs")?;
-        return tell_unfed(unfed, out).map(|()| Exit::Done);
+        return print_unread(unfed, out).map(|()| Exit::Done);
     }
     jobs.sort_by(|a, b| (a.lane, a.pushed_ms, &a.key).cmp(&(b.lane, b.pushed_ms, &b.key)));
     out.line(&listed(&jobs, now_ms))?;
     if jobs.len() == args.limit {
         tracing::info!("there may be more: --limit {} was reached", args.limit);
     }
-    tell_unfed(unfed, out).map(|()| Exit::Done)
+    print_unread(unfed, out).map(|()| Exit::Done)
 }
 
 /// Prints how many listed texts are not in the queue yet. A source list is a cursor: its texts become jobs
 /// when the fetch lane has room.
-fn tell_unfed(unfed: u64, out: &Out) -> Result<(), CliError> {
+fn print_unread(unfed: u64, out: &Out) -> Result<(), CliError> {
     if unfed == 0 {
         return Ok(());
     }

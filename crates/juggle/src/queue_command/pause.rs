@@ -7,7 +7,7 @@ use crate::{
     cli::queue::LaneArgs,
     exit::{CliError, Exit},
     output::Out,
-    settings::{choice::Run, resolved::Settings},
+    settings::{enums::Run, resolved::Settings},
 };
 
 pub(super) async fn run(

@@ -55,7 +55,7 @@ fn describe(job: &JobView, now_ms: Millis) -> String {
     }
     field("attempts", &format!("{} ({} failed)", job.attempts, job.failures));
     for (at, event) in job.history.iter().enumerate() {
-        field(if at == 0 { "history" } else { "" }, &told(event));
+        field(if at == 0 { "history" } else { "" }, &describe_event(event));
     }
     for (at, line) in indented(&job.payload).lines().enumerate() {
         field(if at == 0 { "payload" } else { "" }, line);
@@ -72,7 +72,7 @@ const fn due(job: &JobView) -> Option<(&'static str, Millis)> {
     }
 }
 
-fn told(event: &Event) -> String {
+fn describe_event(event: &Event) -> String {
     let what = match &event.what {
         Happened::Failed(failure) => format!("failed: {failure}"),
         Happened::Died(failure) => format!("given up: {failure}"),

@@ -23,7 +23,7 @@ pub(super) async fn run(settings: &Settings, out: &Out) -> Result<Exit, CliError
     let (stats, details) =
         visit(settings, async |queue| Ok((queue.stats().await?, queue.details().await?))).await?;
     if out.is_json() {
-        out.json(&Report::of(&stats, &details))?;
+        out.json(&QueueStatsJson::of(&stats, &details))?;
     } else {
         out.line(&lanes_table(&stats, &details))?;
         out.line(&format!("rates are means of the last {}", short_span(RATES_WINDOW_MS)))?;
@@ -47,8 +47,8 @@ fn paused(stats: &QueueStats) -> Vec<&'static str> {
 
 /// The JSON of it.
 #[derive(Debug, Serialize)]
-struct Report<'a> {
-    lanes: BTreeMap<&'static str, LaneReport<'a>>,
+struct QueueStatsJson<'a> {
+    lanes: BTreeMap<&'static str, LaneStatsJson<'a>>,
     pending: u64,
     dead: u64,
     unfed: u64,
@@ -57,7 +57,7 @@ struct Report<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct LaneReport<'a> {
+struct LaneStatsJson<'a> {
     ready: u64,
     delayed: u64,
     leased: u64,
@@ -68,12 +68,12 @@ struct LaneReport<'a> {
     workers: u64,
     oldest_pending_ms: Option<Millis>,
     rates_per_second: PerSecond,
-    groups: Vec<GroupReport<'a>>,
+    groups: Vec<GroupStatsJson<'a>>,
     groups_total: u64,
 }
 
 #[derive(Debug, Serialize)]
-struct GroupReport<'a> {
+struct GroupStatsJson<'a> {
     group: Option<&'a str>,
     ready: u64,
     delayed: u64,
@@ -98,9 +98,10 @@ impl PerSecond {
     }
 }
 
-impl<'a> Report<'a> {
+impl<'a> QueueStatsJson<'a> {
     fn of(stats: &QueueStats, details: &'a QueueDetails) -> Self {
-        let lane = |lane: Lane| (lane.name(), LaneReport::of(stats.lane(lane), &details.lanes[lane.index()]));
+        let lane =
+            |lane: Lane| (lane.name(), LaneStatsJson::of(stats.lane(lane), &details.lanes[lane.index()]));
         Self {
             lanes: Lane::ALL.map(lane).into(),
             pending: stats.pending(),
@@ -112,10 +113,10 @@ impl<'a> Report<'a> {
     }
 }
 
-impl<'a> LaneReport<'a> {
+impl<'a> LaneStatsJson<'a> {
     fn of(stats: &LaneStats, details: &'a LaneDetails) -> Self {
         let LaneStats { ready, delayed, leased, done, dead, retried, workers, paused } = *stats;
-        let groups = details.groups.iter().map(|stats| GroupReport {
+        let groups = details.groups.iter().map(|stats| GroupStatsJson {
             group: stats.group.as_ref().map(|group| group.0.as_str()),
             ready: stats.ready,
             delayed: stats.delayed,

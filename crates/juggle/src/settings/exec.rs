@@ -5,10 +5,10 @@ use std::ffi::OsString;
 use process::exec::config::ExecConfig;
 
 use super::{
+    duration::TimeSpan,
     error::SettingsError,
     layers::{Layers, wrong},
     resolved::{DAY, MS},
-    span::Span,
     table::Setting,
 };
 
@@ -18,7 +18,7 @@ pub(super) fn resolve(
 ) -> Result<Option<ExecConfig>, SettingsError> {
     let command: Option<String> = from.optional("exec")?;
     let version = from.optional("exec-version")?;
-    let timeout = from.within::<Span>("exec-timeout", MS..=DAY)?.duration();
+    let timeout = from.within::<TimeSpan>("exec-timeout", MS..=DAY)?.duration();
     match command {
         Some(command) if command.trim().is_empty() => {
             let origin = from.origin("exec");

@@ -34,7 +34,7 @@ pub(crate) type Values = BTreeMap<&'static str, (Vec<OsString>, Origin)>;
 
 /// What a settings file says.
 #[derive(Debug, Default)]
-pub(crate) struct Said {
+pub(crate) struct FileSettings {
     /// Of all hosts.
     pub(crate) values: Values,
     /// Of single ones, by [group](candidate::group_of_host).
@@ -42,11 +42,13 @@ pub(crate) struct Said {
 }
 
 /// The settings file: `named`, which must exist, or `juggle.toml` in `directory`, which may not.
-pub(crate) fn read(named: Option<&Path>, directory: &Path) -> Result<Said, SettingsError> {
+pub(crate) fn read(named: Option<&Path>, directory: &Path) -> Result<FileSettings, SettingsError> {
     let path = named.map_or_else(|| directory.join(NAME), Path::to_owned);
     match bounded(&path) {
         Ok(text) => parse(&text, &path),
-        Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(Said::default()),
+        Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => {
+            Ok(FileSettings::default())
+        }
         Err(source) => Err(SettingsError::ReadFile { path, source }),
     }
 }
@@ -58,20 +60,20 @@ fn bounded(path: &Path) -> io::Result<String> {
     fs::read_to_string(path)
 }
 
-fn parse(text: &str, path: &Path) -> Result<Said, SettingsError> {
+fn parse(text: &str, path: &Path) -> Result<FileSettings, SettingsError> {
     let file = File { text, path };
     let table = DeTable::parse(text)
         .map_err(|error| file.wrong(error.span().unwrap_or_default(), error.message().to_owned()))?;
-    let mut said = Said::default();
+    let mut found = FileSettings::default();
     for (key, value) in in_order(table.get_ref()) {
         if key.get_ref() == HOST {
-            said.hosts = hosts(&file, value)?;
+            found.hosts = hosts(&file, value)?;
             continue;
         }
         let setting = setting(key.get_ref()).map_err(|message| file.wrong(key.span(), message))?;
-        file.put(&mut said.values, setting, key, value)?;
+        file.put(&mut found.values, setting, key, value)?;
     }
-    Ok(said)
+    Ok(found)
 }
 
 /// The keys of a table as they stand in the file.
@@ -167,7 +169,7 @@ impl File<'_> {
     /// Notes what a line says.
     fn put(
         &self,
-        said: &mut Values,
+        found: &mut Values,
         setting: &'static Setting,
         key: &Key<'_>,
         value: &Value<'_>,
@@ -176,7 +178,7 @@ impl File<'_> {
             .ok_or_else(|| self.wrong(value.span(), wrong_type(setting, value.get_ref())))?;
         let values = values.into_iter().map(|value| self.rooted(setting, value)).collect();
         let origin = Origin::File { path: self.path.to_owned(), line: self.line(&key.span()) };
-        if said.insert(setting.name, (values, origin)).is_some() {
+        if found.insert(setting.name, (values, origin)).is_some() {
             return Err(self.wrong(key.span(), format!("'{}' is set twice", key.get_ref())));
         }
         Ok(())

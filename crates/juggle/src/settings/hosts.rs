@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, ffi::OsString, ops::RangeInclusive, time::Durat
 
 use flow::{clock::millis, queue::GroupLimit};
 
-use super::{error::SettingsError, layers::Layers, resolved::DAY, span::Span};
+use super::{duration::TimeSpan, error::SettingsError, layers::Layers, resolved::DAY};
 
 /// Hosts with settings of their own.
 pub const HOSTS_MAX: usize = 256;
@@ -17,7 +17,7 @@ pub(crate) const HOST_SETTINGS: [&str; 2] = [WAIT_NAME, CONNECTIONS_NAME];
 const WAIT_NAME: &str = "wait";
 const CONNECTIONS_NAME: &str = "max-connection-per-server";
 /// The bounds of `wait`.
-pub(crate) const WAIT: RangeInclusive<Span> = Span::from_ms(0)..=DAY;
+pub(crate) const WAIT: RangeInclusive<TimeSpan> = TimeSpan::from_ms(0)..=DAY;
 /// The bounds of `max-connection-per-server`.
 pub(crate) const CONNECTIONS: RangeInclusive<u32> = 1..=1024;
 
@@ -46,10 +46,10 @@ pub(crate) fn resolve<E: Fn(&str) -> Option<OsString>>(
     from: &mut Layers<'_, E>,
 ) -> Result<BTreeMap<String, HostSettings>, SettingsError> {
     let mut hosts = BTreeMap::new();
-    for (host, said) in from.hosts() {
+    for (host, found) in from.hosts() {
         let settings = HostSettings {
-            wait: from.of_host(&host, &said, WAIT_NAME, WAIT)?.map(Span::duration),
-            max_connection_per_server: from.of_host(&host, &said, CONNECTIONS_NAME, CONNECTIONS)?,
+            wait: from.of_host(&host, &found, WAIT_NAME, WAIT)?.map(TimeSpan::duration),
+            max_connection_per_server: from.of_host(&host, &found, CONNECTIONS_NAME, CONNECTIONS)?,
         };
         hosts.insert(host, settings);
     }

@@ -11,10 +11,10 @@ use std::{
 
 use super::{
     args::Args,
-    choice::Switch,
+    enums::Switch,
     error::SettingsError,
-    file::{self, Said, Values},
-    origin::{Origin, Shown},
+    file::{self, FileSettings, Values},
+    origin::{Origin, SettingRow},
     table::{CONFIG, Setting, Takes},
 };
 
@@ -22,20 +22,20 @@ use super::{
 pub(crate) struct Layers<'a, E> {
     args: &'a Args,
     environment: E,
-    file: Said,
-    shown: Vec<Shown>,
+    file: FileSettings,
+    shown: Vec<SettingRow>,
 }
 
 impl<'a, E: Fn(&str) -> Option<OsString>> Layers<'a, E> {
     pub(crate) fn new(args: &'a Args, environment: E, directory: &Path) -> Result<Self, SettingsError> {
-        let mut layers = Self { args, environment, file: Said::default(), shown: Vec::new() };
+        let mut layers = Self { args, environment, file: FileSettings::default(), shown: Vec::new() };
         let (named, _) = layers.find(&CONFIG);
         layers.file = file::read(named.first().map(Path::new), directory)?;
         Ok(layers)
     }
 
     /// What was read, in the order of reading.
-    pub(crate) fn into_shown(self) -> Vec<Shown> {
+    pub(crate) fn into_shown(self) -> Vec<SettingRow> {
         self.shown
     }
 
@@ -63,7 +63,7 @@ impl<'a, E: Fn(&str) -> Option<OsString>> Layers<'a, E> {
     pub(crate) fn of_host<T>(
         &mut self,
         host: &str,
-        said: &Values,
+        found: &Values,
         name: &str,
         range: RangeInclusive<T>,
     ) -> Result<Option<T>, SettingsError>
@@ -71,14 +71,14 @@ impl<'a, E: Fn(&str) -> Option<OsString>> Layers<'a, E> {
         T: FromStr<Err: Display> + Display + PartialOrd,
     {
         let setting = Setting::named(name);
-        let Some((values, origin)) = said.get(setting.name) else { return Ok(None) };
+        let Some((values, origin)) = found.get(setting.name) else { return Ok(None) };
         let given = values.first().map_or(OsStr::new(""), OsString::as_os_str);
         let value: T = parse(setting, given, origin)?;
         if !range.contains(&value) {
             return Err(out_of(&range, setting, given, origin));
         }
         let name = format!("host.\"{host}\".{name}");
-        self.shown.push(Shown { name, values: vec![value.to_string()], origin: origin.clone() });
+        self.shown.push(SettingRow { name, values: vec![value.to_string()], origin: origin.clone() });
         Ok(Some(value))
     }
 
@@ -162,7 +162,7 @@ impl<'a, E: Fn(&str) -> Option<OsString>> Layers<'a, E> {
     }
 
     fn note(&mut self, setting: &'static Setting, values: Vec<String>, origin: Origin) {
-        self.shown.push(Shown { name: setting.name.to_owned(), values, origin });
+        self.shown.push(SettingRow { name: setting.name.to_owned(), values, origin });
     }
 }
 
@@ -177,7 +177,7 @@ fn out_of<T: Display>(
 
 /// An error that names the setting, what was given, and where.
 pub(crate) fn wrong(setting: &Setting, value: &OsStr, origin: &Origin, message: String) -> SettingsError {
-    let value = setting.told(&value.to_string_lossy());
+    let value = setting.redact(&value.to_string_lossy());
     SettingsError::Value { name: setting.name, value, origin: origin.clone(), message }
 }
 

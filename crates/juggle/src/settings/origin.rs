@@ -18,7 +18,7 @@ pub enum Origin {
         /// The line, from 1.
         line: usize,
     },
-    /// Nothing was said.
+    /// Nothing was found.
     Default,
 }
 
@@ -53,7 +53,7 @@ impl Serialize for Origin {
 
 /// One row of `juggle config show`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Shown {
+pub struct SettingRow {
     /// The setting, as its flag is called; before it `host."NAME".` where it is of a single host.
     pub name: String,
     /// Its values as they are understood; more than one only where a setting may be repeated.

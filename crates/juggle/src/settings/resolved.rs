@@ -35,24 +35,24 @@ use store::{
 
 use super::{
     args::Args,
-    choice::{Color, LogFormat, Network, OnFailure, Progress, ResultFormat, Robots, Run, Switch, Verbosity},
+    duration::TimeSpan,
+    enums::{Color, LogFormat, Network, OnFailure, Progress, ResultFormat, Robots, Run, Switch, Verbosity},
     error::SettingsError,
     exec,
     hosts::{self, CONNECTIONS, HostSettings, WAIT},
     layers::{Layers, wrong},
-    origin::{Origin, Shown},
-    size::Size,
-    span::Span,
+    origin::{Origin, SettingRow},
+    size::ByteSize,
     table::Setting,
-    words,
+    text_options,
 };
 use crate::source::{catalog::Filters, library::Base, reading::Rules};
 
 const USER_AGENT_BYTES_MAX: usize = 256;
 const CONTACT_BYTES_MAX: usize = 200;
 const PROCESS_CONCURRENCY_MAX: usize = 1024;
-pub(super) const MS: Span = Span::from_ms(1);
-pub(super) const DAY: Span = Span::from_ms(86_400_000);
+pub(super) const MS: TimeSpan = TimeSpan::from_ms(1);
+pub(super) const DAY: TimeSpan = TimeSpan::from_ms(86_400_000);
 
 /// The settings of a run. All of them are within their bounds.
 #[derive(Debug, Clone)]
@@ -131,7 +131,7 @@ pub struct Settings {
     pub on_failure: OnFailure,
     /// Whether anything is done.
     pub run: Run,
-    /// How much is said.
+    /// How much is found.
     pub verbosity: Verbosity,
     /// Colours.
     pub color: Color,
@@ -141,7 +141,7 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// The form of the result.
     pub result_format: ResultFormat,
-    shown: Vec<Shown>,
+    shown: Vec<SettingRow>,
 }
 
 impl Settings {
@@ -166,10 +166,10 @@ impl Settings {
             wait: from.within("wait", WAIT)?.duration(),
             threads: from.within("threads", 0..=1024)?,
             chunk: from.one("chunk")?,
-            words: words::resolve(&mut from)?,
+            words: text_options::resolve(&mut from)?,
             exec: exec::resolve(&mut from)?,
             retry: from.within("retry", 0..=1000)?,
-            retry_max_time: from.one::<Span>("retry-max-time")?.duration(),
+            retry_max_time: from.one::<TimeSpan>("retry-max-time")?.duration(),
             connect_timeout: from.within("connect-timeout", MS..=DAY)?.duration(),
             timeout: from.within("timeout", MS..=DAY)?.duration(),
             max_time: from.within("max-time", MS..=DAY)?.duration(),
@@ -274,7 +274,7 @@ impl Settings {
         named.map(|(Group(host), limit)| (host, Duration::from_millis(limit.interval_ms))).collect()
     }
 
-    /// What the hosts are limited to of which something else is said.
+    /// What the hosts are limited to of which something else is found.
     #[must_use]
     pub fn named_limits(&self) -> NamedLimits {
         let every = self.group_limit();
@@ -310,7 +310,7 @@ impl Settings {
 
     /// Every setting with its value and where that comes from, in the order of the table.
     #[must_use]
-    pub fn shown(&self) -> &[Shown] {
+    pub fn shown(&self) -> &[SettingRow] {
         &self.shown
     }
 }
@@ -335,7 +335,7 @@ fn bytes(
     name: &str,
     least: u64,
 ) -> Result<u64, SettingsError> {
-    Ok(from.within(name, Size::from_bytes(least)..=Size::from_bytes(1 << 50))?.bytes())
+    Ok(from.within(name, ByteSize::from_bytes(least)..=ByteSize::from_bytes(1 << 50))?.bytes())
 }
 
 fn proxy(from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>) -> Result<ProxyChoice, SettingsError> {

@@ -16,9 +16,9 @@ const UNITS: [(&str, u64); 9] = [
 
 /// A number of bytes. Written as a whole number, with a unit or without: `1024`, `10MB`, `64MiB`, `1GiB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Size(u64);
+pub struct ByteSize(u64);
 
-impl Size {
+impl ByteSize {
     /// A size of so many bytes.
     pub(crate) const fn from_bytes(bytes: u64) -> Self {
         Self(bytes)
@@ -36,25 +36,25 @@ impl Size {
 #[error(
     "write a whole number of bytes, or one with a unit: 1024, 10MB, 64MiB, 1GiB (kB, MB, GB, TB; KiB, MiB, GiB, TiB)"
 )]
-pub struct InvalidSize;
+pub struct InvalidByteSize;
 
-impl FromStr for Size {
-    type Err = InvalidSize;
+impl FromStr for ByteSize {
+    type Err = InvalidByteSize;
 
-    fn from_str(text: &str) -> Result<Self, InvalidSize> {
+    fn from_str(text: &str) -> Result<Self, InvalidByteSize> {
         let text = text.trim();
         let end = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at(end);
         let factor = match unit {
             "" => 1,
-            unit => UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit)).ok_or(InvalidSize)?.1,
+            unit => UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit)).ok_or(InvalidByteSize)?.1,
         };
-        let number: u64 = number.parse().map_err(|_| InvalidSize)?;
-        number.checked_mul(factor).map(Self).ok_or(InvalidSize)
+        let number: u64 = number.parse().map_err(|_| InvalidByteSize)?;
+        number.checked_mul(factor).map(Self).ok_or(InvalidByteSize)
     }
 }
 
-impl fmt::Display for Size {
+impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match UNITS[5..].iter().rev().find(|(_, factor)| self.0 > 0 && self.0.is_multiple_of(*factor)) {
             Some((unit, factor)) => f.pad(&format!("{}{unit}", self.0 / factor)),
@@ -79,7 +79,7 @@ mod tests {
             ("1GiB", 1 << 30, "1GiB"),
             ("7B", 7, "7B"),
         ] {
-            let size: Size = text.parse().expect(text);
+            let size: ByteSize = text.parse().expect(text);
             assert_eq!((size.bytes(), size.to_string().as_str()), (bytes, written));
         }
     }
@@ -89,7 +89,7 @@ mod tests {
         for text in
             ["", "-1", "+1", "1.5MiB", "MiB", "1 MiB", "1M", "1Mib2", "18446744073709551616", "16777216TiB"]
         {
-            assert_eq!(text.parse::<Size>(), Err(InvalidSize), "{text:?}");
+            assert_eq!(text.parse::<ByteSize>(), Err(InvalidByteSize), "{text:?}");
         }
     }
 }

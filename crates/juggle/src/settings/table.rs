@@ -51,12 +51,12 @@ impl Setting {
 
     /// A value that was given, fit for a message: a password in it must not come back in a log.
     #[must_use]
-    pub fn told(&self, value: &str) -> String {
-        let told = match (self.name, value.rsplit_once('@')) {
+    pub fn redact(&self, value: &str) -> String {
+        let redacted = match (self.name, value.rsplit_once('@')) {
             ("proxy" | "mirror" | "gutenberg-mirror", Some((_, host))) => format!("…@{host}"),
             _ => value.to_owned(),
         };
-        told.chars().take(100).flat_map(char::escape_debug).collect()
+        redacted.chars().take(100).flat_map(char::escape_debug).collect()
     }
 
     /// The row of this name.

@@ -27,9 +27,9 @@ fn estimate(settings: &Settings, entries: impl IntoIterator<Item = Entry>) -> Es
     let robots = |url: &str| {
         if url.contains("/private/") { RobotsVerdict::Disallowed } else { RobotsVerdict::Allowed }
     };
-    let mut tally = Tally::new(settings, &robots, crate::refresh::Refresh::No);
-    entries.into_iter().for_each(|entry| tally.add(&entry));
-    Estimate::of(&tally, settings)
+    let mut counts = PlanCounts::new(settings, &robots, crate::refresh::Refresh::No);
+    entries.into_iter().for_each(|entry| counts.add(&entry));
+    Estimate::of(&counts, settings)
 }
 
 fn rough(at: &[HostEstimate], host: &str) -> (u64, u64, f64) {
@@ -71,13 +71,13 @@ fn what_is_stored_or_disallowed_costs_no_request() {
         &settings,
         [
             entry("have", url, Some(("bytes", "7"))),
-            entry("want", url, Some(("Size", "2KiB"))),
+            entry("want", url, Some(("ByteSize", "2KiB"))),
             entry("more", url, Some(("length", "many"))),
             entry("not", "http://a.example/private/x", Some(("bytes", "1"))),
         ],
     );
     assert_eq!((plan.stored, plan.requests, plan.known_bytes, plan.texts_of_unknown_size), (1, 2, 2_049, 1));
-    let verdicts = Verdicts { allowed: 2, disallowed: 1, not_asked: 0 };
+    let verdicts = RobotsCounts { allowed: 2, disallowed: 1, not_asked: 0 };
     assert_eq!((plan.by_host[0].robots, plan.least_seconds), (Some(verdicts), 2.0));
 }
 

@@ -21,17 +21,17 @@ use crate::{
     cli::queue::SelectArgs,
     exit::{CliError, Exit},
     output::Out,
-    settings::{choice::Run, resolved::Settings},
+    settings::{enums::Run, resolved::Settings},
 };
 
 /// What is done to jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Amendment {
+enum JobChange {
     Retry,
     Drop,
 }
 
-impl Amendment {
+impl JobChange {
     const fn name(self) -> &'static str {
         match self {
             Self::Retry => "retry",
@@ -81,26 +81,26 @@ pub(super) async fn retry(args: &SelectArgs, settings: &Settings, out: &Out) -> 
         let message = "only dead jobs can be tried again";
         return Err(CliError::new(Exit::Usage, message).advise("leave --state away"));
     }
-    amend(Amendment::Retry, args, selection, settings, out).await
+    change_jobs(JobChange::Retry, args, selection, settings, out).await
 }
 
 /// Forgets jobs.
-pub(super) async fn forget(args: &SelectArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
+pub(super) async fn drop_jobs(args: &SelectArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let selection = selected(args)?;
     if selection == Selection::default() {
         let message = "'juggle queue drop' would forget every job: say which ones";
         return Err(CliError::new(Exit::Usage, message)
             .advise("name ids, or use --lane, --state, --reason, --group or --older, such as --state dead"));
     }
-    amend(Amendment::Drop, args, selection, settings, out).await
+    change_jobs(JobChange::Drop, args, selection, settings, out).await
 }
 
 fn selected(args: &SelectArgs) -> Result<Selection, CliError> {
     Ok(Selection { ids: job_ids(&args.ids)?, ..filtered(&args.filter) })
 }
 
-async fn amend(
-    amendment: Amendment,
+async fn change_jobs(
+    change: JobChange,
     args: &SelectArgs,
     selection: Selection,
     settings: &Settings,
@@ -108,33 +108,33 @@ async fn amend(
 ) -> Result<Exit, CliError> {
     let consent = if args.yes || !args.ids.is_empty() { Consent::Given } else { Consent::ToAsk };
     if settings.run == Run::Dry {
-        let meant = Meant::count(amendment, args, &selection, settings).await?;
-        return meant.report(amendment, out).map(|()| Exit::Done);
+        let selected_jobs = SelectedJobs::count(change, args, &selection, settings).await?;
+        return selected_jobs.report(change, out).map(|()| Exit::Done);
     }
     if consent == Consent::ToAsk {
-        must_be_askable(&format!("juggle queue {}", amendment.name()))?;
-        let meant = Meant::count(amendment, args, &selection, settings).await?;
-        if meant.total() > 0 && !agrees(meant.question(amendment)).await? {
+        must_be_askable(&format!("juggle queue {}", change.name()))?;
+        let selected_jobs = SelectedJobs::count(change, args, &selection, settings).await?;
+        if selected_jobs.total() > 0 && !agrees(selected_jobs.question(change)).await? {
             tracing::warn!("nothing was done");
             return Ok(Exit::Interrupted);
         }
     }
     let count = visit(settings, async |queue| {
         must_be_known(queue, &args.ids).await?;
-        Ok(match amendment {
-            Amendment::Retry => queue.retry(selection).await?,
-            Amendment::Drop => queue.drop_jobs(selection).await?,
+        Ok(match change {
+            JobChange::Retry => queue.retry(selection).await?,
+            JobChange::Drop => queue.drop_jobs(selection).await?,
         })
     })
     .await?;
-    if amendment == Amendment::Retry && count == 0 && !args.ids.is_empty() {
+    if change == JobChange::Retry && count == 0 && !args.ids.is_empty() {
         tracing::warn!("no job that was named has failed for good: there is nothing to try again");
     }
-    report_done(amendment, count, out).map(|()| Exit::Done)
+    report_done(change, count, out).map(|()| Exit::Done)
 }
 
-fn report_done(amendment: Amendment, count: u64, out: &Out) -> Result<(), CliError> {
-    let (name, sentence) = amendment.done();
+fn report_done(change: JobChange, count: u64, out: &Out) -> Result<(), CliError> {
+    let (name, sentence) = change.done();
     if out.is_json() {
         out.json(&serde_json::json!({ name: count }))
     } else {
@@ -148,33 +148,33 @@ fn jobs(count: u64) -> String {
 
 /// How many jobs are meant, by lane and state.
 #[derive(Debug, Default)]
-struct Meant {
+struct SelectedJobs {
     by_lane: BTreeMap<(Lane, State), u64>,
     /// Jobs that workers have, which are not dropped.
     leased: u64,
 }
 
-impl Meant {
+impl SelectedJobs {
     async fn count(
-        amendment: Amendment,
+        change: JobChange,
         args: &SelectArgs,
         selection: &Selection,
         settings: &Settings,
     ) -> Result<Self, CliError> {
         visit(settings, async |queue| {
             must_be_known(queue, &args.ids).await?;
-            let mut meant = Self::default();
+            let mut selected_jobs = Self::default();
             each_page(queue, selection, usize::MAX, |page| {
                 for job in page {
-                    if amendment.takes(job.state) {
-                        *meant.by_lane.entry((job.lane, job.state)).or_default() += 1;
+                    if change.takes(job.state) {
+                        *selected_jobs.by_lane.entry((job.lane, job.state)).or_default() += 1;
                     } else if job.state == State::Leased {
-                        meant.leased += 1;
+                        selected_jobs.leased += 1;
                     }
                 }
             })
             .await?;
-            Ok(meant)
+            Ok(selected_jobs)
         })
         .await
     }
@@ -202,12 +202,12 @@ impl Meant {
         }
     }
 
-    fn question(&self, amendment: Amendment) -> String {
-        format!("{}{}\n{} {}?", self.described(), self.kept(), amendment.question(), jobs(self.total()))
+    fn question(&self, change: JobChange) -> String {
+        format!("{}{}\n{} {}?", self.described(), self.kept(), change.question(), jobs(self.total()))
     }
 
-    fn report(&self, amendment: Amendment, out: &Out) -> Result<(), CliError> {
-        let (name, sentence) = amendment.would();
+    fn report(&self, change: JobChange, out: &Out) -> Result<(), CliError> {
+        let (name, sentence) = change.would();
         if !out.is_json() {
             return out.line(&format!("{} {sentence}{}", self.described(), self.kept()));
         }
@@ -230,12 +230,12 @@ mod tests {
             ((Lane::Fetch, State::Dead), 1_199),
             ((Lane::Fetch, State::Ready), 1),
         ];
-        let meant = Meant { by_lane: by_lane.into(), leased: 2 };
+        let selected_jobs = SelectedJobs { by_lane: by_lane.into(), leased: 2 };
         assert_eq!(
-            meant.question(Amendment::Drop),
+            selected_jobs.question(JobChange::Drop),
             "1,203 jobs (fetch: 1 ready, 1,199 dead; store: 3 ready); 2 in flight stay\nDrop 1,203 jobs?"
         );
-        let one = Meant { by_lane: [((Lane::Fetch, State::Dead), 1)].into(), leased: 0 };
-        assert_eq!(one.question(Amendment::Retry), "1 job (fetch: 1 dead)\nRetry 1 job?");
+        let one = SelectedJobs { by_lane: [((Lane::Fetch, State::Dead), 1)].into(), leased: 0 };
+        assert_eq!(one.question(JobChange::Retry), "1 job (fetch: 1 dead)\nRetry 1 job?");
     }
 }

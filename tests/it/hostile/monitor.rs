@@ -10,8 +10,8 @@ use std::{
 
 const BEAT: Duration = Duration::from_millis(40);
 
-/// A witness of one process.
-pub(super) struct Witness {
+/// A monitor of one process.
+pub(super) struct Monitor {
     out: PathBuf,
     /// What may stand under a document's final name.
     expected: BTreeMap<String, Vec<u8>>,
@@ -22,7 +22,7 @@ pub(super) struct Witness {
     faults: BTreeSet<String>,
 }
 
-impl Witness {
+impl Monitor {
     pub(super) fn of(out: PathBuf, expected: BTreeMap<String, Vec<u8>>, process: u32) -> Self {
         Self { out, expected, process, looked: 0, whole: BTreeSet::new(), faults: BTreeSet::new() }
     }

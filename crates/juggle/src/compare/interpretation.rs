@@ -5,7 +5,7 @@ use std::{cmp::Ordering, time::Duration};
 use indicatif::HumanCount;
 use process::config::Chunk;
 
-use super::row::{Row, Work};
+use super::measurement::{Measurement, Workload};
 
 /// Differences below that share are none.
 const SHARE_MIN: f64 = 0.03;
@@ -13,7 +13,7 @@ const SHARE_MIN: f64 = 0.03;
 const SHARE_OF_ONE_RUN_MIN: f64 = 0.1;
 
 /// What the figures depend on besides.
-pub(super) struct Facts {
+pub(super) struct Conditions {
     pub(super) cores: usize,
     pub(super) latency: Duration,
     /// Lines that are processed.
@@ -21,16 +21,16 @@ pub(super) struct Facts {
 }
 
 /// The paragraph.
-pub(super) fn lesson(rows: &[Row], facts: &Facts) -> String {
-    let find = |is: &dyn Fn(Work) -> bool| rows.iter().find(|row| is(row.work));
-    let in_chunks: Vec<(usize, &Row)> =
+pub(super) fn interpret(rows: &[Measurement], facts: &Conditions) -> String {
+    let find = |is: &dyn Fn(Workload) -> bool| rows.iter().find(|row| is(row.work));
+    let in_chunks: Vec<(usize, &Measurement)> =
         rows.iter().filter_map(|row| Some((threads_in_chunks(row.work)?, row))).collect();
     let within = in_chunks.iter().rfind(|(threads, _)| *threads <= facts.cores).copied();
     let beyond = in_chunks.iter().rfind(|(threads, _)| *threads > facts.cores).copied();
     let mut sentences = Vec::new();
     if let (Some(serial), Some(concurrent)) = (
-        find(&|work| work == Work::Fetch { at_a_time: 1 }),
-        find(&|work| matches!(work, Work::Fetch { at_a_time } if at_a_time > 1)),
+        find(&|work| work == Workload::Fetch { at_a_time: 1 }),
+        find(&|work| matches!(work, Workload::Fetch { at_a_time } if at_a_time > 1)),
     ) {
         sentences.push(of_fetching(serial, concurrent, facts.latency));
     }
@@ -41,8 +41,8 @@ pub(super) fn lesson(rows: &[Row], facts: &Facts) -> String {
         sentences.push(of_more_threads(within, cores, beyond, threads));
     }
     let pieces = |wanted: fn(Chunk) -> bool| {
-        let row = find(&|work| matches!(work, Work::Process { chunk, .. } if wanted(chunk)))?;
-        let Work::Process { threads, .. } = row.work else { return None };
+        let row = find(&|work| matches!(work, Workload::Process { chunk, .. } if wanted(chunk)))?;
+        let Workload::Process { threads, .. } = row.work else { return None };
         let chunks = in_chunks.iter().find(|(count, _)| *count == threads)?.1;
         Some((chunks, row))
     };
@@ -55,16 +55,16 @@ pub(super) fn lesson(rows: &[Row], facts: &Facts) -> String {
     sentences.join(" ")
 }
 
-fn threads_in_chunks(work: Work) -> Option<usize> {
+fn threads_in_chunks(work: Workload) -> Option<usize> {
     match work {
-        Work::Process { threads, chunk: Chunk::Auto } => Some(threads),
-        Work::Process { .. } | Work::Fetch { .. } => None,
+        Workload::Process { threads, chunk: Chunk::Auto } => Some(threads),
+        Workload::Process { .. } | Workload::Fetch { .. } => None,
     }
 }
 
 /// How one row's time stands to another's, and how many times as long the slower took. Equal where they are not apart by more
 /// than the runs of each differ among themselves.
-fn compared(row: &Row, other: &Row) -> (Ordering, f64) {
+fn compared(row: &Measurement, other: &Measurement) -> (Ordering, f64) {
     let (less, more) = (row.mean.min(other.mean), row.mean.max(other.mean));
     let scatter = row.standard_deviation.zip(other.standard_deviation).map(|(one, two)| one + two);
     let least = scatter.map_or(more * SHARE_OF_ONE_RUN_MIN, |scatter| scatter.max(more * SHARE_MIN));
@@ -72,7 +72,7 @@ fn compared(row: &Row, other: &Row) -> (Ordering, f64) {
     (order, if less > 0.0 { more / less } else { 1.0 })
 }
 
-fn of_fetching(serial: &Row, concurrent: &Row, latency: Duration) -> String {
+fn of_fetching(serial: &Measurement, concurrent: &Measurement, latency: Duration) -> String {
     let waits = if latency.is_zero() {
         "each answer comes at once".to_owned()
     } else {
@@ -97,7 +97,7 @@ fn of_fetching(serial: &Row, concurrent: &Row, latency: Duration) -> String {
     }
 }
 
-fn of_threads(one: &Row, many: &Row, threads: usize) -> String {
+fn of_threads(one: &Measurement, many: &Measurement, threads: usize) -> String {
     if threads == 1 {
         return "Processing had one core, so there is nothing to share.".to_owned();
     }
@@ -122,7 +122,7 @@ fn of_threads(one: &Row, many: &Row, threads: usize) -> String {
     }
 }
 
-fn of_more_threads(within: &Row, cores: usize, beyond: &Row, threads: usize) -> String {
+fn of_more_threads(within: &Measurement, cores: usize, beyond: &Measurement, threads: usize) -> String {
     let cores_are = if cores == 1 { "1 core".to_owned() } else { format!("{cores} cores") };
     match compared(beyond, within) {
         (Ordering::Less, times) => {
@@ -143,7 +143,7 @@ fn of_more_threads(within: &Row, cores: usize, beyond: &Row, threads: usize) -> 
     }
 }
 
-fn of_whole_texts(chunks: &Row, whole: &Row) -> String {
+fn of_whole_texts(chunks: &Measurement, whole: &Measurement) -> String {
     match compared(whole, chunks) {
         (Ordering::Less, times) => {
             format!(
@@ -160,7 +160,7 @@ fn of_whole_texts(chunks: &Row, whole: &Row) -> String {
     }
 }
 
-fn of_lines(chunks: &Row, lines: &Row, count: u64) -> String {
+fn of_lines(chunks: &Measurement, lines: &Measurement, count: u64) -> String {
     let tasks = HumanCount(count);
     match compared(lines, chunks) {
         (Ordering::Less, times) => {
@@ -189,16 +189,19 @@ pub(super) fn time(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::row, *};
+    use super::{super::measurement, *};
 
     /// Two runs for each row, a hundredth apart.
     fn told(seconds: [f64; 7], latency_ms: u64) -> String {
-        let mut rows = row::rows(16, 0, 2);
+        let mut rows = measurement::rows(16, 0, 2);
         for (row, seconds) in rows.iter_mut().zip(seconds) {
             row.add(Duration::from_secs_f64(seconds * 0.995));
             row.add(Duration::from_secs_f64(seconds * 1.005));
         }
-        lesson(&rows, &Facts { cores: 2, latency: Duration::from_millis(latency_ms), lines: 1_000_000 })
+        interpret(
+            &rows,
+            &Conditions { cores: 2, latency: Duration::from_millis(latency_ms), lines: 1_000_000 },
+        )
     }
 
     #[track_caller]
@@ -245,7 +248,7 @@ mod tests {
     #[test]
     fn what_the_runs_differ_by_is_no_difference() {
         let row = |seconds: &[f64]| {
-            let mut row = Row::new(Work::Fetch { at_a_time: 1 });
+            let mut row = Measurement::new(Workload::Fetch { at_a_time: 1 });
             seconds.iter().for_each(|seconds| row.add(Duration::from_secs_f64(*seconds)));
             row
         };

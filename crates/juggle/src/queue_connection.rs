@@ -25,7 +25,7 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 const VISIT_TRIES: usize = 10;
 
 /// A queue at hand.
-pub struct Attached {
+pub struct QueueConnection {
     client: QueueClient,
     owned: Option<OwnedQueue>,
 }
@@ -36,7 +36,7 @@ struct OwnedQueue {
     serving: Option<(JoinHandle<()>, Trigger)>,
 }
 
-impl Attached {
+impl QueueConnection {
     /// The queue.
     #[must_use]
     pub fn queue(&self) -> Arc<dyn JobQueue> {

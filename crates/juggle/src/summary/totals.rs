@@ -16,7 +16,7 @@ const SIDECAR_BYTES_MAX: u64 = 1 << 20;
 
 /// What the run directory holds.
 #[derive(Debug, Default)]
-pub(super) struct Corpus {
+pub(super) struct CorpusTotals {
     pub(super) documents: u64,
     pub(super) duplicates: u64,
     pub(super) doubtful_encodings: u64,
@@ -25,10 +25,10 @@ pub(super) struct Corpus {
     pub(super) bytes_raw: u64,
     pub(super) tokens: u64,
     pub(super) distinct_tokens: u64,
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Vec<DocumentRow>,
 }
 
-impl Corpus {
+impl CorpusTotals {
     /// Reads metas and counts. Holds every distinct token once. Blocking.
     ///
     /// # Errors
@@ -44,14 +44,14 @@ impl Corpus {
             if meta.duplicate_of.is_none() {
                 different.push(document.clone());
             }
-            if let Some(EncodingMeta { confidence, replacements }) = meta.encoding {
+            if let Some(EncodingRecord { confidence, replacements }) = meta.encoding {
                 corpus.doubtful_encodings += u64::from(confidence == Some(Confidence::Doubtful));
                 corpus.damaged += u64::from(replacements > 0);
                 corpus.replaced_characters += replacements;
             }
             if documents.len() <= ROWS_MAX {
                 let stats = sidecar(blobs, BlobKind::Stats, document)?;
-                corpus.rows.push(Row { document: document.clone(), meta, stats });
+                corpus.rows.push(DocumentRow { document: document.clone(), meta, stats });
             }
         }
         let vocabulary = process::vocabulary::merge(blobs, different).map_err(|error| match error {
@@ -78,7 +78,7 @@ fn sidecar<T: serde::de::DeserializeOwned>(
 
 /// A document, in the table.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(super) struct DocumentRow {
     pub(super) document: DocumentId,
     pub(super) meta: Meta,
     pub(super) stats: Stats,
@@ -89,15 +89,15 @@ pub(super) struct Row {
 pub(super) struct Meta {
     pub(super) title: Option<String>,
     pub(super) language: Option<String>,
-    pub(super) raw: RawMeta,
+    pub(super) raw: RawRecord,
     #[serde(default)]
-    pub(super) encoding: Option<EncodingMeta>,
+    pub(super) encoding: Option<EncodingRecord>,
     #[serde(default)]
     pub(super) duplicate_of: Option<DocumentId>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
-pub(super) struct EncodingMeta {
+pub(super) struct EncodingRecord {
     #[serde(default)]
     pub(super) confidence: Option<Confidence>,
     #[serde(default)]
@@ -105,7 +105,7 @@ pub(super) struct EncodingMeta {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct RawMeta {
+pub(super) struct RawRecord {
     pub(super) bytes: u64,
 }
 

@@ -10,13 +10,13 @@ const LINE: Chunk = Chunk::Bytes(NonZeroU64::MIN);
 
 /// What is done in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Work {
-    /// Texts are fetched.
+pub(super) enum Workload {
+    /// InputTexts are fetched.
     Fetch {
         /// How many at a time.
         at_a_time: usize,
     },
-    /// Texts are processed.
+    /// InputTexts are processed.
     Process {
         /// On so many threads.
         threads: usize,
@@ -25,7 +25,7 @@ pub(super) enum Work {
     },
 }
 
-impl Work {
+impl Workload {
     /// Whether two rows do the same, in different ways.
     pub(super) const fn is_like(self, other: Self) -> bool {
         matches!(
@@ -52,14 +52,14 @@ impl Work {
 
 /// One way to do some work.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Row {
+pub(super) struct Measurement {
     /// What people call it.
     pub(super) name: String,
     /// What is done.
     #[serde(skip)]
-    pub(super) work: Work,
+    pub(super) work: Workload,
     #[serde(flatten)]
-    told: Told,
+    told: WorkloadJson,
     /// How long each run took.
     seconds: Vec<f64>,
     /// The mean of these.
@@ -70,9 +70,9 @@ pub(super) struct Row {
     pub(super) speed_up: f64,
 }
 
-/// [`Work`], as JSON tells it.
+/// [`Workload`], as JSON tells it.
 #[derive(Debug, Clone, Serialize)]
-struct Told {
+struct WorkloadJson {
     work: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     at_a_time: Option<usize>,
@@ -82,13 +82,13 @@ struct Told {
     chunk: Option<String>,
 }
 
-impl Row {
-    pub(super) fn new(work: Work) -> Self {
+impl Measurement {
+    pub(super) fn new(work: Workload) -> Self {
         let told = match work {
-            Work::Fetch { at_a_time } => {
-                Told { work: "fetch", at_a_time: Some(at_a_time), threads: None, chunk: None }
+            Workload::Fetch { at_a_time } => {
+                WorkloadJson { work: "fetch", at_a_time: Some(at_a_time), threads: None, chunk: None }
             }
-            Work::Process { threads, chunk } => Told {
+            Workload::Process { threads, chunk } => WorkloadJson {
                 work: "process",
                 at_a_time: None,
                 threads: Some(threads),
@@ -110,7 +110,7 @@ impl Row {
 }
 
 /// All rows: fetching serially and concurrently, processing on more and more threads, then in other pieces.
-pub(super) fn rows(downloads: usize, threads: usize, cores: usize) -> Vec<Row> {
+pub(super) fn rows(downloads: usize, threads: usize, cores: usize) -> Vec<Measurement> {
     let most = if threads == 0 { cores } else { threads };
     let mut counts: Vec<usize> = std::iter::successors(Some(1), |count| Some(count * 2))
         .take_while(|count| *count < most)
@@ -119,17 +119,17 @@ pub(super) fn rows(downloads: usize, threads: usize, cores: usize) -> Vec<Row> {
     if threads == 0 {
         counts.push(2 * cores);
     }
-    let mut works = vec![Work::Fetch { at_a_time: 1 }];
+    let mut works = vec![Workload::Fetch { at_a_time: 1 }];
     if downloads > 1 {
-        works.push(Work::Fetch { at_a_time: downloads });
+        works.push(Workload::Fetch { at_a_time: downloads });
     }
-    works.extend(counts.into_iter().map(|threads| Work::Process { threads, chunk: Chunk::Auto }));
-    works.extend([Chunk::Whole, LINE].map(|chunk| Work::Process { threads: most, chunk }));
-    works.into_iter().map(Row::new).collect()
+    works.extend(counts.into_iter().map(|threads| Workload::Process { threads, chunk: Chunk::Auto }));
+    works.extend([Chunk::Whole, LINE].map(|chunk| Workload::Process { threads: most, chunk }));
+    works.into_iter().map(Measurement::new).collect()
 }
 
 /// Fills in how fast each row is beside the first of the same work.
-pub(super) fn compare(rows: &mut [Row]) {
+pub(super) fn compare(rows: &mut [Measurement]) {
     for at in 0..rows.len() {
         let first = rows.iter().find(|row| row.work.is_like(rows[at].work)).map_or(0.0, |row| row.mean);
         rows[at].speed_up = if rows[at].mean > 0.0 { first / rows[at].mean } else { 1.0 };
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn the_mean_and_the_deviation_are_those_of_the_runs() {
-        let mut row = Row::new(Work::Fetch { at_a_time: 1 });
+        let mut row = Measurement::new(Workload::Fetch { at_a_time: 1 });
         row.add(Duration::from_secs(1));
         assert_eq!((row.mean, row.standard_deviation), (1.0, None));
         row.add(Duration::from_secs(3));
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn threads_double_up_to_the_cores_and_once_beyond() {
-        let names = |rows: Vec<Row>| rows.into_iter().map(|row| row.name).collect::<Vec<_>>();
+        let names = |rows: Vec<Measurement>| rows.into_iter().map(|row| row.name).collect::<Vec<_>>();
         let expected = [
             "fetch, one text at a time",
             "fetch, 16 at a time",

@@ -3,15 +3,15 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
-const SPAN_MS_MAX: u64 = 366 * 86_400_000;
+const TIME_SPAN_MS_MAX: u64 = 366 * 86_400_000;
 
 /// A time of whole milliseconds, at most 366 days.
 ///
 /// Written as a decimal number, in seconds or with a unit: `10`, `0.5`, `500ms`, `2.5s`, `15m`, `1h`, `1d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Span(u64);
+pub struct TimeSpan(u64);
 
-impl Span {
+impl TimeSpan {
     /// A span of whole milliseconds.
     pub(crate) const fn from_ms(ms: u64) -> Self {
         Self(ms)
@@ -29,21 +29,21 @@ impl Span {
 #[error(
     "write a time of at least 0 in seconds, or with a unit: 10, 0.5, 500ms, 2.5s, 15m, 1h, 1d (366 days at most)"
 )]
-pub struct InvalidSpan;
+pub struct InvalidTimeSpan;
 
-impl FromStr for Span {
-    type Err = InvalidSpan;
+impl FromStr for TimeSpan {
+    type Err = InvalidTimeSpan;
 
-    fn from_str(text: &str) -> Result<Self, InvalidSpan> {
+    fn from_str(text: &str) -> Result<Self, InvalidTimeSpan> {
         let text = text.trim();
         let end = text.bytes().position(|byte| byte.is_ascii_alphabetic()).unwrap_or(text.len());
         let (number, unit) = text.split_at(end);
         let unit_ms = match unit {
             "" => 1_000,
-            unit => UNITS.iter().find(|(name, _)| *name == unit).ok_or(InvalidSpan)?.1,
+            unit => UNITS.iter().find(|(name, _)| *name == unit).ok_or(InvalidTimeSpan)?.1,
         };
-        let ms = scaled(number, unit_ms).ok_or(InvalidSpan)?;
-        if ms > SPAN_MS_MAX { Err(InvalidSpan) } else { Ok(Self(ms)) }
+        let ms = scaled(number, unit_ms).ok_or(InvalidTimeSpan)?;
+        if ms > TIME_SPAN_MS_MAX { Err(InvalidTimeSpan) } else { Ok(Self(ms)) }
     }
 }
 
@@ -60,7 +60,7 @@ fn scaled(number: &str, unit: u64) -> Option<u64> {
     digits(whole)?.checked_mul(unit)?.checked_add(u64::try_from(part).ok()?)
 }
 
-impl fmt::Display for Span {
+impl fmt::Display for TimeSpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whole = |(_, ms): &&(&str, u64)| self.0.is_multiple_of(*ms);
         match UNITS.iter().rev().find(whole) {
@@ -86,9 +86,9 @@ mod tests {
             ("15m", 900_000, "15m"),
             ("0.25h", 900_000, "15m"),
             ("1h", 3_600_000, "1h"),
-            ("366d", SPAN_MS_MAX, "366d"),
+            ("366d", TIME_SPAN_MS_MAX, "366d"),
         ] {
-            let span: Span = text.parse().expect(text);
+            let span: TimeSpan = text.parse().expect(text);
             assert_eq!((span.duration(), span.to_string().as_str()), (Duration::from_millis(ms), written));
             assert_eq!(written.parse(), Ok(span));
         }
@@ -117,7 +117,7 @@ mod tests {
             "1_000",
             "１",
         ] {
-            assert_eq!(text.parse::<Span>(), Err(InvalidSpan), "{text:?}");
+            assert_eq!(text.parse::<TimeSpan>(), Err(InvalidTimeSpan), "{text:?}");
         }
     }
 }

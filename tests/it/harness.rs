@@ -79,12 +79,12 @@ impl Ended {
 }
 
 /// A directory with a server beside it.
-pub(crate) struct Lab {
+pub(crate) struct Harness {
     pub(crate) directory: TempDir,
     pub(crate) server: Server,
 }
 
-impl Lab {
+impl Harness {
     /// Serves the bundled sample library.
     pub(crate) fn sample() -> Self {
         Self::serving(&data().join("sample"))
@@ -104,11 +104,11 @@ impl Lab {
             fs::write(root.join(format!("t{number}.txt")), text(number, lines)).unwrap();
         }
         let server = Server::start(&root).unwrap();
-        let lab = Self { directory, server };
+        let harness = Self { directory, server };
         let rows: String =
-            (0..count).map(|n| format!("{}\tt{n}\n", lab.server.url(&format!("/t{n}.txt")))).collect();
-        lab.write("list.tsv", &format!("url\tid\n{rows}"));
-        lab
+            (0..count).map(|n| format!("{}\tt{n}\n", harness.server.url(&format!("/t{n}.txt")))).collect();
+        harness.write("list.tsv", &format!("url\tid\n{rows}"));
+        harness
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

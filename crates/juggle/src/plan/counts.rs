@@ -6,10 +6,10 @@ use fetch::candidate::{Candidate, shown};
 use flow::blobs::{BlobKind, BlobName};
 use store::local::layout::Places;
 
-use super::robots::{RobotsVerdict, Verdicts};
+use super::robots::{RobotsCounts, RobotsVerdict};
 use crate::{
     refresh::Refresh,
-    settings::{resolved::Settings, size::Size},
+    settings::{resolved::Settings, size::ByteSize},
     source::entry::Entry,
 };
 
@@ -18,7 +18,7 @@ const SIZE_COLUMNS: [&str; 3] = ["bytes", "size", "length"];
 
 /// What is listed of one host.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct HostTally {
+pub(super) struct HostCounts {
     pub(super) texts: u64,
     /// Those that are in the store, so that nothing is asked for.
     pub(super) stored: u64,
@@ -28,15 +28,15 @@ pub(super) struct HostTally {
     pub(super) known_bytes: u64,
     /// Those of the others of which the lists do not say it.
     pub(super) unsized_texts: u64,
-    pub(super) robots: Verdicts,
+    pub(super) robots: RobotsCounts,
 }
 
 /// What is listed. Holds as much as there are hosts.
-pub(super) struct Tally<'s> {
+pub(super) struct PlanCounts<'s> {
     pub(super) entries: u64,
     pub(super) bad_lines: u64,
     /// By group; none for files of this machine.
-    pub(super) hosts: BTreeMap<Option<String>, HostTally>,
+    pub(super) hosts: BTreeMap<Option<String>, HostCounts>,
     /// How many texts each mirror of the settings applies to.
     pub(super) mirrored: Vec<u64>,
     settings: &'s Settings,
@@ -46,7 +46,7 @@ pub(super) struct Tally<'s> {
     places: Option<Places>,
 }
 
-impl<'s> Tally<'s> {
+impl<'s> PlanCounts<'s> {
     pub(super) fn new(
         settings: &'s Settings,
         robots: &'s dyn Fn(&str) -> RobotsVerdict,
@@ -79,19 +79,19 @@ impl<'s> Tally<'s> {
             (Some(candidate), Some(_)) if is_asked => Some((self.robots)(shown(&candidate.url).as_str())),
             _ => None,
         };
-        let tally = self.hosts.entry(host).or_default();
-        tally.texts += 1;
+        let counts = self.hosts.entry(host).or_default();
+        counts.texts += 1;
         if let Some(verdict) = robots {
-            tally.robots.add(verdict);
+            counts.robots.add(verdict);
         }
         if is_stored {
-            tally.stored += 1;
-            tally.again += u64::from(is_asked);
+            counts.stored += 1;
+            counts.again += u64::from(is_asked);
             return;
         }
         match bytes_of(entry) {
-            Some(bytes) => tally.known_bytes = tally.known_bytes.saturating_add(bytes),
-            None => tally.unsized_texts += 1,
+            Some(bytes) => counts.known_bytes = counts.known_bytes.saturating_add(bytes),
+            None => counts.unsized_texts += 1,
         }
     }
 
@@ -117,5 +117,5 @@ fn bytes_of(entry: &Entry) -> Option<u64> {
     let columns = &entry.listed.columns;
     let cell = |name: &&str| columns.iter().find(|(column, _)| column.eq_ignore_ascii_case(name));
     let (_, value) = SIZE_COLUMNS.iter().find_map(cell)?;
-    value.parse().ok().map(Size::bytes)
+    value.parse().ok().map(ByteSize::bytes)
 }

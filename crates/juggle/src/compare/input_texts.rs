@@ -15,7 +15,7 @@ const TEXTS_MAX: usize = 1_000;
 
 /// The texts of a directory.
 #[derive(Debug, Serialize)]
-pub(super) struct Texts {
+pub(super) struct InputTexts {
     /// Where they lie.
     pub(super) directory: PathBuf,
     /// How many are taken.
@@ -40,7 +40,7 @@ pub(super) struct Text {
     pub(super) blake3: String,
 }
 
-impl Texts {
+impl InputTexts {
     /// Those in a directory, by name. Blocking.
     ///
     /// # Errors

@@ -7,15 +7,15 @@ use distance::{
 };
 use indicatif::HumanCount;
 
-use super::{Many, Two};
+use super::{ManyComparison, PairComparison};
 use crate::output::{align_right, table};
 
 /// How long the longest bar is.
 const BAR: usize = 40;
 
-/// Two documents: the figures of each measure, then its histogram.
-pub(super) fn of_two(two: &Two) -> String {
-    let Two { compared, pairs, seed } = two;
+/// PairComparison documents: the figures of each measure, then its histogram.
+pub(super) fn render_pair(two: &PairComparison) -> String {
+    let PairComparison { compared, pairs, seed } = two;
     let mut figures = table(&["measure", "mean", "deviation", "min", "max"]);
     for spread in &compared.distances {
         let decimals = decimals(spread.measure);
@@ -30,8 +30,8 @@ pub(super) fn of_two(two: &Two) -> String {
     format!("{documents}\n{drawn}\n\n{}\n{}", figures.trim_fmt(), histograms.trim_end())
 }
 
-/// Many pairs of documents: the mean of each measure, nearest first.
-pub(super) fn of_many(many: &Many) -> String {
+/// ManyComparison pairs of documents: the mean of each measure, nearest first.
+pub(super) fn render_many(many: &ManyComparison) -> String {
     let measures = many.compared.first().map(|compared| &compared.distances[..]).unwrap_or_default();
     let names = measures.iter().map(|spread| spread.measure.name());
     let header: Vec<&str> = ["document", "document"].into_iter().chain(names).collect();
@@ -42,11 +42,11 @@ pub(super) fn of_many(many: &Many) -> String {
         means.add_row(ids.into_iter().chain(compared.distances.iter().map(mean)).collect::<Vec<_>>());
     }
     align_right(&mut means, 2..header.len());
-    format!("{}\n{}", means.trim_fmt(), told(many))
+    format!("{}\n{}", means.trim_fmt(), describe(many))
 }
 
 /// What the table of pairs is about.
-fn told(many: &Many) -> String {
+fn describe(many: &ManyComparison) -> String {
     let compared = many.compared.len() as u64;
     let of = if compared < many.possible_pairs {
         format!(" of {}, drawn with seed {} (--max-pairs)", HumanCount(many.possible_pairs), many.seed)

@@ -6,9 +6,9 @@ use flow::{blobs::BlobStore, meter::Meter, shutdown::Phase};
 use process::{error::ProcessError, exec::stage::Exec, stage::Process, words::Words};
 
 use crate::{
+    partition_report::{Partition, ways},
     settings::resolved::Settings,
     stop_word_warnings::TokensBy,
-    ways::{Way, ways},
 };
 
 /// How long a command's children have to end by themselves at the end of a run, and of one that was told to stop.
@@ -17,12 +17,12 @@ const FAREWELL_STOPPED: Duration = Duration::from_secs(2);
 
 /// The process stage.
 #[derive(Clone)]
-pub(crate) enum Processing {
+pub(crate) enum ProcessStage {
     BuiltIn(Arc<Process>),
     Exec(Arc<Exec>),
 }
 
-impl Processing {
+impl ProcessStage {
     /// As the settings say.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ impl Processing {
     }
 
     /// In which ways the work could have been divided, that which was asked for first. A command's is not divided.
-    pub(crate) fn ways(&self, settings: &Settings) -> Vec<Way> {
+    pub(crate) fn ways(&self, settings: &Settings) -> Vec<Partition> {
         match self {
             Self::BuiltIn(stage) => ways(&stage.sizes(), settings.chunk, stage.threads(), stage.pace()),
             Self::Exec(_) => Vec::new(),

@@ -16,8 +16,8 @@ use flow::shell::quoted_path;
 ///
 /// # Errors
 /// Where there is none, with those that may be meant, or it has no tokens yet.
-pub(super) fn processed(blobs: &dyn BlobStore, run: &Path, id: &str) -> Result<DocumentId, CliError> {
-    let document = stored(blobs, run, id)?;
+pub(super) fn find_processed(blobs: &dyn BlobStore, run: &Path, id: &str) -> Result<DocumentId, CliError> {
+    let document = find_stored(blobs, run, id)?;
     let has = |kind| blobs.len(&BlobName::new(kind, document.clone()));
     if has(BlobKind::Tokens)?.is_some() {
         return Ok(document);
@@ -31,7 +31,7 @@ pub(super) fn processed(blobs: &dyn BlobStore, run: &Path, id: &str) -> Result<D
     Err(CliError::new(Exit::File, message).advise(advice))
 }
 
-fn stored(blobs: &dyn BlobStore, run: &Path, id: &str) -> Result<DocumentId, CliError> {
+fn find_stored(blobs: &dyn BlobStore, run: &Path, id: &str) -> Result<DocumentId, CliError> {
     if let Ok(document) = id.parse::<DocumentId>()
         && blobs.len(&BlobName::new(BlobKind::Meta, document.clone()))?.is_some()
     {

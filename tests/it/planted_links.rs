@@ -12,7 +12,7 @@ use std::{
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-use crate::lab::Lab;
+use crate::harness::Harness;
 
 /// The kinds of files that are planted.
 #[derive(Debug, Clone, Copy)]
@@ -64,35 +64,35 @@ const DIRECTORIES: [&str; 9] =
     ["queue", "queue/sources", "spool", "raw", "text", "meta", "logs", "tokens", "stats"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_planted_in_the_place_of_a_file_is_not_opened_and_hangs_nothing() {
-    let lab = Lab::of_texts(2, 5);
-    let outside = lab.write("precious", "precious\n");
-    lab.juggle(&["pipeline"], "whole", &[lab.path("list.tsv")]).await.expect(0);
+async fn a_special_file_in_place_of_a_file_is_not_opened_and_hangs_nothing() {
+    let harness = Harness::of_texts(2, 5);
+    let outside = harness.write("precious", "precious\n");
+    harness.juggle(&["pipeline"], "whole", &[harness.path("list.tsv")]).await.expect(0);
     for name in FILES {
         for plant in Plant::ALL {
             let out = format!("{}-{plant:?}", name.replace('/', "-"));
-            copy(&lab.path("whole"), &lab.path(&out));
-            plant.at(&lab.path(&out).join(name), &outside);
-            let ended = lab.juggle(&["pipeline"], &out, &[lab.path("list.tsv")]).await;
+            copy(&harness.path("whole"), &harness.path(&out));
+            plant.at(&harness.path(&out).join(name), &outside);
+            let ended = harness.juggle(&["pipeline"], &out, &[harness.path("list.tsv")]).await;
             let what = format!("{plant:?} as {name}: {:?}\n{}", ended.code, ended.stderr);
             assert!(matches!(ended.code, Some(0 | 3 | 8)), "{what}");
             assert!(!ended.stderr.contains("panicked"), "{what}");
-            assert_eq!(lab.read("precious"), "precious\n", "{what}");
+            assert_eq!(harness.read("precious"), "precious\n", "{what}");
             assert!(!outside.with_file_name("nowhere").exists(), "{what}");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_in_the_place_of_a_directory_is_refused_by_name_and_nothing_is_written_through_it() {
-    let lab = Lab::of_texts(1, 5);
+async fn a_link_in_place_of_a_directory_is_refused_by_name_and_nothing_is_written_through_it() {
+    let harness = Harness::of_texts(1, 5);
     for name in DIRECTORIES {
         let (out, elsewhere) =
-            (name.replace('/', "-"), lab.path(&format!("elsewhere-{}", name.replace('/', "-"))));
+            (name.replace('/', "-"), harness.path(&format!("elsewhere-{}", name.replace('/', "-"))));
         fs::create_dir_all(&elsewhere).unwrap();
         fs::set_permissions(&elsewhere, fs::Permissions::from_mode(0o755)).unwrap();
-        Plant::Link.at(&lab.path(&out).join(name), &elsewhere);
-        let ended = lab.juggle(&["pipeline"], &out, &[lab.path("list.tsv")]).await;
+        Plant::Link.at(&harness.path(&out).join(name), &elsewhere);
+        let ended = harness.juggle(&["pipeline"], &out, &[harness.path("list.tsv")]).await;
         ended.expect_error(3, &[name, "a link or a file is in the place of this directory"]);
         assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0, "{name}");
         assert_eq!(fs::metadata(&elsewhere).unwrap().permissions().mode() & 0o777, 0o755, "{name}");
@@ -101,11 +101,11 @@ async fn a_link_in_the_place_of_a_directory_is_refused_by_name_and_nothing_is_wr
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_run_directory_itself_may_be_a_link() {
-    let lab = Lab::of_texts(1, 5);
-    fs::create_dir(lab.path("real")).unwrap();
-    symlink(lab.path("real"), lab.path("out")).unwrap();
-    lab.juggle(&["pipeline"], "out", &[lab.path("list.tsv")]).await.expect(0);
-    assert_eq!(lab.tree("real").len(), 6);
+    let harness = Harness::of_texts(1, 5);
+    fs::create_dir(harness.path("real")).unwrap();
+    symlink(harness.path("real"), harness.path("out")).unwrap();
+    harness.juggle(&["pipeline"], "out", &[harness.path("list.tsv")]).await.expect(0);
+    assert_eq!(harness.tree("real").len(), 6);
 }
 
 /// Copies a directory tree without its sockets.

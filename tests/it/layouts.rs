@@ -13,7 +13,7 @@ use flow::{
 };
 use store::local::LocalBlobs;
 
-use crate::lab::Lab;
+use crate::harness::Harness;
 
 /// All blobs of a run directory, but when they came, as readers see them.
 fn blobs(run: &Path) -> BTreeMap<(BlobKind, DocumentId), Vec<u8>> {
@@ -29,25 +29,25 @@ fn blobs(run: &Path) -> BTreeMap<(BlobKind, DocumentId), Vec<u8>> {
 }
 
 /// Runs the commands that look at all files, and says what is exported.
-async fn looked_at(lab: &Lab, out: &str, texts: u64) -> String {
-    let verified = lab.juggle(&["verify", "--json"], out, &[] as &[&str]).await.expect(0).json();
+async fn looked_at(harness: &Harness, out: &str, texts: u64) -> String {
+    let verified = harness.juggle(&["verify", "--json"], out, &[] as &[&str]).await.expect(0).json();
     assert_eq!(verified["documents"], texts);
     assert_eq!((&verified["damaged"], &verified["strays"]), (&serde_json::json!([]), &serde_json::json!([])));
-    let collected = lab.juggle(&["gc", "--json"], out, &["--dry-run"]).await.expect(0).json();
+    let collected = harness.juggle(&["gc", "--json"], out, &["--dry-run"]).await.expect(0).json();
     assert_eq!(collected["files"], serde_json::json!([]));
-    lab.juggle(&["export", "combined"], out, &[] as &[&str]).await.expect(0);
-    lab.read(&format!("{out}/export/all.txt"))
+    harness.juggle(&["export", "combined"], out, &[] as &[&str]).await.expect(0);
+    harness.read(&format!("{out}/export/all.txt"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn layout_and_compression_change_where_files_lie_and_nothing_else() {
-    let lab = Lab::of_texts(12, 40);
-    let list = lab.path("list.tsv");
+    let harness = Harness::of_texts(12, 40);
+    let list = harness.path("list.tsv");
     let list = list.to_str().unwrap();
-    lab.juggle(&["pipeline", list], "plain", &[] as &[&str]).await.expect(0);
+    harness.juggle(&["pipeline", list], "plain", &[] as &[&str]).await.expect(0);
     let forms = ["--layout", "sharded", "--compress", "zstd"];
-    lab.juggle(&["pipeline", list], "packed", &forms).await.expect(0);
-    let (plain, packed) = (lab.path("plain"), lab.path("packed"));
+    harness.juggle(&["pipeline", list], "packed", &forms).await.expect(0);
+    let (plain, packed) = (harness.path("plain"), harness.path("packed"));
     let expected = blobs(&plain);
     assert_eq!(expected.len(), 12 * 6);
     assert!(blobs(&packed) == expected, "the bytes differ");
@@ -55,47 +55,49 @@ async fn layout_and_compression_change_where_files_lie_and_nothing_else() {
     for file in [format!("raw/{shard}/t0_raw.txt.zst"), format!("stats/{shard}/t0.json")] {
         assert!(packed.join(&file).is_file(), "{file}");
     }
-    assert_eq!(looked_at(&lab, "packed", 12).await, looked_at(&lab, "plain", 12).await);
+    assert_eq!(looked_at(&harness, "packed", 12).await, looked_at(&harness, "plain", 12).await);
 
-    let asked = lab.server.total();
+    let asked = harness.server.total();
     fs::remove_dir_all(packed.join("queue")).unwrap();
-    lab.juggle(&["rebuild"], "packed", &[] as &[&str]).await.expect(0);
-    let planned = lab.juggle(&["plan", list, "--json"], "packed", &[] as &[&str]).await.expect(0).stdout;
+    harness.juggle(&["rebuild"], "packed", &[] as &[&str]).await.expect(0);
+    let planned = harness.juggle(&["plan", list, "--json"], "packed", &[] as &[&str]).await.expect(0).stdout;
     assert!(planned.contains("\"stored\": 12"), "{planned}");
     // Without the flags the layout stays, and what is packed is read.
-    lab.juggle(&["pipeline", list], "packed", &[] as &[&str]).await.expect(0);
-    assert_eq!(lab.server.total(), asked, "nothing is fetched that is there");
+    harness.juggle(&["pipeline", list], "packed", &[] as &[&str]).await.expect(0);
+    assert_eq!(harness.server.total(), asked, "nothing is fetched that is there");
     assert!(blobs(&packed) == expected);
-    lab.juggle(&["pipeline", list], "packed", &["--layout", "flat"])
+    harness
+        .juggle(&["pipeline", list], "packed", &["--layout", "flat"])
         .await
         .expect_error(2, &["sharded, and stays so", "--layout"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn damaged_packed_files_are_named_and_mended() {
-    let lab = Lab::of_texts(5, 40);
-    let list = lab.path("list.tsv");
+async fn damaged_compressed_files_are_named_and_repaired() {
+    let harness = Harness::of_texts(5, 40);
+    let list = harness.path("list.tsv");
     let list = list.to_str().unwrap();
     let forms = ["--compress", "zstd"];
-    lab.juggle(&["pipeline", list], "out", &forms).await.expect(0);
-    let run = lab.path("out");
+    harness.juggle(&["pipeline", list], "out", &forms).await.expect(0);
+    let run = harness.path("out");
     let whole = blobs(&run);
     fs::write(run.join("raw/t0_raw.txt.zst"), "no zstd at all").unwrap();
     for file in ["text/t1_text.txt.zst", "tokens/t2_tokens.txt.zst"] {
         let bytes = fs::read(run.join(file)).unwrap();
         fs::write(run.join(file), &bytes[..bytes.len() - 3]).unwrap();
     }
-    let asked = lab.server.total();
-    let found = lab.juggle(&["verify", "--repair", "--json"], "out", &[] as &[&str]).await.expect(0).json();
+    let asked = harness.server.total();
+    let found =
+        harness.juggle(&["verify", "--repair", "--json"], "out", &[] as &[&str]).await.expect(0).json();
     let damaged = found["damaged"].as_array().unwrap().iter();
     let damaged: Vec<_> = damaged.map(|one| (one["id"].as_str(), one["repair"].as_str())).collect();
     assert_eq!(
         damaged,
         [("t0", "fetch"), ("t1", "store"), ("t2", "process")].map(|(id, by)| (Some(id), Some(by)))
     );
-    lab.juggle(&["pipeline", list], "out", &forms).await.expect(0);
+    harness.juggle(&["pipeline", list], "out", &forms).await.expect(0);
     assert!(blobs(&run) == whole);
-    assert_eq!(lab.server.total(), asked + 1);
+    assert_eq!(harness.server.total(), asked + 1);
 }
 
 fn files(directory: &Path) -> Vec<PathBuf> {
@@ -103,32 +105,33 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn raw_bytes_are_dropped_on_wish() {
-    let lab = Lab::of_texts(4, 40);
-    let list = lab.path("list.tsv");
+async fn raw_bytes_are_dropped_if_asked_for() {
+    let harness = Harness::of_texts(4, 40);
+    let list = harness.path("list.tsv");
     let list = list.to_str().unwrap();
-    lab.juggle(&["pipeline", list], "out", &["--raw", "drop"]).await.expect(0);
-    let run = lab.path("out");
+    harness.juggle(&["pipeline", list], "out", &["--raw", "drop"]).await.expect(0);
+    let run = harness.path("out");
     for kind in ["raw", "spool"] {
         assert_eq!(files(&run.join(kind)), [] as [PathBuf; 0]);
     }
     let whole = blobs(&run);
-    looked_at(&lab, "out", 4).await;
+    looked_at(&harness, "out", 4).await;
 
-    let asked = lab.server.total();
+    let asked = harness.server.total();
     fs::remove_dir_all(run.join("queue")).unwrap();
-    lab.juggle(&["rebuild"], "out", &[] as &[&str]).await.expect(0);
-    lab.juggle(&["pipeline", list], "out", &["--raw", "drop"]).await.expect(0);
-    assert_eq!(lab.server.total(), asked, "nothing is fetched that is there");
-    lab.juggle(&["redecode", "t0", "--encoding", "latin1"], "out", &[] as &[&str])
+    harness.juggle(&["rebuild"], "out", &[] as &[&str]).await.expect(0);
+    harness.juggle(&["pipeline", list], "out", &["--raw", "drop"]).await.expect(0);
+    assert_eq!(harness.server.total(), asked, "nothing is fetched that is there");
+    harness
+        .juggle(&["redecode", "t0", "--encoding", "latin1"], "out", &[] as &[&str])
         .await
         .expect_error(3, &["t0", "not kept", "--raw keep"]);
 
     fs::write(run.join("text/t1_text.txt"), "changed").unwrap();
     let repaired =
-        lab.juggle(&["verify", "--repair", "--json"], "out", &[] as &[&str]).await.expect(0).json();
+        harness.juggle(&["verify", "--repair", "--json"], "out", &[] as &[&str]).await.expect(0).json();
     assert_eq!(repaired["damaged"][0]["repair"], "fetch");
-    lab.juggle(&["pipeline", list], "out", &["--raw", "drop"]).await.expect(0);
-    assert_eq!(lab.server.total(), asked + 1);
+    harness.juggle(&["pipeline", list], "out", &["--raw", "drop"]).await.expect(0);
+    assert_eq!(harness.server.total(), asked + 1);
     assert!(blobs(&run) == whole);
 }

@@ -16,13 +16,13 @@ use crate::{
 };
 
 /// The room for all runs.
-pub(super) struct Room {
+pub(super) struct ScratchDirectory {
     directory: TempDir,
     /// The output directory, where it was not there before.
     made: Option<PathBuf>,
 }
 
-impl Room {
+impl ScratchDirectory {
     /// Makes it. Blocking.
     ///
     /// # Errors
@@ -41,13 +41,13 @@ impl Room {
     ///
     /// # Errors
     /// Where it cannot be made.
-    pub(super) async fn part(&self, name: &str) -> Result<Part, CliError> {
+    pub(super) async fn part(&self, name: &str) -> Result<ScratchRun, CliError> {
         let (above, name) = (self.directory.path().to_owned(), format!("{name}-"));
         blocking(move || {
             let made = tempfile::Builder::new().prefix(&name).tempdir_in(&above);
             let directory = made.map_err(|error| CliError::unwritten(&above, &error))?;
             let blobs = Arc::new(LocalBlobs::open(directory.path(), Durability::Process)?);
-            Ok(Part { blobs, directory })
+            Ok(ScratchRun { blobs, directory })
         })
         .await?
     }
@@ -72,12 +72,12 @@ impl Room {
 }
 
 /// A run directory.
-pub(super) struct Part {
+pub(super) struct ScratchRun {
     blobs: Arc<LocalBlobs>,
     directory: TempDir,
 }
 
-impl Part {
+impl ScratchRun {
     /// Its files.
     pub(super) fn blobs(&self) -> Arc<dyn BlobStore> {
         Arc::clone(&self.blobs) as Arc<dyn BlobStore>

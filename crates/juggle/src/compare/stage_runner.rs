@@ -15,7 +15,7 @@ use crate::exit::{CliError, Exit};
 ///
 /// # Errors
 /// The first failure: nothing is tried again.
-pub(super) async fn all<S: Stage>(
+pub(super) async fn run_all<S: Stage>(
     stage: &Arc<S>,
     jobs: impl IntoIterator<Item = S::Input>,
     at_a_time: usize,

@@ -26,7 +26,7 @@ const OTHERS: [&str; 4] = ["whole", "docs:16", "bytes:64KiB", "bytes:1MiB"];
 
 /// A way to divide the work, and what it comes to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Way {
+pub struct Partition {
     /// As it is typed.
     chunk: String,
     /// Pieces of work.
@@ -43,14 +43,14 @@ pub struct Way {
 
 /// The way that is asked for, then others.
 #[must_use]
-pub fn ways(sizes: &[u64], asked: Chunk, threads: usize, pace: Pace) -> Vec<Way> {
+pub fn ways(sizes: &[u64], asked: Chunk, threads: usize, pace: Pace) -> Vec<Partition> {
     let others = OTHERS.map(|way| way.parse::<Chunk>().expect("these are ways"));
     let all = std::iter::once(asked).chain(others.into_iter().filter(|other| *other != asked));
     let way = |chunk: Chunk| {
         let Plan { pieces, largest_bytes, busiest_bytes, imbalance } = Plan::of(sizes, chunk, threads, pace);
         let seconds = busiest_bytes as f64 * pace.busy_ns as f64 / pace.bytes.max(1) as f64 / 1e9;
         let rounded = |number: f64| (number * 1e3).round() / 1e3;
-        Way {
+        Partition {
             chunk: chunk.to_string(),
             pieces,
             largest_bytes,
@@ -64,9 +64,9 @@ pub fn ways(sizes: &[u64], asked: Chunk, threads: usize, pace: Pace) -> Vec<Way>
 
 /// The ways in one line, after a run; none where nothing was done.
 #[must_use]
-pub fn line(ways: &[Way]) -> Option<String> {
+pub fn line(ways: &[Partition]) -> Option<String> {
     let (_, others) = ways.split_first().filter(|(asked, _)| asked.busiest_bytes > 0)?;
-    let other = |way: &Way| format!("{} {:.2} s", way.chunk, way.busiest_seconds);
+    let other = |way: &Partition| format!("{} {:.2} s", way.chunk, way.busiest_seconds);
     let others: Vec<String> = others.iter().map(other).collect();
     Some(format!("the busiest thread with another --chunk: {}", others.join(", ")))
 }
