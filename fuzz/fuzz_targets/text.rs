@@ -2,14 +2,14 @@
 //!
 //! * Nothing depends on how many bytes are read at a time.
 //! * The text and the lines that are reported as cut are all lines of what was decoded, and nothing else.
-//! * With `--strip off` nothing is cut, and every cut is by a rule that the manner allows.
+//! * With `--strip off` nothing is cut, and every cut is by a rule that the options allows.
 //! * Line ends are LF.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use store::{
-    fuzzing::{Manner, Read, read},
-    text::cut::{Cut, Strip},
+    fuzzing::{ReadOptions, ReadText, read},
+    text::boilerplate::removed_span::{RemovedSpan, Strip},
 };
 
 const LABELS: [Option<&str>; 19] = [
@@ -40,7 +40,7 @@ const LANGUAGES: [Option<&str>; 6] = [None, Some("hu"), Some("Japanese"), Some("
 fuzz_target!(|bytes: &[u8]| {
     let Some((&[listed, http, strip, window], bytes)) = bytes.split_first_chunk::<4>() else { return };
     let label = |byte: u8| LABELS[usize::from(byte) % LABELS.len()];
-    let manner = Manner {
+    let options = ReadOptions {
         listed: label(listed),
         http: label(http),
         language: LANGUAGES[usize::from(http) / LABELS.len() % LANGUAGES.len()],
@@ -48,18 +48,18 @@ fuzz_target!(|bytes: &[u8]| {
         window: usize::from(window) + 1,
         holds_little: strip >= 128,
     };
-    let found = read(bytes, manner);
-    assert_eq!(read(bytes, Manner { window: 1 << 20, ..manner }), found);
-    let Some(Read { decoded, text, cuts, .. }) = found else { return };
+    let found = read(bytes, options);
+    assert_eq!(read(bytes, ReadOptions { window: 1 << 20, ..options }), found);
+    let Some(ReadText { decoded, text, cuts, .. }) = found else { return };
     assert!(!decoded.contains('\r'));
     assert_eq!(text, without(&decoded, &cuts));
     assert_eq!(cuts.iter().map(|cut| cut.bytes).sum::<u64>() + text.len() as u64, decoded.len() as u64);
-    assert!(cuts.iter().all(|cut| manner.strip.takes(cut.rule)));
-    assert!(manner.strip != Strip::Off || text == decoded);
+    assert!(cuts.iter().all(|cut| options.strip.removes(cut.rule)));
+    assert!(options.strip != Strip::Off || text == decoded);
 });
 
 /// The lines that no cut names.
-fn without(decoded: &str, cuts: &[Cut]) -> String {
+fn without(decoded: &str, cuts: &[RemovedSpan]) -> String {
     let mut cuts = cuts.iter().peekable();
     let mut left = String::new();
     for (line, number) in decoded.split_inclusive('\n').zip(1..) {

@@ -96,7 +96,7 @@ impl Step {
         let running = stream::iter(jobs).map(|job| run(&stage, job));
         running.buffer_unordered(CONCURRENCY_MIN).try_collect::<()>().await?;
         let seconds = started.elapsed().as_secs_f64();
-        let flushes = blobs.flushes();
+        let flushes = blobs.sync_counts();
         Ok(Report {
             seconds,
             cpu_seconds: cpu_seconds() - cpu,

@@ -61,11 +61,11 @@ impl Form {
     /// Where it cannot be made or opened.
     pub fn open(self, directory: &Path) -> anyhow::Result<LocalBlobs> {
         if self == Self::Sharded {
-            Layout::Sharded.settle(directory)?;
+            Layout::Sharded.establish(directory)?;
         }
         let durability = if self == Self::NotForced { Durability::Process } else { Durability::Power };
         let blobs = LocalBlobs::open(directory, durability)?;
-        Ok(if self == Self::Zstd { blobs.packing("zstd".parse()?) } else { blobs })
+        Ok(if self == Self::Zstd { blobs.compressing("zstd".parse()?) } else { blobs })
     }
 
     /// What the stage is asked for.

@@ -101,12 +101,12 @@ impl Step {
             items(self.files, self.divide).into_iter().map(hashed).collect();
         let blobs = Arc::new(self.form.open(&self.directory)?);
         let stage = Store::new(Arc::clone(&blobs) as Arc<dyn BlobStore>, Arc::default());
-        let stage = stage.configured(self.form.config());
+        let stage = stage.with_config(self.form.config());
         let started = Instant::now();
         let running = stream::iter(&texts).map(|(item, hash)| run(&stage, item, *hash));
         running.buffer_unordered(CONCURRENCY).try_collect::<()>().await?;
         let seconds = started.elapsed().as_secs_f64();
-        let flushes = blobs.flushes();
+        let flushes = blobs.sync_counts();
         Ok(Report {
             seconds,
             flushes: flushes.files + flushes.file_systems + flushes.directories,

@@ -64,10 +64,10 @@ pub fn no_run(run: &Path) -> CliError {
 /// Where that fails.
 pub async fn open_blobs(settings: &Settings) -> Result<LocalBlobs, CliError> {
     let (run, durability) = (settings.output_dir.clone(), settings.durability);
-    let (layout, packing) = (settings.layout, settings.packing.clone());
+    let (layout, compression) = (settings.layout, settings.compression.clone());
     let opening = blocking(move || {
-        layout.map_or(Ok(()), |layout| layout.settle(&run)).map_err(refused_layout)?;
-        Ok::<_, CliError>(LocalBlobs::open(&run, durability)?.packing(packing))
+        layout.map_or(Ok(()), |layout| layout.establish(&run)).map_err(refused_layout)?;
+        Ok::<_, CliError>(LocalBlobs::open(&run, durability)?.compressing(compression))
     });
     opening.await?
 }

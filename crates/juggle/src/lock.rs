@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use flow::{blobs::BlobKind, document::DocumentId};
 use process::processor::Identity;
 use serde::{Deserialize, Serialize};
-use store::{meta::Meta, text::cut::Strip};
+use store::{meta::Meta, text::boilerplate::removed_span::Strip};
 
 pub(crate) use self::{
     compare::Difference,

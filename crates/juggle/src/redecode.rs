@@ -12,7 +12,7 @@ use flow::{
     queue::{BATCH_MAX, JobQueue},
     shell::quoted_path,
 };
-use store::{meta::Meta, text::code};
+use store::{meta::Meta, text::codec};
 
 use crate::{
     anew::{self, DOCUMENTS_MAX},
@@ -32,7 +32,7 @@ use crate::{
 /// # Errors
 /// Where there is no run, the encoding is unknown, or a document is not stored or on its way; then nothing is done.
 pub async fn run(args: &RedecodeArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
-    if !code::is_known(&args.encoding) {
+    if !codec::is_known_label(&args.encoding) {
         let message = format!("'{}' is no encoding", args.encoding);
         return Err(CliError::new(Exit::Usage, message)
             .advise("use a name such as windows-1251, shift_jis, cp850, latin2, MacRoman or utf-32"));

@@ -284,8 +284,8 @@ impl Stages {
             }
             Lane::Store => {
                 let stage = Store::new(blobs(), meter())
-                    .configured(settings.store)
-                    .advising(quoted_path(&settings.output_dir));
+                    .with_config(settings.store)
+                    .with_run_dir(quoted_path(&settings.output_dir));
                 self.spawn_worker(workers, Arc::new(stage), settings, until);
             }
             Lane::Process => match self.process.clone() {

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::cut::Strip;
+use crate::text::boilerplate::removed_span::Strip;
 
 /// What the store stage is asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

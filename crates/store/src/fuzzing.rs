@@ -8,17 +8,17 @@ use std::io;
 use crate::{
     meta::Confidence,
     text::{
-        cut::{Cut, Strip},
-        decode::{Room, decode},
-        encoding::{Decided, Said, decide},
-        survey::Survey,
-        trim::{Limits, Trimmer},
+        boilerplate::removed_span::{RemovedSpan, Strip},
+        boilerplate::trim::{Limits, Trimmer},
+        decode::{DecodeBuffers, decode},
+        encoding::{EncodingDecision, SourceHints, decide},
+        scan::Scan,
     },
 };
 
 /// How bytes are read.
 #[derive(Debug, Clone, Copy)]
-pub struct Manner<'a> {
+pub struct ReadOptions<'a> {
     /// The encoding that the source list gives.
     pub listed: Option<&'a str>,
     /// The one that HTTP declares.
@@ -35,7 +35,7 @@ pub struct Manner<'a> {
 
 /// What came of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Read {
+pub struct ReadText {
     /// The encoding that was used.
     pub encoding: &'static str,
     /// The certainty of that encoding.
@@ -45,7 +45,7 @@ pub struct Read {
     /// What is left of it.
     pub text: String,
     /// What was cut.
-    pub cuts: Vec<Cut>,
+    pub cuts: Vec<RemovedSpan>,
 }
 
 /// Reads them; none where they are no text.
@@ -53,17 +53,17 @@ pub struct Read {
 /// # Panics
 /// Where reading from memory fails, which it does not.
 #[must_use]
-pub fn read(bytes: &[u8], manner: Manner<'_>) -> Option<Read> {
-    let Manner { listed, http, language, strip, window, holds_little } = manner;
-    let survey = Survey::of(bytes, window);
-    let said = Said { listed, http, language, host: None };
+pub fn read(bytes: &[u8], options: ReadOptions<'_>) -> Option<ReadText> {
+    let ReadOptions { listed, http, language, strip, window, holds_little } = options;
+    let survey = Scan::of(bytes, window);
+    let said = SourceHints { listed, http, language, host: None };
     let decided = decide(&survey, said, &|| Ok(Box::new(bytes))).ok()?;
     let decode_to = |sink: &mut dyn FnMut(&str)| {
         let sink = |piece: &str| {
             sink(piece);
             Ok::<(), io::Error>(())
         };
-        let room = &mut Room::of(window);
+        let room = &mut DecodeBuffers::of(window);
         decode(bytes, decided.used, decided.bom_bytes, room, sink).expect("memory can be read");
     };
     let mut decoded = String::new();
@@ -77,6 +77,6 @@ pub fn read(bytes: &[u8], manner: Manner<'_>) -> Option<Read> {
     });
     decode_to(&mut |piece| trimmer.push(piece).expect("memory can be written"));
     let trimmed = trimmer.finish().expect("memory can be written");
-    let Decided { used, confidence, .. } = decided;
-    Some(Read { encoding: used.name(), confidence, decoded, text, cuts: trimmed.cuts })
+    let EncodingDecision { used, confidence, .. } = decided;
+    Some(ReadText { encoding: used.name(), confidence, decoded, text, cuts: trimmed.cuts })
 }

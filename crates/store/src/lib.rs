@@ -21,6 +21,6 @@ pub mod meta;
 pub mod stage;
 pub mod text;
 
-mod large_cuts;
-mod refine;
+mod convert;
+mod large_removals;
 mod warnings;

@@ -1,6 +1,6 @@
 //! Blobs as files in a run directory.
 //!
-//! A blob lies where [`Places`] says, plain or [packed](packing). Disk form and invariants:
+//! A blob lies where [`BlobPaths`] says, plain or [compressed](compression). Disk form and invariants:
 //!
 //! * Staged bytes lie in the directory of their final name: `.PG84_text.txt.<pid>-<n>.tmp`, or `PG84.spool.part` for
 //!   those that can be resumed. Their writer holds the file locked (`flock`) for as long as it lives, so a `.tmp` that
@@ -14,15 +14,15 @@
 //!
 //! With [`Durability::Process`] nothing is forced; everything else stays the same.
 
+pub mod compression;
 pub mod layout;
-pub mod packing;
 
 mod committer;
 mod directories;
 mod file_system;
-mod share;
+mod hard_links;
+mod publish_op;
 mod staging;
-mod step;
 
 use std::{
     collections::BTreeSet,
@@ -41,18 +41,18 @@ use flow::{
 
 use self::{
     committer::Committer,
+    compression::Compression,
     directories::Directories,
-    layout::{PACKED, Places},
-    packing::Packing,
-    share::{Found, Shared},
+    hard_links::{Found, Shared},
+    layout::{BlobPaths, PACKED},
 };
 
 /// The blobs of one run directory. Several processes may have the same one open.
 #[derive(Debug)]
 pub struct LocalBlobs {
-    places: Places,
+    places: BlobPaths,
     durability: Durability,
-    packing: Packing,
+    compression: Compression,
     committer: Committer,
     /// Numbers this value's temporary files.
     staged: AtomicU64,
@@ -60,7 +60,7 @@ pub struct LocalBlobs {
 
 /// How often the medium was asked to hold on to something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Flushes {
+pub struct SyncCounts {
     /// Files forced, each by itself.
     pub files: u64,
     /// File systems forced as a whole, with all files of a group.
@@ -83,12 +83,12 @@ impl LocalBlobs {
     /// # Errors
     /// Where a directory can neither be made nor opened.
     pub fn open(dir: &Path, durability: Durability) -> Result<Self, BlobError> {
-        let places = Places::of(dir)?;
+        let places = BlobPaths::of(dir)?;
         let directories = Directories::open(&places, durability)?;
         let blobs = Self {
             places: places.clone(),
             durability,
-            packing: Packing::default(),
+            compression: Compression::default(),
             committer: Committer::start(places, directories, durability)?,
             staged: AtomicU64::new(0),
         };
@@ -98,8 +98,8 @@ impl LocalBlobs {
 
     /// The same blobs, of which these kinds are packed when they are published.
     #[must_use]
-    pub fn packing(self, packing: Packing) -> Self {
-        Self { packing, ..self }
+    pub fn compressing(self, compression: Compression) -> Self {
+        Self { compression, ..self }
     }
 
     /// Removes temporary files whose writer is dead, and says how many. Those of live writers, in any process, stay.
@@ -142,13 +142,13 @@ impl LocalBlobs {
         let name = BlobName::new(BlobKind::Spool, document.clone());
         let part = self.places.path(&name).with_file_name(format!("{}{PART}", name.file_name()));
         // What stands beside it says that it is a part: it goes first.
-        step::remove_file(&part.with_file_name(format!("{}{PART}.json", name.file_name())))?;
-        step::remove_file(&part)
+        publish_op::remove_file(&part.with_file_name(format!("{}{PART}.json", name.file_name())))?;
+        publish_op::remove_file(&part)
     }
 
     /// How often files and directories were forced to the medium since the start.
     #[must_use]
-    pub fn flushes(&self) -> Flushes {
+    pub fn sync_counts(&self) -> SyncCounts {
         self.committer.flushes()
     }
 
@@ -250,20 +250,20 @@ impl BlobStore for LocalBlobs {
         if let Err(error) = targets.try_for_each(|to| self.make_room(to)) {
             return Publishing::ended(Err(error));
         }
-        let steps = step::steps(changes, &self.places, &self.packing, || self.number());
+        let steps = publish_op::steps(changes, &self.places, &self.compression, || self.number());
         self.committer.begin_publishing(steps)
     }
 
     /// # Errors
     /// [`BlobError::Io`] where the name is a symbolic link, or anything else but a file.
     fn open(&self, name: &BlobName) -> Result<Box<dyn Read + Send>, BlobError> {
-        self.either(name, |file| Ok(Box::new(file) as _), packing::unpack)
+        self.either(name, |file| Ok(Box::new(file) as _), compression::unpack)
     }
 
     /// # Errors
     /// [`BlobError::Io`] where the name is a symbolic link, or anything else but a file.
     fn len(&self, name: &BlobName) -> Result<Option<u64>, BlobError> {
-        match self.either(name, |file| Ok(file.metadata()?.len()), packing::unpacked_len) {
+        match self.either(name, |file| Ok(file.metadata()?.len()), compression::unpacked_len) {
             Err(BlobError::NotFound(_) | BlobError::Damaged { .. }) => Ok(None),
             found => found.map(Some),
         }
@@ -271,7 +271,7 @@ impl BlobStore for LocalBlobs {
 
     /// Not forced to the medium: after power loss the blob may be there again.
     fn remove(&self, name: &BlobName) -> Result<(), BlobError> {
-        step::remove(&self.places, name)
+        publish_op::remove(&self.places, name)
     }
 
     /// By a hard link, where the file system has them. Whoever changes such a file in place changes both.
@@ -285,16 +285,16 @@ impl BlobStore for LocalBlobs {
         let temporary = staging::temporary_path(&to, self.number());
         let open = |found: &Found| {
             let file = found.file.try_clone()?;
-            if form(found) { packing::unpack(file) } else { Ok(Box::new(file) as _) }
+            if form(found) { compression::unpack(file) } else { Ok(Box::new(file) as _) }
         };
-        let shared = share::share(&first, &second, &to, &temporary, open)?;
+        let shared = hard_links::share(&first, &second, &to, &temporary, open)?;
         // A process that shared them before may have been killed here.
         if shared != Shared::Never && fs::symlink_metadata(&other).is_ok() {
             // The name in the new form is forced first, or a power cut could take both.
             if self.durability == Durability::Power {
                 directories::force_names(to.parent().unwrap_or(&to))?;
             }
-            step::remove_file(&other)?;
+            publish_op::remove_file(&other)?;
         }
         Ok(shared == Shared::Now)
     }

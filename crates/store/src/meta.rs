@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     config::{RawFate, StoreConfig},
-    refine::Refined,
-    text::cut::{Cut, Strip},
+    convert::Converted,
+    text::boilerplate::removed_span::{RemovedSpan, Strip},
 };
 
 /// The columns of a source list that name the author, in any case. The first that is not empty is used. The
@@ -68,7 +68,7 @@ pub struct Meta {
     #[serde(default)]
     pub strip: Strip,
     /// What was cut, in order of lines.
-    pub cuts: Vec<Cut>,
+    pub cuts: Vec<RemovedSpan>,
     /// Further columns of the source list.
     pub listed: BTreeMap<String, String>,
     /// The first of the documents that have the same text, if this is another.
@@ -154,7 +154,7 @@ pub struct Arrival {
 }
 
 impl Meta {
-    pub(crate) fn new(job: &StoreJob, config: StoreConfig, refined: Refined) -> Self {
+    pub(crate) fn new(job: &StoreJob, config: StoreConfig, refined: Converted) -> Self {
         let StoreJob { document, fetched, listed, known: _, lost: _ } = job;
         let header = refined.trimmed.header;
         Self {

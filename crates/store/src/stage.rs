@@ -33,9 +33,9 @@ use tokio::sync::Semaphore;
 
 use crate::{
     config::{RawFate, StoreConfig},
+    convert::{Download, WorkBuffers},
     error::StoreError,
     meta::{self, Arrival, META_BYTES_MAX, Meta},
-    refine::{Desk, Download},
     warnings::Warnings,
 };
 
@@ -51,7 +51,7 @@ pub struct Store {
     /// One for every text that is being worked on.
     turns: Semaphore,
     /// Those that nobody works at; no more than there are turns.
-    desks: Mutex<Vec<Desk>>,
+    desks: Mutex<Vec<WorkBuffers>>,
     warnings: Warnings,
 }
 
@@ -72,14 +72,14 @@ impl Store {
 
     /// The stage that does what is asked for.
     #[must_use]
-    pub fn configured(self, config: StoreConfig) -> Self {
+    pub fn with_config(self, config: StoreConfig) -> Self {
         Self { config, ..self }
     }
 
     /// Returns the stage with `run` as the run directory in the commands that its warnings suggest. `run` is
     /// quoted for a shell.
     #[must_use]
-    pub fn advising(self, run: String) -> Self {
+    pub fn with_run_dir(self, run: String) -> Self {
         Self { warnings: Warnings::of_run(run), ..self }
     }
 
@@ -102,7 +102,7 @@ impl Store {
         Ok(meta)
     }
 
-    fn desks(&self) -> MutexGuard<'_, Vec<Desk>> {
+    fn desks(&self) -> MutexGuard<'_, Vec<WorkBuffers>> {
         self.desks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -145,7 +145,7 @@ fn begin(
     blobs: &dyn BlobStore,
     job: &StoreJob,
     config: StoreConfig,
-    desk: &mut Desk,
+    desk: &mut WorkBuffers,
 ) -> Result<(Meta, Publishing), StoreError> {
     let name = |kind| BlobName::new(kind, job.document.clone());
     let download = match download(blobs, job, desk) {
@@ -156,7 +156,7 @@ fn begin(
         found => found?,
     };
     let mut text = blobs.stage(&name(BlobKind::Text))?;
-    let meta = Meta::new(job, config, download.refine(blobs, job, config.strip, desk, &mut text)?);
+    let meta = Meta::new(job, config, download.convert(blobs, job, config.strip, desk, &mut text)?);
     let arrival = staged_record(blobs, &name(BlobKind::Arrival), &Arrival::of(&job.fetched))?;
     let record = staged_record(blobs, &name(BlobKind::Meta), &meta)?;
     let staged = [text, arrival, record].map(Change::Staged);
@@ -192,7 +192,7 @@ fn made_before(
 }
 
 /// The download: in spool; or in raw, where an earlier run put it.
-fn download(blobs: &dyn BlobStore, job: &StoreJob, desk: &mut Desk) -> Result<Download, StoreError> {
+fn download(blobs: &dyn BlobStore, job: &StoreJob, desk: &mut WorkBuffers) -> Result<Download, StoreError> {
     let mut at = |kind| Download::at(blobs, BlobName::new(kind, job.document.clone()), job, desk);
     let in_spool = match at(BlobKind::Spool) {
         Err(error) if elsewhere(&error) => error,

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{
-    large_cuts,
+    large_removals,
     meta::{Confidence, EncodingFacts, Meta},
 };
 
@@ -53,7 +53,7 @@ impl Warnings {
         let mut warnings = Vec::new();
         if *confidence == Some(Confidence::Doubtful) && is_named(&self.doubtful) {
             warnings.push(format!(
-                "the encoding of '{document}' is doubtful: it was read as {used}. Look at the text; if it is wrong: {}",
+                "the encoding of '{document}' is doubtful: it was read as {used}. Guess at the text; if it is wrong: {}",
                 redecode()
             ));
         }
@@ -64,10 +64,10 @@ impl Warnings {
                 redecode()
             ));
         }
-        if let Some((cut, percent)) = large_cuts::largest(&meta.cuts, meta.text.bytes)
+        if let Some((cut, percent)) = large_removals::largest(&meta.cuts, meta.text.bytes)
             && is_named(&self.shortened)
         {
-            warnings.push(large_cuts::warning(document, cut, percent));
+            warnings.push(large_removals::warning(document, cut, percent));
         }
         warnings
     }
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
     use crate::{
         meta,
-        text::cut::{Cut, Rule},
+        text::boilerplate::removed_span::{RemovedSpan, Rule},
     };
 
     /// Returns the meta of a text without any warning, after `change`.
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn of_each_kind_ten_are_named_and_the_rest_counted() {
-        let large = Cut { rule: Rule::Credits, first_line: 1, last_line: 9, bytes: 1 << 30 };
+        let large = RemovedSpan { rule: Rule::Credits, first_line: 1, last_line: 9, bytes: 1 << 30 };
         let kinds = [
             text(|text| text.encoding.confidence = Some(Confidence::Doubtful)),
             text(|text| text.encoding.replacements = 1),

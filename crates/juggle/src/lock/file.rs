@@ -156,7 +156,10 @@ mod tests {
     }
 
     fn head() -> Head {
-        Head::new(store::text::cut::Strip::Full, process::processor::Identity::new("words", 1))
+        Head::new(
+            store::text::boilerplate::removed_span::Strip::Full,
+            process::processor::Identity::new("words", 1),
+        )
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs};
 
 use fetch::candidate::{Candidate, shown};
 use flow::blobs::{BlobKind, BlobName};
-use store::local::layout::Places;
+use store::local::layout::BlobPaths;
 
 use super::robots::{RobotsCounts, RobotsVerdict};
 use crate::{
@@ -43,7 +43,7 @@ pub(super) struct PlanCounts<'s> {
     robots: &'s dyn Fn(&str) -> RobotsVerdict,
     refresh: Refresh,
     /// Where the files of the run directory lie, if it can be known.
-    places: Option<Places>,
+    places: Option<BlobPaths>,
 }
 
 impl<'s> PlanCounts<'s> {
@@ -60,7 +60,7 @@ impl<'s> PlanCounts<'s> {
             settings,
             robots,
             refresh,
-            places: Places::of(&settings.output_dir).ok(),
+            places: BlobPaths::of(&settings.output_dir).ok(),
         }
     }
 

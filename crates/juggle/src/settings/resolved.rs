@@ -30,7 +30,7 @@ use process::{
 };
 use store::{
     config::StoreConfig,
-    local::{layout::Layout, packing::Packing},
+    local::{compression::Compression, layout::Layout},
 };
 
 use super::{
@@ -122,7 +122,7 @@ pub struct Settings {
     /// How much boilerplate is cut, and what becomes of the bytes as received.
     pub store: StoreConfig,
     /// Which blobs are kept compressed.
-    pub packing: Packing,
+    pub compression: Compression,
     /// How the files of the run directory shall be laid out; none for as they are.
     pub layout: Option<Layout>,
     /// What an acknowledged write survives.
@@ -189,7 +189,7 @@ impl Settings {
             robots: from.one("robots")?,
             user_agent: user_agent(&mut from)?,
             store: StoreConfig { strip: from.one("strip")?, raw: from.one("raw")? },
-            packing: from.one("compress")?,
+            compression: from.one("compress")?,
             layout: from.optional("layout")?,
             durability: from.one("durability")?,
             on_failure: on_failure(&mut from)?,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 
 use flow::{document::DocumentId, payload::Listed};
-use store::text::code;
+use store::text::codec;
 use url::Url;
 
 use super::{
@@ -126,7 +126,7 @@ fn check_hash(hash: Option<&str>, kind: &str) -> Result<(), String> {
 
 fn check_encoding(label: Option<&str>) -> Result<(), String> {
     match label {
-        Some(label) if !code::is_known(label) => Err(format!(
+        Some(label) if !codec::is_known_label(label) => Err(format!(
             "'{}' is no encoding: use a name such as windows-1251, latin2 or cp850, or leave it empty",
             shown(label)
         )),

@@ -24,10 +24,10 @@ use flow::{
 };
 
 use super::{
-    Flushes,
+    SyncCounts,
     directories::Directories,
-    layout::{Places, Shelf},
-    step::{self, Other, Step},
+    layout::{BlobDirectory, BlobPaths},
+    publish_op::{self, OtherForm, PublishOp},
 };
 
 /// The most steps in one group, but for those of its last publication.
@@ -53,7 +53,7 @@ pub(super) struct Committer {
 
 #[derive(Debug)]
 struct Shared {
-    places: Places,
+    places: BlobPaths,
     durability: Durability,
     files: AtomicU64,
     file_systems: AtomicU64,
@@ -71,7 +71,7 @@ struct Failed {
 
 #[derive(Debug)]
 struct Request {
-    steps: Vec<Step>,
+    steps: Vec<PublishOp>,
     publisher: Publisher,
 }
 
@@ -85,7 +85,7 @@ struct Made {
 
 impl Committer {
     pub(super) fn start(
-        places: Places,
+        places: BlobPaths,
         directories: Directories,
         durability: Durability,
     ) -> Result<Self, BlobError> {
@@ -110,15 +110,15 @@ impl Committer {
         Ok(Self { shared, requests: Some(requests), thread: Some(thread) })
     }
 
-    pub(super) fn flushes(&self) -> Flushes {
-        Flushes {
+    pub(super) fn flushes(&self) -> SyncCounts {
+        SyncCounts {
             files: self.shared.files.load(Ordering::Relaxed),
             file_systems: self.shared.file_systems.load(Ordering::Relaxed),
             directories: self.shared.directories.load(Ordering::Relaxed),
         }
     }
 
-    pub(super) fn begin_publishing(&self, steps: Vec<Step>) -> Publishing {
+    pub(super) fn begin_publishing(&self, steps: Vec<PublishOp>) -> Publishing {
         let (publisher, publishing) = Publishing::begun();
         let requests = self.requests.as_ref().expect("it is taken only by drop");
         if let Err(unsent) = requests.send(Request { steps, publisher }) {
@@ -162,7 +162,7 @@ impl Shared {
         let made: Vec<Made> = group.into_iter().map(make).collect();
         self.flushed(self.force_directories(directories, touched));
         for Made { publisher, result, removed } in made {
-            let remove = || removed.iter().try_for_each(|name| step::remove(&self.places, name));
+            let remove = || removed.iter().try_for_each(|name| publish_op::remove(&self.places, name));
             publisher.end(result.and_then(|()| self.refuse_after_failure()).and_then(|()| remove()));
         }
     }
@@ -174,8 +174,8 @@ impl Shared {
         let steps = group.iter().flat_map(|request| &request.steps);
         let blobs: Vec<&StagedBlob> = steps
             .filter_map(|step| match step {
-                Step::Place(blob, _) => Some(blob),
-                Step::Rename { .. } | Step::Remove(_) | Step::Refuse(_) => None,
+                PublishOp::Place(blob, _) => Some(blob),
+                PublishOp::Rename { .. } | PublishOp::Remove(_) | PublishOp::Refuse(_) => None,
             })
             .collect();
         if blobs.len() > FEW_FILES
@@ -220,7 +220,7 @@ impl Shared {
     fn force_directories(
         &self,
         directories: &mut Directories,
-        touched: BTreeSet<Shelf>,
+        touched: BTreeSet<BlobDirectory>,
     ) -> Result<(), BlobError> {
         if self.durability == Durability::Process {
             return Ok(());
@@ -243,8 +243,8 @@ impl Shared {
     fn make(
         &self,
         directories: &Directories,
-        steps: Vec<Step>,
-        touched: &mut BTreeSet<Shelf>,
+        steps: Vec<PublishOp>,
+        touched: &mut BTreeSet<BlobDirectory>,
     ) -> Result<(), BlobError> {
         steps.into_iter().try_for_each(|step| {
             let made = step.make(&self.places)?;
@@ -255,7 +255,7 @@ impl Shared {
 
     /// Removes the form that a blob had until now, if it was another. The name of the new one is forced first, or a power cut
     /// could take both.
-    fn remove_other(&self, directories: &Directories, other: &Other) -> Result<(), BlobError> {
+    fn remove_other(&self, directories: &Directories, other: &OtherForm) -> Result<(), BlobError> {
         if fs::symlink_metadata(&other.path).is_err() {
             return Ok(());
         }
@@ -264,7 +264,7 @@ impl Shared {
             self.flushed(directories.force(other.shelf, &self.places));
             self.refuse_after_failure()?;
         }
-        step::remove_file(&other.path)
+        publish_op::remove_file(&other.path)
     }
 
     /// Remembers the first flush that failed.
@@ -306,10 +306,10 @@ impl Failed {
     }
 }
 
-fn removed(steps: &[Step]) -> Vec<BlobName> {
+fn removed(steps: &[PublishOp]) -> Vec<BlobName> {
     let removed = steps.iter().filter_map(|step| match step {
-        Step::Remove(name) => Some(name.clone()),
-        Step::Place(..) | Step::Rename { .. } | Step::Refuse(_) => None,
+        PublishOp::Remove(name) => Some(name.clone()),
+        PublishOp::Place(..) | PublishOp::Rename { .. } | PublishOp::Refuse(_) => None,
     });
     removed.collect()
 }
@@ -328,7 +328,7 @@ fn gather(first: Request, waiting: &Receiver<Request>) -> Vec<Request> {
 
 #[cfg(test)]
 pub(super) mod testing {
-    use super::{super::step::Form, *};
+    use super::{super::publish_op::BlobForm, *};
 
     /// Commits one request a blob, all in one group, as if their callers had waited together.
     pub(in crate::local) fn publish_as_one_group(committer: &Committer, blobs: Vec<StagedBlob>) {
@@ -339,7 +339,7 @@ pub(super) mod testing {
             .into_iter()
             .map(|blob| {
                 let (publisher, publishing) = Publishing::begun();
-                let steps = vec![Step::Place(blob, Form::Plain)];
+                let steps = vec![PublishOp::Place(blob, BlobForm::Plain)];
                 requests.send(Request { steps, publisher }).expect("there is room");
                 publishing
             })

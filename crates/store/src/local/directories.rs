@@ -16,7 +16,7 @@ use flow::{
 
 use super::{
     file_system,
-    layout::{Places, Shelf},
+    layout::{BlobDirectory, BlobPaths},
 };
 
 /// The directories that blobs lie in. Those of shards are made when they are needed, and not held open.
@@ -25,7 +25,7 @@ pub(super) struct Directories {
     /// One a kind, in the order of [`BlobKind::ALL`].
     kinds: Vec<Directory>,
     /// The shards whose own names have been forced.
-    shards: BTreeSet<Shelf>,
+    shards: BTreeSet<BlobDirectory>,
 }
 
 /// An open directory.
@@ -46,7 +46,7 @@ pub(super) struct FileSystem<'d>(&'d Directory);
 
 impl Directories {
     /// Opens the directories of all kinds; those made for it survive what `durability` says.
-    pub(super) fn open(places: &Places, durability: Durability) -> Result<Self, BlobError> {
+    pub(super) fn open(places: &BlobPaths, durability: Durability) -> Result<Self, BlobError> {
         let open = |kind: &BlobKind| {
             let path = places.dir().join(kind.directory());
             // `logs/arrival` has a parent directory of its own. Nothing may be created through that parent if
@@ -75,18 +75,18 @@ impl Directories {
     }
 
     /// With those above them where the names of these are not known to be forced: they may be new, made by whomever.
-    pub(super) fn with_above(&self, shelves: BTreeSet<Shelf>) -> BTreeSet<Shelf> {
+    pub(super) fn with_above(&self, shelves: BTreeSet<BlobDirectory>) -> BTreeSet<BlobDirectory> {
         let above: Vec<_> = shelves.difference(&self.shards).filter_map(|shelf| shelf.above()).collect();
         shelves.into_iter().chain(above).collect()
     }
 
     /// The names of these have been forced.
-    pub(super) fn are_forced(&mut self, shelves: BTreeSet<Shelf>) {
+    pub(super) fn are_forced(&mut self, shelves: BTreeSet<BlobDirectory>) {
         self.shards.extend(shelves.into_iter().filter(|shelf| shelf.above().is_some()));
     }
 
     /// Forces the names in a directory to the medium.
-    pub(super) fn force(&self, shelf: Shelf, places: &Places) -> Result<(), BlobError> {
+    pub(super) fn force(&self, shelf: BlobDirectory, places: &BlobPaths) -> Result<(), BlobError> {
         let (path, directory) = (places.directory(shelf), self.of(shelf.kind));
         let forced = if path == directory.path {
             directory.file.sync_all()

@@ -105,7 +105,7 @@ impl Layout {
     ///
     /// # Errors
     /// [`LayoutError::Other`] where it has another one.
-    pub fn settle(self, dir: &Path) -> Result<(), LayoutError> {
+    pub fn establish(self, dir: &Path) -> Result<(), LayoutError> {
         let at = |error| BlobError::at(dir, error);
         fs::create_dir_all(dir).map_err(at)?;
         // Two that begin at once must not have different ones.
@@ -144,12 +144,12 @@ fn is_empty(dir: &Path) -> Result<bool, BlobError> {
 
 /// A directory in which blobs of a kind lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Shelf {
+pub(super) struct BlobDirectory {
     pub(super) kind: BlobKind,
     shard: Option<u8>,
 }
 
-impl Shelf {
+impl BlobDirectory {
     /// The directory above, where it is one of many of its kind.
     pub(super) fn above(self) -> Option<Self> {
         self.shard.map(|_| Self { shard: None, ..self })
@@ -158,12 +158,12 @@ impl Shelf {
 
 /// The paths of a run directory.
 #[derive(Debug, Clone)]
-pub struct Places {
+pub struct BlobPaths {
     dir: PathBuf,
     layout: Layout,
 }
 
-impl Places {
+impl BlobPaths {
     /// Those of a run directory, which may not be there.
     ///
     /// # Errors
@@ -190,7 +190,7 @@ impl Places {
         &self.dir
     }
 
-    pub(super) fn directory(&self, shelf: Shelf) -> PathBuf {
+    pub(super) fn directory(&self, shelf: BlobDirectory) -> PathBuf {
         let directory = self.dir.join(shelf.kind.directory());
         match shelf.shard {
             None => directory,
@@ -199,19 +199,19 @@ impl Places {
     }
 
     /// The directories that hold a kind's blobs: the one of the kind, or those of its shards that are there.
-    pub(super) fn shelves(&self, kind: BlobKind) -> Result<Vec<Shelf>, BlobError> {
-        let flat = Shelf { kind, shard: None };
+    pub(super) fn shelves(&self, kind: BlobKind) -> Result<Vec<BlobDirectory>, BlobError> {
+        let flat = BlobDirectory { kind, shard: None };
         if !self.is_sharded(kind) {
             return Ok(vec![flat]);
         }
         let path = self.directory(flat);
         let shards = shards(&path).map_err(|error| BlobError::at(&path, error))?;
-        Ok(shards.into_iter().map(|shard| Shelf { kind, shard: Some(shard) }).collect())
+        Ok(shards.into_iter().map(|shard| BlobDirectory { kind, shard: Some(shard) }).collect())
     }
 
-    pub(super) fn shelf(&self, kind: BlobKind, document: &DocumentId) -> Shelf {
+    pub(super) fn shelf(&self, kind: BlobKind, document: &DocumentId) -> BlobDirectory {
         let shard = || blake3::hash(document.as_str().as_bytes()).as_bytes()[0];
-        Shelf { kind, shard: self.is_sharded(kind).then(shard) }
+        BlobDirectory { kind, shard: self.is_sharded(kind).then(shard) }
     }
 
     /// Whether a kind has many directories.
@@ -247,11 +247,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (text, spool) = (name(BlobKind::Text, "PG84"), name(BlobKind::Spool, "PG84"));
         let relative = |name: &BlobName| {
-            let path = Places::of(dir.path()).unwrap().path(name);
+            let path = BlobPaths::of(dir.path()).unwrap().path(name);
             path.strip_prefix(dir.path()).unwrap().display().to_string()
         };
         assert_eq!(relative(&text), "text/PG84_text.txt");
-        Layout::Sharded.settle(dir.path()).unwrap();
+        Layout::Sharded.establish(dir.path()).unwrap();
         let shard = &blake3::hash(b"PG84").to_hex()[..2];
         assert_eq!(relative(&text), format!("text/{shard}/PG84_text.txt"));
         assert_eq!(relative(&spool), "spool/PG84.spool");
@@ -260,11 +260,11 @@ mod tests {
     #[test]
     fn a_layout_is_settled_once() {
         let dir = tempfile::tempdir().unwrap();
-        Layout::Flat.settle(dir.path()).unwrap();
-        Layout::Sharded.settle(dir.path()).unwrap();
-        Layout::Sharded.settle(dir.path()).unwrap();
+        Layout::Flat.establish(dir.path()).unwrap();
+        Layout::Sharded.establish(dir.path()).unwrap();
+        Layout::Sharded.establish(dir.path()).unwrap();
         assert_eq!(Layout::of(dir.path()).unwrap(), Layout::Sharded);
-        let error = Layout::Flat.settle(dir.path()).unwrap_err().to_string();
+        let error = Layout::Flat.establish(dir.path()).unwrap_err().to_string();
         assert!(error.contains("is sharded, and stays so"), "{error}");
     }
 
@@ -273,7 +273,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir_all(dir.path().join("logs/arrival")).unwrap();
         fs::write(dir.path().join("logs/arrival/PG84.json"), "{}").unwrap();
-        assert!(matches!(Layout::Sharded.settle(dir.path()), Err(LayoutError::Other { .. })));
+        assert!(matches!(Layout::Sharded.establish(dir.path()), Err(LayoutError::Other { .. })));
         assert!(!dir.path().join(LAYOUT).exists());
     }
 

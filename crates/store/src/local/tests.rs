@@ -1,4 +1,4 @@
-mod forms;
+mod layouts;
 
 use std::{
     io::Write,
@@ -81,13 +81,13 @@ fn few_files_and_every_directory_are_forced_by_themselves() {
     let names = ["a", "b"].map(|id| name(BlobKind::Text, id));
     let all = names.iter().map(|name| staged(&blobs, name, b"x")).collect();
     blobs.publish(all).unwrap();
-    assert_eq!(blobs.flushes(), Flushes { files: 2, directories: 1, ..Flushes::default() });
+    assert_eq!(blobs.sync_counts(), SyncCounts { files: 2, directories: 1, ..SyncCounts::default() });
     blobs.rename(&names[0], &name(BlobKind::Raw, "a")).unwrap();
-    assert_eq!(blobs.flushes(), Flushes { files: 2, directories: 3, ..Flushes::default() });
+    assert_eq!(blobs.sync_counts(), SyncCounts { files: 2, directories: 3, ..SyncCounts::default() });
 
     let unforced = LocalBlobs::open(dir.path(), Durability::Process).unwrap();
     publish(&unforced, &names[0], b"x");
-    assert_eq!(unforced.flushes(), Flushes::default());
+    assert_eq!(unforced.sync_counts(), SyncCounts::default());
 }
 
 /// As on a file system that cannot be forced as a whole.
@@ -116,7 +116,7 @@ fn many_files_are_forced_in_one_call_where_that_is_as_good() {
     let forces_all = file_system::can_be_forced(&File::open(dir.path()).unwrap());
     publish_many(&blobs);
     let (files, file_systems) = if forces_all { (0, 1) } else { (600, 0) };
-    assert_eq!(blobs.flushes(), Flushes { files, file_systems, directories: 1 });
+    assert_eq!(blobs.sync_counts(), SyncCounts { files, file_systems, directories: 1 });
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn many_files_are_forced_each_by_itself_elsewhere() {
     let dir = tempfile::tempdir().unwrap();
     let blobs = open_each_by_itself(dir.path());
     publish_many(&blobs);
-    assert_eq!(blobs.flushes(), Flushes { files: 600, file_systems: 0, directories: 1 });
+    assert_eq!(blobs.sync_counts(), SyncCounts { files: 600, file_systems: 0, directories: 1 });
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn callers_that_wait_together_share_a_flush() {
     let waiting = (0..40).map(|n| staged(&blobs, &name(BlobKind::Text, &format!("t{n}")), b"x")).collect();
     committer::testing::publish_as_one_group(&blobs.committer, waiting);
     assert_eq!(blobs.list(BlobKind::Text).unwrap().len(), 40);
-    assert_eq!(blobs.flushes().directories, 1);
+    assert_eq!(blobs.sync_counts().directories, 1);
 }
 
 /// A file that takes bytes and cannot be forced to any medium.

@@ -75,7 +75,7 @@ async fn run_dropping(
     job: StoreJob,
 ) -> Result<Vec<ProcessJob>, StageError<StoreJob>> {
     let config = StoreConfig { raw: RawFate::Dropped, ..StoreConfig::default() };
-    let stage = Store::new(Arc::clone(blobs), Arc::default()).configured(config);
+    let stage = Store::new(Arc::clone(blobs), Arc::default()).with_config(config);
     stage.run(job, Attempt { number: 1, failures: 0 }).await.map(|done| done.next)
 }
 

@@ -6,14 +6,14 @@ use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use simdutf8::basic::from_utf8;
 
 use super::{
-    code::{Code, PLAIN, recode::Recoded},
+    codec::{Codec, PLAIN, recode::RecodingReader},
     count::characters,
     encoding::{c1_controls, is_garbage},
 };
 
 /// What decoding met.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Decoded {
+pub(crate) struct DecodeCounts {
     /// Characters, after line ends are made LF.
     pub(crate) characters: u64,
     /// Malformed sequences, each of which became U+FFFD.
@@ -22,7 +22,7 @@ pub(crate) struct Decoded {
     pub(crate) controls: u64,
 }
 
-impl Decoded {
+impl DecodeCounts {
     /// Whether the bytes cannot have been in that encoding.
     pub(crate) fn is_garbage(&self) -> bool {
         is_garbage(self.replacements + self.controls, self.characters)
@@ -31,7 +31,7 @@ impl Decoded {
 
 /// Memory to decode in, for one text after another.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct DecodeBuffers {
     /// As many bytes as are read at a time.
     window: Vec<u8>,
     /// Decoded, but with its line ends as they came.
@@ -40,7 +40,7 @@ pub(crate) struct Room {
     lines: String,
 }
 
-impl Room {
+impl DecodeBuffers {
     /// To read `window` bytes at a time, at least 1.
     pub(crate) fn of(window: usize) -> Self {
         Self { window: vec![0; window], decoded: String::with_capacity(window + 64), lines: String::new() }
@@ -50,17 +50,17 @@ impl Room {
 /// Decodes what `reader` gives after its first `skip` bytes. The text does not depend on the size of `room`.
 pub(crate) fn decode<E: From<io::Error>>(
     mut reader: impl Read,
-    code: Code,
+    code: Codec,
     skip: usize,
-    room: &mut Room,
+    room: &mut DecodeBuffers,
     sink: impl FnMut(&str) -> Result<(), E>,
-) -> Result<Decoded, E> {
+) -> Result<DecodeCounts, E> {
     let mut skipped = vec![0; skip];
     reader.read_exact(&mut skipped)?;
     match code.recoder() {
         None => decode_all(reader, code.recoded(), room, sink),
         Some(recoder) => {
-            let reader = Recoded::new(reader, recoder, room.window.len());
+            let reader = RecodingReader::new(reader, recoder, room.window.len());
             decode_all(reader, code.recoded(), room, sink)
         }
     }
@@ -69,11 +69,11 @@ pub(crate) fn decode<E: From<io::Error>>(
 /// The same for bytes in memory, of which UTF-8 is not copied.
 pub(crate) fn decode_held<E: From<io::Error>>(
     bytes: &[u8],
-    code: Code,
+    code: Codec,
     skip: usize,
-    room: &mut Room,
+    room: &mut DecodeBuffers,
     sink: impl FnMut(&str) -> Result<(), E>,
-) -> Result<Decoded, E> {
+) -> Result<DecodeCounts, E> {
     let text = (code == PLAIN).then(|| from_utf8(bytes.get(skip..)?).ok()).flatten();
     let Some(mut rest) = text else { return decode(bytes, code, skip, room, sink) };
     let piece_bytes = room.window.len().max(4);
@@ -89,10 +89,10 @@ pub(crate) fn decode_held<E: From<io::Error>>(
 fn decode_all<E: From<io::Error>>(
     mut reader: impl Read,
     encoding: &'static Encoding,
-    room: &mut Room,
+    room: &mut DecodeBuffers,
     sink: impl FnMut(&str) -> Result<(), E>,
-) -> Result<Decoded, E> {
-    let Room { window, decoded, lines } = room;
+) -> Result<DecodeCounts, E> {
+    let DecodeBuffers { window, decoded, lines } = room;
     decoded.clear();
     let decoder = encoding.new_decoder_without_bom_handling();
     let mut decoding = Decoding { decoder, decoded, passing: Passing::new(encoding, lines, sink) };
@@ -150,7 +150,7 @@ struct Passing<'a, S> {
     /// Only what is in neither UTF-8 nor UTF-16 can show by C1 controls that it is in something else.
     legacy: bool,
     line_ends: LineEnds<'a>,
-    met: Decoded,
+    met: DecodeCounts,
     sink: S,
 }
 
@@ -159,7 +159,7 @@ impl<'a, E, S: FnMut(&str) -> Result<(), E>> Passing<'a, S> {
         Self {
             legacy: ![UTF_8, UTF_16LE, UTF_16BE].contains(&encoding),
             line_ends: LineEnds { after_cr: false, text: lines },
-            met: Decoded::default(),
+            met: DecodeCounts::default(),
             sink,
         }
     }
@@ -211,17 +211,23 @@ mod tests {
 
     use super::*;
 
-    fn text_of(bytes: &[u8], encoding: &'static Encoding, skip: usize, window: usize) -> (String, Decoded) {
+    fn text_of(
+        bytes: &[u8],
+        encoding: &'static Encoding,
+        skip: usize,
+        window: usize,
+    ) -> (String, DecodeCounts) {
         let mut text = String::new();
-        let met = decode(bytes, Code::Standard(encoding), skip, &mut Room::of(window), |piece| {
+        let met = decode(bytes, Codec::Standard(encoding), skip, &mut DecodeBuffers::of(window), |piece| {
             text.push_str(piece);
             Ok::<(), io::Error>(())
         });
         let mut held = String::new();
-        let met_held = decode_held(bytes, Code::Standard(encoding), skip, &mut Room::of(window), |piece| {
-            held.push_str(piece);
-            Ok::<(), io::Error>(())
-        });
+        let met_held =
+            decode_held(bytes, Codec::Standard(encoding), skip, &mut DecodeBuffers::of(window), |piece| {
+                held.push_str(piece);
+                Ok::<(), io::Error>(())
+            });
         assert_eq!((&held, met_held.unwrap()), (&text, *met.as_ref().unwrap()));
         (text, met.unwrap())
     }
@@ -243,7 +249,7 @@ mod tests {
     fn replacements_are_those_made_here() {
         let (text, met) = text_of(b"a\xFFb\xEF\xBF\xBDc\xC3", UTF_8, 0, 100);
         assert_eq!(text, "a\u{FFFD}b\u{FFFD}c\u{FFFD}");
-        assert_eq!(met, Decoded { characters: 6, replacements: 2, controls: 0 });
+        assert_eq!(met, DecodeCounts { characters: 6, replacements: 2, controls: 0 });
     }
 
     #[test]
@@ -256,9 +262,9 @@ mod tests {
 
     #[test]
     fn a_few_bad_characters_are_let_through() {
-        assert!(!Decoded { characters: 10, replacements: 3, controls: 0 }.is_garbage());
-        assert!(Decoded { characters: 3_999, replacements: 4, controls: 0 }.is_garbage());
-        assert!(!Decoded { characters: 4_000, replacements: 4, controls: 0 }.is_garbage());
+        assert!(!DecodeCounts { characters: 10, replacements: 3, controls: 0 }.is_garbage());
+        assert!(DecodeCounts { characters: 3_999, replacements: 4, controls: 0 }.is_garbage());
+        assert!(!DecodeCounts { characters: 4_000, replacements: 4, controls: 0 }.is_garbage());
     }
 
     fn bytes_in(encoding: usize, text: &str) -> (&'static Encoding, Vec<u8>) {
@@ -287,8 +293,8 @@ mod tests {
         #[test]
         fn what_was_encoded_comes_back(encoding in prop::sample::select(vec![0, 1, 2, 5usize]), text in "\\PC{0,80}") {
             let (encoding, bytes) = bytes_in(encoding, &text);
-            prop_assert_eq!(text_of(&bytes, encoding, 0, 7), (text.clone(), Decoded {
-                characters: text.chars().count() as u64, ..Decoded::default()
+            prop_assert_eq!(text_of(&bytes, encoding, 0, 7), (text.clone(), DecodeCounts {
+                characters: text.chars().count() as u64, ..DecodeCounts::default()
             }));
         }
     }

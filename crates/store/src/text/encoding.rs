@@ -11,10 +11,12 @@
 //! characters, are not text at all.
 
 mod candidates;
-mod census;
-mod detection;
-mod evidence;
+mod guess;
+mod language;
 mod latin_9;
+mod sample;
+mod trials;
+mod utf16_cjk;
 mod word_shape;
 
 use std::io::{self, Read};
@@ -24,15 +26,14 @@ use flow::blobs::BlobError;
 
 use self::{
     candidates::Candidate,
-    census::Census,
-    detection::{Look, fit, is_odd, look},
+    guess::{Guess, fit, guess, is_odd},
+    language::Language,
+    trials::DecodeTrials,
 };
 use super::{
-    code::{Code, Order, PLAIN, SevenBit, is_utf32, labels},
-    header::{declared_encoding, declared_language},
-    ideographs,
-    language_hint::Language,
-    survey::Survey,
+    boilerplate::header_fields::{declared_encoding, declared_language},
+    codec::{ByteOrder, Codec, PLAIN, SevenBit, is_utf32, labels},
+    scan::Scan,
 };
 use crate::meta::Confidence;
 
@@ -48,14 +49,14 @@ const DECLARED_FIT_MIN: f64 = 0.9;
 
 /// The encoding of a text, and how that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Decided {
-    pub(crate) used: Code,
+pub(crate) struct EncodingDecision {
+    pub(crate) used: Codec,
     /// Bytes of the byte order mark, 0 without one.
     pub(crate) bom_bytes: usize,
     /// What the text says of itself.
     pub(crate) declared_text: Option<String>,
     /// The encoding that the text looks like, if the bytes prove nothing.
-    pub(crate) detected: Option<Code>,
+    pub(crate) detected: Option<Codec>,
     /// How sure that is.
     pub(crate) confidence: Confidence,
 }
@@ -75,7 +76,7 @@ pub(crate) enum NotText {
 
 /// The reasons why no encoding was decided on.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Undecided {
+pub(crate) enum DecideError {
     #[error(transparent)]
     NotText(#[from] NotText),
     /// The text could not be opened once more.
@@ -93,7 +94,7 @@ pub(crate) fn is_garbage(bad: u64, characters: u64) -> bool {
 
 /// What is said of a text's encoding by others.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Said<'a> {
+pub(crate) struct SourceHints<'a> {
     /// By the source list.
     pub(crate) listed: Option<&'a str>,
     /// By HTTP.
@@ -109,7 +110,11 @@ pub(crate) type Reopen<'a> = &'a dyn Fn() -> Result<Box<dyn Read + 'a>, BlobErro
 
 /// Decides on the encoding by the first reading and by what others declare. Calls `reopen` if these prove
 /// nothing.
-pub(crate) fn decide(survey: &Survey, said: Said<'_>, reopen: Reopen<'_>) -> Result<Decided, Undecided> {
+pub(crate) fn decide(
+    survey: &Scan,
+    said: SourceHints<'_>,
+    reopen: Reopen<'_>,
+) -> Result<EncodingDecision, DecideError> {
     let marked = mark(&survey.head);
     if let Some(label) = said.listed {
         return Ok(given(survey, label, marked)?);
@@ -129,50 +134,50 @@ pub(crate) fn decide(survey: &Survey, said: Said<'_>, reopen: Reopen<'_>) -> Res
         Some((code, confidence)) => (code, None, confidence),
         None => by_look(survey, said, &head, declared_text.as_deref(), reopen)?,
     };
-    Ok(Decided { used, bom_bytes, declared_text, detected, confidence })
+    Ok(EncodingDecision { used, bom_bytes, declared_text, detected, confidence })
 }
 
 /// Uses the encoding that the source list gives, whatever the bytes are. Only the byte order comes from a
 /// byte order mark.
-fn given(survey: &Survey, label: &str, marked: Option<(Code, usize)>) -> Result<Decided, NotText> {
-    let used = Code::for_label(label).ok_or_else(|| NotText::Unknown(label.to_owned()))?;
+fn given(survey: &Scan, label: &str, marked: Option<(Codec, usize)>) -> Result<EncodingDecision, NotText> {
+    let used = Codec::for_label(label).ok_or_else(|| NotText::Unknown(label.to_owned()))?;
     let used = marked.map(|(code, _)| code).filter(|code| is_family(used, *code)).unwrap_or(used);
     let bom_bytes = marked.filter(|(code, _)| *code == used).map_or(0, |(_, length)| length);
     let declared_text = declared_encoding(&decoded_head(survey, Some(used), bom_bytes));
-    Ok(Decided { used, bom_bytes, declared_text, detected: None, confidence: Confidence::Given })
+    Ok(EncodingDecision { used, bom_bytes, declared_text, detected: None, confidence: Confidence::Given })
 }
 
 /// A byte order mark, and how long it is.
-fn mark(head: &[u8]) -> Option<(Code, usize)> {
+fn mark(head: &[u8]) -> Option<(Codec, usize)> {
     if head.starts_with(&[0xFF, 0xFE, 0, 0]) {
-        return Some((Code::Utf32(Order::Little), 4));
+        return Some((Codec::Utf32(ByteOrder::Little), 4));
     }
     if head.starts_with(&[0, 0, 0xFE, 0xFF]) {
-        return Some((Code::Utf32(Order::Big), 4));
+        return Some((Codec::Utf32(ByteOrder::Big), 4));
     }
-    Encoding::for_bom(head).map(|(encoding, length)| (Code::Standard(encoding), length))
+    Encoding::for_bom(head).map(|(encoding, length)| (Codec::Standard(encoding), length))
 }
 
 /// Whether both are UTF-16, or both UTF-32: a byte order mark then says in which order.
-fn is_family(one: Code, other: Code) -> bool {
-    let is_utf16 = |code| [Code::Standard(UTF_16LE), Code::Standard(UTF_16BE)].contains(&code);
-    let is_utf32 = |code| matches!(code, Code::Utf32(_));
+fn is_family(one: Codec, other: Codec) -> bool {
+    let is_utf16 = |code| [Codec::Standard(UTF_16LE), Codec::Standard(UTF_16BE)].contains(&code);
+    let is_utf32 = |code| matches!(code, Codec::Utf32(_));
     one == other || (is_utf16(one) && is_utf16(other)) || (is_utf32(one) && is_utf32(other))
 }
 
 /// Returns the encoding that the first reading proves, or makes likely.
-fn shown(survey: &Survey, marked: Option<Code>) -> Option<(Code, Confidence)> {
+fn shown(survey: &Scan, marked: Option<Codec>) -> Option<(Codec, Confidence)> {
     let proven = marked.or_else(|| utf32_by_units(survey)).or_else(|| utf16_by_nuls(survey));
-    let likely = || utf16_by_letters(survey).map(|encoding| (Code::Standard(encoding), Confidence::Likely));
+    let likely = || utf16_by_letters(survey).map(|encoding| (Codec::Standard(encoding), Confidence::Likely));
     proven.map(|code| (code, Confidence::Proven)).or_else(likely)
 }
 
-fn utf32_by_units(survey: &Survey) -> Option<Code> {
-    let is_it = |order: &Order| survey.bytes.is_multiple_of(4) && is_utf32(&survey.head, *order);
-    [Order::Little, Order::Big].into_iter().find(is_it).map(Code::Utf32)
+fn utf32_by_units(survey: &Scan) -> Option<Codec> {
+    let is_it = |order: &ByteOrder| survey.bytes.is_multiple_of(4) && is_utf32(&survey.head, *order);
+    [ByteOrder::Little, ByteOrder::Big].into_iter().find(is_it).map(Codec::Utf32)
 }
 
-fn refuse_binary(survey: &Survey) -> Result<(), NotText> {
+fn refuse_binary(survey: &Scan) -> Result<(), NotText> {
     let (bytes, controls) = (survey.bytes, survey.controls);
     let nuls = survey.nuls.iter().sum::<u64>();
     if nuls * 1000 > bytes * GARBAGE_PER_MILLE {
@@ -186,40 +191,40 @@ fn refuse_binary(survey: &Survey) -> Result<(), NotText> {
 
 /// UTF-16 without a byte order mark, where it is safe to say so: many NULs, nearly all at positions of one parity, as
 /// the high bytes of Latin letters, spaces and line ends are; and the samples decode.
-fn utf16_by_nuls(survey: &Survey) -> Option<Code> {
+fn utf16_by_nuls(survey: &Scan) -> Option<Codec> {
     let [even, odd] = survey.nuls;
     let (encoding, many, few) = if odd > even { (UTF_16LE, odd, even) } else { (UTF_16BE, even, odd) };
     let safe = survey.bytes.is_multiple_of(2) && many * 10 > survey.bytes / 2 && few * 50 < many;
-    (safe && !is_garbage_in(&survey.head, encoding)).then_some(Code::Standard(encoding))
+    (safe && !is_garbage_in(&survey.head, encoding)).then_some(Codec::Standard(encoding))
 }
 
 /// UTF-16 without a byte order mark in scripts that have few NULs there.
-fn utf16_by_letters(survey: &Survey) -> Option<&'static Encoding> {
+fn utf16_by_letters(survey: &Scan) -> Option<&'static Encoding> {
     let samples = [&*survey.head, &survey.tail];
     // Hardly any other text has these, so hardly any is looked at.
     let has_odd_bytes = survey.nuls != [0, 0] || survey.controls > 0;
     let may_be = survey.bytes.is_multiple_of(2) && has_odd_bytes;
-    Some(match may_be.then(|| ideographs::order(&samples))?? {
-        Order::Little => UTF_16LE,
-        Order::Big => UTF_16BE,
+    Some(match may_be.then(|| utf16_cjk::byte_order(&samples))?? {
+        ByteOrder::Little => UTF_16LE,
+        ByteOrder::Big => UTF_16BE,
     })
 }
 
 /// Finds an encoding of ASCII bytes and escapes. Such a text is valid UTF-8, too. Its escapes may stand
 /// anywhere.
-fn by_escapes(survey: &Survey, reopen: Reopen<'_>) -> Result<Option<(Code, Confidence)>, Undecided> {
+fn by_escapes(survey: &Scan, reopen: Reopen<'_>) -> Result<Option<(Codec, Confidence)>, DecideError> {
     let is_seven_bit = survey.utf8_invalid == 0 && survey.utf8_leads == 0;
     let mut codes = Vec::new();
     if survey.escapes > 0 {
-        codes.extend([Code::Standard(ISO_2022_JP), Code::SevenBit(SevenBit::Iso2022Kr)]);
+        codes.extend([Codec::Standard(ISO_2022_JP), Codec::SevenBit(SevenBit::Iso2022Kr)]);
     }
     if survey.hz_escapes > 0 {
-        codes.push(Code::SevenBit(SevenBit::Hz));
+        codes.push(Codec::SevenBit(SevenBit::Hz));
     }
     if !is_seven_bit || codes.is_empty() {
         return Ok(None);
     }
-    let found = census::decodes_best_in(reopen()?, survey.bytes, &codes)?;
+    let found = trials::decodes_best_in(reopen()?, survey.bytes, &codes)?;
     let unknown = (survey.designations > 0).then_some((PLAIN, Confidence::Doubtful));
     Ok(found.map(|(code, flaws)| (code, of_flaws(flaws.bad))).or(unknown))
 }
@@ -230,32 +235,32 @@ fn of_flaws(bad: u64) -> Confidence {
 }
 
 /// Returns UTF-8 if the bytes are valid UTF-8, or nearly so.
-fn utf8(survey: &Survey) -> Option<(Code, Confidence)> {
-    let Survey { utf8_invalid: bad, utf8_leads: good, .. } = *survey;
+fn utf8(survey: &Scan) -> Option<(Codec, Confidence)> {
+    let Scan { utf8_invalid: bad, utf8_leads: good, .. } = *survey;
     let nearly = good.saturating_sub(bad) >= bad.saturating_mul(UTF8_GOOD_PER_BAD);
     nearly.then_some((PLAIN, of_flaws(bad)))
 }
 
-fn decoded_head(survey: &Survey, code: Option<Code>, bom_bytes: usize) -> String {
+fn decoded_head(survey: &Scan, code: Option<Codec>, bom_bytes: usize) -> String {
     code.unwrap_or(PLAIN).decode(&survey.head[bom_bytes..])
 }
 
 /// Decides by what the whole text looks like, and by what is declared if the text decodes in that.
 fn by_look(
-    survey: &Survey,
-    said: Said<'_>,
+    survey: &Scan,
+    said: SourceHints<'_>,
     head: &str,
     declared_text: Option<&str>,
     reopen: Reopen<'_>,
-) -> Result<(Code, Option<Code>, Confidence), Undecided> {
-    let by_http = said.http.and_then(Code::for_label);
+) -> Result<(Codec, Option<Codec>, Confidence), DecideError> {
+    let by_http = said.http.and_then(Codec::for_label);
     let by_text = declared_text.and_then(labels::find_in_words);
-    let mut declared: Vec<Code> =
+    let mut declared: Vec<Codec> =
         [by_http, by_text].into_iter().flatten().filter(|code| is_legacy(*code)).collect();
-    let mut census = Census::read(reopen()?, survey.bytes, &declared)?;
+    let mut census = DecodeTrials::read(reopen()?, survey.bytes, &declared)?;
     let damaged = census.keep_lines_of_damaged();
-    let whole = |code: Code| census.flaws(code).is_some_and(|flaws| flaws.bad == 0);
-    let nearly = |code: Code| census.flaws(code).is_some_and(|flaws| !flaws.is_garbage());
+    let whole = |code: Codec| census.flaws(code).is_some_and(|flaws| flaws.bad == 0);
+    let nearly = |code: Codec| census.flaws(code).is_some_and(|flaws| !flaws.is_garbage());
     let mut candidates: Vec<Candidate> =
         candidates::all().filter(|candidate| whole(candidate.code)).collect();
     let has_whole = !candidates.is_empty();
@@ -266,7 +271,7 @@ fn by_look(
     declared.retain(|code| {
         whole(*code) || damaged.contains(&candidates::as_tried(*code)) || (!has_whole && nearly(*code))
     });
-    let look = look(&census, &candidates, &hints(said, head));
+    let look = guess(&census, &candidates, &hints(said, head));
     let (used, confidence) =
         match declared.iter().find(|code| census.is_same_text(**code, look.code)).or(declared.first()) {
             Some(declared) => (*declared, of_declared(&census, *declared, look)),
@@ -278,13 +283,13 @@ fn by_look(
 }
 
 /// Returns whether a declared encoding may be right although the bytes do not prove it.
-fn is_legacy(code: Code) -> bool {
-    let shows_itself = [UTF_8, UTF_16LE, UTF_16BE, REPLACEMENT].map(Code::Standard);
-    !shows_itself.contains(&code) && !matches!(code, Code::Utf32(_))
+fn is_legacy(code: Codec) -> bool {
+    let shows_itself = [UTF_8, UTF_16LE, UTF_16BE, REPLACEMENT].map(Codec::Standard);
+    !shows_itself.contains(&code) && !matches!(code, Codec::Utf32(_))
 }
 
 /// Returns the languages that the text may be in: from the source list, its header and its host's country.
-fn hints(said: Said<'_>, head: &str) -> Vec<Language> {
+fn hints(said: SourceHints<'_>, head: &str) -> Vec<Language> {
     let in_header = declared_language(head);
     let named = [said.language, in_header.as_deref()].into_iter().flatten().flat_map(Language::named);
     named.chain(said.host.into_iter().flat_map(Language::of_host)).collect()
@@ -292,7 +297,7 @@ fn hints(said: Said<'_>, head: &str) -> Vec<Language> {
 
 /// Returns the confidence in a declared encoding. That the whole text decodes in it is not enough: the
 /// text decodes in many encodings.
-fn of_declared(census: &Census, declared: Code, look: Look) -> Confidence {
+fn of_declared(census: &DecodeTrials, declared: Codec, look: Guess) -> Confidence {
     let fits = || fit(census, declared).is_some_and(|fit| fit >= look.fit * DECLARED_FIT_MIN);
     let is_plain = || !is_odd(census, declared);
     if census.is_same_text(declared, look.code) || (!look.is_sure && fits() && is_plain()) {

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::task::JoinSet;
 
 use crate::{
-    book::Course,
-    form::Form,
+    layout::RunLayout,
+    oracle::Course,
     workload::{Worker, name},
 };
 
@@ -27,7 +27,7 @@ const ORDERS: &str = "JUGGLE_CRASH_ORDERS";
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Orders {
     pub(crate) run: PathBuf,
-    pub(crate) form: Form,
+    pub(crate) layout: RunLayout,
     /// Its number, of those that work on the directory one after another.
     pub(crate) process: u32,
     pub(crate) forces: Forces,
@@ -82,11 +82,11 @@ async fn work(orders: Orders) {
         Forces::Nothing => Durability::Process,
     };
     // Where the directory cannot even be opened, nothing is done, and nothing is said.
-    let Ok(blobs) = orders.form.open(&orders.run, durability, orders.process) else { return };
+    let Ok(blobs) = orders.layout.open(&orders.run, durability, orders.process) else { return };
     let blobs: Arc<dyn BlobStore> = Arc::new(blobs);
     give_up_a_blob(&*blobs);
     let voice = Voice::default();
-    let worker = Arc::new(Worker::new(blobs, orders.form.config(), move |line| voice.say(line)));
+    let worker = Arc::new(Worker::new(blobs, orders.layout.config(), move |line| voice.say(line)));
     let mut texts = JoinSet::new();
     for (document, course) in orders.courses.into_iter().enumerate() {
         if texts.len() >= orders.in_flight

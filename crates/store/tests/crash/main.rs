@@ -1,12 +1,12 @@
 //! What the store stage leaves when it is killed, when a system call fails, and when the power fails.
 //!
-//! A process says each of its deeds in a line before it does it, and again once it was done. Whoever reads these lines
+//! A process says each of its operations in a line before it does it, and again once it was done. Whoever reads these lines
 //! knows which texts must be there, and which may:
 //!
-//! * [`workload`]: the texts, and what is done with each; [`deed`]: the lines;
-//! * [`form`]: the forms in which a run directory may keep them;
+//! * [`workload`]: the texts, and what is done with each; [`operation`]: the lines;
+//! * [`layout`]: the layouts in which a run directory may keep them;
 //! * [`child`]: the process that does and says it;
-//! * [`book`]: what follows from the lines, and whether a run directory agrees;
+//! * [`oracle`]: what follows from the lines, and whether a run directory agrees;
 //! * [`power`]: the disks that a power cut could leave;
 //! * [`fault`]: a system call that fails, or at which the process is killed, for every one of them;
 //! * [`marking`]: the same while duplicates are marked.
@@ -20,11 +20,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 #![expect(clippy::print_stdout, reason = "measures are for whoever reads the output of the tests")]
 
-mod book;
 mod child;
-mod deed;
 mod fault;
-mod form;
+mod layout;
 mod marking;
+mod operation;
+mod oracle;
 mod power;
 mod workload;

@@ -27,10 +27,10 @@ use store::{duplicates::mark, local::LocalBlobs, stage::Store};
 use tempfile::TempDir;
 
 use crate::{
-    book::{bytes, files},
     child,
     fault::injector::Injector,
-    form::Form,
+    layout::RunLayout,
+    oracle::{bytes, files},
     workload::{job_of, raw, spool_bytes},
 };
 
@@ -44,7 +44,7 @@ fn a_process_that_is_told_to_marks_duplicates() {
     let Some(run) = child::orders::<PathBuf>() else { return };
     powercut::child::wait_to_be_told();
     // Whether it fails is seen by what it leaves.
-    if let Ok(blobs) = Form::Packed.open(&run, Durability::Power, 0) {
+    if let Ok(blobs) = RunLayout::Compressed.open(&run, Durability::Power, 0) {
         drop(mark(&blobs));
     }
 }
@@ -59,9 +59,9 @@ fn marking_may_end_at_any_call_where_the_first_is_packed() {
     end_everywhere(["zstd", "none"], &[Fault::Kill]);
 }
 
-fn end_everywhere(packings: [&str; 2], faults: &[Fault]) {
+fn end_everywhere(compressions: [&str; 2], faults: &[Fault]) {
     let begun = Instant::now();
-    let run = stored(packings);
+    let run = stored(compressions);
     let before = Left::in_run(run.path());
     let steps = marked_by_a_process(run.path(), None).faults.steps;
     let after = Left::in_run(run.path());
@@ -71,7 +71,7 @@ fn end_everywhere(packings: [&str; 2], faults: &[Fault]) {
     for (nth, step) in steps.iter().enumerate() {
         for fault in faults {
             let plan = Plan { fault: *fault, nth, counts: |_| true };
-            let run = stored(packings);
+            let run = stored(compressions);
             let injector = marked_by_a_process(run.path(), Some(plan));
             assert_eq!(injector.faults.hit.map(|at| injector.faults.steps[at]), Some(*step), "{plan:?}");
             check(run.path(), &before, &after, &format!("{fault:?} at {nth} ({step:?})"));
@@ -82,7 +82,7 @@ fn end_everywhere(packings: [&str; 2], faults: &[Fault]) {
 
 /// Looks at what a process left, marks again, and looks once more.
 fn check(run: &Path, before: &Left, after: &Left, what: &str) {
-    let blobs = Form::Packed.open(run, Durability::Process, 0).unwrap();
+    let blobs = RunLayout::Compressed.open(run, Durability::Process, 0).unwrap();
     for (name, found) in contents(&blobs) {
         let is_whole = found == before.contents[&name] || found == after.contents[&name];
         assert!(is_whole, "{what}: {name:?}");
@@ -113,25 +113,26 @@ impl Left {
             (path.clone(), first_of.entry(inode).or_insert_with(|| path.clone()).clone())
         });
         let links = links.collect();
-        let blobs = Form::Packed.open(run, Durability::Process, 0).unwrap();
+        let blobs = RunLayout::Compressed.open(run, Durability::Process, 0).unwrap();
         Self { files, links, contents: contents(&blobs) }
     }
 }
 
-/// The bytes of all blobs, whichever form they have.
+/// The bytes of all blobs, whichever layout they have.
 fn contents(blobs: &LocalBlobs) -> BTreeMap<(usize, BlobKind), Vec<u8>> {
-    let names =
-        (0..DOCUMENTS).flat_map(|document| Form::Packed.stored().iter().map(move |kind| (document, *kind)));
+    let names = (0..DOCUMENTS)
+        .flat_map(|document| RunLayout::Compressed.stored().iter().map(move |kind| (document, *kind)));
     names.map(|(document, kind)| ((document, kind), bytes(blobs, kind, document).unwrap().unwrap())).collect()
 }
 
 /// A run directory with all texts, packed so in turn.
-fn stored(packings: [&str; 2]) -> TempDir {
+fn stored(compressions: [&str; 2]) -> TempDir {
     let run = powercut::child::scratch();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for document in 0..DOCUMENTS {
-        let blobs = Form::Packed.open(run.path(), Durability::Process, 0).unwrap();
-        let blobs: Arc<dyn BlobStore> = Arc::new(blobs.packing(packings[document % 2].parse().unwrap()));
+        let blobs = RunLayout::Compressed.open(run.path(), Durability::Process, 0).unwrap();
+        let blobs: Arc<dyn BlobStore> =
+            Arc::new(blobs.compressing(compressions[document % 2].parse().unwrap()));
         let bytes = raw(document / SAME, 1);
         spool_bytes(&*blobs, document, &bytes).unwrap();
         let stage = Store::new(blobs, Arc::default());

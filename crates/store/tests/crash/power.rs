@@ -17,10 +17,10 @@ use powercut::{
 use tempfile::TempDir;
 
 use crate::{
-    book::Book,
     child::{Forces, Orders},
-    deed::Line,
-    form::Form,
+    layout::RunLayout,
+    operation::Line,
+    oracle::Oracle,
 };
 
 /// Power cuts for either way of forcing files, when nothing else is said, and in one record.
@@ -32,8 +32,9 @@ const STATES_OF_CONTROL: usize = 20;
 const EVENTS_MAX: usize = 500;
 /// Where nothing else is said, the same cuts are made every time.
 const SEED: u64 = 84;
-/// The forms of run directories, a record each in turn.
-const FORMS: [Form; 5] = [Form::Plain, Form::Packed, Form::Changing, Form::Dropped, Form::Plain];
+/// The layouts of run directories, a record each in turn.
+const LAYOUTS: [RunLayout; 5] =
+    [RunLayout::Plain, RunLayout::Compressed, RunLayout::Changing, RunLayout::Dropped, RunLayout::Plain];
 const DOCUMENTS: usize = 12;
 const VERSIONS: u32 = 3;
 /// Texts that a process works on at once: one of these.
@@ -51,28 +52,32 @@ fn nothing_acknowledged_is_lost_where_files_are_forced_each_by_itself() {
 
 fn check(file_system: FileSystem) {
     let mut random = fastrand::Rng::with_seed(settings::seed_or("power cuts of the store", SEED));
-    let books = FORMS.map(|form| Book::of(DOCUMENTS, VERSIONS, form));
+    let oracles = LAYOUTS.map(|layout| Oracle::of(DOCUMENTS, VERSIONS, layout));
     let mut left = settings::number("JUGGLE_TORTURE_STATES", STATES);
-    for book in books.iter().cycle() {
+    for oracle in oracles.iter().cycle() {
         let states = left.min(STATES_OF_RECORD);
         if states == 0 {
             return;
         }
-        check_a_record(file_system, states, book, &mut random);
+        check_a_record(file_system, states, oracle, &mut random);
         left -= states;
     }
 }
 
-fn check_a_record(file_system: FileSystem, states: usize, book: &Book, random: &mut fastrand::Rng) {
+fn check_a_record(file_system: FileSystem, states: usize, oracle: &Oracle, random: &mut fastrand::Rng) {
     let begun = Instant::now();
-    let form = book.form();
-    let record = record(Forces::Everything, file_system, book, random);
-    println!("{file_system:?}, {form:?}: {} recorded in {:.1?}", summary(&record), begun.elapsed());
+    let layout = oracle.layout();
+    let record = record(Forces::Everything, file_system, oracle, random);
+    println!("{file_system:?}, {layout:?}: {} recorded in {:.1?}", summary(&record), begun.elapsed());
     let is_in_one_call = |event: &Event<Line>| matches!(event, Event::Sync { what: Synced::FileSystem, .. });
     assert_eq!(record.events.iter().any(is_in_one_call), file_system == FileSystem::Ext4);
     let begun = Instant::now();
-    let failures = cut::check(&record, cuts(&record, states, random), book);
-    println!("{file_system:?}, {form:?}: {states} disks: {} bad, in {:.1?}", failures.len(), begun.elapsed());
+    let failures = cut::check(&record, cuts(&record, states, random), oracle);
+    println!(
+        "{file_system:?}, {layout:?}: {states} disks: {} bad, in {:.1?}",
+        failures.len(),
+        begun.elapsed()
+    );
     let shown: Vec<_> = failures.iter().take(5).map(ToString::to_string).collect();
     assert!(failures.is_empty(), "{} of {states} disks are bad:\n\n{}", failures.len(), shown.join("\n\n"));
 }
@@ -80,33 +85,33 @@ fn check_a_record(file_system: FileSystem, states: usize, book: &Book, random: &
 /// One process is killed after each of its events in turn, and another finishes what it left.
 #[test]
 fn what_a_killed_process_left_unforced_is_forced_by_the_next() {
-    kill_after_events(Form::Plain, 1);
+    kill_after_events(RunLayout::Plain, 1);
 }
 
 #[test]
 fn what_a_killed_process_left_unforced_is_forced_by_the_next_in_other_forms() {
-    kill_after_events(Form::Packed, 2);
-    kill_after_events(Form::Dropped, 2);
-    kill_after_events(Form::Changing, 2);
+    kill_after_events(RunLayout::Compressed, 2);
+    kill_after_events(RunLayout::Dropped, 2);
+    kill_after_events(RunLayout::Changing, 2);
 }
 
 /// After each event, or of so many after one.
-fn kill_after_events(form: Form, step: usize) {
+fn kill_after_events(layout: RunLayout, step: usize) {
     let begun = Instant::now();
-    let book = Book::of(1, 2, form);
+    let oracle = Oracle::of(1, 2, layout);
     let mut random = fastrand::Rng::with_seed(SEED);
     for events in (1..EVENTS_MAX).step_by(step) {
-        let mut recording = Recording::of(&book, Forces::Everything, FileSystem::Fuse);
+        let mut recording = Recording::of(&oracle, Forces::Everything, FileSystem::Fuse);
         let was_killed = recording.live(End::Events(events), 1);
         recording.live(End::ByItself, 1);
         let record = recording.finish();
         let at = record.events.len();
         let cuts = [Luck::Nothing, Luck::ContentOnly].map(|luck| Cut { luck, ..Cut::at(at, &mut random) });
         // By both models each.
-        let failures = cut::check(&record, cuts.repeat(2), &book);
-        assert!(failures.is_empty(), "{form:?}, killed after {events}: {}", failures[0]);
+        let failures = cut::check(&record, cuts.repeat(2), &oracle);
+        assert!(failures.is_empty(), "{layout:?}, killed after {events}: {}", failures[0]);
         if !was_killed {
-            println!("{form:?}: killed after each {step} of {events} events, in {:.1?}", begun.elapsed());
+            println!("{layout:?}: killed after each {step} of {events} events, in {:.1?}", begun.elapsed());
             return;
         }
     }
@@ -117,11 +122,11 @@ fn kill_after_events(form: Form, step: usize) {
 #[test]
 fn a_store_that_forces_nothing_to_the_medium_is_found_out() {
     let mut random = fastrand::Rng::with_seed(SEED);
-    for form in [Form::Plain, Form::Packed, Form::Dropped] {
-        let book = Book::of(DOCUMENTS, VERSIONS, form);
-        let record = record(Forces::Nothing, FileSystem::Ext4, &book, &mut random);
-        let failures = cut::check(&record, cuts(&record, STATES_OF_CONTROL, &mut random), &book);
-        println!("{form:?}: {STATES_OF_CONTROL} disks: {} bad", failures.len());
+    for layout in [RunLayout::Plain, RunLayout::Compressed, RunLayout::Dropped] {
+        let oracle = Oracle::of(DOCUMENTS, VERSIONS, layout);
+        let record = record(Forces::Nothing, FileSystem::Ext4, &oracle, &mut random);
+        let failures = cut::check(&record, cuts(&record, STATES_OF_CONTROL, &mut random), &oracle);
+        println!("{layout:?}: {STATES_OF_CONTROL} disks: {} bad", failures.len());
         assert!(!failures.is_empty(), "the test cannot see what is missing");
     }
 }
@@ -131,29 +136,29 @@ struct Recording<'b> {
     run: TempDir,
     recorder: Recorder<Line>,
     lives: u32,
-    book: &'b Book,
+    oracle: &'b Oracle,
     forces: Forces,
     file_system: FileSystem,
 }
 
 impl<'b> Recording<'b> {
-    fn of(book: &'b Book, forces: Forces, file_system: FileSystem) -> Self {
+    fn of(oracle: &'b Oracle, forces: Forces, file_system: FileSystem) -> Self {
         let run = powercut::child::scratch();
         let recorder = Recorder::of(&run.path().canonicalize().unwrap());
-        Self { run, recorder, lives: 0, book, forces, file_system }
+        Self { run, recorder, lives: 0, oracle, forces, file_system }
     }
 
     /// One process goes on where the last one ended. Returns whether it was killed.
     fn live(&mut self, end: End, in_flight: usize) -> bool {
-        let mut book = self.book.clone();
-        self.recorder.record().lines().for_each(|line| book.hear(line));
+        let mut oracle = self.oracle.clone();
+        self.recorder.record().lines().for_each(|line| oracle.hear(line));
         let orders = Orders {
             run: self.run.path().canonicalize().unwrap(),
-            form: self.book.form(),
+            layout: self.oracle.layout(),
             process: self.lives,
             forces: self.forces,
-            courses: book.courses().to_vec(),
-            versions: book.versions(),
+            courses: oracle.courses().to_vec(),
+            versions: oracle.versions(),
             in_flight,
         };
         self.recorder.begin_life(self.lives, end);
@@ -170,8 +175,13 @@ impl<'b> Recording<'b> {
 }
 
 /// Lets some processes work on one directory.
-fn record(forces: Forces, file_system: FileSystem, book: &Book, random: &mut fastrand::Rng) -> Record<Line> {
-    let mut recording = Recording::of(book, forces, file_system);
+fn record(
+    forces: Forces,
+    file_system: FileSystem,
+    oracle: &Oracle,
+    random: &mut fastrand::Rng,
+) -> Record<Line> {
+    let mut recording = Recording::of(oracle, forces, file_system);
     for end in ends(random) {
         let was_killed = recording.live(end, IN_FLIGHT[random.usize(..IN_FLIGHT.len())]);
         assert!(was_killed || end == End::ByItself, "{end:?} was not reached");
@@ -215,7 +225,7 @@ fn cuts(record: &Record<Line>, count: usize, random: &mut fastrand::Rng) -> Vec<
 fn summary(record: &Record<Line>) -> String {
     let count = |is: fn(&Event<Line>) -> bool| record.events.iter().filter(|event| is(event)).count();
     format!(
-        "{} processes, {} acknowledged deeds, {} changes, {} syncs",
+        "{} processes, {} acknowledged operations, {} changes, {} syncs",
         count(|event| matches!(event, Event::Life(_))),
         count(|event| matches!(event, Event::Line(Line::Did(_)))),
         count(|event| matches!(event, Event::Change(_))),

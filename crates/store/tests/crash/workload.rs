@@ -13,11 +13,11 @@ use flow::{
 use store::{config::StoreConfig, stage::Store};
 
 use crate::{
-    book::Course,
-    deed::{Deed, Line, Step},
+    operation::{Line, Operation, Step},
+    oracle::Course,
 };
 
-/// How often a deed is tried before the process goes on with the next text.
+/// How often a operation is tried before the process goes on with the next text.
 const TRIES: usize = 2;
 
 pub(crate) fn id(document: usize) -> DocumentId {
@@ -99,7 +99,7 @@ impl Worker {
         config: StoreConfig,
         say: impl Fn(&Line) + Send + Sync + 'static,
     ) -> Self {
-        let stage = Store::new(Arc::clone(&blobs), Arc::default()).configured(config);
+        let stage = Store::new(Arc::clone(&blobs), Arc::default()).with_config(config);
         Self { blobs, stage, say: Box::new(say) }
     }
 
@@ -108,29 +108,29 @@ impl Worker {
         let first = course.store.done + 1;
         for version in first..=versions {
             let is_in_spool = course.spool.done >= version;
-            if !is_in_spool && !self.achieves(Deed { document, version, step: Step::Spool }).await
-                || !self.achieves(Deed { document, version, step: Step::Store }).await
+            if !is_in_spool && !self.achieves(Operation { document, version, step: Step::Spool }).await
+                || !self.achieves(Operation { document, version, step: Step::Store }).await
             {
                 return;
             }
         }
     }
 
-    async fn achieves(&self, deed: Deed) -> bool {
+    async fn achieves(&self, operation: Operation) -> bool {
         for _ in 0..TRIES {
-            (self.say)(&Line::Tries(deed));
-            match self.once(deed).await {
+            (self.say)(&Line::Tries(operation));
+            match self.once(operation).await {
                 Ok(()) => {
-                    (self.say)(&Line::Did(deed));
+                    (self.say)(&Line::Did(operation));
                     return true;
                 }
-                Err(why) => (self.say)(&Line::Failed(deed, why)),
+                Err(why) => (self.say)(&Line::Failed(operation, why)),
             }
         }
         false
     }
 
-    async fn once(&self, Deed { document, version, step }: Deed) -> Result<(), String> {
+    async fn once(&self, Operation { document, version, step }: Operation) -> Result<(), String> {
         match step {
             Step::Spool => {
                 let blobs = Arc::clone(&self.blobs);

@@ -7,7 +7,7 @@ use encoding_rs::{
     WINDOWS_1253, WINDOWS_1254, WINDOWS_1255, WINDOWS_1256, WINDOWS_1257, WINDOWS_1258, X_MAC_CYRILLIC,
 };
 
-use crate::text::code::{Code, CodePage};
+use crate::text::codec::{CodePage, Codec};
 
 /// Encodings of the standard, and the name of the model of each in the `chardet` crate.
 const STANDARD: [(&Encoding, &str); 32] = [
@@ -51,49 +51,49 @@ pub(super) const MULTI_BYTE: [&Encoding; 5] = [SHIFT_JIS, EUC_JP, GB18030, BIG5,
 /// An encoding that a text may be in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Candidate {
-    pub(super) code: Code,
+    pub(super) code: Codec,
     /// The name of its model.
     pub(super) model: &'static str,
 }
 
 /// Returns all candidates.
 pub(super) fn all() -> impl Iterator<Item = Candidate> {
-    let standard = STANDARD.iter().map(|(encoding, model)| (Code::Standard(encoding), *model));
-    let pages = CodePage::all().map(|page| (Code::Page(page), page.table()));
+    let standard = STANDARD.iter().map(|(encoding, model)| (Codec::Standard(encoding), *model));
+    let pages = CodePage::all().map(|page| (Codec::Page(page), page.table()));
     standard.chain(pages).map(|(code, model)| Candidate { code, model })
 }
 
 /// Returns the candidate of an encoding, or `None` if there is no model of it.
-pub(super) fn of(code: Code) -> Option<Candidate> {
+pub(super) fn of(code: Codec) -> Option<Candidate> {
     let code = as_tried(code);
     all().find(|candidate| candidate.code == code)
 }
 
 /// Returns the encoding that is tried for this one: gb18030 for GBK, else the encoding itself.
-pub(super) fn as_tried(code: Code) -> Code {
-    if code == Code::Standard(GBK) { Code::Standard(GB18030) } else { code }
+pub(super) fn as_tried(code: Codec) -> Codec {
+    if code == Codec::Standard(GBK) { Codec::Standard(GB18030) } else { code }
 }
 
 /// Returns the character of a byte in an encoding of one byte per character. Returns `None` if there is no
 /// character, or only a control character beyond ASCII, which no text contains.
-pub(super) fn character(code: Code, byte: u8) -> Option<char> {
+pub(super) fn character(code: Codec, byte: u8) -> Option<char> {
     let found = match code {
-        Code::Page(page) => page.character(byte),
-        Code::Standard(encoding) => {
+        Codec::Page(page) => page.character(byte),
+        Codec::Standard(encoding) => {
             let byte = [byte];
             let text = encoding.decode_without_bom_handling_and_without_replacement(&byte)?;
             text.chars().next()
         }
-        Code::Utf32(_) | Code::SevenBit(_) => None,
+        Codec::Utf32(_) | Codec::SevenBit(_) => None,
     };
     found.filter(|found| !('\u{80}'..'\u{A0}').contains(found))
 }
 
 /// Returns whether every character is one byte.
-pub(super) fn is_single_byte(code: Code) -> bool {
+pub(super) fn is_single_byte(code: Codec) -> bool {
     match code {
-        Code::Standard(encoding) => encoding.is_single_byte(),
-        Code::Page(_) => true,
-        Code::Utf32(_) | Code::SevenBit(_) => false,
+        Codec::Standard(encoding) => encoding.is_single_byte(),
+        Codec::Page(_) => true,
+        Codec::Utf32(_) | Codec::SevenBit(_) => false,
     }
 }

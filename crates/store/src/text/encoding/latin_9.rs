@@ -5,15 +5,15 @@
 
 use encoding_rs::{Encoding, ISO_8859_15, WINDOWS_1252};
 
-use crate::text::code::Code;
+use crate::text::codec::Codec;
 
 /// Returns the right one of the two if the text looks like either of them, else `looks_like` itself.
-pub(super) fn settle(looks_like: Code, evidence: &[u8]) -> Code {
+pub(super) fn settle(looks_like: Codec, evidence: &[u8]) -> Codec {
     let pair: [&Encoding; 2] = [WINDOWS_1252, ISO_8859_15];
-    if !pair.map(Code::Standard).contains(&looks_like) {
+    if !pair.map(Codec::Standard).contains(&looks_like) {
         return looks_like;
     }
-    Code::Standard(if has_letters_of_latin_9(evidence) { ISO_8859_15 } else { WINDOWS_1252 })
+    Codec::Standard(if has_letters_of_latin_9(evidence) { ISO_8859_15 } else { WINDOWS_1252 })
 }
 
 fn has_letters_of_latin_9(evidence: &[u8]) -> bool {

@@ -2,13 +2,14 @@ use encoding_rs::{ISO_8859_15, KOI8_R, SHIFT_JIS, WINDOWS_1251, WINDOWS_1252};
 
 use super::*;
 
-fn of(bytes: &[u8], http: Option<&str>) -> Decided {
-    decide(&Survey::of(bytes, 1000), Said { http, ..Said::default() }, &|| Ok(Box::new(bytes))).unwrap()
+fn of(bytes: &[u8], http: Option<&str>) -> EncodingDecision {
+    decide(&Scan::of(bytes, 1000), SourceHints { http, ..SourceHints::default() }, &|| Ok(Box::new(bytes)))
+        .unwrap()
 }
 
 fn refused(bytes: &[u8]) -> NotText {
-    match decide(&Survey::of(bytes, 1000), Said::default(), &|| Ok(Box::new(bytes))).unwrap_err() {
-        Undecided::NotText(error) => error,
+    match decide(&Scan::of(bytes, 1000), SourceHints::default(), &|| Ok(Box::new(bytes))).unwrap_err() {
+        DecideError::NotText(error) => error,
         error => panic!("{error}"),
     }
 }
@@ -28,7 +29,7 @@ fn a_byte_order_mark_decides() {
         ([b"\xFE\xFF".as_slice(), &utf16(RUSSIAN, u16::to_be_bytes)].concat(), UTF_16BE, 2),
     ] {
         let decided = of(&bytes, Some("windows-1252"));
-        assert_eq!((decided.used, decided.bom_bytes), (Code::Standard(expected), length));
+        assert_eq!((decided.used, decided.bom_bytes), (Codec::Standard(expected), length));
     }
 }
 
@@ -73,10 +74,10 @@ fn utf8_with_a_flaw_is_not_taken_for_something_else() {
 #[test]
 fn a_declaration_counts_first_http_then_the_text() {
     let bytes = KOI8_R.encode(&format!("Character set encoding: windows-1251\n{RUSSIAN}")).0.into_owned();
-    assert_eq!(of(&bytes, Some("koi8-r")).used, Code::Standard(KOI8_R));
+    assert_eq!(of(&bytes, Some("koi8-r")).used, Codec::Standard(KOI8_R));
     let bytes = WINDOWS_1252.encode(&format!("Character set encoding: ASCII\n{FRENCH}")).0.into_owned();
     let decided = of(&bytes, None);
-    assert_eq!((decided.used, decided.confidence), (Code::Standard(WINDOWS_1252), Confidence::Declared));
+    assert_eq!((decided.used, decided.confidence), (Codec::Standard(WINDOWS_1252), Confidence::Declared));
 }
 
 #[test]
@@ -84,10 +85,10 @@ fn contradicted_and_unknown_labels_are_passed_over() {
     let latin = WINDOWS_1252.encode(FRENCH).0.repeat(10);
     for label in ["utf-8", "utf-9", "utf-16", "shift_jis", "", "hz-gb-2312"] {
         let decided = of(&latin, Some(label));
-        assert_eq!(decided.used, Code::Standard(WINDOWS_1252), "{label}");
+        assert_eq!(decided.used, Codec::Standard(WINDOWS_1252), "{label}");
         assert_eq!(
             (decided.detected, decided.confidence),
-            (Some(Code::Standard(WINDOWS_1252)), Confidence::Likely)
+            (Some(Codec::Standard(WINDOWS_1252)), Confidence::Likely)
         );
     }
 }
@@ -96,11 +97,11 @@ fn contradicted_and_unknown_labels_are_passed_over() {
 fn what_nobody_declares_is_detected() {
     for encoding in [WINDOWS_1251, KOI8_R] {
         let decided = of(&encoding.encode(&RUSSIAN.repeat(5)).0, None);
-        assert_eq!(decided.detected, Some(Code::Standard(encoding)));
+        assert_eq!(decided.detected, Some(Codec::Standard(encoding)));
     }
     let japanese = "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。\n".repeat(5);
-    assert_eq!(of(&SHIFT_JIS.encode(&japanese).0, None).used, Code::Standard(SHIFT_JIS));
-    assert_eq!(of(&ISO_2022_JP.encode(&japanese).0, None).used, Code::Standard(ISO_2022_JP));
+    assert_eq!(of(&SHIFT_JIS.encode(&japanese).0, None).used, Codec::Standard(SHIFT_JIS));
+    assert_eq!(of(&ISO_2022_JP.encode(&japanese).0, None).used, Codec::Standard(ISO_2022_JP));
 }
 
 #[test]
@@ -117,7 +118,7 @@ fn letters_far_from_head_and_tail_are_seen_too() {
     let mut bytes = b"plain text\n".repeat(10_000);
     bytes.extend_from_slice(&WINDOWS_1251.encode(&RUSSIAN.repeat(5)).0);
     bytes.extend(b"plain text\n".repeat(10_000));
-    assert_eq!(of(&bytes, None).used, Code::Standard(WINDOWS_1251));
+    assert_eq!(of(&bytes, None).used, Codec::Standard(WINDOWS_1251));
 }
 
 #[test]
@@ -147,8 +148,8 @@ fn utf32_shows_itself_by_its_mark_or_by_its_units() {
 #[test]
 fn what_the_list_gives_is_above_all() {
     let given = |bytes: &[u8], label| {
-        let said = Said { listed: Some(label), http: Some("utf-8"), ..Said::default() };
-        decide(&Survey::of(bytes, 1000), said, &|| Ok(Box::new(bytes)))
+        let said = SourceHints { listed: Some(label), http: Some("utf-8"), ..SourceHints::default() };
+        decide(&Scan::of(bytes, 1000), said, &|| Ok(Box::new(bytes)))
     };
     let decided = given(RUSSIAN.as_bytes(), "windows-1251").unwrap();
     assert_eq!((decided.used.name(), decided.confidence), ("windows-1251", Confidence::Given));
@@ -158,7 +159,7 @@ fn what_the_list_gives_is_above_all() {
     let decided = given(&[b"\xEF\xBB\xBF".as_slice(), RUSSIAN.as_bytes()].concat(), "utf-8").unwrap();
     assert_eq!(decided.bom_bytes, 3);
     let unknown = given(b"x", "utf-9").unwrap_err();
-    assert!(matches!(unknown, Undecided::NotText(NotText::Unknown(label)) if label == "utf-9"));
+    assert!(matches!(unknown, DecideError::NotText(NotText::Unknown(label)) if label == "utf-9"));
 }
 
 #[test]
@@ -166,7 +167,7 @@ fn a_declaration_beside_what_the_bytes_look_like_is_doubtful() {
     let bytes = WINDOWS_1251.encode(&RUSSIAN.repeat(5)).0.into_owned();
     let decided = of(&bytes, Some("windows-1252"));
     assert_eq!((decided.used.name(), decided.confidence), ("windows-1252", Confidence::Doubtful));
-    assert_eq!(decided.detected, Some(Code::Standard(WINDOWS_1251)));
+    assert_eq!(decided.detected, Some(Codec::Standard(WINDOWS_1251)));
 }
 
 #[test]

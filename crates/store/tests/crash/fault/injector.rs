@@ -10,7 +10,7 @@ use powercut::{
     voice,
 };
 
-use crate::deed::Line;
+use crate::operation::Line;
 
 /// Counts the changes that a process makes, and records what it reports.
 #[derive(Debug)]

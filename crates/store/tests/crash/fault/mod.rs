@@ -2,7 +2,7 @@
 //! finishes, with the same files as one that nothing disturbed.
 //!
 //! A first run shows which calls there are ([`injector`]). Then every one of them goes wrong in every way it can, each in a
-//! run of its own; on another file system, and in other forms of the run directory, in one of them. With several texts under
+//! run of its own; on another file system, and in other layouts of the run directory, in one of them. With several texts under
 //! way at once the calls come in another order each time; there the runs go on until one is undisturbed.
 
 pub(crate) mod injector;
@@ -25,10 +25,10 @@ use powercut::{
 
 use self::injector::Injector;
 use crate::{
-    book::{Book, files},
     child::{Forces, Orders},
-    deed::{Deed, Line},
-    form::Form,
+    layout::RunLayout,
+    operation::{Line, Operation},
+    oracle::{Oracle, files},
 };
 
 const DOCUMENTS: usize = 2;
@@ -42,22 +42,22 @@ const THREADS: usize = 2;
 
 #[test]
 fn every_call_may_fail_where_files_are_forced_in_one_call() {
-    inject_everywhere(FileSystem::Ext4, Form::Plain, every_fault);
+    inject_everywhere(FileSystem::Ext4, RunLayout::Plain, every_fault);
 }
 
 #[test]
 fn every_call_may_fail_where_files_are_forced_each_by_itself() {
-    inject_everywhere(FileSystem::Fuse, Form::Plain, every_fault_of_flushes);
+    inject_everywhere(FileSystem::Fuse, RunLayout::Plain, every_fault_of_flushes);
 }
 
 #[test]
 fn every_call_may_fail_where_blobs_are_packed_in_shards() {
-    inject_everywhere(FileSystem::Fuse, Form::Packed, one_fault);
+    inject_everywhere(FileSystem::Fuse, RunLayout::Compressed, one_fault);
 }
 
 #[test]
 fn every_call_may_fail_where_raw_bytes_are_dropped() {
-    inject_everywhere(FileSystem::Ext4, Form::Dropped, one_fault);
+    inject_everywhere(FileSystem::Ext4, RunLayout::Dropped, one_fault);
 }
 
 #[test]
@@ -94,9 +94,9 @@ fn one_fault(nth: usize, step: Step) -> Vec<Fault> {
 }
 
 /// Each call of a run goes wrong in these ways.
-fn inject_everywhere(file_system: FileSystem, form: Form, faults: fn(usize, Step) -> Vec<Fault>) {
+fn inject_everywhere(file_system: FileSystem, layout: RunLayout, faults: fn(usize, Step) -> Vec<Fault>) {
     let begun = Instant::now();
-    let trial = Trial::of(file_system, form, DOCUMENTS, 1);
+    let trial = Trial::of(file_system, layout, DOCUMENTS, 1);
     let steps = trial.steps();
     let plans: Vec<Plan> = steps
         .iter()
@@ -112,14 +112,14 @@ fn inject_everywhere(file_system: FileSystem, form: Form, faults: fn(usize, Step
         }
     });
     let (calls, faults) = (steps.len(), plans.len());
-    println!("{file_system:?}, {form:?}: {calls} calls, {faults} faults, in {:.1?}", begun.elapsed());
+    println!("{file_system:?}, {layout:?}: {calls} calls, {faults} faults, in {:.1?}", begun.elapsed());
     assert!(calls > 100, "hardly anything was seen");
 }
 
 /// One call after the other goes wrong, of those that count.
 fn inject_until_undisturbed(fault: Fault, counts: fn(Step) -> bool) {
     let begun = Instant::now();
-    let trial = Trial::of(FileSystem::Ext4, Form::Plain, IN_FLIGHT, IN_FLIGHT);
+    let trial = Trial::of(FileSystem::Ext4, RunLayout::Plain, IN_FLIGHT, IN_FLIGHT);
     let (next, hits) = (AtomicUsize::new(0), AtomicUsize::new(0));
     in_parallel(|| {
         while trial.inject(Plan { fault, nth: next.fetch_add(1, Ordering::Relaxed), counts }).is_some() {
@@ -141,17 +141,17 @@ fn in_parallel(work: impl Fn() + Sync) {
 struct Trial {
     file_system: FileSystem,
     in_flight: usize,
-    book: Book,
+    oracle: Oracle,
     /// What an undisturbed run leaves.
     undisturbed: BTreeMap<String, Vec<u8>>,
 }
 
 impl Trial {
-    fn of(file_system: FileSystem, form: Form, documents: usize, in_flight: usize) -> Self {
-        let book = Book::of(documents, VERSIONS, form);
+    fn of(file_system: FileSystem, layout: RunLayout, documents: usize, in_flight: usize) -> Self {
+        let oracle = Oracle::of(documents, VERSIONS, layout);
         let run = powercut::child::scratch();
-        book.clone().check(run.path(), Model::Ext4).unwrap();
-        Self { file_system, in_flight, book, undisturbed: files(run.path()) }
+        oracle.clone().check(run.path(), Model::Ext4).unwrap();
+        Self { file_system, in_flight, oracle, undisturbed: files(run.path()) }
     }
 
     /// The calls of a run in which nothing goes wrong.
@@ -166,10 +166,10 @@ impl Trial {
     fn run(&self, root: &Path, plan: Option<Plan>) -> Injector {
         let orders = Orders {
             run: root.to_owned(),
-            form: self.book.form(),
+            layout: self.oracle.layout(),
             process: 0,
             forces: Forces::Everything,
-            courses: self.book.courses().to_vec(),
+            courses: self.oracle.courses().to_vec(),
             versions: VERSIONS,
             in_flight: self.in_flight,
         };
@@ -190,9 +190,10 @@ impl Trial {
             let late = self.acknowledged_after(&injector);
             assert!(late.is_empty(), "{what}: then {late:?} were acknowledged");
         }
-        let mut book = self.book.clone();
-        injector.lines.iter().for_each(|(_, line)| book.hear(line));
-        book.check(&root, Model::Ext4)
+        let mut oracle = self.oracle.clone();
+        injector.lines.iter().for_each(|(_, line)| oracle.hear(line));
+        oracle
+            .check(&root, Model::Ext4)
             .unwrap_or_else(|wrong| panic!("{what}: {wrong:#?}\n{:#?}", injector.lines));
         let left = files(&root);
         assert!(left == self.undisturbed, "{what}: these are left: {:?}", left.keys());
@@ -201,13 +202,14 @@ impl Trial {
 
     /// What was acknowledged after the call that went wrong; where several texts were under way, of what was begun after it,
     /// since what had been acknowledged before may be said after.
-    fn acknowledged_after(&self, injector: &Injector) -> Vec<Deed> {
+    fn acknowledged_after(&self, injector: &Injector) -> Vec<Operation> {
         let after =
             || injector.lines.iter().filter(|(steps, _)| injector.faults.hit.is_some_and(|at| *steps > at));
-        let counts =
-            |deed: &Deed| self.in_flight == 1 || after().any(|(_, line)| *line == Line::Tries(*deed));
+        let counts = |operation: &Operation| {
+            self.in_flight == 1 || after().any(|(_, line)| *line == Line::Tries(*operation))
+        };
         let done = after().filter_map(|(_, line)| match line {
-            Line::Did(deed) => Some(*deed),
+            Line::Did(operation) => Some(*operation),
             Line::Tries(_) | Line::Failed(..) => None,
         });
         done.filter(counts).collect()

@@ -1,0 +1,96 @@
+//! Finds texts of which a large share was cut, so that no text is shortened without a warning
+//! ([`warnings`](crate::warnings)).
+//!
+//! Headers, small print and licences are recognised by their own form and may be most of a short file. They
+//! count only if they are longer than those seen in real texts. Every other cut counts if it has at least
+//! `BYTES_MIN` bytes and is a tenth of the text or more.
+
+use flow::document::DocumentId;
+
+use crate::text::boilerplate::removed_span::{RemovedSpan, Rule};
+
+/// The minimum size in bytes of a cut that counts. A shorter cut is a line or two, however short the text is.
+const BYTES_MIN: u64 = 512;
+/// A size in bytes that no licence or small print seen in real texts reaches.
+const LICENCE_BYTES: u64 = 24 * 1024;
+
+/// Returns the warning for a cut: it names the text, the lines and the rule, and says what to do.
+pub(crate) fn warning(document: &DocumentId, cut: &RemovedSpan, percent: u64) -> String {
+    let rule = serde_json::to_string(&cut.rule).unwrap_or_default();
+    format!(
+        "{percent} % of {document} was cut as boilerplate (lines {} to {}, rule {}): look at these lines of its raw text; to keep \
+         them, use --strip markers or --strip off",
+        cut.first_line,
+        cut.last_line,
+        rule.trim_matches('"'),
+    )
+}
+
+/// Returns the largest cut that counts, and its share in percent of the text before cutting. A licence of
+/// usual size is left out of that text, because it may be longer than the text itself.
+pub(crate) fn largest(cuts: &[RemovedSpan], kept_bytes: u64) -> Option<(&RemovedSpan, u64)> {
+    let is_usual_licence =
+        |cut: &&RemovedSpan| usual_bytes(cut.rule) == LICENCE_BYTES && cut.bytes < LICENCE_BYTES;
+    let all = kept_bytes + cuts.iter().filter(|cut| !is_usual_licence(cut)).map(|cut| cut.bytes).sum::<u64>();
+    let large = cuts.iter().filter(|cut| cut.bytes >= usual_bytes(cut.rule) && cut.bytes >= all.div_ceil(10));
+    large.max_by_key(|cut| cut.bytes).map(|cut| (cut, cut.bytes * 100 / all.max(1)))
+}
+
+/// Returns the size in bytes from which a cut by this rule counts. Smaller cuts cause no warning.
+const fn usual_bytes(rule: Rule) -> u64 {
+    match rule {
+        Rule::StartMarker | Rule::Header => 4 * 1024,
+        Rule::SmallPrint | Rule::SmallPrintUnended | Rule::EndMarker | Rule::Licence | Rule::Footer => {
+            LICENCE_BYTES
+        }
+        Rule::TitleLine
+        | Rule::Credits
+        | Rule::WorldLibraryNotice
+        | Rule::HeaderLicence
+        | Rule::OtherVersionNote
+        | Rule::DirectorsNotes
+        | Rule::EarlyFileNotice
+        | Rule::ConverterWarning => BYTES_MIN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(rule: Rule, bytes: u64) -> RemovedSpan {
+        RemovedSpan { rule, first_line: 1, last_line: 9, bytes }
+    }
+
+    #[test]
+    fn a_tenth_of_a_text_is_a_large_share() {
+        let cuts = [cut(Rule::StartMarker, 600), cut(Rule::Credits, 1000)];
+        assert_eq!(largest(&cuts, 8400), Some((&cuts[1], 10)));
+        assert_eq!(largest(&cuts, 8401), None);
+    }
+
+    #[test]
+    fn a_licence_makes_no_cut_small() {
+        let cuts = [cut(Rule::Credits, 800), cut(Rule::EndMarker, 18_000)];
+        assert_eq!(largest(&cuts, 1200), Some((&cuts[0], 40)));
+    }
+
+    #[test]
+    fn a_warning_names_text_lines_rule_and_what_to_do() {
+        let document: DocumentId = "PG84".parse().unwrap();
+        assert_eq!(
+            warning(&document, &cut(Rule::Credits, 1000), 12),
+            "12 % of PG84 was cut as boilerplate (lines 1 to 9, rule credits): look at these lines of its raw text; to keep \
+             them, use --strip markers or --strip off"
+        );
+    }
+
+    #[test]
+    fn the_licence_counts_only_if_it_is_longer_than_any() {
+        assert_eq!(largest(&[cut(Rule::EndMarker, 20_000)], 1000), None);
+        let long = [cut(Rule::EndMarker, 30_000)];
+        assert_eq!(largest(&long, 1000), Some((&long[0], 96)));
+        assert_eq!(largest(&long, 300_000), None);
+        assert_eq!(largest(&[cut(Rule::Credits, 300)], 100), None, "a line or two");
+    }
+}

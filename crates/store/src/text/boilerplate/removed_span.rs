@@ -1,0 +1,130 @@
+//! What was cut from a text, and by which rule.
+
+use std::{fmt, ops::Range, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// Why lines were cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// The header up to and with its START marker; or a START marker alone, where what stands before it is not shown
+    /// to be a header.
+    StartMarker,
+    /// A header without a START marker. If the small print stands at the end of the e-text, the header
+    /// reaches to the note that says so, inclusive; else it reaches as far as its fields.
+    Header,
+    /// The header and the small print of an e-text from before about 2003, up to and with its END line.
+    SmallPrint,
+    /// Small print without its END line, as far as it is shown to be small print.
+    SmallPrintUnended,
+    /// A line after the small print that names the e-text as one of Project Gutenberg.
+    TitleLine,
+    /// Who produced the e-text, and what it was made from.
+    Credits,
+    /// World Library's conditions of use, which the Shakespeare e-texts repeat between acts.
+    WorldLibraryNotice,
+    /// "End of Project Gutenberg's …".
+    Footer,
+    /// The END marker and the licence after it.
+    EndMarker,
+    /// The licence, if it does not directly follow an END marker or footer.
+    Licence,
+    /// Conditions of use in brackets after the header: `[Portions of this header are copyright …]`.
+    HeaderLicence,
+    /// A note on another version of the e-text:
+    /// `Note: Project Gutenberg also has an HTML version of this file …`.
+    OtherVersionNote,
+    /// `Executive Director's Notes`, in e-texts of Shakespeare's first folio.
+    DirectorsNotes,
+    /// `THIS EBOOK WAS ONE OF PROJECT GUTENBERG'S EARLY FILES …`.
+    EarlyFileNotice,
+    /// A line that a converter left in the file: `WARNING:root:External link in file:///…`.
+    ConverterWarning,
+}
+
+/// How much of the boilerplate is cut.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strip {
+    /// Nothing.
+    Off,
+    /// What markers enclose: header, small print and licence.
+    Markers,
+    /// Credits, title lines, footers and notices too.
+    #[default]
+    Full,
+}
+
+/// A word that names no [`Strip`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("use one of: off, markers, full")]
+pub struct InvalidStrip;
+
+impl Strip {
+    /// Whether lines are cut by this rule.
+    #[must_use]
+    pub const fn removes(self, rule: Rule) -> bool {
+        match self {
+            Self::Off => false,
+            Self::Full => true,
+            Self::Markers => match rule {
+                Rule::StartMarker
+                | Rule::Header
+                | Rule::SmallPrint
+                | Rule::SmallPrintUnended
+                | Rule::EndMarker
+                | Rule::Licence
+                | Rule::HeaderLicence => true,
+                Rule::TitleLine
+                | Rule::Credits
+                | Rule::WorldLibraryNotice
+                | Rule::Footer
+                | Rule::OtherVersionNote
+                | Rule::DirectorsNotes
+                | Rule::EarlyFileNotice
+                | Rule::ConverterWarning => false,
+            },
+        }
+    }
+}
+
+impl fmt::Display for Strip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Off => "off",
+            Self::Markers => "markers",
+            Self::Full => "full",
+        })
+    }
+}
+
+impl FromStr for Strip {
+    type Err = InvalidStrip;
+
+    fn from_str(text: &str) -> Result<Self, InvalidStrip> {
+        let all = [Self::Off, Self::Markers, Self::Full];
+        all.into_iter().find(|strip| strip.to_string() == text).ok_or(InvalidStrip)
+    }
+}
+
+/// Lines that were cut.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemovedSpan {
+    /// Why.
+    pub rule: Rule,
+    /// The first line, counted from 1 in the decoded text with LF line ends.
+    pub first_line: u64,
+    /// The last line.
+    pub last_line: u64,
+    /// Bytes of these lines, in UTF-8 with LF line ends.
+    pub bytes: u64,
+}
+
+/// Bytes of a text in hand that shall be cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PlannedRemoval {
+    pub(crate) rule: Rule,
+    /// Whole lines.
+    pub(crate) bytes: Range<usize>,
+}
