@@ -16,7 +16,7 @@ use flow::{
     job::Group,
     queue::{BATCH_MAX, JobQueue, Push},
 };
-use queue::{directory::QueueDirectory, disk::Disk, ledger::Ledger, session::Session};
+use queue::{directory::QueueDirectory, ledger::Ledger, log::database::Database, session::Session};
 use serde::{Deserialize, Serialize};
 use tokio::runtime;
 
@@ -256,7 +256,7 @@ impl Step {
         let directory = QueueDirectory::of(&self.run);
         let _lock = directory.try_lock()?.context("another process owns the queue")?;
         let clock = Clock::start();
-        let disk = Disk::open(directory.path(), Durability::Power)?;
+        let disk = Database::open(directory.path(), Durability::Power)?;
         let mut ledger = Ledger::load(disk, self.capacity(), clock.now_ms())?;
         let session = Session::of_this_process();
         let mut times = Vec::new();

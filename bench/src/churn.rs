@@ -12,7 +12,7 @@ use flow::{
     job::{Selection, State},
     queue::{BATCH_MAX, JobQueue},
 };
-use queue::client::QueueClient;
+use queue::transport::client::QueueClient;
 use serde::{Deserialize, Serialize};
 use tokio::runtime;
 

@@ -6,10 +6,10 @@ use std::{io, path::Path};
 
 use flow::shutdown::{Phase, shutdown};
 use queue::{
-    broker::{Broker, Idle},
     directory::QueueDirectory,
     ledger::LANE_CAPACITY,
-    link::LocalLink,
+    transport::broker::{Broker, Idle},
+    transport::local::LocalLink,
 };
 use tokio::{runtime, task};
 

@@ -12,10 +12,10 @@ use flow::{
 };
 use futures_util::future::try_join_all;
 use queue::{
-    client::QueueClient,
     directory::QueueDirectory,
-    link::LocalLink,
-    remote::{Absent, Patience, RemoteLink},
+    transport::client::QueueClient,
+    transport::local::LocalLink,
+    transport::socket::{AnswerTimeout, IfNoOwner, SocketLink},
 };
 
 use crate::{
@@ -69,8 +69,8 @@ impl Owned {
 /// # Errors
 /// Where nobody does.
 pub async fn reach(run: &Path) -> anyhow::Result<QueueClient> {
-    let link = RemoteLink::connect(QueueDirectory::of(run), Absent::Fail, Patience::LONG).await?;
-    Ok(QueueClient::Remote(link))
+    let link = SocketLink::connect(QueueDirectory::of(run), IfNoOwner::Fail, AnswerTimeout::LONG).await?;
+    Ok(QueueClient::Socket(link))
 }
 
 /// What the queue is given for a job.

@@ -15,7 +15,7 @@ use flow::{
     queue::{JobQueue, Pause},
     shutdown::shutdown,
 };
-use queue::broker::Idle;
+use queue::transport::broker::Idle;
 
 use crate::{
     cli::queue::{QueueCommand, ServeArgs},

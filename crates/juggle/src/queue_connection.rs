@@ -9,11 +9,11 @@ use flow::{
     shutdown::{Phase, Shutdown, Trigger, shutdown},
 };
 use queue::{
-    broker::{Broker, Idle},
-    client::QueueClient,
     directory::{Owned, QueueDirectory},
     ledger::LANE_CAPACITY,
-    remote::{Absent, Patience, RemoteLink, Starter},
+    transport::broker::{Broker, Idle},
+    transport::client::QueueClient,
+    transport::socket::{AnswerTimeout, BrokerCommand, IfNoOwner, SocketLink},
 };
 use tokio::task::JoinHandle;
 
@@ -60,9 +60,9 @@ impl QueueConnection {
 
     /// Joins the owner of the queue; starts one where there is none.
     pub async fn join(run: &Path, durability: Durability) -> Result<Self, QueueError> {
-        let absent = Absent::Start(starter(run, durability)?);
-        let link = RemoteLink::connect(QueueDirectory::of(run), absent, Patience::LONG).await?;
-        Ok(Self { client: QueueClient::Remote(link), owned: None })
+        let absent = IfNoOwner::Start(starter(run, durability)?);
+        let link = SocketLink::connect(QueueDirectory::of(run), absent, AnswerTimeout::LONG).await?;
+        Ok(Self { client: QueueClient::Socket(link), owned: None })
     }
 
     /// For a short visit: joins the owner, or owns the queue alone for that long.
@@ -75,11 +75,11 @@ impl QueueConnection {
                 let owned = OwnedQueue { thread, serving: None };
                 return Ok(Self { client: QueueClient::Local(link), owned: Some(owned) });
             }
-            match RemoteLink::connect(directory.clone(), Absent::Fail, Patience::SHORT).await {
+            match SocketLink::connect(directory.clone(), IfNoOwner::Fail, AnswerTimeout::SHORT).await {
                 // The owner went while we looked.
                 Err(QueueError::Unreachable(_)) if tries < VISIT_TRIES => {}
                 Err(error) => return Err(error),
-                Ok(link) => return Ok(Self { client: QueueClient::Remote(link), owned: None }),
+                Ok(link) => return Ok(Self { client: QueueClient::Socket(link), owned: None }),
             }
         }
     }
@@ -138,7 +138,7 @@ pub async fn serve(
 }
 
 /// `juggle-queue` beside this program, serving this run directory.
-fn starter(run: &Path, durability: Durability) -> Result<Starter, QueueError> {
+fn starter(run: &Path, durability: Durability) -> Result<BrokerCommand, QueueError> {
     let unreachable = |error: std::io::Error| QueueError::Unreachable(error.to_string());
     let this = std::env::current_exe().map_err(unreachable)?;
     let beside = this.with_file_name("juggle-queue");
@@ -151,5 +151,5 @@ fn starter(run: &Path, durability: Durability) -> Result<Starter, QueueError> {
         "--durability".into(),
         durability.to_string().into(),
     ];
-    Ok(Starter { program, arguments, disk_full_code: Exit::DiskFull as i32 })
+    Ok(BrokerCommand { program, arguments, disk_full_code: Exit::DiskFull as i32 })
 }

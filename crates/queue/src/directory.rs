@@ -15,10 +15,10 @@ use flow::{durability::Durability, queue::QueueError, safe_file};
 use rustix::fs::OFlags;
 
 use crate::{
-    disk::{Disk, failed},
     ledger::Ledger,
-    link::LocalLink,
+    log::database::{Database, failed},
     owner::{self, NowMs},
+    transport::local::LocalLink,
 };
 
 /// The format that this version reads and writes.
@@ -139,7 +139,7 @@ impl QueueDirectory {
         }
     }
 
-    /// Written beside, under a name that no other writer has, and renamed: an empty VERSION would lock everyone out.
+    /// GroupChunks beside, under a name that no other writer has, and renamed: an empty VERSION would lock everyone out.
     /// Another process that has become the owner meanwhile may take what stands beside for a leftover; then it is written
     /// again.
     fn write_version(&self, path: &Path) -> Result<(), QueueError> {
@@ -254,7 +254,7 @@ impl QueueDirectory {
     /// Becomes the owner, if nobody is.
     ///
     /// # Errors
-    /// What [`Disk::open`] and [`Ledger::load`] say.
+    /// What [`Database::open`] and [`Ledger::load`] say.
     pub fn own(
         &self,
         durability: Durability,
@@ -285,7 +285,7 @@ impl QueueDirectory {
         if durability == Durability::Power {
             sync_way_to(&self.0)?;
         }
-        let disk = Disk::open(&self.0, durability)?;
+        let disk = Database::open(&self.0, durability)?;
         let mut ledger = Ledger::load(disk, capacity, now_ms())?;
         tune(&mut ledger);
         ledger.commit()?;

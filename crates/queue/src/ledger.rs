@@ -12,16 +12,16 @@
 
 mod admin;
 mod arena;
-mod check;
-mod claiming;
 mod commit;
-mod details;
 mod jobs;
-mod lane;
+mod leases;
 mod ready;
 mod replay;
+mod scheduler;
 mod sessions;
-mod wakeups;
+mod stats;
+mod timers;
+mod validation;
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -37,19 +37,19 @@ use hashbrown::{HashMap, HashSet};
 
 use self::{
     admin::Listing,
-    check::check_jobs,
     commit::Recent,
-    details::Events,
-    jobs::{Ended, Job, Jobs, Slot, TextAt, Unwritten},
-    lane::LaneIndex,
+    jobs::{ContentAt, Ended, Job, Jobs, Slot, Unwritten},
+    scheduler::LaneScheduler,
     sessions::Sessions,
-    wakeups::Wakeups,
+    stats::Events,
+    timers::Timers,
+    validation::check_jobs,
 };
 use crate::{
-    entry::{AsPushed, Course, Origin, Phase, Text, decode_text, put_whole},
-    log::{Home, Log, Timeline},
+    log::entry::{AsPushed, Content, Origin, Phase, Progress, decode_content, put_full},
+    log::wal::Fsync,
+    log::{EntryLocation, Log, QueueTime},
     session::SessionId,
-    tail::Force,
 };
 
 /// How long a live process may take to come back after the owner of the queue was replaced.
@@ -67,13 +67,13 @@ const SOURCE_BYTES_MAX: usize = 200;
 #[derive(Debug)]
 pub struct Ledger {
     log: Log,
-    timeline: Timeline,
+    timeline: QueueTime,
     /// The time of the latest transition.
     now_ms: Millis,
     capacity: u64,
     jobs: Jobs,
-    lanes: [LaneIndex; 3],
-    wakeups: Wakeups,
+    lanes: [LaneScheduler; 3],
+    wakeups: Timers,
     sessions: Sessions,
     /// Which ids jobs have now that entries name by ids from before keys were folded.
     renamed: HashMap<JobId, JobId>,
@@ -102,7 +102,7 @@ struct Dirty {
     settings: BTreeMap<Vec<u8>, Vec<u8>>,
     /// About how much there is to write.
     bytes: usize,
-    force: Force,
+    force: Fsync,
 }
 
 impl Ledger {
@@ -136,7 +136,7 @@ impl Ledger {
         if let Some(step) = push.cursor {
             self.move_cursor(step, pushed.known.len() as u64);
         }
-        self.dirty.force = Force::Yes;
+        self.dirty.force = Fsync::Yes;
         Ok(pushed)
     }
 
@@ -180,7 +180,7 @@ impl Ledger {
             self.bury(id);
             self.use_up_attempts();
         }
-        let text = Text { key: &new.key, payload: &new.payload, as_pushed: None }.encode();
+        let text = Content { key: &new.key, payload: &new.payload, as_pushed: None }.encode();
         let group = self.lanes[new.lane.index()].id_of(new.group.as_ref().map(|group| group.0.as_str()), now);
         let job = Job {
             id,
@@ -188,10 +188,10 @@ impl Ledger {
             pushed_ms: now,
             changed_ms: now,
             due_ms: now.saturating_add(new.delay_ms),
-            whole: Home::default(),
-            course: Home::default(),
-            text: TextAt::Memory(text),
-            trouble: None,
+            whole: EntryLocation::default(),
+            course: EntryLocation::default(),
+            text: ContentAt::Memory(text),
+            retry_state: None,
             group,
             stamp: 0,
             session: SessionId(0),
@@ -206,7 +206,7 @@ impl Ledger {
         self.events[new.lane.index()].at(now).pushed += 1;
         let slot = self.jobs.insert(job);
         self.enter(slot);
-        self.mark(slot, Unwritten::Whole);
+        self.mark(slot, Unwritten::Full);
         true
     }
 
@@ -239,7 +239,7 @@ impl Ledger {
         let value = postcard::to_allocvec(value).expect("settings hold nothing that postcard cannot write");
         self.dirty.bytes += key.len() + value.len() + 8;
         self.dirty.settings.insert(key, value);
-        self.dirty.force = Force::Yes;
+        self.dirty.force = Fsync::Yes;
     }
 
     fn save_lane(&mut self, lane: Lane) {
@@ -256,8 +256,8 @@ impl Ledger {
             self.dirty.jobs.push(slot);
         }
         self.dirty.bytes += match (&job.text, what) {
-            (TextAt::Memory(text), Unwritten::Whole) => 64 + text.len(),
-            (TextAt::Disk { length, .. }, Unwritten::Whole) => 64 + *length as usize,
+            (ContentAt::Memory(text), Unwritten::Full) => 64 + text.len(),
+            (ContentAt::Log { length, .. }, Unwritten::Full) => 64 + *length as usize,
             _ => 64,
         };
         job.unwritten = job.unwritten.max(what);
@@ -295,15 +295,15 @@ impl Ledger {
         edit(job);
         job.changed_ms = now;
         self.enter(slot);
-        self.mark(slot, Unwritten::Course);
+        self.mark(slot, Unwritten::Delta);
     }
 
     /// Ends a live job.
     fn end(&mut self, slot: Slot, phase: Phase, now: Millis) -> Result<(), QueueError> {
         let bytes = self.text(slot)?;
-        let text = decode_text(&bytes).map_err(QueueError::Broken)?;
+        let text = decode_content(&bytes).map_err(QueueError::Broken)?;
         let kept = match phase {
-            Phase::Done => Text { key: text.key, payload: &[], as_pushed: None }.encode(),
+            Phase::Done => Content { key: text.key, payload: &[], as_pushed: None }.encode(),
             _ => bytes.into(),
         };
         self.leave(slot);
@@ -316,10 +316,11 @@ impl Ledger {
         *index.stats.count_mut(phase.state()) += 1;
         let name = index.group(job.group).name.as_ref().map(|group| group.0.as_str());
         let origin = origin_of(&job, name);
-        let (id, home, lane) = (job.id, Home::default(), job.lane);
-        let course = Course { phase, changed_ms: now, attempts: job.attempts, trouble: job.trouble.take() };
+        let (id, home, lane) = (job.id, EntryLocation::default(), job.lane);
+        let course =
+            Progress { phase, changed_ms: now, attempts: job.attempts, retry_state: job.retry_state.take() };
         let mut entry = Vec::with_capacity(64 + kept.len());
-        put_whole(&mut entry, &origin, &course, &kept);
+        put_full(&mut entry, &origin, &course, &kept);
         self.dirty.bytes += entry.len();
         self.dirty.ended.insert(id, entry);
         self.jobs.insert_ended(Ended { id, home, offset: 0, lane, state: phase.state() });
@@ -330,8 +331,8 @@ impl Ledger {
     fn text(&self, slot: Slot) -> Result<Cow<'_, [u8]>, QueueError> {
         let Some(job) = self.jobs.get(slot) else { return Ok(Cow::Borrowed(&[])) };
         match &job.text {
-            TextAt::Memory(text) => Ok(Cow::Borrowed(text)),
-            TextAt::Disk { offset, length } => self.log.read(job.whole, *offset, *length).map(Cow::Owned),
+            ContentAt::Memory(text) => Ok(Cow::Borrowed(text)),
+            ContentAt::Log { offset, length } => self.log.read(job.whole, *offset, *length).map(Cow::Owned),
         }
     }
 
@@ -351,13 +352,13 @@ impl Ledger {
         let mut is_hopeless = false;
         self.change(slot, now, |job| {
             let attempt = job.attempts;
-            let trouble = job.trouble_mut();
-            trouble.lost += 1;
-            trouble.remember(now, attempt, Happened::Lost);
-            is_hopeless = trouble.lost >= LOST_MAX;
+            let retry_state = job.retry_state_mut();
+            retry_state.lost += 1;
+            retry_state.remember(now, attempt, Happened::Lost);
+            is_hopeless = retry_state.lost >= LOST_MAX;
             if is_hopeless {
                 let message = format!("its worker died {LOST_MAX} times while it had this job");
-                trouble.remember(now, attempt, Happened::Died(Failure::new(Reason::Internal, message)));
+                retry_state.remember(now, attempt, Happened::Died(Failure::new(Reason::Internal, message)));
             }
             job.state = State::Ready;
         });
@@ -399,13 +400,23 @@ fn origin_of<'a>(job: &Job, group: Option<&'a str>) -> Origin<'a> {
     Origin { lane, group, priority, sequence, pushed_ms, attempts_before }
 }
 
-fn course_of(job: &Job, phase: Phase) -> Course {
-    Course { phase, changed_ms: job.changed_ms, attempts: job.attempts, trouble: job.trouble.clone() }
+fn progress_of(job: &Job, phase: Phase) -> Progress {
+    Progress {
+        phase,
+        changed_ms: job.changed_ms,
+        attempts: job.attempts,
+        retry_state: job.retry_state.clone(),
+    }
 }
 
 /// Takes over how a job shall be tried next.
-fn revised(text: &Text<'_>, group: Option<&str>, priority: flow::job::Priority, job: &NewJob) -> Box<[u8]> {
+fn revised(
+    text: &Content<'_>,
+    group: Option<&str>,
+    priority: flow::job::Priority,
+    job: &NewJob,
+) -> Box<[u8]> {
     let before = AsPushed { group, priority, payload: text.payload };
     let as_pushed = Some(text.as_pushed.clone().unwrap_or(before));
-    Text { key: text.key, payload: &job.payload, as_pushed }.encode()
+    Content { key: text.key, payload: &job.payload, as_pushed }.encode()
 }

@@ -8,14 +8,20 @@
 //!
 //! The entry of a dropped job counts as long as an earlier group is there, which could hold the job itself.
 
+pub(crate) mod chunks;
+pub mod database;
+pub(crate) mod entry;
+pub(crate) mod manifest;
+pub(crate) mod wal;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use flow::{clock::Millis, queue::QueueError};
 
 use crate::{
-    disk::{CHUNKS_REMOVED_MAX, Disk, Written, failed},
-    entry::GONE_BYTES,
-    tail::{Force, Tail},
+    log::database::{CHUNKS_REMOVED_MAX, Database, GroupChunks, failed},
+    log::entry::TOMBSTONE_BYTES,
+    log::wal::{Fsync, Wal},
 };
 
 /// What a group costs besides its bytes; makes groups of a few entries sparse, so that they are put together.
@@ -25,9 +31,9 @@ const SLACK_BYTES: u64 = 4 << 20;
 
 /// Where an entry lies, as far as counting goes: its group (40 bits; 0 for none) and its length (24 bits).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Home(u64);
+pub(crate) struct EntryLocation(u64);
 
-impl Home {
+impl EntryLocation {
     const BYTES_BITS: u32 = 24;
 
     /// An entry of so many bytes in a group.
@@ -50,7 +56,7 @@ impl Home {
 
 #[derive(Debug)]
 struct Group {
-    place: Place,
+    place: GroupPlace,
     /// Bytes of entries that count, those of dropped jobs left out.
     live: u32,
     /// Bytes of entries of dropped jobs.
@@ -59,17 +65,17 @@ struct Group {
 
 /// Where a group lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
-    Tail,
-    Database { bytes: u32, written: Written },
+pub(crate) enum GroupPlace {
+    Wal,
+    Database { bytes: u32, written: GroupChunks },
 }
 
 impl Group {
     /// What it takes in the database.
     fn cost(&self) -> u64 {
         match self.place {
-            Place::Tail => 0,
-            Place::Database { bytes, .. } => u64::from(bytes) + GROUP_OVERHEAD_BYTES,
+            GroupPlace::Wal => 0,
+            GroupPlace::Database { bytes, .. } => u64::from(bytes) + GROUP_OVERHEAD_BYTES,
         }
     }
 
@@ -80,7 +86,7 @@ impl Group {
 
 /// Counts what there is. Groups are numbered from 1.
 #[derive(Debug)]
-pub(crate) struct Table {
+pub(crate) struct Usage {
     groups: BTreeMap<u64, Group>,
     sparse: BTreeSet<u64>,
     /// Groups of the database in which nothing counts, in the order in which they must be removed, with their chunks.
@@ -94,7 +100,7 @@ pub(crate) struct Table {
     pub(crate) slack: u64,
 }
 
-impl Default for Table {
+impl Default for Usage {
     fn default() -> Self {
         Self {
             groups: BTreeMap::new(),
@@ -108,18 +114,18 @@ impl Default for Table {
     }
 }
 
-impl Table {
+impl Usage {
     /// Takes up the newest group, in which nothing counts yet.
-    pub(crate) fn add(&mut self, number: u64, place: Place) {
+    pub(crate) fn add(&mut self, number: u64, place: GroupPlace) {
         let group = Group { place, live: 0, gone: 0 };
         self.cost += group.cost();
         self.groups.insert(number, group);
     }
 
     /// A group has been written to the database.
-    pub(crate) fn settle(&mut self, number: u64, bytes: u32, written: Written) {
+    pub(crate) fn settle(&mut self, number: u64, bytes: u32, written: GroupChunks) {
         if let Some(group) = self.groups.get_mut(&number) {
-            group.place = Place::Database { bytes, written };
+            group.place = GroupPlace::Database { bytes, written };
             self.cost += group.cost();
         } else {
             self.dead.push_back((number, written.parts));
@@ -127,7 +133,7 @@ impl Table {
     }
 
     /// Counts an entry of a group.
-    pub(crate) fn hold(&mut self, home: Home) {
+    pub(crate) fn hold(&mut self, home: EntryLocation) {
         if let Some(group) = self.groups.get_mut(&home.group()) {
             group.live += home.bytes();
             self.live += u64::from(home.bytes());
@@ -135,7 +141,7 @@ impl Table {
     }
 
     /// Counts an entry no longer.
-    pub(crate) fn release(&mut self, home: Home) {
+    pub(crate) fn release(&mut self, home: EntryLocation) {
         if let Some(group) = self.groups.get_mut(&home.group()) {
             group.live -= home.bytes();
             self.live -= u64::from(home.bytes());
@@ -146,10 +152,10 @@ impl Table {
     /// Counts the entry of a dropped job.
     pub(crate) fn hold_gone(&mut self, number: u64) {
         if let Some(group) = self.groups.get_mut(&number) {
-            group.gone += GONE_BYTES;
+            group.gone += TOMBSTONE_BYTES;
         }
         if self.oldest() != Some(number) {
-            self.gone += u64::from(GONE_BYTES);
+            self.gone += u64::from(TOMBSTONE_BYTES);
         }
     }
 
@@ -200,7 +206,7 @@ impl Table {
         let Some(group) = self.groups.remove(&number) else { return };
         self.sparse.remove(&number);
         self.cost -= group.cost();
-        if let Place::Database { written, .. } = group.place {
+        if let GroupPlace::Database { written, .. } = group.place {
             self.dead.push_back((number, written.parts));
         }
     }
@@ -233,8 +239,8 @@ impl Table {
     /// Checksums of all groups in the database, by number.
     pub(crate) fn checksums(&self) -> BTreeMap<u64, u32> {
         let checksum = |(number, group): (&u64, &Group)| match group.place {
-            Place::Tail => None,
-            Place::Database { written, .. } => Some((*number, written.checksum)),
+            GroupPlace::Wal => None,
+            GroupPlace::Database { written, .. } => Some((*number, written.checksum)),
         };
         self.groups.iter().filter_map(checksum).collect()
     }
@@ -257,9 +263,9 @@ impl Table {
 /// The log, open.
 #[derive(Debug)]
 pub(crate) struct Log {
-    pub(crate) disk: Disk,
-    pub(crate) tail: Tail,
-    pub(crate) table: Table,
+    pub(crate) disk: Database,
+    pub(crate) tail: Wal,
+    pub(crate) table: Usage,
     /// The groups in the tail.
     pub(crate) recent: BTreeMap<u64, Vec<u8>>,
     /// Settings that are in the tail only.
@@ -275,7 +281,7 @@ impl Log {
     ///
     /// # Errors
     /// [`QueueError::DiskFull`] or [`QueueError::Broken`]: the log must not be used any more.
-    pub(crate) fn append(&mut self, group: Vec<u8>, force: Force) -> Result<(), QueueError> {
+    pub(crate) fn append(&mut self, group: Vec<u8>, force: Fsync) -> Result<(), QueueError> {
         let appended = self.tail.append(self.newest, &group, force);
         appended.map_err(|error| failed("write", self.disk.directory(), &error))?;
         self.recent.insert(self.newest, group);
@@ -309,7 +315,7 @@ impl Log {
     ///
     /// # Errors
     /// [`QueueError::Broken`] where they are not there.
-    pub(crate) fn read(&self, home: Home, offset: u32, length: u32) -> Result<Vec<u8>, QueueError> {
+    pub(crate) fn read(&self, home: EntryLocation, offset: u32, length: u32) -> Result<Vec<u8>, QueueError> {
         match self.recent.get(&home.group()) {
             Some(group) => {
                 let from = offset as usize;
@@ -331,11 +337,11 @@ const STEP_MS: Millis = 60_000;
 
 /// The queue's time: never before what was written last, whatever the wall clock did meanwhile.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Timeline {
+pub(crate) struct QueueTime {
     ahead_ms: Millis,
 }
 
-impl Timeline {
+impl QueueTime {
     /// Continues from the latest time in the log. The offset by which the queue's time was ahead before is
     /// kept, so that the time between two processes counts. Otherwise, after a clock that was a year ahead is
     /// corrected, the queue's time would stand still for a year, except while a process runs.
@@ -359,21 +365,21 @@ impl Timeline {
 mod tests {
     use super::*;
 
-    fn home(group: u64, bytes: usize) -> Home {
-        Home::new(group, bytes)
+    fn home(group: u64, bytes: usize) -> EntryLocation {
+        EntryLocation::new(group, bytes)
     }
 
-    fn database(bytes: u32) -> Place {
-        Place::Database { bytes, written: Written { parts: 1, checksum: 0 } }
+    fn database(bytes: u32) -> GroupPlace {
+        GroupPlace::Database { bytes, written: GroupChunks { parts: 1, checksum: 0 } }
     }
 
-    fn dead(table: &mut Table) -> Vec<u64> {
+    fn dead(table: &mut Usage) -> Vec<u64> {
         table.removals().into_iter().map(|(number, _)| number).collect()
     }
 
     #[test]
     fn a_group_dies_with_its_last_entry() {
-        let mut table = Table::default();
+        let mut table = Usage::default();
         for number in 1..=3 {
             table.add(number, database(1_000));
             table.hold(home(number, 900));
@@ -387,8 +393,8 @@ mod tests {
 
     #[test]
     fn groups_in_the_tail_are_not_removed_from_the_database() {
-        let mut table = Table::default();
-        table.add(1, Place::Tail);
+        let mut table = Usage::default();
+        table.add(1, GroupPlace::Wal);
         table.hold(home(1, 900));
         table.release(home(1, 900));
         assert!(dead(&mut table).is_empty() && table.groups.is_empty());
@@ -396,7 +402,7 @@ mod tests {
 
     #[test]
     fn the_entry_of_a_dropped_job_counts_while_an_earlier_group_is_there() {
-        let mut table = Table::default();
+        let mut table = Usage::default();
         table.add(1, database(1_000));
         table.hold(home(1, 900));
         for number in [2, 3] {
@@ -415,7 +421,7 @@ mod tests {
 
     #[test]
     fn sparse_groups_are_cleaned_only_while_more_than_half_is_waste() {
-        let mut table = Table::default();
+        let mut table = Usage::default();
         let bytes = (1 << 20) - 256;
         for number in 1..=12 {
             table.add(number, database(bytes));
@@ -434,9 +440,9 @@ mod tests {
 
     #[test]
     fn the_queues_time_goes_on_when_the_wall_clock_goes_back() {
-        assert_eq!(Timeline::from(1_000, 0, 400).at(400), 1_000);
-        assert_eq!(Timeline::from(1_000, 0, 400).at(500), 1_100);
-        assert_eq!(Timeline::from(1_000, 0, 4_000).at(4_000), 4_000);
-        assert_eq!(Timeline::from(1_000, 600, 700).at(700), 1_300, "the time between two processes counts");
+        assert_eq!(QueueTime::from(1_000, 0, 400).at(400), 1_000);
+        assert_eq!(QueueTime::from(1_000, 0, 400).at(500), 1_100);
+        assert_eq!(QueueTime::from(1_000, 0, 4_000).at(4_000), 4_000);
+        assert_eq!(QueueTime::from(1_000, 600, 700).at(700), 1_300, "the time between two processes counts");
     }
 }

@@ -23,10 +23,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     ledger::Ledger,
-    link::{LocalLink, Message, Outbox},
-    request::{Reply, Request},
     session::Session,
-    wire::{ReplyFrame, RequestFrame},
+    transport::local::{LocalLink, Message, Outbox},
+    transport::request::{Reply, Request},
+    transport::wire::{ReplyFrame, RequestFrame},
 };
 
 /// The most messages that share a commit.
@@ -381,8 +381,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        client::QueueClient,
         directory::{Owned, QueueDirectory},
+        transport::client::QueueClient,
     };
 
     fn push(key: &str) -> Push {

@@ -13,10 +13,10 @@ use flow::{
     shutdown::{Phase, Trigger, shutdown},
 };
 use queue::{
-    broker::{Broker, Idle, PROTOCOL},
-    client::QueueClient,
     directory::QueueDirectory,
-    remote::{Absent, Patience, RemoteLink, Starter},
+    transport::broker::{Broker, Idle, PROTOCOL},
+    transport::client::QueueClient,
+    transport::socket::{AnswerTimeout, BrokerCommand, IfNoOwner, SocketLink},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -43,8 +43,9 @@ impl Served {
     }
 
     async fn client(&self) -> QueueClient {
-        let link = RemoteLink::connect(self.directory.clone(), Absent::Wait, Patience::LONG).await.unwrap();
-        QueueClient::Remote(link)
+        let link =
+            SocketLink::connect(self.directory.clone(), IfNoOwner::Wait, AnswerTimeout::LONG).await.unwrap();
+        QueueClient::Socket(link)
     }
 
     async fn stop(self) {
@@ -177,18 +178,22 @@ async fn a_client_of_another_version_is_told_so() {
 async fn nobody_there_is_an_error_that_says_so() {
     let run = tempfile::tempdir().unwrap();
     let directory = QueueDirectory::of(run.path());
-    let error =
-        RemoteLink::connect(directory.clone(), Absent::Fail, Patience::LONG).await.map(drop).unwrap_err();
+    let error = SocketLink::connect(directory.clone(), IfNoOwner::Fail, AnswerTimeout::LONG)
+        .await
+        .map(drop)
+        .unwrap_err();
     assert!(matches!(error, QueueError::Unreachable(_)), "{error}");
-    let starter = Starter { program: "false".into(), arguments: vec![], disk_full_code: 9 };
-    let error = RemoteLink::connect(directory.clone(), Absent::Start(starter), Patience::LONG)
+    let starter = BrokerCommand { program: "false".into(), arguments: vec![], disk_full_code: 9 };
+    let error = SocketLink::connect(directory.clone(), IfNoOwner::Start(starter), AnswerTimeout::LONG)
         .await
         .map(drop)
         .unwrap_err();
     assert!(error.to_string().contains("could not be started"), "{error}");
-    let starter = Starter { program: "/no/such/program".into(), arguments: vec![], disk_full_code: 9 };
-    let error =
-        RemoteLink::connect(directory, Absent::Start(starter), Patience::LONG).await.map(drop).unwrap_err();
+    let starter = BrokerCommand { program: "/no/such/program".into(), arguments: vec![], disk_full_code: 9 };
+    let error = SocketLink::connect(directory, IfNoOwner::Start(starter), AnswerTimeout::LONG)
+        .await
+        .map(drop)
+        .unwrap_err();
     assert!(error.to_string().contains("/no/such/program"), "{error}");
 }
 

@@ -14,11 +14,11 @@ use flow::{
     testing::queue_contract::{Subject, cases},
 };
 use queue::{
-    broker::{Broker, Idle},
-    client::QueueClient,
     directory::QueueDirectory,
-    link::LocalLink,
-    remote::{Absent, Patience, RemoteLink},
+    transport::broker::{Broker, Idle},
+    transport::client::QueueClient,
+    transport::local::LocalLink,
+    transport::socket::{AnswerTimeout, IfNoOwner, SocketLink},
 };
 
 const CAPACITY: usize = 8;
@@ -66,10 +66,11 @@ async fn the_remote_queue_keeps_the_contract() {
     for case in cases() {
         let fresh = Fresh::new();
         let _broker = serve(&fresh);
-        let link = RemoteLink::connect(QueueDirectory::of(fresh.run.path()), Absent::Fail, Patience::LONG)
-            .await
-            .unwrap();
-        case.check(fresh.subject(Arc::new(QueueClient::Remote(link)))).await;
+        let link =
+            SocketLink::connect(QueueDirectory::of(fresh.run.path()), IfNoOwner::Fail, AnswerTimeout::LONG)
+                .await
+                .unwrap();
+        case.check(fresh.subject(Arc::new(QueueClient::Socket(link)))).await;
     }
 }
 

@@ -17,7 +17,7 @@ use flow::{
     queue::{Ask, CursorMove, GroupLimit, JobQueue, NamedLimits, Pause, Presence, Push, QueueError, Verdict},
     reason::{Failure, Reason},
 };
-use queue::{client::QueueClient, directory::QueueDirectory};
+use queue::{directory::QueueDirectory, transport::client::QueueClient};
 
 /// An owned queue whose clock is moved by hand.
 struct Owned {

@@ -14,7 +14,7 @@ use flow::{
     shutdown::{Phase, Shutdown},
 };
 use indicatif::{ProgressBar, ProgressStyle};
-use queue::{client::QueueClient, directory::QueueDirectory};
+use queue::{directory::QueueDirectory, transport::client::QueueClient};
 use tokio::time::Instant;
 
 use super::{

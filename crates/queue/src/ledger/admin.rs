@@ -10,15 +10,18 @@ use flow::{
 };
 
 use super::{
-    Ledger, course_of,
-    jobs::{Ended, Job, TextAt, Unwritten},
-    origin_of,
+    Ledger,
+    jobs::{ContentAt, Ended, Job, Unwritten},
+    origin_of, progress_of,
 };
 use crate::{
-    entry::{AsPushed, Course, Entries, Entry, GONE_BYTES, Origin, Text, Trouble, begin_group, decode_text},
-    log::Home,
+    log::EntryLocation,
+    log::entry::{
+        AsPushed, Content, Entries, Entry, Origin, Progress, RetryState, TOMBSTONE_BYTES, begin_group,
+        decode_content,
+    },
+    log::wal::Fsync,
     session::SessionId,
-    tail::Force,
 };
 
 /// A job, whole.
@@ -30,7 +33,7 @@ pub(super) struct Record {
     pub(super) failed_token: Option<u32>,
     attempts_before: u32,
     sequence: u64,
-    trouble: Option<Box<Trouble>>,
+    retry_state: Option<Box<RetryState>>,
     /// Group, priority and payload before it was revised.
     as_pushed: Option<(Option<Group>, Priority, Vec<u8>)>,
 }
@@ -104,7 +107,7 @@ impl Ledger {
         let is_named = |id: JobId| named.as_ref().is_none_or(|named| named.contains(&id));
         let is_live = |job: &Job| {
             let group_fits = group.is_none() || self.lanes[job.lane.index()].group(job.group).name == *group;
-            let has_failed = reason.is_none() || job.trouble.is_some();
+            let has_failed = reason.is_none() || job.retry_state.is_some();
             may_be(job.lane, job.state) && group_fits && has_failed && is_named(job.id)
         };
         let has_ended = |ended: &Ended| may_be(ended.lane, ended.state) && is_named(ended.id);
@@ -145,7 +148,7 @@ impl Ledger {
             let Some(job) = self.jobs.get(slot) else { return Ok(None) };
             let name = self.lanes[job.lane.index()].group(job.group).name.as_ref();
             let origin = origin_of(job, name.map(|group| group.0.as_str()));
-            let mut record = record(id, &origin, course_of(job, self.phase(job)), &self.text(slot)?)?;
+            let mut record = record(id, &origin, progress_of(job, self.phase(job)), &self.text(slot)?)?;
             let waits = matches!(job.state, State::Delayed | State::Leased);
             record.view.due_ms = waits.then_some(job.due_ms);
             return Ok(Some(record));
@@ -158,7 +161,7 @@ impl Ledger {
         let group = [begin_group(0), entry].concat();
         let broken = |why: String| QueueError::Broken(format!("job {id} cannot be read: {why}"));
         match Entries::of(&group).map_err(broken)?.next() {
-            Some(Ok((_, _, Entry::Whole { origin, course, text, .. }))) => {
+            Some(Ok((_, _, Entry::Full { origin, course, text, .. }))) => {
                 record(id, &origin, course, text).map(Some)
             }
             other => Err(broken(format!("{other:?}"))),
@@ -177,28 +180,28 @@ impl Ledger {
                 self.revive(*id, record, now);
             }
         }
-        self.dirty.force = Force::Yes;
+        self.dirty.force = Fsync::Yes;
         Ok(ids.len() as u64)
     }
 
     /// Makes a dead job ready, as it was pushed.
     fn revive(&mut self, id: JobId, record: Record, now: Millis) {
-        let Record { view, sequence, attempts_before, trouble, as_pushed, .. } = record;
+        let Record { view, sequence, attempts_before, retry_state, as_pushed, .. } = record;
         let (group, priority, payload) = as_pushed.unwrap_or((view.group, view.priority, view.payload));
         self.bury(id);
         let index = &mut self.lanes[view.lane.index()];
         let name = group.as_ref().map(|group| group.0.as_str());
-        let text = Text { key: &view.key, payload: &payload, as_pushed: None };
+        let text = Content { key: &view.key, payload: &payload, as_pushed: None };
         let mut job = Job {
             id,
             sequence,
             pushed_ms: now,
             changed_ms: now,
             due_ms: 0,
-            whole: Home::default(),
-            course: Home::default(),
-            text: TextAt::Memory(text.encode()),
-            trouble,
+            whole: EntryLocation::default(),
+            course: EntryLocation::default(),
+            text: ContentAt::Memory(text.encode()),
+            retry_state,
             group: index.id_of(name, now),
             stamp: 0,
             session: SessionId(0),
@@ -210,14 +213,14 @@ impl Ledger {
             unwritten: Unwritten::Nothing,
         };
         let attempt = job.attempts;
-        let trouble = job.trouble_mut();
-        trouble.begin_anew();
+        let retry_state = job.retry_state_mut();
+        retry_state.reset();
         // Its group may be another one now than the one that was paused.
-        trouble.group_paused_until_ms = 0;
-        trouble.remember(now, attempt, Happened::Retried);
+        retry_state.group_paused_until_ms = 0;
+        retry_state.remember(now, attempt, Happened::Retried);
         let slot = self.jobs.insert(job);
         self.enter(slot);
-        self.mark(slot, Unwritten::Whole);
+        self.mark(slot, Unwritten::Full);
     }
 
     /// Takes an ended job out; its entry counts no longer.
@@ -245,13 +248,13 @@ impl Ledger {
                 self.bury(id);
             }
             self.dirty.gone.insert(id);
-            self.dirty.bytes += GONE_BYTES as usize;
+            self.dirty.bytes += TOMBSTONE_BYTES as usize;
             dropped += 1;
         }
         if dropped > 0 {
             self.listing = None;
             self.use_up_attempts();
-            self.dirty.force = Force::Yes;
+            self.dirty.force = Fsync::Yes;
         }
         Ok(dropped)
     }
@@ -271,12 +274,12 @@ impl Ledger {
     }
 }
 
-fn record(id: JobId, origin: &Origin<'_>, course: Course, text: &[u8]) -> Result<Record, QueueError> {
-    let text = decode_text(text).map_err(QueueError::Broken)?;
-    let Course { phase, changed_ms, attempts, trouble } = course;
+fn record(id: JobId, origin: &Origin<'_>, course: Progress, text: &[u8]) -> Result<Record, QueueError> {
+    let text = decode_content(text).map_err(QueueError::Broken)?;
+    let Progress { phase, changed_ms, attempts, retry_state } = course;
     let state = phase.state();
-    let noted = trouble.as_deref();
-    let failed_attempt = noted.map_or(0, |trouble| trouble.failed_attempt);
+    let noted = retry_state.as_deref();
+    let failed_attempt = noted.map_or(0, |retry_state| retry_state.failed_attempt);
     let view = JobView {
         id,
         lane: origin.lane,
@@ -286,10 +289,10 @@ fn record(id: JobId, origin: &Origin<'_>, course: Course, text: &[u8]) -> Result
         state,
         due_ms: None,
         attempts,
-        failures: noted.map_or(0, |trouble| trouble.failures),
+        failures: noted.map_or(0, |retry_state| retry_state.failures),
         pushed_ms: origin.pushed_ms,
         changed_ms,
-        history: noted.map(|trouble| trouble.history.clone()).unwrap_or_default(),
+        history: noted.map(|retry_state| retry_state.history.clone()).unwrap_or_default(),
         payload: text.payload.to_owned(),
     };
     Ok(Record {
@@ -298,7 +301,7 @@ fn record(id: JobId, origin: &Origin<'_>, course: Course, text: &[u8]) -> Result
         failed_token: (failed_attempt > 0).then(|| origin.attempts_before.saturating_add(failed_attempt)),
         attempts_before: origin.attempts_before,
         sequence: origin.sequence,
-        trouble,
+        retry_state,
         as_pushed: text.as_pushed.map(|as_pushed| {
             let AsPushed { group, priority, payload } = as_pushed;
             (group.map(|group| Group(group.to_owned())), priority, payload.to_owned())

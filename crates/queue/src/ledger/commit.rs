@@ -3,13 +3,13 @@
 use flow::{job::JobId, queue::QueueError};
 
 use super::{
-    Dirty, Ledger, TEXT_IN_MEMORY_BYTES, course_of,
-    jobs::{Slot, TextAt, Unwritten},
-    origin_of,
+    Dirty, Ledger, TEXT_IN_MEMORY_BYTES,
+    jobs::{ContentAt, Slot, Unwritten},
+    origin_of, progress_of,
 };
 use crate::{
-    entry::{Entries, Entry, begin_group, place, put_course, put_gone, put_setting, put_whole},
-    log::{Home, Place},
+    log::entry::{Entries, Entry, begin_group, place, put_delta, put_full, put_setting, put_tombstone},
+    log::{EntryLocation, GroupPlace},
 };
 
 /// A group that is folded takes no further entry from this size on; packed, it is about what is forced at a time.
@@ -63,9 +63,9 @@ impl Ledger {
         settings.iter().for_each(|(key, value)| put_setting(&mut group, key, value));
         self.log.settings.extend(settings);
         let Dirty { jobs, ended, gone, force, .. } = std::mem::take(&mut self.dirty);
-        let mut group = Building::at(self.begin(Place::Tail), group);
+        let mut group = Building::at(self.begin(GroupPlace::Wal), group);
         self.recent.gone.extend(&gone);
-        self.put_gone(&mut group, gone);
+        self.put_tombstone(&mut group, gone);
         self.recent.jobs.extend(&jobs);
         for slot in jobs {
             self.put_live(&mut group, slot)?;
@@ -83,7 +83,7 @@ impl Ledger {
         self.clean()?;
         let Dirty { jobs, ended, gone, .. } = std::mem::take(&mut self.dirty);
         let mut group = self.begin_folded();
-        self.put_gone(&mut group, gone);
+        self.put_tombstone(&mut group, gone);
         for slot in jobs {
             self.put_live(&mut group, slot)?;
             group = self.end_full(group)?;
@@ -103,9 +103,9 @@ impl Ledger {
         for slot in jobs {
             let Some(job) = self.jobs.get(slot) else { continue };
             if job.whole.group() > folded {
-                self.mark(slot, Unwritten::Whole);
+                self.mark(slot, Unwritten::Full);
             } else if job.course.group() > folded {
-                self.mark(slot, Unwritten::Course);
+                self.mark(slot, Unwritten::Delta);
             }
         }
         for id in ended {
@@ -120,7 +120,7 @@ impl Ledger {
         self.dirty.gone.extend(gone.into_iter().filter(may_come_back));
     }
 
-    fn begin(&mut self, place: Place) -> u64 {
+    fn begin(&mut self, place: GroupPlace) -> u64 {
         self.log.newest += 1;
         self.log.table.add(self.log.newest, place);
         self.log.newest
@@ -128,7 +128,7 @@ impl Ledger {
 
     /// The size and the checksum of the group are not known yet.
     fn begin_folded(&mut self) -> Building {
-        let number = self.begin(Place::Tail);
+        let number = self.begin(GroupPlace::Wal);
         Building::at(number, begin_group(self.now_ms))
     }
 
@@ -151,10 +151,10 @@ impl Ledger {
         Ok(())
     }
 
-    fn put_gone(&mut self, group: &mut Building, gone: impl IntoIterator<Item = JobId>) {
+    fn put_tombstone(&mut self, group: &mut Building, gone: impl IntoIterator<Item = JobId>) {
         // First in a group, since a job of the same name may have come after.
         for id in gone {
-            put_gone(&mut group.bytes, id);
+            put_tombstone(&mut group.bytes, id);
             self.log.table.hold_gone(group.number);
         }
     }
@@ -164,23 +164,23 @@ impl Ledger {
         let Some(job) = self.jobs.get(slot) else { return Ok(()) };
         let from = group.bytes.len();
         let bytes = &mut group.bytes;
-        let course = course_of(job, self.phase(job));
+        let course = progress_of(job, self.phase(job));
         let text_offset = match (job.unwritten, &job.text) {
             (Unwritten::Nothing, _) => return Ok(()),
-            (Unwritten::Course, _) => {
-                put_course(bytes, job.id, &course);
+            (Unwritten::Delta, _) => {
+                put_delta(bytes, job.id, &course);
                 None
             }
-            (Unwritten::Whole, text) => {
+            (Unwritten::Full, text) => {
                 let name = self.lanes[job.lane.index()].group(job.group).name.as_ref();
                 let origin = origin_of(job, name.map(|name| name.0.as_str()));
                 Some(place(match text {
-                    TextAt::Memory(text) => put_whole(bytes, &origin, &course, text),
-                    TextAt::Disk { .. } => put_whole(bytes, &origin, &course, &self.text(slot)?),
+                    ContentAt::Memory(text) => put_full(bytes, &origin, &course, text),
+                    ContentAt::Log { .. } => put_full(bytes, &origin, &course, &self.text(slot)?),
                 }))
             }
         };
-        let home = Home::new(group.number, group.bytes.len() - from);
+        let home = EntryLocation::new(group.number, group.bytes.len() - from);
         let Some(job) = self.jobs.get_mut(slot) else { return Ok(()) };
         let table = &mut self.log.table;
         table.hold(home);
@@ -192,17 +192,17 @@ impl Ledger {
         };
         table.release(std::mem::replace(&mut job.whole, home));
         let length = match &job.text {
-            TextAt::Memory(text) if text.len() <= TEXT_IN_MEMORY_BYTES => return Ok(()),
-            TextAt::Memory(text) => place(text.len()),
-            TextAt::Disk { length, .. } => *length,
+            ContentAt::Memory(text) if text.len() <= TEXT_IN_MEMORY_BYTES => return Ok(()),
+            ContentAt::Memory(text) => place(text.len()),
+            ContentAt::Log { length, .. } => *length,
         };
-        job.text = TextAt::Disk { offset, length };
+        job.text = ContentAt::Log { offset, length };
         Ok(())
     }
 
     fn put_ended(&mut self, group: &mut Building, id: JobId, entry: &[u8]) {
         let Some(ended) = self.jobs.ended_mut(id) else { return };
-        let home = Home::new(group.number, entry.len());
+        let home = EntryLocation::new(group.number, entry.len());
         self.log.table.hold(home);
         self.log.table.release(std::mem::replace(&mut ended.home, home));
         ended.offset = place(group.bytes.len());
@@ -242,12 +242,12 @@ impl Ledger {
     /// Marks an entry of a group that is being cleaned, if it counts.
     fn keep(&mut self, number: u64, offset: u32, bytes: &[u8], entry: Entry<'_>) -> Result<(), QueueError> {
         match entry {
-            Entry::Whole { origin, text, .. } => {
-                let key = crate::entry::decode_text(text).map_err(QueueError::Broken)?.key;
+            Entry::Full { origin, text, .. } => {
+                let key = crate::log::entry::decode_content(text).map_err(QueueError::Broken)?.key;
                 let id = JobId::of(origin.lane, key);
                 if let Some(slot) = self.jobs.find(id) {
                     if self.jobs.get(slot).is_some_and(|job| job.whole.group() == number) {
-                        self.mark(slot, Unwritten::Whole);
+                        self.mark(slot, Unwritten::Full);
                     }
                 } else if let Some(ended) = self.jobs.ended(id)
                     && ended.home.group() == number
@@ -257,15 +257,15 @@ impl Ledger {
                     self.dirty.ended.entry(id).or_insert_with(|| bytes.to_vec());
                 }
             }
-            Entry::Course { id, .. } => {
+            Entry::Delta { id, .. } => {
                 let id = self.id_now(id);
                 if let Some(slot) = self.jobs.find(id)
                     && self.jobs.get(slot).is_some_and(|job| job.course.group() == number)
                 {
-                    self.mark(slot, Unwritten::Course);
+                    self.mark(slot, Unwritten::Delta);
                 }
             }
-            Entry::Gone { id } => {
+            Entry::Tombstone { id } => {
                 let id = self.id_now(id);
                 let may_come_back = self.log.table.needs_gone(number) && !self.jobs.knows(id);
                 if may_come_back {

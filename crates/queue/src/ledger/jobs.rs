@@ -6,9 +6,9 @@
 pub(super) use super::arena::Slot;
 use super::{
     arena::{Arena, OfJob},
-    lane::GroupId,
+    scheduler::GroupId,
 };
-use crate::{entry::Trouble, log::Home, session::SessionId};
+use crate::{log::EntryLocation, log::entry::RetryState, session::SessionId};
 use flow::{
     clock::Millis,
     job::{JobId, Priority, State},
@@ -25,10 +25,10 @@ pub(super) struct Job {
     /// When its delay or its lease ends.
     pub(super) due_ms: Millis,
     /// Where its whole entry lies, and its course where that is another entry.
-    pub(super) whole: Home,
-    pub(super) course: Home,
-    pub(super) text: TextAt,
-    pub(super) trouble: Option<Box<Trouble>>,
+    pub(super) whole: EntryLocation,
+    pub(super) course: EntryLocation,
+    pub(super) text: ContentAt,
+    pub(super) retry_state: Option<Box<RetryState>>,
     pub(super) group: GroupId,
     /// Set anew with every state it enters: tells the entry that is meant for it from those that were overtaken.
     pub(super) stamp: u32,
@@ -44,24 +44,24 @@ pub(super) struct Job {
 
 /// Where the text of a job is.
 #[derive(Debug)]
-pub(super) enum TextAt {
+pub(super) enum ContentAt {
     /// In memory.
     Memory(Box<[u8]>),
     /// In the group of its whole entry.
-    Disk { offset: u32, length: u32 },
+    Log { offset: u32, length: u32 },
 }
 
 /// What of a job is not on the disk as it is in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Unwritten {
     Nothing,
-    Course,
-    Whole,
+    Delta,
+    Full,
 }
 
 impl Job {
-    pub(super) fn trouble_mut(&mut self) -> &mut Trouble {
-        self.trouble.get_or_insert_default()
+    pub(super) fn retry_state_mut(&mut self) -> &mut RetryState {
+        self.retry_state.get_or_insert_default()
     }
 
     /// The number of its latest attempt, as leases have it.
@@ -74,7 +74,7 @@ impl Job {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ended {
     pub(super) id: JobId,
-    pub(super) home: Home,
+    pub(super) home: EntryLocation,
     pub(super) offset: u32,
     pub(super) lane: Lane,
     pub(super) state: State,

@@ -14,17 +14,17 @@ use hashbrown::HashMap;
 use super::{
     Dirty, Ledger, REJOIN_MS, TEXT_IN_MEMORY_BYTES,
     commit::Recent,
-    jobs::{Ended, Job, Jobs, Slot, TextAt, Unwritten},
-    lane::LaneIndex,
+    jobs::{ContentAt, Ended, Job, Jobs, Slot, Unwritten},
+    scheduler::LaneScheduler,
     sessions::Sessions,
 };
 use crate::{
-    chunks::Joined,
-    disk::{Disk, StoredGroup, Written, failed},
-    entry::{Course, Entries, Entry, GONE_BYTES, Origin, Phase, decode_text, place},
-    log::{Home, Log, Place, Table, Timeline},
+    log::chunks::Joined,
+    log::database::{Database, GroupChunks, StoredGroup, failed},
+    log::entry::{Entries, Entry, Origin, Phase, Progress, TOMBSTONE_BYTES, decode_content, place},
+    log::wal::Wal,
+    log::{EntryLocation, GroupPlace, Log, QueueTime, Usage},
     session::SessionId,
-    tail::Tail,
 };
 
 /// The key of the setting that holds how far the queue's time is ahead of the wall clock.
@@ -36,13 +36,13 @@ impl Ledger {
     /// # Errors
     /// [`QueueError::Damaged`] where something is missing, damaged or of an unknown format; what the disk was copied from
     /// is left as it is. [`QueueError::DiskFull`], [`QueueError::Broken`] where the copy cannot be written.
-    pub fn load(disk: Disk, capacity: usize, wall_ms: Millis) -> Result<Self, QueueError> {
+    pub fn load(disk: Database, capacity: usize, wall_ms: Millis) -> Result<Self, QueueError> {
         let mut replay = Replay::default();
-        let tail = Tail::of(disk.directory(), disk.durability);
+        let tail = Wal::of(disk.directory(), disk.durability);
         // sled reports some kinds of damage by panicking.
         let read = std::panic::catch_unwind(AssertUnwindSafe(|| replay.read(&disk, &tail)));
         read.unwrap_or_else(|_| Err(disk.damaged("sled panicked while it read it")))?;
-        let timeline = Timeline::from(replay.latest_ms, 0, wall_ms);
+        let timeline = QueueTime::from(replay.latest_ms, 0, wall_ms);
         let latest_ms = replay.latest_ms;
         let Replay { jobs, lanes, sessions, table, recent, settings, folded, newest, renamed, .. } = replay;
         let mut ledger = Self {
@@ -66,7 +66,7 @@ impl Ledger {
             listing: None,
         };
         let ahead_before_ms = ledger.load_settings()?;
-        ledger.timeline = Timeline::from(latest_ms, ahead_before_ms, wall_ms);
+        ledger.timeline = QueueTime::from(latest_ms, ahead_before_ms, wall_ms);
         ledger.now_ms = ledger.timeline.at(wall_ms);
         ledger.take_over(&replay.unfinished, replay.gone)?;
         ledger.index_all();
@@ -132,8 +132,8 @@ impl Ledger {
         for (_, slot) in slots {
             let Some(job) = self.jobs.get(slot) else { continue };
             let index = &mut self.lanes[job.lane.index()];
-            if let Some(trouble) = &job.trouble {
-                index.pause_group(job.group, trouble.group_paused_until_ms);
+            if let Some(retry_state) = &job.retry_state {
+                index.pause_group(job.group, retry_state.group_paused_until_ms);
             }
             if job.state == State::Leased {
                 index.was_claimed(job.group, job.changed_ms);
@@ -170,9 +170,9 @@ impl Ledger {
 #[derive(Default)]
 struct Replay {
     jobs: Jobs,
-    lanes: [LaneIndex; 3],
+    lanes: [LaneScheduler; 3],
     sessions: Sessions,
-    table: Table,
+    table: Usage,
     sequence: u64,
     latest_ms: Millis,
     attempts_max: u32,
@@ -192,7 +192,7 @@ struct Replay {
 }
 
 impl Replay {
-    fn read(&mut self, disk: &Disk, tail: &Tail) -> Result<(), QueueError> {
+    fn read(&mut self, disk: &Database, tail: &Wal) -> Result<(), QueueError> {
         if disk.is_new() && tail.exists() {
             return Err(disk.damaged("its database is missing, its tail is there"));
         }
@@ -204,12 +204,15 @@ impl Replay {
             let damaged = |why| disk.damaged(&format!("commit group {number} cannot be read: {why}"));
             match content {
                 _ if number > folded => self.unfinished.push((number, parts)),
-                Joined::Unfinished => return Err(damaged("it is not whole".to_owned())),
-                Joined::Whole(bytes, checksum) => {
+                Joined::Partial => return Err(damaged("it is not whole".to_owned())),
+                Joined::Complete(bytes, checksum) => {
                     checksums.insert(number, checksum);
                     self.table.add(
                         number,
-                        Place::Database { bytes: place(bytes.len()), written: Written { parts, checksum } },
+                        GroupPlace::Database {
+                            bytes: place(bytes.len()),
+                            written: GroupChunks { parts, checksum },
+                        },
                     );
                     self.group(number, &bytes).map_err(damaged)?;
                 }
@@ -222,7 +225,7 @@ impl Replay {
         })?;
         for (number, bytes) in recent {
             let damaged = |why| disk.damaged(&format!("commit group {number} cannot be read: {why}"));
-            self.table.add(number, Place::Tail);
+            self.table.add(number, GroupPlace::Wal);
             self.group(number, &bytes).map_err(damaged)?;
             self.recent.insert(number, bytes);
             self.newest = number;
@@ -236,15 +239,15 @@ impl Replay {
         self.latest_ms = self.latest_ms.max(entries.at_ms);
         for entry in entries {
             let (offset, bytes, entry) = entry?;
-            let home = Home::new(number, bytes.len());
+            let home = EntryLocation::new(number, bytes.len());
             match entry {
-                Entry::Whole { origin, course, text_offset, text } => {
+                Entry::Full { origin, course, text_offset, text } => {
                     let at = Position { home, offset, text_offset };
                     self.whole(at, &origin, course, text)?;
                 }
-                Entry::Course { id, course } => self.course(home, id, course)?,
-                Entry::Gone { id } => {
-                    debug_assert_eq!(home.bytes(), GONE_BYTES);
+                Entry::Delta { id, course } => self.course(home, id, course)?,
+                Entry::Tombstone { id } => {
+                    debug_assert_eq!(home.bytes(), TOMBSTONE_BYTES);
                     let id = self.id_now(id);
                     self.forget(id);
                     self.table.hold_gone(number);
@@ -264,10 +267,10 @@ impl Replay {
         &mut self,
         at: Position,
         origin: &Origin<'_>,
-        course: Course,
+        course: Progress,
         text: &[u8],
     ) -> Result<(), String> {
-        let key = decode_text(text)?.key;
+        let key = decode_content(text)?.key;
         let (id, before) = (JobId::of(origin.lane, key), JobId::of_spelling(origin.lane, key));
         if before != id {
             self.spelled.insert(before, id);
@@ -284,8 +287,8 @@ impl Replay {
         }
         let length = place(text.len());
         let text = match text.len() {
-            0..=TEXT_IN_MEMORY_BYTES => TextAt::Memory(text.into()),
-            _ => TextAt::Disk { offset: at.text_offset, length },
+            0..=TEXT_IN_MEMORY_BYTES => ContentAt::Memory(text.into()),
+            _ => ContentAt::Log { offset: at.text_offset, length },
         };
         let mut job = Job {
             id,
@@ -294,9 +297,9 @@ impl Replay {
             changed_ms: 0,
             due_ms: 0,
             whole: at.home,
-            course: Home::default(),
+            course: EntryLocation::default(),
             text,
-            trouble: None,
+            retry_state: None,
             group: self.lanes[origin.lane.index()].id_of(origin.group, 0),
             stamp: 0,
             session: SessionId(0),
@@ -316,7 +319,7 @@ impl Replay {
         Ok(())
     }
 
-    fn course(&mut self, home: Home, id: JobId, course: Course) -> Result<(), String> {
+    fn course(&mut self, home: EntryLocation, id: JobId, course: Progress) -> Result<(), String> {
         if matches!(course.phase, Phase::Done | Phase::Dead) {
             return Err("a job that ended has only a course".to_owned());
         }
@@ -361,14 +364,15 @@ impl Replay {
 
 /// Where a whole entry lies.
 struct Position {
-    home: Home,
+    home: EntryLocation,
     offset: u32,
     text_offset: u32,
 }
 
 /// Lets a job stand where its course says.
-fn follow(job: &mut Job, course: Course, sessions: &mut Sessions) {
-    (job.changed_ms, job.attempts, job.trouble) = (course.changed_ms, course.attempts, course.trouble);
+fn follow(job: &mut Job, course: Progress, sessions: &mut Sessions) {
+    (job.changed_ms, job.attempts, job.retry_state) =
+        (course.changed_ms, course.attempts, course.retry_state);
     job.state = course.phase.state();
     match course.phase {
         Phase::Delayed { due_ms } => job.due_ms = due_ms,
@@ -382,22 +386,27 @@ mod tests {
     use flow::job::Priority;
 
     use super::*;
-    use crate::entry::{Text, begin_group, put_course, put_gone, put_whole};
+    use crate::log::entry::{Content, begin_group, put_delta, put_full, put_tombstone};
 
-    fn course(phase: Phase, attempts: u32) -> Course {
-        Course { phase, changed_ms: 1, attempts, trouble: None }
+    fn course(phase: Phase, attempts: u32) -> Progress {
+        Progress { phase, changed_ms: 1, attempts, retry_state: None }
     }
 
     fn put_job(group: &mut Vec<u8>, key: &str, phase: Phase) {
         let lane = Lane::Fetch;
         let (priority, sequence) = (Priority::default(), 1);
         let origin = Origin { lane, group: None, priority, sequence, pushed_ms: 1, attempts_before: 0 };
-        put_whole(group, &origin, &course(phase, 0), &Text { key, payload: b"{}", as_pushed: None }.encode());
+        put_full(
+            group,
+            &origin,
+            &course(phase, 0),
+            &Content { key, payload: b"{}", as_pushed: None }.encode(),
+        );
     }
 
     fn replayed(group: &[u8]) -> Replay {
         let mut replay = Replay::default();
-        replay.table.add(1, Place::Tail);
+        replay.table.add(1, GroupPlace::Wal);
         replay.group(1, group).unwrap();
         replay
     }
@@ -420,8 +429,8 @@ mod tests {
         let mut group = begin_group(1);
         put_job(&mut group, "Moby", Phase::Ready);
         put_job(&mut group, "Emma", Phase::Ready);
-        put_course(&mut group, moby, &course(Phase::Delayed { due_ms: 9 }, 3));
-        put_gone(&mut group, emma);
+        put_delta(&mut group, moby, &course(Phase::Delayed { due_ms: 9 }, 3));
+        put_tombstone(&mut group, emma);
         let replay = replayed(&group);
         let slot = replay.jobs.find(JobId::of(Lane::Fetch, "moby")).expect("it is there");
         let job = replay.jobs.get(slot).expect("it is live");

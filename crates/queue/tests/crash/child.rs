@@ -15,11 +15,11 @@ use std::{
 
 use flow::{clock::Clock, durability::Durability, lane::Lane, queue::QueueError, shutdown::shutdown};
 use queue::{
-    broker::{Broker, Idle},
-    client::QueueClient,
     directory::{Owned, QueueDirectory},
     ledger::Ledger,
-    remote::{Absent, Patience, RemoteLink, Starter},
+    transport::broker::{Broker, Idle},
+    transport::client::QueueClient,
+    transport::socket::{AnswerTimeout, BrokerCommand, IfNoOwner, SocketLink},
 };
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
@@ -75,13 +75,13 @@ impl Orders {
     }
 
     /// How clients start the broker.
-    fn starter(&self) -> Starter {
+    fn starter(&self) -> BrokerCommand {
         let orders =
             serde_json::to_string(&Self { role: Role::Broker, start: Start::AtOnce, ..self.clone() })
                 .unwrap();
         let mut arguments = vec![format!("{ORDERS}={orders}").into(), env::current_exe().unwrap().into()];
         arguments.extend(ARGUMENTS.map(Into::into));
-        Starter { program: "env".into(), arguments, disk_full_code: 9 }
+        BrokerCommand { program: "env".into(), arguments, disk_full_code: 9 }
     }
 }
 
@@ -144,9 +144,9 @@ async fn work_through_a_broker(orders: &Orders) {
 
 /// A client that starts a broker where there is none.
 pub(crate) async fn connect(orders: &Orders) -> QueueClient {
-    let absent = Absent::Start(orders.starter());
-    QueueClient::Remote(
-        RemoteLink::connect(QueueDirectory::of(&orders.run), absent, Patience::LONG).await.unwrap(),
+    let absent = IfNoOwner::Start(orders.starter());
+    QueueClient::Socket(
+        SocketLink::connect(QueueDirectory::of(&orders.run), absent, AnswerTimeout::LONG).await.unwrap(),
     )
 }
 

@@ -12,7 +12,7 @@ use flow::{
     queue::{Ask, CursorMove, GroupLimit, JobQueue, NamedLimits, Pause, Push, Pushed, QueueError, Verdict},
     reason::{Failure, Reason},
 };
-use queue::client::QueueClient;
+use queue::transport::client::QueueClient;
 
 use crate::deed::{Change, Fate, Line, Subject, Voice};
 
@@ -49,7 +49,7 @@ impl Worker {
 
     /// Whether an answer may be that to a repeat, since the first was lost with a broker.
     fn may_repeat(&self) -> bool {
-        matches!(self.queue, QueueClient::Remote(_))
+        matches!(self.queue, QueueClient::Socket(_))
     }
 
     /// Asks the queue and says so before and after. `None` where the queue refused.

@@ -8,7 +8,7 @@ use flow::{
     job::Selection,
     queue::{Ask, Push, QueueError},
 };
-use queue::{disk::Disk, ledger::Ledger, session::Session};
+use queue::{ledger::Ledger, log::database::Database, session::Session};
 
 use super::{
     action::{Action, Closing, Edge, JobSpec, Jump, Sequence},
@@ -87,7 +87,7 @@ impl<'a> Run<'a> {
 
     /// Opens the ledger as of the last commit, `forward_ms` after it was closed.
     fn open(&mut self, forward_ms: Millis) -> Check {
-        let disk = Disk::open(self.directory, Durability::Process).map_err(|error| error.to_string())?;
+        let disk = Database::open(self.directory, Durability::Process).map_err(|error| error.to_string())?;
         let mut ledger =
             Ledger::load(disk, self.capacity, self.wall_ms).map_err(|error| error.to_string())?;
         ledger.set_room(self.tail, self.slack);

@@ -8,7 +8,7 @@ use std::{
 };
 
 use flow::queue::JobQueue;
-use queue::client::QueueClient;
+use queue::transport::client::QueueClient;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{KILLS, Lines, compare};

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use queue::client::QueueClient;
+use queue::transport::client::QueueClient;
 
 use crate::{book::Book, child, deed::Line};
 

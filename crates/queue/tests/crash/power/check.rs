@@ -8,7 +8,7 @@ use powercut::{
     disk::Model,
     record::{Change, Event, Record},
 };
-use queue::client::QueueClient;
+use queue::transport::client::QueueClient;
 
 use crate::{book::Book, child, deed::Line};
 

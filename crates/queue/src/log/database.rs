@@ -26,8 +26,8 @@ use std::{
 use flow::{durability::Durability, machine::MachineFailure, queue::QueueError, safe_file};
 
 use crate::{
-    chunks::{self, CHUNK_BYTES, Joined},
-    seal::Seal,
+    log::chunks::{self, CHUNK_BYTES, Joined},
+    log::manifest::Manifest,
 };
 
 /// Chunks that are written before they are forced to the medium: less than sled's buffers hold, so that no buffer
@@ -42,7 +42,7 @@ const FOLDED: &[u8] = b"m";
 
 /// The open database.
 #[derive(Debug)]
-pub struct Disk {
+pub struct Database {
     tree: sled::Tree,
     db: sled::Db,
     data_file: File,
@@ -59,7 +59,7 @@ pub struct Disk {
 
 /// What a group has become on the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Written {
+pub(crate) struct GroupChunks {
     /// Its chunks.
     pub(crate) parts: u16,
     /// Of its packed bytes.
@@ -81,7 +81,7 @@ fn chunk_key(group: u64, part: u16) -> [u8; 11] {
     key
 }
 
-impl Disk {
+impl Database {
     /// Opens a copy of the newest database below `directory`, or a new one. The caller must hold the queue's lock, read
     /// the copy whole, check it, and switch to it: [`Ledger::load`](crate::ledger::Ledger::load).
     ///
@@ -115,7 +115,7 @@ impl Disk {
     pub(crate) fn switch(&mut self, folded: u64) -> Result<(), QueueError> {
         let opening = self.directory.join(OPENING);
         self.db.flush().map_err(|error| sled_failed(&error))?;
-        Seal::Open { folded }.write(&opening).map_err(|error| failed("seal", &opening, &error))?;
+        Manifest::Open { folded }.write(&opening).map_err(|error| failed("seal", &opening, &error))?;
         sync_tree(&opening, self.durability).map_err(|error| failed("sync", &opening, &error))?;
         let next = self.serving();
         fs::rename(&opening, &next).map_err(|error| failed("rename", &opening, &error))?;
@@ -140,7 +140,7 @@ impl Disk {
         if self.is_new() {
             return Ok(());
         }
-        match Seal::read(&self.directory.join(OPENING)) {
+        match Manifest::read(&self.directory.join(OPENING)) {
             Ok(seal) => seal.check(folded, checksums).map_err(|why| self.damaged(why)),
             Err(error) if MachineFailure::of(&error).is_some() => {
                 Err(failed("read the seal in", &self.directory.join(OPENING), &error))
@@ -168,7 +168,7 @@ impl Disk {
     ///
     /// # Errors
     /// [`QueueError::DiskFull`] or [`QueueError::Broken`]: this value must not be used any more.
-    pub(crate) fn write_group(&mut self, number: u64, group: &[u8]) -> Result<Written, QueueError> {
+    pub(crate) fn write_group(&mut self, number: u64, group: &[u8]) -> Result<GroupChunks, QueueError> {
         let packed = lz4_flex::compress_prepend_size(group);
         let framed = chunks::frame(&packed);
         let parts: Vec<_> = (0_u16..).zip(framed.chunks(CHUNK_BYTES)).collect();
@@ -180,7 +180,7 @@ impl Disk {
             self.apply(batch)?;
         }
         let count = u16::try_from(parts.len()).expect("groups are bounded to some thousand chunks");
-        Ok(Written { parts: count, checksum: crc32fast::hash(&packed) })
+        Ok(GroupChunks { parts: count, checksum: crc32fast::hash(&packed) })
     }
 
     /// Says, in one step, that groups up to this one count, sets settings, and removes groups (number and chunks, at most
@@ -239,7 +239,7 @@ impl Disk {
     /// As [`write_group`](Self::write_group). What was acknowledged is safe all the same.
     pub(crate) fn close(&mut self, folded: u64, checksums: &BTreeMap<u64, u32>) -> Result<(), QueueError> {
         let path = self.serving();
-        Seal::closed(folded, checksums)
+        Manifest::closed(folded, checksums)
             .write(&path)
             .and_then(|()| sync(&path, self.durability))
             .map_err(|error| failed("seal", &path, &error))
@@ -298,8 +298,8 @@ impl Disk {
             parts.push(item.map_err(|error| sled_failed(&error))?.1);
         }
         match unpack(&parts) {
-            Ok(Joined::Whole(bytes, _)) => Ok(bytes),
-            Ok(Joined::Unfinished) => Err(QueueError::Broken(format!("commit group {group} is not whole"))),
+            Ok(Joined::Complete(bytes, _)) => Ok(bytes),
+            Ok(Joined::Partial) => Err(QueueError::Broken(format!("commit group {group} is not whole"))),
             Err(why) => Err(QueueError::Broken(format!("commit group {group} is damaged: {why}"))),
         }
     }
@@ -319,10 +319,10 @@ impl Disk {
 /// Puts a group together again from its chunks.
 fn unpack(parts: &[sled::IVec]) -> Result<Joined, String> {
     match chunks::join(parts.iter().map(AsRef::as_ref))? {
-        Joined::Unfinished => Ok(Joined::Unfinished),
-        Joined::Whole(packed, checksum) => {
+        Joined::Partial => Ok(Joined::Partial),
+        Joined::Complete(packed, checksum) => {
             let bytes = lz4_flex::decompress_size_prepended(&packed).map_err(|error| error.to_string())?;
-            Ok(Joined::Whole(bytes, checksum))
+            Ok(Joined::Complete(bytes, checksum))
         }
     }
 }

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio_util::codec::LengthDelimitedCodec;
 
 use crate::{
-    request::{Reply, Request},
     session::Session,
+    transport::request::{Reply, Request},
 };
 
 /// The protocol that this version speaks.

@@ -1,6 +1,6 @@
 //! What a client asks of the owner of the queue, and the answers: one variant a method of
 //! [`JobQueue`](flow::queue::JobQueue). Sent over the socket in postcard; changing any of these types takes a new
-//! [`PROTOCOL`](crate::broker::PROTOCOL).
+//! [`PROTOCOL`](crate::transport::broker::PROTOCOL).
 
 use flow::{
     clock::Millis,

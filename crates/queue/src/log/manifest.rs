@@ -15,20 +15,20 @@ use std::{
 use flow::safe_file;
 use serde::{Deserialize, Serialize};
 
-use crate::chunks::{self, Joined};
+use super::chunks::{self, Joined};
 
 const NAME: &str = "seal";
 
 /// A seal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Seal {
-    /// Written at a start: everything up to this group was folded.
+pub(crate) enum Manifest {
+    /// GroupChunks at a start: everything up to this group was folded.
     Open { folded: u64 },
-    /// Written at the end: so was everything up to this one, and these groups are there and no others.
+    /// GroupChunks at the end: so was everything up to this one, and these groups are there and no others.
     Closed { folded: u64, groups: u64, fingerprint: u64 },
 }
 
-impl Seal {
+impl Manifest {
     /// The seal of a clean end, with the checksums of the groups by their numbers.
     pub(crate) fn closed(folded: u64, groups: &BTreeMap<u64, u32>) -> Self {
         Self::Closed { folded, groups: groups.len() as u64, fingerprint: fingerprint(groups) }
@@ -55,10 +55,10 @@ impl Seal {
         let damaged =
             |why: &str| io::Error::new(io::ErrorKind::InvalidData, format!("its seal is damaged: {why}"));
         match chunks::join([&bytes[..]]).map_err(damaged)? {
-            Joined::Whole(value, _) => {
+            Joined::Complete(value, _) => {
                 postcard::from_bytes(&value).map_err(|error| damaged(&error.to_string()))
             }
-            Joined::Unfinished => Err(damaged("it is cut off")),
+            Joined::Partial => Err(damaged("it is cut off")),
         }
     }
 
@@ -93,15 +93,15 @@ mod tests {
     #[test]
     fn a_seal_is_read_back_and_a_damaged_one_is_not() {
         let directory = tempfile::tempdir().unwrap();
-        assert!(Seal::read(directory.path()).is_err());
-        let seal = Seal::closed(7, &BTreeMap::from([(1, 2), (5, 6)]));
+        assert!(Manifest::read(directory.path()).is_err());
+        let seal = Manifest::closed(7, &BTreeMap::from([(1, 2), (5, 6)]));
         seal.write(directory.path()).unwrap();
-        assert_eq!(Seal::read(directory.path()).unwrap(), seal);
+        assert_eq!(Manifest::read(directory.path()).unwrap(), seal);
         let path = directory.path().join(NAME);
         let mut bytes = fs::read(&path).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
         fs::write(path, bytes).unwrap();
-        assert!(Seal::read(directory.path()).is_err());
+        assert!(Manifest::read(directory.path()).is_err());
     }
 
     #[test]
@@ -110,15 +110,15 @@ mod tests {
         let less = BTreeMap::from([(1, 2)]);
         let other = BTreeMap::from([(1, 3), (5, 6)]);
         let more = BTreeMap::from([(5, 6), (9, 9)]);
-        assert!(Seal::closed(5, &groups).check(5, &groups).is_ok());
+        assert!(Manifest::closed(5, &groups).check(5, &groups).is_ok());
         for changed in [&less, &other, &more] {
-            assert!(Seal::closed(5, &groups).check(5, changed).is_err());
+            assert!(Manifest::closed(5, &groups).check(5, changed).is_err());
         }
-        assert!(Seal::closed(5, &groups).check(4, &groups).is_err());
+        assert!(Manifest::closed(5, &groups).check(4, &groups).is_err());
         for groups in [&groups, &more, &less] {
-            assert!(Seal::Open { folded: 5 }.check(5, groups).is_ok());
-            assert!(Seal::Open { folded: 5 }.check(9, groups).is_ok());
-            assert!(Seal::Open { folded: 5 }.check(4, groups).is_err());
+            assert!(Manifest::Open { folded: 5 }.check(5, groups).is_ok());
+            assert!(Manifest::Open { folded: 5 }.check(9, groups).is_ok());
+            assert!(Manifest::Open { folded: 5 }.check(4, groups).is_err());
         }
     }
 }

@@ -9,15 +9,15 @@ use flow::{
 
 use super::{
     Ledger,
-    check::{check_jobs, check_limits, check_verdict},
-    jobs::{Job, Slot, TextAt, Unwritten},
-    lane::GroupIndex,
+    jobs::{ContentAt, Job, Slot, Unwritten},
     revised,
+    scheduler::GroupQueue,
+    validation::{check_jobs, check_limits, check_verdict},
 };
 use crate::{
-    entry::{Phase, decode_text},
+    log::entry::{Phase, decode_content},
+    log::wal::Fsync,
     session::{Session, SessionId},
-    tail::Force,
 };
 
 impl Ledger {
@@ -56,25 +56,25 @@ impl Ledger {
         lease_ms: Millis,
     ) -> Result<Claim, QueueError> {
         let bytes = self.text(slot)?;
-        let text = decode_text(&bytes).map_err(QueueError::Broken)?;
+        let text = decode_content(&bytes).map_err(QueueError::Broken)?;
         let (key, payload) = (text.key.to_owned(), text.payload.to_owned());
         let job = self.jobs.get_mut(slot).expect("it was just taken out of its line");
         job.attempts += 1;
         (job.state, job.session) = (State::Leased, session);
         (job.changed_ms, job.due_ms) = (now, now.saturating_add(lease_ms));
-        let trouble = job.trouble.as_deref();
-        let failing_since_ms = trouble.and_then(|trouble| trouble.failing_since_ms);
+        let retry_state = job.retry_state.as_deref();
+        let failing_since_ms = retry_state.and_then(|retry_state| retry_state.failing_since_ms);
         let claim = Claim {
             lease: Lease { id: job.id, attempt: job.token() },
             key,
             payload,
             attempts: job.attempts,
-            failures: trouble.map_or(0, |trouble| trouble.failures),
+            failures: retry_state.map_or(0, |retry_state| retry_state.failures),
             failing_ms: failing_since_ms.map(|since| now.saturating_sub(since)),
         };
         self.attempts_max = self.attempts_max.max(claim.lease.attempt);
         self.enter(slot);
-        self.mark(slot, Unwritten::Course);
+        self.mark(slot, Unwritten::Delta);
         Ok(claim)
     }
 
@@ -140,7 +140,7 @@ impl Ledger {
     #[must_use]
     pub fn pending_in(&self, lane: Lane, groups: &[Group]) -> Vec<u64> {
         let index = &self.lanes[lane.index()];
-        groups.iter().map(|group| index.named(&group.0).map_or(0, GroupIndex::pending)).collect()
+        groups.iter().map(|group| index.named(&group.0).map_or(0, GroupQueue::pending)).collect()
     }
 
     /// See [`flow::queue::JobQueue::extend`]. Not written to disk: after a restart every lease gets its time anew.
@@ -188,7 +188,7 @@ impl Ledger {
         for job in next {
             self.insert(job, now);
         }
-        self.dirty.force = Force::Yes;
+        self.dirty.force = Fsync::Yes;
         Ok(())
     }
 
@@ -205,22 +205,22 @@ impl Ledger {
         {
             self.events[job.lane.index()].at(now).failed += 1;
         }
-        self.dirty.force = Force::Yes;
+        self.dirty.force = Fsync::Yes;
         match verdict {
             Verdict::Retry { .. } => self.try_again(slot, verdict, now),
             Verdict::Dead { failure } => {
                 self.change(slot, now, |job| {
                     let attempt = job.attempts;
-                    let trouble = job.trouble_mut();
-                    trouble.failures += 1;
-                    trouble.failed_attempt = attempt;
-                    trouble.remember(now, attempt, Happened::Died(failure));
+                    let retry_state = job.retry_state_mut();
+                    retry_state.failures += 1;
+                    retry_state.failed_attempt = attempt;
+                    retry_state.remember(now, attempt, Happened::Died(failure));
                 });
                 self.end(slot, Phase::Dead, now)
             }
             Verdict::Release => {
                 self.change(slot, now, |job| {
-                    job.trouble_mut().failed_attempt = job.attempts;
+                    job.retry_state_mut().failed_attempt = job.attempts;
                     job.state = State::Ready;
                 });
                 Ok(())
@@ -228,9 +228,9 @@ impl Ledger {
             Verdict::Move { why, revised } => {
                 self.change(slot, now, |job| {
                     let attempt = job.attempts;
-                    let trouble = job.trouble_mut();
-                    trouble.failed_attempt = attempt;
-                    trouble.remember(now, attempt, Happened::Moved(why));
+                    let retry_state = job.retry_state_mut();
+                    retry_state.failed_attempt = attempt;
+                    retry_state.remember(now, attempt, Happened::Moved(why));
                     job.state = State::Ready;
                 });
                 self.revise(slot, &revised, now)
@@ -248,12 +248,12 @@ impl Ledger {
         self.save_lane(lane);
         self.change(slot, now, |job| {
             let attempt = job.attempts;
-            let trouble = job.trouble_mut();
-            trouble.failures += 1;
-            trouble.failing_since_ms.get_or_insert(now);
-            trouble.failed_attempt = attempt;
-            trouble.group_paused_until_ms = paused_until_ms;
-            trouble.remember(now, attempt, Happened::Failed(failure));
+            let retry_state = job.retry_state_mut();
+            retry_state.failures += 1;
+            retry_state.failing_since_ms.get_or_insert(now);
+            retry_state.failed_attempt = attempt;
+            retry_state.group_paused_until_ms = paused_until_ms;
+            retry_state.remember(now, attempt, Happened::Failed(failure));
             job.due_ms = now.saturating_add(after_ms);
             job.state = if after_ms == 0 { State::Ready } else { State::Delayed };
         });
@@ -262,24 +262,24 @@ impl Ledger {
 
     fn revise(&mut self, slot: Slot, new: &NewJob, now: Millis) -> Result<(), QueueError> {
         let bytes = self.text(slot)?.into_owned();
-        let text = decode_text(&bytes).map_err(QueueError::Broken)?;
+        let text = decode_content(&bytes).map_err(QueueError::Broken)?;
         self.leave(slot);
         let Some(job) = self.jobs.get_mut(slot) else { return Ok(()) };
         let index = &mut self.lanes[job.lane.index()];
         let before = index.group(job.group).name.as_ref().map(|group| group.0.as_str());
         let text = revised(&text, before, job.priority, new);
-        job.text = TextAt::Memory(text);
+        job.text = ContentAt::Memory(text);
         let group = index.id_of(new.group.as_ref().map(|group| group.0.as_str()), now);
         let left_group = std::mem::replace(&mut job.group, group) != group;
         job.priority = new.priority;
-        let trouble = job.trouble_mut();
-        trouble.begin_anew();
+        let retry_state = job.retry_state_mut();
+        retry_state.reset();
         if left_group {
             // The pause was that of the group it came from.
-            trouble.group_paused_until_ms = 0;
+            retry_state.group_paused_until_ms = 0;
         }
         self.enter(slot);
-        self.mark(slot, Unwritten::Whole);
+        self.mark(slot, Unwritten::Full);
         Ok(())
     }
 

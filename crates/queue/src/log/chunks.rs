@@ -24,9 +24,9 @@ pub(crate) fn frame(value: &[u8]) -> Vec<u8> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Joined {
     /// The value, and its checksum.
-    Whole(Vec<u8>, u32),
+    Complete(Vec<u8>, u32),
     /// The first chunks of a value, unharmed as far as they go.
-    Unfinished,
+    Partial,
 }
 
 /// Puts a value together again from its chunks, the first one first.
@@ -46,7 +46,7 @@ pub(crate) fn join<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Result<Joi
         value.extend_from_slice(chunk);
     }
     if value.len() < length && (value.len() + HEADER_BYTES).is_multiple_of(CHUNK_BYTES) {
-        return Ok(Joined::Unfinished);
+        return Ok(Joined::Partial);
     }
     if value.len() != length {
         return Err("its length is not the one written with it");
@@ -54,7 +54,7 @@ pub(crate) fn join<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Result<Joi
     if crc32fast::hash(&value) != checksum {
         return Err("its checksum does not match");
     }
-    Ok(Joined::Whole(value, checksum))
+    Ok(Joined::Complete(value, checksum))
 }
 
 #[cfg(test)]
@@ -72,15 +72,15 @@ mod tests {
         {
             let value: Vec<u8> = (0..size).map(|i| u8::try_from(i % 251).unwrap()).collect();
             let checksum = crc32fast::hash(&value);
-            assert_eq!(joined(&frame(&value)), Ok(Joined::Whole(value, checksum)));
+            assert_eq!(joined(&frame(&value)), Ok(Joined::Complete(value, checksum)));
         }
     }
 
     #[test]
     fn the_first_chunks_of_a_value_are_known_as_such() {
         let framed = frame(&[7; 20_000]);
-        assert_eq!(joined(&framed[..CHUNK_BYTES]), Ok(Joined::Unfinished));
-        assert_eq!(joined(&framed[..2 * CHUNK_BYTES]), Ok(Joined::Unfinished));
+        assert_eq!(joined(&framed[..CHUNK_BYTES]), Ok(Joined::Partial));
+        assert_eq!(joined(&framed[..2 * CHUNK_BYTES]), Ok(Joined::Partial));
         assert!(joined(&framed[..2 * CHUNK_BYTES + 1]).is_err());
     }
 

@@ -9,9 +9,9 @@ use flow::{job::Lease, lane::Lane, queue::QueueError};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    request::{Reply, Request},
     session::Session,
-    wire::{ReplyFrame, RequestFrame},
+    transport::request::{Reply, Request},
+    transport::wire::{ReplyFrame, RequestFrame},
 };
 
 /// Where the answers to a connection's requests go. Has room for every request that may be open.

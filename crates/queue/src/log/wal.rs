@@ -33,7 +33,7 @@ const NUMBERS_AHEAD_MAX: u64 = 1 << 20;
 
 /// Whether a commit must be forced to the medium before it is acknowledged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Force {
+pub(crate) enum Fsync {
     /// It must survive the death of this process, not that of the machine.
     #[default]
     No,
@@ -43,7 +43,7 @@ pub(crate) enum Force {
 
 /// The file.
 #[derive(Debug)]
-pub(crate) struct Tail {
+pub(crate) struct Wal {
     path: PathBuf,
     durability: Durability,
     file: Option<File>,
@@ -59,7 +59,7 @@ pub(crate) struct Tail {
     pub(crate) syncs: u64,
 }
 
-impl Tail {
+impl Wal {
     /// The tail in this directory. Touches nothing.
     pub(crate) fn of(directory: &Path, durability: Durability) -> Self {
         Self {
@@ -142,10 +142,10 @@ impl Tail {
     ///
     /// # Errors
     /// Those of the file system; the tail must not be used any more.
-    pub(crate) fn append(&mut self, number: u64, group: &[u8], force: Force) -> io::Result<()> {
+    pub(crate) fn append(&mut self, number: u64, group: &[u8], force: Fsync) -> io::Result<()> {
         let file = self.file.as_ref().ok_or(io::ErrorKind::NotFound)?;
         let mut record = Vec::with_capacity(HEADER_BYTES + group.len());
-        record.extend_from_slice(&crate::entry::place(group.len()).to_le_bytes());
+        record.extend_from_slice(&crate::log::entry::place(group.len()).to_le_bytes());
         record.extend_from_slice(&[0; 4]);
         record.extend_from_slice(&number.to_le_bytes());
         record.extend_from_slice(&self.forced.to_le_bytes());
@@ -164,7 +164,7 @@ impl Tail {
         file.write_all_at(&record, self.at)?;
         self.at = end;
         self.length = self.length.max(end);
-        if force == Force::Yes && self.durability == Durability::Power {
+        if force == Fsync::Yes && self.durability == Durability::Power {
             self.syncs += 1;
             file.sync_data()?;
             self.forced = number;
@@ -204,12 +204,12 @@ fn record(bytes: &[u8], folded: u64, numbers: RangeInclusive<u64>) -> Option<Rec
 mod tests {
     use super::*;
 
-    fn written(numbers: RangeInclusive<u64>) -> (tempfile::TempDir, Tail) {
+    fn written(numbers: RangeInclusive<u64>) -> (tempfile::TempDir, Wal) {
         let directory = tempfile::tempdir().unwrap();
-        let mut tail = Tail::of(directory.path(), Durability::Power);
+        let mut tail = Wal::of(directory.path(), Durability::Power);
         tail.open(numbers.start() - 1).unwrap();
         for number in numbers {
-            tail.append(number, &group(number), Force::Yes).unwrap();
+            tail.append(number, &group(number), Fsync::Yes).unwrap();
         }
         (directory, tail)
     }
@@ -218,7 +218,7 @@ mod tests {
         vec![u8::try_from(number).unwrap(); 10]
     }
 
-    fn numbers(tail: &Tail, folded: u64) -> Vec<u64> {
+    fn numbers(tail: &Wal, folded: u64) -> Vec<u64> {
         let groups = tail.read(folded).unwrap();
         assert!(groups.iter().all(|(number, bytes)| *bytes == group(*number)));
         groups.into_iter().map(|(number, _)| number).collect()
@@ -228,7 +228,7 @@ mod tests {
     fn the_stored_bytes_of_a_tail_do_not_change() {
         let (_directory, mut tail) = written(6..=6);
         tail.restart(6);
-        tail.append(7, &group(7), Force::Yes).unwrap();
+        tail.append(7, &group(7), Fsync::Yes).unwrap();
         let mut golden =
             vec![10, 0, 0, 0, 234, 205, 132, 227, 7, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0];
         golden.extend([7; 10]);
@@ -241,8 +241,8 @@ mod tests {
         assert_eq!(numbers(&tail, 4), [5, 6, 7, 8, 9]);
         assert!(numbers(&tail, 9).is_empty());
         tail.restart(9);
-        tail.append(10, &group(10), Force::Yes).unwrap();
-        tail.append(11, &group(11), Force::No).unwrap();
+        tail.append(10, &group(10), Fsync::Yes).unwrap();
+        tail.append(11, &group(11), Fsync::No).unwrap();
         assert_eq!(numbers(&tail, 9), [10, 11]);
         assert_eq!((tail.syncs, numbers(&tail, 11)), (6, vec![]));
     }
@@ -269,7 +269,7 @@ mod tests {
         let (_directory, mut tail) = written(1..=4);
         let behind = 3 * (HEADER_BYTES + 10) - HEADER_BYTES;
         tail.restart(2);
-        tail.append(3, &vec![3; behind], Force::Yes).unwrap();
+        tail.append(3, &vec![3; behind], Fsync::Yes).unwrap();
         let groups = tail.read(2).unwrap();
         assert_eq!(groups, [(3, vec![3; behind])], "number 4 lies right behind it");
     }
@@ -277,8 +277,8 @@ mod tests {
     #[test]
     fn a_record_that_was_not_yet_safe_may_be_missing_before_others() {
         let (_directory, mut tail) = written(1..=2);
-        tail.append(3, &group(3), Force::No).unwrap();
-        tail.append(4, &group(4), Force::Yes).unwrap();
+        tail.append(3, &group(3), Fsync::No).unwrap();
+        tail.append(4, &group(4), Fsync::Yes).unwrap();
         let mut bytes = std::fs::read(&tail.path).unwrap();
         bytes[3 * (HEADER_BYTES + 10) - 1] ^= 1;
         std::fs::write(&tail.path, bytes).unwrap();

@@ -21,8 +21,8 @@ use tokio_util::codec::{Framed, LengthDelimitedCodec};
 use crate::{
     directory::QueueDirectory,
     session::Session,
-    socket::socket_address,
-    wire::{self, Hello, Welcome},
+    transport::socket_address::socket_address,
+    transport::wire::{self, Hello, Welcome},
 };
 
 /// How long to try to reach an owner, its start included.
@@ -35,7 +35,7 @@ pub(super) type Frames = Framed<UnixStream, LengthDelimitedCodec>;
 
 /// The command that starts an owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Starter {
+pub struct BrokerCommand {
     /// The program.
     pub program: PathBuf,
     /// Its arguments.
@@ -46,9 +46,9 @@ pub struct Starter {
 
 /// What to do where nobody owns the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Absent {
+pub enum IfNoOwner {
     /// Start an owner.
-    Start(Starter),
+    Start(BrokerCommand),
     /// Wait for one that someone else starts.
     Wait,
     /// Say so.
@@ -58,14 +58,14 @@ pub enum Absent {
 /// Reaches the owner of one queue again and again.
 pub(super) struct Connector {
     directory: QueueDirectory,
-    absent: Absent,
+    absent: IfNoOwner,
     session: Session,
     /// The owner that this client started last.
     broker: Option<Child>,
 }
 
 impl Connector {
-    pub(super) fn new(directory: QueueDirectory, absent: Absent) -> Self {
+    pub(super) fn new(directory: QueueDirectory, absent: IfNoOwner) -> Self {
         Self { directory, absent, session: Session::of_this_process(), broker: None }
     }
 
@@ -124,9 +124,9 @@ impl Connector {
             return Ok(());
         }
         match &self.absent {
-            Absent::Wait => Ok(()),
-            Absent::Fail => Err(QueueError::Unreachable("nobody serves it".to_owned())),
-            Absent::Start(starter) => {
+            IfNoOwner::Wait => Ok(()),
+            IfNoOwner::Fail => Err(QueueError::Unreachable("nobody serves it".to_owned())),
+            IfNoOwner::Start(starter) => {
                 self.broker = Some(spawn(starter, &self.directory.log())?);
                 Ok(())
             }
@@ -142,8 +142,10 @@ impl Connector {
             .find_map(|line| line.strip_prefix("juggle: "))
             .unwrap_or("its owner could not say why");
         match &self.absent {
-            Absent::Start(starter) if code == starter.disk_full_code => QueueError::DiskFull(said.to_owned()),
-            Absent::Start(_) | Absent::Wait | Absent::Fail => {
+            IfNoOwner::Start(starter) if code == starter.disk_full_code => {
+                QueueError::DiskFull(said.to_owned())
+            }
+            IfNoOwner::Start(_) | IfNoOwner::Wait | IfNoOwner::Fail => {
                 QueueError::Unreachable(format!("its owner could not be started: {said}"))
             }
         }
@@ -177,7 +179,7 @@ async fn introduce(stream: UnixStream, hello: Bytes) -> Result<Option<Frames>, Q
 }
 
 /// In a process group of its own, so that Ctrl-C in a terminal ends the stages and not the queue under them.
-fn spawn(starter: &Starter, log: &Path) -> Result<Child, QueueError> {
+fn spawn(starter: &BrokerCommand, log: &Path) -> Result<Child, QueueError> {
     let failed = |error: io::Error| {
         QueueError::Unreachable(format!("cannot start '{}': {error}", starter.program.display()))
     };

@@ -12,12 +12,12 @@ const STALE_MAX: usize = 1024;
 /// A heap in which every delayed or leased job has one valid entry, and overtaken ones go as they are met, or when they
 /// are most of it.
 #[derive(Debug, Default)]
-pub(super) struct Wakeups {
+pub(super) struct Timers {
     heap: BinaryHeap<Reverse<(Millis, u32, Slot)>>,
     next: u32,
 }
 
-impl Wakeups {
+impl Timers {
     /// Stamps a job that has entered a state: entries with earlier stamps are not meant for it any more.
     pub(super) const fn stamp(&mut self, job: &mut Job) {
         self.next = self.next.wrapping_add(1);

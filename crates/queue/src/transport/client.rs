@@ -12,9 +12,9 @@ use flow::{
 };
 
 use crate::{
-    link::LocalLink,
-    remote::RemoteLink,
-    request::{Reply, Request},
+    transport::local::LocalLink,
+    transport::request::{Reply, Request},
+    transport::socket::SocketLink,
 };
 
 /// A queue, near or far. Cheap to clone; clones are the same client.
@@ -23,14 +23,14 @@ pub enum QueueClient {
     /// The owner is a thread of this process.
     Local(LocalLink),
     /// The owner is another process.
-    Remote(RemoteLink),
+    Socket(SocketLink),
 }
 
 impl QueueClient {
     async fn call(&self, request: Request) -> Result<Reply, QueueError> {
         match self {
             Self::Local(link) => link.call(request).await,
-            Self::Remote(link) => link.call(request).await,
+            Self::Socket(link) => link.call(request).await,
         }
     }
 }

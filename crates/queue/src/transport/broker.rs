@@ -30,11 +30,11 @@ use tokio_util::codec::Framed;
 
 use crate::{
     directory::QueueDirectory,
-    disk::failed,
-    link::LocalLink,
+    log::database::failed,
     session::Session,
-    socket::socket_address,
-    wire::{self, Hello, OPEN_REQUESTS_MAX, ReplyFrame, RequestFrame, Welcome},
+    transport::local::LocalLink,
+    transport::socket_address::socket_address,
+    transport::wire::{self, Hello, OPEN_REQUESTS_MAX, ReplyFrame, RequestFrame, Welcome},
 };
 
 /// The number of the protocol spoken on the socket.

@@ -4,8 +4,8 @@
 //!
 //! | tag | entry | content |
 //! |---|---|---|
-//! | 0 | whole | [`Origin`], [`Course`], length of what follows (varint), [`Text`] |
-//! | 1 | course | job id (16 bytes), [`Course`] |
+//! | 0 | whole | [`Origin`], [`Progress`], length of what follows (varint), [`Content`] |
+//! | 1 | course | job id (16 bytes), [`Progress`] |
 //! | 2 | gone | job id (16 bytes) |
 //! | 3 | setting | key and value, each with its length (varint) before it |
 //!
@@ -24,9 +24,9 @@ use crate::session::Session;
 /// The format of groups that this version reads and writes.
 pub(crate) const FORMAT: u8 = 2;
 
-const WHOLE: u8 = 0;
-const COURSE: u8 = 1;
-const GONE: u8 = 2;
+const FULL: u8 = 0;
+const DELTA: u8 = 1;
+const TOMBSTONE: u8 = 2;
 const SETTING: u8 = 3;
 
 /// What a job is from its push on.
@@ -44,18 +44,18 @@ pub(crate) struct Origin<'a> {
 
 /// What has become of it since.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Course {
+pub(crate) struct Progress {
     pub(crate) phase: Phase,
     pub(crate) changed_ms: Millis,
     /// Claims so far.
     pub(crate) attempts: u32,
     /// None as long as nothing went wrong.
-    pub(crate) trouble: Option<Box<Trouble>>,
+    pub(crate) retry_state: Option<Box<RetryState>>,
 }
 
 /// What went wrong with a job.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Trouble {
+pub(crate) struct RetryState {
     /// The latest attempt (counted from 1) that ended by `fail`, so that a repeated `fail` is known as such.
     pub(crate) failed_attempt: u32,
     pub(crate) failures: u32,
@@ -67,7 +67,7 @@ pub(crate) struct Trouble {
     pub(crate) history: Vec<Event>,
 }
 
-impl Trouble {
+impl RetryState {
     /// Adds to the history, which keeps the last [`HISTORY_MAX`] events.
     pub(crate) fn remember(&mut self, at_ms: Millis, attempt: u32, what: Happened) {
         if self.history.len() == HISTORY_MAX {
@@ -77,7 +77,7 @@ impl Trouble {
     }
 
     /// Counts anew; the history stays.
-    pub(crate) fn begin_anew(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.failures = 0;
         self.failing_since_ms = None;
         self.lost = 0;
@@ -113,7 +113,7 @@ impl Phase {
 
 /// What a job says; memory holds it only while it is small.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Text<'a> {
+pub(crate) struct Content<'a> {
     pub(crate) key: &'a str,
     #[serde(with = "serde_bytes")]
     pub(crate) payload: &'a [u8],
@@ -131,7 +131,7 @@ pub(crate) struct AsPushed<'a> {
     pub(crate) payload: &'a [u8],
 }
 
-impl Text<'_> {
+impl Content<'_> {
     pub(crate) fn encode(&self) -> Box<[u8]> {
         let mut small = [0; 640];
         match postcard::to_slice(self, &mut small) {
@@ -143,8 +143,8 @@ impl Text<'_> {
     }
 }
 
-/// Reads a [`Text`].
-pub(crate) fn decode_text(bytes: &[u8]) -> Result<Text<'_>, String> {
+/// Reads a [`Content`].
+pub(crate) fn decode_content(bytes: &[u8]) -> Result<Content<'_>, String> {
     postcard::from_bytes(bytes).map_err(|error| format!("a job's text cannot be read: {error}"))
 }
 
@@ -154,8 +154,8 @@ pub(crate) fn begin_group(at_ms: Millis) -> Vec<u8> {
 }
 
 /// Appends a whole entry; returns where its text begins.
-pub(crate) fn put_whole(group: &mut Vec<u8>, origin: &Origin<'_>, course: &Course, text: &[u8]) -> usize {
-    group.push(WHOLE);
+pub(crate) fn put_full(group: &mut Vec<u8>, origin: &Origin<'_>, course: &Progress, text: &[u8]) -> usize {
+    group.push(FULL);
     let mut bytes = put(std::mem::take(group), origin);
     bytes = put(bytes, course);
     bytes = put(bytes, &(text.len() as u64));
@@ -166,15 +166,15 @@ pub(crate) fn put_whole(group: &mut Vec<u8>, origin: &Origin<'_>, course: &Cours
 }
 
 /// Appends the course of a job.
-pub(crate) fn put_course(group: &mut Vec<u8>, id: JobId, course: &Course) {
-    group.push(COURSE);
+pub(crate) fn put_delta(group: &mut Vec<u8>, id: JobId, course: &Progress) {
+    group.push(DELTA);
     group.extend_from_slice(id.as_bytes());
     *group = put(std::mem::take(group), course);
 }
 
 /// Appends that a job was dropped.
-pub(crate) fn put_gone(group: &mut Vec<u8>, id: JobId) {
-    group.push(GONE);
+pub(crate) fn put_tombstone(group: &mut Vec<u8>, id: JobId) {
+    group.push(TOMBSTONE);
     group.extend_from_slice(id.as_bytes());
 }
 
@@ -185,7 +185,7 @@ pub(crate) fn put_setting(group: &mut Vec<u8>, key: &[u8], value: &[u8]) {
 }
 
 /// How long the entry of a dropped job is.
-pub(crate) const GONE_BYTES: u32 = 17;
+pub(crate) const TOMBSTONE_BYTES: u32 = 17;
 
 fn put(bytes: Vec<u8>, value: &impl Serialize) -> Vec<u8> {
     postcard::to_extend(value, bytes).expect("entries hold nothing that postcard cannot write")
@@ -194,18 +194,18 @@ fn put(bytes: Vec<u8>, value: &impl Serialize) -> Vec<u8> {
 /// An entry as read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Entry<'a> {
-    Whole {
+    Full {
         origin: Origin<'a>,
-        course: Course,
+        course: Progress,
         /// Of the text, within the group.
         text_offset: u32,
         text: &'a [u8],
     },
-    Course {
+    Delta {
         id: JobId,
-        course: Course,
+        course: Progress,
     },
-    Gone {
+    Tombstone {
         id: JobId,
     },
     Setting {
@@ -243,17 +243,17 @@ impl<'a> Entries<'a> {
         let (tag, rest) = self.rest.split_first().ok_or("an entry is empty")?;
         self.rest = rest;
         match *tag {
-            WHOLE => {
+            FULL => {
                 let (origin, course) = (borrow(&mut self.rest)?, take(&mut self.rest)?);
                 let length =
                     usize::try_from(take::<u64>(&mut self.rest)?).map_err(|error| error.to_string())?;
                 let text_offset = place(self.group.len() - self.rest.len());
                 let (text, rest) = self.rest.split_at_checked(length).ok_or("a text is cut off")?;
                 self.rest = rest;
-                Ok(Entry::Whole { origin, course, text_offset, text })
+                Ok(Entry::Full { origin, course, text_offset, text })
             }
-            COURSE => Ok(Entry::Course { id: self.id()?, course: take(&mut self.rest)? }),
-            GONE => Ok(Entry::Gone { id: self.id()? }),
+            DELTA => Ok(Entry::Delta { id: self.id()?, course: take(&mut self.rest)? }),
+            TOMBSTONE => Ok(Entry::Tombstone { id: self.id()? }),
             SETTING => {
                 let (key, value) = borrow(&mut self.rest)?;
                 Ok(Entry::Setting { key, value })
@@ -316,23 +316,24 @@ mod tests {
         Origin { lane, group: Some("h"), priority, sequence: 300, pushed_ms: 5, attempts_before: 0 }
     }
 
-    fn troubled() -> Course {
-        let mut trouble = Trouble { failed_attempt: 2, failures: 1, ..Trouble::default() };
-        trouble.failing_since_ms = Some(8);
-        trouble.remember(7, 2, Happened::Failed(Failure::new(Reason::Timeout, "t")));
+    fn troubled() -> Progress {
+        let mut retry_state = RetryState { failed_attempt: 2, failures: 1, ..RetryState::default() };
+        retry_state.failing_since_ms = Some(8);
+        retry_state.remember(7, 2, Happened::Failed(Failure::new(Reason::Timeout, "t")));
         let phase = Phase::Leased { session: Session { pid: 1, started: 2, nonce: 3 } };
-        Course { phase, changed_ms: 9, attempts: 4, trouble: Some(Box::new(trouble)) }
+        Progress { phase, changed_ms: 9, attempts: 4, retry_state: Some(Box::new(retry_state)) }
     }
 
     #[test]
     fn the_stored_bytes_of_format_2_do_not_change() {
         let id = JobId::from_bytes([0xAB; 16]);
-        let fresh = Course { phase: Phase::Delayed { due_ms: 6 }, changed_ms: 5, attempts: 0, trouble: None };
-        let text = Text { key: "k", payload: b"{}", as_pushed: None }.encode();
+        let fresh =
+            Progress { phase: Phase::Delayed { due_ms: 6 }, changed_ms: 5, attempts: 0, retry_state: None };
+        let text = Content { key: "k", payload: b"{}", as_pushed: None }.encode();
         let mut group = begin_group(128);
-        let text_offset = place(put_whole(&mut group, &origin(), &fresh, &text));
-        put_course(&mut group, id, &troubled());
-        put_gone(&mut group, id);
+        let text_offset = place(put_full(&mut group, &origin(), &fresh, &text));
+        put_delta(&mut group, id, &troubled());
+        put_tombstone(&mut group, id);
         put_setting(&mut group, b"a", &[8, 9]);
         let whole = [0, 1, 1, 1, b'h', 7, 172, 2, 5, 0, 1, 6, 5, 0, 0, 6, 1, b'k', 2, b'{', b'}', 0];
         let course = [2, 1, 2, 3, 9, 4, 1, 2, 1, 1, 8, 0, 0, 1, 7, 2, 0, 3, 1, b't'];
@@ -346,20 +347,20 @@ mod tests {
         let read: Vec<_> = entries.map(Result::unwrap).collect();
         assert_eq!(
             read[0],
-            (3, &whole[..], Entry::Whole { origin: origin(), course: fresh, text_offset, text: &text })
+            (3, &whole[..], Entry::Full { origin: origin(), course: fresh, text_offset, text: &text })
         );
-        assert_eq!(read[1].2, Entry::Course { id, course: troubled() });
-        assert_eq!((read[2].1.len(), &read[2].2), (GONE_BYTES as usize, &Entry::Gone { id }));
+        assert_eq!(read[1].2, Entry::Delta { id, course: troubled() });
+        assert_eq!((read[2].1.len(), &read[2].2), (TOMBSTONE_BYTES as usize, &Entry::Tombstone { id }));
         assert_eq!(read[3].2, Entry::Setting { key: b"a", value: &[8, 9] });
     }
 
     #[test]
     fn the_stored_bytes_of_a_revised_text_do_not_change() {
         let as_pushed = Some(AsPushed { group: None, priority: Priority(1), payload: b"x" });
-        let text = Text { key: "k", payload: b"yz", as_pushed };
+        let text = Content { key: "k", payload: b"yz", as_pushed };
         let golden = [1, b'k', 2, b'y', b'z', 1, 0, 1, 1, b'x'];
         assert_eq!(*text.encode(), golden);
-        assert_eq!(decode_text(&golden), Ok(text));
+        assert_eq!(decode_content(&golden), Ok(text));
     }
 
     #[test]
@@ -367,7 +368,7 @@ mod tests {
         assert!(Entries::of(&[1, 1, 4]).unwrap_err().contains("format 1"));
         assert!(Entries::of(&[]).is_err());
         let mut group = begin_group(1);
-        put_course(&mut group, JobId::from_bytes([1; 16]), &troubled());
+        put_delta(&mut group, JobId::from_bytes([1; 16]), &troubled());
         for length in 3..group.len() {
             let cut: Vec<_> = Entries::of(&group[..length]).unwrap().collect();
             assert!(matches!(cut[..], [Err(_)]), "{length}: {cut:?}");

@@ -30,12 +30,12 @@ const GROUPS_KEPT: usize = 1024;
 pub(super) struct GroupId(u32);
 
 #[derive(Debug)]
-pub(super) struct LaneIndex {
+pub(super) struct LaneScheduler {
     /// Counts and settings; `workers` is counted elsewhere.
     pub(super) stats: LaneStats,
     limit: GroupLimit,
     named_limits: NamedLimits,
-    groups: Vec<GroupIndex>,
+    groups: Vec<GroupQueue>,
     names: HashMap<Box<str>, GroupId>,
     /// The group of the jobs without one, once there are any.
     nameless: Option<GroupId>,
@@ -48,7 +48,7 @@ pub(super) struct LaneIndex {
 
 /// What a lane knows of a group.
 #[derive(Debug)]
-pub(super) struct GroupIndex {
+pub(super) struct GroupQueue {
     pub(super) name: Option<Group>,
     pub(super) ready: Ready,
     pub(super) in_flight: u32,
@@ -79,7 +79,7 @@ enum May {
     WhenOneEnds,
 }
 
-impl GroupIndex {
+impl GroupQueue {
     fn named(name: Option<Group>) -> Self {
         Self {
             name,
@@ -122,7 +122,7 @@ impl GroupIndex {
     }
 }
 
-impl Default for LaneIndex {
+impl Default for LaneScheduler {
     fn default() -> Self {
         Self {
             stats: LaneStats::default(),
@@ -139,12 +139,12 @@ impl Default for LaneIndex {
     }
 }
 
-impl LaneIndex {
-    pub(super) fn group(&self, id: GroupId) -> &GroupIndex {
+impl LaneScheduler {
+    pub(super) fn group(&self, id: GroupId) -> &GroupQueue {
         &self.groups[id.0 as usize]
     }
 
-    pub(super) fn groups(&self) -> impl Iterator<Item = &GroupIndex> {
+    pub(super) fn groups(&self) -> impl Iterator<Item = &GroupQueue> {
         self.groups.iter().filter(|group| group.pending() > 0)
     }
 
@@ -152,7 +152,7 @@ impl LaneIndex {
     pub(super) fn id_of(&mut self, name: Option<&str>, now: Millis) -> GroupId {
         let Some(name) = name else {
             return self.nameless.unwrap_or_else(|| {
-                let id = self.add(GroupIndex::named(None));
+                let id = self.add(GroupQueue::named(None));
                 self.nameless = Some(id);
                 id
             });
@@ -165,12 +165,12 @@ impl LaneIndex {
         }
         let group = Group(name.to_owned());
         let limit = self.named_limits.get(&group).copied();
-        let id = self.add(GroupIndex { limit, ..GroupIndex::named(Some(group)) });
+        let id = self.add(GroupQueue { limit, ..GroupQueue::named(Some(group)) });
         self.names.insert(name.into(), id);
         id
     }
 
-    fn add(&mut self, group: GroupIndex) -> GroupId {
+    fn add(&mut self, group: GroupQueue) -> GroupId {
         if let Some(id) = self.free.pop() {
             self.groups[id.0 as usize] = group;
             return id;
@@ -328,7 +328,7 @@ impl LaneIndex {
     }
 
     /// The group of this name.
-    pub(super) fn named(&self, name: &str) -> Option<&GroupIndex> {
+    pub(super) fn named(&self, name: &str) -> Option<&GroupQueue> {
         self.names.get(name).map(|id| self.group(*id))
     }
 }

@@ -26,12 +26,12 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval_at},
 };
 
-pub use self::connector::{Absent, Starter};
+pub use self::connector::{BrokerCommand, IfNoOwner};
 use self::connector::{Connector, Frames};
 use crate::{
     directory::QueueDirectory,
-    request::{Reply, Request},
-    wire::{self, Numbered, OPEN_REQUESTS_MAX, ReplyFrame},
+    transport::request::{Reply, Request},
+    transport::wire::{self, Numbered, OPEN_REQUESTS_MAX, ReplyFrame},
 };
 
 /// The interval at which to check whether the owner answers. Time is counted in these intervals, so that time
@@ -41,9 +41,9 @@ const BEAT: Duration = Duration::from_secs(1);
 /// The time for which a connected owner may leave a request without an answer. A claim may take its own
 /// waiting time in addition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience(pub Duration);
+pub struct AnswerTimeout(pub Duration);
 
-impl Patience {
+impl AnswerTimeout {
     /// The limit for commands that people wait for.
     pub const SHORT: Self = Self(Duration::from_secs(10));
     /// The limit for workers, which must survive a disk that takes long to force data to the medium.
@@ -60,7 +60,7 @@ impl Patience {
 
 /// A way to the owner in another process. Ends with its last clone.
 #[derive(Debug, Clone)]
-pub struct RemoteLink {
+pub struct SocketLink {
     calls: mpsc::Sender<Call>,
 }
 
@@ -71,7 +71,7 @@ struct Call {
     reply_to: oneshot::Sender<Result<Reply, QueueError>>,
 }
 
-impl RemoteLink {
+impl SocketLink {
     /// Connects.
     ///
     /// # Errors
@@ -79,8 +79,8 @@ impl RemoteLink {
     /// the queue but does not answer; [`QueueError::Version`].
     pub async fn connect(
         directory: QueueDirectory,
-        absent: Absent,
-        patience: Patience,
+        absent: IfNoOwner,
+        patience: AnswerTimeout,
     ) -> Result<Self, QueueError> {
         let mut connector = Connector::new(directory, absent);
         let frames = connector.connect(Vec::new(), Vec::new()).await?;
@@ -116,7 +116,7 @@ enum Served {
 
 struct Client {
     connector: Connector,
-    patience: Patience,
+    patience: AnswerTimeout,
     /// From the clones of the link.
     inbox: mpsc::Receiver<Call>,
     /// Requests without answer, by number.
