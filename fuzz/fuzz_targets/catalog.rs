@@ -8,7 +8,7 @@
 #[path = "../src/entries.rs"]
 mod entries;
 
-use juggle::source::{
+use sources::{
     bytes::{self, Said},
     catalog::Filters,
     reading::Rules,

@@ -14,7 +14,7 @@ mod entries;
 
 use std::io::{self, Read};
 
-use juggle::source::{
+use sources::{
     bytes::{self, Said},
     reading::Rules,
 };

@@ -1,7 +1,7 @@
 //! What is guaranteed of every entry and of every bad line.
 
 use flow::document::DocumentId;
-use juggle::source::{entry::Entry, error::BadLine};
+use sources::{entry::Entry, error::BadLine};
 use url::Url;
 
 const JSON_BYTES_MAX: usize = 60 * 1024;

@@ -17,6 +17,15 @@ use flow::{
 
 pub(crate) use self::bulk::Tally;
 pub use self::{bulk::BULK_MAX, sources::Sources};
+use ::sources::{
+    error::SourceError,
+    input::Form,
+    reader::Reader,
+    reading::Reading,
+    report::Report,
+    snapshot::{self, Drafted, Snapshot},
+};
+
 use crate::{
     attach::Attached,
     blocking::blocking,
@@ -27,14 +36,6 @@ use crate::{
     plan,
     refresh::{self, Refresh},
     settings::{choice::Run, resolved::Settings},
-    source::{
-        error::SourceError,
-        input::Form,
-        reader::Reader,
-        reading::Reading,
-        report::Report,
-        snapshot::{self, Drafted, Snapshot},
-    },
 };
 
 /// What came of adding sources.

@@ -7,7 +7,9 @@ use flow::{
     blobs::BlobError, machine::MachineFailure, queue::QueueError, reason::Reason, worker::WorkerError,
 };
 
-use crate::{settings::error::SettingsError, source::error::SourceError};
+use sources::error::SourceError;
+
+use crate::settings::error::SettingsError;
 
 /// The exit codes, a contract with scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

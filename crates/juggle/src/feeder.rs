@@ -23,12 +23,13 @@ use flow::{
 };
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
+use sources::{entry::Entry, error::SourceError, gutenberg, intact::Checked};
+
 use crate::{
     blocking::blocking,
     exit::CliError,
     lock::Expected,
     refresh::{self, Counters},
-    source::{entry::Entry, error::SourceError, gutenberg, intact::Checked},
 };
 
 /// How long to wait where the lane is full or no list has anything left.

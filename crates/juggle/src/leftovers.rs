@@ -16,7 +16,9 @@ use flow::{
     whole_file,
 };
 
-use crate::{directory, source::snapshot};
+use sources::snapshot;
+
+use crate::directory;
 
 /// The maximum number of times that a file is created again if another process sweeps it before it is held.
 const TRIES_MAX: usize = 64;

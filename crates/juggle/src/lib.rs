@@ -3,7 +3,7 @@
 //! In reading order:
 //!
 //! * [`run`], [`cli`], [`settings`]: from what was typed to what is meant;
-//! * [`source`], [`add`], [`feeder`], [`refresh`], [`watch`]: from source lists to the fetch lane; [`plan`]: what would come
+//! * [`add`], [`feeder`], [`refresh`], [`watch`]: from source lists (crate `sources`) to the fetch lane; [`plan`]: what would come
 //!   of it;
 //! * [`queue_connection`], [`stages`]: the queue at hand and the three workers; `take_back`: what was no text leaves again;
 //! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`], [`rebuild`], [`export`], [`config_show`]: the
@@ -51,7 +51,6 @@ pub mod run;
 pub mod sample;
 pub mod settings;
 pub mod signals;
-pub mod source;
 pub mod stage_command;
 pub mod stages;
 pub mod status;

@@ -20,6 +20,15 @@ use self::{
     estimate::Estimate,
     robots::{RobotsChecker, RobotsVerdict},
 };
+use sources::{
+    error::{ReadError, SourceError},
+    input::Form,
+    intact,
+    reader::Reader,
+    reading::Reading,
+    report::Report,
+};
+
 use crate::{
     add::{self, Sources},
     blocking::blocking,
@@ -28,14 +37,6 @@ use crate::{
     exit::{CliError, Exit},
     output::Out,
     settings::resolved::Settings,
-    source::{
-        error::{ReadError, SourceError},
-        input::Form,
-        intact,
-        reader::Reader,
-        reading::Reading,
-        report::Report,
-    },
 };
 
 /// Runs `juggle plan`.

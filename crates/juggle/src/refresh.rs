@@ -28,7 +28,9 @@ use flow::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{blocking::blocking, exit::CliError, source::error::SourceError, whole_file::WholeFile};
+use sources::error::SourceError;
+
+use crate::{blocking::blocking, exit::CliError, whole_file::WholeFile};
 
 /// What follows a list's name in the name of its cursor and its file.
 const SUFFIX: &str = ".refresh";

@@ -6,15 +6,16 @@ use fetch::{candidate::Candidate, family::Family};
 use test_server::Server;
 use tokio::{net::TcpStream, task::JoinSet};
 
+use sources::{
+    input::{Form, Input},
+    reader::Reader,
+    reading::Reading,
+};
+
 use crate::{
     add::Sources,
     exit::{CliError, Exit},
     settings::{enums::Robots, resolved::Settings},
-    source::{
-        input::{Form, Input},
-        reader::Reader,
-        reading::Reading,
-    },
 };
 
 /// How long to look for a host that answers.

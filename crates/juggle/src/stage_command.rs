@@ -11,6 +11,8 @@ use flow::{
 use serde::Serialize;
 use tokio::time::Instant;
 
+use sources::catalog::Filters;
+
 use crate::{
     add::{self, Added, Sources},
     cli::StageArgs,
@@ -27,7 +29,6 @@ use crate::{
         resolved::Settings,
     },
     signals::{self, unless_stopped},
-    source::catalog::Filters,
     stages::Stages,
     summary::{RestingHost, resting_hosts},
     watch,

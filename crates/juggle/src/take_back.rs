@@ -25,12 +25,13 @@ use flow::{
 use serde::Deserialize;
 use store::meta::META_BYTES_MAX;
 
+use sources::entry::Entry;
+
 use crate::{
     anew::{self, DOCUMENTS_MAX},
     blocking::blocking,
     exit::CliError,
     feeder::GroupOf,
-    source::entry::Entry,
 };
 
 /// The files of a text, in the order in which they are removed: no stats without a meta, no meta without a text.

@@ -17,7 +17,6 @@
 
 mod ears;
 mod looker;
-pub(crate) mod names;
 mod writers;
 
 use std::{
@@ -33,15 +32,16 @@ use self::{
     ears::{Ears, Make},
     looker::Looker,
 };
+use sources::{
+    directory,
+    input::{Input, Place},
+    reading::Rules,
+};
+
 use crate::{
     add::{self, Sources},
     blocking::blocking,
     exit::{CliError, Exit},
-    source::{
-        directory,
-        input::{Input, Place},
-        reading::Rules,
-    },
 };
 
 /// How often files that are not yet settled are looked at.

@@ -6,10 +6,9 @@
 
 use fetch::mirror::Mirror;
 
-use crate::{
-    exit::{CliError, Exit},
-    source::{entry::Entry, library},
-};
+use sources::{entry::Entry, library};
+
+use crate::exit::{CliError, Exit};
 
 /// So many texts of one command may go to the main site first: at 2 s each, what a diligent person fetches in an
 /// afternoon, and far below what the site takes for a robot.

@@ -4,17 +4,18 @@ use std::{io::Write, sync::Arc};
 
 use fetch::list::{self, ListError};
 
+use sources::{
+    catalog::Filters,
+    error::SourceError,
+    input::{Download, Form, Input, Named, Place},
+    reading::Rules,
+};
+
 use crate::{
     cli::sources::SourceArgs,
     exit::{CliError, Exit, is_full},
     refresh::Refresh,
     settings::{choice::Network, resolved::Settings},
-    source::{
-        catalog::Filters,
-        error::SourceError,
-        input::{Download, Form, Input, Named, Place},
-        reading::Rules,
-    },
 };
 
 /// What is to be read, and how.

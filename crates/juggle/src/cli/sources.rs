@@ -4,7 +4,9 @@ use std::ffi::OsString;
 
 use clap::{Args, builder::NonEmptyStringValueParser as Words};
 
-use crate::{refresh::Refresh, source::catalog::Filters};
+use sources::catalog::Filters;
+
+use crate::refresh::Refresh;
 
 /// Sources.
 #[derive(Debug, Clone, Default, Args)]

@@ -17,7 +17,9 @@ use flow::{
 use store::meta::{META_BYTES_MAX, Meta};
 
 use super::{Batch, Feeder, Moved, is_same_text};
-use crate::{anew::DOCUMENTS_MAX, blocking::blocking, exit::CliError, refresh, source::entry::Entry};
+use sources::entry::Entry;
+
+use crate::{anew::DOCUMENTS_MAX, blocking::blocking, exit::CliError, refresh};
 
 /// Entries that may be asked for again.
 struct Due {

@@ -8,11 +8,12 @@ use std::{
 use flow::{document::DocumentId, queue::Cursor};
 
 use super::{Difference, Head, Lock, compare, compare::What, documents};
+use sources::intact;
+
 use crate::{
     exit::{CliError, Exit},
     rebuild::survey::Surveyor,
     refresh,
-    source::intact,
 };
 
 /// Differences that are named for people.

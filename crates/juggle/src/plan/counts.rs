@@ -6,11 +6,12 @@ use fetch::candidate::{Candidate, shown};
 use flow::blobs::{BlobKind, BlobName};
 use store::local::layout::BlobPaths;
 
+use sources::entry::Entry;
+
 use super::robots::{RobotsCounts, RobotsVerdict};
 use crate::{
     refresh::Refresh,
     settings::{resolved::Settings, size::ByteSize},
-    source::entry::Entry,
 };
 
 /// The columns of a list that say how large a text is, the first that is there; whatever their case.

@@ -9,7 +9,7 @@ use std::{
 use flow::{document::DocumentId, queue::CursorMove};
 
 use super::salvage;
-use crate::source::{error::SourceError, intact, snapshot};
+use sources::{error::SourceError, intact, snapshot};
 
 /// What the lists hold.
 #[derive(Debug, Default)]

@@ -11,7 +11,7 @@ use std::{
 
 use flow::safe_file;
 
-use crate::source::{
+use sources::{
     error::SourceError,
     intact::{HASH_DIGITS, parts},
 };

@@ -46,7 +46,7 @@ use super::{
     table::Setting,
     text_options,
 };
-use crate::source::{catalog::Filters, library::Base, reading::Rules};
+use sources::{catalog::Filters, library::Base, reading::Rules};
 
 const USER_AGENT_BYTES_MAX: usize = 256;
 const CONTACT_BYTES_MAX: usize = 200;

@@ -4,12 +4,13 @@
 use flow::{document::DocumentId, job::NewJob, queue::JobQueue};
 
 use super::examine::{Examined, Repair};
+use sources::entry::Entry;
+
 use crate::{
     anew::{self, DOCUMENTS_MAX},
     directory,
     exit::CliError,
     settings::resolved::Settings,
-    source::entry::Entry,
     stages::group_of,
 };
 

@@ -9,10 +9,9 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{
-    names::{companions, is_temporary},
-    writers::{self, Identity},
-};
+use sources::ignore_patterns::{companions, is_temporary};
+
+use super::writers::{self, Identity};
 use crate::directory;
 
 /// How long a file must not have changed.

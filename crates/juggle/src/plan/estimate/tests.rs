@@ -4,7 +4,9 @@ use clap::{Args as _, Command, FromArgMatches};
 use flow::payload::Listed;
 
 use super::{super::robots::RobotsVerdict, *};
-use crate::{settings::args::Args, source::entry::Entry};
+use sources::entry::Entry;
+
+use crate::settings::args::Args;
 
 fn settings(line: &[&str], file: &str) -> (tempfile::TempDir, Settings) {
     let directory = tempfile::tempdir().expect("a directory");

@@ -208,7 +208,7 @@ impl Input {
     }
 
     /// The path that messages name; the URL of a list that was fetched.
-    pub(crate) fn path(&self) -> PathBuf {
+    pub fn path(&self) -> PathBuf {
         match self {
             Self::Texts(_) => PathBuf::from("-"),
             Self::Directory(path) => path.clone(),

@@ -216,7 +216,7 @@ fn a_text_with_too_much_to_say_is_refused() {
 
 #[test]
 fn the_lists_in_data_are_good() {
-    let (books, bad) = read("gutenberg.tsv", include_str!("../../../../../data/gutenberg.tsv"));
+    let (books, bad) = read("gutenberg.tsv", include_str!("../../../../data/gutenberg.tsv"));
     assert_eq!((books.len(), bad), (10, vec![]));
     for book in &books {
         let number = book.id.as_str().trim_start_matches("PG");
@@ -225,7 +225,7 @@ fn the_lists_in_data_are_good() {
             assert_eq!(read("list", url).0[0].id.as_str(), format!("PG{number}"), "{url}");
         }
     }
-    let (texts, bad) = read("sources.tsv", include_str!("../../../../../data/sample/sources.tsv"));
+    let (texts, bad) = read("sources.tsv", include_str!("../../../../data/sample/sources.tsv"));
     assert_eq!((texts.len(), bad), (13, vec![]));
     assert!(texts.iter().all(|text| text.listed.columns.contains_key("language")));
 }

@@ -264,7 +264,7 @@ impl Write for Draft {
 }
 
 /// Returns whether a file name is that of a list that is not a snapshot yet.
-pub(crate) fn is_temporary(file_name: &str) -> bool {
+pub fn is_temporary(file_name: &str) -> bool {
     file_name.starts_with(TEMPORARY)
 }
 
@@ -302,7 +302,7 @@ pub fn read_from(path: &Path, offset: u64) -> Result<Entries, SourceError> {
 ///
 /// # Errors
 /// Where a snapshot cannot be read.
-pub(crate) fn find(
+pub fn find(
     wanted: &BTreeSet<DocumentId>,
     lists: &[String],
     snapshots: &Path,

@@ -16,10 +16,13 @@
 
 pub mod bytes;
 pub mod catalog;
-pub(crate) mod directory;
+pub mod directory;
 pub mod entry;
 pub mod error;
+pub mod gutenberg;
+pub mod ignore_patterns;
 pub mod input;
+pub mod intact;
 pub mod library;
 pub mod reader;
 pub mod reading;
@@ -30,10 +33,8 @@ mod columns;
 mod compressed;
 mod foreign;
 mod format;
-pub(crate) mod gutenberg;
 mod head;
 mod headerless;
-pub(crate) mod intact;
 mod jsonl;
 mod likeness;
 mod lines;

@@ -21,6 +21,7 @@ use super::{
     entry::Entry,
     error::{SourceError, shown},
     head::Head,
+    ignore_patterns::is_temporary,
     lines::{LineEnds, Lines},
     location::{self, Base, Resolver},
     reading::Reading,
@@ -28,7 +29,6 @@ use super::{
     separator::Separator,
     table,
 };
-use crate::{directory::has_run, watch::names::is_temporary};
 
 /// The extensions of texts.
 const ENDINGS: [&str; 7] = ["txt", "text", "md", "markdown", "asc", "utf8", "utf-8"];
@@ -38,6 +38,11 @@ const ENDING_BYTES_MAX: usize = 8;
 const FIRST_BYTES: u64 = 4096;
 /// The maximum number of left-out files that are named.
 const EXAMPLES: usize = 3;
+
+/// Returns whether a directory is a run directory of juggle, which has a queue of this name.
+fn has_run(directory: &Path) -> bool {
+    fs::symlink_metadata(directory.join("queue/VERSION")).is_ok()
+}
 
 /// Iterates over the texts of a directory.
 #[derive(Debug)]
@@ -191,7 +196,7 @@ fn is_hidden(name: &OsStr) -> bool {
 
 /// Returns whether a file is a text by its name: it has a text extension, or none. `Vol. 2` and `part.1` have
 /// none.
-pub(crate) fn is_text_name(path: &Path) -> bool {
+pub fn is_text_name(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let Some((_, ending)) = name.rsplit_once('.') else { return !is_temporary(path) };
     let is_ending = (1..=ENDING_BYTES_MAX).contains(&ending.len())
@@ -202,7 +207,7 @@ pub(crate) fn is_text_name(path: &Path) -> bool {
 
 /// Returns whether a file is a source list by its first line that is neither blank nor a comment: the line
 /// names a source or the columns of a table. Returns `false` if the file cannot be read.
-pub(crate) fn is_list(path: &Path) -> bool {
+pub fn is_list(path: &Path) -> bool {
     first_line(path).ok().flatten().is_some_and(|line| begins_list(&line))
 }
 

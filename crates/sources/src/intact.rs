@@ -22,11 +22,11 @@ use super::{
 };
 
 /// The number of hex digits of the hash in the name of a snapshot.
-pub(crate) const HASH_DIGITS: usize = 16;
+pub const HASH_DIGITS: usize = 16;
 
 /// The snapshots that were found intact, each with the state that its file had then.
 #[derive(Debug, Default)]
-pub(crate) struct Checked(Mutex<BTreeMap<PathBuf, Stamp>>);
+pub struct Checked(Mutex<BTreeMap<PathBuf, Stamp>>);
 
 /// The state of a file, by which a change is noticed: device, inode, length and the time of the last change
 /// (seconds and nanoseconds).
@@ -38,7 +38,7 @@ impl Checked {
     /// # Errors
     /// Returns the errors of [`snapshot::read_from`], and [`SourceError::Altered`] if the snapshot is not
     /// intact.
-    pub(crate) fn read_from(&self, path: &Path, offset: u64) -> Result<Entries, SourceError> {
+    pub fn read_from(&self, path: &Path, offset: u64) -> Result<Entries, SourceError> {
         let stamp = stamp(&opened(path)?).map_err(|source| failed(path, source))?;
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(path).copied();
         if known != Some(stamp) {
@@ -53,7 +53,7 @@ impl Checked {
 ///
 /// # Errors
 /// Returns the errors of [`Checked::read_from`].
-pub(crate) fn read(path: &Path) -> Result<Entries, SourceError> {
+pub fn read(path: &Path) -> Result<Entries, SourceError> {
     Checked::default().read_from(path, 0)
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn read(path: &Path) -> Result<Entries, SourceError> {
 /// # Errors
 /// Returns [`SourceError::Altered`] if the file does not exist, and [`SourceError::Snapshot`] if it cannot be
 /// read.
-pub(crate) fn is_intact(path: &Path) -> Result<bool, SourceError> {
+pub fn is_intact(path: &Path) -> Result<bool, SourceError> {
     let Some((_, hash)) = parts(path) else { return Ok(true) };
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(opened(path)?).map_err(|source| failed(path, source))?;
@@ -71,7 +71,7 @@ pub(crate) fn is_intact(path: &Path) -> Result<bool, SourceError> {
 }
 
 /// Returns the name of the list and the hash from the name of a snapshot.
-pub(crate) fn parts(path: &Path) -> Option<(&str, &str)> {
+pub fn parts(path: &Path) -> Option<(&str, &str)> {
     let (list, hash) = path.file_stem()?.to_str()?.rsplit_once('-')?;
     let is_hash = hash.len() == HASH_DIGITS && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_hash.then_some((list, hash))
