@@ -13,7 +13,7 @@ fn harness() -> Harness {
     for word in ["one", "two", "three", "four"] {
         harness
             .server
-            .always(&format!("/{word}"), Script::bytes(format!("This is text {word}.\n").into_bytes()));
+            .respond(&format!("/{word}"), Script::bytes(format!("This is text {word}.\n").into_bytes()));
     }
     harness
 }
@@ -56,7 +56,7 @@ async fn ids_that_differ_only_in_case_are_a_conflict_in_a_list_across_lists_and_
     assert_eq!(harness.texts(), ["Moby_text.txt", "PG84_text.txt"]);
     assert_eq!(harness.read("out/text/PG84_text.txt"), "This is text one.\n");
     assert_eq!(harness.read("out/text/Moby_text.txt"), "This is text three.\n");
-    assert_eq!(harness.server.total(), 2, "the others are not even fetched");
+    assert_eq!(harness.server.request_count(), 2, "the others are not even fetched");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,7 +68,7 @@ async fn one_id_for_two_texts_is_a_conflict_in_a_list_across_lists_and_across_ru
     let ended = harness.listed("second.tsv", &[("same", "/three"), ("other", "/four")], &[]).await;
     assert_eq!(documents_and_conflicts(&ended.expect_error(8, &["/one", "/three"]).json()), (2, 1));
     assert_eq!(harness.read("out/text/same_text.txt"), "This is text one.\n");
-    assert_eq!(harness.server.total(), 2);
+    assert_eq!(harness.server.request_count(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,7 +77,7 @@ async fn one_text_under_two_spellings_of_an_id_is_one_document_and_no_conflict()
     let ended = harness.listed("first.tsv", &[("Moby", "/one"), ("moby", "/one")], &[]).await.expect(0);
     assert_eq!(documents_and_conflicts(&ended.json()), (1, 0));
     // Asked again by the other spelling, it stays where it is.
-    harness.server.always("/one", Script::bytes(b"It has changed.\n".to_vec()));
+    harness.server.respond("/one", Script::bytes(b"It has changed.\n".to_vec()));
     let ended = harness.listed("second.tsv", &[("mOBY", "/one")], &["--refresh"]).await.expect(0);
     assert_eq!(ended.json()["refreshed"]["changed"], 1);
     assert_eq!(harness.texts(), ["Moby_text.txt"]);
@@ -109,8 +109,8 @@ async fn files_of_one_name_and_of_names_that_differ_in_case_are_different_texts(
 async fn spellings_of_a_url_are_one_text_and_compositions_of_a_letter_are_two() {
     let harness = harness();
     let (composed, decomposed) = ("/caf%C3%A9", "/cafe%CC%81");
-    harness.server.always(composed, Script::bytes(b"composed\n".to_vec()));
-    harness.server.always(decomposed, Script::bytes(b"decomposed\n".to_vec()));
+    harness.server.respond(composed, Script::bytes(b"composed\n".to_vec()));
+    harness.server.respond(decomposed, Script::bytes(b"decomposed\n".to_vec()));
     let base = harness.server.base_url();
     let urls = ["caf\u{e9}", "caf%c3%a9", "%63af%C3%A9", "cafe\u{301}", "cafe%cc%81"];
     let words: Vec<String> = urls.iter().map(|url| format!("{base}/{url}")).collect();
@@ -118,5 +118,5 @@ async fn spellings_of_a_url_are_one_text_and_compositions_of_a_letter_are_two() 
     let words = [list.to_str().unwrap(), "--json"];
     let summary = harness.juggle(&["pipeline"], "out", &words).await.expect(0).json();
     assert_eq!(documents_and_conflicts(&summary), (2, 0));
-    assert_eq!((harness.texts().len(), harness.server.total()), (2, 2));
+    assert_eq!((harness.texts().len(), harness.server.request_count()), (2, 2));
 }

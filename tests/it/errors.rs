@@ -122,7 +122,7 @@ async fn a_refused_address_is_named_and_nothing_is_sent_there() {
     let (code, said) = run(other.server.url("/t0.txt")).await;
     assert_eq!(code, Some(8), "{said}");
     assert!(said.contains("forbidden_address") && said.contains("--allow-host"), "{said}");
-    assert_eq!(other.server.total(), 0);
+    assert_eq!(other.server.request_count(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,11 +130,11 @@ async fn a_redirect_to_a_host_that_is_not_allowed_is_not_followed() {
     let harness = Harness::of_texts(1, 1);
     let other = Harness::of_texts(1, 1);
     let target = format!("http://localhost:{}/t0.txt", other.server.addr().port());
-    harness.server.always("/t0.txt", Script::redirect(&target));
+    harness.server.respond("/t0.txt", Script::redirect(&target));
     let list = harness.path("list.tsv");
     let summary = harness.juggle(&["pipeline", "--json"], "out", &[&list]).await.expect(8).json();
     assert_eq!(summary["failures"][0]["reason"], "forbidden_address");
-    assert_eq!(other.server.total(), 0);
+    assert_eq!(other.server.request_count(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

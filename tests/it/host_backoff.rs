@@ -47,21 +47,21 @@ async fn three_fetchers(harness: &Harness, more: &[&str]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crawl_delay_holds_for_all_processes_and_robots_txt_is_asked_for_once_by_each() {
     let harness = Harness::of_texts(5, 20);
-    harness.server.always(ROBOTS, Script::bytes("User-agent: *\nCrawl-delay: 0.5\n"));
+    harness.server.respond(ROBOTS, Script::bytes("User-agent: *\nCrawl-delay: 0.5\n"));
     three_fetchers(&harness, &["--wait", "0"]).await;
     assert!((1..=3).contains(&harness.server.count(ROBOTS)), "{}", harness.server.count(ROBOTS));
-    assert_eq!((texts(&harness), harness.server.peak()), (5, 1));
+    assert_eq!((texts(&harness), harness.server.peak_concurrency()), (5, 1));
     assert_apart(&times(&harness), Duration::from_millis(500));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_may_have_a_wait_of_its_own() {
     let harness = Harness::of_texts(5, 20);
-    harness.server.always(ROBOTS, Script::answer(404));
+    harness.server.respond(ROBOTS, Script::empty(404));
     let host = harness.server.addr();
     harness.write("juggle.toml", &format!("[host.\"{host}\"]\nwait = \"400ms\"\n"));
     three_fetchers(&harness, &["--wait", "0"]).await;
-    assert_eq!((texts(&harness), harness.server.peak()), (5, 1));
+    assert_eq!((texts(&harness), harness.server.peak_concurrency()), (5, 1));
     assert_apart(&times(&harness), Duration::from_millis(400));
 }
 
@@ -69,18 +69,18 @@ async fn a_host_may_have_a_wait_of_its_own() {
 async fn redirects_obey_the_wait_between_requests() {
     let harness = Harness::of_texts(3, 20);
     for number in 0..3 {
-        harness.server.always(&format!("/t{number}.txt"), Script::redirect(&format!("/r{number}")));
-        harness.server.always(&format!("/r{number}"), Script::bytes(format!("Words of text {number}.\n")));
+        harness.server.respond(&format!("/t{number}.txt"), Script::redirect(&format!("/r{number}")));
+        harness.server.respond(&format!("/r{number}"), Script::bytes(format!("Words of text {number}.\n")));
     }
     three_fetchers(&harness, &["--wait", "300ms"]).await;
-    assert_eq!((texts(&harness), harness.server.peak()), (6, 1));
+    assert_eq!((texts(&harness), harness.server.peak_concurrency()), (6, 1));
     assert_apart(&times(&harness), Duration::from_millis(300));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_url_that_robots_txt_disallows_is_not_requested_and_reported() {
     let harness = Harness::of_texts(3, 20);
-    harness.server.always(ROBOTS, Script::bytes("User-agent: juggle\nDisallow: /t1\n"));
+    harness.server.respond(ROBOTS, Script::bytes("User-agent: juggle\nDisallow: /t1\n"));
     let list = harness.path("list.tsv");
     for run in 0..2 {
         let more = [list.to_str().unwrap(), "--robots", "on", "--json"];
@@ -91,7 +91,7 @@ async fn a_url_that_robots_txt_disallows_is_not_requested_and_reported() {
         assert!(failure["message"].as_str().unwrap().contains("--robots off"), "{failure}");
     }
     assert_eq!(
-        (harness.server.count(ROBOTS), harness.server.count("/t1.txt"), harness.server.total()),
+        (harness.server.count(ROBOTS), harness.server.count("/t1.txt"), harness.server.request_count()),
         (1, 0, 3)
     );
 }
@@ -101,7 +101,7 @@ async fn a_host_that_answers_with_block_pages_is_paused_and_its_texts_wait() {
     let harness = Harness::of_texts(6, 20);
     let list = harness.path("list.tsv");
     for number in 0..6 {
-        harness.server.always(&format!("/t{number}.txt"), Script::bytes(PAGE));
+        harness.server.respond(&format!("/t{number}.txt"), Script::bytes(PAGE));
     }
     let run = async || {
         let more = [list.to_str().unwrap(), "--max-connection-per-server", "1", "--json"];
@@ -109,7 +109,7 @@ async fn a_host_that_answers_with_block_pages_is_paused_and_its_texts_wait() {
     };
     let ended = run().await;
     assert!(ended.stderr.contains("left alone"), "the user is told:\n{}", ended.stderr);
-    let asked = harness.server.total();
+    let asked = harness.server.request_count();
     assert!((3..=4).contains(&asked), "three different texts are enough: {asked} requests");
     // The owner of the queue was another one; the host is still left alone.
     for summary in [ended.json(), run().await.json()] {
@@ -118,7 +118,7 @@ async fn a_host_that_answers_with_block_pages_is_paused_and_its_texts_wait() {
         assert_eq!((&summary["documents"], &summary["pending"]), (&0.into(), &6.into()));
         assert_eq!(summary["failures"].as_array().unwrap().len(), 0);
     }
-    assert_eq!(harness.server.total(), asked, "nothing was asked again");
+    assert_eq!(harness.server.request_count(), asked, "nothing was asked again");
     let jobs = harness.juggle(&["queue", "ls"], "out", &["--json"]).await.expect(0).stdout;
     assert!(jobs.contains("soft_ban"), "{jobs}");
 }
@@ -127,7 +127,9 @@ async fn a_host_that_answers_with_block_pages_is_paused_and_its_texts_wait() {
 async fn copies_of_a_block_page_that_were_stored_are_retracted() {
     let (harness, elsewhere) = (Harness::of_texts(6, 20), Harness::of_texts(6, 20));
     for number in 0..6 {
-        harness.server.always(&format!("/t{number}.txt"), Script::bytes("You have read enough for today.\n"));
+        harness
+            .server
+            .respond(&format!("/t{number}.txt"), Script::bytes("You have read enough for today.\n"));
     }
     let list = harness.path("list.tsv");
     let more = [list.to_str().unwrap(), "--max-connection-per-server", "1", "--json"];

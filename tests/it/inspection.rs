@@ -7,7 +7,7 @@ use crate::harness::Harness;
 #[tokio::test(flavor = "multi_thread")]
 async fn failures_are_listed_counted_and_can_be_tried_again() {
     let harness = Harness::of_texts(3, 20);
-    harness.server.always("/t1.txt", Script::answer(404));
+    harness.server.respond("/t1.txt", Script::empty(404));
     let list = harness.path("list.tsv");
     let ended = harness.juggle(&["pipeline"], "out", &[&list]).await.expect(8);
     let url = harness.server.url("/t1.txt");
@@ -31,7 +31,7 @@ async fn failures_are_listed_counted_and_can_be_tried_again() {
     let shown = harness.juggle::<&str>(&["queue", "show", "t1"], "out", &[]).await.expect(0).stdout;
     assert!(shown.contains("given up: http_status"), "{shown}");
 
-    harness.server.always("/t1.txt", Script::file());
+    harness.server.respond("/t1.txt", Script::file());
     let retried =
         harness.juggle::<&str>(&["queue", "retry", "--json", "-y"], "out", &[]).await.expect(0).json();
     assert_eq!(retried["retried"], 1);
@@ -63,7 +63,7 @@ async fn quiet_commands_print_errors_only_and_json_all_the_same() {
     let status = harness.juggle(&["status", "--json"], "out", &["-q"]).await.expect(0).json();
     assert_eq!(status["lanes"]["process"]["done"], 3);
 
-    harness.server.always("/t9.txt", Script::answer(404));
+    harness.server.respond("/t9.txt", Script::empty(404));
     let more = harness.write("more.txt", &format!("{}\n", harness.server.url("/t9.txt")));
     let failed = harness.juggle(&["pipeline", more.to_str().unwrap()], "out", &["-q"]).await.expect(8);
     assert!(failed.stdout.is_empty() && failed.stderr.contains("ERROR"), "{}", failed.stderr);
@@ -116,7 +116,7 @@ async fn drop_needs_a_selection_and_removes_only_the_named_jobs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_of_anything_changes_nothing() {
     let harness = Harness::of_texts(3, 20);
-    harness.server.always("/t1.txt", Script::answer(404));
+    harness.server.respond("/t1.txt", Script::empty(404));
     let list = harness.path("list.tsv");
     let list = list.to_str().unwrap();
     harness.juggle(&["pipeline", list], "never", &["-n"]).await.expect(0);
@@ -124,7 +124,7 @@ async fn a_dry_run_of_anything_changes_nothing() {
     assert!(!harness.path("never").exists());
     harness.juggle(&["add", list], "out", &[""; 0]).await.expect(0);
     harness.juggle(&["fetch"], "out", &["-n"]).await.expect(0);
-    assert_eq!(harness.server.total(), 0);
+    assert_eq!(harness.server.request_count(), 0);
     harness.juggle(&["pipeline"], "out", &[""; 0]).await.expect(8);
     for (words, key, would) in [
         (&["queue", "retry"][..], "would_retry", 1),
@@ -150,7 +150,7 @@ async fn fetch_takes_lists_of_its_own() {
 #[tokio::test(flavor = "multi_thread")]
 async fn fail_fast_stops_at_the_first_dead_document() {
     let harness = Harness::of_texts(30, 5);
-    harness.server.always("/t0.txt", Script::answer(404));
+    harness.server.respond("/t0.txt", Script::empty(404));
     let list = harness.path("list.tsv");
     let list = list.to_str().unwrap();
     let ended = harness.juggle(&["pipeline", list, "-j", "1", "--json"], "out", &["--fail-fast"]).await;

@@ -21,8 +21,8 @@ const TEXTS: usize = 24;
 async fn slow_lab() -> (Harness, BTreeMap<PathBuf, Vec<u8>>) {
     let harness = Harness::of_texts(TEXTS, 300);
     for number in 0..TEXTS {
-        let script = Script::file().pace(2_000, Duration::from_millis(4));
-        harness.server.always(&format!("/t{number}.txt"), script);
+        let script = Script::file().throttle(2_000, Duration::from_millis(4));
+        harness.server.respond(&format!("/t{number}.txt"), script);
     }
     let list = harness.path("list.tsv");
     harness.juggle(&["pipeline"], "undisturbed", &[list]).await.expect(0);

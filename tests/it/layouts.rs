@@ -57,14 +57,14 @@ async fn layout_and_compression_change_where_files_lie_and_nothing_else() {
     }
     assert_eq!(looked_at(&harness, "packed", 12).await, looked_at(&harness, "plain", 12).await);
 
-    let asked = harness.server.total();
+    let asked = harness.server.request_count();
     fs::remove_dir_all(packed.join("queue")).unwrap();
     harness.juggle(&["rebuild"], "packed", &[] as &[&str]).await.expect(0);
     let planned = harness.juggle(&["plan", list, "--json"], "packed", &[] as &[&str]).await.expect(0).stdout;
     assert!(planned.contains("\"stored\": 12"), "{planned}");
     // Without the flags the layout stays, and what is packed is read.
     harness.juggle(&["pipeline", list], "packed", &[] as &[&str]).await.expect(0);
-    assert_eq!(harness.server.total(), asked, "nothing is fetched that is there");
+    assert_eq!(harness.server.request_count(), asked, "nothing is fetched that is there");
     assert!(blobs(&packed) == expected);
     harness
         .juggle(&["pipeline", list], "packed", &["--layout", "flat"])
@@ -86,7 +86,7 @@ async fn damaged_compressed_files_are_named_and_repaired() {
         let bytes = fs::read(run.join(file)).unwrap();
         fs::write(run.join(file), &bytes[..bytes.len() - 3]).unwrap();
     }
-    let asked = harness.server.total();
+    let asked = harness.server.request_count();
     let found =
         harness.juggle(&["verify", "--repair", "--json"], "out", &[] as &[&str]).await.expect(0).json();
     let damaged = found["damaged"].as_array().unwrap().iter();
@@ -97,7 +97,7 @@ async fn damaged_compressed_files_are_named_and_repaired() {
     );
     harness.juggle(&["pipeline", list], "out", &forms).await.expect(0);
     assert!(blobs(&run) == whole);
-    assert_eq!(harness.server.total(), asked + 1);
+    assert_eq!(harness.server.request_count(), asked + 1);
 }
 
 fn files(directory: &Path) -> Vec<PathBuf> {
@@ -117,11 +117,11 @@ async fn raw_bytes_are_dropped_if_asked_for() {
     let whole = blobs(&run);
     looked_at(&harness, "out", 4).await;
 
-    let asked = harness.server.total();
+    let asked = harness.server.request_count();
     fs::remove_dir_all(run.join("queue")).unwrap();
     harness.juggle(&["rebuild"], "out", &[] as &[&str]).await.expect(0);
     harness.juggle(&["pipeline", list], "out", &["--raw", "drop"]).await.expect(0);
-    assert_eq!(harness.server.total(), asked, "nothing is fetched that is there");
+    assert_eq!(harness.server.request_count(), asked, "nothing is fetched that is there");
     harness
         .juggle(&["redecode", "t0", "--encoding", "latin1"], "out", &[] as &[&str])
         .await
@@ -132,6 +132,6 @@ async fn raw_bytes_are_dropped_if_asked_for() {
         harness.juggle(&["verify", "--repair", "--json"], "out", &[] as &[&str]).await.expect(0).json();
     assert_eq!(repaired["damaged"][0]["repair"], "fetch");
     harness.juggle(&["pipeline", list], "out", &["--raw", "drop"]).await.expect(0);
-    assert_eq!(harness.server.total(), asked + 1);
+    assert_eq!(harness.server.request_count(), asked + 1);
     assert!(blobs(&run) == whole);
 }

@@ -109,7 +109,7 @@ async fn a_table_without_a_header_is_refused_and_nothing_is_asked_for() {
             assert_eq!(told(&ended).len(), 1, "{}", ended.stderr);
         }
     }
-    assert_eq!(harness.server.total(), 0);
+    assert_eq!(harness.server.request_count(), 0);
     // A list is not a table if its commas and semicolons belong to URLs.
     let list = harness.write("plain.txt", &format!("{one}?a,1;x\n{two}?b,2;y\n"));
     assert_eq!(harness.juggle(&["add", "--json"], "out", &[list]).await.expect(0).json()["entries"], 2);
@@ -144,8 +144,8 @@ async fn a_file_that_is_not_a_list_is_reported_in_one_line_and_nothing_is_added(
         }
     }
     let status = harness.juggle::<&str>(&["status", "--json"], "out", &[]).await.expect(0).json();
-    assert_eq!((&status["pending"], harness.server.total()), (&0.into(), 0));
-    harness.server.always("/novel", test_server::Script::bytes(novel));
+    assert_eq!((&status["pending"], harness.server.request_count()), (&0.into(), 0));
+    harness.server.respond("/novel", test_server::Script::bytes(novel));
     let url = harness.server.url("/novel");
     let ended = harness.juggle(&["add"], "out", &["-i", &url]).await;
     ended.expect_error(3, &["looks like a text", "as a source, without -i"]);

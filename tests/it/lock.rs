@@ -45,9 +45,9 @@ async fn the_root_is_the_same_whatever_the_threads_the_order_and_the_forms() {
     assert_eq!((root(&kept), &kept["lock"]["differences"]), (root(&first), &serde_json::json!([])));
     assert_same(&harness.tree("copy"), &harness.tree("out"));
     assert!(!harness.path("copy/corpus.lock").exists(), "a lock that is kept to is not written");
-    let asked = harness.server.total();
+    let asked = harness.server.request_count();
     let again = run(&harness, "out", &["--locked", "--offline"], 0).await;
-    assert_eq!((root(&again), harness.server.total()), (root(&first), asked));
+    assert_eq!((root(&again), harness.server.request_count()), (root(&first), asked));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,7 +56,7 @@ async fn bytes_with_another_hash_are_rejected_and_reported() {
     run(&harness, "out", &[], 0).await;
     harness
         .server
-        .always("/t2.txt", Script::bytes("Another text, of another time, though at the same place.\n"));
+        .respond("/t2.txt", Script::bytes("Another text, of another time, though at the same place.\n"));
     let kept = run(&harness, "copy", &[&locked_by(&harness)], 8).await;
     assert_eq!(kept["lock"]["differences"], serde_json::json!([{ "id": "t2", "what": ["missing"] }]));
     assert_eq!(kept["failures"][0]["id"], "t2");
@@ -67,7 +67,7 @@ async fn bytes_with_another_hash_are_rejected_and_reported() {
 async fn a_run_that_would_differ_is_refused_before_anything_is_fetched() {
     let harness = Harness::of_texts(3, 60);
     run(&harness, "out", &[], 0).await;
-    let asked = harness.server.total();
+    let asked = harness.server.request_count();
     let locked = locked_by(&harness);
     let list = harness.path("list.tsv");
     let list = list.to_str().unwrap();
@@ -89,7 +89,7 @@ async fn a_run_that_would_differ_is_refused_before_anything_is_fetched() {
             .await
             .expect_error(8, &[&said[..], &["nothing was fetched"]].concat());
     }
-    assert_eq!(harness.server.total(), asked);
+    assert_eq!(harness.server.request_count(), asked);
     harness.juggle(&["redecode", "t1", "--encoding", "latin1"], "out", &NONE).await.expect(0);
     let copy = harness.path("kept.lock");
     fs::copy(harness.path("out/corpus.lock"), &copy).unwrap();
@@ -134,9 +134,9 @@ async fn offline_nothing_is_requested_and_stored_texts_are_processed() {
     let ended = harness.juggle(&words, "out", &["--offline"]).await.expect(8);
     assert!(ended.stdout.contains("3 wait for 127.0.0.1"), "{}", ended.stdout);
     assert!(ended.stdout.contains("without --offline"), "{}", ended.stdout);
-    assert_eq!((harness.server.total(), stored(&harness.path("out"))), (0, 1));
+    assert_eq!((harness.server.request_count(), stored(&harness.path("out"))), (0, 1));
     let told = harness.juggle(&["fetch"], "out", &["--offline"]).await.expect(8).stderr;
-    assert!(told.contains("3 texts wait for 127.0.0.1") && harness.server.total() == 0, "{told}");
+    assert!(told.contains("3 texts wait for 127.0.0.1") && harness.server.request_count() == 0, "{told}");
 
     let web = harness.server.url("/list.tsv");
     harness
@@ -147,8 +147,8 @@ async fn offline_nothing_is_requested_and_stored_texts_are_processed() {
         .juggle(&["pipeline", "--refresh"], "out", &["--offline"])
         .await
         .expect_error(2, &["--refresh", "--offline"]);
-    assert_eq!(harness.server.total(), 0);
+    assert_eq!(harness.server.request_count(), 0);
     harness.juggle(&words, "out", &NONE).await.expect(0);
-    assert_eq!((harness.server.total(), stored(&harness.path("out"))), (3, 4));
+    assert_eq!((harness.server.request_count(), stored(&harness.path("out"))), (3, 4));
     harness.juggle(&words, "out", &["--offline"]).await.expect(0);
 }

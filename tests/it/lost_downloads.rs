@@ -19,10 +19,10 @@ async fn lost_downloads_are_fetched_again_in_the_same_run() {
     for entry in fs::read_dir(harness.path("out/spool")).unwrap() {
         fs::remove_file(entry.unwrap().path()).unwrap();
     }
-    let requests = harness.server.total();
+    let requests = harness.server.request_count();
     let ended = harness.juggle::<&str>(&["pipeline"], "out", &[]).await.expect(0);
     assert!(ended.stderr.contains("the downloaded bytes of 't0'"), "{}", ended.stderr);
-    assert_eq!(harness.server.total() - requests, 3);
+    assert_eq!(harness.server.request_count() - requests, 3);
     assert_eq!(harness.read("out/corpus.lock"), harness.read("undisturbed/corpus.lock"));
 }
 
@@ -33,9 +33,9 @@ async fn one_lost_download_of_many_is_fetched_again_and_no_other() {
     fs::remove_file(harness.path("out/spool/t1.spool")).unwrap();
     harness.juggle::<&str>(&["store"], "out", &[]).await.expect(0);
     kill_broker(&harness, "out").await;
-    let requests = harness.server.total();
+    let requests = harness.server.request_count();
     harness.juggle::<&str>(&["pipeline"], "out", &[]).await.expect(0);
-    assert_eq!(harness.server.total() - requests, 1);
+    assert_eq!(harness.server.request_count() - requests, 1);
     assert_eq!(harness.tree("out").len(), 3 * 6);
 }
 
@@ -49,7 +49,7 @@ async fn an_altered_snapshot_of_a_list_is_reported_and_nothing_is_fetched_until_
     let name = snapshot.file_name().unwrap().to_str().unwrap();
     let ended = harness.juggle::<&str>(&["pipeline"], "out", &[]).await;
     ended.expect_error(3, &[name, "was changed since the list was added", "add the source list again"]);
-    assert_eq!(harness.server.total(), 0);
+    assert_eq!(harness.server.request_count(), 0);
     harness.juggle(&["pipeline"], "out", &[harness.path("list.tsv")]).await.expect(0);
     assert_eq!(harness.tree("out").len(), 2 * 6);
 }

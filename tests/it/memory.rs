@@ -53,7 +53,7 @@ async fn a_range_of_a_million_books_is_added_in_little_memory() {
 async fn a_text_of_a_gibibyte_is_fetched_and_stored_in_little_memory() {
     const BYTES: u64 = 1 << 30;
     let harness = Harness::of_texts(1, 1);
-    harness.server.always("/t0.txt", Script::generated(BYTES));
+    harness.server.respond("/t0.txt", Script::generated(BYTES));
     harness.juggle(&["add"], "out", &[harness.path("list.tsv")]).await.expect(0);
     for stage in ["fetch", "store"] {
         let ended = harness.juggle(&[stage, "--json", "--max-filesize", "2GiB"], "out", &[""; 0]).await;

@@ -8,7 +8,7 @@ use crate::harness::{Ended, Harness};
 
 /// A list of texts of a host that only a proxy could know.
 fn unknown_host(harness: &Harness) -> String {
-    harness.server.always("/t0.txt", Script::bytes("words of a book\n"));
+    harness.server.respond("/t0.txt", Script::bytes("words of a book\n"));
     let list = harness.write("far.txt", "http://books.invalid/t0.txt\n");
     list.to_str().unwrap().to_owned()
 }
@@ -38,7 +38,7 @@ async fn a_minimum_above_the_free_space_fetches_nothing_and_keeps_the_jobs() {
         .juggle(&["pipeline"], "out", &full)
         .await
         .expect_error(9, &["are free", "--min-free-space", "same command"]);
-    assert_eq!(harness.server.total(), 0);
+    assert_eq!(harness.server.request_count(), 0);
     assert_eq!(fs::read_dir(harness.path("out/raw")).unwrap().count(), 0);
     assert_eq!(fs::read_dir(harness.path("out/spool")).unwrap().count(), 0);
     let status = harness.juggle::<&str>(&["status", "--json"], "out", &[]).await.expect(0).json();
@@ -55,12 +55,12 @@ async fn the_proxy_of_the_environment_is_used_unless_it_is_switched_off() {
     for (out, off) in [("off", &["--no-proxy"][..]), ("none", &["--proxy", "off"])] {
         let ended = with_variables(&harness, out, off, std::slice::from_ref(&proxy)).await.expect(4);
         assert!(ended.stdout.contains("dns"), "{}", ended.stdout);
-        assert_eq!(harness.server.total(), 0);
+        assert_eq!(harness.server.request_count(), 0);
     }
     let not = ("no_proxy", "books.invalid".to_owned());
     with_variables(&harness, "not", &[], &[proxy.clone(), not.clone()]).await.expect(4);
     with_variables(&harness, "nor", &["--proxy", &proxy.1], &[not]).await.expect(4);
-    assert_eq!(harness.server.total(), 0);
+    assert_eq!(harness.server.request_count(), 0);
     let ended = with_variables(&harness, "by", &[], std::slice::from_ref(&proxy)).await.expect(0);
     assert!(!ended.stderr.contains("secret") && !ended.stdout.contains("secret"), "{}", ended.stderr);
     let [request] = &harness.server.requests()[..] else { panic!("one request") };
@@ -112,7 +112,7 @@ async fn certificates_that_cannot_be_read_are_named() {
         let more = [list, "--ca-certificate", file];
         harness.juggle(&["pipeline"], "out", &more).await.expect_error(3, &[words, "certificates"]);
     }
-    assert_eq!(harness.server.total(), 0);
+    assert_eq!(harness.server.request_count(), 0);
     harness.juggle(&["pipeline"], "out", &[list]).await.expect(0);
 }
 

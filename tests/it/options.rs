@@ -25,7 +25,7 @@ async fn changed_options_reprocess_texts_and_fetch_nothing_and_the_same_options_
     let list = harness.path("list.tsv");
     let (list, run) = (list.to_str().unwrap(), harness.path("out"));
     harness.juggle(&["pipeline", list], "out", NOTHING).await.expect(0);
-    let asked = harness.server.total();
+    let asked = harness.server.request_count();
     let (texts, tokens) = (times(&run, "text"), times(&run, "tokens"));
     let plain = harness.read("out/counts/t0_counts.txt");
     assert_eq!(processed(&harness, NOTHING).await, 0);
@@ -36,7 +36,10 @@ async fn changed_options_reprocess_texts_and_fetch_nothing_and_the_same_options_
     let stop = harness.path("stop.txt");
     let stopped = ["--stop-words", stop.to_str().unwrap()];
     assert_eq!(processed(&harness, &stopped).await, 6);
-    assert!(times(&run, "text") == texts && harness.server.total() == asked, "stored or fetched again");
+    assert!(
+        times(&run, "text") == texts && harness.server.request_count() == asked,
+        "stored or fetched again"
+    );
     let without = harness.read("out/counts/t0_counts.txt");
     assert_eq!(without, plain.split_once('\n').unwrap().1);
     assert!(harness.read("out/stats/t0.json").contains("\"stop_words\": \"stop.txt\""));

@@ -26,7 +26,7 @@ async fn a_plan_and_a_dry_run_print_the_same_and_write_nothing() {
     assert_eq!((&plan["least_seconds"], &plan["disk"]["has_room"]), (&3.0.into(), &true.into()));
     assert_eq!(plan["by_host"][0]["robots"]["not_asked"], 2);
     assert!(!harness.path("out").exists());
-    assert_eq!(harness.server.total(), 0);
+    assert_eq!(harness.server.request_count(), 0);
     let said =
         harness.juggle(&["plan", list], "out", &["--min-free-space", "1000TiB"]).await.expect(8).stdout;
     for words in ["3 texts, 1 bad lines; nothing was done", "a.example", "at least", "NOT ENOUGH"] {
@@ -41,12 +41,12 @@ async fn a_plan_counts_stored_texts_and_reads_the_lists_of_its_run() {
     let harness = Harness::of_texts(4, 5);
     let list = harness.path("list.tsv");
     harness.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
-    let requests = harness.server.total();
+    let requests = harness.server.request_count();
     let more = harness.write("more.tsv", &format!("url\tid\n{}\tnew\n", harness.server.url("/t0.txt?new")));
     harness.juggle(&["add"], "out", &[&more]).await.expect(0);
     let plan = harness.juggle::<&str>(&["plan", "--json"], "out", &[]).await.expect(0).json();
     assert_eq!((&plan["entries"], &plan["stored"], &plan["requests"]), (&5.into(), &4.into(), &1.into()));
-    assert_eq!(harness.server.total(), requests);
+    assert_eq!(harness.server.request_count(), requests);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,8 +18,8 @@ const NONE: &[&str] = &[];
 /// A run of five texts, two of which failed for good.
 async fn run_with_two_dead() -> Harness {
     let harness = Harness::of_texts(5, 20);
-    harness.server.always("/t1.txt", Script::answer(404));
-    harness.server.always("/t3.txt", Script::answer(404));
+    harness.server.respond("/t1.txt", Script::empty(404));
+    harness.server.respond("/t3.txt", Script::empty(404));
     harness.juggle(&["pipeline"], "out", &[harness.path("list.tsv")]).await.expect(8);
     harness
 }
@@ -163,7 +163,7 @@ async fn stats_show_depth_age_hosts_and_paused_lanes() {
     let harness = Harness::of_texts(30, 5);
     let list = harness.path("list.tsv");
     harness.juggle(&["add"], "out", &[&list]).await.expect(0);
-    harness.server.always("/t0.txt", Script::answer(404));
+    harness.server.respond("/t0.txt", Script::empty(404));
     harness.juggle(&["fetch", "--fail-fast", "-j", "1"], "out", NONE).await.expect(8);
     harness.juggle(&["queue", "pause", "fetch"], "out", NONE).await.expect(0);
     let stats = harness.juggle(&["queue", "stats", "--json"], "out", NONE).await.expect(0).json();

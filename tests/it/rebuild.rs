@@ -120,7 +120,7 @@ async fn assert_told_and_left_alone(harness: &Harness, out: &str) {
 
 /// A rebuild gives the whole queue back: the next run asks the server for nothing, and the corpus stays as it is.
 async fn assert_rebuilt_whole(harness: &Harness, out: &str, documents: usize) {
-    let (requests, tree) = (harness.server.total(), harness.tree(out));
+    let (requests, tree) = (harness.server.request_count(), harness.tree(out));
     let damaged = files(&database(harness, out));
     let report = harness.juggle(&["rebuild", "--json"], out, NONE).await.expect(0).json();
     assert_eq!(report["documents"], documents, "{report}");
@@ -134,7 +134,7 @@ async fn assert_rebuilt_whole(harness: &Harness, out: &str, documents: usize) {
     assert!(damaged.values().all(|bytes| kept.contains(bytes)), "the damaged database is kept");
     let summary = harness.juggle(&["pipeline", "--json"], out, NONE).await.expect(0).json();
     assert_eq!(summary["lanes"]["process"]["done"], documents, "{summary}");
-    assert_eq!(harness.server.total(), requests, "nothing is fetched again");
+    assert_eq!(harness.server.request_count(), requests, "nothing is fetched again");
     assert_same(&harness.tree(out), &tree);
     assert!(!harness.path(out).join("queue/rebuilding").exists());
 }
@@ -195,7 +195,7 @@ async fn an_earlier_or_damaged_format_is_rebuilt_and_a_newer_one_is_not_touched(
 #[tokio::test(flavor = "multi_thread")]
 async fn only_what_the_store_does_not_prove_is_done_again() {
     let harness = Harness::of_texts(8, 30);
-    harness.server.always("/t7.txt", Script::answer(404));
+    harness.server.respond("/t7.txt", Script::empty(404));
     harness.juggle(&["pipeline"], "out", &[harness.path("list.tsv")]).await.expect(8);
     let tree = harness.tree("out");
     let out = |path: &str| harness.path(&format!("out/{path}"));
@@ -216,7 +216,7 @@ async fn only_what_the_store_does_not_prove_is_done_again() {
     );
     assert_eq!((&report["to_process"], &report["incomplete"]), (&3.into(), &3.into()), "{report}");
     assert_eq!((&report["to_fetch"], &report["entries"]), (&4.into(), &8.into()), "{report}");
-    harness.server.always("/t7.txt", Script::file());
+    harness.server.respond("/t7.txt", Script::file());
     harness.juggle(&["pipeline"], "out", NONE).await.expect(0);
     let requests = harness.server.requests().into_iter().skip(before);
     let mut asked: Vec<_> = requests.map(|request| request.path).collect();
@@ -237,7 +237,7 @@ async fn a_document_that_no_list_names_is_fetched_from_where_it_came() {
     let report = harness.juggle(&["rebuild", "--json"], "out", NONE).await.expect(0).json();
     assert_eq!((&report["to_fetch"], &report["lists"]), (&1.into(), &0.into()), "{report}");
     harness.juggle(&["pipeline"], "out", NONE).await.expect(0);
-    assert_eq!((harness.server.count("/t1.txt"), harness.server.total()), (2, 4));
+    assert_eq!((harness.server.count("/t1.txt"), harness.server.request_count()), (2, 4));
     assert_same(&harness.tree("out"), &tree);
 
     fs::remove_dir_all(harness.path("out/queue")).unwrap();
@@ -261,9 +261,9 @@ async fn a_damaged_list_is_taken_as_far_as_it_goes() {
     assert_eq!((&report["entries"], &report["to_fetch"]), (&2.into(), &2.into()), "{report}");
     assert_eq!(report["damaged_lists"].as_array().unwrap().len(), 1);
     harness.juggle(&["pipeline"], "out", NONE).await.expect(0);
-    assert_eq!(harness.server.total(), 2);
+    assert_eq!(harness.server.request_count(), 2);
     harness.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
-    assert_eq!((harness.server.total(), harness.tree("out").len()), (3, 3 * 6));
+    assert_eq!((harness.server.request_count(), harness.tree("out").len()), (3, 3 * 6));
 
     // Damage that leaves every line an entry.
     fs::write(&snapshot, whole.replace("t1.txt", "tX.txt")).unwrap();
@@ -346,9 +346,9 @@ async fn a_rebuild_that_is_killed_again_and_again_loses_nothing() {
             status.expect_error(3, &["damaged", "juggle rebuild"]);
         }
     }
-    let (requests, tree) = (harness.server.total(), harness.tree("out"));
+    let (requests, tree) = (harness.server.request_count(), harness.tree("out"));
     harness.juggle(&["rebuild", "--force"], "out", NONE).await.expect(0);
     harness.juggle(&["pipeline"], "out", NONE).await.expect(0);
-    assert_eq!((requests, harness.server.total()), (TEXTS as u64, TEXTS as u64));
+    assert_eq!((requests, harness.server.request_count()), (TEXTS as u64, TEXTS as u64));
     assert_same(&harness.tree("out"), &tree);
 }

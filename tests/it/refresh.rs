@@ -10,7 +10,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use test_server::{Request, Script};
+use test_server::{ReceivedRequest, Script};
 use tokio::time::timeout;
 
 use crate::harness::{Harness, assert_same};
@@ -19,7 +19,7 @@ type Tree = BTreeMap<PathBuf, Vec<u8>>;
 
 impl Harness {
     /// Runs the pipeline with these words, and takes its JSON summary and the requests it made.
-    async fn asked(&self, words: &[&str], out: &str, code: i32) -> (Value, Vec<Request>) {
+    async fn asked(&self, words: &[&str], out: &str, code: i32) -> (Value, Vec<ReceivedRequest>) {
         let before = self.server.requests().len();
         let mut more = vec!["--json", "--retry", "0"];
         more.extend(words);
@@ -48,7 +48,7 @@ fn changed(before: &Tree, after: &Tree) -> BTreeSet<String> {
     differing.map(id).collect()
 }
 
-fn statuses(requests: &[Request]) -> Vec<u16> {
+fn statuses(requests: &[ReceivedRequest]) -> Vec<u16> {
     let mut statuses: Vec<u16> = requests.iter().map(|request| request.status).collect();
     statuses.sort_unstable();
     statuses
@@ -134,8 +134,8 @@ async fn a_new_text_of_the_list_is_fetched_once() {
 async fn servers_that_ignore_validators_change_no_unchanged_text() {
     let harness = Harness::of_texts(3, 20);
     let plain = || Script::file().header("etag", "").header("last-modified", "");
-    harness.server.always("/t0.txt", plain());
-    harness.server.always("/t1.txt", Script::file().without_conditions());
+    harness.server.respond("/t0.txt", plain());
+    harness.server.respond("/t1.txt", Script::file().without_conditions());
     harness.asked(&[&harness.list()], "out", 0).await;
     let tree = harness.tree("out");
     let (summary, requests) = harness.asked(&["--refresh"], "out", 0).await;
@@ -154,11 +154,11 @@ async fn a_text_that_cannot_be_fetched_again_stays_stored_and_is_reported() {
     let harness = Harness::of_texts(4, 20);
     harness.asked(&[&harness.list()], "out", 0).await;
     let tree = harness.tree("out");
-    harness.server.always("/t0.txt", Script::answer(404));
-    harness.server.always("/t1.txt", Script::answer(500));
+    harness.server.respond("/t0.txt", Script::empty(404));
+    harness.server.respond("/t1.txt", Script::empty(500));
     harness
         .server
-        .always("/t2.txt", Script::bytes("\0\u{1}\u{2} no text").header("content-type", "image/png"));
+        .respond("/t2.txt", Script::bytes("\0\u{1}\u{2} no text").header("content-type", "image/png"));
     let (summary, _) = harness.asked(&["--refresh"], "out", 8).await;
     assert_eq!(summary["refreshed"], counts(4, 1, 0, 3));
     let failures = summary["failures"].as_array().unwrap();
@@ -171,7 +171,7 @@ async fn a_text_that_cannot_be_fetched_again_stays_stored_and_is_reported() {
     assert_eq!(fs::read_dir(harness.path("out/spool")).unwrap().count(), 0);
     // They are tried again by hand, with their conditions, or by the next round.
     let whole = ["/t0.txt", "/t1.txt", "/t2.txt"];
-    whole.iter().for_each(|path| harness.server.always(path, Script::file()));
+    whole.iter().for_each(|path| harness.server.respond(path, Script::file()));
     harness.juggle(&["queue", "retry"], "out", &["-y", "t0"]).await.expect(0);
     let (_, requests) = harness.asked(&[], "out", 8).await;
     assert_eq!(statuses(&requests), [304]);
@@ -208,8 +208,8 @@ async fn a_refresh_that_is_killed_goes_on_and_ends_as_one_that_was_not() {
     }
     for number in (0..TEXTS).step_by(2) {
         harness.put(number, &format!("Another text, number {number}.\n").repeat(200));
-        let slow = Script::file().pace(500, Duration::from_millis(10));
-        harness.server.always(&format!("/t{number}.txt"), slow);
+        let slow = Script::file().throttle(500, Duration::from_millis(10));
+        harness.server.respond(&format!("/t{number}.txt"), slow);
     }
     harness.asked(&["--refresh"], "calm", 0).await;
     let mut rng = fastrand::Rng::new();
@@ -240,7 +240,7 @@ async fn a_refresh_that_is_killed_goes_on_and_ends_as_one_that_was_not() {
 async fn stages_of_their_own_refresh_and_a_plan_says_what_would_be_asked() {
     let harness = Harness::of_texts(3, 20);
     harness.asked(&[&harness.list()], "out", 0).await;
-    let requests = harness.server.total();
+    let requests = harness.server.request_count();
     for words in [&["plan", "--refresh"][..], &["pipeline", "--refresh", "-n"], &["fetch", "--refresh", "-n"]]
     {
         let plan = harness.juggle(words, "out", &["--json"]).await.expect(0).json();
@@ -249,15 +249,15 @@ async fn stages_of_their_own_refresh_and_a_plan_says_what_would_be_asked() {
     }
     let plan = harness.juggle::<&str>(&["plan", "--json"], "out", &[]).await.expect(0).json();
     assert_eq!([&plan["requests"], &plan["conditional_requests"]], [&json!(0), &json!(0)]);
-    assert_eq!(harness.server.total(), requests, "a plan asks for no text");
+    assert_eq!(harness.server.request_count(), requests, "a plan asks for no text");
     harness.put(1, "Now this.\n");
     harness.juggle::<&str>(&["store", "--refresh"], "out", &[]).await.expect_error(2, &["--refresh"]);
     let fetched = harness.juggle(&["fetch", "--refresh"], "out", &["--json"]).await.expect(0).json();
     assert_eq!(fetched["refreshed"], counts(3, 2, 1, 0));
     // What is still on its way is not asked for: the round goes on until it has ended.
-    let before = harness.server.total();
+    let before = harness.server.request_count();
     let again = harness.juggle(&["fetch", "--refresh"], "out", &["--json"]).await.expect(0).json();
-    assert_eq!((harness.server.total() - before, &again["refreshed"]["asked"]), (0, &json!(0)));
+    assert_eq!((harness.server.request_count() - before, &again["refreshed"]["asked"]), (0, &json!(0)));
     harness.juggle::<&str>(&["store"], "out", &[]).await.expect(0);
     harness.juggle::<&str>(&["process"], "out", &[]).await.expect(0);
     assert_eq!(harness.read("out/tokens/t1_tokens.txt").lines().count(), 2);

@@ -20,7 +20,7 @@ async fn the_sample_becomes_a_corpus_and_a_second_run_asks_for_nothing() {
     for word in ["sample-orchard", "same text as sample-orchard", "13 documents", "Le", "山の郵便局"] {
         assert!(ended.stdout.contains(word), "{word}:\n{}", ended.stdout);
     }
-    let (requests, tree) = (harness.server.total(), harness.tree("out"));
+    let (requests, tree) = (harness.server.request_count(), harness.tree("out"));
     let asked = || harness.server.requests().into_iter().map(|request| request.path).collect::<Vec<_>>();
     assert_eq!((requests, tree.len()), (13, 13 * 6), "{:?}\n{}", asked(), ended.stderr);
     let links = |file: &str| fs::metadata(harness.path("out").join(file)).unwrap().nlink();
@@ -34,7 +34,7 @@ async fn the_sample_becomes_a_corpus_and_a_second_run_asks_for_nothing() {
     let status = harness.juggle(&["status", "--json"], "out", &[] as &[&str]).await.expect(0).json();
     assert_eq!(status["duplicates"][0]["duplicate_of"], "sample-orchard");
     let again = harness.sample_pipeline("out", &["--json"]).await.expect(0).json();
-    assert_eq!(harness.server.total(), requests);
+    assert_eq!(harness.server.request_count(), requests);
     assert_eq!(harness.tree("out"), tree);
     assert_eq!(again["lanes"]["fetch"]["skipped"], 13);
     assert_eq!(fs::read_dir(harness.path("out/spool")).unwrap().count(), 0);

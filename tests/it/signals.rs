@@ -17,7 +17,7 @@ fn signal(child: &Child, signal: Signal) {
 }
 
 async fn until_requested(harness: &Harness, count: u64) {
-    while harness.server.total() < count {
+    while harness.server.request_count() < count {
         tokio::task::yield_now().await;
     }
 }
@@ -26,8 +26,8 @@ async fn until_requested(harness: &Harness, count: u64) {
 async fn the_first_signal_drains_and_the_same_command_resumes() {
     let harness = Harness::of_texts(8, 100);
     for number in 0..8 {
-        let script = Script::file().pace(1_000, Duration::from_millis(15));
-        harness.server.always(&format!("/t{number}.txt"), script);
+        let script = Script::file().throttle(1_000, Duration::from_millis(15));
+        harness.server.respond(&format!("/t{number}.txt"), script);
     }
     let list = harness.path("list.tsv");
     let words = ["pipeline", list.to_str().unwrap(), "-j", "2", "--json"];
@@ -38,15 +38,15 @@ async fn the_first_signal_drains_and_the_same_command_resumes() {
     let summary = finish(child).await.expect(7).json();
     let done = summary["lanes"]["fetch"]["done"].as_u64().unwrap();
     assert!((2..8).contains(&done), "what was in flight was finished: {summary}");
-    assert_eq!(harness.server.total(), done);
+    assert_eq!(harness.server.request_count(), done);
     harness.juggle(&words, "out", &["--quiet"]).await.expect(0);
-    assert_eq!(harness.server.total(), 8);
+    assert_eq!(harness.server.request_count(), 8);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_second_signal_stops_at_once_and_loses_nothing() {
     let harness = Harness::of_texts(2, 100);
-    harness.server.script("/t0.txt", [Script::file().stall_after(10)]);
+    harness.server.respond_once("/t0.txt", [Script::file().stall_after(10)]);
     let list = harness.path("list.tsv");
     let words = ["pipeline", list.to_str().unwrap()];
     let mut command = harness.command("juggle", &words, "out");
@@ -68,7 +68,7 @@ async fn the_second_signal_stops_at_once_and_loses_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_warning_stays_above_the_bars() {
     let harness = Harness::of_texts(2, 100);
-    harness.server.script("/t0.txt", [Script::file().stall_after(10)]);
+    harness.server.respond_once("/t0.txt", [Script::file().stall_after(10)]);
     let list = harness.path("list.tsv");
     let terminal = Terminal::open();
     let mut command = program("juggle");

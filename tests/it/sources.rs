@@ -53,11 +53,11 @@ async fn a_range_of_books_comes_from_the_mirror_that_is_named() {
     let summary = harness.juggle(&["pipeline", "--json"], "out", &more).await.expect(0).json();
     assert_eq!(summary["documents"], 3);
     assert_eq!(stored(&harness, "out"), ["PG10", "PG8", "PG9"]);
-    assert_eq!(harness.server.total(), 3);
+    assert_eq!(harness.server.request_count(), 3);
     // Named singly and in another list, they are the same books and no conflict.
     let list = harness.write("again.txt", "pg:9\npg:8-10\n");
     let again = harness.juggle(&["pipeline", "--json", "--gutenberg-mirror", &base], "out", &[list]).await;
-    assert_eq!((again.expect(0).json()["documents"].as_u64(), harness.server.total()), (Some(3), 3));
+    assert_eq!((again.expect(0).json()["documents"].as_u64(), harness.server.request_count()), (Some(3), 3));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,7 +69,7 @@ async fn a_book_from_the_site_is_the_same_as_from_a_mirror() {
     let more = ["pg:9-10", "--gutenberg-mirror", &base];
     let summary = harness.juggle(&["pipeline", "--json"], "out", &more).await.expect(0).json();
     assert_eq!((&summary["documents"], &summary["conflicts"]), (&2.into(), &0.into()));
-    assert_eq!(harness.server.total(), 2);
+    assert_eq!(harness.server.request_count(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,7 +95,7 @@ async fn a_book_that_no_mirror_has_costs_few_requests() {
     let more = ["pg:84-84", "--gutenberg-mirror", &base];
     let summary = harness.juggle(&["pipeline", "--json"], "out", &more).await.expect(8).json();
     assert_eq!(summary["failures"][0]["reason"], "http_status");
-    assert_eq!(harness.server.total(), 4, "one for each form");
+    assert_eq!(harness.server.request_count(), 4, "one for each form");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,8 +105,8 @@ async fn the_catalogue_is_a_source_as_file_and_as_url() {
     let file = harness.write("books.csv", CATALOG);
     let packed = harness.path("packed.gz");
     fs::write(&packed, gzip(CATALOG)).unwrap();
-    harness.server.always("/feeds/pg_catalog.csv.gz", Script::bytes(gzip(CATALOG)));
-    harness.server.always("/other/name", Script::bytes(CATALOG));
+    harness.server.respond("/feeds/pg_catalog.csv.gz", Script::bytes(gzip(CATALOG)));
+    harness.server.respond("/other/name", Script::bytes(CATALOG));
     let (by_name, by_flag) =
         (harness.server.url("/feeds/pg_catalog.csv.gz"), harness.server.url("/other/name"));
     let ways: [&[&str]; 5] = [
@@ -155,7 +155,7 @@ async fn a_list_from_the_web_names_nothing_on_this_machine() {
     let secret = harness.write("secret.txt", "a secret\n");
     let text = harness.server.url("/t1.txt");
     let list = format!("{}\n{text}\nfile://{}\n", secret.display(), secret.display());
-    harness.server.always("/list.txt", Script::bytes(list));
+    harness.server.respond("/list.txt", Script::bytes(list));
     let url = harness.server.url("/list.txt");
     let ended = harness.juggle(&["pipeline", "--json"], "out", &["-i", &url]).await;
     let summary = ended.expect_error(8, &["line 1", "line 3", "only a list of your own"]).json();
@@ -165,8 +165,8 @@ async fn a_list_from_the_web_names_nothing_on_this_machine() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_cannot_be_fetched_adds_nothing() {
     let harness = Harness::of_texts(1, 1);
-    harness.server.always("/cut", Script::bytes(CATALOG).cut_after(100));
-    harness.server.always("/page", Script::bytes("<html>not a list</html>"));
+    harness.server.respond("/cut", Script::bytes(CATALOG).cut_after(100));
+    harness.server.respond("/page", Script::bytes("<html>not a list</html>"));
     let good = harness.path("list.tsv");
     for (path, code, words) in [
         ("/gone", 4, &["404", "nothing was added"][..]),
@@ -257,8 +257,8 @@ async fn a_listed_sha256_is_checked() {
 async fn a_listed_encoding_is_used_and_a_guess_from_few_letters_is_reported() {
     let harness = mirror(&[]);
     // "Да, мир" in windows-1251.
-    harness.server.always("/given", Script::bytes(b"\xC4\xE0, \xEC\xE8\xF0.\n".to_vec()));
-    harness.server.always("/guessed", Script::bytes(b"\xC4\xE0, \xEC\xE8\xF0!\n".to_vec()));
+    harness.server.respond("/given", Script::bytes(b"\xC4\xE0, \xEC\xE8\xF0.\n".to_vec()));
+    harness.server.respond("/guessed", Script::bytes(b"\xC4\xE0, \xEC\xE8\xF0!\n".to_vec()));
     let [given, guessed] = ["/given", "/guessed"].map(|path| harness.server.url(path));
     let list = format!(
         "url\tid\tencoding\n{given}\tgiven\twindows-1251\n{guessed}\tguessed\t\n{guessed}\tbad\tcp-0\n"
@@ -281,7 +281,7 @@ async fn a_listed_encoding_is_used_and_a_guess_from_few_letters_is_reported() {
     let text = |id: &str| fs::read_to_string(harness.path(&format!("out/text/{id}_text.txt"))).unwrap();
     assert_eq!(text("given"), "Да, мир.\n");
 
-    let asked = harness.server.total();
+    let asked = harness.server.request_count();
     let read_as = async |id: &str, encoding: &str| {
         harness.juggle(&["redecode"], "out", &[id, "--encoding", encoding]).await
     };
@@ -299,7 +299,7 @@ async fn a_listed_encoding_is_used_and_a_guess_from_few_letters_is_reported() {
         );
         assert_eq!(text("guessed"), expected);
     }
-    assert_eq!(harness.server.total(), asked, "nothing is fetched");
+    assert_eq!(harness.server.request_count(), asked, "nothing is fetched");
     let tokens = fs::read_to_string(harness.path("out/tokens/guessed_tokens.txt")).unwrap();
     assert_eq!(tokens, "да\nмир\n");
 }

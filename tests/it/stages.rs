@@ -26,13 +26,13 @@ async fn stages_one_after_the_other_do_what_the_pipeline_does() {
 async fn stages_started_in_any_order_finish_together_while_others_look_on() {
     let harness = Harness::of_texts(12, 200);
     for number in 0..12 {
-        let script = Script::file().pace(1_000, Duration::from_millis(10));
-        harness.server.always(&format!("/t{number}.txt"), script);
+        let script = Script::file().throttle(1_000, Duration::from_millis(10));
+        harness.server.respond(&format!("/t{number}.txt"), script);
     }
     let list = harness.path("list.tsv");
     harness.juggle(&["pipeline"], "whole", &[&list]).await.expect(0);
     harness.juggle(&["add"], "parts", &[&list]).await.expect(0);
-    let before = harness.server.total();
+    let before = harness.server.request_count();
     let mut children = Vec::new();
     for name in ["juggle-process", "juggle-store", "juggle-fetch", "juggle-fetch"] {
         let mut command = harness.command(name, &["-j", "2", "--json"], "parts");
@@ -48,7 +48,7 @@ async fn stages_started_in_any_order_finish_together_while_others_look_on() {
     }
     assert_eq!(fetched.iter().sum::<u64>(), 12);
     assert!(fetched.iter().all(|done| *done > 0), "both fetched: {fetched:?}");
-    assert_eq!(harness.server.total() - before, 12);
+    assert_eq!(harness.server.request_count() - before, 12);
     assert_same(&harness.tree("parts"), &harness.tree("whole"));
 }
 
@@ -56,8 +56,8 @@ async fn stages_started_in_any_order_finish_together_while_others_look_on() {
 async fn a_stage_and_a_pipeline_share_a_directory() {
     let harness = Harness::of_texts(10, 100);
     for number in 0..10 {
-        let script = Script::file().pace(1_000, Duration::from_millis(10));
-        harness.server.always(&format!("/t{number}.txt"), script);
+        let script = Script::file().throttle(1_000, Duration::from_millis(10));
+        harness.server.respond(&format!("/t{number}.txt"), script);
     }
     let list = harness.path("list.tsv");
     let mut pipeline = harness.command("juggle", &["pipeline", list.to_str().unwrap(), "-j", "2"], "out");
@@ -69,7 +69,7 @@ async fn a_stage_and_a_pipeline_share_a_directory() {
     let fetch = fetch.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     finish(pipeline).await.expect(0);
     finish(fetch).await.expect(0);
-    assert_eq!(harness.server.total(), 10);
+    assert_eq!(harness.server.request_count(), 10);
     assert_eq!(harness.tree("out").len(), 60);
 }
 
@@ -77,8 +77,8 @@ async fn a_stage_and_a_pipeline_share_a_directory() {
 async fn stages_go_on_when_the_broker_is_killed() {
     let harness = Harness::of_texts(12, 200);
     for number in 0..12 {
-        let script = Script::file().pace(1_000, Duration::from_millis(10));
-        harness.server.always(&format!("/t{number}.txt"), script);
+        let script = Script::file().throttle(1_000, Duration::from_millis(10));
+        harness.server.respond(&format!("/t{number}.txt"), script);
     }
     harness.juggle(&["add"], "out", &[harness.path("list.tsv")]).await.expect(0);
     let mut children = Vec::new();
@@ -87,7 +87,7 @@ async fn stages_go_on_when_the_broker_is_killed() {
         children.push(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
     }
     for requests in [1, 4, 7, 10] {
-        while harness.server.total() < requests {
+        while harness.server.request_count() < requests {
             tokio::task::yield_now().await;
         }
         kill_broker(&harness, "out").await;
@@ -95,7 +95,7 @@ async fn stages_go_on_when_the_broker_is_killed() {
     for child in children {
         finish(child).await.expect(0);
     }
-    assert_eq!(harness.server.total(), 12, "leases outlive the broker, so nothing is fetched again");
+    assert_eq!(harness.server.request_count(), 12, "leases outlive the broker, so nothing is fetched again");
     assert_eq!(harness.tree("out").len(), 72);
 }
 
@@ -115,7 +115,7 @@ async fn one_host_is_asked_politely_by_all_processes_together() {
         finish(child).await.expect(0);
     }
     let times: Vec<_> = harness.server.requests().into_iter().map(|request| request.at).collect();
-    assert_eq!((times.len(), harness.server.peak()), (TEXTS as usize, 1));
+    assert_eq!((times.len(), harness.server.peak_concurrency()), (TEXTS as usize, 1));
     // A single request may be late; all of them together cannot be early.
     let took = *times.last().unwrap() - times[0];
     assert!(took >= wait * (TEXTS - 1) * 8 / 10, "{took:?}");

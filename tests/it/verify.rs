@@ -79,13 +79,13 @@ async fn damage_is_named_and_repaired_from_the_nearest_intact_file() {
     assert!(told.contains("t0  the text has changed; mended from the bytes as received"), "{told}");
     assert!(told.contains("8 damaged") && told.contains("--repair"), "{told}");
 
-    let asked = harness.server.total();
+    let asked = harness.server.request_count();
     assert_eq!(verify(&["--repair"], 0).await["repaired"], true);
     assert_eq!(verify(&[], 0).await["on_their_way"], 7, "what is queued is not damage any more");
     fs::remove_file(run.join("text/stray_text.txt")).unwrap();
     harness.juggle(&["pipeline"], "out", &[&list]).await.expect(0);
     assert_eq!(tree(&run), whole);
-    assert_eq!(harness.server.total(), asked + 5, "only what cannot be mended here is fetched");
+    assert_eq!(harness.server.request_count(), asked + 5, "only what cannot be mended here is fetched");
     assert_eq!(verify(&[], 0).await["damaged"], serde_json::json!([]));
 }
 
@@ -93,7 +93,7 @@ async fn damage_is_named_and_repaired_from_the_nearest_intact_file() {
 async fn gc_removes_files_of_no_document_and_nothing_else() {
     let harness = Harness::of_texts(3, 30);
     // Its download stays in the spool, for another round of tries.
-    harness.server.always("/t2.txt", Script::bytes("*** START OF THE PROJECT GUTENBERG EBOOK X ***\n"));
+    harness.server.respond("/t2.txt", Script::bytes("*** START OF THE PROJECT GUTENBERG EBOOK X ***\n"));
     harness.juggle(&["pipeline"], "out", &[harness.path("list.tsv")]).await.expect(8);
     let run = harness.path("out");
     let strays = [

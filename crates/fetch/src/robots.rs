@@ -394,7 +394,7 @@ mod tests {
     async fn old_rules_are_used_where_new_ones_cannot_be_had_and_not_asked_for_at_every_try() {
         let directory = tempfile::tempdir().unwrap();
         let server = test_server::Server::start(directory.path()).unwrap();
-        server.always("/robots.txt", test_server::Script::answer(503));
+        server.respond("/robots.txt", test_server::Script::empty(503));
         let files = Arc::new(HostFiles::new(Some(directory.path().join("hosts"))));
         let text = "User-agent: *\nDisallow: /closed".to_owned();
         files.write(Kind::Robots, &server.base_url(), &Note { origin: server.base_url(), at_ms: 1, text });

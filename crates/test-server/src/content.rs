@@ -1,4 +1,6 @@
-//! What an answer is made of: a file below the root, bytes, or generated text; and the stream of its body.
+//! The content of responses (a file below the root, bytes, or generated text) and the stream of their bodies.
+//!
+//! No file outside the root is read, whatever the path of a request and the links below the root.
 
 use std::{
     collections::HashMap,
@@ -15,51 +17,54 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use url::Url;
 
 use crate::{
-    log::Answering,
-    script::{Body, End, Pace, Script},
+    request_log::ActiveResponse,
+    script::{BodyEnd, Rate, Script, ScriptedBody},
 };
 
 const CHUNK_BYTES: usize = 64 * 1024;
-/// How many hashes of files are remembered.
+/// The maximum number of file hashes that are kept in memory.
 const HASHES_MAX: usize = 10_000;
 const LINE: &[u8] = b"It is a truth universally acknowledged, that lines end.\n";
 
-/// Where the bytes come from.
+/// The source of a body.
 #[derive(Debug, Clone)]
-pub(crate) enum Source {
+pub(crate) enum ContentSource {
     File(PathBuf),
     Bytes(Bytes),
     Generated,
 }
 
-/// Bytes, with what HTTP says of them.
+/// A body with the header fields that describe it.
 #[derive(Debug, Clone)]
 pub(crate) struct Content {
-    pub(crate) source: Source,
+    pub(crate) source: ContentSource,
+    /// Its length.
     pub(crate) bytes: u64,
-    /// Strong: from the content.
+    /// A strong entity tag: a hash of the content.
     pub(crate) etag: String,
     pub(crate) last_modified: Option<String>,
     pub(crate) content_type: &'static str,
 }
 
-/// Hashes of files by path; each with the length and time it was computed for.
+/// Entity tags by file path, with the length and modification time they were computed for.
 pub(crate) type Hashes = Mutex<HashMap<PathBuf, (u64, SystemTime, String)>>;
 
 impl Content {
-    pub(crate) fn scripted(body: &Body) -> Self {
+    pub(crate) fn scripted(body: &ScriptedBody) -> Self {
         let (source, bytes, etag) = match body {
-            Body::Bytes(bytes) => {
-                (Source::Bytes(bytes.clone()), bytes.len() as u64, quoted(&blake3::hash(bytes)))
+            ScriptedBody::Bytes(bytes) => {
+                (ContentSource::Bytes(bytes.clone()), bytes.len() as u64, quoted(&blake3::hash(bytes)))
             }
-            Body::Generated(bytes) => (Source::Generated, *bytes, format!("\"generated-{bytes}\"")),
+            ScriptedBody::Generated(bytes) => {
+                (ContentSource::Generated, *bytes, format!("\"generated-{bytes}\""))
+            }
         };
         Self { source, bytes, etag, last_modified: None, content_type: "text/plain" }
     }
 
-    /// The regular file that a request's path names, if it lies below `root`. Blocking.
-    pub(crate) fn file(root: &Path, request_path: &str, hashes: &Hashes) -> io::Result<Option<Self>> {
-        let Some(path) = below(root, request_path) else { return Ok(None) };
+    /// Opens the regular file below `root` that a request's path names. Blocks.
+    pub(crate) fn open(root: &Path, request_path: &str, hashes: &Hashes) -> io::Result<Option<Self>> {
+        let Some(path) = resolve_below(root, request_path) else { return Ok(None) };
         let mut file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -73,11 +78,11 @@ impl Content {
         let known = hashes.lock().expect("nothing panics while it holds this lock").get(&path).cloned();
         let etag = match known {
             Some((length, time, etag)) if (length, time) == (bytes, modified) => etag,
-            _ => remember(hashes, &path, (bytes, modified, etag(&mut file)?)),
+            _ => remember(hashes, &path, (bytes, modified, hash_file(&mut file)?)),
         };
         Ok(Some(Self {
-            content_type: type_of(&path),
-            source: Source::File(path),
+            content_type: media_type(&path),
+            source: ContentSource::File(path),
             bytes,
             etag,
             last_modified: Some(httpdate::fmt_http_date(modified)),
@@ -85,7 +90,7 @@ impl Content {
     }
 }
 
-fn etag(file: &mut File) -> io::Result<String> {
+fn hash_file(file: &mut File) -> io::Result<String> {
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(file)?;
     Ok(quoted(&hasher.finalize()))
@@ -105,8 +110,8 @@ fn remember(hashes: &Hashes, path: &Path, entry: (u64, SystemTime, String)) -> S
     etag
 }
 
-/// The path of an existing file below `root`, links resolved; none for one that would lie elsewhere.
-fn below(root: &Path, request_path: &str) -> Option<PathBuf> {
+/// Resolves the path of an existing file, links included. Returns `None` if it is outside `root`.
+fn resolve_below(root: &Path, request_path: &str) -> Option<PathBuf> {
     let url = Url::parse(&format!("file://{}", request_path.split(['?', '#']).next()?)).ok()?;
     let decoded = url.to_file_path().ok()?;
     let relative = decoded.strip_prefix("/").ok()?;
@@ -117,7 +122,7 @@ fn below(root: &Path, request_path: &str) -> Option<PathBuf> {
     path.starts_with(root).then_some(path)
 }
 
-fn type_of(path: &Path) -> &'static str {
+fn media_type(path: &Path) -> &'static str {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("txt") => "text/plain",
         Some("htm" | "html") => "text/html",
@@ -125,85 +130,85 @@ fn type_of(path: &Path) -> &'static str {
     }
 }
 
-/// Where the stream of a body stands.
-struct Sending {
-    source: Source,
+/// The state of a body's stream.
+struct BodyStream {
+    source: ContentSource,
     file: Option<tokio::fs::File>,
-    at: u64,
-    left: u64,
+    position: u64,
+    remaining: u64,
     sent: u64,
-    end: End,
-    pace: Option<Pace>,
-    _answering: Answering,
+    end: BodyEnd,
+    rate: Option<Rate>,
+    _active: ActiveResponse,
 }
 
-/// The bytes `first..first + length` as the script wants them sent.
-pub(crate) fn send(
+/// Returns a stream of the bytes `first..first + length`, with the rate and the end that the script sets.
+pub(crate) fn stream_body(
     content: Content,
     (first, length): (u64, u64),
     script: &Script,
-    answering: Answering,
+    active: ActiveResponse,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-    let sending = Sending {
+    let stream = BodyStream {
         source: content.source,
         file: None,
-        at: first,
-        left: length,
+        position: first,
+        remaining: length,
         sent: 0,
         end: script.end,
-        pace: script.pace,
-        _answering: answering,
+        rate: script.rate,
+        _active: active,
     };
-    stream::try_unfold(sending, |mut sending| async move {
-        let chunk = sending.next().await?;
-        Ok(chunk.map(|chunk| (chunk, sending)))
+    stream::try_unfold(stream, |mut stream| async move {
+        let chunk = stream.next().await?;
+        Ok(chunk.map(|chunk| (chunk, stream)))
     })
 }
 
-impl Sending {
+impl BodyStream {
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
         let until_end = match self.end {
-            End::Whole => u64::MAX,
-            End::CutAfter(bytes) | End::StallAfter(bytes) => bytes.saturating_sub(self.sent),
+            BodyEnd::Complete => u64::MAX,
+            BodyEnd::CutAfter(bytes) | BodyEnd::StallAfter(bytes) => bytes.saturating_sub(self.sent),
         };
         match (until_end, self.end) {
-            (0, End::CutAfter(_)) => {
-                // Lets what was sent so far out of the connection's buffer.
+            (0, BodyEnd::CutAfter(_)) => {
+                // The connection sends what is in its buffer before it sees the error.
                 tokio::task::yield_now().await;
                 return Err(io::Error::other("cut as scripted"));
             }
-            (0, End::StallAfter(_)) => std::future::pending::<()>().await,
+            (0, BodyEnd::StallAfter(_)) => std::future::pending::<()>().await,
             _ => {}
         }
-        if self.left == 0 {
+        if self.remaining == 0 {
             return Ok(None);
         }
-        if let Some(pace) = self.pace {
-            tokio::time::sleep(pace.every).await;
+        if let Some(rate) = self.rate {
+            tokio::time::sleep(rate.pause).await;
         }
-        let most = self.pace.map_or(CHUNK_BYTES, |pace| pace.bytes);
-        let want = usize::try_from(self.left.min(until_end)).unwrap_or(usize::MAX).min(most);
+        let most = self.rate.map_or(CHUNK_BYTES, |rate| rate.bytes);
+        let want = usize::try_from(self.remaining.min(until_end)).unwrap_or(usize::MAX).min(most);
         let chunk = self.read(want).await?;
-        self.at += chunk.len() as u64;
-        self.left -= chunk.len() as u64;
+        self.position += chunk.len() as u64;
+        self.remaining -= chunk.len() as u64;
         self.sent += chunk.len() as u64;
         Ok(Some(chunk))
     }
 
     async fn read(&mut self, want: usize) -> io::Result<Bytes> {
         let path = match &self.source {
-            Source::Bytes(bytes) => {
-                let at = usize::try_from(self.at).map_err(io::Error::other)?;
+            ContentSource::Bytes(bytes) => {
+                let at = usize::try_from(self.position).map_err(io::Error::other)?;
                 return Ok(bytes.slice(at..at + want));
             }
-            Source::Generated => return Ok(generate(self.at, want)),
-            Source::File(path) => path,
+            ContentSource::Generated => return Ok(generate(self.position, want)),
+            ContentSource::File(path) => path,
         };
         let mut file = match self.file.take() {
             Some(file) => file,
             None => {
                 let mut file = tokio::fs::File::open(path).await?;
-                file.seek(io::SeekFrom::Start(self.at)).await?;
+                file.seek(io::SeekFrom::Start(self.position)).await?;
                 file
             }
         };
@@ -231,7 +236,7 @@ mod tests {
         std::fs::write(root.join("in/a b.txt"), "x").unwrap();
         std::fs::write(directory.path().join("secret"), "x").unwrap();
         std::os::unix::fs::symlink(directory.path().join("secret"), root.join("link")).unwrap();
-        assert_eq!(below(&root, "/in/a%20b.txt?x"), Some(root.join("in/a b.txt")));
+        assert_eq!(resolve_below(&root, "/in/a%20b.txt?x"), Some(root.join("in/a b.txt")));
         for path in [
             "/../secret",
             "/in/../../secret",
@@ -242,7 +247,7 @@ mod tests {
             "",
             "*",
         ] {
-            assert!(below(&root, path).is_none_or(|path| path == root), "{path}");
+            assert!(resolve_below(&root, path).is_none_or(|path| path == root), "{path}");
         }
     }
 

@@ -1,39 +1,41 @@
-//! Which part of a body a request asks for: RFC 9110 §14, one range of bytes.
+//! Range requests for one range of bytes (RFC 9110 §14).
 
-/// What to send.
+/// The part of a body to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Selected {
-    /// Everything.
+pub(crate) enum SelectedRange {
+    /// The whole body.
     Whole,
     /// The bytes from `first` to `last`, both included.
     Part { first: u64, last: u64 },
-    /// Nothing: no byte of the range exists.
+    /// Nothing, because the range contains no byte of the body.
     Unsatisfiable,
 }
 
-/// Selects from a body of `total` bytes. A range that is not understood, or several, select everything.
-pub(crate) fn select(range: Option<&str>, total: u64) -> Selected {
+/// Selects a range of a body of `total` bytes. An invalid range or several ranges select the whole body.
+pub(crate) fn select(range: Option<&str>, total: u64) -> SelectedRange {
     let Some((first, last)) = range.and_then(|range| range.strip_prefix("bytes=")?.split_once('-')) else {
-        return Selected::Whole;
+        return SelectedRange::Whole;
     };
-    match (number(first), number(last)) {
-        (Some(first), _) if first >= total && is_end(last) => Selected::Unsatisfiable,
-        (Some(first), None) if last.is_empty() => Selected::Part { first, last: total - 1 },
-        (Some(first), Some(last)) if first <= last => Selected::Part { first, last: last.min(total - 1) },
-        (None, Some(0)) if first.is_empty() => Selected::Unsatisfiable,
-        (None, Some(_)) if first.is_empty() && total == 0 => Selected::Unsatisfiable,
-        (None, Some(suffix)) if first.is_empty() => {
-            Selected::Part { first: total.saturating_sub(suffix), last: total - 1 }
+    match (parse_number(first), parse_number(last)) {
+        (Some(first), _) if first >= total && is_range_end(last) => SelectedRange::Unsatisfiable,
+        (Some(first), None) if last.is_empty() => SelectedRange::Part { first, last: total - 1 },
+        (Some(first), Some(last)) if first <= last => {
+            SelectedRange::Part { first, last: last.min(total - 1) }
         }
-        _ => Selected::Whole,
+        (None, Some(0)) if first.is_empty() => SelectedRange::Unsatisfiable,
+        (None, Some(_)) if first.is_empty() && total == 0 => SelectedRange::Unsatisfiable,
+        (None, Some(suffix)) if first.is_empty() => {
+            SelectedRange::Part { first: total.saturating_sub(suffix), last: total - 1 }
+        }
+        _ => SelectedRange::Whole,
     }
 }
 
-fn is_end(last: &str) -> bool {
-    last.is_empty() || number(last).is_some()
+fn is_range_end(last: &str) -> bool {
+    last.is_empty() || parse_number(last).is_some()
 }
 
-fn number(text: &str) -> Option<u64> {
+fn parse_number(text: &str) -> Option<u64> {
     if text.bytes().all(|b| b.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
@@ -43,7 +45,7 @@ mod tests {
 
     #[test]
     fn ranges_select_as_rfc_9110_says() {
-        let part = |first, last| Selected::Part { first, last };
+        let part = |first, last| SelectedRange::Part { first, last };
         for (range, selected) in [
             ("bytes=0-", part(0, 9)),
             ("bytes=3-", part(3, 9)),
@@ -51,18 +53,18 @@ mod tests {
             ("bytes=3-99", part(3, 9)),
             ("bytes=-4", part(6, 9)),
             ("bytes=-40", part(0, 9)),
-            ("bytes=10-", Selected::Unsatisfiable),
-            ("bytes=-0", Selected::Unsatisfiable),
-            ("bytes=5-3", Selected::Whole),
-            ("bytes=1-2,4-5", Selected::Whole),
-            ("bytes=a-b", Selected::Whole),
-            ("bytes=-", Selected::Whole),
-            ("lines=1-", Selected::Whole),
+            ("bytes=10-", SelectedRange::Unsatisfiable),
+            ("bytes=-0", SelectedRange::Unsatisfiable),
+            ("bytes=5-3", SelectedRange::Whole),
+            ("bytes=1-2,4-5", SelectedRange::Whole),
+            ("bytes=a-b", SelectedRange::Whole),
+            ("bytes=-", SelectedRange::Whole),
+            ("lines=1-", SelectedRange::Whole),
         ] {
             assert_eq!(select(Some(range), 10), selected, "{range}");
         }
-        assert_eq!(select(Some("bytes=0-"), 0), Selected::Unsatisfiable);
-        assert_eq!(select(Some("bytes=-5"), 0), Selected::Unsatisfiable);
-        assert_eq!(select(None, 10), Selected::Whole);
+        assert_eq!(select(Some("bytes=0-"), 0), SelectedRange::Unsatisfiable);
+        assert_eq!(select(Some("bytes=-5"), 0), SelectedRange::Unsatisfiable);
+        assert_eq!(select(None, 10), SelectedRange::Whole);
     }
 }

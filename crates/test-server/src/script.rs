@@ -1,166 +1,136 @@
-//! What the server does instead of serving a file as it is.
+//! Scripted responses: how the server departs from serving a file as it is.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::header::HeaderName;
 
-/// One scripted answer. The default is the file as it is.
+/// One scripted response. The default serves the file as it is.
 #[derive(Debug, Clone, Default)]
 pub struct Script {
     pub(crate) status: Option<u16>,
     pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Option<Body>,
-    pub(crate) length: Length,
-    pub(crate) ranges: Ranges,
-    pub(crate) end: End,
-    pub(crate) pace: Option<Pace>,
-    pub(crate) late: Duration,
-    pub(crate) conditions: Conditions,
+    pub(crate) body: Option<ScriptedBody>,
+    pub(crate) chunked: bool,
+    pub(crate) ranges_ignored: bool,
+    pub(crate) conditions_ignored: bool,
+    pub(crate) end: BodyEnd,
+    pub(crate) rate: Option<Rate>,
+    pub(crate) delay: Duration,
 }
 
-/// A body that is not a file's.
+/// A body that replaces a file's.
 #[derive(Debug, Clone)]
-pub(crate) enum Body {
-    /// These bytes.
+pub(crate) enum ScriptedBody {
     Bytes(Bytes),
-    /// Lines of text, so many bytes in all, made as they are sent.
+    /// This many bytes of text lines, generated as they are sent.
     Generated(u64),
 }
 
-/// Whether the length of the body is announced.
+/// How the body ends. Numbers are bytes of this response's body.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Length {
+pub(crate) enum BodyEnd {
     #[default]
-    Announced,
-    Chunked,
-}
-
-/// Whether requests for a part are honoured.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Ranges {
-    #[default]
-    Honoured,
-    Ignored,
-}
-
-/// Whether `If-None-Match` and `If-Modified-Since` are honoured.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Conditions {
-    #[default]
-    Honoured,
-    Ignored,
-}
-
-/// How the body ends; counted in bytes of this answer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum End {
-    #[default]
-    Whole,
+    Complete,
     CutAfter(u64),
     StallAfter(u64),
 }
 
-/// So many bytes at a time, with a pause before each.
+/// A slow body: at most `bytes` after each `pause`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pace {
+pub(crate) struct Rate {
     pub(crate) bytes: usize,
-    pub(crate) every: Duration,
+    pub(crate) pause: Duration,
 }
 
 impl Script {
-    /// The file as it is.
+    /// Serves the file as it is.
     #[must_use]
     pub fn file() -> Self {
         Self::default()
     }
 
-    /// This body in place of a file, with an ETag of its own.
+    /// Sends this body in place of a file, with an ETag computed from it.
     #[must_use]
     pub fn bytes(body: impl Into<Bytes>) -> Self {
-        Self { body: Some(Body::Bytes(body.into())), ..Self::default() }
+        Self { body: Some(ScriptedBody::Bytes(body.into())), ..Self::default() }
     }
 
-    /// A body of so many bytes of text.
+    /// Sends a body of `bytes` bytes of generated text.
     #[must_use]
     pub fn generated(bytes: u64) -> Self {
-        Self { body: Some(Body::Generated(bytes)), ..Self::default() }
+        Self { body: Some(ScriptedBody::Generated(bytes)), ..Self::default() }
     }
 
-    /// An empty answer with this status.
+    /// Sends an empty body with this status.
     #[must_use]
-    pub fn answer(status: u16) -> Self {
+    pub fn empty(status: u16) -> Self {
         Self::bytes("").status(status).chunked()
     }
 
-    /// A redirect to a place, given as it shall stand in `Location`.
+    /// Redirects with status 302. `location` is sent unchanged in `Location`.
     #[must_use]
     pub fn redirect(location: &str) -> Self {
-        Self::answer(302).header("location", location)
+        Self::empty(302).header("location", location)
     }
 
-    /// With this status.
+    /// Sets the status. Ranges and conditions of the request are then ignored.
     #[must_use]
     pub fn status(self, status: u16) -> Self {
         Self { status: Some(status), ..self }
     }
 
-    /// With this header field, in place of the one that the server would send; an empty value takes it away.
+    /// Replaces a header field of the server. An empty value removes the field.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Without announcing the length of the body.
+    /// Sends the body chunked, without `Content-Length`.
     #[must_use]
     pub fn chunked(self) -> Self {
-        Self { length: Length::Chunked, ..self }
+        Self { chunked: true, ..self }
     }
 
-    /// As if requests for a part were not understood.
+    /// Ignores `Range` and sends the whole body.
     #[must_use]
     pub fn without_ranges(self) -> Self {
-        Self { ranges: Ranges::Ignored, ..self }
+        Self { ranges_ignored: true, ..self }
     }
 
-    /// As if the conditions of a request were not understood.
+    /// Ignores `If-None-Match` and `If-Modified-Since`.
     #[must_use]
     pub fn without_conditions(self) -> Self {
-        Self { conditions: Conditions::Ignored, ..self }
+        Self { conditions_ignored: true, ..self }
     }
 
-    /// Breaking the connection after so many bytes of the body.
+    /// Closes the connection after `bytes` bytes of the body.
     #[must_use]
     pub fn cut_after(self, bytes: u64) -> Self {
-        Self { end: End::CutAfter(bytes), ..self }
+        Self { end: BodyEnd::CutAfter(bytes), ..self }
     }
 
-    /// Sending nothing more after so many bytes of the body, and not ending it.
+    /// Sends nothing more after `bytes` bytes of the body and keeps the connection open.
     #[must_use]
     pub fn stall_after(self, bytes: u64) -> Self {
-        Self { end: End::StallAfter(bytes), ..self }
+        Self { end: BodyEnd::StallAfter(bytes), ..self }
     }
 
-    /// Whether conditions of a request count: only where it would be answered well.
-    pub(crate) fn honours_conditions(&self) -> bool {
-        self.conditions == Conditions::Honoured && self.status.is_none()
+    /// Delays the response, to simulate a distant server.
+    #[must_use]
+    pub fn delay(self, delay: Duration) -> Self {
+        Self { delay, ..self }
     }
 
-    /// Whether a header field is sent as scripted, or left out.
+    /// Limits the rate: sends at most `bytes` bytes after each `pause`.
+    #[must_use]
+    pub fn throttle(self, bytes: usize, pause: Duration) -> Self {
+        Self { rate: Some(Rate { bytes: bytes.max(1), pause }), ..self }
+    }
+
+    /// Returns whether this script sets or removes the header field `name`.
     pub(crate) fn sets(&self, name: &HeaderName) -> bool {
         self.headers.iter().any(|(set, _)| set.eq_ignore_ascii_case(name.as_str()))
-    }
-
-    /// Beginning so much later, as if the server were far away.
-    #[must_use]
-    pub fn late(self, late: Duration) -> Self {
-        Self { late, ..self }
-    }
-
-    /// So many bytes at a time, with a pause before each.
-    #[must_use]
-    pub fn pace(self, bytes: usize, every: Duration) -> Self {
-        Self { pace: Some(Pace { bytes: bytes.max(1), every }), ..self }
     }
 }

@@ -1,8 +1,8 @@
-//! The server itself: accepts, answers, keeps a log.
+//! The server: accepts connections, responds to requests and logs them.
 //!
-//! Files below the root are served with a strong ETag made from their content, `Last-Modified`, and single ranges with
-//! `If-Range` (RFC 9110 §13.1.5, §14); `If-None-Match` and `If-Modified-Since` are answered by 304 where they hold (§13.2). Nothing outside the root is ever read. At most [`CONNECTIONS_MAX`] connections
-//! are open. Dropping the [`Server`] ends it and all its connections.
+//! Files below the root are served with a strong ETag computed from their content, with `Last-Modified`, and with
+//! single ranges and `If-Range` (RFC 9110 §13.1.5, §14). Conditional requests that hold get 304 (§13.2). At most
+//! [`CONNECTIONS_MAX`] connections are open. Dropping the [`Server`] closes all of them.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -27,21 +27,21 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpStream, sync::Semaphore, task::JoinSet};
 
 use crate::{
-    condition,
+    conditional,
     content::{self, Content, Hashes},
-    log::{Answering, Log, Request},
-    range::{self, Selected},
-    script::{Length, Ranges, Script},
+    range::{self, SelectedRange},
+    request_log::{ActiveResponse, ReceivedRequest, RequestLog},
+    script::Script,
 };
 
-/// Connections open at a time; further ones wait to be accepted.
+/// The maximum number of open connections. Further ones wait to be accepted.
 pub const CONNECTIONS_MAX: usize = 512;
-/// How long to wait before accepting again where the system refuses.
+/// The pause after the system has refused to accept a connection, for lack of descriptors for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 type Body = UnsyncBoxBody<Bytes, io::Error>;
 
-/// A file server on a loopback address. Ends when dropped.
+/// A file server on a loopback address. Stops when dropped.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
@@ -52,31 +52,37 @@ pub struct Server {
 #[derive(Debug)]
 struct Shared {
     root: PathBuf,
-    log: Log,
+    log: RequestLog,
     hashes: Hashes,
-    scripts: Mutex<HashMap<String, Scripts>>,
+    scripts: Mutex<HashMap<String, PathScripts>>,
 }
 
-/// The scripts of one path: first those for one request each, then the one for all further requests.
+/// The scripts of one path: those for one request each come first, then the one for all further requests.
 #[derive(Debug, Default)]
-struct Scripts {
+struct PathScripts {
     once: VecDeque<Script>,
-    always: Script,
+    default: Script,
 }
 
 impl Server {
-    /// Serves the files below `root` on a free port of 127.0.0.1. Call it within a tokio runtime.
+    /// Starts to serve the files below `root` on a free port of 127.0.0.1.
+    ///
+    /// # Panics
+    /// Panics outside of a tokio runtime.
     ///
     /// # Errors
-    /// Where `root` cannot be read or no port is free.
+    /// Returns an error if `root` cannot be read or no port is free.
     pub fn start(root: &Path) -> io::Result<Self> {
         Self::start_on(root, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
     }
 
-    /// The same on a given address, which must be a loopback one.
+    /// Starts to serve the files below `root` on a given loopback address.
+    ///
+    /// # Panics
+    /// Panics outside of a tokio runtime.
     ///
     /// # Errors
-    /// Where the address is not a loopback one or in use, or `root` cannot be read.
+    /// Returns an error if the address is not a loopback address or is in use, or if `root` cannot be read.
     pub fn start_on(root: &Path, address: SocketAddr) -> io::Result<Self> {
         if !address.ip().is_loopback() {
             return Err(io::Error::new(
@@ -92,7 +98,7 @@ impl Server {
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             root,
-            log: Log::default(),
+            log: RequestLog::default(),
             hashes: Hashes::default(),
             scripts: Mutex::default(),
         });
@@ -100,59 +106,59 @@ impl Server {
         Ok(Self { address, shared, accepting })
     }
 
-    /// Where it listens.
+    /// Returns the address of the listener.
     #[must_use]
     pub const fn addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// `http://127.0.0.1:PORT`, without a slash at its end.
+    /// Returns `http://127.0.0.1:PORT`, without a slash at the end.
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The URL of a path, which begins with a slash.
+    /// Returns the URL of a path, which begins with a slash.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base_url())
     }
 
-    /// The requests seen so far, in order of their arrival; at most [`REQUESTS_MAX`](crate::REQUESTS_MAX).
+    /// Returns the requests received so far, in order of arrival; at most [`REQUESTS_MAX`](crate::REQUESTS_MAX).
     #[must_use]
-    pub fn requests(&self) -> Vec<Request> {
-        self.shared.log.requests()
+    pub fn requests(&self) -> Vec<ReceivedRequest> {
+        self.shared.log.lock().requests.clone()
     }
 
-    /// How many of [`requests`](Self::requests) were for this path, its query included.
+    /// Returns the number of [`requests`](Self::requests) for this path, its query included.
     #[must_use]
     pub fn count(&self, path: &str) -> usize {
-        self.shared.log.count(path)
+        self.shared.log.lock().requests.iter().filter(|request| request.path == path).count()
     }
 
-    /// How many requests came in all.
+    /// Returns the number of all requests.
     #[must_use]
-    pub fn total(&self) -> u64 {
-        self.shared.log.total()
+    pub fn request_count(&self) -> u64 {
+        self.shared.log.lock().total
     }
 
-    /// The most answers that were under way at the same time.
+    /// Returns the highest number of responses that were in progress at the same time.
     #[must_use]
-    pub fn peak(&self) -> usize {
-        self.shared.log.peak()
+    pub fn peak_concurrency(&self) -> usize {
+        self.shared.log.lock().active_peak
     }
 
-    /// Answers the next requests for a path by these scripts, one each. Further ones are answered as before.
-    pub fn script(&self, path: &str, scripts: impl IntoIterator<Item = Script>) {
+    /// Responds to the next requests for a path with these scripts, one each.
+    pub fn respond_once(&self, path: &str, scripts: impl IntoIterator<Item = Script>) {
         self.with_scripts(path, |known| known.once.extend(scripts));
     }
 
-    /// Answers every request for a path by this script.
-    pub fn always(&self, path: &str, script: Script) {
-        self.with_scripts(path, |known| known.always = script);
+    /// Responds with this script to every request for a path that has no script of its own left.
+    pub fn respond(&self, path: &str, script: Script) {
+        self.with_scripts(path, |known| known.default = script);
     }
 
-    fn with_scripts(&self, path: &str, change: impl FnOnce(&mut Scripts)) {
+    fn with_scripts(&self, path: &str, change: impl FnOnce(&mut PathScripts)) {
         let mut scripts = self.shared.scripts.lock().expect("nothing panics while it holds this lock");
         change(scripts.entry(path.to_owned()).or_default());
     }
@@ -187,31 +193,31 @@ async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>) {
 }
 
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
-    // Else a small body waits for its head to be acknowledged, which clients put off for 40 ms.
+    // Otherwise a small body waits until its head is acknowledged, which clients delay by up to 40 ms.
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::trace!(%error, "a connection has gone");
+        tracing::trace!(%error, "failed to set TCP_NODELAY");
     }
     let service = service_fn(|request| {
         let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(answer(&shared, request).await) }
+        async move { Ok::<_, Infallible>(handle(&shared, request).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(stream), service);
     if let Err(error) = connection.await {
-        tracing::trace!(%error, "a connection broke");
+        tracing::trace!(%error, "failed to serve a connection");
     }
 }
 
-async fn answer(shared: &Arc<Shared>, request: hyper::Request<Incoming>) -> Response<Body> {
+async fn handle(shared: &Arc<Shared>, request: hyper::Request<Incoming>) -> Response<Body> {
     let at = Instant::now();
-    let answering = shared.log.answering();
+    let active = shared.log.begin_response();
     let path = request.uri().path_and_query().map_or("", |path| path.as_str()).to_owned();
     let response = match *request.method() {
-        Method::GET | Method::HEAD => respond(shared, &path, &request, answering).await,
-        _ => plain(StatusCode::METHOD_NOT_ALLOWED),
+        Method::GET | Method::HEAD => respond(shared, &path, &request, active).await,
+        _ => empty_response(StatusCode::METHOD_NOT_ALLOWED),
     };
-    shared.log.push(Request {
+    shared.log.push(ReceivedRequest {
         method: request.method().to_string(),
         path,
         headers: request.headers().iter().map(field).collect(),
@@ -229,22 +235,22 @@ async fn respond(
     shared: &Arc<Shared>,
     path: &str,
     request: &hyper::Request<Incoming>,
-    answering: Answering,
+    active: ActiveResponse,
 ) -> Response<Body> {
     let script = shared.next_script(path);
-    if !script.late.is_zero() {
-        tokio::time::sleep(script.late).await;
+    if !script.delay.is_zero() {
+        tokio::time::sleep(script.delay).await;
     }
     let content = match &script.body {
         Some(body) => Ok(Some(Content::scripted(body))),
-        None => shared.file(path).await,
+        None => shared.open(path).await,
     };
     match content {
-        Ok(Some(content)) => build(content, &script, request, answering),
-        Ok(None) => plain(StatusCode::NOT_FOUND),
+        Ok(Some(content)) => build(content, &script, request, active),
+        Ok(None) => empty_response(StatusCode::NOT_FOUND),
         Err(error) => {
             tracing::warn!(path, %error, "failed to serve a file");
-            plain(StatusCode::INTERNAL_SERVER_ERROR)
+            empty_response(StatusCode::INTERNAL_SERVER_ERROR)
         }
     }
 }
@@ -253,12 +259,12 @@ impl Shared {
     fn next_script(&self, path: &str) -> Script {
         let mut scripts = self.scripts.lock().expect("nothing panics while it holds this lock");
         let Some(known) = scripts.get_mut(path) else { return Script::default() };
-        known.once.pop_front().unwrap_or_else(|| known.always.clone())
+        known.once.pop_front().unwrap_or_else(|| known.default.clone())
     }
 
-    async fn file(self: &Arc<Self>, path: &str) -> io::Result<Option<Content>> {
+    async fn open(self: &Arc<Self>, path: &str) -> io::Result<Option<Content>> {
         let (shared, path) = (Arc::clone(self), path.to_owned());
-        tokio::task::spawn_blocking(move || Content::file(&shared.root, &path, &shared.hashes))
+        tokio::task::spawn_blocking(move || Content::open(&shared.root, &path, &shared.hashes))
             .await
             .map_err(io::Error::other)?
     }
@@ -268,30 +274,32 @@ fn build(
     content: Content,
     script: &Script,
     request: &hyper::Request<Incoming>,
-    answering: Answering,
+    active: ActiveResponse,
 ) -> Response<Body> {
-    let selected = match script.ranges {
-        Ranges::Honoured if script.status.is_none() => requested(&content, request.headers()),
-        Ranges::Honoured | Ranges::Ignored => Selected::Whole,
+    let selected = if script.ranges_ignored || script.status.is_some() {
+        SelectedRange::Whole
+    } else {
+        select_range(&content, request.headers())
     };
     let total = content.bytes;
-    let mut headers = describe(&content, selected);
-    override_by(script, &mut headers);
-    if script.honours_conditions() && condition::is_unmodified(request.headers(), &headers) {
-        return unmodified(headers);
+    let mut headers = content_headers(&content, selected);
+    apply_script(script, &mut headers);
+    let is_conditional = !script.conditions_ignored && script.status.is_none();
+    if is_conditional && conditional::is_unmodified(request.headers(), &headers) {
+        return not_modified(headers);
     }
     let (status, first, length) = match selected {
-        Selected::Whole => (StatusCode::OK, 0, total),
-        Selected::Part { first, last } => (StatusCode::PARTIAL_CONTENT, first, last - first + 1),
-        Selected::Unsatisfiable => (StatusCode::RANGE_NOT_SATISFIABLE, 0, 0),
+        SelectedRange::Whole => (StatusCode::OK, 0, total),
+        SelectedRange::Part { first, last } => (StatusCode::PARTIAL_CONTENT, first, last - first + 1),
+        SelectedRange::Unsatisfiable => (StatusCode::RANGE_NOT_SATISFIABLE, 0, 0),
     };
-    if script.length == Length::Announced && !script.sets(&header::CONTENT_LENGTH) {
+    if !script.chunked && !script.sets(&header::CONTENT_LENGTH) {
         headers.insert(header::CONTENT_LENGTH, length.into());
     }
     let body = match *request.method() {
-        Method::HEAD => empty(),
+        Method::HEAD => empty_body(),
         _ => {
-            let chunks = content::send(content, (first, length), script, answering);
+            let chunks = content::stream_body(content, (first, length), script, active);
             BodyExt::boxed_unsync(StreamBody::new(chunks.map_ok(Frame::data)))
         }
     };
@@ -302,15 +310,15 @@ fn build(
     response
 }
 
-/// What the request asks for; everything where its `If-Range` does not hold.
-fn requested(content: &Content, headers: &HeaderMap) -> Selected {
+/// Selects the range that the request asks for. The whole body is sent if its `If-Range` does not hold.
+fn select_range(content: &Content, headers: &HeaderMap) -> SelectedRange {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let holds = text(header::IF_RANGE)
         .is_none_or(|wanted| wanted == content.etag || Some(wanted) == content.last_modified.as_deref());
-    if holds { range::select(text(header::RANGE), content.bytes) } else { Selected::Whole }
+    if holds { range::select(text(header::RANGE), content.bytes) } else { SelectedRange::Whole }
 }
 
-fn describe(content: &Content, selected: Selected) -> HeaderMap {
+fn content_headers(content: &Content, selected: SelectedRange) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let mut set = |name, value: &str| {
         headers
@@ -323,42 +331,42 @@ fn describe(content: &Content, selected: Selected) -> HeaderMap {
         set(header::LAST_MODIFIED, date);
     }
     match selected {
-        Selected::Whole => None,
-        Selected::Part { first, last } => {
+        SelectedRange::Whole => None,
+        SelectedRange::Part { first, last } => {
             set(header::CONTENT_RANGE, &format!("bytes {first}-{last}/{}", content.bytes))
         }
-        Selected::Unsatisfiable => set(header::CONTENT_RANGE, &format!("bytes */{}", content.bytes)),
+        SelectedRange::Unsatisfiable => set(header::CONTENT_RANGE, &format!("bytes */{}", content.bytes)),
     };
     headers
 }
 
-fn override_by(script: &Script, headers: &mut HeaderMap) {
+fn apply_script(script: &Script, headers: &mut HeaderMap) {
     for (name, value) in &script.headers {
         let parsed = (name.parse::<HeaderName>(), HeaderValue::from_bytes(value.as_bytes()));
         match parsed {
             (Ok(name), Ok(_)) if value.is_empty() => drop(headers.remove(name)),
             (Ok(name), Ok(value)) => drop(headers.insert(name, value)),
-            _ => tracing::warn!(name, value, "a scripted header field cannot be sent"),
+            _ => tracing::warn!(name, value, "skipped an invalid scripted header field"),
         }
     }
 }
 
-/// 304, without the fields that describe a body it does not have: RFC 9110 §15.4.5.
-fn unmodified(mut headers: HeaderMap) -> Response<Body> {
+/// Returns 304 without the fields that describe a body, which it does not have (RFC 9110 §15.4.5).
+fn not_modified(mut headers: HeaderMap) -> Response<Body> {
     for name in [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::CONTENT_RANGE] {
         headers.remove(name);
     }
-    let mut response = plain(StatusCode::NOT_MODIFIED);
+    let mut response = empty_response(StatusCode::NOT_MODIFIED);
     *response.headers_mut() = headers;
     response
 }
 
-fn plain(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(empty());
+fn empty_response(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(empty_body());
     *response.status_mut() = status;
     response
 }
 
-fn empty() -> Body {
+fn empty_body() -> Body {
     BodyExt::boxed_unsync(Empty::new().map_err(|never: Infallible| match never {}))
 }

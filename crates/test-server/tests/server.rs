@@ -73,7 +73,8 @@ async fn ranges_hold_only_for_the_version_they_name() {
 async fn scripts_are_used_once_each_and_then_the_file_is_served() {
     let (_root, server) = served();
     let url = server.url("/a.txt");
-    server.script("/a.txt", [Script::answer(503).header("retry-after", "3"), Script::file().cut_after(4)]);
+    server
+        .respond_once("/a.txt", [Script::empty(503).header("retry-after", "3"), Script::file().cut_after(4)]);
     let refused = get(&url, &[]).await;
     assert_eq!((refused.status().as_u16(), header(&refused, "retry-after")), (503, "3"));
     let cut = get(&url, &[]).await;

@@ -15,7 +15,7 @@ fn rerouted<T: std::fmt::Debug>(result: Result<T>) -> (Reason, FetchJob) {
 #[tokio::test]
 async fn a_mirror_takes_over_where_a_host_has_not_the_text() {
     let rig = Rig::new();
-    rig.server.always("/2.txt", Script::bytes("words"));
+    rig.server.respond("/2.txt", Script::bytes("words"));
     let job =
         rig.job(&[&rig.server.url("/1.txt"), "http://10.0.0.1/x", "nonsense", &rig.server.url("/2.txt")]);
     let (reason, job) = rerouted(rig.attempt(job, 0).await);
@@ -33,7 +33,7 @@ async fn a_mirror_takes_over_where_a_host_has_not_the_text() {
 #[tokio::test]
 async fn a_candidate_is_tried_twice_where_it_may_go_better() {
     let rig = Rig::new();
-    rig.server.always("/1.txt", Script::answer(500));
+    rig.server.respond("/1.txt", Script::empty(500));
     let job = rig.job(&[&rig.server.url("/1.txt"), &rig.server.url("/2.txt")]);
     assert_eq!(retry(rig.attempt(job.clone(), 0).await).0, Reason::HttpStatus);
     let (_, job) = rerouted(rig.attempt(job, 1).await);
@@ -44,14 +44,14 @@ async fn a_candidate_is_tried_twice_where_it_may_go_better() {
 #[tokio::test]
 async fn a_job_queued_under_another_host_contacts_nobody() {
     let mut rig = Rig::new();
-    rig.server.always("/x.txt", Script::bytes("words"));
+    rig.server.respond("/x.txt", Script::bytes("words"));
     let job = rig.job(&["http://books.example/x.txt"]);
     assert_eq!(job.host.as_deref(), Some("books.example"));
     rig.config.mirrors = vec![format!("http://books.example={}", rig.server.base_url()).parse().unwrap()];
     let Err(StageError::Moved { revised, .. }) = rig.attempt(job, 0).await else { panic!("it is not moved") };
     let job = *revised;
     assert_eq!((job.candidate, &job.host), (0, &Some(rig.server.addr().to_string())));
-    assert_eq!(rig.server.total(), 0);
+    assert_eq!(rig.server.request_count(), 0);
     assert_eq!(rig.spooled(&rig.attempt(job, 0).await.unwrap().fetched), b"words");
 }
 

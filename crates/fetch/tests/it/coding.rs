@@ -100,7 +100,7 @@ async fn codings_are_asked_for_where_the_user_wants_them() {
     assert_eq!(rig.server.requests()[0].header("accept-encoding"), Some("gzip, deflate, br, zstd"));
     // The rest of a body that came as it is can be had only as it is.
     std::fs::write(rig.root.path().join("y.txt"), text(3_000_000)).unwrap();
-    rig.server.script("/y.txt", [Script::file().cut_after(1_200_000)]);
+    rig.server.respond_once("/y.txt", [Script::file().cut_after(1_200_000)]);
     assert_eq!(retry(rig.get("/y.txt").await).0, Reason::Truncated);
     let job = rig.get("/y.txt").await.unwrap();
     assert!(rig.spooled(&job.fetched) == text(3_000_000));
@@ -123,7 +123,7 @@ async fn codings_that_cannot_be_undone_get_one_request() {
         let rig = Rig::new();
         let result = rig.scripted([coded(codings, gzip(b"words"))]).await;
         assert_eq!(fatal(result), Reason::BadEncodingHeader, "{codings}");
-        assert_eq!(rig.server.total(), 1);
+        assert_eq!(rig.server.request_count(), 1);
         assert_eq!(rig.part(), (0, false));
     }
 }
@@ -157,7 +157,7 @@ async fn a_corrupt_stream_is_never_published() {
         assert_eq!(fatal(rig.scripted([coded("gzip", bytes)]).await), Reason::BadEncodingHeader);
         assert_eq!(rig.part(), (0, false));
         assert!(!rig.is_published());
-        assert_eq!(rig.server.total(), 1);
+        assert_eq!(rig.server.request_count(), 1);
     }
 }
 
@@ -215,7 +215,7 @@ async fn what_is_decoded_must_be_a_text() {
     ] {
         let rig = Rig::new();
         assert_eq!(reason(rig.scripted([coded(codings, bytes)]).await), Reason::NotText, "{codings}");
-        assert_eq!((rig.part(), rig.server.total()), ((0, false), 1));
+        assert_eq!((rig.part(), rig.server.request_count()), ((0, false), 1));
     }
 }
 
@@ -281,7 +281,7 @@ async fn the_listed_blake3_is_that_of_the_decoded_bytes() {
         job
     };
     let bytes = gzip(b"words");
-    rig.server.always("/x.txt", coded("gzip", bytes.clone()));
+    rig.server.respond("/x.txt", coded("gzip", bytes.clone()));
     assert_eq!(fatal(rig.attempt(listing(&bytes), 0).await), Reason::NotText);
     assert!(rig.attempt(listing(b"words"), 0).await.is_ok());
 }

@@ -12,7 +12,7 @@ async fn a_body_that_stalls_is_given_up_and_can_be_resumed() {
     let mut rig = Rig::new();
     rig.config.idle_timeout = Duration::from_millis(100);
     let body = text(50_000);
-    rig.server.always("/x.txt", Script::bytes(body.clone()));
+    rig.server.respond("/x.txt", Script::bytes(body.clone()));
     let stalling = Script::bytes(body.clone()).stall_after(20_000);
     assert_eq!(retry(rig.scripted([stalling]).await).0, Reason::Timeout);
     assert_eq!(rig.part(), (20_000, true));
@@ -23,7 +23,7 @@ async fn a_body_that_stalls_is_given_up_and_can_be_resumed() {
 async fn a_body_that_drips_is_given_up_after_the_time_for_all_of_it() {
     let mut rig = Rig::new();
     rig.config.max_time = Duration::from_millis(200);
-    let dripping = Script::generated(1_000_000).pace(1, Duration::from_millis(5));
+    let dripping = Script::generated(1_000_000).throttle(1, Duration::from_millis(5));
     assert_eq!(retry(rig.scripted([dripping]).await).0, Reason::Timeout);
     assert!(!rig.is_published());
 }

@@ -18,7 +18,7 @@ use crate::rig::{Rig, text};
 async fn a_rate_holds_over_all_downloads_of_a_stage() {
     let mut rig = Rig::new();
     rig.config.bytes_per_second_max = NonZeroU64::new(500_000);
-    rig.server.always("/x.txt", Script::bytes(text(200_000)));
+    rig.server.respond("/x.txt", Script::bytes(text(200_000)));
     let stage = rig.stage();
     let job = |id: &str| {
         let mut job = rig.job(&[&rig.server.url("/x.txt")]);
@@ -39,7 +39,7 @@ async fn a_rate_holds_over_all_downloads_of_a_stage() {
 async fn below_the_floor_nothing_is_asked_for_and_the_job_is_kept() {
     let mut rig = Rig::new();
     rig.config.free_bytes_min = 1 << 60;
-    rig.server.always("/x.txt", Script::bytes("words"));
+    rig.server.respond("/x.txt", Script::bytes("words"));
     let local = rig.root.path().join("local.txt");
     std::fs::write(&local, "words").unwrap();
     for url in [rig.server.url("/x.txt"), format!("file://{}", local.display())] {
@@ -49,7 +49,7 @@ async fn below_the_floor_nothing_is_asked_for_and_the_job_is_kept() {
             failure.message.contains("are free") && failure.message.contains("--min-free-space"),
             "{failure}"
         );
-        assert_eq!((rig.server.total(), rig.is_published()), (0, false));
+        assert_eq!((rig.server.request_count(), rig.is_published()), (0, false));
     }
     rig.config.free_bytes_min = 0;
     rig.get("/x.txt").await.unwrap();
@@ -61,7 +61,7 @@ async fn an_announced_length_must_leave_the_floor_alone() {
     let free = fetch::room::free_bytes(&std::env::temp_dir()).unwrap().unwrap();
     rig.config.body_bytes_max = u64::MAX;
     rig.config.free_bytes_min = 1;
-    rig.server.always("/x.txt", Script::generated(free.saturating_mul(4)));
+    rig.server.respond("/x.txt", Script::generated(free.saturating_mul(4)));
     let Err(StageError::Halt(failure)) = rig.get("/x.txt").await else { panic!("there is no room") };
     assert!(failure.message.contains("that would come"), "{failure}");
     assert_eq!((rig.part(), rig.is_published()), ((0, false), false));
@@ -70,14 +70,14 @@ async fn an_announced_length_must_leave_the_floor_alone() {
 #[tokio::test]
 async fn addresses_of_the_other_family_are_not_contacted() {
     let mut rig = Rig::new();
-    rig.server.always("/x.txt", Script::bytes("words"));
+    rig.server.respond("/x.txt", Script::bytes("words"));
     rig.config.family = Family::V6;
     let Err(StageError::Fatal { failure, .. }) = rig.get("/x.txt").await else {
         panic!("it is an IPv4 address")
     };
     assert_eq!(failure.reason, Reason::ForbiddenAddress);
     assert!(failure.message.contains("'127.0.0.1' is not an IPv6 address"), "{failure}");
-    assert_eq!(rig.server.total(), 0);
+    assert_eq!(rig.server.request_count(), 0);
     rig.config.family = Family::V4;
     let port = rig.server.addr().port();
     rig.config.allow_hosts.push("localhost".parse().unwrap());

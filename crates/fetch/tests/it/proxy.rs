@@ -73,7 +73,7 @@ async fn requests_go_to_the_proxy_in_absolute_form_with_its_password() {
     let proxy = Proxy::start(rig.server.addr()).await;
     rig.config.proxy = format!("http://user:secret@{}", proxy.address).parse().unwrap();
     let body = text(300_000);
-    rig.server.always("/x.txt", Script::bytes(body.clone()));
+    rig.server.respond("/x.txt", Script::bytes(body.clone()));
     let stored = rig.fetch("http://books.example/x.txt").await.unwrap();
     assert_eq!(rig.spooled(&stored.fetched), body);
     assert_eq!(stored.fetched.final_url, "http://books.example/x.txt");
@@ -87,13 +87,13 @@ async fn this_machine_and_private_addresses_are_no_business_of_the_proxy() {
     let mut rig = Rig::new();
     let proxy = Proxy::start(rig.server.addr()).await;
     rig.config.proxy = format!("http://{}", proxy.address).parse().unwrap();
-    rig.server.always("/x.txt", Script::bytes("words"));
+    rig.server.respond("/x.txt", Script::bytes("words"));
     rig.get("/x.txt").await.unwrap();
     assert_eq!(fatal(rig.fetch("http://10.0.0.1/x.txt").await), Reason::ForbiddenAddress);
     assert_eq!(fatal(rig.fetch("http://localhost:1/x.txt").await), Reason::ForbiddenAddress);
     assert!(proxy.heads().is_empty());
     // Nor does a redirect that comes through it lead to them.
-    rig.server.always("/away", Script::redirect("http://169.254.169.254/latest"));
+    rig.server.respond("/away", Script::redirect("http://169.254.169.254/latest"));
     assert_eq!(fatal(rig.fetch("http://books.example/away").await), Reason::ForbiddenAddress);
     assert_eq!(proxy.heads().len(), 1);
 }

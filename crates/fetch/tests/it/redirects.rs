@@ -15,24 +15,24 @@ fn canary() -> (tempfile::TempDir, Server) {
 #[tokio::test]
 async fn redirects_are_followed_to_the_text() {
     let rig = Rig::new();
-    rig.server.always("/d/end.txt", Script::bytes("words"));
+    rig.server.respond("/d/end.txt", Script::bytes("words"));
     for (n, status) in [301, 302, 303, 307, 308].into_iter().enumerate() {
         let next = if n == 4 { "./d/end.txt#part".to_owned() } else { format!("/{}", n + 1) };
-        rig.server.always(&format!("/{n}"), Script::redirect(&next).status(status));
+        rig.server.respond(&format!("/{n}"), Script::redirect(&next).status(status));
     }
     let fetched = rig.get("/0").await.unwrap().fetched;
     assert_eq!(rig.spooled(&fetched), b"words");
     assert_eq!(fetched.url, rig.server.url("/0"));
     assert_eq!(fetched.final_url, rig.server.url("/d/end.txt"));
-    assert_eq!(rig.server.total(), 6);
+    assert_eq!(rig.server.request_count(), 6);
 }
 
 #[tokio::test]
 async fn a_loop_of_redirects_ends_after_ten() {
     let rig = Rig::new();
-    rig.server.always("/x.txt", Script::redirect("/x.txt"));
+    rig.server.respond("/x.txt", Script::redirect("/x.txt"));
     assert_eq!(fatal(rig.get("/x.txt").await), Reason::Redirect);
-    assert_eq!(rig.server.total(), 11);
+    assert_eq!(rig.server.request_count(), 11);
 }
 
 #[tokio::test]
@@ -49,9 +49,9 @@ async fn redirects_that_cannot_be_followed_are_refused() {
     ] {
         assert_eq!(fatal(rig.scripted([Script::redirect(location)]).await), Reason::Redirect, "{location}");
     }
-    assert_eq!(fatal(rig.scripted([Script::answer(302)]).await), Reason::Redirect);
+    assert_eq!(fatal(rig.scripted([Script::empty(302)]).await), Reason::Redirect);
     assert_eq!(
-        fatal(rig.scripted([Script::answer(302).header("location", "\u{e9}\u{1}")]).await),
+        fatal(rig.scripted([Script::empty(302).header("location", "\u{e9}\u{1}")]).await),
         Reason::Redirect
     );
     assert!(!rig.is_published());
@@ -83,7 +83,7 @@ async fn a_redirect_to_an_address_that_is_not_allowed_contacts_nobody() {
     for metadata in ["http://169.254.169.254/latest", "http://[fd00:ec2::254]/", "http://100.100.100.200/"] {
         assert_eq!(fatal(rig.scripted([Script::redirect(metadata)]).await), Reason::ForbiddenAddress);
     }
-    assert_eq!(canary.total(), 0);
+    assert_eq!(canary.request_count(), 0);
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn an_allowed_host_is_contacted_by_the_name_it_was_allowed_by() {
     assert_eq!(fatal(rig.fetch(&url).await), Reason::ForbiddenAddress);
     rig.config.allow_hosts.push("localhost".parse().unwrap());
     assert_eq!(rig.spooled(&rig.fetch(&url).await.unwrap().fetched), b"secret");
-    assert_eq!(canary.total(), 1);
+    assert_eq!(canary.request_count(), 1);
 }
 
 #[tokio::test]
@@ -103,8 +103,8 @@ async fn a_redirect_target_goes_through_the_mirrors_too() {
     let mut rig = Rig::new();
     rig.config.mirrors =
         vec![format!("http://books.example/files={}/m", rig.server.base_url()).parse().unwrap()];
-    rig.server.always("/m/1.txt", Script::redirect("http://books.example/files/2.txt"));
-    rig.server.always("/m/2.txt", Script::bytes("words"));
+    rig.server.respond("/m/1.txt", Script::redirect("http://books.example/files/2.txt"));
+    rig.server.respond("/m/2.txt", Script::bytes("words"));
     let fetched = rig.fetch("http://books.example/files/1.txt").await.unwrap().fetched;
     assert_eq!(rig.spooled(&fetched), b"words");
     assert_eq!(fetched.url, "http://books.example/files/1.txt");
@@ -116,14 +116,14 @@ async fn a_password_stays_with_its_host() {
     let mut rig = Rig::new();
     let (_root, other) = canary();
     rig.allow(&other);
-    rig.server.always("/1", Script::redirect("/2"));
+    rig.server.respond("/1", Script::redirect("/2"));
     let elsewhere = other.url("/x.txt").replace("http://", "http://evil:thing@");
-    rig.server.always("/2", Script::redirect(&elsewhere));
+    rig.server.respond("/2", Script::redirect(&elsewhere));
     let url = rig.server.url("/1").replace("http://", "http://user:secret@");
     let fetched = rig.fetch(&url).await.unwrap().fetched;
     assert_eq!(fetched.final_url, other.url("/x.txt"));
     assert!(rig.server.requests().iter().all(|request| request.header("authorization").is_some()));
-    assert_eq!(rig.server.total(), 2);
+    assert_eq!(rig.server.request_count(), 2);
     assert_eq!(other.requests()[0].header("authorization"), None);
 }
 
@@ -131,9 +131,9 @@ async fn a_password_stays_with_its_host() {
 async fn a_resumed_download_follows_its_redirect_again() {
     let rig = Rig::new();
     let body = crate::rig::text(100_000);
-    rig.server.always("/x.txt", Script::redirect("/y.txt"));
-    rig.server.always("/y.txt", Script::bytes(body.clone()));
-    rig.server.script("/y.txt", [Script::bytes(body.clone()).cut_after(40_000)]);
+    rig.server.respond("/x.txt", Script::redirect("/y.txt"));
+    rig.server.respond("/y.txt", Script::bytes(body.clone()));
+    rig.server.respond_once("/y.txt", [Script::bytes(body.clone()).cut_after(40_000)]);
     assert!(rig.get("/x.txt").await.is_err());
     let fetched = rig.get("/x.txt").await.unwrap().fetched;
     assert_eq!(rig.spooled(&fetched), body);

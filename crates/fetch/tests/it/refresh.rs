@@ -52,7 +52,7 @@ async fn what_has_not_changed_costs_one_conditional_request() {
 #[tokio::test]
 async fn what_has_changed_comes_whole_and_renews_what_follows() {
     let rig = Rig::new();
-    rig.server.script("/x.txt", [Script::bytes("first"), Script::bytes("second")]);
+    rig.server.respond_once("/x.txt", [Script::bytes("first"), Script::bytes("second")]);
     let job = fetched_once(&rig, "/x.txt").await;
     let [next] = &rig.tries(job, 0).await.unwrap()[..] else { panic!("a store job follows") };
     assert_eq!(next.known, Known::Renew);
@@ -67,7 +67,7 @@ async fn the_same_bytes_are_not_taken_again_whatever_the_server_says() {
         (Script::bytes("same").header("etag", ""), Script::bytes("same").header("etag", "")),
     ] {
         let rig = Rig::new();
-        rig.server.script("/x.txt", [first, again]);
+        rig.server.respond_once("/x.txt", [first, again]);
         let job = fetched_once(&rig, "/x.txt").await;
         let has_validators = job.stored.as_ref().is_some_and(|stored| stored.etag.is_some());
         assert_nothing_came(&rig, &rig.tries(job, 0).await.unwrap());
@@ -85,7 +85,7 @@ async fn a_weak_tag_or_a_date_alone_is_a_condition() {
         let rig = Rig::new();
         let script =
             fields.iter().fold(Script::bytes("x"), |script, (name, value)| script.header(name, value));
-        rig.server.always("/x.txt", script);
+        rig.server.respond("/x.txt", script);
         let job = fetched_once(&rig, "/x.txt").await;
         assert_nothing_came(&rig, &rig.tries(job, 0).await.unwrap());
         assert_eq!(rig.server.requests()[1].status, 304, "{fields:?}");
@@ -95,8 +95,8 @@ async fn a_weak_tag_or_a_date_alone_is_a_condition() {
 #[tokio::test]
 async fn conditions_go_to_the_url_that_gave_the_text_only() {
     let rig = Rig::new();
-    rig.server.always("/x.txt", Script::redirect("/y.txt"));
-    rig.server.always("/y.txt", Script::bytes("moved"));
+    rig.server.respond("/x.txt", Script::redirect("/y.txt"));
+    rig.server.respond("/y.txt", Script::bytes("moved"));
     let job = fetched_once(&rig, "/x.txt").await;
     assert_nothing_came(&rig, &rig.tries(job.clone(), 0).await.unwrap());
     let requests = rig.server.requests();
@@ -105,7 +105,7 @@ async fn conditions_go_to_the_url_that_gave_the_text_only() {
     assert!(etag.is_some());
     assert_eq!(asked, [("/x.txt", None), ("/y.txt", etag)]);
     let elsewhere = FetchJob { urls: vec![rig.server.url("/z.txt")], ..job };
-    rig.server.always("/z.txt", Script::bytes("moved"));
+    rig.server.respond("/z.txt", Script::bytes("moved"));
     assert_nothing_came(&rig, &rig.tries(elsewhere, 0).await.unwrap());
     assert_eq!(rig.server.requests()[4].header("if-none-match"), None);
 }
@@ -113,7 +113,7 @@ async fn conditions_go_to_the_url_that_gave_the_text_only() {
 #[tokio::test]
 async fn an_unasked_304_is_a_failure() {
     let rig = Rig::new();
-    rig.server.script("/x.txt", [Script::bytes("x").header("etag", ""), Script::answer(304)]);
+    rig.server.respond_once("/x.txt", [Script::bytes("x").header("etag", ""), Script::empty(304)]);
     let job = fetched_once(&rig, "/x.txt").await;
     assert_eq!(fatal(rig.tries(job, 0).await), Reason::HttpStatus);
 }
@@ -122,8 +122,8 @@ async fn an_unasked_304_is_a_failure() {
 async fn what_broke_off_is_resumed_without_conditions() {
     let rig = Rig::new();
     let (old, new) = (text(20_000), text(30_000));
-    rig.server.script("/x.txt", [Script::bytes(old), Script::bytes(new.clone()).cut_after(20_000)]);
-    rig.server.always("/x.txt", Script::bytes(new.clone()));
+    rig.server.respond_once("/x.txt", [Script::bytes(old), Script::bytes(new.clone()).cut_after(20_000)]);
+    rig.server.respond("/x.txt", Script::bytes(new.clone()));
     let job = fetched_once(&rig, "/x.txt").await;
     rig.tries(job.clone(), 0).await.unwrap_err();
     assert!(rig.part().1, "a part waits");
@@ -151,7 +151,7 @@ async fn a_local_file_is_compared_with_what_is_stored() {
 #[tokio::test]
 async fn texts_that_others_hold_too_are_no_sign_of_a_ban_where_they_are_stored() {
     let rig = Rig::new();
-    rig.server.always("/x.txt", Script::bytes("the same for all").without_conditions());
+    rig.server.respond("/x.txt", Script::bytes("the same for all").without_conditions());
     let job = fetched_once(&rig, "/x.txt").await;
     let stage = rig.stage();
     for id in ["a", "b", "c", "d"] {

@@ -16,12 +16,12 @@ use crate::rig::{Raw, Rig, Then, fatal, reason, retry, text};
 async fn a_status_that_will_not_change_gets_one_request() {
     for status in [400, 401, 403, 404, 410, 451, 501, 206, 304, 300, 201, 416] {
         let rig = Rig::new();
-        rig.server.always("/x.txt", Script::answer(status));
+        rig.server.respond("/x.txt", Script::empty(status));
         let Err(StageError::Fatal { failure, .. }) = rig.get("/x.txt").await else { panic!("{status}") };
         assert_eq!(failure.reason, Reason::HttpStatus, "{status}");
         assert!(failure.message.contains(&status.to_string()), "{failure}");
         assert!(failure.message.contains(&rig.server.url("/x.txt")), "{failure}");
-        assert_eq!(rig.server.total(), 1);
+        assert_eq!(rig.server.request_count(), 1);
         assert_eq!(rig.part(), (0, false));
     }
 }
@@ -31,13 +31,13 @@ async fn a_status_that_may_change_is_tried_again() {
     for status in [408, 425, 429, 500, 502, 503, 504] {
         let rig = Rig::new();
         assert_eq!(
-            retry(rig.scripted([Script::answer(status)]).await),
+            retry(rig.scripted([Script::empty(status)]).await),
             (Reason::HttpStatus, None, 500),
             "{status}: and the host is asked slower"
         );
     }
     let rig = Rig::new();
-    rig.server.script("/x.txt", [Script::answer(500), Script::bytes("now")]);
+    rig.server.respond_once("/x.txt", [Script::empty(500), Script::bytes("now")]);
     assert_eq!(retry(rig.get("/x.txt").await).0, Reason::HttpStatus);
     assert_eq!(rig.spooled(&rig.get("/x.txt").await.unwrap().fetched), b"now");
 }
@@ -45,7 +45,7 @@ async fn a_status_that_may_change_is_tried_again() {
 #[tokio::test]
 async fn retry_after_is_honoured_and_pauses_the_host() {
     let rig = Rig::new();
-    let asking = |status, value: &str| Script::answer(status).header("retry-after", value);
+    let asking = |status, value: &str| Script::empty(status).header("retry-after", value);
     let http = Reason::HttpStatus;
     assert_eq!(retry(rig.scripted([asking(429, "7")]).await), (http, Some(7_000), 7_000));
     assert_eq!(retry(rig.scripted([asking(503, "99999")]).await), (http, Some(600_000), 600_000));
@@ -61,7 +61,7 @@ async fn nothing_is_not_a_text() {
     let rig = Rig::new();
     assert_eq!(fatal(rig.scripted([Script::bytes("")]).await), Reason::Empty);
     assert_eq!(fatal(rig.scripted([Script::bytes("").chunked()]).await), Reason::Empty);
-    assert_eq!(fatal(rig.scripted([Script::answer(204)]).await), Reason::Empty);
+    assert_eq!(fatal(rig.scripted([Script::empty(204)]).await), Reason::Empty);
     assert!(!rig.is_published());
 }
 
@@ -185,7 +185,7 @@ async fn a_full_disk_halts_the_worker_and_leaves_nothing() {
     let local = rig.root.path().join("local.txt");
     std::fs::write(&local, "words").unwrap();
     for url in [rig.server.url("/x.txt"), format!("file://{}", local.display())] {
-        rig.server.script("/x.txt", [Script::bytes(text(3_000_000))]);
+        rig.server.respond_once("/x.txt", [Script::bytes(text(3_000_000))]);
         let Err(StageError::Halt(failure)) = rig.fetch(&url).await else { panic!("{url}") };
         assert_eq!(failure.reason, Reason::DiskFull);
         assert_eq!(std::fs::read_dir(&place).unwrap().count(), 0);

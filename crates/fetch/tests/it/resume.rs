@@ -51,7 +51,7 @@ async fn only_the_rest_of_a_cut_download_is_asked_for() {
 async fn a_download_is_cut_and_resumed_many_times() {
     let body = text(BYTES);
     let rig = serving(&body);
-    rig.server.script("/x.txt", (0..9).map(|_| Script::file().cut_after(300_000)));
+    rig.server.respond_once("/x.txt", (0..9).map(|_| Script::file().cut_after(300_000)));
     let mut result = rig.get("/x.txt").await;
     let mut tries = 1;
     while result.is_err() {
@@ -60,7 +60,7 @@ async fn a_download_is_cut_and_resumed_many_times() {
         result = rig.get("/x.txt").await;
     }
     assert_eq!(rig.spooled(&result.unwrap().fetched), body);
-    assert_eq!((tries, rig.server.total()), (10, 10));
+    assert_eq!((tries, rig.server.request_count()), (10, 10));
     assert_eq!(Meter::get(&rig.meter.bytes), BYTES as u64);
 }
 
@@ -136,7 +136,7 @@ async fn a_rest_that_is_shorter_or_longer_than_it_says_is_not_published() {
 async fn a_range_that_is_not_there_means_beginning_anew() {
     let body = text(BYTES);
     let (rig, _) = cut(&body).await;
-    assert_eq!(retry(rig.scripted([Script::answer(416)]).await).0, Reason::Truncated);
+    assert_eq!(retry(rig.scripted([Script::empty(416)]).await).0, Reason::Truncated);
     let job = rig.get("/x.txt").await.unwrap();
     assert_eq!(rig.spooled(&job.fetched), body);
 }
@@ -181,7 +181,7 @@ async fn a_part_is_used_only_for_the_url_it_came_from() {
 async fn a_busy_server_in_between_costs_nothing() {
     let body = text(BYTES);
     let (rig, waiting) = cut(&body).await;
-    assert_eq!(retry(rig.scripted([Script::answer(503)]).await).0, Reason::HttpStatus);
+    assert_eq!(retry(rig.scripted([Script::empty(503)]).await).0, Reason::HttpStatus);
     assert_eq!(rig.part(), (waiting, true));
     assert_eq!(rig.spooled(&rig.get("/x.txt").await.unwrap().fetched), body);
     assert_eq!(Meter::get(&rig.meter.bytes), BYTES as u64);
@@ -191,7 +191,7 @@ async fn a_busy_server_in_between_costs_nothing() {
 async fn a_try_that_is_dropped_leaves_what_can_be_resumed() {
     let body = text(BYTES);
     let rig = serving(&body);
-    rig.server.script("/x.txt", [Script::file().stall_after(2_000_000)]);
+    rig.server.respond_once("/x.txt", [Script::file().stall_after(2_000_000)]);
     let stage = rig.stage();
     let job = rig.job(&[&rig.server.url("/x.txt")]);
     let came = async {
@@ -215,7 +215,7 @@ async fn a_try_that_is_dropped_leaves_what_can_be_resumed() {
 #[tokio::test]
 async fn what_is_always_cut_is_never_published() {
     let rig = serving(&text(BYTES));
-    rig.server.always("/x.txt", Script::file().cut_after(0));
+    rig.server.respond("/x.txt", Script::file().cut_after(0));
     for _ in 0..3 {
         assert_eq!(retry(rig.get("/x.txt").await).0, Reason::Truncated);
         assert_eq!(rig.part(), (0, false));

@@ -76,7 +76,7 @@ impl Rig {
 
     /// What came of a path answered by these scripts.
     pub(crate) async fn scripted(&self, scripts: impl IntoIterator<Item = Script>) -> Result<StoreJob> {
-        self.server.script("/x.txt", scripts);
+        self.server.respond_once("/x.txt", scripts);
         self.get("/x.txt").await
     }
 

@@ -17,7 +17,7 @@ const ROBOTS: &str = "/robots.txt";
 fn heeding() -> Rig {
     let mut rig = Rig::new();
     rig.config.robots = Heed::Yes;
-    rig.server.always("/x.txt", Script::bytes("words"));
+    rig.server.respond("/x.txt", Script::bytes("words"));
     rig
 }
 
@@ -36,7 +36,7 @@ async fn attempt(
 #[tokio::test]
 async fn the_first_try_asks_for_robots_txt_and_the_second_for_the_text() {
     let rig = heeding();
-    rig.server.always(ROBOTS, Script::bytes("User-agent: *\nDisallow: /private\nCrawl-delay: 7\n"));
+    rig.server.respond(ROBOTS, Script::bytes("User-agent: *\nDisallow: /private\nCrawl-delay: 7\n"));
     let stage = rig.stage();
     let job = rig.job(&[&rig.server.url("/x.txt")]);
     match attempt(&stage, job.clone()).await {
@@ -57,7 +57,7 @@ async fn the_first_try_asks_for_robots_txt_and_the_second_for_the_text() {
 async fn rules_are_shared_by_processes_and_runs() {
     let mut rig = heeding();
     rig.config.hosts_directory = Some(rig.root.path().join("hosts"));
-    rig.server.always(ROBOTS, Script::bytes("User-agent: juggle\nDisallow: /x"));
+    rig.server.respond(ROBOTS, Script::bytes("User-agent: juggle\nDisallow: /x"));
     let job = || rig.job(&[&rig.server.url("/x.txt")]);
     assert_eq!(fatal(attempt(&rig.stage(), job()).await), Reason::Robots);
     assert_eq!(fatal(attempt(&rig.stage(), job()).await), Reason::Robots);
@@ -67,7 +67,7 @@ async fn rules_are_shared_by_processes_and_runs() {
 #[tokio::test]
 async fn many_tries_at_once_ask_once() {
     let rig = heeding();
-    rig.server.always(ROBOTS, Script::bytes("").pace(1, Duration::from_millis(50)));
+    rig.server.respond(ROBOTS, Script::bytes("").throttle(1, Duration::from_millis(50)));
     let stage = rig.stage();
     let job = rig.job(&[&rig.server.url("/x.txt")]);
     let tries = futures_util::future::join_all((0..8).map(|_| attempt(&stage, job.clone()))).await;
@@ -79,7 +79,7 @@ async fn many_tries_at_once_ask_once() {
 async fn without_robots_txt_nothing_is_forbidden() {
     for status in [400, 401, 403, 404, 410, 418, 451] {
         let rig = heeding();
-        rig.server.always(ROBOTS, Script::answer(status));
+        rig.server.respond(ROBOTS, Script::empty(status));
         let stage = rig.stage();
         let job = rig.job(&[&rig.server.url("/x.txt")]);
         assert!(matches!(attempt(&stage, job.clone()).await, Err(StageError::Defer { .. })), "{status}");
@@ -92,11 +92,11 @@ async fn while_robots_txt_cannot_be_had_everything_is_forbidden_and_tried_again(
     let rig = heeding();
     let get = || async { attempt(&rig.stage(), rig.job(&[&rig.server.url("/x.txt")])).await };
     for status in [500, 503, 599, 429] {
-        rig.server.always(ROBOTS, Script::answer(status).header("retry-after", "20"));
+        rig.server.respond(ROBOTS, Script::empty(status).header("retry-after", "20"));
         let (reason, ..) = retry(get().await);
         assert_eq!(reason, Reason::Robots, "{status}");
     }
-    rig.server.always(ROBOTS, Script::bytes("User-agent: *\nDisallow: /").cut_after(5));
+    rig.server.respond(ROBOTS, Script::bytes("User-agent: *\nDisallow: /").cut_after(5));
     assert_eq!(retry(get().await).0, Reason::Truncated);
     assert_eq!(rig.server.count("/x.txt"), 0);
 }
@@ -104,27 +104,27 @@ async fn while_robots_txt_cannot_be_had_everything_is_forbidden_and_tried_again(
 #[tokio::test]
 async fn redirects_of_robots_txt_are_followed_five_times_to_allowed_hosts() {
     let rig = heeding();
-    rig.server.always(ROBOTS, Script::redirect("/1"));
+    rig.server.respond(ROBOTS, Script::redirect("/1"));
     for n in 1..5 {
-        rig.server.always(&format!("/{n}"), Script::redirect(&format!("/{}", n + 1)));
+        rig.server.respond(&format!("/{n}"), Script::redirect(&format!("/{}", n + 1)));
     }
-    rig.server.always("/5", Script::bytes("User-agent: *\nDisallow: /x"));
+    rig.server.respond("/5", Script::bytes("User-agent: *\nDisallow: /x"));
     let get = || async { attempt(&rig.stage(), rig.job(&[&rig.server.url("/x.txt")])).await };
     assert_eq!(fatal(get().await), Reason::Robots);
-    rig.server.always("/5", Script::redirect("/6"));
+    rig.server.respond("/5", Script::redirect("/6"));
     assert!(matches!(get().await, Err(StageError::Defer { .. })));
     assert_eq!(rig.server.count("/6"), 0);
     let canary = Server::start(rig.root.path()).unwrap();
-    rig.server.always(ROBOTS, Script::redirect(&canary.url("/robots.txt")));
+    rig.server.respond(ROBOTS, Script::redirect(&canary.url("/robots.txt")));
     assert!(matches!(get().await, Err(StageError::Defer { .. })));
-    assert_eq!(canary.total(), 0);
+    assert_eq!(canary.request_count(), 0);
 }
 
 #[tokio::test]
 async fn an_endless_robots_txt_is_read_up_to_its_bound() {
     let rig = heeding();
     let rules = format!("User-agent: *\nDisallow: /x\n{}", "# more\n".repeat(100_000));
-    rig.server.always(ROBOTS, Script::bytes(rules));
+    rig.server.respond(ROBOTS, Script::bytes(rules));
     let stage = rig.stage();
     assert_eq!(fatal(attempt(&stage, rig.job(&[&rig.server.url("/x.txt")])).await), Reason::Robots);
 }
@@ -134,8 +134,8 @@ async fn rules_hold_for_where_a_redirect_leads() {
     let mut rig = heeding();
     let other = Server::start(rig.root.path()).unwrap();
     rig.allow(&other);
-    other.always(ROBOTS, Script::bytes("User-agent: *\nDisallow: /closed"));
-    rig.server.always("/x.txt", Script::redirect(&other.url("/closed/x.txt")));
+    other.respond(ROBOTS, Script::bytes("User-agent: *\nDisallow: /closed"));
+    rig.server.respond("/x.txt", Script::redirect(&other.url("/closed/x.txt")));
     let stage = rig.stage();
     let mut job = rig.job(&[&rig.server.url("/x.txt")]);
     assert!(matches!(attempt(&stage, job.clone()).await, Err(StageError::Defer { .. })));
@@ -145,5 +145,5 @@ async fn rules_hold_for_where_a_redirect_leads() {
     }
     assert_eq!(job.host.as_deref(), Some(other.addr().to_string().as_str()));
     assert_eq!(fatal(attempt(&stage, job).await), Reason::Robots);
-    assert_eq!(other.total(), 1);
+    assert_eq!(other.request_count(), 1);
 }

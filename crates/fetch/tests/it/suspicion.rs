@@ -32,7 +32,7 @@ impl Host {
     }
 
     fn gives(&self, id: &str, script: Script) {
-        self.rig.server.always(&format!("/{id}"), script);
+        self.rig.server.respond(&format!("/{id}"), script);
     }
 }
 
@@ -73,7 +73,7 @@ async fn after_three_pages_the_host_is_left_alone_and_no_text_is_lost() {
     assert_eq!(retry(host.get("a", 0).await).0, Reason::NotText);
     assert_eq!(retry(host.get("b", 0).await).0, Reason::NotText);
     assert!(is_left_alone(host.get("c", 0).await));
-    assert_eq!(host.rig.server.total(), 3);
+    assert_eq!(host.rig.server.request_count(), 3);
     assert!(is_left_alone(host.get("a", 1).await), "its second try, after the rest");
     host.gives("a", Script::bytes("words"));
     assert!(host.get("a", 1).await.is_ok());

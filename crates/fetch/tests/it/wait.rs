@@ -16,7 +16,7 @@ async fn pause_after(script: Script) -> u64 {
     let mut rig = Rig::new();
     rig.config.wait = Duration::from_millis(HOUR_MS);
     rig.config.idle_timeout = Duration::from_millis(ANSWER_MS);
-    rig.server.always("/x.txt", script);
+    rig.server.respond("/x.txt", script);
     let job = rig.job(&[&rig.server.url("/x.txt")]);
     match rig.stage().run(job, Attempt { number: 1, failures: 0 }).await {
         Ok(Done { group_pause_ms, .. })
@@ -32,9 +32,9 @@ async fn pause_after(script: Script) -> u64 {
 #[tokio::test]
 async fn the_wait_counts_from_the_end_of_a_body_that_came_whole_or_broke_off() {
     let every = Duration::from_millis(ANSWER_MS / 4);
-    let slow = Script::bytes("The river turned the old mill in the rain").pace(10, every);
+    let slow = Script::bytes("The river turned the old mill in the rain").throttle(10, every);
     let stalls = Script::bytes("The river turned the mill").stall_after(10);
-    let page = Script::bytes("<html>".to_owned() + &"words ".repeat(100)).pace(200, every);
+    let page = Script::bytes("<html>".to_owned() + &"words ".repeat(100)).throttle(200, every);
     for (name, script) in [("whole", slow), ("stalls", stalls), ("a page", page)] {
         let pause_ms = pause_after(script).await;
         let of_head_ms = HOUR_MS - ANSWER_MS / 2;
@@ -44,7 +44,7 @@ async fn the_wait_counts_from_the_end_of_a_body_that_came_whole_or_broke_off() {
 
 #[tokio::test]
 async fn the_wait_follows_on_redirects_and_refusals_too() {
-    for script in [Script::redirect("/y.txt"), Script::answer(404), Script::answer(503)] {
+    for script in [Script::redirect("/y.txt"), Script::empty(404), Script::empty(503)] {
         let pause_ms = pause_after(script).await;
         assert!(pause_ms > HOUR_MS - ANSWER_MS && pause_ms <= HOUR_MS, "{pause_ms} ms");
     }

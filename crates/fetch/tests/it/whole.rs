@@ -64,7 +64,7 @@ async fn a_body_of_http_1_0_without_length_ends_with_the_connection() {
 #[tokio::test]
 async fn the_listed_blake3_must_be_that_of_the_bytes() {
     let rig = Rig::new();
-    rig.server.always("/x.txt", Script::bytes("these bytes"));
+    rig.server.respond("/x.txt", Script::bytes("these bytes"));
     let listing = |blake3: String| {
         let mut job = rig.job(&[&rig.server.url("/x.txt")]);
         job.listed = Listed { blake3: Some(blake3), ..Listed::default() };
@@ -84,7 +84,7 @@ async fn the_listed_sha256_must_be_that_of_the_bytes_too() {
     // As sha256sum says of "these bytes".
     const SHA256: &str = "32019911eab0ab6adf6223b68c49e17eb2e6586dc60c0c294979d8cfb4e23b46";
     let rig = Rig::new();
-    rig.server.always("/x.txt", Script::bytes("these bytes"));
+    rig.server.respond("/x.txt", Script::bytes("these bytes"));
     let listing = |blake3: &[u8], sha256: String| {
         let mut job = rig.job(&[&rig.server.url("/x.txt")]);
         let blake3 = Some(blake3::hash(blake3).to_hex().to_string());
@@ -109,7 +109,7 @@ async fn many_downloads_at_a_time_share_one_stage() {
     let rig = Rig::new();
     let stage = rig.stage();
     for n in 0..40 {
-        rig.server.always(&format!("/{n}.txt"), Script::bytes(text(10_000 + n)));
+        rig.server.respond(&format!("/{n}.txt"), Script::bytes(text(10_000 + n)));
     }
     let runs = (0..40).map(|n| {
         let mut job = rig.job(&[&rig.server.url(&format!("/{n}.txt"))]);

@@ -46,7 +46,7 @@ impl Fetching {
         for text in &texts.list {
             let mut url = base.clone();
             url.set_path(&text.file.replace('%', "%25"));
-            server.always(url.path(), Script::file().late(latency));
+            server.respond(url.path(), Script::file().delay(latency));
             let url = url.to_string();
             jobs.push(FetchJob {
                 document: text.document.clone(),
