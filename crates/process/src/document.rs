@@ -14,6 +14,7 @@ use flow::{
     payload::ProcessJob,
 };
 use rayon::prelude::*;
+use uax29::windows::Windows;
 
 use crate::{
     config::Chunk,
@@ -22,7 +23,7 @@ use crate::{
     processor::Processor,
     results::{self, Results},
     stats,
-    window::{self, Sizes, Windows},
+    chunking::{self, Sizes},
 };
 
 /// What is to be done.
@@ -121,7 +122,7 @@ impl<P: Processor> Task<'_, P> {
     fn parts(&self, window: &[u8], chunk_bytes: usize, at: u64) -> Parts<P> {
         let mut from = at;
         let mut chunks = Vec::new();
-        for chunk in window::chunks(window, chunk_bytes) {
+        for chunk in chunking::chunks(window, chunk_bytes) {
             chunks.push((chunk, from));
             from += chunk.len() as u64;
         }

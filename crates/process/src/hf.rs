@@ -20,7 +20,7 @@ use std::{
 
 use tokenizers::{ModelWrapper, Tokenizer};
 
-use crate::{tokenizer::InvalidTokenizer, tokens::Tokens};
+use crate::{token_sink::TokenSink, tokenizer::InvalidTokenizer};
 
 /// The most bytes of a `tokenizer.json`; large ones have 40 MB.
 const FILE_BYTES_MAX: u64 = 256 << 20;
@@ -65,10 +65,10 @@ impl HuggingFace {
     ///
     /// # Panics
     /// Where the tokenizer fails, as one that has no token for what it does not know: the document cannot be processed.
-    pub(crate) fn tokens(&self, text: &str, tokens: &mut Tokens) {
+    pub(crate) fn tokenize(&self, text: &str, sink: &mut impl TokenSink) {
         for part in text.split('\n').flat_map(parts) {
             match self.tokenizer.encode(part, false) {
-                Ok(encoding) => encoding.get_tokens().iter().for_each(|piece| push(piece, tokens)),
+                Ok(encoding) => encoding.get_tokens().iter().for_each(|piece| push(piece, sink)),
                 Err(error) => panic!("'{}' cannot encode a line: {error}", self.path),
             }
         }
@@ -125,11 +125,11 @@ fn part_bytes(line: &str) -> usize {
     }
 }
 
-fn push(piece: &str, tokens: &mut Tokens) {
+fn push(piece: &str, sink: &mut impl TokenSink) {
     if piece.contains('\n') {
-        tokens.push(&piece.replace('\n', LINE_FEED));
+        sink.push(&piece.replace('\n', LINE_FEED));
     } else if !piece.is_empty() {
-        tokens.push(piece);
+        sink.push(piece);
     }
 }
 
@@ -138,8 +138,8 @@ pub(crate) mod tests {
     use super::*;
     use crate::{
         options::{Case, Options},
-        tally::TokenHasher,
         tokenizer::Tokenizer as Kind,
+        tokens::Tokens,
     };
 
     /// Words between white space and punctuation; cuts and pads, as files that were saved for a model do.
@@ -174,8 +174,8 @@ pub(crate) mod tests {
     }
 
     fn pieces(tokenizer: &HuggingFace, text: &str) -> String {
-        let mut tokens = Tokens::new(TokenHasher::default(), text.len());
-        tokenizer.tokens(text, &mut tokens);
+        let mut tokens = Tokens::new(uax29::token_counts::TokenHasher::default(), text.len());
+        tokenizer.tokenize(text, &mut tokens);
         tokens.check();
         String::from_utf8(tokens.lines().to_vec()).unwrap().replace('\n', "|")
     }

@@ -1,6 +1,6 @@
 //! Stands in place of `hf.rs` where juggle is built without tokenizers of Hugging Face: there is none.
 
-use crate::{tokenizer::InvalidTokenizer, tokens::Tokens};
+use crate::{token_sink::TokenSink, tokenizer::InvalidTokenizer};
 
 /// A tokenizer of Hugging Face, of which there is none here.
 #[derive(Debug)]
@@ -11,7 +11,7 @@ impl HuggingFace {
         Err(InvalidTokenizer::NotBuiltIn)
     }
 
-    pub(crate) fn tokens(&self, _: &str, _: &mut Tokens) {
+    pub(crate) fn tokenize(&self, _: &str, _: &mut impl TokenSink) {
         match *self {}
     }
 

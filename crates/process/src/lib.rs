@@ -32,9 +32,7 @@ pub mod stats;
 pub mod stop_words;
 pub mod tokenizer;
 pub mod tokens;
-pub mod uax29;
 pub mod vocabulary;
-pub mod word_counts;
 pub mod words;
 
 mod dispatch;
@@ -54,6 +52,6 @@ mod sentences;
 mod spare;
 mod spgc;
 mod succession;
-mod tally;
-pub mod window;
+mod token_sink;
+pub mod chunking;
 mod word_list;

@@ -3,12 +3,12 @@
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 use serde::Serialize;
+use uax29::token_counts::{SHORT_BYTES, SortedCounts};
 
 use crate::{
     extent::Extent,
     language::{Language, Sample},
     succession::{Succession, WINDOW},
-    tally::{SHORT_BYTES, Sorted},
 };
 
 /// How many of the longest words are told.
@@ -89,7 +89,7 @@ pub struct Heaps {
 /// All measures but `distinct_ngrams`. What was not looked at is left out.
 pub(crate) fn measured(
     words: u64,
-    sorted: &Sorted<'_>,
+    sorted: &SortedCounts<'_>,
     extent: &Extent,
     sentences: Option<u64>,
     succession: Option<Succession>,
@@ -121,11 +121,11 @@ fn characters(word: &[u8]) -> usize {
     word.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
 }
 
-fn longest(sorted: &Sorted<'_>) -> Vec<String> {
+fn longest(sorted: &SortedCounts<'_>) -> Vec<String> {
     let mut longest = Longest::default();
     sorted.long().for_each(|token| longest.take(token));
     if longest.bytes_min() <= SHORT_BYTES {
-        sorted.each_short(|token| longest.take(token));
+        sorted.for_each_short(|token| longest.take(token));
     }
     let words = longest.0.into_sorted_vec();
     words.into_iter().map(|(_, word)| String::from_utf8_lossy(&word).into_owned()).collect()
@@ -152,12 +152,12 @@ impl Longest {
     }
 }
 
-fn readability(sorted: &Sorted<'_>, words: u64, sentences: u64) -> Option<Readability> {
+fn readability(sorted: &SortedCounts<'_>, words: u64, sentences: u64) -> Option<Readability> {
     if words == 0 || sentences == 0 {
         return None;
     }
     let (mut letters, mut long) = (0, 0);
-    sorted.each(|word, n| {
+    sorted.for_each(|word, n| {
         let length = characters(word);
         letters += length as u64 * n;
         long += if length >= LONG_WORD { n } else { 0 };
@@ -171,11 +171,11 @@ fn readability(sorted: &Sorted<'_>, words: u64, sentences: u64) -> Option<Readab
     })
 }
 
-fn lexical(succession: &Succession, sorted: &Sorted<'_>) -> Lexical {
+fn lexical(succession: &Succession, sorted: &SortedCounts<'_>) -> Lexical {
     debug_assert_eq!(WINDOW, 500, "the name of the measure says so");
     let growth = succession.growth().into_iter().filter(|(tokens, _)| *tokens >= 64);
     let mut ranks = Vec::with_capacity(sorted.len());
-    sorted.each(|_, n| ranks.push((ranks.len() as u64 + 1, n)));
+    sorted.for_each(|_, n| ranks.push((ranks.len() as u64 + 1, n)));
     Lexical {
         moving_average_type_token_ratio: succession.moving_ratio().map(rounded),
         heaps: fitted(growth).map(|(k, beta)| Heaps { k: rounded(k), beta: rounded(beta) }),
@@ -202,7 +202,8 @@ fn fitted(points: impl Iterator<Item = (u64, u64)>) -> Option<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tally::Tally;
+    use uax29::token_counts::TokenCounts;
+
 
     #[test]
     fn a_power_law_is_found_again() {
@@ -214,13 +215,13 @@ mod tests {
     #[test]
     fn readability_is_that_of_the_formulas() {
         // Ten words of five characters in two sentences, one of them long.
-        let mut tally = Tally::default();
-        tally.add(b"abcd", 8);
-        tally.add(b"abcdefghi", 2);
-        let found = readability(&tally.sorted(), 10, 2).unwrap();
+        let mut counts = TokenCounts::default();
+        counts.add(b"abcd", 8);
+        counts.add(b"abcdefghi", 2);
+        let found = readability(&counts.sorted(), 10, 2).unwrap();
         assert_eq!(found.automated_readability_index, rounded(4.71 * 5.0 + 2.5 - 21.43));
         assert_eq!(found.coleman_liau_index, rounded(0.0588 * 500.0 - 0.296 * 20.0 - 15.8));
         assert_eq!(found.lix, 25.0);
-        assert_eq!(readability(&Tally::default().sorted(), 0, 0), None);
+        assert_eq!(readability(&TokenCounts::default().sorted(), 0, 0), None);
     }
 }

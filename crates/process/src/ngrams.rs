@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::tally::{Tally, TokenHasher};
+use uax29::token_counts::{TokenCounts, TokenHasher};
 
 /// Counts each run of so many tokens of a document, joined by spaces.
 #[derive(Debug)]
@@ -12,12 +12,12 @@ pub(crate) struct NGrams {
     /// The last tokens, each with a space behind.
     last: Vec<u8>,
     lengths: VecDeque<usize>,
-    tally: Tally,
+    counts: TokenCounts,
 }
 
 impl NGrams {
     pub(crate) fn new(n: usize, hasher: TokenHasher) -> Self {
-        Self { n, last: Vec::new(), lengths: VecDeque::new(), tally: Tally::new(hasher) }
+        Self { n, last: Vec::new(), lengths: VecDeque::new(), counts: TokenCounts::new(hasher) }
     }
 
     /// Takes the next token of the document.
@@ -31,12 +31,12 @@ impl NGrams {
         self.last.push(b' ');
         self.lengths.push_back(token.len() + 1);
         if self.lengths.len() == self.n {
-            self.tally.add(&self.last[..self.last.len() - 1], 1);
+            self.counts.add(&self.last[..self.last.len() - 1], 1);
         }
     }
 
-    pub(crate) const fn tally(&self) -> &Tally {
-        &self.tally
+    pub(crate) const fn counts(&self) -> &TokenCounts {
+        &self.counts
     }
 }
 
@@ -49,10 +49,10 @@ mod tests {
         let mut pairs = NGrams::new(2, TokenHasher::default());
         ["to", "be", "or", "not", "to", "be"].iter().for_each(|token| pairs.add(token.as_bytes()));
         let mut counts = Vec::new();
-        pairs.tally().sorted().write(&mut counts).unwrap();
+        pairs.counts().sorted().write(&mut counts).unwrap();
         assert_eq!(counts, b"to be\t2\nbe or\t1\nnot to\t1\nor not\t1\n");
         let mut longer = NGrams::new(3, TokenHasher::default());
         ["a", "b"].iter().for_each(|token| longer.add(token.as_bytes()));
-        assert_eq!(longer.tally().distinct(), 0);
+        assert_eq!(longer.counts().distinct(), 0);
     }
 }

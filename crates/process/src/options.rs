@@ -2,7 +2,7 @@
 
 use std::{fmt, num::NonZeroUsize, str::FromStr, sync::Arc};
 
-use crate::{processor::Identity, stop_words::StopWords, tokenizer::Tokenizer, uax29};
+use crate::{processor::Identity, stop_words::StopWords, tokenizer::Tokenizer};
 
 /// The built-in processor's options. By default the words are exactly those of UAX #29 in lower case, and all are kept.
 #[derive(Debug, Clone, Default)]
@@ -160,7 +160,7 @@ impl Options {
     pub fn identity(&self) -> Identity {
         let of_case = |identity: Identity| identity.with("case", self.case);
         let mut identity = match &self.tokenizer {
-            Tokenizer::Uax29 => of_case(uax29::identity()),
+            Tokenizer::Uax29 => of_case(uax29_identity()),
             Tokenizer::Whitespace => of_case(Identity::new("whitespace", 1)),
             Tokenizer::Regex(pattern) => of_case(Identity::new("regex", 2).with("pattern", pattern)),
             Tokenizer::Spgc => of_case(Identity::new("spgc", 2)),
@@ -190,13 +190,22 @@ impl Options {
     }
 }
 
+/// Returns the identity of the words of UAX #29. The Unicode versions are those of the word boundaries and of case.
+fn uax29_identity() -> Identity {
+    let (a, b, c) = uax29::UNICODE_VERSION;
+    let (d, e, f) = char::UNICODE_VERSION;
+    Identity::new("uax29", 2)
+        .with("unicode_words", format!("{a}.{b}.{c}"))
+        .with("unicode_case", format!("{d}.{e}.{f}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_is_not_asked_for_is_not_named() {
-        assert_eq!(Options::default().identity(), uax29::identity().with("case", "lower"));
+        assert_eq!(Options::default().identity(), uax29_identity().with("case", "lower"));
         let numbers = Options { numbers: Numbers::Mask, min_length: 1, ..Options::default() };
         assert_eq!(numbers.identity(), Options::default().identity().with("numbers", "mask"));
     }

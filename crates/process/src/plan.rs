@@ -8,7 +8,7 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 
 use crate::{
     config::Chunk,
-    window::{Pace, Sizes},
+    chunking::{Pace, Sizes},
 };
 
 /// The most pieces that are given one by one; of more, all threads have the same.

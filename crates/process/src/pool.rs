@@ -13,7 +13,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use crate::{error::ProcessError, window::Pace};
+use crate::{error::ProcessError, chunking::Pace};
 
 /// So much must have been worked on before chunks are chosen by its pace.
 const PACE_BYTES_MIN: u64 = 16 << 20;

@@ -6,10 +6,9 @@ use std::{
     thread::available_parallelism,
 };
 
-use crate::{
-    tally::{Tally, TokenHasher},
-    tokens::Tokens,
-};
+use uax29::token_counts::{TokenCounts, TokenHasher};
+
+use crate::tokens::Tokens;
 
 /// Texts from this size on are worked on in memory that is kept; for a smaller one, new memory is cheaper than clean one.
 const TEXT_BYTES_MIN: usize = 64 << 10;
@@ -17,8 +16,8 @@ const TEXT_BYTES_MIN: usize = 64 << 10;
 /// The most bytes of lines that are kept.
 const LINES_BYTES_MAX: usize = 2 << 20;
 
-/// The bytes of tallies that are kept: from those that texts of such a size begin with.
-const TALLY_BYTES: RangeInclusive<usize> = TEXT_BYTES_MIN / 2..=1 << 20;
+/// The bytes of counts that are kept: from those that texts of such a size begin with.
+const COUNTS_BYTES: RangeInclusive<usize> = TEXT_BYTES_MIN / 2..=1 << 20;
 
 /// Memory of texts that are done.
 #[derive(Debug)]
@@ -27,13 +26,13 @@ pub(crate) struct Spare {
     /// took none from here, and would gather.
     kept_max: usize,
     lines: Mutex<Vec<Vec<u8>>>,
-    tallies: Mutex<Vec<Tally>>,
+    counts: Mutex<Vec<TokenCounts>>,
 }
 
 impl Default for Spare {
     fn default() -> Self {
         let kept_max = available_parallelism().map_or(1, usize::from) + 1;
-        Self { kept_max, lines: Mutex::default(), tallies: Mutex::default() }
+        Self { kept_max, lines: Mutex::default(), counts: Mutex::default() }
     }
 }
 
@@ -44,11 +43,11 @@ impl Spare {
             return Tokens::new(hasher.clone(), text_bytes);
         }
         let lines = locked(&self.lines).pop();
-        let tally = locked(&self.tallies).pop();
+        let counts = locked(&self.counts).pop();
         Tokens::within(
             lines.unwrap_or_else(|| vec![0; text_bytes + text_bytes / 8]),
             // Made clean now, so that it is in the processor's cache when it is used.
-            tally.map_or_else(|| Tally::sized(hasher.clone(), text_bytes), Tally::cleared),
+            counts.map_or_else(|| TokenCounts::for_text(hasher.clone(), text_bytes), TokenCounts::cleared),
         )
     }
 
@@ -61,11 +60,11 @@ impl Spare {
     }
 
     /// Keeps the memory of counts that are merged or written.
-    pub(crate) fn keep_tally(&self, tally: Tally) {
-        if TALLY_BYTES.contains(&tally.memory_bytes()) {
-            let mut kept = locked(&self.tallies);
+    pub(crate) fn keep_counts(&self, counts: TokenCounts) {
+        if COUNTS_BYTES.contains(&counts.memory_bytes()) {
+            let mut kept = locked(&self.counts);
             if kept.len() < self.kept_max {
-                kept.push(tally);
+                kept.push(counts);
             }
         }
     }
@@ -84,10 +83,10 @@ mod tests {
         let (spare, hasher) = (Spare::default(), TokenHasher::default());
         for _ in 0..10 * spare.kept_max {
             spare.keep_lines(vec![0; TEXT_BYTES_MIN]);
-            spare.keep_tally(Tally::sized(hasher.clone(), TEXT_BYTES_MIN));
+            spare.keep_counts(TokenCounts::for_text(hasher.clone(), TEXT_BYTES_MIN));
         }
         assert_eq!(locked(&spare.lines).len(), spare.kept_max);
-        assert_eq!(locked(&spare.tallies).len(), spare.kept_max);
+        assert_eq!(locked(&spare.counts).len(), spare.kept_max);
         spare.keep_lines(vec![0; LINES_BYTES_MAX + 1]);
         assert_eq!(spare.tokens(&hasher, TEXT_BYTES_MIN).into_parts().0.len(), TEXT_BYTES_MIN);
     }
@@ -95,10 +94,10 @@ mod tests {
     #[test]
     fn what_was_counted_before_is_gone() {
         let (spare, hasher) = (Spare::default(), TokenHasher::default());
-        let mut tally = Tally::sized(hasher.clone(), TEXT_BYTES_MIN);
-        tally.add(b"a", 1);
-        tally.add(b"a token of more than sixteen bytes", 1);
-        spare.keep_tally(tally);
+        let mut counts = TokenCounts::for_text(hasher.clone(), TEXT_BYTES_MIN);
+        counts.add(b"a", 1);
+        counts.add(b"a token of more than sixteen bytes", 1);
+        spare.keep_counts(counts);
         let (_, kept) = spare.tokens(&hasher, TEXT_BYTES_MIN).into_parts();
         assert_eq!((kept.distinct(), kept.sorted().len()), (0, 0));
     }

@@ -23,7 +23,7 @@ use crate::{
     pool::{self, Pool},
     processor::Processor,
     results::left_as_they_are,
-    window::{Pace, Sizes},
+    chunking::{Pace, Sizes},
     words::Words,
 };
 

@@ -16,9 +16,7 @@ use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed}
 use crate::{
     options::{Case, Letters, Options},
     prepare::prepared,
-    tally::TokenHasher,
     tokenizer::Tokenizer,
-    tokens::Tokens,
     word_list,
 };
 
@@ -194,9 +192,9 @@ fn can_be_token(word: &str, options: &Options) -> bool {
         Tokenizer::Regex(pattern) if looks_around(pattern.as_str()) => return true,
         Tokenizer::Uax29 | Tokenizer::Whitespace | Tokenizer::Regex(_) | Tokenizer::Spgc => {}
     }
-    let mut tokens = Tokens::new(TokenHasher::default(), word.len());
-    options.tokenizer.tokens(word, options.case, &mut tokens);
-    tokens.each().eq([word.as_bytes()])
+    let mut tokens: Vec<String> = Vec::new();
+    options.tokenizer.tokenize(word, options.case, &mut tokens);
+    tokens == [word]
 }
 
 /// Returns whether the matches of a pattern may depend on the surrounding text, or on upper case.

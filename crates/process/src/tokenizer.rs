@@ -8,12 +8,12 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use regex::Regex;
 
-use crate::{hf::HuggingFace, options::Case, spgc, tokens::Tokens, uax29};
+use crate::{hf::HuggingFace, options::Case, spgc, token_sink::TokenSink};
 
 /// What a token is. Written `uax29`, `whitespace`, `spgc`, `regex:PATTERN` or `hf:PATH`.
 #[derive(Debug, Clone, Default)]
 pub enum Tokenizer {
-    /// The words of UAX #29 (see [`uax29`]).
+    /// The words of UAX #29 (see the crate [`uax29`]).
     #[default]
     Uax29,
     /// What stands between white space, with its punctuation.
@@ -63,26 +63,29 @@ pub enum InvalidTokenizer {
 }
 
 impl Tokenizer {
-    /// Gives the tokens of a text in order.
-    pub(crate) fn tokens(&self, text: &str, case: Case, tokens: &mut Tokens) {
+    /// Passes the tokens of a text to `sink`, in order.
+    pub(crate) fn tokenize(&self, text: &str, case: Case, sink: &mut impl TokenSink) {
         match self {
-            Self::Uax29 => uax29::words_in(case, text, tokens),
-            Self::Whitespace => text.split_whitespace().for_each(|field| push(field, case, tokens)),
+            Self::Uax29 => match case {
+                Case::Lower => sink.push_words(text),
+                Case::Kept => uax29::for_each_word(text, |word| sink.push(word)),
+            },
+            Self::Whitespace => text.split_whitespace().for_each(|field| push(field, case, sink)),
             Self::Regex(pattern) => {
                 let found =
                     text.lines().flat_map(|line| pattern.find_iter(line)).filter(|found| !found.is_empty());
-                found.for_each(|found| push(found.as_str(), case, tokens));
+                found.for_each(|found| push(found.as_str(), case, sink));
             }
-            Self::Spgc => text.lines().for_each(|line| spgc::words(line, |word| push(word, case, tokens))),
-            Self::HuggingFace(tokenizer) => tokenizer.tokens(text, tokens),
+            Self::Spgc => text.lines().for_each(|line| spgc::words(line, |word| push(word, case, sink))),
+            Self::HuggingFace(tokenizer) => tokenizer.tokenize(text, sink),
         }
     }
 }
 
-fn push(token: &str, case: Case, tokens: &mut Tokens) {
+fn push(token: &str, case: Case, sink: &mut impl TokenSink) {
     match case {
-        Case::Kept => tokens.push(token),
-        Case::Lower => tokens.push(&token.to_lowercase()),
+        Case::Kept => sink.push(token),
+        Case::Lower => sink.push(&token.to_lowercase()),
     }
 }
 
@@ -120,12 +123,11 @@ impl fmt::Display for Tokenizer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tally::TokenHasher;
 
     fn tokens(tokenizer: &str, case: Case, text: &str) -> String {
-        let mut tokens = Tokens::new(TokenHasher::default(), text.len());
-        tokenizer.parse::<Tokenizer>().unwrap().tokens(text, case, &mut tokens);
-        String::from_utf8(tokens.lines().to_vec()).unwrap().replace('\n', "|")
+        let mut tokens: Vec<String> = Vec::new();
+        tokenizer.parse::<Tokenizer>().unwrap().tokenize(text, case, &mut tokens);
+        tokens.iter().flat_map(|token| [token, "|"]).collect()
     }
 
     #[test]

@@ -7,7 +7,9 @@ use flow::{
     document::DocumentId,
 };
 
-use crate::{error::ProcessError, tally::Tally};
+use uax29::token_counts::TokenCounts;
+
+use crate::error::ProcessError;
 
 const BUFFER_BYTES: usize = 256 << 10;
 
@@ -28,7 +30,7 @@ pub fn merge(
     blobs: &dyn BlobStore,
     documents: impl IntoIterator<Item = DocumentId>,
 ) -> Result<Vocabulary, ProcessError> {
-    let mut tally = Tally::default();
+    let mut tally = TokenCounts::default();
     let mut tokens = 0;
     for document in documents {
         tokens += merge_one(blobs, &BlobName::new(BlobKind::Counts, document), &mut tally)?;
@@ -38,7 +40,7 @@ pub fn merge(
 
 /// The tokens of one document. A token may contain a TAB (UAX #29 puts one before U+0345 into a word): the last one
 /// counts.
-fn merge_one(blobs: &dyn BlobStore, name: &BlobName, tally: &mut Tally) -> Result<u64, ProcessError> {
+fn merge_one(blobs: &dyn BlobStore, name: &BlobName, tally: &mut TokenCounts) -> Result<u64, ProcessError> {
     let path = name.relative_path();
     let mut counts = BufReader::with_capacity(BUFFER_BYTES, blobs.open(name)?);
     let (mut tokens, mut number, mut line) = (0, 0, Vec::new());

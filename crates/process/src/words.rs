@@ -18,6 +18,11 @@ use std::{
     sync::Arc,
 };
 
+use uax29::{
+    cuts::pieces,
+    token_counts::{TokenCounts, TokenHasher},
+};
+
 use crate::{
     extent::Extent,
     filter::Filter,
@@ -30,9 +35,7 @@ use crate::{
     sentences::{Sentences, SentencesPart},
     spare::Spare,
     succession::Succession,
-    tally::{Tally, TokenHasher},
     tokens::Tokens,
-    window::pieces,
 };
 
 /// Gives the tokens of a text in order.
@@ -77,7 +80,7 @@ impl Words {
             hasher: TokenHasher::default(),
             spare: Arc::default(),
             tokenise: Arc::new(move |text, tokens| {
-                options.tokenizer.tokens(&prepared(text, &options), options.case, tokens);
+                options.tokenizer.tokenize(&prepared(text, &options), options.case, tokens);
             }),
         }
     }
@@ -124,8 +127,7 @@ pub struct WordsPart {
 /// What the chunks so far add up to.
 #[derive(Debug)]
 pub struct WordsWhole {
-    tally: Tally,
-    words: u64,
+    tally: TokenCounts,
     extent: Extent,
     sentences: Option<Sentences>,
     ngrams: Option<NGrams>,
@@ -145,8 +147,7 @@ impl Processor for Words {
     fn begin(&self) -> WordsWhole {
         let full = self.measures == Measures::Full;
         WordsWhole {
-            tally: Tally::new(self.hasher.clone()),
-            words: 0,
+            tally: TokenCounts::new(self.hasher.clone()),
             extent: Extent::default(),
             sentences: self.counts_sentences().then(Sentences::default),
             ngrams: (self.ngrams > 1).then(|| NGrams::new(self.ngrams, self.hasher.clone())),
@@ -163,7 +164,6 @@ impl Processor for Words {
 
     fn merge(&self, whole: &mut WordsWhole, part: WordsPart, tokens: &mut dyn Write) -> io::Result<()> {
         let WordsPart { tokens: found, extent, sentences, sample } = part;
-        whole.words += found.len();
         whole.extent.add(&extent);
         if let (Some(whole), Some(part)) = (&mut whole.sentences, sentences) {
             whole.merge(part);
@@ -172,28 +172,28 @@ impl Processor for Words {
             whole.add(&part);
         }
         if let Some(ngrams) = &mut whole.ngrams {
-            found.each().for_each(|token| ngrams.add(token));
+            found.iter().for_each(|token| ngrams.add(token));
         }
         if let Some(succession) = &mut whole.succession {
-            found.each().for_each(|token| succession.add(token));
+            found.iter().for_each(|token| succession.add(token));
         }
         tokens.write_all(found.lines())?;
         let (lines, mut counts) = found.into_parts();
         whole.tally.merge(&mut counts);
         self.spare.keep_lines(lines);
-        self.spare.keep_tally(counts);
+        self.spare.keep_counts(counts);
         Ok(())
     }
 
     fn finish(&self, whole: WordsWhole, counts: &mut dyn Write) -> io::Result<TextMeasures> {
-        let WordsWhole { tally, words, extent, sentences, ngrams, succession, sample } = whole;
+        let WordsWhole { tally, extent, sentences, ngrams, succession, sample } = whole;
         let sorted = tally.sorted();
-        let ngrams = ngrams.as_ref().map(|ngrams| ngrams.tally().sorted());
+        let ngrams = ngrams.as_ref().map(|ngrams| ngrams.counts().sorted());
         ngrams.as_ref().unwrap_or(&sorted).write(counts)?;
         let measures =
-            measured(words, &sorted, &extent, sentences.map(Sentences::finish), succession, sample);
+            measured(tally.total(), &sorted, &extent, sentences.map(Sentences::finish), succession, sample);
         let distinct_ngrams = ngrams.map(|ngrams| ngrams.len() as u64);
-        self.spare.keep_tally(tally);
+        self.spare.keep_counts(tally);
         Ok(TextMeasures { distinct_ngrams, ..measures })
     }
 }

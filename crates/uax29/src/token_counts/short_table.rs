@@ -2,35 +2,36 @@
 
 use std::mem;
 
-/// The most bytes of a short token.
-pub(crate) const SHORT_BYTES: usize = 12;
+/// The maximum length of a short token, in bytes.
+pub const SHORT_BYTES: usize = 12;
 
-/// The most that a slot counts to.
+/// The maximum count of a slot.
 pub(super) const COUNT_MAX: u32 = u32::MAX;
 
-/// The fewest slots of a table, but for one without any.
+/// The minimum number of slots of a table that has any.
 pub(super) const SLOTS_MIN: usize = 1 << 10;
 
-/// How far apart two slots are that are taken one after the other: odd, so that all are taken, and far from any simple
-/// part of a table.
-const LEAP: usize = 0x9E37_79B1;
+/// The distance between two slots that are visited one after the other. It is odd, so that all slots are visited, and
+/// far from every simple fraction of a table.
+const STRIDE: usize = 0x9E37_79B1;
 
-/// A token of 1 to [`SHORT_BYTES`] bytes, the last of which is not NUL: as two numbers, the first byte lowest, which tell
-/// its length too.
+/// A token of 1 to [`SHORT_BYTES`] bytes, the last of which is not NUL, as two numbers with the first byte lowest. The
+/// numbers determine its length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct ShortToken {
+pub struct ShortToken {
     low: u64,
     high: u32,
 }
 
 impl ShortToken {
-    /// None where the token is not short.
-    pub(crate) fn of(token: &[u8]) -> Option<Self> {
+    /// Returns the token, or `None` if it is not short.
+    #[must_use]
+    pub fn of(token: &[u8]) -> Option<Self> {
         let is_short = token.len() <= SHORT_BYTES && token.last().is_some_and(|last| *last != 0);
         is_short.then(|| Self::beginning(token))
     }
 
-    /// The first bytes of a token, as far as they fit.
+    /// Returns the first bytes of a token, as many as fit.
     pub(super) fn beginning(token: &[u8]) -> Self {
         let mut padded = [0; 16];
         let len = token.len().min(SHORT_BYTES);
@@ -39,16 +40,17 @@ impl ShortToken {
         Self { low: number as u64, high: (number >> 64) as u32 }
     }
 
-    /// The token that is these numbers. Its first bytes are not all NUL.
+    /// Returns the token of these numbers. Its first eight bytes are not all NUL.
     #[inline]
     pub(crate) fn of_parts(low: u64, high: u32) -> Self {
         debug_assert!(low != 0, "a token begins with something");
         Self { low, high }
     }
 
-    /// Its numbers, of 64 bits each.
+    /// Returns its two numbers, which are its bytes in little-endian order and zeros behind them.
     #[inline]
-    pub(crate) const fn halves(self) -> [u64; 2] {
+    #[must_use]
+    pub const fn halves(self) -> [u64; 2] {
         [self.low, self.high as u64]
     }
 
@@ -56,29 +58,29 @@ impl ShortToken {
         self.low as u128 | (self.high as u128) << 64
     }
 
-    /// Looks at its bytes.
-    pub(super) fn with_bytes<T>(self, look: impl FnOnce(&[u8]) -> T) -> T {
-        look(&self.padded()[..self.len()])
+    /// Calls `f` with its bytes.
+    pub fn with_bytes<T>(self, f: impl FnOnce(&[u8]) -> T) -> T {
+        f(&self.padded()[..self.len()])
     }
 
-    /// Its bytes, and zeros behind them.
+    /// Returns its bytes and zeros behind them.
     pub(super) const fn padded(self) -> [u8; 16] {
         self.number().to_le_bytes()
     }
 
-    /// How many bytes it has.
+    /// Returns its length in bytes.
     pub(super) const fn len(self) -> usize {
         16 - self.number().leading_zeros() as usize / 8
     }
 
-    /// A number that sorts as `count` falling, then token rising by bytes: what the count lacks, then the token, its first
-    /// byte highest.
+    /// Returns a number that sorts by count descending, then by token ascending: the complement of the count, then the
+    /// token with its first byte highest.
     #[inline]
     pub(super) const fn rank(self, count: u32) -> u128 {
         (!count as u128) << 96 | self.number().swap_bytes() >> 32
     }
 
-    /// The token and the count of a rank.
+    /// Returns the token and the count of a rank.
     #[inline]
     pub(super) const fn of_rank(rank: u128) -> (Self, u32) {
         let number = (rank << 32).swap_bytes();
@@ -86,8 +88,8 @@ impl ShortToken {
     }
 }
 
-/// A token and its count; free while the count is 0. Its fields are looked at one by one: a number of 128 bits would be put
-/// together and taken apart again for each token.
+/// A token and its count. The slot is free while the count is 0. The fields are read one by one: the compiler would
+/// build a number of 128 bits and take it apart again for each token.
 #[derive(Debug, Clone, Copy, Default)]
 #[repr(align(16))]
 struct Slot {
@@ -112,22 +114,22 @@ impl Slot {
     }
 }
 
-/// Counts of short tokens: an open table.
+/// The counts of short tokens: a hash table with open addressing and linear probing.
 #[derive(Debug, Default)]
 pub(super) struct ShortTable {
-    /// A power of two of them, or none.
+    /// Their number is a power of two, or 0.
     slots: Vec<Slot>,
     len: usize,
 }
 
 impl ShortTable {
-    /// With so many slots, a power of two.
-    pub(super) fn of(slots: usize) -> Self {
+    /// Returns a table with this number of slots, a power of two.
+    pub(super) fn with_slots(slots: usize) -> Self {
         Self { slots: vec![Slot::default(); slots], len: 0 }
     }
 
-    /// Adds one to the count of a token that stands where it is looked for first. 0 where it does; else, or where the slot is
-    /// full, 1. Without a branch: it would often be taken wrongly, which is only seen when the slot has come from memory.
+    /// Adds one to the count of a token that is in its first slot, and returns 0. Returns 1 and changes nothing if it is
+    /// not there, or if the slot is full.
     #[inline]
     pub(super) fn add_one(&mut self, hash: u64, token: ShortToken) -> u64 {
         let mask = self.slots.len().wrapping_sub(1);
@@ -136,12 +138,13 @@ impl ShortTable {
         if slot.count == COUNT_MAX {
             return 1;
         }
+        // No branch: it would often be predicted wrongly, which shows only once the slot has come from memory.
         let is_other = u64::from(difference != 0);
         slot.count += 1 - is_other as u32;
         is_other
     }
 
-    /// Adds `n`, at least 1, to a token's count, wherever it stands or is to stand. What is too much for a slot.
+    /// Adds `n`, at least 1, to a token's count. Returns the part that exceeds the slot.
     pub(super) fn add(
         &mut self,
         hash: u64,
@@ -149,6 +152,7 @@ impl ShortTable {
         n: u64,
         hasher: impl Fn(ShortToken) -> u64,
     ) -> u64 {
+        // Above three quarters, linear probing reads too many slots. A free slot must be left for it to end.
         if self.len * 4 >= self.slots.len() * 3 {
             self.grow(hasher);
         }
@@ -163,7 +167,7 @@ impl ShortTable {
         let sum = u64::from(slot.count) + n;
         let count = u32::try_from(sum).unwrap_or(COUNT_MAX);
         *slot = Slot { low: token.low, high: token.high, count };
-        // What is more frequent comes to where it is looked for first. The other is found from where it was on: no slot in
+        // The more frequent token moves to its first slot. The other one is still found from there on, because no slot in
         // between is free.
         if count > self.slots[first].count {
             self.slots.swap(first, at);
@@ -171,7 +175,7 @@ impl ShortTable {
         sum - u64::from(count)
     }
 
-    /// Makes room for twice as many.
+    /// Doubles the number of slots.
     #[cold]
     fn grow(&mut self, hasher: impl Fn(ShortToken) -> u64) {
         let slots = (self.slots.len() * 2).max(SLOTS_MIN);
@@ -185,18 +189,20 @@ impl ShortTable {
         }
     }
 
-    /// The tokens and counts, in leaps over the table: in the order of the slots, which is that of the hashes in every table,
-    /// they would fill a smaller one from one end, and each would be looked for past all before it.
-    pub(super) fn in_leaps(&self) -> impl Iterator<Item = (ShortToken, u64)> {
+    /// Returns the tokens and counts in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ShortToken, u64)> {
         let mask = self.slots.len().wrapping_sub(1);
-        let leaps = (0..self.slots.len()).map(move |n| n.wrapping_mul(LEAP) & mask);
-        let slots = leaps.map(|at| self.slots[at]).filter(|slot| !slot.is_free());
+        // In strides over the table. The slots are in the order of the hashes in every table: in that order, the tokens
+        // would fill a smaller table from one end, and each would be probed for past all before it.
+        let visited = (0..self.slots.len()).map(move |n| n.wrapping_mul(STRIDE) & mask);
+        let slots = visited.map(|at| self.slots[at]).filter(|slot| !slot.is_free());
         slots.map(|slot| (slot.token(), u64::from(slot.count)))
     }
 
-    /// The [`rank`](ShortToken::rank) of each token, in no order; but not of those with a full slot that are `elsewhere`.
+    /// Returns the [`rank`](ShortToken::rank) of each token in no order, without the tokens whose slot is full and that
+    /// are `elsewhere`.
     pub(super) fn ranks(&self, elsewhere: impl Fn(ShortToken) -> bool) -> Vec<u128> {
-        // Without a branch for each slot, which would be taken wrongly as often as not.
+        // No branch for each slot: it would be predicted wrongly as often as not.
         let mut taken = vec![Slot::default(); self.len + 1];
         let mut found = 0;
         for slot in &self.slots {
@@ -208,7 +214,7 @@ impl ShortTable {
         taken.into_iter().filter(is_here).map(|slot| slot.token().rank(slot.count)).collect()
     }
 
-    /// How many tokens there are.
+    /// Returns the number of tokens.
     pub(super) const fn len(&self) -> usize {
         self.len
     }

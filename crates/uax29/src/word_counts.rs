@@ -1,21 +1,20 @@
-//! The counts of words alone, for users who want no files.
+//! Counts the words of texts.
 
 use std::io::{self, Read};
 
 use crate::{
-    tally::{Tally, TokenHasher},
-    tokens::Tokens,
-    uax29,
-    window::Windows,
+    token_counts::{ShortToken, TokenBatch, TokenCounts},
+    windows::Windows,
+    words::{WordSink, for_each_lowercase_word},
 };
 
-/// A text is read so much at a time: what is read stays in the processor's cache until it is counted, beside the counts.
+/// The size of a window, in bytes: small enough to stay in the processor's cache, beside the counts, until it is counted.
 const WINDOW_BYTES: u64 = 128 << 10;
 
-/// How often each word of any number of texts occurs: the words of UAX #29, lower-cased.
+/// The number of occurrences of each word in any number of texts: the words of UAX #29 in lower case.
 ///
 /// ```
-/// use process::word_counts::WordCounts;
+/// use uax29::word_counts::WordCounts;
 ///
 /// let mut counts = WordCounts::default();
 /// counts.add("The cat, the dog\n");
@@ -23,40 +22,49 @@ const WINDOW_BYTES: u64 = 128 << 10;
 /// assert_eq!(counts.sorted()[0], ("the".to_owned(), 3));
 /// assert_eq!((counts.words(), counts.distinct()), (7, 5));
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct WordCounts {
-    words: u64,
-    tally: Tally,
+    counts: TokenCounts,
 }
 
-impl Default for WordCounts {
-    fn default() -> Self {
-        Self { words: 0, tally: Tally::new(TokenHasher::default()) }
+/// Counts words as they come.
+struct Counter<'c> {
+    counts: &'c mut TokenCounts,
+    batch: TokenBatch,
+}
+
+impl WordSink for Counter<'_> {
+    #[inline]
+    fn push_short(&mut self, word: ShortToken, _: usize) {
+        self.batch.push(word, self.counts);
+    }
+
+    fn push(&mut self, word: &str) {
+        self.counts.add(word.as_bytes(), 1);
     }
 }
 
 impl WordCounts {
-    /// Counts the words of a text. Texts do not flow into each other: each ends its last word.
+    /// Counts the words of a text. The end of the text ends its last word.
     pub fn add(&mut self, text: &str) {
-        let mut tokens = Tokens::counted(std::mem::take(&mut self.tally));
-        uax29::words(text, &mut tokens);
-        self.words += tokens.len();
-        self.tally = tokens.into_counts();
+        let mut counter = Counter { counts: &mut self.counts, batch: TokenBatch::default() };
+        for_each_lowercase_word(text, &mut counter);
+        counter.batch.flush(counter.counts);
     }
 
-    /// Counts the words of a text that is read bit by bit, up to line ends: memory does not grow with its length, but with its
-    /// longest line, which is cut from 8 MiB on where a space and an ASCII letter or digit stand. What was counted before an
-    /// error stays.
+    /// Counts the words of a text that is read in parts, each up to a line end. So memory does not grow with the length
+    /// of the text but with its longest line, and lines of 8 MiB or more are cut (see [`cuts`](crate::cuts)).
     ///
     /// # Errors
-    /// Those of `text`; of kind [`InvalidData`](io::ErrorKind::InvalidData), with the place, where it is not UTF-8.
+    /// Returns the errors of the reader, and one of kind [`InvalidData`](io::ErrorKind::InvalidData) with the position
+    /// if the text is not UTF-8. Words that were counted before the error stay counted.
     pub fn read(&mut self, text: impl Read) -> io::Result<()> {
         let (mut windows, mut at, mut window) = (Windows::new(text, WINDOW_BYTES), 0, Vec::new());
         while let Some(next) = windows.next_in(window)? {
             window = next;
             let words = simdutf8::compat::from_utf8(&window).map_err(|error| {
                 let at = at + error.valid_up_to();
-                io::Error::new(io::ErrorKind::InvalidData, format!("no UTF-8 at byte {at}"))
+                io::Error::new(io::ErrorKind::InvalidData, format!("not UTF-8 at byte {at}"))
             })?;
             self.add(words);
             at += window.len();
@@ -64,30 +72,29 @@ impl WordCounts {
         Ok(())
     }
 
-    /// Takes over the counts of another.
+    /// Adds the counts of another.
     pub fn merge(&mut self, other: &Self) {
-        self.words += other.words;
-        self.tally.add_all(&other.tally);
+        self.counts.add_all(&other.counts);
     }
 
-    /// Words.
+    /// Returns the number of words.
     #[must_use]
     pub fn words(&self) -> u64 {
-        self.words
+        self.counts.total()
     }
 
-    /// Different words.
+    /// Returns the number of distinct words.
     #[must_use]
     pub fn distinct(&self) -> u64 {
-        self.tally.distinct()
+        self.counts.distinct()
     }
 
-    /// The words with their counts: count falling, then word rising by bytes.
+    /// Returns the words with their counts: counts descending, then words ascending by bytes.
     #[must_use]
     pub fn sorted(&self) -> Vec<(String, u64)> {
         let mut words = Vec::with_capacity(self.distinct() as usize);
-        self.tally.sorted().each(|word, n| {
-            words.push((String::from_utf8(word.to_vec()).expect("words are of texts"), n));
+        self.counts.sorted().for_each(|word, n| {
+            words.push((String::from_utf8(word.to_vec()).expect("words are parts of texts"), n));
         });
         words
     }
@@ -98,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_of_others_are_taken_over() {
+    fn counts_are_merged() {
         let (mut counts, mut others) = (WordCounts::default(), WordCounts::default());
         counts.add("a b floccinaucinihilipilification");
         others.add("b c floccinaucinihilipilification");
@@ -120,6 +127,6 @@ mod tests {
         let bad = [text.as_bytes(), b"\nwell\xff"].concat();
         let error = WordCounts::default().read(&*bad).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
-        assert_eq!(error.to_string(), format!("no UTF-8 at byte {}", text.len() + 5));
+        assert_eq!(error.to_string(), format!("not UTF-8 at byte {}", text.len() + 5));
     }
 }

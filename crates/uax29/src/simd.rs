@@ -1,76 +1,68 @@
-//! The masks of a text by wide registers: the only unsafe code of the workspace.
+//! Classifies bytes with wide registers: the only unsafe code of the workspace.
 //!
-//! Two things are unsafe here, and this is why they hold:
+//! Two operations are unsafe here, for these reasons they are sound:
 //!
-//! * Calling a function that is compiled for instructions which not every processor has. Each is called only where
-//!   `is_x86_feature_detected!` has found them.
-//! * Loading 64 or 32 bytes from a pointer. The pointer is that of a reference to an array of 64 bytes, or 32 behind it,
-//!   so all bytes that are read belong to the array; the loads used need no alignment.
+//! * Calling a function that is compiled for instructions that not every processor has. Each is called only after
+//!   `is_x86_feature_detected!` has found the instructions.
+//! * Loading 64 or 32 bytes from a pointer. The pointer comes from a reference to an array of 64 bytes, or points 32
+//!   bytes behind its start, so all bytes that are read belong to the array. The loads need no alignment.
 //!
-//! The safe twin is [`portable`](super::masks::portable); tests hold that all give the same.
+//! The safe twin is [`portable`](crate::bitmask::portable). Tests compare all implementations.
 
-use super::masks::Finder;
+use crate::bitmask::Classifier;
 
-/// The fastest way that this machine has, if it has any.
-pub(super) fn finder() -> Option<Finder> {
-    finders().into_iter().next()
+/// Returns the classifiers that this machine supports, the fastest first.
+pub(crate) fn classifiers() -> Vec<Classifier> {
+    imp::classifiers()
 }
 
-/// All ways that this machine has, the fastest first.
-pub(super) fn finders() -> Vec<Finder> {
-    imp::finders()
-}
-
-/// The way for machines with AVX2; none where this is no such machine.
+/// Returns the classifier for AVX2, or `None` if this machine does not support it.
 #[cfg(feature = "bench")]
-pub(super) fn avx2() -> Option<Finder> {
-    imp::avx2_finder()
+pub(crate) fn avx2() -> Option<Classifier> {
+    imp::avx2_classifier()
 }
 
 #[cfg(not(target_arch = "x86_64"))]
 mod imp {
-    use super::Finder;
+    use super::Classifier;
 
-    pub(super) fn finders() -> Vec<Finder> {
+    pub(super) fn classifiers() -> Vec<Classifier> {
         Vec::new()
     }
 
     #[cfg(feature = "bench")]
-    pub(super) fn avx2_finder() -> Option<Finder> {
+    pub(super) fn avx2_classifier() -> Option<Classifier> {
         None
     }
 }
 
 #[cfg(target_arch = "x86_64")]
-#[expect(unsafe_code, reason = "see above")]
+#[expect(unsafe_code, reason = "see the module documentation")]
 mod imp {
     use std::arch::{is_x86_feature_detected, x86_64::*};
 
-    use super::{
-        super::masks::{BLOCK, Masks},
-        Finder,
-    };
+    use crate::bitmask::{BLOCK, BlockMasks, Classifier};
 
-    pub(super) fn finders() -> Vec<Finder> {
-        let mut finders: Vec<Finder> = Vec::new();
+    pub(super) fn classifiers() -> Vec<Classifier> {
+        let mut classifiers: Vec<Classifier> = Vec::new();
         if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") {
-            // SAFETY: the processor has both.
-            finders.push(|blocks, masks| unsafe { avx512(blocks, masks) });
+            // SAFETY: the processor supports both.
+            classifiers.push(|blocks, masks| unsafe { avx512(blocks, masks) });
         }
-        finders.extend(avx2_finder());
-        finders
+        classifiers.extend(avx2_classifier());
+        classifiers
     }
 
-    pub(super) fn avx2_finder() -> Option<Finder> {
+    pub(super) fn avx2_classifier() -> Option<Classifier> {
         if !is_x86_feature_detected!("avx2") {
             return None;
         }
-        // SAFETY: the processor has it.
+        // SAFETY: the processor supports it.
         Some(|blocks, masks| unsafe { avx2(blocks, masks) })
     }
 
     #[target_feature(enable = "avx512f,avx512bw")]
-    fn avx512(blocks: &[[u8; BLOCK]], masks: &mut [Masks]) {
+    fn avx512(blocks: &[[u8; BLOCK]], masks: &mut [BlockMasks]) {
         for (block, masks) in blocks.iter().zip(masks) {
             // SAFETY: the array has 64 bytes.
             let bytes = unsafe { _mm512_loadu_si512(block.as_ptr().cast()) };
@@ -80,10 +72,10 @@ mod imp {
                 _mm512_cmplt_epu8_mask(offset, _mm512_set1_epi8(count.cast_signed()))
             };
             let both = is(b'\'') | is(b'.');
-            *masks = Masks {
+            *masks = BlockMasks {
                 letters: within(b'a', 26),
                 digits: within(b'0', 10),
-                low_lines: is(b'_'),
+                underscores: is(b'_'),
                 join_letters: both | is(b':'),
                 join_digits: both | is(b',') | is(b';'),
                 leads: within(0xC0, 64),
@@ -92,7 +84,7 @@ mod imp {
     }
 
     #[target_feature(enable = "avx2")]
-    fn avx2(blocks: &[[u8; BLOCK]], masks: &mut [Masks]) {
+    fn avx2(blocks: &[[u8; BLOCK]], masks: &mut [BlockMasks]) {
         for (block, masks) in blocks.iter().zip(masks) {
             // SAFETY: the array has 64 bytes.
             let low = unsafe { _mm256_loadu_si256(block.as_ptr().cast()) };
@@ -101,10 +93,10 @@ mod imp {
             let halves = [low, high];
             let (is, within) = (|byte| is(halves, byte), |from, count| within(halves, from, count));
             let both = is(b'\'') | is(b'.');
-            *masks = Masks {
+            *masks = BlockMasks {
                 letters: within(b'a', 26),
                 digits: within(b'0', 10),
-                low_lines: is(b'_'),
+                underscores: is(b'_'),
                 join_letters: both | is(b':'),
                 join_digits: both | is(b',') | is(b';'),
                 leads: within(0xC0, 64),
@@ -118,7 +110,7 @@ mod imp {
         mask(halves.map(|half| _mm256_cmpeq_epi8(half, _mm256_set1_epi8(byte.cast_signed()))))
     }
 
-    /// There is no unsigned comparison: a minimum that changes nothing stands for it.
+    /// AVX2 has no unsigned comparison, so this compares with the minimum: a byte that it does not change is in range.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn within(halves: [__m256i; 2], from: u8, count: u8) -> u64 {

@@ -1,34 +1,34 @@
-//! Tokens in the order in which counts are written.
+//! The counts of tokens in the order in which they are written.
 
 use std::{
     cmp::Reverse,
     io::{self, Write},
 };
 
-use super::short::{COUNT_MAX, ShortToken};
+use super::short_table::{COUNT_MAX, ShortToken};
 
-/// So many bytes of counts are written at a time.
-const LINES_BYTES: usize = 32 << 10;
+/// The size of the write buffer, in bytes.
+const BUFFER_BYTES: usize = 32 << 10;
 
-/// At least the bytes of a line of a short token: a tab, ten digits and a line feed stand behind it.
+/// The maximum length of the line of a short token, rounded up: the token, a TAB, ten digits and a line feed.
 const LINE_BYTES: usize = 32;
 
-/// The most digits of a count.
+/// The maximum number of digits of a count.
 const DIGITS_MAX: usize = 20;
 
-/// Tokens with their counts: count falling, then token rising by bytes.
+/// Tokens with their counts: counts descending, then tokens ascending by bytes.
 #[derive(Debug)]
-pub(crate) struct Sorted<'t> {
-    /// The [ranks](ShortToken::rank) of short tokens, which rise.
+pub struct SortedCounts<'t> {
+    /// The [ranks](ShortToken::rank) of short tokens, ascending.
     short: Vec<u128>,
     long: Vec<Long<'t>>,
 }
 
-/// Any other token with its count.
+/// Any other token with its count, ordered by count descending, then by token ascending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Long<'t> {
     n: Reverse<u64>,
-    /// That of its first bytes, which spares most looks at the token itself.
+    /// The rank of its first bytes, which most comparisons do not go beyond.
     rank: u128,
     token: &'t [u8],
 }
@@ -39,61 +39,70 @@ impl<'t> Long<'t> {
         Self { n: Reverse(n), rank: ShortToken::beginning(token).rank(count), token }
     }
 
-    /// How many of these short tokens stand before it. One of the same rank is its beginning.
+    /// Returns the number of these short tokens that are before it. A short token of the same rank is its beginning.
     fn place(&self, short: &[u128]) -> usize {
+        // No short token has a count of more than a slot.
         let fits = self.n.0 <= u64::from(COUNT_MAX);
         if fits { short.partition_point(|rank| *rank <= self.rank) } else { 0 }
     }
 }
 
-impl<'t> Sorted<'t> {
-    /// From the ranks of short tokens and from others, both in no order.
-    pub(super) fn of(mut short: Vec<u128>, long: impl Iterator<Item = (&'t [u8], u64)>) -> Self {
+impl<'t> SortedCounts<'t> {
+    /// Sorts the ranks of short tokens, and other tokens.
+    pub(super) fn new(mut short: Vec<u128>, long: impl Iterator<Item = (&'t [u8], u64)>) -> Self {
         short.sort_unstable();
         let mut long: Vec<_> = long.map(|(token, n)| Long::new(token, n)).collect();
         long.sort_unstable();
         Self { short, long }
     }
 
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
+    /// Returns the number of distinct tokens.
+    #[must_use]
+    pub fn len(&self) -> usize {
         self.short.len() + self.long.len()
     }
 
-    /// How many have a count of 1.
-    pub(crate) fn hapaxes(&self) -> usize {
+    /// Returns whether there are no tokens.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the number of tokens that occur once.
+    #[must_use]
+    pub fn hapaxes(&self) -> usize {
         let of_short = self.short.partition_point(|rank| ShortToken::of_rank(*rank).1 > 1);
         let of_long = self.long.partition_point(|long| long.n.0 > 1);
         self.len() - of_short - of_long
     }
 
-    /// The tokens and counts in order.
-    pub(crate) fn each(&self, mut take: impl FnMut(&[u8], u64)) {
+    /// Calls `f` with the tokens and counts in order.
+    pub fn for_each(&self, mut f: impl FnMut(&[u8], u64)) {
         for (short, long) in self.runs() {
             for rank in short {
                 let (token, count) = ShortToken::of_rank(*rank);
-                token.with_bytes(|token| take(token, u64::from(count)));
+                token.with_bytes(|token| f(token, u64::from(count)));
             }
             if let Some(Long { n, token, .. }) = long {
-                take(token, n.0);
+                f(token, n.0);
             }
         }
     }
 
-    /// The tokens of at most [`SHORT_BYTES`](super::SHORT_BYTES), as far as their counts do not exceed 32 bits.
-    pub(crate) fn each_short(&self, mut take: impl FnMut(&[u8])) {
+    /// Calls `f` with the tokens of at most [`SHORT_BYTES`](super::SHORT_BYTES) whose counts do not exceed 32 bits.
+    pub fn for_each_short(&self, mut f: impl FnMut(&[u8])) {
         for rank in &self.short {
             let (token, _) = ShortToken::of_rank(*rank);
-            token.with_bytes(&mut take);
+            token.with_bytes(&mut f);
         }
     }
 
-    /// All other tokens.
-    pub(crate) fn long(&self) -> impl Iterator<Item = &[u8]> {
+    /// Returns all other tokens.
+    pub fn long(&self) -> impl Iterator<Item = &[u8]> {
         self.long.iter().map(|long| long.token)
     }
 
-    /// All in order: short tokens, then the longer one behind them.
+    /// Returns all tokens in order, as runs of short tokens with the long one that follows them.
     fn runs(&self) -> impl Iterator<Item = (&[u128], Option<&Long<'t>>)> {
         let mut rest = self.short.as_slice();
         self.long.iter().map(Some).chain([None]).map(move |long| {
@@ -102,9 +111,12 @@ impl<'t> Sorted<'t> {
         })
     }
 
-    /// Writes them, one a line.
-    pub(crate) fn write(&self, counts: &mut dyn Write) -> io::Result<()> {
-        let mut lines = Lines { bytes: vec![0; LINES_BYTES], len: 0, counts };
+    /// Writes a line for each token: the token, a TAB, the count, a line feed.
+    ///
+    /// # Errors
+    /// Returns the errors of the writer.
+    pub fn write(&self, counts: &mut dyn Write) -> io::Result<()> {
+        let mut lines = Lines { bytes: vec![0; BUFFER_BYTES], len: 0, counts };
         for (short, long) in self.runs() {
             for rank in short {
                 let (token, count) = ShortToken::of_rank(*rank);
@@ -118,7 +130,7 @@ impl<'t> Sorted<'t> {
     }
 }
 
-/// Lines that are not written yet.
+/// A buffer of lines.
 struct Lines<'w> {
     bytes: Vec<u8>,
     len: usize,
@@ -134,7 +146,7 @@ impl Lines<'_> {
         self.counts.write_all(b"\n")
     }
 
-    /// In place: what is copied has the same length for all tokens.
+    /// Formats the line in the buffer: all copies have a constant length.
     fn push_short(&mut self, token: ShortToken, count: u32) -> io::Result<()> {
         if self.bytes.len() - self.len < LINE_BYTES {
             self.flush()?;
@@ -165,7 +177,8 @@ impl Lines<'_> {
     }
 }
 
-/// Formatting by the standard library takes longer than all else of a line.
+/// Returns the decimal digits of a number, in `memory`. The formatting of the standard library would take longer than
+/// the rest of a line.
 fn digits(mut n: u64, memory: &mut [u8; DIGITS_MAX]) -> &[u8] {
     let mut at = memory.len();
     loop {
@@ -183,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_written_as_they_are() {
+    fn digits_are_those_of_the_standard_library() {
         for n in [0, 7, 9, 10, 1_234_567_890, u64::MAX] {
             assert_eq!(digits(n, &mut [0; DIGITS_MAX]), n.to_string().as_bytes());
         }

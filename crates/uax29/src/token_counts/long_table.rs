@@ -1,12 +1,12 @@
-//! The table of all tokens that do not fit in a slot of the other: their bytes stand one after the other in an arena.
+//! The table of tokens that do not fit in a slot of the short table. Their bytes are in one arena.
 
 use hashbrown::{HashTable, hash_table::Entry};
 
-/// One token and its count.
+/// A token and its count.
 #[derive(Debug)]
 struct Counted {
     hash: u64,
-    /// Where the token begins in the arena.
+    /// The start of the token in the arena.
     at: usize,
     len: usize,
     n: u64,
@@ -18,7 +18,7 @@ impl Counted {
     }
 }
 
-/// Counts of tokens of any length.
+/// The counts of tokens of any length.
 #[derive(Debug, Default)]
 pub(super) struct LongTable {
     table: HashTable<Counted>,
@@ -39,17 +39,17 @@ impl LongTable {
         }
     }
 
-    /// Whether this token was counted.
-    pub(super) fn has(&self, hash: u64, token: &[u8]) -> bool {
+    /// Returns whether the table has this token.
+    pub(super) fn contains(&self, hash: u64, token: &[u8]) -> bool {
         self.table.find(hash, |counted| counted.token(&self.arena) == token).is_some()
     }
 
-    /// The tokens and counts, in no order.
-    pub(super) fn each(&self) -> impl Iterator<Item = (&[u8], u64)> {
+    /// Returns the tokens and counts in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], u64)> {
         self.table.iter().map(|counted| (counted.token(&self.arena), counted.n))
     }
 
-    /// How many tokens there are.
+    /// Returns the number of tokens.
     pub(super) fn len(&self) -> usize {
         self.table.len()
     }
