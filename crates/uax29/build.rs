@@ -59,7 +59,8 @@ fn common_class(c: char) -> Option<u8> {
         LETTER | DIGIT => &[],
         _ => &["ac", "ca", "0c", "c0", "_c", "c_", "אc", "cא", "アc", "cア", "a c", "ac ", "acc", "cca"],
     };
-    let is_apart = apart.iter().all(|shape| !is_joined(c, shape)) && edges.iter().all(|shape| is_alone(c, shape));
+    let is_apart =
+        apart.iter().all(|shape| !is_joined(c, shape)) && edges.iter().all(|shape| is_alone(c, shape));
     (is_apart && is_word == matches!(found, LETTER | DIGIT)).then_some(found)
 }
 

@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
-use process::{uax29, word_counts::WordCounts};
+use uax29::word_counts::WordCounts;
 use unicode_segmentation::UnicodeSegmentation;
 
 fuzz_target!(|text: &str| {
     let defined: Vec<String> = text.unicode_words().map(str::to_lowercase).collect();
-    assert_eq!(uax29::list(text), defined);
+    assert_eq!(uax29::lowercase_words(text), defined);
 
     let mut counts = WordCounts::default();
     counts.add(text);

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
-use process::{uax29::Way, word_counts::WordCounts};
+use uax29::{Implementation, word_counts::WordCounts};
 
 use super::{counted::Counted, texts::read_list};
 use crate::machine;
@@ -61,8 +61,8 @@ impl Masks {
     fn choose(self) -> anyhow::Result<()> {
         let chosen = match self {
             Self::Fastest => true,
-            Self::Avx2 => Way::Avx2.choose(),
-            Self::Portable => Way::Portable.choose(),
+            Self::Avx2 => Implementation::Avx2.select(),
+            Self::Portable => Implementation::Portable.select(),
         };
         ensure!(chosen, "this machine has no {}", self.name());
         Ok(())

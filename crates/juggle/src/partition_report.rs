@@ -10,7 +10,7 @@ use flow::{
     lane::Lane,
     queue::{BATCH_MAX, JobQueue},
 };
-use process::{config::Chunk, plan::Plan, window::Pace};
+use process::{chunking::Pace, config::Chunk, plan::Plan};
 use serde::Serialize;
 
 use crate::{

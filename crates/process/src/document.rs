@@ -17,13 +17,13 @@ use rayon::prelude::*;
 use uax29::windows::Windows;
 
 use crate::{
+    chunking::{self, Sizes},
     config::Chunk,
     error::ProcessError,
     pool::Pool,
     processor::Processor,
     results::{self, Results},
     stats,
-    chunking::{self, Sizes},
 };
 
 /// What is to be done.

@@ -35,6 +35,7 @@ pub mod tokens;
 pub mod vocabulary;
 pub mod words;
 
+pub mod chunking;
 mod dispatch;
 mod document;
 mod extent;
@@ -53,5 +54,4 @@ mod spare;
 mod spgc;
 mod succession;
 mod token_sink;
-pub mod chunking;
 mod word_list;

@@ -204,7 +204,6 @@ mod tests {
     use super::*;
     use uax29::token_counts::TokenCounts;
 
-
     #[test]
     fn a_power_law_is_found_again() {
         let (k, exponent) = fitted((1..=100).map(|x| (x, 3 * x * x))).unwrap();

@@ -7,8 +7,8 @@
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 use crate::{
-    config::Chunk,
     chunking::{Pace, Sizes},
+    config::Chunk,
 };
 
 /// The most pieces that are given one by one; of more, all threads have the same.

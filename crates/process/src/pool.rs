@@ -13,7 +13,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use crate::{error::ProcessError, chunking::Pace};
+use crate::{chunking::Pace, error::ProcessError};
 
 /// So much must have been worked on before chunks are chosen by its pace.
 const PACE_BYTES_MIN: u64 = 16 << 20;

@@ -16,6 +16,7 @@ use flow::{
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
+    chunking::{Pace, Sizes},
     config::{Chunk, ProcessConfig},
     dispatch::{Batch, Dispatch},
     document::{Processed, Task},
@@ -23,7 +24,6 @@ use crate::{
     pool::{self, Pool},
     processor::Processor,
     results::left_as_they_are,
-    chunking::{Pace, Sizes},
     words::Words,
 };
 

@@ -7,7 +7,10 @@ use uax29::{
     token_counts::{ShortToken, TokenBatch, TokenCounts, TokenHasher},
 };
 
-use crate::{filter::Filter, token_sink::{TokenSink, push_each_word}};
+use crate::{
+    filter::Filter,
+    token_sink::{TokenSink, push_each_word},
+};
 
 /// The number of bytes that are written for a short token: the token, a line feed, and bytes that the next token
 /// overwrites.

@@ -120,7 +120,8 @@ mod tests {
                     assert_eq!(masks(classifier, &[block]), expected, "{byte} at {at}");
                 }
                 let kinds = KINDS[usize::from(byte)];
-                let BlockMasks { letters, digits, underscores, join_letters, join_digits, leads } = expected[0];
+                let BlockMasks { letters, digits, underscores, join_letters, join_digits, leads } =
+                    expected[0];
                 let found = [letters, digits, underscores, join_letters, join_digits, leads];
                 for (kind, mask) in found.into_iter().enumerate() {
                     assert_eq!(mask, u64::from(kinds >> kind & 1) << at);

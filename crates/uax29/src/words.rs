@@ -138,7 +138,8 @@ impl<S: WordSink> Lowercase<'_, S> {
     /// Returns the first bytes of a word, then zeros, as two numbers.
     #[inline]
     fn first(&self, start: usize, len: usize) -> [u64; 2] {
-        let first: &[u8; PAD] = self.bytes[start..].first_chunk().expect("PAD bytes follow the start of every word");
+        let first: &[u8; PAD] =
+            self.bytes[start..].first_chunk().expect("PAD bytes follow the start of every word");
         let (halves, _) = first.as_chunks();
         let masks = FIRST[len.min(SHORT_BYTES)];
         [0, 1].map(|half| u64::from_le_bytes(halves[half]) & masks[half])
