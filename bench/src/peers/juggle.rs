@@ -8,7 +8,7 @@ use flow::{
     durability::Durability,
     job::{Known, Lease, NewJob, Priority},
     lane::Lane,
-    queue::{Ask, GroupLimit, JobQueue, NamedLimits, Push},
+    queue::{ClaimRequest, GroupLimit, JobQueue, NamedLimits, Push},
 };
 use futures_util::future::try_join_all;
 use queue::{
@@ -89,8 +89,8 @@ pub fn new_job(job: Job) -> NewJob {
 
 /// The wish for up to `limit` jobs.
 #[must_use]
-pub const fn ask(limit: usize) -> Ask {
-    Ask {
+pub const fn ask(limit: usize) -> ClaimRequest {
+    ClaimRequest {
         lane: LANE,
         limit,
         lease_ms: LEASE_MS,

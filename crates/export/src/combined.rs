@@ -6,7 +6,7 @@ use crate::{
     corpus::{Corpus, Document},
     directory::ExportDirectory,
     error::ExportError,
-    written::{Ready, Written, appear},
+    written::{Ready, Written, commit_all},
 };
 
 /// The file.
@@ -80,5 +80,5 @@ pub fn write(
         })?;
         if last == Some(b'\n') { Ok(()) } else { file.write_all(b"\n").map_err(&failed) }
     })?;
-    Ok(Written { files: appear(vec![Ready::settle(file, seen.documents)?])?, seen })
+    Ok(Written { files: commit_all(vec![Ready::sync(file, seen.documents)?])?, seen })
 }

@@ -10,8 +10,8 @@ use std::{
 };
 
 use flow::{
+    atomic_file::{self, AtomicFile},
     safe_file,
-    whole_file::{self, WholeFile},
 };
 
 use crate::error::ExportError;
@@ -38,7 +38,7 @@ impl ExportDirectory {
             Err(TryLockError::WouldBlock) => return Err(ExportError::Busy(path.to_owned())),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        whole_file::sweep(path).map_err(&failed)?;
+        atomic_file::sweep(path).map_err(&failed)?;
         Ok(Self { path: path.to_owned(), _locked: locked })
     }
 
@@ -53,14 +53,14 @@ impl ExportDirectory {
         let path = self.path.join(name);
         let failed = ExportError::writing(&path);
         fs::create_dir_all(&path).map_err(&failed)?;
-        whole_file::sweep(&path).map_err(&failed)?;
+        atomic_file::sweep(&path).map_err(&failed)?;
         Ok(path)
     }
 
     /// Begins a file in it.
-    pub(crate) fn begin(&self, name: &str) -> Result<WholeFile, ExportError> {
+    pub(crate) fn begin(&self, name: &str) -> Result<AtomicFile, ExportError> {
         let path = self.path.join(name);
-        WholeFile::begin(&path).map_err(ExportError::writing(&path))
+        AtomicFile::create(&path).map_err(ExportError::writing(&path))
     }
 
     /// Removes a file in it, if it is there.

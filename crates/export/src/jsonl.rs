@@ -21,7 +21,7 @@ use crate::{
     corpus::Corpus,
     directory::ExportDirectory,
     error::ExportError,
-    written::{Written, appear},
+    written::{Written, commit_all},
 };
 
 /// The directory that the shards lie in.
@@ -46,7 +46,7 @@ pub fn write(
         line::write(document, |part| shards.write(part))?;
         shards.end_line()
     })?;
-    let files = appear(shards.finish()?)?;
+    let files = commit_all(shards.finish()?)?;
     let kept: Vec<&PathBuf> = files.iter().map(|file| &file.path).collect();
     shards::remove_others(&place, &kept)?;
     Ok(Written { files, seen })

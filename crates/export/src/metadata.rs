@@ -10,7 +10,7 @@ use crate::{
     corpus::{Corpus, Document},
     directory::ExportDirectory,
     error::ExportError,
-    written::{Ready, Written, appear},
+    written::{Ready, Written, commit_all},
 };
 
 /// The file.
@@ -40,7 +40,7 @@ pub fn write(corpus: &Corpus<'_>, directory: &ExportDirectory) -> Result<Written
     table.write_record(COLUMNS).map_err(failed)?;
     let seen = corpus.each(|document| table.write_record(row(document)).map_err(failed))?;
     let file = table.into_inner().map_err(|error| ExportError::writing(&path)(error.into_error()))?;
-    Ok(Written { files: appear(vec![Ready::settle(file, seen.documents)?])?, seen })
+    Ok(Written { files: commit_all(vec![Ready::sync(file, seen.documents)?])?, seen })
 }
 
 fn row(document: &Document<'_>) -> [String; COLUMNS.len()] {

@@ -24,7 +24,7 @@ use crate::{
     corpus::{Corpus, Seen},
     directory::ExportDirectory,
     error::ExportError,
-    written::{Written, appear},
+    written::{Written, commit_all},
 };
 
 /// The file of documents.
@@ -80,7 +80,7 @@ pub fn write(
     })?;
     let mut ready = vec![documents.finish()?, counts.finish()?];
     ready.extend(sequence.map(Occurrences::finish).transpose()?);
-    let files = appear(ready)?;
+    let files = commit_all(ready)?;
     if tokens == Tokens::LeftOut {
         directory.remove(TOKENS)?;
     }

@@ -13,7 +13,7 @@ use crate::{
     corpus::{Seen, Step, Watch},
     directory::ExportDirectory,
     error::ExportError,
-    written::{Ready, Written, appear},
+    written::{Ready, Written, commit_all},
 };
 
 /// The file.
@@ -41,7 +41,7 @@ pub fn write(directory: &ExportDirectory, watch: &Watch<'_>) -> Result<Written, 
         file.write_all(&line(&sum, name)).map_err(ExportError::writing(file.path()))?;
         watch(Step { done: number as u64 + 1, of });
     }
-    Ok(Written { files: appear(vec![Ready::settle(file, of)?])?, seen: Seen::default() })
+    Ok(Written { files: commit_all(vec![Ready::sync(file, of)?])?, seen: Seen::default() })
 }
 
 fn collect(top: &Path, below: &Path, names: &mut Vec<PathBuf>) -> Result<(), ExportError> {

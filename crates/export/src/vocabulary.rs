@@ -22,7 +22,7 @@ use crate::{
     corpus::Corpus,
     directory::ExportDirectory,
     error::ExportError,
-    written::{Ready, Written, appear},
+    written::{Ready, Written, commit_all},
 };
 
 /// The file.
@@ -61,7 +61,7 @@ pub fn write(
         runs.add(table.drain(Order::Token))?;
         ranked(runs, directory, memory_bytes)?.merge(|entry| put(&entry))?;
     }
-    Ok(Written { files: appear(vec![Ready::settle(file, rows)?])?, seen })
+    Ok(Written { files: commit_all(vec![Ready::sync(file, rows)?])?, seen })
 }
 
 /// What the runs add up to, in runs by rank.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use flow::whole_file::{SettledFile, WholeFile};
+use flow::atomic_file::{AtomicFile, SyncedFile};
 
 use crate::{corpus::Seen, error::ExportError};
 
@@ -28,23 +28,23 @@ pub struct WrittenFile {
 
 /// A file with all its rows, which nobody sees yet.
 pub(crate) struct Ready {
-    file: SettledFile,
+    file: SyncedFile,
     rows: u64,
 }
 
 impl Ready {
     /// Forces a file to the medium.
-    pub(crate) fn settle(file: WholeFile, rows: u64) -> Result<Self, ExportError> {
+    pub(crate) fn sync(file: AtomicFile, rows: u64) -> Result<Self, ExportError> {
         let path = file.path().to_owned();
-        Ok(Self { file: file.settle().map_err(ExportError::writing(&path))?, rows })
+        Ok(Self { file: file.sync().map_err(ExportError::writing(&path))?, rows })
     }
 }
 
 /// Gives files that belong together their names, when all of them are whole.
-pub(crate) fn appear(files: Vec<Ready>) -> Result<Vec<WrittenFile>, ExportError> {
+pub(crate) fn commit_all(files: Vec<Ready>) -> Result<Vec<WrittenFile>, ExportError> {
     let one = |Ready { file, rows }: Ready| {
         let written = WrittenFile { path: file.path().to_owned(), bytes: file.bytes, rows };
-        file.appear().map_err(ExportError::writing(&written.path))?;
+        file.commit().map_err(ExportError::writing(&written.path))?;
         Ok(written)
     };
     files.into_iter().map(one).collect()

@@ -1,6 +1,6 @@
 //! What the head of an answer means: go on, begin anew, or fail.
 
-use flow::{clock::Millis, reason::Reason};
+use flow::{clock::Millis, failure::Reason};
 use reqwest::{
     StatusCode,
     header::{

@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, io::BufRead};
 
-use flow::reason::Reason;
+use flow::failure::Reason;
 
 use crate::{
     answer::{EndOf, Plan},

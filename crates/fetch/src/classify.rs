@@ -7,7 +7,7 @@
 
 use std::{error::Error, io};
 
-use flow::{machine::MachineFailure, reason::Reason};
+use flow::{failure::Reason, machine::MachineFailure};
 use url::Url;
 
 use crate::{
@@ -60,7 +60,7 @@ pub(crate) fn unanswered(error: &reqwest::Error, url: &Url, proxy: Option<&str>)
 /// Returns the condition of this machine that prevented a response, if there is one. A socket is an open file
 /// too, so a limit on open files also stops connections.
 fn machine(error: &reqwest::Error) -> Option<MachineFailure> {
-    chain(error).filter_map(|error| error.downcast_ref()).find_map(MachineFailure::of_any)
+    chain(error).filter_map(|error| error.downcast_ref()).find_map(MachineFailure::from_any_io)
 }
 
 /// Whether a request by a proxy failed on the way: the proxy has no address, does not answer, or lets nothing through.

@@ -19,7 +19,7 @@
 
 use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 
-use flow::reason::Reason;
+use flow::failure::Reason;
 
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{
@@ -330,7 +330,7 @@ mod tests {
         let clients = Clients::new(&FetchConfig::default()).unwrap();
         let error = clients.guarded.kept.get(url.clone()).send().await.unwrap_err();
         let failed = crate::classify::unanswered(&error, &url, None);
-        assert_eq!(failed.failure.reason, flow::reason::Reason::ForbiddenAddress, "{}", failed.failure);
+        assert_eq!(failed.failure.reason, flow::failure::Reason::ForbiddenAddress, "{}", failed.failure);
         assert_eq!(failed.hope, crate::failed::Hope::None);
     }
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use flow::{blobs::BlobName, clock::Clock, meter::Meter, payload::Stored, reason::Reason};
+use flow::{blobs::BlobName, clock::Clock, counters::Counters, failure::Reason, payload::Stored};
 use reqwest::Response;
 use tokio::time::error::Elapsed;
 use url::Url;
@@ -38,7 +38,7 @@ pub(crate) struct Download<'a> {
     pub(crate) config: &'a FetchConfig,
     pub(crate) hops: &'a Hops,
     pub(crate) spools: &'a Spools,
-    pub(crate) meter: &'a Meter,
+    pub(crate) counters: &'a Counters,
     pub(crate) throttle: &'a Throttle,
     pub(crate) clock: Clock,
     pub(crate) before: Before,
@@ -187,7 +187,7 @@ impl Download<'_> {
                 Closed = writer.closed() => return Err(Broken::Closed),
             };
             let Some(chunk) = chunk else { return Ok(()) };
-            Meter::add(&self.meter.bytes, chunk.len() as u64);
+            self.counters.bytes.add(chunk.len() as u64);
             self.throttle.pace(chunk.len()).await;
             writer.append(chunk).await?;
         }

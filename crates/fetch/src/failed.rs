@@ -11,9 +11,9 @@ use std::fmt;
 use flow::{
     blobs::BlobError,
     clock::Millis,
+    failure::{Failure, Reason},
     machine::MachineFailure,
     payload::FetchJob,
-    reason::{Failure, Reason},
     stage::{Attempt, StageError},
 };
 

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 
 use flow::{
     clock::{Millis, millis},
-    reason::Reason,
+    failure::Reason,
 };
 use reqwest::{StatusCode, header::HeaderMap};
 use url::Url;

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use flow::{payload::Stored, reason::Reason};
+use flow::{failure::Reason, payload::Stored};
 use reqwest::{
     RequestBuilder, Response, StatusCode,
     header::{

@@ -3,7 +3,7 @@
 
 use std::{io, io::Write};
 
-use flow::reason::{Failure, Reason};
+use flow::failure::{Failure, Reason};
 use reqwest::{
     Response,
     header::{CONTENT_ENCODING, HeaderValue},

@@ -8,9 +8,9 @@ use std::{
 
 use flow::{
     blobs::{BlobError, BlobName},
+    counters::Counters,
+    failure::Reason,
     machine::MachineFailure,
-    meter::Meter,
-    reason::Reason,
 };
 use url::Url;
 
@@ -40,12 +40,12 @@ pub(crate) struct Local {
 impl Local {
     /// Copies and publishes, if the bytes are the expected ones and not those that are stored. The same rules as for a download hold: a size limit,
     /// not empty, a text. Only regular files are read.
-    pub(crate) fn run(self, meter: &Meter) -> Result<Downloaded, Trouble> {
+    pub(crate) fn run(self, counters: &Counters) -> Result<Downloaded, Trouble> {
         let (path, file) = open(&self.url)?;
         let facts = facts(&self.url);
         let mut spool = Spool::open(self.spools.clone(), &self.name)?;
         spool.begin(facts.clone(), None)?;
-        if let Err(trouble) = self.copy(&path, file, &mut spool, meter) {
+        if let Err(trouble) = self.copy(&path, file, &mut spool, counters) {
             spool.discard()?;
             return Err(trouble);
         }
@@ -59,7 +59,13 @@ impl Local {
         }
     }
 
-    fn copy(&self, path: &Path, mut file: File, spool: &mut Spool, meter: &Meter) -> Result<(), Trouble> {
+    fn copy(
+        &self,
+        path: &Path,
+        mut file: File,
+        spool: &mut Spool,
+        counters: &Counters,
+    ) -> Result<(), Trouble> {
         let refuse = |reason, why: &str| Failed::for_good(reason, format!("'{}': {why}", path.display()));
         let not_text = |what: &str| refuse(Reason::NotText, &format!("{what} where a text was expected"));
         let mut buffer = vec![0; BUFFER_BYTES];
@@ -70,7 +76,7 @@ impl Local {
             if read == 0 {
                 break;
             }
-            Meter::add(&meter.bytes, read as u64);
+            counters.bytes.add(read as u64);
             copied += read as u64;
             if copied > self.bytes_max {
                 let why = format!("the file is over the limit of {} bytes", self.bytes_max);
@@ -95,7 +101,7 @@ fn open(url: &Url) -> Result<(PathBuf, File), Failed> {
     let path = url.to_file_path().map_err(|()| fail(format!("{url}: not a path on this machine")))?;
     let told = |error: io::Error| {
         let what = format!("'{}' cannot be read: {error}", path.display());
-        match MachineFailure::of_any(&error) {
+        match MachineFailure::from_any_io(&error) {
             Some(condition) => Failed::of_this_machine(condition, what),
             None => fail(what),
         }

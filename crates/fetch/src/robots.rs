@@ -16,7 +16,7 @@ use std::{
 
 use flow::{
     clock::{Clock, Millis, millis},
-    reason::Reason,
+    failure::Reason,
 };
 use reqwest::header::{CONTENT_ENCODING, HeaderValue};
 use robotxt::{BYTE_LIMIT, Robots};
@@ -326,7 +326,7 @@ fn head<'a>(url: &'a Url, response: &'a reqwest::Response) -> Head<'a> {
 fn busy(url: &Url, response: &reqwest::Response, now_ms: Millis) -> Failed {
     let mut failed = head(url, response).busy(now_ms);
     let why = format!("status {}: all is forbidden until it can be had", response.status().as_u16());
-    failed.failure = flow::reason::Failure::new(Reason::Robots, unknown(url, &why));
+    failed.failure = flow::failure::Failure::new(Reason::Robots, unknown(url, &why));
     failed
 }
 

@@ -15,11 +15,11 @@ use std::{
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
     clock::{Clock, Millis, millis},
+    counters::Counters,
+    failure::{Failure, Reason},
     job::Known as Pushed,
     lane::Lane,
-    meter::Meter,
     payload::{FetchJob, Fetched, StoreJob},
-    reason::{Failure, Reason},
     stage::{Attempt, Done, Stage, StageError},
 };
 use url::Url;
@@ -54,7 +54,7 @@ pub struct Fetch {
     config: FetchConfig,
     hops: Hops,
     spools: Spools,
-    meter: Arc<Meter>,
+    counters: Arc<Counters>,
     throttle: Throttle,
     clock: Clock,
     rulebook: Rulebook,
@@ -64,7 +64,7 @@ pub struct Fetch {
 }
 
 impl Fetch {
-    /// A stage that spools into `blobs` and adds the bytes it receives to `meter.bytes` as they come. Reads the
+    /// A stage that spools into `blobs` and adds the bytes it receives to `counters.bytes` as they come. Reads the
     /// system's root certificates, if there are any, those of the configuration, and the proxies that the environment
     /// names where the configuration names none.
     ///
@@ -73,7 +73,7 @@ impl Fetch {
     pub fn new(
         config: FetchConfig,
         blobs: Arc<dyn BlobStore>,
-        meter: Arc<Meter>,
+        counters: Arc<Counters>,
     ) -> Result<Self, FetchError> {
         let hops = Hops::new(&config)?;
         let clock = Clock::start();
@@ -88,7 +88,7 @@ impl Fetch {
             throttle: Throttle::new(config.bytes_per_second_max),
             config,
             hops,
-            meter,
+            counters,
             clock,
         })
     }
@@ -116,7 +116,7 @@ impl Fetch {
             config: &self.config,
             hops: &self.hops,
             spools: &self.spools,
-            meter: &self.meter,
+            counters: &self.counters,
             throttle: &self.throttle,
             clock: self.clock,
             ended,
@@ -146,8 +146,8 @@ impl Fetch {
             stored,
             bytes_max: self.config.body_bytes_max,
         };
-        let meter = Arc::clone(&self.meter);
-        match tokio::task::spawn_blocking(move || local.run(&meter)).await {
+        let counters = Arc::clone(&self.counters);
+        match tokio::task::spawn_blocking(move || local.run(&counters)).await {
             Ok(result) => result,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),

@@ -365,7 +365,7 @@ impl BlobError {
     /// The error for what the system said about a path.
     #[must_use]
     pub fn at(path: &Path, source: io::Error) -> Self {
-        match (MachineFailure::of(&source), source.kind()) {
+        match (MachineFailure::from_own_io(&source), source.kind()) {
             (Some(condition), _) => Self::machine(path, condition, source),
             (None, io::ErrorKind::NotFound) => Self::NotFound(path.to_owned()),
             (None, io::ErrorKind::InvalidData) => Self::Damaged { path: path.to_owned(), source },

@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::{
     clock::Millis,
     document::folded,
+    failure::{Failure, Reason},
     lane::Lane,
-    reason::{Failure, Reason},
 };
 
 /// The longest job key, in bytes.

@@ -30,7 +30,7 @@ impl MachineFailure {
     /// the machine can refuse access. Returns `None` if the error is about a single file, for example if the
     /// file does not exist.
     #[must_use]
-    pub fn of(error: &io::Error) -> Option<Self> {
+    pub fn from_own_io(error: &io::Error) -> Option<Self> {
         let code = error.raw_os_error().map(Errno::from_raw_os_error);
         match code {
             Some(Errno::ROFS) => Some(Self::ReadOnly),
@@ -51,15 +51,16 @@ impl MachineFailure {
     /// Returns the condition behind an operating system error about anything, for example a file of the user
     /// or a socket. Missing files and refused access are not conditions of the machine there.
     #[must_use]
-    pub fn of_any(error: &io::Error) -> Option<Self> {
+    pub fn from_any_io(error: &io::Error) -> Option<Self> {
         error.raw_os_error().map(Errno::from_raw_os_error).and_then(Self::shortage)
     }
 
     /// Returns the message for an operating system error in one of juggle's own directories. If the machine
     /// is the cause, the message says what to do.
     #[must_use]
-    pub fn told(error: &io::Error) -> String {
-        Self::of(error).map_or_else(|| error.to_string(), |condition| format!("{condition} ({error})"))
+    pub fn describe(error: &io::Error) -> String {
+        Self::from_own_io(error)
+            .map_or_else(|| error.to_string(), |condition| format!("{condition} ({error})"))
     }
 
     /// Returns the condition that an error code stands for, whatever the operation.
@@ -105,7 +106,7 @@ mod tests {
     use super::*;
 
     fn of(code: Errno) -> Option<MachineFailure> {
-        MachineFailure::of(&code.into())
+        MachineFailure::from_own_io(&code.into())
     }
 
     #[test]
@@ -118,12 +119,15 @@ mod tests {
             (Errno::NOMEM, MachineFailure::OutOfMemory),
             (Errno::IO, MachineFailure::Disk),
         ] {
-            assert_eq!((of(code), MachineFailure::of_any(&code.into())), (Some(condition), Some(condition)));
+            assert_eq!(
+                (of(code), MachineFailure::from_any_io(&code.into())),
+                (Some(condition), Some(condition))
+            );
         }
         assert_eq!(of(Errno::ROFS), Some(MachineFailure::ReadOnly));
         assert_eq!(of(Errno::ACCESS), Some(MachineFailure::NoPermission));
         assert_eq!(of(Errno::TIMEDOUT), Some(MachineFailure::Disk), "a network file system");
-        assert_eq!(MachineFailure::of(&io::ErrorKind::WriteZero.into()), Some(MachineFailure::Disk));
+        assert_eq!(MachineFailure::from_own_io(&io::ErrorKind::WriteZero.into()), Some(MachineFailure::Disk));
     }
 
     #[test]
@@ -132,9 +136,9 @@ mod tests {
             assert_eq!(of(code), None, "{code}");
         }
         for code in [Errno::ACCESS, Errno::CONNREFUSED, Errno::TIMEDOUT, Errno::CONNRESET] {
-            assert_eq!(MachineFailure::of_any(&code.into()), None, "{code}");
+            assert_eq!(MachineFailure::from_any_io(&code.into()), None, "{code}");
         }
-        assert_eq!(MachineFailure::of(&io::ErrorKind::InvalidData.into()), None);
-        assert_eq!(MachineFailure::of(&io::Error::other("a link")), None);
+        assert_eq!(MachineFailure::from_own_io(&io::ErrorKind::InvalidData.into()), None);
+        assert_eq!(MachineFailure::from_own_io(&io::Error::other("a link")), None);
     }
 }

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     clock::Millis,
     document::DocumentId,
+    failure::Failure,
     job::{Group, Known, NewJob},
     lane::Lane,
-    reason::Failure,
 };
 
 /// Download one text.

@@ -17,9 +17,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Millis,
+    failure::Failure,
     job::{Claim, Group, JobId, JobView, Lease, NewJob, Selection, State},
     lane::Lane,
-    reason::Failure,
 };
 
 /// The most jobs in one push, claim, list or set of follow-ups.
@@ -36,7 +36,7 @@ pub trait JobQueue: Send + Sync + 'static {
     async fn push(&self, push: Push) -> Result<Pushed, QueueError>;
 
     /// Hands out up to `ask.limit` jobs, waiting up to `ask.wait_ms` for the first one.
-    async fn claim(&self, ask: Ask) -> Result<Claimed, QueueError>;
+    async fn claim(&self, ask: ClaimRequest) -> Result<ClaimResponse, QueueError>;
 
     /// Heartbeat: each lease lasts `lease_ms` from now. Returns those that are no longer held.
     async fn extend(&self, leases: Vec<Lease>, lease_ms: Millis) -> Result<Vec<Lease>, QueueError>;
@@ -53,10 +53,10 @@ pub trait JobQueue: Send + Sync + 'static {
     async fn pending(&self, lane: Lane, groups: Vec<Group>) -> Result<Vec<u64>, QueueError>;
 
     /// Ends an attempt without success.
-    async fn fail(&self, lease: Lease, verdict: Verdict) -> Result<(), QueueError>;
+    async fn fail(&self, lease: Lease, nack: Nack) -> Result<(), QueueError>;
 
     /// Says that a worker of this client serves the lane, until the client goes or says otherwise.
-    async fn attend(&self, lane: Lane, presence: Presence) -> Result<(), QueueError>;
+    async fn register_worker(&self, lane: Lane, registration: Registration) -> Result<(), QueueError>;
 
     /// Counts of everything.
     async fn stats(&self) -> Result<QueueStats, QueueError>;
@@ -135,7 +135,7 @@ pub struct Pushed {
 
 /// A wish for jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ask {
+pub struct ClaimRequest {
     /// From which lane.
     pub lane: Lane,
     /// How many at most; at most [`BATCH_MAX`].
@@ -153,7 +153,7 @@ pub struct Ask {
 /// Limits of single groups.
 pub type NamedLimits = BTreeMap<Group, GroupLimit>;
 
-impl Ask {
+impl ClaimRequest {
     /// What a group is limited to.
     #[must_use]
     pub fn limit_of(&self, group: &Group) -> GroupLimit {
@@ -179,11 +179,11 @@ impl GroupLimit {
 
 /// The answer to a wish.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claimed {
+pub struct ClaimResponse {
     /// The jobs, now leased.
     pub claims: Vec<Claim>,
     /// What to expect next.
-    pub outlook: Outlook,
+    pub lane_status: LaneStatus,
 }
 
 /// A group that is left alone for longer than this is not waited for.
@@ -191,7 +191,7 @@ pub const RESTING_AFTER_MS: Millis = 15 * 60_000;
 
 /// What a worker can expect of its lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Outlook {
+pub enum LaneStatus {
     /// Jobs are delayed, with other workers, or may come from upstream.
     Open,
     /// All that is pending waits for groups that are left alone for longer than [`RESTING_AFTER_MS`], and the lane has no
@@ -211,7 +211,7 @@ pub enum Outlook {
 
 /// How an attempt ended without success.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Verdict {
+pub enum Nack {
     /// Try again after a time.
     Retry {
         /// What went wrong.
@@ -241,13 +241,13 @@ pub enum Verdict {
     },
 }
 
-/// Whether a worker is there.
+/// A change of the number of workers that serve a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Presence {
-    /// It serves the lane.
-    Here,
-    /// It no longer does.
-    Gone,
+pub enum Registration {
+    /// One more worker serves the lane.
+    Add,
+    /// One worker less serves the lane.
+    Remove,
 }
 
 /// Whether a lane hands out jobs.

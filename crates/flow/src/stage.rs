@@ -7,9 +7,9 @@ use serde::de::DeserializeOwned;
 use crate::{
     blobs::BlobError,
     clock::Millis,
+    failure::{Failure, Reason},
     job::NewJob,
     lane::Lane,
-    reason::{Failure, Reason},
 };
 
 /// One step of the dataflow: takes a job, makes its result durable, and says what follows. The types of input and

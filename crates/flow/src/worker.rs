@@ -22,12 +22,13 @@ use tokio::{
 use self::attempt::{Settled, attempt};
 use crate::{
     clock::Millis,
+    counters::Counters,
+    failure::Failure,
     job::{Claim, Lease},
-    meter::Meter,
     queue::{
-        Ask, BATCH_MAX, Claimed, GroupLimit, JobQueue, NamedLimits, Outlook, Presence, QueueError, Verdict,
+        BATCH_MAX, ClaimRequest, ClaimResponse, GroupLimit, JobQueue, LaneStatus, Nack, NamedLimits,
+        QueueError, Registration,
     },
-    reason::Failure,
     retry::RetryPolicy,
     shutdown::{Phase, Shutdown, Trigger},
     stage::Stage,
@@ -111,7 +112,7 @@ pub struct Worker<S> {
     /// How.
     pub config: WorkerConfig,
     /// Counts.
-    pub meter: Arc<Meter>,
+    pub counters: Arc<Counters>,
     /// Told to stop by this.
     pub shutdown: Shutdown,
     /// Stops the others by this, where `on_death` says so.
@@ -134,9 +135,9 @@ impl<S: Stage> Worker<S> {
     }
 
     async fn work(&self) -> Result<Ended, WorkerError> {
-        self.queue.attend(S::LANE, Presence::Here).await?;
+        self.queue.register_worker(S::LANE, Registration::Add).await?;
         let ended = Loop::new(self).run().await;
-        match self.queue.attend(S::LANE, Presence::Gone).await {
+        match self.queue.register_worker(S::LANE, Registration::Remove).await {
             Ok(()) => ended,
             Err(error) => ended.and(Err(error.into())),
         }
@@ -210,14 +211,14 @@ impl<'w, S: Stage> Loop<'w, S> {
     }
 
     /// Runs what was granted, or gives it back where it is time to stop.
-    async fn take(&mut self, claimed: Result<Claimed, QueueError>, asked: Instant) {
+    async fn take(&mut self, claimed: Result<ClaimResponse, QueueError>, asked: Instant) {
         let claimed = match claimed {
             Ok(claimed) => claimed,
             Err(error) => return self.stop_with(Err(error.into())),
         };
         self.heed_shutdown();
         if claimed.claims.is_empty() && self.stop.is_none() {
-            self.stop = end_of(self.worker.config.until, claimed.outlook, self.tasks.is_empty()).map(Ok);
+            self.stop = end_of(self.worker.config.until, claimed.lane_status, self.tasks.is_empty()).map(Ok);
             self.rest_until = Some(asked + Duration::from_millis(CLAIM_WAIT_MS));
         }
         for claim in claimed.claims {
@@ -230,24 +231,24 @@ impl<'w, S: Stage> Loop<'w, S> {
     }
 
     fn start(&mut self, claim: Claim) {
-        let Worker { stage, queue, config, meter, .. } = self.worker;
+        let Worker { stage, queue, config, counters, .. } = self.worker;
         let lease = claim.lease;
         let (hold, lost) = oneshot::channel();
         let task = attempt(Arc::clone(stage), Arc::clone(queue), claim, config.retry, lost);
         self.tasks.spawn(async move { (lease, task.await) });
         self.held.insert(lease, hold);
-        Meter::add(&meter.in_flight, 1);
+        counters.in_flight.add(1);
     }
 
     async fn release(&self, lease: Lease) {
-        if let Err(error) = self.worker.queue.fail(lease, Verdict::Release).await {
+        if let Err(error) = self.worker.queue.fail(lease, Nack::Release).await {
             tracing::debug!(%error, "failed to give a job back; its lease will run out");
         }
     }
 
     fn settled(&mut self, joined: Result<Outcome, JoinError>) {
-        let meter = &self.worker.meter;
-        Meter::sub(&meter.in_flight, 1);
+        let counters = &self.worker.counters;
+        counters.in_flight.sub(1);
         let (lease, outcome) = match joined {
             Ok(outcome) => outcome,
             Err(stopped) if stopped.is_cancelled() => return,
@@ -257,10 +258,10 @@ impl<'w, S: Stage> Loop<'w, S> {
         self.held.remove(&lease);
         self.rest_until = None;
         match outcome {
-            Ok(Settled::Done) => Meter::add(&meter.done, 1),
-            Ok(Settled::Retried) => Meter::add(&meter.retried, 1),
+            Ok(Settled::Done) => counters.done.add(1),
+            Ok(Settled::Retried) => counters.retried.add(1),
             Ok(Settled::Dead) => {
-                Meter::add(&meter.dead, 1);
+                counters.dead.add(1);
                 if self.worker.config.on_death == OnDeath::FailFast {
                     self.worker.trigger.advance(Phase::Draining);
                 }
@@ -305,12 +306,12 @@ impl<'w, S: Stage> Loop<'w, S> {
     }
 }
 
-fn ask<S: Stage>(config: &WorkerConfig, limit: usize) -> Ask {
+fn ask<S: Stage>(config: &WorkerConfig, limit: usize) -> ClaimRequest {
     let wait_ms = match config.until {
         Until::FirstEmpty => 0,
         Until::Drained | Until::Stopped => CLAIM_WAIT_MS,
     };
-    Ask {
+    ClaimRequest {
         lane: S::LANE,
         limit,
         lease_ms: config.lease_ms,
@@ -320,15 +321,15 @@ fn ask<S: Stage>(config: &WorkerConfig, limit: usize) -> Ask {
     }
 }
 
-fn end_of(until: Until, outlook: Outlook, idle: bool) -> Option<Ended> {
-    match (until, outlook) {
-        (Until::Stopped, _) | (_, Outlook::Feeding | Outlook::HeldBack) => None,
-        (_, Outlook::Blocked) => idle.then_some(Ended::Blocked),
-        (_, Outlook::Resting) => idle.then_some(Ended::Resting),
-        (_, Outlook::Drained) | (Until::FirstEmpty, Outlook::Open | Outlook::Paused) => {
+fn end_of(until: Until, lane_status: LaneStatus, idle: bool) -> Option<Ended> {
+    match (until, lane_status) {
+        (Until::Stopped, _) | (_, LaneStatus::Feeding | LaneStatus::HeldBack) => None,
+        (_, LaneStatus::Blocked) => idle.then_some(Ended::Blocked),
+        (_, LaneStatus::Resting) => idle.then_some(Ended::Resting),
+        (_, LaneStatus::Drained) | (Until::FirstEmpty, LaneStatus::Open | LaneStatus::Paused) => {
             idle.then_some(Ended::Finished)
         }
-        (Until::Drained, Outlook::Open | Outlook::Paused) => None,
+        (Until::Drained, LaneStatus::Open | LaneStatus::Paused) => None,
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
 /// [`Exit::File`] with what to do.
 pub fn prepare(run: &Path) -> Result<(), CliError> {
     let refuse = |error: io::Error| {
-        let why = MachineFailure::told(&error);
+        let why = MachineFailure::describe(&error);
         let message = format!("cannot use '{}' as the output directory: {why}", run.display());
         let exit = if is_full(&error) { Exit::DiskFull } else { Exit::File };
         CliError::new(exit, message).advise("name one that you may write to with -o DIR")

@@ -10,13 +10,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flow::{document::DocumentId, safe_file};
+use flow::{atomic_file, document::DocumentId, safe_file};
 use serde::Serialize;
 
-use crate::{
-    exit::{CliError, Exit},
-    whole_file::WholeFile,
-};
+use crate::exit::{CliError, Exit};
 
 const HEADER: &str = "id\tduplicate_of\n";
 /// The largest file that is read.
@@ -51,9 +48,7 @@ pub(crate) fn write(run: &Path, duplicates: &[(DocumentId, DocumentId)]) -> Resu
     if safe_file::read_to_string(&path).is_ok_and(|before| before == text) {
         return Ok(());
     }
-    let mut file = WholeFile::begin(&path)?;
-    file.write(|file| file.write_all(text.as_bytes()))?;
-    file.finish()
+    atomic_file::write(&path, text).map_err(|error| CliError::unwritten(&path, &error))
 }
 
 /// Those that were written down last. Blocking.

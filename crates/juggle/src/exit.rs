@@ -4,7 +4,7 @@ use std::{fmt, io, path::Path, process::ExitCode};
 
 use export::error::ExportError;
 use flow::{
-    blobs::BlobError, machine::MachineFailure, queue::QueueError, reason::Reason, worker::WorkerError,
+    blobs::BlobError, failure::Reason, machine::MachineFailure, queue::QueueError, worker::WorkerError,
 };
 
 use sources::error::SourceError;
@@ -65,14 +65,14 @@ impl CliError {
     /// bug in juggle.
     #[must_use]
     pub fn unstarted(error: &io::Error) -> Self {
-        let exit = if MachineFailure::of_any(error).is_some() { Exit::File } else { Exit::Bug };
-        Self::new(exit, format!("failed to start: {}", MachineFailure::told(error)))
+        let exit = if MachineFailure::from_any_io(error).is_some() { Exit::File } else { Exit::Bug };
+        Self::new(exit, format!("failed to start: {}", MachineFailure::describe(error)))
     }
 
     /// A file that cannot be written.
     #[must_use]
     pub fn unwritten(path: &Path, error: &io::Error) -> Self {
-        let message = format!("failed to write '{}': {}", path.display(), MachineFailure::told(error));
+        let message = format!("failed to write '{}': {}", path.display(), MachineFailure::describe(error));
         if is_full(error) {
             Self::new(Exit::DiskFull, message).advise(MAKE_ROOM)
         } else {
@@ -177,9 +177,10 @@ impl From<SourceError> for CliError {
             SourceError::Read { source, .. }
             | SourceError::Write { source, .. }
             | SourceError::Snapshot { source, .. }
-                if MachineFailure::of_any(source).is_some() =>
+                if MachineFailure::from_any_io(source).is_some() =>
             {
-                let advice = MachineFailure::of_any(source).map(|condition| format!("{condition}, {GO_ON}"));
+                let advice =
+                    MachineFailure::from_any_io(source).map(|condition| format!("{condition}, {GO_ON}"));
                 Self { advice, ..Self::failed_to(Exit::File, &error) }
             }
             SourceError::Read { .. }
@@ -201,7 +202,7 @@ impl From<SettingsError> for CliError {
 /// Whether the system says that there is no room.
 #[must_use]
 pub fn is_full(error: &io::Error) -> bool {
-    MachineFailure::of(error) == Some(MachineFailure::DiskFull)
+    MachineFailure::from_own_io(error) == Some(MachineFailure::DiskFull)
 }
 
 impl From<WorkerError> for CliError {

@@ -29,7 +29,7 @@ use crate::{
     blocking::blocking,
     exit::CliError,
     lock::Expected,
-    refresh::{self, Counters},
+    refresh::{self, RefreshCounters},
 };
 
 /// How long to wait where the lane is full or no list has anything left.
@@ -56,7 +56,7 @@ pub struct Feeder {
     /// Counts texts that are left out because their id is another text's.
     pub conflicts: Arc<AtomicU64>,
     /// Counts what a refresh does.
-    pub(crate) refreshing: Counters,
+    pub(crate) refreshing: RefreshCounters,
     /// The lock that is kept to, where one is.
     pub(crate) expected: Option<Arc<Expected>>,
 }
@@ -275,7 +275,7 @@ mod tests {
             }),
             blobs: Arc::new(MemoryBlobs::default()),
             conflicts: Arc::clone(&conflicts),
-            refreshing: Counters::default(),
+            refreshing: RefreshCounters::default(),
             expected: None,
         };
         feeder.run(over).await.unwrap();

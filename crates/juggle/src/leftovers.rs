@@ -11,9 +11,9 @@ use std::{
 };
 
 use flow::{
+    atomic_file,
     blobs::BlobKind,
     temporary::{self, Held, Sweep},
-    whole_file,
 };
 
 use sources::snapshot;
@@ -38,10 +38,10 @@ pub(crate) fn sweep(run: &Path) -> io::Result<()> {
 pub(crate) fn find(run: &Path, how: Sweep) -> io::Result<Vec<PathBuf>> {
     let ends_so = |name: &str| name.ends_with(".tmp");
     let mut found =
-        temporary::sweep(run, how, |name| whole_file::is_unfinished(name) || name == "LAYOUT.tmp")?;
+        temporary::sweep(run, how, |name| atomic_file::is_unfinished(name) || name == "LAYOUT.tmp")?;
     found.extend(temporary::sweep(&run.join("hosts"), how, ends_so)?);
     found.extend(temporary::sweep(&run.join(BlobKind::Spool.directory()), how, ends_so)?);
-    let is_of_a_list = |name: &str| snapshot::is_temporary(name) || whole_file::is_unfinished(name);
+    let is_of_a_list = |name: &str| snapshot::is_temporary(name) || atomic_file::is_unfinished(name);
     found.extend(temporary::sweep(&directory::sources(run), how, is_of_a_list)?);
     Ok(found)
 }

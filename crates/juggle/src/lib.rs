@@ -18,7 +18,7 @@
 //! * [`sample`]: the bundled library for machines without a network;
 //! * [`summary`], [`progress`], [`output`], [`telemetry`], [`signals`], [`directory`], [`exit`]: what people
 //!   see;
-//! * `blocking`, `whole_file`: the way to threads that may block, and to files that are whole.
+//! * `blocking`: the way to threads that may block.
 
 pub mod add;
 mod anew;
@@ -60,7 +60,6 @@ mod take_back;
 pub mod telemetry;
 pub mod verify;
 pub mod watch;
-mod whole_file;
 
 /// The former name of [`queue_connection`], until the commands that leave this crate have left.
 #[doc(hidden)]

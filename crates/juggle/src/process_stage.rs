@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use flow::{blobs::BlobStore, meter::Meter, shutdown::Phase};
+use flow::{blobs::BlobStore, counters::Counters, shutdown::Phase};
 use process::{error::ProcessError, exec::stage::Exec, stage::Process, words::Words};
 
 use crate::{
@@ -30,17 +30,17 @@ impl ProcessStage {
     pub(crate) fn new(
         settings: &Settings,
         blobs: Arc<dyn BlobStore>,
-        meter: Arc<Meter>,
+        counters: Arc<Counters>,
     ) -> Result<Self, ProcessError> {
         let options = settings.words.clone();
         match settings.exec.clone() {
             Some(exec) => {
-                let stage = Exec::new(exec, options, settings.threads, blobs, meter)?;
+                let stage = Exec::new(exec, options, settings.threads, blobs, counters)?;
                 Ok(Self::Exec(Arc::new(stage)))
             }
             None => {
                 let config = settings.process_config();
-                let stage = Process::with_processor(config, blobs, meter, Words::of(options))?;
+                let stage = Process::with_processor(config, blobs, counters, Words::of(options))?;
                 Ok(Self::BuiltIn(Arc::new(stage)))
             }
         }

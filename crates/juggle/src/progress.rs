@@ -5,8 +5,8 @@ mod terminal;
 use std::{sync::Arc, time::Duration};
 
 use flow::{
+    counters::Counters,
     lane::Lane,
-    meter::Meter,
     queue::{JobQueue, LaneStats, QueueStats},
 };
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
@@ -71,9 +71,9 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Begins to show what the queue and the meters say of these lanes.
+    /// Begins to show what the queue and the counters say of these lanes.
     #[must_use]
-    pub fn start(show: Show, queue: Arc<dyn JobQueue>, lanes: &[(Lane, Arc<Meter>)]) -> Self {
+    pub fn start(show: Show, queue: Arc<dyn JobQueue>, lanes: &[(Lane, Arc<Counters>)]) -> Self {
         let lanes = lanes.to_vec();
         let task = match show.clone() {
             Show::Nothing => None,
@@ -98,7 +98,7 @@ impl Progress {
     }
 }
 
-type Lanes = Vec<(Lane, Arc<Meter>)>;
+type Lanes = Vec<(Lane, Arc<Counters>)>;
 
 async fn draw(bars: MultiProgress, queue: Arc<dyn JobQueue>, lanes: Lanes) {
     let style = ProgressStyle::with_template("{prefix:>8} {bar:24} {pos}/{len} {wide_msg}")
@@ -106,9 +106,9 @@ async fn draw(bars: MultiProgress, queue: Arc<dyn JobQueue>, lanes: Lanes) {
         .progress_chars("=> ");
     let lanes: Vec<_> = lanes
         .into_iter()
-        .map(|(lane, meter)| {
+        .map(|(lane, counters)| {
             let bar = bars.add(ProgressBar::new(0).with_style(style.clone()).with_prefix(lane.name()));
-            (lane, meter, bar)
+            (lane, counters, bar)
         })
         .collect();
     let started = Instant::now();
@@ -117,11 +117,11 @@ async fn draw(bars: MultiProgress, queue: Arc<dyn JobQueue>, lanes: Lanes) {
     loop {
         beat.tick().await;
         let Ok(stats) = queue.stats().await else { return };
-        for (lane, meter, bar) in &lanes {
+        for (lane, counters, bar) in &lanes {
             let now = stats.lane(*lane);
             bar.set_length(expected(&stats, *lane));
             bar.set_position(now.done + now.dead);
-            bar.set_message(describe(now, first.lane(*lane), &stats, *lane, meter, started.elapsed()));
+            bar.set_message(describe(now, first.lane(*lane), &stats, *lane, counters, started.elapsed()));
         }
     }
 }
@@ -133,9 +133,9 @@ async fn write_lines(queue: Arc<dyn JobQueue>, lanes: Lanes) {
     loop {
         beat.tick().await;
         let Ok(stats) = queue.stats().await else { return };
-        for (lane, meter) in &lanes {
+        for (lane, counters) in &lanes {
             let now = stats.lane(*lane);
-            let text = describe(now, first.lane(*lane), &stats, *lane, meter, started.elapsed());
+            let text = describe(now, first.lane(*lane), &stats, *lane, counters, started.elapsed());
             tracing::info!("{lane}: {} of {} done, {text}", now.done, expected(&stats, *lane));
         }
     }
@@ -153,13 +153,13 @@ fn describe(
     first: &LaneStats,
     stats: &QueueStats,
     lane: Lane,
-    meter: &Meter,
+    counters: &Counters,
     elapsed: Duration,
 ) -> String {
     let seconds = elapsed.as_secs_f64().max(0.001);
     let ended = (now.done + now.dead).saturating_sub(first.done + first.dead);
     let left = expected(stats, lane) - now.done - now.dead;
-    let bytes = HumanBytes(bytes_a_second(Meter::get(&meter.bytes), elapsed));
+    let bytes = HumanBytes(bytes_a_second(counters.bytes.get(), elapsed));
     let mut text = format!("{} in flight, {} failed, {bytes}/s", now.leased, now.dead);
     if now.delayed > 0 {
         text.push_str(&format!(", {} waiting for another try", now.delayed));

@@ -20,6 +20,7 @@ use std::{
 
 use fetch::refreshed::Refreshed;
 use flow::{
+    atomic_file,
     clock::Millis,
     job::{JobView, Known, Selection, State},
     lane::Lane,
@@ -30,7 +31,7 @@ use serde::{Deserialize, Serialize};
 
 use sources::error::SourceError;
 
-use crate::{blocking::blocking, exit::CliError, whole_file::WholeFile};
+use crate::{blocking::blocking, exit::CliError};
 
 /// What follows a list's name in the name of its cursor and its file.
 const SUFFIX: &str = ".refresh";
@@ -139,9 +140,8 @@ fn note_path(snapshots: &Path, list: &str) -> PathBuf {
 async fn note(snapshots: &Path, list: &str, began_ms: Millis) -> Result<(), CliError> {
     let path = note_path(snapshots, list);
     blocking(move || {
-        let mut file = WholeFile::begin(&path)?;
-        file.write(|file| writeln!(file, "{began_ms}"))?;
-        file.finish()
+        let written = atomic_file::write(&path, format!("{began_ms}\n"));
+        written.map_err(|error| CliError::unwritten(&path, &error))
     })
     .await?
 }
@@ -160,7 +160,7 @@ pub(crate) fn began_ms(snapshots: &Path, list: &str) -> Result<Millis, SourceErr
 
 /// What one process counts.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Counters {
+pub(crate) struct RefreshCounters {
     /// What the fetch stage found.
     pub(crate) fetched: Arc<Refreshed>,
     /// Texts that were not asked for since a job of theirs was pending.
@@ -182,7 +182,7 @@ pub(crate) struct RefreshSummary {
     on_their_way: u64,
 }
 
-impl Counters {
+impl RefreshCounters {
     /// What came of it; none where nothing was refreshed or to be refreshed.
     ///
     /// # Errors

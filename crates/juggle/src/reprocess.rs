@@ -12,6 +12,7 @@ use std::{
 };
 
 use flow::{
+    atomic_file,
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     document::DocumentId,
     job::{JobId, Known, NewJob, Selection, State},
@@ -28,7 +29,6 @@ use crate::{
     anew::{self, DOCUMENTS_MAX},
     blocking::blocking,
     exit::CliError,
-    whole_file::WholeFile,
 };
 
 const FILE: &str = "PROCESSOR";
@@ -106,10 +106,10 @@ impl Reprocess {
         }
         let (path, identity) = (self.path.clone(), self.identity.clone());
         let marking = blocking(move || {
-            let mut file = WholeFile::begin(&path)?;
-            file.write(|file| Ok(serde_json::to_writer(file, &identity)?))?;
-            file.write(|file| file.write_all(b"\n"))?;
-            file.finish()
+            let json =
+                serde_json::to_string(&identity).expect("an identity is a struct of strings and numbers");
+            let written = atomic_file::write(&path, json + "\n");
+            written.map_err(|error| CliError::unwritten(&path, &error))
         });
         marking.await??;
         self.state = Looked::Before;

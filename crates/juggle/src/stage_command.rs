@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use flow::{
+    counters::Counters,
     lane::Lane,
-    meter::Meter,
     shutdown::{Phase, shutdown},
     worker::{Ended, Until},
 };
@@ -120,13 +120,13 @@ pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -
     if ended == Ended::Blocked {
         tracing::warn!("the lane below is full and nobody works there: run the next stage too");
     }
-    let meter = Arc::clone(&stages.meters[lane.index()]);
+    let counters = Arc::clone(&stages.counters[lane.index()]);
     let refreshed = stages.refreshing.summary(refresh, &*connection.queue()).await?;
     let ways = if lane == Lane::Process { stages.ways(settings) } else { Vec::new() };
-    report(lane, &meter, started.elapsed(), &stages, ways, refreshed, out)?;
+    report(lane, &counters, started.elapsed(), &stages, ways, refreshed, out)?;
     drop(stages);
     connection.close().await;
-    let exit = exit_of(ended, &meter, until, settings.on_failure);
+    let exit = exit_of(ended, &counters, until, settings.on_failure);
     Ok(if exit == Exit::Done && bad > 0 { Exit::SomeFailed } else { exit })
 }
 
@@ -185,8 +185,8 @@ async fn dry_run(lane: Lane, sources: Sources, settings: &Settings, out: &Out) -
     Ok(Exit::Done)
 }
 
-fn exit_of(ended: Ended, meter: &Meter, until: Until, on_failure: OnFailure) -> Exit {
-    let has_failures = Meter::get(&meter.dead) > 0;
+fn exit_of(ended: Ended, counters: &Counters, until: Until, on_failure: OnFailure) -> Exit {
+    let has_failures = counters.dead.get() > 0;
     let has_failed_fast = has_failures && on_failure == OnFailure::FailFast;
     match ended {
         // Whoever asked to go on until stopped is not interrupted by being stopped.
@@ -199,7 +199,7 @@ fn exit_of(ended: Ended, meter: &Meter, until: Until, on_failure: OnFailure) -> 
 
 fn report(
     lane: Lane,
-    meter: &Meter,
+    counters: &Counters,
     took: Duration,
     stages: &Stages,
     ways: Vec<Partition>,
@@ -207,10 +207,10 @@ fn report(
     out: &Out,
 ) -> Result<(), CliError> {
     let done = LaneDone {
-        done: Meter::get(&meter.done),
-        dead: Meter::get(&meter.dead),
-        retried: Meter::get(&meter.retried),
-        bytes: Meter::get(&meter.bytes),
+        done: counters.done.get(),
+        dead: counters.dead.get(),
+        retried: counters.retried.get(),
+        bytes: counters.bytes.get(),
     };
     let busy_seconds: Vec<f64> =
         if lane == Lane::Process { stages.busy().into_iter().map(seconds).collect() } else { Vec::new() };

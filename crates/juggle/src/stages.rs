@@ -13,9 +13,9 @@ use fetch::{error::FetchError, stage::Fetch};
 use flow::{
     blobs::{BlobKind, BlobStore},
     clock::millis,
+    counters::Counters,
     lane::Lane,
-    meter::Meter,
-    queue::{GroupLimit, JobQueue, LaneStats, NamedLimits, Presence},
+    queue::{GroupLimit, JobQueue, LaneStats, NamedLimits, Registration},
     retry::RetryPolicy,
     shell::quoted_path,
     shutdown::{Phase, Shutdown, Trigger},
@@ -34,7 +34,7 @@ use crate::{
     lock::Expected,
     partition_report::Partition,
     process_stage::ProcessStage,
-    refresh::Counters,
+    refresh::RefreshCounters,
     reprocess::Reprocess,
     settings::{enums::OnFailure, resolved::Settings},
     stop_word_warnings,
@@ -56,13 +56,13 @@ pub struct Stages {
     /// Where the bytes live.
     pub blobs: Arc<LocalBlobs>,
     /// What each lane did in this process, in the order of [`Lane::ALL`].
-    pub meters: [Arc<Meter>; 3],
+    pub counters: [Arc<Counters>; 3],
     process: ProcessStage,
     /// The lock that is kept to, where one is.
     expected: Option<Arc<Expected>>,
     conflicts: Arc<AtomicU64>,
     /// What a refresh does in this process.
-    pub(crate) refreshing: Counters,
+    pub(crate) refreshing: RefreshCounters,
     shutdown: Shutdown,
     trigger: Trigger,
 }
@@ -76,21 +76,21 @@ impl Stages {
         trigger: Trigger,
     ) -> Result<Self, CliError> {
         let blobs = Arc::new(directory::open_blobs(settings).await?);
-        let meters = [(); 3].map(|()| Arc::new(Meter::default()));
+        let counters = [(); 3].map(|()| Arc::new(Counters::default()));
         let process = ProcessStage::new(
             settings,
             Arc::clone(&blobs) as Arc<dyn BlobStore>,
-            Arc::clone(&meters[Lane::Process.index()]),
+            Arc::clone(&counters[Lane::Process.index()]),
         );
         let process = process.map_err(|error| CliError::caused(Exit::Bug, &error))?;
         Ok(Self {
             queue,
             blobs,
-            meters,
+            counters,
             process,
             expected: None,
             conflicts: Arc::default(),
-            refreshing: Counters::default(),
+            refreshing: RefreshCounters::default(),
             shutdown,
             trigger,
         })
@@ -102,10 +102,10 @@ impl Stages {
         Self { expected, ..self }
     }
 
-    /// The lanes with their meters.
+    /// The lanes with their counters.
     #[must_use]
-    pub fn metered(&self, lanes: &[Lane]) -> Vec<(Lane, Arc<Meter>)> {
-        lanes.iter().map(|lane| (*lane, Arc::clone(&self.meters[lane.index()]))).collect()
+    pub fn metered(&self, lanes: &[Lane]) -> Vec<(Lane, Arc<Counters>)> {
+        lanes.iter().map(|lane| (*lane, Arc::clone(&self.counters[lane.index()]))).collect()
     }
 
     /// Listed texts that were left out because their id is another text's.
@@ -179,7 +179,7 @@ impl Stages {
         stop_word_warnings::warn_before(&settings.words, self.process.tokens_by());
         let ended = self.process(settings, lanes, until).await;
         self.process.end(self.shutdown.phase()).await;
-        if Meter::get(&self.meters[Lane::Process.index()].bytes) > 0 {
+        if self.counters[Lane::Process.index()].bytes.get() > 0 {
             stop_word_warnings::warn_after(&settings.words);
         }
         ended
@@ -224,7 +224,7 @@ impl Stages {
     async fn work(&self, settings: &Settings, lanes: &[Lane], until: Until) -> Result<Ended, CliError> {
         // All lanes are attended before any asks whether somebody upstream is there.
         for lane in lanes {
-            self.queue.attend(*lane, Presence::Here).await?;
+            self.queue.register_worker(*lane, Registration::Add).await?;
         }
         let mut workers: JoinSet<(Lane, Result<Ended, CliError>)> = JoinSet::new();
         for lane in lanes {
@@ -254,7 +254,7 @@ impl Stages {
         let mut result = Ok(Ended::Finished);
         while let Some(joined) = workers.join_next().await {
             let (lane, ended) = joined.map_err(|error| CliError::caused(Exit::Bug, &error))?;
-            let gone = self.queue.attend(lane, Presence::Gone).await.map_err(CliError::from);
+            let gone = self.queue.register_worker(lane, Registration::Remove).await.map_err(CliError::from);
             match ended.and_then(|ended| gone.map(|()| ended)) {
                 Ok(Ended::Finished) => {}
                 Ok(other) => result = result.map(|_| other),
@@ -275,15 +275,15 @@ impl Stages {
         until: Until,
     ) -> Result<(), CliError> {
         let blobs = || Arc::clone(&self.blobs) as Arc<dyn BlobStore>;
-        let meter = || Arc::clone(&self.meters[lane.index()]);
+        let counters = || Arc::clone(&self.counters[lane.index()]);
         match lane {
             Lane::Fetch => {
-                let stage = Fetch::new(settings.fetch_config(), blobs(), meter());
+                let stage = Fetch::new(settings.fetch_config(), blobs(), counters());
                 let stage = stage.map_err(unusable)?.counting(Arc::clone(&self.refreshing.fetched));
                 self.spawn_worker(workers, Arc::new(stage), settings, until);
             }
             Lane::Store => {
-                let stage = Store::new(blobs(), meter())
+                let stage = Store::new(blobs(), counters())
                     .with_config(settings.store)
                     .with_run_dir(quoted_path(&settings.output_dir));
                 self.spawn_worker(workers, Arc::new(stage), settings, until);
@@ -305,7 +305,7 @@ impl Stages {
     ) {
         let queue = Arc::clone(&self.queue);
         let config = self.worker_config(S::LANE, settings, until);
-        let meter = Arc::clone(&self.meters[S::LANE.index()]);
+        let counters = Arc::clone(&self.counters[S::LANE.index()]);
         let (shutdown, trigger) = (self.shutdown.clone(), self.trigger.clone());
         workers.spawn(async move {
             loop {
@@ -313,7 +313,7 @@ impl Stages {
                     stage: Arc::clone(&stage),
                     queue: Arc::clone(&queue),
                     config: config.clone(),
-                    meter: Arc::clone(&meter),
+                    counters: Arc::clone(&counters),
                     shutdown: shutdown.clone(),
                     trigger: trigger.clone(),
                 };

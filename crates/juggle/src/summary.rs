@@ -7,10 +7,10 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use flow::{
     blobs::BlobStore,
+    failure::Reason,
     job::Group,
     lane::Lane,
     queue::{JobQueue, QueueStats},
-    reason::Reason,
     shell::quoted_path,
 };
 use serde::Serialize;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use flow::{blobs::BlobError, payload::ProcessJob, reason::Reason, stage::StageError};
+use flow::{blobs::BlobError, failure::Reason, payload::ProcessJob, stage::StageError};
 
 use crate::exec::error::ExecError;
 

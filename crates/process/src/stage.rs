@@ -8,8 +8,8 @@ use std::{sync::Arc, time::Duration};
 
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore, Change, Publishing},
+    counters::Counters,
     lane::Lane,
-    meter::Meter,
     payload::{Nothing, ProcessJob},
     stage::{Attempt, Done, Stage, StageError},
 };
@@ -30,7 +30,7 @@ use crate::{
 /// Makes `tokens/`, `counts/` and `stats/` of a text.
 pub struct Process<P = Words> {
     desk: Arc<Desk<P>>,
-    meter: Arc<Meter>,
+    counters: Arc<Counters>,
 }
 
 /// What the threads share.
@@ -64,9 +64,9 @@ impl Process {
     pub fn new(
         config: ProcessConfig,
         blobs: Arc<dyn BlobStore>,
-        meter: Arc<Meter>,
+        counters: Arc<Counters>,
     ) -> Result<Self, ProcessError> {
-        Self::with_processor(config, blobs, meter, Words::uax29())
+        Self::with_processor(config, blobs, counters, Words::uax29())
     }
 }
 
@@ -78,7 +78,7 @@ impl<P: Processor> Process<P> {
     pub fn with_processor(
         config: ProcessConfig,
         blobs: Arc<dyn BlobStore>,
-        meter: Arc<Meter>,
+        counters: Arc<Counters>,
         processor: P,
     ) -> Result<Self, ProcessError> {
         let pool = Arc::new(Pool::new(config.threads)?);
@@ -89,7 +89,7 @@ impl<P: Processor> Process<P> {
         let dispatch = Dispatch::new(pool.len() + 1, batch);
         let sizes = Semaphore::new(1);
         let desk = Desk { processor, chunk: config.chunk, blobs, pool, sizes, dispatch };
-        Ok(Self { desk: Arc::new(desk), meter })
+        Ok(Self { desk: Arc::new(desk), counters })
     }
 
     /// How many threads compute.
@@ -187,7 +187,7 @@ impl<P: Processor> Stage for Process<P> {
     async fn run(&self, job: ProcessJob, _: Attempt) -> Result<Done<Nothing>, StageError<ProcessJob>> {
         let (publishing, text_bytes) = self.compute(job).await?;
         publishing.end().await.map_err(ProcessError::from)?;
-        Meter::add(&self.meter.bytes, text_bytes);
+        self.counters.bytes.add(text_bytes);
         Ok(Vec::new().into())
     }
 }

@@ -27,10 +27,10 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use flow::{
     clock::Millis,
+    failure::{Failure, Reason},
     job::{Happened, JobId, Known, NewJob, State},
     lane::Lane,
     queue::{Cursor, CursorMove, Push, Pushed, QueueError},
-    reason::{Failure, Reason},
 };
 
 use hashbrown::{HashMap, HashSet};

@@ -17,7 +17,7 @@ use std::{
 
 use flow::{
     clock::Millis,
-    queue::{Ask, Outlook, QueueError, Verdict},
+    queue::{ClaimRequest, LaneStatus, Nack, QueueError},
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -134,7 +134,7 @@ impl Asker {
 
 /// A claim that found nothing yet.
 struct Waiting {
-    ask: Ask,
+    ask: ClaimRequest,
     /// In the monotonic time of this process, whatever the queue's clock says.
     until: Instant,
     asker: Asker,
@@ -258,7 +258,7 @@ impl Owner {
             tracing::debug!(?session, "a granted claim was given back");
             let now = self.now();
             for claim in claimed.claims {
-                if let Err(error) = self.ledger.fail(claim.lease, Verdict::Release, now) {
+                if let Err(error) = self.ledger.fail(claim.lease, Nack::Release, now) {
                     tracing::debug!(%error, "a claim that nobody waits for had ended already");
                 }
             }
@@ -319,8 +319,8 @@ impl Owner {
             }
             claimed => claimed?,
         };
-        let is_over =
-            waiting.until <= Instant::now() || matches!(claimed.outlook, Outlook::Drained | Outlook::Resting);
+        let is_over = waiting.until <= Instant::now()
+            || matches!(claimed.lane_status, LaneStatus::Drained | LaneStatus::Resting);
         if !claimed.claims.is_empty() || is_over || self.failed.is_some() {
             answers.push((waiting.asker, Ok(Reply::Claimed(claimed))));
         } else {
@@ -348,9 +348,9 @@ fn apply(ledger: &mut Ledger, session: Session, request: Request, now: Millis) -
         Request::Complete { lease, next } => ledger.complete(lease, next, now).map(|()| Reply::Done),
         Request::PauseGroup { lease, for_ms } => ledger.pause_group(lease, for_ms, now).map(|()| Reply::Done),
         Request::Pending { lane, groups } => Ok(Reply::Counts(ledger.pending_in(lane, &groups))),
-        Request::Fail { lease, verdict } => ledger.fail(lease, verdict, now).map(|()| Reply::Done),
-        Request::Attend { lane, presence } => {
-            ledger.attend(session, lane, presence);
+        Request::Fail { lease, nack } => ledger.fail(lease, nack, now).map(|()| Reply::Done),
+        Request::RegisterWorker { lane, registration } => {
+            ledger.register_worker(session, lane, registration);
             Ok(Reply::Done)
         }
         Request::Stats => Ok(Reply::Stats(ledger.stats())),

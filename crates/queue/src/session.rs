@@ -35,7 +35,7 @@ impl Session {
     #[must_use]
     pub fn is_dead(&self) -> bool {
         // An error such as too many open files says nothing about another process.
-        let is_unknown = |error: &io::Error| MachineFailure::of_any(error).is_some();
+        let is_unknown = |error: &io::Error| MachineFailure::from_any_io(error).is_some();
         match start_of(self.pid) {
             Err(error) if is_unknown(&error) => false,
             started => self.started != 0 && started.ok().flatten() != Some(self.started),

@@ -9,7 +9,7 @@ use flow::{
     durability::Durability,
     job::{NewJob, Selection, State},
     lane::Lane,
-    queue::{Ask, Claimed, GroupLimit, JobQueue, NamedLimits, Presence, Push, QueueError},
+    queue::{ClaimRequest, ClaimResponse, GroupLimit, JobQueue, NamedLimits, Push, QueueError, Registration},
     shutdown::{Phase, Trigger, shutdown},
 };
 use queue::{
@@ -59,10 +59,10 @@ fn push(keys: &[&str]) -> Push {
     Push { jobs: keys.iter().map(|key| NewJob::new(Lane::Fetch, key, key)).collect(), cursor: None }
 }
 
-async fn claim(queue: &QueueClient, wait_ms: u64) -> Claimed {
+async fn claim(queue: &QueueClient, wait_ms: u64) -> ClaimResponse {
     let limits = GroupLimit::NONE;
     queue
-        .claim(Ask {
+        .claim(ClaimRequest {
             lane: Lane::Fetch,
             limit: 1,
             lease_ms: 60_000,
@@ -80,7 +80,7 @@ async fn a_client_that_goes_gives_its_leases_back_to_one_that_waits() {
     let served = Served::start(run.path());
     let (first, second) = (served.client().await, served.client().await);
     first.push(push(&["a"])).await.unwrap();
-    first.attend(Lane::Fetch, Presence::Here).await.unwrap();
+    first.register_worker(Lane::Fetch, Registration::Add).await.unwrap();
     assert_eq!(claim(&first, 0).await.claims.len(), 1);
     let waiting = tokio::spawn(async move { claim(&second, 60_000).await.claims.remove(0) });
     drop(first);
@@ -96,7 +96,7 @@ async fn a_client_keeps_its_leases_over_a_change_of_the_owner() {
     let served = Served::start(run.path());
     let client = served.client().await;
     client.push(push(&["a", "b"])).await.unwrap();
-    client.attend(Lane::Fetch, Presence::Here).await.unwrap();
+    client.register_worker(Lane::Fetch, Registration::Add).await.unwrap();
     let held = claim(&client, 0).await.claims.remove(0);
     // A claim that waits while the owner changes is asked again of the next one.
     claim(&client, 0).await;

@@ -12,10 +12,13 @@ use std::{
 
 use flow::{
     durability::Durability,
+    failure::{Failure, Reason},
     job::{Happened, NewJob, Selection, State},
     lane::Lane,
-    queue::{Ask, CursorMove, GroupLimit, JobQueue, NamedLimits, Pause, Presence, Push, QueueError, Verdict},
-    reason::{Failure, Reason},
+    queue::{
+        ClaimRequest, CursorMove, GroupLimit, JobQueue, Nack, NamedLimits, Pause, Push, QueueError,
+        Registration,
+    },
 };
 use queue::{directory::QueueDirectory, transport::client::QueueClient};
 
@@ -46,8 +49,8 @@ impl Owned {
     }
 }
 
-fn ask(lane: Lane, limit: usize) -> Ask {
-    Ask {
+fn ask(lane: Lane, limit: usize) -> ClaimRequest {
+    ClaimRequest {
         lane,
         limit,
         lease_ms: 1_000,
@@ -71,8 +74,8 @@ async fn every_state_is_there_after_a_restart() {
     let claims = queue.claim(ask(Lane::Fetch, 3)).await.unwrap().claims;
     queue.complete(claims[0].lease, vec![NewJob::new(Lane::Store, "done", &1)]).await.unwrap();
     let failure = Failure::new(Reason::HttpStatus, "404");
-    queue.fail(claims[1].lease, Verdict::Dead { failure: failure.clone() }).await.unwrap();
-    let retry = Verdict::Retry { failure, after_ms: 500, group_pause_ms: 0, revised: None };
+    queue.fail(claims[1].lease, Nack::Dead { failure: failure.clone() }).await.unwrap();
+    let retry = Nack::Retry { failure, after_ms: 500, group_pause_ms: 0, revised: None };
     queue.fail(claims[2].lease, retry).await.unwrap();
     queue.set_paused(Lane::Process, Pause::Paused).await.unwrap();
     let before = queue.stats().await.unwrap();
@@ -136,7 +139,7 @@ async fn forgotten_jobs_do_not_come_back_and_retried_ones_do() {
     first.client.push(push(&["a", "b"])).await.unwrap();
     for claim in first.client.claim(ask(Lane::Fetch, 2)).await.unwrap().claims {
         let failure = Failure::new(Reason::Dns, "no such host");
-        first.client.fail(claim.lease, Verdict::Dead { failure }).await.unwrap();
+        first.client.fail(claim.lease, Nack::Dead { failure }).await.unwrap();
     }
     let only = |key: &str| Selection { key: Some(key.to_owned()), ..Selection::default() };
     assert_eq!(first.client.drop_jobs(only("a")).await, Ok(1));
@@ -268,7 +271,7 @@ async fn a_clock_that_jumped_neither_ends_nor_prolongs_leases_and_delays() {
         let first = Owned::open(run.path(), NOW_MS).unwrap();
         first.client.push(push(&["leased", "delayed"])).await.unwrap();
         let claims = first.client.claim(ask(Lane::Fetch, 2)).await.unwrap().claims;
-        let retry = Verdict::Retry {
+        let retry = Nack::Retry {
             failure: Failure::new(Reason::Timeout, "slow"),
             after_ms: 5_000,
             group_pause_ms: 0,
@@ -299,7 +302,7 @@ async fn a_clock_that_was_a_year_ahead_keeps_no_host_paused_for_longer_than_its_
     wrong.client.push(Push { jobs: vec![job], cursor: None }).await.unwrap();
     let lease = wrong.client.claim(ask(Lane::Fetch, 1)).await.unwrap().claims[0].lease;
     let failure = Failure::new(Reason::SoftBan, "enough");
-    let ban = Verdict::Retry { failure, after_ms: 0, group_pause_ms: HOUR_MS, revised: None };
+    let ban = Nack::Retry { failure, after_ms: 0, group_pause_ms: HOUR_MS, revised: None };
     wrong.client.fail(lease, ban).await.unwrap();
     wrong.close();
     // After the clock is corrected, short runs open the queue now and then.
@@ -342,9 +345,9 @@ async fn a_half_made_copy_of_an_interrupted_start_is_ignored() {
 async fn attendance_ends_with_what_was_said() {
     let run = tempfile::tempdir().unwrap();
     let owned = Owned::open(run.path(), 1).unwrap();
-    owned.client.attend(Lane::Store, Presence::Here).await.unwrap();
+    owned.client.register_worker(Lane::Store, Registration::Add).await.unwrap();
     assert_eq!(owned.client.stats().await.unwrap().lane(Lane::Store).workers, 1);
-    owned.client.attend(Lane::Store, Presence::Gone).await.unwrap();
+    owned.client.register_worker(Lane::Store, Registration::Remove).await.unwrap();
     assert_eq!(owned.client.stats().await.unwrap().lane(Lane::Store).workers, 0);
     owned.close();
 }

@@ -153,7 +153,7 @@ mod tests {
     use std::{collections::BTreeMap, sync::Arc};
 
     use flow::{
-        meter::Meter,
+        counters::Counters,
         payload::{Fetched, Listed, StoreJob},
         stage::{Attempt, Stage},
         testing::{
@@ -189,7 +189,7 @@ mod tests {
             known: flow::job::Known::Absorb,
             lost: 0,
         };
-        let stage = Store::new(Arc::clone(blobs) as _, Arc::new(Meter::default()));
+        let stage = Store::new(Arc::clone(blobs) as _, Arc::new(Counters::default()));
         stage.run(job, Attempt { number: 1, failures: 0 }).await.unwrap();
     }
 

@@ -1,6 +1,6 @@
 //! Why a text cannot be stored.
 
-use flow::{blobs::BlobError, document::DocumentId, reason::Reason, stage::StageError};
+use flow::{blobs::BlobError, document::DocumentId, failure::Reason, stage::StageError};
 
 use crate::text::encoding::NotText;
 

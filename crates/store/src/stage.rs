@@ -22,10 +22,10 @@ use std::{
 
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Publishing, StagedBlob},
+    counters::Counters,
+    failure::{Failure, Reason},
     lane::Lane,
-    meter::Meter,
     payload::{ProcessJob, StoreJob},
-    reason::{Failure, Reason},
     stage::{Attempt, Done, Stage, StageError},
 };
 use serde::Serialize;
@@ -46,7 +46,7 @@ const LOST_MAX: u32 = 3;
 /// Stores texts. Its work blocks, and runs where it may.
 pub struct Store {
     blobs: Arc<dyn BlobStore>,
-    meter: Arc<Meter>,
+    counters: Arc<Counters>,
     config: StoreConfig,
     /// One for every text that is being worked on.
     turns: Semaphore,
@@ -56,13 +56,13 @@ pub struct Store {
 }
 
 impl Store {
-    /// A stage that reads from and writes to `blobs` and counts raw bytes in `meter`.
+    /// A stage that reads from and writes to `blobs` and counts raw bytes in `counters`.
     #[must_use]
-    pub fn new(blobs: Arc<dyn BlobStore>, meter: Arc<Meter>) -> Self {
+    pub fn new(blobs: Arc<dyn BlobStore>, counters: Arc<Counters>) -> Self {
         let turns = Semaphore::new(available_parallelism().map_or(1, usize::from));
         Self {
             blobs,
-            meter,
+            counters,
             config: StoreConfig::default(),
             turns,
             desks: Mutex::default(),
@@ -123,7 +123,7 @@ impl Stage for Store {
             Err(StoreError::Missing(_)) if job.lost < LOST_MAX => return Err(fetched_again(job)),
             stored => stored?,
         };
-        Meter::add(&self.meter.bytes, meta.raw.bytes);
+        self.counters.bytes.add(meta.raw.bytes);
         self.warnings.tell(&meta);
         Ok(vec![ProcessJob { document: meta.document, text_blake3: meta.text.blake3, known }].into())
     }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use flate2::write::GzEncoder;
-use flow::whole_file::WholeFile;
+use flow::atomic_file::AtomicFile;
 
 const ZSTD_LEVEL: i32 = 3;
 
@@ -35,13 +35,13 @@ impl Compression {
 
 /// The file, and what compresses it.
 pub(super) enum Packed {
-    Plain(WholeFile),
-    Gz(GzEncoder<WholeFile>),
-    Zst(zstd::Encoder<'static, WholeFile>),
+    Plain(AtomicFile),
+    Gz(GzEncoder<AtomicFile>),
+    Zst(zstd::Encoder<'static, AtomicFile>),
 }
 
 impl Packed {
-    pub(super) fn begin(file: WholeFile, compression: Compression) -> io::Result<Self> {
+    pub(super) fn begin(file: AtomicFile, compression: Compression) -> io::Result<Self> {
         Ok(match compression {
             Compression::None => Self::Plain(file),
             Compression::Gz => Self::Gz(GzEncoder::new(file, flate2::Compression::default())),
@@ -54,7 +54,7 @@ impl Packed {
     }
 
     /// All is written, though not durable.
-    pub(super) fn end(self) -> io::Result<WholeFile> {
+    pub(super) fn end(self) -> io::Result<AtomicFile> {
         match self {
             Self::Plain(file) => Ok(file),
             Self::Gz(encoder) => encoder.finish(),

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flow::whole_file::WholeFile;
+use flow::atomic_file::AtomicFile;
 
 use super::packed::{Compression, Packed};
 use crate::{error::ExportError, written::Ready};
@@ -87,7 +87,7 @@ impl Shards {
 
 impl Shard {
     fn begin(path: PathBuf, compression: Compression) -> Result<Self, ExportError> {
-        let file = WholeFile::begin(&path).and_then(|file| Packed::begin(file, compression));
+        let file = AtomicFile::create(&path).and_then(|file| Packed::begin(file, compression));
         let file = file.map_err(ExportError::writing(&path))?;
         Ok(Self { path, file, waiting: Vec::with_capacity(2 * BUFFER_BYTES), bytes: 0, lines: 0 })
     }
@@ -111,7 +111,7 @@ impl Shard {
     fn settle(mut self) -> Result<Ready, ExportError> {
         self.hand_over(&[])?;
         let file = self.file.end().map_err(ExportError::writing(&self.path))?;
-        Ready::settle(file, self.lines)
+        Ready::sync(file, self.lines)
     }
 }
 

@@ -14,7 +14,7 @@ use ::parquet::{
     },
     schema::parser::parse_message_type,
 };
-use flow::whole_file::WholeFile;
+use flow::atomic_file::AtomicFile;
 
 use crate::{directory::ExportDirectory, error::ExportError, written::Ready};
 
@@ -24,7 +24,7 @@ const BATCH: usize = 8192;
 
 /// The file.
 pub(super) struct ParquetFile {
-    writer: SerializedFileWriter<WholeFile>,
+    writer: SerializedFileWriter<AtomicFile>,
     rows: u64,
 }
 
@@ -75,13 +75,13 @@ impl ParquetFile {
     pub(super) fn finish(self) -> Result<Ready, ExportError> {
         let failed = ExportError::writing(self.writer.inner().path());
         let file = self.writer.into_inner().map_err(|error| failed(as_io(error)))?;
-        Ready::settle(file, self.rows)
+        Ready::sync(file, self.rows)
     }
 }
 
 /// A row group being written.
 pub(super) struct Group<'f> {
-    writer: SerializedRowGroupWriter<'f, WholeFile>,
+    writer: SerializedRowGroupWriter<'f, AtomicFile>,
 }
 
 impl Group<'_> {

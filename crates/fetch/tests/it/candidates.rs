@@ -1,6 +1,6 @@
 //! Several URLs of one text.
 
-use flow::{payload::FetchJob, reason::Reason, stage::StageError};
+use flow::{failure::Reason, payload::FetchJob, stage::StageError};
 use test_server::Script;
 
 use crate::rig::{Result, Rig, fatal, retry};

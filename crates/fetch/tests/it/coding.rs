@@ -8,7 +8,7 @@ use flate2::{
     Compression,
     write::{DeflateEncoder, GzEncoder, ZlibEncoder},
 };
-use flow::{meter::Meter, payload::Listed, reason::Reason};
+use flow::{failure::Reason, payload::Listed};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use test_server::Script;
 
@@ -78,7 +78,7 @@ async fn every_coding_is_undone_though_it_was_not_asked_for() {
         let job = rig.scripted([coded(codings, bytes)]).await;
         let job = job.unwrap_or_else(|error| panic!("{codings}, {came} bytes: {error:?}"));
         assert!(rig.spooled(&job.fetched) == body, "{codings}");
-        assert_eq!(Meter::get(&rig.meter.bytes), came);
+        assert_eq!(rig.counters.bytes.get(), came);
         assert_eq!(rig.server.requests()[0].header("accept-encoding"), Some("identity"));
         assert_eq!(rig.part(), (0, false));
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flow::reason::Reason;
+use flow::failure::Reason;
 use test_server::Script;
 
 use crate::rig::{Raw, Rig, Then, retry, text};

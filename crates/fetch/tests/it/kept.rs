@@ -2,8 +2,8 @@
 
 use fetch::{list, robots::Heed, stage::Fetch};
 use flow::{
+    failure::Reason,
     payload::{FetchJob, StoreJob},
-    reason::Reason,
     stage::{Attempt, Done, Stage, StageError},
 };
 

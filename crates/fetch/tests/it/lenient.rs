@@ -1,6 +1,6 @@
 //! Tests responses that violate the standards, as real servers send them.
 
-use flow::{reason::Reason, stage::StageError};
+use flow::{failure::Reason, stage::StageError};
 
 use crate::{
     rig::{Result, Rig, fatal, reason, text},

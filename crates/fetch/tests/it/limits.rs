@@ -7,7 +7,7 @@ use std::{
 
 use fetch::family::Family;
 use flow::{
-    reason::Reason,
+    failure::Reason,
     stage::{Attempt, Stage, StageError},
 };
 use test_server::Script;

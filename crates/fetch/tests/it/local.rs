@@ -1,6 +1,6 @@
 //! Texts of this machine.
 
-use flow::{reason::Reason, stage::StageError};
+use flow::{failure::Reason, stage::StageError};
 use url::Url;
 
 use crate::rig::{Rig, fatal, text};
@@ -20,7 +20,7 @@ async fn a_local_text_is_copied() {
     assert_eq!(rig.spooled(&fetched), body);
     assert_eq!((&fetched.url, &fetched.final_url, fetched.status), (&url, &url, None));
     assert_eq!(rig.part(), (0, false));
-    assert_eq!(flow::meter::Meter::get(&rig.meter.bytes), 1_000_000);
+    assert_eq!(rig.counters.bytes.get(), 1_000_000);
 }
 
 #[tokio::test]

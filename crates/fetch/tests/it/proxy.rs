@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use flow::{reason::Reason, stage::StageError};
+use flow::{failure::Reason, stage::StageError};
 use test_server::Script;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},

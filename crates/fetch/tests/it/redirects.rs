@@ -1,6 +1,6 @@
 //! Redirects, and the addresses they may lead to.
 
-use flow::reason::Reason;
+use flow::failure::Reason;
 use test_server::{Script, Server};
 
 use crate::rig::{Rig, fatal};

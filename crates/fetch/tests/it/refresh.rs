@@ -2,9 +2,9 @@
 
 use flow::{
     blobs::BlobKind,
+    failure::Reason,
     job::Known,
     payload::{FetchJob, Fetched, StoreJob, Stored},
-    reason::Reason,
 };
 use test_server::Script;
 

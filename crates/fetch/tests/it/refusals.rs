@@ -5,7 +5,7 @@ use std::{fs::OpenOptions, io::Read, sync::Arc};
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Kept, Publishing, StagedBlob},
     document::DocumentId,
-    reason::Reason,
+    failure::Reason,
     stage::StageError,
 };
 use test_server::Script;
@@ -95,7 +95,7 @@ async fn a_body_over_the_limit_is_refused_by_its_head_or_as_it_comes() {
     let mut rig = Rig::new();
     rig.config.body_bytes_max = 2_000_000;
     assert_eq!(fatal(rig.scripted([Script::generated(2_000_001)]).await), Reason::TooLarge);
-    assert_eq!(flow::meter::Meter::get(&rig.meter.bytes), 0);
+    assert_eq!(rig.counters.bytes.get(), 0);
     assert_eq!(fatal(rig.scripted([Script::generated(u64::MAX).chunked()]).await), Reason::TooLarge);
     assert_eq!(rig.part(), (0, false));
     assert!(rig.scripted([Script::generated(2_000_000)]).await.is_ok());

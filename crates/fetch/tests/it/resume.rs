@@ -2,8 +2,7 @@
 
 use flow::{
     blobs::BlobError,
-    meter::Meter,
-    reason::Reason,
+    failure::Reason,
     stage::{Attempt, Stage},
 };
 use test_server::Script;
@@ -33,10 +32,10 @@ async fn cut(body: &[u8]) -> (Rig, u64) {
 async fn only_the_rest_of_a_cut_download_is_asked_for() {
     let body = text(BYTES);
     let (rig, waiting) = cut(&body).await;
-    let before = Meter::get(&rig.meter.bytes);
+    let before = rig.counters.bytes.get();
     let job = rig.get("/x.txt").await.unwrap();
     assert_eq!(rig.spooled(&job.fetched), body);
-    assert_eq!(Meter::get(&rig.meter.bytes) - before, BYTES as u64 - waiting);
+    assert_eq!(rig.counters.bytes.get() - before, BYTES as u64 - waiting);
     let again = &rig.server.requests()[1];
     assert_eq!((again.range(), again.status), (Some(&*format!("bytes={waiting}-")), 206));
     assert_eq!(again.header("if-range"), job.fetched.etag.as_deref());
@@ -61,7 +60,7 @@ async fn a_download_is_cut_and_resumed_many_times() {
     }
     assert_eq!(rig.spooled(&result.unwrap().fetched), body);
     assert_eq!((tries, rig.server.request_count()), (10, 10));
-    assert_eq!(Meter::get(&rig.meter.bytes), BYTES as u64);
+    assert_eq!(rig.counters.bytes.get(), BYTES as u64);
 }
 
 #[tokio::test]
@@ -184,7 +183,7 @@ async fn a_busy_server_in_between_costs_nothing() {
     assert_eq!(retry(rig.scripted([Script::empty(503)]).await).0, Reason::HttpStatus);
     assert_eq!(rig.part(), (waiting, true));
     assert_eq!(rig.spooled(&rig.get("/x.txt").await.unwrap().fetched), body);
-    assert_eq!(Meter::get(&rig.meter.bytes), BYTES as u64);
+    assert_eq!(rig.counters.bytes.get(), BYTES as u64);
 }
 
 #[tokio::test]
@@ -195,7 +194,7 @@ async fn a_try_that_is_dropped_leaves_what_can_be_resumed() {
     let stage = rig.stage();
     let job = rig.job(&[&rig.server.url("/x.txt")]);
     let came = async {
-        while Meter::get(&rig.meter.bytes) < 2_000_000 {
+        while rig.counters.bytes.get() < 2_000_000 {
             tokio::task::yield_now().await;
         }
     };

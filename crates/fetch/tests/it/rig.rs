@@ -11,9 +11,9 @@ use std::{
 use fetch::{candidate::group_of, config::FetchConfig, robots::Heed, stage::Fetch};
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
-    meter::Meter,
+    counters::Counters,
+    failure::Reason,
     payload::{FetchJob, Fetched, Listed, StoreJob},
-    reason::Reason,
     stage::{Attempt, Done, Stage, StageError},
     testing::memory_blobs::MemoryBlobs,
 };
@@ -31,7 +31,7 @@ pub(crate) struct Rig {
     pub(crate) root: tempfile::TempDir,
     pub(crate) server: Server,
     pub(crate) blobs: Arc<dyn BlobStore>,
-    pub(crate) meter: Arc<Meter>,
+    pub(crate) counters: Arc<Counters>,
     pub(crate) config: FetchConfig,
     /// How often the job was claimed, as the queue would count.
     claims: AtomicU32,
@@ -50,7 +50,7 @@ impl Rig {
             root,
             server,
             blobs: Arc::new(MemoryBlobs::default()),
-            meter: Arc::default(),
+            counters: Arc::default(),
             config,
             claims: AtomicU32::new(0),
         }
@@ -61,7 +61,7 @@ impl Rig {
     }
 
     pub(crate) fn stage(&self) -> Fetch {
-        Fetch::new(self.config.clone(), Arc::clone(&self.blobs), Arc::clone(&self.meter)).unwrap()
+        Fetch::new(self.config.clone(), Arc::clone(&self.blobs), Arc::clone(&self.counters)).unwrap()
     }
 
     /// A first try of one URL.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use fetch::{robots::Heed, stage::Fetch};
 use flow::{
+    failure::Reason,
     payload::FetchJob,
-    reason::Reason,
     stage::{Attempt, Done, Stage, StageError},
 };
 use test_server::{Script, Server};

@@ -2,8 +2,8 @@
 
 use fetch::{stage::Fetch, suspicion::REST};
 use flow::{
+    failure::{Failure, Reason},
     payload::{FetchJob, StoreJob},
-    reason::{Failure, Reason},
     stage::{Attempt, Done, Stage, StageError},
 };
 use test_server::Script;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use fetch::{error::FetchError, stage::Fetch};
-use flow::reason::Reason;
+use flow::failure::Reason;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 use rustls::{ServerConfig, pki_types::PrivateKeyDer};
 use tokio::{
@@ -121,7 +121,7 @@ async fn a_file_without_certificates_is_told() {
     let mut refused = |content: Option<&[u8]>| {
         let path = content.map_or_else(|| rig.root.path().join("missing.pem"), |content| file(&rig, content));
         rig.config.ca_certificate = Some(path);
-        let made = Fetch::new(rig.config.clone(), Arc::clone(&rig.blobs), Arc::clone(&rig.meter));
+        let made = Fetch::new(rig.config.clone(), Arc::clone(&rig.blobs), Arc::clone(&rig.counters));
         made.err().expect("it cannot be used")
     };
     let missing = refused(None);

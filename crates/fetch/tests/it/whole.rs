@@ -2,9 +2,8 @@
 
 use flow::{
     blobs::BlobKind,
-    meter::Meter,
+    failure::Reason,
     payload::Listed,
-    reason::Reason,
     stage::{Attempt, Stage},
 };
 use test_server::Script;
@@ -26,7 +25,7 @@ async fn a_whole_text_is_published_with_all_that_is_known_of_it() {
     assert_eq!(fetched.content_type.as_deref(), Some("text/plain"));
     assert_eq!(fetched.charset, None);
     assert!(fetched.etag.is_some() && fetched.last_modified.is_some() && fetched.at_ms > 0);
-    assert_eq!(Meter::get(&rig.meter.bytes), 3_000_000);
+    assert_eq!(rig.counters.bytes.get(), 3_000_000);
     assert_eq!(rig.part(), (0, false));
     let request = &rig.server.requests()[0];
     assert_eq!(request.header("accept-encoding"), Some("identity"));

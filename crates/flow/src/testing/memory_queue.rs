@@ -25,8 +25,8 @@ use crate::{
     job::{Group, JobId, JobView, Lease, NewJob, Selection},
     lane::Lane,
     queue::{
-        Ask, BATCH_MAX, Claimed, Cursor, JobQueue, Outlook, Pause, Presence, Push, Pushed, QueueDetails,
-        QueueError, QueueStats, Verdict,
+        BATCH_MAX, ClaimRequest, ClaimResponse, Cursor, JobQueue, LaneStatus, Nack, Pause, Push, Pushed,
+        QueueDetails, QueueError, QueueStats, Registration,
     },
 };
 
@@ -87,12 +87,12 @@ impl JobQueue for MemoryQueue {
         self.change(|ledger, now_ms| ledger.push(push, now_ms))
     }
 
-    async fn claim(&self, ask: Ask) -> Result<Claimed, QueueError> {
+    async fn claim(&self, ask: ClaimRequest) -> Result<ClaimResponse, QueueError> {
         let deadline = Instant::now() + Duration::from_millis(ask.wait_ms);
         loop {
             let changed = self.changed.notified();
             let claimed = self.look(|ledger, now_ms| ledger.claim(&ask, now_ms))?;
-            let ended = !claimed.claims.is_empty() || claimed.outlook == Outlook::Drained;
+            let ended = !claimed.claims.is_empty() || claimed.lane_status == LaneStatus::Drained;
             if ended || Instant::now() >= deadline {
                 return Ok(claimed);
             }
@@ -120,12 +120,12 @@ impl JobQueue for MemoryQueue {
         Ok(self.look(|ledger, _| ledger.pending_in(lane, &groups)))
     }
 
-    async fn fail(&self, lease: Lease, verdict: Verdict) -> Result<(), QueueError> {
-        self.change(|ledger, now_ms| ledger.fail(lease, verdict, now_ms))
+    async fn fail(&self, lease: Lease, nack: Nack) -> Result<(), QueueError> {
+        self.change(|ledger, now_ms| ledger.fail(lease, nack, now_ms))
     }
 
-    async fn attend(&self, lane: Lane, presence: Presence) -> Result<(), QueueError> {
-        self.change(|ledger, _| ledger.attend(lane, presence));
+    async fn register_worker(&self, lane: Lane, registration: Registration) -> Result<(), QueueError> {
+        self.change(|ledger, _| ledger.register_worker(lane, registration));
         Ok(())
     }
 

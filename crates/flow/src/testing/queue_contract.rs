@@ -8,8 +8,8 @@ mod claim;
 mod complete;
 mod fail;
 mod groups;
+mod lane_status;
 mod lanes;
-mod outlook;
 mod people;
 mod push;
 mod renew;
@@ -21,13 +21,13 @@ use futures_util::{FutureExt, future::BoxFuture};
 
 use crate::{
     clock::Millis,
+    failure::{Failure, Reason},
     job::{Claim, Group, JobId, JobView, Lease, NewJob, Selection},
     lane::Lane,
     queue::{
-        Ask, BATCH_MAX, Claimed, GroupLimit, JobQueue, LaneStats, NamedLimits, Presence, Push, Pushed,
-        QueueError, Verdict,
+        BATCH_MAX, ClaimRequest, ClaimResponse, GroupLimit, JobQueue, LaneStats, Nack, NamedLimits, Push,
+        Pushed, QueueError, Registration,
     },
-    reason::{Failure, Reason},
 };
 
 /// No case takes longer than this.
@@ -88,7 +88,7 @@ pub fn cases() -> Vec<Case> {
         fail::cases(),
         groups::cases(),
         lanes::cases(),
-        outlook::cases(),
+        lane_status::cases(),
         people::cases(),
     ];
     parts.into_iter().flatten().collect()
@@ -127,17 +127,17 @@ fn failure(reason: Reason) -> Failure {
     Failure::new(reason, format!("a case wants {reason}"))
 }
 
-fn retry_after(after_ms: Millis) -> Verdict {
-    Verdict::Retry { failure: failure(Reason::Connect), after_ms, group_pause_ms: 0, revised: None }
+fn retry_after(after_ms: Millis) -> Nack {
+    Nack::Retry { failure: failure(Reason::Connect), after_ms, group_pause_ms: 0, revised: None }
 }
 
-fn dead() -> Verdict {
-    Verdict::Dead { failure: failure(Reason::HttpStatus) }
+fn dead() -> Nack {
+    Nack::Dead { failure: failure(Reason::HttpStatus) }
 }
 
 /// A wish that is answered at once, without group limits.
-fn ask(lane: Lane, limit: usize) -> Ask {
-    Ask {
+fn ask(lane: Lane, limit: usize) -> ClaimRequest {
+    ClaimRequest {
         lane,
         limit,
         lease_ms: LEASE_MS,
@@ -168,7 +168,7 @@ impl Subject {
         assert_eq!(pushed, Ok(Pushed { new, known: vec![] }));
     }
 
-    async fn claim(&self, ask: Ask) -> Claimed {
+    async fn claim(&self, ask: ClaimRequest) -> ClaimResponse {
         let limit = ask.limit;
         let claimed = self.queue.claim(ask).await.expect("a claim must be answered");
         assert!(claimed.claims.len() <= limit, "more than was asked for");
@@ -198,8 +198,8 @@ impl Subject {
         assert_eq!(self.queue.complete(lease, vec![]).await, Ok(()));
     }
 
-    async fn fail(&self, lease: Lease, verdict: Verdict) {
-        assert_eq!(self.queue.fail(lease, verdict).await, Ok(()));
+    async fn fail(&self, lease: Lease, nack: Nack) {
+        assert_eq!(self.queue.fail(lease, nack).await, Ok(()));
     }
 
     async fn list(&self, selection: Selection) -> Vec<JobView> {
@@ -218,7 +218,7 @@ impl Subject {
         self.queue.stats().await.expect("stats must be given").lane(lane).clone()
     }
 
-    async fn attend(&self, lane: Lane, presence: Presence) {
-        assert_eq!(self.queue.attend(lane, presence).await, Ok(()));
+    async fn register_worker(&self, lane: Lane, registration: Registration) {
+        assert_eq!(self.queue.register_worker(lane, registration).await, Ok(()));
     }
 }

@@ -7,9 +7,9 @@ use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
     clock::{Millis, millis},
+    failure::{Failure, Reason},
     job::{Claim, Lease, NewJob},
-    queue::{JobQueue, QueueError, Verdict},
-    reason::{Failure, Reason},
+    queue::{JobQueue, Nack, QueueError},
     retry::RetryPolicy,
     stage::{Attempt, Done, Stage, StageError},
 };
@@ -30,14 +30,14 @@ pub(super) enum Settled {
 enum Outcome {
     Success(Vec<NewJob>),
     SentBack(Box<NewJob>),
-    Failure(Settled, Verdict),
+    Failure(Settled, Nack),
 }
 
 /// How long to leave the job's group alone.
 type Pause = Millis;
 
 /// Does a claimed job and tells the queue. The work is dropped when `lost` ends; what is being told to the queue then
-/// is not, so that no verdict goes uncounted.
+/// is not, so that no nack goes uncounted.
 pub(super) async fn attempt<S: Stage>(
     stage: Arc<S>,
     queue: Arc<dyn JobQueue>,
@@ -58,7 +58,7 @@ pub(super) async fn attempt<S: Stage>(
     let settled = match outcome {
         Outcome::Success(next) => queue.complete(lease, next).await.map(|()| Settled::Done),
         Outcome::SentBack(job) => queue.complete(lease, vec![*job]).await.map(|()| Settled::Retried),
-        Outcome::Failure(settled, verdict) => queue.fail(lease, verdict).await.map(|()| settled),
+        Outcome::Failure(settled, nack) => queue.fail(lease, nack).await.map(|()| settled),
     };
     match settled {
         // The queue will never take what this stage makes of this job.
@@ -69,7 +69,7 @@ pub(super) async fn attempt<S: Stage>(
 
 async fn bury(queue: &dyn JobQueue, lease: Lease, why: String) -> Result<Settled, QueueError> {
     let failure = Failure::new(Reason::Internal, format!("the queue refuses what the stage made: {why}"));
-    queue.fail(lease, Verdict::Dead { failure }).await.map(|()| Settled::Dead)
+    queue.fail(lease, Nack::Dead { failure }).await.map(|()| Settled::Dead)
 }
 
 /// Runs the stage: what follows, or what its failure means. Whatever panics on the way is a failure too.
@@ -103,42 +103,42 @@ fn judge<I: Into<NewJob>>(
     retry: RetryPolicy,
 ) -> (Outcome, Pause) {
     let mut pause_ms = 0;
-    let (settled, verdict) = match error {
+    let (settled, nack) = match error {
         StageError::Retry { failure, after_ms, group_pause_ms } => {
             let age_ms = claim.failing_ms.map_or(0, |age| age.saturating_add(millis(claimed.elapsed())));
             match retry.wait_ms(claim.lease, claim.failures + 1, age_ms, after_ms) {
                 Some(after_ms) => {
-                    (Settled::Retried, Verdict::Retry { failure, after_ms, group_pause_ms, revised: None })
+                    (Settled::Retried, Nack::Retry { failure, after_ms, group_pause_ms, revised: None })
                 }
                 None => {
                     pause_ms = group_pause_ms;
-                    (Settled::Dead, Verdict::Dead { failure })
+                    (Settled::Dead, Nack::Dead { failure })
                 }
             }
         }
         StageError::Defer { group_pause_ms } => {
             pause_ms = group_pause_ms;
-            (Settled::PutOff, Verdict::Release)
+            (Settled::PutOff, Nack::Release)
         }
         StageError::Moved { why, group_pause_ms, revised } => {
             pause_ms = group_pause_ms;
-            (Settled::PutOff, Verdict::Move { why, revised: (*revised).into() })
+            (Settled::PutOff, Nack::Move { why, revised: (*revised).into() })
         }
         StageError::Reroute { failure, after_ms, group_pause_ms, revised } => {
             let revised = Some((*revised).into());
-            (Settled::Retried, Verdict::Retry { failure, after_ms, group_pause_ms, revised })
+            (Settled::Retried, Nack::Retry { failure, after_ms, group_pause_ms, revised })
         }
         StageError::Fatal { failure, group_pause_ms } => {
             pause_ms = group_pause_ms;
-            (Settled::Dead, Verdict::Dead { failure })
+            (Settled::Dead, Nack::Dead { failure })
         }
         StageError::SendBack { failure, job } => {
             tracing::warn!("{failure}");
             return (Outcome::SentBack(job), pause_ms);
         }
-        StageError::Halt(failure) => (Settled::Halted(failure), Verdict::Release),
+        StageError::Halt(failure) => (Settled::Halted(failure), Nack::Release),
     };
-    (Outcome::Failure(settled, verdict), pause_ms)
+    (Outcome::Failure(settled, nack), pause_ms)
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {

@@ -1,7 +1,7 @@
 //! What can be typed after `juggle queue`, and to `juggle-queue`.
 
 use clap::{Args, Parser, Subcommand};
-use flow::{job::State, lane::Lane, reason::Reason};
+use flow::{failure::Reason, job::State, lane::Lane};
 
 use crate::settings::{args, duration::TimeSpan};
 

@@ -8,7 +8,7 @@ use std::{
 use fetch::{candidate, config::FetchConfig, family::Family, proxy::ProxyChoice, robots::Heed, stage::Fetch};
 use flow::{
     blobs::BlobStore,
-    meter::Meter,
+    counters::Counters,
     payload::{FetchJob, Listed, StoreJob},
     shutdown::Shutdown,
 };
@@ -84,7 +84,7 @@ impl Fetching {
         at_a_time: usize,
         shutdown: &Shutdown,
     ) -> Result<Option<(Vec<StoreJob>, Duration)>, CliError> {
-        let stage = Fetch::new(self.config.clone(), blobs, Arc::new(Meter::default()));
+        let stage = Fetch::new(self.config.clone(), blobs, Arc::new(Counters::default()));
         let stage = Arc::new(stage.map_err(|error| CliError::caused(Exit::Usage, &error))?);
         let started = Instant::now();
         let next = stage_runner::run_all(&stage, self.jobs.clone(), at_a_time, shutdown).await?;

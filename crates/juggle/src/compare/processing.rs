@@ -8,8 +8,8 @@ use std::{
 
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore, StagedBlob},
+    counters::Counters,
     job::Known,
-    meter::Meter,
     payload::ProcessJob,
     shutdown::Shutdown,
 };
@@ -53,7 +53,7 @@ impl Processing {
         let Some((fetched, _)) = fetching.all(part.blobs(), AT_A_TIME, shutdown).await? else {
             return Ok(None);
         };
-        let store = Arc::new(Store::new(part.blobs(), Arc::new(Meter::default())));
+        let store = Arc::new(Store::new(part.blobs(), Arc::new(Counters::default())));
         let Some(stored) = stage_runner::run_all(&store, fetched, AT_A_TIME, shutdown).await? else {
             return Ok(None);
         };
@@ -100,7 +100,7 @@ impl Processing {
             (self.part.blobs(), Arc::clone(&blobs), self.jobs.clone(), self.repeats);
         let laying = move || jobs.iter().try_for_each(|job| lay_down(&*from, &*to, &text_of(job), repeats));
         blocking(laying).await??;
-        let process = Process::new(ProcessConfig { threads, chunk }, blobs, Arc::new(Meter::default()));
+        let process = Process::new(ProcessConfig { threads, chunk }, blobs, Arc::new(Counters::default()));
         let process = Arc::new(process.map_err(|error| CliError::caused(Exit::Bug, &error))?);
         let started = Instant::now();
         // As many at a time as the worker of a run has.

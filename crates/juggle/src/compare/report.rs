@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
+use flow::atomic_file;
 use indicatif::{HumanBytes, HumanCount};
 
 use super::{Comparison, interpretation::time, measurement::Measurement};
 use crate::{
     exit::CliError,
     output::{Out, align_right, table},
-    whole_file::WholeFile,
 };
 
 /// How wide the lesson is.
@@ -69,9 +69,7 @@ pub(super) fn deviation(row: &Measurement) -> String {
 /// # Errors
 /// Where it cannot be written.
 pub(super) fn write(file: &Path, svg: &str) -> Result<(), CliError> {
-    let mut whole = WholeFile::begin(file)?;
-    whole.write(|to| to.write_all(svg.as_bytes()))?;
-    whole.finish()
+    atomic_file::write(file, svg).map_err(|error| CliError::unwritten(file, &error))
 }
 
 /// A paragraph in lines.
@@ -95,6 +93,12 @@ fn wrapped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_made_is_named() {
+        let error = write(Path::new("/nowhere/at/all/file"), "").err().unwrap().to_string();
+        assert!(error.contains("'/nowhere/at/all/file'"), "{error}");
+    }
 
     #[test]
     fn a_paragraph_is_broken_between_words() {

@@ -6,14 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flow::json_line;
+use flow::{atomic_file::AtomicFile, json_line};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{FORM, Head, Locked, Root, Seal};
-use crate::{
-    exit::{CliError, Exit},
-    whole_file::WholeFile,
-};
+use crate::exit::{CliError, Exit};
 
 /// The longest line that is read.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
@@ -28,17 +25,18 @@ pub(super) fn write(
     head: &Head,
     documents: impl Iterator<Item = Result<Locked, CliError>>,
 ) -> Result<Seal, CliError> {
-    let mut file = WholeFile::begin(path)?;
+    let unwritten = |error: io::Error| CliError::unwritten(path, &error);
+    let mut file = AtomicFile::create(path).map_err(unwritten)?;
     let mut root = Root::default();
-    file.write(|file| line(file, head))?;
+    line(&mut file, head).map_err(unwritten)?;
     for document in documents {
         let document = document?;
         root.add(&document);
-        file.write(|file| line(file, &document))?;
+        line(&mut file, &document).map_err(unwritten)?;
     }
     let seal = root.seal();
-    file.write(|file| line(file, &seal))?;
-    file.finish()?;
+    line(&mut file, &seal).map_err(unwritten)?;
+    file.commit().map_err(unwritten)?;
     Ok(seal)
 }
 

@@ -86,9 +86,9 @@ fn due_in(job: &JobView, now_ms: Millis) -> String {
 #[cfg(test)]
 mod tests {
     use flow::{
+        failure::{Failure, Reason},
         job::{Event, Group, Happened, JobId, Priority},
         lane::Lane,
-        reason::{Failure, Reason},
     };
 
     use super::*;

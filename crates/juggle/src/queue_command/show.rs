@@ -93,9 +93,9 @@ fn indented(payload: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use flow::{
+        failure::{Failure, Reason},
         job::{Group, JobId, Priority},
         lane::Lane,
-        reason::{Failure, Reason},
     };
 
     use super::*;

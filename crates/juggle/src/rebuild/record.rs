@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use flow::{
     job::NewJob,
     lane::Lane,
-    queue::{Ask, BATCH_MAX, GroupLimit, JobQueue, NamedLimits, Push, QueueError},
+    queue::{BATCH_MAX, ClaimRequest, GroupLimit, JobQueue, NamedLimits, Push, QueueError},
 };
 use futures_util::future::try_join_all;
 
@@ -59,7 +59,7 @@ async fn end(
     lane: Lane,
     mut next: HashMap<String, Vec<NewJob>>,
 ) -> Result<(), QueueError> {
-    let ask = Ask {
+    let ask = ClaimRequest {
         lane,
         limit: BATCH_MAX,
         lease_ms: LEASE_MS,

@@ -80,6 +80,6 @@ fn sync(directory: &Path) -> Result<(), QueueError> {
 }
 
 pub(super) fn failed(what: &str, path: &Path, error: &io::Error) -> QueueError {
-    let message = format!("cannot {what} '{}': {}", path.display(), MachineFailure::told(error));
+    let message = format!("cannot {what} '{}': {}", path.display(), MachineFailure::describe(error));
     if is_full(error) { QueueError::DiskFull(message) } else { QueueError::Broken(message) }
 }

@@ -1,11 +1,11 @@
 //! Documents that failed for good.
 
 use flow::{
+    failure::Reason,
     job::{JobView, Selection, State},
     lane::Lane,
     payload::{FetchJob, StoreJob},
     queue::{BATCH_MAX, JobQueue, QueueError},
-    reason::Reason,
 };
 use serde::Serialize;
 

@@ -3,9 +3,9 @@
 use std::{fmt, io, os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration};
 
 use flow::{
+    failure::{Failure, Reason},
     machine::MachineFailure,
     payload::ProcessJob,
-    reason::{Failure, Reason},
     stage::StageError,
 };
 
@@ -93,7 +93,7 @@ impl From<ExecError> for StageError<ProcessJob> {
             }
             // A shortage of processes is reported as `WouldBlock`, like a temporary condition (fork(2)).
             ExecError::Unstartable(source)
-                if MachineFailure::of_any(&source).is_some()
+                if MachineFailure::from_any_io(&source).is_some()
                     || source.kind() == io::ErrorKind::WouldBlock =>
             {
                 Self::Halt(Failure::new(Reason::Internal, message))

@@ -7,8 +7,8 @@ use std::{io::Write, sync::Arc, time::Duration};
 
 use flow::{
     blobs::{BlobError, BlobKind, BlobStore, Change, Publishing, StagedBlob},
+    counters::Counters,
     lane::Lane,
-    meter::Meter,
     payload::{Nothing, ProcessJob},
     stage::{Attempt, Done, Stage, StageError},
 };
@@ -46,7 +46,7 @@ pub struct Exec {
     words: Arc<Words>,
     identity: Arc<Identity>,
     blobs: Arc<dyn BlobStore>,
-    meter: Arc<Meter>,
+    counters: Arc<Counters>,
     /// Reads texts and writes results.
     pool: Arc<Pool>,
     /// One for every document held; one more than children, so that none waits for the next.
@@ -77,7 +77,7 @@ impl Exec {
         options: Options,
         threads: usize,
         blobs: Arc<dyn BlobStore>,
-        meter: Arc<Meter>,
+        counters: Arc<Counters>,
     ) -> Result<Self, ProcessError> {
         let pool = Arc::new(Pool::new(threads)?);
         let children = pool.len();
@@ -86,7 +86,7 @@ impl Exec {
             team: Team::new(config, children),
             words: Arc::new(Words::of(options)),
             blobs,
-            meter,
+            counters,
             pool,
             documents: Semaphore::new(children + 1),
             text_bytes_max: TEXT_BYTES_MAX,
@@ -249,7 +249,7 @@ impl Stage for Exec {
     async fn run(&self, job: ProcessJob, _: Attempt) -> Result<Done<Nothing>, StageError<ProcessJob>> {
         let (publishing, text_bytes) = self.compute(job).await?;
         publishing.end().await.map_err(ProcessError::from)?;
-        Meter::add(&self.meter.bytes, text_bytes);
+        self.counters.bytes.add(text_bytes);
         Ok(Vec::new().into())
     }
 }

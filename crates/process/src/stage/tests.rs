@@ -10,7 +10,7 @@ use std::{
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, Change, Kept, Publishing, StagedBlob},
     document::DocumentId,
-    reason::Reason,
+    failure::Reason,
     testing::memory_blobs::MemoryBlobs,
 };
 use proptest::prelude::*;
@@ -346,8 +346,8 @@ async fn a_full_disk_halts_the_stage_and_publishes_nothing() {
 #[tokio::test]
 async fn many_documents_at_a_time_are_each_right_and_keep_the_threads_busy() {
     let blobs = Arc::new(MemoryBlobs::default());
-    let meter = Arc::new(Meter::default());
-    let stage = Arc::new(Process::new(config(2, "bytes:64"), blobs.clone(), meter.clone()).unwrap());
+    let counters = Arc::new(Counters::default());
+    let stage = Arc::new(Process::new(config(2, "bytes:64"), blobs.clone(), counters.clone()).unwrap());
     let started = std::time::Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
     let mut text_bytes = 0;
@@ -368,7 +368,7 @@ async fn many_documents_at_a_time_are_each_right_and_keep_the_threads_busy() {
         let line = format!("book\n{number}\nhas\nthis\nline\n").repeat(number as usize * 10);
         assert_eq!(String::from_utf8(tokens.unwrap()).unwrap(), line);
     }
-    assert_eq!(Meter::get(&meter.bytes), text_bytes);
+    assert_eq!(counters.bytes.get(), text_bytes);
     let busy = stage.busy();
     assert_eq!((busy.len(), stage.threads()), (2, 2));
     assert!(busy.iter().all(|time| !time.is_zero() && *time <= started.elapsed()), "{busy:?}");

@@ -4,7 +4,9 @@ use flow::{
     clock::Millis,
     job::{Claim, Group, Happened, Lease, NewJob, State},
     lane::Lane,
-    queue::{Ask, BATCH_MAX, Claimed, Outlook, Presence, QueueError, RESTING_AFTER_MS, Verdict},
+    queue::{
+        BATCH_MAX, ClaimRequest, ClaimResponse, LaneStatus, Nack, QueueError, RESTING_AFTER_MS, Registration,
+    },
 };
 
 use super::{
@@ -12,7 +14,7 @@ use super::{
     jobs::{ContentAt, Job, Slot, Unwritten},
     revised,
     scheduler::GroupQueue,
-    validation::{check_jobs, check_limits, check_verdict},
+    validation::{check_jobs, check_limits, check_nack},
 };
 use crate::{
     log::entry::{Phase, decode_content},
@@ -25,7 +27,12 @@ impl Ledger {
     ///
     /// # Errors
     /// [`QueueError::Broken`] where a job cannot be read.
-    pub fn claim(&mut self, session: Session, ask: &Ask, now: Millis) -> Result<Claimed, QueueError> {
+    pub fn claim(
+        &mut self,
+        session: Session,
+        ask: &ClaimRequest,
+        now: Millis,
+    ) -> Result<ClaimResponse, QueueError> {
         check_limits(ask)?;
         let mut claims = Vec::new();
         if !self.lanes[ask.lane.index()].stats.paused {
@@ -39,12 +46,12 @@ impl Ledger {
             }
         }
         self.events[ask.lane.index()].at(now).claimed += claims.len() as u64;
-        let outlook = if claims.is_empty() && self.is_resting(ask, now) {
-            Outlook::Resting
+        let lane_status = if claims.is_empty() && self.is_resting(ask, now) {
+            LaneStatus::Resting
         } else {
-            self.outlook(ask.lane)
+            self.lane_status(ask.lane)
         };
-        Ok(Claimed { claims, outlook })
+        Ok(ClaimResponse { claims, lane_status })
     }
 
     /// Leases a job that was taken out of its line.
@@ -87,7 +94,7 @@ impl Ledger {
     }
 
     /// Whether all that is pending waits for groups that are left alone for long, and nothing can be added to it.
-    fn is_resting(&self, ask: &Ask, now: Millis) -> bool {
+    fn is_resting(&self, ask: &ClaimRequest, now: Millis) -> bool {
         let index = &self.lanes[ask.lane.index()];
         let more = if ask.lane == Lane::Fetch { self.unfed.min(BATCH_MAX as u64) } else { 0 };
         let has_room = more > 0 && index.stats.pending() + more <= self.capacity;
@@ -96,32 +103,32 @@ impl Ledger {
         is_quiet && !has_room && !comes_more() && index.rests(ask, now.saturating_add(RESTING_AFTER_MS))
     }
 
-    fn outlook(&self, lane: Lane) -> Outlook {
+    fn lane_status(&self, lane: Lane) -> LaneStatus {
         let stats = &self.lanes[lane.index()].stats;
         if stats.paused {
-            Outlook::Paused
+            LaneStatus::Paused
         } else if lane == Lane::Fetch && self.unfed > 0 && stats.pending() == 0 {
-            Outlook::Feeding
+            LaneStatus::Feeding
         } else if stats.pending() == 0 {
             let can_come = lane.upstream().iter().any(|&above| self.sessions.workers(above) > 0);
-            if can_come { Outlook::Open } else { Outlook::Drained }
+            if can_come { LaneStatus::Open } else { LaneStatus::Drained }
         } else if lane
             .downstream()
             .is_some_and(|below| self.room_below(lane) == 0 && self.sessions.workers(below) == 0)
         {
-            Outlook::Blocked
+            LaneStatus::Blocked
         } else if lane == Lane::Fetch && self.unfed > 0 {
-            Outlook::Feeding
+            LaneStatus::Feeding
         } else if stats.ready > 0 {
-            Outlook::HeldBack
+            LaneStatus::HeldBack
         } else {
-            Outlook::Open
+            LaneStatus::Open
         }
     }
 
     /// When the limits of the lane's groups will next allow a claim, as far as time alone decides.
     #[must_use]
-    pub fn next_turn_ms(&self, ask: &Ask) -> Option<Millis> {
+    pub fn next_turn_ms(&self, ask: &ClaimRequest) -> Option<Millis> {
         let index = &self.lanes[ask.lane.index()];
         let may_claim = !index.stats.paused && self.room_below(ask.lane) > 0;
         may_claim.then(|| index.next_due_ms(ask)).flatten()
@@ -193,22 +200,22 @@ impl Ledger {
     }
 
     /// See [`flow::queue::JobQueue::fail`].
-    pub fn fail(&mut self, lease: Lease, verdict: Verdict, now: Millis) -> Result<(), QueueError> {
+    pub fn fail(&mut self, lease: Lease, nack: Nack, now: Millis) -> Result<(), QueueError> {
         let Some(slot) = self.held(lease) else {
             let repeated =
                 self.record(lease.id)?.is_some_and(|record| record.failed_token == Some(lease.attempt));
             return if repeated { Ok(()) } else { Err(QueueError::Stale(lease)) };
         };
-        check_verdict(lease, &verdict)?;
+        check_nack(lease, &nack)?;
         if let Some(job) = self.jobs.get(slot)
-            && matches!(verdict, Verdict::Retry { .. } | Verdict::Dead { .. })
+            && matches!(nack, Nack::Retry { .. } | Nack::Dead { .. })
         {
             self.events[job.lane.index()].at(now).failed += 1;
         }
         self.dirty.force = Fsync::Yes;
-        match verdict {
-            Verdict::Retry { .. } => self.try_again(slot, verdict, now),
-            Verdict::Dead { failure } => {
+        match nack {
+            Nack::Retry { .. } => self.try_again(slot, nack, now),
+            Nack::Dead { failure } => {
                 self.change(slot, now, |job| {
                     let attempt = job.attempts;
                     let retry_state = job.retry_state_mut();
@@ -218,14 +225,14 @@ impl Ledger {
                 });
                 self.end(slot, Phase::Dead, now)
             }
-            Verdict::Release => {
+            Nack::Release => {
                 self.change(slot, now, |job| {
                     job.retry_state_mut().failed_attempt = job.attempts;
                     job.state = State::Ready;
                 });
                 Ok(())
             }
-            Verdict::Move { why, revised } => {
+            Nack::Move { why, revised } => {
                 self.change(slot, now, |job| {
                     let attempt = job.attempts;
                     let retry_state = job.retry_state_mut();
@@ -238,8 +245,8 @@ impl Ledger {
         }
     }
 
-    fn try_again(&mut self, slot: Slot, verdict: Verdict, now: Millis) -> Result<(), QueueError> {
-        let Verdict::Retry { failure, after_ms, group_pause_ms, revised } = verdict else { return Ok(()) };
+    fn try_again(&mut self, slot: Slot, nack: Nack, now: Millis) -> Result<(), QueueError> {
+        let Nack::Retry { failure, after_ms, group_pause_ms, revised } = nack else { return Ok(()) };
         let Some(job) = self.jobs.get(slot) else { return Ok(()) };
         let (lane, group) = (job.lane, job.group);
         let paused_until_ms = if group_pause_ms > 0 { now.saturating_add(group_pause_ms) } else { 0 };
@@ -284,8 +291,8 @@ impl Ledger {
     }
 
     /// See [`flow::queue::JobQueue::attend`].
-    pub fn attend(&mut self, session: Session, lane: Lane, presence: Presence) {
-        self.sessions.attend(session, lane, presence);
+    pub fn register_worker(&mut self, session: Session, lane: Lane, registration: Registration) {
+        self.sessions.register_worker(session, lane, registration);
     }
 
     /// A client is back after its connection broke or the owner was replaced: leases it knows of go on, others that
@@ -308,7 +315,7 @@ impl Ledger {
         }
         self.sessions.leave_all(session);
         for lane in attending {
-            self.attend(session, *lane, Presence::Here);
+            self.register_worker(session, *lane, Registration::Add);
         }
     }
 

@@ -12,7 +12,7 @@ use std::{
 use flow::{
     clock::Millis,
     job::{Group, State},
-    queue::{Ask, GroupLimit, LaneStats, NamedLimits},
+    queue::{ClaimRequest, GroupLimit, LaneStats, NamedLimits},
 };
 
 use hashbrown::HashMap;
@@ -232,7 +232,7 @@ impl LaneScheduler {
 
     /// Takes out the job whose turn it is, if the limits allow one. The caller leases it and lets it
     /// [`enter`](Self::enter): that is what the interval counts from.
-    pub(super) fn take_next(&mut self, jobs: &Jobs, ask: &Ask, now: Millis) -> Option<Slot> {
+    pub(super) fn take_next(&mut self, jobs: &Jobs, ask: &ClaimRequest, now: Millis) -> Option<Slot> {
         let limit = ask.group_limit;
         if !self.is_limited_as(ask) {
             self.limit_as(ask);
@@ -264,11 +264,11 @@ impl LaneScheduler {
         None
     }
 
-    fn is_limited_as(&self, ask: &Ask) -> bool {
+    fn is_limited_as(&self, ask: &ClaimRequest) -> bool {
         self.limit == ask.group_limit && self.named_limits == ask.named_limits
     }
 
-    fn limit_as(&mut self, ask: &Ask) {
+    fn limit_as(&mut self, ask: &ClaimRequest) {
         self.limit = ask.group_limit;
         self.named_limits.clone_from(&ask.named_limits);
         for group in &mut self.groups {
@@ -307,7 +307,7 @@ impl LaneScheduler {
     }
 
     /// When the limits will next allow a claim, as far as time alone decides it.
-    pub(super) fn next_due_ms(&self, ask: &Ask) -> Option<Millis> {
+    pub(super) fn next_due_ms(&self, ask: &ClaimRequest) -> Option<Millis> {
         if self.is_limited_as(ask) {
             let in_line = self.turns.iter().find(|id| !self.group(**id).ready.is_empty()).map(|_| 0);
             return in_line.or_else(|| self.resting.peek().map(|Reverse((due, _))| *due));
@@ -321,7 +321,7 @@ impl LaneScheduler {
     }
 
     /// Whether no group with pending jobs may be claimed from up to `until_ms`.
-    pub(super) fn rests(&self, ask: &Ask, until_ms: Millis) -> bool {
+    pub(super) fn rests(&self, ask: &ClaimRequest, until_ms: Millis) -> bool {
         self.groups().all(|group| {
             group.name.as_ref().is_some_and(|name| group.due_within(ask.limit_of(name)) > until_ms)
         })

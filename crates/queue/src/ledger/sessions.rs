@@ -1,6 +1,6 @@
 //! Who has which leases and attends which lanes.
 
-use flow::{lane::Lane, queue::Presence};
+use flow::{lane::Lane, queue::Registration};
 
 use hashbrown::{HashMap, HashSet};
 
@@ -71,14 +71,14 @@ impl Sessions {
         self.ids.keys().copied().collect()
     }
 
-    pub(super) fn attend(&mut self, session: Session, lane: Lane, presence: Presence) {
+    pub(super) fn register_worker(&mut self, session: Session, lane: Lane, registration: Registration) {
         let id = self.id_of(session);
         let Some(known) = &mut self.known[id.0 as usize] else { return };
         let (count, workers) = (&mut known.attending[lane.index()], &mut self.workers[lane.index()]);
-        match presence {
-            Presence::Here => (*count, *workers) = (*count + 1, *workers + 1),
-            Presence::Gone if *count > 0 => (*count, *workers) = (*count - 1, *workers - 1),
-            Presence::Gone => {}
+        match registration {
+            Registration::Add => (*count, *workers) = (*count + 1, *workers + 1),
+            Registration::Remove if *count > 0 => (*count, *workers) = (*count - 1, *workers - 1),
+            Registration::Remove => {}
         }
     }
 

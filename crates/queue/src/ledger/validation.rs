@@ -1,9 +1,9 @@
 //! The bounds of what may be pushed.
 
 use flow::{
+    failure::MESSAGE_BYTES_MAX,
     job::{GROUP_BYTES_MAX, KEY_BYTES_MAX, Lease, NewJob, PAYLOAD_BYTES_MAX},
-    queue::{Ask, BATCH_MAX, QueueError, Verdict},
-    reason::MESSAGE_BYTES_MAX,
+    queue::{BATCH_MAX, ClaimRequest, Nack, QueueError},
 };
 
 /// Refuses a batch that is over a bound, or holds a job that is.
@@ -15,7 +15,7 @@ pub(super) fn check_jobs(jobs: &[NewJob]) -> Result<(), QueueError> {
 }
 
 /// Refuses a claim that names more limits than the bound.
-pub(super) fn check_limits(ask: &Ask) -> Result<(), QueueError> {
+pub(super) fn check_limits(ask: &ClaimRequest) -> Result<(), QueueError> {
     match ask.named_limits.len() {
         0..=BATCH_MAX => match ask.named_limits.keys().find(|group| group.0.len() > GROUP_BYTES_MAX) {
             None => Ok(()),
@@ -29,23 +29,22 @@ pub(super) fn check_limits(ask: &Ask) -> Result<(), QueueError> {
 }
 
 /// Refuses a failure that is over a bound, or a revision that is or makes another job.
-pub(super) fn check_verdict(lease: Lease, verdict: &Verdict) -> Result<(), QueueError> {
-    if let Verdict::Retry { failure, .. } | Verdict::Dead { failure } | Verdict::Move { why: failure, .. } =
-        verdict
+pub(super) fn check_nack(lease: Lease, nack: &Nack) -> Result<(), QueueError> {
+    if let Nack::Retry { failure, .. } | Nack::Dead { failure } | Nack::Move { why: failure, .. } = nack
         && failure.message.len() > MESSAGE_BYTES_MAX
     {
         let bytes = failure.message.len();
         let why = format!("a failure's message of {bytes} bytes: at most {MESSAGE_BYTES_MAX} are allowed");
         return Err(QueueError::Invalid(why));
     }
-    match verdict {
-        Verdict::Retry { revised: Some(job), .. } | Verdict::Move { revised: job, .. } => {
+    match nack {
+        Nack::Retry { revised: Some(job), .. } | Nack::Move { revised: job, .. } => {
             if job.id() != lease.id {
                 return Err(QueueError::Invalid("a revised job must keep its lane and key".to_owned()));
             }
             check_job(job)
         }
-        Verdict::Retry { .. } | Verdict::Dead { .. } | Verdict::Release => Ok(()),
+        Nack::Retry { .. } | Nack::Dead { .. } | Nack::Release => Ok(()),
     }
 }
 

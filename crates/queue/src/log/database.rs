@@ -142,7 +142,7 @@ impl Database {
         }
         match Manifest::read(&self.directory.join(OPENING)) {
             Ok(seal) => seal.check(folded, checksums).map_err(|why| self.damaged(why)),
-            Err(error) if MachineFailure::of(&error).is_some() => {
+            Err(error) if MachineFailure::from_own_io(&error).is_some() => {
                 Err(failed("read the seal in", &self.directory.join(OPENING), &error))
             }
             Err(error) => Err(self.damaged(&error.to_string())),
@@ -429,8 +429,8 @@ fn remove_tree(path: &Path) -> Result<(), QueueError> {
 }
 
 pub(crate) fn failed(what: &str, path: &Path, error: &io::Error) -> QueueError {
-    let message = format!("cannot {what} '{}': {}", path.display(), MachineFailure::told(error));
-    match MachineFailure::of(error) {
+    let message = format!("cannot {what} '{}': {}", path.display(), MachineFailure::describe(error));
+    match MachineFailure::from_own_io(error) {
         Some(MachineFailure::DiskFull) => QueueError::DiskFull(message),
         Some(_) | None => QueueError::Broken(message),
     }
@@ -446,7 +446,7 @@ fn sled_failed(error: &sled::Error) -> QueueError {
 /// Returns whether an error of sled is a condition of the machine. Such an error says nothing about the data
 /// on the disk.
 fn is_of_the_machine(error: &sled::Error) -> bool {
-    matches!(error, sled::Error::Io(error) if MachineFailure::of(error).is_some())
+    matches!(error, sled::Error::Io(error) if MachineFailure::from_own_io(error).is_some())
 }
 
 fn damaged(from: Option<&Path>, why: &str) -> QueueError {

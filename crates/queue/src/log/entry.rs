@@ -307,7 +307,7 @@ fn borrow<'a, T: Deserialize<'a>>(bytes: &mut &'a [u8]) -> Result<T, String> {
 
 #[cfg(test)]
 mod tests {
-    use flow::reason::{Failure, Reason};
+    use flow::failure::{Failure, Reason};
 
     use super::*;
 

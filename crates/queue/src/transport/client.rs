@@ -6,8 +6,8 @@ use flow::{
     job::{Group, JobId, JobView, Lease, NewJob, Selection},
     lane::Lane,
     queue::{
-        Ask, Claimed, Cursor, JobQueue, Pause, Presence, Push, Pushed, QueueDetails, QueueError, QueueStats,
-        Verdict,
+        ClaimRequest, ClaimResponse, Cursor, JobQueue, Nack, Pause, Push, Pushed, QueueDetails, QueueError,
+        QueueStats, Registration,
     },
 };
 
@@ -53,7 +53,7 @@ impl JobQueue for QueueClient {
         answer!(self.call(Request::Push(push)).await, Reply::Pushed(pushed) => pushed)
     }
 
-    async fn claim(&self, ask: Ask) -> Result<Claimed, QueueError> {
+    async fn claim(&self, ask: ClaimRequest) -> Result<ClaimResponse, QueueError> {
         answer!(self.call(Request::Claim(ask)).await, Reply::Claimed(claimed) => claimed)
     }
 
@@ -73,12 +73,12 @@ impl JobQueue for QueueClient {
         answer!(self.call(Request::Pending { lane, groups }).await, Reply::Counts(counts) => counts)
     }
 
-    async fn fail(&self, lease: Lease, verdict: Verdict) -> Result<(), QueueError> {
-        answer!(self.call(Request::Fail { lease, verdict }).await, Reply::Done => ())
+    async fn fail(&self, lease: Lease, nack: Nack) -> Result<(), QueueError> {
+        answer!(self.call(Request::Fail { lease, nack }).await, Reply::Done => ())
     }
 
-    async fn attend(&self, lane: Lane, presence: Presence) -> Result<(), QueueError> {
-        answer!(self.call(Request::Attend { lane, presence }).await, Reply::Done => ())
+    async fn register_worker(&self, lane: Lane, registration: Registration) -> Result<(), QueueError> {
+        answer!(self.call(Request::RegisterWorker { lane, registration }).await, Reply::Done => ())
     }
 
     async fn stats(&self) -> Result<QueueStats, QueueError> {

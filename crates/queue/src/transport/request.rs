@@ -6,7 +6,10 @@ use flow::{
     clock::Millis,
     job::{Group, JobId, JobView, Lease, NewJob, Selection},
     lane::Lane,
-    queue::{Ask, Claimed, Cursor, Pause, Presence, Push, Pushed, QueueDetails, QueueStats, Verdict},
+    queue::{
+        ClaimRequest, ClaimResponse, Cursor, Nack, Pause, Push, Pushed, QueueDetails, QueueStats,
+        Registration,
+    },
 };
 use serde::{Deserialize, Serialize};
 
@@ -15,13 +18,13 @@ use serde::{Deserialize, Serialize};
 #[expect(missing_docs, reason = "each is the method of JobQueue of that name")]
 pub enum Request {
     Push(Push),
-    Claim(Ask),
+    Claim(ClaimRequest),
     Extend { leases: Vec<Lease>, lease_ms: Millis },
     Complete { lease: Lease, next: Vec<NewJob> },
     PauseGroup { lease: Lease, for_ms: Millis },
     Pending { lane: Lane, groups: Vec<Group> },
-    Fail { lease: Lease, verdict: Verdict },
-    Attend { lane: Lane, presence: Presence },
+    Fail { lease: Lease, nack: Nack },
+    RegisterWorker { lane: Lane, registration: Registration },
     Stats,
     Details,
     Cursors,
@@ -39,7 +42,7 @@ pub enum Reply {
     /// To [`Request::Push`].
     Pushed(Pushed),
     /// To [`Request::Claim`].
-    Claimed(Claimed),
+    Claimed(ClaimResponse),
     /// To [`Request::Extend`]: those no longer held.
     Lost(Vec<Lease>),
     /// To [`Request::Stats`].

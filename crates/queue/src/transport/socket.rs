@@ -18,7 +18,7 @@ use bytes::Bytes;
 use flow::{
     job::Lease,
     lane::Lane,
-    queue::{Presence, QueueError},
+    queue::{QueueError, Registration},
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
@@ -240,8 +240,10 @@ impl Client {
             (Request::Extend { .. }, Ok(Reply::Lost(lost))) => {
                 self.held.retain(|lease| !lost.contains(lease))
             }
-            (Request::Attend { lane, presence: Presence::Here }, Ok(_)) => self.attending.push(*lane),
-            (Request::Attend { lane, presence: Presence::Gone }, Ok(_)) => {
+            (Request::RegisterWorker { lane, registration: Registration::Add }, Ok(_)) => {
+                self.attending.push(*lane)
+            }
+            (Request::RegisterWorker { lane, registration: Registration::Remove }, Ok(_)) => {
                 if let Some(at) = self.attending.iter().position(|attended| attended == lane) {
                     self.attending.swap_remove(at);
                 }

@@ -7,10 +7,12 @@
 use std::sync::Arc;
 
 use flow::{
+    failure::{Failure, Reason},
     job::{Claim, Group, JobId, NewJob, Priority, Selection, State},
     lane::Lane,
-    queue::{Ask, CursorMove, GroupLimit, JobQueue, NamedLimits, Pause, Push, Pushed, QueueError, Verdict},
-    reason::{Failure, Reason},
+    queue::{
+        ClaimRequest, CursorMove, GroupLimit, JobQueue, Nack, NamedLimits, Pause, Push, Pushed, QueueError,
+    },
 };
 use queue::transport::client::QueueClient;
 
@@ -167,7 +169,7 @@ impl Worker {
     async fn work(&mut self) {
         let limit = if self.random.bool() { 1 } else { self.random.usize(1..=16) };
         let (lane, wait_ms) = (self.lane(), self.random.u64(..3));
-        let ask = Ask {
+        let ask = ClaimRequest {
             lane,
             limit,
             lease_ms: 600_000,
@@ -235,22 +237,22 @@ impl Worker {
         let failures = if revised.is_some() { 0 } else { claim.failures + 1 };
         let failure = Failure::new(Reason::Timeout, "try again");
         let after_ms = if self.random.bool() { 0 } else { self.random.u64(1..20) };
-        let verdict = Verdict::Retry { failure, after_ms, group_pause_ms: 0, revised };
+        let nack = Nack::Retry { failure, after_ms, group_pause_ms: 0, revised };
         let changes = vec![Change::job(claim.lease.id, Fate::Waiting { failures })];
-        self.ask(changes, self.queue.fail(claim.lease, verdict)).await;
+        self.ask(changes, self.queue.fail(claim.lease, nack)).await;
     }
 
     async fn release(&mut self, claim: Claim) {
         let changes = vec![Change::job(claim.lease.id, Fate::Waiting { failures: claim.failures })];
-        self.ask(changes, self.queue.fail(claim.lease, Verdict::Release)).await;
+        self.ask(changes, self.queue.fail(claim.lease, Nack::Release)).await;
     }
 
     async fn die(&mut self, claim: Claim) {
         let id = claim.lease.id;
         let message = format!("attempt {} of {}", claim.lease.attempt, claim.key);
-        let verdict = Verdict::Dead { failure: Failure::new(Reason::NotText, &message) };
+        let nack = Nack::Dead { failure: Failure::new(Reason::NotText, &message) };
         let changes = vec![Change::job(id, Fate::Dead { message })];
-        if self.ask(changes, self.queue.fail(claim.lease, verdict)).await.is_none() {
+        if self.ask(changes, self.queue.fail(claim.lease, nack)).await.is_none() {
             return;
         }
         match self.random.u8(..4) {

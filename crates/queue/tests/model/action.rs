@@ -2,10 +2,10 @@
 
 use flow::{
     clock::Millis,
+    failure::Reason,
     job::{GROUP_BYTES_MAX, Group, KEY_BYTES_MAX, Known, NewJob, PAYLOAD_BYTES_MAX, Priority, Selection},
     lane::Lane,
-    queue::{Ask, Pause, Presence},
-    reason::Reason,
+    queue::{ClaimRequest, Pause, Registration},
 };
 
 /// A queue and what happens to it.
@@ -19,13 +19,13 @@ pub(crate) struct Sequence {
 #[derive(Debug, Clone)]
 pub(crate) enum Action {
     Push { jobs: Vec<JobSpec>, cursor: Option<CursorStep> },
-    Claim { session: usize, ask: Ask },
+    Claim { session: usize, ask: ClaimRequest },
     Extend { tokens: Vec<Token>, lease_ms: Millis },
     Complete { token: Token, next: Vec<JobSpec> },
     Fail { token: Token, ending: Ending },
     PauseGroup { token: Token, for_ms: Millis },
     Pending { lane: Lane, groups: Vec<Group> },
-    Attend { session: usize, lane: Lane, presence: Presence },
+    RegisterWorker { session: usize, lane: Lane, registration: Registration },
     Rejoin { session: usize, held: Vec<Token>, attending: Vec<Lane>, lease_ms: Millis },
     EndSession { session: usize },
     Retry(Selection),

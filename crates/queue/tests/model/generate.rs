@@ -3,10 +3,10 @@
 use fastrand::Rng;
 use flow::{
     clock::Millis,
+    failure::Reason,
     job::{Group, Known, Selection, State},
     lane::Lane,
-    queue::{Ask, GroupLimit, NamedLimits, Pause, Presence},
-    reason::Reason,
+    queue::{ClaimRequest, GroupLimit, NamedLimits, Pause, Registration},
 };
 use queue::ledger::LOST_MAX;
 
@@ -89,7 +89,7 @@ impl Draw {
             62 => Action::PauseGroup { token: self.token(), for_ms: self.pick(&DELAYS_MS) },
             63 => Action::Pending { lane: self.lane(), groups: self.many(3, Self::group) },
             64..67 => Action::Extend { tokens: self.tokens(), lease_ms: self.pick(&LEASES_MS) },
-            67..69 => self.attend(),
+            67..69 => self.register_worker(),
             69 => self.rejoin(),
             70 => Action::EndSession { session: self.session() },
             71..74 => Action::Retry(self.selection()),
@@ -150,7 +150,7 @@ impl Draw {
         let group_limit = if self.one_in(2) { GroupLimit::NONE } else { self.limit() };
         let named = if self.one_in(4) { 3 } else { 0 };
         let named_limits = self.many(named, |draw| (draw.group(), draw.limit())).into_iter().collect();
-        let ask = Ask {
+        let ask = ClaimRequest {
             lane: self.lane(),
             limit: self.pick(&[0, 1, 1, 1, 2, 2, 3, 5, 20]),
             lease_ms: self.pick(&LEASES_MS),
@@ -212,9 +212,9 @@ impl Draw {
         if self.one_in(8) { Revision::Other(job) } else { Revision::Same(job) }
     }
 
-    fn attend(&mut self) -> Action {
-        let presence = self.pick(&[Presence::Here, Presence::Here, Presence::Gone]);
-        Action::Attend { session: self.session(), lane: self.lane(), presence }
+    fn register_worker(&mut self) -> Action {
+        let registration = self.pick(&[Registration::Add, Registration::Add, Registration::Remove]);
+        Action::RegisterWorker { session: self.session(), lane: self.lane(), registration }
     }
 
     fn rejoin(&mut self) -> Action {
@@ -268,7 +268,7 @@ impl Draw {
         let mut sound = || JobSpec { lane, flaw: None, ..self.job() };
         let (jobs, revised) = (vec![sound(), sound()], Revision::Same(sound()));
         let (group_limit, named_limits) = (GroupLimit::NONE, NamedLimits::new());
-        let ask = Ask { lane, limit, lease_ms: 1_000, wait_ms: 0, group_limit, named_limits };
+        let ask = ClaimRequest { lane, limit, lease_ms: 1_000, wait_ms: 0, group_limit, named_limits };
         let claim = || Action::Claim { session, ask: ask.clone() };
         let deaths = |times: u32| (0..times).flat_map(|_| [claim(), Action::EndSession { session }]);
         let reason = Reason::Timeout;

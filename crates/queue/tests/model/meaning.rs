@@ -1,10 +1,10 @@
 //! What an action means at the moment at which it is done: which lease, which cursor, which job.
 
 use flow::{
+    failure::{Failure, Reason},
     job::{JobId, Lease, NewJob},
     lane::Lane,
-    queue::{CursorMove, Verdict},
-    reason::{Failure, Reason},
+    queue::{CursorMove, Nack},
 };
 
 use super::{
@@ -51,19 +51,19 @@ impl Model {
         leases
     }
 
-    pub(crate) fn verdict(&self, lease: Lease, ending: &Ending) -> Verdict {
+    pub(crate) fn nack(&self, lease: Lease, ending: &Ending) -> Nack {
         let failure = |reason: &Reason| Failure::new(*reason, format!("{reason} in {}", lease.attempt));
         match ending {
-            Ending::Retry { reason, after_ms, group_pause_ms, revised } => Verdict::Retry {
+            Ending::Retry { reason, after_ms, group_pause_ms, revised } => Nack::Retry {
                 failure: failure(reason),
                 after_ms: *after_ms,
                 group_pause_ms: *group_pause_ms,
                 revised: revised.as_ref().map(|revision| self.revised(lease, revision)),
             },
-            Ending::Dead { reason } => Verdict::Dead { failure: failure(reason) },
-            Ending::Release => Verdict::Release,
+            Ending::Dead { reason } => Nack::Dead { failure: failure(reason) },
+            Ending::Release => Nack::Release,
             Ending::Move { reason, revised } => {
-                Verdict::Move { why: failure(reason), revised: self.revised(lease, revised) }
+                Nack::Move { why: failure(reason), revised: self.revised(lease, revised) }
             }
         }
     }

@@ -16,7 +16,7 @@ use flow::{
     clock::Millis,
     job::{Group, JobId, Lease, State},
     lane::Lane,
-    queue::{Cursor, LaneStats, Pause, Presence, QueueStats, Rates},
+    queue::{Cursor, LaneStats, Pause, QueueStats, Rates, Registration},
 };
 use queue::{ledger::REJOIN_MS, session::Session};
 
@@ -170,11 +170,11 @@ impl Model {
         self.here.happened.push((self.now, lane, count));
     }
 
-    pub(crate) fn attend(&mut self, session: Session, lane: Lane, presence: Presence) {
+    pub(crate) fn register_worker(&mut self, session: Session, lane: Lane, registration: Registration) {
         let workers = self.here.attending.entry((session, lane)).or_default();
-        *workers = match presence {
-            Presence::Here => *workers + 1,
-            Presence::Gone => workers.saturating_sub(1),
+        *workers = match registration {
+            Registration::Add => *workers + 1,
+            Registration::Remove => workers.saturating_sub(1),
         };
     }
 
@@ -189,7 +189,7 @@ impl Model {
             }
         }
         self.here.attending.retain(|(of, _), _| *of != session);
-        attending.iter().for_each(|lane| self.attend(session, *lane, Presence::Here));
+        attending.iter().for_each(|lane| self.register_worker(session, *lane, Registration::Add));
     }
 
     pub(crate) fn end_session(&mut self, session: Session) {

@@ -6,7 +6,7 @@ use flow::{
     clock::Millis,
     durability::Durability,
     job::Selection,
-    queue::{Ask, Push, QueueError},
+    queue::{ClaimRequest, Push, QueueError},
 };
 use queue::{ledger::Ledger, log::database::Database, session::Session};
 
@@ -175,9 +175,9 @@ impl<'a> Run<'a> {
             }
             Action::Fail { token, ending } => {
                 let lease = self.model.lease(*token);
-                let verdict = self.model.verdict(lease, ending);
-                let expected = self.model.fail(lease, verdict.clone());
-                answered(self.ledger().fail(lease, verdict, now), expected)
+                let nack = self.model.nack(lease, ending);
+                let expected = self.model.fail(lease, nack.clone());
+                answered(self.ledger().fail(lease, nack, now), expected)
             }
             Action::PauseGroup { token, for_ms } => {
                 let lease = self.model.lease(*token);
@@ -191,10 +191,10 @@ impl<'a> Run<'a> {
             Action::Retry(_) | Action::Drop(_) | Action::Pause { .. } | Action::List { .. } => {
                 self.by_hand(action)
             }
-            Action::Attend { session, lane, presence } => {
+            Action::RegisterWorker { session, lane, registration } => {
                 let session = self.sessions[*session];
-                self.ledger().attend(session, *lane, *presence);
-                self.model.attend(session, *lane, *presence);
+                self.ledger().register_worker(session, *lane, *registration);
+                self.model.register_worker(session, *lane, *registration);
                 Ok(())
             }
             Action::Rejoin { session, held, attending, lease_ms } => {
@@ -240,7 +240,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn claim(&mut self, number: usize, ask: &Ask) -> Check {
+    fn claim(&mut self, number: usize, ask: &ClaimRequest) -> Check {
         let (session, now) = (self.sessions[number], self.now);
         let claimed = self.ledger().claim(session, ask, now).expect(UNREADABLE);
         self.model.claimed(session, ask, &claimed)?;
@@ -248,7 +248,7 @@ impl<'a> Run<'a> {
     }
 
     /// A claim that waits is looked at again then: later would be too late.
-    fn check_next_turn(&mut self, ask: &Ask) -> Check {
+    fn check_next_turn(&mut self, ask: &ClaimRequest) -> Check {
         let now = self.now;
         let Some(expected) = self.model.next_turn_ms(ask).filter(|at| *at > now) else {
             return Ok(());

@@ -96,7 +96,11 @@ fn packed(
     let into = staging::stage(name, &places.packed_path(name), number)?;
     compression::pack(from, &into.file).map_err(|error| {
         // What is full is where it is written to.
-        let at = if MachineFailure::of(&error) == Some(MachineFailure::DiskFull) { &into.path } else { path };
+        let at = if MachineFailure::from_own_io(&error) == Some(MachineFailure::DiskFull) {
+            &into.path
+        } else {
+            path
+        };
         BlobError::at(at, error)
     })?;
     Ok(PublishOp::Place(into, BlobForm::Compressed))

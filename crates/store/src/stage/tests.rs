@@ -9,9 +9,9 @@ use std::{
 use flow::{
     document::DocumentId,
     durability::Durability,
+    failure::{Failure, Reason},
     job::Known,
     payload::{FetchJob, Fetched, Listed},
-    reason::{Failure, Reason},
     testing::{
         blob_contract::{name, publish},
         memory_blobs::MemoryBlobs,
@@ -121,8 +121,8 @@ fn tree(blobs: &dyn BlobStore) -> BTreeMap<(BlobKind, DocumentId), Vec<u8>> {
 async fn a_book_becomes_raw_text_arrival_and_meta() {
     let blobs: Arc<dyn BlobStore> = Arc::new(MemoryBlobs::default());
     let job = fetched(&*blobs, BOOK.as_bytes());
-    let meter = Arc::new(Meter::default());
-    let stage = Store::new(Arc::clone(&blobs), Arc::clone(&meter));
+    let counters = Arc::new(Counters::default());
+    let stage = Store::new(Arc::clone(&blobs), Arc::clone(&counters));
     let next = stage.run(job, Attempt { number: 1, failures: 0 }).await.unwrap();
 
     let hash = blake3::hash(TEXT.as_bytes()).to_hex().to_string();
@@ -130,7 +130,7 @@ async fn a_book_becomes_raw_text_arrival_and_meta() {
         next.next,
         [ProcessJob { document: "PG1".parse().unwrap(), text_blake3: hash, known: Known::Absorb }]
     );
-    assert_eq!(Meter::get(&meter.bytes), BOOK.len() as u64);
+    assert_eq!(counters.bytes.get(), BOOK.len() as u64);
     assert_eq!(read(&*blobs, BlobKind::Raw), BOOK.as_bytes());
     assert_eq!(read(&*blobs, BlobKind::Text), TEXT.as_bytes());
     assert_eq!(blobs.list(BlobKind::Spool).unwrap(), []);

@@ -14,9 +14,9 @@ use crate::{
     },
     lane::Lane,
     queue::{
-        Ask, BATCH_MAX, Claimed, Cursor, CursorMove, GROUPS_NAMED_MAX, GroupStats, LaneDetails, LaneStats,
-        Outlook, Pause, Presence, Push, Pushed, QueueDetails, QueueError, QueueStats, RATES_WINDOW_MS,
-        RESTING_AFTER_MS, Rates, Verdict,
+        BATCH_MAX, ClaimRequest, ClaimResponse, Cursor, CursorMove, GROUPS_NAMED_MAX, GroupStats,
+        LaneDetails, LaneStats, LaneStatus, Nack, Pause, Push, Pushed, QueueDetails, QueueError, QueueStats,
+        RATES_WINDOW_MS, RESTING_AFTER_MS, Rates, Registration,
     },
 };
 
@@ -86,7 +86,7 @@ impl Ledger {
         Ok(Pushed { new: (push.jobs.len() - known.len()) as u64, known })
     }
 
-    pub(super) fn claim(&mut self, ask: &Ask, now_ms: Millis) -> Result<Claimed, QueueError> {
+    pub(super) fn claim(&mut self, ask: &ClaimRequest, now_ms: Millis) -> Result<ClaimResponse, QueueError> {
         if ask.named_limits.len() > BATCH_MAX {
             return Err(QueueError::Invalid(format!("limits of more than {BATCH_MAX} groups")));
         }
@@ -107,8 +107,8 @@ impl Ledger {
                 failing_ms: job.failing_since_ms.map(|since| now_ms.saturating_sub(since)),
             });
         }
-        let outlook = self.outlook(ask, now_ms);
-        Ok(Claimed { claims, outlook })
+        let lane_status = self.lane_status(ask, now_ms);
+        Ok(ClaimResponse { claims, lane_status })
     }
 
     pub(super) fn extend(&mut self, leases: Vec<Lease>, until_ms: Millis) -> Vec<Lease> {
@@ -144,7 +144,7 @@ impl Ledger {
         Ok(())
     }
 
-    pub(super) fn fail(&mut self, lease: Lease, verdict: Verdict, now_ms: Millis) -> Result<(), QueueError> {
+    pub(super) fn fail(&mut self, lease: Lease, nack: Nack, now_ms: Millis) -> Result<(), QueueError> {
         let job = self.jobs.get_mut(&lease.id).ok_or(QueueError::Stale(lease))?;
         if job.failed_attempt == Some(lease.attempt) {
             return Ok(());
@@ -152,15 +152,15 @@ impl Ledger {
         if !job.is_held_by(lease) {
             return Err(QueueError::Stale(lease));
         }
-        if let Verdict::Retry { revised: Some(revised), .. } | Verdict::Move { revised, .. } = &verdict {
+        if let Nack::Retry { revised: Some(revised), .. } | Nack::Move { revised, .. } = &nack {
             check(revised)?;
             if revised.id() != lease.id {
                 return Err(QueueError::Invalid("a revised job must keep its lane and key".into()));
             }
         }
         job.failed_attempt = Some(lease.attempt);
-        match verdict {
-            Verdict::Retry { failure, after_ms, group_pause_ms, revised } => {
+        match nack {
+            Nack::Retry { failure, after_ms, group_pause_ms, revised } => {
                 self.lanes[job.lane.index()].retried += 1;
                 self.turns.pause(job, now_ms.saturating_add(group_pause_ms));
                 job.failures += 1;
@@ -171,16 +171,16 @@ impl Ledger {
                     job.revise(revised);
                 }
             }
-            Verdict::Dead { failure } => {
+            Nack::Dead { failure } => {
                 job.failures += 1;
                 job.record(Happened::Died(failure), now_ms);
                 job.go(Place::Dead, now_ms);
             }
-            Verdict::Release => {
+            Nack::Release => {
                 job.go(Place::Ready, now_ms);
                 return Ok(());
             }
-            Verdict::Move { why, revised } => {
+            Nack::Move { why, revised } => {
                 job.record(Happened::Moved(why), now_ms);
                 job.go(Place::Ready, now_ms);
                 job.revise(revised);
@@ -205,11 +205,11 @@ impl Ledger {
         groups.iter().map(count).collect()
     }
 
-    pub(super) fn attend(&mut self, lane: Lane, presence: Presence) {
+    pub(super) fn register_worker(&mut self, lane: Lane, registration: Registration) {
         let workers = &mut self.lanes[lane.index()].workers;
-        *workers = match presence {
-            Presence::Here => *workers + 1,
-            Presence::Gone => workers.saturating_sub(1),
+        *workers = match registration {
+            Registration::Add => *workers + 1,
+            Registration::Remove => workers.saturating_sub(1),
         };
     }
 
@@ -383,7 +383,7 @@ impl Ledger {
     }
 
     /// Whether all that is pending waits for groups that are left alone for long, and nothing can be added to it.
-    fn is_resting(&self, ask: &Ask, now_ms: Millis) -> bool {
+    fn is_resting(&self, ask: &ClaimRequest, now_ms: Millis) -> bool {
         let mut pending = self.jobs.values().filter(|job| job.lane == ask.lane && job.is_pending());
         let awake = |job: &Job| {
             job.is_leased() || self.turns.free_at_ms(job, ask) <= now_ms.saturating_add(RESTING_AFTER_MS)
@@ -397,23 +397,23 @@ impl Ledger {
             && !pending.any(awake)
     }
 
-    fn outlook(&self, ask: &Ask, now_ms: Millis) -> Outlook {
+    fn lane_status(&self, ask: &ClaimRequest, now_ms: Millis) -> LaneStatus {
         let lane = ask.lane;
         let attended = |lane: Lane| self.lanes[lane.index()].workers > 0;
         if self.lanes[lane.index()].paused {
-            Outlook::Paused
+            LaneStatus::Paused
         } else if lane.downstream().is_some_and(|next| self.is_full(next) && !attended(next)) {
-            Outlook::Blocked
+            LaneStatus::Blocked
         } else if self.is_resting(ask, now_ms) {
-            Outlook::Resting
+            LaneStatus::Resting
         } else if lane == Lane::Fetch && self.unfed() > 0 {
-            Outlook::Feeding
+            LaneStatus::Feeding
         } else if self.jobs.values().any(|job| job.lane == lane && job.state() == State::Ready) {
-            Outlook::HeldBack
+            LaneStatus::HeldBack
         } else if self.pending(lane) > 0 || lane.upstream().iter().copied().any(attended) {
-            Outlook::Open
+            LaneStatus::Open
         } else {
-            Outlook::Drained
+            LaneStatus::Drained
         }
     }
 }

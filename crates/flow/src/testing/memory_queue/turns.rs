@@ -10,7 +10,7 @@ use crate::{
     clock::Millis,
     job::{Group, JobId},
     lane::Lane,
-    queue::Ask,
+    queue::ClaimRequest,
 };
 
 /// What is remembered of a group in a lane.
@@ -31,7 +31,12 @@ pub(super) struct Turns {
 
 impl Turns {
     /// The job to hand out next, if the limits allow any.
-    pub(super) fn next(&self, jobs: &BTreeMap<JobId, Job>, ask: &Ask, now_ms: Millis) -> Option<JobId> {
+    pub(super) fn next(
+        &self,
+        jobs: &BTreeMap<JobId, Job>,
+        ask: &ClaimRequest,
+        now_ms: Millis,
+    ) -> Option<JobId> {
         let lane = ask.lane;
         let mut in_flight: HashMap<&Group, u32> = HashMap::new();
         for group in jobs.values().filter(|job| job.lane == lane && job.is_leased()).filter_map(Job::group) {
@@ -73,7 +78,7 @@ impl Turns {
     }
 
     /// When its group may next be claimed from, as far as time alone decides.
-    pub(super) fn free_at_ms(&self, job: &Job, ask: &Ask) -> Millis {
+    pub(super) fn free_at_ms(&self, job: &Job, ask: &ClaimRequest) -> Millis {
         let Some(limit) = job.group().map(|group| ask.limit_of(group)) else { return 0 };
         if limit.in_flight == 0 {
             return Millis::MAX;

@@ -7,7 +7,7 @@ use super::{LEASE_MS, LONG_MS, Subject, ask, case_list, dead, job, jobs, keys, r
 use crate::{
     job::{Happened, JobId, Lease, NewJob, Priority, State},
     lane::Lane,
-    queue::{Ask, Presence, QueueError, Verdict},
+    queue::{ClaimRequest, Nack, QueueError, Registration},
 };
 
 case_list![
@@ -154,7 +154,7 @@ async fn extend_names_the_leases_that_are_not_held(subject: Subject) {
     let done = subject.lease_of(Lane::Store, "done").await;
     subject.complete(done).await;
     let older = subject.lease_of(Lane::Store, "older").await;
-    subject.fail(older, Verdict::Release).await;
+    subject.fail(older, Nack::Release).await;
     let newer = subject.claim_one(Lane::Store).await.lease;
     let unknown = Lease { id: JobId::of(Lane::Store, "unknown"), attempt: 1 };
     let later = Lease { attempt: 2, ..held };
@@ -172,8 +172,8 @@ async fn lost_lease_can_neither_complete_nor_fail(subject: Subject) {
     subject.advance(LEASE_MS);
     let stale = Err(QueueError::Stale(lease));
     assert_eq!(subject.queue.complete(lease, vec![job(Lane::Process, "a")]).await, stale);
-    for verdict in [retry_after(0), dead(), Verdict::Release] {
-        assert_eq!(subject.queue.fail(lease, verdict).await, stale);
+    for nack in [retry_after(0), dead(), Nack::Release] {
+        assert_eq!(subject.queue.fail(lease, nack).await, stale);
     }
     let view = subject.view(lease.id).await;
     assert_eq!((view.state, view.failures, view.history.len()), (State::Ready, 0, 1));
@@ -206,7 +206,7 @@ async fn unknown_job_is_stale(subject: Subject) {
 /// The lanes of these cases are kept open by a worker upstream, so that the claim has a reason to wait.
 impl Subject {
     async fn waits_for(&self, lane: Lane, key: &str, meanwhile: impl Future<Output = ()>) -> Lease {
-        let wish = Ask { wait_ms: LONG_MS, ..ask(lane, 4) };
+        let wish = ClaimRequest { wait_ms: LONG_MS, ..ask(lane, 4) };
         let (claimed, ()) = tokio::join!(self.claim(wish), async {
             yield_now().await;
             meanwhile.await;
@@ -216,7 +216,7 @@ impl Subject {
     }
 
     async fn open_upstream(&self) {
-        self.attend(Lane::Fetch, Presence::Here).await;
+        self.register_worker(Lane::Fetch, Registration::Add).await;
     }
 }
 
@@ -243,21 +243,21 @@ async fn waiting_claim_gets_what_falls_due(subject: Subject) {
 
 async fn waiting_claim_gets_what_was_lost(subject: Subject) {
     subject.push([job(Lane::Store, "a")]).await;
-    subject.claim(Ask { lease_ms: 40, ..ask(Lane::Store, 1) }).await;
+    subject.claim(ClaimRequest { lease_ms: 40, ..ask(Lane::Store, 1) }).await;
     let again = subject.waits_for(Lane::Store, "a", async { subject.advance(40) }).await;
     assert_eq!(again.attempt, 2);
 }
 
 async fn waiting_claim_gets_what_is_released(subject: Subject) {
     let lease = subject.lease_of(Lane::Store, "a").await;
-    let again = subject.waits_for(Lane::Store, "a", subject.fail(lease, Verdict::Release)).await;
+    let again = subject.waits_for(Lane::Store, "a", subject.fail(lease, Nack::Release)).await;
     assert_eq!(again.attempt, 2);
 }
 
 /// What a claim grants just as its caller goes away may be leased, but never lost: it comes back with its lease.
 async fn claim_that_was_given_up_takes_nothing(subject: Subject) {
     subject.open_upstream().await;
-    let wish = Ask { wait_ms: LONG_MS, ..ask(Lane::Store, 4) };
+    let wish = ClaimRequest { wait_ms: LONG_MS, ..ask(Lane::Store, 4) };
     let given_up = tokio::time::timeout(std::time::Duration::from_millis(20), subject.claim(wish)).await;
     assert!(given_up.is_err(), "there was nothing to claim");
     subject.push(jobs(Lane::Store, "s", 2)).await;

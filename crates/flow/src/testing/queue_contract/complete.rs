@@ -4,7 +4,7 @@ use super::{Subject, ask, case_list, dead, job, jobs, keys, retry_after};
 use crate::{
     job::{Lease, NewJob, Selection, State},
     lane::Lane,
-    queue::{BATCH_MAX, QueueError, Verdict},
+    queue::{BATCH_MAX, Nack, QueueError},
 };
 
 case_list![
@@ -85,9 +85,9 @@ async fn repeated_complete_changes_nothing(subject: Subject) {
 }
 
 async fn complete_after_fail_is_stale(subject: Subject) {
-    for (key, verdict) in [("a", retry_after(1_000)), ("b", dead()), ("c", Verdict::Release)] {
+    for (key, nack) in [("a", retry_after(1_000)), ("b", dead()), ("c", Nack::Release)] {
         let lease = subject.lease_of(Lane::Process, key).await;
-        subject.fail(lease, verdict).await;
+        subject.fail(lease, nack).await;
         let before = subject.view(lease.id).await;
         let stale = Err(QueueError::Stale(lease));
         assert_eq!(subject.queue.complete(lease, vec![job(Lane::Store, "x")]).await, stale);

@@ -3,10 +3,10 @@
 use super::{LEASE_MS, Subject, case_list, dead, failure, grouped, job, jobs, keys, retry_after};
 use crate::{
     clock::Millis,
+    failure::Reason,
     job::{Event, Group, HISTORY_MAX, Happened, Lease, NewJob, Priority, State},
     lane::Lane,
-    queue::{QueueError, Verdict},
-    reason::Reason,
+    queue::{Nack, QueueError},
 };
 
 case_list![
@@ -27,13 +27,8 @@ case_list![
     history_tells_the_times,
 ];
 
-fn revise(new: NewJob) -> Verdict {
-    Verdict::Retry {
-        failure: failure(Reason::HttpStatus),
-        after_ms: 0,
-        group_pause_ms: 0,
-        revised: Some(new),
-    }
+fn revise(new: NewJob) -> Nack {
+    Nack::Retry { failure: failure(Reason::HttpStatus), after_ms: 0, group_pause_ms: 0, revised: Some(new) }
 }
 
 async fn retried_job_waits_for_its_time(subject: Subject) {
@@ -137,7 +132,7 @@ async fn dead_job_stays_with_its_payload_and_reason(subject: Subject) {
 async fn released_job_is_back_at_its_place_uncounted(subject: Subject) {
     subject.push(jobs(Lane::Store, "s", 2)).await;
     let lease = subject.claim_one(Lane::Store).await.lease;
-    subject.fail(lease, Verdict::Release).await;
+    subject.fail(lease, Nack::Release).await;
     let view = subject.view(lease.id).await;
     assert_eq!((view.state, view.due_ms), (State::Ready, None));
     assert_eq!((view.failures, view.attempts, view.history.len()), (0, 1, 0));
@@ -155,9 +150,9 @@ async fn moved_job_is_back_as_revised_and_counts_nowhere_as_failed(subject: Subj
     let why = failure(Reason::Redirect);
     let group = Some(Group("elsewhere".to_owned()));
     let revised = NewJob { group: group.clone(), payload: b"{}".to_vec(), ..job(Lane::Store, "a") };
-    let other = Verdict::Move { why: why.clone(), revised: job(Lane::Store, "b") };
+    let other = Nack::Move { why: why.clone(), revised: job(Lane::Store, "b") };
     assert!(matches!(subject.queue.fail(lease, other).await, Err(QueueError::Invalid(_))));
-    let moved = Verdict::Move { why: why.clone(), revised };
+    let moved = Nack::Move { why: why.clone(), revised };
     subject.fail(lease, moved.clone()).await;
     let view = subject.view(lease.id).await;
     subject.fail(lease, moved).await;
@@ -175,16 +170,16 @@ async fn moved_job_is_back_as_revised_and_counts_nowhere_as_failed(subject: Subj
 }
 
 async fn repeated_fail_changes_nothing(subject: Subject) {
-    for (key, verdict) in [("a", retry_after(1_000)), ("b", dead()), ("c", Verdict::Release)] {
+    for (key, nack) in [("a", retry_after(1_000)), ("b", dead()), ("c", Nack::Release)] {
         let lease = subject.lease_of(Lane::Process, key).await;
-        subject.fail(lease, verdict.clone()).await;
+        subject.fail(lease, nack.clone()).await;
         let before = (subject.view(lease.id).await, subject.lane(Lane::Process).await);
         subject.advance(10);
-        subject.fail(lease, verdict.clone()).await;
+        subject.fail(lease, nack.clone()).await;
         assert_eq!((subject.view(lease.id).await, subject.lane(Lane::Process).await), before);
         let other = Lease { attempt: 2, ..lease };
         let stale = Err(QueueError::Stale(other));
-        assert_eq!(subject.queue.fail(other, verdict).await, stale, "never claimed");
+        assert_eq!(subject.queue.fail(other, nack).await, stale, "never claimed");
     }
 }
 
@@ -204,8 +199,8 @@ async fn repeated_fail_is_absorbed_until_another_attempt_ends(subject: Subject) 
 async fn fail_after_complete_is_stale(subject: Subject) {
     let lease = subject.lease_of(Lane::Store, "a").await;
     subject.complete(lease).await;
-    for verdict in [retry_after(0), dead(), Verdict::Release] {
-        assert_eq!(subject.queue.fail(lease, verdict).await, Err(QueueError::Stale(lease)));
+    for nack in [retry_after(0), dead(), Nack::Release] {
+        assert_eq!(subject.queue.fail(lease, nack).await, Err(QueueError::Stale(lease)));
     }
     let view = subject.view(lease.id).await;
     assert_eq!((view.state, view.failures), (State::Done, 0));

@@ -3,10 +3,10 @@
 use super::{LEASE_MS, LONG_MS, Subject, ask, case_list, dead, failure, grouped, job, keys, retry_after};
 use crate::{
     clock::Millis,
+    failure::Reason,
     job::{Claim, Group, NewJob, Priority},
     lane::Lane,
-    queue::{Ask, BATCH_MAX, GroupLimit, Verdict},
-    reason::Reason,
+    queue::{BATCH_MAX, ClaimRequest, GroupLimit, Nack},
 };
 
 case_list![
@@ -33,8 +33,8 @@ const fn limit(in_flight: u32, interval_ms: Millis) -> GroupLimit {
     GroupLimit { in_flight, interval_ms }
 }
 
-fn wish(group_limit: GroupLimit) -> Ask {
-    Ask { group_limit, ..ask(Lane::Fetch, BATCH_MAX) }
+fn wish(group_limit: GroupLimit) -> ClaimRequest {
+    ClaimRequest { group_limit, ..ask(Lane::Fetch, BATCH_MAX) }
 }
 
 impl Subject {
@@ -69,7 +69,7 @@ async fn ended_attempts_make_room_in_their_group(subject: Subject) {
     subject.fail(third[0].lease, retry_after(1_000)).await;
     let fourth = subject.claim_within(one).await;
     assert_eq!(keys(&fourth), ["d"]);
-    subject.fail(fourth[0].lease, Verdict::Release).await;
+    subject.fail(fourth[0].lease, Nack::Release).await;
     assert_eq!(keys(&subject.claim_within(one).await), ["d"]);
 }
 
@@ -114,9 +114,9 @@ async fn jobs_without_group_know_no_limit(subject: Subject) {
     assert_eq!(keys(&subject.claim_within(limit(1, 2_000)).await), ["a", "b", "c"]);
 }
 
-fn retry_and_pause(group_pause_ms: Millis) -> Verdict {
+fn retry_and_pause(group_pause_ms: Millis) -> Nack {
     let failure = failure(Reason::HttpStatus);
-    Verdict::Retry { failure, after_ms: 0, group_pause_ms, revised: None }
+    Nack::Retry { failure, after_ms: 0, group_pause_ms, revised: None }
 }
 
 async fn paused_group_is_left_alone(subject: Subject) {
@@ -146,13 +146,13 @@ async fn revised_job_counts_with_its_new_group(subject: Subject) {
     subject.push_group("g", &["a", "b"]).await;
     let one = limit(1, 0);
     let lease = subject.claim_within(one).await[0].lease;
-    let verdict = Verdict::Retry {
+    let nack = Nack::Retry {
         failure: failure(Reason::HttpStatus),
         after_ms: 0,
         group_pause_ms: 0,
         revised: Some(grouped("a", "mirror")),
     };
-    subject.fail(lease, verdict).await;
+    subject.fail(lease, nack).await;
     let mut claims = subject.claim_within(one).await;
     claims.sort_by(|one, other| one.key.cmp(&other.key));
     assert_eq!(keys(&claims), ["a", "b"], "each is alone in its group");
@@ -245,14 +245,14 @@ async fn priority_counts_only_within_its_group(subject: Subject) {
 async fn waiting_claim_gets_a_group_that_becomes_free(subject: Subject) {
     subject.push_group("g", &["a", "b", "c"]).await;
     let lease = subject.claim_within(limit(1, 0)).await[0].lease;
-    let patient = Ask { wait_ms: LONG_MS, ..wish(limit(1, 0)) };
+    let patient = ClaimRequest { wait_ms: LONG_MS, ..wish(limit(1, 0)) };
     let (claimed, ()) = tokio::join!(subject.claim(patient), async {
         tokio::task::yield_now().await;
         subject.complete(lease).await;
     });
     assert_eq!(keys(&claimed.claims), ["b"]);
 
-    let polite = Ask { wait_ms: LONG_MS, ..wish(limit(2, 40)) };
+    let polite = ClaimRequest { wait_ms: LONG_MS, ..wish(limit(2, 40)) };
     let (claimed, ()) = tokio::join!(subject.claim(polite), async {
         tokio::task::yield_now().await;
         subject.advance(40);

@@ -3,7 +3,7 @@
 use super::{LONG_MS, Subject, ask, case_list, dead, job, jobs, keys, retry_after};
 use crate::{
     lane::Lane,
-    queue::{Ask, LaneStats, Pause, Presence},
+    queue::{ClaimRequest, LaneStats, Pause, Registration},
 };
 
 case_list![
@@ -52,9 +52,9 @@ async fn full_lane_stops_only_the_lane_before_it(subject: Subject) {
 async fn waiting_claim_goes_on_when_there_is_room_downstream(subject: Subject) {
     subject.push([job(Lane::Fetch, "f")]).await;
     subject.push(jobs(Lane::Store, "s", subject.lane_capacity)).await;
-    subject.attend(Lane::Store, Presence::Here).await;
+    subject.register_worker(Lane::Store, Registration::Add).await;
     let held = subject.claim_one(Lane::Store).await.lease;
-    let patient = Ask { wait_ms: LONG_MS, ..ask(Lane::Fetch, 1) };
+    let patient = ClaimRequest { wait_ms: LONG_MS, ..ask(Lane::Fetch, 1) };
     let (claimed, ()) = tokio::join!(subject.claim(patient), async {
         tokio::task::yield_now().await;
         subject.complete(held).await;
@@ -89,7 +89,7 @@ async fn paused_lane_still_takes_jobs_and_results(subject: Subject) {
 async fn waiting_claim_goes_on_when_the_pause_ends(subject: Subject) {
     subject.push([job(Lane::Fetch, "f")]).await;
     pause(&subject, Lane::Fetch, Pause::Paused).await;
-    let patient = Ask { wait_ms: LONG_MS, ..ask(Lane::Fetch, 1) };
+    let patient = ClaimRequest { wait_ms: LONG_MS, ..ask(Lane::Fetch, 1) };
     let (claimed, ()) = tokio::join!(subject.claim(patient), async {
         tokio::task::yield_now().await;
         pause(&subject, Lane::Fetch, Pause::Running).await;
@@ -116,9 +116,9 @@ async fn stats_count_every_state(subject: Subject) {
 }
 
 async fn stats_count_workers_and_pauses(subject: Subject) {
-    subject.attend(Lane::Fetch, Presence::Here).await;
-    subject.attend(Lane::Store, Presence::Here).await;
-    subject.attend(Lane::Store, Presence::Gone).await;
+    subject.register_worker(Lane::Fetch, Registration::Add).await;
+    subject.register_worker(Lane::Store, Registration::Add).await;
+    subject.register_worker(Lane::Store, Registration::Remove).await;
     pause(&subject, Lane::Process, Pause::Paused).await;
     let stats = subject.queue.stats().await.expect("stats must be given");
     let seen = Lane::ALL.map(|lane| (stats.lane(lane).workers, stats.lane(lane).paused));

@@ -2,10 +2,10 @@
 
 use super::{LEASE_MS, Subject, ask, case_list, dead, failure, grouped, job, jobs, keys, retry_after};
 use crate::{
+    failure::Reason,
     job::{Group, Happened, JobId, Lease, NewJob, Selection, State},
     lane::Lane,
-    queue::{GroupStats, Outlook, Pushed, QueueDetails, QueueError, RATES_WINDOW_MS, Rates, Verdict},
-    reason::Reason,
+    queue::{GroupStats, LaneStatus, Nack, Pushed, QueueDetails, QueueError, RATES_WINDOW_MS, Rates},
 };
 
 case_list![
@@ -127,7 +127,7 @@ async fn retried_dead_job_is_as_it_was_pushed(subject: Subject) {
         let lease = subject.claim_one(Lane::Fetch).await.lease;
         let revised = Some(NewJob { payload: b"\"revised\"".to_vec(), ..grouped("a", group) });
         let failure = failure(Reason::Dns);
-        subject.fail(lease, Verdict::Retry { failure, after_ms: 0, group_pause_ms: 0, revised }).await;
+        subject.fail(lease, Nack::Retry { failure, after_ms: 0, group_pause_ms: 0, revised }).await;
     }
     let lease = subject.claim_one(Lane::Fetch).await.lease;
     subject.fail(lease, dead()).await;
@@ -172,7 +172,7 @@ async fn dropped_jobs_are_forgotten(subject: Subject) {
     assert!(subject.list(Selection::default()).await.is_empty());
     assert!(subject.find(done.id).await.is_none());
     let claimed = subject.claim(ask(Lane::Store, 1)).await;
-    assert_eq!((claimed.claims.len(), claimed.outlook), (0, Outlook::Drained));
+    assert_eq!((claimed.claims.len(), claimed.lane_status), (0, LaneStatus::Drained));
     let again = subject.try_push(vec![job(Lane::Store, "a")]).await;
     assert_eq!(again, Ok(Pushed { new: 1, known: vec![] }));
     assert_eq!(keys(&subject.claim_all(Lane::Store).await), ["a"]);
@@ -247,7 +247,7 @@ async fn details_tell_ages_rates_and_groups(subject: Subject) {
         match claim.key.as_str() {
             "a" => subject.fail(claim.lease, retry_after(RATES_WINDOW_MS)).await,
             "b" => {}
-            "c" => subject.fail(claim.lease, Verdict::Release).await,
+            "c" => subject.fail(claim.lease, Nack::Release).await,
             _ => assert_eq!(subject.queue.complete(claim.lease, vec![]).await, Ok(())),
         }
     }
@@ -269,7 +269,7 @@ async fn refused_and_repeated_requests_are_not_counted(subject: Subject) {
     let b = subject.lease_of(Lane::Fetch, "b").await;
     let revised = Some(job(Lane::Fetch, "another"));
     let failure = failure(Reason::Timeout);
-    let wrong = Verdict::Retry { failure, after_ms: 0, group_pause_ms: 0, revised };
+    let wrong = Nack::Retry { failure, after_ms: 0, group_pause_ms: 0, revised };
     assert!(matches!(subject.queue.fail(a, wrong).await, Err(QueueError::Invalid(_))));
     let wrong = subject.queue.complete(b, vec![job(Lane::Store, "")]).await;
     assert!(matches!(wrong, Err(QueueError::Invalid(_))), "{wrong:?}");

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use super::{Subject, ask, case_list, failure, grouped, job, keys, retry_after};
 use crate::{
     clock::Millis,
+    failure::Reason,
     job::{Group, Lease},
     lane::Lane,
-    queue::{Ask, BATCH_MAX, GroupLimit, Outlook, Presence, QueueError, RESTING_AFTER_MS, Verdict},
-    reason::Reason,
+    queue::{
+        BATCH_MAX, ClaimRequest, GroupLimit, LaneStatus, Nack, QueueError, RESTING_AFTER_MS, Registration,
+    },
 };
 
 case_list![
@@ -31,9 +33,9 @@ fn group(name: &str) -> Group {
     Group(name.to_owned())
 }
 
-fn wish(every: GroupLimit, named: &[(&str, GroupLimit)]) -> Ask {
+fn wish(every: GroupLimit, named: &[(&str, GroupLimit)]) -> ClaimRequest {
     let named_limits = named.iter().map(|(name, limit)| (group(name), *limit)).collect();
-    Ask { group_limit: every, named_limits, ..ask(Lane::Fetch, BATCH_MAX) }
+    ClaimRequest { group_limit: every, named_limits, ..ask(Lane::Fetch, BATCH_MAX) }
 }
 
 const ONE: GroupLimit = GroupLimit { in_flight: 1, interval_ms: 1_000 };
@@ -48,10 +50,10 @@ impl Subject {
         lease
     }
 
-    async fn expects(&self) -> Outlook {
+    async fn expects(&self) -> LaneStatus {
         let claimed = self.claim(ask(Lane::Fetch, BATCH_MAX)).await;
         assert!(claimed.claims.is_empty(), "nothing may be handed out");
-        claimed.outlook
+        claimed.lane_status
     }
 }
 
@@ -73,7 +75,7 @@ async fn named_limits_may_change_from_claim_to_claim(subject: Subject) {
 async fn too_many_named_limits_are_refused(subject: Subject) {
     let named: BTreeMap<Group, GroupLimit> =
         (0..=BATCH_MAX).map(|n| (group(&format!("g{n}")), ONE)).collect();
-    let claimed = subject.queue.claim(Ask { named_limits: named, ..ask(Lane::Fetch, 1) }).await;
+    let claimed = subject.queue.claim(ClaimRequest { named_limits: named, ..ask(Lane::Fetch, 1) }).await;
     assert!(matches!(claimed, Err(QueueError::Invalid(_))), "{claimed:?}");
 }
 
@@ -101,7 +103,7 @@ async fn pause_needs_a_lease_that_is_held(subject: Subject) {
 async fn released_job_leaves_the_interval_of_its_group(subject: Subject) {
     subject.push([grouped("a", "g")]).await;
     let lease = subject.claim(wish(ONE, &[])).await.claims[0].lease;
-    subject.fail(lease, Verdict::Release).await;
+    subject.fail(lease, Nack::Release).await;
     subject.advance(999);
     assert!(subject.claim(wish(ONE, &[])).await.claims.is_empty());
     subject.advance(1);
@@ -125,11 +127,11 @@ async fn pending_jobs_are_counted_by_group(subject: Subject) {
 async fn lane_whose_groups_are_left_alone_for_long_rests(subject: Subject) {
     let lease = subject.rest("a", "g", HOUR_MS).await;
     subject.push([grouped("b", "g")]).await;
-    assert_eq!(subject.expects().await, Outlook::HeldBack, "one is in flight");
+    assert_eq!(subject.expects().await, LaneStatus::HeldBack, "one is in flight");
     subject.complete(lease).await;
-    assert_eq!(subject.expects().await, Outlook::Resting);
+    assert_eq!(subject.expects().await, LaneStatus::Resting);
     subject.advance(HOUR_MS - RESTING_AFTER_MS);
-    assert_eq!(subject.expects().await, Outlook::HeldBack, "it is not long any more");
+    assert_eq!(subject.expects().await, LaneStatus::HeldBack, "it is not long any more");
     subject.advance(RESTING_AFTER_MS);
     assert_eq!(keys(&subject.claim_all(Lane::Fetch).await), ["b"]);
 }
@@ -137,33 +139,33 @@ async fn lane_whose_groups_are_left_alone_for_long_rests(subject: Subject) {
 async fn lane_rests_only_where_all_of_it_does(subject: Subject) {
     let lease = subject.rest("a", "g", HOUR_MS).await;
     subject.fail(lease, retry_after(0)).await;
-    assert_eq!(subject.expects().await, Outlook::Resting);
+    assert_eq!(subject.expects().await, LaneStatus::Resting);
     subject.push([grouped("b", "h").delayed(1_000)]).await;
-    assert_eq!(subject.expects().await, Outlook::HeldBack);
+    assert_eq!(subject.expects().await, LaneStatus::HeldBack);
     subject.advance(1_000);
     let claim = subject.claim_one(Lane::Fetch).await;
     subject.complete(claim.lease).await;
-    assert_eq!(subject.expects().await, Outlook::Resting);
+    assert_eq!(subject.expects().await, LaneStatus::Resting);
     subject.push([job(Lane::Store, "c").in_group(group("g"))]).await;
     let store = subject.claim_one(Lane::Store).await.lease;
     assert_eq!(subject.queue.pause_group(store, HOUR_MS).await, Ok(()));
     subject.fail(store, retry_after(0)).await;
-    assert_eq!(subject.queue.attend(Lane::Fetch, Presence::Here).await, Ok(()));
-    let outlook = subject.claim(ask(Lane::Store, 1)).await.outlook;
-    assert_eq!(outlook, Outlook::HeldBack, "a worker upstream may bring more");
+    assert_eq!(subject.queue.register_worker(Lane::Fetch, Registration::Add).await, Ok(()));
+    let lane_status = subject.claim(ask(Lane::Store, 1)).await.lane_status;
+    assert_eq!(lane_status, LaneStatus::HeldBack, "a worker upstream may bring more");
 }
 
 async fn delayed_jobs_of_a_group_rest_with_it(subject: Subject) {
     subject.push([grouped("a", "g")]).await;
     let lease = subject.claim_one(Lane::Fetch).await.lease;
-    let verdict = Verdict::Retry {
+    let nack = Nack::Retry {
         failure: failure(Reason::SoftBan),
         after_ms: 1_000,
         group_pause_ms: HOUR_MS,
         revised: None,
     };
-    subject.fail(lease, verdict).await;
-    assert_eq!(subject.expects().await, Outlook::Resting);
+    subject.fail(lease, nack).await;
+    assert_eq!(subject.expects().await, LaneStatus::Resting);
 }
 
 async fn groups_of_which_nothing_is_wished_rest(subject: Subject) {
@@ -172,12 +174,12 @@ async fn groups_of_which_nothing_is_wished_rest(subject: Subject) {
     let claims = subject.claim(nothing.clone()).await.claims;
     assert_eq!(keys(&claims), ["free"]);
     assert_ne!(
-        subject.claim(nothing.clone()).await.outlook,
-        Outlook::Resting,
+        subject.claim(nothing.clone()).await.lane_status,
+        LaneStatus::Resting,
         "what is leased may bring more"
     );
     subject.complete(claims[0].lease).await;
-    assert_eq!(subject.claim(nothing).await.outlook, Outlook::Resting);
+    assert_eq!(subject.claim(nothing).await.lane_status, LaneStatus::Resting);
     // Another wish, another answer: nothing is remembered of the groups.
     let claims = subject.claim(wish(ONE, &[("b", GroupLimit::NOTHING)])).await.claims;
     assert_eq!(keys(&claims), ["a1"]);

@@ -14,9 +14,9 @@ use tokio::time::{interval, timeout};
 
 use crate::{
     clock::Millis,
+    counters::{Counter, Counters},
     job::{Group, JobId, JobView, NewJob, Selection},
     lane::Lane,
-    meter::Meter,
     queue::{GroupLimit, JobQueue, NamedLimits, Push},
     retry::RetryPolicy,
     shutdown::{Shutdown, Trigger, shutdown},
@@ -79,7 +79,7 @@ where
 /// One worker's surroundings.
 pub(super) struct Bench {
     pub(super) queue: Arc<MemoryQueue>,
-    pub(super) meter: Arc<Meter>,
+    pub(super) counters: Arc<Counters>,
     pub(super) trigger: Trigger,
     shutdown: Shutdown,
     pub(super) config: WorkerConfig,
@@ -100,7 +100,7 @@ impl Bench {
             on_death: OnDeath::KeepGoing,
         };
         let queue = Arc::new(MemoryQueue::new(LANE_CAPACITY, 1_000_000));
-        Self { queue, meter: Arc::default(), trigger, shutdown, config }
+        Self { queue, counters: Arc::default(), trigger, shutdown, config }
     }
 
     /// With these jobs in the lane.
@@ -146,7 +146,7 @@ impl Bench {
             stage: Arc::new(stage),
             queue,
             config: self.config.clone(),
-            meter: Arc::clone(&self.meter),
+            counters: Arc::clone(&self.counters),
             shutdown: self.shutdown.clone(),
             trigger: self.trigger.clone(),
         };
@@ -183,8 +183,8 @@ impl Bench {
 
     /// Done, dead, retried, in flight.
     pub(super) fn metered(&self) -> [u64; 4] {
-        let Meter { done, dead, retried, in_flight, .. } = &*self.meter;
-        [done, dead, retried, in_flight].map(Meter::get)
+        let Counters { done, dead, retried, in_flight, .. } = &*self.counters;
+        [done, dead, retried, in_flight].map(Counter::get)
     }
 }
 

@@ -9,10 +9,10 @@ use super::{
     troubled_queue::{Trouble, TroubledQueue, broken},
 };
 use crate::{
+    failure::{Failure, Reason},
     job::{NewJob, Selection, State},
     lane::Lane,
-    queue::{CursorMove, GroupLimit, JobQueue, Presence, Push, QueueError},
-    reason::{Failure, Reason},
+    queue::{CursorMove, GroupLimit, JobQueue, Push, QueueError, Registration},
     shutdown::Phase,
     stage::StageError,
     worker::{Ended, OnDeath, Until, WorkerError},
@@ -323,7 +323,7 @@ async fn a_full_lane_downstream_that_nobody_serves_ends_the_worker() {
 async fn a_full_lane_downstream_that_is_served_is_waited_for() {
     let bench = Bench::with(&["a"]).await;
     fill_store(&bench).await;
-    bench.queue.attend(Lane::Store, Presence::Here).await.unwrap();
+    bench.queue.register_worker(Lane::Store, Registration::Add).await.unwrap();
     let (ended, ()) = tokio::join!(bench.run(async |_, _| Ok(vec![])), async {
         pass(10_000).await;
         assert_eq!(bench.counts(Lane::Fetch).await, [1, 0, 0, 0, 0]);

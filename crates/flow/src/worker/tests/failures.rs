@@ -6,10 +6,10 @@ use tokio::time::Instant;
 
 use super::bench::{Bench, Did, Input, Next, pass};
 use crate::{
+    failure::{Failure, Reason},
     job::{Event, Happened, JobView, Lease, NewJob, State},
     lane::Lane,
     queue::BATCH_MAX,
-    reason::{Failure, Reason},
     stage::{Attempt, StageError},
     worker::Ended,
 };

@@ -10,10 +10,10 @@ use tokio::time::Instant;
 use super::bench::{Bench, Input, Next};
 use crate::{
     clock::Millis,
+    failure::{Failure, Reason},
     job::State,
     lane::Lane,
     queue::RESTING_AFTER_MS,
-    reason::{Failure, Reason},
     stage::{Attempt, Done, Stage, StageError},
     worker::Ended,
 };

@@ -16,8 +16,8 @@ use crate::{
     job::{Group, JobId, JobView, Lease, NewJob, Selection},
     lane::Lane,
     queue::{
-        Ask, Claimed, Cursor, JobQueue, Pause, Presence, Push, Pushed, QueueDetails, QueueError, QueueStats,
-        Verdict,
+        ClaimRequest, ClaimResponse, Cursor, JobQueue, Nack, Pause, Push, Pushed, QueueDetails, QueueError,
+        QueueStats, Registration,
     },
     shutdown::{Phase, Trigger},
     testing::memory_queue::MemoryQueue,
@@ -31,7 +31,7 @@ pub(super) enum Trouble {
     CompleteBreaks,
     /// Completes, and is long in saying so.
     CompleteIsSlow(Millis),
-    /// Neither a heartbeat nor a verdict is ever answered.
+    /// Neither a heartbeat nor a nack is ever answered.
     Silent,
     /// A shutdown comes while the grant is on its way back, so long before it arrives.
     DrainsWhileGranting(Trigger, Millis),
@@ -60,7 +60,7 @@ impl TroubledQueue {
 
 #[async_trait]
 impl JobQueue for TroubledQueue {
-    async fn claim(&self, ask: Ask) -> Result<Claimed, QueueError> {
+    async fn claim(&self, ask: ClaimRequest) -> Result<ClaimResponse, QueueError> {
         let earlier = self.claims.fetch_add(1, Ordering::SeqCst);
         if matches!(self.trouble, Trouble::ClaimsBreak) && earlier > 0 {
             return broken();
@@ -102,10 +102,10 @@ impl JobQueue for TroubledQueue {
         }
     }
 
-    async fn fail(&self, lease: Lease, verdict: Verdict) -> Result<(), QueueError> {
+    async fn fail(&self, lease: Lease, nack: Nack) -> Result<(), QueueError> {
         match self.trouble {
             Trouble::Silent => pending().await,
-            _ => self.inner.fail(lease, verdict).await,
+            _ => self.inner.fail(lease, nack).await,
         }
     }
 
@@ -113,8 +113,8 @@ impl JobQueue for TroubledQueue {
         self.inner.push(push).await
     }
 
-    async fn attend(&self, lane: Lane, presence: Presence) -> Result<(), QueueError> {
-        self.inner.attend(lane, presence).await
+    async fn register_worker(&self, lane: Lane, registration: Registration) -> Result<(), QueueError> {
+        self.inner.register_worker(lane, registration).await
     }
 
     async fn details(&self) -> Result<QueueDetails, QueueError> {

@@ -5,7 +5,7 @@ use std::{fs, path::Path, time::Duration};
 use flow::{
     blobs::BlobName,
     document::DocumentId,
-    reason::{Failure, Reason},
+    failure::{Failure, Reason},
     testing::memory_blobs::MemoryBlobs,
 };
 use rustix::process::{Pid, test_kill_process};

@@ -4,7 +4,7 @@ use flow::{
     clock::Millis,
     job::{Group, Happened, JobView, Lease, NewJob, State},
     lane::Lane,
-    queue::Verdict,
+    queue::Nack,
 };
 
 use super::{
@@ -70,22 +70,22 @@ impl Model {
         groups.iter().map(count).collect()
     }
 
-    pub(crate) fn fail(&mut self, lease: Lease, verdict: Verdict) -> Expected<()> {
+    pub(crate) fn fail(&mut self, lease: Lease, nack: Nack) -> Expected<()> {
         let now = self.now;
         let Some(job) = self.jobs.get_mut(&lease.id) else { return Err(vec![Refusal::Stale]) };
         if !job.is_held_by(lease) {
             let is_repeated = job.failed_attempt == Some(lease.attempt);
             return if is_repeated { Ok(()) } else { Err(vec![Refusal::Stale]) };
         }
-        if let Verdict::Retry { revised: Some(revised), .. } | Verdict::Move { revised, .. } = &verdict
+        if let Nack::Retry { revised: Some(revised), .. } | Nack::Move { revised, .. } = &nack
             && !(is_valid(revised) && revised.id() == lease.id)
         {
             return Err(vec![Refusal::Invalid]);
         }
         job.failed_attempt = Some(lease.attempt);
         let (lane, group) = (job.view.lane, job.view.group.clone());
-        match verdict {
-            Verdict::Retry { failure, after_ms, group_pause_ms, revised } => {
+        match nack {
+            Nack::Retry { failure, after_ms, group_pause_ms, revised } => {
                 job.view.failures += 1;
                 job.failing_since_ms.get_or_insert(now);
                 job.remember(Happened::Failed(failure), now);
@@ -102,14 +102,14 @@ impl Model {
                 }
                 self.count(lane, |rates| &mut rates.failed);
             }
-            Verdict::Dead { failure } => {
+            Nack::Dead { failure } => {
                 job.view.failures += 1;
                 job.remember(Happened::Died(failure), now);
                 job.enter(State::Dead, None, now);
                 self.count(lane, |rates| &mut rates.failed);
             }
-            Verdict::Release => job.enter(State::Ready, None, now),
-            Verdict::Move { why, revised } => {
+            Nack::Release => job.enter(State::Ready, None, now),
+            Nack::Move { why, revised } => {
                 job.remember(Happened::Moved(why), now);
                 job.enter(State::Ready, None, now);
                 job.revise(revised);

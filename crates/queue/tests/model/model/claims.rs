@@ -4,7 +4,7 @@ use flow::{
     clock::Millis,
     job::{Claim, Group, JobId, State},
     lane::Lane,
-    queue::{Ask, BATCH_MAX, Claimed, GroupLimit, LaneStats, Outlook, RESTING_AFTER_MS},
+    queue::{BATCH_MAX, ClaimRequest, ClaimResponse, GroupLimit, LaneStats, LaneStatus, RESTING_AFTER_MS},
 };
 use queue::session::Session;
 
@@ -22,7 +22,7 @@ impl Times {
 
 impl Model {
     /// Checks the answer to a claim, and takes it over.
-    pub(crate) fn claimed(&mut self, session: Session, ask: &Ask, claimed: &Claimed) -> Check {
+    pub(crate) fn claimed(&mut self, session: Session, ask: &ClaimRequest, claimed: &ClaimResponse) -> Check {
         let is_paused = self.lanes[ask.lane.index()].paused;
         let room = if is_paused { 0 } else { self.room_below(ask.lane) };
         let most = room.min(ask.limit.min(BATCH_MAX) as u64);
@@ -41,10 +41,10 @@ impl Model {
                 "{given} of {most} jobs were handed out, but {kept:?} could be claimed from"
             ));
         }
-        self.check_outlook(ask, claimed)
+        self.check_lane_status(ask, claimed)
     }
 
-    fn hand_out(&mut self, session: Session, ask: &Ask, claim: &Claim) -> Check {
+    fn hand_out(&mut self, session: Session, ask: &ClaimRequest, claim: &Claim) -> Check {
         let (id, now) = (claim.lease.id, self.now);
         let job = self.jobs.get(&id).ok_or("no such job")?;
         if (job.view.lane, job.view.state) != (ask.lane, State::Ready) {
@@ -110,7 +110,7 @@ impl Model {
         self.lanes[lane.index()].manners.get(group).copied().unwrap_or_default()
     }
 
-    fn has_room(&self, ask: &Ask, group: &Group) -> bool {
+    fn has_room(&self, ask: &ClaimRequest, group: &Group) -> bool {
         let in_flight = self.jobs.values().filter(|job| {
             job.view.lane == ask.lane
                 && job.view.state == State::Leased
@@ -119,14 +119,14 @@ impl Model {
         in_flight.count() < ask.limit_of(group).in_flight as usize
     }
 
-    pub(super) fn is_surely_free(&self, ask: &Ask, group: &Option<Group>) -> bool {
+    pub(super) fn is_surely_free(&self, ask: &ClaimRequest, group: &Option<Group>) -> bool {
         group.as_ref().is_none_or(|group| {
             self.has_room(ask, group)
                 && self.manners(ask.lane, group).perhaps.due_ms(ask.limit_of(group)) <= self.now
         })
     }
 
-    fn is_perhaps_free(&self, ask: &Ask, group: &Option<Group>) -> bool {
+    fn is_perhaps_free(&self, ask: &ClaimRequest, group: &Option<Group>) -> bool {
         group.as_ref().is_none_or(|group| {
             self.has_room(ask, group)
                 && self.manners(ask.lane, group).surely.due_ms(ask.limit_of(group)) <= self.now
@@ -134,7 +134,7 @@ impl Model {
     }
 
     /// Until when a claim that finds nothing has to wait at most, as far as the limits of groups decide it.
-    pub(crate) fn next_turn_ms(&self, ask: &Ask) -> Option<Millis> {
+    pub(crate) fn next_turn_ms(&self, ask: &ClaimRequest) -> Option<Millis> {
         let lane = ask.lane;
         if self.lanes[lane.index()].paused || self.room_below(lane) == 0 {
             return None;
@@ -150,7 +150,7 @@ impl Model {
     }
 
     /// Whether everything that is pending waits for long, by the earliest or the latest time at which it may be claimed.
-    fn rests(&self, ask: &Ask, times: impl Fn(&Manners) -> Times) -> bool {
+    fn rests(&self, ask: &ClaimRequest, times: impl Fn(&Manners) -> Times) -> bool {
         let stats = self.stats();
         let counts = stats.lane(ask.lane);
         let more = if ask.lane == Lane::Fetch { stats.unfed.min(BATCH_MAX as u64) } else { 0 };
@@ -172,14 +172,18 @@ impl Model {
             && waiting.all(|job| waits_long(&job.view.group))
     }
 
-    fn check_outlook(&self, ask: &Ask, claimed: &Claimed) -> Check {
-        let (lane, outlook) = (ask.lane, claimed.outlook);
+    fn check_lane_status(&self, ask: &ClaimRequest, claimed: &ClaimResponse) -> Check {
+        let (lane, lane_status) = (ask.lane, claimed.lane_status);
         let is_open = claimed.claims.is_empty() && !self.lanes[lane.index()].paused;
         if is_open && self.rests(ask, |manners| manners.surely) {
-            let is_right = outlook == Outlook::Resting;
-            return if is_right { Ok(()) } else { Err(format!("all rests, and the outlook is {outlook:?}")) };
+            let is_right = lane_status == LaneStatus::Resting;
+            return if is_right {
+                Ok(())
+            } else {
+                Err(format!("all rests, and the lane_status is {lane_status:?}"))
+            };
         }
-        if outlook == Outlook::Resting && is_open && self.rests(ask, |manners| manners.perhaps) {
+        if lane_status == LaneStatus::Resting && is_open && self.rests(ask, |manners| manners.perhaps) {
             return Ok(());
         }
         let stats = self.stats();
@@ -191,25 +195,29 @@ impl Model {
         let is_unserved = below.is_some_and(|below| below.workers == 0);
         let is_full = below.is_some_and(|below| below.pending() >= self.capacity);
         let allowed = if paused {
-            vec![Outlook::Paused]
+            vec![LaneStatus::Paused]
         } else if pending == 0 && is_unfed {
-            vec![Outlook::Feeding]
+            vec![LaneStatus::Feeding]
         } else if pending == 0 {
-            vec![if may_come { Outlook::Open } else { Outlook::Drained }]
+            vec![if may_come { LaneStatus::Open } else { LaneStatus::Drained }]
         } else if is_full && is_unserved {
-            vec![Outlook::Blocked]
+            vec![LaneStatus::Blocked]
         } else {
-            let mut allowed = vec![if ready > 0 { Outlook::HeldBack } else { Outlook::Open }];
+            let mut allowed = vec![if ready > 0 { LaneStatus::HeldBack } else { LaneStatus::Open }];
             if is_unfed {
-                allowed.push(Outlook::Feeding);
+                allowed.push(LaneStatus::Feeding);
             }
             // Jobs on their way may fill the lane below: open to either.
             if self.room_below(lane) == 0 && is_unserved {
-                allowed.push(Outlook::Blocked);
+                allowed.push(LaneStatus::Blocked);
             }
             allowed
         };
-        let is_right = allowed.contains(&outlook);
-        if is_right { Ok(()) } else { Err(format!("the outlook is {outlook:?}, not one of {allowed:?}")) }
+        let is_right = allowed.contains(&lane_status);
+        if is_right {
+            Ok(())
+        } else {
+            Err(format!("the lane_status is {lane_status:?}, not one of {allowed:?}"))
+        }
     }
 }

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 
 use flow::{
     clock::Millis,
+    failure::{Failure, Reason},
     job::{Event, Group, HISTORY_MAX, Happened, JobView, Lease, NewJob, Priority, State},
-    reason::{Failure, Reason},
 };
 use queue::{ledger::LOST_MAX, session::Session};
 

@@ -130,7 +130,7 @@ fn without_internal_message(view: &JobView) -> JobView {
     let mut view = view.clone();
     for event in &mut view.history {
         if let Happened::Died(failure) = &mut event.what
-            && failure.reason == flow::reason::Reason::Internal
+            && failure.reason == flow::failure::Reason::Internal
             && !failure.message.is_empty()
         {
             failure.message.clear();

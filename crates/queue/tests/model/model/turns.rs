@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use flow::{
     job::Group,
     lane::Lane,
-    queue::{Ask, GroupLimit, NamedLimits},
+    queue::{ClaimRequest, GroupLimit, NamedLimits},
 };
 
 use super::{Check, Model};
@@ -39,18 +39,18 @@ impl Model {
     pub(crate) fn note_who_can_be_claimed(&mut self) {
         Lane::ALL.into_iter().for_each(|lane| {
             let (group_limit, named_limits) = (GroupLimit::NONE, NamedLimits::new());
-            let ask = Ask { lane, limit: 0, lease_ms: 0, wait_ms: 0, group_limit, named_limits };
+            let ask = ClaimRequest { lane, limit: 0, lease_ms: 0, wait_ms: 0, group_limit, named_limits };
             self.note_who_is_free(&ask);
         });
     }
 
-    pub(super) fn note_who_is_free(&mut self, ask: &Ask) {
+    pub(super) fn note_who_is_free(&mut self, ask: &ClaimRequest) {
         let mut free = self.ready_groups(ask.lane);
         free.retain(|group| self.is_surely_free(ask, group));
         self.here.turns[ask.lane.index()].note(&free);
     }
 
-    pub(super) fn take_turn(&mut self, ask: &Ask, group: &Option<Group>) -> Check {
+    pub(super) fn take_turn(&mut self, ask: &ClaimRequest, group: &Option<Group>) -> Check {
         self.note_who_is_free(ask);
         self.here.turns[ask.lane.index()].claimed(group)
     }

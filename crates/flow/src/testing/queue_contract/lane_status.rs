@@ -8,7 +8,7 @@ use super::{LONG_MS, Subject, ask, case_list, dead, grouped, job, jobs, retry_af
 use crate::{
     clock::Millis,
     lane::Lane,
-    queue::{Ask, CursorMove, GroupLimit, Outlook, Pause, Presence, Push},
+    queue::{ClaimRequest, CursorMove, GroupLimit, LaneStatus, Pause, Push, Registration},
 };
 
 case_list![
@@ -27,30 +27,30 @@ case_list![
 ];
 
 impl Subject {
-    async fn outlook(&self, lane: Lane) -> Outlook {
+    async fn lane_status(&self, lane: Lane) -> LaneStatus {
         self.outlook_within(lane, 0).await
     }
 
-    async fn outlook_within(&self, lane: Lane, wait_ms: Millis) -> Outlook {
-        let claimed = self.claim(Ask { wait_ms, ..ask(lane, 1) }).await;
+    async fn outlook_within(&self, lane: Lane, wait_ms: Millis) -> LaneStatus {
+        let claimed = self.claim(ClaimRequest { wait_ms, ..ask(lane, 1) }).await;
         assert!(claimed.claims.is_empty());
-        claimed.outlook
+        claimed.lane_status
     }
 }
 
 async fn empty_lane_is_drained_at_once(subject: Subject) {
     for lane in Lane::ALL {
-        assert_eq!(subject.outlook(lane).await, Outlook::Drained);
-        assert_eq!(subject.outlook_within(lane, LONG_MS).await, Outlook::Drained);
+        assert_eq!(subject.lane_status(lane).await, LaneStatus::Drained);
+        assert_eq!(subject.outlook_within(lane, LONG_MS).await, LaneStatus::Drained);
     }
 }
 
 async fn lane_with_pending_jobs_is_open(subject: Subject) {
     let lease = subject.lease_of(Lane::Fetch, "a").await;
-    assert_eq!(subject.outlook(Lane::Fetch).await, Outlook::Open, "with another worker");
+    assert_eq!(subject.lane_status(Lane::Fetch).await, LaneStatus::Open, "with another worker");
     subject.fail(lease, retry_after(1_000)).await;
-    assert_eq!(subject.outlook(Lane::Fetch).await, Outlook::Open, "delayed");
-    assert_eq!(subject.outlook(Lane::Store).await, Outlook::Drained, "jobs upstream that nobody does");
+    assert_eq!(subject.lane_status(Lane::Fetch).await, LaneStatus::Open, "delayed");
+    assert_eq!(subject.lane_status(Lane::Store).await, LaneStatus::Drained, "jobs upstream that nobody does");
 }
 
 async fn lane_whose_jobs_have_ended_is_drained(subject: Subject) {
@@ -58,43 +58,43 @@ async fn lane_whose_jobs_have_ended_is_drained(subject: Subject) {
     subject.complete(done).await;
     let died = subject.lease_of(Lane::Store, "b").await;
     subject.fail(died, dead()).await;
-    assert_eq!(subject.outlook(Lane::Store).await, Outlook::Drained);
+    assert_eq!(subject.lane_status(Lane::Store).await, LaneStatus::Drained);
 }
 
 async fn lane_is_open_while_a_worker_upstream_lives(subject: Subject) {
-    subject.attend(Lane::Fetch, Presence::Here).await;
-    assert_eq!(subject.outlook(Lane::Store).await, Outlook::Open);
-    assert_eq!(subject.outlook(Lane::Process).await, Outlook::Open, "through store");
-    subject.attend(Lane::Fetch, Presence::Gone).await;
-    assert_eq!(subject.outlook(Lane::Store).await, Outlook::Drained);
-    assert_eq!(subject.outlook(Lane::Process).await, Outlook::Drained);
-    subject.attend(Lane::Store, Presence::Here).await;
-    assert_eq!(subject.outlook(Lane::Process).await, Outlook::Open);
+    subject.register_worker(Lane::Fetch, Registration::Add).await;
+    assert_eq!(subject.lane_status(Lane::Store).await, LaneStatus::Open);
+    assert_eq!(subject.lane_status(Lane::Process).await, LaneStatus::Open, "through store");
+    subject.register_worker(Lane::Fetch, Registration::Remove).await;
+    assert_eq!(subject.lane_status(Lane::Store).await, LaneStatus::Drained);
+    assert_eq!(subject.lane_status(Lane::Process).await, LaneStatus::Drained);
+    subject.register_worker(Lane::Store, Registration::Add).await;
+    assert_eq!(subject.lane_status(Lane::Process).await, LaneStatus::Open);
 }
 
 async fn workers_elsewhere_keep_no_lane_open(subject: Subject) {
     for lane in Lane::ALL {
-        subject.attend(lane, Presence::Here).await;
+        subject.register_worker(lane, Registration::Add).await;
     }
-    assert_eq!(subject.outlook(Lane::Fetch).await, Outlook::Drained);
-    subject.attend(Lane::Fetch, Presence::Gone).await;
-    assert_eq!(subject.outlook(Lane::Store).await, Outlook::Drained);
+    assert_eq!(subject.lane_status(Lane::Fetch).await, LaneStatus::Drained);
+    subject.register_worker(Lane::Fetch, Registration::Remove).await;
+    assert_eq!(subject.lane_status(Lane::Store).await, LaneStatus::Drained);
 }
 
 async fn waiting_claim_learns_that_the_lane_is_drained(subject: Subject) {
-    subject.attend(Lane::Fetch, Presence::Here).await;
-    let (outlook, ()) = tokio::join!(subject.outlook_within(Lane::Store, LONG_MS), async {
+    subject.register_worker(Lane::Fetch, Registration::Add).await;
+    let (lane_status, ()) = tokio::join!(subject.outlook_within(Lane::Store, LONG_MS), async {
         yield_now().await;
-        subject.attend(Lane::Fetch, Presence::Gone).await;
+        subject.register_worker(Lane::Fetch, Registration::Remove).await;
     });
-    assert_eq!(outlook, Outlook::Drained);
+    assert_eq!(lane_status, LaneStatus::Drained);
 
     let lease = subject.lease_of(Lane::Store, "a").await;
-    let (outlook, ()) = tokio::join!(subject.outlook_within(Lane::Store, LONG_MS), async {
+    let (lane_status, ()) = tokio::join!(subject.outlook_within(Lane::Store, LONG_MS), async {
         yield_now().await;
         subject.complete(lease).await;
     });
-    assert_eq!(outlook, Outlook::Drained);
+    assert_eq!(lane_status, LaneStatus::Drained);
 }
 
 async fn unfed_sources_mean_feeding(subject: Subject) {
@@ -107,51 +107,51 @@ async fn unfed_sources_mean_feeding(subject: Subject) {
     };
     let pushed = subject.queue.push(Push { jobs: vec![], cursor: Some(step(None, 2)) }).await;
     assert!(pushed.is_ok());
-    assert_eq!(subject.outlook(Lane::Fetch).await, Outlook::Feeding);
-    assert_eq!(subject.outlook(Lane::Store).await, Outlook::Drained);
+    assert_eq!(subject.lane_status(Lane::Fetch).await, LaneStatus::Feeding);
+    assert_eq!(subject.lane_status(Lane::Store).await, LaneStatus::Drained);
     let pushed = subject.queue.push(Push { jobs: vec![], cursor: Some(step(Some(20), 3)) }).await;
     assert!(pushed.is_ok());
-    assert_eq!(subject.outlook(Lane::Fetch).await, Outlook::Drained);
+    assert_eq!(subject.lane_status(Lane::Fetch).await, LaneStatus::Drained);
 }
 
 async fn paused_lane_says_so(subject: Subject) {
     for pushed in [vec![], vec![job(Lane::Fetch, "f")]] {
         subject.push(pushed).await;
         assert_eq!(subject.queue.set_paused(Lane::Fetch, Pause::Paused).await, Ok(()));
-        assert_eq!(subject.outlook(Lane::Fetch).await, Outlook::Paused);
+        assert_eq!(subject.lane_status(Lane::Fetch).await, LaneStatus::Paused);
     }
 }
 
 async fn full_lane_downstream_that_nobody_serves_means_blocked(subject: Subject) {
     subject.push([job(Lane::Fetch, "f"), job(Lane::Store, "a")]).await;
     subject.push(jobs(Lane::Store, "s", subject.lane_capacity - 1)).await;
-    assert_eq!(subject.outlook(Lane::Fetch).await, Outlook::Blocked);
-    subject.attend(Lane::Process, Presence::Here).await;
-    assert_eq!(subject.outlook(Lane::Fetch).await, Outlook::Blocked, "only the next lane counts");
+    assert_eq!(subject.lane_status(Lane::Fetch).await, LaneStatus::Blocked);
+    subject.register_worker(Lane::Process, Registration::Add).await;
+    assert_eq!(subject.lane_status(Lane::Fetch).await, LaneStatus::Blocked, "only the next lane counts");
 }
 
 async fn full_lane_downstream_that_is_served_means_held_back(subject: Subject) {
     subject.push([job(Lane::Fetch, "f")]).await;
     subject.push(jobs(Lane::Store, "s", subject.lane_capacity)).await;
-    subject.attend(Lane::Store, Presence::Here).await;
-    assert_eq!(subject.outlook(Lane::Fetch).await, Outlook::HeldBack);
-    subject.attend(Lane::Store, Presence::Gone).await;
-    assert_eq!(subject.outlook(Lane::Fetch).await, Outlook::Blocked);
+    subject.register_worker(Lane::Store, Registration::Add).await;
+    assert_eq!(subject.lane_status(Lane::Fetch).await, LaneStatus::HeldBack);
+    subject.register_worker(Lane::Store, Registration::Remove).await;
+    assert_eq!(subject.lane_status(Lane::Fetch).await, LaneStatus::Blocked);
 }
 
 async fn jobs_that_a_limit_keeps_are_held_back(subject: Subject) {
     subject.push([grouped("a", "host"), grouped("b", "host")]).await;
     let group_limit = GroupLimit { in_flight: 1, interval_ms: 0 };
-    let ask = Ask { group_limit, ..ask(Lane::Fetch, 9) };
+    let ask = ClaimRequest { group_limit, ..ask(Lane::Fetch, 9) };
     let claimed = subject.queue.claim(ask.clone()).await.expect("a claim must be answered");
     assert_eq!(claimed.claims.len(), 1);
     let claimed = subject.queue.claim(ask).await.expect("a claim must be answered");
-    assert_eq!((claimed.claims.len(), claimed.outlook), (0, Outlook::HeldBack));
+    assert_eq!((claimed.claims.len(), claimed.lane_status), (0, LaneStatus::HeldBack));
 }
 
 async fn open_lane_waits_the_time_out(subject: Subject) {
     subject.lease_of(Lane::Fetch, "a").await;
     let began = Instant::now();
-    assert_eq!(subject.outlook_within(Lane::Fetch, 30).await, Outlook::Open);
+    assert_eq!(subject.outlook_within(Lane::Fetch, 30).await, LaneStatus::Open);
     assert!(began.elapsed() >= Duration::from_millis(30), "{:?}", began.elapsed());
 }

@@ -21,7 +21,7 @@ const UNFINISHED: &str = ".tmp";
 /// A file on its way to its name: written beside it, forced to the medium, renamed. Dropped before that, it leaves what was
 /// there. Blocking.
 #[derive(Debug)]
-pub struct WholeFile {
+pub struct AtomicFile {
     path: PathBuf,
     file: BufWriter<NamedTempFile>,
 }
@@ -29,19 +29,19 @@ pub struct WholeFile {
 /// A file that is written whole and durable, though nobody sees it yet, so that several can appear together. No file is
 /// held open for it, so nobody may sweep its directory meanwhile. It is removed if it is dropped.
 #[derive(Debug)]
-pub struct SettledFile {
+pub struct SyncedFile {
     path: PathBuf,
     temporary: TempPath,
     /// Its length.
     pub bytes: u64,
 }
 
-impl WholeFile {
+impl AtomicFile {
     /// Begins a file.
     ///
     /// # Errors
     /// Where none can be made there.
-    pub fn begin(path: &Path) -> io::Result<Self> {
+    pub fn create(path: &Path) -> io::Result<Self> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         for _ in 0..TRIES_MAX {
             let made = tempfile::Builder::new()
@@ -66,13 +66,13 @@ impl WholeFile {
     ///
     /// # Errors
     /// Where there is no room, or the disk fails.
-    pub fn settle(self) -> io::Result<SettledFile> {
-        let (path, file) = self.forced()?;
+    pub fn sync(self) -> io::Result<SyncedFile> {
+        let (path, file) = self.synced()?;
         let bytes = file.as_file().metadata()?.len();
-        Ok(SettledFile { path, temporary: file.into_temp_path(), bytes })
+        Ok(SyncedFile { path, temporary: file.into_temp_path(), bytes })
     }
 
-    fn forced(self) -> io::Result<(PathBuf, NamedTempFile)> {
+    fn synced(self) -> io::Result<(PathBuf, NamedTempFile)> {
         let Self { path, file } = self;
         let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.as_file().sync_all()?;
@@ -83,15 +83,15 @@ impl WholeFile {
     ///
     /// # Errors
     /// Where that fails.
-    pub fn finish(self) -> io::Result<()> {
-        let (path, file) = self.forced()?;
+    pub fn commit(self) -> io::Result<()> {
+        let (path, file) = self.synced()?;
         // The file stays open, and therefore locked, until it is renamed.
         let _held = file.persist(&path)?;
         File::open(above(&path))?.sync_all()
     }
 }
 
-impl Write for WholeFile {
+impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.write(bytes)
     }
@@ -101,7 +101,7 @@ impl Write for WholeFile {
     }
 }
 
-impl SettledFile {
+impl SyncedFile {
     /// The name that it will have.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -112,10 +112,20 @@ impl SettledFile {
     ///
     /// # Errors
     /// Where that fails.
-    pub fn appear(self) -> io::Result<()> {
+    pub fn commit(self) -> io::Result<()> {
         self.temporary.persist(&self.path)?;
         File::open(above(&self.path))?.sync_all()
     }
+}
+
+/// Writes a whole file durably, in place of an existing one. Blocking.
+///
+/// # Errors
+/// Returns an error if the file cannot be created, written, synced or renamed. The existing file stays then.
+pub fn write(path: &Path, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(bytes.as_ref())?;
+    file.commit()
 }
 
 /// Removes the files that killed writers have left in a directory.
@@ -126,7 +136,7 @@ pub fn sweep(directory: &Path) -> io::Result<()> {
     temporary::sweep(directory, Sweep::Remove, is_unfinished).map(drop)
 }
 
-/// Returns whether a file name is a temporary name, as [`WholeFile`] gives it to a file until it is renamed.
+/// Returns whether a file name is a temporary name, as [`AtomicFile`] gives it to a file until it is renamed.
 #[must_use]
 pub fn is_unfinished(file_name: &str) -> bool {
     file_name.starts_with('.') && file_name.ends_with(UNFINISHED)
@@ -143,16 +153,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_not_finished_leaves_the_one_that_is_there() {
+    fn a_file_that_is_not_committed_leaves_the_existing_one() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
-        for (text, is_finished) in [("first", true), ("second", false), ("third", true)] {
+        for (text, is_committed) in [("first", true), ("second", false), ("third", true)] {
             let before = fs::read(&path).ok();
-            let mut file = WholeFile::begin(&path).unwrap();
+            let mut file = AtomicFile::create(&path).unwrap();
             file.write_all(text.as_bytes()).unwrap();
             assert_eq!(fs::read(&path).ok(), before, "nobody sees it yet");
-            if is_finished {
-                file.finish().unwrap();
+            if is_committed {
+                file.commit().unwrap();
                 assert_eq!(fs::read_to_string(&path).unwrap(), text);
             } else {
                 drop(file);
@@ -164,16 +174,16 @@ mod tests {
     }
 
     #[test]
-    fn a_settled_file_is_not_seen_before_it_appears() {
+    fn a_synced_file_is_not_seen_before_it_is_committed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
-        for is_to_appear in [false, true] {
-            let mut file = WholeFile::begin(&path).unwrap();
+        for is_to_be_committed in [false, true] {
+            let mut file = AtomicFile::create(&path).unwrap();
             file.write_all(b"whole").unwrap();
-            let settled = file.settle().unwrap();
-            assert_eq!((settled.bytes, settled.path(), path.exists()), (5, &*path, false));
-            if is_to_appear {
-                settled.appear().unwrap();
+            let synced = file.sync().unwrap();
+            assert_eq!((synced.bytes, synced.path(), path.exists()), (5, &*path, false));
+            if is_to_be_committed {
+                synced.commit().unwrap();
             }
         }
         assert_eq!(fs::read_to_string(&path).unwrap(), "whole");
@@ -183,7 +193,7 @@ mod tests {
     #[test]
     fn what_a_killed_writer_has_left_is_swept() {
         let directory = tempfile::tempdir().unwrap();
-        let (file, left) = WholeFile::begin(&directory.path().join("file"))
+        let (file, left) = AtomicFile::create(&directory.path().join("file"))
             .unwrap()
             .file
             .into_inner()
