@@ -5,7 +5,7 @@ use std::{cell::RefCell, path::Path};
 
 use anyhow::{Context, ensure};
 use flow::durability::Durability;
-use process::vocabulary::Vocabulary;
+use process::counts::vocabulary::Vocabulary;
 use tempfile::TempDir;
 
 use super::{

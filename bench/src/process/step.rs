@@ -19,8 +19,8 @@ use flow::{
 use futures_util::{StreamExt, TryStreamExt, stream};
 use process::{
     config::{CONCURRENCY_MIN, ProcessConfig},
+    counts::vocabulary::{self, Vocabulary},
     stage::Process,
-    vocabulary::{self, Vocabulary},
 };
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};

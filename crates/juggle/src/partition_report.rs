@@ -10,7 +10,10 @@ use flow::{
     lane::Lane,
     queue::{BATCH_MAX, JobQueue},
 };
-use process::{chunking::Pace, config::Chunk, plan::Plan};
+use process::{
+    config::Chunk,
+    schedule::{chunking::Pace, partition::PartitionPlan},
+};
 use serde::Serialize;
 
 use crate::{
@@ -47,7 +50,8 @@ pub fn ways(sizes: &[u64], asked: Chunk, threads: usize, pace: Pace) -> Vec<Part
     let others = OTHERS.map(|way| way.parse::<Chunk>().expect("these are ways"));
     let all = std::iter::once(asked).chain(others.into_iter().filter(|other| *other != asked));
     let way = |chunk: Chunk| {
-        let Plan { pieces, largest_bytes, busiest_bytes, imbalance } = Plan::of(sizes, chunk, threads, pace);
+        let PartitionPlan { pieces, largest_bytes, busiest_bytes, imbalance } =
+            PartitionPlan::of(sizes, chunk, threads, pace);
         let seconds = busiest_bytes as f64 * pace.busy_ns as f64 / pace.bytes.max(1) as f64 / 1e9;
         let rounded = |number: f64| (number * 1e3).round() / 1e3;
         Partition {

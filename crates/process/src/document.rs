@@ -4,6 +4,9 @@
 //! before are worked on, the parts of the one before that are merged, and the tokens of the one before that are written.
 //! So a document holds two windows, what two yield, the tokens of two, and what its whole adds up to.
 
+pub(crate) mod output;
+pub(crate) mod results;
+
 use std::{
     io::{self, Read, Write},
     mem,
@@ -17,12 +20,12 @@ use rayon::prelude::*;
 use uax29::windows::Windows;
 
 use crate::{
-    chunking::{self, Sizes},
     config::Chunk,
+    document::results::Results,
     error::ProcessError,
-    pool::Pool,
     processor::Processor,
-    results::{self, Results},
+    schedule::chunking::{self, Sizes},
+    schedule::thread_pool::ThreadPool,
     stats,
 };
 
@@ -31,7 +34,7 @@ pub(crate) struct Task<'a, P> {
     pub(crate) job: &'a ProcessJob,
     pub(crate) processor: &'a P,
     pub(crate) blobs: &'a dyn BlobStore,
-    pub(crate) pool: &'a Pool,
+    pub(crate) pool: &'a ThreadPool,
     pub(crate) chunk: Chunk,
 }
 

@@ -35,18 +35,18 @@
 //!
 //! * [`config`]: the command, and by which identity its results are known;
 //! * `request`, `answer`: the two lines;
-//! * `child`, `group`, `last_words`, `allowance`: one child, its processes, what it says on standard error;
-//! * `team`: all children, who is free, and whether the command works at all;
+//! * `child`, `process_group`, `stderr_tail`, `log_quota`: one child, its processes, what it says on standard error;
+//! * `child_pool`: all children, who is free, and whether the command works at all;
 //! * [`stage`]: the stage that the worker runs.
 
 pub mod config;
 pub mod error;
 pub mod stage;
 
-mod allowance;
 mod answer;
 mod child;
-mod group;
-mod last_words;
+mod child_pool;
+mod log_quota;
+mod process_group;
 mod request;
-mod team;
+mod stderr_tail;

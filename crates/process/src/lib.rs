@@ -21,37 +21,15 @@
 //! * [`stage`]: the stage that the worker runs; [`vocabulary`]: totals over all documents.
 
 pub mod config;
+pub mod counts;
+mod document;
 pub mod error;
 pub mod exec;
 pub mod measures;
 pub mod options;
-pub mod plan;
 pub mod processor;
+pub mod schedule;
 pub mod stage;
 pub mod stats;
-pub mod stop_words;
-pub mod tokenizer;
 pub mod tokens;
-pub mod vocabulary;
 pub mod words;
-
-pub mod chunking;
-mod dispatch;
-mod document;
-mod extent;
-mod filter;
-#[cfg_attr(not(feature = "hf"), path = "hf_absent.rs")]
-mod hf;
-mod language;
-mod ngrams;
-mod output;
-mod pool;
-mod prepare;
-mod results;
-mod sentence_rules;
-mod sentences;
-mod spare;
-mod spgc;
-mod succession;
-mod token_sink;
-mod word_list;

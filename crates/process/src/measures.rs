@@ -1,14 +1,20 @@
 //! What `stats/` says of a text.
 
+pub(crate) mod language;
+pub(crate) mod lexical_diversity;
+mod sentence_rules;
+pub(crate) mod sentences;
+pub(crate) mod text_length;
+
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 use serde::Serialize;
 use uax29::token_counts::{SHORT_BYTES, SortedCounts};
 
 use crate::{
-    extent::Extent,
-    language::{Language, Sample},
-    succession::{Succession, WINDOW},
+    measures::language::{Language, Sample},
+    measures::lexical_diversity::{LexicalDiversity, WINDOW},
+    measures::text_length::TextLength,
 };
 
 /// How many of the longest words are told.
@@ -90,9 +96,9 @@ pub struct Heaps {
 pub(crate) fn measured(
     words: u64,
     sorted: &SortedCounts<'_>,
-    extent: &Extent,
+    extent: &TextLength,
     sentences: Option<u64>,
-    succession: Option<Succession>,
+    succession: Option<LexicalDiversity>,
     sample: Option<Sample>,
 ) -> TextMeasures {
     TextMeasures {
@@ -171,7 +177,7 @@ fn readability(sorted: &SortedCounts<'_>, words: u64, sentences: u64) -> Option<
     })
 }
 
-fn lexical(succession: &Succession, sorted: &SortedCounts<'_>) -> Lexical {
+fn lexical(succession: &LexicalDiversity, sorted: &SortedCounts<'_>) -> Lexical {
     debug_assert_eq!(WINDOW, 500, "the name of the measure says so");
     let growth = succession.growth().into_iter().filter(|(tokens, _)| *tokens >= 64);
     let mut ranks = Vec::with_capacity(sorted.len());

@@ -2,7 +2,7 @@
 
 use std::{fmt, num::NonZeroUsize, str::FromStr, sync::Arc};
 
-use crate::{processor::Identity, stop_words::StopWords, tokenizer::Tokenizer};
+use crate::{processor::Identity, tokens::stop_words::StopWords, tokens::tokenizer::Tokenizer};
 
 /// The built-in processor's options. By default the words are exactly those of UAX #29 in lower case, and all are kept.
 #[derive(Debug, Clone, Default)]

@@ -16,14 +16,14 @@ use flow::{
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
-    chunking::{Pace, Sizes},
     config::{Chunk, ProcessConfig},
-    dispatch::{Batch, Dispatch},
+    document::results::left_as_they_are,
     document::{Processed, Task},
     error::ProcessError,
-    pool::{self, Pool},
     processor::Processor,
-    results::left_as_they_are,
+    schedule::chunking::{Pace, Sizes},
+    schedule::scheduler::{Batch, Scheduler},
+    schedule::thread_pool::{self, ThreadPool},
     words::Words,
 };
 
@@ -38,11 +38,11 @@ struct Desk<P> {
     processor: P,
     chunk: Chunk,
     blobs: Arc<dyn BlobStore>,
-    pool: Arc<Pool>,
+    pool: Arc<ThreadPool>,
     /// One document at a time is asked for its size: each would have a thread of its own otherwise.
     sizes: Semaphore,
     /// So much at a time that all threads have work, and one document more, so that none waits for the next.
-    dispatch: Dispatch<Order>,
+    dispatch: Scheduler<Order>,
 }
 
 /// A document that waits for a thread, and who waits for what comes of it. The thread sends once; the caller waits until
@@ -81,12 +81,12 @@ impl<P: Processor> Process<P> {
         counters: Arc<Counters>,
         processor: P,
     ) -> Result<Self, ProcessError> {
-        let pool = Arc::new(Pool::new(config.threads)?);
+        let pool = Arc::new(ThreadPool::new(config.threads)?);
         let batch = match config.chunk {
             Chunk::Documents(n) => usize::try_from(n.get()).unwrap_or(usize::MAX),
             Chunk::Whole | Chunk::Bytes(_) | Chunk::Auto => 1,
         };
-        let dispatch = Dispatch::new(pool.len() + 1, batch);
+        let dispatch = Scheduler::new(pool.len() + 1, batch);
         let sizes = Semaphore::new(1);
         let desk = Desk { processor, chunk: config.chunk, blobs, pool, sizes, dispatch };
         Ok(Self { desk: Arc::new(desk), counters })
@@ -106,7 +106,7 @@ impl<P: Processor> Process<P> {
     /// How unevenly the work was shared so far: the busiest thread's time over the mean. 1 is even, the number of
     /// threads is one thread alone; none where nothing was done.
     pub fn imbalance(&self) -> Option<f64> {
-        pool::imbalance(&self.busy())
+        thread_pool::imbalance(&self.busy())
     }
 
     /// The sizes of the texts that were worked on so far, in bytes.
@@ -147,12 +147,13 @@ impl<P: Processor> Desk<P> {
             self.pool.spawn(move |_| {
                 for Order { job, answer } in work {
                     // A document whose caller has gone is not begun.
-                    if !answer.is_closed() && answer.send(pool::caught(|| desk.compute(&job))).is_err() {
+                    if !answer.is_closed() && answer.send(thread_pool::caught(|| desk.compute(&job))).is_err()
+                    {
                         tracing::debug!("nobody waits for a result any more");
                     }
                 }
                 desk.dispatch.end(threads);
-                pool::help();
+                thread_pool::help();
                 desk.begin();
             });
         }

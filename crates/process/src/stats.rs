@@ -13,7 +13,7 @@ use flow::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{output::Print, processor::Identity, results::name};
+use crate::{document::output::Print, document::results::name, processor::Identity};
 
 /// The largest `stats/` file that is read back.
 const STATS_BYTES_MAX: u64 = 16 << 20;

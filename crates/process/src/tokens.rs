@@ -1,5 +1,13 @@
 //! The tokens of one chunk, in order and counted.
 
+pub(crate) mod buffer_pool;
+pub(crate) mod filter;
+pub(crate) mod preprocess;
+pub(crate) mod sink;
+pub mod stop_words;
+pub mod tokenizer;
+mod word_list;
+
 use std::sync::Arc;
 
 use uax29::{
@@ -8,8 +16,8 @@ use uax29::{
 };
 
 use crate::{
-    filter::Filter,
-    token_sink::{TokenSink, push_each_word},
+    tokens::filter::Filter,
+    tokens::sink::{TokenSink, push_each_word},
 };
 
 /// The number of bytes that are written for a short token: the token, a line feed, and bytes that the next token

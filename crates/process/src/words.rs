@@ -24,18 +24,18 @@ use uax29::{
 };
 
 use crate::{
-    extent::Extent,
-    filter::Filter,
-    language::Sample,
+    counts::ngrams::NgramCounts,
+    measures::language::Sample,
+    measures::lexical_diversity::LexicalDiversity,
+    measures::sentences::{Sentences, SentencesOfChunk},
+    measures::text_length::TextLength,
     measures::{TextMeasures, measured},
-    ngrams::NGrams,
     options::{self, Measures, Options},
-    prepare::prepared,
     processor::{Identity, Processor},
-    sentences::{Sentences, SentencesPart},
-    spare::Spare,
-    succession::Succession,
     tokens::Tokens,
+    tokens::buffer_pool::BufferPool,
+    tokens::filter::Filter,
+    tokens::preprocess::preprocessed,
 };
 
 /// Gives the tokens of a text in order.
@@ -52,7 +52,7 @@ pub struct Words {
     measures: Measures,
     sentences: options::Sentences,
     hasher: TokenHasher,
-    spare: Arc<Spare>,
+    spare: Arc<BufferPool>,
 }
 
 impl fmt::Debug for Words {
@@ -80,7 +80,7 @@ impl Words {
             hasher: TokenHasher::default(),
             spare: Arc::default(),
             tokenise: Arc::new(move |text, tokens| {
-                options.tokenizer.tokenize(&prepared(text, &options), options.case, tokens);
+                options.tokenizer.tokenize(&preprocessed(text, &options), options.case, tokens);
             }),
         }
     }
@@ -104,8 +104,8 @@ impl Words {
     pub(crate) fn part(&self, text: &str, tokens: Tokens) -> WordsPart {
         WordsPart {
             tokens,
-            extent: Extent::of(text),
-            sentences: self.counts_sentences().then(|| SentencesPart::of(text)),
+            extent: TextLength::of(text),
+            sentences: self.counts_sentences().then(|| SentencesOfChunk::of(text)),
             sample: (self.measures == Measures::Full).then(|| Sample::of(text)),
         }
     }
@@ -119,8 +119,8 @@ impl Words {
 #[derive(Debug)]
 pub struct WordsPart {
     tokens: Tokens,
-    extent: Extent,
-    sentences: Option<SentencesPart>,
+    extent: TextLength,
+    sentences: Option<SentencesOfChunk>,
     sample: Option<Sample>,
 }
 
@@ -128,10 +128,10 @@ pub struct WordsPart {
 #[derive(Debug)]
 pub struct WordsWhole {
     tally: TokenCounts,
-    extent: Extent,
+    extent: TextLength,
     sentences: Option<Sentences>,
-    ngrams: Option<NGrams>,
-    succession: Option<Succession>,
+    ngrams: Option<NgramCounts>,
+    succession: Option<LexicalDiversity>,
     sample: Option<Sample>,
 }
 
@@ -148,10 +148,10 @@ impl Processor for Words {
         let full = self.measures == Measures::Full;
         WordsWhole {
             tally: TokenCounts::new(self.hasher.clone()),
-            extent: Extent::default(),
+            extent: TextLength::default(),
             sentences: self.counts_sentences().then(Sentences::default),
-            ngrams: (self.ngrams > 1).then(|| NGrams::new(self.ngrams, self.hasher.clone())),
-            succession: full.then(Succession::default),
+            ngrams: (self.ngrams > 1).then(|| NgramCounts::new(self.ngrams, self.hasher.clone())),
+            succession: full.then(LexicalDiversity::default),
             sample: full.then(Sample::default),
         }
     }
@@ -203,7 +203,7 @@ mod tests {
     use std::num::NonZeroUsize;
 
     use super::*;
-    use crate::stop_words::StopWords;
+    use crate::tokens::stop_words::StopWords;
 
     fn measured(chunks: &[&str]) -> (TextMeasures, String, String) {
         measured_by(&Words::uax29(), chunks)

@@ -4,7 +4,7 @@ use std::{ffi::OsString, num::NonZeroUsize, sync::Arc};
 
 use process::{
     options::{Case, Italics, Letters, Options, Quotes, Sentences},
-    stop_words::StopWords,
+    tokens::stop_words::StopWords,
 };
 
 use super::{

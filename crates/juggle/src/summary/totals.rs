@@ -54,10 +54,11 @@ impl CorpusTotals {
                 corpus.rows.push(DocumentRow { document: document.clone(), meta, stats });
             }
         }
-        let vocabulary = process::vocabulary::merge(blobs, different).map_err(|error| match error {
-            ProcessError::Blob(error) => error.into(),
-            error => CliError::caused(Exit::File, &error).advise(MEND),
-        })?;
+        let vocabulary =
+            process::counts::vocabulary::merge(blobs, different).map_err(|error| match error {
+                ProcessError::Blob(error) => error.into(),
+                error => CliError::caused(Exit::File, &error).advise(MEND),
+            })?;
         (corpus.tokens, corpus.distinct_tokens) = (vocabulary.tokens, vocabulary.distinct);
         Ok(corpus)
     }

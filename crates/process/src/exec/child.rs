@@ -18,9 +18,9 @@ use tokio::{
 
 use super::{
     error::{Ending, ExecError, Said},
-    group::{Group, Pipes},
-    last_words::LastWords,
+    process_group::{Pipes, ProcessGroup},
     request::Request,
+    stderr_tail::StderrReader,
 };
 
 /// How long a child has to end that closed a pipe or was sent SIGTERM, before it is killed.
@@ -32,10 +32,10 @@ const BUFFER_BYTES: usize = 64 << 10;
 /// A started command. Killed, with all that it started, when this is dropped.
 #[derive(Debug)]
 pub(super) struct Child {
-    group: Group,
+    group: ProcessGroup,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
-    last_words: LastWords,
+    stderr: StderrReader,
     history: History,
 }
 
@@ -57,10 +57,10 @@ enum NoLine {
 impl Child {
     pub(super) fn start(command: &str) -> Result<Self, ExecError> {
         let (group, Pipes { stdin, stdout, stderr }) =
-            Group::start(command).map_err(ExecError::Unstartable)?;
-        let last_words = LastWords::listen(stderr, group.number());
+            ProcessGroup::start(command).map_err(ExecError::Unstartable)?;
+        let stderr = StderrReader::listen(stderr, group.number());
         let stdout = BufReader::with_capacity(BUFFER_BYTES, stdout);
-        Ok(Self { group, stdin, stdout, last_words, history: History::Fresh })
+        Ok(Self { group, stdin, stdout, stderr, history: History::Fresh })
     }
 
     pub(super) const fn history(&self) -> History {
@@ -113,17 +113,17 @@ impl Child {
 
     /// How it ends that has closed a pipe.
     async fn ending(self) -> Ending {
-        let Self { group, stdin, stdout, last_words, .. } = self;
+        let Self { group, stdin, stdout, stderr, .. } = self;
         drop((stdin, stdout));
         let has_ended = timeout(GRACE, group.ended()).await.is_ok();
         let status = told(group.bury().await);
-        let said = last_words.heard().await;
+        let said = stderr.heard().await;
         Ending { status: status.filter(|_| has_ended), said }
     }
 
     async fn kill(self) -> Said {
         told(self.group.bury().await);
-        self.last_words.heard().await
+        self.stderr.heard().await
     }
 
     /// Closes its input and waits until it ends by itself; after `patience` it is told to, then killed.
@@ -141,7 +141,7 @@ impl Child {
 
     /// The same, without a word. Without a status it had to be told.
     pub(super) async fn finish(self, patience: Duration) -> Ending {
-        let Self { group, stdin, stdout, last_words, .. } = self;
+        let Self { group, stdin, stdout, stderr, .. } = self;
         drop(stdin);
         let mut stdout = stdout.into_inner();
         let has_ended = timeout(patience, ended_unheard(&group, &mut stdout)).await.is_ok();
@@ -151,7 +151,7 @@ impl Child {
             drop(timeout(GRACE, ended_unheard(&group, &mut stdout)).await);
         }
         let status = told(group.bury().await);
-        Ending { status: status.filter(|_| has_ended), said: last_words.heard().await }
+        Ending { status: status.filter(|_| has_ended), said: stderr.heard().await }
     }
 }
 
@@ -160,7 +160,7 @@ fn told(status: io::Result<ExitStatus>) -> Option<ExitStatus> {
 }
 
 /// Waits until it has ended; what it still says is read, so that it need not wait, and dropped.
-async fn ended_unheard(group: &Group, mut stdout: impl AsyncRead + Unpin) {
+async fn ended_unheard(group: &ProcessGroup, mut stdout: impl AsyncRead + Unpin) {
     let unheard = async {
         let mut buffer = [0; 4096];
         while stdout.read(&mut buffer).await.is_ok_and(|read| read > 0) {}

@@ -19,18 +19,18 @@ use tokio::sync::Semaphore;
 use super::{
     answer::{Answer, Made},
     child::{Child, History},
+    child_pool::ChildPool,
     config::ExecConfig,
     error::ExecError,
     request::{About, Request},
-    team::Team,
 };
 use crate::{
+    document::results::{self, Results},
     error::ProcessError,
     measures::TextMeasures,
     options::Options,
-    pool::{self, Pool},
     processor::{Identity, Processor},
-    results::{self, Results},
+    schedule::thread_pool::{self, ThreadPool},
     stats,
     words::{Words, WordsPart},
 };
@@ -42,13 +42,13 @@ const META_BYTES_MAX: u64 = 16 << 20;
 
 /// Makes `tokens/`, `counts/` and `stats/` of a text by a command.
 pub struct Exec {
-    team: Team,
+    children: ChildPool,
     words: Arc<Words>,
     identity: Arc<Identity>,
     blobs: Arc<dyn BlobStore>,
     counters: Arc<Counters>,
     /// Reads texts and writes results.
-    pool: Arc<Pool>,
+    pool: Arc<ThreadPool>,
     /// One for every document held; one more than children, so that none waits for the next.
     documents: Semaphore,
     text_bytes_max: u64,
@@ -79,11 +79,11 @@ impl Exec {
         blobs: Arc<dyn BlobStore>,
         counters: Arc<Counters>,
     ) -> Result<Self, ProcessError> {
-        let pool = Arc::new(Pool::new(threads)?);
+        let pool = Arc::new(ThreadPool::new(threads)?);
         let children = pool.len();
         Ok(Self {
             identity: Arc::new(config.identity(&options)),
-            team: Team::new(config, children),
+            children: ChildPool::new(config, children),
             words: Arc::new(Words::of(options)),
             blobs,
             counters,
@@ -100,18 +100,18 @@ impl Exec {
 
     /// How long each child, with those that took its place, had a document so far.
     pub fn busy(&self) -> Vec<Duration> {
-        self.team.busy_times()
+        self.children.busy_times()
     }
 
     /// How unevenly the work was shared so far, as [`Process::imbalance`](crate::stage::Process::imbalance) says it.
     pub fn imbalance(&self) -> Option<f64> {
-        pool::imbalance(&self.busy())
+        thread_pool::imbalance(&self.busy())
     }
 
     /// There are no more documents: closes the input of all children and waits until they have ended, `patience` at most
     /// and no longer than for a document; then they are stopped.
     pub async fn end(&self, patience: Duration) {
-        self.team.end(patience).await;
+        self.children.end(patience).await;
     }
 
     /// Computes the results of a text and begins to publish them; those that are there already are left as they are, but
@@ -135,7 +135,7 @@ impl Exec {
     async fn read(&self, job: &Arc<ProcessJob>) -> Result<Option<Request>, ProcessError> {
         let (job, blobs, bytes_max) = (Arc::clone(job), Arc::clone(&self.blobs), self.text_bytes_max);
         let identity = Arc::clone(&self.identity);
-        let reading = move |pool: &Pool| {
+        let reading = move |pool: &ThreadPool| {
             pool.busy(|| match stats::is_current(&*blobs, &job, &identity)? {
                 true => Ok(None),
                 false => read(&*blobs, &job, bytes_max).map(Some),
@@ -146,13 +146,13 @@ impl Exec {
 
     /// Asks a child. What went wrong with one that had other documents before counts only if a fresh one fails too.
     async fn answer(&self, request: &Arc<Request>) -> Result<(Made, Measured), ProcessError> {
-        let mut seat = self.team.seat().await;
+        let mut seat = self.children.seat().await;
         let answer = loop {
             let child = seat.child().await?;
             let history = child.history();
             match (self.ask(child, request).await, history) {
                 (Ok((child, answer)), _) => {
-                    self.team.answered();
+                    self.children.answered();
                     seat.keep(child);
                     break answer;
                 }
@@ -160,7 +160,7 @@ impl Exec {
                     tracing::debug!(document = %request.document, %error, "asking a fresh child");
                 }
                 (Err(ProcessError::Exec(ExecError::Ended(ending))), History::Fresh) => {
-                    return Err(self.team.blame(ending).await.into());
+                    return Err(self.children.blame(ending).await.into());
                 }
                 (Err(error), _) => return Err(error),
             }
@@ -173,9 +173,9 @@ impl Exec {
 
     /// The child is gone where its answer cannot be used.
     async fn ask(&self, child: Child, request: &Arc<Request>) -> Result<(Child, Answer), ProcessError> {
-        let (child, line) = child.ask(request, self.team.config().timeout).await?;
+        let (child, line) = child.ask(request, self.children.config().timeout).await?;
         let request = Arc::clone(request);
-        let reading = move |pool: &Pool| pool.busy(|| Answer::read(&line, &request.document));
+        let reading = move |pool: &ThreadPool| pool.busy(|| Answer::read(&line, &request.document));
         let answer = self.pool.run(reading).await??;
         Ok((child, answer))
     }
@@ -188,7 +188,7 @@ impl Exec {
     ) -> Result<Vec<StagedBlob>, ProcessError> {
         let (words, blobs) = (Arc::clone(&self.words), Arc::clone(&self.blobs));
         let identity = Arc::clone(&self.identity);
-        let writing = move |pool: &Pool| {
+        let writing = move |pool: &ThreadPool| {
             pool.busy(|| {
                 let mut results = Results::begin(&*blobs, &job)?;
                 let (part, mut whole) = (part(&words, &request.text, &made), words.begin());

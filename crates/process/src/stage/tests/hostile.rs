@@ -41,7 +41,7 @@ async fn a_long_line_is_cut_at_the_same_places_for_any_threads_and_chunk() {
 #[tokio::test]
 async fn pieces_are_the_same_for_any_threads_and_chunk() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(&file, crate::hf::tests::byte_level(0.5)).unwrap();
+    std::fs::write(&file, crate::tokens::tokenizer::hugging_face::tests::byte_level(0.5)).unwrap();
     let tokenizer = format!("hf:{}", file.path().display()).parse().unwrap();
     let options = Options { tokenizer, ..Options::default() };
     let text = varied_text() + &"the long the".repeat(20_000);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     options::{Numbers, Options},
-    stop_words::StopWords,
+    tokens::stop_words::StopWords,
 };
 
 /// What a masked number becomes.

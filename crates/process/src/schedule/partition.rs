@@ -7,8 +7,8 @@
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 use crate::{
-    chunking::{Pace, Sizes},
     config::Chunk,
+    schedule::chunking::{Pace, Sizes},
 };
 
 /// The most pieces that are given one by one; of more, all threads have the same.
@@ -16,7 +16,7 @@ const PIECES_MAX: u64 = 1_000_000;
 
 /// What a way to cut work comes to.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
+pub struct PartitionPlan {
     /// Pieces of work.
     pub pieces: u64,
     /// The largest piece, in bytes of text.
@@ -27,7 +27,7 @@ pub struct Plan {
     pub imbalance: Option<f64>,
 }
 
-impl Plan {
+impl PartitionPlan {
     /// Of documents with these sizes in bytes.
     #[must_use]
     pub fn of(documents: &[u64], chunk: Chunk, threads: usize, pace: Pace) -> Self {
@@ -90,8 +90,8 @@ fn busiest(pieces: &[u64], threads: usize) -> u64 {
 mod tests {
     use super::*;
 
-    fn plan(documents: &[u64], chunk: &str, threads: usize) -> Plan {
-        Plan::of(documents, chunk.parse().unwrap(), threads, Pace::default())
+    fn plan(documents: &[u64], chunk: &str, threads: usize) -> PartitionPlan {
+        PartitionPlan::of(documents, chunk.parse().unwrap(), threads, Pace::default())
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{allowance::Allowance, error::Said};
+use super::{error::Said, log_quota::LogQuota};
 
 /// How much is kept.
 const KEPT_BYTES: usize = 4 << 10;
@@ -21,13 +21,13 @@ const HEARING_MAX: Duration = Duration::from_secs(1);
 
 /// Listens to a child.
 #[derive(Debug)]
-pub(super) struct LastWords {
+pub(super) struct StderrReader {
     task: JoinHandle<String>,
     /// Ends the task when it is dropped.
     listening: oneshot::Sender<()>,
 }
 
-impl LastWords {
+impl StderrReader {
     pub(super) fn listen(stderr: ChildStderr, number: u32) -> Self {
         let (listening, over) = oneshot::channel();
         Self { task: tokio::spawn(listen(stderr, number, over)), listening }
@@ -48,7 +48,7 @@ impl LastWords {
 }
 
 async fn listen(stderr: impl AsyncRead + Unpin, number: u32, over: oneshot::Receiver<()>) -> String {
-    let mut log = Log { number, since: Instant::now(), allowance: Allowance::default(), line: Vec::new() };
+    let mut log = Log { number, since: Instant::now(), quota: LogQuota::default(), line: Vec::new() };
     let mut kept = Vec::new();
     tokio::select! {
         biased;
@@ -80,7 +80,7 @@ async fn hear(mut stderr: impl AsyncRead + Unpin, log: &mut Log, kept: &mut Vec<
 struct Log {
     number: u32,
     since: Instant,
-    allowance: Allowance,
+    quota: LogQuota,
     line: Vec<u8>,
 }
 
@@ -98,7 +98,7 @@ impl Log {
 
     fn pass(&mut self) {
         let line = std::mem::take(&mut self.line);
-        let Some(left_out) = self.allowance.pass(self.since.elapsed()) else { return };
+        let Some(left_out) = self.quota.pass(self.since.elapsed()) else { return };
         self.tell_left_out(left_out);
         let text: String = String::from_utf8_lossy(&line).trim_end().escape_debug().collect();
         tracing::info!("exec[{}]: {text}", self.number);
@@ -108,7 +108,7 @@ impl Log {
         if !self.line.is_empty() {
             self.pass();
         }
-        let left_out = self.allowance.take_left_out();
+        let left_out = self.quota.take_left_out();
         self.tell_left_out(left_out);
     }
 

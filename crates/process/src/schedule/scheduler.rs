@@ -9,7 +9,7 @@ use std::{
 
 /// Documents that wait for a thread.
 #[derive(Debug)]
-pub(crate) struct Dispatch<T> {
+pub(crate) struct Scheduler<T> {
     state: Mutex<State<T>>,
     /// How many threads must have work before nothing more is begun.
     threads: usize,
@@ -69,7 +69,7 @@ impl<T> Ord for Waiting<T> {
     }
 }
 
-impl<T> Dispatch<T> {
+impl<T> Scheduler<T> {
     pub(crate) fn new(threads: usize, batch: usize) -> Self {
         let state = State { waiting: BinaryHeap::new(), came: 0, begun: 0 };
         Self { state: Mutex::new(state), threads, batch }
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn the_largest_goes_first_and_of_the_same_size_the_first() {
-        let dispatch = Dispatch::new(10, 1);
+        let dispatch = Scheduler::new(10, 1);
         for (bytes, name) in [(2, "b"), (9, "a"), (2, "c"), (1, "d")] {
             dispatch.add(bytes, 1, name);
         }
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn no_more_is_begun_than_may_be_and_a_batch_is_what_waits() {
-        let dispatch = Dispatch::new(2, 3);
+        let dispatch = Scheduler::new(2, 3);
         (0..8).for_each(|n| dispatch.add(n, 1, n));
         let begun = || dispatch.begin().map(|batch| batch.work);
         assert_eq!((begun(), begun()), (Some(vec![7, 6, 5]), Some(vec![4, 3, 2])));
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn what_is_shared_leaves_room_for_one_beside_it() {
-        let dispatch = Dispatch::new(5, 1);
+        let dispatch = Scheduler::new(5, 1);
         dispatch.add(9, 4, "shared");
         ["a", "b"].into_iter().for_each(|name| dispatch.add(1, 1, name));
         let shared = dispatch.begin().unwrap();
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn what_is_shared_does_not_wait_for_as_many_threads() {
-        let dispatch = Dispatch::new(3, 1);
+        let dispatch = Scheduler::new(3, 1);
         ["a", "b"].into_iter().for_each(|name| dispatch.add(2, 1, name));
         dispatch.add(1, 2, "shared");
         assert_eq!(std::iter::from_fn(|| dispatch.begin()).count(), 3);

@@ -13,7 +13,7 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
 /// A process group of our own. Killed when this is dropped.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(super) struct ProcessGroup {
     leader: Child,
 }
 
@@ -25,7 +25,7 @@ pub(super) struct Pipes {
     pub(super) stderr: ChildStderr,
 }
 
-impl Group {
+impl ProcessGroup {
     /// Starts a shell command. Of what juggle has open it gets nothing: all that is opened here is closed on `exec`.
     pub(super) fn start(command: &str) -> io::Result<(Self, Pipes)> {
         let mut leader = Command::new("sh")
@@ -79,7 +79,7 @@ impl Group {
     }
 }
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
     }

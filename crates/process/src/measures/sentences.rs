@@ -12,11 +12,11 @@
 //! The two limits keep memory small, and the time linear on texts made to be slow.
 //!
 //! [`Sentences`] takes a text character by character, so it does not matter in which portions. Its state right after a
-//! blank line does not depend on what was before; that is what lets chunks be counted apart ([`SentencesPart`]): the
+//! blank line does not depend on what was before; that is what lets chunks be counted apart ([`SentencesOfChunk`]): the
 //! lines up to the first blank line of a chunk are kept as text, the rest is counted from a fresh state, and merging
 //! replays the kept lines and takes over the rest.
 
-use crate::sentence_rules;
+use super::sentence_rules;
 
 /// A piece ends at the first space from here on.
 const PIECE_BYTES: usize = 16 << 10;
@@ -62,7 +62,7 @@ impl Sentences {
     }
 
     /// Takes what the next chunk yielded.
-    pub(crate) fn merge(&mut self, part: SentencesPart) {
+    pub(crate) fn merge(&mut self, part: SentencesOfChunk) {
         self.push(&part.head);
         if let Some(rest) = part.rest {
             *self = Self { ended: self.ended + rest.ended, ..rest };
@@ -152,14 +152,14 @@ fn silence_after(text: &[u8], silent: usize) -> Option<usize> {
 
 /// What one chunk knows of the sentences.
 #[derive(Debug)]
-pub(crate) struct SentencesPart {
+pub(crate) struct SentencesOfChunk {
     /// The text up to and with the first blank line that is one for sure; else all of it.
     head: String,
     /// What follows that blank line.
     rest: Option<Sentences>,
 }
 
-impl SentencesPart {
+impl SentencesOfChunk {
     pub(crate) fn of(text: &str) -> Self {
         match blank_line_end(text) {
             Some(end) => {
@@ -202,11 +202,11 @@ mod tests {
         let mut from = 0;
         for to in cuts.iter().map(|cut| text.floor_char_boundary(cut % (text.len() + 1))) {
             if to > from {
-                sentences.merge(SentencesPart::of(&text[from..to]));
+                sentences.merge(SentencesOfChunk::of(&text[from..to]));
                 from = to;
             }
         }
-        sentences.merge(SentencesPart::of(&text[from..]));
+        sentences.merge(SentencesOfChunk::of(&text[from..]));
         sentences.finish()
     }
 

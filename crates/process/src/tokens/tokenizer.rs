@@ -4,11 +4,15 @@
 //! a space and an ASCII letter or digit, at places that follow from the line alone (see [`window`](crate::window)); what
 //! looks at both, such as a pattern that matches a space and a letter, can tell.
 
+#[cfg_attr(not(feature = "hf"), path = "tokenizer/hugging_face_absent.rs")]
+pub(crate) mod hugging_face;
+mod spgc;
+
 use std::{fmt, str::FromStr, sync::Arc};
 
 use regex::Regex;
 
-use crate::{hf::HuggingFace, options::Case, spgc, token_sink::TokenSink};
+use crate::{options::Case, tokens::sink::TokenSink, tokens::tokenizer::hugging_face::HuggingFace};
 
 /// What a token is. Written `uax29`, `whitespace`, `spgc`, `regex:PATTERN` or `hf:PATH`.
 #[derive(Debug, Clone, Default)]

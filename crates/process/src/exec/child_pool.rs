@@ -24,7 +24,7 @@ const TRIES: u32 = 3;
 
 /// The children, and their places.
 #[derive(Debug)]
-pub(super) struct Team {
+pub(super) struct ChildPool {
     config: ExecConfig,
     /// As many as there are places without a document. Who waits has a document and no place.
     free: Semaphore,
@@ -46,13 +46,13 @@ struct Place {
 /// A place for one document. Given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Seat<'t> {
-    team: &'t Team,
+    pool: &'t ChildPool,
     place: Place,
     since: Instant,
     _permit: SemaphorePermit<'t>,
 }
 
-impl Team {
+impl ChildPool {
     pub(super) fn new(config: ExecConfig, places: usize) -> Self {
         Self {
             config,
@@ -76,7 +76,7 @@ impl Team {
     pub(super) async fn seat(&self) -> Seat<'_> {
         let permit = self.free.acquire().await.expect("nobody closes the semaphore");
         let place = self.places().pop().expect("there are as many permits as places");
-        Seat { team: self, place, since: Instant::now(), _permit: permit }
+        Seat { pool: self, place, since: Instant::now(), _permit: permit }
     }
 
     /// A child has answered: the command works.
@@ -137,7 +137,7 @@ impl Seat<'_> {
         {
             return Ok(child);
         }
-        let child = Child::start(&self.team.config.command)?;
+        let child = Child::start(&self.pool.config.command)?;
         debug_assert_eq!(child.history(), History::Fresh);
         Ok(child)
     }
@@ -150,8 +150,8 @@ impl Seat<'_> {
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
         let ns = u64::try_from(self.since.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.team.busy_ns[self.place.number].fetch_add(ns, Ordering::Relaxed);
+        self.pool.busy_ns[self.place.number].fetch_add(ns, Ordering::Relaxed);
         let place = Place { number: self.place.number, child: self.place.child.take() };
-        self.team.places().push(place);
+        self.pool.places().push(place);
     }
 }

@@ -11,8 +11,8 @@ use flow::{
 use serde::Serialize;
 
 use crate::{
+    document::output::Output,
     error::ProcessError,
-    output::Output,
     processor::Identity,
     stats::{Outputs, Stats},
 };

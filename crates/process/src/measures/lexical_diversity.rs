@@ -7,7 +7,7 @@ pub(crate) const WINDOW: usize = 500;
 
 /// Takes the tokens of a document in order.
 #[derive(Debug, Default)]
-pub(crate) struct Succession {
+pub(crate) struct LexicalDiversity {
     numbers: HashMap<Box<[u8]>, usize>,
     tokens: u64,
     /// The last tokens, and how often each distinct one is among them.
@@ -20,7 +20,7 @@ pub(crate) struct Succession {
     growth: Vec<(u64, u64)>,
 }
 
-impl Succession {
+impl LexicalDiversity {
     /// Takes the next token.
     pub(crate) fn add(&mut self, token: &[u8]) {
         let number = self.number(token);
@@ -75,13 +75,13 @@ mod tests {
 
     #[test]
     fn windows_move_by_one_token() {
-        let mut all_the_same = Succession::default();
+        let mut all_the_same = LexicalDiversity::default();
         (0..WINDOW + 10).for_each(|_| all_the_same.add(b"a"));
         assert_eq!(all_the_same.moving_ratio(), Some(1.0 / WINDOW as f64));
-        let mut all_different = Succession::default();
+        let mut all_different = LexicalDiversity::default();
         (0..WINDOW + 10).for_each(|n| all_different.add(n.to_string().as_bytes()));
         assert_eq!(all_different.moving_ratio(), Some(1.0));
-        let mut two_halves = Succession::default();
+        let mut two_halves = LexicalDiversity::default();
         (0..WINDOW).for_each(|_| two_halves.add(b"a"));
         (0..WINDOW).for_each(|n| two_halves.add(n.to_string().as_bytes()));
         // 1, 2, … 500 distinct ones and at the end 500 without the first: (1 + 2 + … + 500 + 500) / 501 / 500.
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_short_text_has_no_window_and_its_growth_ends_with_it() {
-        let mut short = Succession::default();
+        let mut short = LexicalDiversity::default();
         assert_eq!((short.moving_ratio(), short.growth()), (None, Vec::new()));
         ["a", "b", "a", "c", "a"].iter().for_each(|token| short.add(token.as_bytes()));
         assert_eq!(short.growth(), [(1, 1), (2, 2), (4, 3), (5, 3)]);

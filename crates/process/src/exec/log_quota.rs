@@ -9,7 +9,7 @@ const EACH: Duration = Duration::from_millis(200);
 
 /// Counts lines against time.
 #[derive(Debug)]
-pub(super) struct Allowance {
+pub(super) struct LogQuota {
     left: u32,
     /// Up to when time has been turned into lines.
     since: Duration,
@@ -17,13 +17,13 @@ pub(super) struct Allowance {
     left_out: u64,
 }
 
-impl Default for Allowance {
+impl Default for LogQuota {
     fn default() -> Self {
         Self { left: BURST, since: Duration::ZERO, left_out: 0 }
     }
 }
 
-impl Allowance {
+impl LogQuota {
     /// Whether a line may pass at this time since the beginning: how many were left out before it; none if it may not.
     pub(super) fn pass(&mut self, now: Duration) -> Option<u64> {
         while self.left < BURST && now.saturating_sub(self.since) >= EACH {
@@ -53,16 +53,16 @@ mod tests {
 
     #[test]
     fn what_comes_too_fast_is_left_out_and_counted() {
-        let mut allowance = Allowance::default();
+        let mut quota = LogQuota::default();
         let at = Duration::from_millis;
-        let passed = (0..1000).filter(|_| allowance.pass(at(0)).is_some()).count();
+        let passed = (0..1000).filter(|_| quota.pass(at(0)).is_some()).count();
         assert_eq!(passed, 50);
-        assert_eq!(allowance.pass(at(199)), None);
-        assert_eq!(allowance.pass(at(200)), Some(951));
-        assert_eq!(allowance.pass(at(399)), None);
-        assert_eq!((allowance.pass(at(400)), allowance.pass(at(400))), (Some(1), None));
-        let later = (0..1000).filter(|_| allowance.pass(at(3_600_000)).is_some()).count();
+        assert_eq!(quota.pass(at(199)), None);
+        assert_eq!(quota.pass(at(200)), Some(951));
+        assert_eq!(quota.pass(at(399)), None);
+        assert_eq!((quota.pass(at(400)), quota.pass(at(400))), (Some(1), None));
+        let later = (0..1000).filter(|_| quota.pass(at(3_600_000)).is_some()).count();
         assert_eq!(later, 50);
-        assert_eq!(allowance.take_left_out(), 950);
+        assert_eq!(quota.take_left_out(), 950);
     }
 }

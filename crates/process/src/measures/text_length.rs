@@ -2,7 +2,7 @@
 
 /// How long a text is.
 #[derive(Debug, Default)]
-pub(crate) struct Extent {
+pub(crate) struct TextLength {
     pub(crate) bytes: u64,
     pub(crate) characters: u64,
     line_feeds: u64,
@@ -10,7 +10,7 @@ pub(crate) struct Extent {
     open_lines: u64,
 }
 
-impl Extent {
+impl TextLength {
     pub(crate) fn of(text: &str) -> Self {
         Self {
             bytes: text.len() as u64,

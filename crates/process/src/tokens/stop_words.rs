@@ -15,9 +15,9 @@ use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed}
 
 use crate::{
     options::{Case, Letters, Options},
-    prepare::prepared,
-    tokenizer::Tokenizer,
-    word_list,
+    tokens::preprocess::preprocessed,
+    tokens::tokenizer::Tokenizer,
+    tokens::word_list,
 };
 
 /// Bytes of the code of a language.
@@ -175,7 +175,7 @@ fn as_tokens<'w>(words: impl Iterator<Item = &'w str>, options: &Options) -> (Ha
 
 /// Returns a word as it stands in the text that the tokenizer gets.
 fn as_token(word: &str, options: &Options) -> String {
-    let word = prepared(word, options);
+    let word = preprocessed(word, options);
     match (&options.tokenizer, options.case) {
         // The file of the tokenizer decides about case.
         (Tokenizer::HuggingFace(_), _) | (_, Case::Kept) => word.into_owned(),

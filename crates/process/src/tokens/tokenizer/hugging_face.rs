@@ -20,7 +20,7 @@ use std::{
 
 use tokenizers::{ModelWrapper, Tokenizer};
 
-use crate::{token_sink::TokenSink, tokenizer::InvalidTokenizer};
+use crate::{tokens::sink::TokenSink, tokens::tokenizer::InvalidTokenizer};
 
 /// The most bytes of a `tokenizer.json`; large ones have 40 MB.
 const FILE_BYTES_MAX: u64 = 256 << 20;
@@ -138,8 +138,8 @@ pub(crate) mod tests {
     use super::*;
     use crate::{
         options::{Case, Options},
-        tokenizer::Tokenizer as Kind,
         tokens::Tokens,
+        tokens::tokenizer::Tokenizer as Kind,
     };
 
     /// Words between white space and punctuation; cuts and pads, as files that were saved for a model do.

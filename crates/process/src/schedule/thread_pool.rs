@@ -13,13 +13,13 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use crate::{chunking::Pace, error::ProcessError};
+use crate::{error::ProcessError, schedule::chunking::Pace};
 
 /// So much must have been worked on before chunks are chosen by its pace.
 const PACE_BYTES_MIN: u64 = 16 << 20;
 
 /// A pool of threads that know how long they were busy.
-pub(crate) struct Pool {
+pub(crate) struct ThreadPool {
     threads: rayon::ThreadPool,
     busy_ns: Vec<AtomicU64>,
     done: Mutex<Done>,
@@ -32,7 +32,7 @@ struct Done {
     bytes: u64,
 }
 
-impl Pool {
+impl ThreadPool {
     /// Starts `threads` threads; 0 for as many as there are cores.
     pub(crate) fn new(threads: usize) -> Result<Self, ProcessError> {
         let pool = rayon::ThreadPoolBuilder::new()
@@ -159,9 +159,9 @@ mod tests {
 
     #[test]
     fn busy_time_is_counted_for_the_thread_that_worked() {
-        let pool = Arc::new(Pool::new(2).unwrap());
+        let pool = Arc::new(ThreadPool::new(2).unwrap());
         let worked = Duration::from_millis(20);
-        let spin = move |pool: &Pool| {
+        let spin = move |pool: &ThreadPool| {
             pool.busy(|| {
                 let started = Instant::now();
                 while started.elapsed() < worked {
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn what_helps_does_not_go_ever_deeper() {
         const WORK: usize = 1000;
-        let (pool, depths) = (Arc::new(Pool::new(1).unwrap()), Arc::new(Mutex::new((0, 0))));
+        let (pool, depths) = (Arc::new(ThreadPool::new(1).unwrap()), Arc::new(Mutex::new((0, 0))));
         let (sender, receiver) = std::sync::mpsc::sync_channel(WORK);
         let (all_wait, wait) = std::sync::mpsc::sync_channel::<()>(1);
         pool.spawn(move |_| wait.recv().unwrap());
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn the_pace_is_taken_from_what_was_worked_on() {
-        let pool = Pool::new(1).unwrap();
+        let pool = ThreadPool::new(1).unwrap();
         assert_eq!(pool.pace(), Pace::default());
         pool.note(1000);
         assert_eq!((pool.pace(), pool.done()), (Pace { bytes: 1000, busy_ns: 0 }, vec![1000]));

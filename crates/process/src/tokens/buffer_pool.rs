@@ -21,7 +21,7 @@ const COUNTS_BYTES: RangeInclusive<usize> = TEXT_BYTES_MIN / 2..=1 << 20;
 
 /// Memory of texts that are done.
 #[derive(Debug)]
-pub(crate) struct Spare {
+pub(crate) struct BufferPool {
     /// The most of each that are kept: as many as are worked on at a time. What more is given back comes of texts that
     /// took none from here, and would gather.
     kept_max: usize,
@@ -29,14 +29,14 @@ pub(crate) struct Spare {
     counts: Mutex<Vec<TokenCounts>>,
 }
 
-impl Default for Spare {
+impl Default for BufferPool {
     fn default() -> Self {
         let kept_max = available_parallelism().map_or(1, usize::from) + 1;
         Self { kept_max, lines: Mutex::default(), counts: Mutex::default() }
     }
 }
 
-impl Spare {
+impl BufferPool {
     /// Takes tokens for a text of this length.
     pub(crate) fn tokens(&self, hasher: &TokenHasher, text_bytes: usize) -> Tokens {
         if text_bytes < TEXT_BYTES_MIN {
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn what_texts_give_back_that_took_nothing_does_not_gather() {
-        let (spare, hasher) = (Spare::default(), TokenHasher::default());
+        let (spare, hasher) = (BufferPool::default(), TokenHasher::default());
         for _ in 0..10 * spare.kept_max {
             spare.keep_lines(vec![0; TEXT_BYTES_MIN]);
             spare.keep_counts(TokenCounts::for_text(hasher.clone(), TEXT_BYTES_MIN));
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn what_was_counted_before_is_gone() {
-        let (spare, hasher) = (Spare::default(), TokenHasher::default());
+        let (spare, hasher) = (BufferPool::default(), TokenHasher::default());
         let mut counts = TokenCounts::for_text(hasher.clone(), TEXT_BYTES_MIN);
         counts.add(b"a", 1);
         counts.add(b"a token of more than sixteen bytes", 1);

@@ -1,6 +1,6 @@
 //! Stands in place of `hf.rs` where juggle is built without tokenizers of Hugging Face: there is none.
 
-use crate::{token_sink::TokenSink, tokenizer::InvalidTokenizer};
+use crate::{tokens::sink::TokenSink, tokens::tokenizer::InvalidTokenizer};
 
 /// A tokenizer of Hugging Face, of which there is none here.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use uax29::token_counts::{TokenCounts, TokenHasher};
 
 /// Counts each run of so many tokens of a document, joined by spaces.
 #[derive(Debug)]
-pub(crate) struct NGrams {
+pub(crate) struct NgramCounts {
     /// How many tokens are one.
     n: usize,
     /// The last tokens, each with a space behind.
@@ -15,7 +15,7 @@ pub(crate) struct NGrams {
     counts: TokenCounts,
 }
 
-impl NGrams {
+impl NgramCounts {
     pub(crate) fn new(n: usize, hasher: TokenHasher) -> Self {
         Self { n, last: Vec::new(), lengths: VecDeque::new(), counts: TokenCounts::new(hasher) }
     }
@@ -46,12 +46,12 @@ mod tests {
 
     #[test]
     fn every_run_is_counted() {
-        let mut pairs = NGrams::new(2, TokenHasher::default());
+        let mut pairs = NgramCounts::new(2, TokenHasher::default());
         ["to", "be", "or", "not", "to", "be"].iter().for_each(|token| pairs.add(token.as_bytes()));
         let mut counts = Vec::new();
         pairs.counts().sorted().write(&mut counts).unwrap();
         assert_eq!(counts, b"to be\t2\nbe or\t1\nnot to\t1\nor not\t1\n");
-        let mut longer = NGrams::new(3, TokenHasher::default());
+        let mut longer = NgramCounts::new(3, TokenHasher::default());
         ["a", "b"].iter().for_each(|token| longer.add(token.as_bytes()));
         assert_eq!(longer.counts().distinct(), 0);
     }

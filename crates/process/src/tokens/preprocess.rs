@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::options::{Italics, Letters, Options, Quotes};
 
 /// The text as the tokenizer gets it.
-pub(crate) fn prepared<'a>(text: &'a str, options: &Options) -> Cow<'a, str> {
+pub(crate) fn preprocessed<'a>(text: &'a str, options: &Options) -> Cow<'a, str> {
     let mut text = Cow::Borrowed(text);
     if options.italics == Italics::Stripped && text.contains('_') {
         text = Cow::Owned(without_italics(&text));
@@ -73,7 +73,7 @@ mod tests {
             letters: Letters::Ascii,
             ..Options::default()
         };
-        assert_eq!(prepared("_“l’été”_\n", &options), "\"l't\"\n");
-        assert!(matches!(prepared("plain", &options), Cow::Borrowed("plain")));
+        assert_eq!(preprocessed("_“l’été”_\n", &options), "\"l't\"\n");
+        assert!(matches!(preprocessed("plain", &options), Cow::Borrowed("plain")));
     }
 }

@@ -1,0 +1,11 @@
+//! Divides the work over threads: which document is next, the sizes of its chunks, and the threads.
+//!
+//! * [`chunking`]: the sizes of windows and chunks;
+//! * `scheduler`: the documents that wait, the largest first;
+//! * `thread_pool`: the threads, and how long each was busy;
+//! * [`partition`]: predicts how other sizes of chunks would divide the work.
+
+pub mod chunking;
+pub mod partition;
+pub(crate) mod scheduler;
+pub(crate) mod thread_pool;
