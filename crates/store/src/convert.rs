@@ -123,7 +123,7 @@ impl Download {
         let trimmed = trimmer.finish().map_err(|failed| failed.at(&self.name))?;
         refuse_garbage(&decided, decoded)?;
         if text.is_blank {
-            return Err(StoreError::Empty { cut: trimmed.cuts.iter().map(|cut| cut.bytes).sum() });
+            return Err(StoreError::Empty { cut: trimmed.removed.iter().map(|cut| cut.bytes).sum() });
         }
         Ok(Converted {
             raw: RawFacts {

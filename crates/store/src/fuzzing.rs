@@ -68,7 +68,7 @@ pub fn read(bytes: &[u8], options: ReadOptions<'_>) -> Option<ReadText> {
     };
     let mut decoded = String::new();
     decode_to(&mut |piece| decoded.push_str(piece));
-    let limits = if holds_little { Limits::LITTLE } else { Limits::default() };
+    let limits = if holds_little { Limits::SMALL } else { Limits::default() };
     let mut text = String::new();
     let mut held = String::new();
     let mut trimmer = Trimmer::new(limits, strip, &mut held, |piece: &str| {
@@ -78,5 +78,5 @@ pub fn read(bytes: &[u8], options: ReadOptions<'_>) -> Option<ReadText> {
     decode_to(&mut |piece| trimmer.push(piece).expect("memory can be written"));
     let trimmed = trimmer.finish().expect("memory can be written");
     let EncodingDecision { used, confidence, .. } = decided;
-    Some(ReadText { encoding: used.name(), confidence, decoded, text, cuts: trimmed.cuts })
+    Some(ReadText { encoding: used.name(), confidence, decoded, text, cuts: trimmed.removed })
 }

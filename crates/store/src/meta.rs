@@ -173,7 +173,7 @@ impl Meta {
             language: header.language.or_else(|| listed_language(&listed.columns).map(str::to_owned)),
             release_date: header.release_date,
             strip: config.strip,
-            cuts: refined.trimmed.cuts,
+            cuts: refined.trimmed.removed,
             listed: listed.columns.clone(),
             duplicate_of: None,
         }

@@ -23,6 +23,8 @@ pub(crate) mod licence;
 pub(crate) mod markers;
 pub(crate) mod note;
 pub(crate) mod parts;
+mod phrases;
+pub(crate) mod planned_removal;
 pub(crate) mod preamble;
 pub(crate) mod provenance;
 pub mod removed_span;

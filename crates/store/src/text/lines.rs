@@ -1,12 +1,12 @@
-//! The lines of a text in hand, by number.
+//! An index over the lines of a text in memory.
 
 use std::ops::Range;
 
-/// An index over lines that end in LF; the last may end without.
+/// The lines of a text, by number from 0. They end in LF; the last line may have no end.
 #[derive(Debug)]
 pub(crate) struct Lines<'a> {
     text: &'a str,
-    /// Where each line starts, and where the last one ends.
+    /// The position at which each line begins, and the one at which the last line ends.
     bounds: Vec<usize>,
 }
 
@@ -20,44 +20,48 @@ impl<'a> Lines<'a> {
         Self { text, bounds }
     }
 
+    /// Returns the number of lines.
     pub(crate) fn count(&self) -> usize {
         self.bounds.len() - 1
     }
 
-    /// The line without its end.
+    /// Returns a line without its end.
     pub(crate) fn get(&self, line: usize) -> &'a str {
         let text = &self.text[self.bounds[line]..self.bounds[line + 1]];
         text.strip_suffix('\n').unwrap_or(text)
     }
 
-    /// Lines of a range, in order.
+    /// Returns an iterator over the lines in a range, in order.
     pub(crate) fn of_range(&self, lines: Range<usize>) -> impl DoubleEndedIterator<Item = &'a str> {
         lines.map(|line| self.get(line))
     }
 
-    /// The lines in which this byte stands, in order: faster than a look at each, where they are few.
+    /// Returns the numbers of the lines that contain this byte, in order.
     pub(crate) fn with(&self, byte: u8) -> Vec<usize> {
+        // A search for the byte is faster than a look at each line, because few lines contain it.
         let mut found = Vec::new();
         let mut at = 0;
         while let Some(next) = memchr::memchr(byte, &self.text.as_bytes()[at..]) {
-            let line = self.bounds.partition_point(|bound| *bound <= at + next) - 1;
+            let line = self.at(at + next);
             found.push(line);
             at = self.bounds[line + 1];
         }
         found
     }
 
-    /// Returns the first of the lines `within` that contains the phrase.
+    /// Returns the first line in `within` that contains the phrase.
     pub(crate) fn find(&self, phrase: &str, within: Range<usize>) -> Option<usize> {
-        if within.is_empty() {
-            return None;
-        }
         let bytes = self.bytes(within);
-        let at = bytes.start + memchr::memmem::find(&self.text.as_bytes()[bytes], phrase.as_bytes())?;
-        Some(self.bounds.partition_point(|bound| *bound <= at) - 1)
+        let at = memchr::memmem::find(&self.text.as_bytes()[bytes.clone()], phrase.as_bytes())?;
+        Some(self.at(bytes.start + at))
     }
 
-    /// The bytes that whole lines take.
+    /// Returns the line that contains the byte at this position.
+    fn at(&self, position: usize) -> usize {
+        self.bounds.partition_point(|bound| *bound <= position) - 1
+    }
+
+    /// Returns the range of bytes of whole lines, with their ends.
     pub(crate) fn bytes(&self, lines: Range<usize>) -> Range<usize> {
         self.bounds[lines.start]..self.bounds[lines.end]
     }
@@ -66,19 +70,59 @@ impl<'a> Lines<'a> {
         self.get(line).trim().is_empty()
     }
 
-    /// The first line from `line` on that is not blank, or the count.
+    /// Returns whether a paragraph may begin at `line`: it is the first line, or a blank line stands before it.
+    pub(crate) fn is_after_blank(&self, line: usize) -> bool {
+        line == 0 || self.is_blank(line - 1)
+    }
+
+    /// Returns the first line from `line` on that is not blank, or the number of lines.
     pub(crate) fn skip_blank(&self, line: usize) -> usize {
         (line..self.count()).find(|line| !self.is_blank(*line)).unwrap_or(self.count())
     }
 
-    /// The first line of the blank ones directly before `line`.
+    /// Returns the first of the blank lines directly before `line`, or `line` if there are none.
     pub(crate) fn skip_blank_back(&self, line: usize) -> usize {
         (0..line).rev().find(|line| !self.is_blank(*line)).map_or(0, |line| line + 1)
     }
 
-    /// The first blank line from `line` on, or the count.
+    /// Returns the number of lines if only blank lines stand from `end` on, else `end`.
+    pub(crate) fn or_end_of_text(&self, end: usize) -> usize {
+        if self.skip_blank(end) == self.count() { self.count() } else { end }
+    }
+
+    /// Returns the first blank line from `line` on, or the number of lines.
     pub(crate) fn paragraph_end(&self, line: usize) -> usize {
         (line..self.count()).find(|line| self.is_blank(*line)).unwrap_or(self.count())
+    }
+
+    /// Returns an iterator over the paragraphs that begin at `line` or later and before `limit`. The last one
+    /// may end after `limit`.
+    pub(crate) fn paragraphs(&self, mut line: usize, limit: usize) -> impl Iterator<Item = Range<usize>> {
+        std::iter::from_fn(move || {
+            let start = self.skip_blank(line);
+            if start >= limit {
+                return None;
+            }
+            line = self.paragraph_end(start);
+            Some(start..line)
+        })
+    }
+
+    /// Returns the end of the paragraphs from `line` on that belong together: all paragraphs for which
+    /// `belongs` is true, up to the first for which it is false or which ends after `limit`.
+    pub(crate) fn end_of_paragraphs(
+        &self,
+        line: usize,
+        limit: usize,
+        mut belongs: impl FnMut(Range<usize>) -> bool,
+    ) -> usize {
+        let mut paragraphs = self.paragraphs(line, limit);
+        let end = |end, paragraph: Range<usize>| {
+            if paragraph.end <= limit && belongs(paragraph.clone()) { Ok(paragraph.end) } else { Err(end) }
+        };
+        match paragraphs.try_fold(line, end) {
+            Ok(end) | Err(end) => end,
+        }
     }
 }
 

@@ -4,14 +4,14 @@
 //! A credit opens with what was done ("Produced by", "This etext was scanned by", "Special thanks to") or
 //! names a team. Names, addresses and the usual words of credits follow. Prose that opens with the same words
 //! ("Produced by the gods of the valley, the stone lay …") goes on with other words: more than one in
-//! [`STRANGE_SHARE`] of its words is in lower case and is not in [`WORDS`].
+//! [`UNKNOWN_SHARE`] of its words is in lower case and is not in [`WORDS`].
 
 /// The maximum number of opening words that are searched for what was done.
 const OPENING_WORDS_MAX: usize = 14;
-/// One word in this many may be strange.
-const STRANGE_SHARE: usize = 6;
+/// One word in this many may be unknown.
+const UNKNOWN_SHARE: usize = 6;
 /// The same for a credit that names a team. Team members sign with names such as "nodots".
-const STRANGE_SHARE_IN_TEAM: usize = 3;
+const UNKNOWN_SHARE_IN_TEAM: usize = 3;
 
 /// The openings of credits other than "Produced by" and the like, in lower case.
 const OPENINGS: &[&str] = &[
@@ -117,45 +117,50 @@ const PROOFS: &[&str] = &[
 const OF_PRINT: &str = "cast comedy drama drury lyceum manuscript manuscripts museum opera play press society stage theater theatre \
     theatres tragedy";
 
-/// The characters that may stand around a credit.
-const ADORNMENTS: &[char] = &['[', '(', '{', '*', '_', ' '];
+/// The punctuation after a word of an opening.
+const PUNCTUATION: &[char] = &[',', ':', ';', ')'];
+/// The characters that may stand before a credit.
+const OPENING_MARKS: &[char] = &['[', '(', '{', '*', '_', ' '];
 
 /// Returns whether a paragraph of these lines is a credit.
 pub(crate) fn is_credit<'a>(paragraph: impl Iterator<Item = &'a str>) -> bool {
     let text = paragraph.map(str::trim).collect::<Vec<_>>().join(" ");
-    let text = unadorned(&text);
+    let text = after_opening_marks(&text);
     let lowered = text.to_lowercase();
+    let begins = |openings: &[&str]| openings.iter().any(|opening| lowered.starts_with(opening));
     let opens = opens_with_deed(&lowered)
-        || OPENINGS.iter().any(|opening| lowered.starts_with(opening))
-        || (THANKS.iter().any(|opening| lowered.starts_with(opening)) && is_of_etext(&lowered))
+        || begins(OPENINGS)
+        || (begins(THANKS) && mentions_etext(&lowered))
         || names_team(&lowered);
-    opens && is_written_like_credits(text) && !is_of_print(text, &lowered)
+    opens && is_written_like_credits(text, &lowered) && !is_of_print(text, &lowered)
 }
 
 /// Returns a paragraph without the brackets, stars or tag at its beginning.
-fn unadorned(text: &str) -> &str {
-    let text = text.trim_start_matches(ADORNMENTS);
+fn after_opening_marks(text: &str) -> &str {
+    let text = text.trim_start_matches(OPENING_MARKS);
     let tags = ["<i>", "<b>", "<p>", "<em>", "<"];
     tags.iter().find_map(|tag| text.strip_prefix(tag)).unwrap_or(text)
+}
+
+/// Returns a word without the punctuation around it.
+fn core(word: &str) -> &str {
+    word.trim_matches(|character: char| !character.is_alphanumeric())
 }
 
 /// Returns whether lines belong to a title page: they mention printing, a performance or the author, and no
 /// e-text.
 fn is_of_print(text: &str, lowered: &str) -> bool {
-    let core = |word: &str| word.trim_matches(|character: char| !character.is_alphanumeric()).to_lowercase();
-    let of_print = || lowered.split_whitespace().any(|word| is_in(OF_PRINT, &core(word)));
+    let of_print = || lowered.split_whitespace().any(|word| is_in(OF_PRINT, core(word)));
     let who =
         text.split_once(" by ").and_then(|(_, who)| who.strip_prefix("the ")?.split_whitespace().next());
     let by_author = who.is_some_and(|who| {
-        who.starts_with(char::is_lowercase) || is_in("author editor publisher translator", &core(who))
+        who.starts_with(char::is_lowercase)
+            || is_in("author editor publisher translator", &core(who).to_lowercase())
     });
     // Letters and old books are transcribed, too, so this word is no sign of an e-text here.
-    let of_etext = || is_of_etext(&lowered.replace("transcri", ""));
-    (by_author || of_print()) && !of_etext() && !names_address(lowered)
-}
-
-fn names_address(lowered: &str) -> bool {
-    lowered.contains('@') || lowered.contains("www.") || lowered.contains("://")
+    let of_etext = || mentions_etext(&lowered.replace("transcri", ""));
+    let names_address = || ["@", "www.", "://"].iter().any(|part| lowered.contains(part));
+    (by_author || of_print()) && !of_etext() && !names_address()
 }
 
 /// Returns whether a text opens like "Produced by", "This eBook was transcribed, and typed by", "HTML version
@@ -170,16 +175,14 @@ fn opens_with_deed(lowered: &str) -> bool {
     let definite =
         words.peek().is_some_and(|word| matches!(*word, "this" | "these" | "the" | "a" | "an" | "all"));
     while let Some(word) = words.next_if(|word| is_of_opening(word)) {
-        let core = word.trim_end_matches([',', ':', ';', ')']);
+        let core = word.trim_end_matches(PUNCTUATION);
         electronic |= is_in(ELECTRONIC, core);
         deed |= is_in(DEEDS, core);
         other_deed |= is_in(OTHER_DEEDS, core);
-        let named = (deed && !definite) || (electronic && (deed || other_deed));
-        if named
-            && (word.ends_with(':')
-                || core == "by"
-                || words.peek().is_some_and(|next| is_in(BY, next.trim_end_matches(':'))))
-        {
+        // "This book was produced by" is also said of printed books. So a definite thing must be electronic.
+        let is_of_etext = (deed && !definite) || (electronic && (deed || other_deed));
+        let mut is_followed = || words.peek().is_some_and(|next| is_in(BY, next.trim_end_matches(':')));
+        if is_of_etext && (word.ends_with(':') || core == "by" || is_followed()) {
             return true;
         }
     }
@@ -187,8 +190,9 @@ fn opens_with_deed(lowered: &str) -> bool {
 }
 
 fn is_of_opening(word: &str) -> bool {
-    let core = word.trim_end_matches([',', ':', ';', ')']);
-    is_joint(word) || [THINGS, ELECTRONIC, DEEDS, OTHER_DEEDS].iter().any(|words| is_in(words, core))
+    let core = word.trim_end_matches(PUNCTUATION);
+    matches!(word, "and" | "&" | "," | "/" | "then")
+        || [THINGS, ELECTRONIC, DEEDS, OTHER_DEEDS].iter().any(|words| is_in(words, core))
 }
 
 /// Returns whether a word is in a list of words.
@@ -196,28 +200,26 @@ fn is_in(words: &str, word: &str) -> bool {
     words.split_ascii_whitespace().any(|other| other == word)
 }
 
-fn is_joint(word: &str) -> bool {
-    matches!(word, "and" | "&" | "," | "/" | "then")
-}
-
 /// Returns whether a text names Distributed Proofreaders of the United States, Europe or Canada.
 fn names_team(lowered: &str) -> bool {
-    lowered.contains("distributed proof")
-        || lowered.contains("gedistribueerd proof")
-        || lowered.contains("pgdp.net")
-        || lowered.contains("pgdpcanada.net")
+    let names = ["distributed proof", "gedistribueerd proof", "pgdp.net", "pgdpcanada.net"];
+    names.iter().any(|name| lowered.contains(name))
 }
 
-fn is_of_etext(lowered: &str) -> bool {
+fn mentions_etext(lowered: &str) -> bool {
     PROOFS.iter().any(|proof| lowered.contains(proof))
 }
 
 /// Returns whether nearly all words are names, numbers, addresses or in [`WORDS`].
-fn is_written_like_credits(text: &str) -> bool {
+fn is_written_like_credits(text: &str, lowered: &str) -> bool {
     let in_capitals = !text.chars().any(char::is_lowercase);
-    let (mut words, mut strange, mut has_name) = (0, 0, false);
+    if in_capitals && names_team(lowered) {
+        // In capitals, names cannot be distinguished from other words.
+        return true;
+    }
+    let (mut words, mut unknown, mut has_name) = (0, 0, false);
     for word in text.split_whitespace() {
-        let core = word.trim_matches(|character: char| !character.is_alphanumeric());
+        let core = core(word);
         let is_address =
             word.contains(['@', '/']) || word.contains("www.") || core.chars().any(|c| c.is_ascii_digit());
         has_name |= is_address;
@@ -226,17 +228,12 @@ fn is_written_like_credits(text: &str) -> bool {
         }
         words += 1;
         let is_name = !in_capitals && core.chars().any(char::is_uppercase);
+        // The first word has a capital in every sentence, so it is no sign of a name.
         has_name |= is_name && words > 1;
-        let known = is_name || is_in(WORDS, core.to_lowercase().as_str());
-        strange += usize::from(!known);
+        unknown += usize::from(!is_name && !is_in(WORDS, &core.to_lowercase()));
     }
-    let lowered = text.to_lowercase();
-    if in_capitals && names_team(&lowered) {
-        // In capitals, names cannot be distinguished from other words.
-        return true;
-    }
-    let share = if names_team(&lowered) { STRANGE_SHARE_IN_TEAM } else { STRANGE_SHARE };
-    (has_name || is_of_etext(&lowered)) && strange * share <= words
+    let share = if names_team(lowered) { UNKNOWN_SHARE_IN_TEAM } else { UNKNOWN_SHARE };
+    (has_name || mentions_etext(lowered)) && unknown * share <= words
 }
 
 #[cfg(test)]

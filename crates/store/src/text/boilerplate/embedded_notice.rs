@@ -1,23 +1,24 @@
-//! Finds notices that may stand anywhere in a text: the notice of World Library, which the Shakespeare
-//! e-texts of 1993 repeat between acts, and the lines of a converter
-//! (`WARNING:root:External link in file:///…`).
+//! Finds notices that may stand anywhere in a text.
+//!
+//! There are two: the notice of World Library, which the Shakespeare e-texts of 1993 repeat between acts, and the
+//! lines of a converter (`WARNING:root:External link in file:///…`).
 
-use super::removed_span::{PlannedRemoval, Rule};
+use super::{planned_removal::PlannedRemoval, removed_span::Rule};
 
 /// The beginning of World Library's notice, at the beginning of a line.
 const BEGINNING: &str = "<<THIS ELECTRONIC VERSION OF THE COMPLETE WORKS OF WILLIAM";
-/// The text after the level in a line of the converter.
-const WARNING: &str = ":root:";
 /// The end of World Library's notice, at the end of a line.
 const END: &str = ">>\n";
-/// The longest notice. Those seen have 8 lines and 497 bytes.
+/// The text after the level in a line of the converter.
+const WARNING: &str = ":root:";
+/// The maximum length of a notice in bytes. Those seen have 8 lines and 497 bytes.
 pub(crate) const NOTICE_BYTES_MAX: usize = 1024;
 
 /// Finds the notices that begin in `text[..until]`, in order and without overlap. They may end after `until`.
 /// `text` must begin at the beginning of a line.
-pub(crate) fn notices(text: &str, until: usize) -> Vec<PlannedRemoval> {
+pub(crate) fn find(text: &str, until: usize) -> Vec<PlannedRemoval> {
     let found = |phrase| memchr::memmem::find_iter(&text.as_bytes()[..until], phrase);
-    let of_library = found(BEGINNING).filter_map(|start| notice(text, start));
+    let of_library = found(BEGINNING).filter_map(|start| library_notice(text, start));
     let of_converter = found(WARNING).filter_map(|at| converter_warning(text, at));
     let mut notices: Vec<PlannedRemoval> = of_library.chain(of_converter).collect();
     notices.sort_by_key(|notice| notice.bytes.start);
@@ -45,7 +46,8 @@ fn converter_warning(text: &str, at: usize) -> Option<PlannedRemoval> {
     (begins_line && names_file).then_some(PlannedRemoval { rule: Rule::ConverterWarning, bytes: start..end })
 }
 
-fn notice(text: &str, start: usize) -> Option<PlannedRemoval> {
+/// Returns the notice of World Library that begins at `start`. It must be one paragraph.
+fn library_notice(text: &str, start: usize) -> Option<PlannedRemoval> {
     let begins_line = start == 0 || text.as_bytes()[start - 1] == b'\n';
     let limit = text.floor_char_boundary(start + NOTICE_BYTES_MAX);
     let notice = &text[start..limit];
@@ -54,10 +56,10 @@ fn notice(text: &str, start: usize) -> Option<PlannedRemoval> {
         None if limit == text.len() && notice.ends_with(">>") => notice.len(),
         None => return None,
     };
-    let one_paragraph = !notice[..length].contains("\n\n");
-    let one_notice = !notice[1..length].contains(BEGINNING);
-    (begins_line && one_paragraph && one_notice)
-        .then(|| PlannedRemoval { rule: Rule::WorldLibraryNotice, bytes: start..start + length })
+    // A beginning without an end must not take the text up to the end of the next notice.
+    let is_one = !notice[..length].contains("\n\n") && !notice[1..length].contains(BEGINNING);
+    let bytes = start..start + length;
+    (begins_line && is_one).then_some(PlannedRemoval { rule: Rule::WorldLibraryNotice, bytes })
 }
 
 #[cfg(test)]
@@ -68,7 +70,7 @@ mod tests {
         "<<THIS ELECTRONIC VERSION OF THE COMPLETE WORKS OF WILLIAM\nSHAKESPEARE IS COPYRIGHT>>";
 
     fn found(text: &str) -> Vec<&str> {
-        notices(text, text.len()).into_iter().map(|planned| &text[planned.bytes]).collect()
+        find(text, text.len()).into_iter().map(|planned| &text[planned.bytes]).collect()
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Finds the boilerplate at the tail of a text that has no END marker.
+//! Finds the boilerplate at the end of a text that has no END marker.
 //!
-//! A cut takes what is shown to be boilerplate and the blank lines before it:
+//! A removal takes what is recognised as boilerplate and the blank lines before it:
 //!
 //! * The footer ("End of Project Gutenberg's …", one paragraph after a blank line), with the licence after
 //!   it.
@@ -9,70 +9,64 @@
 
 use std::ops::Range;
 
-use super::{
-    licence, markers,
-    removed_span::{PlannedRemoval, Rule},
-};
+use super::{licence, markers, planned_removal::PlannedRemoval, removed_span::Rule};
 use crate::text::lines::Lines;
 
-/// The longest footer. Those seen have at most three lines.
-const FOOTER_PARAGRAPH_LINES_MAX: usize = 6;
+/// The maximum number of lines of a footer. Those seen have at most three.
+const FOOTER_LINES_MAX: usize = 6;
 
 /// The minimum number of openings that a licence must have if no marker or footer stands before it. Books
 /// quote one.
 const LICENCE_OPENINGS_MIN: usize = 3;
 
-/// Finds it in the last lines of a text, which begin at the beginning of a line. In order, not overlapping.
+/// Finds the footer and the licence in the last lines of a text. The removals are in order and do not overlap.
+/// `text` must begin at the beginning of a line.
 pub(crate) fn find(text: &str) -> Vec<PlannedRemoval> {
     let lines = Lines::of(text);
-    let footer = with_footer(&lines);
+    let footer = with_licence(&lines);
     let after = footer.as_ref().map_or(0, |(_, range)| range.end);
     let licence = licence_alone(&lines, after);
-    let planned = |(rule, range)| PlannedRemoval { rule, bytes: lines.bytes(range) };
-    footer.into_iter().chain(licence).map(planned).collect()
+    footer.into_iter().chain(licence).map(|found| PlannedRemoval::of_lines(&lines, found)).collect()
 }
 
-fn with_footer(lines: &Lines<'_>) -> Option<(Rule, Range<usize>)> {
-    let all = lines.count();
-    let footer = (0..all).rev().find_map(|line| footer(lines, line, all))?;
+/// Returns the last footer, with the licence after it.
+fn with_licence(lines: &Lines<'_>) -> Option<(Rule, Range<usize>)> {
+    let footer = (0..lines.count()).rev().find_map(|line| paragraph(lines, line, lines.count()))?;
     let next = lines.skip_blank(footer.end);
     let end = if licence::follows(lines, next) { licence::end(lines, next) } else { footer.end };
-    Some((Rule::Footer, footer.start..if lines.skip_blank(end) == all { all } else { end }))
+    Some((Rule::Footer, footer.start..lines.or_end_of_text(end)))
 }
 
 /// Returns the licence that begins at the line `from` or later.
 fn licence_alone(lines: &Lines<'_>, from: usize) -> Option<(Rule, Range<usize>)> {
-    let begins = |line: usize| line == 0 || lines.is_blank(line - 1);
     let openings = (from..lines.count()).filter(|line| {
-        markers::is_licence(lines.get(*line)) || (begins(*line) && licence::opens(lines.get(*line)))
+        markers::is_licence(lines.get(*line))
+            || (lines.is_after_blank(*line) && licence::opens(lines.get(*line)))
     });
     let openings: Vec<usize> = openings.collect();
-    let shown = |opening: usize, end: usize| {
+    let is_licence = |opening: usize, end: usize| {
         markers::is_licence(lines.get(opening))
             || openings.iter().filter(|line| (opening..end).contains(line)).count() >= LICENCE_OPENINGS_MIN
     };
     let mut licences = openings.iter().map(|opening| (*opening, licence::end(lines, *opening)));
-    let (opening, end) = licences.find(|(opening, end)| shown(*opening, *end))?;
-    let is_rest_blank = lines.skip_blank(end) == lines.count();
-    let end = if is_rest_blank { lines.count() } else { end };
-    Some((Rule::Licence, lines.skip_blank_back(opening).max(from)..end))
+    let (opening, end) = licences.find(|(opening, end)| is_licence(*opening, *end))?;
+    Some((Rule::Licence, lines.skip_blank_back(opening).max(from)..lines.or_end_of_text(end)))
 }
 
 /// Returns the paragraph of a footer that begins at `line`, with the blank lines before it. An END marker in
 /// stars is no footer, although it has the words of one.
-pub(crate) fn footer(lines: &Lines<'_>, line: usize, limit: usize) -> Option<Range<usize>> {
-    let begins = line == 0 || lines.is_blank(line - 1);
-    // Only then is its paragraph looked for: doing that for every line takes quadratic time in a text without blank ones.
-    if !begins || !is_footer(lines, line, limit) || markers::is_end(lines.get(line)) {
+pub(crate) fn paragraph(lines: &Lines<'_>, line: usize, limit: usize) -> Option<Range<usize>> {
+    let is_wrapped = || line + 1 < limit && markers::is_wrapped_footer(lines.get(line), lines.get(line + 1));
+    let is_footer = lines.is_after_blank(line)
+        && (markers::is_footer(lines.get(line)) || is_wrapped())
+        && !markers::is_end(lines.get(line));
+    // The end of the paragraph is searched for only now. A search at every line would take quadratic time in a text
+    // without blank lines.
+    if !is_footer {
         return None;
     }
     let end = lines.paragraph_end(line).min(limit);
-    (end - line <= FOOTER_PARAGRAPH_LINES_MAX).then(|| lines.skip_blank_back(line)..end)
-}
-
-fn is_footer(lines: &Lines<'_>, line: usize, limit: usize) -> bool {
-    let wrapped = || line + 1 < limit && markers::is_wrapped_footer(lines.get(line), lines.get(line + 1));
-    markers::is_footer(lines.get(line)) || wrapped()
+    (end - line <= FOOTER_LINES_MAX).then(|| lines.skip_blank_back(line)..end)
 }
 
 #[cfg(test)]
@@ -84,9 +78,9 @@ mod tests {
 
     /// Returns what is cut with and without END markers.
     fn cut(text: &str) -> (Vec<Rule>, String) {
-        let hand = HeldText { text, ahead: text.len(), is_last: true };
-        let borders = parts::find(hand, 0..text.len(), "");
-        let mut cuts: Vec<_> = borders.into_iter().flat_map(|border| border.cuts).collect();
+        let held = HeldText { text, ahead: text.len(), is_last: true };
+        let borders = parts::find(held, 0..text.len(), "");
+        let mut cuts: Vec<_> = borders.into_iter().flat_map(|border| border.removals).collect();
         if cuts.is_empty() {
             cuts = find(text);
         }
@@ -162,7 +156,7 @@ mod tests {
     fn a_footer_stands_after_a_blank_line_and_is_short() {
         for text in [
             "He saw the\nEnd of Project Gutenberg's first year\n".to_owned(),
-            format!("\nEnd of Project Gutenberg\n{}", "and more\n".repeat(FOOTER_PARAGRAPH_LINES_MAX)),
+            format!("\nEnd of Project Gutenberg\n{}", "and more\n".repeat(FOOTER_LINES_MAX)),
         ] {
             assert_eq!(cut(&text).0, [], "{text}");
         }

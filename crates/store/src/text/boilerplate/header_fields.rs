@@ -2,11 +2,15 @@
 //! these are `The Project Gutenberg Etext of The House, by A. Person`, `#2 in our series by A. Person` and
 //! `May, 1999  [Etext #1750]`.
 
-use super::markers::{self, after};
+use super::{
+    markers,
+    phrases::{after, begins_with, join_words},
+};
 
-/// How much of the bytes is searched for a declared encoding. A header is at most 2,303 bytes long in real texts.
+/// The number of bytes that are searched for a declared encoding. A header is at most 2,303 bytes long in real
+/// texts.
 const DECLARED_BYTES_MAX: usize = 8 * 1024;
-/// The longest value that is kept, in bytes.
+/// The maximum length in bytes of a value that is kept.
 const VALUE_BYTES_MAX: usize = 1000;
 
 /// The number of lines in which a header from before about 2003 names its text.
@@ -35,34 +39,10 @@ const OLD_NAMES: &[&str] = &[
 ];
 
 /// The names of months in release dates.
-const MONTHS: &[&str] = &[
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-    "Jan",
-    "Feb",
-    "Mar",
-    "Apr",
-    "Jun",
-    "Jul",
-    "Aug",
-    "Sept",
-    "Sep",
-    "Oct",
-    "Nov",
-    "Dec",
-];
+const MONTHS: &str = "January February March April May June July August September October November December \
+    Jan Feb Mar Apr Jun Jul Aug Sept Sep Oct Nov Dec";
 
-/// What stands in a header. Fields that are not there are none.
+/// The facts in a header. Those that it does not give are `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct HeaderFields {
     pub(crate) title: Option<String>,
@@ -73,10 +53,11 @@ pub(crate) struct HeaderFields {
 }
 
 impl HeaderFields {
-    /// Reads the fields. The first of a name counts; a value goes on over the lines that are indented deeper.
+    /// Reads the fields. The first one of a name counts. A value continues on lines that are indented deeper.
     pub(crate) fn of(text: &str) -> Self {
         let dates = ["Release Date", "Official Release Date", "Posting Date"];
-        let date = dates.iter().find_map(|name| field(text, name));
+        // `May 12, 2009 [EBook #2875]`
+        let date = dates.iter().find_map(|name| field(text, name)).map(|date| before(&date, &['[']));
         let (title, author) = match (field(text, "Title"), field(text, "Author")) {
             (None, None) => old_name(text),
             fields => fields,
@@ -85,30 +66,27 @@ impl HeaderFields {
             title,
             author,
             language: field(text, "Language"),
-            release_date: date
-                .as_deref()
-                .map(without_number)
-                .filter(|date| !date.is_empty())
-                .or_else(|| old_date(text)),
+            release_date: date.filter(|date| !date.is_empty()).or_else(|| old_date(text)),
         }
     }
 }
 
-/// The names of the fields that declare the encoding.
-const ENCODING_FIELDS: [&str; 4] =
-    ["Character set encoding", "Character encoding", "Character set", "Charset"];
-
-/// What the first lines of a text declare as its encoding.
+/// Returns the encoding that the first lines of a text declare.
 pub(crate) fn declared_encoding(head: &str) -> Option<String> {
-    let head = &head[..head.floor_char_boundary(DECLARED_BYTES_MAX)];
-    ENCODING_FIELDS.into_iter().find_map(|name| field(head, name))
+    let names = ["Character set encoding", "Character encoding", "Character set", "Charset"];
+    names.into_iter().find_map(|name| declared(head, name))
 }
 
 /// Returns the language that the first lines of a text declare.
 pub(crate) fn declared_language(head: &str) -> Option<String> {
-    field(&head[..head.floor_char_boundary(DECLARED_BYTES_MAX)], "Language")
+    declared(head, "Language")
 }
 
+fn declared(head: &str, name: &str) -> Option<String> {
+    field(&head[..head.floor_char_boundary(DECLARED_BYTES_MAX)], name)
+}
+
+/// Returns the value of a field before any START marker.
 fn field(text: &str, name: &str) -> Option<String> {
     let mut lines = text.lines().take_while(|line| !markers::is_start(line));
     let (indentation, first) = lines.find_map(|line| {
@@ -121,14 +99,13 @@ fn field(text: &str, name: &str) -> Option<String> {
         let text = line.trim_start();
         !text.is_empty() && line.len() - text.len() > indentation
     });
-    let words = std::iter::once(first).chain(further).flat_map(str::split_whitespace);
-    let mut value = words.collect::<Vec<_>>().join(" ");
+    let mut value = join_words(std::iter::once(first).chain(further));
     value.truncate(value.floor_char_boundary(VALUE_BYTES_MAX));
     (!value.is_empty()).then_some(value)
 }
 
-/// Returns the title and the author of a header without fields. Prefers none to wrong ones, because "by" may
-/// be part of a title.
+/// Returns the title and the author of a header without fields. Returns none rather than wrong ones, because
+/// "by" may be part of a title.
 fn old_name(text: &str) -> (Option<String>, Option<String>) {
     let lines: Vec<_> = text.lines().take(OLD_LINES_MAX).collect();
     let named = lines.iter().enumerate().find_map(|(number, line)| {
@@ -138,32 +115,29 @@ fn old_name(text: &str) -> (Option<String>, Option<String>) {
     let Some((number, first)) = named else { return (None, None) };
     let series = lines
         .iter()
-        .find_map(|line| line.split_once("in our series by ").map(|(_, author)| unadorned(author)));
+        .find_map(|line| line.split_once("in our series by ").map(|(_, author)| without_marks(author)));
     let further = lines[number + 1..].iter().map(|line| line.trim()).take(NAME_LINES_MAX - 1);
     let further = further.take_while(|line| {
         let unstarred = line.trim_start_matches('*').trim_start();
-        !unstarred.is_empty()
-            && !unstarred.starts_with(['#', '(', '['])
-            && after(unstarred, OLD_NAMES).is_none()
+        !unstarred.is_empty() && !unstarred.starts_with(['#', '(', '[']) && !begins_with(unstarred, OLD_NAMES)
     });
     let mut name = String::new();
-    for line in std::iter::once(first).chain(further).map(unadorned) {
+    for line in std::iter::once(first).chain(further).map(without_marks) {
         // "by" at the beginning of a line is not part of the title.
         name.push_str(if line.starts_with("by ") && !name.ends_with(',') { ", " } else { " " });
         name.push_str(line);
     }
-    let name = name.split(['[', '#']).next().unwrap_or_default();
-    title_and_author(name.split_whitespace().collect::<Vec<_>>().join(" ").as_str(), series)
+    title_and_author(&join_words(std::iter::once(&*before(&name, &['[', '#']))), series)
 }
 
+/// Splits `The House, by A. Person`. `series` is the author of the series to which the text belongs.
 fn title_and_author(name: &str, series: Option<&str>) -> (Option<String>, Option<String>) {
     let split = name.rsplit_once(", by ").or_else(|| {
-        let mut places = name.match_indices(" by ");
-        let (at, by) = places.next().filter(|_| places.next().is_none())?;
-        let (title, author) = (&name[..at], &name[at + by.len()..]);
+        // Of several "by", it is not known which one stands before the author.
+        let (title, author) = name.split_once(" by ").filter(|(_, rest)| !rest.contains(" by "))?;
         (series == Some(author) || author.contains(' ') && is_author(author)).then_some((title, author))
     });
-    let some = |text: &str| Some(unadorned(text).to_owned()).filter(|text| !text.is_empty());
+    let some = |text: &str| Some(without_marks(text).to_owned()).filter(|text| !text.is_empty());
     match split {
         Some((title, author)) => {
             (some(title), Some(author).filter(|author| is_author(author)).and_then(some))
@@ -177,14 +151,14 @@ fn title_and_author(name: &str, series: Option<&str>) -> (Option<String>, Option
 fn is_author(text: &str) -> bool {
     let small = ["and", "de", "von", "van", "der", "du", "la", "le", "of", "the", "et", "di", "da", "&"];
     let is_name = |word: &str| small.contains(&word) || word.starts_with(|first: char| !first.is_lowercase());
-    let words: Vec<_> = text.split_whitespace().collect();
-    (1..=AUTHOR_WORDS_MAX).contains(&words.len())
+    (1..=AUTHOR_WORDS_MAX).contains(&text.split_whitespace().count())
         && text.starts_with(char::is_uppercase)
-        && words.into_iter().all(is_name)
+        && text.split_whitespace().all(is_name)
         && !text.contains(|character: char| character.is_ascii_digit())
 }
 
-fn unadorned(text: &str) -> &str {
+/// Returns a text without stars and punctuation around it.
+fn without_marks(text: &str) -> &str {
     text.trim_matches(['*', ' ', '\t', ',', ';', '_'])
 }
 
@@ -194,17 +168,18 @@ fn old_date(text: &str) -> Option<String> {
         let (date, number) = line.trim().trim_start_matches('*').split_once('[')?;
         let date = date.trim();
         let (month, year) = date.rsplit_once(' ')?;
-        let is_month = MONTHS.contains(&month.split([',', ' ', '.']).next()?);
-        let is_year = year.len() == 4 && (year.starts_with("19") || year.starts_with("20"));
-        let is_number =
-            after(number, &["etext #", "ebook #", "e-text #", "e-book #", "etext#", "ebook#"]).is_some();
-        (is_month && is_year && is_number).then(|| date.to_owned())
+        let month = month.split([',', ' ', '.']).next()?;
+        let is_date = MONTHS.split(' ').any(|name| name == month)
+            && year.len() == 4
+            && (year.starts_with("19") || year.starts_with("20"));
+        let numbers = ["etext #", "ebook #", "e-text #", "e-book #", "etext#", "ebook#"];
+        (is_date && begins_with(number, &numbers)).then(|| date.to_owned())
     })
 }
 
-/// `May 12, 2009` of `May 12, 2009 [EBook #2875]`.
-fn without_number(date: &str) -> String {
-    date.split('[').next().unwrap_or_default().trim_end().to_owned()
+/// Returns the text before the first of these characters.
+fn before(text: &str, ends: &[char]) -> String {
+    text.split(ends).next().unwrap_or_default().trim_end().to_owned()
 }
 
 #[cfg(test)]

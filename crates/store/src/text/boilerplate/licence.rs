@@ -1,4 +1,4 @@
-//! Finds the licence of Project Gutenberg by its own words: where it begins and where it ends.
+//! Finds the licence of Project Gutenberg by its own words: its beginning and its end.
 //!
 //! That a text mentions Project Gutenberg proves nothing, because books mention it, too. A licence begins
 //! with one of the lines in [`OPENINGS`]. It may also begin directly after an END marker or footer, with a
@@ -9,14 +9,17 @@
 
 use std::ops::Range;
 
-use super::markers::{self, after, contains};
+use super::{
+    markers,
+    phrases::{begins_with, contains_any},
+};
 use crate::text::lines::Lines;
 
 /// The maximum length in bytes of a licence with the header that follows it. Those seen have at most 21 KB.
 pub(crate) const LICENCE_BYTES_MAX: usize = 48 * 1024;
 /// The maximum number of consecutive paragraphs without a word of a licence, in a licence without a
 /// recognised end.
-const STRANGE_PARAGRAPHS_MAX: usize = 8;
+const OTHER_PARAGRAPHS_MAX: usize = 8;
 
 /// The beginnings of lines that open a licence, in lower case, after stars and brackets.
 const OPENINGS: &[&str] = &[
@@ -81,13 +84,13 @@ const WORDS: &[&str] = &[
 ];
 
 /// The word for a licence in other languages in which Project Gutenberg has a licence.
-const FOREIGN_NAMES: &[&str] =
-    &["licentie", "lizenz", "licencia", "licença", "licenza", "licence", "lisens", "lisenssi", "лиценз"];
+const FOREIGN_NAMES: [&str; 9] =
+    ["licentie", "lizenz", "licencia", "licença", "licenza", "licence", "lisens", "lisenssi", "лиценз"];
 
 /// Returns whether a line opens a licence, wherever it stands.
 pub(crate) fn opens(line: &str) -> bool {
     let line = line.trim_start_matches(['*', ' ', '\t', '[', '<', '=', '-']);
-    after(line, OPENINGS).is_some() || markers::is_licence(line)
+    begins_with(line, OPENINGS) || markers::is_licence(line)
 }
 
 /// Returns whether a licence opens at `line`, the first line that is not blank after an END marker or footer.
@@ -98,77 +101,68 @@ pub(crate) fn follows(lines: &Lines<'_>, line: usize) -> bool {
     let first = lines.get(line);
     if opens(first)
         || markers::begins_small_print(first)
-        || after(first.trim_start(), &["licence", "license"]).is_some()
+        || begins_with(first.trim_start(), &["licence", "license"])
     {
         return true;
     }
     let paragraph = line..lines.paragraph_end(line);
     let naming = lines.of_range(paragraph.clone()).filter(|line| markers::mentions_gutenberg(line)).count();
-    let in_translation = || {
-        lines
-            .of_range(paragraph.clone())
-            .any(|line| FOREIGN_NAMES.iter().any(|name| contains_lowered(line, name)))
+    let is_foreign = |line: &str| {
+        let line = line.to_lowercase();
+        FOREIGN_NAMES.iter().any(|name| line.contains(name))
     };
-    (naming >= 3 && naming * 2 >= paragraph.len()) || (naming > 0 && in_translation())
+    // One line of an appendix may name the project. A licence names it over and over, or calls itself one.
+    (naming >= 3 && naming * 2 >= paragraph.len())
+        || (naming > 0 && lines.of_range(paragraph).any(is_foreign))
 }
 
 /// Returns the end of the licence that opens at `opening`, as the line after its last.
 pub(crate) fn end(lines: &Lines<'_>, opening: usize) -> usize {
-    let limit = lines
-        .with(markers::STAR)
-        .into_iter()
-        .find(|line| *line > opening && markers::is_marker(lines.get(*line)));
-    let limit = limit.unwrap_or(lines.count());
-    match last_paragraph(lines, opening..limit) {
+    let is_next_marker = |line: &usize| *line > opening && markers::is_marker(lines.get(*line));
+    let limit = lines.with(markers::STAR).into_iter().find(is_next_marker).unwrap_or(lines.count());
+    let last = ENDINGS.iter().filter_map(|ending| lines.find(ending, opening..limit)).min();
+    match last {
         Some(line) => after_postscripts(lines, lines.paragraph_end(line).min(limit), limit),
-        None => shown_end(lines, opening, limit),
+        None => recognised_end(lines, opening, limit),
     }
-}
-
-/// Returns the first line that contains one of `ENDINGS`.
-fn last_paragraph(lines: &Lines<'_>, within: Range<usize>) -> Option<usize> {
-    ENDINGS.iter().filter_map(|ending| lines.find(ending, within.clone())).min()
 }
 
 /// Returns the end of the paragraphs that belong to a licence after its ending, which ends before the line
 /// `end`.
-fn after_postscripts(lines: &Lines<'_>, mut end: usize, limit: usize) -> usize {
-    let (mut line, mut strange) = (end, 0);
-    while strange < POSTSCRIPT_PARAGRAPHS_MAX {
-        let next = lines.skip_blank(line);
-        if next >= limit {
-            break;
-        }
-        line = lines.paragraph_end(next).min(limit);
-        let has = |phrases: &[&str]| phrases.iter().any(|phrase| lines.find(phrase, next..line).is_some());
-        if has(ENDINGS) || has(POSTSCRIPTS) || opens(lines.get(next)) {
-            end = line;
-            strange = 0;
-        } else {
-            strange += 1;
-        }
-    }
-    end
+fn after_postscripts(lines: &Lines<'_>, end: usize, limit: usize) -> usize {
+    let belongs = |paragraph: &Range<usize>| {
+        let has = |phrase: &&str| lines.find(phrase, paragraph.clone()).is_some();
+        ENDINGS.iter().chain(POSTSCRIPTS).any(has) || opens(lines.get(paragraph.start))
+    };
+    last_belonging(lines, end..limit, POSTSCRIPT_PARAGRAPHS_MAX, belongs).unwrap_or(end)
 }
 
 /// Returns the end of the paragraphs that have words of a licence.
-fn shown_end(lines: &Lines<'_>, opening: usize, limit: usize) -> usize {
-    let mut shown = opening + 1;
-    let mut strange = 0;
-    let mut line = opening;
-    while line < limit && strange <= STRANGE_PARAGRAPHS_MAX {
-        let end = lines.paragraph_end(line).min(limit);
-        if lines.of_range(line..end).any(|line| WORDS.iter().any(|word| contains(line, word))) {
-            shown = end;
-            strange = 0;
-        } else {
-            strange += 1;
-        }
-        line = lines.skip_blank(end);
-    }
-    shown
+fn recognised_end(lines: &Lines<'_>, opening: usize, limit: usize) -> usize {
+    let belongs =
+        |paragraph: &Range<usize>| lines.of_range(paragraph.clone()).any(|line| contains_any(line, WORDS));
+    last_belonging(lines, opening..limit, OTHER_PARAGRAPHS_MAX + 1, belongs).unwrap_or(opening + 1)
 }
 
-fn contains_lowered(line: &str, word: &str) -> bool {
-    line.to_lowercase().contains(word)
+/// Returns the end of the last paragraph that belongs to the licence, before `others_max` paragraphs in a row
+/// that do not.
+fn last_belonging(
+    lines: &Lines<'_>,
+    within: Range<usize>,
+    others_max: usize,
+    belongs: impl Fn(&Range<usize>) -> bool,
+) -> Option<usize> {
+    let (mut last, mut others) = (None, 0);
+    for paragraph in lines.paragraphs(within.start, within.end) {
+        let paragraph = paragraph.start..paragraph.end.min(within.end);
+        if belongs(&paragraph) {
+            (last, others) = (Some(paragraph.end), 0);
+        } else {
+            others += 1;
+            if others == others_max {
+                break;
+            }
+        }
+    }
+    last
 }

@@ -2,16 +2,21 @@
 //!
 //! | rule | note |
 //! |---|---|
-//! | [`Rule::OtherVersionNote`] | `Note: Project Gutenberg also has an HTML version of this file …`, `Note: Images of the original pages are available through …`, with the addresses that follow |
+//! | [`Rule::OtherVersionNote`] | `Note: Project Gutenberg also has an HTML version of this file …`, with addresses |
+//! | | `Note: Images of the original pages are available through …`, with addresses |
 //! | [`Rule::DirectorsNotes`] | `Executive Director's Notes:` and the known paragraphs that follow |
 //! | [`Rule::EarlyFileNotice`] | `THIS EBOOK WAS ONE OF PROJECT GUTENBERG'S EARLY FILES …` |
-//! | [`Rule::HeaderLicence`] | `[Portions of this header are copyright (C) …]`, `[Project Gutenberg is a TradeMark …]` |
+//! | [`Rule::HeaderLicence`] | `[Portions of this header are copyright (C) …]` |
+//! | | `[Project Gutenberg is a TradeMark …]` |
 //!
 //! Each is recognised by its beginning and by words that it must contain. So a book that begins with the same
 //! words keeps them.
 
+use std::ops::Range;
+
 use super::{
-    markers::{self, after, contains},
+    markers,
+    phrases::{after, begins_with, contains_any, join_words},
     removed_span::Rule,
 };
 use crate::text::lines::Lines;
@@ -24,7 +29,7 @@ const DIRECTORS_LINES_MAX: usize = 100;
 const ADDRESS_LINES_MAX: usize = 16;
 
 /// The parts of addresses of other versions.
-const ADDRESS_PARTS: [&str; 4] = ["http://", "https://", "www.", "-h."];
+const ADDRESS_PARTS: &[&str] = &["http://", "https://", "www.", "-h."];
 
 /// Words in the paragraphs of the director's notes.
 const DIRECTORS_WORDS: &[&str] = &[
@@ -46,19 +51,19 @@ pub(crate) fn at(lines: &Lines<'_>, first: usize, limit: usize) -> Option<(Rule,
     if end - first > PARAGRAPH_LINES_MAX {
         return None;
     }
-    let paragraph = || lines.of_range(first..end);
     let line = lines.get(first).trim_start_matches([' ', '\t', '[', '*', '|', '_']);
-    if is_other_version(line, paragraph()) {
+    let text = join_words(lines.of_range(first..end));
+    if is_other_version(line, &text) {
         return Some((Rule::OtherVersionNote, after_addresses(lines, end, limit)));
     }
     if is_directors_heading(line) {
         let end = after_directors(lines, first, limit);
         return (end > first + 1).then_some((Rule::DirectorsNotes, end));
     }
-    if is_early_file(paragraph()) {
+    if is_early_file(&text) {
         return Some((Rule::EarlyFileNotice, after_early_file(lines, end, limit)));
     }
-    is_header_licence(line, paragraph()).then_some((Rule::HeaderLicence, end))
+    is_header_licence(line, &text).then_some((Rule::HeaderLicence, end))
 }
 
 /// Returns whether a line is `Executive Director's Notes:` alone. A sentence may begin with the same words.
@@ -72,11 +77,10 @@ fn is_directors_heading(line: &str) -> bool {
     after(line, &names).is_some_and(|rest| !rest.chars().any(char::is_alphanumeric))
 }
 
-fn is_other_version<'a>(first: &str, paragraph: impl Iterator<Item = &'a str>) -> bool {
+fn is_other_version(first: &str, text: &str) -> bool {
     let first = after(first, &["note: ", "note:", "notes: "]).unwrap_or(first).trim_start();
-    let text = joined(paragraph);
-    let begins = |beginnings: &[&str]| after(first, beginnings).is_some();
-    let has = |phrases: &[&str]| phrases.iter().any(|phrase| contains(&text, phrase));
+    let begins = |beginnings| begins_with(first, beginnings);
+    let has = |phrases| contains_any(text, phrases);
     let project = begins(&["project gutenberg also has ", "project gutenberg has "]);
     let html = begins(&["an html version of this ", "the html version of this ", "html version of this "]);
     let improved = begins(&["there is an improved edition of this ", "there is an improved illustrated "]);
@@ -84,103 +88,72 @@ fn is_other_version<'a>(first: &str, paragraph: impl Iterator<Item = &'a str>) -
         begins(&["images of the original pages are available ", "the original page images are available "]);
     (project && has(&["version of this", "version of the", "versions of this"]))
         || (project && has(&["volume"]) && has(&["gutenberg.org"]))
-        || (html && has(&ADDRESS_PARTS))
+        || (html && has(ADDRESS_PARTS))
         || (improved && has(&["ebook #", "ebook (#", "etext #", "etext (#", "gutenberg.org"]))
-        || (images && (has(&["internet archive"]) || has(&ADDRESS_PARTS)))
+        || (images && (has(&["internet archive"]) || has(ADDRESS_PARTS)))
 }
 
-fn is_early_file<'a>(paragraph: impl Iterator<Item = &'a str>) -> bool {
-    let text = joined(paragraph);
+fn is_early_file(text: &str) -> bool {
     let text = text.trim_start_matches(['*', '[', ' ', '|']);
     let file = ["this ebook ", "this etext ", "this e-book ", "this e-text ", "this file ", "this "];
     let of_project = ["was one of project gutenberg", "is one of project gutenberg"];
     let rest = after(text, &file).and_then(|rest| after(rest, &of_project));
-    rest.is_some_and(|rest| contains(rest, "early files"))
+    rest.is_some_and(|rest| contains_any(rest, &["early files"]))
 }
 
-fn is_header_licence<'a>(first: &str, paragraph: impl Iterator<Item = &'a str>) -> bool {
-    let text = joined(paragraph);
-    let portions = after(
-        first,
-        &[
-            "portions of this header",
-            "portions of this ebook's header",
-            "portions of this etext's header",
-            "portions of this ebook’s header",
-            "portions of this e-text's header",
-            "portions of this file's header",
-        ],
-    );
-    (portions.is_some() && (contains(&text, "copyright") || contains(&text, "reprinted")))
-        || (after(first, &["project gutenberg is a trademark"]).is_some()
-            && contains(&text, "may not be used"))
-        || (after(first, &["this header "]).is_some()
-            && contains(&text, "copyright")
-            && contains(&text, "reprinted"))
+fn is_header_licence(first: &str, text: &str) -> bool {
+    let portions = [
+        "portions of this header",
+        "portions of this ebook's header",
+        "portions of this etext's header",
+        "portions of this ebook’s header",
+        "portions of this e-text's header",
+        "portions of this file's header",
+    ];
+    let has = |phrase| contains_any(text, &[phrase]);
+    (begins_with(first, &portions) && (has("copyright") || has("reprinted")))
+        || (begins_with(first, &["project gutenberg is a trademark"]) && has("may not be used"))
+        || (begins_with(first, &["this header "]) && has("copyright") && has("reprinted"))
 }
 
 /// Returns the end of the paragraphs of addresses, and of "or" between them, that follow the line `end`.
-fn after_addresses(lines: &Lines<'_>, mut end: usize, limit: usize) -> usize {
-    let last = limit.min(end + ADDRESS_LINES_MAX);
-    loop {
-        let next = lines.skip_blank(end);
-        let paragraph = next..lines.paragraph_end(next);
-        if next >= last || paragraph.end > last || !lines.of_range(paragraph.clone()).all(is_address) {
-            return end;
-        }
-        end = paragraph.end;
-    }
+fn after_addresses(lines: &Lines<'_>, end: usize, limit: usize) -> usize {
+    let limit = limit.min(end + ADDRESS_LINES_MAX);
+    lines.end_of_paragraphs(end, limit, |paragraph| lines.of_range(paragraph).all(is_address))
 }
 
 fn is_address(line: &str) -> bool {
     let line = line.trim().trim_matches(['(', ')', '<', '>', '|', ' ', '.', ';', ',']);
     let one_word = !line.contains(' ');
     line.eq_ignore_ascii_case("or")
-        || (one_word && after(line, &["http://", "https://", "www.", "ftp://"]).is_some())
-        || (after(line, &["see "]).is_some() && (line.contains("http") || line.contains("-h.")))
+        || (one_word && begins_with(line, &["http://", "https://", "www.", "ftp://"]))
+        || (begins_with(line, &["see "]) && (line.contains("http") || line.contains("-h.")))
 }
 
 /// Returns the end of the director's notes: after the signature; without one, after the last paragraph in a
 /// row with one of their words.
 fn after_directors(lines: &Lines<'_>, first: usize, limit: usize) -> usize {
-    let last = limit.min(first + DIRECTORS_LINES_MAX);
-    let signed = (first + 1..last).find(|line| lines.get(*line).trim() == "Executive Director");
-    let mut end = signed.map_or(lines.paragraph_end(first), |line| line + 1).min(last);
-    loop {
-        let next = lines.skip_blank(end);
-        let paragraph = next..lines.paragraph_end(next);
-        let known = |line: &str| DIRECTORS_WORDS.iter().any(|word| contains(line, word));
-        let is_stars = next < last && markers::is_stars(lines.get(next)) && paragraph.len() == 1;
-        let belongs = is_stars || (signed.is_none() && lines.of_range(paragraph.clone()).any(known));
-        if next >= last || paragraph.end > last || !belongs {
-            return end;
-        }
-        end = paragraph.end;
-    }
+    let limit = limit.min(first + DIRECTORS_LINES_MAX);
+    let signed = (first + 1..limit).find(|line| lines.get(*line).trim() == "Executive Director");
+    let end = signed.map_or(lines.paragraph_end(first), |line| line + 1).min(limit);
+    lines.end_of_paragraphs(end, limit, |paragraph| {
+        let is_rule = paragraph.len() == 1 && markers::is_stars(lines.get(paragraph.start));
+        let is_known = |line: &str| contains_any(line, DIRECTORS_WORDS);
+        is_rule || (signed.is_none() && lines.of_range(paragraph).any(is_known))
+    })
 }
 
 /// Returns the end of the paragraphs that say where the improved edition is, or that are addresses.
-fn after_early_file(lines: &Lines<'_>, mut end: usize, limit: usize) -> usize {
-    loop {
-        let next = lines.skip_blank(end);
-        let paragraph = next..lines.paragraph_end(next);
-        let text = joined(lines.of_range(paragraph.clone()));
-        let names_edition = contains(&text, "improved edition")
-            || contains(&text, "ebook (#")
-            || contains(&text, "etext (#")
-            || contains(&text, "ebook #") && markers::mentions_gutenberg(&text);
-        if next >= limit || paragraph.end > limit || paragraph.len() > PARAGRAPH_LINES_MAX {
-            return end;
-        }
-        if !names_edition && !lines.of_range(paragraph.clone()).all(is_address) {
-            return end;
-        }
-        end = paragraph.end;
-    }
-}
-
-fn joined<'a>(lines: impl Iterator<Item = &'a str>) -> String {
-    lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
+fn after_early_file(lines: &Lines<'_>, end: usize, limit: usize) -> usize {
+    let names_edition = |paragraph: Range<usize>| {
+        let text = join_words(lines.of_range(paragraph));
+        contains_any(&text, &["improved edition", "ebook (#", "etext (#"])
+            || contains_any(&text, &["ebook #"]) && markers::mentions_gutenberg(&text)
+    };
+    lines.end_of_paragraphs(end, limit, |paragraph| {
+        paragraph.len() <= PARAGRAPH_LINES_MAX
+            && (names_edition(paragraph.clone()) || lines.of_range(paragraph).all(is_address))
+    })
 }
 
 #[cfg(test)]

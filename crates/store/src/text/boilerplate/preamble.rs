@@ -1,4 +1,4 @@
-//! Decides whether the text before a START marker, or at a place without one, has the form of a header.
+//! Decides whether lines have the form of a header of Project Gutenberg.
 //!
 //! A header begins with a paragraph of that form, and nearly all of its paragraphs have it: fields
 //! (`Title: …`), lines that name the e-text as one of Project Gutenberg, its conditions of use, credits and
@@ -8,70 +8,31 @@ use std::ops::Range;
 
 use super::{
     credit,
-    markers::{self, after, contains},
+    markers::{self, mentions_gutenberg},
     note,
+    phrases::{begins_with, contains_any},
 };
 use crate::text::lines::Lines;
 
 /// The maximum length in bytes of a header before a START marker. In 3,385 real texts the marker stands at
 /// most 2,303 bytes in.
 pub(crate) const HEADER_BYTES_MAX: usize = 8 * 1024;
-/// The maximum number of bytes of a header in paragraphs of another form.
-const STRANGE_BYTES_MAX: usize = 1000;
+/// The maximum number of bytes of a header in paragraphs of another form. A subtitle and a remark fit in, a page
+/// of prose does not.
+const OTHER_BYTES_MAX: usize = 1000;
 
 /// The maximum number of lines of a title before a header.
 const TITLE_LINES_MAX: usize = 4;
 
-/// The names of fields in a header, in lower case.
-const FIELDS: &[&str] = &[
-    "title:",
-    "author:",
-    "authors:",
-    "editor:",
-    "translator:",
-    "illustrator:",
-    "release date:",
-    "posting date:",
-    "last updated:",
-    "reposted:",
-    "last update:",
-    "most recently updated:",
-    "language:",
-    "character set encoding:",
-    "character set:",
-    "credits:",
-    "edition:",
-    "subtitle:",
-    "contributor:",
-    "commentator:",
-    "annotator:",
-    "compiler:",
-    "composer:",
-    "original publication:",
-    "other:",
-    "dedicatee:",
-    "ebook number:",
-    "produced by:",
-    "first posted:",
-    "date first posted:",
-    "date last updated:",
-    "alternate title:",
-    "series:",
-    "volume:",
-    "photographer:",
-    "adapter:",
-    "transcriber:",
-    "artist:",
-    "titel:",
-    "auteur:",
-    "autor:",
-    "título:",
-    "titre:",
-    "taal:",
-    "sprache:",
-    "langue:",
-    "idioma:",
-];
+/// The names of the fields of a header, in lower case, separated by commas.
+const FIELDS: &str = "title,author,authors,editor,translator,illustrator,release date,posting date,last updated,reposted,\
+    last update,most recently updated,language,character set encoding,character set,credits,edition,subtitle,contributor,\
+    commentator,annotator,compiler,composer,original publication,other,dedicatee,ebook number,produced by,first posted,\
+    date first posted,date last updated,alternate title,series,volume,photographer,adapter,transcriber,artist,titel,auteur,\
+    autor,título,titre,taal,sprache,langue,idioma";
+
+/// The conditions of use that some headers begin with, in lower case.
+const CONDITIONS: &[&str] = &["this ebook is for the use of anyone", "this etext is for the use of anyone"];
 
 /// The beginnings of other lines of a header, in lower case.
 const BEGINNINGS: &[&str] = &[
@@ -84,8 +45,6 @@ const BEGINNINGS: &[&str] = &[
     "the project gutenberg edition of",
     "project gutenberg ebook",
     "project gutenberg etext",
-    "this ebook is for the use of anyone",
-    "this etext is for the use of anyone",
     "this is a copyrighted project gutenberg",
     "copyright laws are changing all over the world",
     "this header should be the first thing seen",
@@ -113,50 +72,51 @@ pub(crate) fn is_header(lines: &Lines<'_>, before: Range<usize>) -> bool {
         return false;
     }
     let mut paragraphs = paragraphs(lines, before).peekable();
+    // Nothing but blank lines stands before the marker: they go with it.
     let Some(first) = paragraphs.next() else { return true };
-    let second = paragraphs.peek().cloned();
-    let speaks = |paragraph: Range<usize>| lines.of_range(paragraph).any(markers::mentions_gutenberg);
-    let begins = speaks(first.clone())
-        || is_of_header(lines, first.clone())
-        || second
-            .is_some_and(|second| is_title(lines, first.clone()) && is_conditions(lines.get(second.start)));
-    let strange = paragraphs
-        .filter(|paragraph| !is_of_header(lines, paragraph.clone()) && !speaks(paragraph.clone()))
-        .map(|paragraph| lines.bytes(paragraph).len());
-    begins && strange.sum::<usize>() <= STRANGE_BYTES_MAX
+    let names_project = |paragraph: &Range<usize>| names_project(lines, paragraph);
+    let has_conditions =
+        |second: &Range<usize>| begins_with(lines.get(second.start).trim_start(), CONDITIONS);
+    let begins = names_project(&first)
+        || is_of_header(lines, &first)
+        || (is_title(lines, &first) && paragraphs.peek().is_some_and(has_conditions));
+    let other_bytes: usize = paragraphs
+        .filter(|paragraph| !is_of_header(lines, paragraph) && !names_project(paragraph))
+        .map(|paragraph| lines.bytes(paragraph).len())
+        .sum();
+    begins && other_bytes <= OTHER_BYTES_MAX
 }
 
 /// Returns whether a paragraph may be a title alone. Headers of about 2010 begin with one.
-fn is_title(lines: &Lines<'_>, paragraph: Range<usize>) -> bool {
+fn is_title(lines: &Lines<'_>, paragraph: &Range<usize>) -> bool {
     paragraph.len() <= TITLE_LINES_MAX
         && !lines.get(paragraph.end - 1).trim_end().ends_with(['.', '!', '?', '"'])
 }
 
-fn is_conditions(line: &str) -> bool {
-    after(line.trim_start(), &["this ebook is for the use of anyone", "this etext is for the use of anyone"])
-        .is_some()
-}
-
-/// Returns whether these lines are blank, or nothing but a header that mentions Project Gutenberg.
+/// Returns whether these lines are blank, or nothing but a header that names Project Gutenberg.
 pub(crate) fn is_only_header(lines: &Lines<'_>, range: Range<usize>) -> bool {
     let is_blank = range.clone().all(|line| lines.is_blank(line));
     is_blank
         || (lines.bytes(range.clone()).len() <= HEADER_BYTES_MAX
-            && lines.of_range(range.clone()).any(markers::mentions_gutenberg)
-            && paragraphs(lines, range).all(|paragraph| is_of_header(lines, paragraph)))
+            && names_project(lines, &range)
+            && paragraphs(lines, range).all(|paragraph| is_of_header(lines, &paragraph)))
 }
 
-/// Returns whether a header may begin with this line, which must name an e-text as one of Project Gutenberg.
+/// Returns whether this line names an e-text as one of Project Gutenberg, so that a header may begin with it.
 pub(crate) fn names_etext(line: &str) -> bool {
     let line = line.trim_start_matches([' ', '\t', '*']);
-    markers::mentions_gutenberg(line) && after(line, BEGINNINGS).is_some()
+    mentions_gutenberg(line) && has_beginning(line)
+}
+
+fn has_beginning(line: &str) -> bool {
+    begins_with(line, CONDITIONS) || begins_with(line, BEGINNINGS)
 }
 
 /// Returns whether these lines are the header of an e-text from before about 2003. The first line names the
 /// e-text, and small print follows the last. The lines must have the number of the e-text, or the form of any
 /// header.
 pub(crate) fn is_old_header(lines: &Lines<'_>, range: Range<usize>) -> bool {
-    let has_number = |line: &str| contains(line, "[etext #") || contains(line, "[ebook #");
+    let has_number = |line: &str| contains_any(line, &["[etext #", "[ebook #"]);
     lines.bytes(range.clone()).len() <= HEADER_BYTES_MAX
         && (lines.of_range(range.clone()).any(has_number) || is_header(lines, range))
 }
@@ -164,21 +124,22 @@ pub(crate) fn is_old_header(lines: &Lines<'_>, range: Range<usize>) -> bool {
 /// Returns whether a header or a START marker begins at `line`, the first line of a paragraph.
 pub(crate) fn begins(lines: &Lines<'_>, line: usize) -> bool {
     line < lines.count()
-        && (markers::is_start(lines.get(line)) || is_of_header(lines, line..lines.paragraph_end(line)))
+        && (markers::is_start(lines.get(line)) || is_of_header(lines, &(line..lines.paragraph_end(line))))
 }
 
 /// Returns the end of a header at the beginning of `within` that no marker ends. It must have a field (two
 /// after a sentence) and name Project Gutenberg.
 pub(crate) fn unmarked_end(lines: &Lines<'_>, within: Range<usize>) -> Option<usize> {
     let paragraphs: Vec<_> =
-        paragraphs(lines, within).take_while(|found| is_of_header(lines, found.clone())).collect();
+        paragraphs(lines, within).take_while(|paragraph| is_of_header(lines, paragraph)).collect();
     let range = paragraphs.first()?.start..paragraphs.last()?.end;
     let fields = lines.of_range(range.clone()).filter(|line| is_field(line)).count();
-    // A text may begin with a sentence about the project, with a field after it.
+    // A text may begin with a sentence about the project, with a line after it that looks like a field.
     let is_sentence = lines.get(paragraphs.first()?.end - 1).trim_end().ends_with(['.', '!', '?']);
-    let has_fields = fields > usize::from(is_sentence);
-    let names_project = lines.of_range(range.clone()).any(markers::mentions_gutenberg);
-    (has_fields && names_project && lines.bytes(range.clone()).len() <= HEADER_BYTES_MAX).then_some(range.end)
+    let is_header = fields > usize::from(is_sentence)
+        && names_project(lines, &range)
+        && lines.bytes(range.clone()).len() <= HEADER_BYTES_MAX;
+    is_header.then_some(range.end)
 }
 
 /// Returns the first line, at `from` or later, of the header that ends before `end`, or `end` if there is
@@ -191,49 +152,43 @@ pub(crate) fn start_before(lines: &Lines<'_>, from: usize, end: usize) -> usize 
             return from;
         }
         let first = (from..last).rev().find(|line| lines.is_blank(*line)).map_or(from, |line| line + 1);
-        let fits = lines.bytes(first..end).len() <= HEADER_BYTES_MAX;
-        if !fits || !is_of_header(lines, first..last) {
+        if lines.bytes(first..end).len() > HEADER_BYTES_MAX || !is_of_header(lines, &(first..last)) {
             return start;
         }
         start = first;
     }
 }
 
-fn paragraphs<'a>(
-    lines: &'a Lines<'_>,
-    within: Range<usize>,
-) -> impl Iterator<Item = Range<usize>> + use<'a> {
-    let mut line = within.start;
-    std::iter::from_fn(move || {
-        let start = lines.skip_blank(line);
-        if start >= within.end {
-            return None;
-        }
-        line = lines.paragraph_end(start).min(within.end);
-        Some(start..line)
-    })
+/// Returns an iterator over the paragraphs in these lines. The last one is cut off at the end of the lines.
+fn paragraphs(lines: &Lines<'_>, within: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let paragraphs = lines.paragraphs(within.start, within.end);
+    paragraphs.map(move |paragraph| paragraph.start..paragraph.end.min(within.end))
 }
 
-fn is_of_header(lines: &Lines<'_>, paragraph: Range<usize>) -> bool {
+fn names_project(lines: &Lines<'_>, paragraph: &Range<usize>) -> bool {
+    lines.of_range(paragraph.clone()).any(mentions_gutenberg)
+}
+
+/// Returns whether a paragraph has the form of one in a header.
+fn is_of_header(lines: &Lines<'_>, paragraph: &Range<usize>) -> bool {
     let first = lines.get(paragraph.start);
-    let unstarred = first.trim_start_matches([' ', '\t', '*', '[', '#']);
+    let all = || lines.of_range(paragraph.clone());
     is_field(first)
-        || after(unstarred, BEGINNINGS).is_some()
-        || is_number_in_series(lines, paragraph.clone())
-        || lines.of_range(paragraph.clone()).all(markers::is_stars)
-        || credit::is_credit(lines.of_range(paragraph.clone()))
+        || has_beginning(first.trim_start_matches([' ', '\t', '*', '[', '#']))
+        || (paragraph.len() <= 4 && all().any(has_number))
+        || all().all(markers::is_stars)
+        || credit::is_credit(all())
         || note::at(lines, paragraph.start, paragraph.end).is_some()
 }
 
 fn is_field(line: &str) -> bool {
-    after(line.trim_start_matches([' ', '\t', '[']), FIELDS).is_some()
+    let field = line.trim_start_matches([' ', '\t', '[']).split_once(':');
+    field.is_some_and(|(name, _)| FIELDS.split(',').any(|field| field.eq_ignore_ascii_case(name)))
 }
 
-/// Returns whether a paragraph is like `#12 in our series by X` or `May, 1999  [Etext #1234]`.
-fn is_number_in_series(lines: &Lines<'_>, paragraph: Range<usize>) -> bool {
-    let numbers = ["in our series", "[etext #", "[ebook #", "[e-book #", "[e-text #"];
-    paragraph.len() <= 4
-        && lines.of_range(paragraph).any(|line| numbers.iter().any(|number| contains(line, number)))
+/// Returns whether a line is like `#12 in our series by X` or `May, 1999  [Etext #1234]`.
+fn has_number(line: &str) -> bool {
+    contains_any(line, &["in our series", "[etext #", "[ebook #", "[e-book #", "[e-text #"])
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
-//! Paragraphs that say in which language an e-text is and what it was made from, beside its credits.
+//! Recognises paragraphs beside the credits that say in which language an e-text is and what it was made from.
 //!
-//! A form is the beginning of a paragraph and a word that it must hold, both in lower case, so that a book that begins
-//! with the same words keeps them. They are what texts that libraries and sister projects gave say of them:
+//! Each form has a beginning and a word that the paragraph must contain, both in lower case. So a book that
+//! begins with the same words keeps them. The forms are those in texts from libraries and sister projects:
 //! Projekt Gutenberg-DE, Project Runeberg, Gallica of the Bibliothèque nationale de France.
 
-use super::markers::{after, contains};
+use super::phrases::{begins_with, contains_any};
 
-/// How such a paragraph begins, and what stands in it.
+/// The beginning of each form, and a word in it.
 const FORMS: &[(&str, &str)] = &[
     ("this file was produced from images ", "available by"),
     ("this book was produced from scanned images ", "google"),
@@ -22,24 +22,24 @@ const FORMS: &[(&str, &str)] = &[
     ("nous remercions la biblioth", "gallica"),
 ];
 
-/// Which form a paragraph has, as a number.
+/// Returns the number of the form that a paragraph has.
 pub(crate) fn form<'a>(first: &str, mut paragraph: impl Iterator<Item = &'a str>) -> Option<usize> {
     let first = first.trim_start_matches([' ', '\t', '(', '[']);
-    let form = FORMS.iter().position(|(beginning, _)| after(first, &[beginning]).is_some())?;
+    let form = FORMS.iter().position(|(beginning, _)| begins_with(first, &[beginning]))?;
     let (_, word) = FORMS[form];
-    (word.is_empty() || paragraph.any(|line| contains(line, word))).then_some(form)
+    (word.is_empty() || paragraph.any(|line| contains_any(line, &[word]))).then_some(form)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn is_origin(paragraph: &str) -> bool {
+    fn is_provenance(paragraph: &str) -> bool {
         form(paragraph.lines().next().unwrap(), paragraph.lines()).is_some()
     }
 
     #[test]
-    fn every_form_of_origin_is_one() {
+    fn every_form_of_provenance_is_one() {
         for paragraph in [
             "This file was produced from images generously made available by the\nBibliothèque nationale de France",
             "(This file was produced from images generously made\navailable by The Internet Archive)",
@@ -55,12 +55,12 @@ mod tests {
             "Project Runeberg publishes free digital editions.\nLearn more at http://runeberg.org/",
             "Nous remercions la Bibliothèque Nationale de France qui a mis les\nimages dans www://gallica.bnf.fr",
         ] {
-            assert!(is_origin(paragraph), "{paragraph}");
+            assert!(is_provenance(paragraph), "{paragraph}");
         }
     }
 
     #[test]
-    fn prose_that_resembles_an_origin_is_none() {
+    fn prose_that_resembles_a_provenance_is_none() {
         for paragraph in [
             "This file was produced from images of the saints\nin an old chest",
             "This Etext is in German, he said",
@@ -70,7 +70,7 @@ mod tests {
             "Nous remercions la Bibliothèque de Paris et son directeur",
             "Er sagte: Dieses Buch wurde uns freundlicherweise vom \"Gutenberg Projekt-DE\"",
         ] {
-            assert!(!is_origin(paragraph), "{paragraph}");
+            assert!(!is_provenance(paragraph), "{paragraph}");
         }
     }
 }

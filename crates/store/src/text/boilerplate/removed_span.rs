@@ -1,26 +1,26 @@
-//! What was cut from a text, and by which rule.
+//! The rules by which boilerplate is removed, and the record of each removal.
 
-use std::{fmt, ops::Range, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// Why lines were cut.
+/// A rule by which lines are removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
-    /// The header up to and with its START marker; or a START marker alone, where what stands before it is not shown
-    /// to be a header.
+    /// The header up to its START marker, inclusive; or a START marker alone, if the lines before it do not have
+    /// the form of a header.
     StartMarker,
     /// A header without a START marker. If the small print stands at the end of the e-text, the header
     /// reaches to the note that says so, inclusive; else it reaches as far as its fields.
     Header,
-    /// The header and the small print of an e-text from before about 2003, up to and with its END line.
+    /// The header and the small print of an e-text from before about 2003, up to its END line, inclusive.
     SmallPrint,
-    /// Small print without its END line, as far as it is shown to be small print.
+    /// Small print without its END line, up to the last paragraph that calls itself small print.
     SmallPrintUnended,
     /// A line after the small print that names the e-text as one of Project Gutenberg.
     TitleLine,
-    /// Who produced the e-text, and what it was made from.
+    /// The names of those who produced the e-text, and what it was made from.
     Credits,
     /// World Library's conditions of use, which the Shakespeare e-texts repeat between acts.
     WorldLibraryNotice,
@@ -43,26 +43,26 @@ pub enum Rule {
     ConverterWarning,
 }
 
-/// How much of the boilerplate is cut.
+/// The share of the boilerplate that is removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Strip {
     /// Nothing.
     Off,
-    /// What markers enclose: header, small print and licence.
+    /// Only what markers enclose: header, small print and licence.
     Markers,
-    /// Credits, title lines, footers and notices too.
+    /// All of it: credits, title lines, footers and notices, too.
     #[default]
     Full,
 }
 
-/// A word that names no [`Strip`].
+/// The error for a word that names no [`Strip`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("use one of: off, markers, full")]
 pub struct InvalidStrip;
 
 impl Strip {
-    /// Whether lines are cut by this rule.
+    /// Returns whether lines are removed by this rule.
     #[must_use]
     pub const fn removes(self, rule: Rule) -> bool {
         match self {
@@ -108,23 +108,15 @@ impl FromStr for Strip {
     }
 }
 
-/// Lines that were cut.
+/// Lines that were removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemovedSpan {
-    /// Why.
+    /// The rule by which they were removed.
     pub rule: Rule,
     /// The first line, counted from 1 in the decoded text with LF line ends.
     pub first_line: u64,
     /// The last line.
     pub last_line: u64,
-    /// Bytes of these lines, in UTF-8 with LF line ends.
+    /// The length of these lines in bytes, in UTF-8 with LF line ends.
     pub bytes: u64,
-}
-
-/// Bytes of a text in hand that shall be cut.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PlannedRemoval {
-    pub(crate) rule: Rule,
-    /// Whole lines.
-    pub(crate) bytes: Range<usize>,
 }

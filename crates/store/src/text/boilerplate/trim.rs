@@ -1,37 +1,37 @@
-//! Cuts the boilerplate from a text that streams through.
+//! Removes the boilerplate from a text that streams through.
 //!
-//! The first [`Limits::head`] bytes are held until the head can be judged; from then on at least the last
-//! [`Limits::tail`] bytes are, until the end is known. What is judged is always the same bytes: the whole lines in the
-//! first `head` bytes; a given number of bytes around each END marker; and those lines in the last `tail`
-//! bytes that the head did not take. So the result does not depend on how the text arrives. Every byte that
+//! The first [`Limits::head`] bytes are held until the header can be judged. From then on, at least the last
+//! [`Limits::tail`] bytes are held until the end is known. The judged bytes are always the same: the whole lines
+//! in the first `head` bytes; a given number of bytes around each END marker; and those lines in the last `tail`
+//! bytes that the header did not take. So the result does not depend on how the text arrives. Every byte that
 //! comes in either goes to the sink or is recorded in a [`RemovedSpan`].
 
 use std::ops::Range;
 
 use super::{
-    embedded_notice::notices,
-    footer, header,
+    embedded_notice, footer, header,
     header_fields::HeaderFields,
     licence::LICENCE_BYTES_MAX,
     parts::{self, FOOTER_BYTES_MAX, HeldText, PartBorder},
+    planned_removal::PlannedRemoval,
     preamble::HEADER_BYTES_MAX,
-    removed_span::{PlannedRemoval, RemovedSpan, Rule, Strip},
+    removed_span::{RemovedSpan, Rule, Strip},
 };
 use crate::text::count::line_ends;
 
-/// How much is held.
+/// The numbers of bytes that are held.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// Bytes in which the header must end.
+    /// The bytes in which the header must end.
     pub(crate) head: usize,
-    /// Bytes in which an end without a marker must begin. It exceeds `NOTICE_BYTES_MAX`, so that a notice is
+    /// The bytes in which an end without a marker must begin. It exceeds `NOTICE_BYTES_MAX`, so that a notice is
     /// seen whole before it is released. It also exceeds the sum of `ahead` and `FOOTER_BYTES_MAX`, for the
     /// same reason with END markers.
     pub(crate) tail: usize,
-    /// Bytes from an END marker on that are judged. In real texts it stands up to 20.9 KB before the end, and
+    /// The bytes from an END marker on that are judged. In real texts it stands up to 20.9 KB before the end, and
     /// a header may follow.
     pub(crate) ahead: usize,
-    /// Bytes beyond `tail` that gather before any go to the sink. It exceeds `NOTICE_BYTES_MAX`, and the sum
+    /// The bytes beyond `tail` that gather before any go to the sink. It exceeds `NOTICE_BYTES_MAX`, and the sum
     /// of `ahead` and `FOOTER_BYTES_MAX`, so that each time some bytes go.
     pub(crate) slack: usize,
 }
@@ -50,55 +50,55 @@ impl Default for Limits {
 #[cfg(any(test, feature = "fuzzing"))]
 impl Limits {
     /// Limits so small that short texts stream.
-    pub(crate) const LITTLE: Self = {
+    pub(crate) const SMALL: Self = {
         let ahead = 1500;
         let tail = ahead + FOOTER_BYTES_MAX + 1;
         Self { head: 300, tail, ahead, slack: tail }
     };
 }
 
-/// What was found on the way.
+/// The facts that were found in a text while it streamed through.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Trimmed {
     pub(crate) header: HeaderFields,
-    /// In order of their lines.
-    pub(crate) cuts: Vec<RemovedSpan>,
+    /// The removed lines, in order.
+    pub(crate) removed: Vec<RemovedSpan>,
 }
 
-/// Takes a text in pieces and gives what is left of it to a sink.
+/// Takes a text in pieces and passes what is left of it to a sink.
 pub(crate) struct Trimmer<'a, S> {
     limits: Limits,
     strip: Strip,
     sink: S,
-    /// What is neither released nor cut yet.
+    /// The text that is neither released nor removed yet.
     held: &'a mut String,
-    place: Place,
+    phase: Phase,
     /// The title in the last START marker.
     title: String,
     /// The number of the line that `held` begins in, from 1.
     line: u64,
-    begins: HeldStart,
+    start: HeldStart,
     found: Trimmed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// The head has not been judged.
-    HeaderBoilerplate,
-    /// It has.
+enum Phase {
+    /// The header has not been judged.
+    Header,
+    /// The header has been judged.
     Body,
 }
 
-/// Where in its line `held` begins.
+/// The position in its line at which `held` begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum HeldStart {
     AtLineStart,
-    /// A line longer than everything that is held is being let through.
+    /// A line longer than everything that is held has been released in part.
     InLine,
 }
 
 impl<'a, E, S: FnMut(&str) -> Result<(), E>> Trimmer<'a, S> {
-    /// Holds in `held`, whatever is in there, what it holds back.
+    /// Creates a trimmer that holds text in `held`, which it clears first.
     pub(crate) fn new(limits: Limits, strip: Strip, held: &'a mut String, sink: S) -> Self {
         held.clear();
         Self {
@@ -106,10 +106,10 @@ impl<'a, E, S: FnMut(&str) -> Result<(), E>> Trimmer<'a, S> {
             strip,
             sink,
             held,
-            place: Place::HeaderBoilerplate,
+            phase: Phase::Header,
             title: String::new(),
             line: 1,
-            begins: HeldStart::AtLineStart,
+            start: HeldStart::AtLineStart,
             found: Trimmed::default(),
         }
     }
@@ -117,63 +117,70 @@ impl<'a, E, S: FnMut(&str) -> Result<(), E>> Trimmer<'a, S> {
     /// Takes the next piece: UTF-8 with LF line ends.
     pub(crate) fn push(&mut self, piece: &str) -> Result<(), E> {
         self.held.push_str(piece);
-        if self.place == Place::HeaderBoilerplate && self.held.len() >= self.limits.head {
+        if self.phase == Phase::Header && self.held.len() >= self.limits.head {
             let head = &self.held[..self.held.floor_char_boundary(self.limits.head)];
-            self.judge_head(head.rfind('\n').map_or(0, |at| at + 1))?;
+            self.judge_header(head.rfind('\n').map_or(0, |at| at + 1))?;
         }
-        if self.place == Place::Body && self.held.len() >= self.limits.tail + self.limits.slack {
-            self.flow()?;
+        if self.phase == Phase::Body && self.held.len() >= self.limits.tail + self.limits.slack {
+            self.release_body()?;
         }
         Ok(())
     }
 
-    /// Judges the end, gives the rest to the sink and says what was found.
+    /// Judges the end, passes the rest to the sink and returns what was found.
     pub(crate) fn finish(mut self) -> Result<Trimmed, E> {
-        if self.place == Place::HeaderBoilerplate {
-            let head = self.held.floor_char_boundary(self.limits.head.min(self.held.len()));
-            let whole = head == self.held.len();
-            let lines = if whole { head } else { self.held[..head].rfind('\n').map_or(0, |at| at + 1) };
-            self.judge_head(lines)?;
+        // A text that is still in this phase is shorter than `head`, so all of it is judged.
+        if self.phase == Phase::Header {
+            self.judge_header(self.held.len())?;
         }
         let tail = self.tail_start();
         let borders = self.borders(self.held.len(), true);
         let rest = borders.last().map_or(tail, |last| last.bytes().end.max(tail));
-        let mut cuts = footer::find(&self.held[rest..]);
-        for cut in &mut cuts {
-            cut.bytes = cut.bytes.start + rest..cut.bytes.end + rest;
-        }
-        cuts.extend(borders.into_iter().flat_map(|border| border.cuts));
-        self.release(self.held.len(), cuts)?;
+        let mut removals: Vec<_> =
+            footer::find(&self.held[rest..]).into_iter().map(|removal| removal.shifted(rest)).collect();
+        removals.extend(borders.into_iter().flat_map(|border| border.removals));
+        self.release(self.held.len(), removals)?;
         Ok(self.found)
     }
 
-    fn judge_head(&mut self, length: usize) -> Result<(), E> {
-        let head = header::find(&self.held[..length]);
-        self.found.header = HeaderFields::of(&self.held[head.header]);
-        self.title = head.title.unwrap_or_default();
-        self.place = Place::Body;
-        let until = head.cuts.last().map_or(0, |last| last.bytes.end);
-        self.release(until, head.cuts)
+    /// Judges the header in the first `length` bytes, and releases what it takes.
+    fn judge_header(&mut self, length: usize) -> Result<(), E> {
+        let header = header::find(&self.held[..length]);
+        self.found.header = HeaderFields::of(&self.held[header.fields]);
+        self.title = header.title.unwrap_or_default();
+        self.phase = Phase::Body;
+        let until = header.removals.last().map_or(0, |last| last.bytes.end);
+        self.release(until, header.removals)
     }
 
-    /// Where the lines begin of which the tail is judged.
+    /// Returns the position of the first whole line in the last `tail` bytes.
     fn tail_start(&self) -> usize {
         let start = self.held.ceil_char_boundary(self.held.len().saturating_sub(self.limits.tail));
-        let at_line_start = match start {
-            0 => self.begins == HeldStart::AtLineStart,
+        let is_at_line_start = match start {
+            0 => self.start == HeldStart::AtLineStart,
             _ => self.held.as_bytes()[start - 1] == b'\n',
         };
-        match self.held[start..].find('\n') {
-            _ if at_line_start => start,
-            Some(end) => start + end + 1,
-            None => self.held.len(),
+        if is_at_line_start { start } else { self.next_line(start) }
+    }
+
+    /// Returns the position of the first line that is held from its beginning on.
+    fn first_line(&self) -> usize {
+        match self.start {
+            HeldStart::AtLineStart => 0,
+            HeldStart::InLine => self.next_line(0),
         }
     }
 
-    /// Releases what can no longer belong to the tail: whole lines if there are any, and no part of a cut.
-    fn flow(&mut self) -> Result<(), E> {
+    /// Returns the position after the first line end from `from` on.
+    fn next_line(&self, from: usize) -> usize {
+        self.held[from..].find('\n').map_or(self.held.len(), |at| from + at + 1)
+    }
+
+    /// Releases what can no longer belong to the tail: whole lines if there are any, and no part of a removal.
+    fn release_body(&mut self) -> Result<(), E> {
         let limit = self.held.floor_char_boundary(self.held.len() - self.limits.tail);
         let mut until = self.held[..limit].rfind('\n').map_or(limit, |at| at + 1);
+        // The footer of a marker that begins here may begin before `until`.
         let mut borders = self.borders(until + FOOTER_BYTES_MAX, false);
         borders.retain(|border| border.bytes().start < until);
         if let Some(across) = borders.pop_if(|border| border.bytes().end > until) {
@@ -189,51 +196,42 @@ impl<'a, E, S: FnMut(&str) -> Result<(), E>> Trimmer<'a, S> {
         if let Some(title) = borders.iter().rev().find_map(|border| border.title.clone()) {
             self.title = title;
         }
-        self.release(until, borders.into_iter().flat_map(|border| border.cuts).collect())
+        self.release(until, borders.into_iter().flat_map(|border| border.removals).collect())
     }
 
-    /// Returns the cuts around the END markers in the first `until` bytes.
+    /// Returns the removals around the END markers in the first `until` bytes.
     fn borders(&self, until: usize, is_last: bool) -> Vec<PartBorder> {
-        let hand = HeldText { text: self.held, ahead: self.limits.ahead, is_last };
+        let held = HeldText { text: self.held, ahead: self.limits.ahead, is_last };
         let start = self.first_line();
-        parts::find(hand, start..until.max(start), &self.title)
+        parts::find(held, start..until.max(start), &self.title)
     }
 
-    /// Returns the position of the first line that is held from its beginning on.
-    fn first_line(&self) -> usize {
-        match self.begins {
-            HeldStart::AtLineStart => 0,
-            HeldStart::InLine => self.held.find('\n').map_or(self.held.len(), |at| at + 1),
-        }
-    }
-
+    /// Returns the notices that begin in the first `until` bytes.
     fn notices(&self, until: usize) -> Vec<PlannedRemoval> {
         let start = self.first_line().min(until);
-        let mut found = notices(&self.held[start..], until - start);
-        for notice in &mut found {
-            notice.bytes = notice.bytes.start + start..notice.bytes.end + start;
-        }
-        found
+        let found = embedded_notice::find(&self.held[start..], until - start);
+        found.into_iter().map(|notice| notice.shifted(start)).collect()
     }
 
-    /// Cuts what is planned, and notices outside of it, from the first `until` bytes; gives the rest of them to the
-    /// sink.
+    /// Removes what is planned, and notices outside of it, from the first `until` bytes; passes the rest of them
+    /// to the sink.
     fn release(&mut self, until: usize, planned: Vec<PlannedRemoval>) -> Result<(), E> {
-        let mut cuts = self.notices(until);
-        cuts.retain(|notice| {
-            notice.bytes.end <= until && planned.iter().all(|cut| is_apart(&cut.bytes, &notice.bytes))
+        let mut removals = self.notices(until);
+        removals.retain(|notice| {
+            notice.bytes.end <= until && planned.iter().all(|other| is_apart(&other.bytes, &notice.bytes))
         });
-        cuts.extend(planned);
-        cuts.retain(|cut| self.strip.removes(cut.rule));
-        cuts.sort_by_key(|cut| cut.bytes.start);
+        removals.extend(planned);
+        removals.retain(|removal| self.strip.removes(removal.rule));
+        removals.sort_by_key(|removal| removal.bytes.start);
         let held = std::mem::take(self.held);
         let mut at = 0;
-        for cut in cuts {
-            self.keep(&held[at..cut.bytes.start])?;
-            at = cut.bytes.end;
-            self.cut(cut.rule, &held[cut.bytes]);
+        for PlannedRemoval { rule, bytes } in removals {
+            self.keep(&held[at..bytes.start])?;
+            at = bytes.end;
+            self.remove(rule, &held[bytes]);
         }
         self.keep(&held[at..until])?;
+        // The allocation of `held` is used for the next piece, too.
         *self.held = held;
         self.held.drain(..until);
         Ok(())
@@ -243,26 +241,27 @@ impl<'a, E, S: FnMut(&str) -> Result<(), E>> Trimmer<'a, S> {
         if text.is_empty() {
             return Ok(());
         }
-        self.pass(text);
+        self.count_lines(text);
         (self.sink)(text)
     }
 
-    fn cut(&mut self, rule: Rule, text: &str) {
+    fn remove(&mut self, rule: Rule, text: &str) {
         if text.is_empty() {
             return;
         }
         let first_line = self.line;
-        self.pass(text);
-        let last_line = match self.begins {
+        self.count_lines(text);
+        let last_line = match self.start {
             HeldStart::AtLineStart => self.line - 1,
             HeldStart::InLine => self.line,
         };
-        self.found.cuts.push(RemovedSpan { rule, first_line, last_line, bytes: text.len() as u64 });
+        self.found.removed.push(RemovedSpan { rule, first_line, last_line, bytes: text.len() as u64 });
     }
 
-    fn pass(&mut self, text: &str) {
+    /// Moves the position in the lines past this text.
+    fn count_lines(&mut self, text: &str) {
         self.line += line_ends(text);
-        self.begins = if text.ends_with('\n') { HeldStart::AtLineStart } else { HeldStart::InLine };
+        self.start = if text.ends_with('\n') { HeldStart::AtLineStart } else { HeldStart::InLine };
     }
 }
 

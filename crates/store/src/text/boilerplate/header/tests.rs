@@ -4,12 +4,12 @@ fn cut(text: &str) -> (Vec<Rule>, String) {
     let head = find(text);
     let mut rest = String::new();
     let mut at = 0;
-    for planned in &head.cuts {
+    for planned in &head.removals {
         rest.push_str(&text[at..planned.bytes.start]);
         at = planned.bytes.end;
     }
     rest.push_str(&text[at..]);
-    (head.cuts.iter().map(|planned| planned.rule).collect(), rest)
+    (head.removals.iter().map(|planned| planned.rule).collect(), rest)
 }
 
 const START: &str = "*** START OF THIS PROJECT GUTENBERG EBOOK X ***\n";

@@ -16,10 +16,10 @@ fn header(title: &str) -> String {
 
 /// Returns what is left of a text that stands in the part with this title.
 fn left_of(title: &str, text: &str) -> String {
-    let hand = HeldText { text, ahead: 4000, is_last: true };
+    let held = HeldText { text, ahead: 4000, is_last: true };
     let mut left = String::new();
     let mut at = 0;
-    for cut in find(hand, 0..text.len(), title).into_iter().flat_map(|border| border.cuts) {
+    for cut in find(held, 0..text.len(), title).into_iter().flat_map(|border| border.removals) {
         left.push_str(&text[at..cut.bytes.start]);
         at = cut.bytes.end;
     }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const SMALL: Limits = Limits::LITTLE;
+const SMALL: Limits = Limits::SMALL;
 
 fn trim(limits: Limits, pieces: &[&str]) -> (String, Trimmed) {
     trim_as(Strip::Full, limits, pieces)
@@ -31,23 +31,23 @@ fn without_cuts(input: &str, cuts: &[RemovedSpan]) -> String {
 }
 
 fn rules(trimmed: &Trimmed) -> Vec<Rule> {
-    trimmed.cuts.iter().map(|cut| cut.rule).collect()
+    trimmed.removed.iter().map(|cut| cut.rule).collect()
 }
 
 const START: &str = "*** START OF THIS PROJECT GUTENBERG EBOOK X ***\n";
 const END: &str = "*** END OF THIS PROJECT GUTENBERG EBOOK X ***\n";
 
 #[test]
-fn no_more_is_cut_than_is_wished() {
+fn no_more_is_removed_than_was_asked_for() {
     let notice = "<<THIS ELECTRONIC VERSION OF THE COMPLETE WORKS OF WILLIAM\nSHAKESPEARE IS COPYRIGHT>>\n";
     let body = format!("Produced by Y\n\nOnce\n{notice}\nEnd of Project Gutenberg's X\n");
     let input = format!("Title: X\n\n{START}{body}{END}licence\n");
     for limits in [Limits::default(), SMALL] {
-        let as_wished = |strip| trim_as(strip, limits, &[&input]);
-        assert_eq!(as_wished(Strip::Full).0, "Once\n");
-        let (text, trimmed) = as_wished(Strip::Markers);
+        let trim_with = |strip| trim_as(strip, limits, &[&input]);
+        assert_eq!(trim_with(Strip::Full).0, "Once\n");
+        let (text, trimmed) = trim_with(Strip::Markers);
         assert_eq!((text, rules(&trimmed)), (body.clone(), vec![Rule::StartMarker, Rule::EndMarker]));
-        let (text, trimmed) = as_wished(Strip::Off);
+        let (text, trimmed) = trim_with(Strip::Off);
         assert_eq!((text.as_str(), rules(&trimmed)), (input.as_str(), vec![]));
         assert_eq!(trimmed.header.title.as_deref(), Some("X"), "the header is read all the same");
     }
@@ -62,7 +62,7 @@ fn a_text_shorter_than_head_and_tail_is_judged_whole() {
     assert_eq!(text, "Once\n");
     assert_eq!(rules(&trimmed), [Rule::StartMarker, Rule::Credits, Rule::Footer, Rule::EndMarker]);
     assert_eq!(trimmed.header.title.as_deref(), Some("X"));
-    let lines: Vec<_> = trimmed.cuts.iter().map(|cut| (cut.first_line, cut.last_line)).collect();
+    let lines: Vec<_> = trimmed.removed.iter().map(|cut| (cut.first_line, cut.last_line)).collect();
     assert_eq!(lines, [(1, 5), (6, 8), (10, 12), (13, 14)]);
 }
 
@@ -75,7 +75,7 @@ fn markers_far_apart_are_found_while_the_text_streams() {
     assert_eq!(licence.len() / 1000, 21);
     assert_eq!(text, body);
     assert_eq!(rules(&trimmed), [Rule::StartMarker, Rule::EndMarker]);
-    assert_eq!(trimmed.cuts[1].first_line, 20_002);
+    assert_eq!(trimmed.removed[1].first_line, 20_002);
 }
 
 const LICENCE: &str = "\nUpdated editions will replace the previous one--the old editions\nwill be renamed.\n\n\
@@ -129,10 +129,10 @@ fn one_endless_line_goes_through() {
     let line = "é".repeat(50_000);
     let (text, trimmed) = trim(SMALL, &line.split_inclusive('é').collect::<Vec<_>>());
     assert_eq!(text, line);
-    assert_eq!(trimmed.cuts, []);
+    assert_eq!(trimmed.removed, []);
     let (text, trimmed) = trim(SMALL, &[&line, "\n", END, "licence"]);
     assert_eq!(text, format!("{line}\n"));
-    assert_eq!((trimmed.cuts[0].first_line, trimmed.cuts[0].last_line), (2, 3));
+    assert_eq!((trimmed.removed[0].first_line, trimmed.removed[0].last_line), (2, 3));
     let (text, _) = trim(SMALL, &[&line, &line, END]);
     assert_eq!(text, format!("{line}{line}{END}"), "a marker in the middle of a line is none");
 }
@@ -204,10 +204,10 @@ proptest! {
         let pieces: Vec<_> = at.windows(2).map(|pair| &input[pair[0]..pair[1]]).collect();
 
         let (text, trimmed) = trim(SMALL, &pieces);
-        prop_assert_eq!(&text, &without_cuts(&input, &trimmed.cuts));
-        let cut: u64 = trimmed.cuts.iter().map(|cut| cut.bytes).sum();
+        prop_assert_eq!(&text, &without_cuts(&input, &trimmed.removed));
+        let cut: u64 = trimmed.removed.iter().map(|cut| cut.bytes).sum();
         prop_assert_eq!(cut + text.len() as u64, input.len() as u64);
-        prop_assert!(trimmed.cuts.windows(2).all(|pair| pair[0].last_line < pair[1].first_line));
+        prop_assert!(trimmed.removed.windows(2).all(|pair| pair[0].last_line < pair[1].first_line));
 
         prop_assert_eq!(trim(SMALL, &[&input]), (text, trimmed), "pieces change nothing");
     }
