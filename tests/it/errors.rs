@@ -53,7 +53,7 @@ async fn an_invalid_line_is_reported_with_its_number_and_skipped() {
     let list = harness.write("list.txt", &list);
     let ended = harness.juggle(&["pipeline"], "out", &[&list]).await.expect_error(8, &["line 3", "line 4"]);
     assert!(ended.stdout.contains("2 documents"), "{}", ended.stdout);
-    assert!(ended.stdout.contains("2 lines of the source lists name no text"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("Skipped 2 invalid lines of the source lists"), "{}", ended.stdout);
     let only_bad = harness.write("bad.txt", "???\n");
     harness.juggle(&["pipeline"], "bad", &[&only_bad]).await.expect_error(3, &["line 1", "names a text"]);
 }
@@ -70,7 +70,7 @@ async fn a_second_text_of_one_id_is_reported_and_does_not_replace_the_first() {
         .juggle(&["pipeline"], "out", &[&list])
         .await
         .expect_error(8, &["'same'", "/t0.txt", "/t1.txt"]);
-    assert!(ended.stdout.contains("1 listed texts are left out"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("Skipped 1 listed text: another text has the same id"), "{}", ended.stdout);
     // Later too, when the first is long done.
     let later = harness.write("later.tsv", &rows([1, 0]));
     harness.juggle(&["pipeline"], "out", &[&later]).await.expect_error(8, &["'same'", "/t1.txt"]);

@@ -132,11 +132,11 @@ async fn offline_nothing_is_requested_and_stored_texts_are_processed() {
     let list = harness.path("list.tsv");
     let words = ["pipeline", list.to_str().unwrap(), here.to_str().unwrap()];
     let ended = harness.juggle(&words, "out", &["--offline"]).await.expect(8);
-    assert!(ended.stdout.contains("3 wait for 127.0.0.1"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("Waiting for 127.0.0.1"), "{}", ended.stdout);
     assert!(ended.stdout.contains("without --offline"), "{}", ended.stdout);
     assert_eq!((harness.server.request_count(), stored(&harness.path("out"))), (0, 1));
-    let told = harness.juggle(&["fetch"], "out", &["--offline"]).await.expect(8).stderr;
-    assert!(told.contains("3 texts wait for 127.0.0.1") && harness.server.request_count() == 0, "{told}");
+    let told = harness.juggle(&["fetch"], "out", &["--offline"]).await.expect(8).stdout;
+    assert!(told.contains("(offline): 3 texts.") && harness.server.request_count() == 0, "{told}");
 
     let web = harness.server.url("/list.tsv");
     harness

@@ -52,6 +52,7 @@ pub mod sample;
 pub mod settings;
 pub mod signals;
 pub mod stage_command;
+mod stage_run;
 pub mod stages;
 pub mod status;
 mod stop_word_warnings;

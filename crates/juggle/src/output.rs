@@ -6,7 +6,7 @@ use std::{
 };
 
 use flow::{clock::Millis, json_line};
-use indicatif::MultiProgress;
+use indicatif::{HumanCount, MultiProgress};
 use serde::Serialize;
 
 use crate::{
@@ -43,6 +43,12 @@ impl Out {
     #[must_use]
     pub const fn is_quiet(&self) -> bool {
         matches!((self.format, self.verbosity), (ResultFormat::Table, Verbosity::Quiet))
+    }
+
+    /// Returns whether details are wanted (`-v`).
+    #[must_use]
+    pub const fn is_verbose(&self) -> bool {
+        matches!(self.verbosity, Verbosity::Verbose(_))
     }
 
     /// Returns the progress bars of the program.
@@ -117,13 +123,10 @@ pub fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e3).round() / 1e3
 }
 
-/// How long each thread was at work, and how unevenly. None where none was.
+/// Returns a number with its noun: `1 document`, `1,234 documents`.
 #[must_use]
-pub fn describe_busy(busy_seconds: &[f64], imbalance: Option<f64>) -> Option<String> {
-    let each: Vec<String> = busy_seconds.iter().map(|busy| format!("{busy:.2}")).collect();
-    imbalance.map(|imbalance| {
-        format!("threads of the process stage at work: {} s; imbalance {imbalance:.2}", each.join(", "))
-    })
+pub fn counted(count: u64, noun: &str) -> String {
+    format!("{} {noun}{}", HumanCount(count), if count == 1 { "" } else { "s" })
 }
 
 /// The most memory that this process has had resident, in bytes; none where the system does not tell (`VmHWM` of

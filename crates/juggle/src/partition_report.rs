@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
-    job::{JobView, Selection, State},
+    document::DocumentId,
+    job::{Selection, State},
     lane::Lane,
-    queue::{BATCH_MAX, JobQueue},
+    queue::JobQueue,
 };
+use indicatif::HumanCount;
 use process::{
     config::Chunk,
     schedule::{chunking::Pace, partition::PartitionPlan},
@@ -18,10 +20,12 @@ use serde::Serialize;
 
 use crate::{
     blocking::blocking,
+    directory,
     exit::{CliError, Exit},
-    output::{Out, align_right, table},
+    output::{Out, align_right, counted, table},
+    queue_command::select::each_page,
+    queue_connection::QueueConnection,
     settings::resolved::Settings,
-    stages::Stages,
 };
 
 /// What is compared with what is asked for.
@@ -44,10 +48,10 @@ pub struct Partition {
     imbalance: Option<f64>,
 }
 
-/// The way that is asked for, then others.
+/// Returns the partition that is asked for, then others.
 #[must_use]
-pub fn ways(sizes: &[u64], asked: Chunk, threads: usize, pace: Pace) -> Vec<Partition> {
-    let others = OTHERS.map(|way| way.parse::<Chunk>().expect("these are ways"));
+pub fn partitions(sizes: &[u64], asked: Chunk, threads: usize, pace: Pace) -> Vec<Partition> {
+    let others = OTHERS.map(|way| way.parse::<Chunk>().expect("these are valid partitions"));
     let all = std::iter::once(asked).chain(others.into_iter().filter(|other| *other != asked));
     let way = |chunk: Chunk| {
         let PartitionPlan { pieces, largest_bytes, busiest_bytes, imbalance } =
@@ -66,15 +70,6 @@ pub fn ways(sizes: &[u64], asked: Chunk, threads: usize, pace: Pace) -> Vec<Part
     all.map(way).collect()
 }
 
-/// The ways in one line, after a run; none where nothing was done.
-#[must_use]
-pub fn line(ways: &[Partition]) -> Option<String> {
-    let (_, others) = ways.split_first().filter(|(asked, _)| asked.busiest_bytes > 0)?;
-    let other = |way: &Partition| format!("{} {:.2} s", way.chunk, way.busiest_seconds);
-    let others: Vec<String> = others.iter().map(other).collect();
-    Some(format!("the busiest thread with another --chunk: {}", others.join(", ")))
-}
-
 /// The documents that are explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -85,101 +80,94 @@ enum Explained {
     Stored,
 }
 
-/// Prints how the waiting documents would be divided, or all stored documents if none waits. Changes nothing.
+/// Prints how the waiting documents would be divided, or all stored documents if none waits. Changes
+/// nothing.
 ///
 /// # Errors
-/// Where the queue or the store cannot be read.
-pub async fn explain(
-    stages: &Stages,
-    queue: &dyn JobQueue,
-    settings: &Settings,
-    out: &Out,
-) -> Result<Exit, CliError> {
-    let waiting = waiting(stages, queue).await?;
-    let (explained, sizes) = match waiting.is_empty() {
-        false => (Explained::Waiting, waiting),
-        true => (Explained::Stored, stored(stages).await?),
+/// Returns an error if the queue or the store cannot be read.
+pub async fn explain(settings: &Settings, out: &Out) -> Result<Exit, CliError> {
+    let blobs: Arc<dyn BlobStore> = Arc::new(directory::open_blobs(settings).await?);
+    let connection = QueueConnection::visit(&settings.output_dir).await?;
+    let waiting = waiting_documents(&*connection.queue()).await;
+    connection.close().await;
+    let waiting = waiting?;
+    let (explained, sizes) = if waiting.is_empty() {
+        (Explained::Stored, sizes_of(&blobs, None).await?)
+    } else {
+        (Explained::Waiting, sizes_of(&blobs, Some(waiting)).await?)
     };
-    let ways = ways(&sizes, settings.chunk, stages.threads(), Pace::default());
+    let threads = match settings.threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    };
+    let partitions = partitions(&sizes, settings.chunk, threads, Pace::default());
     let bytes: u64 = sizes.iter().sum();
     if out.is_json() {
         out.json(&serde_json::json!({
-            "explained": explained, "documents": sizes.len(), "bytes": bytes, "threads": stages.threads(),
-            "ways": ways,
+            "explained": explained, "documents": sizes.len(), "bytes": bytes, "threads": threads,
+            "ways": partitions,
         }))?;
         return Ok(Exit::Done);
     }
-    out.line(&described(explained, &sizes, stages.threads()))?;
-    if sizes.is_empty() {
-        return Ok(Exit::Done);
+    out.line(&described(explained, &sizes, threads))?;
+    if !sizes.is_empty() {
+        out.line(&partitions_table(&partitions))?;
+        out.line(
+            "In bytes of text, the largest piece first. Imbalance is the busiest thread over the mean.",
+        )?;
     }
-    let mut shown = table(&["--chunk", "pieces", "largest", "busiest thread", "imbalance"]);
-    for way in &ways {
-        shown.add_row([
-            way.chunk.clone(),
-            way.pieces.to_string(),
-            way.largest_bytes.to_string(),
-            way.busiest_bytes.to_string(),
-            way.imbalance.map_or_else(|| "–".to_owned(), |imbalance| format!("{imbalance:.2}")),
-        ]);
-    }
-    align_right(&mut shown, 1..5);
-    out.line(&shown.trim_fmt())?;
-    out.line("in bytes of text; the largest goes first; imbalance is the busiest thread over the mean")?;
     Ok(Exit::Done)
 }
 
+fn partitions_table(partitions: &[Partition]) -> String {
+    let mut shown = table(&["--chunk", "pieces", "largest", "busiest thread", "imbalance"]);
+    for partition in partitions {
+        let counts = [partition.pieces, partition.largest_bytes, partition.busiest_bytes];
+        let counts = counts.map(|count| HumanCount(count).to_string());
+        let imbalance = partition.imbalance.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"));
+        shown.add_row([partition.chunk.clone()].into_iter().chain(counts).chain([imbalance]));
+    }
+    align_right(&mut shown, 1..5);
+    shown.trim_fmt()
+}
+
 fn described(explained: Explained, sizes: &[u64], threads: usize) -> String {
-    let bytes: u64 = sizes.iter().sum();
-    let count = match sizes.len() {
-        0 => return "no text is stored yet: 'juggle pipeline' fetches and stores those of a list".to_owned(),
-        1 => "1 document".to_owned(),
-        documents => format!("{documents} documents"),
+    let Some(largest) = sizes.iter().max() else {
+        return "no text is stored yet: 'juggle pipeline' fetches and stores the texts of a list".to_owned();
     };
-    let largest = sizes.iter().max().copied().unwrap_or(0);
-    match explained {
-        Explained::Waiting => format!(
-            "waiting for {threads} threads: {count} with {bytes} bytes of text; the largest has {largest} bytes"
-        ),
-        Explained::Stored => format!(
-            "no document waits. All that are stored, if {threads} threads made them anew: {count} with {bytes} bytes of \
-             text; the largest has {largest} bytes"
-        ),
-    }
+    let documents = counted(sizes.len() as u64, "document");
+    let (bytes, largest) = (HumanCount(sizes.iter().sum()), HumanCount(*largest));
+    let what = match explained {
+        Explained::Waiting => "Waiting documents",
+        Explained::Stored => "no document waits. All stored documents",
+    };
+    format!(
+        "{what}, divided over {threads} threads: {documents} with {bytes} bytes of text, {largest} in the largest"
+    )
 }
 
-/// Returns the sizes of all stored texts, in bytes.
-async fn stored(stages: &Stages) -> Result<Vec<u64>, CliError> {
-    let blobs = Arc::clone(&stages.blobs);
-    let measuring = blocking(move || {
-        let names = blobs.list(BlobKind::Meta)?.into_iter().map(|id| BlobName::new(BlobKind::Text, id));
-        names.map(|name| Ok(blobs.len(&name)?.unwrap_or(0))).collect()
-    });
-    measuring.await?
-}
-
-/// The sizes of the texts that wait in the process lane.
-async fn waiting(stages: &Stages, queue: &dyn JobQueue) -> Result<Vec<u64>, CliError> {
-    let mut sizes = Vec::new();
+/// Returns the documents that wait in the process lane.
+async fn waiting_documents(queue: &dyn JobQueue) -> Result<Vec<DocumentId>, CliError> {
+    let mut documents = Vec::new();
     for state in State::PENDING {
-        let mut after = None;
-        loop {
-            let selection =
-                Selection { lane: Some(Lane::Process), state: Some(state), ..Selection::default() };
-            let views = queue.list(selection, after, BATCH_MAX).await?;
-            let Some(last) = views.last() else { break };
-            after = Some(last.id);
-            sizes.extend(sizes_of(stages, views).await?);
-        }
+        let selection = Selection { lane: Some(Lane::Process), state: Some(state), ..Selection::default() };
+        each_page(queue, &selection, usize::MAX, |page| {
+            documents.extend(page.into_iter().filter_map(|view| view.key.parse::<DocumentId>().ok()));
+        })
+        .await?;
     }
-    Ok(sizes)
+    Ok(documents)
 }
 
-async fn sizes_of(stages: &Stages, views: Vec<JobView>) -> Result<Vec<u64>, CliError> {
-    let blobs = Arc::clone(&stages.blobs);
+/// Returns the sizes of these texts, or of all stored texts, in bytes.
+async fn sizes_of(
+    blobs: &Arc<dyn BlobStore>,
+    documents: Option<Vec<DocumentId>>,
+) -> Result<Vec<u64>, CliError> {
+    let blobs = Arc::clone(blobs);
     let measuring = blocking(move || {
-        let name = |key: String| Some(BlobName::new(BlobKind::Text, key.parse().ok()?));
-        let names = views.into_iter().filter_map(|view| name(view.key));
+        let documents = documents.map_or_else(|| blobs.list(BlobKind::Meta), Ok)?;
+        let names = documents.into_iter().map(|id| BlobName::new(BlobKind::Text, id));
         names.map(|name| Ok(blobs.len(&name)?.unwrap_or(0))).collect()
     });
     measuring.await?
@@ -191,15 +179,9 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_stands_first_and_once() {
-        let ways = ways(&[5 << 20, 1 << 20], Chunk::Whole, 2, Pace::default());
-        let names: Vec<&str> = ways.iter().map(|way| way.chunk.as_str()).collect();
+        let partitions = partitions(&[5 << 20, 1 << 20], Chunk::Whole, 2, Pace::default());
+        let names: Vec<&str> = partitions.iter().map(|partition| partition.chunk.as_str()).collect();
         assert_eq!(names, ["whole", "docs:16", "bytes:64KiB", "bytes:1MiB"]);
-        assert_eq!((ways[0].busiest_bytes, ways[3].busiest_bytes), (5 << 20, 3 << 20));
-        let said = line(&ways).unwrap();
-        assert!(
-            said.starts_with("the busiest thread with another --chunk: docs:16 0.03 s, bytes:64KiB 0.0"),
-            "{said}"
-        );
-        assert_eq!(line(&super::ways(&[], Chunk::Auto, 2, Pace::default())), None);
+        assert_eq!((partitions[0].busiest_bytes, partitions[3].busiest_bytes), (5 << 20, 3 << 20));
     }
 }

@@ -6,7 +6,7 @@ use flow::{blobs::BlobStore, counters::Counters, shutdown::Phase};
 use process::{error::ProcessError, exec::stage::Exec, stage::Process, words::Words};
 
 use crate::{
-    partition_report::{Partition, ways},
+    partition_report::{Partition, partitions},
     settings::resolved::Settings,
     stop_word_warnings::TokensBy,
 };
@@ -46,14 +46,6 @@ impl ProcessStage {
         }
     }
 
-    /// How many threads, or children.
-    pub(crate) fn threads(&self) -> usize {
-        match self {
-            Self::BuiltIn(stage) => stage.threads(),
-            Self::Exec(stage) => stage.threads(),
-        }
-    }
-
     /// How long each of them was at work.
     pub(crate) fn busy(&self) -> Vec<Duration> {
         match self {
@@ -71,9 +63,9 @@ impl ProcessStage {
     }
 
     /// In which ways the work could have been divided, that which was asked for first. A command's is not divided.
-    pub(crate) fn ways(&self, settings: &Settings) -> Vec<Partition> {
+    pub(crate) fn partitions(&self, settings: &Settings) -> Vec<Partition> {
         match self {
-            Self::BuiltIn(stage) => ways(&stage.sizes(), settings.chunk, stage.threads(), stage.pace()),
+            Self::BuiltIn(stage) => partitions(&stage.sizes(), settings.chunk, stage.threads(), stage.pace()),
             Self::Exec(_) => Vec::new(),
         }
     }

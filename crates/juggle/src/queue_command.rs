@@ -5,7 +5,7 @@ mod ls;
 mod pause;
 mod retry_drop;
 mod row;
-mod select;
+pub(crate) mod select;
 mod show;
 mod stats;
 

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use flow::{
     clock::Clock,
     durability::Durability,
-    queue::{JobQueue, QueueError},
+    queue::{JobQueue, QueueError, QueueStats},
     shutdown::{Phase, Shutdown, Trigger, shutdown},
 };
 use queue::{
@@ -82,6 +82,14 @@ impl QueueConnection {
                 Ok(link) => return Ok(Self { client: QueueClient::Socket(link), owned: None }),
             }
         }
+    }
+
+    /// Returns the statistics of the queue, by a short visit.
+    pub async fn stats(run: &Path) -> Result<QueueStats, QueueError> {
+        let connection = Self::visit(run).await?;
+        let stats = connection.queue().stats().await;
+        connection.close().await;
+        stats
     }
 
     /// Ends serving and lets the queue go. All other users of the queue in this process must have ended.

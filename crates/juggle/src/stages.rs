@@ -120,16 +120,10 @@ impl Stages {
         self.process.busy()
     }
 
-    /// How many threads the process stage has.
+    /// Returns the partitions of the process stage's work: the one that was asked for, then others.
     #[must_use]
-    pub fn threads(&self) -> usize {
-        self.process.threads()
-    }
-
-    /// The ways in which the work of the process stage could have been divided, that which was asked for first.
-    #[must_use]
-    pub fn ways(&self, settings: &Settings) -> Vec<Partition> {
-        self.process.ways(settings)
+    pub fn partitions(&self, settings: &Settings) -> Vec<Partition> {
+        self.process.partitions(settings)
     }
 
     /// How unevenly: the busiest thread's time over the mean. None where none was.

@@ -77,9 +77,7 @@ impl<'a> Status<'a> {
 pub async fn run(args: &StatusArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     loop {
         directory::must_exist(&settings.output_dir)?;
-        let connection = QueueConnection::visit(&settings.output_dir).await?;
-        let stats = connection.queue().stats().await;
-        connection.close().await;
+        let stats = QueueConnection::stats(&settings.output_dir).await;
         let run = settings.output_dir.clone();
         let reading = blocking(move || duplicates::read(&run));
         let duplicates = reading.await??;

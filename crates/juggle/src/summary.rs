@@ -1,108 +1,105 @@
-//! What a run has brought, for people and as JSON.
+//! The summary of a run, for people and as JSON.
 
 mod failures;
 mod totals;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use flow::{
     blobs::BlobStore,
     failure::Reason,
     job::Group,
     lane::Lane,
-    queue::{JobQueue, QueueStats},
-    shell::quoted_path,
+    counters::Counters,
+    queue::JobQueue,
+    reason::Reason,
+    worker::{Ended, Until},
 };
+use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
 use self::{
     failures::{FailureRow, failures},
-    totals::{CorpusTotals, DocumentRow},
+    totals::CorpusTotals,
 };
 use crate::{
     blocking::blocking,
     exit::{CliError, Exit},
     lock::{Difference, NAMED_MAX, keeping::LockSummary},
-    output::{Out, align_right, describe_busy, peak_rss_bytes, seconds, table},
-    partition_report::{self, Partition},
+    output::{Out, counted, peak_rss_bytes, seconds},
+    partition_report::Partition,
     refresh::RefreshSummary,
-    settings::enums::{Network, OnFailure},
+    settings::{
+        enums::{Network, OnFailure},
+        resolved::Settings,
+    },
+    stage_run::RunFacts,
+    stages::Stages,
 };
 
-/// More rows than this are not printed.
+/// The maximum number of rows that are printed.
 const ROWS_MAX: usize = 40;
 
 /// The result of a run.
 #[derive(Debug, Serialize)]
 pub struct Summary {
-    /// Documents that have gone through all stages, in this run and before.
-    documents: u64,
-    /// Of those, how many have the same text as another.
-    duplicates: u64,
-    /// Of those, how many may have been read in a wrong encoding: their metas say so.
-    doubtful_encodings: u64,
-    /// The number of these documents that have characters that did not decode.
-    damaged: u64,
-    /// The number of characters that did not decode, in all documents.
-    replaced_characters: u64,
-    /// Bytes as received.
-    bytes_raw: u64,
-    /// Tokens in all documents, a text that several have counted once.
-    tokens: u64,
-    /// Different tokens.
-    distinct_tokens: u64,
-    /// How long this run took.
+    /// The corpus after a run of all stages.
+    #[serde(flatten)]
+    corpus: Option<CorpusTotals>,
+    /// The duration of this run.
     seconds: f64,
-    /// Lines of source lists that name no text.
+    /// The number of lines of the source lists that are invalid.
     bad_lines: u64,
-    /// Listed texts that were left out because their id is another text's.
+    /// The number of listed texts that were skipped because another text has their id.
     conflicts: u64,
-    /// What has not ended.
+    /// The number of jobs that have not ended.
     pending: u64,
-    /// Hosts that are left alone for now, with the texts that wait for them; offline, all that texts wait for.
+    /// Paused hosts that texts wait for. Offline, all hosts that texts wait for.
     resting: Vec<RestingHost>,
-    /// What became of stored texts that were asked for again; none where that was not done.
+    /// The result of a refresh, if there was one.
     refreshed: Option<RefreshSummary>,
-    /// The lock that was written or kept to; none where the run was stopped.
+    /// The lock that was written or compared. `None` if the run was stopped or did not run all stages.
     lock: Option<LockSummary>,
     lanes: BTreeMap<&'static str, LaneSummary>,
+    /// Dead jobs: all of the queue, or those of the only lane.
     failures: Vec<FailureRow>,
-    /// Seconds that each thread of the process stage was at work in this run.
+    /// The working time of each thread of the process stage in this run.
     busy_seconds: Vec<f64>,
-    ways: Vec<Partition>,
-    /// The busiest of them over their mean; none where there was nothing to do.
+    #[serde(rename = "ways")]
+    partitions: Vec<Partition>,
+    /// The largest of `busy_seconds` divided by their mean.
     imbalance: Option<f64>,
-    /// The most memory that this process had resident.
+    /// The peak memory of this process.
     peak_rss_bytes: Option<u64>,
     #[serde(skip)]
-    rows: Vec<DocumentRow>,
+    is_interrupted: bool,
     #[serde(skip)]
-    network: Network,
+    is_blocked: bool,
 }
 
-/// Counts of a lane over all runs; `skipped` are those of `done` that were done before this run.
+/// The jobs of a lane. A run of all stages counts the whole queue, a single stage only this process.
 #[derive(Debug, Serialize)]
 struct LaneSummary {
     done: u64,
     dead: u64,
     retried: u64,
+    /// Jobs that were done before this run.
     skipped: u64,
+    /// Bytes that this process read.
+    bytes: u64,
 }
 
-/// A host that is left alone for now.
+/// A paused host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RestingHost {
-    /// Its name, with its port where that is not the usual one.
-    pub host: String,
-    /// Texts that wait for it.
-    pub texts: u64,
+struct RestingHost {
+    /// The name, with the port if it is not the default one.
+    host: String,
+    /// The number of texts that wait for it.
+    texts: u64,
 }
 
-/// The hosts that the fetch lane waits for; the first hundred.
-///
-/// # Errors
-/// Where the queue fails.
-pub async fn resting_hosts(queue: &dyn JobQueue) -> Result<Vec<RestingHost>, CliError> {
+/// Returns the hosts that the fetch lane waits for, at most a hundred.
+async fn resting_hosts(queue: &dyn JobQueue) -> Result<Vec<RestingHost>, CliError> {
     let details = queue.details().await?;
     let groups = details.lanes[Lane::Fetch.index()].groups.iter();
     let resting = groups.filter_map(|stats| {
@@ -112,260 +109,201 @@ pub async fn resting_hosts(queue: &dyn JobQueue) -> Result<Vec<RestingHost>, Cli
     Ok(resting.collect())
 }
 
-/// What a run itself knows.
-pub struct RunFacts {
-    /// The counts when it began.
-    pub before: QueueStats,
-    /// How long it took.
-    pub took: Duration,
-    /// Lines of source lists that name no text.
-    pub bad_lines: u64,
-    /// Listed texts that were left out because their id is another text's.
-    pub conflicts: u64,
-    /// What became of stored texts that were asked for again; none where that was not done.
-    pub(crate) refreshed: Option<RefreshSummary>,
-    /// Hosts that are left alone for now, where nothing but their texts is left.
-    pub resting: Vec<RestingHost>,
-    /// What became of the lock; none where the run was stopped.
-    pub(crate) lock: Option<LockSummary>,
-    /// Whether servers were asked.
-    pub network: Network,
-    /// How long each thread of the process stage was at work.
-    pub busy: Vec<Duration>,
-    /// How unevenly: the busiest over the mean.
-    pub imbalance: Option<f64>,
-    /// How the work of the process stage could have been divided.
-    pub ways: Vec<Partition>,
-}
-
 impl Summary {
-    /// Gathers it from the queue and the run directory.
+    /// Gathers the summary from the queue, and after a run of all stages from the run directory.
     ///
     /// # Errors
-    /// Where one of them cannot be read.
-    pub async fn gather(
+    /// Returns an error if one of them cannot be read.
+    pub(crate) async fn gather(
         facts: RunFacts,
+        refreshed: Option<RefreshSummary>,
+        stages: &Stages,
+        settings: &Settings,
         queue: &dyn JobQueue,
-        blobs: Arc<dyn BlobStore>,
     ) -> Result<Self, CliError> {
+        let RunFacts { lanes, before, ended, until, bad_lines, started, lock } = facts;
         let now = queue.stats().await?;
-        let failures = failures(queue).await?;
-        let gathering = blocking(move || CorpusTotals::read(&*blobs));
-        let corpus = gathering.await??;
-        let lanes = Lane::ALL.map(|lane| {
-            let (now, before) = (now.lane(lane), facts.before.lane(lane));
-            let skipped = before.done.min(now.done);
-            (lane.name(), LaneSummary { done: now.done, dead: now.dead, retried: now.retried, skipped })
-        });
+        let is_pipeline = lanes.len() == Lane::ALL.len();
+        let corpus = if is_pipeline { Some(read_totals(stages).await?) } else { None };
+        let lane_summary = |&lane: &Lane| {
+            let (now, before) = (now.lane(lane), before.lane(lane));
+            let counters = &stages.meters[lane.index()];
+            let [done, dead, retried] = if is_pipeline {
+                [now.done, now.dead, now.retried]
+            } else {
+                [&counters.done, &counters.dead, &counters.retried].map(Counters::get)
+            };
+            let (skipped, bytes) = (before.done.min(now.done), Counters::get(&counters.bytes));
+            (lane.name(), LaneSummary { done, dead, retried, skipped, bytes })
+        };
+        let lane_summaries: BTreeMap<_, _> = lanes.iter().map(lane_summary).collect();
+        let has_failures = lane_summaries.values().any(|lane| lane.dead > 0);
+        let processes = lanes.contains(&Lane::Process);
         Ok(Self {
-            documents: corpus.documents,
-            duplicates: corpus.duplicates,
-            doubtful_encodings: corpus.doubtful_encodings,
-            damaged: corpus.damaged,
-            replaced_characters: corpus.replaced_characters,
-            bytes_raw: corpus.bytes_raw,
-            tokens: corpus.tokens,
-            distinct_tokens: corpus.distinct_tokens,
-            seconds: seconds(facts.took),
-            bad_lines: facts.bad_lines,
-            conflicts: facts.conflicts,
+            corpus,
+            seconds: seconds(started.elapsed()),
+            bad_lines,
+            conflicts: stages.conflicts(),
             pending: now.pending(),
-            resting: facts.resting,
-            refreshed: facts.refreshed,
-            lock: facts.lock,
-            lanes: lanes.into(),
-            failures,
-            imbalance: facts.imbalance,
-            busy_seconds: facts.busy.into_iter().map(seconds).collect(),
-            ways: facts.ways,
+            resting: if ended == Ended::Resting { resting_hosts(queue).await? } else { Vec::new() },
+            refreshed,
+            lock,
+            lanes: lane_summaries,
+            failures: if has_failures { failures(queue, lanes).await? } else { Vec::new() },
+            imbalance: stages.imbalance(),
+            busy_seconds: if processes {
+                stages.busy().into_iter().map(seconds).collect()
+            } else {
+                Vec::new()
+            },
+            partitions: if processes { stages.partitions(settings) } else { Vec::new() },
             peak_rss_bytes: peak_rss_bytes(),
-            rows: corpus.rows,
-            network: facts.network,
+            // Whoever asked a stage to go on until stopped does not interrupt it by stopping it.
+            is_interrupted: if is_pipeline {
+                now.pending() > 0
+            } else {
+                ended == Ended::Stopped && until != Until::Stopped
+            },
+            is_blocked: ended == Ended::Blocked && !is_pipeline,
         })
     }
 
-    /// The exit code that it means. What is pending was left so by hosts that are left alone, by a signal, or, where a
-    /// failure shall end the run, by that failure.
+    /// Returns the exit code of the run.
     #[must_use]
     pub fn exit(&self, on_failure: OnFailure) -> Exit {
         let is_network = |row: &FailureRow| {
             matches!(row.reason, Reason::Dns | Reason::Connect | Reason::Tls | Reason::Timeout)
         };
-        let differs = self.differences().is_some_and(|differences| !differences.is_empty());
         let has_failed_fast = on_failure == OnFailure::FailFast && !self.failures.is_empty();
-        if !self.resting.is_empty() || differs {
+        let is_empty = self.corpus.as_ref().is_some_and(|corpus| corpus.documents == 0);
+        if !self.resting.is_empty() || !self.differences().is_empty() {
             Exit::SomeFailed
-        } else if self.pending > 0 && !has_failed_fast {
+        } else if self.is_interrupted && !has_failed_fast {
             Exit::Interrupted
         } else if self.failures.is_empty() && self.bad_lines + self.conflicts == 0 {
             Exit::Done
-        } else if self.documents == 0 && !self.failures.is_empty() && self.failures.iter().all(is_network) {
+        } else if is_empty && !self.failures.is_empty() && self.failures.iter().all(is_network) {
             Exit::Network
         } else {
             Exit::SomeFailed
         }
     }
 
-    /// Prints it.
+    /// Prints the summary.
     ///
     /// # Errors
-    /// Where standard output cannot be written to.
-    pub fn print(&self, run: &Path, out: &Out) -> Result<(), CliError> {
+    /// Returns an error if standard output cannot be written.
+    pub(crate) fn print(&self, settings: &Settings, out: &Out) -> Result<(), CliError> {
         if out.is_json() {
             return out.json(self);
         }
         if out.is_quiet() {
-            self.log_failures();
+            // With `--quiet` nothing is printed but the reasons why the exit code is not 0.
+            self.problems(settings).iter().for_each(|problem| tracing::error!("{problem}"));
             return Ok(());
         }
-        if !self.rows.is_empty() && self.documents <= ROWS_MAX as u64 {
-            out.line(&self.table())?;
+        let lines = self.results(settings, out).into_iter().chain(self.problems(settings));
+        lines.chain(self.hints(settings)).try_for_each(|line| out.line(&line))
+    }
+
+    /// Returns the lines on what was done.
+    fn results(&self, settings: &Settings, out: &Out) -> Vec<String> {
+        let mut lines = Vec::new();
+        if let Some(corpus) = &self.corpus {
+            lines.extend(corpus.table());
+            lines.push(corpus.line(&settings.output_dir, self.seconds));
+            lines.extend(corpus.notes(&settings.output_dir));
+        } else {
+            lines.extend(self.lanes.iter().map(|(lane, counts)| {
+                let LaneSummary { done, dead, retried, bytes, .. } = counts;
+                let [done, dead, retried] = [done, dead, retried].map(|count| HumanCount(*count));
+                let (bytes, seconds) = (HumanBytes(*bytes), self.seconds);
+                format!(
+                    "{lane}: {done} done, {dead} failed, {retried} retried; {bytes} read in {seconds:.1} s"
+                )
+            }));
         }
-        out.line(&format!(
-            "{} documents in '{}': {} bytes received, {} tokens, {} of them different; {:.1} s",
-            self.documents,
-            run.display(),
-            self.bytes_raw,
-            self.tokens,
-            self.distinct_tokens,
-            self.seconds
-        ))?;
-        if let Some(busy) = describe_busy(&self.busy_seconds, self.imbalance) {
-            out.line(&busy)?;
+        if let (true, Some(imbalance)) = (out.is_verbose(), self.imbalance) {
+            let busy: Vec<String> = self.busy_seconds.iter().map(|busy| format!("{busy:.2} s")).collect();
+            lines
+                .push(format!("Busy time of process threads: {}; imbalance {imbalance:.2}", busy.join(", ")));
         }
-        if let Some(ways) = partition_report::line(&self.ways) {
-            out.line(&ways)?;
+        lines.extend(self.refreshed.as_ref().map(RefreshSummary::line));
+        if let Some(LockSummary { path, documents, root, differences }) = &self.lock
+            && self.differences().is_empty()
+        {
+            let what = if differences.is_some() { "Matches lock file" } else { "Wrote lock file" };
+            let documents = counted(*documents, "document");
+            lines.push(format!("{what} {} ({documents}, root {root})", path.display()));
         }
-        if let Some(refreshed) = &self.refreshed {
-            out.line(&refreshed.line())?;
-        }
-        if self.duplicates > 0 {
-            out.line(&format!(
-                "{} of them have the same text as another, which is counted once",
-                self.duplicates
-            ))?;
-        }
-        self.print_encodings(run, out)?;
+        lines
+    }
+
+    /// Returns the reasons why the exit code is not 0, one a line.
+    fn problems(&self, settings: &Settings) -> Vec<String> {
+        let mut lines = Vec::new();
         if self.bad_lines > 0 {
-            out.line(&format!("{} lines of the source lists name no text", self.bad_lines))?;
+            lines.push(format!("Skipped {} of the source lists", counted(self.bad_lines, "invalid line")));
         }
         if self.conflicts > 0 {
-            out.line(&format!(
-                "{} listed texts are left out: their ids are taken by others",
-                self.conflicts
-            ))?;
+            let texts = counted(self.conflicts, "listed text");
+            lines.push(format!("Skipped {texts}: another text has the same id"));
         }
-        for RestingHost { host, texts } in &self.resting {
-            out.line(&match self.network {
-                Network::Online => format!(
-                    "{texts} wait for {host}, which is left alone for now: run the same command later, or use --mirror"
-                ),
-                Network::Offline => format!("{texts} wait for {host}: run the same command without --offline"),
-            })?;
-        }
-        if self.pending > 0 && self.resting.is_empty() {
-            out.line(&format!("{} are not done yet: the same command goes on", self.pending))?;
-        }
-        self.print_lock(out)?;
-        self.print_failures(run, out)
-    }
-
-    /// Prints how many texts may not be what their authors wrote.
-    fn print_encodings(&self, run: &Path, out: &Out) -> Result<(), CliError> {
-        let run = quoted_path(run);
-        if self.doubtful_encodings > 0 {
-            out.line(&format!(
-                "doubtful encodings: {}. List the documents: grep -l '\"doubtful\"' {run}/meta/*.json; then: juggle redecode \
-                 ID --encoding LABEL -o {run}",
-                self.doubtful_encodings
-            ))?;
-        }
-        if self.damaged > 0 {
-            out.line(&format!(
-                "documents with characters that did not decode and became U+FFFD: {} ({} characters); see 'replacements' \
-                 in {run}/meta/*.json",
-                self.damaged, self.replaced_characters
-            ))?;
-        }
-        Ok(())
-    }
-
-    fn differences(&self) -> Option<&Vec<Difference>> {
-        self.lock.as_ref().and_then(|lock| lock.differences.as_ref())
-    }
-
-    fn print_lock(&self, out: &Out) -> Result<(), CliError> {
-        let Some(LockSummary { path, documents, root, differences }) = &self.lock else { return Ok(()) };
-        let path = path.display();
-        let Some(differences) = differences else {
-            return out.line(&format!("locked in '{path}': {documents} documents, root {root}"));
+        let advice = match settings.network {
+            Network::Online => "paused): {}. Run the same command later, or use --mirror.",
+            Network::Offline => "offline): {}. Run the same command without --offline.",
         };
-        if differences.is_empty() {
-            return out.line(&format!("as locked in '{path}': {documents} documents, root {root}"));
+        lines.extend(self.resting.iter().map(|RestingHost { host, texts }| {
+            format!("Waiting for {host} ({}", advice.replace("{}", &counted(*texts, "text")))
+        }));
+        if let Some(LockSummary { path, .. }) = &self.lock {
+            let path = path.display();
+            lines.extend(listed(self.differences(), NAMED_MAX, |count| {
+                format!("{} from lock file {path}:", counted(count, "difference"))
+            }));
         }
-        out.line(&format!("\n{} differ from '{path}':", differences.len()))?;
-        for one in differences.iter().take(NAMED_MAX) {
-            out.line(&format!("  {one}"))?;
-        }
-        let more = differences.len().saturating_sub(NAMED_MAX);
-        if more > 0 { out.line(&format!("  … and {more} more; --json names all")) } else { Ok(()) }
+        lines.extend(listed(&self.failures, ROWS_MAX, |count| {
+            format!("{} failed:", counted(count, "document"))
+        }));
+        lines
     }
 
-    fn table(&self) -> String {
-        let mut table = table(&["document", "title", "language", "bytes", "words", "different"]);
-        for DocumentRow { document, meta, stats } in &self.rows {
-            let title = meta.title.as_deref().unwrap_or("–");
-            let mut title: String = title.chars().take(48).collect();
-            if let Some(original) = &meta.duplicate_of {
-                title = format!("same text as {original}");
-            }
-            table.add_row([
-                document.as_str(),
-                &title,
-                meta.language.as_deref().unwrap_or("–"),
-                &meta.raw.bytes.to_string(),
-                &stats.words.to_string(),
-                &stats.distinct_words.to_string(),
-            ]);
+    /// Returns the lines on what to do next.
+    fn hints(&self, settings: &Settings) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.is_blocked {
+            lines.push("The next lane is full and no worker empties it. Run the next stage, too.".to_owned());
         }
-        align_right(&mut table, 3..6);
-        table.trim_fmt()
+        if self.is_interrupted && self.resting.is_empty() {
+            let left = counted(self.pending, "document");
+            lines.push(format!("{left} left. Run the same command to continue."));
+        }
+        if !self.failures.is_empty() {
+            let run = flow::shell::quoted_path(&settings.output_dir);
+            lines.push(format!("To try them again: juggle queue retry -o {run} && juggle pipeline -o {run}"));
+        }
+        lines
     }
 
-    /// Logs as errors the reasons why the exit code is not 0. With `--quiet` nothing else is printed.
-    fn log_failures(&self) {
-        for row in self.failures.iter().take(ROWS_MAX) {
-            tracing::error!("{} failed: {}: {}: {}", row.id, row.reason, row.url, row.message);
-        }
-        if self.failures.len() > ROWS_MAX {
-            tracing::error!("{} documents failed in all", self.failures.len());
-        }
-        for RestingHost { host, texts } in &self.resting {
-            tracing::error!("{texts} texts wait for {host}");
-        }
-        if self.bad_lines > 0 {
-            tracing::error!("{} lines of the source lists name no text", self.bad_lines);
-        }
-        if self.conflicts > 0 {
-            tracing::error!("{} listed texts are left out: their ids are taken by others", self.conflicts);
-        }
-        if let Some(differences) = self.differences().filter(|differences| !differences.is_empty()) {
-            tracing::error!("{} documents differ from the lock", differences.len());
-        }
+    fn differences(&self) -> &[Difference] {
+        self.lock.as_ref().and_then(|lock| lock.differences.as_deref()).unwrap_or_default()
     }
+}
 
-    fn print_failures(&self, run: &Path, out: &Out) -> Result<(), CliError> {
-        if self.failures.is_empty() {
-            return Ok(());
-        }
-        out.line(&format!("\n{} failed:", self.failures.len()))?;
-        for row in self.failures.iter().take(ROWS_MAX) {
-            out.line(&format!("  {}  {}  {}  {}", row.id, row.reason, row.url, row.message))?;
-        }
-        let run = quoted_path(run);
-        if self.failures.len() > ROWS_MAX {
-            out.line(&format!("  … all of them: juggle queue ls -o {run} --state dead"))?;
-        }
-        out.line(&format!("try them again: juggle queue retry -o {run} && juggle pipeline -o {run}"))
+async fn read_totals(stages: &Stages) -> Result<CorpusTotals, CliError> {
+    let blobs = Arc::clone(&stages.blobs) as Arc<dyn BlobStore>;
+    blocking(move || CorpusTotals::read(&*blobs)).await?
+}
+
+/// Returns a heading, the first items, and a line that counts the others. Returns nothing for no items.
+fn listed<T: ToString>(items: &[T], named_max: usize, heading: impl Fn(u64) -> String) -> Vec<String> {
+    if items.is_empty() {
+        return Vec::new();
     }
+    let mut lines = vec![heading(items.len() as u64)];
+    lines.extend(items.iter().take(named_max).map(|item| format!("  {}", item.to_string())));
+    if let Some(more @ 1..) = items.len().checked_sub(named_max) {
+        lines.push(format!("  … and {} more; --json lists all", HumanCount(more as u64)));
+    }
+    lines
 }

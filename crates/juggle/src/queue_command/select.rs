@@ -67,7 +67,7 @@ pub(super) async fn must_be_known(queue: &dyn JobQueue, ids: &[String]) -> Resul
 }
 
 /// Hands the selected jobs, up to `limit` of them, to `take`, a page at a time.
-pub(super) async fn each_page(
+pub(crate) async fn each_page(
     queue: &dyn JobQueue,
     selection: &Selection,
     limit: usize,

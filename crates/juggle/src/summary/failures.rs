@@ -1,4 +1,6 @@
-//! Documents that failed for good.
+//! The documents that failed.
+
+use std::fmt;
 
 use flow::{
     failure::Reason,
@@ -11,7 +13,7 @@ use serde::Serialize;
 
 use crate::refresh;
 
-/// A document that failed for good.
+/// A document that failed, and why.
 #[derive(Debug, Serialize)]
 pub(super) struct FailureRow {
     pub(super) id: String,
@@ -22,18 +24,15 @@ pub(super) struct FailureRow {
     pub(super) message: String,
 }
 
-/// All of them, by lane and id.
-///
-/// # Errors
-/// Those of the queue.
-pub(super) async fn failures(queue: &dyn JobQueue) -> Result<Vec<FailureRow>, QueueError> {
+/// Returns the dead jobs of these lanes, by lane and id.
+pub(super) async fn failures(queue: &dyn JobQueue, lanes: &[Lane]) -> Result<Vec<FailureRow>, QueueError> {
     let dead = Selection { state: Some(State::Dead), ..Selection::default() };
     let (mut rows, mut after) = (Vec::new(), None);
     loop {
         let page = queue.list(dead.clone(), after, BATCH_MAX).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.id);
-        rows.extend(page.iter().map(FailureRow::of));
+        rows.extend(page.iter().filter(|job| lanes.contains(&job.lane)).map(FailureRow::of));
     }
     rows.sort_by(|a, b| (a.lane, &a.id).cmp(&(b.lane, &b.id)));
     Ok(rows)
@@ -59,7 +58,18 @@ impl FailureRow {
     }
 }
 
-/// The URL that a document was listed with, as far as its job tells.
+impl fmt::Display for FailureRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, url, reason, message, .. } = self;
+        if url.is_empty() {
+            write!(f, "{id}  {reason}: {message}")
+        } else {
+            write!(f, "{id}  {reason}: {message}  {url}")
+        }
+    }
+}
+
+/// Returns the URL in the payload of a job, if it has one.
 fn url(job: &JobView) -> Option<String> {
     match job.lane {
         Lane::Fetch => serde_json::from_slice::<FetchJob>(&job.payload).ok()?.urls.into_iter().next(),

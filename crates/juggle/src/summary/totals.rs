@@ -1,66 +1,136 @@
-//! What a run directory holds, added up.
+//! The totals of a corpus.
 
+use std::path::Path;
+
+use flow::shell::quoted_path;
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     document::DocumentId,
 };
+use indicatif::{HumanBytes, HumanCount};
 use process::error::ProcessError;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use store::meta::Confidence;
 
 use super::ROWS_MAX;
-use crate::exit::{CliError, Exit, MEND};
+use crate::{
+    exit::{CliError, Exit, MEND},
+    output::{align_right, counted, table},
+};
 
-/// The largest sidecar that is read.
+/// Longer titles are cut in the table.
+const TITLE_CHARS_MAX: usize = 48;
+/// The largest record that is read.
 const SIDECAR_BYTES_MAX: u64 = 1 << 20;
 
-/// What the run directory holds.
-#[derive(Debug, Default)]
+/// The documents of a run directory that have gone through all stages, in this run and before.
+#[derive(Debug, Default, Serialize)]
 pub(super) struct CorpusTotals {
     pub(super) documents: u64,
-    pub(super) duplicates: u64,
-    pub(super) doubtful_encodings: u64,
-    pub(super) damaged: u64,
-    pub(super) replaced_characters: u64,
-    pub(super) bytes_raw: u64,
-    pub(super) tokens: u64,
-    pub(super) distinct_tokens: u64,
-    pub(super) rows: Vec<DocumentRow>,
+    /// The number of documents with the same text as another.
+    duplicates: u64,
+    /// The number of documents whose encoding was guessed and may be wrong.
+    doubtful_encodings: u64,
+    /// The number of documents with characters that could not be decoded.
+    damaged: u64,
+    /// The number of these characters.
+    replaced_characters: u64,
+    /// Bytes as received.
+    bytes_raw: u64,
+    /// Tokens of all documents. A text that several documents have is counted once.
+    tokens: u64,
+    distinct_tokens: u64,
+    #[serde(skip)]
+    rows: Vec<DocumentRow>,
 }
 
 impl CorpusTotals {
-    /// Reads metas and counts. Holds every distinct token once. Blocking.
+    /// Reads the records and counts of all documents. Holds every distinct token once. Blocking.
     ///
     /// # Errors
-    /// Where one that should be there cannot be read.
+    /// Returns an error if a file is missing or damaged.
     pub(super) fn read(blobs: &dyn BlobStore) -> Result<Self, CliError> {
         let documents = blobs.list(BlobKind::Stats)?;
-        let mut corpus = Self { documents: documents.len() as u64, ..Self::default() };
-        let mut different = Vec::new();
+        let mut totals = Self { documents: documents.len() as u64, ..Self::default() };
+        let mut distinct = Vec::new();
         for document in &documents {
             let meta: Meta = sidecar(blobs, BlobKind::Meta, document)?;
-            corpus.bytes_raw += meta.raw.bytes;
-            corpus.duplicates += u64::from(meta.duplicate_of.is_some());
+            totals.bytes_raw += meta.raw.bytes;
+            totals.duplicates += u64::from(meta.duplicate_of.is_some());
             if meta.duplicate_of.is_none() {
-                different.push(document.clone());
+                distinct.push(document.clone());
             }
             if let Some(EncodingRecord { confidence, replacements }) = meta.encoding {
-                corpus.doubtful_encodings += u64::from(confidence == Some(Confidence::Doubtful));
-                corpus.damaged += u64::from(replacements > 0);
-                corpus.replaced_characters += replacements;
+                totals.doubtful_encodings += u64::from(confidence == Some(Confidence::Doubtful));
+                totals.damaged += u64::from(replacements > 0);
+                totals.replaced_characters += replacements;
             }
             if documents.len() <= ROWS_MAX {
                 let stats = sidecar(blobs, BlobKind::Stats, document)?;
-                corpus.rows.push(DocumentRow { document: document.clone(), meta, stats });
+                totals.rows.push(DocumentRow { document: document.clone(), meta, stats });
             }
         }
-        let vocabulary =
-            process::counts::vocabulary::merge(blobs, different).map_err(|error| match error {
-                ProcessError::Blob(error) => error.into(),
-                error => CliError::caused(Exit::File, &error).advise(MEND),
-            })?;
-        (corpus.tokens, corpus.distinct_tokens) = (vocabulary.tokens, vocabulary.distinct);
-        Ok(corpus)
+        let vocabulary = process::counts::vocabulary::merge(blobs, distinct).map_err(|error| match error {
+            ProcessError::Blob(error) => error.into(),
+            error => CliError::caused(Exit::File, &error).advise(MEND),
+        })?;
+        (totals.tokens, totals.distinct_tokens) = (vocabulary.tokens, vocabulary.distinct);
+        Ok(totals)
+    }
+
+    /// Returns a table with a row for each document, if there are few.
+    pub(super) fn table(&self) -> Option<String> {
+        let mut table = table(&["document", "title", "language", "bytes", "words", "distinct"]);
+        for DocumentRow { document, meta, stats } in &self.rows {
+            let title = match &meta.duplicate_of {
+                Some(original) => format!("same text as {original}"),
+                None => meta.title.as_deref().unwrap_or("–").chars().take(TITLE_CHARS_MAX).collect(),
+            };
+            let language = meta.language.clone().unwrap_or_else(|| "–".to_owned());
+            let counts = [meta.raw.bytes, stats.words, stats.distinct_words];
+            let counts = counts.map(|count| HumanCount(count).to_string());
+            table.add_row([document.to_string(), title, language].into_iter().chain(counts));
+        }
+        align_right(&mut table, 3..6);
+        (!self.rows.is_empty()).then(|| table.trim_fmt())
+    }
+
+    /// Returns the totals in one line.
+    pub(super) fn line(&self, run: &Path, seconds: f64) -> String {
+        format!(
+            "{} in {}: {} received, {} tokens, {} distinct ({seconds:.1} s)",
+            counted(self.documents, "document"),
+            run.display(),
+            HumanBytes(self.bytes_raw),
+            HumanCount(self.tokens),
+            HumanCount(self.distinct_tokens)
+        )
+    }
+
+    /// Returns the lines on duplicates and on texts that may have been decoded wrongly.
+    pub(super) fn notes(&self, run: &Path) -> Vec<String> {
+        let (run, mut lines) = (quoted_path(run), Vec::new());
+        if self.duplicates > 0 {
+            lines.push(format!(
+                "{} counted once only: same text as another",
+                counted(self.duplicates, "document")
+            ));
+        }
+        if self.doubtful_encodings > 0 {
+            lines.push(format!(
+                "{} with a doubtful encoding. To list them: grep -l '\"doubtful\"' {run}/meta/*.json\n  \
+                 To decode one again: juggle redecode ID --encoding LABEL -o {run}",
+                counted(self.doubtful_encodings, "document")
+            ));
+        }
+        if self.damaged > 0 {
+            lines.push(format!(
+                "{} with {} that could not be decoded; see \"replacements\" in {run}/meta/*.json",
+                counted(self.damaged, "document"),
+                counted(self.replaced_characters, "character")
+            ));
+        }
+        lines
     }
 }
 
@@ -77,42 +147,42 @@ fn sidecar<T: serde::de::DeserializeOwned>(
     })
 }
 
-/// A document, in the table.
+/// A row of the table.
 #[derive(Debug)]
-pub(super) struct DocumentRow {
-    pub(super) document: DocumentId,
-    pub(super) meta: Meta,
-    pub(super) stats: Stats,
+struct DocumentRow {
+    document: DocumentId,
+    meta: Meta,
+    stats: Stats,
 }
 
-/// What the table needs of `meta/`.
+/// The fields of `meta/` that are used.
 #[derive(Debug, Deserialize)]
-pub(super) struct Meta {
-    pub(super) title: Option<String>,
-    pub(super) language: Option<String>,
-    pub(super) raw: RawRecord,
+struct Meta {
+    title: Option<String>,
+    language: Option<String>,
+    raw: RawRecord,
     #[serde(default)]
-    pub(super) encoding: Option<EncodingRecord>,
+    encoding: Option<EncodingRecord>,
     #[serde(default)]
-    pub(super) duplicate_of: Option<DocumentId>,
+    duplicate_of: Option<DocumentId>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
-pub(super) struct EncodingRecord {
+struct EncodingRecord {
     #[serde(default)]
-    pub(super) confidence: Option<Confidence>,
+    confidence: Option<Confidence>,
     #[serde(default)]
-    pub(super) replacements: u64,
+    replacements: u64,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct RawRecord {
-    pub(super) bytes: u64,
+struct RawRecord {
+    bytes: u64,
 }
 
-/// What the table needs of `stats/`.
+/// The fields of `stats/` that are used.
 #[derive(Debug, Deserialize)]
-pub(super) struct Stats {
-    pub(super) words: u64,
-    pub(super) distinct_words: u64,
+struct Stats {
+    words: u64,
+    distinct_words: u64,
 }

@@ -1,0 +1,172 @@
+//! One run of stages on a run directory, from its sources to its summary and exit code.
+//!
+//! `juggle pipeline` runs all lanes, and `juggle fetch`, `store` and `process` run one. Both start and end
+//! here. The end has a fixed order: block pages are retracted before duplicates are marked, and the lock is
+//! written last, because it covers the documents that are left.
+
+use std::{path::PathBuf, sync::Arc};
+
+use flow::{
+    lane::Lane,
+    queue::{JobQueue, QueueStats},
+    shutdown::{Phase, Shutdown, Trigger, shutdown},
+    worker::{Ended, Until},
+};
+use sources::catalog::Filters;
+use tokio::time::Instant;
+
+use crate::{
+    add::{self, Added, Sources},
+    directory,
+    exit::{CliError, Exit},
+    lock::{
+        self,
+        keeping::{self, Keeping, LockSummary},
+    },
+    output::Out,
+    progress::{Progress, Show},
+    queue_connection::QueueConnection,
+    settings::resolved::Settings,
+    signals::{self, unless_stopped},
+    stages::Stages,
+    summary::Summary,
+    watch,
+};
+
+/// What one command runs.
+pub(crate) struct StageRun {
+    /// The lanes that are worked on: all, or a single one.
+    pub(crate) lanes: &'static [Lane],
+    /// When the workers end.
+    pub(crate) until: Until,
+    /// The lock that the run must match, if any; without a path, the one in the run directory.
+    pub(crate) locked: Option<Option<PathBuf>>,
+    /// Directories and files that are watched for new sources.
+    pub(crate) watch: Vec<PathBuf>,
+    /// Draining begins at the first signal, see [`signals`].
+    pub(crate) shutdown: Shutdown,
+    pub(crate) trigger: Trigger,
+    pub(crate) started: Instant,
+}
+
+/// The part of a summary that only the run knows.
+pub(crate) struct RunFacts {
+    pub(crate) lanes: &'static [Lane],
+    pub(crate) before: QueueStats,
+    pub(crate) ended: Ended,
+    pub(crate) until: Until,
+    pub(crate) bad_lines: u64,
+    pub(crate) started: Instant,
+    pub(crate) lock: Option<LockSummary>,
+}
+
+impl StageRun {
+    /// Prepares a run of these lanes, and begins to listen for signals.
+    ///
+    /// # Errors
+    /// Returns an error if the system does not let the process listen.
+    pub(crate) fn new(lanes: &'static [Lane], until: Until) -> Result<Self, CliError> {
+        let (trigger, shutdown) = shutdown();
+        signals::listen(trigger.clone()).map_err(|error| CliError::caused(Exit::Bug, &error))?;
+        let (locked, watch, started) = (None, Vec::new(), Instant::now());
+        Ok(Self { lanes, until, locked, watch, shutdown, trigger, started })
+    }
+
+    /// Adds the sources, runs the stages and prints the summary.
+    ///
+    /// # Errors
+    /// Returns an error if the sources, the run directory or the queue cannot be used, or if the machine
+    /// fails.
+    pub(crate) async fn run(
+        self,
+        sources: Sources,
+        settings: &Settings,
+        out: &Out,
+    ) -> Result<Exit, CliError> {
+        directory::prepare(&settings.output_dir)?;
+        let connecting = async {
+            // A single stage joins an owner, or starts one that stays when the stage ends.
+            match self.lanes {
+                [_] => QueueConnection::join(&settings.output_dir, settings.durability).await,
+                _ => QueueConnection::own_or_join(&settings.output_dir, settings.durability).await,
+            }
+        };
+        let connection = unless_stopped(&self.shutdown, connecting).await?;
+        let worked = self.work(sources, settings, connection.queue(), Show::of(settings, out)).await;
+        connection.close().await;
+        let Some(summary) = worked? else { return Ok(Exit::Interrupted) };
+        summary.print(settings, out)?;
+        Ok(summary.exit(settings.on_failure))
+    }
+
+    /// Returns no summary if the run was stopped at once.
+    async fn work(
+        &self,
+        sources: Sources,
+        settings: &Settings,
+        queue: Arc<dyn JobQueue>,
+        show: Show,
+    ) -> Result<Option<Summary>, CliError> {
+        let before = queue.stats().await?;
+        let refresh = sources.refresh;
+        let own_lock = || lock::path_in(&settings.output_dir);
+        let expected =
+            keeping::expected(self.locked.clone().map(|path| path.unwrap_or_else(own_lock))).await?;
+        let adding = add::add(sources, &settings.output_dir, &*queue);
+        let Added { bad: bad_lines, .. } = unless_stopped(&self.shutdown, adding).await?;
+        let (shutdown, trigger) = (self.shutdown.clone(), self.trigger.clone());
+        let stages = Stages::open(settings, Arc::clone(&queue), shutdown, trigger).await?;
+        let keeping = Keeping::new(settings, Arc::clone(&stages.blobs), expected.clone());
+        keeping.check(&*queue).await?;
+        let stages = stages.expecting(expected);
+        let progress = Progress::start(show, Arc::clone(&queue), &stages.metered(self.lanes));
+        let ended = tokio::select! {
+            ended = stages.run(settings, self.lanes, self.until) => ended,
+            Err(error) = self.watch(settings, &queue) => Err(error),
+        };
+        progress.finish().await;
+        let ended = ended?;
+        if self.shutdown.phase() == Phase::Now {
+            return Ok(None);
+        }
+        let lock = self.finish(settings, &stages, &keeping).await?;
+        let (lanes, until, started) = (self.lanes, self.until, self.started);
+        let facts = RunFacts { lanes, before, ended, until, bad_lines, started, lock };
+        let refreshed = stages.refreshing.summary(refresh, &*queue).await?;
+        Summary::gather(facts, refreshed, &stages, settings, &*queue).await.map(Some)
+    }
+
+    /// Adds what appears in the watched paths. Never ends by itself.
+    async fn watch(&self, settings: &Settings, queue: &Arc<dyn JobQueue>) -> Result<(), CliError> {
+        if self.watch.is_empty() {
+            std::future::pending().await
+        } else {
+            let (rules, run) = (settings.rules(Filters::default()), settings.output_dir.clone());
+            watch::run(self.watch.clone(), run, rules, Arc::clone(queue)).await
+        }
+    }
+
+    /// Does the work that follows the last job. Returns the lock if all lanes have run to their end.
+    async fn finish(
+        &self,
+        settings: &Settings,
+        stages: &Stages,
+        keeping: &Keeping,
+    ) -> Result<Option<LockSummary>, CliError> {
+        let is_stopped = self.shutdown.phase() != Phase::Running;
+        // A run that was interrupted ends soon: the same command does this after it has resumed. A run that
+        // goes on until stopped ends only so.
+        if is_stopped && self.until != Until::Stopped {
+            return Ok(None);
+        }
+        stages.take_back(settings).await?;
+        if self.lanes.contains(&Lane::Store) {
+            stages.mark_duplicates(settings).await?;
+        }
+        // A single stage knows only a part of what the lock covers.
+        if self.lanes.len() < Lane::ALL.len() || is_stopped {
+            return Ok(None);
+        }
+        keeping.finish().await.map(Some)
+    }
+}
