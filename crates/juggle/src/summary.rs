@@ -10,9 +10,7 @@ use flow::{
     failure::Reason,
     job::Group,
     lane::Lane,
-    counters::Counters,
     queue::JobQueue,
-    reason::Reason,
     worker::{Ended, Until},
 };
 use indicatif::{HumanBytes, HumanCount};
@@ -127,13 +125,13 @@ impl Summary {
         let corpus = if is_pipeline { Some(read_totals(stages).await?) } else { None };
         let lane_summary = |&lane: &Lane| {
             let (now, before) = (now.lane(lane), before.lane(lane));
-            let counters = &stages.meters[lane.index()];
+            let counters = &stages.counters[lane.index()];
             let [done, dead, retried] = if is_pipeline {
                 [now.done, now.dead, now.retried]
             } else {
-                [&counters.done, &counters.dead, &counters.retried].map(Counters::get)
+                [counters.done.get(), counters.dead.get(), counters.retried.get()]
             };
-            let (skipped, bytes) = (before.done.min(now.done), Counters::get(&counters.bytes));
+            let (skipped, bytes) = (before.done.min(now.done), counters.bytes.get());
             (lane.name(), LaneSummary { done, dead, retried, skipped, bytes })
         };
         let lane_summaries: BTreeMap<_, _> = lanes.iter().map(lane_summary).collect();
