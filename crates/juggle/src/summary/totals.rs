@@ -70,10 +70,11 @@ impl CorpusTotals {
                 totals.rows.push(DocumentRow { document: document.clone(), meta, stats });
             }
         }
-        let vocabulary = process::counts::vocabulary::merge(blobs, distinct).map_err(|error| match error {
-            ProcessError::Blob(error) => error.into(),
-            error => CliError::caused(Exit::File, &error).advise(MEND),
-        })?;
+        let vocabulary =
+            process::counts::vocabulary::merge(blobs, distinct).map_err(|error| match error {
+                ProcessError::Blob(error) => error.into(),
+                error => CliError::caused(Exit::File, &error).advise(MEND),
+            })?;
         (totals.tokens, totals.distinct_tokens) = (vocabulary.tokens, vocabulary.distinct);
         Ok(totals)
     }
