@@ -22,7 +22,7 @@ pub(crate) fn warn_before(options: &Options, by: TokensBy) {
     } else if let (TokensBy::Tokenizer, Some(told)) = (by, impossible(list)) {
         tracing::warn!(
             "{told} with --tokenizer {}; write each word on a line, as it stands in tokens/",
-            options.tokenizer
+            options.tokenization.tokenizer
         );
     }
 }
@@ -52,13 +52,15 @@ fn impossible(list: &StopWords) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use process::tokens::tokenization::Tokenization;
+
     use super::*;
 
     #[test]
     fn the_first_ten_are_named_and_the_rest_is_counted() {
         let list = |count: usize| {
             let lines: String = (0..count).map(|n| format!("a b{n}\n")).collect();
-            StopWords::from_lines("sw.txt", &lines, &Options::default())
+            StopWords::from_lines("sw.txt", &lines, &Tokenization::default())
         };
         assert_eq!(impossible(&list(0)), None);
         assert_eq!(impossible(&list(1)).unwrap(), "1 of the stop words in 'sw.txt' can be no token ('a b0')");

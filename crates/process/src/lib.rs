@@ -20,6 +20,7 @@
 //! * [`exec`]: a command of the user's in place of a processor;
 //! * [`stage`]: the stage that the worker runs; [`vocabulary`]: totals over all documents.
 
+mod choice;
 pub mod config;
 pub mod counts;
 mod document;

@@ -1,8 +1,7 @@
-//! What `stats/` says of a text.
+//! The measures of a text, which are written to `stats/`.
 
 pub(crate) mod language;
 pub(crate) mod lexical_diversity;
-mod sentence_rules;
 pub(crate) mod sentences;
 pub(crate) mod text_length;
 
@@ -11,75 +10,76 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 use serde::Serialize;
 use uax29::token_counts::{SHORT_BYTES, SortedCounts};
 
-use crate::{
-    measures::language::{Language, Sample},
-    measures::lexical_diversity::{LexicalDiversity, WINDOW},
-    measures::text_length::TextLength,
+use self::{
+    language::{Language, LanguageSample},
+    lexical_diversity::{LexicalDiversity, WINDOW},
+    text_length::TextLength,
 };
 
-/// How many of the longest words are told.
+/// The number of longest words that are listed.
 const LONGEST_WORDS: usize = 10;
 
-/// A word is long by LIX from so many characters on.
+/// The length from which on a word is long by LIX, in characters.
 const LONG_WORD: usize = 7;
 
-/// What `stats/` says of a text.
+/// The measures of a text.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct TextMeasures {
-    /// Length in bytes.
+    /// The length in bytes.
     pub bytes: u64,
-    /// Lines: line feeds, and one for what follows the last.
+    /// The number of line feeds, plus one if text follows the last.
     pub lines: u64,
-    /// Unicode scalar values.
+    /// The number of Unicode scalar values.
     pub characters: u64,
-    /// Tokens.
+    /// The number of tokens.
     pub words: u64,
-    /// Different tokens.
+    /// The number of distinct tokens.
     pub distinct_words: u64,
-    /// Tokens that occur once.
+    /// The number of tokens that occur once.
     pub hapaxes: u64,
     /// `distinct_words` over `words`, rounded to six decimals; 0 without words.
     pub type_token_ratio: f64,
-    /// At most ten: most characters first, then rising by bytes.
+    /// The ten longest words: by characters descending, then by bytes ascending.
     pub longest_words: Vec<String>,
-    /// Different runs of tokens, where runs are counted.
+    /// The number of distinct n-grams, if n-grams are counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distinct_ngrams: Option<u64>,
-    /// Sentences of UAX #29 with a letter or number, where line ends within a paragraph count as spaces. A paragraph
-    /// ends at a blank line, after 64 characters without letter or number, or when it is over 16 KiB.
+    /// The number of sentences of UAX #29 with a letter or number, if sentences are counted. Line ends within a paragraph
+    /// count as spaces. A paragraph ends at a blank line, after 64 characters without a letter or number, or after 16 KiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sentences: Option<u64>,
-    /// How hard it is to read, where sentences are counted and there are any.
+    /// The readability, if sentences are counted and there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub readability: Option<Readability>,
-    /// How its vocabulary is spread and grows.
+    /// The distribution and growth of the vocabulary.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lexical: Option<Lexical>,
-    /// The language it seems to be in, where it has words of any.
+    /// The language that the text seems to be in, if it has words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
 }
 
-/// How hard a text is to read, by measures that need no syllables. Rounded to six decimals.
+/// The readability of a text, by measures that need no syllables. Rounded to six decimals.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Readability {
-    /// Automated readability index (Smith and Senter 1967): 4.71 · characters / words + 0.5 · words / sentences − 21.43.
+    /// The automated readability index (Smith and Senter 1967): 4.71 · characters / words + 0.5 · words / sentences − 21.43.
     pub automated_readability_index: f64,
-    /// Coleman and Liau 1975: 0.0588 · characters in 100 words − 0.296 · sentences in 100 words − 15.8.
+    /// The index of Coleman and Liau (1975): 0.0588 · characters in 100 words − 0.296 · sentences in 100 words − 15.8.
     pub coleman_liau_index: f64,
-    /// Björnsson 1968: words / sentences + 100 · words of seven characters and more / words.
+    /// LIX (Björnsson 1968): words / sentences + 100 · words of seven characters and more / words.
     pub lix: f64,
 }
 
-/// How the vocabulary of a text is spread and grows. Rounded to six decimals.
+/// The distribution and growth of a vocabulary. Rounded to six decimals.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Lexical {
-    /// The mean type-token ratio of all windows of 500 tokens (MATTR); none for a shorter text.
+    /// The mean type-token ratio of all windows of 500 tokens (MATTR), or `None` for a shorter text.
     pub moving_average_type_token_ratio: Option<f64>,
-    /// Heaps' law, distinct = k · tokens^beta: least squares over logarithms at 64, 128, 256, … tokens and the end; none
-    /// with fewer than three such points.
+    /// The constants of Heaps' law, distinct = k · tokens^beta: least squares over logarithms at 64, 128, 256, … tokens and
+    /// the end. `None` with fewer than three such points.
     pub heaps: Option<Heaps>,
-    /// Zipf's law, count ~ rank^-exponent: least squares over logarithms of all ranks; none with fewer than three.
+    /// The exponent of Zipf's law, count ~ rank^-exponent: least squares over logarithms of all ranks. `None` with fewer than
+    /// three ranks.
     pub zipf_exponent: Option<f64>,
 }
 
@@ -92,19 +92,19 @@ pub struct Heaps {
     pub beta: f64,
 }
 
-/// All measures but `distinct_ngrams`. What was not looked at is left out.
-pub(crate) fn measured(
+/// Computes all measures except `distinct_ngrams`. Measures whose input is `None` are `None`.
+pub(crate) fn measure(
     words: u64,
     sorted: &SortedCounts<'_>,
-    extent: &TextLength,
+    length: &TextLength,
     sentences: Option<u64>,
-    succession: Option<LexicalDiversity>,
-    sample: Option<Sample>,
+    diversity: Option<LexicalDiversity>,
+    sample: Option<LanguageSample>,
 ) -> TextMeasures {
     TextMeasures {
-        bytes: extent.bytes,
-        lines: extent.lines(),
-        characters: extent.characters,
+        bytes: length.bytes,
+        lines: length.lines(),
+        characters: length.characters,
         words,
         distinct_words: sorted.len() as u64,
         hapaxes: sorted.hapaxes() as u64,
@@ -113,23 +113,26 @@ pub(crate) fn measured(
         distinct_ngrams: None,
         sentences,
         readability: sentences.and_then(|sentences| readability(sorted, words, sentences)),
-        lexical: succession.map(|succession| lexical(&succession, sorted)),
+        lexical: diversity.map(|diversity| lexical(&diversity, sorted)),
         language: sample.and_then(|sample| Language::of(&sample)),
     }
 }
 
-/// Six decimals, so that it is written with no more.
+/// Rounds a number to six decimals, so that it is written with no more.
 pub(crate) fn rounded(number: f64) -> f64 {
     (number * 1e6).round() / 1e6
 }
 
+/// Returns the number of characters of a word in UTF-8.
 fn characters(word: &[u8]) -> usize {
     word.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
 }
 
+/// Returns the longest words.
 fn longest(sorted: &SortedCounts<'_>) -> Vec<String> {
     let mut longest = Longest::default();
     sorted.long().for_each(|token| longest.take(token));
+    // Short words are examined only if the long ones are too few.
     if longest.bytes_min() <= SHORT_BYTES {
         sorted.for_each_short(|token| longest.take(token));
     }
@@ -137,12 +140,12 @@ fn longest(sorted: &SortedCounts<'_>) -> Vec<String> {
     words.into_iter().map(|(_, word)| String::from_utf8_lossy(&word).into_owned()).collect()
 }
 
-/// The longest so far. The greatest is the one that goes first: the fewest characters, then the last by bytes.
+/// The longest words so far. The maximum of the heap is replaced first: the fewest characters, then the last by bytes.
 #[derive(Default)]
 struct Longest(BinaryHeap<(Reverse<usize>, Vec<u8>)>);
 
 impl Longest {
-    /// How many bytes a word must have to be one of them.
+    /// Returns the minimum length in bytes of a word that can be one of them: a character has at least one byte.
     fn bytes_min(&self) -> usize {
         self.0.peek().filter(|_| self.0.len() == LONGEST_WORDS).map_or(0, |(characters, _)| characters.0)
     }
@@ -177,20 +180,20 @@ fn readability(sorted: &SortedCounts<'_>, words: u64, sentences: u64) -> Option<
     })
 }
 
-fn lexical(succession: &LexicalDiversity, sorted: &SortedCounts<'_>) -> Lexical {
+fn lexical(diversity: &LexicalDiversity, sorted: &SortedCounts<'_>) -> Lexical {
     debug_assert_eq!(WINDOW, 500, "the name of the measure says so");
-    let growth = succession.growth().into_iter().filter(|(tokens, _)| *tokens >= 64);
+    let growth = diversity.growth().into_iter().filter(|(tokens, _)| *tokens >= 64);
     let mut ranks = Vec::with_capacity(sorted.len());
     sorted.for_each(|_, n| ranks.push((ranks.len() as u64 + 1, n)));
     Lexical {
-        moving_average_type_token_ratio: succession.moving_ratio().map(rounded),
+        moving_average_type_token_ratio: diversity.moving_ratio().map(rounded),
         heaps: fitted(growth).map(|(k, beta)| Heaps { k: rounded(k), beta: rounded(beta) }),
         zipf_exponent: fitted(ranks.into_iter()).map(|(_, slope)| rounded(-slope)),
     }
 }
 
-/// The factor and exponent of the power law that fits best, by least squares over logarithms; none where there are fewer
-/// than three points.
+/// Returns the factor and exponent of the power law that fits best, by least squares over logarithms, or `None` with
+/// fewer than three points.
 fn fitted(points: impl Iterator<Item = (u64, u64)>) -> Option<(f64, f64)> {
     let points: Vec<(f64, f64)> = points.map(|(x, y)| ((x as f64).ln(), (y as f64).ln())).collect();
     if points.len() < 3 {

@@ -1,176 +1,87 @@
-//! What is done with a text, as far as the user may choose. All of it is part of the results' identity.
+//! The options of the built-in processor. All of them are part of the identity of its results.
 
-use std::{fmt, num::NonZeroUsize, str::FromStr, sync::Arc};
+use std::{num::NonZeroUsize, sync::Arc};
 
-use crate::{processor::Identity, tokens::stop_words::StopWords, tokens::tokenizer::Tokenizer};
+use crate::{
+    choice::choices,
+    processor::Identity,
+    tokens::{
+        filter::{Filter, Numbers},
+        preprocess::{Italics, Letters, Quotes},
+        stop_words::StopWords,
+        tokenization::Tokenization,
+        tokenizer::Tokenizer,
+    },
+};
 
-/// The built-in processor's options. By default the words are exactly those of UAX #29 in lower case, and all are kept.
+/// The options of the built-in processor. By default the words are exactly those of UAX #29 in lower case, and all are
+/// kept.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// What a token is.
-    pub tokenizer: Tokenizer,
-    /// What becomes of upper case; a Hugging Face tokenizer has its own way with it.
-    pub case: Case,
-    /// What becomes of `_italics_`, as they are written in plain text.
-    pub italics: Italics,
-    /// What becomes of typographic quotation marks and apostrophes.
-    pub quotes: Quotes,
-    /// What becomes of characters beyond ASCII.
-    pub letters: Letters,
-    /// What becomes of tokens that are numbers.
+    /// Decides which tokens a text has.
+    pub tokenization: Tokenization,
+    /// Decides about tokens that are numbers.
     pub numbers: Numbers,
-    /// The fewest characters of a token that is kept.
+    /// The minimum length of a token that is kept, in characters.
     pub min_length: usize,
-    /// Tokens that are left out.
+    /// The tokens that are left out.
     pub stop_words: Option<Arc<StopWords>>,
-    /// How many tokens in a row are counted as one; none for one.
+    /// The number of tokens in a row that are counted as one; `None` counts single tokens.
     pub ngrams: Option<NonZeroUsize>,
-    /// Whether sentences are counted, and what is measured by them.
+    /// Decides whether sentences are counted.
     pub sentences: Sentences,
-    /// What is measured besides.
+    /// Decides what else is measured.
     pub measures: Measures,
 }
 
-/// A word that names no choice.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("use one of: {0}")]
-pub struct InvalidChoice(&'static str);
-
-/// An enum of choices by their names; the first is the default.
-macro_rules! choices {
-    ($(#[$doc:meta])* $name:ident { $($(#[$choice_doc:meta])* $choice:ident = $text:literal),+ $(,)? }, $all:literal) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum $name {
-            $($(#[$choice_doc])* $choice),+
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(match self { $(Self::$choice => $text),+ })
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = InvalidChoice;
-
-            fn from_str(text: &str) -> Result<Self, InvalidChoice> {
-                match text { $($text => Ok(Self::$choice),)+ _ => Err(InvalidChoice($all)) }
-            }
-        }
-    };
-}
-
 choices!(
-    /// What becomes of upper case.
-    Case {
-        /// It becomes lower case, by the rules of Unicode for whole words.
-        Lower = "lower",
-        /// It stays.
-        Kept = "keep",
-    },
-    "lower, keep"
-);
-choices!(
-    /// What becomes of the low lines around italics.
-    Italics {
-        /// They stay, and are part of the word by UAX #29.
-        Kept = "keep",
-        /// A low line that does not stand between two letters or digits goes.
-        Stripped = "strip",
-    },
-    "keep, strip"
-);
-choices!(
-    /// What becomes of typographic quotation marks.
-    Quotes {
-        /// They stay.
-        Kept = "keep",
-        /// `‘ ’ ‚ ‛ ′` become `'`, and `“ ” „ ‟ ″` become `"`.
-        Folded = "fold",
-    },
-    "keep, fold"
-);
-choices!(
-    /// What becomes of characters beyond ASCII.
-    Letters {
-        /// They stay.
-        All = "all",
-        /// They go, before words are looked for: `café` becomes `caf`.
-        Ascii = "ascii",
-    },
-    "all, ascii"
-);
-choices!(
-    /// What becomes of numbers: tokens that begin with a digit and have nothing but digits, `.`, `,` and `'`.
-    Numbers {
-        /// They stay.
-        Keep = "keep",
-        /// They go.
-        Drop = "drop",
-        /// Each becomes `<num>`.
-        Mask = "mask",
-    },
-    "keep, drop, mask"
-);
-choices!(
-    /// Whether sentences are counted.
+    /// Decides whether sentences are counted.
     Sentences {
-        /// They are not.
+        /// They are not counted.
         Uncounted = "off",
-        /// They are, and readability is measured by them.
+        /// They are counted, and readability is measured.
         Counted = "on",
-    },
-    "off, on"
+    }
 );
 choices!(
-    /// What is measured of a text.
+    /// Decides what is measured of a text.
     Measures {
         /// Lengths, words, distinct words, hapaxes, longest words.
         Basic = "basic",
         /// Also sentences and readability, lexical measures, and the language.
         Full = "full",
-    },
-    "basic, full"
-);
-
-macro_rules! first_is_default {
-    ($($name:ident = $choice:ident),+) => {
-        $(impl Default for $name {
-            fn default() -> Self {
-                Self::$choice
-            }
-        })+
-    };
-}
-first_is_default!(
-    Case = Lower,
-    Italics = Kept,
-    Quotes = Kept,
-    Letters = All,
-    Numbers = Keep,
-    Sentences = Uncounted,
-    Measures = Basic
+    }
 );
 
 impl Options {
-    /// By which name, version and parameters results of these options are known. What is not asked for is not named, so
-    /// that a new option changes nothing for those who do not use it.
+    /// Returns the filter that the options ask for, or `None` if every token is kept as it is.
+    pub(crate) fn filter(&self) -> Option<Filter> {
+        let filter = Filter {
+            numbers: self.numbers,
+            min_length: self.min_length,
+            stop_words: self.stop_words.clone(),
+        };
+        Some(filter).filter(|filter| !filter.is_empty())
+    }
+
+    /// Returns the identity of results that are made with these options. Options with their default are not named, so that
+    /// a new option does not change the identity of results that were made without it.
     #[must_use]
     pub fn identity(&self) -> Identity {
-        let of_case = |identity: Identity| identity.with("case", self.case);
-        let mut identity = match &self.tokenizer {
+        let Tokenization { tokenizer, case, italics, quotes, letters } = &self.tokenization;
+        let of_case = |identity: Identity| identity.with("case", case);
+        let mut identity = match tokenizer {
             Tokenizer::Uax29 => of_case(uax29_identity()),
             Tokenizer::Whitespace => of_case(Identity::new("whitespace", 1)),
             Tokenizer::Regex(pattern) => of_case(Identity::new("regex", 2).with("pattern", pattern)),
             Tokenizer::Spgc => of_case(Identity::new("spgc", 2)),
-            // Case is for the file to say, and where it lies does not matter.
+            // The file decides about case, and its path does not matter.
             Tokenizer::HuggingFace(file) => Identity::new("hf", 1).with("tokenizer_blake3", file.blake3()),
         };
         let asked = [
-            ("italics", self.italics.to_string(), self.italics != Italics::Kept),
-            ("quotes", self.quotes.to_string(), self.quotes != Quotes::Kept),
-            ("letters", self.letters.to_string(), self.letters != Letters::All),
+            ("italics", italics.to_string(), *italics != Italics::Kept),
+            ("quotes", quotes.to_string(), *quotes != Quotes::Kept),
+            ("letters", letters.to_string(), *letters != Letters::All),
             ("numbers", self.numbers.to_string(), self.numbers != Numbers::Keep),
             ("min_length", self.min_length.to_string(), self.min_length > 1),
             ("sentences", self.sentences.to_string(), self.sentences != Sentences::Uncounted),
@@ -204,18 +115,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_asked_for_is_not_named() {
+    fn options_with_their_default_are_not_named() {
         assert_eq!(Options::default().identity(), uax29_identity().with("case", "lower"));
         let numbers = Options { numbers: Numbers::Mask, min_length: 1, ..Options::default() };
         assert_eq!(numbers.identity(), Options::default().identity().with("numbers", "mask"));
     }
 
     #[test]
-    fn choices_are_read_as_they_are_written() {
+    fn choices_are_parsed_as_they_are_written() {
         for choice in [Numbers::Keep, Numbers::Drop, Numbers::Mask] {
             assert_eq!(choice.to_string().parse(), Ok(choice));
         }
-        let told = "some".parse::<Numbers>().unwrap_err().to_string();
-        assert_eq!(told, "use one of: keep, drop, mask");
+        let error = "some".parse::<Numbers>().unwrap_err().to_string();
+        assert_eq!(error, "use one of: keep, drop, mask");
     }
 }

@@ -1,10 +1,11 @@
 //! The tokens of one chunk, in order and counted.
 
 pub(crate) mod buffer_pool;
-pub(crate) mod filter;
-pub(crate) mod preprocess;
+pub mod filter;
+pub mod preprocess;
 pub(crate) mod sink;
 pub mod stop_words;
+pub mod tokenization;
 pub mod tokenizer;
 mod word_list;
 

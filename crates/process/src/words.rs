@@ -1,6 +1,6 @@
-//! Tokenise, count, measure: the built-in processor, for any tokeniser.
+//! The built-in processor: tokenizes, counts and measures, with any tokenizer.
 //!
-//! A tokeniser is a function that gives the tokens of a text in order:
+//! A tokenizer is a function that passes on the tokens of a text in order:
 //!
 //! ```
 //! use process::{processor::Identity, tokens::Tokens, words::Words};
@@ -25,34 +25,34 @@ use uax29::{
 
 use crate::{
     counts::ngrams::NgramCounts,
-    measures::language::Sample,
-    measures::lexical_diversity::LexicalDiversity,
-    measures::sentences::{Sentences, SentencesOfChunk},
-    measures::text_length::TextLength,
-    measures::{TextMeasures, measured},
-    options::{self, Measures, Options},
+    measures::{
+        TextMeasures,
+        language::LanguageSample,
+        lexical_diversity::LexicalDiversity,
+        measure,
+        sentences::{ChunkSentences, SentenceCounter},
+        text_length::TextLength,
+    },
+    options::{Measures, Options, Sentences},
     processor::{Identity, Processor},
-    tokens::Tokens,
-    tokens::buffer_pool::BufferPool,
-    tokens::filter::Filter,
-    tokens::preprocess::preprocessed,
+    tokens::{Tokens, buffer_pool::BufferPool, filter::Filter},
 };
 
-/// Gives the tokens of a text in order.
-type Tokenise = dyn Fn(&str, &mut Tokens) + Send + Sync;
+/// Passes on the tokens of a text in order.
+type Tokenize = dyn Fn(&str, &mut Tokens) + Send + Sync;
 
-/// A processor that counts and measures the tokens that a function gives.
+/// A processor that counts and measures the tokens of a tokenizer.
 #[derive(Clone)]
 pub struct Words {
     identity: Identity,
-    tokenise: Arc<Tokenise>,
+    tokenize: Arc<Tokenize>,
     filter: Option<Arc<Filter>>,
-    /// How many tokens in a row are counted as one.
+    /// The number of tokens in a row that are counted as one.
     ngrams: usize,
     measures: Measures,
-    sentences: options::Sentences,
+    sentences: Sentences,
     hasher: TokenHasher,
-    spare: Arc<BufferPool>,
+    buffers: Arc<BufferPool>,
 }
 
 impl fmt::Debug for Words {
@@ -62,77 +62,75 @@ impl fmt::Debug for Words {
 }
 
 impl Words {
-    /// The words of UAX #29, lower-cased.
+    /// Returns the processor for the words of UAX #29 in lower case.
     #[must_use]
     pub fn uax29() -> Self {
         Self::of(Options::default())
     }
 
-    /// What the options ask for.
+    /// Returns the processor for these options.
     #[must_use]
     pub fn of(options: Options) -> Self {
         Self {
             identity: options.identity(),
-            filter: Filter::of(&options).map(Arc::new),
+            filter: options.filter().map(Arc::new),
             ngrams: options.ngrams.map_or(1, usize::from),
             measures: options.measures,
             sentences: options.sentences,
             hasher: TokenHasher::default(),
-            spare: Arc::default(),
-            tokenise: Arc::new(move |text, tokens| {
-                options.tokenizer.tokenize(&preprocessed(text, &options), options.case, tokens);
-            }),
+            buffers: Arc::default(),
+            tokenize: Arc::new(move |text, tokens| options.tokenization.tokenize(text, tokens)),
         }
     }
 
-    /// The tokens that `tokenise` gives for a chunk of text. For the same bytes with every configuration it treats
-    /// each line by itself.
-    pub fn new(identity: Identity, tokenise: impl Fn(&str, &mut Tokens) + Send + Sync + 'static) -> Self {
-        let tokenise = Arc::new(move |text: &str, tokens: &mut Tokens| {
-            tokenise(text, tokens);
+    /// Returns a processor for another tokenizer, which `identity` must name. For the same bytes with every configuration,
+    /// `tokenize` treats each line by itself.
+    pub fn new(identity: Identity, tokenize: impl Fn(&str, &mut Tokens) + Send + Sync + 'static) -> Self {
+        let tokenize = Arc::new(move |text: &str, tokens: &mut Tokens| {
+            tokenize(text, tokens);
             tokens.check();
         });
-        Self { identity, tokenise, ..Self::uax29() }
+        Self { identity, tokenize, ..Self::uax29() }
     }
 
-    /// Takes the tokens of a text of this length.
+    /// Returns room for the tokens of a text of this length.
     pub(crate) fn tokens(&self, text_bytes: usize) -> Tokens {
-        self.spare.tokens(&self.hasher, text_bytes).filtered(self.filter.clone())
+        self.buffers.tokens(&self.hasher, text_bytes).filtered(self.filter.clone())
     }
 
-    /// What a chunk yields that has these tokens.
+    /// Returns the part of a chunk that has these tokens.
     pub(crate) fn part(&self, text: &str, tokens: Tokens) -> WordsPart {
         WordsPart {
             tokens,
-            extent: TextLength::of(text),
-            sentences: self.counts_sentences().then(|| SentencesOfChunk::of(text)),
-            sample: (self.measures == Measures::Full).then(|| Sample::of(text)),
+            length: TextLength::of(text),
+            sentences: self.counts_sentences().then(|| ChunkSentences::of(text)),
+            sample: (self.measures == Measures::Full).then(|| LanguageSample::of(text)),
         }
     }
 
     fn counts_sentences(&self) -> bool {
-        self.sentences == options::Sentences::Counted || self.measures == Measures::Full
+        self.sentences == Sentences::Counted || self.measures == Measures::Full
     }
 }
 
-/// What one chunk yields.
+/// The results of one chunk.
 #[derive(Debug)]
 pub struct WordsPart {
     tokens: Tokens,
-    extent: TextLength,
-    sentences: Option<SentencesOfChunk>,
-    sample: Option<Sample>,
+    length: TextLength,
+    sentences: Option<ChunkSentences>,
+    sample: Option<LanguageSample>,
 }
 
-/// What the chunks so far add up to.
+/// The results of the chunks so far.
 #[derive(Debug)]
 pub struct WordsWhole {
-    tally: TokenCounts,
-    extent: TextLength,
-    sentences: Option<Sentences>,
+    counts: TokenCounts,
+    length: TextLength,
+    sentences: Option<SentenceCounter>,
     ngrams: Option<NgramCounts>,
-    succession: Option<LexicalDiversity>,
-    sample: Option<Sample>,
+    diversity: Option<LexicalDiversity>,
+    sample: Option<LanguageSample>,
 }
 
 impl Processor for Words {
@@ -147,24 +145,26 @@ impl Processor for Words {
     fn begin(&self) -> WordsWhole {
         let full = self.measures == Measures::Full;
         WordsWhole {
-            tally: TokenCounts::new(self.hasher.clone()),
-            extent: TextLength::default(),
-            sentences: self.counts_sentences().then(Sentences::default),
+            counts: TokenCounts::new(self.hasher.clone()),
+            length: TextLength::default(),
+            sentences: self.counts_sentences().then(SentenceCounter::default),
             ngrams: (self.ngrams > 1).then(|| NgramCounts::new(self.ngrams, self.hasher.clone())),
-            succession: full.then(LexicalDiversity::default),
-            sample: full.then(Sample::default),
+            diversity: full.then(LexicalDiversity::default),
+            sample: full.then(LanguageSample::default),
         }
     }
 
     fn chunk(&self, text: &str) -> WordsPart {
         let mut tokens = self.tokens(text.len());
-        pieces(text).into_iter().for_each(|piece| (self.tokenise)(piece, &mut tokens));
+        // A long line is cut here at the places at which a smaller window would have cut it, so that the tokens are the
+        // same with all sizes.
+        pieces(text).into_iter().for_each(|piece| (self.tokenize)(piece, &mut tokens));
         self.part(text, tokens)
     }
 
     fn merge(&self, whole: &mut WordsWhole, part: WordsPart, tokens: &mut dyn Write) -> io::Result<()> {
-        let WordsPart { tokens: found, extent, sentences, sample } = part;
-        whole.extent.add(&extent);
+        let WordsPart { tokens: found, length, sentences, sample } = part;
+        whole.length.add(&length);
         if let (Some(whole), Some(part)) = (&mut whole.sentences, sentences) {
             whole.merge(part);
         }
@@ -174,26 +174,26 @@ impl Processor for Words {
         if let Some(ngrams) = &mut whole.ngrams {
             found.iter().for_each(|token| ngrams.add(token));
         }
-        if let Some(succession) = &mut whole.succession {
-            found.iter().for_each(|token| succession.add(token));
+        if let Some(diversity) = &mut whole.diversity {
+            found.iter().for_each(|token| diversity.add(token));
         }
         tokens.write_all(found.lines())?;
         let (lines, mut counts) = found.into_parts();
-        whole.tally.merge(&mut counts);
-        self.spare.keep_lines(lines);
-        self.spare.keep_counts(counts);
+        whole.counts.merge(&mut counts);
+        self.buffers.keep_lines(lines);
+        self.buffers.keep_counts(counts);
         Ok(())
     }
 
     fn finish(&self, whole: WordsWhole, counts: &mut dyn Write) -> io::Result<TextMeasures> {
-        let WordsWhole { tally, extent, sentences, ngrams, succession, sample } = whole;
-        let sorted = tally.sorted();
+        let WordsWhole { counts: tokens, length, sentences, ngrams, diversity, sample } = whole;
+        let sorted = tokens.sorted();
         let ngrams = ngrams.as_ref().map(|ngrams| ngrams.counts().sorted());
         ngrams.as_ref().unwrap_or(&sorted).write(counts)?;
-        let measures =
-            measured(tally.total(), &sorted, &extent, sentences.map(Sentences::finish), succession, sample);
+        let sentences = sentences.map(SentenceCounter::finish);
+        let measures = measure(tokens.total(), &sorted, &length, sentences, diversity, sample);
         let distinct_ngrams = ngrams.map(|ngrams| ngrams.len() as u64);
-        self.spare.keep_counts(tally);
+        self.buffers.keep_counts(tokens);
         Ok(TextMeasures { distinct_ngrams, ..measures })
     }
 }
@@ -203,7 +203,12 @@ mod tests {
     use std::num::NonZeroUsize;
 
     use super::*;
-    use crate::tokens::stop_words::StopWords;
+    use crate::tokens::{
+        filter::Numbers,
+        preprocess::{Italics, Quotes},
+        stop_words::StopWords,
+        tokenization::Tokenization,
+    };
 
     fn measured(chunks: &[&str]) -> (TextMeasures, String, String) {
         measured_by(&Words::uax29(), chunks)
@@ -237,15 +242,18 @@ mod tests {
         assert_eq!(measures, expected);
     }
 
-    /// Everything that can be asked for, over cuts at all line ends.
+    /// With all options, and cuts at all line ends.
     #[test]
-    fn where_a_text_is_cut_changes_nothing_whatever_is_asked_for() {
+    fn cuts_change_nothing_with_any_options() {
         let options = Options {
-            italics: options::Italics::Stripped,
-            quotes: options::Quotes::Folded,
-            numbers: options::Numbers::Mask,
+            tokenization: Tokenization {
+                italics: Italics::Stripped,
+                quotes: Quotes::Folded,
+                ..Tokenization::default()
+            },
+            numbers: Numbers::Mask,
             min_length: 2,
-            stop_words: Some(Arc::new(StopWords::from_lines("", "the\nof\n", &Options::default()))),
+            stop_words: Some(Arc::new(StopWords::from_lines("", "the\nof\n", &Tokenization::default()))),
             ngrams: NonZeroUsize::new(3),
             measures: Measures::Full,
             ..Options::default()
@@ -276,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_ten_longest_words_are_told() {
+    fn only_the_ten_longest_words_are_listed() {
         let text: String = (1..=30).map(|n| "x".repeat(n) + " " + &"y".repeat(n) + "\n").collect();
         let (measures, ..) = measured(&[&text]);
         let lengths: Vec<_> = measures.longest_words.iter().map(String::len).collect();

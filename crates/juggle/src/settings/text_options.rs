@@ -3,8 +3,13 @@
 use std::{ffi::OsString, num::NonZeroUsize, sync::Arc};
 
 use process::{
-    options::{Case, Italics, Letters, Options, Quotes, Sentences},
-    tokens::stop_words::StopWords,
+    options::{Options, Sentences},
+    tokens::{
+        preprocess::{Italics, Letters, Quotes},
+        stop_words::StopWords,
+        tokenization::Tokenization,
+        tokenizer::Case,
+    },
 };
 
 use super::{
@@ -21,28 +26,30 @@ const NGRAMS_MAX: usize = 16;
 pub(super) fn resolve(
     from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>,
 ) -> Result<Options, SettingsError> {
-    let options = Options {
+    let tokenization = Tokenization {
         tokenizer: from.one("tokenizer")?,
         case: if on(from, "keep-case")? { Case::Kept } else { Case::Lower },
         italics: if on(from, "strip-italics")? { Italics::Stripped } else { Italics::Kept },
         quotes: if on(from, "fold-quotes")? { Quotes::Folded } else { Quotes::Kept },
         letters: if on(from, "ascii")? { Letters::Ascii } else { Letters::All },
+    };
+    Ok(Options {
         numbers: from.one("numbers")?,
         min_length: from.within("min-length", 1..=1000)?,
-        stop_words: None,
+        stop_words: stop_words(from, &tokenization)?,
         ngrams: NonZeroUsize::new(from.within("ngrams", 1..=NGRAMS_MAX)?),
         sentences: if on(from, "sentences")? { Sentences::Counted } else { Sentences::Uncounted },
         measures: from.one("measures")?,
-    };
-    Ok(Options { stop_words: stop_words(from, &options)?, ..options })
+        tokenization,
+    })
 }
 
 fn stop_words(
     from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>,
-    options: &Options,
+    tokenization: &Tokenization,
 ) -> Result<Option<Arc<StopWords>>, SettingsError> {
     let Some(name) = from.optional::<String>("stop-words")? else { return Ok(None) };
-    match StopWords::of(&name, options) {
+    match StopWords::of(&name, tokenization) {
         Ok(words) => Ok(Some(Arc::new(words))),
         Err(error) => {
             let cause =

@@ -34,7 +34,7 @@ impl ExecConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::Numbers;
+    use crate::tokens::filter::Numbers;
 
     #[test]
     fn another_command_version_or_option_is_another_identity() {

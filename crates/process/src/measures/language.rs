@@ -1,13 +1,13 @@
-//! In which language a text is, by its beginning.
+//! Detects the language of a text by its beginning.
 
 use serde::Serialize;
 
-/// Bytes of the beginning that are looked at.
+/// The length of the beginning that is examined, in bytes.
 const SAMPLE_BYTES: usize = 16 << 10;
 
 /// The beginning of a text.
 #[derive(Debug, Default)]
-pub(crate) struct Sample {
+pub(crate) struct LanguageSample {
     text: String,
     state: State,
 }
@@ -16,18 +16,18 @@ pub(crate) struct Sample {
 enum State {
     #[default]
     Open,
-    /// A character did not fit: none that follows may come in.
+    /// A character did not fit, so no later one may be added.
     Full,
 }
 
-impl Sample {
+impl LanguageSample {
     pub(crate) fn of(text: &str) -> Self {
         let mut sample = Self::default();
         sample.add_text(text);
         sample
     }
 
-    /// What follows, where it is not long enough.
+    /// Adds the beginning of the text that follows, unless the sample is full.
     pub(crate) fn add(&mut self, next: &Self) {
         self.add_text(&next.text);
         if next.state == State::Full {
@@ -47,24 +47,24 @@ impl Sample {
     }
 }
 
-/// What language a text seems to be in.
+/// The language that a text seems to be in.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Language {
-    /// ISO 639-3.
+    /// The code of ISO 639-3.
     pub code: String,
-    /// From 0 to 1, rounded to six decimals.
+    /// The confidence of the detector from 0 to 1, rounded to six decimals.
     pub confidence: f64,
-    /// Whether the detector itself would rely on it.
+    /// `true` if the detector considers the result reliable.
     pub reliable: bool,
 }
 
 impl Language {
-    /// By the letters and groups of three letters of the sample; none where it has no words.
-    pub(crate) fn of(sample: &Sample) -> Option<Self> {
+    /// Detects the language by the letters and trigrams of the sample. Returns `None` if the sample has no words.
+    pub(crate) fn of(sample: &LanguageSample) -> Option<Self> {
         let found = whatlang::detect(&sample.text)?;
         Some(Self {
             code: found.lang().code().to_owned(),
-            confidence: crate::measures::rounded(found.confidence()),
+            confidence: super::rounded(found.confidence()),
             reliable: found.is_reliable(),
         })
     }
@@ -75,16 +75,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_language_is_told_by_the_beginning_however_it_is_cut() {
+    fn the_language_is_detected_by_the_beginning_with_any_cuts() {
         let text = "Es war einmal ein König, der hatte eine Tochter, die war so schön wie der Tag. Später. "
             .repeat(400);
-        let whole = Sample::of(&text);
-        let mut parts = Sample::default();
-        text.split_inclusive('ä').for_each(|piece| parts.add(&Sample::of(piece)));
+        let whole = LanguageSample::of(&text);
+        let mut parts = LanguageSample::default();
+        text.split_inclusive('ä').for_each(|piece| parts.add(&LanguageSample::of(piece)));
         assert_eq!(parts.text, whole.text);
         assert!(whole.text.len() > SAMPLE_BYTES - 4);
         let found = Language::of(&whole).unwrap();
         assert_eq!((found.code.as_str(), found.reliable), ("deu", true));
-        assert_eq!(Language::of(&Sample::of("123 --- 456")), None);
+        assert_eq!(Language::of(&LanguageSample::of("123 --- 456")), None);
     }
 }

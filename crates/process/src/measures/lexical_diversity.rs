@@ -1,22 +1,23 @@
-//! What the order of the tokens shows: how the vocabulary grows, and how varied the text is from place to place.
+//! Measures that need the order of the tokens: the growth of the vocabulary, and the moving type-token ratio.
 
 use std::collections::{HashMap, VecDeque};
 
-/// Tokens of the window of the moving average.
+/// The size of the window of the moving average, in tokens.
 pub(crate) const WINDOW: usize = 500;
 
-/// Takes the tokens of a document in order.
+/// Measures a document while it takes the tokens in order.
 #[derive(Debug, Default)]
 pub(crate) struct LexicalDiversity {
+    /// A number for each distinct token, in the order of their first occurrence.
     numbers: HashMap<Box<[u8]>, usize>,
     tokens: u64,
-    /// The last tokens, and how often each distinct one is among them.
+    /// The last tokens, and the number of times that each distinct token is among them.
     window: VecDeque<usize>,
     in_window: Vec<u32>,
     distinct_in_window: u64,
-    /// The sum over all whole windows.
+    /// The sum of the distinct tokens of all whole windows.
     distinct_sum: u64,
-    /// Distinct tokens after 1, 2, 4, 8, … tokens.
+    /// Numbers of tokens (1, 2, 4, 8, …) with the number of distinct tokens up to there.
     growth: Vec<(u64, u64)>,
 }
 
@@ -52,14 +53,14 @@ impl LexicalDiversity {
         number
     }
 
-    /// The mean over all windows of their type-token ratio (MATTR, Covington and McFall 2010); none where the text is
-    /// shorter than a window.
+    /// Returns the mean type-token ratio of all windows (MATTR, Covington and McFall 2010), or `None` if the text is shorter
+    /// than a window.
     pub(crate) fn moving_ratio(&self) -> Option<f64> {
         let windows = (self.tokens + 1).checked_sub(WINDOW as u64).filter(|windows| *windows > 0)?;
         Some(self.distinct_sum as f64 / windows as f64 / WINDOW as f64)
     }
 
-    /// Distinct tokens by tokens, at powers of two and at the end.
+    /// Returns numbers of tokens with the number of distinct tokens up to there: at powers of two and at the end.
     pub(crate) fn growth(&self) -> Vec<(u64, u64)> {
         let mut growth = self.growth.clone();
         if !self.tokens.is_power_of_two() && self.tokens > 0 {

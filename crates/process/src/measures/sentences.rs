@@ -1,75 +1,70 @@
-//! How many sentences a text has, in a definition that does not depend on how the text is read.
+//! Counts sentences, in a definition that does not depend on how the text is read.
 //!
 //! Books are wrapped by hand, and UAX #29 ends a sentence at every line end (SB4), so its plain count would be one of
 //! lines. The definition here:
 //!
-//! 1. A text falls into *pieces* at blank lines (nothing but spaces and tabs before the line feed). A piece also ends
-//!    after 64 characters in a row without letter or number (a ruled line), at the first space once it has
-//!    16 KiB, and at 32 KiB in any case.
+//! 1. A text is split into *pieces* at blank lines (nothing but spaces and tabs before the line feed). A piece also ends
+//!    after 64 characters in a row without a letter or number (a ruled line), at the first space after 16 KiB, and at
+//!    32 KiB in any case.
 //! 2. Within a piece a line feed counts as a space.
-//! 3. The sentences are those that UAX #29 finds in each piece and that contain a letter or number.
+//! 3. The sentences are those of UAX #29 in each piece that contain a letter or number.
 //!
-//! The two limits keep memory small, and the time linear on texts made to be slow.
+//! The limits keep memory small, and the time linear for texts that are made to be slow.
 //!
-//! [`Sentences`] takes a text character by character, so it does not matter in which portions. Its state right after a
-//! blank line does not depend on what was before; that is what lets chunks be counted apart ([`SentencesOfChunk`]): the
-//! lines up to the first blank line of a chunk are kept as text, the rest is counted from a fresh state, and merging
-//! replays the kept lines and takes over the rest.
+//! [`SentenceCounter`] takes a text character by character, so the portions do not matter. Its state after a blank line
+//! does not depend on the text before. So chunks can be counted independently ([`ChunkSentences`]): the lines up to the
+//! first blank line of a chunk are kept as text, and the rest is counted from a fresh state. Merging takes the kept lines
+//! first and then the count of the rest.
 
-use super::sentence_rules;
+use unicode_segmentation::UnicodeSegmentation;
 
-/// A piece ends at the first space from here on.
+/// The length from which on a piece ends at a space, in bytes.
 const PIECE_BYTES: usize = 16 << 10;
 
-/// A piece ends here in any case.
+/// The length at which a piece ends in any case, in bytes.
 const PIECE_BYTES_MAX: usize = 32 << 10;
 
-/// A piece ends after so many characters in a row without letter or number.
+/// The number of characters in a row without a letter or number after which a piece ends.
 const SILENCE_MAX: usize = 64;
 
 /// Counts the sentences of a text that comes in portions.
 #[derive(Debug)]
-pub(crate) struct Sentences {
+pub(crate) struct SentenceCounter {
     ended: u64,
     piece: String,
-    /// Characters since the last letter or number of the piece.
+    /// The number of characters since the last letter or number of the piece.
     silent: usize,
     line: Line,
 }
 
-/// What is known of the line so far.
+/// The state of the current line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Line {
     Blank,
     Written,
 }
 
-impl Default for Sentences {
+impl Default for SentenceCounter {
     fn default() -> Self {
         Self { ended: 0, piece: String::new(), silent: 0, line: Line::Blank }
     }
 }
 
-impl Sentences {
+impl SentenceCounter {
     /// Takes the next portion of the text.
     pub(crate) fn push(&mut self, text: &str) {
-        for line in text.split_inclusive('\n') {
-            match self.silence_after_plain(line) {
-                Some(silent) => self.push_plain(line, silent),
-                None => line.chars().for_each(|c| self.push_char(c)),
-            }
-        }
+        text.chars().for_each(|c| self.push_char(c));
     }
 
-    /// Takes what the next chunk yielded.
-    pub(crate) fn merge(&mut self, part: SentencesOfChunk) {
-        self.push(&part.head);
-        if let Some(rest) = part.rest {
+    /// Takes the sentences of the next chunk.
+    pub(crate) fn merge(&mut self, chunk: ChunkSentences) {
+        self.push(&chunk.head);
+        if let Some(rest) = chunk.rest {
             *self = Self { ended: self.ended + rest.ended, ..rest };
         }
     }
 
-    /// The text ends.
+    /// Ends the text and returns the number of its sentences.
     pub(crate) fn finish(mut self) -> u64 {
         self.end_piece();
         self.ended
@@ -99,71 +94,27 @@ impl Sentences {
         }
     }
 
-    /// How many characters are silent after a line, or part of one, within which no piece ends and all is ASCII;
-    /// none where that is not so.
-    fn silence_after_plain(&self, line: &str) -> Option<usize> {
-        let is_short = self.piece.len() + line.len() < PIECE_BYTES;
-        let is_written = line.bytes().any(|byte| !matches!(byte, b' ' | b'\t' | b'\n'));
-        if is_short && is_written && line.is_ascii() {
-            silence_after(line.as_bytes(), self.silent)
-        } else {
-            None
-        }
-    }
-
-    /// The same as [`push_char`](Self::push_char) for each character.
-    fn push_plain(&mut self, line: &str, silent: usize) {
-        self.silent = silent;
-        match line.strip_suffix('\n') {
-            Some(content) => {
-                self.piece.push_str(content);
-                self.piece.push(' ');
-                self.line = Line::Blank;
-            }
-            None => {
-                self.piece.push_str(line);
-                self.line = Line::Written;
-            }
-        }
-    }
-
     fn end_piece(&mut self) {
-        self.ended += sentence_rules::count(&self.piece);
+        self.ended += self.piece.unicode_sentences().count() as u64;
         self.piece.clear();
         self.silent = 0;
     }
 }
 
-/// How many bytes without letter or digit stand at the end of an ASCII text, after `silent` before it; none where
-/// [`SILENCE_MAX`] are reached within. Looks from where that would happen back to the last letter, so it reads few of
-/// the bytes.
-fn silence_after(text: &[u8], silent: usize) -> Option<usize> {
-    let (mut begun, mut before) = (0, silent);
-    loop {
-        let run = text[begun..].iter().take(SILENCE_MAX - before);
-        let run_len = run.len();
-        match run.rev().position(u8::is_ascii_alphanumeric) {
-            Some(after) => (begun, before) = (begun + run_len - after, 0),
-            None if before + run_len < SILENCE_MAX => return Some(before + run_len),
-            None => return None,
-        }
-    }
-}
-
-/// What one chunk knows of the sentences.
+/// The sentences of one chunk.
 #[derive(Debug)]
-pub(crate) struct SentencesOfChunk {
-    /// The text up to and with the first blank line that is one for sure; else all of it.
+pub(crate) struct ChunkSentences {
+    /// The text up to and including the first line that is certainly blank; the whole text if there is none.
     head: String,
-    /// What follows that blank line.
-    rest: Option<Sentences>,
+    /// The sentences after that blank line.
+    rest: Option<SentenceCounter>,
 }
 
-impl SentencesOfChunk {
+impl ChunkSentences {
     pub(crate) fn of(text: &str) -> Self {
         match blank_line_end(text) {
             Some(end) => {
-                let mut rest = Sentences::default();
+                let mut rest = SentenceCounter::default();
                 rest.push(&text[end..]);
                 Self { head: text[..end].to_owned(), rest: Some(rest) }
             }
@@ -172,8 +123,8 @@ impl SentencesOfChunk {
     }
 }
 
-/// Where the first blank line ends of which both line feeds are in the text: what stands before the first line feed
-/// may belong to a longer line.
+/// Returns the end of the first blank line whose line feed and the line feed before are both in the text. The text before
+/// the first line feed may belong to a longer line, so it is not a blank line for certain.
 fn blank_line_end(text: &str) -> Option<usize> {
     let mut end = text.find('\n')? + 1;
     for line in text[end..].split_inclusive('\n') {
@@ -192,21 +143,21 @@ mod tests {
     use super::*;
 
     fn count(text: &str) -> u64 {
-        let mut sentences = Sentences::default();
+        let mut sentences = SentenceCounter::default();
         sentences.push(text);
         sentences.finish()
     }
 
     fn count_in_parts(text: &str, cuts: &[usize]) -> u64 {
-        let mut sentences = Sentences::default();
+        let mut sentences = SentenceCounter::default();
         let mut from = 0;
         for to in cuts.iter().map(|cut| text.floor_char_boundary(cut % (text.len() + 1))) {
             if to > from {
-                sentences.merge(SentencesOfChunk::of(&text[from..to]));
+                sentences.merge(ChunkSentences::of(&text[from..to]));
                 from = to;
             }
         }
-        sentences.merge(SentencesOfChunk::of(&text[from..]));
+        sentences.merge(ChunkSentences::of(&text[from..]));
         sentences.finish()
     }
 
@@ -221,30 +172,36 @@ mod tests {
 
     #[test]
     fn a_piece_without_an_end_is_cut_at_a_space_or_at_last_anywhere() {
-        let lines = "a line of words.\n".repeat(10_000);
-        assert_eq!(count(&lines), count_by_characters(&lines));
+        assert_eq!(count(&"a line of words.\n".repeat(10_000)), 11);
         assert_eq!(count(&"a".repeat(PIECE_BYTES_MAX * 3)), 3);
         assert_eq!(count(&"word ".repeat(PIECE_BYTES / 5 + 1)), 1);
         assert_eq!(count(&"word ".repeat(PIECE_BYTES / 5 + 2)), 2);
     }
 
-    fn count_by_characters(text: &str) -> u64 {
-        let mut sentences = Sentences::default();
-        text.chars().for_each(|c| sentences.push_char(c));
-        sentences.finish()
+    #[test]
+    fn a_ruled_line_ends_a_piece_in_whatever_portions_it_comes() {
+        for portion in 0..=SILENCE_MAX {
+            let mut sentences = SentenceCounter::default();
+            sentences.push(&("a".to_owned() + &"-".repeat(portion)));
+            sentences.push(&("-".repeat(SILENCE_MAX - portion) + "a"));
+            assert_eq!(sentences.finish(), 2);
+        }
+        assert_eq!(count(&format!("a{}a", "-".repeat(SILENCE_MAX - 1))), 1);
     }
 
     #[test]
-    fn silence_is_counted_over_the_edge() {
-        assert_eq!(silence_after(b"", 5), Some(5));
-        assert_eq!(silence_after(b"--", 5), Some(7));
-        assert_eq!(silence_after(b"--a-", 5), Some(1));
-        assert_eq!(silence_after(b"-a", SILENCE_MAX - 2), Some(0));
-        assert_eq!(silence_after(b"-a", SILENCE_MAX - 1), None);
-        let ruled = format!("a{}a", "-".repeat(SILENCE_MAX));
-        assert_eq!(silence_after(ruled.as_bytes(), 0), None);
-        assert_eq!(silence_after(&ruled.as_bytes()[2..], 0), Some(0));
-        assert_eq!(silence_after("word ".repeat(1000).as_bytes(), 0), Some(1));
+    fn sentences_are_counted_as_readers_do() {
+        for (text, n) in [
+            ("", 0),
+            ("...", 0),
+            ("No end", 1),
+            ("One. Two! Three?", 3),
+            ("“Stop!” he said. He did.", 3),
+            ("It cost 3.14 in the U.S. and e.g. here.", 1),
+            ("Chapter 1. Loomings. 2. Etc.", 4),
+        ] {
+            assert_eq!(count(text), n, "{text:?}");
+        }
     }
 
     proptest! {
@@ -257,7 +214,7 @@ mod tests {
         ) {
             cuts.iter_mut().for_each(|cut| *cut %= text.len() + 1);
             cuts.sort_unstable();
-            prop_assert_eq!(count_in_parts(&text, &cuts), count_by_characters(&text));
+            prop_assert_eq!(count_in_parts(&text, &cuts), count(&text));
         }
     }
 }

@@ -1,12 +1,12 @@
-//! How long a text is.
+//! The length of a text in bytes, characters and lines.
 
-/// How long a text is.
+/// The length of a text.
 #[derive(Debug, Default)]
 pub(crate) struct TextLength {
     pub(crate) bytes: u64,
     pub(crate) characters: u64,
     line_feeds: u64,
-    /// Whether a last line has no line feed.
+    /// 1 if the last line has no line feed, otherwise 0.
     open_lines: u64,
 }
 
@@ -20,16 +20,18 @@ impl TextLength {
         }
     }
 
+    /// Adds the length of the text that follows.
     pub(crate) fn add(&mut self, next: &Self) {
         self.bytes += next.bytes;
         self.characters += next.characters;
         self.line_feeds += next.line_feeds;
+        // An empty text does not continue a line.
         if next.bytes > 0 {
             self.open_lines = next.open_lines;
         }
     }
 
-    /// Line feeds, and one for what follows the last.
+    /// Returns the number of line feeds, plus one if text follows the last.
     pub(crate) const fn lines(&self) -> u64 {
         self.line_feeds + self.open_lines
     }

@@ -1,29 +1,58 @@
-//! What is changed in a text before tokens are looked for. Every line is changed by itself.
+//! Changes a text before it is split into tokens. Every line is changed by itself.
 
 use std::borrow::Cow;
 
-use crate::options::{Italics, Letters, Options, Quotes};
+use crate::choice::choices;
 
-/// The text as the tokenizer gets it.
-pub(crate) fn preprocessed<'a>(text: &'a str, options: &Options) -> Cow<'a, str> {
+choices!(
+    /// Decides about the underscores around `_italics_` in plain text.
+    Italics {
+        /// They stay, and are part of the word by UAX #29.
+        Kept = "keep",
+        /// An underscore that is not between two letters or digits is removed.
+        Stripped = "strip",
+    }
+);
+choices!(
+    /// Decides about typographic quotation marks.
+    Quotes {
+        /// They stay.
+        Kept = "keep",
+        /// `‘ ’ ‚ ‛ ′` become `'`, and `“ ” „ ‟ ″` become `"`.
+        Folded = "fold",
+    }
+);
+choices!(
+    /// Decides about non-ASCII characters.
+    Letters {
+        /// They stay.
+        All = "all",
+        /// They are removed before the text is split: `café` becomes `caf`.
+        Ascii = "ascii",
+    }
+);
+
+/// Returns the text that the tokenizer receives.
+pub(super) fn preprocess(text: &str, italics: Italics, quotes: Quotes, letters: Letters) -> Cow<'_, str> {
     let mut text = Cow::Borrowed(text);
-    if options.italics == Italics::Stripped && text.contains('_') {
+    if italics == Italics::Stripped && text.contains('_') {
         text = Cow::Owned(without_italics(&text));
     }
-    if options.quotes == Quotes::Folded && !text.is_ascii() {
+    if quotes == Quotes::Folded && !text.is_ascii() {
         text = Cow::Owned(text.chars().map(folded).collect());
     }
-    if options.letters == Letters::Ascii && !text.is_ascii() {
+    if letters == Letters::Ascii && !text.is_ascii() {
         text = Cow::Owned(text.chars().filter(char::is_ascii).collect());
     }
     text
 }
 
-/// Without the low lines that do not stand between two letters or digits.
+/// Removes the underscores that are not between two letters or digits.
 fn without_italics(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let (mut rest, mut before) = (text, None);
     while let Some(at) = rest.find('_') {
+        // A run of underscores stays or goes as a whole: `a__b` is one name.
         let run = rest[at..].len() - rest[at..].trim_start_matches('_').len();
         kept.push_str(&rest[..at]);
         let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
@@ -51,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn low_lines_go_but_those_within_words() {
+    fn underscores_are_removed_except_within_words() {
         for (text, expected) in [
             ("_The Iliad_, and _it_", "The Iliad, and it"),
             ("snake_case and a__b", "snake_case and a__b"),
@@ -66,14 +95,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_is_done_in_order() {
-        let options = Options {
-            italics: Italics::Stripped,
-            quotes: Quotes::Folded,
-            letters: Letters::Ascii,
-            ..Options::default()
-        };
-        assert_eq!(preprocessed("_“l’été”_\n", &options), "\"l't\"\n");
-        assert!(matches!(preprocessed("plain", &options), Cow::Borrowed("plain")));
+    fn all_changes_are_made_in_order() {
+        let all = |text| preprocess(text, Italics::Stripped, Quotes::Folded, Letters::Ascii);
+        assert_eq!(all("_“l’été”_\n"), "\"l't\"\n");
+        assert!(matches!(all("plain"), Cow::Borrowed("plain")));
     }
 }

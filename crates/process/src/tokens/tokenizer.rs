@@ -1,8 +1,8 @@
-//! What a token is: UAX #29's words, or one of a few other definitions.
+//! Splits a text into tokens: the words of UAX #29, or one of a few other definitions.
 //!
-//! All of them treat each line by itself, so that where a text is cut changes nothing. A line of 8 MiB or more is cut between
-//! a space and an ASCII letter or digit, at places that follow from the line alone (see [`window`](crate::window)); what
-//! looks at both, such as a pattern that matches a space and a letter, can tell.
+//! Every tokenizer treats each line by itself, so that the places at which a text is cut change nothing. The exception is
+//! a line of 8 MiB or more, which is cut between a space and an ASCII letter or digit, at places that follow from the line
+//! alone (see [`uax29::cuts`]). A pattern that matches a space and a letter can find such a cut.
 
 #[cfg_attr(not(feature = "hf"), path = "tokenizer/hugging_face_absent.rs")]
 pub(crate) mod hugging_face;
@@ -12,56 +12,68 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use regex::Regex;
 
-use crate::{options::Case, tokens::sink::TokenSink, tokens::tokenizer::hugging_face::HuggingFace};
+use self::hugging_face::HuggingFace;
+use super::sink::TokenSink;
+use crate::choice::choices;
 
-/// What a token is. Written `uax29`, `whitespace`, `spgc`, `regex:PATTERN` or `hf:PATH`.
+/// The definition of a token. Written `uax29`, `whitespace`, `spgc`, `regex:PATTERN` or `hf:PATH`.
 #[derive(Debug, Clone, Default)]
 pub enum Tokenizer {
     /// The words of UAX #29 (see the crate [`uax29`]).
     #[default]
     Uax29,
-    /// What stands between white space, with its punctuation.
+    /// The text between white space, with its punctuation.
     Whitespace,
-    /// Every match of a pattern in a line, the leftmost first, none empty.
+    /// Every match of a pattern in a line, the leftmost first, without empty matches.
     Regex(Regex),
-    /// The tokens of the Standardized Project Gutenberg Corpus, nearly: without the learnt model by which sentences are found there.
+    /// Nearly the tokens of the Standardized Project Gutenberg Corpus, which finds sentences with a trained model.
     Spgc,
-    /// The pieces that a Hugging Face `tokenizer.json` makes of each line; where juggle is built with them.
+    /// The pieces into which a Hugging Face `tokenizer.json` splits each line, if juggle is built with the feature `hf`.
     HuggingFace(Arc<HuggingFace>),
 }
 
-/// Why it is no tokenizer.
+choices!(
+    /// Decides about upper case.
+    Case {
+        /// It becomes lower case, by the rules of Unicode for whole words.
+        Lower = "lower",
+        /// It stays.
+        Kept = "keep",
+    }
+);
+
+/// An error in the name of a tokenizer.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum InvalidTokenizer {
-    /// No such one.
+    /// There is no tokenizer of this name.
     #[error(
-        "'{0}' is no tokenizer: use uax29, whitespace, spgc, regex:PATTERN such as regex:[a-z]+, or hf:PATH with a \
+        "unknown tokenizer '{0}': use uax29, whitespace, spgc, regex:PATTERN such as regex:[a-z]+, or hf:PATH with a \
          tokenizer.json"
     )]
     Unknown(String),
-    /// The pattern cannot be understood.
+    /// The pattern is invalid.
     #[error("the pattern cannot be understood: {0}")]
     Pattern(#[from] regex::Error),
-    /// juggle was built without them.
+    /// juggle was built without the feature `hf`.
     #[error(
         "this juggle is built without Hugging Face tokenizers: build it with \
          'cargo build --release --locked -p juggle --features hf'"
     )]
     NotBuiltIn,
     /// The file cannot be read.
-    #[error("read '{path}': {cause}")]
+    #[error("failed to read '{path}': {cause}")]
     Unreadable {
         /// The file.
         path: String,
-        /// What the system says.
+        /// The error of the system.
         cause: String,
     },
-    /// The file cannot be understood.
-    #[error("'{path}' is no tokenizer.json of Hugging Face: {cause}")]
+    /// The file is not a tokenizer.
+    #[error("'{path}' is not a tokenizer.json of Hugging Face: {cause}")]
     NotHuggingFace {
         /// The file.
         path: String,
-        /// What the library says.
+        /// The error of the library.
         cause: String,
     },
 }
@@ -145,13 +157,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_tokenizer_is_told() {
-        let no_file = if cfg!(feature = "hf") { "read 'none'" } else { "-p juggle --features hf" };
-        for (text, told) in
+    fn an_invalid_tokenizer_is_refused_with_advice() {
+        let no_file = if cfg!(feature = "hf") { "failed to read 'none'" } else { "-p juggle --features hf" };
+        for (text, expected) in
             [("words", "use uax29, whitespace"), ("regex:(", "cannot be understood"), ("hf:none", no_file)]
         {
             let error = text.parse::<Tokenizer>().unwrap_err().to_string();
-            assert!(error.contains(told), "{error}");
+            assert!(error.contains(expected), "{error}");
         }
     }
 }

@@ -1,10 +1,16 @@
 //! Texts that nobody wrote: without line ends, without words, without an end.
 
 use super::*;
-use crate::options::Options;
+use crate::{options::Options, tokens::tokenization::Tokenization};
 
-/// Tokens and counts by what options ask for.
-async fn asked_for(options: &Options, config: ProcessConfig, text: &str) -> [String; 3] {
+/// Returns options with this tokenizer.
+fn by(tokenizer: &str) -> Options {
+    let tokenizer = tokenizer.parse().unwrap();
+    Options { tokenization: Tokenization { tokenizer, ..Tokenization::default() }, ..Options::default() }
+}
+
+/// Returns the results with these options.
+async fn results_with(options: &Options, config: ProcessConfig, text: &str) -> [String; 3] {
     let blobs = Arc::new(MemoryBlobs::default());
     blobs.put(name(BlobKind::Text), text.as_bytes());
     let processor = Words::of(options.clone());
@@ -28,11 +34,11 @@ async fn texts_without_words_give_what_the_definition_says() {
 #[tokio::test]
 async fn a_long_line_is_cut_at_the_same_places_for_any_threads_and_chunk() {
     // Matches a space and a letter, so that cuts show.
-    let options = Options { tokenizer: "regex: [a-z]+".parse().unwrap(), ..Options::default() };
+    let options = by("regex: [a-z]+");
     let text = format!("short\n{}\nshort {}", "word ".repeat(5 << 20), "é word".repeat(2 << 20));
-    let first = asked_for(&options, config(1, "whole"), &text).await;
+    let first = results_with(&options, config(1, "whole"), &text).await;
     for (threads, chunk) in [(2, "auto"), (8, "bytes:1"), (2, "bytes:20MiB"), (1, "bytes:1GiB")] {
-        let other = asked_for(&options, config(threads, chunk), &text).await;
+        let other = results_with(&options, config(threads, chunk), &text).await;
         assert!(other == first, "{threads} threads, {chunk}");
     }
 }
@@ -42,13 +48,12 @@ async fn a_long_line_is_cut_at_the_same_places_for_any_threads_and_chunk() {
 async fn pieces_are_the_same_for_any_threads_and_chunk() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&file, crate::tokens::tokenizer::hugging_face::tests::byte_level(0.5)).unwrap();
-    let tokenizer = format!("hf:{}", file.path().display()).parse().unwrap();
-    let options = Options { tokenizer, ..Options::default() };
+    let options = by(&format!("hf:{}", file.path().display()));
     let text = varied_text() + &"the long the".repeat(20_000);
-    let first = asked_for(&options, config(1, "whole"), &text).await;
+    let first = results_with(&options, config(1, "whole"), &text).await;
     assert!(first[0].contains("\nthe\nĠ\nl\no\nn\ng\nĠthe\n"));
     for (threads, chunk) in [(8, "bytes:1"), (2, "auto"), (2, "bytes:1MiB")] {
-        let other = asked_for(&options, config(threads, chunk), &text).await;
+        let other = results_with(&options, config(threads, chunk), &text).await;
         assert!(other == first, "{threads} threads, {chunk}");
     }
 }

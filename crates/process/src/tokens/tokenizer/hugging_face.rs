@@ -137,9 +137,12 @@ fn push(piece: &str, sink: &mut impl TokenSink) {
 pub(crate) mod tests {
     use super::*;
     use crate::{
-        options::{Case, Options},
-        tokens::Tokens,
-        tokens::tokenizer::Tokenizer as Kind,
+        options::Options,
+        tokens::{
+            Tokens,
+            tokenization::Tokenization,
+            tokenizer::{Case, Tokenizer as Kind},
+        },
     };
 
     /// Words between white space and punctuation; cuts and pads, as files that were saved for a model do.
@@ -232,9 +235,9 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_no_tokenizer_is_told_with_its_path() {
+    fn an_invalid_tokenizer_is_named_by_its_path() {
         let missing = "hf:no/such/tokenizer.json".parse::<Kind>().unwrap_err().to_string();
-        assert!(missing.contains("read 'no/such/tokenizer.json': No such file"), "{missing}");
+        assert!(missing.contains("failed to read 'no/such/tokenizer.json': No such file"), "{missing}");
         for (json, told) in [
             ("", "EOF while parsing"),
             ("hello", "expected value at line 1 column 1"),
@@ -250,7 +253,7 @@ pub(crate) mod tests {
             ),
         ] {
             let error = opened(json).unwrap_err().to_string();
-            assert!(error.contains("tokenizer.json' is no tokenizer.json of Hugging Face: "), "{error}");
+            assert!(error.contains("tokenizer.json' is not a tokenizer.json of Hugging Face: "), "{error}");
             assert!(error.contains(told), "{error}");
         }
     }
@@ -259,7 +262,8 @@ pub(crate) mod tests {
     fn results_are_known_by_what_the_file_holds_not_by_where_it_lies_or_case() {
         let identity = |json: &str, case| {
             let tokenizer = Kind::HuggingFace(std::sync::Arc::new(opened(json).unwrap()));
-            Options { tokenizer, case, ..Options::default() }.identity()
+            let tokenization = Tokenization { tokenizer, case, ..Tokenization::default() };
+            Options { tokenization, ..Options::default() }.identity()
         };
         let first = identity(WORD_LEVEL, Case::Lower);
         assert_eq!(identity(WORD_LEVEL, Case::Kept), first);

@@ -1,0 +1,36 @@
+//! The options that decide which tokens a text has.
+
+use std::borrow::Cow;
+
+use super::{
+    preprocess::{Italics, Letters, Quotes, preprocess},
+    sink::TokenSink,
+    tokenizer::{Case, Tokenizer},
+};
+
+/// The options up to the tokenizer. By default the tokens are exactly the words of UAX #29 in lower case.
+#[derive(Debug, Clone, Default)]
+pub struct Tokenization {
+    /// Splits the text into tokens.
+    pub tokenizer: Tokenizer,
+    /// Decides about upper case. A Hugging Face tokenizer ignores it: its file has rules for case.
+    pub case: Case,
+    /// Decides about the underscores around italics.
+    pub italics: Italics,
+    /// Decides about typographic quotation marks.
+    pub quotes: Quotes,
+    /// Decides about non-ASCII characters.
+    pub letters: Letters,
+}
+
+impl Tokenization {
+    /// Returns the text that the tokenizer receives.
+    pub(crate) fn preprocess<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        preprocess(text, self.italics, self.quotes, self.letters)
+    }
+
+    /// Passes the tokens of a text to `sink`, in order.
+    pub(crate) fn tokenize(&self, text: &str, sink: &mut impl TokenSink) {
+        self.tokenizer.tokenize(&self.preprocess(text), self.case, sink);
+    }
+}
