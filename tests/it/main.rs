@@ -8,6 +8,7 @@
 
 mod compare;
 mod distance;
+mod docs;
 mod document_ids;
 mod errors;
 mod exec;

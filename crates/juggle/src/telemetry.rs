@@ -18,6 +18,10 @@ use crate::settings::{
     resolved::Settings,
 };
 
+/// Crates whose log lines are shown at the chosen level. Those of other crates are shown only if they are errors.
+const CRATES: [&str; 10] =
+    ["juggle", "flow", "queue", "sources", "corpus", "fetch", "store", "process", "distance", "export"];
+
 /// Lines for people carry no time; a log in JSON does.
 struct NoTime;
 
@@ -58,8 +62,8 @@ pub fn start(settings: &Settings, bars: MultiProgress) {
         Verbosity::Verbose(1) => LevelFilter::DEBUG,
         Verbosity::Verbose(_) => LevelFilter::TRACE,
     };
-    let ours = ["juggle", "flow", "queue", "fetch", "store", "process"].map(|name| (name, level));
-    let filter = Targets::new().with_default(LevelFilter::ERROR).with_targets(ours);
+    let filter =
+        Targets::new().with_default(LevelFilter::ERROR).with_targets(CRATES.map(|name| (name, level)));
     let is_colored = match settings.color {
         Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
         Color::Always => true,
