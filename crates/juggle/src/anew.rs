@@ -15,9 +15,9 @@ use flow::{
     queue::{BATCH_MAX, JobQueue, Push, QueueError},
 };
 
-use sources::{entry::Entry, snapshot};
+use sources::{entry::Entry, refresh, snapshot};
 
-use crate::{blocking::blocking, exit::CliError, refresh};
+use crate::{blocking::blocking, exit::CliError};
 
 /// Documents at a time: so many that one list of the queue holds their jobs of all lanes.
 pub(crate) const DOCUMENTS_MAX: usize = BATCH_MAX / Lane::ALL.len();

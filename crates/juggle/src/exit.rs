@@ -3,6 +3,7 @@
 use std::{fmt, io, path::Path, process::ExitCode};
 
 use export::error::ExportError;
+use fetch::list::ListError;
 use flow::{
     blobs::BlobError, failure::Reason, machine::MachineFailure, queue::QueueError, worker::WorkerError,
 };
@@ -169,14 +170,17 @@ impl From<ExportError> for CliError {
 
 impl From<SourceError> for CliError {
     fn from(error: SourceError) -> Self {
-        match &error {
+        match error {
+            SourceError::Queue(error) => error.into(),
+            SourceError::Blob(error) => error.into(),
+            SourceError::Download(error) => error.into(),
             SourceError::Argument { .. } => Self::failed_to(Exit::Usage, &error),
-            SourceError::Write { source, .. } if is_full(source) => {
+            SourceError::Write { ref source, .. } if is_full(source) => {
                 Self::failed_to(Exit::DiskFull, &error).advise(MAKE_ROOM)
             }
-            SourceError::Read { source, .. }
-            | SourceError::Write { source, .. }
-            | SourceError::Snapshot { source, .. }
+            SourceError::Read { ref source, .. }
+            | SourceError::Write { ref source, .. }
+            | SourceError::Snapshot { ref source, .. }
                 if MachineFailure::from_any_io(source).is_some() =>
             {
                 let advice =
@@ -189,6 +193,30 @@ impl From<SourceError> for CliError {
             | SourceError::Snapshot { .. }
             | SourceError::Altered { .. }
             | SourceError::Damaged { .. } => Self::failed_to(Exit::File, &error),
+            SourceError::NoTexts => Self::caused(Exit::File, &error)
+                .advise("a line holds a URL, pg:NUMBER or a path; a table needs a column 'url'"),
+            SourceError::NoCatalog => Self::caused(Exit::Usage, &error).advise(
+                "name it, as in --catalog https://www.gutenberg.org/cache/epub/feeds/pg_catalog.csv.gz, or as a file",
+            ),
+            SourceError::Bulk { .. } => Self::caused(Exit::Usage, &error).advise(
+                "fetch them from a mirror: add --mirror https://www.gutenberg.org=https://gutenberg.pglaf.org, \
+                 or name books as pg:NUMBER, pg:FIRST-LAST or with --catalog, which go to mirrors (--gutenberg-mirror BASE \
+                 chooses them); what the site itself offers to robots is \
+                 https://www.gutenberg.org/robot/harvest?filetypes[]=txt&langs[]=en with 2 s between requests",
+            ),
+            SourceError::Panicked(_) => Self::caused(Exit::Bug, &error),
+        }
+    }
+}
+
+impl From<ListError> for CliError {
+    fn from(error: ListError) -> Self {
+        match &error {
+            ListError::Invalid(_) | ListError::Client(_) => Self::caused(Exit::Usage, &error),
+            ListError::Failed(_) => Self::failed_to(Exit::Network, &error)
+                .advise("nothing was added; try again, or fetch the list another way and name the file"),
+            ListError::Keep { source, .. } if is_full(source) => Self::failed_to(Exit::DiskFull, &error),
+            ListError::Keep { .. } => Self::failed_to(Exit::File, &error),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! In reading order:
 //!
 //! * [`run`], [`cli`], [`settings`]: from what was typed to what is meant;
-//! * [`add`], [`feeder`], [`refresh`], [`watch`]: from source lists (crate `sources`) to the fetch lane; [`plan`]: what would come
+//! * [`add`]: from source lists (crate `sources`) to the fetch lane; [`plan`]: what would come
 //!   of it;
 //! * [`queue_connection`], [`stages`]: the queue at hand and the three workers; `take_back`: what was no text leaves again;
 //! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`], [`rebuild`], [`export`], [`config_show`]: the
@@ -31,7 +31,6 @@ pub mod distance_command;
 mod duplicates;
 pub mod exit;
 pub mod export;
-pub mod feeder;
 pub mod gc;
 mod leftovers;
 mod lock;
@@ -45,7 +44,6 @@ pub mod queue_command;
 pub mod queue_connection;
 pub mod rebuild;
 pub mod redecode;
-pub mod refresh;
 mod reprocess;
 pub mod run;
 pub mod sample;
@@ -60,7 +58,6 @@ pub mod summary;
 mod take_back;
 pub mod telemetry;
 pub mod verify;
-pub mod watch;
 
 /// The former name of [`queue_connection`], until the commands that leave this crate have left.
 #[doc(hidden)]

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use flow::{lane::Lane, worker::Until};
 
+use sources::add::Sources;
+
 use crate::{
-    add::{self, Sources},
+    add,
     cli::PipelineArgs,
     directory,
     exit::{CliError, Exit},
@@ -26,7 +28,7 @@ use crate::{
 /// # Errors
 /// Returns an error if the sources, the run directory or the queue cannot be used, or if the machine fails.
 pub async fn run(args: &PipelineArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
-    let sources = Sources::of(&args.sources, settings).await?;
+    let sources = add::sources_of(&args.sources, settings).await?;
     if settings.run == Run::Dry {
         return plan::plan(sources, settings, out).await;
     }
@@ -55,7 +57,8 @@ async fn run_or_fall_back(
     directory::prepare(&settings.output_dir)?;
     let connection = unless_stopped(&run.shutdown, QueueConnection::visit(&settings.output_dir)).await?;
     let queue = connection.queue();
-    let adding = add::add(sources.clone(), &settings.output_dir, &*queue);
+    let snapshots = directory::sources(&settings.output_dir);
+    let adding = sources::add::add(sources.clone(), &snapshots, &*queue);
     let added = unless_stopped(&run.shutdown, adding).await;
     let stats = queue.stats().await;
     drop(queue);

@@ -21,6 +21,7 @@ use self::{
     robots::{RobotsChecker, RobotsVerdict},
 };
 use sources::{
+    bulk::Tally,
     error::{ReadError, SourceError},
     input::Form,
     intact,
@@ -29,8 +30,10 @@ use sources::{
     report::Report,
 };
 
+use sources::add::Sources;
+
 use crate::{
-    add::{self, Sources},
+    add,
     blocking::blocking,
     cli::PlanArgs,
     directory,
@@ -44,7 +47,7 @@ use crate::{
 /// # Errors
 /// As [`plan`].
 pub async fn run(args: &PlanArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
-    plan(Sources::of(&args.sources, settings).await?, settings, out).await
+    plan(add::sources_of(&args.sources, settings).await?, settings, out).await
 }
 
 /// Says what would be done for these sources; without any, for the lists of the run directory. Writes nothing; only
@@ -85,7 +88,7 @@ fn estimate(
 
 fn add_sources(sources: &Sources, counts: &mut PlanCounts<'_>) -> Result<(), CliError> {
     let reading = Reading::new(&sources.rules);
-    let mut bulk = add::Tally::new(&sources.rules.rewrites);
+    let mut bulk = Tally::new(&sources.rules.rewrites);
     let mut catalogs = 0;
     for input in &sources.inputs {
         let reader = Reader::open(input.clone(), &reading)?;
@@ -108,7 +111,7 @@ fn add_sources(sources: &Sources, counts: &mut PlanCounts<'_>) -> Result<(), Cli
         report.warn(&sources.rules.filters);
     }
     sources.check_filters(catalogs)?;
-    bulk.judge()
+    Ok(bulk.judge()?)
 }
 
 /// The lists that were added to the run before.

@@ -12,8 +12,9 @@ use sources::{
     reading::Reading,
 };
 
+use sources::add::Sources;
+
 use crate::{
-    add::Sources,
     exit::{CliError, Exit},
     settings::{enums::Robots, resolved::Settings},
 };

@@ -4,15 +4,16 @@ use std::slice;
 
 use flow::{lane::Lane, worker::Until};
 
+use sources::{add::Sources, refresh::Refresh};
+
 use crate::{
-    add::Sources,
-    cli::StageArgs,
+    add,
+    cli::{StageArgs, sources::SourceArgs},
     directory,
     exit::{CliError, Exit},
     output::{Out, counted},
     partition_report, plan,
     queue_connection::QueueConnection,
-    refresh::Refresh,
     settings::{enums::Run, resolved::Settings},
     stage_run::StageRun,
 };
@@ -26,7 +27,7 @@ pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -
     // Only the fetch stage has sources; the other stages find their documents in the queue.
     let refresh = refresh_of(lane, args)?;
     let sources = match lane {
-        Lane::Fetch => Sources { refresh, ..Sources::of_settings(settings).await? },
+        Lane::Fetch => Sources { refresh, ..add::sources_of(&SourceArgs::default(), settings).await? },
         Lane::Store | Lane::Process => Sources::default(),
     };
     if args.watch.is_empty() && !args.follow && sources.inputs.is_empty() {

@@ -12,11 +12,14 @@ use flow::{
     shutdown::{Phase, Shutdown, Trigger, shutdown},
     worker::{Ended, Until},
 };
-use sources::catalog::Filters;
+use sources::{
+    add::{self, Added, Sources},
+    catalog::Filters,
+    watch,
+};
 use tokio::time::Instant;
 
 use crate::{
-    add::{self, Added, Sources},
     directory,
     exit::{CliError, Exit},
     lock::{
@@ -30,7 +33,6 @@ use crate::{
     signals::{self, unless_stopped},
     stages::Stages,
     summary::Summary,
-    watch,
 };
 
 /// What one command runs.
@@ -112,7 +114,8 @@ impl StageRun {
         let own_lock = || lock::path_in(&settings.output_dir);
         let expected =
             keeping::expected(self.locked.clone().map(|path| path.unwrap_or_else(own_lock))).await?;
-        let adding = add::add(sources, &settings.output_dir, &*queue);
+        let snapshots = directory::sources(&settings.output_dir);
+        let adding = add::add(sources, &snapshots, &*queue);
         let Added { bad: bad_lines, .. } = unless_stopped(&self.shutdown, adding).await?;
         let (shutdown, trigger) = (self.shutdown.clone(), self.trigger.clone());
         let stages = Stages::open(settings, Arc::clone(&queue), shutdown, trigger).await?;
@@ -141,8 +144,11 @@ impl StageRun {
         if self.watch.is_empty() {
             std::future::pending().await
         } else {
-            let (rules, run) = (settings.rules(Filters::default()), settings.output_dir.clone());
-            watch::run(self.watch.clone(), run, rules, Arc::clone(queue)).await
+            let rules = settings.rules(Filters::default());
+            let snapshots = directory::sources(&settings.output_dir);
+            let refused =
+                |what: &str, error| tracing::warn!("did not take {what}: {}", CliError::from(error));
+            Ok(watch::run(self.watch.clone(), snapshots, rules, Arc::clone(queue), &refused).await?)
         }
     }
 

@@ -23,6 +23,10 @@ use flow::{
     worker::{Ended, OnDeath, Until, Worker, WorkerConfig},
 };
 use futures_util::{FutureExt, future::FusedFuture};
+use sources::{
+    feed::{ExpectedHash, Feeder, GroupOf},
+    refresh::RefreshCounters,
+};
 use store::{local::LocalBlobs, stage::Store};
 use tokio::{sync::oneshot, task::JoinSet, time::timeout};
 
@@ -30,11 +34,9 @@ use crate::{
     blocking::blocking,
     directory, duplicates,
     exit::{CliError, Exit},
-    feeder::{Feeder, GroupOf},
     lock::Expected,
     partition_report::Partition,
     process_stage::ProcessStage,
-    refresh::RefreshCounters,
     reprocess::Reprocess,
     settings::{enums::OnFailure, resolved::Settings},
     stop_word_warnings,
@@ -232,13 +234,13 @@ impl Stages {
         let joining = self.join(workers);
         let ended = tokio::select! {
             ended = joining => ended,
-            Err(error) = &mut feeding => return Err(error),
+            Err(error) = &mut feeding => return Err(error.into()),
         };
         drop(work_goes_on);
         if !feeding.is_terminated() {
             // Work may end before the last step of the feeder has told what it found. A queue may be silent.
             if let Ok(fed) = timeout(FEEDER_FAREWELL_MAX, feeding).await {
-                return ended.and_then(|ended| fed.map(|()| ended));
+                return ended.and_then(|ended| Ok(fed.map(|()| ended)?));
             }
         }
         ended
@@ -348,7 +350,9 @@ impl Stages {
             blobs: Arc::clone(&self.blobs) as Arc<dyn BlobStore>,
             conflicts: Arc::clone(&self.conflicts),
             refreshing: self.refreshing.clone(),
-            expected: self.expected.clone(),
+            expected: self.expected.clone().map(|expected| -> ExpectedHash {
+                Arc::new(move |document| expected.raw_of(document).cloned())
+            }),
         }
     }
 }

@@ -20,13 +20,14 @@ use self::{
     failures::{FailureRow, failures},
     totals::CorpusTotals,
 };
+use sources::refresh::RefreshSummary;
+
 use crate::{
     blocking::blocking,
     exit::{CliError, Exit},
     lock::{Difference, NAMED_MAX, keeping::LockSummary},
     output::{Out, counted, peak_rss_bytes, seconds},
     partition_report::Partition,
-    refresh::RefreshSummary,
     settings::{
         enums::{Network, OnFailure},
         resolved::Settings,

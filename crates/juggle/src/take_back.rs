@@ -27,11 +27,12 @@ use store::meta::META_BYTES_MAX;
 
 use sources::entry::Entry;
 
+use sources::feed::GroupOf;
+
 use crate::{
     anew::{self, DOCUMENTS_MAX},
     blocking::blocking,
     exit::CliError,
-    feeder::GroupOf,
 };
 
 /// The files of a text, in the order in which they are removed: no stats without a meta, no meta without a text.

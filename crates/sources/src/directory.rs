@@ -40,7 +40,7 @@ const FIRST_BYTES: u64 = 4096;
 const EXAMPLES: usize = 3;
 
 /// Returns whether a directory is a run directory of juggle, which has a queue of this name.
-fn has_run(directory: &Path) -> bool {
+pub(crate) fn has_run(directory: &Path) -> bool {
     fs::symlink_metadata(directory.join("queue/VERSION")).is_ok()
 }
 

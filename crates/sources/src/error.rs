@@ -2,6 +2,12 @@
 
 use std::{io, path::PathBuf};
 
+use fetch::list::ListError;
+use flow::{blobs::BlobError, machine::MachineFailure, queue::QueueError};
+use tokio::task::JoinError;
+
+use super::bulk::BULK_MAX;
+
 /// A line that names no text. The lines after it are read all the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {message}")]
@@ -86,6 +92,59 @@ pub enum SourceError {
         /// What stands there.
         message: String,
     },
+    /// A list on the web cannot be downloaded.
+    #[error(transparent)]
+    Download(#[from] ListError),
+    /// No line of any list names a text.
+    #[error("no line of the source lists names a text")]
+    NoTexts,
+    /// There are filters for a catalogue, but no source is one.
+    #[error(
+        "--language, --author, --title, --subject, --bookshelf and --limit choose from Gutenberg's catalogue, and none of \
+         the sources is one"
+    )]
+    NoCatalog,
+    /// Too many texts would come from the main site of Project Gutenberg.
+    #[error(
+        "{texts} texts would be fetched from www.gutenberg.org, which is for people and blocks robots: more than \
+         {BULK_MAX} at once are not added, and nothing was"
+    )]
+    Bulk {
+        /// The number of texts.
+        texts: u64,
+    },
+    /// The queue failed.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// A stored file cannot be read.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    /// A thread panicked: a fault of this program.
+    #[error("read or write source lists")]
+    Panicked(#[from] JoinError),
+}
+
+impl SourceError {
+    /// Returns whether the list or its snapshot is at fault, and not the queue or the machine.
+    #[must_use]
+    pub fn is_of_list(&self) -> bool {
+        match self {
+            Self::Write { source, .. } => {
+                MachineFailure::from_own_io(source) != Some(MachineFailure::DiskFull)
+            }
+            Self::Queue(_) | Self::Blob(_) | Self::Panicked(_) => false,
+            Self::Argument { .. }
+            | Self::Read { .. }
+            | Self::NotAList { .. }
+            | Self::Snapshot { .. }
+            | Self::Altered { .. }
+            | Self::Damaged { .. }
+            | Self::Download(_)
+            | Self::NoTexts
+            | Self::NoCatalog
+            | Self::Bulk { .. } => true,
+        }
+    }
 }
 
 /// At most 80 characters of `text`, control characters escaped: fit for a message.

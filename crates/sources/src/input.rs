@@ -2,7 +2,8 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    fs, io,
+    fs,
+    io::{self, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -15,6 +16,7 @@ use super::{
     error::{SourceError, shown},
     location,
 };
+use fetch::{config::FetchConfig, list};
 use flow::shell;
 
 /// Where entries come from.
@@ -48,6 +50,22 @@ pub struct Download {
     pub url: String,
     /// Where it lies now.
     pub file: Arc<TempPath>,
+}
+
+impl Download {
+    /// Downloads a list into a temporary file.
+    ///
+    /// # Errors
+    /// Returns [`SourceError::Download`] if the list cannot be downloaded, and [`SourceError::Write`] if it cannot be
+    /// written.
+    pub async fn get(url: String, config: &FetchConfig) -> Result<Self, SourceError> {
+        tracing::info!("fetching the list {url}");
+        let failed = |source| SourceError::Write { path: std::env::temp_dir(), source };
+        let mut file = tempfile::Builder::new().prefix("juggle-list-").tempfile().map_err(failed)?;
+        list::get(config, &url, &mut file).await?;
+        file.flush().map_err(failed)?;
+        Ok(Self { url, file: Arc::new(file.into_temp_path()) })
+    }
 }
 
 impl PartialEq for Download {

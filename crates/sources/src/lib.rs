@@ -14,11 +14,14 @@
 //! header, and `likeness` detects texts by their lines. `directory` reads directories of texts, and
 //! [`report`] reports what was wrong with a list.
 
+pub mod add;
+pub mod bulk;
 pub mod bytes;
 pub mod catalog;
 pub mod directory;
 pub mod entry;
 pub mod error;
+pub mod feed;
 pub mod gutenberg;
 pub mod ignore_patterns;
 pub mod input;
@@ -26,9 +29,12 @@ pub mod intact;
 pub mod library;
 pub mod reader;
 pub mod reading;
+pub mod refresh;
 pub mod report;
 pub mod snapshot;
+pub mod watch;
 
+mod blocking;
 mod columns;
 mod compressed;
 mod foreign;

@@ -6,7 +6,7 @@ use clap::{Args, builder::NonEmptyStringValueParser as Words};
 
 use sources::catalog::Filters;
 
-use crate::refresh::Refresh;
+use sources::refresh::Refresh;
 
 /// Sources.
 #[derive(Debug, Clone, Default, Args)]

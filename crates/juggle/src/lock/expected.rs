@@ -8,12 +8,11 @@ use std::{
 use flow::{document::DocumentId, queue::Cursor};
 
 use super::{Difference, Head, Lock, compare, compare::What, documents};
-use sources::intact;
+use sources::{intact, refresh};
 
 use crate::{
     exit::{CliError, Exit},
     rebuild::survey::Surveyor,
-    refresh,
 };
 
 /// Differences that are named for people.

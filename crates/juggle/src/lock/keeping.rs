@@ -7,9 +7,11 @@ use serde::Serialize;
 use store::local::LocalBlobs;
 
 use super::{Difference, Expected, Head, Lock, Root, Seal, compare, documents, path_in, write};
+use sources::feed::GroupOf;
+
 use crate::{
-    blocking::blocking, directory, exit::CliError, feeder::GroupOf, rebuild::survey::Surveyor,
-    settings::resolved::Settings, stages::group_of,
+    blocking::blocking, directory, exit::CliError, rebuild::survey::Surveyor, settings::resolved::Settings,
+    stages::group_of,
 };
 
 /// Reads the lock that a run keeps to, where it does.

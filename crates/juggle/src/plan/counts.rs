@@ -9,10 +9,9 @@ use store::local::layout::BlobPaths;
 use sources::entry::Entry;
 
 use super::robots::{RobotsCounts, RobotsVerdict};
-use crate::{
-    refresh::Refresh,
-    settings::{resolved::Settings, size::ByteSize},
-};
+use sources::refresh::Refresh;
+
+use crate::settings::{resolved::Settings, size::ByteSize};
 
 /// The columns of a list that say how large a text is, the first that is there; whatever their case.
 const SIZE_COLUMNS: [&str; 3] = ["bytes", "size", "length"];

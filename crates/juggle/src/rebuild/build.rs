@@ -22,10 +22,9 @@ use super::{
     record::{self, Through},
     survey::{Standing, Surveyor},
 };
-use crate::{
-    blocking::blocking, directory, exit::CliError, feeder::GroupOf, progress::Show,
-    settings::resolved::Settings,
-};
+use sources::feed::GroupOf;
+
+use crate::{blocking::blocking, directory, exit::CliError, progress::Show, settings::resolved::Settings};
 
 /// Nobody shall be held back: all documents may wait in one lane.
 const CAPACITY: usize = usize::MAX / 2;

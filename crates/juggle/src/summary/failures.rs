@@ -11,7 +11,7 @@ use flow::{
 };
 use serde::Serialize;
 
-use crate::refresh;
+use sources::refresh;
 
 /// A document that failed, and why.
 #[derive(Debug, Serialize)]

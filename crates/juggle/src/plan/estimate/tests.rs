@@ -29,7 +29,7 @@ fn estimate(settings: &Settings, entries: impl IntoIterator<Item = Entry>) -> Es
     let robots = |url: &str| {
         if url.contains("/private/") { RobotsVerdict::Disallowed } else { RobotsVerdict::Allowed }
     };
-    let mut counts = PlanCounts::new(settings, &robots, crate::refresh::Refresh::No);
+    let mut counts = PlanCounts::new(settings, &robots, sources::refresh::Refresh::No);
     entries.into_iter().for_each(|entry| counts.add(&entry));
     Estimate::of(&counts, settings)
 }

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 use super::{
     RESCAN,
-    writers::{Identity, identity},
+    open_files::{Identity, identity},
 };
 
 /// Makes who tells of changes.
@@ -50,7 +50,7 @@ fn is_reading(event: &Event) -> bool {
 }
 
 /// Listens to directories. Where that does not work it says so once, and there are only looks.
-pub(super) struct Ears {
+pub(super) struct Notifier {
     watcher: Option<Box<dyn Watcher + Send>>,
     /// The directories, as they were when they were first listened to.
     heard: HashMap<PathBuf, Instance>,
@@ -67,14 +67,14 @@ enum Told {
     Yes,
 }
 
-impl Ears {
+impl Notifier {
     pub(super) fn new(make: Make, changed: mpsc::Sender<()>) -> Self {
-        let mut ears = Self { watcher: None, heard: HashMap::new(), told: Told::No };
+        let mut notifier = Self { watcher: None, heard: HashMap::new(), told: Told::No };
         match make(changed) {
-            Ok(watcher) => ears.watcher = Some(watcher),
-            Err(error) => ears.tell(&error),
+            Ok(watcher) => notifier.watcher = Some(watcher),
+            Err(error) => notifier.tell(&error),
         }
-        ears
+        notifier
     }
 
     /// Listens to all of these that are there and are not listened to.

@@ -8,14 +8,14 @@ use flow::testing::memory_queue::MemoryQueue;
 use tempfile::TempDir;
 use tokio::time::{interval, timeout};
 
-use super::{looker::SETTLED, *};
+use super::{scanner::SETTLED, *};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// A directory that is looked at, at moments of its own.
 struct Inbox {
     directory: TempDir,
-    looker: Looker,
+    scanner: Scanner,
     now: Instant,
 }
 
@@ -24,7 +24,7 @@ impl Inbox {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("inbox");
         fs::create_dir(&path).unwrap();
-        Self { looker: Looker::new(vec![path]), directory, now: Instant::now() }
+        Self { scanner: Scanner::new(vec![path]), directory, now: Instant::now() }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -38,7 +38,7 @@ impl Inbox {
     /// The names of what a look finds, so much later.
     fn look(&mut self, later: Duration) -> Vec<String> {
         self.now += later;
-        let files = self.looker.look(self.now);
+        let files = self.scanner.look(self.now);
         files.iter().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
     }
 
@@ -53,11 +53,11 @@ impl Inbox {
 fn a_file_is_taken_once_it_stands_still_and_again_when_it_has_changed() {
     let mut inbox = Inbox::new();
     inbox.write("list.tsv", "url\n");
-    assert!(inbox.look(Duration::ZERO).is_empty() && inbox.looker.is_waiting());
+    assert!(inbox.look(Duration::ZERO).is_empty() && inbox.scanner.is_waiting());
     inbox.write("list.tsv", "url\nhttp://a.example/1\n");
     assert!(inbox.look(SETTLED).is_empty(), "it has grown");
     assert_eq!(inbox.look(SETTLED), ["list.tsv"]);
-    assert!(inbox.look(HOUR).is_empty() && !inbox.looker.is_waiting());
+    assert!(inbox.look(HOUR).is_empty() && !inbox.scanner.is_waiting());
     inbox.write("list.tsv", "url\nhttp://a.example/1\nhttp://a.example/2\n");
     assert_eq!(inbox.settled(), ["list.tsv"]);
 }
@@ -68,16 +68,17 @@ fn a_directory_that_is_dropped_is_told_once_and_a_run_directory_is_not() {
     for name in ["novels", ".hidden"] {
         fs::create_dir(inbox.path(name)).unwrap();
     }
-    crate::directory::prepare(&inbox.path("corpus")).unwrap();
+    fs::create_dir_all(inbox.path("corpus/queue")).unwrap();
+    inbox.write("corpus/queue/VERSION", "2\n");
     inbox.write("novels/a.txt", "text");
     assert!(inbox.settled().is_empty());
-    assert!(inbox.looker.told().iter().eq([&inbox.path("novels")]), "{:?}", inbox.looker.told());
+    assert!(inbox.scanner.told().iter().eq([&inbox.path("novels")]), "{:?}", inbox.scanner.told());
 }
 
 #[test]
 fn a_directory_that_is_named_twice_is_one() {
     let mut inbox = Inbox::new();
-    inbox.looker = Looker::new(vec![inbox.path(""), inbox.path("")]);
+    inbox.scanner = Scanner::new(vec![inbox.path(""), inbox.path("")]);
     inbox.write("book.txt", "A text.");
     assert_eq!(inbox.settled(), ["book.txt"]);
 }
@@ -90,7 +91,7 @@ fn a_writer_may_pause_as_long_as_it_likes() {
     writer.write_all(b"Half of ").unwrap();
     assert!(inbox.settled().is_empty());
     assert!(inbox.look(HOUR).is_empty());
-    assert!(!inbox.looker.is_waiting(), "a writer that takes its time costs no looks");
+    assert!(!inbox.scanner.is_waiting(), "a writer that takes its time costs no looks");
     writer.write_all(b"a text").unwrap();
     drop(writer);
     assert_eq!(inbox.settled(), ["book.txt"]);
@@ -126,16 +127,16 @@ fn what_is_renamed_into_place_is_taken_even_if_it_looks_the_same() {
 fn a_named_file_may_come_go_and_be_replaced() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("list.tsv");
-    let (mut looker, start) = (Looker::new(vec![path.clone()]), Instant::now());
-    assert!(looker.look(start).is_empty());
+    let (mut scanner, start) = (Scanner::new(vec![path.clone()]), Instant::now());
+    assert!(scanner.look(start).is_empty());
     for (round, text) in (1..).zip(["one", "other"]) {
         fs::write(directory.path().join("new"), text).unwrap();
         fs::rename(directory.path().join("new"), &path).unwrap();
-        assert!(looker.look(start + HOUR * round).is_empty());
-        assert_eq!(looker.look(start + HOUR * round + SETTLED), [path.as_path()]);
+        assert!(scanner.look(start + HOUR * round).is_empty());
+        assert_eq!(scanner.look(start + HOUR * round + SETTLED), [path.as_path()]);
     }
     fs::remove_file(&path).unwrap();
-    assert!(looker.look(start + HOUR * 9).is_empty());
+    assert!(scanner.look(start + HOUR * 9).is_empty());
 }
 
 #[test]
@@ -176,7 +177,7 @@ fn thousands_of_texts_are_added_a_thousand_at_a_time() {
     inbox.write("list.txt", "# books\nhttp://a.example/1\n");
     assert!(inbox.look(Duration::ZERO).is_empty());
     inbox.now += SETTLED;
-    let inputs = inputs(inbox.looker.look(inbox.now));
+    let inputs = inputs(inbox.scanner.look(inbox.now));
     let counts: Vec<usize> = inputs
         .iter()
         .map(|input| match input {
@@ -193,10 +194,10 @@ async fn the_system_tells_of_a_directory_that_was_replaced() {
     let directory = tempfile::tempdir().unwrap();
     let (path, paths) = (directory.path().join("inbox"), vec![directory.path().join("inbox")]);
     let (changed, mut changes) = mpsc::channel(1);
-    let mut ears = Ears::new(ears::system, changed);
+    let mut notifier = Notifier::new(notifier::system, changed);
     for _ in 0..3 {
         fs::create_dir(&path).unwrap();
-        ears.attend(&paths);
+        notifier.attend(&paths);
         while changes.try_recv().is_ok() {}
         fs::write(path.join("list.tsv"), "url\n").unwrap();
         timeout(LONG, changes.recv()).await.expect("it is told").expect("the watcher lives");
@@ -211,7 +212,7 @@ async fn without_events_there_is_a_look_every_few_seconds() {
     fs::create_dir(&run).unwrap();
     let queue = Arc::new(MemoryQueue::new(100, 0));
     let deaf: Make = |_| Err(notify::Error::new(notify::ErrorKind::MaxFilesWatch));
-    let watching = run_with(deaf, vec![inbox.clone()], run, Rules::default(), queue.clone());
+    let watching = run_with(deaf, vec![inbox.clone()], run, Rules::default(), queue.clone(), &|_, _| {});
     let dropping = async {
         let mut ticks = interval(BEAT);
         for (texts, name) in (1..).zip(["list.tsv", "book.txt"]) {

@@ -17,9 +17,10 @@ use flow::{
 use store::meta::{META_BYTES_MAX, Meta};
 
 use super::{Batch, Feeder, Moved, is_same_text};
-use sources::entry::Entry;
+use crate::{blocking::blocking, entry::Entry, error::SourceError, refresh};
 
-use crate::{anew::DOCUMENTS_MAX, blocking::blocking, exit::CliError, refresh};
+/// The maximum number of entries per step: one list of the queue holds their jobs of all lanes.
+const ENTRIES_MAX: usize = BATCH_MAX / Lane::ALL.len();
 
 /// Entries that may be asked for again.
 struct Due {
@@ -45,8 +46,8 @@ enum Beside {
 
 impl Feeder {
     /// Moves the cursor of a refresh one batch on; `false` where the lane has no room.
-    pub(super) async fn step_again(&self, cursor: Cursor, list: &str) -> Result<bool, CliError> {
-        let Batch { entries, offset } = self.read(list, &cursor, DOCUMENTS_MAX).await?;
+    pub(super) async fn step_again(&self, cursor: Cursor, list: &str) -> Result<bool, SourceError> {
+        let Batch { entries, offset } = self.read(list, &cursor, ENTRIES_MAX).await?;
         let count = entries.len() as u64;
         let Due { entries, on_their_way } = self.due(entries, list).await?;
         let (blobs, group_of) = (Arc::clone(&self.blobs), Arc::clone(&self.group_of));
@@ -78,7 +79,7 @@ impl Feeder {
     }
 
     /// Leaves out the texts that are on their way, and those whose fetch job was pushed since the round began.
-    async fn due(&self, entries: Vec<Entry>, list: &str) -> Result<Due, CliError> {
+    async fn due(&self, entries: Vec<Entry>, list: &str) -> Result<Due, SourceError> {
         let (snapshots, list) = (self.snapshots.clone(), list.to_owned());
         let reading = blocking(move || refresh::began_ms(&snapshots, &list));
         let began_ms = reading.await??;
@@ -104,7 +105,7 @@ impl Feeder {
         Ok(due)
     }
 
-    async fn known(&self, entries: &[Entry]) -> Result<Known, CliError> {
+    async fn known(&self, entries: &[Entry]) -> Result<Known, SourceError> {
         let ids = |entry: &Entry| Lane::ALL.map(|lane| JobId::of(lane, entry.id.as_str()));
         let selection = Selection { ids: entries.iter().flat_map(ids).collect(), ..Selection::default() };
         let mut known = Known::default();

@@ -29,9 +29,7 @@ use flow::{
 };
 use serde::{Deserialize, Serialize};
 
-use sources::error::SourceError;
-
-use crate::{blocking::blocking, exit::CliError};
+use super::{blocking::blocking, error::SourceError};
 
 /// What follows a list's name in the name of its cursor and its file.
 const SUFFIX: &str = ".refresh";
@@ -47,7 +45,7 @@ pub enum Refresh {
 }
 
 /// The list that a cursor goes over for a refresh; none for a cursor that feeds a list for the first time.
-pub(crate) fn list_of(source: &str) -> Option<&str> {
+pub fn list_of(source: &str) -> Option<&str> {
     source.strip_suffix(SUFFIX)
 }
 
@@ -56,12 +54,12 @@ pub(crate) fn list_of(source: &str) -> Option<&str> {
 ///
 /// # Errors
 /// Where the queue fails, or the beginning cannot be noted.
-pub(crate) async fn begin(
+pub async fn begin(
     named: &[String],
     snapshots: &Path,
     now_ms: Millis,
     queue: &dyn JobQueue,
-) -> Result<(), CliError> {
+) -> Result<(), SourceError> {
     let cursors = queue.cursors().await?.into_iter().map(|cursor| (cursor.source.clone(), cursor));
     let cursors: BTreeMap<String, Cursor> = cursors.collect();
     let is_meant = |list: &str| named.is_empty() || named.iter().any(|name| name == list);
@@ -120,7 +118,7 @@ async fn count(lane: Lane, state: State, queue: &dyn JobQueue, until: Until) -> 
 }
 
 /// Whether a job, as far as its payload is kept, is of a text that is stored already.
-pub(crate) fn is_refresh(view: &JobView) -> bool {
+pub fn is_refresh(view: &JobView) -> bool {
     #[derive(Deserialize)]
     struct Marks {
         #[serde(default)]
@@ -137,11 +135,11 @@ fn note_path(snapshots: &Path, list: &str) -> PathBuf {
 }
 
 /// Notes when a round began, durably.
-async fn note(snapshots: &Path, list: &str, began_ms: Millis) -> Result<(), CliError> {
+async fn note(snapshots: &Path, list: &str, began_ms: Millis) -> Result<(), SourceError> {
     let path = note_path(snapshots, list);
     blocking(move || {
         let written = atomic_file::write(&path, format!("{began_ms}\n"));
-        written.map_err(|error| CliError::unwritten(&path, &error))
+        written.map_err(|source| SourceError::Write { path: path.clone(), source })
     })
     .await?
 }
@@ -150,7 +148,7 @@ async fn note(snapshots: &Path, list: &str, began_ms: Millis) -> Result<(), CliE
 ///
 /// # Errors
 /// Where that is not noted.
-pub(crate) fn began_ms(snapshots: &Path, list: &str) -> Result<Millis, SourceError> {
+pub fn began_ms(snapshots: &Path, list: &str) -> Result<Millis, SourceError> {
     let path = note_path(snapshots, list);
     let noted = safe_file::read_to_string(&path).and_then(|noted| {
         noted.trim().parse().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
@@ -160,26 +158,26 @@ pub(crate) fn began_ms(snapshots: &Path, list: &str) -> Result<Millis, SourceErr
 
 /// What one process counts.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct RefreshCounters {
+pub struct RefreshCounters {
     /// What the fetch stage found.
-    pub(crate) fetched: Arc<Refreshed>,
+    pub fetched: Arc<Refreshed>,
     /// Texts that were not asked for since a job of theirs was pending.
-    pub(crate) on_their_way: Arc<AtomicU64>,
+    pub on_their_way: Arc<AtomicU64>,
 }
 
 /// What a refresh has brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(crate) struct RefreshSummary {
+pub struct RefreshSummary {
     /// Stored texts that were asked for again: the three that follow.
-    asked: u64,
+    pub asked: u64,
     /// Those that are as they are stored.
-    unchanged: u64,
+    pub unchanged: u64,
     /// Those that came as other bytes, which replace what was stored.
-    changed: u64,
+    pub changed: u64,
     /// Those that could not be had; what is stored of them was kept.
-    failed: u64,
+    pub failed: u64,
     /// Texts that were not asked for again since they were still being fetched, stored or processed.
-    on_their_way: u64,
+    pub on_their_way: u64,
 }
 
 impl RefreshCounters {
@@ -187,7 +185,7 @@ impl RefreshCounters {
     ///
     /// # Errors
     /// Where the queue fails.
-    pub(crate) async fn summary(
+    pub async fn summary(
         &self,
         refresh: Refresh,
         queue: &dyn JobQueue,
@@ -205,7 +203,7 @@ impl RefreshCounters {
 
 impl RefreshSummary {
     /// For people.
-    pub(crate) fn line(&self) -> String {
+    pub fn line(&self) -> String {
         let Self { asked, unchanged, changed, failed, on_their_way } = self;
         let mut line =
             format!("{asked} stored texts asked for again: {unchanged} unchanged, {changed} changed");

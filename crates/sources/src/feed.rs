@@ -1,9 +1,9 @@
 //! Tops the fetch lane up from the snapshots of source lists.
 //!
 //! A list is a cursor, not a backlog: a batch of jobs and the step of the cursor go into the queue together, and only
-//! when the lane has room. Any number of feeders may run; a step is taken once. `again` feeds refreshes.
+//! when the lane has room. Any number of feeders may run; a step is taken once. `refresh_feed` feeds refreshes.
 
-mod again;
+mod refresh_feed;
 
 use std::{
     path::PathBuf,
@@ -16,6 +16,7 @@ use std::{
 
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
+    document::DocumentId,
     job::{JobId, JobView, NewJob, Selection},
     lane::Lane,
     payload::FetchJob,
@@ -23,12 +24,12 @@ use flow::{
 };
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
-use sources::{entry::Entry, error::SourceError, gutenberg, intact::Checked};
-
-use crate::{
+use super::{
     blocking::blocking,
-    exit::CliError,
-    lock::Expected,
+    entry::Entry,
+    error::SourceError,
+    gutenberg,
+    intact::Checked,
     refresh::{self, RefreshCounters},
 };
 
@@ -41,6 +42,9 @@ const CONFLICTS_TOLD: u64 = 10;
 /// Finds out the group that a URL's politeness counts with.
 pub type GroupOf = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
+/// Returns the BLAKE3, in hex digits, that the raw bytes of a text must have, or `None` if any may come.
+pub type ExpectedHash = Arc<dyn Fn(&DocumentId) -> Option<String> + Send + Sync>;
+
 /// Feeds the fetch lane.
 pub struct Feeder {
     /// Where to.
@@ -48,7 +52,7 @@ pub struct Feeder {
     /// The directory of the snapshots.
     pub snapshots: PathBuf,
     /// The snapshots that were found intact.
-    pub(crate) checked: Arc<Checked>,
+    pub checked: Arc<Checked>,
     /// The group of a URL.
     pub group_of: GroupOf,
     /// Where `meta/` is.
@@ -56,9 +60,9 @@ pub struct Feeder {
     /// Counts texts that are left out because their id is another text's.
     pub conflicts: Arc<AtomicU64>,
     /// Counts what a refresh does.
-    pub(crate) refreshing: RefreshCounters,
-    /// The lock that is kept to, where one is.
-    pub(crate) expected: Option<Arc<Expected>>,
+    pub refreshing: RefreshCounters,
+    /// Returns the BLAKE3 that the raw bytes of a text must have, if something besides the list demands one.
+    pub expected: Option<ExpectedHash>,
 }
 
 /// Some entries of a list, and how far they reach.
@@ -82,7 +86,7 @@ impl Feeder {
     ///
     /// # Errors
     /// Where the queue fails, or a snapshot cannot be read.
-    pub async fn run(self, mut over: oneshot::Receiver<()>) -> Result<(), CliError> {
+    pub async fn run(self, mut over: oneshot::Receiver<()>) -> Result<(), SourceError> {
         loop {
             let cursors = self.queue.cursors().await?;
             let mut has_moved = false;
@@ -106,7 +110,7 @@ impl Feeder {
     }
 
     /// Moves a cursor one batch on; `false` where the lane has no room.
-    async fn step(&self, cursor: Cursor) -> Result<bool, CliError> {
+    async fn step(&self, cursor: Cursor) -> Result<bool, SourceError> {
         let batch = self.read(&cursor.source, &cursor, BATCH_MAX).await?;
         let count = batch.entries.len() as u64;
         let jobs: Vec<FetchJob> = batch.entries.into_iter().map(|entry| self.job(entry)).collect();
@@ -123,9 +127,9 @@ impl Feeder {
 
     fn job(&self, entry: Entry) -> FetchJob {
         let mut job = entry.into_job(|url| (self.group_of)(url));
-        let expected = self.expected.as_ref().and_then(|expected| expected.raw_of(&job.document));
+        let expected = self.expected.as_ref().and_then(|expected| expected(&job.document));
         // What the list says was compared with the lock before.
-        job.listed.blake3 = job.listed.blake3.or_else(|| expected.cloned());
+        job.listed.blake3 = job.listed.blake3.or(expected);
         job
     }
 
@@ -136,7 +140,7 @@ impl Feeder {
         jobs: Vec<NewJob>,
         offset: u64,
         entries: u64,
-    ) -> Result<Moved, CliError> {
+    ) -> Result<Moved, SourceError> {
         let step = CursorMove {
             source: cursor.source,
             from: Some(cursor.offset),
@@ -153,7 +157,7 @@ impl Feeder {
     }
 
     /// The next entries of a list, at most `entries_max`.
-    async fn read(&self, list: &str, cursor: &Cursor, entries_max: usize) -> Result<Batch, CliError> {
+    async fn read(&self, list: &str, cursor: &Cursor, entries_max: usize) -> Result<Batch, SourceError> {
         let path = self.snapshots.join(format!("{list}.jsonl"));
         let (from, left) = (cursor.offset, cursor.entries_total - cursor.entries);
         let limit = usize::try_from(left).unwrap_or(entries_max).min(entries_max);
@@ -176,7 +180,7 @@ impl Feeder {
 
     /// One id, or two that differ only in case, and two different texts: the second is not fetched, and the user must
     /// know.
-    async fn tell_of_conflicts(&self, jobs: &[FetchJob], known: &[u32]) -> Result<(), CliError> {
+    async fn tell_of_conflicts(&self, jobs: &[FetchJob], known: &[u32]) -> Result<(), SourceError> {
         let known: Vec<&FetchJob> = known.iter().filter_map(|&at| jobs.get(at as usize)).collect();
         if known.is_empty() {
             return Ok(());

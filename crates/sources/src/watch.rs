@@ -4,10 +4,10 @@
 //! every five seconds. So file systems that tell nothing (those of the network, most of all) are only slower, and nothing
 //! is lost with an event. In reading order:
 //!
-//! * `names`: which files are somebody's unfinished work, by their names;
-//! * `writers`: which files are open for writing;
-//! * `looker`: which files have settled since they were last taken;
-//! * `ears`: who says when to look.
+//! * [`ignore_patterns`](super::ignore_patterns): which files are somebody's unfinished work, by their names;
+//! * `open_files`: which files are open for writing;
+//! * `scanner`: which files have settled since they were last taken;
+//! * `notifier`: who says when to look.
 //!
 //! A file is taken when it has something in it, has stood still for half a second and is not open for writing (as far as
 //! this system tells: Linux does, of the user's own processes). A list that changes later is taken again, and what it said
@@ -15,9 +15,9 @@
 //! a warning is logged once for each. What is not there yet, or
 //! vanishes, is waited for.
 
-mod ears;
-mod looker;
-mod writers;
+mod notifier;
+mod open_files;
+mod scanner;
 
 use std::{
     path::{Path, PathBuf},
@@ -29,19 +29,16 @@ use flow::queue::JobQueue;
 use tokio::{sync::mpsc, time::Instant};
 
 use self::{
-    ears::{Ears, Make},
-    looker::Looker,
+    notifier::{Make, Notifier},
+    scanner::Scanner,
 };
-use sources::{
-    directory,
-    input::{Input, Place},
-    reading::Rules,
-};
-
-use crate::{
+use super::{
     add::{self, Sources},
     blocking::blocking,
-    exit::{CliError, Exit},
+    directory,
+    error::SourceError,
+    input::{Input, Place},
+    reading::Rules,
 };
 
 /// How often files that are not yet settled are looked at.
@@ -53,46 +50,51 @@ const BREATH: Duration = Duration::from_millis(50);
 /// So many texts are added at once.
 const TEXTS_MAX: usize = 1000;
 
+/// Is called with a source that is not taken, and why.
+pub type Refused = dyn Fn(&str, SourceError) + Send + Sync;
+
 /// Watches until dropped.
 ///
 /// # Errors
 /// Where the queue or the run directory fails.
 pub async fn run(
     paths: Vec<PathBuf>,
-    run: PathBuf,
+    snapshots: PathBuf,
     rules: Rules,
     queue: Arc<dyn JobQueue>,
-) -> Result<(), CliError> {
-    run_with(ears::system, paths, run, rules, queue).await
+    refused: &Refused,
+) -> Result<(), SourceError> {
+    run_with(notifier::system, paths, snapshots, rules, queue, refused).await
 }
 
 /// The same, told of changes by whom `make` makes.
 async fn run_with(
     make: Make,
     paths: Vec<PathBuf>,
-    run: PathBuf,
+    snapshots: PathBuf,
     rules: Rules,
     queue: Arc<dyn JobQueue>,
-) -> Result<(), CliError> {
+    refused: &Refused,
+) -> Result<(), SourceError> {
     // From the watcher's thread; one waiting signal is enough, since everything is looked at.
     let (changed, mut changes) = mpsc::channel::<()>(1);
     for path in paths.iter().filter(|path| !path.exists()) {
         tracing::warn!("'{}' is not there yet: it is waited for", path.display());
     }
-    let mut watch = (Ears::new(make, changed), Looker::new(paths.clone()));
+    let mut watch = (Notifier::new(make, changed), Scanner::new(paths.clone()));
     loop {
         let (now, paths) = (Instant::now(), paths.clone());
         let looking = blocking(move || {
-            let (mut ears, mut looker) = watch;
+            let (mut notifier, mut scanner) = watch;
             // First listened, then looked: what changes in between is heard.
-            ears.attend(&paths);
-            let inputs = inputs(looker.look(now));
-            ((ears, looker), inputs)
+            notifier.attend(&paths);
+            let inputs = inputs(scanner.look(now));
+            ((notifier, scanner), inputs)
         });
         let (again, inputs) = looking.await?;
         watch = again;
         for input in inputs {
-            take(input, &run, &rules, &*queue).await?;
+            take(input, &snapshots, &rules, &*queue, refused).await?;
         }
         let wait = if watch.1.is_waiting() { BEAT } else { RESCAN };
         tokio::select! {
@@ -116,18 +118,22 @@ fn inputs(files: Vec<PathBuf>) -> Vec<Input> {
     inputs
 }
 
-async fn take(input: Input, run: &Path, rules: &Rules, queue: &dyn JobQueue) -> Result<(), CliError> {
+async fn take(
+    input: Input,
+    snapshots: &Path,
+    rules: &Rules,
+    queue: &dyn JobQueue,
+    refused: &Refused,
+) -> Result<(), SourceError> {
     let what = match &input {
         Input::Texts(texts) if texts.len() == 1 => texts[0].clone(),
         Input::Texts(_) => "the texts".to_owned(),
         Input::List(_) | Input::Catalog(_) | Input::Directory(_) => format!("'{}'", input.path().display()),
     };
     let sources = Sources { inputs: vec![input], rules: rules.clone(), ..Sources::default() };
-    match add::add(sources, run, queue).await {
+    match add::add(sources, snapshots, queue).await {
         Ok(added) => tracing::info!("took {what}: {} texts", added.entries),
-        Err(error) if matches!(error.exit, Exit::File | Exit::Usage) => {
-            tracing::warn!("did not take {what}: {error}");
-        }
+        Err(error) if error.is_of_list() => refused(&what, error),
         Err(error) => return Err(error),
     }
     Ok(())

@@ -9,17 +9,18 @@ use std::{
 
 use tokio::time::Instant;
 
-use sources::ignore_patterns::{companions, is_temporary};
-
-use super::writers::{self, Identity};
-use crate::directory;
+use super::open_files::{self, Identity};
+use crate::{
+    directory,
+    ignore_patterns::{companions, is_temporary},
+};
 
 /// How long a file must not have changed.
 pub(super) const SETTLED: Duration = Duration::from_millis(500);
 
 /// Looks at files, and remembers what it saw of each.
 #[derive(Debug)]
-pub(super) struct Looker {
+pub(super) struct Scanner {
     paths: Vec<PathBuf>,
     seen: HashMap<PathBuf, Seen>,
     /// The directories in watched directories that a warning was logged for. They are not read.
@@ -52,7 +53,7 @@ enum State {
     Done,
 }
 
-impl Looker {
+impl Scanner {
     pub(super) fn new(paths: Vec<PathBuf>) -> Self {
         Self { paths, seen: HashMap::new(), told: HashSet::new() }
     }
@@ -107,7 +108,7 @@ impl Looker {
         if settled.is_empty() {
             return settled;
         }
-        let held = writers::held(&settled);
+        let held = open_files::held(&settled);
         settled.retain(|path| {
             let is_held = held.contains(path) || companions(path).any(|companion| companion.exists());
             if let Some(seen) = self.seen.get_mut(path) {
@@ -132,7 +133,7 @@ impl Version {
 fn version(path: &Path) -> Option<Version> {
     let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
     let (bytes, modified) = (metadata.len(), metadata.modified().ok());
-    Some(Version { bytes, modified, identity: writers::identity(&metadata) })
+    Some(Version { bytes, modified, identity: open_files::identity(&metadata) })
 }
 
 /// The files of a directory, links to files among them, or the file itself; none where there is nothing.

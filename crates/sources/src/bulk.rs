@@ -6,9 +6,7 @@
 
 use fetch::mirror::Mirror;
 
-use sources::{entry::Entry, library};
-
-use crate::exit::{CliError, Exit};
+use super::{entry::Entry, error::SourceError, library};
 
 /// So many texts of one command may go to the main site first: at 2 s each, what a diligent person fetches in an
 /// afternoon, and far below what the site takes for a robot.
@@ -16,39 +14,29 @@ pub const BULK_MAX: u64 = 100;
 
 /// Counts the texts whose first host is the main site.
 #[derive(Debug)]
-pub(crate) struct Tally<'a> {
+pub struct Tally<'a> {
     rewrites: &'a [Mirror],
     site: u64,
 }
 
 impl<'a> Tally<'a> {
     /// `rewrites` are those of `--mirror`: what counts is who is contacted.
-    pub(crate) const fn new(rewrites: &'a [Mirror]) -> Self {
+    pub const fn new(rewrites: &'a [Mirror]) -> Self {
         Self { rewrites, site: 0 }
     }
 
-    pub(crate) fn count(&mut self, entry: &Entry) {
+    /// Counts an entry.
+    pub fn count(&mut self, entry: &Entry) {
         let is_site = entry.urls.first().is_some_and(|url| library::is_site(url, self.rewrites));
         self.site += u64::from(is_site);
     }
 
+    /// Refuses bulk.
+    ///
     /// # Errors
-    /// [`Exit::Usage`] where there are more than [`BULK_MAX`].
-    pub(crate) fn judge(&self) -> Result<(), CliError> {
-        if self.site <= BULK_MAX {
-            return Ok(());
-        }
-        let message = format!(
-            "{} texts would be fetched from www.gutenberg.org, which is for people and blocks robots: more than \
-             {BULK_MAX} at once are not added, and nothing was",
-            self.site
-        );
-        Err(CliError::new(Exit::Usage, message).advise(
-            "fetch them from a mirror: add --mirror https://www.gutenberg.org=https://gutenberg.pglaf.org, \
-             or name books as pg:NUMBER, pg:FIRST-LAST or with --catalog, which go to mirrors (--gutenberg-mirror BASE \
-             chooses them); what the site itself offers to robots is \
-             https://www.gutenberg.org/robot/harvest?filetypes[]=txt&langs[]=en with 2 s between requests",
-        ))
+    /// [`SourceError::Bulk`] where there are more than [`BULK_MAX`].
+    pub fn judge(&self) -> Result<(), SourceError> {
+        if self.site > BULK_MAX { Err(SourceError::Bulk { texts: self.site }) } else { Ok(()) }
     }
 }
 
@@ -56,7 +44,7 @@ impl<'a> Tally<'a> {
 mod tests {
     use super::*;
 
-    fn judged(url: &str, count: u64, rewrites: &[Mirror]) -> Result<(), CliError> {
+    fn judged(url: &str, count: u64, rewrites: &[Mirror]) -> Result<(), SourceError> {
         let urls = vec![url.to_owned(), "https://m.example/x".to_owned()];
         let entry = Entry { id: "x".parse().expect("an id"), urls, listed: flow::payload::Listed::default() };
         let mut tally = Tally::new(rewrites);
@@ -70,8 +58,7 @@ mod tests {
         {
             assert!(judged(url, BULK_MAX, &[]).is_ok());
             let error = judged(url, BULK_MAX + 1, &[]).expect_err("refused");
-            assert_eq!(error.exit, Exit::Usage);
-            assert!(error.to_string().contains("--gutenberg-mirror"), "{error}");
+            assert!(matches!(error, SourceError::Bulk { texts: 101 }), "{error}");
         }
         assert!(judged("https://gutenberg.pglaf.org/8/84/84-0.txt", 1000, &[]).is_ok());
         assert!(judged("https://notgutenberg.org/x", 1000, &[]).is_ok());

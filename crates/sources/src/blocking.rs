@@ -1,0 +1,13 @@
+//! Runs blocking work from async code.
+
+use super::error::SourceError;
+
+/// Runs work that blocks on a thread that may block.
+///
+/// # Errors
+/// Returns [`SourceError::Panicked`] if the work panics.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, SourceError> {
+    Ok(tokio::task::spawn_blocking(work).await?)
+}
