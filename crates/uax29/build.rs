@@ -1,7 +1,7 @@
 //! Generates the table of character classes, `classes.bin`.
 //!
-//! The class of a character follows from how `unicode-segmentation` splits short texts with it. So the bit scanner
-//! and the library always follow the same version of Unicode.
+//! The class of a character follows from how `unicode-segmentation` splits short texts with it. So the bit
+//! scanner and the library always follow the same version of Unicode.
 
 use std::{env, fs, path::PathBuf};
 
@@ -30,7 +30,8 @@ fn class(c: char) -> u8 {
     common_class(c).map_or(RARE, |class| class | cased)
 }
 
-/// Returns the class of a character, or `None` if it has a rule of its own or does not behave as its whole class does.
+/// Returns the class of a character, or `None` if it has a rule of its own or does not behave as its whole
+/// class does.
 fn common_class(c: char) -> Option<u8> {
     let is_word = c.is_alphanumeric();
     let found = if all_joined(c, ["ac", "ca", "0c", "c0", "_c", "c_", "cc", "a:c", "c.a", "c'c"]) {
@@ -46,7 +47,8 @@ fn common_class(c: char) -> Option<u8> {
     } else {
         OTHER
     };
-    // The scanner has no rule for these shapes, so a character that is joined in one of them is not of the class.
+    // The scanner has no rule for these shapes, so a character that is joined in one of them is not of the
+    // class.
     let apart: &[&str] = match found {
         LETTER => &["0,c", "c,0", "c,c", "アc", "cア", "c\"c", "c'", " c", "c "],
         DIGIT => &["a:c", "c:a", "c:c", "アc", "cア", "c\"c", "c'", " c", "c "],

@@ -2,8 +2,8 @@
 
 use std::{fmt, num::NonZeroU64, str::FromStr};
 
-/// How many documents to have under way at a time, at least: so many share a sync, and of so many the largest is worked on
-/// next. All but one more than there are threads only wait.
+/// How many documents to have under way at a time, at least: so many share a sync, and of so many the largest
+/// is worked on next. All but one more than there are threads only wait.
 pub const CONCURRENCY_MIN: usize = 64;
 
 /// How the process stage works.
@@ -17,8 +17,8 @@ pub struct ProcessConfig {
 
 /// How a document is cut into the pieces of work that threads take.
 ///
-/// Written `whole`, `auto`, `docs:N`, or `bytes:N` where `N` is a number of bytes with an optional unit: `B`, `KiB`, `MiB`,
-/// `GiB`, `kB`, `MB`, `GB`.
+/// Written `whole`, `auto`, `docs:N`, or `bytes:N` where `N` is a number of bytes with an optional unit: `B`,
+/// `KiB`, `MiB`, `GiB`, `kB`, `MB`, `GB`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Chunk {
     /// A document is one piece: threads share documents, never a document. It is still read window by window.

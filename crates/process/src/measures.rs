@@ -44,8 +44,9 @@ pub struct TextMeasures {
     /// The number of distinct n-grams, if n-grams are counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distinct_ngrams: Option<u64>,
-    /// The number of sentences of UAX #29 with a letter or number, if sentences are counted. Line ends within a paragraph
-    /// count as spaces. A paragraph ends at a blank line, after 64 characters without a letter or number, or after 16 KiB.
+    /// The number of sentences of UAX #29 with a letter or number, if sentences are counted. Line ends within
+    /// a paragraph count as spaces. A paragraph ends at a blank line, after 64 characters without a letter or
+    /// number, or after 16 KiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sentences: Option<u64>,
     /// The readability, if sentences are counted and there are any.
@@ -62,9 +63,11 @@ pub struct TextMeasures {
 /// The readability of a text, by measures that need no syllables. Rounded to six decimals.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Readability {
-    /// The automated readability index (Smith and Senter 1967): 4.71 · characters / words + 0.5 · words / sentences − 21.43.
+    /// The automated readability index (Smith and Senter 1967): 4.71 · characters / words + 0.5 · words /
+    /// sentences − 21.43.
     pub automated_readability_index: f64,
-    /// The index of Coleman and Liau (1975): 0.0588 · characters in 100 words − 0.296 · sentences in 100 words − 15.8.
+    /// The index of Coleman and Liau (1975): 0.0588 · characters in 100 words − 0.296 · sentences in 100
+    /// words − 15.8.
     pub coleman_liau_index: f64,
     /// LIX (Björnsson 1968): words / sentences + 100 · words of seven characters and more / words.
     pub lix: f64,
@@ -75,11 +78,11 @@ pub struct Readability {
 pub struct Lexical {
     /// The mean type-token ratio of all windows of 500 tokens (MATTR), or `None` for a shorter text.
     pub moving_average_type_token_ratio: Option<f64>,
-    /// The constants of Heaps' law, distinct = k · tokens^beta: least squares over logarithms at 64, 128, 256, … tokens and
-    /// the end. `None` with fewer than three such points.
+    /// The constants of Heaps' law, distinct = k · tokens^beta: least squares over logarithms at 64, 128,
+    /// 256, … tokens and the end. `None` with fewer than three such points.
     pub heaps: Option<Heaps>,
-    /// The exponent of Zipf's law, count ~ rank^-exponent: least squares over logarithms of all ranks. `None` with fewer than
-    /// three ranks.
+    /// The exponent of Zipf's law, count ~ rank^-exponent: least squares over logarithms of all ranks. `None`
+    /// with fewer than three ranks.
     pub zipf_exponent: Option<f64>,
 }
 
@@ -140,12 +143,14 @@ fn longest(sorted: &SortedCounts<'_>) -> Vec<String> {
     words.into_iter().map(|(_, word)| String::from_utf8_lossy(&word).into_owned()).collect()
 }
 
-/// The longest words so far. The maximum of the heap is replaced first: the fewest characters, then the last by bytes.
+/// The longest words so far. The maximum of the heap is replaced first: the fewest characters, then the last
+/// by bytes.
 #[derive(Default)]
 struct Longest(BinaryHeap<(Reverse<usize>, Vec<u8>)>);
 
 impl Longest {
-    /// Returns the minimum length in bytes of a word that can be one of them: a character has at least one byte.
+    /// Returns the minimum length in bytes of a word that can be one of them: a character has at least one
+    /// byte.
     fn bytes_min(&self) -> usize {
         self.0.peek().filter(|_| self.0.len() == LONGEST_WORDS).map_or(0, |(characters, _)| characters.0)
     }
@@ -192,8 +197,8 @@ fn lexical(diversity: &LexicalDiversity, sorted: &SortedCounts<'_>) -> Lexical {
     }
 }
 
-/// Returns the factor and exponent of the power law that fits best, by least squares over logarithms, or `None` with
-/// fewer than three points.
+/// Returns the factor and exponent of the power law that fits best, by least squares over logarithms, or
+/// `None` with fewer than three points.
 fn fitted(points: impl Iterator<Item = (u64, u64)>) -> Option<(f64, f64)> {
     let points: Vec<(f64, f64)> = points.map(|(x, y)| ((x as f64).ln(), (y as f64).ln())).collect();
     if points.len() < 3 {

@@ -14,8 +14,8 @@ use crate::{
     },
 };
 
-/// The options of the built-in processor. By default the words are exactly those of UAX #29 in lower case, and all are
-/// kept.
+/// The options of the built-in processor. By default the words are exactly those of UAX #29 in lower case,
+/// and all are kept.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Decides which tokens a text has.
@@ -64,8 +64,8 @@ impl Options {
         Some(filter).filter(|filter| !filter.is_empty())
     }
 
-    /// Returns the identity of results that are made with these options. Options with their default are not named, so that
-    /// a new option does not change the identity of results that were made without it.
+    /// Returns the identity of results that are made with these options. Options with their default are not
+    /// named, so that a new option does not change the identity of results that were made without it.
     #[must_use]
     pub fn identity(&self) -> Identity {
         let Tokenization { tokenizer, case, italics, quotes, letters } = &self.tokenization;
@@ -101,7 +101,8 @@ impl Options {
     }
 }
 
-/// Returns the identity of the words of UAX #29. The Unicode versions are those of the word boundaries and of case.
+/// Returns the identity of the words of UAX #29. The Unicode versions are those of the word boundaries and of
+/// case.
 fn uax29_identity() -> Identity {
     let (a, b, c) = uax29::UNICODE_VERSION;
     let (d, e, f) = char::UNICODE_VERSION;

@@ -21,8 +21,8 @@ use crate::{
     tokens::sink::{TokenSink, push_each_word},
 };
 
-/// The number of bytes that are written for a short token: the token, a line feed, and bytes that the next token
-/// overwrites.
+/// The number of bytes that are written for a short token: the token, a line feed, and bytes that the next
+/// token overwrites.
 const LINE_BYTES: usize = 16;
 
 /// Takes the tokens of a chunk.
@@ -36,7 +36,8 @@ pub struct Tokens {
     filter: Option<Arc<Filter>>,
 }
 
-/// Takes the words of UAX #29 without a filter: writes short ones with two stores, and counts them in batches.
+/// Takes the words of UAX #29 without a filter: writes short ones with two stores, and counts them in
+/// batches.
 struct WordLines<'t> {
     tokens: &'t mut Tokens,
     batch: TokenBatch,

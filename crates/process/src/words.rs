@@ -83,8 +83,8 @@ impl Words {
         }
     }
 
-    /// Returns a processor for another tokenizer, which `identity` must name. For the same bytes with every configuration,
-    /// `tokenize` treats each line by itself.
+    /// Returns a processor for another tokenizer, which `identity` must name. For the same bytes with every
+    /// configuration, `tokenize` treats each line by itself.
     pub fn new(identity: Identity, tokenize: impl Fn(&str, &mut Tokens) + Send + Sync + 'static) -> Self {
         let tokenize = Arc::new(move |text: &str, tokens: &mut Tokens| {
             tokenize(text, tokens);
@@ -156,8 +156,8 @@ impl Processor for Words {
 
     fn chunk(&self, text: &str) -> WordsPart {
         let mut tokens = self.tokens(text.len());
-        // A long line is cut here at the places at which a smaller window would have cut it, so that the tokens are the
-        // same with all sizes.
+        // A long line is cut here at the places at which a smaller window would have cut it, so that the
+        // tokens are the same with all sizes.
         pieces(text).into_iter().for_each(|piece| (self.tokenize)(piece, &mut tokens));
         self.part(text, tokens)
     }

@@ -1,11 +1,6 @@
 //! Classifies the bytes of a text, 64 at a time, into bit masks.
 //!
-//! There is one implementation for every machine, and two for machines with wide registers (`simd`). The fastest is
-//! selected when it is first used. All return the same masks.
-
-use std::sync::OnceLock;
-
-use crate::simd;
+//! This is the implementation for every machine. Those for machines with wide registers are in `simd`.
 
 /// The number of bytes in a block.
 pub(crate) const BLOCK: usize = 64;
@@ -29,37 +24,6 @@ pub(crate) struct BlockMasks {
 
 /// Writes the masks of each block. Both slices have the same length.
 pub(crate) type Classifier = fn(&[[u8; BLOCK]], &mut [BlockMasks]);
-
-static CLASSIFIER: OnceLock<Classifier> = OnceLock::new();
-
-/// Returns the fastest classifier of this machine.
-pub(crate) fn classifier() -> Classifier {
-    *CLASSIFIER.get_or_init(|| simd::classifiers().first().copied().unwrap_or(portable))
-}
-
-/// An implementation of the classifier, for benchmarks.
-#[cfg(feature = "bench")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Implementation {
-    /// The one for machines with AVX2.
-    Avx2,
-    /// The one for every machine.
-    Portable,
-}
-
-#[cfg(feature = "bench")]
-impl Implementation {
-    /// Selects this implementation for the whole process. Returns `false` if the machine does not support it, or if
-    /// another one has been used already.
-    #[must_use]
-    pub fn select(self) -> bool {
-        let classifier = match self {
-            Self::Avx2 => simd::avx2(),
-            Self::Portable => Some(portable as Classifier),
-        };
-        classifier.is_some_and(|classifier| CLASSIFIER.set(classifier).is_ok())
-    }
-}
 
 /// The classifier for every machine.
 pub(crate) fn portable(blocks: &[[u8; BLOCK]], masks: &mut [BlockMasks]) {
@@ -102,6 +66,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::simd;
 
     fn masks(classifier: Classifier, blocks: &[[u8; BLOCK]]) -> Vec<BlockMasks> {
         let mut masks = vec![BlockMasks::default(); blocks.len()];

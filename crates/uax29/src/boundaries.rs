@@ -87,7 +87,8 @@ impl Scanner {
     #[inline]
     pub(crate) fn words(&self, range: Range<usize>, sink: &mut impl RangeSink) {
         let (first, last) = (range.start / BLOCK, range.end / BLOCK);
-        // The start of the word that ends next, and a bit that is set if a word reaches over from the block before.
+        // The start of the word that ends next, and a bit that is set if a word reaches over from the block
+        // before.
         let (mut start, mut before) = (0, 0);
         for block in first..=last {
             let mut bits = self.words[block];
@@ -105,13 +106,13 @@ impl Scanner {
                 *bits &= bits.wrapping_sub(1);
                 at
             };
-            // Without a word from the block before, the first end belongs to the first start. If there is no start,
-            // the value is never used.
+            // Without a word from the block before, the first end belongs to the first start. If there is no
+            // start, the value is never used.
             if before == 0 {
                 start = next(&mut starts);
             }
-            // Only the block of a word's end and the block before are checked. A word that is longer than that is
-            // never short, and for long words `plain` checks the bytes.
+            // Only the block of a word's end and the block before are checked. A word that is longer than
+            // that is never short, and for long words `plain` checks the bytes.
             let is_plain = self.special[block] == 0 && (before == 0 || self.special[block - 1] == 0);
             if is_plain {
                 while ends != 0 {
@@ -168,8 +169,8 @@ impl Scanner {
             }
         };
         if is_word {
-            // It joins its neighbours, so it counts as an underscore: part of a word, and not a letter or digit that
-            // another character could join.
+            // It joins its neighbours, so it counts as an underscore: part of a word, and not a letter or
+            // digit that another character could join.
             set(&mut self.masks, at, length, |masks| &mut masks.underscores);
         }
         class
@@ -218,8 +219,8 @@ fn line_around(piece: &[u8], at: usize) -> Range<usize> {
     start..end
 }
 
-/// Returns the code point of the non-ASCII character that begins at `at`, and its length in bytes. The code point of
-/// a character of four bytes is not decoded: all of them are rare, and so is `u32::MAX`.
+/// Returns the code point of the non-ASCII character that begins at `at`, and its length in bytes. The code
+/// point of a character of four bytes is not decoded: all of them are rare, and so is `u32::MAX`.
 fn character(bytes: &[u8], at: usize) -> (u32, usize) {
     let low = |n: usize| u32::from(bytes[at + n] & 0x3F);
     let lead = u32::from(bytes[at]);

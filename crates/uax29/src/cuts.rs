@@ -1,18 +1,18 @@
 //! Finds the places at which a text may be cut so that its words stay the same.
 //!
-//! A text may be cut after a line feed, and between a space and an ASCII letter or digit. Both follow from UAX #29
-//! §4.1.1:
+//! A text may be cut after a line feed, and between a space and an ASCII letter or digit. Both follow from
+//! UAX #29 §4.1.1:
 //!
-//! * Both sides of a line feed are boundaries in any context: WB3a and WB3b come before every rule that ignores or
-//!   joins characters, WB4 included. So lines can be treated one by one.
-//! * Between a space and an ASCII letter or digit is a boundary. WB3d joins spaces only with spaces. WB4 joins
-//!   only extending characters to the character before them. Every rule from WB5 on that forbids a break needs a
-//!   letter, digit, mark of a word or underscore in the place of the space. For the same reason no rule looks past
-//!   the space.
+//! * Both sides of a line feed are boundaries in any context: WB3a and WB3b come before every rule that
+//!   ignores or joins characters, WB4 included. So lines can be treated one by one.
+//! * Between a space and an ASCII letter or digit is a boundary. WB3d joins spaces only with spaces. WB4
+//!   joins only extending characters to the character before them. Every rule from WB5 on that forbids a
+//!   break needs a letter, digit, mark of a word or underscore in the place of the space. For the same reason
+//!   no rule looks past the space.
 //!
-//! A line of 8 MiB or more is cut at places that follow from the line alone, counted from its beginning: at the last
-//! such place within 8 MiB, else at the first after them, as long as 8 MiB are left. So [`pieces`] cuts a line at the
-//! same places, whatever the [windows](crate::windows) in which it was read.
+//! A line of 8 MiB or more is cut at places that follow from the line alone, counted from its beginning: at
+//! the last such place within 8 MiB, else at the first after them, as long as 8 MiB are left. So [`pieces`]
+//! cuts a line at the same places, whatever the [windows](crate::windows) in which it was read.
 
 /// The length from which on a line is cut, in bytes.
 const LINE_BYTES_MAX: usize = 8 << 20;
@@ -22,8 +22,8 @@ fn is_cut(pair: &[u8]) -> bool {
     pair[0] == b' ' && pair[1].is_ascii_alphanumeric()
 }
 
-/// Returns the length of the first piece of a text: up to the last line feed within `piece_bytes`, else up to the last
-/// other cut within them, else up to the first line feed or cut after them, else the whole text.
+/// Returns the length of the first piece of a text: up to the last line feed within `piece_bytes`, else up to
+/// the last other cut within them, else up to the first line feed or cut after them, else the whole text.
 pub(crate) fn piece_len(text: &str, piece_bytes: usize) -> usize {
     let bytes = text.as_bytes();
     if bytes.len() <= piece_bytes {

@@ -2,10 +2,11 @@
 //!
 //! Two operations are unsafe here, for these reasons they are sound:
 //!
-//! * Calling a function that is compiled for instructions that not every processor has. Each is called only after
-//!   `is_x86_feature_detected!` has found the instructions.
-//! * Loading 64 or 32 bytes from a pointer. The pointer comes from a reference to an array of 64 bytes, or points 32
-//!   bytes behind its start, so all bytes that are read belong to the array. The loads need no alignment.
+//! * Calling a function that is compiled for instructions that not every processor has. Each is called only
+//!   after `is_x86_feature_detected!` has found the instructions.
+//! * Loading 64 or 32 bytes from a pointer. The pointer comes from a reference to an array of 64 bytes, or
+//!   points 32 bytes behind its start, so all bytes that are read belong to the array. The loads need no
+//!   alignment.
 //!
 //! The safe twin is [`portable`](crate::bitmask::portable). Tests compare all implementations.
 
@@ -110,7 +111,8 @@ mod imp {
         mask(halves.map(|half| _mm256_cmpeq_epi8(half, _mm256_set1_epi8(byte.cast_signed()))))
     }
 
-    /// AVX2 has no unsigned comparison, so this compares with the minimum: a byte that it does not change is in range.
+    /// AVX2 has no unsigned comparison, so this compares with the minimum: a byte that it does not change is
+    /// in range.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn within(halves: [__m256i; 2], from: u8, count: u8) -> u64 {

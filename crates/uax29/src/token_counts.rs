@@ -1,9 +1,9 @@
 //! Counts how often each token occurs.
 //!
-//! Nearly all tokens of a text are short: up to [`SHORT_BYTES`]. They are in a table of their own (`short_table`), in
-//! which counting one reads 16 bytes of memory. All other tokens are in a second table (`long_table`), and so is the
-//! part of a count that exceeds a slot of the first. The hash is keyed at random for every run, because the texts come
-//! from strangers.
+//! Nearly all tokens of a text are short: up to [`SHORT_BYTES`]. They are in a table of their own
+//! (`short_table`), in which counting one reads 16 bytes of memory. All other tokens are in a second table
+//! (`long_table`), and so is the part of a count that exceeds a slot of the first. The hash is keyed at
+//! random for every run, because the texts come from strangers.
 
 mod long_table;
 mod short_table;
@@ -109,8 +109,8 @@ impl TokenCounts {
     fn add_batch(&mut self, tokens: &[ShortToken]) {
         debug_assert!(tokens.len() <= BATCH, "there is a bit for each");
         self.total += tokens.len() as u64;
-        // Most tokens are in their first slot. The others are counted afterwards: as long as no step depends on the
-        // result of another, the processor reads many slots at the same time.
+        // Most tokens are in their first slot. The others are counted afterwards: as long as no step depends
+        // on the result of another, the processor reads many slots at the same time.
         let mut others = 0_u64;
         for (n, token) in tokens.iter().enumerate() {
             others |= self.short.add_one(self.hasher.short(*token), *token) << n;
@@ -129,8 +129,8 @@ impl TokenCounts {
         }
     }
 
-    /// Adds the counts of another that has the same hasher. What is left of `other` is only its memory: its counts are
-    /// unspecified.
+    /// Adds the counts of another that has the same hasher. What is left of `other` is only its memory: its
+    /// counts are unspecified.
     pub fn merge(&mut self, other: &mut Self) {
         // Adding the smaller one to the larger one takes less time.
         if other.short.len() + other.long.len() > self.short.len() + self.long.len() {

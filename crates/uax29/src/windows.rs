@@ -1,9 +1,10 @@
 //! Reads a text in windows, without changing its words.
 //!
-//! A window ends after a line feed. If there is none, the window grows to 8 MiB and is then cut between a space and an
-//! ASCII letter or digit (see [`cuts`](crate::cuts)). If there is no such place either, it grows until one comes
-//! or the text ends. So memory is bounded by the window size, by 8 MiB, or by the longest part of the text
-//! without any of these places, whichever is the largest. A cut never falls into a UTF-8 sequence.
+//! A window ends after a line feed. If there is none, the window grows to 8 MiB and is then cut between a
+//! space and an ASCII letter or digit (see [`cuts`](crate::cuts)). If there is no such place either, it grows
+//! until one comes or the text ends. So memory is bounded by the window size, by 8 MiB, or by the longest
+//! part of the text without any of these places, whichever is the largest. A cut never falls into a UTF-8
+//! sequence.
 
 use std::io::{self, Read};
 
@@ -28,7 +29,8 @@ impl<R: Read> Windows<R> {
         Self { text, window_bytes, rest: Vec::new(), is_at_end: false }
     }
 
-    /// Returns the next window, in the memory of `window`, or `None` at the end of the text. No window is empty.
+    /// Returns the next window, in the memory of `window`, or `None` at the end of the text. No window is
+    /// empty.
     ///
     /// # Errors
     /// Returns the errors of the reader.

@@ -8,7 +8,8 @@ use crate::{
     words::{WordSink, for_each_lowercase_word},
 };
 
-/// The size of a window, in bytes: small enough to stay in the processor's cache, beside the counts, until it is counted.
+/// The size of a window, in bytes: small enough to stay in the processor's cache, beside the counts, until it
+/// is counted.
 const WINDOW_BYTES: u64 = 128 << 10;
 
 /// The number of occurrences of each word in any number of texts: the words of UAX #29 in lower case.
@@ -52,12 +53,13 @@ impl WordCounts {
         counter.batch.flush(counter.counts);
     }
 
-    /// Counts the words of a text that is read in parts, each up to a line end. So memory does not grow with the length
-    /// of the text but with its longest line, and lines of 8 MiB or more are cut (see [`cuts`](crate::cuts)).
+    /// Counts the words of a text that is read in parts, each up to a line end. So memory does not grow with
+    /// the length of the text but with its longest line, and lines of 8 MiB or more are cut (see
+    /// [`cuts`](crate::cuts)).
     ///
     /// # Errors
-    /// Returns the errors of the reader, and one of kind [`InvalidData`](io::ErrorKind::InvalidData) with the position
-    /// if the text is not UTF-8. Words that were counted before the error stay counted.
+    /// Returns the errors of the reader, and one of kind [`InvalidData`](io::ErrorKind::InvalidData) with the
+    /// position if the text is not UTF-8. Words that were counted before the error stay counted.
     pub fn read(&mut self, text: impl Read) -> io::Result<()> {
         let (mut windows, mut at, mut window) = (Windows::new(text, WINDOW_BYTES), 0, Vec::new());
         while let Some(next) = windows.next_in(window)? {

@@ -5,14 +5,16 @@ use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::{
-    bitmask::{self, Classifier},
+    bitmask::Classifier,
     boundaries::{PAD, RangeSink, Scanner},
     char_class::is_cased,
+    classifier::classifier,
     cuts::piece_len,
     token_counts::{SHORT_BYTES, ShortToken},
 };
 
-/// The size of the pieces that are scanned, in bytes: small enough for the first-level cache with all its masks.
+/// The size of the pieces that are scanned, in bytes: small enough for the first-level cache with all its
+/// masks.
 const PIECE_BYTES: usize = 8 << 10;
 
 /// Receives the words of a text in order.
@@ -50,12 +52,12 @@ pub fn lowercase_words(text: &str) -> Vec<String> {
 
 /// Calls `f` with each word of a text, in order.
 pub fn for_each_word<'t>(text: &'t str, f: impl FnMut(&'t str)) {
-    words_by(bitmask::classifier(), PIECE_BYTES, text, f);
+    words_by(classifier(), PIECE_BYTES, text, f);
 }
 
 /// Passes each word of a text to `sink`, in order and in lower case by the rules of Unicode for whole words.
 pub fn for_each_lowercase_word(text: &str, sink: &mut impl WordSink) {
-    lowercase_words_by(bitmask::classifier(), PIECE_BYTES, text, sink);
+    lowercase_words_by(classifier(), PIECE_BYTES, text, sink);
 }
 
 /// Collects words as strings.
@@ -205,7 +207,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::simd;
+    use crate::{bitmask, simd};
 
     /// Characters of every word-break class, and those that have tripped tokenisers before.
     const HOSTILE: &[char] = &[
@@ -291,7 +293,8 @@ mod tests {
 
     const PLAIN: &[char] = &['a', 'Z', 'q', 'e', '0', '7', ' ', ' ', '\n'];
 
-    /// Characters that the scanner compares with their neighbours, and common ones that it must not treat as rare.
+    /// Characters that the scanner compares with their neighbours, and common ones that it must not treat as
+    /// rare.
     const MIDDLE: &[char] = &[
         '_', '\'', '.', ':', ',', ';', '-', 'é', 'É', 'ß', 'Σ', 'σ', 'ж', 'Ж', '\u{2019}', '\u{2018}',
         '\u{b7}', '\u{37e}', '\u{66c}', '\u{660}', '\u{2014}', '“', '\u{a0}', 'İ', '\u{ff0e}', '\u{212a}',
@@ -308,7 +311,7 @@ mod tests {
     }
 
     fn ours(text: &str) -> String {
-        ours_by(bitmask::classifier(), PIECE_BYTES, text)
+        ours_by(classifier(), PIECE_BYTES, text)
     }
 
     /// Returns the words in lower case. Checks that those in their own case are the same words.
@@ -353,8 +356,8 @@ mod tests {
         let mut text = String::new();
         for n in 0..1_000_000 {
             text.clear();
-            // Most characters are plain, as in real texts: with a rare one in every line, the definition would only be
-            // compared with itself.
+            // Most characters are plain, as in real texts: with a rare one in every line, the definition
+            // would only be compared with itself.
             let plain = random.u8(0..=20);
             for _ in 0..random.usize(0..90) {
                 text.push(match random.u8(0..=20) {

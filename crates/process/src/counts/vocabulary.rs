@@ -38,8 +38,8 @@ pub fn merge(
     Ok(Vocabulary { tokens, distinct: tally.distinct() })
 }
 
-/// The tokens of one document. A token may contain a TAB (UAX #29 puts one before U+0345 into a word): the last one
-/// counts.
+/// The tokens of one document. A token may contain a TAB (UAX #29 puts one before U+0345 into a word): the
+/// last one counts.
 fn merge_one(blobs: &dyn BlobStore, name: &BlobName, tally: &mut TokenCounts) -> Result<u64, ProcessError> {
     let path = name.relative_path();
     let mut counts = BufReader::with_capacity(BUFFER_BYTES, blobs.open(name)?);

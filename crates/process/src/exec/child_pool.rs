@@ -84,8 +84,8 @@ impl ChildPool {
         self.quitters.store(0, Ordering::Relaxed);
     }
 
-    /// A fresh child ended in its first document. Whether that was for the document, or the command does not work at all:
-    /// then it also ends badly where it is given none.
+    /// A fresh child ended in its first document. Whether that was for the document, or the command does not
+    /// work at all: then it also ends badly where it is given none.
     pub(super) async fn blame(&self, ending: Ending) -> ExecError {
         if ending.is_success() {
             let tries = self.quitters.fetch_add(1, Ordering::Relaxed) + 1;
@@ -130,7 +130,8 @@ impl ChildPool {
 }
 
 impl Seat<'_> {
-    /// The child of this place where it can be asked, else a fresh one. It is away until [`keep`](Self::keep).
+    /// The child of this place where it can be asked, else a fresh one. It is away until
+    /// [`keep`](Self::keep).
     pub(super) async fn child(&mut self) -> Result<Child, ExecError> {
         if let Some(mut child) = self.place.child.take()
             && child.is_in_step().await

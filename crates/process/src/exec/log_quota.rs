@@ -24,7 +24,8 @@ impl Default for LogQuota {
 }
 
 impl LogQuota {
-    /// Whether a line may pass at this time since the beginning: how many were left out before it; none if it may not.
+    /// Whether a line may pass at this time since the beginning: how many were left out before it; none if it
+    /// may not.
     pub(super) fn pass(&mut self, now: Duration) -> Option<u64> {
         while self.left < BURST && now.saturating_sub(self.since) >= EACH {
             self.left += 1;

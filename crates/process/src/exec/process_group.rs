@@ -1,7 +1,7 @@
 //! A process with all that it starts.
 //!
-//! The group has the number of its leader, and is only signalled while the leader's status is not taken: until then the
-//! system gives that number to nobody else.
+//! The group has the number of its leader, and is only signalled while the leader's status is not taken:
+//! until then the system gives that number to nobody else.
 
 use std::{
     io,
@@ -26,7 +26,8 @@ pub(super) struct Pipes {
 }
 
 impl ProcessGroup {
-    /// Starts a shell command. Of what juggle has open it gets nothing: all that is opened here is closed on `exec`.
+    /// Starts a shell command. Of what juggle has open it gets nothing: all that is opened here is closed on
+    /// `exec`.
     pub(super) fn start(command: &str) -> io::Result<(Self, Pipes)> {
         let mut leader = Command::new("sh")
             .args(["-c", command])

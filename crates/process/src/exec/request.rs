@@ -44,8 +44,8 @@ impl Request {
         [head].into_iter().chain(text).chain([tail])
     }
 
-    /// The longest line that is read as its answer. Tokens of one character with all else escaped take five times the
-    /// text.
+    /// The longest line that is read as its answer. Tokens of one character with all else escaped take five
+    /// times the text.
     pub(super) const fn answer_bytes_max(&self) -> usize {
         self.text.len().saturating_mul(8).saturating_add(ANSWER_BYTES_LEAST)
     }

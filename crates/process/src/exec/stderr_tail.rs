@@ -1,4 +1,5 @@
-//! What a child says on standard error: passed on to the log, and its end kept for the failure that may follow.
+//! What a child says on standard error: passed on to the log, and its end kept for the failure that may
+//! follow.
 
 use std::{io, time::Duration};
 

@@ -59,7 +59,8 @@ pub struct Language {
 }
 
 impl Language {
-    /// Detects the language by the letters and trigrams of the sample. Returns `None` if the sample has no words.
+    /// Detects the language by the letters and trigrams of the sample. Returns `None` if the sample has no
+    /// words.
     pub(crate) fn of(sample: &LanguageSample) -> Option<Self> {
         let found = whatlang::detect(&sample.text)?;
         Some(Self {

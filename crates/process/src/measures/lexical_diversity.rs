@@ -53,14 +53,15 @@ impl LexicalDiversity {
         number
     }
 
-    /// Returns the mean type-token ratio of all windows (MATTR, Covington and McFall 2010), or `None` if the text is shorter
-    /// than a window.
+    /// Returns the mean type-token ratio of all windows (MATTR, Covington and McFall 2010), or `None` if the
+    /// text is shorter than a window.
     pub(crate) fn moving_ratio(&self) -> Option<f64> {
         let windows = (self.tokens + 1).checked_sub(WINDOW as u64).filter(|windows| *windows > 0)?;
         Some(self.distinct_sum as f64 / windows as f64 / WINDOW as f64)
     }
 
-    /// Returns numbers of tokens with the number of distinct tokens up to there: at powers of two and at the end.
+    /// Returns numbers of tokens with the number of distinct tokens up to there: at powers of two and at the
+    /// end.
     pub(crate) fn growth(&self) -> Vec<(u64, u64)> {
         let mut growth = self.growth.clone();
         if !self.tokens.is_power_of_two() && self.tokens > 0 {
@@ -85,7 +86,8 @@ mod tests {
         let mut two_halves = LexicalDiversity::default();
         (0..WINDOW).for_each(|_| two_halves.add(b"a"));
         (0..WINDOW).for_each(|n| two_halves.add(n.to_string().as_bytes()));
-        // 1, 2, … 500 distinct ones and at the end 500 without the first: (1 + 2 + … + 500 + 500) / 501 / 500.
+        // 1, 2, … 500 distinct ones and at the end 500 without the first: (1 + 2 + … + 500 + 500) / 501 /
+        // 500.
         let expected = (500.0 * 501.0 / 2.0 + 500.0) / 501.0 / 500.0;
         assert!((two_halves.moving_ratio().unwrap() - expected).abs() < 1e-12);
     }

@@ -1,20 +1,20 @@
 //! Counts sentences, in a definition that does not depend on how the text is read.
 //!
-//! Books are wrapped by hand, and UAX #29 ends a sentence at every line end (SB4), so its plain count would be one of
-//! lines. The definition here:
+//! Books are wrapped by hand, and UAX #29 ends a sentence at every line end (SB4), so its plain count would
+//! be one of lines. The definition here:
 //!
-//! 1. A text is split into *pieces* at blank lines (nothing but spaces and tabs before the line feed). A piece also ends
-//!    after 64 characters in a row without a letter or number (a ruled line), at the first space after 16 KiB, and at
-//!    32 KiB in any case.
+//! 1. A text is split into *pieces* at blank lines (nothing but spaces and tabs before the line feed). A
+//!    piece also ends after 64 characters in a row without a letter or number (a ruled line), at the first
+//!    space after 16 KiB, and at 32 KiB in any case.
 //! 2. Within a piece a line feed counts as a space.
 //! 3. The sentences are those of UAX #29 in each piece that contain a letter or number.
 //!
 //! The limits keep memory small, and the time linear for texts that are made to be slow.
 //!
-//! [`SentenceCounter`] takes a text character by character, so the portions do not matter. Its state after a blank line
-//! does not depend on the text before. So chunks can be counted independently ([`ChunkSentences`]): the lines up to the
-//! first blank line of a chunk are kept as text, and the rest is counted from a fresh state. Merging takes the kept lines
-//! first and then the count of the rest.
+//! [`SentenceCounter`] takes a text character by character, so the portions do not matter. Its state after a
+//! blank line does not depend on the text before. So chunks can be counted independently
+//! ([`ChunkSentences`]): the lines up to the first blank line of a chunk are kept as text, and the rest is
+//! counted from a fresh state. Merging takes the kept lines first and then the count of the rest.
 
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -123,8 +123,8 @@ impl ChunkSentences {
     }
 }
 
-/// Returns the end of the first blank line whose line feed and the line feed before are both in the text. The text before
-/// the first line feed may belong to a longer line, so it is not a blank line for certain.
+/// Returns the end of the first blank line whose line feed and the line feed before are both in the text. The
+/// text before the first line feed may belong to a longer line, so it is not a blank line for certain.
 fn blank_line_end(text: &str) -> Option<usize> {
     let mut end = text.find('\n')? + 1;
     for line in text[end..].split_inclusive('\n') {

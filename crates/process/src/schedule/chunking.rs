@@ -10,15 +10,15 @@ const WINDOW_BYTES: u64 = 1 << 20;
 /// The maximum size of a window with [`Chunk::Auto`], in bytes.
 const AUTO_WINDOW_BYTES_MAX: u64 = 8 << 20;
 
-/// The sizes of chunks with [`Chunk::Auto`], in bytes. Smaller ones cost more to hand over than they bring; larger ones
-/// cost memory.
+/// The sizes of chunks with [`Chunk::Auto`], in bytes. Smaller ones cost more to hand over than they bring;
+/// larger ones cost memory.
 const AUTO_CHUNK_BYTES: std::ops::RangeInclusive<u64> = 64 << 10..=4 << 20;
 
 /// The time that a thread works on a chunk with [`Chunk::Auto`], in nanoseconds.
 const AUTO_CHUNK_NS: u64 = 2_500_000;
 
-/// The number of chunks in a window for each thread with [`Chunk::Auto`]. With several, the threads do not wait long
-/// for the last one.
+/// The number of chunks in a window for each thread with [`Chunk::Auto`]. With several, the threads do not
+/// wait long for the last one.
 const AUTO_CHUNKS: u64 = 4;
 
 /// The sizes of windows and chunks.
@@ -46,7 +46,8 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// Returns the number of bytes that a thread processes in the time of a chunk: a power of two within bounds.
+    /// Returns the number of bytes that a thread processes in the time of a chunk: a power of two within
+    /// bounds.
     fn chunk_bytes(self) -> u64 {
         let bytes = u128::from(self.bytes) * u128::from(AUTO_CHUNK_NS) / u128::from(self.busy_ns.max(1));
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);

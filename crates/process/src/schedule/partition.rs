@@ -1,8 +1,8 @@
 //! What a way to cut work into pieces comes to, before it is done or after.
 //!
-//! The pieces are given, the largest first, each to the thread that has least to do (longest processing time first:
-//! Graham 1969), which is what happens here up to what pieces of one document wait for each other. Work is counted in
-//! bytes of text.
+//! The pieces are given, the largest first, each to the thread that has least to do (longest processing time
+//! first: Graham 1969), which is what happens here up to what pieces of one document wait for each other.
+//! Work is counted in bytes of text.
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 

@@ -1,6 +1,6 @@
-//! Which documents a thread works on next: the largest of those that wait, so that none is left over at the end that all
-//! others must wait for. One that several threads share counts as much as they do: few others are begun beside it, and are
-//! left for the time when there is too little of it to share.
+//! Which documents a thread works on next: the largest of those that wait, so that none is left over at the
+//! end that all others must wait for. One that several threads share counts as much as they do: few others
+//! are begun beside it, and are left for the time when there is too little of it to share.
 
 use std::{
     collections::BinaryHeap,
@@ -83,8 +83,8 @@ impl<T> Scheduler<T> {
         state.waiting.push(Waiting { bytes, number, threads, work });
     }
 
-    /// The documents to work on next; none where none waits, or as much is worked on as may be. To be followed by
-    /// [`end`](Self::end).
+    /// The documents to work on next; none where none waits, or as much is worked on as may be. To be
+    /// followed by [`end`](Self::end).
     pub(crate) fn begin(&self) -> Option<Batch<T>> {
         let mut state = self.state();
         if state.begun >= self.threads || state.waiting.is_empty() {

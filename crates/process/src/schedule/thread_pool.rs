@@ -55,8 +55,8 @@ impl ThreadPool {
         self.threads.spawn(move || work(&pool));
     }
 
-    /// Runs `work` in the pool and waits for it without blocking. A panic is an error; the pool goes on. Work whose
-    /// caller has gone before it began is not begun.
+    /// Runs `work` in the pool and waits for it without blocking. A panic is an error; the pool goes on. Work
+    /// whose caller has gone before it began is not begun.
     pub(crate) async fn run<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> T + Send + 'static,
@@ -117,8 +117,8 @@ thread_local! {
     static IS_HELPING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does one piece of work that has been begun, if there is any: a thread of the pool that is about to begin something new
-/// helps first. What is done so does not help in turn, or it would go ever deeper.
+/// Does one piece of work that has been begun, if there is any: a thread of the pool that is about to begin
+/// something new helps first. What is done so does not help in turn, or it would go ever deeper.
 pub(crate) fn help() {
     if !IS_HELPING.replace(true) {
         rayon::yield_now();
@@ -131,8 +131,8 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> Result<T, ProcessError>) -> Resul
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(ProcessError::Panicked(message(&*panic))))
 }
 
-/// How unevenly the work was shared: the busiest thread's time over the mean. 1 is even, the number of threads is one
-/// thread alone; none where nothing was done.
+/// How unevenly the work was shared: the busiest thread's time over the mean. 1 is even, the number of
+/// threads is one thread alone; none where nothing was done.
 pub(crate) fn imbalance(busy: &[Duration]) -> Option<f64> {
     let sum: Duration = busy.iter().sum();
     let most = busy.iter().max()?;

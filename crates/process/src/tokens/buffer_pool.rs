@@ -1,4 +1,5 @@
-//! Memory that one text after another is worked on in: to have new memory for each takes longer than much of the work.
+//! Memory that one text after another is worked on in: to have new memory for each takes longer than much of
+//! the work.
 
 use std::{
     ops::RangeInclusive,
@@ -10,7 +11,8 @@ use uax29::token_counts::{TokenCounts, TokenHasher};
 
 use crate::tokens::Tokens;
 
-/// Texts from this size on are worked on in memory that is kept; for a smaller one, new memory is cheaper than clean one.
+/// Texts from this size on are worked on in memory that is kept; for a smaller one, new memory is cheaper
+/// than clean one.
 const TEXT_BYTES_MIN: usize = 64 << 10;
 
 /// The most bytes of lines that are kept.
@@ -22,8 +24,8 @@ const COUNTS_BYTES: RangeInclusive<usize> = TEXT_BYTES_MIN / 2..=1 << 20;
 /// Memory of texts that are done.
 #[derive(Debug)]
 pub(crate) struct BufferPool {
-    /// The most of each that are kept: as many as are worked on at a time. What more is given back comes of texts that
-    /// took none from here, and would gather.
+    /// The most of each that are kept: as many as are worked on at a time. What more is given back comes of
+    /// texts that took none from here, and would gather.
     kept_max: usize,
     lines: Mutex<Vec<Vec<u8>>>,
     counts: Mutex<Vec<TokenCounts>>,

@@ -1,7 +1,7 @@
 //! Words that are left out.
 //!
-//! The words of a list are normalised as tokens are: case, quotation marks, italics and letters change as in a text. So a
-//! list works in any spelling, and it leaves out the normalised words.
+//! The words of a list are normalised as tokens are: case, quotation marks, italics and letters change as in
+//! a text. So a list works in any spelling, and it leaves out the normalised words.
 
 use std::{
     borrow::Cow,
@@ -63,12 +63,13 @@ pub enum InvalidStopWords {
 }
 
 impl StopWords {
-    /// Returns the stop words of a language by its ISO 639-1 code; otherwise reads a file with one word per line, in which
-    /// `#` and `|` begin comments. The words are normalised as `tokenization` normalises those of a text.
+    /// Returns the stop words of a language by its ISO 639-1 code; otherwise reads a file with one word per
+    /// line, in which `#` and `|` begin comments. The words are normalised as `tokenization` normalises those
+    /// of a text.
     ///
     /// # Errors
-    /// Returns [`InvalidStopWords::Unknown`] if `name` is neither, and [`InvalidStopWords::Unreadable`] if the file cannot
-    /// be read, is not text, or is larger than 16 MiB.
+    /// Returns [`InvalidStopWords::Unknown`] if `name` is neither, and [`InvalidStopWords::Unreadable`] if
+    /// the file cannot be read, is not text, or is larger than 16 MiB.
     pub fn of(name: &str, tokenization: &Tokenization) -> Result<Self, InvalidStopWords> {
         let language = name.to_ascii_lowercase();
         if let Some(words) = (language.len() == CODE_BYTES).then(|| stop_words::lookup(&language)).flatten() {
@@ -119,9 +120,9 @@ impl StopWords {
         self.has_left_out.load(Ordering::Relaxed)
     }
 
-    /// Returns the words of a file that no token can equal, in the spelling of the file. The result is empty for the list
-    /// of a language, and if the possible tokens are not known: with a Hugging Face tokenizer, or with a pattern whose
-    /// matches depend on the surrounding text or on upper case.
+    /// Returns the words of a file that no token can equal, in the spelling of the file. The result is empty
+    /// for the list of a language, and if the possible tokens are not known: with a Hugging Face tokenizer,
+    /// or with a pattern whose matches depend on the surrounding text or on upper case.
     #[must_use]
     pub fn impossible(&self) -> &[String] {
         &self.impossible
@@ -152,7 +153,8 @@ impl StopWords {
     }
 }
 
-/// Returns the words as tokens, composed and decomposed (Unicode TR15), and the words that no token can equal.
+/// Returns the words as tokens, composed and decomposed (Unicode TR15), and the words that no token can
+/// equal.
 fn as_tokens<'w>(
     words: impl Iterator<Item = &'w str>,
     tokenization: &Tokenization,
@@ -206,7 +208,8 @@ fn decides_by_word(tokenizer: &Tokenizer) -> bool {
     }
 }
 
-/// Returns whether a pattern matches an upper-case letter at a place at which it does not match its lower case.
+/// Returns whether a pattern matches an upper-case letter at a place at which it does not match its lower
+/// case.
 fn needs_upper_case(pattern: &Hir) -> bool {
     match pattern.kind() {
         HirKind::Empty | HirKind::Look(_) => false,
@@ -228,7 +231,8 @@ fn needs_upper_case(pattern: &Hir) -> bool {
     }
 }
 
-/// Returns the lower case of a character if it is another character. `İ` alone becomes two, and does not count.
+/// Returns the lower case of a character if it is another character. `İ` alone becomes two, and does not
+/// count.
 fn lower_case(c: char) -> Option<char> {
     let mut lower = c.to_lowercase();
     (lower.len() == 1).then(|| lower.next()).flatten().filter(|lower| *lower != c)

@@ -1,8 +1,9 @@
 //! Splits a text into tokens: the words of UAX #29, or one of a few other definitions.
 //!
-//! Every tokenizer treats each line by itself, so that the places at which a text is cut change nothing. The exception is
-//! a line of 8 MiB or more, which is cut between a space and an ASCII letter or digit, at places that follow from the line
-//! alone (see [`uax29::cuts`]). A pattern that matches a space and a letter can find such a cut.
+//! Every tokenizer treats each line by itself, so that the places at which a text is cut change nothing. The
+//! exception is a line of 8 MiB or more, which is cut between a space and an ASCII letter or digit, at places
+//! that follow from the line alone (see [`uax29::cuts`]). A pattern that matches a space and a letter can
+//! find such a cut.
 
 #[cfg_attr(not(feature = "hf"), path = "tokenizer/hugging_face_absent.rs")]
 pub(crate) mod hugging_face;
@@ -26,9 +27,11 @@ pub enum Tokenizer {
     Whitespace,
     /// Every match of a pattern in a line, the leftmost first, without empty matches.
     Regex(Regex),
-    /// Nearly the tokens of the Standardized Project Gutenberg Corpus, which finds sentences with a trained model.
+    /// Nearly the tokens of the Standardized Project Gutenberg Corpus, which finds sentences with a trained
+    /// model.
     Spgc,
-    /// The pieces into which a Hugging Face `tokenizer.json` splits each line, if juggle is built with the feature `hf`.
+    /// The pieces into which a Hugging Face `tokenizer.json` splits each line, if juggle is built with the
+    /// feature `hf`.
     HuggingFace(Arc<HuggingFace>),
 }
 

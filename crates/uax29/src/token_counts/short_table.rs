@@ -11,12 +11,12 @@ pub(super) const COUNT_MAX: u32 = u32::MAX;
 /// The minimum number of slots of a table that has any.
 pub(super) const SLOTS_MIN: usize = 1 << 10;
 
-/// The distance between two slots that are visited one after the other. It is odd, so that all slots are visited, and
-/// far from every simple fraction of a table.
+/// The distance between two slots that are visited one after the other. It is odd, so that all slots are
+/// visited, and far from every simple fraction of a table.
 const STRIDE: usize = 0x9E37_79B1;
 
-/// A token of 1 to [`SHORT_BYTES`] bytes, the last of which is not NUL, as two numbers with the first byte lowest. The
-/// numbers determine its length.
+/// A token of 1 to [`SHORT_BYTES`] bytes, the last of which is not NUL, as two numbers with the first byte
+/// lowest. The numbers determine its length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ShortToken {
     low: u64,
@@ -73,8 +73,8 @@ impl ShortToken {
         16 - self.number().leading_zeros() as usize / 8
     }
 
-    /// Returns a number that sorts by count descending, then by token ascending: the complement of the count, then the
-    /// token with its first byte highest.
+    /// Returns a number that sorts by count descending, then by token ascending: the complement of the count,
+    /// then the token with its first byte highest.
     #[inline]
     pub(super) const fn rank(self, count: u32) -> u128 {
         (!count as u128) << 96 | self.number().swap_bytes() >> 32
@@ -88,8 +88,8 @@ impl ShortToken {
     }
 }
 
-/// A token and its count. The slot is free while the count is 0. The fields are read one by one: the compiler would
-/// build a number of 128 bits and take it apart again for each token.
+/// A token and its count. The slot is free while the count is 0. The fields are read one by one: the compiler
+/// would build a number of 128 bits and take it apart again for each token.
 #[derive(Debug, Clone, Copy, Default)]
 #[repr(align(16))]
 struct Slot {
@@ -128,8 +128,8 @@ impl ShortTable {
         Self { slots: vec![Slot::default(); slots], len: 0 }
     }
 
-    /// Adds one to the count of a token that is in its first slot, and returns 0. Returns 1 and changes nothing if it is
-    /// not there, or if the slot is full.
+    /// Adds one to the count of a token that is in its first slot, and returns 0. Returns 1 and changes
+    /// nothing if it is not there, or if the slot is full.
     #[inline]
     pub(super) fn add_one(&mut self, hash: u64, token: ShortToken) -> u64 {
         let mask = self.slots.len().wrapping_sub(1);
@@ -138,7 +138,8 @@ impl ShortTable {
         if slot.count == COUNT_MAX {
             return 1;
         }
-        // No branch: it would often be predicted wrongly, which shows only once the slot has come from memory.
+        // No branch: it would often be predicted wrongly, which shows only once the slot has come from
+        // memory.
         let is_other = u64::from(difference != 0);
         slot.count += 1 - is_other as u32;
         is_other
@@ -167,8 +168,8 @@ impl ShortTable {
         let sum = u64::from(slot.count) + n;
         let count = u32::try_from(sum).unwrap_or(COUNT_MAX);
         *slot = Slot { low: token.low, high: token.high, count };
-        // The more frequent token moves to its first slot. The other one is still found from there on, because no slot in
-        // between is free.
+        // The more frequent token moves to its first slot. The other one is still found from there on,
+        // because no slot in between is free.
         if count > self.slots[first].count {
             self.slots.swap(first, at);
         }
@@ -192,15 +193,16 @@ impl ShortTable {
     /// Returns the tokens and counts in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (ShortToken, u64)> {
         let mask = self.slots.len().wrapping_sub(1);
-        // In strides over the table. The slots are in the order of the hashes in every table: in that order, the tokens
-        // would fill a smaller table from one end, and each would be probed for past all before it.
+        // In strides over the table. The slots are in the order of the hashes in every table: in that order,
+        // the tokens would fill a smaller table from one end, and each would be probed for past all before
+        // it.
         let visited = (0..self.slots.len()).map(move |n| n.wrapping_mul(STRIDE) & mask);
         let slots = visited.map(|at| self.slots[at]).filter(|slot| !slot.is_free());
         slots.map(|slot| (slot.token(), u64::from(slot.count)))
     }
 
-    /// Returns the [`rank`](ShortToken::rank) of each token in no order, without the tokens whose slot is full and that
-    /// are `elsewhere`.
+    /// Returns the [`rank`](ShortToken::rank) of each token in no order, without the tokens whose slot is
+    /// full and that are `elsewhere`.
     pub(super) fn ranks(&self, elsewhere: impl Fn(ShortToken) -> bool) -> Vec<u128> {
         // No branch for each slot: it would be predicted wrongly as often as not.
         let mut taken = vec![Slot::default(); self.len + 1];

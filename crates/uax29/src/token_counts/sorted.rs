@@ -39,7 +39,8 @@ impl<'t> Long<'t> {
         Self { n: Reverse(n), rank: ShortToken::beginning(token).rank(count), token }
     }
 
-    /// Returns the number of these short tokens that are before it. A short token of the same rank is its beginning.
+    /// Returns the number of these short tokens that are before it. A short token of the same rank is its
+    /// beginning.
     fn place(&self, short: &[u128]) -> usize {
         // No short token has a count of more than a slot.
         let fits = self.n.0 <= u64::from(COUNT_MAX);
@@ -89,7 +90,8 @@ impl<'t> SortedCounts<'t> {
         }
     }
 
-    /// Calls `f` with the tokens of at most [`SHORT_BYTES`](super::SHORT_BYTES) whose counts do not exceed 32 bits.
+    /// Calls `f` with the tokens of at most [`SHORT_BYTES`](super::SHORT_BYTES) whose counts do not exceed 32
+    /// bits.
     pub fn for_each_short(&self, mut f: impl FnMut(&[u8])) {
         for rank in &self.short {
             let (token, _) = ShortToken::of_rank(*rank);
@@ -177,8 +179,8 @@ impl Lines<'_> {
     }
 }
 
-/// Returns the decimal digits of a number, in `memory`. The formatting of the standard library would take longer than
-/// the rest of a line.
+/// Returns the decimal digits of a number, in `memory`. The formatting of the standard library would take
+/// longer than the rest of a line.
 fn digits(mut n: u64, memory: &mut [u8; DIGITS_MAX]) -> &[u8] {
     let mut at = memory.len();
     loop {

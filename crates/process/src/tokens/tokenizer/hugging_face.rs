@@ -1,16 +1,18 @@
 //! The tokens of a Hugging Face `tokenizer.json`.
 //!
-//! Each line is encoded by itself, without its line feed, and the tokens are the pieces of the vocabulary, as they stand there
-//! (`Ġthe`, `##ing`, `▁the`), without the special tokens that a model's input begins and ends with: in Python
-//! `for line in text.split("\n"): tokenizer.encode(line, add_special_tokens=False).tokens`.
+//! Each line is encoded by itself, without its line feed, and the tokens are the pieces of the vocabulary, as
+//! they stand there (`Ġthe`, `##ing`, `▁the`), without the special tokens that a model's input begins and
+//! ends with: in Python `for line in text.split("\n"): tokenizer.encode(line,
+//! add_special_tokens=False).tokens`.
 //!
-//! Nothing is left out and nothing is left to chance: what the file says of truncation, padding and BPE's dropout is set aside.
-//! Case is the file's matter (its normalizer), for a piece may stand for bytes: `Ġ` and `ġ` are two of them.
+//! Nothing is left out and nothing is left to chance: what the file says of truncation, padding and BPE's
+//! dropout is set aside. Case is the file's matter (its normalizer), for a piece may stand for bytes: `Ġ` and
+//! `ġ` are two of them.
 //!
-//! To hold memory, a line over 64 KiB is encoded in parts: cut before the last space that follows something else in each
-//! 64 KiB, so that it goes with the word after it as everywhere; where there is none, after 64 KiB. A line feed in a piece,
-//! which could only come of a normalizer or a strange vocabulary, is written `<0x0A>`, and empty pieces are none, since
-//! `tokens/` has a piece a line.
+//! To hold memory, a line over 64 KiB is encoded in parts: cut before the last space that follows something
+//! else in each 64 KiB, so that it goes with the word after it as everywhere; where there is none, after 64
+//! KiB. A line feed in a piece, which could only come of a normalizer or a strange vocabulary, is written
+//! `<0x0A>`, and empty pieces are none, since `tokens/` has a piece a line.
 
 use std::{
     fmt,
@@ -64,7 +66,8 @@ impl HuggingFace {
     /// Gives the pieces of a text in order.
     ///
     /// # Panics
-    /// Where the tokenizer fails, as one that has no token for what it does not know: the document cannot be processed.
+    /// Where the tokenizer fails, as one that has no token for what it does not know: the document cannot be
+    /// processed.
     pub(crate) fn tokenize(&self, text: &str, sink: &mut impl TokenSink) {
         for part in text.split('\n').flat_map(parts) {
             match self.tokenizer.encode(part, false) {
@@ -153,7 +156,8 @@ pub(crate) mod tests {
 "post_processor":{"type":"BertProcessing","sep":["cat",3],"cls":["the",1]},
 "model":{"type":"WordLevel","unk_token":"?","vocab":{"?":0,"the":1,"The":2,"cat":3,"a\tb":4}}}"#;
 
-    /// Bytes as GPT-2 writes them, and `the` with and without a space before it; merges are left out by chance.
+    /// Bytes as GPT-2 writes them, and `the` with and without a space before it; merges are left out by
+    /// chance.
     pub(crate) fn byte_level(dropout: f32) -> String {
         let stand_for_themselves = |byte: &u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..);
         let others = (0..=255).filter(|byte| !stand_for_themselves(byte)).count() as u32;

@@ -1,17 +1,18 @@
-//! Tokens nearly as in the Standardized Project Gutenberg Corpus (Gerlach and Font-Clos, Entropy 22, 126, 2020).
+//! Tokens nearly as in the Standardized Project Gutenberg Corpus (Gerlach and Font-Clos, Entropy 22, 126,
+//! 2020).
 //!
-//! There a text is split into sentences by Punkt, each is tokenised by the Treebank rules of NLTK, and of the tokens those
-//! are kept that are nothing but letters. What follows from that is done here, word by word:
+//! There a text is split into sentences by Punkt, each is tokenised by the Treebank rules of NLTK, and of the
+//! tokens those are kept that are nothing but letters. What follows from that is done here, word by word:
 //!
-//! * punctuation around words goes, and splits them where the Treebank rules do: `,` and `:` but before a digit, `;`, `@`,
-//!   `#`, `$`, `%`, `&`, `?`, `!`, brackets, double quotation marks, `--` and `...`;
-//! * `'s`, `'m`, `'d`, `'ll`, `'re`, `'ve` and `n't` are split off and, not being letters alone, go; so do words with a
-//!   hyphen, digit, low line, apostrophe, or typographic mark in or at them;
+//! * punctuation around words goes, and splits them where the Treebank rules do: `,` and `:` but before a
+//!   digit, `;`, `@`, `#`, `$`, `%`, `&`, `?`, `!`, brackets, double quotation marks, `--` and `...`;
+//! * `'s`, `'m`, `'d`, `'ll`, `'re`, `'ve` and `n't` are split off and, not being letters alone, go; so do
+//!   words with a hyphen, digit, low line, apostrophe, or typographic mark in or at them;
 //! * `cannot`, `gimme`, `gonna`, `gotta`, `lemme`, `wanna`, `'tis` and `'twas` fall into two.
 //!
-//! **What differs:** a full stop is cut off and its word kept only where a sentence ends. Without Punkt's learnt model, a
-//! sentence ends here at a full stop that no word follows in its line, or one that does not begin in lower case, unless
-//! the word before is a single letter or an abbreviation of [`ABBREVIATIONS`].
+//! **What differs:** a full stop is cut off and its word kept only where a sentence ends. Without Punkt's
+//! learnt model, a sentence ends here at a full stop that no word follows in its line, or one that does not
+//! begin in lower case, unless the word before is a single letter or an abbreviation of [`ABBREVIATIONS`].
 
 /// Words whose full stop ends no sentence, in lower case.
 const ABBREVIATIONS: &[&str] = &[
@@ -92,7 +93,8 @@ fn words_of(part: &str, may_end: bool, word: &mut impl FnMut(&str)) {
         let found = ended.get(at..)?;
         found.eq_ignore_ascii_case(ending).then(|| &ended[..at])
     });
-    // An apostrophe at the end is a token of its own; one at the beginning belongs to the word, which is not kept.
+    // An apostrophe at the end is a token of its own; one at the beginning belongs to the word, which is not
+    // kept.
     let base = base.unwrap_or_else(|| ended.strip_suffix('\'').unwrap_or(ended));
     if !base.is_empty() && base.chars().all(char::is_alphabetic) {
         word(base);
