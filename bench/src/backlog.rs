@@ -14,7 +14,7 @@ use flow::{
     clock::Clock,
     durability::Durability,
     job::Group,
-    queue::{BATCH_MAX, JobQueue, Push},
+    queue::{BATCH_MAX, JobQueue, Push, QueueAdmin},
 };
 use queue::{directory::QueueDirectory, ledger::Ledger, log::database::Database, session::Session};
 use serde::{Deserialize, Serialize};

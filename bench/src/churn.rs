@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, ensure};
 use flow::{
     job::{Selection, State},
-    queue::{BATCH_MAX, JobQueue},
+    queue::{BATCH_MAX, QueueAdmin},
 };
 use queue::transport::client::QueueClient;
 use serde::{Deserialize, Serialize};

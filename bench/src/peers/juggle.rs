@@ -8,7 +8,7 @@ use flow::{
     durability::Durability,
     job::{Known, Lease, NewJob, Priority},
     lane::Lane,
-    queue::{ClaimRequest, GroupLimit, JobQueue, NamedLimits, Push},
+    queue::{ClaimRequest, GroupLimit, JobQueue, NamedLimits, Push, QueueAdmin},
 };
 use futures_util::future::try_join_all;
 use queue::{
@@ -106,7 +106,7 @@ impl Connection for QueueClient {
     async fn push(&mut self, jobs: Vec<Job>) -> anyhow::Result<()> {
         let count = jobs.len() as u64;
         let jobs = jobs.into_iter().map(new_job).collect();
-        let pushed = JobQueue::push(self, Push { jobs, cursor: None }).await?;
+        let pushed = QueueAdmin::push(self, Push { jobs, cursor: None }).await?;
         ensure!(pushed.new == count, "only {} of {count} jobs were new", pushed.new);
         Ok(())
     }

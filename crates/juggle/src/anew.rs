@@ -12,7 +12,7 @@ use flow::{
     document::DocumentId,
     job::{JobId, NewJob, Selection},
     lane::Lane,
-    queue::{BATCH_MAX, JobQueue, Push, QueueError},
+    queue::{BATCH_MAX, Push, QueueAdmin, QueueError},
 };
 
 use sources::{entry::Entry, refresh, snapshot};
@@ -32,7 +32,7 @@ pub(crate) fn jobs_from(lane: Lane, document: &str) -> impl Iterator<Item = JobI
 ///
 /// # Errors
 /// Where the queue fails or has no room.
-pub(crate) async fn push(queue: &dyn JobQueue, jobs: Vec<NewJob>) -> Result<(), QueueError> {
+pub(crate) async fn push(queue: &dyn QueueAdmin, jobs: Vec<NewJob>) -> Result<(), QueueError> {
     let ids: Vec<JobId> = jobs.iter().flat_map(|job| jobs_from(job.lane, &job.key)).collect();
     if ids.is_empty() {
         // A selection that names no job is one of all jobs.
@@ -47,7 +47,7 @@ pub(crate) async fn push(queue: &dyn JobQueue, jobs: Vec<NewJob>) -> Result<(), 
 /// # Errors
 /// Where the queue fails, or a list cannot be read.
 pub(crate) async fn listed(
-    queue: &dyn JobQueue,
+    queue: &dyn QueueAdmin,
     snapshots: PathBuf,
     documents: BTreeSet<DocumentId>,
 ) -> Result<BTreeMap<DocumentId, Entry>, CliError> {

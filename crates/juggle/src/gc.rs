@@ -14,7 +14,7 @@ use flow::{
     document::DocumentId,
     job::State,
     lane::Lane,
-    queue::JobQueue,
+    queue::QueueAdmin,
     temporary::Sweep,
 };
 use serde::Serialize;
@@ -68,7 +68,7 @@ struct Needed {
     done: BTreeSet<String>,
 }
 
-async fn needed(queue: &dyn JobQueue) -> Result<Needed, CliError> {
+async fn needed(queue: &dyn QueueAdmin) -> Result<Needed, CliError> {
     let stats = queue.stats().await?;
     if stats.lanes.iter().any(|lane| lane.workers > 0) {
         return Err(CliError::new(Exit::InUse, "a stage is at work on this run directory")
@@ -81,7 +81,7 @@ async fn needed(queue: &dyn JobQueue) -> Result<Needed, CliError> {
     })
 }
 
-async fn collect(settings: &Settings, queue: &dyn JobQueue) -> Result<Collected, CliError> {
+async fn collect(settings: &Settings, queue: &dyn QueueAdmin) -> Result<Collected, CliError> {
     let needed = needed(queue).await?;
     let blobs = directory::open_blobs(settings).await?;
     let is_dry = settings.run == Run::Dry;

@@ -9,7 +9,7 @@ use flow::{
     document::DocumentId,
     job::{Selection, State},
     lane::Lane,
-    queue::JobQueue,
+    queue::QueueAdmin,
 };
 use indicatif::HumanCount;
 use process::{
@@ -147,7 +147,7 @@ fn described(explained: Explained, sizes: &[u64], threads: usize) -> String {
 }
 
 /// Returns the documents that wait in the process lane.
-async fn waiting_documents(queue: &dyn JobQueue) -> Result<Vec<DocumentId>, CliError> {
+async fn waiting_documents(queue: &dyn QueueAdmin) -> Result<Vec<DocumentId>, CliError> {
     let mut documents = Vec::new();
     for state in State::PENDING {
         let selection = Selection { lane: Some(Lane::Process), state: Some(state), ..Selection::default() };

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use flow::{
     counters::Counters,
     lane::Lane,
-    queue::{JobQueue, LaneStats, QueueStats},
+    queue::{LaneStats, QueueAdmin, QueueStats},
 };
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 use tokio::{task::JoinHandle, time::Instant};
@@ -73,7 +73,7 @@ pub struct Progress {
 impl Progress {
     /// Begins to show what the queue and the counters say of these lanes.
     #[must_use]
-    pub fn start(show: Show, queue: Arc<dyn JobQueue>, lanes: &[(Lane, Arc<Counters>)]) -> Self {
+    pub fn start(show: Show, queue: Arc<dyn QueueAdmin>, lanes: &[(Lane, Arc<Counters>)]) -> Self {
         let lanes = lanes.to_vec();
         let task = match show.clone() {
             Show::Nothing => None,
@@ -100,7 +100,7 @@ impl Progress {
 
 type Lanes = Vec<(Lane, Arc<Counters>)>;
 
-async fn draw(bars: MultiProgress, queue: Arc<dyn JobQueue>, lanes: Lanes) {
+async fn draw(bars: MultiProgress, queue: Arc<dyn QueueAdmin>, lanes: Lanes) {
     let style = ProgressStyle::with_template("{prefix:>8} {bar:24} {pos}/{len} {wide_msg}")
         .expect("the template is a constant")
         .progress_chars("=> ");
@@ -126,7 +126,7 @@ async fn draw(bars: MultiProgress, queue: Arc<dyn JobQueue>, lanes: Lanes) {
     }
 }
 
-async fn write_lines(queue: Arc<dyn JobQueue>, lanes: Lanes) {
+async fn write_lines(queue: Arc<dyn QueueAdmin>, lanes: Lanes) {
     let started = Instant::now();
     let mut beat = tokio::time::interval_at(started + LINE_EVERY, LINE_EVERY);
     let first = queue.stats().await.unwrap_or_default();

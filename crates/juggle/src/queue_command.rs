@@ -12,7 +12,7 @@ mod stats;
 use std::path::Path;
 
 use flow::{
-    queue::{JobQueue, Pause},
+    queue::{Pause, QueueAdmin},
     shutdown::shutdown,
 };
 use queue::transport::broker::Idle;
@@ -58,7 +58,7 @@ async fn serve(args: &ServeArgs, settings: &Settings) -> Result<Exit, CliError> 
 /// Looks into the queue for as long as `look` takes. Nobody else can come to own it meanwhile, so that must be short.
 async fn visit<T>(
     settings: &Settings,
-    look: impl AsyncFnOnce(&dyn JobQueue) -> Result<T, CliError>,
+    look: impl AsyncFnOnce(&dyn QueueAdmin) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
     directory::must_exist(&settings.output_dir)?;
     let connection = QueueConnection::visit(&settings.output_dir).await?;

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use flow::{
     clock::Clock,
     durability::Durability,
-    queue::{JobQueue, QueueError, QueueStats},
+    queue::{QueueAdmin, QueueError, QueueStats},
     shutdown::{Phase, Shutdown, Trigger, shutdown},
 };
 use queue::{
@@ -39,7 +39,7 @@ struct OwnedQueue {
 impl QueueConnection {
     /// The queue.
     #[must_use]
-    pub fn queue(&self) -> Arc<dyn JobQueue> {
+    pub fn queue(&self) -> Arc<dyn QueueAdmin> {
         Arc::new(self.client.clone())
     }
 

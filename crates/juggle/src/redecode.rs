@@ -9,7 +9,7 @@ use flow::{
     job::{NewJob, Selection, State},
     lane::Lane,
     payload::StoreJob,
-    queue::{BATCH_MAX, JobQueue},
+    queue::{BATCH_MAX, QueueAdmin},
     shell::quoted_path,
 };
 use store::{meta::Meta, text::codec};
@@ -80,7 +80,7 @@ fn job(document: &DocumentId, encoding: &str, surveyor: &Surveyor<'_>) -> Result
     Ok(job)
 }
 
-async fn push(jobs: Vec<StoreJob>, queue: &dyn JobQueue) -> Result<(), CliError> {
+async fn push(jobs: Vec<StoreJob>, queue: &dyn QueueAdmin) -> Result<(), CliError> {
     let ids = |job: &StoreJob| anew::jobs_from(Lane::Store, job.document.as_str()).collect::<Vec<_>>();
     for batch in jobs.chunks(DOCUMENTS_MAX) {
         let selection = Selection { ids: batch.iter().flat_map(ids).collect(), ..Selection::default() };

@@ -18,7 +18,7 @@ use flow::{
     job::{JobId, Known, NewJob, Selection, State},
     lane::Lane,
     payload::ProcessJob,
-    queue::{BATCH_MAX, JobQueue, QueueError},
+    queue::{BATCH_MAX, QueueAdmin, QueueError},
     safe_file,
 };
 use process::processor::Identity;
@@ -80,7 +80,7 @@ impl Reprocess {
     ///
     /// # Errors
     /// Where the queue fails, or the file cannot be written.
-    pub(crate) async fn push(&mut self, queue: &dyn JobQueue) -> Result<(), CliError> {
+    pub(crate) async fn push(&mut self, queue: &dyn QueueAdmin) -> Result<(), CliError> {
         while !self.stale.is_empty() {
             let from = self.stale.len().saturating_sub(DOCUMENTS_MAX);
             let batch = &self.stale[from..];

@@ -8,7 +8,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use flow::{
     lane::Lane,
-    queue::{JobQueue, QueueStats},
+    queue::{QueueAdmin, QueueStats},
     shutdown::{Phase, Shutdown, Trigger, shutdown},
     worker::{Ended, Until},
 };
@@ -106,7 +106,7 @@ impl StageRun {
         &self,
         sources: Sources,
         settings: &Settings,
-        queue: Arc<dyn JobQueue>,
+        queue: Arc<dyn QueueAdmin>,
         show: Show,
     ) -> Result<Option<Summary>, CliError> {
         let before = queue.stats().await?;
@@ -140,7 +140,7 @@ impl StageRun {
     }
 
     /// Adds what appears in the watched paths. Never ends by itself.
-    async fn watch(&self, settings: &Settings, queue: &Arc<dyn JobQueue>) -> Result<(), CliError> {
+    async fn watch(&self, settings: &Settings, queue: &Arc<dyn QueueAdmin>) -> Result<(), CliError> {
         if self.watch.is_empty() {
             std::future::pending().await
         } else {

@@ -15,7 +15,7 @@ use flow::{
     clock::millis,
     counters::Counters,
     lane::Lane,
-    queue::{GroupLimit, JobQueue, LaneStats, NamedLimits, Registration},
+    queue::{GroupLimit, LaneStats, NamedLimits, QueueAdmin, Registration},
     retry::RetryPolicy,
     shell::quoted_path,
     shutdown::{Phase, Shutdown, Trigger},
@@ -54,7 +54,7 @@ const UPSTREAM_BEAT: Duration = Duration::from_millis(100);
 
 /// What the stages of a run share.
 pub struct Stages {
-    queue: Arc<dyn JobQueue>,
+    queue: Arc<dyn QueueAdmin>,
     /// Where the bytes live.
     pub blobs: Arc<LocalBlobs>,
     /// What each lane did in this process, in the order of [`Lane::ALL`].
@@ -73,7 +73,7 @@ impl Stages {
     /// Opens the run directory's files and makes ready what the stages share.
     pub async fn open(
         settings: &Settings,
-        queue: Arc<dyn JobQueue>,
+        queue: Arc<dyn QueueAdmin>,
         shutdown: Shutdown,
         trigger: Trigger,
     ) -> Result<Self, CliError> {
@@ -307,7 +307,7 @@ impl Stages {
             loop {
                 let worker = Worker {
                     stage: Arc::clone(&stage),
-                    queue: Arc::clone(&queue),
+                    queue: queue.clone(),
                     config: config.clone(),
                     counters: Arc::clone(&counters),
                     shutdown: shutdown.clone(),
@@ -374,7 +374,7 @@ fn unusable(error: FetchError) -> CliError {
 
 /// Whether a worker upstream appears within [`UPSTREAM_PATIENCE`], where there are jobs for one: stages that are
 /// started together do not all start at the same moment.
-async fn upstream_comes(queue: &dyn JobQueue, lane: Lane) -> bool {
+async fn upstream_comes(queue: &dyn QueueAdmin, lane: Lane) -> bool {
     let deadline = tokio::time::Instant::now() + UPSTREAM_PATIENCE;
     while tokio::time::Instant::now() < deadline {
         // A queue that cannot be asked any more is the next worker's to report.

@@ -10,7 +10,7 @@ use flow::{
     failure::Reason,
     job::Group,
     lane::Lane,
-    queue::JobQueue,
+    queue::QueueAdmin,
     worker::{Ended, Until},
 };
 use indicatif::{HumanBytes, HumanCount};
@@ -98,7 +98,7 @@ struct RestingHost {
 }
 
 /// Returns the hosts that the fetch lane waits for, at most a hundred.
-async fn resting_hosts(queue: &dyn JobQueue) -> Result<Vec<RestingHost>, CliError> {
+async fn resting_hosts(queue: &dyn QueueAdmin) -> Result<Vec<RestingHost>, CliError> {
     let details = queue.details().await?;
     let groups = details.lanes[Lane::Fetch.index()].groups.iter();
     let resting = groups.filter_map(|stats| {
@@ -118,7 +118,7 @@ impl Summary {
         refreshed: Option<RefreshSummary>,
         stages: &Stages,
         settings: &Settings,
-        queue: &dyn JobQueue,
+        queue: &dyn QueueAdmin,
     ) -> Result<Self, CliError> {
         let RunFacts { lanes, before, ended, until, bad_lines, started, lock } = facts;
         let now = queue.stats().await?;

@@ -20,7 +20,7 @@ use flow::{
     job::{JobView, NewJob, Selection, State},
     lane::Lane,
     payload::{FetchJob, Listed},
-    queue::{BATCH_MAX, JobQueue, QueueError},
+    queue::{BATCH_MAX, QueueAdmin, QueueError},
 };
 use serde::Deserialize;
 use store::meta::META_BYTES_MAX;
@@ -48,7 +48,7 @@ const FILES: [BlobKind; 7] = [
 
 /// What it works with.
 pub(crate) struct TakeBack<'a> {
-    pub(crate) queue: &'a dyn JobQueue,
+    pub(crate) queue: &'a dyn QueueAdmin,
     pub(crate) blobs: Arc<dyn BlobStore>,
     /// The directory of what is remembered of hosts.
     pub(crate) hosts: PathBuf,

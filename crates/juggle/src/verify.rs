@@ -23,7 +23,7 @@ use flow::{
     document::DocumentId,
     job::{Selection, State},
     lane::Lane,
-    queue::{BATCH_MAX, JobQueue},
+    queue::{BATCH_MAX, QueueAdmin},
     shell::quoted_path,
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -99,7 +99,7 @@ async fn verify(
     args: &VerifyArgs,
     settings: &Settings,
     show: Show,
-    queue: &dyn JobQueue,
+    queue: &dyn QueueAdmin,
 ) -> Result<Verified, CliError> {
     let before = pending(queue).await?;
     let stored = documents_with_jobs(queue, &[Lane::Store], &[State::Done]).await?;
@@ -128,7 +128,7 @@ async fn verify(
 }
 
 /// The documents of which a job is pending.
-async fn pending(queue: &dyn JobQueue) -> Result<BTreeSet<String>, CliError> {
+async fn pending(queue: &dyn QueueAdmin) -> Result<BTreeSet<String>, CliError> {
     documents_with_jobs(queue, &Lane::ALL, &State::PENDING).await
 }
 
@@ -137,7 +137,7 @@ async fn pending(queue: &dyn JobQueue) -> Result<BTreeSet<String>, CliError> {
 /// # Errors
 /// Where the queue fails.
 pub(crate) async fn documents_with_jobs(
-    queue: &dyn JobQueue,
+    queue: &dyn QueueAdmin,
     lanes: &[Lane],
     states: &[State],
 ) -> Result<BTreeSet<String>, CliError> {

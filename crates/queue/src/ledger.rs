@@ -118,7 +118,7 @@ impl Ledger {
         self.log.syncs()
     }
 
-    /// See [`flow::queue::JobQueue::push`].
+    /// See [`flow::queue::QueueAdmin::push`].
     pub fn push(&mut self, push: Push, now: Millis) -> Result<Pushed, QueueError> {
         check_jobs(&push.jobs)?;
         if let Some(step) = &push.cursor {

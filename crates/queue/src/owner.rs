@@ -376,7 +376,7 @@ mod tests {
         durability::Durability,
         job::NewJob,
         lane::Lane,
-        queue::{JobQueue, Push},
+        queue::{Push, QueueAdmin},
     };
 
     use super::*;

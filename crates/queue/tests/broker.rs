@@ -9,7 +9,10 @@ use flow::{
     durability::Durability,
     job::{NewJob, Selection, State},
     lane::Lane,
-    queue::{ClaimRequest, ClaimResponse, GroupLimit, JobQueue, NamedLimits, Push, QueueError, Registration},
+    queue::{
+        ClaimRequest, ClaimResponse, GroupLimit, JobQueue, NamedLimits, Push, QueueAdmin, QueueError,
+        Registration,
+    },
     shutdown::{Phase, Trigger, shutdown},
 };
 use queue::{

@@ -1,4 +1,4 @@
-//! The contract of `JobQueue`, kept by the owner's own client and by clients on the socket.
+//! The contract of `QueueAdmin`, kept by the owner's own client and by clients on the socket.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
@@ -9,7 +9,7 @@ use std::sync::{
 
 use flow::{
     durability::Durability,
-    queue::JobQueue,
+    queue::QueueAdmin,
     shutdown::{Trigger, shutdown},
     testing::queue_contract::{Subject, cases},
 };
@@ -42,7 +42,7 @@ impl Fresh {
         Self { run, link: owned.expect("a fresh directory is free").0, clock }
     }
 
-    fn subject(&self, queue: Arc<dyn JobQueue>) -> Subject {
+    fn subject(&self, queue: Arc<dyn QueueAdmin>) -> Subject {
         let (link, clock) = (self.link.clone(), Arc::clone(&self.clock));
         let advance = move |ms| {
             clock.fetch_add(ms, Ordering::SeqCst);

@@ -16,8 +16,8 @@ use flow::{
     job::{Happened, NewJob, Selection, State},
     lane::Lane,
     queue::{
-        ClaimRequest, CursorMove, GroupLimit, JobQueue, Nack, NamedLimits, Pause, Push, QueueError,
-        Registration,
+        ClaimRequest, CursorMove, GroupLimit, JobQueue, Nack, NamedLimits, Pause, Push, QueueAdmin,
+        QueueError, Registration,
     },
 };
 use queue::{directory::QueueDirectory, transport::client::QueueClient};

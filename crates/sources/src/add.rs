@@ -8,7 +8,7 @@ use std::{fs, path::Path};
 
 use flow::{
     clock::Clock,
-    queue::{CursorMove, JobQueue, Push, QueueError},
+    queue::{CursorMove, Push, QueueAdmin, QueueError},
     safe_file,
 };
 
@@ -66,7 +66,7 @@ pub struct Added {
 /// Where a list cannot be read to its end or a snapshot not be written; [`SourceError::NoTexts`] where no line of the lists names
 /// a text; [`SourceError::Bulk`] for [bulk](crate::bulk::BULK_MAX) from the main site of Project Gutenberg, and for filters without a
 /// catalogue. Where a list is at fault, nothing is added.
-pub async fn add(sources: Sources, snapshots: &Path, queue: &dyn JobQueue) -> Result<Added, SourceError> {
+pub async fn add(sources: Sources, snapshots: &Path, queue: &dyn QueueAdmin) -> Result<Added, SourceError> {
     let refresh = sources.refresh;
     let now_ms = Clock::start().now_ms();
     let directory = snapshots.to_owned();
@@ -119,7 +119,7 @@ fn write(sources: &Sources, directory: &Path) -> Result<Vec<Snapshot>, SourceErr
     Ok(drafts.into_iter().map(Drafted::publish).collect::<Result<_, _>>()?)
 }
 
-async fn register(snapshot: Snapshot, queue: &dyn JobQueue) -> Result<(), SourceError> {
+async fn register(snapshot: Snapshot, queue: &dyn QueueAdmin) -> Result<(), SourceError> {
     let step = CursorMove {
         source: snapshot.name,
         from: None,

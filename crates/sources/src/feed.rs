@@ -20,7 +20,7 @@ use flow::{
     job::{JobId, JobView, NewJob, Selection},
     lane::Lane,
     payload::FetchJob,
-    queue::{BATCH_MAX, Cursor, CursorMove, JobQueue, Push, Pushed, QueueError},
+    queue::{BATCH_MAX, Cursor, CursorMove, Push, Pushed, QueueAdmin, QueueError},
 };
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
@@ -48,7 +48,7 @@ pub type ExpectedHash = Arc<dyn Fn(&DocumentId) -> Option<String> + Send + Sync>
 /// Feeds the fetch lane.
 pub struct Feeder {
     /// Where to.
-    pub queue: Arc<dyn JobQueue>,
+    pub queue: Arc<dyn QueueAdmin>,
     /// The directory of the snapshots.
     pub snapshots: PathBuf,
     /// The snapshots that were found intact.
@@ -260,7 +260,7 @@ mod tests {
         let entry = |url: &str| format!("{{\"id\":\"same\",\"urls\":[\"{url}\"]}}\n");
         let list = [entry("https://a.example/1"), entry("https://a.example/2")].concat();
         std::fs::write(snapshots.path().join("list.jsonl"), list).unwrap();
-        let queue: Arc<dyn JobQueue> = Arc::new(MemoryQueue::default());
+        let queue: Arc<dyn QueueAdmin> = Arc::new(MemoryQueue::default());
         let cursor =
             CursorMove { source: "list".to_owned(), from: None, offset: 0, entries: 0, entries_total: 2 };
         queue.push(Push { jobs: Vec::new(), cursor: Some(cursor) }).await.unwrap();

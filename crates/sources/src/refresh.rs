@@ -24,7 +24,7 @@ use flow::{
     clock::Millis,
     job::{JobView, Known, Selection, State},
     lane::Lane,
-    queue::{BATCH_MAX, Cursor, CursorMove, JobQueue, Push, QueueError},
+    queue::{BATCH_MAX, Cursor, CursorMove, Push, QueueAdmin, QueueError},
     safe_file,
 };
 use serde::{Deserialize, Serialize};
@@ -58,7 +58,7 @@ pub async fn begin(
     named: &[String],
     snapshots: &Path,
     now_ms: Millis,
-    queue: &dyn JobQueue,
+    queue: &dyn QueueAdmin,
 ) -> Result<(), SourceError> {
     let cursors = queue.cursors().await?.into_iter().map(|cursor| (cursor.source.clone(), cursor));
     let cursors: BTreeMap<String, Cursor> = cursors.collect();
@@ -85,7 +85,7 @@ pub async fn begin(
 }
 
 /// Whether a job of a refresh is pending.
-async fn are_pending(queue: &dyn JobQueue) -> Result<bool, QueueError> {
+async fn are_pending(queue: &dyn QueueAdmin) -> Result<bool, QueueError> {
     for lane in Lane::ALL {
         for state in State::PENDING {
             if count(lane, state, queue, Until::First).await? > 0 {
@@ -104,7 +104,7 @@ enum Until {
 }
 
 /// Jobs of refreshes in this lane and state.
-async fn count(lane: Lane, state: State, queue: &dyn JobQueue, until: Until) -> Result<u64, QueueError> {
+async fn count(lane: Lane, state: State, queue: &dyn QueueAdmin, until: Until) -> Result<u64, QueueError> {
     let selection = Selection { lane: Some(lane), state: Some(state), ..Selection::default() };
     let (mut count, mut after) = (0, None);
     loop {
@@ -188,7 +188,7 @@ impl RefreshCounters {
     pub async fn summary(
         &self,
         refresh: Refresh,
-        queue: &dyn JobQueue,
+        queue: &dyn QueueAdmin,
     ) -> Result<Option<RefreshSummary>, QueueError> {
         let (unchanged, changed) = (self.fetched.unchanged(), self.fetched.changed());
         let on_their_way = self.on_their_way.load(Ordering::Relaxed);

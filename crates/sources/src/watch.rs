@@ -25,7 +25,7 @@ use std::{
     time::Duration,
 };
 
-use flow::queue::JobQueue;
+use flow::queue::QueueAdmin;
 use tokio::{sync::mpsc, time::Instant};
 
 use self::{
@@ -61,7 +61,7 @@ pub async fn run(
     paths: Vec<PathBuf>,
     snapshots: PathBuf,
     rules: Rules,
-    queue: Arc<dyn JobQueue>,
+    queue: Arc<dyn QueueAdmin>,
     refused: &Refused,
 ) -> Result<(), SourceError> {
     run_with(notifier::system, paths, snapshots, rules, queue, refused).await
@@ -73,7 +73,7 @@ async fn run_with(
     paths: Vec<PathBuf>,
     snapshots: PathBuf,
     rules: Rules,
-    queue: Arc<dyn JobQueue>,
+    queue: Arc<dyn QueueAdmin>,
     refused: &Refused,
 ) -> Result<(), SourceError> {
     // From the watcher's thread; one waiting signal is enough, since everything is looked at.
@@ -122,7 +122,7 @@ async fn take(
     input: Input,
     snapshots: &Path,
     rules: &Rules,
-    queue: &dyn JobQueue,
+    queue: &dyn QueueAdmin,
     refused: &Refused,
 ) -> Result<(), SourceError> {
     let what = match &input {

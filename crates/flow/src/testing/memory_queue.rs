@@ -26,7 +26,7 @@ use crate::{
     lane::Lane,
     queue::{
         BATCH_MAX, ClaimRequest, ClaimResponse, Cursor, JobQueue, LaneStatus, Nack, Pause, Push, Pushed,
-        QueueDetails, QueueError, QueueStats, Registration,
+        QueueAdmin, QueueDetails, QueueError, QueueStats, Registration,
     },
 };
 
@@ -83,15 +83,11 @@ impl MemoryQueue {
 
 #[async_trait]
 impl JobQueue for MemoryQueue {
-    async fn push(&self, push: Push) -> Result<Pushed, QueueError> {
-        self.change(|ledger, now_ms| ledger.push(push, now_ms))
-    }
-
-    async fn claim(&self, ask: ClaimRequest) -> Result<ClaimResponse, QueueError> {
-        let deadline = Instant::now() + Duration::from_millis(ask.wait_ms);
+    async fn claim(&self, request: ClaimRequest) -> Result<ClaimResponse, QueueError> {
+        let deadline = Instant::now() + Duration::from_millis(request.wait_ms);
         loop {
             let changed = self.changed.notified();
-            let claimed = self.look(|ledger, now_ms| ledger.claim(&ask, now_ms))?;
+            let claimed = self.look(|ledger, now_ms| ledger.claim(&request, now_ms))?;
             let ended = !claimed.claims.is_empty() || claimed.lane_status == LaneStatus::Drained;
             if ended || Instant::now() >= deadline {
                 return Ok(claimed);
@@ -116,10 +112,6 @@ impl JobQueue for MemoryQueue {
         self.look(|ledger, now_ms| ledger.pause_group(lease, now_ms.saturating_add(for_ms)))
     }
 
-    async fn pending(&self, lane: Lane, groups: Vec<Group>) -> Result<Vec<u64>, QueueError> {
-        Ok(self.look(|ledger, _| ledger.pending_in(lane, &groups)))
-    }
-
     async fn fail(&self, lease: Lease, nack: Nack) -> Result<(), QueueError> {
         self.change(|ledger, now_ms| ledger.fail(lease, nack, now_ms))
     }
@@ -127,6 +119,17 @@ impl JobQueue for MemoryQueue {
     async fn register_worker(&self, lane: Lane, registration: Registration) -> Result<(), QueueError> {
         self.change(|ledger, _| ledger.register_worker(lane, registration));
         Ok(())
+    }
+}
+
+#[async_trait]
+impl QueueAdmin for MemoryQueue {
+    async fn push(&self, push: Push) -> Result<Pushed, QueueError> {
+        self.change(|ledger, now_ms| ledger.push(push, now_ms))
+    }
+
+    async fn pending(&self, lane: Lane, groups: Vec<Group>) -> Result<Vec<u64>, QueueError> {
+        Ok(self.look(|ledger, _| ledger.pending_in(lane, &groups)))
     }
 
     async fn stats(&self) -> Result<QueueStats, QueueError> {

@@ -1,4 +1,4 @@
-//! What every [`JobQueue`] must do, as small named cases.
+//! What every [`QueueAdmin`] must do, as small named cases.
 //!
 //! Each case gets a fresh, empty queue whose lanes have room for a few pending jobs and whose clock is turned by hand.
 //! Claims that wait do so in tokio's time, paused or not. Durability (guarantee 1) cannot be seen from here:
@@ -25,8 +25,8 @@ use crate::{
     job::{Claim, Group, JobId, JobView, Lease, NewJob, Selection},
     lane::Lane,
     queue::{
-        BATCH_MAX, ClaimRequest, ClaimResponse, GroupLimit, JobQueue, LaneStats, Nack, NamedLimits, Push,
-        Pushed, QueueError, Registration,
+        BATCH_MAX, ClaimRequest, ClaimResponse, GroupLimit, LaneStats, Nack, NamedLimits, Push, Pushed,
+        QueueAdmin, QueueError, Registration,
     },
 };
 
@@ -40,7 +40,7 @@ const LEASE_MS: Millis = 60_000;
 /// A queue under test.
 pub struct Subject {
     /// Empty, attended by nobody.
-    pub queue: Arc<dyn JobQueue>,
+    pub queue: Arc<dyn QueueAdmin>,
     /// Turns the queue's clock forward by so many milliseconds. It stands still otherwise. Claims that wait must
     /// notice.
     pub advance: Box<dyn Fn(Millis) + Send + Sync>,

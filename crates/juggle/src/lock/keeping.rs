@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use flow::queue::JobQueue;
+use flow::queue::QueueAdmin;
 use serde::Serialize;
 use store::local::LocalBlobs;
 
@@ -62,7 +62,7 @@ impl Keeping {
     ///
     /// # Errors
     /// Those of [`Expected::check`].
-    pub(crate) async fn check(&self, queue: &dyn JobQueue) -> Result<(), CliError> {
+    pub(crate) async fn check(&self, queue: &dyn QueueAdmin) -> Result<(), CliError> {
         let Some(expected) = self.expected.clone() else { return Ok(()) };
         let (cursors, keeping) = (queue.cursors().await?, self.clone());
         blocking(move || {

@@ -4,7 +4,7 @@ use flow::{
     document::DocumentId,
     job::{Group, JobId, JobView, Selection},
     lane::Lane,
-    queue::{BATCH_MAX, JobQueue},
+    queue::{BATCH_MAX, QueueAdmin},
 };
 
 use crate::{
@@ -47,7 +47,7 @@ pub(super) fn job_ids(ids: &[String]) -> Result<Vec<JobId>, CliError> {
 ///
 /// # Errors
 /// Returns an error with [`Exit::Usage`] that names the unknown ids.
-pub(super) async fn must_be_known(queue: &dyn JobQueue, ids: &[String]) -> Result<(), CliError> {
+pub(super) async fn must_be_known(queue: &dyn QueueAdmin, ids: &[String]) -> Result<(), CliError> {
     let mut unknown = Vec::new();
     for id in ids {
         let selection = Selection { ids: job_ids(std::slice::from_ref(id))?, ..Selection::default() };
@@ -68,7 +68,7 @@ pub(super) async fn must_be_known(queue: &dyn JobQueue, ids: &[String]) -> Resul
 
 /// Hands the selected jobs, up to `limit` of them, to `take`, a page at a time.
 pub(crate) async fn each_page(
-    queue: &dyn JobQueue,
+    queue: &dyn QueueAdmin,
     selection: &Selection,
     limit: usize,
     mut take: impl FnMut(Vec<JobView>),

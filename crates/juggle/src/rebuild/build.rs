@@ -10,7 +10,7 @@ use flow::{
     document::DocumentId,
     durability::Durability,
     job::NewJob,
-    queue::{BATCH_MAX, JobQueue, Push, QueueError},
+    queue::{BATCH_MAX, Push, QueueAdmin, QueueError},
     shutdown::{Phase, Shutdown},
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -109,7 +109,7 @@ impl Build {
         self.fill(None).await
     }
 
-    async fn fill(&self, queue: Option<&dyn JobQueue>) -> Result<Option<Built>, CliError> {
+    async fn fill(&self, queue: Option<&dyn QueueAdmin>) -> Result<Option<Built>, CliError> {
         let blobs = Arc::clone(&self.blobs);
         let listing = blocking(move || blobs.list(BlobKind::Meta));
         let mut ids = Ids { all: listing.await??, ..Ids::default() };
@@ -134,7 +134,7 @@ impl Build {
     /// Looks at all documents, and records those that are done. `false` where it was stopped.
     async fn documents(
         &self,
-        queue: Option<&dyn JobQueue>,
+        queue: Option<&dyn QueueAdmin>,
         ids: &mut Ids,
         built: &mut Built,
         mut progress: Progress,
@@ -176,7 +176,7 @@ impl Build {
     }
 
     /// Records what is to be processed. Comes after the documents that are done, whose jobs would be claimed with these.
-    async fn stored(&self, queue: Option<&dyn JobQueue>, documents: &[DocumentId]) -> Result<(), CliError> {
+    async fn stored(&self, queue: Option<&dyn QueueAdmin>, documents: &[DocumentId]) -> Result<(), CliError> {
         let Some(queue) = queue else { return Ok(()) };
         for batch in documents.chunks(BATCH_MAX) {
             if self.stop.phase() > Phase::Running {
@@ -211,7 +211,7 @@ impl Build {
     /// Texts that are to be fetched anew and that no list names. Comes last: these jobs stay ready.
     async fn unlisted(
         &self,
-        queue: Option<&dyn JobQueue>,
+        queue: Option<&dyn QueueAdmin>,
         documents: BTreeSet<DocumentId>,
         built: &mut Built,
     ) -> Result<(), CliError> {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use flow::{
     job::NewJob,
     lane::Lane,
-    queue::{BATCH_MAX, ClaimRequest, GroupLimit, JobQueue, NamedLimits, Push, QueueError},
+    queue::{BATCH_MAX, ClaimRequest, GroupLimit, NamedLimits, Push, QueueAdmin, QueueError},
 };
 use futures_util::future::try_join_all;
 
@@ -27,7 +27,7 @@ pub(super) enum Through {
 /// # Errors
 /// Those of the queue; [`QueueError::Broken`] where it hands out other jobs than these.
 pub(super) async fn done(
-    queue: &dyn JobQueue,
+    queue: &dyn QueueAdmin,
     documents: Vec<Known>,
     through: Through,
 ) -> Result<(), QueueError> {
@@ -49,13 +49,13 @@ pub(super) async fn done(
 }
 
 /// Pushes jobs, at most [`BATCH_MAX`].
-pub(super) async fn push(queue: &dyn JobQueue, jobs: Vec<NewJob>) -> Result<(), QueueError> {
+pub(super) async fn push(queue: &dyn QueueAdmin, jobs: Vec<NewJob>) -> Result<(), QueueError> {
     queue.push(Push { jobs, cursor: None }).await.map(drop)
 }
 
 /// Claims the jobs of these keys, which are all that the lane has, and completes each with what follows.
 async fn end(
-    queue: &dyn JobQueue,
+    queue: &dyn QueueAdmin,
     lane: Lane,
     mut next: HashMap<String, Vec<NewJob>>,
 ) -> Result<(), QueueError> {

@@ -7,7 +7,7 @@ use flow::{
     job::{JobView, Selection, State},
     lane::Lane,
     payload::{FetchJob, StoreJob},
-    queue::{BATCH_MAX, JobQueue, QueueError},
+    queue::{BATCH_MAX, QueueAdmin, QueueError},
 };
 use serde::Serialize;
 
@@ -25,7 +25,7 @@ pub(super) struct FailureRow {
 }
 
 /// Returns the dead jobs of these lanes, by lane and id.
-pub(super) async fn failures(queue: &dyn JobQueue, lanes: &[Lane]) -> Result<Vec<FailureRow>, QueueError> {
+pub(super) async fn failures(queue: &dyn QueueAdmin, lanes: &[Lane]) -> Result<Vec<FailureRow>, QueueError> {
     let dead = Selection { state: Some(State::Dead), ..Selection::default() };
     let (mut rows, mut after) = (Vec::new(), None);
     loop {

@@ -1,7 +1,7 @@
 //! Puts damaged documents back into the queue, at the stage that can mend them. Cut off anywhere, the damage is still there
 //! and found again.
 
-use flow::{document::DocumentId, job::NewJob, queue::JobQueue};
+use flow::{document::DocumentId, job::NewJob, queue::QueueAdmin};
 
 use super::examine::{Examined, Repair};
 use sources::entry::Entry;
@@ -21,7 +21,7 @@ use crate::{
 pub(super) async fn requeue(
     damaged: &[Examined],
     settings: &Settings,
-    queue: &dyn JobQueue,
+    queue: &dyn QueueAdmin,
 ) -> Result<Vec<DocumentId>, CliError> {
     let is_to_be_fetched = |one: &&Examined| one.repair == Some(Repair::Fetch);
     let wanted = damaged.iter().filter(is_to_be_fetched).map(|one| one.document.clone()).collect();

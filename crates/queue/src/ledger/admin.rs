@@ -46,7 +46,7 @@ pub(super) struct Listing {
 }
 
 impl Ledger {
-    /// See [`flow::queue::JobQueue::stats`].
+    /// See [`flow::queue::QueueAdmin::stats`].
     #[must_use]
     pub fn stats(&self) -> QueueStats {
         let lanes = Lane::ALL.map(|lane| {
@@ -58,13 +58,13 @@ impl Ledger {
         QueueStats { lanes, unfed: self.unfed, skipped }
     }
 
-    /// See [`flow::queue::JobQueue::cursors`].
+    /// See [`flow::queue::QueueAdmin::cursors`].
     #[must_use]
     pub fn cursors(&self) -> Vec<Cursor> {
         self.cursors.values().cloned().collect()
     }
 
-    /// See [`flow::queue::JobQueue::list`]. The first page of a list looks at every job.
+    /// See [`flow::queue::QueueAdmin::list`]. The first page of a list looks at every job.
     ///
     /// # Errors
     /// [`QueueError::Broken`] where a job cannot be read.
@@ -168,7 +168,7 @@ impl Ledger {
         }
     }
 
-    /// See [`flow::queue::JobQueue::retry`].
+    /// See [`flow::queue::QueueAdmin::retry`].
     pub fn retry(&mut self, selection: &Selection, now: Millis) -> Result<u64, QueueError> {
         if selection.state.is_some_and(|state| state != State::Dead) {
             return Ok(0);
@@ -232,7 +232,7 @@ impl Ledger {
         *self.lanes[ended.lane.index()].stats.count_mut(ended.state) -= 1;
     }
 
-    /// See [`flow::queue::JobQueue::drop_jobs`].
+    /// See [`flow::queue::QueueAdmin::drop_jobs`].
     pub fn drop_jobs(&mut self, selection: &Selection, now: Millis) -> Result<u64, QueueError> {
         let mut dropped = 0;
         for id in self.selected(selection, now)? {
@@ -267,7 +267,7 @@ impl Ledger {
         }
     }
 
-    /// See [`flow::queue::JobQueue::set_paused`].
+    /// See [`flow::queue::QueueAdmin::set_paused`].
     pub fn set_paused(&mut self, lane: Lane, pause: Pause) {
         self.lanes[lane.index()].stats.paused = pause == Pause::Paused;
         self.save_lane(lane);

@@ -143,7 +143,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// See [`flow::queue::JobQueue::pending`].
+    /// See [`flow::queue::QueueAdmin::pending`].
     #[must_use]
     pub fn pending_in(&self, lane: Lane, groups: &[Group]) -> Vec<u64> {
         let index = &self.lanes[lane.index()];

@@ -11,7 +11,7 @@ use flow::{
 use super::Ledger;
 
 impl Ledger {
-    /// See [`flow::queue::JobQueue::details`]. Looks at every pending job.
+    /// See [`flow::queue::QueueAdmin::details`]. Looks at every pending job.
     #[must_use]
     pub fn details(&self, now: Millis) -> QueueDetails {
         QueueDetails { lanes: Lane::ALL.map(|lane| self.lane_details(lane, now)) }

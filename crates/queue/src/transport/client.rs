@@ -1,4 +1,5 @@
-//! The [`JobQueue`] over whatever carries requests to the owner: a channel in the owner's process, a socket elsewhere.
+//! Implements [`JobQueue`] and [`QueueAdmin`] over whatever carries requests to the owner: a channel in the owner's
+//! process, a socket elsewhere.
 
 use async_trait::async_trait;
 use flow::{
@@ -6,8 +7,8 @@ use flow::{
     job::{Group, JobId, JobView, Lease, NewJob, Selection},
     lane::Lane,
     queue::{
-        ClaimRequest, ClaimResponse, Cursor, JobQueue, Nack, Pause, Push, Pushed, QueueDetails, QueueError,
-        QueueStats, Registration,
+        ClaimRequest, ClaimResponse, Cursor, JobQueue, Nack, Pause, Push, Pushed, QueueAdmin, QueueDetails,
+        QueueError, QueueStats, Registration,
     },
 };
 
@@ -49,12 +50,8 @@ macro_rules! answer {
 
 #[async_trait]
 impl JobQueue for QueueClient {
-    async fn push(&self, push: Push) -> Result<Pushed, QueueError> {
-        answer!(self.call(Request::Push(push)).await, Reply::Pushed(pushed) => pushed)
-    }
-
-    async fn claim(&self, ask: ClaimRequest) -> Result<ClaimResponse, QueueError> {
-        answer!(self.call(Request::Claim(ask)).await, Reply::Claimed(claimed) => claimed)
+    async fn claim(&self, request: ClaimRequest) -> Result<ClaimResponse, QueueError> {
+        answer!(self.call(Request::Claim(request)).await, Reply::Claimed(claimed) => claimed)
     }
 
     async fn extend(&self, leases: Vec<Lease>, lease_ms: Millis) -> Result<Vec<Lease>, QueueError> {
@@ -69,16 +66,23 @@ impl JobQueue for QueueClient {
         answer!(self.call(Request::PauseGroup { lease, for_ms }).await, Reply::Done => ())
     }
 
-    async fn pending(&self, lane: Lane, groups: Vec<Group>) -> Result<Vec<u64>, QueueError> {
-        answer!(self.call(Request::Pending { lane, groups }).await, Reply::Counts(counts) => counts)
-    }
-
     async fn fail(&self, lease: Lease, nack: Nack) -> Result<(), QueueError> {
         answer!(self.call(Request::Fail { lease, nack }).await, Reply::Done => ())
     }
 
     async fn register_worker(&self, lane: Lane, registration: Registration) -> Result<(), QueueError> {
         answer!(self.call(Request::RegisterWorker { lane, registration }).await, Reply::Done => ())
+    }
+}
+
+#[async_trait]
+impl QueueAdmin for QueueClient {
+    async fn push(&self, push: Push) -> Result<Pushed, QueueError> {
+        answer!(self.call(Request::Push(push)).await, Reply::Pushed(pushed) => pushed)
+    }
+
+    async fn pending(&self, lane: Lane, groups: Vec<Group>) -> Result<Vec<u64>, QueueError> {
+        answer!(self.call(Request::Pending { lane, groups }).await, Reply::Counts(counts) => counts)
     }
 
     async fn stats(&self) -> Result<QueueStats, QueueError> {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use flow::{
     job::{JobId, JobView, Lease, Selection, State},
     lane::Lane,
-    queue::{BATCH_MAX, JobQueue},
+    queue::{BATCH_MAX, QueueAdmin},
 };
 
 use crate::deed::{Change, DeedId, Fate, Line, Subject};
@@ -128,7 +128,7 @@ impl Book {
     ///
     /// # Errors
     /// Every disagreement.
-    pub(crate) async fn compare(&mut self, queue: &impl JobQueue) -> Result<(), Vec<String>> {
+    pub(crate) async fn compare(&mut self, queue: &impl QueueAdmin) -> Result<(), Vec<String>> {
         let mut wrong = std::mem::take(&mut self.wrong);
         let shown = shown(queue, &mut wrong).await;
         wrong.extend(self.disagreements(&shown));
@@ -171,7 +171,7 @@ fn fate_in(shown: &BTreeMap<Subject, Fate>, subject: &Subject) -> Fate {
 }
 
 /// Everything that the queue tells, checked against what it counts.
-async fn shown(queue: &impl JobQueue, wrong: &mut Vec<String>) -> BTreeMap<Subject, Fate> {
+async fn shown(queue: &impl QueueAdmin, wrong: &mut Vec<String>) -> BTreeMap<Subject, Fate> {
     let mut shown = BTreeMap::new();
     let mut counted: HashMap<(Lane, State), u64> = HashMap::new();
     for job in all_jobs(queue).await {
@@ -195,7 +195,7 @@ async fn shown(queue: &impl JobQueue, wrong: &mut Vec<String>) -> BTreeMap<Subje
     shown
 }
 
-async fn all_jobs(queue: &impl JobQueue) -> Vec<JobView> {
+async fn all_jobs(queue: &impl QueueAdmin) -> Vec<JobView> {
     let mut jobs: Vec<JobView> = Vec::new();
     loop {
         let after = jobs.last().map(|job| job.id);

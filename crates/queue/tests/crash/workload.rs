@@ -11,7 +11,8 @@ use flow::{
     job::{Claim, Group, JobId, NewJob, Priority, Selection, State},
     lane::Lane,
     queue::{
-        ClaimRequest, CursorMove, GroupLimit, JobQueue, Nack, NamedLimits, Pause, Push, Pushed, QueueError,
+        ClaimRequest, CursorMove, GroupLimit, JobQueue, Nack, NamedLimits, Pause, Push, Pushed, QueueAdmin,
+        QueueError,
     },
 };
 use queue::transport::client::QueueClient;

@@ -17,7 +17,7 @@ use crate::{
     counters::{Counter, Counters},
     job::{Group, JobId, JobView, NewJob, Selection},
     lane::Lane,
-    queue::{GroupLimit, JobQueue, NamedLimits, Push},
+    queue::{GroupLimit, JobQueue, NamedLimits, Push, QueueAdmin},
     retry::RetryPolicy,
     shutdown::{Shutdown, Trigger, shutdown},
     stage::{Attempt, Done, Stage, StageError},

@@ -12,7 +12,7 @@ use crate::{
     failure::{Failure, Reason},
     job::{NewJob, Selection, State},
     lane::Lane,
-    queue::{CursorMove, GroupLimit, JobQueue, Push, QueueError, Registration},
+    queue::{CursorMove, GroupLimit, JobQueue, Push, QueueAdmin, QueueError, Registration},
     shutdown::Phase,
     stage::StageError,
     worker::{Ended, OnDeath, Until, WorkerError},

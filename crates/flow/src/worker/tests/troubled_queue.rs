@@ -13,12 +13,9 @@ use async_trait::async_trait;
 use super::bench::pass;
 use crate::{
     clock::Millis,
-    job::{Group, JobId, JobView, Lease, NewJob, Selection},
+    job::{Lease, NewJob},
     lane::Lane,
-    queue::{
-        ClaimRequest, ClaimResponse, Cursor, JobQueue, Nack, Pause, Push, Pushed, QueueDetails, QueueError,
-        QueueStats, Registration,
-    },
+    queue::{ClaimRequest, ClaimResponse, JobQueue, Nack, QueueError, Registration},
     shutdown::{Phase, Trigger},
     testing::memory_queue::MemoryQueue,
 };
@@ -77,10 +74,6 @@ impl JobQueue for TroubledQueue {
         self.inner.pause_group(lease, for_ms).await
     }
 
-    async fn pending(&self, lane: Lane, groups: Vec<Group>) -> Result<Vec<u64>, QueueError> {
-        self.inner.pending(lane, groups).await
-    }
-
     async fn extend(&self, leases: Vec<Lease>, lease_ms: Millis) -> Result<Vec<Lease>, QueueError> {
         match self.trouble {
             Trouble::ExtendBreaks => broken(),
@@ -109,44 +102,7 @@ impl JobQueue for TroubledQueue {
         }
     }
 
-    async fn push(&self, push: Push) -> Result<Pushed, QueueError> {
-        self.inner.push(push).await
-    }
-
     async fn register_worker(&self, lane: Lane, registration: Registration) -> Result<(), QueueError> {
         self.inner.register_worker(lane, registration).await
-    }
-
-    async fn details(&self) -> Result<QueueDetails, QueueError> {
-        self.inner.details().await
-    }
-
-    async fn stats(&self) -> Result<QueueStats, QueueError> {
-        self.inner.stats().await
-    }
-
-    async fn cursors(&self) -> Result<Vec<Cursor>, QueueError> {
-        self.inner.cursors().await
-    }
-
-    async fn list(
-        &self,
-        selection: Selection,
-        after: Option<JobId>,
-        limit: usize,
-    ) -> Result<Vec<JobView>, QueueError> {
-        self.inner.list(selection, after, limit).await
-    }
-
-    async fn retry(&self, selection: Selection) -> Result<u64, QueueError> {
-        self.inner.retry(selection).await
-    }
-
-    async fn drop_jobs(&self, selection: Selection) -> Result<u64, QueueError> {
-        self.inner.drop_jobs(selection).await
-    }
-
-    async fn set_paused(&self, lane: Lane, pause: Pause) -> Result<(), QueueError> {
-        self.inner.set_paused(lane, pause).await
     }
 }

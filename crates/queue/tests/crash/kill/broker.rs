@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use flow::queue::JobQueue;
+use flow::queue::QueueAdmin;
 use queue::transport::client::QueueClient;
 use rustix::process::{Pid, Signal, kill_process};
 
