@@ -116,7 +116,7 @@ esac"#,
     let listed =
         harness.juggle(&["queue", "ls", "--state", "dead", "--json"], "out", NOTHING).await.expect(0);
     for (reason, told) in [
-        ("command", "ended with exit status 3 before it had answered; it said last: a broken heart"),
+        ("command", "ended with exit status 3 before it answered; last on standard error: a broken heart"),
         ("command", "it begins 'garbage'"),
         ("command", "the command says: not to my taste"),
         ("timeout", "did not answer within 2 s"),

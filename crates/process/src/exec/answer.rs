@@ -1,4 +1,4 @@
-//! The line by which a child answers.
+//! The line with which a child answers.
 
 use std::fmt;
 
@@ -11,27 +11,28 @@ use serde_json::{Map, Value};
 
 use super::error::ExecError;
 
-/// The largest `measures`, as JSON. Much less than what `stats/` is read back with.
+/// The maximum length of `measures` as JSON, in bytes. It is much less than what `stats/` is read back with.
 const MEASURES_BYTES_MAX: usize = 1 << 20;
 
-/// How much of a line is told that cannot be used.
+/// The number of characters of an unusable line that a message shows.
 const SHOWN_CHARACTERS: usize = 60;
 
-/// What a child makes of a document.
+/// The answer of a child to a document.
 #[derive(Debug)]
 pub(super) enum Answer {
-    Made {
-        made: Made,
+    Processed {
+        content: Content,
         measures: Option<Map<String, Value>>,
     },
-    /// It cannot, and says why.
+    /// The command cannot process the document, for this reason.
     Refused(String),
 }
 
+/// The content of an answer.
 #[derive(Debug)]
-pub(super) enum Made {
+pub(super) enum Content {
     Tokens(TokenList),
-    /// Another text, whose tokens are still to be found.
+    /// Another text, which is still to be tokenized.
     Text(String),
 }
 
@@ -46,24 +47,24 @@ struct Line {
 }
 
 impl Answer {
-    /// Reads the answer for this document.
-    pub(super) fn read(line: &[u8], document: &DocumentId) -> Result<Self, ExecError> {
-        let garbled = |why: String| ExecError::Garbled(why);
-        let line: Line = serde_json::from_slice(line).map_err(|error| garbled(not_read(&error, line)))?;
+    /// Parses the answer for this document.
+    pub(super) fn parse(line: &[u8], document: &DocumentId) -> Result<Self, ExecError> {
+        let invalid = |why: String| ExecError::InvalidAnswer(why);
+        let line: Line = serde_json::from_slice(line).map_err(|error| invalid(not_read(&error, line)))?;
         match line.id {
             Some(id) if id == document.as_str() => {}
-            Some(id) => return Err(garbled(format!("its id is '{}', not '{document}'", shown(&id)))),
-            None => return Err(garbled(format!("it has no id; '{document}' was asked for"))),
+            Some(id) => return Err(invalid(format!("its id is '{}', not '{document}'", shown(&id)))),
+            None => return Err(invalid(format!("it has no id; the document was '{document}'"))),
         }
         let measures = line.measures;
         if measures.as_ref().is_some_and(|measures| json_bytes(measures) > MEASURES_BYTES_MAX) {
-            return Err(garbled(format!("its measures are over {MEASURES_BYTES_MAX} bytes")));
+            return Err(invalid(format!("its measures are over {MEASURES_BYTES_MAX} bytes")));
         }
         match (line.tokens, line.text, line.error) {
-            (Some(tokens), None, None) => Ok(Self::Made { made: Made::Tokens(tokens), measures }),
-            (None, Some(text), None) => Ok(Self::Made { made: Made::Text(text), measures }),
+            (Some(tokens), None, None) => Ok(Self::Processed { content: Content::Tokens(tokens), measures }),
+            (None, Some(text), None) => Ok(Self::Processed { content: Content::Text(text), measures }),
             (None, None, Some(why)) => Ok(Self::Refused(why)),
-            _ => Err(garbled("it must have one of tokens, text and error".to_owned())),
+            _ => Err(invalid("it must have one of tokens, text and error".to_owned())),
         }
     }
 }
@@ -72,15 +73,17 @@ fn json_bytes(measures: &Map<String, Value>) -> usize {
     serde_json::to_vec(measures).map_or(usize::MAX, |json| json.len())
 }
 
+/// Describes a line that is not an answer.
 fn not_read(error: &serde_json::Error, line: &[u8]) -> String {
     format!("{error}; it begins '{}'", shown(&String::from_utf8_lossy(&line[..line.len().min(256)])))
 }
 
+/// Returns the beginning of a text, escaped for a message.
 fn shown(text: &str) -> String {
     text.chars().take(SHOWN_CHARACTERS).flat_map(char::escape_debug).collect()
 }
 
-/// Tokens that can stand in `tokens/`, each with a line feed.
+/// Tokens that are valid in `tokens/`, each followed by a line feed.
 #[derive(Debug, Default)]
 pub(super) struct TokenList {
     lines: String,
@@ -88,11 +91,13 @@ pub(super) struct TokenList {
 }
 
 impl TokenList {
+    /// Returns the length of all tokens with their line feeds.
     pub(super) const fn bytes(&self) -> usize {
         self.lines.len()
     }
 
-    pub(super) fn each(&self) -> impl Iterator<Item = &str> {
+    /// Returns the tokens in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
         self.lines.split_terminator('\n')
     }
 
@@ -112,13 +117,13 @@ impl TokenList {
 
 impl<'de> Deserialize<'de> for TokenList {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(Listing)
+        deserializer.deserialize_seq(TokenListVisitor)
     }
 }
 
-struct Listing;
+struct TokenListVisitor;
 
-impl<'de> Visitor<'de> for Listing {
+impl<'de> Visitor<'de> for TokenListVisitor {
     type Value = TokenList;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -127,15 +132,15 @@ impl<'de> Visitor<'de> for Listing {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut tokens: A) -> Result<TokenList, A::Error> {
         let mut list = TokenList::default();
-        while tokens.next_element_seed(Next(&mut list))?.is_some() {}
+        while tokens.next_element_seed(NextToken(&mut list))?.is_some() {}
         Ok(list)
     }
 }
 
-/// Takes the next token without keeping it by itself.
-struct Next<'l>(&'l mut TokenList);
+/// Adds the next token to a list, without a string of its own.
+struct NextToken<'l>(&'l mut TokenList);
 
-impl<'de> DeserializeSeed<'de> for Next<'_> {
+impl<'de> DeserializeSeed<'de> for NextToken<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -143,7 +148,7 @@ impl<'de> DeserializeSeed<'de> for Next<'_> {
     }
 }
 
-impl Visitor<'_> for Next<'_> {
+impl Visitor<'_> for NextToken<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -160,31 +165,31 @@ mod tests {
     use super::*;
 
     fn read(line: &str) -> Result<Answer, ExecError> {
-        Answer::read(line.as_bytes(), &DocumentId::gutenberg(84))
+        Answer::parse(line.as_bytes(), &DocumentId::gutenberg(84))
     }
 
     #[test]
     fn an_answer_has_tokens_or_a_text_and_perhaps_measures() {
-        let Ok(Answer::Made { made: Made::Tokens(tokens), measures: None }) =
+        let Ok(Answer::Processed { content: Content::Tokens(tokens), measures: None }) =
             read("{\"tokens\": [\"a\", \"\\u00e9\\t\", \"b c\"], \"id\": \"PG84\"}\n")
         else {
             panic!("these are tokens")
         };
-        assert_eq!(tokens.each().collect::<Vec<_>>(), ["a", "é\t", "b c"]);
-        let Ok(Answer::Made { made: Made::Text(text), measures: Some(measures) }) =
+        assert_eq!(tokens.iter().collect::<Vec<_>>(), ["a", "é\t", "b c"]);
+        let Ok(Answer::Processed { content: Content::Text(text), measures: Some(measures) }) =
             read(r#"{"id":"PG84","text":"a\nb","measures":{"mood":0.5}}"#)
         else {
             panic!("this is a text")
         };
         assert_eq!((text.as_str(), measures["mood"].as_f64()), ("a\nb", Some(0.5)));
-        assert!(matches!(read(r#"{"id":"PG84","tokens":[]}"#), Ok(Answer::Made { .. })));
+        assert!(matches!(read(r#"{"id":"PG84","tokens":[]}"#), Ok(Answer::Processed { .. })));
         assert!(matches!(read(r#"{"id":"PG84","error":"no"}"#), Ok(Answer::Refused(why)) if why == "no"));
     }
 
     #[test]
-    fn what_is_no_answer_is_told_with_what_is_wrong() {
+    fn an_invalid_answer_is_refused_with_the_reason() {
         let large = format!(r#"{{"id":"PG84","tokens":[],"measures":{{"a":"{}"}}}}"#, "x".repeat(1 << 20));
-        for (line, told) in [
+        for (line, expected) in [
             ("", "EOF"),
             ("Loading model…", "it begins 'Loading model…'"),
             ("{\"id\":\"PG84\",\"tokens\":[\"a\"", "EOF"),
@@ -201,8 +206,8 @@ mod tests {
             (&large, "measures are over"),
         ] {
             let error = read(line).expect_err(line).to_string();
-            assert!(error.contains(told), "{told}: {error}");
+            assert!(error.contains(expected), "{expected}: {error}");
         }
-        assert!(Answer::read(b"{\"id\":\"PG84\",\"text\":\"\xff\"}", &DocumentId::gutenberg(84)).is_err());
+        assert!(Answer::parse(b"{\"id\":\"PG84\",\"text\":\"\xff\"}", &DocumentId::gutenberg(84)).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! One child: a started command that is given documents and answers.
+//! One child: a started command that receives documents and answers.
 
 use std::{
     future::{pending, poll_fn},
@@ -17,19 +17,19 @@ use tokio::{
 };
 
 use super::{
-    error::{Ending, ExecError, Said},
+    error::{ChildExit, ExecError, StderrTail},
     process_group::{Pipes, ProcessGroup},
     request::Request,
     stderr_tail::StderrReader,
 };
 
-/// How long a child has to end that closed a pipe or was sent SIGTERM, before it is killed.
+/// The time for a child to exit after it closed a pipe or received SIGTERM, before it is killed.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
 
-/// How much is read at a time.
+/// The size of the read buffer, in bytes.
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// A started command. Killed, with all that it started, when this is dropped.
+/// A started command. It is killed, with all processes that it started, when this is dropped.
 #[derive(Debug)]
 pub(super) struct Child {
     group: ProcessGroup,
@@ -39,17 +39,17 @@ pub(super) struct Child {
     history: History,
 }
 
-/// Whether a child has been given a document before.
+/// Tells whether a child has received a document before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum History {
     Fresh,
     Used,
 }
 
-/// Why there is no line of answer.
+/// A reason why there is no line of answer.
 #[derive(Debug)]
 enum NoLine {
-    /// The child closed its output, or its input before it had read all.
+    /// The child closed its output, or closed its input before it had read everything.
     Closed,
     TooLong,
 }
@@ -58,7 +58,7 @@ impl Child {
     pub(super) fn start(command: &str) -> Result<Self, ExecError> {
         let (group, Pipes { stdin, stdout, stderr }) =
             ProcessGroup::start(command).map_err(ExecError::Unstartable)?;
-        let stderr = StderrReader::listen(stderr, group.number());
+        let stderr = StderrReader::spawn(stderr, group.number());
         let stdout = BufReader::with_capacity(BUFFER_BYTES, stdout);
         Ok(Self { group, stdin, stdout, stderr, history: History::Fresh })
     }
@@ -67,22 +67,24 @@ impl Child {
         self.history
     }
 
-    /// Whether it has, as far as can be seen, neither ended nor said anything that it was not asked for.
-    pub(super) async fn is_in_step(&mut self) -> bool {
-        let heard = poll_fn(|context| {
+    /// Returns whether the child waits for a request: it has neither exited nor written output without one,
+    /// as far as has arrived.
+    pub(super) async fn is_waiting(&mut self) -> bool {
+        // Looks at the buffer once, without waiting for output.
+        let output = poll_fn(|context| {
             Poll::Ready(match Pin::new(&mut self.stdout).poll_fill_buf(context) {
                 Poll::Pending => None,
-                Poll::Ready(heard) => Some(heard.map(<[u8]>::to_vec).unwrap_or_default()),
+                Poll::Ready(output) => Some(output.map(<[u8]>::to_vec).unwrap_or_default()),
             })
         });
-        match heard.await {
+        match output.await {
             None => true,
-            Some(heard) => {
-                if !heard.is_empty() {
+            Some(output) => {
+                if !output.is_empty() {
                     tracing::warn!(
-                        "exec[{}] said something that it was not asked for, and is replaced: {}",
+                        "exec[{}] wrote a line without a request, and is replaced: {}",
                         self.group.number(),
-                        String::from_utf8_lossy(&heard[..heard.len().min(200)]).escape_debug()
+                        String::from_utf8_lossy(&output[..output.len().min(200)]).escape_debug()
                     );
                 }
                 false
@@ -90,7 +92,7 @@ impl Child {
         }
     }
 
-    /// Gives it a document, and takes the line that it answers with. It is gone where it did not answer.
+    /// Sends a document and returns the line of the answer. A child that does not answer is killed.
     pub(super) async fn ask(
         mut self,
         request: &Request,
@@ -102,77 +104,82 @@ impl Child {
                 self.history = History::Used;
                 Ok((self, line))
             }
-            Ok(Err(NoLine::Closed)) => Err(ExecError::Ended(self.ending().await)),
+            Ok(Err(NoLine::Closed)) => Err(ExecError::Exited(self.wait_for_exit().await)),
             Ok(Err(NoLine::TooLong)) => {
                 self.kill().await;
                 Err(ExecError::TooLong { bytes_max })
             }
-            Err(_) => Err(ExecError::Late { timeout: time, said: self.kill().await }),
+            Err(_) => Err(ExecError::Timeout { timeout: time, stderr: self.kill().await }),
         }
     }
 
-    /// How it ends that has closed a pipe.
-    async fn ending(self) -> Ending {
+    /// Waits a short time for the exit of a child that has closed a pipe, then kills it.
+    async fn wait_for_exit(self) -> ChildExit {
         let Self { group, stdin, stdout, stderr, .. } = self;
+        // A child that still waits for input or for room in its output pipe can exit now.
         drop((stdin, stdout));
-        let has_ended = timeout(GRACE, group.ended()).await.is_ok();
-        let status = told(group.bury().await);
-        let said = stderr.heard().await;
-        Ending { status: status.filter(|_| has_ended), said }
+        let has_exited = timeout(GRACE, group.exited()).await.is_ok();
+        let status = logged(group.kill().await);
+        let stderr = stderr.finish().await;
+        ChildExit { status: status.filter(|_| has_exited), stderr }
     }
 
-    async fn kill(self) -> Said {
-        told(self.group.bury().await);
-        self.stderr.heard().await
+    async fn kill(self) -> StderrTail {
+        logged(self.group.kill().await);
+        self.stderr.finish().await
     }
 
-    /// Closes its input and waits until it ends by itself; after `patience` it is told to, then killed.
+    /// Ends the child as [`finish`](Self::finish) does, and logs how it exited unless it exited well.
     pub(super) async fn end(self, patience: Duration) {
         let number = self.group.number();
-        let Ending { status, said } = self.finish(patience).await;
+        let ChildExit { status, stderr } = self.finish(patience).await;
         match status {
             Some(status) if status.success() => {}
             Some(status) => {
-                tracing::warn!("exec[{number}] ended badly at the end of its input: {status}{said}")
+                tracing::warn!("exec[{number}] failed at the end of its input: {status}{stderr}")
             }
-            None => tracing::warn!("exec[{number}] did not end at the end of its input, and was stopped"),
+            None => tracing::warn!("exec[{number}] did not exit at the end of its input, and was stopped"),
         }
     }
 
-    /// The same, without a word. Without a status it had to be told.
-    pub(super) async fn finish(self, patience: Duration) -> Ending {
+    /// Closes the input and waits for the exit. After `patience` the child receives SIGTERM, and SIGKILL
+    /// after
+    /// [`GRACE`]: then the result has no status.
+    pub(super) async fn finish(self, patience: Duration) -> ChildExit {
         let Self { group, stdin, stdout, stderr, .. } = self;
         drop(stdin);
         let mut stdout = stdout.into_inner();
-        let has_ended = timeout(patience, ended_unheard(&group, &mut stdout)).await.is_ok();
-        if !has_ended {
+        let has_exited = timeout(patience, exit_of(&group, &mut stdout)).await.is_ok();
+        if !has_exited {
             group.signal(Signal::TERM);
-            // Where it does not heed that, it is killed next.
-            drop(timeout(GRACE, ended_unheard(&group, &mut stdout)).await);
+            // A child that ignores the signal is killed next.
+            drop(timeout(GRACE, exit_of(&group, &mut stdout)).await);
         }
-        let status = told(group.bury().await);
-        Ending { status: status.filter(|_| has_ended), said: stderr.heard().await }
+        let status = logged(group.kill().await);
+        ChildExit { status: status.filter(|_| has_exited), stderr: stderr.finish().await }
     }
 }
 
-fn told(status: io::Result<ExitStatus>) -> Option<ExitStatus> {
-    status.inspect_err(|error| tracing::debug!(%error, "failed to learn how the command ended")).ok()
+/// Logs the error of a wait for a child.
+fn logged(status: io::Result<ExitStatus>) -> Option<ExitStatus> {
+    status.inspect_err(|error| tracing::debug!(%error, "failed to get the exit status of the command")).ok()
 }
 
-/// Waits until it has ended; what it still says is read, so that it need not wait, and dropped.
-async fn ended_unheard(group: &ProcessGroup, mut stdout: impl AsyncRead + Unpin) {
-    let unheard = async {
+/// Waits until the child has exited. Its output is read and discarded, so that it does not block in a write.
+async fn exit_of(group: &ProcessGroup, mut stdout: impl AsyncRead + Unpin) {
+    let discard = async {
         let mut buffer = [0; 4096];
         while stdout.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
+        // Only the exit ends the wait.
         pending::<()>().await;
     };
     tokio::select! {
-        () = group.ended() => {}
-        () = unheard => {}
+        () = group.exited() => {}
+        () = discard => {}
     }
 }
 
-/// Writes the request and reads a line at the same time, so that neither waits for the other.
+/// Writes the request and reads the answer at the same time, so that neither side blocks the other.
 async fn exchange(
     stdin: &mut (impl AsyncWrite + Unpin),
     stdout: &mut (impl AsyncBufRead + Unpin),
@@ -180,17 +187,17 @@ async fn exchange(
     bytes_max: usize,
 ) -> Result<Vec<u8>, NoLine> {
     let mut writing = pin!(write(stdin, request));
-    let mut reading = pin!(line(stdout, bytes_max));
+    let mut reading = pin!(read_line(stdout, bytes_max));
     tokio::select! {
         read = &mut reading => {
             let read = read?;
-            // It is in step only once it has read its request to the end.
+            // The child is ready for the next request only after it has read this one to its end.
             writing.await.map_err(|_| NoLine::Closed)?;
             Ok(read)
         }
         written = &mut writing => match written {
             Ok(()) => reading.await,
-            // What it has not read it can hardly answer; but it may have said why.
+            // The child cannot have read the whole text; but it may have answered with an error.
             Err(_) => timeout(GRACE, reading).await.unwrap_or(Err(NoLine::Closed)),
         }
     }
@@ -203,8 +210,8 @@ async fn write(stdin: &mut (impl AsyncWrite + Unpin), request: &Request) -> io::
     stdin.flush().await
 }
 
-/// Reads up to a line feed, which is left out. Holds no more than `bytes_max` and a buffer.
-async fn line(stdout: &mut (impl AsyncBufRead + Unpin), bytes_max: usize) -> Result<Vec<u8>, NoLine> {
+/// Reads a line and returns it without its line feed. Holds at most `bytes_max` bytes and a buffer.
+async fn read_line(stdout: &mut (impl AsyncBufRead + Unpin), bytes_max: usize) -> Result<Vec<u8>, NoLine> {
     let mut line = Vec::new();
     loop {
         let buffer = stdout.fill_buf().await.map_err(|_| NoLine::Closed)?;

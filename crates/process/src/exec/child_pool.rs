@@ -1,4 +1,4 @@
-//! All children of a command: at most one for each place, each with at most one document.
+//! The children of a command: at most one for each slot, each with at most one document.
 
 use std::{
     sync::{
@@ -16,49 +16,49 @@ use tokio::{
 use super::{
     child::{Child, History},
     config::ExecConfig,
-    error::{Ending, ExecError},
+    error::{ChildExit, ExecError},
 };
 
-/// How often a command is tried before it is said not to work.
+/// The number of tries after which a command is considered unusable.
 const TRIES: u32 = 3;
 
-/// The children, and their places.
+/// The children and their slots.
 #[derive(Debug)]
 pub(super) struct ChildPool {
     config: ExecConfig,
-    /// As many as there are places without a document. Who waits has a document and no place.
+    /// A permit for each free slot. A document waits here for its slot, until another document is done.
     free: Semaphore,
-    /// The places without a document. Held for a moment, never while waiting.
-    places: Mutex<Vec<Place>>,
-    /// How long each place has had documents.
+    /// The free slots. Locked for a moment only, never across an await.
+    slots: Mutex<Vec<Slot>>,
+    /// The time for which each slot has had documents.
     busy_ns: Vec<AtomicU64>,
-    /// How many fresh children in a row ended by themselves, well and without an answer, since any answered.
+    /// The number of fresh children in a row that exited with status 0 without an answer.
     quitters: AtomicU32,
 }
 
 #[derive(Debug)]
-struct Place {
+struct Slot {
     number: usize,
-    /// None before the first document, and after a child had to go.
+    /// `None` before the first document, and after a child was killed or exited.
     child: Option<Child>,
 }
 
-/// A place for one document. Given back when it is dropped.
+/// A slot for one document. It is returned to the pool when this is dropped.
 #[derive(Debug)]
-pub(super) struct Seat<'t> {
-    pool: &'t ChildPool,
-    place: Place,
+pub(super) struct SlotGuard<'p> {
+    pool: &'p ChildPool,
+    slot: Slot,
     since: Instant,
-    _permit: SemaphorePermit<'t>,
+    _permit: SemaphorePermit<'p>,
 }
 
 impl ChildPool {
-    pub(super) fn new(config: ExecConfig, places: usize) -> Self {
+    pub(super) fn new(config: ExecConfig, slots: usize) -> Self {
         Self {
             config,
-            free: Semaphore::new(places),
-            places: Mutex::new((0..places).map(|number| Place { number, child: None }).collect()),
-            busy_ns: (0..places).map(|_| AtomicU64::new(0)).collect(),
+            free: Semaphore::new(slots),
+            slots: Mutex::new((0..slots).map(|number| Slot { number, child: None }).collect()),
+            busy_ns: (0..slots).map(|_| AtomicU64::new(0)).collect(),
             quitters: AtomicU32::new(0),
         }
     }
@@ -67,52 +67,52 @@ impl ChildPool {
         &self.config
     }
 
-    /// How long each place has had documents.
+    /// Returns the time for which each slot has had documents.
     pub(super) fn busy_times(&self) -> Vec<Duration> {
         self.busy_ns.iter().map(|ns| Duration::from_nanos(ns.load(Ordering::Relaxed))).collect()
     }
 
-    /// Waits for a place; one with a child where there is one.
-    pub(super) async fn seat(&self) -> Seat<'_> {
-        let permit = self.free.acquire().await.expect("nobody closes the semaphore");
-        let place = self.places().pop().expect("there are as many permits as places");
-        Seat { pool: self, place, since: Instant::now(), _permit: permit }
+    /// Waits for a free slot. The last one that was returned is taken first, because it probably has a child.
+    pub(super) async fn acquire(&self) -> SlotGuard<'_> {
+        let permit = self.free.acquire().await.expect("the semaphore is never closed");
+        let slot = self.slots().pop().expect("there is a slot for each permit");
+        SlotGuard { pool: self, slot, since: Instant::now(), _permit: permit }
     }
 
-    /// A child has answered: the command works.
-    pub(super) fn answered(&self) {
+    /// Records that a child has answered, so the command works.
+    pub(super) fn record_answer(&self) {
         self.quitters.store(0, Ordering::Relaxed);
     }
 
-    /// A fresh child ended in its first document. Whether that was for the document, or the command does not
-    /// work at all: then it also ends badly where it is given none.
-    pub(super) async fn blame(&self, ending: Ending) -> ExecError {
-        if ending.is_success() {
+    /// Finds out why a fresh child exited with its first document: because of the document, or because the
+    /// command does not work at all. In the second case it also fails without a document.
+    pub(super) async fn diagnose(&self, exit: ChildExit) -> ExecError {
+        if exit.is_success() {
             let tries = self.quitters.fetch_add(1, Ordering::Relaxed) + 1;
             return if tries < TRIES {
-                ExecError::Ended(ending)
+                ExecError::Exited(exit)
             } else {
-                ExecError::Unusable { tries, given: "with documents in a row", ending }
+                ExecError::Unusable { tries, given: "with documents in a row", exit }
             };
         }
-        let mut last = ending;
+        let mut last = exit;
         for _ in 0..TRIES {
             match Child::start(&self.config.command) {
                 Ok(child) => match child.finish(self.config.timeout).await {
-                    // One that does not end has not ended badly.
-                    Ending { status: None, .. } => return ExecError::Ended(last),
-                    tried if tried.is_success() => return ExecError::Ended(last),
-                    tried => last = Ending { said: last.said, ..tried },
+                    // A child that was killed for not exiting has not failed by itself.
+                    ChildExit { status: None, .. } => return ExecError::Exited(last),
+                    tried if tried.is_success() => return ExecError::Exited(last),
+                    tried => last = ChildExit { stderr: last.stderr, ..tried },
                 },
                 Err(error) => return error,
             }
         }
-        ExecError::Unusable { tries: TRIES, given: "without a document", ending: last }
+        ExecError::Unusable { tries: TRIES, given: "without a document", exit: last }
     }
 
-    /// Ends all children that have no document, side by side.
+    /// Ends all children without a document, at the same time.
     pub(super) async fn end(&self, patience: Duration) {
-        let children: Vec<Child> = self.places().iter_mut().filter_map(|place| place.child.take()).collect();
+        let children: Vec<Child> = self.slots().iter_mut().filter_map(|slot| slot.child.take()).collect();
         let mut ending = JoinSet::new();
         for child in children {
             ending.spawn(child.end(patience.min(self.config.timeout)));
@@ -124,17 +124,17 @@ impl ChildPool {
         }
     }
 
-    fn places(&self) -> MutexGuard<'_, Vec<Place>> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    fn slots(&self) -> MutexGuard<'_, Vec<Slot>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Seat<'_> {
-    /// The child of this place where it can be asked, else a fresh one. It is away until
-    /// [`keep`](Self::keep).
-    pub(super) async fn child(&mut self) -> Result<Child, ExecError> {
-        if let Some(mut child) = self.place.child.take()
-            && child.is_in_step().await
+impl SlotGuard<'_> {
+    /// Takes the child of this slot if it waits for a request, otherwise starts a fresh one. The slot has no
+    /// child until [`put_back`](Self::put_back): a child that is not put back is killed.
+    pub(super) async fn take_child(&mut self) -> Result<Child, ExecError> {
+        if let Some(mut child) = self.slot.child.take()
+            && child.is_waiting().await
         {
             return Ok(child);
         }
@@ -143,16 +143,17 @@ impl Seat<'_> {
         Ok(child)
     }
 
-    pub(super) fn keep(&mut self, child: Child) {
-        self.place.child = Some(child);
+    pub(super) fn put_back(&mut self, child: Child) {
+        self.slot.child = Some(child);
     }
 }
 
-impl Drop for Seat<'_> {
+impl Drop for SlotGuard<'_> {
     fn drop(&mut self) {
         let ns = u64::try_from(self.since.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.pool.busy_ns[self.place.number].fetch_add(ns, Ordering::Relaxed);
-        let place = Place { number: self.place.number, child: self.place.child.take() };
-        self.pool.places().push(place);
+        self.pool.busy_ns[self.slot.number].fetch_add(ns, Ordering::Relaxed);
+        // The slot is back before the permit is: fields are dropped after this.
+        let slot = Slot { number: self.slot.number, child: self.slot.child.take() };
+        self.pool.slots().push(slot);
     }
 }

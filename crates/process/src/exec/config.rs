@@ -16,7 +16,8 @@ pub struct ExecConfig {
 }
 
 impl ExecConfig {
-    /// By which name, version and parameters its results are known, with the options that hold for what it gives back.
+    /// By which name, version and parameters its results are known, with the options that hold for what it
+    /// gives back.
     #[must_use]
     pub fn identity(&self, options: &Options) -> Identity {
         let then = options.identity();

@@ -1,4 +1,4 @@
-//! What can go wrong with a command, by what becomes of the document.
+//! The errors of a command, by what becomes of the document.
 
 use std::{fmt, io, os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration};
 
@@ -9,70 +9,70 @@ use flow::{
     stage::StageError,
 };
 
-/// How much of what was said last is told with a failure, in bytes. The log has more.
-const TOLD_BYTES_MAX: usize = 160;
+/// The maximum length of the standard error that a message shows, in bytes. The log has more.
+const SHOWN_BYTES_MAX: usize = 160;
 
-/// Exit statuses from here on say of a shell that a signal ended what it ran.
+/// A shell exits with this number plus that of the signal, if a signal ended its command.
 const SHELL_SIGNALS: i32 = 128;
 
-/// Why a command gave no results for a document.
+/// An error of a command with a document.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecError {
-    /// A child ended before it had answered: it may go better with another one.
+    /// A child exited without an answer. Another child may succeed.
     #[error("the command {0}")]
-    Ended(Ending),
-    /// A child did not answer in time: give it more time, or look why it hangs.
+    Exited(ChildExit),
+    /// A child did not answer in time. It needs more time, or it hangs.
     #[error(
-        "the command did not answer within {} s and was killed (--exec-timeout); does it flush its output after each line?{said}",
+        "the command did not answer within {} s and was killed (--exec-timeout); does it flush its output after each line?{stderr}",
         timeout.as_secs_f64()
     )]
-    Late {
-        /// The time it had.
+    Timeout {
+        /// The time limit.
         timeout: Duration,
-        /// What it said last.
-        said: Said,
+        /// The end of its standard error.
+        stderr: StderrTail,
     },
-    /// An answer had no end: it was not read on.
+    /// An answer was too long, and was not read to its end.
     #[error(
         "the command's answer is over {bytes_max} bytes long, eight times the text and a MiB; it was killed"
     )]
     TooLong {
-        /// The longest answer for this document.
+        /// The maximum length of an answer to this document, in bytes.
         bytes_max: usize,
     },
-    /// An answer cannot be used.
+    /// An answer is invalid.
     #[error("the command's answer cannot be used: {0}")]
-    Garbled(String),
-    /// The command itself says that it cannot do this document.
+    InvalidAnswer(String),
+    /// The command itself reports that it cannot process the document.
     #[error("the command says: {0}")]
     Refused(String),
-    /// The text is too large to be handed over in one piece.
-    #[error("the text is over {bytes_max} bytes long, the most that --exec hands over in one piece")]
+    /// The text is too large for one line.
+    #[error("the text is over {bytes_max} bytes long, the maximum for --exec")]
     TextTooLarge {
-        /// The longest text.
+        /// The maximum length of a text, in bytes.
         bytes_max: u64,
     },
-    /// The command does not work at all, whatever the document.
-    #[error("the command of --exec does not work: started {tries} times {given}, it {ending}")]
+    /// The command does not work with any document.
+    #[error("the command of --exec does not work: started {tries} times {given}, it {exit}")]
     Unusable {
-        /// How often it was tried.
+        /// The number of times that it was started.
         tries: u32,
-        /// What it was given.
+        /// Describes the input of those starts.
         given: &'static str,
-        /// How it ended each time.
-        ending: Ending,
+        /// The last exit.
+        exit: ChildExit,
     },
-    /// The system starts no process.
+    /// The system cannot start a process.
     #[error("cannot start 'sh -c' for the command of --exec: {0}")]
     Unstartable(#[source] io::Error),
 }
 
 impl ExecError {
-    /// Whether it may come from what the child did for other documents before.
-    pub(super) const fn may_be_of_another(&self) -> bool {
+    /// Returns whether the cause may be a document that the child had before.
+    pub(super) const fn may_come_from_another(&self) -> bool {
         match self {
-            Self::Ended(_) | Self::TooLong { .. } | Self::Garbled(_) => true,
-            Self::Late { .. }
+            Self::Exited(_) | Self::TooLong { .. } | Self::InvalidAnswer(_) => true,
+            Self::Timeout { .. }
             | Self::Refused(_)
             | Self::TextTooLarge { .. }
             | Self::Unusable { .. }
@@ -85,10 +85,10 @@ impl From<ExecError> for StageError<ProcessJob> {
     fn from(error: ExecError) -> Self {
         let message = error.to_string();
         match error {
-            ExecError::Ended(_) => Self::retry(Reason::Command, message),
-            ExecError::Late { .. } => Self::fatal(Reason::Timeout, message),
+            ExecError::Exited(_) => Self::retry(Reason::Command, message),
+            ExecError::Timeout { .. } => Self::fatal(Reason::Timeout, message),
             ExecError::TextTooLarge { .. } => Self::fatal(Reason::TooLarge, message),
-            ExecError::TooLong { .. } | ExecError::Garbled(_) | ExecError::Refused(_) => {
+            ExecError::TooLong { .. } | ExecError::InvalidAnswer(_) | ExecError::Refused(_) => {
                 Self::fatal(Reason::Command, message)
             }
             // A shortage of processes is reported as `WouldBlock`, like a temporary condition (fork(2)).
@@ -105,53 +105,53 @@ impl From<ExecError> for StageError<ProcessJob> {
     }
 }
 
-/// How a child ended by itself, and what it said last.
+/// The exit of a child that was not killed, and the end of its standard error.
 #[derive(Debug)]
-pub struct Ending {
-    /// None where it closed its output and went on, and was killed.
+pub struct ChildExit {
+    /// `None` if the child closed a pipe and did not exit, so that it was killed.
     pub(super) status: Option<ExitStatus>,
-    pub(super) said: Said,
+    pub(super) stderr: StderrTail,
 }
 
-impl Ending {
+impl ChildExit {
     pub(super) fn is_success(&self) -> bool {
         self.status.is_some_and(|status| status.success())
     }
 }
 
-impl fmt::Display for Ending {
+impl fmt::Display for ChildExit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.status.map(|status| (status.code(), status.signal())) {
-            None => f.write_str("closed its input or output, went on, and was killed")?,
+            None => f.write_str("closed its input or output, did not exit, and was killed")?,
             Some((Some(code), _)) => {
                 write!(f, "ended with exit status {code}")?;
                 if (SHELL_SIGNALS + 1..SHELL_SIGNALS + 65).contains(&code) {
-                    write!(f, " (signal {}, where a shell says so)", code - SHELL_SIGNALS)?;
+                    write!(f, " (signal {}, if a shell reports it)", code - SHELL_SIGNALS)?;
                 }
             }
             Some((None, Some(signal))) => write!(f, "was ended by signal {signal}")?,
             Some((None, None)) => f.write_str("ended in an unknown way")?,
         }
-        write!(f, " before it had answered{}", self.said)
+        write!(f, " before it answered{}", self.stderr)
     }
 }
 
-/// The last lines that a child said on standard error.
+/// The last lines of a child's standard error.
 #[derive(Debug, Default)]
-pub struct Said(pub(super) String);
+pub struct StderrTail(pub(super) String);
 
-impl fmt::Display for Said {
+impl fmt::Display for StderrTail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.0.trim();
         if text.is_empty() {
             return Ok(());
         }
-        let last = &text[text.ceil_char_boundary(text.len().saturating_sub(TOLD_BYTES_MAX))..];
-        // From the beginning of a line, where one begins there.
-        let begins_within = last.len() < text.len();
-        let last = last.split_once('\n').filter(|_| begins_within).map_or(last, |(_, lines)| lines);
+        let last = &text[text.ceil_char_boundary(text.len().saturating_sub(SHOWN_BYTES_MAX))..];
+        // A line of which only the end is left is dropped, unless it is the only one.
+        let is_cut = last.len() < text.len();
+        let last = last.split_once('\n').filter(|_| is_cut).map_or(last, |(_, lines)| lines);
         let lines: Vec<&str> = last.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        write!(f, "; it said last: {}", lines.join(" | ").escape_debug())
+        write!(f, "; last on standard error: {}", lines.join(" | ").escape_debug())
     }
 }
 
@@ -160,18 +160,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_ending_says_how_and_what_was_said_last() {
-        let ending = |raw: i32, said: &str| {
+    fn an_exit_has_its_status_and_the_last_lines_of_standard_error() {
+        let exit = |raw: i32, stderr: &str| {
             let status = Some(ExitStatus::from_raw(raw));
-            Ending { status, said: Said(said.to_owned()) }.to_string()
+            ChildExit { status, stderr: StderrTail(stderr.to_owned()) }.to_string()
         };
-        assert_eq!(ending(3 << 8, ""), "ended with exit status 3 before it had answered");
-        assert_eq!(ending(9, "\n"), "was ended by signal 9 before it had answered");
-        assert!(ending(139 << 8, "").contains("139 (signal 11, where a shell says so)"));
+        assert_eq!(exit(3 << 8, ""), "ended with exit status 3 before it answered");
+        assert_eq!(exit(9, "\n"), "was ended by signal 9 before it answered");
+        assert!(exit(139 << 8, "").contains("139 (signal 11, if a shell reports it)"));
         let trace = "Traceback\n".repeat(100) + "  at line 7\n\nValueError: no\tluck\n";
-        let told = ending(1 << 8, &trace);
-        assert!(told.ends_with("Traceback | at line 7 | ValueError: no\\tluck"), "{told}");
-        assert!(told.len() < 300, "{told}");
-        assert!(ending(1 << 8, &"é".repeat(500)).ends_with("éé"));
+        let message = exit(1 << 8, &trace);
+        assert!(message.ends_with("Traceback | at line 7 | ValueError: no\\tluck"), "{message}");
+        assert!(message.len() < 300, "{message}");
+        assert!(exit(1 << 8, &"é".repeat(500)).ends_with("éé"));
     }
 }

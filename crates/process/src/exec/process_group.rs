@@ -1,7 +1,7 @@
-//! A process with all that it starts.
+//! A child process with all processes that it starts.
 //!
-//! The group has the number of its leader, and is only signalled while the leader's status is not taken:
-//! until then the system gives that number to nobody else.
+//! The group has the id of its leader, and is signalled only until the leader is reaped: as long as its
+//! status is not collected, the system gives that id to no other process.
 
 use std::{
     io,
@@ -11,13 +11,13 @@ use std::{
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
-/// A process group of our own. Killed when this is dropped.
+/// A process group of our own. It is killed when this is dropped.
 #[derive(Debug)]
 pub(super) struct ProcessGroup {
     leader: Child,
 }
 
-/// The ends of its leader's pipes.
+/// Our ends of the leader's pipes.
 #[derive(Debug)]
 pub(super) struct Pipes {
     pub(super) stdin: ChildStdin,
@@ -26,8 +26,7 @@ pub(super) struct Pipes {
 }
 
 impl ProcessGroup {
-    /// Starts a shell command. Of what juggle has open it gets nothing: all that is opened here is closed on
-    /// `exec`.
+    /// Starts a shell command. It inherits no open file: everything that juggle opens is closed on `exec`.
     pub(super) fn start(command: &str) -> io::Result<(Self, Pipes)> {
         let mut leader = Command::new("sh")
             .args(["-c", command])
@@ -44,24 +43,25 @@ impl ProcessGroup {
         Ok((Self { leader }, pipes))
     }
 
-    /// Its number, for people; 0 once its status is taken.
+    /// Returns the process id of the leader for messages, or 0 once it is reaped.
     pub(super) fn number(&self) -> u32 {
         self.leader.id().unwrap_or(0)
     }
 
-    /// Waits until the leader has ended, without taking its status.
-    pub(super) async fn ended(&self) {
+    /// Waits until the leader has exited, without collecting its status.
+    pub(super) async fn exited(&self) {
         let Some(leader) = self.leader() else { return };
         let wait = move || waitid(WaitId::Pid(leader), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
-        // Ends with the leader; where nobody waits any more, that is about to be killed.
+        // The blocking call ends with the leader. If the caller is dropped before, so is the group, which
+        // kills the leader.
         match tokio::task::spawn_blocking(wait).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::debug!(%error, "failed to wait for the command"),
-            Err(error) => tracing::debug!(%error, "nobody waits for the command any more"),
+            Err(error) => tracing::debug!(%error, "the wait for the command was cancelled"),
         }
     }
 
-    /// Sends a signal to all of the group.
+    /// Sends a signal to all processes of the group.
     pub(super) fn signal(&self, signal: Signal) {
         let Some(leader) = self.leader() else { return };
         if let Err(error) = kill_process_group(leader, signal) {
@@ -69,8 +69,9 @@ impl ProcessGroup {
         }
     }
 
-    /// Kills what is left of it, and takes the leader's status.
-    pub(super) async fn bury(mut self) -> io::Result<ExitStatus> {
+    /// Kills the processes that are left, and reaps the leader.
+    pub(super) async fn kill(mut self) -> io::Result<ExitStatus> {
+        // The signal comes first: afterwards the id may belong to another process.
         self.signal(Signal::KILL);
         self.leader.wait().await
     }

@@ -17,12 +17,12 @@ use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
 use super::{
-    answer::{Answer, Made},
+    answer::{Answer, Content},
     child::{Child, History},
     child_pool::ChildPool,
     config::ExecConfig,
     error::ExecError,
-    request::{About, Request},
+    request::{Request, RequestMeta},
 };
 use crate::{
     document::results::{self, Results},
@@ -145,28 +145,28 @@ impl Exec {
     }
 
     /// Asks a child. What went wrong with one that had other documents before counts only if a fresh one fails too.
-    async fn answer(&self, request: &Arc<Request>) -> Result<(Made, Measured), ProcessError> {
-        let mut seat = self.children.seat().await;
+    async fn answer(&self, request: &Arc<Request>) -> Result<(Content, Measured), ProcessError> {
+        let mut slot = self.children.acquire().await;
         let answer = loop {
-            let child = seat.child().await?;
+            let child = slot.take_child().await?;
             let history = child.history();
             match (self.ask(child, request).await, history) {
                 (Ok((child, answer)), _) => {
-                    self.children.answered();
-                    seat.keep(child);
+                    self.children.record_answer();
+                    slot.put_back(child);
                     break answer;
                 }
-                (Err(ProcessError::Exec(error)), History::Used) if error.may_be_of_another() => {
+                (Err(ProcessError::Exec(error)), History::Used) if error.may_come_from_another() => {
                     tracing::debug!(document = %request.document, %error, "asking a fresh child");
                 }
-                (Err(ProcessError::Exec(ExecError::Ended(ending))), History::Fresh) => {
-                    return Err(self.children.blame(ending).await.into());
+                (Err(ProcessError::Exec(ExecError::Exited(exit))), History::Fresh) => {
+                    return Err(self.children.diagnose(exit).await.into());
                 }
                 (Err(error), _) => return Err(error),
             }
         };
         match answer {
-            Answer::Made { made, measures } => Ok((made, measures)),
+            Answer::Processed { content, measures } => Ok((content, measures)),
             Answer::Refused(why) => Err(ExecError::Refused(why).into()),
         }
     }
@@ -175,7 +175,7 @@ impl Exec {
     async fn ask(&self, child: Child, request: &Arc<Request>) -> Result<(Child, Answer), ProcessError> {
         let (child, line) = child.ask(request, self.children.config().timeout).await?;
         let request = Arc::clone(request);
-        let reading = move |pool: &ThreadPool| pool.busy(|| Answer::read(&line, &request.document));
+        let reading = move |pool: &ThreadPool| pool.busy(|| Answer::parse(&line, &request.document));
         let answer = self.pool.run(reading).await??;
         Ok((child, answer))
     }
@@ -184,14 +184,14 @@ impl Exec {
         &self,
         job: Arc<ProcessJob>,
         request: Arc<Request>,
-        (made, measures): (Made, Measured),
+        (content, measures): (Content, Measured),
     ) -> Result<Vec<StagedBlob>, ProcessError> {
         let (words, blobs) = (Arc::clone(&self.words), Arc::clone(&self.blobs));
         let identity = Arc::clone(&self.identity);
         let writing = move |pool: &ThreadPool| {
             pool.busy(|| {
                 let mut results = Results::begin(&*blobs, &job)?;
-                let (part, mut whole) = (part(&words, &request.text, &made), words.begin());
+                let (part, mut whole) = (part(&words, &request.text, &content), words.begin());
                 let merged = words.merge(&mut whole, part, results.tokens());
                 merged.map_err(|error| results::failed(&job, BlobKind::Tokens, error))?;
                 let finish = |counts: &mut dyn Write| {
@@ -217,25 +217,25 @@ fn read(blobs: &dyn BlobStore, job: &ProcessJob, bytes_max: u64) -> Result<Reque
         path: name.relative_path(),
         at: error.utf8_error().valid_up_to() as u64,
     })?;
-    Ok(Request { document: job.document.clone(), text, about: about(blobs, job)? })
+    Ok(Request { document: job.document.clone(), text, meta: meta(blobs, job)? })
 }
 
 /// What `meta/` knows; nothing where it is not there or cannot be understood, for verify tells that.
-fn about(blobs: &dyn BlobStore, job: &ProcessJob) -> Result<About, BlobError> {
+fn meta(blobs: &dyn BlobStore, job: &ProcessJob) -> Result<RequestMeta, BlobError> {
     match blobs.read(&results::name(job, BlobKind::Meta), META_BYTES_MAX) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
-        Err(BlobError::NotFound(_) | BlobError::TooLarge { .. }) => Ok(About::default()),
+        Err(BlobError::NotFound(_) | BlobError::TooLarge { .. }) => Ok(RequestMeta::default()),
         Err(error) => Err(error),
     }
 }
 
 /// What the answer comes to. Measures are of the text that the tokens are of, as far as juggle knows it.
-fn part(words: &Words, text: &str, made: &Made) -> WordsPart {
-    match made {
-        Made::Text(text) => words.chunk(text),
-        Made::Tokens(list) => {
+fn part(words: &Words, text: &str, content: &Content) -> WordsPart {
+    match content {
+        Content::Text(text) => words.chunk(text),
+        Content::Tokens(list) => {
             let mut tokens = words.tokens(list.bytes());
-            list.each().for_each(|token| tokens.push(token));
+            list.iter().for_each(|token| tokens.push(token));
             words.part(text, tokens)
         }
     }

@@ -1,4 +1,4 @@
-//! What a child says on standard error: passed on to the log, and its end kept for the failure that may
+//! Reads the standard error of a child: passes it on to the log, and keeps its end for the failure that may
 //! follow.
 
 use std::{io, time::Duration};
@@ -11,73 +11,81 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{error::Said, log_quota::LogQuota};
+use super::{error::StderrTail, log_quota::LogQuota};
 
-/// How much is kept.
+/// The number of bytes that are kept.
 const KEPT_BYTES: usize = 4 << 10;
-/// The longest line in the log; a longer one becomes several.
+/// The maximum length of a line in the log, in bytes. A longer line becomes several.
 const LINE_BYTES_MAX: usize = 1 << 10;
-/// How long to wait for the end of what an ended child said: somebody else may hold the pipe.
-const HEARING_MAX: Duration = Duration::from_secs(1);
+/// The maximum time to wait for the end of the output of a child that has exited: another process may hold
+/// the pipe.
+const END_WAIT: Duration = Duration::from_secs(1);
 
-/// Listens to a child.
+/// Reads the standard error of one child in a task.
 #[derive(Debug)]
 pub(super) struct StderrReader {
     task: JoinHandle<String>,
-    /// Ends the task when it is dropped.
-    listening: oneshot::Sender<()>,
+    /// Ends the task when it is dropped. Nothing is sent.
+    stop: oneshot::Sender<()>,
 }
 
 impl StderrReader {
-    pub(super) fn listen(stderr: ChildStderr, number: u32) -> Self {
-        let (listening, over) = oneshot::channel();
-        Self { task: tokio::spawn(listen(stderr, number, over)), listening }
+    /// Starts to read. `number` is the process id that the log shows.
+    pub(super) fn spawn(stderr: ChildStderr, number: u32) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        Self { task: tokio::spawn(read(stderr, number, stopped)), stop }
     }
 
-    /// What the child said last. It has ended.
-    pub(super) async fn heard(self) -> Said {
-        let Self { mut task, listening } = self;
-        let heard = match timeout(HEARING_MAX, &mut task).await {
-            Ok(heard) => heard,
+    /// Returns the end of the output of a child that has exited.
+    pub(super) async fn finish(self) -> StderrTail {
+        let Self { mut task, stop } = self;
+        let tail = match timeout(END_WAIT, &mut task).await {
+            Ok(tail) => tail,
             Err(_) => {
-                drop(listening);
+                drop(stop);
                 task.await
             }
         };
-        Said(heard.unwrap_or_default())
+        StderrTail(tail.unwrap_or_default())
     }
 }
 
-async fn listen(stderr: impl AsyncRead + Unpin, number: u32, over: oneshot::Receiver<()>) -> String {
+/// Reads until the end of the output, or until `stopped`. Returns the last bytes.
+async fn read(stderr: impl AsyncRead + Unpin, number: u32, stopped: oneshot::Receiver<()>) -> String {
     let mut log = Log { number, since: Instant::now(), quota: LogQuota::default(), line: Vec::new() };
     let mut kept = Vec::new();
     tokio::select! {
+        // Output that has come is read even if the reader is stopped at the same moment.
         biased;
-        heard = hear(stderr, &mut log, &mut kept) => {
-            if let Err(error) = heard {
-                tracing::debug!(%error, "failed to read what the command says on standard error");
+        result = read_to_end(stderr, &mut log, &mut kept) => {
+            if let Err(error) = result {
+                tracing::debug!(%error, "failed to read the standard error of the command");
             }
         }
-        _ = over => {}
+        _ = stopped => {}
     }
-    log.end();
+    log.finish();
     String::from_utf8_lossy(&kept).into_owned()
 }
 
-async fn hear(mut stderr: impl AsyncRead + Unpin, log: &mut Log, kept: &mut Vec<u8>) -> io::Result<()> {
+async fn read_to_end(
+    mut stderr: impl AsyncRead + Unpin,
+    log: &mut Log,
+    kept: &mut Vec<u8>,
+) -> io::Result<()> {
     let mut buffer = [0; KEPT_BYTES];
     loop {
         let read = stderr.read(&mut buffer).await?;
         if read == 0 {
             return Ok(());
         }
-        log.take(&buffer[..read]);
+        log.push(&buffer[..read]);
         kept.extend_from_slice(&buffer[..read]);
         kept.drain(..kept.len().saturating_sub(KEPT_BYTES));
     }
 }
 
-/// Lines on their way into the log.
+/// Splits output into lines and writes them to the log.
 struct Log {
     number: u32,
     since: Instant,
@@ -86,36 +94,37 @@ struct Log {
 }
 
 impl Log {
-    fn take(&mut self, bytes: &[u8]) {
+    fn push(&mut self, bytes: &[u8]) {
         for byte in bytes {
             if *byte != b'\n' {
                 self.line.push(*byte);
             }
             if *byte == b'\n' || self.line.len() == LINE_BYTES_MAX {
-                self.pass();
+                self.write_line();
             }
         }
     }
 
-    fn pass(&mut self) {
+    fn write_line(&mut self) {
         let line = std::mem::take(&mut self.line);
-        let Some(left_out) = self.quota.pass(self.since.elapsed()) else { return };
-        self.tell_left_out(left_out);
+        let Some(dropped) = self.quota.take(self.since.elapsed()) else { return };
+        self.write_dropped(dropped);
+        // Escaped, so that a command cannot forge log lines or control the terminal.
         let text: String = String::from_utf8_lossy(&line).trim_end().escape_debug().collect();
         tracing::info!("exec[{}]: {text}", self.number);
     }
 
-    fn end(&mut self) {
+    fn finish(&mut self) {
         if !self.line.is_empty() {
-            self.pass();
+            self.write_line();
         }
-        let left_out = self.quota.take_left_out();
-        self.tell_left_out(left_out);
+        let dropped = self.quota.take_dropped();
+        self.write_dropped(dropped);
     }
 
-    fn tell_left_out(&self, lines: u64) {
+    fn write_dropped(&self, lines: u64) {
         if lines > 0 {
-            tracing::info!("exec[{}]: … {lines} lines were left out", self.number);
+            tracing::info!("exec[{}]: … {lines} lines left out", self.number);
         }
     }
 }
@@ -125,20 +134,20 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn only_the_end_of_what_is_said_is_kept() {
-        let said = "a long story\n".repeat(10_000) + "and its end\n";
-        let (_listening, over) = oneshot::channel();
-        let kept = listen(said.as_bytes(), 1, over).await;
+    async fn only_the_end_of_the_output_is_kept() {
+        let output = "a long story\n".repeat(10_000) + "and its end\n";
+        let (_stop, stopped) = oneshot::channel();
+        let kept = read(output.as_bytes(), 1, stopped).await;
         assert_eq!(kept.len(), KEPT_BYTES);
-        assert!(said.ends_with(&kept));
+        assert!(output.ends_with(&kept));
     }
 
     #[tokio::test]
-    async fn what_never_ends_is_heard_until_nobody_listens() {
-        let (listening, over) = oneshot::channel::<()>();
-        let (mut mouth, ear) = tokio::io::duplex(64);
-        tokio::io::AsyncWriteExt::write_all(&mut mouth, b"half a line").await.unwrap();
-        drop(listening);
-        assert_eq!(listen(ear, 1, over).await, "half a line");
+    async fn endless_output_is_read_until_the_reader_is_stopped() {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (mut writer, reader) = tokio::io::duplex(64);
+        tokio::io::AsyncWriteExt::write_all(&mut writer, b"half a line").await.unwrap();
+        drop(stop);
+        assert_eq!(read(reader, 1, stopped).await, "half a line");
     }
 }

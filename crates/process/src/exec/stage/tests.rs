@@ -229,7 +229,7 @@ async fn a_child_that_ends_in_a_document_is_replaced_and_the_document_may_be_tri
         let failure = rig.retry(1, "boom\n").await;
         assert_eq!(failure.reason, Reason::Command);
         assert!(
-            failure.message.contains(told) && failure.message.contains("it said last: no luck"),
+            failure.message.contains(told) && failure.message.contains("last on standard error: no luck"),
             "{failure}"
         );
         let number = rig.token(2, "fine\n").await;
