@@ -6,7 +6,7 @@
 //! * A text far over the 500 KiB that are read takes bounded time: libFuzzer's `-timeout` watches that.
 #![no_main]
 
-use fetch::{fuzzing::robots, robots::Verdict};
+use fetch::{fuzzing::robots, politeness::robots::RobotsAccess};
 use libfuzzer_sys::fuzz_target;
 use url::Url;
 
@@ -22,14 +22,14 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     }
     let verdict = robots(text, AGENT, &url);
-    if let Verdict::Allowed { crawl_delay_ms } = verdict {
+    if let RobotsAccess::Allowed { crawl_delay_ms } = verdict {
         assert!(crawl_delay_ms <= CRAWL_DELAY_MAX_MS, "{crawl_delay_ms}");
     }
     assert_eq!(robots(text, AGENT, &url), verdict);
-    assert_eq!(robots("", AGENT, &url), Verdict::Allowed { crawl_delay_ms: 0 });
+    assert_eq!(robots("", AGENT, &url), RobotsAccess::Allowed { crawl_delay_ms: 0 });
     assert_eq!(robots(&format!("{text}\n# the end"), AGENT, &url), verdict, "a comment at the end");
     let itself = url.join("/robots.txt").expect("a path");
-    assert_ne!(robots(text, AGENT, &itself), Verdict::Forbidden, "robots.txt itself");
+    assert_ne!(robots(text, AGENT, &itself), RobotsAccess::Forbidden, "robots.txt itself");
     if !text.contains('\r') {
         assert_eq!(robots(&text.replace('\n', "\r\n"), AGENT, &url), verdict, "line ends");
     }

@@ -1,8 +1,13 @@
 //! What may be set. Every default is written here, once.
 
+pub mod allowed_host;
+pub mod ip_family;
+pub mod mirror;
+pub mod proxy;
+
 use std::{collections::BTreeMap, num::NonZeroU64, path::PathBuf, time::Duration};
 
-use crate::{allowed::AllowedHost, family::Family, mirror::Mirror, proxy::ProxyChoice, robots::Heed};
+use crate::config::{allowed_host::AllowedHost, ip_family::IpFamily, mirror::Mirror, proxy::ProxyChoice};
 
 /// How the stage fetches. The number of downloads at a time and their spacing by host are the worker's and the queue's.
 #[derive(Debug, Clone)]
@@ -28,7 +33,7 @@ pub struct FetchConfig {
     /// Which proxy is asked.
     pub proxy: ProxyChoice,
     /// Which of a host's addresses are contacted.
-    pub family: Family,
+    pub family: IpFamily,
     /// A PEM file of authorities that are trusted beside the system's.
     pub ca_certificate: Option<PathBuf>,
     /// Rewrites of URL prefixes; the first that fits is taken, once.
@@ -40,8 +45,8 @@ pub struct FetchConfig {
     pub wait: Duration,
     /// The same for single hosts, by group.
     pub host_waits: BTreeMap<String, Duration>,
-    /// Whether robots.txt is heeded.
-    pub robots: Heed,
+    /// Whether robots.txt is obeyed. If not, it is not requested.
+    pub obey_robots: bool,
     /// Where what is known of hosts is kept for other processes and later runs; it is made where it is missing.
     pub hosts_directory: Option<PathBuf>,
     /// Who asks.
@@ -86,13 +91,13 @@ impl Default for FetchConfig {
             bytes_per_second_max: None,
             free_bytes_min: 64 << 20,
             proxy: ProxyChoice::default(),
-            family: Family::default(),
+            family: IpFamily::default(),
             ca_certificate: None,
             mirrors: Vec::new(),
             allow_hosts: Vec::new(),
             wait: Duration::ZERO,
             host_waits: BTreeMap::new(),
-            robots: Heed::Yes,
+            obey_robots: true,
             hosts_directory: None,
             user_agent: concat!("juggle/", env!("CARGO_PKG_VERSION")).to_owned(),
             candidate_tries: 2,

@@ -13,15 +13,17 @@ use reqwest::{StatusCode, header::HeaderMap};
 use url::Url;
 
 use crate::{
-    answer::{Facts, Head, Plan, media_type},
     coding::codings::Codings,
-    failed::{Failed, Hope},
-    hops::Asked,
-    retry_after,
-    robots::{self, Verdict},
+    failure::{FetchFailure, Retry},
+    politeness::robots::{self, RobotsAccess},
+    request::requester::Asked,
+    response::{
+        head::{BodyInfo, BodyPlan, ResponseHead, media_type},
+        retry_after,
+        validator::{ContentRange, Validator},
+    },
     sniff::Sniffer,
-    spool::Resumable,
-    validator::{ContentRange, Validator},
+    transfer::spool::PartialBody,
 };
 
 /// The longest wait that a server can ask for.
@@ -80,20 +82,20 @@ pub fn judge(
     now_ms: Millis,
 ) -> Judged {
     let url = Url::parse("http://host.example/text").expect("it is a URL");
-    let head = Head { url: &url, status, headers, length };
+    let head = ResponseHead { url: &url, status, headers, length };
     let resumable = part.map(|part| resumable(part, &url));
     let asked = if part.is_some() { Asked::Rest } else { Asked::Whole };
     match head.judge(resumable.as_ref(), asked, bytes_max, now_ms) {
-        Ok(Plan::Whole { validator, codings, .. }) => {
+        Ok(BodyPlan::Whole { validator, codings, .. }) => {
             Judged::Whole { codings, if_range: validator.map(|validator| validator.if_range().to_owned()) }
         }
-        Ok(Plan::Rest { offset, bytes, .. }) => Judged::Rest { offset, bytes },
+        Ok(BodyPlan::Rest { offset, bytes, .. }) => Judged::Rest { offset, bytes },
         Err(failed) => told(&failed),
     }
 }
 
-fn resumable(part: &Part, url: &Url) -> Resumable {
-    let facts = Facts {
+fn resumable(part: &Part, url: &Url) -> PartialBody {
+    let facts = BodyInfo {
         url: url.to_string(),
         status: Some(200),
         total: part.total,
@@ -102,13 +104,13 @@ fn resumable(part: &Part, url: &Url) -> Resumable {
         etag: Some(part.etag.clone()),
         last_modified: None,
     };
-    Resumable { facts, validator: Validator::Etag(part.etag.clone()), offset: part.offset }
+    PartialBody { facts, validator: Validator::Etag(part.etag.clone()), offset: part.offset }
 }
 
-fn told(failed: &Failed) -> Judged {
+fn told(failed: &FetchFailure) -> Judged {
     let (wait_ms, pause_ms) = match failed.hope {
-        Hope::Later { after_ms, group_pause_ms } => (after_ms, group_pause_ms),
-        Hope::None | Hope::Afresh | Hope::Page | Hope::Halt => (None, 0),
+        Retry::Later { after_ms, group_pause_ms } => (after_ms, group_pause_ms),
+        Retry::None | Retry::Afresh | Retry::Page | Retry::Halt => (None, 0),
     };
     Judged::Failed { reason: failed.failure.reason, wait_ms, pause_ms }
 }
@@ -150,6 +152,6 @@ pub fn sniffed(body: &[u8], media_type: Option<&str>, chunk_bytes: usize) -> Opt
 
 /// What a robots.txt of this text says of a URL to a program with this user agent.
 #[must_use]
-pub fn robots(text: &str, user_agent: &str, url: &Url) -> Verdict {
+pub fn robots(text: &str, user_agent: &str, url: &Url) -> RobotsAccess {
     robots::says(text, user_agent, url)
 }

@@ -25,25 +25,29 @@ use flow::{
 use url::Url;
 
 use crate::{
-    answer::Facts,
-    candidate::shown,
     config::FetchConfig,
-    download::{Before, Download, Downloaded},
+    credentials::strip_credentials,
     error::FetchError,
-    expected::Expected,
-    failed::{Failed, Hope, Patience, Seen, Trouble},
-    hops::{Hops, REDIRECTS_MAX},
-    hosts::HostFiles,
-    local::Local,
-    manners::Manners,
-    refreshed::Refreshed,
-    robots::{Heed, Known, Rulebook, Verdict},
-    room::Floor,
-    spool::{Digest, Spools},
-    suspicion::{REST, Sign, Suspicions},
+    failure::{DownloadError, FetchFailure, HostSignal, Retry, RetryBudget},
+    free_space::FreeSpaceMin,
+    politeness::{
+        backoff::HostBackoff,
+        host_cache::HostCache,
+        robots::{Known, RobotsAccess, RobotsCache},
+        soft_ban::{REST, SoftBanDetector, SoftBanSign},
+    },
+    refetch_counters::RefetchCounters,
+    request::requester::{REDIRECTS_MAX, Requester},
+    response::head::BodyInfo,
     target::Target,
-    throttle::Throttle,
-    writer::{Meant, Screen},
+    transfer::{
+        body_writer::{Meant, Screen},
+        checksum::Checksums,
+        download::{Before, Download, Downloaded},
+        file_url::Local,
+        rate_limit::RateLimit,
+        spool::{Digest, SpoolStore},
+    },
 };
 
 /// When a text is asked for again that came as another one did.
@@ -52,15 +56,15 @@ const ONCE_MORE_AFTER_MS: Millis = 1_000;
 /// The fetch stage.
 pub struct Fetch {
     config: FetchConfig,
-    hops: Hops,
-    spools: Spools,
+    hops: Requester,
+    spools: SpoolStore,
     counters: Arc<Counters>,
-    throttle: Throttle,
+    throttle: RateLimit,
     clock: Clock,
-    rulebook: Rulebook,
-    manners: Manners,
-    suspicions: Arc<Suspicions>,
-    refreshed: Arc<Refreshed>,
+    rulebook: RobotsCache,
+    manners: HostBackoff,
+    suspicions: Arc<SoftBanDetector>,
+    refreshed: Arc<RefetchCounters>,
 }
 
 impl Fetch {
@@ -75,17 +79,17 @@ impl Fetch {
         blobs: Arc<dyn BlobStore>,
         counters: Arc<Counters>,
     ) -> Result<Self, FetchError> {
-        let hops = Hops::new(&config)?;
+        let hops = Requester::new(&config)?;
         let clock = Clock::start();
-        let files = Arc::new(HostFiles::new(config.hosts_directory.clone()));
+        let files = Arc::new(HostCache::new(config.hosts_directory.clone()));
         let timeout = config.max_time.min(config.connect_timeout.saturating_add(config.idle_timeout));
         Ok(Self {
-            rulebook: Rulebook::new(&config.user_agent, Arc::clone(&files), clock, timeout),
-            suspicions: Arc::new(Suspicions::new(files)),
-            manners: Manners::default(),
+            rulebook: RobotsCache::new(&config.user_agent, Arc::clone(&files), clock, timeout),
+            suspicions: Arc::new(SoftBanDetector::new(files)),
+            manners: HostBackoff::default(),
             refreshed: Arc::default(),
-            spools: Spools::new(blobs, Floor(config.free_bytes_min)),
-            throttle: Throttle::new(config.bytes_per_second_max),
+            spools: SpoolStore::new(blobs, FreeSpaceMin(config.free_bytes_min)),
+            throttle: RateLimit::new(config.bytes_per_second_max),
             config,
             hops,
             counters,
@@ -95,7 +99,7 @@ impl Fetch {
 
     /// The same stage, counting texts that were asked for again there.
     #[must_use]
-    pub fn counting(self, refreshed: Arc<Refreshed>) -> Self {
+    pub fn counting(self, refreshed: Arc<RefetchCounters>) -> Self {
         Self { refreshed, ..self }
     }
 
@@ -105,9 +109,9 @@ impl Fetch {
         job: &FetchJob,
         attempt: Attempt,
         ended: &OnceLock<Instant>,
-    ) -> Result<Downloaded, Trouble> {
+    ) -> Result<Downloaded, DownloadError> {
         let name = BlobName::new(BlobKind::Spool, job.document.clone());
-        let expected = Expected::of(&job.listed);
+        let expected = Checksums::of(&job.listed);
         let stored = job.stored.as_ref().map(|stored| stored.blake3.clone());
         if target.url.scheme() == "file" {
             return self.copy(target, name, expected, stored).await;
@@ -135,9 +139,9 @@ impl Fetch {
         &self,
         target: &Target,
         name: BlobName,
-        expected: Expected,
+        expected: Checksums,
         stored: Option<String>,
-    ) -> Result<Downloaded, Trouble> {
+    ) -> Result<Downloaded, DownloadError> {
         let local = Local {
             spools: self.spools.clone(),
             url: target.url.clone(),
@@ -151,45 +155,49 @@ impl Fetch {
             Ok(result) => result,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                Err(error) => Err(Failed::for_now(Reason::Internal, error.to_string()).into()),
+                Err(error) => Err(FetchFailure::for_now(Reason::Internal, error.to_string()).into()),
             },
         }
     }
 
     /// What robots.txt says of the target. Fails where it forbids it; puts the job off where it had to be asked for, since
     /// that was this try's request.
-    async fn heed(&self, target: &Target) -> Result<Heeded, Failed> {
-        if self.config.robots == Heed::No || target.url.scheme() == "file" {
+    async fn heed(&self, target: &Target) -> Result<Heeded, FetchFailure> {
+        if !self.config.obey_robots || target.url.scheme() == "file" {
             return Ok(Heeded::GoOn { crawl_delay_ms: 0 });
         }
         match self.rulebook.verdict(&target.url, &self.hops).await? {
-            (Verdict::Forbidden, _) => {
-                let why =
-                    format!("{}: robots.txt forbids it (--robots off does not ask)", shown(&target.url));
-                Err(Failed::for_good(Reason::Robots, why))
+            (RobotsAccess::Forbidden, _) => {
+                let why = format!(
+                    "{}: robots.txt forbids it (--robots off does not ask)",
+                    strip_credentials(&target.url)
+                );
+                Err(FetchFailure::for_good(Reason::Robots, why))
             }
-            (Verdict::Allowed { crawl_delay_ms }, Known::Before) => Ok(Heeded::GoOn { crawl_delay_ms }),
-            (Verdict::Allowed { crawl_delay_ms }, Known::JustNow) => Ok(Heeded::Later { crawl_delay_ms }),
+            (RobotsAccess::Allowed { crawl_delay_ms }, Known::Before) => Ok(Heeded::GoOn { crawl_delay_ms }),
+            (RobotsAccess::Allowed { crawl_delay_ms }, Known::JustNow) => {
+                Ok(Heeded::Later { crawl_delay_ms })
+            }
         }
     }
 
     async fn failed(
         &self,
-        failed: Failed,
+        failed: FetchFailure,
         job: FetchJob,
         attempt: Attempt,
         host: Option<&str>,
     ) -> StageError<FetchJob> {
         let host = host.unwrap_or_default();
         match failed.host {
-            Seen::Busy => self.manners.busy(host),
-            Seen::Well => self.manners.fine(host),
-            Seen::Nothing => {}
+            HostSignal::Busy => self.manners.busy(host),
+            HostSignal::Well => self.manners.fine(host),
+            HostSignal::Nothing => {}
         }
-        if failed.hope == Hope::Page && self.is_enough(host, &job).await {
+        if failed.hope == Retry::Page && self.is_enough(host, &job).await {
             return had_enough(failed.failure, job, host);
         }
-        failed.verdict(job, attempt, Patience::of(&self.config), &self.config.mirrors)
+        failed.verdict(job, attempt, RetryBudget::of(&self.config), &self.config.mirrors)
     }
 
     /// A redirect is followed in the next try, under the host it leads to.
@@ -200,7 +208,7 @@ impl Fetch {
         attempt: Attempt,
         to: &Url,
     ) -> StageError<FetchJob> {
-        let message = format!("{}: redirected to {}", shown(&target.url), shown(to));
+        let message = format!("{}: redirected to {}", strip_credentials(&target.url), strip_credentials(to));
         match target.redirected(job.clone(), attempt.failures, to) {
             Some(revised) => StageError::Moved {
                 why: Failure::new(Reason::Redirect, message),
@@ -209,7 +217,7 @@ impl Fetch {
             },
             None => {
                 let message = format!("{message}, after {REDIRECTS_MAX} redirects already");
-                let failed = Failed::for_good(Reason::Redirect, message);
+                let failed = FetchFailure::for_good(Reason::Redirect, message);
                 self.failed(failed, job, attempt, target.group().as_deref()).await
             }
         }
@@ -218,7 +226,7 @@ impl Fetch {
     fn fetched(
         &self,
         target: Target,
-        facts: Facts,
+        facts: BodyInfo,
         digest: Digest,
         attempt: Attempt,
         took_ms: Millis,
@@ -242,7 +250,7 @@ impl Fetch {
     async fn is_enough(&self, host: &str, job: &FetchJob) -> bool {
         let (suspicions, host, text) = (Arc::clone(&self.suspicions), host.to_owned(), job.document.clone());
         let noting = tokio::task::spawn_blocking(move || suspicions.page(&host, &text));
-        noting.await.is_ok_and(|sign| sign == Sign::Enough)
+        noting.await.is_ok_and(|sign| sign == SoftBanSign::Enough)
     }
 }
 
@@ -256,7 +264,7 @@ enum Heeded {
 
 /// The job is queued under a host that is not the one to contact.
 fn elsewhere(revised: FetchJob, url: &Url) -> StageError<FetchJob> {
-    let why = format!("queued again under the host it will be fetched from: {}", shown(url));
+    let why = format!("queued again under the host it will be fetched from: {}", strip_credentials(url));
     StageError::Moved {
         why: Failure::new(Reason::Internal, why),
         group_pause_ms: 0,
@@ -301,7 +309,7 @@ impl Stage for Fetch {
         let target = match Target::of(&job, listed, &self.config.mirrors) {
             Ok(target) => target,
             Err(error) => {
-                let failed = Failed::for_good(Reason::Internal, error.to_string());
+                let failed = FetchFailure::for_good(Reason::Internal, error.to_string());
                 return Err(self.failed(failed, job, attempt, None).await);
             }
         };
@@ -376,15 +384,19 @@ impl Fetch {
                 Ok(None)
             }
             Ok(Downloaded::Suspected(sign, url)) => {
-                let failed = Failed::repeated(&url);
+                let failed = FetchFailure::repeated(&url);
                 Err(match sign {
-                    Sign::Enough => had_enough(failed.failure, job, host.as_deref().unwrap_or_default()),
-                    Sign::First => once_more(failed.failure, job),
+                    SoftBanSign::Enough => {
+                        had_enough(failed.failure, job, host.as_deref().unwrap_or_default())
+                    }
+                    SoftBanSign::First => once_more(failed.failure, job),
                 })
             }
             Ok(Downloaded::Redirect(to)) => Err(self.redirected(&target, job, attempt, &to).await),
-            Err(Trouble::Candidate(failed)) => Err(self.failed(failed, job, attempt, host.as_deref()).await),
-            Err(Trouble::Storage(error)) => Err(error.into()),
+            Err(DownloadError::Candidate(failed)) => {
+                Err(self.failed(failed, job, attempt, host.as_deref()).await)
+            }
+            Err(DownloadError::Storage(error)) => Err(error.into()),
         }
     }
 }

@@ -4,9 +4,10 @@ use flow::payload::{FetchJob, Redirected};
 use url::Url;
 
 use crate::{
-    candidate::{Candidate, InvalidCandidate, group_of_url, shown},
-    hops::{REDIRECTS_MAX, with_user_of},
-    mirror::Mirror,
+    candidate::{Candidate, InvalidCandidate, group_of_url},
+    config::mirror::Mirror,
+    credentials::{copy_credentials, strip_credentials},
+    request::requester::REDIRECTS_MAX,
 };
 
 /// What is contacted.
@@ -28,7 +29,7 @@ impl Target {
         };
         // It has been through the mirrors; they are not applied twice.
         let to = Candidate::parse(to, &[])?.url;
-        let to = if to.origin() == url.origin() { with_user_of(&url, to) } else { to };
+        let to = if to.origin() == url.origin() { copy_credentials(&url, to) } else { to };
         Ok(Self { listed, url: to, redirects: *count })
     }
 
@@ -42,7 +43,7 @@ impl Target {
         let count = self.redirects + 1;
         let before = job.redirected.as_ref().map_or(0, |before| before.failures);
         let failures = before.saturating_add(failures);
-        let redirected = Some(Redirected { url: shown(to).into(), count, failures });
+        let redirected = Some(Redirected { url: strip_credentials(to).into(), count, failures });
         (count <= REDIRECTS_MAX).then(|| FetchJob { host: group_of_url(to), redirected, ..job })
     }
 }

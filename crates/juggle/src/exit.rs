@@ -3,7 +3,7 @@
 use std::{fmt, io, path::Path, process::ExitCode};
 
 use export::error::ExportError;
-use fetch::list::ListError;
+use fetch::list_download::ListError;
 use flow::{
     blobs::BlobError, failure::Reason, machine::MachineFailure, queue::QueueError, worker::WorkerError,
 };

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
-use fetch::{candidate::Candidate, family::Family};
+use fetch::{candidate::Candidate, config::ip_family::IpFamily};
 use test_server::Server;
 use tokio::{net::TcpStream, task::JoinSet};
 
@@ -90,7 +90,7 @@ pub fn serve(directory: &Path, output: &Path, settings: &Settings) -> Result<Sam
     settings.output_dir = output.to_owned();
     settings.mirrors = vec![mirror.parse().map_err(|error| bug(&error))?];
     settings.allow_hosts = vec!["127.0.0.1".parse().map_err(|error| bug(&error))?];
-    settings.family = Family::Any;
+    settings.family = IpFamily::Any;
     settings.wait = Duration::ZERO;
     settings.robots = Robots::Off;
     settings.max_connection_per_server = settings.max_concurrent_downloads;

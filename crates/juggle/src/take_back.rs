@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use fetch::{
     candidate,
-    notices::{self, Notices},
+    politeness::block_pages::{self, BlockPages},
 };
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
@@ -89,7 +89,7 @@ impl TakeBack<'_> {
     pub(crate) async fn run(&self) -> Result<(), CliError> {
         let (hosts, blobs) = (self.hosts.clone(), Arc::clone(&self.blobs));
         let found = blocking(move || {
-            let notices = notices::all(&hosts);
+            let notices = block_pages::read_all(&hosts);
             if notices.is_empty() { Ok(BTreeMap::new()) } else { stored_notices(&notices, &*blobs) }
         })
         .await??;
@@ -183,12 +183,12 @@ fn origin(document: &DocumentId, blobs: &dyn BlobStore) -> Result<Option<Origin>
 
 /// The texts whose bytes are a notice of the host that gave them.
 fn stored_notices(
-    notices: &[Notices],
+    notices: &[BlockPages],
     blobs: &dyn BlobStore,
 ) -> Result<BTreeMap<DocumentId, Origin>, BlobError> {
     let is_notice = |origin: &Origin| {
         let host = host_of(&origin.final_url);
-        let of_host = |known: &&Notices| host.as_deref() == Some(known.host.as_str());
+        let of_host = |known: &&BlockPages| host.as_deref() == Some(known.host.as_str());
         notices.iter().filter(of_host).any(|known| known.bodies.contains(&origin.raw.blake3))
     };
     let mut found = BTreeMap::new();

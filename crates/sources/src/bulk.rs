@@ -4,7 +4,7 @@
 //! days and for everybody behind it. So such a list would end in failures and do harm on the way. Its mirrors are there
 //! for bulk.
 
-use fetch::mirror::Mirror;
+use fetch::config::mirror::Mirror;
 
 use super::{entry::Entry, error::SourceError, library};
 

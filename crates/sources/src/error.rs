@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use fetch::list::ListError;
+use fetch::list_download::ListError;
 use flow::{blobs::BlobError, machine::MachineFailure, queue::QueueError};
 use tokio::task::JoinError;
 

@@ -16,7 +16,7 @@ use super::{
     error::{SourceError, shown},
     location,
 };
-use fetch::{config::FetchConfig, list};
+use fetch::{config::FetchConfig, list_download::download_list};
 use flow::shell;
 
 /// Where entries come from.
@@ -62,7 +62,7 @@ impl Download {
         tracing::info!("fetching the list {url}");
         let failed = |source| SourceError::Write { path: std::env::temp_dir(), source };
         let mut file = tempfile::Builder::new().prefix("juggle-list-").tempfile().map_err(failed)?;
-        list::get(config, &url, &mut file).await?;
+        download_list(config, &url, &mut file).await?;
         file.flush().map_err(failed)?;
         Ok(Self { url, file: Arc::new(file.into_temp_path()) })
     }

@@ -13,7 +13,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use fetch::{candidate::Candidate, mirror::Mirror};
+use fetch::{candidate::Candidate, config::mirror::Mirror};
 use url::Url;
 
 use super::{gutenberg, normal::normal};

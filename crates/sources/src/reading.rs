@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fetch::mirror::Mirror;
+use fetch::config::mirror::Mirror;
 
 use super::{
     catalog::Filters,

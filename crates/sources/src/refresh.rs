@@ -18,7 +18,7 @@ use std::{
     },
 };
 
-use fetch::refreshed::Refreshed;
+use fetch::refetch_counters::RefetchCounters;
 use flow::{
     atomic_file,
     clock::Millis,
@@ -160,7 +160,7 @@ pub fn began_ms(snapshots: &Path, list: &str) -> Result<Millis, SourceError> {
 #[derive(Debug, Clone, Default)]
 pub struct RefreshCounters {
     /// What the fetch stage found.
-    pub fetched: Arc<Refreshed>,
+    pub fetched: Arc<RefetchCounters>,
     /// Texts that were not asked for since a job of theirs was pending.
     pub on_their_way: Arc<AtomicU64>,
 }

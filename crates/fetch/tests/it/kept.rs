@@ -1,6 +1,6 @@
 //! Tests kept connections that the server closes.
 
-use fetch::{list, robots::Heed, stage::Fetch};
+use fetch::{list_download::download_list, stage::Fetch};
 use flow::{
     failure::Reason,
     payload::{FetchJob, StoreJob},
@@ -73,7 +73,7 @@ async fn the_repeat_is_made_once_and_on_a_new_connection() {
 #[tokio::test]
 async fn a_text_comes_where_robots_txt_was_the_last_answer_of_its_connection() {
     let mut rig = Rig::new();
-    rig.config.robots = Heed::Yes;
+    rig.config.obey_robots = true;
     let talker = second_ends(&mut rig, || Say::Close(vec![])).await;
     let stage = rig.stage();
     let url = talker.url("/a");
@@ -92,7 +92,7 @@ async fn a_list_comes_where_its_redirect_was_the_last_answer_of_its_connection()
     })
     .await;
     let mut list = Vec::new();
-    list::get(&rig.config, &talker.url("/"), &mut list).await.unwrap();
+    download_list(&rig.config, &talker.url("/"), &mut list).await.unwrap();
     assert_eq!((list.as_slice(), talker.connections()), (&b"http://a.example/\n"[..], 2));
 }
 

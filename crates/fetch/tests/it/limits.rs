@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fetch::family::Family;
+use fetch::config::ip_family::IpFamily;
 use flow::{
     failure::Reason,
     stage::{Attempt, Stage, StageError},
@@ -58,7 +58,7 @@ async fn below_the_floor_nothing_is_asked_for_and_the_job_is_kept() {
 #[tokio::test]
 async fn an_announced_length_must_leave_the_floor_alone() {
     let mut rig = Rig::new();
-    let free = fetch::room::free_bytes(&std::env::temp_dir()).unwrap().unwrap();
+    let free = fetch::free_space::free_bytes(&std::env::temp_dir()).unwrap().unwrap();
     rig.config.body_bytes_max = u64::MAX;
     rig.config.free_bytes_min = 1;
     rig.server.respond("/x.txt", Script::generated(free.saturating_mul(4)));
@@ -71,14 +71,14 @@ async fn an_announced_length_must_leave_the_floor_alone() {
 async fn addresses_of_the_other_family_are_not_contacted() {
     let mut rig = Rig::new();
     rig.server.respond("/x.txt", Script::bytes("words"));
-    rig.config.family = Family::V6;
+    rig.config.family = IpFamily::V6;
     let Err(StageError::Fatal { failure, .. }) = rig.get("/x.txt").await else {
         panic!("it is an IPv4 address")
     };
     assert_eq!(failure.reason, Reason::ForbiddenAddress);
     assert!(failure.message.contains("'127.0.0.1' is not an IPv6 address"), "{failure}");
     assert_eq!(rig.server.request_count(), 0);
-    rig.config.family = Family::V4;
+    rig.config.family = IpFamily::V4;
     let port = rig.server.addr().port();
     rig.config.allow_hosts.push("localhost".parse().unwrap());
     rig.fetch(&format!("http://localhost:{port}/x.txt")).await.unwrap();

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use fetch::{candidate::group_of, config::FetchConfig, robots::Heed, stage::Fetch};
+use fetch::{candidate::group_of, config::FetchConfig, stage::Fetch};
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
     counters::Counters,
@@ -43,7 +43,7 @@ impl Rig {
         let server = Server::start(root.path()).unwrap();
         let config = FetchConfig {
             allow_hosts: vec![server.addr().to_string().parse().unwrap()],
-            robots: Heed::No,
+            obey_robots: false,
             ..Default::default()
         };
         Self {

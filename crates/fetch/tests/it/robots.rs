@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fetch::{robots::Heed, stage::Fetch};
+use fetch::stage::Fetch;
 use flow::{
     failure::Reason,
     payload::FetchJob,
@@ -16,7 +16,7 @@ const ROBOTS: &str = "/robots.txt";
 
 fn heeding() -> Rig {
     let mut rig = Rig::new();
-    rig.config.robots = Heed::Yes;
+    rig.config.obey_robots = true;
     rig.server.respond("/x.txt", Script::bytes("words"));
     rig
 }

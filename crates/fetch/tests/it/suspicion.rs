@@ -1,6 +1,6 @@
 //! Hosts that answer with something else than texts, again and again.
 
-use fetch::{stage::Fetch, suspicion::REST};
+use fetch::{politeness::soft_ban::REST, stage::Fetch};
 use flow::{
     failure::{Failure, Reason},
     payload::{FetchJob, StoreJob},

@@ -5,7 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fetch::{candidate, config::FetchConfig, family::Family, proxy::ProxyChoice, robots::Heed, stage::Fetch};
+use fetch::{
+    candidate,
+    config::{FetchConfig, ip_family::IpFamily, proxy::ProxyChoice},
+    stage::Fetch,
+};
 use flow::{
     blobs::BlobStore,
     counters::Counters,
@@ -65,8 +69,8 @@ impl Fetching {
             mirrors: Vec::new(),
             allow_hosts: vec!["127.0.0.1".parse().map_err(|error| bug(&error))?],
             proxy: ProxyChoice::Off,
-            family: Family::Any,
-            robots: Heed::No,
+            family: IpFamily::Any,
+            obey_robots: false,
             wait: Duration::ZERO,
             hosts_directory: None,
             ..settings.fetch_config()

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs};
 
-use fetch::candidate::{Candidate, shown};
+use fetch::{candidate::Candidate, credentials::strip_credentials};
 use flow::blobs::{BlobKind, BlobName};
 use store::local::layout::BlobPaths;
 
@@ -76,7 +76,9 @@ impl<'s> PlanCounts<'s> {
             self.count_mirror(listed);
         }
         let robots = match (&candidate, &host) {
-            (Some(candidate), Some(_)) if is_asked => Some((self.robots)(shown(&candidate.url).as_str())),
+            (Some(candidate), Some(_)) if is_asked => {
+                Some((self.robots)(strip_credentials(&candidate.url).as_str()))
+            }
             _ => None,
         };
         let counts = self.hosts.entry(host).or_default();

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, io, path::Path};
 
-use fetch::{candidate::shown, mirror::Mirror, room::free_bytes};
+use fetch::{config::mirror::Mirror, credentials::strip_credentials, free_space::free_bytes};
 use flow::{clock::Millis, job::Group, queue::GroupLimit};
 use serde::Serialize;
 
@@ -190,8 +190,8 @@ fn at_rate(bytes: u64, settings: &Settings) -> f64 {
 fn uses(mirrors: &[Mirror], texts: &[u64]) -> Vec<MirrorUse> {
     let used = mirrors.iter().zip(texts).filter(|(_, texts)| **texts > 0);
     used.map(|(mirror, texts)| MirrorUse {
-        from: shown(&mirror.from).into(),
-        to: shown(&mirror.to).into(),
+        from: strip_credentials(&mirror.from).into(),
+        to: strip_credentials(&mirror.to).into(),
         texts: *texts,
     })
     .collect()

@@ -1,6 +1,6 @@
 //! A plan for people.
 
-use fetch::room::shown_bytes;
+use fetch::free_space::format_bytes;
 
 use super::estimate::{Disk, Estimate, HostEstimate};
 use crate::{
@@ -62,14 +62,14 @@ fn hosts(hosts: &[HostEstimate]) -> String {
 fn bytes(host: &HostEstimate) -> String {
     match (host.known_bytes, host.texts_of_unknown_size) {
         (0, 1..) => "-".to_owned(),
-        (known, 0) => shown_bytes(known),
-        (known, _) => format!("{} +", shown_bytes(known)),
+        (known, 0) => format_bytes(known),
+        (known, _) => format!("{} +", format_bytes(known)),
     }
 }
 
 fn disk(estimate: &Estimate) -> String {
     let Disk { free_bytes, min_free_space_bytes, has_room } = estimate.disk;
-    let free = free_bytes.map_or_else(|| "it is not known how much".to_owned(), shown_bytes);
+    let free = free_bytes.map_or_else(|| "it is not known how much".to_owned(), format_bytes);
     let unknown = match estimate.texts_of_unknown_size {
         0 => String::new(),
         texts => format!(" and {texts} texts of unknown size"),
@@ -78,7 +78,7 @@ fn disk(estimate: &Estimate) -> String {
         Some(false) => ": NOT ENOUGH",
         Some(true) | None => "",
     };
-    let (known, floor) = (shown_bytes(estimate.known_bytes), shown_bytes(min_free_space_bytes));
+    let (known, floor) = (format_bytes(estimate.known_bytes), format_bytes(min_free_space_bytes));
     format!("disk: {free} is free, {floor} is left alone, {known}{unknown} would come{verdict}")
 }
 

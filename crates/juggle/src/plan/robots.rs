@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fetch::robots::{Adviser, Verdict};
+use fetch::politeness::robots::{RobotsAccess, RobotsLookup};
 use serde::Serialize;
 use tokio::runtime::Handle;
 use url::Url;
@@ -27,7 +27,7 @@ const TIME_MAX: Duration = Duration::from_secs(20);
 /// Asks hosts for their robots.txt, each once, as long as there is time.
 pub(super) struct RobotsChecker {
     /// None where robots.txt is not heeded.
-    adviser: Option<Adviser>,
+    adviser: Option<RobotsLookup>,
     runtime: Handle,
     asked: RefCell<HashSet<String>>,
     left: Cell<Duration>,
@@ -38,7 +38,7 @@ impl RobotsChecker {
     pub(super) fn new(settings: &Settings) -> Result<Self, CliError> {
         let adviser = match (settings.robots, settings.network) {
             (Robots::On, Network::Online) => {
-                let adviser = Adviser::new(&settings.fetch_config());
+                let adviser = RobotsLookup::new(&settings.fetch_config());
                 Some(adviser.map_err(|error| CliError::caused(Exit::Usage, &error))?)
             }
             (Robots::Off, _) | (_, Network::Offline) => None,
@@ -68,8 +68,8 @@ impl RobotsChecker {
             self.left.set(self.left.get().saturating_sub(began.elapsed()));
         }
         match verdict {
-            Some(Verdict::Allowed { .. }) => RobotsVerdict::Allowed,
-            Some(Verdict::Forbidden) => RobotsVerdict::Disallowed,
+            Some(RobotsAccess::Allowed { .. }) => RobotsVerdict::Allowed,
+            Some(RobotsAccess::Forbidden) => RobotsVerdict::Disallowed,
             None => RobotsVerdict::NotAsked,
         }
     }

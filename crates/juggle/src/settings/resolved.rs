@@ -8,13 +8,9 @@ use std::{
     time::Duration,
 };
 
-use fetch::{
-    allowed::AllowedHost,
-    config::{AcceptEncoding, FetchConfig},
-    family::Family,
-    mirror::Mirror,
+use fetch::config::{
+    AcceptEncoding, FetchConfig, allowed_host::AllowedHost, ip_family::IpFamily, mirror::Mirror,
     proxy::ProxyChoice,
-    robots::Heed,
 };
 use flow::{
     clock::millis,
@@ -106,7 +102,7 @@ pub struct Settings {
     /// Whether servers are asked for anything.
     pub network: Network,
     /// Which addresses are connected to.
-    pub family: Family,
+    pub family: IpFamily,
     /// A PEM file of authorities that are trusted beside the system's.
     pub ca_certificate: Option<PathBuf>,
     /// URL prefixes to fetch from elsewhere.
@@ -224,10 +220,7 @@ impl Settings {
             allow_hosts: self.allow_hosts.clone(),
             wait: self.wait,
             host_waits: self.host_waits(),
-            robots: match self.robots {
-                Robots::On => Heed::Yes,
-                Robots::Off => Heed::No,
-            },
+            obey_robots: self.robots == Robots::On,
             hosts_directory: Some(self.hosts_directory()),
             user_agent: self.user_agent.clone(),
             // No more tries than there will be, or a job would die before its mirrors have their turn.
@@ -351,15 +344,15 @@ fn proxy(from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>) -> Result<Pro
     })
 }
 
-fn family(from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>) -> Result<Family, SettingsError> {
+fn family(from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>) -> Result<IpFamily, SettingsError> {
     let (v4, v4_by) = from.switch("ipv4")?;
     let (v6, v6_by) = from.switch("ipv6")?;
     let v4 = Side { name: "ipv4", given: v4 == Switch::On, origin: v4_by };
     let v6 = Side { name: "ipv6", given: v6 == Switch::On, origin: v6_by };
     Ok(match stronger(v4, v6)? {
-        Some("ipv4") => Family::V4,
-        Some(_) => Family::V6,
-        None => Family::Any,
+        Some("ipv4") => IpFamily::V4,
+        Some(_) => IpFamily::V6,
+        None => IpFamily::Any,
     })
 }
 

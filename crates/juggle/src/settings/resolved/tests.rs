@@ -281,10 +281,10 @@ fn the_network_is_chosen_by_the_stronger_layer() {
     let file = Some("proxy = \"http://u:secret@p.example\"\nipv4 = true\n");
     let settings = resolve(&[], &[], file).expect("valid");
     assert_eq!(settings.proxy, "u:secret@p.example".parse().expect("a proxy"));
-    assert_eq!(settings.family, Family::V4);
+    assert_eq!(settings.family, IpFamily::V4);
     for line in [["--no-proxy", "-6"], ["--proxy=off", "-6"]] {
         let settings = resolve(&line, &[], file).expect("valid");
-        assert_eq!((settings.proxy, settings.family), (ProxyChoice::Off, Family::V6));
+        assert_eq!((settings.proxy, settings.family), (ProxyChoice::Off, IpFamily::V6));
     }
     let none = resolve(&["--no-proxy", "--proxy", "off"], &[], None).expect("they say the same");
     assert_eq!(none.proxy, ProxyChoice::Off);

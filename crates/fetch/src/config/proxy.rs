@@ -1,0 +1,167 @@
+//! `--proxy`: which proxy is asked.
+
+use std::{fmt, str::FromStr};
+
+use hyper_util::client::proxy::matcher::Matcher;
+use url::Url;
+
+/// The variables that name hosts that are contacted without a proxy, the first that is set.
+const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
+/// Which proxy is asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ProxyChoice {
+    /// The one that the environment names for the URL, if any: `http_proxy`, `https_proxy`, `all_proxy`, but for the
+    /// hosts of `no_proxy`.
+    #[default]
+    Environment,
+    /// None, whatever the environment says.
+    Off,
+    /// This one, but for the hosts of `no_proxy`.
+    At(ProxyUrl),
+}
+
+/// The URL of a proxy: `http` or `https`, perhaps with user and password, which are never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ProxyUrl(Url);
+
+/// What is wrong with a proxy. It does not repeat what was given, which may hold a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}; write it as http://HOST:PORT or http://USER:PASSWORD@HOST:PORT (https too), or off")]
+pub struct InvalidProxy {
+    why: &'static str,
+}
+
+impl FromStr for ProxyChoice {
+    type Err = InvalidProxy;
+
+    fn from_str(text: &str) -> Result<Self, InvalidProxy> {
+        if text.eq_ignore_ascii_case("off") { Ok(Self::Off) } else { text.parse().map(Self::At) }
+    }
+}
+
+impl FromStr for ProxyUrl {
+    type Err = InvalidProxy;
+
+    /// Without a scheme it is `http`, as curl has it.
+    fn from_str(text: &str) -> Result<Self, InvalidProxy> {
+        let refuse = |why| InvalidProxy { why };
+        let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+        let url = Url::parse(&full).map_err(|_| refuse("it is not a URL"))?;
+        match url.scheme() {
+            "http" | "https" => {}
+            "socks4" | "socks4a" | "socks5" | "socks5h" => {
+                return Err(refuse("SOCKS proxies are not supported"));
+            }
+            _ => return Err(refuse("it is neither http nor https")),
+        }
+        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+            return Err(refuse("a proxy has no path, query or fragment"));
+        }
+        Ok(Self(url))
+    }
+}
+
+impl fmt::Display for ProxyChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Environment => f.write_str("environment"),
+            Self::Off => f.write_str("off"),
+            Self::At(proxy) => proxy.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for ProxyUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&crate::credentials::strip_credentials(&self.0), f)
+    }
+}
+
+impl fmt::Debug for ProxyUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl ProxyChoice {
+    /// Whether a proxy is asked for a URL, as far as it and the environment say.
+    #[must_use]
+    pub fn is_asked_for(&self, url: &Url) -> bool {
+        url.as_str().parse().is_ok_and(|uri| self.matcher().intercept(&uri).is_some())
+    }
+
+    /// Says which proxy is asked for a URL.
+    pub(crate) fn matcher(&self) -> Matcher {
+        match self {
+            Self::Environment => Matcher::from_system(),
+            Self::Off => Matcher::builder().build(),
+            Self::At(proxy) => {
+                let not = NO_PROXY.iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
+                Matcher::builder().all(proxy.0.as_str()).no(not).build()
+            }
+        }
+    }
+
+    /// The same for a client that is used only for URLs that have a proxy; none where the client shall ask the
+    /// environment itself.
+    pub(crate) fn of_client(&self) -> Option<reqwest::Result<reqwest::Proxy>> {
+        match self {
+            Self::Environment | Self::Off => None,
+            Self::At(proxy) => {
+                Some(reqwest::Proxy::all(proxy.0.as_str()).map_err(reqwest::Error::without_url))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_is_shown_without_user_and_password() {
+        for (text, shown) in [
+            ("off", "off"),
+            ("OFF", "off"),
+            ("http://u:secret@p.example:3128", "http://p.example:3128/"),
+            ("u:secret@p.example:3128", "http://p.example:3128/"),
+            ("https://p.example/", "https://p.example/"),
+            ("[::1]:3128", "http://[::1]:3128/"),
+        ] {
+            let proxy: ProxyChoice = text.parse().unwrap();
+            assert_eq!(proxy.to_string(), shown);
+            assert!(!format!("{proxy:?}").contains("secret"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_proxy_is_refused_and_not_repeated() {
+        for text in [
+            "socks5://u:secret@p:1",
+            "ftp://u:secret@p",
+            "http://u:secret@p/x",
+            "http://u:secret@",
+            "u:secret@",
+            "",
+        ] {
+            let error = text.parse::<ProxyChoice>().unwrap_err().to_string();
+            assert!(!error.contains("secret") && error.contains("http://HOST:PORT"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_asked_for_http_and_https() {
+        let asks = |choice: &ProxyChoice, url: &str| {
+            let found =
+                choice.matcher().intercept(&url.parse().unwrap()).map(|found| found.uri().to_string());
+            assert_eq!(choice.is_asked_for(&url.parse().unwrap()), found.is_some());
+            found
+        };
+        let at: ProxyChoice = "http://u:p@p.example:1".parse().unwrap();
+        for url in ["http://a.example/x", "https://a.example/x"] {
+            assert_eq!(asks(&at, url).as_deref(), Some("http://p.example:1/"));
+            assert_eq!(asks(&ProxyChoice::Off, url), None);
+        }
+    }
+}

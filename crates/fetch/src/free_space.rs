@@ -1,0 +1,106 @@
+//! `--min-free-space`: how much of the disk is left alone.
+//!
+//! Looked at before each download, when the length of a body is announced, and while it grows. Several downloads at a
+//! time may each find room for themselves and not for all; then the floor is met a little later, while they grow.
+
+use std::{
+    fs::File,
+    io::{self, ErrorKind},
+    path::Path,
+};
+
+use flow::blobs::{BlobError, StagedBlob};
+use rustix::fs::StatVfs;
+
+/// How far a body grows until it is looked at again.
+pub(crate) const LOOK_EVERY_BYTES: u64 = 4 << 20;
+
+/// The bytes that an ordinary user may still write to the file system of a path; none where it does not tell.
+///
+/// # Errors
+/// What the system says, such as that there is no such path.
+pub fn free_bytes(path: &Path) -> io::Result<Option<u64>> {
+    Ok(free_of(&rustix::fs::statvfs(path)?))
+}
+
+fn free_of(found: &StatVfs) -> Option<u64> {
+    // Virtual file systems say that they have no blocks at all.
+    (found.f_blocks > 0).then(|| found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+/// So many bytes of a disk are left alone; 0 for none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FreeSpaceMin(pub(crate) u64);
+
+impl FreeSpaceMin {
+    /// Whether `coming` bytes have room beside a staged file.
+    ///
+    /// # Errors
+    /// [`BlobError::DiskFull`] where they have not; it says how much is free and what to do.
+    pub(crate) fn check(self, staged: &StagedBlob, coming: u64) -> Result<(), BlobError> {
+        let Self(floor) = self;
+        if floor == 0 {
+            return Ok(());
+        }
+        let free = free_beside(&staged.file).map_err(|error| BlobError::at(&staged.path, error))?;
+        match free {
+            Some(free) if free < floor.saturating_add(coming) => {
+                let path = staged.path.parent().unwrap_or(&staged.path).to_owned();
+                let source = io::Error::new(ErrorKind::StorageFull, told(free, coming, floor));
+                Err(BlobError::DiskFull { path, source })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+fn free_beside(file: &File) -> io::Result<Option<u64>> {
+    Ok(free_of(&rustix::fs::fstatvfs(file)?))
+}
+
+fn told(free: u64, coming: u64, floor: u64) -> String {
+    let coming = match coming {
+        0 => String::new(),
+        coming => format!(" for {} that would come", format_bytes(coming)),
+    };
+    let (free, floor) = (format_bytes(free), format_bytes(floor));
+    format!("{free} are free{coming}, and {floor} are left alone (--min-free-space, 0 for none)")
+}
+
+/// A number of bytes for people: `17 B`, `1.5 MiB`.
+#[must_use]
+pub fn format_bytes(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let at = (bytes.ilog2() / 10) as usize;
+    let tenths = u128::from(bytes) * 10 / (1_u128 << (10 * at));
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[at - 1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_shown_in_their_largest_unit() {
+        for (bytes, shown) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (64 << 20, "64.0 MiB"),
+            (1_610_612_736, "1.5 GiB"),
+            (u64::MAX, "15.9 EiB"),
+        ] {
+            assert_eq!(format_bytes(bytes), shown);
+        }
+    }
+
+    #[test]
+    fn a_directory_says_how_much_is_free() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(free_bytes(directory.path()).unwrap().is_some_and(|free| free > 0));
+        assert!(free_bytes(&directory.path().join("none")).is_err());
+    }
+}

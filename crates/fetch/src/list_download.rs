@@ -1,0 +1,127 @@
+//! A source list from the web: one request, under the rules that hold for texts (mirrors, address checks, redirects,
+//! proxies, deadlines, the same name to servers), but without a queue.
+
+use std::{io, io::Write};
+
+use flow::failure::{Failure, Reason};
+use reqwest::{
+    Response,
+    header::{CONTENT_ENCODING, HeaderValue},
+};
+use url::Url;
+
+use crate::{
+    candidate::{Candidate, InvalidCandidate},
+    coding::codings::Codings,
+    config::{AcceptEncoding, FetchConfig},
+    credentials::strip_credentials,
+    error::FetchError,
+    request::requester::{Answer, REDIRECTS_MAX, Requester},
+    response::head::ResponseHead,
+};
+
+/// The largest list that is fetched, as it comes.
+pub const LIST_BYTES_MAX: u64 = 256 << 20;
+
+/// Why a list did not come.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    /// It is no URL that can be fetched: to be typed again.
+    #[error(transparent)]
+    Invalid(#[from] InvalidCandidate),
+    /// The HTTP client cannot be made.
+    #[error(transparent)]
+    Client(#[from] FetchError),
+    /// The server did not give it; it may go better later.
+    #[error("fetch the list: {0}")]
+    Failed(Failure),
+    /// It cannot be kept.
+    #[error("keep the list {url}")]
+    Keep {
+        /// Where it came from.
+        url: String,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// Fetches a list into `into` as it comes; nothing of it is unpacked, but a `Content-Encoding` of gzip may be on it. When
+/// this returns, it is whole. On an error a part may have been written. Gives the bytes that came.
+///
+/// # Errors
+/// Where it does not come whole within the configured deadlines, or has more than [`LIST_BYTES_MAX`].
+pub async fn download_list(
+    config: &FetchConfig,
+    url: &str,
+    into: &mut (impl Write + Send),
+) -> Result<u64, ListError> {
+    let candidate = Candidate::parse(url, &config.mirrors)?;
+    let config = &FetchConfig { accept_encoding: AcceptEncoding::Identity, ..config.clone() };
+    let hops = Requester::new(config)?;
+    let came = tokio::time::timeout(config.max_time, transfer(config, &hops, &candidate.url, into)).await;
+    came.unwrap_or_else(|_| {
+        Err(broken(&candidate.url, Reason::Timeout, format!("not done within {:?}", config.max_time)))
+    })
+}
+
+async fn transfer(
+    config: &FetchConfig,
+    hops: &Requester,
+    start: &Url,
+    into: &mut (impl Write + Send),
+) -> Result<u64, ListError> {
+    let answer = hops.follow(start.clone(), REDIRECTS_MAX).await;
+    let answer = answer.map_err(|error| ListError::Failed(error.failure))?;
+    let Answer { mut response, url, .. } = answer
+        .ok_or_else(|| broken(start, Reason::Redirect, format!("more than {REDIRECTS_MAX} redirects")))?;
+    check_head(&url, &response)?;
+    let too_large = || broken(&url, Reason::TooLarge, format!("it has more than {LIST_BYTES_MAX} bytes"));
+    if response.content_length().is_some_and(|length| length > LIST_BYTES_MAX) {
+        return Err(too_large());
+    }
+    let mut bytes = 0;
+    loop {
+        let chunk = tokio::time::timeout(config.idle_timeout, response.chunk()).await;
+        let chunk = chunk
+            .map_err(|_| {
+                broken(&url, Reason::Timeout, format!("nothing came within {:?}", config.idle_timeout))
+            })?
+            .map_err(|error| {
+                broken(
+                    &url,
+                    Reason::Truncated,
+                    format!("it broke off: {}", crate::request::client_error::innermost(&error)),
+                )
+            })?;
+        let Some(chunk) = chunk else { return Ok(bytes) };
+        bytes += chunk.len() as u64;
+        if bytes > LIST_BYTES_MAX {
+            return Err(too_large());
+        }
+        into.write_all(&chunk)
+            .map_err(|source| ListError::Keep { url: strip_credentials(&url).into(), source })?;
+    }
+}
+
+/// Refuses a response that is not a whole list, either uncoded or coded with gzip. The reader of the list
+/// decompresses gzip.
+fn check_head(url: &Url, response: &Response) -> Result<(), ListError> {
+    let (status, headers) = (response.status(), response.headers());
+    if !matches!(status.as_u16(), 200 | 203) {
+        return Err(broken(url, Reason::HttpStatus, format!("status {}", status.as_u16())));
+    }
+    if (ResponseHead { url, status, headers, length: response.content_length() }).is_part() {
+        return Err(broken(url, Reason::Truncated, "a part came, not the whole list".to_owned()));
+    }
+    let codings = Codings::parse(headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes))
+        .map_err(|invalid| broken(url, Reason::BadEncodingHeader, invalid.to_string()))?;
+    if codings.is_identity() || codings.is_gzip() {
+        return Ok(());
+    }
+    let coding = headers.get(CONTENT_ENCODING).map_or(&b""[..], HeaderValue::as_bytes).escape_ascii();
+    Err(broken(url, Reason::BadEncodingHeader, format!("its Content-Encoding '{coding}' is not read")))
+}
+
+fn broken(url: &Url, reason: Reason, why: String) -> ListError {
+    ListError::Failed(Failure::new(reason, format!("{}: {why}", strip_credentials(url))))
+}

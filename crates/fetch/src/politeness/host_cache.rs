@@ -1,0 +1,161 @@
+//! What is remembered of hosts between runs and shared by all fetching processes: small files in one directory.
+//!
+//! Disk form: `hosts/NAME.KIND.json`, where NAME is what is safe of the host's name and 16 hex digits of its BLAKE3. A file
+//! is written beside its name and renamed, so a reader sees the old one or the new one. Nothing is forced to the medium,
+//! and what cannot be read counts as not there: all of this can be found out again by asking the host.
+
+use std::{
+    fs,
+    io::{self, ErrorKind, Write},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use flow::safe_file;
+use serde::{Serialize, de::DeserializeOwned};
+
+/// The largest file that is read: a robots.txt of the largest size that is parsed, each byte escaped.
+const FILE_BYTES_MAX: u64 = 4 << 20;
+const NAME_BYTES_MAX: usize = 80;
+
+/// The directory. Without one nothing is remembered.
+#[derive(Debug)]
+pub(crate) struct HostCache {
+    directory: Option<PathBuf>,
+    /// Numbers this value's temporary files.
+    written: AtomicU64,
+}
+
+/// What a file tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Its robots.txt.
+    Robots,
+    /// Signs that it turns robots away.
+    Suspicion,
+    /// What it gave in place of texts.
+    BlockPages,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Robots => "robots",
+            Self::Suspicion => "suspicion",
+            Self::BlockPages => "notices",
+        }
+    }
+}
+
+impl HostCache {
+    pub(crate) fn new(directory: Option<PathBuf>) -> Self {
+        Self { directory, written: AtomicU64::new(0) }
+    }
+
+    /// What is remembered of a host; none where nothing readable is.
+    pub(crate) fn read<T: DeserializeOwned>(&self, kind: Kind, host: &str) -> Option<T> {
+        read(&self.path(kind, host)?)
+    }
+
+    /// What is remembered of all hosts, as far as it can be read.
+    pub(crate) fn all<T: DeserializeOwned>(&self, kind: Kind) -> Vec<T> {
+        let files = self.directory.as_ref().and_then(|directory| fs::read_dir(directory).ok());
+        let paths = files.into_iter().flatten().flatten().map(|file| file.path());
+        let ending = format!(".{}.json", kind.name());
+        let is_meant = |path: &PathBuf| path.to_str().is_some_and(|path| path.ends_with(&ending));
+        paths.filter(is_meant).filter_map(|path| read(&path)).collect()
+    }
+
+    /// Remembers. Where that fails it is said in the log: the host will be asked again.
+    pub(crate) fn write(&self, kind: Kind, host: &str, value: &impl Serialize) {
+        let Some(path) = self.path(kind, host) else { return };
+        let number = self.written.fetch_add(1, Ordering::Relaxed);
+        let temporary = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
+        if let Err(error) = replace(&path, &temporary, value) {
+            tracing::debug!(path = %path.display(), %error, "failed to remember something of a host");
+        }
+    }
+
+    /// Forgets.
+    pub(crate) fn remove(&self, kind: Kind, host: &str) {
+        let Some(path) = self.path(kind, host) else { return };
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                tracing::warn!(path = %path.display(), %error, "failed to forget something of a host");
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+
+    fn path(&self, kind: Kind, host: &str) -> Option<PathBuf> {
+        let safe = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+        let mut name: String = host.chars().map(safe).collect();
+        name.truncate(NAME_BYTES_MAX);
+        let name = name.trim_matches(['.', '-']);
+        let hash = blake3::hash(host.as_bytes()).to_hex();
+        Some(self.directory.as_ref()?.join(format!("{name}-{}.{}.json", &hash[..16], kind.name())))
+    }
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    let directory = path.parent()?;
+    safe_file::must_be_directory(directory).ok()?;
+    let is_bounded = fs::symlink_metadata(path).is_ok_and(|file| file.len() <= FILE_BYTES_MAX);
+    let bytes = is_bounded.then(|| safe_file::read(path).ok())??;
+    serde_json::from_slice(&bytes).ok()
+}
+
+fn replace(path: &Path, temporary: &Path, value: &impl Serialize) -> io::Result<()> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+        safe_file::must_be_directory(directory)?;
+    }
+    let bytes = serde_json::to_vec(value)?;
+    let written = safe_file::create(temporary)
+        // Locked until the file is renamed, so that no sweep removes it.
+        .and_then(|mut file| {
+            file.try_lock()?;
+            file.write_all(&bytes)?;
+            fs::rename(temporary, path)
+        });
+    if written.is_err() {
+        drop(fs::remove_file(temporary));
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_is_read_by_others_and_nothing_leaves_the_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let inside = directory.path().join("hosts");
+        let [one, other] = [(); 2].map(|()| HostCache::new(Some(inside.clone())));
+        for host in ["a.example", "../../etc/passwd", "[::1]:8080", "", &"x".repeat(300)] {
+            assert_eq!(other.read::<String>(Kind::Robots, host), None);
+            one.write(Kind::Robots, host, &host);
+            assert_eq!(other.read::<String>(Kind::Robots, host).as_deref(), Some(host));
+            assert_eq!(other.read::<String>(Kind::Suspicion, host), None);
+        }
+        assert_eq!(other.all::<String>(Kind::Robots).len(), 5);
+        assert!(other.all::<String>(Kind::BlockPages).is_empty() && other.all::<u8>(Kind::Robots).is_empty());
+        assert_eq!(fs::read_dir(&inside).unwrap().count(), 5);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        other.remove(Kind::Robots, "a.example");
+        other.remove(Kind::Robots, "a.example");
+        assert_eq!(one.read::<String>(Kind::Robots, "a.example"), None);
+    }
+
+    #[test]
+    fn what_cannot_be_read_or_kept_is_not_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let files = HostCache::new(Some(directory.path().into()));
+        fs::write(files.path(Kind::Robots, "h").unwrap(), "{").unwrap();
+        assert_eq!(files.read::<String>(Kind::Robots, "h"), None);
+        let nowhere = HostCache::new(None);
+        nowhere.write(Kind::Robots, "h", &1);
+        assert_eq!(nowhere.read::<u8>(Kind::Robots, "h"), None);
+    }
+}

@@ -1,0 +1,426 @@
+//! robots.txt: RFC 9309, and the older `Crawl-delay`.
+//!
+//! * Before the first request to an origin its robots.txt is asked for: one request, redirects followed, the first 500 KiB read.
+//! * 2xx: the rules of the group that names this program, else those for all (§2.2.1). 4xx: nothing is forbidden
+//!   (§2.3.1.3), but for 429, which is a busy server. More than five redirects, or one that may not be followed: nothing is
+//!   forbidden (§2.3.1.2).
+//! * 5xx, 429 and unreachable: everything is forbidden until it can be had (§2.3.1.4). So the text fails as it would if the
+//!   server did not answer for the text itself, and may be tried again. Rules that were had before are used instead.
+//! * Rules are kept for a day (§2.4), and shared with other processes and later runs by `hosts`.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use flow::{
+    clock::{Clock, Millis, millis},
+    failure::Reason,
+};
+use reqwest::header::{CONTENT_ENCODING, HeaderValue};
+use robotxt::{BYTE_LIMIT, Robots};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::{
+    coding::{
+        codings::Codings,
+        decoder::{Decoder, Fault},
+    },
+    config::FetchConfig,
+    credentials::strip_credentials,
+    error::FetchError,
+    failure::FetchFailure,
+    politeness::host_cache::{HostCache, Kind},
+    request::{
+        client_error,
+        requester::{Answer, Requester},
+    },
+    response::head::ResponseHead,
+};
+
+/// How many redirects of robots.txt are followed: §2.3.1.2.
+const REDIRECTS_MAX: u32 = 5;
+/// How long rules are used: §2.4.
+const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long old rules go on being used where new ones cannot be had, until they are asked for again.
+const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(60 * 60);
+/// The longest `Crawl-delay` that is obeyed; a longer one is taken as this.
+const CRAWL_DELAY_MAX: Duration = Duration::from_secs(600);
+/// How long all of robots.txt may take.
+const DEADLINE_MAX: Duration = Duration::from_secs(60);
+/// Origins whose rules are in memory; more are read from their files again.
+const ORIGINS_MAX: usize = 2_000;
+/// Bytes of robots.txt in memory, as they came.
+const BYTES_MAX: usize = 16 << 20;
+
+/// What robots.txt says of a URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RobotsAccess {
+    /// It may be fetched, with at least so long between two requests.
+    Allowed {
+        /// Milliseconds; 0 where nothing is said.
+        crawl_delay_ms: Millis,
+    },
+    /// It may not be fetched.
+    Forbidden,
+}
+
+/// Whether the server had to be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// No: the rules were there.
+    Before,
+    /// Yes: that was a request.
+    JustNow,
+}
+
+/// The rules of many origins.
+#[derive(Debug)]
+pub(crate) struct RobotsCache {
+    agent: String,
+    files: Arc<HostCache>,
+    clock: Clock,
+    deadline: Duration,
+    origins: Mutex<HashMap<String, Arc<Origin>>>,
+}
+
+/// Says what robots.txt says, for plans. Asks each origin once, and remembers nothing on disk.
+#[derive(Debug)]
+pub struct RobotsLookup {
+    rulebook: RobotsCache,
+    hops: Requester,
+    /// Origins that did not answer.
+    silent: Mutex<HashSet<String>>,
+}
+
+impl RobotsLookup {
+    /// Asks as the stage with this configuration would.
+    ///
+    /// # Errors
+    /// Where no HTTP client can be made of the configuration.
+    pub fn new(config: &FetchConfig) -> Result<Self, FetchError> {
+        let files = Arc::new(HostCache::new(None));
+        let timeout = config.max_time.min(config.connect_timeout.saturating_add(config.idle_timeout));
+        let rulebook = RobotsCache::new(&config.user_agent, files, Clock::start(), timeout);
+        Ok(Self { rulebook, hops: Requester::new(config)?, silent: Mutex::default() })
+    }
+
+    /// What it says of a URL that would be contacted; none where it cannot be had.
+    pub async fn verdict(&self, url: &Url) -> Option<RobotsAccess> {
+        let origin = url.origin().ascii_serialization();
+        if self.silent.lock().unwrap_or_else(PoisonError::into_inner).contains(&origin) {
+            return None;
+        }
+        let verdict = self.rulebook.verdict(url, &self.hops).await.ok().map(|(verdict, _)| verdict);
+        if verdict.is_none() {
+            self.silent.lock().unwrap_or_else(PoisonError::into_inner).insert(origin);
+        }
+        verdict
+    }
+}
+
+/// The rules of one origin. The lock is held while they are being asked for, so that others wait instead of asking too.
+#[derive(Debug, Default)]
+struct Origin(tokio::sync::Mutex<Option<Rules>>);
+
+#[derive(Debug)]
+struct Rules {
+    robots: Robots,
+    at_ms: Millis,
+    bytes: usize,
+}
+
+/// What a file remembers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Note {
+    origin: String,
+    at_ms: Millis,
+    /// The text of robots.txt; empty where there is none.
+    text: String,
+}
+
+impl RobotsCache {
+    pub(crate) fn new(user_agent: &str, files: Arc<HostCache>, clock: Clock, timeout: Duration) -> Self {
+        let agent = product(user_agent).to_owned();
+        Self { agent, files, clock, deadline: timeout.min(DEADLINE_MAX), origins: Mutex::default() }
+    }
+
+    /// What robots.txt says of a URL that would be contacted; asks for it where that is not known.
+    pub(crate) async fn verdict(
+        &self,
+        url: &Url,
+        hops: &Requester,
+    ) -> Result<(RobotsAccess, Known), FetchFailure> {
+        let name = url.origin().ascii_serialization();
+        let origin = self.origin(&name);
+        let mut rules = origin.0.lock().await;
+        if rules.is_none() {
+            *rules = self.remembered(&name).await;
+        }
+        if let Some(rules) = rules.as_ref().filter(|rules| self.is_fresh(rules)) {
+            return Ok((rules.verdict(url), Known::Before));
+        }
+        match self.ask(url, hops).await {
+            Ok(text) => {
+                let fresh = self.note(name, text).await;
+                let verdict = fresh.verdict(url);
+                *rules = Some(fresh);
+                drop(rules);
+                self.make_room();
+                Ok((verdict, Known::JustNow))
+            }
+            Err(failed) => {
+                let stale = rules.as_mut().ok_or(failed)?;
+                // Else every try would ask again, and none would get to its text.
+                stale.at_ms = self.clock.now_ms().saturating_sub(millis(KEPT - ASKED_AGAIN_AFTER));
+                Ok((stale.verdict(url), Known::JustNow))
+            }
+        }
+    }
+
+    fn is_fresh(&self, rules: &Rules) -> bool {
+        self.clock.now_ms().saturating_sub(rules.at_ms) < millis(KEPT)
+    }
+
+    fn origin(&self, name: &str) -> Arc<Origin> {
+        let mut origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(origins.entry(name.to_owned()).or_default())
+    }
+
+    /// Forgets the rules that nobody is reading, where there are too many.
+    fn make_room(&self) {
+        let mut origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes_of = |origin: &Arc<Origin>| {
+            origin.0.try_lock().ok().and_then(|rules| rules.as_ref().map(|rules| rules.bytes)).unwrap_or(0)
+        };
+        if origins.len() > ORIGINS_MAX || origins.values().map(bytes_of).sum::<usize>() > BYTES_MAX {
+            origins.retain(|_, origin| Arc::strong_count(origin) > 1);
+        }
+    }
+
+    async fn remembered(&self, name: &str) -> Option<Rules> {
+        let (files, name) = (Arc::clone(&self.files), name.to_owned());
+        let reading = tokio::task::spawn_blocking(move || {
+            files.read::<Note>(Kind::Robots, &name).filter(|note| note.origin == name)
+        });
+        // A clock that was set back must not keep rules for ever.
+        let now_ms = self.clock.now_ms();
+        reading.await.ok().flatten().filter(|note| note.at_ms <= now_ms).map(|note| self.rules(&note))
+    }
+
+    async fn note(&self, origin: String, text: String) -> Rules {
+        let note = Note { origin, at_ms: self.clock.now_ms(), text };
+        let rules = self.rules(&note);
+        let files = Arc::clone(&self.files);
+        let writing = tokio::task::spawn_blocking(move || files.write(Kind::Robots, &note.origin, &note));
+        if let Err(error) = writing.await {
+            tracing::debug!(%error, "failed to remember a robots.txt");
+        }
+        rules
+    }
+
+    fn rules(&self, note: &Note) -> Rules {
+        let robots = Robots::parse(note.text.as_bytes(), self.agent.as_str());
+        Rules { robots, at_ms: note.at_ms, bytes: note.text.len() }
+    }
+
+    /// The text of robots.txt; empty where nothing is forbidden.
+    async fn ask(&self, url: &Url, hops: &Requester) -> Result<String, FetchFailure> {
+        let mut at = strip_credentials(url);
+        at.set_path("/robots.txt");
+        at.set_query(None);
+        at.set_fragment(None);
+        if at.origin() == url.origin() {
+            at = crate::credentials::copy_credentials(url, at);
+        }
+        tokio::time::timeout(self.deadline, self.follow(at.clone(), hops)).await.unwrap_or_else(|_| {
+            Err(FetchFailure::for_now(Reason::Timeout, unknown(&at, "it does not come in time")))
+        })
+    }
+
+    async fn follow(&self, start: Url, hops: &Requester) -> Result<String, FetchFailure> {
+        match hops.follow(start, REDIRECTS_MAX).await {
+            Ok(Some(answer)) => self.read(answer).await,
+            Ok(None) => Ok(String::new()),
+            // Where it may not be had from, nothing is forbidden; the text's own request is judged by itself.
+            Err(failed) => match failed.failure.reason {
+                Reason::Redirect | Reason::ForbiddenAddress => Ok(String::new()),
+                _ => Err(failed),
+            },
+        }
+    }
+
+    async fn read(&self, answer: Answer) -> Result<String, FetchFailure> {
+        let Answer { mut response, url, .. } = answer;
+        let status = response.status().as_u16();
+        match status {
+            200..=299 if !head(&url, &response).is_part() && status != 206 => {}
+            400..=499 if status != 429 => return Ok(String::new()),
+            _ => return Err(busy(&url, &response, self.clock.now_ms())),
+        }
+        let mut text = Vec::new();
+        while text.len() <= BYTE_LIMIT {
+            match response.chunk().await {
+                Ok(Some(chunk)) => text.extend_from_slice(&chunk),
+                Ok(None) => break,
+                Err(error) => {
+                    let why = format!("it broke off: {}", client_error::innermost(&error));
+                    return Err(FetchFailure::for_now(Reason::Truncated, unknown(&url, &why)));
+                }
+            }
+        }
+        text.truncate(BYTE_LIMIT + 1);
+        let broken = |why: String| FetchFailure::for_now(Reason::BadEncodingHeader, unknown(&url, &why));
+        let codings =
+            Codings::parse(response.headers().get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes))
+                .map_err(|invalid| broken(invalid.to_string()))?;
+        let decoding = tokio::task::spawn_blocking(move || decoded(&text, &codings));
+        decoding.await.map_err(|error| broken(error.to_string()))?.map_err(|fault| broken(fault.to_string()))
+    }
+}
+
+/// The first bytes of what was sent, its codings undone.
+fn decoded(sent: &[u8], codings: &Codings) -> Result<String, Fault> {
+    let mut decoder = Decoder::new(codings, u64::MAX, sent);
+    let mut text = Vec::new();
+    while text.len() <= BYTE_LIMIT {
+        let chunk = decoder.chunk()?;
+        if chunk.is_empty() {
+            break;
+        }
+        text.extend_from_slice(chunk);
+        let bytes = chunk.len();
+        decoder.consume(bytes);
+    }
+    text.truncate(BYTE_LIMIT + 1);
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+impl Rules {
+    fn verdict(&self, url: &Url) -> RobotsAccess {
+        let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
+        if !self.robots.is_allowed(path) {
+            return RobotsAccess::Forbidden;
+        }
+        let delay = self.robots.crawl_delay().unwrap_or_default().min(CRAWL_DELAY_MAX);
+        RobotsAccess::Allowed { crawl_delay_ms: millis(delay) }
+    }
+}
+
+/// What a robots.txt of this text says to a program with this user agent.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn says(text: &str, user_agent: &str, url: &Url) -> RobotsAccess {
+    let book = RobotsCache::new(user_agent, Arc::new(HostCache::new(None)), Clock::start(), DEADLINE_MAX);
+    book.rules(&Note { origin: String::new(), at_ms: 0, text: text.to_owned() }).verdict(url)
+}
+
+fn head<'a>(url: &'a Url, response: &'a reqwest::Response) -> ResponseHead<'a> {
+    ResponseHead {
+        url,
+        status: response.status(),
+        headers: response.headers(),
+        length: response.content_length(),
+    }
+}
+
+fn busy(url: &Url, response: &reqwest::Response, now_ms: Millis) -> FetchFailure {
+    let mut failed = head(url, response).busy(now_ms);
+    let why = format!("status {}: all is forbidden until it can be had", response.status().as_u16());
+    failed.failure = flow::failure::Failure::new(Reason::Robots, unknown(url, &why));
+    failed
+}
+
+fn unknown(url: &Url, why: &str) -> String {
+    format!("{}: {why}", strip_credentials(url))
+}
+
+/// The product token that robots.txt files name: the user agent up to the first character that cannot be in one
+/// (§2.2.1).
+fn product(user_agent: &str) -> &str {
+    let end = user_agent.find(|c: char| !(c.is_ascii_alphabetic() || c == '_' || c == '-'));
+    &user_agent[..end.unwrap_or(user_agent.len())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(text: &str, path: &str) -> RobotsAccess {
+        says(text, "juggle/1.0 (+x)", &format!("http://h{path}").parse().unwrap())
+    }
+
+    fn allowed(text: &str, path: &str) -> bool {
+        verdict(text, path) != RobotsAccess::Forbidden
+    }
+
+    #[test]
+    fn the_rules_are_those_of_rfc_9309() {
+        let text = "User-agent: *\nDisallow: /\n\nUSER-AGENT: Juggle\nDisallow: /a\nAllow: /a/b\nDisallow: /*.zip$\n";
+        for (path, is_allowed) in [
+            ("/", true),
+            ("/a", false),
+            ("/a/c", false),
+            ("/a/b", true),
+            ("/a/b/c?d", true),
+            ("/x.zip", false),
+            ("/x.zip?y", true),
+            ("/%61", false),
+            ("/robots.txt", true),
+        ] {
+            assert_eq!(allowed(text, path), is_allowed, "{path}");
+        }
+        assert!(!allowed("User-agent: *\nDisallow: /", "/x"));
+        assert!(allowed("User-agent: other\nDisallow: /", "/x"));
+        assert!(allowed("", "/x") && allowed("<html>Not found</html>", "/x"));
+        assert!(!allowed("\u{feff}User-agent: *\r\nDisallow: /x\r\n", "/x?q"));
+        assert!(!allowed("User-agent: *\nDisallow: /x?q", "/x?q=1"));
+    }
+
+    #[test]
+    fn a_crawl_delay_is_obeyed_up_to_its_bound() {
+        let delay = |value: &str| match verdict(&format!("User-agent: *\nCrawl-delay: {value}"), "/") {
+            RobotsAccess::Allowed { crawl_delay_ms } => crawl_delay_ms,
+            RobotsAccess::Forbidden => panic!("nothing is forbidden"),
+        };
+        assert_eq!(delay("10"), 10_000);
+        assert_eq!(delay("0.5"), 500);
+        assert_eq!(delay("86400"), 600_000);
+        for nonsense in ["", "-1", "soon", "NaN"] {
+            assert_eq!(delay(nonsense), 0, "{nonsense}");
+        }
+    }
+
+    #[tokio::test]
+    async fn old_rules_are_used_where_new_ones_cannot_be_had_and_not_asked_for_at_every_try() {
+        let directory = tempfile::tempdir().unwrap();
+        let server = test_server::Server::start(directory.path()).unwrap();
+        server.respond("/robots.txt", test_server::Script::empty(503));
+        let files = Arc::new(HostCache::new(Some(directory.path().join("hosts"))));
+        let text = "User-agent: *\nDisallow: /closed".to_owned();
+        files.write(Kind::Robots, &server.base_url(), &Note { origin: server.base_url(), at_ms: 1, text });
+        let allow_hosts = vec![server.addr().to_string().parse().unwrap()];
+        let hops = Requester::new(&FetchConfig { allow_hosts, ..FetchConfig::default() }).unwrap();
+        let book = RobotsCache::new("juggle", files, Clock::start(), DEADLINE_MAX);
+        let open = RobotsAccess::Allowed { crawl_delay_ms: 0 };
+        for (path, expected) in [
+            ("/open", (open, Known::JustNow)),
+            ("/open", (open, Known::Before)),
+            ("/closed", (RobotsAccess::Forbidden, Known::Before)),
+        ] {
+            let url = server.url(path).parse().unwrap();
+            assert_eq!(book.verdict(&url, &hops).await.unwrap(), expected, "{path}");
+        }
+        assert_eq!(server.count("/robots.txt"), 1);
+    }
+
+    #[test]
+    fn the_product_token_is_the_name_without_version() {
+        for (agent, token) in
+            [("juggle/0.1 (+a@b.c)", "juggle"), ("My-Bot_x 2", "My-Bot_x"), ("Bot", "Bot"), ("7up", "")]
+        {
+            assert_eq!(product(agent), token);
+        }
+    }
+}

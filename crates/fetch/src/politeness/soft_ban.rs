@@ -1,0 +1,245 @@
+//! Whether a host turns robots away: pages in place of texts, or the same body again and again.
+//!
+//! One page in place of a text may be a wrong link, so its text is tried once more. When three different texts in a
+//! row came as pages, or as the same small body, the host is taken to have had enough: it is left alone for
+//! [`REST`], its texts wait in the queue, and the next sign after that is enough for another rest. A text that comes as it
+//! should clears the host.
+//!
+//! The signs of a host are in a file (`hosts`), so they add up over all processes. Which body came last is known to
+//! each process alone. A body that was enough is a notice from then on, in all runs: it is never taken for a text of that
+//! host again, unless a list names its hash.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use flow::document::DocumentId;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    politeness::{
+        block_pages::BlockPages,
+        host_cache::{HostCache, Kind},
+    },
+    transfer::spool::Digest,
+};
+
+/// How many different texts in a row may show a sign; the last of them ends it.
+pub(crate) const SIGNS_MAX: usize = 3;
+/// How long a host is left alone. Longer than a run waits, so a run ends where only such hosts are left.
+pub const REST: Duration = Duration::from_secs(60 * 60);
+/// Larger bodies are no notices.
+const NOTICE_BYTES_MAX: u64 = 64 * 1024;
+/// Hosts in memory; beyond that they are read from their files again.
+const HOSTS_MAX: usize = 10_000;
+
+/// What a sign means for its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SoftBanSign {
+    /// It may be an accident: the text may be tried once more.
+    First,
+    /// The host turns robots away.
+    Enough,
+}
+
+/// What is known of many hosts.
+#[derive(Debug)]
+pub(crate) struct SoftBanDetector {
+    files: Arc<HostCache>,
+    hosts: Mutex<HashMap<String, Host>>,
+}
+
+#[derive(Debug)]
+struct Host {
+    note: Note,
+    notices: BlockPages,
+    /// The last body, and the texts that came as it, one after the other.
+    last: Option<(blake3::Hash, Vec<DocumentId>)>,
+}
+
+/// What a file remembers: the texts that came as pages since the last good one, and whether that was enough before.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Note {
+    texts: Vec<DocumentId>,
+    rested: bool,
+}
+
+impl SoftBanDetector {
+    pub(crate) fn new(files: Arc<HostCache>) -> Self {
+        Self { files, hosts: Mutex::default() }
+    }
+
+    /// A page came in place of a text. Blocking.
+    pub(crate) fn page(&self, name: &str, text: &DocumentId) -> SoftBanSign {
+        let mut hosts = self.hosts();
+        let host = self.host(&mut hosts, name);
+        // Others may have seen signs too.
+        host.note = self.files.read(Kind::Suspicion, name).unwrap_or_default();
+        if !host.note.texts.contains(text) {
+            host.note.texts.push(text.clone());
+        }
+        let sign = host.note.judge();
+        self.files.write(Kind::Suspicion, name, &host.note);
+        sign
+    }
+
+    /// A whole body came, not a page. Says whether it is the same small one as came for other texts before; where it is
+    /// not, the host is cleared. Blocking.
+    pub(crate) fn body(&self, name: &str, text: &DocumentId, digest: &Digest) -> Option<SoftBanSign> {
+        let mut hosts = self.hosts();
+        let host = self.host(&mut hosts, name);
+        if host.notices.bodies.contains(digest.blake3.to_hex().as_str()) {
+            host.note.rested = true;
+            self.files.write(Kind::Suspicion, name, &host.note);
+            return Some(SoftBanSign::Enough);
+        }
+        let is_new = match &mut host.last {
+            Some((body, texts)) if *body == digest.blake3 && digest.bytes <= NOTICE_BYTES_MAX => {
+                if texts.contains(text) {
+                    false
+                } else {
+                    texts.push(text.clone());
+                    true
+                }
+            }
+            last => {
+                *last = Some((digest.blake3, vec![text.clone()]));
+                self.clear(name, host);
+                return None;
+            }
+        };
+        let count = host.last.as_ref().map_or(0, |(_, texts)| texts.len());
+        if count >= SIGNS_MAX || (host.note.rested && count > 1) {
+            host.note.rested = true;
+            self.files.write(Kind::Suspicion, name, &host.note);
+            self.remember_notice(name, host, digest);
+            return Some(SoftBanSign::Enough);
+        }
+        (is_new && count > 1).then_some(SoftBanSign::First)
+    }
+
+    /// A body came that is surely what was meant. Blocking.
+    pub(crate) fn good(&self, name: &str) {
+        let mut hosts = self.hosts();
+        let host = self.host(&mut hosts, name);
+        host.last = None;
+        self.clear(name, host);
+    }
+
+    fn remember_notice(&self, name: &str, host: &mut Host, digest: &Digest) {
+        // Others may have remembered some too.
+        host.notices = self.notices(name);
+        host.notices.bodies.insert(digest.blake3.to_hex().to_string());
+        self.files.write(Kind::BlockPages, name, &host.notices);
+    }
+
+    fn notices(&self, name: &str) -> BlockPages {
+        let known = self.files.read(Kind::BlockPages, name);
+        known.unwrap_or_else(|| BlockPages { host: name.to_owned(), ..BlockPages::default() })
+    }
+
+    fn clear(&self, name: &str, host: &mut Host) {
+        if host.note != Note::default() {
+            host.note = Note::default();
+            self.files.remove(Kind::Suspicion, name);
+        }
+    }
+
+    fn hosts(&self) -> MutexGuard<'_, HashMap<String, Host>> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn host<'h>(&self, hosts: &'h mut HashMap<String, Host>, name: &str) -> &'h mut Host {
+        if hosts.len() >= HOSTS_MAX && !hosts.contains_key(name) {
+            hosts.clear();
+        }
+        hosts.entry(name.to_owned()).or_insert_with(|| Host {
+            note: self.files.read(Kind::Suspicion, name).unwrap_or_default(),
+            notices: self.notices(name),
+            last: None,
+        })
+    }
+}
+
+impl Note {
+    fn judge(&mut self) -> SoftBanSign {
+        if !self.rested && self.texts.len() < SIGNS_MAX {
+            return SoftBanSign::First;
+        }
+        self.rested = true;
+        self.texts.clear();
+        SoftBanSign::Enough
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(name: &str) -> DocumentId {
+        name.parse().unwrap()
+    }
+
+    fn digest(body: &str) -> Digest {
+        Digest { bytes: body.len() as u64, blake3: blake3::hash(body.as_bytes()) }
+    }
+
+    fn processes() -> (tempfile::TempDir, [SoftBanDetector; 2]) {
+        let directory = tempfile::tempdir().unwrap();
+        let files = || Arc::new(HostCache::new(Some(directory.path().join("hosts"))));
+        let both = [(); 2].map(|()| SoftBanDetector::new(files()));
+        (directory, both)
+    }
+
+    #[test]
+    fn three_texts_that_came_as_pages_are_enough_over_all_processes() {
+        let (_directory, [one, other]) = processes();
+        assert_eq!(one.page("h", &id("a")), SoftBanSign::First);
+        assert_eq!(one.page("h", &id("a")), SoftBanSign::First, "the same text again is no further sign");
+        assert_eq!(other.page("h", &id("b")), SoftBanSign::First);
+        assert_eq!(other.page("elsewhere", &id("c")), SoftBanSign::First);
+        assert_eq!(one.page("h", &id("c")), SoftBanSign::Enough);
+        assert_eq!(other.page("h", &id("d")), SoftBanSign::Enough, "after a rest one sign is enough");
+        assert_eq!(one.body("h", &id("a"), &digest("good")), None);
+        assert_eq!(one.page("h", &id("e")), SoftBanSign::First, "a good text clears the host");
+    }
+
+    #[test]
+    fn a_good_text_clears_what_an_earlier_run_saw() {
+        let (_directory, [one, other]) = processes();
+        for text in ["a", "b"] {
+            assert_eq!(one.page("h", &id(text)), SoftBanSign::First);
+        }
+        assert_eq!(other.body("h", &id("c"), &digest("good")), None);
+        assert_eq!(other.page("h", &id("d")), SoftBanSign::First);
+    }
+
+    #[test]
+    fn the_same_small_body_for_three_texts_is_enough() {
+        let (directory, [one, other]) = processes();
+        let hex = |body: &str| digest(body).blake3.to_hex().to_string();
+        assert_eq!(one.body("h", &id("a"), &digest("wait")), None);
+        assert_eq!(one.body("h", &id("b"), &digest("wait")), Some(SoftBanSign::First));
+        assert_eq!(one.body("h", &id("b"), &digest("wait")), None, "tried again, it is taken as it is");
+        assert_eq!(one.body("h", &id("c"), &digest("wait")), Some(SoftBanSign::Enough));
+        assert_eq!(one.body("h", &id("d"), &digest("wait")), Some(SoftBanSign::Enough));
+        let notices = [BlockPages { host: "h".to_owned(), bodies: [hex("wait")].into() }];
+        assert_eq!(crate::politeness::block_pages::read_all(&directory.path().join("hosts")), notices);
+        assert_eq!(one.body("h", &id("e"), &digest("another")), None);
+        assert_eq!(
+            other.body("h", &id("a"), &digest("wait")),
+            Some(SoftBanSign::Enough),
+            "it is known for what it is"
+        );
+        assert_eq!(other.body("elsewhere", &id("a"), &digest("wait")), None);
+        assert_eq!(one.body("h", &id("f"), &digest("another")), Some(SoftBanSign::First));
+        one.good("h");
+        assert_eq!(one.body("h", &id("g"), &digest("another")), None, "it begins anew");
+        let large = Digest { bytes: NOTICE_BYTES_MAX + 1, ..digest("large") };
+        for text in ["a", "b", "c", "d"] {
+            assert_eq!(one.body("h", &id(text), &large), None, "{text}");
+        }
+    }
+}

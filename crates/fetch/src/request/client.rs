@@ -1,0 +1,337 @@
+//! The HTTP clients, and which of them contacts which host.
+//!
+//! * *guarded*: every name is resolved here and stands for public addresses only;
+//! * *open*: for hosts that the user allowed by name;
+//! * *proxied*: where `--proxy`, or else the environment, names a proxy for the URL ([`ProxyChoice`](crate::proxy)).
+//!   The proxy resolves names, so the check of what a name stands for is the proxy's; hosts that are addresses are
+//!   checked here all the same. This machine itself (loopback, `localhost`) is never contacted through a proxy. The
+//!   proxy's own address may be any.
+//!
+//! A [family](IpFamily) of addresses holds for whatever this machine connects to: the host, or the proxy in its place.
+//!
+//! Each client exists twice: one keeps connections for the next request, the other opens a new connection for
+//! each request.
+//!
+//! No client follows redirects, removes content codings, keeps cookies or sends a `Referer`. All clients
+//! parse responses as leniently as browsers do: white space before a colon and folded lines are accepted (RFC
+//! 9112 §5.1, §5.2), and lines that are not header fields are skipped. NUL, a lone carriage return, and
+//! contradictory lengths are still refused.
+
+use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
+
+use flow::failure::Reason;
+
+use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::{
+    Client, ClientBuilder,
+    header::{ACCEPT_ENCODING, HeaderMap, HeaderValue},
+    redirect::Policy,
+};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_platform_verifier::Verifier;
+use url::{Host, Url};
+
+use crate::{
+    config::{FetchConfig, allowed_host::AllowedHost, ip_family::IpFamily},
+    error::FetchError,
+    request::{
+        address::{GuardedResolver, OpenResolver, forbidden},
+        root_certs,
+    },
+};
+
+/// How long an unused connection is kept: over the wait between two requests to one host, but not much longer, since
+/// there may be many hosts.
+const IDLE_CONNECTION_KEPT: Duration = Duration::from_secs(5);
+/// Unused connections kept for one host.
+const IDLE_CONNECTIONS_MAX: usize = 32;
+/// The maximum number of header fields in a response. A response with more fields is refused, and so is a
+/// head of more than about 400 KiB.
+const FIELDS_MAX: usize = 500;
+
+/// The clients.
+#[derive(Debug)]
+pub(crate) struct Clients {
+    guarded: Connecting,
+    open: Connecting,
+    proxied: Connecting,
+    proxies: Matcher,
+    allow_hosts: Vec<AllowedHost>,
+    family: IpFamily,
+}
+
+/// The two clients for one way to contact hosts.
+#[derive(Debug)]
+pub(crate) struct Connecting {
+    /// Reuses an open connection, if there is one.
+    pub(crate) kept: Client,
+    /// Opens a new connection for each request.
+    pub(crate) fresh: Client,
+}
+
+impl Connecting {
+    /// Builds both clients from the settings of `builder`.
+    fn new(builder: impl Fn() -> Result<ClientBuilder, FetchError>) -> Result<Self, FetchError> {
+        let kept =
+            builder()?.pool_idle_timeout(IDLE_CONNECTION_KEPT).pool_max_idle_per_host(IDLE_CONNECTIONS_MAX);
+        let fresh = builder()?.pool_max_idle_per_host(0);
+        let build = |builder: ClientBuilder| builder.build().map_err(FetchError::Client);
+        Ok(Self { kept: build(kept)?, fresh: build(fresh)? })
+    }
+}
+
+/// Why a host cannot be contacted.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoWay {
+    /// It is an address that may not be contacted.
+    #[error("'{host}' is {why}, and no --allow-host names it")]
+    Forbidden { host: String, why: &'static str },
+    /// It, or the proxy in its place, is an address of the other family.
+    #[error("'{host}' is not an {family} address, and others are not to be contacted")]
+    IpFamily { host: String, family: IpFamily },
+    /// The environment names a proxy of a kind that is not spoken.
+    #[error("the proxy {proxy} is neither http nor https: name another with --proxy, or use --proxy off")]
+    Proxy { proxy: String },
+}
+
+impl NoWay {
+    /// Its kind.
+    pub(crate) const fn reason(&self) -> Reason {
+        match self {
+            Self::Forbidden { .. } | Self::IpFamily { .. } => Reason::ForbiddenAddress,
+            Self::Proxy { .. } => Reason::Connect,
+        }
+    }
+}
+
+/// How a host is contacted.
+#[derive(Debug)]
+pub(crate) struct Contact<'c> {
+    pub(crate) by: &'c Connecting,
+    /// The proxy that is asked, without user and password.
+    pub(crate) proxy: Option<String>,
+}
+
+/// The way to a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Way {
+    Guarded,
+    Open,
+    /// By this proxy.
+    Proxied(String),
+}
+
+impl Clients {
+    /// Makes the clients. Works on a machine without root certificates: then only `https` fails.
+    pub(crate) fn new(config: &FetchConfig) -> Result<Self, FetchError> {
+        let tls = tls(config)?;
+        let base = || builder(config).tls_backend_preconfigured(tls.clone());
+        let family = config.family;
+        let proxied = || match config.proxy.of_client() {
+            Some(proxy) => proxy.map(|proxy| base().proxy(proxy)).map_err(FetchError::Client),
+            None => Ok(base()),
+        };
+        Ok(Self {
+            guarded: Connecting::new(|| Ok(base().no_proxy().dns_resolver(GuardedResolver(family))))?,
+            open: Connecting::new(|| Ok(base().no_proxy().dns_resolver(OpenResolver(family))))?,
+            proxied: Connecting::new(|| Ok(proxied()?.dns_resolver(OpenResolver(family))))?,
+            proxies: config.proxy.matcher(),
+            allow_hosts: config.allow_hosts.clone(),
+            family,
+        })
+    }
+
+    /// How a URL's host is contacted.
+    pub(crate) fn for_url(&self, url: &Url) -> Result<Contact<'_>, NoWay> {
+        Ok(match way(url, &self.proxies, self.is_allowed(url), self.family)? {
+            Way::Guarded => Contact { by: &self.guarded, proxy: None },
+            Way::Open => Contact { by: &self.open, proxy: None },
+            Way::Proxied(proxy) => Contact { by: &self.proxied, proxy: Some(proxy) },
+        })
+    }
+
+    /// Whether the user allowed the URL's host by name.
+    pub(crate) fn is_allowed(&self, url: &Url) -> bool {
+        self.allow_hosts.iter().any(|allowed| allowed.names(url))
+    }
+}
+
+fn way(url: &Url, proxies: &Matcher, is_allowed: bool, family: IpFamily) -> Result<Way, NoWay> {
+    let (why, is_here) = match url.host() {
+        Some(Host::Ipv4(address)) => (forbidden(address.into()), address.is_loopback()),
+        Some(Host::Ipv6(address)) => (forbidden(address.into()), address.to_canonical().is_loopback()),
+        Some(Host::Domain(name)) if is_localhost(name) => (Some("loopback"), true),
+        Some(Host::Domain(_)) | None => (None, false),
+    };
+    if let Some(why) = why.filter(|_| !is_allowed) {
+        return Err(NoWay::Forbidden { host: url.host_str().unwrap_or_default().to_owned(), why });
+    }
+    if let Some(proxy) = proxy_of(url, proxies).filter(|_| !is_here) {
+        if !matches!(proxy.scheme(), "http" | "https") {
+            return Err(NoWay::Proxy { proxy: proxy.into() });
+        }
+        of_family(&proxy, family)?;
+        return Ok(Way::Proxied(proxy.into()));
+    }
+    of_family(url, family)?;
+    Ok(if is_allowed { Way::Open } else { Way::Guarded })
+}
+
+/// The proxy for a URL, without user and password.
+fn proxy_of(url: &Url, proxies: &Matcher) -> Option<Url> {
+    let found = proxies.intercept(&url.as_str().parse().ok()?)?;
+    Url::parse(&found.uri().to_string()).ok()
+}
+
+/// A name's addresses are looked at when it is resolved.
+fn of_family(url: &Url, family: IpFamily) -> Result<(), NoWay> {
+    let address: IpAddr = match url.host() {
+        Some(Host::Ipv4(address)) => address.into(),
+        Some(Host::Ipv6(address)) => address.into(),
+        Some(Host::Domain(_)) | None => return Ok(()),
+    };
+    if family.includes(address) {
+        return Ok(());
+    }
+    Err(NoWay::IpFamily { host: address.to_string(), family })
+}
+
+/// Names that stand for this machine whatever a name server says: RFC 6761 §6.3.
+fn is_localhost(name: &str) -> bool {
+    let name = name.trim_end_matches('.');
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+fn builder(config: &FetchConfig) -> ClientBuilder {
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(config.accept_encoding.value()));
+    Client::builder()
+        .user_agent(&config.user_agent)
+        .default_headers(headers)
+        .redirect(Policy::none())
+        .referer(false)
+        .connect_timeout(config.connect_timeout)
+        // All three options are needed. With only the option that skips invalid lines, the parser would also
+        // skip the continuation lines of a valid folded field.
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_ignore_invalid_headers_in_responses(true)
+        .http1_max_headers(FIELDS_MAX)
+}
+
+/// The platform's verifier with the configured roots beside its own, or, where there are no root certificates at all,
+/// one that trusts nobody.
+fn tls(config: &FetchConfig) -> Result<ClientConfig, FetchError> {
+    let extra =
+        config.ca_certificate.as_deref().map(|path| root_certs::read(path).map(|roots| (path, roots)));
+    let extra = extra.transpose()?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config =
+        ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
+    let (path, roots) = extra.unzip();
+    let mut config = match Verifier::new_with_extra_roots(roots.into_iter().flatten(), provider) {
+        Ok(verifier) => config.dangerous().with_custom_certificate_verifier(Arc::new(verifier)),
+        Err(error) if path.is_some() => {
+            let path = path.unwrap_or(Path::new("")).to_owned();
+            return Err(FetchError::Roots { path, why: error.to_string() });
+        }
+        Err(error) => {
+            tracing::debug!(%error, "no root certificates: https will not work");
+            config.with_root_certificates(RootCertStore::empty())
+        }
+    }
+    .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn way_to(url: &str, is_allowed: bool, proxies: &Matcher) -> Result<Way, String> {
+        way(&url.parse().unwrap(), proxies, is_allowed, IpFamily::Any).map_err(|error| error.to_string())
+    }
+
+    fn proxied() -> Result<Way, String> {
+        Ok(Way::Proxied("http://proxy.example:3128/".to_owned()))
+    }
+
+    #[test]
+    fn addresses_are_checked_in_whatever_form_they_are_written() {
+        let none = Matcher::builder().build();
+        for host in [
+            "127.0.0.1",
+            "2130706433",
+            "0x7f000001",
+            "0177.0.0.1",
+            "127.1",
+            "[::1]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "[64:ff9b::7f00:1]",
+            "[2002:7f00:1::]",
+            "169.254.169.254",
+            "0",
+            "10.0.0.1",
+            "[fd00::1]",
+            "0.0.0.0",
+            "%31%32%37.0.0.1",
+            "１２７.0.0.1",
+        ] {
+            let url = format!("http://{host}:8080/x");
+            assert!(way_to(&url, false, &none).is_err(), "{host}");
+            assert_eq!(way_to(&url, true, &none), Ok(Way::Open), "{host}");
+        }
+        assert_eq!(way_to("http://1.1.1.1/", false, &none), Ok(Way::Guarded));
+        assert_eq!(way_to("http://a.example/", false, &none), Ok(Way::Guarded));
+    }
+
+    #[test]
+    fn a_proxy_is_used_for_all_but_this_machine_and_hides_no_address() {
+        let proxies =
+            Matcher::builder().all("http://user:secret@proxy.example:3128").no("direct.example").build();
+        assert_eq!(way_to("http://a.example/", false, &proxies), proxied());
+        assert_eq!(way_to("https://a.example/", true, &proxies), proxied());
+        assert_eq!(way_to("http://direct.example/", false, &proxies), Ok(Way::Guarded));
+        assert!(way_to("http://localhost:8/", false, &proxies).is_err());
+        for here in ["http://localhost/", "http://x.localhost./", "http://127.0.0.1/", "http://[::1]/"] {
+            assert_eq!(way_to(here, true, &proxies), Ok(Way::Open), "{here}");
+        }
+        assert!(way_to("http://10.0.0.1/", false, &proxies).is_err());
+        let socks = Matcher::builder().all("socks5://user:secret@proxy.example").build();
+        let refused = way_to("http://a.example/", false, &socks).unwrap_err();
+        assert!(refused.contains("socks5://proxy.example") && !refused.contains("secret"), "{refused}");
+    }
+
+    #[test]
+    fn the_family_holds_for_whatever_is_connected_to() {
+        let of = |url: &str, proxies: &Matcher, family| {
+            way(&url.parse().unwrap(), proxies, true, family).map_err(|error| error.to_string())
+        };
+        let none = Matcher::builder().build();
+        assert_eq!(of("http://127.0.0.1/", &none, IpFamily::V4), Ok(Way::Open));
+        assert_eq!(of("http://[::1]/", &none, IpFamily::V6), Ok(Way::Open));
+        assert_eq!(of("http://a.example/", &none, IpFamily::V6), Ok(Way::Open));
+        assert_eq!(
+            of("http://127.0.0.1/", &none, IpFamily::V6).unwrap_err(),
+            "'127.0.0.1' is not an IPv6 address, and others are not to be contacted"
+        );
+        assert!(of("http://[::1]/", &none, IpFamily::V4).is_err());
+        let proxies = Matcher::builder().all("http://192.0.2.1:3128").build();
+        assert!(matches!(of("http://[2001:db8::1]/", &proxies, IpFamily::V4), Ok(Way::Proxied(_))));
+        assert!(of("http://a.example/", &proxies, IpFamily::V6).unwrap_err().contains("'192.0.2.1'"));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_stands_for_a_private_address_is_not_contacted() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url: Url =
+            format!("http://localhost:{}/", listener.local_addr().unwrap().port()).parse().unwrap();
+        let clients = Clients::new(&FetchConfig::default()).unwrap();
+        let error = clients.guarded.kept.get(url.clone()).send().await.unwrap_err();
+        let failed = crate::request::client_error::unanswered(&error, &url, None);
+        assert_eq!(failed.failure.reason, flow::failure::Reason::ForbiddenAddress, "{}", failed.failure);
+        assert_eq!(failed.hope, crate::failure::Retry::None);
+    }
+}

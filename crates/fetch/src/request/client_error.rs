@@ -1,0 +1,92 @@
+//! What an error of the HTTP client means.
+//!
+//! The chain of sources is walked from the outside in; an `io::Error` is looked into as well, since it does not name
+//! what it wraps as its source. The first rule that fits decides: a condition of this machine, then a refused
+//! address, then name resolution, then TLS, then
+//! deadline, then connection; what is left is an answer that is not HTTP, or a connection that broke before one came.
+
+use std::{error::Error, io};
+
+use flow::{failure::Reason, machine::MachineFailure};
+use url::Url;
+
+use crate::{
+    credentials::strip_credentials,
+    failure::FetchFailure,
+    request::address::{ForbiddenName, Unresolved},
+};
+
+/// How a candidate fails whose request found no answer. `proxy` is the one that was asked, without user and password.
+pub(crate) fn unanswered(error: &reqwest::Error, url: &Url, proxy: Option<&str>) -> FetchFailure {
+    let at = strip_credentials(url);
+    if let Some(condition) = machine(error) {
+        return FetchFailure::of_this_machine(condition, at);
+    }
+    if let Some(proxy) = proxy.filter(|_| is_of_the_way(error)) {
+        let why = innermost(error);
+        return FetchFailure::for_now(
+            Reason::Connect,
+            format!("{at}: no connection through the proxy {proxy}: {why}"),
+        );
+    }
+    let why = innermost(error);
+    if let Some(forbidden) = find::<ForbiddenName>(error) {
+        return FetchFailure::for_good(Reason::ForbiddenAddress, format!("{at}: {forbidden}"));
+    }
+    if let Some(unresolved) = find::<Unresolved>(error) {
+        return FetchFailure::for_now(Reason::Dns, format!("{at}: {unresolved}"));
+    }
+    if error.is_dns() {
+        return FetchFailure::for_now(Reason::Dns, format!("{at}: the host name cannot be resolved: {why}"));
+    }
+    if let Some(tls) = find::<rustls::Error>(error) {
+        return FetchFailure::for_good(Reason::Tls, format!("{at}: {tls}"));
+    }
+    if error.is_timeout() {
+        return FetchFailure::for_now(Reason::Timeout, format!("{at}: no connection in time"));
+    }
+    if error.is_connect() {
+        return FetchFailure::for_now(Reason::Connect, format!("{at}: no connection: {why}"));
+    }
+    if error.is_builder() {
+        return FetchFailure::for_good(Reason::Internal, format!("{at}: the request cannot be made: {why}"));
+    }
+    if find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse) {
+        return FetchFailure::for_good(Reason::HttpStatus, format!("{at}: the answer is not HTTP: {why}"));
+    }
+    FetchFailure::for_now(Reason::Connect, format!("{at}: the connection broke before an answer came: {why}"))
+}
+
+/// Returns the condition of this machine that prevented a response, if there is one. A socket is an open file
+/// too, so a limit on open files also stops connections.
+fn machine(error: &reqwest::Error) -> Option<MachineFailure> {
+    chain(error).filter_map(|error| error.downcast_ref()).find_map(MachineFailure::from_any_io)
+}
+
+/// Whether a request by a proxy failed on the way: the proxy has no address, does not answer, or lets nothing through.
+/// What is found out about the certificate at the other end is not of the way.
+fn is_of_the_way(error: &reqwest::Error) -> bool {
+    let is_untrusted = find::<rustls::Error>(error).is_some();
+    !is_untrusted && (error.is_connect() || find::<Unresolved>(error).is_some())
+}
+
+/// The innermost error's words.
+pub(crate) fn innermost(error: &(dyn Error + 'static)) -> String {
+    chain(error).last().unwrap_or(error).to_string()
+}
+
+/// Returns the first error of type `E` in the chain.
+pub(crate) fn find<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {
+    chain(error).find_map(|error| error.downcast_ref())
+}
+
+fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| wrapped(*error))
+}
+
+fn wrapped<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
+}

@@ -1,0 +1,220 @@
+//! One request, and where its answer leads.
+//!
+//! A redirect is a request of its own: it goes back through the queue under the host it leads to, so that politeness and
+//! robots.txt hold for it as for any other. At most [`REDIRECTS_MAX`] of them, to `http` and `https` only. Each target goes
+//! through the mirrors, so that a mirrored run stays on its mirror, and its address is checked like a source's: that a host
+//! was allowed by name does not extend to where it redirects to. From `https` a redirect leads to `http` only where the user
+//! named the target's host by `--allow-host` or `--mirror`. User and password go to the same scheme, host and port only,
+//! and none are taken from a redirect.
+
+use std::time::Duration;
+
+use flow::{failure::Reason, payload::Stored};
+use reqwest::{
+    RequestBuilder, Response, StatusCode,
+    header::{
+        ACCEPT_ENCODING, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE,
+    },
+};
+use url::Url;
+
+use crate::{
+    config::{
+        AcceptEncoding, FetchConfig,
+        mirror::{self, Mirror},
+    },
+    credentials::{copy_credentials, strip_credentials},
+    error::FetchError,
+    failure::FetchFailure,
+    request::{client::Clients, client_error, connection_log::KeptConnections},
+    transfer::spool::PartialBody,
+};
+
+/// How many redirects a text may take.
+pub(crate) const REDIRECTS_MAX: u32 = 10;
+
+/// The longest `Location` that is followed. RFC 9110 §4.1 wants 8,000 bytes at least.
+const LOCATION_BYTES_MAX: usize = 8 << 10;
+
+/// Makes requests.
+#[derive(Debug)]
+pub(crate) struct Requester {
+    clients: Clients,
+    kept: KeptConnections,
+    mirrors: Vec<Mirror>,
+    answer_timeout: Duration,
+}
+
+/// What came of a request.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// An answer.
+    Answer(Answer),
+    /// It is to be had elsewhere.
+    Redirect(Url),
+}
+
+/// An answer that is not a redirect.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) response: Response,
+    /// The URL that gave it.
+    pub(crate) url: Url,
+    /// What was asked for.
+    pub(crate) asked: Asked,
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Whole,
+    /// What follows on a part that is there.
+    Rest,
+    /// The whole, unless it is what is stored.
+    IfChanged,
+}
+
+impl Requester {
+    pub(crate) fn new(config: &FetchConfig) -> Result<Self, FetchError> {
+        Ok(Self {
+            clients: Clients::new(config)?,
+            kept: KeptConnections::default(),
+            mirrors: config.mirrors.clone(),
+            answer_timeout: config.connect_timeout.saturating_add(config.idle_timeout),
+        })
+    }
+
+    /// Asks once. Where `part` came from this URL, only the rest is asked for; else, where what is stored came from it, the
+    /// whole only if it has changed. If a kept connection closes before it answers, the request is sent once
+    /// more on a new connection. To the server this is the same request.
+    pub(crate) async fn ask(
+        &self,
+        url: &Url,
+        part: Option<&PartialBody>,
+        stored: Option<&Stored>,
+    ) -> Result<Step, FetchFailure> {
+        let contact = self.clients.for_url(url).map_err(|no_way| {
+            FetchFailure::for_good(no_way.reason(), format!("{}: {no_way}", strip_credentials(url)))
+        })?;
+        let (request, asked) = qualified(contact.by.kept.get(url.clone()), url, part, stored);
+        let mut sent = self.send(request, url).await?;
+        if let Err(error) = &sent
+            && self.kept.has_closed(error)
+        {
+            tracing::debug!(url = %strip_credentials(url), "a kept connection closed; asked again on a new one");
+            let (again, _) = qualified(contact.by.fresh.get(url.clone()), url, part, stored);
+            sent = self.send(again, url).await?;
+        }
+        let response =
+            sent.map_err(|error| client_error::unanswered(&error, url, contact.proxy.as_deref()))?;
+        self.kept.answered(&response);
+        if is_redirect(response.status()) {
+            return self.target(url, &response).map(Step::Redirect);
+        }
+        Ok(Step::Answer(Answer { response, url: url.clone(), asked }))
+    }
+
+    /// Sends a request and waits for the head of its response.
+    async fn send(
+        &self,
+        request: RequestBuilder,
+        url: &Url,
+    ) -> Result<reqwest::Result<Response>, FetchFailure> {
+        tokio::time::timeout(self.answer_timeout, request.send()).await.map_err(|_| {
+            let why = format!("{}: the server did not answer in time", strip_credentials(url));
+            FetchFailure::for_now(Reason::Timeout, why)
+        })
+    }
+
+    /// The answer to what is not a text (robots.txt, a source list), over redirects one after the other, outside of the
+    /// queue; none after more than `redirects_max`.
+    pub(crate) async fn follow(
+        &self,
+        start: Url,
+        redirects_max: u32,
+    ) -> Result<Option<Answer>, FetchFailure> {
+        let mut at = start;
+        for _ in 0..=redirects_max {
+            match self.ask(&at, None, None).await? {
+                Step::Answer(answer) => return Ok(Some(answer)),
+                Step::Redirect(to) => at = to,
+            }
+        }
+        Ok(None)
+    }
+
+    fn target(&self, from: &Url, response: &Response) -> Result<Url, FetchFailure> {
+        let fail = |why: String| {
+            FetchFailure::for_good(Reason::Redirect, format!("{}: {why}", strip_credentials(from)))
+        };
+        let location = location(response.headers()).ok_or_else(|| {
+            fail(format!("status {} without a readable Location", response.status().as_u16()))
+        })?;
+        let target =
+            from.join(&location).map_err(|error| fail(format!("redirected to '{location}': {error}")))?;
+        if !matches!(target.scheme(), "http" | "https") {
+            let target = strip_credentials(&target);
+            return Err(fail(format!("redirected to '{target}', which is neither http nor https")));
+        }
+        if target.as_str().len() > LOCATION_BYTES_MAX {
+            return Err(fail(format!("redirected to a URL of {} bytes", target.as_str().len())));
+        }
+        let mirrored = mirror::rewrite(target.clone(), &self.mirrors);
+        let is_named = mirrored != target || self.clients.is_allowed(&mirrored);
+        if from.scheme() == "https" && mirrored.scheme() == "http" && !is_named {
+            return Err(fail(format!("redirected from https to '{}'", strip_credentials(&mirrored))));
+        }
+        let mut next = strip_credentials(&mirrored);
+        next.set_fragment(None);
+        Ok(if next.origin() == from.origin() { copy_credentials(from, next) } else { next })
+    }
+}
+
+/// Returns the value of `Location`, if it was sent once and is not too long. Bytes outside ASCII, which the
+/// standard does not allow there, are percent-encoded unchanged. Whatever encoding they are in, the server
+/// that sent them gets the same bytes back.
+fn location(headers: &HeaderMap) -> Option<String> {
+    let mut locations = headers.get_all(LOCATION).iter();
+    let location = locations.next().filter(|location| location.len() <= LOCATION_BYTES_MAX)?;
+    if locations.next().is_some() {
+        return None;
+    }
+    let encoded = |&byte: &u8| match byte {
+        0x80.. => format!("%{byte:02X}"),
+        _ => char::from(byte).to_string(),
+    };
+    Some(location.as_bytes().iter().map(encoded).collect())
+}
+
+/// The request, with what it says of the bytes that are there.
+fn qualified(
+    request: RequestBuilder,
+    url: &Url,
+    part: Option<&PartialBody>,
+    stored: Option<&Stored>,
+) -> (RequestBuilder, Asked) {
+    let at = strip_credentials(url);
+    if let Some(part) = part.filter(|part| part.facts.url == at.as_str()) {
+        let request = request
+            .header(RANGE, format!("bytes={}-", part.offset))
+            .header(IF_RANGE, part.validator.if_range())
+            .header(ACCEPT_ENCODING, AcceptEncoding::Identity.value());
+        return (request, Asked::Rest);
+    }
+    let Some(stored) = stored.filter(|stored| stored.final_url == at.as_str()) else {
+        return (request, Asked::Whole);
+    };
+    let conditions =
+        [(IF_NONE_MATCH, &stored.etag), (IF_MODIFIED_SINCE, &stored.last_modified)].map(|(name, value)| {
+            // What cannot be sent back is no condition.
+            let value = value.as_deref().and_then(|value| HeaderValue::from_str(value).ok());
+            value.map(|value| (name, value))
+        });
+    let conditions: HeaderMap = conditions.into_iter().flatten().collect();
+    let asked = if conditions.is_empty() { Asked::Whole } else { Asked::IfChanged };
+    (request.headers(conditions), asked)
+}
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
