@@ -1,39 +1,39 @@
-//! How the work is distributed. Nothing here changes what comes out.
+//! The division of the work. Nothing here changes the results.
 
 use std::{fmt, num::NonZeroU64, str::FromStr};
 
-/// How many documents to have under way at a time, at least: so many share a sync, and of so many the largest
-/// is worked on next. All but one more than there are threads only wait.
+/// The minimum number of documents in progress: they share a sync, and the largest of them is processed next.
+/// At any time, all but one more than there are threads only wait.
 pub const CONCURRENCY_MIN: usize = 64;
 
-/// How the process stage works.
+/// The configuration of the process stage.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ProcessConfig {
-    /// Threads of the pool; 0 for as many as there are cores.
+    /// The number of threads; 0 uses one for each core.
     pub threads: usize,
-    /// How a document is cut into pieces of work.
+    /// The division of documents into pieces of work.
     pub chunk: Chunk,
 }
 
-/// How a document is cut into the pieces of work that threads take.
+/// The division of documents into the pieces of work that threads take.
 ///
-/// Written `whole`, `auto`, `docs:N`, or `bytes:N` where `N` is a number of bytes with an optional unit: `B`,
-/// `KiB`, `MiB`, `GiB`, `kB`, `MB`, `GB`.
+/// Written `whole`, `auto`, `docs:N`, or `bytes:N`, in which `N` is a number of bytes with an optional unit:
+/// `B`, `KiB`, `MiB`, `GiB`, `kB`, `MB`, `GB`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Chunk {
-    /// A document is one piece: threads share documents, never a document. It is still read window by window.
+    /// A piece is one document. It is still read window by window.
     Whole,
-    /// Pieces of at least that many bytes, each up to the next line end. Memory of a document grows with it:
-    /// two windows of this many bytes for every thread.
+    /// A piece has at least this many bytes, and extends to the next line end. A document takes memory for
+    /// two windows, each of this many bytes for every thread.
     Bytes(NonZeroU64),
-    /// A piece is so many documents, which a thread works on one after the other.
+    /// A piece is this many documents, which a thread processes one after the other.
     Documents(NonZeroU64),
-    /// Pieces that take a thread about two and a half milliseconds each, by how fast it has been so far.
+    /// A piece takes a thread about 2.5 ms, by the speed so far.
     #[default]
     Auto,
 }
 
-/// Units, the larger of a family later.
+/// The units, decimal before binary, each family ascending.
 const UNITS: [(&str, u64); 7] = [
     ("B", 1),
     ("kB", 1_000),
@@ -44,10 +44,10 @@ const UNITS: [(&str, u64); 7] = [
     ("GiB", 1 << 30),
 ];
 
-/// A chunk setting that cannot be understood.
+/// An invalid chunk setting.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "'{0}' is no chunk: use whole, auto, docs:N, or bytes:N with N from 1, such as docs:16, bytes:65536 or bytes:1MiB"
+    "'{0}' is not a chunk: use whole, auto, docs:N, or bytes:N with N from 1, such as docs:16, bytes:65536 or bytes:1MiB"
 )]
 pub struct InvalidChunk(String);
 
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chunk_is_read_as_it_is_written() {
+    fn a_chunk_is_parsed_as_it_is_written() {
         for text in
             ["whole", "auto", "bytes:1", "bytes:7", "bytes:1000", "bytes:64KiB", "bytes:1MiB", "bytes:3GiB"]
         {
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_chunk_is_refused_with_what_would_be() {
+    fn an_invalid_chunk_is_refused_with_the_valid_forms() {
         for text in [
             "",
             "Whole",

@@ -85,16 +85,16 @@ impl<P: Processor> Task<'_, P> {
     /// Makes the results of the document, unless they are there.
     pub(crate) fn run(&self) -> Result<Processed, ProcessError> {
         let identity = self.processor.identity();
-        if self.pool.busy(|| stats::is_current(self.blobs, self.job, &identity))? {
+        if self.pool.track(|| stats::is_current(self.blobs, self.job, &identity))? {
             return Ok(Processed::Current);
         }
         let sizes = Sizes::new(self.chunk, self.pool.len(), self.pool.steady_pace());
         let mut progress = self.begin(sizes)?;
         match self.chunk {
-            Chunk::Whole | Chunk::Documents(_) => self.pool.busy(|| progress.in_one_piece())?,
+            Chunk::Whole | Chunk::Documents(_) => self.pool.track(|| progress.in_one_piece())?,
             Chunk::Bytes(_) | Chunk::Auto => progress.in_chunks(sizes.chunk_bytes)?,
         }
-        self.pool.busy(|| progress.finish())
+        self.pool.track(|| progress.finish())
     }
 
     fn begin(&self, sizes: Sizes) -> Result<Progress<'_, P>, BlobError> {
@@ -129,7 +129,7 @@ impl<P: Processor> Task<'_, P> {
             chunks.push((chunk, from));
             from += chunk.len() as u64;
         }
-        let part = |(chunk, at): (&[u8], u64)| self.pool.busy(|| self.part(chunk, at));
+        let part = |(chunk, at): (&[u8], u64)| self.pool.track(|| self.part(chunk, at));
         chunks.into_par_iter().with_max_len(1).map(part).collect()
     }
 
@@ -174,12 +174,12 @@ impl<P: Processor> Progress<'_, P> {
         let Self { task, text, whole, results } = self;
         let (task, pool) = (*task, task.pool);
         let (mut at, mut parts, mut tokens, mut merged) = (0, Vec::new(), Vec::new(), Vec::new());
-        let (mut next, mut memory) = (pool.busy(|| task.next(text, Vec::new()))?, Vec::new());
+        let (mut next, mut memory) = (pool.track(|| task.next(text, Vec::new()))?, Vec::new());
         while let Some(window) = next {
-            let read = || pool.busy(|| task.next(text, memory));
+            let read = || pool.track(|| task.next(text, memory));
             let chunks = || task.parts(&window, chunk_bytes, at);
-            let merge = || pool.busy(|| task.merge(parts, whole, &mut merged));
-            let write = || pool.busy(|| task.write(&tokens, results.tokens()));
+            let merge = || pool.track(|| task.merge(parts, whole, &mut merged));
+            let write = || pool.track(|| task.write(&tokens, results.tokens()));
             let ((found, is_merged), (is_read, is_written)) =
                 rayon::join(|| rayon::join(chunks, merge), || rayon::join(read, write));
             is_written.and(is_merged)?;
@@ -189,7 +189,7 @@ impl<P: Processor> Progress<'_, P> {
             mem::swap(&mut tokens, &mut merged);
             merged.clear();
         }
-        pool.busy(|| {
+        pool.track(|| {
             task.write(&tokens, results.tokens())?;
             task.merge(parts, whole, results.tokens())
         })

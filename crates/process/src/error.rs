@@ -1,4 +1,4 @@
-//! What can go wrong, by what the caller can do about it.
+//! The errors of the process stage, by what the caller can do.
 
 use std::path::PathBuf;
 
@@ -6,18 +6,18 @@ use flow::{blobs::BlobError, failure::Reason, payload::ProcessJob, stage::StageE
 
 use crate::exec::error::ExecError;
 
-/// Why a text could not be processed.
+/// An error of the process stage.
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
     /// The threads could not be started: use fewer.
-    #[error("start {threads} threads: {source}")]
+    #[error("failed to start {threads} threads: {source}")]
     Threads {
-        /// How many were asked for.
+        /// The number of threads.
         threads: usize,
         /// The error of the pool.
         source: rayon::ThreadPoolBuildError,
     },
-    /// Reading or writing failed.
+    /// A blob could not be read or written.
     #[error(transparent)]
     Blob(#[from] BlobError),
     /// The text is not the one that was stored: store it again.
@@ -28,9 +28,9 @@ pub enum ProcessError {
     Changed {
         /// The text.
         path: PathBuf,
-        /// What the job says.
+        /// The BLAKE3 hash of the job.
         expected: String,
-        /// What was read.
+        /// The BLAKE3 hash of the text that was read.
         found: String,
     },
     /// The text is damaged: store it again.
@@ -38,18 +38,18 @@ pub enum ProcessError {
     NotUtf8 {
         /// The text.
         path: PathBuf,
-        /// Where the first bad byte stands.
+        /// The position of the first invalid byte.
         at: u64,
     },
     /// A counts file was changed by something else: process the document again.
-    #[error("line {line} of '{}' is no token, TAB and number; process the document again", path.display())]
+    #[error("line {line} of '{}' is not a token, a TAB and a number; process the document again", path.display())]
     BadCounts {
         /// The file.
         path: PathBuf,
-        /// Counted from 1.
+        /// The number of the line, counted from 1.
         line: u64,
     },
-    /// A command gave no results.
+    /// The command of `--exec` failed.
     #[error(transparent)]
     Exec(#[from] ExecError),
     /// A processor panicked.

@@ -1,27 +1,23 @@
-//! Stage 3: a text becomes tokens, counts and measures.
+//! Stage 3: turns a text into tokens, counts and measures.
 //!
-//! The text is read in windows, a window is split into chunks, a pool of threads works on chunks of one
-//! document and on several documents at a time, and what the chunks yield is merged in the order of the text.
-//! So the bytes that come out depend on the text and the processor only, never on threads, chunks or crashes.
-//! In reading order:
+//! A text is read in windows, and a window is split into chunks. A pool of threads processes the chunks of
+//! one document, and several documents at the same time. The results of the chunks are merged in the order of
+//! the text. So the bytes of the results depend only on the text and the processor, never on threads, chunks
+//! or crashes. In reading order:
 //!
-//! * [`config`]: how many threads, and how a document is cut into pieces of work;
-//! * [`processor`]: **what is done with a text**, as a plain function of a chunk:
-//!   [`Processor`](processor::Processor);
-//! * [`words`], [`tokens`]: the built-in one, and how to swap its tokeniser for a function of one's own;
-//! * [`options`], [`tokenizer`], [`stop_words`] (from a `word_list`): the parts of it that the user may
-//!   choose; `prepare` and `filter`: the steps before and after it;
-//! * [`uax29`]: the words of UAX #29 by bits, exactly and fast; `spgc`: another definition; `hf`: tokenizers
-//!   of Hugging Face;
-//! * [`word_counts`]: the counts of the built-in one alone, without files;
-//! * `tally`, `ngrams`, `spare`: what it counts with; [`measures`]: what it measures, with `extent`,
-//!   `sentences`, `sentence_rules`, `succession` and `language`;
-//! * [`window`]: where a text may be cut, with the proof;
-//! * `dispatch`, `pool`: which document is next, and the threads with their busy time; [`plan`]: what another
-//!   way to cut the work would come to;
-//! * `document`, `results`, `output`, [`stats`]: one document from the text to its staged results;
-//! * [`exec`]: a command of the user's in place of a processor;
-//! * [`stage`]: the stage that the worker runs; [`vocabulary`]: totals over all documents.
+//! * [`config`]: the number of threads, and how documents are divided into pieces of work;
+//! * [`processor`]: **the interface of a processor**, [`Processor`](processor::Processor): a plain function
+//!   of a chunk;
+//! * [`words`]: the built-in processor, and how to replace its tokenizer by a function; [`options`]: its
+//!   options;
+//! * [`tokens`]: from text to tokens; the words of UAX #29 are found by the crate [`uax29`], which also
+//!   counts tokens;
+//! * [`counts`]: n-grams, and totals over all documents; [`measures`]: lengths, sentences, readability,
+//!   vocabulary, language;
+//! * [`schedule`]: the division of the work over threads;
+//! * `document`: one document, from the text to its staged results;
+//! * [`stage`]: the stage that the worker runs;
+//! * [`exec`]: a command of the user in place of the built-in tokenizer.
 
 mod choice;
 pub mod config;

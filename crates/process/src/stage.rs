@@ -42,7 +42,7 @@ struct Desk<P> {
     /// One document at a time is asked for its size: each would have a thread of its own otherwise.
     sizes: Semaphore,
     /// So much at a time that all threads have work, and one document more, so that none waits for the next.
-    dispatch: Scheduler<Order>,
+    scheduler: Scheduler<Order>,
 }
 
 /// A document that waits for a thread, and who waits for what comes of it. The thread sends once; the caller waits until
@@ -86,9 +86,9 @@ impl<P: Processor> Process<P> {
             Chunk::Documents(n) => usize::try_from(n.get()).unwrap_or(usize::MAX),
             Chunk::Whole | Chunk::Bytes(_) | Chunk::Auto => 1,
         };
-        let dispatch = Scheduler::new(pool.len() + 1, batch);
+        let scheduler = Scheduler::new(pool.len() + 1, batch);
         let sizes = Semaphore::new(1);
-        let desk = Desk { processor, chunk: config.chunk, blobs, pool, sizes, dispatch };
+        let desk = Desk { processor, chunk: config.chunk, blobs, pool, sizes, scheduler };
         Ok(Self { desk: Arc::new(desk), counters })
     }
 
@@ -111,7 +111,7 @@ impl<P: Processor> Process<P> {
 
     /// The sizes of the texts that were worked on so far, in bytes.
     pub fn sizes(&self) -> Vec<u64> {
-        self.desk.pool.done()
+        self.desk.pool.document_sizes()
     }
 
     /// How fast a thread has been so far.
@@ -128,7 +128,7 @@ impl<P: Processor> Process<P> {
             let text = BlobName::new(BlobKind::Text, job.document.clone());
             // A text that is not there is told when it is read.
             let bytes = desk.blobs.len(&text).ok().flatten().unwrap_or(0);
-            desk.dispatch.add(bytes, desk.threads_for(bytes), Order { job, answer: sender });
+            desk.scheduler.add(bytes, desk.threads_for(bytes), Order { job, answer: sender });
             desk.begin();
         };
         let turn = self.desk.sizes.acquire().await;
@@ -142,17 +142,18 @@ impl<P: Processor> Process<P> {
 impl<P: Processor> Desk<P> {
     /// Gives waiting documents to threads, as far as there are any of both.
     fn begin(self: &Arc<Self>) {
-        while let Some(Batch { work, threads }) = self.dispatch.begin() {
+        while let Some(Batch { documents, threads }) = self.scheduler.start_batch() {
             let desk = Arc::clone(self);
             self.pool.spawn(move |_| {
-                for Order { job, answer } in work {
+                for Order { job, answer } in documents {
                     // A document whose caller has gone is not begun.
-                    if !answer.is_closed() && answer.send(thread_pool::caught(|| desk.compute(&job))).is_err()
+                    if !answer.is_closed()
+                        && answer.send(thread_pool::catch_panic(|| desk.compute(&job))).is_err()
                     {
                         tracing::debug!("nobody waits for a result any more");
                     }
                 }
-                desk.dispatch.end(threads);
+                desk.scheduler.finish(threads);
                 thread_pool::help();
                 desk.begin();
             });
@@ -172,7 +173,7 @@ impl<P: Processor> Desk<P> {
         Ok(match task.run()? {
             Processed::Current => (blobs.begin_publishing(left_as_they_are(&job.document)), 0),
             Processed::Staged { results, text_bytes } => {
-                pool.note(text_bytes);
+                pool.record_document(text_bytes);
                 let changes = results.into_iter().map(Change::Staged).collect();
                 (blobs.begin_publishing(changes), text_bytes)
             }

@@ -1,4 +1,12 @@
-//! The tokens of one chunk, in order and counted.
+//! From text to tokens: the tokenizers, and the changes before and after them.
+//!
+//! [`Tokens`] takes the tokens of one chunk, in order, and counts them. In reading order:
+//!
+//! * [`tokenization`]: the options that decide which tokens a text has, with [`preprocess`] and
+//!   [`tokenizer`];
+//! * `sink`: the interface between tokenizers and what takes their tokens;
+//! * [`filter`]: the tokens that are kept, with [`stop_words`] (from a `word_list`);
+//! * `buffer_pool`: reuses the memory of tokens.
 
 pub(crate) mod buffer_pool;
 pub mod filter;
@@ -16,9 +24,9 @@ use uax29::{
     token_counts::{ShortToken, TokenBatch, TokenCounts, TokenHasher},
 };
 
-use crate::{
-    tokens::filter::Filter,
-    tokens::sink::{TokenSink, push_each_word},
+use self::{
+    filter::Filter,
+    sink::{TokenSink, push_each_word},
 };
 
 /// The number of bytes that are written for a short token: the token, a line feed, and bytes that the next

@@ -1,15 +1,15 @@
-//! Counts of several tokens in a row.
+//! Counts n-grams: several tokens in a row.
 
 use std::collections::VecDeque;
 
 use uax29::token_counts::{TokenCounts, TokenHasher};
 
-/// Counts each run of so many tokens of a document, joined by spaces.
+/// The counts of the n-grams of a document. The tokens of an n-gram are joined by spaces.
 #[derive(Debug)]
 pub(crate) struct NgramCounts {
-    /// How many tokens are one.
+    /// The number of tokens in an n-gram.
     n: usize,
-    /// The last tokens, each with a space behind.
+    /// The last tokens, each followed by a space.
     last: Vec<u8>,
     lengths: VecDeque<usize>,
     counts: TokenCounts,
@@ -22,6 +22,7 @@ impl NgramCounts {
 
     /// Takes the next token of the document.
     pub(crate) fn add(&mut self, token: &[u8]) {
+        // The window moves by one token.
         if self.lengths.len() == self.n
             && let Some(first) = self.lengths.pop_front()
         {
@@ -45,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_run_is_counted() {
+    fn every_ngram_is_counted() {
         let mut pairs = NgramCounts::new(2, TokenHasher::default());
         ["to", "be", "or", "not", "to", "be"].iter().for_each(|token| pairs.add(token.as_bytes()));
         let mut counts = Vec::new();

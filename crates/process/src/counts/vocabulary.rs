@@ -1,4 +1,4 @@
-//! Totals over all documents, from their counts.
+//! Adds up the counts of all documents.
 
 use std::io::{BufRead, BufReader};
 
@@ -13,51 +13,55 @@ use crate::error::ProcessError;
 
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// What all documents together have.
+/// The totals of all documents.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Vocabulary {
-    /// Tokens.
+    /// The number of tokens.
     pub tokens: u64,
-    /// Different tokens.
+    /// The number of distinct tokens.
     pub distinct: u64,
 }
 
-/// Adds up the counts of `documents`. Holds every distinct token in memory once, and no file. Blocking.
+/// Adds up the counts of `documents`. Holds every distinct token in memory once, but no whole file. Blocks.
 ///
 /// # Errors
-/// Where a document has no counts, or what stands there are none.
+/// Returns [`ProcessError::Blob`] if the counts of a document are missing or cannot be read, and
+/// [`ProcessError::BadCounts`] if a line is not a token, a TAB and a number.
 pub fn merge(
     blobs: &dyn BlobStore,
     documents: impl IntoIterator<Item = DocumentId>,
 ) -> Result<Vocabulary, ProcessError> {
-    let mut tally = TokenCounts::default();
-    let mut tokens = 0;
+    let mut counts = TokenCounts::default();
     for document in documents {
-        tokens += merge_one(blobs, &BlobName::new(BlobKind::Counts, document), &mut tally)?;
+        add_document(blobs, &BlobName::new(BlobKind::Counts, document), &mut counts)?;
     }
-    Ok(Vocabulary { tokens, distinct: tally.distinct() })
+    Ok(Vocabulary { tokens: counts.total(), distinct: counts.distinct() })
 }
 
-/// The tokens of one document. A token may contain a TAB (UAX #29 puts one before U+0345 into a word): the
-/// last one counts.
-fn merge_one(blobs: &dyn BlobStore, name: &BlobName, tally: &mut TokenCounts) -> Result<u64, ProcessError> {
+/// Adds the counts of one document.
+fn add_document(
+    blobs: &dyn BlobStore,
+    name: &BlobName,
+    counts: &mut TokenCounts,
+) -> Result<(), ProcessError> {
     let path = name.relative_path();
-    let mut counts = BufReader::with_capacity(BUFFER_BYTES, blobs.open(name)?);
-    let (mut tokens, mut number, mut line) = (0, 0, Vec::new());
+    let mut file = BufReader::with_capacity(BUFFER_BYTES, blobs.open(name)?);
+    let (mut number, mut line) = (0, Vec::new());
     loop {
         line.clear();
         number += 1;
-        let read = counts.read_until(b'\n', &mut line).map_err(|error| BlobError::at(&path, error))?;
+        let read = file.read_until(b'\n', &mut line).map_err(|error| BlobError::at(&path, error))?;
         if read == 0 {
-            return Ok(tokens);
+            return Ok(());
         }
         let (token, n) =
             parse(&line).ok_or_else(|| ProcessError::BadCounts { path: path.clone(), line: number })?;
-        tally.add(token.as_bytes(), n);
-        tokens += n;
+        counts.add(token.as_bytes(), n);
     }
 }
 
+/// Parses a line. A token may contain a TAB, because UAX #29 puts one before U+0345 into a word: the last one
+/// separates.
 fn parse(line: &[u8]) -> Option<(&str, u64)> {
     let (token, n) = std::str::from_utf8(line).ok()?.strip_suffix('\n')?.rsplit_once('\t')?;
     (!token.is_empty()).then_some((token, n.parse().ok()?))
@@ -85,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_are_no_counts_is_named_with_its_line() {
+    fn an_invalid_line_is_named() {
         for bad in
             [&b"the\t3\ncat\n"[..], b"a\t1\nb\t-1\n", b"a\t1\nb\t2", b"a\t1\n\xff\t1\n", b"a\t1\n\t1\n"]
         {

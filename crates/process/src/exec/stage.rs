@@ -136,7 +136,7 @@ impl Exec {
         let (job, blobs, bytes_max) = (Arc::clone(job), Arc::clone(&self.blobs), self.text_bytes_max);
         let identity = Arc::clone(&self.identity);
         let reading = move |pool: &ThreadPool| {
-            pool.busy(|| match stats::is_current(&*blobs, &job, &identity)? {
+            pool.track(|| match stats::is_current(&*blobs, &job, &identity)? {
                 true => Ok(None),
                 false => read(&*blobs, &job, bytes_max).map(Some),
             })
@@ -175,7 +175,7 @@ impl Exec {
     async fn ask(&self, child: Child, request: &Arc<Request>) -> Result<(Child, Answer), ProcessError> {
         let (child, line) = child.ask(request, self.children.config().timeout).await?;
         let request = Arc::clone(request);
-        let reading = move |pool: &ThreadPool| pool.busy(|| Answer::parse(&line, &request.document));
+        let reading = move |pool: &ThreadPool| pool.track(|| Answer::parse(&line, &request.document));
         let answer = self.pool.run(reading).await??;
         Ok((child, answer))
     }
@@ -189,7 +189,7 @@ impl Exec {
         let (words, blobs) = (Arc::clone(&self.words), Arc::clone(&self.blobs));
         let identity = Arc::clone(&self.identity);
         let writing = move |pool: &ThreadPool| {
-            pool.busy(|| {
+            pool.track(|| {
                 let mut results = Results::begin(&*blobs, &job)?;
                 let (part, mut whole) = (part(&words, &request.text, &content), words.begin());
                 let merged = words.merge(&mut whole, part, results.tokens());

@@ -1,8 +1,8 @@
-//! What a way to cut work into pieces comes to, before it is done or after.
+//! Predicts how a setting of `--chunk` divides the work over threads.
 //!
-//! The pieces are given, the largest first, each to the thread that has least to do (longest processing time
-//! first: Graham 1969), which is what happens here up to what pieces of one document wait for each other.
-//! Work is counted in bytes of text.
+//! The pieces are assigned one by one, the largest first, each to the thread with the least work (longest
+//! processing time first: Graham 1969). The stage does the same, except that pieces of one document may wait
+//! for each other. Work is counted in bytes of text.
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
@@ -11,24 +11,25 @@ use crate::{
     schedule::chunking::{Pace, Sizes},
 };
 
-/// The most pieces that are given one by one; of more, all threads have the same.
+/// The maximum number of pieces that are assigned one by one. With more, all threads have the same amount of
+/// work.
 const PIECES_MAX: u64 = 1_000_000;
 
-/// What a way to cut work comes to.
+/// The predicted division of the work.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PartitionPlan {
-    /// Pieces of work.
+    /// The number of pieces.
     pub pieces: u64,
-    /// The largest piece, in bytes of text.
+    /// The size of the largest piece, in bytes of text.
     pub largest_bytes: u64,
-    /// What the busiest thread has to do, in bytes of text.
+    /// The work of the busiest thread, in bytes of text.
     pub busiest_bytes: u64,
-    /// The busiest thread's work over the mean: 1 is even; none where there is nothing to do.
+    /// The work of the busiest thread divided by the mean: 1 is even. `None` if there is no work.
     pub imbalance: Option<f64>,
 }
 
 impl PartitionPlan {
-    /// Of documents with these sizes in bytes.
+    /// Predicts the division of documents with these sizes in bytes.
     #[must_use]
     pub fn of(documents: &[u64], chunk: Chunk, threads: usize, pace: Pace) -> Self {
         let threads = threads.max(1);
@@ -58,6 +59,7 @@ impl PartitionPlan {
     }
 }
 
+/// Returns the sizes of the pieces.
 fn cut(documents: &[u64], chunk: Chunk, piece: u64) -> Vec<u64> {
     match chunk {
         Chunk::Documents(n) => {
@@ -75,6 +77,7 @@ fn cut(documents: &[u64], chunk: Chunk, piece: u64) -> Vec<u64> {
     }
 }
 
+/// Returns the work of the busiest thread, if each piece goes to the thread with the least work.
 fn busiest(pieces: &[u64], threads: usize) -> u64 {
     let mut loads: BinaryHeap<Reverse<u64>> = (0..threads).map(|_| Reverse(0)).collect();
     let mut most = 0;
@@ -95,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn one_huge_document_keeps_one_thread_busy_unless_it_is_cut() {
+    fn a_huge_document_keeps_one_thread_busy_unless_it_is_cut() {
         let documents = [&[100 << 20][..], &[100 << 10; 100]].concat();
         let whole = plan(&documents, "whole", 4);
         assert_eq!((whole.pieces, whole.largest_bytes, whole.busiest_bytes), (101, 100 << 20, 100 << 20));

@@ -1,11 +1,11 @@
-//! The threads that compute, how long each was busy, and with what.
+//! The threads that compute, with the time that each was busy.
 
 use std::{
     any::Any,
     cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -13,27 +13,31 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use crate::{error::ProcessError, schedule::chunking::Pace};
+use super::chunking::Pace;
+use crate::error::ProcessError;
 
-/// So much must have been worked on before chunks are chosen by its pace.
-const PACE_BYTES_MIN: u64 = 16 << 20;
+/// The amount of text after which the pace chooses the sizes of chunks, in bytes.
+const STEADY_BYTES_MIN: u64 = 16 << 20;
 
-/// A pool of threads that know how long they were busy.
+/// A pool of threads that measures how long each was busy.
 pub(crate) struct ThreadPool {
     threads: rayon::ThreadPool,
     busy_ns: Vec<AtomicU64>,
+    /// Locked for a moment only.
     done: Mutex<Done>,
 }
 
-/// The documents that were worked on, in bytes of text.
+/// The documents that were processed.
 #[derive(Default)]
 struct Done {
+    /// The size of each text, in bytes.
     sizes: Vec<u64>,
+    /// The sum of the sizes.
     bytes: u64,
 }
 
 impl ThreadPool {
-    /// Starts `threads` threads; 0 for as many as there are cores.
+    /// Starts `threads` threads; 0 starts one for each core.
     pub(crate) fn new(threads: usize) -> Result<Self, ProcessError> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
@@ -44,59 +48,61 @@ impl ThreadPool {
         Ok(Self { threads: pool, busy_ns, done: Mutex::default() })
     }
 
-    /// How many threads there are.
+    /// Returns the number of threads.
     pub(crate) fn len(&self) -> usize {
         self.busy_ns.len()
     }
 
-    /// Runs `work` in the pool, some time. It must not panic: see [`caught`].
+    /// Starts `work` in the pool. It must not panic: see [`catch_panic`].
     pub(crate) fn spawn(self: &Arc<Self>, work: impl FnOnce(&Self) + Send + 'static) {
         let pool = Arc::clone(self);
         self.threads.spawn(move || work(&pool));
     }
 
-    /// Runs `work` in the pool and waits for it without blocking. A panic is an error; the pool goes on. Work
-    /// whose caller has gone before it began is not begun.
+    /// Runs `work` in the pool and waits for it without blocking. A panic becomes an error, and the pool goes
+    /// on. If the caller is dropped before the work starts, the work does not start.
     pub(crate) async fn run<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> Result<T, ProcessError> {
-        // The thread sends once; the caller waits until then or goes.
+        // The thread sends once; the caller waits for it or is dropped.
         let (sender, receiver) = oneshot::channel();
         self.spawn(move |pool| {
-            if !sender.is_closed() && sender.send(caught(|| Ok(work(pool)))).is_err() {
-                tracing::debug!("nobody waits for a result any more");
+            if !sender.is_closed() && sender.send(catch_panic(|| Ok(work(pool)))).is_err() {
+                tracing::debug!("the caller of a piece of work was dropped");
             }
         });
         receiver.await.unwrap_or_else(|gone| Err(ProcessError::Panicked(gone.to_string())))
     }
 
-    /// A document of this size was worked on.
-    pub(crate) fn note(&self, bytes: u64) {
-        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Records that a document of this size was processed.
+    pub(crate) fn record_document(&self, bytes: u64) {
+        let mut done = self.lock_done();
         done.sizes.push(bytes);
         done.bytes += bytes;
     }
 
-    /// The sizes of the documents that were worked on.
-    pub(crate) fn done(&self) -> Vec<u64> {
-        self.done.lock().unwrap_or_else(PoisonError::into_inner).sizes.clone()
+    /// Returns the sizes of the documents that were processed, in bytes.
+    pub(crate) fn document_sizes(&self) -> Vec<u64> {
+        self.lock_done().sizes.clone()
     }
 
-    /// How fast a thread has been so far.
+    /// Returns the speed of a thread so far.
     pub(crate) fn pace(&self) -> Pace {
-        let bytes = self.done.lock().unwrap_or_else(PoisonError::into_inner).bytes;
+        let bytes = self.lock_done().bytes;
         let busy_ns = self.busy_ns.iter().map(|ns| ns.load(Ordering::Relaxed)).sum();
         if bytes == 0 { Pace::default() } else { Pace { bytes, busy_ns } }
     }
 
-    /// The pace by which chunks are chosen: that of the first texts, which warm up, says too little.
+    /// Returns the pace that chooses the sizes of chunks. The pace of the first texts is not used: it includes the
+    /// warm-up.
     pub(crate) fn steady_pace(&self) -> Pace {
-        Some(self.pace()).filter(|pace| pace.bytes >= PACE_BYTES_MIN).unwrap_or_default()
+        Some(self.pace()).filter(|pace| pace.bytes >= STEADY_BYTES_MIN).unwrap_or_default()
     }
 
-    /// Does a piece of work that does not wait for other pieces, and counts its time for this thread.
-    pub(crate) fn busy<T>(&self, work: impl FnOnce() -> T) -> T {
+    /// Runs a piece of work that does not wait for other pieces, and adds its time to the busy time of this
+    /// thread.
+    pub(crate) fn track<T>(&self, work: impl FnOnce() -> T) -> T {
         let started = Instant::now();
         let result = work();
         if let Some(busy_ns) = self.threads.current_thread_index().and_then(|index| self.busy_ns.get(index)) {
@@ -106,40 +112,46 @@ impl ThreadPool {
         result
     }
 
-    /// How long each thread was busy so far.
+    /// Returns the busy time of each thread.
     pub(crate) fn busy_times(&self) -> Vec<Duration> {
         self.busy_ns.iter().map(|ns| Duration::from_nanos(ns.load(Ordering::Relaxed))).collect()
+    }
+
+    fn lock_done(&self) -> MutexGuard<'_, Done> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 thread_local! {
-    /// Whether this thread does other work in between.
+    /// Set while this thread helps with other work.
     static IS_HELPING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does one piece of work that has been begun, if there is any: a thread of the pool that is about to begin
-/// something new helps first. What is done so does not help in turn, or it would go ever deeper.
+/// Runs one piece of work that waits in the pool, if there is any. A thread calls this before it starts
+/// another document.
 pub(crate) fn help() {
+    // Work that runs here does not help in turn: otherwise the stack would grow with every document.
     if !IS_HELPING.replace(true) {
         rayon::yield_now();
         IS_HELPING.set(false);
     }
 }
 
-/// Does `work`; a panic is an error, and the thread goes on.
-pub(crate) fn caught<T>(work: impl FnOnce() -> Result<T, ProcessError>) -> Result<T, ProcessError> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(ProcessError::Panicked(message(&*panic))))
+/// Runs `work` and converts a panic to an error.
+pub(crate) fn catch_panic<T>(work: impl FnOnce() -> Result<T, ProcessError>) -> Result<T, ProcessError> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(ProcessError::Panicked(panic_message(&*panic))))
 }
 
-/// How unevenly the work was shared: the busiest thread's time over the mean. 1 is even, the number of
-/// threads is one thread alone; none where nothing was done.
+/// Returns the imbalance of the work: the time of the busiest thread divided by the mean. 1 is even; the
+/// number of threads means that one thread did everything. `None` if nothing was done.
 pub(crate) fn imbalance(busy: &[Duration]) -> Option<f64> {
     let sum: Duration = busy.iter().sum();
     let most = busy.iter().max()?;
     (!sum.is_zero()).then(|| most.as_secs_f64() * busy.len() as f64 / sum.as_secs_f64())
 }
 
-fn message(panic: &(dyn Any + Send)) -> String {
+fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message").to_owned()
 }
@@ -162,7 +174,7 @@ mod tests {
         let pool = Arc::new(ThreadPool::new(2).unwrap());
         let worked = Duration::from_millis(20);
         let spin = move |pool: &ThreadPool| {
-            pool.busy(|| {
+            pool.track(|| {
                 let started = Instant::now();
                 while started.elapsed() < worked {
                     std::hint::spin_loop();
@@ -182,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_helps_does_not_go_ever_deeper() {
+    fn work_that_helps_does_not_help_in_turn() {
         const WORK: usize = 1000;
         let (pool, depths) = (Arc::new(ThreadPool::new(1).unwrap()), Arc::new(Mutex::new((0, 0))));
         let (sender, receiver) = std::sync::mpsc::sync_channel(WORK);
@@ -209,20 +221,20 @@ mod tests {
 
     #[test]
     fn a_panic_is_an_error() {
-        let panicked = caught(|| -> Result<(), _> { panic!("no {}", "luck") }).unwrap_err();
+        let panicked = catch_panic(|| -> Result<(), _> { panic!("no {}", "luck") }).unwrap_err();
         assert_eq!(panicked.to_string(), "the processor panicked: no luck");
-        assert_eq!(caught(|| Ok(7)).unwrap(), 7);
+        assert_eq!(catch_panic(|| Ok(7)).unwrap(), 7);
     }
 
     #[test]
-    fn the_pace_is_taken_from_what_was_worked_on() {
+    fn the_pace_follows_from_the_documents_that_were_processed() {
         let pool = ThreadPool::new(1).unwrap();
         assert_eq!(pool.pace(), Pace::default());
-        pool.note(1000);
-        assert_eq!((pool.pace(), pool.done()), (Pace { bytes: 1000, busy_ns: 0 }, vec![1000]));
+        pool.record_document(1000);
+        assert_eq!((pool.pace(), pool.document_sizes()), (Pace { bytes: 1000, busy_ns: 0 }, vec![1000]));
         assert_eq!(pool.steady_pace(), Pace::default());
-        pool.note(PACE_BYTES_MIN);
-        assert_eq!(pool.pace(), Pace { bytes: PACE_BYTES_MIN + 1000, busy_ns: 0 });
+        pool.record_document(STEADY_BYTES_MIN);
+        assert_eq!(pool.pace(), Pace { bytes: STEADY_BYTES_MIN + 1000, busy_ns: 0 });
         assert_eq!(pool.steady_pace(), pool.pace());
     }
 }

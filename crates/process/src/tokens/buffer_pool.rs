@@ -1,5 +1,5 @@
-//! Memory that one text after another is worked on in: to have new memory for each takes longer than much of
-//! the work.
+//! Reuses the memory of tokens and counts from text to text: new memory would take longer than much of the
+//! work.
 
 use std::{
     ops::RangeInclusive,
@@ -11,21 +11,22 @@ use uax29::token_counts::{TokenCounts, TokenHasher};
 
 use crate::tokens::Tokens;
 
-/// Texts from this size on are worked on in memory that is kept; for a smaller one, new memory is cheaper
-/// than clean one.
+/// The minimum size of a text that gets reused memory, in bytes. For a smaller one, new memory is cheaper
+/// than clearing.
 const TEXT_BYTES_MIN: usize = 64 << 10;
 
-/// The most bytes of lines that are kept.
+/// The maximum size of the lines that are kept, in bytes.
 const LINES_BYTES_MAX: usize = 2 << 20;
 
-/// The bytes of counts that are kept: from those that texts of such a size begin with.
+/// The sizes of the counts that are kept, in bytes: at least those with which texts of the minimum size
+/// begin.
 const COUNTS_BYTES: RangeInclusive<usize> = TEXT_BYTES_MIN / 2..=1 << 20;
 
-/// Memory of texts that are done.
+/// The memory of texts that are done.
 #[derive(Debug)]
 pub(crate) struct BufferPool {
-    /// The most of each that are kept: as many as are worked on at a time. What more is given back comes of
-    /// texts that took none from here, and would gather.
+    /// The maximum number of each that are kept: the number of texts that are processed at the same time.
+    /// More would only accumulate, because texts that took no memory from here return theirs, too.
     kept_max: usize,
     lines: Mutex<Vec<Vec<u8>>>,
     counts: Mutex<Vec<TokenCounts>>,
@@ -39,7 +40,7 @@ impl Default for BufferPool {
 }
 
 impl BufferPool {
-    /// Takes tokens for a text of this length.
+    /// Returns room for the tokens of a text of this length.
     pub(crate) fn tokens(&self, hasher: &TokenHasher, text_bytes: usize) -> Tokens {
         if text_bytes < TEXT_BYTES_MIN {
             return Tokens::new(hasher.clone(), text_bytes);
@@ -48,12 +49,12 @@ impl BufferPool {
         let counts = locked(&self.counts).pop();
         Tokens::within(
             lines.unwrap_or_else(|| vec![0; text_bytes + text_bytes / 8]),
-            // Made clean now, so that it is in the processor's cache when it is used.
+            // Cleared now and not earlier, so that it is in the processor's cache when it is used.
             counts.map_or_else(|| TokenCounts::for_text(hasher.clone(), text_bytes), TokenCounts::cleared),
         )
     }
 
-    /// Keeps the memory of lines that are written.
+    /// Takes back the memory of lines that are written.
     pub(crate) fn keep_lines(&self, lines: Vec<u8>) {
         let mut kept = locked(&self.lines);
         if (TEXT_BYTES_MIN..=LINES_BYTES_MAX).contains(&lines.len()) && kept.len() < self.kept_max {
@@ -61,7 +62,7 @@ impl BufferPool {
         }
     }
 
-    /// Keeps the memory of counts that are merged or written.
+    /// Takes back the memory of counts that are merged or written.
     pub(crate) fn keep_counts(&self, counts: TokenCounts) {
         if COUNTS_BYTES.contains(&counts.memory_bytes()) {
             let mut kept = locked(&self.counts);
@@ -81,26 +82,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_texts_give_back_that_took_nothing_does_not_gather() {
-        let (spare, hasher) = (BufferPool::default(), TokenHasher::default());
-        for _ in 0..10 * spare.kept_max {
-            spare.keep_lines(vec![0; TEXT_BYTES_MIN]);
-            spare.keep_counts(TokenCounts::for_text(hasher.clone(), TEXT_BYTES_MIN));
+    fn memory_of_texts_that_took_none_does_not_accumulate() {
+        let (pool, hasher) = (BufferPool::default(), TokenHasher::default());
+        for _ in 0..10 * pool.kept_max {
+            pool.keep_lines(vec![0; TEXT_BYTES_MIN]);
+            pool.keep_counts(TokenCounts::for_text(hasher.clone(), TEXT_BYTES_MIN));
         }
-        assert_eq!(locked(&spare.lines).len(), spare.kept_max);
-        assert_eq!(locked(&spare.counts).len(), spare.kept_max);
-        spare.keep_lines(vec![0; LINES_BYTES_MAX + 1]);
-        assert_eq!(spare.tokens(&hasher, TEXT_BYTES_MIN).into_parts().0.len(), TEXT_BYTES_MIN);
+        assert_eq!(locked(&pool.lines).len(), pool.kept_max);
+        assert_eq!(locked(&pool.counts).len(), pool.kept_max);
+        pool.keep_lines(vec![0; LINES_BYTES_MAX + 1]);
+        assert_eq!(pool.tokens(&hasher, TEXT_BYTES_MIN).into_parts().0.len(), TEXT_BYTES_MIN);
     }
 
     #[test]
-    fn what_was_counted_before_is_gone() {
-        let (spare, hasher) = (BufferPool::default(), TokenHasher::default());
+    fn earlier_counts_are_gone() {
+        let (pool, hasher) = (BufferPool::default(), TokenHasher::default());
         let mut counts = TokenCounts::for_text(hasher.clone(), TEXT_BYTES_MIN);
         counts.add(b"a", 1);
         counts.add(b"a token of more than sixteen bytes", 1);
-        spare.keep_counts(counts);
-        let (_, kept) = spare.tokens(&hasher, TEXT_BYTES_MIN).into_parts();
+        pool.keep_counts(counts);
+        let (_, kept) = pool.tokens(&hasher, TEXT_BYTES_MIN).into_parts();
         assert_eq!((kept.distinct(), kept.sorted().len()), (0, 0));
     }
 }

@@ -17,10 +17,10 @@ pub(crate) fn read(path: &Path) -> io::Result<String> {
     let invalid = |why: String| Err(io::Error::new(io::ErrorKind::InvalidData, why));
     let found = path.metadata()?;
     if !found.is_file() {
-        return invalid("it is no file: name a text file with a word a line".to_owned());
+        return invalid("it is not a file: name a text file with one word per line".to_owned());
     }
     if found.len() > FILE_BYTES_MAX {
-        return invalid("it has over 16 MiB, which is no list of words".to_owned());
+        return invalid("it has over 16 MiB, too much for a list of words".to_owned());
     }
     let bytes = fs::read(path)?;
     let text = match &bytes[..] {
@@ -37,7 +37,7 @@ pub(crate) fn read(path: &Path) -> io::Result<String> {
     };
     match text {
         Some(text) if !text.contains('\0') => Ok(text),
-        _ => invalid("it is no text: save it as text in UTF-8, a word a line".to_owned()),
+        _ => invalid("it is not text: save it as text in UTF-8, one word per line".to_owned()),
     }
 }
 
@@ -112,20 +112,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_refused_with_what_to_do() {
-        for (bytes, told) in [
+    fn an_invalid_list_is_refused_with_advice() {
+        for (bytes, expected) in [
             (&b"the\nd\xe9j\xe0\n"[..], "not UTF-8 in line 2: save it as text in UTF-8"),
             (b"\x89PNG\r\n\x1a\n\0\0", "not UTF-8 in line 1"),
-            (b"t\0h\0e\0\n\0", "no text"),
-            (b"\xff\xfea\0b", "no text"),
-            (b"\xff\xfe\x00\xd8a\0", "no text"),
+            (b"t\0h\0e\0\n\0", "not text"),
+            (b"\xff\xfea\0b", "not text"),
+            (b"\xff\xfe\x00\xd8a\0", "not text"),
         ] {
             let error = read_bytes(bytes).unwrap_err();
-            assert!(error.contains(told), "{error}");
+            assert!(error.contains(expected), "{error}");
         }
         let directory = tempfile::tempdir().unwrap();
         let error = read(directory.path()).unwrap_err().to_string();
-        assert!(error.contains("no file"), "{error}");
+        assert!(error.contains("not a file"), "{error}");
         assert_eq!(read(&directory.path().join("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

@@ -1,18 +1,18 @@
 //! The tokens of a Hugging Face `tokenizer.json`.
 //!
-//! Each line is encoded by itself, without its line feed, and the tokens are the pieces of the vocabulary, as
-//! they stand there (`Ġthe`, `##ing`, `▁the`), without the special tokens that a model's input begins and
-//! ends with: in Python `for line in text.split("\n"): tokenizer.encode(line,
+//! Each line is encoded by itself, without its line feed. The tokens are the pieces of the vocabulary as they
+//! are in the file (`Ġthe`, `##ing`, `▁the`), without the special tokens at the beginning and end of a
+//! model's input. In Python: `for line in text.split("\n"): tokenizer.encode(line,
 //! add_special_tokens=False).tokens`.
 //!
-//! Nothing is left out and nothing is left to chance: what the file says of truncation, padding and BPE's
-//! dropout is set aside. Case is the file's matter (its normalizer), for a piece may stand for bytes: `Ġ` and
-//! `ġ` are two of them.
+//! Truncation, padding and BPE's dropout are disabled, whatever the file says: nothing is left out, and the
+//! result does not depend on chance. The file's normalizer decides about case, because pieces can stand for
+//! bytes: `Ġ` and `ġ` are two of them.
 //!
-//! To hold memory, a line over 64 KiB is encoded in parts: cut before the last space that follows something
-//! else in each 64 KiB, so that it goes with the word after it as everywhere; where there is none, after 64
-//! KiB. A line feed in a piece, which could only come of a normalizer or a strange vocabulary, is written
-//! `<0x0A>`, and empty pieces are none, since `tokens/` has a piece a line.
+//! To bound memory, a line over 64 KiB is encoded in parts. Each part ends before the last space in 64 KiB
+//! that follows another character, so that the space stays with the word after it; without such a space, it
+//! ends after 64 KiB. A line feed in a piece, which can come only from a normalizer or an unusual vocabulary,
+//! is written as `<0x0A>`, and empty pieces are dropped, because `tokens/` has one piece per line.
 
 use std::{
     fmt,
@@ -24,16 +24,16 @@ use tokenizers::{ModelWrapper, Tokenizer};
 
 use crate::{tokens::sink::TokenSink, tokens::tokenizer::InvalidTokenizer};
 
-/// The most bytes of a `tokenizer.json`; large ones have 40 MB.
+/// The maximum size of a `tokenizer.json`, in bytes. Large ones have 40 MB.
 const FILE_BYTES_MAX: u64 = 256 << 20;
 
-/// A line is encoded in parts of at most that many bytes: encoding one takes a few hundred times as many.
+/// The maximum size of a part of a line, in bytes. Encoding one takes a few hundred times as much memory.
 const PART_BYTES_MAX: usize = 64 << 10;
 
-/// A line feed in a piece, as SentencePiece writes the byte.
+/// Stands for a line feed in a piece, as SentencePiece writes the byte.
 const LINE_FEED: &str = "<0x0A>";
 
-/// A tokenizer of Hugging Face.
+/// A Hugging Face tokenizer.
 pub struct HuggingFace {
     path: String,
     blake3: String,
@@ -50,24 +50,25 @@ impl HuggingFace {
     /// Reads a `tokenizer.json`.
     ///
     /// # Errors
-    /// Where it cannot be read, has over 256 MiB, or is no tokenizer.
+    /// Returns [`InvalidTokenizer::Unreadable`] if the file cannot be read or has over 256 MiB, and
+    /// [`InvalidTokenizer::NotHuggingFace`] if it is not a tokenizer.
     pub(crate) fn open(path: &str) -> Result<Self, InvalidTokenizer> {
         let json = read(path).map_err(|error| InvalidTokenizer::Unreadable {
             path: path.to_owned(),
             cause: error.to_string(),
         })?;
-        let tokenizer = understood(&json).map_err(|error| InvalidTokenizer::NotHuggingFace {
+        let tokenizer = parse(&json).map_err(|error| InvalidTokenizer::NotHuggingFace {
             path: path.to_owned(),
             cause: error.to_string(),
         })?;
         Ok(Self { path: path.to_owned(), blake3: blake3::hash(&json).to_hex().to_string(), tokenizer })
     }
 
-    /// Gives the pieces of a text in order.
+    /// Passes the pieces of a text to `sink`, in order.
     ///
     /// # Panics
-    /// Where the tokenizer fails, as one that has no token for what it does not know: the document cannot be
-    /// processed.
+    /// Panics if the tokenizer fails, for example because it has no token for unknown words. The document
+    /// then fails.
     pub(crate) fn tokenize(&self, text: &str, sink: &mut impl TokenSink) {
         for part in text.split('\n').flat_map(parts) {
             match self.tokenizer.encode(part, false) {
@@ -77,12 +78,12 @@ impl HuggingFace {
         }
     }
 
-    /// Where it was read from.
+    /// Returns the path of the file.
     pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
-    /// The BLAKE3 of the file, as 64 hex digits.
+    /// Returns the BLAKE3 hash of the file, as 64 hex digits.
     pub(crate) fn blake3(&self) -> &str {
         &self.blake3
     }
@@ -97,7 +98,8 @@ fn read(path: &str) -> io::Result<Vec<u8>> {
     Ok(json)
 }
 
-fn understood(json: &[u8]) -> tokenizers::Result<Tokenizer> {
+/// Parses a tokenizer and disables what would leave out tokens or depend on chance.
+fn parse(json: &[u8]) -> tokenizers::Result<Tokenizer> {
     let mut tokenizer = Tokenizer::from_bytes(json)?;
     tokenizer.with_truncation(None)?.with_padding(None);
     if let ModelWrapper::BPE(model) = tokenizer.get_model()
@@ -110,7 +112,7 @@ fn understood(json: &[u8]) -> tokenizers::Result<Tokenizer> {
     Ok(tokenizer)
 }
 
-/// The parts of a line that are encoded by themselves, none empty.
+/// Splits a line into the parts that are encoded one by one. None is empty.
 fn parts(mut line: &str) -> impl Iterator<Item = &str> {
     std::iter::from_fn(move || {
         let (part, rest) = line.split_at(part_bytes(line));
@@ -119,6 +121,7 @@ fn parts(mut line: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Returns the length of the first part of a line.
 fn part_bytes(line: &str) -> usize {
     let Some(first) = line.as_bytes().get(..=PART_BYTES_MAX) else { return line.len() };
     let is_cut = |pair: &[u8]| pair[0] != b' ' && pair[1] == b' ';
@@ -148,7 +151,8 @@ pub(crate) mod tests {
         },
     };
 
-    /// Words between white space and punctuation; cuts and pads, as files that were saved for a model do.
+    /// Words between white space and punctuation, with truncation and padding as in files that were saved for
+    /// a model.
     const WORD_LEVEL: &str = r#"{"version":"1.0",
 "truncation":{"direction":"Right","max_length":2,"strategy":"LongestFirst","stride":0},
 "padding":{"strategy":{"Fixed":8},"direction":"Right","pad_to_multiple_of":null,"pad_id":0,"pad_type_id":0,"pad_token":"?"},
@@ -156,7 +160,7 @@ pub(crate) mod tests {
 "post_processor":{"type":"BertProcessing","sep":["cat",3],"cls":["the",1]},
 "model":{"type":"WordLevel","unk_token":"?","vocab":{"?":0,"the":1,"The":2,"cat":3,"a\tb":4}}}"#;
 
-    /// Bytes as GPT-2 writes them, and `the` with and without a space before it; merges are left out by
+    /// Bytes as GPT-2 writes them, and `the` with and without a space before it. Dropout leaves out merges by
     /// chance.
     pub(crate) fn byte_level(dropout: f32) -> String {
         let stand_for_themselves = |byte: &u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..);
@@ -198,7 +202,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn pieces_stand_for_bytes_and_chance_is_set_aside() {
+    fn pieces_stand_for_bytes_and_dropout_is_disabled() {
         let tokenizer = opened(&byte_level(1.0)).unwrap();
         let expected = "T|h|e|Ġthe|Ġ|c|Ã|©|ĉ|the|.|Ġthe|";
         assert_eq!(pieces(&tokenizer, "The the cé\tthe.\n the\n"), expected);
@@ -206,7 +210,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn no_piece_breaks_the_form_of_a_token_file() {
+    fn no_piece_breaks_the_format_of_a_token_file() {
         let of = |unknown: &str| {
             let model = format!(
                 r#"{{"type":"WordLevel","unk_token":"{unknown}","vocab":{{"{unknown}":0,"a\tb":1}}}}"#
@@ -242,7 +246,7 @@ pub(crate) mod tests {
     fn an_invalid_tokenizer_is_named_by_its_path() {
         let missing = "hf:no/such/tokenizer.json".parse::<Kind>().unwrap_err().to_string();
         assert!(missing.contains("failed to read 'no/such/tokenizer.json': No such file"), "{missing}");
-        for (json, told) in [
+        for (json, expected) in [
             ("", "EOF while parsing"),
             ("hello", "expected value at line 1 column 1"),
             ("{}", "Model missing"),
@@ -258,12 +262,12 @@ pub(crate) mod tests {
         ] {
             let error = opened(json).unwrap_err().to_string();
             assert!(error.contains("tokenizer.json' is not a tokenizer.json of Hugging Face: "), "{error}");
-            assert!(error.contains(told), "{error}");
+            assert!(error.contains(expected), "{error}");
         }
     }
 
     #[test]
-    fn results_are_known_by_what_the_file_holds_not_by_where_it_lies_or_case() {
+    fn the_identity_follows_from_the_contents_of_the_file_and_not_from_its_path_or_case() {
         let identity = |json: &str, case| {
             let tokenizer = Kind::HuggingFace(std::sync::Arc::new(opened(json).unwrap()));
             let tokenization = Tokenization { tokenizer, case, ..Tokenization::default() };

@@ -1,8 +1,8 @@
-//! Stands in place of `hf.rs` where juggle is built without tokenizers of Hugging Face: there is none.
+//! Replaces `hugging_face.rs` if the feature `hf` is off: there are no Hugging Face tokenizers.
 
 use crate::{tokens::sink::TokenSink, tokens::tokenizer::InvalidTokenizer};
 
-/// A tokenizer of Hugging Face, of which there is none here.
+/// A Hugging Face tokenizer. None can be opened.
 #[derive(Debug)]
 pub enum HuggingFace {}
 

@@ -1,31 +1,32 @@
 //! Tokens nearly as in the Standardized Project Gutenberg Corpus (Gerlach and Font-Clos, Entropy 22, 126,
 //! 2020).
 //!
-//! There a text is split into sentences by Punkt, each is tokenised by the Treebank rules of NLTK, and of the
-//! tokens those are kept that are nothing but letters. What follows from that is done here, word by word:
+//! For that corpus, Punkt splits a text into sentences, the Treebank rules of NLTK split each sentence into
+//! tokens, and the tokens that consist of letters only are kept. The same follows here word by word:
 //!
-//! * punctuation around words goes, and splits them where the Treebank rules do: `,` and `:` but before a
-//!   digit, `;`, `@`, `#`, `$`, `%`, `&`, `?`, `!`, brackets, double quotation marks, `--` and `...`;
-//! * `'s`, `'m`, `'d`, `'ll`, `'re`, `'ve` and `n't` are split off and, not being letters alone, go; so do
-//!   words with a hyphen, digit, low line, apostrophe, or typographic mark in or at them;
-//! * `cannot`, `gimme`, `gonna`, `gotta`, `lemme`, `wanna`, `'tis` and `'twas` fall into two.
+//! * punctuation around words is removed. It splits words as in the Treebank rules: `,` and `:` except before
+//!   a digit, `;`, `@`, `#`, `$`, `%`, `&`, `?`, `!`, brackets, double quotation marks, `--` and `...`;
+//! * `'s`, `'m`, `'d`, `'ll`, `'re`, `'ve` and `n't` are split off and dropped, because they are not letters
+//!   only. Words with a hyphen, digit, underscore, apostrophe or typographic mark are dropped, too;
+//! * `cannot`, `gimme`, `gonna`, `gotta`, `lemme`, `wanna`, `'tis` and `'twas` become two words.
 //!
-//! **What differs:** a full stop is cut off and its word kept only where a sentence ends. Without Punkt's
-//! learnt model, a sentence ends here at a full stop that no word follows in its line, or one that does not
-//! begin in lower case, unless the word before is a single letter or an abbreviation of [`ABBREVIATIONS`].
+//! **Difference:** a full stop is removed and its word is kept only at the end of a sentence. Punkt finds
+//! that end with a trained model. Here a sentence ends at a full stop if no word follows in its line, or one
+//! that does not begin in lower case, unless the word before is a single letter or an abbreviation of
+//! [`ABBREVIATIONS`].
 
-/// Words whose full stop ends no sentence, in lower case.
+/// The words whose full stop does not end a sentence, in lower case.
 const ABBREVIATIONS: &[&str] = &[
     "mr", "mrs", "ms", "dr", "st", "prof", "rev", "hon", "capt", "col", "gen", "lieut", "lt", "sergt",
     "messrs", "esq", "jr", "sr", "vol", "vols", "no", "nos", "p", "pp", "ch", "chap", "fig", "figs", "cf",
     "viz", "vs", "etc", "ed", "e.g", "i.e", "a.m", "p.m",
 ];
 
-/// What splits words wherever it stands.
+/// The characters that split words in any place.
 const SPLITS: &[char] =
     &[';', '@', '#', '$', '%', '&', '?', '!', '[', ']', '(', ')', '{', '}', '<', '>', '"'];
 
-/// Words that fall into two, with the length of the first.
+/// The words that become two, with the length of the first.
 const TWO_WORDS: &[(&str, usize)] = &[
     ("cannot", 3),
     ("gimme", 3),
@@ -37,7 +38,7 @@ const TWO_WORDS: &[(&str, usize)] = &[
     ("'twas", 2),
 ];
 
-/// What is split off the end of a word, in lower case.
+/// The endings that are split off a word, in lower case.
 const ENDINGS: &[&str] = &["'s", "'m", "'d", "'ll", "'re", "'ve", "n't"];
 
 /// Calls `word` with the words of a line, in order.
@@ -52,7 +53,7 @@ pub(crate) fn words(line: &str, mut word: impl FnMut(&str)) {
     }
 }
 
-/// What is left between what splits.
+/// Splits a field into the parts between the punctuation that splits words.
 fn parts(field: &str) -> impl Iterator<Item = &str> {
     let pieces = field.split(SPLITS).flat_map(|piece| piece.split("--")).flat_map(|piece| piece.split("..."));
     pieces.flat_map(|piece| {
@@ -70,6 +71,7 @@ fn parts(field: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Calls `word` with the words of a part. `may_end` is true if a full stop at its end may end a sentence.
 fn words_of(part: &str, may_end: bool, word: &mut impl FnMut(&str)) {
     let ended = match part.strip_suffix('.') {
         Some(before) if may_end && !is_abbreviation(before) => before,
