@@ -9,8 +9,9 @@ use flow::{
     shutdown::{Phase, Shutdown, Trigger, shutdown},
 };
 use queue::{
-    directory::{Owned, QueueDirectory},
+    directory::QueueDirectory,
     ledger::LANE_CAPACITY,
+    owner::Owned,
     transport::broker::{Broker, Idle},
     transport::client::QueueClient,
     transport::socket::{AnswerTimeout, BrokerCommand, IfNoOwner, SocketLink},

@@ -1,7 +1,8 @@
-//! Who may own a run directory's queue.
+//! The queue's files in a run directory, and who may own them.
 //!
-//! `queue/` has mode 0700. `queue/lock` is locked (flock) by the owner for its life and holds its process id; sled's own lock goes with a
-//! directory that changes at every start. `queue/VERSION` holds the format of everything below `queue/`.
+//! `queue/` has mode 0700. Its owner locks `queue/lock` (flock) for its life, and writes its process id to
+//! it. sled's own lock is not enough, since it belongs to a directory that changes at every start.
+//! `queue/VERSION` holds the format of everything below `queue/`.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
@@ -11,72 +12,65 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use flow::{durability::Durability, queue::QueueError, safe_file};
+use flow::{queue::QueueError, safe_file};
 use rustix::fs::OFlags;
 
-use crate::{
-    ledger::Ledger,
-    log::database::{Database, failed},
-    owner::{self, NowMs},
-    transport::local::LocalLink,
-};
+use crate::error::storage_error;
 
-/// The format that this version reads and writes.
+/// The format of `queue/` that this version reads and writes.
 pub const FORMAT: u32 = 2;
 
-/// How often VERSION is written again where its beginnings are taken away.
+/// The number of times to write VERSION. Each failure takes another process that becomes the owner at that
+/// moment.
 const VERSION_TRIES: usize = 64;
 
 /// The `queue/` of a run directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueDirectory(PathBuf);
 
-/// An owned queue: the way to it, and its thread, which ends when all clones of the link are gone.
-pub type Owned = (LocalLink, std::thread::JoinHandle<()>);
-
 impl QueueDirectory {
-    /// The queue of this run directory. Touches nothing.
+    /// Creates the directory's value. Touches no file.
     #[must_use]
     pub fn of(run_directory: &Path) -> Self {
         Self(run_directory.join("queue"))
     }
 
-    /// Whether a queue was ever made here.
+    /// Returns whether a queue was ever made here.
     #[must_use]
     pub fn exists(&self) -> bool {
         fs::symlink_metadata(self.0.join("VERSION")).is_ok()
     }
 
-    /// Where it is.
+    /// Returns the path of `queue/`.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// The socket that its owner listens on.
+    /// Returns the path of the socket that the owner listens on.
     #[must_use]
     pub fn socket(&self) -> PathBuf {
         self.0.join("queue.sock")
     }
 
-    /// Where a broker that was started in the background writes what goes wrong.
+    /// Returns the path of the file to which a broker in the background writes its errors.
     #[must_use]
     pub fn log(&self) -> PathBuf {
         self.0.join("broker.log")
     }
 
-    /// Makes the directory, for the user alone, and checks its version.
+    /// Creates the directory, for this user alone, and checks its version.
     ///
     /// # Errors
-    /// Returns [`QueueError::Version`] if a newer juggle made the directory, [`QueueError::DiskFull`] if
-    /// there is no room, and [`QueueError::Broken`] for other errors, for example if the path is a link or a
-    /// directory of another user.
+    /// Returns [`QueueError::Version`] if another version of juggle made the directory,
+    /// [`QueueError::DiskFull`] if there is no room, and [`QueueError::Broken`] for other errors, for example
+    /// if the path is a link or a directory of another user.
     pub fn prepare(&self) -> Result<(), QueueError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.0);
         match made {
             // The path may exist without being a directory. The next check refuses that.
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(failed("create", &self.0, &error));
+                return Err(storage_error("create", &self.0, &error));
             }
             Ok(()) | Err(_) => {}
         }
@@ -87,7 +81,7 @@ impl QueueDirectory {
     /// Refuses a link in place of the directory, and a directory of another user, who could change everything
     /// in it. Leaves both unchanged.
     fn must_be_ours(&self) -> Result<(), QueueError> {
-        let refuse = |error: io::Error| failed("use", &self.0, &error);
+        let refuse = |error: io::Error| storage_error("use", &self.0, &error);
         safe_file::must_be_directory(&self.0).map_err(refuse)?;
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW;
         let directory = File::options()
@@ -99,8 +93,8 @@ impl QueueDirectory {
         let user = rustix::process::geteuid().as_raw();
         if found.uid() != user {
             return Err(QueueError::Broken(format!(
-                "'{}' belongs to another user (uid {}, this is {user}), who could change what is in it: remove it, or use \
-                 another output directory",
+                "'{}' belongs to user {}, who could change what is in it (this is user {user}). Remove it, or use another \
+                 output directory",
                 self.0.display(),
                 found.uid()
             )));
@@ -116,32 +110,32 @@ impl QueueDirectory {
         let version = match safe_file::read_to_string(&path) {
             Ok(version) => version,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return self.write_version(&path),
-            Err(error) => return Err(failed("read", &path, &error)),
+            Err(error) => return Err(storage_error("read", &path, &error)),
         };
         match version.trim().parse::<u32>() {
             Ok(FORMAT) => Ok(()),
             Ok(other) if other > FORMAT => Err(QueueError::Version(format!(
-                "'{}' was made by a newer juggle (queue format {other}, this one knows {FORMAT}): use that version, or \
+                "'{}' was made by a newer juggle (queue format {other}, this one knows {FORMAT}). Use that version, or \
                  another output directory",
                 self.0.display()
             ))),
             Ok(other) if other > 0 => Err(QueueError::Version(format!(
-                "'{}' was made by an earlier juggle (queue format {other}, this one knows {FORMAT}): finish the run with \
-                 that version, or let 'juggle rebuild' make the queue anew from the source lists and the store",
+                "'{}' was made by an earlier juggle (queue format {other}, this one knows {FORMAT}). Finish the run with \
+                 that version, or let 'juggle rebuild' make a new queue from the source lists and the store",
                 self.0.display()
             ))),
             Ok(_) | Err(_) => Err(QueueError::Version(format!(
-                "'{}' does not hold a queue format that this juggle knows ('{}'): 'juggle rebuild' makes the queue anew \
-                 from the source lists and the store",
+                "'{}' holds no queue format that this juggle knows ('{}'). 'juggle rebuild' makes a new queue from the \
+                 source lists and the store",
                 path.display(),
                 version.trim().escape_default()
             ))),
         }
     }
 
-    /// GroupChunks beside, under a name that no other writer has, and renamed: an empty VERSION would lock everyone out.
-    /// Another process that has become the owner meanwhile may take what stands beside for a leftover; then it is written
-    /// again.
+    /// Writes VERSION to a temporary file, under a name that no other writer has, and renames it: an empty
+    /// VERSION would lock everyone out. Another process that becomes the owner meanwhile may remove the
+    /// temporary file as a leftover; then it is written again.
     fn write_version(&self, path: &Path) -> Result<(), QueueError> {
         static WRITERS: AtomicU64 = AtomicU64::new(0);
         let writer = WRITERS.fetch_add(1, Ordering::Relaxed);
@@ -153,29 +147,37 @@ impl QueueDirectory {
                 .and_then(|()| File::open(&self.0)?.sync_all())
         };
         let mut written = write();
-        for _ in 0..VERSION_TRIES {
+        for _ in 1..VERSION_TRIES {
             match &written {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => written = write(),
                 Ok(()) | Err(_) => break,
             }
         }
-        written.map_err(|error| failed("write", path, &error))
+        written.map_err(|error| storage_error("write", path, &error))
     }
 
-    /// The lock, if nobody has it.
+    /// Locks the directory for as long as the file lives. Returns `None` if another process has the lock.
     ///
     /// # Errors
-    /// Where the lock file cannot be made.
+    /// Returns [`QueueError::DiskFull`] or [`QueueError::Broken`] if the lock file cannot be created or
+    /// locked.
     pub fn try_lock(&self) -> Result<Option<File>, QueueError> {
         let path = self.0.join("lock");
         let options = &mut OpenOptions::new();
         let file = safe_file::open_with(&path, options.create(true).truncate(false).write(true))
-            .map_err(|error| failed("open", &path, &error))?;
+            .map_err(|error| storage_error("open", &path, &error))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(failed("lock", &path, &error)),
+            Err(TryLockError::Error(error)) => Err(storage_error("lock", &path, &error)),
         }
+    }
+
+    /// Writes this process's id to the locked lock file, for people and processes that look for the owner.
+    pub(crate) fn record_owner(&self, lock: &mut File) -> Result<(), QueueError> {
+        lock.set_len(0)
+            .and_then(|()| writeln!(lock, "{}", std::process::id()))
+            .map_err(|error| storage_error("write", &self.0.join("lock"), &error))
     }
 
     /// Returns the process that owns the queue, or owned it last, as that process recorded it.
@@ -184,132 +186,95 @@ impl QueueDirectory {
         safe_file::read_to_string(&self.0.join("lock")).ok()?.trim().parse().ok()
     }
 
-    /// Moves the databases, with a copy of what says their version, to `aside`, so that a new queue can begin. Nothing is
-    /// deleted. The caller holds the lock.
+    /// Moves the databases to the directory `aside`, with a copy of VERSION, so that a new queue can begin.
+    /// Deletes nothing. The caller holds the lock.
     ///
     /// # Errors
-    /// [`QueueError::Broken`], [`QueueError::DiskFull`]: what was not moved is where it was.
+    /// Returns [`QueueError::DiskFull`] or [`QueueError::Broken`] if a file cannot be copied or moved. What
+    /// was not moved stays.
     pub fn put_aside(&self, aside: &Path) -> Result<(), QueueError> {
         let version = self.0.join("VERSION");
         if version.is_file() {
             let copied = safe_file::read(&version).and_then(|bytes| fs::write(aside.join("VERSION"), bytes));
-            copied.map_err(|error| failed("copy", &version, &error))?;
+            copied.map_err(|error| storage_error("copy", &version, &error))?;
         }
         self.move_contents(aside)
     }
 
-    /// Moves the databases of another directory in here, where there are none. Nobody owns that one, and the caller holds
-    /// the lock of this one.
+    /// Moves the databases of another directory to this one, which has none. Nobody owns the other one, and
+    /// the caller holds the lock of this one.
     ///
     /// # Errors
-    /// As [`put_aside`](Self::put_aside).
+    /// Returns the errors of [`put_aside`](Self::put_aside).
     pub fn take_over(&self, from: &Self) -> Result<(), QueueError> {
         from.move_contents(&self.0)?;
+        // Last: a directory with VERSION counts as a whole queue.
         let version = from.0.join("VERSION");
-        fs::rename(&version, self.0.join("VERSION")).map_err(|error| failed("move", &version, &error))?;
+        fs::rename(&version, self.0.join("VERSION"))
+            .map_err(|error| storage_error("move", &version, &error))?;
         sync_directory(&self.0)
     }
 
     fn move_contents(&self, to: &Path) -> Result<(), QueueError> {
         for path in self.contents()? {
-            let target = to.join(path.file_name().unwrap_or_default());
-            fs::rename(&path, target).map_err(|error| failed("move", &path, &error))?;
+            let target = to.join(path.file_name().expect("it was read from a directory"));
+            fs::rename(&path, target).map_err(|error| storage_error("move", &path, &error))?;
         }
         sync_directory(to)?;
         sync_directory(&self.0)
     }
 
-    /// Removes what a process left that was killed while it wrote VERSION.
-    fn sweep(&self) -> Result<(), QueueError> {
-        let entries = fs::read_dir(&self.0).map_err(|error| failed("read", &self.0, &error))?;
+    /// Removes the temporary files of processes that were killed while they wrote VERSION.
+    pub(crate) fn sweep(&self) -> Result<(), QueueError> {
+        let entries = fs::read_dir(&self.0).map_err(|error| storage_error("read", &self.0, &error))?;
         for entry in entries {
-            let path = entry.map_err(|error| failed("read", &self.0, &error))?.path();
+            let path = entry.map_err(|error| storage_error("read", &self.0, &error))?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if name.starts_with("VERSION.") && name.ends_with(".tmp") {
                 match fs::remove_file(&path) {
                     // Its writer lives, and has renamed it.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    removed => removed.map_err(|error| failed("remove", &path, &error))?,
+                    removed => removed.map_err(|error| storage_error("remove", &path, &error))?,
                 }
             }
         }
         Ok(())
     }
 
-    /// The databases, whole or not, and the tail that belongs to them.
+    /// Returns the paths of the databases, complete or not, and of the write-ahead log.
     ///
     /// # Errors
-    /// Where the directory cannot be read.
+    /// Returns [`QueueError::Broken`] if the directory cannot be read.
     pub fn contents(&self) -> Result<Vec<PathBuf>, QueueError> {
         let entries = match fs::read_dir(&self.0) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.and_then(Iterator::collect::<io::Result<Vec<_>>>),
         };
-        let entries = entries.map_err(|error| failed("read", &self.0, &error))?;
+        let entries = entries.map_err(|error| storage_error("read", &self.0, &error))?;
         let belongs = |name: &str| name.starts_with("db.") || name == "tail";
         let named = entries.iter().filter(|entry| entry.file_name().to_str().is_some_and(belongs));
         Ok(named.map(fs::DirEntry::path).collect())
     }
 
-    /// Becomes the owner, if nobody is.
-    ///
-    /// # Errors
-    /// What [`Database::open`] and [`Ledger::load`] say.
-    pub fn own(
-        &self,
-        durability: Durability,
-        capacity: usize,
-        now_ms: NowMs,
-    ) -> Result<Option<Owned>, QueueError> {
-        self.own_tuned(durability, capacity, now_ms, |_| {})
-    }
-
-    /// The same, with a say in the ledger before it begins.
-    ///
-    /// # Errors
-    /// Those of [`own`](Self::own).
-    pub fn own_tuned(
-        &self,
-        durability: Durability,
-        capacity: usize,
-        now_ms: NowMs,
-        tune: impl FnOnce(&mut Ledger),
-    ) -> Result<Option<Owned>, QueueError> {
-        self.prepare()?;
-        let Some(mut lock) = self.try_lock()? else { return Ok(None) };
-        // For people who look for the owner.
-        lock.set_len(0)
-            .and_then(|()| writeln!(lock, "{}", std::process::id()))
-            .map_err(|error| failed("write", &self.0.join("lock"), &error))?;
-        self.sweep()?;
-        if durability == Durability::Power {
-            sync_way_to(&self.0)?;
+    /// Makes the way to the directory survive a power cut. The process that made it, or a directory above it,
+    /// may have been killed before it did that, so every start does it; above the run directory only as far
+    /// as this user may look.
+    pub(crate) fn sync_parents(&self) -> Result<(), QueueError> {
+        let path = self.0.canonicalize().map_err(|error| storage_error("find", &self.0, &error))?;
+        for (height, above) in path.ancestors().skip(1).enumerate() {
+            match sync_directory(above) {
+                Err(error) if height == 0 => return Err(error),
+                Err(_) => return Ok(()),
+                Ok(()) => {}
+            }
         }
-        let disk = Database::open(&self.0, durability)?;
-        let mut ledger = Ledger::load(disk, capacity, now_ms())?;
-        tune(&mut ledger);
-        ledger.commit()?;
-        owner::start(ledger, now_ms, lock).map(Some)
+        Ok(())
     }
 }
 
 fn sync_directory(path: &Path) -> Result<(), QueueError> {
     let synced = File::open(path).and_then(|directory| directory.sync_all());
-    synced.map_err(|error| failed("sync", path, &error))
-}
-
-/// Makes the way to a directory survive a power cut. Who made it, or one above it, may have been killed before that was
-/// done, so it is done at every start; above the run directory only as far as this user may look.
-fn sync_way_to(path: &Path) -> Result<(), QueueError> {
-    let path = path.canonicalize().map_err(|error| failed("find", path, &error))?;
-    for (height, above) in path.ancestors().skip(1).enumerate() {
-        match sync_directory(above) {
-            Err(error) if height == 0 => return Err(error),
-            Err(_) => return Ok(()),
-            Ok(()) => {}
-        }
-    }
-    Ok(())
+    synced.map_err(|error| storage_error("sync", path, &error))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 //! * [`directory`]: the queue's files in a run directory, and who may own them.
 
 pub mod directory;
+mod error;
 pub mod ledger;
 pub mod log;
 pub mod owner;

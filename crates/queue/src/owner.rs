@@ -1,12 +1,15 @@
 //! The one thread that owns the ledger.
 //!
-//! It takes what has arrived (at most [`ROUND_MAX`] messages, or about half a MiB of changes), applies it, commits once,
-//! and only then answers all of it. Claims that find nothing wait here until something changes or their time is over.
-//! When a commit fails it never acknowledges anything again: every request is answered with that failure.
+//! It works in rounds: it takes the messages that have arrived (at most [`ROUND_MESSAGES_MAX`], or about half
+//! a MiB of changes), applies them, commits once, and only then replies to all of them. A claim that finds no
+//! job waits here until something changes or its time is over. After a failed commit, every request is
+//! answered with that failure, and nothing is acknowledged any more.
+
+mod caller;
+mod open;
 
 use std::{
     collections::{HashMap, VecDeque},
-    fs::File,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -19,133 +22,76 @@ use flow::{
     clock::Millis,
     queue::{ClaimRequest, LaneStatus, Nack, QueueError},
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
+use self::caller::Caller;
 use crate::{
     ledger::Ledger,
     session::Session,
-    transport::local::{LocalLink, Message, Outbox},
-    transport::request::{Reply, Request},
-    transport::wire::{ReplyFrame, RequestFrame},
+    transport::{
+        local::{LocalLink, Message},
+        request::{Reply, Request},
+        wire::RequestFrame,
+    },
 };
 
-/// The most messages that share a commit.
-pub const ROUND_MAX: usize = 1024;
-/// About the most bytes that share a commit.
+/// The maximum number of messages that share a commit.
+pub const ROUND_MESSAGES_MAX: usize = 1024;
+/// About the maximum number of bytes that share a commit.
 const ROUND_BYTES_MAX: usize = 512 << 10;
-/// How long the owner looks for the next message before it sleeps.
-const LINGER: Duration = Duration::from_micros(100);
-/// How long a round waits for a message that may be about to come.
-const GATHERED: Duration = Duration::from_micros(20);
-/// The longest that a claim waits.
+/// The time for which the owner spins for the next message before it sleeps.
+const SPIN_TIME: Duration = Duration::from_micros(100);
+/// The time for which a round waits for a message that is likely to come.
+const GROUP_COMMIT_WINDOW: Duration = Duration::from_micros(20);
+/// The maximum time for which a claim waits.
 const CLAIM_WAIT_MAX: Duration = Duration::from_secs(3600);
-/// How long a client's leases last from when it comes back.
+/// The time that a client's leases last from its return.
 const REJOINED_LEASE_MS: Millis = 60_000;
+/// The time after which the owner wakes up if nothing is due.
+const IDLE_SLEEP: Duration = Duration::from_secs(3600);
 
-/// Tells the time in milliseconds since the epoch. Must not jump while the process lives; from one process to the next it
-/// may.
+/// Returns the time in milliseconds since the epoch. It must not jump while the process lives; from one
+/// process to the next it may.
 pub type NowMs = Arc<dyn Fn() -> Millis + Send + Sync>;
 
-/// Starts the owner. It holds `lock` for its life.
-///
-/// # Errors
-/// Where no thread can be started.
-pub fn start(ledger: Ledger, now_ms: NowMs, lock: File) -> Result<(LocalLink, JoinHandle<()>), QueueError> {
-    let broken =
-        |error: std::io::Error| QueueError::Broken(format!("cannot start the queue's thread: {error}"));
-    let (sender, inbox) = mpsc::channel(ROUND_MAX);
-    let (tell_failed, has_failed) = watch::channel(false);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(broken)?;
-    let syncs = Arc::new(AtomicU64::new(ledger.syncs()));
-    let owner = Owner {
-        ledger,
-        session: Session::of_this_process(),
-        now_ms,
-        inbox,
-        waiting: VecDeque::new(),
-        connections: HashMap::new(),
-        expected: 0,
-        failed: None,
-        tell_failed,
-        syncs: Arc::clone(&syncs),
-    };
-    let thread = std::thread::Builder::new()
-        .name("queue".to_owned())
-        .spawn(move || {
-            owner.run(&runtime);
-            drop(lock);
-        })
-        .map_err(broken)?;
-    Ok((LocalLink { inbox: sender, has_failed, syncs }, thread))
-}
+/// An owned queue: the link to its owner, and the owner's thread, which ends when all clones of the link are
+/// gone.
+pub type Owned = (LocalLink, JoinHandle<()>);
 
 struct Owner {
     ledger: Ledger,
-    /// All calls of this process are one client's.
+    /// The session of all calls in this process.
     session: Session,
     now_ms: NowMs,
-    /// From [`LocalLink`]s; closed when the last is dropped.
+    /// Receives from [`LocalLink`]s; closed when the last is dropped.
     inbox: mpsc::Receiver<Message>,
-    waiting: VecDeque<Waiting>,
-    /// The latest connection of each client.
+    waiting: VecDeque<WaitingClaim>,
+    /// The number of the latest connection of each client.
     connections: HashMap<Session, u64>,
-    /// Messages of the last round.
-    expected: usize,
+    last_round_messages: usize,
+    /// The first failure of a commit.
     failed: Option<QueueError>,
-    /// To every [`LocalLink`].
-    tell_failed: watch::Sender<bool>,
+    /// Sends `true` to every [`LocalLink`] after a commit has failed.
+    failure_sender: watch::Sender<bool>,
+    /// Shared with every [`LocalLink`], which only reads it.
     syncs: Arc<AtomicU64>,
 }
 
-/// Who asks, and where the answer goes.
-enum Asker {
-    Here { session: Session, reply_to: oneshot::Sender<Result<Reply, QueueError>> },
-    Connected { session: Session, number: u64, outbox: Outbox },
-}
-
-impl Asker {
-    const fn session(&self) -> Session {
-        match self {
-            Self::Here { session, .. } | Self::Connected { session, .. } => *session,
-        }
-    }
-
-    fn has_gone(&self) -> bool {
-        match self {
-            Self::Here { reply_to, .. } => reply_to.is_closed(),
-            Self::Connected { outbox, .. } => outbox.is_closed(),
-        }
-    }
-
-    /// Gives back what could not be delivered to a caller in this process. A connection that has gone takes its leases
-    /// with it.
-    fn answer(self, result: Result<Reply, QueueError>) -> Option<Reply> {
-        match self {
-            Self::Here { reply_to, .. } => reply_to.send(result).err().and_then(Result::ok),
-            Self::Connected { session, number, outbox } => {
-                if outbox.try_send(ReplyFrame { number, content: result }).is_err() {
-                    tracing::debug!(?session, "a client went before it had its answer");
-                }
-                None
-            }
-        }
-    }
-}
-
-/// A claim that found nothing yet.
-struct Waiting {
-    ask: ClaimRequest,
+/// A claim that has found no job yet.
+struct WaitingClaim {
+    request: ClaimRequest,
     /// In the monotonic time of this process, whatever the queue's clock says.
     until: Instant,
-    asker: Asker,
+    caller: Caller,
 }
 
-type Answers = Vec<(Asker, Result<Reply, QueueError>)>;
+/// The replies to send after the commit.
+type Replies = Vec<(Caller, Result<Reply, QueueError>)>;
 
 impl Owner {
     fn run(mut self, runtime: &tokio::runtime::Runtime) {
         loop {
-            if let Some(message) = self.linger() {
+            if let Some(message) = self.spin_for_next(SPIN_TIME) {
                 self.round(Some(message));
                 continue;
             }
@@ -160,17 +106,13 @@ impl Owner {
         if self.failed.is_none()
             && let Err(error) = self.ledger.close()
         {
-            tracing::warn!(%error, "the queue could not be sealed at its end; nothing is lost");
+            tracing::warn!(%error, "failed to close the queue; nothing acknowledged is lost");
         }
     }
 
-    /// Looks for the next message for a moment before it sleeps: who has just been answered often asks again at once, and
-    /// to wake a thread takes longer than that.
-    fn linger(&mut self) -> Option<Message> {
-        self.look_for(LINGER)
-    }
-
-    fn look_for(&mut self, time: Duration) -> Option<Message> {
+    /// Spins for the next message. A client that has just got its reply often asks again at once, and waking
+    /// a thread takes longer than that.
+    fn spin_for_next(&mut self, time: Duration) -> Option<Message> {
         let begun = Instant::now();
         while begun.elapsed() < time {
             if let Ok(message) = self.inbox.try_recv() {
@@ -181,11 +123,11 @@ impl Owner {
         None
     }
 
-    /// The next message of this round. Where the last round had more, their senders may be about to ask again: a moment
-    /// is waited for them, so that all share a commit.
-    fn gather(&mut self, taken: usize) -> Option<Message> {
+    /// Returns the next message of this round. If the last round had more messages than this one so far,
+    /// their senders may be about to ask again, so the round waits a moment: then all of them share a commit.
+    fn next_of_round(&mut self, taken: usize) -> Option<Message> {
         match self.inbox.try_recv() {
-            Err(_) if taken < self.expected => self.look_for(GATHERED),
+            Err(_) if taken < self.last_round_messages => self.spin_for_next(GROUP_COMMIT_WINDOW),
             received => received.ok(),
         }
     }
@@ -194,100 +136,111 @@ impl Owner {
         self.ledger.time((self.now_ms)())
     }
 
-    /// Until a delay, a lease or a group's interval ends, or a waiting claim's time is over.
+    /// Returns the time until a delay, a lease or a group's interval ends, or the time of a waiting claim is
+    /// over.
     fn time_to_next_wakeup(&self) -> Duration {
         if self.ledger.is_dirty() && self.failed.is_none() {
-            // Jobs were given back after the last commit; others may wait for them.
+            // Jobs were given back after the last commit; other claims may wait for them.
             return Duration::ZERO;
         }
-        let turns = self.waiting.iter().filter_map(|waiting| self.ledger.next_turn_ms(&waiting.ask));
+        let turns = self.waiting.iter().filter_map(|claim| self.ledger.next_turn_ms(&claim.request));
         let now = self.now();
         let next = turns.chain(self.ledger.next_wakeup_ms()).min();
-        // One millisecond at least: a turn that is due but was not taken must not spin.
+        // At least one millisecond: a turn that is due but was not taken must not make the owner spin.
         let due = next.map(|at| Duration::from_millis(at.saturating_sub(now).max(1)));
-        let over =
-            self.waiting.iter().map(|waiting| waiting.until.saturating_duration_since(Instant::now())).min();
-        due.into_iter().chain(over).min().unwrap_or(Duration::from_secs(3600))
+        let over = self.waiting.iter().map(|claim| claim.until.saturating_duration_since(Instant::now()));
+        due.into_iter().chain(over.min()).min().unwrap_or(IDLE_SLEEP)
     }
 
+    /// Applies messages, commits once, and replies.
     fn round(&mut self, first: Option<Message>) {
-        let mut answers = Vec::new();
+        let mut replies = Vec::new();
         let mut next = first;
         let mut taken = 0;
-        let mut done = Ok(());
+        let mut applied = Ok(());
         while let Some(message) = next.take() {
-            done = done.and_then(|()| self.handle(message, &mut answers));
+            applied = applied.and_then(|()| self.handle(message, &mut replies));
             taken += 1;
-            if taken < ROUND_MAX && self.ledger.dirty_bytes() < ROUND_BYTES_MAX {
-                next = self.gather(taken);
+            if taken < ROUND_MESSAGES_MAX && self.ledger.dirty_bytes() < ROUND_BYTES_MAX {
+                next = self.next_of_round(taken);
             }
         }
-        self.expected = taken;
+        self.last_round_messages = taken;
         let now = self.now();
-        let ended = done.and_then(|()| self.ledger.tick(now)).and_then(|()| self.serve_waiting(&mut answers));
-        self.commit(ended);
-        answers.into_iter().for_each(|(asker, result)| self.send(asker, result));
+        let applied =
+            applied.and_then(|()| self.ledger.tick(now)).and_then(|()| self.serve_waiting(&mut replies));
+        self.commit(applied);
+        replies.into_iter().for_each(|(caller, result)| self.reply(caller, result));
     }
 
-    fn commit(&mut self, before: Result<(), QueueError>) {
+    /// Commits, unless an earlier commit or this round has failed: a ledger that could not apply a message
+    /// must not be written.
+    fn commit(&mut self, applied: Result<(), QueueError>) {
         if self.failed.is_some() {
             return;
         }
         let ledger = &mut self.ledger;
-        let committed = before.and_then(|()| {
+        let committed = applied.and_then(|()| {
             // sled reports some kinds of damage by panicking.
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| ledger.commit()))
-                .unwrap_or_else(|_| Err(QueueError::Broken("sled panicked while it wrote".to_owned())))
+                .unwrap_or_else(|_| Err(QueueError::Broken("a panic while the log was written".to_owned())))
         });
         self.syncs.store(self.ledger.syncs(), Ordering::Relaxed);
         if let Err(error) = committed {
-            tracing::error!(%error, "the queue has stopped: nothing more is acknowledged");
+            tracing::error!(%error, "the queue has stopped: it acknowledges nothing more");
             self.failed = Some(error);
-            self.tell_failed.send_replace(true);
+            self.failure_sender.send_replace(true);
         }
     }
 
-    fn send(&mut self, asker: Asker, result: Result<Reply, QueueError>) {
+    fn reply(&mut self, caller: Caller, result: Result<Reply, QueueError>) {
         let result = match &self.failed {
             Some(error) => Err(error.clone()),
             None => result,
         };
-        let session = asker.session();
-        if let Some(Reply::Claimed(claimed)) = asker.answer(result) {
-            // Nobody waits for it any more: give the jobs back. The next round follows at once and writes it.
-            tracing::debug!(?session, "a granted claim was given back");
+        let session = caller.session();
+        if let Some(Reply::Claimed(claimed)) = caller.reply(result) {
+            // The next round follows at once and writes that the jobs are given back.
+            tracing::debug!(?session, "gave back a claim whose caller has gone");
             let now = self.now();
             for claim in claimed.claims {
                 if let Err(error) = self.ledger.fail(claim.lease, Nack::Release, now) {
-                    tracing::debug!(%error, "a claim that nobody waits for had ended already");
+                    tracing::debug!(%error, "a claim whose caller has gone had ended already");
                 }
             }
         }
     }
 
-    fn handle(&mut self, message: Message, answers: &mut Answers) -> Result<(), QueueError> {
+    /// Applies a message.
+    ///
+    /// # Errors
+    /// Returns an error if the ledger must not be used any more. Other errors are replies.
+    fn handle(&mut self, message: Message, replies: &mut Replies) -> Result<(), QueueError> {
         let now = self.now();
         self.ledger.tick(now)?;
         match message {
             Message::Call { request, reply_to } => {
-                self.ask(request, Asker::Here { session: self.session, reply_to }, answers)
+                let caller = Caller::InProcess { session: self.session, reply_to };
+                self.handle_request(request, caller, replies)
             }
             Message::Frame { session, connection, requests, outbox } => {
+                // The client has a newer connection, on which it repeats these requests.
                 if self.connections.get(&session) != Some(&connection) {
                     return Ok(());
                 }
                 requests.into_iter().try_for_each(|RequestFrame { number, content }| {
-                    let asker = Asker::Connected { session, number, outbox: outbox.clone() };
-                    self.ask(content, asker, answers)
+                    let caller = Caller::Connected { session, number, outbox: outbox.clone() };
+                    self.handle_request(content, caller, replies)
                 })
             }
-            Message::Connect { session, connection, held, attending, reply_to } => {
+            Message::Connect { session, connection, held, worker_lanes, reply_to } => {
                 self.connections.insert(session, connection);
-                self.ledger.rejoin(session, &held, &attending, REJOINED_LEASE_MS, now);
-                answers.push((Asker::Here { session, reply_to }, Ok(Reply::Done)));
+                self.ledger.rejoin(session, &held, &worker_lanes, REJOINED_LEASE_MS, now);
+                replies.push((Caller::InProcess { session, reply_to }, Ok(Reply::Done)));
                 Ok(())
             }
             Message::Disconnect { session, connection } => {
+                // The client is back on a newer connection, and keeps its leases.
                 if self.connections.get(&session) != Some(&connection) {
                     return Ok(());
                 }
@@ -298,73 +251,78 @@ impl Owner {
         }
     }
 
-    fn ask(&mut self, request: Request, asker: Asker, answers: &mut Answers) -> Result<(), QueueError> {
-        if let Request::Claim(ask) = request {
-            let until = Instant::now() + Duration::from_millis(ask.wait_ms).min(CLAIM_WAIT_MAX);
-            return self.claim(Waiting { ask, until, asker }, answers);
-        }
-        let now = self.now();
-        let result = apply(&mut self.ledger, asker.session(), request, now);
-        answers.push((asker, result));
+    fn handle_request(
+        &mut self,
+        request: Request,
+        caller: Caller,
+        replies: &mut Replies,
+    ) -> Result<(), QueueError> {
+        let (now, session) = (self.now(), caller.session());
+        let ledger = &mut self.ledger;
+        let result = match request {
+            Request::Claim(request) => {
+                let until = Instant::now() + Duration::from_millis(request.wait_ms).min(CLAIM_WAIT_MAX);
+                return self.claim(WaitingClaim { request, until, caller }, replies);
+            }
+            Request::Push(push) => ledger.push(push, now).map(Reply::Pushed),
+            Request::Extend { leases, lease_ms } => Ok(Reply::Lost(ledger.extend(leases, lease_ms, now))),
+            Request::Complete { lease, next } => ledger.complete(lease, next, now).map(|()| Reply::Done),
+            Request::PauseGroup { lease, for_ms } => {
+                ledger.pause_group(lease, for_ms, now).map(|()| Reply::Done)
+            }
+            Request::Pending { lane, groups } => Ok(Reply::Counts(ledger.pending_in(lane, &groups))),
+            Request::Fail { lease, nack } => ledger.fail(lease, nack, now).map(|()| Reply::Done),
+            Request::RegisterWorker { lane, registration } => {
+                ledger.register_worker(session, lane, registration);
+                Ok(Reply::Done)
+            }
+            Request::Stats => Ok(Reply::Stats(ledger.stats())),
+            Request::Details => Ok(Reply::Details(ledger.details(now))),
+            Request::Cursors => Ok(Reply::Cursors(ledger.cursors())),
+            Request::List { selection, after, limit } => {
+                ledger.list(&selection, after, limit, now).map(Reply::Jobs)
+            }
+            Request::Retry(selection) => ledger.retry(&selection, now).map(Reply::Count),
+            Request::Drop(selection) => ledger.drop_jobs(&selection, now).map(Reply::Count),
+            Request::SetPaused { lane, pause } => {
+                ledger.set_paused(lane, pause);
+                Ok(Reply::Done)
+            }
+        };
+        replies.push((caller, result));
         Ok(())
     }
 
-    /// Answers a claim, or lets it wait.
-    fn claim(&mut self, waiting: Waiting, answers: &mut Answers) -> Result<(), QueueError> {
+    /// Serves a claim, or keeps it waiting.
+    fn claim(&mut self, claim: WaitingClaim, replies: &mut Replies) -> Result<(), QueueError> {
         let now = self.now();
-        let claimed = match self.ledger.claim(waiting.asker.session(), &waiting.ask, now) {
+        let claimed = match self.ledger.claim(claim.caller.session(), &claim.request, now) {
             Err(QueueError::Invalid(why)) => {
-                answers.push((waiting.asker, Err(QueueError::Invalid(why))));
+                replies.push((claim.caller, Err(QueueError::Invalid(why))));
                 return Ok(());
             }
+            // Any other error comes after jobs have left their groups, so the ledger must not be used any
+            // more.
             claimed => claimed?,
         };
-        let is_over = waiting.until <= Instant::now()
+        let is_over = claim.until <= Instant::now()
             || matches!(claimed.lane_status, LaneStatus::Drained | LaneStatus::Resting);
         if !claimed.claims.is_empty() || is_over || self.failed.is_some() {
-            answers.push((waiting.asker, Ok(Reply::Claimed(claimed))));
+            replies.push((claim.caller, Ok(Reply::Claimed(claimed))));
         } else {
-            self.waiting.push_back(waiting);
+            self.waiting.push_back(claim);
         }
         Ok(())
     }
 
-    fn serve_waiting(&mut self, answers: &mut Answers) -> Result<(), QueueError> {
-        for waiting in std::mem::take(&mut self.waiting) {
-            if !waiting.asker.has_gone() {
-                self.claim(waiting, answers)?;
+    /// Serves the waiting claims, the longest-waiting one first.
+    fn serve_waiting(&mut self, replies: &mut Replies) -> Result<(), QueueError> {
+        for claim in std::mem::take(&mut self.waiting) {
+            if !claim.caller.is_gone() {
+                self.claim(claim, replies)?;
             }
         }
         Ok(())
-    }
-}
-
-/// Does everything but claims, which wait.
-fn apply(ledger: &mut Ledger, session: Session, request: Request, now: Millis) -> Result<Reply, QueueError> {
-    match request {
-        Request::Push(push) => ledger.push(push, now).map(Reply::Pushed),
-        Request::Claim(ask) => ledger.claim(session, &ask, now).map(Reply::Claimed),
-        Request::Extend { leases, lease_ms } => Ok(Reply::Lost(ledger.extend(leases, lease_ms, now))),
-        Request::Complete { lease, next } => ledger.complete(lease, next, now).map(|()| Reply::Done),
-        Request::PauseGroup { lease, for_ms } => ledger.pause_group(lease, for_ms, now).map(|()| Reply::Done),
-        Request::Pending { lane, groups } => Ok(Reply::Counts(ledger.pending_in(lane, &groups))),
-        Request::Fail { lease, nack } => ledger.fail(lease, nack, now).map(|()| Reply::Done),
-        Request::RegisterWorker { lane, registration } => {
-            ledger.register_worker(session, lane, registration);
-            Ok(Reply::Done)
-        }
-        Request::Stats => Ok(Reply::Stats(ledger.stats())),
-        Request::Details => Ok(Reply::Details(ledger.details(now))),
-        Request::Cursors => Ok(Reply::Cursors(ledger.cursors())),
-        Request::List { selection, after, limit } => {
-            ledger.list(&selection, after, limit, now).map(Reply::Jobs)
-        }
-        Request::Retry(selection) => ledger.retry(&selection, now).map(Reply::Count),
-        Request::Drop(selection) => ledger.drop_jobs(&selection, now).map(Reply::Count),
-        Request::SetPaused { lane, pause } => {
-            ledger.set_paused(lane, pause);
-            Ok(Reply::Done)
-        }
     }
 }
 
@@ -380,27 +338,24 @@ mod tests {
     };
 
     use super::*;
-    use crate::{
-        directory::{Owned, QueueDirectory},
-        transport::client::QueueClient,
-    };
+    use crate::{directory::QueueDirectory, transport::client::QueueClient};
 
     fn push(key: &str) -> Push {
         Push { jobs: vec![NewJob::new(Lane::Store, key, &key)], cursor: None }
     }
 
-    /// Owns the queue in a directory; its tail is written to `medium` where one is given.
+    /// Owns the queue in a directory. Its write-ahead log is written to `medium`, if one is given.
     fn own(run: &Path, medium: Option<&str>) -> Owned {
         let tune = |ledger: &mut Ledger| {
             if let Some(medium) = medium {
-                ledger.write_tail_to(File::options().write(true).open(medium).unwrap());
+                ledger.write_wal_to(File::options().write(true).open(medium).unwrap());
             }
         };
         let owned = QueueDirectory::of(run).own_tuned(Durability::Power, 100, Arc::new(|| 1_000), tune);
         owned.unwrap().expect("nobody else owns it")
     }
 
-    /// What becomes of pushes to a medium that takes nothing, and what the next owner finds.
+    /// Returns the errors of pushes to a medium that takes nothing, after the next owner has found the rest.
     async fn push_to(medium: &str) -> [QueueError; 2] {
         let run = tempfile::tempdir().unwrap();
         let (link, thread) = own(run.path(), None);

@@ -1,6 +1,6 @@
 //! How clients reach the owner of the queue.
 //!
-//! * [`client`]: the `JobQueue` over anything that carries a [`request`];
+//! * [`client`]: `JobQueue` and `QueueAdmin` over anything that carries a [`request`];
 //! * [`local`]: carries requests within the owner's process;
 //! * [`broker`]: serves an owner on a Unix socket; [`socket`] reaches it, starts it and replaces it;
 //! * `wire`: the frames on that socket.

@@ -1,71 +1,89 @@
-//! From memory to the log: to the tail at each commit, to the database when the tail is full.
+//! Writes the changes since the last commit to the write-ahead log.
 
 use flow::{job::JobId, queue::QueueError};
 
 use super::{
-    Dirty, Ledger, TEXT_IN_MEMORY_BYTES,
-    jobs::{ContentAt, Slot, Unwritten},
-    origin_of, progress_of,
+    CONTENT_IN_MEMORY_BYTES, Dirty, Ledger,
+    arena::Slot,
+    jobs::{ContentAt, Unwritten},
+    transitions::{origin_of, progress_of},
 };
-use crate::{
-    log::entry::{Entries, Entry, begin_group, place, put_delta, put_full, put_setting, put_tombstone},
-    log::{EntryLocation, GroupPlace},
+use crate::log::{
+    entry::{begin_group, offset_u32, put_delta, put_full, put_setting, put_tombstone},
+    usage::{EntryLocation, GroupPlace},
 };
 
-/// A group that is folded takes no further entry from this size on; packed, it is about what is forced at a time.
-const FOLDED_GROUP_BYTES: usize = 192 << 10;
-/// How many sparse groups are cleaned with a fold, and about how much of them.
-const CLEANED_GROUPS_MAX: usize = 64;
-const CLEANED_BYTES_MAX: u64 = 8 << 20;
+/// The jobs with entries in the write-ahead log. Some may be there twice, others have no entry there any
+/// more.
+#[derive(Debug, Default)]
+pub(super) struct RecentEntries {
+    pub(super) jobs: Vec<Slot>,
+    pub(super) ended: Vec<JobId>,
+    pub(super) dropped: Vec<JobId>,
+}
+
+/// A commit group that is being written.
+pub(super) struct GroupBuilder {
+    pub(super) number: u64,
+    pub(super) bytes: Vec<u8>,
+    /// The length of its head.
+    head_bytes: usize,
+}
+
+impl GroupBuilder {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.bytes.len() == self.head_bytes
+    }
+}
 
 impl Ledger {
-    /// How many bytes have changed since the last commit, about.
+    /// Returns an estimate of the bytes that have changed since the last commit.
     #[must_use]
     pub const fn dirty_bytes(&self) -> usize {
         self.dirty.bytes
     }
 
-    /// How long the tail may grow before it is folded, and how many bytes of waste the database may hold besides as many
-    /// as count; 4 MiB each unless set otherwise.
-    pub const fn set_room(&mut self, tail_bytes: u64, slack_bytes: u64) {
-        self.log.tail.bytes_full = tail_bytes;
-        self.log.table.slack = slack_bytes;
+    /// Sets the size of the write-ahead log at which a checkpoint is made, and the number of bytes that the
+    /// database may waste besides as many as count. Both are 4 MiB by default.
+    pub const fn set_room(&mut self, wal_bytes: u64, slack_bytes: u64) {
+        self.log.wal.capacity_bytes = wal_bytes;
+        self.log.slack_bytes = slack_bytes;
     }
 
     #[cfg(test)]
-    pub(crate) fn write_tail_to(&mut self, file: std::fs::File) {
-        self.log.tail.write_to(file);
+    pub(crate) fn write_wal_to(&mut self, file: std::fs::File) {
+        self.log.wal.write_to(file);
     }
 
-    /// Whether anything is to be written.
+    /// Returns whether there is anything to write.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
-        let Dirty { jobs, ended, gone, settings, bytes: _, force: _ } = &self.dirty;
-        !(jobs.is_empty() && ended.is_empty() && gone.is_empty() && settings.is_empty())
+        let Dirty { jobs, ended, dropped, settings, bytes: _, fsync: _ } = &self.dirty;
+        !(jobs.is_empty() && ended.is_empty() && dropped.is_empty() && settings.is_empty())
     }
 
-    /// Makes everything since the last commit durable; claims only over the death of this process, since nobody who
-    /// could hold one survives that of the machine.
+    /// Makes everything since the last commit durable. Claims alone are not forced to the medium: nobody who
+    /// could hold a lease survives the death of the machine.
     ///
     /// # Errors
-    /// [`QueueError::DiskFull`] or [`QueueError::Broken`]: the ledger must be dropped then, and nothing be acknowledged.
+    /// Returns [`QueueError::DiskFull`] or [`QueueError::Broken`] if the log cannot be written. The ledger
+    /// must be dropped then, and nothing be acknowledged.
     pub fn commit(&mut self) -> Result<(), QueueError> {
         if !self.is_dirty() {
             return Ok(());
         }
         let settings = std::mem::take(&mut self.dirty.settings);
-        if !self.log.tail.has_room(self.dirty.bytes) {
+        if !self.log.wal.has_room(self.dirty.bytes) {
             self.log.settings.extend(settings);
-            return self.fold();
+            return self.checkpoint();
         }
-        let mut group = begin_group(self.now_ms);
-        group.reserve(self.dirty.bytes);
-        settings.iter().for_each(|(key, value)| put_setting(&mut group, key, value));
+        let mut group = self.begin_group();
+        group.bytes.reserve(self.dirty.bytes);
+        settings.iter().for_each(|(key, value)| put_setting(&mut group.bytes, key, value));
         self.log.settings.extend(settings);
-        let Dirty { jobs, ended, gone, force, .. } = std::mem::take(&mut self.dirty);
-        let mut group = Building::at(self.begin(GroupPlace::Wal), group);
-        self.recent.gone.extend(&gone);
-        self.put_tombstone(&mut group, gone);
+        let Dirty { jobs, ended, dropped, fsync, .. } = std::mem::take(&mut self.dirty);
+        self.recent.dropped.extend(&dropped);
+        self.put_tombstones(&mut group, dropped);
         self.recent.jobs.extend(&jobs);
         for slot in jobs {
             self.put_live(&mut group, slot)?;
@@ -74,244 +92,78 @@ impl Ledger {
         for (id, entry) in ended {
             self.put_ended(&mut group, id, &entry);
         }
-        self.log.append(group.bytes, force)
+        self.log.append(group.bytes, fsync)
     }
 
-    /// Writes to the database what has changed and what of the tail and of sparse groups counts; the tail begins anew.
-    pub(super) fn fold(&mut self) -> Result<(), QueueError> {
-        self.keep_recent();
-        self.clean()?;
-        let Dirty { jobs, ended, gone, .. } = std::mem::take(&mut self.dirty);
-        let mut group = self.begin_folded();
-        self.put_tombstone(&mut group, gone);
-        for slot in jobs {
-            self.put_live(&mut group, slot)?;
-            group = self.end_full(group)?;
-        }
-        for (id, entry) in ended {
-            self.put_ended(&mut group, id, &entry);
-            group = self.end_full(group)?;
-        }
-        self.end_folded(group)?;
-        self.log.end_fold()
-    }
-
-    /// Marks what of the tail counts.
-    fn keep_recent(&mut self) {
-        let Recent { jobs, ended, gone } = std::mem::take(&mut self.recent);
-        let folded = self.log.folded;
-        for slot in jobs {
-            let Some(job) = self.jobs.get(slot) else { continue };
-            if job.whole.group() > folded {
-                self.mark(slot, Unwritten::Full);
-            } else if job.course.group() > folded {
-                self.mark(slot, Unwritten::Delta);
-            }
-        }
-        for id in ended {
-            let Some(ended) = self.jobs.ended(id) else { continue };
-            let from = ended.offset as usize;
-            if let Some(group) = self.log.recent.get(&ended.home.group()) {
-                let entry = &group[from..from + ended.home.bytes() as usize];
-                self.dirty.ended.entry(id).or_insert_with(|| entry.to_vec());
-            }
-        }
-        let may_come_back = |id: &JobId| !self.jobs.knows(*id);
-        self.dirty.gone.extend(gone.into_iter().filter(may_come_back));
-    }
-
-    fn begin(&mut self, place: GroupPlace) -> u64 {
+    /// Begins the newest commit group.
+    pub(super) fn begin_group(&mut self) -> GroupBuilder {
         self.log.newest += 1;
-        self.log.table.add(self.log.newest, place);
-        self.log.newest
+        let (number, bytes) = (self.log.newest, begin_group(self.now_ms));
+        // That of a checkpoint is placed in the database once its size and its checksum are known.
+        self.log.usage.add_group(number, GroupPlace::Wal);
+        GroupBuilder { number, head_bytes: bytes.len(), bytes }
     }
 
-    /// The size and the checksum of the group are not known yet.
-    fn begin_folded(&mut self) -> Building {
-        let number = self.begin(GroupPlace::Wal);
-        Building::at(number, begin_group(self.now_ms))
-    }
-
-    fn end_full(&mut self, group: Building) -> Result<Building, QueueError> {
-        if group.bytes.len() < FOLDED_GROUP_BYTES {
-            return Ok(group);
-        }
-        self.end_folded(group)?;
-        Ok(self.begin_folded())
-    }
-
-    fn end_folded(&mut self, group: Building) -> Result<(), QueueError> {
-        let Building { number, bytes, begun } = group;
-        if bytes.len() == begun {
-            self.log.table.review(number);
-            return Ok(());
-        }
-        let written = self.log.disk.write_group(number, &bytes)?;
-        self.log.table.settle(number, place(bytes.len()), written);
-        Ok(())
-    }
-
-    fn put_tombstone(&mut self, group: &mut Building, gone: impl IntoIterator<Item = JobId>) {
-        // First in a group, since a job of the same name may have come after.
-        for id in gone {
+    /// Appends tombstones. They come first in a group: a job with the same id may have been pushed since.
+    pub(super) fn put_tombstones(
+        &mut self,
+        group: &mut GroupBuilder,
+        dropped: impl IntoIterator<Item = JobId>,
+    ) {
+        for id in dropped {
             put_tombstone(&mut group.bytes, id);
-            self.log.table.hold_gone(group.number);
+            self.log.usage.count_tombstone(group.number);
         }
     }
 
-    /// Appends what of a live job is not on the disk, and counts it in the place of what was there.
-    fn put_live(&mut self, group: &mut Building, slot: Slot) -> Result<(), QueueError> {
+    /// Appends the part of a live job that the log does not hold yet. Counts the new entry before it releases
+    /// the one that is replaced, so that the new group is not taken for dead.
+    pub(super) fn put_live(&mut self, group: &mut GroupBuilder, slot: Slot) -> Result<(), QueueError> {
+        // The job may have ended since it was marked.
         let Some(job) = self.jobs.get(slot) else { return Ok(()) };
         let from = group.bytes.len();
-        let bytes = &mut group.bytes;
-        let course = progress_of(job, self.phase(job));
-        let text_offset = match (job.unwritten, &job.text) {
-            (Unwritten::Nothing, _) => return Ok(()),
-            (Unwritten::Delta, _) => {
-                put_delta(bytes, job.id, &course);
+        let progress = progress_of(job, self.phase(job));
+        let content_offset = match job.unwritten {
+            // It is in the list twice, or another job has its slot by now, which is in the list itself.
+            Unwritten::Nothing => return Ok(()),
+            Unwritten::Delta => {
+                put_delta(&mut group.bytes, job.id, &progress);
                 None
             }
-            (Unwritten::Full, text) => {
-                let name = self.lanes[job.lane.index()].group(job.group).name.as_ref();
-                let origin = origin_of(job, name.map(|name| name.0.as_str()));
-                Some(place(match text {
-                    ContentAt::Memory(text) => put_full(bytes, &origin, &course, text),
-                    ContentAt::Log { .. } => put_full(bytes, &origin, &course, &self.text(slot)?),
-                }))
+            Unwritten::Full => {
+                let origin = origin_of(job, self.lanes[job.lane.index()].group(job.group).name());
+                let content = self.content(slot)?;
+                Some(offset_u32(put_full(&mut group.bytes, &origin, &progress, &content)))
             }
         };
-        let home = EntryLocation::new(group.number, group.bytes.len() - from);
-        let Some(job) = self.jobs.get_mut(slot) else { return Ok(()) };
-        let table = &mut self.log.table;
-        table.hold(home);
-        table.release(std::mem::take(&mut job.course));
+        let location = EntryLocation::new(group.number, group.bytes.len() - from);
+        let job = &mut self.jobs[slot];
+        let usage = &mut self.log.usage;
+        usage.count(location);
+        // A full entry holds the progress too, so the delta goes in either case.
+        usage.release(std::mem::take(&mut job.delta_entry));
         job.unwritten = Unwritten::Nothing;
-        let Some(offset) = text_offset else {
-            job.course = home;
+        let Some(offset) = content_offset else {
+            job.delta_entry = location;
             return Ok(());
         };
-        table.release(std::mem::replace(&mut job.whole, home));
-        let length = match &job.text {
-            ContentAt::Memory(text) if text.len() <= TEXT_IN_MEMORY_BYTES => return Ok(()),
-            ContentAt::Memory(text) => place(text.len()),
+        usage.release(std::mem::replace(&mut job.full_entry, location));
+        let length = match &job.content {
+            ContentAt::Memory(content) if content.len() <= CONTENT_IN_MEMORY_BYTES => return Ok(()),
+            ContentAt::Memory(content) => offset_u32(content.len()),
             ContentAt::Log { length, .. } => *length,
         };
-        job.text = ContentAt::Log { offset, length };
+        job.content = ContentAt::Log { offset, length };
         Ok(())
     }
 
-    fn put_ended(&mut self, group: &mut Building, id: JobId, entry: &[u8]) {
-        let Some(ended) = self.jobs.ended_mut(id) else { return };
-        let home = EntryLocation::new(group.number, entry.len());
-        self.log.table.hold(home);
-        self.log.table.release(std::mem::replace(&mut ended.home, home));
-        ended.offset = place(group.bytes.len());
+    /// Appends the full entry of an ended job.
+    pub(super) fn put_ended(&mut self, group: &mut GroupBuilder, id: JobId, entry: &[u8]) {
+        let ended = self.ended.by_id_mut(id).expect("the entry is forgotten when the job is removed");
+        let location = EntryLocation::new(group.number, entry.len());
+        self.log.usage.count(location);
+        self.log.usage.release(std::mem::replace(&mut ended.location, location));
+        ended.offset = offset_u32(group.bytes.len());
         group.bytes.extend_from_slice(entry);
-    }
-
-    /// Marks what counts in sparse groups, so that it is written again and they die.
-    fn clean(&mut self) -> Result<(), QueueError> {
-        let (mut cleaned, mut before) = (0, None);
-        for _ in 0..CLEANED_GROUPS_MAX {
-            let wasteful = self.log.table.wasteful();
-            let Some(number) = wasteful.filter(|number| before != Some(*number)) else { return Ok(()) };
-            before = Some(number);
-            if self.log.recent.contains_key(&number) {
-                continue;
-            }
-            cleaned += self.log.table.live_bytes(number);
-            let bytes = self.log.disk.group(number)?;
-            self.keep_all(number, &bytes)?;
-            self.log.table.release_gone(number);
-            if cleaned >= CLEANED_BYTES_MAX {
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
-    fn keep_all(&mut self, number: u64, bytes: &[u8]) -> Result<(), QueueError> {
-        let damaged = |why| QueueError::Broken(format!("commit group {number} is damaged: {why}"));
-        for entry in Entries::of(bytes).map_err(damaged)? {
-            let (offset, bytes, entry) = entry.map_err(damaged)?;
-            self.keep(number, offset, bytes, entry)?;
-        }
-        Ok(())
-    }
-
-    /// Marks an entry of a group that is being cleaned, if it counts.
-    fn keep(&mut self, number: u64, offset: u32, bytes: &[u8], entry: Entry<'_>) -> Result<(), QueueError> {
-        match entry {
-            Entry::Full { origin, text, .. } => {
-                let key = crate::log::entry::decode_content(text).map_err(QueueError::Broken)?.key;
-                let id = JobId::of(origin.lane, key);
-                if let Some(slot) = self.jobs.find(id) {
-                    if self.jobs.get(slot).is_some_and(|job| job.whole.group() == number) {
-                        self.mark(slot, Unwritten::Full);
-                    }
-                } else if let Some(ended) = self.jobs.ended(id)
-                    && ended.home.group() == number
-                    && ended.offset == offset
-                {
-                    self.dirty.bytes += bytes.len();
-                    self.dirty.ended.entry(id).or_insert_with(|| bytes.to_vec());
-                }
-            }
-            Entry::Delta { id, .. } => {
-                let id = self.id_now(id);
-                if let Some(slot) = self.jobs.find(id)
-                    && self.jobs.get(slot).is_some_and(|job| job.course.group() == number)
-                {
-                    self.mark(slot, Unwritten::Delta);
-                }
-            }
-            Entry::Tombstone { id } => {
-                let id = self.id_now(id);
-                let may_come_back = self.log.table.needs_gone(number) && !self.jobs.knows(id);
-                if may_come_back {
-                    self.dirty.gone.insert(id);
-                }
-            }
-            // Kept in memory until it is folded.
-            Entry::Setting { .. } => {}
-        }
-        Ok(())
-    }
-
-    fn id_now(&self, id: JobId) -> JobId {
-        self.renamed.get(&id).copied().unwrap_or(id)
-    }
-
-    /// Ends the ledger well. Everything acknowledged is durable without it.
-    ///
-    /// # Errors
-    /// Those of a commit.
-    pub fn close(mut self) -> Result<(), QueueError> {
-        self.log.settings.extend(std::mem::take(&mut self.dirty.settings));
-        self.fold()?;
-        self.log.disk.close(self.log.newest, &self.log.table.checksums())
-    }
-}
-
-/// What may have its place in the tail, some of it perhaps more than once, or no longer.
-#[derive(Debug, Default)]
-pub(super) struct Recent {
-    pub(super) jobs: Vec<Slot>,
-    pub(super) ended: Vec<JobId>,
-    pub(super) gone: Vec<JobId>,
-}
-
-/// A group that is being written.
-struct Building {
-    number: u64,
-    bytes: Vec<u8>,
-    /// How long it was at first.
-    begun: usize,
-}
-
-impl Building {
-    const fn at(number: u64, bytes: Vec<u8>) -> Self {
-        let begun = bytes.len();
-        Self { number, bytes, begun }
     }
 }

@@ -1,18 +1,21 @@
-//! All jobs in memory: live ones in full but for large texts, ended ones as where they lie.
+//! A job in memory: live ones in full except for large contents, ended ones as the location of their entry.
 //!
-//! A live job takes 112 bytes here, about 10 in the index and 8 to 16 in its line; its text comes on top while it is small.
-//! An ended one takes 32 and about 10.
+//! A live job takes 112 bytes here, about 10 in the index and 8 to 16 in its queue, and its content while
+//! that is small. An ended one takes 32 and about 10.
 
-pub(super) use super::arena::Slot;
-use super::{
-    arena::{Arena, OfJob},
-    scheduler::GroupId,
-};
-use crate::{log::EntryLocation, log::entry::RetryState, session::SessionId};
 use flow::{
     clock::Millis,
     job::{JobId, Priority, State},
     lane::Lane,
+};
+
+use super::{arena::OfJob, scheduler::GroupId};
+use crate::{
+    log::{
+        entry::{Origin, RetryState},
+        usage::EntryLocation,
+    },
+    session::SessionId,
 };
 
 /// A live job.
@@ -22,17 +25,18 @@ pub(super) struct Job {
     pub(super) sequence: u64,
     pub(super) pushed_ms: Millis,
     pub(super) changed_ms: Millis,
-    /// When its delay or its lease ends.
+    /// The time at which its delay or its lease ends.
     pub(super) due_ms: Millis,
-    /// Where its whole entry lies, and its course where that is another entry.
-    pub(super) whole: EntryLocation,
-    pub(super) course: EntryLocation,
-    pub(super) text: ContentAt,
+    pub(super) full_entry: EntryLocation,
+    /// The location of its latest delta, if it has one.
+    pub(super) delta_entry: EntryLocation,
+    pub(super) content: ContentAt,
     pub(super) retry_state: Option<Box<RetryState>>,
     pub(super) group: GroupId,
-    /// Set anew with every state it enters: tells the entry that is meant for it from those that were overtaken.
+    /// Changes with every state that the job enters. Entries of queues and timers with another stamp are
+    /// stale.
     pub(super) stamp: u32,
-    /// Who has it, while it is leased.
+    /// The session that has it, while it is leased.
     pub(super) session: SessionId,
     pub(super) attempts: u32,
     pub(super) attempts_before: u32,
@@ -42,16 +46,18 @@ pub(super) struct Job {
     pub(super) unwritten: Unwritten,
 }
 
-/// Where the text of a job is.
+/// The place of a job's content.
 #[derive(Debug)]
 pub(super) enum ContentAt {
-    /// In memory.
     Memory(Box<[u8]>),
-    /// In the group of its whole entry.
-    Log { offset: u32, length: u32 },
+    /// In the commit group of the job's full entry.
+    Log {
+        offset: u32,
+        length: u32,
+    },
 }
 
-/// What of a job is not on the disk as it is in memory.
+/// The part of a job that the log does not hold yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Unwritten {
     Nothing,
@@ -60,21 +66,47 @@ pub(super) enum Unwritten {
 }
 
 impl Job {
+    /// Creates a job that is ready and was never claimed. `group` is the id of `origin.group`.
+    pub(super) const fn new(id: JobId, origin: &Origin<'_>, group: GroupId, content: ContentAt) -> Self {
+        let Origin { lane, group: _, priority, sequence, pushed_ms, attempts_before } = *origin;
+        Self {
+            id,
+            sequence,
+            pushed_ms,
+            changed_ms: pushed_ms,
+            due_ms: 0,
+            full_entry: EntryLocation::NONE,
+            delta_entry: EntryLocation::NONE,
+            content,
+            retry_state: None,
+            group,
+            stamp: 0,
+            session: SessionId(0),
+            attempts: 0,
+            attempts_before,
+            priority,
+            lane,
+            state: State::Ready,
+            unwritten: Unwritten::Nothing,
+        }
+    }
+
     pub(super) fn retry_state_mut(&mut self) -> &mut RetryState {
         self.retry_state.get_or_insert_default()
     }
 
-    /// The number of its latest attempt, as leases have it.
-    pub(super) const fn token(&self) -> u32 {
+    /// Returns the number of its latest attempt, as leases have it.
+    pub(super) const fn attempt_number(&self) -> u32 {
         self.attempts_before.saturating_add(self.attempts)
     }
 }
 
-/// Where an ended job lies.
+/// The location of an ended job.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ended {
+pub(super) struct EndedJob {
     pub(super) id: JobId,
-    pub(super) home: EntryLocation,
+    pub(super) location: EntryLocation,
+    /// The offset of its full entry in the commit group.
     pub(super) offset: u32,
     pub(super) lane: Lane,
     pub(super) state: State,
@@ -86,70 +118,9 @@ impl OfJob for Job {
     }
 }
 
-impl OfJob for Ended {
+impl OfJob for EndedJob {
     fn id(&self) -> JobId {
         self.id
-    }
-}
-
-/// All of them.
-#[derive(Debug, Default)]
-pub(super) struct Jobs {
-    live: Arena<Job>,
-    ended: Arena<Ended>,
-}
-
-impl Jobs {
-    pub(super) fn get(&self, slot: Slot) -> Option<&Job> {
-        self.live.get(slot)
-    }
-
-    pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut Job> {
-        self.live.get_mut(slot)
-    }
-
-    pub(super) fn find(&self, id: JobId) -> Option<Slot> {
-        self.live.find(id)
-    }
-
-    pub(super) fn ended(&self, id: JobId) -> Option<&Ended> {
-        self.ended.get(self.ended.find(id)?)
-    }
-
-    pub(super) fn ended_mut(&mut self, id: JobId) -> Option<&mut Ended> {
-        self.ended.get_mut(self.ended.find(id)?)
-    }
-
-    pub(super) fn knows(&self, id: JobId) -> bool {
-        self.find(id).is_some() || self.ended(id).is_some()
-    }
-
-    /// Adds a job whose id no other has.
-    pub(super) fn insert(&mut self, job: Job) -> Slot {
-        self.live.insert(job)
-    }
-
-    pub(super) fn remove(&mut self, slot: Slot) -> Option<Job> {
-        self.live.remove(slot)
-    }
-
-    /// Adds an ended job whose id no other has.
-    pub(super) fn insert_ended(&mut self, ended: Ended) {
-        self.ended.insert(ended);
-    }
-
-    pub(super) fn remove_ended(&mut self, id: JobId) -> Option<Ended> {
-        self.ended.remove(self.ended.find(id)?)
-    }
-
-    /// All live ones, in no order.
-    pub(super) fn live(&self) -> impl Iterator<Item = (Slot, &Job)> {
-        self.live.iter()
-    }
-
-    /// All ended ones, in no order.
-    pub(super) fn all_ended(&self) -> impl Iterator<Item = &Ended> {
-        self.ended.iter().map(|(_, ended)| ended)
     }
 }
 
@@ -158,8 +129,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_takes_as_much_memory_as_is_said() {
+    fn a_job_takes_as_much_memory_as_the_docs_say() {
         assert_eq!(size_of::<Option<Job>>(), 112);
-        assert_eq!(size_of::<Option<Ended>>(), 32);
+        assert_eq!(size_of::<Option<EndedJob>>(), 32);
     }
 }

@@ -1,236 +1,99 @@
-//! From the log to memory.
+//! Rebuilds the jobs in memory from the commit groups of the log.
 
-use std::{collections::BTreeMap, panic::AssertUnwindSafe};
+use std::{collections::BTreeMap, io::ErrorKind};
 
 use flow::{
     clock::Millis,
     job::{JobId, State},
-    lane::Lane,
-    queue::{Cursor, QueueError},
+    queue::QueueError,
 };
-
 use hashbrown::HashMap;
 
 use super::{
-    Dirty, Ledger, REJOIN_MS, TEXT_IN_MEMORY_BYTES,
-    commit::Recent,
-    jobs::{ContentAt, Ended, Job, Jobs, Slot, Unwritten},
+    CONTENT_IN_MEMORY_BYTES,
+    arena::Arena,
+    jobs::{ContentAt, EndedJob, Job},
     scheduler::LaneScheduler,
     sessions::Sessions,
 };
 use crate::{
-    log::chunks::Joined,
-    log::database::{Database, GroupChunks, StoredGroup, failed},
-    log::entry::{Entries, Entry, Origin, Phase, Progress, TOMBSTONE_BYTES, decode_content, place},
-    log::wal::Wal,
-    log::{EntryLocation, GroupPlace, Log, QueueTime, Usage},
-    session::SessionId,
+    error::storage_error,
+    log::{
+        chunks::Joined,
+        database::{Database, GroupChunks, StoredGroup},
+        entry::{Entries, Entry, Origin, Phase, Progress, decode_content, offset_u32},
+        usage::{EntryLocation, GroupPlace, Usage},
+        wal::Wal,
+    },
 };
 
-/// The key of the setting that holds how far the queue's time is ahead of the wall clock.
-const AHEAD: &[u8] = b"t";
-
-impl Ledger {
-    /// Reads everything from the disk, and switches to the copy that was read.
-    ///
-    /// # Errors
-    /// [`QueueError::Damaged`] where something is missing, damaged or of an unknown format; what the disk was copied from
-    /// is left as it is. [`QueueError::DiskFull`], [`QueueError::Broken`] where the copy cannot be written.
-    pub fn load(disk: Database, capacity: usize, wall_ms: Millis) -> Result<Self, QueueError> {
-        let mut replay = Replay::default();
-        let tail = Wal::of(disk.directory(), disk.durability);
-        // sled reports some kinds of damage by panicking.
-        let read = std::panic::catch_unwind(AssertUnwindSafe(|| replay.read(&disk, &tail)));
-        read.unwrap_or_else(|_| Err(disk.damaged("sled panicked while it read it")))?;
-        let timeline = QueueTime::from(replay.latest_ms, 0, wall_ms);
-        let latest_ms = replay.latest_ms;
-        let Replay { jobs, lanes, sessions, table, recent, settings, folded, newest, renamed, .. } = replay;
-        let mut ledger = Self {
-            log: Log { disk, tail, table, recent, settings, folded, newest },
-            timeline,
-            now_ms: timeline.at(wall_ms),
-            capacity: capacity as u64,
-            jobs,
-            lanes,
-            wakeups: Default::default(),
-            sessions,
-            renamed,
-            cursors: BTreeMap::new(),
-            unfed: 0,
-            sequence: replay.sequence,
-            attempts_used: 0,
-            attempts_max: replay.attempts_max,
-            dirty: Dirty::default(),
-            recent: Recent::default(),
-            events: Default::default(),
-            listing: None,
-        };
-        let ahead_before_ms = ledger.load_settings()?;
-        ledger.timeline = QueueTime::from(latest_ms, ahead_before_ms, wall_ms);
-        ledger.now_ms = ledger.timeline.at(wall_ms);
-        ledger.take_over(&replay.unfinished, replay.gone)?;
-        ledger.index_all();
-        ledger.adopt_leases()?;
-        ledger.tick(ledger.now_ms)?;
-        if let Some(ahead_ms) = ledger.timeline.ahead_ms().filter(|ahead_ms| *ahead_ms != ahead_before_ms) {
-            ledger.set(AHEAD.to_vec(), &ahead_ms);
-        }
-        Ok(ledger)
-    }
-
-    /// Folds the tail into the copy, and switches to it.
-    fn take_over(&mut self, unfinished: &[(u64, u16)], gone: Vec<JobId>) -> Result<(), QueueError> {
-        for group in unfinished {
-            self.log.disk.fold(self.log.newest, [], &[*group])?;
-        }
-        self.recent.jobs = self.jobs.live().map(|(slot, _)| slot).collect();
-        self.recent.ended = self.jobs.all_ended().map(|ended| ended.id).collect();
-        self.recent.gone = gone;
-        self.fold()?;
-        self.log.disk.switch(self.log.newest)?;
-        let opened = self.log.tail.open(self.log.folded);
-        opened.map_err(|error| failed("open", self.log.disk.directory(), &error))
-    }
-
-    /// Loads the settings, and returns how far the queue's time was ahead of the wall clock.
-    fn load_settings(&mut self) -> Result<Millis, QueueError> {
-        let mut ahead_ms = 0;
-        let mut settings: BTreeMap<_, _> = self.log.disk.settings().collect::<Result<_, _>>()?;
-        settings.extend(self.log.settings.clone());
-        for (key, value) in settings {
-            match key.split_first() {
-                Some((b'a', [])) => {
-                    self.attempts_used = self.setting(&value)?;
-                    self.attempts_max = self.attempts_max.max(self.attempts_used);
-                }
-                _ if key == AHEAD => ahead_ms = self.setting(&value)?,
-                Some((b'c', _)) => {
-                    let cursor: Cursor = self.setting(&value)?;
-                    self.cursors.insert(cursor.source.clone(), cursor);
-                }
-                Some((b'l', [at])) if usize::from(*at) < Lane::ALL.len() => {
-                    let (paused, retried) = self.setting(&value)?;
-                    let stats = &mut self.lanes[usize::from(*at)].stats;
-                    (stats.paused, stats.retried) = (paused, retried);
-                }
-                _ => return Err(self.log.disk.damaged("it holds a setting that nobody knows")),
-            }
-        }
-        self.count_unfed();
-        Ok(ahead_ms)
-    }
-
-    fn setting<T: serde::de::DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, QueueError> {
-        let damaged = |error| self.log.disk.damaged(&format!("a setting cannot be read: {error}"));
-        postcard::from_bytes(bytes).map_err(damaged)
-    }
-
-    /// Puts every job in its line, in the order of pushes.
-    fn index_all(&mut self) {
-        let mut slots: Vec<(u64, Slot)> = self.jobs.live().map(|(slot, job)| (job.sequence, slot)).collect();
-        slots.sort_unstable();
-        for (_, slot) in slots {
-            let Some(job) = self.jobs.get(slot) else { continue };
-            let index = &mut self.lanes[job.lane.index()];
-            if let Some(retry_state) = &job.retry_state {
-                index.pause_group(job.group, retry_state.group_paused_until_ms);
-            }
-            if job.state == State::Leased {
-                index.was_claimed(job.group, job.changed_ms);
-            }
-            self.enter(slot);
-        }
-        for ended in self.jobs.all_ended() {
-            *self.lanes[ended.lane.index()].stats.count_mut(ended.state) += 1;
-        }
-    }
-
-    /// After a start: leases of dead processes return, those of live ones get time to come back.
-    fn adopt_leases(&mut self) -> Result<(), QueueError> {
-        let now = self.now_ms;
-        for session in self.sessions.all() {
-            let is_dead = session.is_dead();
-            for slot in self.sessions.leased_to(session) {
-                if is_dead {
-                    self.lose(slot, now)?;
-                } else if let Some(job) = self.jobs.get_mut(slot) {
-                    job.due_ms = now.saturating_add(REJOIN_MS);
-                    self.wakeups.set(slot, job);
-                }
-            }
-            if is_dead {
-                self.sessions.forget(session);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What the groups that were read so far come to.
+/// The result of the commit groups that were read so far.
 #[derive(Default)]
-struct Replay {
-    jobs: Jobs,
-    lanes: [LaneScheduler; 3],
-    sessions: Sessions,
-    table: Usage,
-    sequence: u64,
-    latest_ms: Millis,
-    attempts_max: u32,
-    recent: BTreeMap<u64, Vec<u8>>,
-    settings: BTreeMap<Vec<u8>, Vec<u8>>,
-    folded: u64,
-    newest: u64,
-    /// Jobs that were dropped, as the tail has it.
-    gone: Vec<JobId>,
-    /// Which ids jobs have now whose keys are not their own folded spelling, by the ids that they had before keys were
-    /// folded.
+pub(super) struct Replay {
+    pub(super) jobs: Arena<Job>,
+    pub(super) ended: Arena<EndedJob>,
+    pub(super) lanes: [LaneScheduler; 3],
+    pub(super) sessions: Sessions,
+    pub(super) usage: Usage,
+    pub(super) next_sequence: u64,
+    pub(super) latest_ms: Millis,
+    pub(super) highest_attempt: u32,
+    pub(super) recent: BTreeMap<u64, Vec<u8>>,
+    pub(super) settings: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub(super) checkpoint: u64,
+    pub(super) newest: u64,
+    /// The jobs that were dropped according to the write-ahead log.
+    pub(super) dropped: Vec<JobId>,
+    /// The present ids of jobs whose keys are not folded, by the ids that they had before keys were folded.
     spelled: HashMap<JobId, JobId>,
-    /// Those of them that entries name.
-    renamed: HashMap<JobId, JobId>,
-    /// Groups that were being folded when their owner was cut off, and their chunks.
-    unfinished: Vec<(u64, u16)>,
+    /// The ids among them that entries name.
+    pub(super) renamed: HashMap<JobId, JobId>,
+    /// Groups that a killed checkpoint has left, with the number of their chunks.
+    pub(super) unfinished: Vec<(u64, u16)>,
 }
 
 impl Replay {
-    fn read(&mut self, disk: &Database, tail: &Wal) -> Result<(), QueueError> {
-        if disk.is_new() && tail.exists() {
-            return Err(disk.damaged("its database is missing, its tail is there"));
+    /// Reads the groups of the database, then those of the write-ahead log.
+    ///
+    /// # Errors
+    /// Returns [`QueueError::Damaged`] if something is missing, damaged or of an unknown format, and
+    /// [`QueueError::Broken`] if the files cannot be read.
+    pub(super) fn read(&mut self, database: &Database, wal: &Wal) -> Result<(), QueueError> {
+        if database.is_new() && wal.exists() {
+            return Err(database.damaged("it is missing, its write-ahead log 'tail' is there"));
         }
-        let folded = disk.folded()?;
-        (self.folded, self.newest) = (folded, folded);
+        let checkpoint = database.checkpoint()?;
+        (self.checkpoint, self.newest) = (checkpoint, checkpoint);
         let mut checksums = BTreeMap::new();
-        for stored in disk.groups() {
-            let StoredGroup { number, parts, content } = stored?;
-            let damaged = |why| disk.damaged(&format!("commit group {number} cannot be read: {why}"));
+        for stored in database.groups() {
+            let StoredGroup { number, chunk_count, content } = stored?;
+            let damaged = |why| database.damaged(&format!("commit group {number} cannot be read: {why}"));
             match content {
-                _ if number > folded => self.unfinished.push((number, parts)),
-                Joined::Partial => return Err(damaged("it is not whole".to_owned())),
+                // The write-ahead log holds what these hold.
+                _ if number > checkpoint => self.unfinished.push((number, chunk_count)),
+                Joined::Partial => return Err(damaged("it is incomplete".to_owned())),
                 Joined::Complete(bytes, checksum) => {
                     checksums.insert(number, checksum);
-                    self.table.add(
-                        number,
-                        GroupPlace::Database {
-                            bytes: place(bytes.len()),
-                            written: GroupChunks { parts, checksum },
-                        },
-                    );
+                    let chunks = GroupChunks { count: chunk_count, checksum };
+                    let place = GroupPlace::Database { bytes: offset_u32(bytes.len()), chunks };
+                    self.usage.add_group(number, place);
                     self.group(number, &bytes).map_err(damaged)?;
                 }
             }
         }
-        disk.check(folded, &checksums)?;
-        let recent = tail.read(folded).map_err(|error| match error.kind() {
-            std::io::ErrorKind::InvalidData => disk.damaged(&error.to_string()),
-            _ => failed("read", disk.directory(), &error),
+        database.check(checkpoint, &checksums)?;
+        let recent = wal.read(checkpoint).map_err(|error| match error.kind() {
+            ErrorKind::InvalidData => database.damaged(&error.to_string()),
+            _ => storage_error("read", database.directory(), &error),
         })?;
         for (number, bytes) in recent {
-            let damaged = |why| disk.damaged(&format!("commit group {number} cannot be read: {why}"));
-            self.table.add(number, GroupPlace::Wal);
+            let damaged = |why| database.damaged(&format!("commit group {number} cannot be read: {why}"));
+            self.usage.add_group(number, GroupPlace::Wal);
             self.group(number, &bytes).map_err(damaged)?;
             self.recent.insert(number, bytes);
             self.newest = number;
         }
-        self.table.review_all();
+        self.usage.review_all();
         Ok(())
     }
 
@@ -239,20 +102,19 @@ impl Replay {
         self.latest_ms = self.latest_ms.max(entries.at_ms);
         for entry in entries {
             let (offset, bytes, entry) = entry?;
-            let home = EntryLocation::new(number, bytes.len());
+            let location = EntryLocation::new(number, bytes.len());
             match entry {
-                Entry::Full { origin, course, text_offset, text } => {
-                    let at = Position { home, offset, text_offset };
-                    self.whole(at, &origin, course, text)?;
+                Entry::Full { origin, progress, content_offset, content } => {
+                    let at = Position { location, offset, content_offset };
+                    self.full(at, &origin, progress, content)?;
                 }
-                Entry::Delta { id, course } => self.course(home, id, course)?,
+                Entry::Delta { id, progress } => self.delta(location, id, progress)?,
                 Entry::Tombstone { id } => {
-                    debug_assert_eq!(home.bytes(), TOMBSTONE_BYTES);
-                    let id = self.id_now(id);
+                    let id = self.present_id(id);
                     self.forget(id);
-                    self.table.hold_gone(number);
-                    if number > self.folded {
-                        self.gone.push(id);
+                    self.usage.count_tombstone(number);
+                    if number > self.checkpoint {
+                        self.dropped.push(id);
                     }
                 }
                 Entry::Setting { key, value } => {
@@ -263,118 +125,102 @@ impl Replay {
         Ok(())
     }
 
-    fn whole(
+    fn full(
         &mut self,
         at: Position,
         origin: &Origin<'_>,
-        course: Progress,
-        text: &[u8],
+        progress: Progress,
+        content: &[u8],
     ) -> Result<(), String> {
-        let key = decode_content(text)?.key;
+        let key = decode_content(content)?.key;
         let (id, before) = (JobId::of(origin.lane, key), JobId::of_spelling(origin.lane, key));
         if before != id {
             self.spelled.insert(before, id);
         }
         self.forget(id);
-        self.table.hold(at.home);
-        self.sequence = self.sequence.max(origin.sequence + 1);
-        self.attempts_max = self.attempts_max.max(origin.attempts_before.saturating_add(course.attempts));
-        let state = course.phase.state();
+        self.usage.count(at.location);
+        self.next_sequence = self.next_sequence.max(origin.sequence + 1);
+        let attempts = origin.attempts_before.saturating_add(progress.attempts);
+        self.highest_attempt = self.highest_attempt.max(attempts);
+        let state = progress.phase.state();
         if matches!(state, State::Done | State::Dead) {
-            let Position { home, offset, .. } = at;
-            self.jobs.insert_ended(Ended { id, home, offset, lane: origin.lane, state });
+            let Position { location, offset, .. } = at;
+            self.ended.insert(EndedJob { id, location, offset, lane: origin.lane, state });
             return Ok(());
         }
-        let length = place(text.len());
-        let text = match text.len() {
-            0..=TEXT_IN_MEMORY_BYTES => ContentAt::Memory(text.into()),
-            _ => ContentAt::Log { offset: at.text_offset, length },
+        let content = match content.len() {
+            0..=CONTENT_IN_MEMORY_BYTES => ContentAt::Memory(content.into()),
+            length => ContentAt::Log { offset: at.content_offset, length: offset_u32(length) },
         };
-        let mut job = Job {
-            id,
-            sequence: origin.sequence,
-            pushed_ms: origin.pushed_ms,
-            changed_ms: 0,
-            due_ms: 0,
-            whole: at.home,
-            course: EntryLocation::default(),
-            text,
-            retry_state: None,
-            group: self.lanes[origin.lane.index()].id_of(origin.group, 0),
-            stamp: 0,
-            session: SessionId(0),
-            attempts: 0,
-            attempts_before: origin.attempts_before,
-            priority: origin.priority,
-            lane: origin.lane,
-            state,
-            unwritten: Unwritten::Nothing,
-        };
-        follow(&mut job, course, &mut self.sessions);
-        let (session, state) = (job.session, job.state);
+        let group = self.lanes[origin.lane.index()].id_of(origin.group, 0);
+        let mut job = Job::new(id, origin, group, content);
+        job.full_entry = at.location;
+        set_progress(&mut job, progress, &mut self.sessions);
+        let session = job.session;
         let slot = self.jobs.insert(job);
         if state == State::Leased {
-            self.sessions.grant(session, slot);
+            self.sessions.add_lease(session, slot);
         }
         Ok(())
     }
 
-    fn course(&mut self, home: EntryLocation, id: JobId, course: Progress) -> Result<(), String> {
-        if matches!(course.phase, Phase::Done | Phase::Dead) {
-            return Err("a job that ended has only a course".to_owned());
+    fn delta(&mut self, location: EntryLocation, id: JobId, progress: Progress) -> Result<(), String> {
+        if matches!(progress.phase, Phase::Done | Phase::Dead) {
+            return Err("a job that has ended has only a delta".to_owned());
         }
-        let id = self.id_now(id);
+        let id = self.present_id(id);
+        // Compaction may have written the full entry to a later group. That one holds the progress too.
         let Some(slot) = self.jobs.find(id) else { return Ok(()) };
-        let Some(job) = self.jobs.get_mut(slot) else { return Ok(()) };
-        self.attempts_max = self.attempts_max.max(job.attempts_before.saturating_add(course.attempts));
-        self.table.release(job.course);
-        self.table.hold(home);
-        job.course = home;
+        let job = &mut self.jobs[slot];
+        let attempts = job.attempts_before.saturating_add(progress.attempts);
+        self.highest_attempt = self.highest_attempt.max(attempts);
+        self.usage.uncount(job.delta_entry);
+        self.usage.count(location);
+        job.delta_entry = location;
         if job.state == State::Leased {
-            self.sessions.take_back(job.session, slot);
+            self.sessions.remove_lease(job.session, slot);
         }
-        follow(job, course, &mut self.sessions);
+        set_progress(job, progress, &mut self.sessions);
         if job.state == State::Leased {
-            self.sessions.grant(job.session, slot);
+            self.sessions.add_lease(job.session, slot);
         }
         Ok(())
     }
 
-    fn id_now(&mut self, id: JobId) -> JobId {
-        let Some(&now) = self.spelled.get(&id) else { return id };
-        self.renamed.insert(id, now);
-        now
+    /// Returns the present id of a job from its id in an entry.
+    fn present_id(&mut self, id: JobId) -> JobId {
+        let Some(&present) = self.spelled.get(&id) else { return id };
+        self.renamed.insert(id, present);
+        present
     }
 
+    /// Removes a job, if there is one, before a later entry replaces it.
     fn forget(&mut self, id: JobId) {
-        if let Some(job) = self.jobs.find(id).and_then(|slot| {
-            let job = self.jobs.remove(slot)?;
+        if let Some(slot) = self.jobs.find(id) {
+            let job = self.jobs.remove(slot);
             if job.state == State::Leased {
-                self.sessions.take_back(job.session, slot);
+                self.sessions.remove_lease(job.session, slot);
             }
-            Some(job)
-        }) {
-            self.table.release(job.whole);
-            self.table.release(job.course);
-        } else if let Some(ended) = self.jobs.remove_ended(id) {
-            self.table.release(ended.home);
+            self.usage.uncount(job.full_entry);
+            self.usage.uncount(job.delta_entry);
+        } else if let Some(ended) = self.ended.remove_by_id(id) {
+            self.usage.uncount(ended.location);
         }
     }
 }
 
-/// Where a whole entry lies.
+/// The position of a full entry.
 struct Position {
-    home: EntryLocation,
+    location: EntryLocation,
     offset: u32,
-    text_offset: u32,
+    content_offset: u32,
 }
 
-/// Lets a job stand where its course says.
-fn follow(job: &mut Job, course: Progress, sessions: &mut Sessions) {
-    (job.changed_ms, job.attempts, job.retry_state) =
-        (course.changed_ms, course.attempts, course.retry_state);
-    job.state = course.phase.state();
-    match course.phase {
+fn set_progress(job: &mut Job, progress: Progress, sessions: &mut Sessions) {
+    (job.changed_ms, job.attempts) = (progress.changed_ms, progress.attempts);
+    job.retry_state = progress.retry_state;
+    job.state = progress.phase.state();
+    match progress.phase {
         Phase::Delayed { due_ms } => job.due_ms = due_ms,
         Phase::Leased { session } => job.session = sessions.id_of(session),
         Phase::Ready | Phase::Done | Phase::Dead => {}
@@ -383,12 +229,12 @@ fn follow(job: &mut Job, course: Progress, sessions: &mut Sessions) {
 
 #[cfg(test)]
 mod tests {
-    use flow::job::Priority;
+    use flow::{job::Priority, lane::Lane};
 
     use super::*;
     use crate::log::entry::{Content, begin_group, put_delta, put_full, put_tombstone};
 
-    fn course(phase: Phase, attempts: u32) -> Progress {
+    fn progress(phase: Phase, attempts: u32) -> Progress {
         Progress { phase, changed_ms: 1, attempts, retry_state: None }
     }
 
@@ -399,44 +245,66 @@ mod tests {
         put_full(
             group,
             &origin,
-            &course(phase, 0),
+            &progress(phase, 0),
             &Content { key, payload: b"{}", as_pushed: None }.encode(),
         );
     }
 
+    fn contains(replay: &Replay, key: &str) -> bool {
+        let id = JobId::of(Lane::Fetch, key);
+        replay.jobs.find(id).is_some() || replay.ended.find(id).is_some()
+    }
+
     fn replayed(group: &[u8]) -> Replay {
         let mut replay = Replay::default();
-        replay.table.add(1, GroupPlace::Wal);
+        replay.usage.add_group(1, GroupPlace::Wal);
         replay.group(1, group).unwrap();
         replay
     }
 
     #[test]
-    fn jobs_of_a_queue_from_before_keys_were_folded_are_known_by_every_spelling() {
+    fn jobs_of_a_queue_from_before_keys_were_folded_are_found_by_every_spelling() {
         let mut group = begin_group(1);
         put_job(&mut group, "PG84", Phase::Done);
         put_job(&mut group, "Moby", Phase::Dead);
         let replay = replayed(&group);
         for key in ["PG84", "pg84", "Moby", "moby"] {
-            assert!(replay.jobs.knows(JobId::of(Lane::Fetch, key)), "{key}");
+            assert!(contains(&replay, key), "{key}");
         }
         assert!(replay.renamed.is_empty(), "nothing names them by other ids");
     }
 
     #[test]
-    fn what_such_a_queue_says_of_a_job_by_its_id_is_still_of_that_job() {
+    fn entries_of_such_a_queue_that_name_a_job_by_its_id_still_apply_to_it() {
         let (moby, emma) = (JobId::of_spelling(Lane::Fetch, "Moby"), JobId::of_spelling(Lane::Fetch, "Emma"));
         let mut group = begin_group(1);
         put_job(&mut group, "Moby", Phase::Ready);
         put_job(&mut group, "Emma", Phase::Ready);
-        put_delta(&mut group, moby, &course(Phase::Delayed { due_ms: 9 }, 3));
+        put_delta(&mut group, moby, &progress(Phase::Delayed { due_ms: 9 }, 3));
         put_tombstone(&mut group, emma);
         let replay = replayed(&group);
         let slot = replay.jobs.find(JobId::of(Lane::Fetch, "moby")).expect("it is there");
-        let job = replay.jobs.get(slot).expect("it is live");
+        let job = &replay.jobs[slot];
         assert_eq!((job.state, job.attempts, job.due_ms), (State::Delayed, 3, 9));
-        assert!(!replay.jobs.knows(JobId::of(Lane::Fetch, "Emma")), "it was dropped");
-        assert_eq!(replay.gone, [JobId::of(Lane::Fetch, "Emma")]);
+        assert!(!contains(&replay, "Emma"), "it was dropped");
+        assert_eq!(replay.dropped, [JobId::of(Lane::Fetch, "Emma")]);
         assert_eq!(replay.renamed.len(), 2);
+    }
+
+    /// A kill between the batches that remove dead groups leaves some of them.
+    #[test]
+    fn a_group_that_begins_with_what_a_dead_one_held_is_not_taken_for_dead() {
+        let mut replay = Replay::default();
+        for (number, keys) in [(1, &["moved"][..]), (2, &["moved", "other"])] {
+            let mut group = begin_group(1);
+            keys.iter().for_each(|key| put_job(&mut group, key, Phase::Ready));
+            let chunks = GroupChunks { count: 1, checksum: 0 };
+            let bytes = offset_u32(group.len());
+            replay.usage.add_group(number, GroupPlace::Database { bytes, chunks });
+            replay.group(number, &group).unwrap();
+        }
+        replay.usage.review_all();
+        assert_eq!(replay.usage.checksums().into_keys().collect::<Vec<_>>(), [2]);
+        assert!(replay.usage.counted_bytes(2) > 0);
     }
 }

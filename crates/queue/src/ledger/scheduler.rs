@@ -1,8 +1,9 @@
-//! Whose turn it is in one lane.
+//! Chooses the next job of one lane: groups take turns, within the limits of each claim.
 //!
-//! Groups with ready jobs stand in a line of turns. One whose turn has come but whose limits say no leaves the line: it
-//! rests until a time, or until one of its jobs in flight ends. So a claim looks only at groups that may be claimed from,
-//! however many wait. Limits are named with each claim; when they change, all groups are looked at once.
+//! Groups with ready jobs stand in a rotation. If the limits forbid a claim from the group whose turn it is,
+//! the group leaves the rotation until a time, or until one of its leases ends. So a claim looks only at
+//! groups that may be claimed from, however many wait. Limits come with each claim; when they change, all
+//! groups join the rotation again.
 
 use std::{
     cmp::Reverse,
@@ -14,91 +15,78 @@ use flow::{
     job::{Group, State},
     queue::{ClaimRequest, GroupLimit, LaneStats, NamedLimits},
 };
-
 use hashbrown::HashMap;
 
 use super::{
-    jobs::{Job, Jobs, Slot},
-    ready::Ready,
+    arena::{Arena, Slot},
+    jobs::Job,
+    ready::ReadyJobs,
 };
 
-/// Groups that are kept before the unused ones among them are looked for.
+/// The number of groups to keep before the unused ones among them are removed.
 const GROUPS_KEPT: usize = 1024;
 
-/// Names a group within its lane, as long as a live job belongs to it.
+/// Identifies a group in its lane, as long as a live job belongs to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct GroupId(u32);
 
-#[derive(Debug)]
+/// The jobs and groups of one lane.
+#[derive(Debug, Default)]
 pub(super) struct LaneScheduler {
-    /// Counts and settings; `workers` is counted elsewhere.
+    /// The counts and settings, except `workers`, which the sessions count.
     pub(super) stats: LaneStats,
-    limit: GroupLimit,
+    /// The limits of the latest claim; `None` before the first.
+    limit: Option<GroupLimit>,
     named_limits: NamedLimits,
     groups: Vec<GroupQueue>,
     names: HashMap<Box<str>, GroupId>,
-    /// The group of the jobs without one, once there are any.
+    /// The group of the jobs without one, after the first of them.
     nameless: Option<GroupId>,
     free: Vec<GroupId>,
-    sweep_at: usize,
-    turns: VecDeque<GroupId>,
-    /// One for each group that rests.
-    resting: BinaryHeap<Reverse<(Millis, GroupId)>>,
+    /// The number of groups that the last sweep has kept.
+    kept: usize,
+    rotation: VecDeque<GroupId>,
+    /// The groups that wait for a time, and that time.
+    waiting: BinaryHeap<Reverse<(Millis, GroupId)>>,
 }
 
-/// What a lane knows of a group.
-#[derive(Debug)]
+/// The jobs of one group, and what limits claims from it.
+#[derive(Debug, Default)]
 pub(super) struct GroupQueue {
     pub(super) name: Option<Group>,
-    pub(super) ready: Ready,
+    pub(super) ready: ReadyJobs,
     pub(super) in_flight: u32,
     pub(super) delayed: u32,
-    standing: Standing,
-    /// What it is limited to, where that is not what all are.
+    status: GroupStatus,
+    /// Its own limit, if it has one.
     limit: Option<GroupLimit>,
-    /// No claim before this, by pause.
+    /// The end of its pause.
     paused_until_ms: Millis,
+    /// The time of the latest claim.
     claimed_ms: Option<Millis>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    /// Has no ready job.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum GroupStatus {
+    /// No job was ready when it last had its turn.
+    #[default]
     Idle,
-    /// In the line of turns.
-    InLine,
-    /// Until a time.
-    Resting,
-    /// Until a job in flight ends.
+    InRotation,
+    /// Waits for a time.
+    Waiting,
+    /// Waits for one of its leases to end.
     Full,
 }
 
-enum May {
+enum Eligibility {
     Now,
     From(Millis),
-    WhenOneEnds,
+    WhenALeaseEnds,
 }
 
 impl GroupQueue {
-    fn named(name: Option<Group>) -> Self {
-        Self {
-            name,
-            ready: Ready::default(),
-            in_flight: 0,
-            delayed: 0,
-            standing: Standing::Idle,
-            limit: None,
-            paused_until_ms: 0,
-            claimed_ms: None,
-        }
-    }
-
-    /// `every` is what groups are limited to that have no limit of their own.
-    fn due_ms(&self, every: GroupLimit) -> Millis {
-        self.due_within(self.limit.unwrap_or(every))
-    }
-
-    fn due_within(&self, limit: GroupLimit) -> Millis {
+    /// Returns the time from which a limit and the group's pause allow a claim, apart from its leases.
+    fn due_ms(&self, limit: GroupLimit) -> Millis {
         if limit.in_flight == 0 {
             return Millis::MAX;
         }
@@ -106,36 +94,27 @@ impl GroupQueue {
         interval_over.max(self.paused_until_ms)
     }
 
-    fn may(&self, every: GroupLimit, now: Millis) -> May {
+    /// Returns when the group may be claimed from. `default` limits groups that have no limit of their own.
+    fn eligibility(&self, default: GroupLimit, now: Millis) -> Eligibility {
+        // Limits and pauses are for named groups.
         if self.name.is_none() {
-            return May::Now;
+            return Eligibility::Now;
         }
-        match self.due_ms(every) {
-            _ if self.in_flight >= self.limit.unwrap_or(every).in_flight => May::WhenOneEnds,
-            due if due <= now => May::Now,
-            due => May::From(due),
+        let limit = self.limit.unwrap_or(default);
+        match self.due_ms(limit) {
+            // First, since the end of a lease comes with no time that could be waited for.
+            _ if self.in_flight >= limit.in_flight => Eligibility::WhenALeaseEnds,
+            due if due <= now => Eligibility::Now,
+            due => Eligibility::From(due),
         }
     }
 
     pub(super) fn pending(&self) -> u64 {
         self.ready.len() as u64 + u64::from(self.in_flight) + u64::from(self.delayed)
     }
-}
 
-impl Default for LaneScheduler {
-    fn default() -> Self {
-        Self {
-            stats: LaneStats::default(),
-            limit: GroupLimit::NONE,
-            named_limits: NamedLimits::new(),
-            groups: Vec::new(),
-            names: HashMap::new(),
-            nameless: None,
-            free: Vec::new(),
-            sweep_at: GROUPS_KEPT,
-            turns: VecDeque::new(),
-            resting: BinaryHeap::new(),
-        }
+    pub(super) fn name(&self) -> Option<&str> {
+        self.name.as_ref().map(|name| name.0.as_str())
     }
 }
 
@@ -144,15 +123,25 @@ impl LaneScheduler {
         &self.groups[id.0 as usize]
     }
 
+    fn group_mut(&mut self, id: GroupId) -> &mut GroupQueue {
+        &mut self.groups[id.0 as usize]
+    }
+
+    /// Iterates over the groups with pending jobs.
     pub(super) fn groups(&self) -> impl Iterator<Item = &GroupQueue> {
         self.groups.iter().filter(|group| group.pending() > 0)
     }
 
-    /// The group of a job that is about to enter.
+    /// Returns the group with this name.
+    pub(super) fn find(&self, name: &str) -> Option<&GroupQueue> {
+        self.names.get(name).map(|id| self.group(*id))
+    }
+
+    /// Returns the id of the group of a job that is about to enter, and adds the group if there is none.
     pub(super) fn id_of(&mut self, name: Option<&str>, now: Millis) -> GroupId {
         let Some(name) = name else {
             return self.nameless.unwrap_or_else(|| {
-                let id = self.add(GroupQueue::named(None));
+                let id = self.add(GroupQueue::default());
                 self.nameless = Some(id);
                 id
             });
@@ -160,12 +149,12 @@ impl LaneScheduler {
         if let Some(id) = self.names.get(name) {
             return *id;
         }
-        if self.names.len() >= self.sweep_at {
+        if self.names.len() >= GROUPS_KEPT.max(2 * self.kept) {
             self.sweep(now);
         }
         let group = Group(name.to_owned());
         let limit = self.named_limits.get(&group).copied();
-        let id = self.add(GroupQueue { limit, ..GroupQueue::named(Some(group)) });
+        let id = self.add(GroupQueue { name: Some(group), limit, ..GroupQueue::default() });
         self.names.insert(name.into(), id);
         id
     }
@@ -179,31 +168,32 @@ impl LaneScheduler {
         GroupId(u32::try_from(self.groups.len() - 1).expect("memory ends long before"))
     }
 
-    /// Forgets groups that have no pending job and nothing to wait for.
+    /// Removes the groups that have no pending job and no limit that is still to be kept.
     fn sweep(&mut self, now: Millis) {
         let (groups, limit, free) = (&self.groups, self.limit, &mut self.free);
         self.names.retain(|_, id| {
             let group = &groups[id.0 as usize];
-            let is_used =
-                group.pending() > 0 || group.standing != Standing::Idle || group.due_ms(limit) > now;
+            // One in the rotation or in `waiting` is named there by its id, which must not become another's.
+            let is_used = group.pending() > 0
+                || group.status != GroupStatus::Idle
+                || group.due_ms(group.limit.or(limit).unwrap_or(GroupLimit::NONE)) > now;
             if !is_used {
                 free.push(*id);
             }
             is_used
         });
-        self.sweep_at = GROUPS_KEPT.max(2 * self.names.len());
+        self.kept = self.names.len();
     }
 
-    /// Counts a job in the state it has entered.
+    /// Counts a job in the state that it has entered.
     pub(super) fn enter(&mut self, slot: Slot, job: &Job) {
         *self.stats.count_mut(job.state) += 1;
-        let group = &mut self.groups[job.group.0 as usize];
+        let group = self.group_mut(job.group);
         match job.state {
             State::Ready => {
                 group.ready.insert(slot, job);
-                if group.standing == Standing::Idle {
-                    group.standing = Standing::InLine;
-                    self.turns.push_back(job.group);
+                if group.status == GroupStatus::Idle {
+                    self.join_rotation(job.group);
                 }
             }
             State::Leased => group.in_flight += 1,
@@ -212,17 +202,16 @@ impl LaneScheduler {
         }
     }
 
-    /// Takes a job out of the state it is in.
+    /// Removes a job from the state that it is in.
     pub(super) fn leave(&mut self, slot: Slot, job: &Job) {
         *self.stats.count_mut(job.state) -= 1;
-        let group = &mut self.groups[job.group.0 as usize];
+        let group = self.group_mut(job.group);
         match job.state {
             State::Ready => group.ready.remove(slot, job),
             State::Leased => {
                 group.in_flight -= 1;
-                if group.standing == Standing::Full {
-                    group.standing = Standing::InLine;
-                    self.turns.push_back(job.group);
+                if group.status == GroupStatus::Full {
+                    self.join_rotation(job.group);
                 }
             }
             State::Delayed => group.delayed -= 1,
@@ -230,105 +219,102 @@ impl LaneScheduler {
         }
     }
 
-    /// Takes out the job whose turn it is, if the limits allow one. The caller leases it and lets it
-    /// [`enter`](Self::enter): that is what the interval counts from.
-    pub(super) fn take_next(&mut self, jobs: &Jobs, ask: &ClaimRequest, now: Millis) -> Option<Slot> {
-        let limit = ask.group_limit;
-        if !self.is_limited_as(ask) {
-            self.limit_as(ask);
+    /// Removes and returns the job whose turn it is, if the limits allow a claim. The caller leases it and
+    /// calls [`enter`](Self::enter) again.
+    pub(super) fn take_next(
+        &mut self,
+        jobs: &Arena<Job>,
+        request: &ClaimRequest,
+        now: Millis,
+    ) -> Option<Slot> {
+        if !self.has_limits_of(request) {
+            self.set_limits(request);
         }
-        while let Some(Reverse((_, id))) = self.resting.peek().copied().filter(|rest| rest.0.0 <= now) {
-            self.resting.pop();
-            self.line_up(id);
+        while let Some(Reverse((_, id))) = self.waiting.peek().copied().filter(|first| first.0.0 <= now) {
+            self.waiting.pop();
+            self.join_rotation(id);
         }
-        while let Some(id) = self.turns.pop_front() {
-            let group = &mut self.groups[id.0 as usize];
+        let limit = request.group_limit;
+        while let Some(id) = self.rotation.pop_front() {
+            let group = self.group_mut(id);
             if group.ready.is_empty() {
-                group.standing = Standing::Idle;
+                group.status = GroupStatus::Idle;
                 continue;
             }
-            match group.may(limit, now) {
-                May::Now => {
+            match group.eligibility(limit, now) {
+                Eligibility::Now => {
                     group.claimed_ms = Some(now);
-                    self.turns.push_back(id);
+                    let slot = group.ready.pop(jobs).expect("it counts its ready jobs");
+                    self.rotation.push_back(id);
                     self.stats.ready -= 1;
-                    return Some(group.ready.pop(jobs).expect("it counts its ready jobs"));
+                    return Some(slot);
                 }
-                May::From(due) => {
-                    group.standing = Standing::Resting;
-                    self.resting.push(Reverse((due, id)));
+                Eligibility::From(due) => {
+                    group.status = GroupStatus::Waiting;
+                    self.waiting.push(Reverse((due, id)));
                 }
-                May::WhenOneEnds => group.standing = Standing::Full,
+                Eligibility::WhenALeaseEnds => group.status = GroupStatus::Full,
             }
         }
         None
     }
 
-    fn is_limited_as(&self, ask: &ClaimRequest) -> bool {
-        self.limit == ask.group_limit && self.named_limits == ask.named_limits
+    fn has_limits_of(&self, request: &ClaimRequest) -> bool {
+        self.limit == Some(request.group_limit) && self.named_limits == request.named_limits
     }
 
-    fn limit_as(&mut self, ask: &ClaimRequest) {
-        self.limit = ask.group_limit;
-        self.named_limits.clone_from(&ask.named_limits);
-        for group in &mut self.groups {
-            group.limit = group.name.as_ref().and_then(|name| ask.named_limits.get(name)).copied();
-        }
-        self.stand_up();
-    }
-
-    fn line_up(&mut self, id: GroupId) {
-        self.groups[id.0 as usize].standing = Standing::InLine;
-        self.turns.push_back(id);
-    }
-
-    /// Other limits: whoever waits may no longer have to.
-    fn stand_up(&mut self) {
-        self.resting.clear();
+    /// Replaces the limits. Groups that wait may no longer have to, so they join the rotation again.
+    fn set_limits(&mut self, request: &ClaimRequest) {
+        self.limit = Some(request.group_limit);
+        self.named_limits.clone_from(&request.named_limits);
+        self.waiting.clear();
         for at in 0..self.groups.len() {
-            if matches!(self.groups[at].standing, Standing::Resting | Standing::Full) {
-                self.line_up(GroupId(u32::try_from(at).expect("it was made from one")));
+            let group = &mut self.groups[at];
+            group.limit = group.name.as_ref().and_then(|name| request.named_limits.get(name)).copied();
+            if matches!(group.status, GroupStatus::Waiting | GroupStatus::Full) {
+                self.join_rotation(GroupId(u32::try_from(at).expect("ids are 32 bits")));
             }
         }
     }
 
-    /// Leaves a group alone until a time.
+    fn join_rotation(&mut self, id: GroupId) {
+        self.group_mut(id).status = GroupStatus::InRotation;
+        self.rotation.push_back(id);
+    }
+
+    /// Allows no claim from a named group before a time. A longer pause stays.
     pub(super) fn pause_group(&mut self, id: GroupId, until_ms: Millis) {
-        let group = &mut self.groups[id.0 as usize];
+        let group = self.group_mut(id);
         if group.name.is_some() {
             group.paused_until_ms = group.paused_until_ms.max(until_ms);
         }
     }
 
-    /// Remembers a claim of an earlier owner.
-    pub(super) fn was_claimed(&mut self, id: GroupId, at_ms: Millis) {
-        let group = &mut self.groups[id.0 as usize];
+    /// Records a claim of an earlier owner, from which the group's interval counts.
+    pub(super) fn record_claim(&mut self, id: GroupId, at_ms: Millis) {
+        let group = self.group_mut(id);
         group.claimed_ms = group.claimed_ms.max(Some(at_ms));
     }
 
-    /// When the limits will next allow a claim, as far as time alone decides it.
-    pub(super) fn next_due_ms(&self, ask: &ClaimRequest) -> Option<Millis> {
-        if self.is_limited_as(ask) {
-            let in_line = self.turns.iter().find(|id| !self.group(**id).ready.is_empty()).map(|_| 0);
-            return in_line.or_else(|| self.resting.peek().map(|Reverse((due, _))| *due));
+    /// Returns the next time at which the limits may allow a claim, as far as time alone decides it.
+    pub(super) fn next_due_ms(&self, request: &ClaimRequest) -> Option<Millis> {
+        if self.has_limits_of(request) {
+            let in_rotation = self.rotation.iter().any(|id| !self.group(*id).ready.is_empty()).then_some(0);
+            return in_rotation.or_else(|| self.waiting.peek().map(|Reverse((due, _))| *due));
         }
-        let waiting = self.groups.iter().filter(|group| !group.ready.is_empty());
-        let due = waiting.filter_map(|group| {
-            let limit = group.name.as_ref().map_or(GroupLimit::NONE, |name| ask.limit_of(name));
-            (group.in_flight < limit.in_flight).then(|| group.due_within(limit))
+        // The groups stand in the rotation by the limits of another claim.
+        let with_ready = self.groups.iter().filter(|group| !group.ready.is_empty());
+        let due = with_ready.filter_map(|group| {
+            let limit = group.name.as_ref().map_or(GroupLimit::NONE, |name| request.limit_of(name));
+            (group.in_flight < limit.in_flight).then(|| group.due_ms(limit))
         });
         due.min()
     }
 
-    /// Whether no group with pending jobs may be claimed from up to `until_ms`.
-    pub(super) fn rests(&self, ask: &ClaimRequest, until_ms: Millis) -> bool {
+    /// Returns whether no group with pending jobs may be claimed from up to `until_ms`.
+    pub(super) fn is_resting(&self, request: &ClaimRequest, until_ms: Millis) -> bool {
         self.groups().all(|group| {
-            group.name.as_ref().is_some_and(|name| group.due_within(ask.limit_of(name)) > until_ms)
+            group.name.as_ref().is_some_and(|name| group.due_ms(request.limit_of(name)) > until_ms)
         })
-    }
-
-    /// The group of this name.
-    pub(super) fn named(&self, name: &str) -> Option<&GroupQueue> {
-        self.names.get(name).map(|id| self.group(*id))
     }
 }

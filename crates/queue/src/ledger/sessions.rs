@@ -1,35 +1,37 @@
-//! Who has which leases and attends which lanes.
+//! Tracks which session holds which leases and works on which lanes.
 
 use flow::{lane::Lane, queue::Registration};
-
 use hashbrown::{HashMap, HashSet};
 
-use super::jobs::Slot;
+use super::arena::Slot;
 use crate::session::{Session, SessionId};
 
-/// All clients that matter now.
+const KNOWN: &str = "a session is known while it has leases or workers";
+
+/// All sessions that have leases or workers.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     ids: HashMap<Session, SessionId>,
-    known: Vec<Option<Known>>,
+    known: Vec<Option<KnownSession>>,
     free: Vec<SessionId>,
-    /// Workers by lane.
+    /// The number of workers, by lane.
     workers: [u64; 3],
 }
 
 #[derive(Debug)]
-struct Known {
+struct KnownSession {
     session: Session,
     leased: HashSet<Slot>,
-    attending: [u32; 3],
+    workers: [u32; 3],
 }
 
 impl Sessions {
+    /// Returns the id of a session, which becomes known if it is not.
     pub(super) fn id_of(&mut self, session: Session) -> SessionId {
         if let Some(id) = self.ids.get(&session) {
             return *id;
         }
-        let known = Some(Known { session, leased: HashSet::new(), attending: [0; 3] });
+        let known = Some(KnownSession { session, leased: HashSet::new(), workers: [0; 3] });
         let id = match self.free.pop() {
             Some(id) => {
                 self.known[id.0 as usize] = known;
@@ -44,56 +46,61 @@ impl Sessions {
         id
     }
 
+    fn known(&self, id: SessionId) -> &KnownSession {
+        self.known[id.0 as usize].as_ref().expect(KNOWN)
+    }
+
+    fn known_mut(&mut self, id: SessionId) -> &mut KnownSession {
+        self.known[id.0 as usize].as_mut().expect(KNOWN)
+    }
+
     pub(super) fn session(&self, id: SessionId) -> Session {
-        self.known[id.0 as usize].as_ref().expect("it is known while it has leases").session
+        self.known(id).session
     }
 
-    pub(super) fn grant(&mut self, id: SessionId, slot: Slot) {
-        if let Some(known) = &mut self.known[id.0 as usize] {
-            known.leased.insert(slot);
-        }
+    pub(super) fn add_lease(&mut self, id: SessionId, slot: Slot) {
+        self.known_mut(id).leased.insert(slot);
     }
 
-    pub(super) fn take_back(&mut self, id: SessionId, slot: Slot) {
-        if let Some(known) = &mut self.known[id.0 as usize] {
-            known.leased.remove(&slot);
-        }
+    pub(super) fn remove_lease(&mut self, id: SessionId, slot: Slot) {
+        self.known_mut(id).leased.remove(&slot);
     }
 
-    /// What is leased to a session, in no order.
+    /// Returns the jobs that are leased to a session, in no particular order.
     pub(super) fn leased_to(&self, session: Session) -> Vec<Slot> {
-        let known = self.ids.get(&session).and_then(|id| self.known[id.0 as usize].as_ref());
+        let known = self.ids.get(&session).map(|id| self.known(*id));
         known.map(|known| known.leased.iter().copied().collect()).unwrap_or_default()
     }
 
-    /// All sessions.
     pub(super) fn all(&self) -> Vec<Session> {
         self.ids.keys().copied().collect()
     }
 
     pub(super) fn register_worker(&mut self, session: Session, lane: Lane, registration: Registration) {
         let id = self.id_of(session);
-        let Some(known) = &mut self.known[id.0 as usize] else { return };
-        let (count, workers) = (&mut known.attending[lane.index()], &mut self.workers[lane.index()]);
+        let count = &mut self.known[id.0 as usize].as_mut().expect(KNOWN).workers[lane.index()];
+        let workers = &mut self.workers[lane.index()];
         match registration {
             Registration::Add => (*count, *workers) = (*count + 1, *workers + 1),
             Registration::Remove if *count > 0 => (*count, *workers) = (*count - 1, *workers - 1),
+            // A client may repeat a request whose answer was lost, so the worker may be gone already.
             Registration::Remove => {}
         }
     }
 
-    /// It attends nothing any more.
-    pub(super) fn leave_all(&mut self, session: Session) {
-        let Some(id) = self.ids.get(&session) else { return };
-        let Some(known) = &mut self.known[id.0 as usize] else { return };
-        for (count, workers) in known.attending.iter_mut().zip(&mut self.workers) {
-            *workers -= u64::from(std::mem::take(count));
+    /// Removes all workers of a session.
+    pub(super) fn remove_workers(&mut self, session: Session) {
+        // A session that never claimed a job and never had a worker is not known.
+        let Some(id) = self.ids.get(&session).copied() else { return };
+        let counts = std::mem::take(&mut self.known_mut(id).workers);
+        for (count, workers) in counts.into_iter().zip(&mut self.workers) {
+            *workers -= u64::from(count);
         }
     }
 
-    /// It has ended; its leases were taken back before.
+    /// Removes a session whose leases were taken back.
     pub(super) fn forget(&mut self, session: Session) {
-        self.leave_all(session);
+        self.remove_workers(session);
         if let Some(id) = self.ids.remove(&session) {
             self.known[id.0 as usize] = None;
             self.free.push(id);

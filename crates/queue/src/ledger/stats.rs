@@ -1,17 +1,30 @@
-//! Ages, rates and groups, for people who ask.
+//! Counts, ages and rates, for people who request.
 
 use std::{cmp::Reverse, collections::VecDeque};
 
 use flow::{
     clock::Millis,
     lane::Lane,
-    queue::{GROUPS_NAMED_MAX, GroupStats, LaneDetails, QueueDetails, RATES_WINDOW_MS, Rates},
+    queue::{GROUPS_NAMED_MAX, GroupStats, LaneDetails, QueueDetails, QueueStats, RATES_WINDOW_MS, Rates},
 };
 
 use super::Ledger;
 
 impl Ledger {
-    /// See [`flow::queue::QueueAdmin::details`]. Looks at every pending job.
+    /// Returns all counts. See [`flow::queue::QueueAdmin::stats`].
+    #[must_use]
+    pub fn stats(&self) -> QueueStats {
+        let lanes = Lane::ALL.map(|lane| {
+            let mut stats = self.lanes[lane.index()].stats.clone();
+            stats.workers = self.sessions.workers(lane);
+            stats
+        });
+        let skipped = self.cursors.values().map(|cursor| cursor.skipped).sum();
+        QueueStats { lanes, unfed: self.unread_entries, skipped }
+    }
+
+    /// Returns ages, rates and groups. See [`flow::queue::QueueAdmin::details`]. Takes time in proportion to
+    /// the pending jobs.
     #[must_use]
     pub fn details(&self, now: Millis) -> QueueDetails {
         QueueDetails { lanes: Lane::ALL.map(|lane| self.lane_details(lane, now)) }
@@ -34,11 +47,11 @@ impl Ledger {
             rank(a).cmp(&rank(b)).then_with(|| a.group.cmp(&b.group))
         });
         groups.truncate(GROUPS_NAMED_MAX);
-        let pending = self.jobs.live().filter(|(_, job)| job.lane == lane);
+        let pending = self.jobs.iter().filter(|(_, job)| job.lane == lane);
         let oldest = pending.map(|(_, job)| job.pushed_ms).min();
         LaneDetails {
             oldest_pending_ms: oldest.map(|pushed_ms| now.saturating_sub(pushed_ms)),
-            rates: self.events[lane.index()].rates(now),
+            rates: self.rates[lane.index()].rates(now),
             groups,
             groups_total,
         }
@@ -49,13 +62,13 @@ const SLICE_MS: Millis = 1_000;
 
 /// Counts events by the second, for as long as rates look back.
 #[derive(Debug, Default)]
-pub(super) struct Events {
-    /// By second, the latest last; only seconds in which something happened.
+pub(super) struct RateCounter {
+    /// The seconds in which something happened, the latest last.
     seconds: VecDeque<(Millis, Rates)>,
 }
 
-impl Events {
-    /// The counts of the present second.
+impl RateCounter {
+    /// Returns the counts of the present second.
     pub(super) fn at(&mut self, now: Millis) -> &mut Rates {
         let second = now / SLICE_MS;
         if self.seconds.back().is_none_or(|(last, _)| *last < second) {
@@ -65,7 +78,7 @@ impl Events {
                 self.seconds.pop_front();
             }
         }
-        &mut self.seconds.back_mut().expect("one was just added where there was none").1
+        &mut self.seconds.back_mut().expect("one was just added if there was none").1
     }
 
     fn rates(&self, now: Millis) -> Rates {

@@ -1,16 +1,17 @@
-//! Values of any size as chunks of at most [`CHUNK_BYTES`].
+//! Splits values into chunks that sled stores safely.
 //!
-//! sled writes whole leaves, and a leaf that grows over about 131,000 bytes goes to a file that it never fsyncs; with
-//! chunks of this size that does not happen. The first chunk begins with the total length and the CRC-32 of the whole
-//! value (u32 each, little-endian), so that a value whose chunks do not belong together is never taken for a whole.
+//! sled writes whole leaves, and puts a leaf that grows over about 131,000 bytes into a file that it never
+//! forces to the medium. With chunks of at most [`CHUNK_BYTES`] no leaf grows that large. The first chunk
+//! begins with the total length and the CRC-32 of the whole value (u32 each, little-endian), so that chunks
+//! that do not belong together are never taken for a value.
 
-/// The largest value that is written to sled.
+/// The length of the largest value that is written to sled.
 pub(crate) const CHUNK_BYTES: usize = 6_500;
 const HEADER_BYTES: usize = 8;
-/// What is reserved on the word of a length that may be damaged.
-const LENGTH_TRUSTED_MAX: usize = 1 << 20;
+/// The memory that is reserved for a length that may be damaged.
+const RESERVED_BYTES_MAX: usize = 1 << 20;
 
-/// A value with its length and checksum before it, to be stored in pieces of [`CHUNK_BYTES`].
+/// Prepends the header to a value, which is then stored in pieces of [`CHUNK_BYTES`].
 pub(crate) fn frame(value: &[u8]) -> Vec<u8> {
     let length = u32::try_from(value.len()).expect("groups are bounded far below 4 GiB");
     let mut framed = Vec::with_capacity(HEADER_BYTES + value.len());
@@ -20,19 +21,19 @@ pub(crate) fn frame(value: &[u8]) -> Vec<u8> {
     framed
 }
 
-/// What chunks come to.
+/// The value of some chunks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Joined {
-    /// The value, and its checksum.
+    /// The value and its checksum.
     Complete(Vec<u8>, u32),
-    /// The first chunks of a value, unharmed as far as they go.
+    /// Only the first chunks of a value are there.
     Partial,
 }
 
-/// Puts a value together again from its chunks, the first one first.
+/// Joins the chunks of a value, given in order.
 ///
 /// # Errors
-/// Says in what way the chunks are not those of one value.
+/// Returns a description if the chunks are not those of one value.
 pub(crate) fn join<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Result<Joined, &'static str> {
     let mut chunks = chunks.into_iter();
     let (head, first) =
@@ -40,11 +41,12 @@ pub(crate) fn join<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Result<Joi
     let [l0, l1, l2, l3, c0, c1, c2, c3] = *head;
     let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
     let checksum = u32::from_le_bytes([c0, c1, c2, c3]);
-    let mut value = Vec::with_capacity(length.min(LENGTH_TRUSTED_MAX));
+    let mut value = Vec::with_capacity(length.min(RESERVED_BYTES_MAX));
     value.extend_from_slice(first);
     for chunk in chunks {
         value.extend_from_slice(chunk);
     }
+    // Chunks are written in order: an interrupted write leaves the first ones, each of full length.
     if value.len() < length && (value.len() + HEADER_BYTES).is_multiple_of(CHUNK_BYTES) {
         return Ok(Joined::Partial);
     }

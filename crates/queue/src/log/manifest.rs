@@ -1,9 +1,10 @@
-//! What a database must still hold when it is opened again.
+//! Says what a database must hold when it is opened again.
 //!
-//! sled may open a file that was cut off and say nothing: it takes what is missing for what was never written. So every
-//! database carries a seal. The one written at a start says up to which group it reached then; the one written at a
-//! clean end says exactly which groups there are. What was written after the last seal of a process that was killed is
-//! the one thing whose loss cannot be told from the kill itself.
+//! sled may open a file that was cut off without an error: it takes what is missing for what was never
+//! written. So every database carries a manifest. The one written at a start says up to which commit group
+//! the database went then; the one written at a clean end says exactly which groups it holds. Only what a
+//! killed process wrote after its manifest can be lost unseen: nothing tells such a loss from the kill
+//! itself.
 
 use std::{
     collections::BTreeMap,
@@ -17,43 +18,48 @@ use serde::{Deserialize, Serialize};
 
 use super::chunks::{self, Joined};
 
-const NAME: &str = "seal";
+/// The name of the file. It stays as the first version of this format had it.
+const FILE_NAME: &str = "seal";
 
-/// A seal.
+/// The manifest of a database. The order of the variants and fields is the stored format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Manifest {
-    /// GroupChunks at a start: everything up to this group was folded.
-    Open { folded: u64 },
-    /// GroupChunks at the end: so was everything up to this one, and these groups are there and no others.
-    Closed { folded: u64, groups: u64, fingerprint: u64 },
+    /// Written at a start: the database holds all that counts of the groups up to `checkpoint`.
+    Open { checkpoint: u64 },
+    /// Written at a clean end: as before, and the database holds exactly these groups.
+    Closed { checkpoint: u64, groups: u64, fingerprint: u64 },
 }
 
 impl Manifest {
-    /// The seal of a clean end, with the checksums of the groups by their numbers.
-    pub(crate) fn closed(folded: u64, groups: &BTreeMap<u64, u32>) -> Self {
-        Self::Closed { folded, groups: groups.len() as u64, fingerprint: fingerprint(groups) }
+    /// Creates the manifest of a clean end from the checksums of the groups, by number.
+    pub(crate) fn closed(checkpoint: u64, groups: &BTreeMap<u64, u32>) -> Self {
+        Self::Closed { checkpoint, groups: groups.len() as u64, fingerprint: fingerprint(groups) }
     }
 
-    /// Whether a database that holds these groups is the one that was sealed, or went on from it.
+    /// Compares a database with its manifest.
     ///
     /// # Errors
-    /// Says what is missing.
-    pub(crate) fn check(self, folded: u64, groups: &BTreeMap<u64, u32>) -> Result<(), &'static str> {
+    /// Returns what is missing.
+    pub(crate) fn check(self, checkpoint: u64, groups: &BTreeMap<u64, u32>) -> Result<(), &'static str> {
         match self {
-            Self::Open { folded: sealed } if folded < sealed => Err("its end is missing"),
-            Self::Closed { .. } if self != Self::closed(folded, groups) => Err("parts of it are missing"),
+            Self::Open { checkpoint: at_start } if checkpoint < at_start => Err("its end is missing"),
+            Self::Closed { .. } if self != Self::closed(checkpoint, groups) => Err("parts of it are missing"),
             Self::Open { .. } | Self::Closed { .. } => Ok(()),
         }
     }
 
-    /// Reads the seal in a directory.
+    /// Reads the manifest in a database's directory.
     ///
     /// # Errors
-    /// Where there is none, or it is damaged.
+    /// Returns the errors of the file system, and [`io::ErrorKind::InvalidData`] if the manifest is damaged.
     pub(crate) fn read(directory: &Path) -> io::Result<Self> {
-        let bytes = safe_file::read(&directory.join(NAME))?;
-        let damaged =
-            |why: &str| io::Error::new(io::ErrorKind::InvalidData, format!("its seal is damaged: {why}"));
+        let bytes = safe_file::read(&directory.join(FILE_NAME))?;
+        let damaged = |why: &str| {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("its manifest '{FILE_NAME}' is damaged: {why}"),
+            )
+        };
         match chunks::join([&bytes[..]]).map_err(damaged)? {
             Joined::Complete(value, _) => {
                 postcard::from_bytes(&value).map_err(|error| damaged(&error.to_string()))
@@ -62,17 +68,17 @@ impl Manifest {
         }
     }
 
-    /// Writes it, beside and renamed. The caller syncs the directory.
+    /// Replaces the manifest in a database's directory. The caller forces the directory to the medium.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// Returns the errors of the file system.
     pub(crate) fn write(self, directory: &Path) -> io::Result<()> {
-        let value = postcard::to_allocvec(&self).expect("seals hold nothing that postcard cannot write");
+        let value = postcard::to_allocvec(&self).expect("manifests hold nothing that postcard cannot write");
         let temporary = directory.join("seal.tmp");
         let mut file = safe_file::create(&temporary)?;
         file.write_all(&chunks::frame(&value))?;
         file.sync_all()?;
-        fs::rename(temporary, directory.join(NAME))
+        fs::rename(temporary, directory.join(FILE_NAME))
     }
 }
 
@@ -91,13 +97,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seal_is_read_back_and_a_damaged_one_is_not() {
+    fn a_manifest_is_read_back_and_a_damaged_one_is_not() {
         let directory = tempfile::tempdir().unwrap();
         assert!(Manifest::read(directory.path()).is_err());
-        let seal = Manifest::closed(7, &BTreeMap::from([(1, 2), (5, 6)]));
-        seal.write(directory.path()).unwrap();
-        assert_eq!(Manifest::read(directory.path()).unwrap(), seal);
-        let path = directory.path().join(NAME);
+        let manifest = Manifest::closed(7, &BTreeMap::from([(1, 2), (5, 6)]));
+        manifest.write(directory.path()).unwrap();
+        assert_eq!(Manifest::read(directory.path()).unwrap(), manifest);
+        let path = directory.path().join(FILE_NAME);
         let mut bytes = fs::read(&path).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
         fs::write(path, bytes).unwrap();
@@ -105,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_breaks_a_seal() {
+    fn a_manifest_finds_what_is_missing() {
         let groups = BTreeMap::from([(1, 2), (5, 6)]);
         let less = BTreeMap::from([(1, 2)]);
         let other = BTreeMap::from([(1, 3), (5, 6)]);
@@ -116,9 +122,9 @@ mod tests {
         }
         assert!(Manifest::closed(5, &groups).check(4, &groups).is_err());
         for groups in [&groups, &more, &less] {
-            assert!(Manifest::Open { folded: 5 }.check(5, groups).is_ok());
-            assert!(Manifest::Open { folded: 5 }.check(9, groups).is_ok());
-            assert!(Manifest::Open { folded: 5 }.check(4, groups).is_err());
+            assert!(Manifest::Open { checkpoint: 5 }.check(5, groups).is_ok());
+            assert!(Manifest::Open { checkpoint: 5 }.check(9, groups).is_ok());
+            assert!(Manifest::Open { checkpoint: 5 }.check(4, groups).is_err());
         }
     }
 }

@@ -1,8 +1,9 @@
-//! Serves an owner on the run directory's Unix socket.
+//! Serves the owner of a queue on the run directory's Unix socket.
 //!
-//! One task a connection; a claim that waits does so at the owner and holds up nothing. Only
-//! processes of the same user are heard (peer uid, mode 0600 in a 0700 directory). When a connection ends, its client's
-//! leases return, unless the client is back already on a newer connection.
+//! Each connection has a task. A waiting claim waits at the owner, so it holds up no other request. Only
+//! processes of the same user are served (by the peer's uid; the socket has mode 0600 in a directory of mode
+//! 0700). When a connection ends, its client's leases return, unless the client is already back on a newer
+//! connection.
 
 use std::{
     fs, io,
@@ -28,34 +29,32 @@ use tokio::{
 };
 use tokio_util::codec::Framed;
 
-use crate::{
-    directory::QueueDirectory,
-    log::database::failed,
-    session::Session,
-    transport::local::LocalLink,
-    transport::socket_address::socket_address,
-    transport::wire::{self, Hello, OPEN_REQUESTS_MAX, ReplyFrame, RequestFrame, Welcome},
+use super::{
+    local::LocalLink,
+    socket_address::SocketAddress,
+    wire::{self, Hello, OPEN_REQUESTS_MAX, ReplyFrame, RequestFrame, Welcome},
 };
+use crate::{directory::QueueDirectory, error::storage_error, session::Session};
 
-/// The number of the protocol spoken on the socket.
+/// The number of the protocol on the socket.
 pub const PROTOCOL: u16 = wire::PROTOCOL;
-/// How long a client may take to introduce itself.
-const HELLO_PATIENCE: Duration = Duration::from_secs(5);
-/// How long answers may take to go out after the storage has failed.
-const FAREWELL: Duration = Duration::from_millis(200);
-/// Clients at a time; more wait in the socket's backlog.
+/// The time that a client has for its hello.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// The time that the last replies have to go out after the storage has failed.
+const LAST_REPLIES_TIME: Duration = Duration::from_millis(200);
+/// The number of clients at a time. More wait in the socket's backlog.
 const CONNECTIONS_MAX: usize = 512;
 
-/// When a broker ends by itself.
+/// When a broker ends without a shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Idle {
-    /// When no client has been connected for this long.
+    /// After no client has been connected for this time.
     EndAfter(Duration),
     /// Never.
     Stay,
 }
 
-/// A broker that listens.
+/// A broker that listens on the socket.
 #[derive(Debug)]
 pub struct Broker {
     listener: UnixListener,
@@ -64,23 +63,24 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Listens on the directory's socket, replacing one that a dead owner left. The caller owns the queue.
+    /// Listens on the directory's socket, and replaces one that a dead owner has left. The caller owns the
+    /// queue.
     ///
     /// # Errors
-    /// [`QueueError::Broken`] where the socket cannot be made.
+    /// Returns [`QueueError::DiskFull`] or [`QueueError::Broken`] if the socket cannot be created.
     pub fn listen(directory: &QueueDirectory, owner: LocalLink) -> Result<Self, QueueError> {
         let socket = directory.socket();
         match fs::remove_file(&socket) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(failed("replace", &socket, &error));
+                return Err(storage_error("replace", &socket, &error));
             }
-            _ => {}
+            Err(_) | Ok(()) => {}
         }
-        let listener = bind(&socket).map_err(|error| failed("listen on", &socket, &error))?;
+        let listener = bind(&socket).map_err(|error| storage_error("listen on", &socket, &error))?;
         Ok(Self { listener, owner, connections: Arc::default() })
     }
 
-    /// Serves until the shutdown begins to drain, the storage fails, or as `idle` says.
+    /// Serves clients until the shutdown begins to drain, the storage fails, or `idle` ends it.
     pub async fn serve(self, idle: Idle, shutdown: Shutdown) {
         let mut tasks = JoinSet::new();
         loop {
@@ -101,8 +101,8 @@ impl Broker {
                 () = idle_over(idle), if is_idle => break,
                 () = shutdown.reached(Phase::Draining) => break,
                 () = self.owner.failed() => {
-                    // Whoever comes after the cause is mended finds a fresh owner. Answers get time to go out.
-                    tokio::time::sleep(FAREWELL).await;
+                    // The next client starts a new owner, which works again once the cause is repaired.
+                    tokio::time::sleep(LAST_REPLIES_TIME).await;
                     break;
                 }
             }
@@ -112,7 +112,7 @@ impl Broker {
 }
 
 fn bind(socket: &Path) -> io::Result<UnixListener> {
-    let address = socket_address(socket)?;
+    let address = SocketAddress::of(socket)?;
     let listener = UnixListener::bind(address.path())?;
     fs::set_permissions(socket, fs::Permissions::from_mode(0o600))?;
     Ok(listener)
@@ -142,7 +142,7 @@ async fn serve_client(stream: UnixStream, owner: LocalLink, connection: u64) {
     if let Err(why) = carry(framed, &owner, session, connection).await {
         tracing::debug!(%why, "a client's connection broke");
     }
-    // Not reached when the broker itself ends: the client lives, and comes back to the next one with its leases.
+    // Not reached if the broker itself ends: the client lives, and returns to the next one with its leases.
     if let Err(error) = owner.disconnect(session, connection).await {
         tracing::debug!(%error, "the owner ended before a client's connection did");
     }
@@ -151,28 +151,27 @@ async fn serve_client(stream: UnixStream, owner: LocalLink, connection: u64) {
 type Frames = Framed<UnixStream, tokio_util::codec::LengthDelimitedCodec>;
 
 async fn welcome(framed: &mut Frames, owner: &LocalLink, connection: u64) -> Result<Session, String> {
-    let first = timeout(HELLO_PATIENCE, framed.next()).await.map_err(|_| "it said nothing".to_owned())?;
-    let first = first.ok_or("it went at once")?.map_err(|error| error.to_string())?;
-    let hello = wire::decode_first::<Hello>(&first);
-    let (welcome, session): (Welcome, _) = match hello {
-        Ok(Hello { session, held, attending }) => {
-            (owner.connect(session, connection, held, attending).await, Some(session))
+    let first = timeout(HELLO_TIMEOUT, framed.next()).await.map_err(|_| "it sent no hello".to_owned())?;
+    let first =
+        first.ok_or("it closed the connection before its hello")?.map_err(|error| error.to_string())?;
+    let connected = match wire::decode_first::<Hello>(&first) {
+        Ok(Hello { session, held, worker_lanes }) => {
+            owner.connect(session, connection, held, worker_lanes).await.map(|()| session)
         }
-        Err(error) => (Err(error), None),
+        Err(error) => Err(error),
     };
-    let refused = welcome.as_ref().err().map(ToString::to_string);
+    // A refusal is sent as well, so that the client can report it.
+    let welcome: Welcome = connected.clone().map(drop);
     framed.send(wire::encode_first(&welcome)).await.map_err(|error| error.to_string())?;
-    match (refused, session) {
-        (None, Some(session)) => Ok(session),
-        (why, _) => Err(why.unwrap_or_default()),
-    }
+    connected.map_err(|error| error.to_string())
 }
 
-/// Carries requests to the owner and its answers back, until the connection breaks (`Err`) or its client leaves.
+/// Carries requests to the owner and its replies back, until the connection breaks (`Err`) or its client
+/// closes it.
 async fn carry(framed: Frames, owner: &LocalLink, session: Session, connection: u64) -> Result<(), String> {
     let (mut sink, mut stream) = framed.split();
-    // From the owner to here. Has room for every open request, so the owner never waits; closed before the client is
-    // said to be gone, so that no job is taken for it after that.
+    // From the owner to here. It has room for every open request, so the owner never waits. It is closed
+    // before the owner learns that the client has gone, so that no job is claimed for it after that.
     let (outbox, mut replies) = mpsc::channel::<ReplyFrame>(OPEN_REQUESTS_MAX);
     let mut open = 0;
     let mut ready = Vec::new();

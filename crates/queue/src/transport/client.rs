@@ -1,5 +1,4 @@
-//! Implements [`JobQueue`] and [`QueueAdmin`] over whatever carries requests to the owner: a channel in the owner's
-//! process, a socket elsewhere.
+//! The [`JobQueue`] and [`QueueAdmin`] of a client: sends each call as a request to the owner of the queue.
 
 use async_trait::async_trait;
 use flow::{
@@ -12,13 +11,13 @@ use flow::{
     },
 };
 
-use crate::{
-    transport::local::LocalLink,
-    transport::request::{Reply, Request},
-    transport::socket::SocketLink,
+use super::{
+    local::LocalLink,
+    request::{Reply, Request},
+    socket::SocketLink,
 };
 
-/// A queue, near or far. Cheap to clone; clones are the same client.
+/// A client of a queue. Cheap to clone; all clones are the same client.
 #[derive(Debug, Clone)]
 pub enum QueueClient {
     /// The owner is a thread of this process.
@@ -36,13 +35,13 @@ impl QueueClient {
     }
 }
 
-/// Takes the answer that belongs to a request out of a reply.
-macro_rules! answer {
+/// Takes the value of the expected reply, or returns an error for any other reply.
+macro_rules! reply {
     ($reply:expr, $pattern:pat => $value:expr) => {
         match $reply? {
             $pattern => Ok($value),
             other => {
-                Err(QueueError::Broken(format!("the owner gave an answer to another question: {other:?}")))
+                Err(QueueError::Broken(format!("the owner sent the reply to another request: {other:?}")))
             }
         }
     };
@@ -51,50 +50,50 @@ macro_rules! answer {
 #[async_trait]
 impl JobQueue for QueueClient {
     async fn claim(&self, request: ClaimRequest) -> Result<ClaimResponse, QueueError> {
-        answer!(self.call(Request::Claim(request)).await, Reply::Claimed(claimed) => claimed)
+        reply!(self.call(Request::Claim(request)).await, Reply::Claimed(claimed) => claimed)
     }
 
     async fn extend(&self, leases: Vec<Lease>, lease_ms: Millis) -> Result<Vec<Lease>, QueueError> {
-        answer!(self.call(Request::Extend { leases, lease_ms }).await, Reply::Lost(lost) => lost)
+        reply!(self.call(Request::Extend { leases, lease_ms }).await, Reply::Lost(lost) => lost)
     }
 
     async fn complete(&self, lease: Lease, next: Vec<NewJob>) -> Result<(), QueueError> {
-        answer!(self.call(Request::Complete { lease, next }).await, Reply::Done => ())
+        reply!(self.call(Request::Complete { lease, next }).await, Reply::Done => ())
     }
 
     async fn pause_group(&self, lease: Lease, for_ms: Millis) -> Result<(), QueueError> {
-        answer!(self.call(Request::PauseGroup { lease, for_ms }).await, Reply::Done => ())
+        reply!(self.call(Request::PauseGroup { lease, for_ms }).await, Reply::Done => ())
     }
 
     async fn fail(&self, lease: Lease, nack: Nack) -> Result<(), QueueError> {
-        answer!(self.call(Request::Fail { lease, nack }).await, Reply::Done => ())
+        reply!(self.call(Request::Fail { lease, nack }).await, Reply::Done => ())
     }
 
     async fn register_worker(&self, lane: Lane, registration: Registration) -> Result<(), QueueError> {
-        answer!(self.call(Request::RegisterWorker { lane, registration }).await, Reply::Done => ())
+        reply!(self.call(Request::RegisterWorker { lane, registration }).await, Reply::Done => ())
     }
 }
 
 #[async_trait]
 impl QueueAdmin for QueueClient {
     async fn push(&self, push: Push) -> Result<Pushed, QueueError> {
-        answer!(self.call(Request::Push(push)).await, Reply::Pushed(pushed) => pushed)
+        reply!(self.call(Request::Push(push)).await, Reply::Pushed(pushed) => pushed)
     }
 
     async fn pending(&self, lane: Lane, groups: Vec<Group>) -> Result<Vec<u64>, QueueError> {
-        answer!(self.call(Request::Pending { lane, groups }).await, Reply::Counts(counts) => counts)
+        reply!(self.call(Request::Pending { lane, groups }).await, Reply::Counts(counts) => counts)
     }
 
     async fn stats(&self) -> Result<QueueStats, QueueError> {
-        answer!(self.call(Request::Stats).await, Reply::Stats(stats) => stats)
+        reply!(self.call(Request::Stats).await, Reply::Stats(stats) => stats)
     }
 
     async fn details(&self) -> Result<QueueDetails, QueueError> {
-        answer!(self.call(Request::Details).await, Reply::Details(details) => details)
+        reply!(self.call(Request::Details).await, Reply::Details(details) => details)
     }
 
     async fn cursors(&self) -> Result<Vec<Cursor>, QueueError> {
-        answer!(self.call(Request::Cursors).await, Reply::Cursors(cursors) => cursors)
+        reply!(self.call(Request::Cursors).await, Reply::Cursors(cursors) => cursors)
     }
 
     async fn list(
@@ -103,18 +102,18 @@ impl QueueAdmin for QueueClient {
         after: Option<JobId>,
         limit: usize,
     ) -> Result<Vec<JobView>, QueueError> {
-        answer!(self.call(Request::List { selection, after, limit }).await, Reply::Jobs(jobs) => jobs)
+        reply!(self.call(Request::List { selection, after, limit }).await, Reply::Jobs(jobs) => jobs)
     }
 
     async fn retry(&self, selection: Selection) -> Result<u64, QueueError> {
-        answer!(self.call(Request::Retry(selection)).await, Reply::Count(count) => count)
+        reply!(self.call(Request::Retry(selection)).await, Reply::Count(count) => count)
     }
 
     async fn drop_jobs(&self, selection: Selection) -> Result<u64, QueueError> {
-        answer!(self.call(Request::Drop(selection)).await, Reply::Count(count) => count)
+        reply!(self.call(Request::Drop(selection)).await, Reply::Count(count) => count)
     }
 
     async fn set_paused(&self, lane: Lane, pause: Pause) -> Result<(), QueueError> {
-        answer!(self.call(Request::SetPaused { lane, pause }).await, Reply::Done => ())
+        reply!(self.call(Request::SetPaused { lane, pause }).await, Reply::Done => ())
     }
 }

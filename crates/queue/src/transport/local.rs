@@ -1,4 +1,4 @@
-//! The way to the owner in its own process.
+//! The link to the owner in its own process.
 
 use std::sync::{
     Arc,
@@ -8,28 +8,29 @@ use std::sync::{
 use flow::{job::Lease, lane::Lane, queue::QueueError};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{
-    session::Session,
-    transport::request::{Reply, Request},
-    transport::wire::{ReplyFrame, RequestFrame},
+use super::{
+    request::{Reply, Request},
+    wire::{ReplyFrame, RequestFrame},
 };
+use crate::session::Session;
 
-/// Where the answers to a connection's requests go. Has room for every request that may be open.
+/// Sends the replies to the requests of a connection. Has room for every request that may be open.
 pub(crate) type Outbox = mpsc::Sender<ReplyFrame>;
 
-/// What reaches the owner.
+/// A message to the owner.
 #[derive(Debug)]
 pub(crate) enum Message {
-    /// A request of this process. Answered once it is durable.
+    /// A request of this process. The reply comes once it is durable.
     Call { request: Request, reply_to: oneshot::Sender<Result<Reply, QueueError>> },
-    /// Requests of another process, answered through its outbox; ignored where the client has a newer connection.
+    /// Requests of another process, with the outbox for the replies. Ignored if the client has a newer
+    /// connection.
     Frame { session: Session, connection: u64, requests: Vec<RequestFrame>, outbox: Outbox },
-    /// A connection of a client begins; answered like a call.
+    /// A connection of a client begins. The reply comes as that to a call.
     Connect {
         session: Session,
         connection: u64,
         held: Vec<Lease>,
-        attending: Vec<Lane>,
+        worker_lanes: Vec<Lane>,
         reply_to: oneshot::Sender<Result<Reply, QueueError>>,
     },
     /// A connection of a client has ended.
@@ -38,17 +39,18 @@ pub(crate) enum Message {
     Tick,
 }
 
-/// A way to the owner in its own process. Sends to the owner's inbox; the owner ends when all of these are gone.
+/// A link to the owner in its own process. The owner ends after the last clone is dropped.
 #[derive(Debug, Clone)]
 pub struct LocalLink {
     pub(crate) inbox: mpsc::Sender<Message>,
-    /// Becomes true when a commit has failed. From the owner, which holds the other end for its life.
+    /// Becomes true when a commit has failed. The owner holds the other end for its life.
     pub(crate) has_failed: watch::Receiver<bool>,
+    /// Written by the owner after each commit.
     pub(crate) syncs: Arc<AtomicU64>,
 }
 
 impl LocalLink {
-    /// Commits that the owner has forced to the medium so far.
+    /// Returns how often the owner has forced something to the medium so far.
     #[must_use]
     pub fn syncs(&self) -> u64 {
         self.syncs.load(Ordering::Relaxed)
@@ -72,30 +74,33 @@ impl LocalLink {
         self.send(Message::Frame { session, connection, requests, outbox }).await
     }
 
-    /// Says that a client is here, with what it still holds.
+    /// Registers the connection of a client, with the leases and workers that it still has.
     pub(crate) async fn connect(
         &self,
         session: Session,
         connection: u64,
         held: Vec<Lease>,
-        attending: Vec<Lane>,
+        worker_lanes: Vec<Lane>,
     ) -> Result<(), QueueError> {
         let (reply_to, reply) = oneshot::channel();
-        self.send(Message::Connect { session, connection, held, attending, reply_to }).await?;
+        self.send(Message::Connect { session, connection, held, worker_lanes, reply_to }).await?;
         reply.await.map_err(|_| ended())?.map(drop)
     }
 
-    /// Says that a client's connection has ended.
+    /// Reports that a connection of a client has ended.
     pub(crate) async fn disconnect(&self, session: Session, connection: u64) -> Result<(), QueueError> {
         self.send(Message::Disconnect { session, connection }).await
     }
 
-    /// Makes the owner look at its clock, for clocks that are moved by hand.
+    /// Makes the owner read its clock, for clocks that are moved by hand.
+    ///
+    /// # Errors
+    /// Returns [`QueueError::Broken`] if the owner has ended.
     pub async fn tick(&self) -> Result<(), QueueError> {
         self.send(Message::Tick).await
     }
 
-    /// Waits until the owner has failed; for ever where it never does.
+    /// Waits until a commit of the owner fails; forever if none does.
     pub(crate) async fn failed(&self) {
         let mut has_failed = self.has_failed.clone();
         if has_failed.wait_for(|failed| *failed).await.is_err() {

@@ -1,5 +1,7 @@
-//! What a client asks of the owner of the queue, and the answers: one variant a method of
-//! [`JobQueue`](flow::queue::JobQueue). Sent over the socket in postcard; changing any of these types takes a new
+//! The requests of a client to the owner of the queue, and the replies: one variant for each method of
+//! [`JobQueue`](flow::queue::JobQueue) and [`QueueAdmin`](flow::queue::QueueAdmin).
+//!
+//! They are sent over the socket in postcard, so a change of any of these types takes a new
 //! [`PROTOCOL`](crate::transport::broker::PROTOCOL).
 
 use flow::{
@@ -13,9 +15,9 @@ use flow::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A question.
+/// A request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "each is the method of JobQueue of that name")]
+#[expect(missing_docs, reason = "each is the method of JobQueue or QueueAdmin of that name")]
 pub enum Request {
     Push(Push),
     Claim(ClaimRequest),
@@ -34,16 +36,16 @@ pub enum Request {
     SetPaused { lane: Lane, pause: Pause },
 }
 
-/// An answer.
+/// The reply to a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
-    /// It is done and durable.
+    /// The request is done and durable, and asks for nothing in return.
     Done,
     /// To [`Request::Push`].
     Pushed(Pushed),
     /// To [`Request::Claim`].
     Claimed(ClaimResponse),
-    /// To [`Request::Extend`]: those no longer held.
+    /// To [`Request::Extend`]: the leases that are no longer held.
     Lost(Vec<Lease>),
     /// To [`Request::Stats`].
     Stats(QueueStats),
@@ -55,6 +57,6 @@ pub enum Reply {
     Jobs(Vec<JobView>),
     /// To [`Request::Pending`].
     Counts(Vec<u64>),
-    /// To [`Request::Retry`] and [`Request::Drop`]: how many.
+    /// To [`Request::Retry`] and [`Request::Drop`]: the number of jobs.
     Count(u64),
 }

@@ -1,9 +1,9 @@
-//! Reaches the owner of the queue in another process; starts one where there is none, and replaces one that died.
+//! The link to an owner in another process. Starts an owner if there is none, and replaces one that has died.
 //!
-//! One task a client owns the connection. When it breaks, the task connects again and repeats every request that has
-//! no answer yet. That is safe: what was applied is known as such, and leases that a lost answer granted return when the
-//! client says which ones it knows of. What is not safe to repeat (another round for dead jobs, forgetting some) is
-//! answered with an error that says so.
+//! One task of each client owns the connection. When the connection breaks, the task connects again and
+//! repeats every request that has no reply yet. That is safe: the owner recognises what it has applied
+//! before, and leases that were granted by a lost reply return when the client names the leases that it
+//! holds. Only retries and drops by hand are not safe to repeat, so they fail with an error that says so.
 
 mod connector;
 
@@ -28,11 +28,11 @@ use tokio::{
 
 pub use self::connector::{BrokerCommand, IfNoOwner};
 use self::connector::{Connector, Frames};
-use crate::{
-    directory::QueueDirectory,
-    transport::request::{Reply, Request},
-    transport::wire::{self, Numbered, OPEN_REQUESTS_MAX, ReplyFrame},
+use super::{
+    request::{Reply, Request},
+    wire::{self, Numbered, OPEN_REQUESTS_MAX, ReplyFrame},
 };
+use crate::directory::QueueDirectory;
 
 /// The interval at which to check whether the owner answers. Time is counted in these intervals, so that time
 /// during which this process itself is stopped does not count.
@@ -52,13 +52,13 @@ impl AnswerTimeout {
     /// Returns whether the limit is exceeded after `beats` intervals in which none of these requests was
     /// answered.
     fn is_over<'c>(self, beats: u32, mut open: impl Iterator<Item = &'c Request>) -> bool {
-        let wait_ms = |request: &Request| if let Request::Claim(ask) = request { ask.wait_ms } else { 0 };
+        let wait_ms = |request: &Request| if let Request::Claim(claim) = request { claim.wait_ms } else { 0 };
         let silence = BEAT * beats;
         open.any(|request| silence > self.0 + Duration::from_millis(wait_ms(request)))
     }
 }
 
-/// A way to the owner in another process. Ends with its last clone.
+/// A link to an owner in another process. The connection ends after the last clone is dropped.
 #[derive(Debug, Clone)]
 pub struct SocketLink {
     calls: mpsc::Sender<Call>,
@@ -72,30 +72,31 @@ struct Call {
 }
 
 impl SocketLink {
-    /// Connects.
+    /// Connects to the owner of the queue, or does what `if_no_owner` says if there is none.
     ///
     /// # Errors
-    /// [`QueueError::Unreachable`] where nobody could be reached or started; [`QueueError::InUse`] where someone holds
-    /// the queue but does not answer; [`QueueError::Version`].
+    /// Returns [`QueueError::Unreachable`] if no owner can be reached or started, [`QueueError::InUse`] if a
+    /// process holds the queue but does not answer, and [`QueueError::Version`] if the owner is another
+    /// version of juggle.
     pub async fn connect(
         directory: QueueDirectory,
-        absent: IfNoOwner,
-        patience: AnswerTimeout,
+        if_no_owner: IfNoOwner,
+        timeout: AnswerTimeout,
     ) -> Result<Self, QueueError> {
-        let mut connector = Connector::new(directory, absent);
+        let mut connector = Connector::new(directory, if_no_owner);
         let frames = connector.connect(Vec::new(), Vec::new()).await?;
         let (calls, inbox) = mpsc::channel(OPEN_REQUESTS_MAX);
-        let client = Client {
+        let connection = Connection {
             connector,
-            patience,
+            timeout,
             inbox,
             open: BTreeMap::new(),
             number: 0,
             held: HashSet::new(),
-            attending: Vec::new(),
+            worker_lanes: Vec::new(),
         };
         // Ends by itself when the last clone of the link is gone and nothing is open.
-        tokio::spawn(client.run(frames));
+        tokio::spawn(connection.run(frames));
         Ok(Self { calls })
     }
 
@@ -114,35 +115,39 @@ enum Served {
     InSilence,
 }
 
-struct Client {
+/// The task that owns a client's connection.
+struct Connection {
     connector: Connector,
-    patience: AnswerTimeout,
-    /// From the clones of the link.
+    timeout: AnswerTimeout,
+    /// Receives from the clones of the link.
     inbox: mpsc::Receiver<Call>,
-    /// Requests without answer, by number.
+    /// Requests without a reply, by number.
     open: BTreeMap<u64, Call>,
     number: u64,
     held: HashSet<Lease>,
-    attending: Vec<Lane>,
+    /// The lanes of the client's workers, once for each worker.
+    worker_lanes: Vec<Lane>,
 }
 
-impl Client {
+impl Connection {
     async fn run(mut self, frames: Frames) {
         let mut frames = Some(frames);
         loop {
             let connected = match frames.take() {
                 Some(frames) => Ok(frames),
                 None => {
-                    self.connector.connect(self.held.iter().copied().collect(), self.attending.clone()).await
+                    self.connector
+                        .connect(self.held.iter().copied().collect(), self.worker_lanes.clone())
+                        .await
                 }
             };
             match connected {
                 Ok(frames) => match self.serve(frames).await {
                     Ok(Served::NoLongerNeeded) => return,
-                    Ok(Served::InSilence) => self.refuse_all(&self.connector.given_up()),
+                    Ok(Served::InSilence) => self.refuse_all(&self.connector.silent_owner()),
                     Err(why) => {
                         tracing::debug!(%why, "lost the queue's owner; connecting again");
-                        self.refuse_what_may_not_be_repeated();
+                        self.refuse_unrepeatable();
                     }
                 },
                 Err(error) => {
@@ -166,7 +171,7 @@ impl Client {
     /// each other.
     async fn serve(&mut self, frames: Frames) -> Result<Served, String> {
         let (mut sink, mut stream) = frames.split();
-        // From here to the writer below; there is room for every open request.
+        // From here to the writer below. It has room for every open request, so sending never waits.
         let (outbox, mut unsent) = mpsc::channel::<Bytes>(OPEN_REQUESTS_MAX + 1);
         let mut writer = pin!(async move {
             while let Some(frame) = unsent.recv().await {
@@ -201,7 +206,7 @@ impl Client {
                 Err(error) = &mut writer => return Err(error.to_string()),
                 _ = beat.tick() => {
                     silent_beats = if self.open.is_empty() { 0 } else { silent_beats + 1 };
-                    if self.patience.is_over(silent_beats, self.open.values().map(|call| &call.request)) {
+                    if self.timeout.is_over(silent_beats, self.open.values().map(|call| &call.request)) {
                         return Ok(Served::InSilence);
                     }
                 }
@@ -210,22 +215,23 @@ impl Client {
         Ok(Served::NoLongerNeeded)
     }
 
-    /// Another round for dead jobs, or forgetting some, would be done to other jobs than were meant by now.
-    fn refuse_what_may_not_be_repeated(&mut self) {
+    /// Refuses retries and drops by hand. Their selection may mean other jobs by now than it did at first.
+    fn refuse_unrepeatable(&mut self) {
         let may_not = |call: &Call| matches!(call.request, Request::Retry(_) | Request::Drop(_));
         for (_, call) in self.open.extract_if(.., |_, call| may_not(call)) {
-            let why = "its owner went before it answered, and may have done it or not: look, and ask again";
+            let why = "its owner ended before it replied, so this may be done or not. Look at the jobs before you repeat it";
             answer(call, Err(QueueError::Unreachable(why.to_owned())));
         }
     }
 
     fn receive(&mut self, reply: ReplyFrame) {
+        // The request was refused meanwhile, since the owner did not answer in time.
         let Some(call) = self.open.remove(&reply.number) else { return };
         self.remember(&call.request, &reply.content);
         answer(call, reply.content);
     }
 
-    /// Keeps what must be said again to the next owner.
+    /// Keeps the leases and workers that the hello to the next owner must name.
     fn remember(&mut self, request: &Request, result: &Result<Reply, QueueError>) {
         match (request, result) {
             (Request::Claim(_), Ok(Reply::Claimed(claimed))) => {
@@ -241,11 +247,11 @@ impl Client {
                 self.held.retain(|lease| !lost.contains(lease))
             }
             (Request::RegisterWorker { lane, registration: Registration::Add }, Ok(_)) => {
-                self.attending.push(*lane)
+                self.worker_lanes.push(*lane)
             }
             (Request::RegisterWorker { lane, registration: Registration::Remove }, Ok(_)) => {
-                if let Some(at) = self.attending.iter().position(|attended| attended == lane) {
-                    self.attending.swap_remove(at);
+                if let Some(at) = self.worker_lanes.iter().position(|of| of == lane) {
+                    self.worker_lanes.swap_remove(at);
                 }
             }
             _ => {}
@@ -259,6 +265,6 @@ const fn numbered(number: u64, call: &Call) -> Numbered<&Request> {
 
 fn answer(call: Call, result: Result<Reply, QueueError>) {
     if call.reply_to.send(result).is_err() {
-        tracing::debug!("nobody waits for an answer of the queue any more");
+        tracing::debug!("the caller of a request has gone before its reply");
     }
 }

@@ -1,4 +1,4 @@
-//! The address of the owner's socket, however long the path of the run directory is.
+//! The address of the owner's socket, for run directories with paths of any length.
 
 use std::{
     fs::File,
@@ -7,27 +7,31 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A path by which a socket can be named, however long its real one is: an address holds 107 bytes at most.
-pub(crate) struct SocketAddress {
+/// A path to a socket that is short enough for an address, which holds at most 107 bytes.
+pub(super) struct SocketAddress {
     path: PathBuf,
-    /// Open while `path` goes through it.
+    /// Must stay open while `path` goes through it.
     _directory: Option<File>,
 }
 
 impl SocketAddress {
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-pub(crate) fn socket_address(socket: &Path) -> io::Result<SocketAddress> {
-    const SUN_PATH_BYTES_MAX: usize = 107;
-    match (socket.parent(), socket.file_name()) {
-        (Some(parent), Some(name)) if socket.as_os_str().len() > SUN_PATH_BYTES_MAX => {
-            let directory = File::open(parent)?;
-            let path = Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(name);
-            Ok(SocketAddress { path, _directory: Some(directory) })
+    /// Finds an address of a socket.
+    ///
+    /// # Errors
+    /// Returns the error of opening the directory of a socket with a long path.
+    pub(super) fn of(socket: &Path) -> io::Result<Self> {
+        const SUN_PATH_BYTES_MAX: usize = 107;
+        match (socket.parent(), socket.file_name()) {
+            (Some(parent), Some(name)) if socket.as_os_str().len() > SUN_PATH_BYTES_MAX => {
+                let directory = File::open(parent)?;
+                let path = Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(name);
+                Ok(Self { path, _directory: Some(directory) })
+            }
+            _ => Ok(Self { path: socket.to_owned(), _directory: None }),
         }
-        _ => Ok(SocketAddress { path: socket.to_owned(), _directory: None }),
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 }

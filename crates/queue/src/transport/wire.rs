@@ -1,45 +1,44 @@
-//! Frames on the socket.
+//! The frames on the socket.
 //!
-//! Each frame is a length (u32, big-endian) and that many bytes, at most [`FRAME_BYTES_MAX`]. The first one each way
-//! begins with [`MAGIC`] and the protocol's number (u16, little-endian), so that versions can tell each other apart
-//! before anything else is read; what follows is postcard. A later frame holds one request or reply after another, each
-//! with its number, in postcard.
+//! Each frame is a length (u32, big-endian) and that many bytes, at most [`FRAME_BYTES_MAX`]. The first frame
+//! in each direction begins with [`MAGIC`] and the number of the protocol (u16, little-endian), so that
+//! another version is recognised before anything else is read; a [`Hello`] or a [`Welcome`] in postcard
+//! follows. Each later frame holds one or more requests or replies, each with its number, in postcard.
 
 use bytes::Bytes;
 use flow::{job::Lease, lane::Lane, queue::QueueError};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio_util::codec::LengthDelimitedCodec;
 
-use crate::{
-    session::Session,
-    transport::request::{Reply, Request},
-};
+use super::request::{Reply, Request};
+use crate::session::Session;
 
-/// The protocol that this version speaks.
+/// The number of the protocol of this version.
 pub(crate) const PROTOCOL: u16 = 4;
-/// The largest frame: a batch of jobs with the largest payloads, and room to spare.
+/// The length of the largest frame: a batch of jobs with the largest payloads, and room to spare.
 const FRAME_BYTES_MAX: usize = 32 << 20;
-/// Requests of one connection that may be open at a time. The client keeps to it, so the broker never stops reading.
+/// The number of requests of one connection that may be open at a time. The client keeps to it, so the broker
+/// never has to stop reading.
 pub(crate) const OPEN_REQUESTS_MAX: usize = 1024;
-/// A frame of this size takes no further item.
+/// The size from which a frame takes no further item.
 const FRAME_BYTES_FULL: usize = 256 << 10;
 
 const MAGIC: &[u8; 6] = b"juggle";
 
-/// What a client says first.
+/// The first message of a client.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Hello {
     pub(crate) session: Session,
-    /// Leases that it holds from an earlier connection.
+    /// The leases that it holds from an earlier connection.
     pub(crate) held: Vec<Lease>,
-    /// Lanes that its workers serve.
-    pub(crate) attending: Vec<Lane>,
+    /// The lanes of its workers, once for each worker.
+    pub(crate) worker_lanes: Vec<Lane>,
 }
 
-/// What the broker answers to a hello.
+/// The broker's reply to a hello.
 pub(crate) type Welcome = Result<(), QueueError>;
 
-/// One of the items in a frame.
+/// An item of a frame.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Numbered<T> {
     pub(crate) number: u64,
@@ -53,7 +52,7 @@ pub(crate) fn codec() -> LengthDelimitedCodec {
     LengthDelimitedCodec::builder().max_frame_length(FRAME_BYTES_MAX).new_codec()
 }
 
-/// Puts items into as few frames as are of a sensible size.
+/// Encodes items to frames that end after about [`FRAME_BYTES_FULL`].
 pub(crate) fn encode_all<T: Serialize>(items: impl IntoIterator<Item = T>) -> Vec<Bytes> {
     let (mut frames, mut frame) = (Vec::new(), Vec::new());
     for item in items {
@@ -69,10 +68,10 @@ pub(crate) fn encode_all<T: Serialize>(items: impl IntoIterator<Item = T>) -> Ve
     frames
 }
 
-/// All items of a frame.
+/// Decodes all items of a frame.
 ///
 /// # Errors
-/// Where it holds anything else, or more than may be open.
+/// Returns a description if the frame holds anything else, or more items than may be open.
 pub(crate) fn decode_all<T: DeserializeOwned>(mut frame: &[u8]) -> Result<Vec<T>, String> {
     let mut items = Vec::new();
     while !frame.is_empty() {
@@ -87,7 +86,7 @@ pub(crate) fn decode_all<T: DeserializeOwned>(mut frame: &[u8]) -> Result<Vec<T>
 }
 
 fn unreadable(error: &postcard::Error) -> String {
-    format!("a frame cannot be read: {error}")
+    format!("a frame cannot be decoded: {error}")
 }
 
 fn encode(content: &impl Serialize) -> Vec<u8> {
@@ -98,15 +97,15 @@ fn decode<T: DeserializeOwned>(frame: &[u8]) -> Result<T, String> {
     postcard::from_bytes(frame).map_err(|error| unreadable(&error))
 }
 
-/// A first frame.
+/// Encodes a first frame.
 pub(crate) fn encode_first(content: &impl Serialize) -> Bytes {
     [&MAGIC[..], &PROTOCOL.to_le_bytes(), &encode(content)].concat().into()
 }
 
-/// Reads a first frame.
+/// Decodes a first frame.
 ///
 /// # Errors
-/// [`QueueError::Version`] where the other side speaks another protocol, or none.
+/// Returns [`QueueError::Version`] if the other side has another protocol, or is not juggle.
 pub(crate) fn decode_first<T: DeserializeOwned>(frame: &[u8]) -> Result<T, QueueError> {
     let refuse = |why: String| Err(QueueError::Version(why));
     let Some((number, content)) = frame.strip_prefix(MAGIC).and_then(<[u8]>::split_first_chunk::<2>) else {
@@ -115,8 +114,8 @@ pub(crate) fn decode_first<T: DeserializeOwned>(frame: &[u8]) -> Result<T, Queue
     match u16::from_le_bytes(*number) {
         PROTOCOL => decode(content).or_else(refuse),
         other => refuse(format!(
-            "the queue of this directory is served by another version of juggle (protocol {other}, this is \
-             {PROTOCOL}): let that one end, or use the same version"
+            "the queue of this directory is served by another version of juggle (protocol {other}, this one has \
+             {PROTOCOL}). Let that process end, or use the same version"
         )),
     }
 }

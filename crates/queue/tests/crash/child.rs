@@ -15,8 +15,9 @@ use std::{
 
 use flow::{clock::Clock, durability::Durability, lane::Lane, queue::QueueError, shutdown::shutdown};
 use queue::{
-    directory::{Owned, QueueDirectory},
+    directory::QueueDirectory,
     ledger::Ledger,
+    owner::Owned,
     transport::broker::{Broker, Idle},
     transport::client::QueueClient,
     transport::socket::{AnswerTimeout, BrokerCommand, IfNoOwner, SocketLink},

@@ -21,16 +21,19 @@ use tokio_util::codec::{Framed, LengthDelimitedCodec};
 use crate::{
     directory::QueueDirectory,
     session::Session,
-    transport::socket_address::socket_address,
-    transport::wire::{self, Hello, Welcome},
+    transport::{
+        socket_address::SocketAddress,
+        wire::{self, Hello, Welcome},
+    },
 };
 
-/// How long to try to reach an owner, its start included.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
+/// The time in which an owner must be reached, including its start.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// The first pause between two attempts. Each further one is twice as long, up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(2);
 const PAUSE_MAX: Duration = Duration::from_millis(100);
 
-/// A connection to the owner, after both have introduced themselves.
+/// A connection to the owner, after the hello and the welcome.
 pub(super) type Frames = Framed<UnixStream, LengthDelimitedCodec>;
 
 /// The command that starts an owner.
@@ -40,42 +43,43 @@ pub struct BrokerCommand {
     pub program: PathBuf,
     /// Its arguments.
     pub arguments: Vec<OsString>,
-    /// The exit code by which it says that there is no room on the disk.
+    /// Its exit code if the disk has no room.
     pub disk_full_code: i32,
 }
 
-/// What to do where nobody owns the queue.
+/// What to do if no process owns the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IfNoOwner {
     /// Start an owner.
     Start(BrokerCommand),
-    /// Wait for one that someone else starts.
+    /// Wait for an owner that another process starts.
     Wait,
-    /// Say so.
+    /// Return an error.
     Fail,
 }
 
-/// Reaches the owner of one queue again and again.
+/// Connects to the owner of one queue, again after each break.
 pub(super) struct Connector {
     directory: QueueDirectory,
-    absent: IfNoOwner,
+    if_no_owner: IfNoOwner,
     session: Session,
     /// The owner that this client started last.
     broker: Option<Child>,
 }
 
 impl Connector {
-    pub(super) fn new(directory: QueueDirectory, absent: IfNoOwner) -> Self {
-        Self { directory, absent, session: Session::of_this_process(), broker: None }
+    pub(super) fn new(directory: QueueDirectory, if_no_owner: IfNoOwner) -> Self {
+        Self { directory, if_no_owner, session: Session::of_this_process(), broker: None }
     }
 
+    /// Connects to the owner, and names the leases that the client holds and the lanes of its workers.
     pub(super) async fn connect(
         &mut self,
         held: Vec<Lease>,
-        attending: Vec<Lane>,
+        worker_lanes: Vec<Lane>,
     ) -> Result<Frames, QueueError> {
-        let hello = wire::encode_first(&Hello { session: self.session, held, attending });
-        let deadline = Instant::now() + CONNECT_PATIENCE;
+        let hello = wire::encode_first(&Hello { session: self.session, held, worker_lanes });
+        let deadline = Instant::now() + CONNECT_TIMEOUT;
         let mut pause = PAUSE_MIN;
         loop {
             // A stopped owner still has a socket that accepts connections, but it does not reply.
@@ -83,7 +87,7 @@ impl Connector {
                 Ok(Err(error)) => return Err(error),
                 Ok(Ok(Some(frames))) => return Ok(frames),
                 Ok(Ok(None)) if Instant::now() < deadline => {}
-                Ok(Ok(None)) | Err(_) => return Err(self.given_up()),
+                Ok(Ok(None)) | Err(_) => return Err(self.silent_owner()),
             }
             self.start_owner().await?;
             tokio::time::sleep(pause).await;
@@ -100,18 +104,18 @@ impl Connector {
     }
 
     async fn reach(&self) -> io::Result<UnixStream> {
-        let address = socket_address(&self.directory.socket())?;
+        let address = SocketAddress::of(&self.directory.socket())?;
         UnixStream::connect(address.path()).await
     }
 
-    /// Starts an owner where nobody holds the lock and none is starting.
+    /// Starts an owner, unless a process holds the lock or the owner that was started last is still starting.
     async fn start_owner(&mut self) -> Result<(), QueueError> {
         if let Some(broker) = &mut self.broker {
             match broker.try_wait() {
                 Ok(None) => return Ok(()),
                 Ok(Some(status)) => {
                     self.broker = None;
-                    // One that was killed is replaced; one that gave up has said why.
+                    // An owner that was killed is replaced; one that failed has written the reason.
                     if let Some(code) = status.code().filter(|code| *code != 0) {
                         return Err(self.start_failed(code));
                     }
@@ -123,9 +127,9 @@ impl Connector {
         if self.directory.try_lock()?.is_none() {
             return Ok(());
         }
-        match &self.absent {
+        match &self.if_no_owner {
             IfNoOwner::Wait => Ok(()),
-            IfNoOwner::Fail => Err(QueueError::Unreachable("nobody serves it".to_owned())),
+            IfNoOwner::Fail => Err(QueueError::Unreachable("no process serves it".to_owned())),
             IfNoOwner::Start(starter) => {
                 self.broker = Some(spawn(starter, &self.directory.log())?);
                 Ok(())
@@ -133,40 +137,42 @@ impl Connector {
         }
     }
 
-    /// Why the owner that was started has ended: its exit code, and the first line it said at the end.
+    /// Returns the error for an owner that has failed with this exit code, with the last error that it has
+    /// written.
     fn start_failed(&self, code: i32) -> QueueError {
         let log = safe_file::read_to_string(&self.directory.log()).unwrap_or_default();
-        let said = log
+        let reason = log
             .lines()
             .rev()
             .find_map(|line| line.strip_prefix("juggle: "))
-            .unwrap_or("its owner could not say why");
-        match &self.absent {
+            .unwrap_or("its owner gave no reason");
+        match &self.if_no_owner {
             IfNoOwner::Start(starter) if code == starter.disk_full_code => {
-                QueueError::DiskFull(said.to_owned())
+                QueueError::DiskFull(reason.to_owned())
             }
             IfNoOwner::Start(_) | IfNoOwner::Wait | IfNoOwner::Fail => {
-                QueueError::Unreachable(format!("its owner could not be started: {said}"))
+                QueueError::Unreachable(format!("its owner could not be started: {reason}"))
             }
         }
     }
 
-    pub(super) fn given_up(&self) -> QueueError {
+    /// Returns the error for an owner that does not answer.
+    pub(super) fn silent_owner(&self) -> QueueError {
         let path = self.directory.path().display();
         QueueError::InUse(match self.directory.owner() {
             Some(pid) => format!(
-                "'{path}' is held by process {pid}, which does not answer: let it go on if it is stopped \
-                 (kill -CONT {pid}), end it (kill {pid}; nothing is lost by that), or use another output directory"
+                "'{path}' is held by process {pid}, which does not answer. Resume it if it is stopped (kill -CONT {pid}), \
+                 end it (kill {pid}; nothing is lost by that), or use another output directory"
             ),
             None => format!(
-                "'{path}' is held by a process that does not answer on its socket; end that process, or use another \
+                "'{path}' is held by a process that does not answer on its socket. End that process, or use another \
                  output directory"
             ),
         })
     }
 }
 
-/// Says hello; `None` where the owner went away meanwhile.
+/// Sends the hello and reads the welcome. Returns `None` if the owner has ended meanwhile.
 async fn introduce(stream: UnixStream, hello: Bytes) -> Result<Option<Frames>, QueueError> {
     let mut frames = Framed::new(stream, wire::codec());
     if frames.send(hello).await.is_err() {
@@ -178,7 +184,8 @@ async fn introduce(stream: UnixStream, hello: Bytes) -> Result<Option<Frames>, Q
     }
 }
 
-/// In a process group of its own, so that Ctrl-C in a terminal ends the stages and not the queue under them.
+/// Starts a broker in a process group of its own, so that Ctrl-C in a terminal ends the stages and not their
+/// queue.
 fn spawn(starter: &BrokerCommand, log: &Path) -> Result<Child, QueueError> {
     let failed = |error: io::Error| {
         QueueError::Unreachable(format!("cannot start '{}': {error}", starter.program.display()))
