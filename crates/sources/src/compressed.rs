@@ -57,7 +57,7 @@ fn unpack_whole(input: impl Read + Send + 'static) -> io::Result<Box<dyn BufRead
     Ok(if gzip {
         Box::new(BufReader::with_capacity(WINDOW_BYTES, MultiGzDecoder::new(whole)))
     } else if zstd {
-        Box::new(BufReader::with_capacity(WINDOW_BYTES, zstd::Frames::new(whole)))
+        Box::new(BufReader::with_capacity(WINDOW_BYTES, zstd::decoder(whole)))
     } else {
         Box::new(whole)
     })
@@ -68,7 +68,6 @@ mod tests {
     use std::io::Write;
 
     use flate2::{Compression, write::GzEncoder};
-    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
     use super::*;
 
@@ -79,7 +78,10 @@ mod tests {
     }
 
     fn zstd(text: &str) -> Vec<u8> {
-        compress_to_vec(text.as_bytes(), CompressionLevel::Fastest)
+        let mut encoder = ::zstd::Encoder::new(Vec::new(), 1).expect("memory");
+        encoder.include_checksum(true).expect("a known parameter");
+        encoder.write_all(text.as_bytes()).expect("memory writes");
+        encoder.finish().expect("memory writes")
     }
 
     fn read(bytes: Vec<u8>) -> io::Result<String> {

@@ -15,7 +15,7 @@ use super::{
     codings::{Coding, Codings},
     deflate::Deflate,
     gzip::Members,
-    zstd::Frames,
+    zstd,
 };
 
 /// How many times more bytes may be made than have come.
@@ -183,7 +183,7 @@ impl<'a> Layer<'a> {
             Coding::Gzip => Box::new(Members::new(input)),
             Coding::Deflate => Box::new(Deflate::new(input)),
             Coding::Brotli => Box::new(Brotli::new(input)),
-            Coding::Zstd => Box::new(Frames::new(input)),
+            Coding::Zstd => Box::new(zstd::decoder(input)),
         };
         Self { decoder, coding, ended, made: 0, bytes_max, watch }
     }

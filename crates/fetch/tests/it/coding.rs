@@ -9,7 +9,6 @@ use flate2::{
     write::{DeflateEncoder, GzEncoder, ZlibEncoder},
 };
 use flow::{failure::Reason, payload::Listed};
-use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use test_server::Script;
 
 use crate::rig::{Raw, Rig, Then, fatal, reason, retry, text};
@@ -39,7 +38,10 @@ fn brotli(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn zstd(bytes: &[u8]) -> Vec<u8> {
-    compress_to_vec(bytes, CompressionLevel::Fastest)
+    let mut encoder = ::zstd::Encoder::new(Vec::new(), 1).unwrap();
+    encoder.include_checksum(true).unwrap();
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
 }
 
 /// Lines that are not so regular that packing them twice looks like a bomb.
