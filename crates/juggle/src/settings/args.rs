@@ -1,20 +1,23 @@
-//! What was typed: the flags of the table, unchecked.
+//! The shared flags as they were typed, unchecked.
 
 use std::{collections::BTreeMap, ffi::OsString};
 
-use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, builder::Str, value_parser};
 
-use super::table::{CONFIG, Setting, TABLE, Takes};
+use super::{
+    enums,
+    table::{ALL, Setting, Takes},
+};
 
 /// The shared flags of a command line. Use it in a clap command with `#[command(flatten)]`.
 ///
-/// Environment and files are not looked at here, and no value is checked: [`Settings`](super::resolved::Settings)
-/// does both, so that a mistake reads the same wherever it was made.
+/// Values are not checked here but in [`Settings`](super::resolved::Settings), so that a mistake is reported
+/// in the same words whether it was made in a flag, the environment or a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Args(BTreeMap<&'static str, Vec<OsString>>);
 
 impl Args {
-    /// The values typed for a setting; a switch has `true`, a counting one its number.
+    /// Returns the typed values of a setting. A switch has `true`, a counting switch its number.
     pub(crate) fn typed(&self, setting: &Setting) -> Option<&[OsString]> {
         self.0.get(setting.name).map(Vec::as_slice)
     }
@@ -22,7 +25,7 @@ impl Args {
 
 impl clap::Args for Args {
     fn augment_args(command: Command) -> Command {
-        TABLE.iter().chain([&CONFIG]).fold(command, |command, setting| command.arg(arg(setting)))
+        command.args(ALL.iter().map(arg))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -32,38 +35,24 @@ impl clap::Args for Args {
 
 impl FromArgMatches for Args {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let mut args = Self::default();
-        args.update_from_arg_matches(matches)?;
-        Ok(args)
+        let typed = ALL.iter().map(|setting| (setting.name, typed(setting, matches)));
+        Ok(Self(typed.filter(|(_, values)| !values.is_empty()).collect()))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        for setting in TABLE.iter().chain([&CONFIG]) {
-            let values = typed(setting, matches);
-            if !values.is_empty() {
-                self.0.insert(setting.name, values);
-            }
-        }
+        self.0.extend(Self::from_arg_matches(matches)?.0);
         Ok(())
     }
 }
 
 fn typed(setting: &Setting, matches: &ArgMatches) -> Vec<OsString> {
     match setting.takes {
-        Takes::Switch if matches.get_flag(setting.name) => vec!["true".into()],
-        Takes::Switch => Vec::new(),
+        Takes::Switch => Vec::from_iter(matches.get_flag(setting.name).then(|| "true".into())),
         Takes::Count => match matches.get_count(setting.name) {
             0 => Vec::new(),
             count => vec![count.to_string().into()],
         },
-        Takes::Number(_)
-        | Takes::Amount(_)
-        | Takes::Text(_)
-        | Takes::Texts(_)
-        | Takes::Path(_)
-        | Takes::Paths(_) => {
-            matches.get_many::<OsString>(setting.name).into_iter().flatten().cloned().collect()
-        }
+        _ => matches.get_many::<OsString>(setting.name).into_iter().flatten().cloned().collect(),
     }
 }
 
@@ -72,23 +61,27 @@ fn arg(setting: &Setting) -> Arg {
         "" => String::new(),
         default => format!(" [default: {default}]"),
     };
-    let help = format!("{}{default} [env: {}]", setting.help, setting.variable());
-    let mut arg = Arg::new(setting.name).long(setting.name).help(help).help_heading("Settings");
-    if let Some(short) = setting.short {
-        arg = arg.short(short);
-    }
+    let details = if setting.details.is_empty() { String::new() } else { format!(". {}", setting.details) };
+    let arg = Arg::new(setting.name)
+        .long(setting.name)
+        .short(setting.short)
+        .help(format!("{}{default}", setting.help))
+        .long_help(format!("{}{details}{default} [env: {}]", setting.help, setting.variable()))
+        .hide_short_help(!setting.is_common)
+        .help_heading(Str::from(enums::name(&setting.group)));
     match setting.takes {
         Takes::Switch => arg.action(ArgAction::SetTrue).overrides_with(setting.name),
         Takes::Count => arg.action(ArgAction::Count),
-        Takes::Texts(value) | Takes::Paths(value) => {
-            arg.action(ArgAction::Append).value_name(value).value_parser(value_parser!(OsString))
+        Takes::Texts(value) | Takes::Paths(value) => with_value(arg.action(ArgAction::Append), value.into()),
+        Takes::Number(value) | Takes::Amount(value) | Takes::Text(value) | Takes::Path(value) => {
+            with_value(arg.overrides_with(setting.name), value.into())
         }
-        Takes::Number(value) | Takes::Amount(value) | Takes::Text(value) | Takes::Path(value) => arg
-            .action(ArgAction::Set)
-            .overrides_with(setting.name)
-            .value_name(value)
-            .value_parser(value_parser!(OsString)),
+        Takes::OneOf(names) => with_value(arg.overrides_with(setting.name), names().into()),
     }
+}
+
+fn with_value(arg: Arg, name: Str) -> Arg {
+    arg.value_name(name).value_parser(value_parser!(OsString))
 }
 
 #[cfg(test)]
@@ -122,8 +115,7 @@ mod tests {
 
     #[test]
     fn help_names_default_and_environment() {
-        let help = Args::augment_args(Command::new("juggle")).term_width(400).render_help().to_string();
-        let line = help.lines().find(|line| line.contains("--max-filesize")).expect("is there");
-        assert!(line.contains("[default: 64MiB] [env: JUGGLE_MAX_FILESIZE]"), "{line}");
+        let help = Args::augment_args(Command::new("juggle")).term_width(400).render_long_help().to_string();
+        assert!(help.contains("[default: 64MiB] [env: JUGGLE_MAX_FILESIZE]"), "{help}");
     }
 }

@@ -1,109 +1,96 @@
-//! Settings that are one of a few words.
+//! Settings that are one of a few names.
 
 use std::{fmt, str::FromStr};
 
-/// A word that is not one of those allowed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("use one of: {allowed}")]
-pub struct InvalidChoice {
-    allowed: String,
-}
+use clap::ValueEnum;
 
-macro_rules! choice {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum $name { $($(#[$variant_doc])* $variant,)+ }
+/// A value of an enum, read and shown by the name that clap gives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Named<T>(pub(crate) T);
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(match self { $(Self::$variant => $word,)+ })
-            }
-        }
+impl<T: ValueEnum> FromStr for Named<T> {
+    type Err = String;
 
-        impl FromStr for $name {
-            type Err = InvalidChoice;
-
-            fn from_str(text: &str) -> Result<Self, InvalidChoice> {
-                match text {
-                    $($word => Ok(Self::$variant),)+
-                    _ => Err(InvalidChoice { allowed: [$($word),+].join(", ") }),
-                }
-            }
-        }
-    };
-}
-
-choice! {
-    /// Colours on standard error.
-    Color {
-        /// Where it is a terminal that shows them.
-        Auto = "auto",
-        /// Everywhere.
-        Always = "always",
-        /// Nowhere.
-        Never = "never",
+    fn from_str(text: &str) -> Result<Self, String> {
+        T::from_str(text, false)
+            .map(Self)
+            .map_err(|_| format!("use one of: {}", names::<T>().replace('|', ", ")))
     }
 }
 
-choice! {
-    /// The form of the log.
-    LogFormat {
-        /// Lines for people.
-        Text = "text",
-        /// One JSON object a line.
-        Json = "json",
+impl<T: ValueEnum> fmt::Display for Named<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&name(&self.0))
     }
 }
 
-choice! {
-    /// Whether robots.txt is obeyed.
-    Robots {
-        /// It is.
-        On = "on",
-        /// It is not asked for.
-        Off = "off",
-    }
+/// Returns the name of a value.
+pub(crate) fn name<T: ValueEnum>(value: &T) -> String {
+    value.to_possible_value().map(|possible| possible.get_name().to_owned()).unwrap_or_default()
 }
 
-choice! {
-    /// A switch as the environment sets it.
-    Switch {
-        /// Given.
-        On = "true",
-        /// Not given.
-        Off = "false",
-    }
+/// Returns the names of all values: `on|off`.
+pub(crate) fn names<T: ValueEnum>() -> String {
+    T::value_variants().iter().map(name).collect::<Vec<_>>().join("|")
 }
 
-/// What to do when a document has failed for good.
+/// Colours on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// If it is a terminal that shows them.
+    Auto,
+    /// In any case.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+/// The form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Whether robots.txt is obeyed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Robots {
+    /// It is.
+    On,
+    /// It is not requested.
+    Off,
+}
+
+/// What to do if a document has failed for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnFailure {
-    /// Go on with the others.
+    /// Continue with the others.
     KeepGoing,
-    /// Claim no more and end.
+    /// Claim no more jobs and end.
     FailFast,
 }
 
-/// Whether servers are asked for anything.
+/// Whether servers may be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Network {
-    /// They are.
+    /// They may.
     Online,
-    /// They are not: what would have to be fetched waits.
+    /// They may not: documents that would have to be fetched wait.
     Offline,
 }
 
-/// Whether anything is done.
+/// Whether a command does its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Run {
-    /// Yes.
+    /// It does.
     Real,
-    /// No: say what would be done.
+    /// It prints what it would do.
     Dry,
 }
 
-/// How much is said on standard error.
+/// How much is written to standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verbosity {
     /// Errors only.

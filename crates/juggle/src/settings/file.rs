@@ -132,10 +132,8 @@ fn values(setting: &Setting, value: &DeValue<'_>) -> Option<Vec<String>> {
         (Takes::Texts(_) | Takes::Paths(_), DeValue::Array(values)) => {
             values.iter().map(|value| value.get_ref().as_str().map(str::to_owned)).collect()
         }
-        (
-            Takes::Text(_) | Takes::Texts(_) | Takes::Path(_) | Takes::Paths(_) | Takes::Amount(_),
-            DeValue::String(text),
-        ) => Some(vec![text.to_string()]),
+        (Takes::Number(_) | Takes::Count | Takes::Switch, DeValue::String(_)) => None,
+        (_, DeValue::String(text)) => Some(vec![text.to_string()]),
         (Takes::Number(_) | Takes::Amount(_) | Takes::Count, DeValue::Integer(number)) => {
             let number = i128::from_str_radix(number.as_str(), number.radix()).ok()?;
             Some(vec![number.to_string()])
@@ -150,7 +148,7 @@ fn wrong_type(setting: &Setting, value: &DeValue<'_>) -> String {
     let wanted = match setting.takes {
         Takes::Number(_) | Takes::Count => "a whole number",
         Takes::Amount(_) => "a number, or a string with a number and a unit",
-        Takes::Text(_) | Takes::Path(_) => "a string",
+        Takes::Text(_) | Takes::Path(_) | Takes::OneOf(_) => "a string",
         Takes::Texts(_) | Takes::Paths(_) => "a string or an array of strings",
         Takes::Switch => "true or false",
     };

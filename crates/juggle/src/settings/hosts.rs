@@ -3,7 +3,7 @@
 //! The key is a host, or a host and port, and is read as [`candidate::group_of_host`](fetch::candidate::group_of_host)
 //! reads it: it must be what the queue groups that host's jobs by.
 
-use std::{collections::BTreeMap, ffi::OsString, ops::RangeInclusive, time::Duration};
+use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
 use flow::{clock::millis, queue::GroupLimit};
 
@@ -42,11 +42,9 @@ impl HostSettings {
 }
 
 /// The hosts of the settings file, checked.
-pub(crate) fn resolve<E: Fn(&str) -> Option<OsString>>(
-    from: &mut Layers<'_, E>,
-) -> Result<BTreeMap<String, HostSettings>, SettingsError> {
+pub(crate) fn resolve(from: &mut Layers<'_>) -> Result<BTreeMap<String, HostSettings>, SettingsError> {
     let mut hosts = BTreeMap::new();
-    for (host, found) in from.hosts() {
+    for (host, found) in from.take_hosts() {
         let settings = HostSettings {
             wait: from.of_host(&host, &found, WAIT_NAME, WAIT)?.map(TimeSpan::duration),
             max_connection_per_server: from.of_host(&host, &found, CONNECTIONS_NAME, CONNECTIONS)?,

@@ -1,4 +1,4 @@
-//! The four layers a value can come from, and reading one from the strongest that has it.
+//! The layers that a value can come from, and typed access to the value of the strongest layer.
 
 use std::{
     collections::BTreeMap,
@@ -11,32 +11,36 @@ use std::{
 
 use super::{
     args::Args,
-    enums::Switch,
     error::SettingsError,
     file::{self, FileSettings, Values},
     origin::{Origin, SettingRow},
     table::{CONFIG, Setting, Takes},
 };
 
-/// All layers. Every value that is read is noted for `juggle config show`.
-pub(crate) struct Layers<'a, E> {
+/// The layers: flags, environment, file, defaults. Each value that is read becomes a row of
+/// `juggle config show`.
+pub(crate) struct Layers<'a> {
     args: &'a Args,
-    environment: E,
+    environment: &'a dyn Fn(&str) -> Option<OsString>,
     file: FileSettings,
-    shown: Vec<SettingRow>,
+    rows: Vec<SettingRow>,
 }
 
-impl<'a, E: Fn(&str) -> Option<OsString>> Layers<'a, E> {
-    pub(crate) fn new(args: &'a Args, environment: E, directory: &Path) -> Result<Self, SettingsError> {
-        let mut layers = Self { args, environment, file: FileSettings::default(), shown: Vec::new() };
-        let (named, _) = layers.find(&CONFIG);
+impl<'a> Layers<'a> {
+    pub(crate) fn new(
+        args: &'a Args,
+        environment: &'a dyn Fn(&str) -> Option<OsString>,
+        directory: &Path,
+    ) -> Result<Self, SettingsError> {
+        let mut layers = Self { args, environment, file: FileSettings::default(), rows: Vec::new() };
+        let (named, _) = layers.find(CONFIG);
         layers.file = file::read(named.first().map(Path::new), directory)?;
         Ok(layers)
     }
 
-    /// What was read, in the order of reading.
-    pub(crate) fn into_shown(self) -> Vec<SettingRow> {
-        self.shown
+    /// Takes the values that were read, in the order of reading.
+    pub(crate) fn take_rows(&mut self) -> Vec<SettingRow> {
+        std::mem::take(&mut self.rows)
     }
 
     fn find(&self, setting: &Setting) -> (Vec<OsString>, Origin) {
@@ -54,16 +58,16 @@ impl<'a, E: Fn(&str) -> Option<OsString>> Layers<'a, E> {
         (default.map(OsString::from).into_iter().collect(), Origin::Default)
     }
 
-    /// What the file says of single hosts.
-    pub(crate) fn hosts(&mut self) -> BTreeMap<String, Values> {
+    /// Takes the sections of single hosts.
+    pub(crate) fn take_hosts(&mut self) -> BTreeMap<String, Values> {
         std::mem::take(&mut self.file.hosts)
     }
 
-    /// The value that a host has of a setting, in place of the one of all hosts.
+    /// Reads a value of a host's section.
     pub(crate) fn of_host<T>(
         &mut self,
         host: &str,
-        found: &Values,
+        section: &Values,
         name: &str,
         range: RangeInclusive<T>,
     ) -> Result<Option<T>, SettingsError>
@@ -71,112 +75,126 @@ impl<'a, E: Fn(&str) -> Option<OsString>> Layers<'a, E> {
         T: FromStr<Err: Display> + Display + PartialOrd,
     {
         let setting = Setting::named(name);
-        let Some((values, origin)) = found.get(setting.name) else { return Ok(None) };
-        let given = values.first().map_or(OsStr::new(""), OsString::as_os_str);
-        let value: T = parse(setting, given, origin)?;
-        if !range.contains(&value) {
-            return Err(out_of(&range, setting, given, origin));
-        }
-        let name = format!("host.\"{host}\".{name}");
-        self.shown.push(SettingRow { name, values: vec![value.to_string()], origin: origin.clone() });
+        let Some((values, origin)) = section.get(setting.name) else { return Ok(None) };
+        let value = parse_within(setting, first(values), origin, &range)?;
+        self.note(format!("host.\"{host}\".{name}"), vec![value.to_string()], origin.clone());
         Ok(Some(value))
     }
 
-    /// All values of a setting that may be repeated.
-    pub(crate) fn all<T>(&mut self, name: &str) -> Result<Vec<T>, SettingsError>
-    where
-        T: FromStr<Err: Display> + Display,
-    {
+    /// Reads all values of a setting that can be repeated.
+    pub(crate) fn all<T: FromStr<Err: Display> + Display>(
+        &mut self,
+        name: &str,
+    ) -> Result<Vec<T>, SettingsError> {
         let setting = Setting::named(name);
         let (values, origin) = self.find(setting);
-        let read: Vec<T> =
+        let parsed: Vec<T> =
             values.iter().map(|value| parse(setting, value, &origin)).collect::<Result<_, _>>()?;
-        self.note(setting, read.iter().map(T::to_string).collect(), origin);
-        Ok(read)
+        self.note(name.to_owned(), parsed.iter().map(T::to_string).collect(), origin);
+        Ok(parsed)
     }
 
-    /// The value of a setting that has a default.
+    /// Reads a setting that has a default.
     pub(crate) fn one<T: FromStr<Err: Display> + Display>(&mut self, name: &str) -> Result<T, SettingsError> {
         let value = self.optional(name)?;
         Ok(value.expect("the table gives a default to every setting read so"))
     }
 
-    /// The value of a setting that may be absent.
-    pub(crate) fn optional<T>(&mut self, name: &str) -> Result<Option<T>, SettingsError>
-    where
-        T: FromStr<Err: Display> + Display,
-    {
+    /// Reads a setting that has no default.
+    pub(crate) fn optional<T: FromStr<Err: Display> + Display>(
+        &mut self,
+        name: &str,
+    ) -> Result<Option<T>, SettingsError> {
         Ok(self.all(name)?.pop())
     }
 
-    /// A value that must lie within a range.
+    /// Reads a value that must be within a range.
     pub(crate) fn within<T>(&mut self, name: &str, range: RangeInclusive<T>) -> Result<T, SettingsError>
     where
         T: FromStr<Err: Display> + Display + PartialOrd,
     {
-        let value: T = self.one(name)?;
-        if range.contains(&value) {
-            return Ok(value);
-        }
         let setting = Setting::named(name);
         let (values, origin) = self.find(setting);
-        Err(out_of(&range, setting, values.first().map_or(OsStr::new(""), OsString::as_os_str), &origin))
+        let value = parse_within(setting, first(&values), &origin, &range)?;
+        self.note(name.to_owned(), vec![value.to_string()], origin);
+        Ok(value)
     }
 
-    /// Paths, which need not be UTF-8.
+    /// Reads paths, which need not be UTF-8.
     pub(crate) fn paths(&mut self, name: &str) -> Vec<PathBuf> {
-        let setting = Setting::named(name);
-        let (values, origin) = self.find(setting);
+        let (values, origin) = self.find(Setting::named(name));
         let paths: Vec<PathBuf> = values.into_iter().map(PathBuf::from).collect();
-        self.note(setting, paths.iter().map(|path| path.display().to_string()).collect(), origin);
+        self.note(name.to_owned(), paths.iter().map(|path| path.display().to_string()).collect(), origin);
         paths
     }
 
-    /// Whether a switch is on, and who says so.
-    pub(crate) fn switch(&mut self, name: &str) -> Result<(Switch, Origin), SettingsError> {
+    /// Returns whether a switch is on.
+    pub(crate) fn is_on(&mut self, name: &str) -> Result<bool, SettingsError> {
         let setting = Setting::named(name);
         let (values, origin) = self.find(setting);
-        let on = match values.first() {
-            Some(value) => parse(setting, &word(value), &origin)?,
-            None => Switch::Off,
+        let is_on = match values.first() {
+            Some(value) => parse_switch(setting, value, &origin)?,
+            None => false,
         };
-        self.note(setting, vec![on.to_string()], origin.clone());
-        Ok((on, origin))
+        self.note(name.to_owned(), vec![is_on.to_string()], origin);
+        Ok(is_on)
     }
 
-    /// How often a counting switch was given, and who says so.
-    pub(crate) fn count(&mut self, name: &str) -> Result<(u8, Origin), SettingsError> {
+    /// Returns how often a counting switch was given.
+    pub(crate) fn count(&mut self, name: &str) -> Result<u8, SettingsError> {
         let setting = Setting::named(name);
         let (values, origin) = self.find(setting);
         let count = match values.first() {
             Some(value) => parse(setting, value, &origin)?,
             None => 0,
         };
-        self.note(setting, vec![count.to_string()], origin.clone());
-        Ok((count, origin))
+        self.note(name.to_owned(), vec![count.to_string()], origin);
+        Ok(count)
     }
 
-    /// Where the value of a setting comes from.
-    pub(crate) fn origin(&self, name: &str) -> Origin {
+    /// Decides between two settings that contradict each other, given whether each is set. Returns the one
+    /// that is set, or the one of the stronger layer if both are.
+    ///
+    /// # Errors
+    /// Returns [`SettingsError::Contradiction`] if both are set in the same layer.
+    pub(crate) fn decide(
+        &self,
+        first: (&'static str, bool),
+        second: (&'static str, bool),
+    ) -> Result<Option<&'static str>, SettingsError> {
+        let (first_origin, second_origin) = (self.origin(first.0), self.origin(second.0));
+        match (first.1, second.1) {
+            (false, false) => Ok(None),
+            (true, false) => Ok(Some(first.0)),
+            (false, true) => Ok(Some(second.0)),
+            (true, true) if first_origin.rank() > second_origin.rank() => Ok(Some(first.0)),
+            (true, true) if first_origin.rank() < second_origin.rank() => Ok(Some(second.0)),
+            (true, true) => {
+                let (first, second) = (first.0, second.0);
+                Err(SettingsError::Contradiction { first, first_origin, second, second_origin })
+            }
+        }
+    }
+
+    fn origin(&self, name: &str) -> Origin {
         self.find(Setting::named(name)).1
     }
 
-    fn note(&mut self, setting: &'static Setting, values: Vec<String>, origin: Origin) {
-        self.shown.push(SettingRow { name: setting.name.to_owned(), values, origin });
+    /// Returns the error for a value that is not allowed.
+    pub(crate) fn refuse(&self, name: &str, value: &str, message: impl Into<String>) -> SettingsError {
+        wrong(Setting::named(name), value.as_ref(), &self.origin(name), message.into())
+    }
+
+    fn note(&mut self, name: String, values: Vec<String>, origin: Origin) {
+        self.rows.push(SettingRow { name, values, origin });
     }
 }
 
-fn out_of<T: Display>(
-    range: &RangeInclusive<T>,
-    setting: &Setting,
-    value: &OsStr,
-    origin: &Origin,
-) -> SettingsError {
-    wrong(setting, value, origin, format!("use {} to {}", range.start(), range.end()))
+fn first(values: &[OsString]) -> &OsStr {
+    values.first().map_or(OsStr::new(""), OsString::as_os_str)
 }
 
-/// An error that names the setting, what was given, and where.
-pub(crate) fn wrong(setting: &Setting, value: &OsStr, origin: &Origin, message: String) -> SettingsError {
+fn wrong(setting: &Setting, value: &OsStr, origin: &Origin, message: String) -> SettingsError {
     let value = setting.redact(&value.to_string_lossy());
     SettingsError::Value { name: setting.name, value, origin: origin.clone(), message }
 }
@@ -192,15 +210,29 @@ fn parse<T: FromStr<Err: Display>>(
     text.parse().map_err(|error: T::Err| wrong(setting, value, origin, error.to_string()))
 }
 
-/// The usual words for on and off in the environment.
-fn word(value: &OsStr) -> OsString {
+fn parse_within<T: FromStr<Err: Display> + Display + PartialOrd>(
+    setting: &Setting,
+    value: &OsStr,
+    origin: &Origin,
+    range: &RangeInclusive<T>,
+) -> Result<T, SettingsError> {
+    let parsed = parse(setting, value, origin)?;
+    if range.contains(&parsed) {
+        return Ok(parsed);
+    }
+    Err(wrong(setting, value, origin, format!("use {} to {}", range.start(), range.end())))
+}
+
+/// Reads the usual words for on and off.
+fn parse_switch(setting: &Setting, value: &OsStr, origin: &Origin) -> Result<bool, SettingsError> {
     match value.to_string_lossy().to_ascii_lowercase().as_str() {
-        "1" | "true" | "yes" | "on" => "true".into(),
-        "0" | "false" | "no" | "off" => "false".into(),
-        _ => value.to_owned(),
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err(wrong(setting, value, origin, "use one of: true, false".to_owned())),
     }
 }
 
+/// Splits the value of an environment variable if the setting can be repeated.
 fn split(setting: &Setting, value: OsString) -> Vec<OsString> {
     match (setting.takes, value.to_str()) {
         (Takes::Texts(_), Some(text)) => text.split_whitespace().map(OsString::from).collect(),

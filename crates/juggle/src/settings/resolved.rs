@@ -32,14 +32,14 @@ use store::{
 use super::{
     args::Args,
     duration::TimeSpan,
-    enums::{Color, LogFormat, Network, OnFailure, Progress, ResultFormat, Robots, Run, Switch, Verbosity},
+    enums::{Color, LogFormat, Named, Network, OnFailure, Progress, ResultFormat, Robots, Run, Verbosity},
     error::SettingsError,
     exec,
     hosts::{self, CONNECTIONS, HostSettings, WAIT},
-    layers::{Layers, wrong},
-    origin::{Origin, SettingRow},
+    layers::Layers,
+    origin::SettingRow,
     size::ByteSize,
-    table::Setting,
+    table::TABLE,
     text_options,
 };
 use sources::{catalog::Filters, library::Base, reading::Rules};
@@ -50,86 +50,86 @@ const PROCESS_CONCURRENCY_MAX: usize = 1024;
 pub(super) const MS: TimeSpan = TimeSpan::from_ms(1);
 pub(super) const DAY: TimeSpan = TimeSpan::from_ms(86_400_000);
 
-/// The settings of a run. All of them are within their bounds.
+/// The settings of a run. All values are within their bounds.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The run directory.
     pub output_dir: PathBuf,
     /// Source lists; `-` is standard input.
     pub input_files: Vec<PathBuf>,
-    /// The name of the table column that holds the URLs; `None` for the usual names.
+    /// The table column with the URLs; `None` for the usual names.
     pub url_column: Option<String>,
-    /// Downloads at a time, 1 to 1024.
+    /// The maximum number of downloads at a time, 1 to 1024.
     pub max_concurrent_downloads: u32,
-    /// Downloads at a time from one host, 1 to 1024.
+    /// The maximum number of downloads at a time from one host, 1 to 1024.
     pub max_connection_per_server: u32,
-    /// The minimum time from the end of a response body to the next request to that host, from 0 to one day.
+    /// The minimum time from the end of a response body to the next request to the host, up to a day.
     pub wait: Duration,
-    /// What differs for single hosts, by the [group](fetch::candidate::group_of_host) that a host is.
+    /// The settings of single hosts, by their [group](fetch::candidate::group_of_host).
     pub hosts: BTreeMap<String, HostSettings>,
-    /// Threads that process, 0 to 1024; 0 for one per core.
+    /// Threads that process texts, 0 to 1024; 0 for one per core.
     pub threads: usize,
-    /// How a text is divided over them.
+    /// How texts are divided over the threads.
     pub chunk: Chunk,
-    /// What is done with a text.
+    /// The options of the built-in processor.
     pub words: Options,
-    /// The command that does it in place of the built-in processor.
+    /// The command that replaces the built-in processor.
     pub exec: Option<ExecConfig>,
-    /// Tries after a failure that may pass, 0 to 1000.
+    /// Retries after a temporary failure, 0 to 1000.
     pub retry: u32,
-    /// No further try after this time, 0 to 366 days.
+    /// The maximum time from the first try to the last, up to 366 days.
     pub retry_max_time: Duration,
-    /// Longest time until a connection stands.
+    /// The connection timeout.
     pub connect_timeout: Duration,
-    /// Longest time without a byte.
+    /// The maximum time without a byte.
     pub timeout: Duration,
-    /// Longest time for one file.
+    /// The maximum time for one file.
     pub max_time: Duration,
-    /// Least bytes a second that a body must bring, over `speed_time`; 0 for any.
+    /// The minimum number of bytes per second over `speed_time`; 0 for none.
     pub speed_limit_bytes: u64,
-    /// How long a body may come slower than that.
+    /// The time that a download may be slower.
     pub speed_time: Duration,
-    /// Largest file, in bytes, from 1.
+    /// The maximum size of a file in bytes, from 1.
     pub max_filesize_bytes: u64,
-    /// Which codings servers are asked for.
+    /// The content codings that are requested.
     pub accept_encoding: AcceptEncoding,
-    /// Most bytes a second over all downloads of this process; none for no limit.
+    /// The maximum number of bytes per second over all downloads of this process.
     pub limit_rate_bytes: Option<NonZeroU64>,
-    /// Bytes of the disk that downloads leave alone; 0 for none.
+    /// Disk space that downloads leave free, in bytes; 0 for none.
     pub min_free_space_bytes: u64,
-    /// Which proxy is asked.
+    /// The proxy.
     pub proxy: ProxyChoice,
-    /// Whether servers are asked for anything.
+    /// Whether requests are allowed.
     pub network: Network,
-    /// Which addresses are connected to.
+    /// The address family of connections.
     pub family: IpFamily,
-    /// A PEM file of authorities that are trusted beside the system's.
+    /// A PEM file of certificate authorities, in addition to those of the system.
     pub ca_certificate: Option<PathBuf>,
     /// URL prefixes to fetch from elsewhere.
     pub mirrors: Vec<Mirror>,
-    /// Mirrors of Project Gutenberg; none for the built-in ones.
+    /// Mirrors of Project Gutenberg; empty for the built-in ones.
     pub gutenberg_mirrors: Vec<Base>,
     /// Hosts that may have a private address.
     pub allow_hosts: Vec<AllowedHost>,
     /// Whether robots.txt is obeyed.
     pub robots: Robots,
-    /// The whole User-Agent, contact included; visible ASCII and spaces.
+    /// The whole User-Agent header with the contact; visible ASCII and spaces.
     pub user_agent: String,
-    /// How much boilerplate is cut, and what becomes of the bytes as received.
+    /// How much boilerplate is removed, and whether received bytes are kept.
     pub store: StoreConfig,
-    /// Which blobs are kept compressed.
+    /// The kinds of files that are kept compressed.
     pub compression: Compression,
-    /// How the files of the run directory shall be laid out; none for as they are.
+    /// The layout of a new run directory; `None` for the existing one.
     pub layout: Option<Layout>,
     /// What an acknowledged write survives.
     pub durability: Durability,
-    /// What to do when a document fails.
+    /// What to do if a document fails.
     pub on_failure: OnFailure,
-    /// Whether anything is done.
+    /// Whether the command does its work.
     pub run: Run,
-    /// How much is found.
+    /// How much is written to standard error.
     pub verbosity: Verbosity,
-    /// Colours.
+    /// Colours on standard error.
     pub color: Color,
     /// Progress bars.
     pub progress: Progress,
@@ -137,67 +137,74 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// The form of the result.
     pub result_format: ResultFormat,
-    shown: Vec<SettingRow>,
+    rows: Vec<SettingRow>,
 }
 
 impl Settings {
-    /// The settings that `args` mean, filled up from `environment` (the edge passes `std::env::var_os`), from the
-    /// file that `--config` names or else `juggle.toml` in `directory` where there is one, and from the defaults.
+    /// Resolves the settings of `args`, else of `environment` (`std::env::var_os` in a program), else of the
+    /// file that `--config` names or of `juggle.toml` in `directory`, else the defaults.
     ///
     /// # Errors
-    /// Where a value is not allowed, the file has an unknown key, or two settings contradict each other.
+    /// Returns an error if a value is not allowed, the file cannot be read or has an unknown key, or two
+    /// settings contradict each other.
     pub fn resolve(
         args: &Args,
         environment: impl Fn(&str) -> Option<OsString>,
         directory: &Path,
     ) -> Result<Self, SettingsError> {
-        let mut from = Layers::new(args, environment, directory)?;
-        let count = |last| 1..=last;
-        Ok(Self {
+        let from = &mut Layers::new(args, &environment, directory)?;
+        let mut settings = Self {
             output_dir: from.paths("output-dir").pop().expect("the table gives a default"),
             input_files: from.paths("input-file"),
             url_column: from.optional("url-column")?,
-            max_concurrent_downloads: from.within("max-concurrent-downloads", count(1024))?,
+            max_concurrent_downloads: from.within("max-concurrent-downloads", 1..=1024)?,
             max_connection_per_server: from.within("max-connection-per-server", CONNECTIONS)?,
             wait: from.within("wait", WAIT)?.duration(),
             threads: from.within("threads", 0..=1024)?,
             chunk: from.one("chunk")?,
-            words: text_options::resolve(&mut from)?,
-            exec: exec::resolve(&mut from)?,
+            words: text_options::resolve(from)?,
+            exec: exec::resolve(from)?,
             retry: from.within("retry", 0..=1000)?,
             retry_max_time: from.one::<TimeSpan>("retry-max-time")?.duration(),
             connect_timeout: from.within("connect-timeout", MS..=DAY)?.duration(),
             timeout: from.within("timeout", MS..=DAY)?.duration(),
             max_time: from.within("max-time", MS..=DAY)?.duration(),
-            speed_limit_bytes: bytes(&mut from, "speed-limit", 0)?,
+            speed_limit_bytes: from.within("speed-limit", ByteSize::ANY)?.bytes(),
             speed_time: from.within("speed-time", MS..=DAY)?.duration(),
-            max_filesize_bytes: bytes(&mut from, "max-filesize", 1)?,
-            limit_rate_bytes: NonZeroU64::new(bytes(&mut from, "limit-rate", 0)?),
-            min_free_space_bytes: bytes(&mut from, "min-free-space", 0)?,
-            proxy: proxy(&mut from)?,
-            network: if on(&mut from, "offline")? { Network::Offline } else { Network::Online },
-            family: family(&mut from)?,
+            max_filesize_bytes: from.within("max-filesize", ByteSize::NOT_ZERO)?.bytes(),
+            limit_rate_bytes: NonZeroU64::new(from.within("limit-rate", ByteSize::ANY)?.bytes()),
+            min_free_space_bytes: from.within("min-free-space", ByteSize::ANY)?.bytes(),
+            proxy: proxy(from)?,
+            network: if from.is_on("offline")? { Network::Offline } else { Network::Online },
+            family: family(from)?,
             ca_certificate: from.paths("ca-certificate").pop(),
-            accept_encoding: accept_encoding(&mut from)?,
+            accept_encoding: match from.is_on("compressed")? {
+                true => AcceptEncoding::Compressed,
+                false => FetchConfig::default().accept_encoding,
+            },
             mirrors: from.all("mirror")?,
             gutenberg_mirrors: from.all("gutenberg-mirror")?,
             allow_hosts: from.all("allow-host")?,
-            robots: from.one("robots")?,
-            user_agent: user_agent(&mut from)?,
+            robots: from.one::<Named<_>>("robots")?.0,
+            user_agent: user_agent(from)?,
             store: StoreConfig { strip: from.one("strip")?, raw: from.one("raw")? },
             compression: from.one("compress")?,
             layout: from.optional("layout")?,
             durability: from.one("durability")?,
-            on_failure: on_failure(&mut from)?,
-            run: if on(&mut from, "dry-run")? { Run::Dry } else { Run::Real },
-            verbosity: verbosity(&mut from)?,
-            color: from.one("color")?,
-            progress: if on(&mut from, "no-progress")? { Progress::Hidden } else { Progress::Shown },
-            log_format: from.one("log-format")?,
-            hosts: hosts::resolve(&mut from)?,
-            result_format: if on(&mut from, "json")? { ResultFormat::Json } else { ResultFormat::Table },
-            shown: from.into_shown(),
-        })
+            on_failure: on_failure(from)?,
+            run: if from.is_on("dry-run")? { Run::Dry } else { Run::Real },
+            verbosity: verbosity(from)?,
+            color: from.one::<Named<_>>("color")?.0,
+            progress: if from.is_on("no-progress")? { Progress::Hidden } else { Progress::Shown },
+            log_format: from.one::<Named<_>>("log-format")?.0,
+            result_format: if from.is_on("json")? { ResultFormat::Json } else { ResultFormat::Table },
+            hosts: hosts::resolve(from)?,
+            rows: from.take_rows(),
+        };
+        // Settings of single hosts are not in the table and come last.
+        let at = |row: &SettingRow| TABLE.iter().position(|setting| setting.name == row.name);
+        settings.rows.sort_by_key(|row| at(row).unwrap_or(usize::MAX));
+        Ok(settings)
     }
 
     /// What of it the fetch stage needs.
@@ -304,125 +311,66 @@ impl Settings {
     /// Every setting with its value and where that comes from, in the order of the table.
     #[must_use]
     pub fn shown(&self) -> &[SettingRow] {
-        &self.shown
+        &self.rows
     }
 }
 
-pub(super) fn on(
-    from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>,
-    name: &str,
-) -> Result<bool, SettingsError> {
-    Ok(from.switch(name)?.0 == Switch::On)
-}
-
-fn accept_encoding(
-    from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>,
-) -> Result<AcceptEncoding, SettingsError> {
-    let is_asked = on(from, "compressed")?;
-    Ok(if is_asked { AcceptEncoding::Compressed } else { FetchConfig::default().accept_encoding })
-}
-
-/// A number of bytes from `least` to 1 PiB.
-fn bytes(
-    from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>,
-    name: &str,
-    least: u64,
-) -> Result<u64, SettingsError> {
-    Ok(from.within(name, ByteSize::from_bytes(least)..=ByteSize::from_bytes(1 << 50))?.bytes())
-}
-
-fn proxy(from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>) -> Result<ProxyChoice, SettingsError> {
+fn proxy(from: &mut Layers<'_>) -> Result<ProxyChoice, SettingsError> {
     let proxy: Option<ProxyChoice> = from.optional("proxy")?;
-    let named_by = from.origin("proxy");
-    let (no_proxy, none_by) = from.switch("no-proxy")?;
     let is_named = matches!(proxy, Some(ProxyChoice::At(_)));
-    let named = Side { name: "proxy", given: is_named, origin: named_by };
-    let none = Side { name: "no-proxy", given: no_proxy == Switch::On, origin: none_by };
-    Ok(match stronger(named, none)? {
+    let is_off = from.is_on("no-proxy")?;
+    Ok(match from.decide(("proxy", is_named), ("no-proxy", is_off))? {
         Some("no-proxy") => ProxyChoice::Off,
         Some(_) | None => proxy.unwrap_or_default(),
     })
 }
 
-fn family(from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>) -> Result<IpFamily, SettingsError> {
-    let (v4, v4_by) = from.switch("ipv4")?;
-    let (v6, v6_by) = from.switch("ipv6")?;
-    let v4 = Side { name: "ipv4", given: v4 == Switch::On, origin: v4_by };
-    let v6 = Side { name: "ipv6", given: v6 == Switch::On, origin: v6_by };
-    Ok(match stronger(v4, v6)? {
+fn family(from: &mut Layers<'_>) -> Result<IpFamily, SettingsError> {
+    let (is_v4, is_v6) = (from.is_on("ipv4")?, from.is_on("ipv6")?);
+    Ok(match from.decide(("ipv4", is_v4), ("ipv6", is_v6))? {
         Some("ipv4") => IpFamily::V4,
         Some(_) => IpFamily::V6,
         None => IpFamily::Any,
     })
 }
 
-fn user_agent(from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>) -> Result<String, SettingsError> {
-    let name: String = from.one("user-agent")?;
-    let contact: Option<String> = from.optional("contact")?;
-    let plain = |text: &str, bytes_max| {
-        let visible = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
-        visible && !text.trim().is_empty() && text.len() <= bytes_max
-    };
-    let refuse = |setting: &str, value: &str, message: &str| {
-        let origin = from.origin(setting);
-        Err(wrong(Setting::named(setting), value.as_ref(), &origin, message.to_owned()))
-    };
-    if !plain(&name, USER_AGENT_BYTES_MAX) {
-        return refuse("user-agent", &name, "use 1 to 256 visible ASCII characters");
-    }
-    match contact {
-        None => Ok(name),
-        Some(contact) if !plain(&contact, CONTACT_BYTES_MAX) || contact.contains(['(', ')', ' ', '\\']) => {
-            refuse("contact", &contact, "use a mail address or URL of visible ASCII characters, 200 at most")
-        }
-        Some(contact) => Ok(format!("{name} (+{contact})")),
-    }
-}
-
-fn on_failure(from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>) -> Result<OnFailure, SettingsError> {
-    let (keep_going, kept_by) = from.switch("keep-going")?;
-    let (fail_fast, failed_by) = from.switch("fail-fast")?;
-    let keep = Side { name: "keep-going", given: keep_going == Switch::On, origin: kept_by };
-    let fail = Side { name: "fail-fast", given: fail_fast == Switch::On, origin: failed_by };
-    Ok(match stronger(keep, fail)? {
+fn on_failure(from: &mut Layers<'_>) -> Result<OnFailure, SettingsError> {
+    let (keeps_going, fails_fast) = (from.is_on("keep-going")?, from.is_on("fail-fast")?);
+    Ok(match from.decide(("keep-going", keeps_going), ("fail-fast", fails_fast))? {
         Some("fail-fast") => OnFailure::FailFast,
         Some(_) | None => OnFailure::KeepGoing,
     })
 }
 
-fn verbosity(from: &mut Layers<'_, impl Fn(&str) -> Option<OsString>>) -> Result<Verbosity, SettingsError> {
-    let (quiet, quiet_by) = from.switch("quiet")?;
-    let (count, verbose_by) = from.count("verbose")?;
-    let quiet = Side { name: "quiet", given: quiet == Switch::On, origin: quiet_by };
-    let verbose = Side { name: "verbose", given: count > 0, origin: verbose_by };
-    Ok(match stronger(quiet, verbose)? {
+fn verbosity(from: &mut Layers<'_>) -> Result<Verbosity, SettingsError> {
+    let (is_quiet, count) = (from.is_on("quiet")?, from.count("verbose")?);
+    Ok(match from.decide(("quiet", is_quiet), ("verbose", count > 0))? {
         Some("quiet") => Verbosity::Quiet,
         Some(_) => Verbosity::Verbose(count),
         None => Verbosity::Normal,
     })
 }
 
-/// One of two settings that mean opposite things.
-struct Side {
-    name: &'static str,
-    given: bool,
-    origin: Origin,
-}
-
-/// The one that counts: the only one given, or the one from the stronger layer.
-fn stronger(one: Side, other: Side) -> Result<Option<&'static str>, SettingsError> {
-    match (one.given, other.given) {
-        (false, false) => Ok(None),
-        (true, false) => Ok(Some(one.name)),
-        (false, true) => Ok(Some(other.name)),
-        (true, true) if one.origin.rank() > other.origin.rank() => Ok(Some(one.name)),
-        (true, true) if one.origin.rank() < other.origin.rank() => Ok(Some(other.name)),
-        (true, true) => Err(SettingsError::Contradiction {
-            first: one.name,
-            first_origin: one.origin,
-            second: other.name,
-            second_origin: other.origin,
-        }),
+fn user_agent(from: &mut Layers<'_>) -> Result<String, SettingsError> {
+    let name: String = from.one("user-agent")?;
+    let contact: Option<String> = from.optional("contact")?;
+    let is_plain = |text: &str, bytes_max| {
+        let is_visible = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+        is_visible && !text.trim().is_empty() && text.len() <= bytes_max
+    };
+    if !is_plain(&name, USER_AGENT_BYTES_MAX) {
+        return Err(from.refuse("user-agent", &name, "use 1 to 256 visible ASCII characters"));
+    }
+    match contact {
+        None => Ok(name),
+        // These characters would end the comment that the contact becomes (RFC 9110 §5.6.5).
+        Some(contact)
+            if !is_plain(&contact, CONTACT_BYTES_MAX) || contact.contains(['(', ')', ' ', '\\']) =>
+        {
+            let message = "use a mail address or URL of at most 200 visible ASCII characters";
+            Err(from.refuse("contact", &contact, message))
+        }
+        Some(contact) => Ok(format!("{name} (+{contact})")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Sizes as people write them.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, ops::RangeInclusive, str::FromStr};
 
 const UNITS: [(&str, u64); 9] = [
     ("B", 1),
@@ -19,12 +19,12 @@ const UNITS: [(&str, u64); 9] = [
 pub struct ByteSize(u64);
 
 impl ByteSize {
-    /// A size of so many bytes.
-    pub(crate) const fn from_bytes(bytes: u64) -> Self {
-        Self(bytes)
-    }
+    /// The range of sizes up to 1 PiB.
+    pub(crate) const ANY: RangeInclusive<Self> = Self(0)..=Self(1 << 50);
+    /// The same without 0.
+    pub(crate) const NOT_ZERO: RangeInclusive<Self> = Self(1)..=Self(1 << 50);
 
-    /// The number of bytes.
+    /// Returns the number of bytes.
     #[must_use]
     pub const fn bytes(self) -> u64 {
         self.0

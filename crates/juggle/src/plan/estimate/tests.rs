@@ -73,7 +73,7 @@ fn what_is_stored_or_disallowed_costs_no_request() {
         &settings,
         [
             entry("have", url, Some(("bytes", "7"))),
-            entry("want", url, Some(("ByteSize", "2KiB"))),
+            entry("want", url, Some(("Size", "2KiB"))),
             entry("more", url, Some(("length", "many"))),
             entry("not", "http://a.example/private/x", Some(("bytes", "1"))),
         ],

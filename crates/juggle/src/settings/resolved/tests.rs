@@ -5,7 +5,10 @@ use fetch::config::FetchConfig;
 use flow::{job::Group, queue::GroupLimit};
 use process::config::ProcessConfig;
 
-use super::{super::table::TABLE, *};
+use super::{
+    super::{origin::Origin, table::Setting},
+    *,
+};
 
 /// The settings that a command line, an environment and a `juggle.toml` give together.
 fn resolve(
