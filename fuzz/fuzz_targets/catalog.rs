@@ -8,12 +8,12 @@
 #[path = "../src/entries.rs"]
 mod entries;
 
-use sources::{
-    bytes::{self, Said},
-    catalog::Filters,
-    reading::Rules,
-};
 use libfuzzer_sys::fuzz_target;
+use sources::{
+    config::Config,
+    formats::catalog::Filters,
+    in_memory::{self, ParsedList},
+};
 
 fn filters(which: u8) -> Filters {
     let (one, none) = (|text: &str| vec![text.to_owned()], Filters::default());
@@ -32,11 +32,11 @@ fn filters(which: u8) -> Filters {
 fuzz_target!(|bytes: &[u8]| {
     let Some((&which, catalog)) = bytes.split_first() else { return };
     let filters = filters(which);
-    let rules = |filters| Rules { filters, ..Rules::default() };
-    let all = bytes::parse_catalog(catalog, &rules(Filters::default()));
+    let rules = |filters| Config { filters, ..Config::default() };
+    let all = in_memory::parse_catalog(catalog, &rules(Filters::default()));
     let (limit, is_limit_alone) = (filters.limit, Filters { limit: None, ..filters.clone() }.is_empty());
-    let some = bytes::parse_catalog(catalog, &rules(filters));
-    let Ok(Said { entries, bad }) = all else {
+    let some = in_memory::parse_catalog(catalog, &rules(filters));
+    let Ok(ParsedList { entries, bad }) = all else {
         // A limit may end the reading before what is wrong.
         assert!(some.is_err() || limit.is_some(), "what cannot be read with no filter is read with one");
         return;

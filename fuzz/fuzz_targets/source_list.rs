@@ -14,11 +14,11 @@ mod entries;
 
 use std::io::{self, Read};
 
-use sources::{
-    bytes::{self, Said},
-    reading::Rules,
-};
 use libfuzzer_sys::fuzz_target;
+use sources::{
+    config::Config,
+    in_memory::{self, ParsedList},
+};
 
 /// Gives at most so many bytes at a time.
 struct Drip(io::Cursor<Vec<u8>>, usize);
@@ -31,27 +31,27 @@ impl Read for Drip {
 }
 
 fuzz_target!(|list: &[u8]| {
-    let rules = Rules::default();
-    let said = bytes::parse(list, &rules).ok();
+    let rules = Config::default();
+    let said = in_memory::parse(list, &rules).ok();
     // A range of books is a hundred thousand entries: once is enough.
     let pieces: &[usize] =
         if said.as_ref().is_some_and(|said| said.entries.len() > 1000) { &[] } else { &[1, 3, 100] };
     for &piece in pieces {
-        let dripped = bytes::read(Drip(io::Cursor::new(list.to_vec()), piece), &rules).ok();
+        let dripped = in_memory::read(Drip(io::Cursor::new(list.to_vec()), piece), &rules).ok();
         assert_eq!(dripped, said, "in pieces of {piece}");
     }
     check_other_forms(list, said.as_ref(), &rules);
-    let chosen = Rules { url_column: Some("link".to_owned()), ..Rules::default() };
-    if let Ok(said) = bytes::parse(list, &chosen) {
+    let chosen = Config { url_column: Some("link".to_owned()), ..Config::default() };
+    if let Ok(said) = in_memory::parse(list, &chosen) {
         entries::check_bad(&said.bad);
     }
-    let Some(Said { entries, bad }) = said else { return };
+    let Some(ParsedList { entries, bad }) = said else { return };
     entries.iter().take(200).for_each(entries::check);
     entries::check_bad(&bad);
     for entry in entries.iter().take(20) {
         let (first, mirrors) = entry.urls.split_first().expect("every entry has a URL");
         let table = format!("url\tmirror\n{first}\t{}\n", mirrors.join(" "));
-        let again = bytes::parse(table.as_bytes(), &rules).expect("a list");
+        let again = in_memory::parse(table.as_bytes(), &rules).expect("a list");
         assert!(again.bad.is_empty(), "{:?}", again.bad);
         assert_eq!(again.entries[0].urls, entry.urls, "the same URLs again");
     }
@@ -60,14 +60,15 @@ fuzz_target!(|list: &[u8]| {
 /// Checks that a list gives the same result in two other forms. Long lists are left out, because heads and
 /// lines are counted in bytes. Lists with characters that mean something else in the other form are left out
 /// too (U+0018 begins a frame of Zstandard).
-fn check_other_forms(list: &[u8], said: Option<&Said>, rules: &Rules) {
+fn check_other_forms(list: &[u8], said: Option<&ParsedList>, rules: &Config) {
     let Ok(text) = str::from_utf8(list) else { return };
     let is_plain = list.len() < 30_000 && !text.contains(['\0', '\u{feff}', '\r', '\u{18}']);
     if !is_plain || text.is_empty() || said.is_some_and(|said| said.entries.len() > 1000) {
         return;
     }
-    let utf_16: Vec<u8> = "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
-    assert_eq!(bytes::parse(&utf_16, rules).ok().as_ref(), said, "in UTF-16");
+    let utf_16: Vec<u8> =
+        "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    assert_eq!(in_memory::parse(&utf_16, rules).ok().as_ref(), said, "in UTF-16");
     let ends = text.replace('\n', "\r");
-    assert_eq!(bytes::parse(ends.as_bytes(), rules).ok().as_ref(), said, "with CR");
+    assert_eq!(in_memory::parse(ends.as_bytes(), rules).ok().as_ref(), said, "with CR");
 }

@@ -2,10 +2,10 @@
 
 use sources::{
     add::{self, Sources},
-    input::{Download, Form, Input, Named, Place},
+    arguments::{Download, Input, InputArgument, ListLocation},
+    formats::ListKind,
+    refresh::Refresh,
 };
-
-use sources::refresh::Refresh;
 
 use crate::{
     cli::{AddArgs, sources::SourceArgs},
@@ -66,11 +66,11 @@ pub async fn run(args: &AddArgs, settings: &Settings, out: &Out) -> Result<Exit,
 /// # Errors
 /// Returns an error if one of them is no source, cannot be read or cannot be downloaded.
 pub async fn sources_of(args: &SourceArgs, settings: &Settings) -> Result<Sources, CliError> {
-    let mut all = Named::of_arguments(args.sources.iter().cloned())?;
-    let lists = settings.input_files.iter().map(|file| (file.as_os_str(), Form::List));
-    let catalogs = args.catalog.iter().map(|catalog| (catalog.as_os_str(), Form::Catalog));
+    let mut all = InputArgument::of_arguments(args.sources.iter().cloned())?;
+    let lists = settings.input_files.iter().map(|file| (file.as_os_str(), ListKind::List));
+    let catalogs = args.catalog.iter().map(|catalog| (catalog.as_os_str(), ListKind::Catalog));
     for (at, form) in catalogs.chain(lists) {
-        let named = Named::list(at, form)?;
+        let named = InputArgument::list(at, form)?;
         if !all.contains(&named) {
             all.push(named);
         }
@@ -78,8 +78,10 @@ pub async fn sources_of(args: &SourceArgs, settings: &Settings) -> Result<Source
     let mut inputs = Vec::with_capacity(all.len());
     for named in all {
         inputs.push(match named {
-            Named::Here(input) => input,
-            Named::Web(form, url) => Input::at(Place::Web(download(url, settings).await?), form),
+            InputArgument::Here(input) => input,
+            InputArgument::Web(form, url) => {
+                Input::at(ListLocation::Web(download(url, settings).await?), form)
+            }
         });
     }
     let refresh = args.refresh();

@@ -21,16 +21,15 @@ use self::{
     robots::{RobotsChecker, RobotsVerdict},
 };
 use sources::{
-    bulk::Tally,
+    add::Sources,
+    bulk::BulkCounter,
+    config::ReadContext,
     error::{ReadError, SourceError},
-    input::Form,
-    intact,
-    reader::Reader,
-    reading::Reading,
-    report::Report,
+    formats::ListKind,
+    reader::EntryReader,
+    report::ListReport,
+    snapshot::integrity,
 };
-
-use sources::add::Sources;
 
 use crate::{
     add,
@@ -87,13 +86,13 @@ fn estimate(
 }
 
 fn add_sources(sources: &Sources, counts: &mut PlanCounts<'_>) -> Result<(), CliError> {
-    let reading = Reading::new(&sources.rules);
-    let mut bulk = Tally::new(&sources.rules.rewrites);
+    let reading = ReadContext::new(&sources.rules);
+    let mut bulk = BulkCounter::new(&sources.rules.rewrites);
     let mut catalogs = 0;
     for input in &sources.inputs {
-        let reader = Reader::open(input.clone(), &reading)?;
-        catalogs += usize::from(reader.form() == Form::Catalog);
-        let mut report = Report::on(&reader);
+        let reader = EntryReader::open(input.clone(), &reading)?;
+        catalogs += usize::from(reader.form() == ListKind::Catalog);
+        let mut report = ListReport::on(&reader);
         for item in reader {
             match item {
                 Ok(entry) => {
@@ -129,7 +128,7 @@ fn add_own_lists(run: &Path, counts: &mut PlanCounts<'_>) -> Result<(), CliError
     }
     lists.sort();
     for list in lists {
-        for item in intact::read(&list)? {
+        for item in integrity::read(&list)? {
             counts.add(&item?.0);
         }
     }

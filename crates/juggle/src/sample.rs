@@ -6,13 +6,7 @@ use fetch::{candidate::Candidate, config::ip_family::IpFamily};
 use test_server::Server;
 use tokio::{net::TcpStream, task::JoinSet};
 
-use sources::{
-    input::{Form, Input},
-    reader::Reader,
-    reading::Reading,
-};
-
-use sources::add::Sources;
+use sources::{add::Sources, arguments::Input, config::ReadContext, formats::ListKind, reader::EntryReader};
 
 use crate::{
     exit::{CliError, Exit},
@@ -34,9 +28,9 @@ const SAMPLE_BASE: &str = "http://sample.invalid";
 /// Where a list cannot be read.
 pub async fn any_host_answers(sources: &Sources, settings: &Settings) -> Result<bool, CliError> {
     let mut hosts = BTreeSet::new();
-    let reading = Reading::new(&sources.rules);
+    let reading = ReadContext::new(&sources.rules);
     for input in &sources.inputs {
-        for entry in Reader::open(input.clone(), &reading)?.take(PROBED_ENTRIES_MAX).flatten() {
+        for entry in EntryReader::open(input.clone(), &reading)?.take(PROBED_ENTRIES_MAX).flatten() {
             for url in &entry.urls {
                 let Ok(candidate) = Candidate::parse(url, &settings.mirrors) else { continue };
                 let Some(host) = candidate.url.host_str() else { return Ok(true) };
@@ -82,7 +76,7 @@ pub struct Sample {
 /// # Errors
 /// Where it is not there, or cannot be served.
 pub fn serve(directory: &Path, output: &Path, settings: &Settings) -> Result<Sample, CliError> {
-    let list = Input::file(&directory.join("sources.tsv"), Form::List)?;
+    let list = Input::file(&directory.join("sources.tsv"), ListKind::List)?;
     let server = Server::start(directory).map_err(|error| CliError::caused(Exit::File, &error))?;
     let mirror = format!("{SAMPLE_BASE}={}", server.base_url());
     let bug = |error: &dyn std::error::Error| CliError::caused(Exit::Bug, error);

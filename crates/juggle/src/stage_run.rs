@@ -14,7 +14,7 @@ use flow::{
 };
 use sources::{
     add::{self, Added, Sources},
-    catalog::Filters,
+    formats::catalog::Filters,
     watch,
 };
 use tokio::time::Instant;

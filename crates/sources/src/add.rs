@@ -12,17 +12,17 @@ use flow::{
     safe_file,
 };
 
-use super::{
+use crate::{
+    arguments::Input,
     blocking::blocking,
-    bulk::Tally,
-    catalog::Filters,
+    bulk::BulkCounter,
+    config::{Config, ReadContext},
     error::SourceError,
-    input::{Form, Input},
-    reader::Reader,
-    reading::{Reading, Rules},
+    formats::{ListKind, catalog::Filters},
+    reader::EntryReader,
     refresh::{self, Refresh},
-    report::Report,
-    snapshot::{self, Drafted, Snapshot},
+    report::ListReport,
+    snapshot::{self, Snapshot, SnapshotDraft},
 };
 
 /// What is to be read, and how.
@@ -31,7 +31,7 @@ pub struct Sources {
     /// Where entries come from, in order.
     pub inputs: Vec<Input>,
     /// What holds for all of them.
-    pub rules: Rules,
+    pub rules: Config,
     /// Whether what is stored of them is asked for again.
     pub refresh: Refresh,
 }
@@ -91,13 +91,13 @@ fn write(sources: &Sources, directory: &Path) -> Result<Vec<Snapshot>, SourceErr
         .map_err(|source| SourceError::Write { path: directory.to_owned(), source })?;
     safe_file::must_be_directory(directory)
         .map_err(|source| SourceError::Write { path: directory.to_owned(), source })?;
-    let reading = Reading::new(&sources.rules);
-    let mut tally = Tally::new(&sources.rules.rewrites);
-    let (mut drafts, mut catalogs) = (Vec::<Drafted>::new(), 0);
+    let reading = ReadContext::new(&sources.rules);
+    let mut tally = BulkCounter::new(&sources.rules.rewrites);
+    let (mut drafts, mut catalogs) = (Vec::<SnapshotDraft>::new(), 0);
     for input in &sources.inputs {
-        let reader = Reader::open(input.clone(), &reading)?;
-        catalogs += usize::from(reader.form() == Form::Catalog);
-        let mut report = Report::on(&reader);
+        let reader = EntryReader::open(input.clone(), &reading)?;
+        catalogs += usize::from(reader.form() == ListKind::Catalog);
+        let mut report = ListReport::on(&reader);
         let draft = snapshot::draft(reader, directory, |item| {
             report.add(item);
             if let Ok(entry) = item {
@@ -112,11 +112,11 @@ fn write(sources: &Sources, directory: &Path) -> Result<Vec<Snapshot>, SourceErr
     }
     sources.check_filters(catalogs)?;
     tally.judge()?;
-    let sum = |of: fn(&Drafted) -> u64| drafts.iter().map(of).sum::<u64>();
+    let sum = |of: fn(&SnapshotDraft) -> u64| drafts.iter().map(of).sum::<u64>();
     if sum(|draft| draft.entries) == 0 && sum(|draft| draft.bad) > 0 {
         return Err(SourceError::NoTexts);
     }
-    Ok(drafts.into_iter().map(Drafted::publish).collect::<Result<_, _>>()?)
+    Ok(drafts.into_iter().map(SnapshotDraft::publish).collect::<Result<_, _>>()?)
 }
 
 async fn register(snapshot: Snapshot, queue: &dyn QueueAdmin) -> Result<(), SourceError> {

@@ -1,6 +1,6 @@
 //! Runs blocking work from async code.
 
-use super::error::SourceError;
+use crate::error::SourceError;
 
 /// Runs work that blocks on a thread that may block.
 ///

@@ -6,7 +6,7 @@
 
 use fetch::config::mirror::Mirror;
 
-use super::{entry::Entry, error::SourceError, library};
+use crate::{entry::Entry, error::SourceError, resolve::gutenberg_sites};
 
 /// So many texts of one command may go to the main site first: at 2 s each, what a diligent person fetches in an
 /// afternoon, and far below what the site takes for a robot.
@@ -14,12 +14,12 @@ pub const BULK_MAX: u64 = 100;
 
 /// Counts the texts whose first host is the main site.
 #[derive(Debug)]
-pub struct Tally<'a> {
+pub struct BulkCounter<'a> {
     rewrites: &'a [Mirror],
     site: u64,
 }
 
-impl<'a> Tally<'a> {
+impl<'a> BulkCounter<'a> {
     /// `rewrites` are those of `--mirror`: what counts is who is contacted.
     pub const fn new(rewrites: &'a [Mirror]) -> Self {
         Self { rewrites, site: 0 }
@@ -27,7 +27,7 @@ impl<'a> Tally<'a> {
 
     /// Counts an entry.
     pub fn count(&mut self, entry: &Entry) {
-        let is_site = entry.urls.first().is_some_and(|url| library::is_site(url, self.rewrites));
+        let is_site = entry.urls.first().is_some_and(|url| gutenberg_sites::is_site(url, self.rewrites));
         self.site += u64::from(is_site);
     }
 
@@ -47,7 +47,7 @@ mod tests {
     fn judged(url: &str, count: u64, rewrites: &[Mirror]) -> Result<(), SourceError> {
         let urls = vec![url.to_owned(), "https://m.example/x".to_owned()];
         let entry = Entry { id: "x".parse().expect("an id"), urls, listed: flow::payload::Listed::default() };
-        let mut tally = Tally::new(rewrites);
+        let mut tally = BulkCounter::new(rewrites);
         (0..count).for_each(|_| tally.count(&entry));
         tally.judge()
     }

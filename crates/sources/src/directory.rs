@@ -16,18 +16,22 @@ use std::{
 use url::Url;
 use walkdir::{DirEntry, WalkDir};
 
-use super::{
-    columns::{self, Column},
+use crate::{
+    config::ReadContext,
     entry::Entry,
     error::{SourceError, shown},
-    head::Head,
+    formats::{
+        columns::{self, Column},
+        row::SourceRow,
+        separator::Separator,
+        table,
+    },
     ignore_patterns::is_temporary,
-    lines::{LineEnds, Lines},
-    location::{self, Base, Resolver},
-    reading::Reading,
-    row::Row,
-    separator::Separator,
-    table,
+    input::{
+        head::ListHead,
+        lines::{LineEnds, Lines},
+    },
+    resolve::{self, LocalFiles, UrlResolver},
 };
 
 /// The extensions of texts.
@@ -51,7 +55,7 @@ pub(crate) struct Directory {
     /// `path`, absolute and without symbolic links.
     root: PathBuf,
     walk: walkdir::IntoIter,
-    resolver: Resolver,
+    resolver: UrlResolver,
     taken: u64,
     left_out: u64,
     examples: Vec<String>,
@@ -63,7 +67,7 @@ impl Directory {
     /// # Errors
     /// Returns [`SourceError::Read`] if the directory cannot be read, and [`SourceError::NotAList`] if it is
     /// a run directory of juggle.
-    pub(crate) fn open(path: &Path, reading: &Reading) -> Result<Self, SourceError> {
+    pub(crate) fn open(path: &Path, reading: &ReadContext) -> Result<Self, SourceError> {
         let failed = |source| SourceError::Read { path: path.to_owned(), source };
         let root = fs::canonicalize(path).map_err(failed)?;
         if has_run(&root) {
@@ -72,12 +76,12 @@ impl Directory {
                 .to_owned();
             return Err(SourceError::NotAList { path: path.to_owned(), message });
         }
-        let base = Base::directory(&root).map_err(failed)?;
+        let base = LocalFiles::directory(&root).map_err(failed)?;
         Ok(Self {
             path: path.to_owned(),
             walk: WalkDir::new(&root).sort_by_file_name().into_iter(),
             root,
-            resolver: Resolver { base, library: Arc::clone(&reading.library) },
+            resolver: UrlResolver { base, library: Arc::clone(&reading.library) },
             taken: 0,
             left_out: 0,
             examples: Vec::new(),
@@ -129,7 +133,7 @@ impl Directory {
             return Err("it is a source list: name it itself".to_owned());
         }
         let url = Url::from_file_path(path).map_err(|()| "it has no URL".to_owned())?;
-        let mut texts = Row::of_urls(std::iter::once(url.into())).into_texts(&self.resolver)?;
+        let mut texts = SourceRow::of_urls(std::iter::once(url.into())).into_texts(&self.resolver)?;
         texts.next().ok_or_else(|| "it has no URL".to_owned())
     }
 
@@ -196,7 +200,7 @@ fn is_hidden(name: &OsStr) -> bool {
 
 /// Returns whether a file is a text by its name: it has a text extension, or none. `Vol. 2` and `part.1` have
 /// none.
-pub fn is_text_name(path: &Path) -> bool {
+pub(crate) fn is_text_name(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let Some((_, ending)) = name.rsplit_once('.') else { return !is_temporary(path) };
     let is_ending = (1..=ENDING_BYTES_MAX).contains(&ending.len())
@@ -207,12 +211,12 @@ pub fn is_text_name(path: &Path) -> bool {
 
 /// Returns whether a file is a source list by its first line that is neither blank nor a comment: the line
 /// names a source or the columns of a table. Returns `false` if the file cannot be read.
-pub fn is_list(path: &Path) -> bool {
+pub(crate) fn is_list(path: &Path) -> bool {
     first_line(path).ok().flatten().is_some_and(|line| begins_list(&line))
 }
 
 fn first_line(path: &Path) -> io::Result<Option<String>> {
-    let head = Head::read(Box::new(BufReader::new(File::open(path)?.take(FIRST_BYTES))))?;
+    let head = ListHead::read(Box::new(BufReader::new(File::open(path)?.take(FIRST_BYTES))))?;
     let ends = LineEnds::of(&head.bytes);
     let mut lines = Lines::new(head.into_list(), ends);
     while let Some(line) = lines.next_line()? {
@@ -236,14 +240,15 @@ fn begins_list(line: &str) -> bool {
     };
     is_source
         || Separator::declared(line).is_some()
-        || (!location::is_url(line) && Separator::USUAL.into_iter().any(is_header))
+        || (!resolve::is_url(line) && Separator::USUAL.into_iter().any(is_header))
 }
 
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
 
-    use super::{super::reading::Rules, *};
+    use super::*;
+    use crate::config::Config;
 
     struct Fixture(tempfile::TempDir);
 
@@ -263,7 +268,7 @@ mod tests {
         }
 
         fn read(&self) -> (Vec<String>, Directory) {
-            let reading = Reading::new(&Rules::default());
+            let reading = ReadContext::new(&Config::default());
             let mut directory = Directory::open(&self.path(""), &reading).unwrap();
             let root = Url::from_directory_path(&directory.root).unwrap().to_string();
             let texts = directory.by_ref().map(|entry| {
@@ -316,7 +321,7 @@ mod tests {
     #[test]
     fn a_run_directory_is_no_directory_of_texts() {
         let fixture = Fixture::new(&[("queue/VERSION", "1"), ("text/a.txt", "a")]);
-        let reading = Reading::new(&Rules::default());
+        let reading = ReadContext::new(&Config::default());
         let error = Directory::open(&fixture.path(""), &reading).unwrap_err().to_string();
         assert!(error.contains("run directory of juggle"), "{error}");
         assert!(Directory::open(&fixture.path("text"), &reading).is_ok());

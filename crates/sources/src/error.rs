@@ -6,7 +6,7 @@ use fetch::list_download::ListError;
 use flow::{blobs::BlobError, machine::MachineFailure, queue::QueueError};
 use tokio::task::JoinError;
 
-use super::bulk::BULK_MAX;
+use crate::bulk::BULK_MAX;
 
 /// A line that names no text. The lines after it are read all the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

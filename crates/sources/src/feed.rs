@@ -24,13 +24,13 @@ use flow::{
 };
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
-use super::{
+use crate::{
     blocking::blocking,
     entry::Entry,
     error::SourceError,
-    gutenberg,
-    intact::Checked,
     refresh::{self, RefreshCounters},
+    resolve::gutenberg,
+    snapshot::integrity::VerifiedSnapshots,
 };
 
 /// How long to wait where the lane is full or no list has anything left.
@@ -52,7 +52,7 @@ pub struct Feeder {
     /// The directory of the snapshots.
     pub snapshots: PathBuf,
     /// The snapshots that were found intact.
-    pub checked: Arc<Checked>,
+    pub checked: Arc<VerifiedSnapshots>,
     /// The group of a URL.
     pub group_of: GroupOf,
     /// Where `meta/` is.

@@ -35,7 +35,7 @@ const PROBES: [&str; 3] = ["4913", "5036", "5159"];
 const COMPANIONS: [&str; 2] = [".aria2", ".part"];
 
 /// Whether a file of this name is not finished, whatever is in it.
-pub fn is_temporary(path: &Path) -> bool {
+pub(crate) fn is_temporary(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     STARTS.iter().any(|start| name.starts_with(start))
         || ENDINGS.iter().any(|ending| name.ends_with(ending))
@@ -44,7 +44,7 @@ pub fn is_temporary(path: &Path) -> bool {
 }
 
 /// The files that stand beside this one while it is being downloaded.
-pub fn companions(path: &Path) -> impl Iterator<Item = PathBuf> {
+pub(crate) fn companions(path: &Path) -> impl Iterator<Item = PathBuf> {
     COMPANIONS.iter().map(move |ending| {
         let mut name = path.as_os_str().to_owned();
         name.push(ending);

@@ -10,25 +10,25 @@ use std::{
     vec,
 };
 
-use super::{
-    compressed::{self, Unpacked},
+use crate::{
+    arguments::{Input, ListLocation},
+    config::ReadContext,
     directory::Directory,
     entry::Entry,
     error::{BadLine, ReadError, SourceError, shown},
-    foreign,
-    format::{self, Format},
-    head::{HEAD_BYTES, Head},
-    headerless,
-    input::{Form, Input, Place},
-    jsonl,
-    likeness::{self, Likeness},
-    lines::{Line, LineEnds, Lines},
-    location::{Base, Resolver},
-    plain,
-    reading::Reading,
-    row::Row,
-    separator::Separator,
-    texts::Texts,
+    formats::{
+        self, Format, ListKind, headerless_table, jsonl, plain,
+        prose::{self, ProseDetector},
+        row::SourceRow,
+        separator::Separator,
+    },
+    input::{
+        compression::{self, SizeLimit},
+        file_type,
+        head::{HEAD_BYTES, ListHead},
+        lines::{LineEnds, Lines, SourceLine},
+    },
+    resolve::{LocalFiles, UrlResolver, expand::Expansion},
 };
 
 /// How many unreadable lines may precede the one that tells the form.
@@ -39,7 +39,7 @@ const WEB_BYTES_MAX: u64 = 4 << 30;
 /// Reads the entries of one input, holding one line at a time.
 ///
 /// As an iterator it gives every entry in order; a bad line is an error in its place and costs only itself.
-pub struct Reader {
+pub struct EntryReader {
     input: Input,
     from: From,
 }
@@ -47,21 +47,21 @@ pub struct Reader {
 enum From {
     List(Box<List>),
     Directory(Box<Directory>),
-    Texts(Flatten<vec::IntoIter<Texts>>),
+    Texts(Flatten<vec::IntoIter<Expansion>>),
     Ended,
 }
 
 struct List {
     lines: Lines,
     format: Format,
-    resolver: Resolver,
+    resolver: UrlResolver,
     url_column: Option<String>,
     /// What is left of the last line that was read.
-    texts: Option<Texts>,
-    likeness: Likeness,
+    texts: Option<Expansion>,
+    likeness: ProseDetector,
 }
 
-impl Reader {
+impl EntryReader {
     /// Opens an input and finds out its form.
     ///
     /// # Errors
@@ -69,14 +69,14 @@ impl Reader {
     /// not supported (a table without a column of URLs or without a header, an archive, a page, a JSON array,
     /// or anything but the catalogue if that is required), and [`SourceError::Argument`] for a text that is
     /// not a source.
-    pub fn open(input: Input, reading: &Reading) -> Result<Self, SourceError> {
+    pub fn open(input: Input, reading: &ReadContext) -> Result<Self, SourceError> {
         let from = match &input {
             Input::Texts(texts) => From::Texts(texts_of(texts, reading)?.into_iter().flatten()),
             Input::Directory(path) => From::Directory(Box::new(Directory::open(path, reading)?)),
             Input::List(place) => From::List(Box::new(List::at(place, &input, reading)?)),
             Input::Catalog(place) => {
                 let list = List::at(place, &input, reading).map_err(no_catalog)?;
-                if list.format.form() != Form::Catalog {
+                if list.format.form() != ListKind::Catalog {
                     let message = "it is a list of another form".to_owned();
                     return Err(no_catalog(SourceError::NotAList { path: input.path(), message }));
                 }
@@ -89,10 +89,10 @@ impl Reader {
     /// Reads a list that is in memory or comes from elsewhere, as one of the web is read: it names no local texts.
     pub(crate) fn of_bytes(
         bytes: impl Read + Send + 'static,
-        reading: &Reading,
+        reading: &ReadContext,
     ) -> Result<Self, SourceError> {
-        let input = Input::List(Place::Stdin);
-        let list = List::open(bytes, Base::Nowhere, &input, reading)?;
+        let input = Input::List(ListLocation::Stdin);
+        let list = List::open(bytes, LocalFiles::Nowhere, &input, reading)?;
         Ok(Self { input, from: From::List(Box::new(list)) })
     }
 
@@ -104,15 +104,15 @@ impl Reader {
 
     /// What its input has turned out to be, as long as it has not ended.
     #[must_use]
-    pub fn form(&self) -> Form {
+    pub fn form(&self) -> ListKind {
         match &self.from {
             From::List(list) => list.format.form(),
-            From::Directory(_) | From::Texts(_) | From::Ended => Form::List,
+            From::Directory(_) | From::Texts(_) | From::Ended => ListKind::List,
         }
     }
 }
 
-impl Iterator for Reader {
+impl Iterator for EntryReader {
     type Item = Result<Entry, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -148,7 +148,7 @@ impl Iterator for Reader {
     }
 }
 
-impl Reader {
+impl EntryReader {
     /// Ends the reading, and returns the error for an input that is not a list.
     fn end_as_no_list(&mut self, what: &str) -> SourceError {
         self.from = From::Ended;
@@ -157,39 +157,39 @@ impl Reader {
 }
 
 impl List {
-    fn at(place: &Place, input: &Input, reading: &Reading) -> Result<Self, SourceError> {
+    fn at(place: &ListLocation, input: &Input, reading: &ReadContext) -> Result<Self, SourceError> {
         let failed = |source| read_error(input, source);
         match place {
-            Place::Stdin => {
-                let base = Base::directory(Path::new(".")).map_err(failed)?;
+            ListLocation::Stdin => {
+                let base = LocalFiles::directory(Path::new(".")).map_err(failed)?;
                 Self::open(io::stdin(), base, input, reading)
             }
-            Place::File(path) => {
+            ListLocation::File(path) => {
                 let file = File::open(path).map_err(|source| open_error(path, input, source))?;
-                let base = Base::directory(path.parent().unwrap_or(Path::new("."))).map_err(failed)?;
+                let base = LocalFiles::directory(path.parent().unwrap_or(Path::new("."))).map_err(failed)?;
                 Self::open(file, base, input, reading)
             }
-            Place::Web(download) => {
+            ListLocation::Web(download) => {
                 let file = File::open(&*download.file).map_err(failed)?;
-                Self::open(file, Base::Nowhere, input, reading)
+                Self::open(file, LocalFiles::Nowhere, input, reading)
             }
         }
     }
 
     fn open(
         bytes: impl Read + Send + 'static,
-        base: Base,
+        base: LocalFiles,
         input: &Input,
-        reading: &Reading,
+        reading: &ReadContext,
     ) -> Result<Self, SourceError> {
         let failed = |source| read_error(input, source);
         let refused = |message| SourceError::NotAList { path: input.path(), message };
         let limit = match base {
-            Base::Directory { .. } => Unpacked::Whole,
-            Base::Nowhere => Unpacked::AtMost(WEB_BYTES_MAX),
+            LocalFiles::Directory { .. } => SizeLimit::Whole,
+            LocalFiles::Nowhere => SizeLimit::AtMost(WEB_BYTES_MAX),
         };
-        let head = Head::read(compressed::unpack(bytes, limit).map_err(failed)?).map_err(failed)?;
-        if let Some(foreign) = foreign::recognise(&head) {
+        let head = ListHead::read(compression::unpack(bytes, limit).map_err(failed)?).map_err(failed)?;
+        if let Some(foreign) = file_type::recognise(&head) {
             return Err(refused(foreign.message()));
         }
         let ends = LineEnds::of(&head.bytes);
@@ -197,7 +197,7 @@ impl List {
         let extension = extension(Path::new(&input.name()));
         let (declared, first, mut before) = first_line(&mut lines).map_err(failed)?;
         let (format, kept) = match first {
-            Some(line) => match format::of_line(line.clone(), declared, &extension, reading) {
+            Some(line) => match formats::of_line(line.clone(), declared, &extension, reading) {
                 Ok(told) => told,
                 Err(message) if declared.is_some() => return Err(refused(message)),
                 Err(message) => {
@@ -212,9 +212,9 @@ impl List {
             look_ahead(&mut lines, &mut before).map_err(failed)?;
             let said = meaning(&before);
             let message = match format {
-                Format::Plain => headerless::message(&said, &extension),
+                Format::Plain => headerless_table::message(&said, &extension),
                 Format::Table(_) | Format::Jsonl | Format::Catalog(..) => {
-                    likeness::text(&said).map(|what| input.no_list(&what))
+                    prose::text(&said).map(|what| input.no_list(&what))
                 }
             };
             if let Some(message) = message {
@@ -222,9 +222,9 @@ impl List {
             }
         }
         lines.take_back(before);
-        let resolver = Resolver { base, library: Arc::clone(&reading.library) };
+        let resolver = UrlResolver { base, library: Arc::clone(&reading.library) };
         let url_column = reading.url_column.clone();
-        Ok(Self { lines, format, resolver, url_column, texts: None, likeness: Likeness::default() })
+        Ok(Self { lines, format, resolver, url_column, texts: None, likeness: ProseDetector::default() })
     }
 
     /// Returns what the file is instead of a list, once that is known.
@@ -243,7 +243,7 @@ impl List {
             if matches!(&self.format, Format::Catalog(_, catalog) if catalog.is_sated()) {
                 return Ok(None);
             }
-            let Some(Line { number, text }) = self.lines.next_line()? else { return Ok(None) };
+            let Some(SourceLine { number, text }) = self.lines.next_line()? else { return Ok(None) };
             let row = match &text {
                 Err(fault) => Some(Err(fault.to_string())),
                 Ok(text) => self.row(text)?,
@@ -267,15 +267,15 @@ impl List {
     }
 
     /// What a row stands for; `None` where it is not meant.
-    fn texts_of(&mut self, row: Row) -> Result<Option<Texts>, String> {
+    fn texts_of(&mut self, row: SourceRow) -> Result<Option<Expansion>, String> {
         match &mut self.format {
-            Format::Catalog(_, catalog) => Ok(catalog.entry(row)?.map(Texts::from)),
+            Format::Catalog(_, catalog) => Ok(catalog.entry(row)?.map(Expansion::from)),
             Format::Plain | Format::Table(_) | Format::Jsonl => row.into_texts(&self.resolver).map(Some),
         }
     }
 
     /// The row of a line; `None` where it is blank or a comment.
-    fn row(&mut self, text: &str) -> io::Result<Option<Result<Row, String>>> {
+    fn row(&mut self, text: &str) -> io::Result<Option<Result<SourceRow, String>>> {
         if says_nothing(text) {
             return Ok(None);
         }
@@ -295,7 +295,7 @@ fn says_nothing(text: &str) -> bool {
 /// Returns the separator that a line declares, the first other line that is neither blank nor a comment, and
 /// the unreadable lines before it, which are reported in their turn. After too many unreadable lines, the
 /// list has no form.
-fn first_line(lines: &mut Lines) -> io::Result<(Option<Separator>, Option<Line>, Vec<Line>)> {
+fn first_line(lines: &mut Lines) -> io::Result<(Option<Separator>, Option<SourceLine>, Vec<SourceLine>)> {
     let (mut declared, mut unreadable) = (None, Vec::new());
     while unreadable.len() < UNREADABLE_FIRST_LINES_MAX {
         let Some(line) = lines.next_line()? else { break };
@@ -312,16 +312,16 @@ fn first_line(lines: &mut Lines) -> io::Result<(Option<Separator>, Option<Line>,
 }
 
 /// Returns what the file is instead of a list, if it is a text that begins with `first`.
-fn text_from(first: Line, lines: &mut Lines) -> io::Result<Option<String>> {
+fn text_from(first: SourceLine, lines: &mut Lines) -> io::Result<Option<String>> {
     let mut read = vec![first];
     look_ahead(lines, &mut read)?;
-    Ok(likeness::text(&meaning(&read)))
+    Ok(prose::text(&meaning(&read)))
 }
 
 /// Reads on until there are enough lines to tell a table from a plain list.
-fn look_ahead(lines: &mut Lines, read: &mut Vec<Line>) -> io::Result<()> {
+fn look_ahead(lines: &mut Lines, read: &mut Vec<SourceLine>) -> io::Result<()> {
     let mut bytes = 0;
-    while read.len() < headerless::LINES_MAX && bytes < HEAD_BYTES {
+    while read.len() < headerless_table::LINES_MAX && bytes < HEAD_BYTES {
         let Some(line) = lines.next_line()? else { break };
         bytes += line.text.as_ref().map_or(0, String::len);
         read.push(line);
@@ -330,7 +330,7 @@ fn look_ahead(lines: &mut Lines, read: &mut Vec<Line>) -> io::Result<()> {
 }
 
 /// Returns the lines that are neither blank nor comments.
-fn meaning(lines: &[Line]) -> Vec<String> {
+fn meaning(lines: &[SourceLine]) -> Vec<String> {
     let texts = lines.iter().filter_map(|line| line.text.as_ref().ok());
     texts.filter(|text| !says_nothing(text)).cloned().collect()
 }
@@ -356,12 +356,12 @@ fn no_catalog(error: SourceError) -> SourceError {
     }
 }
 
-fn texts_of(typed: &[String], reading: &Reading) -> Result<Vec<Texts>, SourceError> {
-    let base =
-        Base::directory(Path::new(".")).map_err(|source| SourceError::Read { path: ".".into(), source })?;
-    let resolver = Resolver { base, library: Arc::clone(&reading.library) };
+fn texts_of(typed: &[String], reading: &ReadContext) -> Result<Vec<Expansion>, SourceError> {
+    let base = LocalFiles::directory(Path::new("."))
+        .map_err(|source| SourceError::Read { path: ".".into(), source })?;
+    let resolver = UrlResolver { base, library: Arc::clone(&reading.library) };
     let texts = |text: &String| {
-        let row = Row::of_urls(std::iter::once(text.clone()));
+        let row = SourceRow::of_urls(std::iter::once(text.clone()));
         row.into_texts(&resolver)
             .map_err(|message| SourceError::Argument { argument: without_user(text), message })
     };

@@ -29,7 +29,7 @@ use flow::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{blocking::blocking, error::SourceError};
+use crate::{blocking::blocking, error::SourceError};
 
 /// What follows a list's name in the name of its cursor and its file.
 const SUFFIX: &str = ".refresh";

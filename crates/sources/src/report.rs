@@ -1,12 +1,12 @@
 //! Reports what people must know about a list after it was read: its first bad lines, the number of further
 //! bad lines, and whether it names nothing.
 
-use super::{
-    catalog::Filters,
+use crate::{
+    arguments::Input,
     entry::Entry,
     error::BadLine,
-    input::{Form, Input},
-    reader::Reader,
+    formats::{ListKind, catalog::Filters},
+    reader::EntryReader,
 };
 
 /// The maximum number of bad lines of a list that are reported one by one; the others are counted.
@@ -14,18 +14,18 @@ const BAD_LINES_MAX: usize = 10;
 
 /// Collects the report on a list.
 #[derive(Debug)]
-pub struct Report {
+pub struct ListReport {
     input: Input,
-    form: Form,
+    form: ListKind,
     entries: u64,
     bad: u64,
     first_bad: Vec<BadLine>,
 }
 
-impl Report {
+impl ListReport {
     /// Creates a report on the list that `reader` is going to read.
     #[must_use]
-    pub fn on(reader: &Reader) -> Self {
+    pub fn on(reader: &EntryReader) -> Self {
         let (input, form) = (reader.input().clone(), reader.form());
         Self { input, form, entries: 0, bad: 0, first_bad: Vec::new() }
     }
@@ -72,7 +72,7 @@ impl Report {
             (Input::Directory(_), _) => {
                 format!("{list} names no text: no file in it has the name of one (.txt, .md or no ending)")
             }
-            (_, Form::Catalog) if !filters.is_empty() => {
+            (_, ListKind::Catalog) if !filters.is_empty() => {
                 format!("{list} names no text: none of its books fits {filters}")
             }
             _ => format!(
@@ -84,23 +84,24 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::{
-            input::Place,
-            reading::{Reading, Rules},
-        },
-        *,
+    use super::*;
+    use crate::{
+        arguments::ListLocation,
+        config::{Config, ReadContext},
     };
 
     fn messages(list: &str, filters: &Filters) -> Vec<String> {
-        let rules = Rules { filters: filters.clone(), ..Rules::default() };
+        let rules = Config { filters: filters.clone(), ..Config::default() };
         let mut reader =
-            Reader::of_bytes(std::io::Cursor::new(list.to_owned()), &Reading::new(&rules)).unwrap();
-        let mut report = Report { input: Input::List(Place::File("list.txt".into())), ..Report::on(&reader) };
+            EntryReader::of_bytes(std::io::Cursor::new(list.to_owned()), &ReadContext::new(&rules)).unwrap();
+        let mut report = ListReport {
+            input: Input::List(ListLocation::File("list.txt".into())),
+            ..ListReport::on(&reader)
+        };
         for item in reader.by_ref() {
             match item {
                 Ok(entry) => report.add(Ok(&entry)),
-                Err(super::super::error::ReadError::Line(bad)) => report.add(Err(&bad)),
+                Err(crate::error::ReadError::Line(bad)) => report.add(Err(&bad)),
                 Err(error) => panic!("{error}"),
             }
         }

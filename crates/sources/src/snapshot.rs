@@ -6,6 +6,10 @@
 //!
 //! Invariant: under its name a snapshot is complete and on the medium; it is never changed afterwards.
 
+pub mod integrity;
+
+mod interleave;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
@@ -19,12 +23,11 @@ use flow::{
     temporary::{self, Held, Sweep},
 };
 
-use super::{
+use self::interleave::Interleaver;
+use crate::{
     entry::Entry,
     error::{BadLine, ReadError, SourceError},
-    intact,
-    reader::Reader,
-    turns::{self, Turns},
+    reader::EntryReader,
 };
 
 /// Longer than any entry.
@@ -47,12 +50,12 @@ pub struct Snapshot {
     /// Its length; the offset behind its last entry.
     pub bytes: u64,
     /// Whether it was there before.
-    pub seen: Seen,
+    pub seen: SnapshotState,
 }
 
 /// Whether the same list was added before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
+pub enum SnapshotState {
     /// It is new.
     New,
     /// Its snapshot was there already.
@@ -60,16 +63,16 @@ pub enum Seen {
 }
 
 /// Writes all good entries of a list into the existing directory `directory`, durably, under a name that is nobody's
-/// until it is [published](Drafted::publish). Every entry and every bad line is told as it comes.
+/// until it is [published](SnapshotDraft::publish). Every entry and every bad line is told as it comes.
 ///
 /// # Errors
 /// [`SourceError::Read`] where the list breaks off, [`SourceError::Write`] where the draft cannot be written; in both
 /// cases nothing is left behind.
 pub fn draft(
-    mut reader: Reader,
+    mut reader: EntryReader,
     directory: &Path,
     mut tell: impl FnMut(Result<&Entry, &BadLine>),
-) -> Result<Drafted, SourceError> {
+) -> Result<SnapshotDraft, SourceError> {
     let swept = temporary::sweep(directory, Sweep::Remove, is_temporary);
     swept.map_err(|source| SourceError::Write { path: directory.into(), source })?;
     let mut draft = Ordering::create(directory)?;
@@ -96,7 +99,7 @@ struct Ordering<'d> {
     directory: &'d Path,
     listed: Draft,
     ordered: Option<Draft>,
-    turns: Turns,
+    turns: Interleaver,
     /// Where the present window begins in the list.
     window: u64,
 }
@@ -104,7 +107,7 @@ struct Ordering<'d> {
 impl<'d> Ordering<'d> {
     fn create(directory: &'d Path) -> Result<Self, SourceError> {
         let listed = Draft::create(directory)?;
-        Ok(Self { directory, listed, ordered: None, turns: Turns::default(), window: 0 })
+        Ok(Self { directory, listed, ordered: None, turns: Interleaver::default(), window: 0 })
     }
 
     fn append(&mut self, entry: &Entry) -> Result<(), SourceError> {
@@ -120,7 +123,8 @@ impl<'d> Ordering<'d> {
         let list = self.listed.file.get_ref();
         if self.ordered.is_none() && self.turns.is_needed() {
             let mut ordered = Draft::create(self.directory)?;
-            turns::copy_start(list, self.window, &mut ordered).map_err(|source| ordered.failed(source))?;
+            interleave::copy_start(list, self.window, &mut ordered)
+                .map_err(|source| ordered.failed(source))?;
             self.ordered = Some(ordered);
         }
         match &mut self.ordered {
@@ -128,7 +132,7 @@ impl<'d> Ordering<'d> {
                 let written = self.turns.write(list, |line| ordered.write_all(line));
                 written.map_err(|source| ordered.failed(source))?;
             }
-            None => self.turns = Turns::default(),
+            None => self.turns = Interleaver::default(),
         }
         self.window = self.listed.bytes;
         Ok(())
@@ -142,7 +146,7 @@ impl<'d> Ordering<'d> {
 
 /// A whole list that is not yet a snapshot. Dropped before it is published, it takes its file away.
 #[derive(Debug)]
-pub struct Drafted {
+pub struct SnapshotDraft {
     temporary: Temporary,
     /// Kept open, so that no other process sweeps the file.
     _held: BufWriter<File>,
@@ -155,14 +159,14 @@ pub struct Drafted {
     bytes: u64,
 }
 
-impl Drafted {
+impl SnapshotDraft {
     /// Makes it a snapshot: when this returns, it survives power loss.
     ///
     /// # Errors
     /// [`SourceError::Write`]; then nothing is left behind.
     pub fn publish(self) -> Result<Snapshot, SourceError> {
         let path = self.directory.join(format!("{}.jsonl", self.name));
-        let seen = if path.exists() { Seen::Before } else { Seen::New };
+        let seen = if path.exists() { SnapshotState::Before } else { SnapshotState::New };
         let failed = |source| SourceError::Write { path: path.clone(), source };
         fs::rename(&self.temporary.0, &path).map_err(failed)?;
         File::open(&self.directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
@@ -237,12 +241,20 @@ impl Draft {
         directory: &Path,
         entries: u64,
         bad: u64,
-    ) -> Result<Drafted, SourceError> {
+    ) -> Result<SnapshotDraft, SourceError> {
         let name = format!("{list}-{}", &self.hasher.finalize().to_hex()[..16]);
         let written = self.file.flush().and_then(|()| self.file.get_ref().sync_data());
         written.map_err(|source| self.failed(source))?;
         let Self { temporary, file, bytes, .. } = self;
-        Ok(Drafted { temporary, _held: file, directory: directory.to_owned(), name, entries, bad, bytes })
+        Ok(SnapshotDraft {
+            temporary,
+            _held: file,
+            directory: directory.to_owned(),
+            name,
+            entries,
+            bad,
+            bytes,
+        })
     }
 
     fn failed(&self, source: io::Error) -> SourceError {
@@ -295,7 +307,7 @@ pub fn read_from(path: &Path, offset: u64) -> Result<Entries, SourceError> {
         }
     }
     let file = BufReader::with_capacity(BUFFER_BYTES, file);
-    Ok(Entries { path: path.to_owned(), file, offset, state: Reading::Open, line: Vec::new() })
+    Ok(Entries { path: path.to_owned(), file, offset, state: EntriesState::Open, line: Vec::new() })
 }
 
 /// What lists say of some texts; the first that names one counts.
@@ -312,7 +324,7 @@ pub fn find(
         return Ok(found);
     }
     for list in lists {
-        for item in intact::read(&snapshots.join(format!("{list}.jsonl")))? {
+        for item in integrity::read(&snapshots.join(format!("{list}.jsonl")))? {
             let (entry, _) = item?;
             if wanted.contains(&entry.id) {
                 found.entry(entry.id.clone()).or_insert(entry);
@@ -331,12 +343,12 @@ pub struct Entries {
     path: PathBuf,
     file: BufReader<File>,
     offset: u64,
-    state: Reading,
+    state: EntriesState,
     line: Vec<u8>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reading {
+enum EntriesState {
     Open,
     Ended,
 }
@@ -365,12 +377,12 @@ impl Iterator for Entries {
     type Item = Result<(Entry, u64), SourceError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.state == Reading::Ended {
+        if self.state == EntriesState::Ended {
             return None;
         }
         let item = self.read().transpose();
         if !matches!(item, Some(Ok(_))) {
-            self.state = Reading::Ended;
+            self.state = EntriesState::Ended;
         }
         item
     }
@@ -378,12 +390,10 @@ impl Iterator for Entries {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::{
-            input::{Input, Place},
-            reading::{Reading, Rules},
-        },
-        *,
+    use super::*;
+    use crate::{
+        arguments::{Input, ListLocation},
+        config::{Config, ReadContext},
     };
 
     struct Fixture {
@@ -405,8 +415,8 @@ mod tests {
         }
 
         fn add(&self) -> Result<Snapshot, SourceError> {
-            let input = Input::List(Place::File(self.list.clone()));
-            let reader = Reader::open(input, &Reading::new(&Rules::default()))?;
+            let input = Input::List(ListLocation::File(self.list.clone()));
+            let reader = EntryReader::open(input, &ReadContext::new(&Config::default()))?;
             draft(reader, &self.out(), |_| {})?.publish()
         }
 
@@ -420,11 +430,11 @@ mod tests {
     fn the_same_list_twice_is_one_snapshot() {
         let fixture = Fixture::new("https://a.example/1\nbad:\n# x\nhttps://a.example/2\n");
         let first = fixture.add().expect("writes");
-        assert_eq!((first.entries, first.bad, first.seen), (2, 1, Seen::New));
+        assert_eq!((first.entries, first.bad, first.seen), (2, 1, SnapshotState::New));
         assert_eq!(first.bytes, fs::metadata(&first.path).expect("is there").len());
         fs::write(&fixture.list, "https://a.example/1#x\n\nhttps://A.example/2\n").expect("writable");
         let second = fixture.add().expect("writes");
-        assert_eq!(second, Snapshot { bad: 0, seen: Seen::Before, ..first.clone() });
+        assert_eq!(second, Snapshot { bad: 0, seen: SnapshotState::Before, ..first.clone() });
         assert_eq!(fixture.files(), [format!("{}.jsonl", first.name)]);
         assert!(first.name.starts_with("my-list.tsv-"), "{}", first.name);
         let hash = blake3::hash(&fs::read(&first.path).expect("reads")).to_hex();
@@ -498,8 +508,8 @@ mod tests {
     #[test]
     fn a_draft_that_is_not_published_leaves_nothing_behind() {
         let fixture = Fixture::new("https://a.example/1\npg:1-3\n");
-        let input = Input::List(Place::File(fixture.list.clone()));
-        let reader = Reader::open(input, &Reading::new(&Rules::default())).expect("opens");
+        let input = Input::List(ListLocation::File(fixture.list.clone()));
+        let reader = EntryReader::open(input, &ReadContext::new(&Config::default())).expect("opens");
         let mut told = 0;
         let drafted = draft(reader, &fixture.out(), |_| told += 1).expect("writes");
         assert_eq!((drafted.entries, told, fixture.files().len()), (4, 4, 1));

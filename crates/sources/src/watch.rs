@@ -4,7 +4,7 @@
 //! every five seconds. So file systems that tell nothing (those of the network, most of all) are only slower, and nothing
 //! is lost with an event. In reading order:
 //!
-//! * [`ignore_patterns`](super::ignore_patterns): which files are somebody's unfinished work, by their names;
+//! * [`ignore_patterns`](crate::ignore_patterns): which files are somebody's unfinished work, by their names;
 //! * `open_files`: which files are open for writing;
 //! * `scanner`: which files have settled since they were last taken;
 //! * `notifier`: who says when to look.
@@ -32,13 +32,13 @@ use self::{
     notifier::{Make, Notifier},
     scanner::Scanner,
 };
-use super::{
+use crate::{
     add::{self, Sources},
+    arguments::{Input, ListLocation},
     blocking::blocking,
+    config::Config,
     directory,
     error::SourceError,
-    input::{Input, Place},
-    reading::Rules,
 };
 
 /// How often files that are not yet settled are looked at.
@@ -60,7 +60,7 @@ pub type Refused = dyn Fn(&str, SourceError) + Send + Sync;
 pub async fn run(
     paths: Vec<PathBuf>,
     snapshots: PathBuf,
-    rules: Rules,
+    rules: Config,
     queue: Arc<dyn QueueAdmin>,
     refused: &Refused,
 ) -> Result<(), SourceError> {
@@ -72,7 +72,7 @@ async fn run_with(
     make: Make,
     paths: Vec<PathBuf>,
     snapshots: PathBuf,
-    rules: Rules,
+    rules: Config,
     queue: Arc<dyn QueueAdmin>,
     refused: &Refused,
 ) -> Result<(), SourceError> {
@@ -111,7 +111,7 @@ fn inputs(files: Vec<PathBuf>) -> Vec<Input> {
         let Ok(path) = std::path::absolute(&path) else { continue };
         match url::Url::from_file_path(&path) {
             Ok(url) if is_text(&path) => texts.push(String::from(url)),
-            Ok(_) | Err(()) => inputs.push(Input::List(Place::File(path))),
+            Ok(_) | Err(()) => inputs.push(Input::List(ListLocation::File(path))),
         }
     }
     inputs.extend(texts.chunks(TEXTS_MAX).map(|texts| Input::Texts(texts.to_vec())));
@@ -121,7 +121,7 @@ fn inputs(files: Vec<PathBuf>) -> Vec<Input> {
 async fn take(
     input: Input,
     snapshots: &Path,
-    rules: &Rules,
+    rules: &Config,
     queue: &dyn QueueAdmin,
     refused: &Refused,
 ) -> Result<(), SourceError> {

@@ -4,9 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Args, builder::NonEmptyStringValueParser as Words};
 
-use sources::catalog::Filters;
-
-use sources::refresh::Refresh;
+use sources::{formats::catalog::Filters, refresh::Refresh};
 
 /// Sources.
 #[derive(Debug, Clone, Default, Args)]

@@ -8,7 +8,7 @@ use std::{
 use flow::{document::DocumentId, queue::Cursor};
 
 use super::{Difference, Head, Lock, compare, compare::What, documents};
-use sources::{intact, refresh};
+use sources::{refresh, snapshot::integrity};
 
 use crate::{
     exit::{CliError, Exit},
@@ -87,7 +87,7 @@ impl Expected {
         for list in
             cursors.iter().map(|cursor| &cursor.source).filter(|name| refresh::list_of(name).is_none())
         {
-            for item in intact::read(&snapshots.join(format!("{list}.jsonl")))? {
+            for item in integrity::read(&snapshots.join(format!("{list}.jsonl")))? {
                 let (entry, _) = item?;
                 let what = match (self.raw_of(&entry.id), &entry.listed.blake3) {
                     (None, _) => Some(What::NotLocked),

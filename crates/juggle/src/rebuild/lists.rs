@@ -9,7 +9,10 @@ use std::{
 use flow::{document::DocumentId, queue::CursorMove};
 
 use super::salvage;
-use sources::{error::SourceError, intact, snapshot};
+use sources::{
+    error::SourceError,
+    snapshot::{self, integrity},
+};
 
 /// What the lists hold.
 #[derive(Debug, Default)]
@@ -95,7 +98,7 @@ fn read_one(
     stored: &Stored<'_>,
     unlisted: &mut BTreeSet<DocumentId>,
 ) -> Result<Read, SourceError> {
-    let mut list = Read { is_damaged: !intact::is_intact(path)?, ..Read::default() };
+    let mut list = Read { is_damaged: !integrity::is_intact(path)?, ..Read::default() };
     for item in snapshot::read_from(path, 0)? {
         match item {
             Ok((entry, offset)) => {

@@ -13,7 +13,7 @@ use flow::safe_file;
 
 use sources::{
     error::SourceError,
-    intact::{HASH_DIGITS, parts},
+    snapshot::integrity::{HASH_DIGITS, parts},
 };
 
 /// Writes the first `bytes` of a snapshot as one of their own, durably, and gives its name. Repeated, it changes

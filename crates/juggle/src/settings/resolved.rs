@@ -42,7 +42,7 @@ use super::{
     table::TABLE,
     text_options,
 };
-use sources::{catalog::Filters, library::Base, reading::Rules};
+use sources::{config::Config, formats::catalog::Filters, resolve::gutenberg_sites::GutenbergMirror};
 
 const USER_AGENT_BYTES_MAX: usize = 256;
 const CONTACT_BYTES_MAX: usize = 200;
@@ -108,7 +108,7 @@ pub struct Settings {
     /// URL prefixes to fetch from elsewhere.
     pub mirrors: Vec<Mirror>,
     /// Mirrors of Project Gutenberg; empty for the built-in ones.
-    pub gutenberg_mirrors: Vec<Base>,
+    pub gutenberg_mirrors: Vec<GutenbergMirror>,
     /// Hosts that may have a private address.
     pub allow_hosts: Vec<AllowedHost>,
     /// Whether robots.txt is obeyed.
@@ -239,8 +239,8 @@ impl Settings {
 
     /// What of it decides how sources are read, with these filters of a catalogue.
     #[must_use]
-    pub fn rules(&self, filters: Filters) -> Rules {
-        Rules {
+    pub fn rules(&self, filters: Filters) -> Config {
+        Config {
             gutenberg_mirrors: self.gutenberg_mirrors.clone(),
             rewrites: self.mirrors.clone(),
             filters,

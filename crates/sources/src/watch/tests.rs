@@ -212,7 +212,7 @@ async fn without_events_there_is_a_look_every_few_seconds() {
     fs::create_dir(&run).unwrap();
     let queue = Arc::new(MemoryQueue::new(100, 0));
     let deaf: Make = |_| Err(notify::Error::new(notify::ErrorKind::MaxFilesWatch));
-    let watching = run_with(deaf, vec![inbox.clone()], run, Rules::default(), queue.clone(), &|_, _| {});
+    let watching = run_with(deaf, vec![inbox.clone()], run, Config::default(), queue.clone(), &|_, _| {});
     let dropping = async {
         let mut ticks = interval(BEAT);
         for (texts, name) in (1..).zip(["list.tsv", "book.txt"]) {

@@ -9,7 +9,7 @@ const WINDOW_BYTES: usize = 64 * 1024;
 
 /// How much may be unpacked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unpacked {
+pub(crate) enum SizeLimit {
     /// All.
     Whole,
     /// So many bytes; more is an error.
@@ -19,12 +19,12 @@ pub(crate) enum Unpacked {
 /// The unpacked bytes of `input`. All members of a gzip file and all frames of a zstd file are read.
 pub(crate) fn unpack(
     input: impl Read + Send + 'static,
-    limit: Unpacked,
+    limit: SizeLimit,
 ) -> io::Result<Box<dyn BufRead + Send>> {
     let unpacked = unpack_whole(input)?;
     Ok(match limit {
-        Unpacked::Whole => unpacked,
-        Unpacked::AtMost(bytes) => {
+        SizeLimit::Whole => unpacked,
+        SizeLimit::AtMost(bytes) => {
             Box::new(BufReader::with_capacity(WINDOW_BYTES, Limited { input: unpacked, left: bytes }))
         }
     })
@@ -86,7 +86,7 @@ mod tests {
 
     fn read(bytes: Vec<u8>) -> io::Result<String> {
         let mut text = String::new();
-        unpack(io::Cursor::new(bytes), Unpacked::Whole)?.read_to_string(&mut text)?;
+        unpack(io::Cursor::new(bytes), SizeLimit::Whole)?.read_to_string(&mut text)?;
         Ok(text)
     }
 
@@ -123,7 +123,7 @@ mod tests {
         let packed = gzip(&"x".repeat(1000));
         let read = |bytes| {
             let mut text = String::new();
-            let mut unpacked = unpack(io::Cursor::new(packed.clone()), Unpacked::AtMost(bytes))?;
+            let mut unpacked = unpack(io::Cursor::new(packed.clone()), SizeLimit::AtMost(bytes))?;
             unpacked.read_to_string(&mut text)
         };
         assert_eq!(read(1000).expect("fits"), 1000);

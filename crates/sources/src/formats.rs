@@ -8,20 +8,32 @@
 //! The separator of a table is the one that gives the header a column of URLs: TAB, comma, semicolon or bar.
 //! A line `sep=;` before the header, as spreadsheets write it, declares any other separator.
 
+pub mod catalog;
+
+pub(crate) mod columns;
+pub(crate) mod headerless_table;
+pub(crate) mod jsonl;
+pub(crate) mod plain;
+pub(crate) mod prose;
+pub(crate) mod row;
+pub(crate) mod separator;
+pub(crate) mod table;
+
+mod padding;
+
 use std::sync::Arc;
 
-use super::{
-    catalog::{self, Catalog},
-    columns::{self, Column},
-    error::shown,
-    headerless,
-    input::Form,
-    lines::Line,
-    location,
-    reading::Reading,
-    separator::Separator,
-    table::{self, Table},
-};
+use self::{catalog::Catalog, columns::Column, separator::Separator, table::Table};
+use crate::{config::ReadContext, error::shown, input::lines::SourceLine, resolve};
+
+/// What a list is taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListKind {
+    /// Whatever it turns out to be.
+    List,
+    /// The catalogue.
+    Catalog,
+}
 
 /// The format of a list: how its lines are read.
 pub(crate) enum Format {
@@ -32,10 +44,10 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    pub(crate) const fn form(&self) -> Form {
+    pub(crate) const fn form(&self) -> ListKind {
         match self {
-            Self::Catalog(..) => Form::Catalog,
-            Self::Plain | Self::Table(_) | Self::Jsonl => Form::List,
+            Self::Catalog(..) => ListKind::Catalog,
+            Self::Plain | Self::Table(_) | Self::Jsonl => ListKind::List,
         }
     }
 
@@ -52,11 +64,11 @@ impl Format {
 /// Returns the format that the first line determines, and the line itself unless it is a header. `declared`
 /// is the separator that an earlier line declares.
 pub(crate) fn of_line(
-    line: Line,
+    line: SourceLine,
     declared: Option<Separator>,
     extension: &str,
-    reading: &Reading,
-) -> Result<(Format, Option<Line>), String> {
+    reading: &ReadContext,
+) -> Result<(Format, Option<SourceLine>), String> {
     let text = line.text.as_deref().unwrap_or_default();
     let first = text.trim_start();
     if declared.is_none() && first.starts_with('[') {
@@ -68,7 +80,7 @@ pub(crate) fn of_line(
         return Ok((Format::Jsonl, Some(line)));
     }
     // A URL may contain ",url", which is not a header.
-    if declared.is_none() && location::is_url(text) {
+    if declared.is_none() && resolve::is_url(text) {
         return Ok((Format::Plain, Some(line)));
     }
     let mut headers = Vec::new();
@@ -82,7 +94,7 @@ pub(crate) fn of_line(
     let widest = headers.into_iter().max_by_key(|header| header.names.len());
     match widest.filter(|header| declared.is_some() || header.is_likely(extension)) {
         Some(header) => {
-            let message = headerless::message(&[text.to_owned()], extension);
+            let message = headerless_table::message(&[text.to_owned()], extension);
             Err(message.unwrap_or_else(|| header.lacks_url(reading)))
         }
         None => Ok((Format::Plain, Some(line))),
@@ -109,14 +121,14 @@ struct Header {
 }
 
 impl Header {
-    fn read(text: &str, separator: Separator, reading: &Reading) -> Result<Self, String> {
+    fn read(text: &str, separator: Separator, reading: &ReadContext) -> Result<Self, String> {
         let names: Vec<String> =
             table::cells(text, separator).iter().map(|cell| cell.trim().to_owned()).collect();
         let columns = columns::of_names(&names, reading.url_column.as_deref())?;
         Ok(Self { names, columns, separator })
     }
 
-    fn into_format(self, reading: &Reading) -> Result<Format, String> {
+    fn into_format(self, reading: &ReadContext) -> Result<Format, String> {
         let is_catalog = catalog::is_header(&self.names);
         let table = Box::new(Table::new(&self.names, self.columns, self.separator)?);
         Ok(if is_catalog {
@@ -134,7 +146,7 @@ impl Header {
         ["tsv", "csv"].contains(&extension) || (is_known && self.names.len() > 1)
     }
 
-    fn lacks_url(&self, reading: &Reading) -> String {
+    fn lacks_url(&self, reading: &ReadContext) -> String {
         let names = shown(&self.names.join(", "));
         match &reading.url_column {
             Some(column) => format!(

@@ -3,6 +3,13 @@
 //! Invariant: what comes out is `http`, `https` or `file`, at most [`URL_BYTES_MAX`] bytes, without user, password
 //! and fragment, in its normal spelling (`normal`).
 
+pub mod gutenberg_sites;
+
+pub(crate) mod expand;
+pub(crate) mod gutenberg;
+
+mod normalize_url;
+
 use std::{
     fs, io,
     path::{Component, Path, PathBuf},
@@ -11,33 +18,32 @@ use std::{
 
 use url::Url;
 
-use super::{
-    error::shown,
-    gutenberg,
-    library::{Amount, Library},
-    normal::normal,
+use self::{
+    gutenberg_sites::{BookRequest, GutenbergSites},
+    normalize_url::normalize,
 };
+use crate::error::shown;
 
 /// The longest URL, in bytes.
 pub(crate) const URL_BYTES_MAX: usize = 4096;
 
-/// Turns cells into URLs.
+/// Interleaver cells into URLs.
 #[derive(Debug)]
-pub(crate) struct Resolver {
-    pub(crate) base: Base,
-    pub(crate) library: Arc<Library>,
+pub(crate) struct UrlResolver {
+    pub(crate) base: LocalFiles,
+    pub(crate) library: Arc<GutenbergSites>,
 }
 
 /// What local texts a list may name.
 #[derive(Debug, Clone)]
-pub(crate) enum Base {
+pub(crate) enum LocalFiles {
     /// All; relative paths start from this directory: the list's, or the current one for arguments.
     Directory { path: PathBuf, url: Url },
     /// None: the list is not the user's own, so it says nothing about this machine.
     Nowhere,
 }
 
-impl Base {
+impl LocalFiles {
     /// `directory` made absolute.
     pub(crate) fn directory(directory: &Path) -> io::Result<Self> {
         let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
@@ -61,7 +67,7 @@ pub(crate) fn is_url(cell: &str) -> bool {
     scheme(cell).is_some()
 }
 
-impl Resolver {
+impl UrlResolver {
     /// The URLs that `cell` stands for: one, or the candidates of a book `pg:N`. The error says what to write instead.
     pub(crate) fn resolve(&self, cell: &str) -> Result<Vec<String>, String> {
         let cell = cell.trim();
@@ -70,7 +76,7 @@ impl Resolver {
         }
         let Some((scheme, rest)) = scheme(cell) else { return Ok(vec![path(cell, &self.base)?]) };
         let url = match scheme.as_str() {
-            "pg" => return Ok(self.library.book(gutenberg::named(rest)?, Amount::Single)),
+            "pg" => return Ok(self.library.book(gutenberg::named(rest)?, BookRequest::Single)),
             "http" | "https" => web(cell, rest)?,
             "file" => file(cell, &self.base)?,
             other => {
@@ -115,11 +121,11 @@ fn web(cell: &str, rest: &str) -> Result<String, String> {
             "the URL carries a user or password, which would be stored with the text: remove it".into()
         );
     }
-    Ok(normal(url).into())
+    Ok(normalize(url).into())
 }
 
-fn file(cell: &str, base: &Base) -> Result<String, String> {
-    let Base::Directory { url: directory, .. } = base else { return Err(not_here(cell)) };
+fn file(cell: &str, base: &LocalFiles) -> Result<String, String> {
+    let LocalFiles::Directory { url: directory, .. } = base else { return Err(not_here(cell)) };
     let url = directory.join(cell).map_err(|error| format!("not a URL: {error}"))?;
     if url.host_str().is_some() {
         return Err("a file: URL names a file of this machine, as in file:///books/book.txt".to_owned());
@@ -150,8 +156,8 @@ fn not_here(cell: &str) -> String {
     )
 }
 
-fn path(cell: &str, base: &Base) -> Result<String, String> {
-    let Base::Directory { path: directory, .. } = base else { return Err(not_here(cell)) };
+fn path(cell: &str, base: &LocalFiles) -> Result<String, String> {
+    let LocalFiles::Directory { path: directory, .. } = base else { return Err(not_here(cell)) };
     let full = directory.join(cell);
     let missing = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => {
@@ -181,12 +187,12 @@ fn path(cell: &str, base: &Base) -> Result<String, String> {
 mod tests {
     use super::*;
 
-    fn resolver() -> (tempfile::TempDir, Resolver) {
+    fn resolver() -> (tempfile::TempDir, UrlResolver) {
         let directory = tempfile::tempdir().expect("a directory");
         fs::create_dir(directory.path().join("sub")).expect("writable");
         fs::write(directory.path().join("a b#1.txt"), "text").expect("writable");
-        let base = Base::directory(directory.path()).expect("exists");
-        (directory, Resolver { base, library: Arc::new(Library::new(&[], &[])) })
+        let base = LocalFiles::directory(directory.path()).expect("exists");
+        (directory, UrlResolver { base, library: Arc::new(GutenbergSites::new(&[], &[])) })
     }
 
     #[test]
@@ -255,7 +261,7 @@ mod tests {
     #[test]
     fn a_list_of_others_names_nothing_on_this_machine() {
         let (keep, resolver) = resolver();
-        let resolver = Resolver { base: Base::Nowhere, ..resolver };
+        let resolver = UrlResolver { base: LocalFiles::Nowhere, ..resolver };
         let absolute = keep.path().join("a b#1.txt").to_string_lossy().into_owned();
         for cell in ["a b#1.txt", absolute.as_str(), "/etc/passwd", "file:///etc/passwd", "file:x"] {
             let message = resolver.resolve(cell).expect_err(cell);

@@ -14,7 +14,7 @@
 use url::Url;
 
 /// The normal spelling of an `http` or `https` URL.
-pub(crate) fn normal(mut url: Url) -> Url {
+pub(crate) fn normalize(mut url: Url) -> Url {
     url.set_fragment(None);
     let path = decoded(url.path());
     url.set_path(&path);
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     fn of(text: &str) -> String {
-        normal(Url::parse(text).expect(text)).into()
+        normalize(Url::parse(text).expect(text)).into()
     }
 
     #[test]
@@ -139,9 +139,9 @@ mod tests {
         #[test]
         fn normalising_twice_changes_nothing(text in "https?://[a-z0-9.]{1,12}(:[0-9]{1,4})?/[ -~äß]{0,40}") {
             if let Ok(url) = Url::parse(&text) {
-                let once = normal(url);
-                prop_assert_eq!(normal(once.clone()), once.clone());
-                prop_assert_eq!(normal(Url::parse(once.as_str()).expect("it was a URL")), once);
+                let once = normalize(url);
+                prop_assert_eq!(normalize(once.clone()), once.clone());
+                prop_assert_eq!(normalize(Url::parse(once.as_str()).expect("it was a URL")), once);
             }
         }
 

@@ -4,7 +4,7 @@
 //! is none, it is the only column with another usual name ([`URL_NAMES`]). Two such columns are an error,
 //! never a guess.
 
-use super::error::shown;
+use crate::error::shown;
 
 /// The other names of the column `url`. Case, spaces, hyphens and underscores are ignored: `Download URL`
 /// matches.

@@ -6,13 +6,15 @@ use flow::{document::DocumentId, payload::Listed};
 use store::text::codec;
 use url::Url;
 
-use super::{
-    columns::Column,
+use crate::{
     entry::Entry,
     error::shown,
-    gutenberg,
-    location::{self, Resolver},
-    texts::{Books, Texts},
+    formats::columns::Column,
+    resolve::{
+        self, UrlResolver,
+        expand::{BookRange, Expansion},
+        gutenberg,
+    },
 };
 
 const URLS_MAX: usize = 16;
@@ -22,14 +24,14 @@ const BOOK_BYTES_MAX: usize = 8 * 1024;
 
 /// One line, taken apart.
 #[derive(Debug, Default)]
-pub(crate) struct Row {
+pub(crate) struct SourceRow {
     url: Option<String>,
     mirrors: Vec<String>,
     id: Option<String>,
     listed: Listed,
 }
 
-impl Row {
+impl SourceRow {
     /// A row that says nothing but URLs, the best first.
     pub(crate) fn of_urls(mut urls: impl Iterator<Item = String>) -> Self {
         Self { url: urls.next(), mirrors: urls.collect(), ..Self::default() }
@@ -57,7 +59,7 @@ impl Row {
 
     /// A mirror cell holds several URLs separated by spaces, or one path, which may have spaces in it.
     fn put_mirrors(&mut self, value: &str) {
-        if value.split_whitespace().all(location::is_url) {
+        if value.split_whitespace().all(resolve::is_url) {
             self.mirrors.extend(value.split_whitespace().map(str::to_owned));
         } else {
             self.mirrors.push(value.to_owned());
@@ -70,14 +72,14 @@ impl Row {
     }
 
     /// The texts, checked and normalised; the error says what to write instead.
-    pub(crate) fn into_texts(self, resolver: &Resolver) -> Result<Texts, String> {
+    pub(crate) fn into_texts(self, resolver: &UrlResolver) -> Result<Expansion, String> {
         match self.url.as_deref().and_then(gutenberg::range) {
             Some(numbers) => self.into_books(numbers?, resolver),
-            None => self.into_entry(resolver).map(Texts::from),
+            None => self.into_entry(resolver).map(Expansion::from),
         }
     }
 
-    fn into_books(self, numbers: RangeInclusive<u32>, resolver: &Resolver) -> Result<Texts, String> {
+    fn into_books(self, numbers: RangeInclusive<u32>, resolver: &UrlResolver) -> Result<Expansion, String> {
         let Listed { title, blake3, sha256, encoding, columns } = self.listed;
         if self.id.is_some() || title.is_some() || blake3.is_some() || sha256.is_some() {
             return Err("a range of books has no id, title or hash: those are of one text".to_owned());
@@ -86,12 +88,12 @@ impl Row {
         if !self.mirrors.is_empty() {
             return Err("a range of books has no other URLs: name mirrors with --gutenberg-mirror".to_owned());
         }
-        let books = Books { numbers, library: Arc::clone(&resolver.library), encoding, columns };
+        let books = BookRange { numbers, library: Arc::clone(&resolver.library), encoding, columns };
         within(books.entry(*books.numbers.end()), ENTRY_BYTES_MAX - BOOK_BYTES_MAX)?;
-        Ok(Texts::Books(books))
+        Ok(Expansion::Books(books))
     }
 
-    fn into_entry(self, resolver: &Resolver) -> Result<Entry, String> {
+    fn into_entry(self, resolver: &UrlResolver) -> Result<Entry, String> {
         let first = self.url.ok_or("the line names no URL: fill the column of URLs, 'url' or the like")?;
         let mut urls: Vec<String> = Vec::new();
         for cell in std::iter::once(&first).chain(&self.mirrors) {

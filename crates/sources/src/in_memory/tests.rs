@@ -1,4 +1,5 @@
-use super::{super::catalog::Filters, *};
+use super::*;
+use crate::formats::catalog::Filters;
 
 const CATALOG: &str = r#"Text#,Type,Issued,Title,Language,Authors,Subjects,LoCC,Bookshelves
 1,Text,1971-12-01,The Declaration of Independence,en,"Jefferson, Thomas, 1743-1826","United States -- History; Revolutions",E201; JK,Politics; American Revolutionary War
@@ -11,7 +12,7 @@ x,Text,1999-01-01,Bad Number,en,,,,
 "#;
 
 fn ids(filters: Filters) -> Vec<String> {
-    let rules = Rules { filters, ..Rules::default() };
+    let rules = Config { filters, ..Config::default() };
     let said = parse_catalog(CATALOG.as_bytes(), &rules).expect("the catalogue");
     said.entries.iter().map(|entry| entry.id.to_string()).collect()
 }
@@ -22,7 +23,7 @@ fn texts(texts: &[&str]) -> Vec<String> {
 
 #[test]
 fn the_catalogue_lists_its_texts_in_order_with_what_it_says_of_them() {
-    let said = parse_catalog(CATALOG.as_bytes(), &Rules::default()).expect("the catalogue");
+    let said = parse_catalog(CATALOG.as_bytes(), &Config::default()).expect("the catalogue");
     assert_eq!(ids(Filters::default()), ["PG1", "PG3", "PG84", "PG85"]);
     assert_eq!(said.bad.iter().map(|bad| bad.line).collect::<Vec<_>>(), [7]);
     let listed = &said.entries[1].listed;
@@ -65,7 +66,7 @@ fn filters_pick_books() {
 fn what_a_cell_says_is_bounded() {
     let long = "ü".repeat(5_000);
     let row = format!("9,Text,2000-01-01,{long},en,\"{long}\",,,\n");
-    let said = parse_catalog(row.as_bytes(), &Rules::default()).expect("the catalogue");
+    let said = parse_catalog(row.as_bytes(), &Config::default()).expect("the catalogue");
     let listed = &said.entries[0].listed;
     for text in [listed.title.as_deref().unwrap_or_default(), &listed.columns["authors"]] {
         assert!(text.len() < 4_200 && text.ends_with('…'), "{}", text.len());
@@ -77,7 +78,7 @@ fn a_row_whose_json_is_too_long_is_bad_and_does_not_count() {
     // JSON writes a control character with six bytes.
     let long = "\u{1}".repeat(4_000);
     let row = format!("9,Text,2000-01-01,{long},en,{long},{long},,{long}\n10,Text,,Short,en,,,,\n");
-    let rules = Rules { filters: Filters { limit: Some(1), ..Filters::default() }, ..Rules::default() };
+    let rules = Config { filters: Filters { limit: Some(1), ..Filters::default() }, ..Config::default() };
     let said = parse_catalog(row.as_bytes(), &rules).expect("the catalogue");
     assert_eq!(said.bad.iter().map(|bad| bad.line).collect::<Vec<_>>(), [2]);
     assert!(said.bad[0].message.contains("60 KiB"), "{}", said.bad[0]);
@@ -88,7 +89,7 @@ fn a_row_whose_json_is_too_long_is_bad_and_does_not_count() {
 fn bad_lines_are_told_in_order_even_before_the_line_that_tells_the_form() {
     for rest in ["not a url\nhttps://a.example/1\n", "{\"url\":1}\n", "url,id\nx,\n"] {
         let list = [b"a\0\nb\xff\n", rest.as_bytes()].concat();
-        let said = parse(&list, &Rules::default()).expect("a list");
+        let said = parse(&list, &Config::default()).expect("a list");
         assert!(said.bad.iter().map(|bad| bad.line).take(2).eq([1, 2]), "{:?}", said.bad);
         assert_eq!(said.bad.len(), 3, "{:?}", said.bad);
     }
@@ -97,7 +98,7 @@ fn bad_lines_are_told_in_order_even_before_the_line_that_tells_the_form() {
 #[test]
 fn a_carriage_return_inside_of_a_line_ends_no_row() {
     let list = b"id,url,title\r\nx,https://a.example/1,a\rb\r\ny,https://a.example/2,\"c\rd\r\ne\"\r\nz,https://a.example/3,\r\n";
-    let said = parse(list, &Rules::default()).expect("a list");
+    let said = parse(list, &Config::default()).expect("a list");
     assert_eq!(said.bad, []);
     let titles: Vec<_> = said.entries.iter().map(|entry| entry.listed.title.as_deref()).collect();
     assert_eq!(titles, [Some("a b"), Some("c d e"), None]);
@@ -105,14 +106,14 @@ fn a_carriage_return_inside_of_a_line_ends_no_row() {
 
 #[test]
 fn a_url_is_no_header_whatever_is_in_it() {
-    let said = parse(b"https://a.example/x,url,id\nhttps://a.example/y\n", &Rules::default());
+    let said = parse(b"https://a.example/x,url,id\nhttps://a.example/y\n", &Config::default());
     let urls: Vec<_> = said.expect("a list").entries.into_iter().flat_map(|entry| entry.urls).collect();
     assert_eq!(urls, ["https://a.example/x,url,id", "https://a.example/y"]);
 }
 
 #[test]
 fn nothing_of_this_machine_is_named_by_bytes() {
-    let said = parse(b"/etc/passwd\nfile:///etc/passwd\nhttps://a.example/1\n", &Rules::default());
+    let said = parse(b"/etc/passwd\nfile:///etc/passwd\nhttps://a.example/1\n", &Config::default());
     let said = said.expect("a list");
     assert_eq!((said.entries.len(), said.bad.len()), (1, 2));
 }

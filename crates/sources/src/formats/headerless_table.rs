@@ -6,7 +6,10 @@
 //! if the list has the extension `.csv` or `.tsv`. Lines without such a sign are rows if all of them have the
 //! same number of cells, at least three, and end with a word.
 
-use super::{error::shown, plain, separator::Separator, table};
+use crate::{
+    error::shown,
+    formats::{plain, separator::Separator, table},
+};
 
 /// The maximum number of lines that are examined.
 pub(crate) const LINES_MAX: usize = 20;
@@ -36,17 +39,18 @@ pub(crate) fn message(lines: &[String], extension: &str) -> Option<String> {
 }
 
 fn is_table(lines: &[&str], separator: Separator, extension: &str) -> bool {
-    let rows: Vec<Row> = lines.iter().take(LINES_MAX).map(|line| Row::new(line, separator)).collect();
-    let is_row = |row: &Row| row.is_row(separator, extension);
+    let rows: Vec<CandidateRow> =
+        lines.iter().take(LINES_MAX).map(|line| CandidateRow::new(line, separator)).collect();
+    let is_row = |row: &CandidateRow| row.is_row(separator, extension);
     let count = rows.iter().filter(|row| is_row(row)).count();
     (rows.first().is_some_and(is_row) && 2 * count >= rows.len()) || are_columns(&rows)
 }
 
 /// Returns whether all lines have the same number of cells, of which only the first is a URL.
-fn are_columns(rows: &[Row]) -> bool {
+fn are_columns(rows: &[CandidateRow]) -> bool {
     let [first, further @ ..] = rows else { return false };
     let width = first.cells.len();
-    let is_alike = |row: &Row| {
+    let is_alike = |row: &CandidateRow| {
         let [url, values @ .., last] = row.cells.as_slice() else { return false };
         let is_word = !last.is_empty() && last.chars().all(|c| c.is_alphabetic() || c == '-');
         row.cells.len() == width && is_source(url) && values.iter().all(|value| is_value(value)) && is_word
@@ -55,12 +59,12 @@ fn are_columns(rows: &[Row]) -> bool {
 }
 
 /// A line split at a separator.
-struct Row<'l> {
+struct CandidateRow<'l> {
     line: &'l str,
     cells: Vec<String>,
 }
 
-impl<'l> Row<'l> {
+impl<'l> CandidateRow<'l> {
     fn new(line: &'l str, separator: Separator) -> Self {
         let cells = if separator.is_in(line) { table::cells(line, separator) } else { vec![line.to_owned()] };
         Self { line, cells }

@@ -4,34 +4,34 @@ use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 
 use flow::{document::DocumentId, payload::Listed};
 
-use super::{
+use crate::{
     entry::Entry,
-    library::{Amount, Library},
+    resolve::gutenberg_sites::{BookRequest, GutenbergSites},
 };
 
 /// An iterator over them. Whatever the range, it holds one number.
 #[derive(Debug)]
-pub(crate) enum Texts {
+pub(crate) enum Expansion {
     One(Option<Box<Entry>>),
-    Books(Books),
+    Books(BookRange),
 }
 
-/// Books of a range that are left.
+/// BookRange of a range that are left.
 #[derive(Debug)]
-pub(crate) struct Books {
+pub(crate) struct BookRange {
     pub(crate) numbers: RangeInclusive<u32>,
-    pub(crate) library: Arc<Library>,
+    pub(crate) library: Arc<GutenbergSites>,
     /// What the line says of all of them.
     pub(crate) encoding: Option<String>,
     pub(crate) columns: BTreeMap<String, String>,
 }
 
-impl Books {
+impl BookRange {
     /// The entry of one of them.
     pub(crate) fn entry(&self, number: u32) -> Entry {
         Entry {
             id: DocumentId::gutenberg(number),
-            urls: self.library.book(number, Amount::Bulk),
+            urls: self.library.book(number, BookRequest::Bulk),
             listed: Listed {
                 encoding: self.encoding.clone(),
                 columns: self.columns.clone(),
@@ -41,13 +41,13 @@ impl Books {
     }
 }
 
-impl From<Entry> for Texts {
+impl From<Entry> for Expansion {
     fn from(entry: Entry) -> Self {
         Self::One(Some(Box::new(entry)))
     }
 }
 
-impl Iterator for Texts {
+impl Iterator for Expansion {
     type Item = Entry;
 
     fn next(&mut self) -> Option<Entry> {

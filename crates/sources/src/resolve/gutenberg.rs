@@ -46,7 +46,7 @@ pub(crate) fn book(url: &Url) -> Option<DocumentId> {
 }
 
 /// Whether both URLs are of this book, in whatever form and on whatever host: they are not two texts with one id.
-pub fn are_same_book(id: &str, one: &str, other: &str) -> bool {
+pub(crate) fn are_same_book(id: &str, one: &str, other: &str) -> bool {
     let is_of = |url: &str| {
         let number = Url::parse(url).ok().and_then(|url| laid_out(&url).map(|(number, _)| number));
         number.is_some_and(|number| DocumentId::gutenberg(number).as_str() == id)

@@ -4,11 +4,11 @@
 
 use std::io::{Cursor, Read};
 
-use super::{
+use crate::{
+    config::{Config, ReadContext},
     entry::Entry,
     error::{BadLine, ReadError, SourceError},
-    reader::Reader,
-    reading::{Reading, Rules},
+    reader::EntryReader,
 };
 
 /// At most so many entries and bad lines are given, since a line may stand for a million books.
@@ -16,7 +16,7 @@ const ITEMS_MAX: usize = 100_000;
 
 /// What a list says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Said {
+pub struct ParsedList {
     /// Its entries, in order.
     pub entries: Vec<Entry>,
     /// Its bad lines, in order.
@@ -28,7 +28,7 @@ pub struct Said {
 ///
 /// # Errors
 /// Where the bytes are no list, or cannot be unpacked to their end.
-pub fn parse(bytes: &[u8], rules: &Rules) -> Result<Said, SourceError> {
+pub fn parse(bytes: &[u8], rules: &Config) -> Result<ParsedList, SourceError> {
     read(Cursor::new(bytes.to_vec()), rules)
 }
 
@@ -36,9 +36,9 @@ pub fn parse(bytes: &[u8], rules: &Rules) -> Result<Said, SourceError> {
 ///
 /// # Errors
 /// As [`parse`], and where the input fails.
-pub fn read(input: impl Read + Send + 'static, rules: &Rules) -> Result<Said, SourceError> {
-    let reader = Reader::of_bytes(input, &Reading::new(rules))?;
-    let mut said = Said::default();
+pub fn read(input: impl Read + Send + 'static, rules: &Config) -> Result<ParsedList, SourceError> {
+    let reader = EntryReader::of_bytes(input, &ReadContext::new(rules))?;
+    let mut said = ParsedList::default();
     for item in reader.take(ITEMS_MAX) {
         match item {
             Ok(entry) => said.entries.push(entry),
@@ -53,7 +53,7 @@ pub fn read(input: impl Read + Send + 'static, rules: &Rules) -> Result<Said, So
 ///
 /// # Errors
 /// As [`parse`]; bytes that begin otherwise are given its header first.
-pub fn parse_catalog(bytes: &[u8], rules: &Rules) -> Result<Said, SourceError> {
+pub fn parse_catalog(bytes: &[u8], rules: &Config) -> Result<ParsedList, SourceError> {
     const HEADER: &[u8] = b"Text#,Type,Issued,Title,Language,Authors,Subjects,LoCC,Bookshelves\n";
     if bytes.starts_with(b"Text#,") {
         return parse(bytes, rules);

@@ -15,16 +15,16 @@ pub(crate) const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Line {
+pub(crate) struct SourceLine {
     /// Its number, from 1.
     pub number: u64,
     /// The text without its line end, or the fault of the line.
-    pub text: Result<String, Fault>,
+    pub text: Result<String, LineError>,
 }
 
 /// Why a line is no text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Fault {
+pub(crate) enum LineError {
     #[error("the line is longer than 64 KiB: give one text a line")]
     TooLong,
     #[error("the line is not UTF-8: save the list as UTF-8")]
@@ -49,7 +49,7 @@ impl LineEnds {
         match first.map(|at| &head[at..]) {
             // A CR at the end of the head may be half of a CRLF.
             Some([b'\r', next, ..]) if *next != b'\n' => Self::Any,
-            Some([b'\r']) if head.len() < super::head::HEAD_BYTES => Self::Any,
+            Some([b'\r']) if head.len() < crate::input::head::HEAD_BYTES => Self::Any,
             Some(_) | None => Self::Lf,
         }
     }
@@ -64,7 +64,7 @@ pub(crate) struct Lines {
     input: Box<dyn BufRead + Send>,
     ends: LineEnds,
     number: u64,
-    returned: VecDeque<Line>,
+    returned: VecDeque<SourceLine>,
 }
 
 impl Lines {
@@ -73,24 +73,24 @@ impl Lines {
     }
 
     /// The next line, or `None` at the end. Not an iterator: an error leaves it where it was.
-    pub(crate) fn next_line(&mut self) -> io::Result<Option<Line>> {
+    pub(crate) fn next_line(&mut self) -> io::Result<Option<SourceLine>> {
         if let Some(line) = self.returned.pop_front() {
             return Ok(Some(line));
         }
         let Some(bytes) = self.read_bounded()? else { return Ok(None) };
         self.number += 1;
         let text = bytes.and_then(|bytes| decode(bytes, self.number == 1));
-        Ok(Some(Line { number: self.number, text }))
+        Ok(Some(SourceLine { number: self.number, text }))
     }
 
     /// Takes lines back, to be read again in this order before all others.
-    pub(crate) fn take_back(&mut self, lines: Vec<Line>) {
+    pub(crate) fn take_back(&mut self, lines: Vec<SourceLine>) {
         for line in lines.into_iter().rev() {
             self.returned.push_front(line);
         }
     }
 
-    fn read_bounded(&mut self) -> io::Result<Option<Result<Vec<u8>, Fault>>> {
+    fn read_bounded(&mut self) -> io::Result<Option<Result<Vec<u8>, LineError>>> {
         let (mut line, mut fault, mut any) = (Vec::new(), None, false);
         loop {
             let window = match self.input.fill_buf() {
@@ -105,7 +105,7 @@ impl Lines {
             let is_cr = end.is_some_and(|end| window[end] == b'\r');
             let part = &window[..end.unwrap_or(window.len())];
             if fault.is_none() && line.len() + part.len() > LINE_BYTES_MAX + 1 {
-                fault = Some(Fault::TooLong);
+                fault = Some(LineError::TooLong);
                 line = Vec::new();
             }
             if fault.is_none() {
@@ -137,17 +137,17 @@ impl Lines {
     }
 }
 
-fn decode(mut bytes: Vec<u8>, first: bool) -> Result<String, Fault> {
+fn decode(mut bytes: Vec<u8>, first: bool) -> Result<String, LineError> {
     if bytes.last() == Some(&b'\r') {
         bytes.pop();
     }
     if bytes.len() > LINE_BYTES_MAX {
-        return Err(Fault::TooLong);
+        return Err(LineError::TooLong);
     }
     if bytes.contains(&0) {
-        return Err(Fault::Nul);
+        return Err(LineError::Nul);
     }
-    let text = String::from_utf8(bytes).map_err(|_| Fault::NotUtf8)?;
+    let text = String::from_utf8(bytes).map_err(|_| LineError::NotUtf8)?;
     Ok(match text.strip_prefix('\u{feff}') {
         Some(rest) if first => rest.to_owned(),
         Some(_) | None => text,
@@ -160,12 +160,12 @@ mod tests {
 
     use super::*;
 
-    fn lines(bytes: &[u8]) -> Vec<Line> {
+    fn lines(bytes: &[u8]) -> Vec<SourceLine> {
         let mut lines = Lines::new(Box::new(Cursor::new(bytes.to_vec())), LineEnds::of(bytes));
         std::iter::from_fn(|| lines.next_line().expect("memory reads")).collect()
     }
 
-    fn texts(bytes: &[u8]) -> Vec<Result<String, Fault>> {
+    fn texts(bytes: &[u8]) -> Vec<Result<String, LineError>> {
         lines(bytes).into_iter().map(|line| line.text).collect()
     }
 
@@ -194,7 +194,7 @@ mod tests {
     fn a_bad_line_costs_only_itself() {
         let read = lines(b"a\nb\xff\nc\0\nd\n");
         let faults: Vec<_> = read.iter().map(|line| (line.number, line.text.clone().err())).collect();
-        assert_eq!(faults, [(1, None), (2, Some(Fault::NotUtf8)), (3, Some(Fault::Nul)), (4, None)]);
+        assert_eq!(faults, [(1, None), (2, Some(LineError::NotUtf8)), (3, Some(LineError::Nul)), (4, None)]);
     }
 
     #[test]
@@ -203,7 +203,7 @@ mod tests {
         for end in ["\n", "\r\n", ""] {
             assert_eq!(texts(format!("{longest}{end}").as_bytes()), [Ok(longest.clone())], "{end:?}");
             let over = format!("{longest}y{end}");
-            assert_eq!(texts(over.as_bytes()), [Err(Fault::TooLong)], "{end:?}");
+            assert_eq!(texts(over.as_bytes()), [Err(LineError::TooLong)], "{end:?}");
         }
     }
 
@@ -211,7 +211,10 @@ mod tests {
     fn a_line_without_end_is_not_held_in_memory() {
         let input = io::BufReader::new(io::Read::take(io::repeat(b'x'), 32 << 20));
         let mut lines = Lines::new(Box::new(input), LineEnds::Lf);
-        assert_eq!(lines.next_line().expect("reads"), Some(Line { number: 1, text: Err(Fault::TooLong) }));
+        assert_eq!(
+            lines.next_line().expect("reads"),
+            Some(SourceLine { number: 1, text: Err(LineError::TooLong) })
+        );
         assert_eq!(lines.next_line().expect("reads"), None);
     }
 

@@ -1,14 +1,14 @@
 //! Plain lists: a line is one URL, or several of the same text separated by TABs; `#` begins a comment at the start
 //! of a line or after a space or TAB.
 
-use super::row::Row;
+use crate::formats::row::SourceRow;
 
 /// The row of a line; `None` where it is blank or all comment.
-pub(crate) fn row(line: &str) -> Option<Row> {
+pub(crate) fn row(line: &str) -> Option<SourceRow> {
     let cells = without_comment(line).split('\t').map(str::trim).filter(|cell| !cell.is_empty());
     let mut cells = cells.map(str::to_owned).peekable();
     cells.peek()?;
-    Some(Row::of_urls(cells))
+    Some(SourceRow::of_urls(cells))
 }
 
 /// A `#` inside a URL is its fragment, not a comment.

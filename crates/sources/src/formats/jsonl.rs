@@ -4,20 +4,22 @@
 
 use serde_json::{Map, Value};
 
-use super::{
-    columns::{self, Column},
+use crate::{
     error::shown,
-    row::Row,
+    formats::{
+        columns::{self, Column},
+        row::SourceRow,
+    },
 };
 
 /// The keys whose lists are joined with semicolons, as in catalogues.
 const JOINED: [&str; 4] = ["author", "authors", "language", "languages"];
 
 /// Parses a line as a row. `url_column` is the value of `--url-column`.
-pub(crate) fn row(line: &str, url_column: Option<&str>) -> Result<Row, String> {
+pub(crate) fn row(line: &str, url_column: Option<&str>) -> Result<SourceRow, String> {
     let object: Map<String, Value> = serde_json::from_str(line)
         .map_err(|error| format!("not a JSON object such as {{\"url\":\"https://…\"}}: {error}"))?;
-    let mut row = Row::default();
+    let mut row = SourceRow::default();
     let names: Vec<&String> = object.keys().collect();
     for (column, (name, value)) in columns::of_names(&names, url_column)?.iter().zip(&object) {
         put(&mut row, column, name, value)?;
@@ -25,7 +27,7 @@ pub(crate) fn row(line: &str, url_column: Option<&str>) -> Result<Row, String> {
     Ok(row)
 }
 
-fn put(row: &mut Row, column: &Column, name: &str, value: &Value) -> Result<(), String> {
+fn put(row: &mut SourceRow, column: &Column, name: &str, value: &Value) -> Result<(), String> {
     match (column, value) {
         (_, Value::Null) => {}
         (_, Value::String(text)) => row.put(column, text),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use infer::MatcherType;
 
-use super::head::Head;
+use crate::input::head::ListHead;
 
 /// The number of bytes of a text that are examined.
 const TEXT_BYTES: usize = 4096;
@@ -27,12 +27,12 @@ const NAME_URLS: &str = "a list holds one URL a line, or is a table with a colum
 
 /// The kind of a file that is not a source list, and advice on what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Foreign {
+pub(crate) struct FileType {
     what: Cow<'static, str>,
     advice: &'static str,
 }
 
-impl Foreign {
+impl FileType {
     const fn new(what: &'static str, advice: &'static str) -> Self {
         Self { what: Cow::Borrowed(what), advice }
     }
@@ -44,9 +44,9 @@ impl Foreign {
 }
 
 /// Recognises a file that is not a source list. Returns `None` if the file may be a list.
-pub(crate) fn recognise(head: &Head) -> Option<Foreign> {
+pub(crate) fn recognise(head: &ListHead) -> Option<FileType> {
     if head.bytes.starts_with(b"PAR1") {
-        return Some(Foreign::new("a Parquet file", SAVE_TABLE));
+        return Some(FileType::new("a Parquet file", SAVE_TABLE));
     }
     // A short signature may be the beginning of a path. Files with such a signature contain NUL, and lists do
     // not.
@@ -62,26 +62,26 @@ pub(crate) fn recognise(head: &Head) -> Option<Foreign> {
     of_text(text).or_else(|| json(text, head))
 }
 
-fn of_kind(kind: &infer::Type) -> Foreign {
+fn of_kind(kind: &infer::Type) -> FileType {
     let name = kind.extension().to_ascii_uppercase();
     match (kind.extension(), kind.matcher_type()) {
-        ("pdf", _) => Foreign::new("a PDF document", NAME_URLS),
-        ("sqlite", _) => Foreign::new("an SQLite database", SAVE_TABLE),
-        ("xlsx" | "xls" | "ods", _) => Foreign::new("a spreadsheet", SAVE_TABLE),
-        ("msi", _) | (_, MatcherType::Doc) => Foreign::new("an office document", "save it as a plain text"),
-        ("gz" | "zst", _) => Foreign::new("packed more than once", "unpack it once"),
-        ("bz2" | "bz3" | "xz" | "lz" | "lz4" | "Z", _) => Foreign {
+        ("pdf", _) => FileType::new("a PDF document", NAME_URLS),
+        ("sqlite", _) => FileType::new("an SQLite database", SAVE_TABLE),
+        ("xlsx" | "xls" | "ods", _) => FileType::new("a spreadsheet", SAVE_TABLE),
+        ("msi", _) | (_, MatcherType::Doc) => FileType::new("an office document", "save it as a plain text"),
+        ("gz" | "zst", _) => FileType::new("packed more than once", "unpack it once"),
+        ("bz2" | "bz3" | "xz" | "lz" | "lz4" | "Z", _) => FileType {
             what: format!("packed as {name}").into(),
             advice: "unpack it, or pack it with gzip or zstd",
         },
         ("zip" | "tar" | "rar" | "7z" | "ar" | "cpio" | "cab", _) => {
             let article = if name == "AR" { "an" } else { "a" };
-            Foreign { what: format!("{article} {name} archive").into(), advice: UNPACK }
+            FileType { what: format!("{article} {name} archive").into(), advice: UNPACK }
         }
-        (_, MatcherType::Book) => Foreign::new("an e-book", "save it as a plain text"),
-        (_, MatcherType::Image) => Foreign::new("a picture", NAME_URLS),
-        (_, MatcherType::Audio) => Foreign::new("a sound", NAME_URLS),
-        (_, MatcherType::Video) => Foreign::new("a film", NAME_URLS),
+        (_, MatcherType::Book) => FileType::new("an e-book", "save it as a plain text"),
+        (_, MatcherType::Image) => FileType::new("a picture", NAME_URLS),
+        (_, MatcherType::Audio) => FileType::new("a sound", NAME_URLS),
+        (_, MatcherType::Video) => FileType::new("a film", NAME_URLS),
         (
             _,
             MatcherType::App
@@ -89,28 +89,28 @@ fn of_kind(kind: &infer::Type) -> Foreign {
             | MatcherType::Font
             | MatcherType::Text
             | MatcherType::Custom,
-        ) => Foreign { what: format!("a binary file ({})", kind.mime_type()).into(), advice: NAME_URLS },
+        ) => FileType { what: format!("a binary file ({})", kind.mime_type()).into(), advice: NAME_URLS },
     }
 }
 
-fn of_text(text: &str) -> Option<Foreign> {
+fn of_text(text: &str) -> Option<FileType> {
     let first = text.lines().next()?.trim_end();
     let starts =
         |start: &str| text.get(..start.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(start));
     if starts("%PDF-") {
-        return Some(Foreign::new("a PDF document", NAME_URLS));
+        return Some(FileType::new("a PDF document", NAME_URLS));
     }
     if starts("{\\rtf") || starts("%!PS") {
-        return Some(Foreign::new("a formatted document", "save it as a plain text"));
+        return Some(FileType::new("a formatted document", "save it as a plain text"));
     }
     if starts("WARC/") {
-        return Some(Foreign::new("a WARC archive", "take the texts out of it and name their directory"));
+        return Some(FileType::new("a WARC archive", "take the texts out of it and name their directory"));
     }
     if starts("<?xml") || is_tag(first) {
         let is_page = ["<!doctype html", "<html", "<head", "<body"].iter().any(|start| starts(start));
         let what =
             if is_page || text.to_ascii_lowercase().contains("<html") { "an HTML page" } else { "XML" };
-        return Some(Foreign::new(what, NAME_URLS));
+        return Some(FileType::new(what, NAME_URLS));
     }
     mail(text, first)
 }
@@ -123,22 +123,25 @@ fn is_tag(line: &str) -> bool {
         && !rest[..name_ends].contains("//")
 }
 
-fn mail(text: &str, first: &str) -> Option<Foreign> {
+fn mail(text: &str, first: &str) -> Option<FileType> {
     let header = |line: &str| line.split_once(':').map(|(name, _)| name.to_ascii_lowercase());
     let is_header =
         |line: &str| header(line).is_some_and(|name| !name.is_empty() && !name.contains(char::is_whitespace));
     let second = text.lines().nth(1).unwrap_or_default();
     let ends_with_year = first.len() > 4 && first.bytes().rev().take(4).all(|byte| byte.is_ascii_digit());
     if first.starts_with("From ") && (ends_with_year || is_header(second)) {
-        return Some(Foreign::new("a mailbox (mbox)", "save its messages as texts and name their directory"));
+        return Some(FileType::new(
+            "a mailbox (mbox)",
+            "save its messages as texts and name their directory",
+        ));
     }
     let is_mail = header(first).is_some_and(|name| MAIL_HEADERS.contains(&name.as_str()));
     (is_mail && (is_header(second) || second.starts_with([' ', '\t'])))
-        .then(|| Foreign::new("an e-mail message", "save its text as a file of its own"))
+        .then(|| FileType::new("an e-mail message", "save its text as a file of its own"))
 }
 
 /// Recognises one JSON object over several lines. An object on one line is a line of JSON Lines.
-fn json(text: &str, head: &Head) -> Option<Foreign> {
+fn json(text: &str, head: &ListHead) -> Option<FileType> {
     let start = head.bytes.iter().position(|byte| *byte == b'{').filter(|_| text.starts_with('{'))?;
     let bytes = &head.bytes[start..];
     let first_line = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n'))?;
@@ -148,7 +151,7 @@ fn json(text: &str, head: &Head) -> Option<Foreign> {
         Err(error) => error.is_eof() && !head.is_whole(),
     };
     let advice = "write one object a line (JSON Lines), as jq -c . does";
-    is_object.then(|| Foreign::new("a JSON object over several lines", advice))
+    is_object.then(|| FileType::new("a JSON object over several lines", advice))
 }
 
 #[cfg(test)]
@@ -158,7 +161,7 @@ mod tests {
     use super::*;
 
     fn told(bytes: impl AsRef<[u8]>) -> Option<String> {
-        let head = Head::read(Box::new(Cursor::new(bytes.as_ref().to_vec()))).expect("memory reads");
+        let head = ListHead::read(Box::new(Cursor::new(bytes.as_ref().to_vec()))).expect("memory reads");
         recognise(&head).map(|foreign| foreign.message())
     }
 

@@ -14,7 +14,7 @@ use std::{
     os::unix::fs::FileExt,
 };
 
-use super::entry::Entry;
+use crate::entry::Entry;
 
 /// Entries that are ordered together.
 const WINDOW: usize = 1 << 20;
@@ -23,25 +23,25 @@ const ORDERED_FROM: usize = 5_000;
 
 /// Where the entries of a window lie in the list as it stands, and in which round each is.
 #[derive(Debug, Default)]
-pub(super) struct Turns {
-    lines: Vec<Line>,
+pub(super) struct Interleaver {
+    lines: Vec<ListedLine>,
     /// Rounds so far by host, which is known by its hash: a collision only makes two hosts take turns as one.
     rounds: HashMap<u64, u32>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Line {
+struct ListedLine {
     offset: u64,
     bytes: u32,
     round: u32,
 }
 
-impl Turns {
+impl Interleaver {
     /// The next entry, and where its line lies.
     pub(super) fn add(&mut self, entry: &Entry, offset: u64, bytes: u32) {
         let host = entry.urls.first().map_or("", |url| host(url));
         let round = self.rounds.entry(hash(host)).or_default();
-        self.lines.push(Line { offset, bytes, round: *round });
+        self.lines.push(ListedLine { offset, bytes, round: *round });
         *round += 1;
     }
 
@@ -108,7 +108,7 @@ mod tests {
     fn hosts_take_turns_in_a_long_list_and_not_in_a_short_one() {
         let order = |texts: usize| -> Vec<String> {
             let mut list = tempfile::tempfile().unwrap();
-            let (mut turns, mut offset) = (Turns::default(), 0);
+            let (mut turns, mut offset) = (Interleaver::default(), 0);
             for n in 0..texts {
                 // One host has nine of ten.
                 let name =

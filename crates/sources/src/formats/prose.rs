@@ -1,9 +1,9 @@
 //! Detects by the bad lines of a list that it is a text or something else. A line of prose names no text and
 //! looks like neither a path nor a URL.
 
-use super::{
+use crate::{
     error::{BadLine, shown},
-    separator::Separator,
+    formats::separator::Separator,
 };
 
 /// The number of lines of prose, or of unreadable lines, that cannot be an accident.
@@ -11,7 +11,7 @@ const LINES: u64 = 10;
 
 /// The counts of the kinds of lines that were read so far.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Likeness {
+pub(crate) struct ProseDetector {
     good: u64,
     bad: u64,
     /// The number of bad lines that are prose; `first` describes the first of them.
@@ -21,7 +21,7 @@ pub(crate) struct Likeness {
     unreadable: u64,
 }
 
-impl Likeness {
+impl ProseDetector {
     /// Counts a line that named texts.
     pub(crate) fn add_good(&mut self) {
         self.good += 1;
@@ -101,8 +101,8 @@ fn has_ending(line: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn likeness(good: usize, bad: &[Option<&str>]) -> Likeness {
-        let mut likeness = Likeness::default();
+    fn likeness(good: usize, bad: &[Option<&str>]) -> ProseDetector {
+        let mut likeness = ProseDetector::default();
         (0..good).for_each(|_| likeness.add_good());
         for (line, text) in (1..).zip(bad) {
             likeness.add_bad(&BadLine { line, message: String::new() }, *text);

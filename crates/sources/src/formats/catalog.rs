@@ -8,11 +8,13 @@ use std::{fmt, sync::Arc};
 
 use flow::{document::DocumentId, payload::Listed};
 
-use super::{
+use crate::{
     entry::Entry,
-    gutenberg,
-    library::{Amount, Library},
-    row::{self, Row},
+    formats::row::{self, SourceRow},
+    resolve::{
+        gutenberg,
+        gutenberg_sites::{BookRequest, GutenbergSites},
+    },
 };
 use flow::shell;
 
@@ -116,12 +118,12 @@ pub(crate) fn is_name(name: &str) -> bool {
 #[derive(Debug)]
 pub(crate) struct Catalog {
     filters: Filters,
-    library: Arc<Library>,
+    library: Arc<GutenbergSites>,
     taken: u64,
 }
 
 impl Catalog {
-    pub(crate) fn new(filters: Filters, library: Arc<Library>) -> Self {
+    pub(crate) fn new(filters: Filters, library: Arc<GutenbergSites>) -> Self {
         Self { filters, library, taken: 0 }
     }
 
@@ -131,7 +133,7 @@ impl Catalog {
     }
 
     /// The entry of a row; `None` where it is not meant.
-    pub(crate) fn entry(&mut self, row: Row) -> Result<Option<Entry>, String> {
+    pub(crate) fn entry(&mut self, row: SourceRow) -> Result<Option<Entry>, String> {
         let listed = row.into_listed();
         let is_text = cell(&listed, TYPE).eq_ignore_ascii_case("Text");
         if !is_text || !self.filters.let_through(&listed) {
@@ -145,7 +147,7 @@ impl Catalog {
         };
         let entry = Entry {
             id: DocumentId::gutenberg(number),
-            urls: self.library.book(number, Amount::Bulk),
+            urls: self.library.book(number, BookRequest::Bulk),
             listed: Listed {
                 title: listed.title.as_deref().map(bounded),
                 columns: CARRIED.into_iter().filter_map(carried).collect(),

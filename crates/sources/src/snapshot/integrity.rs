@@ -16,7 +16,7 @@ use std::{
 
 use flow::safe_file;
 
-use super::{
+use crate::{
     error::SourceError,
     snapshot::{self, Entries},
 };
@@ -26,13 +26,13 @@ pub const HASH_DIGITS: usize = 16;
 
 /// The snapshots that were found intact, each with the state that its file had then.
 #[derive(Debug, Default)]
-pub struct Checked(Mutex<BTreeMap<PathBuf, Stamp>>);
+pub struct VerifiedSnapshots(Mutex<BTreeMap<PathBuf, Stamp>>);
 
 /// The state of a file, by which a change is noticed: device, inode, length and the time of the last change
 /// (seconds and nanoseconds).
 type Stamp = (u64, u64, u64, i64, i64);
 
-impl Checked {
+impl VerifiedSnapshots {
     /// Reads entries as [`snapshot::read_from`] does, from a snapshot that must be intact.
     ///
     /// # Errors
@@ -52,9 +52,9 @@ impl Checked {
 /// Reads all entries of a snapshot that must be intact.
 ///
 /// # Errors
-/// Returns the errors of [`Checked::read_from`].
+/// Returns the errors of [`VerifiedSnapshots::read_from`].
 pub fn read(path: &Path) -> Result<Entries, SourceError> {
-    Checked::default().read_from(path, 0)
+    VerifiedSnapshots::default().read_from(path, 0)
 }
 
 /// Returns whether the content of a file matches the hash in its name. A file whose name has no hash counts
@@ -143,7 +143,7 @@ mod tests {
     fn a_snapshot_that_is_altered_between_two_steps_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let path = snapshot(directory.path(), "list", ["one", "two"]);
-        let checked = Checked::default();
+        let checked = VerifiedSnapshots::default();
         let (_, offset) = checked.read_from(&path, 0).unwrap().next().unwrap().unwrap();
         assert_eq!(checked.read_from(&path, offset).unwrap().count(), 1);
         let edited = fs::read_to_string(&path).unwrap().replace("two", "twice");

@@ -7,13 +7,10 @@
 
 use std::io;
 
-use super::{
-    columns::Column,
+use crate::{
     error::shown,
-    lines::{LINE_BYTES_MAX, Line, Lines},
-    padding::without_padding,
-    row::Row,
-    separator::Separator,
+    formats::{columns::Column, padding::without_padding, row::SourceRow, separator::Separator},
+    input::lines::{LINE_BYTES_MAX, Lines, SourceLine},
 };
 
 const COLUMNS_MAX: usize = 1000;
@@ -22,12 +19,12 @@ const COLUMNS_MAX: usize = 1000;
 pub(crate) struct Table {
     columns: Vec<Column>,
     separator: Separator,
-    quoted: Record,
-    literal: Record,
+    quoted: CsvRecord,
+    literal: CsvRecord,
 }
 
 /// Splits one record, fed line by line.
-struct Record {
+struct CsvRecord {
     reader: csv_core::Reader,
     cells: Vec<u8>,
     cells_bytes: usize,
@@ -36,7 +33,7 @@ struct Record {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fed {
+enum FeedResult {
     Complete,
     InQuotes,
     TooLarge,
@@ -44,7 +41,7 @@ enum Fed {
 
 /// Splits a line, such as a header, into cells.
 pub(crate) fn cells(line: &str, separator: Separator) -> Vec<String> {
-    let mut record = Record::new(separator, true);
+    let mut record = CsvRecord::new(separator, true);
     record.feed(&without_padding(line, separator));
     record.cells().map(|cell| cell.trim().to_owned()).collect()
 }
@@ -65,7 +62,7 @@ impl Table {
                 return Err(format!("the column '{}' stands twice in its header", shown(&names[at])));
             }
         }
-        let record = |quoting| Record::new(separator, quoting);
+        let record = |quoting| CsvRecord::new(separator, quoting);
         Ok(Self { columns, separator, quoted: record(true), literal: record(false) })
     }
 
@@ -75,19 +72,19 @@ impl Table {
     }
 
     /// The row that begins with the line `text`. Takes more lines where a quoted cell goes on.
-    pub(crate) fn row(&mut self, text: &str, lines: &mut Lines) -> io::Result<Result<Row, String>> {
+    pub(crate) fn row(&mut self, text: &str, lines: &mut Lines) -> io::Result<Result<SourceRow, String>> {
         self.quoted.start();
         match self.quoted.feed(&without_padding(text, self.separator)) {
-            Fed::Complete => Ok(row_of(&self.columns, &self.quoted)),
-            Fed::InQuotes => self.row_in_quotes(text, lines),
-            Fed::TooLarge => Ok(Err(too_large())),
+            FeedResult::Complete => Ok(row_of(&self.columns, &self.quoted)),
+            FeedResult::InQuotes => self.row_in_quotes(text, lines),
+            FeedResult::TooLarge => Ok(Err(too_large())),
         }
     }
 
     /// Returns the row that begins with the line `text`, which opens a quotation mark.
-    fn row_in_quotes(&mut self, text: &str, lines: &mut Lines) -> io::Result<Result<Row, String>> {
+    fn row_in_quotes(&mut self, text: &str, lines: &mut Lines) -> io::Result<Result<SourceRow, String>> {
         if self.separator == Separator::TAB {
-            if self.continue_quotes(text.len(), lines, Some(self.columns.len()))? == Fed::Complete {
+            if self.continue_quotes(text.len(), lines, Some(self.columns.len()))? == FeedResult::Complete {
                 return Ok(row_of(&self.columns, &self.quoted));
             }
             self.literal.start();
@@ -95,11 +92,11 @@ impl Table {
             return Ok(row_of(&self.columns, &self.literal));
         }
         Ok(match self.continue_quotes(text.len(), lines, None)? {
-            Fed::Complete => row_of(&self.columns, &self.quoted),
-            Fed::InQuotes => {
+            FeedResult::Complete => row_of(&self.columns, &self.quoted),
+            FeedResult::InQuotes => {
                 Err("a cell opens a quotation mark and does not close it: write \"\" for \" inside".into())
             }
-            Fed::TooLarge => Err(too_large()),
+            FeedResult::TooLarge => Err(too_large()),
         })
     }
 
@@ -110,9 +107,9 @@ impl Table {
         first_bytes: usize,
         lines: &mut Lines,
         cells: Option<usize>,
-    ) -> io::Result<Fed> {
+    ) -> io::Result<FeedResult> {
         let mut bytes = first_bytes;
-        let mut further: Vec<Line> = Vec::new();
+        let mut further: Vec<SourceLine> = Vec::new();
         while bytes <= LINE_BYTES_MAX {
             let Some(line) = lines.next_line()? else { break };
             let text = line.text.clone();
@@ -123,15 +120,17 @@ impl Table {
             }
             bytes += text.len() + 1;
             match self.quoted.feed(&text) {
-                Fed::InQuotes => {}
-                fed if cells.is_some_and(|cells| fed != Fed::Complete || cells != self.quoted.ends_count) => {
+                FeedResult::InQuotes => {}
+                fed if cells
+                    .is_some_and(|cells| fed != FeedResult::Complete || cells != self.quoted.ends_count) =>
+                {
                     break;
                 }
                 complete => return Ok(complete),
             }
         }
         lines.take_back(further);
-        Ok(Fed::InQuotes)
+        Ok(FeedResult::InQuotes)
     }
 }
 
@@ -149,8 +148,8 @@ fn too_large() -> String {
     format!("the line has more than {COLUMNS_MAX} cells or 64 KiB: give one text a line")
 }
 
-fn row_of(columns: &[Column], record: &Record) -> Result<Row, String> {
-    let mut row = Row::default();
+fn row_of(columns: &[Column], record: &CsvRecord) -> Result<SourceRow, String> {
+    let mut row = SourceRow::default();
     for (at, cell) in record.cells().enumerate() {
         match columns.get(at) {
             Some(column) => row.put(column, cell),
@@ -164,7 +163,7 @@ fn row_of(columns: &[Column], record: &Record) -> Result<Row, String> {
     Ok(row)
 }
 
-impl Record {
+impl CsvRecord {
     fn new(separator: Separator, quoting: bool) -> Self {
         // A line has no LF in it, so a record ends where `feed` ends it and never at a CR inside of a cell.
         let end = csv_core::Terminator::Any(b'\n');
@@ -184,18 +183,18 @@ impl Record {
     }
 
     /// Reads `text` and a line end. An empty slice would mean the end of the input to the reader, so it gets none.
-    fn feed(&mut self, text: &str) -> Fed {
-        let mut fed = Fed::InQuotes;
+    fn feed(&mut self, text: &str) -> FeedResult {
+        let mut fed = FeedResult::InQuotes;
         for part in [text.as_bytes(), b"\n"].into_iter().filter(|part| !part.is_empty()) {
             let (output, ends) = (&mut self.cells[self.cells_bytes..], &mut self.ends[self.ends_count..]);
             let (result, _, bytes, ends) = self.reader.read_record(part, output, ends);
             self.cells_bytes += bytes;
             self.ends_count += ends;
             fed = match result {
-                csv_core::ReadRecordResult::InputEmpty => Fed::InQuotes,
-                csv_core::ReadRecordResult::Record | csv_core::ReadRecordResult::End => Fed::Complete,
+                csv_core::ReadRecordResult::InputEmpty => FeedResult::InQuotes,
+                csv_core::ReadRecordResult::Record | csv_core::ReadRecordResult::End => FeedResult::Complete,
                 csv_core::ReadRecordResult::OutputFull | csv_core::ReadRecordResult::OutputEndsFull => {
-                    return Fed::TooLarge;
+                    return FeedResult::TooLarge;
                 }
             };
         }

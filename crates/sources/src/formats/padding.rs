@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::separator::Separator;
+use crate::formats::separator::Separator;
 
 /// Returns the line without the spaces before quoted cells.
 ///

@@ -16,7 +16,7 @@ use std::{
 use fetch::{candidate::Candidate, config::mirror::Mirror};
 use url::Url;
 
-use super::{gutenberg, normal::normal};
+use crate::resolve::{gutenberg, normalize_url::normalize};
 
 /// The main site.
 const SITE: &str = "https://www.gutenberg.org";
@@ -32,19 +32,19 @@ const BASE_BYTES_MAX: usize = 512;
 
 /// `--gutenberg-mirror BASE`: where the tree of a mirror begins; `http`, `https` or `file`, for a copy on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Base(String);
+pub struct GutenbergMirror(String);
 
 /// What is wrong with the base of a mirror.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("it is not the base of a mirror: {0}; write it as https://HOST/PATH or file:///PATH")]
-pub struct InvalidBase(String);
+pub struct InvalidGutenbergMirror(String);
 
-impl FromStr for Base {
-    type Err = InvalidBase;
+impl FromStr for GutenbergMirror {
+    type Err = InvalidGutenbergMirror;
 
-    fn from_str(text: &str) -> Result<Self, InvalidBase> {
-        let refuse = |why: &str| Err(InvalidBase(why.to_owned()));
-        let url = Url::parse(text).map_err(|error| InvalidBase(error.to_string()))?;
+    fn from_str(text: &str) -> Result<Self, InvalidGutenbergMirror> {
+        let refuse = |why: &str| Err(InvalidGutenbergMirror(why.to_owned()));
+        let url = Url::parse(text).map_err(|error| InvalidGutenbergMirror(error.to_string()))?;
         let has_user = !url.username().is_empty() || url.password().is_some();
         match url.scheme() {
             "http" | "https" => {}
@@ -54,7 +54,7 @@ impl FromStr for Base {
         if has_user || url.query().is_some() || url.fragment().is_some() {
             return refuse("it has a user, a query or a fragment");
         }
-        let url = if url.scheme() == "file" { url } else { normal(url) };
+        let url = if url.scheme() == "file" { url } else { normalize(url) };
         let base = url.as_str().trim_end_matches('/');
         if base.len() > BASE_BYTES_MAX {
             return refuse("it is too long");
@@ -63,7 +63,7 @@ impl FromStr for Base {
     }
 }
 
-impl fmt::Display for Base {
+impl fmt::Display for GutenbergMirror {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -71,7 +71,7 @@ impl fmt::Display for Base {
 
 /// How many books are named at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Amount {
+pub(crate) enum BookRequest {
     /// One.
     Single,
     /// A range, or what a catalogue lists.
@@ -80,7 +80,7 @@ pub(crate) enum Amount {
 
 /// Whether the main site may be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Site {
+enum MainSite {
     /// For a handful, before the mirrors.
     First,
     /// For a handful, after the mirrors, which the user named.
@@ -92,52 +92,53 @@ enum Site {
 /// The library: the main site and its mirrors. It counts the books named one by one, so that one stands for one reading
 /// of all sources of a command.
 #[derive(Debug)]
-pub struct Library {
+pub struct GutenbergSites {
     mirrors: Vec<String>,
-    site: Site,
+    site: MainSite,
     singles: AtomicU32,
 }
 
 #[derive(Clone, Copy)]
-enum Form {
+enum BookFormat {
     Generated,
     Utf8,
     Latin1,
     Ascii,
 }
 
-impl Library {
+impl GutenbergSites {
     /// The library with these mirrors, or with the built-in ones where none is named. `rewrites` are those of
     /// `--mirror`.
     #[must_use]
-    pub fn new(named: &[Base], rewrites: &[Mirror]) -> Self {
+    pub fn new(named: &[GutenbergMirror], rewrites: &[Mirror]) -> Self {
         let is_rewritten = !is_site(SITE, rewrites);
         let (mirrors, site) = match named {
-            [] => (MIRRORS.map(str::to_owned).to_vec(), Site::First),
-            named => (named.iter().map(Base::to_string).collect(), Site::Last),
+            [] => (MIRRORS.map(str::to_owned).to_vec(), MainSite::First),
+            named => (named.iter().map(GutenbergMirror::to_string).collect(), MainSite::Last),
         };
-        let site = if is_rewritten { Site::Rewritten } else { site };
+        let site = if is_rewritten { MainSite::Rewritten } else { site };
         Self { mirrors, site, singles: AtomicU32::new(0) }
     }
 
     /// The URLs of a book, best first: at most eight. Bulk takes the mirrors in turn, so that they share the load.
-    pub(crate) fn book(&self, number: u32, amount: Amount) -> Vec<String> {
-        let is_handful = amount == Amount::Single && self.singles.fetch_add(1, Ordering::Relaxed) < HANDFUL;
+    pub(crate) fn book(&self, number: u32, amount: BookRequest) -> Vec<String> {
+        let is_handful =
+            amount == BookRequest::Single && self.singles.fetch_add(1, Ordering::Relaxed) < HANDFUL;
         let turn = if is_handful { 0 } else { number as usize % self.mirrors.len() };
         let mirrors = self.mirrors[turn..].iter().chain(&self.mirrors[..turn]).map(String::as_str);
         let hosts: Vec<&str> = match (self.site, is_handful) {
-            (Site::Rewritten, _) | (Site::First, true) => {
+            (MainSite::Rewritten, _) | (MainSite::First, true) => {
                 std::iter::once(SITE).chain(mirrors).take(HOSTS_MAX).collect()
             }
-            (Site::Last, true) => mirrors.take(HOSTS_MAX - 1).chain([SITE]).collect(),
-            (Site::First | Site::Last, false) => mirrors.take(HOSTS_MAX).collect(),
+            (MainSite::Last, true) => mirrors.take(HOSTS_MAX - 1).chain([SITE]).collect(),
+            (MainSite::First | MainSite::Last, false) => mirrors.take(HOSTS_MAX).collect(),
         };
         let forms = [
-            (Form::Generated, hosts.len()),
-            (Form::Utf8, hosts.len()),
+            (BookFormat::Generated, hosts.len()),
+            (BookFormat::Utf8, hosts.len()),
             // The older forms matter for few books: the best host is enough.
-            (Form::Latin1, 1),
-            (Form::Ascii, 1),
+            (BookFormat::Latin1, 1),
+            (BookFormat::Ascii, 1),
         ];
         let urls = forms.into_iter().flat_map(|(form, count)| {
             hosts[..count].iter().map(move |host| format!("{host}/{}", form.path(number, host)))
@@ -146,7 +147,7 @@ impl Library {
     }
 }
 
-impl Form {
+impl BookFormat {
     fn path(self, number: u32, host: &str) -> String {
         let file = match self {
             Self::Generated => return format!("cache/epub/{number}/pg{number}.txt"),
@@ -179,26 +180,26 @@ pub fn is_site(listed: &str, rewrites: &[Mirror]) -> bool {
 mod tests {
     use super::*;
 
-    fn library(named: &[&str]) -> Library {
-        let named: Vec<Base> = named.iter().map(|base| base.parse().expect("a base")).collect();
-        Library::new(&named, &[])
+    fn library(named: &[&str]) -> GutenbergSites {
+        let named: Vec<GutenbergMirror> = named.iter().map(|base| base.parse().expect("a base")).collect();
+        GutenbergSites::new(&named, &[])
     }
 
     #[test]
     fn a_handful_is_asked_of_the_site_and_no_more() {
         let library = library(&[]);
         for number in 1..=HANDFUL {
-            assert!(library.book(number, Amount::Single)[0].starts_with(SITE), "{number}");
+            assert!(library.book(number, BookRequest::Single)[0].starts_with(SITE), "{number}");
         }
-        let urls = library.book(11, Amount::Single);
+        let urls = library.book(11, BookRequest::Single);
         assert!(!urls.iter().any(|url| is_site(url, &[])), "{urls:?}");
-        let urls = Library::new(&[], &[]).book(84, Amount::Bulk);
+        let urls = GutenbergSites::new(&[], &[]).book(84, BookRequest::Bulk);
         assert!(!urls.iter().any(|url| is_site(url, &[])), "{urls:?}");
     }
 
     #[test]
     fn the_candidates_of_a_book_stand_in_order_of_form_then_host() {
-        let urls = library(&[]).book(12345, Amount::Single);
+        let urls = library(&[]).book(12345, BookRequest::Single);
         let paths = [
             "https://www.gutenberg.org/cache/epub/12345/pg12345.txt",
             "https://gutenberg.pglaf.org/cache/epub/12345/pg12345.txt",
@@ -215,11 +216,11 @@ mod tests {
     #[test]
     fn named_mirrors_stand_in_place_of_the_built_in_ones_and_take_turns_in_bulk() {
         let library = library(&["http://a.example/pg/", "file:///srv/pg"]);
-        let first = |number| library.book(number, Amount::Bulk)[0].clone();
+        let first = |number| library.book(number, BookRequest::Bulk)[0].clone();
         assert_eq!(first(4), "http://a.example/pg/cache/epub/4/pg4.txt");
         assert_eq!(first(5), "file:///srv/pg/cache/epub/5/pg5.txt");
-        assert_eq!(library.book(5, Amount::Bulk)[2], "file:///srv/pg/0/5/5-0.txt");
-        let single = library.book(5, Amount::Single);
+        assert_eq!(library.book(5, BookRequest::Bulk)[2], "file:///srv/pg/0/5/5-0.txt");
+        let single = library.book(5, BookRequest::Single);
         assert_eq!(single[0], "http://a.example/pg/cache/epub/5/pg5.txt");
         assert_eq!(single[2], "https://www.gutenberg.org/cache/epub/5/pg5.txt");
     }
@@ -227,8 +228,8 @@ mod tests {
     #[test]
     fn a_site_that_is_rewritten_is_asked_for_everything() {
         let rewrite = "https://www.gutenberg.org=http://m.example/pg".parse().expect("a mirror");
-        let library = Library::new(&[], &[rewrite]);
-        assert!(library.book(84, Amount::Bulk)[0].starts_with(SITE));
+        let library = GutenbergSites::new(&[], &[rewrite]);
+        assert!(library.book(84, BookRequest::Bulk)[0].starts_with(SITE));
     }
 
     #[test]
@@ -236,11 +237,11 @@ mod tests {
         for text in
             ["", "m.example", "ftp://m.example", "file://host/x", "http://u@m/", "http://m/?q", "http://m/#f"]
         {
-            let error = text.parse::<Base>().expect_err(text).to_string();
+            let error = text.parse::<GutenbergMirror>().expect_err(text).to_string();
             assert!(error.contains("https://HOST/PATH"), "{error}");
         }
         assert_eq!(
-            "HTTP://M.example:80/a/".parse::<Base>().expect("valid").to_string(),
+            "HTTP://M.example:80/a/".parse::<GutenbergMirror>().expect("valid").to_string(),
             "http://m.example/a"
         );
     }

@@ -13,13 +13,13 @@ pub(crate) const HEAD_BYTES: usize = 64 * 1024;
 const UTF_16_BYTES: usize = 32;
 
 /// A list whose beginning has been read.
-pub(crate) struct Head {
+pub(crate) struct ListHead {
     /// The first bytes of the list, at most [`HEAD_BYTES`]; the whole list if it is shorter.
     pub(crate) bytes: Vec<u8>,
     rest: Box<dyn BufRead + Send>,
 }
 
-impl Head {
+impl ListHead {
     /// Reads the head of a list and converts UTF-16 to UTF-8.
     pub(crate) fn read(list: Box<dyn BufRead + Send>) -> io::Result<Self> {
         let head = Self::read_as_it_is(list)?;
@@ -108,7 +108,7 @@ mod tests {
 
     fn read(bytes: &[u8]) -> io::Result<String> {
         let mut text = String::new();
-        Head::read(Box::new(Cursor::new(bytes.to_vec())))?.into_list().read_to_string(&mut text)?;
+        ListHead::read(Box::new(Cursor::new(bytes.to_vec())))?.into_list().read_to_string(&mut text)?;
         Ok(text)
     }
 

@@ -1,0 +1,333 @@
+//! What can be named as a source on the command line.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tempfile::TempPath;
+use url::Url;
+
+use crate::{
+    error::{SourceError, shown},
+    formats::{ListKind, catalog},
+    resolve,
+};
+use fetch::{config::FetchConfig, list_download::download_list};
+use flow::shell;
+
+/// Where entries come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A source list: plain, TSV, CSV, JSONL or the catalogue of Project Gutenberg, also packed with gzip or zstd.
+    List(ListLocation),
+    /// The catalogue, and nothing else.
+    Catalog(ListLocation),
+    /// The texts in a directory.
+    Directory(PathBuf),
+    /// URLs, `pg:N` and `pg:N-M`, as typed. Relative `file:` URLs start from the current directory.
+    Texts(Vec<String>),
+}
+
+/// Where a list lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListLocation {
+    /// A file of the user's.
+    File(PathBuf),
+    /// Standard input.
+    Stdin,
+    /// A list that was fetched.
+    Web(Download),
+}
+
+/// A list that was fetched: a temporary file, which goes with the last of these.
+#[derive(Debug, Clone)]
+pub struct Download {
+    /// Where it came from.
+    pub url: String,
+    /// Where it lies now.
+    pub file: Arc<TempPath>,
+}
+
+impl Download {
+    /// Downloads a list into a temporary file.
+    ///
+    /// # Errors
+    /// Returns [`SourceError::Download`] if the list cannot be downloaded, and [`SourceError::Write`] if it cannot be
+    /// written.
+    pub async fn get(url: String, config: &FetchConfig) -> Result<Self, SourceError> {
+        tracing::info!("fetching the list {url}");
+        let failed = |source| SourceError::Write { path: std::env::temp_dir(), source };
+        let mut file = tempfile::Builder::new().prefix("juggle-list-").tempfile().map_err(failed)?;
+        download_list(config, &url, &mut file).await?;
+        file.flush().map_err(failed)?;
+        Ok(Self { url, file: Arc::new(file.into_temp_path()) })
+    }
+}
+
+impl PartialEq for Download {
+    fn eq(&self, other: &Self) -> bool {
+        self.url == other.url
+    }
+}
+
+impl Eq for Download {}
+
+/// What was named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InputArgument {
+    /// What can be read.
+    Here(Input),
+    /// A list that is to be fetched first.
+    Web(ListKind, String),
+}
+
+impl InputArgument {
+    /// What `arguments` name: `-` is standard input; what has a scheme (`https://…`, `file:…`, `pg:84`) is a text, but
+    /// a URL whose file has the name of the catalogue is the catalogue, and a `file:` URL of a directory is
+    /// that directory; anything else is the path of a source list or of a directory of texts. All texts come
+    /// as one input, after the other inputs.
+    ///
+    /// # Errors
+    /// As for [`InputArgument::list`].
+    pub fn of_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Vec<Self>, SourceError> {
+        let (mut all, mut texts) = (Vec::new(), Vec::new());
+        for argument in arguments {
+            let named = match argument.to_str() {
+                Some(text) if resolve::is_url(text) && !Path::new(&argument).is_file() => {
+                    if let Some(path) = directory(text) {
+                        Self::Here(Input::Directory(path))
+                    } else if is_catalog(text) {
+                        Self::list(&argument, ListKind::Catalog)?
+                    } else {
+                        texts.push(text.to_owned());
+                        continue;
+                    }
+                }
+                Some(_) | None => Self::Here(Input::file(Path::new(&argument), ListKind::List)?),
+            };
+            if !all.contains(&named) {
+                all.push(named);
+            }
+        }
+        if !texts.is_empty() {
+            all.push(Self::Here(Input::Texts(texts)));
+        }
+        Ok(all)
+    }
+
+    /// Returns the list at this path or `http`, `https` or `file` URL, or the directory of texts; `-` is
+    /// standard input.
+    ///
+    /// # Errors
+    /// Returns [`SourceError::Read`] if the file does not exist, or if it is a directory and must be the
+    /// catalogue.
+    pub fn list(at: &OsStr, form: ListKind) -> Result<Self, SourceError> {
+        let is_file = Path::new(at).is_file();
+        let url = at.to_str().filter(|_| !is_file).and_then(|text| Url::parse(text).ok());
+        match url {
+            Some(url) if matches!(url.scheme(), "http" | "https") => Ok(Self::Web(form, url.into())),
+            Some(url) if url.scheme() == "file" => match url.to_file_path() {
+                Ok(path) => Input::file(&path, form).map(Self::Here),
+                Err(()) => Input::file(Path::new(at), form).map(Self::Here),
+            },
+            Some(_) | None => Input::file(Path::new(at), form).map(Self::Here),
+        }
+    }
+}
+
+/// Returns the directory that a `file:` URL names, or `None` if it names none. A relative URL starts from the
+/// current directory.
+fn directory(text: &str) -> Option<PathBuf> {
+    let here = Url::from_directory_path(std::env::current_dir().ok()?).ok()?;
+    let path = here.join(text).ok().filter(|url| url.scheme() == "file")?.to_file_path().ok()?;
+    path.is_dir().then_some(path)
+}
+
+fn is_catalog(text: &str) -> bool {
+    let name =
+        |url: Url| url.path_segments().and_then(|mut segments| segments.next_back().map(catalog::is_name));
+    Url::parse(text).ok().and_then(name).unwrap_or(false)
+}
+
+impl Input {
+    /// The list at a place.
+    #[must_use]
+    pub fn at(place: ListLocation, form: ListKind) -> Self {
+        match form {
+            ListKind::List => Self::List(place),
+            ListKind::Catalog => Self::Catalog(place),
+        }
+    }
+
+    /// Returns the list at `path`, or the texts in the directory there; `-` is standard input.
+    ///
+    /// # Errors
+    /// Returns [`SourceError::Read`] if the file does not exist, or if it is a directory and must be the
+    /// catalogue.
+    pub fn file(path: &Path, form: ListKind) -> Result<Self, SourceError> {
+        if path == Path::new("-") {
+            return Ok(Self::at(ListLocation::Stdin, form));
+        }
+        let refuse = |kind, message: String| SourceError::Read {
+            path: path.to_owned(),
+            source: io::Error::new(kind, message),
+        };
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => match form {
+                ListKind::List => Ok(Self::Directory(path.to_owned())),
+                ListKind::Catalog => {
+                    Err(refuse(io::ErrorKind::IsADirectory, "it is a directory: name the file".to_owned()))
+                }
+            },
+            Ok(_) => Ok(Self::at(ListLocation::File(path.to_owned()), form)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(refuse(
+                error.kind(),
+                format!(
+                    "there is no file '{}'; a URL begins with http:// or https://, a book is written pg:84",
+                    shown(&path.to_string_lossy())
+                ),
+            )),
+            Err(source) => Err(SourceError::Read { path: path.to_owned(), source }),
+        }
+    }
+
+    /// The name that its snapshot begins with.
+    pub(crate) fn name(&self) -> String {
+        let last = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+        match self {
+            Self::Texts(_) => "arguments".to_owned(),
+            Self::Directory(path) => {
+                // The paths `.` and `..` do not contain the name of the directory.
+                let whole = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+                last(&whole).unwrap_or_else(|| "directory".to_owned())
+            }
+            Self::List(place) | Self::Catalog(place) => match place {
+                ListLocation::Stdin => "stdin".to_owned(),
+                ListLocation::File(path) => last(path).unwrap_or_else(|| "list".to_owned()),
+                ListLocation::Web(download) => Url::parse(&download.url)
+                    .ok()
+                    .and_then(|url| last(Path::new(url.path())))
+                    .unwrap_or_else(|| "list".to_owned()),
+            },
+        }
+    }
+
+    /// The path that messages name; the URL of a list that was fetched.
+    pub fn path(&self) -> PathBuf {
+        match self {
+            Self::Texts(_) => PathBuf::from("-"),
+            Self::Directory(path) => path.clone(),
+            Self::List(place) | Self::Catalog(place) => match place {
+                ListLocation::Stdin => PathBuf::from("-"),
+                ListLocation::File(path) => path.clone(),
+                ListLocation::Web(download) => PathBuf::from(&download.url),
+            },
+        }
+    }
+
+    /// What a message about one of its lines begins with.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self {
+            Self::Texts(_) => String::new(),
+            Self::List(ListLocation::Stdin) | Self::Catalog(ListLocation::Stdin) => {
+                "standard input, ".to_owned()
+            }
+            Self::Directory(_)
+            | Self::List(ListLocation::File(_) | ListLocation::Web(_))
+            | Self::Catalog(ListLocation::File(_) | ListLocation::Web(_)) => {
+                format!("{}, ", self.path().display())
+            }
+        }
+    }
+
+    /// Returns the message for a list that turns out to be a text: what it is, and what to do.
+    pub(crate) fn no_list(&self, what: &str) -> String {
+        format!("{what}: {}", self.advice_for_text())
+    }
+
+    fn advice_for_text(&self) -> String {
+        match self {
+            Self::List(ListLocation::File(path)) | Self::Catalog(ListLocation::File(path)) => {
+                let url = fs::canonicalize(path).ok().and_then(|path| Url::from_file_path(path).ok());
+                let url = url.map_or_else(|| "file:PATH".to_owned(), |url| shell::quoted(url.as_str()));
+                let is_packed = path.extension().is_some_and(|ending| ending == "gz" || ending == "zst");
+                let first = if is_packed { "unpack it; " } else { "" };
+                format!("{first}to add it as a text, name it as {url}; to add many, name their directory")
+            }
+            Self::List(ListLocation::Web(download)) | Self::Catalog(ListLocation::Web(download)) => {
+                let url = shell::quoted(&download.url);
+                format!("to add it as a text, name {url} as a source, without -i")
+            }
+            Self::List(ListLocation::Stdin)
+            | Self::Catalog(ListLocation::Stdin)
+            | Self::Directory(_)
+            | Self::Texts(_) => {
+                "to add it as a text, save it to a file and name that as file:PATH".to_owned()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_lists_texts_or_standard_input() {
+        let list = tempfile::NamedTempFile::new().expect("a file");
+        let path = list.path().as_os_str().to_owned();
+        let arguments =
+            ["pg:84".into(), "-".into(), path.clone(), "https://a.example/x".into(), path.clone()];
+        let catalog = "https://m.example/cache/epub/feeds/pg_catalog.csv.gz";
+        let texts = vec!["pg:84".to_owned(), "https://a.example/x".to_owned()];
+        assert_eq!(
+            InputArgument::of_arguments(arguments.into_iter().chain([catalog.into()])).expect("all exist"),
+            [
+                InputArgument::Here(Input::List(ListLocation::Stdin)),
+                InputArgument::Here(Input::List(ListLocation::File(path.into()))),
+                InputArgument::Web(ListKind::Catalog, catalog.to_owned()),
+                InputArgument::Here(Input::Texts(texts)),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_missing_list_is_an_error_and_a_directory_is_one_of_texts() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("nope.tsv");
+        let error = InputArgument::of_arguments([path.clone().into_os_string()]).expect_err("refused");
+        let SourceError::Read { path: named, source } = error else { panic!("{error}") };
+        assert_eq!(named, path);
+        assert!(source.to_string().contains("there is no file"), "{source}");
+
+        let here = InputArgument::Here(Input::Directory(directory.path().to_owned()));
+        let url = Url::from_directory_path(directory.path()).expect("absolute").to_string();
+        let relative = InputArgument::of_arguments(["file:src".into()]).expect("the crate has one");
+        let src = std::env::current_dir().expect("is there").join("src");
+        assert_eq!(relative, [InputArgument::Here(Input::Directory(src))]);
+        for name in [directory.path().as_os_str().to_owned(), url.into()] {
+            assert_eq!(InputArgument::list(&name, ListKind::List).expect("is there"), here);
+            assert!(InputArgument::list(&name, ListKind::Catalog).is_err());
+            let named = InputArgument::of_arguments([name]).expect("is there");
+            assert_eq!(named.as_slice(), std::slice::from_ref(&here));
+        }
+    }
+
+    #[test]
+    fn a_list_may_be_a_url() {
+        let list = tempfile::NamedTempFile::new().expect("a file");
+        let here = InputArgument::Here(Input::Catalog(ListLocation::File(list.path().to_owned())));
+        let url = Url::from_file_path(list.path()).expect("absolute").to_string();
+        assert_eq!(InputArgument::list(url.as_ref(), ListKind::Catalog).expect("is there"), here);
+        let web = InputArgument::list("HTTPS://A.example/books.tsv".as_ref(), ListKind::List).expect("a URL");
+        assert_eq!(web, InputArgument::Web(ListKind::List, "https://a.example/books.tsv".to_owned()));
+        for nothing in ["pg:84", "file:///nowhere/list", "ftp://a.example/list"] {
+            assert!(InputArgument::list(nothing.as_ref(), ListKind::List).is_err(), "{nothing}");
+        }
+    }
+}
