@@ -7,9 +7,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use corpus::boilerplate::{RemovedSpan, Strip};
 use store::{
     fuzzing::{ReadOptions, ReadText, read},
-    text::boilerplate::removed_span::{RemovedSpan, Strip},
 };
 
 const LABELS: [Option<&str>; 19] = [

@@ -2,9 +2,10 @@
 
 use std::{fmt, path::Path, str::FromStr};
 
+use corpus::meta::RawFate;
 use flow::durability::Durability;
 use store::{
-    config::{RawFate, StoreConfig},
+    config::StoreConfig,
     local::{LocalBlobs, layout::Layout},
 };
 

@@ -3,19 +3,15 @@
 
 use std::io::{BufRead, BufReader, Read};
 
+use corpus::{meta::Meta, records::RECORD_BYTES_MAX, stats::Stats};
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     document::DocumentId,
 };
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::{
-    error::ExportError,
-    meta::{Meta, Print, Stats},
-};
+use crate::{bibliography::Bibliography, error::ExportError};
 
-/// The largest meta that is read, and the largest stats.
-const RECORD_BYTES_MAX: u64 = 16 << 20;
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// What becomes of documents that have the text of another.
@@ -100,7 +96,7 @@ impl<'c> Corpus<'c> {
     /// Shows each document that was processed, with its measures; the others are counted.
     pub(crate) fn each_processed(
         &self,
-        mut take: impl FnMut(&Document<'_>, &Stats) -> Result<(), ExportError>,
+        mut take: impl FnMut(&Document<'_>, &WordStats) -> Result<(), ExportError>,
     ) -> Result<Seen, ExportError> {
         let mut not_processed = 0;
         let seen = self.each(|document| match document.stats()? {
@@ -112,6 +108,16 @@ impl<'c> Corpus<'c> {
         })?;
         Ok(Seen { documents: seen.documents - not_processed, not_processed, ..seen })
     }
+}
+
+/// The stats of a document, with the measures that exports contain.
+pub(crate) type WordStats = Stats<WordCounts>;
+
+/// The measures that exports contain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(crate) struct WordCounts {
+    pub(crate) words: u64,
+    pub(crate) distinct_words: u64,
 }
 
 /// A document that is being exported.
@@ -135,6 +141,10 @@ impl<'c> Document<'c> {
         &self.meta.document
     }
 
+    pub(crate) fn bibliography(&self) -> Bibliography<'_> {
+        Bibliography(&self.meta)
+    }
+
     /// Shows its text to `take`, part by part. It ends well only where it is the text that the meta tells of.
     pub(crate) fn text(
         &self,
@@ -152,12 +162,12 @@ impl<'c> Document<'c> {
             take(part)?;
             reader.consume(count);
         }
-        reader.into_inner().check(&name, &self.meta.text)
+        reader.into_inner().check(&name, &self.meta.text.blake3)
     }
 
     /// Its measures; none where its text was not processed yet.
-    pub(crate) fn stats(&self) -> Result<Option<Stats>, ExportError> {
-        let stats: Stats = match record(self.blobs, &self.name(BlobKind::Stats)) {
+    pub(crate) fn stats(&self) -> Result<Option<WordStats>, ExportError> {
+        let stats: WordStats = match record(self.blobs, &self.name(BlobKind::Stats)) {
             Err(ExportError::Blob(BlobError::NotFound(_))) => return Ok(None),
             read => read?,
         };
@@ -167,11 +177,11 @@ impl<'c> Document<'c> {
     /// Shows its tokens to `take`, each with how often it occurs: most frequent first.
     pub(crate) fn counts(
         &self,
-        stats: &Stats,
+        stats: &WordStats,
         mut take: impl FnMut(&str, u64) -> Result<(), ExportError>,
     ) -> Result<(), ExportError> {
         let name = self.name(BlobKind::Counts);
-        self.lines(&name, &stats.outputs.counts, |number, line| {
+        self.lines(&name, &stats.outputs.counts.blake3, |number, line| {
             // A token may contain a TAB: the last one counts.
             let (token, n) = line
                 .rsplit_once('\t')
@@ -189,17 +199,17 @@ impl<'c> Document<'c> {
     /// Shows its tokens to `take`, in order of the text.
     pub(crate) fn tokens(
         &self,
-        stats: &Stats,
+        stats: &WordStats,
         mut take: impl FnMut(&str) -> Result<(), ExportError>,
     ) -> Result<(), ExportError> {
-        self.lines(&self.name(BlobKind::Tokens), &stats.outputs.tokens, |_, line| take(line))
+        self.lines(&self.name(BlobKind::Tokens), &stats.outputs.tokens.blake3, |_, line| take(line))
     }
 
-    /// Shows the lines of a blob that has this print.
+    /// Passes the lines of a blob that has this hash to `take`.
     fn lines(
         &self,
         name: &BlobName,
-        print: &Print,
+        blake3: &str,
         mut take: impl FnMut(u64, &str) -> Result<(), ExportError>,
     ) -> Result<(), ExportError> {
         let damaged = |why: String| ExportError::damaged(name.relative_path(), why);
@@ -216,7 +226,7 @@ impl<'c> Document<'c> {
             let text = str::from_utf8(&line).ok().and_then(|line| line.strip_suffix('\n'));
             take(number, text.ok_or_else(|| damaged(format!("line {number} is not UTF-8 or has no end")))?)?;
         }
-        reader.into_inner().check(name, print)
+        reader.into_inner().check(name, blake3)
     }
 
     fn name(&self, kind: BlobKind) -> BlobName {
@@ -237,8 +247,8 @@ struct Hashing<R> {
 
 impl<R> Hashing<R> {
     /// Whether all that was read is what was published under this name.
-    fn check(&self, name: &BlobName, print: &Print) -> Result<(), ExportError> {
-        let is_same = self.hasher.finalize().to_hex().eq_ignore_ascii_case(&print.blake3);
+    fn check(&self, name: &BlobName, blake3: &str) -> Result<(), ExportError> {
+        let is_same = self.hasher.finalize().to_hex().eq_ignore_ascii_case(blake3);
         let changed = || ExportError::damaged(name.relative_path(), "it has changed since it was written");
         if is_same { Ok(()) } else { Err(changed()) }
     }

@@ -11,7 +11,7 @@
 //! * [`vocabulary`]: all tokens, counted over the corpus, sorted on the disk where memory is short;
 //! * [`sums`]: what `sha256sum -c` reads;
 //! * [`error`]: why a corpus cannot be exported;
-//! * `meta`, `author`, `date`, `language`: what is known of a text, as readers of other forms expect it.
+//! * `bibliography`, `author`, `date`, `language`: what is known of a text, as readers of other forms expect it.
 
 pub mod combined;
 pub mod corpus;
@@ -25,9 +25,9 @@ pub mod vocabulary;
 pub mod written;
 
 mod author;
+mod bibliography;
 mod date;
 mod language;
-mod meta;
 
 #[cfg(test)]
 mod tests;

@@ -45,10 +45,11 @@ pub fn write(corpus: &Corpus<'_>, directory: &ExportDirectory) -> Result<Written
 
 fn row(document: &Document<'_>) -> [String; COLUMNS.len()] {
     let meta = &document.meta;
-    let author = meta.author();
+    let bibliography = document.bibliography();
+    let author = bibliography.author();
     let year = |year: Option<i32>| year.map(|year| year.to_string()).unwrap_or_default();
-    let languages: Vec<String> = meta.languages().iter().map(|code| quoted(code)).collect();
-    let subjects: Vec<String> = meta.subjects().into_iter().map(quoted).collect();
+    let languages: Vec<String> = bibliography.languages().iter().map(|code| quoted(code)).collect();
+    let subjects: Vec<String> = bibliography.subjects().into_iter().map(quoted).collect();
     [
         document.id().to_string(),
         meta.title.clone().unwrap_or_default(),

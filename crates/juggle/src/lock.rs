@@ -14,10 +14,13 @@ pub(crate) mod keeping;
 
 use std::path::{Path, PathBuf};
 
+use corpus::{
+    boilerplate::Strip,
+    meta::Meta,
+    stats::{self, ProcessorIdentity, Stats},
+};
 use flow::{blobs::BlobKind, document::DocumentId};
-use process::processor::Identity;
 use serde::{Deserialize, Serialize};
-use store::{meta::Meta, text::boilerplate::removed_span::Strip};
 
 pub(crate) use self::{
     compare::Difference,
@@ -45,12 +48,12 @@ pub(crate) struct Head {
     /// The version of juggle that wrote it.
     juggle: String,
     pub(crate) strip: Strip,
-    pub(crate) processor: Identity,
+    pub(crate) processor: ProcessorIdentity,
 }
 
 impl Head {
     /// That of a run with these settings.
-    pub(crate) fn new(strip: Strip, processor: Identity) -> Self {
+    pub(crate) fn new(strip: Strip, processor: ProcessorIdentity) -> Self {
         Self { lock: FORM, juggle: env!("CARGO_PKG_VERSION").to_owned(), strip, processor }
     }
 
@@ -61,7 +64,7 @@ impl Head {
             found.push(format!("--strip is {} in the lock, {} in this run", self.strip, now.strip));
         }
         if self.processor != now.processor {
-            let name = |Identity { name, version, parameters }: &Identity| {
+            let name = |ProcessorIdentity { name, version, parameters }: &ProcessorIdentity| {
                 format!("{name} {version} {parameters:?}")
             };
             let (locked, now) = (name(&self.processor), name(&now.processor));
@@ -130,7 +133,7 @@ impl Root {
 /// Where the store cannot be read.
 pub(crate) fn documents<'s>(
     surveyor: &'s Surveyor<'_>,
-    processor: &'s Identity,
+    processor: &'s ProcessorIdentity,
 ) -> Result<impl Iterator<Item = Result<Locked, CliError>> + use<'s>, CliError> {
     let all = surveyor.blobs.list(BlobKind::Meta)?;
     Ok(all.into_iter().filter_map(|document| look(surveyor, processor, &document).transpose()))
@@ -138,7 +141,7 @@ pub(crate) fn documents<'s>(
 
 fn look(
     surveyor: &Surveyor<'_>,
-    processor: &Identity,
+    processor: &ProcessorIdentity,
     document: &DocumentId,
 ) -> Result<Option<Locked>, CliError> {
     let meta = surveyor.record::<Meta>(BlobKind::Meta, document)?;
@@ -146,14 +149,14 @@ fn look(
     let (raw, text) = (meta.raw.clone(), meta.text.clone());
     let (url, encoding) = (meta.final_url.clone(), meta.encoding.used.clone());
     let job = surveyor.known(meta, None).process;
-    let hashes = process::stats::hashes(surveyor.blobs, &job, processor)?;
-    Ok(hashes.map(|hashes| Locked {
+    let stats = stats::of_job(surveyor.blobs, &job)?.filter(|stats| stats.processor == *processor);
+    Ok(stats.map(|Stats { outputs, .. }| Locked {
         id: document.clone(),
         url,
         raw: Bytes { bytes: raw.bytes, blake3: raw.blake3 },
         text: Bytes { bytes: text.bytes, blake3: text.blake3 },
         encoding,
-        tokens: hashes.tokens,
-        counts: hashes.counts,
+        tokens: outputs.tokens.blake3,
+        counts: outputs.counts.blake3,
     }))
 }

@@ -3,6 +3,7 @@
 //! Each document goes through the stages anew from the store stage on, by a job with the encoding. That finds the bytes as
 //! received in `raw/`; what depends on the text follows.
 
+use corpus::meta::Meta;
 use flow::{
     blobs::BlobKind,
     document::DocumentId,
@@ -12,7 +13,7 @@ use flow::{
     queue::{BATCH_MAX, QueueAdmin},
     shell::quoted_path,
 };
-use store::{meta::Meta, text::codec};
+use store::text::codec;
 
 use crate::{
     anew::{self, DOCUMENTS_MAX},

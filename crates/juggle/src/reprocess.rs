@@ -11,9 +11,13 @@ use std::{
     sync::Arc,
 };
 
+use corpus::{
+    meta::Meta,
+    stats::{self, ProcessorIdentity},
+};
 use flow::{
     atomic_file,
-    blobs::{BlobError, BlobKind, BlobName, BlobStore},
+    blobs::{BlobError, BlobKind, BlobStore},
     document::DocumentId,
     job::{JobId, Known, NewJob, Selection, State},
     lane::Lane,
@@ -21,9 +25,7 @@ use flow::{
     queue::{BATCH_MAX, QueueAdmin, QueueError},
     safe_file,
 };
-use process::processor::Identity;
 use rayon::prelude::*;
-use store::meta::{META_BYTES_MAX, Meta};
 
 use crate::{
     anew::{self, DOCUMENTS_MAX},
@@ -36,7 +38,7 @@ const FILE: &str = "PROCESSOR";
 /// Texts whose results are another processor's, on their way into the queue.
 pub(crate) struct Reprocess {
     path: PathBuf,
-    identity: Identity,
+    identity: ProcessorIdentity,
     /// The largest last, which comes first.
     stale: Vec<ProcessJob>,
     /// How many there were.
@@ -59,7 +61,7 @@ impl Reprocess {
     pub(crate) async fn find(
         run: &Path,
         blobs: Arc<dyn BlobStore>,
-        identity: Identity,
+        identity: ProcessorIdentity,
     ) -> Result<Self, CliError> {
         let path = run.join(FILE);
         let finding = blocking(move || {
@@ -118,7 +120,7 @@ impl Reprocess {
 }
 
 /// The processor that the file names; none where there is no file, or it cannot be understood.
-fn read(path: &Path) -> Result<Option<Identity>, CliError> {
+fn read(path: &Path) -> Result<Option<ProcessorIdentity>, CliError> {
     match safe_file::read(path) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -127,17 +129,13 @@ fn read(path: &Path) -> Result<Option<Identity>, CliError> {
 }
 
 /// The jobs of texts whose results are another processor's, the largest last. Blocking.
-fn stale(blobs: &dyn BlobStore, identity: &Identity) -> Result<Vec<ProcessJob>, CliError> {
+fn stale(blobs: &dyn BlobStore, identity: &ProcessorIdentity) -> Result<Vec<ProcessJob>, CliError> {
     let job = |document: DocumentId| -> Result<Option<(u64, ProcessJob)>, CliError> {
-        if !process::stats::is_of_another(blobs, &document, identity)? {
+        if stats::read(blobs, &document)?.is_none_or(|stats| stats.processor == *identity) {
             return Ok(None);
         }
-        let meta = match blobs.read(&BlobName::new(BlobKind::Meta, document.clone()), META_BYTES_MAX) {
-            Ok(bytes) => serde_json::from_slice::<Meta>(&bytes).ok(),
-            // What is not there is told by verify, and mended there.
-            Err(BlobError::NotFound(_) | BlobError::TooLarge { .. }) => None,
-            Err(error) => return Err(error.into()),
-        };
+        // A missing meta is reported and repaired by verify.
+        let meta = Meta::read(blobs, &document)?;
         let of_text = |meta: Meta| {
             let job = ProcessJob { document, text_blake3: meta.text.blake3, known: Known::Absorb };
             (meta.text.bytes, job)

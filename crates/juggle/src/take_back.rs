@@ -10,6 +10,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
+use corpus::records;
 use fetch::{
     candidate,
     politeness::block_pages::{self, BlockPages},
@@ -23,7 +24,6 @@ use flow::{
     queue::{BATCH_MAX, QueueAdmin, QueueError},
 };
 use serde::Deserialize;
-use store::meta::META_BYTES_MAX;
 
 use sources::entry::Entry;
 
@@ -173,12 +173,7 @@ fn host_of(url: &str) -> Option<String> {
 }
 
 fn origin(document: &DocumentId, blobs: &dyn BlobStore) -> Result<Option<Origin>, BlobError> {
-    match blobs.read(&BlobName::new(BlobKind::Meta, document.clone()), META_BYTES_MAX) {
-        // What cannot be read is for others to tell.
-        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-        Err(BlobError::NotFound(_) | BlobError::TooLarge { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
+    records::read(blobs, BlobKind::Meta, document)
 }
 
 /// The texts whose bytes are a notice of the host that gave them.

@@ -14,6 +14,7 @@ use std::{
     sync::Arc,
 };
 
+use corpus::stats::ProcessorIdentity;
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
     job::Known,
@@ -21,11 +22,7 @@ use flow::{
     stage::{Attempt, Stage},
     testing::memory_blobs::MemoryBlobs,
 };
-use process::{
-    config::ProcessConfig,
-    processor::{Identity, Processor},
-    stage::Process,
-};
+use process::{config::ProcessConfig, processor::Processor, stage::Process};
 use serde::Serialize;
 
 /// Counts the letters of a text.
@@ -43,9 +40,9 @@ impl Processor for Letters {
     type Whole = BTreeMap<char, u64>;
     type Measures = LetterMeasures;
 
-    fn identity(&self) -> Identity {
+    fn identity(&self) -> ProcessorIdentity {
         // Raise the version with every change of what is counted: results of another are made anew.
-        Identity::new("letters", 1)
+        ProcessorIdentity::new("letters", 1)
     }
 
     fn begin(&self) -> Self::Whole {

@@ -12,6 +12,7 @@ use std::{
     mem,
 };
 
+use corpus::stats;
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore, StagedBlob},
     payload::ProcessJob,
@@ -26,7 +27,6 @@ use crate::{
     processor::Processor,
     schedule::chunking::{self, Sizes},
     schedule::thread_pool::ThreadPool,
-    stats,
 };
 
 /// What is to be done.

@@ -30,6 +30,5 @@ pub mod options;
 pub mod processor;
 pub mod schedule;
 pub mod stage;
-pub mod stats;
 pub mod tokens;
 pub mod words;

@@ -2,9 +2,10 @@
 
 use std::{num::NonZeroUsize, sync::Arc};
 
+use corpus::stats::ProcessorIdentity;
+
 use crate::{
     choice::choices,
-    processor::Identity,
     tokens::{
         filter::{Filter, Numbers},
         preprocess::{Italics, Letters, Quotes},
@@ -67,16 +68,18 @@ impl Options {
     /// Returns the identity of results that are made with these options. Options with their default are not
     /// named, so that a new option does not change the identity of results that were made without it.
     #[must_use]
-    pub fn identity(&self) -> Identity {
+    pub fn identity(&self) -> ProcessorIdentity {
         let Tokenization { tokenizer, case, italics, quotes, letters } = &self.tokenization;
-        let of_case = |identity: Identity| identity.with("case", case);
+        let of_case = |identity: ProcessorIdentity| identity.with("case", case);
         let mut identity = match tokenizer {
             Tokenizer::Uax29 => of_case(uax29_identity()),
-            Tokenizer::Whitespace => of_case(Identity::new("whitespace", 1)),
-            Tokenizer::Regex(pattern) => of_case(Identity::new("regex", 2).with("pattern", pattern)),
-            Tokenizer::Spgc => of_case(Identity::new("spgc", 2)),
+            Tokenizer::Whitespace => of_case(ProcessorIdentity::new("whitespace", 1)),
+            Tokenizer::Regex(pattern) => of_case(ProcessorIdentity::new("regex", 2).with("pattern", pattern)),
+            Tokenizer::Spgc => of_case(ProcessorIdentity::new("spgc", 2)),
             // The file decides about case, and its path does not matter.
-            Tokenizer::HuggingFace(file) => Identity::new("hf", 1).with("tokenizer_blake3", file.blake3()),
+            Tokenizer::HuggingFace(file) => {
+                ProcessorIdentity::new("hf", 1).with("tokenizer_blake3", file.blake3())
+            }
         };
         let asked = [
             ("italics", italics.to_string(), *italics != Italics::Kept),
@@ -103,10 +106,10 @@ impl Options {
 
 /// Returns the identity of the words of UAX #29. The Unicode versions are those of the word boundaries and of
 /// case.
-fn uax29_identity() -> Identity {
+fn uax29_identity() -> ProcessorIdentity {
     let (a, b, c) = uax29::UNICODE_VERSION;
     let (d, e, f) = char::UNICODE_VERSION;
-    Identity::new("uax29", 2)
+    ProcessorIdentity::new("uax29", 2)
         .with("unicode_words", format!("{a}.{b}.{c}"))
         .with("unicode_case", format!("{d}.{e}.{f}"))
 }

@@ -9,12 +9,10 @@
 //! elsewhere, between a space and an ASCII letter or digit. [`Words`](crate::words::Words) turns a function that
 //! gives the tokens of a text into a processor.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Write},
-};
+use std::io::{self, Write};
 
-use serde::{Deserialize, Serialize};
+use corpus::stats::ProcessorIdentity;
+use serde::Serialize;
 
 /// What is done with a text.
 pub trait Processor: Send + Sync + 'static {
@@ -26,7 +24,7 @@ pub trait Processor: Send + Sync + 'static {
     type Measures: Serialize;
 
     /// Which processor this is, with all that influences its results. Results of another identity are made anew.
-    fn identity(&self) -> Identity;
+    fn identity(&self) -> ProcessorIdentity;
 
     /// A document begins.
     fn begin(&self) -> Self::Whole;
@@ -47,30 +45,4 @@ pub trait Processor: Send + Sync + 'static {
     /// # Errors
     /// Those of `counts`.
     fn finish(&self, whole: Self::Whole, counts: &mut dyn Write) -> io::Result<Self::Measures>;
-}
-
-/// Which processor made a result. Two equal identities promise the same bytes for the same text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
-    /// Its name.
-    pub name: String,
-    /// Raised with every change that may change a result.
-    pub version: u32,
-    /// What influences the result besides. Threads and chunks do not.
-    pub parameters: BTreeMap<String, String>,
-}
-
-impl Identity {
-    /// An identity without parameters.
-    #[must_use]
-    pub fn new(name: &str, version: u32) -> Self {
-        Self { name: name.to_owned(), version, parameters: BTreeMap::new() }
-    }
-
-    /// The same with one more parameter.
-    #[must_use]
-    pub fn with(mut self, parameter: &str, value: impl ToString) -> Self {
-        self.parameters.insert(parameter.to_owned(), value.to_string());
-        self
-    }
 }

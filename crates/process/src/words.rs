@@ -3,13 +3,14 @@
 //! A tokenizer is a function that passes on the tokens of a text in order:
 //!
 //! ```
-//! use process::{processor::Identity, tokens::Tokens, words::Words};
+//! use corpus::stats::ProcessorIdentity;
+//! use process::{tokens::Tokens, words::Words};
 //!
 //! fn fields(text: &str, tokens: &mut Tokens) {
 //!     text.split_whitespace().for_each(|field| tokens.push(field));
 //! }
 //!
-//! let processor = Words::new(Identity::new("fields", 1), fields);
+//! let processor = Words::new(ProcessorIdentity::new("fields", 1), fields);
 //! ```
 
 use std::{
@@ -18,6 +19,7 @@ use std::{
     sync::Arc,
 };
 
+use corpus::stats::ProcessorIdentity;
 use uax29::{
     cuts::pieces,
     token_counts::{TokenCounts, TokenHasher},
@@ -34,7 +36,7 @@ use crate::{
         text_length::TextLength,
     },
     options::{Measures, Options, Sentences},
-    processor::{Identity, Processor},
+    processor::Processor,
     tokens::{Tokens, buffer_pool::BufferPool, filter::Filter},
 };
 
@@ -44,7 +46,7 @@ type Tokenize = dyn Fn(&str, &mut Tokens) + Send + Sync;
 /// A processor that counts and measures the tokens of a tokenizer.
 #[derive(Clone)]
 pub struct Words {
-    identity: Identity,
+    identity: ProcessorIdentity,
     tokenize: Arc<Tokenize>,
     filter: Option<Arc<Filter>>,
     /// The number of tokens in a row that are counted as one.
@@ -85,7 +87,10 @@ impl Words {
 
     /// Returns a processor for another tokenizer, which `identity` must name. For the same bytes with every
     /// configuration, `tokenize` treats each line by itself.
-    pub fn new(identity: Identity, tokenize: impl Fn(&str, &mut Tokens) + Send + Sync + 'static) -> Self {
+    pub fn new(
+        identity: ProcessorIdentity,
+        tokenize: impl Fn(&str, &mut Tokens) + Send + Sync + 'static,
+    ) -> Self {
         let tokenize = Arc::new(move |text: &str, tokens: &mut Tokens| {
             tokenize(text, tokens);
             tokens.check();
@@ -138,7 +143,7 @@ impl Processor for Words {
     type Whole = WordsWhole;
     type Measures = TextMeasures;
 
-    fn identity(&self) -> Identity {
+    fn identity(&self) -> ProcessorIdentity {
         self.identity.clone()
     }
 
@@ -295,13 +300,14 @@ mod tests {
     #[test]
     #[should_panic(expected = "a token contains a line feed")]
     fn a_token_with_a_line_feed_is_refused() {
-        Words::new(Identity::new("bad", 1), |text: &str, tokens: &mut Tokens| tokens.push(text))
+        Words::new(ProcessorIdentity::new("bad", 1), |text: &str, tokens: &mut Tokens| tokens.push(text))
             .chunk("a\nb");
     }
 
     #[test]
     #[should_panic(expected = "a token is empty")]
     fn an_empty_token_is_refused() {
-        Words::new(Identity::new("bad", 1), |_: &str, tokens: &mut Tokens| tokens.push("")).chunk("a");
+        Words::new(ProcessorIdentity::new("bad", 1), |_: &str, tokens: &mut Tokens| tokens.push(""))
+            .chunk("a");
     }
 }

@@ -241,7 +241,7 @@ fn listed_before(view: &JobView, blobs: &dyn BlobStore) -> Vec<String> {
         return job.urls;
     }
     let Ok(document) = view.key.parse() else { return Vec::new() };
-    let meta = blobs.read(&BlobName::new(BlobKind::Meta, document), store::meta::META_BYTES_MAX);
+    let meta = blobs.read(&BlobName::new(BlobKind::Meta, document), corpus::records::RECORD_BYTES_MAX);
     let source = meta.ok().and_then(|meta| serde_json::from_slice::<Source>(&meta).ok());
     source.map(|source| source.url).into_iter().collect()
 }

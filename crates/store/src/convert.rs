@@ -3,17 +3,19 @@
 
 use std::io::{self, Read, Write};
 
+use corpus::{
+    boilerplate::Strip,
+    meta::{EncodingFacts, RawFacts, RawFate, TextFacts},
+};
 use flow::{
     blobs::{BlobError, BlobName, BlobStore, StagedBlob},
     payload::StoreJob,
 };
 
 use crate::{
-    config::RawFate,
     error::StoreError,
-    meta::{EncodingFacts, RawFacts, TextFacts, listed_language},
+    meta::listed_language,
     text::{
-        boilerplate::removed_span::Strip,
         boilerplate::trim::{Limits, Trimmed, Trimmer},
         count::line_ends,
         decode::{DecodeBuffers, DecodeCounts, decode, decode_held},

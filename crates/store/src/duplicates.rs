@@ -7,17 +7,16 @@
 
 use std::collections::{HashMap, hash_map::Entry};
 
+use corpus::{
+    meta::Meta,
+    records::{self, RECORD_BYTES_MAX},
+};
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore, StagedBlob},
     document::DocumentId,
     record::{self, Checksum},
 };
 use serde::Deserialize;
-
-use crate::{
-    meta::{self, META_BYTES_MAX, Meta},
-    stage::staged_record,
-};
 
 /// How many metas are published together.
 const GROUP: usize = 256;
@@ -119,7 +118,7 @@ fn rewritten(
 ) -> Result<Option<StagedBlob>, BlobError> {
     let Some(meta) = read::<Meta>(blobs, name, report)? else { return Ok(None) };
     report.changed += 1;
-    staged_record(blobs, name, &Meta { duplicate_of: first, ..meta }).map(Some)
+    records::stage(blobs, name, &Meta { duplicate_of: first, ..meta }).map(Some)
 }
 
 /// A record; none where it is damaged, which is reported, or gone.
@@ -128,12 +127,12 @@ fn read<T: serde::de::DeserializeOwned>(
     name: &BlobName,
     report: &mut DuplicateReport,
 ) -> Result<Option<T>, BlobError> {
-    let read = match blobs.read(name, META_BYTES_MAX) {
+    let read = match blobs.read(name, RECORD_BYTES_MAX) {
         // Rewriting a changed record would give it a matching checksum and so hide the change.
         Ok(bytes) if record::checksum(&bytes) == Checksum::Differs => {
             Err("it is not as it was written: juggle verify --repair mends it".to_owned())
         }
-        Ok(bytes) => meta::from_bytes(&bytes).map_err(|error| error.to_string()),
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
         Err(BlobError::NotFound(_)) => return Ok(None),
         Err(error @ BlobError::TooLarge { .. }) => Err(error.to_string()),
         Err(error) => return Err(error),
@@ -197,7 +196,7 @@ mod tests {
         let documents = blobs.list(BlobKind::Meta).unwrap();
         let marks = documents.into_iter().map(|document| {
             let name = BlobName::new(BlobKind::Meta, document.clone());
-            let meta: Meta = meta::from_bytes(&blobs.read(&name, META_BYTES_MAX).unwrap()).unwrap();
+            let meta: Meta = serde_json::from_slice(&blobs.read(&name, RECORD_BYTES_MAX).unwrap()).unwrap();
             (document.to_string(), meta.duplicate_of.map(String::from))
         });
         marks.collect()
@@ -263,10 +262,10 @@ mod tests {
         store(&blobs, "PG1", b"a").await;
         store(&blobs, "PG2", b"a").await;
         assert_eq!(mark(&*blobs).unwrap().changed, 1);
-        let marked = blobs.read(&name(BlobKind::Meta, "PG2"), META_BYTES_MAX).unwrap();
+        let marked = blobs.read(&name(BlobKind::Meta, "PG2"), RECORD_BYTES_MAX).unwrap();
         store(&blobs, "PG2", b"a").await;
         assert_eq!(mark(&*blobs).unwrap().changed, 1);
-        assert_eq!(blobs.read(&name(BlobKind::Meta, "PG2"), META_BYTES_MAX).unwrap(), marked);
+        assert_eq!(blobs.read(&name(BlobKind::Meta, "PG2"), RECORD_BYTES_MAX).unwrap(), marked);
     }
 
     #[tokio::test]

@@ -5,15 +5,16 @@
 
 use std::io;
 
-use crate::{
+use corpus::{
+    boilerplate::{RemovedSpan, Strip},
     meta::Confidence,
-    text::{
-        boilerplate::removed_span::{RemovedSpan, Strip},
-        boilerplate::trim::{Limits, Trimmer},
-        decode::{DecodeBuffers, decode},
-        encoding::{EncodingDecision, SourceHints, decide},
-        scan::Scan,
-    },
+};
+
+use crate::text::{
+    boilerplate::trim::{Limits, Trimmer},
+    decode::{DecodeBuffers, decode},
+    encoding::{EncodingDecision, SourceHints, decide},
+    scan::Scan,
 };
 
 /// How bytes are read.

@@ -7,7 +7,7 @@
 
 use flow::document::DocumentId;
 
-use crate::text::boilerplate::removed_span::{RemovedSpan, Rule};
+use corpus::boilerplate::{RemovedSpan, Rule};
 
 /// The minimum size in bytes of a cut that counts. A shorter cut is a line or two, however short the text is.
 const BYTES_MIN: u64 = 512;

@@ -14,28 +14,31 @@
 //! As many texts are worked on as there are processors; many more may wait to be durable, which they share the cost of.
 
 use std::{
-    io::Write,
     panic::resume_unwind,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::available_parallelism,
 };
 
+use corpus::{
+    arrival::Arrival,
+    meta::{Meta, RawFate},
+    records,
+};
 use flow::{
-    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Publishing, StagedBlob},
+    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Publishing},
     counters::Counters,
     failure::{Failure, Reason},
     lane::Lane,
     payload::{ProcessJob, StoreJob},
     stage::{Attempt, Done, Stage, StageError},
 };
-use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use crate::{
-    config::{RawFate, StoreConfig},
+    config::StoreConfig,
     convert::{Download, WorkBuffers},
     error::StoreError,
-    meta::{self, Arrival, META_BYTES_MAX, Meta},
+    meta::{is_made_by, new_meta},
     warnings::Warnings,
 };
 
@@ -156,9 +159,9 @@ fn begin(
         found => found?,
     };
     let mut text = blobs.stage(&name(BlobKind::Text))?;
-    let meta = Meta::new(job, config, download.convert(blobs, job, config.strip, desk, &mut text)?);
-    let arrival = staged_record(blobs, &name(BlobKind::Arrival), &Arrival::of(&job.fetched))?;
-    let record = staged_record(blobs, &name(BlobKind::Meta), &meta)?;
+    let meta = new_meta(job, config, download.convert(blobs, job, config.strip, desk, &mut text)?);
+    let arrival = records::stage(blobs, &name(BlobKind::Arrival), &Arrival::of(&job.fetched))?;
+    let record = records::stage(blobs, &name(BlobKind::Meta), &meta)?;
     let staged = [text, arrival, record].map(Change::Staged);
     let changes = match config.raw {
         RawFate::Kept => {
@@ -180,13 +183,9 @@ fn made_before(
     job: &StoreJob,
     config: StoreConfig,
 ) -> Result<Option<Meta>, StoreError> {
-    let bytes = match blobs.read(&BlobName::new(BlobKind::Meta, job.document.clone()), META_BYTES_MAX) {
-        Err(BlobError::NotFound(_) | BlobError::TooLarge { .. }) => return Ok(None),
-        read => read?,
-    };
-    let meta = meta::from_bytes::<Meta>(&bytes).ok().filter(|meta| meta.is_of(job, config));
+    let meta = Meta::read(blobs, &job.document)?.filter(|meta| is_made_by(meta, job, config));
     match meta {
-        Some(meta) if !meta.raw.fate.is_kept() && meta.is_whole(blobs)? => Ok(Some(meta)),
+        Some(meta) if !meta.raw.fate.is_kept() && meta.is_complete(blobs)? => Ok(Some(meta)),
         Some(_) | None => Ok(None),
     }
 }
@@ -210,18 +209,6 @@ fn download(blobs: &dyn BlobStore, job: &StoreJob, desk: &mut WorkBuffers) -> Re
 /// Whether the download may lie at another place.
 fn elsewhere(error: &StoreError) -> bool {
     matches!(error, StoreError::Blob(BlobError::NotFound(_)) | StoreError::Changed { .. })
-}
-
-/// A record, written where nobody sees it.
-pub(crate) fn staged_record(
-    blobs: &dyn BlobStore,
-    name: &BlobName,
-    record: &impl Serialize,
-) -> Result<StagedBlob, BlobError> {
-    let mut staged = blobs.stage(name)?;
-    let written = staged.file.write_all(&meta::to_bytes(record));
-    written.map_err(|error| BlobError::at(&staged.path, error))?;
-    Ok(staged)
 }
 
 #[cfg(test)]

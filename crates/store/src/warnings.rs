@@ -3,10 +3,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{
-    large_removals,
-    meta::{Confidence, EncodingFacts, Meta},
-};
+use corpus::meta::{Confidence, EncodingFacts, Meta};
+
+use crate::large_removals;
 
 /// The maximum number of texts of a kind that are named.
 const NAMED_MAX: u64 = 10;
@@ -111,15 +110,13 @@ impl Drop for Warnings {
 
 #[cfg(test)]
 mod tests {
+    use corpus::boilerplate::{RemovedSpan, Rule};
+
     use super::*;
-    use crate::{
-        meta,
-        text::boilerplate::removed_span::{RemovedSpan, Rule},
-    };
 
     /// Returns the meta of a text without any warning, after `change`.
     fn text(change: impl FnOnce(&mut Meta)) -> Meta {
-        let mut text = meta::from_bytes(include_bytes!("stage/golden.json")).unwrap();
+        let mut text = serde_json::from_slice(include_bytes!("stage/golden.json")).unwrap();
         change(&mut text);
         text
     }

@@ -3,6 +3,7 @@
 
 use std::{collections::HashMap, io::Read, sync::Arc};
 
+use corpus::meta::{Confidence, Meta};
 use encoding_rs::Encoding;
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
@@ -10,10 +11,7 @@ use flow::{
     stage::{Attempt, Stage},
     testing::memory_blobs::MemoryBlobs,
 };
-use store::{
-    meta::{Confidence, Meta},
-    stage::Store,
-};
+use store::stage::Store;
 
 const FRENCH: &str = "Dès l'été, à la fenêtre, le garçon rêvait d'être là où naît la forêt. Ça déçoit, dit-il, mais j'ai \
     reçu une lettre de ma sœur : « Viens vite, écrivait-elle, le château est à nous, et la mère Noël apprête déjà le \

@@ -71,17 +71,17 @@ pub(super) fn write(
 }
 
 fn tail<'d>(document: &'d Document<'_>) -> Tail<'d> {
-    let meta = &document.meta;
+    let (meta, bibliography) = (&document.meta, document.bibliography());
     Tail {
         source: source(&meta.url),
-        added: meta.changed(),
-        created: meta.created(),
+        added: bibliography.changed(),
+        created: bibliography.created(),
         metadata: Metadata {
             url: &meta.url,
             final_url: &meta.final_url,
             title: meta.title.as_deref(),
-            author: meta.author_name(),
-            language: meta.language(),
+            author: bibliography.author_name(),
+            language: bibliography.language(),
             encoding: &meta.encoding.used,
             text_bytes: meta.text.bytes,
             text_blake3: &meta.text.blake3,

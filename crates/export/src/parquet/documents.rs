@@ -11,7 +11,12 @@ use super::{
     DOCUMENTS,
     file::{Group, ParquetFile, properties, rising},
 };
-use crate::{corpus::Document, directory::ExportDirectory, error::ExportError, meta::Stats, written::Ready};
+use crate::{
+    corpus::{Document, WordStats},
+    directory::ExportDirectory,
+    error::ExportError,
+    written::Ready,
+};
 
 /// How much text is held before a row group is written. A text that is longer has one of its own.
 const GROUP_BYTES: usize = 64 << 20;
@@ -70,7 +75,11 @@ impl Documents {
         Ok(Self { file, rows: Rows::default(), bytes: 0 })
     }
 
-    pub(super) fn add(&mut self, document: &Document<'_>, stats: Option<&Stats>) -> Result<(), ExportError> {
+    pub(super) fn add(
+        &mut self,
+        document: &Document<'_>,
+        stats: Option<&WordStats>,
+    ) -> Result<(), ExportError> {
         let mut text = Vec::new();
         document.text(|part| {
             text.extend_from_slice(part);
@@ -100,17 +109,17 @@ impl Documents {
 }
 
 impl Rows {
-    fn add(&mut self, text: Vec<u8>, document: &Document<'_>, stats: Option<&Stats>) {
-        let meta = &document.meta;
+    fn add(&mut self, text: Vec<u8>, document: &Document<'_>, stats: Option<&WordStats>) {
+        let (meta, bibliography) = (&document.meta, document.bibliography());
         self.texts.push(text.into());
         self.ids.push(document.id().as_str().into());
         self.urls.push(meta.url.as_str().into());
-        self.dates.push(meta.created());
-        self.languages.push(meta.language());
-        self.token_counts.push(stats.map(|stats| whole(stats.words)));
-        self.distinct_token_counts.push(stats.map(|stats| whole(stats.distinct_words)));
+        self.dates.push(bibliography.created());
+        self.languages.push(bibliography.language());
+        self.token_counts.push(stats.map(|stats| whole(stats.measures.words)));
+        self.distinct_token_counts.push(stats.map(|stats| whole(stats.measures.distinct_words)));
         self.titles.push(meta.title.clone());
-        self.authors.push(meta.author_name());
+        self.authors.push(bibliography.author_name());
         self.final_urls.push(meta.final_url.as_str().into());
         self.encodings.push(meta.encoding.used.as_str().into());
         self.raw_bytes.push(whole(meta.raw.bytes));

@@ -53,7 +53,7 @@ impl Library {
             "content_type": "text/plain", "charset": null, "etag": null, "last_modified": null,
             "raw": { "bytes": text.len(), "blake3": hash },
             "text": { "bytes": text.len(), "blake3": hash, "lines": 1 },
-            "encoding": { "used": "UTF-8" },
+            "encoding": { "used": "UTF-8", "bom": false, "replacements": 0 },
             "title": null, "author": null, "language": null, "release_date": null,
             "cuts": [], "listed": {}, "duplicate_of": null,
         });
@@ -78,6 +78,7 @@ impl Library {
         let print = |text: &str| json!({ "bytes": text.len(), "blake3": blake3::hash(text.as_bytes()).to_hex().as_str() });
         let stats = json!({
             "document": id, "text_blake3": blake3::hash(text.as_bytes()).to_hex().as_str(),
+            "processor": { "name": "spaces", "version": 1, "parameters": {} },
             "words": words.len(), "distinct_words": ranked.len(),
             "outputs": { "tokens": print(&tokens), "counts": print(&counts) },
         });

@@ -154,10 +154,7 @@ mod tests {
     }
 
     fn head() -> Head {
-        Head::new(
-            store::text::boilerplate::removed_span::Strip::Full,
-            process::processor::Identity::new("words", 1),
-        )
+        Head::new(corpus::boilerplate::Strip::Full, corpus::stats::ProcessorIdentity::new("words", 1))
     }
 
     #[test]

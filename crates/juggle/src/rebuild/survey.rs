@@ -1,12 +1,12 @@
 //! What the files of a document prove.
 
+use corpus::{arrival::Arrival, meta::Meta, records::RECORD_BYTES_MAX, stats};
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     document::DocumentId,
     job::Known as Pushed,
     payload::{FetchJob, Fetched, Listed, ProcessJob, StoreJob},
 };
-use store::meta::{Arrival, META_BYTES_MAX, Meta};
 
 /// The jobs that a document has gone through.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,11 +47,11 @@ impl Surveyor<'_> {
         else {
             return Ok(Standing::Unreadable);
         };
-        let is_whole = meta.is_whole(self.blobs)?;
+        let is_whole = meta.is_complete(self.blobs)?;
         let known = self.known(meta, self.record(BlobKind::Arrival, document)?);
         Ok(if !is_whole {
             Standing::Incomplete(Box::new(known.fetch))
-        } else if process::stats::are_there(self.blobs, &known.process)? {
+        } else if stats::is_complete(self.blobs, &known.process)? {
             Standing::Processed(known)
         } else {
             Standing::Stored(known)
@@ -64,7 +64,7 @@ impl Surveyor<'_> {
         kind: BlobKind,
         document: &DocumentId,
     ) -> Result<Option<T>, BlobError> {
-        match self.blobs.read(&BlobName::new(kind, document.clone()), META_BYTES_MAX) {
+        match self.blobs.read(&BlobName::new(kind, document.clone()), RECORD_BYTES_MAX) {
             Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
             Err(BlobError::NotFound(_) | BlobError::TooLarge { .. }) => Ok(None),
             Err(error) => Err(error),

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use corpus::stats::ProcessorIdentity;
 use fetch::config::{
     AcceptEncoding, FetchConfig, allowed_host::AllowedHost, ip_family::IpFamily, mirror::Mirror,
     proxy::ProxyChoice,
@@ -22,7 +23,6 @@ use process::{
     config::{Chunk, ProcessConfig},
     exec::config::ExecConfig,
     options::Options,
-    processor::Identity,
 };
 use store::{
     config::StoreConfig,
@@ -303,7 +303,7 @@ impl Settings {
 
     /// By which identity the results of the process stage are known.
     #[must_use]
-    pub fn identity(&self) -> Identity {
+    pub fn identity(&self) -> ProcessorIdentity {
         let options = &self.words;
         self.exec.as_ref().map_or_else(|| options.identity(), |exec| exec.identity(options))
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use corpus::meta::Confidence;
 use flow::shell::quoted_path;
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
@@ -10,7 +11,6 @@ use flow::{
 use indicatif::{HumanBytes, HumanCount};
 use process::error::ProcessError;
 use serde::{Deserialize, Serialize};
-use store::meta::Confidence;
 
 use super::ROWS_MAX;
 use crate::{

@@ -2,16 +2,17 @@
 
 use std::fmt;
 
+use corpus::{
+    arrival::Arrival,
+    meta::{Meta, RawFate},
+    stats,
+};
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     document::DocumentId,
     record::{self, Checksum},
 };
 use serde::Serialize;
-use store::{
-    config::RawFate,
-    meta::{Arrival, Meta},
-};
 
 use crate::rebuild::survey::{Known, Surveyor};
 
@@ -121,7 +122,7 @@ impl<'a> Examiner<'a> {
         let is_lost = arrival.is_none() || of_arrival == Some(Checksum::Differs);
         damage.extend(is_lost.then_some(Damage::ArrivalMissing));
         let known = self.surveyor.known(meta, arrival);
-        let is_processed = process::stats::are_whole(blobs, &known.process)?;
+        let is_processed = stats::is_whole(blobs, &known.process)?;
         damage.extend((!is_processed).then_some(Damage::Results));
         let repair = damage.iter().map(|damage| damage.repair(fate)).max();
         let is_unsummed = |checksum: &&Option<Checksum>| **checksum == Some(Checksum::Absent);

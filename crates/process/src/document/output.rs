@@ -5,40 +5,10 @@ use std::{
     path::PathBuf,
 };
 
+use corpus::fingerprint::Fingerprint;
 use flow::blobs::{BlobError, BlobName, BlobStore, Digest, StagedBlob};
-use serde::{Deserialize, Serialize};
 
 const BUFFER_BYTES: usize = 64 << 10;
-
-/// Length and hash of a result, by which a damaged or older one is told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Print {
-    bytes: u64,
-    blake3: String,
-}
-
-impl Print {
-    /// The length.
-    pub(crate) const fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// The hash, as 64 hex digits.
-    pub(crate) fn into_blake3(self) -> String {
-        self.blake3
-    }
-
-    /// Whether a published blob is the one of this length and hash.
-    pub(crate) fn is_of(&self, blobs: &dyn BlobStore, name: &BlobName) -> Result<bool, BlobError> {
-        match blobs.digest(name) {
-            Ok(found) => Ok(found.is_some_and(|Digest { bytes, blake3 }| {
-                bytes == self.bytes && blake3.to_hex().as_str() == self.blake3
-            })),
-            Err(BlobError::Damaged { .. }) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-}
 
 /// A staged blob that is being written.
 pub(crate) struct Output {
@@ -84,11 +54,11 @@ impl Output {
     }
 
     /// All is written, though not durable.
-    pub(crate) fn finish(self) -> Result<(StagedBlob, Print), BlobError> {
+    pub(crate) fn finish(self) -> Result<(StagedBlob, Fingerprint), BlobError> {
         let path = self.path();
         let hashing = self.writer.into_inner().map_err(|error| BlobError::at(&path, error.into_error()))?;
         let Hashing { staged, hasher } = hashing;
-        Ok((staged, Print { bytes: hasher.count(), blake3: hasher.finalize().to_hex().to_string() }))
+        Ok((staged, Digest { bytes: hasher.count(), blake3: hasher.finalize() }.into()))
     }
 
     fn path(&self) -> PathBuf {

@@ -2,20 +2,18 @@
 
 use std::io::{self, Write};
 
+use corpus::{
+    records,
+    stats::{Outputs, ProcessorIdentity, Stats},
+};
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, StagedBlob},
     document::DocumentId,
     payload::ProcessJob,
-    record,
 };
 use serde::Serialize;
 
-use crate::{
-    document::output::Output,
-    error::ProcessError,
-    processor::Identity,
-    stats::{Outputs, Stats},
-};
+use crate::{document::output::Output, error::ProcessError};
 
 /// The results of a document that is being worked on.
 pub(crate) struct Results<'a> {
@@ -39,7 +37,7 @@ impl<'a> Results<'a> {
     /// they are published.
     pub(crate) fn finish<M: Serialize>(
         self,
-        identity: &Identity,
+        identity: &ProcessorIdentity,
         finish: impl FnOnce(&mut dyn Write) -> io::Result<M>,
     ) -> Result<Vec<StagedBlob>, BlobError> {
         let Self { blobs, job, tokens } = self;
@@ -48,15 +46,13 @@ impl<'a> Results<'a> {
         let (counts_blob, counts) = counts.finish()?;
         let (tokens_blob, tokens) = tokens.finish()?;
         let stats = Stats {
-            document: &job.document,
-            text_blake3: &job.text_blake3,
-            processor: identity,
+            document: job.document.clone(),
+            text_blake3: job.text_blake3.clone(),
+            processor: identity.clone(),
             measures,
             outputs: Outputs { tokens, counts },
         };
-        let mut output = Output::stage(blobs, &name(job, BlobKind::Stats))?;
-        output.write(|file| file.write_all(&record::to_bytes(&stats)?))?;
-        let (stats_blob, _) = output.finish()?;
+        let stats_blob = records::stage(blobs, &name(job, BlobKind::Stats), &stats)?;
         Ok(vec![tokens_blob, counts_blob, stats_blob])
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::{options::Options, processor::Identity};
+use corpus::stats::ProcessorIdentity;
+
+use crate::options::Options;
 
 /// How texts are processed by a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,9 +21,9 @@ impl ExecConfig {
     /// By which name, version and parameters its results are known, with the options that hold for what it
     /// gives back.
     #[must_use]
-    pub fn identity(&self, options: &Options) -> Identity {
+    pub fn identity(&self, options: &Options) -> ProcessorIdentity {
         let then = options.identity();
-        let identity = Identity { parameters: then.parameters, ..Identity::new("exec", 1) };
+        let identity = ProcessorIdentity { parameters: then.parameters, ..ProcessorIdentity::new("exec", 1) };
         let identity = identity
             .with("command", &self.command)
             .with("tokenizer", format!("{} {}", then.name, then.version));

@@ -5,6 +5,7 @@
 
 use std::{io::Write, sync::Arc, time::Duration};
 
+use corpus::stats::{self, ProcessorIdentity};
 use flow::{
     blobs::{BlobError, BlobKind, BlobStore, Change, Publishing, StagedBlob},
     counters::Counters,
@@ -29,9 +30,8 @@ use crate::{
     error::ProcessError,
     measures::TextMeasures,
     options::Options,
-    processor::{Identity, Processor},
+    processor::Processor,
     schedule::thread_pool::{self, ThreadPool},
-    stats,
     words::{Words, WordsPart},
 };
 
@@ -44,7 +44,7 @@ const META_BYTES_MAX: u64 = 16 << 20;
 pub struct Exec {
     children: ChildPool,
     words: Arc<Words>,
-    identity: Arc<Identity>,
+    identity: Arc<ProcessorIdentity>,
     blobs: Arc<dyn BlobStore>,
     counters: Arc<Counters>,
     /// Reads texts and writes results.

@@ -7,6 +7,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use corpus::stats::{self, ProcessorIdentity};
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, Change, Kept, Publishing, StagedBlob},
     document::DocumentId,
@@ -17,7 +18,7 @@ use proptest::prelude::*;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::*;
-use crate::{processor::Identity, tokens::Tokens};
+use crate::tokens::Tokens;
 
 mod hostile;
 
@@ -217,7 +218,7 @@ async fn a_panic_in_a_processor_is_a_failure_and_the_stage_goes_on() {
     };
     for chunk in ["whole", "bytes:1"] {
         let blobs = Arc::new(MemoryBlobs::default());
-        let processor = Words::new(Identity::new("fragile", 1), tokenise);
+        let processor = Words::new(ProcessorIdentity::new("fragile", 1), tokenise);
         let stage =
             Process::with_processor(config(2, chunk), blobs.clone(), Arc::default(), processor).unwrap();
         for _ in 0..20 {
@@ -242,7 +243,7 @@ async fn results_that_are_there_are_made_again_only_when_something_changed() {
             chunks.fetch_add(1, Ordering::Relaxed);
             text.split_whitespace().for_each(|field| tokens.push(field));
         };
-        let processor = Words::new(Identity::new("counting", version), tokenise);
+        let processor = Words::new(ProcessorIdentity::new("counting", version), tokenise);
         Process::with_processor(config(1, "auto"), blobs.clone(), Arc::default(), processor).unwrap()
     };
     let chunks_after = async |version, text: &'static [u8]| {
@@ -395,25 +396,24 @@ async fn results_are_there_only_whole_and_of_this_text_and_processor() {
     let blobs = Arc::new(MemoryBlobs::default());
     blobs.put(name(BlobKind::Text), text.as_bytes());
     let (job, identity) = (job(text.as_bytes()), Words::uax29().identity());
-    assert!(!crate::stats::are_there(&*blobs, &job).unwrap());
+    assert!(!stats::is_complete(&*blobs, &job).unwrap());
     let stage = Process::new(config(1, "auto"), blobs.clone(), Arc::default()).unwrap();
     run(&stage, job.clone()).await.unwrap();
-    assert!(crate::stats::are_there(&*blobs, &job).unwrap());
+    assert!(stats::is_complete(&*blobs, &job).unwrap());
     let of_another = ProcessJob { text_blake3: "0".repeat(64), ..job.clone() };
-    assert!(!crate::stats::are_there(&*blobs, &of_another).unwrap());
+    assert!(!stats::is_complete(&*blobs, &of_another).unwrap());
     let another = identity.clone().with("case", "kept");
-    assert!(!crate::stats::is_current(&*blobs, &job, &another).unwrap());
-    assert!(crate::stats::is_of_another(&*blobs, &job.document, &another).unwrap());
-    assert!(!crate::stats::is_of_another(&*blobs, &job.document, &identity).unwrap());
-    assert!(crate::stats::are_whole(&*blobs, &job).unwrap());
+    assert!(!stats::is_current(&*blobs, &job, &another).unwrap());
+    assert_eq!(stats::read(&*blobs, &job.document).unwrap().unwrap().processor, identity);
+    assert!(stats::is_whole(&*blobs, &job).unwrap());
     for kind in [BlobKind::Tokens, BlobKind::Counts] {
         let whole = blobs.read(&name(kind), 1 << 20).unwrap();
         blobs.put(name(kind), &whole[1..]);
-        assert!(!crate::stats::are_there(&*blobs, &job).unwrap(), "{kind:?} cut");
+        assert!(!stats::is_complete(&*blobs, &job).unwrap(), "{kind:?} cut");
         blobs.remove(&name(kind)).unwrap();
-        assert!(!crate::stats::are_there(&*blobs, &job).unwrap(), "{kind:?} gone");
+        assert!(!stats::is_complete(&*blobs, &job).unwrap(), "{kind:?} gone");
         blobs.put(name(kind), &whole);
     }
     blobs.put(name(BlobKind::Stats), b"{");
-    assert!(!crate::stats::are_there(&*blobs, &job).unwrap());
+    assert!(!stats::is_complete(&*blobs, &job).unwrap());
 }

@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
+use corpus::{meta::Meta, records::RECORD_BYTES_MAX};
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     clock::Millis,
@@ -14,7 +15,6 @@ use flow::{
     payload::{FetchJob, Stored},
     queue::{BATCH_MAX, Cursor},
 };
-use store::meta::{META_BYTES_MAX, Meta};
 
 use super::{Batch, Feeder, Moved, is_same_text};
 use crate::{blocking::blocking, entry::Entry, error::SourceError, refresh};
@@ -140,7 +140,7 @@ fn beside(
     blobs: &dyn BlobStore,
     group_of: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Beside, BlobError> {
-    let bytes = match blobs.read(&BlobName::new(BlobKind::Meta, entry.id.clone()), META_BYTES_MAX) {
+    let bytes = match blobs.read(&BlobName::new(BlobKind::Meta, entry.id.clone()), RECORD_BYTES_MAX) {
         Err(BlobError::NotFound(_)) => return Ok(Beside::New),
         Err(BlobError::TooLarge { .. }) => Vec::new(),
         read => read?,
@@ -155,7 +155,7 @@ fn beside(
     if !is_same_text(entry.id.as_str(), std::slice::from_ref(&meta.url), &entry.urls) {
         return Ok(Beside::Other(Box::new(Again { entry, listed }), meta.url));
     }
-    if meta.document != entry.id || !meta.is_whole(blobs)? {
+    if meta.document != entry.id || !meta.is_complete(blobs)? {
         tracing::warn!("files of '{}' are gone or cut: the text is fetched anew", entry.id);
         return Ok(Beside::Stored(Box::new(again(entry, unknown(), group_of))));
     }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use flow::{
+    blobs::StagedBlob,
     document::DocumentId,
     durability::Durability,
     failure::{Failure, Reason},
@@ -84,7 +85,7 @@ async fn stored(bytes: &[u8], change: impl FnOnce(&mut StoreJob)) -> (Arc<dyn Bl
     let mut job = fetched(&*blobs, bytes);
     change(&mut job);
     run(&blobs, job).await.unwrap();
-    let meta = meta::from_bytes(&read(&*blobs, BlobKind::Meta)).unwrap();
+    let meta = serde_json::from_slice(&read(&*blobs, BlobKind::Meta)).unwrap();
     (blobs, meta)
 }
 
@@ -446,9 +447,9 @@ async fn raw_bytes_that_are_not_kept_are_gone_once_the_text_is_stored() {
         assert_eq!(blobs.list(kind).unwrap(), [], "{kind:?}");
     }
     assert_eq!(read(&*blobs, BlobKind::Text), TEXT.as_bytes());
-    let meta: Meta = meta::from_bytes(&read(&*blobs, BlobKind::Meta)).unwrap();
+    let meta: Meta = serde_json::from_slice(&read(&*blobs, BlobKind::Meta)).unwrap();
     assert_eq!((meta.raw.fate, meta.raw.bytes), (RawFate::Dropped, BOOK.len() as u64));
-    assert!(meta.is_whole(&*blobs).unwrap());
+    assert!(meta.is_complete(&*blobs).unwrap());
 
     // Cut off before it was acknowledged, the job is run again.
     let before = tree(&*blobs);

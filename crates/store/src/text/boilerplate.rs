@@ -2,7 +2,6 @@
 //!
 //! In reading order:
 //!
-//! * [`removed_span`]: the rules by which lines are removed, and what is recorded of each removal;
 //! * `trim`: removes boilerplate from a text that streams through, and holds a bounded part of it;
 //! * `header`, `footer`: the boilerplate at the beginning of a text, and at its end without an END marker;
 //! * `parts`: the END markers, and the borders between several e-texts in one file;
@@ -27,5 +26,4 @@ mod phrases;
 pub(crate) mod planned_removal;
 pub(crate) mod preamble;
 pub(crate) mod provenance;
-pub mod removed_span;
 pub(crate) mod trim;

@@ -21,6 +21,7 @@ mod word_shape;
 
 use std::io::{self, Read};
 
+use corpus::meta::Confidence;
 use encoding_rs::{DecoderResult, Encoding, ISO_2022_JP, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE};
 use flow::blobs::BlobError;
 
@@ -35,7 +36,6 @@ use super::{
     codec::{ByteOrder, Codec, PLAIN, SevenBit, is_utf32, labels},
     scan::Scan,
 };
-use crate::meta::Confidence;
 
 /// The share of characters that may be garbage before the whole is: one in a thousand.
 pub(crate) const GARBAGE_PER_MILLE: u64 = 1;

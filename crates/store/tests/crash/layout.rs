@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use corpus::meta::RawFate;
 use flow::{blobs::BlobKind, durability::Durability};
 use serde::{Deserialize, Serialize};
 use store::{
-    config::{RawFate, StoreConfig},
+    config::StoreConfig,
     local::{LocalBlobs, layout::Layout},
 };
 

@@ -3,7 +3,9 @@
 //! There are two: the notice of World Library, which the Shakespeare e-texts of 1993 repeat between acts, and the
 //! lines of a converter (`WARNING:root:External link in file:///…`).
 
-use super::{planned_removal::PlannedRemoval, removed_span::Rule};
+use corpus::boilerplate::Rule;
+
+use super::planned_removal::PlannedRemoval;
 
 /// The beginning of World Library's notice, at the beginning of a line.
 const BEGINNING: &str = "<<THIS ELECTRONIC VERSION OF THE COMPLETE WORKS OF WILLIAM";

@@ -9,7 +9,9 @@
 
 use std::ops::Range;
 
-use super::{licence, markers, planned_removal::PlannedRemoval, removed_span::Rule};
+use corpus::boilerplate::Rule;
+
+use super::{licence, markers, planned_removal::PlannedRemoval};
 use crate::text::lines::Lines;
 
 /// The maximum number of lines of a footer. Those seen have at most three.

@@ -20,12 +20,13 @@
 
 use std::ops::Range;
 
+use corpus::boilerplate::Rule;
+
 use super::{
     credit, markers, note,
     planned_removal::PlannedRemoval,
     preamble::{self, HEADER_BYTES_MAX},
     provenance,
-    removed_span::Rule,
 };
 use crate::text::lines::Lines;
 

@@ -14,10 +14,11 @@
 
 use std::ops::Range;
 
+use corpus::boilerplate::Rule;
+
 use super::{
     markers,
     phrases::{after, begins_with, contains_any, join_words},
-    removed_span::Rule,
 };
 use crate::text::lines::Lines;
 

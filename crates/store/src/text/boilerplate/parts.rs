@@ -21,13 +21,14 @@
 
 use std::ops::Range;
 
+use corpus::boilerplate::Rule;
+
 use super::{
     footer,
     header::{self, HeaderBoilerplate},
     licence, markers,
     planned_removal::PlannedRemoval,
     preamble::{self, HEADER_BYTES_MAX},
-    removed_span::Rule,
 };
 use crate::text::lines::Lines;
 

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::removed_span::Rule;
 use crate::text::lines::Lines;
+use corpus::boilerplate::Rule;
 
 /// Whole lines of a text in memory that are to be removed.
 #[derive(Debug, Clone, PartialEq, Eq)]

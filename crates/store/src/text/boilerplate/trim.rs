@@ -8,6 +8,8 @@
 
 use std::ops::Range;
 
+use corpus::boilerplate::{RemovedSpan, Rule, Strip};
+
 use super::{
     embedded_notice, footer, header,
     header_fields::HeaderFields,
@@ -15,7 +17,6 @@ use super::{
     parts::{self, FOOTER_BYTES_MAX, HeldText, PartBorder},
     planned_removal::PlannedRemoval,
     preamble::HEADER_BYTES_MAX,
-    removed_span::{RemovedSpan, Rule, Strip},
 };
 use crate::text::count::line_ends;
 

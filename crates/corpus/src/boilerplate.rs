@@ -1,4 +1,7 @@
 //! The rules by which boilerplate is removed, and the record of each removal.
+//!
+//! [`Rule`] and [`RemovedSpan`] are part of the meta, so they are stored formats: a rule may be added, but never renamed or
+//! given another meaning.
 
 use std::{fmt, str::FromStr};
 

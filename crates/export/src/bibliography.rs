@@ -1,10 +1,7 @@
-//! What exports read of `meta/` and `stats/`, the records of a document. Those are the forms of the stages that write them; a field that
-//! is not named here is passed over.
+//! Bibliographic facts about a document, as readers of the exported forms expect them: from its text, its source list and
+//! its server.
 
-use std::collections::BTreeMap;
-
-use flow::document::DocumentId;
-use serde::Deserialize;
+use corpus::meta::Meta;
 
 use crate::{author::Author, date, language};
 
@@ -16,57 +13,16 @@ const LANGUAGE: &str = "language";
 const SUBJECTS: &str = "subjects";
 const ISSUED: &str = "issued";
 
-/// What is known of a text.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Meta {
-    pub(crate) document: DocumentId,
-    pub(crate) url: String,
-    pub(crate) final_url: String,
-    pub(crate) last_modified: Option<String>,
-    pub(crate) raw: Print,
-    pub(crate) text: Print,
-    pub(crate) encoding: Encoding,
-    pub(crate) title: Option<String>,
-    author: Option<String>,
-    language: Option<String>,
-    release_date: Option<String>,
-    pub(crate) listed: BTreeMap<String, String>,
-    pub(crate) duplicate_of: Option<DocumentId>,
-}
+/// The bibliographic facts in a meta.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bibliography<'m>(pub(crate) &'m Meta);
 
-/// Length and hash of a blob.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct Print {
-    pub(crate) bytes: u64,
-    pub(crate) blake3: String,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Encoding {
-    pub(crate) used: String,
-}
-
-/// The measures of a text, and the prints of the other results.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Stats {
-    pub(crate) text_blake3: String,
-    pub(crate) words: u64,
-    pub(crate) distinct_words: u64,
-    pub(crate) outputs: Outputs,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Outputs {
-    pub(crate) tokens: Print,
-    pub(crate) counts: Print,
-}
-
-impl Meta {
+impl Bibliography<'_> {
     /// Returns the author: from a catalogue, which has the years; otherwise from the text; otherwise from
     /// another list.
     pub(crate) fn author(&self) -> Author {
         let listed = self.listed(AUTHOR);
-        match (self.listed(AUTHORS), self.author.as_deref()) {
+        match (self.listed(AUTHORS), self.0.author.as_deref()) {
             (Some(authors), _) => Author::first_of(authors),
             // A name in a header has no years, and its commas and semicolons may mean anything.
             (None, Some(said)) if Some(said) != listed => {
@@ -88,7 +44,7 @@ impl Meta {
 
     /// Its languages, by the codes of ISO 639 where they have one; of a list, else as the text says.
     pub(crate) fn languages(&self) -> Vec<String> {
-        let said = self.listed(LANGUAGE).or(self.language.as_deref());
+        let said = self.listed(LANGUAGE).or(self.0.language.as_deref());
         said.map(language::codes).unwrap_or_default()
     }
 
@@ -100,18 +56,18 @@ impl Meta {
 
     /// When it was released: as the text says, else as a catalogue does; else when its server says that the file changed.
     pub(crate) fn created(&self) -> Option<String> {
-        let said = [self.release_date.as_deref(), self.listed(ISSUED)];
+        let said = [self.0.release_date.as_deref(), self.listed(ISSUED)];
         said.into_iter().flatten().find_map(date::of_text).or_else(|| self.changed())
     }
 
     /// When its server says that the file changed last.
     pub(crate) fn changed(&self) -> Option<String> {
-        self.last_modified.as_deref().and_then(date::of_http)
+        self.0.last_modified.as_deref().and_then(date::of_http)
     }
 
     /// Returns the first cell of a column that is not empty, ignoring the case of the column's name.
     fn listed(&self, column: &str) -> Option<&str> {
-        let mut cells = self.listed.iter().filter(|(name, _)| name.eq_ignore_ascii_case(column));
+        let mut cells = self.0.listed.iter().filter(|(name, _)| name.eq_ignore_ascii_case(column));
         cells.find_map(|(_, value)| Some(value.trim()).filter(|value| !value.is_empty()))
     }
 }

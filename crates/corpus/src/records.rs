@@ -1,0 +1,47 @@
+//! Reads and stages the records of documents: `meta/`, `stats/` and `logs/arrival/`.
+
+use std::io::Write;
+
+use flow::{
+    blobs::{BlobError, BlobKind, BlobName, BlobStore, StagedBlob},
+    document::DocumentId,
+    record,
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// The maximum size of a record that is read, in bytes. The measures of a command of the user's are the only part that
+/// can be large.
+pub const RECORD_BYTES_MAX: u64 = 16 << 20;
+
+/// Reads a record. Returns `None` if it is missing, is too large, or has another format. Does not compare it with its
+/// checksum.
+///
+/// # Errors
+/// Returns the other errors of [`BlobStore::read`].
+pub fn read<T: DeserializeOwned>(
+    blobs: &dyn BlobStore,
+    kind: BlobKind,
+    document: &DocumentId,
+) -> Result<Option<T>, BlobError> {
+    match blobs.read(&BlobName::new(kind, document.clone()), RECORD_BYTES_MAX) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(BlobError::NotFound(_) | BlobError::TooLarge { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Stages a record with its checksum, so that it can be published.
+///
+/// # Errors
+/// Returns the errors of [`BlobStore::stage`], and those of writing to the staged file.
+pub fn stage(
+    blobs: &dyn BlobStore,
+    name: &BlobName,
+    record: &impl Serialize,
+) -> Result<StagedBlob, BlobError> {
+    let mut staged = blobs.stage(name)?;
+    let written =
+        record::to_bytes(record).map_err(Into::into).and_then(|bytes| staged.file.write_all(&bytes));
+    written.map_err(|error| BlobError::at(&staged.path, error))?;
+    Ok(staged)
+}
