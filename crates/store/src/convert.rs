@@ -1,5 +1,6 @@
-//! From the bytes of one document to its text and what there is to say of it, in two readings; the second of one that
-//! is not large is from memory.
+//! Converts the bytes of one document to its text, and records facts about both.
+//!
+//! The bytes are read twice. If there are few, the second reading is from memory.
 
 use std::io::{self, Read, Write};
 
@@ -19,41 +20,42 @@ use crate::{
         boilerplate::trim::{Limits, Trimmed, Trimmer},
         count::line_ends,
         decode::{DecodeBuffers, DecodeCounts, decode, decode_held},
-        encoding::{DecideError, EncodingDecision, SourceHints, decide},
+        encoding::{EncodingDecision, SourceHints, decide},
+        error::TextError,
         scan::{Scan, Scanner},
     },
 };
 
-/// How many bytes are read at a time.
+/// The number of bytes read at a time.
 const WINDOW_BYTES: usize = 256 * 1024;
-/// The most bytes of a download that is read only once.
+/// The maximum length in bytes of a download that is read only once.
 const HELD_BYTES_MAX: usize = 1 << 20;
 
-/// Memory that one text after another is worked on in: to have new memory for each takes longer than much of the work.
+/// The buffers in which one text after another is converted. New memory for each would take longer than much of the
+/// work.
 #[derive(Debug)]
 pub(crate) struct WorkBuffers {
     /// The first reading: all of a download that is not large, the last windows of another.
     bytes: Vec<u8>,
-    room: DecodeBuffers,
-    /// What is held back of the text.
+    decode: DecodeBuffers,
+    /// The part of the text that is held back.
     held: String,
 }
 
 impl Default for WorkBuffers {
     fn default() -> Self {
-        Self { bytes: vec![0; HELD_BYTES_MAX], room: DecodeBuffers::of(WINDOW_BYTES), held: String::new() }
+        Self { bytes: vec![0; HELD_BYTES_MAX], decode: DecodeBuffers::of(WINDOW_BYTES), held: String::new() }
     }
 }
 
-/// A download that was read for the first time, and is the one that was meant.
+/// A download that has been read once and has the expected hash.
 #[derive(Debug)]
 pub(crate) struct Download {
-    /// Where it lies.
     pub(crate) name: BlobName,
-    survey: Scan,
+    scan: Scan,
 }
 
-/// What a document's bytes became.
+/// The facts about a document whose text has been written.
 #[derive(Debug)]
 pub(crate) struct Converted {
     pub(crate) raw: RawFacts,
@@ -63,17 +65,69 @@ pub(crate) struct Converted {
 }
 
 impl Download {
-    /// Reads a blob for the first time, and sees whether it is what was downloaded.
-    pub(crate) fn at(
+    /// Reads a blob for the first time.
+    ///
+    /// # Errors
+    /// [`StoreError::Blob`] if it cannot be read, [`StoreError::Changed`] if it is not what was downloaded.
+    pub(crate) fn open(
         blobs: &dyn BlobStore,
         name: BlobName,
         job: &StoreJob,
-        desk: &mut WorkBuffers,
+        buffers: &mut WorkBuffers,
     ) -> Result<Self, StoreError> {
-        let survey = survey(blobs.open(&name)?, &mut desk.bytes)
+        let scan = scan(blobs.open(&name)?, &mut buffers.bytes)
             .map_err(|error| BlobError::at(&name.relative_path(), error))?;
-        same_bytes(job, survey.blake3)?;
-        Ok(Self { name, survey })
+        check_hash(job, scan.blake3)?;
+        Ok(Self { name, scan })
+    }
+
+    /// Reads it for the second time, and writes its text to `into`. `buffers` must be those of the first time.
+    ///
+    /// # Errors
+    /// [`StoreError::NotText`], [`StoreError::Undecodable`] or [`StoreError::Empty`] if the bytes contain no text,
+    /// [`StoreError::Changed`] if they have changed since the first time, [`StoreError::Blob`] if reading or
+    /// writing fails.
+    pub(crate) fn convert(
+        &self,
+        blobs: &dyn BlobStore,
+        job: &StoreJob,
+        strip: Strip,
+        buffers: &mut WorkBuffers,
+        into: &mut StagedBlob,
+    ) -> Result<Converted, StoreError> {
+        let WorkBuffers { bytes, decode: decode_buffers, held } = buffers;
+        let bytes = bytes.get(..self.scan.counts.bytes as usize);
+        let decision = self.decide(blobs, job, bytes)?;
+        let mut text = TextWriter::new(into);
+        let mut trimmer = Trimmer::new(Limits::default(), strip, held, |piece: &str| text.write(piece));
+        let sink = |piece: &str| trimmer.push(piece);
+        let (codec, skip) = (decision.used, decision.bom_bytes);
+        let failed = |error| self.store_error(error);
+        let counts = match bytes {
+            Some(bytes) => decode_held(bytes, codec, skip, decode_buffers, sink).map_err(failed)?,
+            None => {
+                let mut raw = HashingReader { inner: blobs.open(&self.name)?, hasher: blake3::Hasher::new() };
+                let counts = decode(&mut raw, codec, skip, decode_buffers, sink).map_err(failed)?;
+                // The text must be that of the bytes that were scanned.
+                check_hash(job, raw.hasher.finalize())?;
+                counts
+            }
+        };
+        let trimmed = trimmer.finish().map_err(failed)?;
+        refuse_garbage(&decision, counts)?;
+        if text.is_blank {
+            return Err(StoreError::Empty { cut: trimmed.removed.iter().map(|removed| removed.bytes).sum() });
+        }
+        Ok(Converted {
+            raw: RawFacts {
+                bytes: self.scan.counts.bytes,
+                blake3: self.scan.blake3.to_hex().to_string(),
+                fate: RawFate::Kept,
+            },
+            text: text.facts(),
+            encoding: encoding_facts(decision, counts, job),
+            trimmed,
+        })
     }
 
     /// Decides on the encoding of the bytes. This may read them once more.
@@ -81,72 +135,29 @@ impl Download {
         &self,
         blobs: &dyn BlobStore,
         job: &StoreJob,
-        desk: &WorkBuffers,
+        held: Option<&[u8]>,
     ) -> Result<EncodingDecision, StoreError> {
-        let held = desk.bytes.get(..self.survey.bytes as usize);
         let reopen = || -> Result<Box<dyn Read + '_>, BlobError> {
             match held {
                 Some(bytes) => Ok(Box::new(bytes)),
                 None => Ok(Box::new(blobs.open(&self.name)?)),
             }
         };
-        decide(&self.survey, said(job), &reopen).map_err(|error| match error {
-            DecideError::NotText(error) => error.into(),
-            DecideError::Opening(error) => error.into(),
-            DecideError::Reading(error) => BlobError::at(&self.name.relative_path(), error).into(),
-        })
-    }
-
-    /// Goes through it for the second time, and writes its text. `desk` is the one of the first time.
-    pub(crate) fn convert(
-        &self,
-        blobs: &dyn BlobStore,
-        job: &StoreJob,
-        strip: Strip,
-        desk: &mut WorkBuffers,
-        into: &mut StagedBlob,
-    ) -> Result<Converted, StoreError> {
-        let decided = self.decide(blobs, job, desk)?;
-        let mut text = TextWriter::new(into);
-        let mut trimmer =
-            Trimmer::new(Limits::default(), strip, &mut desk.held, |piece: &str| text.write(piece));
-        let sink = |piece: &str| trimmer.push(piece);
-        let (code, skip) = (decided.used, decided.bom_bytes);
-        let decoded = if self.survey.bytes <= desk.bytes.len() as u64 {
-            let bytes = &desk.bytes[..self.survey.bytes as usize];
-            decode_held(bytes, code, skip, &mut desk.room, sink).map_err(|failed| failed.at(&self.name))?
-        } else {
-            let mut raw = Hashed { inner: blobs.open(&self.name)?, hasher: blake3::Hasher::new() };
-            let decoded =
-                decode(&mut raw, code, skip, &mut desk.room, sink).map_err(|failed| failed.at(&self.name))?;
-            same_bytes(job, raw.hasher.finalize())?;
-            decoded
+        let hints = SourceHints {
+            listed: job.listed.encoding.as_deref(),
+            http: job.fetched.charset.as_deref(),
+            language: listed_language(&job.listed.columns),
+            host: host(&job.fetched.url),
         };
-        let trimmed = trimmer.finish().map_err(|failed| failed.at(&self.name))?;
-        refuse_garbage(&decided, decoded)?;
-        if text.is_blank {
-            return Err(StoreError::Empty { cut: trimmed.removed.iter().map(|cut| cut.bytes).sum() });
-        }
-        Ok(Converted {
-            raw: RawFacts {
-                bytes: self.survey.bytes,
-                blake3: self.survey.blake3.to_hex().to_string(),
-                fate: RawFate::Kept,
-            },
-            text: text.facts(),
-            encoding: facts(decided, decoded, job),
-            trimmed,
-        })
+        decide(&self.scan, hints, &reopen).map_err(|error| self.store_error(error))
     }
-}
 
-/// Returns the encoding and language that the source list and HTTP give, and the host.
-fn said(job: &StoreJob) -> SourceHints<'_> {
-    SourceHints {
-        listed: job.listed.encoding.as_deref(),
-        http: job.fetched.charset.as_deref(),
-        language: listed_language(&job.listed.columns),
-        host: host(&job.fetched.url),
+    fn store_error(&self, error: TextError) -> StoreError {
+        match error {
+            TextError::NotText(error) => error.into(),
+            TextError::Blob(error) => error.into(),
+            TextError::Reading(error) => BlobError::at(&self.name.relative_path(), error).into(),
+        }
     }
 }
 
@@ -158,28 +169,28 @@ fn host(url: &str) -> Option<&str> {
     host.split(':').next().filter(|host| !host.is_empty())
 }
 
-/// Reads all, window by window. What fits into `bytes` lies there afterwards.
-fn survey(mut reader: impl Read, bytes: &mut [u8]) -> io::Result<Scan> {
-    let mut survey = Scanner::default();
+/// Scans all bytes, window by window. Bytes that fit into `bytes` are there afterwards.
+fn scan(mut reader: impl Read, bytes: &mut [u8]) -> io::Result<Scan> {
+    let mut scanner = Scanner::default();
     let mut filled = 0;
     loop {
         if filled == bytes.len() {
             filled = 0;
         }
         let window = filled..bytes.len().min(filled + WINDOW_BYTES);
-        match reader.read(&mut bytes[window]) {
-            Ok(0) => return Ok(survey.finish()),
-            Ok(length) => {
-                survey.take(&bytes[filled..filled + length]);
-                filled += length;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+        let length = match reader.read(&mut bytes[window]) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        if length == 0 {
+            return Ok(scanner.finish());
         }
+        scanner.take(&bytes[filled..filled + length]);
+        filled += length;
     }
 }
 
-fn same_bytes(job: &StoreJob, found: blake3::Hash) -> Result<(), StoreError> {
+fn check_hash(job: &StoreJob, found: blake3::Hash) -> Result<(), StoreError> {
     let found = found.to_hex();
     if found.as_str().eq_ignore_ascii_case(&job.fetched.blake3) {
         return Ok(());
@@ -191,31 +202,31 @@ fn same_bytes(job: &StoreJob, found: blake3::Hash) -> Result<(), StoreError> {
     })
 }
 
-fn refuse_garbage(decided: &EncodingDecision, decoded: DecodeCounts) -> Result<(), StoreError> {
-    if !decoded.is_garbage() {
+fn refuse_garbage(decision: &EncodingDecision, counts: DecodeCounts) -> Result<(), StoreError> {
+    if !counts.is_garbage() {
         return Ok(());
     }
     Err(StoreError::Undecodable {
-        encoding: decided.used.name(),
-        bad: decoded.replacements + decoded.controls,
-        characters: decoded.characters,
+        encoding: decision.used.name(),
+        bad: counts.replacements + counts.controls,
+        characters: counts.characters,
     })
 }
 
-fn facts(decided: EncodingDecision, decoded: DecodeCounts, job: &StoreJob) -> EncodingFacts {
+fn encoding_facts(decision: EncodingDecision, counts: DecodeCounts, job: &StoreJob) -> EncodingFacts {
     EncodingFacts {
         given: job.listed.encoding.clone(),
         declared_http: job.fetched.charset.clone(),
-        declared_text: decided.declared_text,
-        detected: decided.detected.map(|code| code.name().to_owned()),
-        used: decided.used.name().to_owned(),
-        confidence: Some(decided.confidence),
-        bom: decided.bom_bytes > 0,
-        replacements: decoded.replacements,
+        declared_text: decision.declared_text,
+        detected: decision.detected.map(|codec| codec.name().to_owned()),
+        used: decision.used.name().to_owned(),
+        confidence: Some(decision.confidence),
+        bom: decision.bom_bytes > 0,
+        replacements: counts.replacements,
     }
 }
 
-/// Writes a text and measures it on the way.
+/// Writes a text, and counts and hashes it.
 struct TextWriter<'a> {
     into: &'a mut StagedBlob,
     hasher: blake3::Hasher,
@@ -230,7 +241,7 @@ impl<'a> TextWriter<'a> {
         Self { into, hasher: blake3::Hasher::new(), bytes: 0, line_ends: 0, ends_line: true, is_blank: true }
     }
 
-    fn write(&mut self, piece: &str) -> Result<(), Failed> {
+    fn write(&mut self, piece: &str) -> Result<(), TextError> {
         self.into.file.write_all(piece.as_bytes()).map_err(|error| BlobError::at(&self.into.path, error))?;
         self.hasher.update(piece.as_bytes());
         self.bytes += piece.len() as u64;
@@ -249,43 +260,16 @@ impl<'a> TextWriter<'a> {
     }
 }
 
-/// Bytes that are hashed as they are read.
-struct Hashed<R> {
+/// A reader that hashes what it reads.
+struct HashingReader<R> {
     inner: R,
     hasher: blake3::Hasher,
 }
 
-impl<R: Read> Read for Hashed<R> {
+impl<R: Read> Read for HashingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.inner.read(buffer)?;
         self.hasher.update(&buffer[..length]);
         Ok(length)
-    }
-}
-
-/// Which side of the work failed.
-enum Failed {
-    Reading(io::Error),
-    Writing(BlobError),
-}
-
-impl From<io::Error> for Failed {
-    fn from(error: io::Error) -> Self {
-        Self::Reading(error)
-    }
-}
-
-impl From<BlobError> for Failed {
-    fn from(error: BlobError) -> Self {
-        Self::Writing(error)
-    }
-}
-
-impl Failed {
-    fn at(self, from: &BlobName) -> BlobError {
-        match self {
-            Self::Reading(error) => BlobError::at(&from.relative_path(), error),
-            Self::Writing(error) => error,
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use flow::{blobs::BlobError, document::DocumentId, failure::Reason, stage::StageError};
 
-use crate::text::encoding::NotText;
+use crate::text::not_text::NotText;
 
 /// Why a text cannot be stored.
 #[derive(Debug, thiserror::Error)]

@@ -192,7 +192,7 @@ fn made_before(
 
 /// The download: in spool; or in raw, where an earlier run put it.
 fn download(blobs: &dyn BlobStore, job: &StoreJob, desk: &mut WorkBuffers) -> Result<Download, StoreError> {
-    let mut at = |kind| Download::at(blobs, BlobName::new(kind, job.document.clone()), job, desk);
+    let mut at = |kind| Download::open(blobs, BlobName::new(kind, job.document.clone()), job, desk);
     let in_spool = match at(BlobKind::Spool) {
         Err(error) if elsewhere(&error) => error,
         found => return found,

@@ -7,7 +7,8 @@
 //! * [`codec`]: the encodings that can be decoded, and their labels;
 //! * `decode`: the last reading, which decodes to UTF-8 with LF line ends;
 //! * [`boilerplate`]: finds headers, licences and notes in the decoded text, and removes them;
-//! * `lines`, `count`: lines by number, and fast counting.
+//! * `lines`, `count`: lines by number, and fast counting;
+//! * `not_text`: the limits beyond which bytes are not text.
 //!
 //! Memory use is constant: the bytes are read in windows, twice, or three times if they do not prove their
 //! encoding. The result does not depend on the size of the windows or on how the bytes arrive.
@@ -17,5 +18,7 @@ pub mod codec;
 pub(crate) mod count;
 pub(crate) mod decode;
 pub(crate) mod encoding;
+pub(crate) mod error;
 pub(crate) mod lines;
+pub(crate) mod not_text;
 pub(crate) mod scan;

@@ -1,4 +1,4 @@
-//! Decodes bytes: the encodings of the WHATWG Encoding Standard, and some that the standard leaves out.
+//! The encodings that can be decoded: those of the WHATWG Encoding Standard, and some that it leaves out.
 //!
 //! Bytes in an encoding outside the standard are first recoded (`recode`) into an encoding of the standard.
 
@@ -17,12 +17,12 @@ pub(crate) use self::{
 };
 use self::{recode::Recode, seven_bit::SevenBitRecoder, utf32::Utf32Recoder};
 
-/// How bytes become characters.
+/// An encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Codec {
-    /// As the standard says.
+    /// An encoding of the standard.
     Standard(&'static Encoding),
-    /// Four bytes a character.
+    /// Four bytes per character.
     Utf32(ByteOrder),
     /// One byte per character: a code page of DOS, Macintosh or other systems.
     Page(CodePage),
@@ -31,6 +31,9 @@ pub(crate) enum Codec {
 }
 
 impl Codec {
+    /// The encoding of most texts.
+    pub(crate) const UTF_8: Self = Self::Standard(UTF_8);
+
     /// Returns the encoding of this label, in any case and spelling, or `None` if the label is unknown.
     pub(crate) fn for_label(label: &str) -> Option<Self> {
         labels::find(label)
@@ -88,6 +91,3 @@ impl Codec {
 pub fn is_known_label(label: &str) -> bool {
     Codec::for_label(label).is_some()
 }
-
-/// UTF-8, in which most texts are.
-pub(crate) const PLAIN: Codec = Codec::Standard(UTF_8);

@@ -1,206 +1,172 @@
-//! The second reading of the bytes: from any encoding to UTF-8 with LF line ends.
+//! The last reading of the bytes: it decodes them to UTF-8 with LF line ends.
 
 use std::io::{self, Read};
 
-use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use simdutf8::basic::from_utf8;
 
 use super::{
-    codec::{Codec, PLAIN, recode::RecodingReader},
+    codec::{Codec, recode::RecodingReader},
     count::characters,
-    encoding::{c1_controls, is_garbage},
+    not_text::{c1_controls, is_garbage},
 };
 
-/// What decoding met.
+/// The numbers of characters that were decoded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct DecodeCounts {
-    /// Characters, after line ends are made LF.
+    /// All characters, after line ends became LF.
     pub(crate) characters: u64,
     /// Malformed sequences, each of which became U+FFFD.
     pub(crate) replacements: u64,
-    /// C1 controls that came out of an encoding in which no text has them.
+    /// C1 controls from an encoding in which no text contains them.
     pub(crate) controls: u64,
 }
 
 impl DecodeCounts {
-    /// Whether the bytes cannot have been in that encoding.
+    /// Returns whether the bytes cannot be in that encoding.
     pub(crate) fn is_garbage(&self) -> bool {
         is_garbage(self.replacements + self.controls, self.characters)
     }
 }
 
-/// Memory to decode in, for one text after another.
+/// The buffers for decoding, which serve one text after another.
 #[derive(Debug)]
 pub(crate) struct DecodeBuffers {
-    /// As many bytes as are read at a time.
+    /// The bytes of one read.
     window: Vec<u8>,
-    /// Decoded, but with its line ends as they came.
+    /// Decoded text with its own line ends.
     decoded: String,
-    /// With LF line ends, where others came.
+    /// Decoded text with LF line ends, if it had others.
     lines: String,
 }
 
 impl DecodeBuffers {
-    /// To read `window` bytes at a time, at least 1.
+    /// Creates buffers to read `window` bytes at a time; at least 1.
     pub(crate) fn of(window: usize) -> Self {
         Self { window: vec![0; window], decoded: String::with_capacity(window + 64), lines: String::new() }
     }
 }
 
-/// Decodes what `reader` gives after its first `skip` bytes. The text does not depend on the size of `room`.
+/// Decodes the bytes of `reader` after the first `skip`, and passes the text to `sink` in pieces. The text does not
+/// depend on the size of the buffers.
 pub(crate) fn decode<E: From<io::Error>>(
     mut reader: impl Read,
-    code: Codec,
+    codec: Codec,
     skip: usize,
-    room: &mut DecodeBuffers,
+    buffers: &mut DecodeBuffers,
     sink: impl FnMut(&str) -> Result<(), E>,
 ) -> Result<DecodeCounts, E> {
     let mut skipped = vec![0; skip];
     reader.read_exact(&mut skipped)?;
-    match code.recoder() {
-        None => decode_all(reader, code.recoded(), room, sink),
+    match codec.recoder() {
+        None => decode_all(reader, codec.recoded(), buffers, sink),
         Some(recoder) => {
-            let reader = RecodingReader::new(reader, recoder, room.window.len());
-            decode_all(reader, code.recoded(), room, sink)
+            let reader = RecodingReader::new(reader, recoder, buffers.window.len());
+            decode_all(reader, codec.recoded(), buffers, sink)
         }
     }
 }
 
-/// The same for bytes in memory, of which UTF-8 is not copied.
+/// Decodes bytes in memory. Does not copy UTF-8.
 pub(crate) fn decode_held<E: From<io::Error>>(
     bytes: &[u8],
-    code: Codec,
+    codec: Codec,
     skip: usize,
-    room: &mut DecodeBuffers,
+    buffers: &mut DecodeBuffers,
     sink: impl FnMut(&str) -> Result<(), E>,
 ) -> Result<DecodeCounts, E> {
-    let text = (code == PLAIN).then(|| from_utf8(bytes.get(skip..)?).ok()).flatten();
-    let Some(mut rest) = text else { return decode(bytes, code, skip, room, sink) };
-    let piece_bytes = room.window.len().max(4);
-    let mut passing = Passing::new(UTF_8, &mut room.lines, sink);
+    let text = (codec == Codec::UTF_8).then(|| from_utf8(bytes.get(skip..)?).ok()).flatten();
+    let Some(mut rest) = text else { return decode(bytes, codec, skip, buffers, sink) };
+    let piece_bytes = buffers.window.len().max(4);
+    let mut sink = LineSink::new(UTF_8, &mut buffers.lines, sink);
     while !rest.is_empty() {
         let (piece, after) = rest.split_at(rest.floor_char_boundary(piece_bytes));
-        passing.pass(piece)?;
+        sink.pass(piece)?;
         rest = after;
     }
-    Ok(passing.met)
+    Ok(sink.counts)
 }
 
 fn decode_all<E: From<io::Error>>(
     mut reader: impl Read,
     encoding: &'static Encoding,
-    room: &mut DecodeBuffers,
+    buffers: &mut DecodeBuffers,
     sink: impl FnMut(&str) -> Result<(), E>,
 ) -> Result<DecodeCounts, E> {
-    let DecodeBuffers { window, decoded, lines } = room;
+    let DecodeBuffers { window, decoded, lines } = buffers;
     decoded.clear();
-    let decoder = encoding.new_decoder_without_bom_handling();
-    let mut decoding = Decoding { decoder, decoded, passing: Passing::new(encoding, lines, sink) };
+    let mut decoder = encoding.new_decoder_without_bom_handling();
+    let mut sink = LineSink::new(encoding, lines, sink);
     loop {
-        match reader.read(window) {
-            Ok(0) => {
-                decoding.take(&[], Last::Yes)?;
-                return Ok(decoding.passing.met);
-            }
-            Ok(length) => decoding.take(&window[..length], Last::No)?,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Last {
-    No,
-    Yes,
-}
-
-struct Decoding<'a, S> {
-    decoder: Decoder,
-    decoded: &'a mut String,
-    passing: Passing<'a, S>,
-}
-
-impl<E, S: FnMut(&str) -> Result<(), E>> Decoding<'_, S> {
-    fn take(&mut self, mut bytes: &[u8], last: Last) -> Result<(), E> {
+        let length = match reader.read(window) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        let mut bytes = &window[..length];
         loop {
-            let (result, read) =
-                self.decoder.decode_to_string_without_replacement(bytes, self.decoded, last == Last::Yes);
+            let (result, read) = decoder.decode_to_string_without_replacement(bytes, decoded, length == 0);
             bytes = &bytes[read..];
-            match result {
-                DecoderResult::InputEmpty => return self.give(),
-                DecoderResult::OutputFull => self.give()?,
-                DecoderResult::Malformed(..) => {
-                    self.passing.met.replacements += 1;
-                    self.decoded.push(char::REPLACEMENT_CHARACTER);
-                }
+            if matches!(result, DecoderResult::Malformed(..)) {
+                sink.counts.replacements += 1;
+                decoded.push(char::REPLACEMENT_CHARACTER);
+                continue;
+            }
+            sink.pass(decoded)?;
+            decoded.clear();
+            if result == DecoderResult::InputEmpty {
+                break;
             }
         }
-    }
-
-    fn give(&mut self) -> Result<(), E> {
-        self.passing.pass(self.decoded)?;
-        self.decoded.clear();
-        Ok(())
+        if length == 0 {
+            return Ok(sink.counts);
+        }
     }
 }
 
-/// Takes what is decoded, and passes it on with LF line ends.
-struct Passing<'a, S> {
-    /// Only what is in neither UTF-8 nor UTF-16 can show by C1 controls that it is in something else.
-    legacy: bool,
-    line_ends: LineEnds<'a>,
-    met: DecodeCounts,
+/// Passes decoded text on with LF line ends in place of CRLF and CR, across the borders of pieces, and counts its
+/// characters.
+struct LineSink<'a, S> {
+    /// Whether C1 controls show that the text is in another encoding. They do not in UTF-8 and UTF-16.
+    is_legacy: bool,
+    /// Whether the last piece ended with CR. It has been passed on as LF, and an LF that follows belongs to it.
+    after_cr: bool,
+    lines: &'a mut String,
+    counts: DecodeCounts,
     sink: S,
 }
 
-impl<'a, E, S: FnMut(&str) -> Result<(), E>> Passing<'a, S> {
+impl<'a, E, S: FnMut(&str) -> Result<(), E>> LineSink<'a, S> {
     fn new(encoding: &'static Encoding, lines: &'a mut String, sink: S) -> Self {
-        Self {
-            legacy: ![UTF_8, UTF_16LE, UTF_16BE].contains(&encoding),
-            line_ends: LineEnds { after_cr: false, text: lines },
-            met: DecodeCounts::default(),
-            sink,
-        }
+        let is_legacy = ![UTF_8, UTF_16LE, UTF_16BE].contains(&encoding);
+        Self { is_legacy, after_cr: false, lines, counts: DecodeCounts::default(), sink }
     }
 
-    fn pass(&mut self, decoded: &str) -> Result<(), E> {
-        if self.legacy {
-            self.met.controls += c1_controls(decoded);
+    fn pass(&mut self, piece: &str) -> Result<(), E> {
+        if self.is_legacy {
+            self.counts.controls += c1_controls(piece);
         }
-        let text = self.line_ends.normalise(decoded);
-        self.met.characters += characters(text);
-        (self.sink)(text)
-    }
-}
-
-/// Makes CRLF and CR into LF, over the borders of pieces.
-struct LineEnds<'a> {
-    /// The last piece ended with CR, which has been given as LF already: an LF that follows belongs to it.
-    after_cr: bool,
-    text: &'a mut String,
-}
-
-impl LineEnds<'_> {
-    fn normalise<'a>(&'a mut self, piece: &'a str) -> &'a str {
+        // An empty piece does not end the wait for an LF.
         if piece.is_empty() {
-            return piece;
+            return Ok(());
         }
         let piece = if self.after_cr { piece.strip_prefix('\n').unwrap_or(piece) } else { piece };
         self.after_cr = piece.ends_with('\r');
         let mut returns = memchr::memchr_iter(b'\r', piece.as_bytes()).peekable();
-        if returns.peek().is_none() {
-            return piece;
-        }
-        self.text.clear();
-        let mut from = 0;
-        for at in returns {
-            self.text.push_str(&piece[from..at]);
-            self.text.push('\n');
-            from = at + 1 + usize::from(piece.as_bytes().get(at + 1) == Some(&b'\n'));
-        }
-        self.text.push_str(&piece[from..]);
-        self.text
+        let text = if returns.peek().is_none() {
+            piece
+        } else {
+            self.lines.clear();
+            let mut from = 0;
+            for at in returns {
+                self.lines.push_str(&piece[from..at]);
+                self.lines.push('\n');
+                from = at + 1 + usize::from(piece.as_bytes().get(at + 1) == Some(&b'\n'));
+            }
+            self.lines.push_str(&piece[from..]);
+            &*self.lines
+        };
+        self.counts.characters += characters(text);
+        (self.sink)(text)
     }
 }
 
@@ -218,18 +184,19 @@ mod tests {
         window: usize,
     ) -> (String, DecodeCounts) {
         let mut text = String::new();
-        let met = decode(bytes, Codec::Standard(encoding), skip, &mut DecodeBuffers::of(window), |piece| {
-            text.push_str(piece);
-            Ok::<(), io::Error>(())
-        });
+        let counts =
+            decode(bytes, Codec::Standard(encoding), skip, &mut DecodeBuffers::of(window), |piece| {
+                text.push_str(piece);
+                Ok::<(), io::Error>(())
+            });
         let mut held = String::new();
-        let met_held =
+        let held_counts =
             decode_held(bytes, Codec::Standard(encoding), skip, &mut DecodeBuffers::of(window), |piece| {
                 held.push_str(piece);
                 Ok::<(), io::Error>(())
             });
-        assert_eq!((&held, met_held.unwrap()), (&text, *met.as_ref().unwrap()));
-        (text, met.unwrap())
+        assert_eq!((&held, held_counts.unwrap()), (&text, *counts.as_ref().unwrap()));
+        (text, counts.unwrap())
     }
 
     #[test]
@@ -247,16 +214,16 @@ mod tests {
 
     #[test]
     fn replacements_are_those_made_here() {
-        let (text, met) = text_of(b"a\xFFb\xEF\xBF\xBDc\xC3", UTF_8, 0, 100);
+        let (text, counts) = text_of(b"a\xFFb\xEF\xBF\xBDc\xC3", UTF_8, 0, 100);
         assert_eq!(text, "a\u{FFFD}b\u{FFFD}c\u{FFFD}");
-        assert_eq!(met, DecodeCounts { characters: 6, replacements: 2, controls: 0 });
+        assert_eq!(counts, DecodeCounts { characters: 6, replacements: 2, controls: 0 });
     }
 
     #[test]
     fn bytes_without_meaning_count_against_a_legacy_encoding() {
-        let (_, met) = text_of(b"\x81\x8D\x8F\x90", WINDOWS_1252, 0, 2);
-        assert_eq!(met.controls, 4);
-        assert!(met.is_garbage());
+        let (_, counts) = text_of(b"\x81\x8D\x8F\x90", WINDOWS_1252, 0, 2);
+        assert_eq!(counts.controls, 4);
+        assert!(counts.is_garbage());
         assert_eq!(text_of("\u{85}".repeat(9).as_bytes(), UTF_8, 0, 2).1.controls, 0);
     }
 

@@ -1,17 +1,28 @@
-//! The first reading of the bytes: hash, counts and samples.
+//! The first reading of the bytes: it hashes, counts and samples them.
 
 use simdutf8::compat::from_utf8;
 
 use super::count::count;
 
-/// How much is sampled at each place.
+/// The length in bytes of each sample.
 pub(crate) const SAMPLE_BYTES: usize = 64 * 1024;
 
-/// What one reading of the bytes tells.
+/// The results of one reading of the bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Scan {
-    pub(crate) bytes: u64,
+    pub(crate) counts: ByteCounts,
     pub(crate) blake3: blake3::Hash,
+    /// The first bytes.
+    pub(crate) head: Vec<u8>,
+    /// The last bytes.
+    pub(crate) tail: Vec<u8>,
+}
+
+/// The numbers of bytes and of sequences that indicate an encoding.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ByteCounts {
+    /// All bytes.
+    pub(crate) bytes: u64,
     /// Sequences that are not UTF-8.
     pub(crate) utf8_invalid: u64,
     /// Bytes that would begin a character of several bytes in UTF-8.
@@ -26,34 +37,24 @@ pub(crate) struct Scan {
     pub(crate) designations: u64,
     /// The escapes that begin characters in HZ: `~{`. It is 0 if the text has more than ASCII.
     pub(crate) hz_escapes: u64,
-    /// The first bytes.
-    pub(crate) head: Vec<u8>,
-    /// The last bytes.
-    pub(crate) tail: Vec<u8>,
 }
 
 #[cfg(any(test, feature = "fuzzing"))]
 impl Scan {
-    /// Of bytes in memory, `window` at a time. The result does not depend on `window`.
+    /// Scans bytes in memory, `window` at a time. The result does not depend on `window`.
     pub(crate) fn of(bytes: &[u8], window: usize) -> Self {
-        let mut survey = Scanner::default();
-        bytes.chunks(window).for_each(|window| survey.take(window));
-        survey.finish()
+        let mut scanner = Scanner::default();
+        bytes.chunks(window).for_each(|window| scanner.take(window));
+        scanner.finish()
     }
 }
 
-/// Makes a survey of bytes that come in windows of any size.
+/// Scans bytes that arrive in windows of any size.
 #[derive(Debug, Default)]
 pub(crate) struct Scanner {
-    bytes: u64,
+    counts: ByteCounts,
     hasher: blake3::Hasher,
     utf8: Utf8Counter,
-    leads: u64,
-    nuls: [u64; 2],
-    controls: u64,
-    escapes: u64,
-    designations: u64,
-    hz_escapes: u64,
     /// The last byte so far.
     last: u8,
     head: Vec<u8>,
@@ -67,28 +68,30 @@ impl Scanner {
         self.utf8.take(bytes);
         self.count(bytes);
         self.sample(bytes);
-        self.bytes += bytes.len() as u64;
+        self.counts.bytes += bytes.len() as u64;
         self.last = bytes.last().copied().unwrap_or(self.last);
     }
 
     fn count(&mut self, bytes: &[u8]) {
+        let counts = &mut self.counts;
         if bytes.is_ascii() {
-            self.hz_escapes += pairs(self.last, bytes, b'~', b"{");
+            counts.hz_escapes += pairs(self.last, bytes, b'~', b"{");
         } else {
-            self.leads += count(bytes, |byte| byte >= 0xC0);
+            counts.utf8_leads += count(bytes, |byte| byte >= 0xC0);
         }
         let is_rare = |byte| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | 0x0C | b'\r' | 0x1A);
+        // Most windows have no such byte, and need no more passes.
         if count(bytes, is_rare) > 0 {
-            self.escapes += count(bytes, |byte| byte == 0x1B);
-            self.controls += count(bytes, |byte| is_rare(byte) && !matches!(byte, 0 | 0x1B));
-            let odd = usize::from(self.bytes % 2 == 1);
+            counts.escapes += count(bytes, |byte| byte == 0x1B);
+            counts.controls += count(bytes, |byte| is_rare(byte) && !matches!(byte, 0 | 0x1B));
+            let odd = usize::from(counts.bytes % 2 == 1);
             for at in memchr::memchr_iter(0, bytes) {
-                self.nuls[(at + odd) % 2] += 1;
+                counts.nuls[(at + odd) % 2] += 1;
             }
         }
         // The second byte of a pair may begin a window without any ESC.
-        if self.escapes > 0 || self.last == 0x1B {
-            self.designations += pairs(self.last, bytes, 0x1B, b"$()");
+        if counts.escapes > 0 || self.last == 0x1B {
+            counts.designations += pairs(self.last, bytes, 0x1B, b"$()");
         }
     }
 
@@ -101,24 +104,15 @@ impl Scanner {
         }
     }
 
-    pub(crate) fn finish(mut self) -> Scan {
-        self.tail.drain(..self.tail.len().saturating_sub(SAMPLE_BYTES));
-        let utf8_invalid = self.utf8.finish();
-        let has_more_than_ascii = utf8_invalid + self.leads > 0;
-        Scan {
-            bytes: self.bytes,
-            blake3: self.hasher.finalize(),
-            utf8_invalid,
-            utf8_leads: self.leads,
-            nuls: self.nuls,
-            controls: self.controls,
-            escapes: self.escapes,
-            designations: self.designations,
-            // All of HZ is ASCII.
-            hz_escapes: if has_more_than_ascii { 0 } else { self.hz_escapes },
-            head: self.head,
-            tail: self.tail,
+    pub(crate) fn finish(self) -> Scan {
+        let Self { mut counts, hasher, utf8, head, mut tail, .. } = self;
+        tail.drain(..tail.len().saturating_sub(SAMPLE_BYTES));
+        counts.utf8_invalid = utf8.finish();
+        // All of HZ is ASCII.
+        if counts.utf8_invalid + counts.utf8_leads > 0 {
+            counts.hz_escapes = 0;
         }
+        Scan { counts, blake3: hasher.finalize(), head, tail }
     }
 }
 
@@ -129,11 +123,12 @@ fn pairs(before: u8, bytes: &[u8], first: u8, seconds: &[u8]) -> u64 {
     within + u64::from(before == first && is_second(0))
 }
 
-/// Counts what is not UTF-8, over the borders of windows.
+/// Counts the sequences that are not UTF-8, across the borders of windows.
 #[derive(Debug, Default)]
 struct Utf8Counter {
     invalid: u64,
-    /// A character that the last window cut off; at most 3 bytes, then those of the next window to judge it by.
+    /// A character that the last window cut off, of at most 3 bytes, and then the bytes of the next window that
+    /// show whether it is valid.
     cut_off: Vec<u8>,
 }
 
@@ -144,24 +139,20 @@ impl Utf8Counter {
             self.cut_off.push(rest[0]);
             rest = &rest[1..];
             let joined = std::mem::take(&mut self.cut_off);
-            self.scan(&joined);
+            self.count(&joined);
         }
-        self.scan(rest);
+        self.count(rest);
     }
 
-    fn scan(&mut self, mut bytes: &[u8]) {
+    fn count(&mut self, mut bytes: &[u8]) {
         while let Err(error) = from_utf8(bytes) {
             bytes = &bytes[error.valid_up_to()..];
-            match error.error_len() {
-                Some(length) => {
-                    self.invalid += 1;
-                    bytes = &bytes[length..];
-                }
-                None => {
-                    self.cut_off.extend_from_slice(bytes);
-                    return;
-                }
-            }
+            let Some(length) = error.error_len() else {
+                self.cut_off.extend_from_slice(bytes);
+                return;
+            };
+            self.invalid += 1;
+            bytes = &bytes[length..];
         }
     }
 
@@ -182,24 +173,28 @@ mod tests {
         bytes.extend(vec![b'b'; 1000]);
         bytes.extend("é".as_bytes());
         bytes.extend(vec![b'c'; 3 * SAMPLE_BYTES]);
-        let survey = Scan::of(&bytes, 4096);
-        assert_eq!(survey.head, bytes[..SAMPLE_BYTES]);
-        assert_eq!(survey.tail, bytes[bytes.len() - SAMPLE_BYTES..]);
+        let scan = Scan::of(&bytes, 4096);
+        assert_eq!(scan.head, bytes[..SAMPLE_BYTES]);
+        assert_eq!(scan.tail, bytes[bytes.len() - SAMPLE_BYTES..]);
     }
 
     #[test]
     fn counts_are_those_of_the_bytes() {
-        let survey = Scan::of(&b"\0a\0b\x01\x1b\t\r\n\xff\xfe\xc3\xa9\xc3"[..], 3);
-        assert_eq!((survey.designations, survey.hz_escapes), (0, 0));
-        assert_eq!((survey.nuls, survey.controls, survey.escapes), ([2, 0], 1, 1));
-        assert_eq!((survey.utf8_invalid, survey.utf8_leads), (3, 4));
+        let scan = Scan::of(&b"\0a\0b\x01\x1b\t\r\n\xff\xfe\xc3\xa9\xc3"[..], 3);
+        assert_eq!((scan.counts.designations, scan.counts.hz_escapes), (0, 0));
+        assert_eq!((scan.counts.nuls, scan.counts.controls, scan.counts.escapes), ([2, 0], 1, 1));
+        assert_eq!((scan.counts.utf8_invalid, scan.counts.utf8_leads), (3, 4));
     }
 
     #[test]
     fn escapes_are_counted_over_the_borders_of_windows() {
         for window in 1..9 {
-            let survey = Scan::of(b"~{a~~{ ~}\x1B$B\x1B(B\x1B[1m", window);
-            assert_eq!((survey.escapes, survey.designations, survey.hz_escapes), (3, 2, 2), "{window}");
+            let scan = Scan::of(b"~{a~~{ ~}\x1B$B\x1B(B\x1B[1m", window);
+            assert_eq!(
+                (scan.counts.escapes, scan.counts.designations, scan.counts.hz_escapes),
+                (3, 2, 2),
+                "{window}"
+            );
         }
     }
 
@@ -209,9 +204,9 @@ mod tests {
             bytes in prop::collection::vec(prop_oneof![any::<u8>(), 0x80..0xf5u8, Just(b'a'), Just(0x1B_u8), Just(b'(')], 0..300),
             window in 1..20usize,
         ) {
-            let survey = Scan::of(&bytes, window);
-            prop_assert_eq!(&survey, &Scan::of(&bytes, 1000));
-            prop_assert_eq!(survey.utf8_invalid == 0, std::str::from_utf8(&bytes).is_ok());
+            let scan = Scan::of(&bytes, window);
+            prop_assert_eq!(&scan, &Scan::of(&bytes, 1000));
+            prop_assert_eq!(scan.counts.utf8_invalid == 0, std::str::from_utf8(&bytes).is_ok());
         }
     }
 }

@@ -2,126 +2,57 @@
 //! `MacRoman`.
 //!
 //! A label of the WHATWG Encoding Standard means what the standard says, so `ASCII` and `ISO-8859-1` mean
-//! windows-1252. Any other label is looked up without case, spaces and punctuation: first as a name, then as
-//! a Macintosh encoding, then as the number of a code page, with or without words such as `cp` or `IBM`
-//! before it, then as a part of ISO 8859.
+//! windows-1252. Any other label is looked up by its key, which is the label in lower case without spaces and
+//! punctuation: first as a name, then as a Macintosh encoding, then as the number of a code page, with or
+//! without words such as `cp` or `IBM` before it, then as a part of ISO 8859.
 
 use encoding_rs::{Encoding, REPLACEMENT};
 
 use super::{ByteOrder, CodePage, Codec, SevenBit};
 
-/// The words that may stand before the number of a code page.
-const PAGE_WORDS: [&str; 18] = [
-    "csibm",
-    "cspc",
-    "codepage",
-    "windows",
-    "microsoft",
-    "msdos",
-    "ansi",
-    "code",
-    "page",
-    "ccsid",
-    "dos",
-    "ibm",
-    "oem",
-    "win",
-    "xcp",
-    "cp",
-    "ms",
-    "x",
-];
+/// The words that may stand before the number of a code page. Of two that begin alike, the longer stands first.
+const PAGE_WORDS: &str =
+    "csibm cspc codepage windows microsoft msdos ansi code page ccsid dos ibm oem win xcp cp ms x";
 
-/// Names without case, spaces and punctuation, and the label that each means.
-const NAMES: [(&str, &str); 60] = [
-    ("ansi", "windows-1252"),
-    ("usascii7", "ascii"),
-    ("7bit", "ascii"),
-    ("unicodeutf8", "utf-8"),
-    ("utf8", "utf-8"),
-    ("utf8bom", "utf-8"),
-    ("utf8sig", "utf-8"),
-    ("utf8mb4", "utf-8"),
-    ("utf16", "utf-16le"),
-    ("utf16le", "utf-16le"),
-    ("utf16be", "utf-16be"),
-    ("ucs2", "utf-16le"),
-    ("ucs2le", "utf-16le"),
-    ("ucs2be", "utf-16be"),
-    ("windows31j", "shift_jis"),
-    ("mskanji", "shift_jis"),
-    ("shiftjis", "shift_jis"),
-    ("xsjis", "shift_jis"),
-    ("shiftjisx0213", "shift_jis"),
-    ("shiftjis2004", "shift_jis"),
-    ("eucjp", "euc-jp"),
-    ("ujis", "euc-jp"),
-    ("eucjis2004", "euc-jp"),
-    ("eucjpms", "euc-jp"),
-    ("jis", "iso-2022-jp"),
-    ("jis7", "iso-2022-jp"),
-    ("iso2022jp", "iso-2022-jp"),
-    ("euckr", "euc-kr"),
-    ("uhc", "euc-kr"),
-    ("wansung", "euc-kr"),
-    ("ksc5601", "euc-kr"),
-    ("euccn", "gbk"),
-    ("gb2312", "gbk"),
+/// Labels, and the other keys of each encoding.
+const NAMES: [(&str, &str); 20] = [
+    ("windows-1252", "ansi"),
+    ("ascii", "usascii7 7bit"),
+    ("utf-8", "unicodeutf8 utf8 utf8bom utf8sig utf8mb4"),
+    ("utf-16le", "utf16 utf16le ucs2 ucs2le"),
+    ("utf-16be", "utf16be ucs2be"),
+    ("shift_jis", "windows31j mskanji shiftjis xsjis shiftjisx0213 shiftjis2004"),
+    ("euc-jp", "eucjp ujis eucjis2004 eucjpms"),
+    ("iso-2022-jp", "jis jis7 iso2022jp"),
+    ("euc-kr", "euckr uhc wansung ksc5601"),
+    ("gbk", "euccn gb2312"),
     ("gb18030", "gb18030"),
-    ("big5hkscs", "big5"),
-    ("big5eten", "big5"),
-    ("hz", "hz-gb-2312"),
-    ("hzgb", "hz-gb-2312"),
-    ("hzgb2312", "hz-gb-2312"),
-    ("iso2022kr", "iso-2022-kr"),
-    ("mac", "macintosh"),
-    ("macroman", "macintosh"),
-    ("macosroman", "macintosh"),
-    ("xmacroman", "macintosh"),
-    ("macintoshroman", "macintosh"),
-    ("applemacintosh", "macintosh"),
-    ("tis620", "windows-874"),
-    ("roman8", "hp-roman8"),
-    ("hproman8", "hp-roman8"),
-    ("koi8r", "koi8-r"),
-    ("koi8u", "koi8-u"),
-    ("koi8ru", "koi8-u"),
-    ("koi8t", "KOI8-T"),
-    ("kz1048", "KZ-1048"),
-    ("strk10482002", "KZ-1048"),
-    ("rk1048", "KZ-1048"),
-    ("ptcp154", "PTCP154"),
-    ("pt154", "PTCP154"),
-    ("cp154", "PTCP154"),
-    ("cyrillicasian", "PTCP154"),
+    ("big5", "big5hkscs big5eten"),
+    ("macintosh", "mac macroman macosroman xmacroman macintoshroman applemacintosh"),
+    ("windows-874", "tis620"),
+    ("koi8-r", "koi8r"),
+    ("koi8-u", "koi8u koi8ru"),
+    ("hp-roman8", "roman8 hproman8"),
+    ("KOI8-T", "koi8t"),
+    ("KZ-1048", "kz1048 strk10482002 rk1048"),
+    ("PTCP154", "ptcp154 pt154 cp154 cyrillicasian"),
 ];
 
-/// The scripts and languages of Macintosh encodings, and the label of each encoding.
-const MACINTOSH: [(&str, &str); 13] = [
-    ("cyrillic", "x-mac-cyrillic"),
-    ("ukrainian", "x-mac-cyrillic"),
-    ("ukraine", "x-mac-cyrillic"),
-    ("greek", "x-mac-greek"),
-    ("ce", "x-mac-ce"),
-    ("latin2", "x-mac-ce"),
-    ("centraleurope", "x-mac-ce"),
-    ("centraleuropean", "x-mac-ce"),
-    ("centraleurroman", "x-mac-ce"),
-    ("centraleuroman", "x-mac-ce"),
-    ("turkish", "x-mac-turkish"),
-    ("iceland", "x-mac-icelandic"),
-    ("icelandic", "x-mac-icelandic"),
+/// Labels of Macintosh encodings, and the scripts and languages of each.
+const MACINTOSH: [(&str, &str); 5] = [
+    ("x-mac-cyrillic", "cyrillic ukrainian ukraine"),
+    ("x-mac-greek", "greek"),
+    ("x-mac-ce", "ce latin2 centraleurope centraleuropean centraleurroman centraleuroman"),
+    ("x-mac-turkish", "turkish"),
+    ("x-mac-icelandic", "iceland icelandic"),
 ];
 
 /// Returns the encoding of a label.
 pub(super) fn find(label: &str) -> Option<Codec> {
     let label = label.trim();
     of_standard(label).or_else(|| {
-        let key: String = label
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .map(|found| found.to_ascii_lowercase())
-            .collect();
+        let key: String = label.chars().filter(char::is_ascii_alphanumeric).collect();
+        let key = key.to_ascii_lowercase();
         named(&key).or_else(|| macintosh(&key)).or_else(|| numbered(&key)).or_else(|| part_of_iso_8859(&key))
     })
 }
@@ -140,96 +71,94 @@ fn of_standard(label: &str) -> Option<Codec> {
     Some(Codec::Standard(encoding))
 }
 
+/// Returns the encoding of a label that has no other spelling.
+fn exact(label: &str) -> Option<Codec> {
+    CodePage::named(label).map(Codec::Page).or_else(|| of_standard(label))
+}
+
 fn named(key: &str) -> Option<Codec> {
     match key {
-        "utf32" | "utf32le" | "ucs4le" => return Some(Codec::Utf32(ByteOrder::Little)),
-        "utf32be" | "ucs4" | "ucs4be" => return Some(Codec::Utf32(ByteOrder::Big)),
-        _ => {}
-    }
-    let (_, label) = NAMES.into_iter().find(|(name, _)| *name == key)?;
-    match label {
-        "hz-gb-2312" => Some(Codec::SevenBit(SevenBit::Hz)),
-        "iso-2022-kr" => Some(Codec::SevenBit(SevenBit::Iso2022Kr)),
-        label => CodePage::named(label).map(Codec::Page).or_else(|| of_standard(label)),
+        "utf32" | "utf32le" | "ucs4le" => Some(Codec::Utf32(ByteOrder::Little)),
+        "utf32be" | "ucs4" | "ucs4be" => Some(Codec::Utf32(ByteOrder::Big)),
+        "hz" | "hzgb" | "hzgb2312" => Some(Codec::SevenBit(SevenBit::Hz)),
+        "iso2022kr" => Some(Codec::SevenBit(SevenBit::Iso2022Kr)),
+        _ => exact(label_of(&NAMES, key)?),
     }
 }
 
+/// Returns the label of an encoding of Macintosh, by its script or language.
 fn macintosh(key: &str) -> Option<Codec> {
     let script = ["xmac", "macintosh", "macos", "mac"].into_iter().find_map(|word| key.strip_prefix(word))?;
-    let (_, label) = MACINTOSH.into_iter().find(|(name, _)| *name == script)?;
-    CodePage::named(label).map(Codec::Page).or_else(|| of_standard(label))
+    exact(label_of(&MACINTOSH, script)?)
+}
+
+/// Returns the label that stands with a key in a table.
+fn label_of(table: &[(&'static str, &str)], key: &str) -> Option<&'static str> {
+    table.iter().find(|(_, keys)| keys.split(' ').any(|other| other == key)).map(|(label, _)| *label)
 }
 
 /// Returns the encoding of a code page number, with or without words before it.
 fn numbered(key: &str) -> Option<Codec> {
     let mut digits = key;
-    while let Some(rest) = PAGE_WORDS.into_iter().find_map(|word| digits.strip_prefix(word)) {
+    while let Some(rest) = PAGE_WORDS.split(' ').find_map(|word| digits.strip_prefix(word)) {
         digits = rest;
     }
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
     let number: u32 = digits.parse().ok()?;
-    let standard = match number {
-        866 => "ibm866".to_owned(),
+    exact(&match number {
         874 | 1250..=1258 => format!("windows-{number}"),
-        932 | 943 => "shift_jis".to_owned(),
-        936 | 1386 => "gbk".to_owned(),
-        949 | 970 | 51949 => "euc-kr".to_owned(),
-        950 => "big5".to_owned(),
-        819 => "iso-8859-1".to_owned(),
-        813 => "iso-8859-7".to_owned(),
-        912 => "iso-8859-2".to_owned(),
-        915 => "iso-8859-5".to_owned(),
-        923 => "iso-8859-15".to_owned(),
-        1200 => "utf-16le".to_owned(),
-        1201 => "utf-16be".to_owned(),
-        10000 => "macintosh".to_owned(),
-        10007 | 10017 => "x-mac-cyrillic".to_owned(),
-        20127 => "ascii".to_owned(),
-        20866 | 878 => "koi8-r".to_owned(),
-        21866 | 1168 => "koi8-u".to_owned(),
         28591..=28606 => format!("iso-8859-{}", number - 28590),
-        20932 | 51932 => "euc-jp".to_owned(),
-        50220..=50222 => "iso-2022-jp".to_owned(),
-        51936 => "gbk".to_owned(),
-        54936 => "gb18030".to_owned(),
-        65001 | 1208 => "utf-8".to_owned(),
-        _ => return page_of(number).map(Codec::Page),
-    };
-    of_standard(&standard)
+        _ => page_label(number).map_or_else(|| format!("IBM{number}"), str::to_owned),
+    })
 }
 
-fn page_of(number: u32) -> Option<CodePage> {
-    match number {
-        10006 => CodePage::named("x-mac-greek"),
-        10029 => CodePage::named("x-mac-ce"),
-        10079 => CodePage::named("x-mac-icelandic"),
-        10081 => CodePage::named("x-mac-turkish"),
-        1051 => CodePage::named("hp-roman8"),
-        number => CodePage::named(&format!("IBM{number}")),
-    }
+/// Returns the label of a code page that is better known by another name.
+const fn page_label(number: u32) -> Option<&'static str> {
+    Some(match number {
+        932 | 943 => "shift_jis",
+        936 | 1386 | 51936 => "gbk",
+        949 | 970 | 51949 => "euc-kr",
+        950 => "big5",
+        819 => "iso-8859-1",
+        813 => "iso-8859-7",
+        912 => "iso-8859-2",
+        915 => "iso-8859-5",
+        923 => "iso-8859-15",
+        1200 => "utf-16le",
+        1201 => "utf-16be",
+        10000 => "macintosh",
+        10006 => "x-mac-greek",
+        10007 | 10017 => "x-mac-cyrillic",
+        10029 => "x-mac-ce",
+        10079 => "x-mac-icelandic",
+        10081 => "x-mac-turkish",
+        1051 => "hp-roman8",
+        20127 => "ascii",
+        20866 | 878 => "koi8-r",
+        21866 | 1168 => "koi8-u",
+        20932 | 51932 => "euc-jp",
+        50220..=50222 => "iso-2022-jp",
+        54936 => "gb18030",
+        65001 | 1208 => "utf-8",
+        _ => return None,
+    })
 }
 
 /// Returns ISO 8859-n for `iso8859n`, `8859n`, `isolatinN`, `latinN` or `lN`. Latin 1 to 10 are the
 /// standard's Latin alphabets; 11 and 13 to 16 are taken as part numbers, as people use them.
 fn part_of_iso_8859(key: &str) -> Option<Codec> {
-    let by_part =
-        ["iso8859part", "iso8859", "8859", "iso"].into_iter().find_map(|word| key.strip_prefix(word));
-    let by_alphabet = ["isolatin", "latinalphabet", "latinalphabetno", "latin", "l"]
-        .into_iter()
-        .find_map(|word| key.strip_prefix(word));
-    let part: u8 = match (by_alphabet.and_then(|digits| digits.parse().ok()), by_part) {
-        (Some(alphabet @ 1..=4), _) => alphabet,
-        (Some(5), _) => 9,
-        (Some(6), _) => 10,
-        (Some(7), _) => 13,
-        (Some(8), _) => 14,
-        (Some(9), _) => 15,
-        (Some(10), _) => 16,
-        (Some(part @ (11 | 13..=16)), _) => part,
-        (Some(_), _) => return None,
-        (None, by_part) => by_part?.parse().ok()?,
+    let after = |words: &[&str]| words.iter().find_map(|word| key.strip_prefix(word));
+    let by_alphabet = after(&["isolatin", "latinalphabetno", "latinalphabet", "latin", "l"]);
+    let part: u8 = match by_alphabet.and_then(|digits| digits.parse().ok()) {
+        Some(alphabet @ 1..=4) => alphabet,
+        Some(5) => 9,
+        Some(6) => 10,
+        Some(alphabet @ 7..=10) => alphabet + 6,
+        Some(part @ (11 | 13..=16)) => part,
+        Some(_) => return None,
+        None => after(&["iso8859part", "iso8859", "8859", "iso"])?.parse().ok()?,
     };
     of_standard(&format!("iso-8859-{part}"))
 }

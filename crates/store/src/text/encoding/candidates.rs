@@ -1,83 +1,51 @@
 //! The encodings that a text without a label may be in.
 
-use encoding_rs::{
-    BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, IBM866, ISO_8859_2, ISO_8859_3, ISO_8859_4, ISO_8859_5,
-    ISO_8859_6, ISO_8859_7, ISO_8859_8, ISO_8859_10, ISO_8859_13, ISO_8859_14, ISO_8859_15, ISO_8859_16,
-    KOI8_R, KOI8_U, MACINTOSH, SHIFT_JIS, WINDOWS_874, WINDOWS_1250, WINDOWS_1251, WINDOWS_1252,
-    WINDOWS_1253, WINDOWS_1254, WINDOWS_1255, WINDOWS_1256, WINDOWS_1257, WINDOWS_1258, X_MAC_CYRILLIC,
-};
+use std::sync::LazyLock;
+
+use encoding_rs::{GB18030, GBK};
 
 use crate::text::codec::{CodePage, Codec};
 
-/// Encodings of the standard, and the name of the model of each in the `chardet` crate.
-const STANDARD: [(&Encoding, &str); 32] = [
-    (SHIFT_JIS, "cp932"),
-    (EUC_JP, "euc_jis_2004"),
-    (GB18030, "gb18030"),
-    (BIG5, "big5hkscs"),
-    (EUC_KR, "cp949"),
-    (WINDOWS_1250, "cp1250"),
-    (WINDOWS_1251, "cp1251"),
-    (WINDOWS_1252, "cp1252"),
-    (WINDOWS_1253, "cp1253"),
-    (WINDOWS_1254, "cp1254"),
-    (WINDOWS_1255, "cp1255"),
-    (WINDOWS_1256, "cp1256"),
-    (WINDOWS_1257, "cp1257"),
-    (WINDOWS_1258, "cp1258"),
-    (WINDOWS_874, "cp874"),
-    (ISO_8859_2, "iso8859-2"),
-    (ISO_8859_3, "iso8859-3"),
-    (ISO_8859_4, "iso8859-4"),
-    (ISO_8859_5, "iso8859-5"),
-    (ISO_8859_6, "iso8859-6"),
-    (ISO_8859_7, "iso8859-7"),
-    (ISO_8859_8, "iso8859-8"),
-    (ISO_8859_10, "iso8859-10"),
-    (ISO_8859_13, "iso8859-13"),
-    (ISO_8859_14, "iso8859-14"),
-    (ISO_8859_15, "iso8859-15"),
-    (ISO_8859_16, "iso8859-16"),
-    (KOI8_R, "koi8-r"),
-    (KOI8_U, "koi8-u"),
-    (IBM866, "cp866"),
-    (MACINTOSH, "mac-roman"),
-    (X_MAC_CYRILLIC, "mac-cyrillic"),
-];
+/// The models of encodings of the standard, by their names in the `chardet` crate, which are labels, too. Of two
+/// encodings, the commoner one stands first.
+const MODELS: &str = "cp932 euc_jis_2004 gb18030 big5hkscs cp949 cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 \
+    cp1257 cp1258 cp874 iso8859-2 iso8859-3 iso8859-4 iso8859-5 iso8859-6 iso8859-7 iso8859-8 iso8859-10 iso8859-13 \
+    iso8859-14 iso8859-15 iso8859-16 koi8-r koi8-u cp866 mac-roman mac-cyrillic";
 
-/// Encodings of several bytes per character. Only decoding shows what characters such a text has.
-pub(super) const MULTI_BYTE: [&Encoding; 5] = [SHIFT_JIS, EUC_JP, GB18030, BIG5, EUC_KR];
+static ALL: LazyLock<Vec<Candidate>> = LazyLock::new(|| {
+    let of_model = |model| Codec::for_label(model).map(|codec| Candidate { codec, model });
+    let pages = CodePage::all().map(|page| Candidate { codec: Codec::Page(page), model: page.table() });
+    MODELS.split(' ').filter_map(of_model).chain(pages).collect()
+});
 
 /// An encoding that a text may be in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Candidate {
-    pub(super) code: Codec,
+    pub(super) codec: Codec,
     /// The name of its model.
     pub(super) model: &'static str,
 }
 
-/// Returns all candidates.
+/// Returns an iterator over all candidates.
 pub(super) fn all() -> impl Iterator<Item = Candidate> {
-    let standard = STANDARD.iter().map(|(encoding, model)| (Codec::Standard(encoding), *model));
-    let pages = CodePage::all().map(|page| (Codec::Page(page), page.table()));
-    standard.chain(pages).map(|(code, model)| Candidate { code, model })
+    ALL.iter().copied()
 }
 
 /// Returns the candidate of an encoding, or `None` if there is no model of it.
-pub(super) fn of(code: Codec) -> Option<Candidate> {
-    let code = as_tried(code);
-    all().find(|candidate| candidate.code == code)
+pub(super) fn of(codec: Codec) -> Option<Candidate> {
+    let codec = as_tried(codec);
+    all().find(|candidate| candidate.codec == codec)
 }
 
 /// Returns the encoding that is tried for this one: gb18030 for GBK, else the encoding itself.
-pub(super) fn as_tried(code: Codec) -> Codec {
-    if code == Codec::Standard(GBK) { Codec::Standard(GB18030) } else { code }
+pub(super) fn as_tried(codec: Codec) -> Codec {
+    if codec == Codec::Standard(GBK) { Codec::Standard(GB18030) } else { codec }
 }
 
 /// Returns the character of a byte in an encoding of one byte per character. Returns `None` if there is no
 /// character, or only a control character beyond ASCII, which no text contains.
-pub(super) fn character(code: Codec, byte: u8) -> Option<char> {
-    let found = match code {
+pub(super) fn character(codec: Codec, byte: u8) -> Option<char> {
+    let found = match codec {
         Codec::Page(page) => page.character(byte),
         Codec::Standard(encoding) => {
             let byte = [byte];
@@ -90,10 +58,28 @@ pub(super) fn character(code: Codec, byte: u8) -> Option<char> {
 }
 
 /// Returns whether every character is one byte.
-pub(super) fn is_single_byte(code: Codec) -> bool {
-    match code {
+pub(super) fn is_single_byte(codec: Codec) -> bool {
+    match codec {
         Codec::Standard(encoding) => encoding.is_single_byte(),
         Codec::Page(_) => true,
         Codec::Utf32(_) | Codec::SevenBit(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_model_is_a_label_of_its_encoding() {
+        assert_eq!(ALL.len(), MODELS.split(' ').count() + CodePage::all().count());
+        let multi_byte = all().filter(|candidate| !is_single_byte(candidate.codec));
+        let names: Vec<_> = multi_byte.map(|candidate| candidate.codec.name()).collect();
+        assert_eq!(names, ["Shift_JIS", "EUC-JP", "gb18030", "Big5", "EUC-KR"]);
+        let name = |model| all().find(|candidate| candidate.model == model).map(|found| found.codec.name());
+        assert_eq!(name("mac-roman"), Some("macintosh"));
+        assert_eq!(name("mac-cyrillic"), Some("x-mac-cyrillic"));
+        assert_eq!(name("cp874"), Some("windows-874"));
+        assert_eq!(name("cp850"), Some("IBM850"));
     }
 }

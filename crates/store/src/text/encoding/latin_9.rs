@@ -1,25 +1,26 @@
 //! Distinguishes windows-1252 from ISO-8859-15. Most texts are the same in both.
 //!
-//! ISO-8859-15 has the letters Œ, œ, Š, š, Ž, ž and Ÿ where windows-1252 has signs and fractions, which do
-//! not stand within words. It has no characters where windows-1252 has most of its quotation marks.
+//! ISO-8859-15 has the letters Œ, œ, Š, š, Ž, ž and Ÿ in places at which windows-1252 has signs and fractions, which
+//! do not stand within words. It has no characters in the places of most quotation marks of windows-1252.
 
-use encoding_rs::{Encoding, ISO_8859_15, WINDOWS_1252};
+use encoding_rs::{ISO_8859_15, WINDOWS_1252};
 
 use crate::text::codec::Codec;
 
-/// Returns the right one of the two if the text looks like either of them, else `looks_like` itself.
-pub(super) fn settle(looks_like: Codec, evidence: &[u8]) -> Codec {
-    let pair: [&Encoding; 2] = [WINDOWS_1252, ISO_8859_15];
-    if !pair.map(Codec::Standard).contains(&looks_like) {
-        return looks_like;
+/// Returns the right one of the two if `codec` is either of them, else `codec` itself.
+pub(super) fn distinguish(codec: Codec, sample: &[u8]) -> Codec {
+    let [windows, latin_9] = [WINDOWS_1252, ISO_8859_15].map(Codec::Standard);
+    match codec == windows || codec == latin_9 {
+        true if has_letters_of_latin_9(sample) => latin_9,
+        true => windows,
+        false => codec,
     }
-    Codec::Standard(if has_letters_of_latin_9(evidence) { ISO_8859_15 } else { WINDOWS_1252 })
 }
 
-fn has_letters_of_latin_9(evidence: &[u8]) -> bool {
+fn has_letters_of_latin_9(sample: &[u8]) -> bool {
     let is_letter = |byte: &u8| byte.is_ascii_alphabetic() || *byte >= 0xC0;
     let (mut within, mut alone) = (0, 0);
-    for window in evidence.windows(3) {
+    for window in sample.windows(3) {
         let [before, byte, after] = window else { continue };
         if let 0x80..=0x9F = byte {
             return false;

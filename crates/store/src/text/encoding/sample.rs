@@ -1,4 +1,4 @@
-//! Gathers the lines of a text that are not ASCII, thinned out evenly, as the evidence for its encoding.
+//! Gathers the lines of a text that are not ASCII, thinned out evenly, as a sample that shows its encoding.
 //!
 //! A line is kept or dropped by a scattered form of its number. So a regular text, such as one in verses of
 //! four lines, does not keep the same line of each verse.
@@ -8,14 +8,14 @@
 //! other lines are few.
 
 /// The maximum number of bytes that are kept.
-const EVIDENCE_BYTES_MAX: usize = 32 * 1024;
+const SAMPLE_BYTES_MAX: usize = 32 * 1024;
 /// The maximum length in bytes of a line that is kept whole.
 const LINE_BYTES_MAX: usize = 8 * 1024;
 
-/// Gathers lines from bytes that arrive in windows of any size.
+/// Gathers the sample from bytes that arrive in windows of any size.
 #[derive(Debug, Default)]
 pub(super) struct NonAsciiSampler {
-    lines: Vec<Line>,
+    lines: Vec<SampledLine>,
     bytes: usize,
     /// The number of lines so far that are not ASCII.
     seen: u64,
@@ -32,7 +32,7 @@ pub(super) struct NonAsciiSampler {
 
 /// A line that is kept.
 #[derive(Debug)]
-struct Line {
+struct SampledLine {
     rank: u64,
     bytes: Vec<u8>,
 }
@@ -77,9 +77,9 @@ impl NonAsciiSampler {
         self.seen += 1;
         if rank.leading_zeros() >= self.zeros {
             self.bytes += self.line.len() + 1;
-            self.lines.push(Line { rank, bytes: self.line.clone() });
+            self.lines.push(SampledLine { rank, bytes: self.line.clone() });
         }
-        while self.bytes > EVIDENCE_BYTES_MAX && self.lines.len() > 1 {
+        while self.bytes > SAMPLE_BYTES_MAX && self.lines.len() > 1 {
             self.zeros += 1;
             self.lines.retain(|line| line.rank.leading_zeros() >= self.zeros);
             self.bytes = self.lines.iter().map(|line| line.bytes.len() + 1).sum();
@@ -90,16 +90,16 @@ impl NonAsciiSampler {
     pub(super) fn finish(mut self) -> Vec<u8> {
         self.end_line();
         let line_end = if self.has_line_feeds || self.lines.len() < 2 { b'\n' } else { b'\r' };
-        let mut evidence = Vec::with_capacity(self.bytes + 1 + self.long.len());
+        let mut sample = Vec::with_capacity(self.bytes + 1 + self.long.len());
         for line in &self.lines {
-            evidence.push(line_end);
-            evidence.extend_from_slice(&line.bytes);
+            sample.push(line_end);
+            sample.extend_from_slice(&line.bytes);
         }
-        evidence.push(line_end);
+        sample.push(line_end);
         if self.bytes < LINE_BYTES_MAX {
-            evidence.extend_from_slice(&self.long);
+            sample.extend_from_slice(&self.long);
         }
-        evidence
+        sample
     }
 }
 
@@ -109,28 +109,28 @@ mod tests {
 
     use super::*;
 
-    fn evidence(bytes: &[u8], window: usize) -> Vec<u8> {
-        let mut gatherer = NonAsciiSampler::default();
-        bytes.chunks(window).for_each(|window| gatherer.take(window));
-        gatherer.finish()
+    fn sample(bytes: &[u8], window: usize) -> Vec<u8> {
+        let mut sampler = NonAsciiSampler::default();
+        bytes.chunks(window).for_each(|window| sampler.take(window));
+        sampler.finish()
     }
 
     #[test]
     fn lines_beyond_ascii_are_kept_whole_in_windows_of_any_size() {
         let bytes = b"plain\r\n\x82\xA0a\r\nplain\n\x82\xA2b\n\xA4";
         for window in 1..=bytes.len() {
-            assert_eq!(evidence(bytes, window), b"\n\x82\xA0a\n\x82\xA2b\n\xA4\n");
+            assert_eq!(sample(bytes, window), b"\n\x82\xA0a\n\x82\xA2b\n\xA4\n");
         }
-        assert_eq!(evidence(b"\xE9\r\xE8\rplain\r", 100), b"\r\xE9\r\xE8\r", "Macintosh line ends stay");
-        assert_eq!(evidence(b"plain", 100), b"\n");
-        assert_eq!(evidence(b"\x1B[1m\xE9\x00\t\n", 100), b"\n[1m\xE9\t\n", "controls are left out");
+        assert_eq!(sample(b"\xE9\r\xE8\rplain\r", 100), b"\r\xE9\r\xE8\r", "Macintosh line ends stay");
+        assert_eq!(sample(b"plain", 100), b"\n");
+        assert_eq!(sample(b"\x1B[1m\xE9\x00\t\n", 100), b"\n[1m\xE9\t\n", "controls are left out");
     }
 
     #[test]
     fn many_lines_are_thinned_out_evenly() {
         let lines: Vec<_> = (0..100_000).map(|number| format!("é{number}")).collect();
-        let found = String::from_utf8(evidence(lines.join("\n").as_bytes(), 1000)).unwrap();
-        assert!((EVIDENCE_BYTES_MAX / 3..=EVIDENCE_BYTES_MAX + 1).contains(&found.len()), "{}", found.len());
+        let found = String::from_utf8(sample(lines.join("\n").as_bytes(), 1000)).unwrap();
+        assert!((SAMPLE_BYTES_MAX / 3..=SAMPLE_BYTES_MAX + 1).contains(&found.len()), "{}", found.len());
         let numbers: Vec<usize> = found.split_whitespace().map(|line| line[2..].parse().unwrap()).collect();
         let mean = lines.len() / numbers.len();
         let gaps = numbers.windows(2).map(|pair| pair[1] - pair[0]);
@@ -142,7 +142,7 @@ mod tests {
     fn no_period_of_a_text_hides_its_other_lines() {
         for period in [2, 3, 4, 8, 21, 34, 64] {
             let verse: String = (0..period).map(|number| format!("é{number}\n")).collect();
-            let found = String::from_utf8(evidence(verse.repeat(200_000 / period).as_bytes(), 1000)).unwrap();
+            let found = String::from_utf8(sample(verse.repeat(200_000 / period).as_bytes(), 1000)).unwrap();
             let kinds: BTreeSet<&str> = found.split_whitespace().collect();
             assert_eq!(kinds.len(), period, "{kinds:?}");
         }
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn of_very_long_lines_the_beginning_of_the_first_is_the_last_thing() {
         let long = "猫".repeat(10_000);
-        let found = evidence(format!("é\n{long}\nà\n").as_bytes(), 777);
+        let found = sample(format!("é\n{long}\nà\n").as_bytes(), 777);
         assert_eq!(found, [b"\n\xC3\xA9\n\xC3\xA0\n", &long.as_bytes()[..LINE_BYTES_MAX]].concat());
     }
 }

@@ -5,19 +5,17 @@ use std::io::{self, Read};
 
 use encoding_rs::{Decoder, DecoderResult};
 
-use super::{
-    GARBAGE_PER_MILLE, GARBAGE_TOLERATED, c1_controls,
-    candidates::{self, MULTI_BYTE},
-    is_garbage,
-    sample::NonAsciiSampler,
-};
+use super::{candidates, sample::NonAsciiSampler};
 use crate::text::{
     codec::{Codec, recode::Recode},
     count::characters,
+    not_text::{BAD_PER_MILLE_MAX, BAD_TOLERATED, c1_controls, is_garbage},
 };
 
 /// The number of bytes decoded at a time.
 const WINDOW_BYTES: usize = 64 * 1024;
+/// The number of characters beyond ASCII that outweigh one error.
+const NON_ASCII_PER_ERROR: u64 = 100;
 
 /// The results of one reading of the whole text.
 #[derive(Debug)]
@@ -27,175 +25,175 @@ pub(super) struct DecodeTrials {
     /// The results of decoding the text in encodings of several bytes per character.
     trials: Vec<(Codec, TrialResult)>,
     /// The lines of the text that are not ASCII, or a selection of them.
-    pub(super) evidence: Vec<u8>,
+    pub(super) sample: Vec<u8>,
 }
 
-/// The part of a text that does not decode.
+/// The result of decoding a text in one encoding.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct TrialResult {
     /// The number of byte sequences that are no character, and of characters that no text contains.
-    pub(super) bad: u64,
+    pub(super) errors: u64,
     /// The number of all characters.
     pub(super) characters: u64,
     /// The number of characters beyond ASCII.
-    pub(super) beyond_ascii: u64,
+    pub(super) non_ascii: u64,
 }
 
 impl TrialResult {
-    /// Returns whether the text has flaws, but so many characters beyond ASCII that they are hardly there by
+    /// Returns whether the text has errors, but so many characters beyond ASCII that they are hardly there by
     /// chance.
-    pub(super) fn are_damage(self) -> bool {
-        self.bad > 0 && !self.is_garbage() && self.beyond_ascii >= self.bad * BEYOND_ASCII_PER_FLAW
+    pub(super) fn is_damage(self) -> bool {
+        self.errors > 0 && !self.is_garbage() && self.non_ascii >= self.errors * NON_ASCII_PER_ERROR
     }
 
     /// Returns whether the text cannot be in that encoding.
     pub(super) fn is_garbage(self) -> bool {
-        is_garbage(self.bad, self.characters)
+        is_garbage(self.errors, self.characters)
     }
 }
 
 impl DecodeTrials {
-    /// Reads a text of `bytes` bytes, and decodes it in `further` encodings besides the usual ones.
+    /// Reads a text of `bytes` bytes. Decodes it in all candidates of several bytes per character, and in `further`
+    /// encodings.
     pub(super) fn read(text: impl Read, bytes: u64, further: &[Codec]) -> io::Result<Self> {
-        let usual = MULTI_BYTE.map(Codec::Standard);
-        let further = further
-            .iter()
-            .copied()
-            .filter(|code| !candidates::is_single_byte(*code) && !usual.contains(code));
-        let mut trials: Vec<Trial> =
-            usual.into_iter().chain(further).map(|code| Trial::new(code, bytes)).collect();
+        let mut codecs: Vec<Codec> = Vec::new();
+        for codec in candidates::all().map(|candidate| candidate.codec).chain(further.iter().copied()) {
+            // For encodings of one byte per character, the counts of the bytes say enough.
+            if !candidates::is_single_byte(codec) && !codecs.contains(&codec) {
+                codecs.push(codec);
+            }
+        }
+        let mut trials: Vec<Trial> = codecs.into_iter().map(|codec| Trial::new(codec, bytes)).collect();
         let mut counts = [0; 256];
-        let mut gatherer = NonAsciiSampler::default();
+        let mut sampler = NonAsciiSampler::default();
         each_window(text, |window| {
             for byte in window {
                 counts[usize::from(*byte)] += 1;
             }
-            gatherer.take(window);
+            sampler.take(window);
             trials.iter_mut().for_each(|trial| trial.take(window, false));
             true
         })?;
-        let trials = trials.into_iter().map(|trial| (trial.code, trial.finish())).collect();
-        Ok(Self { counts, trials, evidence: gatherer.finish() })
+        let trials = trials.into_iter().map(|trial| (trial.codec, trial.finish())).collect();
+        Ok(Self { counts, trials, sample: sampler.finish() })
     }
 
-    /// Returns the flaws of the text in that encoding, or `None` if the encoding was not tried.
-    pub(super) fn flaws(&self, code: Codec) -> Option<TrialResult> {
-        if candidates::is_single_byte(code) {
-            let bad = self.bytes().filter(|byte| candidates::character(code, *byte).is_none());
-            let bad = bad.map(|byte| self.counts[usize::from(byte)]).sum();
+    /// Returns the result of decoding the text in that encoding, or `None` if the encoding was not tried.
+    pub(super) fn result(&self, codec: Codec) -> Option<TrialResult> {
+        if candidates::is_single_byte(codec) {
+            let bad = self.non_ascii_bytes().filter(|byte| candidates::character(codec, *byte).is_none());
+            let errors = bad.map(|byte| self.counts[usize::from(byte)]).sum();
             let characters = self.counts.iter().sum();
-            return Some(TrialResult { bad, characters, beyond_ascii: self.beyond_ascii() });
+            return Some(TrialResult { errors, characters, non_ascii: self.non_ascii_count() });
         }
-        let as_tried = candidates::as_tried(code);
-        self.trials.iter().find(|(tried, _)| *tried == as_tried).map(|(_, flaws)| *flaws)
+        let as_tried = candidates::as_tried(codec);
+        self.trials.iter().find(|(tried, _)| *tried == as_tried).map(|(_, result)| *result)
     }
 
     /// Returns whether the text is the same in both encodings.
     pub(super) fn is_same_text(&self, one: Codec, other: Codec) -> bool {
-        if candidates::is_single_byte(one) && candidates::is_single_byte(other) {
-            return one == other
-                || self
-                    .bytes()
-                    .all(|byte| candidates::character(one, byte) == candidates::character(other, byte));
-        }
-        one == other || one.decode(&self.evidence) == other.decode(&self.evidence)
+        let is_same_character = |byte| candidates::character(one, byte) == candidates::character(other, byte);
+        one == other
+            || if candidates::is_single_byte(one) && candidates::is_single_byte(other) {
+                self.non_ascii_bytes().all(is_same_character)
+            } else {
+                one.decode(&self.sample) == other.decode(&self.sample)
+            }
     }
 
     /// Returns the encodings of several bytes per character in which the text is damaged, if it decodes
     /// completely in none of them.
     ///
-    /// Removes the damaged lines from the evidence. If more than half of the evidence is in such lines, this
+    /// Removes the damaged lines from the sample. If more than half of the sample is in such lines, this
     /// is not damage: nothing is removed, and the result is empty.
-    pub(super) fn keep_lines_of_damaged(&mut self) -> Vec<Codec> {
-        if self.trials.iter().any(|(_, flaws)| flaws.bad == 0) {
+    pub(super) fn drop_damaged_lines(&mut self) -> Vec<Codec> {
+        if self.trials.iter().any(|(_, result)| result.errors == 0) {
             return Vec::new();
         }
-        let damaged = self.trials.iter().filter(|(_, flaws)| flaws.are_damage()).map(|(code, _)| *code);
+        let damaged = self.trials.iter().filter(|(_, result)| result.is_damage()).map(|(codec, _)| *codec);
         let damaged: Vec<Codec> = damaged.collect();
-        let is_whole = |line: &[u8], code: &Codec| !code.decode(line).contains(char::REPLACEMENT_CHARACTER);
-        let lines = self.evidence.split_inclusive(|byte| matches!(byte, b'\n' | b'\r'));
-        let whole = lines.filter(|line| damaged.iter().any(|code| is_whole(line, code)));
+        let is_whole = |line: &[u8], codec: &Codec| !codec.decode(line).contains(char::REPLACEMENT_CHARACTER);
+        let lines = self.sample.split_inclusive(|byte| matches!(byte, b'\n' | b'\r'));
+        let whole = lines.filter(|line| damaged.iter().any(|codec| is_whole(line, codec)));
         let whole: Vec<u8> = whole.flatten().copied().collect();
-        if whole.len() * 2 < self.evidence.len() {
+        if whole.len() * 2 < self.sample.len() {
             return Vec::new();
         }
-        self.evidence = whole;
+        self.sample = whole;
         damaged
     }
 
     /// Returns the number of bytes beyond ASCII.
-    pub(super) fn beyond_ascii(&self) -> u64 {
+    pub(super) fn non_ascii_count(&self) -> u64 {
         self.counts[0x80..].iter().sum()
     }
 
     /// Returns the values beyond ASCII of the bytes in the text.
-    fn bytes(&self) -> impl Iterator<Item = u8> {
+    fn non_ascii_bytes(&self) -> impl Iterator<Item = u8> {
         (0x80..=0xFF).filter(|byte| self.counts[usize::from(*byte)] > 0)
     }
 }
 
-/// The number of characters beyond ASCII that outweigh one flaw.
-const BEYOND_ASCII_PER_FLAW: u64 = 100;
-
-/// Returns the encoding of `codes`, whose bytes are all ASCII, in which the whole text decodes with the
-/// fewest flaws, and these flaws. Returns `None` if the text has no characters beyond ASCII in any of them,
-/// or too many flaws.
+/// Returns the encoding of `codecs`, whose bytes are all ASCII, in which the whole text decodes with the
+/// fewest errors, and the result. Returns `None` if the text has no characters beyond ASCII in any of them,
+/// or too many errors.
 pub(super) fn decodes_best_in(
     text: impl Read,
     bytes: u64,
-    codes: &[Codec],
+    codecs: &[Codec],
 ) -> io::Result<Option<(Codec, TrialResult)>> {
-    let mut trials: Vec<Trial> = codes.iter().map(|code| Trial::new(*code, bytes)).collect();
+    let mut trials: Vec<Trial> = codecs.iter().map(|codec| Trial::new(*codec, bytes)).collect();
     each_window(text, |window| {
         trials.iter_mut().for_each(|trial| trial.take(window, false));
-        trials.retain(|trial| trial.flaws.bad <= trial.flaws_max);
+        trials.retain(|trial| trial.result.errors <= trial.errors_max);
         !trials.is_empty()
     })?;
-    let found = trials.into_iter().map(|trial| (trial.code, trial.finish()));
-    let is_plausible = |flaws: TrialResult| flaws.are_damage() || (flaws.bad == 0 && flaws.beyond_ascii > 0);
-    Ok(found.filter(|(_, flaws)| is_plausible(*flaws)).min_by_key(|(_, flaws)| flaws.bad))
+    let found = trials.into_iter().map(|trial| (trial.codec, trial.finish()));
+    let is_plausible =
+        |result: TrialResult| result.is_damage() || (result.errors == 0 && result.non_ascii > 0);
+    Ok(found.filter(|(_, result)| is_plausible(*result)).min_by_key(|(_, result)| result.errors))
 }
 
 /// Passes the text to `take` in windows, until the end or until `take` returns `false`.
 fn each_window(mut text: impl Read, mut take: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
     let mut window = vec![0; WINDOW_BYTES];
     loop {
-        match text.read(&mut window) {
-            Ok(0) => return Ok(()),
-            Ok(length) if take(&window[..length]) => {}
-            Ok(_) => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+        let length = match text.read(&mut window) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        if length == 0 || !take(&window[..length]) {
+            return Ok(());
         }
     }
 }
 
 /// A text on its way through one decoder. Decoding stops when the text cannot be in that encoding.
-struct Trial {
-    code: Codec,
+pub(super) struct Trial {
+    codec: Codec,
     recoder: Option<Box<dyn Recode>>,
     recoded: Vec<u8>,
     decoder: Decoder,
     decoded: String,
-    flaws: TrialResult,
-    /// The maximum number of flaws of a text in that encoding.
-    flaws_max: u64,
+    pub(super) result: TrialResult,
+    /// The maximum number of errors of a text in that encoding.
+    errors_max: u64,
 }
 
 impl Trial {
-    fn new(code: Codec, bytes: u64) -> Self {
+    pub(super) fn new(codec: Codec, bytes: u64) -> Self {
         Self {
-            code,
-            recoder: code.recoder(),
+            codec,
+            recoder: codec.recoder(),
             recoded: Vec::new(),
-            decoder: code.recoded().new_decoder_without_bom_handling(),
+            decoder: codec.recoded().new_decoder_without_bom_handling(),
             decoded: String::with_capacity(WINDOW_BYTES),
-            flaws: TrialResult::default(),
-            flaws_max: GARBAGE_TOLERATED.max(bytes * GARBAGE_PER_MILLE / 1000),
+            result: TrialResult::default(),
+            errors_max: BAD_TOLERATED.max(bytes * BAD_PER_MILLE_MAX / 1000),
         }
     }
 
-    fn take(&mut self, bytes: &[u8], is_last: bool) {
+    pub(super) fn take(&mut self, bytes: &[u8], is_last: bool) {
         let Some(recoder) = &mut self.recoder else { return self.decode(bytes, is_last) };
         let mut recoded = std::mem::take(&mut self.recoded);
         recoded.clear();
@@ -208,17 +206,17 @@ impl Trial {
     }
 
     fn decode(&mut self, mut bytes: &[u8], is_last: bool) {
-        while self.flaws.bad <= self.flaws_max {
+        while self.result.errors <= self.errors_max {
             let (result, read) =
                 self.decoder.decode_to_string_without_replacement(bytes, &mut self.decoded, is_last);
             bytes = &bytes[read..];
-            self.flaws.bad +=
+            self.result.errors +=
                 u64::from(matches!(result, DecoderResult::Malformed(..))) + c1_controls(&self.decoded);
             let found = characters(&self.decoded);
-            self.flaws.characters += found;
-            self.flaws.beyond_ascii += found - self.decoded.bytes().filter(u8::is_ascii).count() as u64;
+            self.result.characters += found;
+            self.result.non_ascii += found - self.decoded.bytes().filter(u8::is_ascii).count() as u64;
             self.decoded.clear();
-            if matches!(result, DecoderResult::InputEmpty) {
+            if result == DecoderResult::InputEmpty {
                 return;
             }
         }
@@ -226,6 +224,6 @@ impl Trial {
 
     fn finish(mut self) -> TrialResult {
         self.take(&[], true);
-        self.flaws
+        self.result
     }
 }

@@ -1,54 +1,54 @@
-//! UTF-16 without a byte order mark in Chinese, Japanese and Korean, which shows itself by its letters.
+//! Recognises UTF-16 without a byte order mark in Chinese, Japanese and Korean by its letters.
 //!
-//! Read as UTF-16 in one order and not in the other, nearly all of the samples are letters of these scripts, their marks
-//! and ASCII, and no unit is half of a pair. That is not enough: two bytes of EUC-KR, of GB 2312 or of Shift_JIS make
-//! such letters, too. So two things are asked besides, each of which no text in another encoding gives:
+//! Read as UTF-16 in one order and not in the other, nearly all of the samples are letters of these scripts, their
+//! marks and ASCII, and no unit is half of a pair. That is not enough: two bytes of EUC-KR, of GB 2312 or of Shift_JIS
+//! make such letters, too. So two more things are required, which no text in another encoding has:
 //!
-//! * Some of it has bytes that do not stand there: ASCII characters are NULs here, the ideographic space, comma and full
-//!   stop are NUL and the controls 1 and 2, and full-width marks have the byte FF, which begins no character there.
-//! * The low bytes of ideographs and of Hangul are scattered: a fifth is under 30 (hexadecimal). The second bytes of those
-//!   encodings never are, nor are the first ones, however the bytes are paired.
+//! * Some of it has bytes that other encodings do not have there. ASCII characters are NULs here. The ideographic
+//!   space, comma and full stop are NUL and the controls 1 and 2. Full-width marks have the byte FF, which begins no
+//!   character there.
+//! * The low bytes of ideographs and of Hangul are scattered: a fifth is under 30 (hexadecimal). The second bytes of
+//!   those encodings never are, nor are the first ones, however the bytes are paired.
 //!
-//! A text that shows too little of either is left to others.
+//! A text that shows too little of either is not recognised here.
 
 use crate::text::codec::ByteOrder;
 
-/// How many units a sample must have to be judged.
+/// The minimum number of units of a sample.
 const UNITS_MIN: usize = 32;
-/// At most one unit in so many is anything else.
-const STRANGE_ONE_IN: usize = 100;
-/// At least one unit in so many is a mark that tells.
-const TELLING_ONE_IN: usize = 100;
-/// And at least so many: one or two stray NULs in another encoding make as many.
-const TELLING_MIN: usize = 3;
-/// At least one unit in so many is a letter of these scripts.
+/// At most one unit in this many is [`Unit::Other`].
+const OTHER_ONE_IN: usize = 100;
+/// At least one unit in this many is distinctive.
+const DISTINCTIVE_ONE_IN: usize = 100;
+/// The minimum number of distinctive units. One or two stray NULs in another encoding make as many.
+const DISTINCTIVE_MIN: usize = 3;
+/// At least one unit in this many is a letter of these scripts.
 const LETTER_ONE_IN: usize = 8;
-/// At least one ideograph or syllable in so many has a low byte that no other encoding has there.
+/// At least one ideograph or syllable in this many has a low byte that no other encoding has there.
 const SCATTERED_ONE_IN: usize = 16;
 
-/// What a unit of UTF-16 is.
+/// The kinds of characters in UTF-16.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {
-    /// A kana.
     Kana,
     /// An ideograph or a syllable of Hangul, with a low byte that second bytes of other encodings have.
     Letter,
-    /// One without.
+    /// An ideograph or a syllable of Hangul, with another low byte.
     Scattered,
-    /// A character whose bytes tell.
-    Telling,
-    /// A mark that stands in such texts.
+    /// A character whose bytes other encodings do not have.
+    Distinctive,
+    /// A mark that occurs in such texts.
     Mark,
-    /// Anything else that is a character.
-    Strange,
-    /// What no text holds.
+    /// Any other character.
+    Other,
+    /// A unit that no text contains.
     Impossible,
 }
 
-/// The order in which the samples, which begin at the beginning of a unit, are such a text.
-pub(crate) fn byte_order(samples: &[&[u8]]) -> Option<ByteOrder> {
-    match [ByteOrder::Little, ByteOrder::Big].map(|order| samples.iter().all(|sample| is_text(sample, order)))
-    {
+/// Returns the byte order in which the samples are such a text. Each must begin at the beginning of a unit.
+pub(super) fn byte_order(samples: &[&[u8]]) -> Option<ByteOrder> {
+    let is_in = |order| samples.iter().all(|sample| is_text(sample, order));
+    match [ByteOrder::Little, ByteOrder::Big].map(is_in) {
         [true, false] => Some(ByteOrder::Little),
         [false, true] => Some(ByteOrder::Big),
         [true, true] | [false, false] => None,
@@ -56,32 +56,28 @@ pub(crate) fn byte_order(samples: &[&[u8]]) -> Option<ByteOrder> {
 }
 
 fn is_text(sample: &[u8], order: ByteOrder) -> bool {
-    let units: Vec<u16> = sample.chunks_exact(2).map(|pair| unit(pair, order)).collect();
-    let kinds: Vec<Unit> = char::decode_utf16(whole(&units).iter().copied())
+    let unit = match order {
+        ByteOrder::Little => u16::from_le_bytes,
+        ByteOrder::Big => u16::from_be_bytes,
+    };
+    let units: Vec<u16> = sample.as_chunks::<2>().0.iter().map(|pair| unit(*pair)).collect();
+    let kinds: Vec<Unit> = char::decode_utf16(without_halves(&units).iter().copied())
         .map(|character| character.map_or(Unit::Impossible, kind))
         .collect();
     let count = |kind| kinds.iter().filter(|found| **found == kind).count();
     let (scattered, kana) = (count(Unit::Scattered), count(Unit::Kana));
-    let (letters, telling) = (count(Unit::Letter) + scattered, count(Unit::Telling));
+    let (letters, distinctive) = (count(Unit::Letter) + scattered, count(Unit::Distinctive));
     kinds.len() >= UNITS_MIN
         && count(Unit::Impossible) == 0
-        && count(Unit::Strange) * STRANGE_ONE_IN <= kinds.len()
-        && telling >= TELLING_MIN
-        && telling * TELLING_ONE_IN >= kinds.len()
+        && count(Unit::Other) * OTHER_ONE_IN <= kinds.len()
+        && distinctive >= DISTINCTIVE_MIN
+        && distinctive * DISTINCTIVE_ONE_IN >= kinds.len()
         && (letters + kana) * LETTER_ONE_IN >= kinds.len()
         && scattered * SCATTERED_ONE_IN >= letters
 }
 
-fn unit(pair: &[u8], order: ByteOrder) -> u16 {
-    let pair = [pair[0], pair[1]];
-    match order {
-        ByteOrder::Little => u16::from_le_bytes(pair),
-        ByteOrder::Big => u16::from_be_bytes(pair),
-    }
-}
-
-/// The units without halves of pairs that the sample cut off.
-fn whole(mut units: &[u16]) -> &[u16] {
+/// Returns the units without halves of pairs at both ends, which the sample cut off.
+fn without_halves(mut units: &[u16]) -> &[u16] {
     if let [0xDC00..=0xDFFF, rest @ ..] = units {
         units = rest;
     }
@@ -93,7 +89,9 @@ fn whole(mut units: &[u16]) -> &[u16] {
 
 const fn kind(character: char) -> Unit {
     match character {
-        '\t' | '\n' | '\r' | ' '..='~' | '\u{3000}'..='\u{3002}' | '\u{FF01}'..='\u{FFEE}' => Unit::Telling,
+        '\t' | '\n' | '\r' | ' '..='~' | '\u{3000}'..='\u{3002}' | '\u{FF01}'..='\u{FFEE}' => {
+            Unit::Distinctive
+        }
         '\u{3041}'..='\u{30FF}' => Unit::Kana,
         '\u{3400}'..='\u{4DBF}'
         | '\u{4E00}'..='\u{9FFF}'
@@ -105,7 +103,7 @@ const fn kind(character: char) -> Unit {
         },
         '\u{B7}' | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{203B}' | '\u{3003}'..='\u{301F}' => Unit::Mark,
         '\0'..='\u{1F}' | '\u{7F}'..='\u{9F}' | '\u{FFFE}'..='\u{FFFF}' => Unit::Impossible,
-        _ => Unit::Strange,
+        _ => Unit::Other,
     }
 }
 
@@ -147,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_strange_letters_are_let_through_and_half_a_pair_is_not() {
+    fn a_few_other_letters_are_let_through_and_half_a_pair_is_not() {
         let text = format!("{}é", CHINESE.repeat(3));
         let mut bytes = utf16(&text, u16::to_be_bytes);
         assert_eq!(byte_order(&[&bytes]), Some(ByteOrder::Big));
@@ -190,9 +188,9 @@ mod tests {
         assert_eq!(byte_order(&["0A0B0C0D0E0F0G0H".repeat(10).as_bytes()]), None, "ASCII that reads as kana");
     }
 
-    /// Found by the test below: a NUL after a second byte that is ASCII makes one character that tells.
+    /// Found by the test below: a NUL after a second byte that is ASCII makes one distinctive character.
     #[test]
-    fn stray_nuls_tell_nothing() {
+    fn stray_nuls_prove_nothing() {
         let of = |pairs: usize| [0xB0, 0x40].repeat(pairs);
         let bytes = [of(3), vec![0], of(4), b"4".to_vec(), of(8), vec![0], of(14), vec![0], of(1)].concat();
         assert_eq!(byte_order(&[&bytes]), None);

@@ -5,21 +5,21 @@
 use std::iter::once;
 
 /// Returns the share of the characters beyond ASCII that stand where none should, or 0 if there are none.
-pub(super) fn oddness(text: &str) -> f64 {
-    let (mut odd, mut all) = (0_u32, 0_u32);
+pub(super) fn implausible_share(text: &str) -> f64 {
+    let (mut implausible, mut all) = (0_u32, 0_u32);
     let (mut before, mut character) = (' ', ' ');
     for after in text.chars().chain(once(' ')) {
         if !character.is_ascii() {
             all += 1;
-            odd += u32::from(is_odd(before, character, after));
+            implausible += u32::from(is_implausible(before, character, after));
         }
         (before, character) = (character, after);
     }
-    f64::from(odd) / f64::from(all.max(1))
+    f64::from(implausible) / f64::from(all.max(1))
 }
 
-/// Returns whether a character beyond ASCII is odd between these two characters.
-fn is_odd(before: char, character: char, after: char) -> bool {
+/// Returns whether a character beyond ASCII is implausible between these two characters.
+fn is_implausible(before: char, character: char, after: char) -> bool {
     if character.is_alphabetic() {
         let is_capital_within = character.is_uppercase() && before.is_lowercase();
         let is_small_before_capital =
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn right_texts_are_not_odd() {
+    fn right_texts_are_plausible() {
         for text in [
             "Žluťoučký kůň, l’été où ÉTÉ",
             "Мой дядя",
@@ -83,15 +83,15 @@ mod tests {
             "col·legi — naïve",
             "",
         ] {
-            assert_eq!(oddness(text), 0.0, "{text}");
+            assert_eq!(implausible_share(text), 0.0, "{text}");
         }
     }
 
     #[test]
-    fn texts_in_a_wrong_encoding_are_odd() {
+    fn texts_in_a_wrong_encoding_are_implausible() {
         for text in ["M\u{201E}dchen und B\u{201E}ume", "cafÈ, dÈj‡", "M³ller, Stra¯e", "cafΘ", "Мøй дядя"]
         {
-            assert!(oddness(text) > 0.3, "{text}: {}", oddness(text));
+            assert!(implausible_share(text) > 0.3, "{text}: {}", implausible_share(text));
         }
     }
 }
