@@ -1,18 +1,19 @@
-//! Blobs as files in a run directory.
+//! The blob store on files in a run directory.
 //!
-//! A blob lies where [`BlobPaths`] says, plain or [compressed](compression). Disk form and invariants:
+//! [`BlobPaths`] gives the path of a blob, which is plain or [compressed](compression). Disk format and invariants:
 //!
-//! * Staged bytes lie in the directory of their final name: `.PG84_text.txt.<pid>-<n>.tmp`, or `PG84.spool.part` for
-//!   those that can be resumed. Their writer holds the file locked (`flock`) for as long as it lives, so a `.tmp` that
-//!   can be locked has lost its writer: [`LocalBlobs::sweep`] removes exactly those. A `.part` is kept.
-//! * Publishing is: force the file to the medium, rename it over its final name, force the directory, and the one above
-//!   where that is a shard whose name was not forced yet. The changes of one publication are made in the order given;
-//!   all directories are forced before it ends.
-//! * After a failed flush nothing is published any more: what the system then still holds in memory is unknown.
-//! * Symbolic links are never followed at the last step of a path: a planted one is replaced by publishing and
+//! * Staged bytes are written in the directory of their final name: `.PG84_text.txt.<pid>-<n>.tmp`, or
+//!   `PG84.spool.part` for those that can be resumed. Their writer holds a lock (`flock`) on the file for as long as it
+//!   lives, so a `.tmp` that can be locked has lost its writer: [`LocalBlobs::sweep`] removes exactly those. A `.part`
+//!   is kept.
+//! * A publication syncs the file, renames it over its final name, syncs the directory, and also the directory above if
+//!   the name of a shard was not synced yet. The changes of one publication are made in the order given; all
+//!   directories are synced before it ends.
+//! * After a failed sync nothing is published any more: what the system then still holds in memory is unknown.
+//! * Symbolic links are never followed at the last component of a path: a planted one is replaced by publishing and
 //!   refused by reading. Links above it (the run directory itself) are the user's.
 //!
-//! With [`Durability::Process`] nothing is forced; everything else stays the same.
+//! With [`Durability::Process`] nothing is synced; everything else stays the same.
 
 pub mod compression;
 pub mod layout;
@@ -43,190 +44,192 @@ use self::{
     committer::Committer,
     compression::Compression,
     directories::Directories,
-    hard_links::{Found, Shared},
-    layout::{BlobPaths, PACKED},
+    hard_links::{BlobFile, LinkOutcome},
+    layout::{BlobForm, BlobPaths, COMPRESSED},
 };
+
+/// The ending of files that can be resumed.
+const PART: &str = ".part";
 
 /// The blobs of one run directory. Several processes may have the same one open.
 #[derive(Debug)]
 pub struct LocalBlobs {
-    places: BlobPaths,
+    paths: BlobPaths,
     durability: Durability,
     compression: Compression,
     committer: Committer,
-    /// Numbers this value's temporary files.
+    /// The number of temporary files so far, which numbers them.
     staged: AtomicU64,
 }
 
-/// How often the medium was asked to hold on to something.
+/// The number of times that files were synced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SyncCounts {
-    /// Files forced, each by itself.
+    /// Syncs of single files.
     pub files: u64,
-    /// File systems forced as a whole, with all files of a group.
+    /// Syncs of whole file systems, with all files of a group.
     pub file_systems: u64,
-    /// Directories forced.
+    /// Syncs of directories.
     pub directories: u64,
 }
 
-/// Held while nobody else may change blobs of one kind as a whole. Given back when dropped or when the process dies.
+/// A lock that keeps others from changing all blobs of one kind. It is released when this is dropped or when the process
+/// dies.
 #[derive(Debug)]
-#[must_use = "the lock is given back when this is dropped"]
+#[must_use = "the lock is released when this is dropped"]
 pub struct KindLock {
     _locked: File,
 }
 
 impl LocalBlobs {
-    /// Opens a run directory, making it and the directories of all kinds where they are missing, and sweeps it. What is
-    /// published is kept plain.
+    /// Opens a run directory, and removes temporary files of dead writers. Creates the directory and those of all kinds
+    /// if they do not exist. Published blobs are kept plain.
     ///
     /// # Errors
-    /// Where a directory can neither be made nor opened.
+    /// An error if a directory can be neither created nor opened.
     pub fn open(dir: &Path, durability: Durability) -> Result<Self, BlobError> {
-        let places = BlobPaths::of(dir)?;
-        let directories = Directories::open(&places, durability)?;
+        let paths = BlobPaths::of(dir)?;
+        let directories = Directories::open(&paths, durability)?;
         let blobs = Self {
-            places: places.clone(),
+            paths: paths.clone(),
             durability,
             compression: Compression::default(),
-            committer: Committer::start(places, directories, durability)?,
+            committer: Committer::start(paths, directories, durability)?,
             staged: AtomicU64::new(0),
         };
         blobs.sweep()?;
         Ok(blobs)
     }
 
-    /// The same blobs, of which these kinds are packed when they are published.
+    /// Returns the same blobs, with these kinds compressed when they are published.
     #[must_use]
     pub fn compressing(self, compression: Compression) -> Self {
         Self { compression, ..self }
     }
 
-    /// Removes temporary files whose writer is dead, and says how many. Those of live writers, in any process, stay.
+    /// Removes temporary files whose writer is dead, and returns their number. Those of live writers, in any process,
+    /// stay.
     ///
     /// # Errors
-    /// Where a directory cannot be read or a file cannot be removed.
+    /// An error if a directory cannot be read or a file cannot be removed.
     pub fn sweep(&self) -> Result<usize, BlobError> {
         let mut swept = 0;
         for kind in BlobKind::ALL {
-            for shelf in self.places.shelves(kind)? {
-                swept += staging::sweep(&self.places.directory(shelf))?;
+            for directory in self.paths.directories(kind)? {
+                swept += staging::sweep(&self.paths.path_of(directory))?;
             }
         }
         Ok(swept)
     }
 
-    /// Where a blob lies: its path below the run directory; none where it is not there.
+    /// Returns the path of a blob below the run directory, or `None` if there is no such blob.
     ///
     /// # Errors
-    /// Where that cannot be found out.
+    /// An error if the blob cannot be looked at.
     pub fn find(&self, name: &BlobName) -> Result<Option<PathBuf>, BlobError> {
-        let found = self.found(name)?;
-        Ok(found.and_then(|Found { path, .. }| path.strip_prefix(self.places.dir()).ok().map(Path::to_owned)))
+        let found = self.locate(name)?;
+        Ok(found.and_then(|found| found.path.strip_prefix(self.paths.dir()).ok().map(Path::to_owned)))
     }
 
-    /// The documents of which a download was begun and can be resumed.
+    /// Returns the documents whose download was begun and can be resumed.
     ///
     /// # Errors
-    /// Where the directory cannot be read.
+    /// An error if the directory cannot be read.
     pub fn parts(&self) -> Result<Vec<DocumentId>, BlobError> {
-        let parts = self.listed(BlobKind::Spool, |name| name.strip_suffix(PART))?;
+        let parts = self.documents(BlobKind::Spool, |name| name.strip_suffix(PART))?;
         Ok(parts.into_iter().collect())
     }
 
-    /// Removes what was begun of a document's download, with what stands beside it. Nobody may be at work on it.
+    /// Removes the begun download of a document, with the file beside it. Nobody may be at work on it.
     ///
     /// # Errors
-    /// Where it is there and cannot be removed.
+    /// An error if a file is there and cannot be removed.
     pub fn remove_part(&self, document: &DocumentId) -> Result<(), BlobError> {
         let name = BlobName::new(BlobKind::Spool, document.clone());
-        let part = self.places.path(&name).with_file_name(format!("{}{PART}", name.file_name()));
-        // What stands beside it says that it is a part: it goes first.
+        let part = self.paths.path(&name).with_file_name(format!("{}{PART}", name.file_name()));
+        // The file beside it shows that it is a part, so that file goes first.
         publish_op::remove_file(&part.with_file_name(format!("{}{PART}.json", name.file_name())))?;
         publish_op::remove_file(&part)
     }
 
-    /// How often files and directories were forced to the medium since the start.
+    /// Returns the number of syncs since the start.
     #[must_use]
     pub fn sync_counts(&self) -> SyncCounts {
-        self.committer.flushes()
+        self.committer.sync_counts()
     }
 
-    /// Waits until no other process holds this kind's lock, then holds it. It keeps out other holders only: publishing
+    /// Waits until no other process holds this kind's lock, then takes it. It keeps out other holders only: publishing
     /// goes on.
     ///
     /// # Errors
-    /// Where the file system cannot lock.
+    /// An error if the file system cannot lock.
     pub fn lock(&self, kind: BlobKind) -> Result<KindLock, BlobError> {
-        let path = self.places.dir().join(kind.directory());
+        let path = self.paths.dir().join(kind.directory());
         let locked = File::open(&path).and_then(|directory| directory.lock().map(|()| directory));
         Ok(KindLock { _locked: locked.map_err(|error| BlobError::at(&path, error))? })
     }
 
-    /// Makes the directory of a blob where that is one of many. It is forced when something is published in it.
-    fn make_room(&self, name: &BlobName) -> Result<(), BlobError> {
-        let shelf = self.places.shelf(name.kind, &name.document);
-        match shelf.above() {
-            Some(_) => {
-                let path = self.places.directory(shelf);
-                directories::ensure(&path, Durability::Process)?;
-                safe_file::must_be_directory(&path).map_err(|error| BlobError::at(&path, error))
-            }
-            None => Ok(()),
+    /// Creates the shard of a blob. It is synced when something is published in it.
+    fn create_shard(&self, name: &BlobName) -> Result<(), BlobError> {
+        let directory = self.paths.directory(name);
+        if directory.above().is_none() {
+            return Ok(());
         }
+        let path = self.paths.path_of(directory);
+        directories::create(&path, Durability::Process)?;
+        safe_file::must_be_directory(&path).map_err(|error| BlobError::at(&path, error))
     }
 
-    /// The file of a blob.
-    fn found(&self, name: &BlobName) -> Result<Option<Found>, BlobError> {
-        for path in [self.places.path(name), self.places.packed_path(name)] {
-            match safe_file::open(&path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(BlobError::at(&path, error)),
-                Ok(file) => return Ok(Some(Found { path, file })),
-            }
-        }
-        Ok(None)
-    }
-
-    fn number(&self) -> u64 {
+    fn next_number(&self) -> u64 {
         self.staged.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// What `read` makes of the blob's file: of the plain one, else of the packed one. One that changes its form meanwhile
-    /// is plain at last.
-    fn either<T>(
-        &self,
-        name: &BlobName,
-        plain: impl Fn(File) -> io::Result<T>,
-        packed: impl Fn(File) -> io::Result<T>,
-    ) -> Result<T, BlobError> {
-        let path = self.places.path(name);
-        let read_plain = || safe_file::open(&path).and_then(&plain);
-        let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
-        match read_plain() {
-            Err(error) if is_missing(&error) => {}
-            read => return read.map_err(|error| BlobError::at(&path, error)),
-        }
-        let packed_path = self.places.packed_path(name);
-        match safe_file::open(&packed_path).and_then(&packed) {
-            Err(error) if is_missing(&error) => read_plain().map_err(|error| BlobError::at(&path, error)),
-            read => read.map_err(|error| BlobError::at(&packed_path, error)),
+    /// Opens the file of a blob.
+    fn locate(&self, name: &BlobName) -> Result<Option<BlobFile>, BlobError> {
+        let opened = self.read_file(name, |form, file| Ok((form, file)));
+        match opened {
+            Err(BlobError::NotFound(_)) => Ok(None),
+            opened => {
+                opened.map(|(form, file)| Some(BlobFile { form, path: self.paths.in_form(name, form), file }))
+            }
         }
     }
 
-    /// The documents that a kind's directories hold files of whose names are theirs once `named` has taken off what follows.
-    fn listed(
+    /// Returns what `read` makes of the blob's file, in the form that the blob has.
+    fn read_file<T>(
+        &self,
+        name: &BlobName,
+        read: impl Fn(BlobForm, File) -> io::Result<T>,
+    ) -> Result<T, BlobError> {
+        let in_form = |form| {
+            let path = self.paths.in_form(name, form);
+            safe_file::open(&path)
+                .and_then(|file| read(form, file))
+                .map_err(|error| BlobError::at(&path, error))
+        };
+        // A blob that changes its form at this moment is found in the plain form at last.
+        for form in [BlobForm::Plain, BlobForm::Compressed] {
+            match in_form(form) {
+                Err(BlobError::NotFound(_)) => {}
+                read => return read,
+            }
+        }
+        in_form(BlobForm::Plain)
+    }
+
+    /// Returns the documents that have a file of this kind. `stem` removes the ending after the name of the blob.
+    fn documents(
         &self,
         kind: BlobKind,
-        named: impl Fn(&str) -> Option<&str>,
+        stem: impl Fn(&str) -> Option<&str>,
     ) -> Result<BTreeSet<DocumentId>, BlobError> {
         let mut documents = BTreeSet::new();
-        for shelf in self.places.shelves(kind)? {
-            let path = self.places.directory(shelf);
-            let found = listed(&path, |name| named(name)?.strip_suffix(kind.suffix()));
+        for directory in self.paths.directories(kind)? {
+            let path = self.paths.path_of(directory);
+            let found = documents_in(&path, |name| stem(name)?.strip_suffix(kind.suffix()));
             let found = found.map_err(|error| BlobError::at(&path, error))?;
-            // What lies in another shard than its own is nobody's.
-            documents.extend(found.into_iter().filter(|id| self.places.shelf(kind, id) == shelf));
+            // A file in another shard than its own is no blob.
+            documents.extend(found.into_iter().filter(|id| self.paths.directory_of(kind, id) == directory));
         }
         Ok(documents)
     }
@@ -234,87 +237,94 @@ impl LocalBlobs {
 
 impl BlobStore for LocalBlobs {
     fn stage(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
-        self.make_room(name)?;
-        staging::stage(name, &self.places.path(name), || self.number())
+        self.create_shard(name)?;
+        staging::stage(name, &self.paths.path(name), || self.next_number())
     }
 
     fn resume(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
-        staging::resume(name, &self.places.path(name))
+        staging::resume(name, &self.paths.path(name))
     }
 
     fn begin_publishing(&self, changes: Vec<Change>) -> Publishing {
         let mut targets = changes.iter().filter_map(|change| match change {
             Change::Renamed { to, .. } => Some(to),
+            // The shard of a staged blob exists.
             Change::Staged(_) | Change::Removed(_) => None,
         });
-        if let Err(error) = targets.try_for_each(|to| self.make_room(to)) {
+        if let Err(error) = targets.try_for_each(|to| self.create_shard(to)) {
             return Publishing::ended(Err(error));
         }
-        let steps = publish_op::steps(changes, &self.places, &self.compression, || self.number());
-        self.committer.begin_publishing(steps)
+        let operations =
+            publish_op::operations(changes, &self.paths, &self.compression, || self.next_number());
+        self.committer.begin_publishing(operations)
     }
 
     /// # Errors
-    /// [`BlobError::Io`] where the name is a symbolic link, or anything else but a file.
+    /// [`BlobError::Io`] if the name is a symbolic link, or anything else but a file.
     fn open(&self, name: &BlobName) -> Result<Box<dyn Read + Send>, BlobError> {
-        self.either(name, |file| Ok(Box::new(file) as _), compression::unpack)
+        self.read_file(name, reader)
     }
 
     /// # Errors
-    /// [`BlobError::Io`] where the name is a symbolic link, or anything else but a file.
+    /// [`BlobError::Io`] if the name is a symbolic link, or anything else but a file.
     fn len(&self, name: &BlobName) -> Result<Option<u64>, BlobError> {
-        match self.either(name, |file| Ok(file.metadata()?.len()), compression::unpacked_len) {
+        let length = self.read_file(name, |form, file| match form {
+            BlobForm::Plain => Ok(file.metadata()?.len()),
+            BlobForm::Compressed => compression::content_len(file),
+        });
+        match length {
             Err(BlobError::NotFound(_) | BlobError::Damaged { .. }) => Ok(None),
             found => found.map(Some),
         }
     }
 
-    /// Not forced to the medium: after power loss the blob may be there again.
+    /// Removes a blob without a sync: after a power cut the blob may be there again.
     fn remove(&self, name: &BlobName) -> Result<(), BlobError> {
-        publish_op::remove(&self.places, name)
+        publish_op::remove(&self.paths, name)
     }
 
-    /// By a hard link, where the file system has them. Whoever changes such a file in place changes both.
+    /// Makes a hard link, if the file system has them. Whoever changes such a file in place changes both blobs.
     fn share(&self, original: &BlobName, copy: &BlobName) -> Result<bool, BlobError> {
-        let (Some(first), Some(second)) = (self.found(original)?, self.found(copy)?) else {
+        let (Some(first), Some(second)) = (self.locate(original)?, self.locate(copy)?) else {
             return Ok(false);
         };
-        let form = |found: &Found| found.path.as_os_str().as_encoded_bytes().ends_with(PACKED.as_bytes());
-        let both = (self.places.path(copy), self.places.packed_path(copy));
-        let (to, other) = if form(&first) { (both.1, both.0) } else { both };
-        let temporary = staging::temporary_path(&to, self.number());
-        let open = |found: &Found| {
-            let file = found.file.try_clone()?;
-            if form(found) { compression::unpack(file) } else { Ok(Box::new(file) as _) }
-        };
-        let shared = hard_links::share(&first, &second, &to, &temporary, open)?;
-        // A process that shared them before may have been killed here.
-        if shared != Shared::Never && fs::symlink_metadata(&other).is_ok() {
-            // The name in the new form is forced first, or a power cut could take both.
+        let form = first.form;
+        let (to, other) = (self.paths.in_form(copy, form), self.paths.in_form(copy, form.other()));
+        let temporary = staging::temporary_path(&to, self.next_number());
+        let open = |found: &BlobFile| reader(found.form, found.file.try_clone()?);
+        let outcome = hard_links::link(&first, &second, &to, &temporary, open)?;
+        // An earlier process may have linked them, and have been killed before this.
+        if outcome != LinkOutcome::Apart && fs::symlink_metadata(&other).is_ok() {
+            // The name in the new form is synced first, or a power cut could take both.
             if self.durability == Durability::Power {
-                directories::force_names(to.parent().unwrap_or(&to))?;
+                directories::sync_names(to.parent().unwrap_or(&to))?;
             }
             publish_op::remove_file(&other)?;
         }
-        Ok(shared == Shared::Now)
+        Ok(outcome == LinkOutcome::Linked)
     }
 
-    /// Files with other names than blobs have, and whatever is no file, are passed over.
+    /// Lists the documents of a kind. Skips files whose names are not those of blobs, and everything that is no file.
     fn list(&self, kind: BlobKind) -> Result<Vec<DocumentId>, BlobError> {
-        let documents = self.listed(kind, |name| Some(name.strip_suffix(PACKED).unwrap_or(name)))?;
+        let documents = self.documents(kind, |name| Some(name.strip_suffix(COMPRESSED).unwrap_or(name)))?;
         Ok(documents.into_iter().collect())
     }
 }
 
-/// The ending of what can be resumed.
-const PART: &str = ".part";
+/// Returns a reader of the plain bytes of a blob's file.
+fn reader(form: BlobForm, file: File) -> io::Result<Box<dyn Read + Send>> {
+    match form {
+        BlobForm::Plain => Ok(Box::new(file)),
+        BlobForm::Compressed => compression::decompress(file),
+    }
+}
 
-/// The documents that the file names in a directory name.
-fn listed(directory: &Path, named: impl Fn(&str) -> Option<&str>) -> io::Result<Vec<DocumentId>> {
+/// Returns the documents that the names of files in a directory name.
+fn documents_in(directory: &Path, stem: impl Fn(&str) -> Option<&str>) -> io::Result<Vec<DocumentId>> {
     let mut documents = Vec::new();
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        let document = entry.file_name().to_str().and_then(&named).and_then(|id| id.parse().ok());
+        let document = entry.file_name().to_str().and_then(&stem).and_then(|id| id.parse().ok());
         if let Some(document) = document
             && entry.file_type()?.is_file()
         {

@@ -1,14 +1,21 @@
-//! Group commit: what many publish at once costs few flushes.
+//! Group commit: many publications share few syncs.
 //!
-//! One thread takes all that is waiting, forces the files, renames, forces each touched directory once, and ends every
-//! publication of the group. Nothing is delayed for the sake of a larger group: while one group is being forced, the
-//! next one gathers. How files are forced is for [`Directories`] to say: all of a group in one call where the file
-//! system can, else each by itself, several at a time.
+//! One thread takes all publications that wait, syncs their files, renames them, syncs each touched directory once, and
+//! ends every publication of the group. Nothing waits for a larger group: while one group is synced, the next one
+//! gathers. [`Directories`] knows whether a file system can be synced in one call. If it cannot, each file is synced by
+//! itself, several at a time.
+//!
+//! The order within a group is what makes a publication durable:
+//!
+//! 1. The bytes of all files are synced before the first rename, so that no name ever leads to lost bytes.
+//! 2. The renames of a publication are made in the given order.
+//! 3. The directories are synced before a publication ends, so that no acknowledged name is lost.
+//! 4. Removals come last, so that a power cut cannot take the old blob before the new one is durable.
 
 use std::{
     collections::BTreeSet,
     fs, io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -27,71 +34,71 @@ use super::{
     SyncCounts,
     directories::Directories,
     layout::{BlobDirectory, BlobPaths},
-    publish_op::{self, OtherForm, PublishOp},
+    publish_op::{self, PublishOp},
 };
 
-/// The most steps in one group, but for those of its last publication.
+/// The number of operations from which a group takes no further publication, so that its memory is bounded.
 const GROUP_MAX: usize = 2048;
-/// The most publications that wait in the channel; whoever begins further ones waits to get in.
+/// The maximum number of publications in the channel. Whoever begins further ones waits until there is room.
 const WAITING_MAX: usize = 1024;
-/// The most threads that force the files of one group.
+/// The maximum number of threads that sync the files of one group.
 const THREADS_MAX: usize = 8;
-/// So many files are forced each by itself, though the file system could be forced as a whole: that costs less, and does
-/// not wait for what others have written there.
+/// The number of files that are synced each by itself even if the file system can be synced as a whole. That costs
+/// less, and does not wait for what other processes have written there.
 const FEW_FILES: usize = 2;
-/// So many directories are forced each by itself; more, those of a sharded run directory, as a whole where that can be.
+/// The same for directories. A sharded run directory has more.
 const FEW_DIRECTORIES: usize = 16;
 
-/// Hands work to the committing thread; joins it when dropped.
+/// Passes publications to the committing thread. Joins it when dropped.
 #[derive(Debug)]
 pub(super) struct Committer {
-    shared: Arc<Shared>,
-    /// Callers send, the committing thread receives; it ends when this is dropped.
-    requests: Option<SyncSender<Request>>,
+    state: Arc<CommitterState>,
+    /// Callers send, the committing thread receives. The thread ends when this is dropped.
+    requests: Option<SyncSender<PublishRequest>>,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    places: BlobPaths,
+struct CommitterState {
+    paths: BlobPaths,
     durability: Durability,
     files: AtomicU64,
     file_systems: AtomicU64,
     directories: AtomicU64,
-    /// The flush that failed, if one has.
-    failed: OnceLock<Failed>,
+    /// The first sync that failed.
+    failed: OnceLock<FailedSync>,
 }
 
 #[derive(Debug)]
-struct Failed {
+struct FailedSync {
     path: PathBuf,
     condition: MachineFailure,
     message: String,
 }
 
 #[derive(Debug)]
-struct Request {
-    steps: Vec<PublishOp>,
+struct PublishRequest {
+    operations: Vec<PublishOp>,
     publisher: Publisher,
 }
 
 /// A publication whose files have their names.
-struct Made {
+struct Renamed {
     publisher: Publisher,
     result: Result<(), BlobError>,
-    /// What is removed when all of it is durable.
+    /// The blobs that are removed when the rest is durable.
     removed: Vec<BlobName>,
 }
 
 impl Committer {
+    /// Starts the committing thread.
     pub(super) fn start(
-        places: BlobPaths,
-        directories: Directories,
+        paths: BlobPaths,
+        mut directories: Directories,
         durability: Durability,
     ) -> Result<Self, BlobError> {
-        let dir = places.dir().to_owned();
-        let shared = Arc::new(Shared {
-            places,
+        let state = Arc::new(CommitterState {
+            paths,
             durability,
             files: AtomicU64::new(0),
             file_systems: AtomicU64::new(0),
@@ -99,31 +106,28 @@ impl Committer {
             failed: OnceLock::new(),
         });
         let (requests, waiting) = sync_channel(WAITING_MAX);
+        let of_thread = Arc::clone(&state);
         let thread = thread::Builder::new()
             .name("blob-committer".to_owned())
-            .spawn({
-                let shared = Arc::clone(&shared);
-                let mut directories = directories;
-                move || shared.serve(&mut directories, &waiting)
-            })
-            .map_err(|error| BlobError::at(&dir, error))?;
-        Ok(Self { shared, requests: Some(requests), thread: Some(thread) })
+            .spawn(move || of_thread.serve(&mut directories, &waiting))
+            .map_err(|error| BlobError::at(state.paths.dir(), error))?;
+        Ok(Self { state, requests: Some(requests), thread: Some(thread) })
     }
 
-    pub(super) fn flushes(&self) -> SyncCounts {
-        SyncCounts {
-            files: self.shared.files.load(Ordering::Relaxed),
-            file_systems: self.shared.file_systems.load(Ordering::Relaxed),
-            directories: self.shared.directories.load(Ordering::Relaxed),
-        }
+    /// Returns the number of syncs since the start.
+    pub(super) fn sync_counts(&self) -> SyncCounts {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let CommitterState { files, file_systems, directories, .. } = &*self.state;
+        SyncCounts { files: load(files), file_systems: load(file_systems), directories: load(directories) }
     }
 
-    pub(super) fn begin_publishing(&self, steps: Vec<PublishOp>) -> Publishing {
+    /// Begins a publication. Waits if too many are under way.
+    pub(super) fn begin_publishing(&self, operations: Vec<PublishOp>) -> Publishing {
         let (publisher, publishing) = Publishing::begun();
-        let requests = self.requests.as_ref().expect("it is taken only by drop");
-        if let Err(unsent) = requests.send(Request { steps, publisher }) {
+        let requests = self.requests.as_ref().expect("only drop takes it");
+        if let Err(unsent) = requests.send(PublishRequest { operations, publisher }) {
             let gone = io::Error::other("the committing thread has ended");
-            unsent.0.publisher.end(Err(BlobError::at(self.shared.places.dir(), gone)));
+            unsent.0.publisher.end(Err(BlobError::at(self.state.paths.dir(), gone)));
         }
         publishing
     }
@@ -131,6 +135,7 @@ impl Committer {
 
 impl Drop for Committer {
     fn drop(&mut self) {
+        // The thread ends when no sender is left, after all publications that wait.
         drop(self.requests.take());
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
@@ -140,84 +145,85 @@ impl Drop for Committer {
     }
 }
 
-impl Shared {
-    fn serve(&self, directories: &mut Directories, waiting: &Receiver<Request>) {
+impl CommitterState {
+    fn serve(&self, directories: &mut Directories, waiting: &Receiver<PublishRequest>) {
         while let Ok(first) = waiting.recv() {
-            let group = gather(first, waiting);
-            self.commit(directories, group);
+            self.commit(directories, gather(first, waiting));
         }
     }
 
-    /// Forces the files of one group, renames them, forces their directories, then removes what is replaced and ends each
-    /// of its publications.
-    fn commit(&self, directories: &mut Directories, group: Vec<Request>) {
-        self.flushed(self.force_files(directories, &group));
+    /// Commits one group, in the order of the module's documentation.
+    fn commit(&self, directories: &mut Directories, group: Vec<PublishRequest>) {
+        self.remember_failure(self.sync_files(directories, &group));
         let mut touched = BTreeSet::new();
-        let make = |Request { steps, publisher }| {
-            let removed = removed(&steps);
+        let rename = |PublishRequest { operations, publisher }| {
+            let removed = removed(&operations);
             let result =
-                self.refuse_after_failure().and_then(|()| self.make(directories, steps, &mut touched));
-            Made { publisher, result, removed }
+                self.check_not_failed().and_then(|()| self.apply(directories, operations, &mut touched));
+            Renamed { publisher, result, removed }
         };
-        let made: Vec<Made> = group.into_iter().map(make).collect();
-        self.flushed(self.force_directories(directories, touched));
-        for Made { publisher, result, removed } in made {
-            let remove = || removed.iter().try_for_each(|name| publish_op::remove(&self.places, name));
-            publisher.end(result.and_then(|()| self.refuse_after_failure()).and_then(|()| remove()));
+        let renamed: Vec<Renamed> = group.into_iter().map(rename).collect();
+        self.remember_failure(self.sync_directories(directories, touched));
+        for Renamed { publisher, result, removed } in renamed {
+            let remove = || removed.iter().try_for_each(|name| publish_op::remove(&self.paths, name));
+            publisher.end(result.and_then(|()| self.check_not_failed()).and_then(|()| remove()));
         }
     }
 
-    fn force_files(&self, directories: &Directories, group: &[Request]) -> Result<(), BlobError> {
+    fn sync_files(&self, directories: &Directories, group: &[PublishRequest]) -> Result<(), BlobError> {
+        // After a failure nothing is published, so nothing need be durable.
         if self.durability == Durability::Process || self.failed.get().is_some() {
             return Ok(());
         }
-        let steps = group.iter().flat_map(|request| &request.steps);
-        let blobs: Vec<&StagedBlob> = steps
-            .filter_map(|step| match step {
+        let operations = group.iter().flat_map(|request| &request.operations);
+        let blobs: Vec<&StagedBlob> = operations
+            .filter_map(|operation| match operation {
                 PublishOp::Place(blob, _) => Some(blob),
+                // The bytes of a published blob are durable already.
                 PublishOp::Rename { .. } | PublishOp::Remove(_) | PublishOp::Refuse(_) => None,
             })
             .collect();
         if blobs.len() > FEW_FILES
-            && let Some(forced) = self.force_as_a_whole(directories, blobs.iter().map(|blob| blob.name.kind))
+            && self.sync_file_systems(directories, blobs.iter().map(|blob| blob.name.kind))?
         {
-            return forced;
+            return Ok(());
         }
-        self.force_each(&blobs)
+        self.sync_each(&blobs)
     }
 
-    /// Forces the file systems on which these kinds lie; none where that is not as good as forcing each file.
-    fn force_as_a_whole(
+    /// Syncs the file systems on which these kinds lie, and returns whether that is as good as a sync of each file. If
+    /// not, nothing is synced.
+    fn sync_file_systems(
         &self,
         directories: &Directories,
         kinds: impl Iterator<Item = BlobKind>,
-    ) -> Option<Result<(), BlobError>> {
-        let file_systems = directories.file_systems(kinds)?;
-        Some(file_systems.iter().try_for_each(|file_system| {
+    ) -> Result<bool, BlobError> {
+        let Some(file_systems) = directories.file_systems(kinds) else { return Ok(false) };
+        for directory in file_systems {
             self.file_systems.fetch_add(1, Ordering::Relaxed);
-            file_system.force()
-        }))
+            directory.sync_file_system()?;
+        }
+        Ok(true)
     }
 
-    fn force_each(&self, blobs: &[&StagedBlob]) -> Result<(), BlobError> {
-        let force = |blob: &&StagedBlob| {
+    fn sync_each(&self, blobs: &[&StagedBlob]) -> Result<(), BlobError> {
+        let sync = |blob: &&StagedBlob| {
             self.files.fetch_add(1, Ordering::Relaxed);
             blob.file.sync_data().map_err(|error| BlobError::at(&blob.path, error))
         };
+        // A thread costs more than it saves for so few.
         if blobs.len() <= FEW_FILES {
-            return blobs.iter().try_for_each(force);
+            return blobs.iter().try_for_each(sync);
         }
         thread::scope(|scope| {
             let share = blobs.len().div_ceil(THREADS_MAX);
-            let threads: Vec<_> = blobs
-                .chunks(share)
-                .map(|part| scope.spawn(move || part.iter().try_for_each(force)))
-                .collect();
-            threads.into_iter().try_for_each(|thread| thread.join().expect("forcing a file does not panic"))
+            let threads: Vec<_> =
+                blobs.chunks(share).map(|part| scope.spawn(move || part.iter().try_for_each(sync))).collect();
+            threads.into_iter().try_for_each(|thread| thread.join().expect("a sync does not panic"))
         })
     }
 
-    fn force_directories(
+    fn sync_directories(
         &self,
         directories: &mut Directories,
         touched: BTreeSet<BlobDirectory>,
@@ -226,63 +232,72 @@ impl Shared {
             return Ok(());
         }
         let touched = directories.with_above(touched);
-        if touched.len() > FEW_DIRECTORIES
-            && let Some(forced) = self.force_as_a_whole(directories, touched.iter().map(|shelf| shelf.kind))
-        {
-            forced?;
-        } else {
-            touched.iter().try_for_each(|shelf| {
-                self.directories.fetch_add(1, Ordering::Relaxed);
-                directories.force(*shelf, &self.places)
-            })?;
+        let is_synced = touched.len() > FEW_DIRECTORIES
+            && self.sync_file_systems(directories, touched.iter().map(|directory| directory.kind))?;
+        if !is_synced {
+            touched.iter().try_for_each(|directory| self.sync_directory(directories, *directory))?;
         }
-        directories.are_forced(touched);
+        directories.mark_synced(touched);
         Ok(())
     }
 
-    fn make(
+    fn sync_directory(&self, directories: &Directories, directory: BlobDirectory) -> Result<(), BlobError> {
+        self.directories.fetch_add(1, Ordering::Relaxed);
+        directories.sync(directory, &self.paths)
+    }
+
+    /// Applies the operations of one publication, up to the first that fails.
+    fn apply(
         &self,
         directories: &Directories,
-        steps: Vec<PublishOp>,
+        operations: Vec<PublishOp>,
         touched: &mut BTreeSet<BlobDirectory>,
     ) -> Result<(), BlobError> {
-        steps.into_iter().try_for_each(|step| {
-            let made = step.make(&self.places)?;
-            touched.extend(made.touched);
-            made.other.map_or(Ok(()), |other| self.remove_other(directories, &other))
-        })
+        for operation in operations {
+            let applied = operation.apply(&self.paths)?;
+            touched.extend(applied.touched);
+            if let Some((path, directory)) = applied.other_form {
+                self.remove_other_form(directories, &path, directory)?;
+            }
+        }
+        Ok(())
     }
 
-    /// Removes the form that a blob had until now, if it was another. The name of the new one is forced first, or a power cut
-    /// could take both.
-    fn remove_other(&self, directories: &Directories, other: &OtherForm) -> Result<(), BlobError> {
-        if fs::symlink_metadata(&other.path).is_err() {
+    /// Removes the file of the form that a blob had until now, if there is one.
+    fn remove_other_form(
+        &self,
+        directories: &Directories,
+        path: &Path,
+        directory: BlobDirectory,
+    ) -> Result<(), BlobError> {
+        if fs::symlink_metadata(path).is_err() {
             return Ok(());
         }
+        // The name of the new form is synced first, or a power cut could take both.
         if self.durability == Durability::Power {
-            self.directories.fetch_add(1, Ordering::Relaxed);
-            self.flushed(directories.force(other.shelf, &self.places));
-            self.refuse_after_failure()?;
+            self.remember_failure(self.sync_directory(directories, directory));
+            self.check_not_failed()?;
         }
-        publish_op::remove_file(&other.path)
+        publish_op::remove_file(path)
     }
 
-    /// Remembers the first flush that failed.
-    fn flushed(&self, result: Result<(), BlobError>) {
+    /// Remembers the first sync that failed. After a failed sync, nobody knows which bytes the system still has: it may
+    /// drop them, and report success the next time. So nothing more is published.
+    fn remember_failure(&self, result: Result<(), BlobError>) {
         if let Err(error) = result {
-            self.failed.get_or_init(|| Failed::of(&error));
+            self.failed.get_or_init(|| FailedSync::of(&error));
             tracing::error!(%error, "a flush failed; nothing more is published");
         }
     }
 
-    fn refuse_after_failure(&self) -> Result<(), BlobError> {
+    fn check_not_failed(&self) -> Result<(), BlobError> {
         self.failed.get().map_or(Ok(()), |failed| Err(failed.refusal()))
     }
 }
 
-impl Failed {
+impl FailedSync {
     fn of(error: &BlobError) -> Self {
-        // Data that cannot be flushed is lost, whatever error the system returns.
+        // Data that cannot be synced is lost, whatever error the system returns.
         let (path, condition) = match error {
             BlobError::DiskFull { path, .. } => (path, MachineFailure::DiskFull),
             BlobError::Machine { path, condition, .. } => (path, *condition),
@@ -306,21 +321,22 @@ impl Failed {
     }
 }
 
-fn removed(steps: &[PublishOp]) -> Vec<BlobName> {
-    let removed = steps.iter().filter_map(|step| match step {
+fn removed(operations: &[PublishOp]) -> Vec<BlobName> {
+    let removed = operations.iter().filter_map(|operation| match operation {
         PublishOp::Remove(name) => Some(name.clone()),
         PublishOp::Place(..) | PublishOp::Rename { .. } | PublishOp::Refuse(_) => None,
     });
     removed.collect()
 }
 
-fn gather(first: Request, waiting: &Receiver<Request>) -> Vec<Request> {
-    let mut steps = first.steps.len();
+/// Returns the group of all publications that wait at this moment.
+fn gather(first: PublishRequest, waiting: &Receiver<PublishRequest>) -> Vec<PublishRequest> {
+    let mut operations = first.operations.len();
     let mut group = vec![first];
-    while steps < GROUP_MAX
+    while operations < GROUP_MAX
         && let Ok(request) = waiting.try_recv()
     {
-        steps += request.steps.len();
+        operations += request.operations.len();
         group.push(request);
     }
     group
@@ -328,24 +344,24 @@ fn gather(first: Request, waiting: &Receiver<Request>) -> Vec<Request> {
 
 #[cfg(test)]
 pub(super) mod testing {
-    use super::{super::publish_op::BlobForm, *};
+    use super::{super::layout::BlobForm, *};
 
-    /// Commits one request a blob, all in one group, as if their callers had waited together.
+    /// Commits one request for each blob, all in one group, as if their callers had waited together.
     pub(in crate::local) fn publish_as_one_group(committer: &Committer, blobs: Vec<StagedBlob>) {
-        let places = &committer.shared.places;
-        let mut directories = Directories::open(places, Durability::Power).expect("they are there");
+        let paths = &committer.state.paths;
+        let mut directories = Directories::open(paths, Durability::Power).expect("they are there");
         let (requests, waiting) = sync_channel(blobs.len());
         let publishings: Vec<_> = blobs
             .into_iter()
             .map(|blob| {
                 let (publisher, publishing) = Publishing::begun();
-                let steps = vec![PublishOp::Place(blob, BlobForm::Plain)];
-                requests.send(Request { steps, publisher }).expect("there is room");
+                let operations = vec![PublishOp::Place(blob, BlobForm::Plain)];
+                requests.send(PublishRequest { operations, publisher }).expect("there is room");
                 publishing
             })
             .collect();
         drop(requests);
-        committer.shared.serve(&mut directories, &waiting);
+        committer.state.serve(&mut directories, &waiting);
         for publishing in publishings {
             publishing.wait().expect("the group is committed");
         }

@@ -1,9 +1,9 @@
-//! Blobs that are kept compressed.
+//! Compressed blobs.
 //!
-//! A packed blob is one zstd frame with its length and a checksum in it, under the name of the blob and `.zst`: `zstdcat`
-//! reads it. Whoever stages a blob writes plain bytes; they are packed when they are published. A blob lies in one form:
-//! publishing one removes the other, once its own name is forced. Reading finds both, the plain one first, whatever is
-//! asked for now.
+//! A compressed blob is one zstd frame with its length and a checksum in it, under the name of the blob and `.zst`:
+//! `zstdcat` reads it. Whoever stages a blob writes plain bytes; they are compressed when they are published. A blob
+//! is kept in one form: publishing it in one removes the other, when the new name is durable. Reading finds both, the
+//! plain one first, whatever the configuration is.
 
 use std::{
     collections::BTreeSet,
@@ -19,26 +19,26 @@ use zstd::{
     zstd_safe::get_frame_content_size,
 };
 
-/// The level that zstd itself takes where none is given.
+/// The compression level: zstd's own default.
 const LEVEL: i32 = 3;
-/// The longest header of a frame.
+/// The maximum length in bytes of the header of a frame.
 const FRAME_HEADER_BYTES_MAX: u64 = 18;
-/// The kinds that may be packed. The others are small, and read by people.
+/// The kinds that may be compressed. The others are small, and read by people.
 const KINDS: [BlobKind; 4] = [BlobKind::Raw, BlobKind::Text, BlobKind::Tokens, BlobKind::Counts];
 
-/// Which kinds of blobs are packed when they are published.
+/// The kinds of blobs that are compressed when they are published.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Compression(BTreeSet<BlobKind>);
 
 impl Compression {
-    /// Whether this kind is.
+    /// Returns whether blobs of this kind are compressed.
     #[must_use]
     pub fn includes(&self, kind: BlobKind) -> bool {
         self.0.contains(&kind)
     }
 }
 
-/// A word that names no kind that may be packed.
+/// The error for a word that names no kind that may be compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("use none, zstd, or kinds such as raw,tokens: there are raw, text, tokens and counts")]
 pub struct InvalidCompression;
@@ -46,17 +46,13 @@ pub struct InvalidCompression;
 impl FromStr for Compression {
     type Err = InvalidCompression;
 
-    /// `none`, `zstd` for all kinds that may be packed, or some of them with commas between.
+    /// Reads `none`, `zstd` for all kinds that may be compressed, or the names of some kinds, separated by commas.
     fn from_str(words: &str) -> Result<Self, InvalidCompression> {
         let kind = |word: &str| KINDS.into_iter().find(|kind| kind.directory() == word.trim());
         match words {
             "none" => Ok(Self::default()),
             "zstd" => Ok(Self(KINDS.into())),
-            _ => words
-                .split(',')
-                .map(|word| kind(word).ok_or(InvalidCompression))
-                .collect::<Result<_, _>>()
-                .map(Self),
+            _ => words.split(',').map(kind).collect::<Option<_>>().map(Self).ok_or(InvalidCompression),
         }
     }
 }
@@ -72,8 +68,8 @@ impl fmt::Display for Compression {
     }
 }
 
-/// Writes all of a file into another, packed.
-pub(super) fn pack(mut from: &File, into: &File) -> io::Result<()> {
+/// Compresses all of a file into another.
+pub(super) fn compress(mut from: &File, into: &File) -> io::Result<()> {
     let bytes = from.metadata()?.len();
     from.rewind()?;
     let mut encoder = Encoder::new(into, LEVEL)?;
@@ -83,16 +79,17 @@ pub(super) fn pack(mut from: &File, into: &File) -> io::Result<()> {
     encoder.finish().map(drop)
 }
 
-/// Reads a packed file. Where it is damaged, with an error of the kind [`InvalidData`](io::ErrorKind::InvalidData).
-pub(super) fn unpack(file: File) -> io::Result<Box<dyn Read + Send>> {
-    Ok(Box::new(Unpacked(Decoder::new(file)?)))
+/// Opens a compressed file. If it is damaged, reading fails with an error of the kind
+/// [`InvalidData`](io::ErrorKind::InvalidData).
+pub(super) fn decompress(file: File) -> io::Result<Box<dyn Read + Send>> {
+    Ok(Box::new(Decompressed(Decoder::new(file)?)))
 }
 
-struct Unpacked<R>(R);
+struct Decompressed<R>(R);
 
-impl<R: Read> Read for Unpacked<R> {
+impl<R: Read> Read for Decompressed<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // What the system does not say, zstd says of the bytes.
+        // An error that does not come from the system comes from zstd, and is about the bytes.
         self.0.read(buffer).map_err(|error| match error.raw_os_error() {
             Some(_) => error,
             None => io::Error::new(io::ErrorKind::InvalidData, error),
@@ -100,15 +97,16 @@ impl<R: Read> Read for Unpacked<R> {
     }
 }
 
-/// The length of what is packed in a file: as its frame says; where it does not, counted.
-pub(super) fn unpacked_len(mut file: File) -> io::Result<u64> {
+/// Returns the length of what is compressed in a file. It is read from the frame, or counted if the frame does not give
+/// it.
+pub(super) fn content_len(mut file: File) -> io::Result<u64> {
     let mut header = Vec::new();
     file.by_ref().take(FRAME_HEADER_BYTES_MAX).read_to_end(&mut header)?;
     if let Ok(Some(bytes)) = get_frame_content_size(&header) {
         return Ok(bytes);
     }
     file.rewind()?;
-    io::copy(&mut unpack(file)?, &mut io::sink())
+    io::copy(&mut decompress(file)?, &mut io::sink())
 }
 
 #[cfg(test)]
@@ -117,41 +115,41 @@ mod tests {
 
     use super::*;
 
-    fn packed(bytes: &[u8]) -> File {
+    fn compressed(bytes: &[u8]) -> File {
         let mut from = tempfile::tempfile().unwrap();
         from.write_all(bytes).unwrap();
         let mut into = tempfile::tempfile().unwrap();
-        pack(&from, &into).unwrap();
+        compress(&from, &into).unwrap();
         into.rewind().unwrap();
         into
     }
 
     #[test]
-    fn what_is_packed_reads_back_and_tells_its_length() {
+    fn what_is_compressed_reads_back_and_has_its_length() {
         for bytes in [Vec::new(), b"x".to_vec(), b"a line of text\n".repeat(100_000)] {
-            assert_eq!(unpacked_len(packed(&bytes)).unwrap(), bytes.len() as u64);
+            assert_eq!(content_len(compressed(&bytes)).unwrap(), bytes.len() as u64);
             let mut back = Vec::new();
-            unpack(packed(&bytes)).unwrap().read_to_end(&mut back).unwrap();
+            decompress(compressed(&bytes)).unwrap().read_to_end(&mut back).unwrap();
             assert!(back == bytes, "{} bytes", bytes.len());
         }
-        assert!(packed(&b"a line of text\n".repeat(100_000)).metadata().unwrap().len() < 10_000);
+        assert!(compressed(&b"a line of text\n".repeat(100_000)).metadata().unwrap().len() < 10_000);
     }
 
     #[test]
-    fn what_was_packed_by_others_is_counted_where_it_does_not_say_its_length() {
+    fn what_others_compressed_without_its_length_is_counted() {
         let mut file = tempfile::tempfile().unwrap();
         let mut encoder = Encoder::new(&file, 1).unwrap();
         encoder.write_all(b"twelve bytes").unwrap();
         encoder.finish().unwrap();
         file.rewind().unwrap();
-        assert_eq!(unpacked_len(file).unwrap(), 12);
+        assert_eq!(content_len(file).unwrap(), 12);
     }
 
     #[test]
     fn a_packed_file_that_is_cut_does_not_read_as_a_shorter_one() {
-        let whole = packed(&b"a line of text\n".repeat(1000));
+        let whole = compressed(&b"a line of text\n".repeat(1000));
         whole.set_len(whole.metadata().unwrap().len() - 1).unwrap();
-        let error = unpack(whole).unwrap().read_to_end(&mut Vec::new()).unwrap_err();
+        let error = decompress(whole).unwrap().read_to_end(&mut Vec::new()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     }
 

@@ -1,4 +1,4 @@
-//! The directories of a run directory, made durably and held open.
+//! The directories of a run directory, created durably and held open.
 
 use std::{
     collections::BTreeSet,
@@ -19,124 +19,119 @@ use super::{
     layout::{BlobDirectory, BlobPaths},
 };
 
-/// The directories that blobs lie in. Those of shards are made when they are needed, and not held open.
+/// The directories that hold blobs. Those of shards are created when they are needed, and not held open.
 #[derive(Debug)]
 pub(super) struct Directories {
-    /// One a kind, in the order of [`BlobKind::ALL`].
-    kinds: Vec<Directory>,
-    /// The shards whose own names have been forced.
-    shards: BTreeSet<BlobDirectory>,
+    /// The directory of each kind, in the order of [`BlobKind::ALL`].
+    kinds: Vec<OpenDirectory>,
+    /// The shards whose own names have been synced.
+    synced_shards: BTreeSet<BlobDirectory>,
 }
 
-/// An open directory.
+/// The open directory of a kind.
 #[derive(Debug)]
-pub(super) struct Directory {
+pub(super) struct OpenDirectory {
     kind: BlobKind,
     path: PathBuf,
     file: File,
     /// The number of its file system.
     device: u64,
-    /// Whether all of its file system can be forced to the medium in one call.
-    forces_all: bool,
+    /// Whether its whole file system can be synced in one call.
+    has_syncfs: bool,
 }
 
-/// A file system that can be forced as a whole, by a directory in it.
-#[derive(Debug)]
-pub(super) struct FileSystem<'d>(&'d Directory);
-
 impl Directories {
-    /// Opens the directories of all kinds; those made for it survive what `durability` says.
-    pub(super) fn open(places: &BlobPaths, durability: Durability) -> Result<Self, BlobError> {
-        let open = |kind: &BlobKind| {
-            let path = places.dir().join(kind.directory());
+    /// Opens the directories of all kinds. With [`Durability::Power`], new ones survive a power cut.
+    pub(super) fn open(paths: &BlobPaths, durability: Durability) -> Result<Self, BlobError> {
+        let open = |kind: BlobKind| {
+            let path = paths.dir().join(kind.directory());
             // `logs/arrival` has a parent directory of its own. Nothing may be created through that parent if
             // it is a link.
-            let ours: Vec<&Path> = path.ancestors().take_while(|part| *part != places.dir()).collect();
+            let ours: Vec<&Path> = path.ancestors().take_while(|part| *part != paths.dir()).collect();
             for part in ours.into_iter().rev() {
-                ensure(part, durability)?;
+                create(part, durability)?;
                 safe_file::must_be_directory(part).map_err(|error| BlobError::at(part, error))?;
             }
-            Directory::open(*kind, path)
+            OpenDirectory::open(kind, path)
         };
-        let kinds: Vec<_> = BlobKind::ALL.iter().map(open).collect::<Result<_, _>>()?;
-        // One that was there may be of a process that died before it had forced it. Shards are forced as they are used.
+        let kinds: Vec<_> = BlobKind::ALL.into_iter().map(open).collect::<Result<_, _>>()?;
+        // A directory that existed may have been created by a process that died before its sync. Shards are synced
+        // when they are used.
         if durability == Durability::Power {
             let above: BTreeSet<&Path> = kinds.iter().filter_map(|kind| kind.path.parent()).collect();
-            above.into_iter().try_for_each(force_names)?;
+            above.into_iter().try_for_each(sync_names)?;
         }
-        Ok(Self { kinds, shards: BTreeSet::new() })
+        Ok(Self { kinds, synced_shards: BTreeSet::new() })
     }
 
-    /// As if no file system could be forced as a whole.
+    /// Treats every file system as one that cannot be synced as a whole.
     #[cfg(test)]
-    pub(super) fn each_by_itself(mut self) -> Self {
-        self.kinds.iter_mut().for_each(|directory| directory.forces_all = false);
+    pub(super) fn without_syncfs(mut self) -> Self {
+        self.kinds.iter_mut().for_each(|directory| directory.has_syncfs = false);
         self
     }
 
-    /// With those above them where the names of these are not known to be forced: they may be new, made by whomever.
-    pub(super) fn with_above(&self, shelves: BTreeSet<BlobDirectory>) -> BTreeSet<BlobDirectory> {
-        let above: Vec<_> = shelves.difference(&self.shards).filter_map(|shelf| shelf.above()).collect();
-        shelves.into_iter().chain(above).collect()
+    /// Adds the directories above those whose own names may not be synced yet: any process may have created them.
+    pub(super) fn with_above(&self, directories: BTreeSet<BlobDirectory>) -> BTreeSet<BlobDirectory> {
+        let above: Vec<_> =
+            directories.difference(&self.synced_shards).filter_map(|directory| directory.above()).collect();
+        directories.into_iter().chain(above).collect()
     }
 
-    /// The names of these have been forced.
-    pub(super) fn are_forced(&mut self, shelves: BTreeSet<BlobDirectory>) {
-        self.shards.extend(shelves.into_iter().filter(|shelf| shelf.above().is_some()));
+    /// Remembers that the names of these directories have been synced.
+    pub(super) fn mark_synced(&mut self, directories: BTreeSet<BlobDirectory>) {
+        self.synced_shards.extend(directories.into_iter().filter(|directory| directory.above().is_some()));
     }
 
-    /// Forces the names in a directory to the medium.
-    pub(super) fn force(&self, shelf: BlobDirectory, places: &BlobPaths) -> Result<(), BlobError> {
-        let (path, directory) = (places.directory(shelf), self.of(shelf.kind));
-        let forced = if path == directory.path {
-            directory.file.sync_all()
-        } else {
-            File::open(&path).and_then(|shard| shard.sync_all())
-        };
-        forced.map_err(|error| BlobError::at(&path, error))
+    /// Makes the names in a directory durable.
+    pub(super) fn sync(&self, directory: BlobDirectory, paths: &BlobPaths) -> Result<(), BlobError> {
+        let (path, open) = (paths.path_of(directory), self.of(directory.kind));
+        if path == open.path {
+            return open.file.sync_all().map_err(|error| BlobError::at(&path, error));
+        }
+        sync_names(&path)
     }
 
-    /// The file systems on which these kinds lie; none where one of them cannot be forced as a whole.
+    /// Returns one directory on each file system on which these kinds lie, or `None` if one of the file systems cannot
+    /// be synced as a whole.
     pub(super) fn file_systems(
         &self,
         kinds: impl IntoIterator<Item = BlobKind>,
-    ) -> Option<Vec<FileSystem<'_>>> {
-        let mut found: Vec<FileSystem<'_>> = Vec::new();
+    ) -> Option<Vec<&OpenDirectory>> {
+        let mut found: Vec<&OpenDirectory> = Vec::new();
         for kind in kinds {
             let directory = self.of(kind);
-            if !directory.forces_all {
+            if !directory.has_syncfs {
                 return None;
             }
-            if found.iter().all(|FileSystem(known)| known.device != directory.device) {
-                found.push(FileSystem(directory));
+            if found.iter().all(|known| known.device != directory.device) {
+                found.push(directory);
             }
         }
         Some(found)
     }
 
-    fn of(&self, kind: BlobKind) -> &Directory {
+    fn of(&self, kind: BlobKind) -> &OpenDirectory {
         self.kinds.iter().find(|directory| directory.kind == kind).expect("every kind has been opened")
     }
 }
 
-impl Directory {
+impl OpenDirectory {
     fn open(kind: BlobKind, path: PathBuf) -> Result<Self, BlobError> {
         let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.dev(), file)));
         let (device, file) = opened.map_err(|error| BlobError::at(&path, error))?;
-        let forces_all = file_system::can_be_forced(&file);
-        Ok(Self { kind, path, file, device, forces_all })
+        let has_syncfs = file_system::can_sync(&file);
+        Ok(Self { kind, path, file, device, has_syncfs })
+    }
+
+    /// Makes durable all that any process has written to its file system.
+    pub(super) fn sync_file_system(&self) -> Result<(), BlobError> {
+        file_system::sync(&self.file).map_err(|error| BlobError::at(&self.path, error))
     }
 }
 
-impl FileSystem<'_> {
-    /// Forces all that was written there, by whomever.
-    pub(super) fn force(&self) -> Result<(), BlobError> {
-        file_system::force(&self.0.file).map_err(|error| BlobError::at(&self.0.path, error))
-    }
-}
-
-/// Makes a directory with all above it. Each that was missing is forced into the one above.
-pub(super) fn ensure(path: &Path, durability: Durability) -> Result<(), BlobError> {
+/// Creates a directory and all above it. With [`Durability::Power`], the name of each new one is synced.
+pub(super) fn create(path: &Path, durability: Durability) -> Result<(), BlobError> {
     if path.is_dir() {
         return Ok(());
     }
@@ -145,8 +140,8 @@ pub(super) fn ensure(path: &Path, durability: Durability) -> Result<(), BlobErro
         Some(above) => above,
         None => return Err(BlobError::at(path, io::ErrorKind::NotFound.into())),
     };
-    ensure(above, durability)?;
-    // Another process may make it at the same time.
+    create(above, durability)?;
+    // Another process may create it at the same time.
     match fs::create_dir(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !path.is_dir() => {
             return Err(BlobError::at(path, error));
@@ -154,14 +149,13 @@ pub(super) fn ensure(path: &Path, durability: Durability) -> Result<(), BlobErro
         Ok(()) | Err(_) => {}
     }
     match durability {
-        Durability::Power => force_names(above),
+        Durability::Power => sync_names(above),
         Durability::Process => Ok(()),
     }
 }
 
-/// Forces the names in a directory to the medium.
-pub(super) fn force_names(directory: &Path) -> Result<(), BlobError> {
-    File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .map_err(|error| BlobError::at(directory, error))
+/// Makes the names in a directory durable.
+pub(super) fn sync_names(directory: &Path) -> Result<(), BlobError> {
+    let synced = File::open(directory).and_then(|directory| directory.sync_all());
+    synced.map_err(|error| BlobError::at(directory, error))
 }

@@ -1,7 +1,7 @@
-//! Two blobs with the same bytes as one file with two names.
+//! Keeps two blobs with the same bytes as one file with two names.
 //!
-//! The bytes are compared first, and the file that gets a second name is the one that was compared. Where the file system has
-//! no hard links, both stay as they are.
+//! The bytes are compared first, and the file that gets a second name is the one that was compared. If the file system
+//! has no hard links, both blobs stay as they are.
 
 use std::{
     fs::{self, File, Metadata},
@@ -12,68 +12,69 @@ use std::{
 
 use flow::blobs::BlobError;
 
+use super::layout::BlobForm;
+
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// A file of a blob, opened.
-pub(super) struct Found {
+/// The open file of a blob.
+pub(super) struct BlobFile {
+    pub(super) form: BlobForm,
     pub(super) path: PathBuf,
     pub(super) file: File,
 }
 
-/// Whether two blobs are one file.
+/// The result of [`link`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shared {
-    /// They became it now.
-    Now,
-    /// They were before.
-    Before,
-    /// They are two.
-    Never,
+pub(super) enum LinkOutcome {
+    /// The blobs became one file.
+    Linked,
+    /// The blobs were one file before.
+    WereLinked,
+    /// The blobs are two files.
+    Apart,
 }
 
-/// Makes the file of `copy` another name of `original`, by way of `temporary`, where their bytes, read by `open`, are the
-/// same. Then the copy lies at `to`; where that is another path than before, its file is there still.
-pub(super) fn share(
-    original: &Found,
-    copy: &Found,
+/// Makes the file of `copy` another name of `original` if their bytes, read by `open`, are the same. The new name is
+/// created at `temporary` and moved to `to`. If the file of `copy` has another path, it is still there afterwards.
+pub(super) fn link(
+    original: &BlobFile,
+    copy: &BlobFile,
     to: &Path,
     temporary: &Path,
-    open: impl Fn(&Found) -> io::Result<Box<dyn Read + Send>>,
-) -> Result<Shared, BlobError> {
-    let at = |found: &Found| {
-        let path = found.path.clone();
-        move |error| BlobError::at(&path, error)
+    open: impl Fn(&BlobFile) -> io::Result<Box<dyn Read + Send>>,
+) -> Result<LinkOutcome, BlobError> {
+    let of = |blob: &BlobFile| {
+        let identity = blob.file.metadata().map(|found| identity(&found));
+        identity.map_err(|error| BlobError::at(&blob.path, error))
     };
-    let (one, other) =
-        (identity(&original.file).map_err(at(original))?, identity(&copy.file).map_err(at(copy))?);
-    if one == other {
-        return Ok(Shared::Before);
+    let (first, second) = (of(original)?, of(copy)?);
+    if first == second {
+        return Ok(LinkOutcome::WereLinked);
     }
-    let (left, right) = (open(original).map_err(at(original))?, open(copy).map_err(at(copy))?);
-    match are_same(left, right) {
+    let content = |blob: &BlobFile| open(blob).map_err(|error| BlobError::at(&blob.path, error));
+    match are_same(content(original)?, content(copy)?) {
         Ok(true) => {}
-        Ok(false) => return Ok(Shared::Never),
-        // What is damaged is for others to tell.
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok(Shared::Never),
-        Err(error) => return Err(at(copy)(error)),
+        Ok(false) => return Ok(LinkOutcome::Apart),
+        // A damaged blob is reported when it is verified.
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok(LinkOutcome::Apart),
+        Err(error) => return Err(BlobError::at(&copy.path, error)),
     }
     if let Err(error) = fs::hard_link(&original.path, temporary) {
         tracing::debug!(path = %original.path.display(), %error, "it cannot have a second name");
-        return Ok(Shared::Never);
+        return Ok(LinkOutcome::Apart);
     }
-    // Neither may have been replaced since it was read.
-    let is_at = |path: &Path, is: (u64, u64)| fs::symlink_metadata(path).is_ok_and(|found| key(&found) == is);
-    let is_done = is_at(temporary, one) && is_at(&copy.path, other) && fs::rename(temporary, to).is_ok();
-    // A rename does nothing where the other name is of the same file (rename(2)).
+    // Neither file may have been replaced since it was read.
+    let is_at = |path: &Path, file: (u64, u64)| {
+        fs::symlink_metadata(path).is_ok_and(|found| identity(&found) == file)
+    };
+    let is_linked = is_at(temporary, first) && is_at(&copy.path, second) && fs::rename(temporary, to).is_ok();
+    // A rename does nothing if both names are of the same file (rename(2)).
     super::publish_op::remove_file(temporary)?;
-    Ok(if is_done { Shared::Now } else { Shared::Never })
+    Ok(if is_linked { LinkOutcome::Linked } else { LinkOutcome::Apart })
 }
 
-fn identity(file: &File) -> io::Result<(u64, u64)> {
-    file.metadata().map(|found| key(&found))
-}
-
-fn key(found: &Metadata) -> (u64, u64) {
+/// Returns the numbers of the file system and of the file.
+fn identity(found: &Metadata) -> (u64, u64) {
     (found.dev(), found.ino())
 }
 

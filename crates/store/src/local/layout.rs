@@ -1,11 +1,12 @@
-//! Where in a run directory a blob lies.
+//! The paths of blobs in a run directory.
 //!
 //! * *Flat*: `text/PG84_text.txt`, the layout of the Standardized Project Gutenberg Corpus.
-//! * *Sharded*: `text/7c/PG84_text.txt`, for more documents than one directory bears well. The shard is the first byte of
-//!   the BLAKE3 of the document's id, as two hex digits. The spool, which holds little at a time, is flat all the same.
+//! * *Sharded*: `text/7c/PG84_text.txt`, for more documents than one directory holds well. The shard is the first
+//!   byte of the BLAKE3 of the document's id, as two hex digits. The spool holds few blobs at a time, so it is flat in
+//!   both layouts.
 //!
-//! A packed blob has `.zst` after its name. The file `LAYOUT` of a sharded run directory says `sharded`; a flat one has
-//! none. The layout of a run directory never changes.
+//! A compressed blob has `.zst` after its name. A sharded run directory has a file `LAYOUT` that contains `sharded`; a
+//! flat one has no such file. The layout of a run directory never changes.
 
 use std::{
     fmt,
@@ -21,20 +22,20 @@ use flow::{
     safe_file,
 };
 
-/// The file that says it.
+/// The name of the file that contains the layout.
 const LAYOUT: &str = "LAYOUT";
-/// The ending of packed blobs.
-pub(super) const PACKED: &str = ".zst";
-/// The most bytes of `LAYOUT` that are read.
+/// The ending of compressed blobs.
+pub(super) const COMPRESSED: &str = ".zst";
+/// The maximum length in bytes of `LAYOUT`.
 const LAYOUT_BYTES_MAX: u64 = 100;
 
-/// How blobs are spread over directories.
+/// The distribution of blobs over directories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Layout {
-    /// One directory a kind.
+    /// One directory for each kind.
     #[default]
     Flat,
-    /// 256 directories a kind.
+    /// 256 directories for each kind.
     Sharded,
 }
 
@@ -47,7 +48,7 @@ impl fmt::Display for Layout {
     }
 }
 
-/// A word that names no layout.
+/// The error for a word that names no layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("use one of: flat, sharded")]
 pub struct InvalidLayout;
@@ -64,10 +65,10 @@ impl FromStr for Layout {
     }
 }
 
-/// Why a run directory does not get a layout.
+/// The reasons why a run directory does not get a layout.
 #[derive(Debug, thiserror::Error)]
 pub enum LayoutError {
-    /// It has another one.
+    /// The run directory has another layout.
     #[error("the layout of '{}' is {has}, and stays so", dir.display())]
     Other {
         /// The run directory.
@@ -75,19 +76,19 @@ pub enum LayoutError {
         /// The layout it has.
         has: Layout,
     },
-    /// It cannot be read or written.
+    /// The run directory cannot be read or written.
     #[error(transparent)]
     Blob(#[from] BlobError),
 }
 
 impl Layout {
-    /// The layout of a run directory. One that is not there is flat.
+    /// Reads the layout of a run directory. A directory that does not exist is flat.
     ///
     /// # Errors
-    /// Where `LAYOUT` cannot be read, or says something else.
+    /// An error if `LAYOUT` cannot be read or names no known layout.
     pub fn of(dir: &Path) -> Result<Self, BlobError> {
         let path = dir.join(LAYOUT);
-        let said = match fs::symlink_metadata(&path) {
+        let word = match fs::symlink_metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::Flat),
             Ok(found) if found.is_file() && found.len() <= LAYOUT_BYTES_MAX => {
                 safe_file::read_to_string(&path)
@@ -95,20 +96,21 @@ impl Layout {
             Ok(_) => Ok(String::new()),
             Err(error) => Err(error),
         };
-        let said = said.map_err(|error| BlobError::at(&path, error))?;
         let unknown =
-            || io::Error::new(io::ErrorKind::InvalidData, "it names no layout that this juggle knows");
-        said.trim().parse().map_err(|InvalidLayout| BlobError::at(&path, unknown()))
+            |_| io::Error::new(io::ErrorKind::InvalidData, "it names no layout that this juggle knows");
+        let layout = word.and_then(|word| word.trim().parse().map_err(unknown));
+        layout.map_err(|error| BlobError::at(&path, error))
     }
 
-    /// Gives this layout, durably, to a run directory that holds no blobs; it is made where it is missing.
+    /// Gives this layout durably to a run directory without blobs. Creates the directory if it does not exist.
     ///
     /// # Errors
-    /// [`LayoutError::Other`] where it has another one.
+    /// [`LayoutError::Other`] if the directory has another layout, [`LayoutError::Blob`] if it cannot be read or
+    /// written.
     pub fn establish(self, dir: &Path) -> Result<(), LayoutError> {
         let at = |error| BlobError::at(dir, error);
         fs::create_dir_all(dir).map_err(at)?;
-        // Two that begin at once must not have different ones.
+        // Two processes that begin at the same time must not have different layouts.
         let locked =
             File::open(dir).and_then(|directory| directory.lock().map(|()| directory)).map_err(at)?;
         let has = Self::of(dir)?;
@@ -128,7 +130,8 @@ impl Layout {
     }
 }
 
-/// Whether no blob is there; what is in the spool lies the same in every layout.
+/// Returns whether a run directory holds no blobs. Those in the spool do not count: their paths are the same in every
+/// layout.
 fn is_empty(dir: &Path) -> Result<bool, BlobError> {
     for kind in BlobKind::ALL.into_iter().filter(|kind| *kind != BlobKind::Spool) {
         let path = dir.join(kind.directory());
@@ -142,7 +145,23 @@ fn is_empty(dir: &Path) -> Result<bool, BlobError> {
     Ok(true)
 }
 
-/// A directory in which blobs of a kind lie.
+/// The form in which a blob is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BlobForm {
+    Plain,
+    Compressed,
+}
+
+impl BlobForm {
+    pub(super) const fn other(self) -> Self {
+        match self {
+            Self::Plain => Self::Compressed,
+            Self::Compressed => Self::Plain,
+        }
+    }
+}
+
+/// A directory that holds blobs of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct BlobDirectory {
     pub(super) kind: BlobKind,
@@ -150,13 +169,13 @@ pub(super) struct BlobDirectory {
 }
 
 impl BlobDirectory {
-    /// The directory above, where it is one of many of its kind.
+    /// Returns the directory above a shard.
     pub(super) fn above(self) -> Option<Self> {
         self.shard.map(|_| Self { shard: None, ..self })
     }
 }
 
-/// The paths of a run directory.
+/// The paths of the blobs in one run directory.
 #[derive(Debug, Clone)]
 pub struct BlobPaths {
     dir: PathBuf,
@@ -164,58 +183,63 @@ pub struct BlobPaths {
 }
 
 impl BlobPaths {
-    /// Those of a run directory, which may not be there.
+    /// Reads the layout of a run directory, which need not exist.
     ///
     /// # Errors
-    /// Those of [`Layout::of`].
+    /// The errors of [`Layout::of`].
     pub fn of(dir: &Path) -> Result<Self, BlobError> {
         Ok(Self { dir: dir.to_owned(), layout: Layout::of(dir)? })
     }
 
-    /// Where a blob lies that is not packed.
+    /// Returns the path of a blob that is not compressed.
     #[must_use]
     pub fn path(&self, name: &BlobName) -> PathBuf {
-        self.directory(self.shelf(name.kind, &name.document)).join(name.file_name())
+        self.in_form(name, BlobForm::Plain)
     }
 
-    /// Where it lies packed.
-    #[must_use]
-    pub fn packed_path(&self, name: &BlobName) -> PathBuf {
-        let mut path = self.path(name).into_os_string();
-        path.push(PACKED);
-        path.into()
+    /// Returns the path of a blob in this form.
+    pub(super) fn in_form(&self, name: &BlobName, form: BlobForm) -> PathBuf {
+        let ending = match form {
+            BlobForm::Plain => "",
+            BlobForm::Compressed => COMPRESSED,
+        };
+        self.path_of(self.directory(name)).join(format!("{}{ending}", name.file_name()))
     }
 
     pub(super) fn dir(&self) -> &Path {
         &self.dir
     }
 
-    pub(super) fn directory(&self, shelf: BlobDirectory) -> PathBuf {
-        let directory = self.dir.join(shelf.kind.directory());
-        match shelf.shard {
-            None => directory,
-            Some(shard) => directory.join(shard_name(shard)),
+    pub(super) fn path_of(&self, directory: BlobDirectory) -> PathBuf {
+        let path = self.dir.join(directory.kind.directory());
+        match directory.shard {
+            None => path,
+            Some(shard) => path.join(shard_name(shard)),
         }
     }
 
-    /// The directories that hold a kind's blobs: the one of the kind, or those of its shards that are there.
-    pub(super) fn shelves(&self, kind: BlobKind) -> Result<Vec<BlobDirectory>, BlobError> {
+    /// Returns the directories that hold a kind's blobs: the one of the kind, or those of its shards that exist.
+    pub(super) fn directories(&self, kind: BlobKind) -> Result<Vec<BlobDirectory>, BlobError> {
         let flat = BlobDirectory { kind, shard: None };
         if !self.is_sharded(kind) {
             return Ok(vec![flat]);
         }
-        let path = self.directory(flat);
+        let path = self.path_of(flat);
         let shards = shards(&path).map_err(|error| BlobError::at(&path, error))?;
         Ok(shards.into_iter().map(|shard| BlobDirectory { kind, shard: Some(shard) }).collect())
     }
 
-    pub(super) fn shelf(&self, kind: BlobKind, document: &DocumentId) -> BlobDirectory {
+    /// Returns the directory of a blob.
+    pub(super) fn directory(&self, name: &BlobName) -> BlobDirectory {
+        self.directory_of(name.kind, &name.document)
+    }
+
+    pub(super) fn directory_of(&self, kind: BlobKind, document: &DocumentId) -> BlobDirectory {
         let shard = || blake3::hash(document.as_str().as_bytes()).as_bytes()[0];
         BlobDirectory { kind, shard: self.is_sharded(kind).then(shard) }
     }
 
-    /// Whether a kind has many directories.
-    pub(super) fn is_sharded(&self, kind: BlobKind) -> bool {
+    fn is_sharded(&self, kind: BlobKind) -> bool {
         self.layout == Layout::Sharded && kind != BlobKind::Spool
     }
 }
@@ -224,7 +248,7 @@ fn shard_name(shard: u8) -> String {
     format!("{shard:02x}")
 }
 
-/// The shards whose directories are in this one.
+/// Returns the shards that have a subdirectory in this directory.
 fn shards(directory: &Path) -> io::Result<Vec<u8>> {
     let mut shards = Vec::new();
     for entry in fs::read_dir(directory)? {

@@ -1,8 +1,8 @@
-//! Files under names that nobody reads: made, locked, resumed, swept.
+//! Temporary files, which are written under names that nobody reads, and swept if their writer dies.
 //!
-//! A writer makes its file, then locks it; a sweeper may come in between and take the file away. So the writer looks,
-//! once it has the lock, whether the file still has its name, and begins again if not. A sweeper that gets the lock
-//! knows that no writer has it or will have it.
+//! A writer creates its file, then locks it. A sweeper may remove the file in between. So when the writer has the lock,
+//! it checks that the file still has its name, and begins again if not. A sweeper that gets the lock knows that no
+//! writer has it or will have it.
 
 use std::{
     fs::File,
@@ -17,14 +17,14 @@ use flow::{
     temporary::{self, Held, Sweep},
 };
 
-/// How often a writer begins again when its file is taken away under its hands.
+/// The maximum number of times that a writer begins again because its file was removed.
 const TRIES_MAX: usize = 64;
 
-/// A new temporary file beside `path`. `number` gives another number at each call.
+/// Creates a temporary file beside `path`. `number` returns another number at each call.
 pub(super) fn stage(name: &BlobName, path: &Path, number: impl Fn() -> u64) -> Result<StagedBlob, BlobError> {
     for _ in 0..TRIES_MAX {
         let path = temporary_path(path, number());
-        // `create_new` makes the file itself or fails: a planted link or a leftover of a namesake is never opened.
+        // `create_new` creates the file itself or fails: it never opens a planted link or a leftover with this name.
         match File::options().read(true).write(true).create_new(true).open(&path) {
             Ok(file) => {
                 if let Held::Ours = hold(&file, &path)? {
@@ -32,7 +32,7 @@ pub(super) fn stage(name: &BlobName, path: &Path, number: impl Fn() -> u64) -> R
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(cannot_begin(&path, error)),
+            Err(error) => return Err(cannot_create(&path, error)),
         }
     }
     Err(BlobError::Busy(path.to_owned()))
@@ -40,25 +40,25 @@ pub(super) fn stage(name: &BlobName, path: &Path, number: impl Fn() -> u64) -> R
 
 /// Returns the error for a file that cannot be created at `path`. If its directory, which existed at the
 /// start, is gone, the run must stop: every other text would fail for the same reason.
-fn cannot_begin(path: &Path, error: io::Error) -> BlobError {
+fn cannot_create(path: &Path, error: io::Error) -> BlobError {
     match error.kind() {
         io::ErrorKind::NotFound => BlobError::machine(path, MachineFailure::Disk, error),
         _ => BlobError::at(path, error),
     }
 }
 
-/// The path of a temporary file beside `path`.
+/// Returns the path of a temporary file beside `path`.
 pub(super) fn temporary_path(path: &Path, number: u64) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.{}-{number}.tmp", std::process::id()))
 }
 
-/// The resumable file beside `path`, positioned at its end.
+/// Opens the resumable file beside `path`, positioned at its end. Creates it if it does not exist.
 pub(super) fn resume(name: &BlobName, path: &Path) -> Result<StagedBlob, BlobError> {
     let path = path.with_file_name(format!("{}{}", name.file_name(), super::PART));
     for _ in 0..TRIES_MAX {
         let mut file = safe_file::open_with(&path, File::options().read(true).append(true).create(true))
-            .map_err(|error| cannot_begin(&path, error))?;
+            .map_err(|error| cannot_create(&path, error))?;
         match hold(&file, &path)? {
             Held::Ours => {
                 file.seek(SeekFrom::End(0)).map_err(|error| BlobError::at(&path, error))?;
@@ -71,13 +71,13 @@ pub(super) fn resume(name: &BlobName, path: &Path) -> Result<StagedBlob, BlobErr
     Err(BlobError::Busy(path))
 }
 
-/// Removes the temporary files of a directory that nobody holds.
+/// Removes the temporary files of a directory that nobody has locked, and returns their number.
 pub(super) fn sweep(directory: &Path) -> Result<usize, BlobError> {
     let swept = temporary::sweep(directory, Sweep::Remove, is_temporary);
     swept.map(|paths| paths.len()).map_err(|error| BlobError::at(directory, error))
 }
 
-/// Whether the name is one that [`stage`] gives: `.` … `.<digits>-<digits>.tmp`.
+/// Returns whether a name is one that [`stage`] gives: `.` … `.<digits>-<digits>.tmp`.
 fn is_temporary(file_name: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     file_name.starts_with('.')
@@ -108,7 +108,7 @@ mod tests {
         fs::rename(&path, dir.path().join("PG84.spool")).unwrap();
         assert!(matches!(hold(&file, &path).unwrap(), Held::Gone), "published");
         let next = File::create(&path).unwrap();
-        assert!(matches!(hold(&file, &path).unwrap(), Held::Gone), "published, and begun anew by another");
+        assert!(matches!(hold(&file, &path).unwrap(), Held::Gone), "published, and begun again by another");
         assert!(matches!(hold(&next, &path).unwrap(), Held::Ours));
         assert!(matches!(hold(&File::open(&path).unwrap(), &path).unwrap(), Held::Other));
     }

@@ -93,8 +93,8 @@ fn few_files_and_every_directory_are_forced_by_themselves() {
 /// As on a file system that cannot be forced as a whole.
 fn open_each_by_itself(dir: &Path) -> LocalBlobs {
     let mut blobs = open(dir);
-    let directories = Directories::open(&blobs.places, Durability::Power).unwrap().each_by_itself();
-    blobs.committer = Committer::start(blobs.places.clone(), directories, Durability::Power).unwrap();
+    let directories = Directories::open(&blobs.paths, Durability::Power).unwrap().without_syncfs();
+    blobs.committer = Committer::start(blobs.paths.clone(), directories, Durability::Power).unwrap();
     blobs
 }
 
@@ -113,7 +113,7 @@ fn publish_many(blobs: &LocalBlobs) {
 fn many_files_are_forced_in_one_call_where_that_is_as_good() {
     let dir = tempfile::tempdir().unwrap();
     let blobs = open(dir.path());
-    let forces_all = file_system::can_be_forced(&File::open(dir.path()).unwrap());
+    let forces_all = file_system::can_sync(&File::open(dir.path()).unwrap());
     publish_many(&blobs);
     let (files, file_systems) = if forces_all { (0, 1) } else { (600, 0) };
     assert_eq!(blobs.sync_counts(), SyncCounts { files, file_systems, directories: 1 });

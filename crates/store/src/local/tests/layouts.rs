@@ -105,7 +105,7 @@ fn what_lies_in_another_shard_than_its_own_is_not_listed() {
     let blobs = open_sharded(dir.path());
     let [ours, other] = ["a", "b"].map(|id| name(BlobKind::Text, id));
     publish(&blobs, &ours, b"x");
-    let elsewhere = blobs.places.path(&ours).with_file_name(other.file_name());
+    let elsewhere = blobs.paths.path(&ours).with_file_name(other.file_name());
     fs::write(&elsewhere, b"x").unwrap();
     assert_eq!(blobs.list(BlobKind::Text).unwrap(), std::slice::from_ref(&ours.document));
     assert!(matches!(blobs.open(&other), Err(BlobError::NotFound(_))));
@@ -115,7 +115,7 @@ fn what_lies_in_another_shard_than_its_own_is_not_listed() {
 fn the_directories_of_many_shards_are_forced_in_one_call_where_that_is_as_good() {
     let dir = tempfile::tempdir().unwrap();
     let blobs = open_sharded(dir.path());
-    let forces_all = file_system::can_be_forced(&File::open(dir.path()).unwrap());
+    let forces_all = file_system::can_sync(&File::open(dir.path()).unwrap());
     publish_many(&blobs);
     let flushes = blobs.sync_counts();
     if forces_all {
