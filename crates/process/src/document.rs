@@ -1,8 +1,9 @@
-//! One document: from its text to its staged results. Plain synchronous code that runs in the pool.
+//! Processes one document, from its text to its staged results. Synchronous code that runs in the pool.
 //!
-//! Four things go on at a time, each of which takes the windows in order: one window is read, the chunks of the window
-//! before are worked on, the parts of the one before that are merged, and the tokens of the one before that are written.
-//! So a document holds two windows, what two yield, the tokens of two, and what its whole adds up to.
+//! Four steps run at the same time, each of which takes the windows in order: one window is read, the chunks
+//! of the window before it are processed, the parts of the window before that are merged, and the tokens of
+//! the window before that are written. So the memory of a document holds two windows, the parts of two
+//! windows, the tokens of two windows, and the merged results.
 
 pub(crate) mod output;
 pub(crate) mod results;
@@ -29,8 +30,8 @@ use crate::{
     schedule::thread_pool::ThreadPool,
 };
 
-/// What is to be done.
-pub(crate) struct Task<'a, P> {
+/// The processing of one document.
+pub(crate) struct DocumentTask<'a, P> {
     pub(crate) job: &'a ProcessJob,
     pub(crate) processor: &'a P,
     pub(crate) blobs: &'a dyn BlobStore,
@@ -38,39 +39,39 @@ pub(crate) struct Task<'a, P> {
     pub(crate) chunk: Chunk,
 }
 
-/// What came of it.
+/// The result of a document.
 pub(crate) enum Processed {
-    /// The results were there.
+    /// The results exist already.
     Current,
     /// The results are ready to be published.
     Staged {
-        /// Tokens, counts, and last the stats that prove them.
+        /// Tokens, counts, and the stats, which name the other two, last.
         results: Vec<StagedBlob>,
-        /// The length of the text.
+        /// The length of the text in bytes.
         text_bytes: u64,
     },
 }
 
-/// The document so far.
+/// A document in progress.
 struct Progress<'a, P: Processor> {
-    task: &'a Task<'a, P>,
-    text: Text,
+    task: &'a DocumentTask<'a, P>,
+    text: TextReader,
     whole: P::Whole,
     results: Results<'a>,
 }
 
-/// The text, as far as it was read.
-struct Text {
+/// Reads a text in windows and hashes it.
+struct TextReader {
     windows: Windows<Box<dyn Read + Send>>,
     hasher: blake3::Hasher,
 }
 
-impl Text {
+impl TextReader {
     fn new(text: Box<dyn Read + Send>, window_bytes: u64) -> Self {
         Self { windows: Windows::new(text, window_bytes), hasher: blake3::Hasher::new() }
     }
 
-    /// The next window, in memory that was used before.
+    /// Returns the next window in reused memory, or `None` at the end.
     fn next(&mut self, memory: Vec<u8>) -> io::Result<Option<Vec<u8>>> {
         let window = self.windows.next_in(memory)?;
         self.hasher.update(window.as_deref().unwrap_or_default());
@@ -78,11 +79,11 @@ impl Text {
     }
 }
 
-/// What the chunks of a window yield, in order.
+/// The results of the chunks of a window, in order.
 type Parts<P> = Vec<Result<<P as Processor>::Part, ProcessError>>;
 
-impl<P: Processor> Task<'_, P> {
-    /// Makes the results of the document, unless they are there.
+impl<P: Processor> DocumentTask<'_, P> {
+    /// Computes and stages the results of the document, unless they exist already.
     pub(crate) fn run(&self) -> Result<Processed, ProcessError> {
         let identity = self.processor.identity();
         if self.pool.track(|| stats::is_current(self.blobs, self.job, &identity))? {
@@ -91,8 +92,8 @@ impl<P: Processor> Task<'_, P> {
         let sizes = Sizes::new(self.chunk, self.pool.len(), self.pool.steady_pace());
         let mut progress = self.begin(sizes)?;
         match self.chunk {
-            Chunk::Whole | Chunk::Documents(_) => self.pool.track(|| progress.in_one_piece())?,
-            Chunk::Bytes(_) | Chunk::Auto => progress.in_chunks(sizes.chunk_bytes)?,
+            Chunk::Whole | Chunk::Documents(_) => self.pool.track(|| progress.process_alone())?,
+            Chunk::Bytes(_) | Chunk::Auto => progress.process_shared(sizes.chunk_bytes)?,
         }
         self.pool.track(|| progress.finish())
     }
@@ -100,7 +101,7 @@ impl<P: Processor> Task<'_, P> {
     fn begin(&self, sizes: Sizes) -> Result<Progress<'_, P>, BlobError> {
         Ok(Progress {
             task: self,
-            text: Text::new(self.blobs.open(&self.name(BlobKind::Text))?, sizes.window_bytes),
+            text: TextReader::new(self.blobs.open(&self.name(BlobKind::Text))?, sizes.window_bytes),
             whole: self.processor.begin(),
             results: Results::begin(self.blobs, self.job)?,
         })
@@ -110,8 +111,8 @@ impl<P: Processor> Task<'_, P> {
         results::name(self.job, kind)
     }
 
-    /// What a chunk yields. `at` is where it begins in the text.
-    fn part(&self, chunk: &[u8], at: u64) -> Result<P::Part, ProcessError> {
+    /// Processes a chunk, which begins at `at` in the text.
+    fn process_chunk(&self, chunk: &[u8], at: u64) -> Result<P::Part, ProcessError> {
         match simdutf8::compat::from_utf8(chunk) {
             Ok(text) => Ok(self.processor.chunk(text)),
             Err(error) => Err(ProcessError::NotUtf8 {
@@ -121,19 +122,19 @@ impl<P: Processor> Task<'_, P> {
         }
     }
 
-    /// What the chunks of a window yield, in order. `at` is where the window begins in the text.
-    fn parts(&self, window: &[u8], chunk_bytes: usize, at: u64) -> Parts<P> {
+    /// Processes the chunks of a window, which begins at `at` in the text, on all threads.
+    fn process_window(&self, window: &[u8], chunk_bytes: usize, at: u64) -> Parts<P> {
         let mut from = at;
         let mut chunks = Vec::new();
         for chunk in chunking::chunks(window, chunk_bytes) {
             chunks.push((chunk, from));
             from += chunk.len() as u64;
         }
-        let part = |(chunk, at): (&[u8], u64)| self.pool.track(|| self.part(chunk, at));
+        let part = |(chunk, at): (&[u8], u64)| self.pool.track(|| self.process_chunk(chunk, at));
         chunks.into_par_iter().with_max_len(1).map(part).collect()
     }
 
-    /// Adds parts in the order of the text.
+    /// Merges parts in the order of the text.
     fn merge(
         &self,
         parts: Parts<P>,
@@ -143,45 +144,47 @@ impl<P: Processor> Task<'_, P> {
         parts.into_iter().try_for_each(|part| {
             self.processor
                 .merge(whole, part?, tokens)
-                .map_err(|error| results::failed(self.job, BlobKind::Tokens, error))
+                .map_err(|error| results::blob_error(self.job, BlobKind::Tokens, error))
         })
     }
 
     fn write(&self, tokens: &[u8], file: &mut dyn Write) -> Result<(), ProcessError> {
-        file.write_all(tokens).map_err(|error| results::failed(self.job, BlobKind::Tokens, error))
+        file.write_all(tokens).map_err(|error| results::blob_error(self.job, BlobKind::Tokens, error))
     }
 
-    fn next(&self, text: &mut Text, memory: Vec<u8>) -> Result<Option<Vec<u8>>, ProcessError> {
-        text.next(memory).map_err(|error| results::failed(self.job, BlobKind::Text, error))
+    fn read_window(&self, text: &mut TextReader, memory: Vec<u8>) -> Result<Option<Vec<u8>>, ProcessError> {
+        text.next(memory).map_err(|error| results::blob_error(self.job, BlobKind::Text, error))
     }
 }
 
 impl<P: Processor> Progress<'_, P> {
-    /// One window after the other, on this thread.
-    fn in_one_piece(&mut self) -> Result<(), ProcessError> {
+    /// Processes one window after the other on this thread.
+    fn process_alone(&mut self) -> Result<(), ProcessError> {
         let Self { task, text, whole, results } = self;
         let (mut at, mut window) = (0, Vec::new());
-        while let Some(next) = task.next(text, window)? {
+        while let Some(next) = task.read_window(text, window)? {
             window = next;
-            task.merge(vec![task.part(&window, at)], whole, results.tokens())?;
+            task.merge(vec![task.process_chunk(&window, at)], whole, results.tokens())?;
             at += window.len() as u64;
         }
         Ok(())
     }
 
-    /// All threads share the chunks of a window, and what is done with the windows around it.
-    fn in_chunks(&mut self, chunk_bytes: usize) -> Result<(), ProcessError> {
+    /// Processes the chunks of each window on all threads, and the steps of the windows around it at the same
+    /// time.
+    fn process_shared(&mut self, chunk_bytes: usize) -> Result<(), ProcessError> {
         let Self { task, text, whole, results } = self;
         let (task, pool) = (*task, task.pool);
         let (mut at, mut parts, mut tokens, mut merged) = (0, Vec::new(), Vec::new(), Vec::new());
-        let (mut next, mut memory) = (pool.track(|| task.next(text, Vec::new()))?, Vec::new());
+        let (mut next, mut memory) = (pool.track(|| task.read_window(text, Vec::new()))?, Vec::new());
         while let Some(window) = next {
-            let read = || pool.track(|| task.next(text, memory));
-            let chunks = || task.parts(&window, chunk_bytes, at);
+            let read = || pool.track(|| task.read_window(text, memory));
+            let chunks = || task.process_window(&window, chunk_bytes, at);
             let merge = || pool.track(|| task.merge(parts, whole, &mut merged));
             let write = || pool.track(|| task.write(&tokens, results.tokens()));
             let ((found, is_merged), (is_read, is_written)) =
                 rayon::join(|| rayon::join(chunks, merge), || rayon::join(read, write));
+            // The error of the earliest window comes first, so that a document always fails in the same way.
             is_written.and(is_merged)?;
             (parts, next) = (found, is_read?);
             at += window.len() as u64;
@@ -195,10 +198,10 @@ impl<P: Processor> Progress<'_, P> {
         })
     }
 
-    /// Checks that this was the text, then completes the results.
+    /// Checks that the text is the one of the job, then stages the results.
     fn finish(self) -> Result<Processed, ProcessError> {
-        let Task { job, processor, .. } = self.task;
-        results::must_be_the_text(job, self.text.hasher.finalize())?;
+        let DocumentTask { job, processor, .. } = self.task;
+        results::check_text(job, self.text.hasher.finalize())?;
         let finish = |counts: &mut dyn Write| processor.finish(self.whole, counts);
         let results = self.results.finish(&processor.identity(), finish)?;
         Ok(Processed::Staged { results, text_bytes: self.text.hasher.count() })

@@ -1,48 +1,51 @@
-//! What is done with a text.
+//! The interface of a processor, which computes the results of a text.
 //!
-//! A processor is plain synchronous code. It never sees a document, only chunks of it, and says how what the chunks
-//! yield is put together. Threads, files, hashes and crashes are the business of the stage.
+//! A processor is synchronous code. It receives chunks of a document, never the whole, and defines how the
+//! results of the chunks are merged. The stage is responsible for threads, files, hashes and crashes.
 //!
-//! Where a chunk ends depends on the configuration, so a processor that shall give the same bytes for every
-//! configuration must not care: it treats every line by itself, or (like the built-in one does for sentences) settles
-//! what reaches over the edge in [`merge`](Processor::merge). Edges are line ends; only a line of 8 MiB or more is cut
-//! elsewhere, between a space and an ASCII letter or digit. [`Words`](crate::words::Words) turns a function that
-//! gives the tokens of a text into a processor.
+//! The ends of the chunks depend on the configuration. A processor that returns the same bytes for every
+//! configuration treats every line by itself, or merges what reaches over an end in
+//! [`merge`](Processor::merge), as the built-in one does for sentences. Chunks end at line ends; only a line
+//! of 8 MiB or more is cut elsewhere, between a space and an ASCII letter or digit.
+//! [`Words`](crate::words::Words) makes a processor of a function that splits a text into tokens.
 
 use std::io::{self, Write};
 
 use corpus::stats::ProcessorIdentity;
 use serde::Serialize;
 
-/// What is done with a text.
+/// Computes the results of a text.
 pub trait Processor: Send + Sync + 'static {
-    /// What one chunk yields. Kept until its turn in the order of the text comes.
+    /// The result of one chunk. It is kept until its turn in the order of the text.
     type Part: Send;
-    /// What the chunks so far add up to.
+    /// The merged result of the chunks so far.
     type Whole: Send;
-    /// What `stats/` says of the document: a struct or map, whose keys stand beside those of the stage.
+    /// The measures of the document for `stats/`: a struct or map, whose keys are written among those of the
+    /// stage.
     type Measures: Serialize;
 
-    /// Which processor this is, with all that influences its results. Results of another identity are made anew.
+    /// Returns the identity of the processor, with everything that influences its results. Results of another
+    /// identity are computed again.
     fn identity(&self) -> ProcessorIdentity;
 
-    /// A document begins.
+    /// Begins a document.
     fn begin(&self) -> Self::Whole;
 
-    /// Works on one chunk, on any thread, many at a time. A panic is a failure of the document, not of the program.
-    /// Should not wait or use rayon itself: all its time is counted as busy.
+    /// Processes one chunk. It is called on any thread, for many chunks at the same time. A panic fails the
+    /// document, not the program. It should not wait or use rayon itself, because all its time counts as
+    /// busy.
     fn chunk(&self, text: &str) -> Self::Part;
 
-    /// Adds a part, in the order of the text, and writes what `tokens/` gets of it: one token a line.
+    /// Merges a part, in the order of the text, and writes its tokens to `tokens`: one per line.
     ///
     /// # Errors
-    /// Those of `tokens`.
+    /// Returns the errors of `tokens`.
     fn merge(&self, whole: &mut Self::Whole, part: Self::Part, tokens: &mut dyn Write) -> io::Result<()>;
 
-    /// The document ends: writes what `counts/` gets (`token<TAB>n`, n falling, then token rising), gives the
-    /// measures.
+    /// Ends the document: writes the counts to `counts` (`token<TAB>n`, by n descending, then by token
+    /// ascending) and returns the measures.
     ///
     /// # Errors
-    /// Those of `counts`.
+    /// Returns the errors of `counts`.
     fn finish(&self, whole: Self::Whole, counts: &mut dyn Write) -> io::Result<Self::Measures>;
 }

@@ -17,8 +17,8 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
     config::{Chunk, ProcessConfig},
-    document::results::left_as_they_are,
-    document::{Processed, Task},
+    document::results::republish,
+    document::{DocumentTask, Processed},
     error::ProcessError,
     processor::Processor,
     schedule::chunking::{Pace, Sizes},
@@ -169,9 +169,9 @@ impl<P: Processor> Desk<P> {
 
     fn compute(&self, job: &ProcessJob) -> Result<Computed, ProcessError> {
         let Self { processor, chunk, blobs, pool, .. } = self;
-        let task = Task { job, processor, blobs: &**blobs, pool, chunk: *chunk };
+        let task = DocumentTask { job, processor, blobs: &**blobs, pool, chunk: *chunk };
         Ok(match task.run()? {
-            Processed::Current => (blobs.begin_publishing(left_as_they_are(&job.document)), 0),
+            Processed::Current => (blobs.begin_publishing(republish(&job.document)), 0),
             Processed::Staged { results, text_bytes } => {
                 pool.record_document(text_bytes);
                 let changes = results.into_iter().map(Change::Staged).collect();

@@ -1,4 +1,4 @@
-//! A result being written, with its length and hash.
+//! Writes a result and computes its length and hash.
 
 use std::{
     io::{self, BufWriter, Write},
@@ -8,19 +8,21 @@ use std::{
 use corpus::fingerprint::Fingerprint;
 use flow::blobs::{BlobError, BlobName, BlobStore, Digest, StagedBlob};
 
+/// The size of the write buffer, in bytes.
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// A staged blob that is being written.
+/// A staged blob in progress.
 pub(crate) struct Output {
-    writer: BufWriter<Hashing>,
+    writer: BufWriter<HashingWriter>,
 }
 
-struct Hashing {
+/// Hashes the bytes that are written to a staged blob.
+struct HashingWriter {
     staged: StagedBlob,
     hasher: blake3::Hasher,
 }
 
-impl Write for Hashing {
+impl Write for HashingWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = Write::write(&mut &self.staged.file, bytes)?;
         self.hasher.update(&bytes[..written]);
@@ -33,13 +35,14 @@ impl Write for Hashing {
 }
 
 impl Output {
+    /// Stages a blob of this name.
     pub(crate) fn stage(blobs: &dyn BlobStore, name: &BlobName) -> Result<Self, BlobError> {
         let staged = blobs.stage(name)?;
-        let hashing = Hashing { staged, hasher: blake3::Hasher::new() };
+        let hashing = HashingWriter { staged, hasher: blake3::Hasher::new() };
         Ok(Self { writer: BufWriter::with_capacity(BUFFER_BYTES, hashing) })
     }
 
-    /// Writes with `write`, and says for which blob that failed.
+    /// Calls `write` with the file. An error names the blob.
     pub(crate) fn write<T>(
         &mut self,
         write: impl FnOnce(&mut dyn Write) -> io::Result<T>,
@@ -48,16 +51,16 @@ impl Output {
         result.map_err(|error| BlobError::at(&self.path(), error))
     }
 
-    /// To write to, where the caller says for which blob that failed.
+    /// Returns the file. The caller names the blob in errors.
     pub(crate) fn file(&mut self) -> &mut (dyn Write + Send) {
         &mut self.writer
     }
 
-    /// All is written, though not durable.
+    /// Completes the blob. It is written, but not durable yet.
     pub(crate) fn finish(self) -> Result<(StagedBlob, Fingerprint), BlobError> {
         let path = self.path();
         let hashing = self.writer.into_inner().map_err(|error| BlobError::at(&path, error.into_error()))?;
-        let Hashing { staged, hasher } = hashing;
+        let HashingWriter { staged, hasher } = hashing;
         Ok((staged, Digest { bytes: hasher.count(), blake3: hasher.finalize() }.into()))
     }
 

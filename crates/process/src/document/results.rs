@@ -1,4 +1,5 @@
-//! The results of one document, from the first token to staged blobs: tokens, counts, and last the stats that prove them.
+//! Writes the results of one document as staged blobs: tokens, counts, and the stats, which name the other
+//! two, last.
 
 use std::io::{self, Write};
 
@@ -15,7 +16,7 @@ use serde::Serialize;
 
 use crate::{document::output::Output, error::ProcessError};
 
-/// The results of a document that is being worked on.
+/// The results of a document in progress.
 pub(crate) struct Results<'a> {
     blobs: &'a dyn BlobStore,
     job: &'a ProcessJob,
@@ -23,18 +24,19 @@ pub(crate) struct Results<'a> {
 }
 
 impl<'a> Results<'a> {
+    /// Stages the tokens.
     pub(crate) fn begin(blobs: &'a dyn BlobStore, job: &'a ProcessJob) -> Result<Self, BlobError> {
         let tokens = Output::stage(blobs, &name(job, BlobKind::Tokens))?;
         Ok(Self { blobs, job, tokens })
     }
 
-    /// Takes what `tokens/` gets.
+    /// Returns the file of the tokens.
     pub(crate) fn tokens(&mut self) -> &mut (dyn Write + Send) {
         self.tokens.file()
     }
 
-    /// All tokens are written: `finish` writes what `counts/` gets and gives the measures. The results in the order in which
-    /// they are published.
+    /// Stages the counts, which `finish` writes, and the stats with the measures that it returns. Returns the
+    /// results in the order in which they are published.
     pub(crate) fn finish<M: Serialize>(
         self,
         identity: &ProcessorIdentity,
@@ -57,21 +59,22 @@ impl<'a> Results<'a> {
     }
 }
 
-/// Publishes results that are there already, perhaps by a run that died before it had forced their names.
-pub(crate) fn left_as_they_are(document: &DocumentId) -> Vec<Change> {
+/// Returns the changes that publish existing results again. A run that was killed may have left their names
+/// unsynced.
+pub(crate) fn republish(document: &DocumentId) -> Vec<Change> {
     [BlobKind::Tokens, BlobKind::Counts, BlobKind::Stats]
         .map(|kind| BlobName::new(kind, document.clone()))
         .map(|name| Change::Renamed { from: name.clone(), to: name })
         .into()
 }
 
-/// Why one of the document's blobs cannot be read or written.
-pub(crate) fn failed(job: &ProcessJob, kind: BlobKind, error: io::Error) -> ProcessError {
+/// Converts the error of a blob of the document, and names the blob.
+pub(crate) fn blob_error(job: &ProcessJob, kind: BlobKind, error: io::Error) -> ProcessError {
     BlobError::at(&name(job, kind).relative_path(), error).into()
 }
 
-/// Checks that what was read was the text that the job names.
-pub(crate) fn must_be_the_text(job: &ProcessJob, read: blake3::Hash) -> Result<(), ProcessError> {
+/// Checks that the text has the hash that the job names.
+pub(crate) fn check_text(job: &ProcessJob, read: blake3::Hash) -> Result<(), ProcessError> {
     let found = read.to_hex();
     if found.as_str() == job.text_blake3 {
         return Ok(());
@@ -83,6 +86,7 @@ pub(crate) fn must_be_the_text(job: &ProcessJob, read: blake3::Hash) -> Result<(
     })
 }
 
+/// Returns the name of a blob of the document.
 pub(crate) fn name(job: &ProcessJob, kind: BlobKind) -> BlobName {
     BlobName::new(kind, job.document.clone())
 }

@@ -1,4 +1,4 @@
-//! The command, and by which identity its results are known.
+//! The command, and the identity of its results.
 
 use std::time::Duration;
 
@@ -6,20 +6,19 @@ use corpus::stats::ProcessorIdentity;
 
 use crate::options::Options;
 
-/// How texts are processed by a command.
+/// The configuration of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecConfig {
-    /// What `sh -c` is given.
+    /// The command for `sh -c`.
     pub command: String,
-    /// What the user says of its version: raised when the same command does something else.
+    /// The version of the command, which the user changes when the same command does something else.
     pub version: Option<String>,
-    /// The longest time for one document; for the first one of a child, its start included.
+    /// The maximum time for one document. For the first document of a child, it includes the start.
     pub timeout: Duration,
 }
 
 impl ExecConfig {
-    /// By which name, version and parameters its results are known, with the options that hold for what it
-    /// gives back.
+    /// Returns the identity of its results, with the options that apply to its answers.
     #[must_use]
     pub fn identity(&self, options: &Options) -> ProcessorIdentity {
         let then = options.identity();

@@ -120,7 +120,7 @@ impl Exec {
         let _permit = self.documents.acquire().await.expect("nobody closes the semaphore");
         let job = Arc::new(job);
         let Some(request) = self.read(&job).await? else {
-            let changes = results::left_as_they_are(&job.document);
+            let changes = results::republish(&job.document);
             return Ok((self.blobs.begin_publishing(changes), 0));
         };
         let request = Arc::new(request);
@@ -193,7 +193,7 @@ impl Exec {
                 let mut results = Results::begin(&*blobs, &job)?;
                 let (part, mut whole) = (part(&words, &request.text, &content), words.begin());
                 let merged = words.merge(&mut whole, part, results.tokens());
-                merged.map_err(|error| results::failed(&job, BlobKind::Tokens, error))?;
+                merged.map_err(|error| results::blob_error(&job, BlobKind::Tokens, error))?;
                 let finish = |counts: &mut dyn Write| {
                     Ok(ExecMeasures { text: words.finish(whole, counts)?, measures })
                 };
@@ -212,7 +212,7 @@ fn read(blobs: &dyn BlobStore, job: &ProcessJob, bytes_max: u64) -> Result<Reque
         Err(BlobError::TooLarge { .. }) => return Err(ExecError::TextTooLarge { bytes_max }.into()),
         Err(error) => return Err(error.into()),
     };
-    results::must_be_the_text(job, blake3::hash(&bytes))?;
+    results::check_text(job, blake3::hash(&bytes))?;
     let text = String::from_utf8(bytes).map_err(|error| ProcessError::NotUtf8 {
         path: name.relative_path(),
         at: error.utf8_error().valid_up_to() as u64,
