@@ -85,6 +85,7 @@ impl fmt::Display for Chunk {
             Self::Documents(n) => f.pad(&format!("docs:{n}")),
             Self::Bytes(n) => {
                 let n = n.get();
+                // The largest unit that divides the number: the text must be parsed to the same number.
                 let binary = UNITS[4..].iter().rev().find(|(_, factor)| n % factor == 0);
                 match binary {
                     Some((unit, factor)) => f.pad(&format!("bytes:{}{unit}", n / factor)),

@@ -128,6 +128,7 @@ pub(crate) fn rounded(number: f64) -> f64 {
 
 /// Returns the number of characters of a word in UTF-8.
 fn characters(word: &[u8]) -> usize {
+    // All bytes except continuation bytes (10xxxxxx) begin a character.
     word.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
 }
 
@@ -156,6 +157,7 @@ impl Longest {
     }
 
     fn take(&mut self, word: &[u8]) {
+        // Most words are rejected here, without counting characters.
         if word.len() < self.bytes_min() {
             return;
         }
@@ -167,6 +169,7 @@ impl Longest {
 }
 
 fn readability(sorted: &SortedCounts<'_>, words: u64, sentences: u64) -> Option<Readability> {
+    // The formulas divide by both.
     if words == 0 || sentences == 0 {
         return None;
     }
@@ -201,6 +204,7 @@ fn lexical(diversity: &LexicalDiversity, sorted: &SortedCounts<'_>) -> Lexical {
 /// `None` with fewer than three points.
 fn fitted(points: impl Iterator<Item = (u64, u64)>) -> Option<(f64, f64)> {
     let points: Vec<(f64, f64)> = points.map(|(x, y)| ((x as f64).ln(), (y as f64).ln())).collect();
+    // A line fits any two points.
     if points.len() < 3 {
         return None;
     }

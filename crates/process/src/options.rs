@@ -98,6 +98,7 @@ impl Options {
                 identity.with("stop_words", stop_words.name()).with("stop_words_blake3", stop_words.blake3());
         }
         match self.ngrams {
+            // A 1-gram is a token.
             Some(n) if n.get() > 1 => identity.with("ngrams", n),
             Some(_) | None => identity,
         }

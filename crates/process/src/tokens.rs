@@ -58,6 +58,7 @@ impl WordSink for WordLines<'_> {
         if lines.len() - *written < LINE_BYTES {
             grow(lines, LINE_BYTES);
         }
+        // Two stores of a constant size are faster than a copy of the exact length.
         let line = &mut lines[*written..*written + LINE_BYTES];
         let [low, high] = word.halves();
         line[..8].copy_from_slice(&low.to_le_bytes());
@@ -78,6 +79,7 @@ impl TokenSink for Tokens {
     }
 
     fn push_words(&mut self, text: &str) {
+        // A filter looks at each word as a string.
         if self.filter.is_some() {
             push_each_word(text, self);
             return;
@@ -90,6 +92,7 @@ impl TokenSink for Tokens {
 
 #[cold]
 fn grow(lines: &mut Vec<u8>, bytes: usize) {
+    // Doubling keeps the copies linear in the length of the text.
     lines.resize(2 * lines.len() + bytes, 0);
 }
 

@@ -50,6 +50,7 @@ fn add_document(
     loop {
         line.clear();
         number += 1;
+        // By bytes: the file may have been changed, and an invalid line is reported with its number.
         let read = file.read_until(b'\n', &mut line).map_err(|error| BlobError::at(&path, error))?;
         if read == 0 {
             return Ok(());

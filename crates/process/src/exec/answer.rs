@@ -37,6 +37,7 @@ pub(super) enum Content {
 }
 
 #[derive(Deserialize)]
+// A misspelt field would otherwise be ignored without notice.
 #[serde(deny_unknown_fields)]
 struct Line {
     id: Option<String>,
@@ -51,6 +52,7 @@ impl Answer {
     pub(super) fn parse(line: &[u8], document: &DocumentId) -> Result<Self, ExecError> {
         let invalid = |why: String| ExecError::InvalidAnswer(why);
         let line: Line = serde_json::from_slice(line).map_err(|error| invalid(not_read(&error, line)))?;
+        // A child that answers for another document has lost the order.
         match line.id {
             Some(id) if id == document.as_str() => {}
             Some(id) => return Err(invalid(format!("its id is '{}', not '{document}'", shown(&id)))),
@@ -103,6 +105,7 @@ impl TokenList {
 
     fn push(&mut self, token: &str) -> Result<(), String> {
         self.n += 1;
+        // Neither could be read back from `tokens/`, which has a token per line.
         if token.is_empty() {
             return Err(format!("token {} is empty", self.n));
         }

@@ -30,6 +30,7 @@ impl LanguageSample {
     /// Adds the beginning of the text that follows, unless the sample is full.
     pub(crate) fn add(&mut self, next: &Self) {
         self.add_text(&next.text);
+        // The next sample is only the beginning of its chunk: what follows must not close up to it.
         if next.state == State::Full {
             self.state = State::Full;
         }
@@ -39,6 +40,7 @@ impl LanguageSample {
         if self.state == State::Full {
             return;
         }
+        // Whole characters only: the sample must be UTF-8.
         let fits = text.floor_char_boundary(SAMPLE_BYTES - self.text.len());
         self.text.push_str(&text[..fits]);
         if fits < text.len() {

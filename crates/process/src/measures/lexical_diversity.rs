@@ -38,12 +38,14 @@ impl LexicalDiversity {
             self.distinct_sum += self.distinct_in_window;
         }
         self.tokens += 1;
+        // Powers of two are evenly spaced on the logarithmic scale of the fit, and few.
         if self.tokens.is_power_of_two() {
             self.growth.push((self.tokens, self.numbers.len() as u64));
         }
     }
 
     fn number(&mut self, token: &[u8]) -> usize {
+        // Looked up by reference first: only a new token is copied.
         if let Some(number) = self.numbers.get(token) {
             return *number;
         }

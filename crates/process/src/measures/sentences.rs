@@ -60,6 +60,7 @@ impl SentenceCounter {
     pub(crate) fn merge(&mut self, chunk: ChunkSentences) {
         self.push(&chunk.head);
         if let Some(rest) = chunk.rest {
+            // The head ends with a blank line, so it has ended every piece.
             *self = Self { ended: self.ended + rest.ended, ..rest };
         }
     }
@@ -72,6 +73,7 @@ impl SentenceCounter {
 
     fn push_char(&mut self, c: char) {
         match c {
+            // Two line feeds with nothing but blanks between them: a blank line.
             '\n' if self.line == Line::Blank => self.end_piece(),
             '\n' => {
                 self.line = Line::Blank;
@@ -88,6 +90,7 @@ impl SentenceCounter {
     fn extend_piece(&mut self, c: char) {
         self.piece.push(c);
         self.silent = if c.is_alphanumeric() { 0 } else { self.silent + 1 };
+        // Length is limited for memory; a ruled line separates paragraphs as a blank line does.
         let is_long = self.piece.len() >= PIECE_BYTES && c == ' ' || self.piece.len() >= PIECE_BYTES_MAX;
         if is_long || self.silent >= SILENCE_MAX {
             self.end_piece();

@@ -51,6 +51,7 @@ impl Pace {
     fn chunk_bytes(self) -> u64 {
         let bytes = u128::from(self.bytes) * u128::from(AUTO_CHUNK_NS) / u128::from(self.busy_ns.max(1));
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        // A power of two changes seldom while the pace varies a little.
         bytes.clamp(*AUTO_CHUNK_BYTES.start(), *AUTO_CHUNK_BYTES.end()).next_power_of_two()
     }
 }
@@ -59,7 +60,9 @@ impl Sizes {
     /// Returns sizes with which every thread has a chunk of a window.
     pub(crate) fn new(chunk: Chunk, threads: usize, pace: Pace) -> Self {
         let threads = threads.max(1) as u64;
+        // Saturating: the user may ask for any number of bytes.
         let (window_bytes, chunk_bytes) = match chunk {
+            // The window bounds memory; the chunk is the whole window.
             Chunk::Whole | Chunk::Documents(_) => (WINDOW_BYTES, u64::MAX),
             Chunk::Bytes(n) => (n.get().saturating_mul(threads).max(WINDOW_BYTES), n.get()),
             Chunk::Auto => {
@@ -76,6 +79,7 @@ impl Sizes {
 pub(crate) fn chunks(mut window: &[u8], bytes: usize) -> Vec<&[u8]> {
     let mut chunks = Vec::new();
     while !window.is_empty() {
+        // The line feed may be the last of the bytes.
         let from = bytes.saturating_sub(1).min(window.len());
         let line_end = window[from..].iter().position(|byte| *byte == b'\n');
         let (chunk, rest) = window.split_at(line_end.map_or(window.len(), |at| from + at + 1));

@@ -41,9 +41,11 @@ impl PartitionPlan {
         let count: u64 = match chunk {
             Chunk::Documents(n) => (documents.len() as u64).div_ceil(n.get()),
             Chunk::Whole | Chunk::Bytes(_) | Chunk::Auto => {
+                // An empty document is a piece, too.
                 documents.iter().map(|bytes| bytes.div_ceil(piece).max(1)).sum()
             }
         };
+        // The stage batches the largest documents first.
         let mut sorted = documents.to_vec();
         sorted.sort_unstable_by_key(|bytes| Reverse(*bytes));
         let mut pieces = if count > PIECES_MAX { Vec::new() } else { cut(&sorted, chunk, piece) };

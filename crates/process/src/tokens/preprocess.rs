@@ -38,6 +38,7 @@ pub(super) fn preprocess(text: &str, italics: Italics, quotes: Quotes, letters: 
     if italics == Italics::Stripped && text.contains('_') {
         text = Cow::Owned(without_italics(&text));
     }
+    // All these quotation marks are non-ASCII, so most texts are not copied.
     if quotes == Quotes::Folded && !text.is_ascii() {
         text = Cow::Owned(text.chars().map(folded).collect());
     }

@@ -15,6 +15,7 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 /// or the file is not text or is larger than 16 MiB.
 pub(crate) fn read(path: &Path) -> io::Result<String> {
     let invalid = |why: String| Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    // A pipe or a directory could block or have no end.
     let found = path.metadata()?;
     if !found.is_file() {
         return invalid("it is not a file: name a text file with one word per line".to_owned());
@@ -24,6 +25,7 @@ pub(crate) fn read(path: &Path) -> io::Result<String> {
     }
     let bytes = fs::read(path)?;
     let text = match &bytes[..] {
+        // The byte order marks of UTF-16, which Windows editors write.
         [0xff, 0xfe, rest @ ..] => from_utf16(rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => from_utf16(rest, u16::from_be_bytes),
         _ => match String::from_utf8(bytes) {
@@ -36,12 +38,14 @@ pub(crate) fn read(path: &Path) -> io::Result<String> {
         },
     };
     match text {
+        // NUL shows a binary file, or UTF-16 without a byte order mark.
         Some(text) if !text.contains('\0') => Ok(text),
         _ => invalid("it is not text: save it as text in UTF-8, one word per line".to_owned()),
     }
 }
 
 fn from_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
+    // An odd number of bytes is not UTF-16.
     let (pairs, rest) = bytes.as_chunks::<2>();
     let units = pairs.iter().map(|pair| unit(*pair));
     char::decode_utf16(units).collect::<Result<_, _>>().ok().filter(|_| rest.is_empty())

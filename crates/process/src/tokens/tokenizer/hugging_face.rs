@@ -71,8 +71,10 @@ impl HuggingFace {
     /// then fails.
     pub(crate) fn tokenize(&self, text: &str, sink: &mut impl TokenSink) {
         for part in text.split('\n').flat_map(parts) {
+            // `false` leaves out special tokens.
             match self.tokenizer.encode(part, false) {
                 Ok(encoding) => encoding.get_tokens().iter().for_each(|piece| push(piece, sink)),
+                // The stage turns the panic into a failure of the document.
                 Err(error) => panic!("'{}' cannot encode a line: {error}", self.path),
             }
         }
@@ -91,6 +93,7 @@ impl HuggingFace {
 
 fn read(path: &str) -> io::Result<Vec<u8>> {
     let mut json = Vec::new();
+    // One byte more shows that the file is too large, without trusting its length.
     File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut json)?;
     if json.len() as u64 > FILE_BYTES_MAX {
         return Err(io::Error::other("it has over 256 MiB"));

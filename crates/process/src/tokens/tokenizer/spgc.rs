@@ -45,6 +45,7 @@ const ENDINGS: &[&str] = &["'s", "'m", "'d", "'ll", "'re", "'ve", "n't"];
 pub(crate) fn words(line: &str, mut word: impl FnMut(&str)) {
     let mut fields = line.split_whitespace().peekable();
     while let Some(field) = fields.next() {
+        // A quotation mark or bracket before the next word does not decide about its case.
         let next = fields.peek().and_then(|next| next.chars().find(|c| c.is_alphanumeric()));
         let may_end = next.is_none_or(|next| !next.is_lowercase());
         for part in parts(field) {
@@ -85,6 +86,7 @@ fn words_of(part: &str, may_end: bool, word: &mut impl FnMut(&str)) {
                 .is_some_and(|known| ended.starts_with('\'') && known.eq_ignore_ascii_case(bare))
     });
     if let Some((known, first)) = two {
+        // `bare` has lost the apostrophe of `'tis`.
         let first = first - usize::from(known.starts_with('\''));
         let (first, second) = bare.split_at(first);
         [first, second].into_iter().for_each(word);
