@@ -26,22 +26,22 @@ use crate::{
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct FetchFailure {
     pub(crate) failure: Failure,
-    pub(crate) hope: Retry,
+    pub(crate) retry: Retry,
     /// What it tells of the host.
-    pub(crate) host: HostSignal,
+    pub(crate) signal: HostSignal,
 }
 
 /// Whether it may go better later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Retry {
     /// No.
-    None,
+    Never,
     /// Yes, and what has come may be kept. The times are those that the server asked for.
     Later { after_ms: Option<Millis>, group_pause_ms: Millis },
     /// Yes, but what has come is of no use.
-    Afresh,
+    FromStart,
     /// A page came in place of a text. Once more, in case that was an accident or the host turns robots away.
-    Page,
+    BlockPage,
     /// This machine cannot go on, for example with too many open files. That says nothing about
     /// the candidate.
     Halt,
@@ -75,9 +75,9 @@ impl RetryBudget {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HostSignal {
     /// Nothing: it did not answer, or that was not its fault.
-    Nothing,
+    None,
     /// It answers as a host does that is well.
-    Well,
+    Healthy,
     /// It says that it is busy.
     Busy,
 }
@@ -86,14 +86,14 @@ pub(crate) enum HostSignal {
 #[derive(Debug)]
 pub(crate) enum DownloadError {
     /// The candidate's fault.
-    Candidate(FetchFailure),
+    Failure(FetchFailure),
     /// This machine's.
     Storage(BlobError),
 }
 
 impl From<FetchFailure> for DownloadError {
     fn from(failed: FetchFailure) -> Self {
-        Self::Candidate(failed)
+        Self::Failure(failed)
     }
 }
 
@@ -105,35 +105,39 @@ impl From<BlobError> for DownloadError {
 
 impl FetchFailure {
     /// It will not go better.
-    pub(crate) fn for_good(reason: Reason, message: impl Into<String>) -> Self {
-        Self { failure: Failure::new(reason, message), hope: Retry::None, host: HostSignal::Nothing }
+    pub(crate) fn permanent(reason: Reason, message: impl Into<String>) -> Self {
+        Self { failure: Failure::new(reason, message), retry: Retry::Never, signal: HostSignal::None }
     }
 
     /// It may go better later.
-    pub(crate) fn for_now(reason: Reason, message: impl Into<String>) -> Self {
-        let hope = Retry::Later { after_ms: None, group_pause_ms: 0 };
-        Self { failure: Failure::new(reason, message), hope, host: HostSignal::Nothing }
+    pub(crate) fn transient(reason: Reason, message: impl Into<String>) -> Self {
+        let retry = Retry::Later { after_ms: None, group_pause_ms: 0 };
+        Self { failure: Failure::new(reason, message), retry, signal: HostSignal::None }
     }
 
     /// A page came in place of a text.
-    pub(crate) fn page(message: impl Into<String>) -> Self {
-        Self { failure: Failure::new(Reason::NotText, message), hope: Retry::Page, host: HostSignal::Nothing }
+    pub(crate) fn block_page(message: impl Into<String>) -> Self {
+        Self {
+            failure: Failure::new(Reason::NotText, message),
+            retry: Retry::BlockPage,
+            signal: HostSignal::None,
+        }
     }
 
     /// The body is one that the host gave for other texts too.
-    pub(crate) fn repeated(url: &str) -> Self {
-        Self::afresh(Reason::SoftBan, format!("{url}: the same body came for another text just before"))
+    pub(crate) fn repeated_body(url: &str) -> Self {
+        Self::restart(Reason::SoftBan, format!("{url}: the same body came for another text just before"))
     }
 
     /// It may go better when begun anew.
-    pub(crate) fn afresh(reason: Reason, message: impl Into<String>) -> Self {
-        Self { failure: Failure::new(reason, message), hope: Retry::Afresh, host: HostSignal::Nothing }
+    pub(crate) fn restart(reason: Reason, message: impl Into<String>) -> Self {
+        Self { failure: Failure::new(reason, message), retry: Retry::FromStart, signal: HostSignal::None }
     }
 
     /// Creates the failure for a condition of this machine.
-    pub(crate) fn of_this_machine(condition: MachineFailure, what: impl fmt::Display) -> Self {
+    pub(crate) fn machine(condition: MachineFailure, what: impl fmt::Display) -> Self {
         let failure = Failure::new(Reason::Internal, format!("{what}: {condition}"));
-        Self { failure, hope: Retry::Halt, host: HostSignal::Nothing }
+        Self { failure, retry: Retry::Halt, signal: HostSignal::None }
     }
 
     /// What it means for the job.
@@ -141,37 +145,37 @@ impl FetchFailure {
         self,
         job: FetchJob,
         attempt: Attempt,
-        patience: RetryBudget,
+        budget: RetryBudget,
         mirrors: &[Mirror],
     ) -> StageError<FetchJob> {
-        let Self { failure, hope, host: _ } = self;
-        if hope == Retry::Halt {
+        let Self { failure, retry, signal: _ } = self;
+        if retry == Retry::Halt {
             return StageError::Halt(failure);
         }
         let mut job = job;
         let next = job.candidate.saturating_add(1);
         let is_last = next >= job.urls.len();
         // A name that does not resolve now will not in a second; another host's may.
-        let tries = if failure.reason == Reason::Dns { 1 } else { patience.candidate_tries };
-        let is_spent = patience.is_spent(&job, attempt);
+        let tries = if failure.reason == Reason::Dns { 1 } else { budget.candidate_tries };
+        let is_spent = budget.is_spent(&job, attempt);
         let tried_enough = is_spent || attempt.failures.saturating_add(1) >= tries;
-        let hope = if hope == Retry::Page && tried_enough { Retry::None } else { hope };
-        if hope == Retry::None {
+        let retry = if retry == Retry::BlockPage && tried_enough { Retry::Never } else { retry };
+        if retry == Retry::Never {
             job.refused.get_or_insert_with(|| failure.clone());
         }
-        let (after_ms, group_pause_ms) = match hope {
-            Retry::None if is_last => return given_up(failure, job.refused),
-            Retry::Later { .. } | Retry::Afresh
+        let (after_ms, group_pause_ms) = match retry {
+            Retry::Never if is_last => return given_up(failure, job.refused),
+            Retry::Later { .. } | Retry::FromStart
                 if is_last && (is_spent || tried_enough && job.refused.is_some()) =>
             {
                 return given_up(failure, job.refused);
             }
-            Retry::None => return reroute(failure, job, next, mirrors),
-            Retry::Later { .. } | Retry::Afresh if tried_enough && !is_last => {
+            Retry::Never => return reroute(failure, job, next, mirrors),
+            Retry::Later { .. } | Retry::FromStart if tried_enough && !is_last => {
                 return reroute(failure, job, next, mirrors);
             }
             Retry::Later { after_ms, group_pause_ms } => (after_ms, group_pause_ms),
-            Retry::Afresh | Retry::Page | Retry::Halt => (None, 0),
+            Retry::FromStart | Retry::BlockPage | Retry::Halt => (None, 0),
         };
         StageError::Retry { failure, after_ms, group_pause_ms }
     }
@@ -210,7 +214,7 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: RetryBudget = RetryBudget { candidate_tries: 2, requests_max: 12 };
+    const BUDGET: RetryBudget = RetryBudget { candidate_tries: 2, requests_max: 12 };
 
     fn verdict(failed: FetchFailure, candidate: usize, failures: u32) -> StageError<FetchJob> {
         let job = FetchJob {
@@ -224,7 +228,7 @@ mod tests {
             stored: None,
             lost: 0,
         };
-        failed.verdict(job, Attempt { number: 9, failures }, PATIENCE, &[])
+        failed.verdict(job, Attempt { number: 9, failures }, BUDGET, &[])
     }
 
     fn next_of(error: StageError<FetchJob>) -> (usize, Option<String>) {
@@ -236,16 +240,16 @@ mod tests {
 
     #[test]
     fn the_next_candidate_has_its_turn_when_this_one_is_hopeless_or_tried_enough() {
-        let gone = || FetchFailure::for_good(Reason::HttpStatus, "gone");
-        let busy = || FetchFailure::for_now(Reason::Connect, "busy");
+        let gone = || FetchFailure::permanent(Reason::HttpStatus, "gone");
+        let busy = || FetchFailure::transient(Reason::Connect, "busy");
         let second = (1, Some("b:81".to_owned()));
         assert_eq!(next_of(verdict(gone(), 0, 0)), second);
         assert!(matches!(verdict(busy(), 0, 0), StageError::Retry { .. }));
         assert_eq!(next_of(verdict(busy(), 0, 1)), second);
-        assert_eq!(next_of(verdict(FetchFailure::afresh(Reason::Truncated, "lies"), 0, 1)), second);
+        assert_eq!(next_of(verdict(FetchFailure::restart(Reason::Truncated, "lies"), 0, 1)), second);
         assert!(matches!(verdict(busy(), 1, 4), StageError::Retry { .. }));
         assert!(matches!(verdict(gone(), 1, 0), StageError::Fatal { .. }));
-        let unknown = || FetchFailure::for_now(Reason::Dns, "no such name");
+        let unknown = || FetchFailure::transient(Reason::Dns, "no such name");
         assert_eq!(next_of(verdict(unknown(), 0, 0)), second);
         assert!(matches!(verdict(unknown(), 1, 0), StageError::Retry { .. }));
     }
@@ -253,7 +257,7 @@ mod tests {
     #[test]
     fn what_this_machine_lacks_stops_the_run_and_is_no_failure_of_a_candidate() {
         for (candidate, failures) in [(0, 0), (1, 9)] {
-            let failed = FetchFailure::of_this_machine(MachineFailure::TooManyFiles, "http://a/");
+            let failed = FetchFailure::machine(MachineFailure::TooManyFiles, "http://a/");
             let StageError::Halt(failure) = verdict(failed, candidate, failures) else { panic!("it stops") };
             assert!(failure.message.contains("ulimit -n"), "{failure}");
         }
@@ -274,8 +278,8 @@ mod tests {
                 lost: 0,
                 listed: flow::payload::Listed::default(),
             };
-            let busy = FetchFailure::for_now(Reason::Connect, "busy");
-            busy.verdict(job, Attempt { number: 1, failures }, PATIENCE, &[])
+            let busy = FetchFailure::transient(Reason::Connect, "busy");
+            busy.verdict(job, Attempt { number: 1, failures }, BUDGET, &[])
         };
         assert!(matches!(verdict(10, 0, 0), StageError::Retry { .. }));
         assert!(matches!(verdict(10, 0, 1), StageError::Fatal { .. }));
@@ -287,13 +291,13 @@ mod tests {
     #[test]
     fn the_answer_of_a_candidate_outweighs_the_silence_of_its_mirrors() {
         let StageError::Reroute { revised, .. } =
-            verdict(FetchFailure::for_good(Reason::HttpStatus, "404"), 0, 0)
+            verdict(FetchFailure::permanent(Reason::HttpStatus, "404"), 0, 0)
         else {
             panic!("there is another candidate");
         };
-        let silent = || FetchFailure::for_now(Reason::Connect, "silent");
+        let silent = || FetchFailure::transient(Reason::Connect, "silent");
         let later =
-            |failures| silent().verdict((*revised).clone(), Attempt { number: 9, failures }, PATIENCE, &[]);
+            |failures| silent().verdict((*revised).clone(), Attempt { number: 9, failures }, BUDGET, &[]);
         assert!(matches!(later(0), StageError::Retry { .. }));
         let StageError::Fatal { failure, .. } = later(1) else {
             panic!("all candidates have had their turn")

@@ -108,9 +108,9 @@ fn resumable(part: &Part, url: &Url) -> PartialBody {
 }
 
 fn told(failed: &FetchFailure) -> Judged {
-    let (wait_ms, pause_ms) = match failed.hope {
+    let (wait_ms, pause_ms) = match failed.retry {
         Retry::Later { after_ms, group_pause_ms } => (after_ms, group_pause_ms),
-        Retry::None | Retry::Afresh | Retry::Page | Retry::Halt => (None, 0),
+        Retry::Never | Retry::FromStart | Retry::BlockPage | Retry::Halt => (None, 0),
     };
     Judged::Failed { reason: failed.failure.reason, wait_ms, pause_ms }
 }

@@ -155,7 +155,7 @@ impl Fetch {
             Ok(result) => result,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                Err(error) => Err(FetchFailure::for_now(Reason::Internal, error.to_string()).into()),
+                Err(error) => Err(FetchFailure::transient(Reason::Internal, error.to_string()).into()),
             },
         }
     }
@@ -172,7 +172,7 @@ impl Fetch {
                     "{}: robots.txt forbids it (--robots off does not ask)",
                     strip_credentials(&target.url)
                 );
-                Err(FetchFailure::for_good(Reason::Robots, why))
+                Err(FetchFailure::permanent(Reason::Robots, why))
             }
             (RobotsAccess::Allowed { crawl_delay_ms }, Known::Before) => Ok(Heeded::GoOn { crawl_delay_ms }),
             (RobotsAccess::Allowed { crawl_delay_ms }, Known::JustNow) => {
@@ -189,12 +189,12 @@ impl Fetch {
         host: Option<&str>,
     ) -> StageError<FetchJob> {
         let host = host.unwrap_or_default();
-        match failed.host {
+        match failed.signal {
             HostSignal::Busy => self.manners.busy(host),
-            HostSignal::Well => self.manners.fine(host),
-            HostSignal::Nothing => {}
+            HostSignal::Healthy => self.manners.fine(host),
+            HostSignal::None => {}
         }
-        if failed.hope == Retry::Page && self.is_enough(host, &job).await {
+        if failed.retry == Retry::BlockPage && self.is_enough(host, &job).await {
             return had_enough(failed.failure, job, host);
         }
         failed.verdict(job, attempt, RetryBudget::of(&self.config), &self.config.mirrors)
@@ -217,7 +217,7 @@ impl Fetch {
             },
             None => {
                 let message = format!("{message}, after {REDIRECTS_MAX} redirects already");
-                let failed = FetchFailure::for_good(Reason::Redirect, message);
+                let failed = FetchFailure::permanent(Reason::Redirect, message);
                 self.failed(failed, job, attempt, target.group().as_deref()).await
             }
         }
@@ -309,7 +309,7 @@ impl Stage for Fetch {
         let target = match Target::of(&job, listed, &self.config.mirrors) {
             Ok(target) => target,
             Err(error) => {
-                let failed = FetchFailure::for_good(Reason::Internal, error.to_string());
+                let failed = FetchFailure::permanent(Reason::Internal, error.to_string());
                 return Err(self.failed(failed, job, attempt, None).await);
             }
         };
@@ -384,7 +384,7 @@ impl Fetch {
                 Ok(None)
             }
             Ok(Downloaded::Suspected(sign, url)) => {
-                let failed = FetchFailure::repeated(&url);
+                let failed = FetchFailure::repeated_body(&url);
                 Err(match sign {
                     SoftBanSign::Enough => {
                         had_enough(failed.failure, job, host.as_deref().unwrap_or_default())
@@ -393,7 +393,7 @@ impl Fetch {
                 })
             }
             Ok(Downloaded::Redirect(to)) => Err(self.redirected(&target, job, attempt, &to).await),
-            Err(DownloadError::Candidate(failed)) => {
+            Err(DownloadError::Failure(failed)) => {
                 Err(self.failed(failed, job, attempt, host.as_deref()).await)
             }
             Err(DownloadError::Storage(error)) => Err(error.into()),

@@ -50,11 +50,8 @@ fn unpack(run: &Path) {
 /// Owns the queue with a clock that begins at 0, so the queue's time goes on from the fixture's.
 fn own(run: &Path, clock: &Arc<AtomicU64>) -> Owned {
     let clock = Arc::clone(clock);
-    let owned = QueueDirectory::of(run).own(
-        Durability::Process,
-        100,
-        Arc::new(move || clock.load(Ordering::SeqCst)),
-    );
+    let owned =
+        QueueDirectory::of(run).own(Durability::Process, 100, Arc::new(move || clock.load(Ordering::SeqCst)));
     owned.unwrap().expect("nobody else owns it")
 }
 

@@ -236,7 +236,7 @@ impl RobotsCache {
             at = crate::credentials::copy_credentials(url, at);
         }
         tokio::time::timeout(self.deadline, self.follow(at.clone(), hops)).await.unwrap_or_else(|_| {
-            Err(FetchFailure::for_now(Reason::Timeout, unknown(&at, "it does not come in time")))
+            Err(FetchFailure::transient(Reason::Timeout, unknown(&at, "it does not come in time")))
         })
     }
 
@@ -267,12 +267,12 @@ impl RobotsCache {
                 Ok(None) => break,
                 Err(error) => {
                     let why = format!("it broke off: {}", client_error::innermost(&error));
-                    return Err(FetchFailure::for_now(Reason::Truncated, unknown(&url, &why)));
+                    return Err(FetchFailure::transient(Reason::Truncated, unknown(&url, &why)));
                 }
             }
         }
         text.truncate(BYTE_LIMIT + 1);
-        let broken = |why: String| FetchFailure::for_now(Reason::BadEncodingHeader, unknown(&url, &why));
+        let broken = |why: String| FetchFailure::transient(Reason::BadEncodingHeader, unknown(&url, &why));
         let codings =
             Codings::parse(response.headers().get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes))
                 .map_err(|invalid| broken(invalid.to_string()))?;

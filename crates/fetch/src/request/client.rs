@@ -332,6 +332,6 @@ mod tests {
         let error = clients.guarded.kept.get(url.clone()).send().await.unwrap_err();
         let failed = crate::request::client_error::unanswered(&error, &url, None);
         assert_eq!(failed.failure.reason, flow::failure::Reason::ForbiddenAddress, "{}", failed.failure);
-        assert_eq!(failed.hope, crate::failure::Retry::None);
+        assert_eq!(failed.retry, crate::failure::Retry::Never);
     }
 }

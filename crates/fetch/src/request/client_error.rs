@@ -20,41 +20,47 @@ use crate::{
 pub(crate) fn unanswered(error: &reqwest::Error, url: &Url, proxy: Option<&str>) -> FetchFailure {
     let at = strip_credentials(url);
     if let Some(condition) = machine(error) {
-        return FetchFailure::of_this_machine(condition, at);
+        return FetchFailure::machine(condition, at);
     }
     if let Some(proxy) = proxy.filter(|_| is_of_the_way(error)) {
         let why = innermost(error);
-        return FetchFailure::for_now(
+        return FetchFailure::transient(
             Reason::Connect,
             format!("{at}: no connection through the proxy {proxy}: {why}"),
         );
     }
     let why = innermost(error);
     if let Some(forbidden) = find::<ForbiddenName>(error) {
-        return FetchFailure::for_good(Reason::ForbiddenAddress, format!("{at}: {forbidden}"));
+        return FetchFailure::permanent(Reason::ForbiddenAddress, format!("{at}: {forbidden}"));
     }
     if let Some(unresolved) = find::<Unresolved>(error) {
-        return FetchFailure::for_now(Reason::Dns, format!("{at}: {unresolved}"));
+        return FetchFailure::transient(Reason::Dns, format!("{at}: {unresolved}"));
     }
     if error.is_dns() {
-        return FetchFailure::for_now(Reason::Dns, format!("{at}: the host name cannot be resolved: {why}"));
+        return FetchFailure::transient(
+            Reason::Dns,
+            format!("{at}: the host name cannot be resolved: {why}"),
+        );
     }
     if let Some(tls) = find::<rustls::Error>(error) {
-        return FetchFailure::for_good(Reason::Tls, format!("{at}: {tls}"));
+        return FetchFailure::permanent(Reason::Tls, format!("{at}: {tls}"));
     }
     if error.is_timeout() {
-        return FetchFailure::for_now(Reason::Timeout, format!("{at}: no connection in time"));
+        return FetchFailure::transient(Reason::Timeout, format!("{at}: no connection in time"));
     }
     if error.is_connect() {
-        return FetchFailure::for_now(Reason::Connect, format!("{at}: no connection: {why}"));
+        return FetchFailure::transient(Reason::Connect, format!("{at}: no connection: {why}"));
     }
     if error.is_builder() {
-        return FetchFailure::for_good(Reason::Internal, format!("{at}: the request cannot be made: {why}"));
+        return FetchFailure::permanent(Reason::Internal, format!("{at}: the request cannot be made: {why}"));
     }
     if find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse) {
-        return FetchFailure::for_good(Reason::HttpStatus, format!("{at}: the answer is not HTTP: {why}"));
+        return FetchFailure::permanent(Reason::HttpStatus, format!("{at}: the answer is not HTTP: {why}"));
     }
-    FetchFailure::for_now(Reason::Connect, format!("{at}: the connection broke before an answer came: {why}"))
+    FetchFailure::transient(
+        Reason::Connect,
+        format!("{at}: the connection broke before an answer came: {why}"),
+    )
 }
 
 /// Returns the condition of this machine that prevented a response, if there is one. A socket is an open file

@@ -94,7 +94,7 @@ impl Requester {
         stored: Option<&Stored>,
     ) -> Result<Step, FetchFailure> {
         let contact = self.clients.for_url(url).map_err(|no_way| {
-            FetchFailure::for_good(no_way.reason(), format!("{}: {no_way}", strip_credentials(url)))
+            FetchFailure::permanent(no_way.reason(), format!("{}: {no_way}", strip_credentials(url)))
         })?;
         let (request, asked) = qualified(contact.by.kept.get(url.clone()), url, part, stored);
         let mut sent = self.send(request, url).await?;
@@ -122,7 +122,7 @@ impl Requester {
     ) -> Result<reqwest::Result<Response>, FetchFailure> {
         tokio::time::timeout(self.answer_timeout, request.send()).await.map_err(|_| {
             let why = format!("{}: the server did not answer in time", strip_credentials(url));
-            FetchFailure::for_now(Reason::Timeout, why)
+            FetchFailure::transient(Reason::Timeout, why)
         })
     }
 
@@ -145,7 +145,7 @@ impl Requester {
 
     fn target(&self, from: &Url, response: &Response) -> Result<Url, FetchFailure> {
         let fail = |why: String| {
-            FetchFailure::for_good(Reason::Redirect, format!("{}: {why}", strip_credentials(from)))
+            FetchFailure::permanent(Reason::Redirect, format!("{}: {why}", strip_credentials(from)))
         };
         let location = location(response.headers()).ok_or_else(|| {
             fail(format!("status {} without a readable Location", response.status().as_u16()))

@@ -197,20 +197,20 @@ impl ResponseHead<'_> {
             429 | 503 => after_ms.unwrap_or(0),
             _ => 0,
         };
-        let hope = Retry::Later { after_ms, group_pause_ms };
+        let retry = Retry::Later { after_ms, group_pause_ms };
         FetchFailure {
-            hope,
-            host: HostSignal::Busy,
+            retry,
+            signal: HostSignal::Busy,
             ..self.for_good(Reason::HttpStatus, "the server cannot answer now")
         }
     }
 
     fn for_good(self, reason: Reason, why: &str) -> FetchFailure {
-        FetchFailure { host: HostSignal::Well, ..FetchFailure::for_good(reason, self.told(why)) }
+        FetchFailure { signal: HostSignal::Healthy, ..FetchFailure::permanent(reason, self.told(why)) }
     }
 
     fn afresh(self, why: &str) -> FetchFailure {
-        FetchFailure::afresh(Reason::Truncated, self.told(why))
+        FetchFailure::restart(Reason::Truncated, self.told(why))
     }
 
     fn partial(self) -> FetchFailure {

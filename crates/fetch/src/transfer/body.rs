@@ -77,10 +77,10 @@ impl Body {
 fn undecodable(at: &str, fault: &Fault) -> FetchFailure {
     let message = format!("{at}: {fault}");
     match fault {
-        Fault::Truncated(_) => FetchFailure::afresh(Reason::Truncated, message),
-        Fault::Corrupt { .. } => FetchFailure::for_good(Reason::BadEncodingHeader, message),
-        Fault::TooLarge { .. } | Fault::Bomb => FetchFailure::for_good(Reason::TooLarge, message),
-        Fault::Input(_) => FetchFailure::for_now(Reason::Truncated, message),
+        Fault::Truncated(_) => FetchFailure::restart(Reason::Truncated, message),
+        Fault::Corrupt { .. } => FetchFailure::permanent(Reason::BadEncodingHeader, message),
+        Fault::TooLarge { .. } | Fault::Bomb => FetchFailure::permanent(Reason::TooLarge, message),
+        Fault::Input(_) => FetchFailure::transient(Reason::Truncated, message),
     }
 }
 
@@ -98,7 +98,7 @@ impl Text<'_> {
 
     fn end(&mut self, spool: &Spool) -> Result<(), FetchFailure> {
         if spool.digest().bytes == 0 {
-            return Err(FetchFailure::for_good(Reason::Empty, format!("{}: the body is empty", self.at)));
+            return Err(FetchFailure::permanent(Reason::Empty, format!("{}: the body is empty", self.at)));
         }
         let sniffed = self.sniffer.end();
         self.check(sniffed)
@@ -108,8 +108,8 @@ impl Text<'_> {
         sniffed.map_or(Ok(()), |what| {
             let message = format!("{}: {what} where a text was expected", self.at);
             Err(match &*what {
-                sniff::PAGE => FetchFailure::page(message),
-                _ => FetchFailure::for_good(Reason::NotText, message),
+                sniff::PAGE => FetchFailure::block_page(message),
+                _ => FetchFailure::permanent(Reason::NotText, message),
             })
         })
     }
@@ -133,11 +133,11 @@ impl Wire {
     pub(crate) fn take(&mut self, bytes: usize) -> Result<(), FetchFailure> {
         self.came += bytes as u64;
         if self.expected.is_some_and(|expected| self.came > expected) {
-            return Err(FetchFailure::afresh(Reason::Truncated, self.told("more came than was announced")));
+            return Err(FetchFailure::restart(Reason::Truncated, self.told("more came than was announced")));
         }
         if self.before + self.came > self.bytes_max {
             let why = self.told(&format!("the body is over the limit of {} bytes", self.bytes_max));
-            return Err(FetchFailure::for_good(Reason::TooLarge, why));
+            return Err(FetchFailure::permanent(Reason::TooLarge, why));
         }
         Ok(())
     }
@@ -148,10 +148,10 @@ impl Wire {
             && let Some(expected) = self.missed()
         {
             let why = self.told(&format!("the body ended after {} of {expected} bytes", self.came));
-            return Err(FetchFailure::for_now(Reason::Truncated, why));
+            return Err(FetchFailure::transient(Reason::Truncated, why));
         }
         if self.before + self.came == 0 {
-            return Err(FetchFailure::for_good(Reason::Empty, self.told("the body is empty")));
+            return Err(FetchFailure::permanent(Reason::Empty, self.told("the body is empty")));
         }
         Ok(())
     }

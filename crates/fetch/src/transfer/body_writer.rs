@@ -127,9 +127,9 @@ pub(crate) enum Settled {
 impl Ending {
     /// What to do with what has come of a body that failed.
     pub(crate) fn after(failed: &FetchFailure) -> Self {
-        match failed.hope {
+        match failed.retry {
             Retry::Later { .. } | Retry::Halt => Self::Suspend,
-            Retry::None | Retry::Afresh | Retry::Page => Self::Discard,
+            Retry::Never | Retry::FromStart | Retry::BlockPage => Self::Discard,
         }
     }
 }
@@ -289,14 +289,11 @@ fn write(mut spool: Spool, mut commands: mpsc::Receiver<Command>) -> Result<Writ
             }
             return Err(error);
         }
-        (Err(DownloadError::Candidate(_)), Some(Stop::Failed(failed))) => failed,
-        (
-            Err(DownloadError::Candidate(_)),
-            Some(Stop::Asked(ending @ (Ending::Suspend | Ending::Discard))),
-        ) => {
+        (Err(DownloadError::Failure(_)), Some(Stop::Failed(failed))) => failed,
+        (Err(DownloadError::Failure(_)), Some(Stop::Asked(ending @ (Ending::Suspend | Ending::Discard)))) => {
             return settle(spool, ending);
         }
-        (Err(DownloadError::Candidate(failed)), Some(Stop::Asked(Ending::Publish { .. })) | None) => failed,
+        (Err(DownloadError::Failure(failed)), Some(Stop::Asked(Ending::Publish { .. })) | None) => failed,
         (Ok(()), Some(Stop::Asked(ending))) => return settle(spool, ending),
         (Ok(()), Some(Stop::Failed(_)) | None) => {
             unreachable!("a body is received when the download says that it is whole")

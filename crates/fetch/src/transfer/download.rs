@@ -212,7 +212,7 @@ impl Download<'_> {
             Ok(Ok(chunk)) => Ok(chunk),
             Ok(Err(error)) => {
                 let why = client_error::innermost(&error);
-                Err(FetchFailure::for_now(
+                Err(FetchFailure::transient(
                     Reason::Truncated,
                     format!("{}: the body broke off: {why}", strip_credentials(url)),
                 ))
@@ -234,21 +234,21 @@ async fn publish(writer: BodyWriter, facts: BodyInfo, meant: Meant) -> Result<Do
 }
 
 fn closed() -> FetchFailure {
-    FetchFailure::for_now(Reason::Internal, "the spool closed early")
+    FetchFailure::transient(Reason::Internal, "the spool closed early")
 }
 
 /// What came whole, but is not the text that the source list means.
 pub(crate) fn unexpected(url: &str, mismatch: &ChecksumMismatch) -> FetchFailure {
     let ChecksumMismatch { kind, came } = mismatch;
     let message = format!("{url}: the {kind} of what came is {came}, not the listed one");
-    FetchFailure::for_good(Reason::NotText, message)
+    FetchFailure::permanent(Reason::NotText, message)
 }
 
 fn too_slow(url: &Url, TooSlow { bytes, stretch }: TooSlow) -> FetchFailure {
     let why = format!("{}: only {bytes} bytes came within {stretch:?}", strip_credentials(url));
-    FetchFailure::for_now(Reason::Timeout, why)
+    FetchFailure::transient(Reason::Timeout, why)
 }
 
 fn timeout(url: &Url, what: &str, after: Duration) -> FetchFailure {
-    FetchFailure::for_now(Reason::Timeout, format!("{}: {what} within {after:?}", strip_credentials(url)))
+    FetchFailure::transient(Reason::Timeout, format!("{}: {what} within {after:?}", strip_credentials(url)))
 }

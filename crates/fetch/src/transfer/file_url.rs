@@ -69,7 +69,7 @@ impl Local {
         counters: &Counters,
     ) -> Result<(), DownloadError> {
         let refuse =
-            |reason, why: &str| FetchFailure::for_good(reason, format!("'{}': {why}", path.display()));
+            |reason, why: &str| FetchFailure::permanent(reason, format!("'{}': {why}", path.display()));
         let not_text = |what: &str| refuse(Reason::NotText, &format!("{what} where a text was expected"));
         let mut buffer = vec![0; BUFFER_BYTES];
         let mut sniffer = Sniffer::default();
@@ -100,12 +100,12 @@ impl Local {
 
 /// Opens a regular file; never waits for a pipe or a device.
 fn open(url: &Url) -> Result<(PathBuf, File), FetchFailure> {
-    let fail = |what: String| FetchFailure::for_good(Reason::Internal, what);
+    let fail = |what: String| FetchFailure::permanent(Reason::Internal, what);
     let path = url.to_file_path().map_err(|()| fail(format!("{url}: not a path on this machine")))?;
     let told = |error: io::Error| {
         let what = format!("'{}' cannot be read: {error}", path.display());
         match MachineFailure::from_any_io(&error) {
-            Some(condition) => FetchFailure::of_this_machine(condition, what),
+            Some(condition) => FetchFailure::machine(condition, what),
             None => fail(what),
         }
     };
