@@ -1,12 +1,12 @@
-//! What the store stage is asked for.
+//! The configuration of the store stage.
 
 use corpus::{boilerplate::Strip, meta::RawFate};
 
-/// What the store stage is asked for.
+/// The configuration of the store stage.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StoreConfig {
-    /// How much of the boilerplate is cut.
+    /// The share of the boilerplate that is removed.
     pub strip: Strip,
-    /// What becomes of the bytes as received.
+    /// What becomes of the downloaded bytes.
     pub raw: RawFate,
 }

@@ -15,7 +15,7 @@ use flow::{
 
 use crate::{
     error::StoreError,
-    meta::listed_language,
+    listed_columns,
     text::{
         boilerplate::trim::{Limits, Trimmed, Trimmer},
         count::line_ends,
@@ -146,7 +146,7 @@ impl Download {
         let hints = SourceHints {
             listed: job.listed.encoding.as_deref(),
             http: job.fetched.charset.as_deref(),
-            language: listed_language(&job.listed.columns),
+            language: listed_columns::language(&job.listed.columns),
             host: host(&job.fetched.url),
         };
         decide(&self.scan, hints, &reopen).map_err(|error| self.store_error(error))

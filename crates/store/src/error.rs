@@ -1,52 +1,52 @@
-//! Why a text cannot be stored.
+//! The errors of storing a text.
 
 use flow::{blobs::BlobError, document::DocumentId, failure::Reason, stage::StageError};
 
 use crate::text::not_text::NotText;
 
-/// Why a text cannot be stored.
+/// A reason why a text cannot be stored.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Bytes could not be read or written.
+    /// A blob could not be read or written.
     #[error(transparent)]
     Blob(#[from] BlobError),
     /// The program is ending.
     #[error("the work was given up: {0}")]
     Cancelled(String),
-    /// The downloaded bytes are nowhere.
+    /// There is no download, neither in spool nor in raw.
     #[error(
         "the downloaded bytes of '{0}' are neither in spool nor in raw, again and again: look who removes them, then fetch it again"
     )]
     Missing(DocumentId),
-    /// What lies there is not what was downloaded.
+    /// The bytes are not those that were downloaded.
     #[error(
         "the bytes of '{document}' are not those that were downloaded (BLAKE3 {found}, not {expected}): fetch it again"
     )]
     Changed {
-        /// Of which text.
+        /// The document.
         document: DocumentId,
         /// The BLAKE3 of the download.
         expected: String,
-        /// The BLAKE3 of what lies there.
+        /// The BLAKE3 of the bytes that were found.
         found: String,
     },
-    /// The bytes are no text.
+    /// The bytes are not a text.
     #[error("not a text: {0}")]
     NotText(String),
     /// The bytes decode in no plausible encoding.
     #[error("{bad} of {characters} characters do not decode as {encoding}")]
     Undecodable {
-        /// What they were taken for.
+        /// The encoding that was used.
         encoding: &'static str,
-        /// Characters that did not decode.
+        /// The number of characters that did not decode.
         bad: u64,
-        /// Characters in all.
+        /// The number of all characters.
         characters: u64,
     },
-    /// Nothing is left after the boilerplate is cut.
+    /// Nothing is left when the boilerplate is removed.
     #[error("there is no text in it besides {cut} bytes of header and licence")]
     Empty {
-        /// How much was cut.
+        /// The number of removed bytes.
         cut: u64,
     },
 }

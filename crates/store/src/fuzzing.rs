@@ -1,7 +1,7 @@
-//! From bytes to text as the stage does it, without a store: the door of the fuzz target.
+//! Reads bytes as the stage does, without a store, for the fuzz target.
 //!
-//! There only with the feature `fuzzing`, which nothing but `fuzz/` asks for. Nothing is decided here: the code that the
-//! stage runs is.
+//! It exists only with the feature `fuzzing`, which nothing but `fuzz/` enables. It decides nothing by itself: it calls
+//! the code that the stage calls.
 
 use std::io;
 
@@ -13,28 +13,28 @@ use corpus::{
 use crate::text::{
     boilerplate::trim::{Limits, Trimmer},
     decode::{DecodeBuffers, decode},
-    encoding::{EncodingDecision, SourceHints, decide},
+    encoding::{SourceHints, decide},
     scan::Scan,
 };
 
-/// How bytes are read.
+/// The options with which bytes are read.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadOptions<'a> {
     /// The encoding that the source list gives.
     pub listed: Option<&'a str>,
-    /// The one that HTTP declares.
+    /// The encoding that HTTP declares.
     pub http: Option<&'a str>,
     /// The language that the source list gives.
     pub language: Option<&'a str>,
-    /// What is cut.
+    /// The share of the boilerplate that is removed.
     pub strip: Strip,
-    /// How many bytes are read at a time; at least 1.
+    /// The number of bytes read at a time; at least 1.
     pub window: usize,
-    /// Whether the head and tail that are held are so small that short texts stream through them.
+    /// Whether so little of the text is held that short texts stream.
     pub holds_little: bool,
 }
 
-/// What came of them.
+/// A text that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadText {
     /// The encoding that was used.
@@ -43,29 +43,28 @@ pub struct ReadText {
     pub confidence: Confidence,
     /// All of the text, decoded.
     pub decoded: String,
-    /// What is left of it.
+    /// The text without what was removed.
     pub text: String,
-    /// What was cut.
+    /// The removed lines.
     pub cuts: Vec<RemovedSpan>,
 }
 
-/// Reads them; none where they are no text.
+/// Reads bytes as a text. Returns `None` if they are no text.
 ///
 /// # Panics
-/// Where reading from memory fails, which it does not.
+/// Panics if reading from memory fails, which it does not.
 #[must_use]
 pub fn read(bytes: &[u8], options: ReadOptions<'_>) -> Option<ReadText> {
     let ReadOptions { listed, http, language, strip, window, holds_little } = options;
-    let survey = Scan::of(bytes, window);
-    let said = SourceHints { listed, http, language, host: None };
-    let decided = decide(&survey, said, &|| Ok(Box::new(bytes))).ok()?;
+    let hints = SourceHints { listed, http, language, host: None };
+    let decision = decide(&Scan::of(bytes, window), hints, &|| Ok(Box::new(bytes))).ok()?;
     let decode_to = |sink: &mut dyn FnMut(&str)| {
         let sink = |piece: &str| {
             sink(piece);
             Ok::<(), io::Error>(())
         };
-        let room = &mut DecodeBuffers::of(window);
-        decode(bytes, decided.used, decided.bom_bytes, room, sink).expect("memory can be read");
+        let buffers = &mut DecodeBuffers::of(window);
+        decode(bytes, decision.used, decision.bom_bytes, buffers, sink).expect("memory can be read");
     };
     let mut decoded = String::new();
     decode_to(&mut |piece| decoded.push_str(piece));
@@ -78,6 +77,6 @@ pub fn read(bytes: &[u8], options: ReadOptions<'_>) -> Option<ReadText> {
     });
     decode_to(&mut |piece| trimmer.push(piece).expect("memory can be written"));
     let trimmed = trimmer.finish().expect("memory can be written");
-    let EncodingDecision { used, confidence, .. } = decided;
-    Some(ReadText { encoding: used.name(), confidence, decoded, text, cuts: trimmed.removed })
+    let (encoding, confidence) = (decision.used.name(), decision.confidence);
+    Some(ReadText { encoding, confidence, decoded, text, cuts: trimmed.removed })
 }

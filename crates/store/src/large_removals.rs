@@ -1,43 +1,42 @@
-//! Finds texts of which a large share was cut, so that no text is shortened without a warning
+//! Finds texts of which a large share was removed, so that no text is shortened without a warning
 //! ([`warnings`](crate::warnings)).
 //!
 //! Headers, small print and licences are recognised by their own form and may be most of a short file. They
-//! count only if they are longer than those seen in real texts. Every other cut counts if it has at least
+//! count only if they are longer than those seen in real texts. Every other removal counts if it has at least
 //! `BYTES_MIN` bytes and is a tenth of the text or more.
 
+use corpus::boilerplate::{RemovedSpan, Rule};
 use flow::document::DocumentId;
 
-use corpus::boilerplate::{RemovedSpan, Rule};
-
-/// The minimum size in bytes of a cut that counts. A shorter cut is a line or two, however short the text is.
+/// The minimum size in bytes of a removal that counts. A shorter one is a line or two, however short the text is.
 const BYTES_MIN: u64 = 512;
 /// A size in bytes that no licence or small print seen in real texts reaches.
 const LICENCE_BYTES: u64 = 24 * 1024;
 
-/// Returns the warning for a cut: it names the text, the lines and the rule, and says what to do.
-pub(crate) fn warning(document: &DocumentId, cut: &RemovedSpan, percent: u64) -> String {
-    let rule = serde_json::to_string(&cut.rule).unwrap_or_default();
+/// Returns the warning for a removal: it names the text, the lines and the rule, and says what to do.
+pub(crate) fn warning(document: &DocumentId, removed: &RemovedSpan, percent: u64) -> String {
+    let RemovedSpan { rule, first_line, last_line, .. } = removed;
+    let rule = serde_json::to_string(rule).unwrap_or_default();
     format!(
-        "{percent} % of {document} was cut as boilerplate (lines {} to {}, rule {}): look at these lines of its raw text; to keep \
-         them, use --strip markers or --strip off",
-        cut.first_line,
-        cut.last_line,
+        "{percent} % of {document} was cut as boilerplate (lines {first_line} to {last_line}, rule {}): look at these lines \
+         of its raw text; to keep them, use --strip markers or --strip off",
         rule.trim_matches('"'),
     )
 }
 
-/// Returns the largest cut that counts, and its share in percent of the text before cutting. A licence of
+/// Returns the largest removal that counts, and its share in percent of the text before it. A licence of
 /// usual size is left out of that text, because it may be longer than the text itself.
-pub(crate) fn largest(cuts: &[RemovedSpan], kept_bytes: u64) -> Option<(&RemovedSpan, u64)> {
-    let is_usual_licence =
-        |cut: &&RemovedSpan| usual_bytes(cut.rule) == LICENCE_BYTES && cut.bytes < LICENCE_BYTES;
-    let all = kept_bytes + cuts.iter().filter(|cut| !is_usual_licence(cut)).map(|cut| cut.bytes).sum::<u64>();
-    let large = cuts.iter().filter(|cut| cut.bytes >= usual_bytes(cut.rule) && cut.bytes >= all.div_ceil(10));
-    large.max_by_key(|cut| cut.bytes).map(|cut| (cut, cut.bytes * 100 / all.max(1)))
+pub(crate) fn largest(removed: &[RemovedSpan], kept_bytes: u64) -> Option<(&RemovedSpan, u64)> {
+    let is_usual = |span: &RemovedSpan| span.bytes < bytes_min(span.rule);
+    let is_licence = |span: &RemovedSpan| bytes_min(span.rule) == LICENCE_BYTES;
+    let others = removed.iter().filter(|span| !(is_usual(span) && is_licence(span)));
+    let all = kept_bytes + others.map(|span| span.bytes).sum::<u64>();
+    let large = removed.iter().filter(|span| !is_usual(span) && span.bytes >= all.div_ceil(10));
+    large.max_by_key(|span| span.bytes).map(|span| (span, span.bytes * 100 / all.max(1)))
 }
 
-/// Returns the size in bytes from which a cut by this rule counts. Smaller cuts cause no warning.
-const fn usual_bytes(rule: Rule) -> u64 {
+/// Returns the size in bytes from which a removal by this rule counts. Smaller ones cause no warning.
+const fn bytes_min(rule: Rule) -> u64 {
     match rule {
         Rule::StartMarker | Rule::Header => 4 * 1024,
         Rule::SmallPrint | Rule::SmallPrintUnended | Rule::EndMarker | Rule::Licence | Rule::Footer => {

@@ -1,15 +1,17 @@
-//! Stage 2: decode, name, hash, publish durably.
+//! Stage 2: converts a download to a text, and publishes the text with its meta durably.
 //!
 //! In reading order:
 //!
-//! * [`stage`]: the stage itself, [`Store`](stage::Store): one downloaded text becomes raw bytes, text and meta;
-//! * [`config`]: what it is asked for;
-//! * [`text`]: what happens to the bytes: encoding, line ends, boilerplate, header;
-//! * [`duplicates`]: texts that came before;
-//! * [`local`]: the run directory as a [`BlobStore`](flow::blobs::BlobStore): staged, flushed, renamed, many at once;
-//! * `meta`: the meta of a text, from its job and its bytes;
-//! * [`error`]: why a text cannot be stored;
-//! * `fuzzing`: with the feature of that name, bytes read as the stage reads them, without a store.
+//! * [`stage`]: the stage itself, [`Store`](stage::Store);
+//! * [`config`]: its configuration;
+//! * `convert`: the bytes of one document become its text;
+//! * [`text`]: the parts of that: encodings, decoding, boilerplate;
+//! * `meta`, `listed_columns`: the meta of a text, from its job and its bytes;
+//! * `warnings`, `large_removals`: warnings of texts that a user should look at;
+//! * [`duplicates`]: marks texts that other documents have, too;
+//! * [`local`]: the run directory as a [`BlobStore`](flow::blobs::BlobStore), with group commit;
+//! * [`error`]: the errors of storing a text;
+//! * `fuzzing`: reads bytes without a store, with the feature of that name.
 
 pub mod config;
 pub mod duplicates;
@@ -22,5 +24,6 @@ pub mod text;
 
 mod convert;
 mod large_removals;
+mod listed_columns;
 mod meta;
 mod warnings;

@@ -1,17 +1,9 @@
 //! Makes the meta of a text from its job and from what its bytes show.
 
-use std::collections::BTreeMap;
-
 use corpus::meta::{Meta, RawFacts};
 use flow::payload::StoreJob;
 
-use crate::{config::StoreConfig, convert::Converted};
-
-/// The columns of a source list that name the author, in any case. The first that is not empty is used. The
-/// second is the column's name in a catalogue of Project Gutenberg.
-const AUTHOR_COLUMNS: [&str; 2] = ["author", "authors"];
-/// The columns of a source list that name the language, in any case. The first that is not empty is used.
-const LANGUAGE_COLUMNS: [&str; 2] = ["language", "lang"];
+use crate::{config::StoreConfig, convert::Converted, listed_columns};
 
 /// Returns the meta of a text. Facts in its header take precedence over those in the source list.
 pub(crate) fn new_meta(job: &StoreJob, config: StoreConfig, converted: Converted) -> Meta {
@@ -29,8 +21,8 @@ pub(crate) fn new_meta(job: &StoreJob, config: StoreConfig, converted: Converted
         text: converted.text,
         encoding: converted.encoding,
         title: header.title.or_else(|| listed.title.clone()),
-        author: header.author.or_else(|| column(&listed.columns, &AUTHOR_COLUMNS).map(str::to_owned)),
-        language: header.language.or_else(|| listed_language(&listed.columns).map(str::to_owned)),
+        author: header.author.or_else(|| listed_columns::author(&listed.columns).map(str::to_owned)),
+        language: header.language.or_else(|| listed_columns::language(&listed.columns).map(str::to_owned)),
         release_date: header.release_date,
         strip: config.strip,
         cuts: converted.trimmed.removed,
@@ -45,17 +37,4 @@ pub(crate) fn is_made_by(meta: &Meta, job: &StoreJob, config: StoreConfig) -> bo
         && meta.raw.blake3.eq_ignore_ascii_case(&job.fetched.blake3)
         && meta.strip == config.strip
         && meta.encoding.given == job.listed.encoding
-}
-
-/// Returns the first cell of these columns that is not empty, without white space around it.
-fn column<'c>(columns: &'c BTreeMap<String, String>, names: &[&str]) -> Option<&'c str> {
-    let cell = |name: &&str| {
-        columns.iter().find(|(column, value)| column.eq_ignore_ascii_case(name) && !value.trim().is_empty())
-    };
-    names.iter().find_map(cell).map(|(_, value)| value.trim())
-}
-
-/// Returns the language that the source list gives.
-pub(crate) fn listed_language(columns: &BTreeMap<String, String>) -> Option<&str> {
-    column(columns, &LANGUAGE_COLUMNS)
 }

@@ -127,7 +127,7 @@ impl Stage for Store {
             stored => stored?,
         };
         self.counters.bytes.add(meta.raw.bytes);
-        self.warnings.tell(&meta);
+        self.warnings.log(&meta);
         Ok(vec![ProcessJob { document: meta.document, text_blake3: meta.text.blake3, known }].into())
     }
 }

@@ -7,11 +7,10 @@ use corpus::meta::{Confidence, EncodingFacts, Meta};
 
 use crate::large_removals;
 
-/// The maximum number of texts of a kind that are named.
+/// The maximum number of texts of a kind that are named. More lines would hide the other messages.
 const NAMED_MAX: u64 = 10;
 
-/// Counts the warnings of each kind. When it is dropped, at the end of the stage, it reports how many texts
-/// were not named.
+/// The warnings of one stage. When it is dropped, at the end of the stage, it reports how many texts were not named.
 #[derive(Debug)]
 pub(crate) struct Warnings {
     /// The run directory, quoted for a shell.
@@ -20,7 +19,7 @@ pub(crate) struct Warnings {
     doubtful: AtomicU64,
     /// The number of texts with characters that did not decode.
     damaged: AtomicU64,
-    /// The number of texts of which a large share was cut.
+    /// The number of texts of which a large share was removed.
     shortened: AtomicU64,
 }
 
@@ -38,71 +37,63 @@ impl Warnings {
         Self { run, doubtful, damaged, shortened }
     }
 
-    /// Logs the warnings of a stored text, if there are any.
-    pub(crate) fn tell(&self, meta: &Meta) {
-        for warning in self.of_text(meta) {
+    /// Counts a stored text, and logs its warnings.
+    pub(crate) fn log(&self, meta: &Meta) {
+        for warning in self.take(meta) {
             tracing::warn!("{warning}");
         }
     }
 
     /// Counts a text, and returns its warnings.
-    fn of_text(&self, meta: &Meta) -> Vec<String> {
+    fn take(&self, meta: &Meta) -> Vec<String> {
         let Meta { document, encoding: EncodingFacts { used, confidence, replacements, .. }, .. } = meta;
         let redecode = || format!("juggle redecode {document} --encoding LABEL -o {}", self.run);
         let mut warnings = Vec::new();
-        if *confidence == Some(Confidence::Doubtful) && is_named(&self.doubtful) {
+        if *confidence == Some(Confidence::Doubtful) && count_one(&self.doubtful) {
             warnings.push(format!(
-                "the encoding of '{document}' is doubtful: it was read as {used}. Guess at the text; if it is wrong: {}",
+                "the encoding of '{document}' is doubtful: it was read as {used}. Look at the text; if it is wrong: {}",
                 redecode()
             ));
         }
-        if *replacements > 0 && is_named(&self.damaged) {
+        if *replacements > 0 && count_one(&self.damaged) {
             warnings.push(format!(
                 "{replacements} characters of '{document}' do not decode as {used} and became U+FFFD. If that is the \
                  wrong encoding: {}",
                 redecode()
             ));
         }
-        if let Some((cut, percent)) = large_removals::largest(&meta.cuts, meta.text.bytes)
-            && is_named(&self.shortened)
+        if let Some((removed, percent)) = large_removals::largest(&meta.cuts, meta.text.bytes)
+            && count_one(&self.shortened)
         {
-            warnings.push(large_removals::warning(document, cut, percent));
+            warnings.push(large_removals::warning(document, removed, percent));
         }
         warnings
     }
 
     /// Returns the messages for the end of the stage: how many texts of each kind were not named.
-    fn of_others(&self) -> Vec<String> {
-        let more = |counter: &AtomicU64| counter.load(Ordering::Relaxed).saturating_sub(NAMED_MAX);
+    fn unnamed(&self) -> Vec<String> {
         let run = &self.run;
-        let others = [
-            (
-                more(&self.doubtful),
-                format!("more texts have a doubtful encoding: grep -l '\"doubtful\"' {run}/meta/*.json"),
-            ),
-            (
-                more(&self.damaged),
-                format!(
-                    "more texts have characters that do not decode: see 'replacements' in {run}/meta/*.json"
-                ),
-            ),
-            (
-                more(&self.shortened),
-                format!("more texts lost a large share: see 'cuts' in {run}/meta/*.json"),
-            ),
+        let kinds = [
+            (&self.doubtful, "have a doubtful encoding: grep -l '\"doubtful\"'"),
+            (&self.damaged, "have characters that do not decode: see 'replacements' in"),
+            (&self.shortened, "lost a large share: see 'cuts' in"),
         ];
-        others.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect()
+        let message = |(counter, what): (&AtomicU64, &str)| {
+            let count = counter.load(Ordering::Relaxed).saturating_sub(NAMED_MAX);
+            (count > 0).then(|| format!("{count} more texts {what} {run}/meta/*.json"))
+        };
+        kinds.into_iter().filter_map(message).collect()
     }
 }
 
 /// Adds one to a counter, and returns whether the text is among the first `NAMED_MAX`.
-fn is_named(counter: &AtomicU64) -> bool {
+fn count_one(counter: &AtomicU64) -> bool {
     counter.fetch_add(1, Ordering::Relaxed) < NAMED_MAX
 }
 
 impl Drop for Warnings {
     fn drop(&mut self) {
-        for warning in self.of_others() {
+        for warning in self.unnamed() {
             tracing::warn!("{warning}");
         }
     }
@@ -125,7 +116,7 @@ mod tests {
     fn commands_can_be_pasted() {
         let doubtful = text(|text| text.encoding.confidence = Some(Confidence::Doubtful));
         let run = r"'/my run'\''s'";
-        let warnings = Warnings::of_run(run.to_owned()).of_text(&doubtful);
+        let warnings = Warnings::of_run(run.to_owned()).take(&doubtful);
         let command = format!("juggle redecode {} --encoding LABEL -o {run}", doubtful.document);
         assert!(
             warnings.iter().all(|warning| warning.ends_with(&command)) && warnings.len() == 1,
@@ -143,18 +134,18 @@ mod tests {
         ];
         let warnings = Warnings::default();
         for (number, kind) in kinds.iter().enumerate() {
-            let said: Vec<_> = (0..13).map(|_| warnings.of_text(kind).len()).collect();
-            assert_eq!(said, [vec![1; 10], vec![0; 3]].concat());
-            let others = warnings.of_others();
-            assert_eq!(others.len(), number + 1);
-            assert!(others.iter().all(|line| line.starts_with("3 more texts ")), "{others:?}");
+            let counts: Vec<_> = (0..13).map(|_| warnings.take(kind).len()).collect();
+            assert_eq!(counts, [vec![1; 10], vec![0; 3]].concat());
+            let unnamed = warnings.unnamed();
+            assert_eq!(unnamed.len(), number + 1);
+            assert!(unnamed.iter().all(|line| line.starts_with("3 more texts ")), "{unnamed:?}");
         }
     }
 
     #[test]
-    fn nothing_is_said_of_a_text_that_is_well() {
+    fn a_good_text_has_no_warning() {
         let warnings = Warnings::default();
-        assert_eq!(warnings.of_text(&text(|_| {})), [""; 0]);
-        assert_eq!(warnings.of_others(), [""; 0]);
+        assert_eq!(warnings.take(&text(|_| {})), [""; 0]);
+        assert_eq!(warnings.unnamed(), [""; 0]);
     }
 }
