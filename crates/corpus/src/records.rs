@@ -42,6 +42,6 @@ pub fn stage(
     let mut staged = blobs.stage(name)?;
     let written =
         record::to_bytes(record).map_err(Into::into).and_then(|bytes| staged.file.write_all(&bytes));
-    written.map_err(|error| BlobError::at(&staged.path, error))?;
+    written.map_err(|error| BlobError::at(&name.relative_path(), error))?;
     Ok(staged)
 }
