@@ -31,8 +31,8 @@ const WINDOW_BYTES: usize = 256 * 1024;
 /// The maximum length in bytes of a download that is read only once.
 const HELD_BYTES_MAX: usize = 1 << 20;
 
-/// The buffers in which one text after another is converted. New memory for each would take longer than much of the
-/// work.
+/// The buffers in which one text after another is converted. New memory for each would take longer than much
+/// of the work.
 #[derive(Debug)]
 pub(crate) struct WorkBuffers {
     /// The first reading: all of a download that is not large, the last windows of another.
@@ -81,12 +81,13 @@ impl Download {
         Ok(Self { name, scan })
     }
 
-    /// Reads it for the second time, and writes its text to `into`. `buffers` must be those of the first time.
+    /// Reads it for the second time, and writes its text to `into`. `buffers` must be those of the first
+    /// time.
     ///
     /// # Errors
-    /// [`StoreError::NotText`], [`StoreError::Undecodable`] or [`StoreError::Empty`] if the bytes contain no text,
-    /// [`StoreError::Changed`] if they have changed since the first time, [`StoreError::Blob`] if reading or
-    /// writing fails.
+    /// [`StoreError::NotText`], [`StoreError::Undecodable`] or [`StoreError::Empty`] if the bytes contain no
+    /// text, [`StoreError::Changed`] if they have changed since the first time, [`StoreError::Blob`] if
+    /// reading or writing fails.
     pub(crate) fn convert(
         &self,
         blobs: &dyn BlobStore,

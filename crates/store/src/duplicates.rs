@@ -1,9 +1,10 @@
 //! Texts that came before.
 //!
 //! Of all documents with the same text, whatever bytes it came as, the one with the smallest id is the first:
-//! `DocumentId`s are ordered byte by byte, so `PG10` comes before `PG2`. All others name it as `duplicate_of`. That
-//! depends on the set of documents only, not on the order in which they came. What of two documents has the same bytes
-//! (text, tokens, counts, often what was received) is stored once, where the store can do that.
+//! `DocumentId`s are ordered byte by byte, so `PG10` comes before `PG2`. All others name it as
+//! `duplicate_of`. That depends on the set of documents only, not on the order in which they came. What of
+//! two documents has the same bytes (text, tokens, counts, often what was received) is stored once, where the
+//! store can do that.
 
 use std::collections::{HashMap, hash_map::Entry};
 
@@ -29,7 +30,8 @@ const SHARED: [BlobKind; 4] = [BlobKind::Raw, BlobKind::Text, BlobKind::Tokens, 
 pub struct DuplicateReport {
     /// Documents looked at.
     pub documents: u64,
-    /// Documents whose text another one has too, the first of each set not counted: in order, each with that first.
+    /// Documents whose text another one has too, the first of each set not counted: in order, each with that
+    /// first.
     pub duplicates: Vec<(DocumentId, DocumentId)>,
     /// Blobs that were made to share their bytes with the one of the first.
     pub shared: u64,
@@ -64,8 +66,8 @@ impl TryFrom<String> for Digest {
     }
 }
 
-/// Makes every meta say of which document it is a duplicate, writes those anew that say something else, and lets duplicates
-/// share their bytes. Holds one hash and one id a document in memory.
+/// Makes every meta say of which document it is a duplicate, writes those anew that say something else, and
+/// lets duplicates share their bytes. Holds one hash and one id a document in memory.
 ///
 /// The caller sees to it that nobody else marks at the same time, and that no text is being stored: see
 /// [`LocalBlobs::lock`](crate::local::LocalBlobs::lock). Cut off at any point, it can be repeated.

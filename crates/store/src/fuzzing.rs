@@ -1,7 +1,7 @@
 //! Reads bytes as the stage does, without a store, for the fuzz target.
 //!
-//! It exists only with the feature `fuzzing`, which nothing but `fuzz/` enables. It decides nothing by itself: it calls
-//! the code that the stage calls.
+//! It exists only with the feature `fuzzing`, which nothing but `fuzz/` enables. It decides nothing by
+//! itself: it calls the code that the stage calls.
 
 use std::io;
 

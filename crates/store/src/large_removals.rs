@@ -8,7 +8,8 @@
 use corpus::boilerplate::{RemovedSpan, Rule};
 use flow::document::DocumentId;
 
-/// The minimum size in bytes of a removal that counts. A shorter one is a line or two, however short the text is.
+/// The minimum size in bytes of a removal that counts. A shorter one is a line or two, however short the text
+/// is.
 const BYTES_MIN: u64 = 512;
 /// A size in bytes that no licence or small print seen in real texts reaches.
 const LICENCE_BYTES: u64 = 24 * 1024;

@@ -1,17 +1,19 @@
 //! The blob store on files in a run directory.
 //!
-//! [`BlobPaths`] gives the path of a blob, which is plain or [compressed](compression). Disk format and invariants:
+//! [`BlobPaths`] gives the path of a blob, which is plain or [compressed](compression). Disk format and
+//! invariants:
 //!
 //! * Staged bytes are written in the directory of their final name: `.PG84_text.txt.<pid>-<n>.tmp`, or
-//!   `PG84.spool.part` for those that can be resumed. Their writer holds a lock (`flock`) on the file for as long as it
-//!   lives, so a `.tmp` that can be locked has lost its writer: [`LocalBlobs::sweep`] removes exactly those. A `.part`
-//!   is kept.
-//! * A publication syncs the file, renames it over its final name, syncs the directory, and also the directory above if
-//!   the name of a shard was not synced yet. The changes of one publication are made in the order given; all
-//!   directories are synced before it ends.
-//! * After a failed sync nothing is published any more: what the system then still holds in memory is unknown.
-//! * Symbolic links are never followed at the last component of a path: a planted one is replaced by publishing and
-//!   refused by reading. Links above it (the run directory itself) are the user's.
+//!   `PG84.spool.part` for those that can be resumed. Their writer holds a lock (`flock`) on the file for as
+//!   long as it lives, so a `.tmp` that can be locked has lost its writer: [`LocalBlobs::sweep`] removes
+//!   exactly those. A `.part` is kept.
+//! * A publication syncs the file, renames it over its final name, syncs the directory, and also the
+//!   directory above if the name of a shard was not synced yet. The changes of one publication are made in
+//!   the order given; all directories are synced before it ends.
+//! * After a failed sync nothing is published any more: what the system then still holds in memory is
+//!   unknown.
+//! * Symbolic links are never followed at the last component of a path: a planted one is replaced by
+//!   publishing and refused by reading. Links above it (the run directory itself) are the user's.
 //!
 //! With [`Durability::Process`] nothing is synced; everything else stays the same.
 
@@ -73,8 +75,8 @@ pub struct SyncCounts {
     pub directories: u64,
 }
 
-/// A lock that keeps others from changing all blobs of one kind. It is released when this is dropped or when the process
-/// dies.
+/// A lock that keeps others from changing all blobs of one kind. It is released when this is dropped or when
+/// the process dies.
 #[derive(Debug)]
 #[must_use = "the lock is released when this is dropped"]
 pub struct KindLock {
@@ -82,8 +84,8 @@ pub struct KindLock {
 }
 
 impl LocalBlobs {
-    /// Opens a run directory, and removes temporary files of dead writers. Creates the directory and those of all kinds
-    /// if they do not exist. Published blobs are kept plain.
+    /// Opens a run directory, and removes temporary files of dead writers. Creates the directory and those of
+    /// all kinds if they do not exist. Published blobs are kept plain.
     ///
     /// # Errors
     /// An error if a directory can be neither created nor opened.
@@ -107,8 +109,8 @@ impl LocalBlobs {
         Self { compression, ..self }
     }
 
-    /// Removes temporary files whose writer is dead, and returns their number. Those of live writers, in any process,
-    /// stay.
+    /// Removes temporary files whose writer is dead, and returns their number. Those of live writers, in any
+    /// process, stay.
     ///
     /// # Errors
     /// An error if a directory cannot be read or a file cannot be removed.
@@ -158,8 +160,8 @@ impl LocalBlobs {
         self.committer.sync_counts()
     }
 
-    /// Waits until no other process holds this kind's lock, then takes it. It keeps out other holders only: publishing
-    /// goes on.
+    /// Waits until no other process holds this kind's lock, then takes it. It keeps out other holders only:
+    /// publishing goes on.
     ///
     /// # Errors
     /// An error if the file system cannot lock.
@@ -217,7 +219,8 @@ impl LocalBlobs {
         in_form(BlobForm::Plain)
     }
 
-    /// Returns the documents that have a file of this kind. `stem` removes the ending after the name of the blob.
+    /// Returns the documents that have a file of this kind. `stem` removes the ending after the name of the
+    /// blob.
     fn documents(
         &self,
         kind: BlobKind,
@@ -283,7 +286,8 @@ impl BlobStore for LocalBlobs {
         publish_op::remove(&self.paths, name)
     }
 
-    /// Makes a hard link, if the file system has them. Whoever changes such a file in place changes both blobs.
+    /// Makes a hard link, if the file system has them. Whoever changes such a file in place changes both
+    /// blobs.
     fn share(&self, original: &BlobName, copy: &BlobName) -> Result<bool, BlobError> {
         let (Some(first), Some(second)) = (self.locate(original)?, self.locate(copy)?) else {
             return Ok(false);
@@ -304,7 +308,8 @@ impl BlobStore for LocalBlobs {
         Ok(outcome == LinkOutcome::Linked)
     }
 
-    /// Lists the documents of a kind. Skips files whose names are not those of blobs, and everything that is no file.
+    /// Lists the documents of a kind. Skips files whose names are not those of blobs, and everything that is
+    /// no file.
     fn list(&self, kind: BlobKind) -> Result<Vec<DocumentId>, BlobError> {
         let documents = self.documents(kind, |name| Some(name.strip_suffix(COMPRESSED).unwrap_or(name)))?;
         Ok(documents.into_iter().collect())

@@ -31,7 +31,8 @@ pub(crate) fn new_meta(job: &StoreJob, config: StoreConfig, converted: Converted
     }
 }
 
-/// Returns whether a job with these settings would make this meta again. The duplicate it is marked as does not count.
+/// Returns whether a job with these settings would make this meta again. The duplicate it is marked as does
+/// not count.
 pub(crate) fn is_made_by(meta: &Meta, job: &StoreJob, config: StoreConfig) -> bool {
     meta.document == job.document
         && meta.raw.blake3.eq_ignore_ascii_case(&job.fetched.blake3)

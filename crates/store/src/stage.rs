@@ -1,17 +1,19 @@
 //! The stage: one downloaded text becomes raw bytes, text, arrival and meta.
 //!
-//! The text is written where nobody sees it. Then all is published together, in this order, so that a crash at any point
-//! leaves something to go on from: the download is renamed from spool to raw; text, arrival and meta get their names,
-//! the meta last. So a meta is there only where text and raw bytes are. A repeated run finds the download in spool or in
-//! raw, and makes the same bytes of it. A text that cannot be stored leaves its download in spool.
+//! The text is written where nobody sees it. Then all is published together, in this order, so that a crash
+//! at any point leaves something to go on from: the download is renamed from spool to raw; text, arrival and
+//! meta get their names, the meta last. So a meta is there only where text and raw bytes are. A repeated run
+//! finds the download in spool or in raw, and makes the same bytes of it. A text that cannot be stored leaves
+//! its download in spool.
 //!
 //! If the download is neither in spool nor in raw, it was lost: the text is fetched again, at most
 //! `LOST_MAX` times.
 //!
-//! Where raw bytes are not kept, the download is removed once all of that is durable. A repeated run which finds neither
-//! finds the meta of this download, so there is nothing left to do.
+//! Where raw bytes are not kept, the download is removed once all of that is durable. A repeated run which
+//! finds neither finds the meta of this download, so there is nothing left to do.
 //!
-//! As many texts are worked on as there are processors; many more may wait to be durable, which they share the cost of.
+//! As many texts are worked on as there are processors; many more may wait to be durable, which they share
+//! the cost of.
 
 use std::{
     panic::resume_unwind,
@@ -118,7 +120,8 @@ impl Stage for Store {
     async fn run(&self, job: StoreJob, _attempt: Attempt) -> Result<Done<ProcessJob>, StageError<StoreJob>> {
         let known = job.known;
         let stored = match self.store(job.clone()).await {
-            // Another run of this job, whose lease was lost, has moved the download in between: it lies in raw now.
+            // Another run of this job, whose lease was lost, has moved the download in between: it lies in
+            // raw now.
             Err(StoreError::Blob(BlobError::NotFound(_))) => self.store(job.clone()).await,
             stored => stored,
         };
@@ -165,7 +168,8 @@ fn begin(
     let staged = [text, arrival, record].map(Change::Staged);
     let changes = match config.raw {
         RawFate::Kept => {
-            // One that lies in raw may be there by a run that died before it had forced that: it is moved onto itself.
+            // One that lies in raw may be there by a run that died before it had forced that: it is moved
+            // onto itself.
             let kept = Change::Renamed { from: download.name, to: name(BlobKind::Raw) };
             std::iter::once(kept).chain(staged).collect()
         }

@@ -10,7 +10,8 @@ use crate::large_removals;
 /// The maximum number of texts of a kind that are named. More lines would hide the other messages.
 const NAMED_MAX: u64 = 10;
 
-/// The warnings of one stage. When it is dropped, at the end of the stage, it reports how many texts were not named.
+/// The warnings of one stage. When it is dropped, at the end of the stage, it reports how many texts were not
+/// named.
 #[derive(Debug)]
 pub(crate) struct Warnings {
     /// The run directory, quoted for a shell.
@@ -31,7 +32,8 @@ impl Default for Warnings {
 }
 
 impl Warnings {
-    /// Creates the warnings of the run in this directory, which is quoted for a shell. The commands in them name it.
+    /// Creates the warnings of the run in this directory, which is quoted for a shell. The commands in them
+    /// name it.
     pub(crate) fn of_run(run: String) -> Self {
         let [doubtful, damaged, shortened] = Default::default();
         Self { run, doubtful, damaged, shortened }

@@ -1,9 +1,9 @@
 //! Group commit: many publications share few syncs.
 //!
-//! One thread takes all publications that wait, syncs their files, renames them, syncs each touched directory once, and
-//! ends every publication of the group. Nothing waits for a larger group: while one group is synced, the next one
-//! gathers. [`Directories`] knows whether a file system can be synced in one call. If it cannot, each file is synced by
-//! itself, several at a time.
+//! One thread takes all publications that wait, syncs their files, renames them, syncs each touched directory
+//! once, and ends every publication of the group. Nothing waits for a larger group: while one group is
+//! synced, the next one gathers. [`Directories`] knows whether a file system can be synced in one call. If it
+//! cannot, each file is synced by itself, several at a time.
 //!
 //! The order within a group is what makes a publication durable:
 //!
@@ -43,8 +43,8 @@ const GROUP_MAX: usize = 2048;
 const WAITING_MAX: usize = 1024;
 /// The maximum number of threads that sync the files of one group.
 const THREADS_MAX: usize = 8;
-/// The number of files that are synced each by itself even if the file system can be synced as a whole. That costs
-/// less, and does not wait for what other processes have written there.
+/// The number of files that are synced each by itself even if the file system can be synced as a whole. That
+/// costs less, and does not wait for what other processes have written there.
 const FEW_FILES: usize = 2;
 /// The same for directories. A sharded run directory has more.
 const FEW_DIRECTORIES: usize = 16;
@@ -191,8 +191,8 @@ impl CommitterState {
         self.sync_each(&blobs)
     }
 
-    /// Syncs the file systems on which these kinds lie, and returns whether that is as good as a sync of each file. If
-    /// not, nothing is synced.
+    /// Syncs the file systems on which these kinds lie, and returns whether that is as good as a sync of each
+    /// file. If not, nothing is synced.
     fn sync_file_systems(
         &self,
         directories: &Directories,
@@ -281,8 +281,8 @@ impl CommitterState {
         publish_op::remove_file(path)
     }
 
-    /// Remembers the first sync that failed. After a failed sync, nobody knows which bytes the system still has: it may
-    /// drop them, and report success the next time. So nothing more is published.
+    /// Remembers the first sync that failed. After a failed sync, nobody knows which bytes the system still
+    /// has: it may drop them, and report success the next time. So nothing more is published.
     fn remember_failure(&self, result: Result<(), BlobError>) {
         if let Err(error) = result {
             self.failed.get_or_init(|| FailedSync::of(&error));

@@ -1,9 +1,9 @@
 //! Compressed blobs.
 //!
-//! A compressed blob is one zstd frame with its length and a checksum in it, under the name of the blob and `.zst`:
-//! `zstdcat` reads it. Whoever stages a blob writes plain bytes; they are compressed when they are published. A blob
-//! is kept in one form: publishing it in one removes the other, when the new name is durable. Reading finds both, the
-//! plain one first, whatever the configuration is.
+//! A compressed blob is one zstd frame with its length and a checksum in it, under the name of the blob and
+//! `.zst`: `zstdcat` reads it. Whoever stages a blob writes plain bytes; they are compressed when they are
+//! published. A blob is kept in one form: publishing it in one removes the other, when the new name is
+//! durable. Reading finds both, the plain one first, whatever the configuration is.
 
 use std::{
     collections::BTreeSet,
@@ -46,7 +46,8 @@ pub struct InvalidCompression;
 impl FromStr for Compression {
     type Err = InvalidCompression;
 
-    /// Reads `none`, `zstd` for all kinds that may be compressed, or the names of some kinds, separated by commas.
+    /// Reads `none`, `zstd` for all kinds that may be compressed, or the names of some kinds, separated by
+    /// commas.
     fn from_str(words: &str) -> Result<Self, InvalidCompression> {
         let kind = |word: &str| KINDS.into_iter().find(|kind| kind.directory() == word.trim());
         match words {
@@ -97,8 +98,8 @@ impl<R: Read> Read for Decompressed<R> {
     }
 }
 
-/// Returns the length of what is compressed in a file. It is read from the frame, or counted if the frame does not give
-/// it.
+/// Returns the length of what is compressed in a file. It is read from the frame, or counted if the frame
+/// does not give it.
 pub(super) fn content_len(mut file: File) -> io::Result<u64> {
     let mut header = Vec::new();
     file.by_ref().take(FRAME_HEADER_BYTES_MAX).read_to_end(&mut header)?;

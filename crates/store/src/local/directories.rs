@@ -55,8 +55,8 @@ impl Directories {
             OpenDirectory::open(kind, path)
         };
         let kinds: Vec<_> = BlobKind::ALL.into_iter().map(open).collect::<Result<_, _>>()?;
-        // A directory that existed may have been created by a process that died before its sync. Shards are synced
-        // when they are used.
+        // A directory that existed may have been created by a process that died before its sync. Shards are
+        // synced when they are used.
         if durability == Durability::Power {
             let above: BTreeSet<&Path> = kinds.iter().filter_map(|kind| kind.path.parent()).collect();
             above.into_iter().try_for_each(sync_names)?;
@@ -71,7 +71,8 @@ impl Directories {
         self
     }
 
-    /// Adds the directories above those whose own names may not be synced yet: any process may have created them.
+    /// Adds the directories above those whose own names may not be synced yet: any process may have created
+    /// them.
     pub(super) fn with_above(&self, directories: BTreeSet<BlobDirectory>) -> BTreeSet<BlobDirectory> {
         let above: Vec<_> =
             directories.difference(&self.synced_shards).filter_map(|directory| directory.above()).collect();
@@ -92,8 +93,8 @@ impl Directories {
         sync_names(&path)
     }
 
-    /// Returns one directory on each file system on which these kinds lie, or `None` if one of the file systems cannot
-    /// be synced as a whole.
+    /// Returns one directory on each file system on which these kinds lie, or `None` if one of the file
+    /// systems cannot be synced as a whole.
     pub(super) fn file_systems(
         &self,
         kinds: impl IntoIterator<Item = BlobKind>,

@@ -2,7 +2,8 @@
 //!
 //! `syncfs` on Linux waits until all is written and the device has made it durable. It reports failures since
 //! version 5.8 only (those since the file was opened by which it is called), and some file systems do nothing
-//! for it: it does not reach a FUSE server. So it is used only if kernel and file system are known to do it right.
+//! for it: it does not reach a FUSE server. So it is used only if kernel and file system are known to do it
+//! right.
 
 use std::{fs::File, io};
 

@@ -1,7 +1,7 @@
 //! Keeps two blobs with the same bytes as one file with two names.
 //!
-//! The bytes are compared first, and the file that gets a second name is the one that was compared. If the file system
-//! has no hard links, both blobs stay as they are.
+//! The bytes are compared first, and the file that gets a second name is the one that was compared. If the
+//! file system has no hard links, both blobs stay as they are.
 
 use std::{
     fs::{self, File, Metadata},
@@ -34,8 +34,9 @@ pub(super) enum LinkOutcome {
     Apart,
 }
 
-/// Makes the file of `copy` another name of `original` if their bytes, read by `open`, are the same. The new name is
-/// created at `temporary` and moved to `to`. If the file of `copy` has another path, it is still there afterwards.
+/// Makes the file of `copy` another name of `original` if their bytes, read by `open`, are the same. The new
+/// name is created at `temporary` and moved to `to`. If the file of `copy` has another path, it is still
+/// there afterwards.
 pub(super) fn link(
     original: &BlobFile,
     copy: &BlobFile,

@@ -1,12 +1,12 @@
 //! The paths of blobs in a run directory.
 //!
 //! * *Flat*: `text/PG84_text.txt`, the layout of the Standardized Project Gutenberg Corpus.
-//! * *Sharded*: `text/7c/PG84_text.txt`, for more documents than one directory holds well. The shard is the first
-//!   byte of the BLAKE3 of the document's id, as two hex digits. The spool holds few blobs at a time, so it is flat in
-//!   both layouts.
+//! * *Sharded*: `text/7c/PG84_text.txt`, for more documents than one directory holds well. The shard is the
+//!   first byte of the BLAKE3 of the document's id, as two hex digits. The spool holds few blobs at a time,
+//!   so it is flat in both layouts.
 //!
-//! A compressed blob has `.zst` after its name. A sharded run directory has a file `LAYOUT` that contains `sharded`; a
-//! flat one has no such file. The layout of a run directory never changes.
+//! A compressed blob has `.zst` after its name. A sharded run directory has a file `LAYOUT` that contains
+//! `sharded`; a flat one has no such file. The layout of a run directory never changes.
 
 use std::{
     fmt,
@@ -102,11 +102,12 @@ impl Layout {
         layout.map_err(|error| BlobError::at(&path, error))
     }
 
-    /// Gives this layout durably to a run directory without blobs. Creates the directory if it does not exist.
+    /// Gives this layout durably to a run directory without blobs. Creates the directory if it does not
+    /// exist.
     ///
     /// # Errors
-    /// [`LayoutError::Other`] if the directory has another layout, [`LayoutError::Blob`] if it cannot be read or
-    /// written.
+    /// [`LayoutError::Other`] if the directory has another layout, [`LayoutError::Blob`] if it cannot be read
+    /// or written.
     pub fn establish(self, dir: &Path) -> Result<(), LayoutError> {
         let at = |error| BlobError::at(dir, error);
         fs::create_dir_all(dir).map_err(at)?;
@@ -130,8 +131,8 @@ impl Layout {
     }
 }
 
-/// Returns whether a run directory holds no blobs. Those in the spool do not count: their paths are the same in every
-/// layout.
+/// Returns whether a run directory holds no blobs. Those in the spool do not count: their paths are the same
+/// in every layout.
 fn is_empty(dir: &Path) -> Result<bool, BlobError> {
     for kind in BlobKind::ALL.into_iter().filter(|kind| *kind != BlobKind::Spool) {
         let path = dir.join(kind.directory());
@@ -218,7 +219,8 @@ impl BlobPaths {
         }
     }
 
-    /// Returns the directories that hold a kind's blobs: the one of the kind, or those of its shards that exist.
+    /// Returns the directories that hold a kind's blobs: the one of the kind, or those of its shards that
+    /// exist.
     pub(super) fn directories(&self, kind: BlobKind) -> Result<Vec<BlobDirectory>, BlobError> {
         let flat = BlobDirectory { kind, shard: None };
         if !self.is_sharded(kind) {

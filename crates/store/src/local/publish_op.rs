@@ -35,13 +35,13 @@ pub(super) enum PublishOp {
 pub(super) struct Applied {
     /// The directories in which names have changed.
     pub(super) touched: Vec<BlobDirectory>,
-    /// The path of the blob in its other form, and its directory. If there is a file, it is removed when the new name
-    /// is durable.
+    /// The path of the blob in its other form, and its directory. If there is a file, it is removed when the
+    /// new name is durable.
     pub(super) other_form: Option<(PathBuf, BlobDirectory)>,
 }
 
-/// Returns the operations of a publication. Compresses the blobs that are to be kept compressed; `number` returns
-/// another number at each call.
+/// Returns the operations of a publication. Compresses the blobs that are to be kept compressed; `number`
+/// returns another number at each call.
 pub(super) fn operations(
     changes: Vec<Change>,
     paths: &BlobPaths,

@@ -1,8 +1,8 @@
 //! Temporary files, which are written under names that nobody reads, and swept if their writer dies.
 //!
-//! A writer creates its file, then locks it. A sweeper may remove the file in between. So when the writer has the lock,
-//! it checks that the file still has its name, and begins again if not. A sweeper that gets the lock knows that no
-//! writer has it or will have it.
+//! A writer creates its file, then locks it. A sweeper may remove the file in between. So when the writer has
+//! the lock, it checks that the file still has its name, and begins again if not. A sweeper that gets the
+//! lock knows that no writer has it or will have it.
 
 use std::{
     fs::File,
@@ -24,7 +24,8 @@ const TRIES_MAX: usize = 64;
 pub(super) fn stage(name: &BlobName, path: &Path, number: impl Fn() -> u64) -> Result<StagedBlob, BlobError> {
     for _ in 0..TRIES_MAX {
         let path = temporary_path(path, number());
-        // `create_new` creates the file itself or fails: it never opens a planted link or a leftover with this name.
+        // `create_new` creates the file itself or fails: it never opens a planted link or a leftover with
+        // this name.
         match File::options().read(true).write(true).create_new(true).open(&path) {
             Ok(file) => {
                 if let Held::Ours = hold(&file, &path)? {

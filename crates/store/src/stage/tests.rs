@@ -327,8 +327,8 @@ fn local(dir: &Path) -> LocalBlobs {
     LocalBlobs::open(dir, Durability::Process).unwrap()
 }
 
-/// Runs with a failure at each step in turn, hands over what came of it, then runs again undisturbed and expects the
-/// tree of a run that was never disturbed. Returns how many steps a run has.
+/// Runs with a failure at each step in turn, hands over what came of it, then runs again undisturbed and
+/// expects the tree of a run that was never disturbed. Returns how many steps a run has.
 async fn at_every_step(how: How, judge: impl Fn(Result<Vec<ProcessJob>, StageError<StoreJob>>)) -> usize {
     let undisturbed = tempfile::tempdir().unwrap();
     let blobs: Arc<dyn BlobStore> = Arc::new(local(undisturbed.path()));

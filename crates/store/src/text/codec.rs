@@ -51,7 +51,8 @@ impl Codec {
         }
     }
 
-    /// Returns the recoder that turns the bytes into those of [`Codec::recoded`], or `None` if none is needed.
+    /// Returns the recoder that turns the bytes into those of [`Codec::recoded`], or `None` if none is
+    /// needed.
     pub(crate) fn recoder(self) -> Option<Box<dyn Recode>> {
         match self {
             Self::Standard(_) => None,

@@ -1,7 +1,7 @@
 //! How many bytes pass a test.
 
-/// Counts bytes. Adds up runs of 255 in single bytes, which the compiler turns into wide instructions: four times as
-/// fast as counting in 64 bits, and half of a first reading is counting.
+/// Counts bytes. Adds up runs of 255 in single bytes, which the compiler turns into wide instructions: four
+/// times as fast as counting in 64 bits, and half of a first reading is counting.
 pub(crate) fn count(bytes: &[u8], test: impl Fn(u8) -> bool) -> u64 {
     let run = |run: &[u8]| run.iter().map(|byte| u8::from(test(*byte))).sum::<u8>();
     bytes.chunks(255).map(|bytes| u64::from(run(bytes))).sum()

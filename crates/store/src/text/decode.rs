@@ -47,8 +47,8 @@ impl DecodeBuffers {
     }
 }
 
-/// Decodes the bytes of `reader` after the first `skip`, and passes the text to `sink` in pieces. The text does not
-/// depend on the size of the buffers.
+/// Decodes the bytes of `reader` after the first `skip`, and passes the text to `sink` in pieces. The text
+/// does not depend on the size of the buffers.
 pub(crate) fn decode<E: From<io::Error>>(
     mut reader: impl Read,
     codec: Codec,
@@ -123,12 +123,13 @@ fn decode_all<E: From<io::Error>>(
     }
 }
 
-/// Passes decoded text on with LF line ends in place of CRLF and CR, across the borders of pieces, and counts its
-/// characters.
+/// Passes decoded text on with LF line ends in place of CRLF and CR, across the borders of pieces, and counts
+/// its characters.
 struct LineSink<'a, S> {
     /// Whether C1 controls show that the text is in another encoding. They do not in UTF-8 and UTF-16.
     is_legacy: bool,
-    /// Whether the last piece ended with CR. It has been passed on as LF, and an LF that follows belongs to it.
+    /// Whether the last piece ended with CR. It has been passed on as LF, and an LF that follows belongs to
+    /// it.
     after_cr: bool,
     lines: &'a mut String,
     counts: DecodeCounts,

@@ -70,7 +70,8 @@ impl<'a> Lines<'a> {
         self.get(line).trim().is_empty()
     }
 
-    /// Returns whether a paragraph may begin at `line`: it is the first line, or a blank line stands before it.
+    /// Returns whether a paragraph may begin at `line`: it is the first line, or a blank line stands before
+    /// it.
     pub(crate) fn is_after_blank(&self, line: usize) -> bool {
         line == 0 || self.is_blank(line - 1)
     }

@@ -2,10 +2,11 @@
 
 use super::scan::ByteCounts;
 
-/// The maximum share of bad characters in a text: one in a thousand. Damage makes a few characters bad, a wrong
-/// encoding most of those beyond ASCII.
+/// The maximum share of bad characters in a text: one in a thousand. Damage makes a few characters bad, a
+/// wrong encoding most of those beyond ASCII.
 pub(crate) const BAD_PER_MILLE_MAX: u64 = 1;
-/// The number of bad characters that do not spoil a text, whatever their share: a short text may have a stray byte.
+/// The number of bad characters that do not spoil a text, whatever their share: a short text may have a stray
+/// byte.
 pub(crate) const BAD_TOLERATED: u64 = 3;
 
 /// The reasons why bytes are not a text.
@@ -42,8 +43,8 @@ pub(crate) fn refuse_binary(counts: &ByteCounts) -> Result<(), NotText> {
     Ok(())
 }
 
-/// Returns the number of characters from U+0080 to U+009F. In single-byte encodings, bytes without a meaning decode
-/// to them.
+/// Returns the number of characters from U+0080 to U+009F. In single-byte encodings, bytes without a meaning
+/// decode to them.
 pub(crate) fn c1_controls(text: &str) -> u64 {
     text.as_bytes().windows(2).filter(|pair| pair[0] == 0xC2 && pair[1] < 0xA0).count() as u64
 }

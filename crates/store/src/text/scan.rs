@@ -127,8 +127,8 @@ fn pairs(before: u8, bytes: &[u8], first: u8, seconds: &[u8]) -> u64 {
 #[derive(Debug, Default)]
 struct Utf8Counter {
     invalid: u64,
-    /// A character that the last window cut off, of at most 3 bytes, and then the bytes of the next window that
-    /// show whether it is valid.
+    /// A character that the last window cut off, of at most 3 bytes, and then the bytes of the next window
+    /// that show whether it is valid.
     cut_off: Vec<u8>,
 }
 

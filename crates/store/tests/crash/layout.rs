@@ -33,7 +33,8 @@ impl RunLayout {
         }
     }
 
-    /// What is there when the download is in spool no more: the raw bytes where it may become them by a rename, else all.
+    /// What is there when the download is in spool no more: the raw bytes where it may become them by a
+    /// rename, else all.
     pub(crate) const fn outlives_the_download(self) -> &'static [BlobKind] {
         match self {
             Self::Plain | Self::Changing => &[BlobKind::Raw],
@@ -58,7 +59,8 @@ impl RunLayout {
         StoreConfig { raw, ..StoreConfig::default() }
     }
 
-    /// Opens a run directory; an empty one gets its layout. Where the layout changes, every other process packs, by its number.
+    /// Opens a run directory; an empty one gets its layout. Where the layout changes, every other process
+    /// packs, by its number.
     ///
     /// # Errors
     /// Why it cannot be opened.

@@ -1,6 +1,6 @@
-//! Duplicates: a process that marks them and lets them share their bytes may end at any call, or any call of it may fail. Every
-//! blob is whole then, and marking again leaves what one run that nothing disturbed leaves: the same files, the same of them
-//! one, and none that are temporary.
+//! Duplicates: a process that marks them and lets them share their bytes may end at any call, or any call of
+//! it may fail. Every blob is whole then, and marking again leaves what one run that nothing disturbed
+//! leaves: the same files, the same of them one, and none that are temporary.
 //!
 //! The run directory is sharded, and the same bytes lie there plain and packed.
 

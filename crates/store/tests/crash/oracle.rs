@@ -4,11 +4,12 @@
 //!
 //! * what lies under a final name is one of the versions that were published under it, whole;
 //! * what was acknowledged is there, in that version or a later one that had been begun;
-//! * where no publication was under way, raw, text, arrival and meta are of one version; where one was, and the file system
-//!   keeps changes of names in their order, none of them is of a later version than the one before it: so where a first
-//!   version has a meta, it has all that the meta tells of;
-//! * a download that was acknowledged is in spool or, where it may be renamed, in raw. Where it is always removed, it is in
-//!   spool until all that it became is there; after a power cut it may be in spool again, but none that came before it;
+//! * where no publication was under way, raw, text, arrival and meta are of one version; where one was, and
+//!   the file system keeps changes of names in their order, none of them is of a later version than the one
+//!   before it: so where a first version has a meta, it has all that the meta tells of;
+//! * a download that was acknowledged is in spool or, where it may be renamed, in raw. Where it is always
+//!   removed, it is in spool until all that it became is there; after a power cut it may be in spool again,
+//!   but none that came before it;
 //! * where raw bytes are not kept, there never are any;
 //! * once what was not acknowledged is done again, all is there, in one layout, and nothing else.
 

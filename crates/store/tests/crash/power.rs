@@ -1,8 +1,9 @@
 //! Power cuts: what was acknowledged is there, whatever of the rest the disk kept, and the next run finishes.
 //!
-//! Some processes work on one directory, one after another: one is killed as it begins, some at work, most of these between
-//! a rename and what forces it, and the last ends by itself. All that they do is recorded, and the disks that a power cut could leave at any moment of it are looked at:
-//! once with all files of a group forced in one call, once with each by itself, whatever file system the test runs on.
+//! Some processes work on one directory, one after another: one is killed as it begins, some at work, most of
+//! these between a rename and what forces it, and the last ends by itself. All that they do is recorded, and
+//! the disks that a power cut could leave at any moment of it are looked at: once with all files of a group
+//! forced in one call, once with each by itself, whatever file system the test runs on.
 
 use std::time::Instant;
 
@@ -202,8 +203,8 @@ fn ends(random: &mut fastrand::Rng) -> Vec<End> {
     ]
 }
 
-/// So many: half of them between a change of a name and what follows, as many where a blob was removed as where one was
-/// renamed; the rest anywhere.
+/// So many: half of them between a change of a name and what follows, as many where a blob was removed as
+/// where one was renamed; the rest anywhere.
 fn cuts(record: &Record<Line>, count: usize, random: &mut fastrand::Rng) -> Vec<Cut> {
     let after = |is: fn(&Change) -> bool| -> Vec<usize> {
         let events = record.events.iter().zip(1..record.events.len());

@@ -1,5 +1,5 @@
-//! The texts, and what is done with each: its bytes are published in spool, then the stage stores it; then the same with
-//! its next version.
+//! The texts, and what is done with each: its bytes are published in spool, then the stage stores it; then
+//! the same with its next version.
 
 use std::{io::Write, sync::Arc};
 

@@ -1,7 +1,7 @@
 //! Finds notices that may stand anywhere in a text.
 //!
-//! There are two: the notice of World Library, which the Shakespeare e-texts of 1993 repeat between acts, and the
-//! lines of a converter (`WARNING:root:External link in file:///…`).
+//! There are two: the notice of World Library, which the Shakespeare e-texts of 1993 repeat between acts, and
+//! the lines of a converter (`WARNING:root:External link in file:///…`).
 
 use corpus::boilerplate::Rule;
 

@@ -21,8 +21,8 @@ const FOOTER_LINES_MAX: usize = 6;
 /// quote one.
 const LICENCE_OPENINGS_MIN: usize = 3;
 
-/// Finds the footer and the licence in the last lines of a text. The removals are in order and do not overlap.
-/// `text` must begin at the beginning of a line.
+/// Finds the footer and the licence in the last lines of a text. The removals are in order and do not
+/// overlap. `text` must begin at the beginning of a line.
 pub(crate) fn find(text: &str) -> Vec<PlannedRemoval> {
     let lines = Lines::of(text);
     let footer = with_licence(&lines);
@@ -62,8 +62,8 @@ pub(crate) fn paragraph(lines: &Lines<'_>, line: usize, limit: usize) -> Option<
     let is_footer = lines.is_after_blank(line)
         && (markers::is_footer(lines.get(line)) || is_wrapped())
         && !markers::is_end(lines.get(line));
-    // The end of the paragraph is searched for only now. A search at every line would take quadratic time in a text
-    // without blank lines.
+    // The end of the paragraph is searched for only now. A search at every line would take quadratic time in
+    // a text without blank lines.
     if !is_footer {
         return None;
     }

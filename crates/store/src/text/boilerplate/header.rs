@@ -4,15 +4,15 @@
 //!
 //! * The START marker with its wrapped rest, and the header before it if it has the form of a header
 //!   ([`preamble`]). `***` must close the rest before the next blank line and the next marker. If nothing
-//!   closes it, the marker is one line long. A marker after an END marker belongs to another part of the file:
-//!   [`parts`](super::parts) judges it.
+//!   closes it, the marker is one line long. A marker after an END marker belongs to another part of the
+//!   file: [`parts`](super::parts) judges it.
 //! * Of several START markers, a later one replaces the earlier if only a header stands between them. Any
 //!   other START marker with the same title is removed alone, and the lines around it are kept. With another
 //!   title it is a quotation, and stays.
 //! * Without a START marker, a header that names Project Gutenberg and has fields.
 //! * Small print counts only if there is no START marker, and only before any END marker or footer. The lines
-//!   before it are its header if they mention Project Gutenberg and are short. Without an END line, small print
-//!   reaches to the end of the last paragraph that calls itself "Small Print!".
+//!   before it are its header if they mention Project Gutenberg and are short. Without an END line, small
+//!   print reaches to the end of the last paragraph that calls itself "Small Print!".
 //! * If a header says that its small print stands at the end of the file, the header reaches to that note,
 //!   inclusive.
 //! * Directly after any of these, title lines, credits ([`credit`]), notes ([`note`]) and one paragraph of

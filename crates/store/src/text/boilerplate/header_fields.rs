@@ -7,8 +7,8 @@ use super::{
     phrases::{after, begins_with, join_words},
 };
 
-/// The number of bytes that are searched for a declared encoding. A header is at most 2,303 bytes long in real
-/// texts.
+/// The number of bytes that are searched for a declared encoding. A header is at most 2,303 bytes long in
+/// real texts.
 const DECLARED_BYTES_MAX: usize = 8 * 1024;
 /// The maximum length in bytes of a value that is kept.
 const VALUE_BYTES_MAX: usize = 1000;

@@ -1,9 +1,9 @@
 //! The grammar of Project Gutenberg's boilerplate: the lines that are markers.
 //!
 //! Every rule looks at one line and ignores its indentation and the case of ASCII letters. It is anchored at
-//! the beginning of the line, so that prose which mentions a marker does not match. The forms were counted over
-//! 3,385 real texts, nearly all in English. The rarer ones and those in other languages are those that the
-//! published strippers of Project Gutenberg's texts and the templates of its producers name:
+//! the beginning of the line, so that prose which mentions a marker does not match. The forms were counted
+//! over 3,385 real texts, nearly all in English. The rarer ones and those in other languages are those that
+//! the published strippers of Project Gutenberg's texts and the templates of its producers name:
 //!
 //! | line | forms |
 //! |---|---|

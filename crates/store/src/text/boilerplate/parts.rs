@@ -15,9 +15,9 @@
 //! E-texts from before about 2003 have no such markers. If one follows another, its header and small print
 //! are removed as at the beginning of a text.
 //!
-//! The footer ("End of Project Gutenberg's …", one paragraph after a blank line) is removed with a marker that
-//! follows shortly after it. The judgement always uses the same bytes: [`FOOTER_BYTES_MAX`] bytes before a
-//! marker and a given number of bytes from it on. So the result does not depend on how a text arrives.
+//! The footer ("End of Project Gutenberg's …", one paragraph after a blank line) is removed with a marker
+//! that follows shortly after it. The judgement always uses the same bytes: [`FOOTER_BYTES_MAX`] bytes before
+//! a marker and a given number of bytes from it on. So the result does not depend on how a text arrives.
 
 use std::ops::Range;
 
@@ -240,8 +240,8 @@ fn licence_after(lines: &Lines<'_>, after: usize) -> Option<usize> {
         .find(|line| licence::opens(lines.get(*line)))
 }
 
-/// Returns the removals of the footer, if there is one, and of the marker in the lines from `marker` to before
-/// `after`, with the blank lines before them.
+/// Returns the removals of the footer, if there is one, and of the marker in the lines from `marker` to
+/// before `after`, with the blank lines before them.
 fn marker_removals(lines: &Lines<'_>, marker: usize, after: usize) -> Vec<(Rule, Range<usize>)> {
     let start = lines.skip_blank_back(marker);
     match footer_before(lines, marker) {

@@ -17,8 +17,8 @@ use crate::text::lines::Lines;
 /// The maximum length in bytes of a header before a START marker. In 3,385 real texts the marker stands at
 /// most 2,303 bytes in.
 pub(crate) const HEADER_BYTES_MAX: usize = 8 * 1024;
-/// The maximum number of bytes of a header in paragraphs of another form. A subtitle and a remark fit in, a page
-/// of prose does not.
+/// The maximum number of bytes of a header in paragraphs of another form. A subtitle and a remark fit in, a
+/// page of prose does not.
 const OTHER_BYTES_MAX: usize = 1000;
 
 /// The maximum number of lines of a title before a header.

@@ -1,4 +1,5 @@
-//! Recognises paragraphs beside the credits that say in which language an e-text is and what it was made from.
+//! Recognises paragraphs beside the credits that say in which language an e-text is and what it was made
+//! from.
 //!
 //! Each form has a beginning and a word that the paragraph must contain, both in lower case. So a book that
 //! begins with the same words keeps them. The forms are those in texts from libraries and sister projects:

@@ -1,10 +1,10 @@
 //! Removes the boilerplate from a text that streams through.
 //!
 //! The first [`Limits::head`] bytes are held until the header can be judged. From then on, at least the last
-//! [`Limits::tail`] bytes are held until the end is known. The judged bytes are always the same: the whole lines
-//! in the first `head` bytes; a given number of bytes around each END marker; and those lines in the last `tail`
-//! bytes that the header did not take. So the result does not depend on how the text arrives. Every byte that
-//! comes in either goes to the sink or is recorded in a [`RemovedSpan`].
+//! [`Limits::tail`] bytes are held until the end is known. The judged bytes are always the same: the whole
+//! lines in the first `head` bytes; a given number of bytes around each END marker; and those lines in the
+//! last `tail` bytes that the header did not take. So the result does not depend on how the text arrives.
+//! Every byte that comes in either goes to the sink or is recorded in a [`RemovedSpan`].
 
 use std::ops::Range;
 
@@ -25,15 +25,15 @@ use crate::text::count::line_ends;
 pub(crate) struct Limits {
     /// The bytes in which the header must end.
     pub(crate) head: usize,
-    /// The bytes in which an end without a marker must begin. It exceeds `NOTICE_BYTES_MAX`, so that a notice is
-    /// seen whole before it is released. It also exceeds the sum of `ahead` and `FOOTER_BYTES_MAX`, for the
-    /// same reason with END markers.
+    /// The bytes in which an end without a marker must begin. It exceeds `NOTICE_BYTES_MAX`, so that a notice
+    /// is seen whole before it is released. It also exceeds the sum of `ahead` and `FOOTER_BYTES_MAX`, for
+    /// the same reason with END markers.
     pub(crate) tail: usize,
-    /// The bytes from an END marker on that are judged. In real texts it stands up to 20.9 KB before the end, and
-    /// a header may follow.
+    /// The bytes from an END marker on that are judged. In real texts it stands up to 20.9 KB before the end,
+    /// and a header may follow.
     pub(crate) ahead: usize,
-    /// The bytes beyond `tail` that gather before any go to the sink. It exceeds `NOTICE_BYTES_MAX`, and the sum
-    /// of `ahead` and `FOOTER_BYTES_MAX`, so that each time some bytes go.
+    /// The bytes beyond `tail` that gather before any go to the sink. It exceeds `NOTICE_BYTES_MAX`, and the
+    /// sum of `ahead` and `FOOTER_BYTES_MAX`, so that each time some bytes go.
     pub(crate) slack: usize,
 }
 
@@ -177,7 +177,8 @@ impl<'a, E, S: FnMut(&str) -> Result<(), E>> Trimmer<'a, S> {
         self.held[from..].find('\n').map_or(self.held.len(), |at| from + at + 1)
     }
 
-    /// Releases what can no longer belong to the tail: whole lines if there are any, and no part of a removal.
+    /// Releases what can no longer belong to the tail: whole lines if there are any, and no part of a
+    /// removal.
     fn release_body(&mut self) -> Result<(), E> {
         let limit = self.held.floor_char_boundary(self.held.len() - self.limits.tail);
         let mut until = self.held[..limit].rfind('\n').map_or(limit, |at| at + 1);
@@ -214,8 +215,8 @@ impl<'a, E, S: FnMut(&str) -> Result<(), E>> Trimmer<'a, S> {
         found.into_iter().map(|notice| notice.shifted(start)).collect()
     }
 
-    /// Removes what is planned, and notices outside of it, from the first `until` bytes; passes the rest of them
-    /// to the sink.
+    /// Removes what is planned, and notices outside of it, from the first `until` bytes; passes the rest of
+    /// them to the sink.
     fn release(&mut self, until: usize, planned: Vec<PlannedRemoval>) -> Result<(), E> {
         let mut removals = self.notices(until);
         removals.retain(|notice| {

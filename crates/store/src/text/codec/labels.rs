@@ -10,7 +10,8 @@ use encoding_rs::{Encoding, REPLACEMENT};
 
 use super::{ByteOrder, CodePage, Codec, SevenBit};
 
-/// The words that may stand before the number of a code page. Of two that begin alike, the longer stands first.
+/// The words that may stand before the number of a code page. Of two that begin alike, the longer stands
+/// first.
 const PAGE_WORDS: &str =
     "csibm cspc codepage windows microsoft msdos ansi code page ccsid dos ibm oem win xcp cp ms x";
 

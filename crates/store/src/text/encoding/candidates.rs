@@ -6,8 +6,8 @@ use encoding_rs::{GB18030, GBK};
 
 use crate::text::codec::{CodePage, Codec};
 
-/// The models of encodings of the standard, by their names in the `chardet` crate, which are labels, too. Of two
-/// encodings, the commoner one stands first.
+/// The models of encodings of the standard, by their names in the `chardet` crate, which are labels, too. Of
+/// two encodings, the commoner one stands first.
 const MODELS: &str = "cp932 euc_jis_2004 gb18030 big5hkscs cp949 cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 \
     cp1257 cp1258 cp874 iso8859-2 iso8859-3 iso8859-4 iso8859-5 iso8859-6 iso8859-7 iso8859-8 iso8859-10 iso8859-13 \
     iso8859-14 iso8859-15 iso8859-16 koi8-r koi8-u cp866 mac-roman mac-cyrillic";

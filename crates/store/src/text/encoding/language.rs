@@ -1,5 +1,5 @@
-//! The languages that a text may be in, by its source list, its header or its host's country, and the encodings of
-//! each.
+//! The languages that a text may be in, by its source list, its header or its host's country, and the
+//! encodings of each.
 
 use crate::text::codec::Codec;
 

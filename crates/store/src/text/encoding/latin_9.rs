@@ -1,7 +1,8 @@
 //! Distinguishes windows-1252 from ISO-8859-15. Most texts are the same in both.
 //!
-//! ISO-8859-15 has the letters Œ, œ, Š, š, Ž, ž and Ÿ in places at which windows-1252 has signs and fractions, which
-//! do not stand within words. It has no characters in the places of most quotation marks of windows-1252.
+//! ISO-8859-15 has the letters Œ, œ, Š, š, Ž, ž and Ÿ in places at which windows-1252 has signs and
+//! fractions, which do not stand within words. It has no characters in the places of most quotation marks of
+//! windows-1252.
 
 use encoding_rs::{ISO_8859_15, WINDOWS_1252};
 

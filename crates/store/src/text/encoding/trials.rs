@@ -53,8 +53,8 @@ impl TrialResult {
 }
 
 impl DecodeTrials {
-    /// Reads a text of `bytes` bytes. Decodes it in all candidates of several bytes per character, and in `further`
-    /// encodings.
+    /// Reads a text of `bytes` bytes. Decodes it in all candidates of several bytes per character, and in
+    /// `further` encodings.
     pub(super) fn read(text: impl Read, bytes: u64, further: &[Codec]) -> io::Result<Self> {
         let mut codecs: Vec<Codec> = Vec::new();
         for codec in candidates::all().map(|candidate| candidate.codec).chain(further.iter().copied()) {

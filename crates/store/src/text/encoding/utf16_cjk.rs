@@ -1,14 +1,15 @@
 //! Recognises UTF-16 without a byte order mark in Chinese, Japanese and Korean by its letters.
 //!
-//! Read as UTF-16 in one order and not in the other, nearly all of the samples are letters of these scripts, their
-//! marks and ASCII, and no unit is half of a pair. That is not enough: two bytes of EUC-KR, of GB 2312 or of Shift_JIS
-//! make such letters, too. So two more things are required, which no text in another encoding has:
+//! Read as UTF-16 in one order and not in the other, nearly all of the samples are letters of these scripts,
+//! their marks and ASCII, and no unit is half of a pair. That is not enough: two bytes of EUC-KR, of GB 2312
+//! or of Shift_JIS make such letters, too. So two more things are required, which no text in another encoding
+//! has:
 //!
-//! * Some of it has bytes that other encodings do not have there. ASCII characters are NULs here. The ideographic
-//!   space, comma and full stop are NUL and the controls 1 and 2. Full-width marks have the byte FF, which begins no
-//!   character there.
-//! * The low bytes of ideographs and of Hangul are scattered: a fifth is under 30 (hexadecimal). The second bytes of
-//!   those encodings never are, nor are the first ones, however the bytes are paired.
+//! * Some of it has bytes that other encodings do not have there. ASCII characters are NULs here. The
+//!   ideographic space, comma and full stop are NUL and the controls 1 and 2. Full-width marks have the byte
+//!   FF, which begins no character there.
+//! * The low bytes of ideographs and of Hangul are scattered: a fifth is under 30 (hexadecimal). The second
+//!   bytes of those encodings never are, nor are the first ones, however the bytes are paired.
 //!
 //! A text that shows too little of either is not recognised here.
 
@@ -196,8 +197,8 @@ mod tests {
         assert_eq!(byte_order(&[&bytes]), None);
     }
 
-    /// Characters of two bytes as the encodings of these scripts have them, with leads in `leads`; now and then ASCII,
-    /// and up to two stray NULs.
+    /// Characters of two bytes as the encodings of these scripts have them, with leads in `leads`; now and
+    /// then ASCII, and up to two stray NULs.
     fn bytes_of(leads: std::ops::RangeInclusive<u8>) -> impl Strategy<Value = Vec<u8>> {
         let trail = prop_oneof![0x40..=0x7E_u8, 0x80..=0xFC_u8];
         let character = prop_oneof![
@@ -219,7 +220,8 @@ mod tests {
 
         #[test]
         fn bytes_of_other_encodings_are_none(
-            // As Shift_JIS, which reads as ideographs; as GB 2312 and EUC-KR, which read as Hangul; and as all of GBK.
+            // As Shift_JIS, which reads as ideographs; as GB 2312 and EUC-KR, which read as Hangul; and as
+            // all of GBK.
             bytes in prop_oneof![bytes_of(0x81..=0x9F), bytes_of(0xB0..=0xD7), bytes_of(0x81..=0xFE)],
         ) {
             prop_assert_eq!(byte_order(&[&bytes]), None);

@@ -1,9 +1,10 @@
-//! Faults: whatever system call fails, nothing cut lies under a final name, nothing acknowledged is lost, and the next run
-//! finishes, with the same files as one that nothing disturbed.
+//! Faults: whatever system call fails, nothing cut lies under a final name, nothing acknowledged is lost, and
+//! the next run finishes, with the same files as one that nothing disturbed.
 //!
-//! A first run shows which calls there are ([`injector`]). Then every one of them goes wrong in every way it can, each in a
-//! run of its own; on another file system, and in other layouts of the run directory, in one of them. With several texts under
-//! way at once the calls come in another order each time; there the runs go on until one is undisturbed.
+//! A first run shows which calls there are ([`injector`]). Then every one of them goes wrong in every way it
+//! can, each in a run of its own; on another file system, and in other layouts of the run directory, in one
+//! of them. With several texts under way at once the calls come in another order each time; there the runs go
+//! on until one is undisturbed.
 
 pub(crate) mod injector;
 
@@ -200,8 +201,8 @@ impl Trial {
         step
     }
 
-    /// What was acknowledged after the call that went wrong; where several texts were under way, of what was begun after it,
-    /// since what had been acknowledged before may be said after.
+    /// What was acknowledged after the call that went wrong; where several texts were under way, of what was
+    /// begun after it, since what had been acknowledged before may be said after.
     fn acknowledged_after(&self, injector: &Injector) -> Vec<Operation> {
         let after =
             || injector.lines.iter().filter(|(steps, _)| injector.faults.hit.is_some_and(|at| *steps > at));
