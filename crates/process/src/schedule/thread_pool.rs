@@ -94,8 +94,8 @@ impl ThreadPool {
         if bytes == 0 { Pace::default() } else { Pace { bytes, busy_ns } }
     }
 
-    /// Returns the pace that chooses the sizes of chunks. The pace of the first texts is not used: it includes the
-    /// warm-up.
+    /// Returns the pace that chooses the sizes of chunks. The pace of the first texts is not used: it
+    /// includes the warm-up.
     pub(crate) fn steady_pace(&self) -> Pace {
         Some(self.pace()).filter(|pace| pace.bytes >= STEADY_BYTES_MIN).unwrap_or_default()
     }

@@ -91,7 +91,8 @@ impl Tokenizer {
             },
             Self::Whitespace => text.split_whitespace().for_each(|field| push(field, case, sink)),
             Self::Regex(pattern) => {
-                // By lines, so that a pattern that matches line feeds does not depend on where the text is cut.
+                // By lines, so that a pattern that matches line feeds does not depend on where the text is
+                // cut.
                 let found =
                     text.lines().flat_map(|line| pattern.find_iter(line)).filter(|found| !found.is_empty());
                 found.for_each(|found| push(found.as_str(), case, sink));
