@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-/// What can be typed of it.
+/// Options for the amount of work.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Amount {
     /// Runs of each tool at each shape.
@@ -17,13 +17,13 @@ pub struct Amount {
 }
 
 impl Amount {
-    /// How often each is run.
+    /// Number of runs of each tool.
     #[must_use]
     pub fn runs(&self) -> usize {
         if self.quick { 2 } else { self.runs.into() }
     }
 
-    /// Whether it is only a first look.
+    /// Returns true for `--quick`.
     #[must_use]
     pub const fn is_quick(&self) -> bool {
         self.quick

@@ -1,7 +1,7 @@
 //! Juggle's queue when it is full: what it costs to fill, close, open and claim from it.
 //!
-//! Filling and each opening are processes of their own ([`Step`]), so that memory is that of the step alone. Files are in
-//! the page cache when they are opened, as after the restart of a process.
+//! Filling and each opening are processes of their own ([`Step`]), so that memory is that of the step alone.
+//! Files are in the page cache when they are opened, as after the restart of a process.
 
 use std::{
     fmt,
@@ -34,7 +34,7 @@ use crate::{
 /// The hidden command that takes a [`Step`].
 pub const STEP: &str = "backlog-step";
 
-/// What all these rows measure.
+/// Name of the work in all rows of this file.
 const WORK: &str = "queue backlog";
 /// Openings of each backlog.
 const OPENINGS: usize = 3;
@@ -43,10 +43,10 @@ const CLAIMS_MAX: u64 = 2_000;
 const CLAIMS_TIME: Duration = Duration::from_secs(3);
 /// Claims in memory between two commits, which are not timed.
 const CLAIMS_A_COMMIT: u64 = 64;
-/// How long a step may take.
+/// Time limit of a step.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// How many jobs wait, in how many groups.
+/// Numbers of waiting jobs and of their groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
 pub struct Backlog {
     /// Jobs.
@@ -57,7 +57,7 @@ pub struct Backlog {
     pub groups: u64,
 }
 
-/// What a process does with a backlog.
+/// One step with a backlog, run in a process of its own.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct Step {
     /// Fills the queue, or opens it and claims from it.
@@ -95,7 +95,7 @@ struct Opened {
     rss_kib: Option<u64>,
 }
 
-/// How long calls took, in microseconds.
+/// Durations of calls, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Latency {
     p50_us: f64,
@@ -109,7 +109,8 @@ impl fmt::Display for Backlog {
     }
 }
 
-/// The backlogs that are measured: a small one to compare with, a large one in one group, and one in many groups.
+/// The backlogs that are measured: a small one to compare with, a large one in one group, and one in many
+/// groups.
 #[must_use]
 pub fn all(jobs: u64) -> [Backlog; 3] {
     [
@@ -123,7 +124,7 @@ impl Backlog {
     /// Measures this backlog, with its data in an empty directory.
     ///
     /// # Errors
-    /// Where the queue does not do what it promises.
+    /// If the queue does not do what it promises.
     pub fn measure(
         self,
         run: &Path,
@@ -186,7 +187,7 @@ impl Step {
     /// Takes it, in this process, and prints what came of it.
     ///
     /// # Errors
-    /// Where the queue does not do what it promises.
+    /// If the queue does not do what it promises.
     pub fn take(&self) -> anyhow::Result<()> {
         say(&match self.kind {
             Kind::Fill => serde_json::to_string(&self.fill()?)?,

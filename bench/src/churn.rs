@@ -40,23 +40,23 @@ const DROP_EVERY: u64 = 65_536;
 const LOOK_EVERY: u64 = 16_384;
 /// Parts whose rates are told apart.
 const PARTS: u64 = 10;
-/// How long one may take.
+/// Time limit of a run.
 const PATIENCE: Duration = Duration::from_secs(1_800);
 
 /// Many jobs through one queue.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct Churn {
-    /// What becomes of jobs that are done.
+    /// Treatment of jobs that are done.
     #[arg(long, value_enum)]
     pub done: Done,
-    /// How many go through.
+    /// Number of jobs that pass through.
     #[arg(long)]
     pub jobs: u64,
     /// The run directory.
     pub run: PathBuf,
 }
 
-/// What becomes of jobs that are done.
+/// Treatment of jobs that are done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Done {
     /// The queue is told to forget them every now and then.
@@ -92,7 +92,7 @@ impl Churn {
     /// Runs it in a process of its own.
     ///
     /// # Errors
-    /// Where the queue does not do what it promises.
+    /// If the queue does not do what it promises.
     pub fn measure(&self, report: &mut Report, progress: &mut dyn FnMut(&str)) -> anyhow::Result<()> {
         let shape = format!(
             "{} jobs at depth {}, done ones {}",
@@ -124,7 +124,7 @@ impl Churn {
     /// Runs it in this process, and prints what came of it.
     ///
     /// # Errors
-    /// Where the queue does not do what it promises.
+    /// If the queue does not do what it promises.
     pub fn step(&self) -> anyhow::Result<()> {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let owned = Owned::open(&self.run, queue::ledger::LANE_CAPACITY)?;

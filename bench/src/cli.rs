@@ -39,7 +39,7 @@ use crate::{
   juggle-bench store                         the store stage alone; a table, and target/bench/store.json
   juggle-bench process                       the process stage and counting; a table, and target/bench/process.json")]
 pub struct Cli {
-    /// What to measure.
+    /// The rows to measure.
     #[command(subcommand)]
     command: Command,
 }
@@ -48,13 +48,15 @@ pub struct Cli {
 enum Command {
     /// Lifecycles a second of juggle's queue, Redis Streams, NATS JetStream and a SQLite table.
     Queue(QueueArgs),
-    /// Downloads on loopback by juggle, curl, wget2, aria2c and Python scripts; many hosts, memory, a slow line.
+    /// Downloads on loopback by juggle, curl, wget2, aria2c and Python scripts; many hosts, memory, a slow
+    /// line.
     Fetch(FetchArgs),
     /// Texts a second through juggle's store stage alone, in each form that it keeps them in.
     Store(store::cli::StoreArgs),
     #[command(hide = true)]
     StoreStep(store::step::Step),
-    /// Counting words with juggle, coreutils, C, Python, Polars, DuckDB and NLTK; juggle's process stage alone.
+    /// Counting words with juggle, coreutils, C, Python, Polars, DuckDB and NLTK; juggle's process stage
+    /// alone.
     Process(process::cli::ProcessArgs),
     #[command(hide = true)]
     ProcessCount(process::count::Count),
@@ -85,7 +87,8 @@ enum Command {
 A tool that is not installed is a row that names the command that installs it. Every tool keeps its data below the \
 output directory, so that all of them use the same file system.")]
 struct QueueArgs {
-    /// Only shapes or tools whose name holds this, in any case; 'backlog' and 'churn' count as shapes. May be repeated.
+    /// Only shapes or tools whose name holds this, in any case; 'backlog' and 'churn' count as shapes. May be
+    /// repeated.
     #[arg(long, value_name = "SHAPE|TOOL")]
     only: Vec<String>,
     /// Runs of each tool at each shape.
@@ -103,7 +106,7 @@ struct QueueArgs {
     /// Two short runs of each, a tenth of the backlog and the churn: for a first look, not for publication.
     #[arg(long, conflicts_with_all = ["runs", "seconds"])]
     quick: bool,
-    /// Where the JSON goes, and all data for the time of a run.
+    /// Directory for the JSON file and, during a run, for all data.
     #[arg(long, default_value = "target/bench")]
     output_dir: PathBuf,
 }
@@ -191,7 +194,7 @@ impl QueueArgs {
     }
 }
 
-/// What only juggle does, for longer than a run.
+/// Rows for juggle alone, which take longer than a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Long {
     Backlog,
@@ -209,7 +212,7 @@ impl Long {
     }
 }
 
-/// What is measured, and with which tools.
+/// The chosen shapes and tools.
 #[derive(Debug, PartialEq, Eq)]
 struct Chosen {
     shapes: Vec<Shape>,
@@ -218,7 +221,7 @@ struct Chosen {
 }
 
 impl Chosen {
-    /// What is named: of shapes and long ones together, all where none is; of tools likewise.
+    /// Selects by `--only`: shapes and long ones together that are named, or all if none is; tools likewise.
     fn of(only: &[String]) -> anyhow::Result<Self> {
         let shapes = Shape::ALL.map(|shape| (shape, named(only, shape.name())));
         let long = Long::ALL.map(|long| (long, named(only, long.name())));
@@ -240,11 +243,11 @@ impl Chosen {
     }
 }
 
-/// Where data lies for the time of a run, below an output directory; what a benchmark that was killed has left there
-/// is removed.
+/// Directory for the data of a run, below an output directory; what a benchmark that was killed has
+/// left there is removed.
 ///
 /// # Errors
-/// Where it cannot be made, or what was left cannot be removed.
+/// If it cannot be made, or what was left cannot be removed.
 pub(crate) fn data(output: &Path) -> anyhow::Result<PathBuf> {
     let data = std::path::absolute(output)?.join("data");
     fs::create_dir_all(&data).with_context(|| format!("failed to create '{}'", data.display()))?;
@@ -262,7 +265,7 @@ pub(crate) fn named<'a>(only: &'a [String], name: &str) -> Vec<&'a String> {
     only.iter().filter(|part| name.to_lowercase().contains(&part.to_lowercase())).collect()
 }
 
-/// Those that were named, where any of their kind was; else all.
+/// Those that were named, if any of their kind was; else all.
 pub(crate) fn kept<T: Copy>(all: &[(T, Vec<&String>)], any: bool) -> Vec<T> {
     all.iter().filter(|(_, parts)| !any || !parts.is_empty()).map(|(one, _)| *one).collect()
 }

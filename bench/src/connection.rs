@@ -4,17 +4,17 @@ use std::future::Future;
 
 use crate::job::Job;
 
-/// How long a lease lasts; longer than any run.
+/// Duration of a lease; longer than any run.
 pub const LEASE_MS: u64 = 60_000;
-/// How long a claim may wait for its first job. There is always one: who claims has enqueued as many before.
+/// Time limit of a claim. There is always a job: each worker enqueues as many before it claims.
 pub const CLAIM_WAIT_MS: u64 = 10_000;
 
 /// A leased job.
 #[derive(Debug)]
 pub struct Held<Token> {
-    /// What it says.
+    /// The payload.
     pub payload: Vec<u8>,
-    /// What to name when acknowledging it.
+    /// Handle for the acknowledgement.
     pub token: Token,
 }
 
@@ -29,6 +29,7 @@ pub trait Connection: Send + Sized + 'static {
     /// Leases exactly `limit` jobs, which no one else gets meanwhile.
     fn claim(&mut self, limit: usize) -> impl Future<Output = anyhow::Result<Vec<Held<Self::Token>>>> + Send;
 
-    /// Ends leased jobs well, so that nobody gets them again. `Ok` means that the tool has acknowledged each of them.
+    /// Ends leased jobs well, so that nobody gets them again. `Ok` means that the tool has acknowledged each
+    /// of them.
     fn acknowledge(&mut self, tokens: Vec<Self::Token>) -> impl Future<Output = anyhow::Result<()>> + Send;
 }

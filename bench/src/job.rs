@@ -15,7 +15,7 @@ const TITLE: &str = "The Collected Works, with Notes and an Index of First Lines
 pub struct Job {
     /// Its number: unique in a run.
     pub number: u64,
-    /// What it says, [`PAYLOAD_BYTES`] long.
+    /// The payload, of [`PAYLOAD_BYTES`] bytes.
     pub payload: Vec<u8>,
 }
 
@@ -43,18 +43,18 @@ impl Job {
 /// The number of the job with this payload.
 ///
 /// # Errors
-/// Where it is not the payload of a [`Job`].
+/// If it is not the payload of a [`Job`].
 pub fn number_of(payload: &[u8]) -> anyhow::Result<u64> {
     ensure!(payload.len() == PAYLOAD_BYTES, "a payload came back with {} bytes", payload.len());
     let digits = &payload[BEFORE_NUMBER.len()..BEFORE_NUMBER.len() + NUMBER_DIGITS];
     std::str::from_utf8(digits)?.parse().context("a payload came back without its number")
 }
 
-/// What is left of a set of jobs when it is only counted: two are equal only where they hold the same jobs equally
-/// often, but for a chance of about 1 in 2^64.
+/// Summary of a set of jobs that are only counted: two are equal only if they hold the same jobs
+/// equally often, but for a chance of about 1 in 2^64.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
-    /// How many jobs.
+    /// Number of jobs.
     pub jobs: u64,
     sum: u64,
 }

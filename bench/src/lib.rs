@@ -1,8 +1,8 @@
-//! Measures juggle beside other tools that do the same work: its queue, how it downloads, how it stores, and how it
-//! processes.
+//! Measures juggle beside other tools that do the same work: its queue, how it downloads, how it stores, and
+//! how it processes.
 //!
-//! Every run of the queue is made of processes of its own: a server where the tool has one, and workers that do the work; both begin
-//! in an empty directory and end with the run. In reading order:
+//! Every run of the queue is made of processes of its own: a server if the tool has one, and workers that
+//! do the work; both begin in an empty directory and end with the run. In reading order:
 //!
 //! * [`job`]: the jobs, and the tally that shows that each was done exactly once;
 //! * [`tool`], [`shape`]: what is compared, and in which ways it is used;

@@ -61,8 +61,8 @@ fn simd() -> &'static str {
     "none"
 }
 
-/// The type of the mount that holds the directory: the one with the longest path (proc_pid_mountinfo(5): the mount
-/// point is field 5, the type follows a lone dash).
+/// The type of the mount that holds the directory: the one with the longest path (proc_pid_mountinfo(5): the
+/// mount point is field 5, the type follows a lone dash).
 fn file_system(directory: &Path) -> String {
     let Ok(directory) = directory.canonicalize() else { return "unknown".to_owned() };
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
@@ -74,7 +74,7 @@ fn file_system(directory: &Path) -> String {
     holding.max_by_key(|(length, _)| *length).map_or("unknown", |(_, kind)| kind).to_owned()
 }
 
-/// How many programs wanted a core in the last minute, in the mean; none where the system does not tell (proc_loadavg(5)).
+/// Returns the load average of the last minute, `None` if the system does not report it (proc_loadavg(5)).
 #[must_use]
 pub fn load() -> Option<f64> {
     fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
@@ -101,7 +101,7 @@ fn status_kib(process: &str, field: &str) -> Option<u64> {
 /// Bytes that the files below a directory take on the disk.
 ///
 /// # Errors
-/// Where the directory cannot be read.
+/// If the directory cannot be read.
 pub fn disk_bytes(directory: &Path) -> std::io::Result<u64> {
     use std::os::unix::fs::MetadataExt;
     let mut bytes = 0;

@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where standard error is gone, the exit code still says it.
+            // If standard error is gone, the exit code still says it.
             drop(writeln!(io::stderr(), "juggle-bench: {error:#}"));
             ExitCode::FAILURE
         }

@@ -1,7 +1,7 @@
 //! Programs that a benchmark starts, and ends whatever happens.
 //!
-//! A program is killed when its [`Program`] is dropped. Where the benchmark itself is killed, the kernel does it: every
-//! program is started by [`hold`], which asks for that before it becomes the program.
+//! A program is killed when its [`Program`] is dropped. If the benchmark itself is killed, the kernel does
+//! it: every program is started by [`hold`], which asks for that before it becomes the program.
 
 use std::{
     ffi::OsStr,
@@ -20,12 +20,12 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 /// The hidden command that [`hold`]s.
 pub const HOLD: &str = "hold";
 
-/// How long a program may take to say what is waited for.
+/// Time limit for a program to become ready.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Lines that are kept until someone waits for them; later ones are dropped.
 const LINES_MAX: usize = 4096;
 
-/// Where a program says that it is ready.
+/// The stream on which a program reports that it is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Says {
     /// On its standard output. Its standard error is ours.
@@ -46,7 +46,7 @@ pub struct Program {
 /// The command for a program that ends with this process, to be completed with the program's arguments.
 ///
 /// # Errors
-/// Where this program's own path is not known.
+/// If this program's own path is not known.
 pub fn held(program: &OsStr) -> anyhow::Result<Command> {
     let this = std::env::current_exe().context("failed to find this program")?;
     let mut command = Command::new(this);
@@ -54,7 +54,8 @@ pub fn held(program: &OsStr) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// Becomes the program, after asking the kernel to kill it when its parent dies. Returns only where that fails.
+/// Becomes the program, after asking the kernel to kill it when its parent dies. Returns only if that
+/// fails.
 #[must_use]
 pub fn hold(program: &[std::ffi::OsString]) -> anyhow::Error {
     let Some((name, arguments)) = program.split_first() else {
@@ -66,7 +67,7 @@ pub fn hold(program: &[std::ffi::OsString]) -> anyhow::Error {
     }
 }
 
-/// Finds a program in `PATH`, or where distributions put servers.
+/// Finds a program in `PATH`, or if distributions put servers.
 #[must_use]
 pub fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -79,7 +80,7 @@ impl Program {
     /// Starts a command made by [`held`].
     ///
     /// # Errors
-    /// Where it cannot be started.
+    /// If it cannot be started.
     pub fn start(name: &str, mut command: Command, says: Says) -> anyhow::Result<Self> {
         command.stdin(Stdio::piped());
         match says {
@@ -114,7 +115,7 @@ impl Program {
     /// The next line that holds `marker`.
     ///
     /// # Errors
-    /// Where the program ends before, or does not say it within a minute.
+    /// If the program ends before, or does not say it within a minute.
     pub fn wait_for(&mut self, marker: &str) -> anyhow::Result<String> {
         self.wait_for_within(marker, PATIENCE)
     }
@@ -141,7 +142,7 @@ impl Program {
     /// Says a line to it.
     ///
     /// # Errors
-    /// Where it does not listen any more.
+    /// If it does not listen any more.
     pub fn tell(&mut self, line: &str) -> anyhow::Result<()> {
         let stdin =
             self.child.stdin.as_mut().expect("it is piped, and taken only when the program is let go");
@@ -151,7 +152,7 @@ impl Program {
     /// Closes its standard input and waits for its end.
     ///
     /// # Errors
-    /// Where it ends badly.
+    /// If it ends badly.
     pub fn finish(mut self) -> anyhow::Result<()> {
         drop(self.child.stdin.take());
         let status: ExitStatus = self.child.wait()?;
@@ -170,7 +171,7 @@ impl Drop for Program {
     }
 }
 
-/// What a program prints on standard output with these arguments; none where it cannot be run.
+/// Returns the standard output of a program, `None` if it cannot be run.
 #[must_use]
 pub fn output_of(program: &Path, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;

@@ -22,7 +22,7 @@ impl Report {
         Self { machine, juggle, rows: Vec::new() }
     }
 
-    /// Adds what juggle did; nothing where there are no figures.
+    /// Adds what juggle did; nothing if there are no figures.
     pub fn add(
         &mut self,
         work: &str,

@@ -6,10 +6,10 @@ use std::{fs, path::Path};
 
 use crate::{machine::Machine, tool::Tool};
 
-/// What one tool did at one piece of work.
+/// The result of one tool at one piece of work.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Row {
-    /// What was measured.
+    /// Name of the work.
     pub work: String,
     /// In which way.
     pub shape: String,
@@ -17,7 +17,7 @@ pub struct Row {
     pub tool: &'static str,
     /// The tool's version; none where it is missing.
     pub version: Option<String>,
-    /// What the figures count.
+    /// Unit of the figures.
     pub unit: &'static str,
     /// The figures, or why there are none.
     #[serde(flatten)]
@@ -50,24 +50,24 @@ pub struct Measured {
     pub min: f64,
     /// The most of all runs.
     pub max: f64,
-    /// How many runs.
+    /// Number of runs.
     pub runs: usize,
     /// The figures of all runs, in their order.
     pub figures: Vec<f64>,
     /// The most memory that the process with the queue had in any run.
     pub rss_mib: Option<f64>,
-    /// How much better juggle is; none where juggle was not measured.
+    /// Ratio of juggle's median to this one, above 1 if juggle is better; `None` if juggle was not measured.
     pub ratio: Option<f64>,
-    /// fsyncs and fdatasyncs for each job; none where they were not counted.
+    /// fsyncs and fdatasyncs for each job; none if they were not counted.
     pub syncs_per_job: Option<f64>,
-    /// What the tool did, where tools do not do quite the same.
+    /// Note on the work of this tool, if tools differ in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// What an acknowledgement survives.
+    /// Durability of an acknowledgement.
     pub durability: String,
 }
 
-/// Which way a figure is better.
+/// Direction in which figures get better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Better {
     /// Rates.
@@ -77,7 +77,7 @@ pub enum Better {
 }
 
 impl Better {
-    /// Above 1 where `ours` is better than `theirs`, whatever the unit.
+    /// Above 1 if `ours` is better than `theirs`, whatever the unit.
     #[must_use]
     pub fn ratio(self, ours: f64, theirs: f64) -> f64 {
         match self {
@@ -143,7 +143,7 @@ pub fn compare(rows: &mut [Row], better: Better) {
 }
 
 impl Row {
-    /// The figures, where there are any.
+    /// The figures, if there are any.
     #[must_use]
     pub const fn measured(&self) -> Option<&Measured> {
         match &self.outcome {
@@ -156,7 +156,7 @@ impl Row {
 /// Writes all rows as a JSON list, whole or not at all.
 ///
 /// # Errors
-/// Where the file cannot be written.
+/// If the file cannot be written.
 pub fn write(rows: &[Row], file: &Path) -> anyhow::Result<()> {
     let temporary = file.with_extension("json.tmp");
     fs::write(&temporary, serde_json::to_vec_pretty(rows)?)

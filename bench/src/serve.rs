@@ -18,13 +18,13 @@ use crate::{
     worker::{READY, say},
 };
 
-/// What the answers begin with.
+/// First bytes of each answer.
 pub const SYNCS: &str = "syncs ";
 
 /// Owns and serves the queue of a run directory.
 ///
 /// # Errors
-/// Where it does not open or cannot be served.
+/// If it does not open or cannot be served.
 pub fn serve(run: &Path) -> anyhow::Result<()> {
     let runtime = runtime::Builder::new_multi_thread().enable_all().build()?;
     let owned = Owned::open(run, LANE_CAPACITY)?;

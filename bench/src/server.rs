@@ -1,4 +1,4 @@
-//! What a tool needs to run: where its data lies, its server if it has one, and what its "durable" means.
+//! What a tool needs to run: if its data lies, its server if it has one, and what its "durable" means.
 
 use std::{fs, path::Path, process::Command};
 
@@ -22,9 +22,9 @@ const NATS_SYNC_SINCE: (u32, u32) = (2, 10);
 /// A tool as it is installed here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installed {
-    /// Its version, with a remark where it cannot do the same work.
+    /// Its version, with a remark if it cannot do the same work.
     pub version: String,
-    /// What its acknowledgements survive, and how that was configured.
+    /// Durability of its acknowledgements, with the configuration that gives it.
     pub durability: String,
 }
 
@@ -70,7 +70,7 @@ fn can_sync(version: &str) -> bool {
 /// A queue that workers can reach, with its data in a directory of its own.
 #[derive(Debug)]
 pub struct Server {
-    /// Where it is, as [`Work::at`](crate::worker::Work::at) wants it.
+    /// Its place, in the form that [`Work::at`](crate::worker::Work::at) takes.
     pub at: String,
     program: Option<Program>,
     /// For a socket, whose path must be short. Data never lies here.
@@ -78,10 +78,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Makes a tool's queue in the directory, and starts its server where it needs one.
+    /// Makes a tool's queue in the directory, and starts its server if it needs one.
     ///
     /// # Errors
-    /// Where the server does not start.
+    /// If the server does not start.
     pub fn start(tool: Tool, shape: Shape, directory: &Path, watch: &Watch) -> anyhow::Result<Self> {
         let here = directory.to_str().context("the path of the data is not UTF-8")?.to_owned();
         match (tool, shape.reach()) {
@@ -131,10 +131,10 @@ impl Server {
         Ok(Self { at: address.to_owned(), program: Some(program), _socket_directory: None })
     }
 
-    /// Commits that the server has forced to the medium so far; none where it does not tell.
+    /// Commits that the server has forced to the medium so far; none if it does not tell.
     ///
     /// # Errors
-    /// Where it has ended.
+    /// If it has ended.
     pub fn syncs(&mut self, tool: Tool) -> anyhow::Result<Option<u64>> {
         let (Tool::Juggle, Some(program)) = (tool, &mut self.program) else { return Ok(None) };
         program.tell("syncs")?;

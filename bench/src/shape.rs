@@ -17,10 +17,10 @@ pub enum Shape {
     OneClient,
 }
 
-/// Where the queue is.
+/// Place of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
-    /// In the worker's own process, where the tool can be.
+    /// In the worker's own process, if the tool can be.
     InProcess,
     /// In another process.
     Socket,
@@ -48,7 +48,7 @@ impl Shape {
         }
     }
 
-    /// Where the queue is.
+    /// Place of the queue.
     #[must_use]
     pub const fn reach(self) -> Reach {
         match self {

@@ -17,37 +17,37 @@ use crate::{
     worker::{READY, Report, WORKER},
 };
 
-/// What all these rows measure.
+/// Name of the work in all rows of this file.
 pub const WORK: &str = "queue: enqueue + lease + acknowledge, 200 B, durable";
-/// What all these rows count.
+/// Unit of all rows of this file.
 pub const UNIT: &str = "lifecycles/s";
 
-/// What the names of directories with data begin with.
+/// Prefix of the names of data directories.
 pub const RUN: &str = "run-";
 
-/// What to measure, and for how long.
+/// Plan of a measurement: shapes, tools, durations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// In which ways.
     pub shapes: Vec<Shape>,
     /// With which tools.
     pub tools: Vec<Tool>,
-    /// How often.
+    /// Number of runs.
     pub runs: usize,
     /// The measured time of each run.
     pub work: Duration,
     /// The time before it.
     pub warm_up: Duration,
-    /// Where all data lies for the time of a run. It exists.
+    /// Existing directory for all data of a run.
     pub directory: PathBuf,
 }
 
-/// What came of one run.
+/// Result of one run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Sample {
     rate: f64,
     rss_kib: Option<u64>,
-    /// None where neither the tool tells nor anybody watched.
+    /// None if neither the tool tells nor anybody watched.
     syncs_per_job: Option<f64>,
 }
 
@@ -55,7 +55,7 @@ impl Plan {
     /// Measures everything. Says on `progress` what it does.
     ///
     /// # Errors
-    /// Where a tool that is installed does not do the work, each job exactly once.
+    /// If a tool that is installed does not do the work, each job exactly once.
     pub fn measure(&self, progress: &mut dyn FnMut(&str)) -> anyhow::Result<Vec<Row>> {
         let machine = Machine::here(&self.directory);
         let found: BTreeMap<Tool, Option<Installed>> =
@@ -113,7 +113,7 @@ impl Plan {
         Ok(self.tools.iter().map(|tool| (*tool, outcome(tool))).collect())
     }
 
-    /// fsyncs for each job, where they can be counted.
+    /// fsyncs for each job, if they can be counted.
     fn count_syncs(&self, tool: Tool, shape: Shape) -> anyhow::Result<Option<f64>> {
         let notes = TempDir::new()?;
         let Some(watch) = Watch::into(notes.path()) else { return Ok(None) };

@@ -1,6 +1,6 @@
-//! How often other tools told the disk to make things durable, as seen from outside: `strace`, where it is installed,
-//! notes every fsync and fdatasync of a process and all that it starts. Such a run is extra and not timed. Juggle counts
-//! by itself, in the timed runs.
+//! How often other tools told the disk to make things durable, as seen from outside: `strace`, where it is
+//! installed, notes every fsync and fdatasync of a process and all that it starts. Such a run is extra and
+//! not timed. Juggle counts by itself, in the timed runs.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -11,7 +11,7 @@ use std::{
 
 use crate::program::{self, held};
 
-/// Whether and where calls are noted.
+/// State of the recording of system calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Watch {
     /// They are not.
@@ -20,13 +20,13 @@ pub enum Watch {
     Into {
         /// The directory.
         directory: PathBuf,
-        /// Where `strace` is.
+        /// Path of `strace`.
         strace: PathBuf,
     },
 }
 
 impl Watch {
-    /// Watches, with notes in `directory`; none where `strace` is not installed.
+    /// Watches, with notes in `directory`; none if `strace` is not installed.
     #[must_use]
     pub fn into(directory: &Path) -> Option<Self> {
         Some(Self::Into { directory: directory.to_owned(), strace: program::find("strace")? })
@@ -35,7 +35,7 @@ impl Watch {
     /// The command for a program that ends with this process and is watched as it says.
     ///
     /// # Errors
-    /// Where this program's own path is not known.
+    /// If this program's own path is not known.
     pub fn command(&self, name: &str, program: &OsStr) -> anyhow::Result<Command> {
         let Self::Into { directory, strace } = self else { return held(program) };
         let mut command = held(strace.as_os_str())?;
@@ -58,10 +58,10 @@ impl Watch {
         Ok(command)
     }
 
-    /// Calls so far, of all watched processes; none where they are not noted.
+    /// Calls so far, of all watched processes; none if they are not noted.
     ///
     /// # Errors
-    /// Where the notes cannot be read.
+    /// If the notes cannot be read.
     pub fn count(&self) -> io::Result<Option<u64>> {
         let Self::Into { directory, .. } = self else { return Ok(None) };
         let mut count = 0;

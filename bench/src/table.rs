@@ -8,8 +8,8 @@ use crate::row::{Measured, Outcome, Row};
 
 const HEADER: [&str; 8] = ["tool", "version", "median", "min", "max", "fsyncs/job", "RSS MiB", "juggle is"];
 
-/// Tools beside each other, by shape, and below them what "durable" means for each and what it did, where that is told.
-/// Empty without rows.
+/// Tools beside each other, by shape, and below them what "durable" means for each and what it did, if
+/// that is told. Empty without rows.
 #[must_use]
 pub fn compared(rows: &[Row]) -> String {
     if rows.is_empty() {
@@ -36,7 +36,7 @@ pub fn compared(rows: &[Row]) -> String {
     text
 }
 
-/// What only juggle does, under this name: a line each. Empty without rows.
+/// Formats rows of juggle alone, a line each, under this name. Empty if there are no rows.
 #[must_use]
 pub fn alone(name: &str, rows: &[Row]) -> String {
     if rows.is_empty() {

@@ -1,8 +1,8 @@
 //! The process that does the work and takes the time.
 //!
-//! It connects, works for a short while to warm up, prints [`READY`], waits for a line on its standard input, works for
-//! the time that it was given, and prints a [`Report`] as one line of JSON. Every phase is made of whole cycles (enqueue,
-//! lease, acknowledge) and has at least one.
+//! It connects, works for a short while to warm up, prints [`READY`], waits for a line on its standard input,
+//! works for the time that it was given, and prints a [`Report`] as one line of JSON. Every phase is made of
+//! whole cycles (enqueue, lease, acknowledge) and has at least one.
 
 use std::{
     io::{self, Write},
@@ -23,7 +23,7 @@ use crate::{
     tool::Tool,
 };
 
-/// What a worker prints when it is warm, and a broker when it listens.
+/// Line that a worker prints when it is warm, and a broker when it listens.
 pub const READY: &str = "ready";
 
 /// The hidden command that does [`Work`].
@@ -32,7 +32,7 @@ pub const WORKER: &str = "worker";
 /// Jobs that one task can number.
 const NUMBERS_OF_A_TASK: u64 = 100_000_000;
 
-/// What a worker shall do.
+/// Arguments of a worker process.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct Work {
     /// With which tool.
@@ -41,21 +41,21 @@ pub struct Work {
     /// In which way.
     #[arg(long)]
     pub shape: Shape,
-    /// Where the queue is: a directory, a socket, an address or a file, as the tool needs it.
+    /// Place of the queue: a directory, a socket, an address or a file, as the tool needs it.
     #[arg(long)]
     pub at: String,
-    /// Which of the processes this is, from 0.
+    /// Number of this process, from 0.
     #[arg(long)]
     pub process: u64,
-    /// How long to warm up.
+    /// Duration of the warm-up.
     #[arg(long)]
     pub warm_up_ms: u64,
-    /// How long to work.
+    /// Duration of the measured work.
     #[arg(long)]
     pub work_ms: u64,
 }
 
-/// What a worker did.
+/// Result of a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// Jobs that were enqueued, leased and acknowledged in the measured time.
@@ -66,7 +66,7 @@ pub struct Report {
     pub pushed: Tally,
     /// All jobs that it acknowledged, warm-up included.
     pub done: Tally,
-    /// Commits that were forced to the medium in the measured time; none where the tool does not tell.
+    /// Commits that were forced to the medium in the measured time; none if the tool does not tell.
     pub syncs: Option<u64>,
     /// The most memory that the process had.
     pub rss_kib: Option<u64>,
@@ -76,7 +76,7 @@ impl Work {
     /// Does it.
     ///
     /// # Errors
-    /// Where the tool fails, or does not do what [`Connection`] promises.
+    /// If the tool fails, or does not do what [`Connection`] promises.
     pub fn run(&self) -> anyhow::Result<()> {
         let runtime = if self.shape.tasks() > 1 {
             runtime::Builder::new_multi_thread().enable_all().build()?

@@ -87,8 +87,8 @@ fn latency_and_memory_are_those_of_whole_downloads() {
     }
 }
 
-/// Where this machine is so slow that requests bunch up on their way, the benchmark fails, and tells its rows all the
-/// same; what the queue alone decides holds whatever the speed.
+/// If the machine is so slow that requests bunch up on their way, the benchmark fails, and tells its rows
+/// all the same; what the queue alone decides holds whatever the speed.
 #[test]
 fn hosts_are_asked_one_request_at_a_time_and_not_before_their_time() {
     let output = tempfile::tempdir().unwrap();

@@ -26,8 +26,8 @@ fn bench(arguments: &[&str], output: &Path) -> (String, Value) {
     (String::from_utf8(run.stdout).unwrap(), serde_json::from_slice(&json).unwrap())
 }
 
-/// With `--seconds 0` every task does one cycle to warm up and one that counts. A run in which a job is lost or done
-/// twice fails.
+/// With `--seconds 0` every task does one cycle to warm up and one that counts. A run in which a job is lost
+/// or done twice fails.
 #[test]
 fn every_shape_does_every_job_exactly_once_and_leaves_a_row_for_each_tool() {
     let output = tempfile::tempdir().unwrap();

@@ -1,9 +1,10 @@
-//! What the files of a corpus cost by themselves: one loop that writes what juggle's fetch and store write, as durably,
-//! and does nothing else. No downloader that leaves these files can be much faster on this file system.
+//! What the files of a corpus cost by themselves: one loop that writes what juggle's fetch and store write,
+//! as durably, and does nothing else. No downloader that leaves these files can be much faster on this file
+//! system.
 //!
-//! For each text it makes its bytes in `spool/`; then, as a second step, its text, its record and its arrival, and moves
-//! the bytes to `raw/`. Each step is made for many texts at a time: all are written under other names, forced to the
-//! medium together, renamed, and their directories forced.
+//! For each text it makes its bytes in `spool/`; then, as a second step, its text, its record and its
+//! arrival, and moves the bytes to `raw/`. Each step is made for many texts at a time: all are written under
+//! other names, forced to the medium together, renamed, and their directories forced.
 
 use std::{
     fs::{self, File},
@@ -22,7 +23,7 @@ const DIRECTORIES: [&str; 5] = ["spool", "raw", "text", "meta", "arrival"];
 /// The length of a record.
 const RECORD_BYTES: usize = 800;
 
-/// What a step took.
+/// Resources used by a step.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Cost {
     /// The time in which files were written, forced and renamed.
@@ -34,17 +35,17 @@ pub struct Cost {
 /// Writes the files of all items below a directory.
 ///
 /// # Errors
-/// Where they cannot be written.
+/// If they cannot be written.
 pub fn write(items: &[Item], prose: &Prose, directory: &Path) -> anyhow::Result<Took> {
     let [fetched, stored] = steps(items, prose, directory, &mut || Ok(()))?;
     Ok(Took { seconds: fetched.seconds + stored.seconds, rss_kib: None })
 }
 
-/// Writes them step by step, first what a fetch stage writes, then what a store stage does, with something between. Says
-/// what each of the steps took.
+/// Writes them step by step, first what a fetch stage writes, then what a store stage does, with something
+/// between. Says what each of the steps took.
 ///
 /// # Errors
-/// Where they cannot be written.
+/// If they cannot be written.
 pub fn steps(
     items: &[Item],
     prose: &Prose,

@@ -27,7 +27,7 @@ use crate::{
     table,
 };
 
-/// What can be typed.
+/// Command-line arguments.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   juggle-bench fetch
@@ -40,22 +40,22 @@ is looked at afterwards: a file that is missing or has other bytes ends the benc
 default, but for --wait 0 -x 32 -j 32, and writes durably; the time of the others includes a sync. A downloader that is not \
 installed is a row that names the command that installs it.")]
 pub struct FetchArgs {
-    /// Only shapes ('books', 'small files', 'latency', 'memory', 'hosts') or downloaders whose name holds this, in any
-    /// case. May be repeated.
+    /// Only shapes ('books', 'small files', 'latency', 'memory', 'hosts') or downloaders whose name holds
+    /// this, in any case. May be repeated.
     #[arg(long, visible_alias = "shape", value_name = "SHAPE|TOOL")]
     only: Vec<String>,
-    /// How much.
+    /// Amount of work.
     #[command(flatten)]
     amount: Amount,
-    /// Who serves the files of 'books', 'small files' and 'latency'.
+    /// Server of the files of 'books', 'small files' and 'latency'.
     #[arg(long, value_enum, default_value_t = ServedBy::Nginx)]
     server: ServedBy,
-    /// Where the JSON goes, and all data for the time of a run.
+    /// Directory for the JSON file and, during a run, for all data.
     #[arg(long, default_value = "target/bench")]
     output_dir: PathBuf,
 }
 
-/// What only juggle is measured at.
+/// Measurements of juggle alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Alone {
     Latency,
@@ -122,7 +122,7 @@ fn measure_alone(plan: &Plan<'_>, alone: &[Alone]) -> anyhow::Result<(Vec<Row>, 
     Ok((report.into_rows(), broken))
 }
 
-/// What is measured, and with which downloaders.
+/// The chosen shapes and downloaders.
 #[derive(Debug, PartialEq, Eq)]
 struct Chosen {
     files: Vec<Files>,
@@ -131,7 +131,7 @@ struct Chosen {
 }
 
 impl Chosen {
-    /// What is named: of shapes together, all where none is; of downloaders likewise.
+    /// Selects by `--only`: shapes together that are named, or all if none is; downloaders likewise.
     fn of(only: &[String]) -> anyhow::Result<Self> {
         let files = Files::ALL.map(|files| (files, named(only, files.name())));
         let alone = Alone::ALL.map(|alone| (alone, named(only, alone.name())));

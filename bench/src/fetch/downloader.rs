@@ -1,7 +1,8 @@
 //! What is compared, and how each of them is run.
 //!
-//! Each downloads the items of a list into an empty directory, as fast as it can when told so, and leaves them on the
-//! medium: juggle does that by itself, document by document; after the others `sync -f` is run, and timed with them.
+//! Each downloads the items of a list into an empty directory, as fast as it can when told so, and leaves
+//! them on the medium: juggle does that by itself, document by document; after the others `sync -f` is run,
+//! and timed with them.
 
 use std::{fmt, fs, path::Path, path::PathBuf, process::Command};
 
@@ -39,16 +40,16 @@ pub enum Downloader {
     Serial,
 }
 
-/// What a run needs.
+/// Input of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Work<'a> {
-    /// What to download.
+    /// The files to download.
     pub items: &'a [Item],
-    /// How to tell the bytes.
+    /// Source of the expected bytes.
     pub prose: &'a Prose,
     /// An empty directory, for everything.
     pub directory: &'a Path,
-    /// Where the environment of the Python scripts lies.
+    /// Directory of the Python environment of the scripts.
     pub data: &'a Path,
 }
 
@@ -119,7 +120,7 @@ impl Downloader {
     /// Downloads everything, and looks whether it is there.
     ///
     /// # Errors
-    /// Where it fails, or a file is missing or has other bytes.
+    /// If it fails, or a file is missing or has other bytes.
     pub fn run(self, work: Work<'_>) -> anyhow::Result<Took> {
         match self {
             Self::Juggle => run_juggle(work),

@@ -1,9 +1,10 @@
-//! Many hosts, each with a least time between requests: the whole takes as long as politeness wants, and no longer.
+//! Many hosts, each with a least time between requests: the whole takes as long as politeness wants, and no
+//! longer.
 //!
-//! Hosts are addresses of 127.0.0.0/8, all of one server, which looks at how close requests to each of them follow each
-//! other and how many are under way. A second request to a host while one is under way, or one that comes in less than
-//! nine tenths of the least time after the one before it, fails the benchmark: the queue spaces what it hands out, and
-//! what lies between that and the server may take a moment more or less.
+//! Hosts are addresses of 127.0.0.0/8, all of one server, which looks at how close requests to each of them
+//! follow each other and how many are under way. A second request to a host while one is under way, or one
+//! that comes in less than nine tenths of the least time after the one before it, fails the benchmark: the
+//! queue spaces what it hands out, and what lies between that and the server may take a moment more or less.
 
 use std::{
     collections::HashMap,
@@ -27,23 +28,23 @@ use super::{
 use crate::{report::Report, row::Better, table::grouped};
 
 const WORK: &str = "download from many hosts";
-/// The host with most of the URLs, where there is one.
+/// The host with most of the URLs, if there is one.
 const LARGE: Ipv4Addr = Ipv4Addr::new(127, 200, 0, 1);
 /// Downloads at a time: no limit to what politeness allows.
 const DOWNLOADS: u32 = 256;
 /// The share of the least time that must lie between two requests at the server.
 const GAP_SHARE_MIN: f64 = 0.9;
-/// How long to wait for the hosts with few URLs: this many times their bound, and then so long.
+/// Time limit for the hosts with few URLs: this many times their bound, plus a constant.
 const PATIENCE: (u32, Duration) = (3, Duration::from_secs(10));
 const BEAT: Duration = Duration::from_millis(20);
-/// What a program that was asked to end may end with: all was done already, or it was interrupted.
+/// Exit codes that are accepted after a request to end: everything done, or interrupted.
 const ENDED: [i32; 2] = [0, 7];
 
-/// Measures the hosts with the same number of URLs each, then those beside one large host; the second also where the
-/// first fails.
+/// Measures the hosts with the same number of URLs each, then those beside one large host; the second also
+/// if the first fails.
 ///
 /// # Errors
-/// Where a text is missing, or a host is treated worse than was asked.
+/// If a text is missing, or a host is treated worse than was asked.
 pub fn measure(plan: &Plan<'_>, report: &mut Report, progress: &mut dyn FnMut(&str)) -> anyhow::Result<()> {
     let mut measured = Ok(());
     for crowd in [plan.sizes.even(), plan.sizes.one_large()] {
@@ -65,7 +66,7 @@ fn described(crowd: Crowd) -> String {
     }
 }
 
-/// What came of the hosts with few URLs.
+/// Result for the hosts with few URLs.
 struct Finish {
     /// From the start of the stages to the last of their requests.
     seconds: f64,
@@ -128,7 +129,8 @@ fn items(crowd: Crowd, server: &Server) -> Vec<Item> {
     items
 }
 
-/// Waits until all requests to the hosts with few URLs have come, or the patience or the program is at its end.
+/// Waits until all requests to the hosts with few URLs have come, or the patience or the program is at its
+/// end.
 fn watch(crowd: Crowd, hosts: &Hosts, started: Instant, fetch: &mut Running) -> anyhow::Result<Finish> {
     let all = u64::from(crowd.hosts) * crowd.urls_each;
     let patience = crowd.bound() * PATIENCE.0 + PATIENCE.1;

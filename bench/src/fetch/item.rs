@@ -16,13 +16,13 @@ use super::text::Prose;
 pub struct Item {
     /// Its id, and the name of its file without the ending.
     pub id: String,
-    /// Who serves it.
+    /// Server of the text.
     pub host: SocketAddr,
     /// The path of its URL.
     pub path: String,
-    /// Which text it is.
+    /// Number of the text.
     pub seed: u64,
-    /// How long it is.
+    /// Length in bytes.
     pub bytes: u64,
 }
 
@@ -55,7 +55,7 @@ pub fn bytes(items: &[Item]) -> u64 {
 /// Writes a list with one entry for each item, as a downloader reads it.
 ///
 /// # Errors
-/// Where it cannot be written.
+/// If it cannot be written.
 pub fn write_list(
     path: &Path,
     head: &str,
@@ -74,7 +74,7 @@ pub fn write_list(
 /// Writes all texts as files of a directory.
 ///
 /// # Errors
-/// Where one cannot be written.
+/// If one cannot be written.
 pub fn write_files(directory: &Path, items: &[Item], prose: &Prose) -> anyhow::Result<()> {
     for item in items {
         let path = directory.join(item.file_name());

@@ -1,7 +1,8 @@
-//! juggle's programs, run as people run them: `juggle add`, then `juggle fetch` and `juggle store` at the same time.
+//! juggle's programs, run as people run them: `juggle add`, then `juggle fetch` and `juggle store` at the
+//! same time.
 //!
-//! The first of the two to come starts `juggle-queue`, which owns the queue. It would stay for a while after the last
-//! of them; it is asked to end, and waited for, when a run is over, outside of what is timed.
+//! The first of the two to come starts `juggle-queue`, which owns the queue. It would stay for a while after
+//! the last of them; it is asked to end, and waited for, when a run is over, outside of what is timed.
 
 use std::{
     collections::BTreeSet,
@@ -26,7 +27,7 @@ use super::{
 };
 use crate::{machine, program, server::Installed};
 
-/// How a run treats the hosts, and how much it takes.
+/// Politeness and concurrency of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Manner {
     /// The least time between two requests to a host.
@@ -51,14 +52,14 @@ pub struct Juggle {
     robots: Robots,
 }
 
-/// Whether juggle can be told not to ask for robots.txt.
+/// Returns true if juggle has the option `--robots`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Robots {
     Off,
     Unknown,
 }
 
-/// What a run of fetch and store took.
+/// Resources used by a run of fetch and store.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stored {
     /// From the start of both to the end of the later one.
@@ -73,7 +74,7 @@ impl Juggle {
     /// Finds it.
     ///
     /// # Errors
-    /// Where it is not there, with the command that builds it.
+    /// If it is not there, with the command that builds it.
     pub fn beside_this_program() -> anyhow::Result<Self> {
         let this = std::env::current_exe().context("failed to find this program")?;
         let program = this.with_file_name("juggle");
@@ -87,7 +88,7 @@ impl Juggle {
         Ok(Self { program, robots })
     }
 
-    /// What it is.
+    /// Its role.
     #[must_use]
     pub fn installed() -> Installed {
         let durability = Durability::Power;
@@ -100,7 +101,7 @@ impl Juggle {
     /// `juggle add`: a list of all items into the queue of a run directory.
     ///
     /// # Errors
-    /// Where it fails.
+    /// If it fails.
     pub fn add(&self, run: &Path, items: &[Item], notes: &Path) -> anyhow::Result<Took> {
         let list = list(items, notes)?;
         let mut add = self.command("add", run)?;
@@ -108,10 +109,10 @@ impl Juggle {
         Running::start("juggle-add", add, notes)?.wait()
     }
 
-    /// `juggle fetch`, with a list of its own where `items` has any; it puts them into the queue first.
+    /// `juggle fetch`, with a list of its own if `items` has any; it puts them into the queue first.
     ///
     /// # Errors
-    /// Where it does not start.
+    /// If it does not start.
     pub fn fetch(
         &self,
         run: &Path,
@@ -141,15 +142,15 @@ impl Juggle {
     /// `juggle store`.
     ///
     /// # Errors
-    /// Where it does not start.
+    /// If it does not start.
     pub fn store(&self, run: &Path, notes: &Path) -> anyhow::Result<Running> {
         Running::start("juggle-store", self.command("store", run)?, notes)
     }
 
-    /// `juggle process`, where there are more items than its lane holds: the store would wait for it.
+    /// `juggle process`, if there are more items than its lane holds: the store would wait for it.
     ///
     /// # Errors
-    /// Where it does not start.
+    /// If it does not start.
     pub fn process_where_needed(
         &self,
         run: &Path,
@@ -160,10 +161,11 @@ impl Juggle {
         is_needed.then(|| Running::start("juggle-process", self.command("process", run)?, notes)).transpose()
     }
 
-    /// Both at the same time, for items that are in the queue; beside them `juggle process`, where it is needed.
+    /// Both at the same time, for items that are in the queue; beside them `juggle process`, where it is
+    /// needed.
     ///
     /// # Errors
-    /// Where one of them fails.
+    /// If one of them fails.
     pub fn fetch_and_store(
         &self,
         run: &Path,
@@ -203,11 +205,11 @@ fn list(items: &[Item], notes: &Path) -> anyhow::Result<PathBuf> {
     Ok(list)
 }
 
-/// Asks the owner of a run directory's queue to end, waits for it, and says the most memory it had. None where nobody
-/// owns it.
+/// Asks the owner of a run directory's queue to end, waits for it, and says the most memory it had. None
+/// if nobody owns it.
 ///
 /// # Errors
-/// Where it is there and cannot be ended.
+/// If it is there and cannot be ended.
 pub fn end_owner(run: &Path) -> anyhow::Result<Option<u64>> {
     let queue = run.join("queue");
     let Ok(socket) = UnixStream::connect(queue.join("queue.sock")) else { return Ok(None) };
@@ -226,7 +228,7 @@ pub fn end_owner(run: &Path) -> anyhow::Result<Option<u64>> {
 /// Looks whether every item is stored: its raw bytes as served, its text and its meta.
 ///
 /// # Errors
-/// Where one is not.
+/// If one is not.
 pub fn must_be_stored(run: &Path, items: &[Item], prose: &Prose) -> anyhow::Result<()> {
     must_hold(run, BlobKind::Raw, items, prose)?;
     for kind in [BlobKind::Text, BlobKind::Meta] {
@@ -241,7 +243,7 @@ pub fn must_be_stored(run: &Path, items: &[Item], prose: &Prose) -> anyhow::Resu
 /// Looks whether every item has its bytes in blobs of this kind.
 ///
 /// # Errors
-/// Where one has not.
+/// If one has not.
 pub fn must_hold(run: &Path, kind: BlobKind, items: &[Item], prose: &Prose) -> anyhow::Result<()> {
     items.iter().try_for_each(|item| prose.must_be_at(&blob(run, kind, item)?, item.seed, item.bytes))
 }

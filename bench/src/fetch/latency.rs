@@ -1,7 +1,7 @@
 //! A distant server: 150 ms from request to answer, 16 connections.
 //!
-//! Whoever keeps 16 connections busy needs, for each round of 16 files, one latency; no more can be had over kept
-//! connections that ask for one file at a time.
+//! Whoever keeps 16 connections busy needs, for each round of 16 files, one latency; no more can be had over
+//! kept connections that ask for one file at a time.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ const MANNER: Manner = Manner { connections: 16, downloads: 16, ..Manner::FAST }
 /// Measures `juggle fetch` through a slow line. The list is in the queue before.
 ///
 /// # Errors
-/// Where a file is missing or has other bytes, or more connections are used than there may be at a time.
+/// If a file is missing or has other bytes, or more connections are used than there may be at a time.
 pub fn measure(plan: &Plan<'_>, report: &mut Report, progress: &mut dyn FnMut(&str)) -> anyhow::Result<()> {
     let prose = Prose::default();
     let texts = plan.sizes.distant_files();

@@ -17,7 +17,7 @@ const WORK: &str = "memory of a download";
 /// Measures the most memory that each process has.
 ///
 /// # Errors
-/// Where a text is missing or has other bytes.
+/// If a text is missing or has other bytes.
 pub fn measure(plan: &Plan<'_>, report: &mut Report, progress: &mut dyn FnMut(&str)) -> anyhow::Result<()> {
     let prose = Prose::default();
     let server = Server::start(prose.clone())?;

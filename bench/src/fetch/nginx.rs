@@ -16,7 +16,7 @@ pub const INSTALL: &str = "apt-get install nginx-light";
 /// A running nginx. Ends when dropped.
 #[derive(Debug)]
 pub struct Nginx {
-    /// Where it listens.
+    /// Address it listens on.
     pub address: SocketAddr,
     _program: Program,
 }
@@ -25,12 +25,12 @@ impl Nginx {
     /// Serves the files of `root`. Its configuration and its temporary files lie in `directory`.
     ///
     /// # Errors
-    /// Where it is not installed or does not start.
+    /// If it is not installed or does not start.
     pub fn start(root: &Path, directory: &Path) -> anyhow::Result<Self> {
         let Some(nginx) = program::find("nginx") else {
             bail!("nginx, which serves the files, is not installed: {INSTALL}");
         };
-        // Free a moment ago; where another program takes it first, nginx says so and the benchmark ends.
+        // Free a moment ago; if another program takes it first, nginx says so and the benchmark ends.
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let configuration = directory.join("nginx.conf");
         fs::write(&configuration, configured(address, root, directory)?)

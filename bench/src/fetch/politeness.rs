@@ -1,4 +1,5 @@
-//! What a server saw of each of its hosts: how close requests followed each other, and how many were under way.
+//! What a server saw of each of its hosts: how close requests followed each other, and how many were under
+//! way.
 
 use std::{
     collections::HashMap,
@@ -12,9 +13,9 @@ use std::{
 pub struct Host {
     /// Requests.
     pub requests: u64,
-    /// When the first came.
+    /// Time of the first request.
     pub first: Instant,
-    /// When the last came.
+    /// Time of the last request.
     pub last: Instant,
     /// The least time from one to the next; none before the second.
     pub gap_min: Option<Duration>,

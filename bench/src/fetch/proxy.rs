@@ -1,7 +1,7 @@
 //! A distant server: a proxy on loopback that passes everything on, in each direction half the latency later.
 //!
-//! Bytes are held back, not slowed down: as many as come are under way at the same time. The handshake of TCP is not
-//! delayed, for that the system does by itself.
+//! Bytes are held back, not slowed down: as many as come are under way at the same time. The handshake of TCP
+//! is not delayed, for that the system does by itself.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -31,7 +31,7 @@ const PIECES_MAX: usize = 1024;
 /// A proxy in this process. Ends when dropped.
 #[derive(Debug)]
 pub struct Proxy {
-    /// Where it listens.
+    /// Address it listens on.
     pub address: SocketAddr,
     connections: Arc<AtomicUsize>,
     /// Awaited by the proxy's thread, which ends when this is dropped.
@@ -43,7 +43,7 @@ impl Proxy {
     /// Passes connections on to `server`; an answer comes `latency` later than it would without it.
     ///
     /// # Errors
-    /// Where no port is free, or no thread can be made.
+    /// If no port is free, or no thread can be made.
     pub fn start(server: SocketAddr, latency: Duration) -> anyhow::Result<Self> {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?;
         listener.set_nonblocking(true)?;
@@ -85,7 +85,7 @@ impl Drop for Proxy {
     }
 }
 
-/// Ends only where nothing can be accepted any more; then whoever is connected sees its end.
+/// Ends only if nothing can be accepted any more; then whoever is connected sees its end.
 async fn accept(listener: TcpListener, server: SocketAddr, half: Duration, counted: &AtomicUsize) {
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {

@@ -1,5 +1,5 @@
-//! The Python that runs the scripts, with aiohttp: the system's where it has it, else one in a directory of the
-//! benchmark's own.
+//! The Python that runs the scripts, with aiohttp: the system's if it has it, else one in a directory of
+//! the benchmark's own.
 
 use std::{
     path::{Path, PathBuf},
@@ -17,8 +17,8 @@ pub fn plain() -> Option<PathBuf> {
     program::find("python3")
 }
 
-/// A Python that has aiohttp. Makes an environment below `directory`, once, where the system's has it not; none where
-/// that fails.
+/// A Python that has aiohttp. Makes an environment below `directory`, once, if the system's has it not;
+/// none if that fails.
 #[must_use]
 pub fn with_aiohttp(directory: &Path) -> Option<PathBuf> {
     let system = plain()?;

@@ -1,7 +1,8 @@
 //! A program that is timed, with the most memory it had.
 //!
-//! The memory is `VmHWM` of the process, read every few milliseconds: `ru_maxrss` of a child that has ended would count
-//! what this process had when it made the child. What grows in the last moment before the end is missed.
+//! The memory is `VmHWM` of the process, read every few milliseconds: `ru_maxrss` of a child that has ended
+//! would count what this process had when it made the child. What grows in the last moment before the end is
+//! missed.
 
 use std::{
     ffi::OsStr,
@@ -18,12 +19,12 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{machine, program::held};
 
-/// How often the memory is read.
+/// Interval between two readings of memory.
 const BEAT: Duration = Duration::from_millis(5);
-/// How much of what a program that failed has said is shown.
+/// Largest part of a failed program's output that is shown, in bytes.
 const LAST_WORDS_BYTES: usize = 2_000;
 
-/// What a program took.
+/// Resources used by a program.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Took {
     /// From its start to its end.
@@ -46,7 +47,7 @@ pub struct Running {
 /// The command for a program that ends with this process.
 ///
 /// # Errors
-/// Where this program's own path is not known.
+/// If this program's own path is not known.
 pub fn command(program: &Path) -> anyhow::Result<Command> {
     held(program.as_os_str())
 }
@@ -55,7 +56,7 @@ impl Running {
     /// Starts a command made by [`command`]. What it says goes to a file of this name in `directory`.
     ///
     /// # Errors
-    /// Where it cannot be started.
+    /// If it cannot be started.
     pub fn start(name: &str, mut command: Command, directory: &Path) -> anyhow::Result<Self> {
         let said = directory.join(format!("{name}.said"));
         let file = File::create(&said).with_context(|| format!("failed to create '{}'", said.display()))?;
@@ -69,16 +70,16 @@ impl Running {
     /// Asks it to end.
     ///
     /// # Errors
-    /// Where the system refuses.
+    /// If the system refuses.
     pub fn ask_to_end(&self) -> anyhow::Result<()> {
         kill_process(Pid::from_child(&self.child), Signal::TERM)
             .with_context(|| format!("failed to end {}", self.name))
     }
 
-    /// Whether it has ended, and no error of the system.
+    /// Returns true if the program has ended.
     ///
     /// # Errors
-    /// Where the system does not tell.
+    /// If the system does not tell.
     pub fn has_ended(&mut self) -> anyhow::Result<bool> {
         Ok(self.child.try_wait()?.is_some())
     }
@@ -86,7 +87,7 @@ impl Running {
     /// Waits for its end, which must be a good one.
     ///
     /// # Errors
-    /// Where it ends badly; with what it said.
+    /// If it ends badly; with what it said.
     pub fn wait(self) -> anyhow::Result<Took> {
         self.wait_for(&[0])
     }
@@ -94,7 +95,7 @@ impl Running {
     /// Waits for its end, with one of these exit codes.
     ///
     /// # Errors
-    /// Where it ends otherwise; with what it said.
+    /// If it ends otherwise; with what it said.
     pub fn wait_for(mut self, codes: &[i32]) -> anyhow::Result<Took> {
         let status = self.child.wait()?;
         let seconds = self.started.elapsed().as_secs_f64();
@@ -142,7 +143,7 @@ fn watch(process: u32) -> (SyncSender<()>, JoinHandle<Option<u64>>) {
 /// Runs `sync -f`: all of a file system to the medium.
 ///
 /// # Errors
-/// Where it fails.
+/// If it fails.
 pub fn sync(directory: &Path, notes: &Path) -> anyhow::Result<Took> {
     let mut sync = held(OsStr::new("sync"))?;
     sync.arg("-f").arg(directory);

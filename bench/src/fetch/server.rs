@@ -1,7 +1,9 @@
-//! A server of the benchmark's own, on every loopback address: it makes each body from the path that is asked for.
+//! A server of the benchmark's own, on every loopback address: it makes each body from the path that is asked
+//! for.
 //!
-//! `/SEED/BYTES/NAME` is the text of that seed and length. Every address below 127.0.0.0/8 reaches it, so each of them
-//! can stand for a host. It listens on all addresses, and ends connections that come to another one.
+//! `/SEED/BYTES/NAME` is the text of that seed and length. Every address below 127.0.0.0/8 reaches it, so
+//! each of them can stand for a host. It listens on all addresses, and ends connections that come to another
+//! one.
 
 use std::{
     convert::Infallible,
@@ -36,7 +38,7 @@ type Body = UnsyncBoxBody<Bytes, Infallible>;
 #[derive(Debug)]
 pub struct Server {
     port: u16,
-    /// What it has seen.
+    /// Requests seen so far.
     pub hosts: Hosts,
     /// Awaited by the server's thread, which ends when this is dropped.
     stop: Option<oneshot::Sender<()>>,
@@ -47,7 +49,7 @@ impl Server {
     /// Serves on a free port.
     ///
     /// # Errors
-    /// Where no port is free, or no thread can be made.
+    /// If no port is free, or no thread can be made.
     pub fn start(prose: Prose) -> anyhow::Result<Self> {
         let listener = std::net::TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).context("no port is free")?;
         listener.set_nonblocking(true)?;
@@ -72,7 +74,7 @@ impl Server {
         Ok(Self { port, hosts, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Where it is reached through this loopback address.
+    /// Returns its URL through this loopback address.
     #[must_use]
     pub fn at(&self, host: Ipv4Addr) -> SocketAddr {
         SocketAddr::from((host, self.port))

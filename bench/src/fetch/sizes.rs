@@ -63,7 +63,7 @@ impl Sizes {
         listed("distant", self.part(320, 32), |_| SMALL_BYTES)
     }
 
-    /// How many tiny texts the memory is measured with.
+    /// Number of tiny texts for the measurement of memory.
     #[must_use]
     pub fn counts(self) -> [u64; 3] {
         [1_000, 10_000, 100_000].map(|count| self.part(count, 10))

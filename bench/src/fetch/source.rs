@@ -17,7 +17,7 @@ use super::{
     text::Prose,
 };
 
-/// Who serves files.
+/// The server of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum ServedBy {
     /// nginx, from the page cache.
@@ -31,9 +31,9 @@ pub enum ServedBy {
 pub struct Listed {
     /// Its id.
     pub id: String,
-    /// Which text.
+    /// Number of the text.
     pub seed: u64,
-    /// How long.
+    /// Length in bytes.
     pub bytes: u64,
 }
 
@@ -42,7 +42,7 @@ pub struct Listed {
 pub struct Source {
     /// The texts.
     pub items: Vec<Item>,
-    /// Where they are served.
+    /// Base URL of the files.
     pub address: SocketAddr,
     _serving: Serving,
 }
@@ -54,10 +54,11 @@ enum Serving {
 }
 
 impl Source {
-    /// Serves these texts. nginx has them as files below `directory`, which are on the medium when this returns.
+    /// Serves these texts. nginx has them as files below `directory`, which are on the medium when this
+    /// returns.
     ///
     /// # Errors
-    /// Where nginx is wanted and not installed, or the files cannot be written.
+    /// If nginx is wanted and not installed, or the files cannot be written.
     pub fn start(
         served_by: ServedBy,
         texts: Vec<Listed>,

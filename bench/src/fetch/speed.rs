@@ -1,8 +1,8 @@
 //! How long it takes: runs of all downloaders in turn, each into an empty directory.
 //!
-//! Timed is all that a downloader does from its list to the medium: for juggle `add`, then `fetch` and `store` at the
-//! same time; for the others their one program and the `sync` after it. What earlier runs left to be written is on the
-//! medium before a run begins.
+//! Timed is all that a downloader does from its list to the medium: for juggle `add`, then `fetch` and
+//! `store` at the same time; for the others their one program and the `sync` after it. What earlier runs left
+//! to be written is on the medium before a run begins.
 
 use std::{cell::RefCell, collections::BTreeMap, path::Path};
 
@@ -24,7 +24,7 @@ use crate::{
     speed::RUN,
 };
 
-/// What is downloaded.
+/// Files of a shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Files {
     /// Some hundred kilobytes each.
@@ -33,21 +33,21 @@ pub enum Files {
     Small,
 }
 
-/// What to measure.
+/// The rows to measure.
 #[derive(Debug)]
 pub struct Plan<'a> {
     /// With which downloaders.
     pub downloaders: &'a [Downloader],
-    /// How often.
+    /// Number of runs.
     pub runs: usize,
-    /// How much.
+    /// Amount of work.
     pub sizes: Sizes,
     /// From whom.
     pub served_by: ServedBy,
-    /// Where all data lies for the time of a run. It exists.
+    /// Existing directory for all data of a run.
     pub directory: &'a Path,
-    /// What runs with many files have left, removed at the end of all: ext4 gives inodes that were just freed to nobody
-    /// for a minute or more, and looks at each of them again for every file that is made.
+    /// Data of finished runs with many files, removed at the end of all: ext4 gives inodes that were just
+    /// freed to nobody for a minute or more, and looks at each of them again for every file that is made.
     pub left: RefCell<Vec<TempDir>>,
 }
 
@@ -86,7 +86,7 @@ impl Plan<'_> {
     /// Measures. Says on `progress` what it does.
     ///
     /// # Errors
-    /// Where a downloader that is installed does not download everything, or nobody can serve.
+    /// If a downloader that is installed does not download everything, or nobody can serve.
     pub fn measure(&self, files: Files, progress: &mut dyn FnMut(&str)) -> anyhow::Result<Vec<Row>> {
         let prose = Prose::default();
         let texts = match files {
@@ -116,7 +116,7 @@ impl Plan<'_> {
     /// A directory for one run.
     ///
     /// # Errors
-    /// Where none can be made.
+    /// If none can be made.
     pub fn new_directory(&self) -> anyhow::Result<TempDir> {
         Ok(tempfile::Builder::new().prefix(RUN).tempdir_in(self.directory)?)
     }
@@ -133,7 +133,7 @@ impl Plan<'_> {
         Ok((downloader.run(work)?, directory))
     }
 
-    /// What outlives this run of the benchmark: the directory around that of the runs.
+    /// Directory that outlives this run, around those of the runs.
     fn data(&self) -> &Path {
         self.directory.parent().unwrap_or(self.directory)
     }

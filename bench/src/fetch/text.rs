@@ -1,7 +1,7 @@
 //! Texts that look like English, differ from each other, and can be made anew: by seed and length.
 //!
-//! A text is made of chapters of 8 KiB: a line with its seed and number, then a piece of a vocabulary's prose that
-//! begins at a place which depends on both. It ends with a line end.
+//! A text is made of chapters of 8 KiB: a line with its seed and number, then a piece of a vocabulary's prose
+//! that begins at a place which depends on both. It ends with a line end.
 
 use std::{fs::File, io::Read, path::Path, sync::Arc};
 
@@ -63,7 +63,7 @@ impl Prose {
     /// Looks whether a file holds this text.
     ///
     /// # Errors
-    /// Where it cannot be read, or does not.
+    /// If it cannot be read, or does not.
     pub fn must_be_at(&self, path: &Path, seed: u64, bytes: u64) -> anyhow::Result<()> {
         let named = || format!("'{}'", path.display());
         let mut file = File::open(path).with_context(named)?;

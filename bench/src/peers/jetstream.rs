@@ -1,8 +1,8 @@
 //! NATS JetStream: a stream on disk with a work queue's retention and one durable pull consumer.
 //!
-//! A publication waits for the stream's acknowledgement, and an acknowledgement for the server's answer to it (AckSync,
-//! "double acknowledged"). The latter goes through the connection's shared inbox, which is faster than the client's
-//! `double_ack` with a subscription for each message.
+//! A publication waits for the stream's acknowledgement, and an acknowledgement for the server's answer to it
+//! (AckSync, "double acknowledged"). The latter goes through the connection's shared inbox, which is faster
+//! than the client's `double_ack` with a subscription for each message.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ impl Consumer {
     /// Connects to the server at this address.
     ///
     /// # Errors
-    /// Where it does not answer.
+    /// If it does not answer.
     pub async fn connect(address: &str) -> anyhow::Result<Self> {
         let client = async_nats::connect(address).await?;
         let context = jetstream::new(client.clone());

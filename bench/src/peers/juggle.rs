@@ -38,7 +38,7 @@ impl Owned {
     /// Owns the queue of a run directory.
     ///
     /// # Errors
-    /// Where another process does, or it does not open.
+    /// If another process does, or it does not open.
     pub fn open(run: &Path, capacity: usize) -> anyhow::Result<Self> {
         let clock = Clock::start();
         let owned = QueueDirectory::of(run)
@@ -57,7 +57,7 @@ impl Owned {
     /// Waits for the owner's end. All clients must be gone.
     ///
     /// # Errors
-    /// Where it panicked.
+    /// If it panicked.
     pub fn close(self) -> anyhow::Result<()> {
         drop(self.link);
         self.thread.join().map_err(|_| anyhow!("the queue's thread panicked"))
@@ -67,13 +67,13 @@ impl Owned {
 /// Reaches the queue of a run directory that another process serves.
 ///
 /// # Errors
-/// Where nobody does.
+/// If nobody does.
 pub async fn reach(run: &Path) -> anyhow::Result<QueueClient> {
     let link = SocketLink::connect(QueueDirectory::of(run), IfNoOwner::Fail, AnswerTimeout::LONG).await?;
     Ok(QueueClient::Socket(link))
 }
 
-/// What the queue is given for a job.
+/// Returns the new job that the queue gets.
 #[must_use]
 pub fn new_job(job: Job) -> NewJob {
     NewJob {

@@ -29,7 +29,7 @@ impl Stream {
     /// Connects to the server behind the Unix socket.
     ///
     /// # Errors
-    /// Where it does not answer.
+    /// If it does not answer.
     pub async fn connect(socket: &Path, consumer: String) -> anyhow::Result<Self> {
         let client = Client::open(format!("redis+unix://{}", socket.display()))?;
         let mut connection = client.get_multiplexed_async_connection().await?;

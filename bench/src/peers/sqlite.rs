@@ -1,8 +1,8 @@
 //! A table in SQLite: write-ahead log, `synchronous=FULL` (every commit is an fsync of the log).
 //!
-//! A claim marks rows as leased, an acknowledgement deletes them; each call is one transaction. Tasks of one process
-//! share a connection behind a mutex, as usual for SQLite: it has one writer at a time anyway. Processes have a
-//! connection each and wait for each other in SQLite's busy handler.
+//! A claim marks rows as leased, an acknowledgement deletes them; each call is one transaction. Tasks of one
+//! process share a connection behind a mutex, as usual for SQLite: it has one writer at a time anyway.
+//! Processes have a connection each and wait for each other in SQLite's busy handler.
 
 use std::{
     path::Path,
@@ -37,8 +37,8 @@ const CLAIM: &str = "
 ";
 const ACKNOWLEDGE: &str = "DELETE FROM jobs WHERE id = ?1 AND leased_until_ms IS NOT NULL";
 
-/// A connection, shared by the tasks of a process. Its calls block the thread, which has nothing else to do: at most
-/// one of them makes progress.
+/// A connection, shared by the tasks of a process. Its calls block the thread, which has nothing else to do:
+/// at most one of them makes progress.
 #[derive(Debug, Clone)]
 pub struct Table(Arc<Mutex<rusqlite::Connection>>);
 
@@ -50,7 +50,8 @@ impl Table {
     pub fn open(file: &Path) -> anyhow::Result<Self> {
         let database = rusqlite::Connection::open(file)?;
         database.busy_timeout(BUSY_PATIENCE)?;
-        // Where several processes change the mode at once, SQLite does not wait but says at once that it is busy.
+        // If several processes change the mode at once, SQLite does not wait but says at once that it is
+        // busy.
         let begun = Instant::now();
         while let Err(error) = database.pragma_update(None, "journal_mode", "WAL") {
             let is_busy = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy);

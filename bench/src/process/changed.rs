@@ -1,8 +1,8 @@
-//! A corpus with more words than it has: copies of its texts in which every fifth longer word, another fifth in each copy,
-//! has another letter.
+//! A corpus with more words than it has: copies of its texts in which every fifth longer word, another fifth
+//! in each copy, has another letter.
 //!
-//! So the vocabulary grows with the corpus, about as that of real books does: 135 of them have 87,000 different words, thirty
-//! times as many have 610,000.
+//! So the vocabulary grows with the corpus, about as that of real books does: 135 of them have 87,000
+//! different words, thirty times as many have 610,000.
 
 use crate::fetch::text::scrambled;
 

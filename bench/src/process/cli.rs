@@ -33,7 +33,7 @@ use crate::{
 /// With a higher load others take what threads should have.
 const BUSY: f64 = 0.5;
 
-/// What can be typed.
+/// Command-line arguments.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   juggle-bench process
@@ -51,19 +51,19 @@ pub struct ProcessArgs {
     /// The directory of the texts; without it they are generated.
     #[arg(long, value_name = "DIR")]
     texts: Option<PathBuf>,
-    /// Only works ('tokenise and count', 'process stage', 'makespan', 'memory') or tools whose name holds this, in any
-    /// case. May be repeated.
+    /// Only works ('tokenise and count', 'process stage', 'makespan', 'memory') or tools whose name holds
+    /// this, in any case. May be repeated.
     #[arg(long, value_name = "WORK|TOOL")]
     only: Vec<String>,
-    /// How much.
+    /// Amount of work.
     #[command(flatten)]
     amount: Amount,
-    /// Where the JSON goes, and all data for the time of a run.
+    /// Directory for the JSON file and, during a run, for all data.
     #[arg(long, default_value = "target/bench")]
     output_dir: PathBuf,
 }
 
-/// What is measured.
+/// Kinds of measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Work {
     Count,
@@ -119,7 +119,7 @@ impl ProcessArgs {
         io::stdout().lock().write_all(text.as_bytes()).context("failed to print the table")
     }
 
-    /// The texts, and the directory that holds them where they were generated.
+    /// The texts, and the directory that holds them if they were generated.
     fn texts(&self, directory: &Path) -> anyhow::Result<(Texts, Option<TempDir>)> {
         if let Some(own) = &self.texts {
             return Ok((Texts::below(own)?.part(self.amount.divisor()), None));
@@ -129,7 +129,7 @@ impl ProcessArgs {
         Ok((Texts::generated(generated.path(), self.amount.divisor())?, Some(generated)))
     }
 
-    /// What is compared, and what is not.
+    /// Returns the rows that are compared with other tools, and those of juggle alone.
     fn measure_stage(
         &self,
         works: &[Work],
@@ -157,14 +157,14 @@ impl ProcessArgs {
     }
 }
 
-/// What must be known of figures that were taken beside other work.
+/// Returns a warning if the machine was busy.
 fn warning(load: f64) -> Option<String> {
     (load > BUSY).then(|| {
         format!("The machine was busy at the start (a load of {load:.1}): all figures are too low, those of two threads above all.\n")
     })
 }
 
-/// What is measured, and with which counters.
+/// The chosen works and counters.
 #[derive(Debug, PartialEq, Eq)]
 struct Chosen {
     works: Vec<Work>,
@@ -172,7 +172,7 @@ struct Chosen {
 }
 
 impl Chosen {
-    /// What is named: of works together, all where none is; of counters likewise.
+    /// Selects by `--only`: works together that are named, or all if none is; counters likewise.
     fn of(only: &[String]) -> anyhow::Result<Self> {
         let works = Work::ALL.map(|work| (work, named(only, work.name())));
         let counters = Counter::ALL.map(|counter| (counter, named(only, counter.name())));

@@ -25,23 +25,23 @@ const SMALL: usize = 999;
 const SMALL_BYTES: usize = 16 << 10;
 const HUGE_BYTES: usize = 64 << 20;
 
-/// What is placed.
+/// The texts of a corpus.
 #[derive(Debug, Clone, Copy)]
 pub enum Corpus<'a> {
     /// The texts as they are.
     All(&'a Texts),
     /// One huge text, the `divisor`-th part of 64 MiB, in the middle of 999 small ones; cut from the texts.
     HugeAmongSmall {
-        /// What they are cut from.
+        /// The texts that they are cut from.
         texts: &'a Texts,
         /// The part.
         divisor: usize,
     },
     /// The texts so many times, each time with some words changed.
     Copies {
-        /// What is copied.
+        /// The texts that are copied.
         texts: &'a Texts,
-        /// How often.
+        /// Number of runs.
         copies: u64,
     },
 }
@@ -64,7 +64,7 @@ impl Corpus<'_> {
     /// Places the texts into a run directory. Says how many, and the bytes of all.
     ///
     /// # Errors
-    /// Where a text cannot be read, or not be placed.
+    /// If a text cannot be read, or not be placed.
     pub fn place(&self, directory: &Path) -> anyhow::Result<(u64, u64)> {
         let mut placing = Placing::begin(directory)?;
         match self {
@@ -90,7 +90,7 @@ impl Corpus<'_> {
     }
 }
 
-/// Where a run directory has its texts.
+/// Returns the directory of the texts in a run directory.
 #[must_use]
 pub fn placed(directory: &Path) -> PathBuf {
     directory.join(BlobKind::Text.directory())

@@ -19,7 +19,7 @@ use crate::machine;
 /// The hidden command that does [`Count`].
 pub const COUNT: &str = "process-count";
 
-/// What to do.
+/// Arguments of this step.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Count {
     /// The paths of the texts.
@@ -28,15 +28,15 @@ pub struct Count {
     /// On how many threads.
     #[arg(long)]
     pub threads: usize,
-    /// How words are found.
+    /// Method of finding words.
     #[arg(long)]
     pub masks: Masks,
-    /// Whether the texts are read before the time begins.
+    /// Reads the texts before the clock starts.
     #[arg(long)]
     pub held: bool,
 }
 
-/// How words are found.
+/// Method of finding words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Masks {
     /// As fast as the machine can.
@@ -73,7 +73,7 @@ impl Count {
     /// Counts, and prints the report as a line of JSON.
     ///
     /// # Errors
-    /// Where a text cannot be read.
+    /// If a text cannot be read.
     pub fn take(self) -> anyhow::Result<()> {
         self.masks.choose()?;
         let texts = read_list(&self.list)?;

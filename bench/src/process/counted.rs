@@ -6,18 +6,18 @@ use std::process::{Command, Stdio};
 
 use crate::table::grouped;
 
-/// What it took, and what was counted.
+/// Duration of a run, and its counts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Counted {
     /// From the first text that was opened to the last count.
     pub seconds: f64,
-    /// Words; none where the tool does not say.
+    /// Words; none if the tool does not say.
     #[serde(default)]
     pub words: Option<u64>,
-    /// Different words; none where the tool does not say.
+    /// Different words; none if the tool does not say.
     #[serde(default)]
     pub distinct: Option<u64>,
-    /// The most memory that it had; none where that is not known.
+    /// The most memory that it had; none if that is not known.
     #[serde(default)]
     pub rss_kib: Option<u64>,
 }
@@ -26,7 +26,7 @@ impl Counted {
     /// Runs a program that says it as a line of JSON.
     ///
     /// # Errors
-    /// Where it ends badly or says something else.
+    /// If it ends badly or says something else.
     pub fn said_by(mut command: Command) -> anyhow::Result<Self> {
         let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
         ensure!(output.status.success(), "it ended badly ({})", output.status);
@@ -41,7 +41,7 @@ impl Counted {
         Ok(counted)
     }
 
-    /// `7,031,220 words, 61,204 different`; empty where nothing is known.
+    /// `7,031,220 words, 61,204 different`; empty if nothing is known.
     #[must_use]
     pub fn described(&self) -> String {
         let words = self.words.map(|words| format!("{} words", grouped(words)));

@@ -33,7 +33,7 @@ pub enum Counter {
     PyJuggle,
 }
 
-/// How many cores a run may use.
+/// Number of cores that a run may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Threads {
     /// One.
@@ -104,7 +104,7 @@ impl Counter {
         }
     }
 
-    /// Whether it can use that many cores, no more and no fewer.
+    /// Returns true if the counter uses exactly that number of cores.
     #[must_use]
     pub const fn runs_on(self, threads: Threads) -> bool {
         match self {
@@ -119,7 +119,7 @@ impl Counter {
         }
     }
 
-    /// What is a word for it, and how it works.
+    /// Describes its definition of a word and its method.
     #[must_use]
     pub const fn rule(self) -> &'static str {
         match self {
@@ -141,7 +141,7 @@ impl Counter {
         }
     }
 
-    /// How much it is given at most, so that a run takes seconds; its figure is that of the sample.
+    /// Largest sample in bytes, chosen so that a run takes seconds. The figure is that of the sample.
     #[must_use]
     pub const fn bytes_max(self) -> u64 {
         match self {
@@ -160,7 +160,7 @@ impl Counter {
         }
     }
 
-    /// How words are found, where it is ours.
+    /// Method of finding words, for juggle's own counters.
     #[must_use]
     pub const fn masks(self) -> Option<Masks> {
         match self {
@@ -178,7 +178,7 @@ impl Counter {
         }
     }
 
-    /// Whether texts are read before the time begins.
+    /// Returns true if texts are read before the clock starts.
     #[must_use]
     pub const fn holds_texts(self) -> bool {
         matches!(self, Self::JuggleHeld)
@@ -209,7 +209,7 @@ impl Counter {
         }
     }
 
-    /// What makes it available.
+    /// The command that installs it.
     #[must_use]
     pub const fn install(self) -> &'static str {
         match self {

@@ -1,9 +1,10 @@
-//! How evenly threads share work: how much longer two of them need than half of the processor time of all that is done, that
-//! of publishing included. 1 is the bound.
+//! How evenly threads share work: how much longer two of them need than half of the processor time of all
+//! that is done, that of publishing included. 1 is the bound.
 //!
-//! Twice: over the processor time of the same run, which says how long threads stood still, and over that of a run on one
-//! thread, which says also how much longer the same work takes on two at a time, as they share caches and memory. Nothing is
-//! forced to the medium, so that only the sharing is measured; what the file system costs is in it.
+//! Twice: over the processor time of the same run, which says how long threads stood still, and over that of
+//! a run on one thread, which says also how much longer the same work takes on two at a time, as they share
+//! caches and memory. Nothing is forced to the medium, so that only the sharing is measured; what the file
+//! system costs is in it.
 
 use flow::durability::Durability;
 
@@ -16,7 +17,7 @@ pub const WORK: &str = "makespan";
 /// Measures with all texts, and with one huge among small ones.
 ///
 /// # Errors
-/// Where a text cannot be processed.
+/// If a text cannot be processed.
 pub fn measure(
     plan: &Plan<'_>,
     texts: &Texts,

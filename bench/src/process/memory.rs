@@ -1,4 +1,5 @@
-//! How memory grows with the corpus: the stage, and counting alone, over the texts and over thirty times as many.
+//! How memory grows with the corpus: the stage, and counting alone, over the texts and over thirty times as
+//! many.
 
 use anyhow::Context;
 use flow::durability::Durability;
@@ -15,10 +16,10 @@ use crate::{report::Report, row::Better, speed::RUN};
 /// The name of this work.
 pub const WORK: &str = "memory";
 
-/// How often the corpus is repeated.
+/// Number of repetitions of the corpus.
 const COPIES: u64 = 30;
 
-/// Whether only the corpus itself is measured, or the large one too.
+/// Corpora to measure: the corpus itself, or the large one too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
     /// The corpus.
@@ -30,7 +31,7 @@ pub enum Extent {
 /// Measures the most memory, and how fast it went.
 ///
 /// # Errors
-/// Where a text cannot be processed.
+/// If a text cannot be processed.
 pub fn measure(
     plan: &Plan<'_>,
     texts: &Texts,

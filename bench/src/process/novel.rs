@@ -1,11 +1,12 @@
 //! Texts whose words are spread like those of books, for a machine that has no books.
 //!
-//! The speed of counting depends on how many words there are, how long they are and how often each occurs. So words are
-//! drawn as books draw them: the n-th of the 6,000 most frequent is n times as rare as the first (Zipf's law), and the rare
-//! ones beyond them are without end, so that a million words of text have about 28,000 different ones and ten million three
-//! times as many. The frequent ones are English, the others are made of syllables, the longer the rarer, some with an
-//! accent. They stand in sentences with capitals, quotation marks, apostrophes, dashes and numbers, in lines of about 72
-//! characters. No generator is a book: publish figures of real texts.
+//! The speed of counting depends on how many words there are, how long they are and how often each occurs. So
+//! words are drawn as books draw them: the n-th of the 6,000 most frequent is n times as rare as the first
+//! (Zipf's law), and the rare ones beyond them are without end, so that a million words of text have about
+//! 28,000 different ones and ten million three times as many. The frequent ones are English, the others are
+//! made of syllables, the longer the rarer, some with an accent. They stand in sentences with capitals,
+//! quotation marks, apostrophes, dashes and numbers, in lines of about 72 characters. No generator is a book:
+//! publish figures of real texts.
 
 use crate::fetch::text::{WORDS, scrambled};
 
@@ -70,7 +71,7 @@ fn push_word(text: &mut String, frequent: &[&str], random: u64, begins: bool) {
     }
 }
 
-/// What follows a word.
+/// The rest of a line after a word.
 const fn ending(random: u64, last: bool) -> &'static str {
     match (last, random % 20) {
         (true, 0 | 1) => "!",
@@ -84,8 +85,8 @@ const fn ending(random: u64, last: bool) -> &'static str {
     }
 }
 
-/// From 0. Among the frequent words the logarithm of the rank is evenly spread; of the rare ones, half of those beyond any
-/// rank are beyond twice that rank.
+/// From 0. Among the frequent words the logarithm of the rank is evenly spread; of the rare ones, half of
+/// those beyond any rank are beyond twice that rank.
 fn rank(random: u64) -> u64 {
     let even = (random >> 11) as f64 / (1_u64 << 53) as f64;
     if random.is_multiple_of(RARE) {

@@ -23,23 +23,23 @@ use crate::{
 const WC: &str = "exec wc -w --files0-from=\"$1\" >\"$2\"";
 const COREUTILS: &str = "xargs -0 cat <\"$1\" | tr -cs A-Za-z '\\n' | sort --parallel=2 | uniq -c >\"$2\"";
 
-/// Where counters are run.
+/// Environment in which counters are run.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
     /// An empty directory for the time of the benchmark.
     pub directory: &'a Path,
-    /// Where the environment of the Python scripts lies.
+    /// Directory of the Python environment of the scripts.
     pub data: &'a Path,
 }
 
 /// A counter as it is installed here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// Which.
+    /// The counter.
     pub counter: Counter,
     /// Its version.
     pub version: String,
-    /// What runs its script, where it is a script.
+    /// Interpreter of its script, if it is a script.
     python: Option<PathBuf>,
 }
 
@@ -73,7 +73,7 @@ impl Place<'_> {
     /// Counts the texts of a list.
     ///
     /// # Errors
-    /// Where it fails, or counts nothing.
+    /// If it fails, or counts nothing.
     pub fn run(self, found: &Found, threads: Threads, list: &Path) -> anyhow::Result<Counted> {
         if let Some(masks) = found.counter.masks() {
             let mut command = juggle(masks, threads, list)?;
@@ -91,7 +91,7 @@ impl Place<'_> {
         self.run_shell(found.counter, list)
     }
 
-    /// What says nothing of itself is timed from its start to its end.
+    /// A program that reports no time of its own is timed from its start to its end.
     fn run_shell(self, counter: Counter, list: &Path) -> anyhow::Result<Counted> {
         let script = if counter == Counter::Wc { WC } else { COREUTILS };
         let output = self.directory.join("counts");
@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(last_word("wc (GNU coreutils) 9.1\nCopyright"), Some("9.1".to_owned()));
     }
 
-    /// Where there is no C compiler there is nothing to test.
+    /// Skipped if there is no C compiler.
     #[test]
     fn the_c_program_counts_words_whatever_their_case_and_says_so() {
         let directory = tempfile::tempdir().unwrap();

@@ -19,18 +19,18 @@ use crate::{
 /// The name of this work.
 pub const WORK: &str = "tokenise and count";
 
-/// What to measure.
+/// The rows to measure.
 #[derive(Debug)]
 pub struct Plan<'a> {
     /// With which counters.
     pub counters: &'a [Counter],
-    /// Which texts.
+    /// The texts.
     pub texts: &'a Texts,
     /// The samples of slow counters are divided by this.
     pub divisor: u64,
-    /// How often.
+    /// Number of runs.
     pub runs: usize,
-    /// Where all data lies for the time of a run. It exists.
+    /// Existing directory for all data of a run.
     pub directory: &'a Path,
 }
 
@@ -40,7 +40,7 @@ struct Runs {
     counter: Counter,
     /// None where it is not installed.
     found: Option<Found>,
-    /// What it counts: all texts, or a sample.
+    /// The texts it counts: all, or a sample.
     texts: Texts,
     all: Vec<Counted>,
 }
@@ -49,7 +49,7 @@ impl Plan<'_> {
     /// Measures. Says on `progress` what it does.
     ///
     /// # Errors
-    /// Where a counter that is installed fails, or ours differ from each other.
+    /// If a counter that is installed fails, or ours differ from each other.
     pub fn measure(&self, progress: &mut dyn FnMut(&str)) -> anyhow::Result<Vec<Row>> {
         let directory = tempfile::Builder::new().prefix(RUN).tempdir_in(self.directory)?;
         let data = self.directory.parent().unwrap_or(self.directory);

@@ -1,5 +1,5 @@
-//! How fast the whole stage is: read, check, tokenise, count, write three results; with and without forcing them to the
-//! medium.
+//! How fast the whole stage is: read, check, tokenise, count, write three results; with and without forcing
+//! them to the medium.
 
 use std::{cell::RefCell, path::Path};
 
@@ -23,30 +23,30 @@ use crate::{
 /// The name of this work.
 pub const WORK: &str = "process stage";
 
-/// What results survive: the default first.
+/// Durabilities of results, the default first.
 const DURABILITIES: [Durability; 2] = [Durability::Power, Durability::Process];
 
-/// Where the stage is measured.
+/// Plan of a measurement of the stage.
 #[derive(Debug)]
 pub struct Plan<'a> {
-    /// How often.
+    /// Number of runs.
     pub runs: usize,
-    /// Where all data lies for the time of a run. It exists.
+    /// Existing directory for all data of a run.
     pub directory: &'a Path,
-    /// What runs have left, removed at the end of all: ext4 makes files slowly where many were just removed.
+    /// Data of finished runs, removed after the last: ext4 creates files slowly after many were removed.
     pub left: RefCell<Vec<TempDir>>,
 }
 
-/// What a run did.
+/// Result of a run.
 #[derive(Debug)]
 pub struct Ran {
-    /// What it took.
+    /// Resources used.
     pub report: Report,
-    /// How many documents.
+    /// Number of documents.
     pub documents: u64,
     /// All bytes of text, in millions.
     pub megabytes: f64,
-    /// What the results add up to.
+    /// Totals of the results.
     pub vocabulary: Vocabulary,
 }
 
@@ -59,7 +59,7 @@ impl Plan<'_> {
     /// Measures. Says on `progress` what it does.
     ///
     /// # Errors
-    /// Where a text cannot be processed, or results differ between runs.
+    /// If a text cannot be processed, or results differ between runs.
     pub fn measure(&self, corpus: Corpus<'_>, progress: &mut dyn FnMut(&str)) -> anyhow::Result<Vec<Row>> {
         let forms = Threads::ALL.into_iter().flat_map(|threads| DURABILITIES.map(|one| (threads, one)));
         let mut all: Vec<Runs> =
@@ -80,7 +80,7 @@ impl Plan<'_> {
     /// Places the texts into a directory of its own, runs the stage, and looks at the results.
     ///
     /// # Errors
-    /// Where a text cannot be processed.
+    /// If a text cannot be processed.
     pub fn run_once(
         &self,
         corpus: Corpus<'_>,

@@ -31,13 +31,13 @@ use crate::{machine, program::held};
 /// The hidden command that does [`Step`].
 pub const STEP: &str = "process-step";
 
-/// What to do.
+/// Arguments of this step.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Step {
     /// The run directory.
     #[arg(long)]
     pub directory: PathBuf,
-    /// What results survive.
+    /// Durability of results.
     #[arg(long)]
     pub durability: Durability,
     /// On how many threads.
@@ -45,7 +45,7 @@ pub struct Step {
     pub threads: usize,
 }
 
-/// What it took.
+/// Resources used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// From the first text to the last.
@@ -62,7 +62,7 @@ impl Step {
     /// Runs the step in a process of its own.
     ///
     /// # Errors
-    /// Where it fails.
+    /// If it fails.
     pub fn run(&self) -> anyhow::Result<Report> {
         let mut command = held(std::env::current_exe()?.as_os_str())?;
         command.arg(STEP).arg("--directory").arg(&self.directory);
@@ -76,7 +76,7 @@ impl Step {
     /// Runs the stage, and prints the report as a line of JSON.
     ///
     /// # Errors
-    /// Where a text cannot be processed.
+    /// If a text cannot be processed.
     pub fn take(self) -> anyhow::Result<()> {
         let report = self.report()?;
         writeln!(io::stdout(), "{}", serde_json::to_string(&report)?).context("failed to print the report")
@@ -132,7 +132,7 @@ async fn run(stage: &Process, job: ProcessJob) -> anyhow::Result<()> {
 /// Looks whether every text has its results; says what they add up to.
 ///
 /// # Errors
-/// Where one is missing.
+/// If one is missing.
 pub fn must_be_done(directory: &Path, documents: u64) -> anyhow::Result<Vocabulary> {
     let blobs = LocalBlobs::open(directory, Durability::Process)?;
     for kind in [BlobKind::Tokens, BlobKind::Counts, BlobKind::Stats] {

@@ -34,7 +34,7 @@ impl Texts {
     /// All `*.txt` in a directory and those below it, in the order of their paths.
     ///
     /// # Errors
-    /// Where a directory cannot be read, or has none.
+    /// If a directory cannot be read, or has none.
     pub fn below(directory: &Path) -> anyhow::Result<Self> {
         let mut found = Vec::new();
         search(directory, &mut found).with_context(|| format!("failed to read '{}'", directory.display()))?;
@@ -46,7 +46,7 @@ impl Texts {
     /// Generates texts, the `divisor`-th part of all, into an empty directory.
     ///
     /// # Errors
-    /// Where they cannot be written.
+    /// If they cannot be written.
     pub fn generated(directory: &Path, divisor: u64) -> anyhow::Result<Self> {
         for seed in 0..NOVELS.div_ceil(divisor) {
             let bytes = NOVEL_BYTES / 2 + seed * 7919 % NOVEL_BYTES;
@@ -78,7 +78,7 @@ impl Texts {
     /// Reads all once, so that they lie in the page cache.
     ///
     /// # Errors
-    /// Where one cannot be read.
+    /// If one cannot be read.
     pub fn warm(&self) -> anyhow::Result<()> {
         self.0.iter().try_for_each(|text| {
             let read = File::open(&text.path).and_then(|mut file| io::copy(&mut file, &mut io::sink()));
@@ -104,7 +104,7 @@ impl Texts {
         self.bytes() as f64 / 1e6
     }
 
-    /// How many, and how large: `135 texts, 41.2 MB`.
+    /// Number and size, for example `135 texts, 41.2 MB`.
     #[must_use]
     pub fn described(&self) -> String {
         let noun = if self.0.len() == 1 { "text" } else { "texts" };
@@ -114,7 +114,7 @@ impl Texts {
     /// Writes their paths, each ended by a zero byte.
     ///
     /// # Errors
-    /// Where the list cannot be written.
+    /// If the list cannot be written.
     pub fn write_list(&self, list: &Path) -> anyhow::Result<()> {
         let write = || {
             let mut file = BufWriter::new(File::create(list)?);
@@ -131,7 +131,7 @@ impl Texts {
 /// The paths of a list that [`Texts::write_list`] wrote.
 ///
 /// # Errors
-/// Where it cannot be read.
+/// If it cannot be read.
 pub fn read_list(list: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let bytes = fs::read(list).with_context(|| format!("failed to read '{}'", list.display()))?;
     let paths = bytes.split(|byte| *byte == 0).filter(|path| !path.is_empty());

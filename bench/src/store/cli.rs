@@ -17,7 +17,7 @@ use crate::{
     row, table,
 };
 
-/// What can be typed.
+/// Command-line arguments.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   juggle-bench store
@@ -32,10 +32,10 @@ pub struct StoreArgs {
     /// Only shapes ('books', 'small files') or forms whose name holds this, in any case. May be repeated.
     #[arg(long, value_name = "SHAPE|FORM")]
     only: Vec<String>,
-    /// How much.
+    /// Amount of work.
     #[command(flatten)]
     amount: Amount,
-    /// Where the JSON goes, and all data for the time of a run.
+    /// Directory for the JSON file and, during a run, for all data.
     #[arg(long, default_value = "target/bench")]
     output_dir: PathBuf,
 }
@@ -66,7 +66,7 @@ impl StoreArgs {
     }
 }
 
-/// What is named: of shapes together, all where none is; of forms likewise.
+/// Selects by `--only`: shapes together that are named, or all if none is; forms likewise.
 fn chosen(only: &[String]) -> anyhow::Result<(Vec<Files>, Vec<Form>)> {
     let files = Files::ALL.map(|files| (files, named(only, files.name())));
     let forms = Form::ALL.map(|form| (form, named(only, form.name())));

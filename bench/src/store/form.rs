@@ -44,7 +44,7 @@ impl Form {
         }
     }
 
-    /// What is safe when a text is acknowledged.
+    /// Durability of an acknowledged text.
     #[must_use]
     pub const fn durability(self) -> &'static str {
         match self {
@@ -59,7 +59,7 @@ impl Form {
     /// Opens a directory in this form.
     ///
     /// # Errors
-    /// Where it cannot be made or opened.
+    /// If it cannot be made or opened.
     pub fn open(self, directory: &Path) -> anyhow::Result<LocalBlobs> {
         if self == Self::Sharded {
             Layout::Sharded.establish(directory)?;
@@ -69,7 +69,7 @@ impl Form {
         Ok(if self == Self::Zstd { blobs.compressing("zstd".parse()?) } else { blobs })
     }
 
-    /// What the stage is asked for.
+    /// Configuration of the stage.
     #[must_use]
     pub fn config(self) -> StoreConfig {
         let raw = if self == Self::RawDropped { RawFate::Dropped } else { RawFate::Kept };

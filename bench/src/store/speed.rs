@@ -29,18 +29,18 @@ use crate::{
 /// Texts that are put into the spool together.
 const GROUP: usize = 256;
 
-/// What to measure.
+/// The rows to measure.
 #[derive(Debug)]
 pub struct Plan<'a> {
     /// In which forms.
     pub forms: &'a [Form],
-    /// How often.
+    /// Number of runs.
     pub runs: usize,
     /// The part of the work that is done.
     pub divide: u64,
-    /// Where all data lies for the time of a run. It exists.
+    /// Existing directory for all data of a run.
     pub directory: &'a Path,
-    /// What runs have left, removed at the end of all: ext4 makes files slowly where many were just removed.
+    /// Data of finished runs, removed after the last: ext4 creates files slowly after many were removed.
     pub left: RefCell<Vec<TempDir>>,
 }
 
@@ -48,7 +48,7 @@ impl Plan<'_> {
     /// Measures. Says on `progress` what it does.
     ///
     /// # Errors
-    /// Where texts cannot be stored.
+    /// If texts cannot be stored.
     pub fn measure(&self, files: Files, progress: &mut dyn FnMut(&str)) -> anyhow::Result<Vec<Row>> {
         let (texts, prose) = (items(files, self.divide), Prose::default());
         let megabytes = item::bytes(&texts) as f64 / 1e6;

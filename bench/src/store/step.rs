@@ -31,7 +31,7 @@ const CONCURRENCY: usize = 128;
 /// The hidden command that does [`Step`].
 pub const STEP: &str = "store-step";
 
-/// What to do.
+/// Arguments of this step.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Step {
     /// The run directory.
@@ -40,7 +40,7 @@ pub struct Step {
     /// In which form.
     #[arg(long)]
     pub form: Form,
-    /// Which texts.
+    /// The texts.
     #[arg(long)]
     pub files: Files,
     /// The part of them.
@@ -48,7 +48,7 @@ pub struct Step {
     pub divide: u64,
 }
 
-/// What it took.
+/// Resources used.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// From the first text to the last.
@@ -81,7 +81,7 @@ impl Step {
     /// Stores, and prints the report as a line of JSON.
     ///
     /// # Errors
-    /// Where a text cannot be stored.
+    /// If a text cannot be stored.
     pub fn take(self) -> anyhow::Result<()> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let report = runtime.block_on(self.store())?;
