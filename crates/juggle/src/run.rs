@@ -1,15 +1,15 @@
-//! From arguments to an exit code.
+//! Runs a program, from its arguments to its exit code.
 
 use std::{future::Future, io::Write, path::Path, process::ExitCode};
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 use flow::lane::Lane;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{
     add,
     cli::{
-        Cli, Command, ConfigCommand, StageCli,
+        self, Cli, Command, ConfigCommand, StageCli, help,
         queue::{QueueCli, QueueCommand},
     },
     compare, config_show, distance_command,
@@ -21,29 +21,33 @@ use crate::{
     stage_command, status, telemetry, verify,
 };
 
-/// The program `juggle`.
+/// Runs the program `juggle`.
 #[must_use]
 pub fn juggle() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = parse(help::arrange(Cli::command()));
     let args = settings_of(&cli.command).clone();
     start(&args, |settings, out| async move { dispatch(cli.command, settings, out).await })
 }
 
-/// The programs `juggle-fetch`, `juggle-store` and `juggle-process`.
+/// Runs the program `juggle-fetch`, `juggle-store` or `juggle-process`.
 #[must_use]
 pub fn stage(lane: Lane) -> ExitCode {
-    let cli = StageCli::parse();
+    let cli: StageCli = parse(cli::stage_command(lane));
     let args = cli.stage.settings.clone();
     start(&args, |settings, out| async move { stage_command::run(lane, &cli.stage, &settings, &out).await })
 }
 
-/// The program `juggle-queue`.
+/// Runs the program `juggle-queue`.
 #[must_use]
 pub fn queue() -> ExitCode {
-    let QueueCli { command, serve } = QueueCli::parse();
+    let QueueCli { command, serve } = parse(help::arrange(QueueCli::command()));
     let command = command.unwrap_or(QueueCommand::Serve(serve));
     let args = queue_settings(&command).clone();
     start(&args, |settings, out| async move { queue_command::run(&command, &settings, &out).await })
+}
+
+fn parse<T: FromArgMatches>(command: clap::Command) -> T {
+    T::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
 }
 
 fn start<F>(args: &Args, run: impl FnOnce(Settings, Out) -> F) -> ExitCode

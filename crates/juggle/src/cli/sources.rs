@@ -1,4 +1,4 @@
-//! Sources and what is chosen of them, as `pipeline` and `add` take them.
+//! The sources of `pipeline`, `add` and `plan`.
 
 use std::ffi::OsString;
 
@@ -9,42 +9,47 @@ use sources::{formats::catalog::Filters, refresh::Refresh};
 /// Sources.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SourceArgs {
-    /// Source lists (files), directories of texts, URLs of texts (also file:PATH), pg:NUMBER or pg:FIRST-LAST.
+    /// Source lists, directories of texts, URLs, pg:NUMBER or pg:FIRST-LAST
     pub sources: Vec<OsString>,
-    /// The catalogue of Project Gutenberg, pg_catalog.csv, also packed; may be repeated.
-    #[arg(long, value_name = "FILE|URL", help_heading = "Catalogue")]
+    /// Project Gutenberg's catalogue, pg_catalog.csv; can be repeated
+    #[arg(long, value_name = "FILE|URL", help_heading = "Sources")]
     pub catalog: Vec<OsString>,
-    /// Of the catalogue, only books in this language, such as en; may be repeated.
-    #[arg(long, value_name = "TAG", help_heading = "Catalogue", value_parser = Words::new())]
+    /// Only books in this language, such as en; can be repeated
+    #[arg(long, value_name = "TAG", help_heading = "Sources", value_parser = Words::new(), hide_short_help = true)]
     pub language: Vec<String>,
-    /// Only books whose authors have all these words, as in 'mary shelley'; may be repeated.
-    #[arg(long, value_name = "TEXT", help_heading = "Catalogue", value_parser = Words::new())]
+    /// Only books whose authors contain these words; can be repeated
+    #[arg(long, value_name = "TEXT", help_heading = "Sources", value_parser = Words::new(), hide_short_help = true)]
     pub author: Vec<String>,
-    /// Only books whose title has all these words; may be repeated.
-    #[arg(long, value_name = "TEXT", help_heading = "Catalogue", value_parser = Words::new())]
+    /// Only books whose title contains these words; can be repeated
+    #[arg(long, value_name = "TEXT", help_heading = "Sources", value_parser = Words::new(), hide_short_help = true)]
     pub title: Vec<String>,
-    /// Only books whose subjects have all these words; may be repeated.
-    #[arg(long, value_name = "TEXT", help_heading = "Catalogue", value_parser = Words::new())]
+    /// Only books whose subjects contain these words; can be repeated
+    #[arg(long, value_name = "TEXT", help_heading = "Sources", value_parser = Words::new(), hide_short_help = true)]
     pub subject: Vec<String>,
-    /// Only books whose bookshelves have all these words; may be repeated.
-    #[arg(long, value_name = "TEXT", help_heading = "Catalogue", value_parser = Words::new())]
+    /// Only books whose bookshelves contain these words; can be repeated
+    #[arg(long, value_name = "TEXT", help_heading = "Sources", value_parser = Words::new(), hide_short_help = true)]
     pub bookshelf: Vec<String>,
-    /// Only so many books, the first that fit.
-    #[arg(long, value_name = "N", help_heading = "Catalogue", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Maximum number of books
+    #[arg(
+        long, value_name = "N", help_heading = "Sources",
+        value_parser = clap::value_parser!(u64).range(1..), hide_short_help = true
+    )]
     pub limit: Option<u64>,
-    /// Ask for stored texts again, only for those that changed; without sources, for those of all lists added before.
+    /// Request stored texts again, and fetch those that have changed
+    ///
+    /// Without sources, the texts of all lists that were added before.
     #[arg(long)]
     pub refresh: bool,
 }
 
 impl SourceArgs {
-    /// Whether what is stored is asked for again.
+    /// Returns whether stored texts are requested again.
     #[must_use]
     pub const fn refresh(&self) -> Refresh {
         if self.refresh { Refresh::Yes } else { Refresh::No }
     }
 
-    /// Which books of a catalogue are meant.
+    /// Returns the filters of catalogues.
     #[must_use]
     pub fn filters(&self) -> Filters {
         Filters {

@@ -4,10 +4,7 @@ use std::{collections::BTreeMap, ffi::OsString};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, builder::Str, value_parser};
 
-use super::{
-    enums,
-    table::{ALL, Setting, Takes},
-};
+use super::table::{ALL, Setting, Takes};
 
 /// The shared flags of a command line. Use it in a clap command with `#[command(flatten)]`.
 ///
@@ -68,7 +65,7 @@ fn arg(setting: &Setting) -> Arg {
         .help(format!("{}{default}", setting.help))
         .long_help(format!("{}{details}{default} [env: {}]", setting.help, setting.variable()))
         .hide_short_help(!setting.is_common)
-        .help_heading(Str::from(enums::name(&setting.group)));
+        .help_heading(format!("{:?}", setting.group));
     match setting.takes {
         Takes::Switch => arg.action(ArgAction::SetTrue).overrides_with(setting.name),
         Takes::Count => arg.action(ArgAction::Count),

@@ -1,7 +1,5 @@
 //! The table of settings: one row a setting.
 
-use clap::ValueEnum;
-
 use super::enums::{Color, LogFormat, Robots, names};
 
 /// A setting: its name, its form and its help.
@@ -50,18 +48,22 @@ pub enum Takes {
 }
 
 /// The group of a setting, which is a heading in the help.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "each is its heading")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
-    General,
+    /// Source lists.
     Sources,
-    Hosts,
+    /// Hosts and downloads.
     Downloads,
+    /// Decoding and boilerplate.
     Texts,
-    Words,
+    /// Tokens and counts.
+    Tokens,
+    /// The files of the run directory.
     Files,
+    /// Retries and failures.
     Failures,
-    Output,
+    /// The run directory and what is printed. Every command uses these.
+    General,
 }
 
 impl Setting {
@@ -121,18 +123,14 @@ macro_rules! table {
 use Takes::{Amount, Count, Number, OneOf, Path, Paths, Switch, Text, Texts};
 
 /// The flag that names the settings file.
-pub const CONFIG: &Setting = &ALL[0];
+pub const CONFIG: &Setting = &ALL[TABLE.len()];
 
 /// The settings that can be set in `juggle.toml`: all but [`CONFIG`].
-pub const TABLE: &[Setting] = ALL.split_at(1).1;
+pub const TABLE: &[Setting] = ALL.split_at(ALL.len() - 1).0;
 
 /// All settings, in the order of `--help`.
 #[rustfmt::skip]
 pub const ALL: &[Setting] = table! {
-    "config" Path("FILE") => "", General: "Read settings from this file [default: juggle.toml, if it exists]";
-    "output-dir"/'o' Path("DIR") => "./corpus", General common: "Run directory, for the queue and the texts";
-    "dry-run"/'n' Switch => "", General common: "Print what would be done, but change nothing";
-
     "input-file"/'i' Paths("FILE") => "", Sources common: "Source list to add: a file, a URL, or - for standard input",
         "Can be repeated. Files compressed with gzip or zstd are decompressed.";
     "url-column" Text("NAME") => "", Sources: "Column or JSON key that holds the URLs",
@@ -140,16 +138,16 @@ pub const ALL: &[Setting] = table! {
     "gutenberg-mirror" Texts("BASE") => "", Sources: "Fetch Project Gutenberg books from this mirror",
         "Replaces the built-in mirrors. Can be repeated.";
 
-    "max-connection-per-server"/'x' Number("N") => "1", Hosts common: "Maximum downloads at a time from one host";
-    "wait"/'w' Amount("SECONDS") => "2", Hosts common: "Minimum time between two requests to one host",
+    "max-connection-per-server"/'x' Number("N") => "1", Downloads common: "Maximum downloads at a time from one host";
+    "wait"/'w' Amount("SECONDS") => "2", Downloads common: "Minimum time between two requests to one host",
         "Counts from the end of a response to the next request, over all processes. In seconds or with a unit: 0.5, 500ms, 2s.";
-    "robots" OneOf(names::<Robots>) => "on", Hosts: "Obey robots.txt",
+    "robots" OneOf(names::<Robots>) => "on", Downloads: "Obey robots.txt",
         "Switch it off only for hosts that are yours.";
-    "user-agent" Text("TEXT") => concat!("juggle/", env!("CARGO_PKG_VERSION")), Hosts: "User-Agent header of requests";
-    "contact" Text("MAIL|URL") => "", Hosts: "Your address for administrators, added to the User-Agent";
-    "mirror" Texts("BASE=BASE") => "", Hosts: "Fetch URLs that begin with the first base from the second",
+    "user-agent" Text("TEXT") => concat!("juggle/", env!("CARGO_PKG_VERSION")), Downloads: "User-Agent header of requests";
+    "contact" Text("MAIL|URL") => "", Downloads: "Your address for administrators, added to the User-Agent";
+    "mirror" Texts("BASE=BASE") => "", Downloads: "Fetch URLs that begin with the first base from the second",
         "Can be repeated.";
-    "allow-host" Texts("HOST[:PORT]") => "", Hosts common: "Allow a host with a loopback or private address",
+    "allow-host" Texts("HOST[:PORT]") => "", Downloads common: "Allow a host with a loopback or private address",
         "Such addresses, and link-local ones, are refused otherwise. Can be repeated.";
 
     "max-concurrent-downloads"/'j' Number("N") => "16", Downloads common: "Maximum downloads at a time, over all hosts";
@@ -175,36 +173,36 @@ pub const ALL: &[Setting] = table! {
     "ca-certificate" Path("FILE") => "", Downloads: "PEM file of certificate authorities to trust",
         "In addition to those of the system.";
 
-    "strip" Text("off|markers|full") => "full", Texts common: "How much Project Gutenberg boilerplate to remove",
+    "strip" Text("off|markers|full") => "full", Texts: "How much Project Gutenberg boilerplate to remove",
         "markers removes what is outside the START and END markers; full also removes credits and footers.";
-    "raw" Text("keep|drop") => "keep", Texts common: "Keep or drop the received bytes once a text is stored",
+    "raw" Text("keep|drop") => "keep", Texts: "Keep or drop the received bytes once a text is stored",
         "Without them, a text cannot be decoded again.";
 
-    "threads" Number("N") => "0", Words common: "Threads that process texts; 0 for one per core";
-    "chunk" Text("whole|docs:N|bytes:N|auto") => "auto", Words: "How texts are divided over threads",
+    "threads" Number("N") => "0", Tokens common: "Threads that process texts; 0 for one per core";
+    "chunk" Text("whole|docs:N|bytes:N|auto") => "auto", Tokens: "How texts are divided over threads",
         "Whole texts, N texts at a time, pieces of at least N bytes, or pieces of a suitable size. Changes the speed, never the result.";
-    "tokenizer" Text("NAME") => "uax29", Words common: "Tokenizer: uax29, whitespace, spgc, regex:PATTERN or hf:PATH",
-        "hf:PATH is a tokenizer.json of Hugging Face and needs a build with --features hf. The options from here to --exec-version are \
+    "tokenizer" Text("NAME") => "uax29", Tokens common: "Tokenizer: uax29, whitespace, spgc, regex:…, hf:…",
+        "regex:PATTERN finds tokens by a pattern. hf:PATH is a tokenizer.json of Hugging Face and needs a build with --features hf. The options from here to --exec-version are \
          part of the results: if one changes, texts are processed again.";
-    "keep-case" Switch => "", Words: "Do not convert to lower case (hf:PATH never does)";
-    "strip-italics" Switch => "", Words: "Remove the underscores of _italics_ first";
-    "fold-quotes" Switch => "", Words: "Replace typographic quotation marks by plain ones first";
-    "ascii" Switch => "", Words: "Remove all characters beyond ASCII first";
-    "numbers" Text("keep|drop|mask") => "keep", Words: "Keep or drop numbers, or mask each as <num>";
-    "min-length" Number("N") => "1", Words: "Drop tokens with fewer characters";
-    "stop-words" Text("FILE|LANG") => "", Words common: "Drop the words of a list: a file, or a language such as en",
+    "keep-case" Switch => "", Tokens: "Do not convert to lower case (hf:PATH never does)";
+    "strip-italics" Switch => "", Tokens: "Remove the underscores of _italics_ first";
+    "fold-quotes" Switch => "", Tokens: "Replace typographic quotation marks by plain ones first";
+    "ascii" Switch => "", Tokens: "Remove all characters beyond ASCII first";
+    "numbers" Text("keep|drop|mask") => "keep", Tokens: "Keep or drop numbers, or mask each as <num>";
+    "min-length" Number("N") => "1", Tokens: "Drop tokens with fewer characters";
+    "stop-words" Text("FILE|LANG") => "", Tokens: "Drop the words of a list: a file, or a language such as en",
         "A file has one word a line.";
-    "ngrams" Number("N") => "1", Words: "Count sequences of N tokens in counts/, joined by spaces";
-    "sentences" Switch => "", Words: "Count sentences, and measure readability by them";
-    "measures" Text("basic|full") => "basic", Words: "Measures in stats/",
+    "ngrams" Number("N") => "1", Tokens: "Count sequences of N tokens in counts/, joined by spaces";
+    "sentences" Switch => "", Tokens: "Count sentences, and measure readability by them";
+    "measures" Text("basic|full") => "basic", Tokens: "Measures in stats/",
         "full adds sentences, readability, lexical measures and the language.";
-    "exec" Text("COMMAND") => "", Words common: "Process texts with this shell command instead",
+    "exec" Text("COMMAND") => "", Tokens common: "Process texts with this shell command instead",
         "One process for each of --threads. It reads one line {\"id\",\"text\",\"meta\"} a document and answers each with one line \
          {\"id\",\"tokens\"} or {\"id\",\"text\"}, optionally with \"measures\", or {\"id\",\"error\"}. The command is written to stats/, so \
          keep secrets out of it.";
-    "exec-version" Text("TEXT") => "", Words: "Version of the --exec command",
+    "exec-version" Text("TEXT") => "", Tokens: "Version of the --exec command",
         "A new version processes the texts of the old one again.";
-    "exec-timeout" Amount("TIME") => "60", Words: "Maximum time of --exec for one document",
+    "exec-timeout" Amount("TIME") => "60", Tokens: "Maximum time of --exec for one document",
         "After it the command is killed and the document fails.";
 
     "compress" Text("none|zstd|KINDS") => "none", Files: "Store files as .zst: none, all, or some kinds",
@@ -214,15 +212,18 @@ pub const ALL: &[Setting] = table! {
     "durability" Text("power|process") => "power", Files: "What a finished write survives",
         "Loss of power, or only the end of the process.";
 
-    "retry" Number("N") => "5", Failures common: "Retries after a temporary failure";
+    "retry" Number("N") => "5", Failures: "Retries after a temporary failure";
     "retry-max-time" Amount("TIME") => "15m", Failures: "Maximum time from the first try to the last";
     "keep-going" Switch => "", Failures: "Continue after a document has failed (the default)";
     "fail-fast" Switch => "", Failures: "Stop at the first document that fails";
 
-    "quiet"/'q' Switch => "", Output common: "Print only errors; --json still prints the result";
-    "verbose"/'v' Count => "", Output common: "Print more; -vv prints most";
-    "json" Switch => "", Output common: "Print the result as JSON";
-    "color" OneOf(names::<Color>) => "auto", Output: "Use colours on standard error";
-    "no-progress" Switch => "", Output: "Show no progress bars";
-    "log-format" OneOf(names::<LogFormat>) => "text", Output: "Format of the log on standard error";
+    "output-dir"/'o' Path("DIR") => "./corpus", General common: "Run directory, for the queue and the texts";
+    "dry-run"/'n' Switch => "", General common: "Print what would be done, but change nothing";
+    "quiet"/'q' Switch => "", General common: "Print only errors; --json still prints the result";
+    "verbose"/'v' Count => "", General common: "Print more; -vv prints most";
+    "json" Switch => "", General common: "Print the result as JSON";
+    "color" OneOf(names::<Color>) => "auto", General: "Use colours on standard error";
+    "no-progress" Switch => "", General: "Show no progress bars";
+    "log-format" OneOf(names::<LogFormat>) => "text", General: "Format of the log on standard error";
+    "config" Path("FILE") => "", General: "Read settings from this file [default: juggle.toml, if it exists]";
 };

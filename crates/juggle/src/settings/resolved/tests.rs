@@ -177,7 +177,7 @@ fn a_value_that_is_not_allowed_names_setting_origin_and_what_is() {
 #[test]
 fn a_mistake_in_the_file_names_file_line_and_what_is_allowed() {
     for (text, line, part) in [
-        ("wait = 1\nrobot = \"on\"\n", 2, "there is no setting 'robot'; there are: output_dir,"),
+        ("wait = 1\nrobot = \"on\"\n", 2, "there is no setting 'robot'; there are: input_file,"),
         ("[fetch]\nwait = 1\n", 1, "there is no setting 'fetch'"),
         ("\nretry = \"5\"\n", 2, "'retry' must be a whole number, not of type string"),
         ("quiet = 1\n", 1, "'quiet' must be true or false"),
