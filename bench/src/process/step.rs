@@ -125,7 +125,7 @@ fn jobs(blobs: &LocalBlobs) -> anyhow::Result<Vec<ProcessJob>> {
 
 async fn run(stage: &Process, job: ProcessJob) -> anyhow::Result<()> {
     let document = job.document.clone();
-    let done = stage.run(job, Attempt { number: 1, failures: 0 }).await;
+    let done = stage.run(job, Attempt { number: 1, failures: 0 }).await.into_result();
     done.map(drop).map_err(|error| anyhow::anyhow!("failed to process '{document}': {error}"))
 }
 

@@ -136,6 +136,6 @@ async fn run(stage: &Store, item: &Item, hash: blake3::Hash) -> anyhow::Result<(
         known: Known::Absorb,
         lost: 0,
     };
-    let stored = stage.run(job, Attempt { number: 1, failures: 0 }).await;
+    let stored = stage.run(job, Attempt { number: 1, failures: 0 }).await.into_result();
     stored.map(drop).map_err(|error| anyhow::anyhow!("failed to store '{}': {error}", item.id))
 }

@@ -13,14 +13,17 @@ use flow::{
     clock::Millis,
     failure::{Failure, Reason},
     machine::MachineFailure,
-    payload::FetchJob,
-    stage::{Attempt, StageError},
+    payload::{FetchJob, StoreJob},
+    stage::{Attempt, Ending, Report, Requeue},
 };
 
 use crate::{
     candidate,
     config::{FetchConfig, mirror::Mirror},
 };
+
+/// What the fetch stage reports of an attempt.
+pub(crate) type FetchReport = Report<FetchJob, StoreJob>;
 
 /// Why a candidate gave no text.
 #[derive(Debug, PartialEq, Eq)]
@@ -147,10 +150,10 @@ impl FetchFailure {
         attempt: Attempt,
         budget: RetryBudget,
         mirrors: &[Mirror],
-    ) -> StageError<FetchJob> {
+    ) -> FetchReport {
         let Self { failure, retry, signal: _ } = self;
         if retry == Retry::Halt {
-            return StageError::Halt(failure);
+            return Ending::Halt(failure).into();
         }
         let mut job = job;
         let next = job.candidate.saturating_add(1);
@@ -177,35 +180,26 @@ impl FetchFailure {
             Retry::Later { after_ms, group_pause_ms } => (after_ms, group_pause_ms),
             Retry::FromStart | Retry::BlockPage | Retry::Halt => (None, 0),
         };
-        StageError::Retry { failure, after_ms, group_pause_ms }
+        Report { ending: Ending::Retry { failure, after_ms }, group_pause_ms }
     }
 }
 
 /// The end of a job none of whose candidates gave the text: the first one that never will says why.
-fn given_up(last: Failure, refused: Option<Failure>) -> StageError<FetchJob> {
+fn given_up(last: Failure, refused: Option<Failure>) -> FetchReport {
     match refused {
         Some(first) if first != last => {
             let message = format!("{}; nor did other URLs give it, the last one: {last}", first.message);
-            StageError::fatal(first.reason, message)
+            Ending::dead(first.reason, message).into()
         }
-        Some(_) | None => StageError::Fatal { failure: last, group_pause_ms: 0 },
+        Some(_) | None => Ending::Dead(last).into(),
     }
 }
 
 /// The same job with another candidate, in that one's group.
-pub(crate) fn reroute(
-    failure: Failure,
-    job: FetchJob,
-    candidate: usize,
-    mirrors: &[Mirror],
-) -> StageError<FetchJob> {
+pub(crate) fn reroute(failure: Failure, job: FetchJob, candidate: usize, mirrors: &[Mirror]) -> FetchReport {
     let host = job.urls.get(candidate).and_then(|url| candidate::group_of(url, mirrors));
-    StageError::Reroute {
-        failure,
-        after_ms: 0,
-        group_pause_ms: 0,
-        revised: Box::new(FetchJob { candidate, host, redirected: None, ..job }),
-    }
+    let job = Box::new(FetchJob { candidate, host, redirected: None, ..job });
+    Ending::Requeue(Requeue::Rerouted { failure, after_ms: 0, job }).into()
 }
 
 #[cfg(test)]
@@ -216,7 +210,7 @@ mod tests {
 
     const BUDGET: RetryBudget = RetryBudget { candidate_tries: 2, requests_max: 12 };
 
-    fn verdict(failed: FetchFailure, candidate: usize, failures: u32) -> StageError<FetchJob> {
+    fn verdict(failed: FetchFailure, candidate: usize, failures: u32) -> FetchReport {
         let job = FetchJob {
             document: "x".parse().unwrap(),
             urls: vec!["http://a/".to_owned(), "http://b:81/".to_owned()],
@@ -231,9 +225,9 @@ mod tests {
         failed.verdict(job, Attempt { number: 9, failures }, BUDGET, &[])
     }
 
-    fn next_of(error: StageError<FetchJob>) -> (usize, Option<String>) {
-        match error {
-            StageError::Reroute { revised, after_ms: 0, .. } => (revised.candidate, revised.host),
+    fn next_of(error: FetchReport) -> (usize, Option<String>) {
+        match error.ending {
+            Ending::Requeue(Requeue::Rerouted { job, after_ms: 0, .. }) => (job.candidate, job.host),
             other => panic!("{other:?}"),
         }
     }
@@ -244,21 +238,23 @@ mod tests {
         let busy = || FetchFailure::transient(Reason::Connect, "busy");
         let second = (1, Some("b:81".to_owned()));
         assert_eq!(next_of(verdict(gone(), 0, 0)), second);
-        assert!(matches!(verdict(busy(), 0, 0), StageError::Retry { .. }));
+        assert!(matches!(verdict(busy(), 0, 0).ending, Ending::Retry { .. }));
         assert_eq!(next_of(verdict(busy(), 0, 1)), second);
         assert_eq!(next_of(verdict(FetchFailure::restart(Reason::Truncated, "lies"), 0, 1)), second);
-        assert!(matches!(verdict(busy(), 1, 4), StageError::Retry { .. }));
-        assert!(matches!(verdict(gone(), 1, 0), StageError::Fatal { .. }));
+        assert!(matches!(verdict(busy(), 1, 4).ending, Ending::Retry { .. }));
+        assert!(matches!(verdict(gone(), 1, 0).ending, Ending::Dead(_)));
         let unknown = || FetchFailure::transient(Reason::Dns, "no such name");
         assert_eq!(next_of(verdict(unknown(), 0, 0)), second);
-        assert!(matches!(verdict(unknown(), 1, 0), StageError::Retry { .. }));
+        assert!(matches!(verdict(unknown(), 1, 0).ending, Ending::Retry { .. }));
     }
 
     #[test]
     fn what_this_machine_lacks_stops_the_run_and_is_no_failure_of_a_candidate() {
         for (candidate, failures) in [(0, 0), (1, 9)] {
             let failed = FetchFailure::machine(MachineFailure::TooManyFiles, "http://a/");
-            let StageError::Halt(failure) = verdict(failed, candidate, failures) else { panic!("it stops") };
+            let Ending::Halt(failure) = verdict(failed, candidate, failures).ending else {
+                panic!("it stops")
+            };
             assert!(failure.message.contains("ulimit -n"), "{failure}");
         }
     }
@@ -281,27 +277,24 @@ mod tests {
             let busy = FetchFailure::transient(Reason::Connect, "busy");
             busy.verdict(job, Attempt { number: 1, failures }, BUDGET, &[])
         };
-        assert!(matches!(verdict(10, 0, 0), StageError::Retry { .. }));
-        assert!(matches!(verdict(10, 0, 1), StageError::Fatal { .. }));
-        assert!(matches!(verdict(10, 1, 0), StageError::Fatal { .. }));
-        assert!(matches!(verdict(2, 3, 5), StageError::Retry { .. }));
-        assert!(matches!(verdict(2, 4, 5), StageError::Fatal { .. }));
+        assert!(matches!(verdict(10, 0, 0).ending, Ending::Retry { .. }));
+        assert!(matches!(verdict(10, 0, 1).ending, Ending::Dead(_)));
+        assert!(matches!(verdict(10, 1, 0).ending, Ending::Dead(_)));
+        assert!(matches!(verdict(2, 3, 5).ending, Ending::Retry { .. }));
+        assert!(matches!(verdict(2, 4, 5).ending, Ending::Dead(_)));
     }
 
     #[test]
     fn the_answer_of_a_candidate_outweighs_the_silence_of_its_mirrors() {
-        let StageError::Reroute { revised, .. } =
-            verdict(FetchFailure::permanent(Reason::HttpStatus, "404"), 0, 0)
+        let Ending::Requeue(Requeue::Rerouted { job, .. }) =
+            verdict(FetchFailure::permanent(Reason::HttpStatus, "404"), 0, 0).ending
         else {
             panic!("there is another candidate");
         };
         let silent = || FetchFailure::transient(Reason::Connect, "silent");
-        let later =
-            |failures| silent().verdict((*revised).clone(), Attempt { number: 9, failures }, BUDGET, &[]);
-        assert!(matches!(later(0), StageError::Retry { .. }));
-        let StageError::Fatal { failure, .. } = later(1) else {
-            panic!("all candidates have had their turn")
-        };
+        let later = |failures| silent().verdict((*job).clone(), Attempt { number: 9, failures }, BUDGET, &[]);
+        assert!(matches!(later(0).ending, Ending::Retry { .. }));
+        let Ending::Dead(failure) = later(1).ending else { panic!("all candidates have had their turn") };
         assert_eq!(failure.reason, Reason::HttpStatus);
         assert!(failure.message.starts_with("404") && failure.message.contains("silent"), "{failure}");
     }

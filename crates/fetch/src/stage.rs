@@ -20,7 +20,7 @@ use flow::{
     job::Known as Pushed,
     lane::Lane,
     payload::{FetchJob, Fetched, StoreJob},
-    stage::{Attempt, Done, Stage, StageError},
+    stage::{Attempt, Ending, Report, Requeue, Stage},
 };
 use url::Url;
 
@@ -28,7 +28,7 @@ use crate::{
     config::FetchConfig,
     credentials::strip_credentials,
     error::FetchError,
-    failure::{DownloadError, FetchFailure, HostSignal, Retry, RetryBudget},
+    failure::{DownloadError, FetchFailure, FetchReport, HostSignal, Retry, RetryBudget},
     free_space::FreeSpaceMin,
     politeness::{
         backoff::HostBackoff,
@@ -187,7 +187,7 @@ impl Fetch {
         job: FetchJob,
         attempt: Attempt,
         host: Option<&str>,
-    ) -> StageError<FetchJob> {
+    ) -> FetchReport {
         let host = host.unwrap_or_default();
         match failed.signal {
             HostSignal::Busy => self.manners.busy(host),
@@ -201,20 +201,10 @@ impl Fetch {
     }
 
     /// A redirect is followed in the next try, under the host it leads to.
-    async fn redirected(
-        &self,
-        target: &Target,
-        job: FetchJob,
-        attempt: Attempt,
-        to: &Url,
-    ) -> StageError<FetchJob> {
+    async fn redirected(&self, target: &Target, job: FetchJob, attempt: Attempt, to: &Url) -> FetchReport {
         let message = format!("{}: redirected to {}", strip_credentials(&target.url), strip_credentials(to));
         match target.redirected(job.clone(), attempt.failures, to) {
-            Some(revised) => StageError::Moved {
-                why: Failure::new(Reason::Redirect, message),
-                group_pause_ms: 0,
-                revised: Box::new(revised),
-            },
+            Some(job) => moved(Failure::new(Reason::Redirect, message), job),
             None => {
                 let message = format!("{message}, after {REDIRECTS_MAX} redirects already");
                 let failed = FetchFailure::permanent(Reason::Redirect, message);
@@ -263,23 +253,26 @@ enum Heeded {
 }
 
 /// The job is queued under a host that is not the one to contact.
-fn elsewhere(revised: FetchJob, url: &Url) -> StageError<FetchJob> {
+fn elsewhere(job: FetchJob, url: &Url) -> FetchReport {
     let why = format!("queued again under the host it will be fetched from: {}", strip_credentials(url));
-    StageError::Moved {
-        why: Failure::new(Reason::Internal, why),
-        group_pause_ms: 0,
-        revised: Box::new(revised),
-    }
+    moved(Failure::new(Reason::Internal, why), job)
+}
+
+fn moved(why: Failure, job: FetchJob) -> FetchReport {
+    Ending::Requeue(Requeue::Moved { why, job: Box::new(job) }).into()
+}
+
+fn rerouted(failure: Failure, after_ms: Millis, job: FetchJob) -> FetchReport {
+    Ending::Requeue(Requeue::Rerouted { failure, after_ms, job: Box::new(job) }).into()
 }
 
 /// The body may be that of another text by accident: once more, without having failed.
-fn once_more(failure: Failure, job: FetchJob) -> StageError<FetchJob> {
-    let (after_ms, revised) = (ONCE_MORE_AFTER_MS, Box::new(job));
-    StageError::Reroute { failure, after_ms, group_pause_ms: 0, revised }
+fn once_more(failure: Failure, job: FetchJob) -> FetchReport {
+    rerouted(failure, ONCE_MORE_AFTER_MS, job)
 }
 
 /// The host turns robots away: it is left alone, and the job waits without having failed.
-fn had_enough(failure: Failure, job: FetchJob, host: &str) -> StageError<FetchJob> {
+fn had_enough(failure: Failure, job: FetchJob, host: &str) -> FetchReport {
     let rest = REST.as_secs() / 60;
     tracing::warn!(
         "'{host}' answers with something else than texts, again and again: it is left alone for {rest} minutes, its texts \
@@ -289,12 +282,7 @@ fn had_enough(failure: Failure, job: FetchJob, host: &str) -> StageError<FetchJo
         "'{host}' seems to turn robots away, and is left alone for {rest} minutes: {}",
         failure.message
     );
-    StageError::Reroute {
-        failure: Failure::new(Reason::SoftBan, message),
-        after_ms: 0,
-        group_pause_ms: millis(REST),
-        revised: Box::new(job),
-    }
+    rerouted(Failure::new(Reason::SoftBan, message), 0, job).pausing_group(millis(REST))
 }
 
 impl Stage for Fetch {
@@ -302,39 +290,35 @@ impl Stage for Fetch {
     type Input = FetchJob;
     type Output = StoreJob;
 
-    async fn run(&self, job: FetchJob, attempt: Attempt) -> Result<Done<StoreJob>, StageError<FetchJob>> {
+    async fn run(&self, job: FetchJob, attempt: Attempt) -> FetchReport {
         let Some(listed) = job.urls.get(job.candidate) else {
-            return Err(StageError::fatal(Reason::Internal, "the job has no URL left to try"));
+            return Ending::dead(Reason::Internal, "the job has no URL left to try").into();
         };
         let target = match Target::of(&job, listed, &self.config.mirrors) {
             Ok(target) => target,
             Err(error) => {
                 let failed = FetchFailure::permanent(Reason::Internal, error.to_string());
-                return Err(self.failed(failed, job, attempt, None).await);
+                return self.failed(failed, job, attempt, None).await;
             }
         };
         let host = target.group();
         if host != job.host {
-            return Err(elsewhere(FetchJob { host, ..job }, &target.url));
+            return elsewhere(FetchJob { host, ..job }, &target.url);
         }
         let crawl_delay_ms = match self.heed(&target).await {
             Ok(Heeded::GoOn { crawl_delay_ms }) => crawl_delay_ms,
             Ok(Heeded::Later { crawl_delay_ms }) => {
                 let group_pause_ms = self.rest_ms(host.as_deref(), crawl_delay_ms, None);
-                return Err(StageError::Defer { group_pause_ms });
+                return Report { ending: Ending::Requeue(Requeue::Unchanged), group_pause_ms };
             }
             Err(failed) => {
-                let error = self.failed(failed, job, attempt, host.as_deref()).await;
-                return Err(error.pausing(self.rest_ms(host.as_deref(), 0, None)));
+                let report = self.failed(failed, job, attempt, host.as_deref()).await;
+                return report.pausing_group(self.rest_ms(host.as_deref(), 0, None));
             }
         };
         let ended = OnceLock::new();
-        let result = self.text(target, job, attempt, &ended).await;
-        let group_pause_ms = self.rest_ms(host.as_deref(), crawl_delay_ms, ended.get().copied());
-        match result {
-            Ok(next) => Ok(Done { next: next.into_iter().collect(), group_pause_ms }),
-            Err(error) => Err(error.pausing(group_pause_ms)),
-        }
+        let report = self.text(target, job, attempt, &ended).await;
+        report.pausing_group(self.rest_ms(host.as_deref(), crawl_delay_ms, ended.get().copied()))
     }
 }
 
@@ -355,7 +339,7 @@ impl Fetch {
         job: FetchJob,
         attempt: Attempt,
         ended: &OnceLock<Instant>,
-    ) -> Result<Option<StoreJob>, StageError<FetchJob>> {
+    ) -> FetchReport {
         let started = Instant::now();
         let host = target.group();
         match self.bytes(&target, &job, attempt, ended).await {
@@ -374,29 +358,27 @@ impl Fetch {
                     None => Pushed::Absorb,
                 };
                 let FetchJob { document, listed, lost, .. } = job;
-                Ok(Some(StoreJob { document, fetched, listed, known, lost }))
+                Ending::Done(vec![StoreJob { document, fetched, listed, known, lost }]).into()
             }
             Ok(Downloaded::Unchanged) => {
                 if let Some(host) = &host {
                     self.manners.fine(host);
                 }
                 self.refreshed.count_unchanged();
-                Ok(None)
+                Ending::Done(Vec::new()).into()
             }
             Ok(Downloaded::Suspected(sign, url)) => {
                 let failed = FetchFailure::repeated_body(&url);
-                Err(match sign {
+                match sign {
                     SoftBanSign::Enough => {
                         had_enough(failed.failure, job, host.as_deref().unwrap_or_default())
                     }
                     SoftBanSign::First => once_more(failed.failure, job),
-                })
+                }
             }
-            Ok(Downloaded::Redirect(to)) => Err(self.redirected(&target, job, attempt, &to).await),
-            Err(DownloadError::Failure(failed)) => {
-                Err(self.failed(failed, job, attempt, host.as_deref()).await)
-            }
-            Err(DownloadError::Storage(error)) => Err(error.into()),
+            Ok(Downloaded::Redirect(to)) => self.redirected(&target, job, attempt, &to).await,
+            Err(DownloadError::Failure(failed)) => self.failed(failed, job, attempt, host.as_deref()).await,
+            Err(DownloadError::Storage(error)) => Ending::from(error).into(),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! One step of the dataflow.
+//! The contract of a stage: one step of the dataflow.
 
-use std::future::Future;
+use std::{error::Error, fmt, future::Future};
 
 use serde::de::DeserializeOwned;
 
@@ -12,143 +12,161 @@ use crate::{
     lane::Lane,
 };
 
-/// One step of the dataflow: takes a job, makes its result durable, and says what follows. The types of input and
-/// output draw the arrows; [`worker`](crate::worker) does everything else.
+/// One step of the dataflow. It takes a job, makes its result durable, and reports how the attempt ended.
+///
+/// The types of input and output connect the stages. A [`Worker`](crate::worker::Worker) does everything else: it
+/// claims jobs, extends leases, retries and counts.
 pub trait Stage: Send + Sync + 'static {
-    /// The lane it serves.
+    /// The lane that the stage takes its jobs from.
     const LANE: Lane;
-    /// What a job of that lane says.
+    /// The payload of a job of that lane.
     type Input: DeserializeOwned + Into<NewJob> + Send + 'static;
-    /// What a job of the next lane says.
+    /// The payload of a follow-up job.
     type Output: Into<NewJob> + Send + 'static;
 
-    /// Does one job. When it returns `Ok`, all bytes it made are durable. It may be run again for the same input, at
-    /// any time, after a crash at any point: the result is the same.
+    /// Does one job.
+    ///
+    /// If it reports [`Ending::Done`], all bytes it made are durable. After a crash at any point, or a lost lease, it
+    /// may run again with the same input, and the result is the same.
     fn run(
         &self,
         input: Self::Input,
         attempt: Attempt,
-    ) -> impl Future<Output = Result<Done<Self::Output>, StageError<Self::Input>>> + Send;
+    ) -> impl Future<Output = Report<Self::Input, Self::Output>> + Send;
 }
 
-/// A job done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Done<O> {
-    /// What follows.
-    pub next: Vec<O>,
-    /// How long to leave the job's whole group alone from now; 0 for not at all.
-    pub group_pause_ms: Millis,
-}
-
-impl<O> From<Vec<O>> for Done<O> {
-    fn from(next: Vec<O>) -> Self {
-        Self { next, group_pause_ms: 0 }
-    }
-}
-
-/// Which try of a job this is.
+/// The number of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempt {
-    /// Counts claims, from 1; those lost to a crash included.
+    /// The number of claims, from 1. Claims that were lost in a crash count as well.
     pub number: u32,
-    /// How many tries have failed since the job was pushed, rerouted or retried by hand.
+    /// The number of failed attempts since the job was pushed, changed or retried by a person.
     pub failures: u32,
 }
 
-/// How a stage fails, by what shall happen to the job. `I` is the stage's input.
-#[derive(Debug, thiserror::Error)]
-pub enum StageError<I> {
-    /// It may go better later: try again, up to the retry limit.
-    #[error("{failure}")]
+/// What a stage reports of an attempt. `I` is the stage's input, `O` its output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report<I, O> {
+    /// How the attempt ended.
+    pub ending: Ending<I, O>,
+    /// The time for which no job of the same group is handed out. 0 for no pause.
+    pub group_pause_ms: Millis,
+}
+
+/// How an attempt ended, and what happens to the job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending<I, O> {
+    /// The job is done, and these jobs follow.
+    Done(Vec<O>),
+    /// The attempt failed, and another may succeed. The worker's retry policy limits the number of attempts.
     Retry {
-        /// What went wrong.
+        /// The failure.
         failure: Failure,
-        /// How long to wait, where the other side said so; else exponential backoff.
+        /// The delay that the other side asked for. `None` for exponential backoff.
         after_ms: Option<Millis>,
-        /// How long to leave the job's whole group alone; 0 for not at all.
-        group_pause_ms: Millis,
     },
-    /// This way is closed, but there is another: try the revised job, without counting towards the retry limit.
-    #[error("{failure}")]
-    Reroute {
-        /// What went wrong.
-        failure: Failure,
-        /// How long to wait first.
-        after_ms: Millis,
-        /// How long to leave the job's whole group alone; 0 for not at all.
-        group_pause_ms: Millis,
-        /// The job as it shall be tried next; of the same key.
-        revised: Box<I>,
-    },
-    /// Nothing went wrong, but the job goes on elsewhere. It returns to the queue as revised, and no failure
-    /// is counted.
-    #[error("{why}")]
-    Moved {
-        /// The place where the job goes on, and the reason. Kept in the job's history.
-        why: Failure,
-        /// The time in milliseconds for which the job's whole group is left alone, or 0 for no pause.
-        group_pause_ms: Millis,
-        /// The job for the next attempt. Its key must be the same.
-        revised: Box<I>,
-    },
-    /// Nothing went wrong, but its time has not come: back in line, without counting a failure.
-    #[error("put off")]
-    Defer {
-        /// How long to leave the job's whole group alone; 0 for not at all.
-        group_pause_ms: Millis,
-    },
-    /// Something that an earlier stage made for this job is gone. This job ends, and a job of that stage
-    /// replaces it, in one step.
-    #[error("{failure}")]
-    SendBack {
-        /// What is gone.
-        failure: Failure,
-        /// The job of the earlier stage. The stage that sends it back must bound how often that happens.
-        job: Box<NewJob>,
-    },
-    /// It will not go better later.
-    #[error("{failure}")]
-    Fatal {
-        /// What went wrong.
-        failure: Failure,
-        /// How long to leave the job's whole group alone; 0 for not at all.
-        group_pause_ms: Millis,
-    },
-    /// The machine cannot go on, for example because the disk is full or fails, or too many files are open.
-    /// The worker stops and the job is kept.
-    #[error("{0}")]
+    /// The job returns to the queue. This does not count towards the retry limit.
+    Requeue(Requeue<I>),
+    /// The attempt failed, and no other can succeed.
+    Dead(Failure),
+    /// The machine cannot continue, for example because the disk is full. The worker stops, and the job stays.
     Halt(Failure),
 }
 
-impl<I> StageError<I> {
-    /// A failure that may go better later.
-    pub fn retry(reason: Reason, message: impl Into<String>) -> Self {
-        Self::Retry { failure: Failure::new(reason, message), after_ms: None, group_pause_ms: 0 }
-    }
-
-    /// A failure that will not.
-    pub fn fatal(reason: Reason, message: impl Into<String>) -> Self {
-        Self::Fatal { failure: Failure::new(reason, message), group_pause_ms: 0 }
-    }
+/// How a job returns to the queue without counting towards the retry limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Requeue<I> {
+    /// Nothing failed, but the job could not be done yet. It returns as it was.
+    Unchanged,
+    /// Nothing failed, but the job continues elsewhere, for example at the target of a redirect. It may be claimed
+    /// at once.
+    Moved {
+        /// The place where the job continues, and the reason. Kept in the job's history.
+        why: Failure,
+        /// The job for the next attempt. Its key must be the same.
+        job: Box<I>,
+    },
+    /// The attempt failed, but there is another way, for example a mirror.
+    Rerouted {
+        /// The failure. Kept in the job's history.
+        failure: Failure,
+        /// The delay before the next attempt.
+        after_ms: Millis,
+        /// The job for the next attempt. Its key must be the same.
+        job: Box<I>,
+    },
+    /// Something that an earlier stage made for this job is gone. A job of that stage replaces this one, in one step.
+    SentBack {
+        /// The failure. It is logged.
+        failure: Failure,
+        /// The job of the earlier stage. The stage must limit how often it sends a job back.
+        job: Box<NewJob>,
+    },
 }
 
-impl<I> StageError<I> {
-    /// The same, leaving the job's whole group alone for at least so long.
+impl<I, O> Report<I, O> {
+    /// Returns the report with a pause of the job's group for at least this long.
     #[must_use]
-    pub fn pausing(mut self, least_ms: Millis) -> Self {
-        match &mut self {
-            Self::Retry { group_pause_ms, .. }
-            | Self::Reroute { group_pause_ms, .. }
-            | Self::Moved { group_pause_ms, .. }
-            | Self::Defer { group_pause_ms }
-            | Self::Fatal { group_pause_ms, .. } => *group_pause_ms = least_ms.max(*group_pause_ms),
-            Self::SendBack { .. } | Self::Halt(_) => {}
+    pub fn pausing_group(self, least_ms: Millis) -> Self {
+        Self { group_pause_ms: self.group_pause_ms.max(least_ms), ..self }
+    }
+
+    /// Returns the follow-up jobs of a job that is done, for callers that run a stage without a worker.
+    ///
+    /// # Errors
+    /// Returns the ending if the job is not done.
+    pub fn into_result(self) -> Result<Vec<O>, Ending<I, O>> {
+        match self.ending {
+            Ending::Done(next) => Ok(next),
+            ending => Err(ending),
         }
-        self
     }
 }
 
-impl<I> From<BlobError> for StageError<I> {
+impl<I, O> Ending<I, O> {
+    /// Creates a [`Retry`](Self::Retry) with exponential backoff.
+    pub fn retry(reason: Reason, message: impl Into<String>) -> Self {
+        Self::Retry { failure: Failure::new(reason, message), after_ms: None }
+    }
+
+    /// Creates a [`Dead`](Self::Dead).
+    pub fn dead(reason: Reason, message: impl Into<String>) -> Self {
+        Self::Dead(Failure::new(reason, message))
+    }
+}
+
+impl<I, O> From<Ending<I, O>> for Report<I, O> {
+    fn from(ending: Ending<I, O>) -> Self {
+        Self { ending, group_pause_ms: 0 }
+    }
+}
+
+impl<I, O, E: Into<Ending<I, O>>> From<Result<Vec<O>, E>> for Report<I, O> {
+    fn from(result: Result<Vec<O>, E>) -> Self {
+        result.map_or_else(Into::into, Ending::Done).into()
+    }
+}
+
+impl<I, O> fmt::Display for Ending<I, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done(_) => f.write_str("the job is done"),
+            Self::Requeue(Requeue::Unchanged) => f.write_str("the job could not be done yet"),
+            Self::Retry { failure, .. }
+            | Self::Requeue(
+                Requeue::Moved { why: failure, .. }
+                | Requeue::Rerouted { failure, .. }
+                | Requeue::SentBack { failure, .. },
+            )
+            | Self::Dead(failure)
+            | Self::Halt(failure) => failure.fmt(f),
+        }
+    }
+}
+
+impl<I: fmt::Debug, O: fmt::Debug> Error for Ending<I, O> {}
+
+impl<I, O> From<BlobError> for Ending<I, O> {
     fn from(error: BlobError) -> Self {
         match &error {
             BlobError::DiskFull { source, .. } => {
@@ -159,7 +177,7 @@ impl<I> From<BlobError> for StageError<I> {
                 Self::retry(Reason::Internal, error.to_string())
             }
             BlobError::TooLarge { .. } | BlobError::Damaged { .. } => {
-                Self::fatal(Reason::Internal, error.to_string())
+                Self::dead(Reason::Internal, error.to_string())
             }
         }
     }

@@ -19,7 +19,7 @@ use tokio::{
     time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, sleep_until},
 };
 
-use self::attempt::{Settled, attempt};
+use self::attempt::{Outcome, attempt};
 use crate::{
     clock::Millis,
     counters::Counters,
@@ -119,7 +119,7 @@ pub struct Worker<S> {
     pub trigger: Trigger,
 }
 
-type Outcome = (Lease, Result<Settled, QueueError>);
+type Attempted = (Lease, Result<Outcome, QueueError>);
 
 impl<S: Stage> Worker<S> {
     /// Works until [`WorkerConfig::until`] or the shutdown says so.
@@ -153,7 +153,7 @@ impl<S: Stage> Worker<S> {
 /// The state of one worker's loop.
 struct Loop<'w, S> {
     worker: &'w Worker<S>,
-    tasks: JoinSet<Outcome>,
+    tasks: JoinSet<Attempted>,
     /// What is being worked on. A task waits for the end of its sender, to drop its work.
     held: HashMap<Lease, oneshot::Sender<()>>,
     /// When the queue may be asked again, after a request that brought nothing.
@@ -196,7 +196,7 @@ impl<'w, S: Stage> Loop<'w, S> {
                     self.take(claimed, asked).await;
                 }
                 Some(()) = OptionFuture::from(self.rest_until.map(sleep_until)) => self.rest_until = None,
-                Some(joined) = self.tasks.join_next() => self.settled(joined),
+                Some(joined) = self.tasks.join_next() => self.count(joined),
                 _ = beat.tick() => self.extend().await,
                 () = shutdown.reached(Phase::Draining), if self.stop.is_none() => {}
                 () = shutdown.reached(Phase::Now) => {}
@@ -246,7 +246,7 @@ impl<'w, S: Stage> Loop<'w, S> {
         }
     }
 
-    fn settled(&mut self, joined: Result<Outcome, JoinError>) {
+    fn count(&mut self, joined: Result<Attempted, JoinError>) {
         let counters = &self.worker.counters;
         counters.in_flight.sub(1);
         let (lease, outcome) = match joined {
@@ -258,17 +258,17 @@ impl<'w, S: Stage> Loop<'w, S> {
         self.held.remove(&lease);
         self.rest_until = None;
         match outcome {
-            Ok(Settled::Done) => counters.done.add(1),
-            Ok(Settled::Retried) => counters.retried.add(1),
-            Ok(Settled::Dead) => {
+            Ok(Outcome::Done) => counters.done.add(1),
+            Ok(Outcome::Retried) => counters.retried.add(1),
+            Ok(Outcome::Dead) => {
                 counters.dead.add(1);
                 if self.worker.config.on_death == OnDeath::FailFast {
                     self.worker.trigger.advance(Phase::Draining);
                 }
             }
-            Ok(Settled::PutOff) => {}
-            Ok(Settled::Lost) => tracing::debug!(job = %lease.id, "dropped: the lease was lost"),
-            Ok(Settled::Halted(failure)) => self.stop_with(Err(WorkerError::Halted(failure))),
+            Ok(Outcome::Requeued) => {}
+            Ok(Outcome::Lost) => tracing::debug!(job = %lease.id, "dropped: the lease was lost"),
+            Ok(Outcome::Halted(failure)) => self.stop_with(Err(WorkerError::Halted(failure))),
             Err(QueueError::Stale(lease)) => {
                 tracing::debug!(job = %lease.id, "finished after the lease was lost; the result is not counted");
             }
@@ -297,7 +297,7 @@ impl<'w, S: Stage> Loop<'w, S> {
     async fn abort(mut self) -> Result<Ended, WorkerError> {
         self.tasks.abort_all();
         while let Some(joined) = self.tasks.join_next().await {
-            self.settled(joined);
+            self.count(joined);
         }
         for lease in self.held.keys() {
             self.release(*lease).await;

@@ -84,7 +84,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         blobs.put(BlobName::new(BlobKind::Text, document.clone()), &text);
         let text_blake3 = blake3::hash(&text).to_hex().to_string();
         let job = ProcessJob { document: document.clone(), text_blake3, known: Known::Absorb };
-        stage.run(job, Attempt { number: 1, failures: 0 }).await?;
+        stage.run(job, Attempt { number: 1, failures: 0 }).await.into_result()?;
         let mut out = io::stdout().lock();
         writeln!(out, "{}", path.display())?;
         for kind in [BlobKind::Counts, BlobKind::Stats] {

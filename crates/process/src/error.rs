@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use flow::{blobs::BlobError, failure::Reason, payload::ProcessJob, stage::StageError};
+use flow::{blobs::BlobError, failure::Reason, stage::Ending};
 
 use crate::exec::error::ExecError;
 
@@ -57,7 +57,7 @@ pub enum ProcessError {
     Panicked(String),
 }
 
-impl From<ProcessError> for StageError<ProcessJob> {
+impl<I, O> From<ProcessError> for Ending<I, O> {
     fn from(error: ProcessError) -> Self {
         match error {
             ProcessError::Blob(error) => error.into(),
@@ -66,7 +66,7 @@ impl From<ProcessError> for StageError<ProcessJob> {
                 Self::retry(Reason::Internal, error.to_string())
             }
             ProcessError::Changed { .. } | ProcessError::NotUtf8 { .. } | ProcessError::BadCounts { .. } => {
-                Self::fatal(Reason::Internal, error.to_string())
+                Self::dead(Reason::Internal, error.to_string())
             }
         }
     }

@@ -11,7 +11,7 @@ use flow::{
     counters::Counters,
     lane::Lane,
     payload::{Nothing, ProcessJob},
-    stage::{Attempt, Done, Stage, StageError},
+    stage::{Attempt, Report, Stage},
 };
 use tokio::sync::{Semaphore, oneshot};
 
@@ -119,6 +119,14 @@ impl<P: Processor> Process<P> {
         self.desk.pool.pace()
     }
 
+    /// Computes the results of a text and waits until they are durable.
+    async fn process(&self, job: ProcessJob) -> Result<(), ProcessError> {
+        let (publishing, text_bytes) = self.compute(job).await?;
+        publishing.end().await?;
+        self.counters.bytes.add(text_bytes);
+        Ok(())
+    }
+
     /// Computes the results of a text and begins to publish them; those that are there already are left as they are, but
     /// made durable.
     async fn compute(&self, job: ProcessJob) -> Result<Computed, ProcessError> {
@@ -186,11 +194,8 @@ impl<P: Processor> Stage for Process<P> {
     type Input = ProcessJob;
     type Output = Nothing;
 
-    async fn run(&self, job: ProcessJob, _: Attempt) -> Result<Done<Nothing>, StageError<ProcessJob>> {
-        let (publishing, text_bytes) = self.compute(job).await?;
-        publishing.end().await.map_err(ProcessError::from)?;
-        self.counters.bytes.add(text_bytes);
-        Ok(Vec::new().into())
+    async fn run(&self, job: ProcessJob, _: Attempt) -> Report<ProcessJob, Nothing> {
+        self.process(job).await.map(|()| Vec::new()).into()
     }
 }
 

@@ -191,7 +191,7 @@ mod tests {
             lost: 0,
         };
         let stage = Store::new(Arc::clone(blobs) as _, Arc::new(Counters::default()));
-        stage.run(job, Attempt { number: 1, failures: 0 }).await.unwrap();
+        stage.run(job, Attempt { number: 1, failures: 0 }).await.into_result().unwrap();
     }
 
     fn marks(blobs: &MemoryBlobs) -> BTreeMap<String, Option<String>> {

@@ -1,6 +1,6 @@
 //! The errors of storing a text.
 
-use flow::{blobs::BlobError, document::DocumentId, failure::Reason, stage::StageError};
+use flow::{blobs::BlobError, document::DocumentId, failure::Reason, stage::Ending};
 
 use crate::text::not_text::NotText;
 
@@ -57,7 +57,7 @@ impl From<NotText> for StoreError {
     }
 }
 
-impl<I> From<StoreError> for StageError<I> {
+impl<I, O> From<StoreError> for Ending<I, O> {
     fn from(error: StoreError) -> Self {
         let reason = match error {
             StoreError::Blob(error) => return error.into(),
@@ -67,6 +67,6 @@ impl<I> From<StoreError> for StageError<I> {
             StoreError::Undecodable { .. } => Reason::Undecodable,
             StoreError::Empty { .. } => Reason::Empty,
         };
-        Self::fatal(reason, error.to_string())
+        Self::dead(reason, error.to_string())
     }
 }

@@ -32,7 +32,7 @@ use flow::{
     failure::{Failure, Reason},
     lane::Lane,
     payload::{ProcessJob, StoreJob},
-    stage::{Attempt, Done, Stage, StageError},
+    stage::{Attempt, Ending, Report, Requeue, Stage},
 };
 use tokio::sync::Semaphore;
 
@@ -117,7 +117,7 @@ impl Stage for Store {
     type Input = StoreJob;
     type Output = ProcessJob;
 
-    async fn run(&self, job: StoreJob, _attempt: Attempt) -> Result<Done<ProcessJob>, StageError<StoreJob>> {
+    async fn run(&self, job: StoreJob, _attempt: Attempt) -> Report<StoreJob, ProcessJob> {
         let known = job.known;
         let stored = match self.store(job.clone()).await {
             // Another run of this job, whose lease was lost, has moved the download in between: it lies in
@@ -126,24 +126,26 @@ impl Stage for Store {
             stored => stored,
         };
         let meta = match stored {
-            Err(StoreError::Missing(_)) if job.lost < LOST_MAX => return Err(fetched_again(job)),
-            stored => stored?,
+            Err(StoreError::Missing(_)) if job.lost < LOST_MAX => return fetched_again(job),
+            Err(error) => return Ending::from(error).into(),
+            Ok(meta) => meta,
         };
         self.counters.bytes.add(meta.raw.bytes);
         self.warnings.log(&meta);
-        Ok(vec![ProcessJob { document: meta.document, text_blake3: meta.text.blake3, known }].into())
+        Ending::Done(vec![ProcessJob { document: meta.document, text_blake3: meta.text.blake3, known }])
+            .into()
     }
 }
 
 /// Returns the error that sends a text back to be fetched again because its download is gone. This happens,
 /// for example, if a scratch disk was cleaned.
-fn fetched_again(job: StoreJob) -> StageError<StoreJob> {
+fn fetched_again(job: StoreJob) -> Report<StoreJob, ProcessJob> {
     let message = format!(
         "the downloaded bytes of '{}' are neither in spool/ nor in raw/ any more: it is fetched again",
         job.document
     );
     let failure = Failure::new(Reason::Internal, message);
-    StageError::SendBack { failure, job: Box::new(job.fetched_again().into()) }
+    Ending::Requeue(Requeue::SentBack { failure, job: Box::new(job.fetched_again().into()) }).into()
 }
 
 /// Makes all of a document, and begins to publish it.

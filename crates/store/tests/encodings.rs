@@ -213,7 +213,7 @@ async fn stored(bytes: &[u8], labels: Labels<'_>) -> Option<(String, Meta)> {
         lost: 0,
     };
     let stage = Store::new(Arc::clone(&blobs), Arc::default());
-    stage.run(job, Attempt { number: 1, failures: 0 }).await.ok()?;
+    stage.run(job, Attempt { number: 1, failures: 0 }).await.into_result().ok()?;
     let read = |kind| {
         let mut read = Vec::new();
         blobs.open(&name(kind)).unwrap().read_to_end(&mut read).unwrap();

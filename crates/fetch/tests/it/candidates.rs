@@ -1,13 +1,20 @@
 //! Several URLs of one text.
 
-use flow::{failure::Reason, payload::FetchJob, stage::StageError};
+use flow::{
+    failure::Reason,
+    payload::FetchJob,
+    stage::{Ending, Requeue},
+};
 use test_server::Script;
 
-use crate::rig::{Result, Rig, fatal, retry};
+use crate::rig::{Report, Result, Rig, fatal, retry};
 
 fn rerouted<T: std::fmt::Debug>(result: Result<T>) -> (Reason, FetchJob) {
     match result {
-        Err(StageError::Reroute { failure, after_ms: 0, revised, .. }) => (failure.reason, *revised),
+        Err(Report {
+            ending: Ending::Requeue(Requeue::Rerouted { failure, after_ms: 0, job: revised }),
+            ..
+        }) => (failure.reason, *revised),
         other => panic!("not rerouted: {other:?}"),
     }
 }
@@ -48,7 +55,11 @@ async fn a_job_queued_under_another_host_contacts_nobody() {
     let job = rig.job(&["http://books.example/x.txt"]);
     assert_eq!(job.host.as_deref(), Some("books.example"));
     rig.config.mirrors = vec![format!("http://books.example={}", rig.server.base_url()).parse().unwrap()];
-    let Err(StageError::Moved { revised, .. }) = rig.attempt(job, 0).await else { panic!("it is not moved") };
+    let Err(Report { ending: Ending::Requeue(Requeue::Moved { job: revised, .. }), .. }) =
+        rig.attempt(job, 0).await
+    else {
+        panic!("it is not moved")
+    };
     let job = *revised;
     assert_eq!((job.candidate, &job.host), (0, &Some(rig.server.addr().to_string())));
     assert_eq!(rig.server.request_count(), 0);
@@ -59,7 +70,7 @@ async fn a_job_queued_under_another_host_contacts_nobody() {
 async fn what_is_no_url_fails_with_its_text() {
     let rig = Rig::new();
     for url in ["nonsense", "ftp://a.example/x", "http://"] {
-        let Err(StageError::Fatal { failure, .. }) = rig.fetch(url).await else { panic!("{url}") };
+        let Err(Report { ending: Ending::Dead(failure), .. }) = rig.fetch(url).await else { panic!("{url}") };
         assert!(failure.message.contains(url), "{failure}");
     }
     let mut job = rig.job(&["http://a.example/"]);

@@ -4,17 +4,17 @@ use fetch::{list_download::download_list, stage::Fetch};
 use flow::{
     failure::Reason,
     payload::{FetchJob, StoreJob},
-    stage::{Attempt, Done, Stage, StageError},
+    stage::{Attempt, Ending, Requeue},
 };
 
 use crate::{
-    rig::{Rig, retry},
+    rig::{Report, Result, Rig, retry, run},
     talker::{Asked, Say, Talker, answer, ok},
 };
 
-async fn get(rig: &Rig, stage: &Fetch, url: &str, id: &str) -> Result<Done<StoreJob>, StageError<FetchJob>> {
+async fn get(rig: &Rig, stage: &Fetch, url: &str, id: &str) -> Result<Vec<StoreJob>> {
     let job = FetchJob { document: id.parse().unwrap(), ..rig.job(&[url]) };
-    stage.run(job, Attempt { number: 1, failures: 0 }).await
+    run(stage, job, Attempt { number: 1, failures: 0 }).await
 }
 
 /// Starts a server that answers the first request of each connection and ends the connection at the second,
@@ -36,8 +36,8 @@ async fn a_kept_connection_that_ends_without_an_answer_costs_no_try() {
         let talker = second_ends(&mut rig, end).await;
         let stage = rig.stage();
         for id in ["a", "b", "c", "d"] {
-            let done = get(&rig, &stage, &talker.url(&format!("/{id}")), id).await.unwrap();
-            assert_eq!(done.next[0].fetched.attempts, 1, "{id}");
+            let next = get(&rig, &stage, &talker.url(&format!("/{id}")), id).await.unwrap();
+            assert_eq!(next[0].fetched.attempts, 1, "{id}");
         }
         // The first and third connections were kept. The second and fourth replaced them.
         assert_eq!(talker.connections(), 4);
@@ -77,7 +77,10 @@ async fn a_text_comes_where_robots_txt_was_the_last_answer_of_its_connection() {
     let talker = second_ends(&mut rig, || Say::Close(vec![])).await;
     let stage = rig.stage();
     let url = talker.url("/a");
-    assert!(matches!(get(&rig, &stage, &url, "a").await, Err(StageError::Defer { .. })));
+    assert!(matches!(
+        get(&rig, &stage, &url, "a").await,
+        Err(Report { ending: Ending::Requeue(Requeue::Unchanged), .. })
+    ));
     get(&rig, &stage, &url, "a").await.unwrap();
     assert_eq!(talker.connections(), 2);
 }
@@ -109,7 +112,7 @@ async fn a_refresh_is_repeated_with_its_conditions() {
     })
     .await;
     let stage = rig.stage();
-    let fetched = get(&rig, &stage, &talker.url("/a"), "a").await.unwrap().next.remove(0).fetched;
+    let fetched = get(&rig, &stage, &talker.url("/a"), "a").await.unwrap().remove(0).fetched;
     let stored = flow::payload::Stored {
         final_url: fetched.final_url,
         blake3: fetched.blake3,
@@ -117,5 +120,5 @@ async fn a_refresh_is_repeated_with_its_conditions() {
         last_modified: fetched.last_modified,
     };
     let job = FetchJob { stored: Some(stored), ..rig.job(&[&talker.url("/a")]) };
-    assert_eq!(stage.run(job, Attempt { number: 1, failures: 0 }).await.unwrap().next, []);
+    assert_eq!(run(&stage, job, Attempt { number: 1, failures: 0 }).await.unwrap(), []);
 }

@@ -1,9 +1,9 @@
 //! Tests responses that violate the standards, as real servers send them.
 
-use flow::{failure::Reason, stage::StageError};
+use flow::{failure::Reason, stage::Ending};
 
 use crate::{
-    rig::{Result, Rig, fatal, reason, text},
+    rig::{Report, Result, Rig, fatal, reason, text},
     talker::{Say, Talker, answer, ok},
 };
 
@@ -113,7 +113,8 @@ async fn a_part_is_never_taken_for_the_whole() {
         ("bytes 0-3999/4000\r\nContent-Range: bytes 0-3999/4000", &whole),
     ] {
         for status in ["200 OK", "203 Hm"] {
-            let Err(StageError::Retry { failure, .. }) = fetched(answer(status, fields(range), body)).await
+            let Err(Report { ending: Ending::Retry { failure, .. }, .. }) =
+                fetched(answer(status, fields(range), body)).await
             else {
                 panic!("{range}")
             };

@@ -8,11 +8,11 @@ use std::{
 use fetch::config::ip_family::IpFamily;
 use flow::{
     failure::Reason,
-    stage::{Attempt, Stage, StageError},
+    stage::{Attempt, Ending},
 };
 use test_server::Script;
 
-use crate::rig::{Rig, text};
+use crate::rig::{Report, Rig, run, text};
 
 #[tokio::test]
 async fn a_rate_holds_over_all_downloads_of_a_stage() {
@@ -23,14 +23,11 @@ async fn a_rate_holds_over_all_downloads_of_a_stage() {
     let job = |id: &str| {
         let mut job = rig.job(&[&rig.server.url("/x.txt")]);
         job.document = id.parse().unwrap();
-        stage.run(job, Attempt { number: 1, failures: 0 })
+        run(&stage, job, Attempt { number: 1, failures: 0 })
     };
     let started = Instant::now();
     let (one, other) = tokio::join!(job("one"), job("other"));
-    assert_eq!(
-        (one.unwrap().next[0].fetched.bytes, other.unwrap().next[0].fetched.bytes),
-        (200_000, 200_000)
-    );
+    assert_eq!((one.unwrap()[0].fetched.bytes, other.unwrap()[0].fetched.bytes), (200_000, 200_000));
     // 400 kB at 500 kB/s, all but a tenth of a second.
     assert!(started.elapsed() >= Duration::from_millis(700), "{:?}", started.elapsed());
 }
@@ -43,7 +40,9 @@ async fn below_the_floor_nothing_is_asked_for_and_the_job_is_kept() {
     let local = rig.root.path().join("local.txt");
     std::fs::write(&local, "words").unwrap();
     for url in [rig.server.url("/x.txt"), format!("file://{}", local.display())] {
-        let Err(StageError::Halt(failure)) = rig.fetch(&url).await else { panic!("{url}") };
+        let Err(Report { ending: Ending::Halt(failure), .. }) = rig.fetch(&url).await else {
+            panic!("{url}")
+        };
         assert_eq!(failure.reason, Reason::DiskFull);
         assert!(
             failure.message.contains("are free") && failure.message.contains("--min-free-space"),
@@ -62,7 +61,9 @@ async fn an_announced_length_must_leave_the_floor_alone() {
     rig.config.body_bytes_max = u64::MAX;
     rig.config.free_bytes_min = 1;
     rig.server.respond("/x.txt", Script::generated(free.saturating_mul(4)));
-    let Err(StageError::Halt(failure)) = rig.get("/x.txt").await else { panic!("there is no room") };
+    let Err(Report { ending: Ending::Halt(failure), .. }) = rig.get("/x.txt").await else {
+        panic!("there is no room")
+    };
     assert!(failure.message.contains("that would come"), "{failure}");
     assert_eq!((rig.part(), rig.is_published()), ((0, false), false));
 }
@@ -72,7 +73,7 @@ async fn addresses_of_the_other_family_are_not_contacted() {
     let mut rig = Rig::new();
     rig.server.respond("/x.txt", Script::bytes("words"));
     rig.config.family = IpFamily::V6;
-    let Err(StageError::Fatal { failure, .. }) = rig.get("/x.txt").await else {
+    let Err(Report { ending: Ending::Dead(failure), .. }) = rig.get("/x.txt").await else {
         panic!("it is an IPv4 address")
     };
     assert_eq!(failure.reason, Reason::ForbiddenAddress);

@@ -1,9 +1,9 @@
 //! Texts of this machine.
 
-use flow::{failure::Reason, stage::StageError};
+use flow::{failure::Reason, stage::Ending};
 use url::Url;
 
-use crate::rig::{Rig, fatal, text};
+use crate::rig::{Report, Rig, fatal, text};
 
 fn file(rig: &Rig, name: &str, bytes: &[u8]) -> String {
     let path = rig.root.path().join(name);
@@ -50,7 +50,9 @@ async fn what_is_no_readable_file_is_named() {
     let missing = rig.root.path().join("missing.txt");
     for path in [&missing, &rig.root.path().to_owned(), &"/dev/zero".into()] {
         let url = Url::from_file_path(path).unwrap();
-        let Err(StageError::Fatal { failure, .. }) = rig.fetch(url.as_str()).await else { panic!("{url}") };
+        let Err(Report { ending: Ending::Dead(failure), .. }) = rig.fetch(url.as_str()).await else {
+            panic!("{url}")
+        };
         assert_eq!(failure.reason, Reason::Internal);
         assert!(failure.message.contains(path.to_str().unwrap()), "{failure}");
     }

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use flow::{failure::Reason, stage::StageError};
+use flow::{failure::Reason, stage::Ending};
 use test_server::Script;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -13,7 +13,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::rig::{Rig, fatal, text};
+use crate::rig::{Report, Rig, fatal, text};
 
 /// Forwards requests in absolute form to one server, whatever host they name, as a proxy with name servers of its own
 /// would; notes the head of each.
@@ -106,7 +106,9 @@ async fn a_proxy_that_does_not_answer_is_named_without_its_password() {
     for proxy in [gone.to_string(), unknown] {
         rig.config.proxy = format!("http://user:secret@{proxy}").parse().unwrap();
         for url in ["http://books.example/x.txt", "https://books.example/x.txt"] {
-            let Err(StageError::Retry { failure, .. }) = rig.fetch(url).await else { panic!("{url}") };
+            let Err(Report { ending: Ending::Retry { failure, .. }, .. }) = rig.fetch(url).await else {
+                panic!("{url}")
+            };
             assert_eq!(failure.reason, Reason::Connect, "{failure}");
             assert!(failure.message.contains(&format!("the proxy http://{proxy}/")), "{failure}");
             assert!(failure.message.contains(url) && !failure.message.contains("secret"), "{failure}");

@@ -8,7 +8,7 @@ use flow::{
 };
 use test_server::Script;
 
-use crate::rig::{Rig, fatal, text};
+use crate::rig::{Rig, fatal, run, text};
 
 /// What is stored of a text that came so.
 fn stored(fetched: &Fetched) -> Stored {
@@ -157,8 +157,7 @@ async fn texts_that_others_hold_too_are_no_sign_of_a_ban_where_they_are_stored()
     for id in ["a", "b", "c", "d"] {
         let job = FetchJob { document: id.parse().unwrap(), ..job.clone() };
         let attempt = flow::stage::Attempt { number: 1, failures: 0 };
-        let done = flow::stage::Stage::run(&stage, job, attempt).await.unwrap();
-        assert_eq!(done.next, []);
+        assert_eq!(run(&stage, job, attempt).await.unwrap(), []);
     }
     assert_eq!(rig.blobs.list(BlobKind::Spool).unwrap(), []);
 }

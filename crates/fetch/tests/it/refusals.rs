@@ -6,18 +6,20 @@ use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Kept, Publishing, StagedBlob},
     document::DocumentId,
     failure::Reason,
-    stage::StageError,
+    stage::Ending,
 };
 use test_server::Script;
 
-use crate::rig::{Raw, Rig, Then, fatal, reason, retry, text};
+use crate::rig::{Raw, Report, Rig, Then, fatal, reason, retry, text};
 
 #[tokio::test]
 async fn a_status_that_will_not_change_gets_one_request() {
     for status in [400, 401, 403, 404, 410, 451, 501, 206, 304, 300, 201, 416] {
         let rig = Rig::new();
         rig.server.respond("/x.txt", Script::empty(status));
-        let Err(StageError::Fatal { failure, .. }) = rig.get("/x.txt").await else { panic!("{status}") };
+        let Err(Report { ending: Ending::Dead(failure), .. }) = rig.get("/x.txt").await else {
+            panic!("{status}")
+        };
         assert_eq!(failure.reason, Reason::HttpStatus, "{status}");
         assert!(failure.message.contains(&status.to_string()), "{failure}");
         assert!(failure.message.contains(&rig.server.url("/x.txt")), "{failure}");
@@ -186,7 +188,9 @@ async fn a_full_disk_halts_the_worker_and_leaves_nothing() {
     std::fs::write(&local, "words").unwrap();
     for url in [rig.server.url("/x.txt"), format!("file://{}", local.display())] {
         rig.server.respond_once("/x.txt", [Script::bytes(text(3_000_000))]);
-        let Err(StageError::Halt(failure)) = rig.fetch(&url).await else { panic!("{url}") };
+        let Err(Report { ending: Ending::Halt(failure), .. }) = rig.fetch(&url).await else {
+            panic!("{url}")
+        };
         assert_eq!(failure.reason, Reason::DiskFull);
         assert_eq!(std::fs::read_dir(&place).unwrap().count(), 0);
     }

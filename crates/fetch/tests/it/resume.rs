@@ -1,13 +1,9 @@
 //! Downloads that are cut.
 
-use flow::{
-    blobs::BlobError,
-    failure::Reason,
-    stage::{Attempt, Stage},
-};
+use flow::{blobs::BlobError, failure::Reason, stage::Attempt};
 use test_server::Script;
 
-use crate::rig::{Raw, Rig, Then, retry, text};
+use crate::rig::{Raw, Rig, Then, retry, run, text};
 
 const BYTES: usize = 3_000_000;
 const CUT: u64 = 1_200_000;
@@ -199,7 +195,7 @@ async fn a_try_that_is_dropped_leaves_what_can_be_resumed() {
         }
     };
     tokio::select! {
-        result = stage.run(job, Attempt { number: 1, failures: 0 }) => panic!("{result:?}"),
+        result = run(&stage, job, Attempt { number: 1, failures: 0 }) => panic!("{result:?}"),
         () = came => {}
     }
     while matches!(rig.blobs.resume(&Rig::name()), Err(BlobError::Busy(_))) {

@@ -14,7 +14,7 @@ use flow::{
     counters::Counters,
     failure::Reason,
     payload::{FetchJob, Fetched, Listed, StoreJob},
-    stage::{Attempt, Done, Stage, StageError},
+    stage::{Attempt, Ending, Requeue, Stage},
     testing::memory_blobs::MemoryBlobs,
 };
 use test_server::{Script, Server};
@@ -24,7 +24,16 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub(crate) type Result<T> = std::result::Result<T, StageError<FetchJob>>;
+pub(crate) type Report = flow::stage::Report<FetchJob, StoreJob>;
+pub(crate) type Result<T> = std::result::Result<T, Report>;
+
+/// Runs a stage, and returns the follow-up jobs of a job that is done, or else the report.
+pub(crate) async fn run(stage: &Fetch, job: FetchJob, attempt: Attempt) -> Result<Vec<StoreJob>> {
+    match stage.run(job, attempt).await {
+        Report { ending: Ending::Done(next), .. } => Ok(next),
+        report => Err(report),
+    }
+}
 
 /// The stage may contact its own server only.
 pub(crate) struct Rig {
@@ -94,10 +103,13 @@ impl Rig {
         let claimed = || self.claims.fetch_add(1, Ordering::Relaxed) + 1;
         let mut attempt = Attempt { number: claimed(), failures };
         loop {
-            match stage.run(job, attempt).await {
-                Err(StageError::Moved { revised, .. }) if revised.redirected.is_some() => job = *revised,
-                Err(error) => return Err(error),
-                Ok(Done { next, .. }) => return Ok(next),
+            match run(&stage, job, attempt).await {
+                Err(Report { ending: Ending::Requeue(Requeue::Moved { job: moved, .. }), .. })
+                    if moved.redirected.is_some() =>
+                {
+                    job = *moved;
+                }
+                result => return result,
             }
             attempt = Attempt { number: claimed(), failures: 0 };
         }
@@ -145,7 +157,7 @@ impl Rig {
 /// The reason of a failure after which nothing is tried again.
 pub(crate) fn fatal<T: std::fmt::Debug>(result: Result<T>) -> Reason {
     match result {
-        Err(StageError::Fatal { failure, .. }) => failure.reason,
+        Err(Report { ending: Ending::Dead(failure), .. }) => failure.reason,
         other => panic!("not fatal: {other:?}"),
     }
 }
@@ -153,7 +165,7 @@ pub(crate) fn fatal<T: std::fmt::Debug>(result: Result<T>) -> Reason {
 /// The reason of a failure, whatever is done about it.
 pub(crate) fn reason<T: std::fmt::Debug>(result: Result<T>) -> Reason {
     match result {
-        Err(StageError::Fatal { failure, .. } | StageError::Retry { failure, .. }) => failure.reason,
+        Err(Report { ending: Ending::Dead(failure) | Ending::Retry { failure, .. }, .. }) => failure.reason,
         other => panic!("neither fatal nor retried: {other:?}"),
     }
 }
@@ -161,7 +173,7 @@ pub(crate) fn reason<T: std::fmt::Debug>(result: Result<T>) -> Reason {
 /// The reason and times of a failure after which the same is tried again.
 pub(crate) fn retry<T: std::fmt::Debug>(result: Result<T>) -> (Reason, Option<u64>, u64) {
     match result {
-        Err(StageError::Retry { failure, after_ms, group_pause_ms }) => {
+        Err(Report { ending: Ending::Retry { failure, after_ms }, group_pause_ms }) => {
             (failure.reason, after_ms, group_pause_ms)
         }
         other => panic!("not retried: {other:?}"),

@@ -5,12 +5,12 @@ use std::time::Duration;
 use fetch::stage::Fetch;
 use flow::{
     failure::Reason,
-    payload::FetchJob,
-    stage::{Attempt, Done, Stage, StageError},
+    payload::{FetchJob, StoreJob},
+    stage::{Attempt, Ending, Requeue, Stage},
 };
 use test_server::{Script, Server};
 
-use crate::rig::{Rig, fatal, retry};
+use crate::rig::{Report, Result, Rig, fatal, retry, run};
 
 const ROBOTS: &str = "/robots.txt";
 
@@ -26,11 +26,8 @@ fn asked(rig: &Rig) -> Vec<String> {
 }
 
 /// One try of a job, as the queue would make it.
-async fn attempt(
-    stage: &Fetch,
-    job: FetchJob,
-) -> Result<Done<flow::payload::StoreJob>, StageError<FetchJob>> {
-    stage.run(job, Attempt { number: 1, failures: 0 }).await
+async fn attempt(stage: &Fetch, job: FetchJob) -> Result<Vec<StoreJob>> {
+    run(stage, job, Attempt { number: 1, failures: 0 }).await
 }
 
 #[tokio::test]
@@ -40,11 +37,12 @@ async fn the_first_try_asks_for_robots_txt_and_the_second_for_the_text() {
     let stage = rig.stage();
     let job = rig.job(&[&rig.server.url("/x.txt")]);
     match attempt(&stage, job.clone()).await {
-        Err(StageError::Defer { group_pause_ms: 7_000 }) => {}
+        Err(Report { ending: Ending::Requeue(Requeue::Unchanged), group_pause_ms: 7_000 }) => {}
         other => panic!("{other:?}"),
     }
     assert_eq!(asked(&rig), [ROBOTS]);
-    let Done { next, group_pause_ms } = attempt(&stage, job).await.unwrap();
+    let Report { ending, group_pause_ms } = stage.run(job, Attempt { number: 1, failures: 0 }).await;
+    let Ending::Done(next) = ending else { panic!("{ending:?}") };
     assert_eq!((next.len(), asked(&rig).len()), (1, 2));
     assert!((1..=7_000).contains(&group_pause_ms), "{group_pause_ms}");
     assert_eq!(fatal(attempt(&stage, rig.job(&[&rig.server.url("/private/x.txt")])).await), Reason::Robots);
@@ -71,7 +69,10 @@ async fn many_tries_at_once_ask_once() {
     let stage = rig.stage();
     let job = rig.job(&[&rig.server.url("/x.txt")]);
     let tries = futures_util::future::join_all((0..8).map(|_| attempt(&stage, job.clone()))).await;
-    let deferred = tries.iter().filter(|tried| matches!(tried, Err(StageError::Defer { .. }))).count();
+    let deferred = tries
+        .iter()
+        .filter(|tried| matches!(tried, Err(Report { ending: Ending::Requeue(Requeue::Unchanged), .. })))
+        .count();
     assert_eq!((deferred, rig.server.count(ROBOTS)), (1, 1));
 }
 
@@ -82,7 +83,13 @@ async fn without_robots_txt_nothing_is_forbidden() {
         rig.server.respond(ROBOTS, Script::empty(status));
         let stage = rig.stage();
         let job = rig.job(&[&rig.server.url("/x.txt")]);
-        assert!(matches!(attempt(&stage, job.clone()).await, Err(StageError::Defer { .. })), "{status}");
+        assert!(
+            matches!(
+                attempt(&stage, job.clone()).await,
+                Err(Report { ending: Ending::Requeue(Requeue::Unchanged), .. })
+            ),
+            "{status}"
+        );
         assert!(attempt(&stage, job).await.is_ok(), "{status}");
     }
 }
@@ -112,11 +119,11 @@ async fn redirects_of_robots_txt_are_followed_five_times_to_allowed_hosts() {
     let get = || async { attempt(&rig.stage(), rig.job(&[&rig.server.url("/x.txt")])).await };
     assert_eq!(fatal(get().await), Reason::Robots);
     rig.server.respond("/5", Script::redirect("/6"));
-    assert!(matches!(get().await, Err(StageError::Defer { .. })));
+    assert!(matches!(get().await, Err(Report { ending: Ending::Requeue(Requeue::Unchanged), .. })));
     assert_eq!(rig.server.count("/6"), 0);
     let canary = Server::start(rig.root.path()).unwrap();
     rig.server.respond(ROBOTS, Script::redirect(&canary.url("/robots.txt")));
-    assert!(matches!(get().await, Err(StageError::Defer { .. })));
+    assert!(matches!(get().await, Err(Report { ending: Ending::Requeue(Requeue::Unchanged), .. })));
     assert_eq!(canary.request_count(), 0);
 }
 
@@ -138,9 +145,12 @@ async fn rules_hold_for_where_a_redirect_leads() {
     rig.server.respond("/x.txt", Script::redirect(&other.url("/closed/x.txt")));
     let stage = rig.stage();
     let mut job = rig.job(&[&rig.server.url("/x.txt")]);
-    assert!(matches!(attempt(&stage, job.clone()).await, Err(StageError::Defer { .. })));
+    assert!(matches!(
+        attempt(&stage, job.clone()).await,
+        Err(Report { ending: Ending::Requeue(Requeue::Unchanged), .. })
+    ));
     match attempt(&stage, job).await {
-        Err(StageError::Moved { revised, .. }) => job = *revised,
+        Err(Report { ending: Ending::Requeue(Requeue::Moved { job: revised, .. }), .. }) => job = *revised,
         other => panic!("{other:?}"),
     }
     assert_eq!(job.host.as_deref(), Some(other.addr().to_string().as_str()));

@@ -4,11 +4,11 @@ use fetch::{politeness::soft_ban::REST, stage::Fetch};
 use flow::{
     failure::{Failure, Reason},
     payload::{FetchJob, StoreJob},
-    stage::{Attempt, Done, Stage, StageError},
+    stage::{Attempt, Ending, Requeue},
 };
 use test_server::Script;
 
-use crate::rig::{Rig, fatal, retry, text};
+use crate::rig::{Report, Result, Rig, fatal, retry, run, text};
 
 const CAPTCHA: &str = "<!DOCTYPE html><html><title>Are you human?</title>";
 
@@ -25,10 +25,10 @@ impl Host {
         Self { rig, stage }
     }
 
-    async fn get(&self, id: &str, failures: u32) -> Result<Done<StoreJob>, StageError<FetchJob>> {
+    async fn get(&self, id: &str, failures: u32) -> Result<Vec<StoreJob>> {
         let job = self.rig.job(&[&self.rig.server.url(&format!("/{id}"))]);
         let job = FetchJob { document: id.parse().unwrap(), ..job };
-        self.stage.run(job, Attempt { number: failures + 1, failures }).await
+        run(&self.stage, job, Attempt { number: failures + 1, failures }).await
     }
 
     fn gives(&self, id: &str, script: Script) {
@@ -37,17 +37,21 @@ impl Host {
 }
 
 /// Whether it is asked for again, without counting as a failure.
-fn is_once_more(result: Result<Done<StoreJob>, StageError<FetchJob>>) -> bool {
+fn is_once_more(result: Result<Vec<StoreJob>>) -> bool {
     let is_it = |failure: &Failure| failure.reason == Reason::SoftBan;
-    matches!(result, Err(StageError::Reroute { failure, group_pause_ms: 0, .. }) if is_it(&failure))
+    matches!(
+        result,
+        Err(Report { ending: Ending::Requeue(Requeue::Rerouted { failure, .. }), group_pause_ms: 0 })
+            if is_it(&failure)
+    )
 }
 
-fn is_left_alone(result: Result<Done<StoreJob>, StageError<FetchJob>>) -> bool {
+fn is_left_alone(result: Result<Vec<StoreJob>>) -> bool {
     match result {
-        Err(StageError::Reroute { failure, group_pause_ms, revised, .. }) => {
+        Err(Report { ending: Ending::Requeue(Requeue::Rerouted { failure, job, .. }), group_pause_ms }) => {
             assert_eq!(failure.reason, Reason::SoftBan, "{failure}");
             assert_eq!(u128::from(group_pause_ms), REST.as_millis());
-            assert!(revised.redirected.is_none() && revised.candidate == 0);
+            assert!(job.redirected.is_none() && job.candidate == 0);
             true
         }
         _ => false,

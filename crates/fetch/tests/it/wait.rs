@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flow::stage::{Attempt, Done, Stage, StageError};
+use flow::stage::{Attempt, Ending, Requeue, Stage};
 use test_server::Script;
 
 use crate::rig::Rig;
@@ -18,14 +18,12 @@ async fn pause_after(script: Script) -> u64 {
     rig.config.idle_timeout = Duration::from_millis(ANSWER_MS);
     rig.server.respond("/x.txt", script);
     let job = rig.job(&[&rig.server.url("/x.txt")]);
-    match rig.stage().run(job, Attempt { number: 1, failures: 0 }).await {
-        Ok(Done { group_pause_ms, .. })
-        | Err(
-            StageError::Retry { group_pause_ms, .. }
-            | StageError::Moved { group_pause_ms, .. }
-            | StageError::Fatal { group_pause_ms, .. },
-        ) => group_pause_ms,
-        Err(other) => panic!("{other:?}"),
+    let report = rig.stage().run(job, Attempt { number: 1, failures: 0 }).await;
+    match report.ending {
+        Ending::Done(_) | Ending::Retry { .. } | Ending::Requeue(Requeue::Moved { .. }) | Ending::Dead(_) => {
+            report.group_pause_ms
+        }
+        other => panic!("{other:?}"),
     }
 }
 

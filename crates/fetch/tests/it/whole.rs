@@ -1,14 +1,9 @@
 //! Bodies that come whole.
 
-use flow::{
-    blobs::BlobKind,
-    failure::Reason,
-    payload::Listed,
-    stage::{Attempt, Stage},
-};
+use flow::{blobs::BlobKind, failure::Reason, payload::Listed, stage::Attempt};
 use test_server::Script;
 
-use crate::rig::{Raw, Rig, Then, fatal, text};
+use crate::rig::{Raw, Rig, Then, fatal, run, text};
 
 #[tokio::test]
 async fn a_whole_text_is_published_with_all_that_is_known_of_it() {
@@ -113,10 +108,10 @@ async fn many_downloads_at_a_time_share_one_stage() {
     let runs = (0..40).map(|n| {
         let mut job = rig.job(&[&rig.server.url(&format!("/{n}.txt"))]);
         job.document = format!("d{n}").parse().unwrap();
-        stage.run(job, Attempt { number: 1, failures: 0 })
+        run(&stage, job, Attempt { number: 1, failures: 0 })
     });
     for (n, result) in futures_util::future::join_all(runs).await.into_iter().enumerate() {
-        assert_eq!(result.unwrap().next[0].fetched.bytes, 10_000 + n as u64);
+        assert_eq!(result.unwrap()[0].fetched.bytes, 10_000 + n as u64);
     }
     assert_eq!(rig.blobs.list(BlobKind::Spool).unwrap().len(), 40);
 }

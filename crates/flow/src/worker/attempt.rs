@@ -1,4 +1,4 @@
-//! One attempt at one job: run the stage, then settle with the queue.
+//! Runs one attempt at a job and acknowledges it in the queue.
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
@@ -11,134 +11,124 @@ use crate::{
     job::{Claim, Lease, NewJob},
     queue::{JobQueue, Nack, QueueError},
     retry::RetryPolicy,
-    stage::{Attempt, Done, Stage, StageError},
+    stage::{Attempt, Ending, Report, Requeue, Stage},
 };
 
 /// What became of a job.
-pub(super) enum Settled {
+pub(super) enum Outcome {
     Done,
     Retried,
-    /// Back in line; nothing went wrong.
-    PutOff,
+    /// Back in the queue, without a failure.
+    Requeued,
     Dead,
-    /// Its lease was lost before its stage ended.
+    /// Its lease was lost before the stage ended.
     Lost,
     Halted(Failure),
 }
 
-/// How an attempt ended, before the queue knows of it.
-enum Outcome {
-    Success(Vec<NewJob>),
-    SentBack(Box<NewJob>),
-    Failure(Settled, Nack),
+/// What the worker tells the queue.
+enum Acknowledgement {
+    Complete(Vec<NewJob>),
+    Fail(Nack),
 }
 
-/// How long to leave the job's group alone.
-type Pause = Millis;
-
-/// Does a claimed job and tells the queue. The work is dropped when `lost` ends; what is being told to the queue then
-/// is not, so that no nack goes uncounted.
+/// Does a claimed job and acknowledges it. If `lost` ends while the stage runs, the work is dropped. An
+/// acknowledgement that has begun is never dropped, so that none goes uncounted.
 pub(super) async fn attempt<S: Stage>(
     stage: Arc<S>,
     queue: Arc<dyn JobQueue>,
     claim: Claim,
     retry: RetryPolicy,
     lost: oneshot::Receiver<()>,
-) -> Result<Settled, QueueError> {
+) -> Result<Outcome, QueueError> {
     let lease = claim.lease;
     let claimed = Instant::now();
-    let (outcome, pause_ms) = tokio::select! {
+    let (outcome, mut acknowledgement, group_pause_ms) = tokio::select! {
         ran = run(&*stage, &claim, claimed, retry) => ran,
-        _ = lost => return Ok(Settled::Lost),
+        _ = lost => return Ok(Outcome::Lost),
     };
-    if pause_ms > 0 {
-        // Before the job ends, so that nobody can claim in between.
-        queue.pause_group(lease, pause_ms).await?;
+    if let Acknowledgement::Fail(Nack::Retry { group_pause_ms: pause_ms, .. }) = &mut acknowledgement {
+        *pause_ms = group_pause_ms;
+    } else if group_pause_ms > 0 {
+        // Before the job ends, so that no other worker can claim from the group in between.
+        queue.pause_group(lease, group_pause_ms).await?;
     }
-    let settled = match outcome {
-        Outcome::Success(next) => queue.complete(lease, next).await.map(|()| Settled::Done),
-        Outcome::SentBack(job) => queue.complete(lease, vec![*job]).await.map(|()| Settled::Retried),
-        Outcome::Failure(settled, nack) => queue.fail(lease, nack).await.map(|()| settled),
+    let acknowledged = match acknowledgement {
+        Acknowledgement::Complete(next) => queue.complete(lease, next).await,
+        Acknowledgement::Fail(nack) => queue.fail(lease, nack).await,
     };
-    match settled {
-        // The queue will never take what this stage makes of this job.
-        Err(QueueError::Invalid(why)) => bury(&*queue, lease, why).await,
-        Ok(_) | Err(_) => settled,
+    match acknowledged {
+        // The same input leads to the same jobs, so the queue would refuse them in every attempt.
+        Err(QueueError::Invalid(why)) => refused(&*queue, lease, &why).await,
+        acknowledged => acknowledged.map(|()| outcome),
     }
 }
 
-async fn bury(queue: &dyn JobQueue, lease: Lease, why: String) -> Result<Settled, QueueError> {
+async fn refused(queue: &dyn JobQueue, lease: Lease, why: &str) -> Result<Outcome, QueueError> {
     let failure = Failure::new(Reason::Internal, format!("the queue refuses what the stage made: {why}"));
-    queue.fail(lease, Nack::Dead { failure }).await.map(|()| Settled::Dead)
+    queue.fail(lease, Nack::Dead { failure }).await.map(|()| Outcome::Dead)
 }
 
-/// Runs the stage: what follows, or what its failure means. Whatever panics on the way is a failure too.
-async fn run<S: Stage>(stage: &S, claim: &Claim, claimed: Instant, retry: RetryPolicy) -> (Outcome, Pause) {
-    let work = async {
-        let input = serde_json::from_slice::<S::Input>(&claim.payload).map_err(|error| {
-            StageError::fatal(Reason::Internal, format!("the job cannot be read: {error}"))
-        })?;
-        let attempt = Attempt { number: claim.attempts, failures: claim.failures };
-        stage.run(input, attempt).await
-    };
-    let judged = async {
-        match work.await {
-            Ok(Done { next, group_pause_ms }) => {
-                (Outcome::Success(next.into_iter().map(Into::into).collect()), group_pause_ms)
-            }
-            Err(error) => judge(error, claim, claimed, retry),
-        }
-    };
-    AssertUnwindSafe(judged).catch_unwind().await.unwrap_or_else(|panic| {
-        let error = StageError::<S::Input>::retry(Reason::Internal, panic_message(&*panic));
-        judge(error, claim, claimed, retry)
-    })
-}
-
-/// What a stage's failure means for its job.
-fn judge<I: Into<NewJob>>(
-    error: StageError<I>,
+/// Runs the stage, and returns what became of the job, what to tell the queue, and the pause of the job's group. A
+/// payload that cannot be read is an ending as well, and so is a panic of the stage or of the follow-up jobs.
+async fn run<S: Stage>(
+    stage: &S,
     claim: &Claim,
     claimed: Instant,
     retry: RetryPolicy,
-) -> (Outcome, Pause) {
-    let mut pause_ms = 0;
-    let (settled, nack) = match error {
-        StageError::Retry { failure, after_ms, group_pause_ms } => {
+) -> (Outcome, Acknowledgement, Millis) {
+    let acknowledge = |report: Report<S::Input, S::Output>| {
+        let (outcome, acknowledgement) = acknowledgement(report.ending, claim, claimed, retry);
+        (outcome, acknowledgement, report.group_pause_ms)
+    };
+    let work = async {
+        acknowledge(match serde_json::from_slice(&claim.payload) {
+            Ok(input) => stage.run(input, Attempt { number: claim.attempts, failures: claim.failures }).await,
+            Err(error) => Ending::dead(Reason::Internal, format!("the job cannot be read: {error}")).into(),
+        })
+    };
+    AssertUnwindSafe(work)
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|panic| acknowledge(Ending::retry(Reason::Internal, panic_message(&*panic)).into()))
+}
+
+/// Translates the ending of an attempt into what the queue is told.
+fn acknowledgement<I: Into<NewJob>, O: Into<NewJob>>(
+    ending: Ending<I, O>,
+    claim: &Claim,
+    claimed: Instant,
+    retry: RetryPolicy,
+) -> (Outcome, Acknowledgement) {
+    use Acknowledgement::{Complete, Fail};
+    let group_pause_ms = 0;
+    match ending {
+        Ending::Done(next) => (Outcome::Done, Complete(next.into_iter().map(Into::into).collect())),
+        Ending::Retry { failure, after_ms } => {
             let age_ms = claim.failing_ms.map_or(0, |age| age.saturating_add(millis(claimed.elapsed())));
             match retry.wait_ms(claim.lease, claim.failures + 1, age_ms, after_ms) {
                 Some(after_ms) => {
-                    (Settled::Retried, Nack::Retry { failure, after_ms, group_pause_ms, revised: None })
+                    let nack = Nack::Retry { failure, after_ms, group_pause_ms, revised: None };
+                    (Outcome::Retried, Fail(nack))
                 }
-                None => {
-                    pause_ms = group_pause_ms;
-                    (Settled::Dead, Nack::Dead { failure })
-                }
+                None => (Outcome::Dead, Fail(Nack::Dead { failure })),
             }
         }
-        StageError::Defer { group_pause_ms } => {
-            pause_ms = group_pause_ms;
-            (Settled::PutOff, Nack::Release)
+        Ending::Requeue(Requeue::Unchanged) => (Outcome::Requeued, Fail(Nack::Release)),
+        Ending::Requeue(Requeue::Moved { why, job }) => {
+            (Outcome::Requeued, Fail(Nack::Move { why, revised: (*job).into() }))
         }
-        StageError::Moved { why, group_pause_ms, revised } => {
-            pause_ms = group_pause_ms;
-            (Settled::PutOff, Nack::Move { why, revised: (*revised).into() })
+        Ending::Requeue(Requeue::Rerouted { failure, after_ms, job }) => {
+            let revised = Some((*job).into());
+            (Outcome::Retried, Fail(Nack::Retry { failure, after_ms, group_pause_ms, revised }))
         }
-        StageError::Reroute { failure, after_ms, group_pause_ms, revised } => {
-            let revised = Some((*revised).into());
-            (Settled::Retried, Nack::Retry { failure, after_ms, group_pause_ms, revised })
-        }
-        StageError::Fatal { failure, group_pause_ms } => {
-            pause_ms = group_pause_ms;
-            (Settled::Dead, Nack::Dead { failure })
-        }
-        StageError::SendBack { failure, job } => {
+        Ending::Requeue(Requeue::SentBack { failure, job }) => {
             tracing::warn!("{failure}");
-            return (Outcome::SentBack(job), pause_ms);
+            (Outcome::Retried, Complete(vec![*job]))
         }
-        StageError::Halt(failure) => (Settled::Halted(failure), Nack::Release),
-    };
-    (Outcome::Failure(settled, nack), pause_ms)
+        Ending::Dead(failure) => (Outcome::Dead, Fail(Nack::Dead { failure })),
+        Ending::Halt(failure) => (Outcome::Halted(failure), Fail(Nack::Release)),
+    }
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use flow::{
     shutdown::{Phase, Shutdown},
-    stage::{Attempt, Stage, StageError},
+    stage::{Attempt, Ending, Requeue, Stage},
     worker::WorkerError,
 };
 use tokio::task::JoinSet;
@@ -30,29 +30,29 @@ pub(super) async fn run_all<S: Stage>(
             && let Some(job) = jobs.next()
         {
             let stage = Arc::clone(stage);
-            working.spawn(async move { stage.run(job, Attempt { number: 1, failures: 0 }).await });
+            working
+                .spawn(async move { stage.run(job, Attempt { number: 1, failures: 0 }).await.into_result() });
         }
         let Some(joined) = working.join_next().await else { break };
         match joined.map_err(|error| CliError::caused(Exit::Bug, &error))? {
-            Ok(done) => next.extend(done.next),
-            Err(error) => result = result.and(Err(failed(error))),
+            Ok(follows) => next.extend(follows),
+            Err(ending) => result = result.and(Err(failed(ending))),
         }
     }
     result?;
     Ok((shutdown.phase() == Phase::Running).then_some(next))
 }
 
-fn failed<I>(error: StageError<I>) -> CliError {
-    match error {
-        StageError::Halt(failure) => WorkerError::Halted(failure).into(),
-        StageError::Retry { failure, .. }
-        | StageError::Reroute { failure, .. }
-        | StageError::SendBack { failure, .. }
-        | StageError::Fatal { failure, .. } => {
+fn failed<I, O>(ending: Ending<I, O>) -> CliError {
+    match ending {
+        Ending::Halt(failure) => WorkerError::Halted(failure).into(),
+        Ending::Retry { failure, .. }
+        | Ending::Requeue(Requeue::Rerouted { failure, .. } | Requeue::SentBack { failure, .. })
+        | Ending::Dead(failure) => {
             CliError::new(Exit::File, format!("a text cannot be worked on: {}", failure.message))
                 .advise("leave it out of the directory, or name another: juggle compare DIR")
         }
-        StageError::Moved { .. } | StageError::Defer { .. } => {
+        Ending::Done(_) | Ending::Requeue(Requeue::Unchanged | Requeue::Moved { .. }) => {
             CliError::new(Exit::Bug, "a stage put a job off that nobody asked it to")
         }
     }

@@ -5,8 +5,7 @@ use std::{fmt, io, os::unix::process::ExitStatusExt, process::ExitStatus, time::
 use flow::{
     failure::{Failure, Reason},
     machine::MachineFailure,
-    payload::ProcessJob,
-    stage::StageError,
+    stage::Ending,
 };
 
 /// The maximum length of the standard error that a message shows, in bytes. The log has more.
@@ -81,15 +80,15 @@ impl ExecError {
     }
 }
 
-impl From<ExecError> for StageError<ProcessJob> {
+impl<I, O> From<ExecError> for Ending<I, O> {
     fn from(error: ExecError) -> Self {
         let message = error.to_string();
         match error {
             ExecError::Exited(_) => Self::retry(Reason::Command, message),
-            ExecError::Timeout { .. } => Self::fatal(Reason::Timeout, message),
-            ExecError::TextTooLarge { .. } => Self::fatal(Reason::TooLarge, message),
+            ExecError::Timeout { .. } => Self::dead(Reason::Timeout, message),
+            ExecError::TextTooLarge { .. } => Self::dead(Reason::TooLarge, message),
             ExecError::TooLong { .. } | ExecError::InvalidAnswer(_) | ExecError::Refused(_) => {
-                Self::fatal(Reason::Command, message)
+                Self::dead(Reason::Command, message)
             }
             // A shortage of processes is reported as `WouldBlock`, like a temporary condition (fork(2)).
             ExecError::Unstartable(source)

@@ -11,7 +11,7 @@ use flow::{
     counters::Counters,
     lane::Lane,
     payload::{Nothing, ProcessJob},
-    stage::{Attempt, Done, Stage, StageError},
+    stage::{Attempt, Report, Stage},
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -112,6 +112,14 @@ impl Exec {
     /// and no longer than for a document; then they are stopped.
     pub async fn end(&self, patience: Duration) {
         self.children.end(patience).await;
+    }
+
+    /// Computes the results of a text and waits until they are durable.
+    async fn process(&self, job: ProcessJob) -> Result<(), ProcessError> {
+        let (publishing, text_bytes) = self.compute(job).await?;
+        publishing.end().await?;
+        self.counters.bytes.add(text_bytes);
+        Ok(())
     }
 
     /// Computes the results of a text and begins to publish them; those that are there already are left as they are, but
@@ -246,11 +254,8 @@ impl Stage for Exec {
     type Input = ProcessJob;
     type Output = Nothing;
 
-    async fn run(&self, job: ProcessJob, _: Attempt) -> Result<Done<Nothing>, StageError<ProcessJob>> {
-        let (publishing, text_bytes) = self.compute(job).await?;
-        publishing.end().await.map_err(ProcessError::from)?;
-        self.counters.bytes.add(text_bytes);
-        Ok(Vec::new().into())
+    async fn run(&self, job: ProcessJob, _: Attempt) -> Report<ProcessJob, Nothing> {
+        self.process(job).await.map(|()| Vec::new()).into()
     }
 }
 

@@ -12,6 +12,7 @@ use flow::{
     blobs::{BlobError, BlobKind, BlobName, Change, Kept, Publishing, StagedBlob},
     document::DocumentId,
     failure::Reason,
+    stage::Ending,
     testing::memory_blobs::MemoryBlobs,
 };
 use proptest::prelude::*;
@@ -40,8 +41,12 @@ fn config(threads: usize, chunk: &str) -> ProcessConfig {
     ProcessConfig { threads, chunk: chunk.parse().unwrap() }
 }
 
-async fn run<P: Processor>(stage: &Process<P>, job: ProcessJob) -> Result<(), StageError<ProcessJob>> {
-    stage.run(job, Attempt { number: 1, failures: 0 }).await.map(|outputs| assert!(outputs.next.is_empty()))
+async fn run<P: Processor>(stage: &Process<P>, job: ProcessJob) -> Result<(), Ending<ProcessJob, Nothing>> {
+    stage
+        .run(job, Attempt { number: 1, failures: 0 })
+        .await
+        .into_result()
+        .map(|outputs| assert!(outputs.is_empty()))
 }
 
 fn published(blobs: &MemoryBlobs) -> [String; 3] {
@@ -183,7 +188,7 @@ async fn a_text_that_was_changed_fails_for_good_and_publishes_nothing() {
     blobs.put(name(BlobKind::Text), b"another text\n");
     let stage = Process::new(config(2, "auto"), blobs.clone(), Arc::default()).unwrap();
     let error = run(&stage, job(b"the text\n")).await.unwrap_err();
-    let StageError::Fatal { failure, .. } = error else { panic!("{error:?}") };
+    let Ending::Dead(failure) = error else { panic!("{error:?}") };
     assert_eq!(failure.reason, Reason::Internal);
     assert!(failure.message.contains("'text/PG84_text.txt' was changed"), "{failure}");
     assert_eq!(blobs.names().len(), 1);
@@ -197,7 +202,7 @@ async fn a_text_that_is_not_utf_8_fails_for_good_and_says_where() {
         blobs.put(name(BlobKind::Text), &text);
         let stage = Process::new(config(2, chunk), blobs.clone(), Arc::default()).unwrap();
         let error = run(&stage, job(&text)).await.unwrap_err();
-        assert!(matches!(error, StageError::Fatal { .. }), "{error:?}");
+        assert!(matches!(error, Ending::Dead(_)), "{error:?}");
         assert!(error.to_string().contains("is not UTF-8 at byte 1500003"), "{error}");
         assert_eq!(blobs.names().len(), 1);
     }
@@ -207,7 +212,7 @@ async fn a_text_that_is_not_utf_8_fails_for_good_and_says_where() {
 async fn a_missing_text_may_come_later() {
     let stage = Process::new(config(1, "auto"), Arc::new(MemoryBlobs::default()), Arc::default()).unwrap();
     let error = run(&stage, job(b"")).await.unwrap_err();
-    assert!(matches!(error, StageError::Retry { .. }), "{error:?}");
+    assert!(matches!(error, Ending::Retry { .. }), "{error:?}");
 }
 
 #[tokio::test]
@@ -224,7 +229,7 @@ async fn a_panic_in_a_processor_is_a_failure_and_the_stage_goes_on() {
         for _ in 0..20 {
             blobs.put(name(BlobKind::Text), b"one\nboom\nthree\n");
             let error = run(&stage, job(b"one\nboom\nthree\n")).await.unwrap_err();
-            assert!(matches!(error, StageError::Retry { .. }), "{error:?}");
+            assert!(matches!(error, Ending::Retry { .. }), "{error:?}");
             assert!(error.to_string().contains("the processor panicked: cannot read boom"), "{error}");
         }
         blobs.put(name(BlobKind::Text), b"one\n");
@@ -323,7 +328,7 @@ async fn results_that_are_there_are_acknowledged_only_once_they_are_durable() {
     let blobs = Arc::new(BadDisk { inner, trouble: Trouble::Unforceable });
     let stage = Process::new(config(1, "auto"), blobs, Arc::default()).unwrap();
     let refused = run(&stage, job(b"two words")).await.unwrap_err();
-    assert!(matches!(refused, StageError::Retry { .. }), "{refused}");
+    assert!(matches!(refused, Ending::Retry { .. }), "{refused}");
 }
 
 #[tokio::test]
@@ -334,7 +339,7 @@ async fn a_full_disk_halts_the_stage_and_publishes_nothing() {
         blobs.inner.put(name(BlobKind::Text), text.as_bytes());
         let stage = Process::new(config(2, "auto"), blobs.clone(), Arc::default()).unwrap();
         let error = run(&stage, job(text.as_bytes())).await.unwrap_err();
-        let StageError::Halt(failure) = error else { panic!("{error:?}") };
+        let Ending::Halt(failure) = error else { panic!("{error:?}") };
         assert_eq!(failure.reason, Reason::DiskFull);
         assert!(
             failure.message.contains(&format!("'{}'", name(full).relative_path().display())),

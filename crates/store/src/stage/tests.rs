@@ -66,18 +66,21 @@ fn fetched(blobs: &dyn BlobStore, bytes: &[u8]) -> StoreJob {
     job(bytes)
 }
 
-async fn run(blobs: &Arc<dyn BlobStore>, job: StoreJob) -> Result<Vec<ProcessJob>, StageError<StoreJob>> {
+async fn run(
+    blobs: &Arc<dyn BlobStore>,
+    job: StoreJob,
+) -> Result<Vec<ProcessJob>, Ending<StoreJob, ProcessJob>> {
     let stage = Store::new(Arc::clone(blobs), Arc::default());
-    stage.run(job, Attempt { number: 1, failures: 0 }).await.map(|done| done.next)
+    stage.run(job, Attempt { number: 1, failures: 0 }).await.into_result()
 }
 
 async fn run_dropping(
     blobs: &Arc<dyn BlobStore>,
     job: StoreJob,
-) -> Result<Vec<ProcessJob>, StageError<StoreJob>> {
+) -> Result<Vec<ProcessJob>, Ending<StoreJob, ProcessJob>> {
     let config = StoreConfig { raw: RawFate::Dropped, ..StoreConfig::default() };
     let stage = Store::new(Arc::clone(blobs), Arc::default()).with_config(config);
-    stage.run(job, Attempt { number: 1, failures: 0 }).await.map(|done| done.next)
+    stage.run(job, Attempt { number: 1, failures: 0 }).await.into_result()
 }
 
 async fn stored(bytes: &[u8], change: impl FnOnce(&mut StoreJob)) -> (Arc<dyn BlobStore>, Meta) {
@@ -92,9 +95,7 @@ async fn stored(bytes: &[u8], change: impl FnOnce(&mut StoreJob)) -> (Arc<dyn Bl
 async fn refused(bytes: &[u8]) -> Failure {
     let blobs: Arc<dyn BlobStore> = Arc::new(MemoryBlobs::default());
     let job = fetched(&*blobs, bytes);
-    let Err(StageError::Fatal { failure, .. }) = run(&blobs, job).await else {
-        panic!("it must be refused for good")
-    };
+    let Err(Ending::Dead(failure)) = run(&blobs, job).await else { panic!("it must be refused for good") };
     for kind in [BlobKind::Text, BlobKind::Meta, BlobKind::Arrival, BlobKind::Raw] {
         assert_eq!(blobs.list(kind).unwrap(), [], "{kind:?}");
     }
@@ -124,11 +125,11 @@ async fn a_book_becomes_raw_text_arrival_and_meta() {
     let job = fetched(&*blobs, BOOK.as_bytes());
     let counters = Arc::new(Counters::default());
     let stage = Store::new(Arc::clone(&blobs), Arc::clone(&counters));
-    let next = stage.run(job, Attempt { number: 1, failures: 0 }).await.unwrap();
+    let next = stage.run(job, Attempt { number: 1, failures: 0 }).await.into_result().unwrap();
 
     let hash = blake3::hash(TEXT.as_bytes()).to_hex().to_string();
     assert_eq!(
-        next.next,
+        next,
         [ProcessJob { document: "PG1".parse().unwrap(), text_blake3: hash, known: Known::Absorb }]
     );
     assert_eq!(counters.bytes.get(), BOOK.len() as u64);
@@ -226,9 +227,7 @@ async fn bytes_that_are_not_the_download_are_refused() {
     let blobs: Arc<dyn BlobStore> = Arc::new(MemoryBlobs::default());
     let job = fetched(&*blobs, b"what was downloaded");
     publish(&*blobs, &name(BlobKind::Spool, "PG1"), b"something else");
-    let Err(StageError::Fatal { failure, .. }) = run(&blobs, job.clone()).await else {
-        panic!("it must be refused")
-    };
+    let Err(Ending::Dead(failure)) = run(&blobs, job.clone()).await else { panic!("it must be refused") };
     assert!(failure.message.contains("fetch it again"), "{failure}");
     assert_eq!(read(&*blobs, BlobKind::Spool), b"something else");
 
@@ -243,7 +242,8 @@ async fn a_download_that_is_nowhere_is_fetched_again_a_few_times() {
     let mut job = job(b"x");
     job.listed.title = Some("Faust".to_owned());
     for lost in 1..=3 {
-        let Err(StageError::SendBack { failure, job: sent }) = run(&blobs, job.clone()).await else {
+        let Err(Ending::Requeue(Requeue::SentBack { failure, job: sent })) = run(&blobs, job.clone()).await
+        else {
             panic!("it must be sent back")
         };
         assert!(failure.message.contains("'PG1' are neither in spool/ nor in raw/"), "{failure}");
@@ -253,9 +253,7 @@ async fn a_download_that_is_nowhere_is_fetched_again_a_few_times() {
         assert_eq!(fetch.listed, job.listed, "what the list says of it goes with it");
         job.lost = lost;
     }
-    let Err(StageError::Fatal { failure, .. }) = run(&blobs, job).await else {
-        panic!("it must not go on for ever")
-    };
+    let Err(Ending::Dead(failure)) = run(&blobs, job).await else { panic!("it must not go on for ever") };
     assert!(failure.message.contains("neither in spool nor in raw"), "{failure}");
 }
 
@@ -329,7 +327,10 @@ fn local(dir: &Path) -> LocalBlobs {
 
 /// Runs with a failure at each step in turn, hands over what came of it, then runs again undisturbed and
 /// expects the tree of a run that was never disturbed. Returns how many steps a run has.
-async fn at_every_step(how: How, judge: impl Fn(Result<Vec<ProcessJob>, StageError<StoreJob>>)) -> usize {
+async fn at_every_step(
+    how: How,
+    judge: impl Fn(Result<Vec<ProcessJob>, Ending<StoreJob, ProcessJob>>),
+) -> usize {
     let undisturbed = tempfile::tempdir().unwrap();
     let blobs: Arc<dyn BlobStore> = Arc::new(local(undisturbed.path()));
     let expected_next = run(&blobs, fetched(&*blobs, BOOK.as_bytes())).await.unwrap();
@@ -360,15 +361,14 @@ async fn at_every_step(how: How, judge: impl Fn(Result<Vec<ProcessJob>, StageErr
 
 #[tokio::test]
 async fn a_run_cut_off_anywhere_can_be_repeated_with_the_same_result() {
-    let steps =
-        at_every_step(How::Dead, |first| assert!(matches!(first, Err(StageError::Retry { .. })))).await;
+    let steps = at_every_step(How::Dead, |first| assert!(matches!(first, Err(Ending::Retry { .. })))).await;
     assert!(steps >= 11, "opened twice, renamed, three staged, three published: {steps} steps");
 }
 
 #[tokio::test]
 async fn a_full_disk_halts_and_loses_nothing() {
     at_every_step(How::Full, |first| {
-        let Err(StageError::Halt(failure)) = first else { panic!("a full disk must halt") };
+        let Err(Ending::Halt(failure)) = first else { panic!("a full disk must halt") };
         assert_eq!(failure.reason, Reason::DiskFull);
     })
     .await;
@@ -420,7 +420,7 @@ async fn a_disk_that_fills_up_while_writing_halts() {
     let inner = MemoryBlobs::default();
     let job = fetched(&inner, BOOK.as_bytes());
     let blobs: Arc<dyn BlobStore> = Arc::new(NoRoom(inner));
-    let Err(StageError::Halt(failure)) = run(&blobs, job).await else { panic!("a full disk must halt") };
+    let Err(Ending::Halt(failure)) = run(&blobs, job).await else { panic!("a full disk must halt") };
     assert_eq!(failure.reason, Reason::DiskFull);
     assert_eq!(read(&*blobs, BlobKind::Spool), BOOK.as_bytes());
 }
@@ -459,9 +459,9 @@ async fn raw_bytes_that_are_not_kept_are_gone_once_the_text_is_stored() {
     // Another encoding, or a text that is incomplete, needs the bytes: they are fetched again.
     let mut other = job.clone();
     other.listed.encoding = Some("latin1".to_owned());
-    assert!(matches!(run_dropping(&blobs, other).await, Err(StageError::SendBack { .. })));
+    assert!(matches!(run_dropping(&blobs, other).await, Err(Ending::Requeue(Requeue::SentBack { .. }))));
     blobs.remove(&name(BlobKind::Text, "PG1")).unwrap();
-    assert!(matches!(run_dropping(&blobs, job).await, Err(StageError::SendBack { .. })));
+    assert!(matches!(run_dropping(&blobs, job).await, Err(Ending::Requeue(Requeue::SentBack { .. }))));
 }
 
 #[tokio::test]

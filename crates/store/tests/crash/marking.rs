@@ -137,7 +137,7 @@ fn stored(compressions: [&str; 2]) -> TempDir {
         spool_bytes(&*blobs, document, &bytes).unwrap();
         let stage = Store::new(blobs, Arc::default());
         let attempt = Attempt { number: 1, failures: 0 };
-        runtime.block_on(stage.run(job_of(document, &bytes, 1), attempt)).unwrap();
+        runtime.block_on(stage.run(job_of(document, &bytes, 1), attempt)).into_result().unwrap();
     }
     run
 }

@@ -141,7 +141,7 @@ impl Worker {
             }
             Step::Store => {
                 let stored = self.stage.run(job(document, version), Attempt { number: 1, failures: 0 }).await;
-                stored.map(drop).map_err(|error| error.to_string())
+                stored.into_result().map(drop).map_err(|ending| ending.to_string())
             }
         }
     }

@@ -1,6 +1,7 @@
 //! A queue, a clock and little stages: what the tests of the loop share.
 
 use std::{
+    convert::identity,
     future::Future,
     sync::{
         Arc,
@@ -20,7 +21,7 @@ use crate::{
     queue::{GroupLimit, JobQueue, NamedLimits, Push, QueueAdmin},
     retry::RetryPolicy,
     shutdown::{Shutdown, Trigger, shutdown},
-    stage::{Attempt, Done, Stage, StageError},
+    stage::{Attempt, Ending, Report, Stage},
     testing::memory_queue::MemoryQueue,
     worker::{Ended, OnDeath, Until, Worker, WorkerConfig, WorkerError},
 };
@@ -57,7 +58,7 @@ impl From<Next> for NewJob {
     }
 }
 
-pub(super) type Did = Result<Vec<Next>, StageError<Input>>;
+pub(super) type Did = Result<Vec<Next>, Report<Input, Next>>;
 
 /// A stage made of a function.
 pub(super) struct Little<F>(pub(super) F);
@@ -71,8 +72,8 @@ where
     type Input = Input;
     type Output = Next;
 
-    async fn run(&self, input: Input, attempt: Attempt) -> Result<Done<Next>, StageError<Input>> {
-        self.0(input, attempt).await.map(Done::from)
+    async fn run(&self, input: Input, attempt: Attempt) -> Report<Input, Next> {
+        self.0(input, attempt).await.map_or_else(identity, |next| Ending::Done(next).into())
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     lane::Lane,
     queue::{CursorMove, GroupLimit, JobQueue, Push, QueueAdmin, QueueError, Registration},
     shutdown::Phase,
-    stage::StageError,
+    stage::Ending,
     worker::{Ended, OnDeath, Until, WorkerError},
 };
 
@@ -177,7 +177,7 @@ async fn a_death_stops_everything_where_so_configured() {
         bench.config.concurrency = 2;
         let ended = bench
             .run(async |input: Input, _| match input.key.as_str() {
-                "bad" => Err(StageError::fatal(Reason::NotText, "an HTML page")),
+                "bad" => Err(Ending::dead(Reason::NotText, "an HTML page").into()),
                 _ => {
                     pass(1_000).await;
                     Ok(vec![])
@@ -196,7 +196,7 @@ async fn a_death_stops_nothing_otherwise() {
     bench.config.concurrency = 1;
     let ended = bench
         .run(async |input: Input, _| match input.key.as_str() {
-            "bad" => Err(StageError::fatal(Reason::NotText, "an HTML page")),
+            "bad" => Err(Ending::dead(Reason::NotText, "an HTML page").into()),
             _ => Ok(vec![]),
         })
         .await;
@@ -212,7 +212,7 @@ async fn the_first_empty_moment_ends_a_worker_that_is_told_so() {
     let began = Instant::now();
     let ended = bench
         .run(async |input: Input, _| match input.key.as_str() {
-            "later" => Err(StageError::retry(Reason::Connect, "not now")),
+            "later" => Err(Ending::retry(Reason::Connect, "not now").into()),
             _ => Ok(vec![]),
         })
         .await;
@@ -362,7 +362,7 @@ async fn a_halt_stops_the_worker_and_keeps_the_job() {
     bench.config.concurrency = 2;
     let ended = bench
         .run(async |input: Input, _| match input.key.as_str() {
-            "full" => Err(StageError::Halt(Failure::new(Reason::DiskFull, "no room"))),
+            "full" => Err(Ending::Halt(Failure::new(Reason::DiskFull, "no room")).into()),
             _ => {
                 pass(1_000).await;
                 Ok(vec![])

@@ -10,7 +10,7 @@ use crate::{
     job::{Event, Happened, JobView, Lease, NewJob, State},
     lane::Lane,
     queue::BATCH_MAX,
-    stage::{Attempt, StageError},
+    stage::{Attempt, Ending, Report, Requeue},
     worker::Ended,
 };
 
@@ -80,7 +80,7 @@ async fn a_failed_job_is_tried_again_after_a_while_up_to_the_limit() {
     let ended = bench
         .run(async |_, attempt: Attempt| {
             let Attempt { number, failures } = attempt;
-            Err(StageError::retry(Reason::Connect, format!("attempt {number} after {failures}")))
+            Err(Ending::retry(Reason::Connect, format!("attempt {number} after {failures}")).into())
         })
         .await;
     assert_eq!(ended.unwrap(), Ended::Finished);
@@ -103,7 +103,7 @@ async fn a_job_that_succeeds_at_last_is_done() {
     let bench = Bench::with(&["a"]).await;
     let ended = bench
         .run(async |input: Input, attempt: Attempt| match attempt.failures {
-            0 | 1 => Err(StageError::retry(Reason::Timeout, "slow")),
+            0 | 1 => Err(Ending::retry(Reason::Timeout, "slow").into()),
             _ => Ok(vec![Next(input.key)]),
         })
         .await;
@@ -126,7 +126,7 @@ async fn the_wait_and_the_group_pause_that_the_stage_asks_for_are_kept() {
                     return Ok(vec![]);
                 }
                 let failure = Failure::new(Reason::HttpStatus, "429");
-                Err(StageError::Retry { failure, after_ms: Some(after_ms), group_pause_ms })
+                Err(Report { ending: Ending::Retry { failure, after_ms: Some(after_ms) }, group_pause_ms })
             })
             .await;
         assert_eq!(ended.unwrap(), Ended::Finished);
@@ -149,8 +149,8 @@ async fn a_rerouted_job_is_tried_another_way_and_counts_anew() {
                 return Ok(vec![Next(format!("{} {}", input.key, input.way))]);
             }
             let failure = Failure::new(Reason::HttpStatus, "404");
-            let revised = Box::new(Input { way: input.way + 1, ..input });
-            Err(StageError::Reroute { failure, after_ms: 0, group_pause_ms: 0, revised })
+            let job = Box::new(Input { way: input.way + 1, ..input });
+            Err(Ending::Requeue(Requeue::Rerouted { failure, after_ms: 0, job }).into())
         })
         .await;
     assert_eq!(ended.unwrap(), Ended::Finished);
@@ -171,8 +171,8 @@ async fn a_job_that_goes_on_elsewhere_has_not_failed_and_was_not_tried_again() {
                 return Ok(vec![Next(input.key)]);
             }
             let why = Failure::new(Reason::Redirect, "redirected");
-            let revised = Box::new(Input { way: input.way + 1, ..input });
-            Err(StageError::Moved { why, group_pause_ms: 0, revised })
+            let job = Box::new(Input { way: input.way + 1, ..input });
+            Err(Ending::Requeue(Requeue::Moved { why, job }).into())
         })
         .await;
     assert_eq!(ended.unwrap(), Ended::Finished);
@@ -185,7 +185,7 @@ async fn a_job_that_goes_on_elsewhere_has_not_failed_and_was_not_tried_again() {
 #[tokio::test(start_paused = true)]
 async fn a_fatal_failure_is_not_tried_again() {
     let bench = Bench::with(&["a"]).await;
-    let ended = bench.run(async |_, _| Err(StageError::fatal(Reason::Robots, "forbidden"))).await;
+    let ended = bench.run(async |_, _| Err(Ending::dead(Reason::Robots, "forbidden").into())).await;
     assert_eq!(ended.unwrap(), Ended::Finished);
     let job = bench.view("a").await;
     assert_eq!((job.state, job.attempts), (State::Dead, 1));
@@ -212,12 +212,11 @@ async fn a_result_that_the_queue_refuses_is_a_death() {
         .run(async |input: Input, _| match input.key.as_str() {
             "many" => Ok((0..=BATCH_MAX).map(|at| Next(at.to_string())).collect()),
             "good" => Ok(vec![]),
-            _ => Err(StageError::Reroute {
-                failure: Failure::new(Reason::HttpStatus, "404"),
-                after_ms: 0,
-                group_pause_ms: 0,
-                revised: Box::new(Input::new("another")),
-            }),
+            _ => {
+                let failure = Failure::new(Reason::HttpStatus, "404");
+                let job = Box::new(Input::new("another"));
+                Err(Ending::Requeue(Requeue::Rerouted { failure, after_ms: 0, job }).into())
+            }
         })
         .await;
     assert_eq!(ended.unwrap(), Ended::Finished);
@@ -241,7 +240,8 @@ async fn a_job_that_is_sent_back_ends_and_an_earlier_one_takes_the_place_of_the_
         .run(async |input: Input, _| match input.key.as_str() {
             "later" => {
                 let job = Box::new(NewJob::from(Input { key: "lost".to_owned(), way: 1 }).renewed());
-                Err(StageError::SendBack { failure: Failure::new(Reason::Internal, "it is gone"), job })
+                let failure = Failure::new(Reason::Internal, "it is gone");
+                Err(Ending::Requeue(Requeue::SentBack { failure, job }).into())
             }
             _ => {
                 assert_eq!(input.way, 1, "it is the new one");

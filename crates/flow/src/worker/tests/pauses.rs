@@ -1,4 +1,4 @@
-//! Groups are left alone as stages wish, whatever became of the job.
+//! Pauses of groups: they follow every ending of a job.
 
 use std::{
     sync::{Arc, Mutex},
@@ -14,18 +14,16 @@ use crate::{
     job::State,
     lane::Lane,
     queue::RESTING_AFTER_MS,
-    stage::{Attempt, Done, Stage, StageError},
+    stage::{Attempt, Ending, Report, Requeue, Stage},
     worker::Ended,
 };
 
 const PAUSE_MS: Millis = 7_000;
 
-type Ran = Result<Done<Next>, StageError<Input>>;
-
 /// Notes when it is run, and ends as a function says that is given the number of the run.
 struct Noting {
     runs: Arc<Mutex<Vec<Instant>>>,
-    end: fn(usize, Input) -> Ran,
+    end: fn(usize, Input) -> Report<Input, Next>,
 }
 
 impl Stage for Noting {
@@ -33,7 +31,7 @@ impl Stage for Noting {
     type Input = Input;
     type Output = Next;
 
-    async fn run(&self, input: Input, _attempt: Attempt) -> Ran {
+    async fn run(&self, input: Input, _attempt: Attempt) -> Report<Input, Next> {
         let number = {
             let mut runs = self.runs.lock().unwrap();
             runs.push(Instant::now());
@@ -44,7 +42,7 @@ impl Stage for Noting {
 }
 
 /// The waits between the runs of a worker over two jobs of one group.
-async fn waits(end: fn(usize, Input) -> Ran) -> (Bench, Vec<Duration>) {
+async fn waits(end: fn(usize, Input) -> Report<Input, Next>) -> (Bench, Vec<Duration>) {
     let mut bench = Bench::with(&["a", "b"]).await;
     bench.config.group_limit.in_flight = 1;
     let runs = Arc::default();
@@ -56,12 +54,20 @@ async fn waits(end: fn(usize, Input) -> Ran) -> (Bench, Vec<Duration>) {
     (bench, waits)
 }
 
-fn done() -> Ran {
-    Ok(Vec::new().into())
+fn done() -> Report<Input, Next> {
+    Ending::Done(Vec::new()).into()
+}
+
+fn pausing(ending: Ending<Input, Next>) -> Report<Input, Next> {
+    Report::from(ending).pausing_group(PAUSE_MS)
 }
 
 fn failure() -> Failure {
     Failure::new(Reason::HttpStatus, "a test wants it")
+}
+
+fn rerouted(input: Input) -> Ending<Input, Next> {
+    Ending::Requeue(Requeue::Rerouted { failure: failure(), after_ms: 0, job: Box::new(input) })
 }
 
 fn assert_paused(waits: &[Duration]) {
@@ -70,64 +76,59 @@ fn assert_paused(waits: &[Duration]) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_job_done() {
-    let pausing = |number, _| match number {
-        1 => Ok(Done { next: Vec::new(), group_pause_ms: PAUSE_MS }),
+async fn a_job_that_is_done_may_pause_its_group() {
+    let end = |number, _| match number {
+        1 => pausing(Ending::Done(Vec::new())),
         _ => done(),
     };
-    assert_paused(&waits(pausing).await.1);
+    assert_paused(&waits(end).await.1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_job_that_goes_on_elsewhere() {
-    let pausing = |number, input| match number {
-        1 => Err(StageError::Moved { why: failure(), group_pause_ms: PAUSE_MS, revised: Box::new(input) }),
+async fn a_moved_job_may_pause_its_group() {
+    let end = |number, input| match number {
+        1 => pausing(Ending::Requeue(Requeue::Moved { why: failure(), job: Box::new(input) })),
         _ => done(),
     };
-    assert_paused(&waits(pausing).await.1);
+    assert_paused(&waits(end).await.1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_fatal_failure() {
-    let pausing = |number, _| match number {
-        1 => Err(StageError::Fatal { failure: failure(), group_pause_ms: PAUSE_MS }),
+async fn a_dead_job_may_pause_its_group() {
+    let end = |number, _| match number {
+        1 => pausing(Ending::Dead(failure())),
         _ => done(),
     };
-    assert_paused(&waits(pausing).await.1);
+    assert_paused(&waits(end).await.1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_failure_that_may_pass_and_after_the_last_of_them() {
-    let pausing = |number, _| match number {
-        1..=3 => Err(StageError::Retry { failure: failure(), after_ms: None, group_pause_ms: PAUSE_MS }),
+async fn each_retry_and_the_last_failure_may_pause_the_group() {
+    let end = |number, _| match number {
+        1..=3 => pausing(Ending::Retry { failure: failure(), after_ms: None }),
         _ => done(),
     };
-    let (bench, waits) = waits(pausing).await;
+    let (bench, waits) = waits(end).await;
     assert!(waits.iter().all(|wait| *wait >= Duration::from_millis(PAUSE_MS)), "{waits:?}");
     assert_eq!((waits.len(), bench.metered()), (3, [1, 1, 2, 0]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_rerouted_job_may_pause_its_group() {
-    let pausing = |number, input: Input| match number {
-        1 => Err(StageError::Reroute {
-            failure: failure(),
-            after_ms: 0,
-            group_pause_ms: PAUSE_MS,
-            revised: Box::new(input),
-        }),
+    let end = |number, input: Input| match number {
+        1 => pausing(rerouted(input)),
         _ => done(),
     };
-    assert_paused(&waits(pausing).await.1);
+    assert_paused(&waits(end).await.1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_is_put_off_has_not_failed() {
-    let pausing = |number, _| match number {
-        1 => Err(StageError::Defer { group_pause_ms: PAUSE_MS }),
+async fn a_requeued_job_has_not_failed() {
+    let end = |number, _| match number {
+        1 => pausing(Ending::Requeue(Requeue::Unchanged)),
         _ => done(),
     };
-    let (bench, waits) = waits(pausing).await;
+    let (bench, waits) = waits(end).await;
     assert_paused(&waits);
     let job = bench.view("a").await;
     assert_eq!((job.state, job.attempts, job.failures), (State::Done, 2, 0));
@@ -138,14 +139,7 @@ async fn a_job_that_is_put_off_has_not_failed() {
 #[tokio::test(start_paused = true)]
 async fn a_worker_does_not_wait_for_groups_that_rest() {
     let bench = Bench::with(&["a", "b"]).await;
-    let end = |_, input: Input| {
-        Err(StageError::Reroute {
-            failure: failure(),
-            after_ms: 0,
-            group_pause_ms: 2 * RESTING_AFTER_MS,
-            revised: Box::new(input),
-        })
-    };
+    let end = |_, input| Report::from(rerouted(input)).pausing_group(2 * RESTING_AFTER_MS);
     let began = Instant::now();
     let ended = bench.run_stage(Noting { runs: Arc::default(), end }).await;
     assert_eq!(ended.unwrap(), Ended::Resting);

@@ -6,6 +6,7 @@ use flow::{
     blobs::BlobName,
     document::DocumentId,
     failure::{Failure, Reason},
+    stage::Ending,
     testing::memory_blobs::MemoryBlobs,
 };
 use rustix::process::{Pid, test_kill_process};
@@ -67,28 +68,28 @@ impl Rig {
         }
     }
 
-    async fn run(&self, number: u32, text: &str) -> Result<(), StageError<ProcessJob>> {
+    async fn run(&self, number: u32, text: &str) -> Result<(), Ending<ProcessJob, Nothing>> {
         let job = self.put(number, text);
-        self.exec.run(job, Attempt { number: 1, failures: 0 }).await.map(|_| ())
+        self.exec.run(job, Attempt { number: 1, failures: 0 }).await.into_result().map(|_| ())
     }
 
     async fn fatal(&self, number: u32, text: &str) -> Failure {
         match self.run(number, text).await {
-            Err(StageError::Fatal { failure, .. }) => failure,
+            Err(Ending::Dead(failure)) => failure,
             other => panic!("{other:?}"),
         }
     }
 
     async fn retry(&self, number: u32, text: &str) -> Failure {
         match self.run(number, text).await {
-            Err(StageError::Retry { failure, .. }) => failure,
+            Err(Ending::Retry { failure, .. }) => failure,
             other => panic!("{other:?}"),
         }
     }
 
     async fn halt(&self, number: u32, text: &str) -> Failure {
         match self.run(number, text).await {
-            Err(StageError::Halt(failure)) => failure,
+            Err(Ending::Halt(failure)) => failure,
             other => panic!("{other:?}"),
         }
     }
@@ -118,7 +119,7 @@ async fn built_in(text: &str, number: u32) -> [String; 3] {
     let job = rig.put(number, text);
     let config = ProcessConfig { threads: 1, ..ProcessConfig::default() };
     let process = Process::new(config, rig.blobs.clone(), Arc::default()).unwrap();
-    process.run(job, Attempt { number: 1, failures: 0 }).await.unwrap();
+    process.run(job, Attempt { number: 1, failures: 0 }).await.into_result().unwrap();
     rig.results(number)
 }
 
@@ -349,7 +350,7 @@ async fn a_text_that_is_too_large_or_was_changed_is_not_handed_over() {
     assert_eq!(failure.reason, Reason::TooLarge);
     let job = rig.put(2, "ten bytes!");
     rig.put(2, "changed");
-    let error = rig.exec.run(job, Attempt { number: 1, failures: 0 }).await.unwrap_err();
+    let error = rig.exec.run(job, Attempt { number: 1, failures: 0 }).await.into_result().unwrap_err();
     assert!(error.to_string().contains("was changed"), "{error}");
 }
 
@@ -404,7 +405,9 @@ async fn many_documents_are_shared_by_as_many_children_as_there_are_threads() {
     let mut running = tokio::task::JoinSet::new();
     for number in 1..=40 {
         let (job, exec) = (rig.put(number, "text\n"), Arc::clone(&rig.exec));
-        running.spawn(async move { exec.run(job, Attempt { number: 1, failures: 0 }).await.map(|_| ()) });
+        running.spawn(async move {
+            exec.run(job, Attempt { number: 1, failures: 0 }).await.into_result().map(|_| ())
+        });
     }
     while let Some(ended) = running.join_next().await {
         ended.unwrap().unwrap();
