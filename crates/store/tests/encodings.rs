@@ -168,7 +168,7 @@ fn page_table(label: &str) -> Option<&str> {
     }
 }
 
-/// What others say of the encoding.
+/// The labels of a text outside of it.
 #[derive(Default, Clone, Copy)]
 struct Labels<'a> {
     listed: Option<&'a str>,
@@ -178,7 +178,7 @@ struct Labels<'a> {
     host: Option<&'a str>,
 }
 
-/// What became of the bytes; none where they were refused.
+/// Returns the text and meta of these bytes, or `None` if the stage refuses them.
 async fn stored(bytes: &[u8], labels: Labels<'_>) -> Option<(String, Meta)> {
     let blobs = MemoryBlobs::default();
     let name = |kind| BlobName::new(kind, "x".parse().unwrap());
@@ -224,7 +224,7 @@ async fn stored(bytes: &[u8], labels: Labels<'_>) -> Option<(String, Meta)> {
 }
 
 #[tokio::test]
-async fn a_text_with_its_label_is_read_right_whoever_says_it() {
+async fn a_text_with_its_label_is_read_right_wherever_the_label_stands() {
     for (label, text) in TABLE {
         let (expected, bytes) = encoded(label, text);
         let given = Labels { listed: Some(label), ..Labels::default() };

@@ -1,4 +1,4 @@
-//! The process that is watched: this test binary, run again with its orders in the environment.
+//! The process that is watched: this test binary, started again with its orders in the environment.
 
 use std::{
     env,
@@ -23,23 +23,23 @@ use crate::{
 
 const ORDERS: &str = "JUGGLE_CRASH_ORDERS";
 
-/// What a process shall do.
+/// The orders of a process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Orders {
     pub(crate) run: PathBuf,
     pub(crate) layout: RunLayout,
-    /// Its number, of those that work on the directory one after another.
+    /// The number of the process. Several work on the directory, one after another.
     pub(crate) process: u32,
     pub(crate) forces: Forces,
-    /// Where each text stands.
+    /// The progress of each text.
     pub(crate) courses: Vec<Course>,
     /// The last version of every text.
     pub(crate) versions: u32,
-    /// Texts that are worked on at once.
+    /// The number of texts that are worked on at the same time.
     pub(crate) in_flight: usize,
 }
 
-/// Whether the process forces its files to the medium.
+/// The files that the process syncs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Forces {
     Everything,
@@ -47,13 +47,14 @@ pub(crate) enum Forces {
 }
 
 impl Orders {
-    /// The process, which waits to be told.
+    /// Returns the command of the process, which waits for its start signal.
     pub(crate) fn command(&self) -> Command {
         command("child::a_process_that_is_told_to_is_there_to_be_watched", self)
     }
 }
 
-/// This test in a process of its own, with orders, not yet started. Its standard input and output are pipes.
+/// Returns the command that runs a test in a process of its own, with orders. Its standard input and output
+/// are pipes.
 pub(crate) fn command(test: &str, orders: &impl Serialize) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
@@ -62,12 +63,12 @@ pub(crate) fn command(test: &str, orders: &impl Serialize) -> Command {
     command
 }
 
-/// What this process was told to do.
+/// Returns the orders of this process, or `None` if it has none.
 pub(crate) fn orders<O: DeserializeOwned>() -> Option<O> {
     env::var(ORDERS).ok().map(|orders| serde_json::from_str(&orders).unwrap())
 }
 
-/// The way in for the child processes; on its own it has nothing to do.
+/// The entry point of the child processes. Without orders it does nothing.
 #[test]
 fn a_process_that_is_told_to_is_there_to_be_watched() {
     let Some(orders) = orders() else { return };
@@ -81,7 +82,7 @@ async fn work(orders: Orders) {
         Forces::Everything => Durability::Power,
         Forces::Nothing => Durability::Process,
     };
-    // Where the directory cannot even be opened, nothing is done, and nothing is said.
+    // If the directory cannot be opened, which a fault may cause, nothing is done and nothing is reported.
     let Ok(blobs) = orders.layout.open(&orders.run, durability, orders.process) else { return };
     let blobs: Arc<dyn BlobStore> = Arc::new(blobs);
     give_up_a_blob(&*blobs);
@@ -102,8 +103,8 @@ async fn work(orders: Orders) {
     }
 }
 
-/// A blob that is begun and not published, as the stage does with a text that it refuses.
+/// Stages a blob and does not publish it, as the stage does with a text that it refuses.
 fn give_up_a_blob(blobs: &dyn BlobStore) {
-    // It may fail, and nothing hangs on it.
+    // It may fail under a fault, and no later operation depends on it.
     drop(blobs.stage(&name(BlobKind::Text, 0)));
 }

@@ -1,4 +1,4 @@
-//! The layouts in which a run directory may keep its blobs.
+//! The layouts of run directories.
 
 use std::path::Path;
 
@@ -10,21 +10,21 @@ use store::{
     local::{LocalBlobs, layout::Layout},
 };
 
-/// A layout, the same for all processes that work on a run directory.
+/// A layout of a run directory, the same for all processes that work on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum RunLayout {
-    /// Flat and plain, with the raw bytes: a download becomes them by a rename.
+    /// Flat and plain, with raw bytes: a download becomes raw by a rename.
     Plain,
-    /// Sharded and packed, with the raw bytes: a download is packed on its way to them, and removed last.
+    /// Sharded and compressed, with raw bytes: a download is compressed into raw, and removed last.
     Compressed,
-    /// Flat and plain, without the raw bytes: a download is removed last.
+    /// Flat and plain, without raw bytes: a download is removed last.
     Dropped,
-    /// Flat, with the raw bytes: plain or packed, as the process has it.
+    /// Flat, with raw bytes: plain or compressed, by the number of the process.
     Changing,
 }
 
 impl RunLayout {
-    /// What the stage publishes, in its order.
+    /// Returns the kinds that the stage publishes, in its order.
     pub(crate) const fn stored(self) -> &'static [BlobKind] {
         const ALL: [BlobKind; 4] = [BlobKind::Raw, BlobKind::Text, BlobKind::Arrival, BlobKind::Meta];
         match self {
@@ -33,8 +33,7 @@ impl RunLayout {
         }
     }
 
-    /// What is there when the download is in spool no more: the raw bytes where it may become them by a
-    /// rename, else all.
+    /// Returns the kinds that exist when the download has left spool: raw if it may be renamed, else all.
     pub(crate) const fn outlives_the_download(self) -> &'static [BlobKind] {
         match self {
             Self::Plain | Self::Changing => &[BlobKind::Raw],
@@ -42,7 +41,7 @@ impl RunLayout {
         }
     }
 
-    /// Whether a download may be removed. Nothing forces that: a power cut may bring it back.
+    /// Returns whether a download may be removed. A removal is not synced, so a power cut may bring it back.
     pub(crate) const fn removes_the_download(self) -> bool {
         match self {
             Self::Plain => false,
@@ -50,7 +49,7 @@ impl RunLayout {
         }
     }
 
-    /// What the stage is asked for.
+    /// Returns the configuration of the stage.
     pub(crate) fn config(self) -> StoreConfig {
         let raw = match self {
             Self::Plain | Self::Compressed | Self::Changing => RawFate::Kept,
@@ -59,11 +58,12 @@ impl RunLayout {
         StoreConfig { raw, ..StoreConfig::default() }
     }
 
-    /// Opens a run directory; an empty one gets its layout. Where the layout changes, every other process
-    /// packs, by its number.
+    /// Opens a run directory. An empty one gets its layout. With [`RunLayout::Changing`], processes with
+    /// odd
+    /// numbers compress.
     ///
     /// # Errors
-    /// Why it cannot be opened.
+    /// The message of the error if the directory cannot be opened.
     pub(crate) fn open(self, run: &Path, durability: Durability, process: u32) -> Result<LocalBlobs, String> {
         let (layout, compression) = match self {
             Self::Changing if !process.is_multiple_of(2) => (Layout::Flat, "zstd"),

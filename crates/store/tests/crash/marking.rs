@@ -34,16 +34,16 @@ use crate::{
     workload::{job_of, raw, spool_bytes},
 };
 
-/// Texts with the same bytes, then one with others.
+/// The number of texts with the same bytes. One more has others.
 const SAME: usize = 3;
 const DOCUMENTS: usize = SAME + 1;
 
-/// What a process says that has orders to mark: nothing. On its own this has nothing to do.
+/// The entry point of the processes that mark. It reports nothing. Without orders it does nothing.
 #[test]
 fn a_process_that_is_told_to_marks_duplicates() {
     let Some(run) = child::orders::<PathBuf>() else { return };
     powercut::child::wait_to_be_told();
-    // Whether it fails is seen by what it leaves.
+    // The files that it leaves show whether it failed.
     if let Ok(blobs) = RunLayout::Compressed.open(&run, Durability::Power, 0) {
         drop(mark(&blobs));
     }
@@ -80,7 +80,7 @@ fn end_everywhere(compressions: [&str; 2], faults: &[Fault]) {
     println!("{} calls of marking, {faults:?}, in {:.1?}", steps.len(), begun.elapsed());
 }
 
-/// Looks at what a process left, marks again, and looks once more.
+/// Compares what a process left, marks again, and compares once more.
 fn check(run: &Path, before: &Left, after: &Left, what: &str) {
     let blobs = RunLayout::Compressed.open(run, Durability::Process, 0).unwrap();
     for (name, found) in contents(&blobs) {
@@ -95,7 +95,7 @@ fn check(run: &Path, before: &Left, after: &Left, what: &str) {
     assert!(left == *after, "{what}: {:?}", left.links);
 }
 
-/// What is in a run directory.
+/// The content of a run directory.
 #[derive(Debug, PartialEq, Eq)]
 struct Left {
     files: BTreeMap<String, Vec<u8>>,
@@ -118,14 +118,14 @@ impl Left {
     }
 }
 
-/// The bytes of all blobs, whichever layout they have.
+/// Returns the plain bytes of all blobs.
 fn contents(blobs: &LocalBlobs) -> BTreeMap<(usize, BlobKind), Vec<u8>> {
     let names = (0..DOCUMENTS)
         .flat_map(|document| RunLayout::Compressed.stored().iter().map(move |kind| (document, *kind)));
     names.map(|(document, kind)| ((document, kind), bytes(blobs, kind, document).unwrap().unwrap())).collect()
 }
 
-/// A run directory with all texts, packed so in turn.
+/// Returns a run directory with all texts, with these compressions in turn.
 fn stored(compressions: [&str; 2]) -> TempDir {
     let run = powercut::child::scratch();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

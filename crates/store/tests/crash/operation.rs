@@ -1,13 +1,13 @@
-//! What the process says of its operations.
+//! The lines in which a process reports its operations.
 
 use serde::{Deserialize, Serialize};
 
-/// One of the two things that are done with every version of a text.
+/// A step that is done with every version of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Step {
-    /// Its bytes are published in spool.
+    /// The bytes are published in spool.
     Spool,
-    /// The stage publishes all of it.
+    /// The stage publishes all blobs of the text.
     Store,
 }
 
@@ -19,13 +19,13 @@ pub(crate) struct Operation {
     pub(crate) step: Step,
 }
 
-/// A line.
+/// A line that a process writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Line {
-    /// It is begun now.
+    /// The operation begins.
     Tries(Operation),
-    /// It was acknowledged.
+    /// The operation was acknowledged.
     Did(Operation),
-    /// It was refused.
+    /// The operation failed with this error.
     Failed(Operation, String),
 }

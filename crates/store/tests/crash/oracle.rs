@@ -1,9 +1,9 @@
-//! What follows from the lines of processes, and whether a run directory agrees.
+//! The state that follows from the lines of processes, and the comparison with a run directory.
 //!
-//! Of every text, in any state of the directory:
+//! These hold for every text, in any state of the directory:
 //!
-//! * what lies under a final name is one of the versions that were published under it, whole;
-//! * what was acknowledged is there, in that version or a later one that had been begun;
+//! * a file with a final name is one of the versions that were published under that name, whole;
+//! * an acknowledged blob is there, in that version or a later one that had been begun;
 //! * where no publication was under way, raw, text, arrival and meta are of one version; where one was, and
 //!   the file system keeps changes of names in their order, none of them is of a later version than the one
 //!   before it: so where a first version has a meta, it has all that the meta tells of;
@@ -11,7 +11,7 @@
 //!   removed, it is in spool until all that it became is there; after a power cut it may be in spool again,
 //!   but none that came before it;
 //! * where raw bytes are not kept, there never are any;
-//! * once what was not acknowledged is done again, all is there, in one layout, and nothing else.
+//! * when all that was not acknowledged is done again, all blobs are there, in one form, and nothing else.
 
 use std::{collections::BTreeMap, fs, io::Read, path::Path, sync::Arc};
 
@@ -29,21 +29,21 @@ use crate::{
     workload::{Worker, name, raw},
 };
 
-/// How far one of the steps has come with a text, in versions.
+/// The progress of one of the steps with a text, in versions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Progress {
     pub(crate) tried: u32,
     pub(crate) done: u32,
 }
 
-/// How far a text has come.
+/// The progress of a text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Course {
     pub(crate) spool: Progress,
     pub(crate) store: Progress,
 }
 
-/// What is known of all texts.
+/// The progress of all texts, and the blobs that they must have.
 #[derive(Debug, Clone)]
 pub(crate) struct Oracle {
     courses: Vec<Course>,
@@ -52,12 +52,12 @@ pub(crate) struct Oracle {
     expected: Arc<Expected>,
 }
 
-/// The bytes of every blob, by text and version.
+/// The expected bytes of every blob, by text and version.
 #[derive(Debug)]
 struct Expected(Vec<Vec<BTreeMap<BlobKind, Vec<u8>>>>);
 
 impl Expected {
-    /// As the stage makes them where nothing disturbs it.
+    /// Runs the stage undisturbed, and keeps its blobs.
     fn of(documents: usize, versions: u32, layout: RunLayout) -> Self {
         let version_of = |document, version| {
             let blobs: Arc<dyn BlobStore> = Arc::new(MemoryBlobs::default());
@@ -72,7 +72,7 @@ impl Expected {
         Self((0..documents).map(versions_of).collect())
     }
 
-    /// Which version of a blob this is; none where it is no whole version of it.
+    /// Returns the version of a blob with these bytes, or `None` if it is no whole version.
     fn version(&self, kind: BlobKind, document: usize, bytes: &[u8]) -> Option<u32> {
         let found = self.0[document]
             .iter()
@@ -81,7 +81,7 @@ impl Expected {
     }
 }
 
-/// A blob, wherever and however it lies.
+/// Returns the plain bytes of a blob, or `None` if there is none.
 pub(crate) fn bytes(
     blobs: &dyn BlobStore,
     kind: BlobKind,
@@ -97,7 +97,7 @@ pub(crate) fn bytes(
     Ok(Some(bytes))
 }
 
-/// Does for each text what is left to do, one after the other.
+/// Does all operations that are left to do, one text after the other. Returns the lines.
 fn finish(
     blobs: &Arc<dyn BlobStore>,
     layout: RunLayout,
@@ -119,23 +119,23 @@ fn finish(
 }
 
 impl Oracle {
-    /// Of texts that nothing was done with yet.
+    /// Creates the oracle of texts without any operation.
     pub(crate) fn of(documents: usize, versions: u32, layout: RunLayout) -> Self {
         let expected = Arc::new(Expected::of(documents, versions, layout));
         Self { courses: vec![Course::default(); documents], versions, layout, expected }
     }
 
-    /// The last version of every text.
+    /// Returns the last version of every text.
     pub(crate) const fn versions(&self) -> u32 {
         self.versions
     }
 
-    /// The layout of the run directory.
+    /// Returns the layout of the run directory.
     pub(crate) const fn layout(&self) -> RunLayout {
         self.layout
     }
 
-    /// Where each text stands.
+    /// Returns the progress of each text.
     pub(crate) fn courses(&self) -> &[Course] {
         &self.courses
     }
@@ -155,10 +155,11 @@ impl Oracle {
         }
     }
 
-    /// Looks at a run directory as it was left, does what was not acknowledged again, and looks once more.
+    /// Compares a run directory as it was left, does all operations again that were not acknowledged, and
+    /// compares once more.
     ///
     /// # Errors
-    /// All that is wrong.
+    /// A message for each difference.
     pub(crate) fn check(mut self, run: &Path, model: Model) -> Result<(), Vec<String>> {
         let opened = self.layout.open(run, Durability::Process, 0).map_err(|error| vec![error])?;
         let blobs: Arc<dyn BlobStore> = Arc::new(opened);
@@ -253,12 +254,12 @@ impl cut::Book for Oracle {
     }
 }
 
-/// Whether a file is none that is on its way.
+/// Returns whether a file has a final name.
 fn is_final(path: &str) -> bool {
     !["tmp", "part"].iter().any(|ending| Path::new(path).extension().is_some_and(|found| found == *ending))
 }
 
-/// All files below a directory.
+/// Returns all files below a directory.
 pub(crate) fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut directories = vec![directory.to_owned()];

@@ -1,4 +1,4 @@
-//! Power cuts: what was acknowledged is there, whatever of the rest the disk kept, and the next run finishes.
+//! Power cuts: all that was acknowledged is there, whatever else the disk kept, and the next run finishes.
 //!
 //! Some processes work on one directory, one after another: one is killed as it begins, some at work, most of
 //! these between a rename and what forces it, and the last ends by itself. All that they do is recorded, and
@@ -24,21 +24,21 @@ use crate::{
     oracle::Oracle,
 };
 
-/// Power cuts for either way of forcing files, when nothing else is said, and in one record.
+/// The default number of power cuts for each way of syncing files, and the number in one record.
 const STATES: usize = 500;
 const STATES_OF_RECORD: usize = 100;
-/// Enough to see what is missing where nothing is forced to the medium.
+/// The number of power cuts that is enough to find losses if nothing is synced.
 const STATES_OF_CONTROL: usize = 20;
-/// More than a process has that brings one text to its second version.
+/// More events than a process has that brings one text to its second version.
 const EVENTS_MAX: usize = 500;
-/// Where nothing else is said, the same cuts are made every time.
+/// The default seed, so that the same cuts are made every time.
 const SEED: u64 = 84;
-/// The layouts of run directories, a record each in turn.
+/// The layouts of run directories. Each gets a record in turn.
 const LAYOUTS: [RunLayout; 5] =
     [RunLayout::Plain, RunLayout::Compressed, RunLayout::Changing, RunLayout::Dropped, RunLayout::Plain];
 const DOCUMENTS: usize = 12;
 const VERSIONS: u32 = 3;
-/// Texts that a process works on at once: one of these.
+/// The numbers of texts that a process may work on at the same time.
 const IN_FLIGHT: [usize; 3] = [1, 2, 6];
 
 #[test]
@@ -83,7 +83,7 @@ fn check_a_record(file_system: FileSystem, states: usize, oracle: &Oracle, rando
     assert!(failures.is_empty(), "{} of {states} disks are bad:\n\n{}", failures.len(), shown.join("\n\n"));
 }
 
-/// One process is killed after each of its events in turn, and another finishes what it left.
+/// Kills one process after each of its events in turn, and lets another finish what it left.
 #[test]
 fn what_a_killed_process_left_unforced_is_forced_by_the_next() {
     kill_after_events(RunLayout::Plain, 1);
@@ -96,7 +96,7 @@ fn what_a_killed_process_left_unforced_is_forced_by_the_next_in_other_forms() {
     kill_after_events(RunLayout::Changing, 2);
 }
 
-/// After each event, or of so many after one.
+/// Kills a process after every `step`-th event.
 fn kill_after_events(layout: RunLayout, step: usize) {
     let begun = Instant::now();
     let oracle = Oracle::of(1, 2, layout);
@@ -119,7 +119,7 @@ fn kill_after_events(layout: RunLayout, step: usize) {
     panic!("the process does not end");
 }
 
-/// Without this the tests above could be blind.
+/// Shows that the tests above can find losses.
 #[test]
 fn a_store_that_forces_nothing_to_the_medium_is_found_out() {
     let mut random = fastrand::Rng::with_seed(SEED);
@@ -132,7 +132,7 @@ fn a_store_that_forces_nothing_to_the_medium_is_found_out() {
     }
 }
 
-/// Processes that work on one directory, and what they do.
+/// The recording of processes that work on one directory.
 struct Recording<'b> {
     run: TempDir,
     recorder: Recorder<Line>,
@@ -149,7 +149,7 @@ impl<'b> Recording<'b> {
         Self { run, recorder, lives: 0, oracle, forces, file_system }
     }
 
-    /// One process goes on where the last one ended. Returns whether it was killed.
+    /// Runs one process, which continues the work of the last one. Returns whether it was killed.
     fn live(&mut self, end: End, in_flight: usize) -> bool {
         let mut oracle = self.oracle.clone();
         self.recorder.record().lines().for_each(|line| oracle.hear(line));
@@ -175,7 +175,7 @@ impl<'b> Recording<'b> {
     }
 }
 
-/// Lets some processes work on one directory.
+/// Records some processes that work on one directory.
 fn record(
     forces: Forces,
     file_system: FileSystem,
@@ -203,8 +203,8 @@ fn ends(random: &mut fastrand::Rng) -> Vec<End> {
     ]
 }
 
-/// So many: half of them between a change of a name and what follows, as many where a blob was removed as
-/// where one was renamed; the rest anywhere.
+/// Returns `count` power cuts. A quarter follow a rename directly, a quarter a removal, and the rest are
+/// anywhere.
 fn cuts(record: &Record<Line>, count: usize, random: &mut fastrand::Rng) -> Vec<Cut> {
     let after = |is: fn(&Change) -> bool| -> Vec<usize> {
         let events = record.events.iter().zip(1..record.events.len());

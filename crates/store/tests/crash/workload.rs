@@ -1,5 +1,5 @@
-//! The texts, and what is done with each: its bytes are published in spool, then the stage stores it; then
-//! the same with its next version.
+//! The texts, and what is done with each: its bytes are published in spool, then the stage stores it. The
+//! same is repeated with its next version.
 
 use std::{io::Write, sync::Arc};
 
@@ -17,7 +17,7 @@ use crate::{
     oracle::Course,
 };
 
-/// How often a operation is tried before the process goes on with the next text.
+/// The number of times that an operation is tried before the process goes on with the next text.
 const TRIES: usize = 2;
 
 pub(crate) fn id(document: usize) -> DocumentId {
@@ -28,7 +28,7 @@ pub(crate) fn name(kind: BlobKind, document: usize) -> BlobName {
     BlobName::new(kind, id(document))
 }
 
-/// The bytes of a version: words in lines, a few sectors or many.
+/// Returns the bytes of a version: lines of words, of a few sectors or many.
 pub(crate) fn raw(document: usize, version: u32) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed((document as u64) << 32 | u64::from(version));
     let lines = if document % 4 == 3 { random.usize(400..800) } else { random.usize(1..80) };
@@ -47,7 +47,7 @@ fn job(document: usize, version: u32) -> StoreJob {
     job_of(document, &raw(document, version), version)
 }
 
-/// The job of these bytes.
+/// Returns the job of these bytes.
 pub(crate) fn job_of(document: usize, bytes: &[u8], version: u32) -> StoreJob {
     let url = format!("https://example.org/{document}.txt");
     StoreJob {
@@ -72,7 +72,7 @@ pub(crate) fn job_of(document: usize, bytes: &[u8], version: u32) -> StoreJob {
     }
 }
 
-/// Publishes bytes in spool; those of every other text as a download that can be resumed.
+/// Publishes bytes in spool. Every other text is a download that can be resumed.
 pub(crate) fn spool_bytes(blobs: &dyn BlobStore, document: usize, bytes: &[u8]) -> Result<(), BlobError> {
     let name = name(BlobKind::Spool, document);
     let mut staged = if document.is_multiple_of(2) { blobs.resume(&name)? } else { blobs.stage(&name)? };
@@ -86,7 +86,7 @@ pub(crate) fn spool_bytes(blobs: &dyn BlobStore, document: usize, bytes: &[u8]) 
     blobs.publish(vec![staged])
 }
 
-/// Does what is left to do with texts, and says so.
+/// Does the operations that are left to do, and reports each.
 pub(crate) struct Worker {
     blobs: Arc<dyn BlobStore>,
     stage: Store,
@@ -103,7 +103,7 @@ impl Worker {
         Self { blobs, stage, say: Box::new(say) }
     }
 
-    /// Goes on from where a text stands to its last version, or as far as it comes.
+    /// Brings a text from its progress so far to its last version, or to the first operation that fails.
     pub(crate) async fn bring(&self, document: usize, course: Course, versions: u32) {
         let first = course.store.done + 1;
         for version in first..=versions {

@@ -16,7 +16,7 @@ use crate::operation::Line;
 #[derive(Debug)]
 pub(crate) struct Injector {
     pub(crate) faults: faults::Injector,
-    /// What was said, and how many steps had been begun by then.
+    /// The reported lines, each with the number of steps that had begun before it.
     pub(crate) lines: Vec<(usize, Line)>,
 }
 

@@ -34,11 +34,11 @@ use crate::{
 
 const DOCUMENTS: usize = 2;
 const VERSIONS: u32 = 2;
-/// Texts that are under way at once, where there are several.
+/// The number of texts under way at the same time, if there are several.
 const IN_FLIGHT: usize = 5;
 /// More calls than a run has.
 const CALLS_MAX: usize = 2_000;
-/// Runs at a time.
+/// The number of runs at the same time.
 const THREADS: usize = 2;
 
 #[test]
@@ -78,23 +78,23 @@ fn the_disk_may_be_full_from_anywhere_while_several_texts_are_under_way() {
     inject_until_undisturbed(Fault::DiskIsFull, Step::takes_room);
 }
 
-/// All that can go wrong.
+/// Returns all faults of a call.
 fn every_fault(_nth: usize, step: Step) -> Vec<Fault> {
     step.faults()
 }
 
-/// All that can go wrong with what the file system has its own way of; of other calls one thing.
+/// Returns all faults of a sync, which depends on the file system, and one fault of any other call.
 fn every_fault_of_flushes(nth: usize, step: Step) -> Vec<Fault> {
     if step == Step::Flush { step.faults() } else { one_fault(nth, step) }
 }
 
-/// One thing that can go wrong, another from call to call.
+/// Returns one fault of a call, another one from call to call.
 fn one_fault(nth: usize, step: Step) -> Vec<Fault> {
     let faults = step.faults();
     vec![faults[nth % faults.len()]]
 }
 
-/// Each call of a run goes wrong in these ways.
+/// Injects these faults into each call of a run.
 fn inject_everywhere(file_system: FileSystem, layout: RunLayout, faults: fn(usize, Step) -> Vec<Fault>) {
     let begun = Instant::now();
     let trial = Trial::of(file_system, layout, DOCUMENTS, 1);
@@ -117,7 +117,7 @@ fn inject_everywhere(file_system: FileSystem, layout: RunLayout, faults: fn(usiz
     assert!(calls > 100, "hardly anything was seen");
 }
 
-/// One call after the other goes wrong, of those that count.
+/// Injects a fault into one call after the other, of those that count.
 fn inject_until_undisturbed(fault: Fault, counts: fn(Step) -> bool) {
     let begun = Instant::now();
     let trial = Trial::of(FileSystem::Ext4, RunLayout::Plain, IN_FLIGHT, IN_FLIGHT);
@@ -138,12 +138,12 @@ fn in_parallel(work: impl Fn() + Sync) {
     });
 }
 
-/// Runs whose calls go wrong.
+/// Runs with faults.
 struct Trial {
     file_system: FileSystem,
     in_flight: usize,
     oracle: Oracle,
-    /// What an undisturbed run leaves.
+    /// The files that an undisturbed run leaves.
     undisturbed: BTreeMap<String, Vec<u8>>,
 }
 
@@ -155,7 +155,7 @@ impl Trial {
         Self { file_system, in_flight, oracle, undisturbed: files(run.path()) }
     }
 
-    /// The calls of a run in which nothing goes wrong.
+    /// Returns the calls of a run without a fault.
     fn steps(&self) -> Vec<Step> {
         let run = powercut::child::scratch();
         let root = run.path().canonicalize().unwrap();
@@ -180,7 +180,7 @@ impl Trial {
         injector
     }
 
-    /// A call goes wrong; then all is looked at and finished. Returns which call, if it was reached.
+    /// Runs with a fault, then compares and finishes. Returns the call that had the fault, if it was reached.
     fn inject(&self, plan: Plan) -> Option<Step> {
         let run = powercut::child::scratch();
         let root = run.path().canonicalize().unwrap();
@@ -201,8 +201,9 @@ impl Trial {
         step
     }
 
-    /// What was acknowledged after the call that went wrong; where several texts were under way, of what was
-    /// begun after it, since what had been acknowledged before may be said after.
+    /// Returns the operations that were acknowledged after the faulty call. If several texts were under
+    /// way, only those
+    /// that had begun after it: an earlier acknowledgement may be reported later.
     fn acknowledged_after(&self, injector: &Injector) -> Vec<Operation> {
         let after =
             || injector.lines.iter().filter(|(steps, _)| injector.faults.hit.is_some_and(|at| *steps > at));
