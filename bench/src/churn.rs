@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use flow::{
-    job::{Selection, State},
+    job::{Selection, JobState},
     queue::{BATCH_MAX, QueueAdmin},
 };
 use queue::transport::client::QueueClient;
@@ -199,7 +199,7 @@ impl<'a> Mill<'a> {
             self.disk_most_bytes = self.disk_most_bytes.max(machine::disk_bytes(self.run)?);
         }
         if done == Done::Dropped && self.done.jobs.is_multiple_of(DROP_EVERY) {
-            let selection = Selection { state: Some(State::Done), ..Selection::default() };
+            let selection = Selection { state: Some(JobState::Done), ..Selection::default() };
             let dropped = self.client.drop_jobs(selection).await?;
             ensure!(dropped == DROP_EVERY, "{dropped} of {DROP_EVERY} done jobs were dropped");
         }

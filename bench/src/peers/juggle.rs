@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow, ensure};
 use flow::{
     clock::Clock,
     durability::Durability,
-    job::{Known, Lease, NewJob, Priority},
+    job::{OnDuplicate, Lease, NewJob, Priority},
     lane::Lane,
     queue::{ClaimRequest, GroupLimit, JobQueue, NamedLimits, Push, QueueAdmin},
 };
@@ -83,7 +83,7 @@ pub fn new_job(job: Job) -> NewJob {
         priority: Priority::default(),
         payload: job.payload,
         delay_ms: 0,
-        known: Known::Absorb,
+        known: OnDuplicate::Absorb,
     }
 }
 

@@ -12,7 +12,7 @@ use anyhow::{Context, ensure};
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
     durability::Durability,
-    job::Known,
+    job::OnDuplicate,
     payload::ProcessJob,
     stage::{Attempt, Stage},
 };
@@ -118,7 +118,7 @@ fn jobs(blobs: &LocalBlobs) -> anyhow::Result<Vec<ProcessJob>> {
     for document in blobs.list(BlobKind::Text)? {
         let digest = blobs.digest(&BlobName::new(BlobKind::Text, document.clone()))?;
         let text_blake3 = digest.context("the text has gone")?.blake3.to_hex().to_string();
-        jobs.push(ProcessJob { document, text_blake3, known: Known::Absorb });
+        jobs.push(ProcessJob { document, text_blake3, known: OnDuplicate::Absorb });
     }
     Ok(jobs)
 }

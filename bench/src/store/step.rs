@@ -11,7 +11,7 @@ use std::{
 use anyhow::Context;
 use flow::{
     blobs::BlobStore,
-    job::Known,
+    job::OnDuplicate,
     payload::{self, Fetched, StoreJob},
     stage::{Attempt, Stage},
 };
@@ -133,7 +133,7 @@ async fn run(stage: &Store, item: &Item, hash: blake3::Hash) -> anyhow::Result<(
             last_modified: None,
         },
         listed: payload::Listed::default(),
-        known: Known::Absorb,
+        known: OnDuplicate::Absorb,
         lost: 0,
     };
     let stored = stage.run(job, Attempt { number: 1, failures: 0 }).await.into_result();

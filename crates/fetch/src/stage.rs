@@ -17,7 +17,7 @@ use flow::{
     clock::{Clock, Millis, millis},
     counters::Counters,
     failure::{Failure, Reason},
-    job::Known as Pushed,
+    job::OnDuplicate,
     lane::Lane,
     payload::{FetchJob, Fetched, StoreJob},
     stage::{Attempt, Ending, Report, Requeue, Stage},
@@ -352,10 +352,10 @@ impl Fetch {
                 let known = match job.stored {
                     Some(_) => {
                         self.refreshed.count_changed();
-                        Pushed::Renew
+                        OnDuplicate::Renew
                     }
-                    None if job.lost > 0 => Pushed::Renew,
-                    None => Pushed::Absorb,
+                    None if job.lost > 0 => OnDuplicate::Renew,
+                    None => OnDuplicate::Absorb,
                 };
                 let FetchJob { document, listed, lost, .. } = job;
                 Ending::Done(vec![StoreJob { document, fetched, listed, known, lost }]).into()

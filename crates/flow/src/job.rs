@@ -131,12 +131,12 @@ pub struct NewJob {
     /// How long it waits before it may be claimed.
     pub delay_ms: Millis,
     /// What becomes of it where its key is known.
-    pub known: Known,
+    pub known: OnDuplicate,
 }
 
 /// What becomes of a pushed job whose key is known in its lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum Known {
+pub enum OnDuplicate {
     /// The one that is there stays.
     #[default]
     Absorb,
@@ -153,7 +153,7 @@ impl NewJob {
     pub fn new(lane: Lane, key: &str, input: &impl Serialize) -> Self {
         let payload = serde_json::to_vec(input).expect("payload types are structs of strings and numbers");
         let (group, priority) = (None, Priority::default());
-        Self { lane, key: key.to_owned(), group, priority, payload, delay_ms: 0, known: Known::Absorb }
+        Self { lane, key: key.to_owned(), group, priority, payload, delay_ms: 0, known: OnDuplicate::Absorb }
     }
 
     /// The same job, not to be claimed before so many milliseconds have passed.
@@ -165,7 +165,7 @@ impl NewJob {
     /// The same job, taking the place of one of its key that has ended.
     #[must_use]
     pub fn renewed(self) -> Self {
-        Self { known: Known::Renew, ..self }
+        Self { known: OnDuplicate::Renew, ..self }
     }
 
     /// The same job in a group.
@@ -211,7 +211,7 @@ pub struct Claim {
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum JobState {
     /// Waits for a worker.
     Ready,
     /// Waits for a time.
@@ -224,7 +224,7 @@ pub enum State {
     Dead,
 }
 
-impl State {
+impl JobState {
     /// All states.
     pub const ALL: [Self; 5] = [Self::Ready, Self::Delayed, Self::Leased, Self::Done, Self::Dead];
     /// Those that have not ended.
@@ -243,13 +243,13 @@ impl State {
     }
 }
 
-impl fmt::Display for State {
+impl fmt::Display for JobState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
 }
 
-impl FromStr for State {
+impl FromStr for JobState {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -262,19 +262,19 @@ impl FromStr for State {
 
 /// Something that happened to a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Event {
+pub struct JobEvent {
     /// When.
     pub at_ms: Millis,
     /// In which attempt; 0 before the first.
     pub attempt: u32,
     /// What.
-    pub what: Happened,
+    pub what: JobEventKind,
 }
 
 /// The kinds of events in a job's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Happened {
+pub enum JobEventKind {
     /// It failed and waits for another try.
     Failed(Failure),
     /// It failed for good.
@@ -301,7 +301,7 @@ pub struct JobView {
     /// Its priority.
     pub priority: Priority,
     /// Where it stands.
-    pub state: State,
+    pub state: JobState,
     /// When it may next be claimed (delayed) or is taken from its worker (leased).
     pub due_ms: Option<Millis>,
     /// Claims so far.
@@ -313,7 +313,7 @@ pub struct JobView {
     /// When it last changed.
     pub changed_ms: Millis,
     /// The last [`HISTORY_MAX`] events, oldest first.
-    pub history: Vec<Event>,
+    pub history: Vec<JobEvent>,
     /// Its payload. Kept for dead jobs, empty for done ones.
     #[serde(with = "serde_bytes")]
     pub payload: Vec<u8>,
@@ -324,8 +324,8 @@ impl JobView {
     #[must_use]
     pub fn last_failure(&self) -> Option<&Failure> {
         self.history.iter().rev().find_map(|event| match &event.what {
-            Happened::Failed(failure) | Happened::Died(failure) => Some(failure),
-            Happened::Lost | Happened::Retried | Happened::Moved(_) => None,
+            JobEventKind::Failed(failure) | JobEventKind::Died(failure) => Some(failure),
+            JobEventKind::Lost | JobEventKind::Retried | JobEventKind::Moved(_) => None,
         })
     }
 }
@@ -338,7 +338,7 @@ pub struct Selection {
     /// Only this lane.
     pub lane: Option<Lane>,
     /// Only this state.
-    pub state: Option<State>,
+    pub state: Option<JobState>,
     /// Only jobs whose latest failure has this reason.
     pub reason: Option<Reason>,
     /// Only this key.

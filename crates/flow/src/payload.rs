@@ -10,7 +10,7 @@ use crate::{
     clock::Millis,
     document::DocumentId,
     failure::Failure,
-    job::{Group, Known, NewJob},
+    job::{Group, NewJob, OnDuplicate},
     lane::Lane,
 };
 
@@ -107,7 +107,7 @@ pub struct StoreJob {
     pub listed: Listed,
     /// What becomes of the job where one of this text has ended: a changed text renews it.
     #[serde(default, skip_serializing_if = "is_absorbed")]
-    pub known: Known,
+    pub known: OnDuplicate,
     /// The number of times that bytes of this text were lost before.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lost: u32,
@@ -174,7 +174,7 @@ pub struct ProcessJob {
     pub text_blake3: String,
     /// What becomes of the job where one of this text has ended: a changed text renews it.
     #[serde(default, skip_serializing_if = "is_absorbed")]
-    pub known: Known,
+    pub known: OnDuplicate,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
@@ -182,8 +182,8 @@ const fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-fn is_absorbed(known: &Known) -> bool {
-    *known == Known::Absorb
+fn is_absorbed(known: &OnDuplicate) -> bool {
+    *known == OnDuplicate::Absorb
 }
 
 /// What follows on the last stage: nothing.
@@ -193,7 +193,7 @@ pub enum Nothing {}
 impl From<FetchJob> for NewJob {
     fn from(job: FetchJob) -> Self {
         let renews = job.stored.is_some() || job.lost > 0;
-        let known = if renews { Known::Renew } else { Known::Absorb };
+        let known = if renews { OnDuplicate::Renew } else { OnDuplicate::Absorb };
         let new = Self { known, ..Self::new(Lane::Fetch, job.document.as_str(), &job) };
         match job.host {
             Some(host) => new.in_group(Group(host)),

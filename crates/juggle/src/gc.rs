@@ -12,7 +12,7 @@ use std::{
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     document::DocumentId,
-    job::State,
+    job::JobState,
     lane::Lane,
     queue::QueueAdmin,
     temporary::Sweep,
@@ -75,9 +75,13 @@ async fn needed(queue: &dyn QueueAdmin) -> Result<Needed, CliError> {
             .advise("wait for its end, or stop it, and try again"));
     }
     Ok(Needed {
-        pending: documents_with_jobs(queue, &Lane::ALL, &[&State::PENDING[..], &[State::Dead]].concat())
-            .await?,
-        done: documents_with_jobs(queue, &Lane::ALL, &[State::Done]).await?,
+        pending: documents_with_jobs(
+            queue,
+            &Lane::ALL,
+            &[&JobState::PENDING[..], &[JobState::Dead]].concat(),
+        )
+        .await?,
+        done: documents_with_jobs(queue, &Lane::ALL, &[JobState::Done]).await?,
     })
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
     document::DocumentId,
-    job::{Selection, State},
+    job::{JobState, Selection},
     lane::Lane,
     queue::QueueAdmin,
 };
@@ -149,7 +149,7 @@ fn described(explained: Explained, sizes: &[u64], threads: usize) -> String {
 /// Returns the documents that wait in the process lane.
 async fn waiting_documents(queue: &dyn QueueAdmin) -> Result<Vec<DocumentId>, CliError> {
     let mut documents = Vec::new();
-    for state in State::PENDING {
+    for state in JobState::PENDING {
         let selection = Selection { lane: Some(Lane::Process), state: Some(state), ..Selection::default() };
         each_page(queue, &selection, usize::MAX, |page| {
             documents.extend(page.into_iter().filter_map(|view| view.key.parse::<DocumentId>().ok()));

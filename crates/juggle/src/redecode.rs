@@ -7,7 +7,7 @@ use corpus::meta::Meta;
 use flow::{
     blobs::BlobKind,
     document::DocumentId,
-    job::{NewJob, Selection, State},
+    job::{JobState, NewJob, Selection},
     lane::Lane,
     payload::StoreJob,
     queue::{BATCH_MAX, QueueAdmin},
@@ -86,7 +86,7 @@ async fn push(jobs: Vec<StoreJob>, queue: &dyn QueueAdmin) -> Result<(), CliErro
     for batch in jobs.chunks(DOCUMENTS_MAX) {
         let selection = Selection { ids: batch.iter().flat_map(ids).collect(), ..Selection::default() };
         let views = queue.list(selection, None, BATCH_MAX).await?;
-        if let Some(view) = views.iter().find(|view| State::PENDING.contains(&view.state)) {
+        if let Some(view) = views.iter().find(|view| JobState::PENDING.contains(&view.state)) {
             let message = format!("'{}' is still on its way; nothing was done", view.key);
             return Err(CliError::new(Exit::File, message).advise("let the run end first: juggle pipeline"));
         }

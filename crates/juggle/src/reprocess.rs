@@ -19,7 +19,7 @@ use flow::{
     atomic_file,
     blobs::{BlobError, BlobKind, BlobStore},
     document::DocumentId,
-    job::{JobId, Known, NewJob, Selection, State},
+    job::{JobId, JobState, NewJob, OnDuplicate, Selection},
     lane::Lane,
     payload::ProcessJob,
     queue::{BATCH_MAX, QueueAdmin, QueueError},
@@ -90,7 +90,7 @@ impl Reprocess {
             let views = queue.list(Selection { ids, ..Selection::default() }, None, BATCH_MAX).await?;
             let pending = |job: &&ProcessJob| {
                 let is_of = |key: &str| key == job.document.as_str();
-                !views.iter().any(|view| State::PENDING.contains(&view.state) && is_of(&view.key))
+                !views.iter().any(|view| JobState::PENDING.contains(&view.state) && is_of(&view.key))
             };
             let jobs: Vec<NewJob> = batch.iter().rev().filter(pending).cloned().map(NewJob::from).collect();
             match anew::push(queue, jobs).await {
@@ -137,7 +137,7 @@ fn stale(blobs: &dyn BlobStore, identity: &ProcessorIdentity) -> Result<Vec<Proc
         // A missing meta is reported and repaired by verify.
         let meta = Meta::read(blobs, &document)?;
         let of_text = |meta: Meta| {
-            let job = ProcessJob { document, text_blake3: meta.text.blake3, known: Known::Absorb };
+            let job = ProcessJob { document, text_blake3: meta.text.blake3, known: OnDuplicate::Absorb };
             (meta.text.bytes, job)
         };
         Ok(meta.map(of_text))

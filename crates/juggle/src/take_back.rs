@@ -18,7 +18,7 @@ use fetch::{
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     document::DocumentId,
-    job::{JobView, NewJob, Selection, State},
+    job::{JobState, JobView, NewJob, Selection},
     lane::Lane,
     payload::{FetchJob, Listed},
     queue::{BATCH_MAX, QueueAdmin, QueueError},
@@ -136,7 +136,7 @@ impl TakeBack<'_> {
         let selection = Selection { ids: ids.collect(), ..Selection::default() };
         let mut standings = BTreeMap::new();
         for view in self.queue.list(selection, None, BATCH_MAX).await? {
-            if State::PENDING.contains(&view.state) {
+            if JobState::PENDING.contains(&view.state) {
                 let standing = if brings_bytes(&view) { Standing::Queued } else { Standing::OnItsWay };
                 standings.entry(view.key).and_modify(|known| *known = Standing::OnItsWay).or_insert(standing);
             }

@@ -21,7 +21,7 @@ use std::{
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
     document::DocumentId,
-    job::{Selection, State},
+    job::{JobState, Selection},
     lane::Lane,
     queue::{BATCH_MAX, QueueAdmin},
     shell::quoted_path,
@@ -102,7 +102,7 @@ async fn verify(
     queue: &dyn QueueAdmin,
 ) -> Result<Verified, CliError> {
     let before = pending(queue).await?;
-    let stored = documents_with_jobs(queue, &[Lane::Store], &[State::Done]).await?;
+    let stored = documents_with_jobs(queue, &[Lane::Store], &[JobState::Done]).await?;
     let blobs = directory::open_blobs(settings).await?;
     let reading = {
         let group_of = group_of(settings);
@@ -129,7 +129,7 @@ async fn verify(
 
 /// The documents of which a job is pending.
 async fn pending(queue: &dyn QueueAdmin) -> Result<BTreeSet<String>, CliError> {
-    documents_with_jobs(queue, &Lane::ALL, &State::PENDING).await
+    documents_with_jobs(queue, &Lane::ALL, &JobState::PENDING).await
 }
 
 /// The documents that have a job in one of these lanes and states.
@@ -139,7 +139,7 @@ async fn pending(queue: &dyn QueueAdmin) -> Result<BTreeSet<String>, CliError> {
 pub(crate) async fn documents_with_jobs(
     queue: &dyn QueueAdmin,
     lanes: &[Lane],
-    states: &[State],
+    states: &[JobState],
 ) -> Result<BTreeSet<String>, CliError> {
     let mut found = BTreeSet::new();
     for lane in lanes {

@@ -17,7 +17,7 @@ use std::{
 use corpus::stats::ProcessorIdentity;
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
-    job::Known,
+    job::OnDuplicate,
     payload::ProcessJob,
     stage::{Attempt, Stage},
     testing::memory_blobs::MemoryBlobs,
@@ -83,7 +83,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let document: flow::document::DocumentId = format!("file-{number}").parse()?;
         blobs.put(BlobName::new(BlobKind::Text, document.clone()), &text);
         let text_blake3 = blake3::hash(&text).to_hex().to_string();
-        let job = ProcessJob { document: document.clone(), text_blake3, known: Known::Absorb };
+        let job = ProcessJob { document: document.clone(), text_blake3, known: OnDuplicate::Absorb };
         stage.run(job, Attempt { number: 1, failures: 0 }).await.into_result()?;
         let mut out = io::stdout().lock();
         writeln!(out, "{}", path.display())?;

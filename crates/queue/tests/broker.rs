@@ -7,7 +7,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use flow::{
     clock::Clock,
     durability::Durability,
-    job::{NewJob, Selection, State},
+    job::{JobState, NewJob, Selection},
     lane::Lane,
     queue::{
         ClaimRequest, ClaimResponse, GroupLimit, JobQueue, NamedLimits, Push, QueueAdmin, QueueError,
@@ -234,7 +234,7 @@ async fn three_hundred_clients_share_the_jobs_without_sharing_any_job() {
         });
     }
     assert_eq!(tasks.join_all().await.into_iter().sum::<u32>(), 900);
-    let done = Selection { state: Some(State::Done), ..Selection::default() };
+    let done = Selection { state: Some(JobState::Done), ..Selection::default() };
     let (mut count, mut after) = (0, None);
     while let Some(last) = {
         let page = pusher.list(done.clone(), after, 256).await.unwrap();

@@ -19,7 +19,7 @@ use std::{
 use flow::{
     durability::Durability,
     failure::Reason,
-    job::{Happened, JobView, Selection, State},
+    job::{JobEventKind, JobState, JobView, Selection},
     lane::Lane,
     queue::{ClaimRequest, GroupLimit, JobQueue, NamedLimits, Pause, QueueAdmin},
 };
@@ -85,20 +85,20 @@ async fn a_queue_of_an_earlier_build_is_opened_continued_and_closed() {
     let before = jobs(&queue).await;
     assert_eq!(before.len(), 12);
     let missing = named(&before, Lane::Fetch, "missing");
-    assert!(matches!(&missing.history[0].what, Happened::Died(why) if why.reason == Reason::HttpStatus));
+    assert!(matches!(&missing.history[0].what, JobEventKind::Died(why) if why.reason == Reason::HttpStatus));
     let busy = named(&before, Lane::Fetch, "busy");
-    assert_eq!((busy.state, busy.failures), (State::Delayed, 1));
+    assert_eq!((busy.state, busy.failures), (JobState::Delayed, 1));
     assert_eq!(busy.group.as_ref().unwrap().0, "127.0.0.1:8731");
     for key in ["doc2", "doc3"] {
         let ready = named(&before, Lane::Process, key);
-        assert_eq!((ready.state, ready.attempts), (State::Ready, 0));
+        assert_eq!((ready.state, ready.attempts), (JobState::Ready, 0));
         assert!(String::from_utf8_lossy(&ready.payload).contains(key));
     }
 
     // The delayed job becomes ready, and the dead one by hand; the lane goes on, and a job ends.
     clock.fetch_add(RETRY_AFTER_MS, Ordering::SeqCst);
     link.tick().await.unwrap();
-    let dead = Selection { state: Some(State::Dead), ..Selection::default() };
+    let dead = Selection { state: Some(JobState::Dead), ..Selection::default() };
     assert_eq!(queue.retry(dead).await, Ok(1));
     assert_eq!(queue.stats().await.unwrap().lane(Lane::Fetch).ready, 2);
     queue.set_paused(Lane::Process, Pause::Running).await.unwrap();

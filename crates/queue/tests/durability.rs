@@ -13,7 +13,7 @@ use std::{
 use flow::{
     durability::Durability,
     failure::{Failure, Reason},
-    job::{Happened, NewJob, Selection, State},
+    job::{JobEventKind, JobState, NewJob, Selection},
     lane::Lane,
     queue::{
         ClaimRequest, CursorMove, GroupLimit, JobQueue, Nack, NamedLimits, Pause, Push, QueueAdmin,
@@ -110,7 +110,7 @@ async fn a_live_process_keeps_its_lease_over_a_restart_until_the_grace_is_over()
     second.clock.fetch_add(queue::ledger::REJOIN_MS, Ordering::SeqCst);
     assert_eq!(second.client.extend(vec![lease], 1).await.unwrap(), [lease]);
     let job = second.client.list(Selection::default(), None, 1).await.unwrap().remove(0);
-    assert_eq!((job.state, &job.history[0].what), (State::Ready, &Happened::Lost));
+    assert_eq!((job.state, &job.history[0].what), (JobState::Ready, &JobEventKind::Lost));
     assert_eq!(second.client.complete(lease, vec![]).await, Err(QueueError::Stale(lease)));
     second.close();
 }

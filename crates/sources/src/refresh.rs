@@ -22,7 +22,7 @@ use fetch::refetch_counters::RefetchCounters;
 use flow::{
     atomic_file,
     clock::Millis,
-    job::{JobView, Known, Selection, State},
+    job::{JobState, JobView, OnDuplicate, Selection},
     lane::Lane,
     queue::{BATCH_MAX, Cursor, CursorMove, Push, QueueAdmin, QueueError},
     safe_file,
@@ -87,7 +87,7 @@ pub async fn begin(
 /// Whether a job of a refresh is pending.
 async fn are_pending(queue: &dyn QueueAdmin) -> Result<bool, QueueError> {
     for lane in Lane::ALL {
-        for state in State::PENDING {
+        for state in JobState::PENDING {
             if count(lane, state, queue, Until::First).await? > 0 {
                 return Ok(true);
             }
@@ -104,7 +104,7 @@ enum Until {
 }
 
 /// Jobs of refreshes in this lane and state.
-async fn count(lane: Lane, state: State, queue: &dyn QueueAdmin, until: Until) -> Result<u64, QueueError> {
+async fn count(lane: Lane, state: JobState, queue: &dyn QueueAdmin, until: Until) -> Result<u64, QueueError> {
     let selection = Selection { lane: Some(lane), state: Some(state), ..Selection::default() };
     let (mut count, mut after) = (0, None);
     loop {
@@ -124,10 +124,10 @@ pub fn is_refresh(view: &JobView) -> bool {
         #[serde(default)]
         stored: Option<serde::de::IgnoredAny>,
         #[serde(default)]
-        known: Known,
+        known: OnDuplicate,
     }
     serde_json::from_slice::<Marks>(&view.payload)
-        .is_ok_and(|marks| marks.stored.is_some() || marks.known == Known::Renew)
+        .is_ok_and(|marks| marks.stored.is_some() || marks.known == OnDuplicate::Renew)
 }
 
 fn note_path(snapshots: &Path, list: &str) -> PathBuf {
@@ -195,7 +195,7 @@ impl RefreshCounters {
         if refresh == Refresh::No && unchanged + changed + on_their_way == 0 {
             return Ok(None);
         }
-        let failed = count(Lane::Fetch, State::Dead, queue, Until::End).await?;
+        let failed = count(Lane::Fetch, JobState::Dead, queue, Until::End).await?;
         let asked = unchanged + changed + failed;
         Ok(Some(RefreshSummary { asked, unchanged, changed, failed, on_their_way }))
     }

@@ -187,7 +187,7 @@ mod tests {
             document,
             fetched,
             listed: Listed::default(),
-            known: flow::job::Known::Absorb,
+            known: flow::job::OnDuplicate::Absorb,
             lost: 0,
         };
         let stage = Store::new(Arc::clone(blobs) as _, Arc::new(Counters::default()));

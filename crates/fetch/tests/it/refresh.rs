@@ -3,7 +3,7 @@
 use flow::{
     blobs::BlobKind,
     failure::Reason,
-    job::Known,
+    job::OnDuplicate,
     payload::{FetchJob, Fetched, StoreJob, Stored},
 };
 use test_server::Script;
@@ -23,7 +23,7 @@ fn stored(fetched: &Fetched) -> Stored {
 /// Fetches a path for the first time, lets the store take it, and gives back the job that asks for it again.
 async fn fetched_once(rig: &Rig, path: &str) -> FetchJob {
     let StoreJob { fetched, known, .. } = rig.get(path).await.unwrap();
-    assert_eq!(known, Known::Absorb);
+    assert_eq!(known, OnDuplicate::Absorb);
     rig.blobs.remove(&Rig::name()).unwrap();
     FetchJob { stored: Some(stored(&fetched)), ..rig.job(&[&rig.server.url(path)]) }
 }
@@ -55,7 +55,7 @@ async fn what_has_changed_comes_whole_and_renews_what_follows() {
     rig.server.respond_once("/x.txt", [Script::bytes("first"), Script::bytes("second")]);
     let job = fetched_once(&rig, "/x.txt").await;
     let [next] = &rig.tries(job, 0).await.unwrap()[..] else { panic!("a store job follows") };
-    assert_eq!(next.known, Known::Renew);
+    assert_eq!(next.known, OnDuplicate::Renew);
     assert_eq!(rig.spooled(&next.fetched), b"second");
 }
 
@@ -145,7 +145,7 @@ async fn a_local_file_is_compared_with_what_is_stored() {
     let job = FetchJob { stored: Some(stored(&fetched)), ..rig.job(&[url.as_str()]) };
     assert_nothing_came(&rig, &rig.tries(job.clone(), 0).await.unwrap());
     std::fs::write(&path, "two").unwrap();
-    assert_eq!(rig.tries(job, 0).await.unwrap()[0].known, Known::Renew);
+    assert_eq!(rig.tries(job, 0).await.unwrap()[0].known, OnDuplicate::Renew);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Millis,
-    job::{Group, State},
+    job::{Group, JobState},
     lane::Lane,
 };
 
@@ -37,13 +37,13 @@ impl LaneStats {
     }
 
     /// Returns the counter of the jobs in a state.
-    pub const fn count_mut(&mut self, state: State) -> &mut u64 {
+    pub const fn count_mut(&mut self, state: JobState) -> &mut u64 {
         match state {
-            State::Ready => &mut self.ready,
-            State::Delayed => &mut self.delayed,
-            State::Leased => &mut self.leased,
-            State::Done => &mut self.done,
-            State::Dead => &mut self.dead,
+            JobState::Ready => &mut self.ready,
+            JobState::Delayed => &mut self.delayed,
+            JobState::Leased => &mut self.leased,
+            JobState::Done => &mut self.done,
+            JobState::Dead => &mut self.dead,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The arguments of `juggle queue …` and `juggle-queue`.
 
 use clap::{Args, Parser, Subcommand};
-use flow::{failure::Reason, job::State, lane::Lane};
+use flow::{failure::Reason, job::JobState, lane::Lane};
 
 use crate::settings::{args, duration::TimeSpan};
 
@@ -66,7 +66,7 @@ pub struct Filter {
     pub lane: Option<Lane>,
     /// Only this state: ready, delayed, leased, done or dead
     #[arg(long)]
-    pub state: Option<State>,
+    pub state: Option<JobState>,
     /// Only jobs with this reason of the last failure, such as timeout or http_status
     #[arg(long)]
     pub reason: Option<Reason>,

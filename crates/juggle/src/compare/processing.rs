@@ -9,7 +9,7 @@ use std::{
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore, StagedBlob},
     counters::Counters,
-    job::Known,
+    job::OnDuplicate,
     payload::ProcessJob,
     shutdown::Shutdown,
 };
@@ -125,7 +125,7 @@ impl Repeated {
         let mut sum = Sum { hasher: blake3::Hasher::new(), lines: 0 };
         repeat(blobs, &text_of(job), repeats, &mut sum)?;
         let text_blake3 = sum.hasher.finalize().to_hex().to_string();
-        let job = ProcessJob { document: job.document.clone(), text_blake3, known: Known::Absorb };
+        let job = ProcessJob { document: job.document.clone(), text_blake3, known: OnDuplicate::Absorb };
         Ok(Self { job, bytes: sum.hasher.count(), lines: sum.lines })
     }
 }

@@ -2,7 +2,7 @@
 
 use flow::{
     clock::{Clock, Millis},
-    job::{JobView, State},
+    job::{JobState, JobView},
 };
 
 use super::{
@@ -78,7 +78,7 @@ fn listed(jobs: &[JobView], now_ms: Millis) -> String {
 /// When a delayed job may be claimed.
 fn due_in(job: &JobView, now_ms: Millis) -> String {
     match (job.state, job.due_ms) {
-        (State::Delayed, Some(due_ms)) => short_span(due_ms.saturating_sub(now_ms)),
+        (JobState::Delayed, Some(due_ms)) => short_span(due_ms.saturating_sub(now_ms)),
         _ => String::new(),
     }
 }
@@ -87,13 +87,13 @@ fn due_in(job: &JobView, now_ms: Millis) -> String {
 mod tests {
     use flow::{
         failure::{Failure, Reason},
-        job::{Event, Group, Happened, JobId, Priority},
+        job::{Group, JobEvent, JobEventKind, JobId, Priority},
         lane::Lane,
     };
 
     use super::*;
 
-    fn job(key: &str, state: State) -> JobView {
+    fn job(key: &str, state: JobState) -> JobView {
         JobView {
             id: JobId::of(Lane::Fetch, key),
             lane: Lane::Fetch,
@@ -114,9 +114,9 @@ mod tests {
     #[test]
     fn the_columns_stand_below_their_names() {
         let failure = Failure::new(Reason::Timeout, "nothing came for 60 s");
-        let history = vec![Event { at_ms: 1, attempt: 1, what: Happened::Failed(failure) }];
-        let delayed = JobView { history, ..job("PG84", State::Delayed) };
-        let leased = JobView { group: None, attempts: 12, ..job("a-longer-name", State::Leased) };
+        let history = vec![JobEvent { at_ms: 1, attempt: 1, what: JobEventKind::Failed(failure) }];
+        let delayed = JobView { history, ..job("PG84", JobState::Delayed) };
+        let leased = JobView { group: None, attempts: 12, ..job("a-longer-name", JobState::Leased) };
         let text = listed(&[delayed, leased], 70_000);
         let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
         let (first, second) = (JobId::of(Lane::Fetch, "PG84"), JobId::of(Lane::Fetch, "a-longer-name"));

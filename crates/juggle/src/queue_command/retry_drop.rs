@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use flow::{
-    job::{Selection, State},
+    job::{JobState, Selection},
     lane::Lane,
 };
 use indicatif::HumanCount;
@@ -62,12 +62,12 @@ impl JobChange {
     }
 
     /// Whether jobs in this state are changed at all.
-    const fn takes(self, state: State) -> bool {
+    const fn takes(self, state: JobState) -> bool {
         match (self, state) {
-            (Self::Retry, State::Dead)
-            | (Self::Drop, State::Ready | State::Delayed | State::Done | State::Dead) => true,
-            (Self::Retry, State::Ready | State::Delayed | State::Leased | State::Done)
-            | (Self::Drop, State::Leased) => false,
+            (Self::Retry, JobState::Dead)
+            | (Self::Drop, JobState::Ready | JobState::Delayed | JobState::Done | JobState::Dead) => true,
+            (Self::Retry, JobState::Ready | JobState::Delayed | JobState::Leased | JobState::Done)
+            | (Self::Drop, JobState::Leased) => false,
         }
     }
 }
@@ -75,8 +75,8 @@ impl JobChange {
 /// Gives dead jobs another round of tries.
 pub(super) async fn retry(args: &SelectArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let mut selection = selected(args)?;
-    if selection.state.is_none_or(|state| state == State::Dead) {
-        selection.state = Some(State::Dead);
+    if selection.state.is_none_or(|state| state == JobState::Dead) {
+        selection.state = Some(JobState::Dead);
     } else {
         let message = "only dead jobs can be tried again";
         return Err(CliError::new(Exit::Usage, message).advise("leave --state away"));
@@ -149,7 +149,7 @@ fn jobs(count: u64) -> String {
 /// How many jobs are meant, by lane and state.
 #[derive(Debug, Default)]
 struct SelectedJobs {
-    by_lane: BTreeMap<(Lane, State), u64>,
+    by_lane: BTreeMap<(Lane, JobState), u64>,
     /// Jobs that workers have, which are not dropped.
     leased: u64,
 }
@@ -168,7 +168,7 @@ impl SelectedJobs {
                 for job in page {
                     if change.takes(job.state) {
                         *selected_jobs.by_lane.entry((job.lane, job.state)).or_default() += 1;
-                    } else if job.state == State::Leased {
+                    } else if job.state == JobState::Leased {
                         selected_jobs.leased += 1;
                     }
                 }
@@ -226,16 +226,16 @@ mod tests {
     #[test]
     fn the_question_says_how_many_by_lane_and_state() {
         let by_lane = [
-            ((Lane::Store, State::Ready), 3),
-            ((Lane::Fetch, State::Dead), 1_199),
-            ((Lane::Fetch, State::Ready), 1),
+            ((Lane::Store, JobState::Ready), 3),
+            ((Lane::Fetch, JobState::Dead), 1_199),
+            ((Lane::Fetch, JobState::Ready), 1),
         ];
         let selected_jobs = SelectedJobs { by_lane: by_lane.into(), leased: 2 };
         assert_eq!(
             selected_jobs.question(JobChange::Drop),
             "1,203 jobs (fetch: 1 ready, 1,199 dead; store: 3 ready); 2 in flight stay\nDrop 1,203 jobs?"
         );
-        let one = SelectedJobs { by_lane: [((Lane::Fetch, State::Dead), 1)].into(), leased: 0 };
+        let one = SelectedJobs { by_lane: [((Lane::Fetch, JobState::Dead), 1)].into(), leased: 0 };
         assert_eq!(one.question(JobChange::Retry), "1 job (fetch: 1 dead)\nRetry 1 job?");
     }
 }

@@ -2,7 +2,7 @@
 
 use flow::{
     clock::Millis,
-    job::{Event, JobId, JobView, State},
+    job::{JobEvent, JobId, JobState, JobView},
     lane::Lane,
 };
 use serde::Serialize;
@@ -14,7 +14,7 @@ pub(super) struct JobRow<'a> {
     id: JobId,
     lane: Lane,
     document: &'a str,
-    state: State,
+    state: JobState,
     group: Option<&'a str>,
     priority: u8,
     attempts: u32,
@@ -23,7 +23,7 @@ pub(super) struct JobRow<'a> {
     pushed_ms: Millis,
     changed_ms: Millis,
     age_ms: Millis,
-    history: &'a [Event],
+    history: &'a [JobEvent],
     payload: Option<&'a RawValue>,
 }
 

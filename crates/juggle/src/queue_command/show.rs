@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use flow::{
     clock::{Clock, Millis},
-    job::{Event, Happened, JobView, Selection, State},
+    job::{JobEvent, JobEventKind, JobState, JobView, Selection},
     queue::BATCH_MAX,
 };
 
@@ -66,19 +66,19 @@ fn describe(job: &JobView, now_ms: Millis) -> String {
 /// What a job waits for, and until when.
 const fn due(job: &JobView) -> Option<(&'static str, Millis)> {
     match (job.state, job.due_ms) {
-        (State::Delayed, Some(due_ms)) => Some(("due", due_ms)),
-        (State::Leased, Some(due_ms)) => Some(("leased to", due_ms)),
-        (State::Ready | State::Done | State::Dead, _) | (_, None) => None,
+        (JobState::Delayed, Some(due_ms)) => Some(("due", due_ms)),
+        (JobState::Leased, Some(due_ms)) => Some(("leased to", due_ms)),
+        (JobState::Ready | JobState::Done | JobState::Dead, _) | (_, None) => None,
     }
 }
 
-fn describe_event(event: &Event) -> String {
+fn describe_event(event: &JobEvent) -> String {
     let what = match &event.what {
-        Happened::Failed(failure) => format!("failed: {failure}"),
-        Happened::Died(failure) => format!("given up: {failure}"),
-        Happened::Lost => "its worker died".to_owned(),
-        Happened::Retried => "another round, by hand".to_owned(),
-        Happened::Moved(why) => format!("goes on elsewhere: {}", why.message),
+        JobEventKind::Failed(failure) => format!("failed: {failure}"),
+        JobEventKind::Died(failure) => format!("given up: {failure}"),
+        JobEventKind::Lost => "its worker died".to_owned(),
+        JobEventKind::Retried => "another round, by hand".to_owned(),
+        JobEventKind::Moved(why) => format!("goes on elsewhere: {}", why.message),
     };
     format!("{}  attempt {}: {what}", timestamp(event.at_ms), event.attempt)
 }
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn everything_that_happened_is_told_in_order() {
-        let at = |at_ms, attempt, what| Event { at_ms, attempt, what };
+        let at = |at_ms, attempt, what| JobEvent { at_ms, attempt, what };
         let failure = || Failure::new(Reason::Timeout, "nothing came for 60 s");
         let job = JobView {
             id: JobId::of(Lane::Fetch, "PG84"),
@@ -110,17 +110,17 @@ mod tests {
             key: "PG84".to_owned(),
             group: Some(Group("a.example".to_owned())),
             priority: Priority(3),
-            state: State::Delayed,
+            state: JobState::Delayed,
             due_ms: Some(90_061_000),
             attempts: 4,
             failures: 1,
             pushed_ms: 0,
             changed_ms: 86_400_000,
             history: vec![
-                at(1_000, 1, Happened::Failed(failure())),
-                at(2_000, 2, Happened::Died(failure())),
-                at(3_000, 2, Happened::Retried),
-                at(4_000, 3, Happened::Lost),
+                at(1_000, 1, JobEventKind::Failed(failure())),
+                at(2_000, 2, JobEventKind::Died(failure())),
+                at(3_000, 2, JobEventKind::Retried),
+                at(4_000, 3, JobEventKind::Lost),
             ],
             payload: br#"{"document":"PG84","urls":["https://a.example/84"]}"#.to_vec(),
         };

@@ -4,7 +4,7 @@ use corpus::{arrival::Arrival, meta::Meta, records::RECORD_BYTES_MAX, stats};
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     document::DocumentId,
-    job::Known as Pushed,
+    job::OnDuplicate,
     payload::{FetchJob, Fetched, Listed, ProcessJob, StoreJob},
 };
 
@@ -106,8 +106,14 @@ impl Surveyor<'_> {
                 stored: None,
                 lost: 0,
             },
-            store: StoreJob { document: document.clone(), fetched, listed, known: Pushed::Absorb, lost: 0 },
-            process: ProcessJob { document, text_blake3: meta.text.blake3, known: Pushed::Absorb },
+            store: StoreJob {
+                document: document.clone(),
+                fetched,
+                listed,
+                known: OnDuplicate::Absorb,
+                lost: 0,
+            },
+            process: ProcessJob { document, text_blake3: meta.text.blake3, known: OnDuplicate::Absorb },
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use flow::{
     failure::Reason,
-    job::{JobView, Selection, State},
+    job::{JobState, JobView, Selection},
     lane::Lane,
     payload::{FetchJob, StoreJob},
     queue::{BATCH_MAX, QueueAdmin, QueueError},
@@ -26,7 +26,7 @@ pub(super) struct FailureRow {
 
 /// Returns the dead jobs of these lanes, by lane and id.
 pub(super) async fn failures(queue: &dyn QueueAdmin, lanes: &[Lane]) -> Result<Vec<FailureRow>, QueueError> {
-    let dead = Selection { state: Some(State::Dead), ..Selection::default() };
+    let dead = Selection { state: Some(JobState::Dead), ..Selection::default() };
     let (mut rows, mut after) = (Vec::new(), None);
     loop {
         let page = queue.list(dead.clone(), after, BATCH_MAX).await?;

@@ -33,7 +33,7 @@ fn job(text: &[u8]) -> ProcessJob {
     ProcessJob {
         document: DocumentId::gutenberg(84),
         text_blake3: blake3::hash(text).to_hex().to_string(),
-        known: flow::job::Known::Absorb,
+        known: flow::job::OnDuplicate::Absorb,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use flow::{
     clock::Millis,
-    job::{Happened, JobId, JobView, Selection, State},
+    job::{JobEventKind, JobId, JobState, JobView, Selection},
     lane::Lane,
     queue::{BATCH_MAX, Cursor, Pause, QueueError},
 };
@@ -71,7 +71,7 @@ impl Ledger {
     /// Returns the jobs that a selection may mean, as far as the indexes tell, in no particular order.
     fn candidates(&self, selection: &Selection) -> Vec<JobId> {
         let Selection { ids, lane, state, reason, key, group, older_ms: _ } = selection;
-        let may_be = |of: Lane, stands: State| {
+        let may_be = |of: Lane, stands: JobState| {
             lane.is_none_or(|lane| lane == of) && state.is_none_or(|state| state == stands)
         };
         let named = key.as_ref().map(|key| Lane::ALL.map(|lane| JobId::of(lane, key)));
@@ -117,10 +117,10 @@ impl Ledger {
     /// # Errors
     /// Returns [`QueueError::Broken`] if a job cannot be read.
     pub fn retry(&mut self, selection: &Selection, now: Millis) -> Result<u64, QueueError> {
-        if selection.state.is_some_and(|state| state != State::Dead) {
+        if selection.state.is_some_and(|state| state != JobState::Dead) {
             return Ok(0);
         }
-        let dead = Selection { state: Some(State::Dead), ..selection.clone() };
+        let dead = Selection { state: Some(JobState::Dead), ..selection.clone() };
         let ids = self.selected(&dead, now)?;
         for id in &ids {
             let job = self.known_job(*id)?;
@@ -146,7 +146,7 @@ impl Ledger {
         retry_state.reset();
         // The pause may be of a group that the job had before it was revised.
         retry_state.group_paused_until_ms = 0;
-        retry_state.record(now, view.attempts, Happened::Retried);
+        retry_state.record(now, view.attempts, JobEventKind::Retried);
         let slot = self.jobs.insert(job);
         self.enter(slot);
         self.mark(slot, Unwritten::Full);
@@ -171,7 +171,7 @@ impl Ledger {
         for id in self.selected(selection, now)? {
             if let Some(slot) = self.jobs.find(id) {
                 // A worker has it, and would complete a job that is not there.
-                if self.jobs[slot].state == State::Leased {
+                if self.jobs[slot].state == JobState::Leased {
                     continue;
                 }
                 self.leave(slot);

@@ -5,7 +5,7 @@
 
 use flow::{
     clock::Millis,
-    job::{JobId, Priority, State},
+    job::{JobId, JobState, Priority},
     lane::Lane,
 };
 
@@ -42,7 +42,7 @@ pub(super) struct Job {
     pub(super) attempts_before: u32,
     pub(super) priority: Priority,
     pub(super) lane: Lane,
-    pub(super) state: State,
+    pub(super) state: JobState,
     pub(super) unwritten: Unwritten,
 }
 
@@ -86,7 +86,7 @@ impl Job {
             attempts_before,
             priority,
             lane,
-            state: State::Ready,
+            state: JobState::Ready,
             unwritten: Unwritten::Nothing,
         }
     }
@@ -109,7 +109,7 @@ pub(super) struct EndedJob {
     /// The offset of its full entry in the commit group.
     pub(super) offset: u32,
     pub(super) lane: Lane,
-    pub(super) state: State,
+    pub(super) state: JobState,
 }
 
 impl OfJob for Job {

@@ -2,7 +2,7 @@
 
 use flow::{
     clock::Millis,
-    job::{Claim, Group, Lease, State},
+    job::{Claim, Group, JobState, Lease},
     lane::Lane,
     queue::{BATCH_MAX, ClaimRequest, ClaimResponse, LaneStatus, QueueError, RESTING_AFTER_MS, Registration},
 };
@@ -60,7 +60,7 @@ impl Ledger {
         let (key, payload) = (content.key.to_owned(), content.payload.to_owned());
         let job = &mut self.jobs[slot];
         job.attempts += 1;
-        (job.state, job.session) = (State::Leased, session);
+        (job.state, job.session) = (JobState::Leased, session);
         (job.changed_ms, job.due_ms) = (now, now.saturating_add(lease_ms));
         let retry_state = job.retry_state.as_deref();
         let failing_since_ms = retry_state.and_then(|retry_state| retry_state.failing_since_ms);
@@ -184,7 +184,7 @@ impl Ledger {
     pub(super) fn find_leased(&self, lease: Lease) -> Option<Slot> {
         let slot = self.jobs.find(lease.id)?;
         let job = &self.jobs[slot];
-        (job.state == State::Leased && job.attempt_number() == lease.attempt).then_some(slot)
+        (job.state == JobState::Leased && job.attempt_number() == lease.attempt).then_some(slot)
     }
 
     /// Registers a worker of a session, or removes one. See [`flow::queue::JobQueue::register_worker`].
@@ -207,7 +207,7 @@ impl Ledger {
             if held.contains(&Lease { id: job.id, attempt: job.attempt_number() }) {
                 self.extend_lease(slot, now.saturating_add(lease_ms));
             } else {
-                self.change(slot, now, |job| job.state = State::Ready);
+                self.change(slot, now, |job| job.state = JobState::Ready);
             }
         }
         self.sessions.remove_workers(session);

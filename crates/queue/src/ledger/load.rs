@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, panic::AssertUnwindSafe};
 
-use flow::{clock::Millis, job::State, queue::QueueError};
+use flow::{clock::Millis, job::JobState, queue::QueueError};
 
 use super::{
     Dirty, Ledger, REJOIN_MS, arena::Slot, commit::RecentEntries, queue_time::QueueTime, replay::Replay,
@@ -90,7 +90,7 @@ impl Ledger {
             if let Some(retry_state) = &job.retry_state {
                 lane.pause_group(job.group, retry_state.group_paused_until_ms);
             }
-            if job.state == State::Leased {
+            if job.state == JobState::Leased {
                 lane.record_claim(job.group, job.changed_ms);
             }
             self.enter(slot);

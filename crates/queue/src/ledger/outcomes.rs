@@ -3,7 +3,7 @@
 use flow::{
     clock::Millis,
     failure::Failure,
-    job::{Happened, Lease, NewJob, State},
+    job::{JobEventKind, JobState, Lease, NewJob},
     queue::{Nack, QueueError},
 };
 
@@ -31,7 +31,7 @@ impl Ledger {
             // The answer to the first request may have been lost.
             let is_repeated = self
                 .stored_job(lease.id)?
-                .is_some_and(|job| job.view.state == State::Done && job.attempt_number == lease.attempt);
+                .is_some_and(|job| job.view.state == JobState::Done && job.attempt_number == lease.attempt);
             return if is_repeated { Ok(()) } else { Err(QueueError::Stale(lease)) };
         };
         let lane = self.jobs[slot].lane;
@@ -71,14 +71,14 @@ impl Ledger {
                     let retry_state = job.retry_state_mut();
                     retry_state.failures += 1;
                     retry_state.failed_attempt = attempt;
-                    retry_state.record(now, attempt, Happened::Died(failure));
+                    retry_state.record(now, attempt, JobEventKind::Died(failure));
                 });
                 self.end(slot, Phase::Dead, now)
             }
             Nack::Release => {
                 self.change(slot, now, |job| {
                     job.retry_state_mut().failed_attempt = job.attempts;
-                    job.state = State::Ready;
+                    job.state = JobState::Ready;
                 });
                 Ok(())
             }
@@ -87,8 +87,8 @@ impl Ledger {
                     let attempt = job.attempts;
                     let retry_state = job.retry_state_mut();
                     retry_state.failed_attempt = attempt;
-                    retry_state.record(now, attempt, Happened::Moved(why));
-                    job.state = State::Ready;
+                    retry_state.record(now, attempt, JobEventKind::Moved(why));
+                    job.state = JobState::Ready;
                 });
                 self.revise(slot, &revised, now)
             }
@@ -120,9 +120,9 @@ impl Ledger {
             retry_state.failing_since_ms.get_or_insert(now);
             retry_state.failed_attempt = attempt;
             retry_state.group_paused_until_ms = paused_until_ms;
-            retry_state.record(now, attempt, Happened::Failed(failure));
+            retry_state.record(now, attempt, JobEventKind::Failed(failure));
             job.due_ms = now.saturating_add(after_ms);
-            job.state = if after_ms == 0 { State::Ready } else { State::Delayed };
+            job.state = if after_ms == 0 { JobState::Ready } else { JobState::Delayed };
         });
     }
 

@@ -2,7 +2,7 @@
 
 use flow::{
     clock::Millis,
-    job::{JobId, Known, NewJob, State},
+    job::{JobId, JobState, NewJob, OnDuplicate},
     lane::Lane,
     queue::{Cursor, CursorMove, Push, Pushed, QueueError},
 };
@@ -70,8 +70,8 @@ impl Ledger {
     /// Returns whether pushing this job adds one.
     fn is_added(&self, job: &NewJob) -> bool {
         match job.known {
-            Known::Absorb => !self.contains(job.id()),
-            Known::Renew => self.jobs.find(job.id()).is_none(),
+            OnDuplicate::Absorb => !self.contains(job.id()),
+            OnDuplicate::Renew => self.jobs.find(job.id()).is_none(),
         }
     }
 
@@ -99,7 +99,7 @@ impl Ledger {
         let group = self.lanes[new.lane.index()].id_of(name, now);
         let mut job = Job::new(id, &origin, group, ContentAt::Memory(content));
         job.due_ms = now.saturating_add(new.delay_ms);
-        job.state = if new.delay_ms == 0 { State::Ready } else { State::Delayed };
+        job.state = if new.delay_ms == 0 { JobState::Ready } else { JobState::Delayed };
         self.next_sequence += 1;
         self.rates[new.lane.index()].at(now).pushed += 1;
         let slot = self.jobs.insert(job);

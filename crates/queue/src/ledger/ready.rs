@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use flow::job::{Priority, State};
+use flow::job::{JobState, Priority};
 
 use super::{
     arena::{Arena, Slot},
@@ -44,7 +44,7 @@ impl ReadyQueue {
 
     fn pop(&mut self, jobs: &Arena<Job>) -> Option<Slot> {
         let sequence_of = |(slot, stamp): (Slot, u32)| {
-            let job = jobs.get(slot).filter(|job| job.state == State::Ready)?;
+            let job = jobs.get(slot).filter(|job| job.state == JobState::Ready)?;
             (job.stamp == stamp).then_some(job.sequence)
         };
         let mut first_pushed = None;

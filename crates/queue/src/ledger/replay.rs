@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io::ErrorKind};
 
 use flow::{
     clock::Millis,
-    job::{JobId, State},
+    job::{JobId, JobState},
     queue::QueueError,
 };
 use hashbrown::HashMap;
@@ -143,7 +143,7 @@ impl Replay {
         let attempts = origin.attempts_before.saturating_add(progress.attempts);
         self.highest_attempt = self.highest_attempt.max(attempts);
         let state = progress.phase.state();
-        if matches!(state, State::Done | State::Dead) {
+        if matches!(state, JobState::Done | JobState::Dead) {
             let Position { location, offset, .. } = at;
             self.ended.insert(EndedJob { id, location, offset, lane: origin.lane, state });
             return Ok(());
@@ -158,7 +158,7 @@ impl Replay {
         set_progress(&mut job, progress, &mut self.sessions);
         let session = job.session;
         let slot = self.jobs.insert(job);
-        if state == State::Leased {
+        if state == JobState::Leased {
             self.sessions.add_lease(session, slot);
         }
         Ok(())
@@ -177,11 +177,11 @@ impl Replay {
         self.usage.uncount(job.delta_entry);
         self.usage.count(location);
         job.delta_entry = location;
-        if job.state == State::Leased {
+        if job.state == JobState::Leased {
             self.sessions.remove_lease(job.session, slot);
         }
         set_progress(job, progress, &mut self.sessions);
-        if job.state == State::Leased {
+        if job.state == JobState::Leased {
             self.sessions.add_lease(job.session, slot);
         }
         Ok(())
@@ -198,7 +198,7 @@ impl Replay {
     fn forget(&mut self, id: JobId) {
         if let Some(slot) = self.jobs.find(id) {
             let job = self.jobs.remove(slot);
-            if job.state == State::Leased {
+            if job.state == JobState::Leased {
                 self.sessions.remove_lease(job.session, slot);
             }
             self.usage.uncount(job.full_entry);
@@ -285,7 +285,7 @@ mod tests {
         let replay = replayed(&group);
         let slot = replay.jobs.find(JobId::of(Lane::Fetch, "moby")).expect("it is there");
         let job = &replay.jobs[slot];
-        assert_eq!((job.state, job.attempts, job.due_ms), (State::Delayed, 3, 9));
+        assert_eq!((job.state, job.attempts, job.due_ms), (JobState::Delayed, 3, 9));
         assert!(!contains(&replay, "Emma"), "it was dropped");
         assert_eq!(replay.dropped, [JobId::of(Lane::Fetch, "Emma")]);
         assert_eq!(replay.renamed.len(), 2);

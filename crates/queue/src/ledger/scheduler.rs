@@ -12,7 +12,7 @@ use std::{
 
 use flow::{
     clock::Millis,
-    job::{Group, State},
+    job::{Group, JobState},
     queue::{ClaimRequest, GroupLimit, LaneStats, NamedLimits},
 };
 use hashbrown::HashMap;
@@ -190,15 +190,15 @@ impl LaneScheduler {
         *self.stats.count_mut(job.state) += 1;
         let group = self.group_mut(job.group);
         match job.state {
-            State::Ready => {
+            JobState::Ready => {
                 group.ready.insert(slot, job);
                 if group.status == GroupStatus::Idle {
                     self.join_rotation(job.group);
                 }
             }
-            State::Leased => group.in_flight += 1,
-            State::Delayed => group.delayed += 1,
-            State::Done | State::Dead => {}
+            JobState::Leased => group.in_flight += 1,
+            JobState::Delayed => group.delayed += 1,
+            JobState::Done | JobState::Dead => {}
         }
     }
 
@@ -207,15 +207,15 @@ impl LaneScheduler {
         *self.stats.count_mut(job.state) -= 1;
         let group = self.group_mut(job.group);
         match job.state {
-            State::Ready => group.ready.remove(slot, job),
-            State::Leased => {
+            JobState::Ready => group.ready.remove(slot, job),
+            JobState::Leased => {
                 group.in_flight -= 1;
                 if group.status == GroupStatus::Full {
                     self.join_rotation(job.group);
                 }
             }
-            State::Delayed => group.delayed -= 1,
-            State::Done | State::Dead => {}
+            JobState::Delayed => group.delayed -= 1,
+            JobState::Done | JobState::Dead => {}
         }
     }
 

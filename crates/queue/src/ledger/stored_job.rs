@@ -1,7 +1,7 @@
 //! Reads a job in full, from memory and the log.
 
 use flow::{
-    job::{Group, JobId, JobView, Priority, State},
+    job::{Group, JobId, JobState, JobView, Priority},
     queue::QueueError,
 };
 
@@ -38,7 +38,7 @@ impl Ledger {
             let origin = origin_of(job, self.lanes[job.lane.index()].group(job.group).name());
             let progress = progress_of(job, self.phase(job));
             let mut stored = StoredJob::new(id, &origin, progress, &self.content(slot)?)?;
-            let waits = matches!(job.state, State::Delayed | State::Leased);
+            let waits = matches!(job.state, JobState::Delayed | JobState::Leased);
             stored.view.due_ms = waits.then_some(job.due_ms);
             return Ok(Some(stored));
         }

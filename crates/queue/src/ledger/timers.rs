@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use flow::{clock::Millis, job::State};
+use flow::{clock::Millis, job::JobState};
 
 use super::{
     arena::{Arena, Slot},
@@ -69,5 +69,5 @@ impl Timers {
 /// Returns the time at which the job of an entry is due, or `None` if the entry is stale.
 fn due_ms(jobs: &Arena<Job>, slot: Slot, stamp: u32) -> Option<Millis> {
     let job = jobs.get(slot).filter(|job| job.stamp == stamp)?;
-    matches!(job.state, State::Delayed | State::Leased).then_some(job.due_ms)
+    matches!(job.state, JobState::Delayed | JobState::Leased).then_some(job.due_ms)
 }

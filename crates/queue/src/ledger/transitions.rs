@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use flow::{
     clock::Millis,
     failure::{Failure, Reason},
-    job::{Happened, State},
+    job::{JobEventKind, JobState},
     queue::QueueError,
 };
 
@@ -43,13 +43,13 @@ impl Ledger {
         self.listing = None;
         let job = &mut self.jobs[slot];
         match job.state {
-            State::Delayed => self.timers.set(slot, job),
-            State::Leased => {
+            JobState::Delayed => self.timers.set(slot, job),
+            JobState::Leased => {
                 self.timers.set(slot, job);
                 self.sessions.add_lease(job.session, slot);
             }
-            State::Ready => self.timers.stamp(job),
-            State::Done | State::Dead => unreachable!("a job that has ended is not live"),
+            JobState::Ready => self.timers.stamp(job),
+            JobState::Done | JobState::Dead => unreachable!("a job that has ended is not live"),
         }
         self.lanes[job.lane.index()].enter(slot, job);
     }
@@ -57,7 +57,7 @@ impl Ledger {
     /// Removes a live job from the indexes of its state.
     pub(super) fn leave(&mut self, slot: Slot) {
         let job = &self.jobs[slot];
-        if job.state == State::Leased {
+        if job.state == JobState::Leased {
             self.sessions.remove_lease(job.session, slot);
         }
         self.lanes[job.lane.index()].leave(slot, job);
@@ -121,10 +121,10 @@ impl Ledger {
     /// Returns the stored form of a live job's state.
     pub(super) fn phase(&self, job: &Job) -> Phase {
         match job.state {
-            State::Ready => Phase::Ready,
-            State::Delayed => Phase::Delayed { due_ms: job.due_ms },
-            State::Leased => Phase::Leased { session: self.sessions.session(job.session) },
-            State::Done | State::Dead => unreachable!("a job that has ended is not live"),
+            JobState::Ready => Phase::Ready,
+            JobState::Delayed => Phase::Delayed { due_ms: job.due_ms },
+            JobState::Leased => Phase::Leased { session: self.sessions.session(job.session) },
+            JobState::Done | JobState::Dead => unreachable!("a job that has ended is not live"),
         }
     }
 
@@ -138,13 +138,13 @@ impl Ledger {
             let attempt = job.attempts;
             let retry_state = job.retry_state_mut();
             retry_state.lost += 1;
-            retry_state.record(now, attempt, Happened::Lost);
+            retry_state.record(now, attempt, JobEventKind::Lost);
             kills_workers = retry_state.lost >= LOST_MAX;
             if kills_workers {
                 let message = format!("its worker died {LOST_MAX} times while it had this job");
-                retry_state.record(now, attempt, Happened::Died(Failure::new(Reason::Internal, message)));
+                retry_state.record(now, attempt, JobEventKind::Died(Failure::new(Reason::Internal, message)));
             }
-            job.state = State::Ready;
+            job.state = JobState::Ready;
         });
         if kills_workers { self.end(slot, Phase::Dead, now) } else { Ok(()) }
     }
@@ -157,13 +157,13 @@ impl Ledger {
     pub fn tick(&mut self, now: Millis) -> Result<(), QueueError> {
         self.now_ms = self.now_ms.max(now);
         while let Some(slot) = self.timers.pop(&self.jobs, now) {
-            if self.jobs[slot].state == State::Leased {
+            if self.jobs[slot].state == JobState::Leased {
                 self.reclaim(slot, now)?;
             } else {
                 // Nothing is written: the stored delay already says when the job is ready.
                 self.leave(slot);
                 let job = &mut self.jobs[slot];
-                (job.state, job.changed_ms) = (State::Ready, job.due_ms);
+                (job.state, job.changed_ms) = (JobState::Ready, job.due_ms);
                 self.enter(slot);
             }
         }

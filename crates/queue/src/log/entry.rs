@@ -15,7 +15,7 @@
 
 use flow::{
     clock::Millis,
-    job::{Event, HISTORY_MAX, Happened, JobId, Priority, State},
+    job::{HISTORY_MAX, JobEvent, JobEventKind, JobId, JobState, Priority},
     lane::Lane,
 };
 use serde::{Deserialize, Serialize};
@@ -68,16 +68,16 @@ pub(crate) struct RetryState {
     pub(crate) lost: u32,
     /// No job of its group may be claimed before this time.
     pub(crate) group_paused_until_ms: Millis,
-    pub(crate) history: Vec<Event>,
+    pub(crate) history: Vec<JobEvent>,
 }
 
 impl RetryState {
     /// Adds an event to the history, which keeps the last [`HISTORY_MAX`].
-    pub(crate) fn record(&mut self, at_ms: Millis, attempt: u32, what: Happened) {
+    pub(crate) fn record(&mut self, at_ms: Millis, attempt: u32, what: JobEventKind) {
         if self.history.len() == HISTORY_MAX {
             self.history.remove(0);
         }
-        self.history.push(Event { at_ms, attempt, what });
+        self.history.push(JobEvent { at_ms, attempt, what });
     }
 
     /// Sets the counts of failures to 0. The history stays.
@@ -104,13 +104,13 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    pub(crate) const fn state(self) -> State {
+    pub(crate) const fn state(self) -> JobState {
         match self {
-            Self::Ready => State::Ready,
-            Self::Delayed { .. } => State::Delayed,
-            Self::Leased { .. } => State::Leased,
-            Self::Done => State::Done,
-            Self::Dead => State::Dead,
+            Self::Ready => JobState::Ready,
+            Self::Delayed { .. } => JobState::Delayed,
+            Self::Leased { .. } => JobState::Leased,
+            Self::Done => JobState::Done,
+            Self::Dead => JobState::Dead,
         }
     }
 }
@@ -327,7 +327,7 @@ mod tests {
     fn failing() -> Progress {
         let mut retry_state = RetryState { failed_attempt: 2, failures: 1, ..RetryState::default() };
         retry_state.failing_since_ms = Some(8);
-        retry_state.record(7, 2, Happened::Failed(Failure::new(Reason::Timeout, "t")));
+        retry_state.record(7, 2, JobEventKind::Failed(Failure::new(Reason::Timeout, "t")));
         let phase = Phase::Leased { session: Session { pid: 1, started: 2, nonce: 3 } };
         Progress { phase, changed_ms: 9, attempts: 4, retry_state: Some(Box::new(retry_state)) }
     }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use flow::{
-    job::{JobId, JobView, Lease, Selection, State},
+    job::{JobId, JobState, JobView, Lease, Selection},
     lane::Lane,
     queue::{BATCH_MAX, QueueAdmin},
 };
@@ -173,7 +173,7 @@ fn fate_in(shown: &BTreeMap<Subject, Fate>, subject: &Subject) -> Fate {
 /// Everything that the queue tells, checked against what it counts.
 async fn shown(queue: &impl QueueAdmin, wrong: &mut Vec<String>) -> BTreeMap<Subject, Fate> {
     let mut shown = BTreeMap::new();
-    let mut counted: HashMap<(Lane, State), u64> = HashMap::new();
+    let mut counted: HashMap<(Lane, JobState), u64> = HashMap::new();
     for job in all_jobs(queue).await {
         *counted.entry((job.lane, job.state)).or_default() += 1;
         shown.insert(Subject::Job(job.id), fate_of(&job));
@@ -181,7 +181,7 @@ async fn shown(queue: &impl QueueAdmin, wrong: &mut Vec<String>) -> BTreeMap<Sub
     let mut stats = queue.stats().await.unwrap();
     for lane in Lane::ALL {
         let stats = &mut stats.lanes[lane.index()];
-        for state in State::ALL {
+        for state in JobState::ALL {
             let (says, has) = (*stats.count_mut(state), counted.remove(&(lane, state)).unwrap_or(0));
             if says != has {
                 wrong.push(format!("{lane} counts {says} {state} jobs and lists {has}"));
@@ -209,9 +209,9 @@ async fn all_jobs(queue: &impl QueueAdmin) -> Vec<JobView> {
 
 fn fate_of(job: &JobView) -> Fate {
     match job.state {
-        State::Ready | State::Delayed | State::Leased => Fate::Waiting { failures: job.failures },
-        State::Done => Fate::Done,
-        State::Dead => {
+        JobState::Ready | JobState::Delayed | JobState::Leased => Fate::Waiting { failures: job.failures },
+        JobState::Done => Fate::Done,
+        JobState::Dead => {
             let message = job.last_failure().map(|failure| failure.message.clone()).unwrap_or_default();
             Fate::Dead { message }
         }

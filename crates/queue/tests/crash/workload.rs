@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use flow::{
     failure::{Failure, Reason},
-    job::{Claim, Group, JobId, NewJob, Priority, Selection, State},
+    job::{Claim, Group, JobId, JobState, NewJob, Priority, Selection},
     lane::Lane,
     queue::{
         ClaimRequest, CursorMove, GroupLimit, JobQueue, Nack, NamedLimits, Pause, Push, Pushed, QueueAdmin,
@@ -222,7 +222,7 @@ impl Worker {
             self.queue.complete(claim.lease, next).await.expect("a repeated completion is absorbed");
         }
         if lane == Lane::Process && self.may_drop(&claim.key) && self.random.bool() {
-            self.drop_job(claim.lease.id, State::Done).await;
+            self.drop_job(claim.lease.id, JobState::Done).await;
         } else if lane == Lane::Process && !self.may_repeat() && self.random.u8(..4) == 0 {
             // Said again after a lost answer it could renew what had ended meanwhile. A job of another lane would, done
             // again, push follow-ups that are known.
@@ -257,7 +257,7 @@ impl Worker {
             return;
         }
         match self.random.u8(..4) {
-            0 if self.may_drop(&claim.key) => self.drop_job(id, State::Dead).await,
+            0 if self.may_drop(&claim.key) => self.drop_job(id, JobState::Dead).await,
             2 => {
                 let only = Selection { ids: vec![id], ..Selection::default() };
                 let changes = vec![Change::job(id, Fate::Waiting { failures: 0 })];
@@ -268,7 +268,7 @@ impl Worker {
         }
     }
 
-    async fn drop_job(&mut self, id: JobId, state: State) {
+    async fn drop_job(&mut self, id: JobId, state: JobState) {
         let only = Selection { ids: vec![id], state: Some(state), ..Selection::default() };
         let dropped = self.ask(vec![Change::job(id, Fate::Absent)], self.queue.drop_jobs(only)).await;
         assert!(dropped == Some(1) || self.may_repeat(), "{dropped:?}");

@@ -3,7 +3,9 @@
 use flow::{
     clock::Millis,
     failure::Reason,
-    job::{GROUP_BYTES_MAX, Group, KEY_BYTES_MAX, Known, NewJob, PAYLOAD_BYTES_MAX, Priority, Selection},
+    job::{
+        GROUP_BYTES_MAX, Group, KEY_BYTES_MAX, NewJob, OnDuplicate, PAYLOAD_BYTES_MAX, Priority, Selection,
+    },
     lane::Lane,
     queue::{ClaimRequest, Pause, Registration},
 };
@@ -121,7 +123,7 @@ pub(crate) struct JobSpec {
     pub(crate) bytes: usize,
     pub(crate) filled_with: u8,
     pub(crate) delay_ms: Millis,
-    pub(crate) known: Known,
+    pub(crate) known: OnDuplicate,
     pub(crate) flaw: Option<Flaw>,
 }
 

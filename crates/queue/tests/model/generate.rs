@@ -4,7 +4,7 @@ use fastrand::Rng;
 use flow::{
     clock::Millis,
     failure::Reason,
-    job::{Group, Known, Selection, State},
+    job::{Group, JobState, OnDuplicate, Selection},
     lane::Lane,
     queue::{ClaimRequest, GroupLimit, NamedLimits, Pause, Registration},
 };
@@ -123,7 +123,7 @@ impl Draw {
             bytes: self.rng.usize(..=bytes_max),
             filled_with: self.rng.u8(..),
             delay_ms: if self.one_in(5) { self.pick(&DELAYS_MS) } else { 0 },
-            known: if self.one_in(4) { Known::Renew } else { Known::Absorb },
+            known: if self.one_in(4) { OnDuplicate::Renew } else { OnDuplicate::Absorb },
             flaw: self
                 .one_in(200)
                 .then(|| self.pick(&[Flaw::NoKey, Flaw::LongKey, Flaw::LongGroup, Flaw::LargePayload])),
@@ -228,7 +228,7 @@ impl Draw {
         Selection {
             ids,
             lane,
-            state: self.one_in(3).then(|| self.pick(&State::ALL)),
+            state: self.one_in(3).then(|| self.pick(&JobState::ALL)),
             reason: self.one_in(6).then(|| self.pick(&REASONS)),
             key: self.one_in(3).then(|| key(self.rng.u32(..self.keys))),
             group: self.one_in(6).then(|| group(self.rng.u32(..self.groups))),

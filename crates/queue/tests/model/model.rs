@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use flow::{
     clock::Millis,
-    job::{Group, JobId, Lease, State},
+    job::{Group, JobId, JobState, Lease},
     lane::Lane,
     queue::{Cursor, LaneStats, Pause, QueueStats, Rates, Registration},
 };
@@ -97,7 +97,7 @@ impl Model {
             // That a delay was over need not be written: where the clock went back, its rest counts again.
             if let Some(due) = job.woke_ms.filter(|due| *due > now) {
                 let changed_ms = job.waits_since_ms;
-                job.enter(State::Delayed, Some(due), changed_ms);
+                job.enter(JobState::Delayed, Some(due), changed_ms);
             }
             let Some(session) = job.holder else { continue };
             if session.is_dead() {
@@ -118,11 +118,11 @@ impl Model {
             if job.view.due_ms.is_none_or(|due| due > now) {
                 continue;
             }
-            if job.view.state == State::Leased {
+            if job.view.state == JobState::Leased {
                 job.lose(now);
             } else {
                 let due = job.view.due_ms.unwrap_or(now);
-                job.enter(State::Ready, None, due);
+                job.enter(JobState::Ready, None, due);
                 job.woke_ms = Some(due);
             }
         }
@@ -185,7 +185,7 @@ impl Model {
                 job.view.due_ms = Some(now + lease_ms);
                 job.or_changed_ms = Some(now);
             } else {
-                job.enter(State::Ready, None, now);
+                job.enter(JobState::Ready, None, now);
             }
         }
         self.here.attending.retain(|(of, _), _| *of != session);
@@ -204,7 +204,7 @@ impl Model {
 
     /// The leases that are held now.
     pub(crate) fn held(&self) -> Vec<Lease> {
-        let held = self.jobs.values().filter(|job| job.view.state == State::Leased);
+        let held = self.jobs.values().filter(|job| job.view.state == JobState::Leased);
         held.map(|job| Lease { id: job.view.id, attempt: job.attempt }).collect()
     }
 
@@ -223,7 +223,7 @@ impl Model {
 
     /// The groups of a lane that have jobs ready; none for the jobs without group.
     fn ready_groups(&self, lane: Lane) -> BTreeSet<Option<Group>> {
-        let ready = |job: &&Job| job.view.lane == lane && job.view.state == State::Ready;
+        let ready = |job: &&Job| job.view.lane == lane && job.view.state == JobState::Ready;
         self.jobs.values().filter(ready).map(|job| job.view.group.clone()).collect()
     }
 }

@@ -10,7 +10,7 @@ use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     clock::Millis,
     document::{DocumentId, folded},
-    job::{JobId, Selection, State},
+    job::{JobId, JobState, Selection},
     lane::Lane,
     payload::{FetchJob, Stored},
     queue::{BATCH_MAX, Cursor},
@@ -114,7 +114,7 @@ impl Feeder {
             if view.lane == Lane::Fetch {
                 known.fetched_ms.insert(id.clone(), view.pushed_ms);
             }
-            if State::PENDING.contains(&view.state) {
+            if JobState::PENDING.contains(&view.state) {
                 known.pending.insert(id.clone());
             }
             known.spellings.insert(id, view.key);

@@ -11,7 +11,7 @@ use flow::{
     document::DocumentId,
     durability::Durability,
     failure::{Failure, Reason},
-    job::Known,
+    job::OnDuplicate,
     payload::{FetchJob, Fetched, Listed},
     testing::{
         blob_contract::{name, publish},
@@ -53,7 +53,7 @@ fn job(bytes: &[u8]) -> StoreJob {
             encoding: None,
             columns: BTreeMap::from([("shelf".to_owned(), "7".to_owned())]),
         },
-        known: Known::Absorb,
+        known: OnDuplicate::Absorb,
         lost: 0,
     }
 }
@@ -130,7 +130,7 @@ async fn a_book_becomes_raw_text_arrival_and_meta() {
     let hash = blake3::hash(TEXT.as_bytes()).to_hex().to_string();
     assert_eq!(
         next,
-        [ProcessJob { document: "PG1".parse().unwrap(), text_blake3: hash, known: Known::Absorb }]
+        [ProcessJob { document: "PG1".parse().unwrap(), text_blake3: hash, known: OnDuplicate::Absorb }]
     );
     assert_eq!(counters.bytes.get(), BOOK.len() as u64);
     assert_eq!(read(&*blobs, BlobKind::Raw), BOOK.as_bytes());
@@ -247,7 +247,7 @@ async fn a_download_that_is_nowhere_is_fetched_again_a_few_times() {
             panic!("it must be sent back")
         };
         assert!(failure.message.contains("'PG1' are neither in spool/ nor in raw/"), "{failure}");
-        assert_eq!((sent.lane, &*sent.key, sent.known), (Lane::Fetch, "PG1", Known::Renew));
+        assert_eq!((sent.lane, &*sent.key, sent.known), (Lane::Fetch, "PG1", OnDuplicate::Renew));
         let fetch: FetchJob = serde_json::from_slice(&sent.payload).unwrap();
         assert_eq!((fetch.urls, fetch.lost), (vec![job.fetched.url.clone()], lost));
         assert_eq!(fetch.listed, job.listed, "what the list says of it goes with it");

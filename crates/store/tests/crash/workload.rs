@@ -6,7 +6,7 @@ use std::{io::Write, sync::Arc};
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     document::DocumentId,
-    job::Known,
+    job::OnDuplicate,
     payload::{Fetched, Listed, StoreJob},
     stage::{Attempt, Stage},
 };
@@ -67,7 +67,7 @@ pub(crate) fn job_of(document: usize, bytes: &[u8], version: u32) -> StoreJob {
             last_modified: None,
         },
         listed: Listed::default(),
-        known: Known::Absorb,
+        known: OnDuplicate::Absorb,
         lost: 0,
     }
 }

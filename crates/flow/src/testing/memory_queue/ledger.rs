@@ -9,8 +9,8 @@ use super::{
 use crate::{
     clock::Millis,
     job::{
-        Claim, GROUP_BYTES_MAX, Group, Happened, JobId, JobView, KEY_BYTES_MAX, Known, Lease, NewJob,
-        PAYLOAD_BYTES_MAX, Selection, State,
+        Claim, GROUP_BYTES_MAX, Group, JobEventKind, JobId, JobState, JobView, KEY_BYTES_MAX, Lease, NewJob,
+        OnDuplicate, PAYLOAD_BYTES_MAX, Selection,
     },
     lane::Lane,
     queue::{
@@ -67,7 +67,7 @@ impl Ledger {
             match job.place {
                 Place::Delayed(at_ms) if at_ms <= now_ms => job.go(Place::Ready, now_ms),
                 Place::Leased(until_ms) if until_ms <= now_ms => {
-                    job.record(Happened::Lost, now_ms);
+                    job.record(JobEventKind::Lost, now_ms);
                     job.go(Place::Ready, now_ms);
                 }
                 Place::Ready | Place::Delayed(_) | Place::Leased(_) | Place::Done | Place::Dead => {}
@@ -165,7 +165,7 @@ impl Ledger {
                 self.turns.pause(job, now_ms.saturating_add(group_pause_ms));
                 job.failures += 1;
                 job.failing_since_ms.get_or_insert(now_ms);
-                job.record(Happened::Failed(failure), now_ms);
+                job.record(JobEventKind::Failed(failure), now_ms);
                 job.wait(after_ms, now_ms);
                 if let Some(revised) = revised {
                     job.revise(revised);
@@ -173,7 +173,7 @@ impl Ledger {
             }
             Nack::Dead { failure } => {
                 job.failures += 1;
-                job.record(Happened::Died(failure), now_ms);
+                job.record(JobEventKind::Died(failure), now_ms);
                 job.go(Place::Dead, now_ms);
             }
             Nack::Release => {
@@ -181,7 +181,7 @@ impl Ledger {
                 return Ok(());
             }
             Nack::Move { why, revised } => {
-                job.record(Happened::Moved(why), now_ms);
+                job.record(JobEventKind::Moved(why), now_ms);
                 job.go(Place::Ready, now_ms);
                 job.revise(revised);
                 return Ok(());
@@ -251,12 +251,12 @@ impl Ledger {
         for job in self.jobs.values().filter(|job| job.lane == lane) {
             let empty = GroupStats { group: job.group.clone(), ready: 0, delayed: 0, in_flight: 0 };
             let of_state = |stats: &mut GroupStats| match job.state() {
-                State::Ready => stats.ready += 1,
-                State::Delayed => stats.delayed += 1,
-                State::Leased => stats.in_flight += 1,
-                State::Done | State::Dead => {}
+                JobState::Ready => stats.ready += 1,
+                JobState::Delayed => stats.delayed += 1,
+                JobState::Leased => stats.in_flight += 1,
+                JobState::Done | JobState::Dead => {}
             };
-            if !matches!(job.state(), State::Done | State::Dead) {
+            if !matches!(job.state(), JobState::Done | JobState::Dead) {
                 of_state(groups.entry(job.group()).or_insert(empty));
                 let age = now_ms.saturating_sub(job.pushed_ms);
                 details.oldest_pending_ms = details.oldest_pending_ms.max(Some(age));
@@ -289,7 +289,7 @@ impl Ledger {
         let mut retried = 0;
         for (id, job) in &mut self.jobs {
             if job.place == Place::Dead && selection.takes(&job.view(*id), now_ms) {
-                job.record(Happened::Retried, now_ms);
+                job.record(JobEventKind::Retried, now_ms);
                 job.restore();
                 job.go(Place::Ready, now_ms);
                 job.failures = 0;
@@ -320,7 +320,7 @@ impl Ledger {
         for (at, new) in (0..).zip(jobs) {
             self.pushes += 1;
             if let Some(ended) = self.jobs.get(&new.id())
-                && new.known == Known::Renew
+                && new.known == OnDuplicate::Renew
                 && !ended.is_pending()
             {
                 self.attempts_used = self.attempts_used.max(ended.lease(new.id()).attempt);
@@ -338,7 +338,7 @@ impl Ledger {
 
     fn check_room(&self, jobs: &[NewJob]) -> Result<(), QueueError> {
         let is_added = |new: &&NewJob| match self.jobs.get(&new.id()) {
-            Some(job) => new.known == Known::Renew && !job.is_pending(),
+            Some(job) => new.known == OnDuplicate::Renew && !job.is_pending(),
             None => true,
         };
         let mut new: Vec<_> = jobs.iter().filter(is_added).map(|job| (job.lane, job.id())).collect();
@@ -408,7 +408,7 @@ impl Ledger {
             LaneStatus::Resting
         } else if lane == Lane::Fetch && self.unfed() > 0 {
             LaneStatus::Feeding
-        } else if self.jobs.values().any(|job| job.lane == lane && job.state() == State::Ready) {
+        } else if self.jobs.values().any(|job| job.lane == lane && job.state() == JobState::Ready) {
             LaneStatus::HeldBack
         } else if self.pending(lane) > 0 || lane.upstream().iter().copied().any(attended) {
             LaneStatus::Open

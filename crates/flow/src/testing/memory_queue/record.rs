@@ -2,7 +2,7 @@
 
 use crate::{
     clock::Millis,
-    job::{Event, Group, HISTORY_MAX, Happened, JobId, JobView, Lease, NewJob, Priority, State},
+    job::{Group, HISTORY_MAX, JobEvent, JobEventKind, JobId, JobState, JobView, Lease, NewJob, Priority},
     lane::Lane,
 };
 
@@ -37,7 +37,7 @@ pub(super) struct Job {
     pub(super) failed_attempt: Option<u32>,
     pub(super) pushed_ms: Millis,
     pub(super) changed_ms: Millis,
-    pub(super) history: Vec<Event>,
+    pub(super) history: Vec<JobEvent>,
 }
 
 impl Job {
@@ -113,20 +113,20 @@ impl Job {
         self.changed_ms = now_ms;
     }
 
-    pub(super) fn record(&mut self, what: Happened, now_ms: Millis) {
+    pub(super) fn record(&mut self, what: JobEventKind, now_ms: Millis) {
         if self.history.len() == HISTORY_MAX {
             self.history.remove(0);
         }
-        self.history.push(Event { at_ms: now_ms, attempt: self.attempts, what });
+        self.history.push(JobEvent { at_ms: now_ms, attempt: self.attempts, what });
     }
 
-    pub(super) const fn state(&self) -> State {
+    pub(super) const fn state(&self) -> JobState {
         match self.place {
-            Place::Ready => State::Ready,
-            Place::Delayed(_) => State::Delayed,
-            Place::Leased(_) => State::Leased,
-            Place::Done => State::Done,
-            Place::Dead => State::Dead,
+            Place::Ready => JobState::Ready,
+            Place::Delayed(_) => JobState::Delayed,
+            Place::Leased(_) => JobState::Leased,
+            Place::Done => JobState::Done,
+            Place::Dead => JobState::Dead,
         }
     }
 

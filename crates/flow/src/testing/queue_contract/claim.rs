@@ -5,7 +5,7 @@ use tokio::task::yield_now;
 
 use super::{LEASE_MS, LONG_MS, Subject, ask, case_list, dead, job, jobs, keys, retry_after};
 use crate::{
-    job::{Happened, JobId, Lease, NewJob, Priority, State},
+    job::{JobEventKind, JobId, JobState, Lease, NewJob, Priority},
     lane::Lane,
     queue::{ClaimRequest, Nack, QueueError, Registration},
 };
@@ -45,7 +45,7 @@ async fn claim_tells_the_job(subject: Subject) {
     assert_eq!((claim.key.as_str(), &claim.payload), ("a", &new.payload));
     assert_eq!((claim.failures, claim.failing_ms), (0, None));
     let view = subject.view(new.id()).await;
-    assert_eq!((view.state, view.attempts), (State::Leased, 1));
+    assert_eq!((view.state, view.attempts), (JobState::Leased, 1));
     assert_eq!(view.due_ms, Some(pushed_ms + 5 + LEASE_MS));
     assert_eq!(view.changed_ms, pushed_ms + 5);
 }
@@ -108,10 +108,10 @@ async fn lease_that_ran_out_comes_back(subject: Subject) {
     let first = subject.lease_of(Lane::Store, "a").await;
     subject.advance(LEASE_MS);
     let view = subject.view(first.id).await;
-    assert_eq!((view.state, view.due_ms), (State::Ready, None));
+    assert_eq!((view.state, view.due_ms), (JobState::Ready, None));
     assert_eq!((view.attempts, view.failures), (1, 0));
     assert_eq!(view.history.len(), 1);
-    assert_eq!((view.history[0].attempt, &view.history[0].what), (1, &Happened::Lost));
+    assert_eq!((view.history[0].attempt, &view.history[0].what), (1, &JobEventKind::Lost));
     let again = subject.claim_one(Lane::Store).await;
     assert_eq!(again.lease, Lease { attempt: 2, ..first });
     assert_eq!(again.failures, 0);
@@ -130,22 +130,22 @@ async fn extended_lease_lasts_from_then_on(subject: Subject) {
     subject.advance(LEASE_MS - 1);
     assert_eq!(subject.queue.extend(vec![lease], 500).await, Ok(vec![]));
     subject.advance(499);
-    assert_eq!(subject.view(lease.id).await.state, State::Leased);
+    assert_eq!(subject.view(lease.id).await.state, JobState::Leased);
     assert_eq!(subject.queue.extend(vec![lease], 500).await, Ok(vec![]));
     subject.advance(499);
     assert_eq!(subject.queue.extend(vec![lease], 500).await, Ok(vec![]));
     subject.advance(500);
     assert_eq!(subject.queue.extend(vec![lease], 500).await, Ok(vec![lease]));
-    assert_eq!(subject.view(lease.id).await.state, State::Ready);
+    assert_eq!(subject.view(lease.id).await.state, JobState::Ready);
 }
 
 async fn extended_lease_may_end_sooner(subject: Subject) {
     let lease = subject.lease_of(Lane::Store, "a").await;
     assert_eq!(subject.queue.extend(vec![lease], 500).await, Ok(vec![]));
     subject.advance(499);
-    assert_eq!(subject.view(lease.id).await.state, State::Leased);
+    assert_eq!(subject.view(lease.id).await.state, JobState::Leased);
     subject.advance(1);
-    assert_eq!(subject.view(lease.id).await.state, State::Ready);
+    assert_eq!(subject.view(lease.id).await.state, JobState::Ready);
     assert_eq!(subject.claim_one(Lane::Store).await.lease, Lease { attempt: 2, ..lease });
 }
 
@@ -176,7 +176,7 @@ async fn lost_lease_can_neither_complete_nor_fail(subject: Subject) {
         assert_eq!(subject.queue.fail(lease, nack).await, stale);
     }
     let view = subject.view(lease.id).await;
-    assert_eq!((view.state, view.failures, view.history.len()), (State::Ready, 0, 1));
+    assert_eq!((view.state, view.failures, view.history.len()), (JobState::Ready, 0, 1));
     assert_eq!(subject.lane(Lane::Process).await.ready, 0);
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Subject, ask, case_list, dead, job, jobs, keys, retry_after};
 use crate::{
-    job::{Lease, NewJob, Selection, State},
+    job::{JobState, Lease, NewJob, Selection},
     lane::Lane,
     queue::{BATCH_MAX, Nack, QueueError},
 };
@@ -23,7 +23,7 @@ async fn completed_job_is_done_and_what_follows_is_there(subject: Subject) {
     let next = vec![job(Lane::Store, "x"), job(Lane::Process, "y")];
     assert_eq!(subject.queue.complete(lease, next).await, Ok(()));
     let view = subject.view(lease.id).await;
-    assert_eq!((view.state, view.due_ms, view.attempts), (State::Done, None, 1));
+    assert_eq!((view.state, view.due_ms, view.attempts), (JobState::Done, None, 1));
     assert!(view.history.is_empty());
     let fetch = subject.lane(Lane::Fetch).await;
     assert_eq!((fetch.leased, fetch.done), (0, 1));
@@ -104,7 +104,7 @@ async fn invalid_follow_ups_are_refused_and_the_claim_stays(subject: Subject) {
         let refused = subject.queue.complete(lease, next).await;
         assert!(matches!(refused, Err(QueueError::Invalid(_))), "{refused:?}");
     }
-    assert_eq!(subject.view(lease.id).await.state, State::Leased);
+    assert_eq!(subject.view(lease.id).await.state, JobState::Leased);
     assert_eq!(subject.lane(Lane::Store).await.ready, 0);
     subject.complete(lease).await;
 }

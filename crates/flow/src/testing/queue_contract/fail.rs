@@ -4,7 +4,7 @@ use super::{LEASE_MS, Subject, case_list, dead, failure, grouped, job, jobs, key
 use crate::{
     clock::Millis,
     failure::Reason,
-    job::{Event, Group, HISTORY_MAX, Happened, Lease, NewJob, Priority, State},
+    job::{Group, HISTORY_MAX, JobEvent, JobEventKind, JobState, Lease, NewJob, Priority},
     lane::Lane,
     queue::{Nack, QueueError},
 };
@@ -37,7 +37,7 @@ async fn retried_job_waits_for_its_time(subject: Subject) {
     let claimed_ms = subject.view(lease.id).await.changed_ms;
     subject.fail(lease, retry_after(1_000)).await;
     let view = subject.view(lease.id).await;
-    assert_eq!((view.state, view.due_ms), (State::Delayed, Some(claimed_ms + 5 + 1_000)));
+    assert_eq!((view.state, view.due_ms), (JobState::Delayed, Some(claimed_ms + 5 + 1_000)));
     assert_eq!((view.failures, view.attempts), (1, 1));
     assert_eq!(view.last_failure(), Some(&failure(Reason::Connect)));
     subject.advance(999);
@@ -53,7 +53,7 @@ async fn retried_job_waits_for_its_time(subject: Subject) {
 async fn retry_without_wait_is_ready_at_once(subject: Subject) {
     let lease = subject.lease_of(Lane::Store, "a").await;
     subject.fail(lease, retry_after(0)).await;
-    assert_eq!(subject.view(lease.id).await.state, State::Ready);
+    assert_eq!(subject.view(lease.id).await.state, JobState::Ready);
     assert_eq!(subject.claim_one(Lane::Store).await.lease, Lease { attempt: 2, ..lease });
 }
 
@@ -92,7 +92,7 @@ async fn revised_job_is_tried_as_revised_and_counts_anew(subject: Subject) {
         NewJob { payload: b"\"revised\"".to_vec(), priority: Priority(9), ..grouped("a", "mirror") };
     subject.fail(claim.lease, revise(revised.clone())).await;
     let view = subject.view(lease.id).await;
-    assert_eq!((view.state, view.failures, view.attempts), (State::Ready, 0, 2));
+    assert_eq!((view.state, view.failures, view.attempts), (JobState::Ready, 0, 2));
     assert_eq!((&view.group, view.priority), (&revised.group, Priority(9)));
     assert_eq!(view.last_failure(), Some(&failure(Reason::HttpStatus)));
     assert_eq!(subject.lane(Lane::Fetch).await.retried, 2);
@@ -110,7 +110,7 @@ async fn revised_job_must_be_the_same_job(subject: Subject) {
         assert!(matches!(refused, Err(QueueError::Invalid(_))), "{refused:?}");
     }
     let view = subject.view(lease.id).await;
-    assert_eq!((view.state, view.failures, view.history.len()), (State::Leased, 0, 0));
+    assert_eq!((view.state, view.failures, view.history.len()), (JobState::Leased, 0, 0));
     subject.complete(lease).await;
 }
 
@@ -118,11 +118,11 @@ async fn dead_job_stays_with_its_payload_and_reason(subject: Subject) {
     let lease = subject.lease_of(Lane::Store, "a").await;
     subject.fail(lease, dead()).await;
     let view = subject.view(lease.id).await;
-    assert_eq!((view.state, view.due_ms), (State::Dead, None));
+    assert_eq!((view.state, view.due_ms), (JobState::Dead, None));
     assert_eq!((view.failures, view.attempts), (1, 1));
     assert_eq!(view.payload, job(Lane::Store, "a").payload);
     assert_eq!(view.history.len(), 1);
-    assert_eq!(view.history[0].what, Happened::Died(failure(Reason::HttpStatus)));
+    assert_eq!(view.history[0].what, JobEventKind::Died(failure(Reason::HttpStatus)));
     subject.advance(1_000_000);
     assert!(subject.claim_all(Lane::Store).await.is_empty());
     let lane = subject.lane(Lane::Store).await;
@@ -134,7 +134,7 @@ async fn released_job_is_back_at_its_place_uncounted(subject: Subject) {
     let lease = subject.claim_one(Lane::Store).await.lease;
     subject.fail(lease, Nack::Release).await;
     let view = subject.view(lease.id).await;
-    assert_eq!((view.state, view.due_ms), (State::Ready, None));
+    assert_eq!((view.state, view.due_ms), (JobState::Ready, None));
     assert_eq!((view.failures, view.attempts, view.history.len()), (0, 1, 0));
     let claims = subject.claim_all(Lane::Store).await;
     assert_eq!(keys(&claims), ["s0", "s1"]);
@@ -157,9 +157,9 @@ async fn moved_job_is_back_as_revised_and_counts_nowhere_as_failed(subject: Subj
     let view = subject.view(lease.id).await;
     subject.fail(lease, moved).await;
     assert_eq!(subject.view(lease.id).await, view, "repeated");
-    assert_eq!((view.state, view.due_ms, view.group), (State::Ready, None, group));
+    assert_eq!((view.state, view.due_ms, view.group), (JobState::Ready, None, group));
     assert_eq!((view.failures, view.attempts, view.history.len()), (0, 2, 2));
-    assert_eq!(view.history[1].what, Happened::Moved(why));
+    assert_eq!(view.history[1].what, JobEventKind::Moved(why));
     assert_eq!(view.payload, b"{}");
     assert_eq!(subject.lane(Lane::Store).await.retried, 1, "the first try's");
     let details = subject.queue.details().await.expect("details are told");
@@ -189,11 +189,11 @@ async fn repeated_fail_is_absorbed_until_another_attempt_ends(subject: Subject) 
     let newer = subject.claim_one(Lane::Store).await.lease;
     let before = subject.view(older.id).await;
     subject.fail(older, retry_after(0)).await;
-    assert_eq!((&subject.view(older.id).await, before.state), (&before, State::Leased));
+    assert_eq!((&subject.view(older.id).await, before.state), (&before, JobState::Leased));
     subject.fail(newer, dead()).await;
     let stale = Err(QueueError::Stale(older));
     assert_eq!(subject.queue.fail(older, retry_after(0)).await, stale, "another attempt ended since");
-    assert_eq!(subject.view(older.id).await.state, State::Dead);
+    assert_eq!(subject.view(older.id).await.state, JobState::Dead);
 }
 
 async fn fail_after_complete_is_stale(subject: Subject) {
@@ -203,7 +203,7 @@ async fn fail_after_complete_is_stale(subject: Subject) {
         assert_eq!(subject.queue.fail(lease, nack).await, Err(QueueError::Stale(lease)));
     }
     let view = subject.view(lease.id).await;
-    assert_eq!((view.state, view.failures), (State::Done, 0));
+    assert_eq!((view.state, view.failures), (JobState::Done, 0));
 }
 
 async fn attempt_that_never_was_is_stale(subject: Subject) {
@@ -214,7 +214,7 @@ async fn attempt_that_never_was_is_stale(subject: Subject) {
         assert_eq!(subject.queue.fail(lease, dead()).await, Err(QueueError::Stale(lease)));
         assert_eq!(subject.queue.complete(lease, vec![]).await, Err(QueueError::Stale(lease)));
     }
-    assert_eq!(subject.view(id).await.state, State::Ready);
+    assert_eq!(subject.view(id).await.state, JobState::Ready);
 }
 
 async fn history_keeps_the_latest_events(subject: Subject) {
@@ -238,10 +238,10 @@ async fn history_tells_the_times(subject: Subject) {
     subject.advance(3);
     let again = subject.claim_one(Lane::Store).await.lease;
     subject.fail(again, dead()).await;
-    let event = |after_ms, attempt, what| Event { at_ms: pushed_ms + after_ms, attempt, what };
+    let event = |after_ms, attempt, what| JobEvent { at_ms: pushed_ms + after_ms, attempt, what };
     let expected = [
-        event(7, 1, Happened::Failed(failure(Reason::Connect))),
-        event(10, 2, Happened::Died(failure(Reason::HttpStatus))),
+        event(7, 1, JobEventKind::Failed(failure(Reason::Connect))),
+        event(10, 2, JobEventKind::Died(failure(Reason::HttpStatus))),
     ];
     let view = subject.view(lease.id).await;
     assert_eq!(view.history, expected);

@@ -3,7 +3,7 @@
 use super::{LEASE_MS, Subject, ask, case_list, dead, failure, grouped, job, jobs, keys, retry_after};
 use crate::{
     failure::Reason,
-    job::{Group, Happened, JobId, Lease, NewJob, Selection, State},
+    job::{Group, JobEventKind, JobId, JobState, Lease, NewJob, Selection},
     lane::Lane,
     queue::{GroupStats, LaneStatus, Nack, Pushed, QueueDetails, QueueError, RATES_WINDOW_MS, Rates},
 };
@@ -25,7 +25,7 @@ case_list![
     refused_and_repeated_requests_are_not_counted,
 ];
 
-fn by_state(state: State) -> Selection {
+fn by_state(state: JobState) -> Selection {
     Selection { state: Some(state), ..Selection::default() }
 }
 
@@ -85,7 +85,7 @@ async fn list_gives_pages_in_the_order_of_ids(subject: Subject) {
 async fn list_gives_what_is_selected(subject: Subject) {
     subject.one_of_each_state().await;
     subject.push([job(Lane::Store, "ready")]).await;
-    for state in State::ALL {
+    for state in JobState::ALL {
         let selection = Selection { lane: Some(Lane::Process), ..by_state(state) };
         assert_eq!(subject.selected(selection).await, [state.name()]);
     }
@@ -103,12 +103,12 @@ async fn retried_dead_job_begins_anew(subject: Subject) {
     let lease = subject.die(Lane::Store, "a").await;
     let before = subject.view(lease.id).await;
     subject.advance(50);
-    assert_eq!(subject.queue.retry(by_state(State::Dead)).await, Ok(1));
+    assert_eq!(subject.queue.retry(by_state(JobState::Dead)).await, Ok(1));
     let view = subject.view(lease.id).await;
-    assert_eq!((view.state, view.failures, view.attempts), (State::Ready, 0, 1));
+    assert_eq!((view.state, view.failures, view.attempts), (JobState::Ready, 0, 1));
     assert_eq!((view.pushed_ms, view.changed_ms), (before.pushed_ms + 50, before.pushed_ms + 50));
     let happened: Vec<_> = view.history.into_iter().map(|event| event.what).collect();
-    assert_eq!(happened, [Happened::Died(failure(Reason::HttpStatus)), Happened::Retried]);
+    assert_eq!(happened, [JobEventKind::Died(failure(Reason::HttpStatus)), JobEventKind::Retried]);
 
     let claim = subject.claim_one(Lane::Store).await;
     assert_eq!(claim.lease, Lease { attempt: 2, ..lease });
@@ -131,7 +131,7 @@ async fn retried_dead_job_is_as_it_was_pushed(subject: Subject) {
     }
     let lease = subject.claim_one(Lane::Fetch).await.lease;
     subject.fail(lease, dead()).await;
-    assert_eq!(subject.queue.retry(by_state(State::Dead)).await, Ok(1));
+    assert_eq!(subject.queue.retry(by_state(JobState::Dead)).await, Ok(1));
     let view = subject.view(lease.id).await;
     assert_eq!((&view.group, &view.payload), (&pushed.group, &pushed.payload));
     assert_eq!(subject.claim_one(Lane::Fetch).await.payload, pushed.payload);
@@ -156,7 +156,7 @@ async fn only_selected_jobs_are_retried(subject: Subject) {
     subject.die(Lane::Process, "a").await;
     assert_eq!(subject.queue.retry(Selection { ids: vec![b.id], ..Selection::default() }).await, Ok(1));
     assert_eq!(subject.lane(Lane::Store).await.dead, 1);
-    assert_eq!(subject.queue.retry(by_state(State::Done)).await, Ok(0));
+    assert_eq!(subject.queue.retry(by_state(JobState::Done)).await, Ok(0));
     let reason = Selection { reason: Some(Reason::Timeout), ..Selection::default() };
     assert_eq!(subject.queue.retry(reason).await, Ok(0));
     assert_eq!(subject.queue.retry(by_lane(Lane::Process)).await, Ok(1));
@@ -191,7 +191,7 @@ async fn leased_jobs_are_not_dropped(subject: Subject) {
 async fn only_selected_jobs_are_dropped(subject: Subject) {
     subject.one_of_each_state().await;
     assert_eq!(subject.queue.drop_jobs(by_lane(Lane::Store)).await, Ok(0));
-    assert_eq!(subject.queue.drop_jobs(by_state(State::Dead)).await, Ok(1));
+    assert_eq!(subject.queue.drop_jobs(by_state(JobState::Dead)).await, Ok(1));
     assert_eq!(subject.selected(Selection::default()).await, ["delayed", "done", "leased", "ready"]);
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Subject, ask, case_list, dead, grouped, job, jobs, retry_after};
 use crate::{
-    job::{GROUP_BYTES_MAX, Group, KEY_BYTES_MAX, NewJob, PAYLOAD_BYTES_MAX, Priority, Selection, State},
+    job::{GROUP_BYTES_MAX, Group, JobState, KEY_BYTES_MAX, NewJob, PAYLOAD_BYTES_MAX, Priority, Selection},
     lane::Lane,
     queue::{BATCH_MAX, Cursor, CursorMove, Push, Pushed, QueueError},
 };
@@ -52,7 +52,7 @@ async fn pushed_job_is_ready_and_as_pushed(subject: Subject) {
     let view = subject.view(new.id()).await;
     assert_eq!((view.lane, view.key.as_str()), (Lane::Fetch, "a"));
     assert_eq!((&view.group, view.priority, &view.payload), (&new.group, Priority(7), &new.payload));
-    assert_eq!((view.state, view.due_ms), (State::Ready, None));
+    assert_eq!((view.state, view.due_ms), (JobState::Ready, None));
     assert_eq!((view.attempts, view.failures), (0, 0));
     assert_eq!(view.pushed_ms, view.changed_ms);
     assert!(view.history.is_empty());

@@ -2,7 +2,7 @@
 
 use super::{LEASE_MS, Subject, case_list, dead, job, keys, retry_after};
 use crate::{
-    job::{JobId, NewJob, Priority, State},
+    job::{JobId, JobState, NewJob, Priority},
     lane::Lane,
     queue::{Pushed, QueueError},
 };
@@ -31,7 +31,7 @@ async fn renewing_job_takes_the_place_of_one_that_ended(subject: Subject) {
         let new = NewJob { priority: Priority(3), ..renewed(key, "again").delayed(1_000) };
         assert_eq!(subject.try_push(vec![new]).await, NEW);
         let view = subject.view(JobId::of(Lane::Fetch, key)).await;
-        assert_eq!((view.state, view.attempts, view.failures), (State::Delayed, 0, 0));
+        assert_eq!((view.state, view.attempts, view.failures), (JobState::Delayed, 0, 0));
         assert!(view.history.is_empty(), "{:?}", view.history);
     }
     assert_eq!(subject.lane(Lane::Fetch).await.pending(), 2);

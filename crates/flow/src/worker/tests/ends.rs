@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     failure::{Failure, Reason},
-    job::{NewJob, Selection, State},
+    job::{JobState, NewJob, Selection},
     lane::Lane,
     queue::{CursorMove, GroupLimit, JobQueue, Push, QueueAdmin, QueueError, Registration},
     shutdown::Phase,
@@ -117,7 +117,7 @@ async fn what_is_granted_during_a_drain_is_given_back() {
         assert_eq!(crowd.entered(), 0);
         for key in ["a", "b"] {
             let job = bench.view(key).await;
-            assert_eq!((job.state, job.attempts, job.failures), (State::Ready, 1, 0));
+            assert_eq!((job.state, job.attempts, job.failures), (JobState::Ready, 1, 0));
             assert!(job.history.is_empty());
         }
     }
@@ -372,7 +372,7 @@ async fn a_halt_stops_the_worker_and_keeps_the_job() {
     let error = ended.expect_err("the machine cannot go on");
     assert!(matches!(&error, WorkerError::Halted(failure) if failure.reason == Reason::DiskFull), "{error}");
     let job = bench.view("full").await;
-    assert_eq!((job.state, job.failures, job.attempts), (State::Ready, 0, 1));
+    assert_eq!((job.state, job.failures, job.attempts), (JobState::Ready, 0, 1));
     assert!(job.history.is_empty());
     assert_eq!(bench.counts(Lane::Fetch).await, [2, 0, 0, 1, 0]);
     assert_eq!(bench.metered(), [1, 0, 0, 0]);

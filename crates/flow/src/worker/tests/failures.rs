@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::bench::{Bench, Did, Input, Next, pass};
 use crate::{
     failure::{Failure, Reason},
-    job::{Event, Happened, JobView, Lease, NewJob, State},
+    job::{JobEvent, JobEventKind, JobState, JobView, Lease, NewJob},
     lane::Lane,
     queue::BATCH_MAX,
     stage::{Attempt, Ending, Report, Requeue},
@@ -15,16 +15,16 @@ use crate::{
 };
 
 fn failures(job: &JobView) -> Vec<Failure> {
-    let of = |event: &Event| match &event.what {
-        Happened::Failed(failure) | Happened::Died(failure) => Some(failure.clone()),
-        Happened::Lost | Happened::Retried | Happened::Moved(_) => None,
+    let of = |event: &JobEvent| match &event.what {
+        JobEventKind::Failed(failure) | JobEventKind::Died(failure) => Some(failure.clone()),
+        JobEventKind::Lost | JobEventKind::Retried | JobEventKind::Moved(_) => None,
     };
     job.history.iter().filter_map(of).collect()
 }
 
 async fn assert_dies_of_panic(bench: &Bench) {
     let job = bench.view("a").await;
-    assert_eq!((job.state, job.attempts, job.failures), (State::Dead, 3, 3));
+    assert_eq!((job.state, job.attempts, job.failures), (JobState::Dead, 3, 3));
     assert_eq!(failures(&job).len(), 3);
     for failure in failures(&job) {
         assert_eq!(failure.reason, Reason::Internal);
@@ -85,11 +85,11 @@ async fn a_failed_job_is_tried_again_after_a_while_up_to_the_limit() {
         .await;
     assert_eq!(ended.unwrap(), Ended::Finished);
     let job = bench.view("a").await;
-    assert_eq!(job.state, State::Dead);
+    assert_eq!(job.state, JobState::Dead);
     let told: Vec<_> = failures(&job).into_iter().map(|failure| failure.message).collect();
     assert_eq!(told, ["attempt 1 after 0", "attempt 2 after 1", "attempt 3 after 2"]);
-    assert!(matches!(job.history[1].what, Happened::Failed(_)));
-    assert!(matches!(job.history[2].what, Happened::Died(_)));
+    assert!(matches!(job.history[1].what, JobEventKind::Failed(_)));
+    assert!(matches!(job.history[2].what, JobEventKind::Died(_)));
     let wait_ms = |attempt| {
         let lease = Lease { id: job.id, attempt };
         bench.config.retry.wait_ms(lease, attempt, 0, None).expect("it is tried again")
@@ -155,7 +155,7 @@ async fn a_rerouted_job_is_tried_another_way_and_counts_anew() {
         .await;
     assert_eq!(ended.unwrap(), Ended::Finished);
     let job = bench.view("a").await;
-    assert_eq!((job.state, job.attempts), (State::Done, 6));
+    assert_eq!((job.state, job.attempts), (JobState::Done, 6));
     assert_eq!(bench.counts(Lane::Store).await, [1, 0, 0, 0, 0]);
     assert_eq!(bench.metered(), [1, 0, 5, 0]);
 }
@@ -177,7 +177,7 @@ async fn a_job_that_goes_on_elsewhere_has_not_failed_and_was_not_tried_again() {
         .await;
     assert_eq!(ended.unwrap(), Ended::Finished);
     let job = bench.view("a").await;
-    assert_eq!((job.state, job.attempts, job.failures), (State::Done, 4, 0));
+    assert_eq!((job.state, job.attempts, job.failures), (JobState::Done, 4, 0));
     assert_eq!((job.last_failure(), job.history.len()), (None, 3));
     assert_eq!(bench.metered(), [1, 0, 0, 0]);
 }
@@ -188,7 +188,7 @@ async fn a_fatal_failure_is_not_tried_again() {
     let ended = bench.run(async |_, _| Err(Ending::dead(Reason::Robots, "forbidden").into())).await;
     assert_eq!(ended.unwrap(), Ended::Finished);
     let job = bench.view("a").await;
-    assert_eq!((job.state, job.attempts), (State::Dead, 1));
+    assert_eq!((job.state, job.attempts), (JobState::Dead, 1));
     assert_eq!(job.last_failure(), Some(&Failure::new(Reason::Robots, "forbidden")));
     assert_eq!(bench.metered(), [0, 1, 0, 0]);
 }
@@ -199,7 +199,7 @@ async fn a_payload_that_cannot_be_read_is_dead() {
     bench.push_jobs(vec![NewJob { payload: b"{\"key\":".to_vec(), ..Input::new("a").into() }]).await;
     assert_eq!(bench.run(async |_, _| Ok(vec![])).await.unwrap(), Ended::Finished);
     let job = bench.view("a").await;
-    assert_eq!((job.state, job.attempts), (State::Dead, 1));
+    assert_eq!((job.state, job.attempts), (JobState::Dead, 1));
     assert_eq!(job.last_failure().map(|failure| failure.reason), Some(Reason::Internal));
     assert_eq!(job.payload, b"{\"key\":", "it can be looked at");
 }
@@ -222,7 +222,7 @@ async fn a_result_that_the_queue_refuses_is_a_death() {
     assert_eq!(ended.unwrap(), Ended::Finished);
     for key in ["many", "other key"] {
         let job = bench.view(key).await;
-        assert_eq!((job.state, job.attempts), (State::Dead, 1));
+        assert_eq!((job.state, job.attempts), (JobState::Dead, 1));
         assert_eq!(job.last_failure().map(|failure| failure.reason), Some(Reason::Internal));
     }
     assert_eq!(bench.counts(Lane::Store).await, [0; 5]);

@@ -7,7 +7,7 @@ use super::{
     troubled_queue::{Trouble, TroubledQueue},
 };
 use crate::{
-    job::{Happened, State},
+    job::{JobEventKind, JobState},
     lane::Lane,
     shutdown::Phase,
     stage::Attempt,
@@ -27,7 +27,7 @@ async fn leases_are_extended_while_the_stage_works() {
     assert_eq!(ended.unwrap(), Ended::Finished);
     for key in ["a", "b"] {
         let job = bench.view(key).await;
-        assert_eq!((job.state, job.attempts, job.history.len()), (State::Done, 1, 0));
+        assert_eq!((job.state, job.attempts, job.history.len()), (JobState::Done, 1, 0));
     }
 }
 
@@ -46,7 +46,7 @@ async fn leases_are_extended_during_a_drain() {
         })
         .await;
     assert_eq!(ended.unwrap(), Ended::Stopped);
-    assert_eq!(bench.view("a").await.state, State::Done);
+    assert_eq!(bench.view("a").await.state, JobState::Done);
 }
 
 #[tokio::test(start_paused = true)]
@@ -85,8 +85,8 @@ async fn work_whose_lease_was_lost_is_dropped_and_done_again() {
         .await;
     assert_eq!(ended.unwrap(), Ended::Finished);
     let job = bench.view("a").await;
-    assert_eq!((job.state, job.attempts), (State::Done, 2));
-    assert!(matches!(job.history[..], [ref event] if event.what == Happened::Lost), "{:?}", job.history);
+    assert_eq!((job.state, job.attempts), (JobState::Done, 2));
+    assert!(matches!(job.history[..], [ref event] if event.what == JobEventKind::Lost), "{:?}", job.history);
     assert_eq!((crowd.entered(), crowd.inside()), (2, 0));
     assert_eq!(bench.metered(), [1, 0, 0, 0]);
 }

@@ -11,7 +11,7 @@ use super::bench::{Bench, Input, Next};
 use crate::{
     clock::Millis,
     failure::{Failure, Reason},
-    job::State,
+    job::JobState,
     lane::Lane,
     queue::RESTING_AFTER_MS,
     stage::{Attempt, Ending, Report, Requeue, Stage},
@@ -131,7 +131,7 @@ async fn a_requeued_job_has_not_failed() {
     let (bench, waits) = waits(end).await;
     assert_paused(&waits);
     let job = bench.view("a").await;
-    assert_eq!((job.state, job.attempts, job.failures), (State::Done, 2, 0));
+    assert_eq!((job.state, job.attempts, job.failures), (JobState::Done, 2, 0));
     assert!(job.history.is_empty());
     assert_eq!(bench.metered(), [2, 0, 0, 0]);
 }

@@ -64,7 +64,7 @@ impl Rig {
         ProcessJob {
             document,
             text_blake3: blake3::hash(text.as_bytes()).to_hex().to_string(),
-            known: flow::job::Known::Absorb,
+            known: flow::job::OnDuplicate::Absorb,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use flow::{
     clock::Millis,
-    job::{Group, Happened, JobView, Lease, NewJob, State},
+    job::{Group, JobEventKind, JobState, JobView, Lease, NewJob},
     lane::Lane,
     queue::Nack,
 };
@@ -32,12 +32,12 @@ impl Model {
         let Some(job) = self.jobs.get_mut(&lease.id).filter(|job| job.attempt == lease.attempt) else {
             return Err(refusals(is_invalid, true));
         };
-        let is_stale = !matches!(job.view.state, State::Leased | State::Done) || lease.attempt == 0;
+        let is_stale = !matches!(job.view.state, JobState::Leased | JobState::Done) || lease.attempt == 0;
         if is_invalid || is_stale {
             return Err(refusals(is_invalid, is_stale));
         }
-        if job.view.state == State::Leased {
-            job.enter(State::Done, None, now);
+        if job.view.state == JobState::Leased {
+            job.enter(JobState::Done, None, now);
             job.view.payload.clear();
             let lane = job.view.lane;
             self.count(lane, |rates| &mut rates.done);
@@ -60,7 +60,7 @@ impl Model {
     }
 
     pub(crate) fn pending_in(&self, lane: Lane, groups: &[Group]) -> Vec<u64> {
-        let pending = [State::Ready, State::Delayed, State::Leased];
+        let pending = [JobState::Ready, JobState::Delayed, JobState::Leased];
         let count = |group: &Group| {
             let is_there = |view: &JobView| {
                 view.lane == lane && view.group.as_ref() == Some(group) && pending.contains(&view.state)
@@ -88,7 +88,7 @@ impl Model {
             Nack::Retry { failure, after_ms, group_pause_ms, revised } => {
                 job.view.failures += 1;
                 job.failing_since_ms.get_or_insert(now);
-                job.remember(Happened::Failed(failure), now);
+                job.remember(JobEventKind::Failed(failure), now);
                 job.wait(after_ms, now);
                 if let Some(revised) = revised {
                     job.revise(revised);
@@ -104,14 +104,14 @@ impl Model {
             }
             Nack::Dead { failure } => {
                 job.view.failures += 1;
-                job.remember(Happened::Died(failure), now);
-                job.enter(State::Dead, None, now);
+                job.remember(JobEventKind::Died(failure), now);
+                job.enter(JobState::Dead, None, now);
                 self.count(lane, |rates| &mut rates.failed);
             }
-            Nack::Release => job.enter(State::Ready, None, now),
+            Nack::Release => job.enter(JobState::Ready, None, now),
             Nack::Move { why, revised } => {
-                job.remember(Happened::Moved(why), now);
-                job.enter(State::Ready, None, now);
+                job.remember(JobEventKind::Moved(why), now);
+                job.enter(JobState::Ready, None, now);
                 job.revise(revised);
             }
         }

@@ -2,7 +2,7 @@
 
 use flow::{
     clock::Millis,
-    job::{Claim, Group, JobId, State},
+    job::{Claim, Group, JobId, JobState},
     lane::Lane,
     queue::{BATCH_MAX, ClaimRequest, ClaimResponse, GroupLimit, LaneStats, LaneStatus, RESTING_AFTER_MS},
 };
@@ -47,7 +47,7 @@ impl Model {
     fn hand_out(&mut self, session: Session, ask: &ClaimRequest, claim: &Claim) -> Check {
         let (id, now) = (claim.lease.id, self.now);
         let job = self.jobs.get(&id).ok_or("no such job")?;
-        if (job.view.lane, job.view.state) != (ask.lane, State::Ready) {
+        if (job.view.lane, job.view.state) != (ask.lane, JobState::Ready) {
             return Err(format!("it is {} in the {} lane", job.view.state, job.view.lane));
         }
         let highest = self.highest_attempt(id);
@@ -78,7 +78,7 @@ impl Model {
         self.count(ask.lane, |rates| &mut rates.claimed);
         self.granted.push(claim.lease);
         let job = self.jobs.get_mut(&id).ok_or("no such job")?;
-        job.enter(State::Leased, Some(now + ask.lease_ms), now);
+        job.enter(JobState::Leased, Some(now + ask.lease_ms), now);
         (job.view.attempts, job.attempt, job.holder) = (attempts, claim.lease.attempt, Some(session));
         Ok(())
     }
@@ -86,7 +86,7 @@ impl Model {
     /// The ready job of a group that goes first.
     fn first_of(&self, lane: Lane, group: &Option<Group>) -> Option<JobId> {
         let ready = self.jobs.values().filter(|job| {
-            job.view.lane == lane && job.view.state == State::Ready && job.view.group == *group
+            job.view.lane == lane && job.view.state == JobState::Ready && job.view.group == *group
         });
         ready.min_by_key(|job| job.rank()).map(|job| job.view.id)
     }
@@ -113,7 +113,7 @@ impl Model {
     fn has_room(&self, ask: &ClaimRequest, group: &Group) -> bool {
         let in_flight = self.jobs.values().filter(|job| {
             job.view.lane == ask.lane
-                && job.view.state == State::Leased
+                && job.view.state == JobState::Leased
                 && job.view.group.as_ref() == Some(group)
         });
         in_flight.count() < ask.limit_of(group).in_flight as usize
@@ -156,7 +156,7 @@ impl Model {
         let more = if ask.lane == Lane::Fetch { stats.unfed.min(BATCH_MAX as u64) } else { 0 };
         let has_room = more > 0 && counts.pending() + more <= self.capacity;
         let may_come = ask.lane.upstream().iter().any(|above| stats.lane(*above).workers > 0);
-        let pending = [State::Ready, State::Delayed];
+        let pending = [JobState::Ready, JobState::Delayed];
         let mut waiting =
             self.jobs.values().filter(|job| job.view.lane == ask.lane && pending.contains(&job.view.state));
         let waits_long = |group: &Option<Group>| {

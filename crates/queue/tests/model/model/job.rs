@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use flow::{
     clock::Millis,
     failure::{Failure, Reason},
-    job::{Event, Group, HISTORY_MAX, Happened, JobView, Lease, NewJob, Priority, State},
+    job::{Group, HISTORY_MAX, JobEvent, JobEventKind, JobState, JobView, Lease, NewJob, Priority},
 };
 use queue::{ledger::LOST_MAX, session::Session};
 
@@ -38,7 +38,7 @@ impl Job {
             key: new.key,
             group: new.group.clone(),
             priority: new.priority,
-            state: State::Ready,
+            state: JobState::Ready,
             due_ms: None,
             attempts: 0,
             failures: 0,
@@ -64,26 +64,26 @@ impl Job {
         job
     }
 
-    pub(super) fn enter(&mut self, state: State, due_ms: Option<Millis>, now: Millis) {
+    pub(super) fn enter(&mut self, state: JobState, due_ms: Option<Millis>, now: Millis) {
         (self.view.state, self.view.due_ms, self.view.changed_ms) = (state, due_ms, now);
         (self.or_changed_ms, self.woke_ms) = (None, None);
-        if state != State::Leased {
+        if state != JobState::Leased {
             self.holder = None;
         }
     }
 
     pub(super) fn wait(&mut self, delay_ms: Millis, now: Millis) {
         match delay_ms {
-            0 => self.enter(State::Ready, None, now),
+            0 => self.enter(JobState::Ready, None, now),
             _ => {
-                self.enter(State::Delayed, Some(now + delay_ms), now);
+                self.enter(JobState::Delayed, Some(now + delay_ms), now);
                 self.waits_since_ms = now;
             }
         }
     }
 
-    pub(super) fn remember(&mut self, what: Happened, now: Millis) {
-        self.view.history.push(Event { at_ms: now, attempt: self.view.attempts, what });
+    pub(super) fn remember(&mut self, what: JobEventKind, now: Millis) {
+        self.view.history.push(JobEvent { at_ms: now, attempt: self.view.attempts, what });
         let over = self.view.history.len().saturating_sub(HISTORY_MAX);
         self.view.history.drain(..over);
     }
@@ -100,20 +100,20 @@ impl Job {
 
     pub(super) fn lose(&mut self, now: Millis) {
         self.lost += 1;
-        self.remember(Happened::Lost, now);
-        self.enter(State::Ready, None, now);
+        self.remember(JobEventKind::Lost, now);
+        self.enter(JobState::Ready, None, now);
         if self.lost >= LOST_MAX {
-            self.remember(Happened::Died(Failure::new(Reason::Internal, "")), now);
-            self.enter(State::Dead, None, now);
+            self.remember(JobEventKind::Died(Failure::new(Reason::Internal, "")), now);
+            self.enter(JobState::Dead, None, now);
         }
     }
 
     pub(super) fn is_held_by(&self, lease: Lease) -> bool {
-        self.view.state == State::Leased && self.attempt == lease.attempt
+        self.view.state == JobState::Leased && self.attempt == lease.attempt
     }
 
     pub(super) const fn is_pending(&self) -> bool {
-        matches!(self.view.state, State::Ready | State::Delayed | State::Leased)
+        matches!(self.view.state, JobState::Ready | JobState::Delayed | JobState::Leased)
     }
 
     /// Its turn within its group: the lower the sooner.

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use flow::{
     clock::Millis,
-    job::{Group, Happened, JobId, JobView, Selection, State},
+    job::{Group, JobEventKind, JobId, JobState, JobView, Selection},
     lane::Lane,
     queue::{BATCH_MAX, GROUPS_NAMED_MAX, GroupStats, LaneDetails, QueueDetails, RATES_WINDOW_MS, Rates},
 };
@@ -53,14 +53,14 @@ impl Model {
         let selected = self
             .jobs
             .values_mut()
-            .filter(|job| job.view.state == State::Dead && selection.takes(&job.view, now));
+            .filter(|job| job.view.state == JobState::Dead && selection.takes(&job.view, now));
         let mut retried = 0;
         for job in selected {
             (job.view.group, job.view.priority, job.view.payload) = job.as_pushed.clone();
             job.begin_anew();
-            job.enter(State::Ready, None, now);
+            job.enter(JobState::Ready, None, now);
             job.view.pushed_ms = now;
-            job.remember(Happened::Retried, now);
+            job.remember(JobEventKind::Retried, now);
             retried += 1;
         }
         retried
@@ -69,7 +69,7 @@ impl Model {
     pub(crate) fn drop_jobs(&mut self, selection: &Selection) -> u64 {
         let before = self.jobs.len();
         let now = self.now;
-        self.jobs.retain(|_, job| job.view.state == State::Leased || !selection.takes(&job.view, now));
+        self.jobs.retain(|_, job| job.view.state == JobState::Leased || !selection.takes(&job.view, now));
         (before - self.jobs.len()) as u64
     }
 
@@ -110,10 +110,10 @@ impl Model {
             let empty = GroupStats { group: group.clone(), ready: 0, delayed: 0, in_flight: 0 };
             let stats = groups.entry(group).or_insert(empty);
             match job.view.state {
-                State::Ready => stats.ready += 1,
-                State::Delayed => stats.delayed += 1,
-                State::Leased => stats.in_flight += 1,
-                State::Done | State::Dead => {}
+                JobState::Ready => stats.ready += 1,
+                JobState::Delayed => stats.delayed += 1,
+                JobState::Leased => stats.in_flight += 1,
+                JobState::Done | JobState::Dead => {}
             }
             oldest_pending_ms = oldest_pending_ms.max(Some(self.now - job.view.pushed_ms));
         }
@@ -129,7 +129,7 @@ impl Model {
 fn without_internal_message(view: &JobView) -> JobView {
     let mut view = view.clone();
     for event in &mut view.history {
-        if let Happened::Died(failure) = &mut event.what
+        if let JobEventKind::Died(failure) = &mut event.what
             && failure.reason == flow::failure::Reason::Internal
             && !failure.message.is_empty()
         {

@@ -1,7 +1,7 @@
 //! Adding jobs, and the cursors of their sources.
 
 use flow::{
-    job::{GROUP_BYTES_MAX, KEY_BYTES_MAX, Known, NewJob, PAYLOAD_BYTES_MAX, State},
+    job::{GROUP_BYTES_MAX, JobState, KEY_BYTES_MAX, NewJob, OnDuplicate, PAYLOAD_BYTES_MAX},
     lane::Lane,
     queue::{Cursor, CursorMove, Push, Pushed},
 };
@@ -58,7 +58,7 @@ impl Model {
 
     fn is_added(&self, new: &NewJob) -> bool {
         self.jobs.get(&new.id()).is_none_or(|job| {
-            new.known == Known::Renew && matches!(job.view.state, State::Done | State::Dead)
+            new.known == OnDuplicate::Renew && matches!(job.view.state, JobState::Done | JobState::Dead)
         })
     }
 
