@@ -1,11 +1,11 @@
-//! A processor of one's own: how often each letter occurs, and how many vowels there are.
+//! An own processor, which counts letters and vowels.
 //!
 //! ```sh
 //! cargo run -p process --example own_processor -- crates/process/src/*.rs
 //! ```
 //!
-//! Each file is a document. The stage shares its chunks out over all threads; what `counts/` and `stats/` would get is
-//! printed for each. Texts live in memory here; `store::local::LocalBlobs` is the store on files.
+//! Each file is a document. The stage processes its chunks on all threads, and prints the contents of
+//! `counts/` and `stats/`. The texts are in memory here; `store::local::LocalBlobs` is the store on files.
 
 use std::{
     collections::BTreeMap,
@@ -28,7 +28,7 @@ use serde::Serialize;
 /// Counts the letters of a text.
 struct Letters;
 
-/// What `stats/` says of a text.
+/// The measures of a text.
 #[derive(Serialize)]
 struct LetterMeasures {
     letters: u64,
@@ -41,7 +41,8 @@ impl Processor for Letters {
     type Measures = LetterMeasures;
 
     fn identity(&self) -> ProcessorIdentity {
-        // Raise the version with every change of what is counted: results of another are made anew.
+        // Increase the version with every change of what is counted: results of another version are computed
+        // again.
         ProcessorIdentity::new("letters", 1)
     }
 
@@ -49,7 +50,7 @@ impl Processor for Letters {
         BTreeMap::new()
     }
 
-    // A letter stands in one chunk only, so where chunks end changes nothing.
+    // A letter is in one chunk only, so the ends of the chunks change nothing.
     fn chunk(&self, text: &str) -> Vec<char> {
         text.chars().filter(|character| character.is_alphabetic()).flat_map(char::to_lowercase).collect()
     }

@@ -4,8 +4,6 @@ use std::path::PathBuf;
 
 use flow::{blobs::BlobError, failure::Reason, stage::Ending};
 
-use crate::exec::error::ExecError;
-
 /// An error of the process stage.
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
@@ -49,9 +47,6 @@ pub enum ProcessError {
         /// The number of the line, counted from 1.
         line: u64,
     },
-    /// The command of `--exec` failed.
-    #[error(transparent)]
-    Exec(#[from] ExecError),
     /// A processor panicked.
     #[error("the processor panicked: {0}")]
     Panicked(String),
@@ -61,7 +56,6 @@ impl<I, O> From<ProcessError> for Ending<I, O> {
     fn from(error: ProcessError) -> Self {
         match error {
             ProcessError::Blob(error) => error.into(),
-            ProcessError::Exec(error) => error.into(),
             ProcessError::Threads { .. } | ProcessError::Panicked(_) => {
                 Self::retry(Reason::Internal, error.to_string())
             }

@@ -1,8 +1,11 @@
-//! Stage 3 as the worker runs it.
+//! The process stage, as the worker runs it.
 //!
-//! Invariants: the largest document that waits is worked on next; at most one more than there are threads is held in
-//! memory; results are published only when the text was read whole and has the hash that the job names; nothing of the
-//! pool waits for what is being published, so that many documents share one sync.
+//! Invariants:
+//!
+//! * The largest document that waits is processed next.
+//! * At most one document more than there are threads is in memory.
+//! * Results are published only after the text has been read to its end and has the hash that the job names.
+//! * No thread of the pool waits for a publication, so that many documents share one sync.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,40 +30,42 @@ use crate::{
     words::Words,
 };
 
-/// Makes `tokens/`, `counts/` and `stats/` of a text.
+/// Makes `tokens/`, `counts/` and `stats/` from a text.
 pub struct Process<P = Words> {
-    desk: Arc<Desk<P>>,
+    shared: Arc<Shared<P>>,
     counters: Arc<Counters>,
 }
 
-/// What the threads share.
-struct Desk<P> {
+/// The state that the threads share.
+struct Shared<P> {
     processor: P,
     chunk: Chunk,
     blobs: Arc<dyn BlobStore>,
     pool: Arc<ThreadPool>,
-    /// One document at a time is asked for its size: each would have a thread of its own otherwise.
+    /// A permit to look up the size of a document. With more than one, each lookup would start a blocking
+    /// thread.
     sizes: Semaphore,
-    /// So much at a time that all threads have work, and one document more, so that none waits for the next.
-    scheduler: Scheduler<Order>,
+    /// The documents that wait. One more is in progress than there are threads, so that no thread waits for
+    /// the next.
+    scheduler: Scheduler<WaitingDocument>,
 }
 
-/// A document that waits for a thread, and who waits for what comes of it. The thread sends once; the caller waits until
-/// then or goes.
+/// A document that waits for a thread.
 #[derive(Debug)]
-struct Order {
+struct WaitingDocument {
     job: ProcessJob,
-    answer: oneshot::Sender<Result<Computed, ProcessError>>,
+    /// The thread sends once; the caller waits for it or is dropped.
+    reply: oneshot::Sender<Result<Computed, ProcessError>>,
 }
 
-/// What is being published, and how many bytes of text it was computed from.
+/// The publication in progress, and the length in bytes of the text that was processed.
 type Computed = (Publishing, u64);
 
 impl Process {
-    /// The stage with the words of UAX #29.
+    /// Creates the stage with the words of UAX #29.
     ///
     /// # Errors
-    /// Where the threads cannot be started.
+    /// Returns [`ProcessError::Threads`] if the threads cannot be started.
     pub fn new(
         config: ProcessConfig,
         blobs: Arc<dyn BlobStore>,
@@ -71,10 +76,10 @@ impl Process {
 }
 
 impl<P: Processor> Process<P> {
-    /// The stage with a processor of one's own.
+    /// Creates the stage with another processor.
     ///
     /// # Errors
-    /// Where the threads cannot be started.
+    /// Returns [`ProcessError::Threads`] if the threads cannot be started.
     pub fn with_processor(
         config: ProcessConfig,
         blobs: Arc<dyn BlobStore>,
@@ -88,35 +93,35 @@ impl<P: Processor> Process<P> {
         };
         let scheduler = Scheduler::new(pool.len() + 1, batch);
         let sizes = Semaphore::new(1);
-        let desk = Desk { processor, chunk: config.chunk, blobs, pool, sizes, scheduler };
-        Ok(Self { desk: Arc::new(desk), counters })
+        let shared = Shared { processor, chunk: config.chunk, blobs, pool, sizes, scheduler };
+        Ok(Self { shared: Arc::new(shared), counters })
     }
 
-    /// How many threads compute.
+    /// Returns the number of threads.
     pub fn threads(&self) -> usize {
-        self.desk.pool.len()
+        self.shared.pool.len()
     }
 
-    /// How long each thread was busy so far: reading, computing, merging and writing, without waiting for other
-    /// threads or for the disk to sync.
+    /// Returns the time that each thread was busy: reading, computing, merging and writing, without the time
+    /// in which it waited for other threads or for a sync.
     pub fn busy(&self) -> Vec<Duration> {
-        self.desk.pool.busy_times()
+        self.shared.pool.busy_times()
     }
 
-    /// How unevenly the work was shared so far: the busiest thread's time over the mean. 1 is even, the number of
-    /// threads is one thread alone; none where nothing was done.
+    /// Returns the imbalance of the work: the time of the busiest thread divided by the mean. 1 is even; the
+    /// number of threads means that one thread did everything. `None` if nothing was done.
     pub fn imbalance(&self) -> Option<f64> {
         thread_pool::imbalance(&self.busy())
     }
 
-    /// The sizes of the texts that were worked on so far, in bytes.
+    /// Returns the sizes of the texts that were processed, in bytes.
     pub fn sizes(&self) -> Vec<u64> {
-        self.desk.pool.document_sizes()
+        self.shared.pool.document_sizes()
     }
 
-    /// How fast a thread has been so far.
+    /// Returns the speed of a thread so far.
     pub fn pace(&self) -> Pace {
-        self.desk.pool.pace()
+        self.shared.pool.pace()
     }
 
     /// Computes the results of a text and waits until they are durable.
@@ -127,19 +132,18 @@ impl<P: Processor> Process<P> {
         Ok(())
     }
 
-    /// Computes the results of a text and begins to publish them; those that are there already are left as they are, but
-    /// made durable.
+    /// Computes the results of a text and begins to publish them. Existing results are only made durable.
     async fn compute(&self, job: ProcessJob) -> Result<Computed, ProcessError> {
         let (sender, receiver) = oneshot::channel();
-        let desk = Arc::clone(&self.desk);
+        let shared = Arc::clone(&self.shared);
         let waits = move || {
             let text = BlobName::new(BlobKind::Text, job.document.clone());
-            // A text that is not there is told when it is read.
-            let bytes = desk.blobs.len(&text).ok().flatten().unwrap_or(0);
-            desk.scheduler.add(bytes, desk.threads_for(bytes), Order { job, answer: sender });
-            desk.begin();
+            // A missing text fails when it is read.
+            let bytes = shared.blobs.len(&text).ok().flatten().unwrap_or(0);
+            shared.scheduler.add(bytes, shared.threads_for(bytes), WaitingDocument { job, reply: sender });
+            shared.start_batches();
         };
-        let turn = self.desk.sizes.acquire().await;
+        let turn = self.shared.sizes.acquire().await;
         let asked = tokio::task::spawn_blocking(waits).await;
         drop(turn);
         asked.map_err(|error| ProcessError::Panicked(error.to_string()))?;
@@ -147,28 +151,30 @@ impl<P: Processor> Process<P> {
     }
 }
 
-impl<P: Processor> Desk<P> {
-    /// Gives waiting documents to threads, as far as there are any of both.
-    fn begin(self: &Arc<Self>) {
+impl<P: Processor> Shared<P> {
+    /// Starts batches of waiting documents until all threads have work.
+    fn start_batches(self: &Arc<Self>) {
         while let Some(Batch { documents, threads }) = self.scheduler.start_batch() {
-            let desk = Arc::clone(self);
+            let shared = Arc::clone(self);
             self.pool.spawn(move |_| {
-                for Order { job, answer } in documents {
-                    // A document whose caller has gone is not begun.
-                    if !answer.is_closed()
-                        && answer.send(thread_pool::catch_panic(|| desk.compute(&job))).is_err()
+                for WaitingDocument { job, reply } in documents {
+                    // A document is not started if its caller was dropped.
+                    if !reply.is_closed()
+                        && reply.send(thread_pool::catch_panic(|| shared.compute(&job))).is_err()
                     {
-                        tracing::debug!("nobody waits for a result any more");
+                        tracing::debug!("the caller of a document was dropped");
                     }
                 }
-                desk.scheduler.finish(threads);
+                shared.scheduler.finish(threads);
+                // Small documents are left for the end of a large one, when its chunks are too few for all
+                // threads.
                 thread_pool::help();
-                desk.begin();
+                shared.start_batches();
             });
         }
     }
 
-    /// How many threads can share a document of this size.
+    /// Returns the number of threads that can share a document of this size.
     fn threads_for(&self, bytes: u64) -> usize {
         let Sizes { chunk_bytes, .. } = Sizes::new(self.chunk, self.pool.len(), self.pool.steady_pace());
         let chunks = bytes.div_ceil(chunk_bytes as u64);

@@ -8,6 +8,8 @@ use flow::{
     stage::Ending,
 };
 
+use crate::error::ProcessError;
+
 /// The maximum length of the standard error that a message shows, in bytes. The log has more.
 const SHOWN_BYTES_MAX: usize = 160;
 
@@ -61,6 +63,9 @@ pub enum ExecError {
         /// The last exit.
         exit: ChildExit,
     },
+    /// The text could not be read, or the results not be written.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
     /// The system cannot start a process.
     #[error("cannot start 'sh -c' for the command of --exec: {0}")]
     Unstartable(#[source] io::Error),
@@ -74,6 +79,7 @@ impl ExecError {
             Self::Timeout { .. }
             | Self::Refused(_)
             | Self::TextTooLarge { .. }
+            | Self::Process(_)
             | Self::Unusable { .. }
             | Self::Unstartable(_) => false,
         }
@@ -84,6 +90,7 @@ impl<I, O> From<ExecError> for Ending<I, O> {
     fn from(error: ExecError) -> Self {
         let message = error.to_string();
         match error {
+            ExecError::Process(error) => error.into(),
             ExecError::Exited(_) => Self::retry(Reason::Command, message),
             ExecError::Timeout { .. } => Self::dead(Reason::Timeout, message),
             ExecError::TextTooLarge { .. } => Self::dead(Reason::TooLarge, message),

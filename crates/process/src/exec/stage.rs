@@ -1,11 +1,17 @@
-//! Stage 3 with a command, as the worker runs it.
+//! The process stage with a command, as the worker runs it.
 //!
-//! Invariants: at most one document more than there are children is held, with its answer; results are published only of
-//! a text that has the hash that the job names; they are published as those of the built-in processor are.
+//! Invariants:
+//!
+//! * At most one document more than there are children is in memory, with its answer.
+//! * Results are published only if the text has the hash that the job names.
+//! * Results are published in the same way as those of the built-in processor.
 
 use std::{io::Write, sync::Arc, time::Duration};
 
-use corpus::stats::{self, ProcessorIdentity};
+use corpus::{
+    records,
+    stats::{self, ProcessorIdentity},
+};
 use flow::{
     blobs::{BlobError, BlobKind, BlobStore, Change, Publishing, StagedBlob},
     counters::Counters,
@@ -23,7 +29,7 @@ use super::{
     child_pool::ChildPool,
     config::ExecConfig,
     error::ExecError,
-    request::{Request, RequestMeta},
+    request::Request,
 };
 use crate::{
     document::results::{self, Results},
@@ -35,12 +41,10 @@ use crate::{
     words::{Words, WordsPart},
 };
 
-/// The longest text that is handed over: it is held whole, and its answer too.
+/// The maximum length of a text, in bytes. The text and its answer are in memory as a whole.
 const TEXT_BYTES_MAX: u64 = 256 << 20;
-/// The largest `meta/` file that is looked at.
-const META_BYTES_MAX: u64 = 16 << 20;
 
-/// Makes `tokens/`, `counts/` and `stats/` of a text by a command.
+/// Makes `tokens/`, `counts/` and `stats/` from a text with a command.
 pub struct Exec {
     children: ChildPool,
     words: Arc<Words>,
@@ -49,15 +53,16 @@ pub struct Exec {
     counters: Arc<Counters>,
     /// Reads texts and writes results.
     pool: Arc<ThreadPool>,
-    /// One for every document held; one more than children, so that none waits for the next.
+    /// A permit for each document in memory: one more than there are children, so that no child waits for the
+    /// next.
     documents: Semaphore,
     text_bytes_max: u64,
 }
 
-/// What the command measured.
+/// The measures of the command.
 type Measured = Option<Map<String, Value>>;
 
-/// What `stats/` says of a text.
+/// The measures of a text, which are written to `stats/`.
 #[derive(Serialize)]
 struct ExecMeasures {
     #[serde(flatten)]
@@ -67,11 +72,11 @@ struct ExecMeasures {
 }
 
 impl Exec {
-    /// The stage with a command on so many threads (0 for as many as there are cores) and as many children; `options` hold
-    /// for what it gives back. No child is started before there is a document for it.
+    /// Creates the stage with this number of threads (0 uses one for each core) and of children. `options`
+    /// apply to the answers of the command. A child is started when there is a document for it.
     ///
     /// # Errors
-    /// Where the threads cannot be started.
+    /// Returns [`ProcessError::Threads`] if the threads cannot be started.
     pub fn new(
         config: ExecConfig,
         options: Options,
@@ -93,39 +98,40 @@ impl Exec {
         })
     }
 
-    /// How many children there may be.
+    /// Returns the maximum number of children.
     pub fn threads(&self) -> usize {
         self.pool.len()
     }
 
-    /// How long each child, with those that took its place, had a document so far.
+    /// Returns the time that each child, with those that replaced it, had a document.
     pub fn busy(&self) -> Vec<Duration> {
         self.children.busy_times()
     }
 
-    /// How unevenly the work was shared so far, as [`Process::imbalance`](crate::stage::Process::imbalance) says it.
+    /// Returns the imbalance of the work, as [`Process::imbalance`](crate::stage::Process::imbalance) does.
     pub fn imbalance(&self) -> Option<f64> {
         thread_pool::imbalance(&self.busy())
     }
 
-    /// There are no more documents: closes the input of all children and waits until they have ended, `patience` at most
-    /// and no longer than for a document; then they are stopped.
+    /// Ends all children after the last document: closes their input and waits for their exit, at most for
+    /// `patience` and for the time of a document. Children that have not exited then are stopped.
     pub async fn end(&self, patience: Duration) {
         self.children.end(patience).await;
     }
 
     /// Computes the results of a text and waits until they are durable.
-    async fn process(&self, job: ProcessJob) -> Result<(), ProcessError> {
+    async fn process(&self, job: ProcessJob) -> Result<(), ExecError> {
         let (publishing, text_bytes) = self.compute(job).await?;
-        publishing.end().await?;
+        publishing.end().await.map_err(ProcessError::from)?;
         self.counters.bytes.add(text_bytes);
         Ok(())
     }
 
-    /// Computes the results of a text and begins to publish them; those that are there already are left as they are, but
-    /// made durable. Says how many bytes of text were computed from.
-    async fn compute(&self, job: ProcessJob) -> Result<(Publishing, u64), ProcessError> {
-        let _permit = self.documents.acquire().await.expect("nobody closes the semaphore");
+    /// Computes the results of a text and begins to publish them. Existing results are only made durable.
+    /// Also returns the length in bytes of the text that was processed.
+    async fn compute(&self, job: ProcessJob) -> Result<(Publishing, u64), ExecError> {
+        // Held until the publication has begun: it bounds the texts in memory.
+        let _permit = self.documents.acquire().await.expect("the semaphore is never closed");
         let job = Arc::new(job);
         let Some(request) = self.read(&job).await? else {
             let changes = results::republish(&job.document);
@@ -139,12 +145,12 @@ impl Exec {
         Ok((self.blobs.begin_publishing(changes), text_bytes))
     }
 
-    /// What a child is to be asked; none where the results are there.
-    async fn read(&self, job: &Arc<ProcessJob>) -> Result<Option<Request>, ProcessError> {
+    /// Reads the document for a child. Returns `None` if its results exist already.
+    async fn read(&self, job: &Arc<ProcessJob>) -> Result<Option<Request>, ExecError> {
         let (job, blobs, bytes_max) = (Arc::clone(job), Arc::clone(&self.blobs), self.text_bytes_max);
         let identity = Arc::clone(&self.identity);
         let reading = move |pool: &ThreadPool| {
-            pool.track(|| match stats::is_current(&*blobs, &job, &identity)? {
+            pool.track(|| match stats::is_current(&*blobs, &job, &identity).map_err(ProcessError::from)? {
                 true => Ok(None),
                 false => read(&*blobs, &job, bytes_max).map(Some),
             })
@@ -152,8 +158,8 @@ impl Exec {
         self.pool.run(reading).await?
     }
 
-    /// Asks a child. What went wrong with one that had other documents before counts only if a fresh one fails too.
-    async fn answer(&self, request: &Arc<Request>) -> Result<(Content, Measured), ProcessError> {
+    /// Asks a child. If one that had other documents before fails, only the answer of a fresh one counts.
+    async fn answer(&self, request: &Arc<Request>) -> Result<(Content, Measured), ExecError> {
         let mut slot = self.children.acquire().await;
         let answer = loop {
             let child = slot.take_child().await?;
@@ -164,23 +170,23 @@ impl Exec {
                     slot.put_back(child);
                     break answer;
                 }
-                (Err(ProcessError::Exec(error)), History::Used) if error.may_come_from_another() => {
+                (Err(error), History::Used) if error.may_come_from_another() => {
                     tracing::debug!(document = %request.document, %error, "asking a fresh child");
                 }
-                (Err(ProcessError::Exec(ExecError::Exited(exit))), History::Fresh) => {
-                    return Err(self.children.diagnose(exit).await.into());
+                (Err(ExecError::Exited(exit)), History::Fresh) => {
+                    return Err(self.children.diagnose(exit).await);
                 }
                 (Err(error), _) => return Err(error),
             }
         };
         match answer {
             Answer::Processed { content, measures } => Ok((content, measures)),
-            Answer::Refused(why) => Err(ExecError::Refused(why).into()),
+            Answer::Refused(why) => Err(ExecError::Refused(why)),
         }
     }
 
-    /// The child is gone where its answer cannot be used.
-    async fn ask(&self, child: Child, request: &Arc<Request>) -> Result<(Child, Answer), ProcessError> {
+    /// Asks one child. A child whose answer is invalid is killed.
+    async fn ask(&self, child: Child, request: &Arc<Request>) -> Result<(Child, Answer), ExecError> {
         let (child, line) = child.ask(request, self.children.config().timeout).await?;
         let request = Arc::clone(request);
         let reading = move |pool: &ThreadPool| pool.track(|| Answer::parse(&line, &request.document));
@@ -188,6 +194,7 @@ impl Exec {
         Ok((child, answer))
     }
 
+    /// Stages the results of an answer.
     async fn results(
         &self,
         job: Arc<ProcessJob>,
@@ -212,32 +219,26 @@ impl Exec {
     }
 }
 
-/// Reads a text that is to be handed over, and what is known of it.
-fn read(blobs: &dyn BlobStore, job: &ProcessJob, bytes_max: u64) -> Result<Request, ProcessError> {
+/// Reads a text and its meta.
+fn read(blobs: &dyn BlobStore, job: &ProcessJob, bytes_max: u64) -> Result<Request, ExecError> {
     let name = results::name(job, BlobKind::Text);
     let bytes = match blobs.read(&name, bytes_max) {
         Ok(bytes) => bytes,
-        Err(BlobError::TooLarge { .. }) => return Err(ExecError::TextTooLarge { bytes_max }.into()),
-        Err(error) => return Err(error.into()),
+        Err(BlobError::TooLarge { .. }) => return Err(ExecError::TextTooLarge { bytes_max }),
+        Err(error) => return Err(ProcessError::from(error).into()),
     };
     results::check_text(job, blake3::hash(&bytes))?;
     let text = String::from_utf8(bytes).map_err(|error| ProcessError::NotUtf8 {
         path: name.relative_path(),
         at: error.utf8_error().valid_up_to() as u64,
     })?;
-    Ok(Request { document: job.document.clone(), text, meta: meta(blobs, job)? })
+    // Without a valid meta the document is processed all the same: `juggle verify` reports it.
+    let meta = records::read(blobs, BlobKind::Meta, &job.document).map_err(ProcessError::from)?;
+    Ok(Request { document: job.document.clone(), text, meta: meta.unwrap_or_default() })
 }
 
-/// What `meta/` knows; nothing where it is not there or cannot be understood, for verify tells that.
-fn meta(blobs: &dyn BlobStore, job: &ProcessJob) -> Result<RequestMeta, BlobError> {
-    match blobs.read(&results::name(job, BlobKind::Meta), META_BYTES_MAX) {
-        Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
-        Err(BlobError::NotFound(_) | BlobError::TooLarge { .. }) => Ok(RequestMeta::default()),
-        Err(error) => Err(error),
-    }
-}
-
-/// What the answer comes to. Measures are of the text that the tokens are of, as far as juggle knows it.
+/// Returns the result of an answer. The measures are those of the text to which the tokens belong, if juggle
+/// has it.
 fn part(words: &Words, text: &str, content: &Content) -> WordsPart {
     match content {
         Content::Text(text) => words.chunk(text),

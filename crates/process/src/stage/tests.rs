@@ -1,4 +1,4 @@
-//! The whole stage against the definition, on one thread and on many.
+//! Tests the whole stage against the definition, on one thread and on many.
 
 use std::{
     collections::HashMap,
@@ -53,7 +53,7 @@ fn published(blobs: &MemoryBlobs) -> [String; 3] {
     RESULTS.map(|kind| String::from_utf8(blobs.read(&name(kind), 1 << 30).unwrap()).unwrap())
 }
 
-/// Tokens, counts and stats of a text.
+/// Returns the tokens, counts and stats of a text.
 async fn results(config: ProcessConfig, text: &str) -> [String; 3] {
     let blobs = Arc::new(MemoryBlobs::default());
     blobs.put(name(BlobKind::Text), text.as_bytes());
@@ -62,7 +62,7 @@ async fn results(config: ProcessConfig, text: &str) -> [String; 3] {
     published(&blobs)
 }
 
-/// Tokens and counts by the definition.
+/// Returns the tokens and counts by the definition.
 fn expected(text: &str) -> [String; 2] {
     let words: Vec<_> = text.unicode_words().map(str::to_lowercase).collect();
     let mut counts = HashMap::new();
@@ -75,7 +75,7 @@ fn expected(text: &str) -> [String; 2] {
     [tokens, counts.into_iter().map(|(word, n)| format!("{word}\t{n}\n")).collect()]
 }
 
-/// A text of more than one window with lines, paragraphs and words of many kinds.
+/// Returns a text of more than one window, with lines, paragraphs and words of many kinds.
 fn varied_text() -> String {
     let words = ["The", "Σίσυφος", "can't", "3.14", "_Iliad_", "“quoted”", "e.g.", "naïve", "x\rY", "שלום"];
     let ends = [" ", " ", " ", "\n", " ", ". ", " ", "\n\n", " ", "—", " \t\n", "\u{2028}"];
@@ -209,7 +209,7 @@ async fn a_text_that_is_not_utf_8_fails_for_good_and_says_where() {
 }
 
 #[tokio::test]
-async fn a_missing_text_may_come_later() {
+async fn a_missing_text_is_retried() {
     let stage = Process::new(config(1, "auto"), Arc::new(MemoryBlobs::default()), Arc::default()).unwrap();
     let error = run(&stage, job(b"")).await.unwrap_err();
     assert!(matches!(error, Ending::Retry { .. }), "{error:?}");
@@ -239,7 +239,7 @@ async fn a_panic_in_a_processor_is_a_failure_and_the_stage_goes_on() {
 }
 
 #[tokio::test]
-async fn results_that_are_there_are_made_again_only_when_something_changed() {
+async fn results_are_computed_again_only_if_something_changed() {
     let chunks = Arc::new(AtomicU64::new(0));
     let blobs = Arc::new(MemoryBlobs::default());
     let stage = |version| {
@@ -271,22 +271,22 @@ async fn results_that_are_there_are_made_again_only_when_something_changed() {
     assert_eq!(chunks_after(2, b"a c ").await, 0);
 }
 
-/// A store on a bad disk.
+/// A store with a disk that fails.
 struct BadDisk {
     inner: MemoryBlobs,
-    trouble: Trouble,
+    fault: DiskFault,
 }
 
-enum Trouble {
-    /// One kind of results has no room.
+enum DiskFault {
+    /// There is no room for one kind of results.
     Full(BlobKind),
-    /// Nothing can be made durable.
-    Unforceable,
+    /// Every sync fails.
+    SyncFails,
 }
 
 impl BlobStore for BadDisk {
     fn stage(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
-        if !matches!(self.trouble, Trouble::Full(kind) if kind == name.kind) {
+        if !matches!(self.fault, DiskFault::Full(kind) if kind == name.kind) {
             return self.inner.stage(name);
         }
         let path = std::path::PathBuf::from("/dev/full");
@@ -297,9 +297,9 @@ impl BlobStore for BadDisk {
         self.inner.resume(name)
     }
     fn begin_publishing(&self, changes: Vec<Change>) -> Publishing {
-        match self.trouble {
-            Trouble::Full(_) => self.inner.begin_publishing(changes),
-            Trouble::Unforceable => {
+        match self.fault {
+            DiskFault::Full(_) => self.inner.begin_publishing(changes),
+            DiskFault::SyncFails => {
                 Publishing::ended(Err(BlobError::at("text".as_ref(), std::io::Error::other("bad disk"))))
             }
         }
@@ -319,13 +319,13 @@ impl BlobStore for BadDisk {
 }
 
 #[tokio::test]
-async fn results_that_are_there_are_acknowledged_only_once_they_are_durable() {
+async fn existing_results_are_acknowledged_only_after_they_are_durable() {
     let inner = MemoryBlobs::default();
     for (kind, result) in RESULTS.into_iter().zip(results(config(1, "auto"), "two words").await) {
         inner.put(name(kind), result.as_bytes());
     }
     inner.put(name(BlobKind::Text), b"two words");
-    let blobs = Arc::new(BadDisk { inner, trouble: Trouble::Unforceable });
+    let blobs = Arc::new(BadDisk { inner, fault: DiskFault::SyncFails });
     let stage = Process::new(config(1, "auto"), blobs, Arc::default()).unwrap();
     let refused = run(&stage, job(b"two words")).await.unwrap_err();
     assert!(matches!(refused, Ending::Retry { .. }), "{refused}");
@@ -335,7 +335,7 @@ async fn results_that_are_there_are_acknowledged_only_once_they_are_durable() {
 async fn a_full_disk_halts_the_stage_and_publishes_nothing() {
     let text = "many different words\n".repeat(100_000);
     for full in RESULTS {
-        let blobs = Arc::new(BadDisk { inner: MemoryBlobs::default(), trouble: Trouble::Full(full) });
+        let blobs = Arc::new(BadDisk { inner: MemoryBlobs::default(), fault: DiskFault::Full(full) });
         blobs.inner.put(name(BlobKind::Text), text.as_bytes());
         let stage = Process::new(config(2, "auto"), blobs.clone(), Arc::default()).unwrap();
         let error = run(&stage, job(text.as_bytes())).await.unwrap_err();
@@ -350,7 +350,7 @@ async fn a_full_disk_halts_the_stage_and_publishes_nothing() {
 }
 
 #[tokio::test]
-async fn many_documents_at_a_time_are_each_right_and_keep_the_threads_busy() {
+async fn many_documents_at_the_same_time_are_correct_and_keep_the_threads_busy() {
     let blobs = Arc::new(MemoryBlobs::default());
     let counters = Arc::new(Counters::default());
     let stage = Arc::new(Process::new(config(2, "bytes:64"), blobs.clone(), counters.clone()).unwrap());
@@ -385,7 +385,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_text_gives_what_the_definition_says(
+    fn any_text_has_the_results_of_the_definition(
         text in "([a-cΣςé0-9 .,'_\n\r\u{300}\u{345}\u{200d}\u{2028}\u{85}\u{0}]|👩|🏽|🇩|カ|א|\"){0,80}",
         chunk in prop::sample::select(vec!["whole", "bytes:1", "bytes:7", "auto"]),
     ) {
@@ -396,7 +396,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn results_are_there_only_whole_and_of_this_text_and_processor() {
+async fn results_are_current_only_if_whole_and_of_this_text_and_processor() {
     let text = "It was a dark night.\n";
     let blobs = Arc::new(MemoryBlobs::default());
     blobs.put(name(BlobKind::Text), text.as_bytes());

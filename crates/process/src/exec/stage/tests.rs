@@ -1,4 +1,4 @@
-//! The stage with children that are shell scripts: good ones, and as bad as they can be.
+//! Tests the stage with shell scripts as children: some behave well, some as badly as possible.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -16,16 +16,16 @@ use crate::{config::ProcessConfig, stage::Process};
 
 const RESULTS: [BlobKind; 3] = [BlobKind::Tokens, BlobKind::Counts, BlobKind::Stats];
 
-/// Long enough for everything that does not hang.
+/// A timeout that only a child that hangs reaches.
 const PATIENT: Duration = Duration::from_secs(120);
 
-/// Answers with the text as it came.
+/// A script that answers with the text of the request.
 const ECHO: &str = r#"printf '{"id":"%s","text":"%s"}\n' "$id" "$text""#;
 
-/// Answers with the number of its process.
+/// A script that answers with its process id.
 const NUMBER: &str = r#"printf '{"id":"%s","tokens":["%s"]}\n' "$id" $$"#;
 
-/// A shell script that does this with each line; `$id` and `$text` are taken out of it, as they stand there.
+/// Returns a shell script that runs `body` for each line, with `$id` and `$text` as they are in the line.
 fn each(body: &str) -> String {
     format!(
         r#"while IFS= read -r line; do id=${{line#*:\"}}; id=${{id%%\"*}}
@@ -35,18 +35,18 @@ done"#
     )
 }
 
-/// A stage over texts in memory.
-struct Rig {
+/// A stage with texts in memory.
+struct Harness {
     blobs: Arc<MemoryBlobs>,
     exec: Arc<Exec>,
 }
 
-impl Rig {
+impl Harness {
     fn new(command: &str) -> Self {
         Self::of(command, 1, PATIENT, Options::default())
     }
 
-    /// One whose children hang.
+    /// Returns a harness for children that hang: its timeout is short.
     fn hasty(command: &str) -> Self {
         Self::of(command, 1, Duration::from_millis(300), Options::default())
     }
@@ -98,7 +98,7 @@ impl Rig {
         RESULTS.map(|kind| read(&self.blobs, kind, number))
     }
 
-    /// The only token of a document.
+    /// Returns the only token of a document.
     async fn token(&self, number: u32, text: &str) -> String {
         self.run(number, text).await.unwrap();
         read(&self.blobs, BlobKind::Tokens, number).trim_end().to_owned()
@@ -113,17 +113,17 @@ fn read(blobs: &MemoryBlobs, kind: BlobKind, number: u32) -> String {
     String::from_utf8(blobs.read(&BlobName::new(kind, document(number)), 1 << 30).unwrap()).unwrap()
 }
 
-/// What the built-in processor makes of a text.
+/// Returns the results of the built-in processor.
 async fn built_in(text: &str, number: u32) -> [String; 3] {
-    let rig = Rig::new("true");
-    let job = rig.put(number, text);
+    let harness = Harness::new("true");
+    let job = harness.put(number, text);
     let config = ProcessConfig { threads: 1, ..ProcessConfig::default() };
-    let process = Process::new(config, rig.blobs.clone(), Arc::default()).unwrap();
+    let process = Process::new(config, harness.blobs.clone(), Arc::default()).unwrap();
     process.run(job, Attempt { number: 1, failures: 0 }).await.into_result().unwrap();
-    rig.results(number)
+    harness.results(number)
 }
 
-/// Waits until no process has this number, but perhaps one that nobody has buried yet.
+/// Waits until no process has this id, or only one that is not reaped yet.
 async fn until_gone(number: &str) {
     let pid = Pid::from_raw(number.trim().parse().unwrap()).unwrap();
     let is_zombie = || {
@@ -145,13 +145,13 @@ async fn until_written(path: &Path) -> String {
 }
 
 #[tokio::test]
-async fn a_text_that_comes_back_gives_what_the_built_in_processor_gives() {
+async fn a_returned_text_has_the_results_of_the_built_in_processor() {
     let text = "The _Whale_ swam 3.5 miles; it didn’t stop. CAFÉ!\n\nIt swam.\n";
-    let rig = Rig::new(&each(ECHO));
-    rig.run(84, text).await.unwrap();
-    let (ours, theirs) = (rig.results(84), built_in(text, 84).await);
+    let harness = Harness::new(&each(ECHO));
+    harness.run(84, text).await.unwrap();
+    let (ours, theirs) = (harness.results(84), built_in(text, 84).await);
     assert_eq!(ours[..2], theirs[..2]);
-    // The processor stands before the measures and the checksum of the record after them; both differ.
+    // The identity before the measures and the checksum after them differ.
     let measured = |stats: &str| {
         let (_, after) = stats.split_once("\"bytes\"").unwrap();
         after.split_once("\"record_blake3\"").unwrap().0.to_owned()
@@ -168,9 +168,9 @@ async fn a_text_that_comes_back_gives_what_the_built_in_processor_gives() {
 async fn tokens_are_written_and_counted_and_measures_are_kept() {
     let body =
         r#"printf '{"id":"%s","tokens":["b","a c","b","\\u00e9"],"measures":{"mood":0.5,"n":[1]}}\n' "$id""#;
-    let rig = Rig::new(&each(body));
-    rig.run(84, "What?\n").await.unwrap();
-    let [tokens, counts, stats] = rig.results(84);
+    let harness = Harness::new(&each(body));
+    harness.run(84, "What?\n").await.unwrap();
+    let [tokens, counts, stats] = harness.results(84);
     assert_eq!((tokens.as_str(), counts.as_str()), ("b\na c\nb\né\n", "b\t2\na c\t1\né\t1\n"));
     let stats: Value = serde_json::from_str(&stats).unwrap();
     assert_eq!((&stats["measures"]["mood"], &stats["measures"]["n"][0]), (&0.5.into(), &1.into()));
@@ -178,35 +178,35 @@ async fn tokens_are_written_and_counted_and_measures_are_kept() {
 }
 
 #[tokio::test]
-async fn options_after_the_tokeniser_hold_for_tokens_too() {
+async fn options_after_the_tokenizer_apply_to_tokens() {
     let options = Options { min_length: 2, ngrams: std::num::NonZeroUsize::new(2), ..Options::default() };
     let body = r#"printf '{"id":"%s","tokens":["ab","x","cd","ef"]}\n' "$id""#;
-    let rig = Rig::of(&each(body), 1, PATIENT, options);
-    rig.run(84, "What?\n").await.unwrap();
-    let [tokens, counts, _] = rig.results(84);
+    let harness = Harness::of(&each(body), 1, PATIENT, options);
+    harness.run(84, "What?\n").await.unwrap();
+    let [tokens, counts, _] = harness.results(84);
     assert_eq!((tokens.as_str(), counts.as_str()), ("ab\ncd\nef\n", "ab cd\t1\ncd ef\t1\n"));
 }
 
 #[tokio::test]
-async fn a_child_is_told_what_meta_knows() {
+async fn a_child_receives_the_fields_of_meta() {
     let body = r#"case $line in *'"meta":{"title":"T","language":"en"}}') said=yes;; *) said=no;; esac
 printf '{"id":"%s","tokens":["%s"]}\n' "$id" $said"#;
-    let rig = Rig::new(&each(body));
-    assert_eq!(rig.token(1, "text\n").await, "no");
+    let harness = Harness::new(&each(body));
+    assert_eq!(harness.token(1, "text\n").await, "no");
     let meta = br#"{"document":"PG2","title":"T","author":null,"language":"en"}"#;
-    rig.blobs.put(BlobName::new(BlobKind::Meta, document(2)), meta);
-    assert_eq!(rig.token(2, "text\n").await, "yes");
+    harness.blobs.put(BlobName::new(BlobKind::Meta, document(2)), meta);
+    assert_eq!(harness.token(2, "text\n").await, "yes");
 }
 
 #[tokio::test]
-async fn one_child_does_many_documents_and_results_that_are_there_are_not_asked_for_again() {
-    let rig = Rig::new(&each(NUMBER));
-    let first = rig.token(1, "one\n").await;
-    assert_eq!(rig.token(2, "two\n").await, first);
-    rig.exec.end(PATIENT).await;
+async fn one_child_processes_many_documents_and_existing_results_are_not_computed_again() {
+    let harness = Harness::new(&each(NUMBER));
+    let first = harness.token(1, "one\n").await;
+    assert_eq!(harness.token(2, "two\n").await, first);
+    harness.exec.end(PATIENT).await;
     until_gone(&first).await;
-    assert_eq!(rig.token(2, "two\n").await, first);
-    assert_ne!(rig.token(2, "another\n").await, first);
+    assert_eq!(harness.token(2, "two\n").await, first);
+    assert_ne!(harness.token(2, "another\n").await, first);
 }
 
 #[tokio::test]
@@ -214,35 +214,35 @@ async fn a_document_that_a_command_refuses_fails_for_good_and_the_child_goes_on(
     let body = format!(
         r#"case $text in no*) printf '{{"id":"%s","error":"no luck"}}\n' "$id";; *) {NUMBER};; esac"#
     );
-    let rig = Rig::new(&each(&body));
-    let number = rig.token(1, "yes\n").await;
-    let failure = rig.fatal(2, "no\n").await;
+    let harness = Harness::new(&each(&body));
+    let number = harness.token(1, "yes\n").await;
+    let failure = harness.fatal(2, "no\n").await;
     assert_eq!((failure.reason, failure.message.as_str()), (Reason::Command, "the command says: no luck"));
-    assert_eq!(rig.token(3, "yes\n").await, number);
-    assert_eq!(rig.blobs.names().len(), 3 + 2 * 3);
+    assert_eq!(harness.token(3, "yes\n").await, number);
+    assert_eq!(harness.blobs.names().len(), 3 + 2 * 3);
 }
 
 #[tokio::test]
-async fn a_child_that_ends_in_a_document_is_replaced_and_the_document_may_be_tried_again() {
-    for (end, told) in [("exit 3", "exit status 3"), ("kill -9 $$", "signal 9")] {
+async fn a_child_that_exits_during_a_document_is_replaced_and_the_document_is_retried() {
+    for (end, expected) in [("exit 3", "exit status 3"), ("kill -9 $$", "signal 9")] {
         let body = format!(r#"case $text in boom*) echo 'no luck' >&2; {end};; *) {NUMBER};; esac"#);
-        let rig = Rig::new(&each(&body));
-        let failure = rig.retry(1, "boom\n").await;
+        let harness = Harness::new(&each(&body));
+        let failure = harness.retry(1, "boom\n").await;
         assert_eq!(failure.reason, Reason::Command);
         assert!(
-            failure.message.contains(told) && failure.message.contains("last on standard error: no luck"),
+            failure.message.contains(expected) && failure.message.contains("last on standard error: no luck"),
             "{failure}"
         );
-        let number = rig.token(2, "fine\n").await;
-        rig.retry(1, "boom\n").await;
-        assert_ne!(rig.token(3, "fine\n").await, number);
-        assert_eq!(rig.blobs.names().len(), 3 + 2 * 3);
+        let number = harness.token(2, "fine\n").await;
+        harness.retry(1, "boom\n").await;
+        assert_ne!(harness.token(3, "fine\n").await, number);
+        assert_eq!(harness.blobs.names().len(), 3 + 2 * 3);
     }
 }
 
 #[tokio::test]
-async fn an_answer_that_cannot_be_used_fails_its_document_for_good_and_no_other() {
-    for (answer, told) in [
+async fn an_invalid_answer_fails_only_its_document_for_good() {
+    for (answer, expected) in [
         ("garbage", "it begins 'garbage'"),
         (r#"{"id":"PG7","tokens":[]}"#, "its id is 'PG7', not 'PG2'"),
         (r#"{"id":"PG2","tokens":["a",""]}"#, "token 2 is empty"),
@@ -251,41 +251,41 @@ async fn an_answer_that_cannot_be_used_fails_its_document_for_good_and_no_other(
         ("", "EOF"),
     ] {
         let body = format!("case $text in bad*) printf '%s\\n' '{answer}';; *) {NUMBER};; esac");
-        let rig = Rig::new(&each(&body));
-        let number = rig.token(1, "good\n").await;
-        let failure = rig.fatal(2, "bad\n").await;
+        let harness = Harness::new(&each(&body));
+        let number = harness.token(1, "good\n").await;
+        let failure = harness.fatal(2, "bad\n").await;
         assert_eq!(failure.reason, Reason::Command);
-        assert!(failure.message.contains(told), "{failure}");
+        assert!(failure.message.contains(expected), "{failure}");
         until_gone(&number).await;
-        assert_ne!(rig.token(3, "good\n").await, number);
+        assert_ne!(harness.token(3, "good\n").await, number);
     }
 }
 
 #[tokio::test]
-async fn what_is_said_too_much_is_nobody_elses_fault() {
+async fn unexpected_output_fails_no_other_document() {
     for body in [format!("{NUMBER}; {NUMBER}"), format!("{NUMBER}; echo done")] {
-        let rig = Rig::new(&each(&body));
+        let harness = Harness::new(&each(&body));
         for number in 1..10 {
-            rig.run(number, "text\n").await.unwrap();
+            harness.run(number, "text\n").await.unwrap();
         }
     }
 }
 
 #[tokio::test]
-async fn a_command_that_does_one_document_and_ends_does_all_of_them() {
-    let rig = Rig::new(&format!("head -n 1 | {{ {}\n}}", each(NUMBER)));
+async fn a_command_that_exits_after_each_document_processes_all() {
+    let harness = Harness::new(&format!("head -n 1 | {{ {}\n}}", each(NUMBER)));
     for number in 1..6 {
-        rig.run(number, "text\n").await.unwrap();
+        harness.run(number, "text\n").await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn a_child_that_hangs_is_killed_with_all_that_it_started() {
+async fn a_child_that_hangs_is_killed_with_all_its_processes() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("numbers");
     let hang = format!("tail -f /dev/null & echo $$ $! >'{}'; wait", path.display());
-    let rig = Rig::hasty(&each(&format!("case $text in hang*) {hang};; *) {ECHO};; esac")));
-    let failure = rig.fatal(1, "hang\n").await;
+    let harness = Harness::hasty(&each(&format!("case $text in hang*) {hang};; *) {ECHO};; esac")));
+    let failure = harness.fatal(1, "hang\n").await;
     assert_eq!(failure.reason, Reason::Timeout);
     assert!(failure.message.contains("within 0.3 s") && failure.message.contains("flush"), "{failure}");
     for number in until_written(&path).await.split_whitespace() {
@@ -294,93 +294,93 @@ async fn a_child_that_hangs_is_killed_with_all_that_it_started() {
 }
 
 #[tokio::test]
-async fn a_child_that_never_reads_is_killed_when_its_time_is_over() {
-    let rig = Rig::hasty("exec tail -f /dev/null");
-    let failure = rig.fatal(1, &"a long text\n".repeat(100_000)).await;
+async fn a_child_that_never_reads_is_killed_after_the_timeout() {
+    let harness = Harness::hasty("exec tail -f /dev/null");
+    let failure = harness.fatal(1, &"a long text\n".repeat(100_000)).await;
     assert_eq!(failure.reason, Reason::Timeout);
 }
 
 #[tokio::test]
-async fn a_child_that_closes_its_input_or_output_has_ended() {
+async fn a_child_that_closes_its_input_or_output_counts_as_exited() {
     let long = "a long text\n".repeat(100_000);
     for command in ["exec <&-", "exec >&-; while read -r line; do :; done", "exec >&- <&-"] {
-        let failure = Rig::new(command).retry(1, &long).await;
+        let failure = Harness::new(command).retry(1, &long).await;
         assert!(failure.message.contains("ended with exit status 0"), "{command}: {failure}");
     }
 }
 
 #[tokio::test]
-async fn an_answer_without_end_is_not_read_on() {
-    let rig = Rig::new(&each("tr '\\0' x </dev/zero"));
-    let failure = rig.fatal(1, "text\n").await;
+async fn an_endless_answer_is_not_read_to_its_end() {
+    let harness = Harness::new(&each("tr '\\0' x </dev/zero"));
+    let failure = harness.fatal(1, "text\n").await;
     assert!(failure.message.contains("over 1048616 bytes"), "{failure}");
 }
 
 #[tokio::test]
 async fn a_child_may_answer_while_it_reads() {
     let text = "Ein langer Text, über den nichts zu sagen ist.\n".repeat(100_000);
-    let rig = Rig::new("cat");
-    rig.run(1, &text).await.unwrap();
-    assert!(rig.results(1)[..2] == built_in(&text, 1).await[..2]);
+    let harness = Harness::new("cat");
+    harness.run(1, &text).await.unwrap();
+    assert!(harness.results(1)[..2] == built_in(&text, 1).await[..2]);
 }
 
 #[tokio::test]
-async fn a_command_that_cannot_work_halts_the_stage_and_says_why() {
-    for (command, told) in [
+async fn a_command_that_cannot_work_halts_the_stage_with_the_reason() {
+    for (command, expected) in [
         ("exec no-such-command-anywhere", "127"),
         ("echo 'cannot import' >&2; exit 1", "cannot import"),
         ("if", "exit status 2"),
     ] {
-        let failure = Rig::new(command).halt(1, "text\n").await;
+        let failure = Harness::new(command).halt(1, "text\n").await;
         assert_eq!(failure.reason, Reason::Command);
-        assert!(failure.message.contains("does not work") && failure.message.contains(told), "{failure}");
+        assert!(failure.message.contains("does not work") && failure.message.contains(expected), "{failure}");
     }
-    let rig = Rig::new("true");
-    rig.retry(1, "text\n").await;
-    rig.retry(2, "text\n").await;
-    let failure = rig.halt(3, "text\n").await;
+    let harness = Harness::new("true");
+    harness.retry(1, "text\n").await;
+    harness.retry(2, "text\n").await;
+    let failure = harness.halt(3, "text\n").await;
     assert!(failure.message.contains("3 times with documents in a row"), "{failure}");
 }
 
 #[tokio::test]
-async fn a_text_that_is_too_large_or_was_changed_is_not_handed_over() {
-    let mut rig = Rig::new("exit 1");
-    Arc::get_mut(&mut rig.exec).unwrap().text_bytes_max = 10;
-    let failure = rig.fatal(1, "eleven byte").await;
+async fn a_text_that_is_too_large_or_was_changed_is_not_sent() {
+    let mut harness = Harness::new("exit 1");
+    Arc::get_mut(&mut harness.exec).unwrap().text_bytes_max = 10;
+    let failure = harness.fatal(1, "eleven byte").await;
     assert_eq!(failure.reason, Reason::TooLarge);
-    let job = rig.put(2, "ten bytes!");
-    rig.put(2, "changed");
-    let error = rig.exec.run(job, Attempt { number: 1, failures: 0 }).await.into_result().unwrap_err();
+    let job = harness.put(2, "ten bytes!");
+    harness.put(2, "changed");
+    let error = harness.exec.run(job, Attempt { number: 1, failures: 0 }).await.into_result().unwrap_err();
     assert!(error.to_string().contains("was changed"), "{error}");
 }
 
 #[tokio::test]
-async fn at_the_end_children_see_the_end_of_their_input_and_are_waited_for() {
+async fn at_the_end_the_stage_closes_the_input_of_children_and_waits_for_them() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("end");
-    let rig = Rig::new(&format!("{}; echo bye >'{}'", each(NUMBER), path.display()));
-    let number = rig.token(1, "text\n").await;
+    let harness = Harness::new(&format!("{}; echo bye >'{}'", each(NUMBER), path.display()));
+    let number = harness.token(1, "text\n").await;
     assert!(!path.exists());
-    rig.exec.end(PATIENT).await;
+    harness.exec.end(PATIENT).await;
     assert_eq!(fs::read_to_string(&path).unwrap(), "bye\n");
     until_gone(&number).await;
 }
 
 #[tokio::test]
-async fn a_child_that_goes_on_after_its_input_is_told_to_stop() {
-    let rig = Rig::new(&format!("{}; exec tail -f /dev/null", each(NUMBER)));
-    let number = rig.token(1, "text\n").await;
-    rig.exec.end(Duration::ZERO).await;
+async fn a_child_that_does_not_exit_after_its_input_is_stopped() {
+    let harness = Harness::new(&format!("{}; exec tail -f /dev/null", each(NUMBER)));
+    let number = harness.token(1, "text\n").await;
+    harness.exec.end(Duration::ZERO).await;
     until_gone(&number).await;
 }
 
 #[tokio::test]
-async fn a_document_that_nobody_waits_for_any_more_takes_its_child_with_it() {
+async fn a_document_whose_caller_is_dropped_kills_its_child() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("number");
-    let rig = Rig::new(&each(&format!("echo $$ >'{}'; tail -f /dev/null", path.display())));
+    let harness = Harness::new(&each(&format!("echo $$ >'{}'; tail -f /dev/null", path.display())));
     let number = tokio::select! {
-        ended = rig.run(1, "text\n") => panic!("{ended:?}"),
+        ended = harness.run(1, "text\n") => panic!("{ended:?}"),
         number = until_written(&path) => number,
     };
     until_gone(&number).await;
@@ -388,23 +388,23 @@ async fn a_document_that_nobody_waits_for_any_more_takes_its_child_with_it() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn children_have_nothing_open_that_is_juggles() {
-    // The same as a shell has open that this test starts by itself.
+async fn children_inherit_no_open_files() {
+    // The same files as in a shell that this test starts directly.
     let list = r#"open=; for file in /proc/$$/fd/*; do open="$open ${file##*/}"; done"#;
     let body = format!(r#"{list}; printf '{{"id":"%s","tokens":["%s"]}}\n' "$id" "$open""#);
     let alone = std::process::Command::new("sh").args(["-c", &format!("{list}; echo \"$open\"")]).output();
     let alone = String::from_utf8(alone.unwrap().stdout).unwrap();
-    let rig = Rig::of(&each(&body), 3, PATIENT, Options::default());
-    let (first, second) = tokio::join!(rig.token(1, "text\n"), rig.token(2, "text\n"));
+    let harness = Harness::of(&each(&body), 3, PATIENT, Options::default());
+    let (first, second) = tokio::join!(harness.token(1, "text\n"), harness.token(2, "text\n"));
     assert_eq!((first.trim(), second.trim()), (alone.trim(), alone.trim()));
 }
 
 #[tokio::test]
 async fn many_documents_are_shared_by_as_many_children_as_there_are_threads() {
-    let rig = Rig::of(&each(NUMBER), 3, PATIENT, Options::default());
+    let harness = Harness::of(&each(NUMBER), 3, PATIENT, Options::default());
     let mut running = tokio::task::JoinSet::new();
     for number in 1..=40 {
-        let (job, exec) = (rig.put(number, "text\n"), Arc::clone(&rig.exec));
+        let (job, exec) = (harness.put(number, "text\n"), Arc::clone(&harness.exec));
         running.spawn(async move {
             exec.run(job, Attempt { number: 1, failures: 0 }).await.into_result().map(|_| ())
         });
@@ -413,8 +413,8 @@ async fn many_documents_are_shared_by_as_many_children_as_there_are_threads() {
         ended.unwrap().unwrap();
     }
     let children: std::collections::BTreeSet<String> =
-        (1..=40).map(|number| read(&rig.blobs, BlobKind::Tokens, number)).collect();
+        (1..=40).map(|number| read(&harness.blobs, BlobKind::Tokens, number)).collect();
     assert!((1..=3).contains(&children.len()), "{children:?}");
-    assert_eq!((rig.exec.threads(), rig.exec.busy().len()), (3, 3));
-    assert!(rig.exec.imbalance().is_some());
+    assert_eq!((harness.exec.threads(), harness.exec.busy().len()), (3, 3));
+    assert!(harness.exec.imbalance().is_some());
 }

@@ -1,4 +1,4 @@
-//! Texts that nobody wrote: without line ends, without words, without an end.
+//! Tests the stage with texts that nobody would write: without line ends, without words, very long.
 
 use super::*;
 use crate::{options::Options, tokens::tokenization::Tokenization};
@@ -20,7 +20,7 @@ async fn results_with(options: &Options, config: ProcessConfig, text: &str) -> [
 }
 
 #[tokio::test]
-async fn texts_without_words_give_what_the_definition_says() {
+async fn texts_without_words_have_the_results_of_the_definition() {
     for (unit, words) in
         [("\0", 0), ("\u{300}", 0), ("\u{345}", 1), ("\u{200d}", 0), ("\0a\u{301}\n", 300_000)]
     {
@@ -33,7 +33,7 @@ async fn texts_without_words_give_what_the_definition_says() {
 
 #[tokio::test]
 async fn a_long_line_is_cut_at_the_same_places_for_any_threads_and_chunk() {
-    // Matches a space and a letter, so that cuts show.
+    // The pattern matches a space and a letter, so it shows the cuts.
     let options = by("regex: [a-z]+");
     let text = format!("short\n{}\nshort {}", "word ".repeat(5 << 20), "é word".repeat(2 << 20));
     let first = results_with(&options, config(1, "whole"), &text).await;
