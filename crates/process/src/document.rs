@@ -53,7 +53,7 @@ pub(crate) enum Processed {
 }
 
 /// A document in progress.
-struct Progress<'a, P: Processor> {
+struct DocumentInProgress<'a, P: Processor> {
     task: &'a DocumentTask<'a, P>,
     text: TextReader,
     whole: P::Whole,
@@ -98,8 +98,8 @@ impl<P: Processor> DocumentTask<'_, P> {
         self.pool.track(|| progress.finish())
     }
 
-    fn begin(&self, sizes: Sizes) -> Result<Progress<'_, P>, BlobError> {
-        Ok(Progress {
+    fn begin(&self, sizes: Sizes) -> Result<DocumentInProgress<'_, P>, BlobError> {
+        Ok(DocumentInProgress {
             task: self,
             text: TextReader::new(self.blobs.open(&self.name(BlobKind::Text))?, sizes.window_bytes),
             whole: self.processor.begin(),
@@ -157,7 +157,7 @@ impl<P: Processor> DocumentTask<'_, P> {
     }
 }
 
-impl<P: Processor> Progress<'_, P> {
+impl<P: Processor> DocumentInProgress<'_, P> {
     /// Processes one window after the other on this thread.
     fn process_alone(&mut self) -> Result<(), ProcessError> {
         let Self { task, text, whole, results } = self;

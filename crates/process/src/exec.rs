@@ -8,11 +8,18 @@
 //! ```text
 //! {"id":"PG84","text":"…","meta":{"title":"…","author":"…","language":"…"}}
 //!
-//! {"id":"PG84","tokens":["…","…"]}                       the tokens, in order; none empty, none with a line feed
-//! {"id":"PG84","text":"…"}                               another text, which the built-in processor then works on
-//! {"id":"PG84","tokens":["…"],"measures":{"mood":0.5}}   with either: an object for stats/
-//! {"id":"PG84","error":"why"}                            this document cannot be processed: it fails for good
+//! {"id":"PG84","tokens":["…","…"]}
+//! {"id":"PG84","text":"…"}
+//! {"id":"PG84","tokens":["…"],"measures":{"mood":0.5}}
+//! {"id":"PG84","error":"why"}
 //! ```
+//!
+//! The first line is a request. The others are answers:
+//!
+//! * the tokens in order, none empty and none with a line feed;
+//! * or another text, which the built-in processor then tokenizes;
+//! * with either of them, an object of measures for `stats/`;
+//! * or the reason why the document cannot be processed: it fails for good.
 //!
 //! `meta` has the fields of these three that `meta/` has, and is absent if it has none. The options of the
 //! built-in processor apply to the answer: all of them to a text, those after the tokenizer to tokens.

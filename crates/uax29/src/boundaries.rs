@@ -12,7 +12,7 @@ pub(crate) const PAD: usize = 16;
 
 /// A piece of text and its words. The memory is reused from piece to piece.
 #[derive(Debug)]
-pub(crate) struct Scanner {
+pub(crate) struct WordScanner {
     classifier: Classifier,
     /// The piece with ASCII letters in lower case, then zeros up to the end of a block, then [`PAD`] zeros.
     bytes: Vec<u8>,
@@ -44,7 +44,7 @@ impl<F: FnMut(usize, usize)> RangeSink for F {
     }
 }
 
-impl Scanner {
+impl WordScanner {
     pub(crate) fn new(classifier: Classifier) -> Self {
         Self {
             classifier,

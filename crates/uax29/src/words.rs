@@ -6,7 +6,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use crate::{
     bitmask::Classifier,
-    boundaries::{PAD, RangeSink, Scanner},
+    boundaries::{PAD, RangeSink, WordScanner},
     char_class::is_cased,
     classifier::classifier,
     cuts::piece_len,
@@ -87,9 +87,9 @@ fn for_each_part<'t>(
     classifier: Classifier,
     piece_bytes: usize,
     mut text: &'t str,
-    mut handle: impl FnMut(&Scanner, &'t str, Part<'t>),
+    mut handle: impl FnMut(&WordScanner, &'t str, Part<'t>),
 ) {
-    let mut scanner = Scanner::new(classifier);
+    let mut scanner = WordScanner::new(classifier);
     while !text.is_empty() {
         let (piece, rest) = text.split_at(piece_len(text, piece_bytes));
         scanner.scan(piece);

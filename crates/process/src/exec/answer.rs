@@ -21,7 +21,7 @@ const SHOWN_CHARACTERS: usize = 60;
 #[derive(Debug)]
 pub(super) enum Answer {
     Processed {
-        content: Content,
+        content: AnswerContent,
         measures: Option<Map<String, Value>>,
     },
     /// The command cannot process the document, for this reason.
@@ -30,7 +30,7 @@ pub(super) enum Answer {
 
 /// The content of an answer.
 #[derive(Debug)]
-pub(super) enum Content {
+pub(super) enum AnswerContent {
     Tokens(TokenList),
     /// Another text, which is still to be tokenized.
     Text(String),
@@ -63,8 +63,10 @@ impl Answer {
             return Err(invalid(format!("its measures are over {MEASURES_BYTES_MAX} bytes")));
         }
         match (line.tokens, line.text, line.error) {
-            (Some(tokens), None, None) => Ok(Self::Processed { content: Content::Tokens(tokens), measures }),
-            (None, Some(text), None) => Ok(Self::Processed { content: Content::Text(text), measures }),
+            (Some(tokens), None, None) => {
+                Ok(Self::Processed { content: AnswerContent::Tokens(tokens), measures })
+            }
+            (None, Some(text), None) => Ok(Self::Processed { content: AnswerContent::Text(text), measures }),
             (None, None, Some(why)) => Ok(Self::Refused(why)),
             _ => Err(invalid("it must have one of tokens, text and error".to_owned())),
         }
@@ -173,13 +175,13 @@ mod tests {
 
     #[test]
     fn an_answer_has_tokens_or_a_text_and_perhaps_measures() {
-        let Ok(Answer::Processed { content: Content::Tokens(tokens), measures: None }) =
+        let Ok(Answer::Processed { content: AnswerContent::Tokens(tokens), measures: None }) =
             read("{\"tokens\": [\"a\", \"\\u00e9\\t\", \"b c\"], \"id\": \"PG84\"}\n")
         else {
             panic!("these are tokens")
         };
         assert_eq!(tokens.iter().collect::<Vec<_>>(), ["a", "é\t", "b c"]);
-        let Ok(Answer::Processed { content: Content::Text(text), measures: Some(measures) }) =
+        let Ok(Answer::Processed { content: AnswerContent::Text(text), measures: Some(measures) }) =
             read(r#"{"id":"PG84","text":"a\nb","measures":{"mood":0.5}}"#)
         else {
             panic!("this is a text")

@@ -24,7 +24,7 @@ use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
 use super::{
-    answer::{Answer, Content},
+    answer::{Answer, AnswerContent},
     child::{Child, History},
     child_pool::ChildPool,
     config::ExecConfig,
@@ -159,7 +159,7 @@ impl Exec {
     }
 
     /// Asks a child. If one that had other documents before fails, only the answer of a fresh one counts.
-    async fn answer(&self, request: &Arc<Request>) -> Result<(Content, Measured), ExecError> {
+    async fn answer(&self, request: &Arc<Request>) -> Result<(AnswerContent, Measured), ExecError> {
         let mut slot = self.children.acquire().await;
         let answer = loop {
             let child = slot.take_child().await?;
@@ -199,7 +199,7 @@ impl Exec {
         &self,
         job: Arc<ProcessJob>,
         request: Arc<Request>,
-        (content, measures): (Content, Measured),
+        (content, measures): (AnswerContent, Measured),
     ) -> Result<Vec<StagedBlob>, ProcessError> {
         let (words, blobs) = (Arc::clone(&self.words), Arc::clone(&self.blobs));
         let identity = Arc::clone(&self.identity);
@@ -239,10 +239,10 @@ fn read(blobs: &dyn BlobStore, job: &ProcessJob, bytes_max: u64) -> Result<Reque
 
 /// Returns the result of an answer. The measures are those of the text to which the tokens belong, if juggle
 /// has it.
-fn part(words: &Words, text: &str, content: &Content) -> WordsPart {
+fn part(words: &Words, text: &str, content: &AnswerContent) -> WordsPart {
     match content {
-        Content::Text(text) => words.chunk(text),
-        Content::Tokens(list) => {
+        AnswerContent::Text(text) => words.chunk(text),
+        AnswerContent::Tokens(list) => {
             let mut tokens = words.tokens(list.bytes());
             list.iter().for_each(|token| tokens.push(token));
             words.part(text, tokens)
