@@ -21,8 +21,8 @@ use std::{
 
 use nix::errno::Errno;
 use powercut::{
-    faults::{Fault, Injector, Plan, Step},
-    settings, trace,
+    faults::{Fault, FaultPlan, Injector, Step},
+    ptrace, settings,
 };
 
 use crate::harness::{Harness, assert_same};
@@ -91,18 +91,18 @@ impl FaultRun {
 
     /// Runs the command with a fault. Returns its exit code (`None` if it was killed), its standard error,
     /// and its calls.
-    fn disturbed(&self, out: &str, plan: Option<Plan>) -> (Option<i32>, String, Injector) {
+    fn disturbed(&self, out: &str, plan: Option<FaultPlan>) -> (Option<i32>, String, Injector) {
         let said = self.harness.path(&format!("{out}.err"));
         let mut command = self.command(out);
         let stderr = fs::File::create(&said).unwrap();
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let mut injector = Injector::of(&self.harness.path(out), |_| true, plan);
-        let code = trace::trace_to_end(child, &mut injector);
+        let code = ptrace::trace_to_end(child, &mut injector);
         (code, fs::read_to_string(said).unwrap(), injector)
     }
 
     /// Runs the command with a fault and then without, and compares the results.
-    fn try_out(&self, number: usize, plan: Plan) {
+    fn try_out(&self, number: usize, plan: FaultPlan) {
         let out = format!("out-{number}");
         let (code, said, injector) = self.disturbed(&out, Some(plan));
         let what =
@@ -141,9 +141,9 @@ async fn a_fault_of_the_machine_fails_no_document_and_the_same_command_resumes()
     let (code, said, injector) = trial.disturbed("watched", None);
     assert_eq!(code, Some(0), "{said}");
     assert!(injector.steps.len() > 200, "hardly anything was seen");
-    let all: Vec<Plan> = (injector.steps.iter().enumerate())
+    let all: Vec<FaultPlan> = (injector.steps.iter().enumerate())
         .flat_map(|(nth, step)| faults_of(*step).into_iter().map(move |fault| (nth, fault)))
-        .map(|(nth, fault)| Plan { fault, nth, counts: |_| true })
+        .map(|(nth, fault)| FaultPlan { fault, nth, counts: |_| true })
         .collect();
     let seed = settings::seed("faults");
     let plans = chosen(all, settings::number("JUGGLE_TORTURE_FAULTS", FAULTS), seed);
@@ -167,7 +167,7 @@ async fn a_fault_of_the_machine_fails_no_document_and_the_same_command_resumes()
 }
 
 /// Returns `count` of the plans, chosen at random.
-fn chosen(mut plans: Vec<Plan>, count: usize, seed: u64) -> Vec<Plan> {
+fn chosen(mut plans: Vec<FaultPlan>, count: usize, seed: u64) -> Vec<FaultPlan> {
     fastrand::Rng::with_seed(seed).shuffle(&mut plans);
     plans.truncate(count);
     plans

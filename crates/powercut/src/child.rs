@@ -1,19 +1,20 @@
-//! A process that is to be watched from its beginning.
+//! Starts a process that is watched from its beginning.
 
 use std::path::Path;
 
-/// What a process says when it waits to be told.
+/// The line by which a process reports that it waits for its start.
 pub const READY: &str = "ready to begin";
 
-/// Says [`READY`] and waits for a line: whoever watches the process is there by then.
-#[expect(clippy::print_stdout, reason = "whoever watches reads it")]
-pub fn wait_to_be_told() {
+/// Prints [`READY`] and waits for a line on the standard input, so that the watcher can attach before
+/// anything happens.
+#[expect(clippy::print_stdout, reason = "the watcher reads it")]
+pub fn wait_for_start() {
     println!("{READY}");
     std::io::stdin().read_line(&mut String::new()).unwrap();
 }
 
-/// A directory for what a test makes: in memory where there is such a file system, since how long a disk takes to force
-/// its files says nothing here.
+/// Creates a temporary directory, in memory if there is such a file system: the speed of the disk does not
+/// matter here.
 #[must_use]
 pub fn scratch() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");

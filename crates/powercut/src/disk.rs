@@ -1,12 +1,14 @@
-//! What a disk may hold after a power cut.
+//! The contents that a disk may have after a power cut.
 //!
-//! What was synced is there. Of the rest, by model:
+//! All that was synced is there. The rest depends on the model:
 //!
-//! * [`Model::Strict`], which is all that POSIX promises: changes of names happened or not, directory by directory; a
-//!   write may be lost, cut at sectors, or overtaken by a later one; a file may have its new size without its bytes. It is
-//!   kinder in one point: a rename from one directory to another happened in both or in neither.
-//! * [`Model::Ext4`], `data=ordered`: changes of names are durable in their order, up to some moment, at the latest that
-//!   of the last sync of anything; bytes at the end of a file come in order and without holes, if they come.
+//! * [`Model::Strict`], which is all that POSIX promises: each change of a name is there or not, directory by
+//!   directory; a write may be lost, cut at sectors, or come after a later one; a file may have its new size
+//!   without its bytes. It promises one thing more: a rename from one directory to another is there in both
+//!   or in neither.
+//! * [`Model::Ext4`], `data=ordered`: changes of names are durable in their order, up to some moment, at the
+//!   latest that of the last sync of anything; bytes at the end of a file come in order and without holes, if
+//!   they come.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,10 +17,10 @@ use crate::{
     tree::Tree,
 };
 
-/// Written whole or not at all.
+/// The number of bytes that are written whole or not at all.
 const SECTOR_BYTES: usize = 512;
 
-/// What a file system promises.
+/// The promises of a file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Model {
     /// As little as a file system may promise.
@@ -27,9 +29,9 @@ pub enum Model {
     Ext4,
 }
 
-/// How much of what was not synced is there after all.
+/// The part of the unsynced changes that is on the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Luck {
+pub enum Survival {
     /// Nothing.
     Nothing,
     /// All of it.
@@ -42,8 +44,8 @@ pub enum Luck {
     Mixed,
 }
 
-impl Luck {
-    /// Mixed as often as all others together.
+impl Survival {
+    /// Chooses at random; [`Mixed`](Self::Mixed) as often as all others together.
     pub fn any(random: &mut fastrand::Rng) -> Self {
         match random.u8(..8) {
             0 => Self::Nothing,
@@ -55,12 +57,12 @@ impl Luck {
     }
 }
 
-/// A disk while the record goes on.
+/// A disk at one moment of a record.
 #[derive(Debug)]
 pub(crate) struct Disk<'r> {
     model: Model,
     durable: Tree,
-    /// What was not synced, with its place in the record.
+    /// The unsynced changes, with their indexes in the record.
     pending: Vec<(usize, &'r Change)>,
 }
 
@@ -73,12 +75,12 @@ impl<'r> Disk<'r> {
         self.model
     }
 
-    /// The next event of the record happens.
+    /// Applies the next event of the record.
     pub(crate) fn advance<L>(&mut self, at: usize, event: &'r Event<L>) {
         match event {
             Event::Change(change) => self.pending.push((at, change)),
             Event::Sync { what, covers } => self.sync(*what, *covers),
-            Event::Life(_) | Event::Line(_) => {}
+            Event::Process(_) | Event::Line(_) => {}
         }
     }
 
@@ -94,31 +96,32 @@ impl<'r> Disk<'r> {
         }
     }
 
-    /// The power is cut now, while `next` may have begun. Also returns what was lost or damaged, by place in the record.
+    /// Cuts the power now, while `next` may have begun. Returns the disk, and the indexes of the lost or
+    /// damaged changes.
     pub(crate) fn cut<L>(
         &self,
         next: Option<(usize, &'r Event<L>)>,
-        luck: Luck,
+        survival: Survival,
         random: &mut fastrand::Rng,
     ) -> (Tree, BTreeSet<usize>) {
         let begun = next.and_then(|(at, event)| match event {
             Event::Change(change) => Some((at, change)),
-            Event::Life(_) | Event::Sync { .. } | Event::Line(_) => None,
+            Event::Process(_) | Event::Sync { .. } | Event::Line(_) => None,
         });
         let pending = self.pending.iter().copied().chain(begun);
         let (names, content): (Vec<_>, Vec<_>) = pending.partition(|(_, change)| change.is_of_names());
         let mut state = State { tree: self.durable.clone(), lost: BTreeSet::new(), random };
-        match (self.model, luck) {
-            (_, Luck::Nothing | Luck::ContentOnly) => state.lose(&names),
-            (_, Luck::Everything | Luck::NamesOnly) => state.keep(&names),
-            (Model::Ext4, Luck::Mixed) => state.keep_first(&names),
-            (Model::Strict, Luck::Mixed) => state.keep_some_names(names),
+        match (self.model, survival) {
+            (_, Survival::Nothing | Survival::ContentOnly) => state.lose(&names),
+            (_, Survival::Everything | Survival::NamesOnly) => state.keep(&names),
+            (Model::Ext4, Survival::Mixed) => state.keep_first(&names),
+            (Model::Strict, Survival::Mixed) => state.keep_some_names(names),
         }
-        match (self.model, luck) {
-            (_, Luck::Nothing | Luck::NamesOnly) => state.lose(&content),
-            (_, Luck::Everything | Luck::ContentOnly) => state.keep(&content),
-            (Model::Ext4, Luck::Mixed) => by_node(content).into_values().for_each(|c| state.append(&c)),
-            (Model::Strict, Luck::Mixed) => by_node(content).into_values().for_each(|c| state.shuffle(c)),
+        match (self.model, survival) {
+            (_, Survival::Nothing | Survival::NamesOnly) => state.lose(&content),
+            (_, Survival::Everything | Survival::ContentOnly) => state.keep(&content),
+            (Model::Ext4, Survival::Mixed) => by_node(content).into_values().for_each(|c| state.append(&c)),
+            (Model::Strict, Survival::Mixed) => by_node(content).into_values().for_each(|c| state.shuffle(c)),
         }
         (state.tree, state.lost)
     }
@@ -134,7 +137,7 @@ fn by_node(pending: Pending<'_>) -> BTreeMap<Node, Pending<'_>> {
     groups
 }
 
-/// A disk in the making.
+/// A disk that is being chosen.
 struct State<'a> {
     tree: Tree,
     lost: BTreeSet<usize>,
@@ -156,7 +159,8 @@ impl State<'_> {
         self.lose(&pending[count..]);
     }
 
-    /// Each directory for itself: up to some moment, or any. What is kept is made in order, since a rename is of two.
+    /// Keeps, in each directory, the changes up to some moment, or any changes. They are applied in order,
+    /// since a rename is one of two directories.
     fn keep_some_names(&mut self, names: Pending<'_>) {
         let mut kept = Vec::new();
         for names in by_node(names).into_values() {
@@ -174,7 +178,7 @@ impl State<'_> {
         self.keep(&kept);
     }
 
-    /// In order up to some moment. Later writes inside the file may be there as well.
+    /// Keeps the changes up to some moment. Later writes inside the file may be there as well.
     fn append(&mut self, content: &[(usize, &Change)]) {
         let count = self.random.usize(..=content.len());
         self.keep(&content[..count]);
@@ -191,7 +195,7 @@ impl State<'_> {
         }
     }
 
-    /// In any order; each whole, in parts, or not at all.
+    /// Applies the changes in any order, each whole, in parts, or not at all.
     fn shuffle(&mut self, mut content: Pending<'_>) {
         if self.random.bool() {
             self.random.shuffle(&mut content);
@@ -208,7 +212,7 @@ impl State<'_> {
         }
     }
 
-    /// Some of the sectors. The file may grow to the whole all the same.
+    /// Writes some of the sectors. The file may grow to its full size all the same.
     fn write_sectors(&mut self, file: Node, at: usize, data: &[u8]) {
         let mut from = 0;
         while from < data.len() {

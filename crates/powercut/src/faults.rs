@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use nix::{errno::Errno, libc};
 
 use crate::{
-    calls::{self, link},
-    trace::{Call, Fate, Observer},
+    ptrace::{Action, Call, Observer},
+    syscalls::{self, link},
 };
 
 /// A system call in a directory that changes the directory, forces data to the medium, or takes a file
@@ -90,12 +90,12 @@ impl Step {
 
 /// A fault and the step at which it is injected.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan {
+pub struct FaultPlan {
     /// The fault.
     pub fault: Fault,
     /// The index of the step among those that count, from 0.
     pub nth: usize,
-    /// Returns whether a step counts.
+    /// Decides whether a step counts.
     pub counts: fn(Step) -> bool,
 }
 
@@ -103,9 +103,9 @@ pub struct Plan {
 #[derive(Debug)]
 pub struct Injector {
     root: PathBuf,
-    /// Returns whether a step is observed.
+    /// Decides whether a step is observed.
     sees: fn(Step) -> bool,
-    plan: Option<Plan>,
+    plan: Option<FaultPlan>,
     /// The number of steps that count, so far.
     counted: usize,
     /// The index in `steps` of the step at which the fault was injected.
@@ -118,12 +118,12 @@ impl Injector {
     /// Creates an injector that observes the steps below `root` for which `sees` returns true, and carries
     /// out the plan.
     #[must_use]
-    pub fn of(root: &Path, sees: fn(Step) -> bool, plan: Option<Plan>) -> Self {
+    pub fn of(root: &Path, sees: fn(Step) -> bool, plan: Option<FaultPlan>) -> Self {
         Self { root: root.to_owned(), sees, plan, counted: 0, hit: None, steps: Vec::new() }
     }
 
     /// Counts the step, and returns whether the fault is injected at it.
-    fn hits(&mut self, step: Step, plan: Plan) -> bool {
+    fn hits(&mut self, step: Step, plan: FaultPlan) -> bool {
         let counts = (plan.counts)(step);
         let is_hit = counts && self.counted == plan.nth;
         self.counted += usize::from(counts);
@@ -140,7 +140,7 @@ impl Injector {
     fn step(&self, call: &Call) -> Option<Step> {
         let [first, second, third, fourth, ..] = call.arguments;
         let open_file = || self.is_below(&link(call.thread, first));
-        let path = |directory, address| self.is_below(&calls::path(call, directory, address));
+        let path = |directory, address| self.is_below(&syscalls::path(call, directory, address));
         let creates = |flags: u64| flags & libc::O_CREAT as u64 != 0;
         let (is_below, step) = match call.number {
             libc::SYS_write | libc::SYS_pwrite64 => (open_file(), Step::Write { bytes: third }),
@@ -160,7 +160,7 @@ impl Injector {
         is_below.then_some(step)
     }
 
-    /// Returns the step of a system call that newer systems do without.
+    /// Returns the step of a system call that newer architectures do not have.
     #[cfg(target_arch = "x86_64")]
     fn old_step(&self, call: &Call, number: i64) -> Option<(bool, Step)> {
         let step = match number {
@@ -169,7 +169,7 @@ impl Injector {
             libc::SYS_rename => Step::Rename,
             _ => return None,
         };
-        Some((self.is_below(&calls::path(call, None, call.arguments[0])), step))
+        Some((self.is_below(&syscalls::path(call, None, call.arguments[0])), step))
     }
 
     #[cfg(not(target_arch = "x86_64"))]
@@ -178,13 +178,13 @@ impl Injector {
     }
 
     /// Returns the effect of a lasting fault on a step that is not the one of the plan.
-    fn later<B>(&self, step: Step, fault: Fault) -> Fate<B> {
-        let fails = |error| if self.hit.is_some() { Fate::Fails(error) } else { Fate::Unseen };
+    fn later<B>(&self, step: Step, fault: Fault) -> Action<B> {
+        let fails = |error| if self.hit.is_some() { Action::Fail(error) } else { Action::Ignore };
         match fault {
             Fault::DiskIsFull if step.takes_room() => fails(Errno::ENOSPC),
             Fault::DiskIsBroken if step.is_change() => fails(Errno::EIO),
             Fault::NoHandles if step.takes_handle() => fails(Errno::EMFILE),
-            _ => Fate::Unseen,
+            _ => Action::Ignore,
         }
     }
 }
@@ -192,22 +192,22 @@ impl Injector {
 impl Observer for Injector {
     type Begun = ();
 
-    fn begins(&mut self, call: &Call) -> Fate<()> {
-        let Some(step) = self.step(call).filter(|step| (self.sees)(*step)) else { return Fate::Unseen };
+    fn begins(&mut self, call: &Call) -> Action<()> {
+        let Some(step) = self.step(call).filter(|step| (self.sees)(*step)) else { return Action::Ignore };
         self.steps.push(step);
-        let Some(plan) = self.plan else { return Fate::Unseen };
+        let Some(plan) = self.plan else { return Action::Ignore };
         if !self.hits(step, plan) {
             return self.later(step, plan.fault);
         }
         match (plan.fault, step) {
-            (Fault::Fails(error), _) => Fate::Fails(error),
-            (Fault::Kill, _) => Fate::Fatal,
-            (Fault::DiskIsBroken, _) => Fate::Fails(Errno::EIO),
-            (Fault::NoHandles, _) => Fate::Fails(Errno::EMFILE),
+            (Fault::Fails(error), _) => Action::Fail(error),
+            (Fault::Kill, _) => Action::Kill,
+            (Fault::DiskIsBroken, _) => Action::Fail(Errno::EIO),
+            (Fault::NoHandles, _) => Action::Fail(Errno::EMFILE),
             (Fault::ShortWrite | Fault::DiskIsFull, Step::Write { bytes }) if bytes > 1 => {
-                Fate::Shortened(bytes / 2)
+                Action::Shorten(bytes / 2)
             }
-            (Fault::ShortWrite | Fault::DiskIsFull, _) => Fate::Fails(Errno::ENOSPC),
+            (Fault::ShortWrite | Fault::DiskIsFull, _) => Action::Fail(Errno::ENOSPC),
         }
     }
 

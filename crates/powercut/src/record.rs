@@ -1,14 +1,14 @@
-//! What processes did to a directory and said meanwhile, in order.
+//! A record of what processes did to a directory, and of the lines that they wrote meanwhile, in order.
 
 use std::{fmt::Debug, path::PathBuf};
 
-/// A file or directory, whatever it is called.
+/// A file or directory, whatever its name.
 pub type Node = usize;
 
-/// The directory that was watched. It was there before, and durable.
+/// The watched directory. It exists and is durable before the record begins.
 pub const ROOT: Node = 0;
 
-/// What there is to be made.
+/// The kind of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A file.
@@ -26,56 +26,56 @@ pub struct Place {
     pub name: String,
 }
 
-/// A change of the directory.
+/// A change in the directory.
 #[derive(Debug, Clone)]
 pub enum Change {
-    /// A file or directory is made.
+    /// A file or directory is created.
     Make {
-        /// Where.
+        /// Its name.
         place: Place,
-        /// What.
+        /// The node.
         node: Node,
-        /// Of which kind.
+        /// Its kind.
         kind: Kind,
     },
-    /// A name goes away.
+    /// A name is removed.
     Remove {
-        /// Which.
+        /// The name.
         place: Place,
-        /// What had it.
+        /// The node that had it.
         node: Node,
     },
-    /// A name becomes another, in the same directory or in another.
+    /// A node gets another name, in the same directory or in another.
     Rename {
         /// The old name.
         from: Place,
         /// The new one.
         to: Place,
-        /// What has it.
+        /// The node.
         node: Node,
-        /// Of which kind.
+        /// Its kind.
         kind: Kind,
     },
     /// Bytes are written.
     Write {
-        /// To which file.
+        /// The file.
         file: Node,
-        /// From which byte on.
+        /// The offset of the first byte.
         at: usize,
-        /// Which.
+        /// The bytes.
         data: Vec<u8>,
     },
-    /// A file is cut or filled up with zeros.
+    /// A file is cut or filled with zeros.
     Resize {
-        /// Which file.
+        /// The file.
         file: Node,
-        /// Its length from then on.
+        /// Its new length.
         bytes: usize,
     },
 }
 
 impl Change {
-    /// The node whose change it is first of all: of a rename the directory that is left.
+    /// Returns the node that is changed; for a rename the directory that the name leaves.
     pub(crate) const fn of(&self) -> Node {
         match self {
             Self::Make { place, .. } | Self::Remove { place, .. } | Self::Rename { from: place, .. } => {
@@ -85,14 +85,14 @@ impl Change {
         }
     }
 
-    /// Whether it is durable once the node is synced. A rename between two directories is by either of them: no file
-    /// system that keeps a journal lets a file have both names or none.
+    /// Returns whether the change is durable once the node is synced. For a rename between two directories
+    /// either one is enough: no file system with a journal leaves a file with both names or none.
     pub(crate) fn is_of(&self, node: Node) -> bool {
         let enters = matches!(self, Self::Rename { to, .. } if to.directory == node);
         enters || self.of() == node
     }
 
-    /// Whether it changes names, which a journal keeps in order.
+    /// Returns whether the change is one of names, which a journal keeps in order.
     pub(crate) const fn is_of_names(&self) -> bool {
         match self {
             Self::Make { .. } | Self::Remove { .. } | Self::Rename { .. } => true,
@@ -101,7 +101,7 @@ impl Change {
     }
 }
 
-/// What is forced to the medium.
+/// The target of a sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Synced {
     /// The bytes of a file, or the names in a directory.
@@ -110,50 +110,50 @@ pub enum Synced {
     FileSystem,
 }
 
-/// What happened.
+/// An event of a record.
 #[derive(Debug, Clone)]
 pub enum Event<L> {
     /// A process begins.
-    Life(u32),
-    /// Something changes.
+    Process(u32),
+    /// The directory changes.
     Change(Change),
     /// Everything before event `covers` that belongs to it is durable from here on.
     Sync {
-        /// What is durable.
+        /// The target.
         what: Synced,
-        /// How much of it.
+        /// The index of the first event that may not be covered.
         covers: usize,
     },
-    /// A process began to say this.
+    /// A process began to write this line.
     Line(L),
 }
 
-/// All of it.
+/// All events.
 #[derive(Debug)]
 pub struct Record<L> {
-    /// In order.
+    /// The events, in order.
     pub events: Vec<Event<L>>,
-    /// What each node was called first.
+    /// The first name of each node.
     pub names: Vec<PathBuf>,
 }
 
 impl<L> Record<L> {
-    /// What was said, in order.
+    /// Iterates over the lines, in order.
     pub fn lines(&self) -> impl Iterator<Item = &L> {
         self.events.iter().filter_map(|event| match event {
             Event::Line(line) => Some(line),
-            Event::Life(_) | Event::Change(_) | Event::Sync { .. } => None,
+            Event::Process(_) | Event::Change(_) | Event::Sync { .. } => None,
         })
     }
 }
 
 impl<L: Debug> Record<L> {
-    /// An event, for people.
+    /// Describes an event for people.
     #[must_use]
     pub fn describe(&self, at: usize) -> String {
         let name = |node: &Node| self.names[*node].display();
         let what = match &self.events[at] {
-            Event::Life(life) => format!("process {life} begins"),
+            Event::Process(number) => format!("process {number} begins"),
             Event::Change(Change::Make { node, kind, .. }) => format!("make {kind:?} {}", name(node)),
             Event::Change(Change::Remove { place, .. }) => {
                 format!("remove {}/{}", name(&place.directory), place.name)

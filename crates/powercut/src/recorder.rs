@@ -1,9 +1,9 @@
 //! Makes a [`Record`] of the system calls that change a directory.
 //!
-//! A change is recorded when its call returns, a sync with what had been recorded when it began: what another thread
-//! changed meanwhile may not be covered. `sync_file_range` promises nothing (sync_file_range(2)) and is left out. At the
-//! end of every process the directory is compared with what the record makes of it, so that no way of writing goes
-//! unseen.
+//! A change is recorded when its call returns. A sync covers only what had been recorded when it began, since
+//! another thread may change something meanwhile. `sync_file_range` promises nothing (sync_file_range(2)) and
+//! is left out. At the end of every process the directory is compared with the record, so that no way of
+//! writing goes unseen.
 
 use std::{
     collections::HashMap,
@@ -16,43 +16,43 @@ use nix::{libc, unistd::Pid};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    calls::{self, bytes, link, position, vector},
+    event_stream,
+    ptrace::{Action, Call, Observer},
     record::{Change, Event, Kind, Node, Place, ROOT, Record, Synced},
-    trace::{Call, Fate, Observer},
+    syscalls::{self, bytes, link, position, vector},
     tree::Tree,
-    voice,
 };
 
-/// When a process has lived long enough.
+/// The condition on which a process is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// When it ends by itself.
+    /// Never: it ends by itself.
     ByItself,
-    /// After so many events.
+    /// After this number of events.
     Events(usize),
-    /// After so many lines.
+    /// After this number of lines.
     Lines(usize),
-    /// After so many renames, before anything is forced on.
+    /// After this number of renames, before the next sync.
     Renames(usize),
 }
 
-/// The record in the making, and the directory as it is now. `L` are the lines that the processes say.
+/// Records processes one after another. `L` is the type of their lines.
 #[derive(Debug)]
 pub struct Recorder<L> {
     root: PathBuf,
     record: Record<L>,
     tree: Tree,
-    /// Nodes by the numbers of their inodes.
+    /// The nodes by the numbers of their inodes.
     nodes: HashMap<u64, Node>,
     end: End,
-    events_of_life: usize,
-    lines_of_life: usize,
-    renames_of_life: usize,
+    process_events: usize,
+    process_lines: usize,
+    process_renames: usize,
 }
 
 /// A call that changes the directory, before it returns.
 #[derive(Debug)]
-#[expect(missing_docs, reason = "a call each, and what is kept of it")]
+#[expect(missing_docs, reason = "one for each call, with its arguments")]
 pub enum Begun {
     Open { truncates: bool },
     Write { fd: u64, at: Option<u64>, data: Vec<u8> },
@@ -66,7 +66,7 @@ pub enum Begun {
 }
 
 impl<L> Recorder<L> {
-    /// Watches an empty directory.
+    /// Creates a recorder of an empty directory.
     #[must_use]
     pub fn of(root: &Path) -> Self {
         let record = Record { events: Vec::new(), names: vec![PathBuf::from(".")] };
@@ -78,39 +78,39 @@ impl<L> Recorder<L> {
             tree,
             nodes,
             end: End::ByItself,
-            events_of_life: 0,
-            lines_of_life: 0,
-            renames_of_life: 0,
+            process_events: 0,
+            process_lines: 0,
+            process_renames: 0,
         }
     }
 
-    /// A process is about to begin.
-    pub fn begin_life(&mut self, life: u32, end: End) {
-        (self.events_of_life, self.lines_of_life, self.renames_of_life) = (0, 0, 0);
+    /// Prepares for the process with this number.
+    pub fn begin_process(&mut self, process: u32, end: End) {
+        (self.process_events, self.process_lines, self.process_renames) = (0, 0, 0);
         self.end = end;
-        self.record.events.push(Event::Life(life));
+        self.record.events.push(Event::Process(process));
     }
 
-    /// A process has ended.
-    pub fn end_life(&self) {
+    /// Compares the directory with the record, after a process has ended.
+    pub fn end_process(&self) {
         let differences = self.tree.differences(&self.root);
         assert!(differences.is_empty(), "not everything was recorded: {differences:#?}");
     }
 
-    /// All that was recorded so far.
+    /// Returns the record so far.
     #[must_use]
     pub const fn record(&self) -> &Record<L> {
         &self.record
     }
 
-    /// All that was recorded.
+    /// Returns the record.
     #[must_use]
     pub fn finish(self) -> Record<L> {
         self.record
     }
 
     fn push(&mut self, event: Event<L>) {
-        self.events_of_life += 1;
+        self.process_events += 1;
         self.record.events.push(event);
     }
 
@@ -119,12 +119,12 @@ impl<L> Recorder<L> {
         self.push(Event::Change(change));
     }
 
-    /// The place of a path in the watched directory.
+    /// Returns the path relative to the watched directory, if it is below that.
     fn below(&self, path: &Path) -> Option<PathBuf> {
-        calls::below(&self.root, path)
+        syscalls::below(&self.root, path)
     }
 
-    /// What an open file is, if it is or was in the watched directory.
+    /// Returns the node of an open file, if it is or was in the watched directory.
     fn node(&self, thread: Pid, fd: u64) -> Option<Node> {
         self.below(&link(thread, fd))?;
         let inode = fs::metadata(format!("/proc/{thread}/fd/{fd}")).unwrap().ino();
@@ -161,7 +161,7 @@ impl<L> Recorder<L> {
     fn rename(&mut self, from: &Path, to: &Path) {
         let node = self.found(from);
         let kind = if self.tree.files.contains_key(&node) { Kind::File } else { Kind::Directory };
-        self.renames_of_life += 1;
+        self.process_renames += 1;
         self.change(Change::Rename { from: self.place(from), to: self.place(to), node, kind });
     }
 
@@ -173,7 +173,7 @@ impl<L> Recorder<L> {
         self.tree.find(path).expect("it was seen when it was made")
     }
 
-    /// The directory that a path is in, and its name there.
+    /// Returns the directory of a path, and its name in that.
     fn place(&self, path: &Path) -> Place {
         Place { directory: self.found(path.parent().unwrap()), name: name_of(path) }
     }
@@ -188,9 +188,9 @@ impl<L> Recorder<L> {
         Some(Begun::Sync { what: Synced::FileSystem, covers: self.record.events.len() })
     }
 
-    /// A path argument, if it lies in the watched directory.
+    /// Decodes a path argument, if it is in the watched directory.
     fn path(&self, call: &Call, directory: Option<u64>, path: u64) -> Option<PathBuf> {
-        self.below(&calls::path(call, directory, path))
+        self.below(&syscalls::path(call, directory, path))
     }
 }
 
@@ -199,9 +199,10 @@ impl<L: DeserializeOwned> Recorder<L> {
         let [fd, ..] = call.arguments;
         let target = link(call.thread, fd);
         if target.to_string_lossy().starts_with("pipe:")
-            && let Some(line) = String::from_utf8(data.clone()).ok().and_then(|text| voice::read(&text))
+            && let Some(line) =
+                String::from_utf8(data.clone()).ok().and_then(|text| event_stream::parse(&text))
         {
-            self.lines_of_life += 1;
+            self.process_lines += 1;
             self.push(Event::Line(line));
             return None;
         }
@@ -245,8 +246,8 @@ impl<L: DeserializeOwned> Recorder<L> {
 impl<L: DeserializeOwned> Observer for Recorder<L> {
     type Begun = Begun;
 
-    fn begins(&mut self, call: &Call) -> Fate<Begun> {
-        self.call_begins(call).map_or(Fate::Unseen, Fate::Seen)
+    fn begins(&mut self, call: &Call) -> Action<Begun> {
+        self.call_begins(call).map_or(Action::Ignore, Action::Observe)
     }
 
     fn returns(&mut self, call: &Call, begun: Begun, result: i64) {
@@ -278,18 +279,18 @@ impl<L: DeserializeOwned> Observer for Recorder<L> {
         }
     }
 
-    fn wants_to_kill(&self) -> bool {
+    fn is_over(&self) -> bool {
         match self.end {
             End::ByItself => false,
-            End::Events(count) => self.events_of_life >= count,
-            End::Lines(count) => self.lines_of_life >= count,
-            End::Renames(count) => self.renames_of_life >= count,
+            End::Events(count) => self.process_events >= count,
+            End::Lines(count) => self.process_lines >= count,
+            End::Renames(count) => self.process_renames >= count,
         }
     }
 }
 
 impl<L> Recorder<L> {
-    /// Calls that newer systems do without.
+    /// Decodes the calls that newer architectures do not have.
     #[cfg(target_arch = "x86_64")]
     fn old_call_begins(&self, call: &Call, number: i64) -> Option<Begun> {
         let [first, second, ..] = call.arguments;

@@ -8,7 +8,7 @@ use std::{
 
 use crate::record::{Change, Kind, Node, Place, ROOT};
 
-/// Names and contents below [`ROOT`]. Nodes without a name are kept: they may get one.
+/// The names and contents below [`ROOT`]. Nodes without a name are kept, since they may get one.
 #[derive(Debug, Clone)]
 pub struct Tree {
     pub(crate) directories: BTreeMap<Node, BTreeMap<String, Node>>,
@@ -22,7 +22,7 @@ impl Default for Tree {
 }
 
 impl Tree {
-    /// What has this path.
+    /// Returns the node with this path.
     pub(crate) fn find(&self, path: &Path) -> Option<Node> {
         path.components().try_fold(ROOT, |node, component| match component {
             Component::Normal(name) => self.directories.get(&node)?.get(name.to_str()?).copied(),
@@ -31,6 +31,7 @@ impl Tree {
         })
     }
 
+    /// Applies a change.
     pub(crate) fn apply(&mut self, change: &Change) {
         match change {
             Change::Make { place, node, kind } => self.enter(place, *node, *kind),
@@ -55,7 +56,7 @@ impl Tree {
         }
     }
 
-    /// Does nothing where the name is another's, since an earlier change was lost.
+    /// Removes a name. Does nothing if another node has the name, since an earlier change was lost.
     fn leave(&mut self, place: &Place, node: Node) {
         let names = self.directories.entry(place.directory).or_default();
         if names.get(&place.name) == Some(&node) {
@@ -63,7 +64,7 @@ impl Tree {
         }
     }
 
-    /// Puts it on a real disk.
+    /// Writes the tree to a real directory.
     pub(crate) fn write_to(&self, directory: &Path) -> io::Result<()> {
         self.write_below(ROOT, directory)
     }
@@ -82,7 +83,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Where a real directory differs.
+    /// Returns the differences from a real directory.
     pub(crate) fn differences(&self, directory: &Path) -> Vec<String> {
         let mut found = Vec::new();
         self.compare_below(ROOT, directory, &mut found);
@@ -97,7 +98,7 @@ impl Tree {
         let known: BTreeSet<String> = self.directories[&node].keys().cloned().collect();
         found.extend(
             real.symmetric_difference(&known)
-                .map(|name| format!("{} is in one only", directory.join(name).display())),
+                .map(|name| format!("{} is only in one of the two", directory.join(name).display())),
         );
         for name in real.intersection(&known) {
             let (path, child) = (directory.join(name), self.directories[&node][name]);
@@ -112,7 +113,7 @@ impl Tree {
     }
 }
 
-/// Writes as pwrite(2) does: a gap reads as zeros.
+/// Writes as pwrite(2) does: a gap is filled with zeros.
 pub(crate) fn write(content: &mut Vec<u8>, at: usize, data: &[u8]) {
     let end = at + data.len();
     if content.len() < end {

@@ -1,4 +1,4 @@
-//! The process that may be killed: this test binary, run again with its orders in the environment.
+//! The process that may be killed: this test binary, started with its orders in the environment.
 
 use std::{
     env,
@@ -25,49 +25,50 @@ use queue::{
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-use crate::{deed::Voice, workload::Worker};
+use crate::{operation::OperationLog, workload::Worker};
 
 const ORDERS: &str = "JUGGLE_CRASH_ORDERS";
-/// Jobs that a lane takes.
+/// The number of jobs that a lane takes.
 const CAPACITY: usize = 10_000;
 
-/// What a process shall do.
+/// The orders of a process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Orders {
     pub(crate) run: PathBuf,
-    /// Tells it from every other process of the test.
-    pub(crate) life: u32,
+    /// Its number among the processes of the test.
+    pub(crate) process: u32,
     pub(crate) seed: u64,
     pub(crate) role: Role,
     pub(crate) tasks: u32,
-    /// What each task does; without a bound until the process is killed or its standard input ends.
+    /// The number of steps of each task; `None` until the process is killed or its standard input ends.
     pub(crate) steps: Option<u32>,
     pub(crate) start: Start,
 }
 
-/// When a process begins.
+/// The start of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Start {
     AtOnce,
-    /// It says that it is ready and waits for a line.
-    WhenTold,
+    /// It reports that it is ready, and waits for a line.
+    OnCommand,
 }
 
-/// How a process takes part.
+/// The role of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Role {
     /// It owns the queue and works.
     OwnerPower,
-    /// The same, without forcing anything to the medium.
+    /// It owns the queue and works, but forces nothing to the medium.
     OwnerProcess,
-    /// It works through a broker, which it starts where there is none.
+    /// It works through a broker, which it starts if there is none.
     Client,
     /// It owns the queue and serves it.
     Broker,
 }
 
 impl Orders {
-    /// The process, not yet started. Its standard input and output are pipes, unless set otherwise.
+    /// Returns the command of the process. Its standard input and output are pipes, unless the caller changes
+    /// that.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env::current_exe().unwrap());
         command.args(ARGUMENTS).env(ORDERS, serde_json::to_string(self).unwrap());
@@ -75,7 +76,7 @@ impl Orders {
         command
     }
 
-    /// How clients start the broker.
+    /// Returns the command by which clients start the broker.
     fn starter(&self) -> BrokerCommand {
         let orders =
             serde_json::to_string(&Self { role: Role::Broker, start: Start::AtOnce, ..self.clone() })
@@ -89,13 +90,13 @@ impl Orders {
 const ARGUMENTS: [&str; 4] =
     ["--exact", "child::a_process_that_is_told_to_is_there_to_be_killed", "--nocapture", "--test-threads=1"];
 
-/// The way in for the child processes; on its own it has nothing to do.
+/// The entry point of the child processes. Does nothing in a normal test run.
 #[test]
 fn a_process_that_is_told_to_is_there_to_be_killed() {
     let Ok(orders) = env::var(ORDERS) else { return };
     let orders: Orders = serde_json::from_str(&orders).unwrap();
-    if orders.start == Start::WhenTold {
-        powercut::child::wait_to_be_told();
+    if orders.start == Start::OnCommand {
+        powercut::child::wait_for_start();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
@@ -107,18 +108,18 @@ fn a_process_that_is_told_to_is_there_to_be_killed() {
     });
 }
 
-/// Becomes the owner, unless another process is.
+/// Becomes the owner of the queue, unless another process is.
 fn own(run: &Path, durability: Durability) -> Option<Owned> {
     let clock = Clock::start();
     let now = Arc::new(move || clock.now_ms());
-    // The less room, the more often the tail is folded and groups are cleaned.
-    let tail_bytes = [0, 2_000, 20_000, 4 << 20][usize::try_from(clock.now_ms() % 4).unwrap()];
-    let tune = move |ledger: &mut Ledger| ledger.set_room(tail_bytes, tail_bytes / 2);
+    // The smaller the write-ahead log, the more checkpoints and compactions there are.
+    let wal_bytes = [0, 2_000, 20_000, 4 << 20][usize::try_from(clock.now_ms() % 4).unwrap()];
+    let tune = move |ledger: &mut Ledger| ledger.set_room(wal_bytes, wal_bytes / 2);
     QueueDirectory::of(run).own_tuned(durability, CAPACITY, now, tune).unwrap()
 }
 
-/// Opens a queue whose owners are dead, or end by themselves, with a clock that stands still: counts and lists are of the
-/// same moment.
+/// Opens a queue whose owners are dead or end by themselves. The clock stands still, so that counts and lists
+/// are of the same moment.
 pub(crate) fn open_at_rest(run: &Path) -> Result<Owned, QueueError> {
     let now = Clock::start().now_ms();
     loop {
@@ -127,7 +128,7 @@ pub(crate) fn open_at_rest(run: &Path) -> Result<Owned, QueueError> {
         {
             return Ok(owned);
         }
-        // A broker without clients, or one that was started too late to be of use.
+        // The owner is a broker without clients, which ends soon.
         File::open(run.join("queue/lock")).unwrap().lock().unwrap();
     }
 }
@@ -143,7 +144,7 @@ async fn work_through_a_broker(orders: &Orders) {
     work(&connect(orders).await, orders).await;
 }
 
-/// A client that starts a broker where there is none.
+/// Connects a client that starts a broker if there is none.
 pub(crate) async fn connect(orders: &Orders) -> QueueClient {
     let absent = IfNoOwner::Start(orders.starter());
     QueueClient::Socket(
@@ -162,21 +163,21 @@ async fn serve(orders: &Orders) {
 
 async fn work(queue: &QueueClient, orders: &Orders) {
     let stop = stop_at_end_of_input();
-    let voice = Arc::new(Voice::new(u64::from(orders.life) << 32));
+    let log = Arc::new(OperationLog::new(u64::from(orders.process) << 32));
     let mut tasks = JoinSet::new();
     for task in 0..orders.tasks {
         let mut worker = Worker {
             queue: queue.clone(),
-            voice: Arc::clone(&voice),
+            log: Arc::clone(&log),
             random: fastrand::Rng::with_seed(
-                orders.seed ^ u64::from(orders.life) << 32 ^ u64::from(task) << 16,
+                orders.seed ^ u64::from(orders.process) << 32 ^ u64::from(task) << 16,
             ),
-            name: format!("{}-{task}", orders.life),
+            name: format!("{}-{task}", orders.process),
             keys_made: 0,
             lasting: None,
             cursor: None,
-            // One task a lane: with two, nobody could tell whose word was the last.
-            pauses: (task == 0).then(|| Lane::ALL[orders.life as usize % 3]),
+            // One task for each lane: with two, the order of their operations would be unknown.
+            pauses: (task == 0).then(|| Lane::ALL[orders.process as usize % 3]),
         };
         let (stop, steps) = (Arc::clone(&stop), orders.steps.unwrap_or(u32::MAX));
         tasks.spawn(async move {
@@ -193,7 +194,7 @@ async fn work(queue: &QueueClient, orders: &Orders) {
     }
 }
 
-/// Becomes true when the standard input ends.
+/// Returns a flag that becomes true when the standard input ends.
 fn stop_at_end_of_input() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&stop);

@@ -1,8 +1,8 @@
-//! One of the tasks of a process that may be killed: it pushes, claims, and ends what it claimed in every way there is.
+//! A task of a process that may be killed: it pushes and claims jobs, and ends them in every possible way.
 //!
-//! The key of a job says what may become of it: only mortal jobs die or are dropped. So it is known of a repeated push
-//! of any other that it must be absorbed. Dropped is only what this task has pushed by itself: the repeat of another's
-//! push or completion, whose answer was lost, would push it again, for nothing is known of it any more.
+//! The key of a job says what may happen to it: only mortal jobs die or are dropped. So a repeated push of
+//! any other job must be absorbed. A task drops only jobs that it has pushed itself: another task may repeat
+//! a push or a completion whose answer was lost, which would push a dropped job again.
 
 use std::sync::Arc;
 
@@ -17,31 +17,31 @@ use flow::{
 };
 use queue::transport::client::QueueClient;
 
-use crate::deed::{Change, Fate, Line, Subject, Voice};
+use crate::operation::{Change, Line, OperationLog, Subject, SubjectState};
 
 const MORTAL: char = 'm';
 const LASTING: char = 'l';
 
-/// Between the key of a job and what it adds for those that follow on it.
+/// Separates the key of a job from the suffix of a job that follows it.
 const BELOW: char = '.';
 
 /// A task.
 pub(crate) struct Worker {
     pub(crate) queue: QueueClient,
-    pub(crate) voice: Arc<Voice>,
+    pub(crate) log: Arc<OperationLog>,
     pub(crate) random: fastrand::Rng,
-    /// Begins the keys and sources that no other task uses.
+    /// The prefix of the keys and sources that only this task uses.
     pub(crate) name: String,
     pub(crate) keys_made: u32,
-    /// A job that was pushed and that stays.
+    /// A job that was pushed and is never dropped.
     pub(crate) lasting: Option<NewJob>,
     pub(crate) cursor: Option<u64>,
-    /// The lane that nobody else pauses.
+    /// The lane that only this task pauses.
     pub(crate) pauses: Option<Lane>,
 }
 
 impl Worker {
-    /// Does one thing.
+    /// Does one random operation.
     pub(crate) async fn step(&mut self) {
         match self.random.u8(..100) {
             0..40 => self.push().await,
@@ -50,30 +50,31 @@ impl Worker {
         }
     }
 
-    /// Whether an answer may be that to a repeat, since the first was lost with a broker.
+    /// Returns whether an answer may be that to a repeated request: the first answer may be lost with a
+    /// broker.
     fn may_repeat(&self) -> bool {
         matches!(self.queue, QueueClient::Socket(_))
     }
 
-    /// Asks the queue and says so before and after. `None` where the queue refused.
+    /// Does an operation, and reports it before and after. Returns `None` if the queue refused it.
     async fn ask<T>(
         &self,
         changes: Vec<Change>,
         asked: impl Future<Output = Result<T, QueueError>>,
     ) -> Option<T> {
-        let deed = self.voice.say_try(changes);
+        let operation = self.log.begin(changes);
         match asked.await {
             Ok(answer) => {
-                self.voice.say(&Line::Did(deed));
+                self.log.write(&Line::Did(operation));
                 Some(answer)
             }
             Err(QueueError::Full(_)) => {
-                self.voice.say(&Line::Refused(deed));
+                self.log.write(&Line::Refused(operation));
                 None
             }
-            // It was done before the broker died, and someone else has the job by now.
+            // It was done before the broker died, and another task has the job by now.
             Err(QueueError::Stale(_)) if self.may_repeat() => None,
-            // The broker died over what may not be repeated: it was done or not.
+            // The broker died during a request that may not be repeated: it was done or not.
             Err(QueueError::Unreachable(_)) if self.may_repeat() => None,
             Err(error) => panic!("{error}"),
         }
@@ -133,7 +134,7 @@ impl Worker {
         let cursor = self.random.bool().then(|| self.cursor_move());
         changes.extend(cursor.as_ref().map(|step| Change {
             subject: Subject::Cursor(step.source.clone()),
-            to: Fate::At { offset: step.offset },
+            to: SubjectState::At { offset: step.offset },
         }));
         let moved_to = cursor.as_ref().map(|step| step.offset);
         let pushed = self.ask(changes, self.push_once(Push { jobs, cursor })).await;
@@ -151,7 +152,8 @@ impl Worker {
         CursorMove { source: self.name.clone(), from: self.cursor, offset, entries: offset, entries_total: 1 }
     }
 
-    /// A cursor that stands where it should go has been moved by the same push, whose answer was lost with a broker.
+    /// Pushes jobs. If the cursor is already at its new offset, the same push has moved it, and its answer
+    /// was lost with a broker.
     async fn push_once(&self, push: Push) -> Result<Pushed, QueueError> {
         let queue = self.queue.clone();
         let known = (0..u32::try_from(push.jobs.len()).unwrap()).collect();
@@ -182,7 +184,7 @@ impl Worker {
         for claim in &claims {
             let (key, _): (String, String) = serde_json::from_slice(&claim.payload).unwrap();
             assert_eq!(key, claim.key);
-            self.voice.say(&Line::Claimed { lease: claim.lease, failures: claim.failures });
+            self.log.write(&Line::Claimed { lease: claim.lease, failures: claim.failures });
         }
         for claim in claims {
             self.end(lane, claim).await;
@@ -190,7 +192,7 @@ impl Worker {
     }
 
     async fn end(&mut self, lane: Lane, claim: Claim) {
-        // One that comes back could be sent back again by the repeat of a retry by hand, whose answer was lost.
+        // A repeated retry by hand, whose first answer was lost, could revive a job that died again.
         let may_die = claim.key.ends_with(MORTAL) && (claim.attempts == 1 || !self.may_repeat());
         match self.random.u8(..100) {
             0..60 => self.complete(lane, claim).await,
@@ -202,7 +204,7 @@ impl Worker {
         }
     }
 
-    /// A job of a key that has just ended.
+    /// Pushes a job with the key of one that has just ended.
     async fn renew(&mut self, lane: Lane, key: &str) {
         let job = NewJob::new(lane, key, &(key, "again")).renewed();
         let changes = Change::new_jobs(std::slice::from_ref(&job));
@@ -216,7 +218,7 @@ impl Worker {
             None => Vec::new(),
         };
         let mut changes = Change::new_jobs(&next);
-        changes.push(Change::job(claim.lease.id, Fate::Done));
+        changes.push(Change::job(claim.lease.id, SubjectState::Done));
         self.ask(changes, self.queue.complete(claim.lease, next.clone())).await;
         if self.random.u8(..10) == 0 {
             self.queue.complete(claim.lease, next).await.expect("a repeated completion is absorbed");
@@ -224,8 +226,8 @@ impl Worker {
         if lane == Lane::Process && self.may_drop(&claim.key) && self.random.bool() {
             self.drop_job(claim.lease.id, JobState::Done).await;
         } else if lane == Lane::Process && !self.may_repeat() && self.random.u8(..4) == 0 {
-            // Said again after a lost answer it could renew what had ended meanwhile. A job of another lane would, done
-            // again, push follow-ups that are known.
+            // A repeat after a lost answer could renew a job that has ended meanwhile. A renewed job of
+            // another lane would push follow-ups that are known.
             self.renew(lane, &claim.key).await;
         }
     }
@@ -239,12 +241,12 @@ impl Worker {
         let failure = Failure::new(Reason::Timeout, "try again");
         let after_ms = if self.random.bool() { 0 } else { self.random.u64(1..20) };
         let nack = Nack::Retry { failure, after_ms, group_pause_ms: 0, revised };
-        let changes = vec![Change::job(claim.lease.id, Fate::Waiting { failures })];
+        let changes = vec![Change::job(claim.lease.id, SubjectState::Waiting { failures })];
         self.ask(changes, self.queue.fail(claim.lease, nack)).await;
     }
 
     async fn release(&mut self, claim: Claim) {
-        let changes = vec![Change::job(claim.lease.id, Fate::Waiting { failures: claim.failures })];
+        let changes = vec![Change::job(claim.lease.id, SubjectState::Waiting { failures: claim.failures })];
         self.ask(changes, self.queue.fail(claim.lease, Nack::Release)).await;
     }
 
@@ -252,7 +254,7 @@ impl Worker {
         let id = claim.lease.id;
         let message = format!("attempt {} of {}", claim.lease.attempt, claim.key);
         let nack = Nack::Dead { failure: Failure::new(Reason::NotText, &message) };
-        let changes = vec![Change::job(id, Fate::Dead { message })];
+        let changes = vec![Change::job(id, SubjectState::Dead { message })];
         if self.ask(changes, self.queue.fail(claim.lease, nack)).await.is_none() {
             return;
         }
@@ -260,7 +262,7 @@ impl Worker {
             0 if self.may_drop(&claim.key) => self.drop_job(id, JobState::Dead).await,
             2 => {
                 let only = Selection { ids: vec![id], ..Selection::default() };
-                let changes = vec![Change::job(id, Fate::Waiting { failures: 0 })];
+                let changes = vec![Change::job(id, SubjectState::Waiting { failures: 0 })];
                 let retried = self.ask(changes, self.queue.retry(only)).await;
                 assert!(retried == Some(1) || self.may_repeat(), "{retried:?}");
             }
@@ -270,13 +272,13 @@ impl Worker {
 
     async fn drop_job(&mut self, id: JobId, state: JobState) {
         let only = Selection { ids: vec![id], state: Some(state), ..Selection::default() };
-        let dropped = self.ask(vec![Change::job(id, Fate::Absent)], self.queue.drop_jobs(only)).await;
+        let dropped = self.ask(vec![Change::job(id, SubjectState::Absent)], self.queue.drop_jobs(only)).await;
         assert!(dropped == Some(1) || self.may_repeat(), "{dropped:?}");
     }
 
     async fn pause(&mut self) {
         let Some(lane) = self.pauses else { return };
-        for (pause, to) in [(Pause::Paused, Fate::Paused), (Pause::Running, Fate::Running)] {
+        for (pause, to) in [(Pause::Paused, SubjectState::Paused), (Pause::Running, SubjectState::Running)] {
             let changes = vec![Change { subject: Subject::Lane(lane), to }];
             self.ask(changes, self.queue.set_paused(lane, pause)).await;
         }

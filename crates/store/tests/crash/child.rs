@@ -11,7 +11,7 @@ use flow::{
     blobs::{BlobKind, BlobStore},
     durability::Durability,
 };
-use powercut::voice::Voice;
+use powercut::event_stream::EventWriter;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::task::JoinSet;
 
@@ -72,7 +72,7 @@ pub(crate) fn orders<O: DeserializeOwned>() -> Option<O> {
 #[test]
 fn a_process_that_is_told_to_is_there_to_be_watched() {
     let Some(orders) = orders() else { return };
-    powercut::child::wait_to_be_told();
+    powercut::child::wait_for_start();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(work(orders));
 }
@@ -86,8 +86,8 @@ async fn work(orders: Orders) {
     let Ok(blobs) = orders.layout.open(&orders.run, durability, orders.process) else { return };
     let blobs: Arc<dyn BlobStore> = Arc::new(blobs);
     give_up_a_blob(&*blobs);
-    let voice = Voice::default();
-    let worker = Arc::new(Worker::new(blobs, orders.layout.config(), move |line| voice.say(line)));
+    let events = EventWriter::default();
+    let worker = Arc::new(Worker::new(blobs, orders.layout.config(), move |line| events.write(line)));
     let mut texts = JoinSet::new();
     for (document, course) in orders.courses.into_iter().enumerate() {
         if texts.len() >= orders.in_flight

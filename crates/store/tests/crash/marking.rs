@@ -20,8 +20,8 @@ use flow::{
 };
 use nix::errno::Errno;
 use powercut::{
-    faults::{Fault, Plan},
-    trace,
+    faults::{Fault, FaultPlan},
+    ptrace,
 };
 use store::{duplicates::mark, local::LocalBlobs, stage::Store};
 use tempfile::TempDir;
@@ -42,7 +42,7 @@ const DOCUMENTS: usize = SAME + 1;
 #[test]
 fn a_process_that_is_told_to_marks_duplicates() {
     let Some(run) = child::orders::<PathBuf>() else { return };
-    powercut::child::wait_to_be_told();
+    powercut::child::wait_for_start();
     // The files that it leaves show whether it failed.
     if let Ok(blobs) = RunLayout::Compressed.open(&run, Durability::Power, 0) {
         drop(mark(&blobs));
@@ -70,7 +70,7 @@ fn end_everywhere(compressions: [&str; 2], faults: &[Fault]) {
     assert_eq!(links, 2 * (SAME - 1), "the raw bytes and texts of all but the first are those of the first");
     for (nth, step) in steps.iter().enumerate() {
         for fault in faults {
-            let plan = Plan { fault: *fault, nth, counts: |_| true };
+            let plan = FaultPlan { fault: *fault, nth, counts: |_| true };
             let run = stored(compressions);
             let injector = marked_by_a_process(run.path(), Some(plan));
             assert_eq!(injector.faults.hit.map(|at| injector.faults.steps[at]), Some(*step), "{plan:?}");
@@ -142,10 +142,10 @@ fn stored(compressions: [&str; 2]) -> TempDir {
     run
 }
 
-fn marked_by_a_process(run: &Path, plan: Option<Plan>) -> Injector {
+fn marked_by_a_process(run: &Path, plan: Option<FaultPlan>) -> Injector {
     let run = run.canonicalize().unwrap();
     let mut injector = Injector::of(&run, plan);
     let command = &mut child::command("marking::a_process_that_is_told_to_marks_duplicates", &run);
-    trace::trace(command.spawn().unwrap(), &mut injector);
+    ptrace::trace(command.spawn().unwrap(), &mut injector);
     injector
 }

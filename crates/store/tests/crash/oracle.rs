@@ -20,7 +20,7 @@ use flow::{
     durability::Durability,
     testing::memory_blobs::MemoryBlobs,
 };
-use powercut::{cut, disk::Model};
+use powercut::{crash_states, disk::Model};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -242,10 +242,10 @@ impl Oracle {
     }
 }
 
-impl cut::Book for Oracle {
+impl crash_states::Oracle for Oracle {
     type Line = Line;
 
-    fn take(&mut self, line: Line) {
+    fn observe(&mut self, line: Line) {
         self.hear(&line);
     }
 

@@ -8,12 +8,13 @@
 use std::time::Instant;
 
 use powercut::{
-    cut::{self, Cut},
-    disk::Luck,
-    pretend::{FileSystem, Pretended},
+    crash_states::{self, CrashPoint},
+    disk::Survival,
+    fake_statfs::{FakeStatfs, FileSystem},
+    ptrace,
     record::{Change, Event, Record, Synced},
     recorder::{End, Recorder},
-    settings, trace,
+    settings,
 };
 use tempfile::TempDir;
 
@@ -73,7 +74,7 @@ fn check_a_record(file_system: FileSystem, states: usize, oracle: &Oracle, rando
     let is_in_one_call = |event: &Event<Line>| matches!(event, Event::Sync { what: Synced::FileSystem, .. });
     assert_eq!(record.events.iter().any(is_in_one_call), file_system == FileSystem::Ext4);
     let begun = Instant::now();
-    let failures = cut::check(&record, cuts(&record, states, random), oracle);
+    let failures = crash_states::check(&record, cuts(&record, states, random), oracle);
     println!(
         "{file_system:?}, {layout:?}: {states} disks: {} bad, in {:.1?}",
         failures.len(),
@@ -107,9 +108,10 @@ fn kill_after_events(layout: RunLayout, step: usize) {
         recording.live(End::ByItself, 1);
         let record = recording.finish();
         let at = record.events.len();
-        let cuts = [Luck::Nothing, Luck::ContentOnly].map(|luck| Cut { luck, ..Cut::at(at, &mut random) });
+        let cuts = [Survival::Nothing, Survival::ContentOnly]
+            .map(|survival| CrashPoint { survival, ..CrashPoint::at(at, &mut random) });
         // By both models each.
-        let failures = cut::check(&record, cuts.repeat(2), &oracle);
+        let failures = crash_states::check(&record, cuts.repeat(2), &oracle);
         assert!(failures.is_empty(), "{layout:?}, killed after {events}: {}", failures[0]);
         if !was_killed {
             println!("{layout:?}: killed after each {step} of {events} events, in {:.1?}", begun.elapsed());
@@ -126,7 +128,7 @@ fn a_store_that_forces_nothing_to_the_medium_is_found_out() {
     for layout in [RunLayout::Plain, RunLayout::Compressed, RunLayout::Dropped] {
         let oracle = Oracle::of(DOCUMENTS, VERSIONS, layout);
         let record = record(Forces::Nothing, FileSystem::Ext4, &oracle, &mut random);
-        let failures = cut::check(&record, cuts(&record, STATES_OF_CONTROL, &mut random), &oracle);
+        let failures = crash_states::check(&record, cuts(&record, STATES_OF_CONTROL, &mut random), &oracle);
         println!("{layout:?}: {STATES_OF_CONTROL} disks: {} bad", failures.len());
         assert!(!failures.is_empty(), "the test cannot see what is missing");
     }
@@ -162,11 +164,11 @@ impl<'b> Recording<'b> {
             versions: oracle.versions(),
             in_flight,
         };
-        self.recorder.begin_life(self.lives, end);
+        self.recorder.begin_process(self.lives, end);
         self.lives += 1;
-        let mut observer = Pretended { observer: &mut self.recorder, file_system: self.file_system };
-        let was_killed = trace::trace(orders.command().spawn().unwrap(), &mut observer);
-        self.recorder.end_life();
+        let mut observer = FakeStatfs { observer: &mut self.recorder, file_system: self.file_system };
+        let was_killed = ptrace::trace(orders.command().spawn().unwrap(), &mut observer);
+        self.recorder.end_process();
         was_killed
     }
 
@@ -205,7 +207,7 @@ fn ends(random: &mut fastrand::Rng) -> Vec<End> {
 
 /// Returns `count` power cuts. A quarter follow a rename directly, a quarter a removal, and the rest are
 /// anywhere.
-fn cuts(record: &Record<Line>, count: usize, random: &mut fastrand::Rng) -> Vec<Cut> {
+fn cuts(record: &Record<Line>, count: usize, random: &mut fastrand::Rng) -> Vec<CrashPoint> {
     let after = |is: fn(&Change) -> bool| -> Vec<usize> {
         let events = record.events.iter().zip(1..record.events.len());
         let changed = events.filter(|(event, _)| matches!(event, Event::Change(change) if is(change)));
@@ -220,14 +222,14 @@ fn cuts(record: &Record<Line>, count: usize, random: &mut fastrand::Rng) -> Vec<
         1 => removed[random.usize(..removed.len())],
         _ => random.usize(..=record.events.len()),
     };
-    (0..count).map(|nth| Cut::at(place(nth, random), random)).collect()
+    (0..count).map(|nth| CrashPoint::at(place(nth, random), random)).collect()
 }
 
 fn summary(record: &Record<Line>) -> String {
     let count = |is: fn(&Event<Line>) -> bool| record.events.iter().filter(|event| is(event)).count();
     format!(
         "{} processes, {} acknowledged operations, {} changes, {} syncs",
-        count(|event| matches!(event, Event::Life(_))),
+        count(|event| matches!(event, Event::Process(_))),
         count(|event| matches!(event, Event::Line(Line::Did(_)))),
         count(|event| matches!(event, Event::Change(_))),
         count(|event| matches!(event, Event::Sync { .. })),

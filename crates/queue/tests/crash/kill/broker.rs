@@ -1,4 +1,4 @@
-//! The broker is killed while three client processes go on.
+//! Kills the broker while three client processes go on.
 
 use std::{
     fs,
@@ -13,14 +13,14 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{KILLS, Lines, compare};
 use crate::{
-    book::Book,
     child::{Orders, Role, Start, connect},
+    oracle::Oracle,
 };
 
 const CLIENTS: u32 = 3;
-/// Brokers are killed less often than owners: most of the time goes into their start.
+/// The factor by which brokers are killed less often than owners, since their start takes most of the time.
 const SHARE: u32 = 3;
-/// A second is the aim on a machine that has nothing else to do.
+/// The maximum time until a killed broker is replaced. On an idle machine it should be one second.
 const TAKEOVER_MAX: Duration = Duration::from_secs(10);
 
 #[test]
@@ -31,20 +31,20 @@ fn clients_go_on_without_loss_when_the_broker_is_killed() {
     let run = tempfile::tempdir().unwrap();
     let orders = Orders {
         run: run.path().to_owned(),
-        life: 0,
+        process: 0,
         seed,
         role: Role::Client,
         tasks: 2,
         steps: None,
         start: Start::AtOnce,
     };
-    let mut book = Book::default();
+    let mut oracle = Oracle::default();
     let (clients, lines) = start_clients(&orders);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let probe = runtime.block_on(connect(&orders));
     let mut takeovers: Vec<Duration> = Vec::new();
     for _ in 0..kills {
-        lines.take(&mut book, u32::MAX, Duration::from_micros(random.u64(..60_000)));
+        lines.observe(&mut oracle, u32::MAX, Duration::from_micros(random.u64(..60_000)));
         let mut killed = kill_broker(run.path(), None);
         if random.u8(..4) == 0 {
             killed = kill_broker(run.path(), Some(killed));
@@ -53,30 +53,30 @@ fn clients_go_on_without_loss_when_the_broker_is_killed() {
         assert!(!is_alive(killed));
     }
     drop((probe, runtime));
-    stop(clients, lines, &mut book);
-    compare(&mut book, run.path()).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
-    report(takeovers, book.deeds());
+    stop(clients, lines, &mut oracle);
+    compare(&mut oracle, run.path()).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
+    report(takeovers, oracle.operations());
 }
 
 fn start_clients(orders: &Orders) -> (Vec<Child>, Lines) {
     let (reader, writer) = std::io::pipe().unwrap();
-    let start = |life| {
-        let orders = Orders { life, ..orders.clone() };
+    let start = |process| {
+        let orders = Orders { process, ..orders.clone() };
         orders.command().stdout(writer.try_clone().unwrap()).spawn().unwrap()
     };
     ((0..CLIENTS).map(start).collect(), Lines::of(reader))
 }
 
-/// Lets the clients end what they do.
-fn stop(mut clients: Vec<Child>, lines: Lines, book: &mut Book) {
+/// Lets the clients finish their operations.
+fn stop(mut clients: Vec<Child>, lines: Lines, oracle: &mut Oracle) {
     clients.iter_mut().for_each(|client| drop(client.stdin.take()));
-    lines.finish(book);
+    lines.finish(oracle);
     for mut client in clients {
         assert!(client.wait().unwrap().success(), "a client could not go on");
     }
 }
 
-/// Kills whoever owns the queue, as soon as that is another process than `before`. Returns once it is dead.
+/// Kills the owner of the queue, as soon as that is not the process `before`. Returns once it is dead.
 fn kill_broker(run: &Path, before: Option<i32>) -> i32 {
     let until = Instant::now() + Duration::from_secs(60);
     let owner = || {
@@ -97,30 +97,30 @@ fn kill_broker(run: &Path, before: Option<i32>) -> i32 {
     pid
 }
 
-/// A zombie is dead.
+/// Returns whether a process is alive. A zombie is dead.
 fn is_alive(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(')').is_some_and(|(_, fields)| !fields.trim_start().starts_with(['Z', 'X']))
 }
 
-/// Whether the process has its orders for this directory: a number may have been given to another.
+/// Returns whether the orders of a process name this directory: the system gives process ids again.
 fn belongs_to(pid: i32, run: &Path) -> bool {
     let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     String::from_utf8_lossy(&environment).contains(run.to_str().unwrap())
 }
 
-/// How long the next answer takes, now that nobody is there to give it.
+/// Measures the time to the next answer after a kill.
 async fn served_again(probe: &QueueClient) -> Duration {
     let begun = Instant::now();
     probe.stats().await.unwrap();
     begun.elapsed()
 }
 
-fn report(mut takeovers: Vec<Duration>, deeds: u64) {
+fn report(mut takeovers: Vec<Duration>, operations: u64) {
     takeovers.sort_unstable();
     let (median, longest) = (takeovers[takeovers.len() / 2], takeovers[takeovers.len() - 1]);
     println!(
-        "{deeds} acknowledged deeds over {} kills; served again after {median:.0?} (median), {longest:.0?} at most",
+        "{operations} acknowledged operations over {} kills; served again after {median:.0?} (median), {longest:.0?} at most",
         takeovers.len()
     );
     assert!(longest < TAKEOVER_MAX, "a broker must be replaced at once");

@@ -13,14 +13,14 @@ use std::{
 
 use queue::transport::client::QueueClient;
 
-use crate::{book::Book, child, deed::Line};
+use crate::{child, operation::Line, oracle::Oracle};
 
-/// Kills when nothing else is said; `make torture` says more.
+/// The default number of kills; `make torture` sets a higher one.
 const KILLS: u32 = 60;
 
-/// Lines of processes that may be killed, as they come.
+/// The lines of processes that may be killed, as they arrive.
 struct Lines {
-    /// From the reading thread, which ends with the last process that can write.
+    /// Receives from the reading thread, which ends with the last process that can write.
     lines: Receiver<Line>,
     reader: JoinHandle<()>,
 }
@@ -32,7 +32,7 @@ impl Lines {
             let mut stream = BufReader::new(stream);
             let mut text = String::new();
             while stream.read_line(&mut text).unwrap() > 0 {
-                if let Some(line) = powercut::voice::read(&text) {
+                if let Some(line) = powercut::event_stream::parse(&text) {
                     sender.send(line).expect("the lines are read to the end");
                 }
                 text.clear();
@@ -41,29 +41,30 @@ impl Lines {
         Self { lines, reader }
     }
 
-    /// Writes down what comes in the given time, at most so many lines. Ends early where nothing can come any more.
-    fn take(&self, book: &mut Book, lines_max: u32, time: Duration) {
+    /// Observes the lines that arrive in the given time, at most `lines_max`. Ends early if no process can
+    /// write any more.
+    fn observe(&self, oracle: &mut Oracle, lines_max: u32, time: Duration) {
         let until = Instant::now() + time;
         for _ in 0..lines_max {
             match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(line) => book.take(line),
+                Ok(line) => oracle.observe(line),
                 Err(_) => return,
             }
         }
     }
 
-    /// Writes down the rest.
-    fn finish(self, book: &mut Book) {
-        self.lines.iter().for_each(|line| book.take(line));
+    /// Observes all other lines.
+    fn finish(self, oracle: &mut Oracle) {
+        self.lines.iter().for_each(|line| oracle.observe(line));
         self.reader.join().unwrap();
     }
 }
 
-/// Opens the queue and compares it with the book.
-fn compare(book: &mut Book, run: &Path) -> Result<(), Vec<String>> {
+/// Opens the queue and compares it with the oracle.
+fn compare(oracle: &mut Oracle, run: &Path) -> Result<(), Vec<String>> {
     let (link, thread) = child::open_at_rest(run).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let compared = runtime.block_on(book.compare(&QueueClient::Local(link)));
+    let compared = runtime.block_on(oracle.compare(&QueueClient::Local(link)));
     thread.join().unwrap();
     compared
 }

@@ -1,20 +1,20 @@
-//! Where the power is cut, and the queue opened on what is left.
+//! Chooses the power cuts, and opens the queue on what they leave.
 
 use std::path::Path;
 
 use flow::queue::QueueError;
 use powercut::{
-    cut::{self, Cut},
+    crash_states::{self, CrashPoint},
     disk::Model,
     record::{Change, Event, Record},
 };
 use queue::transport::client::QueueClient;
 
-use crate::{book::Book, child, deed::Line};
+use crate::{child, operation::Line, oracle::Oracle};
 
-/// So many: half of them while an owner starts, the owners alike; a quarter between a write and what follows; the rest
-/// anywhere.
-pub(crate) fn cuts(record: &Record<Line>, count: usize, random: &mut fastrand::Rng) -> Vec<Cut> {
+/// Chooses `count` power cuts: half of them during the start of an owner, each owner alike; a quarter after a
+/// write; the others anywhere.
+pub(crate) fn cuts(record: &Record<Line>, count: usize, random: &mut fastrand::Rng) -> Vec<CrashPoint> {
     let starts = starts(record);
     let writes: Vec<usize> = (1..record.events.len())
         .filter(|at| matches!(record.events[at - 1], Event::Change(Change::Write { .. })))
@@ -27,27 +27,27 @@ pub(crate) fn cuts(record: &Record<Line>, count: usize, random: &mut fastrand::R
         2 => writes[random.usize(..writes.len())],
         _ => random.usize(..=record.events.len()),
     };
-    (0..count).map(|nth| Cut::at(places(nth, random), random)).collect()
+    (0..count).map(|nth| CrashPoint::at(places(nth, random), random)).collect()
 }
 
-/// From where an owner begins to where it first acknowledges something.
+/// Returns the ranges of events from the begin of each owner to its first acknowledgement.
 fn starts(record: &Record<Line>) -> Vec<(usize, usize)> {
     let events = &record.events;
-    let lives = (0..events.len()).filter(|at| matches!(events[*at], Event::Life(_)));
+    let lives = (0..events.len()).filter(|at| matches!(events[*at], Event::Process(_)));
     lives
         .map(|from| {
-            let ends = |event: &Event<Line>| matches!(event, Event::Life(_) | Event::Line(Line::Did(_)));
+            let ends = |event: &Event<Line>| matches!(event, Event::Process(_) | Event::Line(Line::Did(_)));
             let length = events[from + 1..].iter().position(ends);
             (from, length.map_or(events.len(), |length| from + 1 + length))
         })
         .collect()
 }
 
-impl cut::Book for Book {
+impl crash_states::Oracle for Oracle {
     type Line = Line;
 
-    fn take(&mut self, line: Line) {
-        self.take(line);
+    fn observe(&mut self, line: Line) {
+        self.observe(line);
     }
 
     fn check(mut self, run: &Path, _model: Model) -> Result<(), Vec<String>> {
@@ -56,10 +56,10 @@ impl cut::Book for Book {
     }
 }
 
-fn open_and_compare(book: &mut Book, run: &Path) -> Result<Result<(), Vec<String>>, QueueError> {
+fn open_and_compare(oracle: &mut Oracle, run: &Path) -> Result<Result<(), Vec<String>>, QueueError> {
     let (link, thread) = child::open_at_rest(run)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let compared = runtime.block_on(book.compare(&QueueClient::Local(link)));
+    let compared = runtime.block_on(oracle.compare(&QueueClient::Local(link)));
     thread.join().unwrap();
     Ok(compared)
 }

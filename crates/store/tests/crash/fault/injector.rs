@@ -4,10 +4,10 @@ use std::path::Path;
 
 use nix::libc;
 use powercut::{
-    calls::{bytes, link},
-    faults::{self, Plan, Step},
-    trace::{Call, Fate, Observer},
-    voice,
+    event_stream,
+    faults::{self, FaultPlan, Step},
+    ptrace::{Action, Call, Observer},
+    syscalls::{bytes, link},
 };
 
 use crate::operation::Line;
@@ -21,7 +21,7 @@ pub(crate) struct Injector {
 }
 
 impl Injector {
-    pub(crate) fn of(root: &Path, plan: Option<Plan>) -> Self {
+    pub(crate) fn of(root: &Path, plan: Option<FaultPlan>) -> Self {
         Self { faults: faults::Injector::of(root, Step::is_change, plan), lines: Vec::new() }
     }
 
@@ -31,7 +31,7 @@ impl Injector {
             && link(call.thread, fd).to_string_lossy().starts_with("pipe:")
             && let Some(line) = String::from_utf8(bytes(call.thread, address, length))
                 .ok()
-                .and_then(|text| voice::read(&text))
+                .and_then(|text| event_stream::parse(&text))
         {
             self.lines.push((self.faults.steps.len(), line));
         }
@@ -41,7 +41,7 @@ impl Injector {
 impl Observer for Injector {
     type Begun = ();
 
-    fn begins(&mut self, call: &Call) -> Fate<()> {
+    fn begins(&mut self, call: &Call) -> Action<()> {
         self.hear(call);
         self.faults.begins(call)
     }

@@ -19,9 +19,9 @@ use std::{
 use nix::errno::Errno;
 use powercut::{
     disk::Model,
-    faults::{Fault, Plan, Step},
-    pretend::{FileSystem, Pretended},
-    trace,
+    fake_statfs::{FakeStatfs, FileSystem},
+    faults::{Fault, FaultPlan, Step},
+    ptrace,
 };
 
 use self::injector::Injector;
@@ -99,11 +99,11 @@ fn inject_everywhere(file_system: FileSystem, layout: RunLayout, faults: fn(usiz
     let begun = Instant::now();
     let trial = Trial::of(file_system, layout, DOCUMENTS, 1);
     let steps = trial.steps();
-    let plans: Vec<Plan> = steps
+    let plans: Vec<FaultPlan> = steps
         .iter()
         .enumerate()
         .flat_map(|(nth, step)| {
-            faults(nth, *step).into_iter().map(move |fault| Plan { fault, nth, counts: |_| true })
+            faults(nth, *step).into_iter().map(move |fault| FaultPlan { fault, nth, counts: |_| true })
         })
         .collect();
     let next = AtomicUsize::new(0);
@@ -123,7 +123,7 @@ fn inject_until_undisturbed(fault: Fault, counts: fn(Step) -> bool) {
     let trial = Trial::of(FileSystem::Ext4, RunLayout::Plain, IN_FLIGHT, IN_FLIGHT);
     let (next, hits) = (AtomicUsize::new(0), AtomicUsize::new(0));
     in_parallel(|| {
-        while trial.inject(Plan { fault, nth: next.fetch_add(1, Ordering::Relaxed), counts }).is_some() {
+        while trial.inject(FaultPlan { fault, nth: next.fetch_add(1, Ordering::Relaxed), counts }).is_some() {
             assert!(hits.fetch_add(1, Ordering::Relaxed) < CALLS_MAX, "the process does not end");
         }
     });
@@ -164,7 +164,7 @@ impl Trial {
         injector.faults.steps
     }
 
-    fn run(&self, root: &Path, plan: Option<Plan>) -> Injector {
+    fn run(&self, root: &Path, plan: Option<FaultPlan>) -> Injector {
         let orders = Orders {
             run: root.to_owned(),
             layout: self.oracle.layout(),
@@ -175,13 +175,13 @@ impl Trial {
             in_flight: self.in_flight,
         };
         let mut injector = Injector::of(root, plan);
-        let mut observer = Pretended { observer: &mut injector, file_system: self.file_system };
-        trace::trace(orders.command().spawn().unwrap(), &mut observer);
+        let mut observer = FakeStatfs { observer: &mut injector, file_system: self.file_system };
+        ptrace::trace(orders.command().spawn().unwrap(), &mut observer);
         injector
     }
 
     /// Runs with a fault, then compares and finishes. Returns the call that had the fault, if it was reached.
-    fn inject(&self, plan: Plan) -> Option<Step> {
+    fn inject(&self, plan: FaultPlan) -> Option<Step> {
         let run = powercut::child::scratch();
         let root = run.path().canonicalize().unwrap();
         let injector = self.run(&root, Some(plan));

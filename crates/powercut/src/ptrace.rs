@@ -1,4 +1,4 @@
-//! Stops a process before and after each of its system calls (ptrace(2)), and changes what becomes of them.
+//! Stops a process before and after each of its system calls (ptrace(2)), and changes their outcome.
 
 use std::{
     collections::HashMap,
@@ -23,66 +23,70 @@ use crate::child::READY;
 /// A system call that is about to be made.
 #[derive(Debug, Clone, Copy)]
 pub struct Call {
-    /// Who makes it.
+    /// The thread that makes it.
     pub thread: Pid,
-    /// Which.
+    /// Its number.
     pub number: i64,
-    /// What it is given.
+    /// Its arguments.
     pub arguments: [u64; ARGUMENTS],
 }
 
-/// The most arguments of a call (syscall(2)).
+/// The maximum number of arguments of a call (syscall(2)).
 const ARGUMENTS: usize = 6;
 
-/// What becomes of a call.
+/// The action of the tracer on a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate<B> {
-    /// It is made, and nobody is told.
-    Unseen,
-    /// It is made, and what the observer keeps of it is given back when it returns.
-    Seen(B),
-    /// It is not made: it fails with this error, and nobody is told.
-    Fails(Errno),
-    /// It is made with this as its third argument, and nobody is told: a write of fewer bytes than there are.
-    Shortened(u64),
-    /// The process is killed before it is made.
-    Fatal,
+pub enum Action<B> {
+    /// The call is made, and its return is not observed.
+    Ignore,
+    /// The call is made. When it returns, the observer gets this state back.
+    Observe(B),
+    /// The call is not made, and fails with this error.
+    Fail(Errno),
+    /// The call is made with this as its third argument: a write of fewer bytes.
+    Shorten(u64),
+    /// The process is killed before the call is made.
+    Kill,
 }
 
-impl<B> Fate<B> {
-    /// The same with another thing to keep.
-    pub fn map<C>(self, change: impl FnOnce(B) -> C) -> Fate<C> {
+impl<B> Action<B> {
+    /// Converts the observer's state.
+    pub fn map<C>(self, change: impl FnOnce(B) -> C) -> Action<C> {
         match self {
-            Self::Unseen => Fate::Unseen,
-            Self::Seen(begun) => Fate::Seen(change(begun)),
-            Self::Fails(error) => Fate::Fails(error),
-            Self::Shortened(argument) => Fate::Shortened(argument),
-            Self::Fatal => Fate::Fatal,
+            Self::Ignore => Action::Ignore,
+            Self::Observe(begun) => Action::Observe(change(begun)),
+            Self::Fail(error) => Action::Fail(error),
+            Self::Shorten(argument) => Action::Shorten(argument),
+            Self::Kill => Action::Kill,
         }
     }
 }
 
-/// Is told of the system calls of a process.
+/// Observes the system calls of a process.
 pub trait Observer {
-    /// What it keeps of a call until that returns.
+    /// The state of a call until it returns.
     type Begun;
 
-    /// A call begins.
-    fn begins(&mut self, call: &Call) -> Fate<Self::Begun>;
+    /// Decides about a call that begins.
+    fn begins(&mut self, call: &Call) -> Action<Self::Begun>;
 
-    /// A call that is [`Seen`](Fate::Seen) has returned.
+    /// Handles the return of a call with [`Action::Observe`].
     fn returns(&mut self, call: &Call, begun: Self::Begun, result: i64);
 
-    /// Whether the process has lived long enough. It is killed once no call that is seen is under way.
-    fn wants_to_kill(&self) -> bool {
+    /// Returns whether the process has run long enough. It is then killed, once no observed call is under
+    /// way.
+    fn is_over(&self) -> bool {
         false
     }
 }
 
-/// Follows a process that waits to be told, until it has ended.
+/// Follows a process that waits for its start, until it has ended. Returns whether it was killed.
 ///
-/// The process says a line when it waits, and goes on after one. It must be a child of this thread, and its only one.
-/// Returns whether it was killed. A process that was not killed must exit with 0.
+/// The process must be the only child of this thread, and wait as
+/// [`wait_for_start`](crate::child::wait_for_start) does.
+///
+/// # Panics
+/// Panics if the process was not killed and its exit code is not 0.
 pub fn trace<O: Observer>(child: Child, observer: &mut O) -> bool {
     let code = trace_to_end(child, observer);
     assert!(code.is_none_or(|code| code == 0), "the process failed by itself");
@@ -98,7 +102,7 @@ pub fn trace_to_end<O: Observer>(mut child: Child, observer: &mut O) -> Option<i
     let mut tracer = Tracer { process, observer, threads: HashMap::new(), state: State::Runs, code: None };
     tracer.seize();
     child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
-    // Its lines are seen as they are written; here the pipe is only kept from filling up.
+    // The observer sees its lines as they are written. This only keeps the pipe from filling up.
     let sink = std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()).map(drop));
     tracer.follow();
     sink.join().unwrap().unwrap();
@@ -114,7 +118,8 @@ fn line_of(stream: &mut impl BufRead) -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Runs,
-    /// To be killed as soon as no call that matters is under way: what it does must not go unseen.
+    /// To be killed as soon as no observed call is under way, since the effect of such a call must not go
+    /// unseen.
     Condemned,
     Killed,
 }
@@ -122,25 +127,25 @@ enum State {
 struct Tracer<'a, O: Observer> {
     process: Pid,
     observer: &'a mut O,
-    /// The call that each thread is in.
-    threads: HashMap<Pid, (Call, Course<O::Begun>)>,
+    /// The call that each thread is making.
+    threads: HashMap<Pid, (Call, OnReturn<O::Begun>)>,
     state: State,
     /// The exit code, if the process ended by itself.
     code: Option<i32>,
 }
 
-/// What is to be done when a call returns.
+/// The action of the tracer when a call returns.
 #[derive(Debug)]
-enum Course<B> {
+enum OnReturn<B> {
     Nothing,
-    Tell(B),
-    /// The registers are given back as they were, with this result where it was not the call's own.
-    Mend(Option<i64>),
+    Report(B),
+    /// Restore the registers, with this result if it was not the call's own.
+    Restore(Option<i64>),
 }
 
-impl<B> Course<B> {
-    const fn is_to_be_told(&self) -> bool {
-        matches!(self, Self::Tell(_))
+impl<B> OnReturn<B> {
+    const fn is_observed(&self) -> bool {
+        matches!(self, Self::Report(_))
     }
 }
 
@@ -156,7 +161,7 @@ impl<O: Observer> Tracer<'_, O> {
     }
 
     fn follow(&mut self) {
-        // Only what this thread has begun: other tests wait for their own.
+        // Only children of this thread: other tests wait for their own.
         let flags = WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD;
         loop {
             match waitpid(None, Some(flags)) {
@@ -181,43 +186,43 @@ impl<O: Observer> Tracer<'_, O> {
     }
 
     fn stopped(&mut self, thread: Pid) {
-        // A thread may be killed while it stands here.
+        // A thread may be killed while it is stopped here.
         let Ok(registers) = ptrace::getregs(thread) else { return };
         match self.threads.remove(&thread) {
-            Some((call, Course::Tell(begun))) => {
+            Some((call, OnReturn::Report(begun))) => {
                 self.observer.returns(&call, begun, result_of(&registers));
             }
-            Some((call, Course::Mend(result))) => mend(&call, registers, result),
-            Some((_, Course::Nothing)) => {}
+            Some((call, OnReturn::Restore(result))) => restore(&call, registers, result),
+            Some((_, OnReturn::Nothing)) => {}
             None => {
                 let call = call_of(thread, &registers);
                 let course =
-                    if self.state == State::Runs { self.begins(&call, registers) } else { Course::Nothing };
+                    if self.state == State::Runs { self.begins(&call, registers) } else { OnReturn::Nothing };
                 self.threads.insert(thread, (call, course));
             }
         }
-        if self.state == State::Runs && self.observer.wants_to_kill() {
+        if self.state == State::Runs && self.observer.is_over() {
             self.state = State::Condemned;
         }
     }
 
-    fn begins(&mut self, call: &Call, registers: user_regs_struct) -> Course<O::Begun> {
+    fn begins(&mut self, call: &Call, registers: user_regs_struct) -> OnReturn<O::Begun> {
         match self.observer.begins(call) {
-            Fate::Unseen => Course::Nothing,
-            Fate::Seen(begun) => Course::Tell(begun),
-            Fate::Fails(error) => {
-                // No file and no text are there, so that nothing can come of it.
+            Action::Ignore => OnReturn::Nothing,
+            Action::Observe(begun) => OnReturn::Report(begun),
+            Action::Fail(error) => {
+                // These arguments name no file and no text, so the call has no effect.
                 put_arguments(call.thread, registers, [u64::MAX, 0, 0, 0, 0, 0]);
-                Course::Mend(Some(-i64::from(error as i32)))
+                OnReturn::Restore(Some(-i64::from(error as i32)))
             }
-            Fate::Shortened(third) => {
+            Action::Shorten(third) => {
                 let [first, second, _, fourth, fifth, sixth] = call.arguments;
                 put_arguments(call.thread, registers, [first, second, third, fourth, fifth, sixth]);
-                Course::Mend(None)
+                OnReturn::Restore(None)
             }
-            Fate::Fatal => {
+            Action::Kill => {
                 self.kill();
-                Course::Nothing
+                OnReturn::Nothing
             }
         }
     }
@@ -233,14 +238,12 @@ impl<O: Observer> Tracer<'_, O> {
                 Ok(()) | Err(Errno::ESRCH) => {}
                 Err(error) => panic!("{error}"),
             },
-            // Whoever stops now stays where it is, unless it is about to begin a call that matters.
-            State::Condemned
-                if self.threads.get(&thread).is_some_and(|(_, course)| course.is_to_be_told()) =>
-            {
+            // A thread that stops now stays stopped, unless it is in an observed call.
+            State::Condemned if self.threads.get(&thread).is_some_and(|(_, course)| course.is_observed()) => {
                 ptrace::syscall(thread, signal).unwrap();
             }
             State::Condemned => {
-                if !self.threads.values().any(|(_, course)| course.is_to_be_told()) {
+                if !self.threads.values().any(|(_, course)| course.is_observed()) {
                     self.kill();
                 }
             }
@@ -249,13 +252,13 @@ impl<O: Observer> Tracer<'_, O> {
     }
 }
 
-/// Changes what a call is about to be made with.
+/// Replaces the arguments of a call that is about to be made.
 fn put_arguments(thread: Pid, registers: user_regs_struct, arguments: [u64; ARGUMENTS]) {
     ptrace::setregs(thread, with_arguments(registers, arguments)).unwrap();
 }
 
-/// Gives back the registers that a call leaves as they were, for the compiler counts on that.
-fn mend(call: &Call, registers: user_regs_struct, result: Option<i64>) {
+/// Restores the registers that a call leaves unchanged, since compiled code relies on that.
+fn restore(call: &Call, registers: user_regs_struct, result: Option<i64>) {
     let result = result.unwrap_or_else(|| result_of(&registers));
     ptrace::setregs(call.thread, with_result(with_arguments(registers, call.arguments), result)).unwrap();
 }
