@@ -1,4 +1,4 @@
-//! Who holds a lease: one client, for as long as its process lives.
+//! The session of a client, which holds its leases for as long as its process lives.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -8,19 +8,19 @@ use std::{
 use flow::machine::MachineFailure;
 use serde::{Deserialize, Serialize};
 
-/// Names a client. Holds what it takes to see that its process is dead, on Linux.
+/// Identifies a client, and its process well enough to find out on Linux whether that is dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Session {
-    /// The process.
+    /// The process id.
     pub pid: u32,
-    /// When that process started, in clock ticks since boot; 0 where the system does not tell.
+    /// The start time of the process, in clock ticks since boot; 0 if the system does not tell it.
     pub started: u64,
-    /// Tells apart the clients of one process, and boots.
+    /// A random number that differs for the clients of one process, and after a boot.
     pub nonce: u64,
 }
 
 impl Session {
-    /// A new session of this process.
+    /// Creates a session of this process.
     #[must_use]
     pub fn of_this_process() -> Self {
         let pid = std::process::id();
@@ -31,7 +31,7 @@ impl Session {
         }
     }
 
-    /// Whether the session's process is known to be dead. `false` where that cannot be known.
+    /// Returns whether the session's process is known to be dead; `false` if that cannot be known.
     #[must_use]
     pub fn is_dead(&self) -> bool {
         // An error such as too many open files says nothing about another process.
@@ -43,12 +43,12 @@ impl Session {
     }
 }
 
-/// Names a session within the ledger while it has leases or attends a lane.
+/// Identifies a session in the ledger while it has leases or workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct SessionId(pub(crate) u32);
 
-/// Start time of a process: field 22 of `/proc/<pid>/stat` (proc(5)); the name before it may hold anything. A zombie
-/// counts as dead.
+/// Returns the start time of a process, which is field 22 of `/proc/<pid>/stat` (proc(5)), or `None` if it is
+/// a zombie.
 fn start_of(pid: u32) -> io::Result<Option<u64>> {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).map(|stat| start_in(&stat))
 }

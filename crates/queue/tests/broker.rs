@@ -1,6 +1,6 @@
-//! One owner, many clients.
+//! Tests of one owner with many clients.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+#![expect(clippy::unwrap_used, reason = "a test fails if it cannot go on")]
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -101,7 +101,7 @@ async fn a_client_keeps_its_leases_over_a_change_of_the_owner() {
     client.push(push(&["a", "b"])).await.unwrap();
     client.register_worker(Lane::Fetch, Registration::Add).await.unwrap();
     let held = claim(&client, 0).await.claims.remove(0);
-    // A claim that waits while the owner changes is asked again of the next one.
+    // A claim that waits while the owner changes is repeated to the next one.
     claim(&client, 0).await;
     let waiting = tokio::spawn({
         let client = client.clone();
@@ -137,7 +137,7 @@ async fn hostile_frames_end_the_connection_and_nothing_else() {
     let served = Served::start(run.path());
     let greeting = |content: &[u8]| [&b"juggle"[..], &PROTOCOL.to_le_bytes(), content].concat();
     let framed = |content: &[u8]| [&u32::try_from(content.len()).unwrap().to_be_bytes(), content].concat();
-    // A session, no leases, no lanes; then what a client may not say.
+    // A session, no leases, no lanes; then frames that a client must not send.
     let after_hello = |frame: &[u8]| [framed(&greeting(&[1, 1, 1, 0, 0])), frame.to_vec()].concat();
     let hello = greeting(&[0xff; 40]);
     let attacks = [
@@ -157,7 +157,7 @@ async fn hostile_frames_end_the_connection_and_nothing_else() {
         let mut stream = UnixStream::connect(served.directory.socket()).await.unwrap();
         stream.write_all(&attack).await.unwrap();
         stream.shutdown().await.unwrap();
-        // The broker says why or nothing; it ends the connection in any case.
+        // The broker may give a reason; it ends the connection in any case.
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.unwrap_or_default();
     }

@@ -1,9 +1,10 @@
 //! A queue that an earlier build has made is opened, continued and closed by this one.
 //!
-//! `fixtures/format-2` was made with the build before the files of this crate got their present names: a list of six
-//! texts was fetched from a server on the loopback interface, four of them were stored, and the process lane was
-//! paused. Then the owner was started again, a job was dropped, another list was added, and the owner was killed. So the
-//! database and the write-ahead log both hold entries that count, and the log holds leftovers of an earlier round.
+//! `fixtures/format-2` was made with the build before the files of this crate got their present names: a list
+//! of six texts was fetched from a server on the loopback interface, four of them were stored, and the
+//! process lane was paused. Then the owner was started again, a job was dropped, another list was added, and
+//! the owner was killed. So the database and the write-ahead log both hold entries that count, and the log
+//! holds leftovers of an earlier round.
 
 #![expect(clippy::unwrap_used, reason = "a test fails if it cannot go on")]
 

@@ -1,6 +1,6 @@
 //! The contract of `QueueAdmin`, kept by the owner's own client and by clients on the socket.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+#![expect(clippy::unwrap_used, reason = "a test fails if it cannot go on")]
 
 use std::sync::{
     Arc,
@@ -24,7 +24,7 @@ use queue::{
 const CAPACITY: usize = 8;
 const START_MS: u64 = 1_000_000;
 
-/// A fresh queue whose clock is turned by hand.
+/// A new queue whose clock is moved by hand.
 struct Fresh {
     run: tempfile::TempDir,
     link: LocalLink,

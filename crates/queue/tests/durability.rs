@@ -1,6 +1,6 @@
-//! What a queue keeps over restarts, and what it says of a database that is damaged.
+//! Tests that a queue is the same after a restart, and that a damaged database is refused.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+#![expect(clippy::unwrap_used, reason = "a test fails if it cannot go on")]
 
 use std::{
     path::Path,
@@ -202,7 +202,7 @@ async fn a_damaged_database_is_refused_and_left_alone() {
     assert!(db.is_dir());
 }
 
-/// What a kill at this moment would leave: a copy of the files.
+/// Copies the files, as a kill at this moment would leave them.
 fn as_killed(run: &Path) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     let mut directories = vec![std::path::PathBuf::from("queue")];
@@ -342,7 +342,7 @@ async fn a_half_made_copy_of_an_interrupted_start_is_ignored() {
 }
 
 #[tokio::test]
-async fn attendance_ends_with_what_was_said() {
+async fn a_worker_is_counted_from_its_registration_to_its_removal() {
     let run = tempfile::tempdir().unwrap();
     let owned = Owned::open(run.path(), 1).unwrap();
     owned.client.register_worker(Lane::Store, Registration::Add).await.unwrap();

@@ -11,8 +11,8 @@
 //!
 //! Keys, in the tree `ledger`; they stay as the first version of this format had them:
 //!
-//! * `g`, the number of a commit group (u64) and the number of a chunk (u16), big-endian: the chunk. The group is
-//!   packed by LZ4, after its length (u32, little-endian);
+//! * `g`, the number of a commit group (u64) and the number of a chunk (u16), big-endian: the chunk. The
+//!   group is packed by LZ4, after its length (u32, little-endian);
 //! * `m`: the number of the last checkpointed group (u64, big-endian);
 //! * others: settings.
 //!

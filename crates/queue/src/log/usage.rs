@@ -208,7 +208,8 @@ impl Usage {
         }
     }
 
-    /// Returns the next group to compact, if the database wastes more than half of its size and `slack_bytes`.
+    /// Returns the next group to compact, if the database wastes more than half of its size and
+    /// `slack_bytes`.
     pub(crate) fn next_to_compact(&mut self, slack_bytes: u64) -> Option<u64> {
         if self.tombstone_bytes > self.live_bytes / 4 + slack_bytes {
             // Once the oldest group is gone, the tombstones in the next one no longer count.

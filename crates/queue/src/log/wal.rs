@@ -40,11 +40,11 @@ const HEADER_BYTES: usize = 24;
 /// The number of bytes by which the file grows at a time. A write over blocks that already exist takes one
 /// flush of the medium; one that makes the file longer takes the file system's journal too.
 const GROWTH_BYTES: usize = 256 << 10;
-/// How far ahead of the next group the number of a record may be. It bounds what garbage can look like a
-/// record.
+/// The maximum distance from the next group's number to that of a later record. It bounds what garbage can
+/// look like a record.
 const NUMBERS_AHEAD_MAX: u64 = 1 << 20;
 
-/// Whether a commit is forced to the medium before it is acknowledged.
+/// The choice to force a commit to the medium before it is acknowledged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fsync {
     /// It must survive the death of this process, not that of the machine.

@@ -45,7 +45,7 @@ const LAST_REPLIES_TIME: Duration = Duration::from_millis(200);
 /// The number of clients at a time. More wait in the socket's backlog.
 const CONNECTIONS_MAX: usize = 512;
 
-/// When a broker ends without a shutdown.
+/// The condition on which a broker ends without a shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Idle {
     /// After no client has been connected for this time.

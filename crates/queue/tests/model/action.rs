@@ -1,4 +1,5 @@
-//! What a sequence does, as data: small, printable, and meaningful in any state, so that actions can be left out.
+//! The actions of a sequence, as data: small, printable, and meaningful in any state, so that any can be left
+//! out.
 
 use flow::{
     clock::Millis,
@@ -10,14 +11,14 @@ use flow::{
     queue::{ClaimRequest, Pause, Registration},
 };
 
-/// A queue and what happens to it.
+/// A queue and the actions on it.
 #[derive(Debug, Clone)]
 pub(crate) struct Sequence {
     pub(crate) capacity: usize,
     pub(crate) actions: Vec<Action>,
 }
 
-/// One thing that happens.
+/// An action.
 #[derive(Debug, Clone)]
 pub(crate) enum Action {
     Push { jobs: Vec<JobSpec>, cursor: Option<CursorStep> },
@@ -28,7 +29,7 @@ pub(crate) enum Action {
     PauseGroup { token: Token, for_ms: Millis },
     Pending { lane: Lane, groups: Vec<Group> },
     RegisterWorker { session: usize, lane: Lane, registration: Registration },
-    Rejoin { session: usize, held: Vec<Token>, attending: Vec<Lane>, lease_ms: Millis },
+    Rejoin { session: usize, held: Vec<Token>, worker_lanes: Vec<Lane>, lease_ms: Millis },
     EndSession { session: usize },
     Retry(Selection),
     Drop(Selection),
@@ -42,7 +43,7 @@ pub(crate) enum Action {
     Reopen { how: Closing, clock: Jump },
 }
 
-/// A moment near the one at which the next delay or lease ends.
+/// A moment near the end of the next delay or lease.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Edge {
     Before,
@@ -50,26 +51,26 @@ pub(crate) enum Edge {
     After,
 }
 
-/// How the ledger goes away.
+/// The end of a ledger before it is opened again.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Closing {
     Commit,
     Crash,
 }
 
-/// What the wall clock did meanwhile.
+/// The change of the wall clock while the ledger is closed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Jump {
     Forward(Millis),
     Back(Millis),
 }
 
-/// A lease that somebody names.
+/// A lease that a request names.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Token {
-    /// One that is held now.
+    /// A lease that is held now.
     Held(usize),
-    /// Any that was ever granted.
+    /// Any lease that was ever granted.
     Granted(usize),
     /// An attempt that was not granted yet.
     Future(usize),
@@ -77,7 +78,7 @@ pub(crate) enum Token {
     Zeroth(usize),
 }
 
-/// How an attempt ends without success.
+/// An end of an attempt without success.
 #[derive(Debug, Clone)]
 pub(crate) enum Ending {
     Retry { reason: Reason, after_ms: Millis, group_pause_ms: Millis, revised: Option<Revision> },
@@ -86,16 +87,16 @@ pub(crate) enum Ending {
     Move { reason: Reason, revised: Revision },
 }
 
-/// A job as it shall be tried next.
+/// A job for its next attempt.
 #[derive(Debug, Clone)]
 pub(crate) enum Revision {
-    /// The same job with the rest of this.
+    /// The same job, with all but the key and lane of this one.
     Same(JobSpec),
     /// Another job, which is refused.
     Other(JobSpec),
 }
 
-/// A step of a source.
+/// A move of a source's cursor.
 #[derive(Debug, Clone)]
 pub(crate) struct CursorStep {
     pub(crate) source: usize,
@@ -105,7 +106,7 @@ pub(crate) struct CursorStep {
     pub(crate) entries_total: u64,
 }
 
-/// Where a step says that the cursor stands.
+/// The present offset of the cursor according to a move.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum StepFrom {
     Where,
@@ -127,7 +128,7 @@ pub(crate) struct JobSpec {
     pub(crate) flaw: Option<Flaw>,
 }
 
-/// Why a job is refused.
+/// A reason to refuse a job.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Flaw {
     NoKey,

@@ -1,4 +1,5 @@
-//! Draws sequences. The space of keys, groups and sources is small, so that actions meet each other's jobs.
+//! Generates random sequences. There are few keys, groups and sources, so that actions meet each other's
+//! jobs.
 
 use fastrand::Rng;
 use flow::{
@@ -30,7 +31,7 @@ struct Draw {
     groups: u32,
 }
 
-/// The sequence of this seed.
+/// Generates the sequence of a seed.
 pub(crate) fn sequence(seed: u64) -> Sequence {
     let mut rng = Rng::with_seed(seed);
     let is_long = rng.u32(..20) == 0;
@@ -219,7 +220,12 @@ impl Draw {
 
     fn rejoin(&mut self) -> Action {
         let (session, held) = (self.session(), self.many(12, Self::token));
-        Action::Rejoin { session, held, attending: self.many(3, Self::lane), lease_ms: self.pick(&LEASES_MS) }
+        Action::Rejoin {
+            session,
+            held,
+            worker_lanes: self.many(3, Self::lane),
+            lease_ms: self.pick(&LEASES_MS),
+        }
     }
 
     fn selection(&mut self) -> Selection {
@@ -262,7 +268,8 @@ impl Draw {
         Action::Reopen { how: self.pick(&[Closing::Crash, Closing::Crash, Closing::Commit]), clock }
     }
 
-    /// A few jobs, and a worker that dies of them: until they are changed, then until they are given up, then again.
+    /// Generates a few jobs, and a worker that dies of them: until they are revised, then until they are
+    /// dead, then again.
     fn worker_that_always_dies(&mut self) -> Vec<Action> {
         let (lane, session, limit) = (self.lane(), self.session(), self.rng.usize(1..4));
         let mut sound = || JobSpec { lane, flaw: None, ..self.job() };

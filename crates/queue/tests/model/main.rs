@@ -1,15 +1,16 @@
-//! Random actions on the ledger against a simple model of it: clock steps, crashes and reopenings included.
+//! Compares the ledger with a simple model under random actions, including clock steps, crashes and restarts.
 //!
-//! Every sequence has a seed of its own. A failure prints it with the shortest sequence that was found to fail;
-//! `JUGGLE_MODEL_SEED=<seed>` runs just that one, `JUGGLE_MODEL_SEQUENCES=<n>` runs another number of them.
+//! Every sequence has a seed of its own. A failure prints it with the shortest failing sequence that was
+//! found. `JUGGLE_MODEL_SEED=<seed>` runs only that sequence, `JUGGLE_MODEL_SEQUENCES=<n>` another number of
+//! them.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+#![expect(clippy::unwrap_used, reason = "a test fails if it cannot go on")]
 #![expect(clippy::print_stderr, reason = "seeds are printed")]
 
 mod action;
 mod generate;
-mod meaning;
 mod model;
+mod resolve;
 mod run;
 mod shrink;
 
@@ -52,7 +53,7 @@ fn whatever_happens_the_ledger_does_as_the_model_says() {
     std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
 }
 
-/// Runs the sequence of a seed; where it fails, the error is what to tell.
+/// Runs the sequence of a seed. A failure is the error, with the shortest sequence.
 fn check(seed: u64) -> Check {
     let sequence = generate::sequence(seed);
     let Err(why) = outcome(&sequence) else { return Ok(()) };

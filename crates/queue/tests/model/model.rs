@@ -1,14 +1,14 @@
-//! What a queue is, said as simply as possible: a map of jobs that is searched for everything.
+//! The simplest implementation of a queue: a map of jobs that is searched for everything.
 //!
-//! Written from the contract in `flow::queue`. It knows nothing of indexes, heaps or disks; [`Model::reopened`] is all
-//! that a crash means.
+//! It follows the contract in `flow::queue`, without indexes, heaps or disks. [`Model::reopened`] is all that
+//! a crash changes.
 
+mod admin;
 mod attempts;
 mod claims;
+mod fairness;
 mod job;
-mod people;
 mod push;
-mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,47 +23,47 @@ use queue::{ledger::REJOIN_MS, session::Session};
 use self::job::Job;
 pub(crate) use self::push::{Expected, Refusal};
 
-/// Nothing, or how the ledger differs from what it should be.
+/// The result of a comparison: an error describes how the ledger differs.
 pub(crate) type Check = Result<(), String>;
 
-/// Everything that a queue knows.
+/// The whole state of a queue.
 #[derive(Debug, Clone)]
 pub(crate) struct Model {
     capacity: u64,
     now: Millis,
     jobs: BTreeMap<JobId, Job>,
     pushes: u64,
-    /// All leases ever granted, in that order.
+    /// All leases ever granted, in order.
     granted: Vec<Lease>,
     cursors: BTreeMap<String, Cursor>,
     lanes: [LaneFlags; 3],
-    here: Here,
+    memory: OwnerMemory,
 }
 
 #[derive(Debug, Clone, Default)]
 struct LaneFlags {
     paused: bool,
     retried: u64,
-    manners: BTreeMap<Group, Manners>,
+    group_times: BTreeMap<Group, GroupTimes>,
 }
 
-/// What the present owner has seen; gone when it is.
+/// The memory of the present owner, which ends with it.
 #[derive(Debug, Clone, Default)]
-struct Here {
-    attending: BTreeMap<(Session, Lane), u64>,
+struct OwnerMemory {
+    worker_lanes: BTreeMap<(Session, Lane), u64>,
     happened: Vec<(Millis, Lane, Count)>,
-    turns: [turns::Turns; 3],
+    turns: [fairness::Turns; 3],
 }
 
 type Count = fn(&mut Rates) -> &mut u64;
 
-/// When a group was last claimed from, and until when it is paused.
+/// The time of a group's latest claim, and the end of its pause.
 ///
-/// The contract leaves open whether a new owner still knows, so there is what holds for sure and what may hold.
+/// The contract leaves open whether a new owner still knows them, so there are certain and possible times.
 #[derive(Debug, Clone, Copy, Default)]
-struct Manners {
-    surely: Times,
-    perhaps: Times,
+struct GroupTimes {
+    certain: Times,
+    possible: Times,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -82,19 +82,19 @@ impl Model {
             granted: Vec::new(),
             cursors: BTreeMap::new(),
             lanes: Default::default(),
-            here: Here::default(),
+            memory: OwnerMemory::default(),
         }
     }
 
-    /// The same queue with a new owner.
+    /// Returns the same queue with a new owner.
     pub(crate) fn reopened(mut self, now: Millis) -> Self {
         self.now = now;
-        self.here = Here::default();
-        for manners in self.lanes.iter_mut().flat_map(|lane| lane.manners.values_mut()) {
-            manners.surely = Times::default();
+        self.memory = OwnerMemory::default();
+        for group_times in self.lanes.iter_mut().flat_map(|lane| lane.group_times.values_mut()) {
+            group_times.certain = Times::default();
         }
         for job in self.jobs.values_mut() {
-            // That a delay was over need not be written: where the clock went back, its rest counts again.
+            // The end of a delay is not written. If the clock went back, the rest of the delay counts again.
             if let Some(due) = job.woke_ms.filter(|due| *due > now) {
                 let changed_ms = job.waits_since_ms;
                 job.enter(JobState::Delayed, Some(due), changed_ms);
@@ -126,15 +126,15 @@ impl Model {
                 job.woke_ms = Some(due);
             }
         }
-        self.note_who_can_be_claimed();
+        self.record_claimable_groups();
     }
 
-    /// When the next delay or lease ends.
+    /// Returns the end of the next delay or lease.
     pub(crate) fn next_due_ms(&self) -> Option<Millis> {
         self.jobs.values().filter_map(|job| job.view.due_ms).min()
     }
 
-    /// When anything last changed, as far as jobs tell.
+    /// Returns the time of the latest change of a job.
     pub(crate) fn latest_change_ms(&self) -> Millis {
         let told = self.jobs.values().filter(|job| job.woke_ms.is_none());
         told.map(|job| job.view.changed_ms).max().unwrap_or(0)
@@ -142,7 +142,7 @@ impl Model {
 
     pub(crate) fn stats(&self) -> QueueStats {
         let lanes = Lane::ALL.map(|lane| {
-            let LaneFlags { paused, retried, manners: _ } = self.lanes[lane.index()];
+            let LaneFlags { paused, retried, group_times: _ } = self.lanes[lane.index()];
             let mut stats = LaneStats { paused, retried, workers: self.workers(lane), ..Default::default() };
             for job in self.jobs.values().filter(|job| job.view.lane == lane) {
                 *stats.count_mut(job.view.state) += 1;
@@ -154,7 +154,7 @@ impl Model {
     }
 
     fn workers(&self, lane: Lane) -> u64 {
-        let here = self.here.attending.iter().filter(|((_, of), _)| *of == lane);
+        let here = self.memory.worker_lanes.iter().filter(|((_, of), _)| *of == lane);
         here.map(|(_, workers)| workers).sum()
     }
 
@@ -167,18 +167,24 @@ impl Model {
     }
 
     fn count(&mut self, lane: Lane, count: Count) {
-        self.here.happened.push((self.now, lane, count));
+        self.memory.happened.push((self.now, lane, count));
     }
 
     pub(crate) fn register_worker(&mut self, session: Session, lane: Lane, registration: Registration) {
-        let workers = self.here.attending.entry((session, lane)).or_default();
+        let workers = self.memory.worker_lanes.entry((session, lane)).or_default();
         *workers = match registration {
             Registration::Add => *workers + 1,
             Registration::Remove => workers.saturating_sub(1),
         };
     }
 
-    pub(crate) fn rejoin(&mut self, session: Session, held: &[Lease], attending: &[Lane], lease_ms: Millis) {
+    pub(crate) fn rejoin(
+        &mut self,
+        session: Session,
+        held: &[Lease],
+        worker_lanes: &[Lane],
+        lease_ms: Millis,
+    ) {
         let now = self.now;
         for (id, job) in self.jobs.iter_mut().filter(|(_, job)| job.holder == Some(session)) {
             if held.contains(&Lease { id: *id, attempt: job.attempt }) {
@@ -188,27 +194,27 @@ impl Model {
                 job.enter(JobState::Ready, None, now);
             }
         }
-        self.here.attending.retain(|(of, _), _| *of != session);
-        attending.iter().for_each(|lane| self.register_worker(session, *lane, Registration::Add));
+        self.memory.worker_lanes.retain(|(of, _), _| *of != session);
+        worker_lanes.iter().for_each(|lane| self.register_worker(session, *lane, Registration::Add));
     }
 
     pub(crate) fn end_session(&mut self, session: Session) {
         let now = self.now;
         self.jobs.values_mut().filter(|job| job.holder == Some(session)).for_each(|job| job.lose(now));
-        self.here.attending.retain(|(of, _), _| *of != session);
+        self.memory.worker_lanes.retain(|(of, _), _| *of != session);
     }
 
     pub(crate) fn set_paused(&mut self, lane: Lane, pause: Pause) {
         self.lanes[lane.index()].paused = pause == Pause::Paused;
     }
 
-    /// The leases that are held now.
+    /// Returns the leases that are held now.
     pub(crate) fn held(&self) -> Vec<Lease> {
         let held = self.jobs.values().filter(|job| job.view.state == JobState::Leased);
         held.map(|job| Lease { id: job.view.id, attempt: job.attempt }).collect()
     }
 
-    /// Lane and key of a job.
+    /// Returns the lane and key of a job.
     pub(crate) fn name_of(&self, id: JobId) -> Option<(Lane, String)> {
         self.jobs.get(&id).map(|job| (job.view.lane, job.view.key.clone()))
     }
@@ -221,7 +227,7 @@ impl Model {
         self.granted.iter().filter(|lease| lease.id == id).map(|lease| lease.attempt).max().unwrap_or(0)
     }
 
-    /// The groups of a lane that have jobs ready; none for the jobs without group.
+    /// Returns the groups of a lane with ready jobs; `None` stands for the jobs without group.
     fn ready_groups(&self, lane: Lane) -> BTreeSet<Option<Group>> {
         let ready = |job: &&Job| job.view.lane == lane && job.view.state == JobState::Ready;
         self.jobs.values().filter(ready).map(|job| job.view.group.clone()).collect()

@@ -1,4 +1,4 @@
-//! Does a sequence with a ledger and with the model, and compares them all the while.
+//! Runs a sequence on a ledger and on the model, and compares them after each action.
 
 use std::{fmt::Debug, path::Path};
 
@@ -15,16 +15,16 @@ use super::{
     model::{Check, Expected, Model, Refusal},
 };
 
-/// How many clients there are; the last two are of processes that have ended.
+/// The number of clients. The last two belong to processes that have ended.
 pub(crate) const SESSIONS: usize = 6;
 const START_MS: Millis = 1_700_000_000_000;
 
 const UNREADABLE: &str = "the disk is not damaged";
 
-/// Does the sequence.
+/// Runs a sequence.
 ///
 /// # Errors
-/// How the ledger differs from the model, after which action.
+/// Returns the action after which the ledger differs from the model, and the difference.
 pub(crate) fn run(sequence: &Sequence) -> Check {
     let directory = scratch().map_err(|error| format!("no scratch directory: {error}"))?;
     let mut run = Run::begin(directory.path(), sequence.capacity)?;
@@ -34,7 +34,7 @@ pub(crate) fn run(sequence: &Sequence) -> Check {
     run.check_everything().map_err(|why| format!("at the end: {why}"))
 }
 
-/// In memory where the system has such a place: thousands of databases are made and none has to last.
+/// Creates a temporary directory, in memory if possible: the test makes thousands of short-lived databases.
 fn scratch() -> std::io::Result<tempfile::TempDir> {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }
@@ -49,14 +49,14 @@ fn session(number: usize) -> Session {
 struct Run<'a> {
     directory: &'a Path,
     capacity: usize,
-    /// Hardly any of either, so that the tail is folded and groups are cleaned all the time.
-    tail: u64,
-    slack: u64,
+    /// Both are small, so that there are many checkpoints and compactions.
+    wal_bytes: u64,
+    slack_bytes: u64,
     sessions: Vec<Session>,
-    /// None while it is being opened anew.
+    /// `None` while it is closed.
     ledger: Option<Ledger>,
     model: Model,
-    /// As of the last commit.
+    /// The model as of the last commit.
     committed: Model,
     wall_ms: Millis,
     now: Millis,
@@ -68,8 +68,8 @@ impl<'a> Run<'a> {
         let mut run = Self {
             directory,
             capacity,
-            tail: [0, 1_000, 10_000, 1 << 22][capacity % 4],
-            slack: if capacity.is_multiple_of(2) { 0 } else { 2_000 },
+            wal_bytes: [0, 1_000, 10_000, 1 << 22][capacity % 4],
+            slack_bytes: if capacity.is_multiple_of(2) { 0 } else { 2_000 },
             sessions: (0..SESSIONS).map(session).collect(),
             ledger: None,
             committed: model.clone(),
@@ -90,7 +90,7 @@ impl<'a> Run<'a> {
         let disk = Database::open(self.directory, Durability::Process).map_err(|error| error.to_string())?;
         let mut ledger =
             Ledger::load(disk, self.capacity, self.wall_ms).map_err(|error| error.to_string())?;
-        ledger.set_room(self.tail, self.slack);
+        ledger.set_room(self.wal_bytes, self.slack_bytes);
         let now = ledger.time(self.wall_ms);
         let earliest = self.committed.latest_change_ms().max(self.wall_ms);
         // If the queue's time was ahead of the wall clock, it stays ahead.
@@ -110,7 +110,7 @@ impl<'a> Run<'a> {
     fn act(&mut self, action: &Action) -> Check {
         self.tick();
         self.apply(action)?;
-        self.model.note_who_can_be_claimed();
+        self.model.record_claimable_groups();
         let stats = self.ledger().stats();
         same("stats", &stats, &self.model.stats())?;
         self.check_wakeup()
@@ -122,7 +122,7 @@ impl<'a> Run<'a> {
         self.model.tick(now);
     }
 
-    /// The owner sleeps until then: later would be too late.
+    /// Checks that the owner does not sleep beyond the next delay or lease.
     fn check_wakeup(&mut self) -> Check {
         let Some(due) = self.model.next_due_ms() else { return Ok(()) };
         let wakeup = self.ledger().next_wakeup_ms();
@@ -189,7 +189,7 @@ impl<'a> Run<'a> {
                 same("pending", &self.ledger().pending_in(*lane, groups), &expected)
             }
             Action::Retry(_) | Action::Drop(_) | Action::Pause { .. } | Action::List { .. } => {
-                self.by_hand(action)
+                self.admin(action)
             }
             Action::RegisterWorker { session, lane, registration } => {
                 let session = self.sessions[*session];
@@ -197,10 +197,10 @@ impl<'a> Run<'a> {
                 self.model.register_worker(session, *lane, *registration);
                 Ok(())
             }
-            Action::Rejoin { session, held, attending, lease_ms } => {
+            Action::Rejoin { session, held, worker_lanes, lease_ms } => {
                 let (session, held) = (self.sessions[*session], self.model.leases(held));
-                self.ledger().rejoin(session, &held, attending, *lease_ms, now);
-                self.model.rejoin(session, &held, attending, *lease_ms);
+                self.ledger().rejoin(session, &held, worker_lanes, *lease_ms, now);
+                self.model.rejoin(session, &held, worker_lanes, *lease_ms);
                 Ok(())
             }
             Action::EndSession { session } => {
@@ -218,8 +218,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What people ask for.
-    fn by_hand(&mut self, action: &Action) -> Check {
+    /// Applies an action of the queue's administration.
+    fn admin(&mut self, action: &Action) -> Check {
         let now = self.now;
         match action {
             Action::Retry(selection) => {
@@ -236,7 +236,7 @@ impl<'a> Run<'a> {
                 Ok(())
             }
             Action::List { selection, after, limit } => self.check_list(selection, after.as_ref(), *limit),
-            other => unreachable!("nobody does {other:?} by hand"),
+            other => unreachable!("{other:?} is an action of workers"),
         }
     }
 
@@ -247,7 +247,7 @@ impl<'a> Run<'a> {
         self.check_next_turn(ask)
     }
 
-    /// A claim that waits is looked at again then: later would be too late.
+    /// Checks that a waiting claim is served again in time.
     fn check_next_turn(&mut self, ask: &ClaimRequest) -> Check {
         let now = self.now;
         let Some(expected) = self.model.next_turn_ms(ask).filter(|at| *at > now) else {

@@ -1,11 +1,12 @@
-//! Leaves out of a sequence what it does not take to fail.
+//! Shortens a failing sequence.
 
 use super::action::{Action, Sequence};
 
-/// Most runs that are spent on it.
+/// The maximum number of runs.
 const RUNS_MAX: usize = 3_000;
 
-/// A shorter sequence that fails as well: nothing of it can be left out, unless that takes too long to find.
+/// Returns a shorter sequence that fails as well. No action of it can be left out, unless that takes too many
+/// runs to find.
 pub(crate) fn shrink(sequence: Sequence, fails: impl Fn(&Sequence) -> bool) -> Sequence {
     let mut shortest = sequence;
     let mut runs = 0;
@@ -42,7 +43,7 @@ pub(crate) fn shrink(sequence: Sequence, fails: impl Fn(&Sequence) -> bool) -> S
     shortest
 }
 
-/// The action with one job less.
+/// Returns the action with one job less, for each of its jobs.
 fn thinner(action: &Action) -> Vec<Action> {
     if let Action::Push { jobs, cursor } = action {
         let fewer = |at| Action::Push { jobs: without(jobs, at, 1), cursor: cursor.clone() };

@@ -47,7 +47,7 @@ pub struct BrokerCommand {
     pub disk_full_code: i32,
 }
 
-/// What to do if no process owns the queue.
+/// The action if no process owns the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IfNoOwner {
     /// Start an owner.

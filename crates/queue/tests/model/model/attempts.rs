@@ -1,4 +1,4 @@
-//! How attempts go on and end.
+//! Attempts and their ends.
 
 use flow::{
     clock::Millis,
@@ -13,7 +13,7 @@ use super::{
 };
 
 impl Model {
-    /// Those of the leases that are not held.
+    /// Extends leases, and returns those that are not held.
     pub(crate) fn extend(&mut self, leases: &[Lease], lease_ms: Millis) -> Vec<Lease> {
         let mut lost = leases.to_vec();
         lost.retain(|lease| match self.jobs.get_mut(&lease.id).filter(|job| job.is_held_by(*lease)) {

@@ -1,4 +1,4 @@
-//! Claims: what was handed out must have been allowed, and nothing that was allowed may have been kept back.
+//! Checks claims: every job that was handed out was allowed, and no job that was allowed was held back.
 
 use flow::{
     clock::Millis,
@@ -8,7 +8,7 @@ use flow::{
 };
 use queue::session::Session;
 
-use super::{Check, Manners, Model, Times};
+use super::{Check, GroupTimes, Model, Times};
 
 impl Times {
     fn due_ms(&self, limit: GroupLimit) -> Millis {
@@ -21,7 +21,7 @@ impl Times {
 }
 
 impl Model {
-    /// Checks the answer to a claim, and takes it over.
+    /// Checks the answer to a claim, and applies it.
     pub(crate) fn claimed(&mut self, session: Session, ask: &ClaimRequest, claimed: &ClaimResponse) -> Check {
         let is_paused = self.lanes[ask.lane.index()].paused;
         let room = if is_paused { 0 } else { self.room_below(ask.lane) };
@@ -33,7 +33,7 @@ impl Model {
         for claim in &claimed.claims {
             self.hand_out(session, ask, claim).map_err(|why| format!("claim of {}: {why}", claim.key))?;
         }
-        self.note_who_is_free(ask);
+        self.record_free_groups(ask);
         let mut kept = self.ready_groups(ask.lane);
         kept.retain(|group| self.is_surely_free(ask, group));
         if given < most && !kept.is_empty() {
@@ -83,7 +83,7 @@ impl Model {
         Ok(())
     }
 
-    /// The ready job of a group that goes first.
+    /// Returns the ready job of a group that comes first.
     fn first_of(&self, lane: Lane, group: &Option<Group>) -> Option<JobId> {
         let ready = self.jobs.values().filter(|job| {
             job.view.lane == lane && job.view.state == JobState::Ready && job.view.group == *group
@@ -91,7 +91,7 @@ impl Model {
         ready.min_by_key(|job| job.rank()).map(|job| job.view.id)
     }
 
-    /// Room in the lane below, less what is on its way there.
+    /// Returns the room in the lane below, less the leased jobs.
     fn room_below(&self, lane: Lane) -> u64 {
         lane.downstream().map_or(u64::MAX, |below| {
             let on_their_way = self.stats().lane(lane).leased;
@@ -101,13 +101,13 @@ impl Model {
 
     pub(super) fn change_manners(&mut self, lane: Lane, group: Option<&Group>, change: impl Fn(&mut Times)) {
         let Some(group) = group else { return };
-        let manners = self.lanes[lane.index()].manners.entry(group.clone()).or_default();
-        change(&mut manners.surely);
-        change(&mut manners.perhaps);
+        let group_times = self.lanes[lane.index()].group_times.entry(group.clone()).or_default();
+        change(&mut group_times.certain);
+        change(&mut group_times.possible);
     }
 
-    fn manners(&self, lane: Lane, group: &Group) -> Manners {
-        self.lanes[lane.index()].manners.get(group).copied().unwrap_or_default()
+    fn group_times(&self, lane: Lane, group: &Group) -> GroupTimes {
+        self.lanes[lane.index()].group_times.get(group).copied().unwrap_or_default()
     }
 
     fn has_room(&self, ask: &ClaimRequest, group: &Group) -> bool {
@@ -122,18 +122,19 @@ impl Model {
     pub(super) fn is_surely_free(&self, ask: &ClaimRequest, group: &Option<Group>) -> bool {
         group.as_ref().is_none_or(|group| {
             self.has_room(ask, group)
-                && self.manners(ask.lane, group).perhaps.due_ms(ask.limit_of(group)) <= self.now
+                && self.group_times(ask.lane, group).possible.due_ms(ask.limit_of(group)) <= self.now
         })
     }
 
     fn is_perhaps_free(&self, ask: &ClaimRequest, group: &Option<Group>) -> bool {
         group.as_ref().is_none_or(|group| {
             self.has_room(ask, group)
-                && self.manners(ask.lane, group).surely.due_ms(ask.limit_of(group)) <= self.now
+                && self.group_times(ask.lane, group).certain.due_ms(ask.limit_of(group)) <= self.now
         })
     }
 
-    /// Until when a claim that finds nothing has to wait at most, as far as the limits of groups decide it.
+    /// Returns the latest time at which a claim that found nothing must be served again, by the limits of
+    /// groups.
     pub(crate) fn next_turn_ms(&self, ask: &ClaimRequest) -> Option<Millis> {
         let lane = ask.lane;
         if self.lanes[lane.index()].paused || self.room_below(lane) == 0 {
@@ -142,15 +143,16 @@ impl Model {
         let due_ms = |group: Option<Group>| match group {
             None => Some(0),
             Some(group) => {
-                let due_ms = self.manners(lane, &group).perhaps.due_ms(ask.limit_of(&group));
+                let due_ms = self.group_times(lane, &group).possible.due_ms(ask.limit_of(&group));
                 self.has_room(ask, &group).then_some(due_ms)
             }
         };
         self.ready_groups(lane).into_iter().filter_map(due_ms).min()
     }
 
-    /// Whether everything that is pending waits for long, by the earliest or the latest time at which it may be claimed.
-    fn rests(&self, ask: &ClaimRequest, times: impl Fn(&Manners) -> Times) -> bool {
+    /// Returns whether all pending jobs wait for long, by the earliest or the latest time at which they may
+    /// be claimed.
+    fn rests(&self, ask: &ClaimRequest, times: impl Fn(&GroupTimes) -> Times) -> bool {
         let stats = self.stats();
         let counts = stats.lane(ask.lane);
         let more = if ask.lane == Lane::Fetch { stats.unfed.min(BATCH_MAX as u64) } else { 0 };
@@ -161,7 +163,7 @@ impl Model {
             self.jobs.values().filter(|job| job.view.lane == ask.lane && pending.contains(&job.view.state));
         let waits_long = |group: &Option<Group>| {
             group.as_ref().is_some_and(|group| {
-                let due_ms = times(&self.manners(ask.lane, group)).due_ms(ask.limit_of(group));
+                let due_ms = times(&self.group_times(ask.lane, group)).due_ms(ask.limit_of(group));
                 due_ms > self.now + RESTING_AFTER_MS
             })
         };
@@ -175,7 +177,7 @@ impl Model {
     fn check_lane_status(&self, ask: &ClaimRequest, claimed: &ClaimResponse) -> Check {
         let (lane, lane_status) = (ask.lane, claimed.lane_status);
         let is_open = claimed.claims.is_empty() && !self.lanes[lane.index()].paused;
-        if is_open && self.rests(ask, |manners| manners.surely) {
+        if is_open && self.rests(ask, |group_times| group_times.certain) {
             let is_right = lane_status == LaneStatus::Resting;
             return if is_right {
                 Ok(())
@@ -183,7 +185,10 @@ impl Model {
                 Err(format!("all rests, and the lane_status is {lane_status:?}"))
             };
         }
-        if lane_status == LaneStatus::Resting && is_open && self.rests(ask, |manners| manners.perhaps) {
+        if lane_status == LaneStatus::Resting
+            && is_open
+            && self.rests(ask, |group_times| group_times.possible)
+        {
             return Ok(());
         }
         let stats = self.stats();
@@ -207,7 +212,7 @@ impl Model {
             if is_unfed {
                 allowed.push(LaneStatus::Feeding);
             }
-            // Jobs on their way may fill the lane below: open to either.
+            // The leased jobs may fill the lane below, so both answers are right.
             if self.room_below(lane) == 0 && is_unserved {
                 allowed.push(LaneStatus::Blocked);
             }

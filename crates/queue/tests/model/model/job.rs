@@ -1,4 +1,4 @@
-//! A job as the model knows it.
+//! A job of the model.
 
 use std::cmp::Reverse;
 
@@ -15,18 +15,19 @@ pub(super) struct Job {
     /// The number of its latest attempt.
     pub(super) attempt: u32,
     pub(super) holder: Option<Session>,
-    /// Its place among all pushes.
+    /// Its position in the order of all pushes.
     pub(super) order: u64,
     pub(super) as_pushed: (Option<Group>, Priority, Vec<u8>),
     /// The latest attempt that a `fail` ended.
     pub(super) failed_attempt: Option<u32>,
     pub(super) failing_since_ms: Option<Millis>,
     pub(super) lost: u32,
-    /// Since its delay ended nothing else happened to it: when that was.
+    /// The end of its delay, if nothing happened to it since.
     pub(super) woke_ms: Option<Millis>,
-    /// When its latest delay began.
+    /// The begin of its latest delay.
     pub(super) waits_since_ms: Millis,
-    /// Where the contract leaves open whether something was a change: the other possible time of the last one.
+    /// The other possible time of its latest change, if the contract leaves open whether something was a
+    /// change.
     pub(super) or_changed_ms: Option<Millis>,
 }
 
@@ -116,7 +117,7 @@ impl Job {
         matches!(self.view.state, JobState::Ready | JobState::Delayed | JobState::Leased)
     }
 
-    /// Its turn within its group: the lower the sooner.
+    /// Returns its rank in its group: the lower comes first.
     pub(super) const fn rank(&self) -> (Reverse<Priority>, u64) {
         (Reverse(self.view.priority), self.order)
     }

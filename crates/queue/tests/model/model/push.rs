@@ -1,4 +1,4 @@
-//! Adding jobs, and the cursors of their sources.
+//! Adds jobs, and moves the cursors of their sources.
 
 use flow::{
     job::{GROUP_BYTES_MAX, JobState, KEY_BYTES_MAX, NewJob, OnDuplicate, PAYLOAD_BYTES_MAX},
@@ -8,7 +8,7 @@ use flow::{
 
 use super::{Model, job::Job};
 
-/// Why a request is refused, as far as the contract fixes it.
+/// A reason to refuse a request, as far as the contract names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
     Invalid,
@@ -17,7 +17,8 @@ pub(crate) enum Refusal {
     Stale,
 }
 
-/// What a request leads to, or each reason to refuse it: where there are several, the contract does not say which.
+/// The result of a request, or all reasons to refuse it: the contract does not say which of several comes
+/// first.
 pub(crate) type Expected<T> = Result<T, Vec<Refusal>>;
 
 pub(super) fn is_valid(job: &NewJob) -> bool {
@@ -62,7 +63,7 @@ impl Model {
         })
     }
 
-    /// Adds the jobs that are new; the positions of the others.
+    /// Adds the jobs that are new, and returns the positions of the others.
     pub(super) fn add(&mut self, jobs: Vec<NewJob>) -> Vec<u32> {
         let mut known = Vec::new();
         for (position, new) in (0..).zip(jobs) {
@@ -77,7 +78,7 @@ impl Model {
         known
     }
 
-    /// Where the cursor of a source stands.
+    /// Returns the offset of a source's cursor.
     pub(crate) fn offset_of(&self, source: &str) -> Option<u64> {
         self.cursors.get(source).map(|cursor| cursor.offset)
     }

@@ -1,4 +1,4 @@
-//! Groups take turns: a group that can be claimed from all the while is not passed over twice by the same other one.
+//! Checks that groups take turns: while a group can be claimed from, no other group gets two turns before it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,12 +10,12 @@ use flow::{
 
 use super::{Check, Model};
 
-/// By group that can be claimed from: those that were, since it can or was.
+/// For each group that can be claimed from: the groups that had a turn since it could be or was claimed from.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Turns(BTreeMap<Option<Group>, BTreeSet<Option<Group>>>);
 
 impl Turns {
-    /// Begins anew for groups that could not be claimed from meanwhile.
+    /// Forgets the groups that cannot be claimed from now.
     fn note(&mut self, free: &BTreeSet<Option<Group>>) {
         self.0.retain(|group, _| free.contains(group));
         for group in free {
@@ -35,23 +35,23 @@ impl Turns {
 }
 
 impl Model {
-    /// To be called whenever something may have changed.
-    pub(crate) fn note_who_can_be_claimed(&mut self) {
+    /// Records the groups that can be claimed from. Must be called after every change.
+    pub(crate) fn record_claimable_groups(&mut self) {
         Lane::ALL.into_iter().for_each(|lane| {
             let (group_limit, named_limits) = (GroupLimit::NONE, NamedLimits::new());
             let ask = ClaimRequest { lane, limit: 0, lease_ms: 0, wait_ms: 0, group_limit, named_limits };
-            self.note_who_is_free(&ask);
+            self.record_free_groups(&ask);
         });
     }
 
-    pub(super) fn note_who_is_free(&mut self, ask: &ClaimRequest) {
+    pub(super) fn record_free_groups(&mut self, ask: &ClaimRequest) {
         let mut free = self.ready_groups(ask.lane);
         free.retain(|group| self.is_surely_free(ask, group));
-        self.here.turns[ask.lane.index()].note(&free);
+        self.memory.turns[ask.lane.index()].note(&free);
     }
 
     pub(super) fn take_turn(&mut self, ask: &ClaimRequest, group: &Option<Group>) -> Check {
-        self.note_who_is_free(ask);
-        self.here.turns[ask.lane.index()].claimed(group)
+        self.record_free_groups(ask);
+        self.memory.turns[ask.lane.index()].claimed(group)
     }
 }

@@ -1,4 +1,4 @@
-//! What an action means at the moment at which it is done: which lease, which cursor, which job.
+//! Resolves an action at its moment: which lease, which cursor, which job.
 
 use flow::{
     failure::{Failure, Reason},
@@ -25,7 +25,7 @@ impl Model {
         CursorMove { source, from, offset, entries, entries_total }
     }
 
-    /// A lease that nobody ever had, where there is none to choose from.
+    /// Returns the lease of a token, or one that was never granted if there is none to choose from.
     pub(crate) fn lease(&self, token: Token) -> Lease {
         let from = |leases: &[Lease], n: usize| {
             let unknown = Lease { id: JobId::of(Lane::Fetch, "k0"), attempt: 1_000 };

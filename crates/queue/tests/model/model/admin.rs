@@ -1,4 +1,4 @@
-//! What people ask for: lists, another round, forgetting, details.
+//! The administration of a queue: lists, retries, drops, details.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -73,7 +73,7 @@ impl Model {
         (before - self.jobs.len()) as u64
     }
 
-    /// Checks what is told beyond counts.
+    /// Checks ages, rates and groups.
     pub(crate) fn check_details(&self, details: &QueueDetails) -> Check {
         for lane in Lane::ALL {
             let told = &details.lanes[lane.index()];
@@ -94,7 +94,7 @@ impl Model {
 
     fn rates(&self, lane: Lane, window_ms: Millis) -> Rates {
         let mut rates = Rates::default();
-        for (at, of, count) in &self.here.happened {
+        for (at, of, count) in &self.memory.happened {
             if *of == lane && self.now - at < window_ms {
                 *count(&mut rates) += 1;
             }
@@ -125,7 +125,8 @@ impl Model {
     }
 }
 
-/// What the queue itself says of a failure is for people: any sentence will do, but one must be there.
+/// Clears the message of the queue's own failures. Its text is for people, so any will do, but it must not be
+/// empty.
 fn without_internal_message(view: &JobView) -> JobView {
     let mut view = view.clone();
     for event in &mut view.history {
