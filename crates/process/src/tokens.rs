@@ -1,17 +1,15 @@
 //! From text to tokens: the tokenizers, and the changes before and after them.
 //!
-//! [`Tokens`] takes the tokens of one chunk, in order, and counts them. In reading order:
+//! A tokenizer passes its tokens to a [`TokenSink`] and knows nothing of filters and counts. [`Tokens`] is the sink
+//! for the tokens of one chunk, which it filters, writes in lines and counts. In reading order:
 //!
-//! * [`tokenization`]: the options that decide which tokens a text has, with [`preprocess`] and
-//!   [`tokenizer`];
-//! * `sink`: the interface between tokenizers and what takes their tokens;
+//! * [`tokenization`]: the options that decide which tokens a text has, with [`preprocess`] and [`tokenizer`];
 //! * [`filter`]: the tokens that are kept, with [`stop_words`] (from a `word_list`);
 //! * `buffer_pool`: reuses the memory of tokens.
 
 pub(crate) mod buffer_pool;
 pub mod filter;
 pub mod preprocess;
-pub(crate) mod sink;
 pub mod stop_words;
 pub mod tokenization;
 pub mod tokenizer;
@@ -20,14 +18,11 @@ mod word_list;
 use std::sync::Arc;
 
 use uax29::{
-    WordSink, for_each_lowercase_word,
+    TokenSink,
     token_counts::{ShortToken, TokenBatch, TokenCounts, TokenHasher},
 };
 
-use self::{
-    filter::Filter,
-    sink::{TokenSink, push_each_word},
-};
+use self::filter::Filter;
 
 /// The number of bytes that are written for a short token: the token, a line feed, and bytes that the next
 /// token overwrites.
@@ -40,60 +35,35 @@ pub struct Tokens {
     lines: Vec<u8>,
     len: usize,
     counts: TokenCounts,
+    /// Short tokens that are not in `counts` yet.
+    batch: TokenBatch,
     /// Applied to each token first.
     filter: Option<Arc<Filter>>,
 }
 
-/// Takes the words of UAX #29 without a filter: writes short ones with two stores, and counts them in
-/// batches.
-struct WordLines<'t> {
-    tokens: &'t mut Tokens,
-    batch: TokenBatch,
-}
-
-impl WordSink for WordLines<'_> {
+impl TokenSink for Tokens {
     #[inline]
-    fn push_short(&mut self, word: ShortToken, len: usize) {
-        let Tokens { lines, len: written, counts, .. } = &mut *self.tokens;
-        if lines.len() - *written < LINE_BYTES {
-            grow(lines, LINE_BYTES);
+    fn push_short(&mut self, token: ShortToken, len: usize) {
+        // A filter looks at each token as a string.
+        if self.filter.is_some() {
+            return token.with_str(|token| self.push(token));
+        }
+        if self.lines.len() - self.len < LINE_BYTES {
+            self.grow(LINE_BYTES);
         }
         // Two stores of a constant size are faster than a copy of the exact length.
-        let line = &mut lines[*written..*written + LINE_BYTES];
-        let [low, high] = word.halves();
+        let line = &mut self.lines[self.len..self.len + LINE_BYTES];
+        let [low, high] = token.halves();
         line[..8].copy_from_slice(&low.to_le_bytes());
         line[8..].copy_from_slice(&high.to_le_bytes());
         line[len] = b'\n';
-        *written += len + 1;
-        self.batch.push(word, counts);
+        self.len += len + 1;
+        self.batch.push(token, &mut self.counts);
     }
 
-    fn push(&mut self, word: &str) {
-        self.tokens.take(word);
-    }
-}
-
-impl TokenSink for Tokens {
     fn push(&mut self, token: &str) {
         Self::push(self, token);
     }
-
-    fn push_words(&mut self, text: &str) {
-        // A filter looks at each word as a string.
-        if self.filter.is_some() {
-            push_each_word(text, self);
-            return;
-        }
-        let mut words = WordLines { tokens: self, batch: TokenBatch::default() };
-        for_each_lowercase_word(text, &mut words);
-        words.batch.flush(&mut words.tokens.counts);
-    }
-}
-
-#[cold]
-fn grow(lines: &mut Vec<u8>, bytes: usize) {
-    // Doubling keeps the copies linear in the length of the text.
-    lines.resize(2 * lines.len() + bytes, 0);
 }
 
 impl Tokens {
@@ -103,8 +73,8 @@ impl Tokens {
     }
 
     /// Reuses memory: the contents of `lines` do not matter, `counts` is empty.
-    pub(crate) const fn within(lines: Vec<u8>, counts: TokenCounts) -> Self {
-        Self { lines, len: 0, counts, filter: None }
+    pub(crate) fn within(lines: Vec<u8>, counts: TokenCounts) -> Self {
+        Self { lines, len: 0, counts, batch: TokenBatch::default(), filter: None }
     }
 
     /// Sets the filter.
@@ -126,7 +96,7 @@ impl Tokens {
     fn take(&mut self, token: &str) {
         let (start, end) = (self.len, self.len + token.len());
         if self.lines.len() <= end {
-            grow(&mut self.lines, token.len() + 1);
+            self.grow(token.len() + 1);
         }
         self.lines[start..end].copy_from_slice(token.as_bytes());
         self.lines[end] = b'\n';
@@ -134,10 +104,16 @@ impl Tokens {
         self.counts.add(token.as_bytes(), 1);
     }
 
+    #[cold]
+    fn grow(&mut self, bytes: usize) {
+        // Doubling keeps the copies linear in the length of the text.
+        self.lines.resize(2 * self.lines.len() + bytes, 0);
+    }
+
     /// Returns the number of tokens.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.counts.total()
+        self.counts.total() + self.batch.pending()
     }
 
     /// Returns whether there are no tokens.
@@ -157,7 +133,8 @@ impl Tokens {
     }
 
     /// Returns the memory of the lines, and the counts.
-    pub(crate) fn into_parts(self) -> (Vec<u8>, TokenCounts) {
+    pub(crate) fn into_parts(mut self) -> (Vec<u8>, TokenCounts) {
+        self.batch.flush(&mut self.counts);
         (self.lines, self.counts)
     }
 

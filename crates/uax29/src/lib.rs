@@ -32,7 +32,7 @@
 //!
 //! # Modules, in reading order
 //!
-//! * `words`: the functions above, and [`WordSink`] for callers that must not allocate a string for each
+//! * `words`: the functions above, and [`TokenSink`] for callers that must not allocate a string for each
 //!   word;
 //! * [`cuts`]: the places at which a text may be cut, with the proof; [`windows`]: reads a text up to such
 //!   places;
@@ -56,4 +56,4 @@ pub use unicode_segmentation::UNICODE_VERSION;
 
 #[cfg(feature = "bench")]
 pub use classifier::Implementation;
-pub use words::{WordSink, for_each_lowercase_word, for_each_word, lowercase_words, words};
+pub use words::{TokenSink, for_each_lowercase_word, for_each_word, lowercase_words, words};

@@ -212,6 +212,12 @@ impl TokenBatch {
         }
     }
 
+    /// Returns the number of tokens that are not added yet.
+    #[must_use]
+    pub const fn pending(&self) -> u64 {
+        self.len as u64
+    }
+
     /// Adds the tokens of the batch to `counts`.
     #[inline(never)]
     pub fn flush(&mut self, counts: &mut TokenCounts) {

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use crate::{
     token_counts::{ShortToken, TokenBatch, TokenCounts},
     windows::Windows,
-    words::{WordSink, for_each_lowercase_word},
+    words::{TokenSink, for_each_lowercase_word},
 };
 
 /// The size of a window, in bytes: small enough to stay in the processor's cache, beside the counts, until it
@@ -34,7 +34,7 @@ struct Counter<'c> {
     batch: TokenBatch,
 }
 
-impl WordSink for Counter<'_> {
+impl TokenSink for Counter<'_> {
     #[inline]
     fn push_short(&mut self, word: ShortToken, _: usize) {
         self.batch.push(word, self.counts);

@@ -17,13 +17,24 @@ use crate::{
 /// masks.
 const PIECE_BYTES: usize = 8 << 10;
 
-/// Receives the words of a text in order.
-pub trait WordSink {
-    /// Takes a word of at most [`SHORT_BYTES`] ASCII bytes. `len` is its length.
-    fn push_short(&mut self, word: ShortToken, len: usize);
+/// Receives the words or other tokens of a text, in order.
+pub trait TokenSink {
+    /// Takes a token of at most [`SHORT_BYTES`] ASCII bytes. `len` is its length.
+    fn push_short(&mut self, token: ShortToken, len: usize);
 
-    /// Takes any other word.
-    fn push(&mut self, word: &str);
+    /// Takes any token.
+    fn push(&mut self, token: &str);
+}
+
+/// Collects the tokens as strings.
+impl TokenSink for Vec<String> {
+    fn push_short(&mut self, token: ShortToken, _: usize) {
+        token.with_str(|token| self.push(token.to_owned()));
+    }
+
+    fn push(&mut self, token: &str) {
+        self.push(token.to_owned());
+    }
 }
 
 /// Returns the words of a text in order.
@@ -45,9 +56,9 @@ pub fn words(text: &str) -> Vec<&str> {
 /// ```
 #[must_use]
 pub fn lowercase_words(text: &str) -> Vec<String> {
-    let mut words = Strings::default();
+    let mut words = Vec::new();
     for_each_lowercase_word(text, &mut words);
-    words.0
+    words
 }
 
 /// Calls `f` with each word of a text, in order.
@@ -56,22 +67,8 @@ pub fn for_each_word<'t>(text: &'t str, f: impl FnMut(&'t str)) {
 }
 
 /// Passes each word of a text to `sink`, in order and in lower case by the rules of Unicode for whole words.
-pub fn for_each_lowercase_word(text: &str, sink: &mut impl WordSink) {
+pub fn for_each_lowercase_word(text: &str, sink: &mut impl TokenSink) {
     lowercase_words_by(classifier(), PIECE_BYTES, text, sink);
-}
-
-/// Collects words as strings.
-#[derive(Default)]
-struct Strings(Vec<String>);
-
-impl WordSink for Strings {
-    fn push_short(&mut self, word: ShortToken, _: usize) {
-        word.with_bytes(|bytes| self.0.push(String::from_utf8_lossy(bytes).into_owned()));
-    }
-
-    fn push(&mut self, word: &str) {
-        self.0.push(word.to_owned());
-    }
 }
 
 /// A part of a piece.
@@ -116,7 +113,7 @@ fn words_by<'t>(classifier: Classifier, piece_bytes: usize, text: &'t str, mut f
     });
 }
 
-fn lowercase_words_by(classifier: Classifier, piece_bytes: usize, text: &str, sink: &mut impl WordSink) {
+fn lowercase_words_by(classifier: Classifier, piece_bytes: usize, text: &str, sink: &mut impl TokenSink) {
     for_each_part(classifier, piece_bytes, text, |scanner, _, part| match part {
         Part::Scanned(range) => scanner.words(range, &mut Lowercase { bytes: scanner.bytes(), sink }),
         Part::Rare(line) => line.unicode_words().for_each(|word| sink.push(&word.to_lowercase())),
@@ -136,7 +133,7 @@ struct Lowercase<'s, S> {
     sink: &'s mut S,
 }
 
-impl<S: WordSink> Lowercase<'_, S> {
+impl<S: TokenSink> Lowercase<'_, S> {
     /// Returns the first bytes of a word, then zeros, as two numbers.
     #[inline]
     fn first(&self, start: usize, len: usize) -> [u64; 2] {
@@ -148,7 +145,7 @@ impl<S: WordSink> Lowercase<'_, S> {
     }
 }
 
-impl<S: WordSink> RangeSink for Lowercase<'_, S> {
+impl<S: TokenSink> RangeSink for Lowercase<'_, S> {
     // Inlined into the loops over the bits, which are the hottest code of the crate.
     #[inline(always)]
     fn plain(&mut self, start: usize, end: usize) {
@@ -189,7 +186,7 @@ const NOT_ASCII: u64 = u64::from_ne_bytes([0x80; 8]);
 
 /// Passes on a word whose ASCII letters are in lower case, unless it is underscores only.
 #[inline(never)]
-fn push_any(word: &[u8], sink: &mut impl WordSink) {
+fn push_any(word: &[u8], sink: &mut impl TokenSink) {
     if is_underscores(word) {
         return;
     }
@@ -316,11 +313,11 @@ mod tests {
 
     /// Returns the words in lower case. Checks that those in their own case are the same words.
     fn ours_by(classifier: Classifier, piece_bytes: usize, text: &str) -> String {
-        let (mut words, mut kept) = (Strings::default(), Vec::new());
+        let (mut words, mut kept): (Vec<String>, Vec<String>) = Default::default();
         lowercase_words_by(classifier, piece_bytes, text, &mut words);
         words_by(classifier, piece_bytes, text, |word| kept.push(word.to_lowercase()));
-        assert_eq!(words.0, kept, "{text:?}");
-        words.0.iter().flat_map(|word| [word, "\n"]).collect()
+        assert_eq!(words, kept, "{text:?}");
+        words.iter().flat_map(|word| [word, "\n"]).collect()
     }
 
     fn classifiers() -> Vec<Classifier> {

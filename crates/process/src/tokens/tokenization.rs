@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use uax29::TokenSink;
+
 use super::{
     preprocess::{Italics, Letters, Quotes, preprocess},
-    sink::TokenSink,
     tokenizer::{Case, Tokenizer},
 };
 

@@ -12,9 +12,9 @@ mod spgc;
 use std::{fmt, str::FromStr, sync::Arc};
 
 use regex::Regex;
+use uax29::TokenSink;
 
 use self::hugging_face::HuggingFace;
-use super::sink::TokenSink;
 use crate::choice::choices;
 
 /// The definition of a token. Written `uax29`, `whitespace`, `spgc`, `regex:PATTERN` or `hf:PATH`.
@@ -86,7 +86,7 @@ impl Tokenizer {
     pub(crate) fn tokenize(&self, text: &str, case: Case, sink: &mut impl TokenSink) {
         match self {
             Self::Uax29 => match case {
-                Case::Lower => sink.push_words(text),
+                Case::Lower => uax29::for_each_lowercase_word(text, sink),
                 Case::Kept => uax29::for_each_word(text, |word| sink.push(word)),
             },
             Self::Whitespace => text.split_whitespace().for_each(|field| push(field, case, sink)),

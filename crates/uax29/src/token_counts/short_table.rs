@@ -63,6 +63,14 @@ impl ShortToken {
         f(&self.padded()[..self.len()])
     }
 
+    /// Calls `f` with the token of a [`TokenSink`](crate::TokenSink), which is ASCII.
+    ///
+    /// # Panics
+    /// Panics if it is not UTF-8.
+    pub fn with_str<T>(self, f: impl FnOnce(&str) -> T) -> T {
+        self.with_bytes(|bytes| f(std::str::from_utf8(bytes).expect("short tokens of a sink are ASCII")))
+    }
+
     /// Returns its bytes and zeros behind them.
     pub(super) const fn padded(self) -> [u8; 16] {
         self.number().to_le_bytes()

@@ -21,8 +21,9 @@ use std::{
 };
 
 use tokenizers::{ModelWrapper, Tokenizer};
+use uax29::TokenSink;
 
-use crate::{tokens::sink::TokenSink, tokens::tokenizer::InvalidTokenizer};
+use super::InvalidTokenizer;
 
 /// The maximum size of a `tokenizer.json`, in bytes. Large ones have 40 MB.
 const FILE_BYTES_MAX: u64 = 256 << 20;

@@ -1,6 +1,8 @@
 //! Replaces `hugging_face.rs` if the feature `hf` is off: there are no Hugging Face tokenizers.
 
-use crate::{tokens::sink::TokenSink, tokens::tokenizer::InvalidTokenizer};
+use uax29::TokenSink;
+
+use super::InvalidTokenizer;
 
 /// A Hugging Face tokenizer. None can be opened.
 #[derive(Debug)]
