@@ -98,7 +98,7 @@ async fn a_directory_that_cannot_be_compared_is_reported_and_nothing_is_left() {
         .await
         .expect_error(3, &["cannot read texts from", "juggle compare DIR"]);
     fs::write(harness.path("www/page.txt"), "<!DOCTYPE html><html><body>no</body></html>").unwrap();
-    compare(&harness, "www", &[]).await.expect_error(3, &["a text cannot be worked on", "page.txt"]);
+    compare(&harness, "www", &[]).await.expect_error(3, &["a text cannot be processed", "page.txt"]);
     assert!(!harness.path("out").exists());
 }
 

@@ -1,165 +1,140 @@
 //! `juggle compare`: serial against concurrent against parallel, measured on this machine with the real stages.
-//!
-//! In reading order: `texts`, what is worked on; `room`, where; `row`, what is measured; `stage_runner`, a stage with so many
-//! jobs at a time; `fetching` and `processing`, one run of each; `lesson`, `chart`, `report`, what is said of it.
 
-mod chart;
-mod fetching;
-mod input_texts;
-mod interpretation;
-mod measurement;
-mod processing;
-mod report;
-mod scratch_directory;
-mod stage_runner;
+use std::path::Path;
 
-use std::time::Duration;
-
-use flow::shutdown::{Phase, Shutdown, shutdown};
-use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
-
-use self::{
-    fetching::Fetching,
+use compare::{
+    chart,
+    comparison::{ComparePlan, Comparison},
+    error::CompareError,
     input_texts::InputTexts,
-    measurement::{Measurement, Workload},
-    processing::Processing,
-    scratch_directory::ScratchDirectory,
+    interpretation::time,
 };
+use flow::{atomic_file, shutdown::shutdown};
+use indicatif::ProgressStyle;
+
 use crate::{
     blocking::blocking,
     cli::compare::CompareArgs,
     exit::{CliError, Exit},
-    output::Out,
+    output::{Out, align_right, table},
     progress::Show,
     settings::{enums::Run, resolved::Settings},
     signals,
 };
 
-/// What was measured, and on what.
-#[derive(Debug, Serialize)]
-struct Comparison {
-    cores: usize,
-    #[serde(flatten)]
-    texts: InputTexts,
-    latency_seconds: f64,
-    work_bytes: u64,
-    work_lines: u64,
-    runs: u32,
-    rows: Vec<Measurement>,
-    lesson: String,
-}
+/// The width of the text below the table.
+const WIDTH: usize = 100;
 
-/// Runs it.
+/// Runs `juggle compare`.
 ///
 /// # Errors
-/// Where there are no texts, the output directory cannot be written to, or a stage fails.
+/// Returns an error if there are no texts, the output directory cannot be written, or a stage fails.
 pub async fn run(args: &CompareArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let directory = args.texts.clone();
     let texts = blocking(move || InputTexts::read(&directory)).await??;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let rows = measurement::rows(settings.max_concurrent_downloads as usize, settings.threads, cores);
+    let plan = ComparePlan {
+        downloads: settings.max_concurrent_downloads as usize,
+        threads: settings.threads,
+        runs: args.runs,
+        latency: args.latency.duration(),
+        work_bytes: args.work.bytes(),
+        fetch: settings.fetch_config(),
+        output_dir: settings.output_dir.clone(),
+    };
     if settings.run == Run::Dry {
+        let rows = plan.rows();
         rows.iter()
             .try_for_each(|row| out.line(&format!("would measure {} times: {}", args.runs, row.name)))?;
         return Ok(Exit::Done);
     }
     let (trigger, shutdown) = shutdown();
     signals::listen(trigger).map_err(|error| CliError::caused(Exit::Bug, &error))?;
-    let output = settings.output_dir.clone();
-    let room = blocking(move || ScratchDirectory::make(&output)).await??;
-    let task = CompareRun {
-        args,
-        settings,
-        texts: &texts,
-        room: &room,
-        shutdown: &shutdown,
-        show: Show::of(settings, out),
-    };
-    let measured = tokio::select! {
-        measured = task.measure(rows) => measured,
-        () = shutdown.reached(Phase::Now) => Ok(None),
-    };
-    blocking(move || room.close()).await??;
-    let Some(Measured { rows, work_bytes, work_lines }) = measured? else { return Ok(Exit::Interrupted) };
-    let latency = args.latency.duration();
-    let facts = interpretation::Conditions { cores, latency, lines: work_lines };
-    let comparison = Comparison {
-        cores,
-        texts,
-        latency_seconds: latency.as_secs_f64(),
-        work_bytes,
-        work_lines,
-        runs: args.runs,
-        lesson: interpretation::interpret(&rows, &facts),
-        rows,
-    };
+    let runs = plan.rows().len() as u64 * u64::from(args.runs);
+    let bar = Show::of(settings, out).bar(runs, ProgressStyle::default_bar());
+    let compared = plan.measure(texts, &shutdown, || bar.inc(1)).await?;
+    bar.finish_and_clear();
+    let Some(comparison) = compared else { return Ok(Exit::Interrupted) };
     if let Some(file) = args.svg.clone() {
         let svg = chart::svg(&comparison)?;
-        blocking(move || report::write(&file, &svg)).await??;
+        let writing = blocking(move || write_chart(&file, &svg));
+        writing.await??;
     }
-    report::print(&comparison, args.svg.as_deref(), out)?;
+    print(&comparison, args.svg.as_deref(), out)?;
     Ok(Exit::Done)
 }
 
-/// What has come of the runs.
-struct Measured {
-    rows: Vec<Measurement>,
-    work_bytes: u64,
-    work_lines: u64,
+fn write_chart(file: &Path, svg: &str) -> Result<(), CliError> {
+    atomic_file::write(file, svg).map_err(|error| CliError::unwritten(file, &error))
 }
 
-struct CompareRun<'a> {
-    args: &'a CompareArgs,
-    settings: &'a Settings,
-    texts: &'a InputTexts,
-    room: &'a ScratchDirectory,
-    shutdown: &'a Shutdown,
-    show: Show,
+fn print(comparison: &Comparison, svg: Option<&Path>, out: &Out) -> Result<(), CliError> {
+    if out.is_json() {
+        return out.json(comparison);
+    }
+    let mut figures = table(&["", "mean", "deviation", "speed-up"]);
+    for row in &comparison.rows {
+        figures.add_row([row.name.clone(), time(row.mean), row.deviation(), format!("{:.2}×", row.speed_up)]);
+    }
+    align_right(&mut figures, 1..4);
+    out.line(&comparison.conditions())?;
+    out.line(&format!("\n{}\n", figures.trim_fmt()))?;
+    out.line(&wrapped(&comparison.lesson))?;
+    svg.map_or(Ok(()), |file| out.line(&format!("\nWrote chart {}", file.display())))
 }
 
-impl CompareRun<'_> {
-    /// Measures all rows in turn, as often as asked for; nothing where it was stopped.
-    async fn measure(&self, mut rows: Vec<Measurement>) -> Result<Option<Measured>, CliError> {
-        let fetching = Fetching::begin(self.texts, self.args.latency.duration(), self.settings)?;
-        let prepared = self.room.part("prepared").await?;
-        let work_bytes = self.args.work.bytes();
-        let Some(processing) = Processing::prepare(prepared, &fetching, work_bytes, self.shutdown).await?
-        else {
-            return Ok(None);
-        };
-        let bar = self.bar(rows.len());
-        for _ in 0..self.args.runs {
-            for row in &mut rows {
-                let Some(took) = self.once(row.work, &fetching, &processing).await? else { return Ok(None) };
-                row.add(took);
-                bar.inc(1);
-            }
+/// Breaks a paragraph into lines.
+fn wrapped(text: &str) -> String {
+    let (mut lines, mut line) = (String::new(), 0);
+    for word in text.split(' ') {
+        let width = word.chars().count();
+        if line > 0 && line + 1 + width > WIDTH {
+            lines.push('\n');
+            line = 0;
+        } else if line > 0 {
+            lines.push(' ');
+            line += 1;
         }
-        bar.finish_and_clear();
-        measurement::compare(&mut rows);
-        Ok(Some(Measured { rows, work_bytes: processing.bytes(), work_lines: processing.lines() }))
+        lines.push_str(word);
+        line += width;
     }
+    lines
+}
 
-    /// One run of one row, in a directory of its own.
-    async fn once(
-        &self,
-        work: Workload,
-        fetching: &Fetching,
-        processing: &Processing,
-    ) -> Result<Option<Duration>, CliError> {
-        let part = self.room.part("run").await?;
-        let took = match work {
-            Workload::Fetch { at_a_time } => fetching.once(part.blobs(), at_a_time, self.shutdown).await,
-            Workload::Process { threads, chunk } => {
-                processing.once(part.blobs(), threads, chunk, self.shutdown).await
+impl From<CompareError> for CliError {
+    fn from(error: CompareError) -> Self {
+        const NAME_ANOTHER: &str = "name a directory with texts: juggle compare DIR";
+        match error {
+            CompareError::Blob(error) => error.into(),
+            CompareError::Halted(error) => error.into(),
+            CompareError::Write { path, source } => {
+                Self::unwritten(&path, &source).advise("name a directory that you may write to with -o DIR")
             }
-        };
-        part.close().await?;
-        took
+            CompareError::Remove { .. } => Self::caused(Exit::File, &error).advise("remove it yourself"),
+            CompareError::ReadTexts { .. } | CompareError::NoTexts(_) => {
+                Self::caused(Exit::File, &error).advise(NAME_ANOTHER)
+            }
+            CompareError::Text(_) => Self::caused(Exit::File, &error)
+                .advise("leave it out of the directory, or name another: juggle compare DIR"),
+            CompareError::Start(_) => Self::caused(Exit::Bug, &error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_made_is_named() {
+        let error = write_chart(Path::new("/nowhere/at/all/file"), "").err().unwrap().to_string();
+        assert!(error.contains("'/nowhere/at/all/file'"), "{error}");
     }
 
-    fn bar(&self, rows: usize) -> ProgressBar {
-        self.show.bar(rows as u64 * u64::from(self.args.runs), ProgressStyle::default_bar())
+    #[test]
+    fn a_paragraph_is_broken_between_words() {
+        let text = ["word"; 60].join(" ");
+        let wrapped = wrapped(&text);
+        assert!(wrapped.lines().all(|line| line.len() <= WIDTH), "{wrapped}");
+        assert_eq!((wrapped.replace('\n', " "), wrapped.lines().count()), (text, 3));
     }
 }

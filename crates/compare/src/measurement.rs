@@ -1,33 +1,35 @@
-//! What is measured: rows, their times, and how they compare.
+//! The ways of working that are measured, their times, and how they compare.
 
 use std::{num::NonZeroU64, time::Duration};
 
 use process::config::Chunk;
 use serde::Serialize;
 
-/// Pieces as small as they can be: a line each.
+use crate::interpretation::time;
+
+/// The smallest pieces: one line each.
 const LINE: Chunk = Chunk::Bytes(NonZeroU64::MIN);
 
-/// What is done in a row.
+/// The work of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Workload {
+pub enum Workload {
     /// InputTexts are fetched.
     Fetch {
-        /// How many at a time.
+        /// The number of downloads at a time.
         at_a_time: usize,
     },
     /// InputTexts are processed.
     Process {
-        /// On so many threads.
+        /// The number of threads.
         threads: usize,
-        /// In these pieces.
+        /// The pieces of work.
         chunk: Chunk,
     },
 }
 
 impl Workload {
-    /// Whether two rows do the same, in different ways.
-    pub(super) const fn is_like(self, other: Self) -> bool {
+    /// Returns whether both fetch or both process.
+    pub const fn is_like(self, other: Self) -> bool {
         matches!(
             (self, other),
             (Self::Fetch { .. }, Self::Fetch { .. }) | (Self::Process { .. }, Self::Process { .. })
@@ -50,27 +52,27 @@ impl Workload {
     }
 }
 
-/// One way to do some work.
+/// A workload and its times.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Measurement {
-    /// What people call it.
-    pub(super) name: String,
-    /// What is done.
+pub struct Measurement {
+    /// The name for people.
+    pub name: String,
+    /// The work.
     #[serde(skip)]
-    pub(super) work: Workload,
+    pub work: Workload,
     #[serde(flatten)]
     told: WorkloadJson,
-    /// How long each run took.
+    /// The time of each run.
     seconds: Vec<f64>,
-    /// The mean of these.
-    pub(super) mean: f64,
-    /// Their standard deviation (of a sample, divided by one less than their number); none of one run.
-    pub(super) standard_deviation: Option<f64>,
-    /// How many times as fast as the first row of the same work.
-    pub(super) speed_up: f64,
+    /// The mean of the times.
+    pub mean: f64,
+    /// The sample standard deviation (divided by n − 1); `None` for one run.
+    pub standard_deviation: Option<f64>,
+    /// The mean of the first row of the same work, divided by this mean.
+    pub speed_up: f64,
 }
 
-/// [`Workload`], as JSON tells it.
+/// A [`Workload`] in JSON.
 #[derive(Debug, Clone, Serialize)]
 struct WorkloadJson {
     work: &'static str,
@@ -83,7 +85,9 @@ struct WorkloadJson {
 }
 
 impl Measurement {
-    pub(super) fn new(work: Workload) -> Self {
+    /// Creates a measurement without times.
+    #[must_use]
+    pub fn new(work: Workload) -> Self {
         let told = match work {
             Workload::Fetch { at_a_time } => {
                 WorkloadJson { work: "fetch", at_a_time: Some(at_a_time), threads: None, chunk: None }
@@ -99,8 +103,14 @@ impl Measurement {
         Self { name, work, told, seconds: Vec::new(), mean: 0.0, standard_deviation: None, speed_up: 1.0 }
     }
 
+    /// Returns the standard deviation for people: `± 1.2 ms`, or a dash for one run.
+    #[must_use]
+    pub fn deviation(&self) -> String {
+        self.standard_deviation.map_or_else(|| "–".to_owned(), |deviation| format!("± {}", time(deviation)))
+    }
+
     /// Adds the time of a run.
-    pub(super) fn add(&mut self, took: Duration) {
+    pub fn add(&mut self, took: Duration) {
         self.seconds.push(took.as_secs_f64());
         let count = self.seconds.len() as f64;
         self.mean = self.seconds.iter().sum::<f64>() / count;
@@ -109,8 +119,9 @@ impl Measurement {
     }
 }
 
-/// All rows: fetching serially and concurrently, processing on more and more threads, then in other pieces.
-pub(super) fn rows(downloads: usize, threads: usize, cores: usize) -> Vec<Measurement> {
+/// Returns all rows: fetching serially and concurrently, processing on more and more threads, then in other
+/// pieces.
+pub fn rows(downloads: usize, threads: usize, cores: usize) -> Vec<Measurement> {
     let most = if threads == 0 { cores } else { threads };
     let mut counts: Vec<usize> = std::iter::successors(Some(1), |count| Some(count * 2))
         .take_while(|count| *count < most)
@@ -128,8 +139,8 @@ pub(super) fn rows(downloads: usize, threads: usize, cores: usize) -> Vec<Measur
     works.into_iter().map(Measurement::new).collect()
 }
 
-/// Fills in how fast each row is beside the first of the same work.
-pub(super) fn compare(rows: &mut [Measurement]) {
+/// Computes the speed-up of each row.
+pub fn compare(rows: &mut [Measurement]) {
     for at in 0..rows.len() {
         let first = rows.iter().find(|row| row.work.is_like(rows[at].work)).map_or(0.0, |row| row.mean);
         rows[at].speed_up = if rows[at].mean > 0.0 { first / rows[at].mean } else { 1.0 };

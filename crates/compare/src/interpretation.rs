@@ -1,27 +1,30 @@
-//! What the figures mean, in a paragraph: each sentence follows from what was measured.
+//! Says what the figures mean. Each sentence follows from the measurements.
 
 use std::{cmp::Ordering, time::Duration};
 
 use indicatif::HumanCount;
 use process::config::Chunk;
 
-use super::measurement::{Measurement, Workload};
+use crate::measurement::{Measurement, Workload};
 
-/// Differences below that share are none.
+/// Smaller differences count as none, as a share of the larger mean.
 const SHARE_MIN: f64 = 0.03;
-/// The same for rows with a single run, of which nobody knows how much they scatter.
+/// The same for rows with one run, whose deviation is unknown.
 const SHARE_OF_ONE_RUN_MIN: f64 = 0.1;
 
-/// What the figures depend on besides.
-pub(super) struct Conditions {
-    pub(super) cores: usize,
-    pub(super) latency: Duration,
-    /// Lines that are processed.
-    pub(super) lines: u64,
+/// The conditions of the measurements.
+pub struct Conditions {
+    /// The number of cores.
+    pub cores: usize,
+    /// The delay of each response.
+    pub latency: Duration,
+    /// The number of lines that are processed.
+    pub lines: u64,
 }
 
-/// The paragraph.
-pub(super) fn interpret(rows: &[Measurement], facts: &Conditions) -> String {
+/// Returns the interpretation, one paragraph.
+#[must_use]
+pub fn interpret(rows: &[Measurement], facts: &Conditions) -> String {
     let find = |is: &dyn Fn(Workload) -> bool| rows.iter().find(|row| is(row.work));
     let in_chunks: Vec<(usize, &Measurement)> =
         rows.iter().filter_map(|row| Some((threads_in_chunks(row.work)?, row))).collect();
@@ -62,8 +65,8 @@ fn threads_in_chunks(work: Workload) -> Option<usize> {
     }
 }
 
-/// How one row's time stands to another's, and how many times as long the slower took. Equal where they are not apart by more
-/// than the runs of each differ among themselves.
+/// Compares the means of two rows, and returns how many times as long the slower took. They are equal if they
+/// differ by no more than the sum of their standard deviations.
 fn compared(row: &Measurement, other: &Measurement) -> (Ordering, f64) {
     let (less, more) = (row.mean.min(other.mean), row.mean.max(other.mean));
     let scatter = row.standard_deviation.zip(other.standard_deviation).map(|(one, two)| one + two);
@@ -177,8 +180,9 @@ fn of_lines(chunks: &Measurement, lines: &Measurement, count: u64) -> String {
     }
 }
 
-/// Seconds, in the unit that gives a number that can be read.
-pub(super) fn time(seconds: f64) -> String {
+/// Returns a time with a suitable unit.
+#[must_use]
+pub fn time(seconds: f64) -> String {
     match seconds {
         _ if seconds < 1e-6 => format!("{:.0} ns", seconds * 1e9),
         _ if seconds < 1e-3 => format!("{:.1} µs", seconds * 1e6),
@@ -189,7 +193,8 @@ pub(super) fn time(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::measurement, *};
+    use super::*;
+    use crate::measurement;
 
     /// Two runs for each row, a hundredth apart.
     fn told(seconds: [f64; 7], latency_ms: u64) -> String {

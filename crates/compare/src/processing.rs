@@ -1,4 +1,4 @@
-//! InputTexts processed: those that were fetched and stored once, repeated until there is enough to do.
+//! Runs of the process stage on texts that were fetched and stored once.
 
 use std::{
     io::{self, Read, Write},
@@ -19,45 +19,43 @@ use process::{
 };
 use store::stage::Store;
 
-use super::{fetching::Fetching, scratch_directory::ScratchRun, stage_runner};
 use crate::{
-    blocking::blocking,
-    exit::{CliError, Exit},
+    blocking::blocking, error::CompareError, fetching::FetchRuns, scratch_directory::ScratchRun, stage_runner,
 };
 
-/// Downloads and texts at a time while the texts are made ready.
+/// The number of downloads and texts at a time while the texts are prepared.
 const AT_A_TIME: usize = 16;
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// InputTexts, ready to be processed.
-pub(super) struct Processing {
-    /// Holds their files.
-    part: ScratchRun,
+/// Texts that can be processed.
+pub(crate) struct ProcessRuns {
+    /// Holds the files of the texts.
+    scratch: ScratchRun,
     jobs: Vec<ProcessJob>,
     repeats: u64,
-    bytes: u64,
-    lines: u64,
+    /// The number of bytes that are processed in a run.
+    pub(crate) bytes: u64,
+    /// The number of lines.
+    pub(crate) lines: u64,
 }
 
-impl Processing {
-    /// Fetches and stores the texts, and finds how often each is to be repeated. Nothing where it was stopped.
-    ///
-    /// # Errors
-    /// Where a stage fails, or there is no text in the texts.
-    pub(super) async fn prepare(
-        part: ScratchRun,
-        fetching: &Fetching,
+impl ProcessRuns {
+    /// Fetches and stores the texts, and computes how often each is repeated. Returns `None` if it was
+    /// stopped.
+    pub(crate) async fn prepare(
+        scratch: ScratchRun,
+        fetching: &FetchRuns,
         work_bytes: u64,
         shutdown: &Shutdown,
-    ) -> Result<Option<Self>, CliError> {
-        let Some((fetched, _)) = fetching.all(part.blobs(), AT_A_TIME, shutdown).await? else {
+    ) -> Result<Option<Self>, CompareError> {
+        let Some((fetched, _)) = fetching.fetch(scratch.blobs(), AT_A_TIME, shutdown).await? else {
             return Ok(None);
         };
-        let store = Arc::new(Store::new(part.blobs(), Arc::new(Counters::default())));
+        let store = Arc::new(Store::new(scratch.blobs(), Arc::new(Counters::default())));
         let Some(stored) = stage_runner::run_all(&store, fetched, AT_A_TIME, shutdown).await? else {
             return Ok(None);
         };
-        let blobs = part.blobs();
+        let blobs = scratch.blobs();
         let repeating = blocking(move || {
             let mut bytes = 0;
             for job in &stored {
@@ -65,45 +63,33 @@ impl Processing {
             }
             let repeats = work_bytes.div_ceil(bytes.max(1)).max(1);
             let repeated = stored.iter().map(|job| Repeated::of(&*blobs, job, repeats));
-            Ok::<_, CliError>((repeats, repeated.collect::<Result<Vec<_>, _>>()?))
+            Ok::<_, CompareError>((repeats, repeated.collect::<Result<Vec<_>, _>>()?))
         });
-        let (repeats, repeated) = repeating.await??;
+        let (repeats, repeated) = repeating.await?;
         let (bytes, lines) =
             repeated.iter().fold((0, 0), |(bytes, lines), one| (bytes + one.bytes, lines + one.lines));
         let jobs = repeated.into_iter().map(|one| one.job).collect();
-        Ok(Some(Self { part, jobs, repeats, bytes, lines }))
+        Ok(Some(Self { scratch, jobs, repeats, bytes, lines }))
     }
 
-    /// How many bytes are processed in a run.
-    pub(super) const fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// How many lines.
-    pub(super) const fn lines(&self) -> u64 {
-        self.lines
-    }
-
-    /// How long it takes to process all of it; nothing where it was stopped. Laying the texts down and starting threads
-    /// are not part of that.
-    ///
-    /// # Errors
-    /// Where a text cannot be laid down or processed.
-    pub(super) async fn once(
+    /// Returns the time to process all texts, or `None` if it was stopped. Copying the texts and starting the
+    /// threads are not measured.
+    pub(crate) async fn time(
         &self,
         blobs: Arc<dyn BlobStore>,
         threads: usize,
         chunk: Chunk,
         shutdown: &Shutdown,
-    ) -> Result<Option<Duration>, CliError> {
+    ) -> Result<Option<Duration>, CompareError> {
         let (from, to, jobs, repeats) =
-            (self.part.blobs(), Arc::clone(&blobs), self.jobs.clone(), self.repeats);
-        let laying = move || jobs.iter().try_for_each(|job| lay_down(&*from, &*to, &text_of(job), repeats));
-        blocking(laying).await??;
+            (self.scratch.blobs(), Arc::clone(&blobs), self.jobs.clone(), self.repeats);
+        let copying =
+            move || jobs.iter().try_for_each(|job| copy_repeated(&*from, &*to, &text_of(job), repeats));
+        blocking(copying).await?;
         let process = Process::new(ProcessConfig { threads, chunk }, blobs, Arc::new(Counters::default()));
-        let process = Arc::new(process.map_err(|error| CliError::caused(Exit::Bug, &error))?);
+        let process = Arc::new(process.map_err(CompareError::start)?);
         let started = Instant::now();
-        // As many at a time as the worker of a run has.
+        // The worker of a run has as many at a time.
         let done = stage_runner::run_all(&process, self.jobs.clone(), 2 * threads, shutdown).await?;
         Ok(done.map(|_| started.elapsed()))
     }
@@ -113,7 +99,7 @@ fn text_of(job: &ProcessJob) -> BlobName {
     BlobName::new(BlobKind::Text, job.document.clone())
 }
 
-/// A text, repeated.
+/// A text that is repeated.
 struct Repeated {
     job: ProcessJob,
     bytes: u64,
@@ -130,7 +116,7 @@ impl Repeated {
     }
 }
 
-/// Hashes bytes, and counts lines.
+/// Hashes bytes and counts lines.
 struct Sum {
     hasher: blake3::Hasher,
     lines: u64,
@@ -148,14 +134,19 @@ impl Write for Sum {
     }
 }
 
-/// Publishes a text of one store, repeated, in another.
-fn lay_down(from: &dyn BlobStore, to: &dyn BlobStore, name: &BlobName, repeats: u64) -> Result<(), CliError> {
+/// Copies a text to another store, repeated.
+fn copy_repeated(
+    from: &dyn BlobStore,
+    to: &dyn BlobStore,
+    name: &BlobName,
+    repeats: u64,
+) -> Result<(), CompareError> {
     let staged: StagedBlob = to.stage(name)?;
     repeat(from, name, repeats, &mut &staged.file)?;
     Ok(to.publish(vec![staged])?)
 }
 
-/// Writes a text so often. One that does not end with a line feed gets one each time.
+/// Writes a text `repeats` times. Adds a line feed if the text does not end with one.
 fn repeat(blobs: &dyn BlobStore, name: &BlobName, repeats: u64, to: &mut dyn Write) -> Result<(), BlobError> {
     let path = name.relative_path();
     let at = |error| BlobError::at(&path, error);

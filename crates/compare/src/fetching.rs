@@ -1,4 +1,4 @@
-//! InputTexts fetched from a server on loopback.
+//! Runs of the fetch stage on a loopback server.
 
 use std::{
     sync::Arc,
@@ -19,33 +19,25 @@ use flow::{
 use test_server::{Script, Server};
 use url::Url;
 
-use super::{input_texts::InputTexts, stage_runner};
-use crate::{
-    exit::{CliError, Exit},
-    settings::resolved::Settings,
-};
+use crate::{error::CompareError, input_texts::InputTexts, stage_runner};
 
-/// The server, and what to ask it for.
-pub(super) struct Fetching {
+/// A server with the texts, and the jobs that fetch them.
+pub(crate) struct FetchRuns {
     /// Ends when dropped.
     _server: Server,
     config: FetchConfig,
     jobs: Vec<FetchJob>,
 }
 
-impl Fetching {
-    /// Serves the texts, each answer so late.
-    ///
-    /// # Errors
-    /// Where they cannot be served.
-    pub(super) fn begin(
+impl FetchRuns {
+    /// Serves the texts. Each response is delayed by `latency`.
+    pub(crate) fn new(
         texts: &InputTexts,
         latency: Duration,
-        settings: &Settings,
-    ) -> Result<Self, CliError> {
-        let bug = |error: &dyn std::error::Error| CliError::caused(Exit::Bug, error);
-        let server = Server::start(&texts.directory).map_err(|error| CliError::caused(Exit::File, &error))?;
-        let base: Url = server.base_url().parse().map_err(|error| bug(&error))?;
+        config: FetchConfig,
+    ) -> Result<Self, CompareError> {
+        let server = Server::start(&texts.directory).map_err(CompareError::start)?;
+        let base: Url = server.base_url().parse().map_err(CompareError::start)?;
         let mut jobs = Vec::new();
         for text in &texts.list {
             let mut url = base.clone();
@@ -59,7 +51,7 @@ impl Fetching {
                 candidate: 0,
                 redirected: None,
                 refused: None,
-                // So that texts with the same bytes are not taken for notices of the host.
+                // A listed hash keeps texts with equal bytes from being taken for block pages.
                 listed: Listed { blake3: Some(text.blake3.clone()), ..Listed::default() },
                 stored: None,
                 lost: 0,
@@ -67,44 +59,38 @@ impl Fetching {
         }
         let config = FetchConfig {
             mirrors: Vec::new(),
-            allow_hosts: vec!["127.0.0.1".parse().map_err(|error| bug(&error))?],
+            allow_hosts: vec!["127.0.0.1".parse().map_err(CompareError::start)?],
             proxy: ProxyChoice::Off,
             family: IpFamily::Any,
             obey_robots: false,
             wait: Duration::ZERO,
             hosts_directory: None,
-            ..settings.fetch_config()
+            ..config
         };
         Ok(Self { _server: server, config, jobs })
     }
 
-    /// Fetches all texts; gives what the store stage needs. Nothing where it was stopped.
-    ///
-    /// # Errors
-    /// Where one cannot be fetched.
-    pub(super) async fn all(
+    /// Fetches all texts. Returns the jobs of the store stage and the time, or `None` if it was stopped.
+    pub(crate) async fn fetch(
         &self,
         blobs: Arc<dyn BlobStore>,
         at_a_time: usize,
         shutdown: &Shutdown,
-    ) -> Result<Option<(Vec<StoreJob>, Duration)>, CliError> {
+    ) -> Result<Option<(Vec<StoreJob>, Duration)>, CompareError> {
         let stage = Fetch::new(self.config.clone(), blobs, Arc::new(Counters::default()));
-        let stage = Arc::new(stage.map_err(|error| CliError::caused(Exit::Usage, &error))?);
+        let stage = Arc::new(stage.map_err(CompareError::start)?);
         let started = Instant::now();
         let next = stage_runner::run_all(&stage, self.jobs.clone(), at_a_time, shutdown).await?;
         Ok(next.map(|next| (next, started.elapsed())))
     }
 
-    /// How long that takes.
-    ///
-    /// # Errors
-    /// As [`all`](Self::all).
-    pub(super) async fn once(
+    /// Returns the time that this takes, or `None` if it was stopped.
+    pub(crate) async fn time(
         &self,
         blobs: Arc<dyn BlobStore>,
         at_a_time: usize,
         shutdown: &Shutdown,
-    ) -> Result<Option<Duration>, CliError> {
-        Ok(self.all(blobs, at_a_time, shutdown).await?.map(|(_, took)| took))
+    ) -> Result<Option<Duration>, CompareError> {
+        Ok(self.fetch(blobs, at_a_time, shutdown).await?.map(|(_, took)| took))
     }
 }

@@ -1,4 +1,4 @@
-//! A stage with so many jobs at a time, without a queue: what is measured is the stage.
+//! Runs the jobs of a stage without a queue, so that only the stage is measured.
 
 use std::sync::Arc;
 
@@ -9,18 +9,19 @@ use flow::{
 };
 use tokio::task::JoinSet;
 
-use crate::exit::{CliError, Exit};
+use crate::error::CompareError;
 
-/// Does all jobs, and gives what follows on them; nothing where it was stopped, when what was in flight has ended.
+/// Runs all jobs, `at_a_time` of them at a time, and returns the jobs that follow. Returns `None` if it was
+/// stopped, after the jobs in progress have ended.
 ///
 /// # Errors
-/// The first failure: nothing is tried again.
-pub(super) async fn run_all<S: Stage>(
+/// Returns the first failure. Nothing is tried again.
+pub(crate) async fn run_all<S: Stage>(
     stage: &Arc<S>,
     jobs: impl IntoIterator<Item = S::Input>,
     at_a_time: usize,
     shutdown: &Shutdown,
-) -> Result<Option<Vec<S::Output>>, CliError> {
+) -> Result<Option<Vec<S::Output>>, CompareError> {
     let (mut jobs, mut working, mut next) = (jobs.into_iter(), JoinSet::new(), Vec::new());
     let mut result = Ok(());
     loop {
@@ -34,7 +35,7 @@ pub(super) async fn run_all<S: Stage>(
                 .spawn(async move { stage.run(job, Attempt { number: 1, failures: 0 }).await.into_result() });
         }
         let Some(joined) = working.join_next().await else { break };
-        match joined.map_err(|error| CliError::caused(Exit::Bug, &error))? {
+        match joined.map_err(CompareError::start)? {
             Ok(follows) => next.extend(follows),
             Err(ending) => result = result.and(Err(failed(ending))),
         }
@@ -43,17 +44,14 @@ pub(super) async fn run_all<S: Stage>(
     Ok((shutdown.phase() == Phase::Running).then_some(next))
 }
 
-fn failed<I, O>(ending: Ending<I, O>) -> CliError {
+fn failed<I, O>(ending: Ending<I, O>) -> CompareError {
     match ending {
-        Ending::Halt(failure) => WorkerError::Halted(failure).into(),
+        Ending::Halt(failure) => CompareError::Halted(WorkerError::Halted(failure)),
         Ending::Retry { failure, .. }
         | Ending::Requeue(Requeue::Rerouted { failure, .. } | Requeue::SentBack { failure, .. })
-        | Ending::Dead(failure) => {
-            CliError::new(Exit::File, format!("a text cannot be worked on: {}", failure.message))
-                .advise("leave it out of the directory, or name another: juggle compare DIR")
-        }
+        | Ending::Dead(failure) => CompareError::Text(failure.message),
         Ending::Done(_) | Ending::Requeue(Requeue::Unchanged | Requeue::Moved { .. }) => {
-            CliError::new(Exit::Bug, "a stage put a job off that nobody asked it to")
+            CompareError::Text("the stage postponed it".to_owned())
         }
     }
 }

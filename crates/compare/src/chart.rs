@@ -1,4 +1,4 @@
-//! The figures as a picture: a bar for each row, as SVG. Text stays text, so it is drawn with the reader's letters.
+//! Draws the figures as SVG, a bar for each row. Text stays text, in the reader's font.
 
 use plotters::{
     backend::SVGBackend,
@@ -8,21 +8,20 @@ use plotters::{
     style::{BLACK, Color, IntoFont, RGBColor, ShapeStyle, WHITE},
 };
 
-use super::{
-    Comparison,
+use crate::{
+    comparison::Comparison,
+    error::CompareError,
     interpretation::time,
     measurement::{Measurement, Workload},
-    report,
 };
-use crate::exit::{CliError, Exit};
 
 const WIDTH: i32 = 960;
-/// Where bars begin and where the longest ends.
+/// The columns at which bars begin and the longest ends.
 const BARS: (i32, i32) = (330, 730);
 const MARGIN: i32 = 20;
 const LINE: i32 = 28;
 const BAR: i32 = 16;
-/// The room that the title takes.
+/// The height of the title.
 const HEAD: i32 = 70;
 /// Colours that can be told apart without seeing red or green (Okabe and Ito).
 const FETCH: RGBColor = RGBColor(0, 114, 178);
@@ -31,13 +30,13 @@ const PROCESS: RGBColor = RGBColor(230, 159, 0);
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type DrawingError = DrawingAreaErrorKind<std::io::Error>;
 
-/// Draws it.
+/// Draws the figures as SVG.
 ///
 /// # Errors
-/// None that is known of: it is drawn in memory.
-pub(super) fn svg(comparison: &Comparison) -> Result<String, CliError> {
+/// Returns the errors of the drawing library, which has none when it draws in memory.
+pub fn svg(comparison: &Comparison) -> Result<String, CompareError> {
     let mut svg = String::new();
-    draw(comparison, &mut svg).map_err(|error| CliError::caused(Exit::Bug, &error))?;
+    draw(comparison, &mut svg).map_err(CompareError::start)?;
     Ok(svg)
 }
 
@@ -49,7 +48,7 @@ fn draw(comparison: &Comparison, svg: &mut String) -> Result<(), DrawingError> {
     let title =
         format!("Mean time of {} runs, and its standard deviation; shorter is better", comparison.runs);
     write(&area, &title, (MARGIN, MARGIN), 21)?;
-    let first_line = report::conditions(comparison).lines().next().unwrap_or_default().to_owned();
+    let first_line = comparison.conditions().lines().next().unwrap_or_default().to_owned();
     write(&area, &first_line, (MARGIN, MARGIN + 26), 15)?;
     let mut top = HEAD;
     for (at, row) in rows.iter().enumerate() {
@@ -62,7 +61,7 @@ fn draw(comparison: &Comparison, svg: &mut String) -> Result<(), DrawingError> {
     area.present()
 }
 
-/// What the longest bar of a work stands for; works have scales of their own.
+/// Returns the seconds of the longest bar. Fetching and processing have scales of their own.
 fn longest(rows: &[Measurement], work: Workload) -> f64 {
     let ends = rows.iter().filter(|row| row.work.is_like(work)).map(end);
     ends.fold(f64::MIN_POSITIVE, f64::max)
@@ -91,11 +90,11 @@ fn draw_row(area: &Area<'_>, row: &Measurement, top: i32, longest: f64) -> Resul
             area.draw(&PathElement::new(line, ShapeStyle::from(&BLACK).stroke_width(1)))?;
         }
     }
-    let figures = format!("{} {}   {:.2}×", time(row.mean), report::deviation(row), row.speed_up);
+    let figures = format!("{} {}   {:.2}×", time(row.mean), row.deviation(), row.speed_up);
     write(area, &figures, (at(end(row)) + 10, top + 1), 16)
 }
 
-/// `size` is that of plotters, which comes out as four fifths of it in pixels.
+/// Writes a text. The font is four fifths of `size` pixels high, as plotters counts.
 fn write(area: &Area<'_>, text: &str, at: (i32, i32), size: i32) -> Result<(), DrawingError> {
     area.draw(&Text::new(text.to_owned(), at, ("sans-serif", size).into_font().color(&BLACK)))
 }
