@@ -1,14 +1,25 @@
-//! Lanes: the three waiting lines of the dataflow.
+//! Lanes: the three queues of jobs between the stages.
+//!
+//! A queue has exactly these three lanes, in this order. A library user may serve them with other stages: a lane's name
+//! says nothing about its jobs, except in two places.
+//!
+//! * Jobs of one lane follow on jobs of the lane before it. If a lane is full, the queue hands out no more jobs of the
+//!   lane before it.
+//! * Source lists feed the first lane, so [`QueueStats::unfed`](crate::queue::QueueStats::unfed) counts towards it.
+//!
+//! Lanes with names of one's own would take four changes: a checked name in place of this enum, tables by lane that are
+//! maps ([`QueueStats`](crate::queue::QueueStats) and the owner's state are arrays of three), an order of the lanes that
+//! the queue stores, and a new version of the stored and sent formats, which hold a lane as a number.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// A waiting line. The job's lane says which stage does it.
+/// A queue of jobs for one stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Lane {
-    /// Texts to download.
+    /// Documents to download.
     Fetch,
     /// Downloaded bytes to decode and publish.
     Store,
@@ -17,10 +28,10 @@ pub enum Lane {
 }
 
 impl Lane {
-    /// All lanes, in the order in which a text passes through them.
+    /// All lanes, in the order in which a document passes through them.
     pub const ALL: [Self; 3] = [Self::Fetch, Self::Store, Self::Process];
 
-    /// The name that people and JSON use.
+    /// Returns the name in commands and JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -30,7 +41,7 @@ impl Lane {
         }
     }
 
-    /// The lane that this lane's follow-up jobs go to.
+    /// Returns the lane that follow-up jobs of this lane go to.
     #[must_use]
     pub const fn downstream(self) -> Option<Self> {
         match self {
@@ -40,7 +51,7 @@ impl Lane {
         }
     }
 
-    /// The lanes that can, directly or not, bring jobs into this one.
+    /// Returns the lanes whose jobs can lead to jobs of this lane, directly or not.
     #[must_use]
     pub fn upstream(self) -> &'static [Self] {
         match self {
@@ -50,7 +61,7 @@ impl Lane {
         }
     }
 
-    /// Position in [`Lane::ALL`], for tables by lane.
+    /// Returns the position in [`Lane::ALL`].
     #[must_use]
     pub const fn index(self) -> usize {
         match self {

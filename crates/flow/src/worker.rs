@@ -1,10 +1,14 @@
-//! The one loop: claim → run → complete or fail.
+//! The loop of a worker: claim a job, run its stage, complete or fail the job.
 //!
-//! Invariants: a job is claimed only when there is room to run it; every granted claim ends in exactly one of
-//! complete, fail, release, or (when stopped at once or killed) in the queue taking the lease back; a panic of a stage
-//! is a failure of its job; leases are extended three times before they could run out, and work whose lease was lost
-//! is dropped; a queue that has nothing to hand out is asked at most four times a second. Everything is owned by the
-//! loop: there are no locks.
+//! Invariants:
+//!
+//! * A job is claimed only if there is room to run it.
+//! * Each claimed job is completed, failed or released exactly once. If the worker is stopped at once or killed, the
+//!   queue takes the lease back instead.
+//! * A panic of a stage is a failure of its job.
+//! * A lease is extended three times before it could expire. Work whose lease was lost is dropped.
+//! * A queue that has no job to hand out is claimed_at at most four times a second.
+//! * The loop owns all of its state. There are no locks.
 
 mod attempt;
 #[cfg(test)]
@@ -34,99 +38,114 @@ use crate::{
     stage::Stage,
 };
 
-/// How long one request for jobs waits in the queue, and the least time from one request that brought nothing to the
-/// next. Bounds how late a shutdown is noticed.
+/// The longest wait of one claim in the queue, and the shortest time from a claim that returned no job to the next. A
+/// shutdown is noticed after this time at the latest.
 const CLAIM_WAIT_MS: Millis = 250;
-/// How long a worker that is told to stop now may take for its farewell; a queue may be silent.
-const FAREWELL_MAX: Duration = Duration::from_secs(1);
+/// The time that a worker has for releasing its jobs when it is stopped at once. The queue may not answer any more.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How a worker works.
+/// The options of a worker.
 #[derive(Debug, Clone)]
 pub struct WorkerConfig {
-    /// Jobs at a time.
+    /// The maximum number of jobs that run at the same time.
     pub concurrency: usize,
-    /// How long a lease lasts without heartbeat.
+    /// The duration of a lease, unless it is extended.
     pub lease_ms: Millis,
-    /// What every group is limited to.
+    /// The limit of each group that is not in `named_limits`.
     pub group_limit: GroupLimit,
-    /// What single groups are limited to instead.
+    /// The limits of single groups.
     pub named_limits: NamedLimits,
-    /// How failed attempts are repeated.
+    /// The delays and the number of retries.
     pub retry: RetryPolicy,
-    /// When to end.
+    /// When the worker ends by itself.
     pub until: Until,
-    /// What a dead job means for the rest.
+    /// What happens after a job ends as dead.
     pub on_death: OnDeath,
+}
+
+impl Default for WorkerConfig {
+    /// Four jobs at a time, leases of a minute, no limits of groups, until the lane is drained.
+    fn default() -> Self {
+        Self {
+            concurrency: 4,
+            lease_ms: 60_000,
+            group_limit: GroupLimit::NONE,
+            named_limits: NamedLimits::new(),
+            retry: RetryPolicy::default(),
+            until: Until::Drained,
+            on_death: OnDeath::KeepGoing,
+        }
+    }
 }
 
 /// When a worker ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
-    /// At the first moment at which the lane has nothing to hand out.
+    /// As soon as the lane has no job to hand out.
     FirstEmpty,
-    /// When nothing is pending in the lane and nobody upstream can bring more.
+    /// When no job is pending in the lane and no earlier lane can bring more.
     Drained,
-    /// Never: only when stopped.
+    /// Never. It works until it is stopped.
     Stopped,
 }
 
-/// What a dead job means for the rest.
+/// What happens after a job ends as dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnDeath {
-    /// Nothing.
+    /// The other jobs continue.
     KeepGoing,
-    /// Everything drains and stops.
+    /// A shutdown begins: running jobs finish, and no others are claimed.
     FailFast,
 }
 
-/// Why a worker ended well.
+/// The reason why a worker ended without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// As [`Until`] says.
+    /// [`WorkerConfig::until`] was reached.
     Finished,
-    /// The downstream lane is full and nobody works there.
+    /// The downstream lane is full and no worker serves it.
     Blocked,
-    /// What is left waits for groups that are left alone for long.
+    /// All pending jobs belong to groups that are paused for a long time.
     Resting,
-    /// It was told to.
+    /// A shutdown stopped it.
     Stopped,
 }
 
-/// Why a worker ended badly. No job is lost by it.
+/// An error that ended a worker. No job is lost.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
-    /// The queue does not answer, or refuses.
+    /// The queue failed.
     #[error(transparent)]
     Queue(#[from] QueueError),
-    /// The machine cannot go on.
+    /// A stage reported that the machine cannot continue.
     #[error("{0}")]
     Halted(Failure),
 }
 
-/// What a worker works with.
+/// A worker: runs a stage on the jobs of its lane.
 pub struct Worker<S> {
-    /// Does the jobs.
+    /// The stage.
     pub stage: Arc<S>,
-    /// Hands them out.
+    /// The queue.
     pub queue: Arc<dyn JobQueue>,
-    /// How.
+    /// The options.
     pub config: WorkerConfig,
-    /// Counts.
+    /// Counts jobs and bytes.
     pub counters: Arc<Counters>,
-    /// Told to stop by this.
+    /// Stops this worker.
     pub shutdown: Shutdown,
-    /// Stops the others by this, where `on_death` says so.
+    /// Stops all workers if `config.on_death` is [`OnDeath::FailFast`].
     pub trigger: Trigger,
 }
 
 type Attempted = (Lease, Result<Outcome, QueueError>);
 
 impl<S: Stage> Worker<S> {
-    /// Works until [`WorkerConfig::until`] or the shutdown says so.
+    /// Works until [`WorkerConfig::until`] or until a shutdown.
     ///
     /// # Errors
-    /// Where the queue fails or a stage says that the machine cannot go on; what was in flight is finished first, and
-    /// leases that are still held return to the queue.
+    /// [`WorkerError::Queue`] if the queue fails, and [`WorkerError::Halted`] if the stage reports that the machine
+    /// cannot continue. Jobs in flight are finished first.
     pub async fn run(self) -> Result<Ended, WorkerError> {
         tokio::select! {
             ended = self.work() => ended,
@@ -137,65 +156,69 @@ impl<S: Stage> Worker<S> {
     async fn work(&self) -> Result<Ended, WorkerError> {
         self.queue.register_worker(S::LANE, Registration::Add).await?;
         let ended = Loop::new(self).run().await;
+        // An error of the loop says more than one of the farewell.
         match self.queue.register_worker(S::LANE, Registration::Remove).await {
             Ok(()) => ended,
             Err(error) => ended.and(Err(error.into())),
         }
     }
 
-    /// Ends when the worker should long have stopped.
+    /// Ends when the time for stopping at once is over.
     async fn overdue(&self) {
         self.shutdown.reached(Phase::Now).await;
-        sleep(FAREWELL_MAX).await;
+        sleep(RELEASE_TIMEOUT).await;
     }
 }
 
-/// The state of one worker's loop.
+/// The state of a worker's loop.
 struct Loop<'w, S> {
     worker: &'w Worker<S>,
     tasks: JoinSet<Attempted>,
-    /// What is being worked on. A task waits for the end of its sender, to drop its work.
+    /// The leases of the running jobs. A task drops its work when its sender is dropped.
     held: HashMap<Lease, oneshot::Sender<()>>,
-    /// When the queue may be asked again, after a request that brought nothing.
-    rest_until: Option<Instant>,
-    /// Set once no more shall be claimed: how to end when all in flight has ended.
+    /// The time before which no claim is sent, after a claim that returned no job.
+    no_claim_before: Option<Instant>,
+    /// How to end when no job is in flight any more. Once it is set, no job is claimed.
     stop: Option<Result<Ended, WorkerError>>,
 }
 
 impl<'w, S: Stage> Loop<'w, S> {
     fn new(worker: &'w Worker<S>) -> Self {
-        Self { worker, tasks: JoinSet::new(), held: HashMap::new(), rest_until: None, stop: None }
+        Self { worker, tasks: JoinSet::new(), held: HashMap::new(), no_claim_before: None, stop: None }
     }
 
     async fn run(mut self) -> Result<Ended, WorkerError> {
         let worker = self.worker;
         let shutdown = &worker.shutdown;
         let mut beat = heartbeat(worker.config.lease_ms);
-        // A claim under way is never dropped: what it grants is run or given back.
+        // A claim in progress is never dropped: the jobs that it returns must be run or released.
         let mut claiming = pin!(OptionFuture::from(None));
         let mut is_claiming = false;
-        let mut asked = Instant::now();
+        let mut claimed_at = Instant::now();
         loop {
             if shutdown.phase() == Phase::Now {
                 return self.abort().await;
             }
-            self.heed_shutdown();
+            self.check_shutdown();
             let room = worker.config.concurrency.saturating_sub(self.tasks.len()).min(BATCH_MAX);
-            if !is_claiming && self.stop.is_none() && self.rest_until.is_none() && room > 0 {
-                asked = Instant::now();
-                claiming.set(Some(worker.queue.claim(ask::<S>(&worker.config, room))).into());
+            if !is_claiming && self.stop.is_none() && self.no_claim_before.is_none() && room > 0 {
+                claimed_at = Instant::now();
+                claiming.set(Some(worker.queue.claim(claim_request::<S>(&worker.config, room))).into());
                 is_claiming = true;
             }
-            if !is_claiming && self.tasks.is_empty() && self.stop.is_some() {
-                return self.stop.unwrap_or(Ok(Ended::Finished));
+            if !is_claiming
+                && self.tasks.is_empty()
+                && let Some(end) = self.stop.take()
+            {
+                return end;
             }
             tokio::select! {
                 Some(claimed) = &mut claiming, if is_claiming => {
                     is_claiming = false;
                     claiming.set(None.into());
-                    self.take(claimed, asked).await;
+                    self.start_claimed(claimed, claimed_at).await;
                 }
-                Some(()) = OptionFuture::from(self.rest_until.map(sleep_until)) => self.rest_until = None,
+                Some(()) = OptionFuture::from(self.no_claim_before.map(sleep_until)) => self.no_claim_before = None,
                 Some(joined) = self.tasks.join_next() => self.count(joined),
                 _ = beat.tick() => self.extend().await,
                 () = shutdown.reached(Phase::Draining), if self.stop.is_none() => {}
@@ -204,22 +227,23 @@ impl<'w, S: Stage> Loop<'w, S> {
         }
     }
 
-    fn heed_shutdown(&mut self) {
+    fn check_shutdown(&mut self) {
         if self.stop.is_none() && self.worker.shutdown.phase() >= Phase::Draining {
             self.stop = Some(Ok(Ended::Stopped));
         }
     }
 
-    /// Runs what was granted, or gives it back where it is time to stop.
-    async fn take(&mut self, claimed: Result<ClaimResponse, QueueError>, asked: Instant) {
+    /// Runs the claimed jobs, or releases them if the worker is about to stop.
+    async fn start_claimed(&mut self, claimed: Result<ClaimResponse, QueueError>, claimed_at: Instant) {
         let claimed = match claimed {
             Ok(claimed) => claimed,
             Err(error) => return self.stop_with(Err(error.into())),
         };
-        self.heed_shutdown();
+        // A shutdown may have begun while the claim was in progress.
+        self.check_shutdown();
         if claimed.claims.is_empty() && self.stop.is_none() {
             self.stop = end_of(self.worker.config.until, claimed.lane_status, self.tasks.is_empty()).map(Ok);
-            self.rest_until = Some(asked + Duration::from_millis(CLAIM_WAIT_MS));
+            self.no_claim_before = Some(claimed_at + Duration::from_millis(CLAIM_WAIT_MS));
         }
         for claim in claimed.claims {
             if self.stop.is_some() {
@@ -242,7 +266,7 @@ impl<'w, S: Stage> Loop<'w, S> {
 
     async fn release(&self, lease: Lease) {
         if let Err(error) = self.worker.queue.fail(lease, Nack::Release).await {
-            tracing::debug!(%error, "failed to give a job back; its lease will run out");
+            tracing::debug!(%error, "failed to release a job; its lease will expire");
         }
     }
 
@@ -251,12 +275,15 @@ impl<'w, S: Stage> Loop<'w, S> {
         counters.in_flight.sub(1);
         let (lease, outcome) = match joined {
             Ok(outcome) => outcome,
-            Err(stopped) if stopped.is_cancelled() => return,
-            // Stages cannot panic out of an attempt; where the queue's client does, nothing can be trusted.
+            // `abort` has cancelled the task. The lease stays in `held`, so that it is released.
+            Err(cancelled) if cancelled.is_cancelled() => return,
+            // An attempt catches the panics of its stage. So the queue's client has panicked, and nothing it said can be
+            // trusted.
             Err(panicked) => resume_unwind(panicked.into_panic()),
         };
         self.held.remove(&lease);
-        self.rest_until = None;
+        // The job may have made others ready, or its group free.
+        self.no_claim_before = None;
         match outcome {
             Ok(Outcome::Done) => counters.done.add(1),
             Ok(Outcome::Retried) => counters.retried.add(1),
@@ -276,7 +303,7 @@ impl<'w, S: Stage> Loop<'w, S> {
         }
     }
 
-    /// Extends all leases; drops the work of those that are lost.
+    /// Extends all leases, and drops the work of those that were lost.
     async fn extend(&mut self) {
         if self.held.is_empty() {
             return;
@@ -289,6 +316,7 @@ impl<'w, S: Stage> Loop<'w, S> {
     }
 
     fn stop_with(&mut self, end: Result<Ended, WorkerError>) {
+        // The first error is the cause of the others.
         if !matches!(self.stop, Some(Err(_))) {
             self.stop = Some(end);
         }
@@ -306,7 +334,7 @@ impl<'w, S: Stage> Loop<'w, S> {
     }
 }
 
-fn ask<S: Stage>(config: &WorkerConfig, limit: usize) -> ClaimRequest {
+fn claim_request<S: Stage>(config: &WorkerConfig, limit: usize) -> ClaimRequest {
     let wait_ms = match config.until {
         Until::FirstEmpty => 0,
         Until::Drained | Until::Stopped => CLAIM_WAIT_MS,
@@ -321,6 +349,7 @@ fn ask<S: Stage>(config: &WorkerConfig, limit: usize) -> ClaimRequest {
     }
 }
 
+/// Returns how a worker ends after a claim that returned no job, or `None` if it continues.
 fn end_of(until: Until, lane_status: LaneStatus, idle: bool) -> Option<Ended> {
     match (until, lane_status) {
         (Until::Stopped, _) | (_, LaneStatus::Feeding | LaneStatus::HeldBack) => None,
@@ -334,6 +363,7 @@ fn end_of(until: Until, lane_status: LaneStatus, idle: bool) -> Option<Ended> {
 }
 
 fn heartbeat(lease_ms: Millis) -> Interval {
+    // Three heartbeats may be late or lost before the lease expires.
     let period = Duration::from_millis((lease_ms / 4).max(1));
     let mut beat = interval_at(Instant::now() + period, period);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
