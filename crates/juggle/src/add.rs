@@ -80,7 +80,7 @@ pub async fn sources_of(args: &SourceArgs, settings: &Settings) -> Result<Source
         inputs.push(match named {
             InputArgument::Here(input) => input,
             InputArgument::Web(form, url) => {
-                Input::at(ListLocation::Web(download(url, settings).await?), form)
+                Input::List(ListLocation::Web(download(url, settings).await?), form)
             }
         });
     }
@@ -89,7 +89,7 @@ pub async fn sources_of(args: &SourceArgs, settings: &Settings) -> Result<Source
         return Err(CliError::new(Exit::Usage, "--refresh asks servers, and --offline asks none")
             .advise("leave one of them out"));
     }
-    Ok(Sources { inputs, rules: settings.rules(args.filters()), refresh })
+    Ok(Sources { inputs, config: settings.source_config(args.filters()), refresh })
 }
 
 async fn download(url: String, settings: &Settings) -> Result<Download, CliError> {

@@ -15,7 +15,7 @@ use flow::{
     queue::{BATCH_MAX, Push, QueueAdmin, QueueError},
 };
 
-use sources::{entry::Entry, refresh, snapshot};
+use sources::{entry::Entry, refresh, snapshot::integrity};
 
 use crate::{blocking::blocking, exit::CliError};
 
@@ -53,6 +53,6 @@ pub(crate) async fn listed(
 ) -> Result<BTreeMap<DocumentId, Entry>, CliError> {
     let sources = queue.cursors().await?.into_iter().map(|cursor| cursor.source);
     let lists: Vec<String> = sources.filter(|source| refresh::list_of(source).is_none()).collect();
-    let finding = blocking(move || snapshot::find(&documents, &lists, &snapshots));
+    let finding = blocking(move || integrity::find_entries(&documents, &lists, &snapshots));
     Ok(finding.await??)
 }

@@ -16,7 +16,7 @@ use flow::{
     temporary::{self, Held, Sweep},
 };
 
-use sources::snapshot;
+use sources::snapshot::draft;
 
 use crate::directory;
 
@@ -41,7 +41,7 @@ pub(crate) fn find(run: &Path, how: Sweep) -> io::Result<Vec<PathBuf>> {
         temporary::sweep(run, how, |name| atomic_file::is_unfinished(name) || name == "LAYOUT.tmp")?;
     found.extend(temporary::sweep(&run.join("hosts"), how, ends_so)?);
     found.extend(temporary::sweep(&run.join(BlobKind::Spool.directory()), how, ends_so)?);
-    let is_of_a_list = |name: &str| snapshot::is_temporary(name) || atomic_file::is_unfinished(name);
+    let is_of_a_list = |name: &str| draft::is_temporary(name) || atomic_file::is_unfinished(name);
     found.extend(temporary::sweep(&directory::sources(run), how, is_of_a_list)?);
     Ok(found)
 }

@@ -20,16 +20,7 @@ use self::{
     estimate::Estimate,
     robots::{RobotsChecker, RobotsVerdict},
 };
-use sources::{
-    add::Sources,
-    bulk::BulkCounter,
-    config::ReadContext,
-    error::{ReadError, SourceError},
-    formats::ListKind,
-    reader::EntryReader,
-    report::ListReport,
-    snapshot::integrity,
-};
+use sources::{add::Sources, error::SourceError, snapshot::integrity};
 
 use crate::{
     add,
@@ -86,31 +77,11 @@ fn estimate(
 }
 
 fn add_sources(sources: &Sources, counts: &mut PlanCounts<'_>) -> Result<(), CliError> {
-    let reading = ReadContext::new(&sources.rules);
-    let mut bulk = BulkCounter::new(&sources.rules.rewrites);
-    let mut catalogs = 0;
-    for input in &sources.inputs {
-        let reader = EntryReader::open(input.clone(), &reading)?;
-        catalogs += usize::from(reader.form() == ListKind::Catalog);
-        let mut report = ListReport::on(&reader);
-        for item in reader {
-            match item {
-                Ok(entry) => {
-                    report.add(Ok(&entry));
-                    bulk.count(&entry);
-                    counts.add(&entry);
-                }
-                Err(ReadError::Line(bad)) => {
-                    report.add(Err(&bad));
-                    counts.bad_lines += 1;
-                }
-                Err(ReadError::Source(error)) => return Err(error.into()),
-            }
-        }
-        report.warn(&sources.rules.filters);
-    }
-    sources.check_filters(catalogs)?;
-    Ok(bulk.judge()?)
+    sources.read(|item| match item {
+        Ok(entry) => counts.add(entry),
+        Err(_) => counts.bad_lines += 1,
+    })?;
+    Ok(())
 }
 
 /// The lists that were added to the run before.

@@ -28,9 +28,9 @@ const SAMPLE_BASE: &str = "http://sample.invalid";
 /// Where a list cannot be read.
 pub async fn any_host_answers(sources: &Sources, settings: &Settings) -> Result<bool, CliError> {
     let mut hosts = BTreeSet::new();
-    let reading = ReadContext::new(&sources.rules);
+    let context = ReadContext::new(&sources.config);
     for input in &sources.inputs {
-        for entry in EntryReader::open(input.clone(), &reading)?.take(PROBED_ENTRIES_MAX).flatten() {
+        for entry in EntryReader::open(input.clone(), &context)?.take(PROBED_ENTRIES_MAX).flatten() {
             for url in &entry.urls {
                 let Ok(candidate) = Candidate::parse(url, &settings.mirrors) else { continue };
                 let Some(host) = candidate.url.host_str() else { return Ok(true) };

@@ -144,11 +144,11 @@ impl StageRun {
         if self.watch.is_empty() {
             std::future::pending().await
         } else {
-            let rules = settings.rules(Filters::default());
+            let config = settings.source_config(Filters::default());
             let snapshots = directory::sources(&settings.output_dir);
             let refused =
                 |what: &str, error| tracing::warn!("did not take {what}: {}", CliError::from(error));
-            Ok(watch::run(self.watch.clone(), snapshots, rules, Arc::clone(queue), &refused).await?)
+            Ok(watch::run(self.watch.clone(), snapshots, config, Arc::clone(queue), &refused).await?)
         }
     }
 

@@ -345,12 +345,12 @@ impl Stages {
         Feeder {
             queue: Arc::clone(&self.queue),
             snapshots: directory::sources(&settings.output_dir),
-            checked: Arc::default(),
+            verified: Arc::default(),
             group_of: group_of(settings),
             blobs: Arc::clone(&self.blobs) as Arc<dyn BlobStore>,
             conflicts: Arc::clone(&self.conflicts),
-            refreshing: self.refreshing.clone(),
-            expected: self.expected.clone().map(|expected| -> ExpectedHash {
+            refresh_counters: self.refreshing.clone(),
+            expected_hash: self.expected.clone().map(|expected| -> ExpectedHash {
                 Arc::new(move |document| expected.raw_of(document).cloned())
             }),
         }

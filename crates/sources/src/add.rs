@@ -1,10 +1,10 @@
 //! Adds sources to the queue.
 //!
-//! A list is written down once, as a snapshot in the run directory, and registered as a cursor. Its entries become
-//! jobs when the fetch lane has room for them. The sources of a command are added all or not at all: every list is read
-//! to its end before the first of them is registered.
+//! A list is stored once, as a snapshot in the run directory, and registered as a cursor. Its entries become jobs when
+//! the fetch lane has room for them. The sources of one command are added all or not at all: every list is read to its
+//! end before the first of them is registered.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 use flow::{
     clock::Clock,
@@ -17,61 +17,110 @@ use crate::{
     blocking::blocking,
     bulk::BulkCounter,
     config::{Config, ReadContext},
-    error::SourceError,
-    formats::{ListKind, catalog::Filters},
+    entry::Entry,
+    error::{BadLine, ReadError, SourceError},
+    formats::ListKind,
     reader::EntryReader,
     refresh::{self, Refresh},
     report::ListReport,
-    snapshot::{self, Snapshot, SnapshotDraft},
+    snapshot::{
+        Snapshot,
+        draft::{SnapshotDraft, write_draft},
+    },
 };
 
-/// What is to be read, and how.
+/// The sources of one command.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
-    /// Where entries come from, in order.
+    /// The inputs, in order.
     pub inputs: Vec<Input>,
-    /// What holds for all of them.
-    pub rules: Config,
-    /// Whether what is stored of them is asked for again.
+    /// How they are read.
+    pub config: Config,
+    /// Whether stored texts of these sources are requested again.
     pub refresh: Refresh,
 }
 
-impl Sources {
-    /// Refuses filters without a catalogue.
-    ///
-    /// # Errors
-    /// Returns [`SourceError::NoCatalog`] if there are filters but none of the inputs, of which `catalogs` were
-    /// catalogues, is one.
-    pub fn check_filters(&self, catalogs: usize) -> Result<(), SourceError> {
-        if catalogs > 0 || self.rules.filters == Filters::default() {
-            return Ok(());
-        }
-        Err(SourceError::NoCatalog)
-    }
-}
-
-/// What came of adding sources.
+/// The result of adding sources.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Added {
-    /// Texts listed.
+    /// The number of entries.
     pub entries: u64,
-    /// Lines that name no text.
+    /// The number of invalid lines.
     pub bad: u64,
 }
 
-/// Writes snapshots of the inputs and registers them. The same list a second time changes nothing. For a refresh, a round
-/// over these lists begins; where there are none, over all that were added before.
+impl Sources {
+    /// Reads all inputs to their ends, logs warnings about them, and calls `each` with every entry and every invalid
+    /// line. Blocking.
+    ///
+    /// # Errors
+    /// Returns [`SourceError::Argument`], [`SourceError::Read`] and [`SourceError::NotAList`] for an input that cannot
+    /// be read, [`SourceError::NoCatalog`] if there are filters but no catalogue, and [`SourceError::Bulk`] for too
+    /// many texts from the main site of Project Gutenberg.
+    pub fn read(&self, mut each: impl FnMut(Result<&Entry, &BadLine>)) -> Result<(), SourceError> {
+        self.read_inputs(|reader, report| {
+            for item in reader {
+                match item {
+                    Ok(entry) => {
+                        report(Ok(&entry));
+                        each(Ok(&entry));
+                    }
+                    Err(ReadError::Line(bad)) => {
+                        report(Err(&bad));
+                        each(Err(&bad));
+                    }
+                    Err(ReadError::Source(error)) => return Err(error),
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Opens each input and passes it to `read`, which reports every entry and invalid line to its second argument.
+    fn read_inputs(
+        &self,
+        mut read: impl FnMut(EntryReader, &mut dyn FnMut(Result<&Entry, &BadLine>)) -> Result<(), SourceError>,
+    ) -> Result<(), SourceError> {
+        let context = ReadContext::new(&self.config);
+        let (mut bulk, mut has_catalog) = (BulkCounter::new(&self.config.rewrites), false);
+        for input in &self.inputs {
+            let reader = EntryReader::open(input.clone(), &context)?;
+            has_catalog |= reader.kind() == ListKind::Catalog;
+            let mut report = ListReport::new(&reader);
+            let result = read(reader, &mut |item| {
+                report.add(item);
+                if let Ok(entry) = item {
+                    bulk.count(entry);
+                }
+            });
+            // If the input is not a list, a report on its lines means nothing.
+            if !matches!(result, Err(SourceError::NotAList { .. })) {
+                report.warn(&self.config.filters);
+            }
+            result?;
+        }
+        if !has_catalog && !self.config.filters.is_empty() {
+            return Err(SourceError::NoCatalog);
+        }
+        bulk.check()
+    }
+}
+
+/// Writes snapshots of the inputs and registers them. Adding the same list again changes nothing.
+///
+/// For a refresh, a round over these lists starts, or, without inputs, a round over all lists that were added before.
+/// `snapshots` is the directory of the snapshots; it is created if it does not exist.
 ///
 /// # Errors
-/// Where a list cannot be read to its end or a snapshot not be written; [`SourceError::NoTexts`] where no line of the lists names
-/// a text; [`SourceError::Bulk`] for [bulk](crate::bulk::BULK_MAX) from the main site of Project Gutenberg, and for filters without a
-/// catalogue. Where a list is at fault, nothing is added.
+/// Returns the errors of [`Sources::read`], [`SourceError::Write`] if a snapshot cannot be written, and
+/// [`SourceError::NoTexts`] if all lines are invalid; nothing is added then. Returns [`SourceError::Queue`] if the queue
+/// fails.
 pub async fn add(sources: Sources, snapshots: &Path, queue: &dyn QueueAdmin) -> Result<Added, SourceError> {
     let refresh = sources.refresh;
+    // Read before the first push: jobs of this command must not count as older than its refresh.
     let now_ms = Clock::start().now_ms();
     let directory = snapshots.to_owned();
-    let writing = blocking(move || write(&sources, &directory));
-    let written = writing.await??;
+    let written = blocking(move || write(&sources, &directory)).await??;
     let (mut added, mut lists) = (Added::default(), Vec::with_capacity(written.len()));
     for snapshot in written {
         added.entries += snapshot.entries;
@@ -85,38 +134,21 @@ pub async fn add(sources: Sources, snapshots: &Path, queue: &dyn QueueAdmin) -> 
     Ok(added)
 }
 
-/// Writes all snapshots, or none.
+/// Writes the snapshots of all inputs, or none.
 fn write(sources: &Sources, directory: &Path) -> Result<Vec<Snapshot>, SourceError> {
-    fs::create_dir_all(directory)
-        .map_err(|source| SourceError::Write { path: directory.to_owned(), source })?;
-    safe_file::must_be_directory(directory)
-        .map_err(|source| SourceError::Write { path: directory.to_owned(), source })?;
-    let reading = ReadContext::new(&sources.rules);
-    let mut tally = BulkCounter::new(&sources.rules.rewrites);
-    let (mut drafts, mut catalogs) = (Vec::<SnapshotDraft>::new(), 0);
-    for input in &sources.inputs {
-        let reader = EntryReader::open(input.clone(), &reading)?;
-        catalogs += usize::from(reader.form() == ListKind::Catalog);
-        let mut report = ListReport::on(&reader);
-        let draft = snapshot::draft(reader, directory, |item| {
-            report.add(item);
-            if let Ok(entry) = item {
-                tally.count(entry);
-            }
-        });
-        // If the input is not a list, reports on its lines mean nothing.
-        if !matches!(draft, Err(SourceError::NotAList { .. })) {
-            report.warn(&sources.rules.filters);
-        }
-        drafts.push(draft?);
-    }
-    sources.check_filters(catalogs)?;
-    tally.judge()?;
+    let failed = |source: io::Error| SourceError::Write { path: directory.to_owned(), source };
+    fs::create_dir_all(directory).and_then(|()| safe_file::must_be_directory(directory)).map_err(failed)?;
+    let mut drafts = Vec::<SnapshotDraft>::new();
+    sources.read_inputs(|reader, report| {
+        drafts.push(write_draft(reader, directory, report)?);
+        Ok(())
+    })?;
     let sum = |of: fn(&SnapshotDraft) -> u64| drafts.iter().map(of).sum::<u64>();
+    // Empty lists may be added: a watched list is filled later.
     if sum(|draft| draft.entries) == 0 && sum(|draft| draft.bad) > 0 {
         return Err(SourceError::NoTexts);
     }
-    Ok(drafts.into_iter().map(SnapshotDraft::publish).collect::<Result<_, _>>()?)
+    drafts.into_iter().map(SnapshotDraft::publish).collect()
 }
 
 async fn register(snapshot: Snapshot, queue: &dyn QueueAdmin) -> Result<(), SourceError> {
@@ -128,7 +160,7 @@ async fn register(snapshot: Snapshot, queue: &dyn QueueAdmin) -> Result<(), Sour
         entries_total: snapshot.entries,
     };
     match queue.push(Push { jobs: Vec::new(), cursor: Some(step) }).await {
-        // Registered before.
+        // A moved cursor belongs to a list that was registered before.
         Ok(_) | Err(QueueError::CursorMoved(_)) => Ok(()),
         Err(error) => Err(error.into()),
     }

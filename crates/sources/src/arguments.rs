@@ -1,4 +1,4 @@
-//! What can be named as a source on the command line.
+//! The sources that can be named on the command line.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -8,47 +8,47 @@ use std::{
     sync::Arc,
 };
 
+use fetch::{config::FetchConfig, list_download::download_list};
+use flow::shell;
 use tempfile::TempPath;
 use url::Url;
 
 use crate::{
     error::{SourceError, shown},
     formats::{ListKind, catalog},
+    input::compression::is_packed_name,
     resolve,
 };
-use fetch::{config::FetchConfig, list_download::download_list};
-use flow::shell;
 
-/// Where entries come from.
+/// A source that can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    /// A source list: plain, TSV, CSV, JSONL or the catalogue of Project Gutenberg, also packed with gzip or zstd.
-    List(ListLocation),
-    /// The catalogue, and nothing else.
-    Catalog(ListLocation),
+    /// A source list: plain, TSV, CSV, JSON Lines or the catalogue of Project Gutenberg, also compressed with gzip or
+    /// zstd.
+    List(ListLocation, ListKind),
     /// The texts in a directory.
     Directory(PathBuf),
     /// URLs, `pg:N` and `pg:N-M`, as typed. Relative `file:` URLs start from the current directory.
     Texts(Vec<String>),
 }
 
-/// Where a list lies.
+/// The location of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListLocation {
-    /// A file of the user's.
+    /// A file of the user.
     File(PathBuf),
     /// Standard input.
     Stdin,
-    /// A list that was fetched.
+    /// A list that was downloaded.
     Web(Download),
 }
 
-/// A list that was fetched: a temporary file, which goes with the last of these.
+/// A downloaded list in a temporary file, which is removed with the last clone.
 #[derive(Debug, Clone)]
 pub struct Download {
-    /// Where it came from.
+    /// The URL of the list.
     pub url: String,
-    /// Where it lies now.
+    /// The temporary file.
     pub file: Arc<TempPath>,
 }
 
@@ -76,23 +76,25 @@ impl PartialEq for Download {
 
 impl Eq for Download {}
 
-/// What was named.
+/// A source as it was named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InputArgument {
-    /// What can be read.
+    /// A source that can be read.
     Here(Input),
-    /// A list that is to be fetched first.
+    /// The URL of a list that must be downloaded first.
     Web(ListKind, String),
 }
 
 impl InputArgument {
-    /// What `arguments` name: `-` is standard input; what has a scheme (`https://…`, `file:…`, `pg:84`) is a text, but
-    /// a URL whose file has the name of the catalogue is the catalogue, and a `file:` URL of a directory is
-    /// that directory; anything else is the path of a source list or of a directory of texts. All texts come
-    /// as one input, after the other inputs.
+    /// Returns the sources that arguments name.
+    ///
+    /// `-` is standard input. An argument with a scheme (`https://…`, `file:…`, `pg:84`) is a text, except that a URL
+    /// with the file name of the catalogue is the catalogue, and a `file:` URL of a directory is that directory. Any
+    /// other argument is the path of a source list or of a directory of texts. All texts are one input, after the other
+    /// inputs. Repeated inputs are left out.
     ///
     /// # Errors
-    /// As for [`InputArgument::list`].
+    /// Returns the errors of [`InputArgument::list`].
     pub fn of_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Vec<Self>, SourceError> {
         let (mut all, mut texts) = (Vec::new(), Vec::new());
         for argument in arguments {
@@ -119,22 +121,22 @@ impl InputArgument {
         Ok(all)
     }
 
-    /// Returns the list at this path or `http`, `https` or `file` URL, or the directory of texts; `-` is
-    /// standard input.
+    /// Returns the list at a path or at an `http`, `https` or `file` URL, or the directory of texts; `-` is standard
+    /// input.
     ///
     /// # Errors
     /// Returns [`SourceError::Read`] if the file does not exist, or if it is a directory and must be the
     /// catalogue.
-    pub fn list(at: &OsStr, form: ListKind) -> Result<Self, SourceError> {
+    pub fn list(at: &OsStr, kind: ListKind) -> Result<Self, SourceError> {
+        // An existing file may have a name that looks like a URL.
         let is_file = Path::new(at).is_file();
         let url = at.to_str().filter(|_| !is_file).and_then(|text| Url::parse(text).ok());
         match url {
-            Some(url) if matches!(url.scheme(), "http" | "https") => Ok(Self::Web(form, url.into())),
-            Some(url) if url.scheme() == "file" => match url.to_file_path() {
-                Ok(path) => Input::file(&path, form).map(Self::Here),
-                Err(()) => Input::file(Path::new(at), form).map(Self::Here),
-            },
-            Some(_) | None => Input::file(Path::new(at), form).map(Self::Here),
+            Some(url) if matches!(url.scheme(), "http" | "https") => Ok(Self::Web(kind, url.into())),
+            url => {
+                let path = url.filter(|url| url.scheme() == "file").and_then(|url| url.to_file_path().ok());
+                Input::file(path.as_deref().unwrap_or(Path::new(at)), kind).map(Self::Here)
+            }
         }
     }
 }
@@ -148,54 +150,43 @@ fn directory(text: &str) -> Option<PathBuf> {
 }
 
 fn is_catalog(text: &str) -> bool {
-    let name =
-        |url: Url| url.path_segments().and_then(|mut segments| segments.next_back().map(catalog::is_name));
-    Url::parse(text).ok().and_then(name).unwrap_or(false)
+    let url = Url::parse(text).ok();
+    let name = url.as_ref().and_then(|url| url.path_segments()?.next_back());
+    name.is_some_and(catalog::is_name)
 }
 
 impl Input {
-    /// The list at a place.
-    #[must_use]
-    pub fn at(place: ListLocation, form: ListKind) -> Self {
-        match form {
-            ListKind::List => Self::List(place),
-            ListKind::Catalog => Self::Catalog(place),
-        }
-    }
-
-    /// Returns the list at `path`, or the texts in the directory there; `-` is standard input.
+    /// Returns the list at a path, or the texts in the directory there; `-` is standard input.
     ///
     /// # Errors
     /// Returns [`SourceError::Read`] if the file does not exist, or if it is a directory and must be the
     /// catalogue.
-    pub fn file(path: &Path, form: ListKind) -> Result<Self, SourceError> {
+    pub fn file(path: &Path, kind: ListKind) -> Result<Self, SourceError> {
         if path == Path::new("-") {
-            return Ok(Self::at(ListLocation::Stdin, form));
+            return Ok(Self::List(ListLocation::Stdin, kind));
         }
-        let refuse = |kind, message: String| SourceError::Read {
-            path: path.to_owned(),
-            source: io::Error::new(kind, message),
-        };
+        let failed = |source| SourceError::Read { path: path.to_owned(), source };
         match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => match form {
+            Ok(metadata) if metadata.is_dir() => match kind {
                 ListKind::List => Ok(Self::Directory(path.to_owned())),
                 ListKind::Catalog => {
-                    Err(refuse(io::ErrorKind::IsADirectory, "it is a directory: name the file".to_owned()))
+                    let message = "it is a directory: name the file";
+                    Err(failed(io::Error::new(io::ErrorKind::IsADirectory, message)))
                 }
             },
-            Ok(_) => Ok(Self::at(ListLocation::File(path.to_owned()), form)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(refuse(
-                error.kind(),
-                format!(
+            Ok(_) => Ok(Self::List(ListLocation::File(path.to_owned()), kind)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let message = format!(
                     "there is no file '{}'; a URL begins with http:// or https://, a book is written pg:84",
                     shown(&path.to_string_lossy())
-                ),
-            )),
-            Err(source) => Err(SourceError::Read { path: path.to_owned(), source }),
+                );
+                Err(failed(io::Error::new(error.kind(), message)))
+            }
+            Err(source) => Err(failed(source)),
         }
     }
 
-    /// The name that its snapshot begins with.
+    /// Returns the name that a snapshot of this input begins with.
     pub(crate) fn name(&self) -> String {
         let last = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
         match self {
@@ -205,71 +196,54 @@ impl Input {
                 let whole = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
                 last(&whole).unwrap_or_else(|| "directory".to_owned())
             }
-            Self::List(place) | Self::Catalog(place) => match place {
-                ListLocation::Stdin => "stdin".to_owned(),
-                ListLocation::File(path) => last(path).unwrap_or_else(|| "list".to_owned()),
-                ListLocation::Web(download) => Url::parse(&download.url)
-                    .ok()
-                    .and_then(|url| last(Path::new(url.path())))
-                    .unwrap_or_else(|| "list".to_owned()),
-            },
+            Self::List(ListLocation::Stdin, _) => "stdin".to_owned(),
+            Self::List(ListLocation::File(path), _) => last(path).unwrap_or_else(|| "list".to_owned()),
+            Self::List(ListLocation::Web(download), _) => {
+                let url = Url::parse(&download.url).ok();
+                url.and_then(|url| last(Path::new(url.path()))).unwrap_or_else(|| "list".to_owned())
+            }
         }
     }
 
-    /// The path that messages name; the URL of a list that was fetched.
-    pub fn path(&self) -> PathBuf {
+    /// Returns the path that messages name, or the URL of a downloaded list; `-` for standard input and arguments.
+    pub(crate) fn path(&self) -> PathBuf {
         match self {
-            Self::Texts(_) => PathBuf::from("-"),
-            Self::Directory(path) => path.clone(),
-            Self::List(place) | Self::Catalog(place) => match place {
-                ListLocation::Stdin => PathBuf::from("-"),
-                ListLocation::File(path) => path.clone(),
-                ListLocation::Web(download) => PathBuf::from(&download.url),
-            },
+            Self::Texts(_) | Self::List(ListLocation::Stdin, _) => PathBuf::from("-"),
+            Self::Directory(path) | Self::List(ListLocation::File(path), _) => path.clone(),
+            Self::List(ListLocation::Web(download), _) => PathBuf::from(&download.url),
         }
     }
 
-    /// What a message about one of its lines begins with.
+    /// Returns the beginning of a message about one of the lines.
     #[must_use]
     pub fn label(&self) -> String {
         match self {
             Self::Texts(_) => String::new(),
-            Self::List(ListLocation::Stdin) | Self::Catalog(ListLocation::Stdin) => {
-                "standard input, ".to_owned()
-            }
-            Self::Directory(_)
-            | Self::List(ListLocation::File(_) | ListLocation::Web(_))
-            | Self::Catalog(ListLocation::File(_) | ListLocation::Web(_)) => {
+            Self::List(ListLocation::Stdin, _) => "standard input, ".to_owned(),
+            Self::Directory(_) | Self::List(ListLocation::File(_) | ListLocation::Web(_), _) => {
                 format!("{}, ", self.path().display())
             }
         }
     }
 
-    /// Returns the message for a list that turns out to be a text: what it is, and what to do.
-    pub(crate) fn no_list(&self, what: &str) -> String {
-        format!("{what}: {}", self.advice_for_text())
-    }
-
-    fn advice_for_text(&self) -> String {
-        match self {
-            Self::List(ListLocation::File(path)) | Self::Catalog(ListLocation::File(path)) => {
+    /// Returns the message for a list that turns out to be a text: what it is, and how to add it as a text.
+    pub(crate) fn not_a_list_message(&self, what: &str) -> String {
+        let advice = match self {
+            Self::List(ListLocation::File(path), _) => {
                 let url = fs::canonicalize(path).ok().and_then(|path| Url::from_file_path(path).ok());
                 let url = url.map_or_else(|| "file:PATH".to_owned(), |url| shell::quoted(url.as_str()));
-                let is_packed = path.extension().is_some_and(|ending| ending == "gz" || ending == "zst");
-                let first = if is_packed { "unpack it; " } else { "" };
-                format!("{first}to add it as a text, name it as {url}; to add many, name their directory")
+                let unpack = if is_packed_name(&path.to_string_lossy()) { "unpack it; " } else { "" };
+                format!("{unpack}to add it as a text, name it as {url}; to add many, name their directory")
             }
-            Self::List(ListLocation::Web(download)) | Self::Catalog(ListLocation::Web(download)) => {
+            Self::List(ListLocation::Web(download), _) => {
                 let url = shell::quoted(&download.url);
                 format!("to add it as a text, name {url} as a source, without -i")
             }
-            Self::List(ListLocation::Stdin)
-            | Self::Catalog(ListLocation::Stdin)
-            | Self::Directory(_)
-            | Self::Texts(_) => {
+            Self::List(ListLocation::Stdin, _) | Self::Directory(_) | Self::Texts(_) => {
                 "to add it as a text, save it to a file and name that as file:PATH".to_owned()
             }
-        }
+        };
+        format!("{what}: {advice}")
     }
 }
 
@@ -288,8 +262,8 @@ mod tests {
         assert_eq!(
             InputArgument::of_arguments(arguments.into_iter().chain([catalog.into()])).expect("all exist"),
             [
-                InputArgument::Here(Input::List(ListLocation::Stdin)),
-                InputArgument::Here(Input::List(ListLocation::File(path.into()))),
+                InputArgument::Here(Input::List(ListLocation::Stdin, ListKind::List)),
+                InputArgument::Here(Input::List(ListLocation::File(path.into()), ListKind::List)),
                 InputArgument::Web(ListKind::Catalog, catalog.to_owned()),
                 InputArgument::Here(Input::Texts(texts)),
             ]
@@ -321,7 +295,8 @@ mod tests {
     #[test]
     fn a_list_may_be_a_url() {
         let list = tempfile::NamedTempFile::new().expect("a file");
-        let here = InputArgument::Here(Input::Catalog(ListLocation::File(list.path().to_owned())));
+        let here =
+            InputArgument::Here(Input::List(ListLocation::File(list.path().to_owned()), ListKind::Catalog));
         let url = Url::from_file_path(list.path()).expect("absolute").to_string();
         assert_eq!(InputArgument::list(url.as_ref(), ListKind::Catalog).expect("is there"), here);
         let web = InputArgument::list("HTTPS://A.example/books.tsv".as_ref(), ListKind::List).expect("a URL");

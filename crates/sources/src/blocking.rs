@@ -2,7 +2,7 @@
 
 use crate::error::SourceError;
 
-/// Runs work that blocks on a thread that may block.
+/// Runs blocking work on a thread for such work.
 ///
 /// # Errors
 /// Returns [`SourceError::Panicked`] if the work panics.

@@ -1,4 +1,4 @@
-//! What holds for all sources of one command, and one reading of them.
+//! Configures how sources are read.
 
 use std::sync::Arc;
 
@@ -9,32 +9,34 @@ use crate::{
     resolve::gutenberg_sites::{GutenbergMirror, GutenbergSites},
 };
 
-/// What the user said that decides how sources are read.
+/// The options that decide how sources are read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config {
-    /// Mirrors of Project Gutenberg; none for the built-in ones.
+    /// The mirrors of Project Gutenberg; empty for the built-in ones.
     pub gutenberg_mirrors: Vec<GutenbergMirror>,
-    /// The rewrites of `--mirror`.
+    /// The URL rewrites of `--mirror`.
     pub rewrites: Vec<Mirror>,
-    /// Which books of a catalogue are meant.
+    /// The filters for the books of a catalogue.
     pub filters: Filters,
     /// The name of the table column that holds the URLs; `None` for the usual names.
     pub url_column: Option<String>,
 }
 
-/// One reading of all sources of a command. A second one of the same sources gives the same entries.
+/// The shared state of one reading of all sources of a command.
+///
+/// Another context made from the same configuration reads the same entries from the same sources.
 #[derive(Debug, Clone)]
 pub struct ReadContext {
-    pub(crate) library: Arc<GutenbergSites>,
+    pub(crate) gutenberg: Arc<GutenbergSites>,
     pub(crate) filters: Filters,
     pub(crate) url_column: Option<String>,
 }
 
 impl ReadContext {
-    /// Begins one.
+    /// Creates the context of a new reading.
     #[must_use]
-    pub fn new(rules: &Config) -> Self {
-        let library = Arc::new(GutenbergSites::new(&rules.gutenberg_mirrors, &rules.rewrites));
-        Self { library, filters: rules.filters.clone(), url_column: rules.url_column.clone() }
+    pub fn new(config: &Config) -> Self {
+        let gutenberg = Arc::new(GutenbergSites::new(&config.gutenberg_mirrors, &config.rewrites));
+        Self { gutenberg, filters: config.filters.clone(), url_column: config.url_column.clone() }
     }
 }

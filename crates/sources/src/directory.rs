@@ -22,6 +22,7 @@ use crate::{
     error::{SourceError, shown},
     formats::{
         columns::{self, Column},
+        detect::{self, FirstLine},
         row::SourceRow,
         separator::Separator,
         table,
@@ -67,7 +68,7 @@ impl Directory {
     /// # Errors
     /// Returns [`SourceError::Read`] if the directory cannot be read, and [`SourceError::NotAList`] if it is
     /// a run directory of juggle.
-    pub(crate) fn open(path: &Path, reading: &ReadContext) -> Result<Self, SourceError> {
+    pub(crate) fn open(path: &Path, context: &ReadContext) -> Result<Self, SourceError> {
         let failed = |source| SourceError::Read { path: path.to_owned(), source };
         let root = fs::canonicalize(path).map_err(failed)?;
         if has_run(&root) {
@@ -76,12 +77,12 @@ impl Directory {
                 .to_owned();
             return Err(SourceError::NotAList { path: path.to_owned(), message });
         }
-        let base = LocalFiles::directory(&root).map_err(failed)?;
+        let local = LocalFiles::relative_to(&root).map_err(failed)?;
         Ok(Self {
             path: path.to_owned(),
             walk: WalkDir::new(&root).sort_by_file_name().into_iter(),
             root,
-            resolver: UrlResolver { base, library: Arc::clone(&reading.library) },
+            resolver: UrlResolver { local, gutenberg: Arc::clone(&context.gutenberg) },
             taken: 0,
             left_out: 0,
             examples: Vec::new(),
@@ -133,7 +134,7 @@ impl Directory {
             return Err("it is a source list: name it itself".to_owned());
         }
         let url = Url::from_file_path(path).map_err(|()| "it has no URL".to_owned())?;
-        let mut texts = SourceRow::of_urls(std::iter::once(url.into())).into_texts(&self.resolver)?;
+        let mut texts = SourceRow::of_urls(std::iter::once(url.into())).expand(&self.resolver)?;
         texts.next().ok_or_else(|| "it has no URL".to_owned())
     }
 
@@ -210,35 +211,30 @@ pub(crate) fn is_text_name(path: &Path) -> bool {
 }
 
 /// Returns whether a file is a source list by its first line that is neither blank nor a comment: the line
-/// names a source or the columns of a table. Returns `false` if the file cannot be read.
+/// names a source or the columns of a table, or declares a separator. Returns `false` if the file cannot be read.
 pub(crate) fn is_list(path: &Path) -> bool {
-    first_line(path).ok().flatten().is_some_and(|line| begins_list(&line))
+    let first = first_line(path);
+    first.is_ok_and(|FirstLine { declared, line, unreadable }| {
+        let text = line.as_ref().and_then(|line| line.text.as_deref().ok());
+        unreadable.is_empty() && (declared.is_some() || text.is_some_and(begins_list))
+    })
 }
 
-fn first_line(path: &Path) -> io::Result<Option<String>> {
+fn first_line(path: &Path) -> io::Result<FirstLine> {
     let head = ListHead::read(Box::new(BufReader::new(File::open(path)?.take(FIRST_BYTES))))?;
     let ends = LineEnds::of(&head.bytes);
-    let mut lines = Lines::new(head.into_list(), ends);
-    while let Some(line) = lines.next_line()? {
-        match line.text {
-            Ok(text) if text.trim().is_empty() || text.trim_start().starts_with('#') => {}
-            Ok(text) => return Ok(Some(text)),
-            Err(_) => return Ok(None),
-        }
-    }
-    Ok(None)
+    detect::first_line(&mut Lines::new(head.into_list(), ends))
 }
 
+/// Returns whether a list may begin with a line.
 fn begins_list(line: &str) -> bool {
-    let start = line.trim_start().to_ascii_lowercase();
-    let is_source = ["http://", "https://", "file:", "pg:"].iter().any(|scheme| start.starts_with(scheme));
     let is_header = |separator: Separator| {
         let cells = table::cells(line, separator);
         // A single cell may be the title of a text, such as "Address".
-        let is_sure = cells.len() > 1 || start.trim() == "url";
+        let is_sure = cells.len() > 1 || line.trim().eq_ignore_ascii_case("url");
         is_sure && columns::of_names(&cells, None).is_ok_and(|columns| columns.contains(&Column::Url))
     };
-    is_source
+    resolve::names_source(line)
         || Separator::declared(line).is_some()
         || (!resolve::is_url(line) && Separator::USUAL.into_iter().any(is_header))
 }
@@ -268,8 +264,8 @@ mod tests {
         }
 
         fn read(&self) -> (Vec<String>, Directory) {
-            let reading = ReadContext::new(&Config::default());
-            let mut directory = Directory::open(&self.path(""), &reading).unwrap();
+            let context = ReadContext::new(&Config::default());
+            let mut directory = Directory::open(&self.path(""), &context).unwrap();
             let root = Url::from_directory_path(&directory.root).unwrap().to_string();
             let texts = directory.by_ref().map(|entry| {
                 let entry = entry.unwrap();
@@ -321,10 +317,10 @@ mod tests {
     #[test]
     fn a_run_directory_is_no_directory_of_texts() {
         let fixture = Fixture::new(&[("queue/VERSION", "1"), ("text/a.txt", "a")]);
-        let reading = ReadContext::new(&Config::default());
-        let error = Directory::open(&fixture.path(""), &reading).unwrap_err().to_string();
+        let context = ReadContext::new(&Config::default());
+        let error = Directory::open(&fixture.path(""), &context).unwrap_err().to_string();
         assert!(error.contains("run directory of juggle"), "{error}");
-        assert!(Directory::open(&fixture.path("text"), &reading).is_ok());
+        assert!(Directory::open(&fixture.path("text"), &context).is_ok());
     }
 
     #[test]
@@ -338,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_told_from_texts_by_their_first_line() {
+    fn lists_are_distinguished_from_texts_by_their_first_line() {
         for line in ["http://a/", "PG:84", "url", "id;link", "sep=;", "Text URL\tTitle", "file:a.txt"] {
             assert!(begins_list(line), "{line}");
         }

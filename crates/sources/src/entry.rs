@@ -1,4 +1,4 @@
-//! One text of a source list.
+//! An entry of a source list.
 
 use flow::{
     document::DocumentId,
@@ -6,20 +6,20 @@ use flow::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A text to get.
+/// A text to fetch.
 ///
 /// Guarantee: 1 to 16 different URLs, each normalised and absolute (`http`, `https` or `file`), in order of
-/// preference; as JSON at most 60 KiB, so that the fetch job made of it fits into the queue.
+/// preference; at most 60 KiB as JSON, so that the fetch job made of it fits into the queue.
 ///
-/// Disk form, a line of a snapshot: `{"id":"PG84","urls":["https://…"],"listed":{"title":"…"}}`, `listed` left out
-/// where empty.
+/// Disk form, a line of a snapshot: `{"id":"PG84","urls":["https://…"],"listed":{"title":"…"}}`. `listed` is left out
+/// if it is empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Its id: given, a Gutenberg number, or derived from the first URL.
+    /// The document id: as listed, a Gutenberg number, or derived from the first URL.
     pub id: DocumentId,
-    /// Where it can be had.
+    /// The URLs at which the text is available.
     pub urls: Vec<String>,
-    /// What the list says of it besides.
+    /// What else the list says about the text.
     #[serde(default, skip_serializing_if = "is_empty")]
     pub listed: Listed,
 }
@@ -29,11 +29,11 @@ fn is_empty(listed: &Listed) -> bool {
 }
 
 impl Entry {
-    /// The job that downloads it, trying the first URL first. `host_of` says which host a URL's politeness is
-    /// counted under; `None` for `file:`.
+    /// Returns the job that fetches the text, starting with the first URL. `group_of` returns the politeness group of
+    /// a URL, or `None` for a `file:` URL.
     #[must_use]
-    pub fn into_job(self, host_of: impl Fn(&str) -> Option<String>) -> FetchJob {
-        let host = self.urls.first().and_then(|url| host_of(url));
+    pub fn into_job(self, group_of: impl Fn(&str) -> Option<String>) -> FetchJob {
+        let host = self.urls.first().and_then(|url| group_of(url));
         FetchJob {
             document: self.id,
             urls: self.urls,

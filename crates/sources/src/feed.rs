@@ -1,7 +1,8 @@
-//! Tops the fetch lane up from the snapshots of source lists.
+//! Fills the fetch lane from the snapshots of source lists.
 //!
-//! A list is a cursor, not a backlog: a batch of jobs and the step of the cursor go into the queue together, and only
-//! when the lane has room. Any number of feeders may run; a step is taken once. `refresh_feed` feeds refreshes.
+//! A list is a cursor, not a backlog: a batch of jobs and the step of the cursor enter the queue in one push, and only
+//! when the lane has room. Any number of feeders may run, because each step of a cursor succeeds once. `refresh_feed`
+//! feeds refreshes.
 
 mod refresh_feed;
 
@@ -33,13 +34,13 @@ use crate::{
     snapshot::integrity::VerifiedSnapshots,
 };
 
-/// How long to wait where the lane is full or no list has anything left.
+/// The pause if the lane is full or no list has entries left.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// The maximum number of conflicts that are logged one by one.
-const CONFLICTS_TOLD: u64 = 10;
+const CONFLICTS_LOGGED: u64 = 10;
 
-/// Finds out the group that a URL's politeness counts with.
+/// Returns the politeness group of a URL.
 pub type GroupOf = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// Returns the BLAKE3, in hex digits, that the raw bytes of a text must have, or `None` if any may come.
@@ -47,45 +48,47 @@ pub type ExpectedHash = Arc<dyn Fn(&DocumentId) -> Option<String> + Send + Sync>
 
 /// Feeds the fetch lane.
 pub struct Feeder {
-    /// Where to.
+    /// The queue.
     pub queue: Arc<dyn QueueAdmin>,
     /// The directory of the snapshots.
     pub snapshots: PathBuf,
     /// The snapshots that were found intact.
-    pub checked: Arc<VerifiedSnapshots>,
-    /// The group of a URL.
+    pub verified: Arc<VerifiedSnapshots>,
+    /// Returns the politeness group of a URL.
     pub group_of: GroupOf,
-    /// Where `meta/` is.
+    /// The blob store with `meta/`.
     pub blobs: Arc<dyn BlobStore>,
-    /// Counts texts that are left out because their id is another text's.
+    /// The number of texts that are left out because another text has their id.
     pub conflicts: Arc<AtomicU64>,
-    /// Counts what a refresh does.
-    pub refreshing: RefreshCounters,
-    /// Returns the BLAKE3 that the raw bytes of a text must have, if something besides the list demands one.
-    pub expected: Option<ExpectedHash>,
+    /// The counters of refreshes.
+    pub refresh_counters: RefreshCounters,
+    /// Returns the hashes of a lock file, if the run must match one.
+    pub expected_hash: Option<ExpectedHash>,
 }
 
-/// Some entries of a list, and how far they reach.
+/// Some entries of a list, and the offset after them.
 struct Batch {
     entries: Vec<Entry>,
     offset: u64,
 }
 
-/// What became of a step.
-enum Moved {
-    /// It was taken.
-    Here(Pushed),
-    /// Another feeder took it.
-    Elsewhere,
+/// The result of a step of a cursor.
+enum StepResult {
+    /// The jobs were pushed.
+    Pushed(Pushed),
+    /// Another feeder has made the step.
+    LostRace,
     /// The lane has no room.
     NoRoom,
 }
 
 impl Feeder {
-    /// Feeds until `over` ends. The step that is under way then is finished: what it has to tell is told.
+    /// Feeds until the sender of `over` is dropped. The current step is completed first, so that its conflicts are
+    /// reported.
     ///
     /// # Errors
-    /// Where the queue fails, or a snapshot cannot be read.
+    /// Returns [`SourceError::Queue`] if the queue fails, [`SourceError::Snapshot`], [`SourceError::Altered`] or
+    /// [`SourceError::Damaged`] if a snapshot cannot be read, and [`SourceError::Blob`] if a meta file cannot be read.
     pub async fn run(self, mut over: oneshot::Receiver<()>) -> Result<(), SourceError> {
         loop {
             let cursors = self.queue.cursors().await?;
@@ -96,7 +99,7 @@ impl Feeder {
                 }
                 let list = refresh::list_of(&cursor.source).map(str::to_owned);
                 has_moved |= match list {
-                    Some(list) => self.step_again(cursor, &list).await?,
+                    Some(list) => self.step_refresh(cursor, &list).await?,
                     None => self.step(cursor).await?,
                 };
             }
@@ -109,38 +112,38 @@ impl Feeder {
         }
     }
 
-    /// Moves a cursor one batch on; `false` where the lane has no room.
+    /// Moves a cursor by one batch. Returns `false` if the lane has no room.
     async fn step(&self, cursor: Cursor) -> Result<bool, SourceError> {
         let batch = self.read(&cursor.source, &cursor, BATCH_MAX).await?;
         let count = batch.entries.len() as u64;
         let jobs: Vec<FetchJob> = batch.entries.into_iter().map(|entry| self.job(entry)).collect();
         let new = jobs.iter().cloned().map(Into::into).collect();
         match self.advance(cursor, new, batch.offset, count).await? {
-            Moved::Here(pushed) => {
-                self.tell_of_conflicts(&jobs, &pushed.known).await?;
+            StepResult::Pushed(pushed) => {
+                self.warn_of_conflicts(&jobs, &pushed.known).await?;
                 Ok(true)
             }
-            Moved::Elsewhere => Ok(true),
-            Moved::NoRoom => Ok(false),
+            StepResult::LostRace => Ok(true),
+            StepResult::NoRoom => Ok(false),
         }
     }
 
     fn job(&self, entry: Entry) -> FetchJob {
         let mut job = entry.into_job(|url| (self.group_of)(url));
-        let expected = self.expected.as_ref().and_then(|expected| expected(&job.document));
-        // What the list says was compared with the lock before.
+        let expected = self.expected_hash.as_ref().and_then(|hash_of| hash_of(&job.document));
+        // A listed hash was compared with the lock before.
         job.listed.blake3 = job.listed.blake3.or(expected);
         job
     }
 
-    /// Pushes jobs and moves the cursor to `offset`, so many entries on, in one step.
+    /// Pushes jobs and moves the cursor to `offset`, by a number of entries, in one step.
     async fn advance(
         &self,
         cursor: Cursor,
         jobs: Vec<NewJob>,
         offset: u64,
         entries: u64,
-    ) -> Result<Moved, SourceError> {
+    ) -> Result<StepResult, SourceError> {
         let step = CursorMove {
             source: cursor.source,
             from: Some(cursor.offset),
@@ -149,22 +152,22 @@ impl Feeder {
             entries_total: cursor.entries_total,
         };
         match self.queue.push(Push { jobs, cursor: Some(step) }).await {
-            Ok(pushed) => Ok(Moved::Here(pushed)),
-            Err(QueueError::Full(_)) => Ok(Moved::NoRoom),
-            Err(QueueError::CursorMoved(_)) => Ok(Moved::Elsewhere),
+            Ok(pushed) => Ok(StepResult::Pushed(pushed)),
+            Err(QueueError::Full(_)) => Ok(StepResult::NoRoom),
+            Err(QueueError::CursorMoved(_)) => Ok(StepResult::LostRace),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// The next entries of a list, at most `entries_max`.
+    /// Reads the next entries of a list, at most `entries_max`.
     async fn read(&self, list: &str, cursor: &Cursor, entries_max: usize) -> Result<Batch, SourceError> {
         let path = self.snapshots.join(format!("{list}.jsonl"));
         let (from, left) = (cursor.offset, cursor.entries_total - cursor.entries);
         let limit = usize::try_from(left).unwrap_or(entries_max).min(entries_max);
-        let checked = Arc::clone(&self.checked);
+        let verified = Arc::clone(&self.verified);
         let read = blocking(move || -> Result<Batch, SourceError> {
             let mut batch = Batch { entries: Vec::with_capacity(limit), offset: from };
-            for item in checked.read_from(&path, from)?.take(limit) {
+            for item in verified.read_from(&path, from)?.take(limit) {
                 let (entry, offset) = item?;
                 batch.entries.push(entry);
                 batch.offset = offset;
@@ -178,9 +181,8 @@ impl Feeder {
         Ok(read.await??)
     }
 
-    /// One id, or two that differ only in case, and two different texts: the second is not fetched, and the user must
-    /// know.
-    async fn tell_of_conflicts(&self, jobs: &[FetchJob], known: &[u32]) -> Result<(), SourceError> {
+    /// Warns of jobs whose id is that of another text, or differs from it only in case. The second text is not fetched.
+    async fn warn_of_conflicts(&self, jobs: &[FetchJob], known: &[u32]) -> Result<(), SourceError> {
         let known: Vec<&FetchJob> = known.iter().filter_map(|&at| jobs.get(at as usize)).collect();
         if known.is_empty() {
             return Ok(());
@@ -195,19 +197,21 @@ impl Feeder {
         for (id, urls) in before.into_iter().filter(|(_, urls)| !urls.is_empty()) {
             let others = known.iter().filter(|job| job.document.as_str().eq_ignore_ascii_case(&id));
             for job in others.filter(|job| !is_same_text(&id, &urls, &job.urls)) {
-                self.tell_of_conflict((&id, &urls[0]), (job.document.as_str(), &job.urls[0]));
+                self.warn_of_conflict((&id, &urls[0]), (job.document.as_str(), &job.urls[0]));
             }
         }
         Ok(())
     }
 
-    /// Tells of two texts, each by its id and URL.
-    fn tell_of_conflict(&self, (before, first): (&str, &str), (id, second): (&str, &str)) {
+    /// Warns of two texts with the same file name, each given by its id and URL.
+    fn warn_of_conflict(&self, (before, first): (&str, &str), (id, second): (&str, &str)) {
         // The summary reports the number of conflicts.
         match self.conflicts.fetch_add(1, Ordering::Relaxed) {
-            0..CONFLICTS_TOLD => {}
-            CONFLICTS_TOLD => {
-                tracing::warn!("more texts are left out because their ids are taken: they are only counted");
+            0..CONFLICTS_LOGGED => {}
+            CONFLICTS_LOGGED => {
+                tracing::warn!(
+                    "more texts are left out because their ids are used by other texts: they are only counted"
+                );
                 return;
             }
             _ => return,
@@ -225,13 +229,13 @@ impl Feeder {
     }
 }
 
-/// Whether two lists of URLs are of one text: they share one, or are places of the same book.
+/// Returns whether two lists of URLs are those of one text: they share a URL, or are URLs of the same book.
 fn is_same_text(id: &str, before: &[String], now: &[String]) -> bool {
     let is_book = |url: &String| before.iter().any(|other| gutenberg::are_same_book(id, url, other));
     now.iter().any(|url| before.contains(url) || is_book(url))
 }
 
-/// The URLs that a job was listed with, as far as that can still be known.
+/// Returns the URLs with which a job was listed: those of its payload, else the one in the meta file of its document.
 fn listed_before(view: &JobView, blobs: &dyn BlobStore) -> Vec<String> {
     #[derive(serde::Deserialize)]
     struct Source {
@@ -255,7 +259,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_step_that_is_under_way_when_work_ends_tells_of_its_conflicts() {
+    async fn the_conflicts_of_a_step_are_reported_when_work_ends_during_it() {
         let snapshots = tempfile::tempdir().unwrap();
         let entry = |url: &str| format!("{{\"id\":\"same\",\"urls\":[\"{url}\"]}}\n");
         let list = [entry("https://a.example/1"), entry("https://a.example/2")].concat();
@@ -271,7 +275,7 @@ mod tests {
         let feeder = Feeder {
             queue: Arc::clone(&queue),
             snapshots: snapshots.path().to_owned(),
-            checked: Arc::default(),
+            verified: Arc::default(),
             // Work ends before the jobs are pushed.
             group_of: Arc::new(move |_| {
                 drop(work_goes_on.lock().unwrap().take());
@@ -279,8 +283,8 @@ mod tests {
             }),
             blobs: Arc::new(MemoryBlobs::default()),
             conflicts: Arc::clone(&conflicts),
-            refreshing: RefreshCounters::default(),
-            expected: None,
+            refresh_counters: RefreshCounters::default(),
+            expected_hash: None,
         };
         feeder.run(over).await.unwrap();
         assert_eq!(queue.stats().await.unwrap().lane(Lane::Fetch).ready, 1);

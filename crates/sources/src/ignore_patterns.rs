@@ -1,9 +1,11 @@
-//! Files that are somebody's unfinished work, by their names: of editors, downloaders, copiers and office programs.
+//! Recognises unfinished files of editors, downloaders, copiers and office programs by their names.
 
 use std::path::{Path, PathBuf};
 
-/// Hidden files, which rsync, vim and `LibreOffice` write first; what emacs and Microsoft Office lock with.
-const STARTS: [&str; 3] = [".", "#", "~"];
+/// The prefixes of hidden files, which rsync, vim and `LibreOffice` write first, and of the lock files of emacs and
+/// Microsoft Office.
+const PREFIXES: [&str; 3] = [".", "#", "~"];
+/// The endings of unfinished files.
 const ENDINGS: [&str; 21] = [
     "~",
     ".tmp",
@@ -27,23 +29,23 @@ const ENDINGS: [&str; 21] = [
     ".lock",
     ".lck",
 ];
-/// What stands inside of a name, as in `list.tsv.tmp.1234` and `list.tsv.part-Frag1`.
+/// The middle parts of names such as `list.tsv.tmp.1234` and `list.tsv.part-Frag1`.
 const MIDDLES: [&str; 3] = [".tmp.", ".tmp-", ".part-"];
-/// vim tries with these whether it may write into a directory.
+/// The files by which vim tests whether a directory is writable.
 const PROBES: [&str; 3] = ["4913", "5036", "5159"];
-/// While this stands beside a file, that file is being downloaded.
+/// The endings of control files. While such a file exists, the file without the ending is being downloaded.
 const COMPANIONS: [&str; 2] = [".aria2", ".part"];
 
-/// Whether a file of this name is not finished, whatever is in it.
+/// Returns whether a file is unfinished, by its name.
 pub(crate) fn is_temporary(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    STARTS.iter().any(|start| name.starts_with(start))
+    PREFIXES.iter().any(|start| name.starts_with(start))
         || ENDINGS.iter().any(|ending| name.ends_with(ending))
         || MIDDLES.iter().any(|middle| name.contains(middle))
         || PROBES.contains(&name.as_str())
 }
 
-/// The files that stand beside this one while it is being downloaded.
+/// Returns the control files that exist while a file is being downloaded.
 pub(crate) fn companions(path: &Path) -> impl Iterator<Item = PathBuf> {
     COMPANIONS.iter().map(move |ending| {
         let mut name = path.as_os_str().to_owned();
@@ -57,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unfinished_work_is_known_by_its_name() {
+    fn unfinished_files_are_recognised_by_their_names() {
         for name in [
             ".list.tsv.swp",
             ".list.tsv.Xk3f9a",
@@ -83,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_are_taken() {
+    fn other_names_are_not_ignored() {
         for name in [
             "list.tsv",
             "book.txt",

@@ -1,4 +1,4 @@
-//! Lists in memory, read without a look at this machine: nothing but the bytes decides what comes out.
+//! Reads lists in memory, without access to the file system: only the bytes decide the result.
 //!
 //! For callers that have a list and no file, and for fuzz targets.
 
@@ -8,57 +8,58 @@ use crate::{
     config::{Config, ReadContext},
     entry::Entry,
     error::{BadLine, ReadError, SourceError},
+    formats::catalog::HEADER,
     reader::EntryReader,
 };
 
-/// At most so many entries and bad lines are given, since a line may stand for a million books.
+/// The maximum number of entries and invalid lines that are returned, because one line may stand for a million books.
 const ITEMS_MAX: usize = 100_000;
 
-/// What a list says.
+/// The content of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ParsedList {
-    /// Its entries, in order.
+    /// The entries, in order.
     pub entries: Vec<Entry>,
-    /// Its bad lines, in order.
+    /// The invalid lines, in order.
     pub bad: Vec<BadLine>,
 }
 
-/// Reads a list of any form, the catalogue included, packed or not. Local texts are refused, as in a list of the web.
-/// What comes behind the first 100,000 entries and bad lines is left out.
+/// Parses a list of any format, the catalogue included, compressed or not. Local texts are refused, as in a list from
+/// the web. Returns at most 100,000 entries and invalid lines.
 ///
 /// # Errors
-/// Where the bytes are no list, or cannot be unpacked to their end.
-pub fn parse(bytes: &[u8], rules: &Config) -> Result<ParsedList, SourceError> {
-    read(Cursor::new(bytes.to_vec()), rules)
+/// Returns [`SourceError::NotAList`] if the bytes are not a list, and [`SourceError::Read`] if they cannot be
+/// decompressed to their end.
+pub fn parse(bytes: &[u8], config: &Config) -> Result<ParsedList, SourceError> {
+    read(Cursor::new(bytes.to_vec()), config)
 }
 
-/// The same of bytes as they come.
+/// Parses a list as [`parse`] does, from a reader.
 ///
 /// # Errors
-/// As [`parse`], and where the input fails.
-pub fn read(input: impl Read + Send + 'static, rules: &Config) -> Result<ParsedList, SourceError> {
-    let reader = EntryReader::of_bytes(input, &ReadContext::new(rules))?;
-    let mut said = ParsedList::default();
+/// Returns the errors of [`parse`], and [`SourceError::Read`] if the reader fails.
+pub fn read(input: impl Read + Send + 'static, config: &Config) -> Result<ParsedList, SourceError> {
+    let reader = EntryReader::of_bytes(input, &ReadContext::new(config))?;
+    let mut list = ParsedList::default();
     for item in reader.take(ITEMS_MAX) {
         match item {
-            Ok(entry) => said.entries.push(entry),
-            Err(ReadError::Line(line)) => said.bad.push(line),
+            Ok(entry) => list.entries.push(entry),
+            Err(ReadError::Line(line)) => list.bad.push(line),
             Err(ReadError::Source(error)) => return Err(error),
         }
     }
-    Ok(said)
+    Ok(list)
 }
 
-/// Reads the catalogue.
+/// Parses the catalogue of Project Gutenberg. If its header is missing, it is added first.
 ///
 /// # Errors
-/// As [`parse`]; bytes that begin otherwise are given its header first.
-pub fn parse_catalog(bytes: &[u8], rules: &Config) -> Result<ParsedList, SourceError> {
-    const HEADER: &[u8] = b"Text#,Type,Issued,Title,Language,Authors,Subjects,LoCC,Bookshelves\n";
+/// Returns the errors of [`parse`].
+pub fn parse_catalog(bytes: &[u8], config: &Config) -> Result<ParsedList, SourceError> {
     if bytes.starts_with(b"Text#,") {
-        return parse(bytes, rules);
+        return parse(bytes, config);
     }
-    parse(&[HEADER, bytes].concat(), rules)
+    parse(&[HEADER.as_bytes(), b"\n", bytes].concat(), config)
 }
 
 #[cfg(test)]

@@ -4,3 +4,5 @@ pub(crate) mod compression;
 pub(crate) mod file_type;
 pub(crate) mod head;
 pub(crate) mod lines;
+
+mod encoding;

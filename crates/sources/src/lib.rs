@@ -1,18 +1,20 @@
-//! Source lists: what people name, one [`Entry`](entry::Entry) a text.
+//! Source lists, from what people name to jobs in the fetch lane.
 //!
-//! Everything here streams. A list is read line by line through a bounded window, whatever its length, and written
-//! once, normalised, as a *snapshot* in the run directory; from there the feeder tops the fetch lane up, a byte
-//! offset at a time. So a list may vanish, change or come from a pipe, and a run still resumes.
+//! Everything is streamed. A list is read line by line through a bounded window and stored once, normalised, as a
+//! *snapshot* in the run directory. From there the feeder fills the fetch lane, and its position is a byte offset. So a
+//! list may be removed, be changed or come from a pipe, and a run can still be resumed.
 //!
-//! In reading order: [`input`] (what stands on the command line), [`reading`] (what holds for all of it), [`reader`]
-//! (lines become entries; bad ones are reported with their number), [`entry`], [`snapshot`] (`intact` checks
-//! that it is still what was listed), [`error`]; [`library`] and
-//! [`catalog`] for books of Project Gutenberg; [`bytes`] for lists that are in memory.
+//! In reading order:
 //!
-//! A reader detects its input in steps: `head` reads the first bytes, `foreign` detects archives, pages and the
-//! like, `format` determines the format of a list by its first line, `headerless` detects tables without a
-//! header, and `likeness` detects texts by their lines. `directory` reads directories of texts, and
-//! [`report`] reports what was wrong with a list.
+//! * [`arguments`]: the sources that can be named; [`config`]: how they are read;
+//! * [`reader`]: reads a source as [`entries`](entry), and reports invalid lines; it uses `input` (bytes and lines),
+//!   [`formats`] (lines become rows), [`resolve`] (cells become URLs, book numbers become candidates) and `directory`
+//!   (directories of texts);
+//! * [`in_memory`]: reads lists without files; [`report`]: the warnings about a list;
+//! * [`add`]: writes [snapshots](snapshot) of sources and registers them; [`bulk`]: refuses bulk from a site for people;
+//! * [`feed`]: makes jobs from snapshots; [`refresh`]: rounds that request stored texts again;
+//! * [`watch`]: adds what appears in directories; `ignore_patterns`: recognises unfinished files;
+//! * [`error`]: the errors.
 
 pub mod add;
 pub mod arguments;

@@ -1,12 +1,12 @@
-//! Rounds of asking again for what is stored.
+//! Refresh rounds: requesting stored texts again.
 //!
-//! A round goes over one list. Like the list it is a cursor in the queue, `LIST.refresh`, so it is resumed after a crash and
-//! held back where the lane is full. When it began stands in the file `LIST.refresh` beside the list's snapshot, in
-//! milliseconds since the epoch as decimal digits: a text whose fetch job was pushed since then, by this list or another,
-//! has been asked for in this round. The file is written before the cursor is set to its beginning, so a cursor that is not
-//! at its end has the file of its own round.
+//! A round covers one list. Like the list, it is a cursor in the queue, `LIST.refresh`, so it is resumed after a crash and
+//! waits while the lane is full. The file `LIST.refresh` in the directory of the snapshots holds the start time of the
+//! round, in milliseconds since the epoch as decimal digits. A text whose fetch job was pushed since then, by this list or
+//! another, has been requested in this round. The file is written before the cursor is reset, so a cursor that is not at
+//! its end has the file of its own round.
 //!
-//! A round is finished when its cursor is at its end and no job of a refresh is pending. Before that, no other begins.
+//! A round is finished when its cursor is at its end and no job of a refresh is pending. Only then may another start.
 
 use std::{
     collections::BTreeMap,
@@ -31,30 +31,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::{blocking::blocking, error::SourceError};
 
-/// What follows a list's name in the name of its cursor and its file.
+/// The suffix of the names of the cursor and the file of a round.
 const SUFFIX: &str = ".refresh";
 
-/// Whether what is stored is asked for again.
+/// Whether stored texts are requested again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Refresh {
-    /// It is not.
+    /// They are not.
     #[default]
     No,
-    /// It is.
+    /// They are.
     Yes,
 }
 
-/// The list that a cursor goes over for a refresh; none for a cursor that feeds a list for the first time.
+/// Returns the list that a cursor refreshes, or `None` for a cursor that feeds a list for the first time.
+#[must_use]
 pub fn list_of(source: &str) -> Option<&str> {
     source.strip_suffix(SUFFIX)
 }
 
-/// Begins a round over each of these lists, or over all where none are named. Where the former round of a list is not
-/// finished, that goes on instead. `now_ms` must not be later than any push of the command that begins it.
+/// Starts a round over each of these lists, or over all lists if none are named. If the last round of a list is not
+/// finished, it continues instead. `now_ms` must not be later than any push of the command that starts the round.
 ///
 /// # Errors
-/// Where the queue fails, or the beginning cannot be noted.
-pub async fn begin(
+/// Returns [`SourceError::Queue`] if the queue fails, and [`SourceError::Write`] if the start time cannot be written.
+pub(crate) async fn begin(
     named: &[String],
     snapshots: &Path,
     now_ms: Millis,
@@ -69,14 +70,14 @@ pub async fn begin(
         let source = format!("{}{SUFFIX}", list.source);
         let before = cursors.get(&source);
         if before.is_some_and(|cursor| cursor.entries < cursor.entries_total || are_jobs_pending) {
-            tracing::info!("the refresh of '{}' that was begun before goes on", list.source);
+            tracing::info!("continuing the unfinished refresh of '{}'", list.source);
             continue;
         }
-        note(snapshots, &list.source, now_ms).await?;
+        write_start(snapshots, &list.source, now_ms).await?;
         let from = before.map(|cursor| cursor.offset);
         let step = CursorMove { source, from, offset: 0, entries: 0, entries_total: list.entries_total };
         match queue.push(Push { jobs: Vec::new(), cursor: Some(step) }).await {
-            // Another command began it at the same moment.
+            // Another command has started the round at the same moment.
             Ok(_) | Err(QueueError::CursorMoved(_)) => {}
             Err(error) => return Err(error.into()),
         }
@@ -84,7 +85,7 @@ pub async fn begin(
     Ok(())
 }
 
-/// Whether a job of a refresh is pending.
+/// Returns whether a job of a refresh is pending.
 async fn are_pending(queue: &dyn QueueAdmin) -> Result<bool, QueueError> {
     for lane in Lane::ALL {
         for state in JobState::PENDING {
@@ -96,14 +97,14 @@ async fn are_pending(queue: &dyn QueueAdmin) -> Result<bool, QueueError> {
     Ok(false)
 }
 
-/// How far to count.
+/// The extent of a count.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Until {
     First,
     End,
 }
 
-/// Jobs of refreshes in this lane and state.
+/// Counts the jobs of refreshes in a lane and state.
 async fn count(lane: Lane, state: JobState, queue: &dyn QueueAdmin, until: Until) -> Result<u64, QueueError> {
     let selection = Selection { lane: Some(lane), state: Some(state), ..Selection::default() };
     let (mut count, mut after) = (0, None);
@@ -117,7 +118,8 @@ async fn count(lane: Lane, state: JobState, queue: &dyn QueueAdmin, until: Until
     }
 }
 
-/// Whether a job, as far as its payload is kept, is of a text that is stored already.
+/// Returns whether a job is of a text that is already stored. A job without its payload does not count.
+#[must_use]
 pub fn is_refresh(view: &JobView) -> bool {
     #[derive(Deserialize)]
     struct Marks {
@@ -130,13 +132,13 @@ pub fn is_refresh(view: &JobView) -> bool {
         .is_ok_and(|marks| marks.stored.is_some() || marks.known == OnDuplicate::Renew)
 }
 
-fn note_path(snapshots: &Path, list: &str) -> PathBuf {
+fn start_path(snapshots: &Path, list: &str) -> PathBuf {
     snapshots.join(format!("{list}{SUFFIX}"))
 }
 
-/// Notes when a round began, durably.
-async fn note(snapshots: &Path, list: &str, began_ms: Millis) -> Result<(), SourceError> {
-    let path = note_path(snapshots, list);
+/// Writes the start time of a round, durably.
+async fn write_start(snapshots: &Path, list: &str, began_ms: Millis) -> Result<(), SourceError> {
+    let path = start_path(snapshots, list);
     blocking(move || {
         let written = atomic_file::write(&path, format!("{began_ms}\n"));
         written.map_err(|source| SourceError::Write { path: path.clone(), source })
@@ -144,47 +146,47 @@ async fn note(snapshots: &Path, list: &str, began_ms: Millis) -> Result<(), Sour
     .await?
 }
 
-/// When the round over a list began. Blocking.
+/// Returns the start time of the round over a list. Blocking.
 ///
 /// # Errors
-/// Where that is not noted.
-pub fn began_ms(snapshots: &Path, list: &str) -> Result<Millis, SourceError> {
-    let path = note_path(snapshots, list);
-    let noted = safe_file::read_to_string(&path).and_then(|noted| {
-        noted.trim().parse().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+/// Returns [`SourceError::Snapshot`] if the start time cannot be read.
+pub(crate) fn read_start(snapshots: &Path, list: &str) -> Result<Millis, SourceError> {
+    let path = start_path(snapshots, list);
+    let start = safe_file::read_to_string(&path).and_then(|start| {
+        start.trim().parse().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     });
-    noted.map_err(|source| SourceError::Snapshot { path, source })
+    start.map_err(|source| SourceError::Snapshot { path, source })
 }
 
-/// What one process counts.
+/// The counters of the refreshes in one process.
 #[derive(Debug, Clone, Default)]
 pub struct RefreshCounters {
-    /// What the fetch stage found.
+    /// The results of the fetch stage.
     pub fetched: Arc<RefetchCounters>,
-    /// Texts that were not asked for since a job of theirs was pending.
+    /// The number of texts that were not requested because a job of theirs was pending.
     pub on_their_way: Arc<AtomicU64>,
 }
 
-/// What a refresh has brought.
+/// The results of a refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct RefreshSummary {
-    /// Stored texts that were asked for again: the three that follow.
+    /// The number of stored texts that were requested again: the sum of the next three.
     pub asked: u64,
-    /// Those that are as they are stored.
+    /// The number of texts that have not changed.
     pub unchanged: u64,
-    /// Those that came as other bytes, which replace what was stored.
+    /// The number of texts whose new bytes replace the stored ones.
     pub changed: u64,
-    /// Those that could not be had; what is stored of them was kept.
+    /// The number of texts that could not be fetched; the stored ones were kept.
     pub failed: u64,
-    /// Texts that were not asked for again since they were still being fetched, stored or processed.
+    /// The number of texts that were not requested because they were still being fetched, stored or processed.
     pub on_their_way: u64,
 }
 
 impl RefreshCounters {
-    /// What came of it; none where nothing was refreshed or to be refreshed.
+    /// Returns the results, or `None` if no refresh was requested and none happened.
     ///
     /// # Errors
-    /// Where the queue fails.
+    /// Returns the errors of the queue.
     pub async fn summary(
         &self,
         refresh: Refresh,
@@ -202,16 +204,17 @@ impl RefreshCounters {
 }
 
 impl RefreshSummary {
-    /// For people.
+    /// Returns the results as a line for people.
+    #[must_use]
     pub fn line(&self) -> String {
         let Self { asked, unchanged, changed, failed, on_their_way } = self;
         let mut line =
-            format!("{asked} stored texts asked for again: {unchanged} unchanged, {changed} changed");
+            format!("{asked} stored texts requested again: {unchanged} unchanged, {changed} changed");
         if *failed > 0 {
             line.push_str(&format!(", {failed} failed, whose stored texts were kept"));
         }
         if *on_their_way > 0 {
-            line.push_str(&format!("; {on_their_way} not asked for, being on their way already"));
+            line.push_str(&format!("; {on_their_way} not requested, because they are still in progress"));
         }
         line
     }

@@ -1,5 +1,5 @@
-//! Reports what people must know about a list after it was read: its first bad lines, the number of further
-//! bad lines, and whether it names nothing.
+//! Reports on a list after it was read: its first invalid lines, the number of further invalid lines, and whether it
+//! names nothing.
 
 use crate::{
     arguments::Input,
@@ -9,14 +9,14 @@ use crate::{
     reader::EntryReader,
 };
 
-/// The maximum number of bad lines of a list that are reported one by one; the others are counted.
+/// The maximum number of invalid lines of a list that are reported one by one; the others are counted.
 const BAD_LINES_MAX: usize = 10;
 
 /// Collects the report on a list.
 #[derive(Debug)]
 pub struct ListReport {
     input: Input,
-    form: ListKind,
+    kind: ListKind,
     entries: u64,
     bad: u64,
     first_bad: Vec<BadLine>,
@@ -25,12 +25,12 @@ pub struct ListReport {
 impl ListReport {
     /// Creates a report on the list that `reader` is going to read.
     #[must_use]
-    pub fn on(reader: &EntryReader) -> Self {
-        let (input, form) = (reader.input().clone(), reader.form());
-        Self { input, form, entries: 0, bad: 0, first_bad: Vec::new() }
+    pub fn new(reader: &EntryReader) -> Self {
+        let (input, kind) = (reader.input().clone(), reader.kind());
+        Self { input, kind, entries: 0, bad: 0, first_bad: Vec::new() }
     }
 
-    /// Records an entry or a bad line.
+    /// Counts an entry or records an invalid line.
     pub fn add(&mut self, item: Result<&Entry, &BadLine>) {
         match item {
             Ok(_) => self.entries += 1,
@@ -63,12 +63,12 @@ impl ListReport {
         messages
     }
 
-    /// Returns the reason why a list without a bad line names nothing.
+    /// Returns the reason why a list without an invalid line names nothing.
     fn nothing(&self, filters: &Filters) -> String {
         let list = self.input.path();
         let list =
             if list.as_os_str() == "-" { "standard input".into() } else { format!("'{}'", list.display()) };
-        match (&self.input, self.form) {
+        match (&self.input, self.kind) {
             (Input::Directory(_), _) => {
                 format!("{list} names no text: no file in it has the name of one (.txt, .md or no ending)")
             }
@@ -95,8 +95,8 @@ mod tests {
         let mut reader =
             EntryReader::of_bytes(std::io::Cursor::new(list.to_owned()), &ReadContext::new(&rules)).unwrap();
         let mut report = ListReport {
-            input: Input::List(ListLocation::File("list.txt".into())),
-            ..ListReport::on(&reader)
+            input: Input::List(ListLocation::File("list.txt".into()), ListKind::List),
+            ..ListReport::new(&reader)
         };
         for item in reader.by_ref() {
             match item {

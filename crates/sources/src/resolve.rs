@@ -1,7 +1,7 @@
-//! From what stands in a cell to normalised, absolute URLs.
+//! Resolves a cell of a list to normalised, absolute URLs.
 //!
-//! Invariant: what comes out is `http`, `https` or `file`, at most [`URL_BYTES_MAX`] bytes, without user, password
-//! and fragment, in its normal spelling (`normal`).
+//! Invariant: a resolved URL is `http`, `https` or `file`, has at most [`URL_BYTES_MAX`] bytes, has no user, password or
+//! fragment, and is normalised (`normalize_url`).
 
 pub mod gutenberg_sites;
 
@@ -24,61 +24,64 @@ use self::{
 };
 use crate::error::shown;
 
-/// The longest URL, in bytes.
+/// The maximum length of a URL, in bytes.
 pub(crate) const URL_BYTES_MAX: usize = 4096;
 
 /// Interleaver cells into URLs.
 #[derive(Debug)]
 pub(crate) struct UrlResolver {
-    pub(crate) base: LocalFiles,
-    pub(crate) library: Arc<GutenbergSites>,
+    pub(crate) local: LocalFiles,
+    pub(crate) gutenberg: Arc<GutenbergSites>,
 }
 
-/// What local texts a list may name.
+/// The local texts that a list may name.
 #[derive(Debug, Clone)]
 pub(crate) enum LocalFiles {
-    /// All; relative paths start from this directory: the list's, or the current one for arguments.
-    Directory { path: PathBuf, url: Url },
-    /// None: the list is not the user's own, so it says nothing about this machine.
-    Nowhere,
+    /// All. Relative paths start from this directory: that of the list, or the current one for arguments.
+    RelativeTo { path: PathBuf, url: Url },
+    /// None, because the list is not the user's own and must not access this machine.
+    Refused,
 }
 
 impl LocalFiles {
-    /// `directory` made absolute.
-    pub(crate) fn directory(directory: &Path) -> io::Result<Self> {
+    /// Allows all local texts; relative paths start from `directory`.
+    pub(crate) fn relative_to(directory: &Path) -> io::Result<Self> {
         let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
         let path = fs::canonicalize(directory)?;
         let url = Url::from_directory_path(&path)
             .map_err(|()| io::Error::new(io::ErrorKind::InvalidInput, "the path is not absolute"))?;
-        Ok(Self::Directory { path, url })
+        Ok(Self::RelativeTo { path, url })
     }
 
-    /// Returns whether a path relative to this base names anything that exists, such as a directory.
-    pub(crate) fn has(&self, path: &str) -> bool {
+    /// Returns whether a path names anything that exists, such as a directory.
+    pub(crate) fn exists(&self, path: &str) -> bool {
         match self {
-            Self::Directory { path: directory, .. } => directory.join(path.trim()).exists(),
-            Self::Nowhere => false,
+            Self::RelativeTo { path: directory, .. } => directory.join(path.trim()).exists(),
+            Self::Refused => false,
         }
     }
 }
 
-/// Whether `cell` can only be meant as a URL or a book, not as a path.
+/// Returns whether a cell must be a URL or a book, because a path has no scheme.
 pub(crate) fn is_url(cell: &str) -> bool {
     scheme(cell).is_some()
 }
 
 impl UrlResolver {
-    /// The URLs that `cell` stands for: one, or the candidates of a book `pg:N`. The error says what to write instead.
+    /// Returns the URLs that a cell stands for: one, or the candidates of a book `pg:N`.
+    ///
+    /// # Errors
+    /// Returns a message that says what to write instead.
     pub(crate) fn resolve(&self, cell: &str) -> Result<Vec<String>, String> {
         let cell = cell.trim();
         if cell.len() > URL_BYTES_MAX {
             return Err(format!("the URL has {} bytes; {URL_BYTES_MAX} are allowed", cell.len()));
         }
-        let Some((scheme, rest)) = scheme(cell) else { return Ok(vec![path(cell, &self.base)?]) };
+        let Some((scheme, rest)) = scheme(cell) else { return Ok(vec![path_url(cell, &self.local)?]) };
         let url = match scheme.as_str() {
-            "pg" => return Ok(self.library.book(gutenberg::named(rest)?, BookRequest::Single)),
-            "http" | "https" => web(cell, rest)?,
-            "file" => file(cell, &self.base)?,
+            "pg" => return Ok(self.gutenberg.book_urls(gutenberg::named(rest)?, BookRequest::Single)),
+            "http" | "https" => web_url(cell, rest)?,
+            "file" => file_url(cell, &self.local)?,
             other => {
                 return Err(format!(
                     "'{}:' is not read: use http, https, file or pg; a file of that name is written ./{}",
@@ -97,7 +100,7 @@ impl UrlResolver {
     }
 }
 
-/// The scheme, lower-cased, and what follows its colon.
+/// Returns the scheme in lower case and the text after its colon. A letter alone is a drive, not a scheme.
 fn scheme(cell: &str) -> Option<(String, &str)> {
     let (scheme, rest) = cell.trim_start().split_once(':')?;
     let valid = scheme.len() > 1
@@ -106,7 +109,7 @@ fn scheme(cell: &str) -> Option<(String, &str)> {
     valid.then(|| (scheme.to_ascii_lowercase(), rest))
 }
 
-fn web(cell: &str, rest: &str) -> Result<String, String> {
+fn web_url(cell: &str, rest: &str) -> Result<String, String> {
     if !rest.starts_with("//") {
         return Err("a URL begins with http:// or https://".to_owned());
     }
@@ -124,8 +127,8 @@ fn web(cell: &str, rest: &str) -> Result<String, String> {
     Ok(normalize(url).into())
 }
 
-fn file(cell: &str, base: &LocalFiles) -> Result<String, String> {
-    let LocalFiles::Directory { url: directory, .. } = base else { return Err(not_here(cell)) };
+fn file_url(cell: &str, local: &LocalFiles) -> Result<String, String> {
+    let LocalFiles::RelativeTo { url: directory, .. } = local else { return Err(refused(cell)) };
     let url = directory.join(cell).map_err(|error| format!("not a URL: {error}"))?;
     if url.host_str().is_some() {
         return Err("a file: URL names a file of this machine, as in file:///books/book.txt".to_owned());
@@ -142,13 +145,13 @@ fn file(cell: &str, base: &LocalFiles) -> Result<String, String> {
             "the file: URL names a directory: name the texts in it, or give it as a source itself".to_owned()
         );
     }
-    // Written anew, so that every spelling of a path is the same URL.
+    // The URL is made from the path again, so that every spelling of a path is the same URL.
     let url = Url::from_file_path(path).map_err(|()| "the file: URL names no path".to_owned())?;
     Ok(url.into())
 }
 
-/// What to say of a local text in a list that came from elsewhere.
-fn not_here(cell: &str) -> String {
+/// Returns the message about a local text in a list from elsewhere.
+fn refused(cell: &str) -> String {
     format!(
         "'{}' would be a file of this machine, which only a list of your own may name; a URL begins with http:// or \
          https://",
@@ -156,8 +159,8 @@ fn not_here(cell: &str) -> String {
     )
 }
 
-fn path(cell: &str, base: &LocalFiles) -> Result<String, String> {
-    let LocalFiles::Directory { path: directory, .. } = base else { return Err(not_here(cell)) };
+fn path_url(cell: &str, local: &LocalFiles) -> Result<String, String> {
+    let LocalFiles::RelativeTo { path: directory, .. } = local else { return Err(refused(cell)) };
     let full = directory.join(cell);
     let missing = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => {
@@ -172,6 +175,7 @@ fn path(cell: &str, base: &LocalFiles) -> Result<String, String> {
             shown(cell)
         ));
     }
+    // Only `..` needs the file system: `a/../b` is not `b` if `a` is a link.
     let climbs = full.components().any(|part| part == Component::ParentDir);
     let full = if climbs { fs::canonicalize(&full).map_err(missing)? } else { full };
     let plain: PathBuf = full.components().collect();
@@ -183,6 +187,14 @@ fn path(cell: &str, base: &LocalFiles) -> Result<String, String> {
     Ok(url)
 }
 
+/// Returns whether a cell begins with a scheme that is read.
+pub(crate) fn names_source(cell: &str) -> bool {
+    scheme(cell).is_some_and(|(scheme, rest)| match scheme.as_str() {
+        "http" | "https" => rest.starts_with("//"),
+        scheme => matches!(scheme, "file" | "pg"),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,8 +203,8 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         fs::create_dir(directory.path().join("sub")).expect("writable");
         fs::write(directory.path().join("a b#1.txt"), "text").expect("writable");
-        let base = LocalFiles::directory(directory.path()).expect("exists");
-        (directory, UrlResolver { base, library: Arc::new(GutenbergSites::new(&[], &[])) })
+        let base = LocalFiles::relative_to(directory.path()).expect("exists");
+        (directory, UrlResolver { local: base, gutenberg: Arc::new(GutenbergSites::new(&[], &[])) })
     }
 
     #[test]
@@ -259,9 +271,9 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_others_names_nothing_on_this_machine() {
+    fn a_list_from_elsewhere_names_no_local_file() {
         let (keep, resolver) = resolver();
-        let resolver = UrlResolver { base: LocalFiles::Nowhere, ..resolver };
+        let resolver = UrlResolver { local: LocalFiles::Refused, ..resolver };
         let absolute = keep.path().join("a b#1.txt").to_string_lossy().into_owned();
         for cell in ["a b#1.txt", absolute.as_str(), "/etc/passwd", "file:///etc/passwd", "file:x"] {
             let message = resolver.resolve(cell).expect_err(cell);

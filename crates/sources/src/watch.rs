@@ -1,19 +1,18 @@
-//! `--watch PATH`: source lists and texts that are dropped there go into the queue.
+//! Watches directories and files, and adds the source lists and texts that appear there to the queue.
 //!
-//! The system says that something changed; what changed is found by looking, and without being told there is a look
-//! every five seconds. So file systems that tell nothing (those of the network, most of all) are only slower, and nothing
-//! is lost with an event. In reading order:
+//! The system notifies that something changed; a scan finds out what. Without a notification there is a scan every five
+//! seconds. So file systems without notifications (network file systems above all) are only slower, and a lost
+//! notification loses nothing. In reading order:
 //!
-//! * [`ignore_patterns`](crate::ignore_patterns): which files are somebody's unfinished work, by their names;
-//! * `open_files`: which files are open for writing;
-//! * `scanner`: which files have settled since they were last taken;
-//! * `notifier`: who says when to look.
+//! * [`ignore_patterns`](crate::ignore_patterns): recognises unfinished files by their names;
+//! * `open_files`: finds the files that are open for writing;
+//! * `scanner`: finds the files that have settled since they were last added;
+//! * `notifier`: receives the notifications of the system.
 //!
-//! A file is taken when it has something in it, has stood still for half a second and is not open for writing (as far as
-//! this system tells: Linux does, of the user's own processes). A list that changes later is taken again, and what it said
-//! before changes nothing; a text is taken once. The directories in a watched directory are not watched, and
-//! a warning is logged once for each. What is not there yet, or
-//! vanishes, is waited for.
+//! A file is added once it is not empty, has not changed for half a second and is not open for writing. Only Linux tells
+//! the last, and only about the user's own processes. A list that changes later is added again, which adds its new
+//! entries; a text is added once. The directories in a watched directory are not watched, and a warning is logged once
+//! for each. A watched path that does not exist, or is removed, is waited for.
 
 mod notifier;
 mod open_files;
@@ -29,7 +28,7 @@ use flow::queue::QueueAdmin;
 use tokio::{sync::mpsc, time::Instant};
 
 use self::{
-    notifier::{Make, Notifier},
+    notifier::{MakeWatcher, Notifier},
     scanner::Scanner,
 };
 use crate::{
@@ -39,98 +38,99 @@ use crate::{
     config::Config,
     directory,
     error::SourceError,
+    formats::ListKind,
 };
 
-/// How often files that are not yet settled are looked at.
-const BEAT: Duration = Duration::from_millis(250);
-/// How often to look without being told.
-const RESCAN: Duration = Duration::from_secs(5);
-/// What changes seldom comes alone: so long it is let come before the next look.
-const BREATH: Duration = Duration::from_millis(50);
-/// So many texts are added at once.
+/// The interval between scans if some files have not settled.
+const SETTLING_INTERVAL: Duration = Duration::from_millis(250);
+/// The interval between scans without a notification.
+const RESCAN_INTERVAL: Duration = Duration::from_secs(5);
+/// The delay after a notification, because changes come in groups.
+const DEBOUNCE: Duration = Duration::from_millis(50);
+/// The maximum number of texts that are added at once.
 const TEXTS_MAX: usize = 1000;
 
-/// Is called with a source that is not taken, and why.
-pub type Refused = dyn Fn(&str, SourceError) + Send + Sync;
+/// A function that is called with a source that was not added, and with the reason.
+pub type OnRefused = dyn Fn(&str, SourceError) + Send + Sync;
 
-/// Watches until dropped.
+/// Watches paths until it is dropped. `snapshots` is the directory of the snapshots.
 ///
 /// # Errors
-/// Where the queue or the run directory fails.
+/// Returns [`SourceError::Queue`] if the queue fails, and [`SourceError::Write`] if the disk is full.
 pub async fn run(
     paths: Vec<PathBuf>,
     snapshots: PathBuf,
-    rules: Config,
+    config: Config,
     queue: Arc<dyn QueueAdmin>,
-    refused: &Refused,
+    refused: &OnRefused,
 ) -> Result<(), SourceError> {
-    run_with(notifier::system, paths, snapshots, rules, queue, refused).await
+    run_with(notifier::system, paths, snapshots, config, queue, refused).await
 }
 
-/// The same, told of changes by whom `make` makes.
+/// Watches as [`run`] does, with notifications from another watcher.
 async fn run_with(
-    make: Make,
+    make: MakeWatcher,
     paths: Vec<PathBuf>,
     snapshots: PathBuf,
-    rules: Config,
+    config: Config,
     queue: Arc<dyn QueueAdmin>,
-    refused: &Refused,
+    refused: &OnRefused,
 ) -> Result<(), SourceError> {
-    // From the watcher's thread; one waiting signal is enough, since everything is looked at.
+    // From the watcher's thread; one pending notification is enough, because a scan covers everything.
     let (changed, mut changes) = mpsc::channel::<()>(1);
     for path in paths.iter().filter(|path| !path.exists()) {
-        tracing::warn!("'{}' is not there yet: it is waited for", path.display());
+        tracing::warn!("'{}' does not exist yet: waiting for it", path.display());
     }
     let mut watch = (Notifier::new(make, changed), Scanner::new(paths.clone()));
     loop {
         let (now, paths) = (Instant::now(), paths.clone());
-        let looking = blocking(move || {
+        let scanning = blocking(move || {
             let (mut notifier, mut scanner) = watch;
-            // First listened, then looked: what changes in between is heard.
-            notifier.attend(&paths);
-            let inputs = inputs(scanner.look(now));
+            // The directories are watched before they are scanned: a change in between is notified.
+            notifier.watch(&paths);
+            let inputs = inputs(scanner.scan(now));
             ((notifier, scanner), inputs)
         });
-        let (again, inputs) = looking.await?;
-        watch = again;
+        let (scanned, inputs) = scanning.await?;
+        watch = scanned;
         for input in inputs {
-            take(input, &snapshots, &rules, &*queue, refused).await?;
+            add_input(input, &snapshots, &config, &*queue, refused).await?;
         }
-        let wait = if watch.1.is_waiting() { BEAT } else { RESCAN };
+        let wait = if watch.1.is_waiting() { SETTLING_INTERVAL } else { RESCAN_INTERVAL };
         tokio::select! {
-            Some(()) = changes.recv() => tokio::time::sleep(BREATH).await,
+            Some(()) = changes.recv() => tokio::time::sleep(DEBOUNCE).await,
             () = tokio::time::sleep(wait) => {}
         }
     }
 }
 
-/// What the files are as sources: each list by itself, texts together.
+/// Returns the files as inputs: each list alone, texts together.
 fn inputs(files: Vec<PathBuf>) -> Vec<Input> {
     let (mut inputs, mut texts) = (Vec::new(), Vec::new());
     for path in files {
         let Ok(path) = std::path::absolute(&path) else { continue };
         match url::Url::from_file_path(&path) {
             Ok(url) if is_text(&path) => texts.push(String::from(url)),
-            Ok(_) | Err(()) => inputs.push(Input::List(ListLocation::File(path))),
+            Ok(_) | Err(()) => inputs.push(Input::List(ListLocation::File(path), ListKind::List)),
         }
     }
     inputs.extend(texts.chunks(TEXTS_MAX).map(|texts| Input::Texts(texts.to_vec())));
     inputs
 }
 
-async fn take(
+async fn add_input(
     input: Input,
     snapshots: &Path,
-    rules: &Config,
+    config: &Config,
     queue: &dyn QueueAdmin,
-    refused: &Refused,
+    refused: &OnRefused,
 ) -> Result<(), SourceError> {
     let what = match &input {
         Input::Texts(texts) if texts.len() == 1 => texts[0].clone(),
         Input::Texts(_) => "the texts".to_owned(),
-        Input::List(_) | Input::Catalog(_) | Input::Directory(_) => format!("'{}'", input.path().display()),
+        Input::List(..) | Input::Directory(_) => format!("'{}'", input.path().display()),
     };
-    let sources = Sources { inputs: vec![input], rules: rules.clone(), ..Sources::default() };
+    let sources = Sources { inputs: vec![input], config: config.clone(), ..Sources::default() };
     match add::add(sources, snapshots, queue).await {
         Ok(added) => tracing::info!("took {what}: {} texts", added.entries),
         Err(error) if error.is_of_list() => refused(&what, error),

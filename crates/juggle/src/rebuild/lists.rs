@@ -11,7 +11,7 @@ use flow::{document::DocumentId, queue::CursorMove};
 use super::salvage;
 use sources::{
     error::SourceError,
-    snapshot::{self, integrity},
+    snapshot::{entries, integrity},
 };
 
 /// What the lists hold.
@@ -99,7 +99,7 @@ fn read_one(
     unlisted: &mut BTreeSet<DocumentId>,
 ) -> Result<Read, SourceError> {
     let mut list = Read { is_damaged: !integrity::is_intact(path)?, ..Read::default() };
-    for item in snapshot::read_from(path, 0)? {
+    for item in entries::read_from(path, 0)? {
         match item {
             Ok((entry, offset)) => {
                 unlisted.remove(&entry.id);

@@ -13,7 +13,7 @@ use flow::safe_file;
 
 use sources::{
     error::SourceError,
-    snapshot::integrity::{HASH_DIGITS, parts},
+    snapshot::integrity::{HASH_DIGITS, name_parts},
 };
 
 /// Writes the first `bytes` of a snapshot as one of their own, durably, and gives its name. Repeated, it changes
@@ -26,7 +26,7 @@ pub(super) fn beginning(path: &Path, bytes: u64) -> Result<String, SourceError> 
     let temporary = directory.join(format!(".adding-{}-saved", std::process::id()));
     let failed = |source| SourceError::Write { path: temporary.clone(), source };
     let hash = copy(path, &temporary, bytes).map_err(failed)?;
-    let list = parts(path).map_or("list", |(list, _)| list);
+    let list = name_parts(path).map_or("list", |(list, _)| list);
     let name = format!("{list}-{}", &hash.to_hex()[..HASH_DIGITS]);
     fs::rename(&temporary, directory.join(format!("{name}.jsonl")))
         .and_then(|()| File::open(directory)?.sync_all())

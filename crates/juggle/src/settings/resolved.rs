@@ -239,7 +239,7 @@ impl Settings {
 
     /// What of it decides how sources are read, with these filters of a catalogue.
     #[must_use]
-    pub fn rules(&self, filters: Filters) -> Config {
+    pub fn source_config(&self, filters: Filters) -> Config {
         Config {
             gutenberg_mirrors: self.gutenberg_mirrors.clone(),
             rewrites: self.mirrors.clone(),

@@ -1,8 +1,7 @@
-//! The catalogue of Project Gutenberg, `pg_catalog.csv`, as a source: one row a book, in the order of the file.
+//! Reads the catalogue of Project Gutenberg, `pg_catalog.csv`: one row per book, in the order of the file.
 //!
-//! It is known by its header, `Text#,Type,Issued,Title,Language,Authors,Subjects,LoCC,Bookshelves`. Only rows of the
-//! type *Text* are books to read. Cells go over several lines where a title does. A value of several parts (languages,
-//! subjects, shelves) separates them by `;`.
+//! The catalogue is recognised by its [`HEADER`]. Only rows of the type *Text* are books to read. A title may span
+//! several lines. Several languages, subjects or bookshelves in a cell are separated by `;`.
 
 use std::{fmt, sync::Arc};
 
@@ -11,6 +10,7 @@ use flow::{document::DocumentId, payload::Listed};
 use crate::{
     entry::Entry,
     formats::row::{self, SourceRow},
+    input::compression::unpacked_name,
     resolve::{
         gutenberg,
         gutenberg_sites::{BookRequest, GutenbergSites},
@@ -18,10 +18,12 @@ use crate::{
 };
 use flow::shell;
 
+/// The first line of the catalogue.
+pub(crate) const HEADER: &str = "Text#,Type,Issued,Title,Language,Authors,Subjects,LoCC,Bookshelves";
 const NUMBER: &str = "Text#";
 const TYPE: &str = "Type";
-/// The columns that a text's entry carries, and their names there. The title is carried as the title.
-const CARRIED: [(&str, &str); 6] = [
+/// The columns that an entry keeps, and their names in the entry. The title is kept as the title.
+const KEPT: [(&str, &str); 6] = [
     ("Issued", "issued"),
     (LANGUAGE, "language"),
     (AUTHORS, "authors"),
@@ -33,35 +35,36 @@ const LANGUAGE: &str = "Language";
 const AUTHORS: &str = "Authors";
 const SUBJECTS: &str = "Subjects";
 const BOOKSHELVES: &str = "Bookshelves";
-/// What is carried of one cell; more is cut off.
-const CARRIED_BYTES_MAX: usize = 4096;
+/// The maximum number of bytes of a cell that are kept; the rest is cut off.
+const KEPT_BYTES_MAX: usize = 4096;
 
-/// Which books of a catalogue are meant. A filter given several times lets through what any of its values fits;
-/// different filters must all let a book through. Upper and lower case are the same.
+/// A selection of the books of a catalogue.
+///
+/// A book must match all filters that have values, and of each filter at least one value. Case is ignored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filters {
     /// Language tags, such as `en`. A book of several languages has each of them.
     pub languages: Vec<String>,
-    /// Every word of it occurs in the authors, in any order.
+    /// Words that must all occur in the authors, in any order.
     pub authors: Vec<String>,
-    /// Every word of it occurs in the title.
+    /// Words that must all occur in the title.
     pub titles: Vec<String>,
-    /// Every word of it occurs in the subjects.
+    /// Words that must all occur in the subjects.
     pub subjects: Vec<String>,
-    /// Every word of it occurs in the bookshelves.
+    /// Words that must all occur in the bookshelves.
     pub bookshelves: Vec<String>,
-    /// So many books of each catalogue, from its beginning.
+    /// The maximum number of books of each catalogue.
     pub limit: Option<u64>,
 }
 
 impl Filters {
-    /// Whether every book is meant.
+    /// Returns whether every book is selected.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    fn let_through(&self, listed: &Listed) -> bool {
+    fn matches(&self, listed: &Listed) -> bool {
         let cell = |name| cell(listed, name);
         let title = listed.title.as_deref().unwrap_or_default();
         let languages: Vec<&str> = cell(LANGUAGE).split(';').map(str::trim).collect();
@@ -69,10 +72,10 @@ impl Filters {
             languages.iter().any(|language| language.to_lowercase() == tag.trim().to_lowercase())
         };
         (self.languages.is_empty() || self.languages.iter().any(speaks))
-            && says_any(&self.authors, cell(AUTHORS))
-            && says_any(&self.titles, title)
-            && says_any(&self.subjects, cell(SUBJECTS))
-            && says_any(&self.bookshelves, cell(BOOKSHELVES))
+            && matches_any(&self.authors, cell(AUTHORS))
+            && matches_any(&self.titles, title)
+            && matches_any(&self.subjects, cell(SUBJECTS))
+            && matches_any(&self.bookshelves, cell(BOOKSHELVES))
     }
 }
 
@@ -95,7 +98,7 @@ impl fmt::Display for Filters {
     }
 }
 
-fn says_any(wanted: &[String], cell: &str) -> bool {
+fn matches_any(wanted: &[String], cell: &str) -> bool {
     if wanted.is_empty() {
         return true;
     }
@@ -103,54 +106,53 @@ fn says_any(wanted: &[String], cell: &str) -> bool {
     wanted.iter().any(|text| text.to_lowercase().split_whitespace().all(|word| cell.contains(word)))
 }
 
-/// Whether a list with these columns is the catalogue.
+/// Returns whether a list with these columns is the catalogue.
 pub(crate) fn is_header(names: &[String]) -> bool {
     [NUMBER, TYPE, "Title", LANGUAGE].iter().all(|wanted| names.iter().any(|name| name == wanted))
 }
 
-/// Whether a file of this name is the catalogue, by the name it has on the site and on its mirrors.
+/// Returns whether a file is the catalogue, by the name that it has on the site and on its mirrors.
 pub(crate) fn is_name(name: &str) -> bool {
-    let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(name);
-    name == "pg_catalog.csv"
+    unpacked_name(name) == "pg_catalog.csv"
 }
 
-/// Picks the books out of the rows of one catalogue.
+/// Selects the books of one catalogue.
 #[derive(Debug)]
 pub(crate) struct Catalog {
     filters: Filters,
-    library: Arc<GutenbergSites>,
+    gutenberg: Arc<GutenbergSites>,
     taken: u64,
 }
 
 impl Catalog {
-    pub(crate) fn new(filters: Filters, library: Arc<GutenbergSites>) -> Self {
-        Self { filters, library, taken: 0 }
+    pub(crate) fn new(filters: Filters, gutenberg: Arc<GutenbergSites>) -> Self {
+        Self { filters, gutenberg, taken: 0 }
     }
 
-    /// Whether there are as many as were asked for.
-    pub(crate) fn is_sated(&self) -> bool {
+    /// Returns whether the limit of the filters is reached.
+    pub(crate) fn is_at_limit(&self) -> bool {
         self.filters.limit.is_some_and(|limit| self.taken >= limit)
     }
 
-    /// The entry of a row; `None` where it is not meant.
+    /// Returns the entry of a row, or `None` if the book is not selected.
     pub(crate) fn entry(&mut self, row: SourceRow) -> Result<Option<Entry>, String> {
         let listed = row.into_listed();
         let is_text = cell(&listed, TYPE).eq_ignore_ascii_case("Text");
-        if !is_text || !self.filters.let_through(&listed) {
+        if !is_text || !self.filters.matches(&listed) {
             return Ok(None);
         }
         let number =
             gutenberg::number(cell(&listed, NUMBER)).ok_or("its column 'Text#' holds no book number")?;
-        let carried = |(name, as_name): (&str, &str)| {
+        let kept = |(name, as_name): (&str, &str)| {
             let value = bounded(&collapsed(cell(&listed, name)));
             (!value.is_empty()).then(|| (as_name.to_owned(), value))
         };
         let entry = Entry {
             id: DocumentId::gutenberg(number),
-            urls: self.library.book(number, BookRequest::Bulk),
+            urls: self.gutenberg.book_urls(number, BookRequest::Bulk),
             listed: Listed {
                 title: listed.title.as_deref().map(bounded),
-                columns: CARRIED.into_iter().filter_map(carried).collect(),
+                columns: KEPT.into_iter().filter_map(kept).collect(),
                 ..Listed::default()
             },
         };
@@ -170,7 +172,7 @@ fn collapsed(text: &str) -> String {
 
 fn bounded(text: &str) -> String {
     match text.len() {
-        0..=CARRIED_BYTES_MAX => text.to_owned(),
-        _ => format!("{}…", &text[..text.floor_char_boundary(CARRIED_BYTES_MAX)]),
+        0..=KEPT_BYTES_MAX => text.to_owned(),
+        _ => format!("{}…", &text[..text.floor_char_boundary(KEPT_BYTES_MAX)]),
     }
 }

@@ -1,4 +1,4 @@
-//! Tells tables without a header from plain lists: `http://a/1.txt,eng,London` is not a URL with commas.
+//! Detects tables without a header, which look like plain lists: `http://a/1.txt,eng,London` is not a URL with commas.
 //!
 //! A URL may contain commas, semicolons and bars, so a separator alone proves nothing. A line is a row of a
 //! table if something in it cannot be part of a URL: a cell before the URL, a space, a quotation mark, or
@@ -9,6 +9,7 @@
 use crate::{
     error::shown,
     formats::{plain, separator::Separator, table},
+    resolve::{gutenberg, names_source},
 };
 
 /// The maximum number of lines that are examined.
@@ -19,14 +20,14 @@ const ENDINGS: [&str; 22] = [
     "rtf", "doc", "docx", "odt", "zip", "gz", "zst", "bz2",
 ];
 
-/// Returns the message about a list that is such a table, or `None` for a plain list. `lines` are its first
+/// Detects a table without a header. Returns the message about it, or `None` for a plain list. `lines` are its first
 /// lines that are neither blank nor comments.
-pub(crate) fn message(lines: &[String], extension: &str) -> Option<String> {
+pub(crate) fn detect(lines: &[String], extension: &str) -> Option<String> {
     let lines: Vec<&str> = lines.iter().map(|line| plain::without_comment(line).trim()).collect();
     let first = lines.first()?;
     let separator = Separator::USUAL.into_iter().find(|separator| is_table(&lines, *separator, extension))?;
     let name = |(at, cell): (usize, &String)| {
-        let is_url = is_source(cell) || (separator == Separator::TAB && is_path(cell));
+        let is_url = names_source(cell) || (separator == Separator::TAB && is_path(cell));
         if is_url { "url".to_owned() } else { format!("column{}", at + 1) }
     };
     let names: Vec<String> = table::cells(first, separator).iter().enumerate().map(name).collect();
@@ -53,7 +54,7 @@ fn are_columns(rows: &[CandidateRow]) -> bool {
     let is_alike = |row: &CandidateRow| {
         let [url, values @ .., last] = row.cells.as_slice() else { return false };
         let is_word = !last.is_empty() && last.chars().all(|c| c.is_alphabetic() || c == '-');
-        row.cells.len() == width && is_source(url) && values.iter().all(|value| is_value(value)) && is_word
+        row.cells.len() == width && names_source(url) && values.iter().all(|value| is_value(value)) && is_word
     };
     width >= 3 && !further.is_empty() && rows.iter().all(is_alike)
 }
@@ -77,28 +78,22 @@ impl<'l> CandidateRow<'l> {
         }
         // In a plain list, TABs separate URLs and paths of the same text.
         if separator == Separator::TAB {
-            let is_text = |cell: &String| is_source(cell) || is_path(cell);
+            let is_text = |cell: &String| names_source(cell) || is_path(cell);
             let is_other = |cell: &String| !cell.is_empty() && !is_text(cell);
             return self.cells.iter().any(is_text) && self.cells.iter().any(is_other);
         }
-        if !self.cells.iter().any(|cell| is_source(cell)) {
+        if !self.cells.iter().any(|cell| names_source(cell)) {
             return false;
         }
         let is_marked = self.line.contains([' ', '"']) || extension == "csv" || extension == "tsv";
-        let is_file = is_source(first) && has_ending(first) && further.iter().all(|cell| is_value(cell));
-        !is_source(first) || is_marked || is_file || is_book(first)
+        let is_file = names_source(first) && has_ending(first) && further.iter().all(|cell| is_value(cell));
+        !names_source(first) || is_marked || is_file || is_book(first)
     }
 }
 
-/// Returns whether a cell names a text by a URL or as a book.
-fn is_source(cell: &str) -> bool {
-    let cell = cell.trim().to_ascii_lowercase();
-    ["http://", "https://", "file:", "pg:"].iter().any(|start| cell.starts_with(start))
-}
-
 fn is_book(cell: &str) -> bool {
-    let number = cell.trim().get(3..).filter(|_| cell.trim()[..3].eq_ignore_ascii_case("pg:"));
-    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    let named = cell.trim().split_once(':').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("pg"));
+    named.is_some_and(|(_, number)| gutenberg::number(number).is_some())
 }
 
 /// Returns whether a cell may be the path of a file.
@@ -122,7 +117,7 @@ mod tests {
 
     fn told(list: &str, extension: &str) -> Option<String> {
         let lines: Vec<String> = list.lines().map(str::to_owned).collect();
-        message(&lines, extension)
+        detect(&lines, extension)
     }
 
     #[test]

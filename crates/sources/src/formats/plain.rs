@@ -1,9 +1,9 @@
-//! Plain lists: a line is one URL, or several of the same text separated by TABs; `#` begins a comment at the start
-//! of a line or after a space or TAB.
+//! Reads plain lists: a line is one URL, or several URLs of the same text separated by TABs. A `#` at the start of a
+//! line or after a space or TAB begins a comment.
 
 use crate::formats::row::SourceRow;
 
-/// The row of a line; `None` where it is blank or all comment.
+/// Returns the row of a line, or `None` if the line is blank or a comment.
 pub(crate) fn row(line: &str) -> Option<SourceRow> {
     let cells = without_comment(line).split('\t').map(str::trim).filter(|cell| !cell.is_empty());
     let mut cells = cells.map(str::to_owned).peekable();
@@ -11,7 +11,7 @@ pub(crate) fn row(line: &str) -> Option<SourceRow> {
     Some(SourceRow::of_urls(cells))
 }
 
-/// A `#` inside a URL is its fragment, not a comment.
+/// Returns a line without its comment. A `#` inside a URL is a fragment, not a comment.
 pub(super) fn without_comment(line: &str) -> &str {
     let comment = line
         .match_indices('#')

@@ -1,5 +1,6 @@
-//! Detects by the bad lines of a list that it is a text or something else. A line of prose names no text and
-//! looks like neither a path nor a URL.
+//! Detects by the invalid lines of a list that it is a text or another file.
+//!
+//! A line of prose names no text and looks like neither a path nor a URL.
 
 use crate::{
     error::{BadLine, shown},
@@ -14,7 +15,7 @@ const LINES: u64 = 10;
 pub(crate) struct ProseDetector {
     good: u64,
     bad: u64,
-    /// The number of bad lines that are prose; `first` describes the first of them.
+    /// The number of invalid lines that are prose; `first` describes the first of them.
     prose: u64,
     first: Option<String>,
     /// The number of lines that cannot be read: too long, not UTF-8 or with a NUL.
@@ -23,12 +24,12 @@ pub(crate) struct ProseDetector {
 
 impl ProseDetector {
     /// Counts a line that named texts.
-    pub(crate) fn add_good(&mut self) {
+    pub(crate) fn count_valid(&mut self) {
         self.good += 1;
     }
 
-    /// Counts a bad line. `text` is `None` if the line cannot be read.
-    pub(crate) fn add_bad(&mut self, bad: &BadLine, text: Option<&str>) {
+    /// Counts an invalid line. `text` is `None` if the line cannot be read.
+    pub(crate) fn count_bad(&mut self, bad: &BadLine, text: Option<&str>) {
         self.bad += 1;
         match text {
             None => self.unreadable += 1,
@@ -43,16 +44,16 @@ impl ProseDetector {
     /// Returns what the file is instead of a list, as soon as that is certain.
     pub(crate) fn judge(&self) -> Option<String> {
         let foreign = self.prose + self.unreadable;
-        (foreign >= LINES && foreign > 2 * self.good).then(|| self.told())
+        (foreign >= LINES && foreign > 2 * self.good).then(|| self.description())
     }
 
     /// Returns the same at the end of the list, where a few lines are enough if no line names a text.
     pub(crate) fn judge_at_end(&self) -> Option<String> {
         let foreign = self.prose + self.unreadable;
-        (self.good == 0 && foreign > 0 && 2 * foreign >= self.bad).then(|| self.told())
+        (self.good == 0 && foreign > 0 && 2 * foreign >= self.bad).then(|| self.description())
     }
 
-    fn told(&self) -> String {
+    fn description(&self) -> String {
         match &self.first {
             Some(first) if self.prose >= self.unreadable => {
                 format!("it looks like a text, not a source list ({first})")
@@ -66,7 +67,7 @@ impl ProseDetector {
 
 /// Returns what the file is instead of a list, if its first lines are those of a text and not rows of a
 /// table. `lines` are the first lines that are neither blank nor comments.
-pub(crate) fn text(lines: &[String]) -> Option<String> {
+pub(crate) fn describe(lines: &[String]) -> Option<String> {
     let prose: Vec<&String> = lines.iter().filter(|line| is_prose(line)).collect();
     let is_text = 2 * prose.len() > lines.len() && !lines.iter().any(|line| line.contains("://"));
     let first = prose.first().filter(|_| is_text && !is_even(lines))?;
@@ -101,17 +102,17 @@ fn has_ending(line: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn likeness(good: usize, bad: &[Option<&str>]) -> ProseDetector {
-        let mut likeness = ProseDetector::default();
-        (0..good).for_each(|_| likeness.add_good());
+    fn detector(good: usize, bad: &[Option<&str>]) -> ProseDetector {
+        let mut detector = ProseDetector::default();
+        (0..good).for_each(|_| detector.count_valid());
         for (line, text) in (1..).zip(bad) {
-            likeness.add_bad(&BadLine { line, message: String::new() }, *text);
+            detector.count_bad(&BadLine { line, message: String::new() }, *text);
         }
-        likeness
+        detector
     }
 
     #[test]
-    fn prose_is_told_from_paths_and_urls() {
+    fn prose_is_distinguished_from_paths_and_urls() {
         for line in ["It was a dark night.", "CHAPTER I", "「吾輩は猫である。」", "Жили-были"]
         {
             assert!(is_prose(line), "{line}");
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_a_text_are_told_from_rows_without_a_header() {
+    fn lines_of_a_text_are_distinguished_from_rows_without_a_header() {
         let lines = |list: &str| -> Vec<String> { list.lines().map(str::to_owned).collect() };
         for list in [
             "The cat sat\non the mat\n",
@@ -140,7 +141,7 @@ mod tests {
             "It was old; it was grey; and it stood.\nNobody knew; nobody came.\n",
             "PREFACE\nThe house, as I said, was old.\nNobody lived there.\n",
         ] {
-            assert!(text(&lines(list)).expect(list).contains("looks like a text"), "{list}");
+            assert!(describe(&lines(list)).expect(list).contains("looks like a text"), "{list}");
         }
         for list in [
             "",
@@ -150,29 +151,29 @@ mod tests {
             "My reading list\nid,url\nx,/a\ny,/b\n",
             "The Mill http://h/1\nThe Lane http://h/2\n",
         ] {
-            assert_eq!(text(&lines(list)), None, "{list}");
+            assert_eq!(describe(&lines(list)), None, "{list}");
         }
     }
 
     #[test]
     fn ten_lines_of_prose_are_a_text_and_a_few_bad_lines_are_not() {
         let prose = [Some("It was dark."); 10];
-        assert!(likeness(4, &prose).judge().expect("a text").contains("line 1 is 'It was dark.'"));
-        assert_eq!(likeness(5, &prose).judge(), None);
-        assert_eq!(likeness(0, &prose[1..]).judge(), None);
-        assert_eq!(likeness(0, &[Some("missing.txt"); 99]).judge(), None);
-        assert!(likeness(0, &[None; 10]).judge().expect("no text").contains("binary data"));
+        assert!(detector(4, &prose).judge().expect("a text").contains("line 1 is 'It was dark.'"));
+        assert_eq!(detector(5, &prose).judge(), None);
+        assert_eq!(detector(0, &prose[1..]).judge(), None);
+        assert_eq!(detector(0, &[Some("missing.txt"); 99]).judge(), None);
+        assert!(detector(0, &[None; 10]).judge().expect("no text").contains("binary data"));
     }
 
     #[test]
-    fn at_its_end_a_short_text_is_told_as_well() {
-        assert!(likeness(0, &[Some("It was dark.")]).judge_at_end().is_some());
-        assert_eq!(likeness(1, &[Some("It was dark.")]).judge_at_end(), None);
+    fn a_short_text_is_detected_at_its_end() {
+        assert!(detector(0, &[Some("It was dark.")]).judge_at_end().is_some());
+        assert_eq!(detector(1, &[Some("It was dark.")]).judge_at_end(), None);
         assert_eq!(
-            likeness(0, &[Some("missing.txt"), Some("nothing"), Some("My Book")]).judge_at_end(),
+            detector(0, &[Some("missing.txt"), Some("nothing"), Some("My Book")]).judge_at_end(),
             None
         );
-        assert!(likeness(0, &[None]).judge_at_end().is_some());
-        assert_eq!(likeness(1, &[None]).judge_at_end(), None);
+        assert!(detector(0, &[None]).judge_at_end().is_some());
+        assert_eq!(detector(1, &[None]).judge_at_end(), None);
     }
 }

@@ -1,4 +1,4 @@
-//! What one line of any list says, before it is checked: the place where columns get their meaning.
+//! Collects the cells of one line of any list, and checks them when they become entries.
 
 use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 
@@ -17,12 +17,14 @@ use crate::{
     },
 };
 
+/// The maximum number of URLs of a text.
 const URLS_MAX: usize = 16;
+/// The maximum length of an entry as JSON, in bytes.
 const ENTRY_BYTES_MAX: usize = 60 * 1024;
-/// More than the URLs of a book can have.
+/// An upper bound of the length of the URLs of a book as JSON, in bytes.
 const BOOK_BYTES_MAX: usize = 8 * 1024;
 
-/// One line, taken apart.
+/// The cells of one line.
 #[derive(Debug, Default)]
 pub(crate) struct SourceRow {
     url: Option<String>,
@@ -32,12 +34,12 @@ pub(crate) struct SourceRow {
 }
 
 impl SourceRow {
-    /// A row that says nothing but URLs, the best first.
+    /// Creates a row of URLs only, in order of preference.
     pub(crate) fn of_urls(mut urls: impl Iterator<Item = String>) -> Self {
         Self { url: urls.next(), mirrors: urls.collect(), ..Self::default() }
     }
 
-    /// Puts a cell under its column. An empty cell says nothing.
+    /// Stores a cell by its column. An empty cell is ignored.
     pub(crate) fn put(&mut self, column: &Column, value: &str) {
         let value = value.trim();
         if value.is_empty() {
@@ -57,7 +59,7 @@ impl SourceRow {
         }
     }
 
-    /// A mirror cell holds several URLs separated by spaces, or one path, which may have spaces in it.
+    /// Stores a mirror cell: several URLs separated by spaces, or one path, which may contain spaces.
     fn put_mirrors(&mut self, value: &str) {
         if value.split_whitespace().all(resolve::is_url) {
             self.mirrors.extend(value.split_whitespace().map(str::to_owned));
@@ -66,13 +68,16 @@ impl SourceRow {
         }
     }
 
-    /// What it says besides URLs and id, unchecked.
+    /// Returns all cells but URLs and id, unchecked.
     pub(crate) fn into_listed(self) -> Listed {
         self.listed
     }
 
-    /// The texts, checked and normalised; the error says what to write instead.
-    pub(crate) fn into_texts(self, resolver: &UrlResolver) -> Result<Expansion, String> {
+    /// Checks and normalises the row, and returns its texts.
+    ///
+    /// # Errors
+    /// Returns a message that says what to write instead.
+    pub(crate) fn expand(self, resolver: &UrlResolver) -> Result<Expansion, String> {
         match self.url.as_deref().and_then(gutenberg::range) {
             Some(numbers) => self.into_books(numbers?, resolver),
             None => self.into_entry(resolver).map(Expansion::from),
@@ -88,7 +93,8 @@ impl SourceRow {
         if !self.mirrors.is_empty() {
             return Err("a range of books has no other URLs: name mirrors with --gutenberg-mirror".to_owned());
         }
-        let books = BookRange { numbers, library: Arc::clone(&resolver.library), encoding, columns };
+        let books = BookRange { numbers, gutenberg: Arc::clone(&resolver.gutenberg), encoding, columns };
+        // The last book has the longest number, and mirrors differ in length.
         within(books.entry(*books.numbers.end()), ENTRY_BYTES_MAX - BOOK_BYTES_MAX)?;
         Ok(Expansion::Books(books))
     }
@@ -136,7 +142,7 @@ fn check_encoding(label: Option<&str>) -> Result<(), String> {
     }
 }
 
-/// A Gutenberg number where any of the URLs tells one, else derived from the first.
+/// Returns the id of a text: a Gutenberg number if any of the URLs has one, else an id derived from the first URL.
 fn id_of(urls: &[String]) -> DocumentId {
     let parsed: Vec<Url> = urls.iter().filter_map(|url| Url::parse(url).ok()).collect();
     if let Some(id) = parsed.iter().find_map(gutenberg::book) {
@@ -146,7 +152,7 @@ fn id_of(urls: &[String]) -> DocumentId {
     DocumentId::derived(first.host_str().unwrap_or_default(), first.path(), first.as_str())
 }
 
-/// The entry, where its JSON is within its bound.
+/// Returns the entry, or an error message if its JSON is too long.
 pub(crate) fn bounded(entry: Entry) -> Result<Entry, String> {
     within(entry, ENTRY_BYTES_MAX)
 }

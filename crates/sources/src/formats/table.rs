@@ -1,9 +1,9 @@
 //! Reads lists with a header line: CSV (RFC 4180) with any separator, and TSV.
 //!
-//! A quoted CSV cell may go over several lines, together at most 64 KiB; where the closing quotation mark does not
-//! come, only the line that opened it is bad and the lines after it are read again. In TSV a quotation mark
-//! without its partner is an ordinary character, so a cell goes over several lines only if these lines have
-//! no TAB inside the cell and the row then has exactly as many cells as the header.
+//! A quoted CSV cell may span several lines, together at most 64 KiB. If the closing quotation mark is missing, only the
+//! line that opened it is invalid, and the lines after it are read again. In TSV an unpaired quotation mark is an
+//! ordinary character, so a cell spans several lines only if these lines have no TAB inside the cell and the row then has
+//! exactly as many cells as the header.
 
 use std::io;
 
@@ -13,9 +13,10 @@ use crate::{
     input::lines::{LINE_BYTES_MAX, Lines, SourceLine},
 };
 
+/// The maximum number of columns.
 const COLUMNS_MAX: usize = 1000;
 
-/// Reads the records of one list.
+/// Reads the rows of one table.
 pub(crate) struct Table {
     columns: Vec<Column>,
     separator: Separator,
@@ -23,7 +24,7 @@ pub(crate) struct Table {
     literal: CsvRecord,
 }
 
-/// Splits one record, fed line by line.
+/// Splits one record, which is fed line by line.
 struct CsvRecord {
     reader: csv_core::Reader,
     cells: Vec<u8>,
@@ -71,7 +72,7 @@ impl Table {
         self.columns.len() == 1
     }
 
-    /// The row that begins with the line `text`. Takes more lines where a quoted cell goes on.
+    /// Returns the row that starts with the line `text`. Reads more lines if a quoted cell spans them.
     pub(crate) fn row(&mut self, text: &str, lines: &mut Lines) -> io::Result<Result<SourceRow, String>> {
         self.quoted.start();
         match self.quoted.feed(&without_padding(text, self.separator)) {
@@ -182,7 +183,7 @@ impl CsvRecord {
         self.ends_count = 0;
     }
 
-    /// Reads `text` and a line end. An empty slice would mean the end of the input to the reader, so it gets none.
+    /// Feeds a line and its end. An empty slice would mean the end of the input to the reader, so it is not passed on.
     fn feed(&mut self, text: &str) -> FeedResult {
         let mut fed = FeedResult::InQuotes;
         for part in [text.as_bytes(), b"\n"].into_iter().filter(|part| !part.is_empty()) {

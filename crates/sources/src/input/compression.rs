@@ -1,4 +1,4 @@
-//! Lists that come packed: gzip and Zstandard, known by their first bytes, never by their name.
+//! Decompresses lists. gzip and Zstandard are recognised by their first bytes, never by the file name.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -7,30 +7,31 @@ use flate2::bufread::MultiGzDecoder;
 
 const WINDOW_BYTES: usize = 64 * 1024;
 
-/// How much may be unpacked.
+/// The limit of the decompressed size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SizeLimit {
-    /// All.
-    Whole,
-    /// So many bytes; more is an error.
+    /// No limit.
+    None,
+    /// A number of bytes; more is an error.
     AtMost(u64),
 }
 
-/// The unpacked bytes of `input`. All members of a gzip file and all frames of a zstd file are read.
-pub(crate) fn unpack(
+/// Returns a reader of the decompressed bytes of `input`. It reads all members of a gzip file and all frames of a
+/// zstd file.
+pub(crate) fn decompress(
     input: impl Read + Send + 'static,
     limit: SizeLimit,
 ) -> io::Result<Box<dyn BufRead + Send>> {
-    let unpacked = unpack_whole(input)?;
+    let decompressed = decompress_whole(input)?;
     Ok(match limit {
-        SizeLimit::Whole => unpacked,
+        SizeLimit::None => decompressed,
         SizeLimit::AtMost(bytes) => {
-            Box::new(BufReader::with_capacity(WINDOW_BYTES, Limited { input: unpacked, left: bytes }))
+            Box::new(BufReader::with_capacity(WINDOW_BYTES, Limited { input: decompressed, left: bytes }))
         }
     })
 }
 
-/// Gives an error where there is more than so many bytes.
+/// A reader that returns an error after a number of bytes.
 struct Limited {
     input: Box<dyn BufRead + Send>,
     left: u64,
@@ -47,7 +48,7 @@ impl Read for Limited {
     }
 }
 
-fn unpack_whole(input: impl Read + Send + 'static) -> io::Result<Box<dyn BufRead + Send>> {
+fn decompress_whole(input: impl Read + Send + 'static) -> io::Result<Box<dyn BufRead + Send>> {
     let mut input = BufReader::with_capacity(WINDOW_BYTES, input);
     let mut magic = Vec::with_capacity(4);
     input.by_ref().take(4).read_to_end(&mut magic)?;
@@ -61,6 +62,16 @@ fn unpack_whole(input: impl Read + Send + 'static) -> io::Result<Box<dyn BufRead
     } else {
         Box::new(whole)
     })
+}
+
+/// Returns the name of a file without the extension of its compression.
+pub(crate) fn unpacked_name(name: &str) -> &str {
+    name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(name)
+}
+
+/// Returns whether a file is compressed, by its name.
+pub(crate) fn is_packed_name(name: &str) -> bool {
+    unpacked_name(name) != name
 }
 
 #[cfg(test)]
@@ -86,7 +97,7 @@ mod tests {
 
     fn read(bytes: Vec<u8>) -> io::Result<String> {
         let mut text = String::new();
-        unpack(io::Cursor::new(bytes), SizeLimit::Whole)?.read_to_string(&mut text)?;
+        decompress(io::Cursor::new(bytes), SizeLimit::None)?.read_to_string(&mut text)?;
         Ok(text)
     }
 
@@ -123,7 +134,7 @@ mod tests {
         let packed = gzip(&"x".repeat(1000));
         let read = |bytes| {
             let mut text = String::new();
-            let mut unpacked = unpack(io::Cursor::new(packed.clone()), SizeLimit::AtMost(bytes))?;
+            let mut unpacked = decompress(io::Cursor::new(packed.clone()), SizeLimit::AtMost(bytes))?;
             unpacked.read_to_string(&mut text)
         };
         assert_eq!(read(1000).expect("fits"), 1000);

@@ -25,7 +25,7 @@ const UNPACK: &str = "unpack it and name the directory with the texts";
 const SAVE_TABLE: &str = "save the column with the URLs as CSV";
 const NAME_URLS: &str = "a list holds one URL a line, or is a table with a column 'url'";
 
-/// The kind of a file that is not a source list, and advice on what to do.
+/// The type of a file that is not a source list, and advice on what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FileType {
     what: Cow<'static, str>,
@@ -37,14 +37,14 @@ impl FileType {
         Self { what: Cow::Borrowed(what), advice }
     }
 
-    /// Returns the message for the user.
+    /// Returns the message for people.
     pub(crate) fn message(&self) -> String {
         format!("it is {}, not a source list: {}", self.what, self.advice)
     }
 }
 
-/// Recognises a file that is not a source list. Returns `None` if the file may be a list.
-pub(crate) fn recognise(head: &ListHead) -> Option<FileType> {
+/// Detects a file that is not a source list. Returns `None` if the file may be a list.
+pub(crate) fn detect(head: &ListHead) -> Option<FileType> {
     if head.bytes.starts_with(b"PAR1") {
         return Some(FileType::new("a Parquet file", SAVE_TABLE));
     }
@@ -140,7 +140,7 @@ fn mail(text: &str, first: &str) -> Option<FileType> {
         .then(|| FileType::new("an e-mail message", "save its text as a file of its own"))
 }
 
-/// Recognises one JSON object over several lines. An object on one line is a line of JSON Lines.
+/// Detects one JSON object over several lines. An object on one line is a line of JSON Lines.
 fn json(text: &str, head: &ListHead) -> Option<FileType> {
     let start = head.bytes.iter().position(|byte| *byte == b'{').filter(|_| text.starts_with('{'))?;
     let bytes = &head.bytes[start..];
@@ -162,11 +162,11 @@ mod tests {
 
     fn told(bytes: impl AsRef<[u8]>) -> Option<String> {
         let head = ListHead::read(Box::new(Cursor::new(bytes.as_ref().to_vec()))).expect("memory reads");
-        recognise(&head).map(|foreign| foreign.message())
+        detect(&head).map(|foreign| foreign.message())
     }
 
     #[test]
-    fn what_is_no_list_is_called_by_its_name() {
+    fn a_file_that_is_not_a_list_is_named_by_its_type() {
         let mut tar = vec![0; 600];
         tar[..5].copy_from_slice(b"a.txt");
         tar[257..265].copy_from_slice(b"ustar\x0000");

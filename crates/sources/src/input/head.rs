@@ -1,16 +1,13 @@
-//! Reads the beginning of an unpacked list, by which its format is determined before its lines are read.
+//! Reads the beginning of a decompressed list, by which its format is detected before its lines are read.
 //!
-//! A list in UTF-16 (the "Unicode text" of spreadsheets) is converted to UTF-8 here. The head depends only on
-//! the bytes of the list, not on the chunks in which they arrive.
+//! The head depends only on the bytes of the list, not on the chunks in which they arrive.
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
-use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_16BE, UTF_16LE};
+use super::encoding::{Utf16Reader, utf_16};
 
 /// The length of a head, in bytes.
 pub(crate) const HEAD_BYTES: usize = 64 * 1024;
-/// The number of bytes examined in a list without a byte order mark. It is UTF-16 if every other byte is NUL.
-const UTF_16_BYTES: usize = 32;
 
 /// A list whose beginning has been read.
 pub(crate) struct ListHead {
@@ -24,10 +21,9 @@ impl ListHead {
     pub(crate) fn read(list: Box<dyn BufRead + Send>) -> io::Result<Self> {
         let head = Self::read_as_it_is(list)?;
         match utf_16(&head.bytes) {
-            Some(encoding) => Self::read_as_it_is(Box::new(BufReader::new(Utf16 {
-                input: head.into_list(),
-                decoder: Some(encoding.new_decoder_with_bom_removal()),
-            }))),
+            Some(encoding) => {
+                Self::read_as_it_is(Box::new(BufReader::new(Utf16Reader::new(head.into_list(), encoding))))
+            }
             None => Ok(head),
         }
     }
@@ -46,59 +42,6 @@ impl ListHead {
     /// Returns the whole list, from its first byte.
     pub(crate) fn into_list(self) -> Box<dyn BufRead + Send> {
         Box::new(Cursor::new(self.bytes).chain(self.rest))
-    }
-}
-
-/// Returns the UTF-16 encoding of a list, or `None` if the list is not in UTF-16.
-fn utf_16(head: &[u8]) -> Option<&'static Encoding> {
-    match head {
-        [0xff, 0xfe, ..] => return Some(UTF_16LE),
-        [0xfe, 0xff, ..] => return Some(UTF_16BE),
-        _ => {}
-    }
-    let pairs = head[..head.len().min(UTF_16_BYTES)].chunks_exact(2);
-    let all = |is: fn(&[u8]) -> bool| pairs.len() > 1 && pairs.clone().all(is);
-    if all(|pair| pair[0] != 0 && pair[1] == 0) {
-        Some(UTF_16LE)
-    } else if all(|pair| pair[0] == 0 && pair[1] != 0) {
-        Some(UTF_16BE)
-    } else {
-        None
-    }
-}
-
-/// Reads UTF-16 as UTF-8. A truncated character is an error and is not replaced by another character.
-struct Utf16 {
-    input: Box<dyn BufRead + Send>,
-    /// `None` after the end, because a decoder must not be called again.
-    decoder: Option<Decoder>,
-}
-
-/// The maximum length of a character in UTF-8, in bytes. It is also the minimum space that the decoder needs.
-const CHARACTER_BYTES_MAX: usize = 4;
-
-impl Read for Utf16 {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        debug_assert!(buffer.len() >= CHARACTER_BYTES_MAX, "it is read through a buffer");
-        loop {
-            let Some(decoder) = &mut self.decoder else { return Ok(0) };
-            let window = self.input.fill_buf()?;
-            let is_last = window.is_empty();
-            let (result, read, written) = decoder.decode_to_utf8_without_replacement(window, buffer, is_last);
-            self.input.consume(read);
-            let is_end = is_last && result == DecoderResult::InputEmpty;
-            if let DecoderResult::Malformed(..) = result {
-                self.decoder = None;
-                let message = "it is UTF-16 and damaged: save it as UTF-8";
-                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-            }
-            if is_end {
-                self.decoder = None;
-            }
-            if written > 0 || is_end {
-                return Ok(written);
-            }
-        }
     }
 }
 

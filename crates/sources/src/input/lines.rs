@@ -1,28 +1,28 @@
-//! Lines of a list, through a bounded window.
+//! Reads the lines of a list through a bounded window.
 //!
 //! A line ends with LF or CRLF. If the first line of a list ends with a CR alone, as old Macintosh programs
 //! write it, every CR ends a line as well. Otherwise a CR is part of its line.
 //!
-//! Invariant: at most [`LINE_BYTES_MAX`] bytes of a line are ever held, however long it is.
+//! Invariant: at most [`LINE_BYTES_MAX`] bytes of a line are held, however long it is.
 
 use std::{
     collections::VecDeque,
     io::{self, BufRead},
 };
 
-/// The longest line that is read, in bytes without its end.
+/// The maximum length of a line, in bytes without its end.
 pub(crate) const LINE_BYTES_MAX: usize = 64 * 1024;
 
-/// One line.
+/// A line of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SourceLine {
-    /// Its number, from 1.
+    /// The line number, from 1.
     pub number: u64,
     /// The text without its line end, or the fault of the line.
     pub text: Result<String, LineError>,
 }
 
-/// Why a line is no text.
+/// The reason why a line cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LineError {
     #[error("the line is longer than 64 KiB: give one text a line")]
@@ -64,15 +64,17 @@ pub(crate) struct Lines {
     input: Box<dyn BufRead + Send>,
     ends: LineEnds,
     number: u64,
+    /// Whether an LF that comes next belongs to the CR that ended the last line.
+    is_after_cr: bool,
     returned: VecDeque<SourceLine>,
 }
 
 impl Lines {
     pub(crate) fn new(input: Box<dyn BufRead + Send>, ends: LineEnds) -> Self {
-        Self { input, ends, number: 0, returned: VecDeque::new() }
+        Self { input, ends, number: 0, is_after_cr: false, returned: VecDeque::new() }
     }
 
-    /// The next line, or `None` at the end. Not an iterator: an error leaves it where it was.
+    /// Returns the next line, or `None` at the end.
     pub(crate) fn next_line(&mut self) -> io::Result<Option<SourceLine>> {
         if let Some(line) = self.returned.pop_front() {
             return Ok(Some(line));
@@ -83,7 +85,7 @@ impl Lines {
         Ok(Some(SourceLine { number: self.number, text }))
     }
 
-    /// Takes lines back, to be read again in this order before all others.
+    /// Takes back lines, which are then read again in this order before all others.
     pub(crate) fn take_back(&mut self, lines: Vec<SourceLine>) {
         for line in lines.into_iter().rev() {
             self.returned.push_front(line);
@@ -100,10 +102,16 @@ impl Lines {
             if window.is_empty() {
                 return Ok(any.then(|| fault.map_or(Ok(line), Err)));
             }
+            // CRLF is one line end, even if its LF comes with the next window.
+            if std::mem::take(&mut self.is_after_cr) && window[0] == b'\n' {
+                self.input.consume(1);
+                continue;
+            }
             any = true;
             let end = window.iter().position(|byte| self.ends.is_end(*byte));
-            let is_cr = end.is_some_and(|end| window[end] == b'\r');
+            self.is_after_cr = end.is_some_and(|end| window[end] == b'\r');
             let part = &window[..end.unwrap_or(window.len())];
+            // One byte more, because a CR before the LF is not part of the line.
             if fault.is_none() && line.len() + part.len() > LINE_BYTES_MAX + 1 {
                 fault = Some(LineError::TooLong);
                 line = Vec::new();
@@ -114,24 +122,7 @@ impl Lines {
             let used = end.map_or(window.len(), |end| end + 1);
             self.input.consume(used);
             if end.is_some() {
-                if is_cr {
-                    self.skip_line_feed()?;
-                }
                 return Ok(Some(fault.map_or(Ok(line), Err)));
-            }
-        }
-    }
-
-    /// Skips the LF after a CR that ended a line: CRLF is one line end.
-    fn skip_line_feed(&mut self) -> io::Result<()> {
-        loop {
-            match self.input.fill_buf() {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                window => {
-                    let is_lf = window?.first() == Some(&b'\n');
-                    self.input.consume(usize::from(is_lf));
-                    return Ok(());
-                }
             }
         }
     }
@@ -152,6 +143,12 @@ fn decode(mut bytes: Vec<u8>, first: bool) -> Result<String, LineError> {
         Some(rest) if first => rest.to_owned(),
         Some(_) | None => text,
     })
+}
+
+/// Returns whether a line says nothing.
+pub(crate) fn is_blank_or_comment(text: &str) -> bool {
+    let text = text.trim_start();
+    text.is_empty() || text.starts_with('#')
 }
 
 #[cfg(test)]

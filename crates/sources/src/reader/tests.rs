@@ -1,7 +1,7 @@
 use std::fs;
 
 use super::*;
-use crate::config::Config;
+use crate::{config::Config, error::BadLine};
 
 /// What a list named `name` gives: ids and URLs, and the bad lines.
 fn read(name: &str, list: impl AsRef<[u8]>) -> (Vec<Entry>, Vec<BadLine>) {
@@ -9,7 +9,9 @@ fn read(name: &str, list: impl AsRef<[u8]>) -> (Vec<Entry>, Vec<BadLine>) {
     let path = directory.path().join(name);
     fs::write(&path, list).expect("writable");
     let (mut entries, mut bad) = (Vec::new(), Vec::new());
-    for item in EntryReader::open(Input::List(ListLocation::File(path)), &reading()).expect("opens") {
+    for item in
+        EntryReader::open(Input::List(ListLocation::File(path), ListKind::List), &context()).expect("opens")
+    {
         match item {
             Ok(entry) => entries.push(entry),
             Err(ReadError::Line(line)) => bad.push(line),
@@ -23,10 +25,10 @@ fn open(name: &str, list: impl AsRef<[u8]>) -> Result<EntryReader, SourceError> 
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join(name);
     fs::write(&path, list).expect("writable");
-    EntryReader::open(Input::List(ListLocation::File(path)), &reading())
+    EntryReader::open(Input::List(ListLocation::File(path), ListKind::List), &context())
 }
 
-fn reading() -> ReadContext {
+fn context() -> ReadContext {
     ReadContext::new(&Config::default())
 }
 
@@ -200,7 +202,7 @@ fn a_list_cut_short_while_packed_ends_with_an_error() {
 #[test]
 fn a_typed_url_that_is_no_source_is_a_usage_error_and_keeps_its_password() {
     let typed = vec!["https://me:secret@a.example/x".to_owned()];
-    let error = EntryReader::open(Input::Texts(typed), &reading()).err().expect("refused");
+    let error = EntryReader::open(Input::Texts(typed), &context()).err().expect("refused");
     assert!(matches!(error, SourceError::Argument { .. }));
     assert!(!error.to_string().contains("secret") && error.to_string().contains("a.example"), "{error}");
 }
@@ -268,7 +270,7 @@ fn a_range_stands_alone_and_in_order() {
         let (entries, bad) = read("list", list);
         assert!(entries.is_empty() && bad.len() == 1 && bad[0].message.contains(part), "{list}: {bad:?}");
     }
-    let range = |typed: &str| EntryReader::open(Input::Texts(vec![typed.to_owned()]), &reading());
+    let range = |typed: &str| EntryReader::open(Input::Texts(vec![typed.to_owned()]), &context());
     assert_eq!(range("pg:1-999999").expect("a range").count(), 999_999);
     assert!(matches!(range("pg:2-1"), Err(SourceError::Argument { .. })));
 }
@@ -324,7 +326,7 @@ fn a_socket_is_called_a_socket() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("list.txt");
     let _listener = std::os::unix::net::UnixListener::bind(&path).expect("a socket");
-    let error = EntryReader::open(Input::List(ListLocation::File(path)), &reading())
+    let error = EntryReader::open(Input::List(ListLocation::File(path), ListKind::List), &context())
         .map(|_| ())
         .expect_err("no list");
     assert!(error.to_string().contains("it is a socket"), "{error}");

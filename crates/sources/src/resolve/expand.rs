@@ -1,4 +1,4 @@
-//! The texts that one line, or one argument, stands for: one, or the books of a range, made as they are asked for.
+//! Expands a line or an argument to its texts: one text, or the books of a range, which are created one by one.
 
 use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 
@@ -9,7 +9,7 @@ use crate::{
     resolve::gutenberg_sites::{BookRequest, GutenbergSites},
 };
 
-/// An iterator over them. Whatever the range, it holds one number.
+/// An iterator over the texts of a line. Its memory does not depend on the length of a range.
 #[derive(Debug)]
 pub(crate) enum Expansion {
     One(Option<Box<Entry>>),
@@ -20,18 +20,18 @@ pub(crate) enum Expansion {
 #[derive(Debug)]
 pub(crate) struct BookRange {
     pub(crate) numbers: RangeInclusive<u32>,
-    pub(crate) library: Arc<GutenbergSites>,
-    /// What the line says of all of them.
+    pub(crate) gutenberg: Arc<GutenbergSites>,
+    /// The encoding and columns that the line gives for all of them.
     pub(crate) encoding: Option<String>,
     pub(crate) columns: BTreeMap<String, String>,
 }
 
 impl BookRange {
-    /// The entry of one of them.
+    /// Returns the entry of a book of the range.
     pub(crate) fn entry(&self, number: u32) -> Entry {
         Entry {
             id: DocumentId::gutenberg(number),
-            urls: self.library.book(number, BookRequest::Bulk),
+            urls: self.gutenberg.book_urls(number, BookRequest::Bulk),
             listed: Listed {
                 encoding: self.encoding.clone(),
                 columns: self.columns.clone(),

@@ -1,4 +1,4 @@
-//! Books of Project Gutenberg: `pg:84`, and which book a URL means.
+//! Recognises books of Project Gutenberg by `pg:84` and by their URLs.
 
 use std::ops::RangeInclusive;
 
@@ -7,14 +7,19 @@ use url::Url;
 
 /// The highest book number accepted: more than ten times what the catalogue holds.
 const NUMBER_MAX: u32 = 999_999;
-/// The number of `pg:N`, given what follows the colon.
+
+/// Returns the number of `pg:N` from the text after the colon.
+///
+/// # Errors
+/// Returns a message if the text is not a book number.
 pub(crate) fn named(digits: &str) -> Result<u32, String> {
     number(digits).ok_or_else(|| {
         format!("a book is named by its number, pg:1 to pg:{NUMBER_MAX}, as in pg:84; several as in pg:1-100")
     })
 }
 
-/// The numbers of `pg:N-M`, both ends included; `None` where `cell` is no range of books.
+/// Returns the numbers of `pg:N-M`, both ends included, or `None` if the cell is not a range of books. Returns an error
+/// message for an invalid range.
 pub(crate) fn range(cell: &str) -> Option<Result<RangeInclusive<u32>, String>> {
     let (scheme, rest) = cell.trim().split_once(':')?;
     let (first, last) = rest.split_once('-').filter(|_| scheme.eq_ignore_ascii_case("pg"))?;
@@ -25,19 +30,20 @@ pub(crate) fn range(cell: &str) -> Option<Result<RangeInclusive<u32>, String>> {
     })
 }
 
-/// Whether this host is the main site.
-pub(crate) fn is_site(host: &str) -> bool {
+/// Returns whether a host is the main site.
+pub(crate) fn is_main_host(host: &str) -> bool {
     matches!(host.trim_end_matches('.'), "gutenberg.org" | "www.gutenberg.org")
 }
 
-/// The id of the book whose text `url` is, by the layouts of the site and of its mirrors:
+/// Returns the id of the book whose text is at a URL, or `None` if the URL is not that of a book. Knows the layouts of
+/// the site and of its mirrors:
 /// `cache/epub/N/pgN.txt`, `files/N/N-0.txt`, `ebooks/N.txt.utf-8` and the main tree `1/0/8/1080/1080-0.txt`.
 ///
-/// The UTF-8 forms are `PG1080`. The older forms that may lie beside them are other bytes, so they get other ids, whatever
-/// the order of the list: `1080.txt` is `PG1080-ascii`, `1080-8.txt` is `PG1080-8`.
+/// The UTF-8 formats are `PG1080`. The older formats have other bytes and therefore other ids, whatever the order of the
+/// list: `1080.txt` is `PG1080-ascii`, `1080-8.txt` is `PG1080-8`.
 pub(crate) fn book(url: &Url) -> Option<DocumentId> {
-    let is_named =
-        url.host_str().is_some_and(is_host) || url.path_segments()?.any(|segment| segment == "gutenberg");
+    let is_named = url.host_str().is_some_and(is_gutenberg_host)
+        || url.path_segments()?.any(|segment| segment == "gutenberg");
     let (number, form) = laid_out(url).filter(|_| is_named)?;
     match form {
         "" => Some(DocumentId::gutenberg(number)),
@@ -45,7 +51,8 @@ pub(crate) fn book(url: &Url) -> Option<DocumentId> {
     }
 }
 
-/// Whether both URLs are of this book, in whatever form and on whatever host: they are not two texts with one id.
+/// Returns whether two URLs are those of one book with this id, in any format and on any host. They are not two texts
+/// with the same id then.
 pub(crate) fn are_same_book(id: &str, one: &str, other: &str) -> bool {
     let is_of = |url: &str| {
         let number = Url::parse(url).ok().and_then(|url| laid_out(&url).map(|(number, _)| number));
@@ -54,7 +61,7 @@ pub(crate) fn are_same_book(id: &str, one: &str, other: &str) -> bool {
     is_of(one) && is_of(other)
 }
 
-/// The number and form of a book by the path of its URL alone.
+/// Returns the number and format of a book by the path of its URL.
 fn laid_out(url: &Url) -> Option<(u32, &str)> {
     let segments: Vec<&str> = url.path_segments()?.collect();
     let (file, folders) = segments.split_last()?;
@@ -66,19 +73,19 @@ fn laid_out(url: &Url) -> Option<(u32, &str)> {
     }
 }
 
-/// A book number as it is written.
+/// Parses a book number.
 pub(crate) fn number(digits: &str) -> Option<u32> {
     let plain = (1..=9).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
     let number = plain.then(|| digits.parse().ok())??;
     (1..=NUMBER_MAX).contains(&number).then_some(number)
 }
 
-fn is_host(host: &str) -> bool {
+fn is_gutenberg_host(host: &str) -> bool {
     host == "pglaf.org" || host.ends_with(".pglaf.org") || host.split('.').any(|label| label == "gutenberg")
 }
 
-/// The number and form of `N.txt`, `N-0.txt`, `N-8.txt`, `pgN.txt`, `pgN.txt.utf8`: texts only, so that pictures and
-/// archives beside them are no book.
+/// Returns the number and format of `N.txt`, `N-0.txt`, `N-8.txt`, `pgN.txt` or `pgN.txt.utf8`. Pictures and archives in
+/// the same folder are not books.
 fn of_file<'f>(file: &'f str, folder: &str) -> Option<(u32, &'f str)> {
     let generated = file.strip_prefix("pg");
     let (form, _) = generated.unwrap_or(file).strip_prefix(folder)?.split_once(".txt")?;
@@ -90,17 +97,21 @@ fn of_file<'f>(file: &'f str, folder: &str) -> Option<(u32, &'f str)> {
     Some((number(folder)?, form))
 }
 
-/// Whether the last folders spell the number but for its last digit: `1/0/8` for 1080, `0` for 5.
+/// Returns whether the last folders are those of a number in the main tree.
 fn is_tree(folders: &[&str], number: &str) -> bool {
     if !number.is_ascii() || number.is_empty() {
         return false;
     }
-    let digits = if number.len() == 1 { "0" } else { &number[..number.len() - 1] };
-    folders.len() >= digits.len()
-        && folders[folders.len() - digits.len()..]
-            .iter()
-            .copied()
-            .eq(digits.split("").filter(|d| !d.is_empty()))
+    let tree = tree(number);
+    folders.ends_with(&tree.split('/').collect::<Vec<_>>())
+}
+
+/// Returns the folders of the main tree above a book: all digits but the last, so `1/0/8` for 1080, or `0` for 5.
+pub(super) fn tree(number: &str) -> String {
+    match &number[..number.len() - 1] {
+        "" => "0".to_owned(),
+        digits => digits.chars().map(String::from).collect::<Vec<_>>().join("/"),
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! Where a book of Project Gutenberg can be had.
+//! Chooses the URLs of a book among the main site and the mirrors of Project Gutenberg.
 //!
-//! A book lies in several forms: generated (`cache/epub/84/pg84.txt`, UTF-8, of every text), and as it was handed in, in
-//! UTF-8 (`84-0.txt`), ISO 8859-1 (`84-8.txt`) or ASCII (`84.txt`). Mirrors keep those in the main tree `8/84/`
-//! (`1/2/3/4/12345/`; books of one digit below `0/`), the main site in `files/84/`.
+//! A book is available in several formats: generated (`cache/epub/84/pg84.txt`, in UTF-8, for every text), and as it was
+//! submitted, in UTF-8 (`84-0.txt`), ISO 8859-1 (`84-8.txt`) or ASCII (`84.txt`). Mirrors keep the submitted formats in
+//! the main tree `8/84/` (`1/2/3/4/12345/`; books of one digit below `0/`), the main site in `files/84/`.
 //!
-//! The main site is for people and blocks what it takes for a robot; mirrors are for the rest. So the site is asked for
-//! a handful of books at most, and never for those of a range or of the catalogue.
+//! The main site is for people and blocks suspected robots; mirrors are for bulk. So the site is used for a few books at
+//! most, and never for those of a range or of the catalogue.
 
 use std::{
     fmt,
@@ -20,21 +20,20 @@ use crate::resolve::{gutenberg, normalize_url::normalize};
 
 /// The main site.
 const SITE: &str = "https://www.gutenberg.org";
-/// The mirrors that are asked where `--gutenberg-mirror` names none. Such lists go stale: mirrors move, lag behind and
-/// end. <https://www.gutenberg.org/MIRRORS.ALL> is the present one.
+/// The built-in mirrors. Such lists become outdated; <https://www.gutenberg.org/MIRRORS.ALL> is the current one.
 const MIRRORS: [&str; 3] =
     ["https://gutenberg.pglaf.org", "https://aleph.pglaf.org", "http://aleph.gutenberg.org"];
-/// So many books of one command, each named by itself, are asked of the main site.
-const HANDFUL: u32 = 10;
-/// How many hosts may be asked for a book. With the forms it bounds the requests for one that does not exist to eight.
+/// The maximum number of books of one command, each named on its own, that are fetched from the main site.
+const MAIN_SITE_MAX: u32 = 10;
+/// The maximum number of hosts for a book. Together with the formats it limits the requests for a missing book to eight.
 const HOSTS_MAX: usize = 3;
 const BASE_BYTES_MAX: usize = 512;
 
-/// `--gutenberg-mirror BASE`: where the tree of a mirror begins; `http`, `https` or `file`, for a copy on this machine.
+/// The base URL of a mirror of Project Gutenberg: `http`, `https`, or `file` for a local copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GutenbergMirror(String);
 
-/// What is wrong with the base of a mirror.
+/// The error for an invalid base URL of a mirror.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("it is not the base of a mirror: {0}; write it as https://HOST/PATH or file:///PATH")]
 pub struct InvalidGutenbergMirror(String);
@@ -69,28 +68,28 @@ impl fmt::Display for GutenbergMirror {
     }
 }
 
-/// How many books are named at once.
+/// The number of books that are named at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BookRequest {
     /// One.
     Single,
-    /// A range, or what a catalogue lists.
+    /// A range, or the books of a catalogue.
     Bulk,
 }
 
-/// Whether the main site may be asked.
+/// The use of the main site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum MainSite {
-    /// For a handful, before the mirrors.
+    /// For a few books, before the mirrors.
     First,
-    /// For a handful, after the mirrors, which the user named.
+    /// For a few books, after the mirrors that the user has named.
     Last,
-    /// Always, for `--mirror` puts another host in its place.
+    /// Always, because `--mirror` replaces it by another host.
     Rewritten,
 }
 
-/// The library: the main site and its mirrors. It counts the books named one by one, so that one stands for one reading
-/// of all sources of a command.
+/// The main site and its mirrors. It counts the books that are named on their own, so each reading of the sources of a
+/// command needs a value of its own.
 #[derive(Debug)]
 pub struct GutenbergSites {
     mirrors: Vec<String>,
@@ -107,11 +106,11 @@ enum BookFormat {
 }
 
 impl GutenbergSites {
-    /// The library with these mirrors, or with the built-in ones where none is named. `rewrites` are those of
+    /// Creates the sites from the named mirrors, or the built-in ones if none is named. `rewrites` are those of
     /// `--mirror`.
     #[must_use]
     pub fn new(named: &[GutenbergMirror], rewrites: &[Mirror]) -> Self {
-        let is_rewritten = !is_site(SITE, rewrites);
+        let is_rewritten = !is_main_site(SITE, rewrites);
         let (mirrors, site) = match named {
             [] => (MIRRORS.map(str::to_owned).to_vec(), MainSite::First),
             named => (named.iter().map(GutenbergMirror::to_string).collect(), MainSite::Last),
@@ -120,13 +119,14 @@ impl GutenbergSites {
         Self { mirrors, site, singles: AtomicU32::new(0) }
     }
 
-    /// The URLs of a book, best first: at most eight. Bulk takes the mirrors in turn, so that they share the load.
-    pub(crate) fn book(&self, number: u32, amount: BookRequest) -> Vec<String> {
-        let is_handful =
-            amount == BookRequest::Single && self.singles.fetch_add(1, Ordering::Relaxed) < HANDFUL;
-        let turn = if is_handful { 0 } else { number as usize % self.mirrors.len() };
+    /// Returns the URLs of a book, at most eight, in order of preference. Bulk uses the mirrors in turn, so that they
+    /// share the load.
+    pub(crate) fn book_urls(&self, number: u32, amount: BookRequest) -> Vec<String> {
+        let is_few =
+            amount == BookRequest::Single && self.singles.fetch_add(1, Ordering::Relaxed) < MAIN_SITE_MAX;
+        let turn = if is_few { 0 } else { number as usize % self.mirrors.len() };
         let mirrors = self.mirrors[turn..].iter().chain(&self.mirrors[..turn]).map(String::as_str);
-        let hosts: Vec<&str> = match (self.site, is_handful) {
+        let hosts: Vec<&str> = match (self.site, is_few) {
             (MainSite::Rewritten, _) | (MainSite::First, true) => {
                 std::iter::once(SITE).chain(mirrors).take(HOSTS_MAX).collect()
             }
@@ -136,7 +136,7 @@ impl GutenbergSites {
         let forms = [
             (BookFormat::Generated, hosts.len()),
             (BookFormat::Utf8, hosts.len()),
-            // The older forms matter for few books: the best host is enough.
+            // Few books have only an older format: one host is enough.
             (BookFormat::Latin1, 1),
             (BookFormat::Ascii, 1),
         ];
@@ -155,25 +155,16 @@ impl BookFormat {
             Self::Latin1 => "-8",
             Self::Ascii => "",
         };
-        let folder = if host == SITE { "files".to_owned() } else { tree(number) };
+        let folder = if host == SITE { "files".to_owned() } else { gutenberg::tree(&number.to_string()) };
         format!("{folder}/{number}/{number}{file}.txt")
     }
 }
 
-/// The folders of the main tree above a book: `1/0/8` for 1080, `0` for 5.
-fn tree(number: u32) -> String {
-    let digits = number.to_string();
-    match &digits[..digits.len() - 1] {
-        "" => "0".to_owned(),
-        digits => digits.chars().map(String::from).collect::<Vec<_>>().join("/"),
-    }
-}
-
-/// Whether the main site is contacted for a listed URL, after the rewrites of `--mirror`.
+/// Returns whether the main site is contacted for a listed URL, after the rewrites of `--mirror`.
 #[must_use]
-pub fn is_site(listed: &str, rewrites: &[Mirror]) -> bool {
+pub fn is_main_site(listed: &str, rewrites: &[Mirror]) -> bool {
     Candidate::parse(listed, rewrites)
-        .is_ok_and(|candidate| candidate.url.host_str().is_some_and(gutenberg::is_site))
+        .is_ok_and(|candidate| candidate.url.host_str().is_some_and(gutenberg::is_main_host))
 }
 
 #[cfg(test)]
@@ -188,18 +179,18 @@ mod tests {
     #[test]
     fn a_handful_is_asked_of_the_site_and_no_more() {
         let library = library(&[]);
-        for number in 1..=HANDFUL {
-            assert!(library.book(number, BookRequest::Single)[0].starts_with(SITE), "{number}");
+        for number in 1..=MAIN_SITE_MAX {
+            assert!(library.book_urls(number, BookRequest::Single)[0].starts_with(SITE), "{number}");
         }
-        let urls = library.book(11, BookRequest::Single);
-        assert!(!urls.iter().any(|url| is_site(url, &[])), "{urls:?}");
-        let urls = GutenbergSites::new(&[], &[]).book(84, BookRequest::Bulk);
-        assert!(!urls.iter().any(|url| is_site(url, &[])), "{urls:?}");
+        let urls = library.book_urls(11, BookRequest::Single);
+        assert!(!urls.iter().any(|url| is_main_site(url, &[])), "{urls:?}");
+        let urls = GutenbergSites::new(&[], &[]).book_urls(84, BookRequest::Bulk);
+        assert!(!urls.iter().any(|url| is_main_site(url, &[])), "{urls:?}");
     }
 
     #[test]
     fn the_candidates_of_a_book_stand_in_order_of_form_then_host() {
-        let urls = library(&[]).book(12345, BookRequest::Single);
+        let urls = library(&[]).book_urls(12345, BookRequest::Single);
         let paths = [
             "https://www.gutenberg.org/cache/epub/12345/pg12345.txt",
             "https://gutenberg.pglaf.org/cache/epub/12345/pg12345.txt",
@@ -216,11 +207,11 @@ mod tests {
     #[test]
     fn named_mirrors_stand_in_place_of_the_built_in_ones_and_take_turns_in_bulk() {
         let library = library(&["http://a.example/pg/", "file:///srv/pg"]);
-        let first = |number| library.book(number, BookRequest::Bulk)[0].clone();
+        let first = |number| library.book_urls(number, BookRequest::Bulk)[0].clone();
         assert_eq!(first(4), "http://a.example/pg/cache/epub/4/pg4.txt");
         assert_eq!(first(5), "file:///srv/pg/cache/epub/5/pg5.txt");
-        assert_eq!(library.book(5, BookRequest::Bulk)[2], "file:///srv/pg/0/5/5-0.txt");
-        let single = library.book(5, BookRequest::Single);
+        assert_eq!(library.book_urls(5, BookRequest::Bulk)[2], "file:///srv/pg/0/5/5-0.txt");
+        let single = library.book_urls(5, BookRequest::Single);
         assert_eq!(single[0], "http://a.example/pg/cache/epub/5/pg5.txt");
         assert_eq!(single[2], "https://www.gutenberg.org/cache/epub/5/pg5.txt");
     }
@@ -229,7 +220,7 @@ mod tests {
     fn a_site_that_is_rewritten_is_asked_for_everything() {
         let rewrite = "https://www.gutenberg.org=http://m.example/pg".parse().expect("a mirror");
         let library = GutenbergSites::new(&[], &[rewrite]);
-        assert!(library.book(84, BookRequest::Bulk)[0].starts_with(SITE));
+        assert!(library.book_urls(84, BookRequest::Bulk)[0].starts_with(SITE));
     }
 
     #[test]

@@ -1,26 +1,26 @@
-//! One spelling for all equivalent spellings of a URL, so that one text is fetched once.
+//! Normalises URLs, so that a text with several equivalent URLs is fetched once.
 //!
-//! RFC 3986 §6.2.2 and §6.2.3, on top of what reading a URL does already (lower case of scheme and host, dot segments,
-//! default port, empty path): percent-encodings are written in upper case, and not at all where the character is
-//! unreserved (`%7e` is `~`; `%2f` stays, as `%2F`, since it is no separator). The fragment, which never reaches a
-//! server, goes, and so does the dot that may end a host name.
+//! Parsing a URL already normalises the case of scheme and host, dot segments, the default port and the empty path. This
+//! module adds the rest of RFC 3986 §6.2.2 and §6.2.3: percent-encodings are written in upper case, and an encoded
+//! unreserved character is decoded (`%7e` becomes `~`; `%2f` becomes `%2F`, because it is not a separator). The fragment,
+//! which is never sent to a server, is removed, and so is the dot at the end of a host name.
 //!
-//! Letters that Unicode can compose in two ways (é as one character or as e and an accent) are different octets to a
-//! server, so a path keeps those it was given in (RFC 3986 §6.2.2 knows no such equivalence, and RFC 3987 §5.3.2.2 leaves it
-//! to who makes the name): they are two URLs. A host name is one however it is composed (UTS #46).
+//! Unicode can compose some letters in two ways (é as one character or as e and an accent). These are different octets to
+//! a server, so they are two URLs in a path: RFC 3986 §6.2.2 has no such equivalence, and RFC 3987 §5.3.2.2 leaves it to
+//! the creator of the name. In a host name they are the same (UTS #46).
 //!
-//! Invariants: normalising twice changes nothing; what is normalised asks the same server for the same thing.
+//! Invariants: normalising twice changes nothing; a normalised URL requests the same resource from the same server.
 
 use url::Url;
 
-/// The normal spelling of an `http` or `https` URL.
+/// Normalises an `http` or `https` URL.
 pub(crate) fn normalize(mut url: Url) -> Url {
     url.set_fragment(None);
-    let path = decoded(url.path());
+    let path = normalize_encodings(url.path());
     url.set_path(&path);
-    let query = url.query().map(decoded);
+    let query = url.query().map(normalize_encodings);
     url.set_query(query.as_deref());
-    // A host with more than one dot at its end names nobody: it stays as it is, and so does a URL that cannot be changed.
+    // A host with more than one dot at its end is invalid and stays as it is, and so does a URL that cannot be changed.
     let host = url.domain().and_then(|name| name.strip_suffix('.')).filter(|name| !name.ends_with('.'));
     if let Some(host) = host.map(str::to_owned) {
         let mut undotted = url.clone();
@@ -31,8 +31,8 @@ pub(crate) fn normalize(mut url: Url) -> Url {
     url
 }
 
-/// Percent-encodings in their normal form; what is not one stays as it is.
-fn decoded(text: &str) -> String {
+/// Normalises percent-encodings; an incomplete one stays as it is.
+fn normalize_encodings(text: &str) -> String {
     let mut normal = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, encoded)) = rest.split_once('%') {
@@ -57,7 +57,7 @@ fn octet(digits: &str) -> Option<u8> {
     is_hex.then(|| u8::from_str_radix(digits, 16).ok())?
 }
 
-/// RFC 3986 §2.3.
+/// Returns whether an octet is an unreserved character: RFC 3986 §2.3.
 const fn is_unreserved(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'~')
 }

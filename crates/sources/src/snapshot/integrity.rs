@@ -1,55 +1,56 @@
-//! Checks that a snapshot is still what was listed.
+//! Checks that a snapshot is still what was written.
 //!
-//! The name of a snapshot ends with the hash of its content. A line that a damaged disk or an editor has
-//! changed would bring another text under a listed id, so a snapshot is compared with its name before its
-//! entries are used. The comparison reads the whole snapshot. Feeders read a snapshot in many steps and
-//! compare it again only if the file has changed in between.
+//! The name of a snapshot ends with the hash of its content. A line that a damaged disk or an editor has changed would
+//! bring another text under a listed id, so a snapshot is compared with its name before its entries are used. The
+//! comparison reads the whole snapshot. The feeder reads a snapshot in many steps and compares it again only if the
+//! file has changed in between.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{File, Metadata},
-    io::ErrorKind,
+    io::{self, ErrorKind},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
-use flow::safe_file;
+use flow::{document::DocumentId, safe_file};
 
-use crate::{
-    error::SourceError,
-    snapshot::{self, Entries},
-};
+use super::entries::{self, Entries};
+use crate::{entry::Entry, error::SourceError};
 
 /// The number of hex digits of the hash in the name of a snapshot.
 pub const HASH_DIGITS: usize = 16;
 
 /// The snapshots that were found intact, each with the state that its file had then.
 #[derive(Debug, Default)]
-pub struct VerifiedSnapshots(Mutex<BTreeMap<PathBuf, Stamp>>);
+pub struct VerifiedSnapshots(Mutex<BTreeMap<PathBuf, FileStamp>>);
 
 /// The state of a file, by which a change is noticed: device, inode, length and the time of the last change
 /// (seconds and nanoseconds).
-type Stamp = (u64, u64, u64, i64, i64);
+type FileStamp = (u64, u64, u64, i64, i64);
 
 impl VerifiedSnapshots {
-    /// Reads entries as [`snapshot::read_from`] does, from a snapshot that must be intact.
+    /// Reads entries as [`entries::read_from`] does, from a snapshot that must be intact. Blocking.
     ///
     /// # Errors
-    /// Returns the errors of [`snapshot::read_from`], and [`SourceError::Altered`] if the snapshot is not
-    /// intact.
+    /// Returns the errors of [`entries::read_from`], and [`SourceError::Altered`] if the snapshot is not intact.
     pub fn read_from(&self, path: &Path, offset: u64) -> Result<Entries, SourceError> {
-        let stamp = stamp(&opened(path)?).map_err(|source| failed(path, source))?;
+        // The stamp is taken before the hash, so a change during hashing leads to another comparison.
+        let stamp = stamp(&open(path)?).map_err(|source| failed(path, source))?;
+        // The lock is not held while the file is hashed; at worst, two threads hash the same file.
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(path).copied();
         if known != Some(stamp) {
-            must_be_intact(path)?;
+            if !is_intact(path)? {
+                return Err(SourceError::Altered { path: path.to_owned() });
+            }
             self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), stamp);
         }
-        snapshot::read_from(path, offset)
+        entries::read_from(path, offset)
     }
 }
 
-/// Reads all entries of a snapshot that must be intact.
+/// Reads all entries of a snapshot that must be intact. Blocking.
 ///
 /// # Errors
 /// Returns the errors of [`VerifiedSnapshots::read_from`].
@@ -57,37 +58,60 @@ pub fn read(path: &Path) -> Result<Entries, SourceError> {
     VerifiedSnapshots::default().read_from(path, 0)
 }
 
-/// Returns whether the content of a file matches the hash in its name. A file whose name has no hash counts
-/// as intact.
+/// Returns what the lists say of some documents. If several lists name a document, the first one counts. Blocking.
+///
+/// `lists` are the names of snapshots in the directory `snapshots`.
 ///
 /// # Errors
-/// Returns [`SourceError::Altered`] if the file does not exist, and [`SourceError::Snapshot`] if it cannot be
-/// read.
+/// Returns the errors of [`read`] and of its iterator.
+pub fn find_entries(
+    wanted: &BTreeSet<DocumentId>,
+    lists: &[String],
+    snapshots: &Path,
+) -> Result<BTreeMap<DocumentId, Entry>, SourceError> {
+    let mut found = BTreeMap::new();
+    // Without a wanted document no snapshot needs to be intact.
+    if wanted.is_empty() {
+        return Ok(found);
+    }
+    for list in lists {
+        for item in read(&snapshots.join(format!("{list}.jsonl")))? {
+            let (entry, _) = item?;
+            if wanted.contains(&entry.id) {
+                found.entry(entry.id.clone()).or_insert(entry);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Returns whether the content of a file matches the hash in its name. A file whose name has no hash counts as
+/// intact. Blocking.
+///
+/// # Errors
+/// Returns [`SourceError::Altered`] if the file does not exist, and [`SourceError::Snapshot`] if it cannot be read.
 pub fn is_intact(path: &Path) -> Result<bool, SourceError> {
-    let Some((_, hash)) = parts(path) else { return Ok(true) };
+    let Some((_, hash)) = name_parts(path) else { return Ok(true) };
     let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(opened(path)?).map_err(|source| failed(path, source))?;
+    hasher.update_reader(open(path)?).map_err(|source| failed(path, source))?;
     Ok(hasher.finalize().to_hex()[..HASH_DIGITS] == *hash)
 }
 
-/// Returns the name of the list and the hash from the name of a snapshot.
-pub fn parts(path: &Path) -> Option<(&str, &str)> {
+/// Returns the name of the list and the hash from the name of a snapshot, or `None` if the name has no hash.
+#[must_use]
+pub fn name_parts(path: &Path) -> Option<(&str, &str)> {
     let (list, hash) = path.file_stem()?.to_str()?.rsplit_once('-')?;
     let is_hash = hash.len() == HASH_DIGITS && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_hash.then_some((list, hash))
 }
 
-fn must_be_intact(path: &Path) -> Result<(), SourceError> {
-    if is_intact(path)? { Ok(()) } else { Err(SourceError::Altered { path: path.to_owned() }) }
-}
-
-fn opened(path: &Path) -> Result<File, SourceError> {
+fn open(path: &Path) -> Result<File, SourceError> {
     safe_file::open(path).map_err(|source| failed(path, source))
 }
 
-/// Returns the error for a snapshot that cannot be read. A missing snapshot is repaired as an altered one is:
-/// by adding its list again.
-fn failed(path: &Path, source: std::io::Error) -> SourceError {
+/// Returns the error for a snapshot that cannot be read. A missing snapshot is repaired as an altered one is: by
+/// adding its list again.
+fn failed(path: &Path, source: io::Error) -> SourceError {
     let path = path.to_owned();
     if source.kind() == ErrorKind::NotFound {
         return SourceError::Altered { path };
@@ -95,7 +119,7 @@ fn failed(path: &Path, source: std::io::Error) -> SourceError {
     SourceError::Snapshot { path, source }
 }
 
-fn stamp(file: &File) -> std::io::Result<Stamp> {
+fn stamp(file: &File) -> io::Result<FileStamp> {
     let of = |found: Metadata| (found.dev(), found.ino(), found.len(), found.ctime(), found.ctime_nsec());
     file.metadata().map(of)
 }

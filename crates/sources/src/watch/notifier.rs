@@ -1,7 +1,7 @@
-//! Who says that something changed, where anybody does.
+//! Receives notifications of the system about changed directories.
 //!
-//! Directories are listened to, never files: one that is replaced by a rename would take its watch with it. A directory that
-//! comes back, or is replaced, is listened to anew.
+//! Directories are watched, never files: a file that is replaced by a rename would end its watch. A directory that
+//! reappears or is replaced is watched again.
 
 use std::{
     collections::HashMap,
@@ -17,27 +17,27 @@ use notify::{
 use tokio::sync::mpsc;
 
 use super::{
-    RESCAN,
+    RESCAN_INTERVAL,
     open_files::{Identity, identity},
 };
 
-/// Makes who tells of changes.
-pub(super) type Make = fn(mpsc::Sender<()>) -> notify::Result<Box<dyn Watcher + Send>>;
+/// Creates a watcher that sends a message for each change.
+pub(super) type MakeWatcher = fn(mpsc::Sender<()>) -> notify::Result<Box<dyn Watcher + Send>>;
 
-/// What the system offers.
+/// Creates the watcher of the system.
 pub(super) fn system(changed: mpsc::Sender<()>) -> notify::Result<Box<dyn Watcher + Send>> {
     let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-        if !event.as_ref().is_ok_and(is_reading)
+        if !event.as_ref().is_ok_and(is_read_access)
             && let Err(mpsc::error::TrySendError::Closed(())) = changed.try_send(())
         {
-            tracing::debug!("something changed after the watch was over");
+            tracing::debug!("something changed after the end of the watch");
         }
     })?;
     Ok(Box::new(watcher))
 }
 
-/// Whether an event tells that somebody reads, as each look does: it must not lead to the next.
-fn is_reading(event: &Event) -> bool {
+/// Returns whether an event is a read access. Each scan reads, so such an event must not cause the next scan.
+fn is_read_access(event: &Event) -> bool {
     match event.kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => false,
         EventKind::Access(_) => true,
@@ -49,68 +49,68 @@ fn is_reading(event: &Event) -> bool {
     }
 }
 
-/// Listens to directories. Where that does not work it says so once, and there are only looks.
+/// Watches directories. If that fails, a warning is logged once, and only the regular scans remain.
 pub(super) struct Notifier {
     watcher: Option<Box<dyn Watcher + Send>>,
-    /// The directories, as they were when they were first listened to.
-    heard: HashMap<PathBuf, Instance>,
-    told: Told,
+    /// The watched directories, as they were when their watch started.
+    watched: HashMap<PathBuf, Instance>,
+    warned: Warned,
 }
 
-/// One directory of those that may stand under a name one after the other. Its birth counts, for identities are used again.
+/// One of the directories that a path names over time. The creation time is part of it, because identities are reused.
 type Instance = (Identity, Option<SystemTime>);
 
-/// Whether it was said that something is not heard.
+/// Whether a warning was logged.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum Warned {
     No,
     Yes,
 }
 
 impl Notifier {
-    pub(super) fn new(make: Make, changed: mpsc::Sender<()>) -> Self {
-        let mut notifier = Self { watcher: None, heard: HashMap::new(), told: Told::No };
+    pub(super) fn new(make: MakeWatcher, changed: mpsc::Sender<()>) -> Self {
+        let mut notifier = Self { watcher: None, watched: HashMap::new(), warned: Warned::No };
         match make(changed) {
             Ok(watcher) => notifier.watcher = Some(watcher),
-            Err(error) => notifier.tell(&error),
+            Err(error) => notifier.warn(&error),
         }
         notifier
     }
 
-    /// Listens to all of these that are there and are not listened to.
-    pub(super) fn attend(&mut self, paths: &[PathBuf]) {
+    /// Watches the directories of all these paths that exist and are not watched yet.
+    pub(super) fn watch(&mut self, paths: &[PathBuf]) {
         let present: HashMap<PathBuf, Instance> = paths
             .iter()
             .map(|path| directory(path))
             .filter_map(|directory| Some((directory.to_owned(), instance(directory)?)))
             .collect();
         for (directory, instance) in &present {
-            if self.heard.get(directory) != Some(instance) {
-                self.listen(directory);
+            if self.watched.get(directory) != Some(instance) {
+                self.watch_directory(directory);
             }
         }
-        self.heard = present;
+        self.watched = present;
     }
 
-    fn listen(&mut self, directory: &Path) {
+    fn watch_directory(&mut self, directory: &Path) {
         let Some(watcher) = &mut self.watcher else { return };
-        // What stood there before may still be listened to under this name.
+        // The directory that had this path before may still be watched under it.
         if let Err(error) = watcher.unwatch(directory) {
-            tracing::debug!(%error, "nothing was listened to before");
+            tracing::debug!(%error, "nothing was watched before");
         }
         if let Err(error) = watcher.watch(directory, RecursiveMode::NonRecursive) {
-            self.tell(&error);
+            self.warn(&error);
         }
     }
 
-    fn tell(&mut self, error: &notify::Error) {
-        if self.told == Told::No {
+    fn warn(&mut self, error: &notify::Error) {
+        if self.warned == Warned::No {
             tracing::warn!(
-                "the system does not say what changes ({error}): there is a look every {} seconds",
-                RESCAN.as_secs()
+                "the system sends no notifications of changes ({error}): scanning every {} seconds",
+                RESCAN_INTERVAL.as_secs()
             );
         }
-        self.told = Told::Yes;
+        self.warned = Warned::Yes;
     }
 }
 
@@ -119,7 +119,7 @@ fn instance(directory: &Path) -> Option<Instance> {
     Some((identity(&metadata), metadata.created().ok()))
 }
 
-/// The directory whose changes concern a path.
+/// Returns the directory whose changes concern a path.
 fn directory(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !path.is_dir() && parent.as_os_str().is_empty() => Path::new("."),
@@ -135,15 +135,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reading_is_no_change() {
-        let is_reading = |kind| is_reading(&Event::new(kind));
+    fn a_read_access_is_no_change() {
+        let is_read_access = |kind| is_read_access(&Event::new(kind));
         for access in [
             AccessKind::Open(AccessMode::Any),
             AccessKind::Close(AccessMode::Read),
             AccessKind::Read,
             AccessKind::Any,
         ] {
-            assert!(is_reading(EventKind::Access(access)), "{access:?}");
+            assert!(is_read_access(EventKind::Access(access)), "{access:?}");
         }
         for change in [
             EventKind::Access(AccessKind::Close(AccessMode::Write)),
@@ -153,7 +153,7 @@ mod tests {
             EventKind::Remove(RemoveKind::File),
             EventKind::Other,
         ] {
-            assert!(!is_reading(change), "{change:?}");
+            assert!(!is_read_access(change), "{change:?}");
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Which files are open for writing, by the user's own processes (or anybody's, for root): read from `/proc`, so on Linux
-//! alone. Elsewhere none is known.
+//! Finds the files that are open for writing by the user's own processes, or by any process for root.
+//!
+//! The open files are read from `/proc`, so only on Linux. Elsewhere no file counts as open.
 
 use std::{
     collections::HashSet,
@@ -12,15 +13,15 @@ use std::{
 /// O_WRONLY and O_RDWR, in the octal number of `/proc/PID/fdinfo/FD` (proc(5)).
 const WRITING: u32 = 0o3;
 
-/// A file, whatever it is called.
+/// The identity of a file, whatever its name: device and inode.
 pub(super) type Identity = (u64, u64);
 
-/// Those of the files that are open for writing now.
-pub(super) fn held(files: &[PathBuf]) -> HashSet<PathBuf> {
+/// Returns the files of `files` that are open for writing.
+pub(super) fn open_for_writing(files: &[PathBuf]) -> HashSet<PathBuf> {
     let known: Vec<(Identity, &PathBuf)> =
         files.iter().filter_map(|file| Some((identity(&fs::metadata(file).ok()?), file))).collect();
-    // An open file is told by its own name, not by that of a link to it. Only files of these names are asked further, since
-    // one on a server that is gone would not answer.
+    // `/proc` shows an open file by its own name, not by that of a link to it. Only files with these names are examined
+    // further, because a file on an unreachable server would block.
     let names: HashSet<OsString> = files
         .iter()
         .filter_map(|file| fs::canonicalize(file).ok()?.file_name().map(ToOwned::to_owned))
@@ -47,7 +48,7 @@ pub(super) fn identity(metadata: &fs::Metadata) -> Identity {
     (metadata.dev(), metadata.ino())
 }
 
-/// `/proc/PID/fd/FD` of all processes that may be looked into.
+/// Returns `/proc/PID/fd/FD` of all processes that may be examined.
 fn open_files() -> impl Iterator<Item = PathBuf> {
     let processes = entries(Path::new("/proc"));
     let processes = processes.filter(|process| {
@@ -56,7 +57,7 @@ fn open_files() -> impl Iterator<Item = PathBuf> {
     processes.flat_map(|process| entries(&process.join("fd")))
 }
 
-/// Processes end and belong to others: what cannot be read is not there.
+/// Returns the entries of a directory; none if it cannot be read, because processes end and belong to other users.
 fn entries(directory: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path())
 }
@@ -76,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_held_as_long_as_somebody_may_write_to_it() {
+    fn a_file_is_open_as_long_as_a_process_may_write_to_it() {
         let directory = tempfile::tempdir().unwrap();
         let [written, read, link] = ["written", "read", "link"].map(|name| directory.path().join(name));
         let writer = fs::File::create(&written).unwrap();
@@ -84,9 +85,9 @@ mod tests {
         let reader = fs::File::open(&read).unwrap();
         symlink(&written, &link).unwrap();
         let files = [written.clone(), read, link.clone(), directory.path().join("none")];
-        assert_eq!(held(&files), HashSet::from([written, link]));
+        assert_eq!(open_for_writing(&files), HashSet::from([written, link]));
         drop(writer);
-        assert_eq!(held(&files), HashSet::new());
+        assert_eq!(open_for_writing(&files), HashSet::new());
         drop(reader);
     }
 }

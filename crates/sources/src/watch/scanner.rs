@@ -1,4 +1,4 @@
-//! Which files have settled. It reads directories and keeps no clock: `now` is an argument.
+//! Finds the files that have settled. It reads directories but no clock: `now` is an argument.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -15,128 +15,128 @@ use crate::{
     ignore_patterns::{companions, is_temporary},
 };
 
-/// How long a file must not have changed.
+/// The time for which a file must not have changed.
 pub(super) const SETTLED: Duration = Duration::from_millis(500);
 
-/// Looks at files, and remembers what it saw of each.
+/// Scans files, and keeps the state of each.
 #[derive(Debug)]
 pub(super) struct Scanner {
     paths: Vec<PathBuf>,
-    seen: HashMap<PathBuf, Seen>,
+    files: HashMap<PathBuf, FileState>,
     /// The directories in watched directories that a warning was logged for. They are not read.
-    told: HashSet<PathBuf>,
+    warned: HashSet<PathBuf>,
 }
 
-/// What was last seen of a file.
+/// The state of a file at the last scan.
 #[derive(Debug, Clone, Copy)]
-struct Seen {
-    version: Version,
+struct FileState {
+    version: FileVersion,
     since: Instant,
-    state: State,
+    stage: Settling,
 }
 
-/// One content of a file, as far as it can be told without reading it. A file that was replaced has another identity.
+/// The version of a file, without reading its content. A file that was replaced has another identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Version {
+struct FileVersion {
     bytes: u64,
     modified: Option<SystemTime>,
     identity: Identity,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum Settling {
     /// It may still change.
     Fresh,
-    /// It stands still, but somebody may write to it.
-    Held,
-    /// It was handed out, or holds nothing.
+    /// It has not changed, but is open for writing.
+    Open,
+    /// It was returned, or it is empty.
     Done,
 }
 
 impl Scanner {
     pub(super) fn new(paths: Vec<PathBuf>) -> Self {
-        Self { paths, seen: HashMap::new(), told: HashSet::new() }
+        Self { paths, files: HashMap::new(), warned: HashSet::new() }
     }
 
-    /// Files whose present content has settled and was not handed out before, in the order of their names.
-    pub(super) fn look(&mut self, now: Instant) -> Vec<PathBuf> {
-        let mut before = std::mem::take(&mut self.seen);
+    /// Returns the files whose current content has settled and was not returned before, in the order of their names.
+    pub(super) fn scan(&mut self, now: Instant) -> Vec<PathBuf> {
+        let mut before = std::mem::take(&mut self.files);
         let mut settled = Vec::new();
-        // A set: the same directory may be named twice.
+        // A set, because the same directory may be named twice.
         let files: BTreeSet<PathBuf> = self.paths.iter().flat_map(|path| files(path)).collect();
         for path in files {
             let Some(version) = version(&path) else {
-                self.tell_of_directory(path);
+                self.warn_of_directory(path);
                 continue;
             };
-            let fresh = Seen { version, since: now, state: version.state() };
-            let seen = before.remove(&path).filter(|seen| seen.version == version).unwrap_or(fresh);
-            if seen.state != State::Done && now.saturating_duration_since(seen.since) >= SETTLED {
+            let fresh = FileState { version, since: now, stage: version.stage() };
+            let file = before.remove(&path).filter(|file| file.version == version).unwrap_or(fresh);
+            if file.stage != Settling::Done && now.saturating_duration_since(file.since) >= SETTLED {
                 settled.push(path.clone());
             }
-            self.seen.insert(path, seen);
+            self.files.insert(path, file);
         }
-        self.unheld(settled)
+        self.closed(settled)
     }
 
     /// Warns once that the texts of a directory in a watched directory are not taken. Ignores run
     /// directories.
-    fn tell_of_directory(&mut self, path: PathBuf) {
+    fn warn_of_directory(&mut self, path: PathBuf) {
         let is_directory = path.is_dir() && !self.paths.contains(&path) && !directory::has_run(&path);
-        if is_directory && !self.told.contains(&path) {
+        if is_directory && !self.warned.contains(&path) {
             tracing::warn!(
                 "did not take '{}': it is a directory: drop its files, or name it as a source",
                 path.display()
             );
-            self.told.insert(path);
+            self.warned.insert(path);
         }
     }
 
     /// Returns the directories that a warning was logged for.
     #[cfg(test)]
-    pub(super) fn told(&self) -> &HashSet<PathBuf> {
-        &self.told
+    pub(super) fn warned(&self) -> &HashSet<PathBuf> {
+        &self.warned
     }
 
-    /// Whether a file is expected to settle soon.
+    /// Returns whether a file is expected to settle soon.
     pub(super) fn is_waiting(&self) -> bool {
-        self.seen.values().any(|seen| seen.state == State::Fresh)
+        self.files.values().any(|file| file.stage == Settling::Fresh)
     }
 
-    /// Those that nobody may write to.
-    fn unheld(&mut self, mut settled: Vec<PathBuf>) -> Vec<PathBuf> {
+    /// Returns the files that are not open for writing.
+    fn closed(&mut self, mut settled: Vec<PathBuf>) -> Vec<PathBuf> {
         if settled.is_empty() {
             return settled;
         }
-        let held = open_files::held(&settled);
+        let open = open_files::open_for_writing(&settled);
         settled.retain(|path| {
-            let is_held = held.contains(path) || companions(path).any(|companion| companion.exists());
-            if let Some(seen) = self.seen.get_mut(path) {
-                if is_held && seen.state == State::Fresh {
-                    tracing::debug!("'{}' is being written: it is taken when that is over", path.display());
+            let is_open = open.contains(path) || companions(path).any(|companion| companion.exists());
+            if let Some(file) = self.files.get_mut(path) {
+                if is_open && file.stage == Settling::Fresh {
+                    tracing::debug!("'{}' is open for writing: waiting until it is closed", path.display());
                 }
-                seen.state = if is_held { State::Held } else { State::Done };
+                file.stage = if is_open { Settling::Open } else { Settling::Done };
             }
-            !is_held
+            !is_open
         });
         settled
     }
 }
 
-impl Version {
-    /// An empty file is one that somebody will fill.
-    const fn state(self) -> State {
-        if self.bytes == 0 { State::Done } else { State::Fresh }
+impl FileVersion {
+    /// Returns the stage of a new version. An empty file is ignored until it is filled.
+    const fn stage(self) -> Settling {
+        if self.bytes == 0 { Settling::Done } else { Settling::Fresh }
     }
 }
 
-fn version(path: &Path) -> Option<Version> {
+fn version(path: &Path) -> Option<FileVersion> {
     let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
     let (bytes, modified) = (metadata.len(), metadata.modified().ok());
-    Some(Version { bytes, modified, identity: open_files::identity(&metadata) })
+    Some(FileVersion { bytes, modified, identity: open_files::identity(&metadata) })
 }
 
-/// The files of a directory, links to files among them, or the file itself; none where there is nothing.
+/// Returns the files of a directory, including links, or the file itself; empty if the path does not exist.
 fn files(path: &Path) -> Vec<PathBuf> {
     let files = match fs::read_dir(path) {
         Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),

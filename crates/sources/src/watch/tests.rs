@@ -12,7 +12,7 @@ use super::{scanner::SETTLED, *};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A directory that is looked at, at moments of its own.
+/// A directory that is scanned at chosen times.
 struct Inbox {
     directory: TempDir,
     scanner: Scanner,
@@ -35,17 +35,17 @@ impl Inbox {
         fs::write(self.path(name), text).unwrap();
     }
 
-    /// The names of what a look finds, so much later.
-    fn look(&mut self, later: Duration) -> Vec<String> {
+    /// Returns the names of the files that a scan finds, after a delay.
+    fn scan(&mut self, later: Duration) -> Vec<String> {
         self.now += later;
-        let files = self.scanner.look(self.now);
+        let files = self.scanner.scan(self.now);
         files.iter().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
     }
 
-    /// What has settled after two looks.
+    /// Returns the files that have settled after two scans.
     fn settled(&mut self) -> Vec<String> {
-        assert!(self.look(Duration::ZERO).is_empty());
-        self.look(SETTLED)
+        assert!(self.scan(Duration::ZERO).is_empty());
+        self.scan(SETTLED)
     }
 }
 
@@ -53,17 +53,17 @@ impl Inbox {
 fn a_file_is_taken_once_it_stands_still_and_again_when_it_has_changed() {
     let mut inbox = Inbox::new();
     inbox.write("list.tsv", "url\n");
-    assert!(inbox.look(Duration::ZERO).is_empty() && inbox.scanner.is_waiting());
+    assert!(inbox.scan(Duration::ZERO).is_empty() && inbox.scanner.is_waiting());
     inbox.write("list.tsv", "url\nhttp://a.example/1\n");
-    assert!(inbox.look(SETTLED).is_empty(), "it has grown");
-    assert_eq!(inbox.look(SETTLED), ["list.tsv"]);
-    assert!(inbox.look(HOUR).is_empty() && !inbox.scanner.is_waiting());
+    assert!(inbox.scan(SETTLED).is_empty(), "it has grown");
+    assert_eq!(inbox.scan(SETTLED), ["list.tsv"]);
+    assert!(inbox.scan(HOUR).is_empty() && !inbox.scanner.is_waiting());
     inbox.write("list.tsv", "url\nhttp://a.example/1\nhttp://a.example/2\n");
     assert_eq!(inbox.settled(), ["list.tsv"]);
 }
 
 #[test]
-fn a_directory_that_is_dropped_is_told_once_and_a_run_directory_is_not() {
+fn a_directory_that_appears_is_warned_of_once_and_a_run_directory_is_not() {
     let mut inbox = Inbox::new();
     for name in ["novels", ".hidden"] {
         fs::create_dir(inbox.path(name)).unwrap();
@@ -72,7 +72,7 @@ fn a_directory_that_is_dropped_is_told_once_and_a_run_directory_is_not() {
     inbox.write("corpus/queue/VERSION", "2\n");
     inbox.write("novels/a.txt", "text");
     assert!(inbox.settled().is_empty());
-    assert!(inbox.scanner.told().iter().eq([&inbox.path("novels")]), "{:?}", inbox.scanner.told());
+    assert!(inbox.scanner.warned().iter().eq([&inbox.path("novels")]), "{:?}", inbox.scanner.warned());
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_writer_may_pause_as_long_as_it_likes() {
     let mut writer = File::create(inbox.path("book.txt")).unwrap();
     writer.write_all(b"Half of ").unwrap();
     assert!(inbox.settled().is_empty());
-    assert!(inbox.look(HOUR).is_empty());
+    assert!(inbox.scan(HOUR).is_empty());
     assert!(!inbox.scanner.is_waiting(), "a writer that takes its time costs no looks");
     writer.write_all(b"a text").unwrap();
     drop(writer);
@@ -106,8 +106,8 @@ fn empty_files_and_downloads_under_way_wait() {
     assert!(inbox.settled().is_empty());
     inbox.write("empty.txt", "no more");
     fs::remove_file(inbox.path("book.txt.aria2")).unwrap();
-    assert!(inbox.look(Duration::ZERO).contains(&"book.txt".to_owned()));
-    assert_eq!(inbox.look(SETTLED), ["empty.txt"]);
+    assert!(inbox.scan(Duration::ZERO).contains(&"book.txt".to_owned()));
+    assert_eq!(inbox.scan(SETTLED), ["empty.txt"]);
 }
 
 #[test]
@@ -128,15 +128,15 @@ fn a_named_file_may_come_go_and_be_replaced() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("list.tsv");
     let (mut scanner, start) = (Scanner::new(vec![path.clone()]), Instant::now());
-    assert!(scanner.look(start).is_empty());
+    assert!(scanner.scan(start).is_empty());
     for (round, text) in (1..).zip(["one", "other"]) {
         fs::write(directory.path().join("new"), text).unwrap();
         fs::rename(directory.path().join("new"), &path).unwrap();
-        assert!(scanner.look(start + HOUR * round).is_empty());
-        assert_eq!(scanner.look(start + HOUR * round + SETTLED), [path.as_path()]);
+        assert!(scanner.scan(start + HOUR * round).is_empty());
+        assert_eq!(scanner.scan(start + HOUR * round + SETTLED), [path.as_path()]);
     }
     fs::remove_file(&path).unwrap();
-    assert!(scanner.look(start + HOUR * 9).is_empty());
+    assert!(scanner.scan(start + HOUR * 9).is_empty());
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_directory_may_vanish_and_come_back() {
         inbox.write("book.txt", text);
         assert_eq!(inbox.settled(), ["book.txt"]);
         fs::remove_dir_all(&path).unwrap();
-        assert!(inbox.look(HOUR).is_empty());
+        assert!(inbox.scan(HOUR).is_empty());
     }
 }
 
@@ -175,21 +175,21 @@ fn thousands_of_texts_are_added_a_thousand_at_a_time() {
         inbox.write(&format!("{number:04}.txt"), "A text.");
     }
     inbox.write("list.txt", "# books\nhttp://a.example/1\n");
-    assert!(inbox.look(Duration::ZERO).is_empty());
+    assert!(inbox.scan(Duration::ZERO).is_empty());
     inbox.now += SETTLED;
-    let inputs = inputs(inbox.scanner.look(inbox.now));
+    let inputs = inputs(inbox.scanner.scan(inbox.now));
     let counts: Vec<usize> = inputs
         .iter()
         .map(|input| match input {
             Input::Texts(texts) => texts.len(),
-            Input::List(_) | Input::Catalog(_) | Input::Directory(_) => 0,
+            Input::List(..) | Input::Directory(_) => 0,
         })
         .collect();
     assert_eq!(counts, [0, 1000, 1000, 500]);
 }
 
 #[tokio::test]
-async fn the_system_tells_of_a_directory_that_was_replaced() {
+async fn the_system_notifies_of_a_directory_that_was_replaced() {
     const LONG: Duration = Duration::from_secs(60);
     let directory = tempfile::tempdir().unwrap();
     let (path, paths) = (directory.path().join("inbox"), vec![directory.path().join("inbox")]);
@@ -197,24 +197,24 @@ async fn the_system_tells_of_a_directory_that_was_replaced() {
     let mut notifier = Notifier::new(notifier::system, changed);
     for _ in 0..3 {
         fs::create_dir(&path).unwrap();
-        notifier.attend(&paths);
+        notifier.watch(&paths);
         while changes.try_recv().is_ok() {}
         fs::write(path.join("list.tsv"), "url\n").unwrap();
-        timeout(LONG, changes.recv()).await.expect("it is told").expect("the watcher lives");
+        timeout(LONG, changes.recv()).await.expect("it is notified").expect("the watcher lives");
         fs::remove_dir_all(&path).unwrap();
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_events_there_is_a_look_every_few_seconds() {
+async fn without_notifications_there_is_a_scan_every_few_seconds() {
     let directory = tempfile::tempdir().unwrap();
     let (run, inbox) = (directory.path().join("out"), directory.path().join("inbox"));
     fs::create_dir(&run).unwrap();
     let queue = Arc::new(MemoryQueue::new(100, 0));
-    let deaf: Make = |_| Err(notify::Error::new(notify::ErrorKind::MaxFilesWatch));
-    let watching = run_with(deaf, vec![inbox.clone()], run, Config::default(), queue.clone(), &|_, _| {});
+    let silent: MakeWatcher = |_| Err(notify::Error::new(notify::ErrorKind::MaxFilesWatch));
+    let watching = run_with(silent, vec![inbox.clone()], run, Config::default(), queue.clone(), &|_, _| {});
     let dropping = async {
-        let mut ticks = interval(BEAT);
+        let mut ticks = interval(SETTLING_INTERVAL);
         for (texts, name) in (1..).zip(["list.tsv", "book.txt"]) {
             fs::create_dir_all(&inbox).unwrap();
             fs::write(inbox.join(name), "pg:84").unwrap();
@@ -223,7 +223,11 @@ async fn without_events_there_is_a_look_every_few_seconds() {
                 ticks.tick().await;
             }
             // The clock is the test's own: the machine's speed does not matter.
-            assert!(dropped.elapsed() <= RESCAN + SETTLED + 4 * BEAT, "{:?}", dropped.elapsed());
+            assert!(
+                dropped.elapsed() <= RESCAN_INTERVAL + SETTLED + 4 * SETTLING_INTERVAL,
+                "{:?}",
+                dropped.elapsed()
+            );
         }
     };
     tokio::select! {

@@ -1,0 +1,225 @@
+//! Detects the format of a list by its first line that is neither blank nor a comment.
+//!
+//! A `{` begins JSON Lines, a header with a column of URLs begins a table, and the header of Gutenberg's catalogue
+//! begins the catalogue. Any other line begins a plain list. The file extension matters in two cases: `.jsonl` and
+//! `.ndjson` select JSON Lines, and with `.csv` or `.tsv` a line that is neither a URL nor a header with a column of
+//! URLs is an error.
+//!
+//! The separator of a table is the one that gives the header a column of URLs: TAB, comma, semicolon or bar. A line
+//! `sep=;` before the header, as spreadsheets write it, declares any other separator.
+
+use std::{io, sync::Arc};
+
+use super::{
+    Format,
+    catalog::{self, Catalog},
+    columns::{self, Column},
+    headerless_table, prose,
+    separator::Separator,
+    table::{self, Table},
+};
+use crate::{
+    config::ReadContext,
+    error::shown,
+    input::{
+        head::HEAD_BYTES,
+        lines::{Lines, SourceLine, is_blank_or_comment},
+    },
+    resolve::is_url,
+};
+
+/// The maximum number of unreadable lines before the line that determines the format.
+const UNREADABLE_FIRST_LINES_MAX: usize = 16;
+
+/// The reason why a file is not read as a list.
+pub(crate) enum Refusal {
+    /// The format is not supported; the message says what to do.
+    Unsupported(String),
+    /// The file is a text; the message says what it looks like.
+    Prose(String),
+}
+
+/// Detects the format of a list. Afterwards `lines` starts with the first row. `extension` is the file extension in
+/// lower case.
+pub(crate) fn detect(
+    lines: &mut Lines,
+    extension: &str,
+    context: &ReadContext,
+) -> io::Result<Result<Format, Refusal>> {
+    let FirstLine { declared, line, unreadable: mut read } = first_line(lines)?;
+    let (format, row) = match line {
+        Some(line) => match of_line(line.clone(), declared, extension, context) {
+            Ok(found) => found,
+            Err(message) if declared.is_some() => return Ok(Err(Refusal::Unsupported(message))),
+            Err(message) => {
+                // The first line of a text may look like a wrong header; the next lines tell.
+                let mut read = vec![line];
+                look_ahead(lines, &mut read)?;
+                let prose = prose::describe(&meaningful(&read));
+                return Ok(Err(prose.map_or(Refusal::Unsupported(message), Refusal::Prose)));
+            }
+        },
+        None => (Format::Plain, None),
+    };
+    read.extend(row);
+    let refusal = match format {
+        Format::Plain => {
+            look_ahead(lines, &mut read)?;
+            headerless_table::detect(&meaningful(&read), extension).map(Refusal::Unsupported)
+        }
+        Format::Jsonl => {
+            look_ahead(lines, &mut read)?;
+            prose::describe(&meaningful(&read)).map(Refusal::Prose)
+        }
+        Format::Table(_) | Format::Catalog(..) => None,
+    };
+    lines.take_back(read);
+    Ok(refusal.map_or(Ok(format), Err))
+}
+
+/// The beginning of a list.
+pub(crate) struct FirstLine {
+    /// The separator that an earlier line declares.
+    pub(crate) declared: Option<Separator>,
+    /// The first line that is neither blank, a comment nor a declaration.
+    pub(crate) line: Option<SourceLine>,
+    /// The unreadable lines before it, which are reported in their turn.
+    pub(crate) unreadable: Vec<SourceLine>,
+}
+
+/// Reads the beginning of a list. After too many unreadable lines, there is no first line.
+pub(crate) fn first_line(lines: &mut Lines) -> io::Result<FirstLine> {
+    let mut first = FirstLine { declared: None, line: None, unreadable: Vec::new() };
+    while first.unreadable.len() < UNREADABLE_FIRST_LINES_MAX {
+        let Some(line) = lines.next_line()? else { break };
+        match &line.text {
+            Ok(text) if is_blank_or_comment(text) => {}
+            Ok(text) if first.declared.is_none() && Separator::declared(text).is_some() => {
+                first.declared = Separator::declared(text);
+            }
+            Ok(_) => {
+                first.line = Some(line);
+                break;
+            }
+            Err(_) => first.unreadable.push(line),
+        }
+    }
+    Ok(first)
+}
+
+/// Reads on until there are enough lines to tell a table from a plain list.
+fn look_ahead(lines: &mut Lines, read: &mut Vec<SourceLine>) -> io::Result<()> {
+    let mut bytes = 0;
+    while read.len() < headerless_table::LINES_MAX && bytes < HEAD_BYTES {
+        let Some(line) = lines.next_line()? else { break };
+        bytes += line.text.as_ref().map_or(0, String::len);
+        read.push(line);
+    }
+    Ok(())
+}
+
+/// Returns the lines that are neither unreadable, blank nor comments.
+fn meaningful(lines: &[SourceLine]) -> Vec<String> {
+    let texts = lines.iter().filter_map(|line| line.text.as_ref().ok());
+    texts.filter(|text| !is_blank_or_comment(text)).cloned().collect()
+}
+
+/// Returns the format that the first line determines, and the line itself unless it is a header. `declared`
+/// is the separator that an earlier line declares.
+fn of_line(
+    line: SourceLine,
+    declared: Option<Separator>,
+    extension: &str,
+    context: &ReadContext,
+) -> Result<(Format, Option<SourceLine>), String> {
+    let text = line.text.as_deref().unwrap_or_default();
+    let first = text.trim_start();
+    if declared.is_none() && first.starts_with('[') {
+        return Err(
+            "it is a JSON array: write one object a line (JSON Lines), as jq -c '.[]' does".to_owned()
+        );
+    }
+    if declared.is_none() && (first.starts_with('{') || ["jsonl", "ndjson"].contains(&extension)) {
+        return Ok((Format::Jsonl, Some(line)));
+    }
+    // A URL may contain ",url", which is not a header.
+    if declared.is_none() && is_url(text) {
+        return Ok((Format::Plain, Some(line)));
+    }
+    let mut headers = Vec::new();
+    for separator in separators(text, declared) {
+        let header = Header::read(text, separator, context)?;
+        if catalog::is_header(&header.names) || header.columns.contains(&Column::Url) {
+            return Ok((header.into_format(context)?, None));
+        }
+        headers.push(header);
+    }
+    let widest = headers.into_iter().max_by_key(|header| header.names.len());
+    match widest.filter(|header| declared.is_some() || header.is_likely(extension)) {
+        Some(header) => {
+            let message = headerless_table::detect(&[text.to_owned()], extension);
+            Err(message.unwrap_or_else(|| header.lacks_url(context)))
+        }
+        None => Ok((Format::Plain, Some(line))),
+    }
+}
+
+/// Returns the separators that a header may have.
+fn separators(text: &str, declared: Option<Separator>) -> Vec<Separator> {
+    let mut separators: Vec<Separator> = match declared {
+        Some(separator) => vec![separator],
+        None => Separator::USUAL.into_iter().filter(|separator| separator.is_in(text)).collect(),
+    };
+    if separators.is_empty() {
+        separators.push(Separator::COMMA);
+    }
+    separators
+}
+
+/// A line that may be a header.
+struct Header {
+    names: Vec<String>,
+    columns: Vec<Column>,
+    separator: Separator,
+}
+
+impl Header {
+    fn read(text: &str, separator: Separator, context: &ReadContext) -> Result<Self, String> {
+        let names: Vec<String> =
+            table::cells(text, separator).iter().map(|cell| cell.trim().to_owned()).collect();
+        let columns = columns::of_names(&names, context.url_column.as_deref())?;
+        Ok(Self { names, columns, separator })
+    }
+
+    fn into_format(self, context: &ReadContext) -> Result<Format, String> {
+        let is_catalog = catalog::is_header(&self.names);
+        let table = Box::new(Table::new(&self.names, self.columns, self.separator)?);
+        Ok(if is_catalog {
+            let catalog = Catalog::new(context.filters.clone(), Arc::clone(&context.gutenberg));
+            Format::Catalog(table, catalog)
+        } else {
+            Format::Table(table)
+        })
+    }
+
+    /// Returns whether the line is a header rather than the first line of a plain list, although no column
+    /// holds URLs.
+    fn is_likely(&self, extension: &str) -> bool {
+        let is_known = self.columns.iter().any(|column| !matches!(column, Column::Other(_)));
+        ["tsv", "csv"].contains(&extension) || (is_known && self.names.len() > 1)
+    }
+
+    fn lacks_url(&self, context: &ReadContext) -> String {
+        let names = shown(&self.names.join(", "));
+        match &context.url_column {
+            Some(column) => format!(
+                "its first line is no header with a column '{}', which --url-column asks for (it says: {names})",
+                shown(column)
+            ),
+            None => format!(
+                "its first line is no header with a column of URLs: it names no column 'url', link, href, address or uri \
+                 (it says: {names}); call it url, or name the column with --url-column"
+            ),
+        }
+    }
+}
