@@ -5,8 +5,8 @@
 //! time, and they are left for the end, when the shared one has too little work for all threads.
 
 use std::{
-    cmp::{Ordering, Reverse},
-    collections::BinaryHeap,
+    cmp::Reverse,
+    collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -31,53 +31,26 @@ pub(crate) struct Batch<T> {
 
 #[derive(Debug)]
 struct State<T> {
-    waiting: BinaryHeap<Waiting<T>>,
+    /// The documents that wait, the largest first; of the same size, the first that was added.
+    waiting: BTreeMap<(Reverse<u64>, u64), Waiting<T>>,
     /// The number of documents that were added.
     added: u64,
     /// The threads of all batches in progress.
     busy: usize,
 }
 
-/// Ordered by size; of the same size, the first that was added is the greatest.
 #[derive(Debug)]
 struct Waiting<T> {
-    bytes: u64,
-    number: u64,
-    threads: usize,
     document: T,
-}
-
-impl<T> Waiting<T> {
-    const fn rank(&self) -> (u64, Reverse<u64>) {
-        (self.bytes, Reverse(self.number))
-    }
-}
-
-impl<T> PartialEq for Waiting<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.rank() == other.rank()
-    }
-}
-
-impl<T> Eq for Waiting<T> {}
-
-impl<T> PartialOrd for Waiting<T> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<T> Ord for Waiting<T> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.rank().cmp(&other.rank())
-    }
+    /// The number of threads that can share the document.
+    threads: usize,
 }
 
 impl<T> Scheduler<T> {
     /// Returns an empty scheduler, which starts batches of `batch` documents until `threads` threads have
     /// work.
     pub(crate) fn new(threads: usize, batch: usize) -> Self {
-        let state = State { waiting: BinaryHeap::new(), added: 0, busy: 0 };
+        let state = State { waiting: BTreeMap::new(), added: 0, busy: 0 };
         Self { state: Mutex::new(state), threads, batch }
     }
 
@@ -86,7 +59,7 @@ impl<T> Scheduler<T> {
         let mut state = self.state();
         let number = state.added;
         state.added += 1;
-        state.waiting.push(Waiting { bytes, number, threads, document });
+        state.waiting.insert((Reverse(bytes), number), Waiting { document, threads });
     }
 
     /// Returns the documents to process next, or `None` if none waits or all threads have work. The caller
@@ -99,7 +72,7 @@ impl<T> Scheduler<T> {
         let documents = Vec::with_capacity(self.batch.min(state.waiting.len()));
         let mut batch = Batch { documents, threads: 1 };
         while batch.documents.len() < self.batch
-            && let Some(largest) = state.waiting.pop()
+            && let Some((_, largest)) = state.waiting.pop_first()
         {
             batch.documents.push(largest.document);
             batch.threads = batch.threads.max(largest.threads);
