@@ -13,7 +13,7 @@ use ::export::{
     jsonl, metadata, parquet, sums, vocabulary,
     written::Written,
 };
-use flow::durability::Durability;
+use flow::{byte_size::ByteSize, durability::Durability};
 use store::local::LocalBlobs;
 
 use self::{progress::ExportProgress, result::ExportedFormat};
@@ -24,7 +24,7 @@ use crate::{
     exit::{CliError, Exit},
     output::Out,
     progress::Show,
-    settings::{enums::Run, resolved::Settings, size::ByteSize},
+    settings::{enums::Run, resolved::Settings},
 };
 
 /// The least table of a vocabulary: with less, nothing but the disk would be at work.

@@ -2,6 +2,8 @@
 
 use std::{fmt, num::NonZeroU64, str::FromStr};
 
+use flow::byte_size::ByteSize;
+
 /// The minimum number of documents in progress: they share a sync, and the largest of them is processed next.
 /// At any time, all but one more than there are threads only wait.
 pub const CONCURRENCY_MIN: usize = 64;
@@ -17,8 +19,8 @@ pub struct ProcessConfig {
 
 /// The division of documents into the pieces of work that threads take.
 ///
-/// Written `whole`, `auto`, `docs:N`, or `bytes:N`, in which `N` is a number of bytes with an optional unit:
-/// `B`, `KiB`, `MiB`, `GiB`, `kB`, `MB`, `GB`.
+/// Written `whole`, `auto`, `docs:N`, or `bytes:N`, in which the number of bytes can have a unit (see
+/// [`ByteSize`]).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Chunk {
     /// A piece is one document. It is still read window by window.
@@ -32,17 +34,6 @@ pub enum Chunk {
     #[default]
     Auto,
 }
-
-/// The units, decimal before binary, each family ascending.
-const UNITS: [(&str, u64); 7] = [
-    ("B", 1),
-    ("kB", 1_000),
-    ("MB", 1_000_000),
-    ("GB", 1_000_000_000),
-    ("KiB", 1 << 10),
-    ("MiB", 1 << 20),
-    ("GiB", 1 << 30),
-];
 
 /// An invalid chunk setting.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,13 +59,7 @@ impl FromStr for Chunk {
 }
 
 fn bytes(text: &str) -> Option<NonZeroU64> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let factor = match unit {
-        "" => 1,
-        _ => UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?.1,
-    };
-    NonZeroU64::new(number.parse::<u64>().ok()?.checked_mul(factor)?)
+    NonZeroU64::new(text.parse::<ByteSize>().ok()?.bytes())
 }
 
 impl fmt::Display for Chunk {
@@ -83,15 +68,10 @@ impl fmt::Display for Chunk {
             Self::Whole => f.pad("whole"),
             Self::Auto => f.pad("auto"),
             Self::Documents(n) => f.pad(&format!("docs:{n}")),
-            Self::Bytes(n) => {
-                let n = n.get();
-                // The largest unit that divides the number: the text must be parsed to the same number.
-                let binary = UNITS[4..].iter().rev().find(|(_, factor)| n % factor == 0);
-                match binary {
-                    Some((unit, factor)) => f.pad(&format!("bytes:{}{unit}", n / factor)),
-                    None => f.pad(&format!("bytes:{n}")),
-                }
+            Self::Bytes(n) if n.get().is_multiple_of(1 << 10) => {
+                f.pad(&format!("bytes:{}", ByteSize::new(n.get())))
             }
+            Self::Bytes(n) => f.pad(&format!("bytes:{n}")),
         }
     }
 }

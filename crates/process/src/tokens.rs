@@ -1,9 +1,10 @@
 //! From text to tokens: the tokenizers, and the changes before and after them.
 //!
-//! A tokenizer passes its tokens to a [`TokenSink`] and knows nothing of filters and counts. [`Tokens`] is the sink
-//! for the tokens of one chunk, which it filters, writes in lines and counts. In reading order:
+//! A tokenizer passes its tokens to a [`TokenSink`] and knows nothing of filters and counts. [`Tokens`] is
+//! the sink for the tokens of one chunk, which it filters, writes in lines and counts. In reading order:
 //!
-//! * [`tokenization`]: the options that decide which tokens a text has, with [`preprocess`] and [`tokenizer`];
+//! * [`tokenization`]: the options that decide which tokens a text has, with [`preprocess`] and
+//!   [`tokenizer`];
 //! * [`filter`]: the tokens that are kept, with [`stop_words`] (from a `word_list`);
 //! * `buffer_pool`: reuses the memory of tokens.
 

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use flow::byte_size::ByteSize;
 
-use crate::settings::{args, duration::TimeSpan, size::ByteSize};
+use crate::settings::{args, duration::TimeSpan};
 
 /// `juggle compare`
 #[derive(Debug, Args)]

@@ -2,8 +2,9 @@
 
 use clap::Args;
 use export::combined::Separator;
+use flow::byte_size::ByteSize;
 
-use crate::settings::{args, size::ByteSize};
+use crate::settings::args;
 
 /// `juggle export`
 #[derive(Debug, Args)]

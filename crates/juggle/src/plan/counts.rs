@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, fs};
 
 use fetch::{candidate::Candidate, credentials::strip_credentials};
-use flow::blobs::{BlobKind, BlobName};
+use flow::{
+    blobs::{BlobKind, BlobName},
+    byte_size::ByteSize,
+};
 use store::local::layout::BlobPaths;
 
 use sources::entry::Entry;
@@ -11,7 +14,7 @@ use sources::entry::Entry;
 use super::robots::{RobotsCounts, RobotsVerdict};
 use sources::refresh::Refresh;
 
-use crate::settings::{resolved::Settings, size::ByteSize};
+use crate::settings::resolved::Settings;
 
 /// The columns of a list that say how large a text is, the first that is there; whatever their case.
 const SIZE_COLUMNS: [&str; 3] = ["bytes", "size", "length"];

@@ -14,7 +14,6 @@ pub mod error;
 pub mod hosts;
 pub mod origin;
 pub mod resolved;
-pub mod size;
 pub mod table;
 
 mod exec;

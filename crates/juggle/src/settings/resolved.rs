@@ -14,6 +14,7 @@ use fetch::config::{
     proxy::ProxyChoice,
 };
 use flow::{
+    byte_size::ByteSize,
     clock::millis,
     durability::Durability,
     job::Group,
@@ -38,7 +39,6 @@ use super::{
     hosts::{self, CONNECTIONS, HostSettings, WAIT},
     layers::Layers,
     origin::SettingRow,
-    size::ByteSize,
     table::TABLE,
     text_options,
 };

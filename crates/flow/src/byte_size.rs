@@ -1,7 +1,8 @@
-//! Sizes as people write them.
+//! Parses and prints numbers of bytes as people write them.
 
 use std::{fmt, ops::RangeInclusive, str::FromStr};
 
+/// The units, decimal before binary, each family ascending.
 const UNITS: [(&str, u64); 9] = [
     ("B", 1),
     ("kB", 1_000),
@@ -14,15 +15,22 @@ const UNITS: [(&str, u64); 9] = [
     ("TiB", 1 << 40),
 ];
 
-/// A number of bytes. Written as a whole number, with a unit or without: `1024`, `10MB`, `64MiB`, `1GiB`.
+/// A number of bytes. It is written as a whole number with or without a unit: `1024`, `10MB`, `64MiB`,
+/// `1GiB`. The case of the unit does not matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ByteSize(u64);
 
 impl ByteSize {
-    /// The range of sizes up to 1 PiB.
-    pub(crate) const ANY: RangeInclusive<Self> = Self(0)..=Self(1 << 50);
-    /// The same without 0.
-    pub(crate) const NOT_ZERO: RangeInclusive<Self> = Self(1)..=Self(1 << 50);
+    /// The sizes up to 1 PiB.
+    pub const ANY: RangeInclusive<Self> = Self(0)..=Self(1 << 50);
+    /// The sizes from 1 byte to 1 PiB.
+    pub const NOT_ZERO: RangeInclusive<Self> = Self(1)..=Self(1 << 50);
+
+    /// Creates a size of this number of bytes.
+    #[must_use]
+    pub const fn new(bytes: u64) -> Self {
+        Self(bytes)
+    }
 
     /// Returns the number of bytes.
     #[must_use]
@@ -31,7 +39,7 @@ impl ByteSize {
     }
 }
 
-/// A text that is no size.
+/// An invalid size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "write a whole number of bytes, or one with a unit: 1024, 10MB, 64MiB, 1GiB (kB, MB, GB, TB; KiB, MiB, GiB, TiB)"
@@ -56,6 +64,7 @@ impl FromStr for ByteSize {
 
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The largest binary unit that divides the number: the text must be parsed to the same number.
         match UNITS[5..].iter().rev().find(|(_, factor)| self.0 > 0 && self.0.is_multiple_of(*factor)) {
             Some((unit, factor)) => f.pad(&format!("{}{unit}", self.0 / factor)),
             None => f.pad(&format!("{}B", self.0)),
@@ -85,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_size_is_refused() {
+    fn an_invalid_size_is_refused() {
         for text in
             ["", "-1", "+1", "1.5MiB", "MiB", "1 MiB", "1M", "1Mib2", "18446744073709551616", "16777216TiB"]
         {
