@@ -32,7 +32,7 @@ pub enum StoreError {
     },
     /// The bytes are not a text.
     #[error("not a text: {0}")]
-    NotText(String),
+    NotText(#[from] NotText),
     /// The bytes decode in no plausible encoding.
     #[error("{bad} of {characters} characters do not decode as {encoding}")]
     Undecodable {
@@ -49,12 +49,6 @@ pub enum StoreError {
         /// The number of removed bytes.
         cut: u64,
     },
-}
-
-impl From<NotText> for StoreError {
-    fn from(error: NotText) -> Self {
-        Self::NotText(error.to_string())
-    }
 }
 
 impl<I, O> From<StoreError> for Ending<I, O> {

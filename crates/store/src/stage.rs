@@ -1,19 +1,18 @@
 //! The stage: one downloaded text becomes raw bytes, text, arrival and meta.
 //!
-//! The text is written where nobody sees it. Then all is published together, in this order, so that a crash
-//! at any point leaves something to go on from: the download is renamed from spool to raw; text, arrival and
-//! meta get their names, the meta last. So a meta is there only where text and raw bytes are. A repeated run
-//! finds the download in spool or in raw, and makes the same bytes of it. A text that cannot be stored leaves
-//! its download in spool.
+//! The text is staged under a hidden name. Then all is published together, in this order, so that a crash at any
+//! point leaves something to continue from: the download is renamed from spool to raw; then text, arrival and meta get
+//! their names, the meta last. So if there is a meta, there are text and raw bytes. A repeated run finds the download
+//! in spool or in raw, and makes the same bytes of it. A text that cannot be stored leaves its download in spool.
 //!
 //! If the download is neither in spool nor in raw, it was lost: the text is fetched again, at most
 //! `LOST_MAX` times.
 //!
-//! Where raw bytes are not kept, the download is removed once all of that is durable. A repeated run which
-//! finds neither finds the meta of this download, so there is nothing left to do.
+//! If raw bytes are not kept, the download is removed when all of that is durable. A repeated run which finds no
+//! download finds the meta of it, so there is nothing left to do.
 //!
-//! As many texts are worked on as there are processors; many more may wait to be durable, which they share
-//! the cost of.
+//! As many texts are converted at the same time as there are processors. Many more may wait to be durable, which
+//! costs less for all of them together.
 
 use std::{
     panic::resume_unwind,
@@ -48,34 +47,34 @@ use crate::{
 /// stored.
 const LOST_MAX: u32 = 3;
 
-/// Stores texts. Its work blocks, and runs where it may.
+/// The stage that stores texts.
 pub struct Store {
     blobs: Arc<dyn BlobStore>,
     counters: Arc<Counters>,
     config: StoreConfig,
-    /// One for every text that is being worked on.
-    turns: Semaphore,
-    /// Those that nobody works at; no more than there are turns.
-    desks: Mutex<Vec<WorkBuffers>>,
+    /// One permit for every text that is being converted.
+    permits: Semaphore,
+    /// The buffers that are not in use. There are never more than permits.
+    buffers: Mutex<Vec<WorkBuffers>>,
     warnings: Warnings,
 }
 
 impl Store {
-    /// A stage that reads from and writes to `blobs` and counts raw bytes in `counters`.
+    /// Creates a stage that reads from and writes to `blobs` and counts raw bytes in `counters`.
     #[must_use]
     pub fn new(blobs: Arc<dyn BlobStore>, counters: Arc<Counters>) -> Self {
-        let turns = Semaphore::new(available_parallelism().map_or(1, usize::from));
+        let permits = Semaphore::new(available_parallelism().map_or(1, usize::from));
         Self {
             blobs,
             counters,
             config: StoreConfig::default(),
-            turns,
-            desks: Mutex::default(),
+            permits,
+            buffers: Mutex::default(),
             warnings: Warnings::default(),
         }
     }
 
-    /// The stage that does what is asked for.
+    /// Returns the stage with this configuration.
     #[must_use]
     pub fn with_config(self, config: StoreConfig) -> Self {
         Self { config, ..self }
@@ -88,16 +87,18 @@ impl Store {
         Self { warnings: Warnings::of_run(run), ..self }
     }
 
+    /// Stores one text, and waits until it is durable.
     async fn store(&self, job: StoreJob) -> Result<Meta, StoreError> {
-        let turn = self.turns.acquire().await.expect("nobody closes the semaphore");
+        let permit = self.permits.acquire().await.expect("nobody closes the semaphore");
         let (blobs, config) = (Arc::clone(&self.blobs), self.config);
-        let mut desk = self.desks().pop().unwrap_or_default();
-        let work = move || (begin(&*blobs, &job, config, &mut desk), desk);
+        let mut buffers = self.buffers().pop().unwrap_or_default();
+        let work = move || (begin(&*blobs, &job, config, &mut buffers), buffers);
         let joined = tokio::task::spawn_blocking(work).await;
         let (meta, publishing) = match joined.map_err(tokio::task::JoinError::try_into_panic) {
-            Ok((begun, desk)) => {
-                self.desks().push(desk);
-                drop(turn);
+            Ok((begun, buffers)) => {
+                self.buffers().push(buffers);
+                // The next text is converted while this one waits to be durable.
+                drop(permit);
                 begun?
             }
             Err(Ok(panic)) => resume_unwind(panic),
@@ -107,8 +108,9 @@ impl Store {
         Ok(meta)
     }
 
-    fn desks(&self) -> MutexGuard<'_, Vec<WorkBuffers>> {
-        self.desks.lock().unwrap_or_else(PoisonError::into_inner)
+    fn buffers(&self) -> MutexGuard<'_, Vec<WorkBuffers>> {
+        // A panic cannot leave the list half changed.
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -120,13 +122,12 @@ impl Stage for Store {
     async fn run(&self, job: StoreJob, _attempt: Attempt) -> Report<StoreJob, ProcessJob> {
         let known = job.known;
         let stored = match self.store(job.clone()).await {
-            // Another run of this job, whose lease was lost, has moved the download in between: it lies in
-            // raw now.
+            // Another run of this job, whose lease was lost, has renamed the download meanwhile: it is in raw now.
             Err(StoreError::Blob(BlobError::NotFound(_))) => self.store(job.clone()).await,
             stored => stored,
         };
         let meta = match stored {
-            Err(StoreError::Missing(_)) if job.lost < LOST_MAX => return fetched_again(job),
+            Err(StoreError::Missing(_)) if job.lost < LOST_MAX => return fetch_again(job),
             Err(error) => return Ending::from(error).into(),
             Ok(meta) => meta,
         };
@@ -137,9 +138,9 @@ impl Stage for Store {
     }
 }
 
-/// Returns the error that sends a text back to be fetched again because its download is gone. This happens,
+/// Returns the report that sends a text back to be fetched again because its download is gone. This happens,
 /// for example, if a scratch disk was cleaned.
-fn fetched_again(job: StoreJob) -> Report<StoreJob, ProcessJob> {
+fn fetch_again(job: StoreJob) -> Report<StoreJob, ProcessJob> {
     let message = format!(
         "the downloaded bytes of '{}' are neither in spool/ nor in raw/ any more: it is fetched again",
         job.document
@@ -148,30 +149,30 @@ fn fetched_again(job: StoreJob) -> Report<StoreJob, ProcessJob> {
     Ending::Requeue(Requeue::SentBack { failure, job: Box::new(job.fetched_again().into()) }).into()
 }
 
-/// Makes all of a document, and begins to publish it.
+/// Makes all blobs of a document, and begins to publish them.
 fn begin(
     blobs: &dyn BlobStore,
     job: &StoreJob,
     config: StoreConfig,
-    desk: &mut WorkBuffers,
+    buffers: &mut WorkBuffers,
 ) -> Result<(Meta, Publishing), StoreError> {
     let name = |kind| BlobName::new(kind, job.document.clone());
-    let download = match download(blobs, job, desk) {
+    let download = match open_download(blobs, job, buffers) {
         Err(missing @ StoreError::Missing(_)) => {
-            let earlier = made_before(blobs, job, config)?.ok_or(missing)?;
+            let earlier = find_earlier_result(blobs, job, config)?.ok_or(missing)?;
             return Ok((earlier, Publishing::ended(Ok(()))));
         }
         found => found?,
     };
     let mut text = blobs.stage(&name(BlobKind::Text))?;
-    let meta = new_meta(job, config, download.convert(blobs, job, config.strip, desk, &mut text)?);
+    let meta = new_meta(job, config, download.convert(blobs, job, config.strip, buffers, &mut text)?);
     let arrival = records::stage(blobs, &name(BlobKind::Arrival), &Arrival::of(&job.fetched))?;
     let record = records::stage(blobs, &name(BlobKind::Meta), &meta)?;
     let staged = [text, arrival, record].map(Change::Staged);
     let changes = match config.raw {
         RawFate::Kept => {
-            // One that lies in raw may be there by a run that died before it had forced that: it is moved
-            // onto itself.
+            // A download in raw may come from a run that died before its sync. It is renamed to its own name, so
+            // that the name is synced now.
             let kept = Change::Renamed { from: download.name, to: name(BlobKind::Raw) };
             std::iter::once(kept).chain(staged).collect()
         }
@@ -183,28 +184,33 @@ fn begin(
     Ok((meta, blobs.begin_publishing(changes)))
 }
 
-/// What an earlier run of this job made, which has dropped the download.
-fn made_before(
+/// Returns the meta of an earlier run of this job that has removed the download.
+fn find_earlier_result(
     blobs: &dyn BlobStore,
     job: &StoreJob,
     config: StoreConfig,
 ) -> Result<Option<Meta>, StoreError> {
-    let meta = Meta::read(blobs, &job.document)?.filter(|meta| is_made_by(meta, job, config));
-    match meta {
-        Some(meta) if !meta.raw.fate.is_kept() && meta.is_complete(blobs)? => Ok(Some(meta)),
+    let meta = Meta::read(blobs, &job.document)?;
+    match meta.filter(|meta| is_made_by(meta, job, config) && !meta.raw.fate.is_kept()) {
+        Some(meta) if meta.is_complete(blobs)? => Ok(Some(meta)),
         Some(_) | None => Ok(None),
     }
 }
 
-/// The download: in spool; or in raw, where an earlier run put it.
-fn download(blobs: &dyn BlobStore, job: &StoreJob, desk: &mut WorkBuffers) -> Result<Download, StoreError> {
-    let mut at = |kind| Download::open(blobs, BlobName::new(kind, job.document.clone()), job, desk);
-    let in_spool = match at(BlobKind::Spool) {
-        Err(error) if elsewhere(&error) => error,
+/// Opens the download in spool, or in raw if an earlier run renamed it.
+fn open_download(
+    blobs: &dyn BlobStore,
+    job: &StoreJob,
+    buffers: &mut WorkBuffers,
+) -> Result<Download, StoreError> {
+    let mut open = |kind| Download::open(blobs, BlobName::new(kind, job.document.clone()), job, buffers);
+    let in_spool = match open(BlobKind::Spool) {
+        Err(error) if is_not_the_download(&error) => error,
         found => return found,
     };
-    match at(BlobKind::Raw) {
-        Err(error) if elsewhere(&error) => Err(match (in_spool, error) {
+    match open(BlobKind::Raw) {
+        // Other bytes were found in one of the places, which explains more than that the download is missing.
+        Err(error) if is_not_the_download(&error) => Err(match (in_spool, error) {
             (changed @ StoreError::Changed { .. }, _) | (_, changed @ StoreError::Changed { .. }) => changed,
             _ => StoreError::Missing(job.document.clone()),
         }),
@@ -212,8 +218,8 @@ fn download(blobs: &dyn BlobStore, job: &StoreJob, desk: &mut WorkBuffers) -> Re
     }
 }
 
-/// Whether the download may lie at another place.
-fn elsewhere(error: &StoreError) -> bool {
+/// Returns whether there is no download at one place, so that it may be at another.
+fn is_not_the_download(error: &StoreError) -> bool {
     matches!(error, StoreError::Blob(BlobError::NotFound(_)) | StoreError::Changed { .. })
 }
 

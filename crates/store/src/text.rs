@@ -20,5 +20,5 @@ pub(crate) mod decode;
 pub(crate) mod encoding;
 pub(crate) mod error;
 pub(crate) mod lines;
-pub(crate) mod not_text;
+pub mod not_text;
 pub(crate) mod scan;

@@ -11,11 +11,24 @@ pub(crate) const BAD_TOLERATED: u64 = 3;
 
 /// The reasons why bytes are not a text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NotText {
+pub enum NotText {
+    /// Too many bytes are NUL.
     #[error("{nuls} of {bytes} bytes are NUL: a binary file")]
-    Nuls { nuls: u64, bytes: u64 },
+    Nuls {
+        /// The number of NUL bytes.
+        nuls: u64,
+        /// The number of all bytes.
+        bytes: u64,
+    },
+    /// Too many bytes are control characters.
     #[error("{controls} of {bytes} bytes are control characters: a binary file")]
-    Controls { controls: u64, bytes: u64 },
+    Controls {
+        /// The number of control characters.
+        controls: u64,
+        /// The number of all bytes.
+        bytes: u64,
+    },
+    /// The source list gives an encoding that is not known.
     #[error(
         "the source list gives it the encoding '{0}', which is unknown: use a label such as windows-1251, cp850 or shift_jis"
     )]
