@@ -1,18 +1,19 @@
 //! The stage: one downloaded text becomes raw bytes, text, arrival and meta.
 //!
-//! The text is staged under a hidden name. Then all is published together, in this order, so that a crash at any
-//! point leaves something to continue from: the download is renamed from spool to raw; then text, arrival and meta get
-//! their names, the meta last. So if there is a meta, there are text and raw bytes. A repeated run finds the download
-//! in spool or in raw, and makes the same bytes of it. A text that cannot be stored leaves its download in spool.
+//! The text is staged under a hidden name. Then all is published together, in this order, so that a crash at
+//! any point leaves something to continue from: the download is renamed from spool to raw; then text, arrival
+//! and meta get their names, the meta last. So if there is a meta, there are text and raw bytes. A repeated
+//! run finds the download in spool or in raw, and makes the same bytes of it. A text that cannot be stored
+//! leaves its download in spool.
 //!
 //! If the download is neither in spool nor in raw, it was lost: the text is fetched again, at most
 //! `LOST_MAX` times.
 //!
-//! If raw bytes are not kept, the download is removed when all of that is durable. A repeated run which finds no
-//! download finds the meta of it, so there is nothing left to do.
+//! If raw bytes are not kept, the download is removed when all of that is durable. A repeated run which finds
+//! no download finds the meta of it, so there is nothing left to do.
 //!
-//! As many texts are converted at the same time as there are processors. Many more may wait to be durable, which
-//! costs less for all of them together.
+//! As many texts are converted at the same time as there are processors. Many more may wait to be durable,
+//! which costs less for all of them together.
 
 use std::{
     panic::resume_unwind,
@@ -122,7 +123,8 @@ impl Stage for Store {
     async fn run(&self, job: StoreJob, _attempt: Attempt) -> Report<StoreJob, ProcessJob> {
         let known = job.known;
         let stored = match self.store(job.clone()).await {
-            // Another run of this job, whose lease was lost, has renamed the download meanwhile: it is in raw now.
+            // Another run of this job, whose lease was lost, has renamed the download meanwhile: it is in raw
+            // now.
             Err(StoreError::Blob(BlobError::NotFound(_))) => self.store(job.clone()).await,
             stored => stored,
         };
@@ -171,8 +173,8 @@ fn begin(
     let staged = [text, arrival, record].map(Change::Staged);
     let changes = match config.raw {
         RawFate::Kept => {
-            // A download in raw may come from a run that died before its sync. It is renamed to its own name, so
-            // that the name is synced now.
+            // A download in raw may come from a run that died before its sync. It is renamed to its own name,
+            // so that the name is synced now.
             let kept = Change::Renamed { from: download.name, to: name(BlobKind::Raw) };
             std::iter::once(kept).chain(staged).collect()
         }

@@ -13,39 +13,15 @@ const UNKNOWN_SHARE: usize = 6;
 /// The same for a credit that names a team. Team members sign with names such as "nodots".
 const UNKNOWN_SHARE_IN_TEAM: usize = 3;
 
-/// The openings of credits other than "Produced by" and the like, in lower case.
-const OPENINGS: &[&str] = &[
-    "geproduceerd door ",
-    "producido por ",
-    "produzido por ",
-    "produit par ",
-    "prodotto da ",
-    "produceret af ",
-    "produktion ",
-    "erstellt von ",
-    "credits: ",
-    "transcriber: ",
-    "scanner: ",
-    "proofreader: ",
-    "proofreaders: ",
-];
+/// The openings of credits other than "Produced by" and the like, in lower case, separated by commas.
+const OPENINGS: &str = "geproduceerd door ,producido por ,produzido por ,produit par ,prodotto da ,produceret af ,\
+    produktion ,erstellt von ,credits: ,transcriber: ,scanner: ,proofreader: ,proofreaders: ";
 
-/// The openings of thanks, in lower case. Thanks are a credit only if they mention an e-text.
-const THANKS: &[&str] = &[
-    "special thanks ",
-    "many thanks ",
-    "my thanks ",
-    "our thanks ",
-    "thanks also ",
-    "thanks are due ",
-    "thanks to ",
-    "we thank ",
-    "we would like to thank ",
-    "i would like to thank ",
-    "with many thanks ",
-    "with special thanks ",
-    "with thanks ",
-];
+/// The openings of thanks, in lower case, separated by commas. Thanks are a credit only if they mention an
+/// e-text.
+const THANKS: &str = "special thanks ,many thanks ,my thanks ,our thanks ,thanks also ,thanks are due ,thanks to ,\
+    we thank ,we would like to thank ,i would like to thank ,with many thanks ,with special thanks ,\
+    with thanks ";
 
 /// The things that were made, which stand before the verb, and the small words among them.
 const THINGS: &str = "a all an and ascii been book edition file following gutenberg gutenberg's has have image images is \
@@ -92,25 +68,9 @@ const WORDS: &str = "a about above additional all also american an and anonymous
     using van various version versions via vol volume volumes volunteer volunteers von was we web \
     website were which who with work would y you zu";
 
-/// Words that only credits of e-texts contain.
-const PROOFS: &[&str] = &[
-    "etext",
-    "e-text",
-    "ebook",
-    "e-book",
-    "gutenberg",
-    "proofread",
-    "proof-read",
-    "pgdp",
-    "scann",
-    "html",
-    "transcri",
-    "digiti",
-    "distributed proof",
-    "generously made available",
-    "internet archive",
-    "electronic",
-];
+/// Words that only credits of e-texts contain, separated by commas.
+const PROOFS: &str = "etext,e-text,ebook,e-book,gutenberg,proofread,proof-read,pgdp,scann,html,transcri,digiti,\
+    distributed proof,generously made available,internet archive,electronic";
 
 /// Words of title pages, which have credits too, for example of a play that was produced or of letters that
 /// were transcribed. Lines with one of these words are a credit only if they also have one of [`PROOFS`].
@@ -127,7 +87,7 @@ pub(crate) fn is_credit<'a>(paragraph: impl Iterator<Item = &'a str>) -> bool {
     let text = paragraph.map(str::trim).collect::<Vec<_>>().join(" ");
     let text = after_opening_marks(&text);
     let lowered = text.to_lowercase();
-    let begins = |openings: &[&str]| openings.iter().any(|opening| lowered.starts_with(opening));
+    let begins = |openings: &str| openings.split(',').any(|opening| lowered.starts_with(opening));
     let opens = opens_with_deed(&lowered)
         || begins(OPENINGS)
         || (begins(THANKS) && mentions_etext(&lowered))
@@ -207,7 +167,7 @@ fn names_team(lowered: &str) -> bool {
 }
 
 fn mentions_etext(lowered: &str) -> bool {
-    PROOFS.iter().any(|proof| lowered.contains(proof))
+    PROOFS.split(',').any(|proof| lowered.contains(proof))
 }
 
 /// Returns whether nearly all words are names, numbers, addresses or in [`WORDS`].

@@ -61,27 +61,9 @@ const POSTSCRIPTS: &[&str] =
 /// The maximum number of paragraphs after one of the licence that are searched for another.
 const POSTSCRIPT_PARAGRAPHS_MAX: usize = 3;
 
-/// Words in the paragraphs of a licence.
-const WORDS: &[&str] = &[
-    "gutenberg",
-    "pglaf",
-    "foundation",
-    "electronic work",
-    "etext",
-    "e-text",
-    "ebook",
-    "small print",
-    "licen",
-    "lizenz",
-    "warrant",
-    "donat",
-    "indemni",
-    "trademark",
-    "copyright",
-    "public domain",
-    "royalt",
-    "newsletter",
-];
+/// Words in the paragraphs of a licence, separated by commas.
+const WORDS: &str = "gutenberg,pglaf,foundation,electronic work,etext,e-text,ebook,small print,licen,lizenz,warrant,\
+    donat,indemni,trademark,copyright,public domain,royalt,newsletter";
 
 /// The word for a licence in other languages in which Project Gutenberg has a licence.
 const FOREIGN_NAMES: [&str; 9] =
@@ -139,8 +121,9 @@ fn after_postscripts(lines: &Lines<'_>, end: usize, limit: usize) -> usize {
 
 /// Returns the end of the paragraphs that have words of a licence.
 fn recognised_end(lines: &Lines<'_>, opening: usize, limit: usize) -> usize {
-    let belongs =
-        |paragraph: &Range<usize>| lines.of_range(paragraph.clone()).any(|line| contains_any(line, WORDS));
+    let belongs = |paragraph: &Range<usize>| {
+        lines.of_range(paragraph.clone()).any(|line| contains_any(line, WORDS.split(',')))
+    };
     last_belonging(lines, opening..limit, OTHER_PARAGRAPHS_MAX + 1, belongs).unwrap_or(opening + 1)
 }
 

@@ -32,19 +32,9 @@ const ADDRESS_LINES_MAX: usize = 16;
 /// The parts of addresses of other versions.
 const ADDRESS_PARTS: &[&str] = &["http://", "https://", "www.", "-h."];
 
-/// Words in the paragraphs of the director's notes.
-const DIRECTORS_WORDS: &[&str] = &[
-    "project gutenberg",
-    "errors",
-    "etext",
-    "printers",
-    "cliche",
-    "who's there",
-    "vnfold",
-    "liue",
-    "first lines",
-    "first few lines",
-];
+/// Words in the paragraphs of the director's notes, separated by commas.
+const DIRECTORS_WORDS: &str = "project gutenberg,errors,etext,printers,cliche,who's there,vnfold,liue,first lines,\
+    first few lines";
 
 /// Returns the rule of the note that begins at `first`, and the line after its last.
 pub(crate) fn at(lines: &Lines<'_>, first: usize, limit: usize) -> Option<(Rule, usize)> {
@@ -80,8 +70,8 @@ fn is_directors_heading(line: &str) -> bool {
 
 fn is_other_version(first: &str, text: &str) -> bool {
     let first = after(first, &["note: ", "note:", "notes: "]).unwrap_or(first).trim_start();
-    let begins = |beginnings| begins_with(first, beginnings);
-    let has = |phrases| contains_any(text, phrases);
+    let begins = |beginnings: &[&str]| begins_with(first, beginnings);
+    let has = |phrases: &[&str]| contains_any(text, phrases);
     let project = begins(&["project gutenberg also has ", "project gutenberg has "]);
     let html = begins(&["an html version of this ", "the html version of this ", "html version of this "]);
     let improved = begins(&["there is an improved edition of this ", "there is an improved illustrated "]);
@@ -139,7 +129,7 @@ fn after_directors(lines: &Lines<'_>, first: usize, limit: usize) -> usize {
     let end = signed.map_or(lines.paragraph_end(first), |line| line + 1).min(limit);
     lines.end_of_paragraphs(end, limit, |paragraph| {
         let is_rule = paragraph.len() == 1 && markers::is_stars(lines.get(paragraph.start));
-        let is_known = |line: &str| contains_any(line, DIRECTORS_WORDS);
+        let is_known = |line: &str| contains_any(line, DIRECTORS_WORDS.split(','));
         is_rule || (signed.is_none() && lines.of_range(paragraph).any(is_known))
     })
 }

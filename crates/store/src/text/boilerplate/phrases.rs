@@ -14,10 +14,10 @@ pub(super) fn begins_with(text: &str, beginnings: &[&str]) -> bool {
 }
 
 /// Returns whether a text contains one of these phrases.
-pub(super) fn contains_any(text: &str, phrases: &[&str]) -> bool {
+pub(super) fn contains_any(text: &str, phrases: impl IntoIterator<Item = impl AsRef<str>>) -> bool {
     let contains =
         |phrase: &[u8]| text.as_bytes().windows(phrase.len()).any(|part| part.eq_ignore_ascii_case(phrase));
-    phrases.iter().any(|phrase| contains(phrase.as_bytes()))
+    phrases.into_iter().any(|phrase| contains(phrase.as_ref().as_bytes()))
 }
 
 /// Joins the words of lines by single spaces.
