@@ -7,6 +7,6 @@ use corpus::{boilerplate::Strip, meta::RawFate};
 pub struct StoreConfig {
     /// The share of the boilerplate that is removed.
     pub strip: Strip,
-    /// What becomes of the downloaded bytes.
+    /// The fate of the downloaded bytes.
     pub raw: RawFate,
 }

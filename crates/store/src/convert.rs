@@ -115,6 +115,7 @@ impl Download {
             }
         };
         let trimmed = trimmer.finish().map_err(failed)?;
+        // Only the whole text shows that it does not decode. Its staged file is removed when it is dropped.
         refuse_garbage(&decision, counts)?;
         if text.is_blank {
             return Err(StoreError::Empty { cut: trimmed.removed.iter().map(|removed| removed.bytes).sum() });
@@ -166,6 +167,7 @@ impl Download {
 fn host(url: &str) -> Option<&str> {
     let (_, rest) = url.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
+    // User information may contain a colon, so it goes before the port.
     let host = authority.rsplit('@').next()?;
     host.split(':').next().filter(|host| !host.is_empty())
 }
@@ -175,6 +177,7 @@ fn scan(mut reader: impl Read, bytes: &mut [u8]) -> io::Result<Scan> {
     let mut scanner = Scanner::default();
     let mut filled = 0;
     loop {
+        // A download that is too large for the buffer overwrites it, and is read again.
         if filled == bytes.len() {
             filled = 0;
         }

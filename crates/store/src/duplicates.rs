@@ -95,6 +95,7 @@ pub fn mark(blobs: &dyn BlobStore) -> Result<DuplicateReport, BlobError> {
             && let Some(staged) = rewritten(blobs, &name, first, &mut report)?
         {
             waiting.push(staged);
+            // A publication costs syncs, and its open files cost descriptors.
             if waiting.len() == GROUP {
                 blobs.publish(std::mem::take(&mut waiting))?;
             }

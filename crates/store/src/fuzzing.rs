@@ -30,7 +30,7 @@ pub struct ReadOptions<'a> {
     pub strip: Strip,
     /// The number of bytes read at a time; at least 1.
     pub window: usize,
-    /// Whether so little of the text is held that short texts stream.
+    /// Holds so little of the text that short texts stream.
     pub holds_little: bool,
 }
 

@@ -30,6 +30,7 @@ pub(crate) fn warning(document: &DocumentId, removed: &RemovedSpan, percent: u64
 pub(crate) fn largest(removed: &[RemovedSpan], kept_bytes: u64) -> Option<(&RemovedSpan, u64)> {
     let is_usual = |span: &RemovedSpan| span.bytes < bytes_min(span.rule);
     let is_licence = |span: &RemovedSpan| bytes_min(span.rule) == LICENCE_BYTES;
+    // A short text may have a licence longer than itself: its other removals must not look small beside that.
     let others = removed.iter().filter(|span| !(is_usual(span) && is_licence(span)));
     let all = kept_bytes + others.map(|span| span.bytes).sum::<u64>();
     let large = removed.iter().filter(|span| !is_usual(span) && span.bytes >= all.div_ceil(10));

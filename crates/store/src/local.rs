@@ -118,6 +118,7 @@ impl LocalBlobs {
         let mut swept = 0;
         for kind in BlobKind::ALL {
             for directory in self.paths.directories(kind)? {
+                // Every kind is swept, because a process may have died with a file of any kind.
                 swept += staging::sweep(&self.paths.path_of(directory))?;
             }
         }
@@ -276,6 +277,7 @@ impl BlobStore for LocalBlobs {
             BlobForm::Compressed => compression::content_len(file),
         });
         match length {
+            // A damaged blob has no length that anybody may rely on, so it counts as missing.
             Err(BlobError::NotFound(_) | BlobError::Damaged { .. }) => Ok(None),
             found => found.map(Some),
         }

@@ -74,6 +74,7 @@ pub(super) fn compress(mut from: &File, into: &File) -> io::Result<()> {
     let bytes = from.metadata()?.len();
     from.rewind()?;
     let mut encoder = Encoder::new(into, LEVEL)?;
+    // The length in the frame lets `len` answer without decompression.
     encoder.set_pledged_src_size(Some(bytes))?;
     encoder.include_checksum(true)?;
     io::copy(&mut from, &mut encoder)?;

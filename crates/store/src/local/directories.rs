@@ -36,7 +36,7 @@ pub(super) struct OpenDirectory {
     file: File,
     /// The number of its file system.
     device: u64,
-    /// Whether its whole file system can be synced in one call.
+    /// Its whole file system can be synced in one call.
     has_syncfs: bool,
 }
 

@@ -49,6 +49,7 @@ pub(super) fn link(
         identity.map_err(|error| BlobError::at(&blob.path, error))
     };
     let (first, second) = (of(original)?, of(copy)?);
+    // An earlier run has linked them.
     if first == second {
         return Ok(LinkOutcome::WereLinked);
     }
@@ -85,6 +86,7 @@ fn are_same(left: impl Read, right: impl Read) -> io::Result<bool> {
     loop {
         let (one, other) = (left.fill_buf()?, right.fill_buf()?);
         let length = one.len().min(other.len());
+        // `fill_buf` returns nothing only at the end.
         if length == 0 {
             return Ok(one.is_empty() && other.is_empty());
         }

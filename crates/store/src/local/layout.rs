@@ -93,6 +93,7 @@ impl Layout {
             Ok(found) if found.is_file() && found.len() <= LAYOUT_BYTES_MAX => {
                 safe_file::read_to_string(&path)
             }
+            // Anything else is not read, and names no layout.
             Ok(_) => Ok(String::new()),
             Err(error) => Err(error),
         };
@@ -118,6 +119,7 @@ impl Layout {
         if has == self {
             return Ok(());
         }
+        // Blobs would have other paths in the new layout, and nobody would find them.
         if has == Self::Sharded || !is_empty(dir)? {
             return Err(LayoutError::Other { dir: dir.to_owned(), has });
         }
@@ -257,6 +259,7 @@ fn shards(directory: &Path) -> io::Result<Vec<u8>> {
         let entry = entry?;
         let name = entry.file_name();
         let shard = name.to_str().and_then(|name| u8::from_str_radix(name, 16).ok());
+        // "7C" and "+7" are numbers, too, but no shard has these names.
         shards.extend(shard.filter(|shard| *shard_name(*shard) == *name && entry.path().is_dir()));
     }
     Ok(shards)

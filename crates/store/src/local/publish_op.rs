@@ -106,6 +106,7 @@ impl PublishOp {
             Self::Place(mut blob, form) => {
                 fs::rename(&blob.path, paths.in_form(&blob.name, form))
                     .map_err(|error| BlobError::at(&blob.path, error))?;
+                // Dropping it would remove the file of its temporary name, which is no longer its own.
                 blob.kept = Kept::Yes;
                 let directory = paths.directory(&blob.name);
                 let other = paths.in_form(&blob.name, form.other());
@@ -149,6 +150,7 @@ pub(super) fn remove(paths: &BlobPaths, name: &BlobName) -> Result<(), BlobError
 /// Removes a file. It is no error if there is none.
 pub(super) fn remove_file(path: &Path) -> Result<(), BlobError> {
     match fs::remove_file(path) {
+        // A removal can be repeated: an earlier run may have made it.
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(BlobError::at(path, error)),
         Ok(()) | Err(_) => Ok(()),
     }

@@ -58,6 +58,7 @@ pub(super) fn temporary_path(path: &Path, number: u64) -> PathBuf {
 pub(super) fn resume(name: &BlobName, path: &Path) -> Result<StagedBlob, BlobError> {
     let path = path.with_file_name(format!("{}{}", name.file_name(), super::PART));
     for _ in 0..TRIES_MAX {
+        // Without O_EXCL: a part that exists is continued.
         let mut file = safe_file::open_with(&path, File::options().read(true).append(true).create(true))
             .map_err(|error| cannot_create(&path, error))?;
         match hold(&file, &path)? {
@@ -66,6 +67,7 @@ pub(super) fn resume(name: &BlobName, path: &Path) -> Result<StagedBlob, BlobErr
                 return Ok(StagedBlob { name: name.clone(), path, file, kept: Kept::Yes });
             }
             Held::Other => return Err(BlobError::Busy(path)),
+            // Its last writer has published it meanwhile, so a new one is created.
             Held::Gone => {}
         }
     }

@@ -56,6 +56,7 @@ pub(crate) fn decode<E: From<io::Error>>(
     buffers: &mut DecodeBuffers,
     sink: impl FnMut(&str) -> Result<(), E>,
 ) -> Result<DecodeCounts, E> {
+    // The byte order mark is not part of the text.
     let mut skipped = vec![0; skip];
     reader.read_exact(&mut skipped)?;
     match codec.recoder() {
@@ -77,6 +78,7 @@ pub(crate) fn decode_held<E: From<io::Error>>(
 ) -> Result<DecodeCounts, E> {
     let text = (codec == Codec::UTF_8).then(|| from_utf8(bytes.get(skip..)?).ok()).flatten();
     let Some(mut rest) = text else { return decode(bytes, codec, skip, buffers, sink) };
+    // A piece must have room for one character.
     let piece_bytes = buffers.window.len().max(4);
     let mut sink = LineSink::new(UTF_8, &mut buffers.lines, sink);
     while !rest.is_empty() {
@@ -108,6 +110,7 @@ fn decode_all<E: From<io::Error>>(
             bytes = &bytes[read..];
             if matches!(result, DecoderResult::Malformed(..)) {
                 sink.counts.replacements += 1;
+                // They are counted here, because the text itself may contain U+FFFD.
                 decoded.push(char::REPLACEMENT_CHARACTER);
                 continue;
             }
@@ -126,9 +129,9 @@ fn decode_all<E: From<io::Error>>(
 /// Passes decoded text on with LF line ends in place of CRLF and CR, across the borders of pieces, and counts
 /// its characters.
 struct LineSink<'a, S> {
-    /// Whether C1 controls show that the text is in another encoding. They do not in UTF-8 and UTF-16.
+    /// C1 controls show that the text is in another encoding. They do not in UTF-8 and UTF-16.
     is_legacy: bool,
-    /// Whether the last piece ended with CR. It has been passed on as LF, and an LF that follows belongs to
+    /// The last piece ended with CR. It has been passed on as LF, and an LF that follows belongs to
     /// it.
     after_cr: bool,
     lines: &'a mut String,

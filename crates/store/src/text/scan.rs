@@ -96,9 +96,12 @@ impl Scanner {
     }
 
     fn sample(&mut self, bytes: &[u8]) {
+        // The samples are for encodings that are evident, and for the header. Others are decided by the whole
+        // text.
         let in_head = bytes.len().min(SAMPLE_BYTES - self.head.len());
         self.head.extend_from_slice(&bytes[..in_head]);
         self.tail.extend_from_slice(&bytes[bytes.len().saturating_sub(SAMPLE_BYTES)..]);
+        // Twice the size, so that not every window moves the bytes.
         if self.tail.len() > 2 * SAMPLE_BYTES {
             self.tail.drain(..self.tail.len() - SAMPLE_BYTES);
         }
@@ -135,6 +138,8 @@ struct Utf8Counter {
 impl Utf8Counter {
     fn take(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
+        // One byte at a time until the character is complete or malformed; then the rest is counted at full
+        // speed.
         while !self.cut_off.is_empty() && !rest.is_empty() {
             self.cut_off.push(rest[0]);
             rest = &rest[1..];

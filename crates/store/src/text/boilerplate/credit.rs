@@ -98,6 +98,7 @@ pub(crate) fn is_credit<'a>(paragraph: impl Iterator<Item = &'a str>) -> bool {
 /// Returns a paragraph without the brackets, stars or tag at its beginning.
 fn after_opening_marks(text: &str) -> &str {
     let text = text.trim_start_matches(OPENING_MARKS);
+    // The longer tags go first, because all begin with the last.
     let tags = ["<i>", "<b>", "<p>", "<em>", "<"];
     tags.iter().find_map(|tag| text.strip_prefix(tag)).unwrap_or(text)
 }
@@ -186,6 +187,7 @@ fn is_written_like_credits(text: &str, lowered: &str) -> bool {
         if core.is_empty() || is_address {
             continue;
         }
+        // Addresses and numbers are no words.
         words += 1;
         let is_name = !in_capitals && core.chars().any(char::is_uppercase);
         // The first word has a capital in every sentence, so it is no sign of a name.

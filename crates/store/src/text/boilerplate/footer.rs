@@ -26,6 +26,7 @@ const LICENCE_OPENINGS_MIN: usize = 3;
 pub(crate) fn find(text: &str) -> Vec<PlannedRemoval> {
     let lines = Lines::of(text);
     let footer = with_licence(&lines);
+    // A licence is searched for only after the footer, so that the two do not overlap.
     let after = footer.as_ref().map_or(0, |(_, range)| range.end);
     let licence = licence_alone(&lines, after);
     footer.into_iter().chain(licence).map(|found| PlannedRemoval::of_lines(&lines, found)).collect()

@@ -77,6 +77,7 @@ pub(crate) fn find(text: &str) -> HeaderBoilerplate {
         let fields = lines.bytes(0..lines.count().min(PLAIN_HEADER_LINES));
         return HeaderBoilerplate { removals: Vec::new(), fields, title };
     };
+    // Blank lines after a header belong to it, but never a marker.
     first.end = lines.skip_blank(first.end).min(next_marker);
     let end = first.end;
     found.extend(after_header(&lines, end..next_marker));
@@ -88,6 +89,7 @@ pub(crate) fn find(text: &str) -> HeaderBoilerplate {
 /// Returns the line after the last of a marker, which begins at `first` and may wrap.
 pub(crate) fn marker_end(lines: &Lines<'_>, first: usize) -> usize {
     let limit = lines.count().min(first + MARKER_LINES_MAX);
+    // A marker that is not closed must not take the next one.
     let is_rest = |line: usize| line == first || !markers::is_marker(lines.get(line));
     // `***` alone on the first line opens nothing and closes nothing.
     let is_bare = |line: usize| line == first && lines.get(line).trim() == "***";
@@ -113,6 +115,7 @@ fn start_markers(lines: &Lines<'_>) -> (Vec<(Rule, Range<usize>)>, Option<String
                 title = Some(own);
             }
             None => {
+                // A book that quotes a marker has prose before it.
                 let begin = if preamble::is_header(lines, 0..start) { 0 } else { start };
                 found.push((Rule::StartMarker, begin..end));
                 title = Some(own);
@@ -200,6 +203,7 @@ impl Paragraph {
         }
         let paragraph = || lines.of_range(line..end);
         let first = lines.get(line);
+        // Notes go first: they may be longer than credits, and consist of several paragraphs.
         if let Some((rule, end)) = note::at(lines, line, limit) {
             return Some((Self::Note(rule), end));
         }

@@ -59,6 +59,7 @@ impl HeaderFields {
         // `May 12, 2009 [EBook #2875]`
         let date = dates.iter().find_map(|name| field(text, name)).map(|date| before(&date, &['[']));
         let (title, author) = match (field(text, "Title"), field(text, "Author")) {
+            // A header with one of the fields has the newer form, so the other is not searched for in a name.
             (None, None) => old_name(text),
             fields => fields,
         };
@@ -91,6 +92,7 @@ fn field(text: &str, name: &str) -> Option<String> {
     let mut lines = text.lines().take_while(|line| !markers::is_start(line));
     let (indentation, first) = lines.find_map(|line| {
         let field = line.trim_start();
+        // The end of the name may fall within a character of this line.
         let value = field.get(..name.len()).filter(|found| found.eq_ignore_ascii_case(name));
         let value = value.and_then(|_| field[name.len()..].strip_prefix(':'))?;
         Some((line.len() - field.len(), value))

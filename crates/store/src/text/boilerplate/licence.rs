@@ -142,6 +142,7 @@ fn last_belonging(
             (last, others) = (Some(paragraph.end), 0);
         } else {
             others += 1;
+            // Text after a licence mentions its words by chance, too: the search must end.
             if others == others_max {
                 break;
             }

@@ -181,6 +181,7 @@ pub(crate) fn is_title_line(line: &str) -> bool {
 /// Returns whether a line is a START or END marker with one of these verbs.
 fn is_of_form(line: &str, verbs: &[&str]) -> bool {
     let Some(rest) = starred(line) else { return false };
+    // Markers have one space between words or several, and the space at the end stands for a line end.
     let words = rest.split_whitespace().take(FORM_WORDS_MAX).collect::<Vec<_>>().join(" ") + " ";
     let rest = after(&words, verbs).and_then(|rest| after(rest, OF_GUTENBERG));
     // In a wrapped marker, the rest stands on the next line.

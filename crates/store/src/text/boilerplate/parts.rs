@@ -69,7 +69,7 @@ pub(crate) struct HeldText<'a> {
     pub(crate) text: &'a str,
     /// The number of bytes from an END marker on that are judged.
     pub(crate) ahead: usize,
-    /// Whether the text ends where `text` does.
+    /// The text ends with `text`.
     pub(crate) is_last: bool,
 }
 
@@ -99,6 +99,7 @@ pub(crate) fn find(held: HeldText<'_>, within: Range<usize>, title: &str) -> Vec
         };
         at = border.as_ref().map_or(line_end, |border| border.bytes().end.max(line_end));
         if let Some(border) = border {
+            // The next markers are compared with the title of the part in which they stand.
             title = border.title.clone().unwrap_or(title);
             borders.push(border);
         }
@@ -127,7 +128,7 @@ struct MarkerContext<'a> {
     start: usize,
     /// The line of the marker.
     marker: usize,
-    /// Whether the text ends with these lines.
+    /// The text ends with these lines.
     is_last: bool,
 }
 
@@ -198,6 +199,7 @@ fn at_end_marker(held: HeldText<'_>, from: usize, marker: usize, title: &str) ->
     }
     let is_over = near.is_last && lines.skip_blank(after) == lines.count();
     let own = markers::title(lines.of_range(near.marker..after));
+    // Blank lines at the end of a file belong to the marker.
     if is_over && let Some((_, last)) = removals.last_mut() {
         last.end = lines.count();
     }
@@ -208,6 +210,7 @@ fn at_end_marker(held: HeldText<'_>, from: usize, marker: usize, title: &str) ->
 /// header.
 fn before_small_print(held: HeldText<'_>, from: usize, header: usize) -> Option<PartBorder> {
     let ahead = held.text.as_bytes().get(header..)?;
+    // A fast search excludes nearly all lines that name an e-text.
     memchr::memmem::find(&ahead[..ahead.len().min(HEADER_BYTES_MAX)], b"SMALL PRINT!")?;
     let near = held.text.get(header..held.text.floor_char_boundary(header + held.ahead.min(NEAR_BYTES)))?;
     let near = Lines::of(near);
@@ -236,6 +239,7 @@ fn licence_after(lines: &Lines<'_>, after: usize) -> Option<usize> {
         return Some(next);
     }
     let near = next..lines.count().min(next + GAP_LINES_MAX);
+    // Another marker shows that the licence is not that of this one.
     near.take_while(|line| !markers::is_marker(lines.get(*line)))
         .find(|line| licence::opens(lines.get(*line)))
 }
@@ -245,6 +249,7 @@ fn licence_after(lines: &Lines<'_>, after: usize) -> Option<usize> {
 fn marker_removals(lines: &Lines<'_>, marker: usize, after: usize) -> Vec<(Rule, Range<usize>)> {
     let start = lines.skip_blank_back(marker);
     match footer_before(lines, marker) {
+        // No line stands between them, so that the blank lines belong to the footer.
         Some(footer) if footer.end >= start => {
             vec![(Rule::Footer, footer.start..marker), (Rule::EndMarker, marker..after)]
         }

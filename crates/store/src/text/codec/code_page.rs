@@ -46,6 +46,7 @@ impl CodePage {
     }
 
     pub(super) fn recoder(self) -> CodePageRecoder {
+        // The table is copied once, because the crate finds it by its name at every byte.
         CodePageRecoder { characters: std::array::from_fn(|byte| self.character(byte as u8)) }
     }
 }

@@ -54,6 +54,7 @@ pub(super) fn find(label: &str) -> Option<Codec> {
     of_standard(label).or_else(|| {
         let key: String = label.chars().filter(char::is_ascii_alphanumeric).collect();
         let key = key.to_ascii_lowercase();
+        // A name may contain digits, so it is looked up before the numbers: cp154 is PTCP154.
         named(&key).or_else(|| macintosh(&key)).or_else(|| numbered(&key)).or_else(|| part_of_iso_8859(&key))
     })
 }
@@ -61,6 +62,7 @@ pub(super) fn find(label: &str) -> Option<Codec> {
 /// Returns the encoding that a text's header names, perhaps among other words: `ISO-8859-1 (Latin 1)`.
 pub(crate) fn find_in_words(words: &str) -> Option<Codec> {
     let parts = words.split(['(', ')', '[', ']', ',', ';', '"', '\'']);
+    // The words as a whole may be a label, such as "Mac Central European".
     find(words).or_else(|| {
         parts.flat_map(|part| std::iter::once(part).chain(part.split_whitespace())).find_map(find)
     })

@@ -37,6 +37,7 @@ impl<R: Read> RecodingReader<R> {
     fn refill(&mut self) -> io::Result<()> {
         self.recoded.clear();
         self.given = 0;
+        // A read that returns no bytes would mean the end, but a window may end within the first character.
         while self.recoded.is_empty() && !self.has_ended {
             let length = self.inner.read(&mut self.window)?;
             if length == 0 {

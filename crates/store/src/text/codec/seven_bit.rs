@@ -24,7 +24,7 @@ const IS_KOREAN: &[u8] = b"\x1B$)C";
 /// Sets the eighth bit of two-byte characters and removes the escapes.
 pub(super) struct SevenBitRecoder {
     form: SevenBit,
-    /// Whether two-byte characters follow.
+    /// The state: two-byte characters follow, or ASCII.
     is_shifted: bool,
     /// An incomplete escape or character; at most 3 bytes.
     begun: Vec<u8>,
@@ -56,6 +56,8 @@ impl SevenBitRecoder {
             Found::Whole => self.begun.clear(),
             Found::Malformed => {
                 self.begun.clear();
+                // A line end shows where the next characters begin, so one error does not spoil the rest of
+                // the text.
                 out.push(MALFORMED);
                 if matches!(byte, b'\r' | b'\n') {
                     self.is_shifted = false;
@@ -68,6 +70,8 @@ impl SevenBitRecoder {
     fn find_hz(&mut self, out: &mut Vec<u8>) -> Found {
         match (&*self.begun, self.is_shifted) {
             ([b'~'], _) => return Found::Begun,
+            // Among two-byte characters, only the closing escape counts: a tilde may be half of a character
+            // there.
             ([b'~', b'{'], false) => self.is_shifted = true,
             ([b'~', b'}'], true) => self.is_shifted = false,
             ([b'~', b'~'], false) => out.push(b'~'),
@@ -88,6 +92,8 @@ impl SevenBitRecoder {
             [SHIFT_OUT] => self.is_shifted = true,
             [SHIFT_IN] => self.is_shifted = false,
             IS_KOREAN => {}
+            // The designation arrives byte by byte. It stands once at the beginning, and changes nothing
+            // later.
             begun if IS_KOREAN.starts_with(begun) && begun[0] == ESCAPE => return Found::Begun,
             _ => return self.find_character(out),
         }
@@ -104,8 +110,10 @@ impl SevenBitRecoder {
                 out.push(*byte);
             }
             ([byte @ 0..0x80], false) if *byte != ESCAPE || self.form == SevenBit::Hz => out.push(*byte),
+            // A space is half of no character, so it stands for itself.
             ([byte @ (b' ' | b'\t')], true) => out.push(*byte),
             ([0x21..=0x7E], true) => return Found::Begun,
+            // The eighth bit makes them characters of GBK or EUC-KR.
             ([first @ 0x21..=0x7E, second @ 0x21..=0x7E], true) => out.extend([first | 0x80, second | 0x80]),
             _ => return Found::Malformed,
         }

@@ -39,6 +39,7 @@ pub(super) fn of(codec: Codec) -> Option<Candidate> {
 
 /// Returns the encoding that is tried for this one: gb18030 for GBK, else the encoding itself.
 pub(super) fn as_tried(codec: Codec) -> Codec {
+    // A decoder of gb18030 decodes GBK, too, and there is no model of GBK alone.
     if codec == Codec::Standard(GBK) { Codec::Standard(GB18030) } else { codec }
 }
 
@@ -48,6 +49,7 @@ pub(super) fn character(codec: Codec, byte: u8) -> Option<char> {
     let found = match codec {
         Codec::Page(page) => page.character(byte),
         Codec::Standard(encoding) => {
+            // Each byte is a whole character, so the decoder has no state.
             let byte = [byte];
             let text = encoding.decode_without_bom_handling_and_without_replacement(&byte)?;
             text.chars().next()

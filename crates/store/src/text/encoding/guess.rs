@@ -97,6 +97,7 @@ pub(super) fn fit(trials: &DecodeTrials, codec: Codec) -> Option<f64> {
 
 /// Returns the candidates that the text may be in, the likeliest first.
 fn rank(sample: &[u8], candidates: &[Candidate]) -> Vec<Ranked> {
+    // The detector refuses an empty list.
     if candidates.is_empty() {
         return Vec::new();
     }
@@ -107,6 +108,7 @@ fn rank(sample: &[u8], candidates: &[Candidate]) -> Vec<Ranked> {
         ignore_threshold: true,
         ..DetectOptions::default()
     };
+    // It fails only for names of encodings that it does not know, and all names are its own.
     let found = chardet::detect_all(sample, &options).unwrap_or_default();
     let ranked = found.into_iter().filter_map(|result| {
         let name = result.encoding?;
@@ -129,6 +131,7 @@ fn prefer_plausible(mut ranked: Vec<Ranked>, trials: &DecodeTrials, browsers: Co
     let near = ranked.iter().take_while(|found| found.fit >= best * NEAR_FIT_MIN);
     let first = ranked.iter().position(|found| is_confirmed(found) && is_plausible(found));
     if let Some(at) = first.or_else(|| near.into_iter().position(is_plausible)) {
+        // The others keep their order, because the lead is measured over the next of them.
         ranked[..=at].rotate_right(1);
     }
     ranked

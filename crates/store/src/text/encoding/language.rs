@@ -113,6 +113,7 @@ impl Language {
         let words = words.to_lowercase();
         let names = words.split([';', ',', '/', '&', '|', '(', ')']).flat_map(|name| {
             let name = name.trim();
+            // The whole name comes first: "tiếng việt" has a space.
             std::iter::once(name).chain(name.split(['-', '_', ' ']))
         });
         let known = |name| LANGUAGES.into_iter().find(|language| is_in(language.names, ',', name));

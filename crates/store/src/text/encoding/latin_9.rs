@@ -23,10 +23,12 @@ fn has_letters_of_latin_9(sample: &[u8]) -> bool {
     let (mut within, mut alone) = (0, 0);
     for window in sample.windows(3) {
         let [before, byte, after] = window else { continue };
+        // Only windows-1252 has characters here.
         if let 0x80..=0x9F = byte {
             return false;
         }
         if let 0xA6 | 0xA8 | 0xB4 | 0xB8 | 0xBC..=0xBE = byte {
+            // A sign within a word is a letter of ISO-8859-15; one alone is a sign of windows-1252.
             if is_letter(before) || is_letter(after) { within += 1 } else { alone += 1 }
         }
     }

@@ -23,7 +23,7 @@ pub(super) struct NonAsciiSampler {
     /// kept.
     zeros: u32,
     line: Vec<u8>,
-    /// Whether the current line is longer than `line` holds.
+    /// The current line is longer than `line` holds.
     is_long: bool,
     /// The beginning of the first long line.
     long: Vec<u8>,
@@ -48,6 +48,7 @@ impl NonAsciiSampler {
                 content => (content, None),
             };
             self.has_line_feeds |= end == Some(&b'\n');
+            // A file without line ends must not fill the memory.
             let room = LINE_BYTES_MAX - self.line.len();
             self.is_long |= content.len() > room;
             // Control characters are part of no other character. A detector takes bytes with many of them for
@@ -63,6 +64,7 @@ impl NonAsciiSampler {
     fn end_line(&mut self) {
         if !self.line.is_ascii() {
             match self.is_long {
+                // A cut line may end in half a character, so it is kept apart, and only one.
                 true if self.long.is_empty() => self.long.clone_from(&self.line),
                 true => {}
                 false => self.keep(),
@@ -75,6 +77,8 @@ impl NonAsciiSampler {
     fn keep(&mut self) {
         let rank = self.seen.wrapping_mul(SCATTER);
         self.seen += 1;
+        // The ranks are spread evenly, so each further zero bit halves the number of lines, all over the
+        // text.
         if rank.leading_zeros() >= self.zeros {
             self.bytes += self.line.len() + 1;
             self.lines.push(SampledLine { rank, bytes: self.line.clone() });
@@ -89,6 +93,7 @@ impl NonAsciiSampler {
     /// Returns the lines, each with a line end before it: LF, or CR if the text has no LF.
     pub(super) fn finish(mut self) -> Vec<u8> {
         self.end_line();
+        // The line ends are a sign of the system that the text comes from. A text of one line has none.
         let line_end = if self.has_line_feeds || self.lines.len() < 2 { b'\n' } else { b'\r' };
         let mut sample = Vec::with_capacity(self.bytes + 1 + self.long.len());
         for line in &self.lines {
@@ -96,6 +101,7 @@ impl NonAsciiSampler {
             sample.extend_from_slice(&line.bytes);
         }
         sample.push(line_end);
+        // Whole lines prove more. The cut line counts only if they are few.
         if self.bytes < LINE_BYTES_MAX {
             sample.extend_from_slice(&self.long);
         }

@@ -81,6 +81,7 @@ impl DecodeTrials {
     /// Returns the result of decoding the text in that encoding, or `None` if the encoding was not tried.
     pub(super) fn result(&self, codec: Codec) -> Option<TrialResult> {
         if candidates::is_single_byte(codec) {
+            // The counts of the bytes are enough: every byte decodes by itself.
             let bad = self.non_ascii_bytes().filter(|byte| candidates::character(codec, *byte).is_none());
             let errors = bad.map(|byte| self.counts[usize::from(byte)]).sum();
             let characters = self.counts.iter().sum();
@@ -107,6 +108,7 @@ impl DecodeTrials {
     /// Removes the damaged lines from the sample. If more than half of the sample is in such lines, this
     /// is not damage: nothing is removed, and the result is empty.
     pub(super) fn drop_damaged_lines(&mut self) -> Vec<Codec> {
+        // A text that decodes completely in one of them is not damaged.
         if self.trials.iter().any(|(_, result)| result.errors == 0) {
             return Vec::new();
         }
@@ -116,6 +118,7 @@ impl DecodeTrials {
         let lines = self.sample.split_inclusive(|byte| matches!(byte, b'\n' | b'\r'));
         let whole = lines.filter(|line| damaged.iter().any(|codec| is_whole(line, codec)));
         let whole: Vec<u8> = whole.flatten().copied().collect();
+        // Damage is rare. If it is everywhere, the text is in another encoding.
         if whole.len() * 2 < self.sample.len() {
             return Vec::new();
         }
@@ -145,6 +148,7 @@ pub(super) fn decodes_best_in(
     let mut trials: Vec<Trial> = codecs.iter().map(|codec| Trial::new(*codec, bytes)).collect();
     each_window(text, |window| {
         trials.iter_mut().for_each(|trial| trial.take(window, false));
+        // A text in none of these encodings need not be read to the end.
         trials.retain(|trial| trial.result.errors <= trial.errors_max);
         !trials.is_empty()
     })?;
@@ -215,6 +219,7 @@ impl Trial {
             let found = characters(&self.decoded);
             self.result.characters += found;
             self.result.non_ascii += found - self.decoded.bytes().filter(u8::is_ascii).count() as u64;
+            // Only the counts are needed.
             self.decoded.clear();
             if result == DecoderResult::InputEmpty {
                 return;

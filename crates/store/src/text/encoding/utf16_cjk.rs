@@ -52,6 +52,7 @@ pub(super) fn byte_order(samples: &[&[u8]]) -> Option<ByteOrder> {
     match [ByteOrder::Little, ByteOrder::Big].map(is_in) {
         [true, false] => Some(ByteOrder::Little),
         [false, true] => Some(ByteOrder::Big),
+        // A text that makes sense in both orders proves neither.
         [true, true] | [false, false] => None,
     }
 }
@@ -79,6 +80,7 @@ fn is_text(sample: &[u8], order: ByteOrder) -> bool {
 
 /// Returns the units without halves of pairs at both ends, which the sample cut off.
 fn without_halves(mut units: &[u16]) -> &[u16] {
+    // The second sample may begin between the halves of a pair.
     if let [0xDC00..=0xDFFF, rest @ ..] = units {
         units = rest;
     }
@@ -93,6 +95,7 @@ const fn kind(character: char) -> Unit {
         '\t' | '\n' | '\r' | ' '..='~' | '\u{3000}'..='\u{3002}' | '\u{FF01}'..='\u{FFEE}' => {
             Unit::Distinctive
         }
+        // Kana are no distinctive letters: bytes of ASCII read as UTF-16 make some of them.
         '\u{3041}'..='\u{30FF}' => Unit::Kana,
         '\u{3400}'..='\u{4DBF}'
         | '\u{4E00}'..='\u{9FFF}'
@@ -103,6 +106,7 @@ const fn kind(character: char) -> Unit {
             _ => Unit::Letter,
         },
         '\u{B7}' | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{203B}' | '\u{3003}'..='\u{301F}' => Unit::Mark,
+        // U+FFFE is a byte order mark in the wrong order.
         '\0'..='\u{1F}' | '\u{7F}'..='\u{9F}' | '\u{FFFE}'..='\u{FFFF}' => Unit::Impossible,
         _ => Unit::Other,
     }

@@ -8,6 +8,7 @@ use std::iter::once;
 pub(super) fn implausible_share(text: &str) -> f64 {
     let (mut implausible, mut all) = (0_u32, 0_u32);
     let (mut before, mut character) = (' ', ' ');
+    // The space at the end lets the last character have a follower.
     for after in text.chars().chain(once(' ')) {
         if !character.is_ascii() {
             all += 1;
@@ -49,6 +50,7 @@ enum Script {
 /// Returns the script of a letter, if it is one of the scripts that separate words by spaces.
 fn script(letter: char) -> Option<Script> {
     match letter {
+        // The signs × and ÷ stand among the letters of Latin 1.
         'a'..='z' | 'A'..='Z' | '\u{C0}'..='\u{24F}' | '\u{1E00}'..='\u{1EFF}' if letter.is_alphabetic() => {
             Some(Script::Latin)
         }
@@ -64,6 +66,7 @@ fn script(letter: char) -> Option<Script> {
 fn stands_within_words(mark: char) -> bool {
     matches!(
         mark,
+        // These join parts of words, are marks of letters, or belong to scripts without spaces between words.
         '’' | '‘' | '´' | '·' | '…' | '\u{AD}' | '\u{A0}' | '\u{2010}'..='\u{2015}' | '\u{2022}' | '\u{2500}' | '\u{200C}' | '\u{200D}' | '\u{300}'..='\u{36F}'
             | '\u{591}'..='\u{5F4}' | '\u{610}'..='\u{65F}' | '\u{E00}'..='\u{E7F}' | '\u{2E80}'..='\u{FFEF}'
     )
