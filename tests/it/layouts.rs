@@ -69,7 +69,7 @@ async fn layout_and_compression_change_where_files_lie_and_nothing_else() {
     harness
         .juggle(&["pipeline", list], "packed", &["--layout", "flat"])
         .await
-        .expect_error(2, &["sharded, and stays so", "--layout"]);
+        .expect_error(2, &["is sharded and cannot be changed", "--layout"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,10 +1,9 @@
-//! Texts that came before.
+//! Marks documents whose text another document has, too.
 //!
-//! Of all documents with the same text, whatever bytes it came as, the one with the smallest id is the first:
-//! `DocumentId`s are ordered byte by byte, so `PG10` comes before `PG2`. All others name it as
-//! `duplicate_of`. That depends on the set of documents only, not on the order in which they came. What of
-//! two documents has the same bytes (text, tokens, counts, often what was received) is stored once, where the
-//! store can do that.
+//! Of all documents with the same text, whatever their raw bytes are, the one with the smallest id is the
+//! first: `DocumentId`s are ordered byte by byte, so `PG10` comes before `PG2`. All others name it as
+//! `duplicate_of`. That depends only on the set of documents, not on the order in which they were stored.
+//! Blobs with the same bytes (text, tokens, counts, often raw) are kept once, if the store can do that.
 
 use std::collections::{HashMap, hash_map::Entry};
 
@@ -19,29 +18,28 @@ use flow::{
 };
 use serde::Deserialize;
 
-/// How many metas are published together.
+/// The number of metas that are published together.
 const GROUP: usize = 256;
 
-/// What two documents with the same text may share.
+/// The kinds of blobs that two documents with the same text may share.
 const SHARED: [BlobKind; 4] = [BlobKind::Raw, BlobKind::Text, BlobKind::Tokens, BlobKind::Counts];
 
-/// What marking found.
+/// The result of marking duplicates.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DuplicateReport {
-    /// Documents looked at.
+    /// The number of documents with a readable meta.
     pub documents: u64,
-    /// Documents whose text another one has too, the first of each set not counted: in order, each with that
-    /// first.
+    /// The documents that are duplicates, in order, each with the first document that has its text.
     pub duplicates: Vec<(DocumentId, DocumentId)>,
-    /// Blobs that were made to share their bytes with the one of the first.
+    /// The number of blobs that became one with the blob of the first document.
     pub shared: u64,
-    /// Metas that were written anew.
+    /// The number of metas that were rewritten.
     pub changed: u64,
-    /// Documents whose meta cannot be read; they are left out.
+    /// The documents whose meta cannot be read. They are skipped.
     pub unreadable: Vec<DocumentId>,
 }
 
-/// What of a meta matters here.
+/// The part of a meta that duplicates depend on.
 #[derive(Deserialize)]
 struct Identity {
     text: TextIdentity,
@@ -53,7 +51,7 @@ struct TextIdentity {
     blake3: Digest,
 }
 
-/// A BLAKE3 as it stands in a meta: 64 hex digits.
+/// A BLAKE3, which a meta contains as 64 hex digits. Bytes take half the memory.
 #[derive(PartialEq, Eq, Hash, Deserialize)]
 #[serde(try_from = "String")]
 struct Digest([u8; blake3::OUT_LEN]);
@@ -66,14 +64,15 @@ impl TryFrom<String> for Digest {
     }
 }
 
-/// Makes every meta say of which document it is a duplicate, writes those anew that say something else, and
-/// lets duplicates share their bytes. Holds one hash and one id a document in memory.
+/// Marks every duplicate in its meta, and lets duplicates share their blobs. Rewrites only the metas that
+/// change. Holds one hash and one id for each document in memory.
 ///
-/// The caller sees to it that nobody else marks at the same time, and that no text is being stored: see
-/// [`LocalBlobs::lock`](crate::local::LocalBlobs::lock). Cut off at any point, it can be repeated.
+/// The caller must ensure that nobody else marks at the same time and that no text is being stored: see
+/// [`LocalBlobs::lock`](crate::local::LocalBlobs::lock). If it is interrupted at any point, it can be
+/// repeated.
 ///
 /// # Errors
-/// Where blobs cannot be read or written; not where a single meta is damaged.
+/// An error if blobs cannot be read or written. A damaged meta is no error: it is reported and skipped.
 pub fn mark(blobs: &dyn BlobStore) -> Result<DuplicateReport, BlobError> {
     let mut report = DuplicateReport::default();
     let mut first_of = HashMap::new();
@@ -82,7 +81,7 @@ pub fn mark(blobs: &dyn BlobStore) -> Result<DuplicateReport, BlobError> {
         let name = BlobName::new(BlobKind::Meta, document.clone());
         let Some(identity) = read::<Identity>(blobs, &name, &mut report)? else { continue };
         report.documents += 1;
-        // The list is in order, so the first that is met is the smallest.
+        // The list is in order, so the first document with a text has the smallest id.
         let first = match first_of.entry(identity.text.blake3) {
             Entry::Vacant(entry) => {
                 entry.insert(document);
@@ -113,6 +112,7 @@ pub fn mark(blobs: &dyn BlobStore) -> Result<DuplicateReport, BlobError> {
     Ok(report)
 }
 
+/// Stages a meta with another original. Returns `None` if the meta cannot be read.
 fn rewritten(
     blobs: &dyn BlobStore,
     name: &BlobName,
@@ -124,7 +124,7 @@ fn rewritten(
     records::stage(blobs, name, &Meta { duplicate_of: first, ..meta }).map(Some)
 }
 
-/// A record; none where it is damaged, which is reported, or gone.
+/// Reads a record. Returns `None` if it is gone, or if it is damaged, which is reported.
 fn read<T: serde::de::DeserializeOwned>(
     blobs: &dyn BlobStore,
     name: &BlobName,
@@ -133,7 +133,7 @@ fn read<T: serde::de::DeserializeOwned>(
     let read = match blobs.read(name, RECORD_BYTES_MAX) {
         // Rewriting a changed record would give it a matching checksum and so hide the change.
         Ok(bytes) if record::checksum(&bytes) == Checksum::Differs => {
-            Err("it is not as it was written: juggle verify --repair mends it".to_owned())
+            Err("it has changed since it was written: repair it with juggle verify --repair".to_owned())
         }
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
         Err(BlobError::NotFound(_)) => return Ok(None),

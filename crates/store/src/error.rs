@@ -11,16 +11,16 @@ pub enum StoreError {
     #[error(transparent)]
     Blob(#[from] BlobError),
     /// The program is ending.
-    #[error("the work was given up: {0}")]
+    #[error("the task was cancelled: {0}")]
     Cancelled(String),
     /// There is no download, neither in spool nor in raw.
     #[error(
-        "the downloaded bytes of '{0}' are neither in spool nor in raw, again and again: look who removes them, then fetch it again"
+        "the download of '{0}' is in neither spool/ nor raw/, although it was fetched several times: find out what removes it, then fetch it again"
     )]
     Missing(DocumentId),
     /// The bytes are not those that were downloaded.
     #[error(
-        "the bytes of '{document}' are not those that were downloaded (BLAKE3 {found}, not {expected}): fetch it again"
+        "the bytes of '{document}' have changed since the download (BLAKE3 {found}, not {expected}): fetch it again"
     )]
     Changed {
         /// The document.
@@ -44,7 +44,7 @@ pub enum StoreError {
         characters: u64,
     },
     /// Nothing is left when the boilerplate is removed.
-    #[error("there is no text in it besides {cut} bytes of header and licence")]
+    #[error("no text is left without its {cut} bytes of boilerplate")]
     Empty {
         /// The number of removed bytes.
         cut: u64,

@@ -144,7 +144,7 @@ impl Stage for Store {
 /// for example, if a scratch disk was cleaned.
 fn fetch_again(job: StoreJob) -> Report<StoreJob, ProcessJob> {
     let message = format!(
-        "the downloaded bytes of '{}' are neither in spool/ nor in raw/ any more: it is fetched again",
+        "the download of '{}' is in neither spool/ nor raw/ any more: it is fetched again",
         job.document
     );
     let failure = Failure::new(Reason::Internal, message);

@@ -53,14 +53,14 @@ impl Warnings {
         let mut warnings = Vec::new();
         if *confidence == Some(Confidence::Doubtful) && count_one(&self.doubtful) {
             warnings.push(format!(
-                "the encoding of '{document}' is doubtful: it was read as {used}. Look at the text; if it is wrong: {}",
+                "the encoding of '{document}' is doubtful: it was read as {used}. Check the text. If it is wrong, run: {}",
                 redecode()
             ));
         }
         if *replacements > 0 && count_one(&self.damaged) {
             warnings.push(format!(
                 "{replacements} characters of '{document}' do not decode as {used} and became U+FFFD. If that is the \
-                 wrong encoding: {}",
+                 wrong encoding, run: {}",
                 redecode()
             ));
         }

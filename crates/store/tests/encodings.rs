@@ -129,7 +129,7 @@ const TABLE: [(&str, &str); 59] = [
     ("euc-kr", KOREAN),
 ];
 
-/// The text as it can be written in that encoding, and its bytes.
+/// Returns the text as it can be written in that encoding, and its bytes.
 fn encoded(label: &str, text: &str) -> (String, Vec<u8>) {
     let units = |bytes: fn(u32) -> [u8; 4]| text.chars().flat_map(|letter| bytes(letter.into())).collect();
     let bytes = match label {
@@ -293,7 +293,7 @@ const MULTI_BYTE: [(&str, &str); 6] = [
     ("iso-2022-jp", JAPANESE),
 ];
 
-/// The first reading samples 64 KiB; up to 1 MiB is held in memory.
+/// Stores texts longer than the sample of 64 KiB, and longer than the 1 MiB that is held in memory.
 #[tokio::test]
 async fn no_border_of_a_sample_or_a_window_changes_what_a_long_text_is() {
     for (label, text) in MULTI_BYTE {

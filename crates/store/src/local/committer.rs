@@ -286,7 +286,7 @@ impl CommitterState {
     fn remember_failure(&self, result: Result<(), BlobError>) {
         if let Err(error) = result {
             self.failed.get_or_init(|| FailedSync::of(&error));
-            tracing::error!(%error, "a flush failed; nothing more is published");
+            tracing::error!(%error, "a sync failed, so nothing more is published");
         }
     }
 
@@ -314,7 +314,7 @@ impl FailedSync {
     /// full disk.
     fn refusal(&self) -> BlobError {
         let message = format!(
-            "a flush failed ({}), so nothing more is published: look after the disk and start again",
+            "a sync failed ({}), so nothing more is published: check the disk, then start again",
             self.message
         );
         BlobError::machine(&self.path, self.condition, io::Error::other(message))

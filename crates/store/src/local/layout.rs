@@ -69,7 +69,7 @@ impl FromStr for Layout {
 #[derive(Debug, thiserror::Error)]
 pub enum LayoutError {
     /// The run directory has another layout.
-    #[error("the layout of '{}' is {has}, and stays so", dir.display())]
+    #[error("the layout of '{}' is {has} and cannot be changed", dir.display())]
     Other {
         /// The run directory.
         dir: PathBuf,
@@ -98,7 +98,7 @@ impl Layout {
             Err(error) => Err(error),
         };
         let unknown =
-            |_| io::Error::new(io::ErrorKind::InvalidData, "it names no layout that this juggle knows");
+            |_| io::Error::new(io::ErrorKind::InvalidData, "it names no layout that this version knows");
         let layout = word.and_then(|word| word.trim().parse().map_err(unknown));
         layout.map_err(|error| BlobError::at(&path, error))
     }
@@ -294,7 +294,7 @@ mod tests {
         Layout::Sharded.establish(dir.path()).unwrap();
         assert_eq!(Layout::of(dir.path()).unwrap(), Layout::Sharded);
         let error = Layout::Flat.establish(dir.path()).unwrap_err().to_string();
-        assert!(error.contains("is sharded, and stays so"), "{error}");
+        assert!(error.contains("is sharded and cannot be changed"), "{error}");
     }
 
     #[test]

@@ -43,11 +43,11 @@ fn blobs_on_disk_keep_the_contract() {
 }
 
 #[test]
-fn blobs_that_are_not_forced_keep_the_contract_too() {
+fn blobs_that_are_not_synced_keep_the_contract_too() {
     keeps_the_contract(|dir| LocalBlobs::open(dir, Durability::Process).unwrap());
 }
 
-/// The paths of all files below, without the directory.
+/// Returns the paths of all files below a directory, relative to it.
 fn files(dir: &Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut left = vec![dir.to_owned()];
@@ -75,7 +75,7 @@ fn files_lie_where_their_names_say() {
 }
 
 #[test]
-fn few_files_and_every_directory_are_forced_by_themselves() {
+fn few_files_and_every_directory_are_synced_by_themselves() {
     let dir = tempfile::tempdir().unwrap();
     let blobs = open(dir.path());
     let names = ["a", "b"].map(|id| name(BlobKind::Text, id));
@@ -85,12 +85,12 @@ fn few_files_and_every_directory_are_forced_by_themselves() {
     blobs.rename(&names[0], &name(BlobKind::Raw, "a")).unwrap();
     assert_eq!(blobs.sync_counts(), SyncCounts { files: 2, directories: 3, ..SyncCounts::default() });
 
-    let unforced = LocalBlobs::open(dir.path(), Durability::Process).unwrap();
-    publish(&unforced, &names[0], b"x");
-    assert_eq!(unforced.sync_counts(), SyncCounts::default());
+    let unsynced = LocalBlobs::open(dir.path(), Durability::Process).unwrap();
+    publish(&unsynced, &names[0], b"x");
+    assert_eq!(unsynced.sync_counts(), SyncCounts::default());
 }
 
-/// As on a file system that cannot be forced as a whole.
+/// Opens a directory as on a file system that cannot be synced as a whole.
 fn open_each_by_itself(dir: &Path) -> LocalBlobs {
     let mut blobs = open(dir);
     let directories = Directories::open(&blobs.paths, Durability::Power).unwrap().without_syncfs();
@@ -99,7 +99,7 @@ fn open_each_by_itself(dir: &Path) -> LocalBlobs {
 }
 
 #[test]
-fn blobs_that_are_forced_each_by_itself_keep_the_contract() {
+fn blobs_that_are_synced_each_by_itself_keep_the_contract() {
     keeps_the_contract(open_each_by_itself);
 }
 
@@ -110,7 +110,7 @@ fn publish_many(blobs: &LocalBlobs) {
 }
 
 #[test]
-fn many_files_are_forced_in_one_call_where_that_is_as_good() {
+fn many_files_are_synced_in_one_call_where_that_is_as_good() {
     let dir = tempfile::tempdir().unwrap();
     let blobs = open(dir.path());
     let forces_all = file_system::can_sync(&File::open(dir.path()).unwrap());
@@ -120,7 +120,7 @@ fn many_files_are_forced_in_one_call_where_that_is_as_good() {
 }
 
 #[test]
-fn many_files_are_forced_each_by_itself_elsewhere() {
+fn many_files_are_synced_each_by_itself_elsewhere() {
     let dir = tempfile::tempdir().unwrap();
     let blobs = open_each_by_itself(dir.path());
     publish_many(&blobs);
@@ -128,7 +128,7 @@ fn many_files_are_forced_each_by_itself_elsewhere() {
 }
 
 #[test]
-fn callers_that_wait_together_share_a_flush() {
+fn callers_that_wait_together_share_a_sync() {
     let dir = tempfile::tempdir().unwrap();
     let blobs = open(dir.path());
     let waiting = (0..40).map(|n| staged(&blobs, &name(BlobKind::Text, &format!("t{n}")), b"x")).collect();
@@ -137,15 +137,15 @@ fn callers_that_wait_together_share_a_flush() {
     assert_eq!(blobs.sync_counts().directories, 1);
 }
 
-/// A file that takes bytes and cannot be forced to any medium.
-fn unforceable() -> File {
+/// Returns a file that takes bytes and cannot be synced.
+fn unsyncable() -> File {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     File::from(OwnedFd::from(writer))
 }
 
 #[test]
-fn after_a_failed_flush_nothing_is_published() {
+fn after_a_failed_sync_nothing_is_published() {
     let dir = tempfile::tempdir().unwrap();
     let blobs = open(dir.path());
     let (bad, good) = (name(BlobKind::Text, "bad"), name(BlobKind::Text, "good"));
@@ -153,7 +153,7 @@ fn after_a_failed_flush_nothing_is_published() {
     let broken = StagedBlob {
         name: bad.clone(),
         path: dir.path().join("text/.bad"),
-        file: unforceable(),
+        file: unsyncable(),
         kept: Kept::No,
     };
     assert!(matches!(blobs.publish(vec![broken]), Err(BlobError::Machine { .. })));

@@ -107,7 +107,7 @@ fn read(blobs: &dyn BlobStore, kind: BlobKind) -> Vec<u8> {
     blobs.read(&name(kind, "PG1"), 1 << 30).unwrap()
 }
 
-/// All that is published, by kind and document.
+/// Returns all published blobs, by kind and document.
 fn tree(blobs: &dyn BlobStore) -> BTreeMap<(BlobKind, DocumentId), Vec<u8>> {
     let mut tree = BTreeMap::new();
     for kind in BlobKind::ALL {
@@ -246,7 +246,7 @@ async fn a_download_that_is_nowhere_is_fetched_again_a_few_times() {
         else {
             panic!("it must be sent back")
         };
-        assert!(failure.message.contains("'PG1' are neither in spool/ nor in raw/"), "{failure}");
+        assert!(failure.message.contains("'PG1' is in neither spool/ nor raw/"), "{failure}");
         assert_eq!((sent.lane, &*sent.key, sent.known), (Lane::Fetch, "PG1", OnDuplicate::Renew));
         let fetch: FetchJob = serde_json::from_slice(&sent.payload).unwrap();
         assert_eq!((fetch.urls, fetch.lost), (vec![job.fetched.url.clone()], lost));
@@ -254,7 +254,7 @@ async fn a_download_that_is_nowhere_is_fetched_again_a_few_times() {
         job.lost = lost;
     }
     let Err(Ending::Dead(failure)) = run(&blobs, job).await else { panic!("it must not go on for ever") };
-    assert!(failure.message.contains("neither in spool nor in raw"), "{failure}");
+    assert!(failure.message.contains("in neither spool/ nor raw/"), "{failure}");
 }
 
 /// A store that fails from its `at`th step on.

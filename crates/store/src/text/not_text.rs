@@ -30,7 +30,7 @@ pub enum NotText {
     },
     /// The source list gives an encoding that is not known.
     #[error(
-        "the source list gives it the encoding '{0}', which is unknown: use a label such as windows-1251, cp850 or shift_jis"
+        "the source list gives the unknown encoding '{0}': use a label such as windows-1251, cp850 or shift_jis"
     )]
     Unknown(String),
 }

@@ -1,4 +1,4 @@
-//! Shards, packed blobs, and blobs that share their bytes.
+//! Shards, compressed blobs, and blobs that share their bytes.
 
 use super::*;
 use crate::local::layout::Layout;
@@ -18,7 +18,7 @@ fn sharded_blobs_keep_the_contract() {
 }
 
 #[test]
-fn packed_blobs_keep_the_contract() {
+fn compressed_blobs_keep_the_contract() {
     keeps_the_contract(open_compressing);
 }
 
@@ -29,7 +29,7 @@ fn a_blob_lies_in_one_form_and_is_read_in_each() {
     let text = name(BlobKind::Text, "PG84");
     for (writer, bytes, file) in [
         (&plain, &b"first"[..], "text/PG84_text.txt"),
-        (&compressing, b"second, packed", "text/PG84_text.txt.zst"),
+        (&compressing, b"second, compressed", "text/PG84_text.txt.zst"),
         (&plain, b"third", "text/PG84_text.txt"),
     ] {
         publish(writer, &text, bytes);
@@ -47,7 +47,7 @@ fn a_blob_lies_in_one_form_and_is_read_in_each() {
 }
 
 #[test]
-fn a_download_is_packed_on_its_way_to_raw() {
+fn a_download_is_compressed_on_its_way_to_raw() {
     let dir = tempfile::tempdir().unwrap();
     let compressing = open_compressing(dir.path());
     let (spool, raw) = (name(BlobKind::Spool, "PG84"), name(BlobKind::Raw, "PG84"));
@@ -74,7 +74,7 @@ fn what_is_moved_onto_itself_keeps_its_form() {
 }
 
 #[test]
-fn a_packed_blob_that_is_damaged_is_told_from_one_that_cannot_be_read() {
+fn a_compressed_blob_that_is_damaged_is_distinguished_from_one_that_cannot_be_read() {
     let dir = tempfile::tempdir().unwrap();
     let blobs = open_compressing(dir.path());
     let text = name(BlobKind::Text, "a");
@@ -89,7 +89,7 @@ fn a_packed_blob_that_is_damaged_is_told_from_one_that_cannot_be_read() {
 }
 
 #[test]
-fn only_kinds_that_were_named_are_packed() {
+fn only_kinds_that_were_named_are_compressed() {
     let dir = tempfile::tempdir().unwrap();
     let blobs = open(dir.path()).compressing("tokens".parse().unwrap());
     for kind in [BlobKind::Tokens, BlobKind::Counts, BlobKind::Meta] {
@@ -112,7 +112,7 @@ fn what_lies_in_another_shard_than_its_own_is_not_listed() {
 }
 
 #[test]
-fn the_directories_of_many_shards_are_forced_in_one_call_where_that_is_as_good() {
+fn the_directories_of_many_shards_are_synced_in_one_call_where_that_is_as_good() {
     let dir = tempfile::tempdir().unwrap();
     let blobs = open_sharded(dir.path());
     let forces_all = file_system::can_sync(&File::open(dir.path()).unwrap());

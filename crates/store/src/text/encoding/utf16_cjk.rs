@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(byte_order(&[&bytes, &bytes[2..bytes.len() - 2]]), Some(ByteOrder::Little));
     }
 
-    /// However their bytes are paired, with line ends and stray NULs or without.
+    /// Checks all pairings of their bytes, with line ends and stray NULs and without.
     #[test]
     fn texts_of_other_encodings_are_none() {
         let table: [(&Encoding, &str); 5] = [
@@ -193,7 +193,8 @@ mod tests {
         assert_eq!(byte_order(&["0A0B0C0D0E0F0G0H".repeat(10).as_bytes()]), None, "ASCII that reads as kana");
     }
 
-    /// Found by the test below: a NUL after a second byte that is ASCII makes one distinctive character.
+    /// Repeats a case of the test below: a NUL after a second byte that is ASCII makes one distinctive
+    /// character.
     #[test]
     fn stray_nuls_prove_nothing() {
         let of = |pairs: usize| [0xB0, 0x40].repeat(pairs);

@@ -24,7 +24,7 @@ fn trim_as(strip: Strip, limits: Limits, pieces: &[&str]) -> (String, Trimmed) {
     (text, trimmed)
 }
 
-/// The lines that no cut names, as they stand in the input.
+/// Returns the lines of the input that were not removed.
 fn without_cuts(input: &str, cuts: &[RemovedSpan]) -> String {
     let cut = |line: u64| cuts.iter().any(|cut| (cut.first_line..=cut.last_line).contains(&line));
     input.split_inclusive('\n').zip(1..).filter(|(_, line)| !cut(*line)).map(|(text, _)| text).collect()
