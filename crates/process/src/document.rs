@@ -86,6 +86,7 @@ impl<P: Processor> DocumentTask<'_, P> {
     /// Computes and stages the results of the document, unless they exist already.
     pub(crate) fn run(&self) -> Result<Processed, ProcessError> {
         let identity = self.processor.identity();
+        // A job is repeated after a crash: results that are whole are not computed again.
         if self.pool.track(|| stats::is_current(self.blobs, self.job, &identity))? {
             return Ok(Processed::Current);
         }
@@ -131,6 +132,7 @@ impl<P: Processor> DocumentTask<'_, P> {
             from += chunk.len() as u64;
         }
         let part = |(chunk, at): (&[u8], u64)| self.pool.track(|| self.process_chunk(chunk, at));
+        // Each chunk is a task of its own: rayon would otherwise give several to one thread.
         chunks.into_par_iter().with_max_len(1).map(part).collect()
     }
 
@@ -188,10 +190,12 @@ impl<P: Processor> DocumentInProgress<'_, P> {
             is_written.and(is_merged)?;
             (parts, next) = (found, is_read?);
             at += window.len() as u64;
+            // A later window is read into the memory of this one.
             memory = window;
             mem::swap(&mut tokens, &mut merged);
             merged.clear();
         }
+        // The tokens of the last window but one are still to be written, and the parts of the last to be merged.
         pool.track(|| {
             task.write(&tokens, results.tokens())?;
             task.merge(parts, whole, results.tokens())

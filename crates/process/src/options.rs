@@ -81,6 +81,7 @@ impl Options {
                 ProcessorIdentity::new("hf", 1).with("tokenizer_blake3", file.blake3())
             }
         };
+        // The names and values are stored in `stats/`: a change of one computes all such results again.
         let asked = [
             ("italics", italics.to_string(), *italics != Italics::Kept),
             ("quotes", quotes.to_string(), *quotes != Quotes::Kept),

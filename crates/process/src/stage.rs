@@ -136,17 +136,18 @@ impl<P: Processor> Process<P> {
     async fn compute(&self, job: ProcessJob) -> Result<Computed, ProcessError> {
         let (sender, receiver) = oneshot::channel();
         let shared = Arc::clone(&self.shared);
-        let waits = move || {
+        let enqueue = move || {
             let text = BlobName::new(BlobKind::Text, job.document.clone());
             // A missing text fails when it is read.
             let bytes = shared.blobs.len(&text).ok().flatten().unwrap_or(0);
             shared.scheduler.add(bytes, shared.threads_for(bytes), WaitingDocument { job, reply: sender });
             shared.start_batches();
         };
-        let turn = self.shared.sizes.acquire().await;
-        let asked = tokio::task::spawn_blocking(waits).await;
-        drop(turn);
-        asked.map_err(|error| ProcessError::Panicked(error.to_string()))?;
+        let permit = self.shared.sizes.acquire().await;
+        let enqueued = tokio::task::spawn_blocking(enqueue).await;
+        // The document is in the scheduler now, so the next size may be looked up.
+        drop(permit);
+        enqueued.map_err(|error| ProcessError::Panicked(error.to_string()))?;
         receiver.await.unwrap_or_else(|gone| Err(ProcessError::Panicked(gone.to_string())))
     }
 }

@@ -25,6 +25,7 @@ struct HashingWriter {
 impl Write for HashingWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = Write::write(&mut &self.staged.file, bytes)?;
+        // A write may be short: the rest comes again.
         self.hasher.update(&bytes[..written]);
         Ok(written)
     }

@@ -47,6 +47,7 @@ impl<'a> Results<'a> {
         let measures = counts.write(finish)?;
         let (counts_blob, counts) = counts.finish()?;
         let (tokens_blob, tokens) = tokens.finish()?;
+        // The stats name the others by length and hash, so they are made last.
         let stats = Stats {
             document: job.document.clone(),
             text_blake3: job.text_blake3.clone(),

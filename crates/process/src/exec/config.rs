@@ -21,6 +21,7 @@ impl ExecConfig {
     /// Returns the identity of its results, with the options that apply to its answers.
     #[must_use]
     pub fn identity(&self, options: &Options) -> ProcessorIdentity {
+        // A command may return a text, to which all options apply.
         let then = options.identity();
         let identity = ProcessorIdentity { parameters: then.parameters, ..ProcessorIdentity::new("exec", 1) };
         let identity = identity

@@ -170,9 +170,11 @@ impl Exec {
                     slot.put_back(child);
                     break answer;
                 }
+                // The failure may come from a document before.
                 (Err(error), History::Used) if error.may_come_from_another() => {
                     tracing::debug!(document = %request.document, %error, "asking a fresh child");
                 }
+                // Either the document or the command itself is at fault.
                 (Err(ExecError::Exited(exit)), History::Fresh) => {
                     return Err(self.children.diagnose(exit).await);
                 }
@@ -190,6 +192,7 @@ impl Exec {
         let (child, line) = child.ask(request, self.children.config().timeout).await?;
         let request = Arc::clone(request);
         let reading = move |pool: &ThreadPool| pool.track(|| Answer::parse(&line, &request.document));
+        // In the pool: to parse a large answer here would block the runtime.
         let answer = self.pool.run(reading).await??;
         Ok((child, answer))
     }
