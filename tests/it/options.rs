@@ -232,7 +232,7 @@ async fn a_list_of_stop_words_that_cannot_be_read_says_what_to_do() {
     let harness = Harness::of_texts(0, 0);
     fs::write(harness.path("latin1.txt"), b"d\xe9j\xe0\n").unwrap();
     for (name, told) in
-        [("latin1.txt", "save it as text in UTF-8"), ("none.txt", "check its path"), (".", "no file")]
+        [("latin1.txt", "save it as text in UTF-8"), ("none.txt", "check its path"), (".", "not a file")]
     {
         let path = harness.path(name);
         let arguments = ["--stop-words", path.to_str().unwrap()];
