@@ -19,9 +19,9 @@ use crate::{
 /// and all are kept.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Decides which tokens a text has.
+    /// The options that decide which tokens a text has.
     pub tokenization: Tokenization,
-    /// Decides about tokens that are numbers.
+    /// The treatment of tokens that are numbers.
     pub numbers: Numbers,
     /// The minimum length of a token that is kept, in characters.
     pub min_length: usize,
@@ -29,14 +29,14 @@ pub struct Options {
     pub stop_words: Option<Arc<StopWords>>,
     /// The number of tokens in a row that are counted as one; `None` counts single tokens.
     pub ngrams: Option<NonZeroUsize>,
-    /// Decides whether sentences are counted.
+    /// The switch for sentences.
     pub sentences: Sentences,
-    /// Decides what else is measured.
+    /// The extent of the measures.
     pub measures: Measures,
 }
 
 choices!(
-    /// Decides whether sentences are counted.
+    /// A switch for the counting of sentences.
     Sentences {
         /// They are not counted.
         Uncounted = "off",
@@ -45,7 +45,7 @@ choices!(
     }
 );
 choices!(
-    /// Decides what is measured of a text.
+    /// The extent of the measures of a text.
     Measures {
         /// Lengths, words, distinct words, hapaxes, longest words.
         Basic = "basic",

@@ -39,10 +39,12 @@ pub(super) struct Child {
     history: History,
 }
 
-/// Tells whether a child has received a document before.
+/// The use of a child so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum History {
+    /// It has received no document yet.
     Fresh,
+    /// It has answered for a document.
     Used,
 }
 

@@ -217,13 +217,13 @@ async fn a_missing_text_is_retried() {
 
 #[tokio::test]
 async fn a_panic_in_a_processor_is_a_failure_and_the_stage_goes_on() {
-    let tokenise = |text: &str, tokens: &mut Tokens| {
+    let tokenize = |text: &str, tokens: &mut Tokens| {
         assert!(!text.contains("boom"), "cannot read boom");
         tokens.push("fine");
     };
     for chunk in ["whole", "bytes:1"] {
         let blobs = Arc::new(MemoryBlobs::default());
-        let processor = Words::new(ProcessorIdentity::new("fragile", 1), tokenise);
+        let processor = Words::new(ProcessorIdentity::new("fragile", 1), tokenize);
         let stage =
             Process::with_processor(config(2, chunk), blobs.clone(), Arc::default(), processor).unwrap();
         for _ in 0..20 {
@@ -244,11 +244,11 @@ async fn results_are_computed_again_only_if_something_changed() {
     let blobs = Arc::new(MemoryBlobs::default());
     let stage = |version| {
         let chunks = Arc::clone(&chunks);
-        let tokenise = move |text: &str, tokens: &mut Tokens| {
+        let tokenize = move |text: &str, tokens: &mut Tokens| {
             chunks.fetch_add(1, Ordering::Relaxed);
             text.split_whitespace().for_each(|field| tokens.push(field));
         };
-        let processor = Words::new(ProcessorIdentity::new("counting", version), tokenise);
+        let processor = Words::new(ProcessorIdentity::new("counting", version), tokenize);
         Process::with_processor(config(1, "auto"), blobs.clone(), Arc::default(), processor).unwrap()
     };
     let chunks_after = async |version, text: &'static [u8]| {

@@ -9,7 +9,7 @@ use crate::choice::choices;
 pub(crate) const MASK: &str = "<num>";
 
 choices!(
-    /// Decides about numbers: tokens that begin with a digit and consist of digits, `.`, `,` and `'`.
+    /// The treatment of numbers: tokens that begin with a digit and consist of digits, `.`, `,` and `'`.
     Numbers {
         /// They stay.
         Keep = "keep",

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::choice::choices;
 
 choices!(
-    /// Decides about the underscores around `_italics_` in plain text.
+    /// The treatment of the underscores around `_italics_` in plain text.
     Italics {
         /// They stay, and are part of the word by UAX #29.
         Kept = "keep",
@@ -14,7 +14,7 @@ choices!(
     }
 );
 choices!(
-    /// Decides about typographic quotation marks.
+    /// The treatment of typographic quotation marks.
     Quotes {
         /// They stay.
         Kept = "keep",
@@ -23,7 +23,7 @@ choices!(
     }
 );
 choices!(
-    /// Decides about non-ASCII characters.
+    /// The treatment of non-ASCII characters.
     Letters {
         /// They stay.
         All = "all",

@@ -317,7 +317,7 @@ mod tests {
             ("regex:[^\\W\\d]+", &["The Mill", "don't", "and,", "'tis", "well-known"]),
             ("regex:[A-Za-z]+\\$?", &["The Mill", "don't", "and,", "'tis", "well-known"]),
             ("regex:\\p{L}+", &["The Mill", "don't", "and,", "'tis", "well-known"]),
-            // Upper case that it needs, without a letter that says so in plain.
+            // Upper case that it needs, but no upper-case literal.
             ("regex:\\p{Lu}\\p{L}*", &[]),
             ("regex:[^a-z ]+", &[]),
         ] {

@@ -12,15 +12,15 @@ use super::{
 /// The options up to the tokenizer. By default the tokens are exactly the words of UAX #29 in lower case.
 #[derive(Debug, Clone, Default)]
 pub struct Tokenization {
-    /// Splits the text into tokens.
+    /// The definition of a token.
     pub tokenizer: Tokenizer,
-    /// Decides about upper case. A Hugging Face tokenizer ignores it: its file has rules for case.
+    /// The treatment of upper case. A Hugging Face tokenizer ignores it: its file has rules for case.
     pub case: Case,
-    /// Decides about the underscores around italics.
+    /// The treatment of the underscores around italics.
     pub italics: Italics,
-    /// Decides about typographic quotation marks.
+    /// The treatment of typographic quotation marks.
     pub quotes: Quotes,
-    /// Decides about non-ASCII characters.
+    /// The treatment of non-ASCII characters.
     pub letters: Letters,
 }
 

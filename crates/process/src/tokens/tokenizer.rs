@@ -36,7 +36,7 @@ pub enum Tokenizer {
 }
 
 choices!(
-    /// Decides about upper case.
+    /// The treatment of upper case.
     Case {
         /// It becomes lower case, by the rules of Unicode for whole words.
         Lower = "lower",
