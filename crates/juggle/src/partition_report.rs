@@ -55,7 +55,7 @@ pub fn partitions(sizes: &[u64], asked: Chunk, threads: usize, pace: Pace) -> Ve
     let all = std::iter::once(asked).chain(others.into_iter().filter(|other| *other != asked));
     let way = |chunk: Chunk| {
         let PartitionPlan { pieces, largest_bytes, busiest_bytes, imbalance } =
-            PartitionPlan::of(sizes, chunk, threads, pace);
+            PartitionPlan::predict(sizes, chunk, threads, pace);
         let seconds = busiest_bytes as f64 * pace.busy_ns as f64 / pace.bytes.max(1) as f64 / 1e9;
         let rounded = |number: f64| (number * 1e3).round() / 1e3;
         Partition {

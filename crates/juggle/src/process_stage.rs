@@ -40,7 +40,7 @@ impl ProcessStage {
             }
             None => {
                 let config = settings.process_config();
-                let stage = Process::with_processor(config, blobs, counters, Words::of(options))?;
+                let stage = Process::with_processor(config, blobs, counters, Words::with_options(options))?;
                 Ok(Self::BuiltIn(Arc::new(stage)))
             }
         }

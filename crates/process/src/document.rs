@@ -195,7 +195,8 @@ impl<P: Processor> DocumentInProgress<'_, P> {
             mem::swap(&mut tokens, &mut merged);
             merged.clear();
         }
-        // The tokens of the last window but one are still to be written, and the parts of the last to be merged.
+        // The tokens of the last window but one are still to be written, and the parts of the last to be
+        // merged.
         pool.track(|| {
             task.write(&tokens, results.tokens())?;
             task.merge(parts, whole, results.tokens())

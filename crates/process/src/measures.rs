@@ -117,7 +117,7 @@ pub(crate) fn measure(
         sentences,
         readability: sentences.and_then(|sentences| readability(sorted, words, sentences)),
         lexical: diversity.map(|diversity| lexical(&diversity, sorted)),
-        language: sample.and_then(|sample| Language::of(&sample)),
+        language: sample.and_then(|sample| Language::detect(&sample)),
     }
 }
 

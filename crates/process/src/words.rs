@@ -67,12 +67,12 @@ impl Words {
     /// Returns the processor for the words of UAX #29 in lower case.
     #[must_use]
     pub fn uax29() -> Self {
-        Self::of(Options::default())
+        Self::with_options(Options::default())
     }
 
     /// Returns the processor for these options.
     #[must_use]
-    pub fn of(options: Options) -> Self {
+    pub fn with_options(options: Options) -> Self {
         Self {
             identity: options.identity(),
             filter: options.filter().map(Arc::new),
@@ -264,9 +264,9 @@ mod tests {
             ..Options::default()
         };
         let text = "The _Whale_ of 1851, don’t\nyou know? It was white.\n\nIt swam 3 days.\nNo.\n".repeat(40);
-        let whole = measured_by(&Words::of(options.clone()), &[&text]);
+        let whole = measured_by(&Words::with_options(options.clone()), &[&text]);
         let lines: Vec<&str> = text.split_inclusive('\n').collect();
-        assert_eq!(measured_by(&Words::of(options), &lines), whole);
+        assert_eq!(measured_by(&Words::with_options(options), &lines), whole);
         let (measures, tokens, counts) = whole;
         assert!(tokens.starts_with("whale\n<num>\ndon't\nyou\n"), "{tokens}");
         assert!(

@@ -1,8 +1,8 @@
 //! Splits texts into the words of UAX #29, exactly and fast, and counts them.
 //!
 //! The words are those of `unicode_words` of the crate [`unicode_segmentation`]: the segments between the
-//! word boundaries of Unicode Standard Annex #29 that contain a letter or a number. [`words()`] returns them as
-//! they are; [`lowercase_words`] returns each through [`str::to_lowercase`];
+//! word boundaries of Unicode Standard Annex #29 that contain a letter or a number. [`words()`] returns them
+//! as they are; [`lowercase_words`] returns each through [`str::to_lowercase`];
 //! [`WordCounts`](word_counts::WordCounts) counts them.
 //!
 //! ```

@@ -42,7 +42,7 @@ fn stop_words(
     tokenization: &Tokenization,
 ) -> Result<Option<Arc<StopWords>>, SettingsError> {
     let Some(name) = from.optional::<String>("stop-words")? else { return Ok(None) };
-    match StopWords::of(&name, tokenization) {
+    match StopWords::load(&name, tokenization) {
         Ok(words) => Ok(Some(Arc::new(words))),
         Err(error) => {
             let cause =

@@ -89,7 +89,7 @@ impl Exec {
         Ok(Self {
             identity: Arc::new(config.identity(&options)),
             children: ChildPool::new(config, children),
-            words: Arc::new(Words::of(options)),
+            words: Arc::new(Words::with_options(options)),
             blobs,
             counters,
             pool,

@@ -63,7 +63,7 @@ pub struct Language {
 impl Language {
     /// Detects the language by the letters and trigrams of the sample. Returns `None` if the sample has no
     /// words.
-    pub(crate) fn of(sample: &LanguageSample) -> Option<Self> {
+    pub(crate) fn detect(sample: &LanguageSample) -> Option<Self> {
         let found = whatlang::detect(&sample.text)?;
         Some(Self {
             code: found.lang().code().to_owned(),
@@ -86,8 +86,8 @@ mod tests {
         text.split_inclusive('ä').for_each(|piece| parts.add(&LanguageSample::of(piece)));
         assert_eq!(parts.text, whole.text);
         assert!(whole.text.len() > SAMPLE_BYTES - 4);
-        let found = Language::of(&whole).unwrap();
+        let found = Language::detect(&whole).unwrap();
         assert_eq!((found.code.as_str(), found.reliable), ("deu", true));
-        assert_eq!(Language::of(&LanguageSample::of("123 --- 456")), None);
+        assert_eq!(Language::detect(&LanguageSample::of("123 --- 456")), None);
     }
 }

@@ -31,7 +31,7 @@ pub struct PartitionPlan {
 impl PartitionPlan {
     /// Predicts the division of documents with these sizes in bytes.
     #[must_use]
-    pub fn of(documents: &[u64], chunk: Chunk, threads: usize, pace: Pace) -> Self {
+    pub fn predict(documents: &[u64], chunk: Chunk, threads: usize, pace: Pace) -> Self {
         let threads = threads.max(1);
         let total: u64 = documents.iter().sum();
         let piece = match chunk {
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     fn plan(documents: &[u64], chunk: &str, threads: usize) -> PartitionPlan {
-        PartitionPlan::of(documents, chunk.parse().unwrap(), threads, Pace::default())
+        PartitionPlan::predict(documents, chunk.parse().unwrap(), threads, Pace::default())
     }
 
     #[test]

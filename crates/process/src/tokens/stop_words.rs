@@ -70,7 +70,7 @@ impl StopWords {
     /// # Errors
     /// Returns [`InvalidStopWords::Unknown`] if `name` is neither, and [`InvalidStopWords::Unreadable`] if
     /// the file cannot be read, is not text, or is larger than 16 MiB.
-    pub fn of(name: &str, tokenization: &Tokenization) -> Result<Self, InvalidStopWords> {
+    pub fn load(name: &str, tokenization: &Tokenization) -> Result<Self, InvalidStopWords> {
         let language = name.to_ascii_lowercase();
         if let Some(words) = (language.len() == CODE_BYTES).then(|| stop_words::lookup(&language)).flatten() {
             // Words that cannot be tokens are reported only to the author of a list.
@@ -250,15 +250,15 @@ mod tests {
     #[test]
     fn lists_of_languages_and_files_are_read() {
         let tokenization = Tokenization::default();
-        let english = StopWords::of("EN", &tokenization).unwrap();
+        let english = StopWords::load("EN", &tokenization).unwrap();
         assert!(english.contains("the") && english.contains("and") && !english.contains("whale"));
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("mine.txt");
         std::fs::write(&path, "# mine\nthe\n  and \n\n").unwrap();
-        let mine = StopWords::of(path.to_str().unwrap(), &tokenization).unwrap();
+        let mine = StopWords::load(path.to_str().unwrap(), &tokenization).unwrap();
         assert_eq!(mine, StopWords::from_lines("mine.txt", "and\nthe", &tokenization));
         assert_eq!(mine.blake3(), of("the\nand\nand\n", &tokenization).blake3());
-        let error = StopWords::of("no such list", &tokenization).unwrap_err().to_string();
+        let error = StopWords::load("no such list", &tokenization).unwrap_err().to_string();
         assert!(error.contains("neither a language"), "{error}");
     }
 

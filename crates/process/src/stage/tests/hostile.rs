@@ -13,7 +13,7 @@ fn by(tokenizer: &str) -> Options {
 async fn results_with(options: &Options, config: ProcessConfig, text: &str) -> [String; 3] {
     let blobs = Arc::new(MemoryBlobs::default());
     blobs.put(name(BlobKind::Text), text.as_bytes());
-    let processor = Words::of(options.clone());
+    let processor = Words::with_options(options.clone());
     let stage = Process::with_processor(config, blobs.clone(), Arc::default(), processor).unwrap();
     run(&stage, job(text.as_bytes())).await.unwrap();
     published(&blobs)
