@@ -76,6 +76,7 @@ impl fmt::Display for BadDisk {
 /// checked by both models each. `oracle` has observed no line yet.
 #[must_use]
 pub fn check<B: Oracle>(record: &Record<B::Line>, mut points: Vec<CrashPoint>, oracle: &B) -> Vec<BadDisk> {
+    // In the order of the record, so that each thread goes through it once.
     points.sort_by_key(|point| point.at);
     let shares = (0..THREADS).map(|nth| points.iter().copied().skip(nth).step_by(THREADS));
     thread::scope(|scope| {
@@ -115,6 +116,7 @@ fn check_point<'r, B: Oracle>(
     let (tree, lost) = disk.cut(next, point.survival, &mut random);
     let run = child::scratch();
     tree.write_to(run.path()).unwrap();
+    // The report names the disk, also if opening it panics.
     let checked = catch_unwind(AssertUnwindSafe(|| oracle.check(run.path(), disk.model())));
     let why = checked.unwrap_or_else(|_| Err(vec!["it panics when it is opened".to_owned()])).err()?;
     let until = record.events.len().min(point.at + 1);

@@ -85,6 +85,7 @@ impl<'r> Disk<'r> {
     }
 
     fn sync(&mut self, what: Synced, covers: usize) {
+        // A sync of any node commits the journal, and with it all changes of names.
         let has_journal = self.model == Model::Ext4;
         let belongs = |change: &Change| match what {
             Synced::Node(node) => change.is_of(node) || has_journal && change.is_of_names(),
@@ -105,6 +106,7 @@ impl<'r> Disk<'r> {
         random: &mut fastrand::Rng,
     ) -> (Tree, BTreeSet<usize>) {
         let begun = next.and_then(|(at, event)| match event {
+            // A change that has begun may be on the disk before its call returns.
             Event::Change(change) => Some((at, change)),
             Event::Process(_) | Event::Sync { .. } | Event::Line(_) => None,
         });
@@ -189,6 +191,7 @@ impl State<'_> {
             if at + data.len() <= bytes {
                 self.write_sectors(*file, *at, data);
             } else if nth == 0 && *at <= bytes {
+                // The file ends within this write: a later one would leave a hole.
                 let sectors = self.random.usize(..=data.len() / SECTOR_BYTES);
                 self.write(*file, *at, &data[..sectors * SECTOR_BYTES]);
             }
@@ -197,6 +200,7 @@ impl State<'_> {
 
     /// Applies the changes in any order, each whole, in parts, or not at all.
     fn shuffle(&mut self, mut content: Pending<'_>) {
+        // Later writes of the same bytes may reach the disk before earlier ones.
         if self.random.bool() {
             self.random.shuffle(&mut content);
         }
@@ -216,6 +220,7 @@ impl State<'_> {
     fn write_sectors(&mut self, file: Node, at: usize, data: &[u8]) {
         let mut from = 0;
         while from < data.len() {
+            // Sectors begin at multiples of their size in the file, not in the write.
             let to = data.len().min(from + SECTOR_BYTES - (at + from) % SECTOR_BYTES);
             if self.random.bool() {
                 self.write(file, at + from, &data[from..to]);

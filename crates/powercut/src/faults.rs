@@ -127,6 +127,7 @@ impl Injector {
         let counts = (plan.counts)(step);
         let is_hit = counts && self.counted == plan.nth;
         self.counted += usize::from(counts);
+        // The step was just added.
         if is_hit {
             self.hit = Some(self.steps.len() - 1);
         }
@@ -196,6 +197,7 @@ impl Observer for Injector {
         let Some(step) = self.step(call).filter(|step| (self.sees)(*step)) else { return Action::Ignore };
         self.steps.push(step);
         let Some(plan) = self.plan else { return Action::Ignore };
+        // The fault of a full or broken disk lasts, so it also meets later steps.
         if !self.hits(step, plan) {
             return self.later(step, plan.fault);
         }

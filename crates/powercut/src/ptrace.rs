@@ -156,6 +156,7 @@ impl<O: Observer> Tracer<'_, O> {
         for entry in fs::read_dir(format!("/proc/{}/task", self.process)).unwrap() {
             let thread = Pid::from_raw(entry.unwrap().file_name().to_str().unwrap().parse().unwrap());
             ptrace::seize(thread, options).expect("this test must be allowed to trace its children (ptrace)");
+            // A seized thread goes on until it is stopped; only then its calls can be observed.
             ptrace::interrupt(thread).unwrap();
         }
     }
@@ -201,6 +202,7 @@ impl<O: Observer> Tracer<'_, O> {
                 self.threads.insert(thread, (call, course));
             }
         }
+        // Not killed at once: another thread may be in an observed call.
         if self.state == State::Runs && self.observer.is_over() {
             self.state = State::Condemned;
         }

@@ -94,6 +94,7 @@ impl<L> Recorder<L> {
     /// Compares the directory with the record, after a process has ended.
     pub fn end_process(&self) {
         let differences = self.tree.differences(&self.root);
+        // A difference means that a call is not observed, and that the test would miss what it does.
         assert!(differences.is_empty(), "not everything was recorded: {differences:#?}");
     }
 
@@ -142,6 +143,7 @@ impl<L> Recorder<L> {
     fn opened(&mut self, thread: Pid, fd: u64, truncates: bool) {
         let Some(path) = self.below(&link(thread, fd)) else { return };
         match self.tree.find(&path) {
+            // The file is new, since every earlier one was seen when it was created.
             None => self.make(&path, Kind::File),
             Some(file) if truncates => self.change(Change::Resize { file, bytes: 0 }),
             Some(_) => {}
@@ -198,6 +200,7 @@ impl<L: DeserializeOwned> Recorder<L> {
     fn write_begins(&mut self, call: &Call, data: Vec<u8>, at: Option<u64>) -> Option<Begun> {
         let [fd, ..] = call.arguments;
         let target = link(call.thread, fd);
+        // A line counts from the moment at which it begins: the other side may read it before the call returns.
         if target.to_string_lossy().starts_with("pipe:")
             && let Some(line) =
                 String::from_utf8(data.clone()).ok().and_then(|text| event_stream::parse(&text))
@@ -251,11 +254,13 @@ impl<L: DeserializeOwned> Observer for Recorder<L> {
     }
 
     fn returns(&mut self, call: &Call, begun: Begun, result: i64) {
+        // A call that failed has changed nothing.
         let Ok(result) = u64::try_from(result) else { return };
         let thread = call.thread;
         match begun {
             Begun::Open { truncates } => self.opened(thread, result, truncates),
             Begun::Write { fd, at, mut data } => {
+                // A short write.
                 data.truncate(result.try_into().unwrap());
                 let at = at.unwrap_or_else(|| position(thread, fd) - result);
                 self.wrote(thread, fd, at, data);

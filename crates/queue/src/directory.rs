@@ -99,6 +99,7 @@ impl QueueDirectory {
                 found.uid()
             )));
         }
+        // At every start but the first there is nothing to change.
         if found.mode() & 0o777 == 0o700 {
             return Ok(());
         }
@@ -166,6 +167,7 @@ impl QueueDirectory {
         let options = &mut OpenOptions::new();
         let file = safe_file::open_with(&path, options.create(true).truncate(false).write(true))
             .map_err(|error| storage_error("open", &path, &error))?;
+        // The kernel releases the lock when its process dies, however it dies.
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -252,6 +254,7 @@ impl QueueDirectory {
         };
         let entries = entries.map_err(|error| storage_error("read", &self.0, &error))?;
         let belongs = |name: &str| name.starts_with("db.") || name == "tail";
+        // The lock, the socket and the snapshots of source lists stay with the directory.
         let named = entries.iter().filter(|entry| entry.file_name().to_str().is_some_and(belongs));
         Ok(named.map(fs::DirEntry::path).collect())
     }

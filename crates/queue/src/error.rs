@@ -8,6 +8,7 @@ use flow::{machine::MachineFailure, queue::QueueError};
 /// [`QueueError::Broken`]. `action` fits after "cannot".
 pub(crate) fn storage_error(action: &str, path: &Path, error: &io::Error) -> QueueError {
     let message = format!("cannot {action} '{}': {}", path.display(), MachineFailure::describe(error));
+    // A full disk is the only condition that callers report differently.
     match MachineFailure::from_own_io(error) {
         Some(MachineFailure::DiskFull) => QueueError::DiskFull(message),
         Some(_) | None => QueueError::Broken(message),

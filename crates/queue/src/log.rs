@@ -97,6 +97,7 @@ impl Log {
     ) -> Result<Vec<u8>, QueueError> {
         match self.recent.get(&location.group()) {
             Some(group) => Ok(group[offset as usize..][..length as usize].to_vec()),
+            // A group leaves `recent` only after a checkpoint has written its entries elsewhere.
             None => self.database.read(location.group(), offset, length),
         }
     }

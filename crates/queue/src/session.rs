@@ -54,6 +54,7 @@ fn start_of(pid: u32) -> io::Result<Option<u64>> {
 }
 
 fn start_in(stat: &str) -> Option<u64> {
+    // The name, in parentheses, may hold anything; the last parenthesis ends it.
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
     let state = fields.next()?;
     if state == "Z" || state == "X" {

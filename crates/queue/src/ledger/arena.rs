@@ -54,6 +54,7 @@ impl<T: OfJob> Arena<T> {
     }
 
     pub(super) fn find(&self, id: JobId) -> Option<Slot> {
+        // The index holds slots only, so ids with the same hash are told apart by their values.
         self.index.find(hash(id), |slot| self[*slot].id() == id).copied()
     }
 
@@ -72,6 +73,7 @@ impl<T: OfJob> Arena<T> {
         let place = slot.0 as usize;
         self.pages[place / PAGE][place % PAGE] = Some(value);
         let pages = &self.pages;
+        // The index calls this when it grows, for values that are already in their pages.
         self.index.insert_unique(hash(id), slot, |slot| hash(at(pages, *slot).expect(LIVE).id()));
         slot
     }
@@ -102,6 +104,7 @@ impl<T: OfJob> Arena<T> {
 
     /// Iterates over all values, in no particular order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Slot, &T)> {
+        // All pages but the last are full, so the position in the iteration is the slot.
         (0..).zip(self.pages.iter().flatten()).filter_map(|(at, value)| Some((Slot(at), value.as_ref()?)))
     }
 }

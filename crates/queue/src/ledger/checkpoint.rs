@@ -24,6 +24,7 @@ impl Ledger {
     /// # Errors
     /// Returns the errors of [`commit`](Self::commit).
     pub(super) fn checkpoint(&mut self) -> Result<(), QueueError> {
+        // First, so that compaction finds the entries of the write-ahead log marked.
         self.mark_recent();
         self.compact()?;
         let Dirty { jobs, ended, dropped, .. } = std::mem::take(&mut self.dirty);

@@ -28,6 +28,7 @@ impl Ledger {
         check_limits(request)?;
         let mut claims = Vec::new();
         if !self.lanes[request.lane.index()].stats.paused {
+            // The bound of a batch keeps the answer within a frame.
             let limit = (request.limit.min(BATCH_MAX) as u64).min(self.room_below(request.lane));
             let mut holder = None;
             while (claims.len() as u64) < limit
@@ -90,6 +91,7 @@ impl Ledger {
     /// added.
     fn is_resting(&self, request: &ClaimRequest, now: Millis) -> bool {
         let index = &self.lanes[request.lane.index()];
+        // The feeder adds entries in batches, so room for one batch, or for all that is left, is enough.
         let unread = if request.lane == Lane::Fetch { self.unread_entries.min(BATCH_MAX as u64) } else { 0 };
         let has_room = unread > 0 && index.stats.pending() + unread <= self.capacity;
         let is_quiet = index.stats.leased == 0 && index.stats.pending() > 0 && !index.stats.paused;
@@ -134,6 +136,7 @@ impl Ledger {
     #[must_use]
     pub fn next_turn_ms(&self, request: &ClaimRequest) -> Option<Millis> {
         let index = &self.lanes[request.lane.index()];
+        // Otherwise a change of the queue allows the next claim, not the time.
         let may_claim = !index.stats.paused && self.room_below(request.lane) > 0;
         may_claim.then(|| index.next_due_ms(request)).flatten()
     }
@@ -210,6 +213,7 @@ impl Ledger {
                 self.change(slot, now, |job| job.state = JobState::Ready);
             }
         }
+        // The client names all of its workers again; those counted before would count twice.
         self.sessions.remove_workers(session);
         for lane in attending {
             self.register_worker(session, *lane, Registration::Add);

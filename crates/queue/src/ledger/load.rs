@@ -51,10 +51,12 @@ impl Ledger {
             rates: Default::default(),
             listing: None,
         };
+        // First, since they hold the queue's time, which the checkpoint writes.
         let ahead_before_ms = ledger.load_settings()?;
         ledger.queue_time = QueueTime::from(replay.latest_ms, ahead_before_ms, wall_ms);
         ledger.now_ms = ledger.queue_time.at(wall_ms);
         ledger.recent.dropped = replay.dropped;
+        // Before anything changes: the checkpoint writes the jobs as they were read.
         ledger.switch(&replay.unfinished)?;
         ledger.index_all();
         ledger.adopt_leases()?;
@@ -87,6 +89,7 @@ impl Ledger {
         for (_, slot) in slots {
             let job = &self.jobs[slot];
             let lane = &mut self.lanes[job.lane.index()];
+            // Pauses are stored with the jobs that caused them.
             if let Some(retry_state) = &job.retry_state {
                 lane.pause_group(job.group, retry_state.group_paused_until_ms);
             }

@@ -56,10 +56,12 @@ impl Ledger {
         }
         let added = jobs.iter().filter(|job| self.is_added(job));
         let mut new: Vec<(Lane, JobId)> = added.map(|job| (job.lane, job.id())).collect();
+        // A batch may hold a job more than once, but it is added only once.
         new.sort_unstable();
         new.dedup();
         for lane in Lane::ALL {
             let count = new.iter().filter(|(of, _)| *of == lane).count() as u64;
+            // Follow-up jobs may take a lane over its capacity. A push that adds none to it still succeeds.
             if count > 0 && self.pending(lane) + count > self.capacity {
                 return Err(QueueError::Full(lane));
             }
@@ -97,6 +99,7 @@ impl Ledger {
             attempts_before: self.retired_attempts,
         };
         let group = self.lanes[new.lane.index()].id_of(name, now);
+        // A large content leaves memory once it is written.
         let mut job = Job::new(id, &origin, group, ContentAt::Memory(content));
         job.due_ms = now.saturating_add(new.delay_ms);
         job.state = if new.delay_ms == 0 { JobState::Ready } else { JobState::Delayed };

@@ -34,6 +34,7 @@ struct ReadyQueue {
 
 impl ReadyQueue {
     fn insert(&mut self, slot: Slot, job: &Job) {
+        // A job that was the last to be pushed has the last sequence number when it comes back.
         if self.pushed.is_empty() || self.last_sequence < job.sequence {
             self.pushed.push_back((slot, job.stamp));
             self.last_sequence = job.sequence;
@@ -48,6 +49,7 @@ impl ReadyQueue {
             (job.stamp == stamp).then_some(job.sequence)
         };
         let mut first_pushed = None;
+        // Stale entries go here, at their turn. Removing them when their jobs leave would take a search.
         while let Some(entry) = self.pushed.front() {
             first_pushed = sequence_of(*entry);
             if first_pushed.is_some() {
@@ -95,6 +97,7 @@ impl ReadyJobs {
     pub(super) fn pop(&mut self, jobs: &Arena<Job>) -> Option<Slot> {
         while let Some((_, queue)) = self.queues.first_mut() {
             let slot = queue.pop(jobs);
+            // Before the slot is looked at: a queue of stale entries only gives no job, and is empty now.
             if queue.is_empty() {
                 self.queues.remove(0);
             }
@@ -111,6 +114,7 @@ impl ReadyJobs {
         self.count -= 1;
         let queue = self.queues.iter_mut().find(|(priority, _)| *priority == job.priority);
         queue.expect("a ready job is in the queue of its priority").1.returned.remove(&(job.sequence, slot));
+        // Only stale entries are left.
         if self.count == 0 {
             self.queues.clear();
         }

@@ -59,6 +59,7 @@ impl Replay {
     /// Returns [`QueueError::Damaged`] if something is missing, damaged or of an unknown format, and
     /// [`QueueError::Broken`] if the files cannot be read.
     pub(super) fn read(&mut self, database: &Database, wal: &Wal) -> Result<(), QueueError> {
+        // A new database would hide the jobs in the log, and the first checkpoint would overwrite them.
         if database.is_new() && wal.exists() {
             return Err(database.damaged("it is missing, its write-ahead log 'tail' is there"));
         }
@@ -81,6 +82,7 @@ impl Replay {
                 }
             }
         }
+        // After all groups were read, since the manifest names all of them.
         database.check(checkpoint, &checksums)?;
         let recent = wal.read(checkpoint).map_err(|error| match error.kind() {
             ErrorKind::InvalidData => database.damaged(&error.to_string()),
@@ -113,6 +115,7 @@ impl Replay {
                     let id = self.present_id(id);
                     self.forget(id);
                     self.usage.count_tombstone(number);
+                    // Tombstones in the database stay there until compaction.
                     if number > self.checkpoint {
                         self.dropped.push(id);
                     }
@@ -134,6 +137,7 @@ impl Replay {
     ) -> Result<(), String> {
         let key = decode_content(content)?.key;
         let (id, before) = (JobId::of(origin.lane, key), JobId::of_spelling(origin.lane, key));
+        // Entries of a queue from before keys were folded name the job by this id.
         if before != id {
             self.spelled.insert(before, id);
         }

@@ -237,6 +237,7 @@ impl LaneScheduler {
         let limit = request.group_limit;
         while let Some(id) = self.rotation.pop_front() {
             let group = self.group_mut(id);
+            // Its last ready job was claimed, dropped or moved since it joined.
             if group.ready.is_empty() {
                 group.status = GroupStatus::Idle;
                 continue;
@@ -245,6 +246,7 @@ impl LaneScheduler {
                 Eligibility::Now => {
                     group.claimed_ms = Some(now);
                     let slot = group.ready.pop(jobs).expect("it counts its ready jobs");
+                    // To the back: each group has one job in its turn.
                     self.rotation.push_back(id);
                     self.stats.ready -= 1;
                     return Some(slot);

@@ -33,6 +33,7 @@ impl Sessions {
         }
         let known = Some(KnownSession { session, leased: HashSet::new(), workers: [0; 3] });
         let id = match self.free.pop() {
+            // Ids are used again, so that many short sessions take no memory.
             Some(id) => {
                 self.known[id.0 as usize] = known;
                 id

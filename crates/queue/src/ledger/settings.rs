@@ -23,6 +23,7 @@ use crate::log::wal::Fsync;
 impl Ledger {
     fn save(&mut self, key: Vec<u8>, value: &impl serde::Serialize) {
         let value = postcard::to_allocvec(value).expect("settings hold nothing that postcard cannot write");
+        // 8 bytes for the entry's tag and the two lengths.
         self.dirty.bytes += key.len() + value.len() + 8;
         self.dirty.settings.insert(key, value);
         self.dirty.fsync = Fsync::Yes;
@@ -59,6 +60,7 @@ impl Ledger {
     pub(super) fn load_settings(&mut self) -> Result<Millis, QueueError> {
         let mut ahead_ms = 0;
         let mut settings: BTreeMap<_, _> = self.log.database.settings().collect::<Result<_, _>>()?;
+        // The write-ahead log is newer than the database.
         settings.extend(self.log.settings.clone());
         for (key, value) in settings {
             match key.split_first() {
@@ -76,6 +78,7 @@ impl Ledger {
                     let stats = &mut self.lanes[usize::from(*at)].stats;
                     (stats.paused, stats.retried) = (paused, retried);
                 }
+                // A newer version that knows more settings would have raised the format, so this is damage.
                 Some(_) | None => return Err(self.log.database.damaged("it holds an unknown setting")),
             }
         }

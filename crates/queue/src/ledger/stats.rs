@@ -47,6 +47,7 @@ impl Ledger {
             rank(a).cmp(&rank(b)).then_with(|| a.group.cmp(&b.group))
         });
         groups.truncate(GROUPS_NAMED_MAX);
+        // Nothing indexes jobs by age: this is for people, who ask rarely.
         let pending = self.jobs.iter().filter(|(_, job)| job.lane == lane);
         let oldest = pending.map(|(_, job)| job.pushed_ms).min();
         LaneDetails {
@@ -71,6 +72,7 @@ impl RateCounter {
     /// Returns the counts of the present second.
     pub(super) fn at(&mut self, now: Millis) -> &mut Rates {
         let second = now / SLICE_MS;
+        // Only seconds in which something happens take memory.
         if self.seconds.back().is_none_or(|(last, _)| *last < second) {
             self.seconds.push_back((second, Rates::default()));
             let oldest = second.saturating_sub(RATES_WINDOW_MS / SLICE_MS);

@@ -43,10 +43,12 @@ impl Ledger {
             return Ok(Some(stored));
         }
         let Some(ended) = self.ended.by_id(id) else { return Ok(None) };
+        // A job that has ended since the last commit is not in the log yet.
         let entry = match self.dirty.ended.get(&id) {
             Some(entry) => entry.clone(),
             None => self.log.read(ended.location, ended.offset, ended.location.bytes())?,
         };
+        // Entries are decoded as those of a commit group, so this one becomes a group.
         let group = [begin_group(0), entry].concat();
         let broken = |why: String| QueueError::Broken(format!("job {id} cannot be read: {why}"));
         match Entries::of(&group).map_err(broken)?.next() {

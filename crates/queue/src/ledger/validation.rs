@@ -67,6 +67,7 @@ pub(super) fn check_nack(lease: Lease, nack: &Nack) -> Result<(), QueueError> {
     }
     match nack {
         Nack::Retry { revised: Some(job), .. } | Nack::Move { revised: job, .. } => {
+            // A revision keeps the job's own key, so that of another job would be lost in silence.
             if job.id() != lease.id {
                 return Err(QueueError::Invalid("a revised job must keep its lane and key".to_owned()));
             }

@@ -41,6 +41,7 @@ pub(crate) fn join<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Result<Joi
     let [l0, l1, l2, l3, c0, c1, c2, c3] = *head;
     let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
     let checksum = u32::from_le_bytes([c0, c1, c2, c3]);
+    // The length is not checked yet.
     let mut value = Vec::with_capacity(length.min(RESERVED_BYTES_MAX));
     value.extend_from_slice(first);
     for chunk in chunks {

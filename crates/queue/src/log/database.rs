@@ -104,6 +104,7 @@ impl Database {
             None => fs::create_dir(&opening).map_err(|error| storage_error("create", &opening, &error))?,
         }
         let (tree, db) = open_sled(&opening, newest)?;
+        // sled takes a lost or cut file for a new database.
         if newest.is_some() && !db.was_recovered() {
             return Err(damaged(newest, "it opens empty"));
         }
@@ -131,9 +132,11 @@ impl Database {
         fs::rename(&opening, &next).map_err(|error| storage_error("rename", &opening, &error))?;
         generations::sync(&self.directory, self.durability)
             .map_err(|error| storage_error("sync", &self.directory, &error))?;
+        // Also leftovers of starts that were killed before they removed them.
         for old in self.replaced.values() {
             generations::remove(old)?;
         }
+        // The counter is for the owner's commits, and this was its start.
         self.syncs = 0;
         Ok(())
     }
@@ -224,6 +227,7 @@ impl Database {
     pub(crate) fn checkpoint(&self) -> Result<u64, QueueError> {
         let stored = self.tree.get(CHECKPOINT).map_err(|error| self.read_error(&error))?;
         let number = |bytes: sled::IVec| Some(u64::from_be_bytes(bytes.as_ref().try_into().ok()?));
+        // A new database has no mark.
         stored.map_or(Some(0), number).ok_or_else(|| self.damaged("it does not say how far it goes"))
     }
 
@@ -272,6 +276,7 @@ impl Database {
                 Ok(item) => item,
                 Err(error) => return Some(Err(self.read_error(&error))),
             };
+            // The chunks of a group are neighbours, in order: their keys are big-endian.
             let mut parts = vec![chunk];
             while let Some(Ok((_, chunk))) =
                 items.next_if(|item| item.as_ref().is_ok_and(|(key, _)| key[..9] == first[..9]))

@@ -75,6 +75,7 @@ impl RetryState {
     /// Adds an event to the history, which keeps the last [`HISTORY_MAX`].
     pub(crate) fn record(&mut self, at_ms: Millis, attempt: u32, what: JobEventKind) {
         if self.history.len() == HISTORY_MAX {
+            // The history is short, so moving it is cheaper than a queue in every job.
             self.history.remove(0);
         }
         self.history.push(JobEvent { at_ms, attempt, what });
@@ -262,6 +263,7 @@ impl<'a> Entries<'a> {
                 let content_offset = offset_u32(self.group.len() - self.rest.len());
                 let (content, rest) =
                     self.rest.split_at_checked(length).ok_or("the content of a job is cut off")?;
+                // The content is not decoded here: most readers need only its key, or nothing of it.
                 self.rest = rest;
                 Ok(Entry::Full { origin, progress, content_offset, content })
             }

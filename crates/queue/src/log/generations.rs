@@ -31,6 +31,7 @@ pub(super) fn find(directory: &Path) -> Result<BTreeMap<u64, PathBuf>, QueueErro
 pub(super) fn copy(from: &Path, to: &Path) -> Result<(), QueueError> {
     copy_directory(from, to).map_err(|error| storage_error("copy", from, &error))?;
     let blobs = to.join("blobs");
+    // sled puts large values into blob files, and never forces them to the medium.
     let has_blobs = blobs.exists()
         && fs::read_dir(&blobs).map_err(|error| storage_error("read", &blobs, &error))?.next().is_some();
     if has_blobs {
@@ -47,6 +48,7 @@ fn copy_directory(from: &Path, to: &Path) -> io::Result<()> {
         let target = to.join(entry.file_name());
         if entry.file_type()?.is_dir() {
             copy_directory(&entry.path(), &target)?;
+        // A snapshot that sled was writing may be incomplete, and sled does not need it.
         } else if entry.path().extension().is_none_or(|extension| extension != "generating") {
             io::copy(&mut safe_file::open(&entry.path())?, &mut File::create_new(target)?)?;
         }

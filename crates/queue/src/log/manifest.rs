@@ -60,6 +60,7 @@ impl Manifest {
                 format!("its manifest '{FILE_NAME}' is damaged: {why}"),
             )
         };
+        // The frame of chunks gives the manifest a length and a checksum.
         match chunks::join([&bytes[..]]).map_err(damaged)? {
             Joined::Complete(value, _) => {
                 postcard::from_bytes(&value).map_err(|error| damaged(&error.to_string()))
@@ -77,6 +78,7 @@ impl Manifest {
         let temporary = directory.join("seal.tmp");
         let mut file = safe_file::create(&temporary)?;
         file.write_all(&chunks::frame(&value))?;
+        // Before the rename: an incomplete manifest would make the whole database count as damaged.
         file.sync_all()?;
         fs::rename(temporary, directory.join(FILE_NAME))
     }

@@ -118,6 +118,7 @@ impl Usage {
     /// Stops counting an entry, without reviewing its group. While groups are replayed, one of which nothing
     /// counts at the moment may go on: it must not be taken for dead before all of it is read.
     pub(crate) fn uncount(&mut self, location: EntryLocation) {
+        // A job without a delta has none to uncount.
         if location != EntryLocation::NONE {
             self.group_mut(location.group()).live_bytes -= location.bytes();
             self.live_bytes -= u64::from(location.bytes());
@@ -173,6 +174,7 @@ impl Usage {
         // Dead groups are no longer there; group 0 never was.
         let Some(group) = self.groups.get(&number) else { return };
         if self.is_dead(number, group) {
+            // Before the removal: the next oldest may have been kept by its tombstones alone.
             let was_oldest = self.oldest() == Some(number);
             self.remove_group(number);
             if was_oldest {
@@ -241,6 +243,7 @@ impl Usage {
         let (mut taken, mut count) = (Vec::new(), 0);
         while let Some(&(number, chunks)) = self.dead.front() {
             count += usize::from(chunks);
+            // One group alone may have more chunks than a batch should remove.
             if count > chunks_max && !taken.is_empty() {
                 break;
             }

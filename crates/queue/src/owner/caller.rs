@@ -37,6 +37,7 @@ impl Caller {
         match self {
             Self::InProcess { reply_to, .. } => reply_to.send(result).err().and_then(Result::ok),
             Self::Connected { session, number, outbox } => {
+                // The outbox has room for every open request, so this fails only if the connection has ended.
                 if outbox.try_send(ReplyFrame { number, content: result }).is_err() {
                     tracing::debug!(?session, "a client disconnected before its reply");
                 }

@@ -87,25 +87,26 @@ impl Broker {
             let may_accept = tasks.len() < CONNECTIONS_MAX;
             let is_idle = tasks.is_empty();
             tokio::select! {
-                accepted = self.listener.accept(), if may_accept => match accepted {
-                    Ok((stream, _)) => {
-                        let number = self.connections.fetch_add(1, Ordering::Relaxed);
-                        tasks.spawn(serve_client(stream, self.owner.clone(), number));
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "failed to accept a client");
-                        tokio::time::sleep(Duration::from_millis(50)).await;
-                    }
-                },
-                Some(_) = tasks.join_next() => {}
-                () = idle_over(idle), if is_idle => break,
-                () = shutdown.reached(Phase::Draining) => break,
-                () = self.owner.failed() => {
-                    // The next client starts a new owner, which works again once the cause is repaired.
-                    tokio::time::sleep(LAST_REPLIES_TIME).await;
-                    break;
-                }
-            }
+                            accepted = self.listener.accept(), if may_accept => match accepted {
+                                Ok((stream, _)) => {
+                                    let number = self.connections.fetch_add(1, Ordering::Relaxed);
+                                    tasks.spawn(serve_client(stream, self.owner.clone(), number));
+                                }
+                                Err(error) => {
+                                    tracing::warn!(%error, "failed to accept a client");
+            // The cause may last, such as too many open files.
+                                    tokio::time::sleep(Duration::from_millis(50)).await;
+                                }
+                            },
+                            Some(_) = tasks.join_next() => {}
+                            () = idle_over(idle), if is_idle => break,
+                            () = shutdown.reached(Phase::Draining) => break,
+                            () = self.owner.failed() => {
+                                // The next client starts a new owner, which works once the cause is repaired.
+                                tokio::time::sleep(LAST_REPLIES_TIME).await;
+                                break;
+                            }
+                        }
         }
         tasks.shutdown().await;
     }
@@ -114,6 +115,7 @@ impl Broker {
 fn bind(socket: &Path) -> io::Result<UnixListener> {
     let address = SocketAddress::of(socket)?;
     let listener = UnixListener::bind(address.path())?;
+    // The mode of a new socket depends on the umask.
     fs::set_permissions(socket, fs::Permissions::from_mode(0o600))?;
     Ok(listener)
 }
@@ -126,6 +128,7 @@ async fn idle_over(idle: Idle) {
 }
 
 async fn serve_client(stream: UnixStream, owner: LocalLink, connection: u64) {
+    // The modes of the directory and the socket refuse others already; root passes those.
     let allowed = stream.peer_cred().is_ok_and(|peer| peer.uid() == rustix::process::geteuid().as_raw());
     if !allowed {
         tracing::warn!("refused a client of another user");

@@ -40,6 +40,7 @@ macro_rules! reply {
     ($reply:expr, $pattern:pat => $value:expr) => {
         match $reply? {
             $pattern => Ok($value),
+            // A bug of the other side, which may be another build with the same protocol.
             other => {
                 Err(QueueError::Broken(format!("the owner sent the reply to another request: {other:?}")))
             }

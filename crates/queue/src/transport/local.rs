@@ -103,6 +103,7 @@ impl LocalLink {
     /// Waits until a commit of the owner fails; forever if none does.
     pub(crate) async fn failed(&self) {
         let mut has_failed = self.has_failed.clone();
+        // The sender is dropped if the owner ends well; then no commit will ever fail.
         if has_failed.wait_for(|failed| *failed).await.is_err() {
             std::future::pending::<()>().await;
         }

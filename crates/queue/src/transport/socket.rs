@@ -151,6 +151,7 @@ impl Connection {
                     }
                 },
                 Err(error) => {
+                    // Callers get the error now; the next call tries again.
                     self.refuse_all(&error);
                     let Some(call) = self.inbox.recv().await else { return };
                     self.number += 1;
@@ -182,35 +183,38 @@ impl Connection {
         let send = |frames: Vec<Bytes>| {
             frames.into_iter().try_for_each(|frame| outbox.try_send(frame)).map_err(|error| error.to_string())
         };
+        // Requests that an earlier connection left without a reply come first, in their order.
         send(wire::encode_all(self.open.iter().map(|(number, call)| numbered(*number, call))))?;
         let mut calls = Vec::new();
         let mut is_open = true;
         let (mut beat, mut silent_beats) = (interval_at(Instant::now() + BEAT, BEAT), 0);
+        // After this process was stopped, the missed intervals must not count.
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while is_open || !self.open.is_empty() {
             tokio::select! {
-                count = self.inbox.recv_many(&mut calls, OPEN_REQUESTS_MAX - self.open.len()),
-                    if is_open && self.open.len() < OPEN_REQUESTS_MAX =>
-                {
-                    is_open = count > 0;
-                    let first = self.number + 1;
-                    send(wire::encode_all((first..).zip(&calls).map(|(number, call)| numbered(number, call))))?;
-                    self.number += count as u64;
-                    self.open.extend((first..).zip(calls.drain(..)));
-                }
-                frame = stream.next() => {
-                    let frame = frame.ok_or("it closed the connection")?.map_err(|error| error.to_string())?;
-                    wire::decode_all(&frame)?.into_iter().for_each(|reply| self.receive(reply));
-                    silent_beats = 0;
-                }
-                Err(error) = &mut writer => return Err(error.to_string()),
-                _ = beat.tick() => {
-                    silent_beats = if self.open.is_empty() { 0 } else { silent_beats + 1 };
-                    if self.timeout.is_over(silent_beats, self.open.values().map(|call| &call.request)) {
-                        return Ok(Served::InSilence);
-                    }
-                }
-            }
+                            count = self.inbox.recv_many(&mut calls, OPEN_REQUESTS_MAX - self.open.len()),
+                                if is_open && self.open.len() < OPEN_REQUESTS_MAX =>
+                            {
+                                is_open = count > 0;
+                                let first = self.number + 1;
+                                send(wire::encode_all((first..).zip(&calls).map(|(number, call)| numbered(number, call))))?;
+                                self.number += count as u64;
+                                self.open.extend((first..).zip(calls.drain(..)));
+                            }
+                            frame = stream.next() => {
+                                let frame = frame.ok_or("it closed the connection")?.map_err(|error| error.to_string())?;
+                                wire::decode_all(&frame)?.into_iter().for_each(|reply| self.receive(reply));
+                                silent_beats = 0;
+                            }
+            // The writer ends well only after `outbox` is dropped, so an end here is an error.
+                            Err(error) = &mut writer => return Err(error.to_string()),
+                            _ = beat.tick() => {
+                                silent_beats = if self.open.is_empty() { 0 } else { silent_beats + 1 };
+                                if self.timeout.is_over(silent_beats, self.open.values().map(|call| &call.request)) {
+                                    return Ok(Served::InSilence);
+                                }
+                            }
+                        }
         }
         Ok(Served::NoLongerNeeded)
     }

@@ -23,6 +23,7 @@ impl SocketAddress {
         const SUN_PATH_BYTES_MAX: usize = 107;
         match (socket.parent(), socket.file_name()) {
             (Some(parent), Some(name)) if socket.as_os_str().len() > SUN_PATH_BYTES_MAX => {
+                // A path through an open directory is short, whatever the real one is.
                 let directory = File::open(parent)?;
                 let path = Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(name);
                 Ok(Self { path, _directory: Some(directory) })

@@ -75,6 +75,7 @@ pub(crate) fn encode_all<T: Serialize>(items: impl IntoIterator<Item = T>) -> Ve
 pub(crate) fn decode_all<T: DeserializeOwned>(mut frame: &[u8]) -> Result<Vec<T>, String> {
     let mut items = Vec::new();
     while !frame.is_empty() {
+        // A client must not make the owner keep more than this.
         if items.len() == OPEN_REQUESTS_MAX {
             return Err(format!("a frame holds more than {OPEN_REQUESTS_MAX} items"));
         }
@@ -111,6 +112,7 @@ pub(crate) fn decode_first<T: DeserializeOwned>(frame: &[u8]) -> Result<T, Queue
     let Some((number, content)) = frame.strip_prefix(MAGIC).and_then(<[u8]>::split_first_chunk::<2>) else {
         return refuse("the other side of the queue's socket is not juggle".to_owned());
     };
+    // Before the rest is decoded, whose form the number decides.
     match u16::from_le_bytes(*number) {
         PROTOCOL => decode(content).or_else(refuse),
         other => refuse(format!(

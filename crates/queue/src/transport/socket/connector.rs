@@ -91,12 +91,14 @@ impl Connector {
             }
             self.start_owner().await?;
             tokio::time::sleep(pause).await;
+            // An owner that is already starting needs milliseconds; a large queue takes longer to open.
             pause = (pause * 2).min(PAUSE_MAX);
         }
     }
 
     /// Connects to the owner and sends the hello. Returns `None` if there is no owner.
     async fn greet(&self, hello: Bytes) -> Result<Option<Frames>, QueueError> {
+        // A missing socket, or one that a dead owner has left, means that there is no owner.
         match self.reach().await {
             Ok(stream) => introduce(stream, hello).await,
             Err(_) => Ok(None),
@@ -123,6 +125,7 @@ impl Connector {
                 Err(error) => return Err(QueueError::Unreachable(error.to_string())),
             }
         }
+        // The lock file is in the directory, which may not be there yet.
         self.directory.prepare()?;
         if self.directory.try_lock()?.is_none() {
             return Ok(());
@@ -190,6 +193,7 @@ fn spawn(starter: &BrokerCommand, log: &Path) -> Result<Child, QueueError> {
     let failed = |error: io::Error| {
         QueueError::Unreachable(format!("cannot start '{}': {error}", starter.program.display()))
     };
+    // Created anew, so that it holds only the errors of this owner.
     let log = safe_file::create(log).map_err(failed)?;
     Command::new(&starter.program)
         .args(&starter.arguments)
