@@ -90,7 +90,7 @@ async fn an_unchanged_text_costs_one_conditional_request_each_round() {
         assert_same(&harness.tree("out"), &tree);
     }
     let said = harness.juggle(&["pipeline"], "out", &["--refresh"]).await.expect(0).stdout;
-    assert!(said.contains("5 stored texts asked for again: 5 unchanged, 0 changed"), "{said}");
+    assert!(said.contains("5 stored texts requested again: 5 unchanged, 0 changed"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,8 @@
 //! Adds sources to the queue.
 //!
-//! A list is stored once, as a snapshot in the run directory, and registered as a cursor. Its entries become jobs when
-//! the fetch lane has room for them. The sources of one command are added all or not at all: every list is read to its
-//! end before the first of them is registered.
+//! A list is stored once, as a snapshot in the run directory, and registered as a cursor. Its entries become
+//! jobs when the fetch lane has room for them. The sources of one command are added all or not at all: every
+//! list is read to its end before the first of them is registered.
 
 use std::{fs, io, path::Path};
 
@@ -34,9 +34,9 @@ use crate::{
 pub struct Sources {
     /// The inputs, in order.
     pub inputs: Vec<Input>,
-    /// How they are read.
+    /// The options by which they are read.
     pub config: Config,
-    /// Whether stored texts of these sources are requested again.
+    /// The refresh mode of these sources.
     pub refresh: Refresh,
 }
 
@@ -50,13 +50,13 @@ pub struct Added {
 }
 
 impl Sources {
-    /// Reads all inputs to their ends, logs warnings about them, and calls `each` with every entry and every invalid
-    /// line. Blocking.
+    /// Reads all inputs to their ends, logs warnings about them, and calls `each` with every entry and every
+    /// invalid line. Blocking.
     ///
     /// # Errors
-    /// Returns [`SourceError::Argument`], [`SourceError::Read`] and [`SourceError::NotAList`] for an input that cannot
-    /// be read, [`SourceError::NoCatalog`] if there are filters but no catalogue, and [`SourceError::Bulk`] for too
-    /// many texts from the main site of Project Gutenberg.
+    /// Returns [`SourceError::Argument`], [`SourceError::Read`] and [`SourceError::NotAList`] for an input
+    /// that cannot be read, [`SourceError::NoCatalog`] if there are filters but no catalogue, and
+    /// [`SourceError::Bulk`] for too many texts from the main site of Project Gutenberg.
     pub fn read(&self, mut each: impl FnMut(Result<&Entry, &BadLine>)) -> Result<(), SourceError> {
         self.read_inputs(|reader, report| {
             for item in reader {
@@ -76,7 +76,8 @@ impl Sources {
         })
     }
 
-    /// Opens each input and passes it to `read`, which reports every entry and invalid line to its second argument.
+    /// Opens each input and passes it to `read`, which reports every entry and invalid line to its second
+    /// argument.
     fn read_inputs(
         &self,
         mut read: impl FnMut(EntryReader, &mut dyn FnMut(Result<&Entry, &BadLine>)) -> Result<(), SourceError>,
@@ -108,13 +109,13 @@ impl Sources {
 
 /// Writes snapshots of the inputs and registers them. Adding the same list again changes nothing.
 ///
-/// For a refresh, a round over these lists starts, or, without inputs, a round over all lists that were added before.
-/// `snapshots` is the directory of the snapshots; it is created if it does not exist.
+/// For a refresh, a round over these lists starts, or, without inputs, a round over all lists that were added
+/// before. `snapshots` is the directory of the snapshots; it is created if it does not exist.
 ///
 /// # Errors
 /// Returns the errors of [`Sources::read`], [`SourceError::Write`] if a snapshot cannot be written, and
-/// [`SourceError::NoTexts`] if all lines are invalid; nothing is added then. Returns [`SourceError::Queue`] if the queue
-/// fails.
+/// [`SourceError::NoTexts`] if all lines are invalid; nothing is added then. Returns [`SourceError::Queue`]
+/// if the queue fails.
 pub async fn add(sources: Sources, snapshots: &Path, queue: &dyn QueueAdmin) -> Result<Added, SourceError> {
     let refresh = sources.refresh;
     // Read before the first push: jobs of this command must not count as older than its refresh.

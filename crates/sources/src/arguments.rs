@@ -23,8 +23,8 @@ use crate::{
 /// A source that can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    /// A source list: plain, TSV, CSV, JSON Lines or the catalogue of Project Gutenberg, also compressed with gzip or
-    /// zstd.
+    /// A source list: plain, TSV, CSV, JSON Lines or the catalogue of Project Gutenberg, also compressed with
+    /// gzip or zstd.
     List(ListLocation, ListKind),
     /// The texts in a directory.
     Directory(PathBuf),
@@ -56,8 +56,8 @@ impl Download {
     /// Downloads a list into a temporary file.
     ///
     /// # Errors
-    /// Returns [`SourceError::Download`] if the list cannot be downloaded, and [`SourceError::Write`] if it cannot be
-    /// written.
+    /// Returns [`SourceError::Download`] if the list cannot be downloaded, and [`SourceError::Write`] if it
+    /// cannot be written.
     pub async fn get(url: String, config: &FetchConfig) -> Result<Self, SourceError> {
         tracing::info!("fetching the list {url}");
         let failed = |source| SourceError::Write { path: std::env::temp_dir(), source };
@@ -88,10 +88,10 @@ pub enum InputArgument {
 impl InputArgument {
     /// Returns the sources that arguments name.
     ///
-    /// `-` is standard input. An argument with a scheme (`https://…`, `file:…`, `pg:84`) is a text, except that a URL
-    /// with the file name of the catalogue is the catalogue, and a `file:` URL of a directory is that directory. Any
-    /// other argument is the path of a source list or of a directory of texts. All texts are one input, after the other
-    /// inputs. Repeated inputs are left out.
+    /// `-` is standard input. An argument with a scheme (`https://…`, `file:…`, `pg:84`) is a text, except
+    /// that a URL with the file name of the catalogue is the catalogue, and a `file:` URL of a directory is
+    /// that directory. Any other argument is the path of a source list or of a directory of texts. All texts
+    /// are one input, after the other inputs. Repeated inputs are left out.
     ///
     /// # Errors
     /// Returns the errors of [`InputArgument::list`].
@@ -121,8 +121,8 @@ impl InputArgument {
         Ok(all)
     }
 
-    /// Returns the list at a path or at an `http`, `https` or `file` URL, or the directory of texts; `-` is standard
-    /// input.
+    /// Returns the list at a path or at an `http`, `https` or `file` URL, or the directory of texts; `-` is
+    /// standard input.
     ///
     /// # Errors
     /// Returns [`SourceError::Read`] if the file does not exist, or if it is a directory and must be the
@@ -134,6 +134,7 @@ impl InputArgument {
         match url {
             Some(url) if matches!(url.scheme(), "http" | "https") => Ok(Self::Web(kind, url.into())),
             url => {
+                // Other schemes are tried as a path, whose error explains what is allowed.
                 let path = url.filter(|url| url.scheme() == "file").and_then(|url| url.to_file_path().ok());
                 Input::file(path.as_deref().unwrap_or(Path::new(at)), kind).map(Self::Here)
             }
@@ -205,7 +206,8 @@ impl Input {
         }
     }
 
-    /// Returns the path that messages name, or the URL of a downloaded list; `-` for standard input and arguments.
+    /// Returns the path that messages name, or the URL of a downloaded list; `-` for standard input and
+    /// arguments.
     pub(crate) fn path(&self) -> PathBuf {
         match self {
             Self::Texts(_) | Self::List(ListLocation::Stdin, _) => PathBuf::from("-"),

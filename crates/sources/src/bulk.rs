@@ -1,14 +1,15 @@
 //! Refuses to fetch many texts from the main site of Project Gutenberg.
 //!
-//! The site is for people only. It answers a suspected robot with a captcha and then blocks the address for days, for
-//! everybody who shares it. Such a list would end in failures and do harm. The mirrors are for bulk downloads.
+//! The site is for people only. It answers a suspected robot with a captcha and then blocks the address for
+//! days, for everybody who shares it. Such a list would end in failures and do harm. The mirrors are for bulk
+//! downloads.
 
 use fetch::config::mirror::Mirror;
 
 use crate::{entry::Entry, error::SourceError, resolve::gutenberg_sites};
 
-/// The maximum number of texts of one command that are fetched from the main site first. At 2 s each, a diligent person
-/// fetches as many in an afternoon; the site takes much more for a robot.
+/// The maximum number of texts of one command that are fetched from the main site first. At 2 s each, a
+/// diligent person fetches as many in an afternoon; the site takes much more for a robot.
 pub const BULK_MAX: u64 = 100;
 
 /// Counts the texts that are fetched from the main site first.
@@ -26,6 +27,7 @@ impl<'a> BulkCounter<'a> {
 
     /// Counts an entry.
     pub(crate) fn count(&mut self, entry: &Entry) {
+        // Only the first URL counts, because the others are requested only if it fails.
         let is_main = entry.urls.first().is_some_and(|url| gutenberg_sites::is_main_site(url, self.rewrites));
         self.texts += u64::from(is_main);
     }

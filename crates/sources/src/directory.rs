@@ -39,7 +39,7 @@ use crate::{
 const ENDINGS: [&str; 7] = ["txt", "text", "md", "markdown", "asc", "utf8", "utf-8"];
 /// The maximum length of an extension, in bytes. Anything longer is part of the name.
 const ENDING_BYTES_MAX: usize = 8;
-/// The number of bytes read to tell a list from a text.
+/// The number of bytes read to distinguish a list from a text.
 const FIRST_BYTES: u64 = 4096;
 /// The maximum number of left-out files that are named.
 const EXAMPLES: usize = 3;
@@ -92,11 +92,13 @@ impl Directory {
     /// Returns the text at a directory entry, or `None` if there is none.
     fn look(&mut self, found: &DirEntry) -> Option<Entry> {
         let is_directory = found.file_type().is_dir();
+        // The directory itself.
         if found.depth() == 0 {
             return None;
         }
         if is_hidden(found.file_name()) {
             if is_directory {
+                // Hidden directories hold no texts of the user, such as `.git`.
                 self.walk.skip_current_dir();
             }
             return None;
@@ -130,6 +132,7 @@ impl Directory {
         } else if !found.file_type().is_file() {
             return Err("it is no regular file".to_owned());
         }
+        // A list among the texts would be stored as a text.
         if is_list(path) {
             return Err("it is a source list: name it itself".to_owned());
         }
@@ -150,6 +153,7 @@ impl Directory {
         if !target.is_file() {
             return Err("a link to something that is no file".to_owned());
         }
+        // The target is found on its own, so the link would list it twice.
         let is_taken = is_text_name(&target) && !inside.components().any(|part| is_hidden(part.as_os_str()));
         if is_taken { Err("a link to a text that is taken itself".to_owned()) } else { Ok(()) }
     }
@@ -211,7 +215,8 @@ pub(crate) fn is_text_name(path: &Path) -> bool {
 }
 
 /// Returns whether a file is a source list by its first line that is neither blank nor a comment: the line
-/// names a source or the columns of a table, or declares a separator. Returns `false` if the file cannot be read.
+/// names a source or the columns of a table, or declares a separator. Returns `false` if the file cannot be
+/// read.
 pub(crate) fn is_list(path: &Path) -> bool {
     let first = first_line(path);
     first.is_ok_and(|FirstLine { declared, line, unreadable }| {

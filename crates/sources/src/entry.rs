@@ -11,15 +11,15 @@ use serde::{Deserialize, Serialize};
 /// Guarantee: 1 to 16 different URLs, each normalised and absolute (`http`, `https` or `file`), in order of
 /// preference; at most 60 KiB as JSON, so that the fetch job made of it fits into the queue.
 ///
-/// Disk form, a line of a snapshot: `{"id":"PG84","urls":["https://…"],"listed":{"title":"…"}}`. `listed` is left out
-/// if it is empty.
+/// Disk form, a line of a snapshot: `{"id":"PG84","urls":["https://…"],"listed":{"title":"…"}}`. `listed` is
+/// left out if it is empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// The document id: as listed, a Gutenberg number, or derived from the first URL.
     pub id: DocumentId,
     /// The URLs at which the text is available.
     pub urls: Vec<String>,
-    /// What else the list says about the text.
+    /// The other facts that the list gives about the text.
     #[serde(default, skip_serializing_if = "is_empty")]
     pub listed: Listed,
 }
@@ -29,8 +29,8 @@ fn is_empty(listed: &Listed) -> bool {
 }
 
 impl Entry {
-    /// Returns the job that fetches the text, starting with the first URL. `group_of` returns the politeness group of
-    /// a URL, or `None` for a `file:` URL.
+    /// Returns the job that fetches the text, starting with the first URL. `group_of` returns the politeness
+    /// group of a URL, or `None` for a `file:` URL.
     #[must_use]
     pub fn into_job(self, group_of: impl Fn(&str) -> Option<String>) -> FetchJob {
         let host = self.urls.first().and_then(|url| group_of(url));

@@ -14,7 +14,7 @@ use crate::bulk::BULK_MAX;
 pub struct BadLine {
     /// The line number in the decompressed list, from 1.
     pub line: u64,
-    /// What is wrong and what to write instead; safe to print.
+    /// The fault and its correction; safe to print.
     pub message: String,
 }
 
@@ -37,7 +37,7 @@ pub enum SourceError {
     Argument {
         /// The argument, safe to print.
         argument: String,
-        /// What is wrong and what is allowed.
+        /// The fault and what is allowed.
         message: String,
     },
     /// A list cannot be opened, read or decompressed.
@@ -53,7 +53,7 @@ pub enum SourceError {
     NotAList {
         /// The file; `-` for standard input.
         path: PathBuf,
-        /// What it looks like and what to do.
+        /// A description of the file, and advice.
         message: String,
     },
     /// A list on the web cannot be downloaded.
@@ -110,7 +110,7 @@ pub enum SourceError {
         path: PathBuf,
         /// The offset of the damage, in bytes.
         offset: u64,
-        /// What is wrong there.
+        /// The fault.
         message: String,
     },
     /// The queue failed.

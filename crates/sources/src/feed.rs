@@ -1,8 +1,8 @@
 //! Fills the fetch lane from the snapshots of source lists.
 //!
-//! A list is a cursor, not a backlog: a batch of jobs and the step of the cursor enter the queue in one push, and only
-//! when the lane has room. Any number of feeders may run, because each step of a cursor succeeds once. `refresh_feed`
-//! feeds refreshes.
+//! A list is a cursor, not a backlog: a batch of jobs and the step of the cursor enter the queue in one push,
+//! and only when the lane has room. Any number of feeders may run, because each step of a cursor succeeds
+//! once. `refresh_feed` feeds refreshes.
 
 mod refresh_feed;
 
@@ -83,12 +83,13 @@ enum StepResult {
 }
 
 impl Feeder {
-    /// Feeds until the sender of `over` is dropped. The current step is completed first, so that its conflicts are
-    /// reported.
+    /// Feeds until the sender of `over` is dropped. The current step is completed first, so that its
+    /// conflicts are reported.
     ///
     /// # Errors
-    /// Returns [`SourceError::Queue`] if the queue fails, [`SourceError::Snapshot`], [`SourceError::Altered`] or
-    /// [`SourceError::Damaged`] if a snapshot cannot be read, and [`SourceError::Blob`] if a meta file cannot be read.
+    /// Returns [`SourceError::Queue`] if the queue fails, [`SourceError::Snapshot`], [`SourceError::Altered`]
+    /// or [`SourceError::Damaged`] if a snapshot cannot be read, and [`SourceError::Blob`] if a meta file
+    /// cannot be read.
     pub async fn run(self, mut over: oneshot::Receiver<()>) -> Result<(), SourceError> {
         loop {
             let cursors = self.queue.cursors().await?;
@@ -103,6 +104,7 @@ impl Feeder {
                     None => self.step(cursor).await?,
                 };
             }
+            // After a step there may be more to feed at once.
             let pause = if has_moved { Duration::ZERO } else { PAUSE };
             tokio::select! {
                 biased;
@@ -153,6 +155,7 @@ impl Feeder {
         };
         match self.queue.push(Push { jobs, cursor: Some(step) }).await {
             Ok(pushed) => Ok(StepResult::Pushed(pushed)),
+            // The cursor has not moved, so the same entries are read again later.
             Err(QueueError::Full(_)) => Ok(StepResult::NoRoom),
             Err(QueueError::CursorMoved(_)) => Ok(StepResult::LostRace),
             Err(error) => Err(error.into()),
@@ -172,16 +175,18 @@ impl Feeder {
                 batch.entries.push(entry);
                 batch.offset = offset;
             }
+            // The caller only reads lists with entries left.
             if batch.entries.is_empty() {
                 let message = "it ends before all its entries were read".to_owned();
                 return Err(SourceError::Damaged { path, offset: from, message });
             }
             Ok(batch)
         });
-        Ok(read.await??)
+        read.await?
     }
 
-    /// Warns of jobs whose id is that of another text, or differs from it only in case. The second text is not fetched.
+    /// Warns of jobs whose id is that of another text, or differs from it only in case. The second text is
+    /// not fetched.
     async fn warn_of_conflicts(&self, jobs: &[FetchJob], known: &[u32]) -> Result<(), SourceError> {
         let known: Vec<&FetchJob> = known.iter().filter_map(|&at| jobs.get(at as usize)).collect();
         if known.is_empty() {
@@ -195,6 +200,7 @@ impl Feeder {
         });
         let before = reading.await?;
         for (id, urls) in before.into_iter().filter(|(_, urls)| !urls.is_empty()) {
+            // Ids that differ only in case are one job, because their files may be one.
             let others = known.iter().filter(|job| job.document.as_str().eq_ignore_ascii_case(&id));
             for job in others.filter(|job| !is_same_text(&id, &urls, &job.urls)) {
                 self.warn_of_conflict((&id, &urls[0]), (job.document.as_str(), &job.urls[0]));
@@ -235,12 +241,14 @@ fn is_same_text(id: &str, before: &[String], now: &[String]) -> bool {
     now.iter().any(|url| before.contains(url) || is_book(url))
 }
 
-/// Returns the URLs with which a job was listed: those of its payload, else the one in the meta file of its document.
+/// Returns the URLs with which a job was listed: those of its payload, else the one in the meta file of its
+/// document.
 fn listed_before(view: &JobView, blobs: &dyn BlobStore) -> Vec<String> {
     #[derive(serde::Deserialize)]
     struct Source {
         url: String,
     }
+    // The queue drops the payload of a finished job; the meta file names its URL then.
     if let Ok(job) = serde_json::from_slice::<FetchJob>(&view.payload) {
         return job.urls;
     }

@@ -1,8 +1,8 @@
 //! The formats of source lists: plain lists, tables, JSON Lines and the catalogue of Project Gutenberg.
 //!
-//! In reading order: `detect` finds the format by the first lines, with `headerless_table` and `prose` for files
-//! that look like lists and are none; `plain`, `table` and `jsonl` read rows; `row` checks a row and makes its
-//! entries; [`catalog`] selects books.
+//! In reading order: `detect` finds the format by the first lines, with `headerless_table` and `prose` for
+//! files that look like lists and are none; `plain`, `table` and `jsonl` read rows; `row` checks a row and
+//! makes its entries; [`catalog`] selects books.
 
 pub mod catalog;
 

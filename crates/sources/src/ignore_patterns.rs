@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-/// The prefixes of hidden files, which rsync, vim and `LibreOffice` write first, and of the lock files of emacs and
-/// Microsoft Office.
+/// The prefixes of hidden files, which rsync, vim and `LibreOffice` write first, and of the lock files of
+/// emacs and Microsoft Office.
 const PREFIXES: [&str; 3] = [".", "#", "~"];
 /// The endings of unfinished files.
 const ENDINGS: [&str; 21] = [

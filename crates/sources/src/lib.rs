@@ -1,17 +1,19 @@
 //! Source lists, from what people name to jobs in the fetch lane.
 //!
-//! Everything is streamed. A list is read line by line through a bounded window and stored once, normalised, as a
-//! *snapshot* in the run directory. From there the feeder fills the fetch lane, and its position is a byte offset. So a
-//! list may be removed, be changed or come from a pipe, and a run can still be resumed.
+//! Everything is streamed. A list is read line by line through a bounded window and stored once, normalised,
+//! as a
+//! *snapshot* in the run directory. From there the feeder fills the fetch lane, and its position is a byte
+//! offset. So a list may be removed, be changed or come from a pipe, and a run can still be resumed.
 //!
 //! In reading order:
 //!
 //! * [`arguments`]: the sources that can be named; [`config`]: how they are read;
-//! * [`reader`]: reads a source as [`entries`](entry), and reports invalid lines; it uses `input` (bytes and lines),
-//!   [`formats`] (lines become rows), [`resolve`] (cells become URLs, book numbers become candidates) and `directory`
-//!   (directories of texts);
+//! * [`reader`]: reads a source as [`entries`](entry), and reports invalid lines; it uses `input` (bytes and
+//!   lines), [`formats`] (lines become rows), [`resolve`] (cells become URLs, book numbers become candidates)
+//!   and `directory` (directories of texts);
 //! * [`in_memory`]: reads lists without files; [`report`]: the warnings about a list;
-//! * [`add`]: writes [snapshots](snapshot) of sources and registers them; [`bulk`]: refuses bulk from a site for people;
+//! * [`add`]: writes [snapshots](snapshot) of sources and registers them; [`bulk`]: refuses bulk from a site
+//!   for people;
 //! * [`feed`]: makes jobs from snapshots; [`refresh`]: rounds that request stored texts again;
 //! * [`watch`]: adds what appears in directories; `ignore_patterns`: recognises unfinished files;
 //! * [`error`]: the errors.

@@ -17,8 +17,8 @@ use crate::{
 
 /// Reads the entries of one input, one line at a time.
 ///
-/// As an iterator it returns every entry in order. An invalid line is an error in its place, and the reading continues
-/// after it. Nothing follows an error of the whole source.
+/// As an iterator it returns every entry in order. An invalid line is an error in its place, and the reading
+/// continues after it. Nothing follows an error of the whole source.
 pub struct EntryReader {
     input: Input,
     /// `None` after the end.
@@ -35,9 +35,10 @@ impl EntryReader {
     /// Opens an input and detects its format. Blocking.
     ///
     /// # Errors
-    /// Returns [`SourceError::Read`] if the input cannot be opened, [`SourceError::NotAList`] if its format is not
-    /// supported (a table without a column of URLs or without a header, an archive, a page, a JSON array, or anything
-    /// but the catalogue if that is required), and [`SourceError::Argument`] for a text that is not a source.
+    /// Returns [`SourceError::Read`] if the input cannot be opened, [`SourceError::NotAList`] if its format
+    /// is not supported (a table without a column of URLs or without a header, an archive, a page, a JSON
+    /// array, or anything but the catalogue if that is required), and [`SourceError::Argument`] for a text
+    /// that is not a source.
     pub fn open(input: Input, context: &ReadContext) -> Result<Self, SourceError> {
         let content = match &input {
             Input::Texts(texts) => Content::Texts(expand(texts, context)?.into_iter().flatten()),
@@ -70,6 +71,7 @@ impl EntryReader {
     pub fn kind(&self) -> ListKind {
         match &self.content {
             Some(Content::List(list)) => list.kind(),
+            // Only a list can be the catalogue.
             Some(Content::Directory(_) | Content::Texts(_)) | None => ListKind::List,
         }
     }

@@ -1,12 +1,13 @@
 //! Refresh rounds: requesting stored texts again.
 //!
-//! A round covers one list. Like the list, it is a cursor in the queue, `LIST.refresh`, so it is resumed after a crash and
-//! waits while the lane is full. The file `LIST.refresh` in the directory of the snapshots holds the start time of the
-//! round, in milliseconds since the epoch as decimal digits. A text whose fetch job was pushed since then, by this list or
-//! another, has been requested in this round. The file is written before the cursor is reset, so a cursor that is not at
-//! its end has the file of its own round.
+//! A round covers one list. Like the list, it is a cursor in the queue, `LIST.refresh`, so it is resumed
+//! after a crash and waits while the lane is full. The file `LIST.refresh` in the directory of the snapshots
+//! holds the start time of the round, in milliseconds since the epoch as decimal digits. A text whose fetch
+//! job was pushed since then, by this list or another, has been requested in this round. The file is written
+//! before the cursor is reset, so a cursor that is not at its end has the file of its own round.
 //!
-//! A round is finished when its cursor is at its end and no job of a refresh is pending. Only then may another start.
+//! A round is finished when its cursor is at its end and no job of a refresh is pending. Only then may
+//! another start.
 
 use std::{
     collections::BTreeMap,
@@ -34,7 +35,7 @@ use crate::{blocking::blocking, error::SourceError};
 /// The suffix of the names of the cursor and the file of a round.
 const SUFFIX: &str = ".refresh";
 
-/// Whether stored texts are requested again.
+/// The refresh mode: stored texts are requested again, or not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Refresh {
     /// They are not.
@@ -50,11 +51,13 @@ pub fn list_of(source: &str) -> Option<&str> {
     source.strip_suffix(SUFFIX)
 }
 
-/// Starts a round over each of these lists, or over all lists if none are named. If the last round of a list is not
-/// finished, it continues instead. `now_ms` must not be later than any push of the command that starts the round.
+/// Starts a round over each of these lists, or over all lists if none are named. If the last round of a list
+/// is not finished, it continues instead. `now_ms` must not be later than any push of the command that starts
+/// the round.
 ///
 /// # Errors
-/// Returns [`SourceError::Queue`] if the queue fails, and [`SourceError::Write`] if the start time cannot be written.
+/// Returns [`SourceError::Queue`] if the queue fails, and [`SourceError::Write`] if the start time cannot be
+/// written.
 pub(crate) async fn begin(
     named: &[String],
     snapshots: &Path,
@@ -69,11 +72,13 @@ pub(crate) async fn begin(
     for list in lists {
         let source = format!("{}{SUFFIX}", list.source);
         let before = cursors.get(&source);
+        // A new round would request the texts of the unfinished round once more.
         if before.is_some_and(|cursor| cursor.entries < cursor.entries_total || are_jobs_pending) {
             tracing::info!("continuing the unfinished refresh of '{}'", list.source);
             continue;
         }
         write_start(snapshots, &list.source, now_ms).await?;
+        // The push succeeds only if no other command has moved the cursor since.
         let from = before.map(|cursor| cursor.offset);
         let step = CursorMove { source, from, offset: 0, entries: 0, entries_total: list.entries_total };
         match queue.push(Push { jobs: Vec::new(), cursor: Some(step) }).await {
@@ -111,6 +116,7 @@ async fn count(lane: Lane, state: JobState, queue: &dyn QueueAdmin, until: Until
     loop {
         let page = queue.list(selection.clone(), after, BATCH_MAX).await?;
         count += page.iter().filter(|view| is_refresh(view)).count() as u64;
+        // The page after the last job is empty and ends the loop.
         after = page.last().map(|view| view.id);
         if after.is_none() || (until == Until::First && count > 0) {
             return Ok(count);
@@ -178,7 +184,8 @@ pub struct RefreshSummary {
     pub changed: u64,
     /// The number of texts that could not be fetched; the stored ones were kept.
     pub failed: u64,
-    /// The number of texts that were not requested because they were still being fetched, stored or processed.
+    /// The number of texts that were not requested because they were still being fetched, stored or
+    /// processed.
     pub on_their_way: u64,
 }
 
@@ -194,6 +201,7 @@ impl RefreshCounters {
     ) -> Result<Option<RefreshSummary>, QueueError> {
         let (unchanged, changed) = (self.fetched.unchanged(), self.fetched.changed());
         let on_their_way = self.on_their_way.load(Ordering::Relaxed);
+        // A run may finish a refresh that an earlier command started.
         if refresh == Refresh::No && unchanged + changed + on_their_way == 0 {
             return Ok(None);
         }

@@ -1,5 +1,5 @@
-//! Reports on a list after it was read: its first invalid lines, the number of further invalid lines, and whether it
-//! names nothing.
+//! Reports on a list after it was read: its first invalid lines, the number of further invalid lines, and
+//! whether it names nothing.
 
 use crate::{
     arguments::Input,
@@ -57,6 +57,7 @@ impl ListReport {
         if more > 0 {
             messages.push(format!("{label}and {more} more lines like these, {} in all", self.bad));
         }
+        // A list without entries is often a mistake, but not an error: a watched list may be filled later.
         if self.entries == 0 && self.bad == 0 {
             messages.push(self.nothing(filters));
         }

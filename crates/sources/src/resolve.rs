@@ -1,7 +1,7 @@
 //! Resolves a cell of a list to normalised, absolute URLs.
 //!
-//! Invariant: a resolved URL is `http`, `https` or `file`, has at most [`URL_BYTES_MAX`] bytes, has no user, password or
-//! fragment, and is normalised (`normalize_url`).
+//! Invariant: a resolved URL is `http`, `https` or `file`, has at most [`URL_BYTES_MAX`] bytes, has no user,
+//! password or fragment, and is normalised (`normalize_url`).
 
 pub mod gutenberg_sites;
 
@@ -90,6 +90,7 @@ impl UrlResolver {
                 ));
             }
         };
+        // Percent-encoding makes a URL longer.
         if url.len() > URL_BYTES_MAX {
             return Err(format!(
                 "the URL has {} bytes when written out; {URL_BYTES_MAX} are allowed",
@@ -103,6 +104,7 @@ impl UrlResolver {
 /// Returns the scheme in lower case and the text after its colon. A letter alone is a drive, not a scheme.
 fn scheme(cell: &str) -> Option<(String, &str)> {
     let (scheme, rest) = cell.trim_start().split_once(':')?;
+    // RFC 3986 §3.1.
     let valid = scheme.len() > 1
         && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
         && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
@@ -113,6 +115,7 @@ fn web_url(cell: &str, rest: &str) -> Result<String, String> {
     if !rest.starts_with("//") {
         return Err("a URL begins with http:// or https://".to_owned());
     }
+    // The URL parser would remove TABs and encode spaces.
     if cell.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(
             "a URL has no spaces in it (write %20); URLs of the same text are separated by a TAB".into()

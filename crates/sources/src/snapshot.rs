@@ -1,14 +1,14 @@
 //! Stores a source list as it was when it was added: all valid entries, normalised, one JSON object per line.
 //!
 //! Disk form: `<directory>/<list>-<hash>.jsonl`. `<list>` is the file name of the list, reduced to safe
-//! characters, and `<hash>` is the first 16 hex digits of the BLAKE3 of the file. Two lists with the same name and
-//! the same entries are one file, so adding a list again changes nothing. Each line is an
+//! characters, and `<hash>` is the first 16 hex digits of the BLAKE3 of the file. Two lists with the same
+//! name and the same entries are one file, so adding a list again changes nothing. Each line is an
 //! [`Entry`](crate::entry::Entry) and ends with LF.
 //!
 //! Invariant: a file with such a name is complete and durable, and it is never changed.
 //!
-//! In reading order: [`draft`] writes a snapshot, `interleave` orders its entries, [`entries`] reads them, and
-//! [`integrity`] checks that a snapshot is still what was written.
+//! In reading order: [`draft`] writes a snapshot, `interleave` orders its entries, [`entries`] reads them,
+//! and [`integrity`] checks that a snapshot is still what was written.
 
 pub mod draft;
 pub mod entries;
@@ -31,11 +31,11 @@ pub struct Snapshot {
     pub bad: u64,
     /// The length of the file, which is the offset after its last entry.
     pub bytes: u64,
-    /// Whether the snapshot existed before.
+    /// The state before the list was added.
     pub state: SnapshotState,
 }
 
-/// Whether the same list was added before.
+/// The state of a snapshot before its list was added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SnapshotState {
     /// The list is new.

@@ -1,18 +1,18 @@
 //! Watches directories and files, and adds the source lists and texts that appear there to the queue.
 //!
-//! The system notifies that something changed; a scan finds out what. Without a notification there is a scan every five
-//! seconds. So file systems without notifications (network file systems above all) are only slower, and a lost
-//! notification loses nothing. In reading order:
+//! The system notifies that something changed; a scan finds out what. Without a notification there is a scan
+//! every five seconds. So file systems without notifications (network file systems above all) are only
+//! slower, and a lost notification loses nothing. In reading order:
 //!
 //! * [`ignore_patterns`](crate::ignore_patterns): recognises unfinished files by their names;
 //! * `open_files`: finds the files that are open for writing;
 //! * `scanner`: finds the files that have settled since they were last added;
 //! * `notifier`: receives the notifications of the system.
 //!
-//! A file is added once it is not empty, has not changed for half a second and is not open for writing. Only Linux tells
-//! the last, and only about the user's own processes. A list that changes later is added again, which adds its new
-//! entries; a text is added once. The directories in a watched directory are not watched, and a warning is logged once
-//! for each. A watched path that does not exist, or is removed, is waited for.
+//! A file is added once it is not empty, has not changed for half a second and is not open for writing. Only
+//! Linux tells the last, and only about the user's own processes. A list that changes later is added again,
+//! which adds its new entries; a text is added once. The directories in a watched directory are not watched,
+//! and a warning is logged once for each. A watched path that does not exist, or is removed, is waited for.
 
 mod notifier;
 mod open_files;
@@ -81,6 +81,7 @@ async fn run_with(
     for path in paths.iter().filter(|path| !path.exists()) {
         tracing::warn!("'{}' does not exist yet: waiting for it", path.display());
     }
+    // Both move into the blocking task and back, because scanning reads directories.
     let mut watch = (Notifier::new(make, changed), Scanner::new(paths.clone()));
     loop {
         let (now, paths) = (Instant::now(), paths.clone());
@@ -110,6 +111,7 @@ fn inputs(files: Vec<PathBuf>) -> Vec<Input> {
     for path in files {
         let Ok(path) = std::path::absolute(&path) else { continue };
         match url::Url::from_file_path(&path) {
+            // A text is named by its URL, as on the command line.
             Ok(url) if is_text(&path) => texts.push(String::from(url)),
             Ok(_) | Err(()) => inputs.push(Input::List(ListLocation::File(path), ListKind::List)),
         }
@@ -133,6 +135,7 @@ async fn add_input(
     let sources = Sources { inputs: vec![input], config: config.clone(), ..Sources::default() };
     match add::add(sources, snapshots, queue).await {
         Ok(added) => tracing::info!("took {what}: {} texts", added.entries),
+        // One invalid list must not end the watch.
         Err(error) if error.is_of_list() => refused(&what, error),
         Err(error) => return Err(error),
     }

@@ -34,7 +34,7 @@ struct DueEntry {
     listed: DocumentId,
 }
 
-/// What is stored under the id of an entry.
+/// The text that is stored under the id of an entry.
 enum StoredText {
     /// Nothing. The first fetch belongs to the cursor of the list.
     None,
@@ -78,8 +78,8 @@ impl Feeder {
         }
     }
 
-    /// Returns the entries that are due: without the texts that have a pending job, and those whose fetch job was pushed
-    /// since the start of the round.
+    /// Returns the entries that are due: without the texts that have a pending job, and those whose fetch job
+    /// was pushed since the start of the round.
     async fn due(&self, entries: Vec<Entry>, list: &str) -> Result<Due, SourceError> {
         let (snapshots, list) = (self.snapshots.clone(), list.to_owned());
         let reading = blocking(move || refresh::read_start(&snapshots, &list));
@@ -89,14 +89,17 @@ impl Feeder {
         let mut taken = BTreeSet::new();
         for entry in entries {
             let id = folded(entry.id.as_str()).into_owned();
+            // Requested in this round by another list, or fetched for the first time.
             if fetched_ms.get(&id).is_some_and(|pushed_ms| *pushed_ms >= start_ms) {
                 continue;
             }
+            // A pending job will store the current text anyway.
             if pending.contains(&id) {
                 due.on_their_way += 1;
                 continue;
             }
             let known = spellings.get(&id).and_then(|id| id.parse().ok());
+            // A list may name a text twice.
             if taken.insert(id) {
                 let listed = entry.id.clone();
                 let entry = Entry { id: known.unwrap_or_else(|| listed.clone()), ..entry };
@@ -144,6 +147,7 @@ fn find_stored(
 ) -> Result<StoredText, BlobError> {
     let bytes = match blobs.read(&BlobName::new(BlobKind::Meta, entry.id.clone()), RECORD_BYTES_MAX) {
         Err(BlobError::NotFound(_)) => return Ok(StoredText::None),
+        // An oversized meta file is damaged; empty bytes lead to the same repair.
         Err(BlobError::TooLarge { .. }) => Vec::new(),
         read => read?,
     };
@@ -154,6 +158,7 @@ fn find_stored(
             return Ok(StoredText::Same(Box::new(request(entry, unknown(), group_of))));
         }
     };
+    // The id belongs to another text, which a refresh must not overwrite.
     if !is_same_text(entry.id.as_str(), std::slice::from_ref(&meta.url), &entry.urls) {
         return Ok(StoredText::Other(Box::new(DueEntry { entry, listed }), meta.url));
     }
@@ -162,7 +167,8 @@ fn find_stored(
         return Ok(StoredText::Same(Box::new(request(entry, unknown(), group_of))));
     }
     let hash = entry.listed.blake3.as_ref();
-    // If the list gives the hash of other bytes, the server must send the whole text, so there are no validators.
+    // If the list gives the hash of other bytes, the server must send the whole text, so there are no
+    // validators.
     let is_meant = hash.is_none_or(|listed| listed.trim().eq_ignore_ascii_case(&meta.raw.blake3));
     let stored = Stored {
         blake3: meta.raw.blake3,

@@ -1,7 +1,7 @@
 //! Reads the catalogue of Project Gutenberg, `pg_catalog.csv`: one row per book, in the order of the file.
 //!
-//! The catalogue is recognised by its [`HEADER`]. Only rows of the type *Text* are books to read. A title may span
-//! several lines. Several languages, subjects or bookshelves in a cell are separated by `;`.
+//! The catalogue is recognised by its [`HEADER`]. Only rows of the type *Text* are books to read. A title may
+//! span several lines. Several languages, subjects or bookshelves in a cell are separated by `;`.
 
 use std::{fmt, sync::Arc};
 
@@ -137,6 +137,7 @@ impl Catalog {
     /// Returns the entry of a row, or `None` if the book is not selected.
     pub(crate) fn entry(&mut self, row: SourceRow) -> Result<Option<Entry>, String> {
         let listed = row.into_listed();
+        // Sound recordings and data sets are in the catalogue as well.
         let is_text = cell(&listed, TYPE).eq_ignore_ascii_case("Text");
         if !is_text || !self.filters.matches(&listed) {
             return Ok(None);
@@ -157,6 +158,7 @@ impl Catalog {
             },
         };
         let entry = row::bounded(entry)?;
+        // Books that are refused do not count towards the limit.
         self.taken += 1;
         Ok(Some(entry))
     }

@@ -65,6 +65,7 @@ pub(crate) fn of_names<N: AsRef<str>>(names: &[N], url_column: Option<&str>) -> 
         for (column, name) in columns.iter_mut().zip(names) {
             if folded(name.as_ref()) == folded(chosen) {
                 *column = Column::Url;
+            // A column `url` that is not chosen is kept like any other column.
             } else if *column == Column::Url {
                 *column = Column::Other(name.as_ref().trim().to_owned());
             }

@@ -1,12 +1,12 @@
 //! Detects the format of a list by its first line that is neither blank nor a comment.
 //!
-//! A `{` begins JSON Lines, a header with a column of URLs begins a table, and the header of Gutenberg's catalogue
-//! begins the catalogue. Any other line begins a plain list. The file extension matters in two cases: `.jsonl` and
-//! `.ndjson` select JSON Lines, and with `.csv` or `.tsv` a line that is neither a URL nor a header with a column of
-//! URLs is an error.
+//! A `{` begins JSON Lines, a header with a column of URLs begins a table, and the header of Gutenberg's
+//! catalogue begins the catalogue. Any other line begins a plain list. The file extension matters in two
+//! cases: `.jsonl` and `.ndjson` select JSON Lines, and with `.csv` or `.tsv` a line that is neither a URL
+//! nor a header with a column of URLs is an error.
 //!
-//! The separator of a table is the one that gives the header a column of URLs: TAB, comma, semicolon or bar. A line
-//! `sep=;` before the header, as spreadsheets write it, declares any other separator.
+//! The separator of a table is the one that gives the header a column of URLs: TAB, comma, semicolon or bar.
+//! A line `sep=;` before the header, as spreadsheets write it, declares any other separator.
 
 use std::{io, sync::Arc};
 
@@ -39,8 +39,8 @@ pub(crate) enum Refusal {
     Prose(String),
 }
 
-/// Detects the format of a list. Afterwards `lines` starts with the first row. `extension` is the file extension in
-/// lower case.
+/// Detects the format of a list. Afterwards `lines` starts with the first row. `extension` is the file
+/// extension in lower case.
 pub(crate) fn detect(
     lines: &mut Lines,
     extension: &str,
@@ -50,9 +50,10 @@ pub(crate) fn detect(
     let (format, row) = match line {
         Some(line) => match of_line(line.clone(), declared, extension, context) {
             Ok(found) => found,
+            // A declared separator proves a table, so the text is not prose.
             Err(message) if declared.is_some() => return Ok(Err(Refusal::Unsupported(message))),
             Err(message) => {
-                // The first line of a text may look like a wrong header; the next lines tell.
+                // The first line of a text may look like a wrong header; the next lines decide.
                 let mut read = vec![line];
                 look_ahead(lines, &mut read)?;
                 let prose = prose::describe(&meaningful(&read));
@@ -134,6 +135,7 @@ fn of_line(
 ) -> Result<(Format, Option<SourceLine>), String> {
     let text = line.text.as_deref().unwrap_or_default();
     let first = text.trim_start();
+    // With a declared separator, these characters may begin a header.
     if declared.is_none() && first.starts_with('[') {
         return Err(
             "it is a JSON array: write one object a line (JSON Lines), as jq -c '.[]' does".to_owned()
@@ -154,6 +156,7 @@ fn of_line(
         }
         headers.push(header);
     }
+    // The separator with the most cells is the likely one, and its columns make the best message.
     let widest = headers.into_iter().max_by_key(|header| header.names.len());
     match widest.filter(|header| declared.is_some() || header.is_likely(extension)) {
         Some(header) => {
@@ -171,6 +174,7 @@ fn separators(text: &str, declared: Option<Separator>) -> Vec<Separator> {
         None => Separator::USUAL.into_iter().filter(|separator| separator.is_in(text)).collect(),
     };
     if separators.is_empty() {
+        // A header of one column has no separator.
         separators.push(Separator::COMMA);
     }
     separators

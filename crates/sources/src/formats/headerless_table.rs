@@ -1,4 +1,5 @@
-//! Detects tables without a header, which look like plain lists: `http://a/1.txt,eng,London` is not a URL with commas.
+//! Detects tables without a header, which look like plain lists: `http://a/1.txt,eng,London` is not a URL
+//! with commas.
 //!
 //! A URL may contain commas, semicolons and bars, so a separator alone proves nothing. A line is a row of a
 //! table if something in it cannot be part of a URL: a cell before the URL, a space, a quotation mark, or
@@ -20,8 +21,8 @@ const ENDINGS: [&str; 22] = [
     "rtf", "doc", "docx", "odt", "zip", "gz", "zst", "bz2",
 ];
 
-/// Detects a table without a header. Returns the message about it, or `None` for a plain list. `lines` are its first
-/// lines that are neither blank nor comments.
+/// Detects a table without a header. Returns the message about it, or `None` for a plain list. `lines` are
+/// its first lines that are neither blank nor comments.
 pub(crate) fn detect(lines: &[String], extension: &str) -> Option<String> {
     let lines: Vec<&str> = lines.iter().map(|line| plain::without_comment(line).trim()).collect();
     let first = lines.first()?;

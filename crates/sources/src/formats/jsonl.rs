@@ -1,6 +1,6 @@
-//! Lists with one JSON object a line, named like the columns of a table. Numbers are taken as they are written;
-//! `mirror` may be a list of strings, and so may authors and languages. Any other value that is neither a
-//! string nor a number is carried along as JSON.
+//! Lists with one JSON object a line, named like the columns of a table. Numbers are taken as they are
+//! written; `mirror` may be a list of strings, and so may authors and languages. Any other value that is
+//! neither a string nor a number is carried along as JSON.
 
 use serde_json::{Map, Value};
 
@@ -37,6 +37,7 @@ fn put(row: &mut SourceRow, column: &Column, name: &str, value: &Value) -> Resul
                 row.put(column, mirror);
             }
         }
+        // Ids are often numbers in JSON; their digits are kept as written.
         (Column::Id, Value::Number(number)) => row.put(column, &number.to_string()),
         (Column::Other(name), Value::Array(items))
             if is_joined(name) && items.iter().all(Value::is_string) =>

@@ -1,5 +1,5 @@
-//! Reads plain lists: a line is one URL, or several URLs of the same text separated by TABs. A `#` at the start of a
-//! line or after a space or TAB begins a comment.
+//! Reads plain lists: a line is one URL, or several URLs of the same text separated by TABs. A `#` at the
+//! start of a line or after a space or TAB begins a comment.
 
 use crate::formats::row::SourceRow;
 
@@ -7,6 +7,7 @@ use crate::formats::row::SourceRow;
 pub(crate) fn row(line: &str) -> Option<SourceRow> {
     let cells = without_comment(line).split('\t').map(str::trim).filter(|cell| !cell.is_empty());
     let mut cells = cells.map(str::to_owned).peekable();
+    // Only blanks and a comment.
     cells.peek()?;
     Some(SourceRow::of_urls(cells))
 }

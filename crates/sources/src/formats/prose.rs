@@ -47,7 +47,7 @@ impl ProseDetector {
         (foreign >= LINES && foreign > 2 * self.good).then(|| self.description())
     }
 
-    /// Returns the same at the end of the list, where a few lines are enough if no line names a text.
+    /// Returns the same at the end of the list. A few lines are enough there if no line names a text.
     pub(crate) fn judge_at_end(&self) -> Option<String> {
         let foreign = self.prose + self.unreadable;
         (self.good == 0 && foreign > 0 && 2 * foreign >= self.bad).then(|| self.description())

@@ -61,6 +61,7 @@ impl SourceRow {
 
     /// Stores a mirror cell: several URLs separated by spaces, or one path, which may contain spaces.
     fn put_mirrors(&mut self, value: &str) {
+        // A URL has no spaces, a path may have some.
         if value.split_whitespace().all(resolve::is_url) {
             self.mirrors.extend(value.split_whitespace().map(str::to_owned));
         } else {
@@ -104,6 +105,7 @@ impl SourceRow {
         let mut urls: Vec<String> = Vec::new();
         for cell in std::iter::once(&first).chain(&self.mirrors) {
             for url in resolver.resolve(cell)? {
+                // Mirrors may repeat the URL after normalisation.
                 if !urls.contains(&url) {
                     urls.push(url);
                 }
@@ -142,7 +144,8 @@ fn check_encoding(label: Option<&str>) -> Result<(), String> {
     }
 }
 
-/// Returns the id of a text: a Gutenberg number if any of the URLs has one, else an id derived from the first URL.
+/// Returns the id of a text: a Gutenberg number if any of the URLs has one, else an id derived from the first
+/// URL.
 fn id_of(urls: &[String]) -> DocumentId {
     let parsed: Vec<Url> = urls.iter().filter_map(|url| Url::parse(url).ok()).collect();
     if let Some(id) = parsed.iter().find_map(gutenberg::book) {

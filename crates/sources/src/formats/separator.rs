@@ -29,6 +29,7 @@ impl Separator {
     /// Returns the separator that a line declares for the lines after it, as spreadsheets do: `sep=;`.
     /// Returns `None` if the line declares none.
     pub(crate) fn declared(line: &str) -> Option<Self> {
+        // Some programs quote the whole line.
         let line = line.trim_matches([' ', '"']);
         let rest = line.get(4..).filter(|_| line[..4].eq_ignore_ascii_case("sep="))?;
         match rest.as_bytes() {

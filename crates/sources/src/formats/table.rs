@@ -1,9 +1,9 @@
 //! Reads lists with a header line: CSV (RFC 4180) with any separator, and TSV.
 //!
-//! A quoted CSV cell may span several lines, together at most 64 KiB. If the closing quotation mark is missing, only the
-//! line that opened it is invalid, and the lines after it are read again. In TSV an unpaired quotation mark is an
-//! ordinary character, so a cell spans several lines only if these lines have no TAB inside the cell and the row then has
-//! exactly as many cells as the header.
+//! A quoted CSV cell may span several lines, together at most 64 KiB. If the closing quotation mark is
+//! missing, only the line that opened it is invalid, and the lines after it are read again. In TSV an
+//! unpaired quotation mark is an ordinary character, so a cell spans several lines only if these lines have
+//! no TAB inside the cell and the row then has exactly as many cells as the header.
 
 use std::io;
 
@@ -88,6 +88,7 @@ impl Table {
             if self.continue_quotes(text.len(), lines, Some(self.columns.len()))? == FeedResult::Complete {
                 return Ok(row_of(&self.columns, &self.quoted));
             }
+            // The quotation mark is an ordinary character after all.
             self.literal.start();
             self.literal.feed(text);
             return Ok(row_of(&self.columns, &self.literal));
@@ -154,6 +155,7 @@ fn row_of(columns: &[Column], record: &CsvRecord) -> Result<SourceRow, String> {
     for (at, cell) in record.cells().enumerate() {
         match columns.get(at) {
             Some(column) => row.put(column, cell),
+            // Spreadsheets pad rows with empty cells.
             None if cell.trim().is_empty() => {}
             None => {
                 let (cells, named) = (record.ends_count, columns.len());
@@ -173,6 +175,7 @@ impl CsvRecord {
             .quoting(quoting)
             .terminator(end)
             .build();
+        // A record spans at most 64 KiB before its last line, which has at most 64 KiB.
         let cells = vec![0; 2 * LINE_BYTES_MAX + 1024];
         Self { reader, cells, cells_bytes: 0, ends: vec![0; COLUMNS_MAX], ends_count: 0 }
     }
@@ -183,7 +186,8 @@ impl CsvRecord {
         self.ends_count = 0;
     }
 
-    /// Feeds a line and its end. An empty slice would mean the end of the input to the reader, so it is not passed on.
+    /// Feeds a line and its end. An empty slice would mean the end of the input to the reader, so it is not
+    /// passed on.
     fn feed(&mut self, text: &str) -> FeedResult {
         let mut fed = FeedResult::InQuotes;
         for part in [text.as_bytes(), b"\n"].into_iter().filter(|part| !part.is_empty()) {

@@ -16,8 +16,8 @@ pub(crate) enum SizeLimit {
     AtMost(u64),
 }
 
-/// Returns a reader of the decompressed bytes of `input`. It reads all members of a gzip file and all frames of a
-/// zstd file.
+/// Returns a reader of the decompressed bytes of `input`. It reads all members of a gzip file and all frames
+/// of a zstd file.
 pub(crate) fn decompress(
     input: impl Read + Send + 'static,
     limit: SizeLimit,
@@ -51,6 +51,7 @@ impl Read for Limited {
 fn decompress_whole(input: impl Read + Send + 'static) -> io::Result<Box<dyn BufRead + Send>> {
     let mut input = BufReader::with_capacity(WINDOW_BYTES, input);
     let mut magic = Vec::with_capacity(4);
+    // `fill_buf` could return fewer bytes than the signature has.
     input.by_ref().take(4).read_to_end(&mut magic)?;
     let gzip = magic.starts_with(&[0x1f, 0x8b]);
     let zstd = zstd::is_magic(&magic);

@@ -59,6 +59,7 @@ impl Read for Utf16Reader {
             if is_end {
                 self.decoder = None;
             }
+            // A window may end inside a character; zero bytes would mean the end.
             if written > 0 || is_end {
                 return Ok(written);
             }

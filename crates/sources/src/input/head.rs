@@ -30,6 +30,7 @@ impl ListHead {
 
     fn read_as_it_is(mut list: Box<dyn BufRead + Send>) -> io::Result<Self> {
         let mut bytes = Vec::new();
+        // Reads until the head is full, because a pipe returns its bytes in small pieces.
         list.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut bytes)?;
         Ok(Self { bytes, rest: list })
     }

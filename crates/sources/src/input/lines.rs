@@ -64,7 +64,7 @@ pub(crate) struct Lines {
     input: Box<dyn BufRead + Send>,
     ends: LineEnds,
     number: u64,
-    /// Whether an LF that comes next belongs to the CR that ended the last line.
+    /// Set after a CR that ended a line: an LF that follows belongs to the same line end.
     is_after_cr: bool,
     returned: VecDeque<SourceLine>,
 }
@@ -145,7 +145,7 @@ fn decode(mut bytes: Vec<u8>, first: bool) -> Result<String, LineError> {
     })
 }
 
-/// Returns whether a line says nothing.
+/// Returns whether a line is blank or a comment.
 pub(crate) fn is_blank_or_comment(text: &str) -> bool {
     let text = text.trim_start();
     text.is_empty() || text.starts_with('#')

@@ -89,10 +89,12 @@ impl List {
     ) -> Result<Self, SourceError> {
         let failed = |source| read_error(input, source);
         let limit = match local {
+            // The user's own files are trusted.
             LocalFiles::RelativeTo { .. } => SizeLimit::None,
             LocalFiles::Refused => SizeLimit::AtMost(WEB_BYTES_MAX),
         };
         let head = ListHead::read(compression::decompress(bytes, limit).map_err(failed)?).map_err(failed)?;
+        // Archives and pages give a clear message instead of a thousand invalid lines.
         if let Some(other) = file_type::detect(&head) {
             return Err(not_a_list(input, other.message()));
         }
@@ -116,8 +118,8 @@ impl List {
         self.format.kind()
     }
 
-    /// Returns the next entry or invalid line, or `None` at the end. After an error of the list, the list must not be
-    /// read further.
+    /// Returns the next entry or invalid line, or `None` at the end. After an error of the list, the list
+    /// must not be read further.
     pub(super) fn next_entry(&mut self, input: &Input) -> Option<Result<Entry, ReadError>> {
         let item = self.read_entry();
         // A list that turns out to be a text is refused as a whole, so the current item is dropped.

@@ -3,7 +3,7 @@ use std::fs;
 use super::*;
 use crate::{config::Config, error::BadLine};
 
-/// What a list named `name` gives: ids and URLs, and the bad lines.
+/// Returns the entries and the invalid lines of a list named `name`.
 fn read(name: &str, list: impl AsRef<[u8]>) -> (Vec<Entry>, Vec<BadLine>) {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join(name);

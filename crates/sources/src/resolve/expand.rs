@@ -1,4 +1,5 @@
-//! Expands a line or an argument to its texts: one text, or the books of a range, which are created one by one.
+//! Expands a line or an argument to its texts: one text, or the books of a range, which are created one by
+//! one.
 
 use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 

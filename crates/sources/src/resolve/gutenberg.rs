@@ -18,8 +18,8 @@ pub(crate) fn named(digits: &str) -> Result<u32, String> {
     })
 }
 
-/// Returns the numbers of `pg:N-M`, both ends included, or `None` if the cell is not a range of books. Returns an error
-/// message for an invalid range.
+/// Returns the numbers of `pg:N-M`, both ends included, or `None` if the cell is not a range of books.
+/// Returns an error message for an invalid range.
 pub(crate) fn range(cell: &str) -> Option<Result<RangeInclusive<u32>, String>> {
     let (scheme, rest) = cell.trim().split_once(':')?;
     let (first, last) = rest.split_once('-').filter(|_| scheme.eq_ignore_ascii_case("pg"))?;
@@ -35,15 +35,16 @@ pub(crate) fn is_main_host(host: &str) -> bool {
     matches!(host.trim_end_matches('.'), "gutenberg.org" | "www.gutenberg.org")
 }
 
-/// Returns the id of the book whose text is at a URL, or `None` if the URL is not that of a book. Knows the layouts of
-/// the site and of its mirrors:
-/// `cache/epub/N/pgN.txt`, `files/N/N-0.txt`, `ebooks/N.txt.utf-8` and the main tree `1/0/8/1080/1080-0.txt`.
+/// Returns the id of the book whose text is at a URL, or `None` if the URL is not that of a book. Knows the
+/// layouts of the site and of its mirrors: `cache/epub/N/pgN.txt`, `files/N/N-0.txt`, `ebooks/N.txt.utf-8`
+/// and the main tree `1/0/8/1080/1080-0.txt`.
 ///
-/// The UTF-8 formats are `PG1080`. The older formats have other bytes and therefore other ids, whatever the order of the
-/// list: `1080.txt` is `PG1080-ascii`, `1080-8.txt` is `PG1080-8`.
+/// The UTF-8 formats are `PG1080`. The older formats have other bytes and therefore other ids, whatever the
+/// order of the list: `1080.txt` is `PG1080-ascii`, `1080-8.txt` is `PG1080-8`.
 pub(crate) fn book(url: &Url) -> Option<DocumentId> {
     let is_named = url.host_str().is_some_and(is_gutenberg_host)
         || url.path_segments()?.any(|segment| segment == "gutenberg");
+    // Numbers in the paths of other hosts mean something else.
     let (number, form) = laid_out(url).filter(|_| is_named)?;
     match form {
         "" => Some(DocumentId::gutenberg(number)),
@@ -51,8 +52,8 @@ pub(crate) fn book(url: &Url) -> Option<DocumentId> {
     }
 }
 
-/// Returns whether two URLs are those of one book with this id, in any format and on any host. They are not two texts
-/// with the same id then.
+/// Returns whether two URLs are those of one book with this id, in any format and on any host. They are not
+/// two texts with the same id then.
 pub(crate) fn are_same_book(id: &str, one: &str, other: &str) -> bool {
     let is_of = |url: &str| {
         let number = Url::parse(url).ok().and_then(|url| laid_out(&url).map(|(number, _)| number));
@@ -75,6 +76,7 @@ fn laid_out(url: &Url) -> Option<(u32, &str)> {
 
 /// Parses a book number.
 pub(crate) fn number(digits: &str) -> Option<u32> {
+    // Longer digit strings would overflow.
     let plain = (1..=9).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
     let number = plain.then(|| digits.parse().ok())??;
     (1..=NUMBER_MAX).contains(&number).then_some(number)
@@ -84,8 +86,8 @@ fn is_gutenberg_host(host: &str) -> bool {
     host == "pglaf.org" || host.ends_with(".pglaf.org") || host.split('.').any(|label| label == "gutenberg")
 }
 
-/// Returns the number and format of `N.txt`, `N-0.txt`, `N-8.txt`, `pgN.txt` or `pgN.txt.utf8`. Pictures and archives in
-/// the same folder are not books.
+/// Returns the number and format of `N.txt`, `N-0.txt`, `N-8.txt`, `pgN.txt` or `pgN.txt.utf8`. Pictures and
+/// archives in the same folder are not books.
 fn of_file<'f>(file: &'f str, folder: &str) -> Option<(u32, &'f str)> {
     let generated = file.strip_prefix("pg");
     let (form, _) = generated.unwrap_or(file).strip_prefix(folder)?.split_once(".txt")?;
@@ -106,7 +108,8 @@ fn is_tree(folders: &[&str], number: &str) -> bool {
     folders.ends_with(&tree.split('/').collect::<Vec<_>>())
 }
 
-/// Returns the folders of the main tree above a book: all digits but the last, so `1/0/8` for 1080, or `0` for 5.
+/// Returns the folders of the main tree above a book: all digits but the last, so `1/0/8` for 1080, or `0`
+/// for 5.
 pub(super) fn tree(number: &str) -> String {
     match &number[..number.len() - 1] {
         "" => "0".to_owned(),

@@ -1,11 +1,12 @@
 //! Chooses the URLs of a book among the main site and the mirrors of Project Gutenberg.
 //!
-//! A book is available in several formats: generated (`cache/epub/84/pg84.txt`, in UTF-8, for every text), and as it was
-//! submitted, in UTF-8 (`84-0.txt`), ISO 8859-1 (`84-8.txt`) or ASCII (`84.txt`). Mirrors keep the submitted formats in
-//! the main tree `8/84/` (`1/2/3/4/12345/`; books of one digit below `0/`), the main site in `files/84/`.
+//! A book is available in several formats: generated (`cache/epub/84/pg84.txt`, in UTF-8, for every text),
+//! and as it was submitted, in UTF-8 (`84-0.txt`), ISO 8859-1 (`84-8.txt`) or ASCII (`84.txt`). Mirrors keep
+//! the submitted formats in the main tree `8/84/` (`1/2/3/4/12345/`; books of one digit below `0/`), the main
+//! site in `files/84/`.
 //!
-//! The main site is for people and blocks suspected robots; mirrors are for bulk. So the site is used for a few books at
-//! most, and never for those of a range or of the catalogue.
+//! The main site is for people and blocks suspected robots; mirrors are for bulk. So the site is used for a
+//! few books at most, and never for those of a range or of the catalogue.
 
 use std::{
     fmt,
@@ -20,12 +21,14 @@ use crate::resolve::{gutenberg, normalize_url::normalize};
 
 /// The main site.
 const SITE: &str = "https://www.gutenberg.org";
-/// The built-in mirrors. Such lists become outdated; <https://www.gutenberg.org/MIRRORS.ALL> is the current one.
+/// The built-in mirrors. Such lists become outdated; <https://www.gutenberg.org/MIRRORS.ALL> is the current
+/// one.
 const MIRRORS: [&str; 3] =
     ["https://gutenberg.pglaf.org", "https://aleph.pglaf.org", "http://aleph.gutenberg.org"];
 /// The maximum number of books of one command, each named on its own, that are fetched from the main site.
 const MAIN_SITE_MAX: u32 = 10;
-/// The maximum number of hosts for a book. Together with the formats it limits the requests for a missing book to eight.
+/// The maximum number of hosts for a book. Together with the formats it limits the requests for a missing
+/// book to eight.
 const HOSTS_MAX: usize = 3;
 const BASE_BYTES_MAX: usize = 512;
 
@@ -88,8 +91,8 @@ enum MainSite {
     Rewritten,
 }
 
-/// The main site and its mirrors. It counts the books that are named on their own, so each reading of the sources of a
-/// command needs a value of its own.
+/// The main site and its mirrors. It counts the books that are named on their own, so each reading of the
+/// sources of a command needs a value of its own.
 #[derive(Debug)]
 pub struct GutenbergSites {
     mirrors: Vec<String>,
@@ -106,8 +109,8 @@ enum BookFormat {
 }
 
 impl GutenbergSites {
-    /// Creates the sites from the named mirrors, or the built-in ones if none is named. `rewrites` are those of
-    /// `--mirror`.
+    /// Creates the sites from the named mirrors, or the built-in ones if none is named. `rewrites` are those
+    /// of `--mirror`.
     #[must_use]
     pub fn new(named: &[GutenbergMirror], rewrites: &[Mirror]) -> Self {
         let is_rewritten = !is_main_site(SITE, rewrites);
@@ -119,11 +122,12 @@ impl GutenbergSites {
         Self { mirrors, site, singles: AtomicU32::new(0) }
     }
 
-    /// Returns the URLs of a book, at most eight, in order of preference. Bulk uses the mirrors in turn, so that they
-    /// share the load.
+    /// Returns the URLs of a book, at most eight, in order of preference. Bulk uses the mirrors in turn, so
+    /// that they share the load.
     pub(crate) fn book_urls(&self, number: u32, amount: BookRequest) -> Vec<String> {
         let is_few =
             amount == BookRequest::Single && self.singles.fetch_add(1, Ordering::Relaxed) < MAIN_SITE_MAX;
+        // Few books go to the first mirror, which is the best one.
         let turn = if is_few { 0 } else { number as usize % self.mirrors.len() };
         let mirrors = self.mirrors[turn..].iter().chain(&self.mirrors[..turn]).map(String::as_str);
         let hosts: Vec<&str> = match (self.site, is_few) {

@@ -1,15 +1,17 @@
 //! Normalises URLs, so that a text with several equivalent URLs is fetched once.
 //!
-//! Parsing a URL already normalises the case of scheme and host, dot segments, the default port and the empty path. This
-//! module adds the rest of RFC 3986 §6.2.2 and §6.2.3: percent-encodings are written in upper case, and an encoded
-//! unreserved character is decoded (`%7e` becomes `~`; `%2f` becomes `%2F`, because it is not a separator). The fragment,
-//! which is never sent to a server, is removed, and so is the dot at the end of a host name.
+//! Parsing a URL already normalises the case of scheme and host, dot segments, the default port and the empty
+//! path. This module adds the rest of RFC 3986 §6.2.2 and §6.2.3: percent-encodings are written in upper
+//! case, and an encoded unreserved character is decoded (`%7e` becomes `~`; `%2f` becomes `%2F`, because it
+//! is not a separator). The fragment, which is never sent to a server, is removed, and so is the dot at the
+//! end of a host name.
 //!
-//! Unicode can compose some letters in two ways (é as one character or as e and an accent). These are different octets to
-//! a server, so they are two URLs in a path: RFC 3986 §6.2.2 has no such equivalence, and RFC 3987 §5.3.2.2 leaves it to
-//! the creator of the name. In a host name they are the same (UTS #46).
+//! Unicode can compose some letters in two ways (é as one character or as e and an accent). These are
+//! different octets to a server, so they are two URLs in a path: RFC 3986 §6.2.2 has no such equivalence, and
+//! RFC 3987 §5.3.2.2 leaves it to the creator of the name. In a host name they are the same (UTS #46).
 //!
-//! Invariants: normalising twice changes nothing; a normalised URL requests the same resource from the same server.
+//! Invariants: normalising twice changes nothing; a normalised URL requests the same resource from the same
+//! server.
 
 use url::Url;
 
@@ -20,7 +22,8 @@ pub(crate) fn normalize(mut url: Url) -> Url {
     url.set_path(&path);
     let query = url.query().map(normalize_encodings);
     url.set_query(query.as_deref());
-    // A host with more than one dot at its end is invalid and stays as it is, and so does a URL that cannot be changed.
+    // A host with more than one dot at its end is invalid and stays as it is, and so does a URL that cannot
+    // be changed.
     let host = url.domain().and_then(|name| name.strip_suffix('.')).filter(|name| !name.ends_with('.'));
     if let Some(host) = host.map(str::to_owned) {
         let mut undotted = url.clone();

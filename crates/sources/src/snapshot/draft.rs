@@ -1,7 +1,7 @@
 //! Writes a snapshot: first under a temporary name, then published under its own.
 //!
-//! The entries are first written in the order of the list. As soon as a window needs interleaving, a second file with
-//! the interleaved order is written beside the first and becomes the snapshot.
+//! The entries are first written in the order of the list. As soon as a window needs interleaving, a second
+//! file with the interleaved order is written as well and becomes the snapshot.
 
 use std::{
     fs::{File, Permissions},
@@ -46,12 +46,13 @@ pub struct SnapshotDraft {
     pub bad: u64,
 }
 
-/// Writes all valid entries of a list into an existing directory, durably, under a temporary name. Calls `each` with
-/// every entry and every invalid line in order. Blocking.
+/// Writes all valid entries of a list into an existing directory, durably, under a temporary name. Calls
+/// `each` with every entry and every invalid line in order. Blocking.
 ///
 /// # Errors
-/// Returns [`SourceError::Read`] if the list cannot be read to its end, [`SourceError::NotAList`] if it turns out not
-/// to be a list, and [`SourceError::Write`] if the draft cannot be written. Leaves no file in these cases.
+/// Returns [`SourceError::Read`] if the list cannot be read to its end, [`SourceError::NotAList`] if it turns
+/// out not to be a list, and [`SourceError::Write`] if the draft cannot be written. Leaves no file in these
+/// cases.
 pub fn write_draft(
     mut reader: EntryReader,
     directory: &Path,
@@ -92,6 +93,7 @@ impl SnapshotDraft {
         let path = directory.join(format!("{name}.jsonl"));
         let state = if path.exists() { SnapshotState::Existing } else { SnapshotState::New };
         let renamed = file.persist(&path).map_err(io::Error::from);
+        // The rename is durable only once its directory is synced.
         let synced = renamed.and_then(|_| File::open(&directory)?.sync_all());
         synced.map_err(|source| SourceError::Write { path: path.clone(), source })?;
         Ok(Snapshot { name, path, entries, bad, bytes, state })
@@ -124,15 +126,18 @@ impl<'d> DraftWriter<'d> {
     }
 
     fn end_window(&mut self) -> io::Result<()> {
+        // The interleaver reads the lines of the window back from the file.
         self.listed.flush()?;
         let list = self.listed.get_ref().file.as_file();
         if self.interleaved.is_none() && self.interleaver.is_needed() {
+            // The windows before this one keep their order, so they are copied as they are.
             let mut interleaved = HashedFile::create(self.directory)?;
             copy_start(list, self.window, &mut interleaved)?;
             self.interleaved = Some(interleaved);
         }
         match &mut self.interleaved {
             Some(interleaved) => self.interleaver.write(list, interleaved)?,
+            // No window needed interleaving so far: the listed order is the final one.
             None => self.interleaver = Interleaver::default(),
         }
         self.window = position(&self.listed);
@@ -144,6 +149,7 @@ impl<'d> DraftWriter<'d> {
         self.end_window()?;
         let file = self.interleaved.unwrap_or(self.listed);
         let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        // The rename must not become durable before the content.
         file.file.as_file().sync_data()?;
         Ok(file)
     }

@@ -19,10 +19,11 @@ const BUFFER_BYTES: usize = 256 * 1024;
 /// Each entry comes with the offset after it, at which a later call may start.
 ///
 /// # Errors
-/// Returns [`SourceError::Snapshot`] if the file cannot be read, and [`SourceError::Damaged`] if no line starts at
-/// `offset`.
+/// Returns [`SourceError::Snapshot`] if the file cannot be read, and [`SourceError::Damaged`] if no line
+/// starts at `offset`.
 pub fn read_from(path: &Path, offset: u64) -> Result<Entries, SourceError> {
     let failed = |source| SourceError::Snapshot { path: path.to_owned(), source };
+    // The run directory may be writable for others: links are not followed.
     let mut file = safe_file::open(path).map_err(failed)?;
     if offset > file.metadata().map_err(failed)?.len() {
         return Err(damaged(path, offset, "the file is shorter"));
@@ -62,6 +63,7 @@ impl Entries {
         if bytes == 0 {
             return Ok(None);
         }
+        // A line without its LF was truncated, or it is longer than any entry.
         if self.line.last() != Some(&b'\n') {
             return Err(damaged(&self.path, self.offset, "the line is truncated or too long"));
         }
@@ -78,6 +80,7 @@ impl Iterator for Entries {
     fn next(&mut self) -> Option<Self::Item> {
         let item = self.read().transpose();
         if !matches!(item, Some(Ok(_))) {
+            // Nothing follows the end or an error.
             self.file = None;
         }
         item

@@ -1,9 +1,9 @@
 //! Checks that a snapshot is still what was written.
 //!
-//! The name of a snapshot ends with the hash of its content. A line that a damaged disk or an editor has changed would
-//! bring another text under a listed id, so a snapshot is compared with its name before its entries are used. The
-//! comparison reads the whole snapshot. The feeder reads a snapshot in many steps and compares it again only if the
-//! file has changed in between.
+//! The name of a snapshot ends with the hash of its content. A line that a damaged disk or an editor has
+//! changed would bring another text under a listed id, so a snapshot is compared with its name before its
+//! entries are used. The comparison reads the whole snapshot. The feeder reads a snapshot in many steps and
+//! compares it again only if the file has changed in between.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -34,7 +34,8 @@ impl VerifiedSnapshots {
     /// Reads entries as [`entries::read_from`] does, from a snapshot that must be intact. Blocking.
     ///
     /// # Errors
-    /// Returns the errors of [`entries::read_from`], and [`SourceError::Altered`] if the snapshot is not intact.
+    /// Returns the errors of [`entries::read_from`], and [`SourceError::Altered`] if the snapshot is not
+    /// intact.
     pub fn read_from(&self, path: &Path, offset: u64) -> Result<Entries, SourceError> {
         // The stamp is taken before the hash, so a change during hashing leads to another comparison.
         let stamp = stamp(&open(path)?).map_err(|source| failed(path, source))?;
@@ -58,7 +59,8 @@ pub fn read(path: &Path) -> Result<Entries, SourceError> {
     VerifiedSnapshots::default().read_from(path, 0)
 }
 
-/// Returns what the lists say of some documents. If several lists name a document, the first one counts. Blocking.
+/// Returns what the lists say of some documents. If several lists name a document, the first one counts.
+/// Blocking.
 ///
 /// `lists` are the names of snapshots in the directory `snapshots`.
 ///
@@ -85,14 +87,16 @@ pub fn find_entries(
     Ok(found)
 }
 
-/// Returns whether the content of a file matches the hash in its name. A file whose name has no hash counts as
-/// intact. Blocking.
+/// Returns whether the content of a file matches the hash in its name. A file whose name has no hash counts
+/// as intact. Blocking.
 ///
 /// # Errors
-/// Returns [`SourceError::Altered`] if the file does not exist, and [`SourceError::Snapshot`] if it cannot be read.
+/// Returns [`SourceError::Altered`] if the file does not exist, and [`SourceError::Snapshot`] if it cannot be
+/// read.
 pub fn is_intact(path: &Path) -> Result<bool, SourceError> {
     let Some((_, hash)) = name_parts(path) else { return Ok(true) };
     let mut hasher = blake3::Hasher::new();
+    // The hash is compared as a prefix, because the name holds only its first digits.
     hasher.update_reader(open(path)?).map_err(|source| failed(path, source))?;
     Ok(hasher.finalize().to_hex()[..HASH_DIGITS] == *hash)
 }
@@ -109,8 +113,8 @@ fn open(path: &Path) -> Result<File, SourceError> {
     safe_file::open(path).map_err(|source| failed(path, source))
 }
 
-/// Returns the error for a snapshot that cannot be read. A missing snapshot is repaired as an altered one is: by
-/// adding its list again.
+/// Returns the error for a snapshot that cannot be read. A missing snapshot is repaired as an altered one is:
+/// by adding its list again.
 fn failed(path: &Path, source: io::Error) -> SourceError {
     let path = path.to_owned();
     if source.kind() == ErrorKind::NotFound {

@@ -1,12 +1,13 @@
 //! Orders the entries of a long list so that hosts alternate.
 //!
-//! The feeder fills the fetch lane only as far as there is room. If a long list were fed in its own order, a host with
-//! very many texts would fill the lane, and the texts of other hosts would wait for the delays of that host. So the
-//! entries of a long list are written in rounds: the first entry of each host in the order in which the hosts occur,
-//! then the second entry of each host, and so on. The order within a host does not change. The result depends only on
-//! the list, so the same list gives the same snapshot.
+//! The feeder fills the fetch lane only as far as there is room. If a long list were fed in its own order, a
+//! host with very many texts would fill the lane, and the texts of other hosts would wait for the delays of
+//! that host. So the entries of a long list are written in rounds: the first entry of each host in the order
+//! in which the hosts occur, then the second entry of each host, and so on. The order within a host does not
+//! change. The result depends only on the list, so the same list gives the same snapshot.
 //!
-//! Entries are ordered in windows of [`WINDOW`], which bounds the memory to about 40 bytes per entry of a window.
+//! Entries are ordered in windows of [`WINDOW`], which bounds the memory to about 40 bytes per entry of a
+//! window.
 
 use std::{
     collections::HashMap,
@@ -26,8 +27,8 @@ const ORDERED_MIN: usize = 5_000;
 #[derive(Debug, Default)]
 pub(super) struct Interleaver {
     lines: Vec<ListedLine>,
-    /// The number of entries of each host so far. A host is known by its hash: if two hashes collide, the two hosts
-    /// only share their rounds.
+    /// The number of entries of each host so far. A host is known by its hash: if two hashes collide, the two
+    /// hosts only share their rounds.
     rounds: HashMap<u64, u32>,
 }
 
@@ -76,6 +77,7 @@ impl Interleaver {
 
 /// Returns the host and port of a normalised URL.
 fn host(url: &str) -> &str {
+    // A normalised URL has no user, so the authority is the host and port.
     let rest = url.split_once("://").map_or("", |(_, rest)| rest);
     rest.split('/').next().unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! Receives notifications of the system about changed directories.
 //!
-//! Directories are watched, never files: a file that is replaced by a rename would end its watch. A directory that
-//! reappears or is replaced is watched again.
+//! Directories are watched, never files: a file that is replaced by a rename would end its watch. A directory
+//! that reappears or is replaced is watched again.
 
 use std::{
     collections::HashMap,
@@ -39,6 +39,7 @@ pub(super) fn system(changed: mpsc::Sender<()>) -> notify::Result<Box<dyn Watche
 /// Returns whether an event is a read access. Each scan reads, so such an event must not cause the next scan.
 fn is_read_access(event: &Event) -> bool {
     match event.kind {
+        // Closing a written file is the event after which the file can be added.
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => false,
         EventKind::Access(_) => true,
         EventKind::Any
@@ -57,10 +58,11 @@ pub(super) struct Notifier {
     warned: Warned,
 }
 
-/// One of the directories that a path names over time. The creation time is part of it, because identities are reused.
+/// One of the directories that a path names over time. The creation time is part of it, because identities
+/// are reused.
 type Instance = (Identity, Option<SystemTime>);
 
-/// Whether a warning was logged.
+/// The state of the warning, which is logged once.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Warned {
     No,
@@ -89,6 +91,7 @@ impl Notifier {
                 self.watch_directory(directory);
             }
         }
+        // A directory that does not exist is forgotten, so that it is watched again once it exists.
         self.watched = present;
     }
 
@@ -122,6 +125,7 @@ fn instance(directory: &Path) -> Option<Instance> {
 /// Returns the directory whose changes concern a path.
 fn directory(path: &Path) -> &Path {
     match path.parent() {
+        // The parent of a bare file name is the empty path.
         Some(parent) if !path.is_dir() && parent.as_os_str().is_empty() => Path::new("."),
         Some(parent) if !path.is_dir() => parent,
         Some(_) | None => path,

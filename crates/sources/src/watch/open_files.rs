@@ -20,8 +20,8 @@ pub(super) type Identity = (u64, u64);
 pub(super) fn open_for_writing(files: &[PathBuf]) -> HashSet<PathBuf> {
     let known: Vec<(Identity, &PathBuf)> =
         files.iter().filter_map(|file| Some((identity(&fs::metadata(file).ok()?), file))).collect();
-    // `/proc` shows an open file by its own name, not by that of a link to it. Only files with these names are examined
-    // further, because a file on an unreachable server would block.
+    // `/proc` shows an open file by its own name, not by that of a link to it. Only files with these names
+    // are examined further, because a file on an unreachable server would block.
     let names: HashSet<OsString> = files
         .iter()
         .filter_map(|file| fs::canonicalize(file).ok()?.file_name().map(ToOwned::to_owned))
@@ -57,13 +57,15 @@ fn open_files() -> impl Iterator<Item = PathBuf> {
     processes.flat_map(|process| entries(&process.join("fd")))
 }
 
-/// Returns the entries of a directory; none if it cannot be read, because processes end and belong to other users.
+/// Returns the entries of a directory; none if it cannot be read, because processes end and belong to other
+/// users.
 fn entries(directory: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 
 fn is_writing(link: &Path) -> io::Result<bool> {
     let (Some(process), Some(number)) = (link.ancestors().nth(2), link.file_name()) else { return Ok(false) };
+    // The link itself does not tell in which mode the file is open.
     let info = fs::read_to_string(process.join("fdinfo").join(number))?;
     let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
     Ok(flags

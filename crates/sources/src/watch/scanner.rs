@@ -58,8 +58,10 @@ impl Scanner {
         Self { paths, files: HashMap::new(), warned: HashSet::new() }
     }
 
-    /// Returns the files whose current content has settled and was not returned before, in the order of their names.
+    /// Returns the files whose current content has settled and was not returned before, in the order of their
+    /// names.
     pub(super) fn scan(&mut self, now: Instant) -> Vec<PathBuf> {
+        // Files that no longer exist are forgotten.
         let mut before = std::mem::take(&mut self.files);
         let mut settled = Vec::new();
         // A set, because the same directory may be named twice.
@@ -110,6 +112,7 @@ impl Scanner {
         }
         let open = open_files::open_for_writing(&settled);
         settled.retain(|path| {
+            // Some downloaders close the file between writes but keep a control file.
             let is_open = open.contains(path) || companions(path).any(|companion| companion.exists());
             if let Some(file) = self.files.get_mut(path) {
                 if is_open && file.stage == Settling::Fresh {
@@ -140,6 +143,7 @@ fn version(path: &Path) -> Option<FileVersion> {
 fn files(path: &Path) -> Vec<PathBuf> {
     let files = match fs::read_dir(path) {
         Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
+        // Not a directory, or not there: `version` decides.
         Err(_) => vec![path.to_owned()],
     };
     files.into_iter().filter(|path| !is_temporary(path)).collect()
