@@ -20,12 +20,12 @@ use crate::{
     },
 };
 
-/// What to say where there is nothing to do.
+/// Returns the error for a command without sources.
 #[must_use]
 pub fn no_sources() -> CliError {
     CliError::new(Exit::Usage, "there are no sources").advise(
-        "name source lists, directories of texts, URLs, pg:NUMBER or pg:FIRST-LAST, as in 'juggle pipeline books.tsv', or use -i FILE or \
-         --catalog FILE",
+        "name source lists, directories of texts, URLs, pg:NUMBER or pg:FIRST-LAST, as in 'juggle pipeline books.tsv', \
+         or use -i FILE or --catalog FILE",
     )
 }
 

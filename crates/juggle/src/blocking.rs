@@ -1,11 +1,11 @@
-//! The way from async code to what blocks: files, hashes, threads that are waited for.
+//! Runs blocking work from async code: files, hashes, joins of threads.
 
 use crate::exit::{CliError, Exit};
 
-/// Does work that blocks, on a thread that may.
+/// Runs blocking work on a thread for it.
 ///
 /// # Errors
-/// [`Exit::Bug`] where it panics.
+/// Returns an error with [`Exit::Bug`] if the work panics.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, CliError> {

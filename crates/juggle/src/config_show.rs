@@ -1,4 +1,4 @@
-//! `juggle config show`: each value and where it came from.
+//! `juggle config show`: prints each value with its origin.
 
 use crate::{
     exit::{CliError, Exit},
@@ -6,10 +6,10 @@ use crate::{
     settings::resolved::Settings,
 };
 
-/// Runs it.
+/// Runs `juggle config show`.
 ///
 /// # Errors
-/// Where standard output cannot be written to.
+/// Returns an error if standard output cannot be written.
 pub fn run(settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     if out.is_json() {
         out.json(&settings.shown())?;

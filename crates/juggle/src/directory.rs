@@ -1,4 +1,4 @@
-//! The run directory: made and tried before anything else is.
+//! Prepares the run directory before anything else is done.
 
 use std::{
     fs, io,
@@ -16,10 +16,10 @@ use crate::{
     settings::resolved::Settings,
 };
 
-/// Makes it where it is missing, and tries that it can be written to.
+/// Creates the run directory if it is missing, and checks that it can be written.
 ///
 /// # Errors
-/// [`Exit::File`] with what to do.
+/// Returns an error with [`Exit::File`] or [`Exit::DiskFull`] if it cannot be written.
 pub fn prepare(run: &Path) -> Result<(), CliError> {
     let refuse = |error: io::Error| {
         let why = MachineFailure::describe(&error);
@@ -33,16 +33,16 @@ pub fn prepare(run: &Path) -> Result<(), CliError> {
     Ok(QueueDirectory::of(run).prepare()?)
 }
 
-/// Whether a run was ever begun there.
+/// Returns whether a run was started in the directory before.
 #[must_use]
 pub fn has_run(run: &Path) -> bool {
     QueueDirectory::of(run).exists()
 }
 
-/// For commands that only look.
+/// Checks that a run was started in the directory, for commands that do not create one.
 ///
 /// # Errors
-/// [`Exit::File`] where no run was ever begun there.
+/// Returns an error with [`Exit::File`] if there is no run.
 pub fn must_exist(run: &Path) -> Result<(), CliError> {
     if has_run(run) {
         return Ok(QueueDirectory::of(run).prepare()?);
@@ -50,7 +50,7 @@ pub fn must_exist(run: &Path) -> Result<(), CliError> {
     Err(no_run(run))
 }
 
-/// What to say where none was.
+/// Returns the error for a directory without a run.
 #[must_use]
 pub fn no_run(run: &Path) -> CliError {
     let message = format!("there is no run in '{}'", run.display());
@@ -58,10 +58,10 @@ pub fn no_run(run: &Path) -> CliError {
         .advise("name its directory with -o DIR, or begin one: juggle pipeline SOURCES -o DIR")
 }
 
-/// Opens its files.
+/// Opens the blob store of the run directory.
 ///
 /// # Errors
-/// Where that fails.
+/// Returns an error if the store cannot be opened or has another layout than the settings ask for.
 pub async fn open_blobs(settings: &Settings) -> Result<LocalBlobs, CliError> {
     let (run, durability) = (settings.output_dir.clone(), settings.durability);
     let (layout, compression) = (settings.layout, settings.compression.clone());
@@ -80,7 +80,7 @@ fn refused_layout(error: LayoutError) -> CliError {
     }
 }
 
-/// Where the snapshots of source lists lie.
+/// Returns the directory of the snapshots of source lists.
 #[must_use]
 pub fn sources(run: &Path) -> PathBuf {
     QueueDirectory::of(run).path().join("sources")

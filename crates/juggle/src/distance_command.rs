@@ -1,4 +1,4 @@
-//! `juggle distance`: how far the words of documents are from each other.
+//! `juggle distance`: measures how different the words of documents are.
 
 mod document_lookup;
 mod histogram;
@@ -25,10 +25,11 @@ use crate::{
     settings::resolved::Settings,
 };
 
-/// Runs it.
+/// Runs `juggle distance`.
 ///
 /// # Errors
-/// Where there is no run, a document is not there, not processed or without tokens, or a file cannot be read.
+/// Returns an error if there is no run, a document is missing, not processed or without tokens, or a file
+/// cannot be read.
 pub async fn run(args: &DistanceArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     directory::must_exist(&settings.output_dir)?;
     let blobs = Arc::new(directory::open_blobs(settings).await?);
@@ -70,11 +71,11 @@ struct PairComparison {
 /// Pairs of documents, compared.
 #[derive(Debug, Serialize)]
 struct ManyComparison {
-    /// Documents that have tokens.
+    /// The number of documents with tokens.
     documents: usize,
-    /// Those that have none.
+    /// Documents without tokens.
     without_tokens: Vec<DocumentId>,
-    /// How many are stored and not processed.
+    /// The number of documents that are stored but not processed.
     not_processed: usize,
     possible_pairs: u64,
     pairs: u64,
@@ -83,7 +84,7 @@ struct ManyComparison {
     compared: Vec<Compared>,
 }
 
-/// What is compared, and how.
+/// The documents to compare, and the way to do it.
 struct DistanceRun<'a> {
     blobs: &'a dyn BlobStore,
     run: &'a Path,
@@ -99,7 +100,7 @@ impl DistanceRun<'_> {
         Ok(PairComparison { compared, pairs: self.plan.pairs, seed: self.plan.seed })
     }
 
-    /// One document with all others, or all with each other.
+    /// Compares one document with all others, or all with each other.
     fn many(&self, one: Option<&str>, max_pairs: u64) -> Result<ManyComparison, CliError> {
         let one = one.map(|id| document_lookup::find_processed(self.blobs, self.run, id)).transpose()?;
         let processed = self.blobs.list(BlobKind::Stats)?;
@@ -118,7 +119,7 @@ impl DistanceRun<'_> {
         }
         let mut compared = self.comparer()?.many(self.blobs, &pairs)?;
         let nearness = |compared: &Compared| compared.distances.first().map_or(0.0, |spread| spread.mean);
-        // Stable: what is equally near stays in order of the ids.
+        // The sort is stable: equal distances stay in order of the ids.
         compared.sort_by(|one, other| nearness(one).total_cmp(&nearness(other)));
         Ok(ManyComparison {
             documents: documents.len(),
@@ -131,14 +132,14 @@ impl DistanceRun<'_> {
         })
     }
 
-    /// Documents with tokens, and those without.
+    /// Returns the documents with tokens, and those without.
     fn with_tokens(
         &self,
         documents: Vec<DocumentId>,
     ) -> Result<(Vec<DocumentId>, Vec<DocumentId>), CliError> {
         let (mut with, mut without) = (Vec::new(), Vec::new());
         for document in documents {
-            // One that is missing or damaged is told when it is read.
+            // A missing or damaged file is reported when it is read.
             match self.blobs.len(&BlobName::new(BlobKind::Tokens, document.clone()))? {
                 Some(0) => without.push(document),
                 Some(_) | None => with.push(document),
@@ -153,10 +154,9 @@ impl DistanceRun<'_> {
 }
 
 fn too_few(run: &Path, documents: usize) -> CliError {
-    let message =
-        format!("two documents with tokens are needed, and there is {documents} in '{}'", run.display());
+    let message = format!("two documents with tokens are needed, but '{}' has {documents}", run.display());
     CliError::new(Exit::File, message)
-        .advise("juggle pipeline SOURCES adds some; juggle status tells how far they are")
+        .advise("add some with 'juggle pipeline SOURCES', or see their progress with 'juggle status'")
 }
 
 impl From<DistanceError> for CliError {
@@ -167,7 +167,7 @@ impl From<DistanceError> for CliError {
                 Self::failed_to(Exit::Bug, &error).advise("use fewer: --threads N")
             }
             DistanceError::NoTokens(_) => Self::caused(Exit::File, &error)
-                .advise("its text has no words: name another document; stats/ tells how many words each has"),
+                .advise("name another document; stats/ has the number of words of each"),
             DistanceError::NoToken { .. } => Self::caused(Exit::File, &error).advise(MEND),
         }
     }

@@ -1,4 +1,4 @@
-//! How a command ends: a documented code, and for people one message with what to do next.
+//! Exit codes, and the error of a command: one message with advice on what to do next.
 
 use std::{fmt, io, path::Path, process::ExitCode};
 
@@ -41,7 +41,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command failed.
+/// The reason why a command failed.
 #[derive(Debug)]
 pub struct CliError {
     /// The code it ends with.
@@ -51,12 +51,12 @@ pub struct CliError {
 }
 
 impl CliError {
-    /// A failure: what is wrong, as a sentence without its full stop.
+    /// Creates an error from a sentence without a full stop.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self { exit, message: message.into(), advice: None }
     }
 
-    /// Says what to do next.
+    /// Adds advice on what to do next.
     #[must_use]
     pub fn advise(self, advice: impl Into<String>) -> Self {
         Self { advice: Some(advice.into()), ..self }
@@ -70,7 +70,7 @@ impl CliError {
         Self::new(exit, format!("failed to start: {}", MachineFailure::describe(error)))
     }
 
-    /// A file that cannot be written.
+    /// Creates the error for a file that cannot be written.
     #[must_use]
     pub fn unwritten(path: &Path, error: &io::Error) -> Self {
         let message = format!("failed to write '{}': {}", path.display(), MachineFailure::describe(error));
@@ -81,14 +81,14 @@ impl CliError {
         }
     }
 
-    /// An error whose message fits after "failed to", with all its causes.
+    /// Creates the error for a failure whose message fits after "failed to", with all its causes.
     #[must_use]
     pub fn failed_to(exit: Exit, error: &dyn std::error::Error) -> Self {
         let error = Self::caused(exit, error);
         Self { message: format!("failed to {}", error.message), ..error }
     }
 
-    /// An error with all its causes as one message.
+    /// Creates an error with all its causes as one message.
     #[must_use]
     pub fn caused(exit: Exit, error: &dyn std::error::Error) -> Self {
         let mut message = error.to_string();
@@ -111,20 +111,22 @@ impl fmt::Display for CliError {
     }
 }
 
-const MAKE_ROOM: &str =
-    "make room, then run the same command again: nothing is lost, it goes on where it stopped";
+const MAKE_ROOM: &str = "make room, then run the same command to continue; nothing is lost";
 
-const GO_ON: &str = "then run the same command again: nothing is lost, it goes on where it stopped";
+const CONTINUE: &str = "then run the same command to continue; nothing is lost";
 
-const MEND_COMMAND: &str = "mend the command, then run again: no document has failed for it. It must read one JSON line a \
-     document until its input ends, answer each, flush, and end with status 0";
+/// The same after the cause has gone.
+const RESUME: &str = "remove the cause, then run the same command to continue; nothing is lost";
+
+const MEND_COMMAND: &str = "correct the command, then run the same command again; no document has failed because of it. It must \
+    read one JSON line a document until its input ends, answer each, flush, and end with status 0";
 
 impl From<QueueError> for CliError {
     fn from(error: QueueError) -> Self {
         let exit = match &error {
             QueueError::DiskFull(_) => return Self::caused(Exit::DiskFull, &error).advise(MAKE_ROOM),
             QueueError::InUse(_) => Exit::InUse,
-            QueueError::Broken(_) => return Self::caused(Exit::File, &error).advise(GO_ON),
+            QueueError::Broken(_) => return Self::caused(Exit::File, &error).advise(RESUME),
             QueueError::Version(_) | QueueError::Damaged(_) | QueueError::Unreachable(_) => Exit::File,
             QueueError::Stale(_)
             | QueueError::Full(_)
@@ -135,9 +137,9 @@ impl From<QueueError> for CliError {
     }
 }
 
-/// What to do about files that were published and are gone or damaged.
+/// The advice for missing or damaged files.
 pub(crate) const MEND: &str =
-    "juggle verify names all that is damaged, and with --repair puts it back into the queue";
+    "run 'juggle verify' to name all damaged files; with --repair it puts them back into the queue";
 
 impl From<BlobError> for CliError {
     fn from(error: BlobError) -> Self {
@@ -146,7 +148,7 @@ impl From<BlobError> for CliError {
                 Self::caused(Exit::File, &error).advise(MEND)
             }
             BlobError::DiskFull { .. } => Self::caused(Exit::DiskFull, &error).advise(MAKE_ROOM),
-            BlobError::Machine { .. } => Self::caused(Exit::File, &error).advise(GO_ON),
+            BlobError::Machine { .. } => Self::caused(Exit::File, &error).advise(RESUME),
             BlobError::Busy(_) | BlobError::TooLarge { .. } | BlobError::Io { .. } => {
                 Self::caused(Exit::File, &error)
             }
@@ -184,7 +186,7 @@ impl From<SourceError> for CliError {
                 if MachineFailure::from_any_io(source).is_some() =>
             {
                 let advice =
-                    MachineFailure::from_any_io(source).map(|condition| format!("{condition}, {GO_ON}"));
+                    MachineFailure::from_any_io(source).map(|condition| format!("{condition}, {CONTINUE}"));
                 Self { advice, ..Self::failed_to(Exit::File, &error) }
             }
             SourceError::Read { .. }
@@ -227,7 +229,7 @@ impl From<SettingsError> for CliError {
     }
 }
 
-/// Whether the system says that there is no room.
+/// Returns whether the disk is full.
 #[must_use]
 pub fn is_full(error: &io::Error) -> bool {
     MachineFailure::from_own_io(error) == Some(MachineFailure::DiskFull)
@@ -243,7 +245,7 @@ impl From<WorkerError> for CliError {
             WorkerError::Halted(failure) if failure.reason == Reason::Command => {
                 Self::new(Exit::Usage, failure.message).advise(MEND_COMMAND)
             }
-            WorkerError::Halted(failure) => Self::new(Exit::File, failure.message).advise(GO_ON),
+            WorkerError::Halted(failure) => Self::new(Exit::File, failure.message).advise(RESUME),
         }
     }
 }

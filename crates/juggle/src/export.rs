@@ -24,17 +24,20 @@ use crate::{
     exit::{CliError, Exit},
     output::Out,
     progress::Show,
-    settings::{enums::Run, resolved::Settings},
+    settings::{
+        enums::{self, Run},
+        resolved::Settings,
+    },
 };
 
-/// The least table of a vocabulary: with less, nothing but the disk would be at work.
+/// The minimum memory of a vocabulary. With less, most of the time would go to the disk.
 const MEMORY_BYTES_MIN: u64 = 64 << 10;
 
-/// What is asked for.
+/// The formats to write, and their options.
 #[derive(Debug, Clone)]
 struct ExportRequest {
     run: PathBuf,
-    /// Each once; sums come last.
+    /// Each format once; checksums come last.
     formats: Vec<ExportFormat>,
     duplicates: Duplicates,
     separator: combined::Separator,
@@ -44,11 +47,11 @@ struct ExportRequest {
     memory_bytes: u64,
 }
 
-/// Runs it.
+/// Runs `juggle export`. Never leaves an incomplete file under its final name.
 ///
 /// # Errors
-/// Where there is no run, an option is of a form that is not asked for, blobs cannot be read or files not be written;
-/// nothing half-written is left under a final name.
+/// Returns an error if there is no run, an option belongs to a format that is not asked for, or a file
+/// cannot be read or written.
 pub async fn run(args: &ExportArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let request = ExportRequest::of(args, settings)?;
     directory::must_exist(&settings.output_dir)?;
@@ -88,19 +91,20 @@ impl ExportRequest {
         self.run.join("export")
     }
 
-    /// Says what would be written.
+    /// Prints what would be written.
     fn say(&self, out: &Out) -> Result<(), CliError> {
         let would: Vec<_> = self.formats.iter().map(|format| self.would_write(*format)).collect();
         if out.is_json() {
             let each = self.formats.iter().zip(would);
-            let each = each
-                .map(|(format, paths)| serde_json::json!({ "format": name(*format), "would_write": paths }));
+            let each = each.map(
+                |(format, paths)| serde_json::json!({ "format": enums::name(format), "would_write": paths }),
+            );
             return out.json(&each.collect::<Vec<_>>());
         }
         for path in would.iter().flatten() {
-            out.line(&format!("would write '{}'", path.display()))?;
+            out.line(&format!("Would write {}", path.display()))?;
         }
-        out.line("nothing was done")
+        out.line("Dry run: nothing was written.")
     }
 
     fn would_write(&self, format: ExportFormat) -> Vec<PathBuf> {
@@ -119,18 +123,18 @@ impl ExportRequest {
         files.iter().map(|file| self.directory().join(file)).collect()
     }
 
-    /// Writes all forms, one after the other. Blocking.
+    /// Writes all formats, one after the other. Blocking.
     fn export(&self, show: &Show) -> Result<Vec<ExportedFormat>, CliError> {
         let blobs = LocalBlobs::open(&self.run, Durability::Power)?;
         let directory = ExportDirectory::open(&self.directory())?;
         let mut exported = Vec::new();
         for format in &self.formats {
-            let watcher = ExportProgress::new(name(*format), show);
+            let watcher = ExportProgress::new(enums::name(format), show);
             let watch = |step| watcher.see(step);
             let corpus = Corpus::open(&blobs, self.duplicates, &watch)?;
             let written = self.write(*format, &corpus, &directory);
             watcher.finish();
-            exported.push(ExportedFormat::of(name(*format), written?));
+            exported.push(ExportedFormat::of(enums::name(format), written?));
         }
         Ok(exported)
     }
@@ -152,7 +156,7 @@ impl ExportRequest {
     }
 }
 
-/// Whether every option is of a form that is asked for, and can be kept to.
+/// Checks that every option belongs to a format that is asked for, and is within its bounds.
 fn belong_together(args: &ExportArgs) -> Result<(), CliError> {
     let refuse = |message: String| Err(CliError::new(Exit::Usage, message));
     for (is_given, option, format) in [
@@ -163,7 +167,7 @@ fn belong_together(args: &ExportArgs) -> Result<(), CliError> {
         (args.memory.is_some(), "--memory", ExportFormat::Vocabulary),
     ] {
         if is_given && !args.formats.contains(&format) {
-            return refuse(format!("{option} is for the form {}, which is not asked for", name(format)));
+            return refuse(format!("{option} needs the format {}", enums::name(&format)));
         }
     }
     let is_small = |size: Option<ByteSize>, least| size.is_some_and(|size| size.bytes() < least);
@@ -181,17 +185,5 @@ const fn compression(typed: JsonlCompression) -> jsonl::Compression {
         JsonlCompression::None => jsonl::Compression::None,
         JsonlCompression::Gz => jsonl::Compression::Gz,
         JsonlCompression::Zst => jsonl::Compression::Zst,
-    }
-}
-
-/// As it is typed.
-const fn name(format: ExportFormat) -> &'static str {
-    match format {
-        ExportFormat::Combined => "combined",
-        ExportFormat::Jsonl => "jsonl",
-        ExportFormat::Parquet => "parquet",
-        ExportFormat::Metadata => "metadata",
-        ExportFormat::Vocabulary => "vocabulary",
-        ExportFormat::Sha256sums => "sha256sums",
     }
 }

@@ -33,7 +33,7 @@ impl Out {
         Self { format: settings.result_format, verbosity: settings.verbosity, bars }
     }
 
-    /// Whether machines read it.
+    /// Returns whether the result is JSON.
     #[must_use]
     pub const fn is_json(&self) -> bool {
         matches!(self.format, ResultFormat::Json)
@@ -60,7 +60,7 @@ impl Out {
     /// Writes a line for people. Writes nothing with `--quiet`.
     ///
     /// # Errors
-    /// Where standard output cannot be written to; a reader that went away (`| head`) is no error.
+    /// Returns an error if standard output cannot be written. A closed pipe (`| head`) is no error.
     pub fn line(&self, text: &str) -> Result<(), CliError> {
         if self.verbosity == Verbosity::Quiet { Ok(()) } else { write(text.as_bytes()) }
     }
@@ -68,7 +68,7 @@ impl Out {
     /// Writes a value as JSON, also with `--quiet`.
     ///
     /// # Errors
-    /// As [`line`](Self::line).
+    /// Returns the errors of [`line`](Self::line).
     pub fn json(&self, value: &impl Serialize) -> Result<(), CliError> {
         let text = serde_json::to_vec_pretty(value).expect("results are structs of strings and numbers");
         write(&json_line::escape(&text))
@@ -87,7 +87,7 @@ fn write(bytes: &[u8]) -> Result<(), CliError> {
     }
 }
 
-/// A table without lines between its cells.
+/// Creates a table without borders.
 #[must_use]
 pub fn table(header: &[&str]) -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
@@ -96,7 +96,7 @@ pub fn table(header: &[&str]) -> comfy_table::Table {
     table
 }
 
-/// Numbers stand below each other.
+/// Aligns columns of numbers to the right.
 pub fn align_right(table: &mut comfy_table::Table, columns: std::ops::Range<usize>) {
     for column in columns {
         if let Some(column) = table.column_mut(column) {
@@ -105,7 +105,7 @@ pub fn align_right(table: &mut comfy_table::Table, columns: std::ops::Range<usiz
     }
 }
 
-/// A time in its largest unit, rounded down: `45s`, `12m`, `3h`, `2d`.
+/// Returns a time in its largest unit, rounded down: `45s`, `12m`, `3h`, `2d`.
 #[must_use]
 pub fn short_span(ms: Millis) -> String {
     let seconds = ms / 1_000;
@@ -117,7 +117,7 @@ pub fn short_span(ms: Millis) -> String {
     }
 }
 
-/// Seconds to the millisecond, as JSON shows them.
+/// Returns seconds, rounded to a millisecond.
 #[must_use]
 pub fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e3).round() / 1e3
@@ -129,8 +129,7 @@ pub fn counted(count: u64, noun: &str) -> String {
     format!("{} {noun}{}", HumanCount(count), if count == 1 { "" } else { "s" })
 }
 
-/// The most memory that this process has had resident, in bytes; none where the system does not tell (`VmHWM` of
-/// proc(5)).
+/// Returns the peak resident memory of this process in bytes, if the system reports it (`VmHWM` of proc(5)).
 #[must_use]
 pub fn peak_rss_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
@@ -139,7 +138,7 @@ pub fn peak_rss_bytes() -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// Time in UTC as `2026-11-22 08:15:30`.
+/// Returns a time in UTC: `2026-11-22T08:15:30Z`.
 #[must_use]
 pub fn timestamp(ms: Millis) -> String {
     i64::try_from(ms)

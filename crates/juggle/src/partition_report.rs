@@ -1,6 +1,5 @@
-//! Reports how other ways to divide the work of the process stage would turn out: before it is done, or for
-//! all that is stored (`juggle process --explain`), and
-//! in the summary after.
+//! Compares partitions of the process stage's work: before it is done, or of all stored texts
+//! (`juggle process --explain`), and in the JSON summary after it.
 
 use std::sync::Arc;
 
@@ -28,21 +27,21 @@ use crate::{
     settings::resolved::Settings,
 };
 
-/// What is compared with what is asked for.
+/// The values of `--chunk` that are compared with the given one.
 const OTHERS: [&str; 4] = ["whole", "docs:16", "bytes:64KiB", "bytes:1MiB"];
 
-/// A way to divide the work, and what it comes to.
+/// A partition of the work into pieces.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Partition {
-    /// As it is typed.
+    /// The value of `--chunk`.
     chunk: String,
-    /// Pieces of work.
+    /// The number of pieces.
     pieces: u64,
-    /// The largest, in bytes of text.
+    /// The largest piece, in bytes of text.
     largest_bytes: u64,
-    /// What the busiest thread has to do, in bytes of text.
+    /// The work of the busiest thread, in bytes of text.
     busiest_bytes: u64,
-    /// The time of that, at the pace of this run or as expected.
+    /// The time of that work, at the pace of this run or at the expected one.
     busiest_seconds: f64,
     /// The busiest thread's work over the mean.
     imbalance: Option<f64>,

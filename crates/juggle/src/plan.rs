@@ -1,4 +1,4 @@
-//! `juggle plan` and `--dry-run`: what a run would do, before anything is fetched or written.
+//! `juggle plan` and `--dry-run`: print what a run would do, before anything is fetched or written.
 //!
 //! The lists are read once, as they stream; what is kept is a counts for each host, whatever the number of texts. So a
 //! text that is listed twice counts twice. What a text costs is one request to its first URL, after the mirrors; what is
@@ -35,16 +35,16 @@ use crate::{
 /// Runs `juggle plan`.
 ///
 /// # Errors
-/// As [`plan`].
+/// Returns the errors of [`plan`].
 pub async fn run(args: &PlanArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     plan(add::sources_of(&args.sources, settings).await?, settings, out).await
 }
 
-/// Says what would be done for these sources; without any, for the lists of the run directory. Writes nothing; only
-/// robots.txt is asked for.
+/// Prints what would be done for these sources, or without any for the lists of the run directory. Writes
+/// nothing. Requests only robots.txt.
 ///
 /// # Errors
-/// Where there is no source at all, a list cannot be read to its end, or the sources would be refused.
+/// Returns an error if there is no source, a list cannot be read to its end, or the sources would be refused.
 pub async fn plan(sources: Sources, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let checker = RobotsChecker::new(settings)?;
     let settings = settings.clone();
@@ -84,7 +84,7 @@ fn add_sources(sources: &Sources, counts: &mut PlanCounts<'_>) -> Result<(), Cli
     Ok(())
 }
 
-/// The lists that were added to the run before.
+/// Counts the lists that were added to the run before.
 fn add_own_lists(run: &Path, counts: &mut PlanCounts<'_>) -> Result<(), CliError> {
     let snapshots = directory::sources(run);
     let unread = |source| SourceError::Snapshot { path: snapshots.clone(), source };

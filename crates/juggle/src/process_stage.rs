@@ -1,4 +1,4 @@
-//! The process stage: the built-in processor, or a command of the user's.
+//! The process stage: the built-in processor, or the user's command.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{
     stop_word_warnings::TokensBy,
 };
 
-/// How long a command's children have to end by themselves at the end of a run, and of one that was told to stop.
+/// The time that a command's processes have to end by themselves: at the end of a run, and after a signal.
 const FAREWELL: Duration = Duration::from_secs(10);
 const FAREWELL_STOPPED: Duration = Duration::from_secs(2);
 
@@ -23,10 +23,10 @@ pub(crate) enum ProcessStage {
 }
 
 impl ProcessStage {
-    /// As the settings say.
+    /// Creates the stage of the settings.
     ///
     /// # Errors
-    /// Where the threads cannot be started.
+    /// Returns an error if the threads cannot be started.
     pub(crate) fn new(
         settings: &Settings,
         blobs: Arc<dyn BlobStore>,
@@ -46,7 +46,7 @@ impl ProcessStage {
         }
     }
 
-    /// How long each of them was at work.
+    /// Returns the working time of each thread or process.
     pub(crate) fn busy(&self) -> Vec<Duration> {
         match self {
             Self::BuiltIn(stage) => stage.busy(),
@@ -54,7 +54,8 @@ impl ProcessStage {
         }
     }
 
-    /// How many documents it holds at a time. A command may be slow: what waits for it could go to another process.
+    /// Returns the number of documents that it holds at a time. A command may be slow, so few wait for it: another
+    /// process could take them.
     pub(crate) fn concurrency(&self, settings: &Settings) -> usize {
         match self {
             Self::BuiltIn(stage) => settings.process_concurrency(stage.threads()),
@@ -62,7 +63,7 @@ impl ProcessStage {
         }
     }
 
-    /// In which ways the work could have been divided, that which was asked for first. A command's is not divided.
+    /// Returns the partitions of the work, the given one first. The work of a command is not divided.
     pub(crate) fn partitions(&self, settings: &Settings) -> Vec<Partition> {
         match self {
             Self::BuiltIn(stage) => partitions(&stage.sizes(), settings.chunk, stage.threads(), stage.pace()),
@@ -78,7 +79,7 @@ impl ProcessStage {
         }
     }
 
-    /// How unevenly: the busiest one's time over the mean. None where none was.
+    /// Returns the largest working time divided by the mean, or `None` if there was no work.
     pub(crate) fn imbalance(&self) -> Option<f64> {
         match self {
             Self::BuiltIn(stage) => stage.imbalance(),
@@ -86,7 +87,7 @@ impl ProcessStage {
         }
     }
 
-    /// There is no more work, or the run is stopped: ends what was started.
+    /// Ends the processes of a command when the work has ended or the run is stopped.
     pub(crate) async fn end(&self, phase: Phase) {
         match self {
             Self::BuiltIn(_) => {}

@@ -1,4 +1,4 @@
-//! Progress for people: bars on a terminal, a plain line every ten seconds elsewhere.
+//! Shows progress: bars on a terminal, a line every ten seconds elsewhere.
 
 mod terminal;
 
@@ -9,7 +9,7 @@ use flow::{
     lane::Lane,
     queue::{LaneStats, QueueAdmin, QueueStats},
 };
-use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 use tokio::{task::JoinHandle, time::Instant};
 
 pub use self::terminal::bars;
@@ -21,12 +21,12 @@ use crate::{
     },
 };
 
-/// How often bars are drawn and the queue is asked.
+/// The interval of drawing the bars and reading the queue.
 const BEAT: Duration = Duration::from_millis(250);
-/// How often a plain line is written.
+/// The interval of plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Whether and how progress is shown.
+/// The way in which progress is shown.
 #[derive(Debug, Clone)]
 pub enum Show {
     /// Not at all.
@@ -71,7 +71,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Begins to show what the queue and the counters say of these lanes.
+    /// Starts to show the progress of these lanes.
     #[must_use]
     pub fn start(show: Show, queue: Arc<dyn QueueAdmin>, lanes: &[(Lane, Arc<Counters>)]) -> Self {
         let lanes = lanes.to_vec();
@@ -83,11 +83,11 @@ impl Progress {
         Self { task, show }
     }
 
-    /// Ends it and clears the bars.
+    /// Stops and clears the bars.
     pub async fn finish(self) {
         if let Some(task) = self.task {
             task.abort();
-            // Ended by the line above, or because the queue went away.
+            // The task was aborted above, or ended because the queue is gone.
             drop(task.await);
         }
         if let Show::Progress(bars) = self.show
@@ -136,12 +136,13 @@ async fn write_lines(queue: Arc<dyn QueueAdmin>, lanes: Lanes) {
         for (lane, counters) in &lanes {
             let now = stats.lane(*lane);
             let text = describe(now, first.lane(*lane), &stats, *lane, counters, started.elapsed());
-            tracing::info!("{lane}: {} of {} done, {text}", now.done, expected(&stats, *lane));
+            let (done, all) = (HumanCount(now.done), HumanCount(expected(&stats, *lane)));
+            tracing::info!("{lane}: {done} of {all} done, {text}");
         }
     }
 }
 
-/// Documents that will have gone through the lane when everything upstream has come.
+/// Returns the number of documents in the lane when all of the lanes above have passed them on.
 fn expected(stats: &QueueStats, lane: Lane) -> u64 {
     let here = stats.lane(lane);
     let upstream: u64 = lane.upstream().iter().map(|&above| stats.lane(above).pending()).sum();
@@ -160,9 +161,10 @@ fn describe(
     let ended = (now.done + now.dead).saturating_sub(first.done + first.dead);
     let left = expected(stats, lane) - now.done - now.dead;
     let bytes = HumanBytes(bytes_a_second(counters.bytes.get(), elapsed));
-    let mut text = format!("{} in flight, {} failed, {bytes}/s", now.leased, now.dead);
+    let mut text =
+        format!("{} in progress, {} failed, {bytes}/s", HumanCount(now.leased), HumanCount(now.dead));
     if now.delayed > 0 {
-        text.push_str(&format!(", {} waiting for another try", now.delayed));
+        text.push_str(&format!(", {} delayed", HumanCount(now.delayed)));
     }
     if now.paused {
         text.push_str(", paused");
@@ -179,7 +181,7 @@ fn bytes_a_second(bytes: u64, elapsed: Duration) -> u64 {
     bytes.saturating_mul(1_000) / millis
 }
 
-/// For rates: exact up to 2^53.
+/// Converts a count for a rate; exact up to 2^53.
 #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
 fn count(n: u64) -> f64 {
     n as f64

@@ -1,4 +1,4 @@
-//! `juggle queue …`: serve it, look into it, mend it.
+//! `juggle queue …`: serves, inspects and changes the queue.
 
 mod confirm;
 mod ls;
@@ -27,10 +27,10 @@ use crate::{
     signals,
 };
 
-/// Runs one of them.
+/// Runs one of the commands.
 ///
 /// # Errors
-/// Where there is no run, its queue cannot be reached, or the command makes no sense.
+/// Returns an error if there is no run, its queue cannot be reached, or the arguments are wrong.
 pub async fn run(command: &QueueCommand, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     match command {
         QueueCommand::Serve(args) => serve(args, settings).await,
@@ -50,7 +50,7 @@ async fn serve(args: &ServeArgs, settings: &Settings) -> Result<Exit, CliError> 
     let (trigger, stop) = shutdown();
     signals::listen(trigger).map_err(|error| CliError::caused(Exit::Bug, &error))?;
     if !queue_connection::serve(run, settings.durability, Idle::EndAfter(args.idle.duration()), stop).await? {
-        tracing::info!("the queue of '{}' is served already", run.display());
+        tracing::info!("the queue of '{}' is already being served", run.display());
     }
     Ok(Exit::Done)
 }

@@ -1,4 +1,4 @@
-//! How a command gets at the queue: as its owner, who serves it to others, or as a client of who owns it.
+//! Connects a command to the queue: as its owner, which serves it to others, or as a client of the owner.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -20,31 +20,34 @@ use tokio::task::JoinHandle;
 
 use crate::{exit::Exit, rebuild::damage};
 
-/// How long to wait for the owner's thread at the end; everything acknowledged is durable without it.
+/// The maximum time to wait for the owner's thread at the end. Acknowledged changes are durable without it.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
-/// How often to look again where an owner came or went while we looked.
+/// The number of tries to connect while owners come and go.
 const VISIT_TRIES: usize = 10;
 
-/// A queue at hand.
+/// A connection to the queue.
 pub struct QueueConnection {
     client: QueueClient,
     owned: Option<OwnedQueue>,
 }
 
-/// What an owner has to end.
+/// The threads and tasks that an owner must end.
 struct OwnedQueue {
     thread: std::thread::JoinHandle<()>,
     serving: Option<(JoinHandle<()>, Trigger)>,
 }
 
 impl QueueConnection {
-    /// The queue.
+    /// Returns the queue.
     #[must_use]
     pub fn queue(&self) -> Arc<dyn QueueAdmin> {
         Arc::new(self.client.clone())
     }
 
-    /// Owns the queue and serves it to other processes; where another process owns it, joins that one.
+    /// Owns the queue and serves it to other processes, or joins the owner if there is one.
+    ///
+    /// # Errors
+    /// Returns the errors of opening the queue or of [`join`](Self::join).
     pub async fn own_or_join(run: &Path, durability: Durability) -> Result<Self, QueueError> {
         let directory = QueueDirectory::of(run);
         match own(&directory, durability).await? {
@@ -59,14 +62,20 @@ impl QueueConnection {
         }
     }
 
-    /// Joins the owner of the queue; starts one where there is none.
+    /// Joins the owner of the queue, or starts one if there is none.
+    ///
+    /// # Errors
+    /// Returns [`QueueError::Unreachable`] if the owner does not answer or cannot be started.
     pub async fn join(run: &Path, durability: Durability) -> Result<Self, QueueError> {
         let absent = IfNoOwner::Start(starter(run, durability)?);
         let link = SocketLink::connect(QueueDirectory::of(run), absent, AnswerTimeout::LONG).await?;
         Ok(Self { client: QueueClient::Socket(link), owned: None })
     }
 
-    /// For a short visit: joins the owner, or owns the queue alone for that long.
+    /// Connects for a short time: joins the owner, or owns the queue alone.
+    ///
+    /// # Errors
+    /// Returns the errors of opening the queue, and [`QueueError::Unreachable`] if the owner does not answer.
     pub async fn visit(run: &Path) -> Result<Self, QueueError> {
         let directory = QueueDirectory::of(run);
         let mut tries = 0;
@@ -77,7 +86,7 @@ impl QueueConnection {
                 return Ok(Self { client: QueueClient::Local(link), owned: Some(owned) });
             }
             match SocketLink::connect(directory.clone(), IfNoOwner::Fail, AnswerTimeout::SHORT).await {
-                // The owner went while we looked.
+                // The owner ended after it was seen: the queue can be owned now.
                 Err(QueueError::Unreachable(_)) if tries < VISIT_TRIES => {}
                 Err(error) => return Err(error),
                 Ok(link) => return Ok(Self { client: QueueClient::Socket(link), owned: None }),
@@ -86,6 +95,9 @@ impl QueueConnection {
     }
 
     /// Returns the statistics of the queue, by a short visit.
+    ///
+    /// # Errors
+    /// Returns the errors of [`visit`](Self::visit).
     pub async fn stats(run: &Path) -> Result<QueueStats, QueueError> {
         let connection = Self::visit(run).await?;
         let stats = connection.queue().stats().await;
@@ -93,7 +105,7 @@ impl QueueConnection {
         stats
     }
 
-    /// Ends serving and lets the queue go. All other users of the queue in this process must have ended.
+    /// Stops serving and releases the queue. All other users of the queue in this process must have ended.
     pub async fn close(self) {
         drop(self.client);
         let Some(owned) = self.owned else { return };
@@ -110,7 +122,7 @@ impl QueueConnection {
     }
 }
 
-/// Owns it, if nobody does, unless it is damaged or was left unfinished by a rebuild.
+/// Owns the queue if no process does. Refuses a damaged queue and one of an unfinished rebuild.
 async fn own(directory: &QueueDirectory, durability: Durability) -> Result<Option<Owned>, QueueError> {
     let directory = directory.clone();
     let clock = Clock::start();
@@ -118,7 +130,7 @@ async fn own(directory: &QueueDirectory, durability: Durability) -> Result<Optio
     let owning = tokio::task::spawn_blocking(move || {
         let owned = directory.own(durability, LANE_CAPACITY, now_ms);
         match owned {
-            // Looked at under the lock, or after it; a rebuild holds it while it changes this.
+            // Checked after the lock was taken or refused: a rebuild holds the lock while it changes this.
             Ok(Some(_)) | Err(QueueError::Damaged(_)) if damage::is_unfinished(&directory) => {
                 Err(damage::unfinished(&directory))
             }
@@ -128,7 +140,10 @@ async fn own(directory: &QueueDirectory, durability: Durability) -> Result<Optio
     owning.await.map_err(|error| QueueError::Broken(error.to_string()))?
 }
 
-/// Serves the queue until nobody has used it for a while. `false` where another process serves it already.
+/// Serves the queue until it is idle. Returns `false` if another process serves it.
+///
+/// # Errors
+/// Returns the errors of opening the queue, and [`QueueError::Broken`] if its thread panicked.
 pub async fn serve(
     run: &Path,
     durability: Durability,
@@ -146,7 +161,7 @@ pub async fn serve(
     Ok(true)
 }
 
-/// `juggle-queue` beside this program, serving this run directory.
+/// Returns the command that starts `juggle-queue`, from the directory of this program if it is there.
 fn starter(run: &Path, durability: Durability) -> Result<BrokerCommand, QueueError> {
     let unreachable = |error: std::io::Error| QueueError::Unreachable(error.to_string());
     let this = std::env::current_exe().map_err(unreachable)?;

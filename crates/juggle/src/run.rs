@@ -67,12 +67,13 @@ where
         Err(error) => return end(Err(CliError::unstarted(&error))),
     };
     let result = runtime.block_on(run(settings, out));
-    // What still blocks after a second signal is not waited for: nothing it does is acknowledged.
+    // Threads that still block after a second signal are abandoned: nothing they do is acknowledged.
     runtime.shutdown_background();
     end(result)
 }
 
-/// As many open files as the system allows: each download and each document that is being published holds some.
+/// Raises the limit of open files as far as the system allows: every download and every document that is being
+/// published has some open.
 fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
@@ -84,7 +85,7 @@ fn end(result: Result<Exit, CliError>) -> ExitCode {
     match result {
         Ok(exit) => exit.into(),
         Err(error) => {
-            // Where even this cannot be written (a log on a full disk), the exit code says it.
+            // If even this cannot be written (to a log on a full disk), the exit code still reports it.
             drop(writeln!(std::io::stderr(), "{error}"));
             error.exit.into()
         }

@@ -1,4 +1,4 @@
-//! The bundled sample library: what `make pipeline` runs where no host of its list can be reached.
+//! Serves the bundled sample library, which `make pipeline` runs if no host of its list can be reached.
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
@@ -13,19 +13,19 @@ use crate::{
     settings::{enums::Robots, resolved::Settings},
 };
 
-/// How long to look for a host that answers.
+/// The maximum time to find a host that answers.
 const PROBE_MAX: Duration = Duration::from_secs(4);
-/// How many texts and hosts of a list are looked at.
+/// The maximum number of texts and hosts of a list that are probed.
 const PROBED_ENTRIES_MAX: usize = 256;
 const PROBED_HOSTS_MAX: usize = 16;
 /// The host that the sample's source list names.
 const SAMPLE_BASE: &str = "http://sample.invalid";
 
-/// Whether any host of these lists can be connected to. Local texts, and hosts that a proxy is asked for, count as
+/// Returns whether any host of these lists accepts connections. Local texts and hosts behind a proxy count as
 /// reachable.
 ///
 /// # Errors
-/// Where a list cannot be read.
+/// Returns an error if a list cannot be read.
 pub async fn any_host_answers(sources: &Sources, settings: &Settings) -> Result<bool, CliError> {
     let mut hosts = BTreeSet::new();
     let context = ReadContext::new(&sources.config);
@@ -34,7 +34,7 @@ pub async fn any_host_answers(sources: &Sources, settings: &Settings) -> Result<
             for url in &entry.urls {
                 let Ok(candidate) = Candidate::parse(url, &settings.mirrors) else { continue };
                 let Some(host) = candidate.url.host_str() else { return Ok(true) };
-                // What a proxy reaches, it finds out itself.
+                // Only the proxy can know.
                 if settings.proxy.is_asked_for(&candidate.url) {
                     return Ok(true);
                 }
@@ -61,20 +61,20 @@ pub async fn any_host_answers(sources: &Sources, settings: &Settings) -> Result<
     Ok(tokio::time::timeout(PROBE_MAX, any).await.unwrap_or(false))
 }
 
-/// The sample library, served.
+/// The sample library and its server.
 pub struct Sample {
     /// Ends when dropped.
     _server: Server,
-    /// Settings that run it.
+    /// The settings to run it with.
     pub settings: Settings,
-    /// Its source list.
+    /// The source list.
     pub sources: Sources,
 }
 
-/// Serves the sample library in `directory` on loopback; its run goes to `output`.
+/// Serves the sample library in `directory` on loopback, to run it in `output`.
 ///
 /// # Errors
-/// Where it is not there, or cannot be served.
+/// Returns an error if the library is missing or cannot be served.
 pub fn serve(directory: &Path, output: &Path, settings: &Settings) -> Result<Sample, CliError> {
     let list = Input::file(&directory.join("sources.tsv"), ListKind::List)?;
     let server = Server::start(directory).map_err(|error| CliError::caused(Exit::File, &error))?;

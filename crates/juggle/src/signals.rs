@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::{CliError, Exit};
 
-/// How long what is in flight may take to finish.
+/// The maximum time that work in progress may take to finish.
 pub const DRAIN: Duration = Duration::from_secs(10);
 
 /// The maximum time that a command may take to end after that.
@@ -17,10 +17,10 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// Listens until the process ends.
 ///
 /// # Errors
-/// Where the system does not let a process listen.
+/// Returns an error if the system does not let the process listen.
 pub fn listen(trigger: Trigger) -> std::io::Result<()> {
     let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    // Lives as long as the runtime; nothing waits for it.
+    // The task lives as long as the runtime; no other waits for it.
     tokio::spawn(obey(trigger, interrupt, terminate));
     Ok(())
 }
@@ -28,7 +28,7 @@ pub fn listen(trigger: Trigger) -> std::io::Result<()> {
 async fn obey(trigger: Trigger, mut interrupt: Signal, mut terminate: Signal) {
     either(&mut interrupt, &mut terminate).await;
     tracing::warn!(
-        "stopping: what is in flight is finished, at most {} s; once more stops now",
+        "stopping: finishing work in progress (up to {} s). Press Ctrl-C again to stop at once.",
         DRAIN.as_secs()
     );
     trigger.advance(Phase::Draining);
@@ -40,7 +40,7 @@ async fn obey(trigger: Trigger, mut interrupt: Signal, mut terminate: Signal) {
     tokio::time::sleep(FAREWELL).await;
     // The command waits for something that may never come: a lock, a disk, a stopped owner of the queue.
     // Acknowledged work is safe.
-    tracing::warn!("stopped before all had ended; nothing is lost");
+    tracing::warn!("stopped before all work had ended; nothing is lost");
     std::process::exit(Exit::Interrupted as i32);
 }
 
@@ -55,7 +55,7 @@ pub(crate) async fn unless_stopped<T, E: Into<CliError>>(
     tokio::select! {
         prepared = preparing => prepared.map_err(Into::into),
         () = shutdown.reached(Phase::Draining) => {
-            Err(CliError::new(Exit::Interrupted, "stopped before anything was begun"))
+            Err(CliError::new(Exit::Interrupted, "stopped before the work began"))
         }
     }
 }

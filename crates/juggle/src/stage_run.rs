@@ -35,11 +35,11 @@ use crate::{
     summary::Summary,
 };
 
-/// What one command runs.
+/// The run of one command.
 pub(crate) struct StageRun {
     /// The lanes that are worked on: all, or a single one.
     pub(crate) lanes: &'static [Lane],
-    /// When the workers end.
+    /// The condition for the end of the workers.
     pub(crate) until: Until,
     /// The lock that the run must match, if any; without a path, the one in the run directory.
     pub(crate) locked: Option<Option<PathBuf>>,

@@ -1,4 +1,4 @@
-//! Builds the three stages from the settings and runs their workers.
+//! Creates the stages from the settings and runs their workers.
 
 use std::{
     pin::pin,
@@ -35,6 +35,7 @@ use crate::{
     directory, duplicates,
     exit::{CliError, Exit},
     lock::Expected,
+    output::counted,
     partition_report::Partition,
     process_stage::ProcessStage,
     reprocess::Reprocess,
@@ -44,33 +45,37 @@ use crate::{
 };
 
 const LEASE_MS: u64 = 60_000;
-/// Documents in the store stage at a time: few are worked on, the others wait to be durable and share the flushes.
+/// The number of documents in the store stage at a time. Few are worked on; the others wait to be durable and
+/// share syncs.
 const STORE_CONCURRENCY: usize = 128;
-/// How long a stage that runs alone waits for a worker upstream to come, where there are jobs for it.
+/// The time that a stage alone waits for a worker of an earlier lane with jobs.
 const UPSTREAM_PATIENCE: Duration = Duration::from_secs(3);
-/// How long the feeder may take to finish its step when all work has ended.
+/// The maximum time that the feeder may take to finish its step when all work has ended.
 const FEEDER_FAREWELL_MAX: Duration = Duration::from_secs(5);
 const UPSTREAM_BEAT: Duration = Duration::from_millis(100);
 
-/// What the stages of a run share.
+/// The stages of a run, and what they share.
 pub struct Stages {
     queue: Arc<dyn QueueAdmin>,
-    /// Where the bytes live.
+    /// The blob store.
     pub blobs: Arc<LocalBlobs>,
-    /// What each lane did in this process, in the order of [`Lane::ALL`].
+    /// The counters of each lane in this process, in the order of [`Lane::ALL`].
     pub counters: [Arc<Counters>; 3],
     process: ProcessStage,
-    /// The lock that is kept to, where one is.
+    /// The lock that the run must match, if any.
     expected: Option<Arc<Expected>>,
     conflicts: Arc<AtomicU64>,
-    /// What a refresh does in this process.
+    /// The counters of a refresh in this process.
     pub(crate) refreshing: RefreshCounters,
     shutdown: Shutdown,
     trigger: Trigger,
 }
 
 impl Stages {
-    /// Opens the run directory's files and makes ready what the stages share.
+    /// Opens the run directory and creates what the stages share.
+    ///
+    /// # Errors
+    /// Returns an error if the directory cannot be opened, or threads cannot be started.
     pub async fn open(
         settings: &Settings,
         queue: Arc<dyn QueueAdmin>,
@@ -98,25 +103,25 @@ impl Stages {
         })
     }
 
-    /// The same stages, which keep to a lock.
+    /// Returns the stages, bound to a lock.
     #[must_use]
     pub(crate) fn expecting(self, expected: Option<Arc<Expected>>) -> Self {
         Self { expected, ..self }
     }
 
-    /// The lanes with their counters.
+    /// Returns the lanes with their counters.
     #[must_use]
     pub fn metered(&self, lanes: &[Lane]) -> Vec<(Lane, Arc<Counters>)> {
         lanes.iter().map(|lane| (*lane, Arc::clone(&self.counters[lane.index()]))).collect()
     }
 
-    /// Listed texts that were left out because their id is another text's.
+    /// Returns the number of listed texts that were skipped because another text has their id.
     #[must_use]
     pub fn conflicts(&self) -> u64 {
         self.conflicts.load(Ordering::Relaxed)
     }
 
-    /// How long each thread of the process stage, or each child of its command, was at work.
+    /// Returns the working time of each thread of the process stage, or of each process of its command.
     #[must_use]
     pub fn busy(&self) -> Vec<Duration> {
         self.process.busy()
@@ -128,16 +133,16 @@ impl Stages {
         self.process.partitions(settings)
     }
 
-    /// How unevenly: the busiest thread's time over the mean. None where none was.
+    /// Returns the largest working time divided by the mean, or `None` if there was no work.
     #[must_use]
     pub fn imbalance(&self) -> Option<f64> {
         self.process.imbalance()
     }
 
-    /// Finds documents with the same text, and writes them down. To be called when the store lane has drained.
+    /// Finds documents with the same text and records them. Call it when the store lane has drained.
     ///
     /// # Errors
-    /// Where `meta/` cannot be read or written.
+    /// Returns an error if `meta/` cannot be read or written.
     pub async fn mark_duplicates(&self, settings: &Settings) -> Result<(), CliError> {
         let (blobs, run) = (Arc::clone(&self.blobs), settings.output_dir.clone());
         let marking = blocking(move || {
@@ -148,10 +153,10 @@ impl Stages {
         marking.await?
     }
 
-    /// Takes what was a host's notice out of the store again. To be called when the work has ended.
+    /// Retracts block pages that were stored as texts. Call it when the work has ended.
     ///
     /// # Errors
-    /// Where the queue fails, or files cannot be read or removed.
+    /// Returns an error if the queue fails, or files cannot be read or removed.
     pub async fn take_back(&self, settings: &Settings) -> Result<(), CliError> {
         let take_back = TakeBack {
             queue: &*self.queue,
@@ -163,11 +168,11 @@ impl Stages {
         take_back.run().await
     }
 
-    /// Works on these lanes until all of them have ended. Where the process lane is among them, results that another
-    /// processor made are made anew, in as many rounds as the queue has room for.
+    /// Works on these lanes until all have ended. If the process lane is one of them, results of another processor
+    /// are made again, in as many rounds as the queue has room for.
     ///
     /// # Errors
-    /// The first failure; it makes the other lanes drain and stop.
+    /// Returns the first failure, which makes the other lanes drain and stop.
     pub async fn run(&self, settings: &Settings, lanes: &[Lane], until: Until) -> Result<Ended, CliError> {
         if !lanes.contains(&Lane::Process) {
             return self.drain(settings, lanes, until).await;
@@ -185,10 +190,7 @@ impl Stages {
         let blobs = Arc::clone(&self.blobs) as Arc<dyn BlobStore>;
         let mut reprocess = Reprocess::find(&settings.output_dir, blobs, settings.identity()).await?;
         if reprocess.found > 0 {
-            tracing::info!(
-                "{} texts are processed anew, for other options were asked for before",
-                reprocess.found
-            );
+            tracing::info!("{} reprocessed because options changed", counted(reprocess.found as u64, "text"));
         }
         loop {
             reprocess.push(&*self.queue).await?;
@@ -213,12 +215,12 @@ impl Stages {
         }
     }
 
-    /// Works on these lanes until all of them have ended. Where the fetch lane is among them, sources are fed.
+    /// Works on these lanes until all have ended. If the fetch lane is one of them, the feeder adds listed texts.
     ///
     /// # Errors
-    /// The first failure; it makes the other lanes drain and stop.
+    /// Returns the first failure, which makes the other lanes drain and stop.
     async fn work(&self, settings: &Settings, lanes: &[Lane], until: Until) -> Result<Ended, CliError> {
-        // All lanes are attended before any asks whether somebody upstream is there.
+        // All workers are registered before any of them checks whether an earlier lane has one.
         for lane in lanes {
             self.queue.register_worker(*lane, Registration::Add).await?;
         }
@@ -238,7 +240,8 @@ impl Stages {
         };
         drop(work_goes_on);
         if !feeding.is_terminated() {
-            // Work may end before the last step of the feeder has told what it found. A queue may be silent.
+            // Work may end during the last step of the feeder, which may still report an error. The wait is bounded,
+            // because the queue may not answer.
             if let Ok(fed) = timeout(FEEDER_FAREWELL_MAX, feeding).await {
                 return ended.and_then(|ended| Ok(fed.map(|()| ended)?));
             }
@@ -357,13 +360,13 @@ impl Stages {
     }
 }
 
-/// The host that a URL's politeness is counted under.
+/// Returns the function that maps a URL to the group of its host.
 pub(crate) fn group_of(settings: &Settings) -> GroupOf {
     let mirrors = settings.mirrors.clone();
     Arc::new(move |url| fetch::candidate::group_of(url, &mirrors))
 }
 
-/// Why there is no fetch stage.
+/// Returns the error for a fetch stage that cannot be created.
 fn unusable(error: FetchError) -> CliError {
     let exit = match &error {
         FetchError::ReadRoots { .. } | FetchError::Roots { .. } => Exit::File,
@@ -372,12 +375,12 @@ fn unusable(error: FetchError) -> CliError {
     CliError::caused(exit, &error)
 }
 
-/// Whether a worker upstream appears within [`UPSTREAM_PATIENCE`], where there are jobs for one: stages that are
-/// started together do not all start at the same moment.
+/// Returns whether a worker of an earlier lane with jobs appears within [`UPSTREAM_PATIENCE`]: stages that are
+/// started together do not start at the same moment.
 async fn upstream_comes(queue: &dyn QueueAdmin, lane: Lane) -> bool {
     let deadline = tokio::time::Instant::now() + UPSTREAM_PATIENCE;
     while tokio::time::Instant::now() < deadline {
-        // A queue that cannot be asked any more is the next worker's to report.
+        // The next worker reports a queue that cannot be reached.
         let Ok(stats) = queue.stats().await else { return true };
         let upstream = || lane.upstream().iter().map(|above| stats.lane(*above));
         let unfed = if lane == Lane::Fetch { 0 } else { stats.unfed };

@@ -1,4 +1,4 @@
-//! `juggle status`: how far a run is, while stages run and when nothing runs.
+//! `juggle status`: shows the progress of a run, while stages run and when nothing runs.
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
@@ -7,6 +7,7 @@ use flow::{
     queue::{LaneStats, QueueStats},
     shell::quoted_path,
 };
+use indicatif::HumanCount;
 use serde::Serialize;
 
 use crate::{
@@ -15,12 +16,12 @@ use crate::{
     directory,
     duplicates::{self, Duplicate},
     exit::{CliError, Exit},
-    output::{Out, table},
+    output::{Out, align_right, counted, table},
     queue_connection::QueueConnection,
     settings::resolved::Settings,
 };
 
-/// Duplicates that are named for people.
+/// The maximum number of duplicates that are printed.
 const NAMED_MAX: usize = 10;
 const BEAT: Duration = Duration::from_secs(1);
 
@@ -33,7 +34,7 @@ struct Status<'a> {
     unfed: u64,
     dead: u64,
     workers: BTreeMap<&'static str, u64>,
-    /// Documents with the text of another, as of the last time that texts were stored and compared.
+    /// Documents with the text of another, when texts were last compared.
     duplicates: &'a [Duplicate],
 }
 
@@ -73,7 +74,7 @@ impl<'a> Status<'a> {
 /// Runs `juggle status`.
 ///
 /// # Errors
-/// Where there is no run, or its queue cannot be reached.
+/// Returns an error if there is no run, or its queue cannot be reached.
 pub async fn run(args: &StatusArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     loop {
         directory::must_exist(&settings.output_dir)?;
@@ -101,20 +102,27 @@ fn show(run: &Path, stats: &QueueStats, duplicates: &[Duplicate], out: &Out) -> 
         let row = stats.lane(lane);
         let numbers = [row.ready, row.delayed, row.leased, row.done, row.dead, row.workers];
         let mut cells = vec![lane.name().to_owned()];
-        cells.extend(numbers.iter().map(ToString::to_string));
+        cells.extend(numbers.map(|number| HumanCount(number).to_string()));
         cells.push(if row.paused { "paused" } else { "" }.to_owned());
         table.add_row(cells);
     }
+    align_right(&mut table, 1..7);
     out.line(&table.trim_fmt())?;
     if stats.unfed > 0 {
-        out.line(&format!("{} listed texts are not yet in the fetch lane", stats.unfed))?;
+        out.line(&format!("{} not in the fetch lane yet", counted(stats.unfed, "listed text")))?;
     }
     show_duplicates(run, duplicates, out)?;
     let dead: u64 = stats.lanes.iter().map(|lane| lane.dead).sum();
     let end = match (stats.pending(), dead) {
-        (0, 0) => "everything is done".to_owned(),
-        (0, dead) => format!("{dead} failed for good: juggle queue ls -o {} --state dead", quoted_path(run)),
-        (pending, _) => format!("{pending} pending: juggle pipeline -o {} goes on", quoted_path(run)),
+        (0, 0) => "Nothing is left to do.".to_owned(),
+        (0, dead) => {
+            let (documents, run) = (counted(dead, "document"), quoted_path(run));
+            format!("{documents} failed. To list them: juggle queue ls -o {run} --state dead")
+        }
+        (pending, _) => {
+            let (documents, run) = (counted(pending, "document"), quoted_path(run));
+            format!("{documents} left. To continue: juggle pipeline -o {run}")
+        }
     };
     out.line(&end)
 }
@@ -123,13 +131,14 @@ fn show_duplicates(run: &Path, duplicates: &[Duplicate], out: &Out) -> Result<()
     if duplicates.is_empty() {
         return Ok(());
     }
-    out.line(&format!("{} documents have the text of another, which is counted once:", duplicates.len()))?;
+    let documents = counted(duplicates.len() as u64, "document");
+    out.line(&format!("{documents} with the same text as another, which is counted once:"))?;
     for Duplicate { id, duplicate_of } in duplicates.iter().take(NAMED_MAX) {
         out.line(&format!("  {id} = {duplicate_of}"))?;
     }
     let path = duplicates::path_in(run);
     if duplicates.len() > NAMED_MAX {
-        out.line(&format!("  … all of them: {}", path.display()))
+        out.line(&format!("  … all of them in {}", path.display()))
     } else {
         Ok(())
     }

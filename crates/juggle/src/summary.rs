@@ -157,7 +157,7 @@ impl Summary {
             },
             partitions: if processes { stages.partitions(settings) } else { Vec::new() },
             peak_rss_bytes: peak_rss_bytes(),
-            // Whoever asked a stage to go on until stopped does not interrupt it by stopping it.
+            // Stopping a stage that goes on until stopped is no interruption.
             is_interrupted: if is_pipeline {
                 now.pending() > 0
             } else {

@@ -22,7 +22,7 @@ use crate::settings::{
 const CRATES: [&str; 10] =
     ["juggle", "flow", "queue", "sources", "corpus", "fetch", "store", "process", "distance", "export"];
 
-/// Lines for people carry no time; a log in JSON does.
+/// Leaves out the time in lines for people; a log in JSON has it.
 struct NoTime;
 
 impl FormatTime for NoTime {
@@ -80,6 +80,6 @@ pub fn start(settings: &Settings, bars: MultiProgress) {
         LogFormat::Json => log.json().boxed(),
     };
     let started = tracing_subscriber::registry().with(log.with_filter(filter)).try_init();
-    // Only a second start in one process fails; the first one's choice stands.
+    // This fails only if the process has a log already, whose choices are kept.
     drop(started);
 }

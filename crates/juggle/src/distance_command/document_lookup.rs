@@ -1,4 +1,4 @@
-//! Documents, as people name them.
+//! Finds documents by the ids that people type.
 
 use std::path::Path;
 
@@ -12,10 +12,10 @@ use crate::exit::{CliError, Exit, MEND};
 
 use flow::shell::quoted_path;
 
-/// The document of this id, in any spelling, which has been processed.
+/// Returns the processed document of this id, in any spelling.
 ///
 /// # Errors
-/// Where there is none, with those that may be meant, or it has no tokens yet.
+/// Returns an error with similar ids if there is none, and an error if it has no tokens yet.
 pub(super) fn find_processed(blobs: &dyn BlobStore, run: &Path, id: &str) -> Result<DocumentId, CliError> {
     let document = find_stored(blobs, run, id)?;
     let has = |kind| blobs.len(&BlobName::new(kind, document.clone()));
@@ -23,11 +23,11 @@ pub(super) fn find_processed(blobs: &dyn BlobStore, run: &Path, id: &str) -> Res
         return Ok(document);
     }
     if has(BlobKind::Stats)?.is_some() {
-        let message = format!("the tokens of '{document}' are gone or damaged");
+        let message = format!("the tokens of '{document}' are missing or damaged");
         return Err(CliError::new(Exit::File, message).advise(MEND));
     }
-    let message = format!("'{document}' is stored, but not processed yet");
-    let advice = format!("juggle process -o {} makes its tokens", quoted_path(run));
+    let message = format!("'{document}' is stored but not processed yet");
+    let advice = format!("process it: juggle process -o {}", quoted_path(run));
     Err(CliError::new(Exit::File, message).advise(advice))
 }
 
@@ -47,10 +47,9 @@ fn unknown(id: &str, run: &Path, documents: &[DocumentId]) -> CliError {
     let message = format!("no document '{shown}' is stored in '{}'", run.display());
     let closest: Vec<String> = close::closest(id, documents).iter().map(|id| format!("'{id}'")).collect();
     let advice = match (&closest[..], documents) {
-        (_, []) => "none is stored yet: juggle status tells how far the run is".to_owned(),
-        ([], _) => {
-            "ids are the names of the files in meta/; juggle queue ls has those on their way".to_owned()
-        }
+        (_, []) => "no document is stored yet; see the progress with 'juggle status'".to_owned(),
+        ([], _) => "ids are the names of the files in meta/; 'juggle queue ls' lists documents in progress"
+            .to_owned(),
         (closest, _) => format!("did you mean {}?", closest.join(" or ")),
     };
     CliError::new(Exit::File, message).advise(advice)

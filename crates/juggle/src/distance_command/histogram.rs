@@ -1,4 +1,4 @@
-//! Distances as people read them: tables, and histograms drawn with letters.
+//! Renders distances for people: tables and histograms.
 
 use distance::{
     measure::Measure,
@@ -8,12 +8,12 @@ use distance::{
 use indicatif::HumanCount;
 
 use super::{ManyComparison, PairComparison};
-use crate::output::{align_right, table};
+use crate::output::{align_right, counted, table};
 
-/// How long the longest bar is.
+/// The length of the longest bar.
 const BAR: usize = 40;
 
-/// PairComparison documents: the figures of each measure, then its histogram.
+/// Renders two documents: the figures of each measure and its histogram.
 pub(super) fn render_pair(two: &PairComparison) -> String {
     let PairComparison { compared, pairs, seed } = two;
     let mut figures = table(&["measure", "mean", "deviation", "min", "max"]);
@@ -26,11 +26,11 @@ pub(super) fn render_pair(two: &PairComparison) -> String {
     align_right(&mut figures, 1..5);
     let documents = format!("{}\n{}", document(&compared.first), document(&compared.second));
     let histograms: String = compared.distances.iter().map(histogram).collect();
-    let drawn = format!("{} pairs of tokens, drawn with seed {seed}", HumanCount(*pairs));
+    let drawn = format!("{} token pairs, drawn with seed {seed}", HumanCount(*pairs));
     format!("{documents}\n{drawn}\n\n{}\n{}", figures.trim_fmt(), histograms.trim_end())
 }
 
-/// ManyComparison pairs of documents: the mean of each measure, nearest first.
+/// Renders many pairs of documents: the means of each measure, nearest first.
 pub(super) fn render_many(many: &ManyComparison) -> String {
     let measures = many.compared.first().map(|compared| &compared.distances[..]).unwrap_or_default();
     let names = measures.iter().map(|spread| spread.measure.name());
@@ -45,7 +45,7 @@ pub(super) fn render_many(many: &ManyComparison) -> String {
     format!("{}\n{}", means.trim_fmt(), describe(many))
 }
 
-/// What the table of pairs is about.
+/// Describes the table of pairs.
 fn describe(many: &ManyComparison) -> String {
     let compared = many.compared.len() as u64;
     let of = if compared < many.possible_pairs {
@@ -54,34 +54,36 @@ fn describe(many: &ManyComparison) -> String {
         String::new()
     };
     let mut told = format!(
-        "the means of {} pairs of documents{of}; {} pairs of tokens each, seed {}",
+        "Means of {} document pairs{of}; {} token pairs each, seed {}",
         HumanCount(compared),
         HumanCount(many.pairs),
         many.seed
     );
     if !many.without_tokens.is_empty() {
-        told.push_str(&format!("\n{} documents have no tokens and are left out", many.without_tokens.len()));
+        let documents = counted(many.without_tokens.len() as u64, "document");
+        told.push_str(&format!("\n{documents} without tokens left out"));
     }
     if many.not_processed > 0 {
-        told.push_str(&format!("\n{} are not processed yet: juggle process", many.not_processed));
+        let documents = counted(many.not_processed as u64, "document");
+        told.push_str(&format!("\n{documents} not processed yet; run 'juggle process'"));
     }
     told
 }
 
 fn document(facts: &Facts) -> String {
     let (tokens, distinct) = (HumanCount(facts.tokens), HumanCount(facts.distinct_tokens));
-    let mut line = format!("{}: {tokens} tokens, {distinct} of them different", facts.id);
+    let mut line = format!("{}: {tokens} tokens, {distinct} distinct", facts.id);
     if facts.held_tokens < facts.tokens {
         line.push_str(&format!("; of a sample of {}", HumanCount(HELD_MAX as u64)));
     }
     if facts.cut_tokens > 0 {
         let cut = HumanCount(facts.cut_tokens);
-        line.push_str(&format!("; {cut} have more than {LETTERS_MAX} letters, which are left away"));
+        line.push_str(&format!("; {cut} cut to {LETTERS_MAX} letters"));
     }
     line
 }
 
-/// A line for each bucket.
+/// Renders a histogram, one line a bucket.
 fn histogram(spread: &Spread) -> String {
     let most = spread.histogram.iter().map(|bucket| bucket.pairs).max().unwrap_or(0).max(1);
     let ranges: Vec<String> = spread.histogram.iter().map(|bucket| range(spread.measure, bucket)).collect();
@@ -96,7 +98,7 @@ fn histogram(spread: &Spread) -> String {
     lines
 }
 
-/// Whole numbers are told as such: `3`, `4 to 7`; others as `1 to <2`.
+/// Returns the range of a bucket: `3` or `4 to 7` for whole numbers, otherwise `1 to <2`.
 fn range(measure: Measure, bucket: &Bucket) -> String {
     let Some(below) = bucket.below else { return format!("{} and more", bucket.from) };
     match measure {
@@ -107,7 +109,7 @@ fn range(measure: Measure, bucket: &Bucket) -> String {
     }
 }
 
-/// In eighths of a letter; what is there at all is seen.
+/// Renders a bar in eighths of a character. A bar that is not empty is visible.
 fn bar(pairs: u64, most: u64) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let eighths = (pairs as f64 / most as f64 * (8 * BAR) as f64).round() as usize;
@@ -115,7 +117,7 @@ fn bar(pairs: u64, most: u64) -> String {
     format!("{}{}", "█".repeat(eighths / 8), EIGHTHS[eighths % 8])
 }
 
-/// How many make sense.
+/// Returns the number of decimals that are printed.
 const fn decimals(measure: Measure) -> usize {
     match measure {
         Measure::Letters | Measure::LettersPerPosition | Measure::Levenshtein => 2,

@@ -1,27 +1,27 @@
-//! How far an export is: a bar on a terminal, a plain line every ten seconds elsewhere.
+//! Shows the progress of an export: a bar on a terminal, a line every ten seconds elsewhere.
 
 use std::{cell::Cell, time::Duration};
 
 use ::export::corpus::Step;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
-use crate::progress::Show;
+use crate::{output::counted, progress::Show};
 
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Shows how far one form is.
+/// Shows the progress of one format.
 pub(super) struct ExportProgress {
-    format: &'static str,
+    format: String,
     bar: ProgressBar,
-    /// When a line is due; none where none is written.
+    /// The time of the next line, if lines are written.
     line_at: Cell<Option<Instant>>,
 }
 
 impl ExportProgress {
-    pub(super) fn new(format: &'static str, show: &Show) -> Self {
+    pub(super) fn new(format: String, show: &Show) -> Self {
         let style = ProgressStyle::with_template("{prefix:>10} {bar:24} {pos}/{len}, {per_sec}, {eta} left");
-        let bar = show.bar(0, style.expect("the template is a constant")).with_prefix(format);
+        let bar = show.bar(0, style.expect("the template is a constant")).with_prefix(format.clone());
         let has_lines = show.is_shown() && bar.is_hidden();
         Self { format, bar, line_at: Cell::new(has_lines.then(|| Instant::now() + LINE_EVERY)) }
     }
@@ -32,7 +32,7 @@ impl ExportProgress {
         if let Some(at) = self.line_at.get()
             && Instant::now() >= at
         {
-            tracing::info!("{}: {done} of {of} done", self.format);
+            tracing::info!("{}: {} of {}", self.format, HumanCount(done), counted(of, "document"));
             self.line_at.set(Some(Instant::now() + LINE_EVERY));
         }
     }

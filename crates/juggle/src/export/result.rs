@@ -1,25 +1,30 @@
-//! What was exported, for people and machines.
+//! The result of an export, for people and as JSON.
 
 use std::path::PathBuf;
 
 use ::export::written::Written;
+use indicatif::HumanBytes;
 use serde::Serialize;
 
 use flow::shell::quoted_path;
 
-use crate::{exit::CliError, output::Out, settings::resolved::Settings};
+use crate::{
+    exit::CliError,
+    output::{Out, counted},
+    settings::resolved::Settings,
+};
 
-/// Files of one form that are named for people.
+/// The maximum number of files of a format that are printed.
 const NAMED_MAX: usize = 8;
 
-/// One form.
+/// One format.
 #[derive(Debug, Serialize)]
 pub(super) struct ExportedFormat {
-    format: &'static str,
+    format: String,
     files: Vec<ExportedFile>,
     documents: u64,
     duplicates_left_out: u64,
-    /// Documents that are not in it, or not with all they have, for they were not processed.
+    /// The number of documents without results, because they were not processed.
     pub(super) not_processed: u64,
 }
 
@@ -31,7 +36,7 @@ struct ExportedFile {
 }
 
 impl ExportedFormat {
-    pub(super) fn of(format: &'static str, Written { files, seen }: Written) -> Self {
+    pub(super) fn of(format: String, Written { files, seen }: Written) -> Self {
         let file = |file: ::export::written::WrittenFile| ExportedFile {
             path: file.path,
             bytes: file.bytes,
@@ -51,26 +56,27 @@ pub(super) fn print(exported: &[ExportedFormat], settings: &Settings, out: &Out)
     if out.is_json() {
         return out.json(&exported);
     }
+    let run = quoted_path(&settings.output_dir);
     for one in exported {
+        let format = &one.format;
         for ExportedFile { path, bytes, rows } in one.files.iter().take(NAMED_MAX) {
-            out.line(&format!("{}: {rows} rows, {bytes} bytes in '{}'", one.format, path.display()))?;
+            let (rows, bytes) = (counted(*rows, "row"), HumanBytes(*bytes));
+            out.line(&format!("Wrote {} ({rows}, {bytes})", path.display()))?;
         }
         if one.files.len() > NAMED_MAX {
-            out.line(&format!("{}: {} files in all", one.format, one.files.len()))?;
+            out.line(&format!("{format}: {} in total", counted(one.files.len() as u64, "file")))?;
         }
         if one.duplicates_left_out > 0 {
-            let count = one.duplicates_left_out;
-            out.line(&format!("{}: left out, for they have the text of another: {count}", one.format))?;
+            let documents = counted(one.duplicates_left_out, "document");
+            out.line(&format!("{format}: {documents} left out: same text as another"))?;
         }
         if one.not_processed > 0 {
-            let (count, run) = (one.not_processed, quoted_path(&settings.output_dir));
+            let documents = counted(one.not_processed, "document");
             if out.is_quiet() {
-                tracing::error!("{}: {count} documents are not processed yet", one.format);
+                tracing::error!("{format}: {documents} not processed yet");
             }
             out.line(&format!(
-                "{}: without the tokens of documents that are not processed yet: {count}; juggle pipeline -o \
-                 {run}, then export again",
-                one.format
+                "{format}: {documents} not processed yet. Run 'juggle pipeline -o {run}', then export again."
             ))?;
         }
     }

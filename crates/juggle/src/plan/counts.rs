@@ -1,4 +1,4 @@
-//! Listed texts, counted by the host that would be asked.
+//! Counts the listed texts by host.
 
 use std::{collections::BTreeMap, fs};
 
@@ -16,36 +16,36 @@ use sources::refresh::Refresh;
 
 use crate::settings::resolved::Settings;
 
-/// The columns of a list that say how large a text is, the first that is there; whatever their case.
+/// The columns with the size of a text, in any case. The first of them counts.
 const SIZE_COLUMNS: [&str; 3] = ["bytes", "size", "length"];
 
-/// What is listed of one host.
+/// The listed texts of one host.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct HostCounts {
     pub(super) texts: u64,
-    /// Those that are in the store, so that nothing is asked for.
+    /// The number of stored texts.
     pub(super) stored: u64,
-    /// Those that are in the store and asked for again.
+    /// The number of stored texts that are requested again.
     pub(super) again: u64,
-    /// What the lists say of the bytes of the others.
+    /// The bytes of the other texts, as far as the lists name them.
     pub(super) known_bytes: u64,
-    /// Those of the others of which the lists do not say it.
+    /// The number of other texts whose size is unknown.
     pub(super) unsized_texts: u64,
     pub(super) robots: RobotsCounts,
 }
 
-/// What is listed. Holds as much as there are hosts.
+/// The listed texts by host. Its size grows with the number of hosts, not of texts.
 pub(super) struct PlanCounts<'s> {
     pub(super) entries: u64,
     pub(super) bad_lines: u64,
-    /// By group; none for files of this machine.
+    /// By group; `None` for local files.
     pub(super) hosts: BTreeMap<Option<String>, HostCounts>,
-    /// How many texts each mirror of the settings applies to.
+    /// The number of texts of each mirror.
     pub(super) mirrored: Vec<u64>,
     settings: &'s Settings,
     robots: &'s dyn Fn(&str) -> RobotsVerdict,
     refresh: Refresh,
-    /// Where the files of the run directory lie, if it can be known.
+    /// The paths of the files of the run directory, if they are known.
     places: Option<BlobPaths>,
 }
 
@@ -100,7 +100,7 @@ impl<'s> PlanCounts<'s> {
         }
     }
 
-    /// A text is complete where its meta is.
+    /// Returns whether a text is stored: its meta is the last file that is written.
     fn is_stored(&self, entry: &Entry) -> bool {
         let meta = BlobName::new(BlobKind::Meta, entry.id.clone());
         self.places.as_ref().is_some_and(|places| fs::symlink_metadata(places.path(&meta)).is_ok())

@@ -1,8 +1,8 @@
-//! From a counts to times and bytes. This is also what `--json` writes.
+//! Estimates times and bytes from the counts. This is also the JSON of a plan.
 //!
-//! The queue hands a host's jobs out at least `wait` apart, however many connections there may be; so n requests take at
-//! least (n − 1) · wait. Hosts go on side by side, so the slowest one bounds the whole, or else the known bytes at the
-//! rate of `--limit-rate`. How fast servers and network are is not known, so nothing is said of it.
+//! The jobs of a host are claimed at least `wait` apart, with any number of connections, so n requests take at
+//! least (n − 1) · wait. Hosts are fetched from at the same time, so the slowest one, or the known bytes at
+//! `--limit-rate`, bound the whole. The speed of servers and network is unknown and not estimated.
 
 use std::{collections::BTreeMap, io, path::Path};
 
@@ -16,10 +16,10 @@ use super::{
 };
 use crate::{output::peak_rss_bytes, settings::resolved::Settings};
 
-/// How the files of this machine are called where hosts are listed.
+/// The name of the row of local files.
 const LOCAL_FILES: &str = "local files";
 
-/// What a run would do. Times in seconds, sizes in bytes.
+/// The work of a run. Times are in seconds, sizes in bytes.
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct Estimate {
     /// Texts listed.
@@ -32,17 +32,17 @@ pub(super) struct Estimate {
     pub(super) stored: u64,
     /// Requests, at least.
     pub(super) requests: u64,
-    /// Those of the requests that ask again for what is stored.
+    /// Requests for texts that are stored.
     pub(super) conditional_requests: u64,
-    /// What is known of the bytes that would come.
+    /// The known bytes of texts to fetch.
     pub(super) known_bytes: u64,
-    /// Texts that would come and of which it is not known.
+    /// The number of texts to fetch with an unknown size.
     pub(super) texts_of_unknown_size: u64,
     /// Downloads at a time, at most.
     pub(super) downloads_at_a_time: u64,
-    /// How long politeness and the rate make it take, at least.
+    /// The minimum time, from politeness and the rate limit.
     pub(super) least_seconds: f64,
-    /// Each host, those that take longest first.
+    /// The hosts, the slowest first.
     pub(super) by_host: Vec<HostEstimate>,
     /// The mirrors that apply, in the order in which they are tried.
     pub(super) mirrors: Vec<MirrorUse>,
@@ -52,7 +52,7 @@ pub(super) struct Estimate {
     pub(super) peak_rss_bytes: Option<u64>,
 }
 
-/// What it would do with one host.
+/// The work for one host.
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct HostEstimate {
     pub(super) host: String,
@@ -67,7 +67,7 @@ pub(super) struct HostEstimate {
     pub(super) least_seconds: f64,
     pub(super) known_bytes: u64,
     pub(super) texts_of_unknown_size: u64,
-    /// How many of the texts that are asked for have which verdict; none for the files of this machine.
+    /// The verdicts of robots.txt on the requested texts; `None` for local files.
     pub(super) robots: Option<RobotsCounts>,
 }
 
@@ -82,10 +82,10 @@ pub(super) struct MirrorUse {
 /// Room on the disk of the run directory.
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct Disk {
-    /// None where the system does not tell.
+    /// `None` if it is unknown.
     pub(super) free_bytes: Option<u64>,
     pub(super) min_free_space_bytes: u64,
-    /// Whether the known bytes have room above the floor; none where it is not known how much is free.
+    /// Whether the known bytes fit above the minimum; `None` if the free space is unknown.
     pub(super) has_room: Option<bool>,
 }
 
@@ -170,7 +170,7 @@ impl Disk {
     }
 }
 
-/// The room where a directory is, or would be made.
+/// Returns the free space of the disk of a directory, which need not exist.
 fn free_at(directory: &Path) -> io::Result<Option<u64>> {
     let directory = std::path::absolute(directory)?;
     let there = directory.ancestors().find(|ancestor| ancestor.exists());

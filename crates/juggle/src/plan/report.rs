@@ -1,38 +1,46 @@
-//! A plan for people.
+//! Prints a plan for people.
 
 use fetch::free_space::format_bytes;
+
+use indicatif::HumanCount;
 
 use super::estimate::{Disk, Estimate, HostEstimate};
 use crate::{
     exit::CliError,
-    output::{Out, align_right, short_span, table},
+    output::{Out, align_right, counted, short_span, table},
 };
 
-/// The most hosts that are listed.
+/// The maximum number of hosts in the table.
 const HOSTS_SHOWN_MAX: usize = 20;
 
-/// Prints it.
+/// Prints the plan.
 pub(super) fn print(estimate: &Estimate, out: &Out) -> Result<(), CliError> {
     let Estimate { entries, bad_lines, stored, requests, .. } = estimate;
-    out.line(&format!("{entries} texts, {bad_lines} bad lines; nothing was done"))?;
+    out.line(&format!(
+        "{} listed, {}. Dry run: nothing was changed.",
+        counted(*entries, "text"),
+        counted(*bad_lines, "invalid line")
+    ))?;
     if !estimate.by_host.is_empty() {
         out.line(&hosts(&estimate.by_host))?;
     }
     if let Some(more @ 1..) = estimate.by_host.len().checked_sub(HOSTS_SHOWN_MAX) {
-        out.line(&format!("and {more} more hosts"))?;
+        out.line(&format!("… and {} more hosts", HumanCount(more as u64)))?;
     }
     for mirror in &estimate.mirrors {
-        out.line(&format!("mirror: {} texts from {} instead of {}", mirror.texts, mirror.to, mirror.from))?;
+        let texts = counted(mirror.texts, "text");
+        out.line(&format!("Mirror: {texts} from {} instead of {}", mirror.to, mirror.from))?;
     }
     let stored = match (estimate.conditional_requests, *stored) {
-        (again @ 1.., _) => format!(", {again} of them for texts stored already, only if they changed"),
-        (0, stored @ 1..) => format!(", {stored} texts stored already"),
+        (again @ 1.., _) => format!(", {} of them for stored texts, only if they changed", HumanCount(again)),
+        (0, stored @ 1..) => format!(", {} already stored", counted(stored, "text")),
         (0, 0) => String::new(),
     };
     out.line(&format!(
-        "at least {} for {requests} requests{stored}; at most {} at a time",
+        "At least {} for {}{stored}; at most {} at a time",
         span(estimate.least_seconds),
-        estimate.downloads_at_a_time
+        counted(*requests, "request"),
+        HumanCount(estimate.downloads_at_a_time)
     ))?;
     out.line(&disk(estimate))
 }
@@ -44,9 +52,9 @@ fn hosts(hosts: &[HostEstimate]) -> String {
     let cell = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     for host in hosts.iter().take(HOSTS_SHOWN_MAX) {
         table.add_row([
-            host.texts.to_string(),
-            host.stored.to_string(),
-            host.requests.to_string(),
+            HumanCount(host.texts).to_string(),
+            HumanCount(host.stored).to_string(),
+            HumanCount(host.requests).to_string(),
             cell(host.connections.map(|connections| connections.to_string())),
             cell(host.wait_seconds.map(|wait| format!("{wait}s"))),
             span(host.least_seconds),
@@ -69,17 +77,17 @@ fn bytes(host: &HostEstimate) -> String {
 
 fn disk(estimate: &Estimate) -> String {
     let Disk { free_bytes, min_free_space_bytes, has_room } = estimate.disk;
-    let free = free_bytes.map_or_else(|| "it is not known how much".to_owned(), format_bytes);
+    let free = free_bytes.map_or_else(|| "an unknown amount".to_owned(), format_bytes);
     let unknown = match estimate.texts_of_unknown_size {
         0 => String::new(),
-        texts => format!(" and {texts} texts of unknown size"),
+        texts => format!(" and {} of unknown size", counted(texts, "text")),
     };
     let verdict = match has_room {
         Some(false) => ": NOT ENOUGH",
         Some(true) | None => "",
     };
     let (known, floor) = (format_bytes(estimate.known_bytes), format_bytes(min_free_space_bytes));
-    format!("disk: {free} is free, {floor} is left alone, {known}{unknown} would come{verdict}")
+    format!("Disk: {free} free, {floor} to leave free, {known}{unknown} to fetch{verdict}")
 }
 
 #[expect(

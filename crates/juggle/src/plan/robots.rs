@@ -1,4 +1,4 @@
-//! What robots.txt says of the listed URLs.
+//! Checks listed URLs against robots.txt.
 
 use std::{
     cell::{Cell, RefCell},
@@ -19,14 +19,14 @@ use crate::{
     },
 };
 
-/// Of so many hosts robots.txt is asked.
+/// The maximum number of hosts whose robots.txt is requested.
 const HOSTS_MAX: usize = 50;
-/// How long that may take in all.
+/// The maximum total time of these requests.
 const TIME_MAX: Duration = Duration::from_secs(20);
 
-/// Asks hosts for their robots.txt, each once, as long as there is time.
+/// Requests the robots.txt of hosts, each once, while there is time.
 pub(super) struct RobotsChecker {
-    /// None where robots.txt is not heeded.
+    /// `None` if robots.txt is not obeyed.
     adviser: Option<RobotsLookup>,
     runtime: Handle,
     asked: RefCell<HashSet<String>>,
@@ -34,7 +34,7 @@ pub(super) struct RobotsChecker {
 }
 
 impl RobotsChecker {
-    /// To be made within a runtime.
+    /// Must be called within a runtime.
     pub(super) fn new(settings: &Settings) -> Result<Self, CliError> {
         let adviser = match (settings.robots, settings.network) {
             (Robots::On, Network::Online) => {
@@ -47,7 +47,7 @@ impl RobotsChecker {
         Ok(Self { adviser, runtime: Handle::current(), asked, left })
     }
 
-    /// Blocking.
+    /// Returns the verdict on a URL. Blocking.
     pub(super) fn ask(&self, url: &str) -> RobotsVerdict {
         let (Some(adviser), Ok(url)) = (&self.adviser, Url::parse(url)) else {
             return RobotsVerdict::NotAsked;
@@ -75,18 +75,18 @@ impl RobotsChecker {
     }
 }
 
-/// What a host's robots.txt says of a URL: RFC 9309.
+/// The verdict of robots.txt on a URL (RFC 9309).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RobotsVerdict {
-    /// It may be fetched.
+    /// The URL may be fetched.
     Allowed,
-    /// It may not, so no request is made.
+    /// The URL may not be fetched.
     Disallowed,
-    /// Nobody has asked.
+    /// robots.txt was not requested.
     NotAsked,
 }
 
-/// How many texts of a host have which verdict.
+/// The number of texts of a host by verdict.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct RobotsCounts {
     /// [`RobotsVerdict::Allowed`]
@@ -98,7 +98,7 @@ pub struct RobotsCounts {
 }
 
 impl RobotsCounts {
-    /// Counts one more.
+    /// Counts a verdict.
     pub fn add(&mut self, verdict: RobotsVerdict) {
         match verdict {
             RobotsVerdict::Allowed => self.allowed += 1,
@@ -107,7 +107,7 @@ impl RobotsCounts {
         }
     }
 
-    /// For a cell of a table.
+    /// Returns the cell of the table.
     #[must_use]
     pub fn shown(&self) -> String {
         match *self {

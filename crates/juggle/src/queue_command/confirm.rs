@@ -1,4 +1,4 @@
-//! Asks before many jobs are changed.
+//! Asks for confirmation before many jobs are changed.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -7,19 +7,19 @@ use crate::{
     exit::{CliError, Exit},
 };
 
-/// Whether somebody must agree first.
+/// The state of a confirmation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Consent {
-    /// It was given on the command line.
+    /// Given on the command line.
     Given,
-    /// It is to be asked for.
+    /// Must be asked for.
     ToAsk,
 }
 
-/// Refuses where nobody could be asked.
+/// Checks that a question can be asked.
 ///
 /// # Errors
-/// [`Exit::Usage`] where standard input is no terminal.
+/// Returns an error with [`Exit::Usage`] if standard input is not a terminal.
 pub(super) fn must_be_askable(what: &str) -> Result<(), CliError> {
     if io::stdin().is_terminal() {
         return Ok(());
@@ -31,10 +31,10 @@ pub(super) fn must_be_askable(what: &str) -> Result<(), CliError> {
     ))
 }
 
-/// Asks on the terminal. Anything but y or yes is no, the end of the input too.
+/// Asks on the terminal. Any answer but y and yes is no, and so is the end of the input.
 ///
 /// # Errors
-/// Where the terminal cannot be written to or read from.
+/// Returns an error if the terminal cannot be written or read.
 pub(super) async fn agrees(question: String) -> Result<bool, CliError> {
     let asking = blocking(move || ask(&question));
     let answer = asking.await?;

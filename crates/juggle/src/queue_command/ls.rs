@@ -1,9 +1,11 @@
-//! `juggle queue ls`: jobs as a table.
+//! `juggle queue ls`: lists jobs as a table.
 
 use flow::{
     clock::{Clock, Millis},
     job::{JobState, JobView},
 };
+
+use indicatif::HumanCount;
 
 use super::{
     row::JobRow,
@@ -13,7 +15,7 @@ use super::{
 use crate::{
     cli::queue::LsArgs,
     exit::{CliError, Exit},
-    output::{Out, align_right, short_span, table},
+    output::{Out, align_right, counted, short_span, table},
     settings::resolved::Settings,
 };
 
@@ -34,13 +36,13 @@ pub(super) async fn run(args: &LsArgs, settings: &Settings, out: &Out) -> Result
         return out.json(&rows).map(|()| Exit::Done);
     }
     if jobs.is_empty() {
-        out.line("no such jobs")?;
+        out.line("No jobs match.")?;
         return print_unread(unfed, out).map(|()| Exit::Done);
     }
     jobs.sort_by(|a, b| (a.lane, a.pushed_ms, &a.key).cmp(&(b.lane, b.pushed_ms, &b.key)));
     out.line(&listed(&jobs, now_ms))?;
     if jobs.len() == args.limit {
-        tracing::info!("there may be more: --limit {} was reached", args.limit);
+        tracing::info!("there may be more jobs: --limit {} was reached", HumanCount(args.limit as u64));
     }
     print_unread(unfed, out).map(|()| Exit::Done)
 }
@@ -52,7 +54,8 @@ fn print_unread(unfed: u64, out: &Out) -> Result<(), CliError> {
         return Ok(());
     }
     out.line(&format!(
-        "{unfed} listed texts are not in the queue yet: they follow when the fetch lane has room"
+        "{} not in the queue yet: they follow when the fetch lane has room",
+        counted(unfed, "listed text")
     ))
 }
 
@@ -75,7 +78,7 @@ fn listed(jobs: &[JobView], now_ms: Millis) -> String {
     table.trim_fmt()
 }
 
-/// When a delayed job may be claimed.
+/// Returns the time until a delayed job can be claimed.
 fn due_in(job: &JobView, now_ms: Millis) -> String {
     match (job.state, job.due_ms) {
         (JobState::Delayed, Some(due_ms)) => short_span(due_ms.saturating_sub(now_ms)),

@@ -1,4 +1,4 @@
-//! `juggle queue pause|resume`.
+//! `juggle queue pause|resume`: pauses and resumes a lane.
 
 use flow::queue::Pause;
 
@@ -25,7 +25,7 @@ pub(super) async fn run(
         if out.is_json() {
             out.json(&serde_json::json!({ "lane": args.lane, "would_be": what }))?;
         } else {
-            out.line(&format!("the {} lane would be {what}; nothing was done", args.lane))?;
+            out.line(&format!("The {} lane would be {what}. Dry run: nothing was changed.", args.lane))?;
         }
         return Ok(Exit::Done);
     }
@@ -33,7 +33,7 @@ pub(super) async fn run(
     if out.is_json() {
         out.json(&serde_json::json!({ "lane": args.lane, "state": what }))?;
     } else {
-        out.line(&format!("the {} lane is {what}", args.lane))?;
+        out.line(&format!("The {} lane is {what}.", args.lane))?;
     }
     Ok(Exit::Done)
 }

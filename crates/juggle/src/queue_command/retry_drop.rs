@@ -1,4 +1,4 @@
-//! `juggle queue retry|drop`: says how many jobs are meant, asks, does it.
+//! `juggle queue retry|drop`: counts the jobs, asks for confirmation, and changes them.
 //!
 //! Jobs that are named by id need no confirmation; if one of the ids is unknown, nothing is done. While the
 //! user is asked, the command does not hold the queue: stages can come and
@@ -24,7 +24,7 @@ use crate::{
     settings::{enums::Run, resolved::Settings},
 };
 
-/// What is done to jobs.
+/// A change of jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum JobChange {
     Retry,
@@ -46,22 +46,22 @@ impl JobChange {
         }
     }
 
-    /// What was done, as JSON names it and as a sentence ends.
+    /// Returns the key in JSON and the end of the sentence for a change that was made.
     const fn done(self) -> (&'static str, &'static str) {
         match self {
             Self::Retry => ("retried", "will be tried again"),
-            Self::Drop => ("dropped", "forgotten"),
+            Self::Drop => ("dropped", "dropped"),
         }
     }
 
     const fn would(self) -> (&'static str, &'static str) {
         match self {
             Self::Retry => ("would_retry", "would be tried again"),
-            Self::Drop => ("would_drop", "would be forgotten"),
+            Self::Drop => ("would_drop", "would be dropped"),
         }
     }
 
-    /// Whether jobs in this state are changed at all.
+    /// Returns whether jobs in this state are changed.
     const fn takes(self, state: JobState) -> bool {
         match (self, state) {
             (Self::Retry, JobState::Dead)
@@ -72,23 +72,23 @@ impl JobChange {
     }
 }
 
-/// Gives dead jobs another round of tries.
+/// Retries dead jobs.
 pub(super) async fn retry(args: &SelectArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let mut selection = selected(args)?;
     if selection.state.is_none_or(|state| state == JobState::Dead) {
         selection.state = Some(JobState::Dead);
     } else {
-        let message = "only dead jobs can be tried again";
-        return Err(CliError::new(Exit::Usage, message).advise("leave --state away"));
+        let message = "only dead jobs can be retried";
+        return Err(CliError::new(Exit::Usage, message).advise("leave out --state"));
     }
     change_jobs(JobChange::Retry, args, selection, settings, out).await
 }
 
-/// Forgets jobs.
+/// Drops jobs.
 pub(super) async fn drop_jobs(args: &SelectArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let selection = selected(args)?;
     if selection == Selection::default() {
-        let message = "'juggle queue drop' would forget every job: say which ones";
+        let message = "'juggle queue drop' without a filter would drop every job";
         return Err(CliError::new(Exit::Usage, message)
             .advise("name ids, or use --lane, --state, --reason, --group or --older, such as --state dead"));
     }
@@ -115,7 +115,7 @@ async fn change_jobs(
         must_be_askable(&format!("juggle queue {}", change.name()))?;
         let selected_jobs = SelectedJobs::count(change, args, &selection, settings).await?;
         if selected_jobs.total() > 0 && !agrees(selected_jobs.question(change)).await? {
-            tracing::warn!("nothing was done");
+            tracing::warn!("nothing was changed");
             return Ok(Exit::Interrupted);
         }
     }
@@ -128,7 +128,7 @@ async fn change_jobs(
     })
     .await?;
     if change == JobChange::Retry && count == 0 && !args.ids.is_empty() {
-        tracing::warn!("no job that was named has failed for good: there is nothing to try again");
+        tracing::warn!("none of the named jobs has failed: there is nothing to retry");
     }
     report_done(change, count, out).map(|()| Exit::Done)
 }
@@ -146,11 +146,11 @@ fn jobs(count: u64) -> String {
     format!("{} {}", HumanCount(count), if count == 1 { "job" } else { "jobs" })
 }
 
-/// How many jobs are meant, by lane and state.
+/// The number of selected jobs by lane and state.
 #[derive(Debug, Default)]
 struct SelectedJobs {
     by_lane: BTreeMap<(Lane, JobState), u64>,
-    /// Jobs that workers have, which are not dropped.
+    /// Jobs that workers have, which are kept.
     leased: u64,
 }
 

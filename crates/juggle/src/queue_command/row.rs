@@ -1,4 +1,4 @@
-//! A job as JSON.
+//! The JSON of a job.
 
 use flow::{
     clock::Millis,
@@ -8,7 +8,7 @@ use flow::{
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// A job in JSON. The payload stands as it is: it is JSON itself.
+/// A job in JSON. The payload is JSON itself and is written as it is.
 #[derive(Serialize)]
 pub(super) struct JobRow<'a> {
     id: JobId,

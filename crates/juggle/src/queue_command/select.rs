@@ -1,4 +1,4 @@
-//! Which jobs were meant, and all of them, page by page.
+//! Selects jobs by filters and ids, and reads them page by page.
 
 use flow::{
     document::DocumentId,
@@ -15,20 +15,20 @@ use crate::{
 /// The maximum number of unknown ids that are named.
 const NAMED_MAX: usize = 10;
 
-/// The jobs that pass a filter.
+/// Returns the selection of a filter.
 pub(super) fn filtered(filter: &Filter) -> Selection {
     Selection {
         lane: filter.lane,
         state: filter.state,
         reason: filter.reason,
-        // Hosts are kept in lower case.
+        // The queue has hosts in lower case.
         group: filter.group.as_ref().map(|group| Group(group.to_ascii_lowercase())),
         older_ms: filter.older.map(|age| flow::clock::millis(age.duration())),
         ..Selection::default()
     }
 }
 
-/// Ids may be of jobs or of documents; a document stands for its jobs in all lanes.
+/// Returns the jobs of these ids. The id of a document selects its jobs in all lanes.
 pub(super) fn job_ids(ids: &[String]) -> Result<Vec<JobId>, CliError> {
     let mut found = Vec::new();
     for id in ids {
@@ -37,7 +37,7 @@ pub(super) fn job_ids(ids: &[String]) -> Result<Vec<JobId>, CliError> {
             return Err(CliError::new(Exit::Usage, error));
         }
         found.extend(job.ok());
-        // 32 hexadecimal digits may be the id of a document just as well.
+        // 32 hexadecimal digits can be the id of a document, too.
         found.extend(document.iter().flat_map(|id| Lane::ALL.map(|lane| JobId::of(lane, id.as_str()))));
     }
     Ok(found)
@@ -66,7 +66,7 @@ pub(super) async fn must_be_known(queue: &dyn QueueAdmin, ids: &[String]) -> Res
         .advise("nothing was changed; 'juggle queue ls' shows which jobs there are"))
 }
 
-/// Hands the selected jobs, up to `limit` of them, to `take`, a page at a time.
+/// Passes the selected jobs to `take`, a page at a time, up to `limit` jobs.
 pub(crate) async fn each_page(
     queue: &dyn QueueAdmin,
     selection: &Selection,

@@ -1,4 +1,4 @@
-//! `juggle queue show`: all that is known of a job, or of a document's jobs in all lanes.
+//! `juggle queue show`: shows everything about a job, or about a document's jobs in all lanes.
 
 use std::fmt::Write;
 
@@ -63,7 +63,7 @@ fn describe(job: &JobView, now_ms: Millis) -> String {
     text
 }
 
-/// What a job waits for, and until when.
+/// Returns what a job waits for, and until which time.
 const fn due(job: &JobView) -> Option<(&'static str, Millis)> {
     match (job.state, job.due_ms) {
         (JobState::Delayed, Some(due_ms)) => Some(("due", due_ms)),
@@ -83,7 +83,7 @@ fn describe_event(event: &JobEvent) -> String {
     format!("{}  attempt {}: {what}", timestamp(event.at_ms), event.attempt)
 }
 
-/// The payload over several lines, where it is JSON.
+/// Returns the payload, over several lines if it is JSON.
 fn indented(payload: &[u8]) -> String {
     serde_json::from_slice::<serde_json::Value>(payload)
         .and_then(|value| serde_json::to_string_pretty(&value))

@@ -1,4 +1,4 @@
-//! `juggle queue stats`: depth, ages, rates, and what is in flight.
+//! `juggle queue stats`: shows depth, ages, rates and jobs in progress.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,17 @@ use flow::{
     lane::Lane,
     queue::{LaneDetails, LaneStats, QueueDetails, QueueStats, RATES_WINDOW_MS, Rates},
 };
+use indicatif::HumanCount;
 use serde::Serialize;
 
 use super::visit;
 use crate::{
     exit::{CliError, Exit},
-    output::{Out, align_right, short_span, table},
+    output::{Out, align_right, counted, short_span, table},
     settings::resolved::Settings,
 };
 
-/// Groups in the table; JSON has all that the queue names.
+/// The maximum number of groups in the table. JSON has all that the queue returns.
 const GROUPS_SHOWN: usize = 20;
 
 pub(super) async fn run(settings: &Settings, out: &Out) -> Result<Exit, CliError> {
@@ -26,13 +27,13 @@ pub(super) async fn run(settings: &Settings, out: &Out) -> Result<Exit, CliError
         out.json(&QueueStatsJson::of(&stats, &details))?;
     } else {
         out.line(&lanes_table(&stats, &details))?;
-        out.line(&format!("rates are means of the last {}", short_span(RATES_WINDOW_MS)))?;
+        out.line(&format!("Rates are means of the last {}.", short_span(RATES_WINDOW_MS)))?;
         let paused = paused(&stats);
         if !paused.is_empty() {
-            out.line(&format!("paused: {}", paused.join(", ")))?;
+            out.line(&format!("Paused: {}", paused.join(", ")))?;
         }
         if stats.unfed > 0 {
-            out.line(&format!("{} listed texts are not yet in the fetch lane", stats.unfed))?;
+            out.line(&format!("{} not in the fetch lane yet", counted(stats.unfed, "listed text")))?;
         }
         if let Some(table) = groups_table(&details) {
             out.line(&format!("\n{table}"))?;
@@ -45,7 +46,7 @@ fn paused(stats: &QueueStats) -> Vec<&'static str> {
     Lane::ALL.iter().filter(|lane| stats.lane(**lane).paused).map(|lane| lane.name()).collect()
 }
 
-/// The JSON of it.
+/// The statistics in JSON.
 #[derive(Debug, Serialize)]
 struct QueueStatsJson<'a> {
     lanes: BTreeMap<&'static str, LaneStatsJson<'a>>,
@@ -89,7 +90,7 @@ struct PerSecond {
 }
 
 impl PerSecond {
-    /// To three decimals.
+    /// Computes rates, rounded to three decimals.
     #[expect(clippy::cast_precision_loss, reason = "events of a minute: far below 2^53")]
     fn of(rates: &Rates) -> Self {
         let mean = |count: u64| (count as f64 * 1e6 / RATES_WINDOW_MS as f64).round() / 1e3;
@@ -158,7 +159,10 @@ fn lanes_table(stats: &QueueStats, details: &QueueDetails) -> String {
         let (now, more) = (stats.lane(lane), &details.lanes[lane.index()]);
         let rates = PerSecond::of(&more.rates);
         let mut cells = vec![lane.name().to_owned()];
-        cells.extend([now.ready, now.delayed, now.leased, now.done, now.dead].map(|count| count.to_string()));
+        cells.extend(
+            [now.ready, now.delayed, now.leased, now.done, now.dead]
+                .map(|count| HumanCount(count).to_string()),
+        );
         cells.push(more.oldest_pending_ms.map_or_else(|| "–".to_owned(), short_span));
         cells
             .extend([rates.pushed, rates.claimed, rates.done, rates.failed].map(|rate| format!("{rate:.1}")));
@@ -169,7 +173,7 @@ fn lanes_table(stats: &QueueStats, details: &QueueDetails) -> String {
     table.trim_fmt()
 }
 
-/// The busiest groups of all lanes; none where no job that is pending has a group.
+/// Renders the busiest groups of all lanes, or `None` if no pending job has a group.
 fn groups_table(details: &QueueDetails) -> Option<String> {
     let named = |lane: Lane| {
         let groups = details.lanes[lane.index()].groups.iter();
@@ -182,7 +186,7 @@ fn groups_table(details: &QueueDetails) -> Option<String> {
     }
     let mut table = table(&["host", "lane", "in flight", "ready", "delayed"]);
     for (lane, group, stats) in rows.iter().take(GROUPS_SHOWN) {
-        let counts = [stats.in_flight, stats.ready, stats.delayed].map(|count| count.to_string());
+        let counts = [stats.in_flight, stats.ready, stats.delayed].map(|count| HumanCount(count).to_string());
         let mut cells = vec![group.0.clone(), lane.to_string()];
         cells.extend(counts);
         table.add_row(cells);
@@ -192,7 +196,7 @@ fn groups_table(details: &QueueDetails) -> Option<String> {
     let unnamed: usize =
         details.lanes.iter().flat_map(|lane| &lane.groups).filter(|stats| stats.group.is_none()).count();
     let more = total.saturating_sub((rows.len().min(GROUPS_SHOWN) + unnamed) as u64);
-    let rest = if more > 0 { format!("\n… and {more} more hosts") } else { String::new() };
+    let rest = if more > 0 { format!("\n… and {} more hosts", HumanCount(more)) } else { String::new() };
     Some(format!("{}{rest}", table.trim_fmt()))
 }
 
@@ -221,7 +225,7 @@ mod tests {
         assert_eq!(lines.len(), 1 + GROUPS_SHOWN + 1, "{text}");
         let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(words(lines[1]), ["h0.example", "fetch", "25", "7", "1"]);
-        assert_eq!(*lines.last().expect("there are lines"), "… and 1005 more hosts");
+        assert_eq!(*lines.last().expect("there are lines"), "… and 1,005 more hosts");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Times as people write them.
+//! Parses times.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -12,19 +12,19 @@ const TIME_SPAN_MS_MAX: u64 = 366 * 86_400_000;
 pub struct TimeSpan(u64);
 
 impl TimeSpan {
-    /// A span of whole milliseconds.
+    /// Creates a time of whole milliseconds.
     pub(crate) const fn from_ms(ms: u64) -> Self {
         Self(ms)
     }
 
-    /// The same time for the standard library.
+    /// Returns the time as a [`Duration`].
     #[must_use]
     pub const fn duration(self) -> Duration {
         Duration::from_millis(self.0)
     }
 }
 
-/// A text that is no time.
+/// The error for a text that is not a time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "write a time of at least 0 in seconds, or with a unit: 10, 0.5, 500ms, 2.5s, 15m, 1h, 1d (366 days at most)"
@@ -47,7 +47,7 @@ impl FromStr for TimeSpan {
     }
 }
 
-/// `number` × `unit`, exactly; `None` where that is no whole number or too large.
+/// Returns `number` × `unit`, or `None` if that is no whole number or too large.
 fn scaled(number: &str, unit: u64) -> Option<u64> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let digits = |text: &str| {

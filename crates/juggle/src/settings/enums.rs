@@ -54,16 +54,16 @@ pub enum LogFormat {
     Json,
 }
 
-/// Whether robots.txt is obeyed.
+/// The treatment of robots.txt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Robots {
-    /// It is.
+    /// It is obeyed.
     On,
     /// It is not requested.
     Off,
 }
 
-/// What to do if a document has failed for good.
+/// The reaction to a document that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnFailure {
     /// Continue with the others.
@@ -72,25 +72,25 @@ pub enum OnFailure {
     FailFast,
 }
 
-/// Whether servers may be asked.
+/// The permission to make requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Network {
-    /// They may.
+    /// Requests are allowed.
     Online,
-    /// They may not: documents that would have to be fetched wait.
+    /// No request is made: documents that would have to be fetched wait.
     Offline,
 }
 
-/// Whether a command does its work.
+/// The mode of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Run {
-    /// It does.
+    /// It does its work.
     Real,
     /// It prints what it would do.
     Dry,
 }
 
-/// How much is written to standard error.
+/// The amount of output on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verbosity {
     /// Errors only.
@@ -101,7 +101,7 @@ pub enum Verbosity {
     Verbose(u8),
 }
 
-/// Whether progress is shown.
+/// The display of progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
     /// Bars on a terminal, plain lines elsewhere.

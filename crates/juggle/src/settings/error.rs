@@ -1,10 +1,10 @@
-//! What can be wrong with settings. All of it is a matter of usage: exit code 2.
+//! Errors of settings, all with exit code 2.
 
 use std::{io, path::PathBuf};
 
 use super::origin::Origin;
 
-/// Why the settings cannot be used.
+/// The reason why settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// The settings file cannot be read.
@@ -12,7 +12,7 @@ pub enum SettingsError {
     ReadFile {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The cause.
         source: io::Error,
     },
     /// A line of the settings file is wrong: no TOML, an unknown key, a value of the wrong type.
@@ -22,7 +22,7 @@ pub enum SettingsError {
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// What is wrong and what is allowed.
+        /// The mistake, and what is allowed.
         message: String,
     },
     /// A value is not one of those allowed.
@@ -30,11 +30,11 @@ pub enum SettingsError {
     Value {
         /// The setting, as its flag is called.
         name: &'static str,
-        /// What was given.
+        /// The given value.
         value: String,
-        /// Where.
+        /// The origin of the value.
         origin: Origin,
-        /// What is wrong and what is allowed.
+        /// The mistake, and what is allowed.
         message: String,
     },
     /// Two settings say opposite things with equal force.
@@ -42,11 +42,11 @@ pub enum SettingsError {
     Contradiction {
         /// One setting.
         first: &'static str,
-        /// Where it was given.
+        /// Its origin.
         first_origin: Origin,
-        /// The other.
+        /// The other setting.
         second: &'static str,
-        /// Where it was given.
+        /// Its origin.
         second_origin: Origin,
     },
 }

@@ -1,4 +1,4 @@
-//! `juggle.toml`: one key a setting; and a section `[host."NAME"]` for each host to which other settings apply.
+//! Reads `juggle.toml`: one key a setting, and a section `[host."NAME"]` for each host with other settings.
 
 use std::{
     borrow::Cow,
@@ -22,26 +22,26 @@ use super::{
     table::{Setting, TABLE, Takes},
 };
 
-/// The name that is looked for where none is given.
+/// The file that is read if none is named.
 const NAME: &str = "juggle.toml";
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
-/// The section of hosts.
+/// The key of the sections of hosts.
 const HOST: &str = "host";
 
-/// What is said of settings, by setting.
+/// Values with their origins, by setting.
 pub(crate) type Values = BTreeMap<&'static str, (Vec<OsString>, Origin)>;
 
-/// What a settings file says.
+/// The contents of a settings file.
 #[derive(Debug, Default)]
 pub(crate) struct FileSettings {
-    /// Of all hosts.
+    /// The settings of all hosts.
     pub(crate) values: Values,
-    /// Of single ones, by [group](candidate::group_of_host).
+    /// The settings of single hosts, by [group](candidate::group_of_host).
     pub(crate) hosts: BTreeMap<String, Values>,
 }
 
-/// The settings file: `named`, which must exist, or `juggle.toml` in `directory`, which may not.
+/// Reads the file `named`, which must exist, or `juggle.toml` in `directory`, which need not.
 pub(crate) fn read(named: Option<&Path>, directory: &Path) -> Result<FileSettings, SettingsError> {
     let path = named.map_or_else(|| directory.join(NAME), Path::to_owned);
     match bounded(&path) {
@@ -76,17 +76,17 @@ fn parse(text: &str, path: &Path) -> Result<FileSettings, SettingsError> {
     Ok(found)
 }
 
-/// The keys of a table as they stand in the file.
+/// Returns the keys of a table in the order of the file.
 fn in_order<'t, 'i>(table: &'t DeTable<'i>) -> Vec<(&'t Key<'i>, &'t Value<'i>)> {
     let mut lines: Vec<_> = table.iter().collect();
     lines.sort_by_key(|(key, _)| key.span().start);
     lines
 }
 
-/// The sections of hosts.
+/// Reads the sections of hosts.
 fn hosts(file: &File<'_>, section: &Value<'_>) -> Result<BTreeMap<String, Values>, SettingsError> {
     let table = |value: &Value<'_>| {
-        let message = "a host has a section of its own, such as [host.\"example.org\"] with a line wait = 5";
+        let message = "a host needs a section, such as [host.\"example.org\"] with a line wait = 5";
         file.wrong(value.span(), message.to_owned())
     };
     let mut hosts = BTreeMap::new();
@@ -108,7 +108,7 @@ fn hosts(file: &File<'_>, section: &Value<'_>) -> Result<BTreeMap<String, Values
     Ok(hosts)
 }
 
-/// The setting of a key; dashes are as good as underscores.
+/// Returns the setting of a key, which may have dashes or underscores.
 fn setting(key: &str) -> Result<&'static Setting, String> {
     let name = key.replace('_', "-");
     TABLE.iter().find(|setting| setting.name == name).ok_or_else(|| {
@@ -117,7 +117,7 @@ fn setting(key: &str) -> Result<&'static Setting, String> {
     })
 }
 
-/// The same for a single host.
+/// Returns the setting of a key in a section of a host.
 fn host_setting(key: &str) -> Result<&'static Setting, String> {
     let name = key.replace('_', "-");
     HOST_SETTINGS.iter().find(|known| **known == name).map(|known| Setting::named(known)).ok_or_else(|| {
@@ -126,7 +126,7 @@ fn host_setting(key: &str) -> Result<&'static Setting, String> {
     })
 }
 
-/// The values as they would be typed; `None` where the type does not fit.
+/// Returns the values as they would be typed, or `None` if the type is wrong.
 fn values(setting: &Setting, value: &DeValue<'_>) -> Option<Vec<String>> {
     match (setting.takes, value) {
         (Takes::Texts(_) | Takes::Paths(_), DeValue::Array(values)) => {
@@ -164,7 +164,7 @@ struct File<'a> {
 }
 
 impl File<'_> {
-    /// Notes what a line says.
+    /// Adds the value of a line.
     fn put(
         &self,
         found: &mut Values,
@@ -191,7 +191,7 @@ impl File<'_> {
         SettingsError::File { path: self.path.to_owned(), line: self.line(&span), message }
     }
 
-    /// A relative path starts from the directory of the file; a URL stays as it is.
+    /// Makes a path relative to the directory of the file. A URL is kept.
     fn rooted(&self, setting: &Setting, value: String) -> OsString {
         match (setting.takes, self.path.parent()) {
             (Takes::Path(_) | Takes::Paths(_), Some(parent))

@@ -1,4 +1,4 @@
-//! `[host."example.org"]` in `juggle.toml`: what differs for single hosts.
+//! `[host."example.org"]` in `juggle.toml`: the settings of single hosts.
 //!
 //! The key is a host, or a host and port, and is read as [`candidate::group_of_host`](fetch::candidate::group_of_host)
 //! reads it: it must be what the queue groups that host's jobs by.
@@ -9,9 +9,9 @@ use flow::{clock::millis, queue::GroupLimit};
 
 use super::{duration::TimeSpan, error::SettingsError, layers::Layers, resolved::DAY};
 
-/// Hosts with settings of their own.
+/// The maximum number of hosts with settings of their own.
 pub const HOSTS_MAX: usize = 256;
-/// The settings that a host may have of its own.
+/// The settings that can be set for a host.
 pub(crate) const HOST_SETTINGS: [&str; 2] = [WAIT_NAME, CONNECTIONS_NAME];
 
 const WAIT_NAME: &str = "wait";
@@ -21,17 +21,17 @@ pub(crate) const WAIT: RangeInclusive<TimeSpan> = TimeSpan::from_ms(0)..=DAY;
 /// The bounds of `max-connection-per-server`.
 pub(crate) const CONNECTIONS: RangeInclusive<u32> = 1..=1024;
 
-/// What differs for one host; none where what holds for all hosts holds for it.
+/// The settings of one host; `None` for those of all hosts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct HostSettings {
     /// The minimum time from the end of a response body to the next request, from 0 to one day.
     pub wait: Option<Duration>,
-    /// Downloads at a time, 1 to 1024.
+    /// The maximum number of downloads at a time, 1 to 1024.
     pub max_connection_per_server: Option<u32>,
 }
 
 impl HostSettings {
-    /// What the host is limited to, where `every` is what all others are.
+    /// Returns the limits of the host, given those of all hosts.
     #[must_use]
     pub fn group_limit(&self, every: GroupLimit) -> GroupLimit {
         GroupLimit {
@@ -41,7 +41,7 @@ impl HostSettings {
     }
 }
 
-/// The hosts of the settings file, checked.
+/// Reads the sections of hosts, and checks their values.
 pub(crate) fn resolve(from: &mut Layers<'_>) -> Result<BTreeMap<String, HostSettings>, SettingsError> {
     let mut hosts = BTreeMap::new();
     for (host, found) in from.take_hosts() {

@@ -1,11 +1,11 @@
-//! Settings that several commands share.
+//! The settings that commands share.
 //!
-//! A value comes from a flag, else from the environment (`JUGGLE_…`), else from `juggle.toml`, else from its default.
-//! [`table`] is the one place where a setting has its name, its flag, its help and its default. What was typed is
-//! [`args::Args`]; what is meant is [`resolved::Settings`], checked once, at the edge.
+//! A value comes from a flag, otherwise from the environment (`JUGGLE_…`), otherwise from `juggle.toml`, otherwise
+//! it is the default. [`table`] is the only place with the name, flag, help and default of a setting.
+//! [`args::Args`] has the typed values, [`resolved::Settings`] the checked ones, converted once at the edge.
 //!
-//! In reading order: [`table`], [`args`], [`origin`], [`resolved`], [`hosts`], [`error`]; [`duration`], [`size`] and [`enums`]
-//! read single values.
+//! In reading order: [`table`], [`args`], [`origin`], [`resolved`], [`hosts`], [`error`]; [`duration`] and
+//! [`enums`] parse single values.
 
 pub mod args;
 pub mod duration;

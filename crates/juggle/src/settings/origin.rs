@@ -1,10 +1,10 @@
-//! Where a value comes from.
+//! The origins of values.
 
 use std::{fmt, path::PathBuf};
 
 use serde::{Serialize, Serializer};
 
-/// Where the value of a setting comes from, the strongest first.
+/// The origin of a value, the strongest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// The flag `--name`.
@@ -18,12 +18,12 @@ pub enum Origin {
         /// The line, from 1.
         line: usize,
     },
-    /// Nothing was found.
+    /// The default.
     Default,
 }
 
 impl Origin {
-    /// Higher wins.
+    /// Returns the rank; the value of a higher rank is used.
     pub(crate) fn rank(&self) -> u8 {
         match self {
             Self::Flag(_) => 3,
@@ -54,10 +54,10 @@ impl Serialize for Origin {
 /// One row of `juggle config show`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SettingRow {
-    /// The setting, as its flag is called; before it `host."NAME".` where it is of a single host.
+    /// The name of the setting, with `host."NAME".` before it if it is of a single host.
     pub name: String,
-    /// Its values as they are understood; more than one only where a setting may be repeated.
+    /// The values; more than one only if the setting can be repeated.
     pub values: Vec<String>,
-    /// Where they come from.
+    /// Their origin.
     pub origin: Origin,
 }

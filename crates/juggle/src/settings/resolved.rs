@@ -1,4 +1,4 @@
-//! What is meant: the settings, checked.
+//! The settings of a run, checked.
 
 use std::{
     collections::BTreeMap,
@@ -69,7 +69,7 @@ pub struct Settings {
     pub hosts: BTreeMap<String, HostSettings>,
     /// Threads that process texts, 0 to 1024; 0 for one per core.
     pub threads: usize,
-    /// How texts are divided over the threads.
+    /// The division of texts over the threads.
     pub chunk: Chunk,
     /// The options of the built-in processor.
     pub words: Options,
@@ -99,7 +99,7 @@ pub struct Settings {
     pub min_free_space_bytes: u64,
     /// The proxy.
     pub proxy: ProxyChoice,
-    /// Whether requests are allowed.
+    /// The permission to make requests.
     pub network: Network,
     /// The address family of connections.
     pub family: IpFamily,
@@ -111,23 +111,23 @@ pub struct Settings {
     pub gutenberg_mirrors: Vec<GutenbergMirror>,
     /// Hosts that may have a private address.
     pub allow_hosts: Vec<AllowedHost>,
-    /// Whether robots.txt is obeyed.
+    /// The treatment of robots.txt.
     pub robots: Robots,
     /// The whole User-Agent header with the contact; visible ASCII and spaces.
     pub user_agent: String,
-    /// How much boilerplate is removed, and whether received bytes are kept.
+    /// The removal of boilerplate, and the keeping of received bytes.
     pub store: StoreConfig,
     /// The kinds of files that are kept compressed.
     pub compression: Compression,
     /// The layout of a new run directory; `None` for the existing one.
     pub layout: Option<Layout>,
-    /// What an acknowledged write survives.
+    /// The durability of acknowledged writes.
     pub durability: Durability,
-    /// What to do if a document fails.
+    /// The reaction to a document that failed.
     pub on_failure: OnFailure,
-    /// Whether the command does its work.
+    /// The mode of the command.
     pub run: Run,
-    /// How much is written to standard error.
+    /// The amount of output on standard error.
     pub verbosity: Verbosity,
     /// Colours on standard error.
     pub color: Color,
@@ -207,7 +207,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// What of it the fetch stage needs.
+    /// Returns the configuration of the fetch stage.
     #[must_use]
     pub fn fetch_config(&self) -> FetchConfig {
         FetchConfig {
@@ -230,14 +230,14 @@ impl Settings {
             obey_robots: self.robots == Robots::On,
             hosts_directory: Some(self.hosts_directory()),
             user_agent: self.user_agent.clone(),
-            // No more tries than there will be, or a job would die before its mirrors have their turn.
+            // With more tries than retries, a job would fail before its mirrors are tried.
             candidate_tries: FetchConfig::default().candidate_tries.min(self.retry + 1),
-            // Each try and each redirect before it: 12 by default.
+            // Each try may follow a redirect: 12 requests by default.
             requests_max: 2 * (self.retry + 1),
         }
     }
 
-    /// What of it decides how sources are read, with these filters of a catalogue.
+    /// Returns the rules for reading sources, with these filters of a catalogue.
     #[must_use]
     pub fn source_config(&self, filters: Filters) -> Config {
         Config {
@@ -248,13 +248,14 @@ impl Settings {
         }
     }
 
-    /// What every host is limited to, where nothing else is said of it.
+    /// Returns the limits of every host without settings of its own.
     #[must_use]
     pub fn group_limit(&self) -> GroupLimit {
         GroupLimit { in_flight: self.max_connection_per_server, interval_ms: millis(self.wait) }
     }
 
-    /// What fetch jobs are claimed by: the limits of all hosts and of single ones; offline, nothing of any host.
+    /// Returns the limits that fetch jobs are claimed by: of all hosts and of single ones. Offline, they allow no
+    /// job of any host.
     #[must_use]
     pub fn fetch_limits(&self) -> (GroupLimit, NamedLimits) {
         match self.network {
@@ -263,7 +264,7 @@ impl Settings {
         }
     }
 
-    /// Where it is remembered what is known of hosts.
+    /// Returns the directory of the knowledge about hosts.
     #[must_use]
     pub fn hosts_directory(&self) -> PathBuf {
         self.output_dir.join("hosts")
@@ -274,7 +275,7 @@ impl Settings {
         named.map(|(Group(host), limit)| (host, Duration::from_millis(limit.interval_ms))).collect()
     }
 
-    /// What the hosts are limited to of which something else is found.
+    /// Returns the limits of hosts with settings of their own.
     #[must_use]
     pub fn named_limits(&self) -> NamedLimits {
         let every = self.group_limit();
@@ -283,14 +284,14 @@ impl Settings {
         named.collect()
     }
 
-    /// What of it the process stage needs.
+    /// Returns the configuration of the process stage.
     #[must_use]
     pub const fn process_config(&self) -> ProcessConfig {
         ProcessConfig { threads: self.threads, chunk: self.chunk }
     }
 
-    /// Documents that the process stage holds at a time: so many that the largest can go first, that threads have their
-    /// batches, and that results share flushes of the disk.
+    /// Returns the number of documents that the process stage holds at a time: enough that the largest can go
+    /// first, that threads have their batches, and that results share syncs of the disk.
     #[must_use]
     pub fn process_concurrency(&self, threads: usize) -> usize {
         let batch = match self.chunk {
@@ -301,14 +302,14 @@ impl Settings {
         batches.clamp(process::config::CONCURRENCY_MIN, PROCESS_CONCURRENCY_MAX)
     }
 
-    /// By which identity the results of the process stage are known.
+    /// Returns the identity of the processor, which is recorded with its results.
     #[must_use]
     pub fn identity(&self) -> ProcessorIdentity {
         let options = &self.words;
         self.exec.as_ref().map_or_else(|| options.identity(), |exec| exec.identity(options))
     }
 
-    /// Every setting with its value and where that comes from, in the order of the table.
+    /// Returns every setting with its value and origin, in the order of the table.
     #[must_use]
     pub fn shown(&self) -> &[SettingRow] {
         &self.rows

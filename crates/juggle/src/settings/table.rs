@@ -16,7 +16,7 @@ pub struct Setting {
     pub default: &'static str,
     /// The heading in the help.
     pub group: Group,
-    /// Whether `-h` shows the setting, which shows only the most common ones.
+    /// Whether `-h` shows the setting: it shows only the most common ones.
     pub is_common: bool,
     /// The help in one line.
     pub help: &'static str,
