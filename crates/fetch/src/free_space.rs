@@ -13,7 +13,7 @@ use flow::blobs::{BlobError, StagedBlob};
 use rustix::fs::StatVfs;
 
 /// How far a body grows until it is looked at again.
-pub(crate) const LOOK_EVERY_BYTES: u64 = 4 << 20;
+pub(crate) const CHECK_EVERY_BYTES: u64 = 4 << 20;
 
 /// The bytes that an ordinary user may still write to the file system of a path; none where it does not tell.
 ///

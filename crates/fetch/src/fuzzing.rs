@@ -16,14 +16,14 @@ use crate::{
     coding::codings::Codings,
     failure::{FetchFailure, Retry},
     politeness::robots::{self, RobotsAccess},
-    request::requester::Asked,
+    response::head::PartialBody,
+    response::head::Requested,
     response::{
-        head::{BodyInfo, BodyPlan, ResponseHead, media_type},
+        head::{BodyInfo, BodyPlan, ResponseHead, parse_content_type},
         retry_after,
         validator::{ContentRange, Validator},
     },
     sniff::Sniffer,
-    transfer::spool::PartialBody,
 };
 
 /// The longest wait that a server can ask for.
@@ -84,8 +84,8 @@ pub fn judge(
     let url = Url::parse("http://host.example/text").expect("it is a URL");
     let head = ResponseHead { url: &url, status, headers, length };
     let resumable = part.map(|part| resumable(part, &url));
-    let asked = if part.is_some() { Asked::Rest } else { Asked::Whole };
-    match head.judge(resumable.as_ref(), asked, bytes_max, now_ms) {
+    let asked = if part.is_some() { Requested::Rest } else { Requested::Whole };
+    match head.plan_body(resumable.as_ref(), asked, bytes_max, now_ms) {
         Ok(BodyPlan::Whole { validator, codings, .. }) => {
             Judged::Whole { codings, if_range: validator.map(|validator| validator.if_range().to_owned()) }
         }
@@ -95,7 +95,7 @@ pub fn judge(
 }
 
 fn resumable(part: &Part, url: &Url) -> PartialBody {
-    let facts = BodyInfo {
+    let info = BodyInfo {
         url: url.to_string(),
         status: Some(200),
         total: part.total,
@@ -104,7 +104,7 @@ fn resumable(part: &Part, url: &Url) -> PartialBody {
         etag: Some(part.etag.clone()),
         last_modified: None,
     };
-    PartialBody { facts, validator: Validator::Etag(part.etag.clone()), offset: part.offset }
+    PartialBody { info, validator: Validator::Etag(part.etag.clone()), offset: part.offset }
 }
 
 fn told(failed: &FetchFailure) -> Judged {
@@ -118,7 +118,7 @@ fn told(failed: &FetchFailure) -> Judged {
 /// `Content-Range`: which bytes an answer holds, and the length of the whole.
 #[must_use]
 pub fn content_range(headers: &HeaderMap) -> Option<(RangeInclusive<u64>, u64)> {
-    ContentRange::of(headers).map(|range| (range.first..=range.last, range.total))
+    ContentRange::parse(headers).map(|range| (range.first..=range.last, range.total))
 }
 
 /// `Retry-After` as of `now_ms`.
@@ -130,7 +130,7 @@ pub fn retry_after_ms(headers: &HeaderMap, now_ms: Millis) -> Option<Millis> {
 /// A `Content-Type` as its media type and its charset.
 #[must_use]
 pub fn content_type(value: &str) -> (Option<String>, Option<String>) {
-    media_type(value)
+    parse_content_type(value)
 }
 
 /// What `If-Range` says to an answer with these headers, where they hold a strong validator; and whether the same headers

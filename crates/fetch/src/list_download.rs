@@ -16,7 +16,7 @@ use crate::{
     config::{AcceptEncoding, FetchConfig},
     credentials::strip_credentials,
     error::FetchError,
-    request::requester::{Answer, REDIRECTS_MAX, Requester},
+    request::requester::{REDIRECTS_MAX, ReceivedResponse, Requester},
     response::head::ResponseHead,
 };
 
@@ -72,7 +72,7 @@ async fn transfer(
 ) -> Result<u64, ListError> {
     let answer = hops.follow(start.clone(), REDIRECTS_MAX).await;
     let answer = answer.map_err(|error| ListError::Failed(error.failure))?;
-    let Answer { mut response, url, .. } = answer
+    let ReceivedResponse { mut response, url, .. } = answer
         .ok_or_else(|| broken(start, Reason::Redirect, format!("more than {REDIRECTS_MAX} redirects")))?;
     check_head(&url, &response)?;
     let too_large = || broken(&url, Reason::TooLarge, format!("it has more than {LIST_BYTES_MAX} bytes"));
@@ -110,10 +110,10 @@ fn check_head(url: &Url, response: &Response) -> Result<(), ListError> {
     if !matches!(status.as_u16(), 200 | 203) {
         return Err(broken(url, Reason::HttpStatus, format!("status {}", status.as_u16())));
     }
-    if (ResponseHead { url, status, headers, length: response.content_length() }).is_part() {
+    if ResponseHead::new(url, response).is_part() {
         return Err(broken(url, Reason::Truncated, "a part came, not the whole list".to_owned()));
     }
-    let codings = Codings::parse(headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes))
+    let codings = Codings::of_headers(headers)
         .map_err(|invalid| broken(url, Reason::BadEncodingHeader, invalid.to_string()))?;
     if codings.is_identity() || codings.is_gzip() {
         return Ok(());

@@ -1,11 +1,12 @@
-//! The stage: a fetch job becomes bytes in the spool and a store job.
+//! The fetch stage: turns a fetch job into a body in the spool and a store job.
 //!
-//! A job makes one request in one try: for robots.txt where that is not known, for a text else; a redirect is the next try's.
-//! How a try fails decides what is next: `failed` says how. Politeness is the queue's, by the job's group; so a job whose
-//! group is not the host that would be contacted (a redirect, or mirrors that changed since it was pushed) goes back to be
-//! queued under the right one, and nothing is contacted. Neither a redirect nor such a job is a failure or is
-//! counted as one. What hosts ask for besides (`Crawl-delay`, being busy, having had
-//! enough) becomes pauses of their groups.
+//! An attempt makes one request: for robots.txt if the rules of the origin are not known, otherwise for the text. A
+//! redirect is followed by the next attempt. [`failure`](crate::failure) decides how a failed attempt ends.
+//!
+//! The limits of the queue hold for the job's group, which is the host to be contacted. A job with another group (after a
+//! redirect, or if mirrors have changed since it was pushed) is requeued under the right one, and nothing is contacted.
+//! That counts neither as a failure nor as a retry. What a host asks for itself (`Crawl-delay`, a busy status, a soft
+//! ban) becomes a pause of its group.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -27,13 +28,14 @@ use url::Url;
 use crate::{
     config::FetchConfig,
     credentials::strip_credentials,
+    digest::BodyDigest,
     error::FetchError,
-    failure::{DownloadError, FetchFailure, FetchReport, HostSignal, Retry, RetryBudget},
+    failure::{DownloadError, FetchFailure, FetchReport, HostSignal, Retry, RetryBudget, reroute},
     free_space::FreeSpaceMin,
     politeness::{
         backoff::HostBackoff,
         host_cache::HostCache,
-        robots::{Known, RobotsAccess, RobotsCache},
+        robots::{RobotsAccess, RobotsCache, RulesSource},
         soft_ban::{REST, SoftBanDetector, SoftBanSign},
     },
     refetch_counters::RefetchCounters,
@@ -41,299 +43,77 @@ use crate::{
     response::head::BodyInfo,
     target::Target,
     transfer::{
-        body_writer::{Meant, Screen},
         checksum::Checksums,
-        download::{Before, Download, Downloaded},
-        file_url::Local,
+        download::Download,
+        file_url::FileCopy,
+        publish::{self, Expectation, SoftBanCheck, TransferOutcome},
         rate_limit::RateLimit,
-        spool::{Digest, SpoolStore},
+        spool::SpoolStore,
     },
 };
 
-/// When a text is asked for again that came as another one did.
-const ONCE_MORE_AFTER_MS: Millis = 1_000;
+/// The delay before a text is requested again whose body was the same as another's.
+const REPEATED_BODY_DELAY_MS: Millis = 1_000;
 
 /// The fetch stage.
 pub struct Fetch {
     config: FetchConfig,
-    hops: Requester,
+    requester: Requester,
     spools: SpoolStore,
     counters: Arc<Counters>,
-    throttle: RateLimit,
+    rate_limit: RateLimit,
     clock: Clock,
-    rulebook: RobotsCache,
-    manners: HostBackoff,
-    suspicions: Arc<SoftBanDetector>,
-    refreshed: Arc<RefetchCounters>,
+    robots: RobotsCache,
+    backoff: HostBackoff,
+    soft_bans: Arc<SoftBanDetector>,
+    refetched: Arc<RefetchCounters>,
+}
+
+/// The answer of robots.txt for an attempt.
+enum RobotsPermission {
+    /// The text may be requested.
+    Granted { crawl_delay_ms: Millis },
+    /// The text may be requested, but not in this attempt, which has requested robots.txt.
+    NextAttempt { crawl_delay_ms: Millis },
 }
 
 impl Fetch {
-    /// A stage that spools into `blobs` and adds the bytes it receives to `counters.bytes` as they come. Reads the
-    /// system's root certificates, if there are any, those of the configuration, and the proxies that the environment
-    /// names where the configuration names none.
+    /// Creates a stage that spools into `blobs` and adds the received bytes to `counters.bytes`. Reads the system's root
+    /// certificates, if there are any, those of the configuration, and the proxies in the environment if the
+    /// configuration names none.
     ///
     /// # Errors
-    /// Where no HTTP client can be made of the configuration.
+    /// Returns an error if the HTTP client cannot be created or the configured certificates cannot be read.
     pub fn new(
         config: FetchConfig,
         blobs: Arc<dyn BlobStore>,
         counters: Arc<Counters>,
     ) -> Result<Self, FetchError> {
-        let hops = Requester::new(&config)?;
+        let requester = Requester::new(&config)?;
         let clock = Clock::start();
         let files = Arc::new(HostCache::new(config.hosts_directory.clone()));
-        let timeout = config.max_time.min(config.connect_timeout.saturating_add(config.idle_timeout));
         Ok(Self {
-            rulebook: RobotsCache::new(&config.user_agent, Arc::clone(&files), clock, timeout),
-            suspicions: Arc::new(SoftBanDetector::new(files)),
-            manners: HostBackoff::default(),
-            refreshed: Arc::default(),
+            robots: RobotsCache::new(&config, Arc::clone(&files), clock),
+            soft_bans: Arc::new(SoftBanDetector::new(files)),
+            backoff: HostBackoff::default(),
+            refetched: Arc::default(),
             spools: SpoolStore::new(blobs, FreeSpaceMin(config.free_bytes_min)),
-            throttle: RateLimit::new(config.bytes_per_second_max),
+            rate_limit: RateLimit::new(config.bytes_per_second_max),
             config,
-            hops,
+            requester,
             counters,
             clock,
         })
     }
 
-    /// The same stage, counting texts that were asked for again there.
+    /// Returns the stage with these counters of refetched texts.
     #[must_use]
-    pub fn counting(self, refreshed: Arc<RefetchCounters>) -> Self {
-        Self { refreshed, ..self }
+    pub fn with_refetch_counters(self, refetched: Arc<RefetchCounters>) -> Self {
+        Self { refetched, ..self }
     }
 
-    async fn bytes(
-        &self,
-        target: &Target,
-        job: &FetchJob,
-        attempt: Attempt,
-        ended: &OnceLock<Instant>,
-    ) -> Result<Downloaded, DownloadError> {
-        let name = BlobName::new(BlobKind::Spool, job.document.clone());
-        let expected = Checksums::of(&job.listed);
-        let stored = job.stored.as_ref().map(|stored| stored.blake3.clone());
-        if target.url.scheme() == "file" {
-            return self.copy(target, name, expected, stored).await;
-        }
-        let download = Download {
-            config: &self.config,
-            hops: &self.hops,
-            spools: &self.spools,
-            counters: &self.counters,
-            throttle: &self.throttle,
-            clock: self.clock,
-            ended,
-            before: if attempt.number <= 1 { Before::Nothing } else { Before::Perhaps },
-        };
-        let screen = Screen {
-            suspicions: Arc::clone(&self.suspicions),
-            host: job.host.clone().unwrap_or_default(),
-            text: job.document.clone(),
-        };
-        let meant = Meant { hashes: expected, screen, stored };
-        download.run(&target.url, name, meant, job.stored.as_ref()).await
-    }
-
-    async fn copy(
-        &self,
-        target: &Target,
-        name: BlobName,
-        expected: Checksums,
-        stored: Option<String>,
-    ) -> Result<Downloaded, DownloadError> {
-        let local = Local {
-            spools: self.spools.clone(),
-            url: target.url.clone(),
-            name,
-            expected,
-            stored,
-            bytes_max: self.config.body_bytes_max,
-        };
-        let counters = Arc::clone(&self.counters);
-        match tokio::task::spawn_blocking(move || local.run(&counters)).await {
-            Ok(result) => result,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(error) => Err(FetchFailure::transient(Reason::Internal, error.to_string()).into()),
-            },
-        }
-    }
-
-    /// What robots.txt says of the target. Fails where it forbids it; puts the job off where it had to be asked for, since
-    /// that was this try's request.
-    async fn heed(&self, target: &Target) -> Result<Heeded, FetchFailure> {
-        if !self.config.obey_robots || target.url.scheme() == "file" {
-            return Ok(Heeded::GoOn { crawl_delay_ms: 0 });
-        }
-        match self.rulebook.verdict(&target.url, &self.hops).await? {
-            (RobotsAccess::Forbidden, _) => {
-                let why = format!(
-                    "{}: robots.txt forbids it (--robots off does not ask)",
-                    strip_credentials(&target.url)
-                );
-                Err(FetchFailure::permanent(Reason::Robots, why))
-            }
-            (RobotsAccess::Allowed { crawl_delay_ms }, Known::Before) => Ok(Heeded::GoOn { crawl_delay_ms }),
-            (RobotsAccess::Allowed { crawl_delay_ms }, Known::JustNow) => {
-                Ok(Heeded::Later { crawl_delay_ms })
-            }
-        }
-    }
-
-    async fn failed(
-        &self,
-        failed: FetchFailure,
-        job: FetchJob,
-        attempt: Attempt,
-        host: Option<&str>,
-    ) -> FetchReport {
-        let host = host.unwrap_or_default();
-        match failed.signal {
-            HostSignal::Busy => self.manners.busy(host),
-            HostSignal::Healthy => self.manners.fine(host),
-            HostSignal::None => {}
-        }
-        if failed.retry == Retry::BlockPage && self.is_enough(host, &job).await {
-            return had_enough(failed.failure, job, host);
-        }
-        failed.verdict(job, attempt, RetryBudget::of(&self.config), &self.config.mirrors)
-    }
-
-    /// A redirect is followed in the next try, under the host it leads to.
-    async fn redirected(&self, target: &Target, job: FetchJob, attempt: Attempt, to: &Url) -> FetchReport {
-        let message = format!("{}: redirected to {}", strip_credentials(&target.url), strip_credentials(to));
-        match target.redirected(job.clone(), attempt.failures, to) {
-            Some(job) => moved(Failure::new(Reason::Redirect, message), job),
-            None => {
-                let message = format!("{message}, after {REDIRECTS_MAX} redirects already");
-                let failed = FetchFailure::permanent(Reason::Redirect, message);
-                self.failed(failed, job, attempt, target.group().as_deref()).await
-            }
-        }
-    }
-
-    fn fetched(
-        &self,
-        target: Target,
-        facts: BodyInfo,
-        digest: Digest,
-        attempt: Attempt,
-        took_ms: Millis,
-    ) -> Fetched {
-        Fetched {
-            url: target.listed,
-            final_url: facts.url,
-            status: facts.status,
-            at_ms: self.clock.now_ms(),
-            took_ms,
-            attempts: attempt.number.saturating_sub(target.redirects).max(1),
-            bytes: digest.bytes,
-            blake3: digest.blake3.to_hex().to_string(),
-            content_type: facts.content_type,
-            charset: facts.charset,
-            etag: facts.etag,
-            last_modified: facts.last_modified,
-        }
-    }
-
-    async fn is_enough(&self, host: &str, job: &FetchJob) -> bool {
-        let (suspicions, host, text) = (Arc::clone(&self.suspicions), host.to_owned(), job.document.clone());
-        let noting = tokio::task::spawn_blocking(move || suspicions.page(&host, &text));
-        noting.await.is_ok_and(|sign| sign == SoftBanSign::Enough)
-    }
-}
-
-/// What came of asking robots.txt.
-enum Heeded {
-    /// The text may be asked for.
-    GoOn { crawl_delay_ms: Millis },
-    /// The text may be asked for in the next try.
-    Later { crawl_delay_ms: Millis },
-}
-
-/// The job is queued under a host that is not the one to contact.
-fn elsewhere(job: FetchJob, url: &Url) -> FetchReport {
-    let why = format!("queued again under the host it will be fetched from: {}", strip_credentials(url));
-    moved(Failure::new(Reason::Internal, why), job)
-}
-
-fn moved(why: Failure, job: FetchJob) -> FetchReport {
-    Ending::Requeue(Requeue::Moved { why, job: Box::new(job) }).into()
-}
-
-fn rerouted(failure: Failure, after_ms: Millis, job: FetchJob) -> FetchReport {
-    Ending::Requeue(Requeue::Rerouted { failure, after_ms, job: Box::new(job) }).into()
-}
-
-/// The body may be that of another text by accident: once more, without having failed.
-fn once_more(failure: Failure, job: FetchJob) -> FetchReport {
-    rerouted(failure, ONCE_MORE_AFTER_MS, job)
-}
-
-/// The host turns robots away: it is left alone, and the job waits without having failed.
-fn had_enough(failure: Failure, job: FetchJob, host: &str) -> FetchReport {
-    let rest = REST.as_secs() / 60;
-    tracing::warn!(
-        "'{host}' answers with something else than texts, again and again: it is left alone for {rest} minutes, its texts \
-         wait (--mirror fetches them from elsewhere)"
-    );
-    let message = format!(
-        "'{host}' seems to turn robots away, and is left alone for {rest} minutes: {}",
-        failure.message
-    );
-    rerouted(Failure::new(Reason::SoftBan, message), 0, job).pausing_group(millis(REST))
-}
-
-impl Stage for Fetch {
-    const LANE: Lane = Lane::Fetch;
-    type Input = FetchJob;
-    type Output = StoreJob;
-
-    async fn run(&self, job: FetchJob, attempt: Attempt) -> FetchReport {
-        let Some(listed) = job.urls.get(job.candidate) else {
-            return Ending::dead(Reason::Internal, "the job has no URL left to try").into();
-        };
-        let target = match Target::of(&job, listed, &self.config.mirrors) {
-            Ok(target) => target,
-            Err(error) => {
-                let failed = FetchFailure::permanent(Reason::Internal, error.to_string());
-                return self.failed(failed, job, attempt, None).await;
-            }
-        };
-        let host = target.group();
-        if host != job.host {
-            return elsewhere(FetchJob { host, ..job }, &target.url);
-        }
-        let crawl_delay_ms = match self.heed(&target).await {
-            Ok(Heeded::GoOn { crawl_delay_ms }) => crawl_delay_ms,
-            Ok(Heeded::Later { crawl_delay_ms }) => {
-                let group_pause_ms = self.rest_ms(host.as_deref(), crawl_delay_ms, None);
-                return Report { ending: Ending::Requeue(Requeue::Unchanged), group_pause_ms };
-            }
-            Err(failed) => {
-                let report = self.failed(failed, job, attempt, host.as_deref()).await;
-                return report.pausing_group(self.rest_ms(host.as_deref(), 0, None));
-            }
-        };
-        let ended = OnceLock::new();
-        let report = self.text(target, job, attempt, &ended).await;
-        report.pausing_group(self.rest_ms(host.as_deref(), crawl_delay_ms, ended.get().copied()))
-    }
-}
-
-impl Fetch {
-    /// Returns how long to leave a host alone from now: the rest of its wait and of its `Crawl-delay` since
-    /// its response `ended` (if none, since now), or the delay for a busy host if that is longer.
-    fn rest_ms(&self, host: Option<&str>, crawl_delay_ms: Millis, ended: Option<Instant>) -> Millis {
-        let Some(host) = host else { return 0 };
-        let wait = self.config.host_waits.get(host).copied().unwrap_or(self.config.wait);
-        let since_ms = ended.map_or(0, |at| millis(at.elapsed()));
-        millis(wait).max(crawl_delay_ms).saturating_sub(since_ms).max(self.manners.now(host))
-    }
-
-    /// Asks for the text itself; nothing follows where it is as it is stored.
-    async fn text(
+    /// Requests the text and reports how the attempt ended. Nothing follows if it is the stored version.
+    async fn fetch_text(
         &self,
         target: Target,
         job: FetchJob,
@@ -341,44 +121,246 @@ impl Fetch {
         ended: &OnceLock<Instant>,
     ) -> FetchReport {
         let started = Instant::now();
-        let host = target.group();
-        match self.bytes(&target, &job, attempt, ended).await {
-            Ok(Downloaded::Whole(facts, digest)) => {
-                if let Some(host) = &host {
-                    self.manners.fine(host);
-                }
+        let host = target.group().unwrap_or_default();
+        match self.transfer(&target, &job, attempt, ended).await {
+            Ok(TransferOutcome::Published(info, digest)) => {
+                self.backoff.record_healthy(&host);
                 let took_ms = millis(started.elapsed());
-                let fetched = self.fetched(target, facts, digest, attempt, took_ms);
-                let known = match job.stored {
-                    Some(_) => {
-                        self.refreshed.count_changed();
-                        OnDuplicate::Renew
-                    }
-                    None if job.lost > 0 => OnDuplicate::Renew,
-                    None => OnDuplicate::Absorb,
+                let fetched = self.fetched(target, info, digest, attempt, took_ms);
+                if job.stored.is_some() {
+                    self.refetched.count_changed();
+                }
+                // The jobs downstream have ended before, so they are renewed.
+                let known = if job.stored.is_some() || job.lost > 0 {
+                    OnDuplicate::Renew
+                } else {
+                    OnDuplicate::Absorb
                 };
                 let FetchJob { document, listed, lost, .. } = job;
                 Ending::Done(vec![StoreJob { document, fetched, listed, known, lost }]).into()
             }
-            Ok(Downloaded::Unchanged) => {
-                if let Some(host) = &host {
-                    self.manners.fine(host);
-                }
-                self.refreshed.count_unchanged();
+            Ok(TransferOutcome::Unchanged) => {
+                self.backoff.record_healthy(&host);
+                self.refetched.count_unchanged();
                 Ending::Done(Vec::new()).into()
             }
-            Ok(Downloaded::Suspected(sign, url)) => {
-                let failed = FetchFailure::repeated_body(&url);
+            Ok(TransferOutcome::RepeatedBody(sign, url)) => {
+                let failure = FetchFailure::repeated_body(&url).failure;
                 match sign {
-                    SoftBanSign::Enough => {
-                        had_enough(failed.failure, job, host.as_deref().unwrap_or_default())
-                    }
-                    SoftBanSign::First => once_more(failed.failure, job),
+                    SoftBanSign::Banned => pause_banned_host(failure, job, &host),
+                    // One equal body may be an accident: the text is requested once more.
+                    SoftBanSign::Suspected => reroute(failure, REPEATED_BODY_DELAY_MS, job),
                 }
             }
-            Ok(Downloaded::Redirect(to)) => self.redirected(&target, job, attempt, &to).await,
-            Err(DownloadError::Failure(failed)) => self.failed(failed, job, attempt, host.as_deref()).await,
+            Ok(TransferOutcome::Redirect(to)) => self.follow_redirect(&target, job, attempt, &to).await,
+            Err(DownloadError::Failure(failure)) => self.handle_failure(failure, job, attempt, &host).await,
             Err(DownloadError::Storage(error)) => Ending::from(error).into(),
         }
+    }
+
+    async fn transfer(
+        &self,
+        target: &Target,
+        job: &FetchJob,
+        attempt: Attempt,
+        ended: &OnceLock<Instant>,
+    ) -> Result<TransferOutcome, DownloadError> {
+        let name = BlobName::new(BlobKind::Spool, job.document.clone());
+        let soft_ban = job.host.clone().map(|host| SoftBanCheck {
+            detector: Arc::clone(&self.soft_bans),
+            host,
+            document: job.document.clone(),
+        });
+        let stored = job.stored.as_ref().map(|stored| stored.blake3.clone());
+        let expected = Expectation { checksums: Checksums::of(&job.listed), stored, soft_ban };
+        if target.url.scheme() == "file" {
+            return self.copy_file(target, name, expected).await;
+        }
+        let download = Download {
+            config: &self.config,
+            requester: &self.requester,
+            spools: &self.spools,
+            counters: &self.counters,
+            rate_limit: &self.rate_limit,
+            clock: self.clock,
+            is_first_attempt: attempt.number <= 1,
+            ended,
+        };
+        download.run(&target.url, name, expected, job.stored.as_ref()).await
+    }
+
+    async fn copy_file(
+        &self,
+        target: &Target,
+        name: BlobName,
+        expected: Expectation,
+    ) -> Result<TransferOutcome, DownloadError> {
+        let (spools, url) = (self.spools.clone(), target.url.clone());
+        let copy = FileCopy { spools, url, name, expected, bytes_max: self.config.body_bytes_max };
+        let counters = Arc::clone(&self.counters);
+        let task = tokio::task::spawn_blocking(move || copy.run(&counters).map(Some));
+        let outcome = publish::wait_for(task).await?;
+        Ok(outcome.expect("a copied file is published or fails"))
+    }
+
+    /// Checks robots.txt.
+    ///
+    /// # Errors
+    /// Returns a failure if robots.txt forbids the URL, or if it cannot be had.
+    async fn check_robots(&self, target: &Target) -> Result<RobotsPermission, FetchFailure> {
+        if !self.config.obey_robots || target.url.scheme() == "file" {
+            return Ok(RobotsPermission::Granted { crawl_delay_ms: 0 });
+        }
+        let (access, source) = self.robots.check(&target.url, &self.requester).await?;
+        let crawl_delay_ms = match access {
+            RobotsAccess::Allowed { crawl_delay_ms } => crawl_delay_ms,
+            RobotsAccess::Forbidden => {
+                let url = strip_credentials(&target.url);
+                let message = format!("{url}: robots.txt forbids it (--robots off ignores robots.txt)");
+                return Err(FetchFailure::permanent(Reason::Robots, message));
+            }
+        };
+        Ok(match source {
+            RulesSource::Cached => RobotsPermission::Granted { crawl_delay_ms },
+            RulesSource::Requested => RobotsPermission::NextAttempt { crawl_delay_ms },
+        })
+    }
+
+    /// Records what a failure says about its host, and reports how the attempt ended.
+    async fn handle_failure(
+        &self,
+        failure: FetchFailure,
+        job: FetchJob,
+        attempt: Attempt,
+        host: &str,
+    ) -> FetchReport {
+        match failure.signal {
+            HostSignal::Busy => self.backoff.record_busy(host),
+            HostSignal::Healthy => self.backoff.record_healthy(host),
+            HostSignal::None => {}
+        }
+        if failure.retry == Retry::BlockPage
+            && self.record_block_page(host, &job).await == SoftBanSign::Banned
+        {
+            return pause_banned_host(failure.failure, job, host);
+        }
+        failure.into_report(job, attempt, RetryBudget::of(&self.config), &self.config.mirrors)
+    }
+
+    /// Requeues the job under the host that a redirect leads to.
+    async fn follow_redirect(
+        &self,
+        target: &Target,
+        job: FetchJob,
+        attempt: Attempt,
+        to: &Url,
+    ) -> FetchReport {
+        let (from, shown) = (strip_credentials(&target.url), strip_credentials(to));
+        let message = format!("{from}: redirected to {shown}");
+        match target.redirected(job.clone(), attempt.failures, to) {
+            Some(job) => move_job(Failure::new(Reason::Redirect, message), job),
+            None => {
+                let message = format!("{message}, after {REDIRECTS_MAX} redirects");
+                let failure = FetchFailure::permanent(Reason::Redirect, message);
+                self.handle_failure(failure, job, attempt, &target.group().unwrap_or_default()).await
+            }
+        }
+    }
+
+    fn fetched(
+        &self,
+        target: Target,
+        info: BodyInfo,
+        digest: BodyDigest,
+        attempt: Attempt,
+        took_ms: Millis,
+    ) -> Fetched {
+        Fetched {
+            url: target.listed,
+            final_url: info.url,
+            status: info.status,
+            at_ms: self.clock.now_ms(),
+            took_ms,
+            // Redirects were attempts of their own.
+            attempts: attempt.number.saturating_sub(target.redirects).max(1),
+            bytes: digest.bytes,
+            blake3: digest.blake3.to_hex().to_string(),
+            content_type: info.content_type,
+            charset: info.charset,
+            etag: info.etag,
+            last_modified: info.last_modified,
+        }
+    }
+
+    async fn record_block_page(&self, host: &str, job: &FetchJob) -> SoftBanSign {
+        let detector = Arc::clone(&self.soft_bans);
+        let (host, document) = (host.to_owned(), job.document.clone());
+        let recording = tokio::task::spawn_blocking(move || detector.record_block_page(&host, &document));
+        // The task fails only when the runtime stops. The page counts as the first sign then.
+        recording.await.unwrap_or(SoftBanSign::Suspected)
+    }
+
+    /// Returns the pause of a host from now, in milliseconds: the rest of its wait and of its `Crawl-delay` since its
+    /// response `ended` (since now if there was none), or the backoff of a busy host if that is longer.
+    fn group_pause_ms(&self, host: Option<&str>, crawl_delay_ms: Millis, ended: Option<Instant>) -> Millis {
+        let Some(host) = host else { return 0 };
+        let wait = self.config.host_waits.get(host).copied().unwrap_or(self.config.wait);
+        let since_ms = ended.map_or(0, |at| millis(at.elapsed()));
+        millis(wait).max(crawl_delay_ms).saturating_sub(since_ms).max(self.backoff.delay_ms(host))
+    }
+}
+
+fn move_job(why: Failure, job: FetchJob) -> FetchReport {
+    Ending::Requeue(Requeue::Moved { why, job: Box::new(job) }).into()
+}
+
+/// Pauses a host that blocks robots. The job waits, and no failure is counted.
+fn pause_banned_host(failure: Failure, job: FetchJob, host: &str) -> FetchReport {
+    let minutes = REST.as_secs() / 60;
+    tracing::warn!(
+        "'{host}' sends pages or the same body instead of texts. It is paused for {minutes} minutes, and its texts wait. \
+         Use --mirror to fetch them from another host."
+    );
+    let message =
+        format!("'{host}' seems to block robots and is paused for {minutes} minutes: {}", failure.message);
+    reroute(Failure::new(Reason::SoftBan, message), 0, job).pausing_group(millis(REST))
+}
+
+impl Stage for Fetch {
+    const LANE: Lane = Lane::Fetch;
+    type Input = FetchJob;
+    type Output = StoreJob;
+
+    async fn run(&self, job: FetchJob, attempt: Attempt) -> Report<FetchJob, StoreJob> {
+        let Some(listed) = job.urls.get(job.candidate) else {
+            return Ending::dead(Reason::Internal, "the job has no URL left").into();
+        };
+        let target = match Target::of(&job, listed, &self.config.mirrors) {
+            Ok(target) => target,
+            Err(error) => {
+                let failure = FetchFailure::permanent(Reason::Internal, error.to_string());
+                return self.handle_failure(failure, job, attempt, "").await;
+            }
+        };
+        let host = target.group();
+        if host != job.host {
+            let why = format!("requeued under the host to contact: {}", strip_credentials(&target.url));
+            return move_job(Failure::new(Reason::Internal, why), FetchJob { host, ..job });
+        }
+        let crawl_delay_ms = match self.check_robots(&target).await {
+            Ok(RobotsPermission::Granted { crawl_delay_ms }) => crawl_delay_ms,
+            Ok(RobotsPermission::NextAttempt { crawl_delay_ms }) => {
+                let group_pause_ms = self.group_pause_ms(host.as_deref(), crawl_delay_ms, None);
+                return Report { ending: Ending::Requeue(Requeue::Unchanged), group_pause_ms };
+            }
+            Err(failure) => {
+                let report =
+                    self.handle_failure(failure, job, attempt, host.as_deref().unwrap_or_default()).await;
+                return report.pausing_group(self.group_pause_ms(host.as_deref(), 0, None));
+            }
+        };
+        let ended = OnceLock::new();
+        let report = self.fetch_text(target, job, attempt, &ended).await;
+        report.pausing_group(self.group_pause_ms(host.as_deref(), crawl_delay_ms, ended.get().copied()))
     }
 }

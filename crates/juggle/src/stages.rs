@@ -278,7 +278,7 @@ impl Stages {
         match lane {
             Lane::Fetch => {
                 let stage = Fetch::new(settings.fetch_config(), blobs(), counters());
-                let stage = stage.map_err(unusable)?.counting(Arc::clone(&self.refreshing.fetched));
+                let stage = stage.map_err(unusable)?.with_refetch_counters(Arc::clone(&self.refreshing.fetched));
                 self.spawn_worker(workers, Arc::new(stage), settings, until);
             }
             Lane::Store => {

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use encoding_rs::Encoding;
+use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
 
 /// How many codings are undone, one within the other.
 pub const CODINGS_MAX: usize = 3;
@@ -95,6 +96,11 @@ impl Codings {
             codings.push(coding);
         }
         Ok(Self(codings))
+    }
+
+    /// Reads `Content-Encoding` from the header fields of a response. Errors are those of [`parse`](Self::parse).
+    pub(crate) fn of_headers(headers: &HeaderMap) -> Result<Self, InvalidCodings> {
+        Self::parse(headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes))
     }
 
     /// Whether the body is as it is.

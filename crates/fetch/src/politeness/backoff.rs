@@ -1,8 +1,8 @@
-//! How much slower a host is asked that says it is busy.
+//! The adaptive delay of busy hosts.
 //!
-//! Each busy answer (429, 5xx) doubles what is waited before anything else is asked of that host, up to
-//! [`SLOWER_MAX`]; each other answer halves it again. That comes on top of the queue's limits, and through the queue's
-//! pauses it holds for all processes.
+//! Each busy response (429, 5xx) doubles the delay before the next request to its host, up to [`DELAY_MAX`]. Each other
+//! response halves it. The delay adds to the limits of the queue. It becomes a pause of the host's group, so it holds for
+//! all processes.
 
 use std::{
     collections::HashMap,
@@ -12,44 +12,45 @@ use std::{
 
 use flow::clock::{Millis, millis};
 
-/// What the first busy answer costs.
-const SLOWER_MIN: Duration = Duration::from_millis(500);
-/// The longest wait that comes of busy answers alone.
-const SLOWER_MAX: Duration = Duration::from_secs(60);
-/// Slow hosts that are remembered.
+/// The delay after the first busy response.
+const DELAY_MIN: Duration = Duration::from_millis(500);
+/// The longest delay.
+const DELAY_MAX: Duration = Duration::from_secs(60);
+/// The maximum number of hosts that are remembered.
 const HOSTS_MAX: usize = 10_000;
 
-/// How much slower each host is asked. Hosts that are asked as fast as ever are not in it.
+/// The delay of each busy host, in milliseconds. Other hosts have no entry.
 #[derive(Debug, Default)]
 pub(crate) struct HostBackoff(Mutex<HashMap<String, Millis>>);
 
 impl HostBackoff {
-    /// The host was busy.
-    pub(crate) fn busy(&self, host: &str) {
-        let mut slower = self.slower();
-        if slower.len() >= HOSTS_MAX && !slower.contains_key(host) {
-            slower.clear();
+    /// Doubles the delay of a host.
+    pub(crate) fn record_busy(&self, host: &str) {
+        let mut delays = self.delays();
+        // Forgetting all delays is cheap: a host that is still busy says so again.
+        if delays.len() >= HOSTS_MAX && !delays.contains_key(host) {
+            delays.clear();
         }
-        let wait_ms = slower.entry(host.to_owned()).or_default();
-        *wait_ms = (*wait_ms * 2).clamp(millis(SLOWER_MIN), millis(SLOWER_MAX));
+        let delay_ms = delays.entry(host.to_owned()).or_default();
+        *delay_ms = (*delay_ms * 2).clamp(millis(DELAY_MIN), millis(DELAY_MAX));
     }
 
-    /// The host answered.
-    pub(crate) fn fine(&self, host: &str) {
-        let mut slower = self.slower();
-        let Some(wait_ms) = slower.get_mut(host) else { return };
-        *wait_ms /= 2;
-        if *wait_ms < millis(SLOWER_MIN) {
-            slower.remove(host);
+    /// Halves the delay of a host.
+    pub(crate) fn record_healthy(&self, host: &str) {
+        let mut delays = self.delays();
+        let Some(delay_ms) = delays.get_mut(host) else { return };
+        *delay_ms /= 2;
+        if *delay_ms < millis(DELAY_MIN) {
+            delays.remove(host);
         }
     }
 
-    /// How long to leave the host alone.
-    pub(crate) fn now(&self, host: &str) -> Millis {
-        self.slower().get(host).copied().unwrap_or(0)
+    /// Returns the delay of a host.
+    pub(crate) fn delay_ms(&self, host: &str) -> Millis {
+        self.delays().get(host).copied().unwrap_or(0)
     }
 
-    fn slower(&self) -> MutexGuard<'_, HashMap<String, Millis>> {
+    fn delays(&self) -> MutexGuard<'_, HashMap<String, Millis>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -60,20 +61,20 @@ mod tests {
 
     #[test]
     fn a_busy_host_is_asked_slower_and_a_good_one_faster_again() {
-        let manners = HostBackoff::default();
+        let backoff = HostBackoff::default();
         let busy = || {
-            manners.busy("h");
-            manners.now("h")
+            backoff.record_busy("h");
+            backoff.delay_ms("h")
         };
-        let fine = || {
-            manners.fine("h");
-            manners.now("h")
+        let healthy = || {
+            backoff.record_healthy("h");
+            backoff.delay_ms("h")
         };
-        assert_eq!(fine(), 0);
-        let waits: Vec<Millis> = (0..9).map(|_| busy()).collect();
-        assert_eq!(waits, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
-        assert_eq!(manners.now("other"), 0);
-        let waits: Vec<Millis> = (0..8).map(|_| fine()).collect();
-        assert_eq!(waits, [30_000, 15_000, 7_500, 3_750, 1_875, 937, 0, 0]);
+        assert_eq!(healthy(), 0);
+        let delays: Vec<Millis> = (0..9).map(|_| busy()).collect();
+        assert_eq!(delays, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
+        assert_eq!(backoff.delay_ms("other"), 0);
+        let delays: Vec<Millis> = (0..8).map(|_| healthy()).collect();
+        assert_eq!(delays, [30_000, 15_000, 7_500, 3_750, 1_875, 937, 0, 0]);
     }
 }

@@ -18,7 +18,6 @@ use flow::{
     clock::{Clock, Millis, millis},
     failure::Reason,
 };
-use reqwest::header::{CONTENT_ENCODING, HeaderValue};
 use robotxt::{BYTE_LIMIT, Robots};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -35,7 +34,7 @@ use crate::{
     politeness::host_cache::{HostCache, Kind},
     request::{
         client_error,
-        requester::{Answer, Requester},
+        requester::{ReceivedResponse, Requester},
     },
     response::head::ResponseHead,
 };
@@ -67,13 +66,13 @@ pub enum RobotsAccess {
     Forbidden,
 }
 
-/// Whether the server had to be asked.
+/// The source of the rules for a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Known {
-    /// No: the rules were there.
-    Before,
-    /// Yes: that was a request.
-    JustNow,
+pub(crate) enum RulesSource {
+    /// The rules were known.
+    Cached,
+    /// The rules were requested, which was the request of this attempt.
+    Requested,
 }
 
 /// The rules of many origins.
@@ -102,18 +101,17 @@ impl RobotsLookup {
     /// Where no HTTP client can be made of the configuration.
     pub fn new(config: &FetchConfig) -> Result<Self, FetchError> {
         let files = Arc::new(HostCache::new(None));
-        let timeout = config.max_time.min(config.connect_timeout.saturating_add(config.idle_timeout));
-        let rulebook = RobotsCache::new(&config.user_agent, files, Clock::start(), timeout);
+        let rulebook = RobotsCache::new(config, files, Clock::start());
         Ok(Self { rulebook, hops: Requester::new(config)?, silent: Mutex::default() })
     }
 
     /// What it says of a URL that would be contacted; none where it cannot be had.
-    pub async fn verdict(&self, url: &Url) -> Option<RobotsAccess> {
+    pub async fn check(&self, url: &Url) -> Option<RobotsAccess> {
         let origin = url.origin().ascii_serialization();
         if self.silent.lock().unwrap_or_else(PoisonError::into_inner).contains(&origin) {
             return None;
         }
-        let verdict = self.rulebook.verdict(url, &self.hops).await.ok().map(|(verdict, _)| verdict);
+        let verdict = self.rulebook.check(url, &self.hops).await.ok().map(|(verdict, _)| verdict);
         if verdict.is_none() {
             self.silent.lock().unwrap_or_else(PoisonError::into_inner).insert(origin);
         }
@@ -142,17 +140,18 @@ struct Note {
 }
 
 impl RobotsCache {
-    pub(crate) fn new(user_agent: &str, files: Arc<HostCache>, clock: Clock, timeout: Duration) -> Self {
-        let agent = product(user_agent).to_owned();
+    pub(crate) fn new(config: &FetchConfig, files: Arc<HostCache>, clock: Clock) -> Self {
+        let agent = product_token(&config.user_agent).to_owned();
+        let timeout = config.max_time.min(config.connect_timeout.saturating_add(config.idle_timeout));
         Self { agent, files, clock, deadline: timeout.min(DEADLINE_MAX), origins: Mutex::default() }
     }
 
     /// What robots.txt says of a URL that would be contacted; asks for it where that is not known.
-    pub(crate) async fn verdict(
+    pub(crate) async fn check(
         &self,
         url: &Url,
         hops: &Requester,
-    ) -> Result<(RobotsAccess, Known), FetchFailure> {
+    ) -> Result<(RobotsAccess, RulesSource), FetchFailure> {
         let name = url.origin().ascii_serialization();
         let origin = self.origin(&name);
         let mut rules = origin.0.lock().await;
@@ -160,7 +159,7 @@ impl RobotsCache {
             *rules = self.remembered(&name).await;
         }
         if let Some(rules) = rules.as_ref().filter(|rules| self.is_fresh(rules)) {
-            return Ok((rules.verdict(url), Known::Before));
+            return Ok((rules.verdict(url), RulesSource::Cached));
         }
         match self.ask(url, hops).await {
             Ok(text) => {
@@ -169,13 +168,13 @@ impl RobotsCache {
                 *rules = Some(fresh);
                 drop(rules);
                 self.make_room();
-                Ok((verdict, Known::JustNow))
+                Ok((verdict, RulesSource::Requested))
             }
             Err(failed) => {
                 let stale = rules.as_mut().ok_or(failed)?;
                 // Else every try would ask again, and none would get to its text.
                 stale.at_ms = self.clock.now_ms().saturating_sub(millis(KEPT - ASKED_AGAIN_AFTER));
-                Ok((stale.verdict(url), Known::JustNow))
+                Ok((stale.verdict(url), RulesSource::Requested))
             }
         }
     }
@@ -252,11 +251,11 @@ impl RobotsCache {
         }
     }
 
-    async fn read(&self, answer: Answer) -> Result<String, FetchFailure> {
-        let Answer { mut response, url, .. } = answer;
+    async fn read(&self, answer: ReceivedResponse) -> Result<String, FetchFailure> {
+        let ReceivedResponse { mut response, url, .. } = answer;
         let status = response.status().as_u16();
         match status {
-            200..=299 if !head(&url, &response).is_part() && status != 206 => {}
+            200..=299 if !ResponseHead::new(&url, &response).is_part() && status != 206 => {}
             400..=499 if status != 429 => return Ok(String::new()),
             _ => return Err(busy(&url, &response, self.clock.now_ms())),
         }
@@ -274,8 +273,7 @@ impl RobotsCache {
         text.truncate(BYTE_LIMIT + 1);
         let broken = |why: String| FetchFailure::transient(Reason::BadEncodingHeader, unknown(&url, &why));
         let codings =
-            Codings::parse(response.headers().get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes))
-                .map_err(|invalid| broken(invalid.to_string()))?;
+            Codings::of_headers(response.headers()).map_err(|invalid| broken(invalid.to_string()))?;
         let decoding = tokio::task::spawn_blocking(move || decoded(&text, &codings));
         decoding.await.map_err(|error| broken(error.to_string()))?.map_err(|fault| broken(fault.to_string()))
     }
@@ -312,21 +310,13 @@ impl Rules {
 /// What a robots.txt of this text says to a program with this user agent.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn says(text: &str, user_agent: &str, url: &Url) -> RobotsAccess {
-    let book = RobotsCache::new(user_agent, Arc::new(HostCache::new(None)), Clock::start(), DEADLINE_MAX);
+    let config = FetchConfig { user_agent: user_agent.to_owned(), ..FetchConfig::default() };
+    let book = RobotsCache::new(&config, Arc::new(HostCache::new(None)), Clock::start());
     book.rules(&Note { origin: String::new(), at_ms: 0, text: text.to_owned() }).verdict(url)
 }
 
-fn head<'a>(url: &'a Url, response: &'a reqwest::Response) -> ResponseHead<'a> {
-    ResponseHead {
-        url,
-        status: response.status(),
-        headers: response.headers(),
-        length: response.content_length(),
-    }
-}
-
 fn busy(url: &Url, response: &reqwest::Response, now_ms: Millis) -> FetchFailure {
-    let mut failed = head(url, response).busy(now_ms);
+    let mut failed = ResponseHead::new(url, response).busy(now_ms);
     let why = format!("status {}: all is forbidden until it can be had", response.status().as_u16());
     failed.failure = flow::failure::Failure::new(Reason::Robots, unknown(url, &why));
     failed
@@ -338,7 +328,7 @@ fn unknown(url: &Url, why: &str) -> String {
 
 /// The product token that robots.txt files name: the user agent up to the first character that cannot be in one
 /// (§2.2.1).
-fn product(user_agent: &str) -> &str {
+fn product_token(user_agent: &str) -> &str {
     let end = user_agent.find(|c: char| !(c.is_ascii_alphabetic() || c == '_' || c == '-'));
     &user_agent[..end.unwrap_or(user_agent.len())]
 }
@@ -402,15 +392,15 @@ mod tests {
         files.write(Kind::Robots, &server.base_url(), &Note { origin: server.base_url(), at_ms: 1, text });
         let allow_hosts = vec![server.addr().to_string().parse().unwrap()];
         let hops = Requester::new(&FetchConfig { allow_hosts, ..FetchConfig::default() }).unwrap();
-        let book = RobotsCache::new("juggle", files, Clock::start(), DEADLINE_MAX);
+        let book = RobotsCache::new(&FetchConfig::default(), files, Clock::start());
         let open = RobotsAccess::Allowed { crawl_delay_ms: 0 };
         for (path, expected) in [
-            ("/open", (open, Known::JustNow)),
-            ("/open", (open, Known::Before)),
-            ("/closed", (RobotsAccess::Forbidden, Known::Before)),
+            ("/open", (open, RulesSource::Requested)),
+            ("/open", (open, RulesSource::Cached)),
+            ("/closed", (RobotsAccess::Forbidden, RulesSource::Cached)),
         ] {
             let url = server.url(path).parse().unwrap();
-            assert_eq!(book.verdict(&url, &hops).await.unwrap(), expected, "{path}");
+            assert_eq!(book.check(&url, &hops).await.unwrap(), expected, "{path}");
         }
         assert_eq!(server.count("/robots.txt"), 1);
     }
@@ -420,7 +410,7 @@ mod tests {
         for (agent, token) in
             [("juggle/0.1 (+a@b.c)", "juggle"), ("My-Bot_x 2", "My-Bot_x"), ("Bot", "Bot"), ("7up", "")]
         {
-            assert_eq!(product(agent), token);
+            assert_eq!(product_token(agent), token);
         }
     }
 }

@@ -19,11 +19,11 @@ use flow::document::DocumentId;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    digest::BodyDigest,
     politeness::{
         block_pages::BlockPages,
         host_cache::{HostCache, Kind},
     },
-    transfer::spool::Digest,
 };
 
 /// How many different texts in a row may show a sign; the last of them ends it.
@@ -39,9 +39,9 @@ const HOSTS_MAX: usize = 10_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SoftBanSign {
     /// It may be an accident: the text may be tried once more.
-    First,
+    Suspected,
     /// The host turns robots away.
-    Enough,
+    Banned,
 }
 
 /// What is known of many hosts.
@@ -72,7 +72,7 @@ impl SoftBanDetector {
     }
 
     /// A page came in place of a text. Blocking.
-    pub(crate) fn page(&self, name: &str, text: &DocumentId) -> SoftBanSign {
+    pub(crate) fn record_block_page(&self, name: &str, text: &DocumentId) -> SoftBanSign {
         let mut hosts = self.hosts();
         let host = self.host(&mut hosts, name);
         // Others may have seen signs too.
@@ -87,13 +87,18 @@ impl SoftBanDetector {
 
     /// A whole body came, not a page. Says whether it is the same small one as came for other texts before; where it is
     /// not, the host is cleared. Blocking.
-    pub(crate) fn body(&self, name: &str, text: &DocumentId, digest: &Digest) -> Option<SoftBanSign> {
+    pub(crate) fn check_body(
+        &self,
+        name: &str,
+        text: &DocumentId,
+        digest: &BodyDigest,
+    ) -> Option<SoftBanSign> {
         let mut hosts = self.hosts();
         let host = self.host(&mut hosts, name);
         if host.notices.bodies.contains(digest.blake3.to_hex().as_str()) {
             host.note.rested = true;
             self.files.write(Kind::Suspicion, name, &host.note);
-            return Some(SoftBanSign::Enough);
+            return Some(SoftBanSign::Banned);
         }
         let is_new = match &mut host.last {
             Some((body, texts)) if *body == digest.blake3 && digest.bytes <= NOTICE_BYTES_MAX => {
@@ -115,20 +120,20 @@ impl SoftBanDetector {
             host.note.rested = true;
             self.files.write(Kind::Suspicion, name, &host.note);
             self.remember_notice(name, host, digest);
-            return Some(SoftBanSign::Enough);
+            return Some(SoftBanSign::Banned);
         }
-        (is_new && count > 1).then_some(SoftBanSign::First)
+        (is_new && count > 1).then_some(SoftBanSign::Suspected)
     }
 
     /// A body came that is surely what was meant. Blocking.
-    pub(crate) fn good(&self, name: &str) {
+    pub(crate) fn clear_host(&self, name: &str) {
         let mut hosts = self.hosts();
         let host = self.host(&mut hosts, name);
         host.last = None;
         self.clear(name, host);
     }
 
-    fn remember_notice(&self, name: &str, host: &mut Host, digest: &Digest) {
+    fn remember_notice(&self, name: &str, host: &mut Host, digest: &BodyDigest) {
         // Others may have remembered some too.
         host.notices = self.notices(name);
         host.notices.bodies.insert(digest.blake3.to_hex().to_string());
@@ -166,11 +171,11 @@ impl SoftBanDetector {
 impl Note {
     fn judge(&mut self) -> SoftBanSign {
         if !self.rested && self.texts.len() < SIGNS_MAX {
-            return SoftBanSign::First;
+            return SoftBanSign::Suspected;
         }
         self.rested = true;
         self.texts.clear();
-        SoftBanSign::Enough
+        SoftBanSign::Banned
     }
 }
 
@@ -182,8 +187,8 @@ mod tests {
         name.parse().unwrap()
     }
 
-    fn digest(body: &str) -> Digest {
-        Digest { bytes: body.len() as u64, blake3: blake3::hash(body.as_bytes()) }
+    fn digest(body: &str) -> BodyDigest {
+        BodyDigest { bytes: body.len() as u64, blake3: blake3::hash(body.as_bytes()) }
     }
 
     fn processes() -> (tempfile::TempDir, [SoftBanDetector; 2]) {
@@ -196,50 +201,62 @@ mod tests {
     #[test]
     fn three_texts_that_came_as_pages_are_enough_over_all_processes() {
         let (_directory, [one, other]) = processes();
-        assert_eq!(one.page("h", &id("a")), SoftBanSign::First);
-        assert_eq!(one.page("h", &id("a")), SoftBanSign::First, "the same text again is no further sign");
-        assert_eq!(other.page("h", &id("b")), SoftBanSign::First);
-        assert_eq!(other.page("elsewhere", &id("c")), SoftBanSign::First);
-        assert_eq!(one.page("h", &id("c")), SoftBanSign::Enough);
-        assert_eq!(other.page("h", &id("d")), SoftBanSign::Enough, "after a rest one sign is enough");
-        assert_eq!(one.body("h", &id("a"), &digest("good")), None);
-        assert_eq!(one.page("h", &id("e")), SoftBanSign::First, "a good text clears the host");
+        assert_eq!(one.record_block_page("h", &id("a")), SoftBanSign::Suspected);
+        assert_eq!(
+            one.record_block_page("h", &id("a")),
+            SoftBanSign::Suspected,
+            "the same text again is no further sign"
+        );
+        assert_eq!(other.record_block_page("h", &id("b")), SoftBanSign::Suspected);
+        assert_eq!(other.record_block_page("elsewhere", &id("c")), SoftBanSign::Suspected);
+        assert_eq!(one.record_block_page("h", &id("c")), SoftBanSign::Banned);
+        assert_eq!(
+            other.record_block_page("h", &id("d")),
+            SoftBanSign::Banned,
+            "after a rest one sign is enough"
+        );
+        assert_eq!(one.check_body("h", &id("a"), &digest("good")), None);
+        assert_eq!(
+            one.record_block_page("h", &id("e")),
+            SoftBanSign::Suspected,
+            "a good text clears the host"
+        );
     }
 
     #[test]
     fn a_good_text_clears_what_an_earlier_run_saw() {
         let (_directory, [one, other]) = processes();
         for text in ["a", "b"] {
-            assert_eq!(one.page("h", &id(text)), SoftBanSign::First);
+            assert_eq!(one.record_block_page("h", &id(text)), SoftBanSign::Suspected);
         }
-        assert_eq!(other.body("h", &id("c"), &digest("good")), None);
-        assert_eq!(other.page("h", &id("d")), SoftBanSign::First);
+        assert_eq!(other.check_body("h", &id("c"), &digest("good")), None);
+        assert_eq!(other.record_block_page("h", &id("d")), SoftBanSign::Suspected);
     }
 
     #[test]
     fn the_same_small_body_for_three_texts_is_enough() {
         let (directory, [one, other]) = processes();
         let hex = |body: &str| digest(body).blake3.to_hex().to_string();
-        assert_eq!(one.body("h", &id("a"), &digest("wait")), None);
-        assert_eq!(one.body("h", &id("b"), &digest("wait")), Some(SoftBanSign::First));
-        assert_eq!(one.body("h", &id("b"), &digest("wait")), None, "tried again, it is taken as it is");
-        assert_eq!(one.body("h", &id("c"), &digest("wait")), Some(SoftBanSign::Enough));
-        assert_eq!(one.body("h", &id("d"), &digest("wait")), Some(SoftBanSign::Enough));
+        assert_eq!(one.check_body("h", &id("a"), &digest("wait")), None);
+        assert_eq!(one.check_body("h", &id("b"), &digest("wait")), Some(SoftBanSign::Suspected));
+        assert_eq!(one.check_body("h", &id("b"), &digest("wait")), None, "tried again, it is taken as it is");
+        assert_eq!(one.check_body("h", &id("c"), &digest("wait")), Some(SoftBanSign::Banned));
+        assert_eq!(one.check_body("h", &id("d"), &digest("wait")), Some(SoftBanSign::Banned));
         let notices = [BlockPages { host: "h".to_owned(), bodies: [hex("wait")].into() }];
         assert_eq!(crate::politeness::block_pages::read_all(&directory.path().join("hosts")), notices);
-        assert_eq!(one.body("h", &id("e"), &digest("another")), None);
+        assert_eq!(one.check_body("h", &id("e"), &digest("another")), None);
         assert_eq!(
-            other.body("h", &id("a"), &digest("wait")),
-            Some(SoftBanSign::Enough),
+            other.check_body("h", &id("a"), &digest("wait")),
+            Some(SoftBanSign::Banned),
             "it is known for what it is"
         );
-        assert_eq!(other.body("elsewhere", &id("a"), &digest("wait")), None);
-        assert_eq!(one.body("h", &id("f"), &digest("another")), Some(SoftBanSign::First));
-        one.good("h");
-        assert_eq!(one.body("h", &id("g"), &digest("another")), None, "it begins anew");
-        let large = Digest { bytes: NOTICE_BYTES_MAX + 1, ..digest("large") };
+        assert_eq!(other.check_body("elsewhere", &id("a"), &digest("wait")), None);
+        assert_eq!(one.check_body("h", &id("f"), &digest("another")), Some(SoftBanSign::Suspected));
+        one.clear_host("h");
+        assert_eq!(one.check_body("h", &id("g"), &digest("another")), None, "it begins anew");
+        let large = BodyDigest { bytes: NOTICE_BYTES_MAX + 1, ..digest("large") };
         for text in ["a", "b", "c", "d"] {
-            assert_eq!(one.body("h", &id(text), &large), None, "{text}");
+            assert_eq!(one.check_body("h", &id(text), &large), None, "{text}");
         }
     }
 }

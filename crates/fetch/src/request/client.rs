@@ -330,7 +330,7 @@ mod tests {
             format!("http://localhost:{}/", listener.local_addr().unwrap().port()).parse().unwrap();
         let clients = Clients::new(&FetchConfig::default()).unwrap();
         let error = clients.guarded.kept.get(url.clone()).send().await.unwrap_err();
-        let failed = crate::request::client_error::unanswered(&error, &url, None);
+        let failed = crate::request::client_error::failed_request(&error, &url, None);
         assert_eq!(failed.failure.reason, flow::failure::Reason::ForbiddenAddress, "{}", failed.failure);
         assert_eq!(failed.retry, crate::failure::Retry::Never);
     }

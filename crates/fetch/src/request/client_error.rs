@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How a candidate fails whose request found no answer. `proxy` is the one that was asked, without user and password.
-pub(crate) fn unanswered(error: &reqwest::Error, url: &Url, proxy: Option<&str>) -> FetchFailure {
+pub(crate) fn failed_request(error: &reqwest::Error, url: &Url, proxy: Option<&str>) -> FetchFailure {
     let at = strip_credentials(url);
     if let Some(condition) = machine(error) {
         return FetchFailure::machine(condition, at);
@@ -61,6 +61,12 @@ pub(crate) fn unanswered(error: &reqwest::Error, url: &Url, proxy: Option<&str>)
         Reason::Connect,
         format!("{at}: the connection broke before an answer came: {why}"),
     )
+}
+
+/// Returns the failure for an error while a body arrived.
+pub(crate) fn broken_body(url: &Url, error: &reqwest::Error) -> FetchFailure {
+    let message = format!("{}: the connection broke off: {}", strip_credentials(url), innermost(error));
+    FetchFailure::transient(Reason::Truncated, message)
 }
 
 /// Returns the condition of this machine that prevented a response, if there is one. A socket is an open file

@@ -27,7 +27,7 @@ use crate::{
     error::FetchError,
     failure::FetchFailure,
     request::{client::Clients, client_error, connection_log::KeptConnections},
-    transfer::spool::PartialBody,
+    response::head::{PartialBody, Requested},
 };
 
 /// How many redirects a text may take.
@@ -47,31 +47,21 @@ pub(crate) struct Requester {
 
 /// What came of a request.
 #[derive(Debug)]
-pub(crate) enum Step {
+pub(crate) enum RequestOutcome {
     /// An answer.
-    Answer(Answer),
+    Response(ReceivedResponse),
     /// It is to be had elsewhere.
     Redirect(Url),
 }
 
 /// An answer that is not a redirect.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct ReceivedResponse {
     pub(crate) response: Response,
     /// The URL that gave it.
     pub(crate) url: Url,
-    /// What was asked for.
-    pub(crate) asked: Asked,
-}
-
-/// What was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
-    Whole,
-    /// What follows on a part that is there.
-    Rest,
-    /// The whole, unless it is what is stored.
-    IfChanged,
+    /// What was requested for.
+    pub(crate) requested: Requested,
 }
 
 impl Requester {
@@ -84,38 +74,38 @@ impl Requester {
         })
     }
 
-    /// Asks once. Where `part` came from this URL, only the rest is asked for; else, where what is stored came from it, the
+    /// Asks once. Where `part` came from this URL, only the rest is requested for; else, where what is stored came from it, the
     /// whole only if it has changed. If a kept connection closes before it answers, the request is sent once
     /// more on a new connection. To the server this is the same request.
-    pub(crate) async fn ask(
+    pub(crate) async fn send(
         &self,
         url: &Url,
         part: Option<&PartialBody>,
         stored: Option<&Stored>,
-    ) -> Result<Step, FetchFailure> {
+    ) -> Result<RequestOutcome, FetchFailure> {
         let contact = self.clients.for_url(url).map_err(|no_way| {
             FetchFailure::permanent(no_way.reason(), format!("{}: {no_way}", strip_credentials(url)))
         })?;
-        let (request, asked) = qualified(contact.by.kept.get(url.clone()), url, part, stored);
-        let mut sent = self.send(request, url).await?;
+        let (request, requested) = qualified(contact.by.kept.get(url.clone()), url, part, stored);
+        let mut sent = self.execute(request, url).await?;
         if let Err(error) = &sent
             && self.kept.has_closed(error)
         {
-            tracing::debug!(url = %strip_credentials(url), "a kept connection closed; asked again on a new one");
+            tracing::debug!(url = %strip_credentials(url), "a kept connection closed; requested again on a new one");
             let (again, _) = qualified(contact.by.fresh.get(url.clone()), url, part, stored);
-            sent = self.send(again, url).await?;
+            sent = self.execute(again, url).await?;
         }
         let response =
-            sent.map_err(|error| client_error::unanswered(&error, url, contact.proxy.as_deref()))?;
+            sent.map_err(|error| client_error::failed_request(&error, url, contact.proxy.as_deref()))?;
         self.kept.answered(&response);
         if is_redirect(response.status()) {
-            return self.target(url, &response).map(Step::Redirect);
+            return self.target(url, &response).map(RequestOutcome::Redirect);
         }
-        Ok(Step::Answer(Answer { response, url: url.clone(), asked }))
+        Ok(RequestOutcome::Response(ReceivedResponse { response, url: url.clone(), requested }))
     }
 
     /// Sends a request and waits for the head of its response.
-    async fn send(
+    async fn execute(
         &self,
         request: RequestBuilder,
         url: &Url,
@@ -132,12 +122,12 @@ impl Requester {
         &self,
         start: Url,
         redirects_max: u32,
-    ) -> Result<Option<Answer>, FetchFailure> {
+    ) -> Result<Option<ReceivedResponse>, FetchFailure> {
         let mut at = start;
         for _ in 0..=redirects_max {
-            match self.ask(&at, None, None).await? {
-                Step::Answer(answer) => return Ok(Some(answer)),
-                Step::Redirect(to) => at = to,
+            match self.send(&at, None, None).await? {
+                RequestOutcome::Response(answer) => return Ok(Some(answer)),
+                RequestOutcome::Redirect(to) => at = to,
             }
         }
         Ok(None)
@@ -192,17 +182,17 @@ fn qualified(
     url: &Url,
     part: Option<&PartialBody>,
     stored: Option<&Stored>,
-) -> (RequestBuilder, Asked) {
+) -> (RequestBuilder, Requested) {
     let at = strip_credentials(url);
-    if let Some(part) = part.filter(|part| part.facts.url == at.as_str()) {
+    if let Some(part) = part.filter(|part| part.info.url == at.as_str()) {
         let request = request
             .header(RANGE, format!("bytes={}-", part.offset))
             .header(IF_RANGE, part.validator.if_range())
             .header(ACCEPT_ENCODING, AcceptEncoding::Identity.value());
-        return (request, Asked::Rest);
+        return (request, Requested::Rest);
     }
     let Some(stored) = stored.filter(|stored| stored.final_url == at.as_str()) else {
-        return (request, Asked::Whole);
+        return (request, Requested::Whole);
     };
     let conditions =
         [(IF_NONE_MATCH, &stored.etag), (IF_MODIFIED_SINCE, &stored.last_modified)].map(|(name, value)| {
@@ -211,8 +201,8 @@ fn qualified(
             value.map(|value| (name, value))
         });
     let conditions: HeaderMap = conditions.into_iter().flatten().collect();
-    let asked = if conditions.is_empty() { Asked::Whole } else { Asked::IfChanged };
-    (request.headers(conditions), asked)
+    let requested = if conditions.is_empty() { Requested::Whole } else { Requested::IfChanged };
+    (request.headers(conditions), requested)
 }
 
 fn is_redirect(status: StatusCode) -> bool {

@@ -25,11 +25,11 @@ impl Validator {
     /// The strong validator of an answer: an `ETag` that is not weak (RFC 9110 §8.8.1), else a `Last-Modified` that is
     /// at least a minute older than `Date` (§8.8.2.2).
     pub(crate) fn strong(headers: &HeaderMap) -> Option<Self> {
-        if let Some(etag) = text(headers, &ETAG) {
+        if let Some(etag) = single_value(headers, &ETAG) {
             return is_strong(etag).then(|| Self::Etag(etag.to_owned()));
         }
-        let modified = text(headers, &LAST_MODIFIED)?;
-        let age = httpdate::parse_http_date(text(headers, &DATE)?)
+        let modified = single_value(headers, &LAST_MODIFIED)?;
+        let age = httpdate::parse_http_date(single_value(headers, &DATE)?)
             .ok()?
             .duration_since(httpdate::parse_http_date(modified).ok()?)
             .ok()?;
@@ -46,8 +46,10 @@ impl Validator {
     /// Whether an answer says that it is of another version. One that says nothing does not.
     pub(crate) fn is_contradicted(&self, headers: &HeaderMap) -> bool {
         match self {
-            Self::Etag(etag) => text(headers, &ETAG).is_some_and(|other| other != etag),
-            Self::LastModified(date) => text(headers, &LAST_MODIFIED).is_some_and(|other| other != date),
+            Self::Etag(etag) => single_value(headers, &ETAG).is_some_and(|other| other != etag),
+            Self::LastModified(date) => {
+                single_value(headers, &LAST_MODIFIED).is_some_and(|other| other != date)
+            }
         }
     }
 }
@@ -59,7 +61,7 @@ fn is_strong(etag: &str) -> bool {
 }
 
 /// A header field that is sent once, readable and not over-long.
-pub(crate) fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+pub(crate) fn single_value<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().filter(|value| value.len() <= FIELD_BYTES_MAX)?;
     if values.next().is_some() { None } else { value.to_str().ok() }
@@ -75,8 +77,9 @@ pub(crate) struct ContentRange {
 
 impl ContentRange {
     /// Reads it; none where it is absent, of another form, or impossible.
-    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
-        let (range, total) = text(headers, &CONTENT_RANGE)?.trim().strip_prefix("bytes ")?.split_once('/')?;
+    pub(crate) fn parse(headers: &HeaderMap) -> Option<Self> {
+        let (range, total) =
+            single_value(headers, &CONTENT_RANGE)?.trim().strip_prefix("bytes ")?.split_once('/')?;
         let (first, last) = range.split_once('-')?;
         let range = Self { first: number(first)?, last: number(last)?, total: number(total)? };
         (range.first <= range.last && range.last < range.total).then_some(range)
@@ -124,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_content_range_is_exact_or_none() {
-        let of = |value: &str| ContentRange::of(&headers(&[("content-range", value)]));
+        let of = |value: &str| ContentRange::parse(&headers(&[("content-range", value)]));
         assert_eq!(of("bytes 2-9/10"), Some(ContentRange { first: 2, last: 9, total: 10 }));
         for bad in [
             "bytes 2-10/10",

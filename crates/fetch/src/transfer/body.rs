@@ -1,71 +1,114 @@
-//! The one place that judges a body: what comes over the wire, and what it decodes to. Blocking.
+//! Accepts or refuses a body: its length as received, its codings, and whether it is a text. Blocks.
 //!
-//! Lengths and ranges count what comes; the size limit counts both what comes and what it decodes to; whether it is a
-//! text is judged by what it decodes to. A body without codings goes to the spool as it came, uncopied.
+//! Lengths and ranges count the received bytes. The size limit holds for the received and for the decoded bytes. Whether
+//! the body is a text is decided from the decoded bytes. A body without codings goes to the spool without a copy.
 
-use std::{borrow::Cow, io::BufRead};
+use std::{
+    borrow::Cow,
+    io::{self, BufRead},
+};
 
-use flow::failure::Reason;
+use flow::{blobs::BlobError, failure::Reason};
 
 use crate::{
     coding::{
         codings::Codings,
         decoder::{Decoder, Fault},
     },
-    failure::{DownloadError, FetchFailure},
-    response::head::{BodyPlan, EndOf},
+    failure::FetchFailure,
+    response::head::{BodyInfo, BodyPlan, EndOf},
     sniff::{self, Sniffer},
     transfer::spool::Spool,
 };
 
-/// A body that an answer began.
-pub(crate) struct Body {
-    /// Names it in messages.
-    at: String,
-    plan: BodyPlan,
-    bytes_max: u64,
+/// A body that is about to arrive.
+pub(crate) struct IncomingBody {
+    /// Names the body in messages.
+    pub(crate) label: String,
+    pub(crate) plan: BodyPlan,
+    pub(crate) bytes_max: u64,
 }
 
-impl Body {
-    pub(crate) fn new(at: String, plan: BodyPlan, bytes_max: u64) -> Self {
-        Self { at, plan, bytes_max }
+/// The reason that a body was not received.
+#[derive(Debug)]
+pub(crate) enum ReceiveError {
+    /// The input could not be read to its end.
+    Input(io::Error),
+    /// The body is not acceptable.
+    Refused(FetchFailure),
+    /// The disk failed.
+    Storage(BlobError),
+}
+
+impl From<FetchFailure> for ReceiveError {
+    fn from(failure: FetchFailure) -> Self {
+        Self::Refused(failure)
+    }
+}
+
+impl From<BlobError> for ReceiveError {
+    fn from(error: BlobError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl IncomingBody {
+    /// Returns the facts about the whole body.
+    pub(crate) fn info(&self) -> &BodyInfo {
+        self.plan.info()
     }
 
-    /// What is expected of the bytes as they come.
-    pub(crate) fn wire(&self) -> Wire {
-        let (before, expected) = match &self.plan {
-            BodyPlan::Whole { facts, .. } => (0, facts.total),
+    /// Returns the check of the received bytes.
+    pub(crate) fn length_check(&self) -> LengthCheck {
+        let (offset, expected) = match &self.plan {
+            BodyPlan::Whole { info, .. } => (0, info.total),
             BodyPlan::Rest { offset, bytes, .. } => (*offset, Some(*bytes)),
         };
         let end_of = self.plan.end_of();
-        Wire { at: self.at.clone(), before, came: 0, expected, end_of, bytes_max: self.bytes_max }
+        let (label, bytes_max) = (self.label.clone(), self.bytes_max);
+        LengthCheck { label, offset, received: 0, expected, end_of, bytes_max }
     }
 
-    /// Reads all that comes, decodes it, and appends it to the spool.
-    pub(crate) fn receive(self, input: impl BufRead, spool: &mut Spool) -> Result<(), DownloadError> {
-        let sniffer = Sniffer::new(self.plan.facts().content_type.as_deref());
-        let mut text = Text { at: &self.at, sniffer };
-        let codings = match self.plan {
-            BodyPlan::Whole { facts, validator, codings } => {
-                spool.begin(facts, validator)?;
+    /// Reads all of `input`, decodes it, and appends it to the spool.
+    ///
+    /// # Errors
+    /// * [`ReceiveError::Input`] if `input` fails.
+    /// * [`ReceiveError::Refused`] if the body is empty, not a text, over the size limit or cannot be decoded.
+    /// * [`ReceiveError::Storage`] if the disk fails.
+    pub(crate) fn receive(self, input: impl BufRead, spool: &mut Spool) -> Result<(), ReceiveError> {
+        let Self { label, plan, bytes_max } = self;
+        let sniffer = Sniffer::new(plan.info().content_type.as_deref());
+        let mut text = TextCheck { label: &label, sniffer };
+        let codings = match plan {
+            BodyPlan::Whole { info, validator, codings } => {
+                spool.begin(info, validator)?;
                 codings
             }
             BodyPlan::Rest { .. } => {
-                let mut judged = Ok(());
-                spool.go_on(|bytes| {
-                    judged = std::mem::replace(&mut judged, Ok(())).and_then(|()| text.judge(bytes))
+                let mut checked = Ok(());
+                spool.reread(|bytes| {
+                    if checked.is_ok() {
+                        checked = text.add(bytes);
+                    }
                 })?;
-                judged?;
+                checked?;
+                // Only bodies without codings are resumed.
                 Codings::default()
             }
         };
-        let mut decoder = Decoder::new(&codings, self.bytes_max, input);
+        let mut decoder = Decoder::new(&codings, bytes_max, input);
         loop {
-            let bytes = decoder.chunk().map_err(|fault| undecodable(&self.at, &fault))?;
-            if bytes.is_empty() {
-                return Ok(text.end(spool)?);
+            let bytes = match decoder.chunk() {
+                Ok([]) => return Ok(text.check_end(spool.bytes())?),
+                Ok(bytes) => bytes,
+                Err(Fault::Input(error)) => return Err(ReceiveError::Input(error)),
+                Err(fault) => return Err(decoding_failure(&label, &fault).into()),
+            };
+            // Received bytes and each coding have checks of their own. This one is for local files, which have neither.
+            if spool.bytes() + bytes.len() as u64 > bytes_max {
+                return Err(too_large(&label, bytes_max).into());
             }
-            text.judge(bytes)?;
+            text.add(bytes)?;
             spool.append(bytes)?;
             let taken = bytes.len();
             decoder.consume(taken);
@@ -73,9 +116,10 @@ impl Body {
     }
 }
 
-/// A stream that ends early may come whole another time; one that is corrupt will come so again.
-fn undecodable(at: &str, fault: &Fault) -> FetchFailure {
-    let message = format!("{at}: {fault}");
+/// Returns the failure for a fault of the decoder. A truncated stream may arrive whole next time; a corrupt one is stored
+/// that way on the server.
+fn decoding_failure(label: &str, fault: &Fault) -> FetchFailure {
+    let message = format!("{label}: {fault}");
     match fault {
         Fault::Truncated(_) => FetchFailure::restart(Reason::Truncated, message),
         Fault::Corrupt { .. } => FetchFailure::permanent(Reason::BadEncodingHeader, message),
@@ -84,96 +128,107 @@ fn undecodable(at: &str, fault: &Fault) -> FetchFailure {
     }
 }
 
-/// Decoded bytes: whether they are a text.
-struct Text<'a> {
-    at: &'a str,
+fn too_large(label: &str, bytes_max: u64) -> FetchFailure {
+    let message = format!("{label}: the text is larger than the limit of {bytes_max} bytes");
+    FetchFailure::permanent(Reason::TooLarge, message)
+}
+
+fn empty(label: &str) -> FetchFailure {
+    FetchFailure::permanent(Reason::Empty, format!("{label}: the text is empty"))
+}
+
+/// Checks whether decoded bytes are a text.
+struct TextCheck<'a> {
+    label: &'a str,
     sniffer: Sniffer,
 }
 
-impl Text<'_> {
-    fn judge(&mut self, bytes: &[u8]) -> Result<(), FetchFailure> {
-        let sniffed = self.sniffer.feed(bytes);
-        self.check(sniffed)
+impl TextCheck<'_> {
+    fn add(&mut self, bytes: &[u8]) -> Result<(), FetchFailure> {
+        let other = self.sniffer.feed(bytes);
+        self.refuse(other)
     }
 
-    fn end(&mut self, spool: &Spool) -> Result<(), FetchFailure> {
-        if spool.digest().bytes == 0 {
-            return Err(FetchFailure::permanent(Reason::Empty, format!("{}: the body is empty", self.at)));
+    fn check_end(&mut self, bytes: u64) -> Result<(), FetchFailure> {
+        if bytes == 0 {
+            return Err(empty(self.label));
         }
-        let sniffed = self.sniffer.end();
-        self.check(sniffed)
+        let other = self.sniffer.end();
+        self.refuse(other)
     }
 
-    fn check(&self, sniffed: Option<Cow<'static, str>>) -> Result<(), FetchFailure> {
-        sniffed.map_or(Ok(()), |what| {
-            let message = format!("{}: {what} where a text was expected", self.at);
-            Err(match &*what {
-                sniff::PAGE => FetchFailure::block_page(message),
-                _ => FetchFailure::permanent(Reason::NotText, message),
-            })
+    fn refuse(&self, other: Option<Cow<'static, str>>) -> Result<(), FetchFailure> {
+        let Some(what) = other else { return Ok(()) };
+        let message = format!("{}: {what} instead of a text", self.label);
+        // A page may be a sign that the host blocks robots. Other file types are only wrong links.
+        Err(match &*what {
+            sniff::PAGE => FetchFailure::block_page(message),
+            _ => FetchFailure::permanent(Reason::NotText, message),
         })
     }
 }
 
-/// Bytes as they come: where they must end.
-pub(crate) struct Wire {
-    at: String,
-    /// Bytes that were there before.
-    before: u64,
-    /// Bytes that have come.
-    came: u64,
-    /// Bytes that shall come, where that is known.
+/// Checks the number of received bytes.
+pub(crate) struct LengthCheck {
+    label: String,
+    /// The number of bytes that an earlier request left.
+    offset: u64,
+    /// The number of bytes received so far.
+    received: u64,
+    /// The number of bytes that were announced.
     expected: Option<u64>,
     end_of: EndOf,
     bytes_max: u64,
 }
 
-impl Wire {
-    /// So many more bytes have come.
-    pub(crate) fn take(&mut self, bytes: usize) -> Result<(), FetchFailure> {
-        self.came += bytes as u64;
-        if self.expected.is_some_and(|expected| self.came > expected) {
-            return Err(FetchFailure::restart(Reason::Truncated, self.told("more came than was announced")));
+impl LengthCheck {
+    /// Counts received bytes.
+    ///
+    /// # Errors
+    /// Returns a failure if there are more than were announced, or more than the size limit.
+    pub(crate) fn add(&mut self, bytes: usize) -> Result<(), FetchFailure> {
+        self.received += bytes as u64;
+        if let Some(expected) = self.expected.filter(|expected| self.received > *expected) {
+            let message = format!("{}: the body is longer than announced ({expected} bytes)", self.label);
+            return Err(FetchFailure::restart(Reason::Truncated, message));
         }
-        if self.before + self.came > self.bytes_max {
-            let why = self.told(&format!("the body is over the limit of {} bytes", self.bytes_max));
-            return Err(FetchFailure::permanent(Reason::TooLarge, why));
+        if self.offset + self.received > self.bytes_max {
+            return Err(too_large(&self.label, self.bytes_max));
         }
         Ok(())
     }
 
-    /// No more will come.
-    pub(crate) fn end(&self) -> Result<(), FetchFailure> {
+    /// Checks the number of bytes of a body that has ended.
+    ///
+    /// # Errors
+    /// Returns a failure if there are fewer than were announced, or none.
+    pub(crate) fn check_end(&self) -> Result<(), FetchFailure> {
         if self.end_of == EndOf::Message
             && let Some(expected) = self.missed()
         {
-            let why = self.told(&format!("the body ended after {} of {expected} bytes", self.came));
-            return Err(FetchFailure::transient(Reason::Truncated, why));
+            let message =
+                format!("{}: the body ended after {} of {expected} bytes", self.label, self.received);
+            return Err(FetchFailure::transient(Reason::Truncated, message));
         }
-        if self.before + self.came == 0 {
-            return Err(FetchFailure::permanent(Reason::Empty, self.told("the body is empty")));
+        if self.offset + self.received == 0 {
+            return Err(empty(&self.label));
         }
         Ok(())
     }
 
-    /// Returns a warning if fewer bytes came than were announced. It is for a body that was accepted
-    /// nevertheless.
-    pub(crate) fn misannounced(&self) -> Option<String> {
+    /// Returns a warning for a body that was accepted with fewer bytes than were announced.
+    pub(crate) fn warning(&self) -> Option<String> {
         self.missed().map(|expected| {
-            self.told(&format!(
-                "Content-Length says {expected} bytes, but {} came; taken, since the gzip stream is complete and its \
-                 checksum right",
-                self.came
-            ))
+            format!(
+                "{}: accepted {} bytes although Content-Length is {expected}: the gzip stream is complete and its \
+                 checksum is right",
+                self.label, self.received
+            )
         })
     }
 
-    /// Returns the announced number of bytes if fewer bytes came.
+    /// Returns the announced number of bytes if fewer bytes arrived.
     fn missed(&self) -> Option<u64> {
-        self.expected.filter(|expected| self.came < *expected)
-    }
-
-    fn told(&self, why: &str) -> String {
-        format!("{}: {why}", self.at)
+        self.expected.filter(|expected| self.received < *expected)
     }
 }

@@ -1,4 +1,4 @@
-//! The chunks of a body, from the channel through which they come, as something that can be read. Blocking.
+//! Reads the chunks of a body from the channel of its download, as a [`BufRead`]. Blocks.
 
 use std::io::{self, BufRead, Read};
 
@@ -8,71 +8,84 @@ use tokio::sync::mpsc;
 use crate::{
     failure::FetchFailure,
     transfer::{
-        body::Wire,
-        body_writer::{Command, Ending},
+        body::{IncomingBody, LengthCheck},
+        publish::{Expectation, PartPolicy},
     },
 };
 
-/// A body as it comes. It reads as ended only where all of it has come and the download says so; where the download
-/// ends otherwise, or the bytes are not as announced, reading fails, and [`stopped`](Self::stopped) says why.
-pub(crate) struct BodyReader<'a> {
-    /// Sent by the download; ends when it is dropped.
-    commands: &'a mut mpsc::Receiver<Command>,
-    wire: Wire,
-    chunk: Bytes,
-    stop: Option<Stop>,
+/// A message from a download to the blocking task that writes its body: one `Begin`, chunks, then an end.
+pub(crate) enum BodyCommand {
+    Begin(Box<IncomingBody>),
+    Chunk(Bytes),
+    /// The body is whole.
+    Publish(Expectation),
+    Abandon(PartPolicy),
 }
 
-/// Why no more comes.
-pub(crate) enum Stop {
-    /// The download ended.
-    Asked(Ending),
-    /// The bytes are not as announced.
+/// A body as it arrives. Reading reaches the end only if the download has said that the body is whole and the length is
+/// right. Otherwise reading fails, and [`into_end`](Self::into_end) returns the reason.
+pub(crate) struct BodyReader<'a> {
+    /// Sent by the download. The channel closes when the download is dropped.
+    commands: &'a mut mpsc::Receiver<BodyCommand>,
+    length: LengthCheck,
+    chunk: Bytes,
+    end: Option<BodyEnd>,
+}
+
+/// The reason that no more chunks follow.
+pub(crate) enum BodyEnd {
+    /// The body is whole.
+    Whole(Expectation),
+    Abandoned(PartPolicy),
+    /// The length is wrong.
     Failed(FetchFailure),
 }
 
 impl<'a> BodyReader<'a> {
-    pub(crate) fn new(commands: &'a mut mpsc::Receiver<Command>, wire: Wire) -> Self {
-        Self { commands, wire, chunk: Bytes::new(), stop: None }
+    pub(crate) fn new(commands: &'a mut mpsc::Receiver<BodyCommand>, length: LengthCheck) -> Self {
+        Self { commands, length, chunk: Bytes::new(), end: None }
     }
 
-    /// Why no more comes; none where more may come.
-    pub(crate) fn stopped(self) -> Option<Stop> {
-        self.stop
+    /// Returns the reason that no more chunks follow, or `None` if more may follow.
+    pub(crate) fn into_end(self) -> Option<BodyEnd> {
+        self.end
     }
 
-    /// Returns a warning for a complete body that has fewer bytes than were announced.
-    pub(crate) fn misannounced(&self) -> Option<String> {
-        self.wire.misannounced()
+    /// Returns a warning if the body has fewer bytes than were announced.
+    pub(crate) fn length_warning(&self) -> Option<String> {
+        self.length.warning()
     }
 
-    /// Waits for the next command.
-    fn next(&mut self) {
-        match self.commands.blocking_recv() {
-            Some(Command::Chunk(chunk)) => match self.wire.take(chunk.len()) {
-                Ok(()) => self.chunk = chunk,
-                Err(failed) => self.stop = Some(Stop::Failed(failed)),
+    fn receive_next(&mut self) {
+        let end = match self.commands.blocking_recv() {
+            Some(BodyCommand::Chunk(chunk)) => match self.length.add(chunk.len()) {
+                Ok(()) => {
+                    self.chunk = chunk;
+                    return;
+                }
+                Err(failure) => BodyEnd::Failed(failure),
             },
-            Some(Command::Finish(ending @ Ending::Publish { .. })) => {
-                self.stop = Some(match self.wire.end() {
-                    Ok(()) => Stop::Asked(ending),
-                    Err(failed) => Stop::Failed(failed),
-                });
-            }
-            Some(Command::Finish(ending)) => self.stop = Some(Stop::Asked(ending)),
-            // A download begins one body, and one that was dropped can be gone on with.
-            Some(Command::Begin(_)) | None => self.stop = Some(Stop::Asked(Ending::Suspend)),
-        }
+            Some(BodyCommand::Publish(expectation)) => match self.length.check_end() {
+                Ok(()) => BodyEnd::Whole(expectation),
+                Err(failure) => BodyEnd::Failed(failure),
+            },
+            Some(BodyCommand::Abandon(policy)) => BodyEnd::Abandoned(policy),
+            // A dropped download leaves a part that the next attempt may resume. A second body never begins.
+            Some(BodyCommand::Begin(_)) | None => BodyEnd::Abandoned(PartPolicy::Keep),
+        };
+        self.end = Some(end);
     }
 }
 
 impl BufRead for BodyReader<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         while self.chunk.is_empty() {
-            match &self.stop {
-                None => self.next(),
-                Some(Stop::Asked(Ending::Publish { .. })) => break,
-                Some(_) => return Err(io::Error::other("the download broke off")),
+            match &self.end {
+                None => self.receive_next(),
+                Some(BodyEnd::Whole(_)) => break,
+                Some(BodyEnd::Abandoned(_) | BodyEnd::Failed(_)) => {
+                    return Err(io::Error::other("the download ended early"));
+                }
             }
         }
         Ok(&self.chunk)

@@ -1,360 +1,245 @@
-//! The bridge from a download to its spool: one blocking task for each, fed through a bounded channel. The task decodes
-//! and judges what comes, and ends early where that is of no use.
+//! Hands the chunks of a download to a blocking task that decodes, checks and writes them.
 //!
-//! A download of which nothing can be on the disk yet is held in memory at first: where it ends while it is small, it goes
-//! to the task as a whole, so that a small text costs one hand-over and no thread that waits for the network.
-
-use std::sync::Arc;
+//! Each download has one task and one bounded channel to it. The task ends early if the body is not acceptable. If
+//! nothing of the text can be on the disk yet, the chunks are buffered at first. A body that ends while it is small goes
+//! to the task as a whole, so it costs one hand-over, and no thread waits for the network.
 
 use bytes::Bytes;
-use flow::{
-    blobs::{BlobError, BlobName, Publishing},
-    document::DocumentId,
-};
+use flow::{blobs::BlobName, failure::Reason};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
 };
 
 use crate::{
-    failure::{DownloadError, FetchFailure, Retry},
-    politeness::soft_ban::{SoftBanDetector, SoftBanSign},
+    failure::{DownloadError, FetchFailure},
+    response::head::PartialBody,
     transfer::{
-        body::Body,
-        body_reader::{BodyReader, Stop},
-        checksum::{ChecksumMismatch, Checksums},
+        body::{IncomingBody, ReceiveError},
+        body_reader::{BodyCommand, BodyEnd, BodyReader},
         memory_budget::MemoryReservation,
-        spool::{Digest, PartialBody, Spool, SpoolStore},
+        publish::{self, Expectation, PartPolicy, Settled, TransferOutcome},
+        spool::{Spool, SpoolStore},
     },
 };
 
-/// BodyReader on their way to the disk. Bounds the memory of a download.
+/// The number of chunks in the channel. It bounds the memory of a download.
 const CHUNKS_MAX: usize = 4;
 
-/// The most bytes of one download that are held before its task begins.
-const HELD_BYTES_MAX: usize = 512 * 1024;
+/// The maximum number of bytes that one download buffers before its task starts.
+const BUFFERED_BYTES_MAX: usize = 512 * 1024;
 
-/// Feeds the blocking task of one download. Dropped without [`finish`](Self::finish), it keeps what may be resumed.
+/// The download's side of a transfer. It ends with [`publish`](Self::publish) or [`abandon`](Self::abandon). If it is
+/// dropped instead, a part that can be resumed is kept.
 pub(crate) enum BodyWriter {
-    /// The task has not begun.
-    Held(Held),
-    /// It has.
-    Begun(Begun),
+    /// The task has not started.
+    Buffered(BufferedBody),
+    Running(WriterTask),
 }
 
-/// What waits for the task.
-pub(crate) struct Held {
+/// The commands for a task that has not started.
+pub(crate) struct BufferedBody {
     spools: SpoolStore,
     name: BlobName,
-    commands: Vec<Command>,
-    bytes: MemoryReservation,
+    commands: Vec<BodyCommand>,
+    reserved: MemoryReservation,
 }
 
-/// A task at work.
-pub(crate) struct Begun {
-    /// Sent by the download, awaited by the task; the task ends when this is dropped.
-    commands: mpsc::Sender<Command>,
-    task: JoinHandle<Result<Written, BlobError>>,
+/// A running task.
+pub(crate) struct WriterTask {
+    /// Sent by the download, received by the task. The task ends when this is dropped.
+    commands: mpsc::Sender<BodyCommand>,
+    task: JoinHandle<Result<Option<Settled>, DownloadError>>,
 }
 
-/// What a task leaves.
-struct Written {
-    settled: Settled,
-    /// Goes on when the task has ended.
-    publishing: Option<Publishing>,
-}
-
-impl From<Settled> for Written {
-    fn from(settled: Settled) -> Self {
-        Self { settled, publishing: None }
-    }
-}
-
-/// What a download tells the task: one body, its chunks, and how it ends.
-pub(crate) enum Command {
-    Begin(Box<Body>),
-    Chunk(Bytes),
-    Finish(Ending),
-}
-
-/// How a download ends.
+/// The task has ended, because the body is not acceptable or the disk failed. [`BodyWriter::abandon`] returns the reason.
 #[derive(Debug)]
-pub(crate) enum Ending {
-    /// It is whole, and is published where it is what was meant.
-    Publish(Meant),
-    /// It broke: keep what may be resumed.
-    Suspend,
-    /// It is of no use.
-    Discard,
-}
-
-/// What a whole body must be.
-#[derive(Debug)]
-pub(crate) struct Meant {
-    /// The hashes that are listed.
-    pub(crate) hashes: Checksums,
-    /// Who looks whether it is one that the host gives for everything.
-    pub(crate) screen: Screen,
-    /// The BLAKE3 of what is stored, as hex digits: the same bytes are not published again.
-    pub(crate) stored: Option<String>,
-}
-
-/// Looks whether a body is one that its host gives for everything.
-#[derive(Debug, Clone)]
-pub(crate) struct Screen {
-    pub(crate) suspicions: Arc<SoftBanDetector>,
-    pub(crate) host: String,
-    pub(crate) text: DocumentId,
-}
-
-/// What became of the bytes.
-#[derive(Debug)]
-pub(crate) enum Settled {
-    /// They are durable.
-    Published(Digest),
-    /// They are gone: they are those that are stored.
-    Unchanged,
-    /// They are gone: they are not those that were expected.
-    Unexpected(ChecksumMismatch),
-    /// They are gone: the host gave them for other texts too.
-    Suspected(SoftBanSign),
-    /// They are gone, or wait to be resumed, since the body is not what it must be.
-    Refused(FetchFailure),
-    /// They are gone, or wait to be resumed, as the download wished.
-    Unpublished,
-}
-
-impl Ending {
-    /// What to do with what has come of a body that failed.
-    pub(crate) fn after(failed: &FetchFailure) -> Self {
-        match failed.retry {
-            Retry::Later { .. } | Retry::Halt => Self::Suspend,
-            Retry::Never | Retry::FromStart | Retry::BlockPage => Self::Discard,
-        }
-    }
-}
-
-/// The task has ended, because the body is of no use or the disk failed; [`BodyWriter::finish`] says how.
-#[derive(Debug)]
-pub(crate) struct Closed;
+pub(crate) struct TaskEnded;
 
 impl BodyWriter {
-    /// For a download of which nothing is on the disk.
-    pub(crate) fn held(spools: SpoolStore, name: BlobName) -> Self {
-        Self::Held(Held { spools, name, commands: Vec::new(), bytes: MemoryReservation::default() })
+    /// Returns a writer for a text of which nothing is on the disk.
+    pub(crate) fn buffered(spools: SpoolStore, name: BlobName) -> Self {
+        let reserved = MemoryReservation::default();
+        Self::Buffered(BufferedBody { spools, name, commands: Vec::new(), reserved })
     }
 
-    /// Opens the spool of a name, and says what may be resumed there.
+    /// Starts the task, and returns the part of the text that can be resumed.
+    ///
+    /// # Errors
+    /// Returns an error if the spool cannot be opened.
     pub(crate) async fn open(
         spools: SpoolStore,
         name: BlobName,
-    ) -> Result<(Self, Option<PartialBody>), BlobError> {
+    ) -> Result<(Self, Option<PartialBody>), DownloadError> {
         let (commands, receiver) = mpsc::channel(CHUNKS_MAX);
         let (opened, opening) = oneshot::channel();
         let task = tokio::task::spawn_blocking(move || {
             let spool = Spool::open(spools, &name)?;
-            match opened.send(spool.resumable()) {
-                Ok(()) => write(spool, receiver),
-                Err(_) => spool.suspend().map(|()| Settled::Unpublished.into()),
+            match opened.send(spool.partial_body()) {
+                Ok(()) => write_body(spool, receiver),
+                // The download was dropped while the spool was opened.
+                Err(_) => spool.suspend().map(|()| None).map_err(DownloadError::from),
             }
         });
-        let begun = Begun { commands, task };
+        let running = WriterTask { commands, task };
         match opening.await {
-            Ok(resumable) => Ok((Self::Begun(begun), resumable)),
-            Err(_) => match begun.join().await {
+            Ok(part) => Ok((Self::Running(running), part)),
+            Err(_) => match running.wait().await {
                 Err(error) => Err(error),
-                Ok(_) => unreachable!("the task answers before it ends well"),
+                Ok(_) => unreachable!("a task that does not fail reports the part first"),
             },
         }
     }
 
-    /// Begins a body, or goes on with one.
-    pub(crate) async fn begin(&mut self, body: Body) -> Result<(), Closed> {
-        self.tell(Command::Begin(Box::new(body))).await
+    /// Begins a body, or continues one.
+    pub(crate) async fn begin(&mut self, body: IncomingBody) -> Result<(), TaskEnded> {
+        self.send(BodyCommand::Begin(Box::new(body))).await
     }
 
-    /// Returns when the task has ended, whatever is sent to it.
-    pub(crate) async fn closed(&self) -> Closed {
+    /// Appends bytes. Waits while the disk is slower than the network.
+    pub(crate) async fn append(&mut self, chunk: Bytes) -> Result<(), TaskEnded> {
+        self.send(BodyCommand::Chunk(chunk)).await
+    }
+
+    /// Waits until the task has ended on its own.
+    pub(crate) async fn ended(&self) -> TaskEnded {
         match self {
-            Self::Held(_) => std::future::pending().await,
-            Self::Begun(begun) => begun.commands.closed().await,
+            Self::Buffered(_) => std::future::pending().await,
+            Self::Running(running) => running.commands.closed().await,
         }
-        Closed
+        TaskEnded
     }
 
-    /// Appends bytes; waits while the disk is slower than the network.
-    pub(crate) async fn append(&mut self, chunk: Bytes) -> Result<(), Closed> {
-        self.tell(Command::Chunk(chunk)).await
+    /// Publishes the body, which has arrived as a whole, if it is acceptable and the expected one.
+    ///
+    /// # Errors
+    /// Returns the failure if the body is not acceptable or not the expected one, and an error of the store if the disk
+    /// fails.
+    pub(crate) async fn publish(self, expected: Expectation) -> Result<TransferOutcome, DownloadError> {
+        let outcome = self.end(BodyCommand::Publish(expected)).await?;
+        outcome.ok_or_else(|| FetchFailure::transient(Reason::Internal, "the spool closed early").into())
     }
 
-    /// Ends it, and says what became of the bytes.
-    pub(crate) async fn finish(mut self, ending: Ending) -> Result<Settled, BlobError> {
-        if matches!(&self, Self::Held(held) if held.commands.is_empty()) {
-            return Ok(Settled::Unpublished);
-        }
-        let begun = self.begun();
-        // Where the task has ended already, it says why when it is joined.
-        drop(begun.send(Command::Finish(ending)).await);
-        match self {
-            Self::Begun(begun) => begun.join().await,
-            Self::Held(_) => unreachable!("it was just begun"),
-        }
-    }
-
-    async fn tell(&mut self, command: Command) -> Result<(), Closed> {
-        if let Self::Held(held) = self
-            && held.takes(&command)
-        {
-            held.commands.push(command);
+    /// Abandons the body.
+    ///
+    /// # Errors
+    /// Returns the failure if the task found one in the bytes that had arrived, and an error of the store if the disk
+    /// fails.
+    pub(crate) async fn abandon(self, policy: PartPolicy) -> Result<(), DownloadError> {
+        // Nothing was written, so there is nothing to remove either.
+        if matches!(&self, Self::Buffered(buffered) if buffered.commands.is_empty()) {
             return Ok(());
         }
-        self.begun().send(command).await
+        self.end(BodyCommand::Abandon(policy)).await.map(|_| ())
     }
 
-    /// Begins the task, with what was held for it.
-    fn begun(&mut self) -> &mut Begun {
-        if let Self::Held(held) = self {
-            let (commands, receiver) = mpsc::channel(held.commands.len() + CHUNKS_MAX);
-            for command in held.commands.drain(..) {
-                commands.try_send(command).unwrap_or_else(|_| unreachable!("there is room for all of them"));
-            }
-            let (spools, name) = (held.spools.clone(), held.name.clone());
-            let bytes = std::mem::take(&mut held.bytes);
-            let task = tokio::task::spawn_blocking(move || {
-                let settled = write(Spool::open(spools, &name)?, receiver);
-                drop(bytes);
-                settled
-            });
-            *self = Self::Begun(Begun { commands, task });
+    async fn end(mut self, command: BodyCommand) -> Result<Option<TransferOutcome>, DownloadError> {
+        // If the task has ended already, waiting for it returns the reason.
+        drop(self.start().commands.send(command).await);
+        match self {
+            Self::Running(running) => running.wait().await,
+            Self::Buffered(_) => unreachable!("the task was just started"),
+        }
+    }
+
+    async fn send(&mut self, command: BodyCommand) -> Result<(), TaskEnded> {
+        if let Self::Buffered(buffered) = self
+            && buffered.has_room(&command)
+        {
+            buffered.commands.push(command);
+            return Ok(());
+        }
+        self.start().commands.send(command).await.map_err(|_| TaskEnded)
+    }
+
+    /// Starts the task, if it has not started, with the buffered commands.
+    fn start(&mut self) -> &mut WriterTask {
+        if let Self::Buffered(buffered) = self {
+            *self = Self::Running(buffered.start());
         }
         match self {
-            Self::Begun(begun) => begun,
-            Self::Held(_) => unreachable!("it was just begun"),
+            Self::Running(running) => running,
+            Self::Buffered(_) => unreachable!("the task was just started"),
         }
     }
 }
 
-impl Held {
-    /// Whether there is room to hold on to one more.
-    fn takes(&mut self, command: &Command) -> bool {
+impl BufferedBody {
+    /// Reserves memory for one more command. Returns whether there was room.
+    fn has_room(&mut self, command: &BodyCommand) -> bool {
         let bytes = match command {
-            Command::Chunk(chunk) => chunk.len(),
-            Command::Begin(_) | Command::Finish(_) => 0,
+            BodyCommand::Chunk(chunk) => chunk.len(),
+            BodyCommand::Begin(_) | BodyCommand::Publish(_) | BodyCommand::Abandon(_) => 0,
         };
-        self.bytes.count() + bytes <= HELD_BYTES_MAX && self.bytes.add(bytes, &self.spools.held)
-    }
-}
-
-impl Begun {
-    async fn send(&self, command: Command) -> Result<(), Closed> {
-        self.commands.send(command).await.map_err(|_| Closed)
+        self.reserved.bytes() + bytes <= BUFFERED_BYTES_MAX && self.reserved.grow(bytes, &self.spools.memory)
     }
 
-    async fn join(self) -> Result<Settled, BlobError> {
-        drop(self.commands);
-        match self.task.await {
-            Ok(written) => {
-                let Written { settled, publishing } = written?;
-                if let Some(publishing) = publishing {
-                    publishing.end().await?;
-                }
-                Ok(settled)
-            }
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(error) => Err(BlobError::at("spool".as_ref(), std::io::Error::other(error))),
-            },
+    fn start(&mut self) -> WriterTask {
+        let (commands, receiver) = mpsc::channel(self.commands.len() + CHUNKS_MAX);
+        for command in self.commands.drain(..) {
+            commands
+                .try_send(command)
+                .unwrap_or_else(|_| unreachable!("the channel has room for all of them"));
         }
+        let (spools, name) = (self.spools.clone(), self.name.clone());
+        let reserved = std::mem::take(&mut self.reserved);
+        let task = tokio::task::spawn_blocking(move || {
+            let settled = write_body(Spool::open(spools, &name)?, receiver);
+            // The chunks are on the disk now.
+            drop(reserved);
+            settled
+        });
+        WriterTask { commands, task }
     }
 }
 
-/// The blocking task. A disk that fails leaves nothing behind that could be taken for a part.
-fn write(mut spool: Spool, mut commands: mpsc::Receiver<Command>) -> Result<Written, BlobError> {
-    let body = match commands.blocking_recv() {
-        Some(Command::Begin(body)) => body,
-        Some(Command::Finish(ending)) => return settle(spool, ending),
-        Some(Command::Chunk(_)) | None => return settle(spool, Ending::Suspend),
-    };
-    let mut chunks = BodyReader::new(&mut commands, body.wire());
-    let received = body.receive(&mut chunks, &mut spool);
-    if received.is_ok()
-        && let Some(told) = chunks.misannounced()
-    {
-        tracing::warn!("{told}");
+impl WriterTask {
+    async fn wait(self) -> Result<Option<TransferOutcome>, DownloadError> {
+        drop(self.commands);
+        publish::wait_for(self.task).await
     }
-    let failed = match (received, chunks.stopped()) {
-        (Err(DownloadError::Storage(error)), _) => {
+}
+
+/// Writes one body. Blocks. After a disk failure nothing is left that could be taken for a part.
+fn write_body(
+    mut spool: Spool,
+    mut commands: mpsc::Receiver<BodyCommand>,
+) -> Result<Option<Settled>, DownloadError> {
+    let body = match commands.blocking_recv() {
+        Some(BodyCommand::Begin(body)) => body,
+        Some(BodyCommand::Abandon(policy)) => return Ok(publish::abandon(spool, policy).map(|()| None)?),
+        // The download was dropped before its response came: an older part stays.
+        Some(BodyCommand::Chunk(_) | BodyCommand::Publish(_)) | None => {
+            return Ok(publish::abandon(spool, PartPolicy::Keep).map(|()| None)?);
+        }
+    };
+    let info = body.info().clone();
+    let mut reader = BodyReader::new(&mut commands, body.length_check());
+    let received = body.receive(&mut reader, &mut spool);
+    let warning = reader.length_warning();
+    let failure = match (received, reader.into_end()) {
+        (Ok(()), Some(BodyEnd::Whole(expected))) => {
+            if let Some(warning) = warning {
+                tracing::warn!("{warning}");
+            }
+            return publish::publish(spool, info, &expected).map(Some);
+        }
+        (Err(ReceiveError::Input(_)), Some(BodyEnd::Abandoned(policy))) => {
+            return Ok(publish::abandon(spool, policy).map(|()| None)?);
+        }
+        (Err(ReceiveError::Storage(error)), _) => {
             if let Err(second) = spool.discard() {
                 tracing::warn!(error = %second, "failed to remove a broken download");
             }
-            return Err(error);
+            return Err(error.into());
         }
-        (Err(DownloadError::Failure(_)), Some(Stop::Failed(failed))) => failed,
-        (Err(DownloadError::Failure(_)), Some(Stop::Asked(ending @ (Ending::Suspend | Ending::Discard)))) => {
-            return settle(spool, ending);
-        }
-        (Err(DownloadError::Failure(failed)), Some(Stop::Asked(Ending::Publish { .. })) | None) => failed,
-        (Ok(()), Some(Stop::Asked(ending))) => return settle(spool, ending),
-        (Ok(()), Some(Stop::Failed(_)) | None) => {
-            unreachable!("a body is received when the download says that it is whole")
+        (Err(ReceiveError::Input(_)), Some(BodyEnd::Failed(failure)))
+        | (Err(ReceiveError::Refused(failure)), _) => failure,
+        (Ok(()) | Err(ReceiveError::Input(_)), Some(BodyEnd::Whole(_)) | None)
+        | (Ok(()), Some(BodyEnd::Abandoned(_) | BodyEnd::Failed(_))) => {
+            unreachable!("a body is read to its end exactly if the download says that it is whole")
         }
     };
-    settle(spool, Ending::after(&failed)).map(|_| Settled::Refused(failed).into())
-}
-
-fn settle(spool: Spool, ending: Ending) -> Result<Written, BlobError> {
-    match ending {
-        Ending::Suspend => spool.suspend().map(|()| Settled::Unpublished.into()),
-        Ending::Discard => spool.discard().map(|()| Settled::Unpublished.into()),
-        Ending::Publish(meant) => publish(spool, &meant),
-    }
-}
-
-fn publish(mut spool: Spool, meant: &Meant) -> Result<Written, BlobError> {
-    let digest = spool.digest();
-    let Screen { suspicions, host, text } = &meant.screen;
-    let mismatch = meant.hashes.compare(&mut spool, digest)?;
-    // What has the listed hash is what was meant, and what is stored was taken for a text before; also where others hold
-    // the same bytes.
-    let is_known =
-        meant.hashes.are_listed() && mismatch.is_none() || is_stored(&digest, meant.stored.as_deref());
-    if is_known {
-        suspicions.good(host);
-    } else if let Some(sign) = suspicions.body(host, text, &digest) {
-        return spool.discard().map(|()| Settled::Suspected(sign).into());
-    }
-    settle_whole(spool, mismatch, meant.stored.as_deref())
-}
-
-fn is_stored(digest: &Digest, stored: Option<&str>) -> bool {
-    stored.is_some_and(|stored| digest.blake3.to_hex().eq_ignore_ascii_case(stored))
-}
-
-/// Publishes a whole body, if it is the expected one and not the stored one, and waits until it is durable.
-pub(crate) fn publish_expected(
-    mut spool: Spool,
-    expected: &Checksums,
-    stored: Option<&str>,
-) -> Result<Settled, BlobError> {
-    let digest = spool.digest();
-    let mismatch = expected.compare(&mut spool, digest)?;
-    let Written { settled, publishing } = settle_whole(spool, mismatch, stored)?;
-    publishing.map_or(Ok(()), Publishing::wait)?;
-    Ok(settled)
-}
-
-fn settle_whole(
-    spool: Spool,
-    mismatch: Option<ChecksumMismatch>,
-    stored: Option<&str>,
-) -> Result<Written, BlobError> {
-    let digest = spool.digest();
-    if let Some(mismatch) = mismatch {
-        return spool.discard().map(|()| Settled::Unexpected(mismatch).into());
-    }
-    if is_stored(&digest, stored) {
-        return spool.discard().map(|()| Settled::Unchanged.into());
-    }
-    let publishing = Some(spool.publish()?);
-    Ok(Written { settled: Settled::Published(digest), publishing })
+    publish::abandon(spool, PartPolicy::after(&failure))?;
+    Err(failure.into())
 }

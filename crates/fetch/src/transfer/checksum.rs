@@ -1,22 +1,22 @@
-//! The hashes that a source list gives for a text.
+//! The checksums that a source list gives for a text.
 
-use flow::{blobs::BlobError, payload::Listed};
+use flow::{blobs::BlobError, failure::Reason, payload::Listed};
 
-use crate::transfer::spool::{Digest, Spool};
+use crate::{digest::BodyDigest, failure::FetchFailure, transfer::spool::Spool};
 
-/// Hashes that a whole body must have; both, where both are listed.
+/// The listed checksums of a text, in hex digits. If both are listed, both must match.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Checksums {
     blake3: Option<String>,
     sha256: Option<String>,
 }
 
-/// A hash of what came that is not the listed one.
+/// A checksum that differs from the listed one.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ChecksumMismatch {
-    pub(crate) kind: &'static str,
-    /// As hex digits.
-    pub(crate) came: String,
+    algorithm: &'static str,
+    listed: String,
+    actual: String,
 }
 
 impl Checksums {
@@ -24,25 +24,42 @@ impl Checksums {
         Self { blake3: listed.blake3.clone(), sha256: listed.sha256.clone() }
     }
 
-    /// Whether the list gives any.
+    /// Returns whether any checksum is listed.
     pub(crate) const fn are_listed(&self) -> bool {
         self.blake3.is_some() || self.sha256.is_some()
     }
 
-    /// The first hash that is another than expected. Reads the body once more where an SHA-256 is listed.
+    /// Returns the first checksum that does not match. Reads the body again if a SHA-256 is listed.
+    ///
+    /// # Errors
+    /// Returns an error if the body cannot be read.
     pub(crate) fn compare(
         &self,
         spool: &mut Spool,
-        digest: Digest,
+        digest: BodyDigest,
     ) -> Result<Option<ChecksumMismatch>, BlobError> {
-        let blake3 = ("BLAKE3", &self.blake3, digest.blake3.to_hex().to_string());
-        let mut hashes = vec![blake3];
-        if self.sha256.is_some() {
-            hashes.push(("SHA-256", &self.sha256, spool.sha256()?));
+        let mut checksums = Vec::new();
+        if let Some(listed) = &self.blake3 {
+            checksums.push(("BLAKE3", listed, digest.blake3.to_hex().to_string()));
         }
-        let other = hashes.into_iter().find(|(_, listed, came)| {
-            listed.as_ref().is_some_and(|listed| !came.eq_ignore_ascii_case(listed.trim()))
-        });
-        Ok(other.map(|(kind, _, came)| ChecksumMismatch { kind, came }))
+        if let Some(listed) = &self.sha256 {
+            checksums.push(("SHA-256", listed, spool.sha256()?));
+        }
+        let mismatch =
+            checksums.into_iter().find(|(_, listed, actual)| !actual.eq_ignore_ascii_case(listed.trim()));
+        Ok(mismatch.map(|(algorithm, listed, actual)| ChecksumMismatch {
+            algorithm,
+            listed: listed.clone(),
+            actual,
+        }))
+    }
+}
+
+impl ChecksumMismatch {
+    /// Returns the failure of a candidate whose text is not the listed one.
+    pub(crate) fn into_failure(self, url: &str) -> FetchFailure {
+        let Self { algorithm, listed, actual } = self;
+        let message = format!("{url}: the {algorithm} of the text is {actual}, but the list says {listed}");
+        FetchFailure::permanent(Reason::NotText, message)
     }
 }

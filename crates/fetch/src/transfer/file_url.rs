@@ -1,9 +1,9 @@
-//! A local text into the spool: `file:` URLs of the user's own list. Blocking.
+//! Copies a local text into the spool: `file:` URLs of the user's own lists. Blocks.
 
 use std::{
     fs::File,
-    io::{self, Read},
-    path::{Path, PathBuf},
+    io::{self, BufReader, Read},
+    path::PathBuf,
 };
 
 use flow::{
@@ -15,13 +15,12 @@ use flow::{
 use url::Url;
 
 use crate::{
-    failure::{DownloadError, FetchFailure},
-    response::head::BodyInfo,
-    sniff::Sniffer,
+    coding::codings::Codings,
+    failure::{DownloadError, FetchFailure, Retry},
+    response::head::{BodyInfo, BodyPlan},
     transfer::{
-        body_writer::{self, Settled},
-        checksum::Checksums,
-        download::{Downloaded, unexpected},
+        body::{IncomingBody, ReceiveError},
+        publish::{self, Expectation, Settled},
         spool::{Spool, SpoolStore},
     },
 };
@@ -29,101 +28,77 @@ use crate::{
 const BUFFER_BYTES: usize = 256 * 1024;
 
 /// A local text to copy.
-pub(crate) struct Local {
+pub(crate) struct FileCopy {
     pub(crate) spools: SpoolStore,
     pub(crate) url: Url,
     pub(crate) name: BlobName,
-    pub(crate) expected: Checksums,
-    /// The BLAKE3 of what is stored, as hex digits.
-    pub(crate) stored: Option<String>,
+    pub(crate) expected: Expectation,
     pub(crate) bytes_max: u64,
 }
 
-impl Local {
-    /// Copies and publishes, if the bytes are the expected ones and not those that are stored. The same rules as for a download hold: a size limit,
-    /// not empty, a text. Only regular files are read.
-    pub(crate) fn run(self, counters: &Counters) -> Result<Downloaded, DownloadError> {
+impl FileCopy {
+    /// Copies the file, and begins to publish it if it is the expected text and not the stored version. A file must be
+    /// regular, a text, not empty, and within the size limit, like a download.
+    ///
+    /// # Errors
+    /// Returns the failure if the file is not acceptable, and an error of the store if a disk fails.
+    pub(crate) fn run(self, counters: &Counters) -> Result<Settled, DownloadError> {
         let (path, file) = open(&self.url)?;
-        let facts = facts(&self.url);
-        let mut spool = Spool::open(self.spools.clone(), &self.name)?;
-        spool.begin(facts.clone(), None)?;
-        if let Err(trouble) = self.copy(&path, file, &mut spool, counters) {
+        let mut spool = Spool::open(self.spools, &self.name)?;
+        let info = BodyInfo {
+            url: self.url.into(),
+            status: None,
+            total: None,
+            content_type: None,
+            charset: None,
+            etag: None,
+            last_modified: None,
+        };
+        let plan = BodyPlan::Whole { info: info.clone(), validator: None, codings: Codings::default() };
+        let label = format!("'{}'", path.display());
+        let body = IncomingBody { label, plan, bytes_max: self.bytes_max };
+        let input = BufReader::with_capacity(BUFFER_BYTES, CountedFile { file, counters });
+        if let Err(error) = body.receive(input, &mut spool) {
             spool.discard()?;
-            return Err(trouble);
+            return Err(match error {
+                ReceiveError::Input(error) => BlobError::at(&path, error).into(),
+                // No host is involved, and the file is the same at the next attempt.
+                ReceiveError::Refused(failure) => FetchFailure { retry: Retry::Never, ..failure }.into(),
+                ReceiveError::Storage(error) => error.into(),
+            });
         }
-        match body_writer::publish_expected(spool, &self.expected, self.stored.as_deref())? {
-            Settled::Published(digest) => Ok(Downloaded::Whole(facts, digest)),
-            Settled::Unchanged => Ok(Downloaded::Unchanged),
-            Settled::Unexpected(mismatch) => Err(unexpected(&facts.url, &mismatch).into()),
-            Settled::Suspected(_) | Settled::Refused(_) | Settled::Unpublished => {
-                unreachable!("what is published is published or refused")
-            }
-        }
-    }
-
-    fn copy(
-        &self,
-        path: &Path,
-        mut file: File,
-        spool: &mut Spool,
-        counters: &Counters,
-    ) -> Result<(), DownloadError> {
-        let refuse =
-            |reason, why: &str| FetchFailure::permanent(reason, format!("'{}': {why}", path.display()));
-        let not_text = |what: &str| refuse(Reason::NotText, &format!("{what} where a text was expected"));
-        let mut buffer = vec![0; BUFFER_BYTES];
-        let mut sniffer = Sniffer::default();
-        let mut copied = 0;
-        loop {
-            let read = file.read(&mut buffer).map_err(|error| BlobError::at(path, error))?;
-            if read == 0 {
-                break;
-            }
-            counters.bytes.add(read as u64);
-            copied += read as u64;
-            if copied > self.bytes_max {
-                let why = format!("the file is over the limit of {} bytes", self.bytes_max);
-                return Err(refuse(Reason::TooLarge, &why).into());
-            }
-            if let Some(what) = sniffer.feed(&buffer[..read]) {
-                return Err(not_text(&what).into());
-            }
-            spool.append(&buffer[..read])?;
-        }
-        match sniffer.end() {
-            _ if copied == 0 => Err(refuse(Reason::Empty, "the file is empty").into()),
-            Some(what) => Err(not_text(&what).into()),
-            None => Ok(()),
-        }
+        publish::publish(spool, info, &self.expected)
     }
 }
 
-/// Opens a regular file; never waits for a pipe or a device.
+/// A file whose bytes are counted as they are read.
+struct CountedFile<'a> {
+    file: File,
+    counters: &'a Counters,
+}
+
+impl Read for CountedFile<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.counters.bytes.add(read as u64);
+        Ok(read)
+    }
+}
+
+/// Opens a regular file. Never waits for a pipe or a device.
 fn open(url: &Url) -> Result<(PathBuf, File), FetchFailure> {
-    let fail = |what: String| FetchFailure::permanent(Reason::Internal, what);
+    let fail = |message: String| FetchFailure::permanent(Reason::Internal, message);
     let path = url.to_file_path().map_err(|()| fail(format!("{url}: not a path on this machine")))?;
-    let told = |error: io::Error| {
-        let what = format!("'{}' cannot be read: {error}", path.display());
+    let read_failure = |error: io::Error| {
+        let message = format!("cannot read '{}': {error}", path.display());
         match MachineFailure::from_any_io(&error) {
-            Some(condition) => FetchFailure::machine(condition, what),
-            None => fail(what),
+            Some(condition) => FetchFailure::machine(condition, message),
+            None => fail(message),
         }
     };
-    if !path.metadata().map_err(told)?.is_file() {
+    if !path.metadata().map_err(read_failure)?.is_file() {
         return Err(fail(format!("'{}' is not a regular file", path.display())));
     }
-    let file = File::open(&path).map_err(told)?;
+    let file = File::open(&path).map_err(read_failure)?;
     Ok((path, file))
-}
-
-fn facts(url: &Url) -> BodyInfo {
-    BodyInfo {
-        url: url.as_str().to_owned(),
-        status: None,
-        total: None,
-        content_type: None,
-        charset: None,
-        etag: None,
-        last_modified: None,
-    }
 }

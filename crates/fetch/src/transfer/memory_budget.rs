@@ -1,45 +1,40 @@
-//! How many bytes all downloads together hold in memory before they go to the disk.
+//! The memory that all downloads together may use for bodies that are not on the disk yet.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::Arc;
 
-/// The most bytes that are held by all downloads together.
-const ALL_BYTES_MAX: usize = 12 << 20;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The bytes that all downloads hold.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct MemoryBudget(Arc<AtomicUsize>);
+const BYTES_MAX: usize = 12 << 20;
 
-/// The bytes that one download holds; given back when it is dropped.
-#[derive(Debug, Default)]
-pub(crate) struct MemoryReservation {
-    count: usize,
-    all: MemoryBudget,
+/// A limit on the buffered bytes of all downloads together: one permit a byte.
+#[derive(Debug, Clone)]
+pub(crate) struct MemoryBudget(Arc<Semaphore>);
+
+impl Default for MemoryBudget {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(BYTES_MAX)))
+    }
 }
+
+/// The bytes that one download has reserved. They are returned to the budget when it is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct MemoryReservation(Option<OwnedSemaphorePermit>);
 
 impl MemoryReservation {
-    /// How many.
-    pub(crate) const fn count(&self) -> usize {
-        self.count
+    /// Returns the number of reserved bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits)
     }
 
-    /// Holds more, where all together may.
-    pub(crate) fn add(&mut self, bytes: usize, all: &MemoryBudget) -> bool {
-        if all.0.fetch_add(bytes, Ordering::Relaxed) + bytes > ALL_BYTES_MAX {
-            all.0.fetch_sub(bytes, Ordering::Relaxed);
-            return false;
+    /// Reserves `bytes` more bytes. Returns whether the budget had room for them; it never waits.
+    pub(crate) fn grow(&mut self, bytes: usize, budget: &MemoryBudget) -> bool {
+        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let Ok(more) = Arc::clone(&budget.0).try_acquire_many_owned(permits) else { return false };
+        match &mut self.0 {
+            Some(permit) => permit.merge(more),
+            none => *none = Some(more),
         }
-        self.count += bytes;
-        self.all = all.clone();
         true
-    }
-}
-
-impl Drop for MemoryReservation {
-    fn drop(&mut self) {
-        self.all.0.fetch_sub(self.count, Ordering::Relaxed);
     }
 }
 
@@ -49,14 +44,14 @@ mod tests {
 
     #[test]
     fn all_together_hold_no_more_than_they_may_and_give_it_back() {
-        let all = MemoryBudget::default();
+        let budget = MemoryBudget::default();
         let [mut one, mut other] = [(); 2].map(|()| MemoryReservation::default());
-        assert!(one.add(ALL_BYTES_MAX - 10, &all) && other.add(10, &all));
-        assert!(!other.add(1, &all));
-        assert_eq!(other.count(), 10);
+        assert!(one.grow(BYTES_MAX - 10, &budget) && other.grow(10, &budget));
+        assert!(!other.grow(1, &budget));
+        assert_eq!(other.bytes(), 10);
         drop(one);
-        assert!(other.add(100, &all));
+        assert!(other.grow(100, &budget));
         drop(other);
-        assert!(MemoryReservation::default().add(ALL_BYTES_MAX, &all));
+        assert!(MemoryReservation::default().grow(BYTES_MAX, &budget));
     }
 }

@@ -1,7 +1,7 @@
 //! The least rate at which a body must come.
 //!
 //! Time is counted in stretches of waiting for the server; what this machine takes to write is not held against it. A
-//! stretch that is over without having brought enough ends the download, however the bytes were spread over it, so a
+//! window that is over without having brought enough ends the download, however the bytes were spread over it, so a
 //! server that drips gains nothing.
 
 use std::time::Duration;
@@ -11,31 +11,31 @@ use tokio::time::Instant;
 /// How fast a body comes.
 #[derive(Debug)]
 pub(crate) struct MinRate {
-    /// Bytes that a stretch must bring.
+    /// Bytes that a window must bring.
     bytes_min: u64,
-    stretch: Duration,
+    window: Duration,
     came: u64,
     waited: Duration,
 }
 
-/// A stretch has brought too little.
+/// A window has brought too little.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooSlow {
     pub(crate) bytes: u64,
-    pub(crate) stretch: Duration,
+    pub(crate) window: Duration,
 }
 
 impl MinRate {
-    /// At least `rate_min` bytes a second on average over each `stretch`; 0 for any.
-    pub(crate) fn new(rate_min: u64, stretch: Duration) -> Self {
-        let bytes_min = u128::from(rate_min) * stretch.as_millis() / 1_000;
-        Self { bytes_min: bytes_min.try_into().unwrap_or(u64::MAX), stretch, came: 0, waited: Duration::ZERO }
+    /// At least `rate_min` bytes a second on average over each `window`; 0 for any.
+    pub(crate) fn new(rate_min: u64, window: Duration) -> Self {
+        let bytes_min = u128::from(rate_min) * window.as_millis() / 1_000;
+        Self { bytes_min: bytes_min.try_into().unwrap_or(u64::MAX), window, came: 0, waited: Duration::ZERO }
     }
 
-    /// Waits for the next bytes, `length` of them, as long as the stretch allows.
+    /// Waits for the next bytes, `length` of them, as long as the window allows.
     ///
     /// # Errors
-    /// Where the stretch is over and has brought too little.
+    /// Where the window is over and has brought too little.
     pub(crate) async fn wait<T>(
         &mut self,
         next: impl Future<Output = T>,
@@ -46,13 +46,13 @@ impl MinRate {
         }
         let started = Instant::now();
         tokio::pin!(next);
-        let left = self.stretch.saturating_sub(self.waited);
+        let left = self.window.saturating_sub(self.waited);
         let came = match tokio::time::timeout(left, &mut next).await {
             Ok(came) => came,
             Err(_) if self.came < self.bytes_min => return Err(self.too_slow()),
             Err(_) => {
                 self.begin();
-                let brought = tokio::time::timeout(self.stretch, next).await;
+                let brought = tokio::time::timeout(self.window, next).await;
                 brought.map_err(|_| self.too_slow())?
             }
         };
@@ -63,7 +63,7 @@ impl MinRate {
     fn note(&mut self, bytes: usize, waited: Duration) {
         self.came = self.came.saturating_add(bytes as u64);
         self.waited += waited;
-        if self.came >= self.bytes_min && self.waited >= self.stretch {
+        if self.came >= self.bytes_min && self.waited >= self.window {
             self.begin();
         }
     }
@@ -73,7 +73,7 @@ impl MinRate {
     }
 
     fn too_slow(&self) -> TooSlow {
-        TooSlow { bytes: self.came, stretch: self.stretch }
+        TooSlow { bytes: self.came, window: self.window }
     }
 }
 
@@ -84,30 +84,30 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     /// Bytes that come so many seconds after the last ones.
-    async fn takes(pace: &mut MinRate, seconds: u32, bytes: usize) -> Result<usize, TooSlow> {
+    async fn takes(rate: &mut MinRate, seconds: u32, bytes: usize) -> Result<usize, TooSlow> {
         let next = async {
             tokio::time::sleep(SECOND * seconds).await;
             bytes
         };
-        pace.wait(next, |bytes| *bytes).await
+        rate.wait(next, |bytes| *bytes).await
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_comes_fast_enough_may_take_any_time() {
-        let mut pace = MinRate::new(100, 10 * SECOND);
+        let mut rate = MinRate::new(100, 10 * SECOND);
         for _ in 0..100 {
-            assert_eq!(takes(&mut pace, 9, 1_000).await, Ok(1_000));
+            assert_eq!(takes(&mut rate, 9, 1_000).await, Ok(1_000));
         }
-        assert_eq!(takes(&mut pace, 0, 1_000_000).await, Ok(1_000_000));
-        assert_eq!(takes(&mut pace, 9, 1_000).await, Ok(1_000));
+        assert_eq!(takes(&mut rate, 0, 1_000_000).await, Ok(1_000_000));
+        assert_eq!(takes(&mut rate, 9, 1_000).await, Ok(1_000));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_drips_is_given_up_after_one_stretch() {
-        let mut pace = MinRate::new(100, 10 * SECOND);
+        let mut rate = MinRate::new(100, 10 * SECOND);
         let started = Instant::now();
         let mut drops = 0;
-        while takes(&mut pace, 1, 99).await.is_ok() {
+        while takes(&mut rate, 1, 99).await.is_ok() {
             drops += 1;
         }
         assert_eq!((drops, started.elapsed()), (10, 10 * SECOND));
@@ -115,24 +115,24 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_came_in_one_stretch_does_not_help_the_next() {
-        let mut pace = MinRate::new(100, 10 * SECOND);
-        assert_eq!(takes(&mut pace, 1, 1_000_000).await, Ok(1_000_000));
-        let slow = takes(&mut pace, 30, 1).await.unwrap_err();
-        assert_eq!((slow.bytes, slow.stretch), (0, 10 * SECOND));
+        let mut rate = MinRate::new(100, 10 * SECOND);
+        assert_eq!(takes(&mut rate, 1, 1_000_000).await, Ok(1_000_000));
+        let slow = takes(&mut rate, 30, 1).await.unwrap_err();
+        assert_eq!((slow.bytes, slow.window), (0, 10 * SECOND));
     }
 
     #[tokio::test(start_paused = true)]
     async fn time_that_is_not_spent_waiting_does_not_count() {
-        let mut pace = MinRate::new(100, 10 * SECOND);
+        let mut rate = MinRate::new(100, 10 * SECOND);
         for _ in 0..9 {
-            assert_eq!(takes(&mut pace, 1, 1).await, Ok(1));
+            assert_eq!(takes(&mut rate, 1, 1).await, Ok(1));
             tokio::time::advance(60 * SECOND).await;
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_rate_of_zero_allows_anything() {
-        let mut pace = MinRate::new(0, SECOND);
-        assert_eq!(takes(&mut pace, 100_000, 1).await, Ok(1));
+        let mut rate = MinRate::new(0, SECOND);
+        assert_eq!(takes(&mut rate, 100_000, 1).await, Ok(1));
     }
 }

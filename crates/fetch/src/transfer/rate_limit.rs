@@ -33,7 +33,7 @@ impl RateLimit {
     }
 
     /// Returns when bytes that have come may have come.
-    pub(crate) async fn pace(&self, bytes: usize) {
+    pub(crate) async fn wait(&self, bytes: usize) {
         if let Some(rate) = self.rate {
             tokio::time::sleep_until(self.book(bytes, rate, Instant::now())).await;
         }
@@ -58,13 +58,13 @@ mod tests {
 
     use super::*;
 
-    fn throttle(rate: u64) -> Arc<RateLimit> {
+    fn limit(rate: u64) -> Arc<RateLimit> {
         Arc::new(RateLimit::new(NonZeroU64::new(rate)))
     }
 
     /// Downloads at a time, each of so many chunks; says when each was done.
     async fn download(
-        throttle: &Arc<RateLimit>,
+        limit: &Arc<RateLimit>,
         downloads: usize,
         chunks: usize,
         bytes: usize,
@@ -72,10 +72,10 @@ mod tests {
         let started = Instant::now();
         let mut all = JoinSet::new();
         for _ in 0..downloads {
-            let throttle = Arc::clone(throttle);
+            let limit = Arc::clone(limit);
             all.spawn(async move {
                 for _ in 0..chunks {
-                    throttle.pace(bytes).await;
+                    limit.wait(bytes).await;
                 }
                 started.elapsed()
             });
@@ -85,7 +85,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn all_downloads_share_one_rate_and_are_treated_alike() {
-        let took = download(&throttle(100_000), 5, 40, 10_000).await;
+        let took = download(&limit(100_000), 5, 40, 10_000).await;
         let (first, last) = (took.iter().min().unwrap(), took.iter().max().unwrap());
         // 2 MB at 100 kB/s, all but the burst at the beginning.
         assert!(
@@ -98,9 +98,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_pause_is_not_caught_up() {
-        let throttle = throttle(1_000);
+        let limit = limit(1_000);
         tokio::time::advance(Duration::from_secs(3_600)).await;
-        let took = download(&throttle, 1, 10, 1_000).await;
+        let took = download(&limit, 1, 10, 1_000).await;
         assert!(took[0] >= Duration::from_secs(10) - BURST, "{took:?}");
     }
 

@@ -1,13 +1,14 @@
-//! One body on its way to disk: blocking, sync.
+//! The spool: one body on its way to the disk. Blocks.
 //!
-//! The bytes are appended to the staged blob `P` of the spool and hashed as they come. Beside it stands `P.json`, which
-//! says what is needed to go on later: the facts of the answer that began the body, its strong validator, and the boot
-//! of the machine. Invariants:
+//! The bytes are appended to the staged blob `P` of the spool, and hashed as they arrive. The note `P.json` holds what a
+//! later request needs to resume the body: the info of its first response, its strong validator, and the boot of the
+//! machine. Invariants:
 //!
-//! 1. Where `P.json` is, `P` holds a prefix of the body it describes. It is written (temporary file, rename) only after
-//!    bytes of that body, and removed before `P` is emptied or published.
-//! 2. A part of another boot is never resumed: its bytes may not have reached the disk. So nothing here needs fsync.
-//! 3. Only what may be resumed is left behind; a body without strong validator leaves nothing.
+//! 1. If `P.json` exists, `P` holds a prefix of the body it describes. It is written (temporary file, rename) after bytes
+//!    of that body, and removed before `P` is emptied or published.
+//! 2. A part of another boot is never resumed, because its bytes may not have reached the disk. So nothing here needs
+//!    fsync.
+//! 3. Only a part that can be resumed is kept. A body without a strong validator leaves nothing.
 
 use std::{
     fs,
@@ -25,21 +26,25 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    free_space::{FreeSpaceMin, LOOK_EVERY_BYTES},
-    response::{head::BodyInfo, validator::Validator},
+    digest::BodyDigest,
+    free_space::{CHECK_EVERY_BYTES, FreeSpaceMin},
+    response::{
+        head::{BodyInfo, PartialBody},
+        validator::Validator,
+    },
     sniff::SNIFF_BYTES,
     transfer::memory_budget::MemoryBudget,
 };
 
 /// From so many bytes on, a body can be resumed even where the process is killed.
-pub(crate) const NOTED_FROM_BYTES: u64 = 1 << 20;
+pub(crate) const NOTE_FROM_BYTES: u64 = 1 << 20;
 /// The minimum size of a part that is kept. Its first bytes have been judged.
 const PART_BYTES_MIN: u64 = SNIFF_BYTES as u64;
 /// The largest `P.json` that is read.
 const NOTE_BYTES_MAX: u64 = 16 * 1024;
 const HASH_BUFFER_BYTES: usize = 64 * 1024;
 /// For so long small bodies need not look at the disk.
-const LOOKED_LATELY: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// Where bodies are spooled.
@@ -49,47 +54,39 @@ pub(crate) struct SpoolStore {
     /// Names the time since the machine was started. Where it is not known, nothing is resumed.
     boot_id: Option<String>,
     /// What of the disk is left alone.
-    floor: FreeSpaceMin,
-    /// When the floor was last found to be far enough away.
-    looked_at: Arc<Mutex<Option<Instant>>>,
+    min_free: FreeSpaceMin,
+    /// When the min_free was last found to be far enough away.
+    checked_at: Arc<Mutex<Option<Instant>>>,
     /// What downloads hold before it comes here.
-    pub(crate) held: MemoryBudget,
+    pub(crate) memory: MemoryBudget,
 }
 
 impl SpoolStore {
-    pub(crate) fn new(blobs: Arc<dyn BlobStore>, floor: FreeSpaceMin) -> Self {
+    pub(crate) fn new(blobs: Arc<dyn BlobStore>, min_free: FreeSpaceMin) -> Self {
         let boot_id =
             fs::read_to_string(BOOT_ID).ok().map(|id| id.trim().to_owned()).filter(|id| !id.is_empty());
-        Self { blobs, boot_id, floor, looked_at: Arc::default(), held: MemoryBudget::default() }
+        Self { blobs, boot_id, min_free, checked_at: Arc::default(), memory: MemoryBudget::default() }
     }
 
     /// Whether a small body may come before the disk is looked at.
     pub(crate) fn has_room(&self) -> bool {
-        let looked_at = *self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
-        self.floor == FreeSpaceMin(0) || looked_at.is_some_and(|at| at.elapsed() < LOOKED_LATELY)
+        let checked_at = *self.checked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        self.min_free == FreeSpaceMin(0) || checked_at.is_some_and(|at| at.elapsed() < CHECK_INTERVAL)
     }
-}
-
-/// A part that may be resumed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PartialBody {
-    pub(crate) facts: BodyInfo,
-    pub(crate) validator: Validator,
-    /// Bytes that are there.
-    pub(crate) offset: u64,
 }
 
 /// What `P.json` says.
 #[derive(Debug, Serialize, Deserialize)]
-struct Note {
-    facts: BodyInfo,
+struct PartNote {
+    #[serde(rename = "facts")]
+    info: BodyInfo,
     validator: Validator,
     boot_id: String,
 }
 
 /// Whether `P.json` stands for the present bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Noted {
+enum NoteState {
     /// It is not there.
     Absent,
     /// What is there cannot be used.
@@ -97,23 +94,16 @@ enum Noted {
     Yes,
 }
 
-/// The bytes of a whole body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Digest {
-    pub(crate) bytes: u64,
-    pub(crate) blake3: blake3::Hash,
-}
-
 /// One body on its way to disk.
 pub(crate) struct Spool {
     spools: SpoolStore,
     staged: StagedBlob,
-    note: Option<Note>,
-    noted: Noted,
+    note: Option<PartNote>,
+    note_state: NoteState,
     hasher: blake3::Hasher,
     bytes: u64,
     /// The number of bytes at which the room on the disk is looked at again.
-    looked_at_next: u64,
+    next_check_at: u64,
 }
 
 impl Spool {
@@ -121,46 +111,46 @@ impl Spool {
     pub(crate) fn open(spools: SpoolStore, name: &BlobName) -> Result<Self, BlobError> {
         let mut staged = spools.blobs.resume(name)?;
         let bytes = staged.file.metadata().map_err(|error| BlobError::at(&staged.path, error))?.len();
-        if let Err(full) = spools.floor.check(&staged, 0) {
+        if let Err(full) = spools.min_free.check(&staged, 0) {
             if bytes == 0 {
                 staged.kept = Kept::No;
             }
             return Err(full);
         }
-        *spools.looked_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        let (mut note, mut noted) = read_note(&note_path(&staged.path));
-        let may_be_resumed = |note: &Note| {
+        *spools.checked_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        let (mut note, mut note_state) = read_note(&note_path(&staged.path));
+        let may_be_resumed = |note: &PartNote| {
             Some(&note.boot_id) == spools.boot_id.as_ref()
                 && bytes >= PART_BYTES_MIN
-                && note.facts.total.is_none_or(|total| bytes < total)
+                && note.info.total.is_none_or(|total| bytes < total)
         };
         if !note.as_ref().is_some_and(may_be_resumed) {
             note = None;
-            noted = noted.min(Noted::No);
+            note_state = note_state.min(NoteState::No);
         }
-        let looked_at_next = bytes.saturating_add(LOOK_EVERY_BYTES);
-        Ok(Self { spools, staged, note, noted, hasher: blake3::Hasher::new(), bytes, looked_at_next })
+        let next_check_at = bytes.saturating_add(CHECK_EVERY_BYTES);
+        Ok(Self { spools, staged, note, note_state, hasher: blake3::Hasher::new(), bytes, next_check_at })
     }
 
     /// What may be resumed.
-    pub(crate) fn resumable(&self) -> Option<PartialBody> {
+    pub(crate) fn partial_body(&self) -> Option<PartialBody> {
         let note = self.note.as_ref()?;
-        Some(PartialBody { facts: note.facts.clone(), validator: note.validator.clone(), offset: self.bytes })
+        Some(PartialBody { info: note.info.clone(), validator: note.validator.clone(), offset: self.bytes })
     }
 
     /// Begins a body, which may be resumed later where it has a strong validator.
-    pub(crate) fn begin(&mut self, facts: BodyInfo, validator: Option<Validator>) -> Result<(), BlobError> {
+    pub(crate) fn begin(&mut self, info: BodyInfo, validator: Option<Validator>) -> Result<(), BlobError> {
         self.clear()?;
-        self.spools.floor.check(&self.staged, facts.total.unwrap_or(0))?;
+        self.spools.min_free.check(&self.staged, info.total.unwrap_or(0))?;
         let boot_id = self.spools.boot_id.clone();
-        self.note = validator.zip(boot_id).map(|(validator, boot_id)| Note { facts, validator, boot_id });
+        self.note = validator.zip(boot_id).map(|(validator, boot_id)| PartNote { info, validator, boot_id });
         Ok(())
     }
 
     /// Continues after the bytes that are there: reads them again for the hash, and passes them to `read`.
-    pub(crate) fn go_on(&mut self, mut read: impl FnMut(&[u8])) -> Result<(), BlobError> {
-        let total = self.note.as_ref().and_then(|note| note.facts.total).unwrap_or(self.bytes);
-        self.spools.floor.check(&self.staged, total.saturating_sub(self.bytes))?;
+    pub(crate) fn reread(&mut self, mut read: impl FnMut(&[u8])) -> Result<(), BlobError> {
+        let total = self.note.as_ref().and_then(|note| note.info.total).unwrap_or(self.bytes);
+        self.spools.min_free.check(&self.staged, total.saturating_sub(self.bytes))?;
         let at = |error| BlobError::at(&self.staged.path, error);
         self.staged.file.rewind().map_err(at)?;
         self.hasher.reset();
@@ -187,11 +177,11 @@ impl Spool {
         self.staged.file.write_all(chunk).map_err(|error| BlobError::at(&self.staged.path, error))?;
         self.hasher.update(chunk);
         self.bytes += chunk.len() as u64;
-        if self.bytes >= self.looked_at_next {
-            self.spools.floor.check(&self.staged, 0)?;
-            self.looked_at_next = self.bytes.saturating_add(LOOK_EVERY_BYTES);
+        if self.bytes >= self.next_check_at {
+            self.spools.min_free.check(&self.staged, 0)?;
+            self.next_check_at = self.bytes.saturating_add(CHECK_EVERY_BYTES);
         }
-        if self.bytes >= NOTED_FROM_BYTES {
+        if self.bytes >= NOTE_FROM_BYTES {
             self.write_note();
         }
         Ok(())
@@ -202,9 +192,9 @@ impl Spool {
         if self.bytes >= PART_BYTES_MIN {
             self.write_note();
         }
-        match self.noted {
-            Noted::Yes => Ok(()),
-            Noted::Absent | Noted::No => self.discard(),
+        match self.note_state {
+            NoteState::Yes => Ok(()),
+            NoteState::Absent | NoteState::No => self.discard(),
         }
     }
 
@@ -214,9 +204,14 @@ impl Spool {
         self.remove_note()
     }
 
-    /// Length and hash of what has come.
-    pub(crate) fn digest(&self) -> Digest {
-        Digest { bytes: self.bytes, blake3: self.hasher.finalize() }
+    /// Returns the number of bytes of the body.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Returns the length and hash of the body.
+    pub(crate) fn digest(&self) -> BodyDigest {
+        BodyDigest { bytes: self.bytes, blake3: self.hasher.finalize() }
     }
 
     /// The SHA-256 of what has come, as 64 hex digits. Reads it again: few lists give one, so it is not computed as the
@@ -252,24 +247,24 @@ impl Spool {
         }
         self.hasher.reset();
         (self.note, self.bytes) = (None, 0);
-        self.looked_at_next = LOOK_EVERY_BYTES;
+        self.next_check_at = CHECK_EVERY_BYTES;
         Ok(())
     }
 
     fn remove_note(&mut self) -> Result<(), BlobError> {
-        if self.noted != Noted::Absent {
+        if self.note_state != NoteState::Absent {
             remove(&note_path(&self.staged.path))?;
-            self.noted = Noted::Absent;
+            self.note_state = NoteState::Absent;
         }
         Ok(())
     }
 
     /// Without it the body cannot be resumed, which is no reason to fail.
     fn write_note(&mut self) {
-        let Some(note) = self.note.as_ref().filter(|_| self.noted != Noted::Yes) else { return };
+        let Some(note) = self.note.as_ref().filter(|_| self.note_state != NoteState::Yes) else { return };
         let path = note_path(&self.staged.path);
         match write_note(note, &path) {
-            Ok(()) => self.noted = Noted::Yes,
+            Ok(()) => self.note_state = NoteState::Yes,
             Err(error) => {
                 tracing::debug!(path = %path.display(), %error, "this download cannot be resumed");
                 self.note = None;
@@ -284,7 +279,7 @@ fn note_path(staged: &Path) -> PathBuf {
     path.into()
 }
 
-fn write_note(note: &Note, path: &Path) -> io::Result<()> {
+fn write_note(note: &PartNote, path: &Path) -> io::Result<()> {
     let temporary = path.with_extension("json.tmp");
     let bytes = serde_json::to_vec(note)?;
     let written = safe_file::create(&temporary).and_then(|mut file| {
@@ -301,15 +296,15 @@ fn write_note(note: &Note, path: &Path) -> io::Result<()> {
 }
 
 /// What is there, and whether it can be read.
-fn read_note(path: &Path) -> (Option<Note>, Noted) {
+fn read_note(path: &Path) -> (Option<PartNote>, NoteState) {
     let length = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return (None, Noted::Absent),
+        Err(error) if error.kind() == ErrorKind::NotFound => return (None, NoteState::Absent),
         found => found.map_or(u64::MAX, |file| file.len()),
     };
     let bytes = if length <= NOTE_BYTES_MAX { safe_file::read(path).ok() } else { None };
     match bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
-        Some(note) => (Some(note), Noted::Yes),
-        None => (None, Noted::No),
+        Some(note) => (Some(note), NoteState::Yes),
+        None => (None, NoteState::No),
     }
 }
 
@@ -331,9 +326,9 @@ mod tests {
         SpoolStore {
             blobs,
             boot_id: boot_id.map(str::to_owned),
-            floor: FreeSpaceMin(0),
-            looked_at: Arc::default(),
-            held: MemoryBudget::default(),
+            min_free: FreeSpaceMin(0),
+            checked_at: Arc::default(),
+            memory: MemoryBudget::default(),
         }
     }
 
@@ -341,7 +336,7 @@ mod tests {
         Spool::open(spools.clone(), &BlobName::new(BlobKind::Spool, "x".parse().unwrap())).unwrap()
     }
 
-    fn facts(total: Option<u64>) -> BodyInfo {
+    fn info(total: Option<u64>) -> BodyInfo {
         BodyInfo {
             url: "http://a/".to_owned(),
             status: Some(200),
@@ -354,7 +349,7 @@ mod tests {
     }
 
     fn begin(spool: &mut Spool, total: Option<u64>) {
-        spool.begin(facts(total), Some(Validator::Etag("\"1\"".to_owned()))).unwrap();
+        spool.begin(info(total), Some(Validator::Etag("\"1\"".to_owned()))).unwrap();
     }
 
     /// A process that was killed after so many bytes.
@@ -371,37 +366,37 @@ mod tests {
     #[test]
     fn a_killed_process_leaves_a_part_from_one_mebibyte_on() {
         let spools = spools(Some("this boot"));
-        killed_after(&spools, NOTED_FROM_BYTES / 2, None);
-        assert_eq!(open(&spools).resumable(), None);
-        killed_after(&spools, NOTED_FROM_BYTES, None);
+        killed_after(&spools, NOTE_FROM_BYTES / 2, None);
+        assert_eq!(open(&spools).partial_body(), None);
+        killed_after(&spools, NOTE_FROM_BYTES, None);
         let mut spool = open(&spools);
-        assert_eq!(spool.resumable().unwrap().offset, NOTED_FROM_BYTES);
-        spool.go_on(|_| ()).unwrap();
+        assert_eq!(spool.partial_body().unwrap().offset, NOTE_FROM_BYTES);
+        spool.reread(|_| ()).unwrap();
         spool.append(b"end").unwrap();
         let whole = [vec![b'x'; 1 << 20], b"end".to_vec()].concat();
-        assert_eq!(spool.digest(), Digest { bytes: whole.len() as u64, blake3: blake3::hash(&whole) });
+        assert_eq!(spool.digest(), BodyDigest { bytes: whole.len() as u64, blake3: blake3::hash(&whole) });
     }
 
     #[test]
     fn a_part_of_another_boot_or_of_none_is_not_resumed() {
         let blobs = spools(Some("this boot"));
-        killed_after(&blobs, NOTED_FROM_BYTES, None);
+        killed_after(&blobs, NOTE_FROM_BYTES, None);
         let on = |boot_id: Option<&str>| SpoolStore { boot_id: boot_id.map(str::to_owned), ..blobs.clone() };
-        assert_eq!(open(&on(Some("another boot"))).resumable(), None);
-        assert_eq!(open(&on(None)).resumable(), None);
-        assert!(open(&on(Some("this boot"))).resumable().is_some());
+        assert_eq!(open(&on(Some("another boot"))).partial_body(), None);
+        assert_eq!(open(&on(None)).partial_body(), None);
+        assert!(open(&on(Some("this boot"))).partial_body().is_some());
         let unknown = spools(None);
-        killed_after(&unknown, NOTED_FROM_BYTES, None);
-        assert_eq!(open(&unknown).resumable(), None);
+        killed_after(&unknown, NOTE_FROM_BYTES, None);
+        assert_eq!(open(&unknown).partial_body(), None);
     }
 
     #[test]
     fn a_part_that_is_all_there_is_fetched_anew() {
         let spools = spools(Some("this boot"));
-        killed_after(&spools, NOTED_FROM_BYTES, Some(NOTED_FROM_BYTES));
-        assert_eq!(open(&spools).resumable(), None);
-        killed_after(&spools, NOTED_FROM_BYTES, Some(NOTED_FROM_BYTES + 1));
-        assert!(open(&spools).resumable().is_some());
+        killed_after(&spools, NOTE_FROM_BYTES, Some(NOTE_FROM_BYTES));
+        assert_eq!(open(&spools).partial_body(), None);
+        killed_after(&spools, NOTE_FROM_BYTES, Some(NOTE_FROM_BYTES + 1));
+        assert!(open(&spools).partial_body().is_some());
     }
 
     /// Whether an error is that there is no room, and says what to do.
@@ -410,28 +405,28 @@ mod tests {
     }
 
     #[test]
-    fn a_floor_above_what_is_free_leaves_nothing_new_and_keeps_what_is_there() {
+    fn a_min_free_above_what_is_free_leaves_nothing_new_and_keeps_what_is_there() {
         let roomy = spools(Some("this boot"));
-        let full = SpoolStore { floor: FreeSpaceMin(1 << 60), ..roomy.clone() };
+        let full = SpoolStore { min_free: FreeSpaceMin(1 << 60), ..roomy.clone() };
         let name = BlobName::new(BlobKind::Spool, "x".parse().unwrap());
         let path = open(&roomy).staged.path.clone();
         fs::remove_file(&path).unwrap();
         assert!(is_full(&Spool::open(full.clone(), &name).err().unwrap()));
         assert!(!path.exists());
-        killed_after(&roomy, NOTED_FROM_BYTES, None);
+        killed_after(&roomy, NOTE_FROM_BYTES, None);
         assert!(is_full(&Spool::open(full, &name).err().unwrap()));
-        assert_eq!(open(&roomy).resumable().unwrap().offset, NOTED_FROM_BYTES);
+        assert_eq!(open(&roomy).partial_body().unwrap().offset, NOTE_FROM_BYTES);
     }
 
     #[test]
-    fn the_floor_holds_for_an_announced_length_and_while_a_body_grows() {
+    fn the_min_free_holds_for_an_announced_length_and_while_a_body_grows() {
         let spools = spools(Some("this boot"));
         let mut spool = open(&spools);
         let free = crate::free_space::free_bytes(&spool.staged.path).unwrap().unwrap();
-        spool.spools.floor = FreeSpaceMin(1);
-        assert!(is_full(&spool.begin(facts(Some(free.saturating_mul(2))), None).unwrap_err()));
-        spool.begin(facts(None), None).unwrap();
-        spool.spools.floor = FreeSpaceMin(1 << 60);
+        spool.spools.min_free = FreeSpaceMin(1);
+        assert!(is_full(&spool.begin(info(Some(free.saturating_mul(2))), None).unwrap_err()));
+        spool.begin(info(None), None).unwrap();
+        spool.spools.min_free = FreeSpaceMin(1 << 60);
         let chunk = vec![b'x'; 1 << 20];
         let mut appended = 0;
         let full = loop {
@@ -440,21 +435,21 @@ mod tests {
                 Err(error) => break error,
             }
         };
-        assert!(is_full(&full) && appended + 1_048_576 == LOOK_EVERY_BYTES, "{full} after {appended}");
+        assert!(is_full(&full) && appended + 1_048_576 == CHECK_EVERY_BYTES, "{full} after {appended}");
     }
 
     #[test]
     fn a_note_never_outlives_its_bytes() {
         let spools = spools(Some("this boot"));
         let note = note_path(&open(&spools).staged.path);
-        killed_after(&spools, NOTED_FROM_BYTES, None);
+        killed_after(&spools, NOTE_FROM_BYTES, None);
         assert!(note.exists());
         begin(&mut open(&spools), None);
         assert!(!note.exists());
-        killed_after(&spools, NOTED_FROM_BYTES, None);
+        killed_after(&spools, NOTE_FROM_BYTES, None);
         open(&spools).publish().unwrap().wait().unwrap();
         assert!(!note.exists());
         fs::write(&note, "not a note").unwrap();
-        assert_eq!(open(&spools).resumable(), None);
+        assert_eq!(open(&spools).partial_body(), None);
     }
 }

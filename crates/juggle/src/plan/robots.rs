@@ -63,7 +63,7 @@ impl RobotsChecker {
         let limit = self.left.get().max(Duration::from_millis(1));
         let verdict = self
             .runtime
-            .block_on(async { tokio::time::timeout(limit, adviser.verdict(&url)).await.ok().flatten() });
+            .block_on(async { tokio::time::timeout(limit, adviser.check(&url)).await.ok().flatten() });
         if is_new {
             self.left.set(self.left.get().saturating_sub(began.elapsed()));
         }
