@@ -1,16 +1,14 @@
-//! The bytes of a text, whatever is said of their encoding: the first four bytes say how they are read.
+//! Reads the bytes of a text with any hints to its encoding. The first four bytes are the options.
 //!
-//! * Nothing depends on how many bytes are read at a time.
-//! * The text and the lines that are reported as cut are all lines of what was decoded, and nothing else.
-//! * With `--strip off` nothing is cut, and every cut is by a rule that the options allows.
+//! * The number of bytes that are read at a time changes nothing.
+//! * The text and the lines that are reported as removed are together all lines of the decoded text.
+//! * With `--strip off` nothing is removed, and every removal is by a rule that the options allow.
 //! * Line ends are LF.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use corpus::boilerplate::{RemovedSpan, Strip};
-use store::{
-    fuzzing::{ReadOptions, ReadText, read},
-};
+use libfuzzer_sys::fuzz_target;
+use store::fuzzing::{ReadOptions, ReadText, read};
 
 const LABELS: [Option<&str>; 19] = [
     None,
@@ -58,7 +56,7 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(options.strip != Strip::Off || text == decoded);
 });
 
-/// The lines that no cut names.
+/// Returns the lines that were not removed.
 fn without(decoded: &str, cuts: &[RemovedSpan]) -> String {
     let mut cuts = cuts.iter().peekable();
     let mut left = String::new();
