@@ -132,7 +132,7 @@ pub(crate) fn ends_small_print(line: &str) -> bool {
 
 /// Returns whether a line in small print names it.
 pub(crate) fn mentions_small_print(line: &str) -> bool {
-    contains_any(line, &["small print!", "[\"small print\""])
+    contains_any(line, ["small print!", "[\"small print\""])
 }
 
 /// Returns whether a line mentions Project Gutenberg.
@@ -147,7 +147,7 @@ pub(crate) fn begins_small_print_note(line: &str) -> bool {
 
 /// Returns whether this is the last line of that note.
 pub(crate) fn ends_small_print_note(line: &str) -> bool {
-    contains_any(line, &["restrictions in how the file may be used."])
+    contains_any(line, ["restrictions in how the file may be used."])
 }
 
 /// Returns whether a line is nothing but three or more stars.

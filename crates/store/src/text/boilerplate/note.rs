@@ -89,7 +89,7 @@ fn is_early_file(text: &str) -> bool {
     let file = ["this ebook ", "this etext ", "this e-book ", "this e-text ", "this file ", "this "];
     let of_project = ["was one of project gutenberg", "is one of project gutenberg"];
     let rest = after(text, &file).and_then(|rest| after(rest, &of_project));
-    rest.is_some_and(|rest| contains_any(rest, &["early files"]))
+    rest.is_some_and(|rest| contains_any(rest, ["early files"]))
 }
 
 fn is_header_licence(first: &str, text: &str) -> bool {
@@ -101,7 +101,7 @@ fn is_header_licence(first: &str, text: &str) -> bool {
         "portions of this e-text's header",
         "portions of this file's header",
     ];
-    let has = |phrase| contains_any(text, &[phrase]);
+    let has = |phrase| contains_any(text, [phrase]);
     (begins_with(first, &portions) && (has("copyright") || has("reprinted")))
         || (begins_with(first, &["project gutenberg is a trademark"]) && has("may not be used"))
         || (begins_with(first, &["this header "]) && has("copyright") && has("reprinted"))
@@ -138,8 +138,8 @@ fn after_directors(lines: &Lines<'_>, first: usize, limit: usize) -> usize {
 fn after_early_file(lines: &Lines<'_>, end: usize, limit: usize) -> usize {
     let names_edition = |paragraph: Range<usize>| {
         let text = join_words(lines.of_range(paragraph));
-        contains_any(&text, &["improved edition", "ebook (#", "etext (#"])
-            || contains_any(&text, &["ebook #"]) && markers::mentions_gutenberg(&text)
+        contains_any(&text, ["improved edition", "ebook (#", "etext (#"])
+            || contains_any(&text, ["ebook #"]) && markers::mentions_gutenberg(&text)
     };
     lines.end_of_paragraphs(end, limit, |paragraph| {
         paragraph.len() <= PARAGRAPH_LINES_MAX

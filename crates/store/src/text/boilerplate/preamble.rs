@@ -116,7 +116,7 @@ fn has_beginning(line: &str) -> bool {
 /// e-text, and small print follows the last. The lines must have the number of the e-text, or the form of any
 /// header.
 pub(crate) fn is_old_header(lines: &Lines<'_>, range: Range<usize>) -> bool {
-    let has_number = |line: &str| contains_any(line, &["[etext #", "[ebook #"]);
+    let has_number = |line: &str| contains_any(line, ["[etext #", "[ebook #"]);
     lines.bytes(range.clone()).len() <= HEADER_BYTES_MAX
         && (lines.of_range(range.clone()).any(has_number) || is_header(lines, range))
 }
@@ -188,7 +188,7 @@ fn is_field(line: &str) -> bool {
 
 /// Returns whether a line is like `#12 in our series by X` or `May, 1999  [Etext #1234]`.
 fn has_number(line: &str) -> bool {
-    contains_any(line, &["in our series", "[etext #", "[ebook #", "[e-book #", "[e-text #"])
+    contains_any(line, ["in our series", "[etext #", "[ebook #", "[e-book #", "[e-text #"])
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub(crate) fn form<'a>(first: &str, mut paragraph: impl Iterator<Item = &'a str>
     let first = first.trim_start_matches([' ', '\t', '(', '[']);
     let form = FORMS.iter().position(|(beginning, _)| begins_with(first, &[beginning]))?;
     let (_, word) = FORMS[form];
-    (word.is_empty() || paragraph.any(|line| contains_any(line, &[word]))).then_some(form)
+    (word.is_empty() || paragraph.any(|line| contains_any(line, [word]))).then_some(form)
 }
 
 #[cfg(test)]
