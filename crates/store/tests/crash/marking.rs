@@ -2,7 +2,7 @@
 //! it may fail. Every blob is whole then, and marking again leaves what one run that nothing disturbed
 //! leaves: the same files, the same of them one, and none that are temporary.
 //!
-//! The run directory is sharded, and the same bytes lie there plain and packed.
+//! The run directory is sharded, and has the same bytes plain and compressed.
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -2,8 +2,8 @@
 //!
 //! | rule | note |
 //! |---|---|
-//! | [`Rule::OtherVersionNote`] | `Note: Project Gutenberg also has an HTML version of this file …`, with addresses |
-//! | | `Note: Images of the original pages are available through …`, with addresses |
+//! | [`Rule::OtherVersionNote`] | `Note: Project Gutenberg also has an HTML version of this file …` |
+//! | | `Note: Images of the original pages are available through …`, both with addresses |
 //! | [`Rule::DirectorsNotes`] | `Executive Director's Notes:` and the known paragraphs that follow |
 //! | [`Rule::EarlyFileNotice`] | `THIS EBOOK WAS ONE OF PROJECT GUTENBERG'S EARLY FILES …` |
 //! | [`Rule::HeaderLicence`] | `[Portions of this header are copyright (C) …]` |
