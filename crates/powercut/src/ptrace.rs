@@ -197,9 +197,9 @@ impl<O: Observer> Tracer<'_, O> {
             Some((_, OnReturn::Nothing)) => {}
             None => {
                 let call = call_of(thread, &registers);
-                let course =
+                let on_return =
                     if self.state == State::Runs { self.begins(&call, registers) } else { OnReturn::Nothing };
-                self.threads.insert(thread, (call, course));
+                self.threads.insert(thread, (call, on_return));
             }
         }
         // Not killed at once: another thread may be in an observed call.
@@ -241,11 +241,13 @@ impl<O: Observer> Tracer<'_, O> {
                 Err(error) => panic!("{error}"),
             },
             // A thread that stops now stays stopped, unless it is in an observed call.
-            State::Condemned if self.threads.get(&thread).is_some_and(|(_, course)| course.is_observed()) => {
+            State::Condemned
+                if self.threads.get(&thread).is_some_and(|(_, on_return)| on_return.is_observed()) =>
+            {
                 ptrace::syscall(thread, signal).unwrap();
             }
             State::Condemned => {
-                if !self.threads.values().any(|(_, course)| course.is_observed()) {
+                if !self.threads.values().any(|(_, on_return)| on_return.is_observed()) {
                     self.kill();
                 }
             }

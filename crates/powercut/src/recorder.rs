@@ -200,7 +200,7 @@ impl<L: DeserializeOwned> Recorder<L> {
     fn write_begins(&mut self, call: &Call, data: Vec<u8>, at: Option<u64>) -> Option<Begun> {
         let [fd, ..] = call.arguments;
         let target = link(call.thread, fd);
-        // A line counts from the moment at which it begins: the other side may read it before the call returns.
+        // A line counts from its begin: the other side may read it before the call returns.
         if target.to_string_lossy().starts_with("pipe:")
             && let Some(line) =
                 String::from_utf8(data.clone()).ok().and_then(|text| event_stream::parse(&text))

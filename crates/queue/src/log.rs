@@ -60,7 +60,7 @@ impl Log {
     }
 
     /// Ends a checkpoint, after the entries of the write-ahead log that count were written to the database:
-    /// moves the mark, removes dead groups, and begins the write-ahead log anew.
+    /// moves the mark, removes dead groups, and begins the write-ahead log again.
     ///
     /// # Errors
     /// Returns the errors of [`append`](Self::append).

@@ -19,7 +19,7 @@ const COMPACTED_BYTES_MAX: u64 = 8 << 20;
 
 impl Ledger {
     /// Writes to the database what has changed, and what of the write-ahead log and of sparse groups counts.
-    /// The write-ahead log begins anew.
+    /// The write-ahead log begins again at its start.
     ///
     /// # Errors
     /// Returns the errors of [`commit`](Self::commit).

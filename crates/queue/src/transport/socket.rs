@@ -101,10 +101,10 @@ impl SocketLink {
     }
 
     pub(crate) async fn call(&self, request: Request) -> Result<Reply, QueueError> {
-        let gone = || QueueError::Unreachable("the connection's task has ended".to_owned());
+        let ended = || QueueError::Unreachable("the connection's task has ended".to_owned());
         let (reply_to, reply) = oneshot::channel();
-        self.calls.send(Call { request, reply_to }).await.map_err(|_| gone())?;
-        reply.await.map_err(|_| gone())?
+        self.calls.send(Call { request, reply_to }).await.map_err(|_| ended())?;
+        reply.await.map_err(|_| ended())?
     }
 }
 

@@ -193,7 +193,7 @@ fn spawn(starter: &BrokerCommand, log: &Path) -> Result<Child, QueueError> {
     let failed = |error: io::Error| {
         QueueError::Unreachable(format!("cannot start '{}': {error}", starter.program.display()))
     };
-    // Created anew, so that it holds only the errors of this owner.
+    // Truncated, so that it holds only the errors of this owner.
     let log = safe_file::create(log).map_err(failed)?;
     Command::new(&starter.program)
         .args(&starter.arguments)
