@@ -9,7 +9,7 @@ use flow::{
     lane::Lane,
 };
 
-use super::{arena::OfJob, scheduler::GroupId};
+use super::arena::OfJob;
 use crate::{
     log::{
         entry::{Origin, RetryState},
@@ -17,6 +17,10 @@ use crate::{
     },
     session::SessionId,
 };
+
+/// Identifies a group in its lane, as long as a live job belongs to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct GroupId(pub(super) u32);
 
 /// A live job.
 #[derive(Debug)]

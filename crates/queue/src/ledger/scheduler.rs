@@ -19,16 +19,12 @@ use hashbrown::HashMap;
 
 use super::{
     arena::{Arena, Slot},
-    jobs::Job,
+    jobs::{GroupId, Job},
     ready::ReadyJobs,
 };
 
 /// The number of groups to keep before the unused ones among them are removed.
 const GROUPS_KEPT: usize = 1024;
-
-/// Identifies a group in its lane, as long as a live job belongs to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct GroupId(u32);
 
 /// The jobs and groups of one lane.
 #[derive(Debug, Default)]
