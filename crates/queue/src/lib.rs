@@ -11,8 +11,8 @@
 //!
 //! # Example
 //!
-//! A stage of one's own, and a worker that runs it. The jobs survive a crash, and any number of processes may share
-//! them.
+//! A stage of one's own, and a worker that runs it. The jobs survive a crash, and any number of processes may
+//! share them.
 //!
 //! ```
 //! use std::sync::Arc;
