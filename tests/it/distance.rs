@@ -42,7 +42,7 @@ async fn the_distance_of_two_documents_is_that_of_their_words() {
         assert_eq!(distance["histogram"].as_array().unwrap().len(), 1, "{distance}");
     }
     let shown = harness.juggle::<&str>(&["distance", "ONE", "Other"], "out", &[]).await.expect(0).stdout;
-    for words in ["one: 3 tokens, 1 of them different", "levenshtein", "115.00", "100.0 %", "█"] {
+    for words in ["one: 3 tokens, 1 distinct", "levenshtein", "115.00", "100.0 %", "█"] {
         assert!(shown.contains(words), "{words}:\n{shown}");
     }
 }

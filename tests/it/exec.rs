@@ -139,7 +139,7 @@ async fn a_command_that_does_not_work_ends_the_run_and_fails_no_document() {
         [("no-such-command", "127"), ("exit 1", "exit status 1"), ("true", "exit status 0")]
     {
         let ended = harness.juggle(&["process"], "out", &["--exec", command, "--retry", "9"]).await;
-        ended.expect_error(2, &["--exec does not work", told, "mend the command"]);
+        ended.expect_error(2, &["--exec does not work", told, "correct the command"]);
     }
     let none = harness.juggle(&["queue", "ls", "--state", "dead", "--json"], "out", NOTHING).await.expect(0);
     assert!(!none.stdout.contains("t0"), "{}", none.stdout);

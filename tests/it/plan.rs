@@ -29,7 +29,7 @@ async fn a_plan_and_a_dry_run_print_the_same_and_write_nothing() {
     assert_eq!(harness.server.request_count(), 0);
     let said =
         harness.juggle(&["plan", list], "out", &["--min-free-space", "1000TiB"]).await.expect(8).stdout;
-    for words in ["3 texts, 1 bad lines; nothing was done", "a.example", "at least", "NOT ENOUGH"] {
+    for words in ["3 texts listed, 1 invalid line. Dry run", "a.example", "At least", "NOT ENOUGH"] {
         assert!(said.contains(words), "{said}");
     }
     harness.juggle::<&str>(&["plan"], "out", &[]).await.expect_error(2, &["there are no sources"]);

@@ -56,7 +56,7 @@ async fn a_terminal_is_asked_before_jobs_are_retried_or_dropped_by_filter() {
     }
     assert_eq!(dead(&harness).await, 2);
     let ended = at_terminal(&harness, &["queue", "drop", "--reason", "http_status"], "y\n").await.expect(0);
-    assert!(ended.stdout.contains("2 jobs forgotten"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("2 jobs dropped"), "{}", ended.stdout);
     assert_eq!(dead(&harness).await, 0);
     let ended = at_terminal(&harness, &["queue", "retry"], "").await.expect(0);
     assert!(ended.stdout.contains("0 jobs") && !ended.stderr.contains("[y/N]"), "{}", ended.stdout);

@@ -59,7 +59,7 @@ async fn a_signal_ends_a_command_that_waits_for_an_owner() {
             tokio::task::yield_now().await;
         }
         kill_process(pid, signal).unwrap();
-        finish(child).await.expect_error(7, &["stopped before anything was begun"]);
+        finish(child).await.expect_error(7, &["stopped before the work began"]);
     }
     drop(owner);
 }

@@ -109,6 +109,18 @@ mod tests {
     }
 
     #[test]
+    fn the_help_of_every_command_is_that_of_its_snapshot() {
+        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+            all_commands(|command| {
+                let name = command.get_bin_name().unwrap_or(command.get_name()).replace(' ', "_");
+                let short = command.clone().term_width(WIDTH).render_help();
+                let long = command.clone().term_width(WIDTH).render_long_help();
+                insta::assert_snapshot!(name, format!("{short}\n=== --help\n\n{long}"));
+            });
+        });
+    }
+
+    #[test]
     fn the_long_help_shows_every_default_and_is_not_wrapped_by_force() {
         all_commands(|command| {
             let text = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
