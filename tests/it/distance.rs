@@ -94,7 +94,7 @@ async fn a_corpus_is_compared_in_pairs_nearest_first_and_no_more_than_were_asked
     let shown =
         harness.juggle::<&str>(&["distance", "--all", "--max-pairs", "7", "--pairs", "10"], "out", &[]).await;
     let shown = shown.expect(0).stdout;
-    assert!(shown.contains("7 pairs of documents of 78") && shown.contains("sample-"), "{shown}");
+    assert!(shown.contains("7 document pairs of 78") && shown.contains("sample-"), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,7 +120,7 @@ async fn documents_that_are_missing_or_not_processed_are_reported_with_what_to_d
     fs::write(&tokens, "pond\n\n").unwrap();
     fail(&["walden", "moby-dick"], "out", 3, &["line 2", "is no token", "juggle verify"]).await;
     fs::remove_file(&tokens).unwrap();
-    fail(&["walden", "moby-dick"], "out", 3, &["gone or damaged", "juggle verify"]).await;
+    fail(&["walden", "moby-dick"], "out", 3, &["missing or damaged", "juggle verify"]).await;
     fs::remove_file(harness.path("out/stats/walden.json")).unwrap();
     fail(&["walden", "moby-dick"], "out", 3, &["not processed yet", "juggle process -o"]).await;
     fail(&[], "out", 3, &["two documents with tokens"]).await;

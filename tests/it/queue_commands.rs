@@ -100,7 +100,7 @@ async fn an_unknown_id_is_named_and_nothing_is_changed() {
         .expect_error(2, &["'nosuch'", "juggle queue ls"]);
     let known = harness.juggle(&["queue", "retry", "t0"], "out", NONE).await.expect(0);
     assert!(
-        known.stdout.contains("0 jobs") && known.stderr.contains("nothing to try again"),
+        known.stdout.contains("0 jobs") && known.stderr.contains("nothing to retry"),
         "{}",
         known.stderr
     );
@@ -181,7 +181,7 @@ async fn stats_show_depth_age_hosts_and_paused_lanes() {
     assert_eq!(stats["paused"], serde_json::json!(["fetch"]));
     assert_eq!((&fetch["paused"], &fetch["rates_per_second"]["done"]), (&true.into(), &0.0.into()));
     let table = harness.juggle(&["queue", "stats"], "out", NONE).await.expect(0).stdout;
-    for words in ["oldest", "claimed/s", "paused: fetch", "127.0.0.1"] {
+    for words in ["oldest", "claimed/s", "Paused: fetch", "127.0.0.1"] {
         assert!(table.contains(words), "{words}:\n{table}");
     }
 }
