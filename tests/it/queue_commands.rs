@@ -99,11 +99,7 @@ async fn an_unknown_id_is_named_and_nothing_is_changed() {
         .await
         .expect_error(2, &["'nosuch'", "juggle queue ls"]);
     let known = harness.juggle(&["queue", "retry", "t0"], "out", NONE).await.expect(0);
-    assert!(
-        known.stdout.contains("0 jobs") && known.stderr.contains("nothing to retry"),
-        "{}",
-        known.stderr
-    );
+    assert!(known.stdout.contains("0 jobs") && known.stderr.contains("nothing to retry"), "{}", known.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -61,7 +61,8 @@ pub async fn run(args: &AddArgs, settings: &Settings, out: &Out) -> Result<Exit,
     Ok(if added.bad > 0 { Exit::SomeFailed } else { Exit::Done })
 }
 
-/// Returns the sources named on the command line and in the settings. Lists on the web are fetched, each once.
+/// Returns the sources named on the command line and in the settings. Lists on the web are fetched, each
+/// once.
 ///
 /// # Errors
 /// Returns an error if one of them is no source, cannot be read or cannot be downloaded.

@@ -135,8 +135,8 @@ pub struct StageArgs {
     pub follow: bool,
     /// Continue until stopped, and add source lists and texts put into PATH
     ///
-    /// PATH is a directory or a file, which need not exist yet. A list that has changed is added again, a text only
-    /// once. Can be repeated.
+    /// PATH is a directory or a file, which need not exist yet. A list that has changed is added again, a
+    /// text only once. Can be repeated.
     #[arg(long, value_name = "PATH", conflicts_with = "once")]
     pub watch: Vec<PathBuf>,
     /// Request stored texts again, and fetch those that have changed

@@ -1,4 +1,5 @@
-//! `juggle compare`: serial against concurrent against parallel, measured on this machine with the real stages.
+//! `juggle compare`: serial against concurrent against parallel, measured on this machine with the real
+//! stages.
 
 use std::path::Path;
 

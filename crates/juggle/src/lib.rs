@@ -5,14 +5,15 @@
 //! * [`run`], [`cli`], [`settings`]: from what was typed to what is meant;
 //! * [`add`]: from source lists (crate `sources`) to the fetch lane; [`plan`]: what would come
 //!   of it;
-//! * [`queue_connection`], [`stages`]: the queue at hand and the three workers; `take_back`: what was no text leaves again;
-//! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`], [`rebuild`], [`export`], [`config_show`]: the
-//!   commands;
-//! * [`partition_report`]: how else work could be divided; `process_stage`: the built-in processor or the user's command;
-//!   `stop_word_warnings`: warnings about lists of stop words;
+//! * [`queue_connection`], [`stages`]: the queue at hand and the three workers; `take_back`: what was no text
+//!   leaves again;
+//! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`],
+//!   [`rebuild`], [`export`], [`config_show`]: the commands;
+//! * [`partition_report`]: how else work could be divided; `process_stage`: the built-in processor or the
+//!   user's command; `stop_word_warnings`: warnings about lists of stop words;
 //! * `reprocess`: what other options made is made anew;
-//! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`], [`rebuild`], [`export`], [`distance_command`],
-//!   [`compare`], [`config_show`]: the commands;
+//! * [`pipeline`], [`stage_command`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`],
+//!   [`rebuild`], [`export`], [`distance_command`], [`compare`], [`config_show`]: the commands;
 //! * `leftovers`: the temporary files that killed processes have left;
 //! * `lock`: what a corpus is made of, in `corpus.lock`;
 //! * [`sample`]: the bundled library for machines without a network;

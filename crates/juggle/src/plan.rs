@@ -1,11 +1,12 @@
 //! `juggle plan` and `--dry-run`: print what a run would do, before anything is fetched or written.
 //!
-//! The lists are read once, as they stream; what is kept is a counts for each host, whatever the number of texts. So a
-//! text that is listed twice counts twice. What a text costs is one request to its first URL, after the mirrors; what is
-//! in the store costs none, but for a refresh, which asks for it again. Redirects, further URLs of a text, and tries after a failure come on top.
+//! The lists are read once, as they stream; what is kept is a counts for each host, whatever the number of
+//! texts. So a text that is listed twice counts twice. What a text costs is one request to its first URL,
+//! after the mirrors; what is in the store costs none, but for a refresh, which asks for it again. Redirects,
+//! further URLs of a text, and tries after a failure come on top.
 //!
-//! In reading order: `counts` (listed texts by host), [`robots`] (what robots.txt would say), `estimate` (from a counts to
-//! times and bytes), `report` (what people and machines read).
+//! In reading order: `counts` (listed texts by host), [`robots`] (what robots.txt would say), `estimate`
+//! (from a counts to times and bytes), `report` (what people and machines read).
 
 pub mod robots;
 

@@ -54,8 +54,8 @@ impl ProcessStage {
         }
     }
 
-    /// Returns the number of documents that it holds at a time. A command may be slow, so few wait for it: another
-    /// process could take them.
+    /// Returns the number of documents that it holds at a time. A command may be slow, so few wait for it:
+    /// another process could take them.
     pub(crate) fn concurrency(&self, settings: &Settings) -> usize {
         match self {
             Self::BuiltIn(stage) => settings.process_concurrency(stage.threads()),

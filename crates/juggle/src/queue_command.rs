@@ -55,7 +55,8 @@ async fn serve(args: &ServeArgs, settings: &Settings) -> Result<Exit, CliError> 
     Ok(Exit::Done)
 }
 
-/// Looks into the queue for as long as `look` takes. Nobody else can come to own it meanwhile, so that must be short.
+/// Looks into the queue for as long as `look` takes. Nobody else can come to own it meanwhile, so that must
+/// be short.
 async fn visit<T>(
     settings: &Settings,
     look: impl AsyncFnOnce(&dyn QueueAdmin) -> Result<T, CliError>,

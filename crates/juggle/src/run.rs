@@ -72,8 +72,8 @@ where
     end(result)
 }
 
-/// Raises the limit of open files as far as the system allows: every download and every document that is being
-/// published has some open.
+/// Raises the limit of open files as far as the system allows: every download and every document that is
+/// being published has some open.
 fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {

@@ -168,8 +168,8 @@ impl Stages {
         take_back.run().await
     }
 
-    /// Works on these lanes until all have ended. If the process lane is one of them, results of another processor
-    /// are made again, in as many rounds as the queue has room for.
+    /// Works on these lanes until all have ended. If the process lane is one of them, results of another
+    /// processor are made again, in as many rounds as the queue has room for.
     ///
     /// # Errors
     /// Returns the first failure, which makes the other lanes drain and stop.
@@ -215,7 +215,8 @@ impl Stages {
         }
     }
 
-    /// Works on these lanes until all have ended. If the fetch lane is one of them, the feeder adds listed texts.
+    /// Works on these lanes until all have ended. If the fetch lane is one of them, the feeder adds listed
+    /// texts.
     ///
     /// # Errors
     /// Returns the first failure, which makes the other lanes drain and stop.
@@ -240,8 +241,8 @@ impl Stages {
         };
         drop(work_goes_on);
         if !feeding.is_terminated() {
-            // Work may end during the last step of the feeder, which may still report an error. The wait is bounded,
-            // because the queue may not answer.
+            // Work may end during the last step of the feeder, which may still report an error. The wait is
+            // bounded, because the queue may not answer.
             if let Ok(fed) = timeout(FEEDER_FAREWELL_MAX, feeding).await {
                 return ended.and_then(|ended| Ok(fed.map(|()| ended)?));
             }
@@ -278,7 +279,8 @@ impl Stages {
         match lane {
             Lane::Fetch => {
                 let stage = Fetch::new(settings.fetch_config(), blobs(), counters());
-                let stage = stage.map_err(unusable)?.with_refetch_counters(Arc::clone(&self.refreshing.fetched));
+                let stage =
+                    stage.map_err(unusable)?.with_refetch_counters(Arc::clone(&self.refreshing.fetched));
                 self.spawn_worker(workers, Arc::new(stage), settings, until);
             }
             Lane::Store => {
@@ -375,8 +377,8 @@ fn unusable(error: FetchError) -> CliError {
     CliError::caused(exit, &error)
 }
 
-/// Returns whether a worker of an earlier lane with jobs appears within [`UPSTREAM_PATIENCE`]: stages that are
-/// started together do not start at the same moment.
+/// Returns whether a worker of an earlier lane with jobs appears within [`UPSTREAM_PATIENCE`]: stages that
+/// are started together do not start at the same moment.
 async fn upstream_comes(queue: &dyn QueueAdmin, lane: Lane) -> bool {
     let deadline = tokio::time::Instant::now() + UPSTREAM_PATIENCE;
     while tokio::time::Instant::now() < deadline {

@@ -18,7 +18,8 @@ use crate::settings::{
     resolved::Settings,
 };
 
-/// Crates whose log lines are shown at the chosen level. Those of other crates are shown only if they are errors.
+/// Crates whose log lines are shown at the chosen level. Those of other crates are shown only if they are
+/// errors.
 const CRATES: [&str; 10] =
     ["juggle", "flow", "queue", "sources", "corpus", "fetch", "store", "process", "distance", "export"];
 

@@ -18,8 +18,8 @@ pub struct ExportArgs {
     pub no_duplicates: bool,
     /// combined: separator of texts
     ///
-    /// \n, \t, \f, \0 and \\ are special characters. A separator with {id} or {title} of the next text stands before
-    /// each text.
+    /// \n, \t, \f, \0 and \\ are special characters. A separator with {id} or {title} of the next text stands
+    /// before each text.
     #[arg(long, value_name = "TEXT")]
     pub separator: Option<Separator>,
     /// jsonl: compression of the shards [default: zst]

@@ -1,8 +1,8 @@
 //! Estimates times and bytes from the counts. This is also the JSON of a plan.
 //!
-//! The jobs of a host are claimed at least `wait` apart, with any number of connections, so n requests take at
-//! least (n − 1) · wait. Hosts are fetched from at the same time, so the slowest one, or the known bytes at
-//! `--limit-rate`, bound the whole. The speed of servers and network is unknown and not estimated.
+//! The jobs of a host are claimed at least `wait` apart, with any number of connections, so n requests take
+//! at least (n − 1) · wait. Hosts are fetched from at the same time, so the slowest one, or the known bytes
+//! at `--limit-rate`, bound the whole. The speed of servers and network is unknown and not estimated.
 
 use std::{collections::BTreeMap, io, path::Path};
 

@@ -1,7 +1,8 @@
 //! `[host."example.org"]` in `juggle.toml`: the settings of single hosts.
 //!
-//! The key is a host, or a host and port, and is read as [`candidate::group_of_host`](fetch::candidate::group_of_host)
-//! reads it: it must be what the queue groups that host's jobs by.
+//! The key is a host, or a host and port, and is read as
+//! [`candidate::group_of_host`](fetch::candidate::group_of_host) reads it: it must be what the queue groups
+//! that host's jobs by.
 
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 

@@ -254,8 +254,8 @@ impl Settings {
         GroupLimit { in_flight: self.max_connection_per_server, interval_ms: millis(self.wait) }
     }
 
-    /// Returns the limits that fetch jobs are claimed by: of all hosts and of single ones. Offline, they allow no
-    /// job of any host.
+    /// Returns the limits that fetch jobs are claimed by: of all hosts and of single ones. Offline, they
+    /// allow no job of any host.
     #[must_use]
     pub fn fetch_limits(&self) -> (GroupLimit, NamedLimits) {
         match self.network {
