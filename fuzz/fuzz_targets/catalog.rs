@@ -11,7 +11,7 @@ mod entries;
 use libfuzzer_sys::fuzz_target;
 use sources::{
     config::Config,
-    formats::catalog::Filters,
+    filters::Filters,
     in_memory::{self, ParsedList},
 };
 

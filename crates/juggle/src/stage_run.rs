@@ -14,7 +14,7 @@ use flow::{
 };
 use sources::{
     add::{self, Added, Sources},
-    formats::catalog::Filters,
+    filters::Filters,
     watch,
 };
 use tokio::time::Instant;

@@ -6,17 +6,14 @@
 
 use std::{fs, io, path::Path};
 
-use flow::{
-    clock::Clock,
-    queue::{CursorMove, Push, QueueAdmin, QueueError},
-    safe_file,
-};
+use flow::{clock::Clock, queue::QueueAdmin, safe_file};
 
 use crate::{
     arguments::Input,
     blocking::blocking,
     bulk::BulkCounter,
     config::{Config, ReadContext},
+    cursors,
     entry::Entry,
     error::{BadLine, ReadError, SourceError},
     formats::ListKind,
@@ -127,7 +124,8 @@ pub async fn add(sources: Sources, snapshots: &Path, queue: &dyn QueueAdmin) -> 
         added.entries += snapshot.entries;
         added.bad += snapshot.bad;
         lists.push(snapshot.name.clone());
-        register(snapshot, queue).await?;
+        // Nothing changes for a list that was registered before.
+        cursors::start(snapshot.name, None, snapshot.entries, queue).await?;
     }
     if refresh == Refresh::Yes {
         refresh::begin(&lists, snapshots, now_ms, queue).await?;
@@ -150,19 +148,4 @@ fn write(sources: &Sources, directory: &Path) -> Result<Vec<Snapshot>, SourceErr
         return Err(SourceError::NoTexts);
     }
     drafts.into_iter().map(SnapshotDraft::publish).collect()
-}
-
-async fn register(snapshot: Snapshot, queue: &dyn QueueAdmin) -> Result<(), SourceError> {
-    let step = CursorMove {
-        source: snapshot.name,
-        from: None,
-        offset: 0,
-        entries: 0,
-        entries_total: snapshot.entries,
-    };
-    match queue.push(Push { jobs: Vec::new(), cursor: Some(step) }).await {
-        // A moved cursor belongs to a list that was registered before.
-        Ok(_) | Err(QueueError::CursorMoved(_)) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
 }

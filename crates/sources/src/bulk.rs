@@ -37,7 +37,11 @@ impl<'a> BulkCounter<'a> {
     /// # Errors
     /// Returns [`SourceError::Bulk`] if more than [`BULK_MAX`] texts were counted.
     pub(crate) fn check(&self) -> Result<(), SourceError> {
-        if self.texts > BULK_MAX { Err(SourceError::Bulk { texts: self.texts }) } else { Ok(()) }
+        if self.texts > BULK_MAX {
+            Err(SourceError::Bulk { texts: self.texts, max: BULK_MAX })
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -59,7 +63,7 @@ mod tests {
         {
             assert!(check(url, BULK_MAX, &[]).is_ok());
             let error = check(url, BULK_MAX + 1, &[]).expect_err("refused");
-            assert!(matches!(error, SourceError::Bulk { texts: 101 }), "{error}");
+            assert!(matches!(error, SourceError::Bulk { texts: 101, .. }), "{error}");
         }
         assert!(check("https://gutenberg.pglaf.org/8/84/84-0.txt", 1000, &[]).is_ok());
         assert!(check("https://notgutenberg.org/x", 1000, &[]).is_ok());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fetch::config::mirror::Mirror;
 
 use crate::{
-    formats::catalog::Filters,
+    filters::Filters,
     resolve::gutenberg_sites::{GutenbergMirror, GutenbergSites},
 };
 

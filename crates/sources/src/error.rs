@@ -6,8 +6,6 @@ use fetch::list_download::ListError;
 use flow::{blobs::BlobError, machine::MachineFailure, queue::QueueError};
 use tokio::task::JoinError;
 
-use crate::bulk::BULK_MAX;
-
 /// An invalid line. The lines after it are read all the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {message}")]
@@ -71,11 +69,13 @@ pub enum SourceError {
     /// Too many texts would be fetched from the main site of Project Gutenberg.
     #[error(
         "{texts} texts would be fetched from www.gutenberg.org, which is for people and blocks robots: more than \
-         {BULK_MAX} at once are not added, and nothing was"
+         {max} at once are not added, and nothing was"
     )]
     Bulk {
         /// The number of texts.
         texts: u64,
+        /// The maximum number of texts.
+        max: u64,
     },
     /// A snapshot cannot be written: no space, no permission.
     #[error("write the snapshot {}", path.display())]

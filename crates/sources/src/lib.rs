@@ -8,6 +8,7 @@
 //! In reading order:
 //!
 //! * [`arguments`]: the sources that can be named; [`config`]: how they are read;
+//!   [`filters`]: the selected books of a catalogue;
 //! * [`reader`]: reads a source as [`entries`](entry), and reports invalid lines; it uses `input` (bytes and
 //!   lines), [`formats`] (lines become rows), [`resolve`] (cells become URLs, book numbers become candidates)
 //!   and `directory` (directories of texts);
@@ -25,6 +26,7 @@ pub mod config;
 pub mod entry;
 pub mod error;
 pub mod feed;
+pub mod filters;
 pub mod formats;
 pub mod in_memory;
 pub mod reader;
@@ -35,6 +37,7 @@ pub mod snapshot;
 pub mod watch;
 
 mod blocking;
+mod cursors;
 mod directory;
 mod ignore_patterns;
 mod input;

@@ -25,12 +25,12 @@ use flow::{
     clock::Millis,
     job::{JobState, JobView, OnDuplicate, Selection},
     lane::Lane,
-    queue::{BATCH_MAX, Cursor, CursorMove, Push, QueueAdmin, QueueError},
+    queue::{BATCH_MAX, Cursor, QueueAdmin, QueueError},
     safe_file,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{blocking::blocking, error::SourceError};
+use crate::{blocking::blocking, cursors, error::SourceError};
 
 /// The suffix of the names of the cursor and the file of a round.
 const SUFFIX: &str = ".refresh";
@@ -80,12 +80,7 @@ pub(crate) async fn begin(
         write_start(snapshots, &list.source, now_ms).await?;
         // The push succeeds only if no other command has moved the cursor since.
         let from = before.map(|cursor| cursor.offset);
-        let step = CursorMove { source, from, offset: 0, entries: 0, entries_total: list.entries_total };
-        match queue.push(Push { jobs: Vec::new(), cursor: Some(step) }).await {
-            // Another command has started the round at the same moment.
-            Ok(_) | Err(QueueError::CursorMoved(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
+        cursors::start(source, from, list.entries_total, queue).await?;
     }
     Ok(())
 }
@@ -94,7 +89,7 @@ pub(crate) async fn begin(
 async fn are_pending(queue: &dyn QueueAdmin) -> Result<bool, QueueError> {
     for lane in Lane::ALL {
         for state in JobState::PENDING {
-            if count(lane, state, queue, Until::First).await? > 0 {
+            if count(lane, state, queue, 1).await? > 0 {
                 return Ok(true);
             }
         }
@@ -102,26 +97,17 @@ async fn are_pending(queue: &dyn QueueAdmin) -> Result<bool, QueueError> {
     Ok(false)
 }
 
-/// The extent of a count.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Until {
-    First,
-    End,
-}
-
-/// Counts the jobs of refreshes in a lane and state.
-async fn count(lane: Lane, state: JobState, queue: &dyn QueueAdmin, until: Until) -> Result<u64, QueueError> {
+/// Counts the jobs of refreshes in a lane and state. Stops at the first page that reaches `limit`.
+async fn count(lane: Lane, state: JobState, queue: &dyn QueueAdmin, limit: u64) -> Result<u64, QueueError> {
     let selection = Selection { lane: Some(lane), state: Some(state), ..Selection::default() };
     let (mut count, mut after) = (0, None);
-    loop {
+    while count < limit {
         let page = queue.list(selection.clone(), after, BATCH_MAX).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
         count += page.iter().filter(|view| is_refresh(view)).count() as u64;
-        // The page after the last job is empty and ends the loop.
-        after = page.last().map(|view| view.id);
-        if after.is_none() || (until == Until::First && count > 0) {
-            return Ok(count);
-        }
     }
+    Ok(count)
 }
 
 /// Returns whether a job is of a text that is already stored. A job without its payload does not count.
@@ -205,7 +191,7 @@ impl RefreshCounters {
         if refresh == Refresh::No && unchanged + changed + on_their_way == 0 {
             return Ok(None);
         }
-        let failed = count(Lane::Fetch, JobState::Dead, queue, Until::End).await?;
+        let failed = count(Lane::Fetch, JobState::Dead, queue, u64::MAX).await?;
         let asked = unchanged + changed + failed;
         Ok(Some(RefreshSummary { asked, unchanged, changed, failed, on_their_way }))
     }

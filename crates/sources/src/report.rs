@@ -2,11 +2,7 @@
 //! whether it names nothing.
 
 use crate::{
-    arguments::Input,
-    entry::Entry,
-    error::BadLine,
-    formats::{ListKind, catalog::Filters},
-    reader::EntryReader,
+    arguments::Input, entry::Entry, error::BadLine, filters::Filters, formats::ListKind, reader::EntryReader,
 };
 
 /// The maximum number of invalid lines of a list that are reported one by one; the others are counted.

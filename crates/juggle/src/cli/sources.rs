@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Args, builder::NonEmptyStringValueParser as Words};
 
-use sources::{formats::catalog::Filters, refresh::Refresh};
+use sources::{filters::Filters, refresh::Refresh};
 
 /// Sources.
 #[derive(Debug, Clone, Default, Args)]

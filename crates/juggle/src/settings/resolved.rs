@@ -42,7 +42,7 @@ use super::{
     table::TABLE,
     text_options,
 };
-use sources::{config::Config, formats::catalog::Filters, resolve::gutenberg_sites::GutenbergMirror};
+use sources::{config::Config, filters::Filters, resolve::gutenberg_sites::GutenbergMirror};
 
 const USER_AGENT_BYTES_MAX: usize = 256;
 const CONTACT_BYTES_MAX: usize = 200;

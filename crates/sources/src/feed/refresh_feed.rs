@@ -84,59 +84,58 @@ impl Feeder {
         let (snapshots, list) = (self.snapshots.clone(), list.to_owned());
         let reading = blocking(move || refresh::read_start(&snapshots, &list));
         let start_ms = reading.await??;
-        let KnownJobs { spellings, pending, fetched_ms } = self.known_jobs(&entries).await?;
+        let known = self.known_jobs(&entries).await?;
         let mut due = Due { entries: Vec::with_capacity(entries.len()), on_their_way: 0 };
         let mut taken = BTreeSet::new();
         for entry in entries {
             let id = folded(entry.id.as_str()).into_owned();
+            let job = known.get(&id);
             // Requested in this round by another list, or fetched for the first time.
-            if fetched_ms.get(&id).is_some_and(|pushed_ms| *pushed_ms >= start_ms) {
+            if job.is_some_and(|job| job.fetched_ms >= Some(start_ms)) {
                 continue;
             }
             // A pending job will store the current text anyway.
-            if pending.contains(&id) {
+            if job.is_some_and(|job| job.is_pending) {
                 due.on_their_way += 1;
                 continue;
             }
-            let known = spellings.get(&id).and_then(|id| id.parse().ok());
+            let known_id = job.and_then(|job| job.id.parse().ok());
             // A list may name a text twice.
             if taken.insert(id) {
                 let listed = entry.id.clone();
-                let entry = Entry { id: known.unwrap_or_else(|| listed.clone()), ..entry };
+                let entry = Entry { id: known_id.unwrap_or_else(|| listed.clone()), ..entry };
                 due.entries.push(DueEntry { entry, listed });
             }
         }
         Ok(due)
     }
 
-    /// Returns what the queue knows of these entries.
-    async fn known_jobs(&self, entries: &[Entry]) -> Result<KnownJobs, SourceError> {
+    /// Returns what the queue knows of these entries, by their folded ids.
+    async fn known_jobs(&self, entries: &[Entry]) -> Result<BTreeMap<String, KnownText>, SourceError> {
         let ids = |entry: &Entry| Lane::ALL.map(|lane| JobId::of(lane, entry.id.as_str()));
         let selection = Selection { ids: entries.iter().flat_map(ids).collect(), ..Selection::default() };
-        let mut known = KnownJobs::default();
+        let mut known = BTreeMap::<String, KnownText>::new();
         for view in self.queue.list(selection, None, BATCH_MAX).await? {
-            let id = folded(&view.key).into_owned();
+            let text = known.entry(folded(&view.key).into_owned()).or_default();
             if view.lane == Lane::Fetch {
-                known.fetched_ms.insert(id.clone(), view.pushed_ms);
+                text.fetched_ms = Some(view.pushed_ms);
             }
-            if JobState::PENDING.contains(&view.state) {
-                known.pending.insert(id.clone());
-            }
-            known.spellings.insert(id, view.key);
+            text.is_pending |= JobState::PENDING.contains(&view.state);
+            text.id = view.key;
         }
         Ok(known)
     }
 }
 
-/// The jobs of some texts, by their folded ids.
+/// A text that the queue knows.
 #[derive(Default)]
-struct KnownJobs {
-    /// The ids as the queue knows them.
-    spellings: BTreeMap<String, String>,
-    /// The texts with a pending job.
-    pending: BTreeSet<String>,
-    /// The times at which the fetch jobs were pushed.
-    fetched_ms: BTreeMap<String, Millis>,
+struct KnownText {
+    /// The id as the queue knows it.
+    id: String,
+    /// Set if a job of the text is pending in any lane.
+    is_pending: bool,
+    /// The time at which the fetch job was pushed.
+    fetched_ms: Option<Millis>,
 }
 
 /// Finds what is stored under the id of an entry. Blocking.

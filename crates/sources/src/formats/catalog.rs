@@ -3,12 +3,13 @@
 //! The catalogue is recognised by its [`HEADER`]. Only rows of the type *Text* are books to read. A title may
 //! span several lines. Several languages, subjects or bookshelves in a cell are separated by `;`.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use flow::{document::DocumentId, payload::Listed};
 
 use crate::{
     entry::Entry,
+    filters::Filters,
     formats::row::{self, SourceRow},
     input::compression::unpacked_name,
     resolve::{
@@ -16,7 +17,6 @@ use crate::{
         gutenberg_sites::{BookRequest, GutenbergSites},
     },
 };
-use flow::shell;
 
 /// The first line of the catalogue.
 pub(crate) const HEADER: &str = "Text#,Type,Issued,Title,Language,Authors,Subjects,LoCC,Bookshelves";
@@ -38,64 +38,18 @@ const BOOKSHELVES: &str = "Bookshelves";
 /// The maximum number of bytes of a cell that are kept; the rest is cut off.
 const KEPT_BYTES_MAX: usize = 4096;
 
-/// A selection of the books of a catalogue.
-///
-/// A book must match all filters that have values, and of each filter at least one value. Case is ignored.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filters {
-    /// Language tags, such as `en`. A book of several languages has each of them.
-    pub languages: Vec<String>,
-    /// Words that must all occur in the authors, in any order.
-    pub authors: Vec<String>,
-    /// Words that must all occur in the title.
-    pub titles: Vec<String>,
-    /// Words that must all occur in the subjects.
-    pub subjects: Vec<String>,
-    /// Words that must all occur in the bookshelves.
-    pub bookshelves: Vec<String>,
-    /// The maximum number of books of each catalogue.
-    pub limit: Option<u64>,
-}
-
-impl Filters {
-    /// Returns whether every book is selected.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    fn matches(&self, listed: &Listed) -> bool {
-        let cell = |name| cell(listed, name);
-        let title = listed.title.as_deref().unwrap_or_default();
-        let languages: Vec<&str> = cell(LANGUAGE).split(';').map(str::trim).collect();
-        let speaks = |tag: &String| {
-            languages.iter().any(|language| language.to_lowercase() == tag.trim().to_lowercase())
-        };
-        (self.languages.is_empty() || self.languages.iter().any(speaks))
-            && matches_any(&self.authors, cell(AUTHORS))
-            && matches_any(&self.titles, title)
-            && matches_any(&self.subjects, cell(SUBJECTS))
-            && matches_any(&self.bookshelves, cell(BOOKSHELVES))
-    }
-}
-
-/// Formats the filters as they are typed.
-impl fmt::Display for Filters {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = [
-            ("--language", &self.languages),
-            ("--author", &self.authors),
-            ("--title", &self.titles),
-            ("--subject", &self.subjects),
-            ("--bookshelf", &self.bookshelves),
-        ];
-        let typed = |(flag, values): (&str, &Vec<String>)| {
-            values.iter().map(|value| format!("{flag} {}", shell::quoted(value))).collect::<Vec<_>>()
-        };
-        let mut flags: Vec<String> = all.into_iter().flat_map(typed).collect();
-        flags.extend(self.limit.map(|limit| format!("--limit {limit}")));
-        f.write_str(&flags.join(" "))
-    }
+/// Returns whether a book matches the filters.
+fn matches(filters: &Filters, listed: &Listed) -> bool {
+    let cell = |name| cell(listed, name);
+    let title = listed.title.as_deref().unwrap_or_default();
+    let languages: Vec<&str> = cell(LANGUAGE).split(';').map(str::trim).collect();
+    let speaks =
+        |tag: &String| languages.iter().any(|language| language.to_lowercase() == tag.trim().to_lowercase());
+    (filters.languages.is_empty() || filters.languages.iter().any(speaks))
+        && matches_any(&filters.authors, cell(AUTHORS))
+        && matches_any(&filters.titles, title)
+        && matches_any(&filters.subjects, cell(SUBJECTS))
+        && matches_any(&filters.bookshelves, cell(BOOKSHELVES))
 }
 
 fn matches_any(wanted: &[String], cell: &str) -> bool {
@@ -139,7 +93,7 @@ impl Catalog {
         let listed = row.into_listed();
         // Sound recordings and data sets are in the catalogue as well.
         let is_text = cell(&listed, TYPE).eq_ignore_ascii_case("Text");
-        if !is_text || !self.filters.matches(&listed) {
+        if !is_text || !matches(&self.filters, &listed) {
             return Ok(None);
         }
         let number =

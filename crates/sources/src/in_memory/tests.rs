@@ -1,5 +1,5 @@
 use super::*;
-use crate::formats::catalog::Filters;
+use crate::filters::Filters;
 
 const CATALOG: &str = r#"Text#,Type,Issued,Title,Language,Authors,Subjects,LoCC,Bookshelves
 1,Text,1971-12-01,The Declaration of Independence,en,"Jefferson, Thomas, 1743-1826","United States -- History; Revolutions",E201; JK,Politics; American Revolutionary War

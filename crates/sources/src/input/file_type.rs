@@ -82,14 +82,7 @@ fn of_kind(kind: &infer::Type) -> FileType {
         (_, MatcherType::Image) => FileType::new("a picture", NAME_URLS),
         (_, MatcherType::Audio) => FileType::new("a sound", NAME_URLS),
         (_, MatcherType::Video) => FileType::new("a film", NAME_URLS),
-        (
-            _,
-            MatcherType::App
-            | MatcherType::Archive
-            | MatcherType::Font
-            | MatcherType::Text
-            | MatcherType::Custom,
-        ) => FileType { what: format!("a binary file ({})", kind.mime_type()).into(), advice: NAME_URLS },
+        _ => FileType { what: format!("a binary file ({})", kind.mime_type()).into(), advice: NAME_URLS },
     }
 }
 

@@ -55,23 +55,17 @@ pub(super) struct Notifier {
     watcher: Option<Box<dyn Watcher + Send>>,
     /// The watched directories, as they were when their watch started.
     watched: HashMap<PathBuf, Instance>,
-    warned: Warned,
+    /// Set once a failure is logged.
+    is_warned: bool,
 }
 
 /// One of the directories that a path names over time. The creation time is part of it, because identities
 /// are reused.
 type Instance = (Identity, Option<SystemTime>);
 
-/// The state of the warning, which is logged once.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Warned {
-    No,
-    Yes,
-}
-
 impl Notifier {
     pub(super) fn new(make: MakeWatcher, changed: mpsc::Sender<()>) -> Self {
-        let mut notifier = Self { watcher: None, watched: HashMap::new(), warned: Warned::No };
+        let mut notifier = Self { watcher: None, watched: HashMap::new(), is_warned: false };
         match make(changed) {
             Ok(watcher) => notifier.watcher = Some(watcher),
             Err(error) => notifier.warn(&error),
@@ -107,13 +101,13 @@ impl Notifier {
     }
 
     fn warn(&mut self, error: &notify::Error) {
-        if self.warned == Warned::No {
+        if !self.is_warned {
             tracing::warn!(
                 "the system sends no notifications of changes ({error}): scanning every {} seconds",
                 RESCAN_INTERVAL.as_secs()
             );
         }
-        self.warned = Warned::Yes;
+        self.is_warned = true;
     }
 }
 
