@@ -2,8 +2,8 @@
 
 use flow::queue::{CursorMove, Push, QueueAdmin, QueueError};
 
-/// Moves a cursor to the beginning of its list. `from` is its current offset; `None` registers a new cursor. Does
-/// nothing if another command has moved the cursor since, or has registered it before.
+/// Moves a cursor to the beginning of its list. `from` is its current offset; `None` registers a new cursor.
+/// Does nothing if another command has moved the cursor since, or has registered it before.
 pub(crate) async fn start(
     source: String,
     from: Option<u64>,
