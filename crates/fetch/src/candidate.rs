@@ -19,7 +19,7 @@ pub struct Candidate {
     pub url: Url,
 }
 
-/// What is wrong with a listed URL.
+/// The reason that a listed URL cannot be fetched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{listed}' cannot be fetched: {why}")]
 pub struct InvalidCandidate {
@@ -28,10 +28,11 @@ pub struct InvalidCandidate {
 }
 
 impl Candidate {
-    /// Reads a listed URL and applies the mirrors.
+    /// Parses a listed URL and applies the mirrors.
     ///
     /// # Errors
-    /// Where it is not a URL, or of another scheme than `http`, `https` and `file`, or its host is over-long.
+    /// Returns an error if it is not a URL, if its scheme is none of `http`, `https` and `file`, or if its
+    /// host name is too long.
     pub fn parse(listed: &str, mirrors: &[Mirror]) -> Result<Self, InvalidCandidate> {
         let refuse = |why: String| InvalidCandidate { listed: listed.to_owned(), why };
         let url = Url::parse(listed).map_err(|error| refuse(format!("it is not a URL ({error})")))?;
@@ -45,14 +46,14 @@ impl Candidate {
         }
     }
 
-    /// What the queue groups it by, see [`group_of_url`].
+    /// Returns the group of the URL that is contacted, see [`group_of_url`].
     #[must_use]
     pub fn group(&self) -> Option<String> {
         group_of_url(&self.url)
     }
 }
 
-/// What the queue groups a URL by: the host that is contacted, with its port where that is not the usual one. None for
+/// Returns the group of a URL in the queue: its host, with the port if it is not the default one. `None` for
 /// `file`.
 #[must_use]
 pub fn group_of_url(url: &Url) -> Option<String> {
@@ -69,17 +70,18 @@ pub fn group_of_url(url: &Url) -> Option<String> {
     })
 }
 
-/// What the `host` of a fetch job must be for this listed URL; none for `file` and for what cannot be fetched.
+/// Returns the `host` that a fetch job for this listed URL must have. `None` for `file` and for URLs that
+/// cannot be fetched.
 #[must_use]
 pub fn group_of(listed: &str, mirrors: &[Mirror]) -> Option<String> {
     Candidate::parse(listed, mirrors).ok()?.group()
 }
 
-/// The group of the URLs that have this host, written as `HOST` or `HOST:PORT` as for [`AllowedHost`]. The usual ports,
-/// 80 and 443, are not part of a group.
+/// Returns the group of the URLs with this host, written as `HOST` or `HOST:PORT` like an [`AllowedHost`].
+/// The default ports, 80 and 443, are not part of a group.
 ///
 /// # Errors
-/// Where it is no host.
+/// Returns an error if `text` is not a host.
 pub fn group_of_host(text: &str) -> Result<String, InvalidHost> {
     let host: AllowedHost = text.parse()?;
     let written = host.to_string();

@@ -5,11 +5,11 @@
 //!
 //! * [`codings`]: the header field;
 //! * [`decoder`]: all codings of a body one after the other, with the caps, and how it fails;
-//! * `gzip`, `deflate`, `brotli`, [`zstd`]: one coding each. Each ends well only where the stream is complete, every
-//!   checksum in it is right, and nothing stands behind it.
+//! * `gzip`, `deflate`, `brotli`, [`zstd`]: one coding each. Each ends well only where the stream is
+//!   complete, every checksum in it is right, and nothing stands behind it.
 //!
-//! Memory at most: 64 KiB of decoded bytes a coding, and the window of each: 32 KiB for gzip and deflate, 16 MiB for
-//! brotli (RFC 7932 §9.1 has no larger one), 8 MiB for zstd (RFC 9659).
+//! Memory at most: 64 KiB of decoded bytes a coding, and the window of each: 32 KiB for gzip and deflate, 16
+//! MiB for brotli (RFC 7932 §9.1 has no larger one), 8 MiB for zstd (RFC 9659).
 
 mod brotli;
 pub mod codings;
@@ -20,7 +20,7 @@ pub mod zstd;
 
 use std::io::{self, BufRead};
 
-/// What a coding reads from.
+/// The input of a coding.
 type Input<'a> = Box<dyn BufRead + 'a>;
 
 const MORE: &str = "more follows its end";

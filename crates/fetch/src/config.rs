@@ -1,4 +1,4 @@
-//! What may be set. Every default is written here, once.
+//! The settings of the fetch stage. Every default is here.
 
 pub mod allowed_host;
 pub mod ip_family;
@@ -9,67 +9,69 @@ use std::{collections::BTreeMap, num::NonZeroU64, path::PathBuf, time::Duration}
 
 use crate::config::{allowed_host::AllowedHost, ip_family::IpFamily, mirror::Mirror, proxy::ProxyChoice};
 
-/// How the stage fetches. The number of downloads at a time and their spacing by host are the worker's and the queue's.
+/// The settings of the fetch stage. The number of parallel downloads and their spacing by host belong to the
+/// worker and to the queue.
 #[derive(Debug, Clone)]
 pub struct FetchConfig {
-    /// How long resolving, connecting and the TLS handshake may take together.
+    /// The timeout for resolving, connecting and the TLS handshake together.
     pub connect_timeout: Duration,
-    /// How long a server may send nothing.
+    /// The timeout for a server that sends nothing.
     pub idle_timeout: Duration,
-    /// How long one request with its body may take.
+    /// The timeout for one request with its body.
     pub max_time: Duration,
-    /// How many bytes of a body a second must bring, on average over [`rate_time`](Self::rate_time); 0 for any.
+    /// The minimum rate of a body in bytes a second, averaged over [`rate_time`](Self::rate_time). 0 for any
+    /// rate.
     pub rate_min: u64,
-    /// How long a body may come slower than that. Only time spent waiting for the server counts.
+    /// The time for which a body may be slower. Only time spent waiting for the server counts.
     pub rate_time: Duration,
-    /// The largest body, in bytes: as it comes, and decoded.
+    /// The size limit of a body in bytes, as received and decoded.
     pub body_bytes_max: u64,
-    /// Which codings servers are asked for. Those that come are undone, asked for or not.
+    /// The codings that servers are asked for. All known codings are removed, requested or not.
     pub accept_encoding: AcceptEncoding,
-    /// Bytes a second of all downloads together; none for no limit.
+    /// The maximum rate of all downloads together, in bytes a second. `None` for no limit.
     pub bytes_per_second_max: Option<NonZeroU64>,
-    /// Bytes of the disk that are left alone; 0 for none.
+    /// The number of bytes of the disk that are kept free. 0 for none.
     pub free_bytes_min: u64,
-    /// Which proxy is asked.
+    /// The proxy.
     pub proxy: ProxyChoice,
-    /// Which of a host's addresses are contacted.
+    /// The family of addresses that are contacted.
     pub family: IpFamily,
-    /// A PEM file of authorities that are trusted beside the system's.
+    /// A PEM file of certificate authorities that are trusted in addition to those of the system.
     pub ca_certificate: Option<PathBuf>,
-    /// Rewrites of URL prefixes; the first that fits is taken, once.
+    /// The rewrites of URL prefixes. The first that matches is applied, once.
     pub mirrors: Vec<Mirror>,
-    /// Hosts that may be contacted whatever their address.
+    /// The hosts that may be contacted whatever their address.
     pub allow_hosts: Vec<AllowedHost>,
     /// The time from the end of a host's response to the next request to it. The queue spaces claims too, but
     /// any amount of time may pass between a claim and the end of its response.
     pub wait: Duration,
     /// The same for single hosts, by group.
     pub host_waits: BTreeMap<String, Duration>,
-    /// Whether robots.txt is obeyed. If not, it is not requested.
+    /// Obeys robots.txt. If false, robots.txt is not requested.
     pub obey_robots: bool,
-    /// Where what is known of hosts is kept for other processes and later runs; it is made where it is missing.
+    /// The directory of the host cache, which other processes and later runs share. It is created if it is
+    /// missing.
     pub hosts_directory: Option<PathBuf>,
-    /// Who asks.
+    /// The value of `User-Agent`.
     pub user_agent: String,
-    /// How often one candidate may fail in a way that may go better later, before the next is tried. At least 1 is
-    /// taken.
+    /// The number of transient failures of a candidate before the next one is tried. At least 1 is used.
     pub candidate_tries: u32,
-    /// How many requests one candidate that is redirected may cost, redirects and failed tries together. A redirect
-    /// that comes is followed even beyond it; nothing is tried again.
+    /// The maximum number of requests for a redirected candidate, redirects and failed tries together. A
+    /// redirect is followed even beyond it, but nothing is tried again.
     pub requests_max: u32,
 }
 
-/// What `Accept-Encoding` says.
+/// The value of `Accept-Encoding`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AcceptEncoding {
-    /// Bytes as they are: what was cut can be resumed, and what comes is what is stored.
+    /// No coding: an interrupted body can be resumed, and the received bytes are the stored ones.
     Identity,
-    /// Any coding that is known: fewer bytes come, and what was cut begins anew.
+    /// All known codings: fewer bytes are sent, and an interrupted body starts again.
     Compressed,
 }
 
 impl AcceptEncoding {
-    /// The value of the header field.
+    /// Returns the value of the header field.
     pub(crate) const fn value(self) -> &'static str {
         match self {
             Self::Identity => "identity",

@@ -1,30 +1,30 @@
-//! Why the stage could not be set up.
+//! Errors of setting up the stage.
 
 use std::{io, path::PathBuf};
 
-/// Why the stage could not be set up, by what the caller can do about it.
+/// An error of setting up the stage.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// The machine or the configuration does not let an HTTP client be made, such as a user agent with a line end.
+    /// The HTTP client cannot be created, for example because the user agent contains a line end.
     #[error("the HTTP client cannot be made: {0}")]
     Client(#[source] reqwest::Error),
     /// TLS cannot be set up.
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
-    /// The file of further authorities cannot be read.
+    /// The file of additional certificate authorities cannot be read.
     #[error("the CA certificates '{}' cannot be read: {source}", path.display())]
     ReadRoots {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
-    /// It holds none that can be used.
+    /// The file contains no usable certificate.
     #[error("'{}' is not a PEM file of CA certificates: {why}", path.display())]
     Roots {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         why: String,
     },
 }

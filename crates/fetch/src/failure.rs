@@ -1,10 +1,11 @@
 //! How a candidate fails, and what follows for its job.
 //!
-//! A permanent failure ends the candidate: the next one is tried, or the job dies. After a transient failure a candidate
-//! is tried again, [`candidate_tries`](FetchConfig::candidate_tries) times in all before the next candidate. The last
-//! candidate is tried for as long as the worker's retry policy allows. If a candidate has failed permanently (a 404), a
-//! mirror that cannot be reached does not keep the job alive, and the permanent failure is the one that is reported.
-//! Redirects count as requests of their candidate, so a redirected one is not tried for longer than one that was listed.
+//! A permanent failure ends the candidate: the next one is tried, or the job dies. After a transient failure
+//! a candidate is tried again, [`candidate_tries`](FetchConfig::candidate_tries) times in all before the next
+//! candidate. The last candidate is tried for as long as the worker's retry policy allows. If a candidate has
+//! failed permanently (a 404), a mirror that cannot be reached does not keep the job alive, and the permanent
+//! failure is the one that is reported. Redirects count as requests of their candidate, so a redirected one
+//! is not tried for longer than one that was listed.
 
 use std::fmt;
 
@@ -33,18 +34,21 @@ pub(crate) struct FetchFailure {
     pub(crate) signal: HostSignal,
 }
 
-/// Whether and how a failed candidate is tried again.
+/// The way in which a failed candidate is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Retry {
     /// The failure is permanent.
     Never,
-    /// The failure is transient, and a part of the body may be kept. The times are those that the server asked for.
+    /// The failure is transient, and a part of the body may be kept. The times are those that the server
+    /// asked for.
     Later { after_ms: Option<Millis>, group_pause_ms: Millis },
     /// The failure is transient, and a part of the body is of no use.
     FromStart,
-    /// A page arrived instead of a text. The candidate is tried once more, because that may be an accident or a soft ban.
+    /// A page arrived instead of a text. The candidate is tried once more, because that may be an accident or
+    /// a soft ban.
     BlockPage,
-    /// This machine cannot continue, for example with too many open files. That says nothing about the candidate.
+    /// This machine cannot continue, for example with too many open files. That says nothing about the
+    /// candidate.
     Halt,
 }
 
@@ -62,8 +66,8 @@ impl RetryBudget {
         Self { candidate_tries: config.candidate_tries, requests_max: config.requests_max }
     }
 
-    /// Returns whether a redirected candidate has used all its requests, this one included. A candidate that was not
-    /// redirected is tried for as long as the worker's retry policy allows.
+    /// Returns whether a redirected candidate has used all its requests, this one included. A candidate that
+    /// was not redirected is tried for as long as the worker's retry policy allows.
     fn is_spent(self, job: &FetchJob, attempt: Attempt) -> bool {
         job.redirected.as_ref().is_some_and(|to| {
             let tries = to.failures.saturating_add(attempt.failures).saturating_add(1);
@@ -72,7 +76,7 @@ impl RetryBudget {
     }
 }
 
-/// What a failure says about its host.
+/// The state of the host that a failure shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HostSignal {
     /// Nothing: the host did not respond, or the failure was not its own.

@@ -1,7 +1,8 @@
-//! `--min-free-space`: how much of the disk is left alone.
+//! The setting `--min-free-space`: the part of the disk that is kept free.
 //!
-//! Looked at before each download, when the length of a body is announced, and while it grows. Several downloads at a
-//! time may each find room for themselves and not for all; then the floor is met a little later, while they grow.
+//! The disk is checked before each download, when the length of a body is announced, and while the body
+//! grows. Several downloads at a time may each find room for themselves and not for all. The limit is then
+//! met a little later, while they grow.
 
 use std::{
     fs::File,
@@ -12,13 +13,14 @@ use std::{
 use flow::blobs::{BlobError, StagedBlob};
 use rustix::fs::StatVfs;
 
-/// How far a body grows until it is looked at again.
+/// The number of bytes of a body between two checks.
 pub(crate) const CHECK_EVERY_BYTES: u64 = 4 << 20;
 
-/// The bytes that an ordinary user may still write to the file system of a path; none where it does not tell.
+/// Returns the number of bytes that an ordinary user may still write to the file system of a path. `None` if
+/// the file system does not report it.
 ///
 /// # Errors
-/// What the system says, such as that there is no such path.
+/// Returns the error of the system, for example if there is no such path.
 pub fn free_bytes(path: &Path) -> io::Result<Option<u64>> {
     Ok(free_of(&rustix::fs::statvfs(path)?))
 }
@@ -28,15 +30,15 @@ fn free_of(found: &StatVfs) -> Option<u64> {
     (found.f_blocks > 0).then(|| found.f_bavail.saturating_mul(found.f_frsize))
 }
 
-/// So many bytes of a disk are left alone; 0 for none.
+/// The number of bytes of a disk that are kept free. 0 for none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FreeSpaceMin(pub(crate) u64);
 
 impl FreeSpaceMin {
-    /// Whether `coming` bytes have room beside a staged file.
+    /// Checks that there is room for `coming` more bytes of a staged file.
     ///
     /// # Errors
-    /// [`BlobError::DiskFull`] where they have not; it says how much is free and what to do.
+    /// Returns [`BlobError::DiskFull`] if there is not. It says how much is free and what to do.
     pub(crate) fn check(self, staged: &StagedBlob, coming: u64) -> Result<(), BlobError> {
         let Self(floor) = self;
         if floor == 0 {
@@ -67,7 +69,7 @@ fn told(free: u64, coming: u64, floor: u64) -> String {
     format!("{free} are free{coming}, and {floor} are left alone (--min-free-space, 0 for none)")
 }
 
-/// A number of bytes for people: `17 B`, `1.5 MiB`.
+/// Formats a number of bytes for people: `17 B`, `1.5 MiB`.
 #[must_use]
 pub fn format_bytes(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];

@@ -1,7 +1,7 @@
-//! What servers send, judged as the stage judges it, without a server: the doors of the fuzz targets.
+//! Entry points for the fuzz targets: the checks of responses without a server.
 //!
-//! There only with the feature `fuzzing`, which nothing but `fuzz/` asks for. Nothing is decided here: each function
-//! hands over to the code that the stage runs.
+//! They exist only with the feature `fuzzing`, which only `fuzz/` enables. Each function calls the code that
+//! the stage runs, and decides nothing itself.
 
 use std::ops::RangeInclusive;
 
@@ -26,7 +26,7 @@ use crate::{
     sniff::Sniffer,
 };
 
-/// The longest wait that a server can ask for.
+/// Returns the longest wait that a server can ask for.
 #[must_use]
 pub fn retry_after_max_ms() -> Millis {
     millis(retry_after::RETRY_AFTER_MAX)
@@ -37,36 +37,36 @@ pub fn retry_after_max_ms() -> Millis {
 pub struct Part {
     /// Its length.
     pub offset: u64,
-    /// The length of the whole, where it was announced.
+    /// The announced length of the whole.
     pub total: Option<u64>,
     /// The `ETag`, with its quotes.
     pub etag: String,
 }
 
-/// What the head of an answer means.
+/// The use of a body, decided from the head of its response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Judged {
     /// The whole follows.
     Whole {
         /// Its codings.
         codings: Codings,
-        /// What `If-Range` will say, where it can be resumed.
+        /// The value of a later `If-Range`, if the body can be resumed.
         if_range: Option<String>,
     },
     /// So many bytes follow, behind those that are there.
     Rest {
-        /// How many are there.
+        /// The number of bytes that are there.
         offset: u64,
-        /// How many follow.
+        /// The number of bytes that follow.
         bytes: u64,
     },
     /// There is nothing to be had.
     Failed {
-        /// Why.
+        /// The reason.
         reason: Reason,
-        /// How long the server asked this text to wait.
+        /// The wait that the server asked for, for this text.
         wait_ms: Option<Millis>,
-        /// How long it asked its other texts to wait.
+        /// The pause that the server asked for, for all its texts.
         pause_ms: Millis,
     },
 }
@@ -133,8 +133,8 @@ pub fn content_type(value: &str) -> (Option<String>, Option<String>) {
     parse_content_type(value)
 }
 
-/// What `If-Range` says to an answer with these headers, where they hold a strong validator; and whether the same headers
-/// contradict it.
+/// Returns the value of `If-Range` for a response with a strong validator in these headers, and whether the
+/// same headers contradict it.
 #[must_use]
 pub fn if_range(headers: &HeaderMap) -> Option<(String, bool)> {
     let validator = Validator::strong(headers)?;
@@ -150,7 +150,7 @@ pub fn sniffed(body: &[u8], media_type: Option<&str>, chunk_bytes: usize) -> Opt
     fed.or_else(|| sniffer.end()).map(Into::into)
 }
 
-/// What a robots.txt of this text says of a URL to a program with this user agent.
+/// Returns the access that a robots.txt gives to a program with this user agent.
 #[must_use]
 pub fn robots(text: &str, user_agent: &str, url: &Url) -> RobotsAccess {
     robots::says(text, user_agent, url)

@@ -1,7 +1,7 @@
 //! Stage 1: downloads a text into the spool, in constant memory.
 //!
-//! A listed URL becomes a candidate. After mirrors and redirects it names the address that is contacted. The body
-//! streams into a staged blob, which is published only when it is whole. In reading order:
+//! A listed URL becomes a candidate. After mirrors and redirects it names the address that is contacted. The
+//! body streams into a staged blob, which is published only when it is whole. In reading order:
 //!
 //! * [`config`]: the settings, and those of them that have a form of their own;
 //! * [`candidate`], `target`, `credentials`: from a listed URL to the one that is contacted;
@@ -14,7 +14,8 @@
 //! * [`politeness`]: robots.txt, busy hosts, and hosts that block robots;
 //! * `digest`: the length and hash of a body;
 //! * `failure`: how a candidate fails, and what follows for its job;
-//! * [`free_space`], [`refetch_counters`]: the free space that is kept on the disk; counts of refreshed texts;
+//! * [`free_space`], [`refetch_counters`]: the free space that is kept on the disk; counts of refreshed
+//!   texts;
 //! * [`list_download`]: downloads a source list, without a queue;
 //! * `fuzzing`: entry points for the fuzz targets, with the feature of that name.
 

@@ -1,5 +1,5 @@
-//! A source list from the web: one request, under the rules that hold for texts (mirrors, address checks, redirects,
-//! proxies, deadlines, the same name to servers), but without a queue.
+//! Downloads a source list from the web, outside of the queue, under the rules for texts: mirrors, address
+//! checks, redirects, proxies, deadlines and the user agent.
 
 use std::{io, io::Write};
 
@@ -20,36 +20,37 @@ use crate::{
     response::head::ResponseHead,
 };
 
-/// The largest list that is fetched, as it comes.
+/// The size limit of a list in bytes, as received.
 pub const LIST_BYTES_MAX: u64 = 256 << 20;
 
-/// Why a list did not come.
+/// The reason that a list was not downloaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ListError {
-    /// It is no URL that can be fetched: to be typed again.
+    /// The URL cannot be fetched. The user must correct it.
     #[error(transparent)]
     Invalid(#[from] InvalidCandidate),
-    /// The HTTP client cannot be made.
+    /// The HTTP client cannot be created.
     #[error(transparent)]
     Client(#[from] FetchError),
-    /// The server did not give it; it may go better later.
+    /// The server did not send the list. A later attempt may succeed.
     #[error("fetch the list: {0}")]
     Failed(Failure),
-    /// It cannot be kept.
+    /// The list cannot be written.
     #[error("keep the list {url}")]
     Keep {
-        /// Where it came from.
+        /// The URL of the list.
         url: String,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
-/// Fetches a list into `into` as it comes; nothing of it is unpacked, but a `Content-Encoding` of gzip may be on it. When
-/// this returns, it is whole. On an error a part may have been written. Gives the bytes that came.
+/// Downloads a list into `into` and returns the number of received bytes. A `Content-Encoding` of gzip is not
+/// removed. After an error a part of the list may have been written.
 ///
 /// # Errors
-/// Where it does not come whole within the configured deadlines, or has more than [`LIST_BYTES_MAX`].
+/// Returns an error if the list is not received as a whole within the configured deadlines, or has more than
+/// [`LIST_BYTES_MAX`] bytes.
 pub async fn download_list(
     config: &FetchConfig,
     url: &str,

@@ -19,7 +19,7 @@ pub(crate) const SNIFF_BYTES: usize = 512;
 /// The minimum size of a text with the media type of a page. Shorter bodies are notices.
 const LABELLED_PAGE_BYTES_MIN: u64 = 512;
 
-/// What a page is called.
+/// The name of a page in messages.
 pub(crate) const PAGE: &str = "an HTML or XML page";
 
 const TYPES: [&str; 14] = [
@@ -41,7 +41,7 @@ const TYPES: [&str; 14] = [
 
 const TYPE_FAMILIES: [&str; 4] = ["image/", "audio/", "video/", "font/"];
 
-/// What a media type says about a body.
+/// The meaning of a media type.
 #[derive(Debug, Default)]
 enum Label {
     /// The body may be a text.

@@ -1,12 +1,13 @@
 //! The fetch stage: turns a fetch job into a body in the spool and a store job.
 //!
-//! An attempt makes one request: for robots.txt if the rules of the origin are not known, otherwise for the text. A
-//! redirect is followed by the next attempt. [`failure`](crate::failure) decides how a failed attempt ends.
+//! An attempt makes one request: for robots.txt if the rules of the origin are not known, otherwise for the
+//! text. A redirect is followed by the next attempt. [`failure`](crate::failure) decides how a failed attempt
+//! ends.
 //!
-//! The limits of the queue hold for the job's group, which is the host to be contacted. A job with another group (after a
-//! redirect, or if mirrors have changed since it was pushed) is requeued under the right one, and nothing is contacted.
-//! That counts neither as a failure nor as a retry. What a host asks for itself (`Crawl-delay`, a busy status, a soft
-//! ban) becomes a pause of its group.
+//! The limits of the queue hold for the job's group, which is the host to be contacted. A job with another
+//! group (after a redirect, or if mirrors have changed since it was pushed) is requeued under the right one,
+//! and nothing is contacted. That counts neither as a failure nor as a retry. What a host asks for itself
+//! (`Crawl-delay`, a busy status, a soft ban) becomes a pause of its group.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -78,9 +79,9 @@ enum RobotsPermission {
 }
 
 impl Fetch {
-    /// Creates a stage that spools into `blobs` and adds the received bytes to `counters.bytes`. Reads the system's root
-    /// certificates, if there are any, those of the configuration, and the proxies in the environment if the
-    /// configuration names none.
+    /// Creates a stage that spools into `blobs` and adds the received bytes to `counters.bytes`. Reads the
+    /// system's root certificates, if there are any, those of the configuration, and the proxies in the
+    /// environment if the configuration names none.
     ///
     /// # Errors
     /// Returns an error if the HTTP client cannot be created or the configured certificates cannot be read.
@@ -300,8 +301,9 @@ impl Fetch {
         recording.await.unwrap_or(SoftBanSign::Suspected)
     }
 
-    /// Returns the pause of a host from now, in milliseconds: the rest of its wait and of its `Crawl-delay` since its
-    /// response `ended` (since now if there was none), or the backoff of a busy host if that is longer.
+    /// Returns the pause of a host from now, in milliseconds: the rest of its wait and of its `Crawl-delay`
+    /// since its response `ended` (since now if there was none), or the backoff of a busy host if that is
+    /// longer.
     fn group_pause_ms(&self, host: Option<&str>, crawl_delay_ms: Millis, ended: Option<Instant>) -> Millis {
         let Some(host) = host else { return 0 };
         let wait = self.config.host_waits.get(host).copied().unwrap_or(self.config.wait);

@@ -1,4 +1,4 @@
-//! What a job contacts now: a candidate after the mirrors, or where a redirect of it has led.
+//! The URL that a job contacts now: a candidate after the mirrors, or the target of its redirect.
 
 use flow::payload::{FetchJob, Redirected};
 use url::Url;
@@ -10,7 +10,7 @@ use crate::{
     request::requester::REDIRECTS_MAX,
 };
 
-/// What is contacted.
+/// The URL that a job contacts now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     /// As listed.
@@ -21,7 +21,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Of a job's present candidate `listed`.
+    /// Returns the target of a job whose candidate is `listed`.
     pub(crate) fn of(job: &FetchJob, listed: &str, mirrors: &[Mirror]) -> Result<Self, InvalidCandidate> {
         let Candidate { listed, url } = Candidate::parse(listed, mirrors)?;
         let Some(Redirected { url: to, count, failures: _ }) = &job.redirected else {
@@ -33,12 +33,12 @@ impl Target {
         Ok(Self { listed, url: to, redirects: *count })
     }
 
-    /// The host that is contacted, as the queue groups by it; none for `file`.
+    /// Returns the group of the host that is contacted. `None` for `file`.
     pub(crate) fn group(&self) -> Option<String> {
         group_of_url(&self.url)
     }
 
-    /// The job once it has been redirected, after so many failures; none after too many redirects.
+    /// Returns the job after a redirect and this number of failures. `None` after too many redirects.
     pub(crate) fn redirected(&self, job: FetchJob, failures: u32, to: &Url) -> Option<FetchJob> {
         let count = self.redirects + 1;
         let before = job.redirected.as_ref().map_or(0, |before| before.failures);

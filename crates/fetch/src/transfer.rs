@@ -1,7 +1,7 @@
 //! Transfers one body into the spool, from a server or from a local file.
 //!
-//! A transfer ends in one of two ways: the body is *published*, if it is whole and the expected one, or *abandoned*.
-//! In the order in which bytes pass through them:
+//! A transfer ends in one of two ways: the body is *published*, if it is whole and the expected one, or
+//! *abandoned*. In the order in which bytes pass through them:
 //!
 //! * `download`: requests the text and hands its chunks on, under deadlines (`min_rate`, `rate_limit`);
 //! * `body_writer`: takes the chunks to a blocking task, small bodies in one go (`memory_budget`);

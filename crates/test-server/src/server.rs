@@ -1,8 +1,8 @@
 //! The server: accepts connections, responds to requests and logs them.
 //!
-//! Files below the root are served with a strong ETag computed from their content, with `Last-Modified`, and with
-//! single ranges and `If-Range` (RFC 9110 §13.1.5, §14). Conditional requests that hold get 304 (§13.2). At most
-//! [`CONNECTIONS_MAX`] connections are open. Dropping the [`Server`] closes all of them.
+//! Files below the root are served with a strong ETag computed from their content, with `Last-Modified`, and
+//! with single ranges and `If-Range` (RFC 9110 §13.1.5, §14). Conditional requests that hold get 304 (§13.2).
+//! At most [`CONNECTIONS_MAX`] connections are open. Dropping the [`Server`] closes all of them.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -124,7 +124,8 @@ impl Server {
         format!("{}{path}", self.base_url())
     }
 
-    /// Returns the requests received so far, in order of arrival; at most [`REQUESTS_MAX`](crate::REQUESTS_MAX).
+    /// Returns the requests received so far, in order of arrival; at most
+    /// [`REQUESTS_MAX`](crate::REQUESTS_MAX).
     #[must_use]
     pub fn requests(&self) -> Vec<ReceivedRequest> {
         self.shared.log.lock().requests.clone()

@@ -9,9 +9,9 @@ use std::fmt;
 use encoding_rs::Encoding;
 use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
 
-/// How many codings are undone, one within the other.
+/// The maximum number of codings of one body.
 pub const CODINGS_MAX: usize = 3;
-/// How much of an unknown coding is told.
+/// The maximum number of characters of an unknown coding in a message.
 const TOLD_CHARS_MAX: usize = 40;
 
 /// Names that servers send although the body has no coding: words for "no coding", encodings of MIME that
@@ -69,7 +69,7 @@ impl fmt::Display for Coding {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Codings(Vec<Coding>);
 
-/// Why codings cannot be undone.
+/// The reason that codings cannot be removed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCodings {
     /// A coding is unknown, or cannot be removed.
@@ -81,11 +81,11 @@ pub enum InvalidCodings {
 }
 
 impl Codings {
-    /// Reads the values of all fields of this name, in order. Ignores `identity`, empty elements and names
+    /// Parses the values of all fields of this name, in order. Ignores `identity`, empty elements and names
     /// that are not content codings.
     ///
     /// # Errors
-    /// Where a coding is unknown, or there are more than [`CODINGS_MAX`].
+    /// Returns an error if a coding is unknown, or if there are more than [`CODINGS_MAX`].
     pub fn parse<'v>(values: impl IntoIterator<Item = &'v [u8]>) -> Result<Self, InvalidCodings> {
         let mut codings = Vec::new();
         for name in values.into_iter().flat_map(|value| value.split(|&byte| byte == b',')) {
@@ -98,12 +98,13 @@ impl Codings {
         Ok(Self(codings))
     }
 
-    /// Reads `Content-Encoding` from the header fields of a response. Errors are those of [`parse`](Self::parse).
+    /// Reads `Content-Encoding` from the header fields of a response. Errors are those of
+    /// [`parse`](Self::parse).
     pub(crate) fn of_headers(headers: &HeaderMap) -> Result<Self, InvalidCodings> {
         Self::parse(headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes))
     }
 
-    /// Whether the body is as it is.
+    /// Returns whether the body has no coding.
     #[must_use]
     pub fn is_identity(&self) -> bool {
         self.0.is_empty()

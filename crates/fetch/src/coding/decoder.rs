@@ -1,7 +1,7 @@
-//! A body's codings undone one after the other, under caps.
+//! Removes the codings of a body, one after the other, with limits.
 //!
-//! Caps hold for what each coding makes, not only for the last: one that decodes to much, which decodes to little again,
-//! costs as much time as any other bomb.
+//! The limits hold for the output of each coding, not only of the last. A coding whose large output decodes
+//! to little again costs as much time as any other decompression bomb.
 
 use std::{
     cell::{Cell, RefCell},
@@ -18,14 +18,14 @@ use super::{
     zstd,
 };
 
-/// How many times more bytes may be made than have come.
+/// The maximum number of decoded bytes for each received byte.
 pub const RATIO_MAX: u64 = 200;
-/// Up to so many bytes the ratio does not count.
+/// The number of decoded bytes up to which the ratio does not count.
 pub const RATIO_FROM_BYTES: u64 = 1 << 20;
-/// Decoded bytes that are held at a time, for each coding.
+/// The size of the buffer for the decoded bytes of one coding.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// How a body cannot be decoded.
+/// The reason that a body cannot be decoded.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// Its input failed.
@@ -45,7 +45,7 @@ pub enum Fault {
     /// It decodes to more bytes than may be.
     #[error("the body decodes to more than the limit of {bytes_max} bytes")]
     TooLarge {
-        /// How many may be.
+        /// The limit in bytes.
         bytes_max: u64,
     },
     /// It decodes to more than [`RATIO_MAX`] times what came.
@@ -59,7 +59,7 @@ pub struct Decoder<'a> {
     watch: Rc<Watch>,
 }
 
-/// What all codings of a body share.
+/// The state that all codings of a body share.
 #[derive(Default)]
 struct Watch {
     /// Bytes that were consumed of the first input.
@@ -78,7 +78,8 @@ impl Watch {
 }
 
 impl<'a> Decoder<'a> {
-    /// Decodes what `input` reads; no coding may make more than `bytes_max` bytes. May read from `input` at once.
+    /// Decodes what `input` reads; no coding may make more than `bytes_max` bytes. May read from `input` at
+    /// once.
     pub fn new(codings: &Codings, bytes_max: u64, input: impl BufRead + 'a) -> Self {
         let watch = Rc::<Watch>::default();
         let mut decoded: Input<'a> = Box::new(Source { input, watch: Rc::clone(&watch) });
@@ -89,10 +90,11 @@ impl<'a> Decoder<'a> {
         Self { decoded, watch }
     }
 
-    /// The next bytes; none where all streams have ended well. The same again until they are consumed.
+    /// Returns the next bytes. They are empty at the end, if all streams are complete, and the same until
+    /// they are consumed.
     ///
     /// # Errors
-    /// The first fault; after it there is nothing more to be had.
+    /// Returns the first fault. Nothing can be decoded after it.
     pub fn chunk(&mut self) -> Result<&[u8], Fault> {
         match self.decoded.fill_buf() {
             Ok(bytes) => Ok(bytes),
@@ -100,7 +102,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// So many bytes of the chunk are done with.
+    /// Consumes this number of bytes of the chunk.
     pub fn consume(&mut self, bytes: usize) {
         self.decoded.consume(bytes);
     }
@@ -168,7 +170,7 @@ fn read_buffered(input: &mut impl BufRead, buffer: &mut [u8]) -> io::Result<usiz
 struct Layer<'a> {
     decoder: Box<dyn Read + 'a>,
     coding: Coding,
-    /// Whether the decoder has met the end of its input.
+    /// Set when the decoder has reached the end of its input.
     ended: Rc<Cell<bool>>,
     made: u64,
     bytes_max: u64,
@@ -196,7 +198,8 @@ impl<'a> Layer<'a> {
         if self.made > made_max { Err(Fault::Bomb) } else { Ok(()) }
     }
 
-    /// Where a decoder fails that has met the end of its input, it wanted more.
+    /// Returns the fault for an error of the decoder. If the decoder had reached the end of its input, it
+    /// needed more.
     fn fault(&self, error: &io::Error) -> Fault {
         if self.ended.get() {
             Fault::Truncated(self.coding)

@@ -1,6 +1,6 @@
-//! `deflate`: zlib (RFC 1950, its Adler-32 verified), or bare deflate (RFC 1951), which has no checksum; told apart by
-//! the first two bytes, as browsers do. No writer of bare deflate begins with a zlib header: it would be a stored
-//! block with rubbish in its padding.
+//! `deflate`: zlib (RFC 1950, its Adler-32 verified), or bare deflate (RFC 1951), which has no checksum; told
+//! apart by the first two bytes, as browsers do. No writer of bare deflate begins with a zlib header: it
+//! would be a stored block with rubbish in its padding.
 
 use std::io::{self, BufRead, Cursor, Read};
 
@@ -35,7 +35,8 @@ impl<'a> Deflate<'a> {
     }
 }
 
-/// RFC 1950 §2.2: the method is deflate, the window at most 32 KiB, no dictionary is needed, and the check bits fit.
+/// RFC 1950 §2.2: the method is deflate, the window at most 32 KiB, no dictionary is needed, and the check
+/// bits fit.
 fn is_zlib(head: &[u8]) -> bool {
     let &[method, flags] = head else { return false };
     method & 0x0f == 8

@@ -1,5 +1,5 @@
-//! `gzip`: any number of members, RFC 1952 §2.2, each with its CRC-32 and length verified; then perhaps zeros, which
-//! some writers pad with.
+//! `gzip`: any number of members, RFC 1952 §2.2, each with its CRC-32 and length verified; then perhaps
+//! zeros, which some writers pad with.
 
 use std::io::{self, BufRead, Read};
 

@@ -1,13 +1,14 @@
 //! Zstandard streams of any number of frames (RFC 8878 §3.1), skippable ones included.
 //!
-//! Checksums and announced lengths are verified if a frame has them. A stream that ends within a frame, or before the
-//! first one, is an error.
+//! Checksums and announced lengths are verified if a frame has them. A stream that ends within a frame, or
+//! before the first one, is an error.
 
 use std::io::BufRead;
 
 use zstd::Decoder;
 
-/// The base-2 logarithm of the largest accepted window: 8 MiB (RFC 9659), which `zstd -19` needs. It bounds the memory.
+/// The base-2 logarithm of the largest accepted window: 8 MiB (RFC 9659), which `zstd -19` needs. It bounds
+/// the memory.
 const WINDOW_LOG_MAX: u32 = 23;
 const FRAME: u32 = 0xfd2f_b528;
 const SKIPPABLE: u32 = 0x184d_2a50;

@@ -4,15 +4,15 @@ use std::{fmt, str::FromStr};
 
 use url::{Host, Url};
 
-/// A host, and a port where only that one is meant. The host is a name, an IPv4 address, or an IPv6 address in
-/// brackets. A name allows only the name, not the addresses it stands for.
+/// A host, and a port if only that one is allowed. The host is a name, an IPv4 address, or an IPv6 address in
+/// brackets. A name allows only the name, not its addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedHost {
     host: Host,
     port: Option<u16>,
 }
 
-/// What is wrong with a host.
+/// The reason that a text is not a host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{text}' is not a host: {why}; write it as HOST or HOST:PORT, such as localhost:8080 or [::1]")]
 pub struct InvalidHost {
@@ -42,7 +42,7 @@ impl FromStr for AllowedHost {
     }
 }
 
-/// A name without the dot that may end it.
+/// Removes the dot that may end a name.
 fn undotted(host: Host) -> Host {
     match host {
         Host::Domain(name) => Host::Domain(name.trim_end_matches('.').to_owned()),
@@ -58,7 +58,7 @@ impl fmt::Display for AllowedHost {
 }
 
 impl AllowedHost {
-    /// Whether the URL's host and port are meant.
+    /// Returns whether the host and port of a URL are allowed.
     #[must_use]
     pub fn names(&self, url: &Url) -> bool {
         url.host().is_some_and(|host| undotted(host.to_owned()) == self.host)

@@ -1,4 +1,4 @@
-//! `--ipv4`, `--ipv6`: which of a host's addresses are contacted.
+//! The settings `--ipv4` and `--ipv6`: the family of addresses that are contacted.
 
 use std::{fmt, net::IpAddr};
 
@@ -15,7 +15,7 @@ pub enum IpFamily {
 }
 
 impl IpFamily {
-    /// Whether an address may be contacted as far as its family goes.
+    /// Returns whether the address belongs to the family.
     #[must_use]
     pub const fn includes(self, address: IpAddr) -> bool {
         match self {

@@ -6,20 +6,20 @@ use url::Url;
 
 use crate::credentials::strip_credentials;
 
-/// A rewrite of a URL prefix. It applies where scheme, host and port are the same and the path continues at a `/`, so
-/// that `http://a.b` covers neither `http://a.bc` nor `http://a.b.c`. The query is kept; user and password of the
-/// rewritten URL are not.
+/// A rewrite of a URL prefix. It applies if scheme, host and port are the same and the path continues at a
+/// `/`, so `http://a.b` covers neither `http://a.bc` nor `http://a.b.c`. The query is kept. User and password
+/// of the rewritten URL are dropped.
 ///
-/// Shown without user and password.
+/// Displayed without user and password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Mirror {
-    /// What is replaced.
+    /// The prefix that is replaced.
     pub from: Url,
-    /// What stands in its place.
+    /// The replacement.
     pub to: Url,
 }
 
-/// What is wrong with a mirror.
+/// The reason that a text is not a mirror.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "'{text}' is not a mirror: {why}; write it as BASE=BASE, such as https://www.gutenberg.org=https://mirror.example/pg"
@@ -71,7 +71,7 @@ impl fmt::Debug for Mirror {
 }
 
 impl Mirror {
-    /// The URL on the mirror, if it lies below [`from`](Self::from).
+    /// Returns the URL on the mirror if `url` is below [`from`](Self::from).
     #[must_use]
     pub fn rewrite(&self, url: &Url) -> Option<Url> {
         if url.origin() != self.from.origin() {
@@ -88,7 +88,7 @@ impl Mirror {
     }
 }
 
-/// The URL after the first mirror that fits; itself where none does.
+/// Applies the first mirror that matches.
 pub(crate) fn rewrite(url: Url, mirrors: &[Mirror]) -> Url {
     mirrors.iter().find_map(|mirror| mirror.rewrite(&url)).unwrap_or(url)
 }

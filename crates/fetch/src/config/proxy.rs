@@ -1,23 +1,23 @@
-//! `--proxy`: which proxy is asked.
+//! The setting `--proxy`.
 
 use std::{fmt, str::FromStr};
 
 use hyper_util::client::proxy::matcher::Matcher;
 use url::Url;
 
-/// The variables that name hosts that are contacted without a proxy, the first that is set.
+/// The environment variables that list hosts to contact without a proxy. The first that is set counts.
 const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
-/// Which proxy is asked.
+/// The choice of a proxy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum ProxyChoice {
-    /// The one that the environment names for the URL, if any: `http_proxy`, `https_proxy`, `all_proxy`, but for the
-    /// hosts of `no_proxy`.
+    /// The proxy that the environment names for the URL, if any: `http_proxy`, `https_proxy`, `all_proxy`,
+    /// except for the hosts of `no_proxy`.
     #[default]
     Environment,
-    /// None, whatever the environment says.
+    /// No proxy, whatever the environment says.
     Off,
-    /// This one, but for the hosts of `no_proxy`.
+    /// This proxy, except for the hosts of `no_proxy`.
     At(ProxyUrl),
 }
 
@@ -25,7 +25,7 @@ pub enum ProxyChoice {
 #[derive(Clone, PartialEq, Eq)]
 pub struct ProxyUrl(Url);
 
-/// What is wrong with a proxy. It does not repeat what was given, which may hold a password.
+/// The reason that a text is not a proxy. It does not repeat the text, which may contain a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{why}; write it as http://HOST:PORT or http://USER:PASSWORD@HOST:PORT (https too), or off")]
 pub struct InvalidProxy {
@@ -85,13 +85,13 @@ impl fmt::Debug for ProxyUrl {
 }
 
 impl ProxyChoice {
-    /// Whether a proxy is asked for a URL, as far as it and the environment say.
+    /// Returns whether a URL is requested through a proxy.
     #[must_use]
     pub fn is_asked_for(&self, url: &Url) -> bool {
         url.as_str().parse().is_ok_and(|uri| self.matcher().intercept(&uri).is_some())
     }
 
-    /// Says which proxy is asked for a URL.
+    /// Returns the matcher that finds the proxy of a URL.
     pub(crate) fn matcher(&self) -> Matcher {
         match self {
             Self::Environment => Matcher::from_system(),
@@ -103,8 +103,8 @@ impl ProxyChoice {
         }
     }
 
-    /// The same for a client that is used only for URLs that have a proxy; none where the client shall ask the
-    /// environment itself.
+    /// Returns the proxy for a client that is used only for URLs that have one. `None` if the client reads
+    /// the environment itself.
     pub(crate) fn of_client(&self) -> Option<reqwest::Result<reqwest::Proxy>> {
         match self {
             Self::Environment | Self::Off => None,

@@ -1,8 +1,8 @@
 //! The adaptive delay of busy hosts.
 //!
-//! Each busy response (429, 5xx) doubles the delay before the next request to its host, up to [`DELAY_MAX`]. Each other
-//! response halves it. The delay adds to the limits of the queue. It becomes a pause of the host's group, so it holds for
-//! all processes.
+//! Each busy response (429, 5xx) doubles the delay before the next request to its host, up to [`DELAY_MAX`].
+//! Each other response halves it. The delay adds to the limits of the queue. It becomes a pause of the host's
+//! group, so it holds for all processes.
 
 use std::{
     collections::HashMap,

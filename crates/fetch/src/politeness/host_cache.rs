@@ -1,8 +1,10 @@
-//! What is remembered of hosts between runs and shared by all fetching processes: small files in one directory.
+//! The cache of what is known of hosts: small files in one directory, shared by all fetching processes and
+//! kept for later runs.
 //!
-//! Disk form: `hosts/NAME.KIND.json`, where NAME is what is safe of the host's name and 16 hex digits of its BLAKE3. A file
-//! is written beside its name and renamed, so a reader sees the old one or the new one. Nothing is forced to the medium,
-//! and what cannot be read counts as not there: all of this can be found out again by asking the host.
+//! Format: `hosts/NAME.KIND.json`. NAME is the host name with unsafe characters replaced, and 16 hex digits
+//! of its BLAKE3. A file is written under a temporary name and renamed, so a reader sees the old or the new
+//! one. Nothing is forced to the medium, and a file that cannot be read counts as missing: the host can be
+//! asked again.
 
 use std::{
     fs,
@@ -14,11 +16,11 @@ use std::{
 use flow::safe_file;
 use serde::{Serialize, de::DeserializeOwned};
 
-/// The largest file that is read: a robots.txt of the largest size that is parsed, each byte escaped.
+/// The size limit of a file: a robots.txt of the largest parsed size, with each byte escaped.
 const FILE_BYTES_MAX: u64 = 4 << 20;
 const NAME_BYTES_MAX: usize = 80;
 
-/// The directory. Without one nothing is remembered.
+/// The cache. Without a directory nothing is cached.
 #[derive(Debug)]
 pub(crate) struct HostCache {
     directory: Option<PathBuf>,
@@ -26,14 +28,14 @@ pub(crate) struct HostCache {
     written: AtomicU64,
 }
 
-/// What a file tells.
+/// The kind of a file. The names on the disk are older than the names here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Its robots.txt.
     Robots,
-    /// Signs that it turns robots away.
+    /// The signs of a soft ban.
     Suspicion,
-    /// What it gave in place of texts.
+    /// The block pages of the host.
     BlockPages,
 }
 
@@ -52,12 +54,12 @@ impl HostCache {
         Self { directory, written: AtomicU64::new(0) }
     }
 
-    /// What is remembered of a host; none where nothing readable is.
+    /// Returns the cached value for a host, if there is a readable one.
     pub(crate) fn read<T: DeserializeOwned>(&self, kind: Kind, host: &str) -> Option<T> {
         read(&self.path(kind, host)?)
     }
 
-    /// What is remembered of all hosts, as far as it can be read.
+    /// Returns the readable values for all hosts.
     pub(crate) fn all<T: DeserializeOwned>(&self, kind: Kind) -> Vec<T> {
         let files = self.directory.as_ref().and_then(|directory| fs::read_dir(directory).ok());
         let paths = files.into_iter().flatten().flatten().map(|file| file.path());
@@ -66,7 +68,7 @@ impl HostCache {
         paths.filter(is_meant).filter_map(|path| read(&path)).collect()
     }
 
-    /// Remembers. Where that fails it is said in the log: the host will be asked again.
+    /// Caches a value. If that fails, it is logged, and the host will be asked again.
     pub(crate) fn write(&self, kind: Kind, host: &str, value: &impl Serialize) {
         let Some(path) = self.path(kind, host) else { return };
         let number = self.written.fetch_add(1, Ordering::Relaxed);
@@ -76,7 +78,7 @@ impl HostCache {
         }
     }
 
-    /// Forgets.
+    /// Removes the value for a host.
     pub(crate) fn remove(&self, kind: Kind, host: &str) {
         let Some(path) = self.path(kind, host) else { return };
         match fs::remove_file(&path) {

@@ -1,12 +1,14 @@
-//! robots.txt: RFC 9309, and the older `Crawl-delay`.
+//! Requests and obeys robots.txt (RFC 9309), and the older `Crawl-delay`.
 //!
-//! * Before the first request to an origin its robots.txt is asked for: one request, redirects followed, the first 500 KiB read.
-//! * 2xx: the rules of the group that names this program, else those for all (§2.2.1). 4xx: nothing is forbidden
-//!   (§2.3.1.3), but for 429, which is a busy server. More than five redirects, or one that may not be followed: nothing is
-//!   forbidden (§2.3.1.2).
-//! * 5xx, 429 and unreachable: everything is forbidden until it can be had (§2.3.1.4). So the text fails as it would if the
-//!   server did not answer for the text itself, and may be tried again. Rules that were had before are used instead.
-//! * Rules are kept for a day (§2.4), and shared with other processes and later runs by `hosts`.
+//! * Before the first request to an origin its robots.txt is requested: one request, with redirects, of which
+//!   the first 500 KiB are read.
+//! * 2xx: the rules of the group that names this program hold, or those for all (§2.2.1). 4xx: nothing is
+//!   forbidden (§2.3.1.3), except for 429, which is a busy server. More than five redirects, or a redirect
+//!   that may not be followed: nothing is forbidden (§2.3.1.2).
+//! * 5xx, 429 and unreachable: everything is forbidden until robots.txt can be had (§2.3.1.4). The text then
+//!   fails as if the server did not respond, and may be tried again. If older rules are known, they are used
+//!   instead.
+//! * Rules are kept for a day (§2.4). The host cache shares them with other processes and later runs.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -39,30 +41,30 @@ use crate::{
     response::head::ResponseHead,
 };
 
-/// How many redirects of robots.txt are followed: §2.3.1.2.
+/// The maximum number of redirects of robots.txt: §2.3.1.2.
 const REDIRECTS_MAX: u32 = 5;
-/// How long rules are used: §2.4.
+/// The time for which rules are used: §2.4.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long old rules go on being used where new ones cannot be had, until they are asked for again.
+/// The time for which old rules are used again after new ones could not be had.
 const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(60 * 60);
-/// The longest `Crawl-delay` that is obeyed; a longer one is taken as this.
+/// The longest `Crawl-delay` that is obeyed. Longer ones count as this.
 const CRAWL_DELAY_MAX: Duration = Duration::from_secs(600);
-/// How long all of robots.txt may take.
+/// The timeout for all of robots.txt.
 const DEADLINE_MAX: Duration = Duration::from_secs(60);
-/// Origins whose rules are in memory; more are read from their files again.
+/// The maximum number of origins in memory. Others are read from the host cache again.
 const ORIGINS_MAX: usize = 2_000;
-/// Bytes of robots.txt in memory, as they came.
+/// The maximum number of bytes of robots.txt in memory, as received.
 const BYTES_MAX: usize = 16 << 20;
 
-/// What robots.txt says of a URL.
+/// The access to a URL that robots.txt gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RobotsAccess {
-    /// It may be fetched, with at least so long between two requests.
+    /// The URL may be fetched.
     Allowed {
-        /// Milliseconds; 0 where nothing is said.
+        /// The minimum time between two requests, in milliseconds. 0 if there is no `Crawl-delay`.
         crawl_delay_ms: Millis,
     },
-    /// It may not be fetched.
+    /// The URL may not be fetched.
     Forbidden,
 }
 
@@ -85,27 +87,27 @@ pub(crate) struct RobotsCache {
     origins: Mutex<HashMap<String, Arc<Origin>>>,
 }
 
-/// Says what robots.txt says, for plans. Asks each origin once, and remembers nothing on disk.
+/// Checks URLs against robots.txt, for plans. Requests each origin once, and caches nothing on the disk.
 #[derive(Debug)]
 pub struct RobotsLookup {
     rulebook: RobotsCache,
     hops: Requester,
-    /// Origins that did not answer.
+    /// The origins that did not respond.
     silent: Mutex<HashSet<String>>,
 }
 
 impl RobotsLookup {
-    /// Asks as the stage with this configuration would.
+    /// Creates a lookup that requests like a stage with this configuration.
     ///
     /// # Errors
-    /// Where no HTTP client can be made of the configuration.
+    /// Returns an error if the HTTP client cannot be created.
     pub fn new(config: &FetchConfig) -> Result<Self, FetchError> {
         let files = Arc::new(HostCache::new(None));
         let rulebook = RobotsCache::new(config, files, Clock::start());
         Ok(Self { rulebook, hops: Requester::new(config)?, silent: Mutex::default() })
     }
 
-    /// What it says of a URL that would be contacted; none where it cannot be had.
+    /// Returns the access to a URL, or `None` if robots.txt cannot be had.
     pub async fn check(&self, url: &Url) -> Option<RobotsAccess> {
         let origin = url.origin().ascii_serialization();
         if self.silent.lock().unwrap_or_else(PoisonError::into_inner).contains(&origin) {
@@ -119,7 +121,8 @@ impl RobotsLookup {
     }
 }
 
-/// The rules of one origin. The lock is held while they are being asked for, so that others wait instead of asking too.
+/// The rules of one origin. The lock is held while they are requested, so that other tasks wait instead of
+/// requesting them too.
 #[derive(Debug, Default)]
 struct Origin(tokio::sync::Mutex<Option<Rules>>);
 
@@ -130,12 +133,12 @@ struct Rules {
     bytes: usize,
 }
 
-/// What a file remembers.
+/// The format of the cached file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Note {
     origin: String,
     at_ms: Millis,
-    /// The text of robots.txt; empty where there is none.
+    /// The text of robots.txt, empty if there is none.
     text: String,
 }
 
@@ -146,7 +149,10 @@ impl RobotsCache {
         Self { agent, files, clock, deadline: timeout.min(DEADLINE_MAX), origins: Mutex::default() }
     }
 
-    /// What robots.txt says of a URL that would be contacted; asks for it where that is not known.
+    /// Returns the access to a URL, and whether robots.txt was requested for it.
+    ///
+    /// # Errors
+    /// Returns the failure if robots.txt cannot be had and no older rules are known.
     pub(crate) async fn check(
         &self,
         url: &Url,
@@ -172,7 +178,7 @@ impl RobotsCache {
             }
             Err(failed) => {
                 let stale = rules.as_mut().ok_or(failed)?;
-                // Else every try would ask again, and none would get to its text.
+                // Otherwise every attempt would request robots.txt again, and none would request its text.
                 stale.at_ms = self.clock.now_ms().saturating_sub(millis(KEPT - ASKED_AGAIN_AFTER));
                 Ok((stale.verdict(url), RulesSource::Requested))
             }
@@ -188,7 +194,7 @@ impl RobotsCache {
         Arc::clone(origins.entry(name.to_owned()).or_default())
     }
 
-    /// Forgets the rules that nobody is reading, where there are too many.
+    /// Drops the rules that no task is using, if there are too many.
     fn make_room(&self) {
         let mut origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes_of = |origin: &Arc<Origin>| {
@@ -225,7 +231,7 @@ impl RobotsCache {
         Rules { robots, at_ms: note.at_ms, bytes: note.text.len() }
     }
 
-    /// The text of robots.txt; empty where nothing is forbidden.
+    /// Requests robots.txt and returns its text, empty if nothing is forbidden.
     async fn ask(&self, url: &Url, hops: &Requester) -> Result<String, FetchFailure> {
         let mut at = strip_credentials(url);
         at.set_path("/robots.txt");
@@ -243,7 +249,8 @@ impl RobotsCache {
         match hops.follow(start, REDIRECTS_MAX).await {
             Ok(Some(answer)) => self.read(answer).await,
             Ok(None) => Ok(String::new()),
-            // Where it may not be had from, nothing is forbidden; the text's own request is judged by itself.
+            // The redirect leads to where robots.txt may not be requested: nothing is forbidden. The text's
+            // own request is checked by itself.
             Err(failed) => match failed.failure.reason {
                 Reason::Redirect | Reason::ForbiddenAddress => Ok(String::new()),
                 _ => Err(failed),
@@ -279,7 +286,7 @@ impl RobotsCache {
     }
 }
 
-/// The first bytes of what was sent, its codings undone.
+/// Removes the codings of the received bytes, and returns the first 500 KiB.
 fn decoded(sent: &[u8], codings: &Codings) -> Result<String, Fault> {
     let mut decoder = Decoder::new(codings, u64::MAX, sent);
     let mut text = Vec::new();
@@ -307,7 +314,7 @@ impl Rules {
     }
 }
 
-/// What a robots.txt of this text says to a program with this user agent.
+/// Returns the access that a robots.txt gives to a program with this user agent.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn says(text: &str, user_agent: &str, url: &Url) -> RobotsAccess {
     let config = FetchConfig { user_agent: user_agent.to_owned(), ..FetchConfig::default() };
@@ -326,8 +333,8 @@ fn unknown(url: &Url, why: &str) -> String {
     format!("{}: {why}", strip_credentials(url))
 }
 
-/// The product token that robots.txt files name: the user agent up to the first character that cannot be in one
-/// (§2.2.1).
+/// Returns the product token that robots.txt files name: the user agent up to the first character that cannot
+/// be part of one (§2.2.1).
 fn product_token(user_agent: &str) -> &str {
     let end = user_agent.find(|c: char| !(c.is_ascii_alphabetic() || c == '_' || c == '-'));
     &user_agent[..end.unwrap_or(user_agent.len())]

@@ -1,13 +1,13 @@
-//! Whether a host turns robots away: pages in place of texts, or the same body again and again.
+//! Detects soft bans: hosts that send pages, or the same body again and again, instead of texts.
 //!
-//! One page in place of a text may be a wrong link, so its text is tried once more. When three different texts in a
-//! row came as pages, or as the same small body, the host is taken to have had enough: it is left alone for
-//! [`REST`], its texts wait in the queue, and the next sign after that is enough for another rest. A text that comes as it
-//! should clears the host.
+//! One page instead of a text may be a wrong link, so the text is tried once more. If three different texts
+//! in a row arrive as pages or as the same small body, the host is taken to block robots. It is paused for
+//! [`REST`], its texts wait in the queue, and after the pause one more sign is enough. A proper text clears
+//! the host.
 //!
-//! The signs of a host are in a file (`hosts`), so they add up over all processes. Which body came last is known to
-//! each process alone. A body that was enough is a notice from then on, in all runs: it is never taken for a text of that
-//! host again, unless a list names its hash.
+//! The signs of a host are in the host cache, so they add up over all processes. The last body is known to
+//! each process alone. A body that led to a pause is a block page from then on, in all runs: it is never
+//! accepted as a text of that host again, unless a list names its hash.
 
 use std::{
     collections::HashMap,
@@ -26,25 +26,25 @@ use crate::{
     },
 };
 
-/// How many different texts in a row may show a sign; the last of them ends it.
+/// The number of different texts in a row that must show a sign.
 pub(crate) const SIGNS_MAX: usize = 3;
-/// How long a host is left alone. Longer than a run waits, so a run ends where only such hosts are left.
+/// The pause of a host. It is longer than a run waits, so a run ends if only such hosts are left.
 pub const REST: Duration = Duration::from_secs(60 * 60);
-/// Larger bodies are no notices.
+/// The size limit of block pages. Larger bodies are not compared.
 const NOTICE_BYTES_MAX: u64 = 64 * 1024;
-/// Hosts in memory; beyond that they are read from their files again.
+/// The maximum number of hosts in memory. Others are read from the host cache again.
 const HOSTS_MAX: usize = 10_000;
 
-/// What a sign means for its text.
+/// The meaning of a sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SoftBanSign {
-    /// It may be an accident: the text may be tried once more.
+    /// The sign may be an accident. The text may be tried once more.
     Suspected,
-    /// The host turns robots away.
+    /// The host blocks robots.
     Banned,
 }
 
-/// What is known of many hosts.
+/// Detects soft bans of many hosts.
 #[derive(Debug)]
 pub(crate) struct SoftBanDetector {
     files: Arc<HostCache>,
@@ -55,11 +55,12 @@ pub(crate) struct SoftBanDetector {
 struct Host {
     note: Note,
     notices: BlockPages,
-    /// The last body, and the texts that came as it, one after the other.
+    /// The last body, and the texts that arrived as it, one after the other.
     last: Option<(blake3::Hash, Vec<DocumentId>)>,
 }
 
-/// What a file remembers: the texts that came as pages since the last good one, and whether that was enough before.
+/// The format of the cached file: the texts that arrived as pages since the last proper one, and whether the
+/// host was paused before.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Note {
     texts: Vec<DocumentId>,
@@ -71,11 +72,11 @@ impl SoftBanDetector {
         Self { files, hosts: Mutex::default() }
     }
 
-    /// A page came in place of a text. Blocking.
+    /// Records a page that arrived instead of a text. Blocks.
     pub(crate) fn record_block_page(&self, name: &str, text: &DocumentId) -> SoftBanSign {
         let mut hosts = self.hosts();
         let host = self.host(&mut hosts, name);
-        // Others may have seen signs too.
+        // Other processes may have recorded signs.
         host.note = self.files.read(Kind::Suspicion, name).unwrap_or_default();
         if !host.note.texts.contains(text) {
             host.note.texts.push(text.clone());
@@ -85,8 +86,8 @@ impl SoftBanDetector {
         sign
     }
 
-    /// A whole body came, not a page. Says whether it is the same small one as came for other texts before; where it is
-    /// not, the host is cleared. Blocking.
+    /// Checks a whole body that is not a page. Returns a sign if the same small body arrived for other texts
+    /// before. Otherwise clears the host. Blocks.
     pub(crate) fn check_body(
         &self,
         name: &str,
@@ -125,7 +126,7 @@ impl SoftBanDetector {
         (is_new && count > 1).then_some(SoftBanSign::Suspected)
     }
 
-    /// A body came that is surely what was meant. Blocking.
+    /// Clears a host that sent the expected body. Blocks.
     pub(crate) fn clear_host(&self, name: &str) {
         let mut hosts = self.hosts();
         let host = self.host(&mut hosts, name);
@@ -134,7 +135,7 @@ impl SoftBanDetector {
     }
 
     fn remember_notice(&self, name: &str, host: &mut Host, digest: &BodyDigest) {
-        // Others may have remembered some too.
+        // Other processes may have recorded some.
         host.notices = self.notices(name);
         host.notices.bodies.insert(digest.blake3.to_hex().to_string());
         self.files.write(Kind::BlockPages, name, &host.notices);

@@ -1,7 +1,7 @@
-//! Which addresses may be contacted without being allowed by name: those of the public internet.
+//! Resolves names, and refuses addresses that are not on the public internet.
 //!
-//! Tables: IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890 and its successors). An IPv6 address that
-//! carries an IPv4 one (mapped, compatible, NAT64, 6to4) is judged by what it carries.
+//! Tables: IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890 and its successors). An IPv6
+//! address that embeds an IPv4 one (mapped, compatible, NAT64, 6to4) is checked by the embedded one.
 
 use std::{
     io,
@@ -12,7 +12,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::config::ip_family::IpFamily;
 
-/// Why an address may not be contacted; none where it may.
+/// Returns the reason that an address may not be contacted, or `None` if it may.
 pub(crate) fn forbidden(address: IpAddr) -> Option<&'static str> {
     match address {
         IpAddr::V4(address) => forbidden_v4(address),
@@ -59,7 +59,7 @@ fn forbidden_v6(address: Ipv6Addr) -> Option<&'static str> {
     }
 }
 
-/// A name stands only for addresses that may not be contacted.
+/// A name resolves only to addresses that may not be contacted.
 #[derive(Debug, thiserror::Error)]
 #[error("'{name}' stands for {address}, which is {why}")]
 pub(crate) struct ForbiddenName {
@@ -76,8 +76,8 @@ pub(crate) struct Unresolved {
     source: io::Error,
 }
 
-/// Resolves names and keeps only addresses that may be contacted. The client connects to the addresses it is given, so
-/// what was checked is what is contacted. It is not asked for hosts that are addresses themselves.
+/// Resolves names and keeps only addresses that may be contacted. The client connects to the addresses it is
+/// given, so the checked address is the contacted one. It is not called for hosts that are addresses.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GuardedResolver(pub(crate) IpFamily);
 
@@ -91,7 +91,7 @@ impl Resolve for GuardedResolver {
     }
 }
 
-/// Resolves names to whatever they stand for in the family.
+/// Resolves names to all their addresses of the family.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OpenResolver(pub(crate) IpFamily);
 
@@ -108,7 +108,7 @@ async fn lookup(name: &str, family: IpFamily) -> Result<Vec<SocketAddr>, Unresol
     of_family(addresses, family).map_err(unresolved)
 }
 
-/// Those of the family.
+/// Keeps the addresses of the family.
 fn of_family(addresses: Vec<SocketAddr>, family: IpFamily) -> io::Result<Vec<SocketAddr>> {
     let mut kept = addresses;
     let found = kept.len();

@@ -1,13 +1,13 @@
-//! The HTTP clients, and which of them contacts which host.
+//! The HTTP clients, and the choice of one for each host.
 //!
-//! * *guarded*: every name is resolved here and stands for public addresses only;
-//! * *open*: for hosts that the user allowed by name;
-//! * *proxied*: where `--proxy`, or else the environment, names a proxy for the URL ([`ProxyChoice`](crate::proxy)).
-//!   The proxy resolves names, so the check of what a name stands for is the proxy's; hosts that are addresses are
-//!   checked here all the same. This machine itself (loopback, `localhost`) is never contacted through a proxy. The
-//!   proxy's own address may be any.
+//! * *guarded*: names are resolved here, to public addresses only;
+//! * *open*: for hosts that the user has allowed by name;
+//! * *proxied*: if `--proxy` or the environment names a proxy for the URL
+//!   ([`ProxyChoice`](crate::config::proxy)). The proxy resolves names, so it must check their addresses.
+//!   Hosts that are addresses are checked here all the same. This machine itself (loopback, `localhost`) is
+//!   never contacted through a proxy. The address of the proxy may be any.
 //!
-//! A [family](IpFamily) of addresses holds for whatever this machine connects to: the host, or the proxy in its place.
+//! The [family](IpFamily) of addresses holds for the host, or for the proxy if there is one.
 //!
 //! Each client exists twice: one keeps connections for the next request, the other opens a new connection for
 //! each request.
@@ -40,10 +40,10 @@ use crate::{
     },
 };
 
-/// How long an unused connection is kept: over the wait between two requests to one host, but not much longer, since
-/// there may be many hosts.
+/// The time for which an unused connection is kept: longer than the wait between two requests to one host,
+/// but not much longer, because there may be many hosts.
 const IDLE_CONNECTION_KEPT: Duration = Duration::from_secs(5);
-/// Unused connections kept for one host.
+/// The maximum number of unused connections to one host.
 const IDLE_CONNECTIONS_MAX: usize = 32;
 /// The maximum number of header fields in a response. A response with more fields is refused, and so is a
 /// head of more than about 400 KiB.
@@ -80,22 +80,22 @@ impl Connecting {
     }
 }
 
-/// Why a host cannot be contacted.
+/// The reason that a host cannot be contacted.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoWay {
-    /// It is an address that may not be contacted.
+    /// The host is an address that may not be contacted.
     #[error("'{host}' is {why}, and no --allow-host names it")]
     Forbidden { host: String, why: &'static str },
-    /// It, or the proxy in its place, is an address of the other family.
+    /// The host, or the proxy, is an address of the other family.
     #[error("'{host}' is not an {family} address, and others are not to be contacted")]
     IpFamily { host: String, family: IpFamily },
-    /// The environment names a proxy of a kind that is not spoken.
+    /// The proxy in the environment is neither HTTP nor HTTPS.
     #[error("the proxy {proxy} is neither http nor https: name another with --proxy, or use --proxy off")]
     Proxy { proxy: String },
 }
 
 impl NoWay {
-    /// Its kind.
+    /// Returns the failure reason.
     pub(crate) const fn reason(&self) -> Reason {
         match self {
             Self::Forbidden { .. } | Self::IpFamily { .. } => Reason::ForbiddenAddress,
@@ -104,15 +104,15 @@ impl NoWay {
     }
 }
 
-/// How a host is contacted.
+/// The clients for a host.
 #[derive(Debug)]
 pub(crate) struct Contact<'c> {
     pub(crate) by: &'c Connecting,
-    /// The proxy that is asked, without user and password.
+    /// The proxy, without user and password.
     pub(crate) proxy: Option<String>,
 }
 
-/// The way to a host.
+/// The route to a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Way {
     Guarded,
@@ -122,7 +122,7 @@ enum Way {
 }
 
 impl Clients {
-    /// Makes the clients. Works on a machine without root certificates: then only `https` fails.
+    /// Creates the clients. On a machine without root certificates only `https` fails.
     pub(crate) fn new(config: &FetchConfig) -> Result<Self, FetchError> {
         let tls = tls(config)?;
         let base = || builder(config).tls_backend_preconfigured(tls.clone());
@@ -141,7 +141,7 @@ impl Clients {
         })
     }
 
-    /// How a URL's host is contacted.
+    /// Returns the clients for the host of a URL.
     pub(crate) fn for_url(&self, url: &Url) -> Result<Contact<'_>, NoWay> {
         Ok(match way(url, &self.proxies, self.is_allowed(url), self.family)? {
             Way::Guarded => Contact { by: &self.guarded, proxy: None },
@@ -150,7 +150,7 @@ impl Clients {
         })
     }
 
-    /// Whether the user allowed the URL's host by name.
+    /// Returns whether the user has allowed the host of a URL by name.
     pub(crate) fn is_allowed(&self, url: &Url) -> bool {
         self.allow_hosts.iter().any(|allowed| allowed.names(url))
     }
@@ -183,7 +183,7 @@ fn proxy_of(url: &Url, proxies: &Matcher) -> Option<Url> {
     Url::parse(&found.uri().to_string()).ok()
 }
 
-/// A name's addresses are looked at when it is resolved.
+/// Checks the family of a host that is an address. The addresses of a name are checked when it is resolved.
 fn of_family(url: &Url, family: IpFamily) -> Result<(), NoWay> {
     let address: IpAddr = match url.host() {
         Some(Host::Ipv4(address)) => address.into(),
@@ -196,7 +196,7 @@ fn of_family(url: &Url, family: IpFamily) -> Result<(), NoWay> {
     Err(NoWay::IpFamily { host: address.to_string(), family })
 }
 
-/// Names that stand for this machine whatever a name server says: RFC 6761 §6.3.
+/// Returns whether a name always resolves to this machine (RFC 6761 §6.3).
 fn is_localhost(name: &str) -> bool {
     let name = name.trim_end_matches('.');
     name == "localhost" || name.ends_with(".localhost")
@@ -219,8 +219,8 @@ fn builder(config: &FetchConfig) -> ClientBuilder {
         .http1_max_headers(FIELDS_MAX)
 }
 
-/// The platform's verifier with the configured roots beside its own, or, where there are no root certificates at all,
-/// one that trusts nobody.
+/// Creates the TLS configuration: the verifier of the platform with the configured roots in addition. If
+/// there are no root certificates at all, no server is trusted.
 fn tls(config: &FetchConfig) -> Result<ClientConfig, FetchError> {
     let extra =
         config.ca_certificate.as_deref().map(|path| root_certs::read(path).map(|roots| (path, roots)));
@@ -241,7 +241,8 @@ fn tls(config: &FetchConfig) -> Result<ClientConfig, FetchError> {
         }
     }
     .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // No client here speaks HTTP/2. A server that was offered it could choose it.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
 

@@ -1,9 +1,9 @@
-//! What an error of the HTTP client means.
+//! Classifies the errors of the HTTP client.
 //!
-//! The chain of sources is walked from the outside in; an `io::Error` is looked into as well, since it does not name
-//! what it wraps as its source. The first rule that fits decides: a condition of this machine, then a refused
-//! address, then name resolution, then TLS, then
-//! deadline, then connection; what is left is an answer that is not HTTP, or a connection that broke before one came.
+//! The chain of sources is searched from the outside in, with the inner errors of `io::Error`, which it does
+//! not report as its source. The first rule that matches decides: a condition of this machine, a refused
+//! address, name resolution, TLS, a timeout, the connection. What remains is a response that is not HTTP, or
+//! a connection that closed before a response.
 
 use std::{error::Error, io};
 
@@ -16,7 +16,8 @@ use crate::{
     request::address::{ForbiddenName, Unresolved},
 };
 
-/// How a candidate fails whose request found no answer. `proxy` is the one that was asked, without user and password.
+/// Returns the failure of a request without a response. `proxy` is the proxy of the request, without user and
+/// password.
 pub(crate) fn failed_request(error: &reqwest::Error, url: &Url, proxy: Option<&str>) -> FetchFailure {
     let at = strip_credentials(url);
     if let Some(condition) = machine(error) {
@@ -75,14 +76,14 @@ fn machine(error: &reqwest::Error) -> Option<MachineFailure> {
     chain(error).filter_map(|error| error.downcast_ref()).find_map(MachineFailure::from_any_io)
 }
 
-/// Whether a request by a proxy failed on the way: the proxy has no address, does not answer, or lets nothing through.
-/// What is found out about the certificate at the other end is not of the way.
+/// Returns whether a request through a proxy failed on the way to the host: the proxy cannot be resolved,
+/// does not respond, or refuses. An untrusted certificate is a failure of the host.
 fn is_of_the_way(error: &reqwest::Error) -> bool {
     let is_untrusted = find::<rustls::Error>(error).is_some();
     !is_untrusted && (error.is_connect() || find::<Unresolved>(error).is_some())
 }
 
-/// The innermost error's words.
+/// Returns the message of the innermost error.
 pub(crate) fn innermost(error: &(dyn Error + 'static)) -> String {
     chain(error).last().unwrap_or(error).to_string()
 }

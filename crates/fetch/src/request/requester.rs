@@ -1,11 +1,12 @@
-//! One request, and where its answer leads.
+//! Sends one request, and checks the redirect that it may lead to.
 //!
-//! A redirect is a request of its own: it goes back through the queue under the host it leads to, so that politeness and
-//! robots.txt hold for it as for any other. At most [`REDIRECTS_MAX`] of them, to `http` and `https` only. Each target goes
-//! through the mirrors, so that a mirrored run stays on its mirror, and its address is checked like a source's: that a host
-//! was allowed by name does not extend to where it redirects to. From `https` a redirect leads to `http` only where the user
-//! named the target's host by `--allow-host` or `--mirror`. User and password go to the same scheme, host and port only,
-//! and none are taken from a redirect.
+//! A redirect is followed by a request of its own: it goes back through the queue under the host it leads to,
+//! so that politeness and robots.txt hold for it. At most [`REDIRECTS_MAX`] are followed, to `http` and
+//! `https` only. Each target goes through the mirrors, so that a mirrored run stays on its mirror, and its
+//! address is checked like that of a source: a host that is allowed by name may not redirect to private
+//! addresses. A redirect from `https` to `http` is followed only if the user has named the target host by
+//! `--allow-host` or `--mirror`. User and password are sent only to the same scheme, host and port, and none
+//! are taken from a redirect.
 
 use std::time::Duration;
 
@@ -30,13 +31,13 @@ use crate::{
     response::head::{PartialBody, Requested},
 };
 
-/// How many redirects a text may take.
+/// The maximum number of redirects of a text.
 pub(crate) const REDIRECTS_MAX: u32 = 10;
 
-/// The longest `Location` that is followed. RFC 9110 §4.1 wants 8,000 bytes at least.
+/// The size limit of `Location`. RFC 9110 §4.1 asks for 8,000 bytes at least.
 const LOCATION_BYTES_MAX: usize = 8 << 10;
 
-/// Makes requests.
+/// Sends requests.
 #[derive(Debug)]
 pub(crate) struct Requester {
     clients: Clients,
@@ -45,22 +46,22 @@ pub(crate) struct Requester {
     answer_timeout: Duration,
 }
 
-/// What came of a request.
+/// The outcome of a request.
 #[derive(Debug)]
 pub(crate) enum RequestOutcome {
-    /// An answer.
+    /// A response that is not a redirect.
     Response(ReceivedResponse),
-    /// It is to be had elsewhere.
+    /// A redirect to this URL.
     Redirect(Url),
 }
 
-/// An answer that is not a redirect.
+/// A response that is not a redirect.
 #[derive(Debug)]
 pub(crate) struct ReceivedResponse {
     pub(crate) response: Response,
-    /// The URL that gave it.
+    /// The URL that responded.
     pub(crate) url: Url,
-    /// What was requested for.
+    /// The requested part.
     pub(crate) requested: Requested,
 }
 
@@ -74,9 +75,14 @@ impl Requester {
         })
     }
 
-    /// Asks once. Where `part` came from this URL, only the rest is requested for; else, where what is stored came from it, the
-    /// whole only if it has changed. If a kept connection closes before it answers, the request is sent once
-    /// more on a new connection. To the server this is the same request.
+    /// Sends one request. If `part` came from this URL, only the rest is requested. Otherwise, if the stored
+    /// version came from it, the whole is requested only if it has changed. If a kept connection closes
+    /// before it responds, the request is sent once more on a new connection. To the server this is the same
+    /// request.
+    ///
+    /// # Errors
+    /// Returns the failure if the host may not be contacted or does not respond, or if the redirect may not
+    /// be followed.
     pub(crate) async fn send(
         &self,
         url: &Url,
@@ -116,8 +122,11 @@ impl Requester {
         })
     }
 
-    /// The answer to what is not a text (robots.txt, a source list), over redirects one after the other, outside of the
-    /// queue; none after more than `redirects_max`.
+    /// Returns the response to a request for robots.txt or a source list, after its redirects, outside of the
+    /// queue. `None` after more than `redirects_max` redirects.
+    ///
+    /// # Errors
+    /// Returns the failure of the first request that fails.
     pub(crate) async fn follow(
         &self,
         start: Url,
@@ -176,7 +185,7 @@ fn location(headers: &HeaderMap) -> Option<String> {
     Some(location.as_bytes().iter().map(encoded).collect())
 }
 
-/// The request, with what it says of the bytes that are there.
+/// Adds the conditions for a partial body or a stored version to a request.
 fn qualified(
     request: RequestBuilder,
     url: &Url,

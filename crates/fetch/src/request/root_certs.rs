@@ -1,4 +1,5 @@
-//! `--ca-certificate`: authorities that are trusted beside the system's.
+//! The setting `--ca-certificate`: certificate authorities that are trusted in addition to those of the
+//! system.
 
 use std::{
     fs::File,
@@ -10,13 +11,13 @@ use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use crate::error::FetchError;
 
-/// The largest file that is read; the system's own is about 220 KiB.
+/// The size limit of the file in bytes. The file of the system has about 220 KiB.
 const FILE_BYTES_MAX: u64 = 8 << 20;
 
-/// The certificates of a PEM file, at least one.
+/// Reads the certificates of a PEM file.
 ///
 /// # Errors
-/// Where it cannot be read, or has no certificate, or one that is cut off.
+/// Returns an error if the file cannot be read, has no certificate, or has an incomplete one.
 pub(crate) fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, FetchError> {
     let unread = |source| FetchError::ReadRoots { path: path.to_owned(), source };
     let pem = bytes(path).map_err(unread)?;

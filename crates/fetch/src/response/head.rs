@@ -32,7 +32,8 @@ pub(crate) enum Requested {
     IfChanged,
 }
 
-/// The facts about a body that the head of its first response gives. Field names are part of the format of part notes.
+/// The facts about a body that the head of its first response gives. Field names are part of the format of
+/// part notes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct BodyInfo {
     /// The URL that responded, without user and password.
@@ -70,8 +71,8 @@ pub(crate) struct ResponseHead<'a> {
 /// The way in which a body is used.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum BodyPlan {
-    /// The body is the whole text. It can be resumed later if it has a validator. A coded body has none, because the
-    /// offsets of the server are not those of the decoded bytes.
+    /// The body is the whole text. It can be resumed later if it has a validator. A coded body has none,
+    /// because the offsets of the server are not those of the decoded bytes.
     Whole { info: BodyInfo, validator: Option<Validator>, codings: Codings },
     /// The body is the rest of a partial body: `bytes` bytes after the first `offset`.
     Rest { info: BodyInfo, offset: u64, bytes: u64 },
@@ -203,8 +204,9 @@ impl ResponseHead<'_> {
         is_multipart || has_range && !ContentRange::parse(self.headers).is_some_and(covers_all)
     }
 
-    /// Returns whether the header fields agree on where the body ends. A length with chunks, or a transfer coding other
-    /// than `chunked` alone, which was not requested, is a sign of response smuggling (RFC 9112 §6.1, §6.3).
+    /// Returns whether the header fields agree on where the body ends. A length with chunks, or a transfer
+    /// coding other than `chunked` alone, which was not requested, is a sign of response smuggling (RFC 9112
+    /// §6.1, §6.3).
     fn has_one_framing(self) -> bool {
         let mut codings = self.headers.get_all(TRANSFER_ENCODING).iter();
         let Some(coding) = codings.next() else { return true };

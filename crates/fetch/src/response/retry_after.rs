@@ -8,7 +8,8 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 /// The longest wait that a server can ask for.
 pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 
-/// How long to wait as of `now_ms`, at most [`RETRY_AFTER_MAX`]; none where the server does not say, or not clearly.
+/// Returns the wait from `now_ms` in milliseconds, at most [`RETRY_AFTER_MAX`]. `None` if the server asks for
+/// none, or not clearly.
 pub(crate) fn wait_ms(headers: &HeaderMap, now_ms: Millis) -> Option<Millis> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait_ms = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {

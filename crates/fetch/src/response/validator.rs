@@ -1,14 +1,15 @@
-//! What tells one version of a body from another, and which part of it an answer holds.
+//! The validators of a response, which tell one version of a body from another, and its `Content-Range`.
 
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_RANGE, DATE, ETAG, HeaderMap, HeaderName, LAST_MODIFIED};
 use serde::{Deserialize, Serialize};
 
-/// How much older than the answer a modification must be for its date to be strong: enough to bridge two clocks.
+/// The age that a modification must have for its date to be a strong validator. It allows for a difference
+/// between two clocks.
 const LAST_MODIFIED_AGE_MIN: Duration = Duration::from_secs(60);
 
-/// The longest field that is read. What is read goes into jobs and records.
+/// The size limit of a header field. Its value goes into jobs and records.
 const FIELD_BYTES_MAX: usize = 1_024;
 
 /// A strong validator: two bodies with the same one are the same bytes.
@@ -22,8 +23,8 @@ pub(crate) enum Validator {
 }
 
 impl Validator {
-    /// The strong validator of an answer: an `ETag` that is not weak (RFC 9110 §8.8.1), else a `Last-Modified` that is
-    /// at least a minute older than `Date` (§8.8.2.2).
+    /// Returns the strong validator of a response: an `ETag` that is not weak (RFC 9110 §8.8.1), or a
+    /// `Last-Modified` that is at least a minute older than `Date` (§8.8.2.2).
     pub(crate) fn strong(headers: &HeaderMap) -> Option<Self> {
         if let Some(etag) = single_value(headers, &ETAG) {
             return is_strong(etag).then(|| Self::Etag(etag.to_owned()));
@@ -36,14 +37,14 @@ impl Validator {
         (age >= LAST_MODIFIED_AGE_MIN).then(|| Self::LastModified(modified.to_owned()))
     }
 
-    /// The value of `If-Range`.
+    /// Returns the value of `If-Range`.
     pub(crate) fn if_range(&self) -> &str {
         match self {
             Self::Etag(value) | Self::LastModified(value) => value,
         }
     }
 
-    /// Whether an answer says that it is of another version. One that says nothing does not.
+    /// Returns whether a response says that it is of another version. A response without the field does not.
     pub(crate) fn is_contradicted(&self, headers: &HeaderMap) -> bool {
         match self {
             Self::Etag(etag) => single_value(headers, &ETAG).is_some_and(|other| other != etag),
@@ -54,13 +55,13 @@ impl Validator {
     }
 }
 
-/// Whether this is one entity tag, strong and not empty: RFC 9110 §8.8.3. A list of them in one field is none.
+/// Returns whether a value is one entity tag, strong and not empty (RFC 9110 §8.8.3). A list of tags is not.
 fn is_strong(etag: &str) -> bool {
     let tag = etag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     tag.is_some_and(|tag| !tag.is_empty() && tag.bytes().all(|b| b.is_ascii_graphic() && b != b'"'))
 }
 
-/// A header field that is sent once, readable and not over-long.
+/// Returns the value of a header field that is sent once, is ASCII and not too long.
 pub(crate) fn single_value<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().filter(|value| value.len() <= FIELD_BYTES_MAX)?;
@@ -76,7 +77,7 @@ pub(crate) struct ContentRange {
 }
 
 impl ContentRange {
-    /// Reads it; none where it is absent, of another form, or impossible.
+    /// Parses the field. `None` if it is missing, of another form, or impossible.
     pub(crate) fn parse(headers: &HeaderMap) -> Option<Self> {
         let (range, total) =
             single_value(headers, &CONTENT_RANGE)?.trim().strip_prefix("bytes ")?.split_once('/')?;

@@ -1,7 +1,8 @@
 //! Accepts or refuses a body: its length as received, its codings, and whether it is a text. Blocks.
 //!
-//! Lengths and ranges count the received bytes. The size limit holds for the received and for the decoded bytes. Whether
-//! the body is a text is decided from the decoded bytes. A body without codings goes to the spool without a copy.
+//! Lengths and ranges count the received bytes. The size limit holds for the received and for the decoded
+//! bytes. Whether the body is a text is decided from the decoded bytes. A body without codings goes to the
+//! spool without a copy.
 
 use std::{
     borrow::Cow,
@@ -73,7 +74,8 @@ impl IncomingBody {
     ///
     /// # Errors
     /// * [`ReceiveError::Input`] if `input` fails.
-    /// * [`ReceiveError::Refused`] if the body is empty, not a text, over the size limit or cannot be decoded.
+    /// * [`ReceiveError::Refused`] if the body is empty, not a text, over the size limit or cannot be
+    ///   decoded.
     /// * [`ReceiveError::Storage`] if the disk fails.
     pub(crate) fn receive(self, input: impl BufRead, spool: &mut Spool) -> Result<(), ReceiveError> {
         let Self { label, plan, bytes_max } = self;
@@ -104,7 +106,8 @@ impl IncomingBody {
                 Err(Fault::Input(error)) => return Err(ReceiveError::Input(error)),
                 Err(fault) => return Err(decoding_failure(&label, &fault).into()),
             };
-            // Received bytes and each coding have checks of their own. This one is for local files, which have neither.
+            // Received bytes and each coding have checks of their own. This one is for local files, which
+            // have neither.
             if spool.bytes() + bytes.len() as u64 > bytes_max {
                 return Err(too_large(&label, bytes_max).into());
             }
@@ -116,8 +119,8 @@ impl IncomingBody {
     }
 }
 
-/// Returns the failure for a fault of the decoder. A truncated stream may arrive whole next time; a corrupt one is stored
-/// that way on the server.
+/// Returns the failure for a fault of the decoder. A truncated stream may arrive whole next time; a corrupt
+/// one is stored that way on the server.
 fn decoding_failure(label: &str, fault: &Fault) -> FetchFailure {
     let message = format!("{label}: {fault}");
     match fault {

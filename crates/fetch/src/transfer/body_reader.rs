@@ -22,8 +22,8 @@ pub(crate) enum BodyCommand {
     Abandon(PartPolicy),
 }
 
-/// A body as it arrives. Reading reaches the end only if the download has said that the body is whole and the length is
-/// right. Otherwise reading fails, and [`into_end`](Self::into_end) returns the reason.
+/// A body as it arrives. Reading reaches the end only if the download has said that the body is whole and the
+/// length is right. Otherwise reading fails, and [`into_end`](Self::into_end) returns the reason.
 pub(crate) struct BodyReader<'a> {
     /// Sent by the download. The channel closes when the download is dropped.
     commands: &'a mut mpsc::Receiver<BodyCommand>,

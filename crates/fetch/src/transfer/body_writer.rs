@@ -1,8 +1,9 @@
 //! Hands the chunks of a download to a blocking task that decodes, checks and writes them.
 //!
-//! Each download has one task and one bounded channel to it. The task ends early if the body is not acceptable. If
-//! nothing of the text can be on the disk yet, the chunks are buffered at first. A body that ends while it is small goes
-//! to the task as a whole, so it costs one hand-over, and no thread waits for the network.
+//! Each download has one task and one bounded channel to it. The task ends early if the body is not
+//! acceptable. If nothing of the text can be on the disk yet, the chunks are buffered at first. A body that
+//! ends while it is small goes to the task as a whole, so it costs one hand-over, and no thread waits for the
+//! network.
 
 use bytes::Bytes;
 use flow::{blobs::BlobName, failure::Reason};
@@ -29,8 +30,8 @@ const CHUNKS_MAX: usize = 4;
 /// The maximum number of bytes that one download buffers before its task starts.
 const BUFFERED_BYTES_MAX: usize = 512 * 1024;
 
-/// The download's side of a transfer. It ends with [`publish`](Self::publish) or [`abandon`](Self::abandon). If it is
-/// dropped instead, a part that can be resumed is kept.
+/// The download's side of a transfer. It ends with [`publish`](Self::publish) or [`abandon`](Self::abandon).
+/// If it is dropped instead, a part that can be resumed is kept.
 pub(crate) enum BodyWriter {
     /// The task has not started.
     Buffered(BufferedBody),
@@ -52,7 +53,8 @@ pub(crate) struct WriterTask {
     task: JoinHandle<Result<Option<Settled>, DownloadError>>,
 }
 
-/// The task has ended, because the body is not acceptable or the disk failed. [`BodyWriter::abandon`] returns the reason.
+/// The task has ended, because the body is not acceptable or the disk failed. [`BodyWriter::abandon`] returns
+/// the reason.
 #[derive(Debug)]
 pub(crate) struct TaskEnded;
 
@@ -113,8 +115,8 @@ impl BodyWriter {
     /// Publishes the body, which has arrived as a whole, if it is acceptable and the expected one.
     ///
     /// # Errors
-    /// Returns the failure if the body is not acceptable or not the expected one, and an error of the store if the disk
-    /// fails.
+    /// Returns the failure if the body is not acceptable or not the expected one, and an error of the store
+    /// if the disk fails.
     pub(crate) async fn publish(self, expected: Expectation) -> Result<TransferOutcome, DownloadError> {
         let outcome = self.end(BodyCommand::Publish(expected)).await?;
         outcome.ok_or_else(|| FetchFailure::transient(Reason::Internal, "the spool closed early").into())
@@ -123,8 +125,8 @@ impl BodyWriter {
     /// Abandons the body.
     ///
     /// # Errors
-    /// Returns the failure if the task found one in the bytes that had arrived, and an error of the store if the disk
-    /// fails.
+    /// Returns the failure if the task found one in the bytes that had arrived, and an error of the store if
+    /// the disk fails.
     pub(crate) async fn abandon(self, policy: PartPolicy) -> Result<(), DownloadError> {
         // Nothing was written, so there is nothing to remove either.
         if matches!(&self, Self::Buffered(buffered) if buffered.commands.is_empty()) {

@@ -1,7 +1,7 @@
 //! Downloads one body from a server.
 //!
-//! Chunks are handed on as they arrive, under three deadlines: one for each wait, one for the rate, one for the whole
-//! request. Nothing is published before the body is whole.
+//! Chunks are handed on as they arrive, under three deadlines: one for each wait, one for the rate, one for
+//! the whole request. Nothing is published before the body is whole.
 
 use std::{
     sync::OnceLock,
@@ -78,7 +78,8 @@ impl Download<'_> {
     /// Downloads the text at `url`, and publishes it if it is the expected one and not the stored version.
     ///
     /// # Errors
-    /// Returns the failure if the text cannot be had from this URL, and an error of the store if the disk fails.
+    /// Returns the failure if the text cannot be had from this URL, and an error of the store if the disk
+    /// fails.
     pub(crate) async fn run(
         self,
         url: &Url,

@@ -1,24 +1,24 @@
-//! The least rate at which a body must come.
+//! The minimum rate of a body.
 //!
-//! Time is counted in stretches of waiting for the server; what this machine takes to write is not held against it. A
-//! window that is over without having brought enough ends the download, however the bytes were spread over it, so a
-//! server that drips gains nothing.
+//! Time is counted in windows of waiting for the server. The time that this machine takes to write does not
+//! count. A window that ends with too few bytes ends the download, however the bytes were spread over it, so
+//! a server that sends a few bytes now and then gains nothing.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How fast a body comes.
+/// Measures the rate of one body.
 #[derive(Debug)]
 pub(crate) struct MinRate {
-    /// Bytes that a window must bring.
+    /// The number of bytes that a window must bring.
     bytes_min: u64,
     window: Duration,
     came: u64,
     waited: Duration,
 }
 
-/// A window has brought too little.
+/// A window has brought too few bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooSlow {
     pub(crate) bytes: u64,
@@ -26,16 +26,16 @@ pub(crate) struct TooSlow {
 }
 
 impl MinRate {
-    /// At least `rate_min` bytes a second on average over each `window`; 0 for any.
+    /// Requires at least `rate_min` bytes a second on average over each `window`. 0 for any rate.
     pub(crate) fn new(rate_min: u64, window: Duration) -> Self {
         let bytes_min = u128::from(rate_min) * window.as_millis() / 1_000;
         Self { bytes_min: bytes_min.try_into().unwrap_or(u64::MAX), window, came: 0, waited: Duration::ZERO }
     }
 
-    /// Waits for the next bytes, `length` of them, as long as the window allows.
+    /// Waits for the next bytes, `length` of them, for as long as the window allows.
     ///
     /// # Errors
-    /// Where the window is over and has brought too little.
+    /// Returns an error if the window is over and has brought too few bytes.
     pub(crate) async fn wait<T>(
         &mut self,
         next: impl Future<Output = T>,

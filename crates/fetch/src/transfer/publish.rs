@@ -48,7 +48,7 @@ pub(crate) struct SoftBanCheck {
     pub(crate) document: DocumentId,
 }
 
-/// What is kept of an abandoned body.
+/// The part of an abandoned body that is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PartPolicy {
     /// The part is kept if it can be resumed.
@@ -93,8 +93,8 @@ pub(crate) fn publish(
     let stored = expected.stored.as_deref();
     let is_stored = stored.is_some_and(|stored| digest.blake3.to_hex().eq_ignore_ascii_case(stored));
     if let Some(SoftBanCheck { detector, host, document }) = &expected.soft_ban {
-        // A listed checksum proves that this is the text, and the stored version was accepted as one before, even if
-        // other texts have the same bytes.
+        // A listed checksum proves that this is the text, and the stored version was accepted as one before,
+        // even if other texts have the same bytes.
         if is_stored || expected.checksums.are_listed() && mismatch.is_none() {
             detector.clear_host(host);
         } else if let Some(sign) = detector.check_body(host, document, &digest) {
@@ -125,8 +125,8 @@ pub(crate) fn abandon(spool: Spool, policy: PartPolicy) -> Result<(), BlobError>
     }
 }
 
-/// Waits for the blocking task of a transfer, then until what it publishes is durable. Returns `None` if the body was
-/// abandoned.
+/// Waits for the blocking task of a transfer, then until what it publishes is durable. Returns `None` if the
+/// body was abandoned.
 ///
 /// # Errors
 /// Returns the error of the task or of the publication.

@@ -1,9 +1,9 @@
-//! `--limit-rate`: a bound on the bytes of all downloads together.
+//! The setting `--limit-rate`: a maximum rate of all downloads together.
 //!
-//! Every chunk that has come books the time it may take at the limited rate, in the order of arrival, behind the chunks
-//! booked before it. Its download waits for the end of that time before it reads on; so the server is slowed down by
-//! its full buffers, and the wait is not the server's silence: it lies outside of the idle timeout. Nothing is locked
-//! while a download waits, and none waits twice for the same bytes.
+//! Each received chunk reserves the time that it takes at the limited rate, after the chunks before it. Its
+//! download waits for the end of that time before it reads on. The server is slowed down by full buffers, and
+//! the wait does not count towards the idle timeout. No lock is held while a download waits, and no download
+//! waits twice for the same bytes.
 
 use std::{
     num::NonZeroU64,
@@ -13,26 +13,26 @@ use std::{
 
 use tokio::time::Instant;
 
-/// What may be caught up where the downloads were slower than allowed for a moment.
+/// The time that downloads may catch up after they were slower than allowed.
 const BURST: Duration = Duration::from_millis(100);
 const NANOS: u128 = 1_000_000_000;
 
-/// Holds a rate over all that share it.
+/// Limits the rate of all downloads that share it.
 #[derive(Debug)]
 pub(crate) struct RateLimit {
-    /// Bytes a second; none for no limit.
+    /// The rate in bytes a second. `None` for no limit.
     rate: Option<NonZeroU64>,
-    /// When everything booked so far may have come.
+    /// The end of the reserved time.
     booked_until: Mutex<Instant>,
 }
 
 impl RateLimit {
-    /// Holds so many bytes a second; none for no limit.
+    /// Creates a limit in bytes a second. `None` for no limit.
     pub(crate) fn new(rate: Option<NonZeroU64>) -> Self {
         Self { rate, booked_until: Mutex::new(Instant::now()) }
     }
 
-    /// Returns when bytes that have come may have come.
+    /// Waits until the received bytes are within the rate.
     pub(crate) async fn wait(&self, bytes: usize) {
         if let Some(rate) = self.rate {
             tokio::time::sleep_until(self.book(bytes, rate, Instant::now())).await;
@@ -42,7 +42,7 @@ impl RateLimit {
     fn book(&self, bytes: usize, rate: NonZeroU64, now: Instant) -> Instant {
         let nanos = bytes as u128 * NANOS / u128::from(rate.get());
         let takes = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
-        // An instant is whole even where a panic was unwound beside it.
+        // An instant has no state that a panic could leave half-written.
         let mut booked_until = self.booked_until.lock().unwrap_or_else(PoisonError::into_inner);
         let from = (*booked_until).max(now.checked_sub(BURST).unwrap_or(now));
         *booked_until = from.checked_add(takes).unwrap_or(from);

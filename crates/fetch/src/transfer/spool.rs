@@ -1,13 +1,13 @@
 //! The spool: one body on its way to the disk. Blocks.
 //!
-//! The bytes are appended to the staged blob `P` of the spool, and hashed as they arrive. The note `P.json` holds what a
-//! later request needs to resume the body: the info of its first response, its strong validator, and the boot of the
-//! machine. Invariants:
+//! The bytes are appended to the staged blob `P` of the spool, and hashed as they arrive. The note `P.json`
+//! holds what a later request needs to resume the body: the info of its first response, its strong validator,
+//! and the boot of the machine. Invariants:
 //!
-//! 1. If `P.json` exists, `P` holds a prefix of the body it describes. It is written (temporary file, rename) after bytes
-//!    of that body, and removed before `P` is emptied or published.
-//! 2. A part of another boot is never resumed, because its bytes may not have reached the disk. So nothing here needs
-//!    fsync.
+//! 1. If `P.json` exists, `P` holds a prefix of the body it describes. It is written (temporary file, rename)
+//!    after bytes of that body, and removed before `P` is emptied or published.
+//! 2. A part of another boot is never resumed, because its bytes may not have reached the disk. So nothing
+//!    here needs fsync.
 //! 3. Only a part that can be resumed is kept. A body without a strong validator leaves nothing.
 
 use std::{
@@ -36,28 +36,28 @@ use crate::{
     transfer::memory_budget::MemoryBudget,
 };
 
-/// From so many bytes on, a body can be resumed even where the process is killed.
+/// The size from which a body can be resumed even if the process is killed.
 pub(crate) const NOTE_FROM_BYTES: u64 = 1 << 20;
 /// The minimum size of a part that is kept. Its first bytes have been judged.
 const PART_BYTES_MIN: u64 = SNIFF_BYTES as u64;
-/// The largest `P.json` that is read.
+/// The size limit of `P.json`.
 const NOTE_BYTES_MAX: u64 = 16 * 1024;
 const HASH_BUFFER_BYTES: usize = 64 * 1024;
-/// For so long small bodies need not look at the disk.
+/// The time after a check during which small bodies need no other.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// Where bodies are spooled.
+/// The store of all spooled bodies.
 #[derive(Clone)]
 pub(crate) struct SpoolStore {
     blobs: Arc<dyn BlobStore>,
-    /// Names the time since the machine was started. Where it is not known, nothing is resumed.
+    /// Identifies the boot of the machine. If it is not known, nothing is resumed.
     boot_id: Option<String>,
-    /// What of the disk is left alone.
+    /// The free space to keep.
     min_free: FreeSpaceMin,
-    /// When the min_free was last found to be far enough away.
+    /// The time of the last check that found enough free space.
     checked_at: Arc<Mutex<Option<Instant>>>,
-    /// What downloads hold before it comes here.
+    /// The memory of downloads that are not on the disk yet.
     pub(crate) memory: MemoryBudget,
 }
 
@@ -68,14 +68,14 @@ impl SpoolStore {
         Self { blobs, boot_id, min_free, checked_at: Arc::default(), memory: MemoryBudget::default() }
     }
 
-    /// Whether a small body may come before the disk is looked at.
+    /// Returns whether a small body may be received before the disk is checked.
     pub(crate) fn has_room(&self) -> bool {
         let checked_at = *self.checked_at.lock().unwrap_or_else(PoisonError::into_inner);
         self.min_free == FreeSpaceMin(0) || checked_at.is_some_and(|at| at.elapsed() < CHECK_INTERVAL)
     }
 }
 
-/// What `P.json` says.
+/// The content of `P.json`.
 #[derive(Debug, Serialize, Deserialize)]
 struct PartNote {
     #[serde(rename = "facts")]
@@ -84,17 +84,17 @@ struct PartNote {
     boot_id: String,
 }
 
-/// Whether `P.json` stands for the present bytes.
+/// The state of `P.json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum NoteState {
-    /// It is not there.
+    /// The file does not exist.
     Absent,
-    /// What is there cannot be used.
+    /// The file exists and cannot be used.
     No,
     Yes,
 }
 
-/// One body on its way to disk.
+/// One body on its way to the disk.
 pub(crate) struct Spool {
     spools: SpoolStore,
     staged: StagedBlob,
@@ -102,12 +102,16 @@ pub(crate) struct Spool {
     note_state: NoteState,
     hasher: blake3::Hasher,
     bytes: u64,
-    /// The number of bytes at which the room on the disk is looked at again.
+    /// The number of bytes at which the free space is checked again.
     next_check_at: u64,
 }
 
 impl Spool {
-    /// Opens what is there under the name, or begins it. There must be room on the disk.
+    /// Opens the part of a body that exists, or creates it.
+    ///
+    /// # Errors
+    /// Returns [`BlobError::DiskFull`] if there is too little free space, and other errors if the file cannot
+    /// be opened.
     pub(crate) fn open(spools: SpoolStore, name: &BlobName) -> Result<Self, BlobError> {
         let mut staged = spools.blobs.resume(name)?;
         let bytes = staged.file.metadata().map_err(|error| BlobError::at(&staged.path, error))?.len();
@@ -132,13 +136,13 @@ impl Spool {
         Ok(Self { spools, staged, note, note_state, hasher: blake3::Hasher::new(), bytes, next_check_at })
     }
 
-    /// What may be resumed.
+    /// Returns the part that can be resumed.
     pub(crate) fn partial_body(&self) -> Option<PartialBody> {
         let note = self.note.as_ref()?;
         Some(PartialBody { info: note.info.clone(), validator: note.validator.clone(), offset: self.bytes })
     }
 
-    /// Begins a body, which may be resumed later where it has a strong validator.
+    /// Begins a body. It can be resumed later if it has a strong validator.
     pub(crate) fn begin(&mut self, info: BodyInfo, validator: Option<Validator>) -> Result<(), BlobError> {
         self.clear()?;
         self.spools.min_free.check(&self.staged, info.total.unwrap_or(0))?;
@@ -187,7 +191,7 @@ impl Spool {
         Ok(())
     }
 
-    /// Ends before the body does: keeps what may be resumed, and nothing else.
+    /// Ends before the body does: keeps a part that can be resumed, and nothing else.
     pub(crate) fn suspend(mut self) -> Result<(), BlobError> {
         if self.bytes >= PART_BYTES_MIN {
             self.write_note();
@@ -198,7 +202,7 @@ impl Spool {
         }
     }
 
-    /// Leaves nothing behind.
+    /// Removes the body and its note.
     pub(crate) fn discard(mut self) -> Result<(), BlobError> {
         self.staged.kept = Kept::No;
         self.remove_note()
@@ -214,8 +218,8 @@ impl Spool {
         BodyDigest { bytes: self.bytes, blake3: self.hasher.finalize() }
     }
 
-    /// The SHA-256 of what has come, as 64 hex digits. Reads it again: few lists give one, so it is not computed as the
-    /// bytes come.
+    /// Returns the SHA-256 of the body in hex digits. Reads it again: few lists give one, so it is not
+    /// computed while the bytes arrive.
     pub(crate) fn sha256(&mut self) -> Result<String, BlobError> {
         let at = |error| BlobError::at(&self.staged.path, error);
         self.staged.file.rewind().map_err(at)?;
@@ -232,7 +236,7 @@ impl Spool {
         }
     }
 
-    /// The body is whole: begins to publish it.
+    /// Begins to publish the whole body.
     pub(crate) fn publish(mut self) -> Result<Publishing, BlobError> {
         self.remove_note()?;
         Ok(self.spools.blobs.begin_publishing(vec![Change::Staged(self.staged)]))
@@ -259,7 +263,7 @@ impl Spool {
         Ok(())
     }
 
-    /// Without it the body cannot be resumed, which is no reason to fail.
+    /// Writes the note. If that fails, the body cannot be resumed, which is no reason to fail.
     fn write_note(&mut self) {
         let Some(note) = self.note.as_ref().filter(|_| self.note_state != NoteState::Yes) else { return };
         let path = note_path(&self.staged.path);
@@ -295,7 +299,7 @@ fn write_note(note: &PartNote, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// What is there, and whether it can be read.
+/// Reads the note, and returns the state of its file.
 fn read_note(path: &Path) -> (Option<PartNote>, NoteState) {
     let length = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return (None, NoteState::Absent),
@@ -399,7 +403,7 @@ mod tests {
         assert!(open(&spools).partial_body().is_some());
     }
 
-    /// Whether an error is that there is no room, and says what to do.
+    /// Returns whether an error reports a full disk and says what to do.
     fn is_full(error: &BlobError) -> bool {
         matches!(error, BlobError::DiskFull { source, .. } if source.to_string().contains("--min-free-space"))
     }
