@@ -21,7 +21,7 @@ pub struct Candidate {
 
 /// The reason that a listed URL cannot be fetched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{listed}' cannot be fetched: {why}")]
+#[error("cannot fetch '{listed}': {why}")]
 pub struct InvalidCandidate {
     listed: String,
     why: String,
@@ -35,11 +35,11 @@ impl Candidate {
     /// host name is too long.
     pub fn parse(listed: &str, mirrors: &[Mirror]) -> Result<Self, InvalidCandidate> {
         let refuse = |why: String| InvalidCandidate { listed: listed.to_owned(), why };
-        let url = Url::parse(listed).map_err(|error| refuse(format!("it is not a URL ({error})")))?;
+        let url = Url::parse(listed).map_err(|error| refuse(format!("not a URL ({error})")))?;
         let url = mirror::rewrite(url, mirrors);
         match url.scheme() {
             "http" | "https" if url.host_str().unwrap_or_default().len() > HOST_BYTES_MAX => {
-                Err(refuse("its host name is too long".to_owned()))
+                Err(refuse("the host name is too long".to_owned()))
             }
             "http" | "https" | "file" => Ok(Self { listed: listed.to_owned(), url }),
             scheme => Err(refuse(format!("'{scheme}' is neither http, https nor file"))),

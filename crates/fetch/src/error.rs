@@ -6,13 +6,13 @@ use std::{io, path::PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// The HTTP client cannot be created, for example because the user agent contains a line end.
-    #[error("the HTTP client cannot be made: {0}")]
+    #[error("cannot create the HTTP client: {0}")]
     Client(#[source] reqwest::Error),
     /// TLS cannot be set up.
-    #[error("TLS cannot be set up: {0}")]
+    #[error("cannot set up TLS: {0}")]
     Tls(#[from] rustls::Error),
     /// The file of additional certificate authorities cannot be read.
-    #[error("the CA certificates '{}' cannot be read: {source}", path.display())]
+    #[error("cannot read the CA certificates '{}': {source}", path.display())]
     ReadRoots {
         /// The file.
         path: PathBuf,

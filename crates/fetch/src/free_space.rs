@@ -63,10 +63,10 @@ fn free_beside(file: &File) -> io::Result<Option<u64>> {
 fn told(free: u64, coming: u64, floor: u64) -> String {
     let coming = match coming {
         0 => String::new(),
-        coming => format!(" for {} that would come", format_bytes(coming)),
+        coming => format!(", too little for {} more", format_bytes(coming)),
     };
     let (free, floor) = (format_bytes(free), format_bytes(floor));
-    format!("{free} are free{coming}, and {floor} are left alone (--min-free-space, 0 for none)")
+    format!("{free} are free{coming}, and {floor} must stay free (--min-free-space, 0 for none)")
 }
 
 /// Formats a number of bytes for people: `17 B`, `1.5 MiB`.

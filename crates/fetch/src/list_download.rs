@@ -33,10 +33,10 @@ pub enum ListError {
     #[error(transparent)]
     Client(#[from] FetchError),
     /// The server did not send the list. A later attempt may succeed.
-    #[error("fetch the list: {0}")]
+    #[error("download the list: {0}")]
     Failed(Failure),
     /// The list cannot be written.
-    #[error("keep the list {url}")]
+    #[error("write the list {url}")]
     Keep {
         /// The URL of the list.
         url: String,
@@ -61,7 +61,7 @@ pub async fn download_list(
     let hops = Requester::new(config)?;
     let came = tokio::time::timeout(config.max_time, transfer(config, &hops, &candidate.url, into)).await;
     came.unwrap_or_else(|_| {
-        Err(broken(&candidate.url, Reason::Timeout, format!("not done within {:?}", config.max_time)))
+        Err(broken(&candidate.url, Reason::Timeout, format!("not complete within {:?}", config.max_time)))
     })
 }
 
@@ -76,7 +76,9 @@ async fn transfer(
     let ReceivedResponse { mut response, url, .. } = answer
         .ok_or_else(|| broken(start, Reason::Redirect, format!("more than {REDIRECTS_MAX} redirects")))?;
     check_head(&url, &response)?;
-    let too_large = || broken(&url, Reason::TooLarge, format!("it has more than {LIST_BYTES_MAX} bytes"));
+    let too_large = || {
+        broken(&url, Reason::TooLarge, format!("the list is larger than the limit of {LIST_BYTES_MAX} bytes"))
+    };
     if response.content_length().is_some_and(|length| length > LIST_BYTES_MAX) {
         return Err(too_large());
     }
@@ -85,13 +87,13 @@ async fn transfer(
         let chunk = tokio::time::timeout(config.idle_timeout, response.chunk()).await;
         let chunk = chunk
             .map_err(|_| {
-                broken(&url, Reason::Timeout, format!("nothing came within {:?}", config.idle_timeout))
+                broken(&url, Reason::Timeout, format!("no data received within {:?}", config.idle_timeout))
             })?
             .map_err(|error| {
                 broken(
                     &url,
                     Reason::Truncated,
-                    format!("it broke off: {}", crate::request::client_error::innermost(&error)),
+                    format!("the connection broke off: {}", crate::request::client_error::innermost(&error)),
                 )
             })?;
         let Some(chunk) = chunk else { return Ok(bytes) };
@@ -109,10 +111,10 @@ async fn transfer(
 fn check_head(url: &Url, response: &Response) -> Result<(), ListError> {
     let (status, headers) = (response.status(), response.headers());
     if !matches!(status.as_u16(), 200 | 203) {
-        return Err(broken(url, Reason::HttpStatus, format!("status {}", status.as_u16())));
+        return Err(broken(url, Reason::HttpStatus, status.to_string()));
     }
     if ResponseHead::new(url, response).is_part() {
-        return Err(broken(url, Reason::Truncated, "a part came, not the whole list".to_owned()));
+        return Err(broken(url, Reason::Truncated, "the response is only a part of the list".to_owned()));
     }
     let codings = Codings::of_headers(headers)
         .map_err(|invalid| broken(url, Reason::BadEncodingHeader, invalid.to_string()))?;
@@ -120,7 +122,7 @@ fn check_head(url: &Url, response: &Response) -> Result<(), ListError> {
         return Ok(());
     }
     let coding = headers.get(CONTENT_ENCODING).map_or(&b""[..], HeaderValue::as_bytes).escape_ascii();
-    Err(broken(url, Reason::BadEncodingHeader, format!("its Content-Encoding '{coding}' is not read")))
+    Err(broken(url, Reason::BadEncodingHeader, format!("unsupported Content-Encoding '{coding}'")))
 }
 
 fn broken(url: &Url, reason: Reason, why: String) -> ListError {

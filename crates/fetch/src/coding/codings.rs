@@ -73,7 +73,7 @@ pub struct Codings(Vec<Coding>);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCodings {
     /// A coding is unknown, or cannot be removed.
-    #[error("Content-Encoding '{0}' cannot be undone")]
+    #[error("unsupported Content-Encoding '{0}'")]
     Unknown(String),
     /// There are more than [`CODINGS_MAX`].
     #[error("Content-Encoding names more than {CODINGS_MAX} codings")]

@@ -49,7 +49,7 @@ pub enum Fault {
         bytes_max: u64,
     },
     /// It decodes to more than [`RATIO_MAX`] times what came.
-    #[error("the body decodes to more than {RATIO_MAX} times what came")]
+    #[error("the body decodes to more than {RATIO_MAX} times the received bytes")]
     Bomb,
 }
 

@@ -74,7 +74,7 @@ impl HostCache {
         let number = self.written.fetch_add(1, Ordering::Relaxed);
         let temporary = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
         if let Err(error) = replace(&path, &temporary, value) {
-            tracing::debug!(path = %path.display(), %error, "failed to remember something of a host");
+            tracing::debug!(path = %path.display(), %error, "failed to write to the host cache");
         }
     }
 
@@ -83,7 +83,7 @@ impl HostCache {
         let Some(path) = self.path(kind, host) else { return };
         match fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                tracing::warn!(path = %path.display(), %error, "failed to forget something of a host");
+                tracing::warn!(path = %path.display(), %error, "failed to remove a file of the host cache");
             }
             Ok(()) | Err(_) => {}
         }

@@ -221,7 +221,7 @@ impl RobotsCache {
         let files = Arc::clone(&self.files);
         let writing = tokio::task::spawn_blocking(move || files.write(Kind::Robots, &note.origin, &note));
         if let Err(error) = writing.await {
-            tracing::debug!(%error, "failed to remember a robots.txt");
+            tracing::debug!(%error, "failed to cache a robots.txt");
         }
         rules
     }
@@ -241,7 +241,7 @@ impl RobotsCache {
             at = crate::credentials::copy_credentials(url, at);
         }
         tokio::time::timeout(self.deadline, self.follow(at.clone(), hops)).await.unwrap_or_else(|_| {
-            Err(FetchFailure::transient(Reason::Timeout, unknown(&at, "it does not come in time")))
+            Err(FetchFailure::transient(Reason::Timeout, unknown(&at, "no robots.txt in time")))
         })
     }
 
@@ -272,7 +272,7 @@ impl RobotsCache {
                 Ok(Some(chunk)) => text.extend_from_slice(&chunk),
                 Ok(None) => break,
                 Err(error) => {
-                    let why = format!("it broke off: {}", client_error::innermost(&error));
+                    let why = format!("the connection broke off: {}", client_error::innermost(&error));
                     return Err(FetchFailure::transient(Reason::Truncated, unknown(&url, &why)));
                 }
             }
@@ -324,7 +324,7 @@ pub(crate) fn says(text: &str, user_agent: &str, url: &Url) -> RobotsAccess {
 
 fn busy(url: &Url, response: &reqwest::Response, now_ms: Millis) -> FetchFailure {
     let mut failed = ResponseHead::new(url, response).busy(now_ms);
-    let why = format!("status {}: all is forbidden until it can be had", response.status().as_u16());
+    let why = format!("{}: everything is forbidden until robots.txt can be read", response.status());
     failed.failure = flow::failure::Failure::new(Reason::Robots, unknown(url, &why));
     failed
 }

@@ -61,7 +61,7 @@ fn forbidden_v6(address: Ipv6Addr) -> Option<&'static str> {
 
 /// A name resolves only to addresses that may not be contacted.
 #[derive(Debug, thiserror::Error)]
-#[error("'{name}' stands for {address}, which is {why}")]
+#[error("'{name}' resolves to {address}, which is {why}: use --allow-host to allow it")]
 pub(crate) struct ForbiddenName {
     name: String,
     address: IpAddr,
@@ -70,7 +70,7 @@ pub(crate) struct ForbiddenName {
 
 /// A name could not be resolved.
 #[derive(Debug, thiserror::Error)]
-#[error("'{name}' cannot be resolved: {source}")]
+#[error("cannot resolve '{name}': {source}")]
 pub(crate) struct Unresolved {
     name: String,
     source: io::Error,
@@ -114,7 +114,7 @@ fn of_family(addresses: Vec<SocketAddr>, family: IpFamily) -> io::Result<Vec<Soc
     let found = kept.len();
     kept.retain(|address| family.includes(address.ip()));
     if kept.is_empty() && found > 0 {
-        let why = format!("it has no {family} address, and others are not to be contacted");
+        let why = format!("it has no {family} address");
         return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, why));
     }
     Ok(kept)
@@ -210,7 +210,10 @@ mod tests {
         let at = |ip: &str| SocketAddr::new(ip.parse().unwrap(), 0);
         assert_eq!(permitted("n", vec![at("10.0.0.1"), at("1.1.1.1")]).unwrap(), [at("1.1.1.1")]);
         let refused = permitted("n", vec![at("10.0.0.1"), at("::1")]).unwrap_err();
-        assert_eq!(refused.to_string(), "'n' stands for 10.0.0.1, which is private");
+        assert_eq!(
+            refused.to_string(),
+            "'n' resolves to 10.0.0.1, which is private: use --allow-host to allow it"
+        );
         assert!(permitted("n", vec![]).unwrap().is_empty());
     }
 

@@ -52,9 +52,9 @@ const FIELDS_MAX: usize = 500;
 /// The clients.
 #[derive(Debug)]
 pub(crate) struct Clients {
-    guarded: Connecting,
-    open: Connecting,
-    proxied: Connecting,
+    guarded: ClientPair,
+    open: ClientPair,
+    proxied: ClientPair,
     proxies: Matcher,
     allow_hosts: Vec<AllowedHost>,
     family: IpFamily,
@@ -62,14 +62,14 @@ pub(crate) struct Clients {
 
 /// The two clients for one way to contact hosts.
 #[derive(Debug)]
-pub(crate) struct Connecting {
+pub(crate) struct ClientPair {
     /// Reuses an open connection, if there is one.
     pub(crate) kept: Client,
     /// Opens a new connection for each request.
     pub(crate) fresh: Client,
 }
 
-impl Connecting {
+impl ClientPair {
     /// Builds both clients from the settings of `builder`.
     fn new(builder: impl Fn() -> Result<ClientBuilder, FetchError>) -> Result<Self, FetchError> {
         let kept =
@@ -82,9 +82,9 @@ impl Connecting {
 
 /// The reason that a host cannot be contacted.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NoWay {
+pub(crate) enum RouteError {
     /// The host is an address that may not be contacted.
-    #[error("'{host}' is {why}, and no --allow-host names it")]
+    #[error("'{host}' is {why}: use --allow-host to allow it")]
     Forbidden { host: String, why: &'static str },
     /// The host, or the proxy, is an address of the other family.
     #[error("'{host}' is not an {family} address, and others are not to be contacted")]
@@ -94,7 +94,7 @@ pub(crate) enum NoWay {
     Proxy { proxy: String },
 }
 
-impl NoWay {
+impl RouteError {
     /// Returns the failure reason.
     pub(crate) const fn reason(&self) -> Reason {
         match self {
@@ -106,15 +106,15 @@ impl NoWay {
 
 /// The clients for a host.
 #[derive(Debug)]
-pub(crate) struct Contact<'c> {
-    pub(crate) by: &'c Connecting,
+pub(crate) struct SelectedClients<'c> {
+    pub(crate) clients: &'c ClientPair,
     /// The proxy, without user and password.
     pub(crate) proxy: Option<String>,
 }
 
 /// The route to a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Way {
+enum Route {
     Guarded,
     Open,
     /// By this proxy.
@@ -132,9 +132,9 @@ impl Clients {
             None => Ok(base()),
         };
         Ok(Self {
-            guarded: Connecting::new(|| Ok(base().no_proxy().dns_resolver(GuardedResolver(family))))?,
-            open: Connecting::new(|| Ok(base().no_proxy().dns_resolver(OpenResolver(family))))?,
-            proxied: Connecting::new(|| Ok(proxied()?.dns_resolver(OpenResolver(family))))?,
+            guarded: ClientPair::new(|| Ok(base().no_proxy().dns_resolver(GuardedResolver(family))))?,
+            open: ClientPair::new(|| Ok(base().no_proxy().dns_resolver(OpenResolver(family))))?,
+            proxied: ClientPair::new(|| Ok(proxied()?.dns_resolver(OpenResolver(family))))?,
             proxies: config.proxy.matcher(),
             allow_hosts: config.allow_hosts.clone(),
             family,
@@ -142,11 +142,11 @@ impl Clients {
     }
 
     /// Returns the clients for the host of a URL.
-    pub(crate) fn for_url(&self, url: &Url) -> Result<Contact<'_>, NoWay> {
-        Ok(match way(url, &self.proxies, self.is_allowed(url), self.family)? {
-            Way::Guarded => Contact { by: &self.guarded, proxy: None },
-            Way::Open => Contact { by: &self.open, proxy: None },
-            Way::Proxied(proxy) => Contact { by: &self.proxied, proxy: Some(proxy) },
+    pub(crate) fn for_url(&self, url: &Url) -> Result<SelectedClients<'_>, RouteError> {
+        Ok(match route(url, &self.proxies, self.is_allowed(url), self.family)? {
+            Route::Guarded => SelectedClients { clients: &self.guarded, proxy: None },
+            Route::Open => SelectedClients { clients: &self.open, proxy: None },
+            Route::Proxied(proxy) => SelectedClients { clients: &self.proxied, proxy: Some(proxy) },
         })
     }
 
@@ -156,7 +156,7 @@ impl Clients {
     }
 }
 
-fn way(url: &Url, proxies: &Matcher, is_allowed: bool, family: IpFamily) -> Result<Way, NoWay> {
+fn route(url: &Url, proxies: &Matcher, is_allowed: bool, family: IpFamily) -> Result<Route, RouteError> {
     let (why, is_here) = match url.host() {
         Some(Host::Ipv4(address)) => (forbidden(address.into()), address.is_loopback()),
         Some(Host::Ipv6(address)) => (forbidden(address.into()), address.to_canonical().is_loopback()),
@@ -164,17 +164,17 @@ fn way(url: &Url, proxies: &Matcher, is_allowed: bool, family: IpFamily) -> Resu
         Some(Host::Domain(_)) | None => (None, false),
     };
     if let Some(why) = why.filter(|_| !is_allowed) {
-        return Err(NoWay::Forbidden { host: url.host_str().unwrap_or_default().to_owned(), why });
+        return Err(RouteError::Forbidden { host: url.host_str().unwrap_or_default().to_owned(), why });
     }
     if let Some(proxy) = proxy_of(url, proxies).filter(|_| !is_here) {
         if !matches!(proxy.scheme(), "http" | "https") {
-            return Err(NoWay::Proxy { proxy: proxy.into() });
+            return Err(RouteError::Proxy { proxy: proxy.into() });
         }
-        of_family(&proxy, family)?;
-        return Ok(Way::Proxied(proxy.into()));
+        check_family(&proxy, family)?;
+        return Ok(Route::Proxied(proxy.into()));
     }
-    of_family(url, family)?;
-    Ok(if is_allowed { Way::Open } else { Way::Guarded })
+    check_family(url, family)?;
+    Ok(if is_allowed { Route::Open } else { Route::Guarded })
 }
 
 /// The proxy for a URL, without user and password.
@@ -184,7 +184,7 @@ fn proxy_of(url: &Url, proxies: &Matcher) -> Option<Url> {
 }
 
 /// Checks the family of a host that is an address. The addresses of a name are checked when it is resolved.
-fn of_family(url: &Url, family: IpFamily) -> Result<(), NoWay> {
+fn check_family(url: &Url, family: IpFamily) -> Result<(), RouteError> {
     let address: IpAddr = match url.host() {
         Some(Host::Ipv4(address)) => address.into(),
         Some(Host::Ipv6(address)) => address.into(),
@@ -193,7 +193,7 @@ fn of_family(url: &Url, family: IpFamily) -> Result<(), NoWay> {
     if family.includes(address) {
         return Ok(());
     }
-    Err(NoWay::IpFamily { host: address.to_string(), family })
+    Err(RouteError::IpFamily { host: address.to_string(), family })
 }
 
 /// Returns whether a name always resolves to this machine (RFC 6761 §6.3).
@@ -236,7 +236,7 @@ fn tls(config: &FetchConfig) -> Result<ClientConfig, FetchError> {
             return Err(FetchError::Roots { path, why: error.to_string() });
         }
         Err(error) => {
-            tracing::debug!(%error, "no root certificates: https will not work");
+            tracing::debug!(%error, "no root certificates: HTTPS will fail");
             config.with_root_certificates(RootCertStore::empty())
         }
     }
@@ -250,12 +250,12 @@ fn tls(config: &FetchConfig) -> Result<ClientConfig, FetchError> {
 mod tests {
     use super::*;
 
-    fn way_to(url: &str, is_allowed: bool, proxies: &Matcher) -> Result<Way, String> {
-        way(&url.parse().unwrap(), proxies, is_allowed, IpFamily::Any).map_err(|error| error.to_string())
+    fn route_to(url: &str, is_allowed: bool, proxies: &Matcher) -> Result<Route, String> {
+        route(&url.parse().unwrap(), proxies, is_allowed, IpFamily::Any).map_err(|error| error.to_string())
     }
 
-    fn proxied() -> Result<Way, String> {
-        Ok(Way::Proxied("http://proxy.example:3128/".to_owned()))
+    fn proxied() -> Result<Route, String> {
+        Ok(Route::Proxied("http://proxy.example:3128/".to_owned()))
     }
 
     #[test]
@@ -281,46 +281,46 @@ mod tests {
             "１２７.0.0.1",
         ] {
             let url = format!("http://{host}:8080/x");
-            assert!(way_to(&url, false, &none).is_err(), "{host}");
-            assert_eq!(way_to(&url, true, &none), Ok(Way::Open), "{host}");
+            assert!(route_to(&url, false, &none).is_err(), "{host}");
+            assert_eq!(route_to(&url, true, &none), Ok(Route::Open), "{host}");
         }
-        assert_eq!(way_to("http://1.1.1.1/", false, &none), Ok(Way::Guarded));
-        assert_eq!(way_to("http://a.example/", false, &none), Ok(Way::Guarded));
+        assert_eq!(route_to("http://1.1.1.1/", false, &none), Ok(Route::Guarded));
+        assert_eq!(route_to("http://a.example/", false, &none), Ok(Route::Guarded));
     }
 
     #[test]
     fn a_proxy_is_used_for_all_but_this_machine_and_hides_no_address() {
         let proxies =
             Matcher::builder().all("http://user:secret@proxy.example:3128").no("direct.example").build();
-        assert_eq!(way_to("http://a.example/", false, &proxies), proxied());
-        assert_eq!(way_to("https://a.example/", true, &proxies), proxied());
-        assert_eq!(way_to("http://direct.example/", false, &proxies), Ok(Way::Guarded));
-        assert!(way_to("http://localhost:8/", false, &proxies).is_err());
+        assert_eq!(route_to("http://a.example/", false, &proxies), proxied());
+        assert_eq!(route_to("https://a.example/", true, &proxies), proxied());
+        assert_eq!(route_to("http://direct.example/", false, &proxies), Ok(Route::Guarded));
+        assert!(route_to("http://localhost:8/", false, &proxies).is_err());
         for here in ["http://localhost/", "http://x.localhost./", "http://127.0.0.1/", "http://[::1]/"] {
-            assert_eq!(way_to(here, true, &proxies), Ok(Way::Open), "{here}");
+            assert_eq!(route_to(here, true, &proxies), Ok(Route::Open), "{here}");
         }
-        assert!(way_to("http://10.0.0.1/", false, &proxies).is_err());
+        assert!(route_to("http://10.0.0.1/", false, &proxies).is_err());
         let socks = Matcher::builder().all("socks5://user:secret@proxy.example").build();
-        let refused = way_to("http://a.example/", false, &socks).unwrap_err();
+        let refused = route_to("http://a.example/", false, &socks).unwrap_err();
         assert!(refused.contains("socks5://proxy.example") && !refused.contains("secret"), "{refused}");
     }
 
     #[test]
     fn the_family_holds_for_whatever_is_connected_to() {
         let of = |url: &str, proxies: &Matcher, family| {
-            way(&url.parse().unwrap(), proxies, true, family).map_err(|error| error.to_string())
+            route(&url.parse().unwrap(), proxies, true, family).map_err(|error| error.to_string())
         };
         let none = Matcher::builder().build();
-        assert_eq!(of("http://127.0.0.1/", &none, IpFamily::V4), Ok(Way::Open));
-        assert_eq!(of("http://[::1]/", &none, IpFamily::V6), Ok(Way::Open));
-        assert_eq!(of("http://a.example/", &none, IpFamily::V6), Ok(Way::Open));
+        assert_eq!(of("http://127.0.0.1/", &none, IpFamily::V4), Ok(Route::Open));
+        assert_eq!(of("http://[::1]/", &none, IpFamily::V6), Ok(Route::Open));
+        assert_eq!(of("http://a.example/", &none, IpFamily::V6), Ok(Route::Open));
         assert_eq!(
             of("http://127.0.0.1/", &none, IpFamily::V6).unwrap_err(),
             "'127.0.0.1' is not an IPv6 address, and others are not to be contacted"
         );
         assert!(of("http://[::1]/", &none, IpFamily::V4).is_err());
         let proxies = Matcher::builder().all("http://192.0.2.1:3128").build();
-        assert!(matches!(of("http://[2001:db8::1]/", &proxies, IpFamily::V4), Ok(Way::Proxied(_))));
+        assert!(matches!(of("http://[2001:db8::1]/", &proxies, IpFamily::V4), Ok(Route::Proxied(_))));
         assert!(of("http://a.example/", &proxies, IpFamily::V6).unwrap_err().contains("'192.0.2.1'"));
     }
 

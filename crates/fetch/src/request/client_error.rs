@@ -27,7 +27,7 @@ pub(crate) fn failed_request(error: &reqwest::Error, url: &Url, proxy: Option<&s
         let why = innermost(error);
         return FetchFailure::transient(
             Reason::Connect,
-            format!("{at}: no connection through the proxy {proxy}: {why}"),
+            format!("{at}: cannot connect through the proxy {proxy}: {why}"),
         );
     }
     let why = innermost(error);
@@ -38,30 +38,24 @@ pub(crate) fn failed_request(error: &reqwest::Error, url: &Url, proxy: Option<&s
         return FetchFailure::transient(Reason::Dns, format!("{at}: {unresolved}"));
     }
     if error.is_dns() {
-        return FetchFailure::transient(
-            Reason::Dns,
-            format!("{at}: the host name cannot be resolved: {why}"),
-        );
+        return FetchFailure::transient(Reason::Dns, format!("{at}: cannot resolve the host name: {why}"));
     }
     if let Some(tls) = find::<rustls::Error>(error) {
         return FetchFailure::permanent(Reason::Tls, format!("{at}: {tls}"));
     }
     if error.is_timeout() {
-        return FetchFailure::transient(Reason::Timeout, format!("{at}: no connection in time"));
+        return FetchFailure::transient(Reason::Timeout, format!("{at}: connection timeout"));
     }
     if error.is_connect() {
-        return FetchFailure::transient(Reason::Connect, format!("{at}: no connection: {why}"));
+        return FetchFailure::transient(Reason::Connect, format!("{at}: cannot connect: {why}"));
     }
     if error.is_builder() {
-        return FetchFailure::permanent(Reason::Internal, format!("{at}: the request cannot be made: {why}"));
+        return FetchFailure::permanent(Reason::Internal, format!("{at}: invalid request: {why}"));
     }
     if find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse) {
-        return FetchFailure::permanent(Reason::HttpStatus, format!("{at}: the answer is not HTTP: {why}"));
+        return FetchFailure::permanent(Reason::HttpStatus, format!("{at}: the response is not HTTP: {why}"));
     }
-    FetchFailure::transient(
-        Reason::Connect,
-        format!("{at}: the connection broke before an answer came: {why}"),
-    )
+    FetchFailure::transient(Reason::Connect, format!("{at}: the connection closed before a response: {why}"))
 }
 
 /// Returns the failure for an error while a body arrived.

@@ -89,20 +89,20 @@ impl Requester {
         part: Option<&PartialBody>,
         stored: Option<&Stored>,
     ) -> Result<RequestOutcome, FetchFailure> {
-        let contact = self.clients.for_url(url).map_err(|no_way| {
-            FetchFailure::permanent(no_way.reason(), format!("{}: {no_way}", strip_credentials(url)))
+        let route = self.clients.for_url(url).map_err(|error| {
+            FetchFailure::permanent(error.reason(), format!("{}: {error}", strip_credentials(url)))
         })?;
-        let (request, requested) = qualified(contact.by.kept.get(url.clone()), url, part, stored);
+        let (request, requested) = add_conditions(route.clients.kept.get(url.clone()), url, part, stored);
         let mut sent = self.execute(request, url).await?;
         if let Err(error) = &sent
             && self.kept.has_closed(error)
         {
             tracing::debug!(url = %strip_credentials(url), "a kept connection closed; requested again on a new one");
-            let (again, _) = qualified(contact.by.fresh.get(url.clone()), url, part, stored);
+            let (again, _) = add_conditions(route.clients.fresh.get(url.clone()), url, part, stored);
             sent = self.execute(again, url).await?;
         }
         let response =
-            sent.map_err(|error| client_error::failed_request(&error, url, contact.proxy.as_deref()))?;
+            sent.map_err(|error| client_error::failed_request(&error, url, route.proxy.as_deref()))?;
         self.kept.answered(&response);
         if is_redirect(response.status()) {
             return self.target(url, &response).map(RequestOutcome::Redirect);
@@ -117,7 +117,7 @@ impl Requester {
         url: &Url,
     ) -> Result<reqwest::Result<Response>, FetchFailure> {
         tokio::time::timeout(self.answer_timeout, request.send()).await.map_err(|_| {
-            let why = format!("{}: the server did not answer in time", strip_credentials(url));
+            let why = format!("{}: no response in time", strip_credentials(url));
             FetchFailure::transient(Reason::Timeout, why)
         })
     }
@@ -146,9 +146,8 @@ impl Requester {
         let fail = |why: String| {
             FetchFailure::permanent(Reason::Redirect, format!("{}: {why}", strip_credentials(from)))
         };
-        let location = location(response.headers()).ok_or_else(|| {
-            fail(format!("status {} without a readable Location", response.status().as_u16()))
-        })?;
+        let location = location(response.headers())
+            .ok_or_else(|| fail(format!("{} without a readable Location", response.status())))?;
         let target =
             from.join(&location).map_err(|error| fail(format!("redirected to '{location}': {error}")))?;
         if !matches!(target.scheme(), "http" | "https") {
@@ -186,7 +185,7 @@ fn location(headers: &HeaderMap) -> Option<String> {
 }
 
 /// Adds the conditions for a partial body or a stored version to a request.
-fn qualified(
+fn add_conditions(
     request: RequestBuilder,
     url: &Url,
     part: Option<&PartialBody>,

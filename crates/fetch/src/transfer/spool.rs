@@ -270,7 +270,7 @@ impl Spool {
         match write_note(note, &path) {
             Ok(()) => self.note_state = NoteState::Yes,
             Err(error) => {
-                tracing::debug!(path = %path.display(), %error, "this download cannot be resumed");
+                tracing::debug!(path = %path.display(), %error, "failed to write a note: this download cannot be resumed");
                 self.note = None;
             }
         }

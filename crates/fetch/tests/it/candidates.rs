@@ -7,7 +7,7 @@ use flow::{
 };
 use test_server::Script;
 
-use crate::rig::{Report, Result, Rig, fatal, retry};
+use crate::harness::{Harness, Report, Result, fatal, retry};
 
 fn rerouted<T: std::fmt::Debug>(result: Result<T>) -> (Reason, FetchJob) {
     match result {
@@ -21,7 +21,7 @@ fn rerouted<T: std::fmt::Debug>(result: Result<T>) -> (Reason, FetchJob) {
 
 #[tokio::test]
 async fn a_mirror_takes_over_where_a_host_has_not_the_text() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     rig.server.respond("/2.txt", Script::bytes("words"));
     let job =
         rig.job(&[&rig.server.url("/1.txt"), "http://10.0.0.1/x", "nonsense", &rig.server.url("/2.txt")]);
@@ -39,7 +39,7 @@ async fn a_mirror_takes_over_where_a_host_has_not_the_text() {
 
 #[tokio::test]
 async fn a_candidate_is_tried_twice_where_it_may_go_better() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     rig.server.respond("/1.txt", Script::empty(500));
     let job = rig.job(&[&rig.server.url("/1.txt"), &rig.server.url("/2.txt")]);
     assert_eq!(retry(rig.attempt(job.clone(), 0).await).0, Reason::HttpStatus);
@@ -50,7 +50,7 @@ async fn a_candidate_is_tried_twice_where_it_may_go_better() {
 
 #[tokio::test]
 async fn a_job_queued_under_another_host_contacts_nobody() {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     rig.server.respond("/x.txt", Script::bytes("words"));
     let job = rig.job(&["http://books.example/x.txt"]);
     assert_eq!(job.host.as_deref(), Some("books.example"));
@@ -68,7 +68,7 @@ async fn a_job_queued_under_another_host_contacts_nobody() {
 
 #[tokio::test]
 async fn what_is_no_url_fails_with_its_text() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     for url in ["nonsense", "ftp://a.example/x", "http://"] {
         let Err(Report { ending: Ending::Dead(failure), .. }) = rig.fetch(url).await else { panic!("{url}") };
         assert!(failure.message.contains(url), "{failure}");

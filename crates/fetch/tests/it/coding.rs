@@ -11,7 +11,7 @@ use flate2::{
 use flow::{failure::Reason, payload::Listed};
 use test_server::Script;
 
-use crate::rig::{Raw, Rig, Then, fatal, reason, retry, text};
+use crate::harness::{Harness, Raw, Then, fatal, reason, retry, text};
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -55,7 +55,7 @@ fn coded(codings: &str, body: impl Into<Bytes>) -> Script {
 }
 
 /// An answer with these header lines and this body, as it is.
-async fn raw(rig: &mut Rig, fields: &str, body: &[u8]) -> Raw {
+async fn raw(rig: &mut Harness, fields: &str, body: &[u8]) -> Raw {
     let answer = [format!("HTTP/1.1 200 OK\r\n{fields}\r\n").as_bytes(), body].concat();
     let raw = Raw::start(&answer, Then::Close).await;
     rig.config.allow_hosts.push(raw.host.parse().unwrap());
@@ -75,7 +75,7 @@ async fn every_coding_is_undone_though_it_was_not_asked_for() {
         ("identity, gzip, br", brotli(&gzip(&body))),
         ("Identity", body.clone()),
     ] {
-        let rig = Rig::new();
+        let rig = Harness::new();
         let came = bytes.len() as u64;
         let job = rig.scripted([coded(codings, bytes)]).await;
         let job = job.unwrap_or_else(|error| panic!("{codings}, {came} bytes: {error:?}"));
@@ -88,7 +88,7 @@ async fn every_coding_is_undone_though_it_was_not_asked_for() {
 
 #[tokio::test]
 async fn a_length_that_is_not_announced_is_the_streams_own() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     let body = text(3_000_000);
     let job = rig.scripted([coded("gzip", gzip(&body)).chunked()]).await.unwrap();
     assert!(rig.spooled(&job.fetched) == body);
@@ -96,7 +96,7 @@ async fn a_length_that_is_not_announced_is_the_streams_own() {
 
 #[tokio::test]
 async fn codings_are_asked_for_where_the_user_wants_them() {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     rig.config.accept_encoding = AcceptEncoding::Compressed;
     rig.scripted([coded("gzip", gzip(b"words"))]).await.unwrap();
     assert_eq!(rig.server.requests()[0].header("accept-encoding"), Some("gzip, deflate, br, zstd"));
@@ -113,7 +113,7 @@ async fn codings_are_asked_for_where_the_user_wants_them() {
 
 #[tokio::test]
 async fn repeated_fields_are_one_list() {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     let fields = "Content-Encoding: gzip\r\nContent-Encoding: br\r\n";
     let raw = raw(&mut rig, fields, &brotli(&gzip(b"words"))).await;
     assert_eq!(rig.spooled(&rig.fetch(&raw.url).await.unwrap().fetched), b"words");
@@ -122,7 +122,7 @@ async fn repeated_fields_are_one_list() {
 #[tokio::test]
 async fn codings_that_cannot_be_undone_get_one_request() {
     for codings in ["compress", "nonsense", "gzip, nonsense", "gzip, gzip, gzip, gzip"] {
-        let rig = Rig::new();
+        let rig = Harness::new();
         let result = rig.scripted([coded(codings, gzip(b"words"))]).await;
         assert_eq!(fatal(result), Reason::BadEncodingHeader, "{codings}");
         assert_eq!(rig.server.request_count(), 1);
@@ -137,7 +137,7 @@ async fn a_stream_that_ends_early_is_truncated_though_its_length_is_right() {
         [("gzip", gzip(&body)), ("deflate", zlib(&body)), ("br", brotli(&body)), ("zstd", zstd(&body))]
     {
         for bytes in [whole.len() * 29 / 100, whole.len() - 1] {
-            let rig = Rig::new();
+            let rig = Harness::new();
             let result = rig.scripted([coded(codings, whole[..bytes].to_vec())]).await;
             assert_eq!(retry(result).0, Reason::Truncated, "{codings}");
             assert_eq!(rig.part(), (0, false));
@@ -155,7 +155,7 @@ async fn a_corrupt_stream_is_never_published() {
     let crc = wrong.len() - 8;
     wrong[crc] ^= 1;
     for bytes in [wrong, body.clone(), [gzip(&body), b"more".to_vec()].concat()] {
-        let rig = Rig::new();
+        let rig = Harness::new();
         assert_eq!(fatal(rig.scripted([coded("gzip", bytes)]).await), Reason::BadEncodingHeader);
         assert_eq!(rig.part(), (0, false));
         assert!(!rig.is_published());
@@ -173,7 +173,7 @@ async fn the_announced_length_counts_coded_bytes() {
         ("deflate", &bare, bare.len() - 5),
         ("deflate", &bare, bare.len() + 5),
     ] {
-        let mut rig = Rig::new();
+        let mut rig = Harness::new();
         let fields = format!("Content-Encoding: {coding}\r\nContent-Length: {announced}\r\n");
         let raw = raw(&mut rig, &fields, whole).await;
         assert_eq!(retry(rig.fetch(&raw.url).await).0, Reason::Truncated);
@@ -185,7 +185,7 @@ async fn the_announced_length_counts_coded_bytes() {
 #[tokio::test]
 async fn a_bomb_is_refused_as_it_goes_off() {
     let zeros = gzip(&vec![b' '; 64 << 20]);
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     rig.config.body_bytes_max = u64::MAX;
     for (codings, bytes) in [("gzip", zeros.clone()), ("gzip, br", brotli(&zeros))] {
         assert_eq!(fatal(rig.scripted([coded(codings, bytes)]).await), Reason::TooLarge);
@@ -196,7 +196,7 @@ async fn a_bomb_is_refused_as_it_goes_off() {
 
 #[tokio::test]
 async fn the_limit_counts_what_comes_and_what_it_decodes_to() {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     let body = text(300_000);
     rig.config.body_bytes_max = 299_999;
     assert_eq!(fatal(rig.scripted([coded("gzip", gzip(&body))]).await), Reason::TooLarge);
@@ -215,7 +215,7 @@ async fn what_is_decoded_must_be_a_text() {
         ("gzip", gzip(&gzip(b"words"))),
         ("zstd", zstd(b"%PDF-1.7")),
     ] {
-        let rig = Rig::new();
+        let rig = Harness::new();
         assert_eq!(reason(rig.scripted([coded(codings, bytes)]).await), Reason::NotText, "{codings}");
         assert_eq!((rig.part(), rig.server.request_count()), ((0, false), 1));
     }
@@ -223,7 +223,7 @@ async fn what_is_decoded_must_be_a_text() {
 
 #[tokio::test]
 async fn a_page_is_refused_before_the_rest_of_it_comes() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     // Stored rather than packed, so that its first bytes can be decoded at once.
     let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
     encoder.write_all(&[b"<html>".as_slice(), &text(2_000_000)].concat()).unwrap();
@@ -237,7 +237,7 @@ async fn nothing_coded_is_nothing() {
     for (codings, bytes) in
         [("gzip", Vec::new()), ("gzip", gzip(b"")), ("br", brotli(b"")), ("zstd", zstd(b""))]
     {
-        let rig = Rig::new();
+        let rig = Harness::new();
         assert_eq!(fatal(rig.scripted([coded(codings, bytes).chunked()]).await), Reason::Empty, "{codings}");
     }
 }
@@ -247,7 +247,7 @@ async fn a_coded_body_that_was_cut_begins_anew() {
     let body = text(9_000_000);
     let bytes = gzip(&body);
     let cut = bytes.len() as u64 - 1000;
-    let rig = Rig::new();
+    let rig = Harness::new();
     let script = || coded("gzip", bytes.clone());
     assert_eq!(retry(rig.scripted([script().cut_after(cut)]).await).0, Reason::Truncated);
     assert_eq!(rig.part(), (0, false));
@@ -259,7 +259,7 @@ async fn a_coded_body_that_was_cut_begins_anew() {
 #[tokio::test]
 async fn a_rest_that_comes_coded_is_thrown_away() {
     let body = text(3_000_000);
-    let rig = Rig::new();
+    let rig = Harness::new();
     std::fs::write(rig.root.path().join("x.txt"), &body).unwrap();
     assert_eq!(retry(rig.scripted([Script::file().cut_after(1_200_000)]).await).0, Reason::Truncated);
     assert!(rig.part().1);
@@ -276,7 +276,7 @@ async fn a_rest_that_comes_coded_is_thrown_away() {
 
 #[tokio::test]
 async fn the_listed_blake3_is_that_of_the_decoded_bytes() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     let listing = |bytes: &[u8]| {
         let mut job = rig.job(&[&rig.server.url("/x.txt")]);
         job.listed = Listed { blake3: Some(blake3::hash(bytes).to_hex().to_string()), ..Listed::default() };
@@ -297,12 +297,12 @@ async fn a_complete_gzip_stream_is_taken_although_its_length_is_wrong() {
             "Content-Type: application/x-gzip\r\nContent-Encoding: {coding}\r\nContent-Length: {length}\r\n"
         )
     };
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     // The usual mistake of servers is to send the length of the text before compression.
     for length in [packed.len() + 1, whole.len()] {
         let server = raw(&mut rig, &fields(length, "x-gzip"), &packed).await;
         assert_eq!(rig.spooled(&rig.fetch(&server.url).await.unwrap().fetched), whole);
-        rig.blobs.remove(&Rig::name()).unwrap();
+        rig.blobs.remove(&Harness::name()).unwrap();
     }
     let mut corrupt = packed.clone();
     let last = corrupt.len() - 6;
@@ -326,12 +326,12 @@ async fn a_complete_gzip_stream_is_taken_although_its_length_is_wrong() {
 #[tokio::test]
 async fn what_is_no_coding_leaves_the_text_as_it_is() {
     for coding in ["none", "UTF-8", "binary", "8bit", "text/plain", "iso-8859-1", "", "identity, none"] {
-        let rig = Rig::new();
+        let rig = Harness::new();
         let fetched = rig.scripted([coded(coding, "plain words")]).await.unwrap().fetched;
         assert_eq!(rig.spooled(&fetched), b"plain words", "{coding}");
     }
     for coding in ["compress", "sdch", "lzma", "cow"] {
-        let rig = Rig::new();
+        let rig = Harness::new();
         assert_eq!(fatal(rig.scripted([coded(coding, "plain words")]).await), Reason::BadEncodingHeader);
     }
 }
@@ -344,12 +344,12 @@ async fn a_label_of_the_coding_itself_is_no_second_coding() {
         ("application/gzip", "x-gzip", gzip(&whole)),
         ("application/zstd", "zstd", zstd(&whole)),
     ] {
-        let rig = Rig::new();
+        let rig = Harness::new();
         let fetched =
             rig.scripted([coded(coding, body).header("content-type", label)]).await.unwrap().fetched;
         assert_eq!(rig.spooled(&fetched), whole, "{label}");
     }
-    let rig = Rig::new();
+    let rig = Harness::new();
     let twice = coded("gzip", gzip(&gzip(&digits(100)))).header("content-type", "application/gzip");
     assert_eq!(fatal(rig.scripted([twice]).await), Reason::NotText);
 }

@@ -3,16 +3,16 @@
 use flow::{failure::Reason, stage::Ending};
 
 use crate::{
-    rig::{Report, Result, Rig, fatal, reason, text},
-    talker::{Say, Talker, answer, ok},
+    harness::{Harness, Report, Result, fatal, reason, text},
+    raw_server::{RawServer, Say, answer, ok},
 };
 
 const TEXT: &[u8] = b"The river turned the mill.\n";
 
 /// Fetches one response, and returns the spooled text or the failure.
 async fn fetched(bytes: Vec<u8>) -> Result<Vec<u8>> {
-    let mut rig = Rig::new();
-    let talker = Talker::start(&mut rig, move |_| Say::Close(bytes.clone())).await;
+    let mut rig = Harness::new();
+    let talker = RawServer::start(&mut rig, move |_| Say::Close(bytes.clone())).await;
     let store = rig.fetch(&talker.url("/x.txt")).await?;
     Ok(rig.spooled(&store.fetched))
 }
@@ -41,9 +41,9 @@ async fn header_fields_that_browsers_accept_are_accepted() {
 
 #[tokio::test]
 async fn framing_and_charset_are_read_in_lenient_forms_too() {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     let body = b"HTTP/1.1 200 OK\r\nTransfer-Encoding : chunked\r\nContent-Type:\r\n text/plain;\r\n\tcharset=koi8-r\r\n\r\n5\r\nwords\r\n0\r\n\r\n";
-    let talker = Talker::start(&mut rig, |_| Say::Close(body.to_vec())).await;
+    let talker = RawServer::start(&mut rig, |_| Say::Close(body.to_vec())).await;
     let fetched = rig.fetch(&talker.url("/x.txt")).await.unwrap().fetched;
     assert_eq!(rig.spooled(&fetched), b"words");
     assert_eq!(fetched.charset.as_deref(), Some("koi8-r"));
@@ -75,8 +75,8 @@ async fn a_location_is_followed_by_the_bytes_it_has() {
         (b"/\xc3\x28.txt?\xff", "/%C3(.txt?%FF"),
         (b"/caf%E9 \xe9.txt", "/caf%E9%20%E9.txt"),
     ] {
-        let mut rig = Rig::new();
-        let talker = Talker::start(&mut rig, move |asked| {
+        let mut rig = Harness::new();
+        let talker = RawServer::start(&mut rig, move |asked| {
             let fields = [b"Location: ", location, b"\r\n"].concat();
             match asked.head.split(' ').nth(1) {
                 Some("/d/a.txt") => Say::Close(answer("302 Found", fields, b"")),
@@ -131,10 +131,10 @@ async fn a_part_is_never_taken_for_the_whole() {
 
 #[tokio::test]
 async fn a_rest_with_status_200_is_thrown_away_and_the_whole_asked_for() {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     let whole = text(4_000);
     let sent = whole.clone();
-    let talker = Talker::start(&mut rig, move |asked| {
+    let talker = RawServer::start(&mut rig, move |asked| {
         let head = asked.head.to_ascii_lowercase();
         let range = head.lines().find_map(|line| line.strip_prefix("range: bytes="));
         Say::Close(match (asked.connection, range) {
@@ -158,9 +158,9 @@ async fn a_rest_with_status_200_is_thrown_away_and_the_whole_asked_for() {
 
 #[tokio::test]
 async fn a_page_that_comes_late_is_found_in_a_body_that_was_resumed_too() {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     let page = [b"Saved from the web.\n<html><body>\n", text(4_000).as_slice(), b"</body></html>\n"].concat();
-    let talker = Talker::start(&mut rig, move |asked| {
+    let talker = RawServer::start(&mut rig, move |asked| {
         let head = asked.head.to_ascii_lowercase();
         let range = head.lines().find_map(|line| line.strip_prefix("range: bytes="));
         let last = page.len() - 1;

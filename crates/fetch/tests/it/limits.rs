@@ -12,11 +12,11 @@ use flow::{
 };
 use test_server::Script;
 
-use crate::rig::{Report, Rig, run, text};
+use crate::harness::{Harness, Report, run, text};
 
 #[tokio::test]
 async fn a_rate_holds_over_all_downloads_of_a_stage() {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     rig.config.bytes_per_second_max = NonZeroU64::new(500_000);
     rig.server.respond("/x.txt", Script::bytes(text(200_000)));
     let stage = rig.stage();
@@ -34,7 +34,7 @@ async fn a_rate_holds_over_all_downloads_of_a_stage() {
 
 #[tokio::test]
 async fn below_the_floor_nothing_is_asked_for_and_the_job_is_kept() {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     rig.config.free_bytes_min = 1 << 60;
     rig.server.respond("/x.txt", Script::bytes("words"));
     let local = rig.root.path().join("local.txt");
@@ -56,7 +56,7 @@ async fn below_the_floor_nothing_is_asked_for_and_the_job_is_kept() {
 
 #[tokio::test]
 async fn an_announced_length_must_leave_the_floor_alone() {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     let free = fetch::free_space::free_bytes(&std::env::temp_dir()).unwrap().unwrap();
     rig.config.body_bytes_max = u64::MAX;
     rig.config.free_bytes_min = 1;
@@ -64,13 +64,13 @@ async fn an_announced_length_must_leave_the_floor_alone() {
     let Err(Report { ending: Ending::Halt(failure), .. }) = rig.get("/x.txt").await else {
         panic!("there is no room")
     };
-    assert!(failure.message.contains("that would come"), "{failure}");
+    assert!(failure.message.contains("too little for"), "{failure}");
     assert_eq!((rig.part(), rig.is_published()), ((0, false), false));
 }
 
 #[tokio::test]
 async fn addresses_of_the_other_family_are_not_contacted() {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     rig.server.respond("/x.txt", Script::bytes("words"));
     rig.config.family = IpFamily::V6;
     let Err(Report { ending: Ending::Dead(failure), .. }) = rig.get("/x.txt").await else {

@@ -13,7 +13,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::rig::{Report, Rig, fatal, text};
+use crate::harness::{Harness, Report, fatal, text};
 
 /// Forwards requests in absolute form to one server, whatever host they name, as a proxy with name servers of its own
 /// would; notes the head of each.
@@ -69,7 +69,7 @@ async fn forward(stream: TcpStream, to: SocketAddr, heads: &Mutex<Vec<String>>) 
 
 #[tokio::test]
 async fn requests_go_to_the_proxy_in_absolute_form_with_its_password() {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     let proxy = Proxy::start(rig.server.addr()).await;
     rig.config.proxy = format!("http://user:secret@{}", proxy.address).parse().unwrap();
     let body = text(300_000);
@@ -84,7 +84,7 @@ async fn requests_go_to_the_proxy_in_absolute_form_with_its_password() {
 
 #[tokio::test]
 async fn this_machine_and_private_addresses_are_no_business_of_the_proxy() {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     let proxy = Proxy::start(rig.server.addr()).await;
     rig.config.proxy = format!("http://{}", proxy.address).parse().unwrap();
     rig.server.respond("/x.txt", Script::bytes("words"));
@@ -100,7 +100,7 @@ async fn this_machine_and_private_addresses_are_no_business_of_the_proxy() {
 
 #[tokio::test]
 async fn a_proxy_that_does_not_answer_is_named_without_its_password() {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let unknown = format!("{}.example", "x".repeat(64));
     for proxy in [gone.to_string(), unknown] {

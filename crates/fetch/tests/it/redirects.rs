@@ -3,7 +3,7 @@
 use flow::failure::Reason;
 use test_server::{Script, Server};
 
-use crate::rig::{Rig, fatal};
+use crate::harness::{Harness, fatal};
 
 fn canary() -> (tempfile::TempDir, Server) {
     let root = tempfile::tempdir().unwrap();
@@ -14,7 +14,7 @@ fn canary() -> (tempfile::TempDir, Server) {
 
 #[tokio::test]
 async fn redirects_are_followed_to_the_text() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     rig.server.respond("/d/end.txt", Script::bytes("words"));
     for (n, status) in [301, 302, 303, 307, 308].into_iter().enumerate() {
         let next = if n == 4 { "./d/end.txt#part".to_owned() } else { format!("/{}", n + 1) };
@@ -29,7 +29,7 @@ async fn redirects_are_followed_to_the_text() {
 
 #[tokio::test]
 async fn a_loop_of_redirects_ends_after_ten() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     rig.server.respond("/x.txt", Script::redirect("/x.txt"));
     assert_eq!(fatal(rig.get("/x.txt").await), Reason::Redirect);
     assert_eq!(rig.server.request_count(), 11);
@@ -37,7 +37,7 @@ async fn a_loop_of_redirects_ends_after_ten() {
 
 #[tokio::test]
 async fn redirects_that_cannot_be_followed_are_refused() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     let local = rig.root.path().join("local.txt");
     std::fs::write(&local, "words").unwrap();
     for location in [
@@ -59,7 +59,7 @@ async fn redirects_that_cannot_be_followed_are_refused() {
 
 #[tokio::test]
 async fn a_redirect_to_an_address_that_is_not_allowed_contacts_nobody() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     let (_root, canary) = canary();
     let port = canary.addr().port();
     for host in [
@@ -88,7 +88,7 @@ async fn a_redirect_to_an_address_that_is_not_allowed_contacts_nobody() {
 
 #[tokio::test]
 async fn an_allowed_host_is_contacted_by_the_name_it_was_allowed_by() {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     let (_root, canary) = canary();
     let url = format!("http://localhost:{}/x.txt", canary.addr().port());
     rig.config.allow_hosts.push("localhost:1".parse().unwrap());
@@ -100,7 +100,7 @@ async fn an_allowed_host_is_contacted_by_the_name_it_was_allowed_by() {
 
 #[tokio::test]
 async fn a_redirect_target_goes_through_the_mirrors_too() {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     rig.config.mirrors =
         vec![format!("http://books.example/files={}/m", rig.server.base_url()).parse().unwrap()];
     rig.server.respond("/m/1.txt", Script::redirect("http://books.example/files/2.txt"));
@@ -113,7 +113,7 @@ async fn a_redirect_target_goes_through_the_mirrors_too() {
 
 #[tokio::test]
 async fn a_password_stays_with_its_host() {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     let (_root, other) = canary();
     rig.allow(&other);
     rig.server.respond("/1", Script::redirect("/2"));
@@ -129,8 +129,8 @@ async fn a_password_stays_with_its_host() {
 
 #[tokio::test]
 async fn a_resumed_download_follows_its_redirect_again() {
-    let rig = Rig::new();
-    let body = crate::rig::text(100_000);
+    let rig = Harness::new();
+    let body = crate::harness::text(100_000);
     rig.server.respond("/x.txt", Script::redirect("/y.txt"));
     rig.server.respond("/y.txt", Script::bytes(body.clone()));
     rig.server.respond_once("/y.txt", [Script::bytes(body.clone()).cut_after(40_000)]);

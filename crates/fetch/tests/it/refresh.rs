@@ -8,7 +8,7 @@ use flow::{
 };
 use test_server::Script;
 
-use crate::rig::{Rig, fatal, run, text};
+use crate::harness::{Harness, fatal, run, text};
 
 /// What is stored of a text that came so.
 fn stored(fetched: &Fetched) -> Stored {
@@ -21,15 +21,15 @@ fn stored(fetched: &Fetched) -> Stored {
 }
 
 /// Fetches a path for the first time, lets the store take it, and gives back the job that asks for it again.
-async fn fetched_once(rig: &Rig, path: &str) -> FetchJob {
+async fn fetched_once(rig: &Harness, path: &str) -> FetchJob {
     let StoreJob { fetched, known, .. } = rig.get(path).await.unwrap();
     assert_eq!(known, OnDuplicate::Absorb);
-    rig.blobs.remove(&Rig::name()).unwrap();
+    rig.blobs.remove(&Harness::name()).unwrap();
     FetchJob { stored: Some(stored(&fetched)), ..rig.job(&[&rig.server.url(path)]) }
 }
 
 #[track_caller]
-fn assert_nothing_came(rig: &Rig, next: &[StoreJob]) {
+fn assert_nothing_came(rig: &Harness, next: &[StoreJob]) {
     assert_eq!(next, []);
     assert!(!rig.is_published());
     assert_eq!(rig.part(), (0, false));
@@ -37,7 +37,7 @@ fn assert_nothing_came(rig: &Rig, next: &[StoreJob]) {
 
 #[tokio::test]
 async fn what_has_not_changed_costs_one_conditional_request() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     std::fs::write(rig.root.path().join("x.txt"), text(10_000)).unwrap();
     let job = fetched_once(&rig, "/x.txt").await;
     let validators = job.stored.clone().unwrap();
@@ -51,7 +51,7 @@ async fn what_has_not_changed_costs_one_conditional_request() {
 
 #[tokio::test]
 async fn what_has_changed_comes_whole_and_renews_what_follows() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     rig.server.respond_once("/x.txt", [Script::bytes("first"), Script::bytes("second")]);
     let job = fetched_once(&rig, "/x.txt").await;
     let [next] = &rig.tries(job, 0).await.unwrap()[..] else { panic!("a store job follows") };
@@ -66,7 +66,7 @@ async fn the_same_bytes_are_not_taken_again_whatever_the_server_says() {
         (Script::bytes("same"), Script::bytes("same").header("etag", "\"other\"")),
         (Script::bytes("same").header("etag", ""), Script::bytes("same").header("etag", "")),
     ] {
-        let rig = Rig::new();
+        let rig = Harness::new();
         rig.server.respond_once("/x.txt", [first, again]);
         let job = fetched_once(&rig, "/x.txt").await;
         let has_validators = job.stored.as_ref().is_some_and(|stored| stored.etag.is_some());
@@ -82,7 +82,7 @@ async fn a_weak_tag_or_a_date_alone_is_a_condition() {
         [("etag", "W/\"w\""), ("last-modified", "")],
         [("etag", ""), ("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT")],
     ] {
-        let rig = Rig::new();
+        let rig = Harness::new();
         let script =
             fields.iter().fold(Script::bytes("x"), |script, (name, value)| script.header(name, value));
         rig.server.respond("/x.txt", script);
@@ -94,7 +94,7 @@ async fn a_weak_tag_or_a_date_alone_is_a_condition() {
 
 #[tokio::test]
 async fn conditions_go_to_the_url_that_gave_the_text_only() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     rig.server.respond("/x.txt", Script::redirect("/y.txt"));
     rig.server.respond("/y.txt", Script::bytes("moved"));
     let job = fetched_once(&rig, "/x.txt").await;
@@ -112,7 +112,7 @@ async fn conditions_go_to_the_url_that_gave_the_text_only() {
 
 #[tokio::test]
 async fn an_unasked_304_is_a_failure() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     rig.server.respond_once("/x.txt", [Script::bytes("x").header("etag", ""), Script::empty(304)]);
     let job = fetched_once(&rig, "/x.txt").await;
     assert_eq!(fatal(rig.tries(job, 0).await), Reason::HttpStatus);
@@ -120,7 +120,7 @@ async fn an_unasked_304_is_a_failure() {
 
 #[tokio::test]
 async fn what_broke_off_is_resumed_without_conditions() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     let (old, new) = (text(20_000), text(30_000));
     rig.server.respond_once("/x.txt", [Script::bytes(old), Script::bytes(new.clone()).cut_after(20_000)]);
     rig.server.respond("/x.txt", Script::bytes(new.clone()));
@@ -136,12 +136,12 @@ async fn what_broke_off_is_resumed_without_conditions() {
 
 #[tokio::test]
 async fn a_local_file_is_compared_with_what_is_stored() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     let path = rig.root.path().join("local.txt");
     std::fs::write(&path, "one").unwrap();
     let url = url::Url::from_file_path(&path).unwrap();
     let fetched = rig.fetch(url.as_str()).await.unwrap().fetched;
-    rig.blobs.remove(&Rig::name()).unwrap();
+    rig.blobs.remove(&Harness::name()).unwrap();
     let job = FetchJob { stored: Some(stored(&fetched)), ..rig.job(&[url.as_str()]) };
     assert_nothing_came(&rig, &rig.tries(job.clone(), 0).await.unwrap());
     std::fs::write(&path, "two").unwrap();
@@ -150,7 +150,7 @@ async fn a_local_file_is_compared_with_what_is_stored() {
 
 #[tokio::test]
 async fn texts_that_others_hold_too_are_no_sign_of_a_ban_where_they_are_stored() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     rig.server.respond("/x.txt", Script::bytes("the same for all").without_conditions());
     let job = fetched_once(&rig, "/x.txt").await;
     let stage = rig.stage();

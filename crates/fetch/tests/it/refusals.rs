@@ -10,12 +10,12 @@ use flow::{
 };
 use test_server::Script;
 
-use crate::rig::{Raw, Report, Rig, Then, fatal, reason, retry, text};
+use crate::harness::{Harness, Raw, Report, Then, fatal, reason, retry, text};
 
 #[tokio::test]
 async fn a_status_that_will_not_change_gets_one_request() {
     for status in [400, 401, 403, 404, 410, 451, 501, 206, 304, 300, 201, 416] {
-        let rig = Rig::new();
+        let rig = Harness::new();
         rig.server.respond("/x.txt", Script::empty(status));
         let Err(Report { ending: Ending::Dead(failure), .. }) = rig.get("/x.txt").await else {
             panic!("{status}")
@@ -31,14 +31,14 @@ async fn a_status_that_will_not_change_gets_one_request() {
 #[tokio::test]
 async fn a_status_that_may_change_is_tried_again() {
     for status in [408, 425, 429, 500, 502, 503, 504] {
-        let rig = Rig::new();
+        let rig = Harness::new();
         assert_eq!(
             retry(rig.scripted([Script::empty(status)]).await),
             (Reason::HttpStatus, None, 500),
             "{status}: and the host is asked slower"
         );
     }
-    let rig = Rig::new();
+    let rig = Harness::new();
     rig.server.respond_once("/x.txt", [Script::empty(500), Script::bytes("now")]);
     assert_eq!(retry(rig.get("/x.txt").await).0, Reason::HttpStatus);
     assert_eq!(rig.spooled(&rig.get("/x.txt").await.unwrap().fetched), b"now");
@@ -46,7 +46,7 @@ async fn a_status_that_may_change_is_tried_again() {
 
 #[tokio::test]
 async fn retry_after_is_honoured_and_pauses_the_host() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     let asking = |status, value: &str| Script::empty(status).header("retry-after", value);
     let http = Reason::HttpStatus;
     assert_eq!(retry(rig.scripted([asking(429, "7")]).await), (http, Some(7_000), 7_000));
@@ -60,7 +60,7 @@ async fn retry_after_is_honoured_and_pauses_the_host() {
 
 #[tokio::test]
 async fn nothing_is_not_a_text() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     assert_eq!(fatal(rig.scripted([Script::bytes("")]).await), Reason::Empty);
     assert_eq!(fatal(rig.scripted([Script::bytes("").chunked()]).await), Reason::Empty);
     assert_eq!(fatal(rig.scripted([Script::empty(204)]).await), Reason::Empty);
@@ -69,7 +69,7 @@ async fn nothing_is_not_a_text() {
 
 #[tokio::test]
 async fn a_page_or_a_binary_is_not_a_text() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     let bytes = |body: &'static str| Script::bytes(body);
     let typed = |name: &str| Script::bytes("plain words").header("content-type", name);
     for script in [
@@ -94,7 +94,7 @@ async fn a_page_or_a_binary_is_not_a_text() {
 
 #[tokio::test]
 async fn a_body_over_the_limit_is_refused_by_its_head_or_as_it_comes() {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     rig.config.body_bytes_max = 2_000_000;
     assert_eq!(fatal(rig.scripted([Script::generated(2_000_001)]).await), Reason::TooLarge);
     assert_eq!(rig.counters.bytes.get(), 0);
@@ -105,7 +105,7 @@ async fn a_body_over_the_limit_is_refused_by_its_head_or_as_it_comes() {
 
 #[tokio::test]
 async fn a_large_body_streams_in_constant_memory() {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     rig.config.body_bytes_max = 200 << 20;
     assert_eq!(fatal(rig.scripted([Script::generated(u64::MAX).chunked()]).await), Reason::TooLarge);
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -123,7 +123,7 @@ async fn what_is_not_http_is_refused() {
         (b"", false),
         (b"HTTP/1.1 200 OK\r\nContent-Le", false),
     ] {
-        let mut rig = Rig::new();
+        let mut rig = Harness::new();
         let raw = Raw::start(answer, Then::Close).await;
         rig.config.allow_hosts.push(raw.host.parse().unwrap());
         let result = rig.fetch(&raw.url).await;
@@ -137,7 +137,7 @@ async fn what_is_not_http_is_refused() {
 
 #[tokio::test]
 async fn failures_to_connect_are_told_apart() {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     let raw = Raw::start(b"HTTP/1.1 400 Bad Request\r\n\r\n", Then::Close).await;
     rig.config.allow_hosts.push(raw.host.parse().unwrap());
     assert_eq!(fatal(rig.fetch(&format!("https://{}/", raw.host)).await), Reason::Tls);
@@ -180,7 +180,7 @@ impl BlobStore for FullDisk {
 
 #[tokio::test]
 async fn a_full_disk_halts_the_worker_and_leaves_nothing() {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     let disk = tempfile::tempdir().unwrap();
     let place = disk.path().to_owned();
     rig.blobs = Arc::new(FullDisk(disk));

@@ -3,19 +3,19 @@
 use flow::{blobs::BlobError, failure::Reason, stage::Attempt};
 use test_server::Script;
 
-use crate::rig::{Raw, Rig, Then, retry, run, text};
+use crate::harness::{Harness, Raw, Then, retry, run, text};
 
 const BYTES: usize = 3_000_000;
 const CUT: u64 = 1_200_000;
 
-fn serving(body: &[u8]) -> Rig {
-    let rig = Rig::new();
+fn serving(body: &[u8]) -> Harness {
+    let rig = Harness::new();
     std::fs::write(rig.root.path().join("x.txt"), body).unwrap();
     rig
 }
 
 /// A rig whose first try was cut, with how many bytes wait.
-async fn cut(body: &[u8]) -> (Rig, u64) {
+async fn cut(body: &[u8]) -> (Harness, u64) {
     let rig = serving(body);
     assert_eq!(retry(rig.scripted([Script::file().cut_after(CUT)]).await).0, Reason::Truncated);
     let (waiting, is_noted) = rig.part();
@@ -198,7 +198,7 @@ async fn a_try_that_is_dropped_leaves_what_can_be_resumed() {
         result = run(&stage, job, Attempt { number: 1, failures: 0 }) => panic!("{result:?}"),
         () = came => {}
     }
-    while matches!(rig.blobs.resume(&Rig::name()), Err(BlobError::Busy(_))) {
+    while matches!(rig.blobs.resume(&Harness::name()), Err(BlobError::Busy(_))) {
         tokio::task::yield_now().await;
     }
     let (waiting, is_noted) = rig.part();
@@ -220,7 +220,7 @@ async fn what_is_always_cut_is_never_published() {
 
 #[tokio::test]
 async fn a_chunked_body_without_end_is_truncated() {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     let answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nwords\r\n";
     let raw = Raw::start(answer, Then::Close).await;
     rig.config.allow_hosts.push(raw.host.parse().unwrap());

@@ -10,18 +10,18 @@ use flow::{
 };
 use test_server::{Script, Server};
 
-use crate::rig::{Report, Result, Rig, fatal, retry, run};
+use crate::harness::{Harness, Report, Result, fatal, retry, run};
 
 const ROBOTS: &str = "/robots.txt";
 
-fn heeding() -> Rig {
-    let mut rig = Rig::new();
+fn heeding() -> Harness {
+    let mut rig = Harness::new();
     rig.config.obey_robots = true;
     rig.server.respond("/x.txt", Script::bytes("words"));
     rig
 }
 
-fn asked(rig: &Rig) -> Vec<String> {
+fn asked(rig: &Harness) -> Vec<String> {
     rig.server.requests().into_iter().map(|request| request.path).collect()
 }
 

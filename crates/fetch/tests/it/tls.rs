@@ -20,7 +20,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::rig::{Rig, fatal};
+use crate::harness::{Harness, fatal};
 
 /// Answers every request over TLS by "words". Its certificate is of an authority that nobody knows.
 struct TlsServer {
@@ -87,13 +87,13 @@ async fn answer(acceptor: &TlsAcceptor, stream: TcpStream) {
     stream.shutdown().await.unwrap();
 }
 
-fn rig(server: &TlsServer) -> Rig {
-    let mut rig = Rig::new();
+fn rig(server: &TlsServer) -> Harness {
+    let mut rig = Harness::new();
     rig.config.allow_hosts.push(server.address.to_string().parse().unwrap());
     rig
 }
 
-fn file(rig: &Rig, content: &[u8]) -> PathBuf {
+fn file(rig: &Harness, content: &[u8]) -> PathBuf {
     let path = rig.root.path().join("ca.pem");
     std::fs::write(&path, content).unwrap();
     path

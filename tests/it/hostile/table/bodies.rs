@@ -203,21 +203,21 @@ fn endless() -> Vec<Row> {
         ),
         dead("chunks_that_never_end", "too_large", 1, vec![steps([Send(chunked_head(b"")), Forever(chunk)])]),
         dead("one_byte_a_second", "timeout", ALL_TRIES, vec![then(cut("", 0), drip(b"x", 1_000))])
-            .saying("bytes came within 3s"),
+            .saying("bytes in 3s"),
         dead(
             "one_byte_a_second_in_chunks",
             "timeout",
             ALL_TRIES,
             vec![then(chunked_head(b""), drip(b"1\r\nx\r\n", 1_000))],
         )
-        .saying("bytes came within 3s"),
+        .saying("bytes in 3s"),
         dead(
             "steady_but_never_done",
             "timeout",
             ALL_TRIES,
             vec![then(head("200 OK", "Content-Length: 1000000\r\n"), drip(&[b'x'; 400], 200))],
         )
-        .saying("not done within 9s"),
+        .saying("not complete within 9s"),
         dead("an_empty_body", "empty", 1, vec![ok("", "")]),
         dead("no_chunks", "empty", 1, vec![chunked(b"0\r\n\r\n")]),
         dead("no_body_before_the_end", "empty", 1, vec![raw(head("200 OK", ""))]),

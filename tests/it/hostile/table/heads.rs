@@ -23,7 +23,7 @@ fn connections() -> Vec<Row> {
         dead("closed_before_the_answer", "connect", ALL_TRIES, vec![steps([])]),
         dead("closed_in_the_head", "connect", ALL_TRIES, vec![raw("HTTP/1.1 200 OK\r\nServer: x\r\n")]),
         dead("stalls_before_the_answer", "timeout", ALL_TRIES, vec![steps([Stall])])
-            .saying("did not answer in time"),
+            .saying("no response in time"),
         stored("stalls_once", 2, vec![steps([Stall]), fine()]).hurried(),
         dead("stalls_in_the_head", "timeout", ALL_TRIES, vec![then("HTTP/1.1 200 OK\r\nServ", Stall)]),
         dead("stalls_in_the_body", "timeout", ALL_TRIES, vec![then(cut("", 2_000), Stall)]),

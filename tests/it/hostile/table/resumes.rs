@@ -208,7 +208,7 @@ fn unasked() -> Vec<Row> {
             ALL_TRIES,
             vec![ok("Content-Range: bytes 2000-3999/4000\r\n", &text()[2_000..])],
         )
-        .saying("a part came, not the whole text"),
+        .saying("only a part of the text"),
         stored("all_of_it_as_a_range", 1, vec![ok("Content-Range: bytes 0-3999/4000\r\n", text())]),
         dead(
             "a_part_unasked",

@@ -3,11 +3,11 @@
 use flow::{blobs::BlobKind, failure::Reason, payload::Listed, stage::Attempt};
 use test_server::Script;
 
-use crate::rig::{Raw, Rig, Then, fatal, run, text};
+use crate::harness::{Harness, Raw, Then, fatal, run, text};
 
 #[tokio::test]
 async fn a_whole_text_is_published_with_all_that_is_known_of_it() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     let body = text(3_000_000);
     std::fs::write(rig.root.path().join("a.txt"), &body).unwrap();
     let job = rig.get("/a.txt?q").await.unwrap();
@@ -30,7 +30,7 @@ async fn a_whole_text_is_published_with_all_that_is_known_of_it() {
 
 #[tokio::test]
 async fn fetching_again_replaces_what_is_there() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     rig.scripted([Script::bytes("first")]).await.unwrap();
     let again = rig.scripted([Script::bytes("second").chunked().header("content-type", "")]).await.unwrap();
     assert_eq!(rig.spooled(&again.fetched), b"second");
@@ -39,7 +39,7 @@ async fn fetching_again_replaces_what_is_there() {
 
 #[tokio::test]
 async fn type_and_charset_are_read_from_the_answer() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     let script = Script::bytes("x").header("content-type", "Text/Plain; charset=ISO-8859-1");
     let fetched = rig.scripted([script]).await.unwrap().fetched;
     assert_eq!(fetched.content_type.as_deref(), Some("text/plain"));
@@ -48,7 +48,7 @@ async fn type_and_charset_are_read_from_the_answer() {
 
 #[tokio::test]
 async fn a_body_of_http_1_0_without_length_ends_with_the_connection() {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     let raw = Raw::start(b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nall of it", Then::Close).await;
     rig.config.allow_hosts.push(raw.host.parse().unwrap());
     let job = rig.fetch(&raw.url).await.unwrap();
@@ -57,7 +57,7 @@ async fn a_body_of_http_1_0_without_length_ends_with_the_connection() {
 
 #[tokio::test]
 async fn the_listed_blake3_must_be_that_of_the_bytes() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     rig.server.respond("/x.txt", Script::bytes("these bytes"));
     let listing = |blake3: String| {
         let mut job = rig.job(&[&rig.server.url("/x.txt")]);
@@ -77,7 +77,7 @@ async fn the_listed_blake3_must_be_that_of_the_bytes() {
 async fn the_listed_sha256_must_be_that_of_the_bytes_too() {
     // As sha256sum says of "these bytes".
     const SHA256: &str = "32019911eab0ab6adf6223b68c49e17eb2e6586dc60c0c294979d8cfb4e23b46";
-    let rig = Rig::new();
+    let rig = Harness::new();
     rig.server.respond("/x.txt", Script::bytes("these bytes"));
     let listing = |blake3: &[u8], sha256: String| {
         let mut job = rig.job(&[&rig.server.url("/x.txt")]);
@@ -100,7 +100,7 @@ async fn the_listed_sha256_must_be_that_of_the_bytes_too() {
 
 #[tokio::test]
 async fn many_downloads_at_a_time_share_one_stage() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     let stage = rig.stage();
     for n in 0..40 {
         rig.server.respond(&format!("/{n}.txt"), Script::bytes(text(10_000 + n)));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use flow::stage::{Attempt, Ending, Requeue, Stage};
 use test_server::Script;
 
-use crate::rig::Rig;
+use crate::harness::Harness;
 
 const HOUR_MS: u64 = 3_600_000;
 /// The time in milliseconds from the head of a response to its end.
@@ -13,7 +13,7 @@ const ANSWER_MS: u64 = 1_000;
 
 /// Returns how long the host is left alone after one response that follows this script, in milliseconds.
 async fn pause_after(script: Script) -> u64 {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     rig.config.wait = Duration::from_millis(HOUR_MS);
     rig.config.idle_timeout = Duration::from_millis(ANSWER_MS);
     rig.server.respond("/x.txt", script);

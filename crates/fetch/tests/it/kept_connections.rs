@@ -8,20 +8,20 @@ use flow::{
 };
 
 use crate::{
-    rig::{Report, Result, Rig, retry, run},
-    talker::{Asked, Say, Talker, answer, ok},
+    harness::{Harness, Report, Result, retry, run},
+    raw_server::{Asked, RawServer, Say, answer, ok},
 };
 
-async fn get(rig: &Rig, stage: &Fetch, url: &str, id: &str) -> Result<Vec<StoreJob>> {
+async fn get(rig: &Harness, stage: &Fetch, url: &str, id: &str) -> Result<Vec<StoreJob>> {
     let job = FetchJob { document: id.parse().unwrap(), ..rig.job(&[url]) };
     run(stage, job, Attempt { number: 1, failures: 0 }).await
 }
 
 /// Starts a server that answers the first request of each connection and ends the connection at the second,
 /// in the way that `end` returns.
-async fn second_ends(rig: &mut Rig, end: fn() -> Say) -> Talker {
+async fn second_ends(rig: &mut Harness, end: fn() -> Say) -> RawServer {
     let is_first = |asked: &Asked| asked.request == 1;
-    Talker::start(rig, move |asked| {
+    RawServer::start(rig, move |asked| {
         if is_first(asked) { Say::Keep(ok("", format!("words {asked:?}").as_bytes())) } else { end() }
     })
     .await
@@ -32,7 +32,7 @@ async fn a_kept_connection_that_ends_without_an_answer_costs_no_try() {
     let ends: [fn() -> Say; 3] =
         [|| Say::Close(vec![]), || Say::Reset, || Say::Close(b"HTTP/1.1 200 OK\r\nSer".to_vec())];
     for end in ends {
-        let mut rig = Rig::new();
+        let mut rig = Harness::new();
         let talker = second_ends(&mut rig, end).await;
         let stage = rig.stage();
         for id in ["a", "b", "c", "d"] {
@@ -47,9 +47,9 @@ async fn a_kept_connection_that_ends_without_an_answer_costs_no_try() {
 #[tokio::test]
 async fn a_new_connection_that_ends_without_an_answer_is_a_failure() {
     for reset in [true, false] {
-        let mut rig = Rig::new();
+        let mut rig = Harness::new();
         let end = move || if reset { Say::Reset } else { Say::Close(vec![]) };
-        let talker = Talker::start(&mut rig, move |_| end()).await;
+        let talker = RawServer::start(&mut rig, move |_| end()).await;
         let stage = rig.stage();
         assert_eq!(retry(get(&rig, &stage, &talker.url("/a"), "a").await).0, Reason::Connect);
         assert_eq!(talker.connections(), 1);
@@ -58,8 +58,8 @@ async fn a_new_connection_that_ends_without_an_answer_is_a_failure() {
 
 #[tokio::test]
 async fn the_repeat_is_made_once_and_on_a_new_connection() {
-    let mut rig = Rig::new();
-    let talker = Talker::start(&mut rig, |asked| match (asked.connection, asked.request) {
+    let mut rig = Harness::new();
+    let talker = RawServer::start(&mut rig, |asked| match (asked.connection, asked.request) {
         (1, 1) => Say::Keep(ok("", b"words")),
         _ => Say::Close(vec![]),
     })
@@ -72,7 +72,7 @@ async fn the_repeat_is_made_once_and_on_a_new_connection() {
 
 #[tokio::test]
 async fn a_text_comes_where_robots_txt_was_the_last_answer_of_its_connection() {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     rig.config.obey_robots = true;
     let talker = second_ends(&mut rig, || Say::Close(vec![])).await;
     let stage = rig.stage();
@@ -87,8 +87,8 @@ async fn a_text_comes_where_robots_txt_was_the_last_answer_of_its_connection() {
 
 #[tokio::test]
 async fn a_list_comes_where_its_redirect_was_the_last_answer_of_its_connection() {
-    let mut rig = Rig::new();
-    let talker = Talker::start(&mut rig, |asked| match (asked.connection, asked.request) {
+    let mut rig = Harness::new();
+    let talker = RawServer::start(&mut rig, |asked| match (asked.connection, asked.request) {
         (1, 1) => Say::Keep(answer("302 Found", "Location: /list\r\n", b"")),
         (1, _) => Say::Reset,
         _ => Say::Close(ok("", b"http://a.example/\n")),
@@ -101,8 +101,8 @@ async fn a_list_comes_where_its_redirect_was_the_last_answer_of_its_connection()
 
 #[tokio::test]
 async fn a_refresh_is_repeated_with_its_conditions() {
-    let mut rig = Rig::new();
-    let talker = Talker::start(&mut rig, |asked| match (asked.connection, asked.request) {
+    let mut rig = Harness::new();
+    let talker = RawServer::start(&mut rig, |asked| match (asked.connection, asked.request) {
         (1, 1) => Say::Keep(ok("ETag: \"1\"\r\n", b"words")),
         (1, _) => Say::Reset,
         _ if asked.head.to_ascii_lowercase().contains("if-none-match: \"1\"") => {

@@ -11,7 +11,7 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-use crate::rig::Rig;
+use crate::harness::Harness;
 
 /// The server's reaction to a request.
 pub(crate) enum Say {
@@ -33,15 +33,18 @@ pub(crate) struct Asked {
 
 type Answer = dyn Fn(&Asked) -> Say + Send + Sync;
 
-pub(crate) struct Talker {
+pub(crate) struct RawServer {
     pub(crate) host: String,
     connections: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
-impl Talker {
+impl RawServer {
     /// Starts the server, and allows the rig to contact it.
-    pub(crate) async fn start(rig: &mut Rig, answer: impl Fn(&Asked) -> Say + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(
+        rig: &mut Harness,
+        answer: impl Fn(&Asked) -> Say + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
         rig.config.allow_hosts.push(host.parse().unwrap());
@@ -67,7 +70,7 @@ impl Talker {
     }
 }
 
-impl Drop for Talker {
+impl Drop for RawServer {
     fn drop(&mut self) {
         self.task.abort();
     }

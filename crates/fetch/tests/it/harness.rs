@@ -36,7 +36,7 @@ pub(crate) async fn run(stage: &Fetch, job: FetchJob, attempt: Attempt) -> Resul
 }
 
 /// The stage may contact its own server only.
-pub(crate) struct Rig {
+pub(crate) struct Harness {
     pub(crate) root: tempfile::TempDir,
     pub(crate) server: Server,
     pub(crate) blobs: Arc<dyn BlobStore>,
@@ -46,7 +46,7 @@ pub(crate) struct Rig {
     claims: AtomicU32,
 }
 
-impl Rig {
+impl Harness {
     pub(crate) fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         let server = Server::start(root.path()).unwrap();

@@ -3,9 +3,9 @@
 use flow::{failure::Reason, stage::Ending};
 use url::Url;
 
-use crate::rig::{Report, Rig, fatal, text};
+use crate::harness::{Harness, Report, fatal, text};
 
-fn file(rig: &Rig, name: &str, bytes: &[u8]) -> String {
+fn file(rig: &Harness, name: &str, bytes: &[u8]) -> String {
     let path = rig.root.path().join(name);
     std::fs::write(&path, bytes).unwrap();
     Url::from_file_path(path).unwrap().into()
@@ -13,7 +13,7 @@ fn file(rig: &Rig, name: &str, bytes: &[u8]) -> String {
 
 #[tokio::test]
 async fn a_local_text_is_copied() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     let body = text(1_000_000);
     let url = file(&rig, "ä b#.txt", &body);
     let fetched = rig.fetch(&url).await.unwrap().fetched;
@@ -25,7 +25,7 @@ async fn a_local_text_is_copied() {
 
 #[tokio::test]
 async fn the_rules_for_downloads_hold_for_local_texts() {
-    let mut rig = Rig::new();
+    let mut rig = Harness::new();
     rig.config.body_bytes_max = 1_000;
     for (bytes, reason) in [
         (&text(1_001)[..], Reason::TooLarge),
@@ -46,7 +46,7 @@ async fn the_rules_for_downloads_hold_for_local_texts() {
 
 #[tokio::test]
 async fn what_is_no_readable_file_is_named() {
-    let rig = Rig::new();
+    let rig = Harness::new();
     let missing = rig.root.path().join("missing.txt");
     for path in [&missing, &rig.root.path().to_owned(), &"/dev/zero".into()] {
         let url = Url::from_file_path(path).unwrap();

@@ -8,18 +8,18 @@ use flow::{
 };
 use test_server::Script;
 
-use crate::rig::{Report, Result, Rig, fatal, retry, run, text};
+use crate::harness::{Harness, Report, Result, fatal, retry, run, text};
 
 const CAPTCHA: &str = "<!DOCTYPE html><html><title>Are you human?</title>";
 
 struct Host {
-    rig: Rig,
+    rig: Harness,
     stage: Fetch,
 }
 
 impl Host {
     fn new() -> Self {
-        let mut rig = Rig::new();
+        let mut rig = Harness::new();
         rig.config.hosts_directory = Some(rig.root.path().join("hosts"));
         let stage = rig.stage();
         Self { rig, stage }
