@@ -1,4 +1,5 @@
 //! The server that the other tests, and `juggle pipeline`, rely on.
+#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
 use reqwest::{Client, Response, StatusCode};
 use test_server::{Script, Server};
