@@ -36,6 +36,7 @@ impl Candidate {
     pub fn parse(listed: &str, mirrors: &[Mirror]) -> Result<Self, InvalidCandidate> {
         let refuse = |why: String| InvalidCandidate { listed: listed.to_owned(), why };
         let url = Url::parse(listed).map_err(|error| refuse(format!("not a URL ({error})")))?;
+        // Before the checks: what counts is the URL that is contacted.
         let url = mirror::rewrite(url, mirrors);
         match url.scheme() {
             "http" | "https" if url.host_str().unwrap_or_default().len() > HOST_BYTES_MAX => {
@@ -61,6 +62,7 @@ pub fn group_of_url(url: &Url) -> Option<String> {
         return None;
     }
     let host = match url.host()? {
+        // `a.b.` and `a.b` are the same host, so their limits are shared.
         Host::Domain(name) => name.trim_end_matches('.').to_owned(),
         address @ (Host::Ipv4(_) | Host::Ipv6(_)) => address.to_string(),
     };

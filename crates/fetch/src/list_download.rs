@@ -57,6 +57,7 @@ pub async fn download_list(
     into: &mut (impl Write + Send),
 ) -> Result<u64, ListError> {
     let candidate = Candidate::parse(url, &config.mirrors)?;
+    // The reader of lists knows gzip only.
     let config = &FetchConfig { accept_encoding: AcceptEncoding::Identity, ..config.clone() };
     let hops = Requester::new(config)?;
     let came = tokio::time::timeout(config.max_time, transfer(config, &hops, &candidate.url, into)).await;

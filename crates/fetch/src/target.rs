@@ -29,6 +29,7 @@ impl Target {
         };
         // It has been through the mirrors; they are not applied twice.
         let to = Candidate::parse(to, &[])?.url;
+        // The job holds the redirect without user and password.
         let to = if to.origin() == url.origin() { copy_credentials(&url, to) } else { to };
         Ok(Self { listed, url: to, redirects: *count })
     }

@@ -103,6 +103,7 @@ fn quoted(hash: &blake3::Hash) -> String {
 fn remember(hashes: &Hashes, path: &Path, entry: (u64, SystemTime, String)) -> String {
     let etag = entry.2.clone();
     let mut hashes = hashes.lock().expect("nothing panics while it holds this lock");
+    // Hashes can be computed again, so all are dropped at once.
     if hashes.len() >= HASHES_MAX {
         hashes.clear();
     }
@@ -119,6 +120,7 @@ fn resolve_below(root: &Path, request_path: &str) -> Option<PathBuf> {
         return None;
     }
     let path = root.join(relative).canonicalize().ok()?;
+    // A link below the root may lead out of it.
     path.starts_with(root).then_some(path)
 }
 

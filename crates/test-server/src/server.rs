@@ -175,7 +175,9 @@ async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     loop {
+        // Before accept, so that the number of open connections is bounded.
         let permit = Arc::clone(&permits).acquire_owned().await.expect("the semaphore is never closed");
+        // Finished tasks are removed here, or the set would grow with each connection.
         while connections.try_join_next().is_some() {}
         match listener.accept().await {
             Ok((stream, _)) => {

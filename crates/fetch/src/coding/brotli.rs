@@ -49,6 +49,7 @@ impl<'a> Brotli<'a> {
                 self.at = Position::AtEnd;
                 at_end(&mut self.input)?;
             }
+            // The decoder may still hold output after the last input.
             BrotliResult::NeedsMoreInput if is_over && made == 0 => {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }

@@ -194,6 +194,7 @@ impl<'a> Layer<'a> {
         if self.made > self.bytes_max {
             return Err(Fault::TooLarge { bytes_max: self.bytes_max });
         }
+        // Small bodies may be as dense as they like: a MiB is no danger.
         let made_max = self.watch.came.get().saturating_mul(RATIO_MAX).max(RATIO_FROM_BYTES);
         if self.made > made_max { Err(Fault::Bomb) } else { Ok(()) }
     }

@@ -66,6 +66,7 @@ impl Read for Deflate<'_> {
             if status == Status::StreamEnd {
                 self.stream = Stream::Ended;
                 at_end(&mut self.input)?;
+            // The decoder may still hold output after the last input.
             } else if is_over && made == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }

@@ -37,6 +37,7 @@ impl<'a> Members<'a> {
                 self.at = Position::AtEnd;
             }
             Some(&MAGIC) => {
+                // `reset` is the only way to get the input back out of the decoder.
                 let input = self.member.reset(Box::new(io::empty()));
                 self.member.reset(input);
             }

@@ -29,6 +29,7 @@ impl FromStr for AllowedHost {
             Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
             _ => (text, None),
         };
+        // Without brackets the last group of an IPv6 address would be taken for a port.
         if host.contains(':') && !host.starts_with('[') {
             return Err(refuse("an IPv6 address stands in brackets"));
         }

@@ -74,6 +74,7 @@ impl Mirror {
     /// Returns the URL on the mirror if `url` is below [`from`](Self::from).
     #[must_use]
     pub fn rewrite(&self, url: &Url) -> Option<Url> {
+        // The origin includes the port, so other services of the host are not rewritten.
         if url.origin() != self.from.origin() {
             return None;
         }

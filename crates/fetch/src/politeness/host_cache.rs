@@ -94,6 +94,7 @@ impl HostCache {
         let mut name: String = host.chars().map(safe).collect();
         name.truncate(NAME_BYTES_MAX);
         let name = name.trim_matches(['.', '-']);
+        // Two hosts may have the same safe name. The hash keeps their files apart.
         let hash = blake3::hash(host.as_bytes()).to_hex();
         Some(self.directory.as_ref()?.join(format!("{name}-{}.{}.json", &hash[..16], kind.name())))
     }
@@ -102,6 +103,7 @@ impl HostCache {
 fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
     let directory = path.parent()?;
     safe_file::must_be_directory(directory).ok()?;
+    // Checked before reading: another process could put a file of any size there.
     let is_bounded = fs::symlink_metadata(path).is_ok_and(|file| file.len() <= FILE_BYTES_MAX);
     let bytes = is_bounded.then(|| safe_file::read(path).ok())??;
     serde_json::from_slice(&bytes).ok()

@@ -160,6 +160,7 @@ impl RobotsCache {
     ) -> Result<(RobotsAccess, RulesSource), FetchFailure> {
         let name = url.origin().ascii_serialization();
         let origin = self.origin(&name);
+        // Held during the request, so that one task asks and the others wait for its answer.
         let mut rules = origin.0.lock().await;
         if rules.is_none() {
             *rules = self.remembered(&name).await;
@@ -201,6 +202,7 @@ impl RobotsCache {
             origin.0.try_lock().ok().and_then(|rules| rules.as_ref().map(|rules| rules.bytes)).unwrap_or(0)
         };
         if origins.len() > ORIGINS_MAX || origins.values().map(bytes_of).sum::<usize>() > BYTES_MAX {
+            // Those in use stay, so that no task asks for them twice.
             origins.retain(|_, origin| Arc::strong_count(origin) > 1);
         }
     }
@@ -267,6 +269,7 @@ impl RobotsCache {
             _ => return Err(busy(&url, &response, self.clock.now_ms())),
         }
         let mut text = Vec::new();
+        // One byte more than the parser reads, so that nothing that counts is missing.
         while text.len() <= BYTE_LIMIT {
             match response.chunk().await {
                 Ok(Some(chunk)) => text.extend_from_slice(&chunk),

@@ -96,6 +96,7 @@ impl SoftBanDetector {
     ) -> Option<SoftBanSign> {
         let mut hosts = self.hosts();
         let host = self.host(&mut hosts, name);
+        // A known block page needs no second look.
         if host.notices.bodies.contains(digest.blake3.to_hex().as_str()) {
             host.note.rested = true;
             self.files.write(Kind::Suspicion, name, &host.note);

@@ -163,6 +163,7 @@ fn route(url: &Url, proxies: &Matcher, is_allowed: bool, family: IpFamily) -> Re
         Some(Host::Domain(name)) if is_localhost(name) => (Some("loopback"), true),
         Some(Host::Domain(_)) | None => (None, false),
     };
+    // Before the proxy is chosen: a proxy must not reach addresses that are refused here.
     if let Some(why) = why.filter(|_| !is_allowed) {
         return Err(RouteError::Forbidden { host: url.host_str().unwrap_or_default().to_owned(), why });
     }

@@ -36,6 +36,7 @@ impl KeptConnections {
         let Some(ends) = ends(response.extensions()) else { return };
         let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let [young, old] = &mut *generations;
+        // Two generations drop old entries in bulk, without a time for each entry.
         if young.len() >= GENERATION_MAX {
             *old = mem::take(young);
         }

@@ -163,6 +163,7 @@ impl Requester {
             return Err(fail(format!("redirected from https to '{}'", strip_credentials(&mirrored))));
         }
         let mut next = strip_credentials(&mirrored);
+        // A fragment is never sent, and would make equal URLs differ.
         next.set_fragment(None);
         Ok(if next.origin() == from.origin() { copy_credentials(from, next) } else { next })
     }
@@ -174,6 +175,7 @@ impl Requester {
 fn location(headers: &HeaderMap) -> Option<String> {
     let mut locations = headers.get_all(LOCATION).iter();
     let location = locations.next().filter(|location| location.len() <= LOCATION_BYTES_MAX)?;
+    // Of two targets nobody knows which one counts.
     if locations.next().is_some() {
         return None;
     }

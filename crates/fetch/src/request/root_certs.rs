@@ -33,6 +33,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, FetchErr
 
 fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     let mut pem = Vec::new();
+    // One byte more than the limit, to notice a larger file.
     File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut pem)?;
     if pem.len() as u64 > FILE_BYTES_MAX {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 8 MiB"));

@@ -127,6 +127,7 @@ impl ResponseHead<'_> {
         bytes_max: u64,
         now_ms: Millis,
     ) -> Result<BodyPlan, FetchFailure> {
+        // The part does not count if its rest was not requested, for example after a redirect.
         let part = part.filter(|_| requested == Requested::Rest);
         match (self.status.as_u16(), part) {
             (200 | 203 | 206, _) if !self.has_one_framing() => {

@@ -13,6 +13,7 @@ pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 pub(crate) fn wait_ms(headers: &HeaderMap, now_ms: Millis) -> Option<Millis> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait_ms = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        // Only a number that is too large fails to parse. It is capped below.
         text.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(1000)
     } else {
         let date = httpdate::parse_http_date(text).ok()?;

@@ -26,6 +26,8 @@ impl Validator {
     /// Returns the strong validator of a response: an `ETag` that is not weak (RFC 9110 §8.8.1), or a
     /// `Last-Modified` that is at least a minute older than `Date` (§8.8.2.2).
     pub(crate) fn strong(headers: &HeaderMap) -> Option<Self> {
+        // A weak tag rules the date out as well: the server has said that equal dates may be different
+        // bytes.
         if let Some(etag) = single_value(headers, &ETAG) {
             return is_strong(etag).then(|| Self::Etag(etag.to_owned()));
         }
@@ -65,6 +67,7 @@ fn is_strong(etag: &str) -> bool {
 pub(crate) fn single_value<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().filter(|value| value.len() <= FIELD_BYTES_MAX)?;
+    // Of two values nobody knows which one counts.
     if values.next().is_some() { None } else { value.to_str().ok() }
 }
 

@@ -177,6 +177,7 @@ impl BufferedBody {
     }
 
     fn start(&mut self) -> WriterTask {
+        // With room for all buffered commands, since nothing may wait here.
         let (commands, receiver) = mpsc::channel(self.commands.len() + CHUNKS_MAX);
         for command in self.commands.drain(..) {
             commands

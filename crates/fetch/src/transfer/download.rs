@@ -163,6 +163,7 @@ impl Download<'_> {
             };
             let Some(chunk) = chunk else { return Ok(()) };
             self.counters.bytes.add(chunk.len() as u64);
+            // Outside of the idle timeout: this wait is not the silence of the server.
             self.rate_limit.wait(chunk.len()).await;
             writer.append(chunk).await?;
         }

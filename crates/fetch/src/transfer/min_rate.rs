@@ -49,6 +49,7 @@ impl MinRate {
         let left = self.window.saturating_sub(self.waited);
         let came = match tokio::time::timeout(left, &mut next).await {
             Ok(came) => came,
+            // The window is over.
             Err(_) if self.came < self.bytes_min => return Err(self.too_slow()),
             Err(_) => {
                 self.begin();

@@ -185,6 +185,7 @@ impl Spool {
             self.spools.min_free.check(&self.staged, 0)?;
             self.next_check_at = self.bytes.saturating_add(CHECK_EVERY_BYTES);
         }
+        // Not for each small body: a note costs a file of its own.
         if self.bytes >= NOTE_FROM_BYTES {
             self.write_note();
         }
@@ -301,6 +302,7 @@ fn write_note(note: &PartNote, path: &Path) -> io::Result<()> {
 
 /// Reads the note, and returns the state of its file.
 fn read_note(path: &Path) -> (Option<PartNote>, NoteState) {
+    // Checked before reading: a note is small, and anything else is no note.
     let length = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return (None, NoteState::Absent),
         found => found.map_or(u64::MAX, |file| file.len()),
