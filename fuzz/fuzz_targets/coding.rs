@@ -7,7 +7,10 @@
 
 use std::io::{BufReader, Write};
 
-use fetch::coding::{codings::Codings, decoder::{Decoder, Fault, RATIO_FROM_BYTES, RATIO_MAX}};
+use fetch::coding::{
+    codings::Codings,
+    decoder::{Decoder, Fault, RATIO_FROM_BYTES, RATIO_MAX},
+};
 use flate2::{
     Compression,
     write::{DeflateEncoder, GzEncoder, ZlibEncoder},

@@ -59,8 +59,9 @@ pub async fn download_list(
     let candidate = Candidate::parse(url, &config.mirrors)?;
     // The reader of lists knows gzip only.
     let config = &FetchConfig { accept_encoding: AcceptEncoding::Identity, ..config.clone() };
-    let hops = Requester::new(config)?;
-    let came = tokio::time::timeout(config.max_time, transfer(config, &hops, &candidate.url, into)).await;
+    let requester = Requester::new(config)?;
+    let came =
+        tokio::time::timeout(config.max_time, transfer(config, &requester, &candidate.url, into)).await;
     came.unwrap_or_else(|_| {
         Err(broken(&candidate.url, Reason::Timeout, format!("not complete within {:?}", config.max_time)))
     })
@@ -68,11 +69,11 @@ pub async fn download_list(
 
 async fn transfer(
     config: &FetchConfig,
-    hops: &Requester,
+    requester: &Requester,
     start: &Url,
     into: &mut (impl Write + Send),
 ) -> Result<u64, ListError> {
-    let answer = hops.follow(start.clone(), REDIRECTS_MAX).await;
+    let answer = requester.follow(start.clone(), REDIRECTS_MAX).await;
     let answer = answer.map_err(|error| ListError::Failed(error.failure))?;
     let ReceivedResponse { mut response, url, .. } = answer
         .ok_or_else(|| broken(start, Reason::Redirect, format!("more than {REDIRECTS_MAX} redirects")))?;

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::politeness::host_cache::{HostCache, Kind};
+use crate::politeness::host_cache::{CacheKind, HostCache};
 
 /// The block pages of one host.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,5 +21,5 @@ pub struct BlockPages {
 /// Reads the block pages of all hosts from the host cache. Blocks.
 #[must_use]
 pub fn read_all(hosts_directory: &Path) -> Vec<BlockPages> {
-    HostCache::new(Some(hosts_directory.to_owned())).all(Kind::BlockPages)
+    HostCache::new(Some(hosts_directory.to_owned())).read_all(CacheKind::BlockPages)
 }

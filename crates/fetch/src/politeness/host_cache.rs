@@ -30,20 +30,20 @@ pub(crate) struct HostCache {
 
 /// The kind of a file. The names on the disk are older than the names here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum CacheKind {
     /// Its robots.txt.
     Robots,
     /// The signs of a soft ban.
-    Suspicion,
+    SoftBan,
     /// The block pages of the host.
     BlockPages,
 }
 
-impl Kind {
+impl CacheKind {
     const fn name(self) -> &'static str {
         match self {
             Self::Robots => "robots",
-            Self::Suspicion => "suspicion",
+            Self::SoftBan => "suspicion",
             Self::BlockPages => "notices",
         }
     }
@@ -55,12 +55,12 @@ impl HostCache {
     }
 
     /// Returns the cached value for a host, if there is a readable one.
-    pub(crate) fn read<T: DeserializeOwned>(&self, kind: Kind, host: &str) -> Option<T> {
+    pub(crate) fn read<T: DeserializeOwned>(&self, kind: CacheKind, host: &str) -> Option<T> {
         read(&self.path(kind, host)?)
     }
 
     /// Returns the readable values for all hosts.
-    pub(crate) fn all<T: DeserializeOwned>(&self, kind: Kind) -> Vec<T> {
+    pub(crate) fn read_all<T: DeserializeOwned>(&self, kind: CacheKind) -> Vec<T> {
         let files = self.directory.as_ref().and_then(|directory| fs::read_dir(directory).ok());
         let paths = files.into_iter().flatten().flatten().map(|file| file.path());
         let ending = format!(".{}.json", kind.name());
@@ -69,7 +69,7 @@ impl HostCache {
     }
 
     /// Caches a value. If that fails, it is logged, and the host will be asked again.
-    pub(crate) fn write(&self, kind: Kind, host: &str, value: &impl Serialize) {
+    pub(crate) fn write(&self, kind: CacheKind, host: &str, value: &impl Serialize) {
         let Some(path) = self.path(kind, host) else { return };
         let number = self.written.fetch_add(1, Ordering::Relaxed);
         let temporary = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
@@ -79,7 +79,7 @@ impl HostCache {
     }
 
     /// Removes the value for a host.
-    pub(crate) fn remove(&self, kind: Kind, host: &str) {
+    pub(crate) fn remove(&self, kind: CacheKind, host: &str) {
         let Some(path) = self.path(kind, host) else { return };
         match fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -89,7 +89,7 @@ impl HostCache {
         }
     }
 
-    fn path(&self, kind: Kind, host: &str) -> Option<PathBuf> {
+    fn path(&self, kind: CacheKind, host: &str) -> Option<PathBuf> {
         let safe = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
         let mut name: String = host.chars().map(safe).collect();
         name.truncate(NAME_BYTES_MAX);
@@ -138,28 +138,31 @@ mod tests {
         let inside = directory.path().join("hosts");
         let [one, other] = [(); 2].map(|()| HostCache::new(Some(inside.clone())));
         for host in ["a.example", "../../etc/passwd", "[::1]:8080", "", &"x".repeat(300)] {
-            assert_eq!(other.read::<String>(Kind::Robots, host), None);
-            one.write(Kind::Robots, host, &host);
-            assert_eq!(other.read::<String>(Kind::Robots, host).as_deref(), Some(host));
-            assert_eq!(other.read::<String>(Kind::Suspicion, host), None);
+            assert_eq!(other.read::<String>(CacheKind::Robots, host), None);
+            one.write(CacheKind::Robots, host, &host);
+            assert_eq!(other.read::<String>(CacheKind::Robots, host).as_deref(), Some(host));
+            assert_eq!(other.read::<String>(CacheKind::SoftBan, host), None);
         }
-        assert_eq!(other.all::<String>(Kind::Robots).len(), 5);
-        assert!(other.all::<String>(Kind::BlockPages).is_empty() && other.all::<u8>(Kind::Robots).is_empty());
+        assert_eq!(other.read_all::<String>(CacheKind::Robots).len(), 5);
+        assert!(
+            other.read_all::<String>(CacheKind::BlockPages).is_empty()
+                && other.read_all::<u8>(CacheKind::Robots).is_empty()
+        );
         assert_eq!(fs::read_dir(&inside).unwrap().count(), 5);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
-        other.remove(Kind::Robots, "a.example");
-        other.remove(Kind::Robots, "a.example");
-        assert_eq!(one.read::<String>(Kind::Robots, "a.example"), None);
+        other.remove(CacheKind::Robots, "a.example");
+        other.remove(CacheKind::Robots, "a.example");
+        assert_eq!(one.read::<String>(CacheKind::Robots, "a.example"), None);
     }
 
     #[test]
     fn what_cannot_be_read_or_kept_is_not_there() {
         let directory = tempfile::tempdir().unwrap();
         let files = HostCache::new(Some(directory.path().into()));
-        fs::write(files.path(Kind::Robots, "h").unwrap(), "{").unwrap();
-        assert_eq!(files.read::<String>(Kind::Robots, "h"), None);
+        fs::write(files.path(CacheKind::Robots, "h").unwrap(), "{").unwrap();
+        assert_eq!(files.read::<String>(CacheKind::Robots, "h"), None);
         let nowhere = HostCache::new(None);
-        nowhere.write(Kind::Robots, "h", &1);
-        assert_eq!(nowhere.read::<u8>(Kind::Robots, "h"), None);
+        nowhere.write(CacheKind::Robots, "h", &1);
+        assert_eq!(nowhere.read::<u8>(CacheKind::Robots, "h"), None);
     }
 }

@@ -33,7 +33,7 @@ use crate::{
     credentials::strip_credentials,
     error::FetchError,
     failure::FetchFailure,
-    politeness::host_cache::{HostCache, Kind},
+    politeness::host_cache::{CacheKind, HostCache},
     request::{
         client_error,
         requester::{ReceivedResponse, Requester},
@@ -44,9 +44,9 @@ use crate::{
 /// The maximum number of redirects of robots.txt: §2.3.1.2.
 const REDIRECTS_MAX: u32 = 5;
 /// The time for which rules are used: §2.4.
-const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+const MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// The time for which old rules are used again after new ones could not be had.
-const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(60 * 60);
+const STALE_FOR: Duration = Duration::from_secs(60 * 60);
 /// The longest `Crawl-delay` that is obeyed. Longer ones count as this.
 const CRAWL_DELAY_MAX: Duration = Duration::from_secs(600);
 /// The timeout for all of robots.txt.
@@ -90,8 +90,8 @@ pub(crate) struct RobotsCache {
 /// Checks URLs against robots.txt, for plans. Requests each origin once, and caches nothing on the disk.
 #[derive(Debug)]
 pub struct RobotsLookup {
-    rulebook: RobotsCache,
-    hops: Requester,
+    cache: RobotsCache,
+    requester: Requester,
     /// The origins that did not respond.
     silent: Mutex<HashSet<String>>,
 }
@@ -103,8 +103,8 @@ impl RobotsLookup {
     /// Returns an error if the HTTP client cannot be created.
     pub fn new(config: &FetchConfig) -> Result<Self, FetchError> {
         let files = Arc::new(HostCache::new(None));
-        let rulebook = RobotsCache::new(config, files, Clock::start());
-        Ok(Self { rulebook, hops: Requester::new(config)?, silent: Mutex::default() })
+        let cache = RobotsCache::new(config, files, Clock::start());
+        Ok(Self { cache, requester: Requester::new(config)?, silent: Mutex::default() })
     }
 
     /// Returns the access to a URL, or `None` if robots.txt cannot be had.
@@ -113,7 +113,7 @@ impl RobotsLookup {
         if self.silent.lock().unwrap_or_else(PoisonError::into_inner).contains(&origin) {
             return None;
         }
-        let verdict = self.rulebook.check(url, &self.hops).await.ok().map(|(verdict, _)| verdict);
+        let verdict = self.cache.check(url, &self.requester).await.ok().map(|(verdict, _)| verdict);
         if verdict.is_none() {
             self.silent.lock().unwrap_or_else(PoisonError::into_inner).insert(origin);
         }
@@ -135,7 +135,7 @@ struct Rules {
 
 /// The format of the cached file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Note {
+struct CachedRobots {
     origin: String,
     at_ms: Millis,
     /// The text of robots.txt, empty if there is none.
@@ -156,7 +156,7 @@ impl RobotsCache {
     pub(crate) async fn check(
         &self,
         url: &Url,
-        hops: &Requester,
+        requester: &Requester,
     ) -> Result<(RobotsAccess, RulesSource), FetchFailure> {
         let name = url.origin().ascii_serialization();
         let origin = self.origin(&name);
@@ -168,7 +168,7 @@ impl RobotsCache {
         if let Some(rules) = rules.as_ref().filter(|rules| self.is_fresh(rules)) {
             return Ok((rules.verdict(url), RulesSource::Cached));
         }
-        match self.ask(url, hops).await {
+        match self.ask(url, requester).await {
             Ok(text) => {
                 let fresh = self.note(name, text).await;
                 let verdict = fresh.verdict(url);
@@ -180,14 +180,14 @@ impl RobotsCache {
             Err(failed) => {
                 let stale = rules.as_mut().ok_or(failed)?;
                 // Otherwise every attempt would request robots.txt again, and none would request its text.
-                stale.at_ms = self.clock.now_ms().saturating_sub(millis(KEPT - ASKED_AGAIN_AFTER));
+                stale.at_ms = self.clock.now_ms().saturating_sub(millis(MAX_AGE - STALE_FOR));
                 Ok((stale.verdict(url), RulesSource::Requested))
             }
         }
     }
 
     fn is_fresh(&self, rules: &Rules) -> bool {
-        self.clock.now_ms().saturating_sub(rules.at_ms) < millis(KEPT)
+        self.clock.now_ms().saturating_sub(rules.at_ms) < millis(MAX_AGE)
     }
 
     fn origin(&self, name: &str) -> Arc<Origin> {
@@ -210,7 +210,7 @@ impl RobotsCache {
     async fn remembered(&self, name: &str) -> Option<Rules> {
         let (files, name) = (Arc::clone(&self.files), name.to_owned());
         let reading = tokio::task::spawn_blocking(move || {
-            files.read::<Note>(Kind::Robots, &name).filter(|note| note.origin == name)
+            files.read::<CachedRobots>(CacheKind::Robots, &name).filter(|note| note.origin == name)
         });
         // A clock that was set back must not keep rules for ever.
         let now_ms = self.clock.now_ms();
@@ -218,23 +218,24 @@ impl RobotsCache {
     }
 
     async fn note(&self, origin: String, text: String) -> Rules {
-        let note = Note { origin, at_ms: self.clock.now_ms(), text };
+        let note = CachedRobots { origin, at_ms: self.clock.now_ms(), text };
         let rules = self.rules(&note);
         let files = Arc::clone(&self.files);
-        let writing = tokio::task::spawn_blocking(move || files.write(Kind::Robots, &note.origin, &note));
+        let writing =
+            tokio::task::spawn_blocking(move || files.write(CacheKind::Robots, &note.origin, &note));
         if let Err(error) = writing.await {
             tracing::debug!(%error, "failed to cache a robots.txt");
         }
         rules
     }
 
-    fn rules(&self, note: &Note) -> Rules {
+    fn rules(&self, note: &CachedRobots) -> Rules {
         let robots = Robots::parse(note.text.as_bytes(), self.agent.as_str());
         Rules { robots, at_ms: note.at_ms, bytes: note.text.len() }
     }
 
     /// Requests robots.txt and returns its text, empty if nothing is forbidden.
-    async fn ask(&self, url: &Url, hops: &Requester) -> Result<String, FetchFailure> {
+    async fn ask(&self, url: &Url, requester: &Requester) -> Result<String, FetchFailure> {
         let mut at = strip_credentials(url);
         at.set_path("/robots.txt");
         at.set_query(None);
@@ -242,13 +243,13 @@ impl RobotsCache {
         if at.origin() == url.origin() {
             at = crate::credentials::copy_credentials(url, at);
         }
-        tokio::time::timeout(self.deadline, self.follow(at.clone(), hops)).await.unwrap_or_else(|_| {
+        tokio::time::timeout(self.deadline, self.follow(at.clone(), requester)).await.unwrap_or_else(|_| {
             Err(FetchFailure::transient(Reason::Timeout, unknown(&at, "no robots.txt in time")))
         })
     }
 
-    async fn follow(&self, start: Url, hops: &Requester) -> Result<String, FetchFailure> {
-        match hops.follow(start, REDIRECTS_MAX).await {
+    async fn follow(&self, start: Url, requester: &Requester) -> Result<String, FetchFailure> {
+        match requester.follow(start, REDIRECTS_MAX).await {
             Ok(Some(answer)) => self.read(answer).await,
             Ok(None) => Ok(String::new()),
             // The redirect leads to where robots.txt may not be requested: nothing is forbidden. The text's
@@ -322,7 +323,7 @@ impl Rules {
 pub(crate) fn says(text: &str, user_agent: &str, url: &Url) -> RobotsAccess {
     let config = FetchConfig { user_agent: user_agent.to_owned(), ..FetchConfig::default() };
     let book = RobotsCache::new(&config, Arc::new(HostCache::new(None)), Clock::start());
-    book.rules(&Note { origin: String::new(), at_ms: 0, text: text.to_owned() }).verdict(url)
+    book.rules(&CachedRobots { origin: String::new(), at_ms: 0, text: text.to_owned() }).verdict(url)
 }
 
 fn busy(url: &Url, response: &reqwest::Response, now_ms: Millis) -> FetchFailure {
@@ -399,9 +400,13 @@ mod tests {
         server.respond("/robots.txt", test_server::Script::empty(503));
         let files = Arc::new(HostCache::new(Some(directory.path().join("hosts"))));
         let text = "User-agent: *\nDisallow: /closed".to_owned();
-        files.write(Kind::Robots, &server.base_url(), &Note { origin: server.base_url(), at_ms: 1, text });
+        files.write(
+            CacheKind::Robots,
+            &server.base_url(),
+            &CachedRobots { origin: server.base_url(), at_ms: 1, text },
+        );
         let allow_hosts = vec![server.addr().to_string().parse().unwrap()];
-        let hops = Requester::new(&FetchConfig { allow_hosts, ..FetchConfig::default() }).unwrap();
+        let requester = Requester::new(&FetchConfig { allow_hosts, ..FetchConfig::default() }).unwrap();
         let book = RobotsCache::new(&FetchConfig::default(), files, Clock::start());
         let open = RobotsAccess::Allowed { crawl_delay_ms: 0 };
         for (path, expected) in [
@@ -410,7 +415,7 @@ mod tests {
             ("/closed", (RobotsAccess::Forbidden, RulesSource::Cached)),
         ] {
             let url = server.url(path).parse().unwrap();
-            assert_eq!(book.check(&url, &hops).await.unwrap(), expected, "{path}");
+            assert_eq!(book.check(&url, &requester).await.unwrap(), expected, "{path}");
         }
         assert_eq!(server.count("/robots.txt"), 1);
     }

@@ -22,7 +22,7 @@ use crate::{
     digest::BodyDigest,
     politeness::{
         block_pages::BlockPages,
-        host_cache::{HostCache, Kind},
+        host_cache::{CacheKind, HostCache},
     },
 };
 
@@ -53,7 +53,7 @@ pub(crate) struct SoftBanDetector {
 
 #[derive(Debug)]
 struct Host {
-    note: Note,
+    note: CachedSigns,
     notices: BlockPages,
     /// The last body, and the texts that arrived as it, one after the other.
     last: Option<(blake3::Hash, Vec<DocumentId>)>,
@@ -62,7 +62,7 @@ struct Host {
 /// The format of the cached file: the texts that arrived as pages since the last proper one, and whether the
 /// host was paused before.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Note {
+struct CachedSigns {
     texts: Vec<DocumentId>,
     rested: bool,
 }
@@ -77,12 +77,12 @@ impl SoftBanDetector {
         let mut hosts = self.hosts();
         let host = self.host(&mut hosts, name);
         // Other processes may have recorded signs.
-        host.note = self.files.read(Kind::Suspicion, name).unwrap_or_default();
+        host.note = self.files.read(CacheKind::SoftBan, name).unwrap_or_default();
         if !host.note.texts.contains(text) {
             host.note.texts.push(text.clone());
         }
         let sign = host.note.judge();
-        self.files.write(Kind::Suspicion, name, &host.note);
+        self.files.write(CacheKind::SoftBan, name, &host.note);
         sign
     }
 
@@ -99,7 +99,7 @@ impl SoftBanDetector {
         // A known block page needs no second look.
         if host.notices.bodies.contains(digest.blake3.to_hex().as_str()) {
             host.note.rested = true;
-            self.files.write(Kind::Suspicion, name, &host.note);
+            self.files.write(CacheKind::SoftBan, name, &host.note);
             return Some(SoftBanSign::Banned);
         }
         let is_new = match &mut host.last {
@@ -120,7 +120,7 @@ impl SoftBanDetector {
         let count = host.last.as_ref().map_or(0, |(_, texts)| texts.len());
         if count >= SIGNS_MAX || (host.note.rested && count > 1) {
             host.note.rested = true;
-            self.files.write(Kind::Suspicion, name, &host.note);
+            self.files.write(CacheKind::SoftBan, name, &host.note);
             self.remember_notice(name, host, digest);
             return Some(SoftBanSign::Banned);
         }
@@ -139,18 +139,18 @@ impl SoftBanDetector {
         // Other processes may have recorded some.
         host.notices = self.notices(name);
         host.notices.bodies.insert(digest.blake3.to_hex().to_string());
-        self.files.write(Kind::BlockPages, name, &host.notices);
+        self.files.write(CacheKind::BlockPages, name, &host.notices);
     }
 
     fn notices(&self, name: &str) -> BlockPages {
-        let known = self.files.read(Kind::BlockPages, name);
+        let known = self.files.read(CacheKind::BlockPages, name);
         known.unwrap_or_else(|| BlockPages { host: name.to_owned(), ..BlockPages::default() })
     }
 
     fn clear(&self, name: &str, host: &mut Host) {
-        if host.note != Note::default() {
-            host.note = Note::default();
-            self.files.remove(Kind::Suspicion, name);
+        if host.note != CachedSigns::default() {
+            host.note = CachedSigns::default();
+            self.files.remove(CacheKind::SoftBan, name);
         }
     }
 
@@ -163,14 +163,14 @@ impl SoftBanDetector {
             hosts.clear();
         }
         hosts.entry(name.to_owned()).or_insert_with(|| Host {
-            note: self.files.read(Kind::Suspicion, name).unwrap_or_default(),
+            note: self.files.read(CacheKind::SoftBan, name).unwrap_or_default(),
             notices: self.notices(name),
             last: None,
         })
     }
 }
 
-impl Note {
+impl CachedSigns {
     fn judge(&mut self) -> SoftBanSign {
         if !self.rested && self.texts.len() < SIGNS_MAX {
             return SoftBanSign::Suspected;

@@ -28,9 +28,9 @@ type Ends = (SocketAddr, SocketAddr);
 
 /// The connections that have answered. They are kept in two generations to bound the memory.
 #[derive(Debug, Default)]
-pub(crate) struct KeptConnections(Mutex<[HashSet<Ends>; 2]>);
+pub(crate) struct ConnectionLog(Mutex<[HashSet<Ends>; 2]>);
 
-impl KeptConnections {
+impl ConnectionLog {
     /// Notes that a connection has answered.
     pub(crate) fn answered(&self, response: &Response) {
         let Some(ends) = ends(response.extensions()) else { return };

@@ -27,7 +27,7 @@ use crate::{
     credentials::{copy_credentials, strip_credentials},
     error::FetchError,
     failure::FetchFailure,
-    request::{client::Clients, client_error, connection_log::KeptConnections},
+    request::{client::Clients, client_error, connection_log::ConnectionLog},
     response::head::{PartialBody, Requested},
 };
 
@@ -41,7 +41,7 @@ const LOCATION_BYTES_MAX: usize = 8 << 10;
 #[derive(Debug)]
 pub(crate) struct Requester {
     clients: Clients,
-    kept: KeptConnections,
+    kept: ConnectionLog,
     mirrors: Vec<Mirror>,
     answer_timeout: Duration,
 }
@@ -69,7 +69,7 @@ impl Requester {
     pub(crate) fn new(config: &FetchConfig) -> Result<Self, FetchError> {
         Ok(Self {
             clients: Clients::new(config)?,
-            kept: KeptConnections::default(),
+            kept: ConnectionLog::default(),
             mirrors: config.mirrors.clone(),
             answer_timeout: config.connect_timeout.saturating_add(config.idle_timeout),
         })

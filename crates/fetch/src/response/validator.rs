@@ -26,8 +26,7 @@ impl Validator {
     /// Returns the strong validator of a response: an `ETag` that is not weak (RFC 9110 §8.8.1), or a
     /// `Last-Modified` that is at least a minute older than `Date` (§8.8.2.2).
     pub(crate) fn strong(headers: &HeaderMap) -> Option<Self> {
-        // A weak tag rules the date out as well: the server has said that equal dates may be different
-        // bytes.
+        // A weak tag is not replaced by the date, which is less precise still.
         if let Some(etag) = single_value(headers, &ETAG) {
             return is_strong(etag).then(|| Self::Etag(etag.to_owned()));
         }
