@@ -1,4 +1,4 @@
-//! Files that are written whole or not at all.
+//! Writes files atomically: a file has all of its bytes under its name, or does not change.
 
 use std::{
     fs::{File, Permissions},
@@ -11,38 +11,40 @@ use tempfile::{NamedTempFile, TempPath};
 
 use crate::temporary::{self, Held, Sweep};
 
-/// What a file may be at most; the umask takes from it.
+/// The permissions of a new file before the umask is applied.
 const MODE: u32 = 0o666;
 /// The maximum number of temporary files that are created for one file, if sweeps remove them.
 const TRIES_MAX: usize = 64;
-/// The ending of a file that has no name yet.
+/// The end of a temporary name.
 const UNFINISHED: &str = ".tmp";
 
-/// A file on its way to its name: written beside it, forced to the medium, renamed. Dropped before that, it leaves what was
-/// there. Blocking.
+/// A file that is written under a temporary name in the same directory, then synced and renamed. If it is
+/// dropped before that, an existing file stays as it was. Its methods block.
 #[derive(Debug)]
 pub struct AtomicFile {
     path: PathBuf,
     file: BufWriter<NamedTempFile>,
 }
 
-/// A file that is written whole and durable, though nobody sees it yet, so that several can appear together. No file is
-/// held open for it, so nobody may sweep its directory meanwhile. It is removed if it is dropped.
+/// A file that is complete and durable under its temporary name, so that several files can be committed
+/// together. It is not open and therefore not locked, so its directory must not be swept before it is
+/// committed. It is removed if it is dropped.
 #[derive(Debug)]
 pub struct SyncedFile {
     path: PathBuf,
     temporary: TempPath,
-    /// Its length.
+    /// The length in bytes.
     pub bytes: u64,
 }
 
 impl AtomicFile {
-    /// Begins a file.
+    /// Creates the temporary file for `path`.
     ///
     /// # Errors
-    /// Where none can be made there.
+    /// Returns an error if the file cannot be created or locked.
     pub fn create(path: &Path) -> io::Result<Self> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // A sweep may remove the temporary file between its creation and its lock.
         for _ in 0..TRIES_MAX {
             let made = tempfile::Builder::new()
                 .prefix(&format!(".{name}."))
@@ -53,19 +55,19 @@ impl AtomicFile {
                 return Ok(Self { path: path.to_owned(), file: BufWriter::new(made) });
             }
         }
-        Err(io::Error::other("its temporary file is taken away again and again"))
+        Err(io::Error::other("other processes keep removing its temporary file"))
     }
 
-    /// The name that it will have.
+    /// Returns the path after the commit.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Forces it to the medium; it gets its name later.
+    /// Syncs the file. [`SyncedFile::commit`] renames it later.
     ///
     /// # Errors
-    /// Where there is no room, or the disk fails.
+    /// Returns an error if there is no room or the disk fails.
     pub fn sync(self) -> io::Result<SyncedFile> {
         let (path, file) = self.synced()?;
         let bytes = file.as_file().metadata()?.len();
@@ -79,10 +81,10 @@ impl AtomicFile {
         Ok((path, file))
     }
 
-    /// Gives it its name, durably, in place of what had it.
+    /// Syncs the file and renames it durably. It replaces an existing file.
     ///
     /// # Errors
-    /// Where that fails.
+    /// Returns an error if the file cannot be synced or renamed.
     pub fn commit(self) -> io::Result<()> {
         let (path, file) = self.synced()?;
         // The file stays open, and therefore locked, until it is renamed.
@@ -102,16 +104,16 @@ impl Write for AtomicFile {
 }
 
 impl SyncedFile {
-    /// The name that it will have.
+    /// Returns the path after the commit.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Gives it its name, durably, in place of what had it.
+    /// Renames the file durably. It replaces an existing file.
     ///
     /// # Errors
-    /// Where that fails.
+    /// Returns an error if the file cannot be renamed or its directory cannot be synced.
     pub fn commit(self) -> io::Result<()> {
         self.temporary.persist(&self.path)?;
         File::open(above(&self.path))?.sync_all()
@@ -128,10 +130,10 @@ pub fn write(path: &Path, bytes: impl AsRef<[u8]>) -> io::Result<()> {
     file.commit()
 }
 
-/// Removes the files that killed writers have left in a directory.
+/// Removes the temporary files of killed writers from a directory.
 ///
 /// # Errors
-/// Where it cannot be read, or a file cannot be removed.
+/// Returns an error if the directory cannot be read or a file cannot be removed.
 pub fn sweep(directory: &Path) -> io::Result<()> {
     temporary::sweep(directory, Sweep::Remove, is_unfinished).map(drop)
 }

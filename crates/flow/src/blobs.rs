@@ -1,13 +1,17 @@
-//! The contract of the place where bytes live.
+//! The contract of the blob store, which holds the files of documents.
 //!
-//! A blob is written under a name that nobody sees (*staged*), then *published*: durable first, visible second, whole
-//! or not at all. What every implementation guarantees (and `testing::blob_contract` checks):
+//! A blob is first *staged*: written under a hidden name. Then it is *published*: made durable, and after
+//! that visible, as a whole. Every implementation guarantees the following, and `testing::blob_contract`
+//! checks it:
 //!
-//! 1. A publication ends with `Ok` only when all its changes are durable and visible, made in the order given. A reader
-//!    sees the old blob or the new one, never a part.
-//! 2. Staged bytes are invisible to `open`, `len` and `list`. Those from [`stage`](BlobStore::stage) go away with the
-//!    value; those from [`resume`](BlobStore::resume) stay and can be resumed, after a crash too.
-//! 3. After a failed write to the medium, nothing is reported durable.
+//! 1. A publication ends with `Ok` only after all of its changes are durable and visible. They are made in
+//!    the given order. A reader sees the old blob or the new one, and never a part of one.
+//! 2. Staged bytes are invisible to `open`, `len` and `list`. Those of [`stage`](BlobStore::stage) are
+//!    removed with the value. Those of [`resume`](BlobStore::resume) stay and can be resumed, even after a
+//!    crash.
+//! 3. After a failed write to the medium, nothing is reported as durable.
+
+mod error;
 
 use std::{
     fs::File,
@@ -17,24 +21,25 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use crate::{document::DocumentId, machine::MachineFailure};
+pub use self::error::BlobError;
+use crate::document::DocumentId;
 
-/// What a blob holds; its directory in the run directory.
+/// The kind of a blob's content. Each kind has a directory in the run directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BlobKind {
-    /// Bytes as received, on their way from fetch to store.
+    /// The received bytes, on their way from fetch to store.
     Spool,
-    /// Bytes as received, kept.
+    /// The received bytes.
     Raw,
     /// The text: UTF-8, LF, without boilerplate.
     Text,
-    /// What is known of the text. The same for the same bytes and source.
+    /// Metadata of the text. The same bytes from the same source give the same metadata.
     Meta,
-    /// When and how the text came: times, attempts. Differs from run to run.
+    /// The times and attempts of the download. They differ from run to run.
     Arrival,
-    /// The tokens, one a line.
+    /// The tokens, one per line.
     Tokens,
-    /// Tokens and how often they occur.
+    /// The different tokens with their counts.
     Counts,
     /// Measures of the text.
     Stats,
@@ -53,7 +58,7 @@ impl BlobKind {
         Self::Stats,
     ];
 
-    /// The directory in the run directory.
+    /// Returns the directory, relative to the run directory.
     #[must_use]
     pub const fn directory(self) -> &'static str {
         match self {
@@ -68,7 +73,7 @@ impl BlobKind {
         }
     }
 
-    /// What follows the document id in the file name.
+    /// Returns the end of the file name, after the document id.
     #[must_use]
     pub const fn suffix(self) -> &'static str {
         match self {
@@ -82,54 +87,54 @@ impl BlobKind {
     }
 }
 
-/// Names a blob: a kind and a document.
+/// The name of a blob: a kind and a document.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlobName {
-    /// What it holds.
+    /// The kind of content.
     pub kind: BlobKind,
-    /// Of which text.
+    /// The document.
     pub document: DocumentId,
 }
 
 impl BlobName {
-    /// The name of this document's blob of this kind.
+    /// Creates the name of a document's blob of a kind.
     #[must_use]
     pub const fn new(kind: BlobKind, document: DocumentId) -> Self {
         Self { kind, document }
     }
 
-    /// `PG84_text.txt`
+    /// Returns the file name, for example `PG84_text.txt`.
     #[must_use]
     pub fn file_name(&self) -> String {
         format!("{}{}", self.document, self.kind.suffix())
     }
 
-    /// `text/PG84_text.txt`
+    /// Returns the path relative to the run directory, for example `text/PG84_text.txt`.
     #[must_use]
     pub fn relative_path(&self) -> PathBuf {
         Path::new(self.kind.directory()).join(self.file_name())
     }
 }
 
-/// A blob being written, which nobody sees. Staging is always on a local file system.
+/// A blob that is being written under a hidden name, always on a local file system.
 #[derive(Debug)]
 pub struct StagedBlob {
-    /// The name it will be published under.
+    /// The name that it is published under.
     pub name: BlobName,
-    /// Where it is being written.
+    /// The path of the hidden file.
     pub path: PathBuf,
-    /// Open for reading and writing; positioned at its end.
+    /// The hidden file, open for reading and writing and positioned at its end.
     pub file: File,
-    /// Whether the bytes stay when the value is dropped.
+    /// The fate of the hidden file when the value is dropped.
     pub kept: Kept,
 }
 
-/// Whether staged bytes outlive the value.
+/// The fate of staged bytes when their value is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kept {
-    /// They go away with it.
+    /// They are removed.
     No,
-    /// They stay, to be resumed.
+    /// They stay and can be resumed.
     Yes,
 }
 
@@ -147,49 +152,49 @@ impl Drop for StagedBlob {
 /// One step of a publication.
 #[derive(Debug)]
 pub enum Change {
-    /// Staged bytes become visible, replacing an earlier blob of the same name.
+    /// Makes staged bytes visible. They replace an earlier blob of the same name.
     Staged(StagedBlob),
-    /// Published bytes get another name, without being copied; the old name is gone. Where both are the same, the bytes stay
-    /// as they are, and are durable under it from then on, whoever published them.
+    /// Renames a published blob without copying it. If both names are the same, the blob stays as it is and
+    /// is made durable, even if another process published it.
     Renamed {
-        /// The name they have. Where it is not there, the publication ends with [`BlobError::NotFound`], even if an
-        /// earlier one has made `to` of it; the changes after this one are not made.
+        /// The present name. If there is no such blob, the publication fails with [`BlobError::NotFound`] and
+        /// skips the changes after this one, even if an earlier publication has renamed the blob to `to`.
         from: BlobName,
-        /// The name they get.
+        /// The new name.
         to: BlobName,
     },
-    /// A published blob is removed once everything else of its publication is durable. That is not durable by itself: after
-    /// power loss the blob may be there again. One that is not there is no error.
+    /// Removes a published blob after all other changes of the publication are durable. The removal itself is
+    /// not durable: after power loss the blob may exist again. A missing blob is no error.
     Removed(BlobName),
 }
 
-/// A publication under way. It goes on if this is dropped.
+/// A publication in progress. It continues if this value is dropped.
 #[derive(Debug)]
-#[must_use = "nothing is known to be durable before this has ended"]
+#[must_use = "nothing is durable before the publication has ended"]
 pub struct Publishing(oneshot::Receiver<Result<(), BlobError>>);
 
-/// Ends a publication; dropped, it ends it as one that failed.
+/// The other side of a [`Publishing`], which ends it. If it is dropped, the publication fails.
 #[derive(Debug)]
 pub struct Publisher(oneshot::Sender<Result<(), BlobError>>);
 
 impl Publishing {
-    /// One that has not ended, and what ends it.
+    /// Creates a publication in progress, and the value that ends it.
     pub fn begun() -> (Publisher, Self) {
         let (publisher, publishing) = oneshot::channel();
         (Publisher(publisher), Self(publishing))
     }
 
-    /// One that has ended.
+    /// Creates a publication that has ended.
     pub fn ended(result: Result<(), BlobError>) -> Self {
         let (publisher, publishing) = Self::begun();
         publisher.end(result);
         publishing
     }
 
-    /// Waits for its end, on a thread that may block.
+    /// Blocks the thread until the publication has ended.
     ///
     /// # Errors
-    /// Why it failed.
+    /// Returns the error of the change that failed.
     pub fn wait(mut self) -> Result<(), BlobError> {
         match self.0.try_recv() {
             Err(oneshot::error::TryRecvError::Empty) => {
@@ -199,77 +204,106 @@ impl Publishing {
         }
     }
 
-    /// Waits for its end.
+    /// Waits until the publication has ended.
     ///
     /// # Errors
-    /// Why it failed.
+    /// Returns the error of the change that failed.
     pub async fn end(self) -> Result<(), BlobError> {
         self.0.await.unwrap_or_else(|_| Err(given_up()))
     }
 }
 
 impl Publisher {
-    /// Ends it.
+    /// Ends the publication.
     pub fn end(self, result: Result<(), BlobError>) {
         if self.0.send(result).is_err() {
-            tracing::debug!("nobody waits any more for blobs that were published");
+            tracing::debug!("no caller waits for this publication any more");
         }
     }
 }
 
 fn given_up() -> BlobError {
-    BlobError::at(Path::new("."), io::Error::other("the publication was given up"))
+    BlobError::at(Path::new("."), io::Error::other("the publication was abandoned"))
 }
 
-/// The place where bytes live. Blocking: async code calls it through a blocking task.
+/// A blob store. Its methods block, so async code calls them in a blocking task.
+///
+/// Every method fails with [`BlobError::DiskFull`] or [`BlobError::Machine`] if the machine is the cause, and
+/// with [`BlobError::Io`] for other errors of the operating system.
 pub trait BlobStore: Send + Sync + 'static {
     /// Begins a new blob.
+    ///
+    /// # Errors
+    /// Only those of the [trait](Self).
     fn stage(&self, name: &BlobName) -> Result<StagedBlob, BlobError>;
 
-    /// Goes on with the blob that was staged under this name by `resume` before, in this process or another; else begins
+    /// Continues the blob that was staged under this name by an earlier `resume` of any process, or begins
     /// it.
     ///
     /// # Errors
-    /// [`BlobError::Busy`] while another writer, in any process, holds it.
+    /// [`BlobError::Busy`] if another writer of any process holds it.
     fn resume(&self, name: &BlobName) -> Result<StagedBlob, BlobError>;
 
-    /// Begins to make staged bytes durable, then all changes visible. Many publications at once share the cost, so whoever
-    /// has many to make begins the next ones before the first has ended.
+    /// Begins to publish: staged bytes become durable, then all changes visible. Publications at the same
+    /// time share their cost, so a caller with many of them begins the next before the first has ended.
     fn begin_publishing(&self, changes: Vec<Change>) -> Publishing;
 
-    /// Makes the blobs durable, then visible, replacing earlier ones of the same names.
+    /// Publishes blobs and waits until they are durable. They replace earlier blobs of the same names.
+    ///
+    /// # Errors
+    /// Only those of the [trait](Self).
     fn publish(&self, blobs: Vec<StagedBlob>) -> Result<(), BlobError> {
         self.begin_publishing(blobs.into_iter().map(Change::Staged).collect()).wait()
     }
 
-    /// Gives published bytes another name, durably, without copying them. The old name is gone.
+    /// Renames a published blob durably, without copying it.
+    ///
+    /// # Errors
+    /// [`BlobError::NotFound`] if there is no blob `from`.
     fn rename(&self, from: &BlobName, to: &BlobName) -> Result<(), BlobError> {
         let change = Change::Renamed { from: from.clone(), to: to.clone() };
         self.begin_publishing(vec![change]).wait()
     }
 
-    /// Reads a published blob from its beginning.
+    /// Opens a published blob for reading.
+    ///
+    /// # Errors
+    /// [`BlobError::NotFound`] if there is no such blob; [`BlobError::Damaged`] if it is not as it was
+    /// published.
     fn open(&self, name: &BlobName) -> Result<Box<dyn Read + Send>, BlobError>;
 
-    /// The length of a published blob in bytes; none where there is none, or it is damaged so that nobody can say.
+    /// Returns the length of a published blob in bytes. Returns `None` if there is no such blob, or if it is
+    /// damaged and its length is unknown.
+    ///
+    /// # Errors
+    /// Only those of the [trait](Self).
     fn len(&self, name: &BlobName) -> Result<Option<u64>, BlobError>;
 
-    /// Removes a published blob. One that is not there is no error.
+    /// Removes a published blob. A missing blob is no error.
+    ///
+    /// # Errors
+    /// Only those of the [trait](Self).
     fn remove(&self, name: &BlobName) -> Result<(), BlobError>;
 
-    /// Sees to it that a published blob which has the same bytes as another takes no room of its own, where the store can do
-    /// that. Gives whether it did; nothing changes for readers. Neither may be published meanwhile.
+    /// Lets two published blobs with the same bytes share their room on the disk, and returns whether it did.
+    /// A store may not be able to. Readers see no change. Neither blob may be published at the same time.
+    ///
+    /// # Errors
+    /// [`BlobError::NotFound`] if one of the blobs does not exist.
     fn share(&self, _original: &BlobName, _copy: &BlobName) -> Result<bool, BlobError> {
         Ok(false)
     }
 
-    /// The documents that have a published blob of this kind, in order of their ids.
-    fn list(&self, kind: BlobKind) -> Result<Vec<DocumentId>, BlobError>;
-
-    /// Length and hash of a published blob, which is read for it; none where there is none.
+    /// Returns the documents that have a published blob of a kind, in the order of their ids.
     ///
     /// # Errors
-    /// [`BlobError::Damaged`] where it cannot be read as what it is.
+    /// Only those of the [trait](Self).
+    fn list(&self, kind: BlobKind) -> Result<Vec<DocumentId>, BlobError>;
+
+    /// Reads a published blob and returns its length and hash. Returns `None` if there is no such blob.
+    ///
+    /// # Errors
+    /// [`BlobError::Damaged`] if the blob is not as it was published.
     fn digest(&self, name: &BlobName) -> Result<Option<Digest>, BlobError> {
         let mut blob = match self.open(name) {
             Err(BlobError::NotFound(_)) => return Ok(None),
@@ -280,10 +314,10 @@ pub trait BlobStore: Send + Sync + 'static {
         Ok(Some(Digest { bytes: hasher.count(), blake3: hasher.finalize() }))
     }
 
-    /// The whole of a small published blob.
+    /// Reads a small published blob.
     ///
     /// # Errors
-    /// [`BlobError::TooLarge`] where it has more than `bytes_max` bytes.
+    /// The errors of [`open`](Self::open), and [`BlobError::TooLarge`] if it has more than `bytes_max` bytes.
     fn read(&self, name: &BlobName, bytes_max: u64) -> Result<Vec<u8>, BlobError> {
         let mut bytes = Vec::new();
         self.open(name)?
@@ -297,93 +331,11 @@ pub trait BlobStore: Send + Sync + 'static {
     }
 }
 
-/// Length and hash of a blob.
+/// The length and hash of a blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Digest {
-    /// How many bytes it has.
+    /// The length in bytes.
     pub bytes: u64,
-    /// Their BLAKE3.
+    /// The BLAKE3 of the bytes.
     pub blake3: blake3::Hash,
-}
-
-/// Why bytes could not be read or written, by what the caller can do about it.
-#[derive(Debug, thiserror::Error)]
-pub enum BlobError {
-    /// There is no such blob.
-    #[error("'{}' is not there", .0.display())]
-    NotFound(PathBuf),
-    /// Another writer has it; try again later.
-    #[error("another process is writing '{}'", .0.display())]
-    Busy(PathBuf),
-    /// Make room on the disk; nothing was published.
-    #[error("no room on the disk for '{}'", path.display())]
-    DiskFull {
-        /// What was being written.
-        path: PathBuf,
-        /// The error of the system.
-        source: io::Error,
-    },
-    /// A blob that should be small is not.
-    #[error("'{}' is over {bytes_max} bytes", path.display())]
-    TooLarge {
-        /// Which.
-        path: PathBuf,
-        /// The bound.
-        bytes_max: u64,
-    },
-    /// What lies there is not what was published; it can be made anew.
-    #[error("'{}' is damaged: {source}", path.display())]
-    Damaged {
-        /// Which.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: io::Error,
-    },
-    /// The machine cannot go on, for example because the disk fails, too many files are open, or a permission
-    /// is missing. Nothing was published, and no document is the cause.
-    #[error("'{}': {condition} ({source})", path.display())]
-    Machine {
-        /// The path of the blob or directory.
-        path: PathBuf,
-        /// The condition of the machine. Never [`MachineFailure::DiskFull`], which is
-        /// [`BlobError::DiskFull`].
-        condition: MachineFailure,
-        /// The error of the operating system.
-        source: io::Error,
-    },
-    /// Anything else the system says.
-    #[error("'{}': {source}", path.display())]
-    Io {
-        /// Where.
-        path: PathBuf,
-        /// The error of the system.
-        source: io::Error,
-    },
-}
-
-impl BlobError {
-    /// The error for what the system said about a path.
-    #[must_use]
-    pub fn at(path: &Path, source: io::Error) -> Self {
-        match (MachineFailure::from_own_io(&source), source.kind()) {
-            (Some(condition), _) => Self::machine(path, condition, source),
-            (None, io::ErrorKind::NotFound) => Self::NotFound(path.to_owned()),
-            (None, io::ErrorKind::InvalidData) => Self::Damaged { path: path.to_owned(), source },
-            (None, _) => Self::Io { path: path.to_owned(), source },
-        }
-    }
-
-    /// Creates the error for a condition of the machine that occurred at a path.
-    #[must_use]
-    pub fn machine(path: &Path, condition: MachineFailure, source: io::Error) -> Self {
-        let path = path.to_owned();
-        match condition {
-            MachineFailure::DiskFull => Self::DiskFull { path, source },
-            MachineFailure::TooManyFiles
-            | MachineFailure::OutOfMemory
-            | MachineFailure::ReadOnly
-            | MachineFailure::NoPermission
-            | MachineFailure::Disk => Self::Machine { path, condition, source },
-        }
-    }
 }

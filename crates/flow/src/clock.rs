@@ -1,11 +1,12 @@
-//! The edge at which wall time is read. The cores take `now` as an argument.
+//! Reads the wall clock, for the whole workspace. Synchronous code takes `now` as an argument.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since the Unix epoch.
 pub type Millis = u64;
 
-/// A wall clock that never jumps while the process lives: read once, then carried on by the monotonic clock.
+/// A wall clock that never jumps while the process lives. It is read once and then continued by the monotonic
+/// clock.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     started: Instant,
@@ -19,20 +20,20 @@ impl Clock {
         Self { started: Instant::now(), started_ms: wall_ms() }
     }
 
-    /// Milliseconds since the epoch as of the start, plus the time that has passed since.
+    /// Returns the milliseconds since the epoch at the start, plus the time that has passed since.
     #[must_use]
     pub fn now_ms(&self) -> Millis {
         self.started_ms + millis(self.started.elapsed())
     }
 }
 
-/// Whole milliseconds of a duration; saturates.
+/// Returns the whole milliseconds of a duration, at most [`Millis::MAX`].
 #[must_use]
 pub fn millis(duration: Duration) -> Millis {
     Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the edge")]
+#[expect(clippy::disallowed_methods, reason = "the only place that reads the wall clock")]
 fn wall_ms() -> Millis {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
 }

@@ -1,4 +1,4 @@
-//! A text's id: always a safe file name.
+//! The id of a document, which is always a safe file name.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -6,27 +6,28 @@ use deunicode::deunicode;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
-/// The longest document id, in bytes. File names add a suffix of at most 20.
+/// The longest document id, in bytes. File names add a suffix of at most 20 bytes.
 pub const DOCUMENT_ID_BYTES_MAX: usize = 120;
 
-/// Names one text in the run directory: `PG84`, an id from the source list, or one derived from a URL.
+/// The id of a document in the run directory: `PG84`, an id from a source list, or one derived from a URL.
 ///
-/// Guarantee: 1 to [`DOCUMENT_ID_BYTES_MAX`] bytes of `A–Z a–z 0–9 . _ -`, beginning with a letter or digit, not
-/// ending with a dot, and not a device name of Windows. So it never leaves its directory. Ids that differ only in case
-/// are different ids and one name: see [`folded`].
+/// It has 1 to [`DOCUMENT_ID_BYTES_MAX`] bytes of `A–Z a–z 0–9 . _ -`, begins with a letter or digit, does
+/// not end with a dot, and is not a device name of Windows. So no file name made from it leaves its
+/// directory. Ids that differ only in case are different values, but name the same job and document: see
+/// [`folded`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DocumentId(String);
 
 impl DocumentId {
-    /// The id of book `number` of Project Gutenberg.
+    /// Returns the id of book `number` of Project Gutenberg.
     #[must_use]
     pub fn gutenberg(number: u32) -> Self {
         Self(format!("PG{number}"))
     }
 
-    /// An id for a text that has none: what is readable of its host and path, and 8 hex digits of the BLAKE3 of
-    /// `url`, so that different URLs get different ids.
+    /// Returns the id of a document that has none in its source list: the readable part of host and path, and
+    /// 8 hex digits of the BLAKE3 of `url`, so that different URLs get different ids.
     #[must_use]
     pub fn derived(host: &str, path: &str, url: &str) -> Self {
         let stem = stem(path.rsplit('/').find(|part| !part.is_empty()).unwrap_or_default());
@@ -37,19 +38,21 @@ impl DocumentId {
         let hash = blake3::hash(url.as_bytes()).to_hex();
         let name = if name.is_empty() { "text" } else { name };
         let id = format!("{name}-{}", &hash[..8]);
-        // `con.example` would be a device with an ending.
+        // On Windows, `con.example` is the device `con` with an extension.
         Self(if is_device(&id) { id.replacen('.', "-", 1) } else { id })
     }
 
-    /// The id as text.
+    /// Returns the id as a string.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The spelling that all ids share whose files are one where a file system ignores case: in lower case, but for the `PG`
-/// of [`DocumentId::gutenberg`], so that the usual ids are their own.
+/// Returns the common form of all ids that differ only in case: in lower case, except for the `PG` of
+/// [`DocumentId::gutenberg`], so that the ids of books are their own folded form.
+///
+/// A file system that ignores case does not distinguish the files of such ids.
 #[must_use]
 pub fn folded(id: &str) -> Cow<'_, str> {
     let is_book = id.as_bytes().get(2).is_some_and(u8::is_ascii_digit)
@@ -97,7 +100,7 @@ fn safe(c: char) -> char {
     if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }
 }
 
-/// Whether a file of this name is a device to Windows, whatever its ending.
+/// Returns whether a file of this name is a device on Windows, with any extension.
 fn is_device(name: &str) -> bool {
     let base = name.split('.').next().unwrap_or_default().to_ascii_uppercase();
     ["CON", "PRN", "AUX", "NUL"].contains(&base.as_str())
@@ -106,7 +109,7 @@ fn is_device(name: &str) -> bool {
             && base.as_bytes()[3].is_ascii_digit())
 }
 
-/// What is wrong with a document id. Safe to print.
+/// The error of a string that cannot be a document id. Its message is safe to print.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{id}' cannot be a document id: {why}")]
 pub struct InvalidDocumentId {

@@ -1,14 +1,14 @@
-//! What an acknowledged write survives.
+//! The durability of acknowledged writes.
 
 use std::{fmt, str::FromStr};
 
-/// What an acknowledged write survives.
+/// The failures that an acknowledged write survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
-    /// Power loss: every acknowledged write was forced to the medium.
+    /// Power loss. Every acknowledged write was synced to the medium.
     #[default]
     Power,
-    /// The death of the process only: the system writes back when it likes.
+    /// The death of the process. The operating system writes to the medium later.
     Process,
 }
 

@@ -1,4 +1,4 @@
-//! Why a job failed, as a word that machines can rely on and a sentence for people.
+//! The failure of a job: a reason for programs and a message for people.
 
 use std::{fmt, str::FromStr};
 
@@ -15,7 +15,7 @@ macro_rules! reasons {
             /// All reasons.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// The name used in JSON and on the command line.
+            /// Returns the name in commands and JSON.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
@@ -27,39 +27,39 @@ macro_rules! reasons {
 reasons! {
     /// The host name could not be resolved.
     Dns = "dns",
-    /// No connection, or it broke before an answer came.
+    /// There was no connection, or it broke before a response came.
     Connect = "connect",
     /// The TLS handshake or the certificate failed.
     Tls = "tls",
-    /// A deadline passed: connecting, idle, or in all.
+    /// A timeout expired: for the connection, for the next bytes, or for the whole request.
     Timeout = "timeout",
-    /// The server answered with an error status.
+    /// The response has an error status.
     HttpStatus = "http_status",
     /// The body ended before its announced end.
     Truncated = "truncated",
     /// The body is over the size limit.
     TooLarge = "too_large",
-    /// `Content-Encoding` is unknown or lies.
+    /// `Content-Encoding` is unknown, or the body does not match it.
     BadEncodingHeader = "bad_encoding_header",
     /// Too many redirects, or one that cannot be followed.
     Redirect = "redirect",
-    /// The address is loopback, private or link-local and not allowed by name.
+    /// The address is loopback, private or link-local, and its host is not on the allow list.
     ForbiddenAddress = "forbidden_address",
     /// robots.txt forbids it.
     Robots = "robots",
-    /// What came is not a text, such as an HTML page in its place.
+    /// The body is not a text, for example an HTML page in its place.
     NotText = "not_text",
-    /// The host answers with pages that turn robots away.
+    /// The host returns block pages in place of documents.
     SoftBan = "soft_ban",
-    /// Nothing came, or nothing is left after the boilerplate is cut.
+    /// The body is empty, or nothing is left after the boilerplate is removed.
     Empty = "empty",
     /// The bytes do not decode in any plausible encoding.
     Undecodable = "undecodable",
-    /// No room on the disk.
+    /// The disk is full.
     DiskFull = "disk_full",
-    /// A fault in juggle or on this machine.
+    /// An error in juggle or of this machine.
     Internal = "internal",
-    /// The command of `--exec` failed, or its answer cannot be used.
+    /// The command of `--exec` failed, or its answer is invalid.
     Command = "command",
 }
 
@@ -80,20 +80,20 @@ impl FromStr for Reason {
     }
 }
 
-/// The longest failure message that is kept, in bytes.
+/// The longest failure message, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 300;
 
-/// One failure: a typed reason and a sentence.
+/// A failure: a reason and a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// The kind.
+    /// The kind of failure.
     pub reason: Reason,
-    /// What happened, for people. At most [`MESSAGE_BYTES_MAX`] bytes.
+    /// The message for people, at most [`MESSAGE_BYTES_MAX`] bytes.
     pub message: String,
 }
 
 impl Failure {
-    /// A failure; an over-long message is cut at a character boundary.
+    /// Creates a failure. A message that is too long is cut at a character boundary.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         let mut message = message.into();
         if message.len() > MESSAGE_BYTES_MAX {

@@ -1,4 +1,4 @@
-//! Jobs, leases and what the queue tells of them.
+//! Jobs, leases, and the views of jobs that the queue returns.
 
 use std::{fmt, str::FromStr};
 
@@ -15,15 +15,16 @@ use crate::{
 pub const KEY_BYTES_MAX: usize = 200;
 /// The longest group name, in bytes.
 pub const GROUP_BYTES_MAX: usize = 260;
-/// The largest payload of a job, in bytes. Bytes of texts live in blobs; jobs carry their names.
+/// The largest payload of a job, in bytes. Payloads name blobs and do not hold the bytes of documents.
 pub const PAYLOAD_BYTES_MAX: usize = 64 * 1024;
-/// How many of a job's last events are kept.
+/// The number of events that a job's history keeps.
 pub const HISTORY_MAX: usize = 12;
 
-/// Names a job: the first 128 bits of BLAKE3 over lane and key, the key [`folded`].
+/// The id of a job: the first 128 bits of the BLAKE3 of the lane, a zero byte and the [`folded`] key.
 ///
-/// Two pushes of the same key into the same lane are the same job; that makes repeats after a crash harmless. Keys that
-/// differ only in case are the same, since the files of their documents may be.
+/// Two pushes of the same key into the same lane are the same job, so a repeat after a crash changes nothing.
+/// Keys that differ only in case are the same key, because a file system may not distinguish the files of
+/// their documents.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId([u8; 16]);
 
@@ -48,13 +49,14 @@ impl<'de> Deserialize<'de> for JobId {
 }
 
 impl JobId {
-    /// The id of the job with this key, however its letters are written, in this lane.
+    /// Returns the id of the job with this key, in upper or lower case, in this lane.
     #[must_use]
     pub fn of(lane: Lane, key: &str) -> Self {
         Self::of_spelling(lane, &folded(key))
     }
 
-    /// The id that a job of this key had while keys were not folded: what a queue made then has on its disk.
+    /// Returns the id that this key had before keys were folded. Queues of that time have such ids on their
+    /// disk.
     #[must_use]
     pub fn of_spelling(lane: Lane, key: &str) -> Self {
         let mut hasher = blake3::Hasher::new();
@@ -64,13 +66,13 @@ impl JobId {
         Self(id)
     }
 
-    /// The id as stored.
+    /// Returns the id as it is stored.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
 
-    /// An id read from storage.
+    /// Creates the value for an id that was read from storage.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
@@ -106,49 +108,49 @@ impl FromStr for JobId {
     }
 }
 
-/// What a job's limits count together; for fetch, the host.
+/// The name of a group: jobs that share one rate limit. For fetch jobs it is the host.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Group(pub String);
 
-/// A higher priority is claimed first, within its group.
+/// The priority of a job. Within a group, the highest priority is claimed first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Priority(pub u8);
 
 /// A job to push.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewJob {
-    /// Where it waits.
+    /// The lane.
     pub lane: Lane,
-    /// Its name within the lane, 1 to [`KEY_BYTES_MAX`] bytes.
+    /// The name within the lane, 1 to [`KEY_BYTES_MAX`] bytes.
     pub key: String,
-    /// What its limits count it with.
+    /// The group whose rate limit applies. `None` for no limit.
     pub group: Option<Group>,
-    /// Its turn within the group.
+    /// The priority within the group.
     pub priority: Priority,
     /// JSON that the stage understands, at most [`PAYLOAD_BYTES_MAX`] bytes.
     #[serde(with = "serde_bytes")]
     pub payload: Vec<u8>,
-    /// How long it waits before it may be claimed.
+    /// The delay before the job may be claimed.
     pub delay_ms: Millis,
-    /// What becomes of it where its key is known.
+    /// The rule for a key that is already in the lane.
     pub known: OnDuplicate,
 }
 
-/// What becomes of a pushed job whose key is known in its lane.
+/// The rule for a pushed job whose key is already in the lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum OnDuplicate {
-    /// The one that is there stays.
+    /// The existing job stays.
     #[default]
     Absorb,
-    /// It takes the place of one that has ended; one that is pending stays.
+    /// The new job replaces one that has ended. A pending job stays.
     Renew,
 }
 
 impl NewJob {
-    /// A job without group, of ordinary priority, whose payload is `input` as JSON.
+    /// Creates a job without a group, with priority 0 and `input` as its payload in JSON.
     ///
     /// # Panics
-    /// Where `input` has a shape JSON cannot hold (a map whose keys are not strings): a programmer's mistake.
+    /// Panics if `input` cannot be JSON, for example a map whose keys are not strings.
     #[must_use]
     pub fn new(lane: Lane, key: &str, input: &impl Serialize) -> Self {
         let payload = serde_json::to_vec(input).expect("payload types are structs of strings and numbers");
@@ -156,81 +158,82 @@ impl NewJob {
         Self { lane, key: key.to_owned(), group, priority, payload, delay_ms: 0, known: OnDuplicate::Absorb }
     }
 
-    /// The same job, not to be claimed before so many milliseconds have passed.
+    /// Returns the job with a delay before it may be claimed.
     #[must_use]
     pub fn delayed(self, delay_ms: Millis) -> Self {
         Self { delay_ms, ..self }
     }
 
-    /// The same job, taking the place of one of its key that has ended.
+    /// Returns the job so that it replaces a job of the same key that has ended.
     #[must_use]
     pub fn renewed(self) -> Self {
         Self { known: OnDuplicate::Renew, ..self }
     }
 
-    /// The same job in a group.
+    /// Returns the job in a group.
     #[must_use]
     pub fn in_group(self, group: Group) -> Self {
         Self { group: Some(group), ..self }
     }
 
-    /// The id that the queue will know it by.
+    /// Returns the id of the job in the queue.
     #[must_use]
     pub fn id(&self) -> JobId {
         JobId::of(self.lane, &self.key)
     }
 }
 
-/// The fenced token of a claim: only the latest attempt of a job may complete or fail it.
+/// The fencing token of a claim. Only the latest attempt of a job may complete or fail it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Lease {
     /// The job.
     pub id: JobId,
-    /// Rises with every claim of the job, and is never used twice, even where the job was dropped and pushed again.
+    /// Rises with every claim of the job. No number is used twice, even if the job was dropped and pushed
+    /// again.
     pub attempt: u32,
 }
 
-/// A job handed to a worker.
+/// A claimed job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
-    /// To be named when completing, failing or extending.
+    /// The lease, which completes, fails or extends the job.
     pub lease: Lease,
     /// The job's key.
     pub key: String,
-    /// The job's payload, as pushed or last revised.
+    /// The job's payload, as it was pushed or last revised.
     #[serde(with = "serde_bytes")]
     pub payload: Vec<u8>,
-    /// Claims since it was pushed, this one included.
+    /// The number of claims since the job was pushed, including this one.
     pub attempts: u32,
-    /// How often it failed since it was pushed, revised or last retried by hand.
+    /// The number of failures since the job was pushed, revised or last retried by a person.
     pub failures: u32,
-    /// How long ago the first of these failures was, by the queue's clock; none where there is none.
+    /// The time since the first of these failures, by the queue's clock. `None` if there is none.
     pub failing_ms: Option<Millis>,
 }
 
-/// Where a job stands.
+/// The state of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum JobState {
-    /// Waits for a worker.
+    /// The job waits for a worker.
     Ready,
-    /// Waits for a time.
+    /// The job becomes ready later.
     Delayed,
     /// A worker has it.
     Leased,
-    /// Ended well.
+    /// The job is done.
     Done,
-    /// Ended in a failure; listed, counted, can be retried.
+    /// The job ended with a failure. It stays in the queue, and a person can retry it.
     Dead,
 }
 
 impl JobState {
     /// All states.
     pub const ALL: [Self; 5] = [Self::Ready, Self::Delayed, Self::Leased, Self::Done, Self::Dead];
-    /// Those that have not ended.
+    /// The states of jobs that have not ended.
     pub const PENDING: [Self; 3] = [Self::Ready, Self::Delayed, Self::Leased];
 
-    /// The name that people and JSON use.
+    /// Returns the name in commands and JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -260,14 +263,14 @@ impl FromStr for JobState {
     }
 }
 
-/// Something that happened to a job.
+/// An event in a job's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobEvent {
-    /// When.
+    /// The time of the event.
     pub at_ms: Millis,
-    /// In which attempt; 0 before the first.
+    /// The attempt. 0 before the first one.
     pub attempt: u32,
-    /// What.
+    /// The kind of event.
     pub what: JobEventKind,
 }
 
@@ -275,52 +278,52 @@ pub struct JobEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobEventKind {
-    /// It failed and waits for another try.
+    /// An attempt failed, and another follows.
     Failed(Failure),
-    /// It failed for good.
+    /// The job ended as dead.
     Died(Failure),
-    /// Its worker died or let the lease run out.
+    /// The worker died, or the lease expired.
     Lost,
-    /// A person asked for another round of tries.
+    /// A person retried the job.
     Retried,
-    /// It goes on elsewhere, for example where a redirect led. This is not a failure.
+    /// The job continues elsewhere, for example at the target of a redirect. This is not a failure.
     Moved(Failure),
 }
 
-/// A job as people see it.
+/// A job as the queue shows it to people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobView {
-    /// Its id.
+    /// The id.
     pub id: JobId,
-    /// Its lane.
+    /// The lane.
     pub lane: Lane,
-    /// Its key: the document's id.
+    /// The key, which is the document's id.
     pub key: String,
-    /// Its group.
+    /// The group.
     pub group: Option<Group>,
-    /// Its priority.
+    /// The priority.
     pub priority: Priority,
-    /// Where it stands.
+    /// The state.
     pub state: JobState,
-    /// When it may next be claimed (delayed) or is taken from its worker (leased).
+    /// The time at which a delayed job becomes ready, or the lease of a leased job expires.
     pub due_ms: Option<Millis>,
-    /// Claims so far.
+    /// The number of claims so far.
     pub attempts: u32,
-    /// Failures since pushed or last retried by hand.
+    /// The number of failures since the job was pushed, revised or last retried by a person.
     pub failures: u32,
-    /// When it was pushed or last retried by hand.
+    /// The time at which the job was pushed or last retried by a person.
     pub pushed_ms: Millis,
-    /// When it last changed.
+    /// The time of the last change.
     pub changed_ms: Millis,
     /// The last [`HISTORY_MAX`] events, oldest first.
     pub history: Vec<JobEvent>,
-    /// Its payload. Kept for dead jobs, empty for done ones.
+    /// The payload. Empty for jobs that are done.
     #[serde(with = "serde_bytes")]
     pub payload: Vec<u8>,
 }
 
 impl JobView {
-    /// The latest failure, if it ever failed.
+    /// Returns the latest failure in the history.
     #[must_use]
     pub fn last_failure(&self) -> Option<&Failure> {
         self.history.iter().rev().find_map(|event| match &event.what {
@@ -330,10 +333,10 @@ impl JobView {
     }
 }
 
-/// Which jobs a person means. An empty selection means all.
+/// A filter for jobs. Each field that is set excludes jobs. The default selects all jobs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Selection {
-    /// Only these jobs.
+    /// Only these jobs. Empty for no such filter.
     pub ids: Vec<JobId>,
     /// Only this lane.
     pub lane: Option<Lane>,
@@ -345,12 +348,12 @@ pub struct Selection {
     pub key: Option<String>,
     /// Only this group.
     pub group: Option<Group>,
-    /// Only jobs that were pushed, or last retried by hand, at least so long ago.
+    /// Only jobs that were pushed or last retried by a person at least this long ago.
     pub older_ms: Option<Millis>,
 }
 
 impl Selection {
-    /// Whether the job is meant.
+    /// Returns whether the filter selects a job.
     #[must_use]
     pub fn takes(&self, job: &JobView, now: Millis) -> bool {
         (self.ids.is_empty() || self.ids.contains(&job.id))

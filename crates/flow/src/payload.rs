@@ -1,6 +1,7 @@
-//! What the jobs of each lane say. Names and facts, never bytes of texts.
+//! The payloads of the jobs of each lane: names and facts, and never the bytes of documents.
 //!
-//! Stored as JSON; a field may be added with `#[serde(default)]`, never renamed or given another meaning.
+//! They are stored as JSON. A field may be added with `#[serde(default)]`. It is never renamed, and its
+//! meaning never changes.
 
 use std::collections::BTreeMap;
 
@@ -14,30 +15,30 @@ use crate::{
     lane::Lane,
 };
 
-/// Download one text.
+/// The payload of a fetch job: downloads one document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FetchJob {
-    /// The text's id.
+    /// The document's id.
     pub document: DocumentId,
-    /// Where it can be had, as listed: one URL or more, in order of preference. `http`, `https` or `file`.
+    /// The candidate URLs as listed, at least one, in order of preference. `http`, `https` or `file`.
     pub urls: Vec<String>,
-    /// The one of `urls` to try now.
+    /// The index in `urls` of the candidate for the next attempt.
     #[serde(default)]
     pub candidate: usize,
-    /// The host of that one, as the queue groups by it; none for `file:`.
+    /// The host of the candidate, which is the job's group. `None` for `file:`.
     #[serde(default)]
     pub host: Option<String>,
-    /// Where a redirect of the present candidate has led.
+    /// The target of the candidate's last redirect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirected: Option<Redirected>,
-    /// How the first candidate failed that will never give the text.
+    /// The failure of the first candidate that will never return the document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Failure>,
-    /// What the source list says of it besides.
+    /// Other facts from the source list.
     #[serde(default)]
     pub listed: Listed,
-    /// What is stored of it, where the job asks whether that is still what the server has. Such a job takes the place of
-    /// one that has ended, and so do those that follow on it where the text has changed.
+    /// The stored version, if the job asks whether the server still has the same. Such a job replaces one
+    /// that has ended. If the document has changed, its follow-up jobs do so as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stored: Option<Stored>,
     /// The number of times that the bytes were fetched and then lost before they were stored. If it is not 0,
@@ -46,43 +47,44 @@ pub struct FetchJob {
     pub lost: u32,
 }
 
-/// What is stored of a text.
+/// The stored version of a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stored {
-    /// The BLAKE3 of its bytes as they were received, as 64 hex digits.
+    /// The BLAKE3 of the received bytes, as 64 hex digits.
     pub blake3: String,
-    /// The URL that gave it, after `--mirror` and redirects, without user and password. The validators hold for no other.
+    /// The URL that returned it, after `--mirror` and redirects, without user and password. The validators
+    /// are valid for this URL only.
     pub final_url: String,
-    /// `ETag`.
+    /// The `ETag` field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
-    /// `Last-Modified`.
+    /// The `Last-Modified` field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_modified: Option<String>,
 }
 
-/// Where redirects have led.
+/// The target of redirects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Redirected {
-    /// The URL to ask next, without user and password; after `--mirror`.
+    /// The URL for the next request, after `--mirror`, without user and password.
     pub url: String,
-    /// How many redirects led there.
+    /// The number of redirects up to there.
     pub count: u32,
-    /// How many tries failed on the way.
+    /// The number of attempts that failed before.
     #[serde(default)]
     pub failures: u32,
 }
 
-/// What a source list says of a text besides id and URLs.
+/// The facts in a source list about a document, besides its id and URLs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed {
-    /// Its title.
+    /// The title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// The BLAKE3 that its bytes must have, as 64 hex digits.
+    /// The required BLAKE3 of the received bytes, as 64 hex digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blake3: Option<String>,
-    /// The SHA-256 that its bytes must have, as 64 hex digits.
+    /// The required SHA-256 of the received bytes, as 64 hex digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
     /// The encoding of the text, which takes precedence over what the server or the text itself says. It may
@@ -90,25 +92,25 @@ pub struct Listed {
     /// DOS or of the Macintosh, or another common spelling.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<String>,
-    /// Further columns, carried into `meta/`.
+    /// Further columns, which are copied to `meta/`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, String>,
 }
 
-/// Publish one downloaded text, which lies in `spool/` under its document id.
+/// The payload of a store job: decodes and publishes one document, whose bytes are in `spool/` under its id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreJob {
-    /// The text's id.
+    /// The document's id.
     pub document: DocumentId,
-    /// How it came.
+    /// The facts of the download.
     pub fetched: Fetched,
-    /// What the source list says of it.
+    /// Other facts from the source list.
     #[serde(default)]
     pub listed: Listed,
-    /// What becomes of the job where one of this text has ended: a changed text renews it.
+    /// The rule if there is a job of this document already. A changed document replaces it.
     #[serde(default, skip_serializing_if = "is_absorbed")]
     pub known: OnDuplicate,
-    /// The number of times that bytes of this text were lost before.
+    /// The number of times that the bytes of this document were lost before.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lost: u32,
 }
@@ -132,52 +134,52 @@ impl StoreJob {
     }
 }
 
-/// How a text came.
+/// The facts of a download.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fetched {
     /// The URL as listed.
     pub url: String,
-    /// The URL that answered, after `--mirror` and redirects, without user and password.
+    /// The URL that returned the bytes, after `--mirror` and redirects, without user and password.
     pub final_url: String,
-    /// The status that the answer began with; none for `file:`.
+    /// The status code of the response. `None` for `file:`.
     pub status: Option<u16>,
-    /// When the last byte had come.
+    /// The time at which the last byte was received.
     pub at_ms: Millis,
-    /// How long the last request took.
+    /// The duration of the last request.
     pub took_ms: Millis,
-    /// Attempts, this one included.
+    /// The number of attempts, including this one.
     pub attempts: u32,
-    /// Bytes of the body, after `Content-Encoding` was undone.
+    /// The length of the body in bytes, after `Content-Encoding` was decoded.
     pub bytes: u64,
-    /// BLAKE3 of the same bytes, as 64 hex digits.
+    /// The BLAKE3 of the same bytes, as 64 hex digits.
     pub blake3: String,
-    /// `Content-Type` without its parameters, lower-cased.
+    /// The media type of `Content-Type` in lower case, without its parameters.
     #[serde(default)]
     pub content_type: Option<String>,
     /// The `charset` parameter of `Content-Type`.
     #[serde(default)]
     pub charset: Option<String>,
-    /// `ETag`.
+    /// The `ETag` field.
     #[serde(default)]
     pub etag: Option<String>,
-    /// `Last-Modified`.
+    /// The `Last-Modified` field.
     #[serde(default)]
     pub last_modified: Option<String>,
 }
 
-/// Tokenise and count one published text.
+/// The payload of a process job: tokenises and counts one published text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessJob {
-    /// The text's id.
+    /// The document's id.
     pub document: DocumentId,
-    /// BLAKE3 of the text, as 64 hex digits.
+    /// The BLAKE3 of the text, as 64 hex digits.
     pub text_blake3: String,
-    /// What becomes of the job where one of this text has ended: a changed text renews it.
+    /// The rule if there is a job of this document already. A changed document replaces it.
     #[serde(default, skip_serializing_if = "is_absorbed")]
     pub known: OnDuplicate,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field by reference")]
 const fn is_zero(number: &u32) -> bool {
     *number == 0
 }
@@ -186,7 +188,7 @@ fn is_absorbed(known: &OnDuplicate) -> bool {
     *known == OnDuplicate::Absorb
 }
 
-/// What follows on the last stage: nothing.
+/// The payload of the follow-up jobs of the last stage, which has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nothing {}
 

@@ -5,9 +5,10 @@
 //!
 //! Every implementation guarantees the following, and `testing::queue_contract` checks it:
 //!
-//! 1. `Ok` means durable: what was pushed, completed or failed survives `kill -9` and, if so configured, power
-//!    loss.
-//! 2. [`complete`](JobQueue::complete) is atomic: the claim is gone and the follow-up jobs are there, or neither.
+//! 1. `Ok` means durable: what was pushed, completed or failed survives `kill -9` and, if so configured,
+//!    power loss.
+//! 2. [`complete`](JobQueue::complete) is atomic: the claim is gone and the follow-up jobs are there, or
+//!    neither.
 //! 3. Only the latest attempt of a leased job can complete, fail or extend it. Any other attempt gets
 //!    [`QueueError::Stale`]. Repeating a `complete`, or the latest `fail` of a job, returns `Ok` and changes
 //!    nothing.
@@ -43,8 +44,8 @@ pub const BATCH_MAX: usize = 256;
 
 /// A durable queue as a worker sees it. See the [module](self) for the guarantees.
 ///
-/// Every method fails with [`QueueError::Broken`] or [`QueueError::DiskFull`] if the queue's storage fails, and
-/// with [`QueueError::Unreachable`] if the owner of the queue does not answer and none can be started.
+/// Every method fails with [`QueueError::Broken`] or [`QueueError::DiskFull`] if the queue's storage fails,
+/// and with [`QueueError::Unreachable`] if the owner of the queue does not answer and none can be started.
 #[async_trait]
 pub trait JobQueue: Send + Sync + 'static {
     /// Claims up to `request.limit` jobs. Waits up to `request.wait_ms` for the first one.
@@ -61,8 +62,8 @@ pub trait JobQueue: Send + Sync + 'static {
 
     /// Ends a job as done and adds up to [`BATCH_MAX`] follow-up jobs, in one step.
     ///
-    /// Follow-up jobs are added even if their lane is full. The queue bounds a lane by handing out fewer jobs of
-    /// the lane before it.
+    /// Follow-up jobs are added even if their lane is full. The queue bounds a lane by handing out fewer jobs
+    /// of the lane before it.
     ///
     /// # Errors
     /// [`QueueError::Stale`] if the lease is no longer held; [`QueueError::Invalid`] if there are too many
@@ -72,8 +73,8 @@ pub trait JobQueue: Send + Sync + 'static {
     /// Ends an attempt without success.
     ///
     /// # Errors
-    /// [`QueueError::Stale`] if the lease is no longer held; [`QueueError::Invalid`] if a revised job has another
-    /// lane or key, or exceeds a limit.
+    /// [`QueueError::Stale`] if the lease is no longer held; [`QueueError::Invalid`] if a revised job has
+    /// another lane or key, or exceeds a limit.
     async fn fail(&self, lease: Lease, nack: Nack) -> Result<(), QueueError>;
 
     /// Hands out no job of the leased job's group for `for_ms`, or longer if the group is already paused for
@@ -147,13 +148,13 @@ pub struct ClaimResponse {
 /// A worker does not wait for a group that is paused for longer than this.
 pub const RESTING_AFTER_MS: Millis = 15 * 60_000;
 
-/// What a worker can expect of its lane.
+/// The state of a lane, as far as it tells a worker what to expect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LaneStatus {
     /// Jobs are ready soon: some are delayed, leased by other workers, or may come from an earlier lane.
     Open,
-    /// All pending jobs belong to groups that are paused for longer than [`RESTING_AFTER_MS`], and the lane has
-    /// no room for more entries of the source lists, if there are any.
+    /// All pending jobs belong to groups that are paused for longer than [`RESTING_AFTER_MS`], and the lane
+    /// has no room for more entries of the source lists, if there are any.
     Resting,
     /// Jobs are ready, but the limits of their groups or a full lane downstream hold them back.
     HeldBack,

@@ -1,17 +1,17 @@
-//! When to try again: exponential backoff with jitter, up to a limit.
+//! Decides when a failed job is retried: exponential backoff with jitter, up to a limit.
 
 use crate::{clock::Millis, job::Lease};
 
-/// How failed attempts are repeated.
+/// The limits and delays of retries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Repeats after the first try.
+    /// The maximum number of retries.
     pub retries_max: u32,
-    /// No repeat begins later than this after the first failure.
+    /// The longest time from the first failure to the start of a retry.
     pub age_max_ms: Millis,
-    /// The wait before the first repeat; it doubles each time.
+    /// The longest delay before the first retry. It doubles with each retry.
     pub base_ms: Millis,
-    /// The longest wait.
+    /// The longest delay before any retry.
     pub cap_ms: Millis,
 }
 
@@ -22,11 +22,12 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// How long to wait before the next try, after `failures` failed ones (this one included), the first of them `age_ms`
-    /// ago; none to give up. `after_ms` is what the other side asked for.
+    /// Returns the delay before the next attempt, or `None` if there is none. `failures` counts the failed
+    /// attempts, including this one; the first of them was `age_ms` ago. `after_ms` is the delay that the
+    /// other side asked for.
     ///
-    /// Full jitter: the wait is anything from nothing to the exponential one, so that jobs that failed together do not come
-    /// back together. It comes from the lease, so that the same history gives the same wait.
+    /// The delay is between 0 and the exponential one (full jitter), so that jobs that failed together do not
+    /// return together. It is derived from the lease, so the same history gives the same delay.
     #[must_use]
     pub fn wait_ms(
         &self,
@@ -38,6 +39,7 @@ impl RetryPolicy {
         if failures > self.retries_max {
             return None;
         }
+        // Twenty doublings exceed any sensible cap, and the shift cannot overflow.
         let doubled = self.base_ms.saturating_mul(1 << (failures.max(1) - 1).min(20)).min(self.cap_ms);
         let wait = after_ms.unwrap_or_else(|| jitter(lease, doubled));
         (age_ms.saturating_add(wait) <= self.age_max_ms).then_some(wait)

@@ -1,27 +1,27 @@
-//! Stopping in two steps: drain, then now.
+//! Stops workers in two steps: first they drain, then they stop at once.
 
 use tokio::sync::watch;
 
-/// How far a shutdown has gone.
+/// The phase of a shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
-    /// No shutdown.
+    /// There is no shutdown.
     Running,
-    /// Claim no more; finish what is in flight.
+    /// No job is claimed any more. Running jobs finish.
     Draining,
-    /// Stop now; leases return to the queue.
+    /// Everything stops at once. Leases return to the queue.
     Now,
 }
 
-/// Begins a shutdown. Cloned to whoever may.
+/// Starts a shutdown. Every holder of a clone may do so.
 #[derive(Debug, Clone)]
 pub struct Trigger(watch::Sender<Phase>);
 
-/// Learns of a shutdown. Cloned to every task.
+/// Receives a shutdown. Every task has a clone.
 #[derive(Debug, Clone)]
 pub struct Shutdown(watch::Receiver<Phase>);
 
-/// A trigger and what it reaches.
+/// Creates a trigger and its receiver.
 #[must_use]
 pub fn shutdown() -> (Trigger, Shutdown) {
     let (sender, receiver) = watch::channel(Phase::Running);
@@ -29,7 +29,7 @@ pub fn shutdown() -> (Trigger, Shutdown) {
 }
 
 impl Trigger {
-    /// Goes to a phase; never back.
+    /// Moves to a phase. Does nothing if the shutdown is in a later phase already.
     pub fn advance(&self, phase: Phase) {
         self.0.send_if_modified(|now| {
             let further = phase > *now;
@@ -40,13 +40,13 @@ impl Trigger {
 }
 
 impl Shutdown {
-    /// The phase now.
+    /// Returns the present phase.
     #[must_use]
     pub fn phase(&self) -> Phase {
         *self.0.borrow()
     }
 
-    /// Waits until at least `phase`. Without any trigger left it waits for ever.
+    /// Waits until the shutdown is in `phase` or a later one. Waits forever if all triggers were dropped.
     pub async fn reached(&self, phase: Phase) {
         let mut receiver = self.0.clone();
         if receiver.wait_for(|now| *now >= phase).await.is_err() {

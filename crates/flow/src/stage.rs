@@ -14,8 +14,8 @@ use crate::{
 
 /// One step of the dataflow. It takes a job, makes its result durable, and reports how the attempt ended.
 ///
-/// The types of input and output connect the stages. A [`Worker`](crate::worker::Worker) does everything else: it
-/// claims jobs, extends leases, retries and counts.
+/// The types of input and output connect the stages. A [`Worker`](crate::worker::Worker) does everything
+/// else: it claims jobs, extends leases, retries and counts.
 pub trait Stage: Send + Sync + 'static {
     /// The lane that the stage takes its jobs from.
     const LANE: Lane;
@@ -26,8 +26,8 @@ pub trait Stage: Send + Sync + 'static {
 
     /// Does one job.
     ///
-    /// If it reports [`Ending::Done`], all bytes it made are durable. After a crash at any point, or a lost lease, it
-    /// may run again with the same input, and the result is the same.
+    /// If it reports [`Ending::Done`], all bytes it made are durable. After a crash at any point, or a lost
+    /// lease, it may run again with the same input, and the result is the same.
     fn run(
         &self,
         input: Self::Input,
@@ -44,16 +44,16 @@ pub struct Attempt {
     pub failures: u32,
 }
 
-/// What a stage reports of an attempt. `I` is the stage's input, `O` its output.
+/// The report of a stage on an attempt. `I` is the stage's input, `O` its output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report<I, O> {
-    /// How the attempt ended.
+    /// The ending of the attempt.
     pub ending: Ending<I, O>,
     /// The time for which no job of the same group is handed out. 0 for no pause.
     pub group_pause_ms: Millis,
 }
 
-/// How an attempt ended, and what happens to the job.
+/// The ending of an attempt, which decides what happens to the job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending<I, O> {
     /// The job is done, and these jobs follow.
@@ -69,17 +69,18 @@ pub enum Ending<I, O> {
     Requeue(Requeue<I>),
     /// The attempt failed, and no other can succeed.
     Dead(Failure),
-    /// The machine cannot continue, for example because the disk is full. The worker stops, and the job stays.
+    /// The machine cannot continue, for example because the disk is full. The worker stops, and the job
+    /// stays.
     Halt(Failure),
 }
 
-/// How a job returns to the queue without counting towards the retry limit.
+/// A return of a job to the queue without counting towards the retry limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Requeue<I> {
     /// Nothing failed, but the job could not be done yet. It returns as it was.
     Unchanged,
-    /// Nothing failed, but the job continues elsewhere, for example at the target of a redirect. It may be claimed
-    /// at once.
+    /// Nothing failed, but the job continues elsewhere, for example at the target of a redirect. It may be
+    /// claimed at once.
     Moved {
         /// The place where the job continues, and the reason. Kept in the job's history.
         why: Failure,
@@ -95,7 +96,8 @@ pub enum Requeue<I> {
         /// The job for the next attempt. Its key must be the same.
         job: Box<I>,
     },
-    /// Something that an earlier stage made for this job is gone. A job of that stage replaces this one, in one step.
+    /// Something that an earlier stage made for this job is gone. A job of that stage replaces this one, in
+    /// one step.
     SentBack {
         /// The failure. It is logged.
         failure: Failure,

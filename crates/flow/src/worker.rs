@@ -3,8 +3,8 @@
 //! Invariants:
 //!
 //! * A job is claimed only if there is room to run it.
-//! * Each claimed job is completed, failed or released exactly once. If the worker is stopped at once or killed, the
-//!   queue takes the lease back instead.
+//! * Each claimed job is completed, failed or released exactly once. If the worker is stopped at once or
+//!   killed, the queue takes the lease back instead.
 //! * A panic of a stage is a failure of its job.
 //! * A lease is extended three times before it could expire. Work whose lease was lost is dropped.
 //! * A queue that has no job to hand out is claimed_at at most four times a second.
@@ -38,10 +38,11 @@ use crate::{
     stage::Stage,
 };
 
-/// The longest wait of one claim in the queue, and the shortest time from a claim that returned no job to the next. A
-/// shutdown is noticed after this time at the latest.
+/// The longest wait of one claim in the queue, and the shortest time from a claim that returned no job to the
+/// next. A shutdown is noticed after this time at the latest.
 const CLAIM_WAIT_MS: Millis = 250;
-/// The time that a worker has for releasing its jobs when it is stopped at once. The queue may not answer any more.
+/// The time that a worker has for releasing its jobs when it is stopped at once. The queue may not answer any
+/// more.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The options of a worker.
@@ -57,9 +58,9 @@ pub struct WorkerConfig {
     pub named_limits: NamedLimits,
     /// The delays and the number of retries.
     pub retry: RetryPolicy,
-    /// When the worker ends by itself.
+    /// The condition under which the worker ends by itself.
     pub until: Until,
-    /// What happens after a job ends as dead.
+    /// The effect of a job that ends as dead.
     pub on_death: OnDeath,
 }
 
@@ -78,18 +79,18 @@ impl Default for WorkerConfig {
     }
 }
 
-/// When a worker ends by itself.
+/// The condition under which a worker ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
     /// As soon as the lane has no job to hand out.
     FirstEmpty,
-    /// When no job is pending in the lane and no earlier lane can bring more.
+    /// As soon as no job is pending in the lane and no earlier lane can bring more.
     Drained,
     /// Never. It works until it is stopped.
     Stopped,
 }
 
-/// What happens after a job ends as dead.
+/// The effect of a job that ends as dead on the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnDeath {
     /// The other jobs continue.
@@ -144,8 +145,8 @@ impl<S: Stage> Worker<S> {
     /// Works until [`WorkerConfig::until`] or until a shutdown.
     ///
     /// # Errors
-    /// [`WorkerError::Queue`] if the queue fails, and [`WorkerError::Halted`] if the stage reports that the machine
-    /// cannot continue. Jobs in flight are finished first.
+    /// [`WorkerError::Queue`] if the queue fails, and [`WorkerError::Halted`] if the stage reports that the
+    /// machine cannot continue. Jobs in flight are finished first.
     pub async fn run(self) -> Result<Ended, WorkerError> {
         tokio::select! {
             ended = self.work() => ended,
@@ -178,7 +179,7 @@ struct Loop<'w, S> {
     held: HashMap<Lease, oneshot::Sender<()>>,
     /// The time before which no claim is sent, after a claim that returned no job.
     no_claim_before: Option<Instant>,
-    /// How to end when no job is in flight any more. Once it is set, no job is claimed.
+    /// The result of the loop when no job is in flight any more. Once it is set, no job is claimed.
     stop: Option<Result<Ended, WorkerError>>,
 }
 
@@ -277,8 +278,8 @@ impl<'w, S: Stage> Loop<'w, S> {
             Ok(outcome) => outcome,
             // `abort` has cancelled the task. The lease stays in `held`, so that it is released.
             Err(cancelled) if cancelled.is_cancelled() => return,
-            // An attempt catches the panics of its stage. So the queue's client has panicked, and nothing it said can be
-            // trusted.
+            // An attempt catches the panics of its stage. So the queue's client has panicked, and nothing it
+            // said can be trusted.
             Err(panicked) => resume_unwind(panicked.into_panic()),
         };
         self.held.remove(&lease);

@@ -17,9 +17,9 @@ pub trait QueueAdmin: JobQueue {
     /// Adds up to [`BATCH_MAX`](super::BATCH_MAX) jobs and moves the cursor of a source, in one step.
     ///
     /// # Errors
-    /// [`QueueError::Full`] if a lane has no room for all of the jobs; [`QueueError::CursorMoved`] if the cursor
-    /// is not at [`CursorMove::from`]; [`QueueError::Invalid`] if there are too many jobs or a key, group or
-    /// payload is too long. Nothing is added then.
+    /// [`QueueError::Full`] if a lane has no room for all of the jobs; [`QueueError::CursorMoved`] if the
+    /// cursor is not at [`CursorMove::from`]; [`QueueError::Invalid`] if there are too many jobs or a key,
+    /// group or payload is too long. Nothing is added then.
     async fn push(&self, push: Push) -> Result<Pushed, QueueError>;
 
     /// Returns the number of pending jobs of each group, in the order of `groups`.
@@ -57,7 +57,8 @@ pub trait QueueAdmin: JobQueue {
         limit: usize,
     ) -> Result<Vec<JobView>, QueueError>;
 
-    /// Makes the selected dead jobs ready again, as they were pushed and without failures. Returns their number.
+    /// Makes the selected dead jobs ready again, as they were pushed and without failures. Returns their
+    /// number.
     ///
     /// # Errors
     /// Only those of [`JobQueue`]. If the connection breaks, the jobs may or may not be ready.
@@ -85,7 +86,7 @@ pub struct Push {
     pub cursor: Option<CursorMove>,
 }
 
-/// How far a source list has been read into the queue.
+/// The position up to which a source list has been read into the queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
     /// The source's name.
@@ -100,8 +101,8 @@ pub struct Cursor {
     pub skipped: u64,
 }
 
-/// A step of a cursor. The queue takes it only if the cursor is at `from`, so two feeders cannot take the same
-/// step.
+/// A step of a cursor. The queue takes it only if the cursor is at `from`, so two feeders cannot take the
+/// same step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CursorMove {
     /// The source's name, 1 to 200 bytes.
@@ -125,11 +126,11 @@ pub struct Pushed {
     pub known: Vec<u32>,
 }
 
-/// Whether a lane hands out jobs.
+/// The switch of a lane, which people set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pause {
-    /// It does not.
+    /// The lane hands out no jobs.
     Paused,
-    /// It does.
+    /// The lane hands out jobs.
     Running,
 }

@@ -25,7 +25,7 @@ pub struct LaneStats {
     pub retried: u64,
     /// Registered workers.
     pub workers: u64,
-    /// Whether a person paused the lane.
+    /// True if a person paused the lane.
     pub paused: bool,
 }
 
@@ -88,7 +88,8 @@ pub struct QueueDetails {
 /// The ages, rates and groups of one lane.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LaneDetails {
-    /// The time since the oldest pending job was pushed or last retried by a person. `None` if no job is pending.
+    /// The time since the oldest pending job was pushed or last retried by a person. `None` if no job is
+    /// pending.
     pub oldest_pending_ms: Option<Millis>,
     /// The events of the last [`RATES_WINDOW_MS`], or since the present owner started if that is shorter.
     pub rates: Rates,

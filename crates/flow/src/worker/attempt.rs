@@ -14,7 +14,7 @@ use crate::{
     stage::{Attempt, Ending, Report, Requeue, Stage},
 };
 
-/// What became of a job.
+/// The outcome of an attempt for the worker.
 pub(super) enum Outcome {
     Done,
     Retried,
@@ -26,7 +26,7 @@ pub(super) enum Outcome {
     Halted(Failure),
 }
 
-/// What the worker tells the queue.
+/// The acknowledgement of an attempt in the queue.
 enum Acknowledgement {
     Complete(Vec<NewJob>),
     Fail(Nack),
@@ -69,8 +69,9 @@ async fn refused(queue: &dyn JobQueue, lease: Lease, why: &str) -> Result<Outcom
     queue.fail(lease, Nack::Dead { failure }).await.map(|()| Outcome::Dead)
 }
 
-/// Runs the stage, and returns what became of the job, what to tell the queue, and the pause of the job's group. A
-/// payload that cannot be read is an ending as well, and so is a panic of the stage or of the follow-up jobs.
+/// Runs the stage, and returns what became of the job, what to tell the queue, and the pause of the job's
+/// group. A payload that cannot be read is an ending as well, and so is a panic of the stage or of the
+/// follow-up jobs.
 async fn run<S: Stage>(
     stage: &S,
     claim: &Claim,
@@ -93,7 +94,7 @@ async fn run<S: Stage>(
         .unwrap_or_else(|panic| acknowledge(Ending::retry(Reason::Internal, panic_message(&*panic)).into()))
 }
 
-/// Translates the ending of an attempt into what the queue is told.
+/// Translates the ending of an attempt into its acknowledgement.
 fn acknowledgement<I: Into<NewJob>, O: Into<NewJob>>(
     ending: Ending<I, O>,
     claim: &Claim,
