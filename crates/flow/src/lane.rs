@@ -1,15 +1,17 @@
 //! Lanes: the three queues of jobs between the stages.
 //!
-//! A queue has exactly these three lanes, in this order. A library user may serve them with other stages: a lane's name
-//! says nothing about its jobs, except in two places.
+//! A queue has exactly these three lanes, in this order. A library user may serve them with other stages: a
+//! lane's name says nothing about its jobs, except in two places.
 //!
-//! * Jobs of one lane follow on jobs of the lane before it. If a lane is full, the queue hands out no more jobs of the
-//!   lane before it.
-//! * Source lists feed the first lane, so [`QueueStats::unfed`](crate::queue::QueueStats::unfed) counts towards it.
+//! * Jobs of one lane follow on jobs of the lane before it. If a lane is full, the queue hands out no more
+//!   jobs of the lane before it.
+//! * Source lists feed the first lane, so [`QueueStats::unfed`](crate::queue::QueueStats::unfed) counts
+//!   towards it.
 //!
-//! Lanes with names of one's own would take four changes: a checked name in place of this enum, tables by lane that are
-//! maps ([`QueueStats`](crate::queue::QueueStats) and the owner's state are arrays of three), an order of the lanes that
-//! the queue stores, and a new version of the stored and sent formats, which hold a lane as a number.
+//! Lanes with names of one's own would take four changes: a checked name in place of this enum, tables by
+//! lane that are maps ([`QueueStats`](crate::queue::QueueStats) and the owner's state are arrays of three),
+//! an order of the lanes that the queue stores, and a new version of the stored and sent formats, which hold
+//! a lane as a number.
 
 use std::{fmt, str::FromStr};
 

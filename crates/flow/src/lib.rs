@@ -1,8 +1,8 @@
 //! The contracts of juggle's dataflow, and the worker loop that connects them.
 //!
-//! A *stage* does one step of the work on a document. Its jobs wait in a *lane* of the *queue*. A *worker* claims a job,
-//! runs the stage, and completes the job and adds the follow-up jobs in one step. This crate names these parts, and knows
-//! neither the queue's database nor HTTP nor threads. In reading order:
+//! A *stage* does one step of the work on a document. Its jobs wait in a *lane* of the *queue*. A *worker*
+//! claims a job, runs the stage, and completes the job and adds the follow-up jobs in one step. This crate
+//! names these parts, and knows neither the queue's database nor HTTP nor threads. In reading order:
 //!
 //! * [`lane`], [`job`], [`failure`]: what waits in the queue, and why a job failed;
 //! * [`document`], [`payload`]: the id of a document, and the payloads of jobs;
@@ -13,17 +13,18 @@
 //! * [`worker`]: **the loop**; it uses [`retry`], [`shutdown`] and [`counters`];
 //! * [`machine`]: conditions of the machine that stop a run and that no document causes;
 //! * [`record`], [`json_line`]: JSON files with a checksum, and JSON that stays in one line;
-//! * [`atomic_file`], [`safe_file`], [`temporary`]: files that are written as a whole, opened without following links,
-//!   and removed after their writer was killed;
-//! * [`clock`], [`durability`], [`byte_size`], [`shell`]: the wall clock, what a write survives, sizes as people write
-//!   them, and quoting of commands.
+//! * [`atomic_file`], [`safe_file`], [`temporary`]: files that are written as a whole, opened without
+//!   following links, and removed after their writer was killed;
+//! * [`clock`], [`durability`], [`byte_size`], [`shell`]: the wall clock, what a write survives, sizes as
+//!   people write them, and quoting of commands.
 //!
-//! With the feature `testing`, `testing` has a queue and a blob store in memory, and a test suite for each contract.
+//! With the feature `testing`, `testing` has a queue and a blob store in memory, and a test suite for each
+//! contract.
 //!
 //! # Example
 //!
-//! A stage of one's own, and a worker that runs it on a queue in memory. The crate `queue` has the same example on the
-//! durable queue.
+//! A stage of one's own, and a worker that runs it on a queue in memory. The crate `queue` has the same
+//! example on the durable queue.
 //!
 //! ```
 //! use std::sync::Arc;

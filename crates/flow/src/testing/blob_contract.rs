@@ -1,6 +1,6 @@
-//! What every [`BlobStore`] must do, as the module [`blobs`](crate::blobs) promises it.
+//! The test suite of the [`BlobStore`] contract, as the module [`blobs`](crate::blobs) states it.
 //!
-//! [`blob_contract`] runs all rules, each on a fresh store; a rule that does not hold panics.
+//! [`blob_contract`] runs all cases, each on a new store. A case that fails panics.
 
 use std::{
     io::{Read, Write},
@@ -16,7 +16,7 @@ use crate::{
     document::DocumentId,
 };
 
-/// Runs every rule on a store of its own.
+/// Runs every case on a store of its own.
 pub fn blob_contract(make: impl Fn() -> Arc<dyn BlobStore>) {
     published_bytes_read_back(&*make());
     staged_bytes_are_invisible(&*make());
@@ -38,10 +38,10 @@ pub fn blob_contract(make: impl Fn() -> Arc<dyn BlobStore>) {
     readers_never_see_a_part(make());
 }
 
-/// The name of a document's blob.
+/// Returns the name of a document's blob.
 ///
 /// # Panics
-/// Where `document` is no document id.
+/// Panics if `document` is not a document id.
 #[must_use]
 pub fn name(kind: BlobKind, document: &str) -> BlobName {
     BlobName::new(kind, document.parse().expect("tests use valid ids"))
@@ -50,7 +50,7 @@ pub fn name(kind: BlobKind, document: &str) -> BlobName {
 /// Publishes bytes under a name.
 ///
 /// # Panics
-/// Where the store refuses.
+/// Panics if the store fails.
 pub fn publish(blobs: &dyn BlobStore, name: &BlobName, bytes: &[u8]) {
     let staged = staged(blobs.stage(name), bytes);
     blobs.publish(vec![staged]).expect("the store publishes");
@@ -74,7 +74,7 @@ fn absent(blobs: &dyn BlobStore, name: &BlobName) {
     assert_eq!(blobs.list(name.kind).expect("listing is allowed"), []);
 }
 
-/// What was published is there, of every kind, empty blobs too.
+/// Blobs of every kind can be read after they are published, even empty ones.
 pub fn published_bytes_read_back(blobs: &dyn BlobStore) {
     for kind in BlobKind::ALL {
         let name = name(kind, "PG84");
@@ -89,7 +89,7 @@ pub fn published_bytes_read_back(blobs: &dyn BlobStore) {
     assert_eq!(read(blobs, &empty), b"");
 }
 
-/// Nobody sees what is staged or resumed before it is published.
+/// Staged and resumed bytes are not visible before they are published.
 pub fn staged_bytes_are_invisible(blobs: &dyn BlobStore) {
     let name = name(BlobKind::Text, "PG84");
     let first = staged(blobs.stage(&name), b"staged");
@@ -112,7 +112,7 @@ pub fn a_dropped_stage_leaves_nothing(blobs: &dyn BlobStore) {
     absent(blobs, &name);
 }
 
-/// A blob of the same name is replaced; nothing of the old one is left.
+/// A blob of the same name is replaced, and no byte of the old one is left.
 pub fn publishing_replaces_whole(blobs: &dyn BlobStore) {
     let name = name(BlobKind::Meta, "PG84");
     publish(blobs, &name, b"a long first version");
@@ -121,7 +121,7 @@ pub fn publishing_replaces_whole(blobs: &dyn BlobStore) {
     assert_eq!(blobs.list(BlobKind::Meta).expect("listing is allowed"), [name.document]);
 }
 
-/// A reader goes on reading the blob it opened while another takes its name.
+/// A reader continues to read the blob that it opened while another blob replaces it.
 pub fn a_reader_keeps_what_it_opened(blobs: &dyn BlobStore) {
     let name = name(BlobKind::Text, "PG84");
     publish(blobs, &name, b"old");
@@ -132,7 +132,7 @@ pub fn a_reader_keeps_what_it_opened(blobs: &dyn BlobStore) {
     assert_eq!(bytes, "old");
 }
 
-/// Resumed bytes outlive the value, and the next resume goes on after them.
+/// Resumed bytes outlive the value, and the next resume continues after them.
 pub fn resumed_bytes_go_on_where_they_ended(blobs: &dyn BlobStore) {
     let name = name(BlobKind::Spool, "PG84");
     drop(staged(blobs.resume(&name), b"first, "));
@@ -162,7 +162,8 @@ pub fn a_second_writer_is_told_busy(blobs: &dyn BlobStore) {
     drop(staged(blobs.resume(&name), b""));
 }
 
-/// A renamed blob is only under its new name, where it replaces what was there; renaming nothing is refused.
+/// A renamed blob has only its new name and replaces the blob of that name. Renaming a missing blob is an
+/// error.
 pub fn renaming_moves_the_bytes(blobs: &dyn BlobStore) {
     let (from, to) = (name(BlobKind::Spool, "PG84"), name(BlobKind::Raw, "PG84"));
     publish(blobs, &from, b"bytes");
@@ -177,7 +178,7 @@ pub fn renaming_moves_the_bytes(blobs: &dyn BlobStore) {
     assert!(matches!(blobs.rename(&from, &from), Err(BlobError::NotFound(_))));
 }
 
-/// The changes of one publication are made one after another; after one that cannot be made, none is.
+/// The changes of a publication are made in their order. After one that fails, no other is made.
 pub fn changes_are_made_in_order_up_to_one_that_fails(blobs: &dyn BlobStore) {
     let (spool, raw, text) =
         (name(BlobKind::Spool, "PG84"), name(BlobKind::Raw, "PG84"), name(BlobKind::Text, "PG84"));
@@ -193,7 +194,7 @@ pub fn changes_are_made_in_order_up_to_one_that_fails(blobs: &dyn BlobStore) {
     assert_eq!((read(blobs, &raw), read(blobs, &text)), (b"bytes".to_vec(), b"text".to_vec()));
 }
 
-/// What a publication removes is gone with it; where another change fails, it stays.
+/// A publication removes its blobs at the end. If another change fails, they stay.
 pub fn a_publication_removes_what_it_replaces(blobs: &dyn BlobStore) {
     let (spool, raw, text) =
         (name(BlobKind::Spool, "PG84"), name(BlobKind::Raw, "PG84"), name(BlobKind::Text, "PG84"));
@@ -211,7 +212,7 @@ pub fn a_publication_removes_what_it_replaces(blobs: &dyn BlobStore) {
     assert_eq!(read(blobs, &text), b"text");
 }
 
-/// What was begun is done, though nobody asks what became of it.
+/// A publication is completed even if its value is dropped.
 pub fn a_publication_goes_on_where_nobody_waits(blobs: &dyn BlobStore) {
     let [first, second] = ["first", "second"].map(|document| name(BlobKind::Meta, document));
     drop(blobs.begin_publishing(vec![Change::Staged(staged(blobs.stage(&first), b"first"))]));
@@ -220,7 +221,7 @@ pub fn a_publication_goes_on_where_nobody_waits(blobs: &dyn BlobStore) {
     assert_eq!(read(blobs, &first), b"first");
 }
 
-/// Blobs share their bytes only where these are the same, and what becomes of one is nothing to the other.
+/// Blobs share their bytes only if these are the same. A change of one does not change the other.
 pub fn blobs_that_share_their_bytes_are_two(blobs: &dyn BlobStore) {
     let [one, other, third] = ["one", "other", "third"].map(|document| name(BlobKind::Text, document));
     publish(blobs, &one, b"bytes");
@@ -239,7 +240,7 @@ pub fn blobs_that_share_their_bytes_are_two(blobs: &dyn BlobStore) {
     assert_eq!(blobs.list(BlobKind::Text).expect("listing is allowed").len(), 2);
 }
 
-/// A removed blob is gone; removing it again is no error.
+/// A removed blob does not exist any more. Removing it again is no error.
 pub fn removing_is_repeatable(blobs: &dyn BlobStore) {
     let name = name(BlobKind::Tokens, "PG84");
     publish(blobs, &name, b"tokens");
@@ -249,7 +250,7 @@ pub fn removing_is_repeatable(blobs: &dyn BlobStore) {
     }
 }
 
-/// A list holds the documents of its kind, once each, in order of their ids.
+/// A list has the documents of its kind, once each, in the order of their ids.
 pub fn lists_are_sorted_and_by_kind(blobs: &dyn BlobStore) {
     for document in ["PG84", "b-1", "PG10", "PG9", "a", "PG84"] {
         publish(blobs, &name(BlobKind::Counts, document), b"x");
@@ -262,7 +263,7 @@ pub fn lists_are_sorted_and_by_kind(blobs: &dyn BlobStore) {
     );
 }
 
-/// `read` takes up to its bound and refuses more.
+/// `read` accepts blobs up to its limit and refuses longer ones.
 pub fn reading_whole_is_bounded(blobs: &dyn BlobStore) {
     let name = name(BlobKind::Meta, "PG84");
     publish(blobs, &name, b"12345");
@@ -270,7 +271,7 @@ pub fn reading_whole_is_bounded(blobs: &dyn BlobStore) {
     assert!(matches!(blobs.read(&name, 4), Err(BlobError::TooLarge { bytes_max: 4, .. })));
 }
 
-/// Several threads publish several blobs each; each `Ok` means that all of them are there.
+/// Several threads publish several blobs each. After `Ok`, all of them exist.
 pub fn many_writers_publish_at_once(blobs: Arc<dyn BlobStore>) {
     thread::scope(|scope| {
         for writer in 0..8 {
@@ -292,7 +293,7 @@ pub fn many_writers_publish_at_once(blobs: Arc<dyn BlobStore>) {
     assert_eq!(blobs.list(BlobKind::Meta).expect("listing is allowed").len(), 64);
 }
 
-/// While a blob is replaced again and again, each reader sees one whole version.
+/// While a blob is replaced many times, each reader sees one complete version.
 pub fn readers_never_see_a_part(blobs: Arc<dyn BlobStore>) {
     let name = name(BlobKind::Text, "PG84");
     publish(&*blobs, &name, &[b'0'; 10_000]);

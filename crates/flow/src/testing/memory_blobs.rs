@@ -1,4 +1,4 @@
-//! A [`BlobStore`] whose published blobs live in memory.
+//! A [`BlobStore`] in memory.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -13,7 +13,7 @@ use crate::{
     document::DocumentId,
 };
 
-/// Published blobs in memory; staged ones in a temporary directory.
+/// A blob store with published blobs in memory and staged ones in a temporary directory.
 #[derive(Debug)]
 pub struct MemoryBlobs {
     published: Mutex<BTreeMap<BlobName, Arc<[u8]>>>,
@@ -29,12 +29,12 @@ impl Default for MemoryBlobs {
 }
 
 impl MemoryBlobs {
-    /// Publishes bytes directly.
+    /// Publishes bytes at once.
     pub fn put(&self, name: BlobName, bytes: &[u8]) {
         self.published().insert(name, bytes.into());
     }
 
-    /// All names published.
+    /// Returns the names of all published blobs.
     #[must_use]
     pub fn names(&self) -> HashSet<BlobName> {
         self.published().keys().cloned().collect()

@@ -1,12 +1,12 @@
-//! A [`JobQueue`] in memory: the simplest honest implementation of its contract.
+//! A queue in memory: the simplest implementation of the contracts in [`queue`](crate::queue).
 //!
-//! The core (`ledger`) is plain functions of `now`; this file is its asynchronous shell. Time stands still unless a
-//! test turns it with [`MemoryQueue::advance`]; only a claim that waits for a job waits in tokio's time, which tests
-//! may pause.
+//! The core (`ledger`) consists of plain functions with `now` as an argument. This file is its asynchronous
+//! shell. The queue's clock moves only when a test calls [`MemoryQueue::advance`]. Claims wait in tokio's
+//! time, which tests may pause.
 
 mod ledger;
 mod record;
-mod turns;
+mod scheduler;
 
 use std::{
     sync::{
@@ -30,37 +30,39 @@ use crate::{
     },
 };
 
-/// A queue that lives as long as the value, with a clock that is turned by hand.
+/// A queue in memory with a clock that the caller moves.
 #[derive(Debug)]
 pub struct MemoryQueue {
     ledger: Mutex<Ledger>,
     now_ms: AtomicU64,
-    /// Waiting claims look again after each change.
+    /// Wakes waiting claims after each change.
     changed: Notify,
 }
 
 impl Default for MemoryQueue {
-    /// Roomy lanes; the clock stands at the wall time of its making, so that a worker's age limit makes sense.
+    /// Creates a queue with room for 10,000 pending jobs in each lane, and with its clock at the present wall
+    /// time.
     fn default() -> Self {
         Self::new(10_000, Clock::start().now_ms())
     }
 }
 
 impl MemoryQueue {
-    /// An empty queue whose lanes have room for `lane_capacity` pending jobs each; its clock stands at `now_ms`.
+    /// Creates an empty queue with room for `lane_capacity` pending jobs in each lane, and with its clock at
+    /// `now_ms`.
     #[must_use]
     pub fn new(lane_capacity: usize, now_ms: Millis) -> Self {
         let ledger = Mutex::new(Ledger::new(lane_capacity));
         Self { ledger, now_ms: now_ms.into(), changed: Notify::new() }
     }
 
-    /// What its clock shows.
+    /// Returns the time of the queue's clock.
     #[must_use]
     pub fn now_ms(&self) -> Millis {
         self.now_ms.load(Ordering::SeqCst)
     }
 
-    /// Turns the clock forward: what is due by then is due, also for claims that wait.
+    /// Moves the clock forward and wakes waiting claims.
     pub fn advance(&self, ms: Millis) {
         self.now_ms.fetch_add(ms, Ordering::SeqCst);
         self.change(|_, _| ());
@@ -72,7 +74,7 @@ impl MemoryQueue {
         result
     }
 
-    /// Like `change`, for what no waiting claim needs to know of.
+    /// Calls `act` as `change` does, but wakes no waiting claim.
     fn look<T>(&self, act: impl FnOnce(&mut Ledger, Millis) -> T) -> T {
         let mut ledger = self.ledger.lock().expect("the ledger does not panic");
         let now_ms = self.now_ms();
@@ -92,7 +94,7 @@ impl JobQueue for MemoryQueue {
             if ended || Instant::now() >= deadline {
                 return Ok(claimed);
             }
-            // Either way the ledger is asked again.
+            // The ledger is asked again in both cases: time alone may have made a job ready.
             tokio::select! {
                 () = changed => {}
                 () = tokio::time::sleep_until(deadline) => {}

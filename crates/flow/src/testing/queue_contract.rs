@@ -1,16 +1,16 @@
-//! What every [`QueueAdmin`] must do, as small named cases.
+//! The test suite of the queue contracts, as the module [`queue`](crate::queue) states them.
 //!
-//! Each case gets a fresh, empty queue whose lanes have room for a few pending jobs and whose clock is turned by hand.
-//! Claims that wait do so in tokio's time, paused or not. Durability (guarantee 1) cannot be seen from here:
-//! implementations with a disk test it themselves.
+//! Each case gets a new, empty queue with room for a few pending jobs in each lane and with a clock that the
+//! case moves. Claims wait in tokio's time, which may be paused. Durability (guarantee 1) cannot be tested
+//! here: implementations with a disk test it themselves.
 
+mod admin;
 mod claim;
 mod complete;
 mod fail;
 mod groups;
 mod lane_status;
 mod lanes;
-mod people;
 mod push;
 mod renew;
 mod rest;
@@ -30,43 +30,43 @@ use crate::{
     },
 };
 
-/// No case takes longer than this.
+/// The longest time of a case.
 const CASE_MAX: Duration = Duration::from_secs(60);
-/// How long a claim waits that must be answered earlier; longer than [`CASE_MAX`].
+/// The wait of a claim that must be answered earlier. Longer than [`CASE_MAX`].
 const LONG_MS: Millis = 600_000;
-/// How long the leases of the cases last.
+/// The duration of the cases' leases.
 const LEASE_MS: Millis = 60_000;
 
 /// A queue under test.
 pub struct Subject {
-    /// Empty, attended by nobody.
+    /// The queue, which is empty and has no worker.
     pub queue: Arc<dyn QueueAdmin>,
-    /// Turns the queue's clock forward by so many milliseconds. It stands still otherwise. Claims that wait must
-    /// notice.
+    /// Moves the queue's clock forward by milliseconds and wakes waiting claims. The clock does not move by
+    /// itself.
     pub advance: Box<dyn Fn(Millis) + Send + Sync>,
-    /// How many pending jobs each lane has room for: 4 to 100.
+    /// The number of pending jobs that each lane has room for, from 4 to 100.
     pub lane_capacity: usize,
 }
 
-/// One thing that a queue must do.
+/// A test case: one thing that a queue must do.
 pub struct Case {
-    /// The thing, as a sentence.
+    /// The name, which is a sentence.
     pub name: &'static str,
     run: fn(Subject) -> BoxFuture<'static, ()>,
 }
 
 impl Case {
-    /// Checks it.
+    /// Runs the case.
     ///
     /// # Panics
-    /// Where the queue does not do it, or hangs.
+    /// Panics if the queue does not do it, or hangs.
     pub async fn check(&self, subject: Subject) {
         let ended = tokio::time::timeout(CASE_MAX, (self.run)(subject)).await;
         assert!(ended.is_ok(), "{} hangs", self.name);
     }
 }
 
-/// A list of cases from the functions that check them.
+/// Makes a list of cases from their functions.
 macro_rules! case_list {
     ($($name:ident),* $(,)?) => {
         pub(super) fn cases() -> Vec<super::Case> {
@@ -76,7 +76,7 @@ macro_rules! case_list {
 }
 use case_list;
 
-/// All cases.
+/// Returns all cases.
 #[must_use]
 pub fn cases() -> Vec<Case> {
     let parts = [
@@ -89,15 +89,15 @@ pub fn cases() -> Vec<Case> {
         groups::cases(),
         lanes::cases(),
         lane_status::cases(),
-        people::cases(),
+        admin::cases(),
     ];
     parts.into_iter().flatten().collect()
 }
 
-/// Checks every case, each with a subject of its own.
+/// Runs every case with a subject of its own.
 ///
 /// # Panics
-/// At the end, naming all cases in which the queue fails.
+/// Panics at the end if a case failed, and names all of them.
 pub async fn run_all(make: impl AsyncFn() -> Subject) {
     let mut failed = Vec::new();
     for case in cases() {
@@ -109,12 +109,12 @@ pub async fn run_all(make: impl AsyncFn() -> Subject) {
     assert!(failed.is_empty(), "the queue breaks its contract: {failed:#?}");
 }
 
-/// A job with a payload of its own.
+/// Returns a job with a payload of its own.
 fn job(lane: Lane, key: &str) -> NewJob {
     NewJob::new(lane, key, &format!("payload of {key}"))
 }
 
-/// So many jobs, in order `prefix0`, `prefix1`, …
+/// Returns `count` jobs with the keys `prefix0`, `prefix1`, …
 fn jobs(lane: Lane, prefix: &str, n: usize) -> Vec<NewJob> {
     (0..n).map(|at| job(lane, &format!("{prefix}{at}"))).collect()
 }
@@ -135,8 +135,8 @@ fn dead() -> Nack {
     Nack::Dead { failure: failure(Reason::HttpStatus) }
 }
 
-/// A wish that is answered at once, without group limits.
-fn ask(lane: Lane, limit: usize) -> ClaimRequest {
+/// Returns a request that is answered at once, without group limits.
+fn request(lane: Lane, limit: usize) -> ClaimRequest {
     ClaimRequest {
         lane,
         limit,
@@ -160,7 +160,7 @@ impl Subject {
         self.queue.push(Push { jobs, cursor: None }).await
     }
 
-    /// Pushes jobs that are new.
+    /// Pushes new jobs.
     async fn push(&self, jobs: impl IntoIterator<Item = NewJob>) {
         let jobs: Vec<_> = jobs.into_iter().collect();
         let new = jobs.len() as u64;
@@ -168,21 +168,21 @@ impl Subject {
         assert_eq!(pushed, Ok(Pushed { new, known: vec![] }));
     }
 
-    async fn claim(&self, ask: ClaimRequest) -> ClaimResponse {
-        let limit = ask.limit;
-        let claimed = self.queue.claim(ask).await.expect("a claim must be answered");
+    async fn claim(&self, request: ClaimRequest) -> ClaimResponse {
+        let limit = request.limit;
+        let claimed = self.queue.claim(request).await.expect("a claim must be answered");
         assert!(claimed.claims.len() <= limit, "more than was asked for");
         claimed
     }
 
-    /// All that the lane hands out at once, up to [`BATCH_MAX`].
+    /// Claims all jobs that the lane hands out at once, up to [`BATCH_MAX`].
     async fn claim_all(&self, lane: Lane) -> Vec<Claim> {
-        self.claim(ask(lane, BATCH_MAX)).await.claims
+        self.claim(request(lane, BATCH_MAX)).await.claims
     }
 
-    /// The one job that the lane must hand out now.
+    /// Claims the only job that the lane has ready.
     async fn claim_one(&self, lane: Lane) -> Claim {
-        let mut claims = self.claim(ask(lane, 1)).await.claims;
+        let mut claims = self.claim(request(lane, 1)).await.claims;
         claims.pop().expect("a job must be handed out")
     }
 

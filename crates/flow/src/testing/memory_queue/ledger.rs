@@ -1,10 +1,10 @@
-//! The states of jobs and the steps between them, as plain functions of `now`.
+//! The states of jobs and their transitions, as plain functions with `now` as an argument.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{
     record::{Job, Place},
-    turns::Turns,
+    scheduler::Scheduler,
 };
 use crate::{
     clock::Millis,
@@ -30,7 +30,7 @@ struct LaneState {
     paused: bool,
 }
 
-/// What of the rates an event counts in.
+/// Selects the rate that an event counts towards.
 type Count = fn(&mut Rates) -> &mut u64;
 
 #[derive(Debug)]
@@ -39,11 +39,11 @@ pub(super) struct Ledger {
     jobs: BTreeMap<JobId, Job>,
     lanes: [LaneState; 3],
     cursors: BTreeMap<String, Cursor>,
-    turns: Turns,
+    scheduler: Scheduler,
     pushes: u64,
     /// The highest number of an attempt at a job that was dropped.
     attempts_used: u32,
-    /// When, in which lane, and what, for the rates.
+    /// The time, lane and rate of each recent event.
     happened: Vec<(Millis, Lane, Count)>,
 }
 
@@ -54,14 +54,14 @@ impl Ledger {
             jobs: BTreeMap::new(),
             lanes: Default::default(),
             cursors: BTreeMap::new(),
-            turns: Turns::default(),
+            scheduler: Scheduler::default(),
             pushes: 0,
             attempts_used: 0,
             happened: Vec::new(),
         }
     }
 
-    /// Ends delays that are over and takes back leases that ran out. Comes before everything else.
+    /// Ends delays that are over and takes back expired leases. Every operation begins with it.
     pub(super) fn wake(&mut self, now_ms: Millis) {
         for job in self.jobs.values_mut() {
             match job.place {
@@ -86,18 +86,22 @@ impl Ledger {
         Ok(Pushed { new: (push.jobs.len() - known.len()) as u64, known })
     }
 
-    pub(super) fn claim(&mut self, ask: &ClaimRequest, now_ms: Millis) -> Result<ClaimResponse, QueueError> {
-        if ask.named_limits.len() > BATCH_MAX {
+    pub(super) fn claim(
+        &mut self,
+        request: &ClaimRequest,
+        now_ms: Millis,
+    ) -> Result<ClaimResponse, QueueError> {
+        if request.named_limits.len() > BATCH_MAX {
             return Err(QueueError::Invalid(format!("limits of more than {BATCH_MAX} groups")));
         }
         let mut claims = Vec::new();
-        while claims.len() < ask.limit.min(BATCH_MAX) && self.hands_out(ask.lane) {
-            let Some(id) = self.turns.next(&self.jobs, ask, now_ms) else { break };
+        while claims.len() < request.limit.min(BATCH_MAX) && self.hands_out(request.lane) {
+            let Some(id) = self.scheduler.next(&self.jobs, request, now_ms) else { break };
             let job = self.jobs.get_mut(&id).expect("it was just found there");
-            self.turns.claimed(job, now_ms);
+            self.scheduler.claimed(job, now_ms);
             job.attempts += 1;
-            job.go(Place::Leased(now_ms.saturating_add(ask.lease_ms)), now_ms);
-            self.happened.push((now_ms, ask.lane, |rates| &mut rates.claimed));
+            job.go(Place::Leased(now_ms.saturating_add(request.lease_ms)), now_ms);
+            self.happened.push((now_ms, request.lane, |rates| &mut rates.claimed));
             claims.push(Claim {
                 lease: job.lease(id),
                 key: job.key.clone(),
@@ -107,7 +111,7 @@ impl Ledger {
                 failing_ms: job.failing_since_ms.map(|since| now_ms.saturating_sub(since)),
             });
         }
-        let lane_status = self.lane_status(ask, now_ms);
+        let lane_status = self.lane_status(request, now_ms);
         Ok(ClaimResponse { claims, lane_status })
     }
 
@@ -162,7 +166,7 @@ impl Ledger {
         match nack {
             Nack::Retry { failure, after_ms, group_pause_ms, revised } => {
                 self.lanes[job.lane.index()].retried += 1;
-                self.turns.pause(job, now_ms.saturating_add(group_pause_ms));
+                self.scheduler.pause(job, now_ms.saturating_add(group_pause_ms));
                 job.failures += 1;
                 job.failing_since_ms.get_or_insert(now_ms);
                 job.record(JobEventKind::Failed(failure), now_ms);
@@ -193,7 +197,7 @@ impl Ledger {
 
     pub(super) fn pause_group(&mut self, lease: Lease, until_ms: Millis) -> Result<(), QueueError> {
         let job = self.jobs.get(&lease.id).filter(|job| job.is_held_by(lease));
-        self.turns.pause(job.ok_or(QueueError::Stale(lease))?, until_ms);
+        self.scheduler.pause(job.ok_or(QueueError::Stale(lease))?, until_ms);
         Ok(())
     }
 
@@ -314,7 +318,7 @@ impl Ledger {
         (before - self.jobs.len()) as u64
     }
 
-    /// Adds the jobs that are new; the positions of the others.
+    /// Adds the new jobs, and returns the positions of the others.
     fn add(&mut self, jobs: Vec<NewJob>, now_ms: Millis) -> Vec<u32> {
         let mut known = Vec::new();
         for (at, new) in (0..).zip(jobs) {
@@ -382,29 +386,30 @@ impl Ledger {
         !self.lanes[lane.index()].paused && !lane.downstream().is_some_and(|next| self.is_full(next))
     }
 
-    /// Whether all that is pending waits for groups that are left alone for long, and nothing can be added to it.
-    fn is_resting(&self, ask: &ClaimRequest, now_ms: Millis) -> bool {
-        let mut pending = self.jobs.values().filter(|job| job.lane == ask.lane && job.is_pending());
+    /// Returns whether all pending jobs belong to groups with a long pause, and no job can be added.
+    fn is_resting(&self, request: &ClaimRequest, now_ms: Millis) -> bool {
+        let mut pending = self.jobs.values().filter(|job| job.lane == request.lane && job.is_pending());
         let awake = |job: &Job| {
-            job.is_leased() || self.turns.free_at_ms(job, ask) <= now_ms.saturating_add(RESTING_AFTER_MS)
+            job.is_leased()
+                || self.scheduler.free_at_ms(job, request) <= now_ms.saturating_add(RESTING_AFTER_MS)
         };
-        let more = if ask.lane == Lane::Fetch { self.unfed().min(BATCH_MAX as u64) } else { 0 };
-        let has_room = more > 0 && self.pending(ask.lane) + more <= self.lane_capacity;
+        let more = if request.lane == Lane::Fetch { self.unfed().min(BATCH_MAX as u64) } else { 0 };
+        let has_room = more > 0 && self.pending(request.lane) + more <= self.lane_capacity;
         let is_attended = |lane: &Lane| self.lanes[lane.index()].workers > 0;
-        self.pending(ask.lane) > 0
+        self.pending(request.lane) > 0
             && !has_room
-            && !ask.lane.upstream().iter().any(is_attended)
+            && !request.lane.upstream().iter().any(is_attended)
             && !pending.any(awake)
     }
 
-    fn lane_status(&self, ask: &ClaimRequest, now_ms: Millis) -> LaneStatus {
-        let lane = ask.lane;
+    fn lane_status(&self, request: &ClaimRequest, now_ms: Millis) -> LaneStatus {
+        let lane = request.lane;
         let attended = |lane: Lane| self.lanes[lane.index()].workers > 0;
         if self.lanes[lane.index()].paused {
             LaneStatus::Paused
         } else if lane.downstream().is_some_and(|next| self.is_full(next) && !attended(next)) {
             LaneStatus::Blocked
-        } else if self.is_resting(ask, now_ms) {
+        } else if self.is_resting(request, now_ms) {
             LaneStatus::Resting
         } else if lane == Lane::Fetch && self.unfed() > 0 {
             LaneStatus::Feeding

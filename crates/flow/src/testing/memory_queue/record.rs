@@ -1,4 +1,4 @@
-//! A job as the ledger keeps it.
+//! The record of a job in the ledger.
 
 use crate::{
     clock::Millis,
@@ -6,7 +6,7 @@ use crate::{
     lane::Lane,
 };
 
-/// Where a job stands, with the time that ends it.
+/// The state of a job, with the time at which the state ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Ready,
@@ -23,17 +23,17 @@ pub(super) struct Job {
     pub(super) group: Option<Group>,
     pub(super) priority: Priority,
     pub(super) payload: Vec<u8>,
-    /// As it was pushed, where it was revised since.
+    /// The job as it was pushed, if it was revised since.
     pub(super) pushed: Option<(Option<Group>, Priority, Vec<u8>)>,
-    /// Counts pushes: its turn among equals.
+    /// The number of its push, which orders jobs of the same priority.
     pub(super) order: u64,
     pub(super) place: Place,
     pub(super) attempts: u32,
-    /// Numbers that attempts at it may not have: an earlier job of its name had them.
+    /// The attempt numbers that an earlier job of the same key has used.
     attempts_before: u32,
     pub(super) failures: u32,
     pub(super) failing_since_ms: Option<Millis>,
-    /// The latest attempt that a `fail` ended, so that its repeat is known.
+    /// The latest attempt that `fail` ended, so that a repeat of it is recognised.
     pub(super) failed_attempt: Option<u32>,
     pub(super) pushed_ms: Millis,
     pub(super) changed_ms: Millis,
@@ -75,7 +75,7 @@ impl Job {
         matches!(self.place, Place::Leased(_))
     }
 
-    /// The token of its latest attempt.
+    /// Returns the number of the latest attempt.
     pub(super) const fn lease(&self, id: JobId) -> Lease {
         Lease { id, attempt: self.attempts_before + self.attempts }
     }
@@ -89,7 +89,7 @@ impl Job {
         self.go(if after_ms == 0 { Place::Ready } else { Place::Delayed(due_ms) }, now_ms);
     }
 
-    /// Takes over how it shall be tried next; its failures count anew.
+    /// Replaces the job by a revised one and sets its count of failures to 0.
     pub(super) fn revise(&mut self, revised: NewJob) {
         let before = (
             std::mem::replace(&mut self.group, revised.group),
@@ -101,7 +101,7 @@ impl Job {
         self.failing_since_ms = None;
     }
 
-    /// Goes back to how it was pushed.
+    /// Restores the job as it was pushed.
     pub(super) fn restore(&mut self) {
         if let Some(pushed) = self.pushed.take() {
             (self.group, self.priority, self.payload) = pushed;

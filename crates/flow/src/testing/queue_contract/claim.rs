@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use tokio::task::yield_now;
 
-use super::{LEASE_MS, LONG_MS, Subject, ask, case_list, dead, job, jobs, keys, retry_after};
+use super::{LEASE_MS, LONG_MS, Subject, case_list, dead, job, jobs, keys, request, retry_after};
 use crate::{
     job::{JobEventKind, JobId, JobState, Lease, NewJob, Priority},
     lane::Lane,
@@ -60,7 +60,7 @@ async fn claim_takes_only_from_its_lane(subject: Subject) {
 async fn claims_follow_the_order_of_pushes(subject: Subject) {
     subject.push(jobs(Lane::Fetch, "b", 2)).await;
     subject.push(jobs(Lane::Fetch, "a", 2)).await;
-    assert_eq!(keys(&subject.claim(ask(Lane::Fetch, 3)).await.claims), ["b0", "b1", "a0"]);
+    assert_eq!(keys(&subject.claim(request(Lane::Fetch, 3)).await.claims), ["b0", "b1", "a0"]);
     assert_eq!(keys(&subject.claim_all(Lane::Fetch).await), ["a1"]);
 }
 
@@ -82,7 +82,7 @@ async fn delayed_priority_counts_once_it_is_due(subject: Subject) {
     subject.push([early, urgent.delayed(500)]).await;
     subject.push(jobs(Lane::Store, "s", 2)).await;
     subject.advance(499);
-    assert_eq!(keys(&subject.claim(ask(Lane::Store, 1)).await.claims), ["s0"]);
+    assert_eq!(keys(&subject.claim(request(Lane::Store, 1)).await.claims), ["s0"]);
     subject.advance(1);
     assert_eq!(keys(&subject.claim_all(Lane::Store).await), ["urgent", "early", "s1"]);
 }
@@ -96,7 +96,7 @@ async fn leased_job_is_not_handed_out_again(subject: Subject) {
 async fn concurrent_claims_never_share_a_job(subject: Subject) {
     let n = subject.lane_capacity;
     subject.push(jobs(Lane::Process, "p", n)).await;
-    let claimed = join_all((0..2 * n).map(|_| subject.claim(ask(Lane::Process, 2)))).await;
+    let claimed = join_all((0..2 * n).map(|_| subject.claim(request(Lane::Process, 2)))).await;
     let mut ids: Vec<JobId> = claimed.iter().flat_map(|one| &one.claims).map(|one| one.lease.id).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -206,8 +206,8 @@ async fn unknown_job_is_stale(subject: Subject) {
 /// The lanes of these cases are kept open by a worker upstream, so that the claim has a reason to wait.
 impl Subject {
     async fn waits_for(&self, lane: Lane, key: &str, meanwhile: impl Future<Output = ()>) -> Lease {
-        let wish = ClaimRequest { wait_ms: LONG_MS, ..ask(lane, 4) };
-        let (claimed, ()) = tokio::join!(self.claim(wish), async {
+        let request = ClaimRequest { wait_ms: LONG_MS, ..request(lane, 4) };
+        let (claimed, ()) = tokio::join!(self.claim(request), async {
             yield_now().await;
             meanwhile.await;
         });
@@ -243,7 +243,7 @@ async fn waiting_claim_gets_what_falls_due(subject: Subject) {
 
 async fn waiting_claim_gets_what_was_lost(subject: Subject) {
     subject.push([job(Lane::Store, "a")]).await;
-    subject.claim(ClaimRequest { lease_ms: 40, ..ask(Lane::Store, 1) }).await;
+    subject.claim(ClaimRequest { lease_ms: 40, ..request(Lane::Store, 1) }).await;
     let again = subject.waits_for(Lane::Store, "a", async { subject.advance(40) }).await;
     assert_eq!(again.attempt, 2);
 }
@@ -254,11 +254,12 @@ async fn waiting_claim_gets_what_is_released(subject: Subject) {
     assert_eq!(again.attempt, 2);
 }
 
-/// What a claim grants just as its caller goes away may be leased, but never lost: it comes back with its lease.
+/// What a claim grants just as its caller goes away may be leased, but never lost: it comes back with its
+/// lease.
 async fn claim_that_was_given_up_takes_nothing(subject: Subject) {
     subject.open_upstream().await;
-    let wish = ClaimRequest { wait_ms: LONG_MS, ..ask(Lane::Store, 4) };
-    let given_up = tokio::time::timeout(std::time::Duration::from_millis(20), subject.claim(wish)).await;
+    let request = ClaimRequest { wait_ms: LONG_MS, ..request(Lane::Store, 4) };
+    let given_up = tokio::time::timeout(std::time::Duration::from_millis(20), subject.claim(request)).await;
     assert!(given_up.is_err(), "there was nothing to claim");
     subject.push(jobs(Lane::Store, "s", 2)).await;
     subject.advance(LEASE_MS);

@@ -1,6 +1,6 @@
 //! Ending jobs well, with what follows.
 
-use super::{Subject, ask, case_list, dead, job, jobs, keys, retry_after};
+use super::{Subject, case_list, dead, job, jobs, keys, request, retry_after};
 use crate::{
     job::{JobState, Lease, NewJob, Selection},
     lane::Lane,
@@ -92,7 +92,7 @@ async fn complete_after_fail_is_stale(subject: Subject) {
         let stale = Err(QueueError::Stale(lease));
         assert_eq!(subject.queue.complete(lease, vec![job(Lane::Store, "x")]).await, stale);
         assert_eq!(subject.view(lease.id).await, before);
-        subject.claim(ask(Lane::Process, BATCH_MAX)).await;
+        subject.claim(request(Lane::Process, BATCH_MAX)).await;
     }
     assert_eq!(subject.lane(Lane::Store).await.ready, 0);
 }

@@ -1,6 +1,6 @@
 //! Politeness and fairness between groups.
 
-use super::{LEASE_MS, LONG_MS, Subject, ask, case_list, dead, failure, grouped, job, keys, retry_after};
+use super::{LEASE_MS, LONG_MS, Subject, case_list, dead, failure, grouped, job, keys, request, retry_after};
 use crate::{
     clock::Millis,
     failure::Reason,
@@ -33,13 +33,13 @@ const fn limit(in_flight: u32, interval_ms: Millis) -> GroupLimit {
     GroupLimit { in_flight, interval_ms }
 }
 
-fn wish(group_limit: GroupLimit) -> ClaimRequest {
-    ClaimRequest { group_limit, ..ask(Lane::Fetch, BATCH_MAX) }
+fn limited(group_limit: GroupLimit) -> ClaimRequest {
+    ClaimRequest { group_limit, ..request(Lane::Fetch, BATCH_MAX) }
 }
 
 impl Subject {
     async fn claim_within(&self, group_limit: GroupLimit) -> Vec<Claim> {
-        self.claim(wish(group_limit)).await.claims
+        self.claim(limited(group_limit)).await.claims
     }
 
     async fn push_group(&self, group: &str, keys: &[&str]) {
@@ -197,7 +197,7 @@ async fn new_group_need_not_wait_for_a_long_one(subject: Subject) {
     subject.push_group("g", &["g1", "g2", "g3"]).await;
     subject.claim_one(Lane::Fetch).await;
     subject.push_group("h", &["h1"]).await;
-    let next = subject.claim(ask(Lane::Fetch, 2)).await.claims;
+    let next = subject.claim(request(Lane::Fetch, 2)).await.claims;
     assert!(groups_of(&next).contains(&"h"), "{next:?}");
 }
 
@@ -213,7 +213,7 @@ async fn three_hundred_groups_take_turns(subject: Subject) {
     for round in ["0/", "1/"] {
         let mut seen = Vec::new();
         for _ in 0..3 {
-            let claims = subject.claim(ask(Lane::Process, 100)).await.claims;
+            let claims = subject.claim(request(Lane::Process, 100)).await.claims;
             seen.extend(claims.into_iter().map(|claim| claim.key));
         }
         assert!(seen.iter().all(|key| key.starts_with(round)), "each group has one turn: {seen:?}");
@@ -245,14 +245,14 @@ async fn priority_counts_only_within_its_group(subject: Subject) {
 async fn waiting_claim_gets_a_group_that_becomes_free(subject: Subject) {
     subject.push_group("g", &["a", "b", "c"]).await;
     let lease = subject.claim_within(limit(1, 0)).await[0].lease;
-    let patient = ClaimRequest { wait_ms: LONG_MS, ..wish(limit(1, 0)) };
+    let patient = ClaimRequest { wait_ms: LONG_MS, ..limited(limit(1, 0)) };
     let (claimed, ()) = tokio::join!(subject.claim(patient), async {
         tokio::task::yield_now().await;
         subject.complete(lease).await;
     });
     assert_eq!(keys(&claimed.claims), ["b"]);
 
-    let polite = ClaimRequest { wait_ms: LONG_MS, ..wish(limit(2, 40)) };
+    let polite = ClaimRequest { wait_ms: LONG_MS, ..limited(limit(2, 40)) };
     let (claimed, ()) = tokio::join!(subject.claim(polite), async {
         tokio::task::yield_now().await;
         subject.advance(40);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::{task::yield_now, time::Instant};
 
-use super::{LONG_MS, Subject, ask, case_list, dead, grouped, job, jobs, retry_after};
+use super::{LONG_MS, Subject, case_list, dead, grouped, job, jobs, request, retry_after};
 use crate::{
     clock::Millis,
     lane::Lane,
@@ -32,7 +32,7 @@ impl Subject {
     }
 
     async fn outlook_within(&self, lane: Lane, wait_ms: Millis) -> LaneStatus {
-        let claimed = self.claim(ClaimRequest { wait_ms, ..ask(lane, 1) }).await;
+        let claimed = self.claim(ClaimRequest { wait_ms, ..request(lane, 1) }).await;
         assert!(claimed.claims.is_empty());
         claimed.lane_status
     }
@@ -142,10 +142,10 @@ async fn full_lane_downstream_that_is_served_means_held_back(subject: Subject) {
 async fn jobs_that_a_limit_keeps_are_held_back(subject: Subject) {
     subject.push([grouped("a", "host"), grouped("b", "host")]).await;
     let group_limit = GroupLimit { in_flight: 1, interval_ms: 0 };
-    let ask = ClaimRequest { group_limit, ..ask(Lane::Fetch, 9) };
-    let claimed = subject.queue.claim(ask.clone()).await.expect("a claim must be answered");
+    let request = ClaimRequest { group_limit, ..request(Lane::Fetch, 9) };
+    let claimed = subject.queue.claim(request.clone()).await.expect("a claim must be answered");
     assert_eq!(claimed.claims.len(), 1);
-    let claimed = subject.queue.claim(ask).await.expect("a claim must be answered");
+    let claimed = subject.queue.claim(request).await.expect("a claim must be answered");
     assert_eq!((claimed.claims.len(), claimed.lane_status), (0, LaneStatus::HeldBack));
 }
 

@@ -1,6 +1,6 @@
 //! Lanes as a whole: backpressure, pauses, counts.
 
-use super::{LONG_MS, Subject, ask, case_list, dead, job, jobs, keys, retry_after};
+use super::{LONG_MS, Subject, case_list, dead, job, jobs, keys, request, retry_after};
 use crate::{
     lane::Lane,
     queue::{ClaimRequest, LaneStats, Pause, Registration},
@@ -54,7 +54,7 @@ async fn waiting_claim_goes_on_when_there_is_room_downstream(subject: Subject) {
     subject.push(jobs(Lane::Store, "s", subject.lane_capacity)).await;
     subject.register_worker(Lane::Store, Registration::Add).await;
     let held = subject.claim_one(Lane::Store).await.lease;
-    let patient = ClaimRequest { wait_ms: LONG_MS, ..ask(Lane::Fetch, 1) };
+    let patient = ClaimRequest { wait_ms: LONG_MS, ..request(Lane::Fetch, 1) };
     let (claimed, ()) = tokio::join!(subject.claim(patient), async {
         tokio::task::yield_now().await;
         subject.complete(held).await;
@@ -89,7 +89,7 @@ async fn paused_lane_still_takes_jobs_and_results(subject: Subject) {
 async fn waiting_claim_goes_on_when_the_pause_ends(subject: Subject) {
     subject.push([job(Lane::Fetch, "f")]).await;
     pause(&subject, Lane::Fetch, Pause::Paused).await;
-    let patient = ClaimRequest { wait_ms: LONG_MS, ..ask(Lane::Fetch, 1) };
+    let patient = ClaimRequest { wait_ms: LONG_MS, ..request(Lane::Fetch, 1) };
     let (claimed, ()) = tokio::join!(subject.claim(patient), async {
         tokio::task::yield_now().await;
         pause(&subject, Lane::Fetch, Pause::Running).await;

@@ -1,6 +1,6 @@
 //! Adding jobs, and the cursors of their sources.
 
-use super::{Subject, ask, case_list, dead, grouped, job, jobs, retry_after};
+use super::{Subject, case_list, dead, grouped, job, jobs, request, retry_after};
 use crate::{
     job::{GROUP_BYTES_MAX, Group, JobState, KEY_BYTES_MAX, NewJob, PAYLOAD_BYTES_MAX, Priority, Selection},
     lane::Lane,
@@ -151,7 +151,7 @@ async fn same_key_twice_needs_room_once(subject: Subject) {
 
 async fn ended_jobs_need_no_room(subject: Subject) {
     subject.push(jobs(Lane::Process, "p", subject.lane_capacity)).await;
-    let claims = subject.claim(ask(Lane::Process, 3)).await.claims;
+    let claims = subject.claim(request(Lane::Process, 3)).await.claims;
     let full = Err(QueueError::Full(Lane::Process));
     assert_eq!(subject.try_push(vec![job(Lane::Process, "x")]).await, full, "leased jobs take room");
     subject.fail(claims[0].lease, retry_after(1_000)).await;

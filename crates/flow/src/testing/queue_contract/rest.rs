@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Subject, ask, case_list, failure, grouped, job, keys, retry_after};
+use super::{Subject, case_list, failure, grouped, job, keys, request, retry_after};
 use crate::{
     clock::Millis,
     failure::Reason,
@@ -33,9 +33,9 @@ fn group(name: &str) -> Group {
     Group(name.to_owned())
 }
 
-fn wish(every: GroupLimit, named: &[(&str, GroupLimit)]) -> ClaimRequest {
+fn limited(every: GroupLimit, named: &[(&str, GroupLimit)]) -> ClaimRequest {
     let named_limits = named.iter().map(|(name, limit)| (group(name), *limit)).collect();
-    ClaimRequest { group_limit: every, named_limits, ..ask(Lane::Fetch, BATCH_MAX) }
+    ClaimRequest { group_limit: every, named_limits, ..request(Lane::Fetch, BATCH_MAX) }
 }
 
 const ONE: GroupLimit = GroupLimit { in_flight: 1, interval_ms: 1_000 };
@@ -51,7 +51,7 @@ impl Subject {
     }
 
     async fn expects(&self) -> LaneStatus {
-        let claimed = self.claim(ask(Lane::Fetch, BATCH_MAX)).await;
+        let claimed = self.claim(request(Lane::Fetch, BATCH_MAX)).await;
         assert!(claimed.claims.is_empty(), "nothing may be handed out");
         claimed.lane_status
     }
@@ -60,22 +60,22 @@ impl Subject {
 async fn named_group_has_limits_of_its_own(subject: Subject) {
     subject.push(["a1", "a2"].map(|key| grouped(key, "a"))).await;
     subject.push(["b1", "b2"].map(|key| grouped(key, "b"))).await;
-    let claims = subject.claim(wish(ONE, &[("b", TWO), ("unknown", ONE)])).await.claims;
+    let claims = subject.claim(limited(ONE, &[("b", TWO), ("unknown", ONE)])).await.claims;
     assert_eq!(keys(&claims), ["a1", "b1", "b2"]);
 }
 
 async fn named_limits_may_change_from_claim_to_claim(subject: Subject) {
     subject.push(["a1", "a2", "a3"].map(|key| grouped(key, "a"))).await;
-    assert_eq!(subject.claim(wish(TWO, &[("a", ONE)])).await.claims.len(), 1);
-    assert!(subject.claim(wish(TWO, &[("a", ONE)])).await.claims.is_empty());
-    assert_eq!(keys(&subject.claim(wish(ONE, &[("a", TWO)])).await.claims), ["a2"]);
-    assert!(subject.claim(wish(ONE, &[])).await.claims.is_empty());
+    assert_eq!(subject.claim(limited(TWO, &[("a", ONE)])).await.claims.len(), 1);
+    assert!(subject.claim(limited(TWO, &[("a", ONE)])).await.claims.is_empty());
+    assert_eq!(keys(&subject.claim(limited(ONE, &[("a", TWO)])).await.claims), ["a2"]);
+    assert!(subject.claim(limited(ONE, &[])).await.claims.is_empty());
 }
 
 async fn too_many_named_limits_are_refused(subject: Subject) {
     let named: BTreeMap<Group, GroupLimit> =
         (0..=BATCH_MAX).map(|n| (group(&format!("g{n}")), ONE)).collect();
-    let claimed = subject.queue.claim(ClaimRequest { named_limits: named, ..ask(Lane::Fetch, 1) }).await;
+    let claimed = subject.queue.claim(ClaimRequest { named_limits: named, ..request(Lane::Fetch, 1) }).await;
     assert!(matches!(claimed, Err(QueueError::Invalid(_))), "{claimed:?}");
 }
 
@@ -102,12 +102,12 @@ async fn pause_needs_a_lease_that_is_held(subject: Subject) {
 
 async fn released_job_leaves_the_interval_of_its_group(subject: Subject) {
     subject.push([grouped("a", "g")]).await;
-    let lease = subject.claim(wish(ONE, &[])).await.claims[0].lease;
+    let lease = subject.claim(limited(ONE, &[])).await.claims[0].lease;
     subject.fail(lease, Nack::Release).await;
     subject.advance(999);
-    assert!(subject.claim(wish(ONE, &[])).await.claims.is_empty());
+    assert!(subject.claim(limited(ONE, &[])).await.claims.is_empty());
     subject.advance(1);
-    assert_eq!(keys(&subject.claim(wish(ONE, &[])).await.claims), ["a"]);
+    assert_eq!(keys(&subject.claim(limited(ONE, &[])).await.claims), ["a"]);
 }
 
 async fn pending_jobs_are_counted_by_group(subject: Subject) {
@@ -151,7 +151,7 @@ async fn lane_rests_only_where_all_of_it_does(subject: Subject) {
     assert_eq!(subject.queue.pause_group(store, HOUR_MS).await, Ok(()));
     subject.fail(store, retry_after(0)).await;
     assert_eq!(subject.queue.register_worker(Lane::Fetch, Registration::Add).await, Ok(()));
-    let lane_status = subject.claim(ask(Lane::Store, 1)).await.lane_status;
+    let lane_status = subject.claim(request(Lane::Store, 1)).await.lane_status;
     assert_eq!(lane_status, LaneStatus::HeldBack, "a worker upstream may bring more");
 }
 
@@ -170,7 +170,7 @@ async fn delayed_jobs_of_a_group_rest_with_it(subject: Subject) {
 
 async fn groups_of_which_nothing_is_wished_rest(subject: Subject) {
     subject.push([grouped("a1", "a"), job(Lane::Fetch, "free"), grouped("b1", "b")]).await;
-    let nothing = wish(GroupLimit::NOTHING, &[]);
+    let nothing = limited(GroupLimit::NOTHING, &[]);
     let claims = subject.claim(nothing.clone()).await.claims;
     assert_eq!(keys(&claims), ["free"]);
     assert_ne!(
@@ -180,7 +180,7 @@ async fn groups_of_which_nothing_is_wished_rest(subject: Subject) {
     );
     subject.complete(claims[0].lease).await;
     assert_eq!(subject.claim(nothing).await.lane_status, LaneStatus::Resting);
-    // Another wish, another answer: nothing is remembered of the groups.
-    let claims = subject.claim(wish(ONE, &[("b", GroupLimit::NOTHING)])).await.claims;
+    // Another request, another answer: nothing is remembered of the groups.
+    let claims = subject.claim(limited(ONE, &[("b", GroupLimit::NOTHING)])).await.claims;
     assert_eq!(keys(&claims), ["a1"]);
 }

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    bench::{Bench, Crowd, Input, LANE_CAPACITY, Next, pass},
-    troubled_queue::{Trouble, TroubledQueue, broken},
+    faulty_queue::{Fault, FaultyQueue, broken},
+    harness::{Crowd, Harness, Input, LANE_CAPACITY, Next, pass},
 };
 use crate::{
     failure::{Failure, Reason},
@@ -21,19 +21,19 @@ use crate::{
 #[tokio::test(start_paused = true)]
 async fn a_worker_runs_until_drained_and_hands_on_what_follows() {
     let keys = ["a", "b", "c", "d", "e", "f", "g"];
-    let bench = Bench::with(&keys).await;
-    let ended = bench.run(async |input: Input, _| Ok(vec![Next(input.key)])).await;
+    let harness = Harness::with(&keys).await;
+    let ended = harness.run(async |input: Input, _| Ok(vec![Next(input.key)])).await;
     assert_eq!(ended.unwrap(), Ended::Finished);
-    assert_eq!(bench.counts(Lane::Fetch).await, [0, 0, 0, 7, 0]);
-    assert_eq!(bench.counts(Lane::Store).await, [7, 0, 0, 0, 0]);
-    assert_eq!(bench.metered(), [7, 0, 0, 0]);
+    assert_eq!(harness.counts(Lane::Fetch).await, [0, 0, 0, 7, 0]);
+    assert_eq!(harness.counts(Lane::Store).await, [7, 0, 0, 0, 0]);
+    assert_eq!(harness.counted(), [7, 0, 0, 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_is_present_while_it_works_and_gone_afterwards() {
-    let bench = Bench::with(&["a"]).await;
-    let queue = Arc::clone(&bench.queue);
-    let ended = bench
+    let harness = Harness::with(&["a"]).await;
+    let queue = Arc::clone(&harness.queue);
+    let ended = harness
         .run(move |_, _| {
             let queue = Arc::clone(&queue);
             async move {
@@ -43,19 +43,19 @@ async fn a_worker_is_present_while_it_works_and_gone_afterwards() {
         })
         .await;
     assert_eq!(ended.unwrap(), Ended::Finished);
-    let stats = bench.queue.stats().await.unwrap();
+    let stats = harness.queue.stats().await.unwrap();
     assert_eq!(stats.lane(Lane::Fetch).workers, 0);
-    let next = bench.queue.list(Default::default(), None, 9).await.unwrap();
+    let next = harness.queue.list(Default::default(), None, 9).await.unwrap();
     assert!(next.iter().any(|job| job.key == "1 at work"), "{next:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_more_jobs_run_at_a_time_than_allowed_and_no_fewer() {
-    let mut bench = Bench::with(&["a", "b", "c", "d", "e", "f", "g", "h"]).await;
-    bench.config.concurrency = 3;
+    let mut harness = Harness::with(&["a", "b", "c", "d", "e", "f", "g", "h"]).await;
+    harness.config.concurrency = 3;
     let crowd = Arc::new(Crowd::default());
     let seen = Arc::clone(&crowd);
-    let ended = bench
+    let ended = harness
         .run(move |input, _| {
             let guest = seen.enter();
             async move {
@@ -71,20 +71,20 @@ async fn no_more_jobs_run_at_a_time_than_allowed_and_no_fewer() {
 
 #[tokio::test(start_paused = true)]
 async fn groups_are_limited_as_configured() {
-    let mut bench = Bench::with(&["a", "b", "c"]).await;
-    bench.config.group_limit = GroupLimit { in_flight: 1, interval_ms: 2_000 };
+    let mut harness = Harness::with(&["a", "b", "c"]).await;
+    harness.config.group_limit = GroupLimit { in_flight: 1, interval_ms: 2_000 };
     let began = Instant::now();
-    assert_eq!(bench.run(async |_, _| Ok(vec![])).await.unwrap(), Ended::Finished);
+    assert_eq!(harness.run(async |_, _| Ok(vec![])).await.unwrap(), Ended::Finished);
     assert!(began.elapsed() >= Duration::from_millis(4_000), "{:?}", began.elapsed());
     assert!(began.elapsed() < Duration::from_millis(5_000), "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_drain_finishes_what_is_in_flight_and_claims_no_more() {
-    let mut bench = Bench::with(&["a", "b", "c", "d", "e"]).await;
-    bench.config.concurrency = 2;
-    let trigger = bench.trigger.clone();
-    let ended = bench
+    let mut harness = Harness::with(&["a", "b", "c", "d", "e"]).await;
+    harness.config.concurrency = 2;
+    let trigger = harness.trigger.clone();
+    let ended = harness
         .run(move |_, _| {
             let trigger = trigger.clone();
             async move {
@@ -96,19 +96,19 @@ async fn a_drain_finishes_what_is_in_flight_and_claims_no_more() {
         })
         .await;
     assert_eq!(ended.unwrap(), Ended::Stopped);
-    assert_eq!(bench.counts(Lane::Fetch).await, [3, 0, 0, 2, 0]);
-    assert_eq!(bench.metered(), [2, 0, 0, 0]);
+    assert_eq!(harness.counts(Lane::Fetch).await, [3, 0, 0, 2, 0]);
+    assert_eq!(harness.counted(), [2, 0, 0, 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_granted_during_a_drain_is_given_back() {
     for round in 0..40 {
-        let bench = Bench::with(&["a", "b"]).await;
-        let trouble = Trouble::DrainsWhileGranting(bench.trigger.clone(), round % 2);
+        let harness = Harness::with(&["a", "b"]).await;
+        let fault = Fault::DrainsWhileGranting(harness.trigger.clone(), round % 2);
         let crowd = Arc::new(Crowd::default());
         let seen = Arc::clone(&crowd);
-        let ended = bench
-            .run_on(TroubledQueue::new(&bench.queue, trouble), move |_, _| {
+        let ended = harness
+            .run_on(FaultyQueue::new(&harness.queue, fault), move |_, _| {
                 seen.enter();
                 async { Ok(vec![]) }
             })
@@ -116,7 +116,7 @@ async fn what_is_granted_during_a_drain_is_given_back() {
         assert_eq!(ended.unwrap(), Ended::Stopped);
         assert_eq!(crowd.entered(), 0);
         for key in ["a", "b"] {
-            let job = bench.view(key).await;
+            let job = harness.view(key).await;
             assert_eq!((job.state, job.attempts, job.failures), (JobState::Ready, 1, 0));
             assert!(job.history.is_empty());
         }
@@ -125,11 +125,11 @@ async fn what_is_granted_during_a_drain_is_given_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_now_drops_the_work_and_the_jobs_come_back() {
-    let bench = Bench::with(&["a", "b", "c"]).await;
+    let harness = Harness::with(&["a", "b", "c"]).await;
     let crowd = Arc::new(Crowd::default());
-    let (seen, trigger) = (Arc::clone(&crowd), bench.trigger.clone());
+    let (seen, trigger) = (Arc::clone(&crowd), harness.trigger.clone());
     let began = Instant::now();
-    let ended = bench
+    let ended = harness
         .run(move |_, _| {
             let (guest, trigger) = (seen.enter(), trigger.clone());
             async move {
@@ -144,18 +144,18 @@ async fn a_stop_now_drops_the_work_and_the_jobs_come_back() {
     assert_eq!(ended.unwrap(), Ended::Stopped);
     assert_eq!(began.elapsed(), Duration::from_millis(100));
     assert_eq!((crowd.entered(), crowd.inside()), (3, 0));
-    assert_eq!(bench.counts(Lane::Fetch).await, [3, 0, 0, 0, 0]);
-    assert_eq!(bench.metered(), [0, 0, 0, 0]);
-    assert!(bench.view("a").await.history.is_empty(), "given back, not lost");
+    assert_eq!(harness.counts(Lane::Fetch).await, [3, 0, 0, 0, 0]);
+    assert_eq!(harness.counted(), [0, 0, 0, 0]);
+    assert!(harness.view("a").await.history.is_empty(), "given back, not lost");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_now_ends_although_the_queue_is_silent() {
-    let bench = Bench::with(&["a"]).await;
-    let queue = TroubledQueue::new(&bench.queue, Trouble::Silent);
-    let trigger = bench.trigger.clone();
+    let harness = Harness::with(&["a"]).await;
+    let queue = FaultyQueue::new(&harness.queue, Fault::Silent);
+    let trigger = harness.trigger.clone();
     let began = Instant::now();
-    let ended = bench
+    let ended = harness
         .run_on(queue, move |_, _| {
             let trigger = trigger.clone();
             async move {
@@ -172,10 +172,10 @@ async fn a_stop_now_ends_although_the_queue_is_silent() {
 #[tokio::test(start_paused = true)]
 async fn a_death_stops_everything_where_so_configured() {
     for _ in 0..20 {
-        let mut bench = Bench::with(&["bad", "b", "c"]).await;
-        bench.config.on_death = OnDeath::FailFast;
-        bench.config.concurrency = 2;
-        let ended = bench
+        let mut harness = Harness::with(&["bad", "b", "c"]).await;
+        harness.config.on_death = OnDeath::FailFast;
+        harness.config.concurrency = 2;
+        let ended = harness
             .run(async |input: Input, _| match input.key.as_str() {
                 "bad" => Err(Ending::dead(Reason::NotText, "an HTML page").into()),
                 _ => {
@@ -185,50 +185,50 @@ async fn a_death_stops_everything_where_so_configured() {
             })
             .await;
         assert_eq!(ended.unwrap(), Ended::Stopped);
-        assert_eq!(bench.counts(Lane::Fetch).await, [1, 0, 0, 1, 1]);
-        assert_eq!(bench.metered(), [1, 1, 0, 0]);
+        assert_eq!(harness.counts(Lane::Fetch).await, [1, 0, 0, 1, 1]);
+        assert_eq!(harness.counted(), [1, 1, 0, 0]);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_death_stops_nothing_otherwise() {
-    let mut bench = Bench::with(&["bad", "b", "c"]).await;
-    bench.config.concurrency = 1;
-    let ended = bench
+    let mut harness = Harness::with(&["bad", "b", "c"]).await;
+    harness.config.concurrency = 1;
+    let ended = harness
         .run(async |input: Input, _| match input.key.as_str() {
             "bad" => Err(Ending::dead(Reason::NotText, "an HTML page").into()),
             _ => Ok(vec![]),
         })
         .await;
     assert_eq!(ended.unwrap(), Ended::Finished);
-    assert_eq!(bench.counts(Lane::Fetch).await, [0, 0, 0, 2, 1]);
+    assert_eq!(harness.counts(Lane::Fetch).await, [0, 0, 0, 2, 1]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_first_empty_moment_ends_a_worker_that_is_told_so() {
-    let mut bench = Bench::with(&["a", "later"]).await;
-    bench.config.until = Until::FirstEmpty;
-    bench.config.concurrency = 1;
+    let mut harness = Harness::with(&["a", "later"]).await;
+    harness.config.until = Until::FirstEmpty;
+    harness.config.concurrency = 1;
     let began = Instant::now();
-    let ended = bench
+    let ended = harness
         .run(async |input: Input, _| match input.key.as_str() {
             "later" => Err(Ending::retry(Reason::Connect, "not now").into()),
             _ => Ok(vec![]),
         })
         .await;
     assert_eq!(ended.unwrap(), Ended::Finished);
-    assert_eq!(bench.counts(Lane::Fetch).await, [0, 1, 0, 1, 0]);
+    assert_eq!(harness.counts(Lane::Fetch).await, [0, 1, 0, 1, 0]);
     assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_empty_lane_is_asked_a_few_times_a_second_while_jobs_are_in_flight() {
     for until in [Until::FirstEmpty, Until::Drained, Until::Stopped] {
-        let mut bench = Bench::with(&["a"]).await;
-        bench.config.until = until;
-        let queue = TroubledQueue::new(&bench.queue, Trouble::None);
-        let trigger = bench.trigger.clone();
-        let ended = bench
+        let mut harness = Harness::with(&["a"]).await;
+        harness.config.until = until;
+        let queue = FaultyQueue::new(&harness.queue, Fault::None);
+        let trigger = harness.trigger.clone();
+        let ended = harness
             .run_on(Arc::clone(&queue) as Arc<dyn JobQueue>, move |_, _| {
                 let trigger = trigger.clone();
                 async move {
@@ -242,40 +242,40 @@ async fn an_empty_lane_is_asked_a_few_times_a_second_while_jobs_are_in_flight() 
             .await;
         assert!(ended.is_ok());
         assert!((10..=50).contains(&queue.claims()), "{until:?}: {}", queue.claims());
-        assert_eq!(bench.counts(Lane::Fetch).await, [0, 0, 0, 1, 0]);
+        assert_eq!(harness.counts(Lane::Fetch).await, [0, 0, 0, 1, 0]);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_end_of_a_job_is_a_reason_to_ask_again_at_once() {
-    let mut bench = Bench::with(&["a", "b", "c"]).await;
-    bench.config.until = Until::FirstEmpty;
-    bench.config.group_limit = GroupLimit { in_flight: 1, interval_ms: 0 };
+    let mut harness = Harness::with(&["a", "b", "c"]).await;
+    harness.config.until = Until::FirstEmpty;
+    harness.config.group_limit = GroupLimit { in_flight: 1, interval_ms: 0 };
     let began = Instant::now();
-    let ended = bench
+    let ended = harness
         .run(async |_, _| {
             pass(10).await;
             Ok(vec![])
         })
         .await;
     assert_eq!(ended.unwrap(), Ended::Finished);
-    assert_eq!(bench.counts(Lane::Fetch).await, [0, 0, 0, 3, 0]);
+    assert_eq!(harness.counts(Lane::Fetch).await, [0, 0, 0, 3, 0]);
     assert!(began.elapsed() < Duration::from_millis(200), "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_follows_waits_for_new_jobs_without_haste() {
-    let mut bench = Bench::new();
-    bench.config.until = Until::Stopped;
-    let queue = TroubledQueue::new(&bench.queue, Trouble::None);
+    let mut harness = Harness::new();
+    harness.config.until = Until::Stopped;
+    let queue = FaultyQueue::new(&harness.queue, Fault::None);
     let asked = Arc::clone(&queue) as Arc<dyn JobQueue>;
-    let (ended, ()) = tokio::join!(bench.run_on(asked, async |_, _| Ok(vec![])), async {
+    let (ended, ()) = tokio::join!(harness.run_on(asked, async |_, _| Ok(vec![])), async {
         pass(10_000).await;
         assert!((2..=50).contains(&queue.claims()), "{}", queue.claims());
-        bench.push(&["a"]).await;
+        harness.push(&["a"]).await;
         pass(500).await;
-        assert_eq!(bench.counts(Lane::Fetch).await, [0, 0, 0, 1, 0]);
-        bench.trigger.advance(Phase::Draining);
+        assert_eq!(harness.counts(Lane::Fetch).await, [0, 0, 0, 1, 0]);
+        harness.trigger.advance(Phase::Draining);
     });
     assert_eq!(ended.unwrap(), Ended::Stopped);
 }
@@ -283,8 +283,8 @@ async fn a_worker_that_follows_waits_for_new_jobs_without_haste() {
 #[tokio::test(start_paused = true)]
 async fn a_worker_waits_while_sources_are_being_fed() {
     for until in [Until::FirstEmpty, Until::Drained] {
-        let mut bench = Bench::new();
-        bench.config.until = until;
+        let mut harness = Harness::new();
+        harness.config.until = until;
         let step = |from, entries| CursorMove {
             source: "list".into(),
             from,
@@ -292,58 +292,58 @@ async fn a_worker_waits_while_sources_are_being_fed() {
             entries,
             entries_total: 1,
         };
-        bench.queue.push(Push { jobs: vec![], cursor: Some(step(None, 0)) }).await.unwrap();
-        let queue = TroubledQueue::new(&bench.queue, Trouble::None);
+        harness.queue.push(Push { jobs: vec![], cursor: Some(step(None, 0)) }).await.unwrap();
+        let queue = FaultyQueue::new(&harness.queue, Fault::None);
         let asked = Arc::clone(&queue) as Arc<dyn JobQueue>;
-        let (ended, ()) = tokio::join!(bench.run_on(asked, async |_, _| Ok(vec![])), async {
+        let (ended, ()) = tokio::join!(harness.run_on(asked, async |_, _| Ok(vec![])), async {
             pass(10_000).await;
             let fed = Push { jobs: vec![Input::new("a").into()], cursor: Some(step(Some(0), 1)) };
-            bench.queue.push(fed).await.unwrap();
+            harness.queue.push(fed).await.unwrap();
         });
         assert_eq!(ended.unwrap(), Ended::Finished);
-        assert_eq!(bench.counts(Lane::Fetch).await, [0, 0, 0, 1, 0]);
+        assert_eq!(harness.counts(Lane::Fetch).await, [0, 0, 0, 1, 0]);
         assert!((10..=50).contains(&queue.claims()), "{until:?}: {}", queue.claims());
     }
 }
 
-async fn fill_store(bench: &Bench) {
+async fn fill_store(harness: &Harness) {
     let full = (0..LANE_CAPACITY).map(|at| NewJob::new(Lane::Store, &format!("s{at}"), &at)).collect();
-    bench.push_jobs(full).await;
+    harness.push_jobs(full).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_full_lane_downstream_that_nobody_serves_ends_the_worker() {
-    let bench = Bench::with(&["a"]).await;
-    fill_store(&bench).await;
-    assert_eq!(bench.run(async |_, _| Ok(vec![])).await.unwrap(), Ended::Blocked);
-    assert_eq!(bench.counts(Lane::Fetch).await, [1, 0, 0, 0, 0]);
+    let harness = Harness::with(&["a"]).await;
+    fill_store(&harness).await;
+    assert_eq!(harness.run(async |_, _| Ok(vec![])).await.unwrap(), Ended::Blocked);
+    assert_eq!(harness.counts(Lane::Fetch).await, [1, 0, 0, 0, 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_full_lane_downstream_that_is_served_is_waited_for() {
-    let bench = Bench::with(&["a"]).await;
-    fill_store(&bench).await;
-    bench.queue.register_worker(Lane::Store, Registration::Add).await.unwrap();
-    let (ended, ()) = tokio::join!(bench.run(async |_, _| Ok(vec![])), async {
+    let harness = Harness::with(&["a"]).await;
+    fill_store(&harness).await;
+    harness.queue.register_worker(Lane::Store, Registration::Add).await.unwrap();
+    let (ended, ()) = tokio::join!(harness.run(async |_, _| Ok(vec![])), async {
         pass(10_000).await;
-        assert_eq!(bench.counts(Lane::Fetch).await, [1, 0, 0, 0, 0]);
-        bench.queue.drop_jobs(Selection { key: Some("s0".into()), ..Default::default() }).await.unwrap();
+        assert_eq!(harness.counts(Lane::Fetch).await, [1, 0, 0, 0, 0]);
+        harness.queue.drop_jobs(Selection { key: Some("s0".into()), ..Default::default() }).await.unwrap();
     });
     assert_eq!(ended.unwrap(), Ended::Finished);
-    assert_eq!(bench.counts(Lane::Fetch).await, [0, 0, 0, 1, 0]);
+    assert_eq!(harness.counts(Lane::Fetch).await, [0, 0, 0, 1, 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_broken_queue_ends_the_worker_with_its_error() {
     let troubles = [
-        (Trouble::ClaimsBreak, [0, 0, 0, 1, 0]),
-        (Trouble::ExtendBreaks, [0, 0, 0, 1, 0]),
-        (Trouble::CompleteBreaks, [0, 0, 1, 0, 0]),
+        (Fault::ClaimsBreak, [0, 0, 0, 1, 0]),
+        (Fault::ExtendBreaks, [0, 0, 0, 1, 0]),
+        (Fault::CompleteBreaks, [0, 0, 1, 0, 0]),
     ];
-    for (trouble, counts) in troubles {
-        let bench = Bench::with(&["a"]).await;
-        let queue = TroubledQueue::new(&bench.queue, trouble);
-        let ended = bench
+    for (fault, counts) in troubles {
+        let harness = Harness::with(&["a"]).await;
+        let queue = FaultyQueue::new(&harness.queue, fault);
+        let ended = harness
             .run_on(queue, async |_, _| {
                 pass(20_000).await;
                 Ok(vec![])
@@ -352,15 +352,15 @@ async fn a_broken_queue_ends_the_worker_with_its_error() {
         let error = ended.expect_err("the queue broke");
         assert!(matches!(error, WorkerError::Queue(QueueError::Broken(_))), "{error}");
         assert_eq!(error.to_string(), broken::<()>().unwrap_err().to_string());
-        assert_eq!(bench.counts(Lane::Fetch).await, counts, "what was in flight is finished first");
+        assert_eq!(harness.counts(Lane::Fetch).await, counts, "what was in flight is finished first");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_halt_stops_the_worker_and_keeps_the_job() {
-    let mut bench = Bench::with(&["full", "b", "c"]).await;
-    bench.config.concurrency = 2;
-    let ended = bench
+    let mut harness = Harness::with(&["full", "b", "c"]).await;
+    harness.config.concurrency = 2;
+    let ended = harness
         .run(async |input: Input, _| match input.key.as_str() {
             "full" => Err(Ending::Halt(Failure::new(Reason::DiskFull, "no room")).into()),
             _ => {
@@ -371,9 +371,9 @@ async fn a_halt_stops_the_worker_and_keeps_the_job() {
         .await;
     let error = ended.expect_err("the machine cannot go on");
     assert!(matches!(&error, WorkerError::Halted(failure) if failure.reason == Reason::DiskFull), "{error}");
-    let job = bench.view("full").await;
+    let job = harness.view("full").await;
     assert_eq!((job.state, job.failures, job.attempts), (JobState::Ready, 0, 1));
     assert!(job.history.is_empty());
-    assert_eq!(bench.counts(Lane::Fetch).await, [2, 0, 0, 1, 0]);
-    assert_eq!(bench.metered(), [1, 0, 0, 0]);
+    assert_eq!(harness.counts(Lane::Fetch).await, [2, 0, 0, 1, 0]);
+    assert_eq!(harness.counted(), [1, 0, 0, 0]);
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    bench::{Bench, Crowd, pass},
-    troubled_queue::{Trouble, TroubledQueue},
+    faulty_queue::{Fault, FaultyQueue},
+    harness::{Crowd, Harness, pass},
 };
 use crate::{
     job::{JobEventKind, JobState},
@@ -16,9 +16,9 @@ use crate::{
 
 #[tokio::test(start_paused = true)]
 async fn leases_are_extended_while_the_stage_works() {
-    let mut bench = Bench::with(&["a", "b"]).await;
-    bench.config.lease_ms = 1_000;
-    let ended = bench
+    let mut harness = Harness::with(&["a", "b"]).await;
+    harness.config.lease_ms = 1_000;
+    let ended = harness
         .run(async |_, _| {
             pass(30_000).await;
             Ok(vec![])
@@ -26,17 +26,17 @@ async fn leases_are_extended_while_the_stage_works() {
         .await;
     assert_eq!(ended.unwrap(), Ended::Finished);
     for key in ["a", "b"] {
-        let job = bench.view(key).await;
+        let job = harness.view(key).await;
         assert_eq!((job.state, job.attempts, job.history.len()), (JobState::Done, 1, 0));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn leases_are_extended_during_a_drain() {
-    let mut bench = Bench::with(&["a"]).await;
-    bench.config.lease_ms = 1_000;
-    let trigger = bench.trigger.clone();
-    let ended = bench
+    let mut harness = Harness::with(&["a"]).await;
+    harness.config.lease_ms = 1_000;
+    let trigger = harness.trigger.clone();
+    let ended = harness
         .run(move |_, _| {
             trigger.advance(Phase::Draining);
             async {
@@ -46,29 +46,29 @@ async fn leases_are_extended_during_a_drain() {
         })
         .await;
     assert_eq!(ended.unwrap(), Ended::Stopped);
-    assert_eq!(bench.view("a").await.state, JobState::Done);
+    assert_eq!(harness.view("a").await.state, JobState::Done);
 }
 
 #[tokio::test(start_paused = true)]
 async fn finished_work_has_no_heartbeat() {
-    let mut bench = Bench::with(&["a"]).await;
-    bench.config.until = Until::Stopped;
-    let queue = TroubledQueue::new(&bench.queue, Trouble::ExtendBreaks);
-    let (ended, ()) = tokio::join!(bench.run_on(queue, async |_, _| Ok(vec![])), async {
-        pass(2 * bench.config.lease_ms).await;
-        bench.trigger.advance(Phase::Draining);
+    let mut harness = Harness::with(&["a"]).await;
+    harness.config.until = Until::Stopped;
+    let queue = FaultyQueue::new(&harness.queue, Fault::ExtendBreaks);
+    let (ended, ()) = tokio::join!(harness.run_on(queue, async |_, _| Ok(vec![])), async {
+        pass(2 * harness.config.lease_ms).await;
+        harness.trigger.advance(Phase::Draining);
     });
     assert_eq!(ended.unwrap(), Ended::Stopped);
-    assert_eq!(bench.metered(), [1, 0, 0, 0]);
+    assert_eq!(harness.counted(), [1, 0, 0, 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn work_whose_lease_was_lost_is_dropped_and_done_again() {
-    let mut bench = Bench::with(&["a"]).await;
-    bench.config.lease_ms = 1_000;
+    let mut harness = Harness::with(&["a"]).await;
+    harness.config.lease_ms = 1_000;
     let crowd = Arc::new(Crowd::default());
-    let (seen, queue) = (Arc::clone(&crowd), Arc::clone(&bench.queue));
-    let ended = bench
+    let (seen, queue) = (Arc::clone(&crowd), Arc::clone(&harness.queue));
+    let ended = harness
         .run(move |_, attempt: Attempt| {
             let (guest, queue) = (seen.enter(), Arc::clone(&queue));
             async move {
@@ -84,20 +84,20 @@ async fn work_whose_lease_was_lost_is_dropped_and_done_again() {
         })
         .await;
     assert_eq!(ended.unwrap(), Ended::Finished);
-    let job = bench.view("a").await;
+    let job = harness.view("a").await;
     assert_eq!((job.state, job.attempts), (JobState::Done, 2));
     assert!(matches!(job.history[..], [ref event] if event.what == JobEventKind::Lost), "{:?}", job.history);
     assert_eq!((crowd.entered(), crowd.inside()), (2, 0));
-    assert_eq!(bench.metered(), [1, 0, 0, 0]);
+    assert_eq!(harness.counted(), [1, 0, 0, 0]);
 }
 
 /// The queue no longer holds the lease, because the job is done: that is no reason to forget that it was.
 #[tokio::test(start_paused = true)]
 async fn a_heartbeat_does_not_cut_off_a_verdict_on_its_way() {
-    let mut bench = Bench::with(&["a"]).await;
-    bench.config.lease_ms = 1_000;
-    let queue = TroubledQueue::new(&bench.queue, Trouble::CompleteIsSlow(5_000));
-    assert_eq!(bench.run_on(queue, async |_, _| Ok(vec![])).await.unwrap(), Ended::Finished);
-    assert_eq!(bench.counts(Lane::Fetch).await, [0, 0, 0, 1, 0]);
-    assert_eq!(bench.metered(), [1, 0, 0, 0]);
+    let mut harness = Harness::with(&["a"]).await;
+    harness.config.lease_ms = 1_000;
+    let queue = FaultyQueue::new(&harness.queue, Fault::CompleteIsSlow(5_000));
+    assert_eq!(harness.run_on(queue, async |_, _| Ok(vec![])).await.unwrap(), Ended::Finished);
+    assert_eq!(harness.counts(Lane::Fetch).await, [0, 0, 0, 1, 0]);
+    assert_eq!(harness.counted(), [1, 0, 0, 0]);
 }

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::bench::{Bench, Input, Next};
+use super::harness::{Harness, Input, Next};
 use crate::{
     clock::Millis,
     failure::{Failure, Reason},
@@ -42,16 +42,16 @@ impl Stage for Noting {
 }
 
 /// The waits between the runs of a worker over two jobs of one group.
-async fn waits(end: fn(usize, Input) -> Report<Input, Next>) -> (Bench, Vec<Duration>) {
-    let mut bench = Bench::with(&["a", "b"]).await;
-    bench.config.group_limit.in_flight = 1;
+async fn waits(end: fn(usize, Input) -> Report<Input, Next>) -> (Harness, Vec<Duration>) {
+    let mut harness = Harness::with(&["a", "b"]).await;
+    harness.config.group_limit.in_flight = 1;
     let runs = Arc::default();
-    let ended = bench.run_stage(Noting { runs: Arc::clone(&runs), end }).await;
+    let ended = harness.run_stage(Noting { runs: Arc::clone(&runs), end }).await;
     assert_eq!(ended.unwrap(), Ended::Finished);
     let runs = runs.lock().unwrap();
     let waits = runs.windows(2).map(|pair| pair[1] - pair[0]).collect();
     drop(runs);
-    (bench, waits)
+    (harness, waits)
 }
 
 fn done() -> Report<Input, Next> {
@@ -108,9 +108,9 @@ async fn each_retry_and_the_last_failure_may_pause_the_group() {
         1..=3 => pausing(Ending::Retry { failure: failure(), after_ms: None }),
         _ => done(),
     };
-    let (bench, waits) = waits(end).await;
+    let (harness, waits) = waits(end).await;
     assert!(waits.iter().all(|wait| *wait >= Duration::from_millis(PAUSE_MS)), "{waits:?}");
-    assert_eq!((waits.len(), bench.metered()), (3, [1, 1, 2, 0]));
+    assert_eq!((waits.len(), harness.counted()), (3, [1, 1, 2, 0]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -128,21 +128,21 @@ async fn a_requeued_job_has_not_failed() {
         1 => pausing(Ending::Requeue(Requeue::Unchanged)),
         _ => done(),
     };
-    let (bench, waits) = waits(end).await;
+    let (harness, waits) = waits(end).await;
     assert_paused(&waits);
-    let job = bench.view("a").await;
+    let job = harness.view("a").await;
     assert_eq!((job.state, job.attempts, job.failures), (JobState::Done, 2, 0));
     assert!(job.history.is_empty());
-    assert_eq!(bench.metered(), [2, 0, 0, 0]);
+    assert_eq!(harness.counted(), [2, 0, 0, 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_does_not_wait_for_groups_that_rest() {
-    let bench = Bench::with(&["a", "b"]).await;
+    let harness = Harness::with(&["a", "b"]).await;
     let end = |_, input| Report::from(rerouted(input)).pausing_group(2 * RESTING_AFTER_MS);
     let began = Instant::now();
-    let ended = bench.run_stage(Noting { runs: Arc::default(), end }).await;
+    let ended = harness.run_stage(Noting { runs: Arc::default(), end }).await;
     assert_eq!(ended.unwrap(), Ended::Resting);
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-    assert_eq!(bench.counts(Lane::Fetch).await, [2, 0, 0, 0, 0]);
+    assert_eq!(harness.counts(Lane::Fetch).await, [2, 0, 0, 0, 0]);
 }

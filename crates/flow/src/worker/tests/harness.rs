@@ -58,15 +58,15 @@ impl From<Next> for NewJob {
     }
 }
 
-pub(super) type Did = Result<Vec<Next>, Report<Input, Next>>;
+pub(super) type Ran = Result<Vec<Next>, Report<Input, Next>>;
 
 /// A stage made of a function.
-pub(super) struct Little<F>(pub(super) F);
+pub(super) struct FnStage<F>(pub(super) F);
 
-impl<F, D> Stage for Little<F>
+impl<F, D> Stage for FnStage<F>
 where
     F: Fn(Input, Attempt) -> D + Send + Sync + 'static,
-    D: Future<Output = Did> + Send + 'static,
+    D: Future<Output = Ran> + Send + 'static,
 {
     const LANE: Lane = Lane::Fetch;
     type Input = Input;
@@ -78,7 +78,7 @@ where
 }
 
 /// One worker's surroundings.
-pub(super) struct Bench {
+pub(super) struct Harness {
     pub(super) queue: Arc<MemoryQueue>,
     pub(super) counters: Arc<Counters>,
     pub(super) trigger: Trigger,
@@ -86,7 +86,7 @@ pub(super) struct Bench {
     pub(super) config: WorkerConfig,
 }
 
-impl Bench {
+impl Harness {
     /// Four jobs at a time, two retries a second apart, until drained.
     pub(super) fn new() -> Self {
         let (trigger, shutdown) = shutdown();
@@ -106,9 +106,9 @@ impl Bench {
 
     /// With these jobs in the lane.
     pub(super) async fn with(keys: &[&str]) -> Self {
-        let bench = Self::new();
-        bench.push(keys).await;
-        bench
+        let harness = Self::new();
+        harness.push(keys).await;
+        harness
     }
 
     pub(super) async fn push(&self, keys: &[&str]) {
@@ -123,7 +123,7 @@ impl Bench {
     pub(super) async fn run<F, D>(&self, stage: F) -> Result<Ended, WorkerError>
     where
         F: Fn(Input, Attempt) -> D + Send + Sync + 'static,
-        D: Future<Output = Did> + Send + 'static,
+        D: Future<Output = Ran> + Send + 'static,
     {
         self.run_on(Arc::clone(&self.queue) as Arc<dyn JobQueue>, stage).await
     }
@@ -137,9 +137,9 @@ impl Bench {
     pub(super) async fn run_on<F, D>(&self, queue: Arc<dyn JobQueue>, stage: F) -> Result<Ended, WorkerError>
     where
         F: Fn(Input, Attempt) -> D + Send + Sync + 'static,
-        D: Future<Output = Did> + Send + 'static,
+        D: Future<Output = Ran> + Send + 'static,
     {
-        self.work(queue, Little(stage)).await
+        self.work(queue, FnStage(stage)).await
     }
 
     async fn work<S: Stage>(&self, queue: Arc<dyn JobQueue>, stage: S) -> Result<Ended, WorkerError> {
@@ -183,7 +183,7 @@ impl Bench {
     }
 
     /// Done, dead, retried, in flight.
-    pub(super) fn metered(&self) -> [u64; 4] {
+    pub(super) fn counted(&self) -> [u64; 4] {
         let Counters { done, dead, retried, in_flight, .. } = &*self.counters;
         [done, dead, retried, in_flight].map(Counter::get)
     }

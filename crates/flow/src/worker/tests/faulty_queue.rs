@@ -1,4 +1,4 @@
-//! A queue that passes everything on to another, except for one trouble.
+//! A queue that passes everything on to another, except for one fault.
 
 use std::{
     future::pending,
@@ -10,7 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::bench::pass;
+use super::harness::pass;
 use crate::{
     clock::Millis,
     job::{Lease, NewJob},
@@ -20,7 +20,7 @@ use crate::{
     testing::memory_queue::MemoryQueue,
 };
 
-pub(super) enum Trouble {
+pub(super) enum Fault {
     None,
     /// From the second claim on.
     ClaimsBreak,
@@ -34,9 +34,9 @@ pub(super) enum Trouble {
     DrainsWhileGranting(Trigger, Millis),
 }
 
-pub(super) struct TroubledQueue {
+pub(super) struct FaultyQueue {
     inner: Arc<MemoryQueue>,
-    trouble: Trouble,
+    fault: Fault,
     claims: AtomicUsize,
 }
 
@@ -44,9 +44,9 @@ pub(super) fn broken<T>() -> Result<T, QueueError> {
     Err(QueueError::Broken("a test wants it".into()))
 }
 
-impl TroubledQueue {
-    pub(super) fn new(inner: &Arc<MemoryQueue>, trouble: Trouble) -> Arc<Self> {
-        Arc::new(Self { inner: Arc::clone(inner), trouble, claims: AtomicUsize::new(0) })
+impl FaultyQueue {
+    pub(super) fn new(inner: &Arc<MemoryQueue>, fault: Fault) -> Arc<Self> {
+        Arc::new(Self { inner: Arc::clone(inner), fault, claims: AtomicUsize::new(0) })
     }
 
     /// How often it was asked for jobs.
@@ -56,14 +56,14 @@ impl TroubledQueue {
 }
 
 #[async_trait]
-impl JobQueue for TroubledQueue {
+impl JobQueue for FaultyQueue {
     async fn claim(&self, ask: ClaimRequest) -> Result<ClaimResponse, QueueError> {
         let earlier = self.claims.fetch_add(1, Ordering::SeqCst);
-        if matches!(self.trouble, Trouble::ClaimsBreak) && earlier > 0 {
+        if matches!(self.fault, Fault::ClaimsBreak) && earlier > 0 {
             return broken();
         }
         let claimed = self.inner.claim(ask).await;
-        if let Trouble::DrainsWhileGranting(trigger, ms) = &self.trouble {
+        if let Fault::DrainsWhileGranting(trigger, ms) = &self.fault {
             trigger.advance(Phase::Draining);
             pass(*ms).await;
         }
@@ -75,18 +75,18 @@ impl JobQueue for TroubledQueue {
     }
 
     async fn extend(&self, leases: Vec<Lease>, lease_ms: Millis) -> Result<Vec<Lease>, QueueError> {
-        match self.trouble {
-            Trouble::ExtendBreaks => broken(),
-            Trouble::Silent => pending().await,
+        match self.fault {
+            Fault::ExtendBreaks => broken(),
+            Fault::Silent => pending().await,
             _ => self.inner.extend(leases, lease_ms).await,
         }
     }
 
     async fn complete(&self, lease: Lease, next: Vec<NewJob>) -> Result<(), QueueError> {
-        match self.trouble {
-            Trouble::CompleteBreaks => broken(),
-            Trouble::Silent => pending().await,
-            Trouble::CompleteIsSlow(ms) => {
+        match self.fault {
+            Fault::CompleteBreaks => broken(),
+            Fault::Silent => pending().await,
+            Fault::CompleteIsSlow(ms) => {
                 let completed = self.inner.complete(lease, next).await;
                 pass(ms).await;
                 completed
@@ -96,8 +96,8 @@ impl JobQueue for TroubledQueue {
     }
 
     async fn fail(&self, lease: Lease, nack: Nack) -> Result<(), QueueError> {
-        match self.trouble {
-            Trouble::Silent => pending().await,
+        match self.fault {
+            Fault::Silent => pending().await,
             _ => self.inner.fail(lease, nack).await,
         }
     }

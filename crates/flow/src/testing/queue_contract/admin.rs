@@ -1,6 +1,6 @@
 //! What people do by hand: look, retry, drop.
 
-use super::{LEASE_MS, Subject, ask, case_list, dead, failure, grouped, job, jobs, keys, retry_after};
+use super::{LEASE_MS, Subject, case_list, dead, failure, grouped, job, jobs, keys, request, retry_after};
 use crate::{
     failure::Reason,
     job::{Group, JobEventKind, JobId, JobState, Lease, NewJob, Selection},
@@ -171,7 +171,7 @@ async fn dropped_jobs_are_forgotten(subject: Subject) {
     assert_eq!(subject.queue.drop_jobs(Selection::default()).await, Ok(2));
     assert!(subject.list(Selection::default()).await.is_empty());
     assert!(subject.find(done.id).await.is_none());
-    let claimed = subject.claim(ask(Lane::Store, 1)).await;
+    let claimed = subject.claim(request(Lane::Store, 1)).await;
     assert_eq!((claimed.claims.len(), claimed.lane_status), (0, LaneStatus::Drained));
     let again = subject.try_push(vec![job(Lane::Store, "a")]).await;
     assert_eq!(again, Ok(Pushed { new: 1, known: vec![] }));

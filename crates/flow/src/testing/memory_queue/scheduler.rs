@@ -1,4 +1,4 @@
-//! Politeness and fairness: whose turn it is within a lane.
+//! Fair scheduling: decides which group of a lane is next, within the groups' limits.
 
 use std::{
     cmp::Reverse,
@@ -13,39 +13,39 @@ use crate::{
     queue::ClaimRequest,
 };
 
-/// What is remembered of a group in a lane.
+/// The scheduling state of a group in a lane.
 #[derive(Debug, Default)]
 struct Visits {
-    /// Number of the latest turn; the group with the lowest goes next.
+    /// The number of the latest turn. The group with the lowest number is next.
     turn: u64,
     claimed_ms: Option<Millis>,
     paused_until_ms: Millis,
 }
 
-/// The groups of all lanes. Jobs without a group are one group together, without limits.
+/// The groups of all lanes. The jobs without a group form one group without limits.
 #[derive(Debug, Default)]
-pub(super) struct Turns {
+pub(super) struct Scheduler {
     visits: HashMap<(Lane, Option<Group>), Visits>,
     turns: u64,
 }
 
-impl Turns {
-    /// The job to hand out next, if the limits allow any.
+impl Scheduler {
+    /// Returns the job to hand out next, if the limits allow one.
     pub(super) fn next(
         &self,
         jobs: &BTreeMap<JobId, Job>,
-        ask: &ClaimRequest,
+        request: &ClaimRequest,
         now_ms: Millis,
     ) -> Option<JobId> {
-        let lane = ask.lane;
+        let lane = request.lane;
         let mut in_flight: HashMap<&Group, u32> = HashMap::new();
         for group in jobs.values().filter(|job| job.lane == lane && job.is_leased()).filter_map(Job::group) {
             *in_flight.entry(group).or_default() += 1;
         }
         let allowed = |job: &Job| {
             job.group().is_none_or(|group| {
-                in_flight.get(group).copied().unwrap_or(0) < ask.limit_of(group).in_flight
-                    && self.free_at_ms(job, ask) <= now_ms
+                in_flight.get(group).copied().unwrap_or(0) < request.limit_of(group).in_flight
+                    && self.free_at_ms(job, request) <= now_ms
             })
         };
         jobs.iter()
@@ -54,7 +54,7 @@ impl Turns {
             .map(|(id, _)| *id)
     }
 
-    /// Notes that a job of its group was handed out.
+    /// Records that a job of a group was handed out.
     pub(super) fn claimed(&mut self, job: &Job, now_ms: Millis) {
         self.turns += 1;
         let turn = self.turns;
@@ -63,7 +63,7 @@ impl Turns {
         visits.claimed_ms = Some(now_ms);
     }
 
-    /// Leaves the job's group alone until then.
+    /// Pauses the job's group until a time.
     pub(super) fn pause(&mut self, job: &Job, until_ms: Millis) {
         let visits = self.visits.entry((job.lane, job.group.clone())).or_default();
         visits.paused_until_ms = visits.paused_until_ms.max(until_ms);
@@ -77,9 +77,9 @@ impl Turns {
         self.visits(job).map_or(0, |visits| visits.turn)
     }
 
-    /// When its group may next be claimed from, as far as time alone decides.
-    pub(super) fn free_at_ms(&self, job: &Job, ask: &ClaimRequest) -> Millis {
-        let Some(limit) = job.group().map(|group| ask.limit_of(group)) else { return 0 };
+    /// Returns the earliest time for the next claim from the job's group. In-flight limits are not considered.
+    pub(super) fn free_at_ms(&self, job: &Job, request: &ClaimRequest) -> Millis {
+        let Some(limit) = job.group().map(|group| request.limit_of(group)) else { return 0 };
         if limit.in_flight == 0 {
             return Millis::MAX;
         }
