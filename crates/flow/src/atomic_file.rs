@@ -77,6 +77,7 @@ impl AtomicFile {
     fn synced(self) -> io::Result<(PathBuf, NamedTempFile)> {
         let Self { path, file } = self;
         let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        // The bytes must be durable before the name is: a crash in between must not leave an empty file.
         file.as_file().sync_all()?;
         Ok((path, file))
     }
@@ -89,6 +90,7 @@ impl AtomicFile {
         let (path, file) = self.synced()?;
         // The file stays open, and therefore locked, until it is renamed.
         let _held = file.persist(&path)?;
+        // A rename is durable only after its directory is synced.
         File::open(above(&path))?.sync_all()
     }
 }
@@ -115,6 +117,7 @@ impl SyncedFile {
     /// # Errors
     /// Returns an error if the file cannot be renamed or its directory cannot be synced.
     pub fn commit(self) -> io::Result<()> {
+        // The bytes are durable since `sync`.
         self.temporary.persist(&self.path)?;
         File::open(above(&self.path))?.sync_all()
     }
@@ -145,6 +148,7 @@ pub fn is_unfinished(file_name: &str) -> bool {
 }
 
 fn above(path: &Path) -> &Path {
+    // The parent of a bare file name is the empty path, which cannot be opened.
     path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

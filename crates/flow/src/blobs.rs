@@ -142,6 +142,7 @@ impl Drop for StagedBlob {
     fn drop(&mut self) {
         if self.kept == Kept::No
             && let Err(error) = std::fs::remove_file(&self.path)
+            // A publication renames the file before the value is dropped.
             && error.kind() != io::ErrorKind::NotFound
         {
             tracing::warn!(path = %self.path.display(), %error, "failed to remove a temporary file");
@@ -197,6 +198,7 @@ impl Publishing {
     /// Returns the error of the change that failed.
     pub fn wait(mut self) -> Result<(), BlobError> {
         match self.0.try_recv() {
+            // `blocking_recv` panics in async code, so a publication that has ended is not waited for.
             Err(oneshot::error::TryRecvError::Empty) => {
                 self.0.blocking_recv().unwrap_or_else(|_| Err(given_up()))
             }
@@ -321,6 +323,7 @@ pub trait BlobStore: Send + Sync + 'static {
     fn read(&self, name: &BlobName, bytes_max: u64) -> Result<Vec<u8>, BlobError> {
         let mut bytes = Vec::new();
         self.open(name)?
+            // One byte more shows that the blob is too large.
             .take(bytes_max + 1)
             .read_to_end(&mut bytes)
             .map_err(|source| BlobError::at(&name.relative_path(), source))?;

@@ -35,5 +35,6 @@ pub fn millis(duration: Duration) -> Millis {
 
 #[expect(clippy::disallowed_methods, reason = "the only place that reads the wall clock")]
 fn wall_ms() -> Millis {
+    // A clock before 1970 counts as 1970.
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
 }

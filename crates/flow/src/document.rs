@@ -32,7 +32,9 @@ impl DocumentId {
     pub fn derived(host: &str, path: &str, url: &str) -> Self {
         let stem = stem(path.rsplit('/').find(|part| !part.is_empty()).unwrap_or_default());
         let mut name: String = format!("{host}-{stem}").chars().map(safe).collect();
+        // The hyphen and the hash take 9 bytes. All characters are ASCII by now, so this cannot split one.
         name.truncate(DOCUMENT_ID_BYTES_MAX - 9);
+        // An id begins with a letter or digit.
         let start = name.find(|c: char| c.is_ascii_alphanumeric()).unwrap_or(name.len());
         let name = name[start..].trim_end_matches(['-', '.', '_']);
         let hash = blake3::hash(url.as_bytes()).to_hex();
@@ -58,6 +60,7 @@ pub fn folded(id: &str) -> Cow<'_, str> {
     let is_book = id.as_bytes().get(2).is_some_and(u8::is_ascii_digit)
         && id.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("PG"));
     let start = if is_book { 2 } else { 0 };
+    // Most ids are folded already, and need no allocation.
     let is_folded =
         !id.as_bytes()[start..].iter().any(u8::is_ascii_uppercase) && (!is_book || id.starts_with("PG"));
     if is_folded {
@@ -80,6 +83,7 @@ const ENDING_BYTES_MAX: usize = 8;
 /// A name without percent-encodings stays as it is, so that ids which were readable before this rule do not
 /// change.
 fn stem(file: &str) -> Cow<'_, str> {
+    // Ids of such names must not change.
     if !file.contains('%') {
         return Cow::Borrowed(file.rsplit_once('.').map_or(file, |(stem, _)| stem));
     }
@@ -122,6 +126,7 @@ impl FromStr for DocumentId {
 
     fn from_str(id: &str) -> Result<Self, InvalidDocumentId> {
         let refuse = |why| {
+            // The message shows a short, escaped part, because the id may contain control characters.
             let id = id.chars().take(60).flat_map(char::escape_debug).collect();
             Err(InvalidDocumentId { id, why })
         };

@@ -61,6 +61,7 @@ impl JobId {
     pub fn of_spelling(lane: Lane, key: &str) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(lane.name().as_bytes()).update(&[0]).update(key.as_bytes());
+        // 128 bits are enough: even among 2^40 jobs a collision has a chance of one in 2^49.
         let mut id = [0; 16];
         id.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
         Self(id)
@@ -97,6 +98,7 @@ impl FromStr for JobId {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong =
             || format!("'{text}' is not a job id: 32 hexadecimal digits, as 'juggle queue ls' shows them");
+        // The slices below must fall between characters.
         if text.len() != 32 || !text.is_ascii() {
             return Err(wrong());
         }
@@ -359,9 +361,11 @@ impl Selection {
         (self.ids.is_empty() || self.ids.contains(&job.id))
             && self.lane.is_none_or(|lane| lane == job.lane)
             && self.state.is_none_or(|state| state == job.state)
+            // Keys that differ only in case name the same job.
             && self.key.as_ref().is_none_or(|key| folded(key) == folded(&job.key))
             && (self.group.is_none() || self.group == job.group)
             && self.older_ms.is_none_or(|age_ms| now.saturating_sub(job.pushed_ms) >= age_ms)
+            // The most expensive test comes last.
             && self.reason.is_none_or(|reason| job.last_failure().is_some_and(|f| f.reason == reason))
     }
 }

@@ -37,6 +37,7 @@ pub fn escape(json: &[u8]) -> Cow<'_, [u8]> {
             done = at + raw.len();
         }
     }
+    // Most JSON has no such character, and is not copied.
     if done == 0 {
         return Cow::Borrowed(json);
     }

@@ -34,6 +34,7 @@ impl MachineFailure {
         let code = error.raw_os_error().map(Errno::from_raw_os_error);
         match code {
             Some(Errno::ROFS) => Some(Self::ReadOnly),
+            // juggle made its directories for this user, so somebody has changed the permissions.
             Some(Errno::ACCESS | Errno::PERM) => Some(Self::NoPermission),
             Some(
                 Errno::NOENT
@@ -43,6 +44,7 @@ impl MachineFailure {
                 | Errno::NOTEMPTY
                 | Errno::NAMETOOLONG,
             ) => None,
+            // In juggle's own directories, every other error comes from the medium or its file system.
             Some(code) => Some(Self::shortage(code).unwrap_or(Self::Disk)),
             None => Self::of_kind(error.kind()),
         }

@@ -33,6 +33,7 @@ pub enum Checksum {
 pub fn to_bytes(record: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(record)?;
     bytes.push(b'\n');
+    // An empty object has no field to which the checksum could be added.
     if let Some(fields) = bytes.strip_suffix(END) {
         let checksum = blake3::hash(&bytes).to_hex();
         bytes = [fields, BEFORE, checksum.as_bytes(), BEHIND].concat();

@@ -36,12 +36,14 @@ impl RetryPolicy {
         age_ms: Millis,
         after_ms: Option<Millis>,
     ) -> Option<Millis> {
+        // The first attempt is no retry.
         if failures > self.retries_max {
             return None;
         }
         // Twenty doublings exceed any sensible cap, and the shift cannot overflow.
         let doubled = self.base_ms.saturating_mul(1 << (failures.max(1) - 1).min(20)).min(self.cap_ms);
         let wait = after_ms.unwrap_or_else(|| jitter(lease, doubled));
+        // A retry that would begin too late is not made at all.
         (age_ms.saturating_add(wait) <= self.age_max_ms).then_some(wait)
     }
 }
@@ -51,6 +53,7 @@ fn jitter(lease: Lease, up_to: Millis) -> Millis {
         blake3::Hasher::new().update(lease.id.as_bytes()).update(&lease.attempt.to_le_bytes()).finalize();
     let mut low = [0; 8];
     low.copy_from_slice(&hash.as_bytes()[..8]);
+    // The bias of the remainder is negligible: a day has 2^27 milliseconds, and the hash 2^64 values.
     u64::from_le_bytes(low) % (up_to + 1)
 }
 

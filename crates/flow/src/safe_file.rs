@@ -49,6 +49,7 @@ pub fn open_with(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
 /// # Errors
 /// Returns the same errors as [`open`].
 pub fn create(path: &Path) -> io::Result<File> {
+    // The file is truncated only after it is known to be a regular file.
     let file = open_with(path, OpenOptions::new().write(true).create(true).truncate(false))?;
     file.set_len(0)?;
     Ok(file)

@@ -49,6 +49,7 @@ impl Shutdown {
     /// Waits until the shutdown is in `phase` or a later one. Waits forever if all triggers were dropped.
     pub async fn reached(&self, phase: Phase) {
         let mut receiver = self.0.clone();
+        // Without a trigger there will be no shutdown.
         if receiver.wait_for(|now| *now >= phase).await.is_err() {
             std::future::pending::<()>().await;
         }

@@ -37,6 +37,7 @@ pub fn hold(file: &File, path: &Path) -> io::Result<Held> {
         Err(TryLockError::Error(error)) => return Err(error),
     }
     let open = file.metadata()?;
+    // A sweep may have removed the file before it was locked, and another file may have its name now.
     match fs::symlink_metadata(path) {
         Ok(named) if (named.dev(), named.ino()) == (open.dev(), open.ino()) => Ok(Held::Ours),
         Ok(_) => Ok(Held::Gone),
@@ -72,6 +73,7 @@ pub fn sweep(directory: &Path, how: Sweep, is_temporary: impl Fn(&str) -> bool) 
             abandoned.push(path);
         }
     }
+    // The order of a directory depends on the file system.
     abandoned.sort();
     Ok(abandoned)
 }

@@ -201,12 +201,14 @@ impl<'w, S: Stage> Loop<'w, S> {
                 return self.abort().await;
             }
             self.check_shutdown();
+            // A job that was claimed and could not run would only hold its lease.
             let room = worker.config.concurrency.saturating_sub(self.tasks.len()).min(BATCH_MAX);
             if !is_claiming && self.stop.is_none() && self.no_claim_before.is_none() && room > 0 {
                 claimed_at = Instant::now();
                 claiming.set(Some(worker.queue.claim(claim_request::<S>(&worker.config, room))).into());
                 is_claiming = true;
             }
+            // All work has ended, and no claim can bring more.
             if !is_claiming
                 && self.tasks.is_empty()
                 && let Some(end) = self.stop.take()
@@ -243,7 +245,9 @@ impl<'w, S: Stage> Loop<'w, S> {
         // A shutdown may have begun while the claim was in progress.
         self.check_shutdown();
         if claimed.claims.is_empty() && self.stop.is_none() {
+            // Only an empty response tells the state of the lane. With jobs in it there is work to do.
             self.stop = end_of(self.worker.config.until, claimed.lane_status, self.tasks.is_empty()).map(Ok);
+            // The queue may have answered early, for example because the lane is drained.
             self.no_claim_before = Some(claimed_at + Duration::from_millis(CLAIM_WAIT_MS));
         }
         for claim in claimed.claims {
@@ -258,6 +262,7 @@ impl<'w, S: Stage> Loop<'w, S> {
     fn start(&mut self, claim: Claim) {
         let Worker { stage, queue, config, counters, .. } = self.worker;
         let lease = claim.lease;
+        // A dropped sender tells the task that its lease is lost.
         let (hold, lost) = oneshot::channel();
         let task = attempt(Arc::clone(stage), Arc::clone(queue), claim, config.retry, lost);
         self.tasks.spawn(async move { (lease, task.await) });
@@ -290,6 +295,7 @@ impl<'w, S: Stage> Loop<'w, S> {
             Ok(Outcome::Retried) => counters.retried.add(1),
             Ok(Outcome::Dead) => {
                 counters.dead.add(1);
+                // The shutdown reaches all workers, this one included.
                 if self.worker.config.on_death == OnDeath::FailFast {
                     self.worker.trigger.advance(Phase::Draining);
                 }
@@ -311,6 +317,7 @@ impl<'w, S: Stage> Loop<'w, S> {
         }
         let leases = self.held.keys().copied().collect();
         match self.worker.queue.extend(leases, self.worker.config.lease_ms).await {
+            // Removing a lease drops its sender, which ends the work.
             Ok(lost) => self.held.retain(|lease, _| !lost.contains(lease)),
             Err(error) => self.stop_with(Err(error.into())),
         }
@@ -324,6 +331,8 @@ impl<'w, S: Stage> Loop<'w, S> {
     }
 
     async fn abort(mut self) -> Result<Ended, WorkerError> {
+        // Tasks that are about to acknowledge are aborted too. Their leases are released, so the jobs run
+        // again.
         self.tasks.abort_all();
         while let Some(joined) = self.tasks.join_next().await {
             self.count(joined);
@@ -353,7 +362,9 @@ fn claim_request<S: Stage>(config: &WorkerConfig, limit: usize) -> ClaimRequest 
 /// Returns how a worker ends after a claim that returned no job, or `None` if it continues.
 fn end_of(until: Until, lane_status: LaneStatus, idle: bool) -> Option<Ended> {
     match (until, lane_status) {
+        // Entries to feed and limits of groups pass with time, so the worker waits for them.
         (Until::Stopped, _) | (_, LaneStatus::Feeding | LaneStatus::HeldBack) => None,
+        // A running job may still bring work, so only an idle worker ends.
         (_, LaneStatus::Blocked) => idle.then_some(Ended::Blocked),
         (_, LaneStatus::Resting) => idle.then_some(Ended::Resting),
         (_, LaneStatus::Drained) | (Until::FirstEmpty, LaneStatus::Open | LaneStatus::Paused) => {
@@ -367,6 +378,7 @@ fn heartbeat(lease_ms: Millis) -> Interval {
     // Three heartbeats may be late or lost before the lease expires.
     let period = Duration::from_millis((lease_ms / 4).max(1));
     let mut beat = interval_at(Instant::now() + period, period);
+    // After a long pause of the process, one heartbeat is enough.
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     beat
 }

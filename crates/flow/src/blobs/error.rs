@@ -69,6 +69,7 @@ impl BlobError {
         match (MachineFailure::from_own_io(&source), source.kind()) {
             (Some(condition), _) => Self::machine(path, condition, source),
             (None, io::ErrorKind::NotFound) => Self::NotFound(path.to_owned()),
+            // A decoder reports damaged data by this kind.
             (None, io::ErrorKind::InvalidData) => Self::Damaged { path: path.to_owned(), source },
             (None, _) => Self::Io { path: path.to_owned(), source },
         }

@@ -47,6 +47,7 @@ pub(super) async fn attempt<S: Stage>(
         ran = run(&*stage, &claim, claimed, retry) => ran,
         _ = lost => return Ok(Outcome::Lost),
     };
+    // A pause that comes with a retry is stored with the job and survives a restart of the queue.
     if let Acknowledgement::Fail(Nack::Retry { group_pause_ms: pause_ms, .. }) = &mut acknowledgement {
         *pause_ms = group_pause_ms;
     } else if group_pause_ms > 0 {
@@ -88,6 +89,7 @@ async fn run<S: Stage>(
             Err(error) => Ending::dead(Reason::Internal, format!("the job cannot be read: {error}")).into(),
         })
     };
+    // After a panic nothing of the stage's future is used again.
     AssertUnwindSafe(work)
         .catch_unwind()
         .await
@@ -112,6 +114,7 @@ fn acknowledgement<I: Into<NewJob>, O: Into<NewJob>>(
                     let nack = Nack::Retry { failure, after_ms, group_pause_ms, revised: None };
                     (Outcome::Retried, Fail(nack))
                 }
+                // The retry policy allows no further attempt.
                 None => (Outcome::Dead, Fail(Nack::Dead { failure })),
             }
         }
@@ -124,10 +127,12 @@ fn acknowledgement<I: Into<NewJob>, O: Into<NewJob>>(
             (Outcome::Retried, Fail(Nack::Retry { failure, after_ms, group_pause_ms, revised }))
         }
         Ending::Requeue(Requeue::SentBack { failure, job }) => {
+            // The job is completed, so its history does not show the failure.
             tracing::warn!("{failure}");
             (Outcome::Retried, Complete(vec![*job]))
         }
         Ending::Dead(failure) => (Outcome::Dead, Fail(Nack::Dead { failure })),
+        // The job has not failed. It is ready for the next run.
         Ending::Halt(failure) => (Outcome::Halted(failure), Fail(Nack::Release)),
     }
 }

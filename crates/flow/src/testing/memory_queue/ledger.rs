@@ -76,6 +76,7 @@ impl Ledger {
     }
 
     pub(super) fn push(&mut self, push: Push, now_ms: Millis) -> Result<Pushed, QueueError> {
+        // All checks come before the first change, so that a refused push changes nothing.
         check_batch(&push.jobs)?;
         push.cursor.as_ref().map_or(Ok(()), |step| self.check_cursor(step))?;
         self.check_room(&push.jobs)?;
@@ -96,6 +97,7 @@ impl Ledger {
         }
         let mut claims = Vec::new();
         while claims.len() < request.limit.min(BATCH_MAX) && self.hands_out(request.lane) {
+            // Each claim changes the limits of its group, so jobs are chosen one at a time.
             let Some(id) = self.scheduler.next(&self.jobs, request, now_ms) else { break };
             let job = self.jobs.get_mut(&id).expect("it was just found there");
             self.scheduler.claimed(job, now_ms);
@@ -119,6 +121,7 @@ impl Ledger {
         let mut lost = leases;
         lost.retain(|lease| match self.jobs.get_mut(&lease.id).filter(|job| job.is_held_by(*lease)) {
             Some(job) => {
+                // `changed_ms` stays: a heartbeat is no change of the job.
                 job.place = Place::Leased(until_ms);
                 false
             }
@@ -136,20 +139,24 @@ impl Ledger {
         check_batch(&next)?;
         let job = self.jobs.get_mut(&lease.id).ok_or(QueueError::Stale(lease))?;
         if job.place == Place::Done && job.lease(lease.id) == lease {
+            // The client repeats a request whose answer it did not get.
             return Ok(());
         }
         if !job.is_held_by(lease) {
             return Err(QueueError::Stale(lease));
         }
+        // The payload of a done job is never used again.
         job.payload = Vec::new();
         job.go(Place::Done, now_ms);
         self.happened.push((now_ms, job.lane, |rates| &mut rates.done));
+        // Follow-up jobs are added even if their lane is full: this job cannot be undone.
         self.add(next, now_ms);
         Ok(())
     }
 
     pub(super) fn fail(&mut self, lease: Lease, nack: Nack, now_ms: Millis) -> Result<(), QueueError> {
         let job = self.jobs.get_mut(&lease.id).ok_or(QueueError::Stale(lease))?;
+        // The client repeats a request whose answer it did not get.
         if job.failed_attempt == Some(lease.attempt) {
             return Ok(());
         }
@@ -162,12 +169,15 @@ impl Ledger {
                 return Err(QueueError::Invalid("a revised job must keep its lane and key".into()));
             }
         }
+        // From here on nothing can be refused.
         job.failed_attempt = Some(lease.attempt);
         match nack {
             Nack::Retry { failure, after_ms, group_pause_ms, revised } => {
                 self.lanes[job.lane.index()].retried += 1;
+                // The pause comes before the revision, which may move the job to another group.
                 self.scheduler.pause(job, now_ms.saturating_add(group_pause_ms));
                 job.failures += 1;
+                // The age of a job counts from its first failure.
                 job.failing_since_ms.get_or_insert(now_ms);
                 job.record(JobEventKind::Failed(failure), now_ms);
                 job.wait(after_ms, now_ms);
@@ -181,6 +191,7 @@ impl Ledger {
                 job.go(Place::Dead, now_ms);
             }
             Nack::Release => {
+                // A released job has not failed, so it does not count towards the rates.
                 job.go(Place::Ready, now_ms);
                 return Ok(());
             }
@@ -213,6 +224,7 @@ impl Ledger {
         let workers = &mut self.lanes[lane.index()].workers;
         *workers = match registration {
             Registration::Add => *workers + 1,
+            // A repeated removal must not underflow.
             Registration::Remove => workers.saturating_sub(1),
         };
     }
@@ -268,6 +280,7 @@ impl Ledger {
         }
         details.groups_total = groups.len() as u64;
         details.groups = groups.into_values().collect();
+        // The sort is stable, so groups with the same counts stay in the order of their names.
         details.groups.sort_by_key(|stats| (Reverse(stats.in_flight), Reverse(stats.ready)));
         details.groups.truncate(GROUPS_NAMED_MAX);
         details
@@ -292,12 +305,14 @@ impl Ledger {
     pub(super) fn retry(&mut self, selection: &Selection, now_ms: Millis) -> u64 {
         let mut retried = 0;
         for (id, job) in &mut self.jobs {
+            // A selection may include other states. Only dead jobs can be retried.
             if job.place == Place::Dead && selection.takes(&job.view(*id), now_ms) {
                 job.record(JobEventKind::Retried, now_ms);
                 job.restore();
                 job.go(Place::Ready, now_ms);
                 job.failures = 0;
                 job.failing_since_ms = None;
+                // The age of the job starts again, as after a push.
                 job.pushed_ms = now_ms;
                 retried += 1;
             }
@@ -309,8 +324,10 @@ impl Ledger {
         let before = self.jobs.len();
         let attempts_used = &mut self.attempts_used;
         self.jobs.retain(|id, job| {
+            // A leased job stays: its worker may be about to complete it.
             let stays = job.is_leased() || !selection.takes(&job.view(*id), now_ms);
             if !stays {
+                // A job of the same key may be pushed again. Old leases must not be valid for it.
                 *attempts_used = (*attempts_used).max(job.lease(*id).attempt);
             }
             stays
@@ -327,6 +344,7 @@ impl Ledger {
                 && new.known == OnDuplicate::Renew
                 && !ended.is_pending()
             {
+                // Leases of the replaced job must not be valid for the new one.
                 self.attempts_used = self.attempts_used.max(ended.lease(new.id()).attempt);
                 self.jobs.remove(&new.id());
             }
@@ -346,11 +364,13 @@ impl Ledger {
             None => true,
         };
         let mut new: Vec<_> = jobs.iter().filter(is_added).map(|job| (job.lane, job.id())).collect();
+        // The same key may be in the push twice.
         new.sort_unstable();
         new.dedup();
         let stats = self.stats();
         let is_over = |lane: &Lane| {
             let more = new.iter().filter(|(of, _)| of == lane).count() as u64;
+            // A push without new jobs for a lane is accepted even if the lane is full.
             more > 0 && stats.lane(*lane).pending() + more > self.lane_capacity
         };
         Lane::ALL.into_iter().find(is_over).map_or(Ok(()), |lane| Err(QueueError::Full(lane)))
@@ -393,6 +413,7 @@ impl Ledger {
             job.is_leased()
                 || self.scheduler.free_at_ms(job, request) <= now_ms.saturating_add(RESTING_AFTER_MS)
         };
+        // Only the first lane is fed from source lists.
         let more = if request.lane == Lane::Fetch { self.unfed().min(BATCH_MAX as u64) } else { 0 };
         let has_room = more > 0 && self.pending(request.lane) + more <= self.lane_capacity;
         let is_attended = |lane: &Lane| self.lanes[lane.index()].workers > 0;
@@ -405,6 +426,7 @@ impl Ledger {
     fn lane_status(&self, request: &ClaimRequest, now_ms: Millis) -> LaneStatus {
         let lane = request.lane;
         let attended = |lane: Lane| self.lanes[lane.index()].workers > 0;
+        // Several may apply. The order is the same as in the durable queue.
         if self.lanes[lane.index()].paused {
             LaneStatus::Paused
         } else if lane.downstream().is_some_and(|next| self.is_full(next) && !attended(next)) {

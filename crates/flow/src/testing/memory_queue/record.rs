@@ -86,6 +86,7 @@ impl Job {
 
     pub(super) fn wait(&mut self, after_ms: Millis, now_ms: Millis) {
         let due_ms = now_ms.saturating_add(after_ms);
+        // Without a delay the job is ready at once, not at the next change of the clock.
         self.go(if after_ms == 0 { Place::Ready } else { Place::Delayed(due_ms) }, now_ms);
     }
 
@@ -96,6 +97,7 @@ impl Job {
             std::mem::replace(&mut self.priority, revised.priority),
             std::mem::replace(&mut self.payload, revised.payload),
         );
+        // Only the first revision replaces the job as it was pushed.
         self.pushed.get_or_insert(before);
         self.failures = 0;
         self.failing_since_ms = None;
@@ -114,6 +116,7 @@ impl Job {
     }
 
     pub(super) fn record(&mut self, what: JobEventKind, now_ms: Millis) {
+        // The oldest event makes room.
         if self.history.len() == HISTORY_MAX {
             self.history.remove(0);
         }

@@ -38,6 +38,7 @@ impl Scheduler {
         now_ms: Millis,
     ) -> Option<JobId> {
         let lane = request.lane;
+        // A group's limit counts all of its leased jobs in this lane, whoever has claimed them.
         let mut in_flight: HashMap<&Group, u32> = HashMap::new();
         for group in jobs.values().filter(|job| job.lane == lane && job.is_leased()).filter_map(Job::group) {
             *in_flight.entry(group).or_default() += 1;
@@ -50,6 +51,7 @@ impl Scheduler {
         };
         jobs.iter()
             .filter(|(_, job)| job.lane == lane && job.place == Place::Ready && allowed(job))
+            // A group that was never claimed from has turn 0 and comes first.
             .min_by_key(|(_, job)| (self.turn(job), Reverse(job.priority), job.order))
             .map(|(id, _)| *id)
     }
@@ -66,6 +68,7 @@ impl Scheduler {
     /// Pauses the job's group until a time.
     pub(super) fn pause(&mut self, job: &Job, until_ms: Millis) {
         let visits = self.visits.entry((job.lane, job.group.clone())).or_default();
+        // A shorter pause never ends a longer one.
         visits.paused_until_ms = visits.paused_until_ms.max(until_ms);
     }
 
@@ -79,7 +82,9 @@ impl Scheduler {
 
     /// Returns the earliest time for the next claim from the job's group. In-flight limits are not considered.
     pub(super) fn free_at_ms(&self, job: &Job, request: &ClaimRequest) -> Millis {
+        // Jobs without a group have no limit.
         let Some(limit) = job.group().map(|group| request.limit_of(group)) else { return 0 };
+        // No time ends a limit of no jobs.
         if limit.in_flight == 0 {
             return Millis::MAX;
         }
