@@ -426,7 +426,7 @@ impl Ledger {
     fn lane_status(&self, request: &ClaimRequest, now_ms: Millis) -> LaneStatus {
         let lane = request.lane;
         let attended = |lane: Lane| self.lanes[lane.index()].workers > 0;
-        // Several may apply. The order is the same as in the durable queue.
+        // Several may apply. What keeps the lane from handing out jobs comes first.
         if self.lanes[lane.index()].paused {
             LaneStatus::Paused
         } else if lane.downstream().is_some_and(|next| self.is_full(next) && !attended(next)) {
