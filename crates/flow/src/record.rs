@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_was_changed_anywhere_is_told() {
+    fn any_change_of_a_record_is_detected() {
         let whole = record();
         assert_eq!(checksum(&whole), Checksum::Fits);
         for at in 0..whole.len() {

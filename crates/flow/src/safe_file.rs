@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_in_place_of_a_directory_is_told() {
+    fn a_link_in_place_of_a_directory_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         symlink(directory.path(), directory.path().join("link")).unwrap();
         must_be_directory(directory.path()).unwrap();

@@ -24,8 +24,8 @@ pub fn blob_contract(make: impl Fn() -> Arc<dyn BlobStore>) {
     publishing_replaces_whole(&*make());
     a_reader_keeps_what_it_opened(&*make());
     resumed_bytes_go_on_where_they_ended(&*make());
-    a_published_resume_begins_anew(&*make());
-    a_second_writer_is_told_busy(&*make());
+    resuming_a_published_blob_begins_an_empty_one(&*make());
+    a_second_writer_gets_busy(&*make());
     renaming_moves_the_bytes(&*make());
     changes_are_made_in_order_up_to_one_that_fails(&*make());
     a_publication_removes_what_it_replaces(&*make());
@@ -144,7 +144,7 @@ pub fn resumed_bytes_go_on_where_they_ended(blobs: &dyn BlobStore) {
 }
 
 /// After a resumed blob is published, the next resume begins an empty one.
-pub fn a_published_resume_begins_anew(blobs: &dyn BlobStore) {
+pub fn resuming_a_published_blob_begins_an_empty_one(blobs: &dyn BlobStore) {
     let name = name(BlobKind::Spool, "PG84");
     let whole = staged(blobs.resume(&name), b"whole");
     blobs.publish(vec![whole]).expect("the store publishes");
@@ -154,7 +154,7 @@ pub fn a_published_resume_begins_anew(blobs: &dyn BlobStore) {
 }
 
 /// Only one writer at a time resumes a blob.
-pub fn a_second_writer_is_told_busy(blobs: &dyn BlobStore) {
+pub fn a_second_writer_gets_busy(blobs: &dyn BlobStore) {
     let name = name(BlobKind::Spool, "PG84");
     let first = staged(blobs.resume(&name), b"mine");
     assert!(matches!(blobs.resume(&name), Err(BlobError::Busy(_))));

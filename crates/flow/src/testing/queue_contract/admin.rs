@@ -1,4 +1,4 @@
-//! What people do by hand: look, retry, drop.
+//! Cases of listing, retrying and dropping jobs.
 
 use super::{LEASE_MS, Subject, case_list, dead, failure, grouped, job, jobs, keys, request, retry_after};
 use crate::{
@@ -9,9 +9,9 @@ use crate::{
 };
 
 case_list![
-    list_gives_pages_in_the_order_of_ids,
-    list_gives_what_is_selected,
-    retried_dead_job_begins_anew,
+    list_returns_pages_in_the_order_of_ids,
+    list_returns_selected_jobs,
+    retried_dead_job_starts_from_the_beginning,
     retried_dead_job_is_as_it_was_pushed,
     only_dead_jobs_are_retried,
     only_selected_jobs_are_retried,
@@ -19,9 +19,9 @@ case_list![
     leased_jobs_are_not_dropped,
     only_selected_jobs_are_dropped,
     dropped_jobs_make_room,
-    list_gives_a_group_and_what_is_old,
+    list_selects_by_group_and_age,
     lease_of_a_dropped_job_stays_stale_when_the_job_comes_again,
-    details_tell_ages_rates_and_groups,
+    details_have_ages_rates_and_groups,
     refused_and_repeated_requests_are_not_counted,
 ];
 
@@ -59,7 +59,7 @@ impl Subject {
     }
 }
 
-async fn list_gives_pages_in_the_order_of_ids(subject: Subject) {
+async fn list_returns_pages_in_the_order_of_ids(subject: Subject) {
     let n = subject.lane_capacity;
     subject.push(jobs(Lane::Fetch, "f", n)).await;
     subject.push(jobs(Lane::Process, "p", 3)).await;
@@ -82,7 +82,7 @@ async fn list_gives_pages_in_the_order_of_ids(subject: Subject) {
     assert!(all.is_sorted_by_key(|view| view.id));
 }
 
-async fn list_gives_what_is_selected(subject: Subject) {
+async fn list_returns_selected_jobs(subject: Subject) {
     subject.one_of_each_state().await;
     subject.push([job(Lane::Store, "ready")]).await;
     for state in JobState::ALL {
@@ -99,7 +99,7 @@ async fn list_gives_what_is_selected(subject: Subject) {
     assert_eq!(subject.selected(Selection { ids, ..Selection::default() }).await, ["done"]);
 }
 
-async fn retried_dead_job_begins_anew(subject: Subject) {
+async fn retried_dead_job_starts_from_the_beginning(subject: Subject) {
     let lease = subject.die(Lane::Store, "a").await;
     let before = subject.view(lease.id).await;
     subject.advance(50);
@@ -205,7 +205,7 @@ async fn dropped_jobs_make_room(subject: Subject) {
     subject.push([job(Lane::Store, "x")]).await;
 }
 
-async fn list_gives_a_group_and_what_is_old(subject: Subject) {
+async fn list_selects_by_group_and_age(subject: Subject) {
     subject.push([grouped("a", "host"), grouped("b", "other"), job(Lane::Fetch, "none")]).await;
     subject.advance(100);
     subject.push([grouped("late", "host")]).await;
@@ -237,7 +237,7 @@ async fn lease_of_a_dropped_job_stays_stale_when_the_job_comes_again(subject: Su
     assert_eq!(subject.queue.complete(claim.lease, vec![]).await, Ok(()));
 }
 
-async fn details_tell_ages_rates_and_groups(subject: Subject) {
+async fn details_have_ages_rates_and_groups(subject: Subject) {
     assert_eq!(subject.queue.details().await, Ok(QueueDetails::default()));
     subject.push([grouped("a", "busy"), grouped("b", "busy"), grouped("c", "idle")]).await;
     subject.advance(1_000);

@@ -11,7 +11,7 @@ use crate::{
 };
 
 case_list![
-    claim_tells_the_job,
+    claim_has_the_facts_of_the_job,
     claim_takes_only_from_its_lane,
     claims_follow_the_order_of_pushes,
     higher_priority_goes_first,
@@ -19,23 +19,23 @@ case_list![
     delayed_priority_counts_once_it_is_due,
     leased_job_is_not_handed_out_again,
     concurrent_claims_never_share_a_job,
-    lease_that_ran_out_comes_back,
+    job_of_an_expired_lease_is_ready_again,
     lost_job_keeps_its_place,
     extended_lease_lasts_from_then_on,
     extended_lease_may_end_sooner,
-    extend_names_the_leases_that_are_not_held,
+    extend_returns_the_leases_that_are_not_held,
     lost_lease_can_neither_complete_nor_fail,
     older_attempt_cannot_touch_the_newer,
     unknown_job_is_stale,
-    waiting_claim_gets_what_is_pushed,
-    waiting_claim_gets_what_follows,
-    waiting_claim_gets_what_falls_due,
-    waiting_claim_gets_what_was_lost,
-    waiting_claim_gets_what_is_released,
-    claim_that_was_given_up_takes_nothing,
+    waiting_claim_gets_a_pushed_job,
+    waiting_claim_gets_follow_up_jobs,
+    waiting_claim_gets_a_job_that_becomes_due,
+    waiting_claim_gets_a_lost_job,
+    waiting_claim_gets_a_released_job,
+    dropped_claim_loses_no_job,
 ];
 
-async fn claim_tells_the_job(subject: Subject) {
+async fn claim_has_the_facts_of_the_job(subject: Subject) {
     let new = job(Lane::Fetch, "a");
     subject.push([new.clone()]).await;
     let pushed_ms = subject.view(new.id()).await.pushed_ms;
@@ -104,7 +104,7 @@ async fn concurrent_claims_never_share_a_job(subject: Subject) {
     assert_eq!(claimed.iter().map(|one| one.claims.len()).sum::<usize>(), n);
 }
 
-async fn lease_that_ran_out_comes_back(subject: Subject) {
+async fn job_of_an_expired_lease_is_ready_again(subject: Subject) {
     let first = subject.lease_of(Lane::Store, "a").await;
     subject.advance(LEASE_MS);
     let view = subject.view(first.id).await;
@@ -149,7 +149,7 @@ async fn extended_lease_may_end_sooner(subject: Subject) {
     assert_eq!(subject.claim_one(Lane::Store).await.lease, Lease { attempt: 2, ..lease });
 }
 
-async fn extend_names_the_leases_that_are_not_held(subject: Subject) {
+async fn extend_returns_the_leases_that_are_not_held(subject: Subject) {
     let held = subject.lease_of(Lane::Store, "held").await;
     let done = subject.lease_of(Lane::Store, "done").await;
     subject.complete(done).await;
@@ -220,12 +220,12 @@ impl Subject {
     }
 }
 
-async fn waiting_claim_gets_what_is_pushed(subject: Subject) {
+async fn waiting_claim_gets_a_pushed_job(subject: Subject) {
     subject.open_upstream().await;
     subject.waits_for(Lane::Store, "a", subject.push([job(Lane::Store, "a")])).await;
 }
 
-async fn waiting_claim_gets_what_follows(subject: Subject) {
+async fn waiting_claim_gets_follow_up_jobs(subject: Subject) {
     let lease = subject.lease_of(Lane::Fetch, "a").await;
     subject.open_upstream().await;
     let meanwhile = async {
@@ -234,29 +234,29 @@ async fn waiting_claim_gets_what_follows(subject: Subject) {
     subject.waits_for(Lane::Store, "b", meanwhile).await;
 }
 
-async fn waiting_claim_gets_what_falls_due(subject: Subject) {
+async fn waiting_claim_gets_a_job_that_becomes_due(subject: Subject) {
     let lease = subject.lease_of(Lane::Store, "a").await;
     subject.fail(lease, retry_after(40)).await;
     let again = subject.waits_for(Lane::Store, "a", async { subject.advance(40) }).await;
     assert_eq!(again.attempt, 2);
 }
 
-async fn waiting_claim_gets_what_was_lost(subject: Subject) {
+async fn waiting_claim_gets_a_lost_job(subject: Subject) {
     subject.push([job(Lane::Store, "a")]).await;
     subject.claim(ClaimRequest { lease_ms: 40, ..request(Lane::Store, 1) }).await;
     let again = subject.waits_for(Lane::Store, "a", async { subject.advance(40) }).await;
     assert_eq!(again.attempt, 2);
 }
 
-async fn waiting_claim_gets_what_is_released(subject: Subject) {
+async fn waiting_claim_gets_a_released_job(subject: Subject) {
     let lease = subject.lease_of(Lane::Store, "a").await;
     let again = subject.waits_for(Lane::Store, "a", subject.fail(lease, Nack::Release)).await;
     assert_eq!(again.attempt, 2);
 }
 
-/// What a claim grants just as its caller goes away may be leased, but never lost: it comes back with its
-/// lease.
-async fn claim_that_was_given_up_takes_nothing(subject: Subject) {
+/// A job that is claimed just as the caller goes away may be leased, but is never lost. It returns when its
+/// lease expires.
+async fn dropped_claim_loses_no_job(subject: Subject) {
     subject.open_upstream().await;
     let request = ClaimRequest { wait_ms: LONG_MS, ..request(Lane::Store, 4) };
     let given_up = tokio::time::timeout(std::time::Duration::from_millis(20), subject.claim(request)).await;

@@ -8,17 +8,17 @@ use crate::{
 };
 
 case_list![
-    completed_job_is_done_and_what_follows_is_there,
+    completed_job_is_done_and_its_follow_up_jobs_exist,
     done_job_loses_its_payload,
     follow_ups_go_over_the_capacity,
-    as_many_follow_ups_as_allowed_are_taken,
+    largest_set_of_follow_ups_is_accepted,
     known_follow_ups_are_absorbed,
     repeated_complete_changes_nothing,
     complete_after_fail_is_stale,
     invalid_follow_ups_are_refused_and_the_claim_stays,
 ];
 
-async fn completed_job_is_done_and_what_follows_is_there(subject: Subject) {
+async fn completed_job_is_done_and_its_follow_up_jobs_exist(subject: Subject) {
     let lease = subject.lease_of(Lane::Fetch, "a").await;
     let next = vec![job(Lane::Store, "x"), job(Lane::Process, "y")];
     assert_eq!(subject.queue.complete(lease, next).await, Ok(()));
@@ -49,7 +49,7 @@ async fn follow_ups_go_over_the_capacity(subject: Subject) {
     assert_eq!(full, Err(QueueError::Full(Lane::Store)));
 }
 
-async fn as_many_follow_ups_as_allowed_are_taken(subject: Subject) {
+async fn largest_set_of_follow_ups_is_accepted(subject: Subject) {
     let lease = subject.lease_of(Lane::Fetch, "a").await;
     assert_eq!(subject.queue.complete(lease, jobs(Lane::Store, "s", BATCH_MAX)).await, Ok(()));
     assert_eq!(subject.lane(Lane::Store).await.ready, BATCH_MAX as u64);

@@ -13,18 +13,18 @@ case_list![
     retried_job_waits_for_its_time,
     retry_without_wait_is_ready_at_once,
     retried_job_keeps_its_place,
-    failures_are_counted_and_told,
-    revised_job_is_tried_as_revised_and_counts_anew,
+    failures_are_counted_and_listed,
+    revised_job_is_claimed_as_revised_without_failures,
     revised_job_must_be_the_same_job,
     dead_job_stays_with_its_payload_and_reason,
-    released_job_is_back_at_its_place_uncounted,
-    moved_job_is_back_as_revised_and_counts_nowhere_as_failed,
+    released_job_returns_to_its_place_without_a_failure,
+    moved_job_returns_as_revised_without_a_failure,
     repeated_fail_changes_nothing,
     repeated_fail_is_absorbed_until_another_attempt_ends,
     fail_after_complete_is_stale,
-    attempt_that_never_was_is_stale,
+    unknown_attempt_is_stale,
     history_keeps_the_latest_events,
-    history_tells_the_times,
+    history_has_the_times_of_events,
 ];
 
 fn revise(new: NewJob) -> Nack {
@@ -65,7 +65,7 @@ async fn retried_job_keeps_its_place(subject: Subject) {
     assert_eq!(keys(&subject.claim_all(Lane::Store).await), ["s0", "s1", "s2"]);
 }
 
-async fn failures_are_counted_and_told(subject: Subject) {
+async fn failures_are_counted_and_listed(subject: Subject) {
     subject.push([job(Lane::Store, "a")]).await;
     for failures in 0..3 {
         let claim = subject.claim_one(Lane::Store).await;
@@ -79,7 +79,7 @@ async fn failures_are_counted_and_told(subject: Subject) {
     assert_eq!(subject.lane(Lane::Store).await.retried, 3);
 }
 
-async fn revised_job_is_tried_as_revised_and_counts_anew(subject: Subject) {
+async fn revised_job_is_claimed_as_revised_without_failures(subject: Subject) {
     subject.push([grouped("a", "host"), grouped("b", "host")]).await;
     let lease = subject.claim_one(Lane::Fetch).await.lease;
     subject.fail(lease, retry_after(0)).await;
@@ -129,7 +129,7 @@ async fn dead_job_stays_with_its_payload_and_reason(subject: Subject) {
     assert_eq!((lane.dead, lane.leased, lane.retried), (1, 0, 0));
 }
 
-async fn released_job_is_back_at_its_place_uncounted(subject: Subject) {
+async fn released_job_returns_to_its_place_without_a_failure(subject: Subject) {
     subject.push(jobs(Lane::Store, "s", 2)).await;
     let lease = subject.claim_one(Lane::Store).await.lease;
     subject.fail(lease, Nack::Release).await;
@@ -142,7 +142,7 @@ async fn released_job_is_back_at_its_place_uncounted(subject: Subject) {
     assert_eq!(subject.lane(Lane::Store).await.retried, 0);
 }
 
-async fn moved_job_is_back_as_revised_and_counts_nowhere_as_failed(subject: Subject) {
+async fn moved_job_returns_as_revised_without_a_failure(subject: Subject) {
     subject.push(vec![job(Lane::Store, "a")]).await;
     let first = subject.claim_one(Lane::Store).await.lease;
     subject.fail(first, retry_after(0)).await;
@@ -162,7 +162,7 @@ async fn moved_job_is_back_as_revised_and_counts_nowhere_as_failed(subject: Subj
     assert_eq!(view.history[1].what, JobEventKind::Moved(why));
     assert_eq!(view.payload, b"{}");
     assert_eq!(subject.lane(Lane::Store).await.retried, 1, "the first try's");
-    let details = subject.queue.details().await.expect("details are told");
+    let details = subject.queue.details().await.expect("details are returned");
     assert_eq!(details.lanes[Lane::Store.index()].rates.failed, 1, "the first try's");
     let claim = subject.claim_one(Lane::Store).await;
     assert_eq!((claim.failures, claim.failing_ms), (0, None));
@@ -206,7 +206,7 @@ async fn fail_after_complete_is_stale(subject: Subject) {
     assert_eq!((view.state, view.failures), (JobState::Done, 0));
 }
 
-async fn attempt_that_never_was_is_stale(subject: Subject) {
+async fn unknown_attempt_is_stale(subject: Subject) {
     subject.push([job(Lane::Store, "a")]).await;
     let id = job(Lane::Store, "a").id();
     for attempt in 0..2 {
@@ -230,7 +230,7 @@ async fn history_keeps_the_latest_events(subject: Subject) {
     assert_eq!((view.attempts, view.failures), (rounds, rounds));
 }
 
-async fn history_tells_the_times(subject: Subject) {
+async fn history_has_the_times_of_events(subject: Subject) {
     let lease = subject.lease_of(Lane::Store, "a").await;
     let pushed_ms: Millis = subject.view(lease.id).await.pushed_ms;
     subject.advance(7);

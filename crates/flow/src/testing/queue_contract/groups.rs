@@ -16,13 +16,13 @@ case_list![
     interval_lies_between_claims_of_a_group,
     interval_counts_from_the_claim,
     groups_do_not_wait_for_each_other,
-    jobs_without_group_know_no_limit,
-    paused_group_is_left_alone,
+    jobs_without_a_group_have_no_limit,
+    jobs_of_a_paused_group_are_not_handed_out,
     longer_pause_of_a_group_stays,
     revised_job_counts_with_its_new_group,
     groups_take_turns_within_a_claim,
     groups_take_turns_from_claim_to_claim,
-    new_group_need_not_wait_for_a_long_one,
+    new_group_does_not_wait_for_a_long_one,
     three_hundred_groups_take_turns,
     delayed_job_takes_no_turn_of_its_group,
     priority_counts_only_within_its_group,
@@ -109,7 +109,7 @@ async fn groups_do_not_wait_for_each_other(subject: Subject) {
     assert_eq!(keys(&subject.claim_within(limit(1, 2_000)).await), ["c"]);
 }
 
-async fn jobs_without_group_know_no_limit(subject: Subject) {
+async fn jobs_without_a_group_have_no_limit(subject: Subject) {
     subject.push(["a", "b", "c"].map(|key| job(Lane::Fetch, key))).await;
     assert_eq!(keys(&subject.claim_within(limit(1, 2_000)).await), ["a", "b", "c"]);
 }
@@ -119,7 +119,7 @@ fn retry_and_pause(group_pause_ms: Millis) -> Nack {
     Nack::Retry { failure, after_ms: 0, group_pause_ms, revised: None }
 }
 
-async fn paused_group_is_left_alone(subject: Subject) {
+async fn jobs_of_a_paused_group_are_not_handed_out(subject: Subject) {
     subject.push_group("g", &["a", "b"]).await;
     subject.push_group("h", &["c"]).await;
     let lease = subject.claim_one(Lane::Fetch).await.lease;
@@ -193,7 +193,7 @@ async fn groups_take_turns_from_claim_to_claim(subject: Subject) {
     assert_eq!(of_g, ["g1", "g2"], "in the order of pushes within a group");
 }
 
-async fn new_group_need_not_wait_for_a_long_one(subject: Subject) {
+async fn new_group_does_not_wait_for_a_long_one(subject: Subject) {
     subject.push_group("g", &["g1", "g2", "g3"]).await;
     subject.claim_one(Lane::Fetch).await;
     subject.push_group("h", &["h1"]).await;

@@ -15,15 +15,15 @@ case_list![
     empty_lane_is_drained_at_once,
     lane_with_pending_jobs_is_open,
     lane_whose_jobs_have_ended_is_drained,
-    lane_is_open_while_a_worker_upstream_lives,
+    lane_is_open_while_it_has_a_worker_upstream,
     workers_elsewhere_keep_no_lane_open,
     waiting_claim_learns_that_the_lane_is_drained,
-    unfed_sources_mean_feeding,
-    paused_lane_says_so,
-    full_lane_downstream_that_nobody_serves_means_blocked,
-    full_lane_downstream_that_is_served_means_held_back,
+    lane_with_unread_sources_is_feeding,
+    paused_lane_has_the_status_paused,
+    lane_is_blocked_by_a_full_lane_downstream_without_workers,
+    lane_is_held_back_by_a_full_lane_downstream_with_workers,
     jobs_that_a_limit_keeps_are_held_back,
-    open_lane_waits_the_time_out,
+    claim_from_an_open_lane_waits_for_the_whole_time,
 ];
 
 impl Subject {
@@ -61,7 +61,7 @@ async fn lane_whose_jobs_have_ended_is_drained(subject: Subject) {
     assert_eq!(subject.lane_status(Lane::Store).await, LaneStatus::Drained);
 }
 
-async fn lane_is_open_while_a_worker_upstream_lives(subject: Subject) {
+async fn lane_is_open_while_it_has_a_worker_upstream(subject: Subject) {
     subject.register_worker(Lane::Fetch, Registration::Add).await;
     assert_eq!(subject.lane_status(Lane::Store).await, LaneStatus::Open);
     assert_eq!(subject.lane_status(Lane::Process).await, LaneStatus::Open, "through store");
@@ -97,7 +97,7 @@ async fn waiting_claim_learns_that_the_lane_is_drained(subject: Subject) {
     assert_eq!(lane_status, LaneStatus::Drained);
 }
 
-async fn unfed_sources_mean_feeding(subject: Subject) {
+async fn lane_with_unread_sources_is_feeding(subject: Subject) {
     let step = |from, entries| CursorMove {
         source: "list".into(),
         from,
@@ -114,7 +114,7 @@ async fn unfed_sources_mean_feeding(subject: Subject) {
     assert_eq!(subject.lane_status(Lane::Fetch).await, LaneStatus::Drained);
 }
 
-async fn paused_lane_says_so(subject: Subject) {
+async fn paused_lane_has_the_status_paused(subject: Subject) {
     for pushed in [vec![], vec![job(Lane::Fetch, "f")]] {
         subject.push(pushed).await;
         assert_eq!(subject.queue.set_paused(Lane::Fetch, Pause::Paused).await, Ok(()));
@@ -122,7 +122,7 @@ async fn paused_lane_says_so(subject: Subject) {
     }
 }
 
-async fn full_lane_downstream_that_nobody_serves_means_blocked(subject: Subject) {
+async fn lane_is_blocked_by_a_full_lane_downstream_without_workers(subject: Subject) {
     subject.push([job(Lane::Fetch, "f"), job(Lane::Store, "a")]).await;
     subject.push(jobs(Lane::Store, "s", subject.lane_capacity - 1)).await;
     assert_eq!(subject.lane_status(Lane::Fetch).await, LaneStatus::Blocked);
@@ -130,7 +130,7 @@ async fn full_lane_downstream_that_nobody_serves_means_blocked(subject: Subject)
     assert_eq!(subject.lane_status(Lane::Fetch).await, LaneStatus::Blocked, "only the next lane counts");
 }
 
-async fn full_lane_downstream_that_is_served_means_held_back(subject: Subject) {
+async fn lane_is_held_back_by_a_full_lane_downstream_with_workers(subject: Subject) {
     subject.push([job(Lane::Fetch, "f")]).await;
     subject.push(jobs(Lane::Store, "s", subject.lane_capacity)).await;
     subject.register_worker(Lane::Store, Registration::Add).await;
@@ -149,7 +149,7 @@ async fn jobs_that_a_limit_keeps_are_held_back(subject: Subject) {
     assert_eq!((claimed.claims.len(), claimed.lane_status), (0, LaneStatus::HeldBack));
 }
 
-async fn open_lane_waits_the_time_out(subject: Subject) {
+async fn claim_from_an_open_lane_waits_for_the_whole_time(subject: Subject) {
     subject.lease_of(Lane::Fetch, "a").await;
     let began = Instant::now();
     assert_eq!(subject.outlook_within(Lane::Fetch, 30).await, LaneStatus::Open);

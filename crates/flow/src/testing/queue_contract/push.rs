@@ -19,13 +19,13 @@ case_list![
     known_jobs_need_no_room,
     same_key_twice_needs_room_once,
     ended_jobs_need_no_room,
-    full_lane_says_nothing_of_the_others,
+    full_lane_does_not_refuse_jobs_of_other_lanes,
     invalid_jobs_are_refused_and_nothing_is_added,
     jobs_at_their_bounds_are_taken,
     cursor_is_made_once,
     cursor_moves_only_from_where_it_stands,
     push_without_room_moves_no_cursor,
-    cursors_count_what_is_unfed_and_skipped,
+    cursors_count_unread_and_skipped_entries,
     cursor_moves_without_jobs,
     source_names_are_bounded,
     delayed_push_waits_for_its_time,
@@ -133,7 +133,7 @@ async fn push_that_fills_the_lane_is_taken(subject: Subject) {
     assert_eq!(subject.lane(Lane::Fetch).await.ready, subject.lane_capacity as u64);
 }
 
-/// A repeat whose first answer got lost must not be told that there is no room.
+/// A repeat of a push whose answer was lost must not fail because the lane is full.
 async fn known_jobs_need_no_room(subject: Subject) {
     let all = jobs(Lane::Fetch, "f", subject.lane_capacity);
     subject.push(all.clone()).await;
@@ -162,7 +162,7 @@ async fn ended_jobs_need_no_room(subject: Subject) {
     subject.push([job(Lane::Process, "y")]).await;
 }
 
-async fn full_lane_says_nothing_of_the_others(subject: Subject) {
+async fn full_lane_does_not_refuse_jobs_of_other_lanes(subject: Subject) {
     subject.push(jobs(Lane::Store, "s", subject.lane_capacity)).await;
     subject.push([job(Lane::Fetch, "a"), job(Lane::Process, "a")]).await;
 }
@@ -233,7 +233,7 @@ async fn push_without_room_moves_no_cursor(subject: Subject) {
     assert_eq!(subject.queue.cursors().await.map(|all| all[0].offset), Ok(100));
 }
 
-async fn cursors_count_what_is_unfed_and_skipped(subject: Subject) {
+async fn cursors_count_unread_and_skipped_entries(subject: Subject) {
     subject.push([job(Lane::Fetch, "a"), job(Lane::Fetch, "b")]).await;
     let fed = ["a", "c"].map(|key| job(Lane::Fetch, key)).to_vec();
     assert!(subject.feed(fed, step(None, 20, 2)).await.is_ok());

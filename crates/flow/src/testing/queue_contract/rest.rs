@@ -1,4 +1,4 @@
-//! Groups with limits of their own, groups that are left alone, and what to expect of them.
+//! Cases of groups with their own limits, of paused groups, and of lanes that rest.
 
 use std::collections::BTreeMap;
 
@@ -17,14 +17,14 @@ case_list![
     named_group_has_limits_of_its_own,
     named_limits_may_change_from_claim_to_claim,
     too_many_named_limits_are_refused,
-    group_of_a_leased_job_is_left_alone,
+    group_of_a_leased_job_can_be_paused,
     pause_needs_a_lease_that_is_held,
     released_job_leaves_the_interval_of_its_group,
     pending_jobs_are_counted_by_group,
-    lane_whose_groups_are_left_alone_for_long_rests,
-    lane_rests_only_where_all_of_it_does,
+    lane_rests_if_all_its_groups_have_long_pauses,
+    lane_does_not_rest_if_one_group_is_free,
     delayed_jobs_of_a_group_rest_with_it,
-    groups_of_which_nothing_is_wished_rest,
+    groups_with_a_limit_of_no_jobs_rest,
 ];
 
 const HOUR_MS: Millis = 60 * 60_000;
@@ -42,7 +42,7 @@ const ONE: GroupLimit = GroupLimit { in_flight: 1, interval_ms: 1_000 };
 const TWO: GroupLimit = GroupLimit { in_flight: 2, interval_ms: 0 };
 
 impl Subject {
-    /// Leases a job of a group and has the group left alone for so long.
+    /// Claims a job of a group and pauses the group.
     async fn rest(&self, key: &str, name: &str, for_ms: Millis) -> Lease {
         self.push([grouped(key, name)]).await;
         let lease = self.claim_one(Lane::Fetch).await.lease;
@@ -79,7 +79,7 @@ async fn too_many_named_limits_are_refused(subject: Subject) {
     assert!(matches!(claimed, Err(QueueError::Invalid(_))), "{claimed:?}");
 }
 
-async fn group_of_a_leased_job_is_left_alone(subject: Subject) {
+async fn group_of_a_leased_job_can_be_paused(subject: Subject) {
     let lease = subject.rest("a", "g", 5_000).await;
     assert_eq!(subject.queue.pause_group(lease, 2_000).await, Ok(()), "the longer one stays");
     subject.push([grouped("b", "g"), grouped("c", "h"), job(Lane::Fetch, "d")]).await;
@@ -124,7 +124,7 @@ async fn pending_jobs_are_counted_by_group(subject: Subject) {
     assert_eq!(count(Lane::Fetch, &["g", "h"]).await, Ok(vec![1, 0]));
 }
 
-async fn lane_whose_groups_are_left_alone_for_long_rests(subject: Subject) {
+async fn lane_rests_if_all_its_groups_have_long_pauses(subject: Subject) {
     let lease = subject.rest("a", "g", HOUR_MS).await;
     subject.push([grouped("b", "g")]).await;
     assert_eq!(subject.expects().await, LaneStatus::HeldBack, "one is in flight");
@@ -136,7 +136,7 @@ async fn lane_whose_groups_are_left_alone_for_long_rests(subject: Subject) {
     assert_eq!(keys(&subject.claim_all(Lane::Fetch).await), ["b"]);
 }
 
-async fn lane_rests_only_where_all_of_it_does(subject: Subject) {
+async fn lane_does_not_rest_if_one_group_is_free(subject: Subject) {
     let lease = subject.rest("a", "g", HOUR_MS).await;
     subject.fail(lease, retry_after(0)).await;
     assert_eq!(subject.expects().await, LaneStatus::Resting);
@@ -168,7 +168,7 @@ async fn delayed_jobs_of_a_group_rest_with_it(subject: Subject) {
     assert_eq!(subject.expects().await, LaneStatus::Resting);
 }
 
-async fn groups_of_which_nothing_is_wished_rest(subject: Subject) {
+async fn groups_with_a_limit_of_no_jobs_rest(subject: Subject) {
     subject.push([grouped("a1", "a"), job(Lane::Fetch, "free"), grouped("b1", "b")]).await;
     let nothing = limited(GroupLimit::NOTHING, &[]);
     let claims = subject.claim(nothing.clone()).await.claims;

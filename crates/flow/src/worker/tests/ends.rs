@@ -19,7 +19,7 @@ use crate::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_runs_until_drained_and_hands_on_what_follows() {
+async fn a_worker_runs_until_its_lane_is_drained_and_adds_follow_up_jobs() {
     let keys = ["a", "b", "c", "d", "e", "f", "g"];
     let harness = Harness::with(&keys).await;
     let ended = harness.run(async |input: Input, _| Ok(vec![Next(input.key)])).await;
@@ -30,7 +30,7 @@ async fn a_worker_runs_until_drained_and_hands_on_what_follows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_is_present_while_it_works_and_gone_afterwards() {
+async fn a_worker_is_registered_while_it_works() {
     let harness = Harness::with(&["a"]).await;
     let queue = Arc::clone(&harness.queue);
     let ended = harness
@@ -101,7 +101,7 @@ async fn a_drain_finishes_what_is_in_flight_and_claims_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_granted_during_a_drain_is_given_back() {
+async fn jobs_claimed_during_a_drain_are_released() {
     for round in 0..40 {
         let harness = Harness::with(&["a", "b"]).await;
         let fault = Fault::DrainsWhileGranting(harness.trigger.clone(), round % 2);
@@ -170,7 +170,7 @@ async fn a_stop_now_ends_although_the_queue_is_silent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_death_stops_everything_where_so_configured() {
+async fn a_dead_job_stops_all_workers_if_so_configured() {
     for _ in 0..20 {
         let mut harness = Harness::with(&["bad", "b", "c"]).await;
         harness.config.on_death = OnDeath::FailFast;
@@ -191,7 +191,7 @@ async fn a_death_stops_everything_where_so_configured() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_death_stops_nothing_otherwise() {
+async fn a_dead_job_stops_no_worker_otherwise() {
     let mut harness = Harness::with(&["bad", "b", "c"]).await;
     harness.config.concurrency = 1;
     let ended = harness
@@ -205,7 +205,7 @@ async fn a_death_stops_nothing_otherwise() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_empty_moment_ends_a_worker_that_is_told_so() {
+async fn a_worker_can_end_at_the_first_empty_claim() {
     let mut harness = Harness::with(&["a", "later"]).await;
     harness.config.until = Until::FirstEmpty;
     harness.config.concurrency = 1;
@@ -247,7 +247,7 @@ async fn an_empty_lane_is_asked_a_few_times_a_second_while_jobs_are_in_flight() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_a_job_is_a_reason_to_ask_again_at_once() {
+async fn a_worker_claims_again_at_once_when_a_job_ends() {
     let mut harness = Harness::with(&["a", "b", "c"]).await;
     harness.config.until = Until::FirstEmpty;
     harness.config.group_limit = GroupLimit { in_flight: 1, interval_ms: 0 };
@@ -264,7 +264,7 @@ async fn the_end_of_a_job_is_a_reason_to_ask_again_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_follows_waits_for_new_jobs_without_haste() {
+async fn a_worker_without_end_waits_for_new_jobs_without_spinning() {
     let mut harness = Harness::new();
     harness.config.until = Until::Stopped;
     let queue = FaultyQueue::new(&harness.queue, Fault::None);
@@ -312,7 +312,7 @@ async fn fill_store(harness: &Harness) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_lane_downstream_that_nobody_serves_ends_the_worker() {
+async fn a_full_lane_downstream_without_workers_ends_the_worker() {
     let harness = Harness::with(&["a"]).await;
     fill_store(&harness).await;
     assert_eq!(harness.run(async |_, _| Ok(vec![])).await.unwrap(), Ended::Blocked);
@@ -320,7 +320,7 @@ async fn a_full_lane_downstream_that_nobody_serves_ends_the_worker() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_lane_downstream_that_is_served_is_waited_for() {
+async fn a_worker_waits_for_a_full_lane_downstream_with_workers() {
     let harness = Harness::with(&["a"]).await;
     fill_store(&harness).await;
     harness.queue.register_worker(Lane::Store, Registration::Add).await.unwrap();

@@ -51,7 +51,7 @@ async fn a_panic_before_the_first_await_is_a_failure_of_its_job() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_making_the_next_job_is_a_failure_of_its_job() {
+async fn a_panic_while_making_a_follow_up_job_is_a_failure_of_its_job() {
     let harness = Harness::with(&["a"]).await;
     let ended = harness.run(async |_, _| Ok(vec![Next("fine".into()), Next("panic".into())])).await;
     assert_eq!(ended.unwrap(), Ended::Finished);
@@ -74,7 +74,7 @@ async fn a_panic_touches_no_other_job() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_job_is_tried_again_after_a_while_up_to_the_limit() {
+async fn a_failed_job_is_retried_with_delays_up_to_the_limit() {
     let harness = Harness::with(&["a"]).await;
     let began = Instant::now();
     let ended = harness
@@ -139,7 +139,7 @@ async fn the_wait_and_the_group_pause_that_the_stage_asks_for_are_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rerouted_job_is_tried_another_way_and_counts_anew() {
+async fn a_rerouted_job_is_claimed_as_revised_without_failures() {
     let mut harness = Harness::with(&["a"]).await;
     harness.config.retry.retries_max = 0;
     let ended = harness
@@ -161,7 +161,7 @@ async fn a_rerouted_job_is_tried_another_way_and_counts_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_goes_on_elsewhere_has_not_failed_and_was_not_tried_again() {
+async fn a_moved_job_has_no_failure_and_no_retry() {
     let mut harness = Harness::with(&["a"]).await;
     harness.config.retry.retries_max = 0;
     let ended = harness
@@ -183,7 +183,7 @@ async fn a_job_that_goes_on_elsewhere_has_not_failed_and_was_not_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fatal_failure_is_not_tried_again() {
+async fn a_dead_job_is_not_retried() {
     let harness = Harness::with(&["a"]).await;
     let ended = harness.run(async |_, _| Err(Ending::dead(Reason::Robots, "forbidden").into())).await;
     assert_eq!(ended.unwrap(), Ended::Finished);
@@ -206,7 +206,7 @@ async fn a_payload_that_cannot_be_read_is_dead() {
 
 /// Else its lease would run out, it would be claimed again and stop the worker again, for ever.
 #[tokio::test(start_paused = true)]
-async fn a_result_that_the_queue_refuses_is_a_death() {
+async fn a_job_whose_result_the_queue_refuses_is_dead() {
     let harness = Harness::with(&["many", "other key", "good"]).await;
     let ended = harness
         .run(async |input: Input, _| match input.key.as_str() {
@@ -230,7 +230,7 @@ async fn a_result_that_the_queue_refuses_is_a_death() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_is_sent_back_ends_and_an_earlier_one_takes_the_place_of_the_one_that_had_ended() {
+async fn a_job_that_is_sent_back_is_replaced_by_a_job_of_an_earlier_stage() {
     // The worker's lane is also the earlier one. The job that is sent back to it is another job, which is
     // done already.
     let harness = Harness::with(&["lost"]).await;

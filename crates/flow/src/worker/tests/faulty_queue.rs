@@ -1,4 +1,4 @@
-//! A queue that passes everything on to another, except for one fault.
+//! A queue with one fault. It passes everything else on to another queue.
 
 use std::{
     future::pending,
@@ -49,7 +49,7 @@ impl FaultyQueue {
         Arc::new(Self { inner: Arc::clone(inner), fault, claims: AtomicUsize::new(0) })
     }
 
-    /// How often it was asked for jobs.
+    /// Returns the number of claims.
     pub(super) fn claims(&self) -> usize {
         self.claims.load(Ordering::SeqCst)
     }

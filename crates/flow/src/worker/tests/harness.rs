@@ -29,7 +29,7 @@ use crate::{
 pub(super) const LANE_CAPACITY: usize = 100;
 const TICK_MS: Millis = 50;
 
-/// What a job of the tests says: its key, and which of several ways to take.
+/// The payload of a job: its key, and which of several ways the stage takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Input {
     pub(super) key: String,

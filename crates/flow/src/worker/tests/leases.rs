@@ -93,7 +93,7 @@ async fn work_whose_lease_was_lost_is_dropped_and_done_again() {
 
 /// The queue no longer holds the lease, because the job is done: that is no reason to forget that it was.
 #[tokio::test(start_paused = true)]
-async fn a_heartbeat_does_not_cut_off_a_verdict_on_its_way() {
+async fn a_heartbeat_does_not_interrupt_an_acknowledgement() {
     let mut harness = Harness::with(&["a"]).await;
     harness.config.lease_ms = 1_000;
     let queue = FaultyQueue::new(&harness.queue, Fault::CompleteIsSlow(5_000));

@@ -137,7 +137,7 @@ async fn a_requeued_job_has_not_failed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_does_not_wait_for_groups_that_rest() {
+async fn a_worker_does_not_wait_for_groups_with_long_pauses() {
     let harness = Harness::with(&["a", "b"]).await;
     let end = |_, input| Report::from(rerouted(input)).pausing_group(2 * RESTING_AFTER_MS);
     let began = Instant::now();
