@@ -1,6 +1,6 @@
 //! Resolves a cell of a list to normalised, absolute URLs.
 //!
-//! Invariant: a resolved URL is `http`, `https` or `file`, has at most [`URL_BYTES_MAX`] bytes, has no user,
+//! Invariant: a resolved URL is `http`, `https` or `file`, has at most 4,096 bytes, has no user,
 //! password or fragment, and is normalised (`normalize_url`).
 
 pub mod gutenberg_sites;

@@ -4,7 +4,7 @@
 //! every five seconds. So file systems without notifications (network file systems above all) are only
 //! slower, and a lost notification loses nothing. In reading order:
 //!
-//! * [`ignore_patterns`](crate::ignore_patterns): recognises unfinished files by their names;
+//! * `ignore_patterns`: recognises unfinished files by their names;
 //! * `open_files`: finds the files that are open for writing;
 //! * `scanner`: finds the files that have settled since they were last added;
 //! * `notifier`: receives the notifications of the system.

@@ -1,6 +1,6 @@
 //! Reads the catalogue of Project Gutenberg, `pg_catalog.csv`: one row per book, in the order of the file.
 //!
-//! The catalogue is recognised by its [`HEADER`]. Only rows of the type *Text* are books to read. A title may
+//! The catalogue is recognised by its first line. Only rows of the type *Text* are books to read. A title may
 //! span several lines. Several languages, subjects or bookshelves in a cell are separated by `;`.
 
 use std::sync::Arc;
