@@ -64,10 +64,7 @@ fn uses_setting(command: &str, setting: &Setting) -> bool {
 
 /// Returns whether a command uses one of its own flags. The stages share their arguments.
 fn uses_stage_flag(command: &str, flag: &str) -> bool {
-    match (command, flag) {
-        ("store" | "process", "watch" | "refresh") | ("fetch" | "store", "explain") => false,
-        _ => true,
-    }
+    !matches!((command, flag), ("store" | "process", "watch" | "refresh") | ("fetch" | "store", "explain"))
 }
 
 #[cfg(test)]
