@@ -118,7 +118,7 @@ async fn documents_that_are_missing_or_not_processed_are_reported_with_what_to_d
     assert_eq!((&all["without_tokens"][0], &all["possible_pairs"]), (&"empty".into(), &1.into()));
     let tokens = harness.path("out/tokens/walden_tokens.txt");
     fs::write(&tokens, "pond\n\n").unwrap();
-    fail(&["walden", "moby-dick"], "out", 3, &["line 2", "is no token", "juggle verify"]).await;
+    fail(&["walden", "moby-dick"], "out", 3, &["line 2", "is not a token", "juggle verify"]).await;
     fs::remove_file(&tokens).unwrap();
     fail(&["walden", "moby-dick"], "out", 3, &["missing or damaged", "juggle verify"]).await;
     fs::remove_file(harness.path("out/stats/walden.json")).unwrap();

@@ -1,9 +1,9 @@
-//! Two documents, or many, over all cores.
+//! Compares two or many documents on all cores.
 //!
-//! Pair `i` is made of the draws `2i` and `2i + 1`, so any thread can do any stretch of the pairs, and sums are exact: threads and
-//! chunks never show. The draws of two documents belong to their ids, the lesser first, so the result is the same
-//! whichever is named first, and in whatever company they are compared. Pairs are drawn with replacement: any number
-//! of them can be had of any two documents.
+//! Pair `i` consists of the random numbers `2i` and `2i + 1`, so any thread can take any range of pairs. Sums
+//! are exact, so threads and chunks do not change the result. The random numbers depend on the two ids, the
+//! lesser first, so the result depends neither on the order of the two documents nor on other pairs that are
+//! compared. Tokens are drawn with replacement, so two documents of any length have any number of pairs.
 
 use std::ops::Range;
 
@@ -12,52 +12,53 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::{
-    draws::Draws,
+    accumulator::{Accumulator, PAIRS_MAX},
     error::DistanceError,
     measure::Measure,
-    spread::Spread,
-    tally::{PAIRS_MAX, Tally},
-    words::{Facts, Words},
+    random_numbers::RandomNumbers,
+    summary::DistanceSummary,
+    token_sample::{TokenSample, TokenStats},
 };
 
-/// Pairs that a thread takes at a time.
+/// The number of pairs that a thread takes at a time.
 const CHUNK_PAIRS: u64 = 4_096;
 
-/// What is measured, and of how many pairs.
+/// The measures, and the number of pairs of tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// What.
+pub struct ComparisonPlan {
+    /// The measures to compute.
     pub measures: Vec<Measure>,
-    /// Pairs of tokens of two documents, from 1; no more than [`PAIRS_MAX`] are drawn.
+    /// The number of token pairs for each pair of documents, from 1 to [`PAIRS_MAX`]. Other numbers are
+    /// clamped.
     pub pairs: u64,
-    /// Decides what is drawn.
+    /// The seed of all random numbers.
     pub seed: u64,
 }
 
-/// Two documents, compared.
+/// The result of comparing two documents.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Compared {
-    /// The one named first.
-    pub first: Facts,
-    /// The other.
-    pub second: Facts,
+pub struct DocumentComparison {
+    /// The first document.
+    pub first: TokenStats,
+    /// The second document.
+    pub second: TokenStats,
     /// The distances, in the order of the plan's measures.
-    pub distances: Vec<Spread>,
+    pub distances: Vec<DistanceSummary>,
 }
 
-/// Compares documents.
+/// Compares documents on its own threads.
 #[derive(Debug)]
 pub struct Comparer {
-    plan: Plan,
+    plan: ComparisonPlan,
     threads: rayon::ThreadPool,
 }
 
 impl Comparer {
-    /// One with so many threads; 0 for as many as there are cores.
+    /// Creates a comparer with this number of threads, or one a core if it is 0.
     ///
     /// # Errors
-    /// Where they cannot be started.
-    pub fn new(plan: Plan, threads: usize) -> Result<Self, DistanceError> {
+    /// Returns [`DistanceError::Threads`] if the threads cannot be started.
+    pub fn new(plan: ComparisonPlan, threads: usize) -> Result<Self, DistanceError> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|n| format!("distance-{n}"))
@@ -66,94 +67,98 @@ impl Comparer {
         Ok(Self { plan, threads: pool })
     }
 
-    /// Compares two documents; all threads share their pairs. Holds both. Blocking.
+    /// Compares two documents. All threads share their pairs of tokens. Holds both documents. Blocking.
     ///
     /// # Errors
-    /// Where one of them has no tokens, or cannot be read.
-    pub fn two(
+    /// Returns [`DistanceError::NoTokens`] if one of them has no tokens, and [`DistanceError::Blob`] or
+    /// [`DistanceError::InvalidLine`] if one cannot be read.
+    pub fn compare(
         &self,
         blobs: &dyn BlobStore,
         first: &DocumentId,
         second: &DocumentId,
-    ) -> Result<Compared, DistanceError> {
-        let read = |document| Words::read(blobs, document, self.plan.seed);
+    ) -> Result<DocumentComparison, DistanceError> {
+        let read = |document| TokenSample::read(blobs, document, self.plan.seed);
         let (first, second) = self.threads.join(|| read(first), || read(second));
         let (first, second) = (first?, second?);
-        let drawing = Drawing::of(&first, &second, self.plan.seed);
+        let token_pairs = TokenPairs::new(&first, &second, self.plan.seed);
         let pairs = self.plan.pairs();
         let chunk = |number| {
             let start = number * CHUNK_PAIRS;
-            drawing.tallies(&self.plan.measures, start..(start + CHUNK_PAIRS).min(pairs))
+            token_pairs.accumulate(&self.plan.measures, start..(start + CHUNK_PAIRS).min(pairs))
         };
         let chunks = (0..pairs.div_ceil(CHUNK_PAIRS)).into_par_iter().map(chunk);
-        let tallies = self.threads.install(|| chunks.reduce(|| nothing(&self.plan.measures), added));
-        Ok(compared(&first, &second, &tallies))
+        let sums = self.threads.install(|| chunks.reduce(|| empty(&self.plan.measures), merge));
+        Ok(comparison(&first, &second, &sums))
     }
 
     /// Compares many pairs of documents, each on one thread. A thread holds two documents. Blocking.
     ///
     /// # Errors
-    /// As [`two`](Self::two), for the first pair that fails.
-    pub fn many(
+    /// Returns the error of [`compare`](Self::compare) for a pair that fails.
+    pub fn compare_many(
         &self,
         blobs: &dyn BlobStore,
         pairs: &[(DocumentId, DocumentId)],
-    ) -> Result<Vec<Compared>, DistanceError> {
+    ) -> Result<Vec<DocumentComparison>, DistanceError> {
         let compare = |(first, second): &(DocumentId, DocumentId)| {
-            let read = |document| Words::read(blobs, document, self.plan.seed);
+            let read = |document| TokenSample::read(blobs, document, self.plan.seed);
             let (first, second) = (read(first)?, read(second)?);
-            let drawing = Drawing::of(&first, &second, self.plan.seed);
-            let tallies = drawing.tallies(&self.plan.measures, 0..self.plan.pairs());
-            Ok(compared(&first, &second, &tallies))
+            let token_pairs = TokenPairs::new(&first, &second, self.plan.seed);
+            let sums = token_pairs.accumulate(&self.plan.measures, 0..self.plan.pairs());
+            Ok(comparison(&first, &second, &sums))
         };
+        // Documents differ in size by orders of magnitude, so a thread takes one pair at a time.
         self.threads.install(|| pairs.par_iter().with_max_len(1).map(compare).collect())
     }
 }
 
-impl Plan {
+impl ComparisonPlan {
     fn pairs(&self) -> u64 {
         self.pairs.clamp(1, PAIRS_MAX)
     }
 }
 
-/// The pairs of tokens of two documents.
-struct Drawing<'a> {
-    lesser: &'a Words,
-    greater: &'a Words,
-    draws: Draws,
+/// The random pairs of tokens of two documents.
+struct TokenPairs<'a> {
+    lesser: &'a TokenSample,
+    greater: &'a TokenSample,
+    random: RandomNumbers,
 }
 
-impl<'a> Drawing<'a> {
-    fn of(first: &'a Words, second: &'a Words, seed: u64) -> Self {
-        let swapped = first.facts().id > second.facts().id;
-        let (lesser, greater) = if swapped { (second, first) } else { (first, second) };
-        let names = ["pairs of tokens", lesser.facts().id.as_str(), greater.facts().id.as_str()];
-        Self { lesser, greater, draws: Draws::new(seed, &names) }
+impl<'a> TokenPairs<'a> {
+    fn new(first: &'a TokenSample, second: &'a TokenSample, seed: u64) -> Self {
+        // The order of the ids, not that of the arguments, decides which numbers belong to which document.
+        let is_swapped = first.stats().id > second.stats().id;
+        let (lesser, greater) = if is_swapped { (second, first) } else { (first, second) };
+        let names = ["pairs of tokens", lesser.stats().id.as_str(), greater.stats().id.as_str()];
+        Self { lesser, greater, random: RandomNumbers::new(seed, &names) }
     }
 
-    /// The distances of a stretch of the pairs.
-    fn tallies(&self, measures: &[Measure], pairs: Range<u64>) -> Vec<Tally> {
-        let mut draws = self.draws.after(2 * pairs.start);
-        let mut tallies = nothing(measures);
+    /// Adds up the distances of a range of the pairs.
+    fn accumulate(&self, measures: &[Measure], pairs: Range<u64>) -> Vec<Accumulator> {
+        // A pair takes two numbers of the sequence.
+        let mut random = self.random.skip(2 * pairs.start);
+        let mut sums = empty(measures);
         for _ in pairs {
-            let (one, other) = (self.lesser.draw(&mut draws), self.greater.draw(&mut draws));
-            tallies.iter_mut().for_each(|tally| tally.add(one, other));
+            let (one, other) = (self.lesser.draw(&mut random), self.greater.draw(&mut random));
+            sums.iter_mut().for_each(|sum| sum.add(one, other));
         }
-        tallies
+        sums
     }
 }
 
-fn nothing(measures: &[Measure]) -> Vec<Tally> {
-    measures.iter().copied().map(Tally::new).collect()
+fn empty(measures: &[Measure]) -> Vec<Accumulator> {
+    measures.iter().copied().map(Accumulator::new).collect()
 }
 
-fn added(some: Vec<Tally>, more: Vec<Tally>) -> Vec<Tally> {
-    some.into_iter().zip(&more).map(|(some, more)| some.with(more)).collect()
+fn merge(some: Vec<Accumulator>, more: Vec<Accumulator>) -> Vec<Accumulator> {
+    some.into_iter().zip(&more).map(|(some, more)| some.merge(more)).collect()
 }
 
-fn compared(first: &Words, second: &Words, tallies: &[Tally]) -> Compared {
-    let distances = tallies.iter().filter_map(Tally::spread).collect();
-    Compared { first: first.facts().clone(), second: second.facts().clone(), distances }
+fn comparison(first: &TokenSample, second: &TokenSample, sums: &[Accumulator]) -> DocumentComparison {
+    let distances = sums.iter().filter_map(Accumulator::summarize).collect();
+    DocumentComparison { first: first.stats().clone(), second: second.stats().clone(), distances }
 }
 
 #[cfg(test)]
@@ -176,7 +181,7 @@ mod tests {
     }
 
     fn comparer(pairs: u64, seed: u64, threads: usize) -> Comparer {
-        Comparer::new(Plan { measures: Measure::ALL.to_vec(), pairs, seed }, threads).unwrap()
+        Comparer::new(ComparisonPlan { measures: Measure::ALL.to_vec(), pairs, seed }, threads).unwrap()
     }
 
     const TEXTS: [&str; 3] = [
@@ -188,20 +193,20 @@ mod tests {
     #[test]
     fn documents_of_one_word_have_the_distance_of_these_words() {
         let (blobs, ids) = store(&["kitten kitten", "sitting"]);
-        let compared = comparer(10_000, 0, 2).two(&blobs, &ids[0], &ids[1]).unwrap();
-        let means: Vec<f64> = compared.distances.iter().map(|spread| spread.mean).collect();
+        let compared = comparer(10_000, 0, 2).compare(&blobs, &ids[0], &ids[1]).unwrap();
+        let means: Vec<f64> = compared.distances.iter().map(|summary| summary.mean).collect();
         assert_eq!(means[..3], [115.0, 16.428_571, 3.0]);
         assert!((means[3] - 0.253_968_254).abs() < 1e-9, "{means:?}");
         assert!(
             compared
                 .distances
                 .iter()
-                .all(|spread| spread.standard_deviation == 0.0 && spread.pairs == 10_000)
+                .all(|summary| summary.standard_deviation == 0.0 && summary.pairs == 10_000)
         );
     }
 
     #[test]
-    fn the_mean_of_the_draws_comes_close_to_that_of_all_pairs() {
+    fn the_mean_of_a_sample_is_close_to_that_of_all_pairs() {
         let (blobs, ids) = store(&TEXTS);
         let (mut sum, mut count) = (0, 0);
         for one in TEXTS[0].split(' ') {
@@ -210,34 +215,34 @@ mod tests {
                 count += 1;
             }
         }
-        let compared = comparer(200_000, 0, 2).two(&blobs, &ids[0], &ids[1]).unwrap();
+        let compared = comparer(200_000, 0, 2).compare(&blobs, &ids[0], &ids[1]).unwrap();
         let (exact, drawn) = (sum as f64 / f64::from(count), compared.distances[2].mean);
         assert!((exact - drawn).abs() < 0.02, "{exact} {drawn}");
     }
 
     #[test]
-    fn threads_order_and_company_do_not_show() {
+    fn threads_order_and_other_pairs_do_not_change_the_result() {
         let (blobs, ids) = store(&TEXTS);
-        let one = comparer(50_000, 3, 1).two(&blobs, &ids[0], &ids[1]).unwrap();
+        let one = comparer(50_000, 3, 1).compare(&blobs, &ids[0], &ids[1]).unwrap();
         for threads in [2, 3, 7] {
-            assert_eq!(comparer(50_000, 3, threads).two(&blobs, &ids[0], &ids[1]).unwrap(), one);
+            assert_eq!(comparer(50_000, 3, threads).compare(&blobs, &ids[0], &ids[1]).unwrap(), one);
         }
-        let turned = comparer(50_000, 3, 2).two(&blobs, &ids[1], &ids[0]).unwrap();
+        let turned = comparer(50_000, 3, 2).compare(&blobs, &ids[1], &ids[0]).unwrap();
         assert_eq!((turned.distances, turned.first), (one.distances.clone(), one.second.clone()));
-        let pairs = crate::choice::among(&ids, 100, 3).pairs;
+        let pairs = crate::pair_sampling::sample_all(&ids, 100, 3).pairs;
         for threads in [1, 4] {
-            let many = comparer(50_000, 3, threads).many(&blobs, &pairs).unwrap();
+            let many = comparer(50_000, 3, threads).compare_many(&blobs, &pairs).unwrap();
             assert_eq!((many.len(), &many[0]), (3, &one));
         }
-        assert_ne!(comparer(50_000, 4, 1).two(&blobs, &ids[0], &ids[1]).unwrap(), one);
+        assert_ne!(comparer(50_000, 4, 1).compare(&blobs, &ids[0], &ids[1]).unwrap(), one);
     }
 
     #[test]
     fn the_figures_of_a_seed_never_change() {
         let (blobs, ids) = store(&TEXTS);
-        let compared = comparer(10_000, 0, 2).two(&blobs, &ids[0], &ids[1]).unwrap();
+        let compared = comparer(10_000, 0, 2).compare(&blobs, &ids[0], &ids[1]).unwrap();
         let figures: Vec<(f64, f64)> =
-            compared.distances.iter().map(|spread| (spread.mean, spread.standard_deviation)).collect();
+            compared.distances.iter().map(|summary| (summary.mean, summary.standard_deviation)).collect();
         let expected = [
             (205.808_7, 139.065_079_384_833_35),
             (42.905_355_739_4, 26.943_363_289_460_702),
@@ -252,7 +257,7 @@ mod tests {
         let (blobs, mut ids) = store(&["word"]);
         ids.push(DocumentId::gutenberg(9));
         blobs.put(BlobName::new(BlobKind::Tokens, ids[1].clone()), b"");
-        let error = comparer(10, 0, 1).two(&blobs, &ids[0], &ids[1]).unwrap_err().to_string();
+        let error = comparer(10, 0, 1).compare(&blobs, &ids[0], &ids[1]).unwrap_err().to_string();
         assert_eq!(error, "'PG9' has no tokens");
     }
 }

@@ -1,32 +1,32 @@
-//! What can go wrong, by what the caller can do about it.
+//! The errors of this crate.
 
 use std::path::PathBuf;
 
 use flow::{blobs::BlobError, document::DocumentId};
 
-/// Why documents could not be compared.
+/// A failure to compare documents.
 #[derive(Debug, thiserror::Error)]
 pub enum DistanceError {
-    /// The threads could not be started: use fewer.
-    #[error("start {threads} threads: {source}")]
+    /// The threads cannot be started; use fewer.
+    #[error("failed to start {threads} threads: {source}")]
     Threads {
-        /// How many were asked for.
+        /// The number of threads, or 0 for one a core.
         threads: usize,
-        /// The error of the pool.
+        /// The error of the thread pool.
         source: rayon::ThreadPoolBuildError,
     },
-    /// Reading failed.
+    /// A file of tokens is missing or cannot be read.
     #[error(transparent)]
     Blob(#[from] BlobError),
-    /// There is nothing to compare: choose another document.
+    /// A document has no tokens; choose another one.
     #[error("'{0}' has no tokens")]
     NoTokens(DocumentId),
-    /// The file of tokens was changed by something else: process the document again.
-    #[error("line {line} of '{}' is no token", path.display())]
-    NoToken {
+    /// A file of tokens has an invalid line; process the document again.
+    #[error("line {line} of '{}' is not a token", path.display())]
+    InvalidLine {
         /// The file.
         path: PathBuf,
-        /// Counted from 1.
+        /// The line number, from 1.
         line: u64,
     },
 }

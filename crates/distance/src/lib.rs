@@ -1,22 +1,24 @@
-//! How far the words of one document are from those of another.
+//! Measures how different the words of documents are.
 //!
-//! Two tokens are drawn, one of each document, and the distance of these two words is measured; so many pairs of tokens
-//! give a mean, a standard deviation and a histogram. What is drawn depends on the seed and the documents alone, and all that is added
-//! up is whole numbers, so the result is the same on every machine, whatever the threads. In reading order:
+//! A measurement draws one token from each of two documents and takes the distance of the two words. Many
+//! such pairs give a mean, a standard deviation and a histogram. The pairs depend only on the seed and the
+//! documents, and all sums are whole numbers, so the result is the same on every machine and with any number
+//! of threads. In reading order:
 //!
-//! * [`measure`]: **how far two words are from each other**, as a plain function;
-//! * [`words`]: the tokens of a document as they are held, and how much of a huge one;
-//! * [`draws`]: the random numbers, fixed for good; [`choice`]: which pairs of many documents;
-//! * [`tally`], [`spread`]: distances added up, and what is said of them;
-//! * [`comparer`]: two documents, or many, over all cores;
-//! * [`close`]: ids that may have been meant.
+//! * [`measure`]: **the distance of two words**, a plain function;
+//! * [`token_sample`]: the tokens of a document, or a sample of them;
+//! * [`random_numbers`]: random numbers that never change; [`pair_sampling`]: the pairs of documents to
+//!   compare;
+//! * [`accumulator`]: adds distances up; [`summary`]: their mean, deviation and histogram;
+//! * [`comparer`]: compares two or many documents on all cores;
+//! * [`suggestions`]: similar ids for one that does not exist.
 
-pub mod choice;
-pub mod close;
+pub mod accumulator;
 pub mod comparer;
-pub mod draws;
 pub mod error;
 pub mod measure;
-pub mod spread;
-pub mod tally;
-pub mod words;
+pub mod pair_sampling;
+pub mod random_numbers;
+pub mod suggestions;
+pub mod summary;
+pub mod token_sample;

@@ -1,27 +1,29 @@
-//! How far two words are from each other.
+//! The distance of two words.
 //!
-//! A distance is a whole number of parts of one (see [`Measure::parts`]), so that sums of distances are exact in any order.
+//! A distance is a whole number of fractions of one (see [`Measure::parts`]), so sums of distances are exact
+//! in any order.
 
 use std::cmp::Ordering;
 
 use serde::Serialize;
 
-/// What is measured of two words. Words are sequences of code points of Unicode, as they stand in `tokens/`.
+/// A measure of the distance of two words. A word is a sequence of Unicode code points, as in `tokens/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Measure {
-    /// The difference of their letters: the sum, over all positions, of |code point in one - code point in the other|.
-    /// What the longer word has beyond the shorter counts against 0. `abc` and `abd`: 1; `a` and `ab`: 98, for b is U+0062.
-    /// A metric (words that differ only in U+0000 at their ends are one).
+    /// The difference of the letters: the sum, over all positions, of |code point in one - code point in the
+    /// other|. A letter without a counterpart counts as its whole code point. `abc` and `abd`: 1; `a` and
+    /// `ab`: 98, because b is U+0062. A metric, if words that differ only in a U+0000 at the end are equal.
     Letters,
-    /// The same for a position, in the mean: the sum over the length of the longer word. `abc` and `abd`: 0.333333.
+    /// The mean difference of the letters: the sum divided by the length of the longer word. `abc` and `abd`:
+    /// 0.333333.
     LettersPerPosition,
-    /// How many letters must be put in, taken out or replaced, at least, to make one of the other (Levenshtein, 1965).
-    /// A metric.
+    /// The minimum number of insertions, deletions and replacements of letters that turn one word into the
+    /// other (Levenshtein, 1965). A metric.
     Levenshtein,
-    /// 1 less the similarity of Jaro and Winkler (*String Comparator Metrics and Enhanced Decision Rules*, 1990): 0 for equal
-    /// words, 1 for words that have nothing in common; words that begin alike are closer. That similarity
-    /// depends on which word comes first, rarely; the lesser one does here.
+    /// 1 minus the Jaro-Winkler similarity (*String Comparator Metrics and Enhanced Decision Rules*, 1990): 0
+    /// for equal words, 1 for words without anything in common, and less for words with the same beginning.
+    /// For a few words the similarity depends on their order; the lesser word is taken first.
     JaroWinkler,
 }
 
@@ -30,7 +32,7 @@ impl Measure {
     pub const ALL: [Self; 4] =
         [Self::Letters, Self::LettersPerPosition, Self::Levenshtein, Self::JaroWinkler];
 
-    /// The name that people and JSON use.
+    /// Returns the name in messages and JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -41,7 +43,7 @@ impl Measure {
         }
     }
 
-    /// How many parts one is counted in.
+    /// Returns the number of parts that make a distance of one.
     #[must_use]
     pub const fn parts(self) -> u64 {
         match self {
@@ -51,15 +53,16 @@ impl Measure {
         }
     }
 
-    /// The distance of two words, in [`parts`](Self::parts) of one, rounded to the nearest. The same whichever comes first, 0 for equal
-    /// words.
+    /// Returns the distance of two words in [`parts`](Self::parts), rounded to the nearest. It is 0 for equal
+    /// words and does not depend on their order.
     #[must_use]
     pub fn between(self, one: &[char], other: &[char]) -> u64 {
         match self {
-            Self::Letters => letters(one, other),
+            Self::Letters => letter_difference(one, other),
             Self::LettersPerPosition => {
+                // Two empty words have a distance of 0, so they may not divide by 0.
                 let positions = one.len().max(other.len()).max(1) as u64;
-                (letters(one, other) * self.parts() + positions / 2) / positions
+                (letter_difference(one, other) * self.parts() + positions / 2) / positions
             }
             Self::Levenshtein => strsim::generic_levenshtein(&Letters(one), &Letters(other)) as u64,
             Self::JaroWinkler => {
@@ -72,16 +75,14 @@ impl Measure {
     }
 }
 
-fn letters(one: &[char], other: &[char]) -> u64 {
+fn letter_difference(one: &[char], other: &[char]) -> u64 {
     let (shorter, longer) = if one.len() < other.len() { (one, other) } else { (other, one) };
-    let (beside, beyond) = longer.split_at(shorter.len());
-    let differences =
-        beside.iter().zip(shorter).map(|(a, b)| u64::from(u32::from(*a).abs_diff(u32::from(*b))));
-    let rest = beyond.iter().map(|letter| u64::from(u32::from(*letter)));
-    differences.sum::<u64>() + rest.sum::<u64>()
+    // A position past the end of the shorter word counts as U+0000.
+    let shorter = shorter.iter().chain(std::iter::repeat(&'\0'));
+    longer.iter().zip(shorter).map(|(a, b)| u64::from(u32::from(*a).abs_diff(u32::from(*b)))).sum()
 }
 
-/// A word as `strsim` takes it.
+/// A word in the form that `strsim` needs.
 struct Letters<'a>(&'a [char]);
 
 impl<'a> IntoIterator for &Letters<'a> {
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn distances_of_letters_are_those_counted_by_hand() {
+    fn distances_of_letters_match_those_computed_by_hand() {
         for (one, other, sum, per_position) in [
             ("abc", "abd", 1.0, 0.333_333),
             ("a", "ab", 98.0, 49.0),
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn distances_from_the_literature_come_out() {
+    fn distances_match_those_in_the_literature() {
         for (one, other, edits) in
             [("kitten", "sitting", 3.0), ("flaw", "lawn", 2.0), ("", "abc", 3.0), ("日本", "日本語", 1.0)]
         {
@@ -139,7 +140,7 @@ mod tests {
         assert_eq!(between(Measure::JaroWinkler, "abc", "xyz"), 1.0);
     }
 
-    /// Words of few letters, so that they often have some in common.
+    /// TokenSample of few letters, so that they often have some in common.
     fn word() -> impl Strategy<Value = Vec<char>> {
         let letter =
             prop_oneof![Just('a'), Just('b'), Just('e'), Just('é'), Just('ж'), Just('語'), Just('𝔸')];
@@ -158,7 +159,7 @@ mod tests {
         }
 
         #[test]
-        fn no_way_round_is_shorter(one in word(), two in word(), three in word()) {
+        fn metrics_satisfy_the_triangle_inequality(one in word(), two in word(), three in word()) {
             for measure in [Measure::Letters, Measure::Levenshtein] {
                 let round = measure.between(&one, &two) + measure.between(&two, &three);
                 prop_assert!(measure.between(&one, &three) <= round, "{:?}", measure);

@@ -6,9 +6,9 @@ mod histogram;
 use std::{path::Path, sync::Arc};
 
 use distance::{
-    choice::{self, Choice},
-    comparer::{Compared, Comparer, Plan},
+    comparer::{Comparer, ComparisonPlan, DocumentComparison},
     error::DistanceError,
+    pair_sampling::{self, PairSample},
 };
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
@@ -34,7 +34,7 @@ pub async fn run(args: &DistanceArgs, settings: &Settings, out: &Out) -> Result<
     directory::must_exist(&settings.output_dir)?;
     let blobs = Arc::new(directory::open_blobs(settings).await?);
     let (run, threads, max_pairs) = (settings.output_dir.clone(), settings.threads, args.max_pairs);
-    let plan = Plan { measures: args.measures(), pairs: args.pairs, seed: args.seed };
+    let plan = ComparisonPlan { measures: args.measures(), pairs: args.pairs, seed: args.seed };
     let ids = args.ids.clone();
     let comparing = blocking(move || {
         let corpus = DistanceRun { blobs: &*blobs, run: &run, plan: &plan, threads };
@@ -59,16 +59,16 @@ enum Comparison {
     ManyComparison(ManyComparison),
 }
 
-/// PairComparison documents, compared.
+/// The result of comparing two documents.
 #[derive(Debug, Serialize)]
 struct PairComparison {
     #[serde(flatten)]
-    compared: Compared,
+    compared: DocumentComparison,
     pairs: u64,
     seed: u64,
 }
 
-/// Pairs of documents, compared.
+/// The result of comparing many pairs of documents.
 #[derive(Debug, Serialize)]
 struct ManyComparison {
     /// The number of documents with tokens.
@@ -81,14 +81,14 @@ struct ManyComparison {
     pairs: u64,
     seed: u64,
     /// Nearest first, by the first measure.
-    compared: Vec<Compared>,
+    compared: Vec<DocumentComparison>,
 }
 
 /// The documents to compare, and the way to do it.
 struct DistanceRun<'a> {
     blobs: &'a dyn BlobStore,
     run: &'a Path,
-    plan: &'a Plan,
+    plan: &'a ComparisonPlan,
     threads: usize,
 }
 
@@ -96,7 +96,7 @@ impl DistanceRun<'_> {
     fn two(&self, first: &str, second: &str) -> Result<PairComparison, CliError> {
         let first = document_lookup::find_processed(self.blobs, self.run, first)?;
         let second = document_lookup::find_processed(self.blobs, self.run, second)?;
-        let compared = self.comparer()?.two(self.blobs, &first, &second)?;
+        let compared = self.comparer()?.compare(self.blobs, &first, &second)?;
         Ok(PairComparison { compared, pairs: self.plan.pairs, seed: self.plan.seed })
     }
 
@@ -110,15 +110,16 @@ impl DistanceRun<'_> {
         if let Some(empty) = one.as_ref().filter(|one| without_tokens.contains(one)) {
             return Err(DistanceError::NoTokens(empty.clone()).into());
         }
-        let Choice { possible, pairs } = match &one {
-            Some(one) => choice::with_one(one, &documents, max_pairs, self.plan.seed),
-            None => choice::among(&documents, max_pairs, self.plan.seed),
+        let PairSample { possible, pairs } = match &one {
+            Some(one) => pair_sampling::sample_with(one, &documents, max_pairs, self.plan.seed),
+            None => pair_sampling::sample_all(&documents, max_pairs, self.plan.seed),
         };
         if pairs.is_empty() {
             return Err(too_few(self.run, documents.len()));
         }
-        let mut compared = self.comparer()?.many(self.blobs, &pairs)?;
-        let nearness = |compared: &Compared| compared.distances.first().map_or(0.0, |spread| spread.mean);
+        let mut compared = self.comparer()?.compare_many(self.blobs, &pairs)?;
+        let nearness =
+            |compared: &DocumentComparison| compared.distances.first().map_or(0.0, |summary| summary.mean);
         // The sort is stable: equal distances stay in order of the ids.
         compared.sort_by(|one, other| nearness(one).total_cmp(&nearness(other)));
         Ok(ManyComparison {
@@ -163,12 +164,10 @@ impl From<DistanceError> for CliError {
     fn from(error: DistanceError) -> Self {
         match error {
             DistanceError::Blob(error) => error.into(),
-            DistanceError::Threads { .. } => {
-                Self::failed_to(Exit::Bug, &error).advise("use fewer: --threads N")
-            }
+            DistanceError::Threads { .. } => Self::caused(Exit::Bug, &error).advise("use fewer: --threads N"),
             DistanceError::NoTokens(_) => Self::caused(Exit::File, &error)
                 .advise("name another document; stats/ has the number of words of each"),
-            DistanceError::NoToken { .. } => Self::caused(Exit::File, &error).advise(MEND),
+            DistanceError::InvalidLine { .. } => Self::caused(Exit::File, &error).advise(MEND),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The arguments of `juggle distance`.
 
 use clap::{Args, ValueEnum};
-use distance::{measure::Measure, tally::PAIRS_MAX};
+use distance::{accumulator::PAIRS_MAX, measure::Measure};
 
 use crate::settings::args;
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use distance::close;
+use distance::suggestions;
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
     document::{DocumentId, folded},
@@ -45,7 +45,8 @@ fn find_stored(blobs: &dyn BlobStore, run: &Path, id: &str) -> Result<DocumentId
 fn unknown(id: &str, run: &Path, documents: &[DocumentId]) -> CliError {
     let shown: String = id.chars().take(60).flat_map(char::escape_debug).collect();
     let message = format!("no document '{shown}' is stored in '{}'", run.display());
-    let closest: Vec<String> = close::closest(id, documents).iter().map(|id| format!("'{id}'")).collect();
+    let closest: Vec<String> =
+        suggestions::suggest(id, documents).iter().map(|id| format!("'{id}'")).collect();
     let advice = match (&closest[..], documents) {
         (_, []) => "no document is stored yet; see the progress with 'juggle status'".to_owned(),
         ([], _) => "ids are the names of the files in meta/; 'juggle queue ls' lists documents in progress"

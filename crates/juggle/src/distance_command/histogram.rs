@@ -2,8 +2,8 @@
 
 use distance::{
     measure::Measure,
-    spread::{Bucket, Spread},
-    words::{Facts, HELD_MAX, LETTERS_MAX},
+    summary::{Bucket, DistanceSummary},
+    token_sample::{LETTERS_MAX, SAMPLE_TOKENS_MAX, TokenStats},
 };
 use indicatif::HumanCount;
 
@@ -17,11 +17,11 @@ const BAR: usize = 40;
 pub(super) fn render_pair(two: &PairComparison) -> String {
     let PairComparison { compared, pairs, seed } = two;
     let mut figures = table(&["measure", "mean", "deviation", "min", "max"]);
-    for spread in &compared.distances {
-        let decimals = decimals(spread.measure);
-        let measured = [spread.mean, spread.standard_deviation, spread.min, spread.max];
+    for summary in &compared.distances {
+        let decimals = decimals(summary.measure);
+        let measured = [summary.mean, summary.standard_deviation, summary.min, summary.max];
         let cells = measured.map(|figure| format!("{figure:.decimals$}"));
-        figures.add_row([&[spread.measure.name().to_owned()], &cells[..]].concat());
+        figures.add_row([&[summary.measure.name().to_owned()], &cells[..]].concat());
     }
     align_right(&mut figures, 1..5);
     let documents = format!("{}\n{}", document(&compared.first), document(&compared.second));
@@ -33,12 +33,12 @@ pub(super) fn render_pair(two: &PairComparison) -> String {
 /// Renders many pairs of documents: the means of each measure, nearest first.
 pub(super) fn render_many(many: &ManyComparison) -> String {
     let measures = many.compared.first().map(|compared| &compared.distances[..]).unwrap_or_default();
-    let names = measures.iter().map(|spread| spread.measure.name());
+    let names = measures.iter().map(|summary| summary.measure.name());
     let header: Vec<&str> = ["document", "document"].into_iter().chain(names).collect();
     let mut means = table(&header);
     for compared in &many.compared {
-        let ids = [&compared.first, &compared.second].map(|facts| facts.id.to_string());
-        let mean = |spread: &Spread| format!("{:.*}", decimals(spread.measure), spread.mean);
+        let ids = [&compared.first, &compared.second].map(|stats| stats.id.to_string());
+        let mean = |summary: &DistanceSummary| format!("{:.*}", decimals(summary.measure), summary.mean);
         means.add_row(ids.into_iter().chain(compared.distances.iter().map(mean)).collect::<Vec<_>>());
     }
     align_right(&mut means, 2..header.len());
@@ -70,27 +70,27 @@ fn describe(many: &ManyComparison) -> String {
     told
 }
 
-fn document(facts: &Facts) -> String {
-    let (tokens, distinct) = (HumanCount(facts.tokens), HumanCount(facts.distinct_tokens));
-    let mut line = format!("{}: {tokens} tokens, {distinct} distinct", facts.id);
-    if facts.held_tokens < facts.tokens {
-        line.push_str(&format!("; of a sample of {}", HumanCount(HELD_MAX as u64)));
+fn document(stats: &TokenStats) -> String {
+    let (tokens, distinct) = (HumanCount(stats.tokens), HumanCount(stats.distinct_tokens));
+    let mut line = format!("{}: {tokens} tokens, {distinct} distinct", stats.id);
+    if stats.held_tokens < stats.tokens {
+        line.push_str(&format!("; of a sample of {}", HumanCount(SAMPLE_TOKENS_MAX as u64)));
     }
-    if facts.cut_tokens > 0 {
-        let cut = HumanCount(facts.cut_tokens);
+    if stats.cut_tokens > 0 {
+        let cut = HumanCount(stats.cut_tokens);
         line.push_str(&format!("; {cut} cut to {LETTERS_MAX} letters"));
     }
     line
 }
 
 /// Renders a histogram, one line a bucket.
-fn histogram(spread: &Spread) -> String {
-    let most = spread.histogram.iter().map(|bucket| bucket.pairs).max().unwrap_or(0).max(1);
-    let ranges: Vec<String> = spread.histogram.iter().map(|bucket| range(spread.measure, bucket)).collect();
+fn histogram(summary: &DistanceSummary) -> String {
+    let most = summary.histogram.iter().map(|bucket| bucket.pairs).max().unwrap_or(0).max(1);
+    let ranges: Vec<String> = summary.histogram.iter().map(|bucket| range(summary.measure, bucket)).collect();
     let width = ranges.iter().map(|range| range.chars().count()).max().unwrap_or(0);
-    let mut lines = format!("\n{}\n", spread.measure.name());
-    for (bucket, range) in spread.histogram.iter().zip(&ranges) {
-        let share = bucket.pairs as f64 / spread.pairs.max(1) as f64 * 100.0;
+    let mut lines = format!("\n{}\n", summary.measure.name());
+    for (bucket, range) in summary.histogram.iter().zip(&ranges) {
+        let share = bucket.pairs as f64 / summary.pairs.max(1) as f64 * 100.0;
         let line = format!("  {range:>width$} {share:>5.1} % {}", bar(bucket.pairs, most));
         lines.push_str(line.trim_end());
         lines.push('\n');
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn a_histogram_is_drawn_to_scale_and_hides_nothing() {
         let bucket = |from: f64, below, pairs| Bucket { from, below, pairs };
-        let spread = Spread {
+        let summary = DistanceSummary {
             measure: Measure::Levenshtein,
             pairs: 1_601,
             mean: 0.0,
@@ -150,7 +150,7 @@ mod tests {
         let expected = format!(
             "\nlevenshtein\n           0  50.0 % {half}{half}\n           1  25.0 % {half}\n           2   0.0 %\n  3 and more  25.0 % {half}\n"
         );
-        assert_eq!(histogram(&spread), expected);
+        assert_eq!(histogram(&summary), expected);
         assert_eq!(bar(1, 1_000_000), "▏");
     }
 

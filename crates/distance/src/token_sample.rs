@@ -1,9 +1,10 @@
-//! The tokens of a document as they are held while it is compared.
+//! The tokens of a document in memory, while it is compared.
 //!
-//! Each different token once, and for every token the number of the one it is: 4 bytes a token, and the vocabulary. Of a
-//! document with more than [`HELD_MAX`] tokens so many are drawn, each as likely as any other (J. S. Vitter's algorithm R,
-//! *Random Sampling with a Reservoir*, 1985), by the seed. A token has at most [`LETTERS_MAX`] letters here: what a longer one has
-//! beyond is left away, and counted, for the time that two words take grows with the product of their lengths.
+//! Each distinct token is held once, and each token as the number of a distinct one: 4 bytes a token, plus
+//! the vocabulary. Of a document with more than [`SAMPLE_TOKENS_MAX`] tokens a random sample is held, in
+//! which all tokens are equally likely (J. S. Vitter's algorithm R, *Random Sampling with a Reservoir*,
+//! 1985). A token is cut after [`LETTERS_MAX`] letters, because the time of a comparison grows with the
+//! product of the two lengths. Cut tokens are counted.
 
 use std::io::{BufRead, BufReader};
 
@@ -14,54 +15,57 @@ use flow::{
 use hashbrown::HashMap;
 use serde::Serialize;
 
-use crate::{draws::Draws, error::DistanceError};
+use crate::{error::DistanceError, random_numbers::RandomNumbers};
 
-/// How many tokens of a document are held.
-pub const HELD_MAX: usize = 1 << 22;
-/// How many letters of a token are looked at.
+/// The maximum number of tokens of a document in memory.
+pub const SAMPLE_TOKENS_MAX: usize = 1 << 22;
+/// The number of letters after which a token is cut.
 pub const LETTERS_MAX: usize = 256;
 
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// What is known of a document that was read.
+/// The numbers of tokens of a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Facts {
-    /// Its id.
+pub struct TokenStats {
+    /// The id of the document.
     pub id: DocumentId,
-    /// How many tokens it has.
+    /// The number of tokens in the document.
     pub tokens: u64,
-    /// How many of them are held, which pairs are drawn from.
+    /// The number of tokens in the sample, from which pairs are drawn.
     pub held_tokens: u64,
-    /// How many different ones are among these.
+    /// The number of distinct tokens in the sample.
     pub distinct_tokens: u64,
-    /// How many of these are longer than [`LETTERS_MAX`] letters.
+    /// The number of distinct tokens longer than [`LETTERS_MAX`] letters.
     pub cut_tokens: u64,
 }
 
-/// The tokens of a document; at least one.
+/// The tokens of a document, or a sample of them. There is at least one.
 #[derive(Debug)]
-pub struct Words {
-    facts: Facts,
+pub struct TokenSample {
+    stats: TokenStats,
     vocabulary: Vocabulary,
+    /// The number in the vocabulary of each token.
     held: Vec<u32>,
 }
 
-/// Different words, by number.
+/// Distinct words, numbered from 0.
 #[derive(Debug, Default)]
 struct Vocabulary {
+    /// The letters of all words, one word after the other.
     letters: Vec<char>,
-    /// Where each word ends in `letters`; it begins where the one before ends.
+    /// The end of each word in `letters`. A word begins at the end of the one before.
     ends: Vec<usize>,
     cut: u64,
 }
 
-impl Words {
+impl TokenSample {
     /// Reads the tokens of a document. Blocking.
     ///
     /// # Errors
-    /// [`DistanceError::NoTokens`] where it has none; where they cannot be read.
+    /// Returns [`DistanceError::NoTokens`] if the document has none, [`DistanceError::InvalidLine`] if a line
+    /// is empty, not UTF-8 or without its line feed, and [`DistanceError::Blob`] if the file cannot be read.
     pub fn read(blobs: &dyn BlobStore, document: &DocumentId, seed: u64) -> Result<Self, DistanceError> {
-        Self::read_at_most(blobs, document, seed, HELD_MAX)
+        Self::read_at_most(blobs, document, seed, SAMPLE_TOKENS_MAX)
     }
 
     fn read_at_most(
@@ -73,31 +77,33 @@ impl Words {
         let name = BlobName::new(BlobKind::Tokens, document.clone());
         let path = name.relative_path();
         let mut file = BufReader::with_capacity(BUFFER_BYTES, blobs.open(&name)?);
-        let mut reservoir = Reservoir::new(Draws::new(seed, &["tokens", document.as_str()]), held_max);
+        let random = RandomNumbers::new(seed, &["tokens", document.as_str()]);
+        let mut reservoir = Reservoir::new(random, held_max);
         let mut line = Vec::new();
         while file.read_until(b'\n', &mut line).map_err(|error| BlobError::at(&path, error))? > 0 {
+            // A line without its end may be half a token, so it is as invalid as an empty one.
             let token = line.strip_suffix(b"\n").and_then(|token| std::str::from_utf8(token).ok());
             match token.filter(|token| !token.is_empty()) {
-                Some(token) => reservoir.take(token),
-                None => return Err(DistanceError::NoToken { path, line: reservoir.seen + 1 }),
+                Some(token) => reservoir.add(token),
+                None => return Err(DistanceError::InvalidLine { path, line: reservoir.seen + 1 }),
             }
             line.clear();
         }
         if reservoir.held.is_empty() {
             return Err(DistanceError::NoTokens(document.clone()));
         }
-        Ok(reservoir.close(document))
+        Ok(reservoir.into_sample(document))
     }
 
-    /// What is known of the document.
+    /// Returns the numbers of tokens of the document.
     #[must_use]
-    pub const fn facts(&self) -> &Facts {
-        &self.facts
+    pub const fn stats(&self) -> &TokenStats {
+        &self.stats
     }
 
-    /// A token, drawn.
-    pub(crate) fn draw(&self, draws: &mut Draws) -> &[char] {
-        let at = draws.below(self.held.len() as u64);
+    /// Draws a token, with replacement.
+    pub(crate) fn draw(&self, random: &mut RandomNumbers) -> &[char] {
+        let at = random.next_below(self.held.len() as u64);
         self.vocabulary.word(self.held[at as usize])
     }
 }
@@ -117,9 +123,9 @@ impl Vocabulary {
     }
 }
 
-/// Tokens being read.
+/// A random sample of the tokens read so far.
 struct Reservoir {
-    draws: Draws,
+    random: RandomNumbers,
     held_max: usize,
     numbers: HashMap<Box<str>, u32>,
     vocabulary: Vocabulary,
@@ -128,9 +134,9 @@ struct Reservoir {
 }
 
 impl Reservoir {
-    fn new(draws: Draws, held_max: usize) -> Self {
+    fn new(random: RandomNumbers, held_max: usize) -> Self {
         Self {
-            draws,
+            random,
             held_max,
             numbers: HashMap::new(),
             vocabulary: Vocabulary::default(),
@@ -139,42 +145,45 @@ impl Reservoir {
         }
     }
 
-    fn take(&mut self, token: &str) {
+    fn add(&mut self, token: &str) {
         self.seen += 1;
         if self.held.len() < self.held_max {
             let number = self.number(token);
             self.held.push(number);
             return;
         }
-        let place = self.draws.below(self.seen);
+        // Algorithm R: token n replaces a random one with the probability of held / n.
+        let place = self.random.next_below(self.seen);
         if place < self.held.len() as u64 {
             self.held[place as usize] = self.number(token);
         }
     }
 
-    /// The number of a word. There are fewer words than tokens that are or were held, and those are fewer than 2³².
+    /// Returns the number of a word, and adds the word to the vocabulary if it is new.
     fn number(&mut self, token: &str) -> u32 {
         if let Some(number) = self.numbers.get(token) {
             return *number;
         }
+        // Only held tokens become words, and a file with 2³² of those would be far larger than any text.
         let number = u32::try_from(self.vocabulary.ends.len()).unwrap_or(u32::MAX);
         self.vocabulary.push(token);
         self.numbers.insert(token.into(), number);
         number
     }
 
-    fn close(self, document: &DocumentId) -> Words {
+    fn into_sample(self, document: &DocumentId) -> TokenSample {
         let Self { vocabulary, held, seen, .. } = self;
+        // Words whose tokens were all replaced stay in the vocabulary; they are not counted as distinct.
         let mut used = vec![false; vocabulary.ends.len()];
         held.iter().for_each(|number| used[*number as usize] = true);
-        let facts = Facts {
+        let stats = TokenStats {
             id: document.clone(),
             tokens: seen,
             held_tokens: held.len() as u64,
             distinct_tokens: used.iter().filter(|used| **used).count() as u64,
             cut_tokens: vocabulary.cut,
         };
-        Words { facts, vocabulary, held }
+        TokenSample { stats, vocabulary, held }
     }
 }
 
@@ -192,59 +201,59 @@ mod tests {
         (blobs, document)
     }
 
-    fn held(words: &Words) -> Vec<String> {
-        words.held.iter().map(|number| words.vocabulary.word(*number).iter().collect()).collect()
+    fn held(sample: &TokenSample) -> Vec<String> {
+        sample.held.iter().map(|number| sample.vocabulary.word(*number).iter().collect()).collect()
     }
 
     #[test]
-    fn tokens_are_held_in_order_and_words_once() {
+    fn tokens_are_held_in_order_and_each_word_once() {
         let (blobs, document) = store("the\nsea\nthe\nétés\n");
-        let words = Words::read(&blobs, &document, 0).unwrap();
-        assert_eq!(held(&words), ["the", "sea", "the", "étés"]);
-        let facts = words.facts();
-        assert_eq!((facts.tokens, facts.held_tokens, facts.distinct_tokens, facts.cut_tokens), (4, 4, 3, 0));
+        let sample = TokenSample::read(&blobs, &document, 0).unwrap();
+        assert_eq!(held(&sample), ["the", "sea", "the", "étés"]);
+        let stats = sample.stats();
+        assert_eq!((stats.tokens, stats.held_tokens, stats.distinct_tokens, stats.cut_tokens), (4, 4, 3, 0));
     }
 
     #[test]
-    fn of_a_huge_document_so_many_tokens_are_held_as_may_be_each_as_likely() {
+    fn a_huge_document_is_sampled_evenly() {
         let tokens: String = (0..100).map(|n| format!("w{n}\n")).collect();
         let (blobs, document) = store(&tokens);
         let mut times: BTreeMap<String, u32> = BTreeMap::new();
         for seed in 0..1_000 {
-            let words = Words::read_at_most(&blobs, &document, seed, 10).unwrap();
+            let sample = TokenSample::read_at_most(&blobs, &document, seed, 10).unwrap();
             assert_eq!(
-                (words.facts.tokens, words.facts.held_tokens, words.facts.distinct_tokens),
+                (sample.stats.tokens, sample.stats.held_tokens, sample.stats.distinct_tokens),
                 (100, 10, 10)
             );
-            held(&words).into_iter().for_each(|word| *times.entry(word).or_default() += 1);
+            held(&sample).into_iter().for_each(|word| *times.entry(word).or_default() += 1);
         }
         // 100 in the mean, with a standard deviation of 9.5.
         assert_eq!(times.len(), 100);
         assert!(times.values().all(|times| (60..140).contains(times)), "{times:?}");
-        let again = |seed| held(&Words::read_at_most(&blobs, &document, seed, 10).unwrap());
+        let again = |seed| held(&TokenSample::read_at_most(&blobs, &document, seed, 10).unwrap());
         assert_eq!(again(5), again(5));
         assert_ne!(again(5), again(6));
     }
 
     #[test]
-    fn a_word_without_end_is_cut_and_counted() {
+    fn a_long_token_is_cut_and_counted() {
         let (blobs, document) = store(&format!("{}\nshort\n", "é".repeat(100_000)));
-        let words = Words::read(&blobs, &document, 0).unwrap();
-        assert_eq!(words.facts().cut_tokens, 1);
-        assert_eq!(held(&words)[0].chars().count(), LETTERS_MAX);
+        let sample = TokenSample::read(&blobs, &document, 0).unwrap();
+        assert_eq!(sample.stats().cut_tokens, 1);
+        assert_eq!(held(&sample)[0].chars().count(), LETTERS_MAX);
     }
 
     #[test]
-    fn what_is_no_file_of_tokens_is_told_with_its_line() {
+    fn an_invalid_line_is_reported_with_its_number() {
         for (tokens, line) in [("a\n\nb\n", 2), ("a\nb", 2), ("\n", 1)] {
             let (blobs, document) = store(tokens);
-            let error = Words::read(&blobs, &document, 0).unwrap_err().to_string();
-            assert_eq!(error, format!("line {line} of 'tokens/PG1_tokens.txt' is no token"), "{tokens:?}");
+            let error = TokenSample::read(&blobs, &document, 0).unwrap_err().to_string();
+            assert_eq!(error, format!("line {line} of 'tokens/PG1_tokens.txt' is not a token"), "{tokens:?}");
         }
         let (blobs, document) = store("");
-        let error = Words::read(&blobs, &document, 0).unwrap_err();
+        let error = TokenSample::read(&blobs, &document, 0).unwrap_err();
         assert!(matches!(error, DistanceError::NoTokens(empty) if empty == document));
-        let missing = Words::read(&blobs, &DocumentId::gutenberg(2), 0).unwrap_err();
+        let missing = TokenSample::read(&blobs, &DocumentId::gutenberg(2), 0).unwrap_err();
         assert!(matches!(missing, DistanceError::Blob(BlobError::NotFound(_))));
     }
 }

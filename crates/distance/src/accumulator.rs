@@ -1,25 +1,26 @@
-//! Distances added up, exactly: the order does not matter.
+//! Exact sums of distances, in any order.
 
 use crate::{
     measure::Measure,
-    spread::{Bucket, Spread},
+    summary::{Bucket, DistanceSummary},
 };
 
-/// The most pairs that are added up: their squares stay below 2¹²⁸, whatever the words.
+/// The maximum number of pairs in an accumulator. With it, the squares of all sums fit into 128 bits.
 pub const PAIRS_MAX: u64 = 10_000_000;
 
-/// Buckets of [`Measure::JaroWinkler`] are a twentieth wide.
+/// The number of buckets of [`Measure::JaroWinkler`]. Each is a twentieth wide.
 const TWENTIETHS: u64 = 20;
-/// From here on the buckets of [`Measure::Levenshtein`] are one.
+/// The number of edits from which on all distances of [`Measure::Levenshtein`] share a bucket.
 const EDITS_MAX: u64 = 24;
-/// Buckets that double reach to this power of two; no distance of letters does.
+/// The power of two at which the doubling buckets of letters end. No distance of letters reaches it.
 const DOUBLINGS: u32 = 33;
 
-/// Distances of one measure so far.
+/// The sums and the histogram of the distances of one measure.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tally {
+pub struct Accumulator {
     measure: Measure,
     count: u64,
+    /// Sums in [`Measure::parts`], and the squares of those.
     sum: u128,
     squares: u128,
     min: u64,
@@ -27,11 +28,12 @@ pub struct Tally {
     buckets: Vec<u64>,
 }
 
-impl Tally {
-    /// None so far.
+impl Accumulator {
+    /// Creates an empty accumulator.
     #[must_use]
     pub fn new(measure: Measure) -> Self {
         let buckets = match measure {
+            // One bucket for 0 comes before the powers of two.
             Measure::Letters | Measure::LettersPerPosition => DOUBLINGS as usize + 1,
             Measure::Levenshtein => EDITS_MAX as usize + 1,
             Measure::JaroWinkler => TWENTIETHS as usize,
@@ -51,9 +53,9 @@ impl Tally {
         self.buckets[bucket] += 1;
     }
 
-    /// Adds what another has, which is of the same measure.
+    /// Adds all distances of another accumulator of the same measure.
     #[must_use]
-    pub fn with(mut self, other: &Self) -> Self {
+    pub fn merge(mut self, other: &Self) -> Self {
         self.count += other.count;
         self.sum += other.sum;
         self.squares += other.squares;
@@ -65,13 +67,13 @@ impl Tally {
         self
     }
 
-    /// What is to be said of the distances; none where there are none.
+    /// Returns the statistics, or `None` if there are no distances.
     #[must_use]
-    pub fn spread(&self) -> Option<Spread> {
+    pub fn summarize(&self) -> Option<DistanceSummary> {
         let (count, parts) = (u128::from(self.count), self.measure.parts() as f64);
-        // Exact: the difference of two products that fit, and is never below 0 (Cauchy and Schwarz).
+        // The difference is exact: both products fit, and it is never negative (Cauchy-Schwarz inequality).
         let scatter = (count * self.squares).checked_sub(self.sum * self.sum)?;
-        (count > 0).then(|| Spread {
+        (count > 0).then(|| DistanceSummary {
             measure: self.measure,
             pairs: self.count,
             mean: self.sum as f64 / count as f64 / parts,
@@ -82,6 +84,7 @@ impl Tally {
         })
     }
 
+    /// Returns the index of the bucket of a distance. The last bucket takes all distances beyond.
     fn bucket(&self, distance: u64) -> usize {
         let bucket = match self.measure {
             Measure::Letters | Measure::LettersPerPosition => {
@@ -93,8 +96,8 @@ impl Tally {
         usize::try_from(bucket).unwrap_or(usize::MAX).min(self.buckets.len() - 1)
     }
 
-    /// Where a bucket begins.
-    fn start(&self, bucket: usize) -> f64 {
+    /// Returns the smallest distance in a bucket.
+    fn bucket_start(&self, bucket: usize) -> f64 {
         match self.measure {
             Measure::Letters | Measure::LettersPerPosition if bucket == 0 => 0.0,
             Measure::Letters | Measure::LettersPerPosition => (1_u64 << (bucket - 1)) as f64,
@@ -103,14 +106,14 @@ impl Tally {
         }
     }
 
-    /// From the first bucket that has anything to the last.
+    /// Returns the buckets from the first to the last that is not empty.
     fn histogram(&self) -> Vec<Bucket> {
-        let filled = |pairs: &u64| *pairs > 0;
-        let first = self.buckets.iter().position(filled).unwrap_or(0);
-        let last = self.buckets.iter().rposition(filled).unwrap_or(0);
+        let is_filled = |pairs: &u64| *pairs > 0;
+        let first = self.buckets.iter().position(is_filled).unwrap_or(0);
+        let last = self.buckets.iter().rposition(is_filled).unwrap_or(0);
         let bucket = |at: usize| Bucket {
-            from: self.start(at),
-            below: (at + 1 < self.buckets.len()).then(|| self.start(at + 1)),
+            from: self.bucket_start(at),
+            below: (at + 1 < self.buckets.len()).then(|| self.bucket_start(at + 1)),
             pairs: self.buckets[at],
         };
         (first..=last).map(bucket).collect()
@@ -123,24 +126,24 @@ mod tests {
 
     use super::*;
 
-    fn tally(measure: Measure, pairs: &[(&str, &str)]) -> Tally {
-        let mut tally = Tally::new(measure);
+    fn accumulate(measure: Measure, pairs: &[(&str, &str)]) -> Accumulator {
+        let mut sums = Accumulator::new(measure);
         for (one, other) in pairs {
-            tally.add(&one.chars().collect::<Vec<_>>(), &other.chars().collect::<Vec<_>>());
+            sums.add(&one.chars().collect::<Vec<_>>(), &other.chars().collect::<Vec<_>>());
         }
-        tally
+        sums
     }
 
     #[test]
-    fn mean_and_deviation_are_those_counted_by_hand() {
+    fn mean_and_deviation_match_those_computed_by_hand() {
         // 1, 3, 0 and 4 edits: the mean is 2, the squares of the differences are 1, 1, 4 and 4.
         let pairs = [("abc", "abd"), ("kitten", "sitting"), ("x", "x"), ("", "four")];
-        let spread = tally(Measure::Levenshtein, &pairs).spread().unwrap();
-        assert_eq!((spread.pairs, spread.mean, spread.min, spread.max), (4, 2.0, 0.0, 4.0));
-        assert!((spread.standard_deviation - 2.5_f64.sqrt()).abs() < 1e-12, "{spread:?}");
-        let counts: Vec<u64> = spread.histogram.iter().map(|bucket| bucket.pairs).collect();
+        let summary = accumulate(Measure::Levenshtein, &pairs).summarize().unwrap();
+        assert_eq!((summary.pairs, summary.mean, summary.min, summary.max), (4, 2.0, 0.0, 4.0));
+        assert!((summary.standard_deviation - 2.5_f64.sqrt()).abs() < 1e-12, "{summary:?}");
+        let counts: Vec<u64> = summary.histogram.iter().map(|bucket| bucket.pairs).collect();
         assert_eq!(counts, [1, 1, 0, 1, 1]);
-        assert_eq!(tally(Measure::Letters, &[]).spread(), None);
+        assert_eq!(accumulate(Measure::Letters, &[]).summarize(), None);
     }
 
     #[test]
@@ -156,12 +159,12 @@ mod tests {
         ];
         for measure in Measure::ALL {
             for case in cases {
-                let spread = tally(measure, &[case]).spread().unwrap();
-                let [bucket] = &spread.histogram[..] else { panic!("{spread:?}") };
-                assert!(bucket.from <= spread.min, "{measure:?} {case:?} {spread:?}");
+                let summary = accumulate(measure, &[case]).summarize().unwrap();
+                let [bucket] = &summary.histogram[..] else { panic!("{summary:?}") };
+                assert!(bucket.from <= summary.min, "{measure:?} {case:?} {summary:?}");
                 assert!(
-                    bucket.below.is_none_or(|below| spread.max < below),
-                    "{measure:?} {case:?} {spread:?}"
+                    bucket.below.is_none_or(|below| summary.max < below),
+                    "{measure:?} {case:?} {summary:?}"
                 );
             }
         }
@@ -169,9 +172,9 @@ mod tests {
 
     #[test]
     fn the_farthest_words_do_not_overflow() {
-        let (far, near) = (vec!['\u{10ffff}'; crate::words::LETTERS_MAX], vec![]);
+        let (far, near) = (vec!['\u{10ffff}'; crate::token_sample::LETTERS_MAX], vec![]);
         for measure in Measure::ALL {
-            let mut one = Tally::new(measure);
+            let mut one = Accumulator::new(measure);
             one.add(&far, &near);
             let distance = one.sum;
             let pairs = u128::from(PAIRS_MAX);
@@ -182,17 +185,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parts_add_up_to_the_whole_in_any_order(
+        fn merged_parts_equal_the_whole_in_any_order(
             words in proptest::collection::vec(("[a-e]{0,6}", "[a-e]{0,6}"), 1..40),
             cut in 0..40_usize,
         ) {
             let pairs: Vec<(&str, &str)> = words.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
             let (left, right) = pairs.split_at(cut.min(pairs.len()));
             for measure in Measure::ALL {
-                let (left, right) = (tally(measure, left), tally(measure, right));
-                let whole = tally(measure, &pairs);
-                prop_assert_eq!(&left.clone().with(&right), &whole);
-                prop_assert_eq!(&right.with(&left), &whole);
+                let (left, right) = (accumulate(measure, left), accumulate(measure, right));
+                let whole = accumulate(measure, &pairs);
+                prop_assert_eq!(&left.clone().merge(&right), &whole);
+                prop_assert_eq!(&right.merge(&left), &whole);
             }
         }
     }
