@@ -57,12 +57,12 @@ impl Bibliography<'_> {
     /// When it was released: as the text says, else as a catalogue does; else when its server says that the file changed.
     pub(crate) fn created(&self) -> Option<String> {
         let said = [self.0.release_date.as_deref(), self.listed(ISSUED)];
-        said.into_iter().flatten().find_map(date::of_text).or_else(|| self.changed())
+        said.into_iter().flatten().find_map(date::parse_text).or_else(|| self.changed())
     }
 
     /// When its server says that the file changed last.
     pub(crate) fn changed(&self) -> Option<String> {
-        self.0.last_modified.as_deref().and_then(date::of_http)
+        self.0.last_modified.as_deref().and_then(date::parse_http)
     }
 
     /// Returns the first cell of a column that is not empty, ignoring the case of the column's name.

@@ -1,5 +1,7 @@
-//! The documents of a corpus, one after the other in order of their ids: so an export is the same whatever order they came
-//! in. Of each only what is being written is held, of all of them the ids.
+//! Reads the documents of a corpus in order of their ids.
+//!
+//! The order makes an export independent of the order in which documents were stored. In memory are the ids of all
+//! documents and a part of the current one. Every blob is compared with its hash while it is read.
 
 use std::io::{BufRead, BufReader, Read};
 
@@ -14,99 +16,100 @@ use crate::{bibliography::Bibliography, error::ExportError};
 
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// What becomes of documents that have the text of another.
+/// The treatment of documents with the text of another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Duplicates {
-    /// They are exported too, and marked where the form has a place for that.
+    /// They are exported, and marked if the format has a field for it.
     Marked,
-    /// They are left out.
+    /// They are not exported.
     LeftOut,
 }
 
-/// How far an export is.
+/// The progress of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Step {
-    /// Documents that are done.
+pub struct ProgressUpdate {
+    /// The number of documents or files done.
     pub done: u64,
-    /// All of them.
-    pub of: u64,
+    /// The number of all documents or files.
+    pub total: u64,
 }
 
-/// Is told how far it is.
-pub type Watch<'w> = dyn Fn(Step) + 'w;
+/// A function that receives the progress after each document or file.
+pub type ProgressCallback<'p> = dyn Fn(ProgressUpdate) + 'p;
 
-/// The documents that are stored.
+/// The stored documents.
 pub struct Corpus<'c> {
     blobs: &'c dyn BlobStore,
     documents: Vec<DocumentId>,
     duplicates: Duplicates,
-    watch: &'c Watch<'c>,
+    on_progress: &'c ProgressCallback<'c>,
 }
 
-/// How many documents went into an export.
+/// The numbers of documents in an export and left out of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// Those that are in it.
+pub struct DocumentTotals {
+    /// The number of exported documents.
     pub documents: u64,
-    /// Those that were left out, for they have the text of another.
+    /// The number of documents left out because they have the text of another one.
     pub duplicates_left_out: u64,
-    /// Those of which there are no counts of their text: not processed yet. None where the form needs no counts.
+    /// The number of documents whose text has not been processed, or 0 if the format needs no counts.
     pub not_processed: u64,
 }
 
 impl<'c> Corpus<'c> {
-    /// The documents that are stored now.
+    /// Lists the documents that are stored now.
     ///
     /// # Errors
-    /// Where they cannot be listed.
+    /// Returns the error of [`BlobStore::list`] if they cannot be listed.
     pub fn open(
         blobs: &'c dyn BlobStore,
         duplicates: Duplicates,
-        watch: &'c Watch<'c>,
+        on_progress: &'c ProgressCallback<'c>,
     ) -> Result<Self, BlobError> {
-        // A text is complete when its meta is there.
-        Ok(Self { blobs, documents: blobs.list(BlobKind::Meta)?, duplicates, watch })
+        // The meta of a document is published last, so a document with a meta has its text.
+        Ok(Self { blobs, documents: blobs.list(BlobKind::Meta)?, duplicates, on_progress })
     }
 
-    /// Who is told how far it is.
-    pub const fn watch(&self) -> &Watch<'c> {
-        self.watch
+    /// Returns the function that receives the progress.
+    pub const fn on_progress(&self) -> &ProgressCallback<'c> {
+        self.on_progress
     }
 
-    /// Shows each document to `take`, in order of ids.
-    pub(crate) fn each(
+    /// Calls `visit` with each document, in order of ids.
+    pub(crate) fn for_each(
         &self,
-        mut take: impl FnMut(&Document<'_>) -> Result<(), ExportError>,
-    ) -> Result<Seen, ExportError> {
-        let mut seen = Seen::default();
-        let of = self.documents.len() as u64;
+        mut visit: impl FnMut(&Document<'_>) -> Result<(), ExportError>,
+    ) -> Result<DocumentTotals, ExportError> {
+        let mut totals = DocumentTotals::default();
+        let total = self.documents.len() as u64;
         for (number, id) in self.documents.iter().enumerate() {
-            let document = Document::read(self.blobs, id)?;
+            let document = Document::open(self.blobs, id)?;
             if self.duplicates == Duplicates::LeftOut && document.meta.duplicate_of.is_some() {
-                seen.duplicates_left_out += 1;
+                totals.duplicates_left_out += 1;
             } else {
-                seen.documents += 1;
-                take(&document)?;
+                totals.documents += 1;
+                visit(&document)?;
             }
-            (self.watch)(Step { done: number as u64 + 1, of });
+            (self.on_progress)(ProgressUpdate { done: number as u64 + 1, total });
         }
-        Ok(seen)
+        Ok(totals)
     }
 
-    /// Shows each document that was processed, with its measures; the others are counted.
-    pub(crate) fn each_processed(
+    /// Calls `visit` with each processed document and its stats. Counts the other documents.
+    pub(crate) fn for_each_processed(
         &self,
-        mut take: impl FnMut(&Document<'_>, &WordStats) -> Result<(), ExportError>,
-    ) -> Result<Seen, ExportError> {
+        mut visit: impl FnMut(&Document<'_>, &WordStats) -> Result<(), ExportError>,
+    ) -> Result<DocumentTotals, ExportError> {
         let mut not_processed = 0;
-        let seen = self.each(|document| match document.stats()? {
-            Some(stats) => take(document, &stats),
+        let totals = self.for_each(|document| match document.read_stats()? {
+            Some(stats) => visit(document, &stats),
             None => {
                 not_processed += 1;
                 Ok(())
             }
         })?;
-        Ok(Seen { documents: seen.documents - not_processed, not_processed, ..seen })
+        // A document that has not been processed contributes nothing, so it is not an exported one.
+        Ok(DocumentTotals { documents: totals.documents - not_processed, not_processed, ..totals })
     }
 }
 
@@ -120,16 +123,17 @@ pub(crate) struct WordCounts {
     pub(crate) distinct_words: u64,
 }
 
-/// A document that is being exported.
+/// A document to export.
 pub(crate) struct Document<'c> {
     blobs: &'c dyn BlobStore,
     pub(crate) meta: Meta,
 }
 
 impl<'c> Document<'c> {
-    fn read(blobs: &'c dyn BlobStore, id: &DocumentId) -> Result<Self, ExportError> {
+    fn open(blobs: &'c dyn BlobStore, id: &DocumentId) -> Result<Self, ExportError> {
         let name = BlobName::new(BlobKind::Meta, id.clone());
-        let meta: Meta = record(blobs, &name)?;
+        let meta: Meta = read_record(blobs, &name)?;
+        // A copied or renamed file would export one document under the id of another.
         if meta.document != *id {
             let why = format!("it is the meta of '{}'", meta.document);
             return Err(ExportError::damaged(name.relative_path(), why));
@@ -145,76 +149,76 @@ impl<'c> Document<'c> {
         Bibliography(&self.meta)
     }
 
-    /// Shows its text to `take`, part by part. It ends well only where it is the text that the meta tells of.
-    pub(crate) fn text(
+    /// Passes the text to `write` in parts.
+    ///
+    /// # Errors
+    /// Returns [`ExportError::Damaged`] after the last part if the text does not have the hash in the meta.
+    pub(crate) fn read_text(
         &self,
-        mut take: impl FnMut(&[u8]) -> Result<(), ExportError>,
+        mut write: impl FnMut(&[u8]) -> Result<(), ExportError>,
     ) -> Result<(), ExportError> {
-        let name = self.name(BlobKind::Text);
-        let hashing = Hashing { from: self.blobs.open(&name)?, hasher: blake3::Hasher::new() };
-        let mut reader = BufReader::with_capacity(BUFFER_BYTES, hashing);
+        let name = self.blob_name(BlobKind::Text);
+        let mut reader = HashingReader::open(self.blobs, &name)?;
         loop {
             let part = reader.fill_buf().map_err(|source| BlobError::at(&name.relative_path(), source))?;
             let count = part.len();
             if count == 0 {
                 break;
             }
-            take(part)?;
+            write(part)?;
             reader.consume(count);
         }
-        reader.into_inner().check(&name, &self.meta.text.blake3)
+        reader.into_inner().verify(&name, &self.meta.text.blake3)
     }
 
-    /// Its measures; none where its text was not processed yet.
-    pub(crate) fn stats(&self) -> Result<Option<WordStats>, ExportError> {
-        let stats: WordStats = match record(self.blobs, &self.name(BlobKind::Stats)) {
+    /// Reads the stats. Returns `None` if the text has not been processed.
+    pub(crate) fn read_stats(&self) -> Result<Option<WordStats>, ExportError> {
+        let stats: WordStats = match read_record(self.blobs, &self.blob_name(BlobKind::Stats)) {
             Err(ExportError::Blob(BlobError::NotFound(_))) => return Ok(None),
             read => read?,
         };
+        // Stats of an earlier text remain until the new one is processed.
         Ok((stats.text_blake3 == self.meta.text.blake3).then_some(stats))
     }
 
-    /// Shows its tokens to `take`, each with how often it occurs: most frequent first.
-    pub(crate) fn counts(
+    /// Passes each distinct token and its count to `write`, the most frequent first.
+    pub(crate) fn read_counts(
         &self,
         stats: &WordStats,
-        mut take: impl FnMut(&str, u64) -> Result<(), ExportError>,
+        mut write: impl FnMut(&str, u64) -> Result<(), ExportError>,
     ) -> Result<(), ExportError> {
-        let name = self.name(BlobKind::Counts);
-        self.lines(&name, &stats.outputs.counts.blake3, |number, line| {
-            // A token may contain a TAB: the last one counts.
+        let name = self.blob_name(BlobKind::Counts);
+        self.read_lines(&name, &stats.outputs.counts.blake3, |number, line| {
+            // A token may contain a TAB, so the last one precedes the count.
             let (token, n) = line
                 .rsplit_once('\t')
                 .and_then(|(token, n)| Some((token, n.parse().ok()?)))
                 .ok_or_else(|| {
-                    ExportError::damaged(
-                        name.relative_path(),
-                        format!("line {number} is no token, TAB and number"),
-                    )
+                    let why = format!("line {number} is not a token, a TAB and a count");
+                    ExportError::damaged(name.relative_path(), why)
                 })?;
-            take(token, n)
+            write(token, n)
         })
     }
 
-    /// Shows its tokens to `take`, in order of the text.
-    pub(crate) fn tokens(
+    /// Passes each token to `write`, in the order of the text.
+    pub(crate) fn read_tokens(
         &self,
         stats: &WordStats,
-        mut take: impl FnMut(&str) -> Result<(), ExportError>,
+        mut write: impl FnMut(&str) -> Result<(), ExportError>,
     ) -> Result<(), ExportError> {
-        self.lines(&self.name(BlobKind::Tokens), &stats.outputs.tokens.blake3, |_, line| take(line))
+        let name = self.blob_name(BlobKind::Tokens);
+        self.read_lines(&name, &stats.outputs.tokens.blake3, |_, line| write(line))
     }
 
-    /// Passes the lines of a blob that has this hash to `take`.
-    fn lines(
+    /// Passes the number and content of each line of a blob to `write`, and verifies the hash at the end.
+    fn read_lines(
         &self,
         name: &BlobName,
         blake3: &str,
-        mut take: impl FnMut(u64, &str) -> Result<(), ExportError>,
+        mut write: impl FnMut(u64, &str) -> Result<(), ExportError>,
     ) -> Result<(), ExportError> {
-        let damaged = |why: String| ExportError::damaged(name.relative_path(), why);
-        let hashing = Hashing { from: self.blobs.open(name)?, hasher: blake3::Hasher::new() };
-        let mut reader = BufReader::with_capacity(BUFFER_BYTES, hashing);
+        let mut reader = HashingReader::open(self.blobs, name)?;
         let (mut line, mut number) = (Vec::new(), 0);
         loop {
             line.clear();
@@ -224,39 +228,48 @@ impl<'c> Document<'c> {
                 break;
             }
             let text = str::from_utf8(&line).ok().and_then(|line| line.strip_suffix('\n'));
-            take(number, text.ok_or_else(|| damaged(format!("line {number} is not UTF-8 or has no end")))?)?;
+            let damaged = || {
+                let why = format!("line {number} is not UTF-8 or has no line feed");
+                ExportError::damaged(name.relative_path(), why)
+            };
+            write(number, text.ok_or_else(damaged)?)?;
         }
-        reader.into_inner().check(name, blake3)
+        reader.into_inner().verify(name, blake3)
     }
 
-    fn name(&self, kind: BlobKind) -> BlobName {
+    fn blob_name(&self, kind: BlobKind) -> BlobName {
         BlobName::new(kind, self.id().clone())
     }
 }
 
-fn record<T: DeserializeOwned>(blobs: &dyn BlobStore, name: &BlobName) -> Result<T, ExportError> {
+fn read_record<T: DeserializeOwned>(blobs: &dyn BlobStore, name: &BlobName) -> Result<T, ExportError> {
     let bytes = blobs.read(name, RECORD_BYTES_MAX)?;
     serde_json::from_slice(&bytes).map_err(|error| ExportError::damaged(name.relative_path(), error))
 }
 
-/// Hashes what is read.
-struct Hashing<R> {
-    from: R,
+/// A reader that hashes all bytes that pass through.
+struct HashingReader {
+    inner: Box<dyn Read + Send>,
     hasher: blake3::Hasher,
 }
 
-impl<R> Hashing<R> {
-    /// Whether all that was read is what was published under this name.
-    fn check(&self, name: &BlobName, blake3: &str) -> Result<(), ExportError> {
+impl HashingReader {
+    fn open(blobs: &dyn BlobStore, name: &BlobName) -> Result<BufReader<Self>, BlobError> {
+        let reader = Self { inner: blobs.open(name)?, hasher: blake3::Hasher::new() };
+        Ok(BufReader::with_capacity(BUFFER_BYTES, reader))
+    }
+
+    /// Compares the hash of all bytes with that of the published blob.
+    fn verify(&self, name: &BlobName, blake3: &str) -> Result<(), ExportError> {
         let is_same = self.hasher.finalize().to_hex().eq_ignore_ascii_case(blake3);
         let changed = || ExportError::damaged(name.relative_path(), "it has changed since it was written");
         if is_same { Ok(()) } else { Err(changed()) }
     }
 }
 
-impl<R: Read> Read for Hashing<R> {
+impl Read for HashingReader {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.from.read(buffer)?;
+        let count = self.inner.read(buffer)?;
         self.hasher.update(&buffer[..count]);
         Ok(count)
     }

@@ -39,7 +39,7 @@ enum Part {
 }
 
 /// Returns the day that a text names, or `None` if it names no day in [`YEARS`].
-pub(crate) fn of_text(text: &str) -> Option<String> {
+pub(crate) fn parse_text(text: &str) -> Option<String> {
     let text = text.split_whitespace().filter(|word| *word != "of").map(plain).collect::<Vec<_>>().join(" ");
     let mut days = FORMS.iter().filter_map(|(form, part)| {
         let full = match part {
@@ -66,7 +66,7 @@ fn plain(word: &str) -> String {
 }
 
 /// The time that an HTTP header names (RFC 9110 §5.6.7).
-pub(crate) fn of_http(text: &str) -> Option<String> {
+pub(crate) fn parse_http(text: &str) -> Option<String> {
     rfc2822::parse(text.trim()).ok().map(|at| written(at.timestamp()))
 }
 
@@ -81,23 +81,23 @@ mod tests {
     #[test]
     fn dates_of_headers_are_read() {
         for text in ["June 17, 2008", "2008-06-17", " Jun 17, 2008", "17 June 2008", "June 17 2008"] {
-            assert_eq!(of_text(text).as_deref(), Some("2008-06-17T00:00:00.000Z"), "{text}");
+            assert_eq!(parse_text(text).as_deref(), Some("2008-06-17T00:00:00.000Z"), "{text}");
         }
         for text in ["June, 1993", "June 1993", "Jun 1993", " Jun,  1993", "1993-06"] {
-            assert_eq!(of_text(text).as_deref(), Some("1993-06-01T00:00:00.000Z"), "{text}");
+            assert_eq!(parse_text(text).as_deref(), Some("1993-06-01T00:00:00.000Z"), "{text}");
         }
         for text in ["June 17th, 2008", "17th of June 2008", "Jun. 17, 2008", "June 17, 2008."] {
-            assert_eq!(of_text(text).as_deref(), Some("2008-06-17T00:00:00.000Z"), "{text}");
+            assert_eq!(parse_text(text).as_deref(), Some("2008-06-17T00:00:00.000Z"), "{text}");
         }
         for text in ["Sept. 2, 1999", "Sept 2nd, 1999", "2 September, 1999", "Sep 2, 1999"] {
-            assert_eq!(of_text(text).as_deref(), Some("1999-09-02T00:00:00.000Z"), "{text}");
+            assert_eq!(parse_text(text).as_deref(), Some("1999-09-02T00:00:00.000Z"), "{text}");
         }
         for text in ["1993", " 1993.", "January 1993"] {
-            assert_eq!(of_text(text).as_deref(), Some("1993-01-01T00:00:00.000Z"), "{text}");
+            assert_eq!(parse_text(text).as_deref(), Some("1993-01-01T00:00:00.000Z"), "{text}");
         }
         for text in ["", "soon", "June 41, 2008", "05/12/2003", "1850", "19", "199", "19931", "of", "the 1st"]
         {
-            assert_eq!(of_text(text), None, "{text}");
+            assert_eq!(parse_text(text), None, "{text}");
         }
         for text in [
             "June 17, 1850",
@@ -108,10 +108,10 @@ mod tests {
             "0097-06-17",
             "February 30, 2001",
         ] {
-            assert_eq!(of_text(text), None, "{text}: no text was released then");
+            assert_eq!(parse_text(text), None, "{text}: no text was released then");
         }
-        let http = of_http("Sun, 06 Nov 1994 08:49:37 GMT");
+        let http = parse_http("Sun, 06 Nov 1994 08:49:37 GMT");
         assert_eq!(http.as_deref(), Some("1994-11-06T08:49:37.000Z"));
-        assert_eq!(of_http("yesterday"), None);
+        assert_eq!(parse_http("yesterday"), None);
     }
 }

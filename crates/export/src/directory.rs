@@ -1,7 +1,8 @@
 //! The directory that exports are written to, on a local file system.
 //!
-//! Whoever writes there holds it locked, so what lies there under a hidden name and ends in `.tmp` has lost its writer and
-//! is removed. What is sorted on the disk goes to files without a name, which the system removes however the process ends.
+//! A writer holds the directory locked. So a file with a hidden name that ends in `.tmp` belongs to a dead writer, and
+//! opening the directory removes it. Files for sorting have no name, so the system removes them even if the process is
+//! killed.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -16,18 +17,20 @@ use flow::{
 
 use crate::error::ExportError;
 
-/// The directory, held by this process.
+/// The export directory, locked by this process.
 #[derive(Debug)]
 pub struct ExportDirectory {
     path: PathBuf,
+    /// The lock. It ends when the file is closed, also if the process is killed.
     _locked: File,
 }
 
 impl ExportDirectory {
-    /// Makes it where it is missing, and holds it.
+    /// Creates the directory if it is missing, and locks it.
     ///
     /// # Errors
-    /// [`ExportError::Busy`] while another process holds it; else where it cannot be made.
+    /// Returns [`ExportError::Busy`] if another process has locked it, and [`ExportError::Write`] if it cannot be
+    /// created, is not a directory, or cannot be swept.
     pub fn open(path: &Path) -> Result<Self, ExportError> {
         let failed = ExportError::writing(path);
         fs::create_dir_all(path).map_err(&failed)?;
@@ -38,18 +41,19 @@ impl ExportDirectory {
             Err(TryLockError::WouldBlock) => return Err(ExportError::Busy(path.to_owned())),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
+        // Only the holder of the lock may sweep: without it the files could belong to a live writer.
         atomic_file::sweep(path).map_err(&failed)?;
         Ok(Self { path: path.to_owned(), _locked: locked })
     }
 
-    /// Where it is.
+    /// Returns the path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Makes a directory in it.
-    pub(crate) fn make(&self, name: &str) -> Result<PathBuf, ExportError> {
+    /// Creates a subdirectory if it is missing, and sweeps it.
+    pub(crate) fn create_subdirectory(&self, name: &str) -> Result<PathBuf, ExportError> {
         let path = self.path.join(name);
         let failed = ExportError::writing(&path);
         fs::create_dir_all(&path).map_err(&failed)?;
@@ -57,13 +61,13 @@ impl ExportDirectory {
         Ok(path)
     }
 
-    /// Begins a file in it.
-    pub(crate) fn begin(&self, name: &str) -> Result<AtomicFile, ExportError> {
+    /// Creates a file under a temporary name.
+    pub(crate) fn create_file(&self, name: &str) -> Result<AtomicFile, ExportError> {
         let path = self.path.join(name);
         AtomicFile::create(&path).map_err(ExportError::writing(&path))
     }
 
-    /// Removes a file in it, if it is there.
+    /// Removes a file if it exists.
     pub(crate) fn remove(&self, name: &str) -> Result<(), ExportError> {
         let path = self.path.join(name);
         match fs::remove_file(&path) {
@@ -72,8 +76,8 @@ impl ExportDirectory {
         }
     }
 
-    /// A file without a name, which is gone when it is closed.
-    pub(crate) fn nameless(&self) -> Result<File, ExportError> {
+    /// Creates a file without a name, which disappears when it is closed.
+    pub(crate) fn create_unnamed_file(&self) -> Result<File, ExportError> {
         tempfile::tempfile_in(&self.path).map_err(ExportError::writing(&self.path))
     }
 }
@@ -91,6 +95,6 @@ mod tests {
         drop(first);
         fs::write(path.join(".all.txt.a1.tmp"), "half").unwrap();
         ExportDirectory::open(&path).unwrap();
-        assert_eq!(fs::read_dir(&path).unwrap().count(), 0, "what a killed export has left is swept");
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 0, "files of a killed export are swept");
     }
 }

@@ -1,4 +1,4 @@
-//! Why a corpus could not be exported.
+//! The errors of this crate.
 
 use std::{
     io,
@@ -7,52 +7,52 @@ use std::{
 
 use flow::blobs::BlobError;
 
-/// Why a corpus could not be exported, by what the caller can do about it.
+/// A failure to export a corpus.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// A blob cannot be read.
+    /// A blob is missing or cannot be read.
     #[error(transparent)]
     Blob(#[from] BlobError),
-    /// A blob is not what was published; it can be made anew.
+    /// A blob differs from what was published. `juggle verify --repair` makes it again.
     #[error("'{}' is damaged: {why}", path.display())]
     Damaged {
-        /// Which.
+        /// The path of the blob in the run directory.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The damage.
         why: String,
     },
     /// A file of the export cannot be written.
     #[error("failed to write '{}': {source}", path.display())]
     Write {
-        /// Which.
+        /// The file.
         path: PathBuf,
         /// The error of the system.
         source: io::Error,
     },
-    /// A file of the export cannot be read.
+    /// A file in the export directory cannot be read.
     #[error("failed to read '{}': {source}", path.display())]
     Read {
-        /// Which.
+        /// The file.
         path: PathBuf,
         /// The error of the system.
         source: io::Error,
     },
-    /// Another process exports into the same directory; try again later.
+    /// Another process exports to the same directory; try again when it has ended.
     #[error("another export is writing into '{}'", .0.display())]
     Busy(PathBuf),
-    /// There is nothing that could be summed; export something first.
+    /// The directory has no file to compute a checksum of; export something first.
     #[error("there is no file in '{}' yet", .0.display())]
     NothingThere(PathBuf),
 }
 
 impl ExportError {
-    /// For what the system said of a file of the export.
+    /// Returns a function that makes an error of writing this file.
     pub(crate) fn writing(path: &Path) -> impl Fn(io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Write { path: path.clone(), source }
     }
 
-    /// For what the system said of a file that is there.
+    /// Returns a function that makes an error of reading this file.
     pub(crate) fn reading(path: &Path) -> impl Fn(io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Read { path: path.clone(), source }

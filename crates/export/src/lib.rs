@@ -1,28 +1,29 @@
-//! A corpus in other forms.
+//! Exports a corpus to files in other formats.
 //!
-//! An export reads blobs, wherever they live, and writes files into a directory on a local file system: the same bytes for the same
-//! corpus, in memory that does not depend on how large it is, and none under its final name before it is whole. In reading order:
+//! An export reads blobs from any blob store and writes files to a directory on a local file system. The same corpus
+//! gives the same bytes, the memory does not depend on its size, and no file has its final name before it is
+//! complete. In reading order:
 //!
-//! * [`corpus`]: the documents, one after the other; [`directory`]: where the files go; [`written`]: what was written;
-//! * [`combined`]: all texts in one file;
-//! * [`metadata`]: a table of the documents, as the Standardized Project Gutenberg Corpus has it;
-//! * [`jsonl`]: a line of JSON for each document, in shards, as Dolma has it;
-//! * [`parquet`]: documents, counts and tokens for programs that read columns;
-//! * [`vocabulary`]: all tokens, counted over the corpus, sorted on the disk where memory is short;
-//! * [`sums`]: what `sha256sum -c` reads;
-//! * [`error`]: why a corpus cannot be exported;
-//! * `bibliography`, `author`, `date`, `language`: what is known of a text, as readers of other forms expect it.
+//! * [`corpus`]: the documents, one after the other; [`directory`]: the files' place; [`report`]: the files written;
+//! * [`concatenation`]: all texts in one file;
+//! * [`metadata`]: a table of the documents, with the columns of the Standardized Project Gutenberg Corpus;
+//! * [`jsonl`]: one JSON object a document, in shards, with the fields of Dolma;
+//! * [`parquet`]: documents, counts and tokens as columns;
+//! * [`vocabulary`]: the counts of all tokens of the corpus, sorted on disk if they exceed the memory;
+//! * [`checksums`]: a file for `sha256sum -c`;
+//! * [`error`]: the errors;
+//! * `bibliography`, `author`, `date`, `language`: bibliographic facts in the form that readers of a format expect.
 
-pub mod combined;
+pub mod checksums;
+pub mod concatenation;
 pub mod corpus;
 pub mod directory;
 pub mod error;
 pub mod jsonl;
 pub mod metadata;
 pub mod parquet;
-pub mod sums;
+pub mod report;
 pub mod vocabulary;
-pub mod written;
 
 mod author;
 mod bibliography;

@@ -10,7 +10,7 @@ use crate::{
     corpus::{Corpus, Document},
     directory::ExportDirectory,
     error::ExportError,
-    written::{Ready, Written, commit_all},
+    report::{ExportReport, UncommittedFile, commit_all},
 };
 
 /// The file.
@@ -32,15 +32,15 @@ const COLUMNS: [&str; 9] = [
 ///
 /// # Errors
 /// Where a meta cannot be read or the file cannot be written.
-pub fn write(corpus: &Corpus<'_>, directory: &ExportDirectory) -> Result<Written, ExportError> {
-    let file = directory.begin(FILE)?;
+pub fn write(corpus: &Corpus<'_>, directory: &ExportDirectory) -> Result<ExportReport, ExportError> {
+    let file = directory.create_file(FILE)?;
     let path = file.path().to_owned();
     let failed = |error: csv::Error| ExportError::writing(&path)(error.into());
     let mut table = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(file);
     table.write_record(COLUMNS).map_err(failed)?;
-    let seen = corpus.each(|document| table.write_record(row(document)).map_err(failed))?;
+    let totals = corpus.for_each(|document| table.write_record(row(document)).map_err(failed))?;
     let file = table.into_inner().map_err(|error| ExportError::writing(&path)(error.into_error()))?;
-    Ok(Written { files: commit_all(vec![Ready::sync(file, seen.documents)?])?, seen })
+    Ok(ExportReport { files: commit_all(vec![UncommittedFile::sync(file, totals.documents)?])?, totals })
 }
 
 fn row(document: &Document<'_>) -> [String; COLUMNS.len()] {

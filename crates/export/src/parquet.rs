@@ -18,13 +18,13 @@ mod occurrences;
 
 use self::{
     documents::Documents,
-    occurrences::{Kind, Occurrences},
+    occurrences::{OccurrenceKind, Occurrences},
 };
 use crate::{
-    corpus::{Corpus, Seen},
+    corpus::{Corpus, DocumentTotals},
     directory::ExportDirectory,
     error::ExportError,
-    written::{Written, commit_all},
+    report::{ExportReport, commit_all},
 };
 
 /// The file of documents.
@@ -51,27 +51,27 @@ pub fn write(
     corpus: &Corpus<'_>,
     directory: &ExportDirectory,
     tokens: Tokens,
-) -> Result<Written, ExportError> {
+) -> Result<ExportReport, ExportError> {
     let mut documents = Documents::begin(directory)?;
-    let mut counts = Occurrences::begin(directory, Kind::Counts)?;
+    let mut counts = Occurrences::begin(directory, OccurrenceKind::Counts)?;
     let mut sequence = match tokens {
-        Tokens::Written => Some(Occurrences::begin(directory, Kind::Tokens)?),
+        Tokens::Written => Some(Occurrences::begin(directory, OccurrenceKind::Tokens)?),
         Tokens::LeftOut => None,
     };
     let mut not_processed = 0;
-    let seen = corpus.each(|document| {
-        let stats = document.stats()?;
+    let totals = corpus.for_each(|document| {
+        let stats = document.read_stats()?;
         documents.add(document, stats.as_ref())?;
         let Some(stats) = stats else {
             not_processed += 1;
             return Ok(());
         };
         counts.begin_document(document.id());
-        document.counts(&stats, |token, n| counts.add(token, n))?;
+        document.read_counts(&stats, |token, n| counts.add(token, n))?;
         if let Some(sequence) = &mut sequence {
             sequence.begin_document(document.id());
             let mut position = 0;
-            document.tokens(&stats, |token| {
+            document.read_tokens(&stats, |token| {
                 position += 1;
                 sequence.add(token, position - 1)
             })?;
@@ -84,5 +84,5 @@ pub fn write(
     if tokens == Tokens::LeftOut {
         directory.remove(TOKENS)?;
     }
-    Ok(Written { files, seen: Seen { not_processed, ..seen } })
+    Ok(ExportReport { files, totals: DocumentTotals { not_processed, ..totals } })
 }

@@ -1,6 +1,6 @@
-//! A small corpus, and what its exports are.
+//! Tests that export a small corpus in memory and read the files back.
 
-mod columns;
-mod library;
-mod lines;
+mod jsonl;
+mod parquet;
 mod tables;
+mod test_corpus;

@@ -14,7 +14,7 @@ mod table;
 use std::io::{self, Write};
 
 use self::{
-    entry::{Entry, Order},
+    entry::{Order, VocabularyEntry},
     runs::Runs,
     table::Table,
 };
@@ -22,7 +22,7 @@ use crate::{
     corpus::Corpus,
     directory::ExportDirectory,
     error::ExportError,
-    written::{Ready, Written, commit_all},
+    report::{ExportReport, UncommittedFile, commit_all},
 };
 
 /// The file.
@@ -39,19 +39,19 @@ pub fn write(
     corpus: &Corpus<'_>,
     directory: &ExportDirectory,
     memory_bytes: u64,
-) -> Result<Written, ExportError> {
+) -> Result<ExportReport, ExportError> {
     let mut table = Table::new(memory_bytes);
     let mut runs = Runs::new(directory, Order::Token);
-    let seen = corpus.each_processed(|document, stats| {
-        document.counts(stats, |token, n| {
+    let totals = corpus.for_each_processed(|document, stats| {
+        document.read_counts(stats, |token, n| {
             table.add(token, n);
             if table.is_full() { runs.add(table.drain(Order::Token)) } else { Ok(()) }
         })
     })?;
-    let mut file = directory.begin(FILE)?;
+    let mut file = directory.create_file(FILE)?;
     let failed = ExportError::writing(file.path());
     let mut rows = 0;
-    let mut put = |entry: &Entry| {
+    let mut put = |entry: &VocabularyEntry| {
         rows += 1;
         line(&mut file, entry).map_err(&failed)
     };
@@ -61,7 +61,7 @@ pub fn write(
         runs.add(table.drain(Order::Token))?;
         ranked(runs, directory, memory_bytes)?.merge(|entry| put(&entry))?;
     }
-    Ok(Written { files: commit_all(vec![Ready::sync(file, rows)?])?, seen })
+    Ok(ExportReport { files: commit_all(vec![UncommittedFile::sync(file, rows)?])?, totals })
 }
 
 /// What the runs add up to, in runs by rank.
@@ -88,6 +88,6 @@ fn ranked<'d>(
     Ok(ranked)
 }
 
-fn line(file: &mut impl Write, Entry { token, n, documents }: &Entry) -> io::Result<()> {
+fn line(file: &mut impl Write, VocabularyEntry { token, n, documents }: &VocabularyEntry) -> io::Result<()> {
     writeln!(file, "{token}\t{n}\t{documents}")
 }

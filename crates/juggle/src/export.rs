@@ -6,12 +6,13 @@ mod result;
 use std::{num::NonZeroU64, path::PathBuf};
 
 use ::export::{
-    combined,
+    checksums, concatenation,
     corpus::{Corpus, Duplicates},
     directory::ExportDirectory,
     error::ExportError,
-    jsonl, metadata, parquet, sums, vocabulary,
-    written::Written,
+    jsonl, metadata, parquet,
+    report::ExportReport,
+    vocabulary,
 };
 use flow::{byte_size::ByteSize, durability::Durability};
 use store::local::LocalBlobs;
@@ -40,7 +41,7 @@ struct ExportRequest {
     /// Each format once; checksums come last.
     formats: Vec<ExportFormat>,
     duplicates: Duplicates,
-    separator: combined::Separator,
+    separator: concatenation::Separator,
     compression: jsonl::Compression,
     shard_bytes: NonZeroU64,
     tokens: parquet::Tokens,
@@ -110,7 +111,7 @@ impl ExportRequest {
     fn would_write(&self, format: ExportFormat) -> Vec<PathBuf> {
         let shards = format!("{}/part-*{}", jsonl::DIRECTORY, self.compression.ending());
         let files: &[&str] = match format {
-            ExportFormat::Combined => &[combined::FILE],
+            ExportFormat::Combined => &[concatenation::FILE],
             ExportFormat::Jsonl => &[&shards],
             ExportFormat::Parquet if self.tokens == parquet::Tokens::Written => {
                 &[parquet::DOCUMENTS, parquet::COUNTS, parquet::TOKENS]
@@ -118,7 +119,7 @@ impl ExportRequest {
             ExportFormat::Parquet => &[parquet::DOCUMENTS, parquet::COUNTS],
             ExportFormat::Metadata => &[metadata::FILE],
             ExportFormat::Vocabulary => &[vocabulary::FILE],
-            ExportFormat::Sha256sums => &[sums::FILE],
+            ExportFormat::Sha256sums => &[checksums::FILE],
         };
         files.iter().map(|file| self.directory().join(file)).collect()
     }
@@ -144,14 +145,14 @@ impl ExportRequest {
         format: ExportFormat,
         corpus: &Corpus<'_>,
         directory: &ExportDirectory,
-    ) -> Result<Written, ExportError> {
+    ) -> Result<ExportReport, ExportError> {
         match format {
-            ExportFormat::Combined => combined::write(corpus, directory, &self.separator),
+            ExportFormat::Combined => concatenation::write(corpus, directory, &self.separator),
             ExportFormat::Jsonl => jsonl::write(corpus, directory, self.compression, self.shard_bytes),
             ExportFormat::Parquet => parquet::write(corpus, directory, self.tokens),
             ExportFormat::Metadata => metadata::write(corpus, directory),
             ExportFormat::Vocabulary => vocabulary::write(corpus, directory, self.memory_bytes),
-            ExportFormat::Sha256sums => sums::write(directory, corpus.watch()),
+            ExportFormat::Sha256sums => checksums::write(directory, corpus.on_progress()),
         }
     }
 }

@@ -63,7 +63,7 @@ pub(super) fn write(
     put(&head[..head.len() - 1])?;
     put(b",\"text\":\"")?;
     let mut text = Escaper::default();
-    document.text(|part| text.write(part, &mut put))?;
+    document.read_text(|part| text.write(part, &mut put))?;
     text.finish(&mut put)?;
     put(b"\",")?;
     put(&json(&tail(document))[1..])?;

@@ -1,4 +1,4 @@
-//! Lines, divided into files.
+//! Divides lines into files.
 
 use std::{
     fs::{self, File},
@@ -8,39 +8,41 @@ use std::{
 
 use flow::atomic_file::AtomicFile;
 
-use super::packed::{Compression, Packed};
-use crate::{error::ExportError, written::Ready};
+use super::compressed_writer::{CompressedWriter, Compression};
+use crate::{error::ExportError, report::UncommittedFile};
 
 const PREFIX: &str = "part-";
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// The shards that are whole, and the one that lines go to.
+/// The complete shards, and the one being written.
 pub(super) struct Shards {
     directory: PathBuf,
     compression: Compression,
     bytes_max: NonZeroU64,
-    whole: Vec<Ready>,
+    complete: Vec<UncommittedFile>,
     open: Option<Shard>,
 }
 
+/// A shard being written.
 struct Shard {
     path: PathBuf,
-    file: Packed,
-    /// What waits to be handed to the file: parts of lines are small.
-    waiting: Vec<u8>,
+    file: CompressedWriter,
+    /// Bytes to write. Most parts of lines are too small for a call of the encoder each.
+    buffer: Vec<u8>,
     bytes: u64,
     lines: u64,
 }
 
 impl Shards {
-    /// Begins the first one.
+    /// Creates the first shard.
     pub(super) fn new(
         directory: &Path,
         compression: Compression,
         bytes_max: NonZeroU64,
     ) -> Result<Self, ExportError> {
-        let mut shards =
-            Self { directory: directory.to_owned(), compression, bytes_max, whole: Vec::new(), open: None };
+        let directory = directory.to_owned();
+        let mut shards = Self { directory, compression, bytes_max, complete: Vec::new(), open: None };
+        // A corpus without documents has a shard, too: readers expect at least one file.
         shards.open()?;
         Ok(shards)
     }
@@ -50,72 +52,73 @@ impl Shards {
         self.open()?.write(part)
     }
 
-    /// A line has ended, and its shard where that is full.
+    /// Ends a line, and the shard if it is full.
     pub(super) fn end_line(&mut self) -> Result<(), ExportError> {
         if let Some(shard) = &mut self.open {
             shard.lines += 1;
             if shard.bytes >= self.bytes_max.get() {
-                return self.settle();
+                return self.finish_shard();
             }
         }
         Ok(())
     }
 
-    /// All of them; nobody sees them yet.
-    pub(super) fn finish(mut self) -> Result<Vec<Ready>, ExportError> {
-        self.settle()?;
-        Ok(self.whole)
+    /// Returns all shards, still under temporary names.
+    pub(super) fn finish(mut self) -> Result<Vec<UncommittedFile>, ExportError> {
+        self.finish_shard()?;
+        Ok(self.complete)
     }
 
     fn open(&mut self) -> Result<&mut Shard, ExportError> {
         let shard = match self.open.take() {
             Some(shard) => shard,
             None => {
-                let name = format!("{PREFIX}{:05}{}", self.whole.len(), self.compression.ending());
-                Shard::begin(self.directory.join(name), self.compression)?
+                let name = format!("{PREFIX}{:05}{}", self.complete.len(), self.compression.ending());
+                Shard::create(self.directory.join(name), self.compression)?
             }
         };
         Ok(self.open.insert(shard))
     }
 
-    fn settle(&mut self) -> Result<(), ExportError> {
-        let ready = self.open.take().map(Shard::settle).transpose()?;
-        self.whole.extend(ready);
+    fn finish_shard(&mut self) -> Result<(), ExportError> {
+        let complete = self.open.take().map(Shard::finish).transpose()?;
+        self.complete.extend(complete);
         Ok(())
     }
 }
 
 impl Shard {
-    fn begin(path: PathBuf, compression: Compression) -> Result<Self, ExportError> {
-        let file = AtomicFile::create(&path).and_then(|file| Packed::begin(file, compression));
+    fn create(path: PathBuf, compression: Compression) -> Result<Self, ExportError> {
+        let file = AtomicFile::create(&path).and_then(|file| CompressedWriter::new(file, compression));
         let file = file.map_err(ExportError::writing(&path))?;
-        Ok(Self { path, file, waiting: Vec::with_capacity(2 * BUFFER_BYTES), bytes: 0, lines: 0 })
+        Ok(Self { path, file, buffer: Vec::with_capacity(2 * BUFFER_BYTES), bytes: 0, lines: 0 })
     }
 
     fn write(&mut self, part: &[u8]) -> Result<(), ExportError> {
         self.bytes += part.len() as u64;
-        if part.len() < BUFFER_BYTES {
-            self.waiting.extend_from_slice(part);
-            return if self.waiting.len() < BUFFER_BYTES { Ok(()) } else { self.hand_over(&[]) };
+        // A large part is written as it is, without a copy.
+        if part.len() >= BUFFER_BYTES {
+            return self.flush_with(part);
         }
-        self.hand_over(part)
+        self.buffer.extend_from_slice(part);
+        if self.buffer.len() < BUFFER_BYTES { Ok(()) } else { self.flush_with(&[]) }
     }
 
-    /// Hands over what waits, then a part.
-    fn hand_over(&mut self, part: &[u8]) -> Result<(), ExportError> {
-        let written = self.file.write_all(&self.waiting).and_then(|()| self.file.write_all(part));
-        self.waiting.clear();
+    /// Writes the buffer, then a part.
+    fn flush_with(&mut self, part: &[u8]) -> Result<(), ExportError> {
+        let written = self.file.write_all(&self.buffer).and_then(|()| self.file.write_all(part));
+        self.buffer.clear();
         written.map_err(ExportError::writing(&self.path))
     }
 
-    fn settle(mut self) -> Result<Ready, ExportError> {
-        self.hand_over(&[])?;
-        let file = self.file.end().map_err(ExportError::writing(&self.path))?;
-        Ready::sync(file, self.lines)
+    fn finish(mut self) -> Result<UncommittedFile, ExportError> {
+        self.flush_with(&[])?;
+        let file = self.file.finish().map_err(ExportError::writing(&self.path))?;
+        UncommittedFile::sync(file, self.lines)
     }
 }
 
-/// Removes shards that are not among these.
+/// Removes all shards that are not in `kept`.
 pub(super) fn remove_others(directory: &Path, kept: &[&PathBuf]) -> Result<(), ExportError> {
     let failed = ExportError::writing(directory);
     for entry in fs::read_dir(directory).map_err(&failed)? {
@@ -124,9 +127,11 @@ pub(super) fn remove_others(directory: &Path, kept: &[&PathBuf]) -> Result<(), E
             fs::remove_file(&path).map_err(ExportError::writing(&path))?;
         }
     }
+    // Removals are durable when the directory is synced.
     File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)
 }
 
+/// Returns whether a file name is that of a shard. Other files in the directory belong to the user.
 fn is_shard(name: &str) -> bool {
     let number = |ending: &str| name.strip_prefix(PREFIX)?.strip_suffix(ending);
     let is_number = |text: &str| text.len() >= 5 && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -138,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_named_like_a_shard_is_one() {
+    fn only_the_names_of_shards_are_recognised() {
         for (name, expected) in [
             ("part-00000.jsonl", true),
             ("part-00012.jsonl.gz", true),

@@ -9,13 +9,13 @@ use ::parquet::{
 
 use super::{
     DOCUMENTS,
-    file::{Group, ParquetFile, properties, rising},
+    file::{ParquetFile, RowGroup, properties, rising},
 };
 use crate::{
     corpus::{Document, WordStats},
     directory::ExportDirectory,
     error::ExportError,
-    written::Ready,
+    report::UncommittedFile,
 };
 
 /// How much text is held before a row group is written. A text that is longer has one of its own.
@@ -81,7 +81,7 @@ impl Documents {
         stats: Option<&WordStats>,
     ) -> Result<(), ExportError> {
         let mut text = Vec::new();
-        document.text(|part| {
+        document.read_text(|part| {
             text.extend_from_slice(part);
             Ok(())
         })?;
@@ -93,7 +93,7 @@ impl Documents {
         Ok(())
     }
 
-    pub(super) fn finish(mut self) -> Result<Ready, ExportError> {
+    pub(super) fn finish(mut self) -> Result<UncommittedFile, ExportError> {
         self.write()?;
         self.file.finish()
     }
@@ -130,7 +130,7 @@ impl Rows {
     }
 
     /// In the order of the schema.
-    fn write(&self, group: &mut Group<'_>) -> Result<(), ParquetError> {
+    fn write(&self, group: &mut RowGroup<'_>) -> Result<(), ParquetError> {
         group.long_strings(&self.texts)?;
         group.long_strings(&self.ids)?;
         group.long_strings(&self.urls)?;

@@ -16,7 +16,7 @@ use ::parquet::{
 };
 use flow::atomic_file::AtomicFile;
 
-use crate::{directory::ExportDirectory, error::ExportError, written::Ready};
+use crate::{directory::ExportDirectory, error::ExportError, report::UncommittedFile};
 
 const ZSTD_LEVEL: i32 = 1;
 /// How many values are handed over at a time where they are made for that.
@@ -49,7 +49,7 @@ impl ParquetFile {
         schema: &str,
         properties: WriterPropertiesBuilder,
     ) -> Result<Self, ExportError> {
-        let file = directory.begin(name)?;
+        let file = directory.create_file(name)?;
         let path = file.path().to_owned();
         let schema = parse_message_type(schema).expect("the schemas are constants");
         let writer = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties.build()));
@@ -61,30 +61,30 @@ impl ParquetFile {
     pub(super) fn group(
         &mut self,
         rows: usize,
-        write: impl FnOnce(&mut Group<'_>) -> Result<(), ParquetError>,
+        write: impl FnOnce(&mut RowGroup<'_>) -> Result<(), ParquetError>,
     ) -> Result<(), ExportError> {
         self.rows += rows as u64;
         let written = self.writer.next_row_group().and_then(|writer| {
-            let mut group = Group { writer };
+            let mut group = RowGroup { writer };
             write(&mut group)?;
             group.writer.close().map(drop)
         });
         written.map_err(|error| ExportError::writing(self.writer.inner().path())(as_io(error)))
     }
 
-    pub(super) fn finish(self) -> Result<Ready, ExportError> {
+    pub(super) fn finish(self) -> Result<UncommittedFile, ExportError> {
         let failed = ExportError::writing(self.writer.inner().path());
         let file = self.writer.into_inner().map_err(|error| failed(as_io(error)))?;
-        Ready::sync(file, self.rows)
+        UncommittedFile::sync(file, self.rows)
     }
 }
 
 /// A row group being written.
-pub(super) struct Group<'f> {
+pub(super) struct RowGroup<'f> {
     writer: SerializedRowGroupWriter<'f, AtomicFile>,
 }
 
-impl Group<'_> {
+impl RowGroup<'_> {
     /// Writes the next column, in which every row has a string: each by itself, so that a page ends when it is full.
     pub(super) fn long_strings(&mut self, values: &[ByteArray]) -> Result<(), ParquetError> {
         self.column::<ByteArrayType>(|column| {

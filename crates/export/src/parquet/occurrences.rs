@@ -9,9 +9,9 @@ use flow::document::DocumentId;
 
 use super::{
     COUNTS, TOKENS,
-    file::{Group, ParquetFile, properties, rising},
+    file::{ParquetFile, RowGroup, properties, rising},
 };
-use crate::{directory::ExportDirectory, error::ExportError, written::Ready};
+use crate::{directory::ExportDirectory, error::ExportError, report::UncommittedFile};
 
 const GROUP_ROWS: usize = 1 << 20;
 /// How much of tokens is held before a row group is written, where they are long.
@@ -33,14 +33,14 @@ const TOKENS_SCHEMA: &str = "message token {
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum OccurrenceKind {
     Counts,
     Tokens,
 }
 
 /// The file, and the rows that wait to be written.
 pub(super) struct Occurrences {
-    kind: Kind,
+    kind: OccurrenceKind,
     file: ParquetFile,
     /// The document at hand.
     document: ByteArray,
@@ -59,10 +59,10 @@ struct Rows {
 }
 
 impl Occurrences {
-    pub(super) fn begin(directory: &ExportDirectory, kind: Kind) -> Result<Self, ExportError> {
+    pub(super) fn begin(directory: &ExportDirectory, kind: OccurrenceKind) -> Result<Self, ExportError> {
         let (name, schema) = match kind {
-            Kind::Counts => (COUNTS, COUNTS_SCHEMA),
-            Kind::Tokens => (TOKENS, TOKENS_SCHEMA),
+            OccurrenceKind::Counts => (COUNTS, COUNTS_SCHEMA),
+            OccurrenceKind::Tokens => (TOKENS, TOKENS_SCHEMA),
         };
         let file = ParquetFile::begin(directory, name, schema, how(kind))?;
         Ok(Self { kind, file, document: ByteArray::from(""), rows: Rows::default() })
@@ -89,7 +89,7 @@ impl Occurrences {
         Ok(())
     }
 
-    pub(super) fn finish(mut self) -> Result<Ready, ExportError> {
+    pub(super) fn finish(mut self) -> Result<UncommittedFile, ExportError> {
         self.write()?;
         self.file.finish()
     }
@@ -105,14 +105,14 @@ impl Occurrences {
         let documents =
             documents.into_iter().flat_map(|(document, count)| std::iter::repeat_n(document, count));
         let kind = self.kind;
-        self.file.group(ends.len(), |group: &mut Group<'_>| {
+        self.file.group(ends.len(), |group: &mut RowGroup<'_>| {
             group.strings(documents)?;
             match kind {
-                Kind::Counts => {
+                OccurrenceKind::Counts => {
                     group.strings(tokens)?;
                     group.numbers(&numbers)
                 }
-                Kind::Tokens => {
+                OccurrenceKind::Tokens => {
                     group.numbers(&numbers)?;
                     group.strings(tokens)
                 }
@@ -121,15 +121,15 @@ impl Occurrences {
     }
 }
 
-fn how(kind: Kind) -> WriterPropertiesBuilder {
+fn how(kind: OccurrenceKind) -> WriterPropertiesBuilder {
     let dictionary =
         |how: WriterPropertiesBuilder, name| how.set_column_dictionary_enabled(ColumnPath::from(name), true);
     let how = dictionary(dictionary(properties(), "document"), "token")
         .set_column_dictionary_page_size_limit(ColumnPath::from("token"), DICTIONARY_BYTES);
     match kind {
-        Kind::Counts => dictionary(how, "n").set_sorting_columns(Some(vec![rising(0)])),
+        OccurrenceKind::Counts => dictionary(how, "n").set_sorting_columns(Some(vec![rising(0)])),
         // Positions rise by one: their differences take next to nothing.
-        Kind::Tokens => how
+        OccurrenceKind::Tokens => how
             .set_column_encoding(ColumnPath::from("position"), Encoding::DELTA_BINARY_PACKED)
             .set_sorting_columns(Some(vec![rising(0), rising(1)])),
     }

@@ -3,10 +3,10 @@
 use flow::blobs::{BlobError, BlobKind, BlobStore};
 use serde_json::json;
 
-use super::library::{Library, name};
+use super::test_corpus::{TestCorpus, name};
 use crate::{
-    combined::{self, Separator},
-    corpus::{Duplicates, Seen},
+    concatenation::{self, Separator},
+    corpus::{DocumentTotals, Duplicates},
     error::ExportError,
     metadata, vocabulary,
 };
@@ -15,18 +15,18 @@ const TINY: u64 = 1;
 
 #[test]
 fn texts_are_combined_in_order_of_ids_each_ended_by_a_line_feed() {
-    let library = Library::of_three();
+    let library = TestCorpus::of_three();
     let export = |duplicates, separator: &str| {
         let separator: Separator = separator.parse().unwrap();
-        let written =
-            library.export(duplicates, |corpus, directory| combined::write(corpus, directory, &separator));
-        (written.unwrap().seen, library.read("all.txt"))
+        let written = library
+            .export(duplicates, |corpus, directory| concatenation::write(corpus, directory, &separator));
+        (written.unwrap().totals, library.read("all.txt"))
     };
     let all = "the cat\nthe dog\nthe cat\nthe dog\na bird\n";
     assert_eq!(export(Duplicates::Marked, "").1, all);
-    let (seen, text) = export(Duplicates::LeftOut, r"\f");
+    let (totals, text) = export(Duplicates::LeftOut, r"\f");
     assert_eq!(text, "the cat\nthe dog\n\u{c}a bird\n");
-    assert_eq!(seen, Seen { documents: 2, duplicates_left_out: 1, not_processed: 0 });
+    assert_eq!(totals, DocumentTotals { documents: 2, duplicates_left_out: 1, not_processed: 0 });
     let (_, text) = export(Duplicates::LeftOut, r"\\n {id}: {title} \x\n");
     assert_eq!(text, "\\n a: One, \"two\"\nthree \\x\nthe cat\nthe dog\n\\n c:  \\x\na bird\n");
     assert_eq!(library.files(), ["all.txt"]);
@@ -34,7 +34,7 @@ fn texts_are_combined_in_order_of_ids_each_ended_by_a_line_feed() {
 
 #[test]
 fn metadata_has_the_columns_of_the_standardized_corpus_and_is_quoted() {
-    let library = Library::of_three();
+    let library = TestCorpus::of_three();
     let catalogued = json!({
         "title": "Ion", "author": "Plato", "language": "English", "listed": {
             "authors": "Jowett, Benjamin, 1817-1893 [Translator]; Plato, 428? BCE-348? BCE",
@@ -54,7 +54,7 @@ fn metadata_has_the_columns_of_the_standardized_corpus_and_is_quoted() {
 
 #[test]
 fn an_author_of_a_list_is_exported_and_one_of_the_text_goes_before() {
-    let library = Library::new();
+    let library = TestCorpus::new();
     for (id, said, listed) in [
         ("a", Some("Roe, Richard, 1850-1900"), json!({ "author": "Roe, Richard, 1850-1900" })),
         ("b", None, json!({ "Author": "Roe, Richard; Doe, Jane" })),
@@ -76,23 +76,23 @@ fn an_author_of_a_list_is_exported_and_one_of_the_text_goes_before() {
 
 #[test]
 fn the_vocabulary_counts_occurrences_and_documents_and_tells_what_is_missing() {
-    let library = Library::of_three();
+    let library = TestCorpus::of_three();
     let write = |duplicates| {
         let written =
             library.export(duplicates, |corpus, directory| vocabulary::write(corpus, directory, 1 << 20));
-        (written.unwrap().seen, library.read("vocabulary.tsv"))
+        (written.unwrap().totals, library.read("vocabulary.tsv"))
     };
-    let (seen, text) = write(Duplicates::Marked);
+    let (totals, text) = write(Duplicates::Marked);
     assert_eq!(text, "the\t4\t2\ncat\t2\t2\ndog\t2\t2\n");
-    assert_eq!(seen, Seen { documents: 2, duplicates_left_out: 0, not_processed: 1 });
-    let (seen, text) = write(Duplicates::LeftOut);
+    assert_eq!(totals, DocumentTotals { documents: 2, duplicates_left_out: 0, not_processed: 1 });
+    let (totals, text) = write(Duplicates::LeftOut);
     assert_eq!(text, "the\t2\t1\ncat\t1\t1\ndog\t1\t1\n");
-    assert_eq!(seen, Seen { documents: 1, duplicates_left_out: 1, not_processed: 1 });
+    assert_eq!(totals, DocumentTotals { documents: 1, duplicates_left_out: 1, not_processed: 1 });
 }
 
 #[test]
 fn the_vocabulary_is_the_same_however_little_memory_there_is() {
-    let library = Library::new();
+    let library = TestCorpus::new();
     for number in 0..40_u32 {
         let words: Vec<String> =
             (0..60).map(|word| format!("w\t{}", (word * (number + 3) * 7_919) % 97)).collect();
@@ -121,7 +121,7 @@ fn what_is_gone_or_damaged_is_named_and_the_file_that_is_there_stays() {
         (BlobKind::Stats, "stats/a.json"),
         (BlobKind::Meta, "meta/a.json"),
     ] {
-        let library = Library::of_three();
+        let library = TestCorpus::of_three();
         let write = || {
             library.export(Duplicates::Marked, |corpus, directory| vocabulary::write(corpus, directory, TINY))
         };
@@ -136,10 +136,11 @@ fn what_is_gone_or_damaged_is_named_and_the_file_that_is_there_stays() {
             (before, vec!["vocabulary.tsv".to_owned()])
         );
     }
-    let library = Library::of_three();
+    let library = TestCorpus::of_three();
     let write = || {
         let nothing = Separator::default();
-        library.export(Duplicates::Marked, |corpus, directory| combined::write(corpus, directory, &nothing))
+        library
+            .export(Duplicates::Marked, |corpus, directory| concatenation::write(corpus, directory, &nothing))
     };
     library.damage(BlobKind::Text, "b");
     assert!(write().unwrap_err().to_string().contains("'text/b_text.txt' is damaged"));

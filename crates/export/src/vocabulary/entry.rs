@@ -14,7 +14,7 @@ const ENTRY_BYTES: u64 = 160;
 
 /// A token, and what is known of it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct VocabularyEntry {
     pub(super) token: Box<str>,
     /// How often it occurs.
     pub(super) n: u64,
@@ -32,7 +32,7 @@ pub(super) enum Order {
 }
 
 impl Order {
-    pub(super) fn compare(self, one: &Entry, other: &Entry) -> Ordering {
+    pub(super) fn compare(self, one: &VocabularyEntry, other: &VocabularyEntry) -> Ordering {
         let tokens = one.token.cmp(&other.token);
         match self {
             Self::Token => tokens,
@@ -41,7 +41,7 @@ impl Order {
     }
 }
 
-impl Entry {
+impl VocabularyEntry {
     /// What it takes in memory, at most.
     pub(super) fn held_bytes(&self) -> u64 {
         held_bytes(&self.token)

@@ -10,7 +10,7 @@ use std::{
     io::{self, BufReader, BufWriter, Seek, Write},
 };
 
-use super::entry::{Entry, Order};
+use super::entry::{Order, VocabularyEntry};
 use crate::{directory::ExportDirectory, error::ExportError};
 
 /// How many runs are merged at a time.
@@ -34,7 +34,7 @@ impl<'d> Runs<'d> {
     }
 
     /// Writes entries that are in order as a run.
-    pub(super) fn add(&mut self, sorted: Vec<Entry>) -> Result<(), ExportError> {
+    pub(super) fn add(&mut self, sorted: Vec<VocabularyEntry>) -> Result<(), ExportError> {
         let mut run = self.begin()?;
         sorted.iter().try_for_each(|entry| entry.write(&mut run)).map_err(self.failed())?;
         let mut run = self.end(run)?;
@@ -56,13 +56,16 @@ impl<'d> Runs<'d> {
     }
 
     /// Shows all entries in order.
-    pub(super) fn merge(self, take: impl FnMut(Entry) -> Result<(), ExportError>) -> Result<(), ExportError> {
+    pub(super) fn merge(
+        self,
+        take: impl FnMut(VocabularyEntry) -> Result<(), ExportError>,
+    ) -> Result<(), ExportError> {
         let failed = ExportError::writing(self.directory.path());
         merge(self.levels.into_iter().flatten().collect(), self.order, &failed, take)
     }
 
     fn begin(&self) -> Result<BufWriter<File>, ExportError> {
-        Ok(BufWriter::with_capacity(BUFFER_BYTES, self.directory.nameless()?))
+        Ok(BufWriter::with_capacity(BUFFER_BYTES, self.directory.create_unnamed_file()?))
     }
 
     fn end(&self, mut run: BufWriter<File>) -> Result<File, ExportError> {
@@ -79,16 +82,20 @@ fn merge(
     runs: Vec<File>,
     order: Order,
     failed: &impl Fn(io::Error) -> ExportError,
-    mut take: impl FnMut(Entry) -> Result<(), ExportError>,
+    mut take: impl FnMut(VocabularyEntry) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
     let mut heads = BinaryHeap::with_capacity(runs.len());
     for run in runs {
         let mut run = BufReader::with_capacity(BUFFER_BYTES, run);
-        heads.extend(Entry::read(&mut run).map_err(failed)?.map(|entry| Head { entry, run, order }));
+        heads.extend(VocabularyEntry::read(&mut run).map_err(failed)?.map(|entry| Head {
+            entry,
+            run,
+            order,
+        }));
     }
-    let mut last: Option<Entry> = None;
+    let mut last: Option<VocabularyEntry> = None;
     while let Some(mut head) = heads.peek_mut() {
-        let entry = match Entry::read(&mut head.run).map_err(failed)? {
+        let entry = match VocabularyEntry::read(&mut head.run).map_err(failed)? {
             Some(next) => std::mem::replace(&mut head.entry, next),
             None => PeekMut::pop(head).entry,
         };
@@ -105,7 +112,7 @@ fn merge(
 
 /// A run, and the entry that comes next of it. The greatest of a heap is the one whose entry comes first.
 struct Head {
-    entry: Entry,
+    entry: VocabularyEntry,
     run: BufReader<File>,
     order: Order,
 }
@@ -134,8 +141,8 @@ impl Eq for Head {}
 mod tests {
     use super::*;
 
-    fn entry(token: u32, n: u64) -> Entry {
-        Entry { token: format!("{token:05}").into(), n, documents: 1 }
+    fn entry(token: u32, n: u64) -> VocabularyEntry {
+        VocabularyEntry { token: format!("{token:05}").into(), n, documents: 1 }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use super::entry::{Entry, Order, held_bytes};
+use super::entry::{Order, VocabularyEntry, held_bytes};
 
 /// Sums by token. Hashes are keyed at random for every run, as the texts come from strangers.
 pub(super) struct Table {
@@ -40,11 +40,11 @@ impl Table {
     }
 
     /// All of it, sorted; the table is empty then.
-    pub(super) fn drain(&mut self, order: Order) -> Vec<Entry> {
+    pub(super) fn drain(&mut self, order: Order) -> Vec<VocabularyEntry> {
         self.held_bytes = 0;
         let sums = std::mem::take(&mut self.sums).into_iter();
-        let mut entries: Vec<Entry> =
-            sums.map(|(token, Sums { n, documents })| Entry { token, n, documents }).collect();
+        let mut entries: Vec<VocabularyEntry> =
+            sums.map(|(token, Sums { n, documents })| VocabularyEntry { token, n, documents }).collect();
         entries.sort_unstable_by(|one, other| order.compare(one, other));
         entries
     }

@@ -1,7 +1,7 @@
 //! The arguments of `juggle export`.
 
 use clap::Args;
-use export::combined::Separator;
+use export::concatenation::Separator;
 use flow::byte_size::ByteSize;
 
 use crate::settings::args;

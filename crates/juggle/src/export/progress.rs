@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, time::Duration};
 
-use ::export::corpus::Step;
+use ::export::corpus::ProgressUpdate;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
@@ -26,13 +26,13 @@ impl ExportProgress {
         Self { format, bar, line_at: Cell::new(has_lines.then(|| Instant::now() + LINE_EVERY)) }
     }
 
-    pub(super) fn see(&self, Step { done, of }: Step) {
-        self.bar.set_length(of);
+    pub(super) fn see(&self, ProgressUpdate { done, total }: ProgressUpdate) {
+        self.bar.set_length(total);
         self.bar.set_position(done);
         if let Some(at) = self.line_at.get()
             && Instant::now() >= at
         {
-            tracing::info!("{}: {} of {}", self.format, HumanCount(done), counted(of, "document"));
+            tracing::info!("{}: {} of {}", self.format, HumanCount(done), counted(total, "document"));
             self.line_at.set(Some(Instant::now() + LINE_EVERY));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ::export::written::Written;
+use ::export::report::ExportReport;
 use indicatif::HumanBytes;
 use serde::Serialize;
 
@@ -36,8 +36,8 @@ struct ExportedFile {
 }
 
 impl ExportedFormat {
-    pub(super) fn of(format: String, Written { files, seen }: Written) -> Self {
-        let file = |file: ::export::written::WrittenFile| ExportedFile {
+    pub(super) fn of(format: String, ExportReport { files, totals }: ExportReport) -> Self {
+        let file = |file: ::export::report::WrittenFile| ExportedFile {
             path: file.path,
             bytes: file.bytes,
             rows: file.rows,
@@ -45,9 +45,9 @@ impl ExportedFormat {
         Self {
             format,
             files: files.into_iter().map(file).collect(),
-            documents: seen.documents,
-            duplicates_left_out: seen.duplicates_left_out,
-            not_processed: seen.not_processed,
+            documents: totals.documents,
+            duplicates_left_out: totals.duplicates_left_out,
+            not_processed: totals.not_processed,
         }
     }
 }

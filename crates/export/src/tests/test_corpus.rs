@@ -14,16 +14,16 @@ use crate::{
     corpus::{Corpus, Duplicates},
     directory::ExportDirectory,
     error::ExportError,
-    written::Written,
+    report::ExportReport,
 };
 
 /// A corpus, and a place to export to.
-pub(super) struct Library {
+pub(super) struct TestCorpus {
     pub(super) blobs: MemoryBlobs,
     place: TempDir,
 }
 
-impl Library {
+impl TestCorpus {
     pub(super) fn new() -> Self {
         Self { blobs: MemoryBlobs::default(), place: tempfile::tempdir().unwrap() }
     }
@@ -90,8 +90,8 @@ impl Library {
     pub(super) fn export(
         &self,
         duplicates: Duplicates,
-        write: impl FnOnce(&Corpus<'_>, &ExportDirectory) -> Result<Written, ExportError>,
-    ) -> Result<Written, ExportError> {
+        write: impl FnOnce(&Corpus<'_>, &ExportDirectory) -> Result<ExportReport, ExportError>,
+    ) -> Result<ExportReport, ExportError> {
         let corpus = Corpus::open(&self.blobs, duplicates, &|_| {})?;
         write(&corpus, &ExportDirectory::open(self.place.path())?)
     }

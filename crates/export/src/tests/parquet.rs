@@ -8,20 +8,20 @@ use ::parquet::{
 };
 use serde_json::json;
 
-use super::library::Library;
+use super::test_corpus::TestCorpus;
 use crate::{
-    corpus::{Duplicates, Seen},
+    corpus::{DocumentTotals, Duplicates},
     parquet::{self, COUNTS, DOCUMENTS, TOKENS, Tokens},
-    written::Written,
+    report::ExportReport,
 };
 
-fn export(library: &Library, tokens: Tokens) -> Written {
+fn export(library: &TestCorpus, tokens: Tokens) -> ExportReport {
     let written =
         library.export(Duplicates::Marked, |corpus, directory| parquet::write(corpus, directory, tokens));
     written.unwrap()
 }
 
-fn rows(library: &Library, file: &str) -> Vec<Row> {
+fn rows(library: &TestCorpus, file: &str) -> Vec<Row> {
     let reader = SerializedFileReader::new(File::open(library.path(file)).unwrap()).unwrap();
     reader.get_row_iter(None).unwrap().map(Result::unwrap).collect()
 }
@@ -42,9 +42,9 @@ fn fields(row: &Row, columns: &[&str]) -> Vec<String> {
 
 #[test]
 fn documents_are_rows_and_duplicates_are_marked() {
-    let library = Library::of_three();
+    let library = TestCorpus::of_three();
     let written = export(&library, Tokens::LeftOut);
-    assert_eq!(written.seen, Seen { documents: 3, duplicates_left_out: 0, not_processed: 1 });
+    assert_eq!(written.totals, DocumentTotals { documents: 3, duplicates_left_out: 0, not_processed: 1 });
     assert_eq!(written.files.iter().map(|file| file.rows).collect::<Vec<_>>(), [3, 6]);
     let columns =
         ["id", "text", "url", "date", "language", "language_score", "token_count", "author", "duplicate_of"];
@@ -69,7 +69,7 @@ fn documents_are_rows_and_duplicates_are_marked() {
 
 #[test]
 fn tokens_stand_in_the_order_of_the_text_and_go_when_they_are_not_asked_for() {
-    let library = Library::of_three();
+    let library = TestCorpus::of_three();
     let bytes = |file| fs::read(library.path(file)).unwrap();
     export(&library, Tokens::Written);
     let found: Vec<_> = rows(&library, TOKENS)
@@ -86,7 +86,7 @@ fn tokens_stand_in_the_order_of_the_text_and_go_when_they_are_not_asked_for() {
 
 #[test]
 fn row_groups_are_bounded_and_tell_what_is_in_them() {
-    let library = Library::new();
+    let library = TestCorpus::new();
     let mut text: String = (0..300_000).map(|word| format!("w{} ", word % 1_000)).collect();
     for id in ["a", "b", "c", "d"] {
         library.put(id, &text, &json!({}));
@@ -106,7 +106,7 @@ fn row_groups_are_bounded_and_tell_what_is_in_them() {
 
 #[test]
 fn a_corpus_without_documents_gives_files_without_rows() {
-    let library = Library::new();
+    let library = TestCorpus::new();
     export(&library, Tokens::Written);
     for file in [DOCUMENTS, COUNTS, TOKENS] {
         assert_eq!(rows(&library, file).len(), 0, "{file}");

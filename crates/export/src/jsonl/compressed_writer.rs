@@ -1,26 +1,29 @@
-//! A file that is compressed while it is written.
+//! A writer that compresses a file.
 
 use std::io::{self, Write};
 
 use flate2::write::GzEncoder;
 use flow::atomic_file::AtomicFile;
 
+/// The default level of zstd.
 const ZSTD_LEVEL: i32 = 3;
 
-/// How shards are compressed.
+/// The compression of shards.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Compression {
-    /// Not at all.
+    /// No compression.
     None,
-    /// As gzip, without a name and time in it.
+    /// gzip, with neither name nor time in the header.
     Gz,
-    /// As one zstd frame with a checksum.
+    /// One zstd frame with a checksum.
     #[default]
     Zst,
 }
 
 impl Compression {
-    /// What such files end in.
+    pub(super) const ALL: [Self; 3] = [Self::None, Self::Gz, Self::Zst];
+
+    /// Returns the extensions of a shard.
     #[must_use]
     pub const fn ending(self) -> &'static str {
         match self {
@@ -29,19 +32,17 @@ impl Compression {
             Self::Zst => ".jsonl.zst",
         }
     }
-
-    pub(super) const ALL: [Self; 3] = [Self::None, Self::Gz, Self::Zst];
 }
 
-/// The file, and what compresses it.
-pub(super) enum Packed {
+/// A file with its encoder.
+pub(super) enum CompressedWriter {
     Plain(AtomicFile),
     Gz(GzEncoder<AtomicFile>),
     Zst(zstd::Encoder<'static, AtomicFile>),
 }
 
-impl Packed {
-    pub(super) fn begin(file: AtomicFile, compression: Compression) -> io::Result<Self> {
+impl CompressedWriter {
+    pub(super) fn new(file: AtomicFile, compression: Compression) -> io::Result<Self> {
         Ok(match compression {
             Compression::None => Self::Plain(file),
             Compression::Gz => Self::Gz(GzEncoder::new(file, flate2::Compression::default())),
@@ -53,8 +54,8 @@ impl Packed {
         })
     }
 
-    /// All is written, though not durable.
-    pub(super) fn end(self) -> io::Result<AtomicFile> {
+    /// Writes the end of the compressed data. The file is complete but not durable.
+    pub(super) fn finish(self) -> io::Result<AtomicFile> {
         match self {
             Self::Plain(file) => Ok(file),
             Self::Gz(encoder) => encoder.finish(),

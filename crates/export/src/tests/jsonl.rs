@@ -4,14 +4,14 @@ use std::{collections::BTreeSet, fs, io::Read, num::NonZeroU64};
 
 use serde_json::{Value, json};
 
-use super::library::Library;
+use super::test_corpus::TestCorpus;
 use crate::{
     corpus::Duplicates,
     jsonl::{self, Compression, SHARD_BYTES},
-    written::Written,
+    report::ExportReport,
 };
 
-fn export(library: &Library, compression: Compression, shard_bytes: NonZeroU64) -> Written {
+fn export(library: &TestCorpus, compression: Compression, shard_bytes: NonZeroU64) -> ExportReport {
     let written = library.export(Duplicates::Marked, |corpus, directory| {
         jsonl::write(corpus, directory, compression, shard_bytes)
     });
@@ -19,7 +19,7 @@ fn export(library: &Library, compression: Compression, shard_bytes: NonZeroU64) 
 }
 
 /// What lies in the directory: names in order, and what they say without their compression.
-fn shards(library: &Library) -> (Vec<String>, String) {
+fn shards(library: &TestCorpus) -> (Vec<String>, String) {
     let mut names: Vec<String> = fs::read_dir(library.path("jsonl"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -42,7 +42,7 @@ fn shards(library: &Library) -> (Vec<String>, String) {
 
 #[test]
 fn a_line_has_the_fields_of_dolma_and_times_of_the_meta() {
-    let library = Library::new();
+    let library = TestCorpus::new();
     let text = "\"One\"\ttwo\\\n\u{1}雨\n";
     let meta = json!({
         "title": "T", "language": "English", "release_date": "June 17, 2008",
@@ -89,7 +89,7 @@ fn types(value: &Value, path: &str, found: &mut BTreeSet<(String, &'static str)>
 
 #[test]
 fn a_key_has_one_type_in_all_lines_and_is_absent_where_nothing_is_known() {
-    let library = Library::new();
+    let library = TestCorpus::new();
     library.put("a", "one", &json!({}));
     library.put(
         "b",
@@ -118,7 +118,7 @@ fn a_key_has_one_type_in_all_lines_and_is_absent_where_nothing_is_known() {
 
 #[test]
 fn a_line_is_one_for_whoever_splits_at_any_line_end() {
-    let library = Library::new();
+    let library = TestCorpus::new();
     let ends = "\n\r\u{b}\u{c}\u{1c}\u{1d}\u{1e}\u{85}\u{2028}\u{2029}";
     let meta = json!({ "title": ends, "author": ends, "url": ends, "listed": { ends: ends } });
     library.put("a", ends, &meta);
@@ -132,7 +132,7 @@ fn a_line_is_one_for_whoever_splits_at_any_line_end() {
 
 #[test]
 fn lines_are_the_same_in_every_compression_and_old_shards_go_when_the_new_ones_are_whole() {
-    let library = Library::of_three();
+    let library = TestCorpus::of_three();
     let small = NonZeroU64::MIN;
     export(&library, Compression::None, small);
     let (names, lines) = shards(&library);
@@ -168,7 +168,7 @@ fn lines_are_the_same_in_every_compression_and_old_shards_go_when_the_new_ones_a
 
 #[test]
 fn a_corpus_without_documents_has_one_empty_shard() {
-    let library = Library::new();
+    let library = TestCorpus::new();
     for compression in [Compression::None, Compression::Gz, Compression::Zst] {
         let written = export(&library, compression, SHARD_BYTES);
         assert_eq!((written.files.len(), written.files[0].rows, shards(&library).1.as_str()), (1, 0, ""));
