@@ -1,19 +1,10 @@
-//! `juggle gc`: removes files that belong to no document and downloads that nobody will go on with.
-//!
-//! A file belongs to a document that has a meta or a job, whatever became of that: a document that is done and has no
-//! meta is damaged, and `juggle verify` mends it. What lies in the spool is needed until its document is stored; of a dead
-//! job, another round of tries begins with it. Nothing may be at work meanwhile.
+//! `juggle gc`: removes files that belong to no document, and downloads that nobody will resume.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
+use corpus::gc::{self, KnownDocuments};
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
-    document::DocumentId,
-    job::JobState,
-    lane::Lane,
     queue::QueueAdmin,
     temporary::Sweep,
 };
@@ -21,35 +12,34 @@ use serde::Serialize;
 use store::local::LocalBlobs;
 
 use crate::{
-    attach::Attached,
     blocking::blocking,
     directory,
     exit::{CliError, Exit},
     leftovers,
     output::Out,
-    settings::{choice::Run, resolved::Settings},
-    verify::documents_with_jobs,
+    queue_connection::QueueConnection,
+    settings::{enums::Run, resolved::Settings},
 };
 
-/// What was removed, or would be.
+/// The files that were removed, or would be.
 #[derive(Debug, Default, Serialize)]
 struct Collected {
-    /// Below the run directory.
+    /// Their paths below the run directory.
     files: Vec<String>,
     bytes: u64,
-    /// Whether they are gone.
+    /// Whether they were removed.
     removed: bool,
 }
 
-/// Runs it.
+/// Runs `juggle gc`.
 ///
 /// # Errors
-/// Where there is no run, a stage works on it, or files cannot be removed.
+/// Returns an error if there is no run, a stage works on it, or files cannot be removed.
 pub async fn run(settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     directory::must_exist(&settings.output_dir)?;
-    let attached = Attached::visit(&settings.output_dir).await?;
-    let collected = collect(settings, &*attached.queue()).await;
-    attached.close().await;
+    let connection = QueueConnection::visit(&settings.output_dir).await?;
+    let collected = collect(settings, &*connection.queue()).await;
+    connection.close().await;
     let collected = collected?;
     if out.is_json() {
         out.json(&collected)?;
@@ -61,84 +51,58 @@ pub async fn run(settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// Documents that the queue knows.
-struct Needed {
-    /// Those that are not done.
-    pending: BTreeSet<String>,
-    done: BTreeSet<String>,
-}
-
-async fn needed(queue: &dyn QueueAdmin) -> Result<Needed, CliError> {
-    let stats = queue.stats().await?;
-    if stats.lanes.iter().any(|lane| lane.workers > 0) {
+async fn collect(settings: &Settings, queue: &dyn QueueAdmin) -> Result<Collected, CliError> {
+    if queue.stats().await?.lanes.iter().any(|lane| lane.workers > 0) {
         return Err(CliError::new(Exit::InUse, "a stage is at work on this run directory")
             .advise("wait for its end, or stop it, and try again"));
     }
-    Ok(Needed {
-        pending: documents_with_jobs(
-            queue,
-            &Lane::ALL,
-            &[&JobState::PENDING[..], &[JobState::Dead]].concat(),
-        )
-        .await?,
-        done: documents_with_jobs(queue, &Lane::ALL, &[JobState::Done]).await?,
-    })
-}
-
-async fn collect(settings: &Settings, queue: &dyn QueueAdmin) -> Result<Collected, CliError> {
-    let needed = needed(queue).await?;
+    let known = KnownDocuments::list(queue).await?;
     let blobs = directory::open_blobs(settings).await?;
     let is_dry = settings.run == Run::Dry;
     let run = settings.output_dir.clone();
     let removing = blocking(move || {
-        let mut collected = remove(&blobs, &needed, is_dry)?;
-        let how = if is_dry { Sweep::Name } else { Sweep::Remove };
-        let left = leftovers::find(&run, how).map_err(|error| CliError::unwritten(&run, &error))?;
-        collected.add_leftovers(&run, &left);
+        let mut collected = Collected { removed: !is_dry, ..Collected::default() };
+        collected.add_blobs(&blobs, &known)?;
+        collected.add_parts(&blobs, &known)?;
+        collected.add_leftovers(&run)?;
         Ok(collected)
     });
     removing.await?
 }
 
 impl Collected {
-    /// Adds the temporary files that killed writers left behind.
-    fn add_leftovers(&mut self, run: &Path, left: &[PathBuf]) {
-        let below = left.iter().map(|path| path.strip_prefix(run).unwrap_or(path));
-        self.files.extend(below.map(|path| path.display().to_string()));
-    }
-}
-
-fn remove(blobs: &LocalBlobs, needed: &Needed, is_dry: bool) -> Result<Collected, BlobError> {
-    let stored: BTreeSet<DocumentId> = blobs.list(BlobKind::Meta)?.into_iter().collect();
-    let mut collected = Collected { removed: !is_dry, ..Collected::default() };
-    for kind in BlobKind::ALL.into_iter().filter(|kind| *kind != BlobKind::Meta) {
-        let is_kept = |document: &DocumentId| {
-            let (is_stored, id) = (stored.contains(document), document.as_str());
-            let is_done = needed.done.contains(id);
-            let belongs = match kind {
-                // What a stored document has there was left by a run that was cut off.
-                BlobKind::Spool => is_done && !is_stored,
-                _ => is_done || is_stored,
-            };
-            belongs || needed.pending.contains(id)
-        };
-        for document in blobs.list(kind)?.into_iter().filter(|document| !is_kept(document)) {
-            let name = BlobName::new(kind, document);
+    /// Removes the blobs that belong to no document.
+    fn add_blobs(&mut self, blobs: &LocalBlobs, known: &KnownDocuments) -> Result<(), BlobError> {
+        for name in gc::unneeded(blobs, known)? {
             let Some(path) = blobs.find(&name)? else { continue };
-            collected.bytes += blobs.len(&name)?.unwrap_or(0);
-            collected.files.push(path.display().to_string());
-            if !is_dry {
+            self.bytes += blobs.len(&name)?.unwrap_or(0);
+            self.files.push(path.display().to_string());
+            if self.removed {
                 blobs.remove(&name)?;
             }
         }
+        Ok(())
     }
-    for document in blobs.parts()?.into_iter().filter(|document| !needed.pending.contains(document.as_str()))
-    {
-        let spool = BlobName::new(BlobKind::Spool, document.clone()).relative_path();
-        collected.files.push(format!("{}.part", spool.display()));
-        if !is_dry {
-            blobs.remove_part(&document)?;
+
+    /// Removes the unfinished downloads of documents without a pending job.
+    fn add_parts(&mut self, blobs: &LocalBlobs, known: &KnownDocuments) -> Result<(), BlobError> {
+        let is_needed = |id: &str| known.pending.contains(id);
+        for document in blobs.parts()?.into_iter().filter(|document| !is_needed(document.as_str())) {
+            let spool = BlobName::new(BlobKind::Spool, document.clone()).relative_path();
+            self.files.push(format!("{}.part", spool.display()));
+            if self.removed {
+                blobs.remove_part(&document)?;
+            }
         }
+        Ok(())
     }
-    Ok(collected)
+
+    /// Removes the temporary files that killed writers left behind.
+    fn add_leftovers(&mut self, run: &Path) -> Result<(), CliError> {
+        let how = if self.removed { Sweep::Remove } else { Sweep::Name };
+        let left = leftovers::find(run, how).map_err(|error| CliError::unwritten(run, &error))?;
+        let below = left.iter().map(|path| path.strip_prefix(run).unwrap_or(path));
+        self.files.extend(below.map(|path| path.display().to_string()));
+        Ok(())
+    }
 }

@@ -19,7 +19,6 @@ mod lists;
 mod record;
 mod report;
 mod salvage;
-pub(crate) mod survey;
 mod swap;
 
 use std::{
@@ -49,7 +48,7 @@ use crate::{
     exit::{CliError, Exit},
     output::Out,
     progress::Show,
-    settings::{choice::Run, resolved::Settings},
+    settings::{enums::Run, resolved::Settings},
     signals,
 };
 

@@ -6,6 +6,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use corpus::lock::LockReport;
 use flow::{
     lane::Lane,
     queue::{QueueAdmin, QueueStats},
@@ -22,10 +23,7 @@ use tokio::time::Instant;
 use crate::{
     directory,
     exit::{CliError, Exit},
-    lock::{
-        self,
-        keeping::{self, Keeping, LockSummary},
-    },
+    lock_session::{self, LockSession},
     output::Out,
     progress::{Progress, Show},
     queue_connection::QueueConnection,
@@ -59,7 +57,7 @@ pub(crate) struct RunFacts {
     pub(crate) until: Until,
     pub(crate) bad_lines: u64,
     pub(crate) started: Instant,
-    pub(crate) lock: Option<LockSummary>,
+    pub(crate) lock: Option<LockReport>,
 }
 
 impl StageRun {
@@ -111,16 +109,17 @@ impl StageRun {
     ) -> Result<Option<Summary>, CliError> {
         let before = queue.stats().await?;
         let refresh = sources.refresh;
-        let own_lock = || lock::path_in(&settings.output_dir);
+        let own_lock = || corpus::lock::path_in(&settings.output_dir);
         let expected =
-            keeping::expected(self.locked.clone().map(|path| path.unwrap_or_else(own_lock))).await?;
+            lock_session::read_expected(self.locked.clone().map(|path| path.unwrap_or_else(own_lock)))
+                .await?;
         let snapshots = directory::sources(&settings.output_dir);
         let adding = add::add(sources, &snapshots, &*queue);
         let Added { bad: bad_lines, .. } = unless_stopped(&self.shutdown, adding).await?;
         let (shutdown, trigger) = (self.shutdown.clone(), self.trigger.clone());
         let stages = Stages::open(settings, Arc::clone(&queue), shutdown, trigger).await?;
-        let keeping = Keeping::new(settings, Arc::clone(&stages.blobs), expected.clone());
-        keeping.check(&*queue).await?;
+        let session = LockSession::new(settings, Arc::clone(&stages.blobs), expected.clone());
+        session.check(&*queue).await?;
         let stages = stages.expecting(expected);
         let progress = Progress::start(show, Arc::clone(&queue), &stages.metered(self.lanes));
         let ended = tokio::select! {
@@ -132,7 +131,7 @@ impl StageRun {
         if self.shutdown.phase() == Phase::Now {
             return Ok(None);
         }
-        let lock = self.finish(settings, &stages, &keeping).await?;
+        let lock = self.finish(settings, &stages, &session).await?;
         let (lanes, until, started) = (self.lanes, self.until, self.started);
         let facts = RunFacts { lanes, before, ended, until, bad_lines, started, lock };
         let refreshed = stages.refreshing.summary(refresh, &*queue).await?;
@@ -157,15 +156,15 @@ impl StageRun {
         &self,
         settings: &Settings,
         stages: &Stages,
-        keeping: &Keeping,
-    ) -> Result<Option<LockSummary>, CliError> {
+        session: &LockSession,
+    ) -> Result<Option<LockReport>, CliError> {
         let is_stopped = self.shutdown.phase() != Phase::Running;
         // A run that was interrupted ends soon: the same command does this after it has resumed. A run that
         // goes on until stopped ends only so.
         if is_stopped && self.until != Until::Stopped {
             return Ok(None);
         }
-        stages.take_back(settings).await?;
+        stages.retract_block_pages(settings).await?;
         if self.lanes.contains(&Lane::Store) {
             stages.mark_duplicates(settings).await?;
         }
@@ -173,6 +172,6 @@ impl StageRun {
         if self.lanes.len() < Lane::ALL.len() || is_stopped {
             return Ok(None);
         }
-        keeping.finish().await.map(Some)
+        session.finish().await.map(Some)
     }
 }

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use corpus::{duplicate_list, duplicates, lock::ExpectedLock, reprocess::Reprocess};
 use fetch::{error::FetchError, stage::Fetch};
 use flow::{
     blobs::{BlobKind, BlobStore},
@@ -32,16 +33,14 @@ use tokio::{sync::oneshot, task::JoinSet, time::timeout};
 
 use crate::{
     blocking::blocking,
-    directory, duplicates,
+    directory,
     exit::{CliError, Exit},
-    lock::Expected,
     output::counted,
     partition_report::Partition,
     process_stage::ProcessStage,
-    reprocess::Reprocess,
+    retract::retract_block_pages,
     settings::{enums::OnFailure, resolved::Settings},
     stop_word_warnings,
-    take_back::TakeBack,
 };
 
 const LEASE_MS: u64 = 60_000;
@@ -63,7 +62,7 @@ pub struct Stages {
     pub counters: [Arc<Counters>; 3],
     process: ProcessStage,
     /// The lock that the run must match, if any.
-    expected: Option<Arc<Expected>>,
+    expected: Option<Arc<ExpectedLock>>,
     conflicts: Arc<AtomicU64>,
     /// The counters of a refresh in this process.
     pub(crate) refreshing: RefreshCounters,
@@ -105,7 +104,7 @@ impl Stages {
 
     /// Returns the stages, bound to a lock.
     #[must_use]
-    pub(crate) fn expecting(self, expected: Option<Arc<Expected>>) -> Self {
+    pub(crate) fn expecting(self, expected: Option<Arc<ExpectedLock>>) -> Self {
         Self { expected, ..self }
     }
 
@@ -147,25 +146,19 @@ impl Stages {
         let (blobs, run) = (Arc::clone(&self.blobs), settings.output_dir.clone());
         let marking = blocking(move || {
             let _lock = blobs.lock(BlobKind::Meta)?;
-            let report = store::duplicates::mark(&*blobs)?;
-            duplicates::write(&run, &report.duplicates)
+            let report = duplicates::mark(&*blobs)?;
+            duplicate_list::write(&run, &report.duplicates)
         });
-        marking.await?
+        Ok(marking.await??)
     }
 
-    /// Retracts block pages that were stored as texts. Call it when the work has ended.
+    /// Retracts block pages that were stored as texts. Must be called when the work has ended.
     ///
     /// # Errors
-    /// Returns an error if the queue fails, or files cannot be read or removed.
-    pub async fn take_back(&self, settings: &Settings) -> Result<(), CliError> {
-        let take_back = TakeBack {
-            queue: &*self.queue,
-            blobs: Arc::clone(&self.blobs) as Arc<dyn BlobStore>,
-            hosts: settings.hosts_directory(),
-            snapshots: directory::sources(&settings.output_dir),
-            group_of: group_of(settings),
-        };
-        take_back.run().await
+    /// Returns the errors of the queue, and of reading and removing files.
+    pub async fn retract_block_pages(&self, settings: &Settings) -> Result<(), CliError> {
+        let blobs = Arc::clone(&self.blobs) as Arc<dyn BlobStore>;
+        retract_block_pages(&*self.queue, &blobs, settings).await
     }
 
     /// Works on these lanes until all have ended. If the process lane is one of them, results of another
@@ -187,14 +180,20 @@ impl Stages {
     }
 
     async fn process(&self, settings: &Settings, lanes: &[Lane], until: Until) -> Result<Ended, CliError> {
-        let blobs = Arc::clone(&self.blobs) as Arc<dyn BlobStore>;
-        let mut reprocess = Reprocess::find(&settings.output_dir, blobs, settings.identity()).await?;
-        if reprocess.found > 0 {
-            tracing::info!("{} reprocessed because options changed", counted(reprocess.found as u64, "text"));
+        let (blobs, run, identity) =
+            (Arc::clone(&self.blobs), settings.output_dir.clone(), settings.identity());
+        let mut reprocess = blocking(move || Reprocess::find(&run, &*blobs, identity)).await??;
+        if let Some(Reprocess { found: found @ 1.., .. }) = reprocess {
+            tracing::info!("{} reprocessed because options changed", counted(found as u64, "text"));
         }
         loop {
-            reprocess.push(&*self.queue).await?;
-            let is_last = reprocess.is_done();
+            let is_last = match &mut reprocess {
+                Some(pushing) => pushing.push(&*self.queue).await?,
+                None => true,
+            };
+            if let Some(pushed) = reprocess.take_if(|_| is_last) {
+                blocking(move || pushed.finish()).await??;
+            }
             let ended = self.drain(settings, lanes, until).await?;
             if is_last || ended != Ended::Finished {
                 return Ok(ended);

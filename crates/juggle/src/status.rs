@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
+use corpus::duplicate_list::{self, Duplicate};
 use flow::{
     lane::Lane,
     queue::{LaneStats, QueueStats},
@@ -14,7 +15,6 @@ use crate::{
     blocking::blocking,
     cli::StatusArgs,
     directory,
-    duplicates::{self, Duplicate},
     exit::{CliError, Exit},
     output::{Out, align_right, counted, table},
     queue_connection::QueueConnection,
@@ -80,7 +80,7 @@ pub async fn run(args: &StatusArgs, settings: &Settings, out: &Out) -> Result<Ex
         directory::must_exist(&settings.output_dir)?;
         let stats = QueueConnection::stats(&settings.output_dir).await;
         let run = settings.output_dir.clone();
-        let reading = blocking(move || duplicates::read(&run));
+        let reading = blocking(move || duplicate_list::read(&run));
         let duplicates = reading.await??;
         show(&settings.output_dir, &stats?, &duplicates, out)?;
         if !args.watch {
@@ -136,7 +136,7 @@ fn show_duplicates(run: &Path, duplicates: &[Duplicate], out: &Out) -> Result<()
     for Duplicate { id, duplicate_of } in duplicates.iter().take(NAMED_MAX) {
         out.line(&format!("  {id} = {duplicate_of}"))?;
     }
-    let path = duplicates::path_in(run);
+    let path = duplicate_list::path_in(run);
     if duplicates.len() > NAMED_MAX {
         out.line(&format!("  … all of them in {}", path.display()))
     } else {

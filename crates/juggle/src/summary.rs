@@ -5,6 +5,7 @@ mod totals;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use corpus::lock::{Difference, LockReport};
 use flow::{
     blobs::BlobStore,
     failure::Reason,
@@ -25,7 +26,7 @@ use sources::refresh::RefreshSummary;
 use crate::{
     blocking::blocking,
     exit::{CliError, Exit},
-    lock::{Difference, NAMED_MAX, keeping::LockSummary},
+    lock_session::NAMED_MAX,
     output::{Out, counted, peak_rss_bytes, seconds},
     partition_report::Partition,
     settings::{
@@ -58,7 +59,7 @@ pub struct Summary {
     /// The result of a refresh, if there was one.
     refreshed: Option<RefreshSummary>,
     /// The lock that was written or compared. `None` if the run was stopped or did not run all stages.
-    lock: Option<LockSummary>,
+    lock: Option<LockReport>,
     lanes: BTreeMap<&'static str, LaneSummary>,
     /// Dead jobs: all of the queue, or those of the only lane.
     failures: Vec<FailureRow>,
@@ -228,7 +229,7 @@ impl Summary {
                 .push(format!("Busy time of process threads: {}; imbalance {imbalance:.2}", busy.join(", ")));
         }
         lines.extend(self.refreshed.as_ref().map(RefreshSummary::line));
-        if let Some(LockSummary { path, documents, root, differences }) = &self.lock
+        if let Some(LockReport { path, documents, root, differences }) = &self.lock
             && self.differences().is_empty()
         {
             let what = if differences.is_some() { "Matches lock file" } else { "Wrote lock file" };
@@ -255,7 +256,7 @@ impl Summary {
         lines.extend(self.resting.iter().map(|RestingHost { host, texts }| {
             format!("Waiting for {host} ({}", advice.replace("{}", &counted(*texts, "text")))
         }));
-        if let Some(LockSummary { path, .. }) = &self.lock {
+        if let Some(LockReport { path, .. }) = &self.lock {
             let path = path.display();
             lines.extend(listed(self.differences(), NAMED_MAX, |count| {
                 format!("{} from lock file {path}:", counted(count, "difference"))

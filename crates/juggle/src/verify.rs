@@ -1,70 +1,51 @@
-//! `juggle verify`: reads all that is stored again, names what is damaged, and puts it back into the queue if asked to.
-//!
-//! A document is what its meta says: the bytes as received and the text by their hashes, the results by those in its
-//! stats, and these records by their own checksums. A document that the queue knows as stored must have a
-//! meta. Damage is repaired from the nearest undamaged file. The files of a document with pending jobs prove
-//! nothing, so it
-//! is passed over; the queue is asked before and after the files are read.
+//! `juggle verify`: reads everything that is stored again, names what is damaged, and with `--repair` puts it back into the
+//! queue.
 
-mod examine;
-mod repair;
+use std::collections::BTreeSet;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread::available_parallelism,
+use corpus::{
+    requeue::documents_with_jobs,
+    survey::Surveyor,
+    verify::{self, Damage, Examined, Remedy, Verification},
 };
-
-use flow::{
-    blobs::{BlobKind, BlobName, BlobStore},
-    document::DocumentId,
-    job::{JobState, Selection},
-    lane::Lane,
-    queue::{BATCH_MAX, QueueAdmin},
-    shell::quoted_path,
-};
-use indicatif::{ProgressBar, ProgressStyle};
+use flow::{document::DocumentId, job::JobState, lane::Lane, queue::QueueAdmin, shell::quoted_path};
+use indicatif::ProgressStyle;
 use serde::Serialize;
-use store::local::LocalBlobs;
 use tokio::time::Instant;
 
-use self::examine::{Examined, Examiner, Repair};
 use crate::{
-    attach::Attached,
     blocking::blocking,
     cli::VerifyArgs,
     directory,
     exit::{CliError, Exit},
+    listed_jobs::listed_jobs,
     output::{Out, peak_rss_bytes, seconds},
     progress::Show,
+    queue_connection::QueueConnection,
     settings::resolved::Settings,
     stages::group_of,
 };
 
-/// Damaged documents that are named for people.
+/// The maximum number of damaged documents that are named for people.
 const NAMED_MAX: usize = 40;
 
-/// What was found.
+/// The result of `juggle verify`.
 #[derive(Debug, Default, Serialize)]
 struct Verified {
-    /// Documents that were looked at.
+    /// The number of documents that were read.
     documents: u64,
-    /// Bytes that were read of their texts and of what was received.
+    /// The number of bytes that were read of their texts and of the bytes as received.
     bytes: u64,
-    /// The number of records in `meta/`, `stats/` and `logs/arrival/` that earlier versions wrote, without a
-    /// checksum.
+    /// The number of records in `meta/`, `stats/` and `logs/arrival/` without a checksum, which earlier versions wrote.
     without_checksum: u64,
     damaged: Vec<DamagedDocument>,
-    /// Documents that look damaged but were passed over, for jobs of them are pending.
+    /// The number of documents that look damaged but are not reported, because they have pending jobs.
     on_their_way: u64,
     /// Files under the names of documents that are not stored.
     strays: Vec<String>,
-    /// Whether what is damaged was put back into the queue, as far as it can be.
+    /// Whether the damaged documents were put back into the queue, as far as possible.
     repaired: bool,
-    /// Of the damaged, those that nothing is known of to make them anew with.
+    /// The damaged documents that cannot be repaired.
     not_repaired: Vec<DocumentId>,
     seconds: f64,
     peak_rss_bytes: Option<u64>,
@@ -73,20 +54,20 @@ struct Verified {
 #[derive(Debug, Serialize)]
 struct DamagedDocument {
     id: DocumentId,
-    damage: Vec<examine::Damage>,
-    repair: Repair,
+    damage: Vec<Damage>,
+    repair: Remedy,
 }
 
-/// Runs it.
+/// Runs `juggle verify`.
 ///
 /// # Errors
-/// Where there is no run, its files cannot be read, or its queue cannot be reached.
+/// Returns an error if there is no run, its files cannot be read, or its queue cannot be reached.
 pub async fn run(args: &VerifyArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let started = Instant::now();
     directory::must_exist(&settings.output_dir)?;
-    let attached = Attached::visit(&settings.output_dir).await?;
-    let verified = verify(args, settings, Show::of(settings, out), &*attached.queue()).await;
-    attached.close().await;
+    let connection = QueueConnection::visit(&settings.output_dir).await?;
+    let verified = verify_run(args, settings, Show::of(settings, out), &*connection.queue()).await;
+    connection.close().await;
     let mut verified = verified?;
     verified.seconds = seconds(started.elapsed());
     verified.peak_rss_bytes = peak_rss_bytes();
@@ -95,138 +76,67 @@ pub async fn run(args: &VerifyArgs, settings: &Settings, out: &Out) -> Result<Ex
     Ok(if is_sound { Exit::Done } else { Exit::SomeFailed })
 }
 
-async fn verify(
+async fn verify_run(
     args: &VerifyArgs,
     settings: &Settings,
     show: Show,
     queue: &dyn QueueAdmin,
 ) -> Result<Verified, CliError> {
-    let before = pending(queue).await?;
+    // A stage may change files while they are read: the queue is asked before and after.
+    let mut pending = documents_with_pending_jobs(queue).await?;
     let stored = documents_with_jobs(queue, &[Lane::Store], &[JobState::Done]).await?;
-    let blobs = directory::open_blobs(settings).await?;
-    let reading = {
-        let group_of = group_of(settings);
-        blocking(move || read_all(&blobs, &stored, &*group_of, &show))
+    let (verification, strays) = read_all(settings, show, stored).await?;
+    pending.extend(documents_with_pending_jobs(queue).await?);
+    let is_on_its_way = |one: &Examined| pending.contains(one.document.as_str());
+    let (on_their_way, damaged): (Vec<_>, Vec<_>) =
+        verification.damaged.into_values().partition(is_on_its_way);
+    let mut verified = Verified {
+        documents: verification.documents,
+        bytes: verification.bytes,
+        without_checksum: verification.without_checksum,
+        on_their_way: on_their_way.len() as u64,
+        strays,
+        ..Verified::default()
     };
-    let All { documents, bytes, without_checksum, damaged, strays } = reading.await??;
-    let mut pending_ids = before;
-    pending_ids.extend(pending(queue).await?);
-    let is_on_its_way = |one: &Examined| pending_ids.contains(one.document.as_str());
-    let (on_their_way, damaged): (Vec<_>, Vec<_>) = damaged.into_values().partition(is_on_its_way);
-    let on_their_way = on_their_way.len() as u64;
-    let mut verified =
-        Verified { documents, bytes, without_checksum, on_their_way, strays, ..Verified::default() };
     if args.repair {
-        verified.not_repaired = repair::requeue(&damaged, settings, queue).await?;
+        let to_fetch = damaged.iter().filter(|one| one.remedy == Some(Remedy::Fetch));
+        let documents = to_fetch.map(|one| one.document.clone()).collect();
+        let listed = listed_jobs(queue, settings, documents).await?;
+        verified.not_repaired = verify::requeue(&damaged, listed, queue).await?;
         verified.repaired = true;
     }
-    let named = |Examined { document, damage, repair, .. }| {
-        Some(DamagedDocument { id: document, damage, repair: repair? })
+    let named = |Examined { document, damage, remedy, .. }| {
+        Some(DamagedDocument { id: document, damage, repair: remedy? })
     };
     verified.damaged = damaged.into_iter().filter_map(named).collect();
     Ok(verified)
 }
 
-/// The documents of which a job is pending.
-async fn pending(queue: &dyn QueueAdmin) -> Result<BTreeSet<String>, CliError> {
-    documents_with_jobs(queue, &Lane::ALL, &JobState::PENDING).await
+async fn documents_with_pending_jobs(queue: &dyn QueueAdmin) -> Result<BTreeSet<String>, CliError> {
+    Ok(documents_with_jobs(queue, &Lane::ALL, &JobState::PENDING).await?)
 }
 
-/// The documents that have a job in one of these lanes and states.
-///
-/// # Errors
-/// Where the queue fails.
-pub(crate) async fn documents_with_jobs(
-    queue: &dyn QueueAdmin,
-    lanes: &[Lane],
-    states: &[JobState],
-) -> Result<BTreeSet<String>, CliError> {
-    let mut found = BTreeSet::new();
-    for lane in lanes {
-        for state in states {
-            let selection = Selection { lane: Some(*lane), state: Some(*state), ..Selection::default() };
-            let mut after = None;
-            loop {
-                let page = queue.list(selection.clone(), after, BATCH_MAX).await?;
-                let Some(last) = page.last() else { break };
-                after = Some(last.id);
-                found.extend(page.into_iter().map(|view| view.key));
-            }
+/// Reads the files of all documents. Returns the paths of the strays, too.
+async fn read_all(
+    settings: &Settings,
+    show: Show,
+    stored: BTreeSet<String>,
+) -> Result<(Verification, Vec<String>), CliError> {
+    let (blobs, group_of) = (directory::open_blobs(settings).await?, group_of(settings));
+    let reading = blocking(move || {
+        let documents = verify::documents(&blobs, &stored)?;
+        let style = ProgressStyle::with_template("{bar:24} {pos}/{len} documents, {per_sec}, {eta} left");
+        let bar = show.bar(documents.len() as u64, style.expect("the template is a constant"));
+        let surveyor = Surveyor { blobs: &blobs, group_of: &*group_of };
+        let verification = verify::verify(&documents, &surveyor, &|| bar.inc(1))?;
+        bar.finish_and_clear();
+        let mut strays = Vec::new();
+        for name in &verification.strays {
+            strays.extend(blobs.find(name)?.map(|path| path.display().to_string()));
         }
-    }
-    Ok(found)
-}
-
-/// What reading everything has shown. Nothing is kept of what is sound.
-#[derive(Default)]
-struct All {
-    documents: u64,
-    bytes: u64,
-    without_checksum: u64,
-    damaged: BTreeMap<DocumentId, Examined>,
-    strays: Vec<String>,
-}
-
-/// Reads the files of all documents, on all processors; and names those that belong to none.
-fn read_all(
-    blobs: &LocalBlobs,
-    stored: &BTreeSet<String>,
-    group_of: &(dyn Fn(&str) -> Option<String> + Send + Sync),
-    show: &Show,
-) -> Result<All, CliError> {
-    let mut documents = blobs.list(BlobKind::Meta)?;
-    documents.extend(stored.iter().filter_map(|id| id.parse().ok()));
-    documents.sort_unstable();
-    documents.dedup();
-    let bar = bar(documents.len() as u64, show);
-    let examiner = Examiner::new(blobs, group_of);
-    let next = AtomicUsize::new(0);
-    let all = Mutex::new(All { strays: strays(&documents, blobs)?, ..All::default() });
-    let work = || -> Result<(), CliError> {
-        while let Some(document) = documents.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let one = examiner.examine(document)?;
-            bar.inc(1);
-            let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
-            all.documents += 1;
-            all.bytes += one.bytes;
-            all.without_checksum += one.unsummed;
-            if one.repair.is_some() {
-                all.damaged.insert(document.clone(), one);
-            }
-        }
-        Ok(())
-    };
-    let threads = available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().try_for_each(|thread| thread.join().expect("examining does not panic"))
-    })?;
-    bar.finish_and_clear();
-    Ok(all.into_inner().unwrap_or_else(PoisonError::into_inner))
-}
-
-/// On a terminal only.
-fn bar(documents: u64, show: &Show) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:24} {pos}/{len} documents, {per_sec}, {eta} left");
-    show.bar(documents, style.expect("the template is a constant"))
-}
-
-/// Files under the names of documents that are not among these, which are in order.
-fn strays(documents: &[DocumentId], blobs: &LocalBlobs) -> Result<Vec<String>, CliError> {
-    let mut strays = Vec::new();
-    for kind in BlobKind::ALL {
-        // What lies in the spool is on its way, and has no meta yet.
-        if matches!(kind, BlobKind::Meta | BlobKind::Spool) {
-            continue;
-        }
-        for document in blobs.list(kind)? {
-            if documents.binary_search(&document).is_err() {
-                let path = blobs.find(&BlobName::new(kind, document))?;
-                strays.extend(path.map(|path| path.display().to_string()));
-            }
-        }
-    }
-    Ok(strays)
+        Ok((verification, strays))
+    });
+    reading.await?
 }
 
 impl Verified {

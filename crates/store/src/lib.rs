@@ -8,13 +8,11 @@
 //! * [`text`]: the parts of that: encodings, decoding, boilerplate;
 //! * `meta`, `listed_columns`: the meta of a text, from its job and its bytes;
 //! * `warnings`, `large_removals`: warnings of texts that a user should look at;
-//! * [`duplicates`]: marks texts that other documents have, too;
 //! * [`local`]: the run directory as a [`BlobStore`](flow::blobs::BlobStore), with group commit;
 //! * [`error`]: the errors of storing a text;
 //! * `fuzzing`: reads bytes without a store, with the feature of that name.
 
 pub mod config;
-pub mod duplicates;
 pub mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;

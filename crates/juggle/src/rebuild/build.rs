@@ -4,6 +4,7 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
+use corpus::survey::{DocumentProgress, Surveyor};
 use flow::{
     blobs::{BlobKind, BlobStore},
     clock::Clock,
@@ -20,7 +21,6 @@ use tokio::time::Instant;
 use super::{
     lists::{self, Lists, Salvage, Stored},
     record::{self, Through},
-    survey::{Standing, Surveyor},
 };
 use sources::feed::GroupOf;
 
@@ -146,9 +146,9 @@ impl Build {
             let mut processed = Vec::new();
             for (document, standing) in self.survey(batch.to_vec()).await? {
                 match standing {
-                    Standing::Processed(known) => processed.push(known),
-                    Standing::Stored(_) => ids.to_process.push(document),
-                    Standing::Incomplete(_) | Standing::Unreadable => {
+                    DocumentProgress::Processed(known) => processed.push(known),
+                    DocumentProgress::Stored(_) => ids.to_process.push(document),
+                    DocumentProgress::Incomplete(_) | DocumentProgress::Unreadable => {
                         ids.incomplete.insert(document);
                     }
                 }
@@ -164,12 +164,15 @@ impl Build {
         Ok(true)
     }
 
-    async fn survey(&self, documents: Vec<DocumentId>) -> Result<Vec<(DocumentId, Standing)>, CliError> {
+    async fn survey(
+        &self,
+        documents: Vec<DocumentId>,
+    ) -> Result<Vec<(DocumentId, DocumentProgress)>, CliError> {
         let blobs = Arc::clone(&self.blobs);
         let group_of = Arc::clone(&self.group_of);
         let surveying = blocking(move || {
             let surveyor = Surveyor { blobs: &*blobs, group_of: &*group_of };
-            let look = |document: DocumentId| surveyor.look(&document).map(|standing| (document, standing));
+            let look = |document: DocumentId| surveyor.survey(&document).map(|standing| (document, standing));
             documents.into_iter().map(look).collect::<Result<Vec<_>, _>>()
         });
         Ok(surveying.await??)
@@ -184,8 +187,8 @@ impl Build {
             }
             let standings = self.survey(batch.to_vec()).await?.into_iter();
             let known = standings.filter_map(|(_, standing)| match standing {
-                Standing::Processed(known) | Standing::Stored(known) => Some(known),
-                Standing::Incomplete(_) | Standing::Unreadable => None,
+                DocumentProgress::Processed(known) | DocumentProgress::Stored(known) => Some(known),
+                DocumentProgress::Incomplete(_) | DocumentProgress::Unreadable => None,
             });
             record::done(queue, known.collect(), Through::Store).await?;
         }
@@ -220,9 +223,9 @@ impl Build {
             let mut jobs = Vec::new();
             for (document, standing) in self.survey(batch.to_vec()).await? {
                 match standing {
-                    Standing::Incomplete(job) => jobs.push(NewJob::from(*job)),
-                    Standing::Unreadable => built.lost.push(document),
-                    Standing::Processed(_) | Standing::Stored(_) => {}
+                    DocumentProgress::Incomplete(job) => jobs.push(NewJob::from(*job)),
+                    DocumentProgress::Unreadable => built.lost.push(document),
+                    DocumentProgress::Processed(_) | DocumentProgress::Stored(_) => {}
                 }
             }
             built.unlisted += jobs.len() as u64;

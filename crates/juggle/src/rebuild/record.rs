@@ -2,14 +2,13 @@
 
 use std::collections::HashMap;
 
+use corpus::survey::DocumentJobs;
 use flow::{
     job::NewJob,
     lane::Lane,
     queue::{BATCH_MAX, ClaimRequest, GroupLimit, NamedLimits, Push, QueueAdmin, QueueError},
 };
 use futures_util::future::try_join_all;
-
-use super::survey::Known;
 
 const LEASE_MS: u64 = 60_000;
 
@@ -28,11 +27,11 @@ pub(super) enum Through {
 /// Those of the queue; [`QueueError::Broken`] where it hands out other jobs than these.
 pub(super) async fn done(
     queue: &dyn QueueAdmin,
-    documents: Vec<Known>,
+    documents: Vec<DocumentJobs>,
     through: Through,
 ) -> Result<(), QueueError> {
     let (mut fetch, mut store, mut process) = (Vec::new(), HashMap::new(), HashMap::new());
-    for Known { fetch: fetched, store: stored, process: processed } in documents {
+    for DocumentJobs { fetch: fetched, store: stored, process: processed } in documents {
         let key = fetched.document.to_string();
         fetch.push(NewJob::from(fetched));
         store.insert(key.clone(), vec![NewJob::from(stored)]);

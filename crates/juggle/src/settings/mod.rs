@@ -21,7 +21,3 @@ mod exec;
 mod file;
 mod layers;
 mod text_options;
-
-/// The former name of [`enums`], until the commands that leave this crate have left.
-#[doc(hidden)]
-pub use enums as choice;

@@ -1,3 +1,5 @@
+mod duplicates;
+
 use std::{
     collections::BTreeMap,
     fs::File,

@@ -13,6 +13,7 @@ use std::{
     time::Instant,
 };
 
+use corpus::duplicates::mark;
 use flow::{
     blobs::{BlobKind, BlobStore},
     durability::Durability,
@@ -23,7 +24,7 @@ use powercut::{
     faults::{Fault, FaultPlan},
     ptrace,
 };
-use store::{duplicates::mark, local::LocalBlobs, stage::Store};
+use store::{local::LocalBlobs, stage::Store};
 use tempfile::TempDir;
 
 use crate::{

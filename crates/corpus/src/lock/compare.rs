@@ -1,41 +1,42 @@
-//! What a lock and a corpus differ in.
+//! Compares a lock with a corpus.
 
 use std::{cmp::Ordering, fmt, iter::Peekable};
 
 use flow::document::DocumentId;
 use serde::Serialize;
 
-use super::Locked;
-use crate::exit::CliError;
+use super::{LockError, LockedDocument};
 
-/// A document that differs.
+/// A document that differs between a lock and a corpus.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Difference {
-    pub(crate) id: DocumentId,
-    pub(crate) what: Vec<What>,
+pub struct Difference {
+    /// The id of the document.
+    pub id: DocumentId,
+    /// How it differs.
+    pub what: Vec<DifferenceKind>,
 }
 
-/// In what a document differs.
+/// How a document differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum What {
-    /// The lock has it, the corpus has not.
+pub enum DifferenceKind {
+    /// It is in the lock, but not in the corpus.
     Missing,
-    /// The corpus has it, or a list names it, and the lock has not.
+    /// It is in the corpus or in a source list, but not in the lock.
     NotLocked,
-    /// Other bytes were received.
+    /// The bytes as received differ.
     Raw,
-    /// It was decoded by another encoding.
+    /// The encoding differs.
     Encoding,
-    /// The text is another.
+    /// The text differs.
     Text,
-    /// The tokens are others.
+    /// The tokens differ.
     Tokens,
-    /// The counts are others.
+    /// The counts differ.
     Counts,
 }
 
-impl fmt::Display for What {
+impl fmt::Display for DifferenceKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Missing => "in the lock, but not here",
@@ -56,18 +57,19 @@ impl fmt::Display for Difference {
     }
 }
 
-/// What differs between a lock and a corpus, both in order of ids. Holds nothing of what does not. Blocking.
+/// Returns the documents that differ between a lock and a corpus, which are both in order of ids. Holds only those in
+/// memory.
 ///
 /// # Errors
-/// The first of either.
+/// Returns the first error of either.
 pub(super) fn compare(
-    locked: &mut impl Iterator<Item = Result<Locked, CliError>>,
-    here: impl Iterator<Item = Result<Locked, CliError>>,
-) -> Result<Vec<Difference>, CliError> {
+    locked: &mut impl Iterator<Item = Result<LockedDocument, LockError>>,
+    here: impl Iterator<Item = Result<LockedDocument, LockError>>,
+) -> Result<Vec<Difference>, LockError> {
     let (mut locked, mut here) = (locked.peekable(), here.peekable());
     let mut found = Vec::new();
     loop {
-        let order = match (id(&mut locked), id(&mut here)) {
+        let order = match (peek_id(&mut locked), peek_id(&mut here)) {
             (None, None) => break,
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
@@ -75,10 +77,14 @@ pub(super) fn compare(
         };
         let alone = |id, what| Difference { id, what: vec![what] };
         match order {
-            Ordering::Less => found.extend(taken(&mut locked)?.map(|one| alone(one.id, What::Missing))),
-            Ordering::Greater => found.extend(taken(&mut here)?.map(|one| alone(one.id, What::NotLocked))),
+            Ordering::Less => {
+                found.extend(take(&mut locked)?.map(|one| alone(one.id, DifferenceKind::Missing)))
+            }
+            Ordering::Greater => {
+                found.extend(take(&mut here)?.map(|one| alone(one.id, DifferenceKind::NotLocked)))
+            }
             Ordering::Equal => {
-                if let (Some(one), Some(other)) = (taken(&mut locked)?, taken(&mut here)?) {
+                if let (Some(one), Some(other)) = (take(&mut locked)?, take(&mut here)?) {
                     found.extend(changed(&one, &other).map(|what| Difference { id: one.id, what }));
                 }
             }
@@ -87,37 +93,41 @@ pub(super) fn compare(
     Ok(found)
 }
 
-/// The id of the next one. An error comes before everything, so that it is taken next.
-fn id(
-    documents: &mut Peekable<impl Iterator<Item = Result<Locked, CliError>>>,
+/// Returns the id of the next document. Returns `Some(None)` for an error, which sorts before all ids, so that it is taken
+/// next.
+fn peek_id(
+    documents: &mut Peekable<impl Iterator<Item = Result<LockedDocument, LockError>>>,
 ) -> Option<Option<&DocumentId>> {
     documents.peek().map(|next| next.as_ref().ok().map(|one| &one.id))
 }
 
-fn taken(documents: &mut impl Iterator<Item = Result<Locked, CliError>>) -> Result<Option<Locked>, CliError> {
+fn take(
+    documents: &mut impl Iterator<Item = Result<LockedDocument, LockError>>,
+) -> Result<Option<LockedDocument>, LockError> {
     documents.next().transpose()
 }
 
-fn changed(locked: &Locked, here: &Locked) -> Option<Vec<What>> {
+fn changed(locked: &LockedDocument, here: &LockedDocument) -> Option<Vec<DifferenceKind>> {
     let differ = [
-        (locked.raw != here.raw, What::Raw),
-        (locked.encoding != here.encoding, What::Encoding),
-        (locked.text != here.text, What::Text),
-        (locked.tokens != here.tokens, What::Tokens),
-        (locked.counts != here.counts, What::Counts),
+        (locked.raw != here.raw, DifferenceKind::Raw),
+        (locked.encoding != here.encoding, DifferenceKind::Encoding),
+        (locked.text != here.text, DifferenceKind::Text),
+        (locked.tokens != here.tokens, DifferenceKind::Tokens),
+        (locked.counts != here.counts, DifferenceKind::Counts),
     ];
-    let what: Vec<What> = differ.into_iter().filter_map(|(differs, what)| differs.then_some(what)).collect();
+    let what: Vec<DifferenceKind> =
+        differ.into_iter().filter_map(|(differs, what)| differs.then_some(what)).collect();
     (!what.is_empty()).then_some(what)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lock::Bytes;
+    use crate::fingerprint::Fingerprint;
 
-    fn document(id: &str, text: &str) -> Locked {
-        let bytes = |blake3: &str| Bytes { bytes: 1, blake3: blake3.to_owned() };
-        Locked {
+    fn document(id: &str, text: &str) -> LockedDocument {
+        let bytes = |blake3: &str| Fingerprint { bytes: 1, blake3: blake3.to_owned() };
+        LockedDocument {
             id: id.parse().unwrap(),
             url: format!("http://{id}.example/"),
             raw: bytes("raw"),
@@ -154,7 +164,7 @@ mod tests {
 
     #[test]
     fn an_error_of_either_side_ends_it() {
-        let bad = || CliError::new(crate::exit::Exit::File, "bad");
+        let bad = || LockError::Damaged { path: "a".into(), line: 1, message: "bad".to_owned() };
         let good = || vec![Ok(document("a", "1"))].into_iter();
         assert!(compare(&mut vec![Err(bad())].into_iter(), good()).is_err());
         assert!(compare(&mut good(), vec![Ok(document("a", "1")), Err(bad())].into_iter()).is_err());

@@ -1,8 +1,8 @@
-//! `duplicates.tsv`: which documents have the text of another, for people and for `juggle status`, which could not read all
-//! metas each time.
+//! `duplicates.tsv`: the list of the documents that have the text of another one. It is for people, and for
+//! `juggle status`, which cannot read all metas each time.
 //!
-//! Disk form: a header `id<TAB>duplicate_of`, then a line for each duplicate, in order of ids. Written when texts were stored
-//! and compared; not there where there are no duplicates.
+//! Disk form: a header `id<TAB>duplicate_of`, then a line for each duplicate, in order of ids. The file is written after
+//! texts were stored and compared. It does not exist if there are no duplicates.
 
 use std::{
     fs,
@@ -10,36 +10,38 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flow::{atomic_file, document::DocumentId, safe_file};
+use flow::{atomic_file, blobs::BlobError, document::DocumentId, safe_file};
 use serde::Serialize;
 
-use crate::exit::{CliError, Exit};
-
 const HEADER: &str = "id\tduplicate_of\n";
-/// The largest file that is read.
+/// The maximum size of the file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
-/// A document with the text of another.
+/// A document with the text of another one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Duplicate {
-    pub(crate) id: DocumentId,
-    pub(crate) duplicate_of: DocumentId,
+pub struct Duplicate {
+    /// The id of the document.
+    pub id: DocumentId,
+    /// The id of the first document with this text.
+    pub duplicate_of: DocumentId,
 }
 
-/// Where it lies.
-pub(crate) fn path_in(run: &Path) -> PathBuf {
+/// Returns the path of the list in a run directory.
+#[must_use]
+pub fn path_in(run: &Path) -> PathBuf {
     run.join("duplicates.tsv")
 }
 
-/// Writes them down, if they are not as they are there already. Blocking.
+/// Writes the list, if it differs from the one that exists. Blocking.
 ///
 /// # Errors
-/// Where the file cannot be written.
-pub(crate) fn write(run: &Path, duplicates: &[(DocumentId, DocumentId)]) -> Result<(), CliError> {
+/// Returns an error if the file cannot be written or removed.
+pub fn write(run: &Path, duplicates: &[(DocumentId, DocumentId)]) -> Result<(), BlobError> {
     let path = path_in(run);
+    let failed = |error| BlobError::at(&path, error);
     if duplicates.is_empty() {
         return match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(CliError::unwritten(&path, &error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
             Ok(()) | Err(_) => Ok(()),
         };
     }
@@ -48,23 +50,20 @@ pub(crate) fn write(run: &Path, duplicates: &[(DocumentId, DocumentId)]) -> Resu
     if safe_file::read_to_string(&path).is_ok_and(|before| before == text) {
         return Ok(());
     }
-    atomic_file::write(&path, text).map_err(|error| CliError::unwritten(&path, &error))
+    atomic_file::write(&path, text).map_err(failed)
 }
 
-/// Those that were written down last. Blocking.
+/// Reads the list. Skips invalid lines. Blocking.
 ///
 /// # Errors
-/// Where the file cannot be read. A line that is none is passed over.
-pub(crate) fn read(run: &Path) -> Result<Vec<Duplicate>, CliError> {
+/// Returns an error if the file exists and cannot be read.
+pub fn read(run: &Path) -> Result<Vec<Duplicate>, BlobError> {
     let path = path_in(run);
     let mut text = String::new();
     match safe_file::open(&path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => {
-            return Err(CliError::new(Exit::File, format!("failed to read '{}': {error}", path.display())));
-        }
-        Ok(_) => {}
-    }
+        read => read.map_err(|error| BlobError::at(&path, error))?,
+    };
     let duplicate = |line: &str| {
         let (id, first) = line.split_once('\t')?;
         Some(Duplicate { id: id.parse().ok()?, duplicate_of: first.parse().ok()? })

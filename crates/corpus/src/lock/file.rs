@@ -9,25 +9,24 @@ use std::{
 use flow::{atomic_file::AtomicFile, json_line};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{FORM, Head, Locked, Root, Seal};
-use crate::exit::{CliError, Exit};
+use super::{FORM, LockError, LockHead, LockedDocument, RootHasher, Seal};
 
-/// The longest line that is read.
+/// The maximum length of a line that is read, in bytes.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 
-/// Writes a lock in place of the one that is there, durably, whole or not at all, and gives its seal. Holds no document.
-/// Blocking.
+/// Writes a lock durably, in place of an earlier one, and returns its seal. Holds one document in memory. After an error the
+/// earlier lock is unchanged.
 ///
 /// # Errors
-/// Where a document cannot be had, or the file cannot be written.
+/// Returns the first error of `documents`; [`LockError::Write`] if the file cannot be written.
 pub(super) fn write(
     path: &Path,
-    head: &Head,
-    documents: impl Iterator<Item = Result<Locked, CliError>>,
-) -> Result<Seal, CliError> {
-    let unwritten = |error: io::Error| CliError::unwritten(path, &error);
+    head: &LockHead,
+    documents: impl Iterator<Item = Result<LockedDocument, LockError>>,
+) -> Result<Seal, LockError> {
+    let unwritten = |source: io::Error| LockError::Write { path: path.to_owned(), source };
     let mut file = AtomicFile::create(path).map_err(unwritten)?;
-    let mut root = Root::default();
+    let mut root = RootHasher::default();
     line(&mut file, head).map_err(unwritten)?;
     for document in documents {
         let document = document?;
@@ -45,36 +44,32 @@ fn line(file: &mut dyn Write, record: &impl Serialize) -> io::Result<()> {
     file.write_all(b"\n")
 }
 
-/// A lock that is read.
-pub(super) struct Lock {
-    pub(super) head: Head,
-    lines: Lines,
-    root: Root,
+/// Reads a lock, line by line.
+pub(super) struct LockReader {
+    pub(super) head: LockHead,
+    lines: LockLines,
+    root: RootHasher,
     seal: Option<Seal>,
 }
 
-impl Lock {
-    /// Opens a lock and reads its head. Blocking.
+impl LockReader {
+    /// Opens a lock and reads its head.
     ///
     /// # Errors
-    /// [`Exit::File`] where it is not there, or no lock that this version knows.
-    pub(super) fn open(path: &Path) -> Result<Self, CliError> {
-        let file = File::open(path).map_err(|error| {
-            CliError::new(Exit::File, format!("cannot read the lock '{}': {error}", path.display())).advise(
-                "a run without --locked writes corpus.lock into its directory; name one that lies elsewhere by --locked=FILE",
-            )
-        })?;
-        let mut lines = Lines { path: path.to_owned(), from: BufReader::new(file), number: 0 };
+    /// [`LockError::Read`] if it cannot be opened; [`LockError::Damaged`] if it is no lock that this version knows.
+    pub(super) fn open(path: &Path) -> Result<Self, LockError> {
+        let file = File::open(path).map_err(|source| LockError::Read { path: path.to_owned(), source })?;
+        let mut lines = LockLines { path: path.to_owned(), from: BufReader::new(file), number: 0 };
         let first = lines.next()?.unwrap_or_default();
-        let head: Head = lines.parse(&first)?;
+        let head: LockHead = lines.parse(&first)?;
         if head.lock != FORM {
             return Err(lines.damaged(&format!("it has form {}, this juggle knows {FORM}", head.lock)));
         }
-        Ok(Self { head, lines, root: Root::default(), seal: None })
+        Ok(Self { head, lines, root: RootHasher::default(), seal: None })
     }
 
-    /// The next document; none at the end, where the seal fits.
-    fn read(&mut self) -> Result<Option<Locked>, CliError> {
+    /// Reads the next document. Returns `None` at the end, if the seal matches.
+    fn read(&mut self) -> Result<Option<LockedDocument>, LockError> {
         if self.seal.is_some() {
             return Ok(None);
         }
@@ -88,29 +83,29 @@ impl Lock {
             self.seal = Some(seal);
             return Ok(None);
         }
-        let one: Locked = self.lines.parse(&line)?;
+        let one: LockedDocument = self.lines.parse(&line)?;
         self.root.add(&one);
         Ok(Some(one))
     }
 }
 
-impl Iterator for Lock {
-    type Item = Result<Locked, CliError>;
+impl Iterator for LockReader {
+    type Item = Result<LockedDocument, LockError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.read().transpose()
     }
 }
 
-struct Lines {
+struct LockLines {
     path: PathBuf,
     from: BufReader<File>,
-    /// That of the line that was read last.
+    /// The number of the line that was read last.
     number: u64,
 }
 
-impl Lines {
-    fn next(&mut self) -> Result<Option<String>, CliError> {
+impl LockLines {
+    fn next(&mut self) -> Result<Option<String>, LockError> {
         self.number += 1;
         let mut line = String::new();
         match self.from.by_ref().take(LINE_BYTES_MAX).read_line(&mut line) {
@@ -121,13 +116,12 @@ impl Lines {
         }
     }
 
-    fn parse<T: DeserializeOwned>(&self, line: &str) -> Result<T, CliError> {
+    fn parse<T: DeserializeOwned>(&self, line: &str) -> Result<T, LockError> {
         serde_json::from_str(line).map_err(|error| self.damaged(&error.to_string()))
     }
 
-    fn damaged(&self, what: &str) -> CliError {
-        let message = format!("'{}' is no lock of juggle, line {}: {what}", self.path.display(), self.number);
-        CliError::new(Exit::File, message)
+    fn damaged(&self, message: &str) -> LockError {
+        LockError::Damaged { path: self.path.clone(), line: self.number, message: message.to_owned() }
     }
 }
 
@@ -136,12 +130,12 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::lock::Bytes;
+    use crate::fingerprint::Fingerprint;
 
-    fn documents() -> impl Iterator<Item = Result<Locked, CliError>> {
+    fn documents() -> impl Iterator<Item = Result<LockedDocument, LockError>> {
         ["a", "b"].into_iter().map(|id| {
-            let bytes = || Bytes { bytes: 1, blake3: "00".repeat(32) };
-            Ok(Locked {
+            let bytes = || Fingerprint { bytes: 1, blake3: "00".repeat(32) };
+            Ok(LockedDocument {
                 id: id.parse().unwrap(),
                 url: "https://a.example/".to_owned(),
                 raw: bytes(),
@@ -153,8 +147,8 @@ mod tests {
         })
     }
 
-    fn head() -> Head {
-        Head::new(corpus::boilerplate::Strip::Full, corpus::stats::ProcessorIdentity::new("words", 1))
+    fn head() -> LockHead {
+        LockHead::new(crate::boilerplate::Strip::Full, crate::stats::ProcessorIdentity::new("words", 1))
     }
 
     #[test]
@@ -184,9 +178,9 @@ mod tests {
         ];
         assert_eq!(fs::read_to_string(&path).unwrap(), expected.concat());
         assert_eq!(written, Seal { documents: 2, root: root.to_string() });
-        let mut lock = Lock::open(&path).unwrap();
+        let mut lock = LockReader::open(&path).unwrap();
         assert_eq!(lock.head, head());
-        let read: Vec<Locked> = lock.by_ref().map(Result::unwrap).collect();
+        let read: Vec<LockedDocument> = lock.by_ref().map(Result::unwrap).collect();
         assert_eq!(read, documents().map(Result::unwrap).collect::<Vec<_>>());
     }
 
@@ -196,9 +190,9 @@ mod tests {
         let path = directory.path().join("corpus.lock");
         write(&path, &head(), documents()).unwrap();
         let whole = fs::read_to_string(&path).unwrap();
-        let read = |text: &str| -> Result<Vec<Locked>, CliError> {
+        let read = |text: &str| -> Result<Vec<LockedDocument>, LockError> {
             fs::write(&path, text).unwrap();
-            Lock::open(&path)?.collect()
+            LockReader::open(&path)?.collect()
         };
         assert_eq!(read(&whole).unwrap().len(), 2);
         let lines: Vec<&str> = whole.split_inclusive('\n').collect();
@@ -222,7 +216,11 @@ mod tests {
         let path = directory.path().join("corpus.lock");
         write(&path, &head(), documents()).unwrap();
         let whole = fs::read(&path).unwrap();
-        let broken = documents().take(1).chain([Err(CliError::new(Exit::File, "gone"))]);
+        let broken = documents().take(1).chain([Err(LockError::Damaged {
+            path: path.clone(),
+            line: 1,
+            message: "gone".to_owned(),
+        })]);
         assert!(write(&path, &head(), broken).is_err());
         assert_eq!(fs::read(&path).unwrap(), whole);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing is left beside it");
