@@ -10,6 +10,7 @@ mod compare;
 mod distance;
 mod docs;
 mod document_ids;
+mod earlier_build;
 mod errors;
 mod exec;
 mod exports;
