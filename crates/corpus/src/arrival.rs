@@ -1,7 +1,7 @@
 //! `logs/arrival/ID.json`: when and how a text was downloaded.
 //!
-//! Unlike [`Meta`](crate::meta::Meta), the record differs from run to run. It is a stored format: a field may be added,
-//! but never renamed or given another meaning.
+//! Unlike [`Meta`](crate::meta::Meta), the record differs from run to run. It is a stored format: a field may
+//! be added, but never renamed or given another meaning.
 
 use flow::{clock::Millis, payload::Fetched};
 use jiff::Timestamp;
@@ -33,8 +33,8 @@ impl Arrival {
         }
     }
 
-    /// Returns the time at which the last byte was received, in milliseconds since the Unix epoch; 0 if `at` is not a
-    /// valid time.
+    /// Returns the time at which the last byte was received, in milliseconds since the Unix epoch; 0 if `at`
+    /// is not a valid time.
     #[must_use]
     pub fn at_ms(&self) -> Millis {
         let at = self.at.parse::<Timestamp>();

@@ -1,7 +1,7 @@
 //! The rules by which boilerplate is removed, and the record of each removal.
 //!
-//! [`Rule`] and [`RemovedSpan`] are part of the meta, so they are stored formats: a rule may be added, but never renamed or
-//! given another meaning.
+//! [`Rule`] and [`RemovedSpan`] are part of the meta, so they are stored formats: a rule may be added, but
+//! never renamed or given another meaning.
 
 use std::{fmt, str::FromStr};
 
@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
-    /// The header up to its START marker, inclusive; or a START marker alone, if the lines before it do not have
-    /// the form of a header.
+    /// The header up to its START marker, inclusive; or a START marker alone, if the lines before it do not
+    /// have the form of a header.
     StartMarker,
     /// A header without a START marker. If the small print stands at the end of the e-text, the header
     /// reaches to the note that says so, inclusive; else it reaches as far as its fields.

@@ -1,8 +1,8 @@
 //! `duplicates.tsv`: the list of the documents that have the text of another one. It is for people, and for
 //! `juggle status`, which cannot read all metas each time.
 //!
-//! Disk form: a header `id<TAB>duplicate_of`, then a line for each duplicate, in order of ids. The file is written after
-//! texts were stored and compared. It does not exist if there are no duplicates.
+//! Disk form: a header `id<TAB>duplicate_of`, then a line for each duplicate, in order of ids. The file is
+//! written after texts were stored and compared. It does not exist if there are no duplicates.
 
 use std::{
     fs,

@@ -1,9 +1,10 @@
 //! Marks documents that have the same text as another one.
 //!
-//! Of all documents with the same text, whatever bytes it was received as, the one with the smallest id is the first.
-//! `DocumentId`s are ordered byte by byte, so `PG10` comes before `PG2`. All others name it as `duplicate_of`. So the marks
-//! depend only on the set of documents, not on the order in which they were stored. Text, tokens, counts and often the bytes
-//! as received are equal, and are stored once if the store can do that.
+//! Of all documents with the same text, whatever bytes it was received as, the one with the smallest id is
+//! the first. `DocumentId`s are ordered byte by byte, so `PG10` comes before `PG2`. All others name it as
+//! `duplicate_of`. So the marks depend only on the set of documents, not on the order in which they were
+//! stored. Text, tokens, counts and often the bytes as received are equal, and are stored once if the store
+//! can do that.
 
 use std::collections::{HashMap, hash_map::Entry};
 
@@ -39,8 +40,8 @@ pub struct DuplicateReport {
     pub unreadable: Vec<DocumentId>,
 }
 
-/// Makes every meta name the document it is a duplicate of, and lets duplicates share their bytes. Holds one hash and one
-/// id for each document in memory. After a crash at any point, it can be repeated.
+/// Makes every meta name the document it is a duplicate of, and lets duplicates share their bytes. Holds one
+/// hash and one id for each document in memory. After a crash at any point, it can be repeated.
 ///
 /// The caller ensures that nobody else marks at the same time, and that no text is being stored.
 ///

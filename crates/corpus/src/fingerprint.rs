@@ -19,8 +19,8 @@ impl From<Digest> for Fingerprint {
 }
 
 impl Fingerprint {
-    /// Reads a published blob and returns whether it has this fingerprint. Returns `false` if the blob is missing or
-    /// damaged.
+    /// Reads a published blob and returns whether it has this fingerprint. Returns `false` if the blob is
+    /// missing or damaged.
     ///
     /// # Errors
     /// Returns the errors of [`BlobStore::digest`], except [`BlobError::Damaged`].

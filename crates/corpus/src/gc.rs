@@ -1,8 +1,8 @@
 //! Finds files that belong to no document.
 //!
-//! A file belongs to a document that has a meta or a job. A document whose jobs are done but that has no meta is damaged,
-//! and verifying repairs it. The spool is needed until its document is stored; the retry of a dead job begins with it. No
-//! stage may work on the corpus meanwhile.
+//! A file belongs to a document that has a meta or a job. A document whose jobs are done but that has no meta
+//! is damaged, and verifying repairs it. The spool is needed until its document is stored; the retry of a
+//! dead job begins with it. No stage may work on the corpus meanwhile.
 
 use std::collections::BTreeSet;
 

@@ -2,15 +2,17 @@
 //!
 //! In reading order:
 //!
-//! * [`meta`], [`arrival`], [`stats`]: the records of a document, each defined here and nowhere else, with the types of
-//!   their fields in [`boilerplate`] and [`fingerprint`]; [`records`] reads and stages them;
-//! * [`survey`]: reconstructs the jobs of a document from its files; [`requeue`]: puts documents back into the queue;
+//! * [`meta`], [`arrival`], [`stats`]: the records of a document, each defined here and nowhere else, with
+//!   the types of their fields in [`boilerplate`] and [`fingerprint`]; [`records`] reads and stages them;
+//! * [`survey`]: reconstructs the jobs of a document from its files; [`requeue`]: puts documents back into
+//!   the queue;
 //! * [`verify`], [`gc`]: finds damaged files, and files that belong to no document;
 //! * [`lock`]: `corpus.lock`, the contents of a corpus down to their hashes;
 //! * [`duplicates`], [`duplicate_list`]: documents with the same text;
 //! * [`redecode`], [`reprocess`], [`retract`]: documents that go through stages again.
 //!
-//! The functions on stored files block; async code calls them through a blocking task. Those on the queue are async.
+//! The functions on stored files block; async code calls them through a blocking task. Those on the queue are
+//! async.
 
 pub mod arrival;
 pub mod boilerplate;

@@ -1,11 +1,13 @@
 //! `corpus.lock`: the contents of a corpus, down to their hashes.
 //!
-//! Disk form, JSON Lines: a head with the settings that the results depend on; a line for each document that has gone
-//! through all stages, in order of ids; a seal with their number and the root hash, by which a truncated lock is detected.
-//! The same texts with the same settings give the same lines, except for the URL that a text came from, and the version.
+//! Disk form, JSON Lines: a head with the settings that the results depend on; a line for each document that
+//! has gone through all stages, in order of ids; a seal with their number and the root hash, by which a
+//! truncated lock is detected. The same texts with the same settings give the same lines, except for the URL
+//! that a text came from, and the version.
 //!
-//! The *root* is the BLAKE3 of all results: of each document the id, the hashes of raw bytes, text, tokens and counts, and
-//! the encoding. It is the same on every machine, whatever the threads, the order, and the mirrors.
+//! The *root* is the BLAKE3 of all results: of each document the id, the hashes of raw bytes, text, tokens
+//! and counts, and the encoding. It is the same on every machine, whatever the threads, the order, and the
+//! mirrors.
 
 mod compare;
 mod error;
@@ -159,7 +161,8 @@ fn documents<'s>(
     Ok(all.into_iter().filter_map(move |document| locked(document).transpose()))
 }
 
-/// Returns the line of a document. Returns `None` if its results do not exist, or are of another text or processor.
+/// Returns the line of a document. Returns `None` if its results do not exist, or are of another text or
+/// processor.
 fn locked_document(
     blobs: &dyn BlobStore,
     processor: &ProcessorIdentity,

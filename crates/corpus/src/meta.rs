@@ -1,8 +1,9 @@
 //! `meta/ID.json`: where a text came from, and how it was made from the bytes as received.
 //!
-//! The record is the same for the same bytes from the same source, whatever the run, its threads and crashes; so it holds
-//! no times, attempts or statuses. Those are in the [`Arrival`](crate::arrival::Arrival). A document is stored if its meta
-//! exists. The meta is a stored format: a field may be added, but never renamed or given another meaning.
+//! The record is the same for the same bytes from the same source, whatever the run, its threads and crashes;
+//! so it holds no times, attempts or statuses. Those are in the [`Arrival`](crate::arrival::Arrival). A
+//! document is stored if its meta exists. The meta is a stored format: a field may be added, but never
+//! renamed or given another meaning.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -127,11 +128,13 @@ pub struct TextFacts {
     pub lines: u64,
 }
 
-/// Facts about the decoding of the bytes. Encodings have their names from the WHATWG Encoding Standard. Encodings outside
-/// the standard have their names from IANA's list, or their usual names: `IBM850`, `x-mac-ce`, `UTF-32LE`.
+/// Facts about the decoding of the bytes. Encodings have their names from the WHATWG Encoding Standard.
+/// Encodings outside the standard have their names from IANA's list, or their usual names: `IBM850`,
+/// `x-mac-ce`, `UTF-32LE`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncodingFacts {
-    /// The encoding that the source list or the user gives, as written there. It takes precedence over all others.
+    /// The encoding that the source list or the user gives, as written there. It takes precedence over all
+    /// others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given: Option<String>,
     /// The encoding that HTTP declared, as received.
@@ -163,13 +166,14 @@ pub enum Confidence {
     Declared,
     /// It was guessed, and at least 99 of 100 such guesses are right.
     Likely,
-    /// It was guessed with less certainty, or it is declared but the bytes look like another encoding: look at the text.
+    /// It was guessed with less certainty, or it is declared but the bytes look like another encoding: look
+    /// at the text.
     Doubtful,
 }
 
 impl Meta {
-    /// Reads the meta of a document. Returns `None` if it is missing, cannot be parsed, or belongs to another document.
-    /// Does not compare it with its checksum.
+    /// Reads the meta of a document. Returns `None` if it is missing, cannot be parsed, or belongs to another
+    /// document. Does not compare it with its checksum.
     ///
     /// # Errors
     /// Returns the errors of [`records::read`].
@@ -178,8 +182,8 @@ impl Meta {
         Ok(meta.filter(|meta| meta.document == *document))
     }
 
-    /// Returns whether all files of the document exist with their lengths: the text, and the bytes as received unless they
-    /// were dropped.
+    /// Returns whether all files of the document exist with their lengths: the text, and the bytes as
+    /// received unless they were dropped.
     ///
     /// # Errors
     /// Returns the errors of [`BlobStore::len`].

@@ -9,12 +9,12 @@ use flow::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-/// The maximum size of a record that is read, in bytes. The measures of a command of the user's are the only part that
-/// can be large.
+/// The maximum size of a record that is read, in bytes. The measures of a command of the user's are the only
+/// part that can be large.
 pub const RECORD_BYTES_MAX: u64 = 16 << 20;
 
-/// Reads a record. Returns `None` if it is missing, is too large, or has another format. Does not compare it with its
-/// checksum.
+/// Reads a record. Returns `None` if it is missing, is too large, or has another format. Does not compare it
+/// with its checksum.
 ///
 /// # Errors
 /// Returns the other errors of [`BlobStore::read`].

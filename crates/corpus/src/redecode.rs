@@ -1,7 +1,7 @@
 //! Decodes stored texts again, in an encoding that the user gives. No server is asked.
 //!
-//! Each document goes through the stages again from the store stage on, by a job with the encoding. The store stage finds
-//! the bytes as received in `raw/`.
+//! Each document goes through the stages again from the store stage on, by a job with the encoding. The store
+//! stage finds the bytes as received in `raw/`.
 
 use flow::{
     blobs::BlobError,
@@ -41,7 +41,8 @@ pub enum RedecodeError {
 /// Returns the job that decodes a document again.
 ///
 /// # Errors
-/// [`RedecodeError::NotStored`] and [`RedecodeError::RawDropped`]; [`RedecodeError::Blob`] if its records cannot be read.
+/// [`RedecodeError::NotStored`] and [`RedecodeError::RawDropped`]; [`RedecodeError::Blob`] if its records
+/// cannot be read.
 pub fn job(
     document: &DocumentId,
     encoding: &str,

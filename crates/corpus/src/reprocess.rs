@@ -1,9 +1,9 @@
-//! Processes texts again if another processor made their results: a changed list of stop words recomputes tokens and
-//! counts of all texts, and nothing is fetched or stored again.
+//! Processes texts again if another processor made their results: a changed list of stop words recomputes
+//! tokens and counts of all texts, and nothing is fetched or stored again.
 //!
-//! The file `PROCESSOR` in the run directory names the processor for which the results were last checked, so a run with
-//! the same options reads one small file. It is written once the last job is in the queue: after a crash before that, the
-//! next run checks again. Stages that run side by side must have the same options.
+//! The file `PROCESSOR` in the run directory names the processor for which the results were last checked, so
+//! a run with the same options reads one small file. It is written once the last job is in the queue: after a
+//! crash before that, the next run checks again. Stages that run side by side must have the same options.
 
 use std::{
     io,
@@ -59,8 +59,8 @@ impl Reprocess {
         Ok(Some(Self { path, identity, found: stale.len(), stale }))
     }
 
-    /// Puts as many texts into the queue as it has room for, except those that have a pending job. Returns whether all are
-    /// in the queue.
+    /// Puts as many texts into the queue as it has room for, except those that have a pending job. Returns
+    /// whether all are in the queue.
     ///
     /// # Errors
     /// Returns the errors of the queue, except [`QueueError::Full`].

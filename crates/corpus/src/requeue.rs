@@ -1,8 +1,8 @@
 //! Puts documents back into the queue, whatever the queue knows of them.
 //!
-//! Their jobs are dropped and pushed again. A job that renewed an ended one would count as a refresh, and a failed refresh
-//! keeps what is stored. After a crash in between, the queue knows nothing of the documents, and what is stored has not
-//! changed.
+//! Their jobs are dropped and pushed again. A job that renewed an ended one would count as a refresh, and a
+//! failed refresh keeps what is stored. After a crash in between, the queue knows nothing of the documents,
+//! and what is stored has not changed.
 
 use std::collections::BTreeSet;
 
@@ -20,8 +20,8 @@ pub fn jobs_from(lane: Lane, document: &str) -> impl Iterator<Item = JobId> {
     Lane::ALL.into_iter().filter(move |after| *after >= lane).map(move |after| JobId::of(after, document))
 }
 
-/// Pushes jobs, at most one for each of [`DOCUMENTS_MAX`] documents, after it has dropped the documents' jobs in the same
-/// lane and the lanes after it. No worker may have one of those.
+/// Pushes jobs, at most one for each of [`DOCUMENTS_MAX`] documents, after it has dropped the documents' jobs
+/// in the same lane and the lanes after it. No worker may have one of those.
 ///
 /// # Errors
 /// Returns the errors of [`QueueAdmin::drop_jobs`] and [`QueueAdmin::push`].

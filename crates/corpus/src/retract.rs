@@ -1,10 +1,12 @@
 //! Retracts block pages: bodies that a host sent in place of texts until it was left alone.
 //!
-//! The first copies of a block page cannot be told from texts, so they were stored. Once it is known, their documents are
-//! fetched again, in this order: their jobs are dropped, a new fetch job is pushed, and their files are removed. After a
-//! crash at any point, the next run continues: a document is found as long as its meta exists.
+//! The first copies of a block page cannot be told from texts, so they were stored. Once it is known, their
+//! documents are fetched again, in this order: their jobs are dropped, a new fetch job is pushed, and their
+//! files are removed. After a crash at any point, the next run continues: a document is found as long as its
+//! meta exists.
 //!
-//! A document with a pending job is left for a later run, unless that is a fetch job which cannot end without the bytes.
+//! A document with a pending job is left for a later run, unless that is a fetch job which cannot end without
+//! the bytes.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +24,8 @@ use crate::{
     requeue::{self, DOCUMENTS_MAX},
 };
 
-/// The files of a document, in the order in which they are removed: no stats without a meta, no meta without a text.
+/// The files of a document, in the order in which they are removed: no stats without a meta, no meta without
+/// a text.
 const FILES: [BlobKind; 7] = [
     BlobKind::Stats,
     BlobKind::Counts,
@@ -56,8 +59,8 @@ enum PendingWork {
     Other,
 }
 
-/// Returns the stored documents that are block pages. `is_block_page` gets the URL that answered and the BLAKE3 hash of the
-/// bytes as received. Blocking.
+/// Returns the stored documents that are block pages. `is_block_page` gets the URL that answered and the
+/// BLAKE3 hash of the bytes as received. Blocking.
 ///
 /// # Errors
 /// Returns the errors of reading the store.
@@ -77,8 +80,8 @@ pub fn find(
     Ok(found)
 }
 
-/// Ensures that these documents, at most [`DOCUMENTS_MAX`], are fetched again, each by the job that `fetch_job` returns.
-/// Returns the ones for which that is certain; only their files may be removed.
+/// Ensures that these documents, at most [`DOCUMENTS_MAX`], are fetched again, each by the job that
+/// `fetch_job` returns. Returns the ones for which that is certain; only their files may be removed.
 ///
 /// # Errors
 /// Returns the errors of the queue, except [`QueueError::Full`].
@@ -107,7 +110,8 @@ pub async fn requeue<'p>(
     Ok(pages.iter().filter(is_certain).collect())
 }
 
-/// Removes the files of a document, if its bytes are still those of the block page. Returns whether it did. Blocking.
+/// Removes the files of a document, if its bytes are still those of the block page. Returns whether it did.
+/// Blocking.
 ///
 /// # Errors
 /// Returns the errors of reading and removing blobs.

@@ -1,9 +1,9 @@
 //! `stats/ID.json`: the measures of a document, and what they were computed from.
 //!
-//! The record names the text by its hash, the processor with all parameters that influence its results, and the other
-//! results by length and hash. So it proves by itself that all results of the document exist and are up to date, in
-//! whatever order a crash let them reach the disk. If its checksum does not match ([`flow::record`]), the results count
-//! as missing.
+//! The record names the text by its hash, the processor with all parameters that influence its results, and
+//! the other results by length and hash. So it proves by itself that all results of the document exist and
+//! are up to date, in whatever order a crash let them reach the disk. If its checksum does not match
+//! ([`flow::record`]), the results count as missing.
 //!
 //! It is a stored format: a field may be added, but never renamed or given another meaning.
 
@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{fingerprint::Fingerprint, records::RECORD_BYTES_MAX};
 
-/// The record. `M` holds the measures, whose fields stand between `processor` and `outputs`. The order of the fields is
-/// that in the file.
+/// The record. `M` holds the measures, whose fields stand between `processor` and `outputs`. The order of the
+/// fields is that in the file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stats<M = Unmeasured> {
     /// The id of the document.
@@ -49,8 +49,8 @@ pub struct Outputs {
     pub counts: Fingerprint,
 }
 
-/// Identifies the processor that made a result. Two processors with equal identities make the same bytes from the same
-/// text.
+/// Identifies the processor that made a result. Two processors with equal identities make the same bytes from
+/// the same text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessorIdentity {
     /// Its name.
@@ -85,8 +85,8 @@ impl Outputs {
     }
 }
 
-/// Reads the stats of a document, without the measures. Returns `None` if they are missing, cannot be parsed, or do not
-/// match their checksum.
+/// Reads the stats of a document, without the measures. Returns `None` if they are missing, cannot be parsed,
+/// or do not match their checksum.
 ///
 /// # Errors
 /// Returns the errors of [`BlobStore::read`], except [`BlobError::NotFound`] and [`BlobError::TooLarge`].
@@ -130,7 +130,8 @@ pub fn is_whole(blobs: &dyn BlobStore, job: &ProcessJob) -> Result<bool, BlobErr
     of_job(blobs, job)?.map_or(Ok(false), |stats| stats.outputs.match_blobs(blobs, &job.document))
 }
 
-/// Returns whether all results of a job exist with their lengths, whatever processor made them. Reads only the stats.
+/// Returns whether all results of a job exist with their lengths, whatever processor made them. Reads only
+/// the stats.
 ///
 /// # Errors
 /// Returns the errors of [`read`] and of [`BlobStore::len`].

@@ -27,8 +27,8 @@ pub enum DocumentProgress {
     Processed(DocumentJobs),
     /// It is stored. Its results do not exist, or are of another text.
     Stored(DocumentJobs),
-    /// A file is missing or has another length, so the document must be fetched again; with this job, if no list names
-    /// it.
+    /// A file is missing or has another length, so the document must be fetched again; with this job, if no
+    /// list names it.
     Incomplete(Box<FetchJob>),
     /// Its meta cannot be read.
     Unreadable,
@@ -62,7 +62,8 @@ impl Surveyor<'_> {
         })
     }
 
-    /// Reconstructs the jobs of a document from its meta and its arrival. If there is no arrival, the times are 0.
+    /// Reconstructs the jobs of a document from its meta and its arrival. If there is no arrival, the times
+    /// are 0.
     ///
     /// # Errors
     /// Returns the errors of [`records::read`].

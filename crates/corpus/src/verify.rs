@@ -1,9 +1,10 @@
 //! Reads everything that is stored again, and finds and repairs what is damaged.
 //!
-//! The bytes as received and the text of a document must match the hashes in its meta, the results those in its stats, and
-//! these records their own checksums. A document that the queue knows as stored must have a meta. Damage is repaired from
-//! the nearest undamaged file. The files of a document with pending jobs prove nothing, so the caller must not count it as
-//! damaged; it asks the queue before and after the files are read.
+//! The bytes as received and the text of a document must match the hashes in its meta, the results those in
+//! its stats, and these records their own checksums. A document that the queue knows as stored must have a
+//! meta. Damage is repaired from the nearest undamaged file. The files of a document with pending jobs prove
+//! nothing, so the caller must not count it as damaged; it asks the queue before and after the files are
+//! read.
 
 mod examine;
 mod repair;
@@ -55,7 +56,8 @@ pub fn documents(blobs: &dyn BlobStore, stored: &BTreeSet<String>) -> Result<Vec
     Ok(documents)
 }
 
-/// Reads the files of these documents, which must be in order, on all processors. Calls `advance` after each document.
+/// Reads the files of these documents, which must be in order, on all processors. Calls `advance` after each
+/// document.
 ///
 /// # Errors
 /// Returns the errors of the store, except those that are damage.

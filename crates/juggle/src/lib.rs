@@ -4,16 +4,18 @@
 //!
 //! * [`run`], [`cli`], [`settings`]: from the arguments to checked settings;
 //! * [`queue_connection`], [`stages`]: the connection to the queue, and the three workers;
-//! * [`pipeline`], [`stage_command`]: the commands that run stages; both use `stage_run`, which uses `lock_session` (the
-//!   lock that a run must match, or writes) and `retract` (block pages that were stored as texts);
-//! * [`add`], [`plan`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`], [`rebuild`], [`export`],
-//!   [`distance_command`], [`compare`], [`config_show`]: the other commands;
-//! * [`partition_report`]: other partitions of the work of the process stage; `process_stage`: the built-in processor or
-//!   the user's command; `stop_word_warnings`: warnings about lists of stop words;
-//! * `leftovers`: the temporary files that killed processes left behind; `listed_jobs`: documents in the source lists;
+//! * [`pipeline`], [`stage_command`]: the commands that run stages; both use `stage_run`, which uses
+//!   `lock_session` (the lock that a run must match, or writes) and `retract` (block pages that were stored
+//!   as texts);
+//! * [`add`], [`plan`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`], [`rebuild`],
+//!   [`export`], [`distance_command`], [`compare`], [`config_show`]: the other commands;
+//! * [`partition_report`]: other partitions of the work of the process stage; `process_stage`: the built-in
+//!   processor or the user's command; `stop_word_warnings`: warnings about lists of stop words;
+//! * `leftovers`: the temporary files that killed processes left behind; `listed_jobs`: documents in the
+//!   source lists;
 //! * [`sample`]: the bundled library for machines without a network;
-//! * [`summary`], [`progress`], [`output`], [`telemetry`], [`signals`], [`directory`], [`exit`]: output, signals and exit
-//!   codes; `blocking`: threads that may block.
+//! * [`summary`], [`progress`], [`output`], [`telemetry`], [`signals`], [`directory`], [`exit`]: output,
+//!   signals and exit codes; `blocking`: threads that may block.
 
 pub mod add;
 mod blocking;

@@ -21,8 +21,8 @@ use crate::{
 /// Runs `juggle redecode`.
 ///
 /// # Errors
-/// Returns an error, and changes nothing, if there is no run, the encoding is unknown, or a document is not stored or has a
-/// pending job.
+/// Returns an error, and changes nothing, if there is no run, the encoding is unknown, or a document is not
+/// stored or has a pending job.
 pub async fn run(args: &RedecodeArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     if !codec::is_known_label(&args.encoding) {
         let message = format!("'{}' is no encoding", args.encoding);

@@ -1,5 +1,5 @@
-//! `juggle verify`: reads everything that is stored again, names what is damaged, and with `--repair` puts it back into the
-//! queue.
+//! `juggle verify`: reads everything that is stored again, names what is damaged, and with `--repair` puts it
+//! back into the queue.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +36,8 @@ struct Verified {
     documents: u64,
     /// The number of bytes that were read of their texts and of the bytes as received.
     bytes: u64,
-    /// The number of records in `meta/`, `stats/` and `logs/arrival/` without a checksum, which earlier versions wrote.
+    /// The number of records in `meta/`, `stats/` and `logs/arrival/` without a checksum, which earlier
+    /// versions wrote.
     without_checksum: u64,
     damaged: Vec<DamagedDocument>,
     /// The number of documents that look damaged but are not reported, because they have pending jobs.

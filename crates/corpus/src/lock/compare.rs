@@ -57,8 +57,8 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Returns the documents that differ between a lock and a corpus, which are both in order of ids. Holds only those in
-/// memory.
+/// Returns the documents that differ between a lock and a corpus, which are both in order of ids. Holds only
+/// those in memory.
 ///
 /// # Errors
 /// Returns the first error of either.
@@ -93,8 +93,8 @@ pub(super) fn compare(
     Ok(found)
 }
 
-/// Returns the id of the next document. Returns `Some(None)` for an error, which sorts before all ids, so that it is taken
-/// next.
+/// Returns the id of the next document. Returns `Some(None)` for an error, which sorts before all ids, so
+/// that it is taken next.
 fn peek_id(
     documents: &mut Peekable<impl Iterator<Item = Result<LockedDocument, LockError>>>,
 ) -> Option<Option<&DocumentId>> {

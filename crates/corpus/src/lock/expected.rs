@@ -47,9 +47,9 @@ impl ExpectedLock {
         self.raw.get(document)
     }
 
-    /// Returns how the results of a run would differ from the lock, for people, as far as its settings, its source lists
-    /// and the stored documents show it before anything is fetched. `listed` yields the documents of the source lists, each
-    /// with the hash that the list gives for it. Blocking.
+    /// Returns how the results of a run would differ from the lock, for people, as far as its settings, its
+    /// source lists and the stored documents show it before anything is fetched. `listed` yields the
+    /// documents of the source lists, each with the hash that the list gives for it. Blocking.
     ///
     /// # Errors
     /// Returns the first error of `listed`, and the errors of reading the lock and the store.
@@ -82,8 +82,8 @@ impl ExpectedLock {
         Ok(LockReport { path: self.path.clone(), documents, root, differences: Some(differences) })
     }
 
-    /// Returns the ids that are listed, and adds the listed documents that are not in the lock, or have another hash there,
-    /// to the differences.
+    /// Returns the ids that are listed, and adds the listed documents that are not in the lock, or have
+    /// another hash there, to the differences.
     fn compare_listed<E>(
         &self,
         all: impl Iterator<Item = Result<(DocumentId, Option<String>), E>>,

@@ -14,8 +14,8 @@ use super::{FORM, LockError, LockHead, LockedDocument, RootHasher, Seal};
 /// The maximum length of a line that is read, in bytes.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 
-/// Writes a lock durably, in place of an earlier one, and returns its seal. Holds one document in memory. After an error the
-/// earlier lock is unchanged.
+/// Writes a lock durably, in place of an earlier one, and returns its seal. Holds one document in memory.
+/// After an error the earlier lock is unchanged.
 ///
 /// # Errors
 /// Returns the first error of `documents`; [`LockError::Write`] if the file cannot be written.
@@ -56,7 +56,8 @@ impl LockReader {
     /// Opens a lock and reads its head.
     ///
     /// # Errors
-    /// [`LockError::Read`] if it cannot be opened; [`LockError::Damaged`] if it is no lock that this version knows.
+    /// [`LockError::Read`] if it cannot be opened; [`LockError::Damaged`] if it is no lock that this version
+    /// knows.
     pub(super) fn open(path: &Path) -> Result<Self, LockError> {
         let file = File::open(path).map_err(|source| LockError::Read { path: path.to_owned(), source })?;
         let mut lines = LockLines { path: path.to_owned(), from: BufReader::new(file), number: 0 };

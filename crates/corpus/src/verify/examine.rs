@@ -134,7 +134,8 @@ impl Examined {
         Ok(())
     }
 
-    /// Compares a record with its checksum, and counts one without. Returns `None` if the record does not exist.
+    /// Compares a record with its checksum, and counts one without. Returns `None` if the record does not
+    /// exist.
     fn checksum(&mut self, blobs: &dyn BlobStore, kind: BlobKind) -> Result<Option<Checksum>, BlobError> {
         let checksum = match blobs.read(&BlobName::new(kind, self.document.clone()), RECORD_BYTES_MAX) {
             Ok(bytes) => record::checksum(&bytes),

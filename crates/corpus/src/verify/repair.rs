@@ -1,5 +1,5 @@
-//! Puts damaged documents back into the queue, at the stage that can repair them. After a crash anywhere, the damage is
-//! still there and is found again.
+//! Puts damaged documents back into the queue, at the stage that can repair them. After a crash anywhere, the
+//! damage is still there and is found again.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +13,9 @@ use flow::{
 use super::examine::{Examined, Remedy};
 use crate::requeue::{self, DOCUMENTS_MAX};
 
-/// Puts damaged documents back into the queue. `listed` holds the jobs of the documents that a source list names. Returns
-/// the documents that cannot be repaired, because their meta is damaged and no list names them.
+/// Puts damaged documents back into the queue. `listed` holds the jobs of the documents that a source list
+/// names. Returns the documents that cannot be repaired, because their meta is damaged and no list names
+/// them.
 ///
 /// # Errors
 /// Returns the errors of [`requeue::push`].
