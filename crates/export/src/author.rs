@@ -1,6 +1,6 @@
-//! Authors as the catalogue of Project Gutenberg writes them: `Shelley, Mary Wollstonecraft, 1797-1851; …`.
+//! Parses authors in the form of Project Gutenberg's catalogue: `Shelley, Mary Wollstonecraft, 1797-1851; …`.
 
-/// An author, with the years as far as they are known; those before Christ are negative.
+/// An author, with the known years. Years before Christ are negative.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Author {
     pub(crate) name: String,
@@ -9,24 +9,26 @@ pub(crate) struct Author {
 }
 
 impl Author {
-    /// The first who has no other part in the book (`[Translator]`), else the first.
+    /// Parses the first person without another role (`[Translator]`), or the first person if all have one.
     pub(crate) fn first_of(authors: &str) -> Self {
         let mut all = authors.split(';').map(str::trim).filter(|one| !one.is_empty());
         let first = all.clone().find(|one| !one.ends_with(']')).or_else(|| all.next());
-        Self::of(first.unwrap_or_default())
+        Self::parse(first.unwrap_or_default())
     }
 
-    fn of(text: &str) -> Self {
+    /// Parses one person. A text without years at its end is a name as a whole.
+    fn parse(text: &str) -> Self {
         let text = text.rsplit_once('[').filter(|_| text.ends_with(']')).map_or(text, |(before, _)| before);
         let text = text.trim().trim_end_matches(',');
         let nameless = |name: &str| Self { name: name.to_owned(), ..Self::default() };
+        // A name may contain commas and hyphens, so only two years at the end are taken for years.
         let Some((name, years)) = text.rsplit_once(',') else { return nameless(text) };
         let Some((born, died)) = years.split_once('-') else { return nameless(text) };
         let (born, died) = (born.trim(), died.trim());
         if !is_year(born) || !is_year(died) || (born.is_empty() && died.is_empty()) {
             return nameless(text);
         }
-        // 43 BCE-18: the era of the first is its own; 428 BCE-348 BCE.
+        // Each year has its own era: `43 BCE-18`, `428 BCE-348 BCE`.
         Self { name: name.trim().to_owned(), born: year(born), died: year(died) }
     }
 }
@@ -35,7 +37,7 @@ fn is_year(text: &str) -> bool {
     text.is_empty() || year(text).is_some()
 }
 
-/// `1797`, `1547?`, `43 BCE`.
+/// Parses a year such as `1797`, `1547?` or `43 BCE`.
 fn year(text: &str) -> Option<i32> {
     let (digits, factor) = text.strip_suffix("BCE").map_or((text, 1), |before| (before, -1));
     let digits = digits.trim().trim_end_matches('?');
@@ -48,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn authors_of_the_catalogue_are_told_from_their_years() {
+    fn authors_of_the_catalogue_are_parsed_with_their_years() {
         for (text, name, born, died) in [
             (
                 "Shelley, Mary Wollstonecraft, 1797-1851",

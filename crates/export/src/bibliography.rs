@@ -1,5 +1,5 @@
-//! Bibliographic facts about a document, as readers of the exported forms expect them: from its text, its source list and
-//! its server.
+//! Bibliographic facts about a document, as readers of the exported forms expect them: from its text, its
+//! source list and its server.
 
 use corpus::meta::Meta;
 
@@ -32,35 +32,37 @@ impl Bibliography<'_> {
         }
     }
 
-    /// The name of who wrote it, if one is known.
+    /// Returns the name of the author, if it is known.
     pub(crate) fn author_name(&self) -> Option<String> {
         Some(self.author().name).filter(|name| !name.is_empty())
     }
 
-    /// Its languages in one string, if any is known: `en;fr`.
+    /// Returns the languages in one string, such as `en;fr`, if any is known.
     pub(crate) fn language(&self) -> Option<String> {
         Some(self.languages().join(";")).filter(|all| !all.is_empty())
     }
 
-    /// Its languages, by the codes of ISO 639 where they have one; of a list, else as the text says.
+    /// Returns the languages in a source list, or otherwise in the text, as codes of ISO 639 if they have
+    /// one.
     pub(crate) fn languages(&self) -> Vec<String> {
         let said = self.listed(LANGUAGE).or(self.0.language.as_deref());
         said.map(language::codes).unwrap_or_default()
     }
 
-    /// Its subjects, as a catalogue has them.
+    /// Returns the subjects in a catalogue.
     pub(crate) fn subjects(&self) -> Vec<&str> {
         let parts = self.listed(SUBJECTS).into_iter().flat_map(|all| all.split(';'));
         parts.map(str::trim).filter(|part| !part.is_empty()).collect()
     }
 
-    /// When it was released: as the text says, else as a catalogue does; else when its server says that the file changed.
+    /// Returns the time of release in the text, or otherwise in a catalogue, or otherwise the time of the
+    /// last change on the server.
     pub(crate) fn created(&self) -> Option<String> {
         let said = [self.0.release_date.as_deref(), self.listed(ISSUED)];
         said.into_iter().flatten().find_map(date::parse_text).or_else(|| self.changed())
     }
 
-    /// When its server says that the file changed last.
+    /// Returns the time of the last change of the file on its server.
     pub(crate) fn changed(&self) -> Option<String> {
         self.0.last_modified.as_deref().and_then(date::parse_http)
     }

@@ -1,4 +1,5 @@
-//! `SHA256SUMS`: the SHA-256 of every file in the export directory, in order of their names, for `sha256sum -c`.
+//! `SHA256SUMS`: the SHA-256 of every file in the export directory, in order of their names, for `sha256sum
+//! -c`.
 
 use std::{
     fs::{self, File},
@@ -24,8 +25,8 @@ const BUFFER_BYTES: usize = 256 << 10;
 /// Writes the checksums of all regular files that are not hidden. Reports the progress in files.
 ///
 /// # Errors
-/// Returns [`ExportError::NothingThere`] if there is no file, [`ExportError::Read`] if one cannot be read, and
-/// [`ExportError::Write`] if the checksums cannot be written.
+/// Returns [`ExportError::NothingThere`] if there is no file, [`ExportError::Read`] if one cannot be read,
+/// and [`ExportError::Write`] if the checksums cannot be written.
 pub fn write(
     directory: &ExportDirectory,
     on_progress: &ProgressCallback<'_>,
@@ -83,8 +84,8 @@ fn sha256(path: &Path) -> io::Result<String> {
     }
 }
 
-/// Returns a line in the format of `sha256sum`: if the name has a backslash or a line end, it is escaped and the line
-/// begins with a backslash.
+/// Returns a line in the format of `sha256sum`: if the name has a backslash or a line end, it is escaped and
+/// the line begins with a backslash.
 fn line(checksum: &str, name: &Path) -> Vec<u8> {
     let name = name.as_os_str().as_bytes();
     let escape = |byte: &u8| match byte {

@@ -18,9 +18,11 @@ const TITLE: &str = "{title}";
 /// The names of special characters after a backslash.
 const ESCAPES: [(char, char); 5] = [('n', '\n'), ('t', '\t'), ('f', '\u{c}'), ('0', '\0'), ('\\', '\\')];
 
-/// A separator between two texts. If it has the `{id}` or `{title}` of the next text, it also precedes the first one.
+/// A separator between two texts. If it has the `{id}` or `{title}` of the next text, it also precedes the
+/// first one.
 ///
-/// When it is parsed, `\n`, `\t`, `\f`, `\0` and `\\` become the characters of those names. Nothing else changes.
+/// When it is parsed, `\n`, `\t`, `\f`, `\0` and `\\` become the characters of those names. Nothing else
+/// changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Separator(String);
 

@@ -1,7 +1,7 @@
 //! Reads the documents of a corpus in order of their ids.
 //!
-//! The order makes an export independent of the order in which documents were stored. In memory are the ids of all
-//! documents and a part of the current one. Every blob is compared with its hash while it is read.
+//! The order makes an export independent of the order in which documents were stored. In memory are the ids
+//! of all documents and a part of the current one. Every blob is compared with its hash while it is read.
 
 use std::io::{BufRead, BufReader, Read};
 

@@ -1,4 +1,4 @@
-//! Dates as texts and servers write them, as `2008-06-17T00:00:00.000Z`, the form of Dolma and FineWeb.
+//! Converts dates of texts and servers to `2008-06-17T00:00:00.000Z`, the form in Dolma and FineWeb.
 
 use jiff::{Timestamp, civil::Date, fmt::rfc2822, tz::TimeZone};
 
@@ -6,7 +6,7 @@ use jiff::{Timestamp, civil::Date, fmt::rfc2822, tz::TimeZone};
 /// month (`October 1997`) or a year (`1998`) stands for its first day. The formats of months and years
 /// precede those that would read `19` as the day. Numeric dates such as `05/12/2003` are not accepted,
 /// because the order of day and month is unknown.
-const FORMS: [(&str, Part); 14] = [
+const FORMATS: [(&str, Part); 14] = [
     ("%Y-%m-%d", Part::Year),
     ("%Y-%m-%d", Part::Day),
     ("%Y-%m-%d", Part::MonthOfYear),
@@ -40,8 +40,9 @@ enum Part {
 
 /// Returns the day that a text names, or `None` if it names no day in [`YEARS`].
 pub(crate) fn parse_text(text: &str) -> Option<String> {
-    let text = text.split_whitespace().filter(|word| *word != "of").map(plain).collect::<Vec<_>>().join(" ");
-    let mut days = FORMS.iter().filter_map(|(form, part)| {
+    let text =
+        text.split_whitespace().filter(|word| *word != "of").map(normalize).collect::<Vec<_>>().join(" ");
+    let mut days = FORMATS.iter().filter_map(|(format, part)| {
         let full = match part {
             Part::Day => text.clone(),
             Part::Year if text.len() != "1998".len() => return None,
@@ -49,14 +50,14 @@ pub(crate) fn parse_text(text: &str) -> Option<String> {
             Part::Month => format!("1 {text}"),
             Part::MonthOfYear => format!("{text}-01"),
         };
-        Date::strptime(form, full).ok()
+        Date::strptime(format, full).ok()
     });
     let day = days.find(|day| YEARS.contains(&day.year()))?;
-    Some(written(day.to_zoned(TimeZone::UTC).ok()?.timestamp()))
+    Some(format(day.to_zoned(TimeZone::UTC).ok()?.timestamp()))
 }
 
-/// Returns a word of a date in the spelling of [`FORMS`]: `1st` as `1`, `Sept.` as `Sep`.
-fn plain(word: &str) -> String {
+/// Returns a word of a date in the spelling of [`FORMATS`]: `1st` as `1`, `Sept.` as `Sep`.
+fn normalize(word: &str) -> String {
     let (core, comma) = word.strip_suffix(',').map_or((word, ""), |core| (core, ","));
     let core = core.strip_suffix('.').unwrap_or(core);
     let core = if core.eq_ignore_ascii_case("sept") { "Sep" } else { core };
@@ -65,12 +66,12 @@ fn plain(word: &str) -> String {
     format!("{}{comma}", day.filter(is_number).unwrap_or(core))
 }
 
-/// The time that an HTTP header names (RFC 9110 §5.6.7).
+/// Returns the time in an HTTP header (RFC 9110 §5.6.7).
 pub(crate) fn parse_http(text: &str) -> Option<String> {
-    rfc2822::parse(text.trim()).ok().map(|at| written(at.timestamp()))
+    rfc2822::parse(text.trim()).ok().map(|at| format(at.timestamp()))
 }
 
-fn written(at: Timestamp) -> String {
+fn format(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 

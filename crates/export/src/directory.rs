@@ -1,8 +1,8 @@
 //! The directory that exports are written to, on a local file system.
 //!
-//! A writer holds the directory locked. So a file with a hidden name that ends in `.tmp` belongs to a dead writer, and
-//! opening the directory removes it. Files for sorting have no name, so the system removes them even if the process is
-//! killed.
+//! A writer holds the directory locked. So a file with a hidden name that ends in `.tmp` belongs to a dead
+//! writer, and opening the directory removes it. Files for sorting have no name, so the system removes them
+//! even if the process is killed.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -29,8 +29,8 @@ impl ExportDirectory {
     /// Creates the directory if it is missing, and locks it.
     ///
     /// # Errors
-    /// Returns [`ExportError::Busy`] if another process has locked it, and [`ExportError::Write`] if it cannot be
-    /// created, is not a directory, or cannot be swept.
+    /// Returns [`ExportError::Busy`] if another process has locked it, and [`ExportError::Write`] if it
+    /// cannot be created, is not a directory, or cannot be swept.
     pub fn open(path: &Path) -> Result<Self, ExportError> {
         let failed = ExportError::writing(path);
         fs::create_dir_all(path).map_err(&failed)?;

@@ -1,13 +1,13 @@
 //! `jsonl/part-00000.jsonl…`: one JSON object a document, one a line, with the fields of Dolma.
 //!
-//! A line has `id`, `text`, `source` (the host of the listed URL), `added` (when the file last changed on its server),
-//! `created` (when the text was released, or the same as `added`) and `metadata`. Both times are those of `meta/`, not
-//! of the clock, so that the same corpus gives the same bytes. A key has the same JSON type in all lines and is omitted
-//! if its value is unknown.
+//! A line has `id`, `text`, `source` (the host of the listed URL), `added` (when the file last changed on its
+//! server), `created` (when the text was released, or the same as `added`) and `metadata`. Both times are
+//! those of `meta/`, not of the clock, so that the same corpus gives the same bytes. A key has the same JSON
+//! type in all lines and is omitted if its value is unknown.
 //!
-//! A shard ends with the document that brings it to its size before compression, so the compression does not change
-//! which lines are in which shard. The shards are renamed to their final names when all are complete. Then the shards
-//! of earlier exports that are not among them are removed.
+//! A shard ends with the document that brings it to its size before compression, so the compression does not
+//! change which lines are in which shard. The shards are renamed to their final names when all are complete.
+//! Then the shards of earlier exports that are not among them are removed.
 
 mod compressed_writer;
 mod line;

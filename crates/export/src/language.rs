@@ -1,6 +1,6 @@
-//! Languages as texts name them, and their codes.
+//! Converts names of languages to their codes.
 
-/// The languages of which Project Gutenberg has books, with their codes of ISO 639-1, else 639-2.
+/// The languages of Project Gutenberg's books, with their codes of ISO 639-1, or otherwise 639-2.
 const NAMES: [(&str, &str); 62] = [
     ("afrikaans", "af"),
     ("arabic", "ar"),
@@ -66,7 +66,8 @@ const NAMES: [(&str, &str); 62] = [
     ("yiddish", "yi"),
 ];
 
-/// The codes of the languages that a text names, `English; French` or `en; fr`. One that has none here stays as it is.
+/// Returns the codes of the languages in a text such as `English; French` or `en; fr`. A language without a
+/// known code keeps its name.
 pub(crate) fn codes(text: &str) -> Vec<String> {
     let parts = text.split([';', ',']).flat_map(|part| part.split(" and "));
     parts.map(str::trim).filter(|part| !part.is_empty()).map(code).collect()
@@ -74,7 +75,7 @@ pub(crate) fn codes(text: &str) -> Vec<String> {
 
 fn code(name: &str) -> String {
     let lower = name.to_lowercase();
-    // `English (Middle)`, `Chinese (Traditional)`
+    // A variant has the code of its language: `Chinese (Traditional)`.
     let plain = lower.split('(').next().unwrap_or_default().trim();
     let found = NAMES.iter().find(|(known, _)| *known == plain).map(|(_, code)| (*code).to_owned());
     let is_code = matches!(lower.len(), 2 | 3) && lower.bytes().all(|byte| byte.is_ascii_lowercase());
@@ -86,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn languages_become_codes_where_they_have_one() {
+    fn languages_with_a_code_become_codes() {
         for (text, expected) in [
             ("English", &["en"][..]),
             ("EN", &["en"]),

@@ -1,8 +1,9 @@
 //! `metadata.csv`: a row for each document, with the columns of the Standardized Project Gutenberg Corpus.
 //!
-//! What its readers expect is kept: languages are a list as Python writes it (`['en', 'fr']`), subjects a set
-//! (`{'Ghosts', 'Children''s stories'}`, here in the order of the catalogue; none are `set()`), years are numbers. What juggle does not know is
-//! empty: downloads always, years and subjects where the text came from no catalogue. RFC 4180, with a header.
+//! The values have the form that readers of that corpus expect. Languages are a Python list (`['en', 'fr']`).
+//! Subjects are a Python set (`{'Ghosts', "Children's stories"}`), in the order of the catalogue, and `set()`
+//! if there are none. Years are numbers, negative before Christ. Unknown values are empty: always
+//! `downloads`, and the years of texts that no catalogue lists. The file has a header and is CSV by RFC 4180.
 
 use csv::{Terminator, WriterBuilder};
 
@@ -13,7 +14,7 @@ use crate::{
     report::{ExportReport, UncommittedFile, commit_all},
 };
 
-/// The file.
+/// The file name.
 pub const FILE: &str = "metadata.csv";
 
 const COLUMNS: [&str; 9] = [
@@ -28,10 +29,11 @@ const COLUMNS: [&str; 9] = [
     "type",
 ];
 
-/// Writes it.
+/// Writes a row for each document.
 ///
 /// # Errors
-/// Where a meta cannot be read or the file cannot be written.
+/// Returns [`ExportError::Blob`] or [`ExportError::Damaged`] if a meta cannot be read, and
+/// [`ExportError::Write`] if the file cannot be written.
 pub fn write(corpus: &Corpus<'_>, directory: &ExportDirectory) -> Result<ExportReport, ExportError> {
     let file = directory.create_file(FILE)?;
     let path = file.path().to_owned();
@@ -48,8 +50,8 @@ fn row(document: &Document<'_>) -> [String; COLUMNS.len()] {
     let bibliography = document.bibliography();
     let author = bibliography.author();
     let year = |year: Option<i32>| year.map(|year| year.to_string()).unwrap_or_default();
-    let languages: Vec<String> = bibliography.languages().iter().map(|code| quoted(code)).collect();
-    let subjects: Vec<String> = bibliography.subjects().into_iter().map(quoted).collect();
+    let languages: Vec<String> = bibliography.languages().iter().map(|code| python_literal(code)).collect();
+    let subjects: Vec<String> = bibliography.subjects().into_iter().map(python_literal).collect();
     [
         document.id().to_string(),
         meta.title.clone().unwrap_or_default(),
@@ -63,8 +65,9 @@ fn row(document: &Document<'_>) -> [String; COLUMNS.len()] {
     ]
 }
 
-/// A string as Python writes it.
-fn quoted(text: &str) -> String {
+/// Returns a string literal in the form of Python's `repr`: in single quotes, unless it has some and no
+/// double ones.
+fn python_literal(text: &str) -> String {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     let mut written = String::from(quote);
     for character in text.chars() {

@@ -1,16 +1,19 @@
-//! `documents.parquet`, `counts.parquet` and, on wish, `tokens.parquet`.
+//! `documents.parquet`, `counts.parquet` and, on request, `tokens.parquet`.
 //!
-//! Columns of documents, one row for each, in order of ids. The names are those of FineWeb where it has such a column:
-//! `text`, `id`, `url`, `date` (when the text was released, else when the server says that the file changed), `language`
-//! (codes of ISO 639, separated by `;`), `language_score` (null: juggle detects none), `token_count` (null where the document was not
-//! processed yet); then `distinct_token_count`, `title`, `author`, `final_url`, `encoding`, `raw_bytes`, `raw_blake3`, `text_bytes`,
-//! `text_blake3`, `duplicate_of`.
+//! `documents.parquet` has one row a document, in order of ids. The names are those of FineWeb if it has such
+//! a column: `text`, `id`, `url`, `date` (of the release, or otherwise of the last change on the server),
+//! `language` (codes of ISO 639, separated by `;`), `language_score` (always null, because juggle detects no
+//! languages), `token_count` (null if the document has not been processed). Then follow
+//! `distinct_token_count`, `title`, `author`, `final_url`, `encoding`, `raw_bytes`, `raw_blake3`,
+//! `text_bytes`, `text_blake3`, `duplicate_of`.
 //!
-//! Columns of counts: `document`, `token`, `n`, in order of documents, most frequent tokens first. Columns of tokens: `document`,
-//! `position` (from 0), `token`, in order of the texts. Joined by `documents.id = counts.document`.
+//! `counts.parquet` has the columns `document`, `token`, `n`, in order of documents, the most frequent tokens
+//! first. `tokens.parquet` has `document`, `position` (from 0), `token`, in the order of the texts. Both join
+//! with `documents.id`.
 //!
-//! All are written with zstd, statistics of every page, and dictionaries where values repeat. Row groups have a million rows, those of
-//! documents 64 MiB of text; one row group of each file is held in memory. All files get their names when all are whole.
+//! The files have zstd compression, statistics of every page, and dictionaries for values that repeat. A row
+//! group has up to a million rows, or 64 MiB of text or tokens. One row group of each file is held in memory.
+//! The files are renamed to their final names when all are complete.
 
 mod documents;
 mod file;
@@ -34,28 +37,30 @@ pub const COUNTS: &str = "counts.parquet";
 /// The file of tokens.
 pub const TOKENS: &str = "tokens.parquet";
 
-/// Whether the tokens are written too, in the order of the texts.
+/// The choice of exporting the tokens in the order of the texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tokens {
-    /// They are.
+    /// [`TOKENS`] is written.
     Written,
-    /// They are not. A file of an earlier export is removed, for it may be of another corpus.
+    /// [`TOKENS`] is not written. The file of an earlier export is removed, because it may differ from this
+    /// corpus.
     LeftOut,
 }
 
-/// Writes them.
+/// Writes the files of documents and counts, and that of tokens if asked to.
 ///
 /// # Errors
-/// Where a blob cannot be read or a file cannot be written.
+/// Returns [`ExportError::Blob`] or [`ExportError::Damaged`] if a blob cannot be read, and
+/// [`ExportError::Write`] if a file cannot be written.
 pub fn write(
     corpus: &Corpus<'_>,
     directory: &ExportDirectory,
     tokens: Tokens,
 ) -> Result<ExportReport, ExportError> {
-    let mut documents = Documents::begin(directory)?;
-    let mut counts = Occurrences::begin(directory, OccurrenceKind::Counts)?;
+    let mut documents = Documents::create(directory)?;
+    let mut counts = Occurrences::create(directory, OccurrenceKind::Counts)?;
     let mut sequence = match tokens {
-        Tokens::Written => Some(Occurrences::begin(directory, OccurrenceKind::Tokens)?),
+        Tokens::Written => Some(Occurrences::create(directory, OccurrenceKind::Tokens)?),
         Tokens::LeftOut => None,
     };
     let mut not_processed = 0;
@@ -81,6 +86,7 @@ pub fn write(
     let mut ready = vec![documents.finish()?, counts.finish()?];
     ready.extend(sequence.map(Occurrences::finish).transpose()?);
     let files = commit_all(ready)?;
+    // After the commit: an export that fails changes nothing.
     if tokens == Tokens::LeftOut {
         directory.remove(TOKENS)?;
     }

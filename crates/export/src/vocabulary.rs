@@ -1,11 +1,15 @@
-//! `vocabulary.tsv`: every token of the corpus with how often it occurs and in how many documents, most frequent first.
+//! `vocabulary.tsv`: every token of the corpus with its count and its number of documents, most frequent
+//! first.
 //!
-//! Disk form: token, TAB, n, TAB, documents, line feed; n falling, then tokens rising by their bytes. A token may contain a
-//! TAB: the last two count. There is no header, as in `counts/`.
+//! Disk form: token, TAB, n, TAB, documents, line feed. Lines are sorted by descending n, then by the bytes
+//! of the token. A token may contain a TAB: the last two separate the columns. There is no header, as in
+//! `counts/`.
 //!
-//! Counts are added up in a table. When it has grown to a bound it is written to the disk in order of tokens as a *run*; at
-//! the end all runs are merged, which adds up what stands in several. What comes out is in order of tokens and has to be
-//! ranked: that is sorted in the same way, in runs as large as the bound. So the bytes are the same whatever the bound.
+//! An external merge sort: a table adds the counts up. When it reaches its maximum size, it is written to
+//! disk as a
+//! *run*, sorted by token. At the end all runs are merged, which adds up the counts of equal tokens. The
+//! result is sorted by rank in the same way, in runs of the same size. So the maximum size does not change
+//! the bytes.
 
 mod entry;
 mod runs;
@@ -25,16 +29,18 @@ use crate::{
     report::{ExportReport, UncommittedFile, commit_all},
 };
 
-/// The file.
+/// The file name.
 pub const FILE: &str = "vocabulary.tsv";
 
-/// What the table may take by default, in bytes.
+/// The default maximum size of the table, in bytes.
 pub const MEMORY_BYTES: u64 = 256 << 20;
 
-/// Writes it, with a table of at most `memory_bytes`, or of one token.
+/// Writes the counts of all tokens, with a table of at most `memory_bytes`, or of one token if that is
+/// larger.
 ///
 /// # Errors
-/// Where counts cannot be read or the file cannot be written.
+/// Returns [`ExportError::Blob`] or [`ExportError::Damaged`] if a meta, stats or counts cannot be read, and
+/// [`ExportError::Write`] if a file cannot be written.
 pub fn write(
     corpus: &Corpus<'_>,
     directory: &ExportDirectory,
@@ -55,17 +61,18 @@ pub fn write(
         rows += 1;
         line(&mut file, entry).map_err(&failed)
     };
+    // Without runs all counts are in the table, which is sorted by rank at once.
     if runs.is_empty() {
         table.drain(Order::Rank).iter().try_for_each(&mut put)?;
     } else {
         runs.add(table.drain(Order::Token))?;
-        ranked(runs, directory, memory_bytes)?.merge(|entry| put(&entry))?;
+        sort_by_rank(runs, directory, memory_bytes)?.merge(|entry| put(&entry))?;
     }
     Ok(ExportReport { files: commit_all(vec![UncommittedFile::sync(file, rows)?])?, totals })
 }
 
-/// What the runs add up to, in runs by rank.
-fn ranked<'d>(
+/// Merges runs sorted by token into runs sorted by rank.
+fn sort_by_rank<'d>(
     runs: Runs<'_>,
     directory: &'d ExportDirectory,
     memory_bytes: u64,

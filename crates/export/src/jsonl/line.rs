@@ -1,4 +1,5 @@
-//! A document as one line of JSON. Its text is escaped part by part, so a long one takes no more memory than a short one.
+//! Writes a document as one line of JSON. The text is escaped in parts, so a long one takes no more memory
+//! than a short one.
 //!
 //! A key without a value is omitted rather than null. Readers that infer the type of a column from the first
 //! rows, and readers that declare a field as a string, reject a null.
@@ -14,15 +15,15 @@ use url::Url;
 
 use crate::{corpus::Document, error::ExportError};
 
-/// What stands before the text.
+/// The fields before the text.
 #[derive(Serialize)]
-struct Head<'m> {
+struct FieldsBefore<'m> {
     id: &'m DocumentId,
 }
 
-/// What stands after it.
+/// The fields after the text.
 #[derive(Serialize)]
-struct Tail<'m> {
+struct FieldsAfter<'m> {
     source: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     added: Option<String>,
@@ -31,6 +32,7 @@ struct Tail<'m> {
     metadata: Metadata<'m>,
 }
 
+/// The other facts about the document. Dolma leaves these fields open.
 #[derive(Serialize)]
 struct Metadata<'m> {
     url: &'m str,
@@ -54,25 +56,26 @@ struct Metadata<'m> {
     listed: &'m BTreeMap<String, String>,
 }
 
-/// Hands the line over in parts, with its end.
+/// Passes the line to `put` in parts, with its line feed.
 pub(super) fn write(
     document: &Document<'_>,
     mut put: impl FnMut(&[u8]) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
-    let head = json(&Head { id: document.id() });
-    put(&head[..head.len() - 1])?;
+    // Both objects lose a brace, so that they and the text between them are one object.
+    let before = json(&FieldsBefore { id: document.id() });
+    put(&before[..before.len() - 1])?;
     put(b",\"text\":\"")?;
     let mut text = Escaper::default();
     document.read_text(|part| text.write(part, &mut put))?;
     text.finish(&mut put)?;
     put(b"\",")?;
-    put(&json(&tail(document))[1..])?;
+    put(&json(&fields_after(document))[1..])?;
     put(b"\n")
 }
 
-fn tail<'d>(document: &'d Document<'_>) -> Tail<'d> {
+fn fields_after<'d>(document: &'d Document<'_>) -> FieldsAfter<'d> {
     let (meta, bibliography) = (&document.meta, document.bibliography());
-    Tail {
+    FieldsAfter {
         source: source(&meta.url),
         added: bibliography.changed(),
         created: bibliography.created(),
@@ -93,7 +96,7 @@ fn tail<'d>(document: &'d Document<'_>) -> Tail<'d> {
     }
 }
 
-/// Where a text is from: its host, or `local` for a file.
+/// Returns the host of a URL, or `local` for a file.
 fn source(url: &str) -> String {
     let url = Url::parse(url).ok();
     let host = url.as_ref().and_then(Url::host_str).filter(|host| !host.is_empty());
@@ -135,6 +138,7 @@ impl Escaper {
         part: &[u8],
         put: &mut impl FnMut(&[u8]) -> Result<(), ExportError>,
     ) -> Result<(), ExportError> {
+        // The bytes from `start` on need no escape so far; they are written in one piece.
         let mut start = 0;
         for (at, byte) in part.iter().enumerate() {
             let control;
@@ -149,6 +153,7 @@ impl Escaper {
                     control.as_bytes()
                 }
                 0xc2 | 0xe2 => {
+                    // The first bytes of U+0085, U+2028 and U+2029, which some readers take for line ends.
                     let rest = &part[at..];
                     if LINE_ENDS.iter().any(|(raw, _)| rest.len() < raw.len() && raw.starts_with(rest)) {
                         put(&part[start..at])?;
@@ -175,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_escaped_reads_as_it_was_and_is_one_line_wherever_it_is_cut() {
+    fn an_escaped_text_is_one_line_and_reads_back_however_it_is_divided() {
         let all: String = (0..0x300)
             .filter_map(char::from_u32)
             .chain("雨\u{2028}\u{2029}\u{2027}\u{10ffff}\u{2028}".chars())

@@ -1,4 +1,4 @@
-//! The rows of documents.
+//! Writes `documents.parquet`.
 
 use ::parquet::{
     data_type::ByteArray,
@@ -9,7 +9,7 @@ use ::parquet::{
 
 use super::{
     DOCUMENTS,
-    file::{ParquetFile, RowGroup, properties, rising},
+    file::{ParquetFile, RowGroup, ascending, properties},
 };
 use crate::{
     corpus::{Document, WordStats},
@@ -18,8 +18,9 @@ use crate::{
     report::UncommittedFile,
 };
 
-/// How much text is held before a row group is written. A text that is longer has one of its own.
+/// The maximum bytes of text in a row group. A longer text has a row group of its own.
 const GROUP_BYTES: usize = 64 << 20;
+/// The maximum number of documents in a row group. It bounds the memory of the columns other than the text.
 const GROUP_ROWS: usize = 1 << 16;
 
 const SCHEMA: &str = "message document {
@@ -42,13 +43,14 @@ const SCHEMA: &str = "message document {
     optional binary duplicate_of (STRING);
 }";
 
-/// The file, and the rows that wait to be written.
+/// The file, and the rows of the next row group.
 pub(super) struct Documents {
     file: ParquetFile,
     rows: Rows,
     bytes: usize,
 }
 
+/// Rows, by column.
 #[derive(Default)]
 struct Rows {
     texts: Vec<ByteArray>,
@@ -70,8 +72,8 @@ struct Rows {
 }
 
 impl Documents {
-    pub(super) fn begin(directory: &ExportDirectory) -> Result<Self, ExportError> {
-        let file = ParquetFile::begin(directory, DOCUMENTS, SCHEMA, how())?;
+    pub(super) fn create(directory: &ExportDirectory) -> Result<Self, ExportError> {
+        let file = ParquetFile::create(directory, DOCUMENTS, SCHEMA, writer_properties())?;
         Ok(Self { file, rows: Rows::default(), bytes: 0 })
     }
 
@@ -86,7 +88,7 @@ impl Documents {
             Ok(())
         })?;
         if self.bytes + text.len() > GROUP_BYTES || self.rows.texts.len() == GROUP_ROWS {
-            self.write()?;
+            self.write_row_group()?;
         }
         self.bytes += text.len();
         self.rows.add(text, document, stats);
@@ -94,17 +96,17 @@ impl Documents {
     }
 
     pub(super) fn finish(mut self) -> Result<UncommittedFile, ExportError> {
-        self.write()?;
+        self.write_row_group()?;
         self.file.finish()
     }
 
-    fn write(&mut self) -> Result<(), ExportError> {
+    fn write_row_group(&mut self) -> Result<(), ExportError> {
         let rows = std::mem::take(&mut self.rows);
         self.bytes = 0;
         if rows.texts.is_empty() {
             return Ok(());
         }
-        self.file.group(rows.texts.len(), |group| rows.write(group))
+        self.file.write_row_group(rows.texts.len(), |group| rows.write(group))
     }
 }
 
@@ -116,27 +118,27 @@ impl Rows {
         self.urls.push(meta.url.as_str().into());
         self.dates.push(bibliography.created());
         self.languages.push(bibliography.language());
-        self.token_counts.push(stats.map(|stats| whole(stats.measures.words)));
-        self.distinct_token_counts.push(stats.map(|stats| whole(stats.measures.distinct_words)));
+        self.token_counts.push(stats.map(|stats| to_i64(stats.measures.words)));
+        self.distinct_token_counts.push(stats.map(|stats| to_i64(stats.measures.distinct_words)));
         self.titles.push(meta.title.clone());
         self.authors.push(bibliography.author_name());
         self.final_urls.push(meta.final_url.as_str().into());
         self.encodings.push(meta.encoding.used.as_str().into());
-        self.raw_bytes.push(whole(meta.raw.bytes));
+        self.raw_bytes.push(to_i64(meta.raw.bytes));
         self.raw_hashes.push(meta.raw.blake3.as_str().into());
-        self.text_bytes.push(whole(meta.text.bytes));
+        self.text_bytes.push(to_i64(meta.text.bytes));
         self.text_hashes.push(meta.text.blake3.as_str().into());
         self.duplicates_of.push(meta.duplicate_of.as_ref().map(ToString::to_string));
     }
 
-    /// In the order of the schema.
+    /// Writes the columns, in the order of the schema.
     fn write(&self, group: &mut RowGroup<'_>) -> Result<(), ParquetError> {
         group.long_strings(&self.texts)?;
         group.long_strings(&self.ids)?;
         group.long_strings(&self.urls)?;
         group.optional_strings(&self.dates)?;
         group.optional_strings(&self.languages)?;
-        group.no_fractions(self.texts.len())?;
+        group.null_doubles(self.texts.len())?;
         group.optional_numbers(&self.token_counts)?;
         group.optional_numbers(&self.distinct_token_counts)?;
         group.optional_strings(&self.titles)?;
@@ -151,18 +153,19 @@ impl Rows {
     }
 }
 
-fn how() -> WriterPropertiesBuilder {
-    let mut how = properties().set_sorting_columns(Some(vec![rising(1)]));
+fn writer_properties() -> WriterPropertiesBuilder {
+    let mut builder = properties().set_sorting_columns(Some(vec![ascending(1)]));
     for repeated in ["language", "author", "encoding"] {
-        how = how.set_column_dictionary_enabled(ColumnPath::from(repeated), true);
+        builder = builder.set_column_dictionary_enabled(ColumnPath::from(repeated), true);
     }
+    // The least and greatest text or hash would help no reader, and a text may be large.
     for unordered in ["text", "raw_blake3", "text_blake3"] {
-        how = how.set_column_statistics_enabled(ColumnPath::from(unordered), EnabledStatistics::None);
+        builder = builder.set_column_statistics_enabled(ColumnPath::from(unordered), EnabledStatistics::None);
     }
-    how
+    builder
 }
 
-/// A length or number as Parquet has it.
-fn whole(number: u64) -> i64 {
+/// Returns a number as Parquet's signed type. No length or count reaches its maximum.
+fn to_i64(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! A Parquet file being written, a row group at a time, a column after the other.
+//! Writes a Parquet file, one row group after the other, and in it one column after the other.
 
 use std::{io, sync::Arc};
 
@@ -19,16 +19,17 @@ use flow::atomic_file::AtomicFile;
 use crate::{directory::ExportDirectory, error::ExportError, report::UncommittedFile};
 
 const ZSTD_LEVEL: i32 = 1;
-/// How many values are handed over at a time where they are made for that.
+/// The number of generated values in one call of the column writer.
 const BATCH: usize = 8192;
 
-/// The file.
+/// A Parquet file being written.
 pub(super) struct ParquetFile {
     writer: SerializedFileWriter<AtomicFile>,
     rows: u64,
 }
 
-/// What all files have in common: compression, statistics of every page; dictionaries only where they are asked for.
+/// Returns the properties that all files have: zstd compression, statistics of every page, and no
+/// dictionaries.
 pub(super) fn properties() -> WriterPropertiesBuilder {
     let level = ZstdLevel::try_new(ZSTD_LEVEL).expect("it is a level of zstd");
     WriterProperties::builder()
@@ -37,13 +38,13 @@ pub(super) fn properties() -> WriterPropertiesBuilder {
         .set_dictionary_enabled(false)
 }
 
-/// That rows rise by this column.
-pub(super) const fn rising(column_idx: i32) -> SortingColumn {
+/// Returns a column by which rows are sorted in ascending order.
+pub(super) const fn ascending(column_idx: i32) -> SortingColumn {
     SortingColumn { column_idx, descending: false, nulls_first: false }
 }
 
 impl ParquetFile {
-    pub(super) fn begin(
+    pub(super) fn create(
         directory: &ExportDirectory,
         name: &str,
         schema: &str,
@@ -57,8 +58,8 @@ impl ParquetFile {
         Ok(Self { writer, rows: 0 })
     }
 
-    /// Writes a row group, whose columns `write` writes in order.
-    pub(super) fn group(
+    /// Writes a row group. `write` writes its columns in the order of the schema.
+    pub(super) fn write_row_group(
         &mut self,
         rows: usize,
         write: impl FnOnce(&mut RowGroup<'_>) -> Result<(), ParquetError>,
@@ -85,7 +86,8 @@ pub(super) struct RowGroup<'f> {
 }
 
 impl RowGroup<'_> {
-    /// Writes the next column, in which every row has a string: each by itself, so that a page ends when it is full.
+    /// Writes the next column, of long strings. Each is a batch, because the writer ends a page only between
+    /// batches.
     pub(super) fn long_strings(&mut self, values: &[ByteArray]) -> Result<(), ParquetError> {
         self.column::<ByteArrayType>(|column| {
             values
@@ -94,35 +96,37 @@ impl RowGroup<'_> {
         })
     }
 
-    /// The same of values that are made as they are needed.
+    /// Writes the next column, of short strings that are generated in batches.
     pub(super) fn strings(&mut self, values: impl Iterator<Item = ByteArray>) -> Result<(), ParquetError> {
         self.column::<ByteArrayType>(|column| {
             in_batches(values, |batch| column.write_batch(batch, None, None).map(drop))
         })
     }
 
-    /// The next column, of whole numbers.
+    /// Writes the next column, of integers.
     pub(super) fn numbers(&mut self, values: &[i64]) -> Result<(), ParquetError> {
         self.column::<Int64Type>(|column| column.write_batch(values, None, None).map(drop))
     }
 
-    /// The next column, of strings that some rows do not have.
+    /// Writes the next column, of strings and nulls.
     pub(super) fn optional_strings(&mut self, values: &[Option<String>]) -> Result<(), ParquetError> {
-        let there: Vec<ByteArray> =
+        let values_present: Vec<ByteArray> =
             values.iter().flatten().map(|value| ByteArray::from(value.as_str())).collect();
         self.column::<ByteArrayType>(|column| {
-            column.write_batch(&there, Some(&levels(values)), None).map(drop)
+            column.write_batch(&values_present, Some(&levels(values)), None).map(drop)
         })
     }
 
-    /// The next column, of whole numbers that some rows do not have.
+    /// Writes the next column, of integers and nulls.
     pub(super) fn optional_numbers(&mut self, values: &[Option<i64>]) -> Result<(), ParquetError> {
-        let there: Vec<i64> = values.iter().copied().flatten().collect();
-        self.column::<Int64Type>(|column| column.write_batch(&there, Some(&levels(values)), None).map(drop))
+        let values_present: Vec<i64> = values.iter().copied().flatten().collect();
+        self.column::<Int64Type>(|column| {
+            column.write_batch(&values_present, Some(&levels(values)), None).map(drop)
+        })
     }
 
-    /// The next column, of fractions that no row has.
-    pub(super) fn no_fractions(&mut self, rows: usize) -> Result<(), ParquetError> {
+    /// Writes the next column, of a double that is null in every row.
+    pub(super) fn null_doubles(&mut self, rows: usize) -> Result<(), ParquetError> {
         self.column::<DoubleType>(|column| column.write_batch(&[], Some(&vec![0; rows]), None).map(drop))
     }
 
@@ -137,7 +141,7 @@ impl RowGroup<'_> {
     }
 }
 
-/// Whether rows have a value, as definition levels.
+/// Returns the definition levels of a column: 1 for a value, 0 for null.
 fn levels<T>(values: &[Option<T>]) -> Vec<i16> {
     values.iter().map(|value| i16::from(value.is_some())).collect()
 }
@@ -157,7 +161,7 @@ fn in_batches(
     }
 }
 
-/// What the system said, where it was the system.
+/// Returns the error of the system if there is one, so that a full disk is recognised.
 fn as_io(error: ParquetError) -> io::Error {
     match error {
         ParquetError::External(error) => match error.downcast::<io::Error>() {

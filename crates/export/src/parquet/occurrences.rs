@@ -1,4 +1,4 @@
-//! The rows of counts and of tokens: a document, a token, and a number that says how often, or where.
+//! Writes `counts.parquet` and `tokens.parquet`: a document, a token, and its count or its position.
 
 use ::parquet::{
     basic::Encoding, data_type::ByteArray, file::properties::WriterPropertiesBuilder,
@@ -9,14 +9,15 @@ use flow::document::DocumentId;
 
 use super::{
     COUNTS, TOKENS,
-    file::{ParquetFile, RowGroup, properties, rising},
+    file::{ParquetFile, RowGroup, ascending, properties},
 };
 use crate::{directory::ExportDirectory, error::ExportError, report::UncommittedFile};
 
+/// The maximum number of rows in a row group.
 const GROUP_ROWS: usize = 1 << 20;
-/// How much of tokens is held before a row group is written, where they are long.
+/// The bytes of tokens that end a row group with fewer rows.
 const GROUP_BYTES: usize = 64 << 20;
-/// Above this, a column of tokens goes on without a dictionary.
+/// The maximum size of the dictionary of tokens. Beyond it, a row group continues without a dictionary.
 const DICTIONARY_BYTES: usize = 4 << 20;
 
 const COUNTS_SCHEMA: &str = "message count {
@@ -31,44 +32,46 @@ const TOKENS_SCHEMA: &str = "message token {
     required binary token (STRING);
 }";
 
-/// Which of the two.
+/// One of the two files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OccurrenceKind {
     Counts,
     Tokens,
 }
 
-/// The file, and the rows that wait to be written.
+/// The file, and the rows of the next row group.
 pub(super) struct Occurrences {
     kind: OccurrenceKind,
     file: ParquetFile,
-    /// The document at hand.
+    /// The current document.
     document: ByteArray,
     rows: Rows,
 }
 
+/// Rows, by column.
 #[derive(Default)]
 struct Rows {
-    /// Each document, with the number of its rows.
+    /// Each document and the number of its rows.
     documents: Vec<(ByteArray, usize)>,
-    /// All tokens, one after the other.
+    /// The bytes of all tokens, one token after the other.
     tokens: Vec<u8>,
-    /// Where each ends.
+    /// The end of each token in `tokens`.
     ends: Vec<usize>,
+    /// Counts or positions.
     numbers: Vec<i64>,
 }
 
 impl Occurrences {
-    pub(super) fn begin(directory: &ExportDirectory, kind: OccurrenceKind) -> Result<Self, ExportError> {
+    pub(super) fn create(directory: &ExportDirectory, kind: OccurrenceKind) -> Result<Self, ExportError> {
         let (name, schema) = match kind {
             OccurrenceKind::Counts => (COUNTS, COUNTS_SCHEMA),
             OccurrenceKind::Tokens => (TOKENS, TOKENS_SCHEMA),
         };
-        let file = ParquetFile::begin(directory, name, schema, how(kind))?;
+        let file = ParquetFile::create(directory, name, schema, writer_properties(kind))?;
         Ok(Self { kind, file, document: ByteArray::from(""), rows: Rows::default() })
     }
 
-    /// What is added from now on is of this document.
+    /// Sets the document of all rows that are added next.
     pub(super) fn begin_document(&mut self, document: &DocumentId) {
         self.document = document.as_str().into();
         self.rows.documents.push((self.document.clone(), 0));
@@ -83,29 +86,31 @@ impl Occurrences {
             *count += 1;
         }
         if rows.ends.len() == GROUP_ROWS || rows.tokens.len() >= GROUP_BYTES {
-            self.write()?;
+            self.write_row_group()?;
+            // The document continues in the next row group.
             self.rows.documents.push((self.document.clone(), 0));
         }
         Ok(())
     }
 
     pub(super) fn finish(mut self) -> Result<UncommittedFile, ExportError> {
-        self.write()?;
+        self.write_row_group()?;
         self.file.finish()
     }
 
-    fn write(&mut self) -> Result<(), ExportError> {
+    fn write_row_group(&mut self) -> Result<(), ExportError> {
         let Rows { documents, tokens, ends, numbers } = std::mem::take(&mut self.rows);
         if ends.is_empty() {
             return Ok(());
         }
+        // All tokens share one allocation; a slice of it is no copy.
         let tokens = Bytes::from(tokens);
         let starts = std::iter::once(0).chain(ends.iter().copied());
         let tokens = starts.zip(&ends).map(|(start, end)| ByteArray::from(tokens.slice(start..*end)));
         let documents =
             documents.into_iter().flat_map(|(document, count)| std::iter::repeat_n(document, count));
         let kind = self.kind;
-        self.file.group(ends.len(), |group: &mut RowGroup<'_>| {
+        self.file.write_row_group(ends.len(), |group: &mut RowGroup<'_>| {
             group.strings(documents)?;
             match kind {
                 OccurrenceKind::Counts => {
@@ -121,16 +126,17 @@ impl Occurrences {
     }
 }
 
-fn how(kind: OccurrenceKind) -> WriterPropertiesBuilder {
-    let dictionary =
-        |how: WriterPropertiesBuilder, name| how.set_column_dictionary_enabled(ColumnPath::from(name), true);
-    let how = dictionary(dictionary(properties(), "document"), "token")
+fn writer_properties(kind: OccurrenceKind) -> WriterPropertiesBuilder {
+    let dictionary = |builder: WriterPropertiesBuilder, name| {
+        builder.set_column_dictionary_enabled(ColumnPath::from(name), true)
+    };
+    let builder = dictionary(dictionary(properties(), "document"), "token")
         .set_column_dictionary_page_size_limit(ColumnPath::from("token"), DICTIONARY_BYTES);
     match kind {
-        OccurrenceKind::Counts => dictionary(how, "n").set_sorting_columns(Some(vec![rising(0)])),
-        // Positions rise by one: their differences take next to nothing.
-        OccurrenceKind::Tokens => how
+        OccurrenceKind::Counts => dictionary(builder, "n").set_sorting_columns(Some(vec![ascending(0)])),
+        // Positions rise by one, so their differences take almost no space.
+        OccurrenceKind::Tokens => builder
             .set_column_encoding(ColumnPath::from("position"), Encoding::DELTA_BINARY_PACKED)
-            .set_sorting_columns(Some(vec![rising(0), rising(1)])),
+            .set_sorting_columns(Some(vec![ascending(0), ascending(1)])),
     }
 }

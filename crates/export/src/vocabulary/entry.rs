@@ -1,33 +1,33 @@
-//! A token with its sums, in memory and in a run.
+//! A token with its counts, in memory and in a run.
 //!
-//! Form in a run: the token's length (u32), the token, n (u64), documents (u64); numbers little-endian. Runs are read by the
-//! process that wrote them only.
+//! Form in a run: the length of the token (u32), the token, n (u64), documents (u64). Numbers are
+//! little-endian. A run is read only by the process that wrote it, so the form has no version.
 
 use std::{
     cmp::Ordering,
     io::{self, Read, Write},
 };
 
-/// What an entry takes beside its token, in a table that may be less than half full and is copied when it grows, and in
-/// what is sorted of it.
+/// The memory of an entry without its token, in bytes. It includes the free half of a hash table, the copy
+/// that the table makes to grow, and the sorted entries.
 const ENTRY_BYTES: u64 = 160;
 
-/// A token, and what is known of it.
+/// A token with its counts.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct VocabularyEntry {
     pub(super) token: Box<str>,
-    /// How often it occurs.
+    /// The number of occurrences.
     pub(super) n: u64,
-    /// In how many documents.
+    /// The number of documents that contain the token.
     pub(super) documents: u64,
 }
 
-/// What entries are sorted by.
+/// The order of entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
-    /// Tokens, rising by their bytes. What has the same token is added up.
+    /// By the bytes of the token. Entries of the same token are added up.
     Token,
-    /// n falling, then tokens.
+    /// By descending n, then by token.
     Rank,
 }
 
@@ -42,7 +42,7 @@ impl Order {
 }
 
 impl VocabularyEntry {
-    /// What it takes in memory, at most.
+    /// Returns the maximum memory of the entry, in bytes.
     pub(super) fn held_bytes(&self) -> u64 {
         held_bytes(&self.token)
     }
@@ -55,7 +55,7 @@ impl VocabularyEntry {
         run.write_all(&self.documents.to_le_bytes())
     }
 
-    /// The next one of a run; none at its end.
+    /// Reads the next entry of a run, or returns `None` at its end.
     pub(super) fn read(run: &mut impl Read) -> io::Result<Option<Self>> {
         let mut length = [0; 4];
         match run.read_exact(&mut length) {
@@ -69,7 +69,7 @@ impl VocabularyEntry {
     }
 }
 
-/// What an entry of this token takes in memory, at most.
+/// Returns the maximum memory of an entry of this token, in bytes.
 pub(super) fn held_bytes(token: &str) -> u64 {
     token.len() as u64 + ENTRY_BYTES
 }

@@ -1,7 +1,7 @@
-//! Sorted runs on the disk, and their merge.
+//! Sorted runs on disk, and their merge.
 //!
-//! Runs lie in levels: when a level is full its runs are merged into one of the next, so at most [`FAN_IN`] − 1 of each
-//! level are open at a time, and every entry is written once a level.
+//! Runs have levels. When a level has [`FAN_IN`] runs, they are merged into one run of the next level. So
+//! fewer files than that are open for each level, and every entry is written once a level.
 
 use std::{
     cmp::Ordering,
@@ -13,11 +13,11 @@ use std::{
 use super::entry::{Order, VocabularyEntry};
 use crate::{directory::ExportDirectory, error::ExportError};
 
-/// How many runs are merged at a time.
+/// The number of runs that are merged at a time. It bounds the open files.
 const FAN_IN: usize = 64;
 const BUFFER_BYTES: usize = 32 << 10;
 
-/// Runs in one order.
+/// Runs with the same order.
 pub(super) struct Runs<'d> {
     directory: &'d ExportDirectory,
     order: Order,
@@ -33,11 +33,11 @@ impl<'d> Runs<'d> {
         self.levels.is_empty()
     }
 
-    /// Writes entries that are in order as a run.
+    /// Writes sorted entries as a run, and merges each level that is full.
     pub(super) fn add(&mut self, sorted: Vec<VocabularyEntry>) -> Result<(), ExportError> {
-        let mut run = self.begin()?;
+        let mut run = self.create_run()?;
         sorted.iter().try_for_each(|entry| entry.write(&mut run)).map_err(self.failed())?;
-        let mut run = self.end(run)?;
+        let mut run = self.finish_run(run)?;
         for level in 0.. {
             if level == self.levels.len() {
                 self.levels.push(Vec::new());
@@ -47,28 +47,28 @@ impl<'d> Runs<'d> {
                 break;
             }
             let full = std::mem::take(&mut self.levels[level]);
-            let mut merged = self.begin()?;
+            let mut merged = self.create_run()?;
             let failed = self.failed();
             merge(full, self.order, &failed, |entry| entry.write(&mut merged).map_err(&failed))?;
-            run = self.end(merged)?;
+            run = self.finish_run(merged)?;
         }
         Ok(())
     }
 
-    /// Shows all entries in order.
+    /// Passes all entries to `visit` in order.
     pub(super) fn merge(
         self,
-        take: impl FnMut(VocabularyEntry) -> Result<(), ExportError>,
+        visit: impl FnMut(VocabularyEntry) -> Result<(), ExportError>,
     ) -> Result<(), ExportError> {
         let failed = ExportError::writing(self.directory.path());
-        merge(self.levels.into_iter().flatten().collect(), self.order, &failed, take)
+        merge(self.levels.into_iter().flatten().collect(), self.order, &failed, visit)
     }
 
-    fn begin(&self) -> Result<BufWriter<File>, ExportError> {
+    fn create_run(&self) -> Result<BufWriter<File>, ExportError> {
         Ok(BufWriter::with_capacity(BUFFER_BYTES, self.directory.create_unnamed_file()?))
     }
 
-    fn end(&self, mut run: BufWriter<File>) -> Result<File, ExportError> {
+    fn finish_run(&self, mut run: BufWriter<File>) -> Result<File, ExportError> {
         let ended = run.flush().and_then(|()| run.rewind());
         ended.and_then(|()| run.into_inner().map_err(io::IntoInnerError::into_error)).map_err(self.failed())
     }
@@ -78,21 +78,23 @@ impl<'d> Runs<'d> {
     }
 }
 
+/// Merges runs. In [`Order::Token`], entries of the same token become one.
 fn merge(
     runs: Vec<File>,
     order: Order,
     failed: &impl Fn(io::Error) -> ExportError,
-    mut take: impl FnMut(VocabularyEntry) -> Result<(), ExportError>,
+    mut visit: impl FnMut(VocabularyEntry) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
     let mut heads = BinaryHeap::with_capacity(runs.len());
     for run in runs {
         let mut run = BufReader::with_capacity(BUFFER_BYTES, run);
-        heads.extend(VocabularyEntry::read(&mut run).map_err(failed)?.map(|entry| Head {
+        heads.extend(VocabularyEntry::read(&mut run).map_err(failed)?.map(|entry| RunHead {
             entry,
             run,
             order,
         }));
     }
+    // An entry is passed on only when the next one has another token.
     let mut last: Option<VocabularyEntry> = None;
     while let Some(mut head) = heads.peek_mut() {
         let entry = match VocabularyEntry::read(&mut head.run).map_err(failed)? {
@@ -104,38 +106,38 @@ fn merge(
                 last.n += entry.n;
                 last.documents += entry.documents;
             }
-            _ => last.replace(entry).map_or(Ok(()), &mut take)?,
+            _ => last.replace(entry).map_or(Ok(()), &mut visit)?,
         }
     }
-    last.map_or(Ok(()), take)
+    last.map_or(Ok(()), visit)
 }
 
-/// A run, and the entry that comes next of it. The greatest of a heap is the one whose entry comes first.
-struct Head {
+/// A run and its next entry. The order is reversed, because a binary heap returns the greatest element first.
+struct RunHead {
     entry: VocabularyEntry,
     run: BufReader<File>,
     order: Order,
 }
 
-impl Ord for Head {
+impl Ord for RunHead {
     fn cmp(&self, other: &Self) -> Ordering {
         self.order.compare(&other.entry, &self.entry)
     }
 }
 
-impl PartialOrd for Head {
+impl PartialOrd for RunHead {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Head {
+impl PartialEq for RunHead {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other) == Ordering::Equal
     }
 }
 
-impl Eq for Head {}
+impl Eq for RunHead {}
 
 #[cfg(test)]
 mod tests {
@@ -146,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn more_runs_than_are_merged_at_a_time_add_up() {
+    fn runs_of_several_levels_add_up() {
         let place = tempfile::tempdir().unwrap();
         let directory = ExportDirectory::open(place.path()).unwrap();
         let mut runs = Runs::new(&directory, Order::Token);

@@ -1,10 +1,11 @@
-//! Tokens being added up in memory.
+//! Adds the counts of tokens up in memory.
 
 use hashbrown::HashMap;
 
 use super::entry::{Order, VocabularyEntry, held_bytes};
 
-/// Sums by token. Hashes are keyed at random for every run, as the texts come from strangers.
+/// The counts of tokens. Hashes have a random key, because texts of strangers could contain tokens whose
+/// hashes collide.
 pub(super) struct Table {
     sums: HashMap<Box<str>, Sums>,
     held_bytes: u64,
@@ -22,7 +23,7 @@ impl Table {
         Self { sums: HashMap::new(), held_bytes: 0, bytes_max }
     }
 
-    /// Adds a token of one document.
+    /// Adds the count of a token in one document.
     pub(super) fn add(&mut self, token: &str, n: u64) {
         let sums = match self.sums.get_mut(token) {
             Some(sums) => sums,
@@ -39,7 +40,7 @@ impl Table {
         self.held_bytes >= self.bytes_max
     }
 
-    /// All of it, sorted; the table is empty then.
+    /// Removes and returns all entries, sorted.
     pub(super) fn drain(&mut self, order: Order) -> Vec<VocabularyEntry> {
         self.held_bytes = 0;
         let sums = std::mem::take(&mut self.sums).into_iter();
