@@ -34,6 +34,7 @@ impl Bibliography<'_> {
 
     /// Returns the name of the author, if it is known.
     pub(crate) fn author_name(&self) -> Option<String> {
+        // Formats with nulls omit an unknown author instead of an empty name.
         Some(self.author().name).filter(|name| !name.is_empty())
     }
 

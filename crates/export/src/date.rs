@@ -62,6 +62,7 @@ fn normalize(word: &str) -> String {
     let core = core.strip_suffix('.').unwrap_or(core);
     let core = if core.eq_ignore_ascii_case("sept") { "Sep" } else { core };
     let day = ["st", "nd", "rd", "th"].iter().find_map(|ending| core.strip_suffix(ending));
+    // `August` ends in `st` as well, so only digits may precede the ending.
     let is_number = |day: &&str| !day.is_empty() && day.bytes().all(|byte| byte.is_ascii_digit());
     format!("{}{comma}", day.filter(is_number).unwrap_or(core))
 }

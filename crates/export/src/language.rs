@@ -78,6 +78,7 @@ fn code(name: &str) -> String {
     // A variant has the code of its language: `Chinese (Traditional)`.
     let plain = lower.split('(').next().unwrap_or_default().trim();
     let found = NAMES.iter().find(|(known, _)| *known == plain).map(|(_, code)| (*code).to_owned());
+    // A text may have the code itself. Other words of two or three letters are no names of languages.
     let is_code = matches!(lower.len(), 2 | 3) && lower.bytes().all(|byte| byte.is_ascii_lowercase());
     found.unwrap_or_else(|| if is_code { lower } else { name.to_owned() })
 }

@@ -82,6 +82,7 @@ fn sort_by_rank<'d>(
     runs.merge(|entry| {
         bytes += entry.held_bytes();
         waiting.push(entry);
+        // Sorts as much as the table could hold, so the memory has the same bound.
         if bytes >= memory_bytes {
             bytes = 0;
             let mut full = std::mem::take(&mut waiting);

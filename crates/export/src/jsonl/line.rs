@@ -156,6 +156,7 @@ impl Escaper {
                     // The first bytes of U+0085, U+2028 and U+2029, which some readers take for line ends.
                     let rest = &part[at..];
                     if LINE_ENDS.iter().any(|(raw, _)| rest.len() < raw.len() && raw.starts_with(rest)) {
+                        // The rest decides whether it is one, so it waits for the next part.
                         put(&part[start..at])?;
                         self.held = rest.to_vec();
                         return Ok(());

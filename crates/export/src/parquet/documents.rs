@@ -87,6 +87,7 @@ impl Documents {
             text.extend_from_slice(part);
             Ok(())
         })?;
+        // Before the text is added, so that only a text that is larger by itself exceeds the bound.
         if self.bytes + text.len() > GROUP_BYTES || self.rows.texts.len() == GROUP_ROWS {
             self.write_row_group()?;
         }
@@ -103,6 +104,7 @@ impl Documents {
     fn write_row_group(&mut self) -> Result<(), ExportError> {
         let rows = std::mem::take(&mut self.rows);
         self.bytes = 0;
+        // A corpus without documents has no row group.
         if rows.texts.is_empty() {
             return Ok(());
         }

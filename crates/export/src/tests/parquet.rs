@@ -1,4 +1,4 @@
-//! Parquet, read back.
+//! Tests of the Parquet files.
 
 use std::fs::{self, File};
 
@@ -15,18 +15,18 @@ use crate::{
     report::ExportReport,
 };
 
-fn export(library: &TestCorpus, tokens: Tokens) -> ExportReport {
+fn export(corpus: &TestCorpus, tokens: Tokens) -> ExportReport {
     let written =
-        library.export(Duplicates::Marked, |corpus, directory| parquet::write(corpus, directory, tokens));
+        corpus.export(Duplicates::Marked, |corpus, directory| parquet::write(corpus, directory, tokens));
     written.unwrap()
 }
 
-fn rows(library: &TestCorpus, file: &str) -> Vec<Row> {
-    let reader = SerializedFileReader::new(File::open(library.path(file)).unwrap()).unwrap();
+fn rows(corpus: &TestCorpus, file: &str) -> Vec<Row> {
+    let reader = SerializedFileReader::new(File::open(corpus.path(file)).unwrap()).unwrap();
     reader.get_row_iter(None).unwrap().map(Result::unwrap).collect()
 }
 
-/// The fields of a row, as people read them; none is a dash.
+/// Returns the fields of a row as text. A null is a dash.
 fn fields(row: &Row, columns: &[&str]) -> Vec<String> {
     let field = |wanted: &str| {
         let (_, field) = row.get_column_iter().find(|(name, _)| *name == wanted).unwrap();
@@ -42,13 +42,13 @@ fn fields(row: &Row, columns: &[&str]) -> Vec<String> {
 
 #[test]
 fn documents_are_rows_and_duplicates_are_marked() {
-    let library = TestCorpus::of_three();
-    let written = export(&library, Tokens::LeftOut);
+    let corpus = TestCorpus::of_three();
+    let written = export(&corpus, Tokens::LeftOut);
     assert_eq!(written.totals, DocumentTotals { documents: 3, duplicates_left_out: 0, not_processed: 1 });
     assert_eq!(written.files.iter().map(|file| file.rows).collect::<Vec<_>>(), [3, 6]);
     let columns =
         ["id", "text", "url", "date", "language", "language_score", "token_count", "author", "duplicate_of"];
-    let found: Vec<_> = rows(&library, DOCUMENTS).iter().map(|row| fields(row, &columns)).collect();
+    let found: Vec<_> = rows(&corpus, DOCUMENTS).iter().map(|row| fields(row, &columns)).collect();
     let url = |id| format!("https://books.example/{id}.txt");
     assert_eq!(
         found,
@@ -59,7 +59,7 @@ fn documents_are_rows_and_duplicates_are_marked() {
         ]
     );
     let found: Vec<_> =
-        rows(&library, COUNTS).iter().map(|row| fields(row, &["document", "token", "n"])).collect();
+        rows(&corpus, COUNTS).iter().map(|row| fields(row, &["document", "token", "n"])).collect();
     let expected: Vec<[&str; 3]> = ["a", "b"]
         .into_iter()
         .flat_map(|id| [[id, "the", "2"], [id, "cat", "1"], [id, "dog", "1"]])
@@ -68,36 +68,38 @@ fn documents_are_rows_and_duplicates_are_marked() {
 }
 
 #[test]
-fn tokens_stand_in_the_order_of_the_text_and_go_when_they_are_not_asked_for() {
-    let library = TestCorpus::of_three();
-    let bytes = |file| fs::read(library.path(file)).unwrap();
-    export(&library, Tokens::Written);
-    let found: Vec<_> = rows(&library, TOKENS)
+fn tokens_are_in_the_order_of_the_text_and_are_removed_if_not_asked_for() {
+    let corpus = TestCorpus::of_three();
+    let bytes = |file| fs::read(corpus.path(file)).unwrap();
+    export(&corpus, Tokens::Written);
+    let found: Vec<_> = rows(&corpus, TOKENS)
         .iter()
         .map(|row| fields(row, &["document", "position", "token"]).join(" "))
         .collect();
     assert_eq!(found[..5], ["a 0 the", "a 1 cat", "a 2 the", "a 3 dog", "b 0 the"]);
     let before = [DOCUMENTS, COUNTS, TOKENS].map(bytes);
-    export(&library, Tokens::Written);
+    export(&corpus, Tokens::Written);
     assert!([DOCUMENTS, COUNTS, TOKENS].map(bytes) == before, "the same bytes again");
-    export(&library, Tokens::LeftOut);
-    assert_eq!(library.files(), [COUNTS, DOCUMENTS]);
+    export(&corpus, Tokens::LeftOut);
+    assert_eq!(corpus.files(), [COUNTS, DOCUMENTS]);
 }
 
 #[test]
-fn row_groups_are_bounded_and_tell_what_is_in_them() {
-    let library = TestCorpus::new();
+fn row_groups_are_bounded_and_have_statistics() {
+    let corpus = TestCorpus::new();
+    // A row group has 2²⁰ rows, which four documents exceed.
     let mut text: String = (0..300_000).map(|word| format!("w{} ", word % 1_000)).collect();
     for id in ["a", "b", "c", "d"] {
-        library.put(id, &text, &json!({}));
-        library.process(id, &text);
+        corpus.put(id, &text, &json!({}));
+        corpus.process(id, &text);
         text.push_str("more ");
     }
-    export(&library, Tokens::Written);
-    let reader = SerializedFileReader::new(File::open(library.path(TOKENS)).unwrap()).unwrap();
+    export(&corpus, Tokens::Written);
+    let reader = SerializedFileReader::new(File::open(corpus.path(TOKENS)).unwrap()).unwrap();
     let groups = reader.metadata().row_groups();
     let rows: Vec<_> = groups.iter().map(|group| group.num_rows()).collect();
     assert_eq!(rows, [1 << 20, 1_200_006 - (1 << 20)]);
+    // The second row group begins within the last document.
     let most = |group: usize| groups[group].column(0).statistics().unwrap().max_bytes_opt().unwrap().to_vec();
     assert_eq!((most(0), most(1)), (b"d".to_vec(), b"d".to_vec()));
     assert_eq!(groups[0].sorting_columns().unwrap()[0].column_idx, 0);
@@ -106,9 +108,9 @@ fn row_groups_are_bounded_and_tell_what_is_in_them() {
 
 #[test]
 fn a_corpus_without_documents_gives_files_without_rows() {
-    let library = TestCorpus::new();
-    export(&library, Tokens::Written);
+    let corpus = TestCorpus::new();
+    export(&corpus, Tokens::Written);
     for file in [DOCUMENTS, COUNTS, TOKENS] {
-        assert_eq!(rows(&library, file).len(), 0, "{file}");
+        assert_eq!(rows(&corpus, file).len(), 0, "{file}");
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     report::ExportReport,
 };
 
-/// A corpus, and a place to export to.
+/// A corpus in memory, and a directory to export to.
 pub(super) struct TestCorpus {
     pub(super) blobs: MemoryBlobs,
     place: TempDir,
@@ -28,22 +28,23 @@ impl TestCorpus {
         Self { blobs: MemoryBlobs::default(), place: tempfile::tempdir().unwrap() }
     }
 
-    /// With three documents: `b` has the text of `a`, and `c` was not processed.
+    /// Creates a corpus of three documents: `b` has the text of `a`, and `c` has not been processed.
     pub(super) fn of_three() -> Self {
-        let library = Self::new();
-        library.put("b", "the cat\nthe dog", &json!({ "duplicate_of": "a" }));
-        library.process("b", "the cat\nthe dog");
-        library.put(
+        let corpus = Self::new();
+        // Not in order of ids: an export must sort them.
+        corpus.put("b", "the cat\nthe dog", &json!({ "duplicate_of": "a" }));
+        corpus.process("b", "the cat\nthe dog");
+        corpus.put(
             "a",
             "the cat\nthe dog",
             &json!({ "title": "One, \"two\"\nthree", "language": "English" }),
         );
-        library.process("a", "the cat\nthe dog");
-        library.put("c", "a bird\n", &json!({ "author": "Doe" }));
-        library
+        corpus.process("a", "the cat\nthe dog");
+        corpus.put("c", "a bird\n", &json!({ "author": "Doe" }));
+        corpus
     }
 
-    /// Stores a text; `more` goes over what its meta says else.
+    /// Stores a text. The fields in `more` replace those of its meta.
     pub(super) fn put(&self, id: &str, text: &str, more: &Value) {
         let hash = blake3::hash(text.as_bytes()).to_hex().to_string();
         let mut meta = json!({
@@ -64,7 +65,7 @@ impl TestCorpus {
         self.blobs.put(name(BlobKind::Meta, id), meta.to_string().as_bytes());
     }
 
-    /// Counts the words of a text: what stands between spaces.
+    /// Stores the tokens, counts and stats of a text whose words are separated by spaces and line feeds.
     pub(super) fn process(&self, id: &str, text: &str) {
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         let words: Vec<&str> = text.split([' ', '\n']).filter(|word| !word.is_empty()).collect();
@@ -72,6 +73,7 @@ impl TestCorpus {
             *counts.entry(word).or_default() += 1;
         }
         let mut ranked: Vec<_> = counts.into_iter().collect();
+        // By descending count, then by word, as in a file of counts.
         ranked.sort_by_key(|(word, n)| (u64::MAX - n, *word));
         let counts: String = ranked.iter().map(|(word, n)| format!("{word}\t{n}\n")).collect();
         let tokens: String = words.iter().map(|word| format!("{word}\n")).collect();
@@ -104,7 +106,7 @@ impl TestCorpus {
         fs::read_to_string(self.path(file)).unwrap()
     }
 
-    /// What lies in the export directory.
+    /// Returns the names in the export directory, in order.
     pub(super) fn files(&self) -> Vec<String> {
         let names = fs::read_dir(self.place.path()).unwrap();
         let mut names: Vec<String> =
@@ -113,7 +115,7 @@ impl TestCorpus {
         names
     }
 
-    /// Damages a blob.
+    /// Flips a bit of a blob.
     pub(super) fn damage(&self, kind: BlobKind, id: &str) {
         let mut bytes = self.blobs.read(&name(kind, id), 1 << 20).unwrap();
         bytes[0] ^= 1;

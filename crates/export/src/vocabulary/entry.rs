@@ -59,6 +59,7 @@ impl VocabularyEntry {
     pub(super) fn read(run: &mut impl Read) -> io::Result<Option<Self>> {
         let mut length = [0; 4];
         match run.read_exact(&mut length) {
+            // A run has no end mark, so the end of the file ends it.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             read => read?,
         }

@@ -38,6 +38,7 @@ impl<'d> Runs<'d> {
         let mut run = self.create_run()?;
         sorted.iter().try_for_each(|entry| entry.write(&mut run)).map_err(self.failed())?;
         let mut run = self.finish_run(run)?;
+        // A merged run may fill the next level in turn.
         for level in 0.. {
             if level == self.levels.len() {
                 self.levels.push(Vec::new());

@@ -27,6 +27,7 @@ impl Table {
     pub(super) fn add(&mut self, token: &str, n: u64) {
         let sums = match self.sums.get_mut(token) {
             Some(sums) => sums,
+            // Only a new token needs an allocation.
             None => {
                 self.held_bytes += held_bytes(token);
                 self.sums.entry(token.into()).or_default()
