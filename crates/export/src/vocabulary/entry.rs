@@ -4,7 +4,7 @@
 //! little-endian. A run is read only by the process that wrote it, so the form has no version.
 
 use std::{
-    cmp::Ordering,
+    cmp::{Ordering, Reverse},
     io::{self, Read, Write},
 };
 
@@ -33,10 +33,15 @@ pub(super) enum Order {
 
 impl Order {
     pub(super) fn compare(self, one: &VocabularyEntry, other: &VocabularyEntry) -> Ordering {
-        let tokens = one.token.cmp(&other.token);
+        (self.rank(one.n), &one.token).cmp(&(self.rank(other.n), &other.token))
+    }
+
+    /// Returns the part of the order that precedes the token. It is the same for all entries in
+    /// [`Order::Token`].
+    pub(super) const fn rank(self, n: u64) -> Reverse<u64> {
         match self {
-            Self::Token => tokens,
-            Self::Rank => other.n.cmp(&one.n).then(tokens),
+            Self::Token => Reverse(0),
+            Self::Rank => Reverse(n),
         }
     }
 }

@@ -4,8 +4,7 @@
 //! fewer files than that are open for each level, and every entry is written once a level.
 
 use std::{
-    cmp::Ordering,
-    collections::{BinaryHeap, binary_heap::PeekMut},
+    collections::BTreeMap,
     fs::File,
     io::{self, BufReader, BufWriter, Seek, Write},
 };
@@ -86,59 +85,32 @@ fn merge(
     failed: &impl Fn(io::Error) -> ExportError,
     mut visit: impl FnMut(VocabularyEntry) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
-    let mut heads = BinaryHeap::with_capacity(runs.len());
-    for run in runs {
-        let mut run = BufReader::with_capacity(BUFFER_BYTES, run);
-        heads.extend(VocabularyEntry::read(&mut run).map_err(failed)?.map(|entry| RunHead {
-            entry,
-            run,
-            order,
-        }));
+    // The next entry of each run, in order. The number keeps equal entries of several runs apart.
+    let mut heads = BTreeMap::new();
+    let advance = |heads: &mut BTreeMap<_, _>, number: usize, mut run: BufReader<File>| {
+        if let Some(entry) = VocabularyEntry::read(&mut run).map_err(failed)? {
+            let VocabularyEntry { token, n, documents } = entry;
+            heads.insert((order.rank(n), token, number), (n, documents, run));
+        }
+        Ok::<(), ExportError>(())
+    };
+    for (number, run) in runs.into_iter().enumerate() {
+        advance(&mut heads, number, BufReader::with_capacity(BUFFER_BYTES, run))?;
     }
     // An entry is passed on only when the next one has another token.
     let mut last: Option<VocabularyEntry> = None;
-    while let Some(mut head) = heads.peek_mut() {
-        let entry = match VocabularyEntry::read(&mut head.run).map_err(failed)? {
-            Some(next) => std::mem::replace(&mut head.entry, next),
-            None => PeekMut::pop(head).entry,
-        };
+    while let Some(((_, token, number), (n, documents, run))) = heads.pop_first() {
+        advance(&mut heads, number, run)?;
         match &mut last {
-            Some(last) if order == Order::Token && last.token == entry.token => {
-                last.n += entry.n;
-                last.documents += entry.documents;
+            Some(last) if order == Order::Token && last.token == token => {
+                last.n += n;
+                last.documents += documents;
             }
-            _ => last.replace(entry).map_or(Ok(()), &mut visit)?,
+            _ => last.replace(VocabularyEntry { token, n, documents }).map_or(Ok(()), &mut visit)?,
         }
     }
     last.map_or(Ok(()), visit)
 }
-
-/// A run and its next entry. The order is reversed, because a binary heap returns the greatest element first.
-struct RunHead {
-    entry: VocabularyEntry,
-    run: BufReader<File>,
-    order: Order,
-}
-
-impl Ord for RunHead {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.order.compare(&other.entry, &self.entry)
-    }
-}
-
-impl PartialOrd for RunHead {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for RunHead {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for RunHead {}
 
 #[cfg(test)]
 mod tests {
