@@ -108,7 +108,7 @@ async fn a_host_that_answers_with_block_pages_is_paused_and_its_texts_wait() {
         harness.juggle(&["pipeline"], "out", &more).await.expect_error(8, &[])
     };
     let ended = run().await;
-    assert!(ended.stderr.contains("left alone"), "the user is told:\n{}", ended.stderr);
+    assert!(ended.stderr.contains("It is paused for 60 minutes"), "the user is told:\n{}", ended.stderr);
     let asked = harness.server.request_count();
     assert!((3..=4).contains(&asked), "three different texts are enough: {asked} requests");
     // The owner of the queue was another one; the host is still left alone.

@@ -290,7 +290,7 @@ async fn a_listed_encoding_is_used_and_a_guess_from_few_letters_is_reported() {
     // KOI8-R has letters of the other case there.
     for (encoding, expected) in [("koi8-r", "дЮ, ЛХП!\n"), ("cp1251", "Да, мир!\n")] {
         read_as("guessed", encoding).await.expect(0);
-        read_as("guessed", encoding).await.expect_error(3, &["on its way"]);
+        read_as("guessed", encoding).await.expect_error(3, &["still has pending jobs"]);
         let summary = harness.juggle(&["pipeline", "--json"], "out", &[] as &[&str]).await.expect(0).json();
         assert_eq!(
             (&summary["documents"], &summary["doubtful_encodings"]),
