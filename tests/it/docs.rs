@@ -78,7 +78,7 @@ impl Session {
             (r"\bpid \d+|process \d+", "PID"),
             (r"\b([0-9a-f]{64}|[0-9a-f]{32})\b", "HASH"),
             (r"-[0-9a-f]{8}\b", "-HASH"),
-            (r"\b[\d,]+ bytes", "SIZE"),
+            (r"\b[\d,.]+ (bytes|[KMG]iB|[kMG]?B)\b", "SIZE"),
             (r"imbalance [\d.]+", "IMBALANCE"),
             (r"\s+", " "),
         ];

@@ -102,7 +102,10 @@ async fn drop_needs_a_selection_and_removes_only_the_named_jobs() {
     let harness = Harness::of_texts(2, 10);
     harness.juggle(&["add"], "out", &[harness.path("list.tsv")]).await.expect(0);
     harness.juggle::<&str>(&["fetch"], "out", &[]).await.expect(0);
-    harness.juggle::<&str>(&["queue", "drop"], "out", &[]).await.expect_error(2, &["would drop every job", "name ids"]);
+    harness
+        .juggle::<&str>(&["queue", "drop"], "out", &[])
+        .await
+        .expect_error(2, &["would drop every job", "name ids"]);
     let dropped = harness
         .juggle::<&str>(&["queue", "drop", "--lane", "store", "--yes", "--json"], "out", &[])
         .await
