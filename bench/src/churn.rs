@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use flow::{
-    job::{Selection, JobState},
+    job::{JobState, Selection},
     queue::{BATCH_MAX, QueueAdmin},
 };
 use queue::transport::client::QueueClient;

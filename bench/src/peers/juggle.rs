@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow, ensure};
 use flow::{
     clock::Clock,
     durability::Durability,
-    job::{OnDuplicate, Lease, NewJob, Priority},
+    job::{Lease, NewJob, OnDuplicate, Priority},
     lane::Lane,
     queue::{ClaimRequest, GroupLimit, JobQueue, NamedLimits, Push, QueueAdmin},
 };
