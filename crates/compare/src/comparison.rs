@@ -18,7 +18,7 @@ use crate::{
     scratch_directory::ScratchDirectory,
 };
 
-/// What is to be measured.
+/// The conditions of a comparison: its workloads, repetitions and files.
 #[derive(Debug, Clone)]
 pub struct ComparePlan {
     /// The maximum number of downloads at a time.
@@ -51,7 +51,7 @@ pub struct Comparison {
     pub runs: u32,
     /// The measurements.
     pub rows: Vec<Measurement>,
-    /// What the figures mean.
+    /// The interpretation of the figures, in words.
     pub lesson: String,
 }
 

@@ -27,7 +27,7 @@ struct Collected {
     /// Their paths below the run directory.
     files: Vec<String>,
     bytes: u64,
-    /// Whether they were removed.
+    /// `true` if they were removed, `false` if they would be.
     removed: bool,
 }
 

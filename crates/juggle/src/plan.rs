@@ -1,12 +1,12 @@
 //! `juggle plan` and `--dry-run`: print what a run would do, before anything is fetched or written.
 //!
-//! The lists are read once, as they stream; what is kept is a counts for each host, whatever the number of
-//! texts. So a text that is listed twice counts twice. What a text costs is one request to its first URL,
-//! after the mirrors; what is in the store costs none, but for a refresh, which asks for it again. Redirects,
-//! further URLs of a text, and tries after a failure come on top.
+//! The lists are read once, as they stream; memory holds one set of counts for each host, whatever the
+//! number of texts. So a text that is listed twice counts twice. A text costs one request to its first URL,
+//! after the mirrors are applied. A stored text costs none, except in a refresh, which requests it again.
+//! Redirects, further URLs of a text, and retries are not counted.
 //!
-//! In reading order: `counts` (listed texts by host), [`robots`] (what robots.txt would say), `estimate`
-//! (from a counts to times and bytes), `report` (what people and machines read).
+//! In reading order: `counts` (listed texts by host), [`robots`] (verdicts of robots.txt), `estimate` (times
+//! and bytes from the counts; the JSON of a plan), `report` (the text for people).
 
 pub mod robots;
 

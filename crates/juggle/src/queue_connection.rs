@@ -134,7 +134,7 @@ async fn own(directory: &QueueDirectory, durability: Durability) -> Result<Optio
             Ok(Some(_)) | Err(QueueError::Damaged(_)) if damage::is_unfinished(&directory) => {
                 Err(damage::unfinished(&directory))
             }
-            owned => owned.map_err(|error| damage::told(&directory, error)),
+            owned => owned.map_err(|error| damage::with_advice(&directory, error)),
         }
     });
     owning.await.map_err(|error| QueueError::Broken(error.to_string()))?

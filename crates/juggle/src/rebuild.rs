@@ -1,15 +1,17 @@
-//! `juggle rebuild`: the queue made anew from the source lists and the store.
+//! `juggle rebuild`: creates the queue again from the source lists and the store.
 //!
-//! What a document's files prove is recorded as done, through the queue's ordinary contract: pushed, claimed, completed
-//! with what follows. Ids come from lanes and document ids, so they are those of the runs before. Every source list
-//! begins anew: what it names is fed again, and known documents are absorbed.
+//! The files of a document prove which of its jobs are done. These jobs are pushed, claimed and completed
+//! through the ordinary interface of the queue. Job ids are derived from lanes and document ids, so they equal
+//! those of earlier runs. Every source list is read from its beginning; documents that the queue knows are
+//! skipped.
 //!
-//! Invariants
-//! * The old database is moved aside, never deleted, and not touched before the new one is whole.
-//! * The new one is built below `queue/rebuilding/`, and moved into its place under a marker
-//!   ([`damage::is_unfinished`]): whatever cuts a rebuild off, what lies in `queue/` is the old database, the whole new
-//!   one, or marked as unfinished; and the rebuild can be run again.
-//! * The queue's lock is held all the time.
+//! Invariants:
+//!
+//! * The old database is moved aside, never deleted, and not touched before the new one is complete.
+//! * The new one is built below `queue/rebuilding/` and moved into place under a marker
+//!   ([`damage::is_unfinished`]). If a rebuild is interrupted at any moment, `queue/` holds the old database,
+//!   the complete new one, or the marker; and the rebuild can be run again.
+//! * The lock of the queue is held all the time.
 
 pub mod damage;
 
@@ -52,11 +54,11 @@ use crate::{
     signals,
 };
 
-/// Runs it.
+/// Runs `juggle rebuild`.
 ///
 /// # Errors
-/// [`Exit::File`] where there is no run or its files cannot be used; [`Exit::Usage`] where the queue is not damaged and
-/// the rebuild is not forced; [`Exit::InUse`] where a process owns the queue.
+/// Returns an error with [`Exit::File`] if there is no run or its files cannot be used, with [`Exit::Usage`] if
+/// the queue is not damaged and the rebuild is not forced, and with [`Exit::InUse`] if a process owns the queue.
 pub async fn run(args: &RebuildArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let run = settings.output_dir.as_path();
     let directory = QueueDirectory::of(run);
@@ -104,7 +106,7 @@ fn in_use(run: &Path) -> CliError {
         .advise("end it, or wait for its end; its process id stands in queue/lock")
 }
 
-/// The lock; the directory is made where it is missing.
+/// Takes the lock of the queue. Creates the directory if it is missing.
 fn lock(directory: &QueueDirectory, run: &Path) -> Result<fs::File, CliError> {
     if !directory.path().is_dir() {
         directory.prepare()?;
@@ -112,7 +114,7 @@ fn lock(directory: &QueueDirectory, run: &Path) -> Result<fs::File, CliError> {
     directory.try_lock()?.ok_or_else(|| in_use(run))
 }
 
-/// Where the new queue is built. A `queue/` of its own below it is made by the queue's own means.
+/// Returns the directory in which the new queue is built, as the run directory of a queue of its own.
 fn site(directory: &QueueDirectory) -> PathBuf {
     directory.path().join("rebuilding")
 }
@@ -126,7 +128,7 @@ fn clear(site: &Path) -> Result<(), QueueError> {
     }
 }
 
-/// Builds the new queue beside the old one; none where it was interrupted.
+/// Builds the new queue next to the old one. Returns `None` if it was interrupted.
 async fn build(
     directory: &QueueDirectory,
     settings: &Settings,
@@ -140,7 +142,7 @@ async fn build(
     let build = Build::new(blobs, settings, show, stop.clone());
     let built = tokio::select! {
         built = build.within(&site) => built,
-        // What was built so far is taken away by the next rebuild.
+        // The next rebuild removes the incomplete queue: a second signal must not wait for the disk.
         () = stop.reached(Phase::Now) => return Ok(None),
     };
     if !matches!(built, Ok(Some(_))) {

@@ -44,7 +44,7 @@ struct Verified {
     on_their_way: u64,
     /// Files under the names of documents that are not stored.
     strays: Vec<String>,
-    /// Whether the damaged documents were put back into the queue, as far as possible.
+    /// `true` if the damaged documents were put back into the queue, as far as possible.
     repaired: bool,
     /// The damaged documents that cannot be repaired.
     not_repaired: Vec<DocumentId>,

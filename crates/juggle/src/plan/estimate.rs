@@ -85,7 +85,7 @@ pub(super) struct Disk {
     /// `None` if it is unknown.
     pub(super) free_bytes: Option<u64>,
     pub(super) min_free_space_bytes: u64,
-    /// Whether the known bytes fit above the minimum; `None` if the free space is unknown.
+    /// `true` if the known bytes fit above the minimum; `None` if the free space is unknown.
     pub(super) has_room: Option<bool>,
 }
 
@@ -158,7 +158,7 @@ impl HostEstimate {
 impl Disk {
     fn of(known_bytes: u64, settings: &Settings) -> Self {
         let free_bytes = free_at(&settings.output_dir).unwrap_or_else(|error| {
-            tracing::debug!(%error, "the disk does not tell how much of it is free");
+            tracing::debug!(%error, "failed to read the free disk space");
             None
         });
         let needed = known_bytes.saturating_add(settings.min_free_space_bytes);

@@ -26,30 +26,30 @@ const TIME_MAX: Duration = Duration::from_secs(20);
 
 /// Requests the robots.txt of hosts, each once, while there is time.
 pub(super) struct RobotsChecker {
-    /// `None` if robots.txt is not obeyed.
-    adviser: Option<RobotsLookup>,
+    /// `None` if robots.txt is not obeyed or requests are not allowed.
+    lookup: Option<RobotsLookup>,
     runtime: Handle,
     asked: RefCell<HashSet<String>>,
     left: Cell<Duration>,
 }
 
 impl RobotsChecker {
-    /// Must be called within a runtime.
+    /// Creates the checker of these settings. Must be called within a runtime.
     pub(super) fn new(settings: &Settings) -> Result<Self, CliError> {
-        let adviser = match (settings.robots, settings.network) {
+        let lookup = match (settings.robots, settings.network) {
             (Robots::On, Network::Online) => {
-                let adviser = RobotsLookup::new(&settings.fetch_config());
-                Some(adviser.map_err(|error| CliError::caused(Exit::Usage, &error))?)
+                let lookup = RobotsLookup::new(&settings.fetch_config());
+                Some(lookup.map_err(|error| CliError::caused(Exit::Usage, &error))?)
             }
             (Robots::Off, _) | (_, Network::Offline) => None,
         };
         let (asked, left) = (RefCell::default(), Cell::new(TIME_MAX));
-        Ok(Self { adviser, runtime: Handle::current(), asked, left })
+        Ok(Self { lookup, runtime: Handle::current(), asked, left })
     }
 
     /// Returns the verdict on a URL. Blocking.
     pub(super) fn ask(&self, url: &str) -> RobotsVerdict {
-        let (Some(adviser), Ok(url)) = (&self.adviser, Url::parse(url)) else {
+        let (Some(lookup), Ok(url)) = (&self.lookup, Url::parse(url)) else {
             return RobotsVerdict::NotAsked;
         };
         let origin = url.origin().ascii_serialization();
@@ -63,7 +63,7 @@ impl RobotsChecker {
         let limit = self.left.get().max(Duration::from_millis(1));
         let verdict = self
             .runtime
-            .block_on(async { tokio::time::timeout(limit, adviser.check(&url)).await.ok().flatten() });
+            .block_on(async { tokio::time::timeout(limit, lookup.check(&url)).await.ok().flatten() });
         if is_new {
             self.left.set(self.left.get().saturating_sub(began.elapsed()));
         }

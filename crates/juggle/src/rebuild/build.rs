@@ -1,6 +1,6 @@
-//! Fills a new queue: documents by the hundred, then the source lists.
+//! Fills a new queue: documents in batches, then the source lists.
 //!
-//! In memory: the ids of all documents, and everything else of one batch.
+//! Memory holds the ids of all documents, and the records of one batch.
 
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
@@ -26,12 +26,12 @@ use sources::feed::GroupOf;
 
 use crate::{blocking::blocking, directory, exit::CliError, progress::Show, settings::resolved::Settings};
 
-/// Nobody shall be held back: all documents may wait in one lane.
+/// The capacity of a lane. No push may be refused: all documents may wait in one lane.
 const CAPACITY: usize = usize::MAX / 2;
-/// How often a plain line is written where there is no terminal.
+/// The interval of plain lines, if standard error is not a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// How to fill it.
+/// The inputs and options of filling a queue.
 pub(super) struct Build {
     blobs: Arc<dyn BlobStore>,
     snapshots: std::path::PathBuf,
@@ -41,29 +41,29 @@ pub(super) struct Build {
     stop: Shutdown,
 }
 
-/// What was filled in.
+/// The contents of the new queue.
 #[derive(Debug, Default)]
 pub(super) struct Built {
-    /// Documents with a meta.
+    /// The number of documents with a meta.
     pub(super) documents: u64,
-    /// Of those, the ones whose results are there.
+    /// The number of these that have complete results.
     pub(super) processed: u64,
-    /// Those that are stored, but not processed.
+    /// The number of documents that are stored but not processed.
     pub(super) to_process: u64,
-    /// Those of which a file is gone or cut: they are fetched anew.
+    /// The number of documents with a missing or truncated file. They are fetched again.
     pub(super) incomplete: u64,
-    /// Those that no list names, and of which nothing can be read.
+    /// Documents that no list names and whose meta cannot be read.
     pub(super) lost: Vec<DocumentId>,
-    /// Texts to fetch that no list names: their jobs come from what is known of them.
+    /// The number of texts to fetch that no list names. Their jobs are made from their meta.
     pub(super) unlisted: u64,
     /// The source lists.
     pub(super) lists: Lists,
 }
 
-/// Where the documents stand, before anything is written.
+/// The stored documents by their progress, before anything is written.
 #[derive(Default)]
 struct Ids {
-    /// All, in order.
+    /// All documents, in order.
     all: Vec<DocumentId>,
     to_process: Vec<DocumentId>,
     incomplete: BTreeSet<DocumentId>,
@@ -82,10 +82,10 @@ impl Build {
         }
     }
 
-    /// Makes a queue in the directory `site` and fills it; none where it was stopped. It is closed when this returns.
+    /// Creates a queue in the directory `site`, fills it and closes it. Returns `None` if it was stopped.
     ///
     /// # Errors
-    /// Where the store or a list cannot be read, or the queue not be written.
+    /// Returns an error if the store or a list cannot be read, or the queue cannot be written.
     pub(super) async fn within(&self, site: &Path) -> Result<Option<Built>, CliError> {
         let directory = QueueDirectory::of(site);
         let (durability, clock) = (self.durability, Clock::start());
@@ -101,10 +101,10 @@ impl Build {
         filled
     }
 
-    /// Finds out what would be filled in.
+    /// Returns what the new queue would contain. Writes nothing.
     ///
     /// # Errors
-    /// Where the store or a list cannot be read.
+    /// Returns an error if the store or a list cannot be read.
     pub(super) async fn look(&self) -> Result<Option<Built>, CliError> {
         self.fill(None).await
     }
@@ -131,7 +131,7 @@ impl Build {
         Ok((self.stop.phase() == Phase::Running).then_some(built))
     }
 
-    /// Looks at all documents, and records those that are done. `false` where it was stopped.
+    /// Surveys all documents, and records those that are done. Returns `false` if it was stopped.
     async fn documents(
         &self,
         queue: Option<&dyn QueueAdmin>,
@@ -178,7 +178,8 @@ impl Build {
         Ok(surveying.await??)
     }
 
-    /// Records what is to be processed. Comes after the documents that are done, whose jobs would be claimed with these.
+    /// Records the documents that are stored but not processed. Must run after the documents that are done:
+    /// their process jobs are claimed until the lane is empty, and would be claimed together with these.
     async fn stored(&self, queue: Option<&dyn QueueAdmin>, documents: &[DocumentId]) -> Result<(), CliError> {
         let Some(queue) = queue else { return Ok(()) };
         for batch in documents.chunks(BATCH_MAX) {
@@ -195,7 +196,7 @@ impl Build {
         Ok(())
     }
 
-    /// Reads the lists. Gives back those of the incomplete documents that no list names.
+    /// Reads the lists. Returns the incomplete documents that no list names, too.
     async fn lists(
         &self,
         all: Vec<DocumentId>,
@@ -211,7 +212,8 @@ impl Build {
         Ok(reading.await??)
     }
 
-    /// Texts that are to be fetched anew and that no list names. Comes last: these jobs stay ready.
+    /// Pushes fetch jobs for the incomplete documents that no list names. Must run last: these jobs stay ready,
+    /// and the other steps claim every ready job.
     async fn unlisted(
         &self,
         queue: Option<&dyn QueueAdmin>,
@@ -237,11 +239,11 @@ impl Build {
     }
 }
 
-/// A bar on a terminal, a line now and then elsewhere.
+/// The progress of a rebuild: a bar on a terminal, otherwise a line every ten seconds.
 struct Progress {
     bar: ProgressBar,
     show: Show,
-    told: Instant,
+    line_at: Instant,
 }
 
 impl Progress {
@@ -250,14 +252,14 @@ impl Progress {
             .expect("the template is a constant")
             .progress_chars("=> ");
         let bar = show.bar(documents, style);
-        Self { bar, show, told: Instant::now() }
+        Self { bar, show, line_at: Instant::now() }
     }
 
     fn advance(&mut self, documents: usize) {
         self.bar.inc(documents as u64);
-        let is_due = self.bar.is_hidden() && self.told.elapsed() >= LINE_EVERY;
+        let is_due = self.bar.is_hidden() && self.line_at.elapsed() >= LINE_EVERY;
         if self.show.is_shown() && is_due {
-            self.told = Instant::now();
+            self.line_at = Instant::now();
             let (at, of) = (self.bar.position(), self.bar.length().unwrap_or_default());
             tracing::info!("{at} of {of} documents looked at");
         }

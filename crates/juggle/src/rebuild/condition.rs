@@ -1,4 +1,4 @@
-//! In what condition a queue is: found out by opening it.
+//! Examines the condition of a queue by opening it.
 
 use std::{fs, sync::Arc};
 
@@ -11,25 +11,26 @@ use queue::{
 use super::damage;
 use crate::{blocking::blocking, exit::CliError};
 
-/// What a queue's condition can be.
+/// The condition of a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Condition {
     /// There is no database.
     Missing,
-    /// A rebuild was cut off.
+    /// A rebuild was interrupted.
     Unfinished,
-    /// This version of juggle cannot use it; says why.
+    /// This version of juggle cannot use the queue, for this reason.
     Damaged(String),
-    /// It opens.
+    /// The queue opens.
     Whole,
-    /// A process owns it.
+    /// A process owns the queue.
     InUse,
 }
 
-/// Finds out.
+/// Returns the condition of a queue.
 ///
 /// # Errors
-/// Where the directory cannot be read, a newer juggle made the queue, or the disk has no room to open it.
+/// Returns an error if the directory cannot be read, a newer juggle created the queue, or the disk is too full
+/// to open it.
 pub(super) async fn examine(directory: &QueueDirectory) -> Result<Condition, CliError> {
     let directory = directory.clone();
     let examining = blocking(move || examined(&directory));
@@ -53,14 +54,14 @@ fn examined(directory: &QueueDirectory) -> Result<Condition, QueueError> {
         }
         Ok(None) => Ok(Condition::InUse),
         Err(QueueError::Version(why)) if !is_newer(directory) => Ok(Condition::Damaged(why)),
-        Err(error) => match damage::told(directory, error) {
+        Err(error) => match damage::with_advice(directory, error) {
             QueueError::Damaged(why) => Ok(Condition::Damaged(why)),
             other => Err(other),
         },
     }
 }
 
-/// Whether the format is one of a newer juggle: that is no damage.
+/// Returns whether a newer juggle wrote the format. Such a queue is not damaged.
 fn is_newer(directory: &QueueDirectory) -> bool {
     let version = fs::read_to_string(directory.path().join("VERSION")).unwrap_or_default();
     version.trim().parse::<u32>().is_ok_and(|version| version > FORMAT)

@@ -1,4 +1,4 @@
-//! How a queue that cannot be used is told, with the way out.
+//! Errors of a damaged queue, with the command that rebuilds it.
 
 use std::path::PathBuf;
 
@@ -7,34 +7,35 @@ use queue::directory::QueueDirectory;
 
 use flow::shell::quoted_path;
 
-/// Says that the database in `queue/` is not whole yet.
+/// Returns the path of the marker. It exists while the database in `queue/` is incomplete.
 pub(super) fn marker(directory: &QueueDirectory) -> PathBuf {
     directory.path().join("REBUILDING")
 }
 
-/// Whether a rebuild was cut off while it moved the new database into its place.
+/// Returns whether a rebuild was interrupted while it moved the new database into its place.
 #[must_use]
 pub fn is_unfinished(directory: &QueueDirectory) -> bool {
     marker(directory).exists()
 }
 
-/// What to say of that.
+/// Returns the error for the queue of an interrupted rebuild.
 #[must_use]
 pub fn unfinished(directory: &QueueDirectory) -> QueueError {
     let why = format!("a rebuild of '{}' was cut off", directory.path().display());
     QueueError::Damaged(format!("{why}. {}", way_out(directory)))
 }
 
-/// An error of opening, with what to do where the database is damaged.
+/// Adds advice to an error of opening the queue, if the database is damaged.
 #[must_use]
-pub fn told(directory: &QueueDirectory, error: QueueError) -> QueueError {
+pub fn with_advice(directory: &QueueDirectory, error: QueueError) -> QueueError {
     match error {
         QueueError::Damaged(why) => QueueError::Damaged(format!("{why}. {}", way_out(directory))),
         other => other,
     }
 }
 
-/// On the same line: a client passes on the line that the owner it started ended with.
+/// Returns the advice, on the same line as the error: a client repeats only the last line of an owner that it
+/// started.
 fn way_out(directory: &QueueDirectory) -> String {
     let run = directory.path().parent().unwrap_or_else(|| directory.path());
     format!(

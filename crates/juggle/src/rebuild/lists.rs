@@ -1,4 +1,4 @@
-//! The source lists of a run, from their beginning.
+//! Reads the source lists of a run from their beginning.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,33 +14,33 @@ use sources::{
     snapshot::{entries, integrity},
 };
 
-/// What the lists hold.
+/// The contents of all lists.
 #[derive(Debug, Default)]
 pub(super) struct Lists {
-    /// One cursor a list, at its beginning.
+    /// One cursor for each list, at its beginning.
     pub(super) cursors: Vec<CursorMove>,
-    /// Their entries.
+    /// The number of their entries.
     pub(super) entries: u64,
-    /// Entries of texts that are not in the store.
+    /// The number of entries whose texts are not in the store.
     pub(super) missing: u64,
-    /// Lists that are damaged: what follows the damage is left out.
+    /// The damaged lists. The entries after the damage are left out.
     pub(super) damaged: Vec<PathBuf>,
 }
 
-/// What to do with a damaged list.
+/// The treatment of a damaged list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Salvage {
-    /// Make a list of what stands before the damage.
+    /// Write the entries before the damage as a new list.
     Beginning,
-    /// Only count that.
+    /// Only count these entries.
     Nothing,
 }
 
-/// Which documents the store has.
+/// The documents in the store.
 pub(super) struct Stored<'a> {
-    /// Those with a meta, in order.
+    /// The documents with a meta, in order.
     pub(super) all: &'a [DocumentId],
-    /// Those of them that must be fetched anew.
+    /// The documents of these that must be fetched again.
     pub(super) incomplete: &'a BTreeSet<DocumentId>,
 }
 
@@ -60,10 +60,11 @@ struct Read {
     is_damaged: bool,
 }
 
-/// Reads all lists. What one of them names is taken out of `unlisted`.
+/// Reads all lists. Removes the documents that they name from `unlisted`.
 ///
 /// # Errors
-/// Where the directory or a list cannot be read, or the beginning of a damaged one not be written.
+/// Returns an error if the directory or a list cannot be read, or the beginning of a damaged list cannot be
+/// written.
 pub(super) fn read(
     directory: &Path,
     stored: &Stored<'_>,
@@ -118,7 +119,8 @@ fn read_one(
     Ok(list)
 }
 
-/// The lists, in order of their names. Those that were still being added when their process died are not.
+/// Returns the complete lists, in order of their names. A list whose process died while it was added has
+/// another extension.
 fn snapshots(directory: &Path) -> Result<Vec<PathBuf>, SourceError> {
     let failed = |source| SourceError::Snapshot { path: directory.to_owned(), source };
     let entries = match fs::read_dir(directory) {

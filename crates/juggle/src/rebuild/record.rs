@@ -1,4 +1,4 @@
-//! Records in a queue that nobody else uses what was done before.
+//! Records finished documents in a queue that no other process uses.
 
 use std::collections::HashMap;
 
@@ -12,19 +12,20 @@ use futures_util::future::try_join_all;
 
 const LEASE_MS: u64 = 60_000;
 
-/// Which lanes documents have gone through.
+/// The lanes that documents have gone through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Through {
-    /// All.
+    /// All lanes.
     Process,
     /// Fetch and store; the next job is ready.
     Store,
 }
 
-/// Records documents, at most [`BATCH_MAX`], as done. No job of the lanes they have gone through may be pending.
+/// Records at most [`BATCH_MAX`] documents as done. The lanes that they have gone through must have no pending
+/// jobs.
 ///
 /// # Errors
-/// Those of the queue; [`QueueError::Broken`] where it hands out other jobs than these.
+/// Returns the errors of the queue, and [`QueueError::Broken`] if it hands out other jobs than these.
 pub(super) async fn done(
     queue: &dyn QueueAdmin,
     documents: Vec<DocumentJobs>,
@@ -52,7 +53,7 @@ pub(super) async fn push(queue: &dyn QueueAdmin, jobs: Vec<NewJob>) -> Result<()
     queue.push(Push { jobs, cursor: None }).await.map(drop)
 }
 
-/// Claims the jobs of these keys, which are all that the lane has, and completes each with what follows.
+/// Claims the jobs of these keys, which are the only ones in the lane, and completes each with its next jobs.
 async fn end(
     queue: &dyn QueueAdmin,
     lane: Lane,

@@ -1,4 +1,4 @@
-//! What a rebuild has brought, for people and as JSON.
+//! The result of a rebuild, for people and as JSON.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,7 @@ use crate::{
     output::{Out, peak_rss_bytes, seconds},
 };
 
-/// Whether it was done.
+/// The mode of a rebuild: real or a dry run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Mood {
@@ -26,26 +26,27 @@ enum Mood {
 /// The result of a rebuild.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
-    /// Whether it was done or would be.
+    /// `done`, or `would_be` for a dry run.
     rebuild: Mood,
-    /// Documents found in the store.
+    /// The number of documents in the store.
     documents: u64,
-    /// What is recorded as done.
+    /// The number of jobs recorded as done, by lane.
     lanes: BTreeMap<&'static str, LaneReport>,
-    /// Documents that are stored and not processed.
+    /// The number of documents that are stored but not processed.
     to_process: u64,
-    /// Entries of source lists whose texts are not in the store, and texts that no list names.
+    /// The number of listed texts that are not in the store, and of incomplete documents that no list names.
     to_fetch: u64,
-    /// Documents of which a file is gone or cut.
+    /// The number of documents with a missing or truncated file.
     incomplete: u64,
-    /// Documents of which nothing can be read, and that no list names.
+    /// Documents that no list names and whose meta cannot be read.
     lost: Vec<DocumentId>,
-    /// Source lists, and their entries.
+    /// The number of source lists.
     lists: u64,
+    /// The number of their entries.
     entries: u64,
-    /// Lists that are damaged; they are kept under these names with `.damaged` after them.
+    /// The damaged lists. Each is kept under its name with `.damaged` appended.
     damaged_lists: Vec<PathBuf>,
-    /// Where the old database lies.
+    /// The directory of the old database, if there was one.
     aside: Option<PathBuf>,
     seconds: f64,
     peak_rss_bytes: Option<u64>,
@@ -57,12 +58,12 @@ struct LaneReport {
 }
 
 impl Report {
-    /// Of a rebuild that was done.
+    /// Creates the report of a rebuild that was done.
     pub(super) fn of(built: &Built, aside: Option<PathBuf>, took: Duration) -> Self {
         Self { rebuild: Mood::Done, aside, seconds: seconds(took), ..Self::would_be(built) }
     }
 
-    /// Of one that would be.
+    /// Creates the report of a dry run.
     pub(super) fn would_be(built: &Built) -> Self {
         let stored = built.processed + built.to_process;
         let done = |lane: Lane| match lane {
@@ -86,15 +87,15 @@ impl Report {
         }
     }
 
-    /// The code that it means.
+    /// Returns the exit code.
     pub(super) fn exit(&self) -> Exit {
         if self.lost.is_empty() && self.damaged_lists.is_empty() { Exit::Done } else { Exit::SomeFailed }
     }
 
-    /// Prints it.
+    /// Prints the report.
     ///
     /// # Errors
-    /// Where standard output cannot be written to.
+    /// Returns an error if standard output cannot be written.
     pub(super) fn print(&self, run: &Path, out: &Out) -> Result<(), CliError> {
         if out.is_json() {
             return out.json(self);

@@ -1,7 +1,7 @@
-//! What can be saved of a damaged list.
+//! Saves the beginning of a damaged list.
 //!
-//! A snapshot's name ends with the hash of its content, by which damage is told. The lines before the damage become a
-//! snapshot of their own, under the name that their own hash gives; so the list, added again, is a new one.
+//! The name of a snapshot ends with the hash of its content, which reveals damage. The lines before the damage
+//! become a snapshot of their own, named by their own hash. If the user adds the list again, it is a new list.
 
 use std::{
     fs::{self, File},
@@ -16,11 +16,11 @@ use sources::{
     snapshot::integrity::{HASH_DIGITS, name_parts},
 };
 
-/// Writes the first `bytes` of a snapshot as one of their own, durably, and gives its name. Repeated, it changes
-/// nothing.
+/// Writes the first `bytes` of a snapshot durably as a new snapshot, and returns its name. A repeated call
+/// writes the same file.
 ///
 /// # Errors
-/// Where the list cannot be read or the new one not be written.
+/// Returns an error if the list cannot be read or the new one cannot be written.
 pub(super) fn beginning(path: &Path, bytes: u64) -> Result<String, SourceError> {
     let directory = path.parent().unwrap_or_else(|| Path::new("."));
     let temporary = directory.join(format!(".adding-{}-saved", std::process::id()));
@@ -50,10 +50,10 @@ fn copy(from: &Path, to: &Path, bytes: u64) -> io::Result<blake3::Hash> {
     Ok(hasher.finalize())
 }
 
-/// Gives a damaged list a name by which it is no longer taken for one. Does nothing where it has gone.
+/// Renames a damaged list, so that it is no longer read as a list. Does nothing if it does not exist.
 ///
 /// # Errors
-/// Where it cannot be renamed.
+/// Returns an error if it cannot be renamed.
 pub(super) fn mark(path: &Path) -> io::Result<()> {
     let mut marked = path.as_os_str().to_owned();
     marked.push(".damaged");

@@ -12,13 +12,13 @@ use queue::directory::QueueDirectory;
 use super::{clear, damage, salvage, site};
 use crate::exit::is_full;
 
-/// Puts the new database in the place of the old one and says where the old one lies now, if there was one. Damaged
-/// lists, whose beginnings the new one has, are taken for lists no longer. The caller holds the queue's lock.
+/// Replaces the old database by the new one. Returns the directory of the old one, if there was one. Renames
+/// the damaged lists, whose beginnings are in the new database. The caller holds the lock of the queue.
 ///
-/// Cut off at any moment, it leaves the old database as it was, or the marker.
+/// If it is interrupted at any moment, the old database is unchanged or the marker exists.
 ///
 /// # Errors
-/// Where something cannot be moved; [`QueueError::DiskFull`].
+/// Returns [`QueueError::Broken`] if a file cannot be moved, and [`QueueError::DiskFull`] if the disk is full.
 pub(super) fn put_in_place(
     directory: &QueueDirectory,
     damaged_lists: &[PathBuf],
@@ -42,7 +42,7 @@ pub(super) fn put_in_place(
     Ok(aside)
 }
 
-/// Moves all that is the database's to `queue/aside/<UTC time>/`. Never deletes anything.
+/// Moves the files of the database to `queue/aside/<UTC time>/`. Never deletes anything.
 fn put_aside(directory: &QueueDirectory, now_ms: Millis) -> Result<Option<PathBuf>, QueueError> {
     if directory.contents()?.is_empty() {
         return Ok(None);
@@ -55,7 +55,7 @@ fn put_aside(directory: &QueueDirectory, now_ms: Millis) -> Result<Option<PathBu
     Ok(Some(aside))
 }
 
-/// A directory of its own, named by the time: `2026-11-22T081530Z`.
+/// Creates a new directory named by the time: `2026-11-22T081530Z`.
 fn fresh(all_aside: &Path, now_ms: Millis) -> Result<PathBuf, QueueError> {
     let time = i64::try_from(now_ms)
         .ok()

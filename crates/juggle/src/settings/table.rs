@@ -16,7 +16,7 @@ pub struct Setting {
     pub default: &'static str,
     /// The heading in the help.
     pub group: Group,
-    /// Whether `-h` shows the setting: it shows only the most common ones.
+    /// `true` for the most common settings, which are the only ones that `-h` shows.
     pub is_common: bool,
     /// The help in one line.
     pub help: &'static str,
