@@ -11,8 +11,7 @@ use plotters::{
 use crate::{
     comparison::Comparison,
     error::CompareError,
-    interpretation::time,
-    measurement::{Measurement, Workload},
+    measurement::{Measurement, Workload, time},
 };
 
 const WIDTH: i32 = 960;

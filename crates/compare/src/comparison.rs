@@ -12,8 +12,8 @@ use crate::{
     error::CompareError,
     fetching::FetchRuns,
     input_texts::InputTexts,
-    interpretation::{self, time},
-    measurement::{self, Measurement, Workload},
+    interpretation,
+    measurement::{self, Measurement, Workload, time},
     processing::ProcessRuns,
     scratch_directory::ScratchDirectory,
 };

@@ -5,7 +5,7 @@ use std::{cmp::Ordering, time::Duration};
 use indicatif::HumanCount;
 use process::config::Chunk;
 
-use crate::measurement::{Measurement, Workload};
+use crate::measurement::{Measurement, Workload, time};
 
 /// Smaller differences count as none, as a share of the larger mean.
 const SHARE_MIN: f64 = 0.03;
@@ -177,17 +177,6 @@ fn of_lines(chunks: &Measurement, lines: &Measurement, count: u64) -> String {
              tasks and putting together what comes of them, {} for each.",
             time((lines.mean - chunks.mean) / count.max(1) as f64)
         ),
-    }
-}
-
-/// Returns a time with a suitable unit.
-#[must_use]
-pub fn time(seconds: f64) -> String {
-    match seconds {
-        _ if seconds < 1e-6 => format!("{:.0} ns", seconds * 1e9),
-        _ if seconds < 1e-3 => format!("{:.1} µs", seconds * 1e6),
-        _ if seconds < 1.0 => format!("{:.1} ms", seconds * 1e3),
-        _ => format!("{seconds:.2} s"),
     }
 }
 

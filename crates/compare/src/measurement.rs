@@ -5,20 +5,18 @@ use std::{num::NonZeroU64, time::Duration};
 use process::config::Chunk;
 use serde::Serialize;
 
-use crate::interpretation::time;
-
 /// The smallest pieces: one line each.
 const LINE: Chunk = Chunk::Bytes(NonZeroU64::MIN);
 
 /// The work of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Workload {
-    /// InputTexts are fetched.
+    /// Texts are fetched.
     Fetch {
         /// The number of downloads at a time.
         at_a_time: usize,
     },
-    /// InputTexts are processed.
+    /// Texts are processed.
     Process {
         /// The number of threads.
         threads: usize,
@@ -61,7 +59,7 @@ pub struct Measurement {
     #[serde(skip)]
     pub work: Workload,
     #[serde(flatten)]
-    told: WorkloadJson,
+    work_json: WorkloadJson,
     /// The time of each run.
     seconds: Vec<f64>,
     /// The mean of the times.
@@ -88,7 +86,7 @@ impl Measurement {
     /// Creates a measurement without times.
     #[must_use]
     pub fn new(work: Workload) -> Self {
-        let told = match work {
+        let work_json = match work {
             Workload::Fetch { at_a_time } => {
                 WorkloadJson { work: "fetch", at_a_time: Some(at_a_time), threads: None, chunk: None }
             }
@@ -100,7 +98,15 @@ impl Measurement {
             },
         };
         let name = work.name();
-        Self { name, work, told, seconds: Vec::new(), mean: 0.0, standard_deviation: None, speed_up: 1.0 }
+        Self {
+            name,
+            work,
+            work_json,
+            seconds: Vec::new(),
+            mean: 0.0,
+            standard_deviation: None,
+            speed_up: 1.0,
+        }
     }
 
     /// Returns the standard deviation for people: `± 1.2 ms`, or a dash for one run.
@@ -144,6 +150,17 @@ pub fn compare(rows: &mut [Measurement]) {
     for at in 0..rows.len() {
         let first = rows.iter().find(|row| row.work.is_like(rows[at].work)).map_or(0.0, |row| row.mean);
         rows[at].speed_up = if rows[at].mean > 0.0 { first / rows[at].mean } else { 1.0 };
+    }
+}
+
+/// Returns a time with a suitable unit.
+#[must_use]
+pub fn time(seconds: f64) -> String {
+    match seconds {
+        _ if seconds < 1e-6 => format!("{:.0} ns", seconds * 1e9),
+        _ if seconds < 1e-3 => format!("{:.1} µs", seconds * 1e6),
+        _ if seconds < 1.0 => format!("{:.1} ms", seconds * 1e3),
+        _ => format!("{seconds:.2} s"),
     }
 }
 

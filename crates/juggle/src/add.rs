@@ -1,38 +1,22 @@
 //! `juggle add`: sources into the queue.
 
-use sources::{
-    add::{self, Sources},
-    arguments::{Download, Input, InputArgument, ListLocation},
-    formats::ListKind,
-    refresh::Refresh,
-};
+use sources::{add, refresh::Refresh};
 
 use crate::{
-    cli::{AddArgs, sources::SourceArgs},
+    cli::AddArgs,
     directory,
     exit::{CliError, Exit},
     output::{Out, peak_rss_bytes},
     plan,
     queue_connection::QueueConnection,
-    settings::{
-        enums::{Network, Run},
-        resolved::Settings,
-    },
+    settings::{enums::Run, resolved::Settings},
+    source_arguments::{no_sources, sources_of},
 };
-
-/// Returns the error for a command without sources.
-#[must_use]
-pub fn no_sources() -> CliError {
-    CliError::new(Exit::Usage, "there are no sources").advise(
-        "name source lists, directories of texts, URLs, pg:NUMBER or pg:FIRST-LAST, as in 'juggle pipeline books.tsv', \
-         or use -i FILE or --catalog FILE",
-    )
-}
 
 /// Runs `juggle add`.
 ///
 /// # Errors
-/// Returns the errors of [`sources_of`] and of [`add::add`].
+/// Returns an error if there is no source, one of them cannot be read, or the queue cannot be used.
 pub async fn run(args: &AddArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let sources = sources_of(&args.sources, settings).await?;
     let refresh = sources.refresh;
@@ -59,49 +43,4 @@ pub async fn run(args: &AddArgs, settings: &Settings, out: &Out) -> Result<Exit,
         }
     }
     Ok(if added.bad > 0 { Exit::SomeFailed } else { Exit::Done })
-}
-
-/// Returns the sources named on the command line and in the settings. Lists on the web are fetched, each
-/// once.
-///
-/// # Errors
-/// Returns an error if one of them is no source, cannot be read or cannot be downloaded.
-pub async fn sources_of(args: &SourceArgs, settings: &Settings) -> Result<Sources, CliError> {
-    let mut all = InputArgument::of_arguments(args.sources.iter().cloned())?;
-    let lists = settings.input_files.iter().map(|file| (file.as_os_str(), ListKind::List));
-    let catalogs = args.catalog.iter().map(|catalog| (catalog.as_os_str(), ListKind::Catalog));
-    for (at, form) in catalogs.chain(lists) {
-        let named = InputArgument::list(at, form)?;
-        if !all.contains(&named) {
-            all.push(named);
-        }
-    }
-    let mut inputs = Vec::with_capacity(all.len());
-    for named in all {
-        inputs.push(match named {
-            InputArgument::Here(input) => input,
-            InputArgument::Web(form, url) => {
-                Input::List(ListLocation::Web(download(url, settings).await?), form)
-            }
-        });
-    }
-    let refresh = args.refresh();
-    if refresh == Refresh::Yes && settings.network == Network::Offline {
-        return Err(CliError::new(Exit::Usage, "--refresh asks servers, and --offline asks none")
-            .advise("leave one of them out"));
-    }
-    Ok(Sources { inputs, config: settings.source_config(args.filters()), refresh })
-}
-
-async fn download(url: String, settings: &Settings) -> Result<Download, CliError> {
-    if settings.network == Network::Offline {
-        return Err(CliError::new(
-            Exit::Usage,
-            format!("the list {url} is on the web, and --offline asks no server"),
-        )
-        .advise(
-            "fetch the list before, and name the file; a list that was added before need not be named again",
-        ));
-    }
-    Ok(Download::get(url, &settings.fetch_config()).await?)
 }

@@ -8,7 +8,7 @@ use compare::{
     comparison::{ComparePlan, Comparison},
     error::CompareError,
     input_texts::InputTexts,
-    interpretation::time,
+    measurement::time,
 };
 use flow::{atomic_file, shutdown::shutdown};
 use indicatif::ProgressStyle;

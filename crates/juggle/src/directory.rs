@@ -1,5 +1,7 @@
 //! Prepares the run directory before anything else is done.
 
+pub(crate) mod leftovers;
+
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -12,7 +14,6 @@ use store::local::{LocalBlobs, layout::LayoutError};
 use crate::{
     blocking::blocking,
     exit::{CliError, Exit, is_full},
-    leftovers,
     settings::resolved::Settings,
 };
 

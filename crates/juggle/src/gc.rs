@@ -13,9 +13,8 @@ use store::local::LocalBlobs;
 
 use crate::{
     blocking::blocking,
-    directory,
+    directory::{self, leftovers},
     exit::{CliError, Exit},
-    leftovers,
     output::Out,
     queue_connection::QueueConnection,
     settings::{enums::Run, resolved::Settings},

@@ -11,8 +11,8 @@
 //!   [`export`], [`distance_command`], [`compare`], [`config_show`]: the other commands;
 //! * [`partition_report`]: other partitions of the work of the process stage; `process_stage`: the built-in
 //!   processor or the user's command; `stop_word_warnings`: warnings about lists of stop words;
-//! * `leftovers`: the temporary files that killed processes left behind; `listed_jobs`: documents in the
-//!   source lists;
+//! * `source_arguments`: the sources that a command names; `listed_jobs`: documents in the source lists; `directory::leftovers`: the temporary files that killed
+//!   processes left behind;
 //! * [`sample`]: the bundled library for machines without a network;
 //! * [`summary`], [`progress`], [`output`], [`telemetry`], [`signals`], [`directory`], [`exit`]: output,
 //!   signals and exit codes; `blocking`: threads that may block.
@@ -27,7 +27,6 @@ pub mod distance_command;
 pub mod exit;
 pub mod export;
 pub mod gc;
-mod leftovers;
 mod listed_jobs;
 mod lock_session;
 pub mod output;
@@ -45,6 +44,7 @@ pub mod run;
 pub mod sample;
 pub mod settings;
 pub mod signals;
+mod source_arguments;
 pub mod stage_command;
 mod stage_run;
 pub mod stages;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use flow::{document::DocumentId, payload::FetchJob, queue::QueueAdmin};
 use sources::{refresh, snapshot::integrity};
 
-use crate::{blocking::blocking, directory, exit::CliError, settings::resolved::Settings, stages::group_of};
+use crate::{blocking::blocking, directory, exit::CliError, settings::resolved::Settings};
 
 /// Returns the fetch jobs of these documents, by the first source list that names each.
 ///
@@ -20,7 +20,7 @@ pub(crate) async fn listed_jobs(
     let lists: Vec<String> = sources.filter(|source| refresh::list_of(source).is_none()).collect();
     let snapshots = directory::sources(&settings.output_dir);
     let finding = blocking(move || integrity::find_entries(&documents, &lists, &snapshots));
-    let group_of = group_of(settings);
+    let group_of = settings.group_of();
     let jobs = finding.await??.into_iter().map(|(id, entry)| (id, entry.into_job(&*group_of)));
     Ok(jobs.collect())
 }

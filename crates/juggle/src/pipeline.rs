@@ -7,7 +7,6 @@ use flow::{lane::Lane, worker::Until};
 use sources::add::Sources;
 
 use crate::{
-    add,
     cli::PipelineArgs,
     directory,
     exit::{CliError, Exit},
@@ -20,6 +19,7 @@ use crate::{
         resolved::Settings,
     },
     signals::unless_stopped,
+    source_arguments,
     stage_run::StageRun,
 };
 
@@ -28,12 +28,12 @@ use crate::{
 /// # Errors
 /// Returns an error if the sources, the run directory or the queue cannot be used, or if the machine fails.
 pub async fn run(args: &PipelineArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
-    let sources = add::sources_of(&args.sources, settings).await?;
+    let sources = source_arguments::sources_of(&args.sources, settings).await?;
     if settings.run == Run::Dry {
         return plan::plan(sources, settings, out).await;
     }
     if sources.inputs.is_empty() && !directory::has_run(&settings.output_dir) {
-        return Err(add::no_sources());
+        return Err(source_arguments::no_sources());
     }
     let run = StageRun { locked: args.locked.clone(), ..StageRun::new(&Lane::ALL, Until::Drained)? };
     match (&args.sample, &args.sample_output) {

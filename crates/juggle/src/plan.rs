@@ -24,13 +24,13 @@ use self::{
 use sources::{add::Sources, error::SourceError, snapshot::integrity};
 
 use crate::{
-    add,
     blocking::blocking,
     cli::PlanArgs,
     directory,
     exit::{CliError, Exit},
     output::Out,
     settings::resolved::Settings,
+    source_arguments,
 };
 
 /// Runs `juggle plan`.
@@ -38,7 +38,7 @@ use crate::{
 /// # Errors
 /// Returns the errors of [`plan`].
 pub async fn run(args: &PlanArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
-    plan(add::sources_of(&args.sources, settings).await?, settings, out).await
+    plan(source_arguments::sources_of(&args.sources, settings).await?, settings, out).await
 }
 
 /// Prints what would be done for these sources, or without any for the lists of the run directory. Writes
@@ -96,7 +96,7 @@ fn add_own_lists(run: &Path, counts: &mut PlanCounts<'_>) -> Result<(), CliError
     };
     lists.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
     if lists.is_empty() {
-        return Err(add::no_sources());
+        return Err(source_arguments::no_sources());
     }
     lists.sort();
     for list in lists {

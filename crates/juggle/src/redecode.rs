@@ -15,7 +15,6 @@ use crate::{
     output::Out,
     queue_connection::QueueConnection,
     settings::resolved::Settings,
-    stages::group_of,
 };
 
 /// Runs `juggle redecode`.
@@ -31,7 +30,7 @@ pub async fn run(args: &RedecodeArgs, settings: &Settings, out: &Out) -> Result<
     }
     directory::must_exist(&settings.output_dir)?;
     let blobs = directory::open_blobs(settings).await?;
-    let (documents, encoding, group_of) = (args.ids.clone(), args.encoding.clone(), group_of(settings));
+    let (documents, encoding, group_of) = (args.ids.clone(), args.encoding.clone(), settings.group_of());
     let finding = blocking(move || {
         let surveyor = Surveyor { blobs: &blobs, group_of: &*group_of };
         documents

@@ -14,10 +14,7 @@ use flow::{
 };
 use sources::entry::Entry;
 
-use crate::{
-    blocking::blocking, exit::CliError, listed_jobs::listed_jobs, settings::resolved::Settings,
-    stages::group_of,
-};
+use crate::{blocking::blocking, exit::CliError, listed_jobs::listed_jobs, settings::resolved::Settings};
 
 /// Retracts the block pages that hosts are known for, and reports how many of each host.
 ///
@@ -43,7 +40,7 @@ pub(crate) async fn retract_block_pages(
     let pages = finding.await??;
     let documents = pages.iter().map(|page| page.document.clone()).collect();
     let mut listed = listed_jobs(queue, settings, documents).await?;
-    let group_of = group_of(settings);
+    let group_of = settings.group_of();
     let mut retracted = BTreeMap::<String, u64>::new();
     for batch in pages.chunks(DOCUMENTS_MAX) {
         let fetch_job = |page: &retract::StoredBlockPage| -> FetchJob {

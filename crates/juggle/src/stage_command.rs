@@ -7,7 +7,6 @@ use flow::{lane::Lane, worker::Until};
 use sources::{add::Sources, refresh::Refresh};
 
 use crate::{
-    add,
     cli::{StageArgs, sources::SourceArgs},
     directory,
     exit::{CliError, Exit},
@@ -15,6 +14,7 @@ use crate::{
     partition_report, plan,
     queue_connection::QueueConnection,
     settings::{enums::Run, resolved::Settings},
+    source_arguments,
     stage_run::StageRun,
 };
 
@@ -27,7 +27,9 @@ pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -
     // Only the fetch stage has sources; the other stages find their documents in the queue.
     let refresh = refresh_of(lane, args)?;
     let sources = match lane {
-        Lane::Fetch => Sources { refresh, ..add::sources_of(&SourceArgs::default(), settings).await? },
+        Lane::Fetch => {
+            Sources { refresh, ..source_arguments::sources_of(&SourceArgs::default(), settings).await? }
+        }
         Lane::Store | Lane::Process => Sources::default(),
     };
     if args.watch.is_empty() && !args.follow && sources.inputs.is_empty() {

@@ -9,9 +9,9 @@ use std::{path::PathBuf, sync::Arc};
 use corpus::lock::LockReport;
 use flow::{
     lane::Lane,
-    queue::{QueueAdmin, QueueStats},
+    queue::QueueAdmin,
     shutdown::{Phase, Shutdown, Trigger, shutdown},
-    worker::{Ended, Until},
+    worker::Until,
 };
 use sources::{
     add::{self, Added, Sources},
@@ -30,7 +30,7 @@ use crate::{
     settings::resolved::Settings,
     signals::{self, unless_stopped},
     stages::Stages,
-    summary::Summary,
+    summary::{RunFacts, Summary},
 };
 
 /// The run of one command.
@@ -47,17 +47,6 @@ pub(crate) struct StageRun {
     pub(crate) shutdown: Shutdown,
     pub(crate) trigger: Trigger,
     pub(crate) started: Instant,
-}
-
-/// The part of a summary that only the run knows.
-pub(crate) struct RunFacts {
-    pub(crate) lanes: &'static [Lane],
-    pub(crate) before: QueueStats,
-    pub(crate) ended: Ended,
-    pub(crate) until: Until,
-    pub(crate) bad_lines: u64,
-    pub(crate) started: Instant,
-    pub(crate) lock: Option<LockReport>,
 }
 
 impl StageRun {

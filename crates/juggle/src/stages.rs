@@ -25,7 +25,7 @@ use flow::{
 };
 use futures_util::{FutureExt, future::FusedFuture};
 use sources::{
-    feed::{ExpectedHash, Feeder, GroupOf},
+    feed::{ExpectedHash, Feeder},
     refresh::RefreshCounters,
 };
 use store::{local::LocalBlobs, stage::Store};
@@ -350,7 +350,7 @@ impl Stages {
             queue: Arc::clone(&self.queue),
             snapshots: directory::sources(&settings.output_dir),
             verified: Arc::default(),
-            group_of: group_of(settings),
+            group_of: settings.group_of(),
             blobs: Arc::clone(&self.blobs) as Arc<dyn BlobStore>,
             conflicts: Arc::clone(&self.conflicts),
             refresh_counters: self.refreshing.clone(),
@@ -359,12 +359,6 @@ impl Stages {
             }),
         }
     }
-}
-
-/// Returns the function that maps a URL to the group of its host.
-pub(crate) fn group_of(settings: &Settings) -> GroupOf {
-    let mirrors = settings.mirrors.clone();
-    Arc::new(move |url| fetch::candidate::group_of(url, &mirrors))
 }
 
 /// Returns the error for a fetch stage that cannot be created.

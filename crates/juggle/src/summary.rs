@@ -11,11 +11,12 @@ use flow::{
     failure::Reason,
     job::Group,
     lane::Lane,
-    queue::QueueAdmin,
+    queue::{QueueAdmin, QueueStats},
     worker::{Ended, Until},
 };
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use self::{
     failures::{FailureRow, failures},
@@ -33,12 +34,22 @@ use crate::{
         enums::{Network, OnFailure},
         resolved::Settings,
     },
-    stage_run::RunFacts,
     stages::Stages,
 };
 
 /// The maximum number of rows that are printed.
 const ROWS_MAX: usize = 40;
+
+/// The part of a summary that only the run knows.
+pub(crate) struct RunFacts {
+    pub(crate) lanes: &'static [Lane],
+    pub(crate) before: QueueStats,
+    pub(crate) ended: Ended,
+    pub(crate) until: Until,
+    pub(crate) bad_lines: u64,
+    pub(crate) started: Instant,
+    pub(crate) lock: Option<LockReport>,
+}
 
 /// The result of a run.
 #[derive(Debug, Serialize)]

@@ -23,7 +23,6 @@ use crate::{
     progress::Show,
     queue_connection::QueueConnection,
     settings::resolved::Settings,
-    stages::group_of,
 };
 
 /// The maximum number of damaged documents that are named for people.
@@ -123,7 +122,7 @@ async fn read_all(
     show: Show,
     stored: BTreeSet<String>,
 ) -> Result<(Verification, Vec<String>), CliError> {
-    let (blobs, group_of) = (directory::open_blobs(settings).await?, group_of(settings));
+    let (blobs, group_of) = (directory::open_blobs(settings).await?, settings.group_of());
     let reading = blocking(move || {
         let documents = verify::documents(&blobs, &stored)?;
         let style = ProgressStyle::with_template("{bar:24} {pos}/{len} documents, {per_sec}, {eta} left");

@@ -71,11 +71,10 @@ struct Ids {
 
 impl Build {
     pub(super) fn new(blobs: Arc<dyn BlobStore>, settings: &Settings, show: Show, stop: Shutdown) -> Self {
-        let mirrors = settings.mirrors.clone();
         Self {
             blobs,
             snapshots: directory::sources(&settings.output_dir),
-            group_of: Arc::new(move |url| fetch::candidate::group_of(url, &mirrors)),
+            group_of: settings.group_of(),
             durability: settings.durability,
             show,
             stop,

@@ -5,6 +5,11 @@ use std::{fmt, str::FromStr, time::Duration};
 const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 const TIME_SPAN_MS_MAX: u64 = 366 * 86_400_000;
 
+/// The minimum of timeouts.
+pub(super) const MS: TimeSpan = TimeSpan::from_ms(1);
+/// The maximum of timeouts.
+pub(super) const DAY: TimeSpan = TimeSpan::from_ms(86_400_000);
+
 /// A time of whole milliseconds, at most 366 days.
 ///
 /// Written as a decimal number, in seconds or with a unit: `10`, `0.5`, `500ms`, `2.5s`, `15m`, `1h`, `1d`.

@@ -3,10 +3,9 @@
 use process::exec::config::ExecConfig;
 
 use super::{
-    duration::TimeSpan,
+    duration::{DAY, MS, TimeSpan},
     error::SettingsError,
     layers::Layers,
-    resolved::{DAY, MS},
 };
 
 /// Returns the command, if there is one.

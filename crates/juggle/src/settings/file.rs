@@ -17,7 +17,6 @@ use toml::{
 
 use super::{
     error::SettingsError,
-    hosts::{HOST_SETTINGS, HOSTS_MAX},
     origin::Origin,
     table::{Setting, TABLE, Takes},
 };
@@ -26,6 +25,12 @@ use super::{
 const NAME: &str = "juggle.toml";
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
+/// The maximum number of hosts with settings of their own.
+const HOSTS_MAX: usize = 256;
+/// The settings that can be set for a host.
+const HOST_SETTINGS: [&str; 2] = [WAIT_NAME, CONNECTIONS_NAME];
+pub(super) const WAIT_NAME: &str = "wait";
+pub(super) const CONNECTIONS_NAME: &str = "max-connection-per-server";
 /// The key of the sections of hosts.
 const HOST: &str = "host";
 

@@ -8,15 +8,13 @@ use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
 use flow::{clock::millis, queue::GroupLimit};
 
-use super::{duration::TimeSpan, error::SettingsError, layers::Layers, resolved::DAY};
+use super::{
+    duration::{DAY, TimeSpan},
+    error::SettingsError,
+    file::{CONNECTIONS_NAME, WAIT_NAME},
+    layers::Layers,
+};
 
-/// The maximum number of hosts with settings of their own.
-pub const HOSTS_MAX: usize = 256;
-/// The settings that can be set for a host.
-pub(crate) const HOST_SETTINGS: [&str; 2] = [WAIT_NAME, CONNECTIONS_NAME];
-
-const WAIT_NAME: &str = "wait";
-const CONNECTIONS_NAME: &str = "max-connection-per-server";
 /// The bounds of `wait`.
 pub(crate) const WAIT: RangeInclusive<TimeSpan> = TimeSpan::from_ms(0)..=DAY;
 /// The bounds of `max-connection-per-server`.

@@ -5,6 +5,7 @@ use std::{
     ffi::OsString,
     num::NonZeroU64,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -32,7 +33,7 @@ use store::{
 
 use super::{
     args::Args,
-    duration::TimeSpan,
+    duration::{DAY, MS, TimeSpan},
     enums::{Color, LogFormat, Named, Network, OnFailure, Progress, ResultFormat, Robots, Run, Verbosity},
     error::SettingsError,
     exec,
@@ -42,13 +43,11 @@ use super::{
     table::TABLE,
     text_options,
 };
-use sources::{config::Config, filters::Filters, resolve::gutenberg_sites::GutenbergMirror};
+use sources::{config::Config, feed::GroupOf, filters::Filters, resolve::gutenberg_sites::GutenbergMirror};
 
 const USER_AGENT_BYTES_MAX: usize = 256;
 const CONTACT_BYTES_MAX: usize = 200;
 const PROCESS_CONCURRENCY_MAX: usize = 1024;
-pub(super) const MS: TimeSpan = TimeSpan::from_ms(1);
-pub(super) const DAY: TimeSpan = TimeSpan::from_ms(86_400_000);
 
 /// The settings of a run. All values are within their bounds.
 #[derive(Debug, Clone)]
@@ -262,6 +261,13 @@ impl Settings {
             Network::Online => (self.group_limit(), self.named_limits()),
             Network::Offline => (GroupLimit::NOTHING, NamedLimits::new()),
         }
+    }
+
+    /// Returns the function that maps a URL to the group of its host.
+    #[must_use]
+    pub fn group_of(&self) -> GroupOf {
+        let mirrors = self.mirrors.clone();
+        Arc::new(move |url| fetch::candidate::group_of(url, &mirrors))
     }
 
     /// Returns the directory of the knowledge about hosts.

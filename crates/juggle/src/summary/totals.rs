@@ -2,11 +2,15 @@
 
 use std::path::Path;
 
-use corpus::meta::Confidence;
-use flow::shell::quoted_path;
+use corpus::{
+    meta::{Confidence, Meta},
+    records::RECORD_BYTES_MAX,
+    stats::Stats,
+};
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     document::DocumentId,
+    shell::quoted_path,
 };
 use indicatif::{HumanBytes, HumanCount};
 use process::error::ProcessError;
@@ -20,8 +24,6 @@ use crate::{
 
 /// Longer titles are cut in the table.
 const TITLE_CHARS_MAX: usize = 48;
-/// The largest record that is read.
-const SIDECAR_BYTES_MAX: u64 = 1 << 20;
 
 /// The documents of a run directory that have gone through all stages, in this run and before.
 #[derive(Debug, Default, Serialize)]
@@ -54,19 +56,18 @@ impl CorpusTotals {
         let mut totals = Self { documents: documents.len() as u64, ..Self::default() };
         let mut distinct = Vec::new();
         for document in &documents {
-            let meta: Meta = sidecar(blobs, BlobKind::Meta, document)?;
+            let meta: Meta = read_record(blobs, BlobKind::Meta, document)?;
             totals.bytes_raw += meta.raw.bytes;
             totals.duplicates += u64::from(meta.duplicate_of.is_some());
             if meta.duplicate_of.is_none() {
                 distinct.push(document.clone());
             }
-            if let Some(EncodingRecord { confidence, replacements }) = meta.encoding {
-                totals.doubtful_encodings += u64::from(confidence == Some(Confidence::Doubtful));
-                totals.damaged += u64::from(replacements > 0);
-                totals.replaced_characters += replacements;
-            }
+            let encoding = &meta.encoding;
+            totals.doubtful_encodings += u64::from(encoding.confidence == Some(Confidence::Doubtful));
+            totals.damaged += u64::from(encoding.replacements > 0);
+            totals.replaced_characters += encoding.replacements;
             if documents.len() <= ROWS_MAX {
-                let stats = sidecar(blobs, BlobKind::Stats, document)?;
+                let stats = read_record(blobs, BlobKind::Stats, document)?;
                 totals.rows.push(DocumentRow { document: document.clone(), meta, stats });
             }
         }
@@ -88,7 +89,7 @@ impl CorpusTotals {
                 None => meta.title.as_deref().unwrap_or("–").chars().take(TITLE_CHARS_MAX).collect(),
             };
             let language = meta.language.clone().unwrap_or_else(|| "–".to_owned());
-            let counts = [meta.raw.bytes, stats.words, stats.distinct_words];
+            let counts = [meta.raw.bytes, stats.measures.words, stats.measures.distinct_words];
             let counts = counts.map(|count| HumanCount(count).to_string());
             table.add_row([document.to_string(), title, language].into_iter().chain(counts));
         }
@@ -135,13 +136,13 @@ impl CorpusTotals {
     }
 }
 
-fn sidecar<T: serde::de::DeserializeOwned>(
+fn read_record<T: serde::de::DeserializeOwned>(
     blobs: &dyn BlobStore,
     kind: BlobKind,
     document: &DocumentId,
 ) -> Result<T, CliError> {
     let name = BlobName::new(kind, document.clone());
-    let bytes = blobs.read(&name, SIDECAR_BYTES_MAX)?;
+    let bytes = blobs.read(&name, RECORD_BYTES_MAX)?;
     serde_json::from_slice(&bytes).map_err(|error| {
         let path = name.relative_path();
         BlobError::Damaged { path, source: error.into() }.into()
@@ -153,37 +154,12 @@ fn sidecar<T: serde::de::DeserializeOwned>(
 struct DocumentRow {
     document: DocumentId,
     meta: Meta,
-    stats: Stats,
+    stats: Stats<WordCounts>,
 }
 
-/// The fields of `meta/` that are used.
+/// The measures that the table shows.
 #[derive(Debug, Deserialize)]
-struct Meta {
-    title: Option<String>,
-    language: Option<String>,
-    raw: RawRecord,
-    #[serde(default)]
-    encoding: Option<EncodingRecord>,
-    #[serde(default)]
-    duplicate_of: Option<DocumentId>,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-struct EncodingRecord {
-    #[serde(default)]
-    confidence: Option<Confidence>,
-    #[serde(default)]
-    replacements: u64,
-}
-
-#[derive(Debug, Deserialize)]
-struct RawRecord {
-    bytes: u64,
-}
-
-/// The fields of `stats/` that are used.
-#[derive(Debug, Deserialize)]
-struct Stats {
+struct WordCounts {
     words: u64,
     distinct_words: u64,
 }
