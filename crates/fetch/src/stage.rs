@@ -1,7 +1,7 @@
 //! The fetch stage: turns a fetch job into a body in the spool and a store job.
 //!
 //! An attempt makes one request: for robots.txt if the rules of the origin are not known, otherwise for the
-//! text. A redirect is followed by the next attempt. [`failure`](crate::failure) decides how a failed attempt
+//! text. A redirect is followed by the next attempt. `failure.rs` decides how a failed attempt
 //! ends.
 //!
 //! The limits of the queue hold for the job's group, which is the host to be contacted. A job with another
