@@ -51,6 +51,7 @@ fn draw(comparison: &Comparison, svg: &mut String) -> Result<(), DrawingError> {
     write(&area, &first_line, (MARGIN, MARGIN + 26), 15)?;
     let mut top = HEAD;
     for (at, row) in rows.iter().enumerate() {
+        // Half a line separates rows that have another scale.
         if at > 0 && !row.work.is_like(rows[at - 1].work) {
             top += LINE / 2;
         }
@@ -63,6 +64,7 @@ fn draw(comparison: &Comparison, svg: &mut String) -> Result<(), DrawingError> {
 /// Returns the seconds of the longest bar. Fetching and processing have scales of their own.
 fn longest(rows: &[Measurement], work: Workload) -> f64 {
     let ends = rows.iter().filter(|row| row.work.is_like(work)).map(end);
+    // Not 0, because positions are divided by it.
     ends.fold(f64::MIN_POSITIVE, f64::max)
 }
 
@@ -77,6 +79,7 @@ fn draw_row(area: &Area<'_>, row: &Measurement, top: i32, longest: f64) -> Resul
         Workload::Process { .. } => PROCESS,
     };
     write(area, &row.name, (MARGIN, top + 1), 17)?;
+    // At least one pixel wide, so that the fastest row is visible.
     area.draw(&Rectangle::new([(BARS.0, top), (at(row.mean).max(BARS.0 + 1), top + BAR)], colour.filled()))?;
     if let Some(deviation) = row.standard_deviation {
         let (from, to, middle) =

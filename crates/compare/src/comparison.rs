@@ -80,6 +80,7 @@ impl ComparePlan {
             measured = self.measure_in(&scratch, &texts, shutdown, on_run) => measured,
             () = shutdown.reached(Phase::Now) => Ok(None),
         };
+        // Before an error is returned, so that no run leaves gigabytes behind.
         blocking(move || scratch.close()).await?;
         let Some((rows, work_bytes, work_lines)) = measured? else { return Ok(None) };
         let cores = cores();
@@ -121,6 +122,7 @@ impl ComparePlan {
                         processing.time(run.blobs(), threads, chunk, shutdown).await
                     }
                 };
+                // Removing the files of each run at once bounds the disk space to one run.
                 run.close().await?;
                 let Some(took) = took? else { return Ok(None) };
                 row.add(took);

@@ -41,6 +41,7 @@ impl FetchRuns {
         let mut jobs = Vec::new();
         for text in &texts.list {
             let mut url = base.clone();
+            // `set_path` keeps an existing percent sign, so a literal one must be escaped first.
             url.set_path(&text.file.replace('%', "%25"));
             server.respond(url.path(), Script::file().delay(latency));
             let url = url.to_string();
@@ -58,6 +59,7 @@ impl FetchRuns {
             });
         }
         let config = FetchConfig {
+            // The settings of the user for foreign hosts would distort or prevent requests to loopback.
             mirrors: Vec::new(),
             allow_hosts: vec!["127.0.0.1".parse().map_err(CompareError::start)?],
             proxy: ProxyChoice::Off,
@@ -79,6 +81,7 @@ impl FetchRuns {
     ) -> Result<Option<(Vec<StoreJob>, Duration)>, CompareError> {
         let stage = Fetch::new(self.config.clone(), blobs, Arc::new(Counters::default()));
         let stage = Arc::new(stage.map_err(CompareError::start)?);
+        // After the client is created: its certificates are loaded once in a real run, too.
         let started = Instant::now();
         let next = stage_runner::run_all(&stage, self.jobs.clone(), at_a_time, shutdown).await?;
         Ok(next.map(|next| (next, started.elapsed())))

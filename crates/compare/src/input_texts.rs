@@ -55,6 +55,7 @@ impl InputTexts {
                 files.extend(path.file_name().and_then(|name| name.to_str()).map(str::to_owned));
             }
         }
+        // The order of a directory is arbitrary; two comparisons should use the same texts.
         files.sort();
         let left_out = files.len().saturating_sub(TEXTS_MAX);
         files.truncate(TEXTS_MAX);

@@ -10,6 +10,7 @@ use crate::measurement::{Measurement, Workload, time};
 /// Smaller differences count as none, as a share of the larger mean.
 const SHARE_MIN: f64 = 0.03;
 /// The same for rows with one run, whose deviation is unknown.
+// A tenth: single runs on a shared machine differ by this much.
 const SHARE_OF_ONE_RUN_MIN: f64 = 0.1;
 
 /// The conditions of the measurements.
@@ -28,6 +29,7 @@ pub fn interpret(rows: &[Measurement], facts: &Conditions) -> String {
     let find = |is: &dyn Fn(Workload) -> bool| rows.iter().find(|row| is(row.work));
     let in_chunks: Vec<(usize, &Measurement)> =
         rows.iter().filter_map(|row| Some((threads_in_chunks(row.work)?, row))).collect();
+    // The rows are ordered by threads, so the last one has the most.
     let within = in_chunks.iter().rfind(|(threads, _)| *threads <= facts.cores).copied();
     let beyond = in_chunks.iter().rfind(|(threads, _)| *threads > facts.cores).copied();
     let mut sentences = Vec::new();
@@ -72,6 +74,7 @@ fn compared(row: &Measurement, other: &Measurement) -> (Ordering, f64) {
     let scatter = row.standard_deviation.zip(other.standard_deviation).map(|(one, two)| one + two);
     let least = scatter.map_or(more * SHARE_OF_ONE_RUN_MIN, |scatter| scatter.max(more * SHARE_MIN));
     let order = if more - less <= least { Ordering::Equal } else { row.mean.total_cmp(&other.mean) };
+    // A mean of zero gives no ratio; it happens only with a clock that is too coarse.
     (order, if less > 0.0 { more / less } else { 1.0 })
 }
 

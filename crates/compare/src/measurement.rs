@@ -121,6 +121,7 @@ impl Measurement {
         let count = self.seconds.len() as f64;
         self.mean = self.seconds.iter().sum::<f64>() / count;
         let squares: f64 = self.seconds.iter().map(|seconds| (seconds - self.mean).powi(2)).sum();
+        // Bessel's correction: the runs are a sample of all possible runs.
         self.standard_deviation = (self.seconds.len() > 1).then(|| (squares / (count - 1.0)).sqrt());
     }
 }
@@ -134,6 +135,7 @@ pub fn rows(downloads: usize, threads: usize, cores: usize) -> Vec<Measurement> 
         .chain([most])
         .collect();
     if threads == 0 {
+        // More threads than cores show that cores compute, not threads.
         counts.push(2 * cores);
     }
     let mut works = vec![Workload::Fetch { at_a_time: 1 }];

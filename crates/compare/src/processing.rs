@@ -61,6 +61,7 @@ impl ProcessRuns {
             for job in &stored {
                 bytes += blobs.len(&text_of(job))?.unwrap_or(0);
             }
+            // At least once, and never divided by zero if all texts are empty.
             let repeats = work_bytes.div_ceil(bytes.max(1)).max(1);
             let repeated = stored.iter().map(|job| Repeated::of(&*blobs, job, repeats));
             Ok::<_, CompareError>((repeats, repeated.collect::<Result<Vec<_>, _>>()?))
@@ -88,6 +89,7 @@ impl ProcessRuns {
         blocking(copying).await?;
         let process = Process::new(ProcessConfig { threads, chunk }, blobs, Arc::new(Counters::default()));
         let process = Arc::new(process.map_err(CompareError::start)?);
+        // Copying the texts and starting the threads end before the clock starts.
         let started = Instant::now();
         // The worker of a run has as many at a time.
         let done = stage_runner::run_all(&process, self.jobs.clone(), 2 * threads, shutdown).await?;
@@ -159,6 +161,7 @@ fn repeat(blobs: &dyn BlobStore, name: &BlobName, repeats: u64, to: &mut dyn Wri
             last = *end;
             to.write_all(&buffer[..count]).map_err(at)?;
         }
+        // Otherwise the last word of a copy and the first of the next would become one token.
         if last != b'\n' {
             to.write_all(b"\n").map_err(at)?;
         }

@@ -23,6 +23,7 @@ impl ScratchDirectory {
     /// Creates the directory. Blocking.
     pub(crate) fn create(output: &Path) -> Result<Self, CompareError> {
         let refuse = |source: io::Error| CompareError::Write { path: output.to_owned(), source };
+        // Only a directory that this command created may be removed at the end.
         let created = (!output.exists()).then(|| output.to_owned());
         fs::create_dir_all(output).map_err(refuse)?;
         let directory = tempfile::Builder::new().prefix(".compare-").tempdir_in(output).map_err(refuse)?;
@@ -35,6 +36,7 @@ impl ScratchDirectory {
         blocking(move || {
             let created = tempfile::Builder::new().prefix(&name).tempdir_in(&above);
             let directory = created.map_err(|source| CompareError::Write { path: above, source })?;
+            // Without syncs: their time depends on the disk, not on the way of working.
             let blobs = Arc::new(LocalBlobs::open(directory.path(), Durability::Process)?);
             Ok(ScratchRun { blobs, directory })
         })
@@ -70,6 +72,7 @@ impl ScratchRun {
     /// Removes the directory.
     pub(crate) async fn close(self) -> Result<(), CompareError> {
         blocking(move || {
+            // The store may have files open in the directory that is removed.
             drop(self.blobs);
             remove(self.directory)
         })

@@ -25,6 +25,7 @@ pub(crate) async fn run_all<S: Stage>(
     let (mut jobs, mut working, mut next) = (jobs.into_iter(), JoinSet::new(), Vec::new());
     let mut result = Ok(());
     loop {
+        // After a failure no job is started, but those in progress end: they write into the directory.
         while result.is_ok()
             && working.len() < at_a_time
             && shutdown.phase() == Phase::Running
@@ -41,6 +42,7 @@ pub(crate) async fn run_all<S: Stage>(
         }
     }
     result?;
+    // A stopped run has a time, but it is not that of the whole work.
     Ok((shutdown.phase() == Phase::Running).then_some(next))
 }
 

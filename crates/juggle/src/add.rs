@@ -20,15 +20,18 @@ use crate::{
 pub async fn run(args: &AddArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let sources = sources_of(&args.sources, settings).await?;
     let refresh = sources.refresh;
+    // A refresh without sources is of all lists that were added before, so it needs a run.
     if sources.inputs.is_empty() && (refresh == Refresh::No || !directory::has_run(&settings.output_dir)) {
         return Err(no_sources());
     }
+    // Before the run directory is created: a dry run leaves no trace.
     if settings.run == Run::Dry {
         return plan::plan(sources, settings, out).await;
     }
     directory::prepare(&settings.output_dir)?;
     let connection = QueueConnection::visit(&settings.output_dir).await?;
     let added = add::add(sources, &directory::sources(&settings.output_dir), &*connection.queue()).await;
+    // Closed also after an error: other processes wait for the lock of the queue.
     connection.close().await;
     let added = added?;
     if out.is_json() {

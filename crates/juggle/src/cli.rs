@@ -170,6 +170,7 @@ pub(crate) fn stage_command(lane: Lane) -> clap::Command {
     let stage = cli.find_subcommand(lane.name()).expect("every lane has a command");
     let about = stage.get_about().cloned().unwrap_or_default();
     let text = stage.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+    // The examples of the help are typed with the name of this program.
     let text = text.replace(&format!("juggle {}", lane.name()), &name);
     help::arrange(StageCli::command().name(name).about(about).after_long_help(text))
 }

@@ -42,6 +42,7 @@ pub async fn run(args: &CompareArgs, settings: &Settings, out: &Out) -> Result<E
         fetch: settings.fetch_config(),
         output_dir: settings.output_dir.clone(),
     };
+    // Before signals are caught: a dry run ends at once with the first Ctrl-C.
     if settings.run == Run::Dry {
         let rows = plan.rows();
         rows.iter()
@@ -53,7 +54,9 @@ pub async fn run(args: &CompareArgs, settings: &Settings, out: &Out) -> Result<E
     let runs = plan.rows().len() as u64 * u64::from(args.runs);
     let bar = Show::of(settings, out).bar(runs, ProgressStyle::default_bar());
     let compared = plan.measure(texts, &shutdown, || bar.inc(1)).await?;
+    // Cleared before anything is printed; a bar would be drawn into the table.
     bar.finish_and_clear();
+    // A second signal. The figures of an incomplete comparison would mislead, so none are printed.
     let Some(comparison) = compared else { return Ok(Exit::Interrupted) };
     if let Some(file) = args.svg.clone() {
         let svg = chart::svg(&comparison)?;

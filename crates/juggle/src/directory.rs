@@ -67,6 +67,7 @@ pub async fn open_blobs(settings: &Settings) -> Result<LocalBlobs, CliError> {
     let (run, durability) = (settings.output_dir.clone(), settings.durability);
     let (layout, compression) = (settings.layout, settings.compression.clone());
     let opening = blocking(move || {
+        // The layout is fixed before the store is opened: opening a new directory would choose the default.
         layout.map_or(Ok(()), |layout| layout.establish(&run)).map_err(refused_layout)?;
         Ok::<_, CliError>(LocalBlobs::open(&run, durability)?.compressing(compression))
     });

@@ -105,8 +105,10 @@ impl DistanceRun<'_> {
         let one = one.map(|id| document_lookup::find_processed(self.blobs, self.run, id)).transpose()?;
         let processed = self.blobs.list(BlobKind::Stats)?;
         let stored = self.blobs.list(BlobKind::Meta)?.len();
+        // A concurrent run may store or remove documents between the two listings.
         let not_processed = stored.saturating_sub(processed.len());
         let (documents, without_tokens) = self.with_tokens(processed)?;
+        // A mean over no pairs of tokens is undefined; other documents without tokens are only left out.
         if let Some(empty) = one.as_ref().filter(|one| without_tokens.contains(one)) {
             return Err(DistanceError::NoTokens(empty.clone()).into());
         }

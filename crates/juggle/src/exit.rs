@@ -95,6 +95,7 @@ impl CliError {
         let mut cause = error.source();
         while let Some(error) = cause {
             let text = error.to_string();
+            // Many errors repeat their cause in their own message.
             if !message.contains(&text) {
                 message = format!("{message}: {text}");
             }
@@ -128,6 +129,7 @@ impl From<QueueError> for CliError {
             QueueError::InUse(_) => Exit::InUse,
             QueueError::Broken(_) => return Self::caused(Exit::File, &error).advise(RESUME),
             QueueError::Version(_) | QueueError::Damaged(_) | QueueError::Unreachable(_) => Exit::File,
+            // Workers and the feeder handle these; one that reaches the user is a fault in juggle.
             QueueError::Stale(_)
             | QueueError::Full(_)
             | QueueError::CursorMoved(_)
@@ -177,6 +179,7 @@ impl From<SourceError> for CliError {
             SourceError::Blob(error) => error.into(),
             SourceError::Download(error) => error.into(),
             SourceError::Argument { .. } => Self::failed_to(Exit::Usage, &error),
+            // Before the other failures of the machine: a full disk has its own exit code and advice.
             SourceError::Write { ref source, .. } if is_full(source) => {
                 Self::failed_to(Exit::DiskFull, &error).advise(MAKE_ROOM)
             }
@@ -242,6 +245,7 @@ impl From<WorkerError> for CliError {
             WorkerError::Halted(failure) if failure.reason == Reason::DiskFull => {
                 Self::new(Exit::DiskFull, failure.message).advise(MAKE_ROOM)
             }
+            // The user's command is part of the usage: the documents are not at fault.
             WorkerError::Halted(failure) if failure.reason == Reason::Command => {
                 Self::new(Exit::Usage, failure.message).advise(MEND_COMMAND)
             }

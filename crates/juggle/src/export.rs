@@ -54,6 +54,7 @@ struct ExportRequest {
 /// Returns an error if there is no run, an option belongs to a format that is not asked for, or a file
 /// cannot be read or written.
 pub async fn run(args: &ExportArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
+    // Before the directory is looked for: a wrong option is reported even without a run.
     let request = ExportRequest::of(args, settings)?;
     directory::must_exist(&settings.output_dir)?;
     if settings.run == Run::Dry {
@@ -71,6 +72,7 @@ impl ExportRequest {
     fn of(args: &ExportArgs, settings: &Settings) -> Result<Self, CliError> {
         belong_together(args)?;
         let mut formats = args.formats.clone();
+        // The order of the enum puts the checksums last, after the files that they cover.
         formats.sort_unstable();
         formats.dedup();
         Ok(Self {
@@ -134,6 +136,7 @@ impl ExportRequest {
             let watch = |step| watcher.see(step);
             let corpus = Corpus::open(&blobs, self.duplicates, &watch)?;
             let written = self.write(*format, &corpus, &directory);
+            // Before the error is returned: the bar would stay on the terminal.
             watcher.finish();
             exported.push(ExportedFormat::of(enums::name(format), written?));
         }

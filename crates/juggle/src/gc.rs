@@ -51,10 +51,13 @@ pub async fn run(settings: &Settings, out: &Out) -> Result<Exit, CliError> {
 }
 
 async fn collect(settings: &Settings, queue: &dyn QueueAdmin) -> Result<Collected, CliError> {
+    // A worker has files that no finished job names yet; they would be taken for garbage.
     if queue.stats().await?.lanes.iter().any(|lane| lane.workers > 0) {
         return Err(CliError::new(Exit::InUse, "a stage is at work on this run directory")
             .advise("wait for its end, or stop it, and try again"));
     }
+    // The queue stays open until the files are removed: if this process owns it, no stage can start
+    // meanwhile.
     let known = KnownDocuments::list(queue).await?;
     let blobs = directory::open_blobs(settings).await?;
     let is_dry = settings.run == Run::Dry;
@@ -73,6 +76,7 @@ impl Collected {
     /// Removes the blobs that belong to no document.
     fn add_blobs(&mut self, blobs: &LocalBlobs, known: &KnownDocuments) -> Result<(), BlobError> {
         for name in gc::unneeded(blobs, known)? {
+            // Another process may have removed it since it was listed.
             let Some(path) = blobs.find(&name)? else { continue };
             self.bytes += blobs.len(&name)?.unwrap_or(0);
             self.files.push(path.display().to_string());

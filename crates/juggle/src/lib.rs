@@ -11,8 +11,8 @@
 //!   [`export`], [`distance_command`], [`compare`], [`config_show`]: the other commands;
 //! * [`partition_report`]: other partitions of the work of the process stage; `process_stage`: the built-in
 //!   processor or the user's command; `stop_word_warnings`: warnings about lists of stop words;
-//! * `source_arguments`: the sources that a command names; `listed_jobs`: documents in the source lists; `directory::leftovers`: the temporary files that killed
-//!   processes left behind;
+//! * `source_arguments`: the sources that a command names; `listed_jobs`: documents in the source lists;
+//!   `directory::leftovers`: the temporary files that killed processes left behind;
 //! * [`sample`]: the bundled library for machines without a network;
 //! * [`summary`], [`progress`], [`output`], [`telemetry`], [`signals`], [`directory`], [`exit`]: output,
 //!   signals and exit codes; `blocking`: threads that may block.

@@ -22,6 +22,7 @@ pub(crate) const NAMED_MAX: usize = 40;
 /// # Errors
 /// Returns the errors of [`ExpectedLock::read`].
 pub(crate) async fn read_expected(locked: Option<PathBuf>) -> Result<Option<Arc<ExpectedLock>>, CliError> {
+    // Without --locked there is nothing to match; the run writes a lock at its end.
     let Some(path) = locked else { return Ok(None) };
     let expected = blocking(move || ExpectedLock::read(&path)).await??;
     Ok(Some(Arc::new(expected)))
@@ -54,11 +55,13 @@ impl LockSession {
     /// [`Exit::SomeFailed`] with the differences; the errors of [`ExpectedLock::check`].
     pub(crate) async fn check(&self, queue: &dyn QueueAdmin) -> Result<(), CliError> {
         let Some(expected) = self.expected.clone() else { return Ok(()) };
+        // The cursors name all lists of the run, also those that were added before.
         let (cursors, session) = (queue.cursors().await?, self.clone());
         let path = expected.path().to_owned();
         let checking = blocking(move || {
             let snapshots = directory::sources(&session.run);
             let sources = cursors.iter().map(|cursor| &cursor.source);
+            // A refresh has a cursor of its own over the entries of a list, which would count them twice.
             let lists = sources.filter(|source| refresh::list_of(source).is_none());
             // Each list is opened when the one before it has been read.
             let listed = lists.flat_map(|list| {

@@ -80,6 +80,7 @@ fn write(bytes: &[u8]) -> Result<(), CliError> {
     let written =
         stdout.write_all(bytes).and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush());
     match written {
+        // The reader has all that it wanted, such as `head`: no reason for an error.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(CliError::caused(Exit::File, &error).advise("standard output could not be written"))
         }
@@ -110,6 +111,7 @@ pub fn align_right(table: &mut comfy_table::Table, columns: std::ops::Range<usiz
 pub fn short_span(ms: Millis) -> String {
     let seconds = ms / 1_000;
     match seconds {
+        // The next unit begins at two of it, so that the rounding loses at most a half.
         0..120 => format!("{seconds}s"),
         120..7_200 => format!("{}m", seconds / 60),
         7_200..172_800 => format!("{}h", seconds / 3_600),

@@ -89,6 +89,7 @@ pub async fn explain(settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let connection = QueueConnection::visit(&settings.output_dir).await?;
     let waiting = waiting_documents(&*connection.queue()).await;
     connection.close().await;
+    // After the queue is closed: the sizes of many files take long, and stages may start meanwhile.
     let waiting = waiting?;
     let (explained, sizes) = if waiting.is_empty() {
         (Explained::Stored, sizes_of(&blobs, None).await?)
@@ -167,6 +168,7 @@ async fn sizes_of(
     let measuring = blocking(move || {
         let documents = documents.map_or_else(|| blobs.list(BlobKind::Meta), Ok)?;
         let names = documents.into_iter().map(|id| BlobName::new(BlobKind::Text, id));
+        // A text that was removed meanwhile has no size and does no harm in an estimate.
         names.map(|name| Ok(blobs.len(&name)?.unwrap_or(0))).collect()
     });
     measuring.await?

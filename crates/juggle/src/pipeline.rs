@@ -29,12 +29,14 @@ use crate::{
 /// Returns an error if the sources, the run directory or the queue cannot be used, or if the machine fails.
 pub async fn run(args: &PipelineArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let sources = source_arguments::sources_of(&args.sources, settings).await?;
+    // Before anything is created: a dry run leaves no trace.
     if settings.run == Run::Dry {
         return plan::plan(sources, settings, out).await;
     }
     if sources.inputs.is_empty() && !directory::has_run(&settings.output_dir) {
         return Err(source_arguments::no_sources());
     }
+    // Signals are caught from here on; before, Ctrl-C ends the process at once.
     let run = StageRun { locked: args.locked.clone(), ..StageRun::new(&Lane::ALL, Until::Drained)? };
     match (&args.sample, &args.sample_output) {
         // Offline, no host can be probed. A lock describes another corpus than the sample library.
@@ -61,9 +63,12 @@ async fn run_or_fall_back(
     let adding = sources::add::add(sources.clone(), &snapshots, &*queue);
     let added = unless_stopped(&run.shutdown, adding).await;
     let stats = queue.stats().await;
+    // The owner ends only when no client is left; `close` would wait for this one.
     drop(queue);
     connection.close().await;
+    // Reported after the queue is closed, so that an error does not leave it locked.
     added?;
+    // Nothing to fetch needs no network: a repeated run must not switch to the sample.
     if stats?.pending() == 0 || sample::any_host_answers(&sources, settings).await? {
         return run.run(sources, settings, out).await;
     }

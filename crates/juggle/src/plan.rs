@@ -94,10 +94,12 @@ fn add_own_lists(run: &Path, counts: &mut PlanCounts<'_>) -> Result<(), CliError
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(unread(error).into()),
     };
+    // A list that is still being added has another extension.
     lists.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
     if lists.is_empty() {
         return Err(source_arguments::no_sources());
     }
+    // The order of a directory is arbitrary, and the first 50 hosts are asked for their robots.txt.
     lists.sort();
     for list in lists {
         for item in integrity::read(&list)? {

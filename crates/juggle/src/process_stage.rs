@@ -59,6 +59,7 @@ impl ProcessStage {
     pub(crate) fn concurrency(&self, settings: &Settings) -> usize {
         match self {
             Self::BuiltIn(stage) => settings.process_concurrency(stage.threads()),
+            // One document in work and one ready for each process, so that none waits for the queue.
             Self::Exec(stage) => 2 * stage.threads(),
         }
     }
@@ -95,6 +96,7 @@ impl ProcessStage {
                 let patience = match phase {
                     Phase::Running => FAREWELL,
                     Phase::Draining => FAREWELL_STOPPED,
+                    // The second signal: the processes are killed.
                     Phase::Now => Duration::ZERO,
                 };
                 stage.end(patience).await;

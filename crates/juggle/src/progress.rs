@@ -113,6 +113,7 @@ async fn draw(bars: MultiProgress, queue: Arc<dyn QueueAdmin>, lanes: Lanes) {
         .collect();
     let started = Instant::now();
     let mut beat = tokio::time::interval(BEAT);
+    // The time left is computed from this run alone, not from documents of earlier runs.
     let first = queue.stats().await.unwrap_or_default();
     loop {
         beat.tick().await;
@@ -157,6 +158,7 @@ fn describe(
     counters: &Counters,
     elapsed: Duration,
 ) -> String {
+    // Never zero, because rates are divided by it.
     let seconds = elapsed.as_secs_f64().max(0.001);
     let ended = (now.done + now.dead).saturating_sub(first.done + first.dead);
     let left = expected(stats, lane) - now.done - now.dead;
@@ -169,6 +171,7 @@ fn describe(
     if now.paused {
         text.push_str(", paused");
     }
+    // Without a finished document there is no rate to extrapolate.
     if ended > 0 && left > 0 {
         let seconds_left = seconds * count(left) / count(ended);
         text.push_str(&format!(", {} left", indicatif::HumanDuration(Duration::from_secs_f64(seconds_left))));

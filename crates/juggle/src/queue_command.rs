@@ -61,10 +61,12 @@ async fn visit<T>(
     settings: &Settings,
     look: impl AsyncFnOnce(&dyn QueueAdmin) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
+    // A visit would create the queue of a mistyped directory.
     directory::must_exist(&settings.output_dir)?;
     let connection = QueueConnection::visit(&settings.output_dir).await?;
     let queue = connection.queue();
     let result = look(&*queue).await;
+    // The owner ends only when no client is left; `close` would wait for this one.
     drop(queue);
     connection.close().await;
     result

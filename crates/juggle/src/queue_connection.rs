@@ -50,6 +50,7 @@ impl QueueConnection {
     /// Returns the errors of opening the queue or of [`join`](Self::join).
     pub async fn own_or_join(run: &Path, durability: Durability) -> Result<Self, QueueError> {
         let directory = QueueDirectory::of(run);
+        // Owning is tried first: it fails at once if another process has the lock.
         match own(&directory, durability).await? {
             Some((link, thread)) => {
                 let broker = Broker::listen(&directory, link.clone())?;
@@ -81,6 +82,7 @@ impl QueueConnection {
         let mut tries = 0;
         loop {
             tries += 1;
+            // Without a socket: a visit is short, and other processes wait for it to end.
             if let Some((link, thread)) = own(&directory, Durability::Power).await? {
                 let owned = OwnedQueue { thread, serving: None };
                 return Ok(Self { client: QueueClient::Local(link), owned: Some(owned) });
@@ -107,6 +109,7 @@ impl QueueConnection {
 
     /// Stops serving and releases the queue. All other users of the queue in this process must have ended.
     pub async fn close(self) {
+        // The thread of an owner ends when its last client is dropped.
         drop(self.client);
         let Some(owned) = self.owned else { return };
         if let Some((serving, trigger)) = owned.serving {
@@ -167,6 +170,7 @@ fn starter(run: &Path, durability: Durability) -> Result<BrokerCommand, QueueErr
     let this = std::env::current_exe().map_err(unreachable)?;
     let beside = this.with_file_name("juggle-queue");
     let program = if beside.exists() { beside } else { "juggle-queue".into() };
+    // The owner outlives this command and its working directory.
     let run = std::path::absolute(run).map_err(unreachable)?;
     let arguments = vec![
         "serve".into(),

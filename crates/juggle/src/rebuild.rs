@@ -1,9 +1,9 @@
 //! `juggle rebuild`: creates the queue again from the source lists and the store.
 //!
 //! The files of a document prove which of its jobs are done. These jobs are pushed, claimed and completed
-//! through the ordinary interface of the queue. Job ids are derived from lanes and document ids, so they equal
-//! those of earlier runs. Every source list is read from its beginning; documents that the queue knows are
-//! skipped.
+//! through the ordinary interface of the queue. Job ids are derived from lanes and document ids, so they
+//! equal those of earlier runs. Every source list is read from its beginning; documents that the queue knows
+//! are skipped.
 //!
 //! Invariants:
 //!
@@ -57,8 +57,9 @@ use crate::{
 /// Runs `juggle rebuild`.
 ///
 /// # Errors
-/// Returns an error with [`Exit::File`] if there is no run or its files cannot be used, with [`Exit::Usage`] if
-/// the queue is not damaged and the rebuild is not forced, and with [`Exit::InUse`] if a process owns the queue.
+/// Returns an error with [`Exit::File`] if there is no run or its files cannot be used, with [`Exit::Usage`]
+/// if the queue is not damaged and the rebuild is not forced, and with [`Exit::InUse`] if a process owns the
+/// queue.
 pub async fn run(args: &RebuildArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let run = settings.output_dir.as_path();
     let directory = QueueDirectory::of(run);
@@ -69,7 +70,9 @@ pub async fn run(args: &RebuildArgs, settings: &Settings, out: &Out) -> Result<E
         return dry_run(settings, out).await;
     }
     let started = Instant::now();
+    // Before the lock is taken: examining a queue opens it, which needs the lock.
     must_be_needed(args, &directory, run).await?;
+    // Held until the new database is in place, so that no process opens a queue that is half moved.
     let _lock = lock(&directory, run)?;
     let Some(built) = build(&directory, settings, Show::of(settings, out)).await? else {
         tracing::warn!("the rebuild was cut short: the queue is as it was");
@@ -145,6 +148,7 @@ async fn build(
         // The next rebuild removes the incomplete queue: a second signal must not wait for the disk.
         () = stop.reached(Phase::Now) => return Ok(None),
     };
+    // An incomplete queue takes space, and the disk may be full.
     if !matches!(built, Ok(Some(_))) {
         clear(&site)?;
     }

@@ -23,6 +23,7 @@ use crate::{
 /// Returns an error, and changes nothing, if there is no run, the encoding is unknown, or a document is not
 /// stored or has a pending job.
 pub async fn run(args: &RedecodeArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
+    // Checked here, because an unknown label would only fail later in the store stage.
     if !codec::is_known_label(&args.encoding) {
         let message = format!("'{}' is no encoding", args.encoding);
         return Err(CliError::new(Exit::Usage, message)
@@ -40,6 +41,7 @@ pub async fn run(args: &RedecodeArgs, settings: &Settings, out: &Out) -> Result<
     });
     let jobs = finding.await??;
     let connection = QueueConnection::visit(&settings.output_dir).await?;
+    // All jobs are made before the first is pushed: an error in one document changes nothing.
     let pushed = redecode::push(jobs, &*connection.queue()).await;
     connection.close().await;
     pushed?;

@@ -28,6 +28,7 @@ pub(crate) async fn retract_block_pages(
     let (hosts, store) = (settings.hosts_directory(), Arc::clone(blobs));
     let finding = blocking(move || {
         let known = block_pages::read_all(&hosts);
+        // Almost every run: without known block pages, no meta is read.
         if known.is_empty() {
             return Ok(Vec::new());
         }
@@ -48,6 +49,7 @@ pub(crate) async fn retract_block_pages(
             let unlisted = || Entry { id, urls, listed: Listed::default() }.into_job(&*group_of);
             listed.remove(&page.document).unwrap_or_else(unlisted)
         };
+        // The jobs are in the queue before the files go, so that an interruption loses no document.
         for page in retract::requeue(queue, batch, fetch_job).await? {
             let (store, gone) = (Arc::clone(blobs), page.clone());
             if blocking(move || retract::remove(&gone, &*store)).await?? {

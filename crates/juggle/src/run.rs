@@ -59,7 +59,9 @@ where
         Err(error) => return end(Err(error.into())),
     };
     let bars = progress::bars();
+    // The log needs the settings; errors of the settings themselves are printed without it.
     telemetry::start(&settings, bars.clone());
+    // After the log is open, which reports a failure.
     raise_file_limit();
     let out = Out::new(&settings, bars);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -76,6 +78,7 @@ where
 /// being published has some open.
 fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
+    // Not an error: the lower limit may be enough for this run.
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
         tracing::debug!(%error, "failed to raise the limit of open files");
     }

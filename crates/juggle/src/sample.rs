@@ -14,6 +14,7 @@ use crate::{
 };
 
 /// The maximum time to find a host that answers.
+// Without a network, connections often time out instead of failing.
 const PROBE_MAX: Duration = Duration::from_secs(4);
 /// The maximum number of texts and hosts of a list that are probed.
 const PROBED_ENTRIES_MAX: usize = 256;
@@ -52,6 +53,7 @@ pub async fn any_host_answers(sources: &Sources, settings: &Settings) -> Result<
             .collect();
     let any = async {
         while let Some(probe) = probes.join_next().await {
+            // One answer is enough; the other probes are dropped.
             if probe.unwrap_or(false) {
                 return true;
             }
@@ -85,6 +87,7 @@ pub fn serve(directory: &Path, output: &Path, settings: &Settings) -> Result<Sam
     settings.mirrors = vec![mirror.parse().map_err(|error| bug(&error))?];
     settings.allow_hosts = vec!["127.0.0.1".parse().map_err(|error| bug(&error))?];
     settings.family = IpFamily::Any;
+    // Politeness rules protect foreign hosts; this server is our own, on loopback.
     settings.wait = Duration::ZERO;
     settings.robots = Robots::Off;
     settings.max_connection_per_server = settings.max_concurrent_downloads;

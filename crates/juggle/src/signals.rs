@@ -19,6 +19,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// # Errors
 /// Returns an error if the system does not let the process listen.
 pub fn listen(trigger: Trigger) -> std::io::Result<()> {
+    // Registered before the task runs: a signal that arrives now must not end the process.
     let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     // The task lives as long as the runtime; no other waits for it.
     tokio::spawn(obey(trigger, interrupt, terminate));
@@ -31,6 +32,7 @@ async fn obey(trigger: Trigger, mut interrupt: Signal, mut terminate: Signal) {
         "stopping: finishing work in progress (up to {} s). Press Ctrl-C again to stop at once.",
         DRAIN.as_secs()
     );
+    // After the message, so that the user reads why the work ends.
     trigger.advance(Phase::Draining);
     tokio::select! {
         () = either(&mut interrupt, &mut terminate) => {}

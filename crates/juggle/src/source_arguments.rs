@@ -33,11 +33,13 @@ pub(crate) async fn sources_of(args: &SourceArgs, settings: &Settings) -> Result
     let catalogs = args.catalog.iter().map(|catalog| (catalog.as_os_str(), ListKind::Catalog));
     for (at, form) in catalogs.chain(lists) {
         let named = InputArgument::list(at, form)?;
+        // A list may be named by -i, --catalog and as an argument; it is read once.
         if !all.contains(&named) {
             all.push(named);
         }
     }
     let mut inputs = Vec::with_capacity(all.len());
+    // One after the other: the lists often come from one host.
     for named in all {
         inputs.push(match named {
             InputArgument::Here(input) => input,
@@ -47,6 +49,7 @@ pub(crate) async fn sources_of(args: &SourceArgs, settings: &Settings) -> Result
         });
     }
     let refresh = args.refresh();
+    // Refused here, before the queue is changed: every refreshed text would wait for a server.
     if refresh == Refresh::Yes && settings.network == Network::Offline {
         return Err(CliError::new(Exit::Usage, "--refresh asks servers, and --offline asks none")
             .advise("leave one of them out"));

@@ -32,6 +32,7 @@ pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -
         }
         Lane::Store | Lane::Process => Sources::default(),
     };
+    // A stage that follows may start before the first source is added.
     if args.watch.is_empty() && !args.follow && sources.inputs.is_empty() {
         directory::must_exist(&settings.output_dir)?;
     }

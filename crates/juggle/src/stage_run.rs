@@ -82,6 +82,7 @@ impl StageRun {
         };
         let connection = unless_stopped(&self.shutdown, connecting).await?;
         let worked = self.work(sources, settings, connection.queue(), Show::of(settings, out)).await;
+        // Closed before the summary is printed, which may block on a pipe while others wait for the queue.
         connection.close().await;
         let Some(summary) = worked? else { return Ok(Exit::Interrupted) };
         summary.print(settings, out)?;
@@ -96,6 +97,7 @@ impl StageRun {
         queue: Arc<dyn QueueAdmin>,
         show: Show,
     ) -> Result<Option<Summary>, CliError> {
+        // Before sources are added: the summary counts what was done before this run.
         let before = queue.stats().await?;
         let refresh = sources.refresh;
         let own_lock = || corpus::lock::path_in(&settings.output_dir);
@@ -108,6 +110,7 @@ impl StageRun {
         let (shutdown, trigger) = (self.shutdown.clone(), self.trigger.clone());
         let stages = Stages::open(settings, Arc::clone(&queue), shutdown, trigger).await?;
         let session = LockSession::new(settings, Arc::clone(&stages.blobs), expected.clone());
+        // After the sources are added and before any request: a run that would differ fetches nothing.
         session.check(&*queue).await?;
         let stages = stages.expecting(expected);
         let progress = Progress::start(show, Arc::clone(&queue), &stages.metered(self.lanes));
@@ -115,8 +118,10 @@ impl StageRun {
             ended = stages.run(settings, self.lanes, self.until) => ended,
             Err(error) = self.watch(settings, &queue) => Err(error),
         };
+        // Before an error is returned: the bars would stay on the terminal.
         progress.finish().await;
         let ended = ended?;
+        // Stopped by a second signal: the user does not want to wait for a summary.
         if self.shutdown.phase() == Phase::Now {
             return Ok(None);
         }
@@ -130,6 +135,7 @@ impl StageRun {
     /// Adds what appears in the watched paths. Never ends by itself.
     async fn watch(&self, settings: &Settings, queue: &Arc<dyn QueueAdmin>) -> Result<(), CliError> {
         if self.watch.is_empty() {
+            // Without paths to watch, this side of the `select!` must never win.
             std::future::pending().await
         } else {
             let config = settings.source_config(Filters::default());

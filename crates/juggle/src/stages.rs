@@ -43,6 +43,7 @@ use crate::{
     stop_word_warnings,
 };
 
+// A worker that dies gives its jobs back after a minute; living workers renew their leases.
 const LEASE_MS: u64 = 60_000;
 /// The number of documents in the store stage at a time. Few are worked on; the others wait to be durable and
 /// share syncs.
@@ -145,6 +146,7 @@ impl Stages {
     pub async fn mark_duplicates(&self, settings: &Settings) -> Result<(), CliError> {
         let (blobs, run) = (Arc::clone(&self.blobs), settings.output_dir.clone());
         let marking = blocking(move || {
+            // Two runs that mark at the same time would overwrite each other's records.
             let _lock = blobs.lock(BlobKind::Meta)?;
             let report = duplicates::mark(&*blobs)?;
             duplicate_list::write(&run, &report.duplicates)
@@ -172,7 +174,9 @@ impl Stages {
         }
         stop_word_warnings::warn_before(&settings.words, self.process.tokens_by());
         let ended = self.process(settings, lanes, until).await;
+        // Also after an error: the processes of a command must not outlive the run.
         self.process.end(self.shutdown.phase()).await;
+        // A run that processed nothing says nothing about the list.
         if self.counters[Lane::Process.index()].bytes.get() > 0 {
             stop_word_warnings::warn_after(&settings.words);
         }
@@ -195,6 +199,7 @@ impl Stages {
                 blocking(move || pushed.finish()).await??;
             }
             let ended = self.drain(settings, lanes, until).await?;
+            // A stopped or blocked run must not push another round.
             if is_last || ended != Ended::Finished {
                 return Ok(ended);
             }
@@ -238,6 +243,7 @@ impl Stages {
             ended = joining => ended,
             Err(error) = &mut feeding => return Err(error.into()),
         };
+        // Tells the feeder to end.
         drop(work_goes_on);
         if !feeding.is_terminated() {
             // Work may end during the last step of the feeder, which may still report an error. The wait is
@@ -258,6 +264,7 @@ impl Stages {
                 Ok(Ended::Finished) => {}
                 Ok(other) => result = result.map(|_| other),
                 Err(error) => {
+                    // The other lanes share the machine that failed.
                     self.trigger.advance(Phase::Draining);
                     result = result.and(Err(error));
                 }

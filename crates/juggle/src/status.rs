@@ -22,6 +22,7 @@ use crate::{
 };
 
 /// The maximum number of duplicates that are printed.
+// The status should fit on one screen.
 const NAMED_MAX: usize = 10;
 const BEAT: Duration = Duration::from_secs(1);
 
@@ -77,6 +78,7 @@ impl<'a> Status<'a> {
 /// Returns an error if there is no run, or its queue cannot be reached.
 pub async fn run(args: &StatusArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     loop {
+        // In the loop: the directory may be removed while it is watched.
         directory::must_exist(&settings.output_dir)?;
         let stats = QueueConnection::stats(&settings.output_dir).await;
         let run = settings.output_dir.clone();

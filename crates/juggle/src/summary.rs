@@ -134,6 +134,7 @@ impl Summary {
     ) -> Result<Self, CliError> {
         let RunFacts { lanes, before, ended, until, bad_lines, started, lock } = facts;
         let now = queue.stats().await?;
+        // Totals read every meta: a single stage, of which many may run at a time, leaves them out.
         let is_pipeline = lanes.len() == Lane::ALL.len();
         let corpus = if is_pipeline { Some(read_totals(stages).await?) } else { None };
         let lane_summary = |&lane: &Lane| {
@@ -144,6 +145,7 @@ impl Summary {
             } else {
                 [counters.done.get(), counters.dead.get(), counters.retried.get()]
             };
+            // A refresh may send done documents back, so there can be fewer than before.
             let (skipped, bytes) = (before.done.min(now.done), counters.bytes.get());
             (lane.name(), LaneSummary { done, dead, retried, skipped, bytes })
         };
@@ -185,7 +187,9 @@ impl Summary {
         let is_network = |row: &FailureRow| {
             matches!(row.reason, Reason::Dns | Reason::Connect | Reason::Tls | Reason::Timeout)
         };
+        // --fail-fast leaves jobs on purpose, so that is no interruption.
         let has_failed_fast = on_failure == OnFailure::FailFast && !self.failures.is_empty();
+        // With at least one document, the network worked: then these are single failures.
         let is_empty = self.corpus.as_ref().is_some_and(|corpus| corpus.documents == 0);
         if !self.resting.is_empty() || !self.differences().is_empty() {
             Exit::SomeFailed

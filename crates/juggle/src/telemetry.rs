@@ -66,6 +66,7 @@ pub fn start(settings: &Settings, bars: MultiProgress) {
     let filter =
         Targets::new().with_default(LevelFilter::ERROR).with_targets(CRATES.map(|name| (name, level)));
     let is_colored = match settings.color {
+        // The convention of no-color.org; here an empty value disables colours, too.
         Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
         Color::Always => true,
         Color::Never => false,

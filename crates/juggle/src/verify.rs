@@ -99,6 +99,7 @@ async fn verify_run(
         ..Verified::default()
     };
     if args.repair {
+        // Other remedies work from files that are intact, without a request.
         let to_fetch = damaged.iter().filter(|one| one.remedy == Some(Remedy::Fetch));
         let documents = to_fetch.map(|one| one.document.clone()).collect();
         let listed = listed_jobs(queue, settings, documents).await?;
@@ -144,6 +145,7 @@ impl Verified {
         if out.is_json() {
             return out.json(self);
         }
+        // The exit code is not 0, so --quiet must give the reason.
         if out.is_quiet() && !self.damaged.is_empty() {
             tracing::error!("{} documents are damaged; without --quiet they are named", self.damaged.len());
         }

@@ -29,6 +29,7 @@ fn arrange_at(path: &str, command: Command) -> Command {
         arrange_at(&below, command)
     });
     let examples = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+    // `-h` shows only the first paragraph of the long help: the examples.
     let examples = examples.split("\n\n").next().unwrap_or_default().trim_end();
     let after_help = if path == "juggle" {
         format!("{examples}\n\nOptions of a command: juggle COMMAND --help\nExit codes: juggle --help")
@@ -41,6 +42,7 @@ fn arrange_at(path: &str, command: Command) -> Command {
             Some(setting) => uses_setting(path, setting),
             None => uses_stage_flag(path, id),
         };
+        // Hidden, not removed: every command accepts every shared setting.
         if is_used { arg } else { arg.hide(true) }
     })
 }

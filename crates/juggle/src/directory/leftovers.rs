@@ -53,12 +53,14 @@ pub(crate) fn find(run: &Path, how: Sweep) -> io::Result<Vec<PathBuf>> {
 pub(crate) fn try_to_write(run: &Path) -> io::Result<()> {
     let path = run.join(format!(".juggle-{}.tmp", std::process::id()));
     for _ in 0..TRIES_MAX {
+        // A killed process with the same id may have left a file under this name.
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
         // `create_new` opens nothing that was planted under this name.
         let probe = File::create_new(&path)?;
+        // Another process may sweep the file between its creation and the lock. Then it is created again.
         if temporary::hold(&probe, &path)? == Held::Ours {
             return fs::remove_file(&path);
         }

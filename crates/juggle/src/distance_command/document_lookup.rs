@@ -22,6 +22,7 @@ pub(super) fn find_processed(blobs: &dyn BlobStore, run: &Path, id: &str) -> Res
     if has(BlobKind::Tokens)?.is_some() {
         return Ok(document);
     }
+    // The stats are published with the tokens: a document with only one of them is damaged.
     if has(BlobKind::Stats)?.is_some() {
         let message = format!("the tokens of '{document}' are missing or damaged");
         return Err(CliError::new(Exit::File, message).advise(MEND));
@@ -37,12 +38,14 @@ fn find_stored(blobs: &dyn BlobStore, run: &Path, id: &str) -> Result<DocumentId
     {
         return Ok(document);
     }
+    // Only if the exact id is unknown: listing reads the directory of all documents.
     let documents = blobs.list(BlobKind::Meta)?;
     let is_meant = |document: &&DocumentId| folded(document.as_str()) == folded(id);
     documents.iter().find(is_meant).cloned().ok_or_else(|| unknown(id, run, &documents))
 }
 
 fn unknown(id: &str, run: &Path, documents: &[DocumentId]) -> CliError {
+    // A pasted text could fill the screen or control the terminal.
     let shown: String = id.chars().take(60).flat_map(char::escape_debug).collect();
     let message = format!("no document '{shown}' is stored in '{}'", run.display());
     let closest: Vec<String> =

@@ -85,6 +85,7 @@ fn document(stats: &TokenStats) -> String {
 
 /// Renders a histogram, one line a bucket.
 fn histogram(summary: &DistanceSummary) -> String {
+    // At least 1: an empty histogram must not divide by zero.
     let most = summary.histogram.iter().map(|bucket| bucket.pairs).max().unwrap_or(0).max(1);
     let ranges: Vec<String> = summary.histogram.iter().map(|bucket| range(summary.measure, bucket)).collect();
     let width = ranges.iter().map(|range| range.chars().count()).max().unwrap_or(0);
@@ -113,6 +114,7 @@ fn range(measure: Measure, bucket: &Bucket) -> String {
 fn bar(pairs: u64, most: u64) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let eighths = (pairs as f64 / most as f64 * (8 * BAR) as f64).round() as usize;
+    // At least one eighth, so that a rare value is distinguishable from none.
     let eighths = if pairs > 0 { eighths.max(1) } else { 0 };
     format!("{}{}", "█".repeat(eighths / 8), EIGHTHS[eighths % 8])
 }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::{output::counted, progress::Show};
 
+// Rare enough for a log file, often enough to show that the command is alive.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// Shows the progress of one format.

@@ -72,6 +72,7 @@ pub(super) fn print(exported: &[ExportedFormat], settings: &Settings, out: &Out)
         }
         if one.not_processed > 0 {
             let documents = counted(one.not_processed, "document");
+            // The exit code is not 0, so --quiet must give the reason.
             if out.is_quiet() {
                 tracing::error!("{format}: {documents} not processed yet");
             }

@@ -71,6 +71,7 @@ impl<'s> PlanCounts<'s> {
     pub(super) fn add(&mut self, entry: &Entry) {
         self.entries += 1;
         let is_stored = self.is_stored(entry);
+        // A refresh asks for stored texts again, with a conditional request.
         let is_asked = !is_stored || self.refresh == Refresh::Yes;
         let listed = entry.urls.first().map(String::as_str).unwrap_or_default();
         let candidate = Candidate::parse(listed, &self.settings.mirrors).ok();
@@ -80,6 +81,7 @@ impl<'s> PlanCounts<'s> {
         }
         let robots = match (&candidate, &host) {
             (Some(candidate), Some(_)) if is_asked => {
+                // Credentials of a list must not reach a request or a message of the check.
                 Some((self.robots)(strip_credentials(&candidate.url).as_str()))
             }
             _ => None,
@@ -92,9 +94,11 @@ impl<'s> PlanCounts<'s> {
         if is_stored {
             counts.stored += 1;
             counts.again += u64::from(is_asked);
+            // A stored text is only requested conditionally, so its bytes are not downloaded again.
             return;
         }
         match bytes_of(entry) {
+            // The sizes are typed by people: a column may hold any number.
             Some(bytes) => counts.known_bytes = counts.known_bytes.saturating_add(bytes),
             None => counts.unsized_texts += 1,
         }

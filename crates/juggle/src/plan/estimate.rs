@@ -136,6 +136,7 @@ impl Estimate {
 impl HostEstimate {
     fn of(host: Option<&str>, counts: &HostCounts, limit_of: impl Fn(&str) -> GroupLimit) -> Self {
         let limit = host.map(limit_of);
+        // A disallowed text fails without a request for it.
         let to_come = counts.texts - counts.stored + counts.again;
         let requests = if host.is_some() { to_come - counts.robots.disallowed } else { 0 };
         let wait_ms = limit.map_or(0, |limit| limit.interval_ms);
@@ -173,6 +174,7 @@ impl Disk {
 /// Returns the free space of the disk of a directory, which need not exist.
 fn free_at(directory: &Path) -> io::Result<Option<u64>> {
     let directory = std::path::absolute(directory)?;
+    // The run directory may not exist; a new one will be on the disk of its parent.
     let there = directory.ancestors().find(|ancestor| ancestor.exists());
     free_bytes(there.unwrap_or(&directory))
 }

@@ -20,6 +20,7 @@ use crate::{
 };
 
 /// The maximum number of hosts whose robots.txt is requested.
+// A plan of a list with thousands of hosts must answer in seconds.
 const HOSTS_MAX: usize = 50;
 /// The maximum total time of these requests.
 const TIME_MAX: Duration = Duration::from_secs(20);
@@ -55,11 +56,13 @@ impl RobotsChecker {
         let origin = url.origin().ascii_serialization();
         let mut asked = self.asked.borrow_mut();
         let is_new = !asked.contains(&origin);
+        // Only new hosts are refused: the answer of a known one is cached and costs no time.
         if is_new && (asked.len() >= HOSTS_MAX || self.left.get().is_zero()) {
             return RobotsVerdict::NotAsked;
         }
         asked.insert(origin);
         let began = Instant::now();
+        // A timeout of zero would fail before it reads the cached answer of a known host.
         let limit = self.left.get().max(Duration::from_millis(1));
         let verdict = self
             .runtime

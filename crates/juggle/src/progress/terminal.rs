@@ -74,6 +74,7 @@ impl TermLike for LineByLine {
             return Ok(());
         }
         let mut column = self.column.load(Ordering::Relaxed);
+        // The last write ended exactly at the edge: begin the next line explicitly.
         if column > 0 && column.is_multiple_of(usize::from(self.width())) {
             self.term.write_line("")?;
             column = 0;

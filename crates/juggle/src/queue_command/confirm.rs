@@ -21,6 +21,7 @@ pub(super) enum Consent {
 /// # Errors
 /// Returns an error with [`Exit::Usage`] if standard input is not a terminal.
 pub(super) fn must_be_askable(what: &str) -> Result<(), CliError> {
+    // A script would wait for ever, or answer with whatever it reads next.
     if io::stdin().is_terminal() {
         return Ok(());
     }
@@ -42,6 +43,7 @@ pub(super) async fn agrees(question: String) -> Result<bool, CliError> {
 }
 
 fn ask(question: &str) -> io::Result<bool> {
+    // On standard error, so that the question does not end up in a redirected result.
     let mut stderr = io::stderr().lock();
     write!(stderr, "{question} [y/N] ")?;
     stderr.flush()?;

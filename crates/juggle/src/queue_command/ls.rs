@@ -41,6 +41,7 @@ pub(super) async fn run(args: &LsArgs, settings: &Settings, out: &Out) -> Result
     }
     jobs.sort_by(|a, b| (a.lane, a.pushed_ms, &a.key).cmp(&(b.lane, b.pushed_ms, &b.key)));
     out.line(&listed(&jobs, now_ms))?;
+    // Exactly the limit may also be all jobs, hence "may be".
     if jobs.len() == args.limit {
         tracing::info!("there may be more jobs: --limit {} was reached", HumanCount(args.limit as u64));
     }

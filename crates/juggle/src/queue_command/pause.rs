@@ -21,6 +21,7 @@ pub(super) async fn run(
         Pause::Running => "running",
     };
     if settings.run == Run::Dry {
+        // The dry run fails for the same reason as the real one would.
         crate::directory::must_exist(&settings.output_dir)?;
         if out.is_json() {
             out.json(&serde_json::json!({ "lane": args.lane, "would_be": what }))?;

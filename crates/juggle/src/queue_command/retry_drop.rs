@@ -87,6 +87,7 @@ pub(super) async fn retry(args: &SelectArgs, settings: &Settings, out: &Out) -> 
 /// Drops jobs.
 pub(super) async fn drop_jobs(args: &SelectArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let selection = selected(args)?;
+    // A forgotten argument would otherwise empty the queue.
     if selection == Selection::default() {
         let message = "'juggle queue drop' without a filter would drop every job";
         return Err(CliError::new(Exit::Usage, message)
@@ -106,12 +107,14 @@ async fn change_jobs(
     settings: &Settings,
     out: &Out,
 ) -> Result<Exit, CliError> {
+    // An id names one job or document; a filter may match more than its user expects.
     let consent = if args.yes || !args.ids.is_empty() { Consent::Given } else { Consent::ToAsk };
     if settings.run == Run::Dry {
         let selected_jobs = SelectedJobs::count(change, args, &selection, settings).await?;
         return selected_jobs.report(change, out).map(|()| Exit::Done);
     }
     if consent == Consent::ToAsk {
+        // Before the jobs are counted, which may take long.
         must_be_askable(&format!("juggle queue {}", change.name()))?;
         let selected_jobs = SelectedJobs::count(change, args, &selection, settings).await?;
         if selected_jobs.total() > 0 && !agrees(selected_jobs.question(change)).await? {
@@ -127,6 +130,7 @@ async fn change_jobs(
         })
     })
     .await?;
+    // The user named jobs and expects an effect; an empty filter is an ordinary result.
     if change == JobChange::Retry && count == 0 && !args.ids.is_empty() {
         tracing::warn!("none of the named jobs has failed: there is nothing to retry");
     }

@@ -43,6 +43,7 @@ impl<'a> JobRow<'a> {
             changed_ms: job.changed_ms,
             age_ms: now_ms.saturating_sub(job.pushed_ms),
             history: &job.history,
+            // A payload that is no JSON is left out, because it would break the JSON of all jobs.
             payload: serde_json::from_slice(&job.payload).ok(),
         }
     }

@@ -51,6 +51,7 @@ pub(super) async fn must_be_known(queue: &dyn QueueAdmin, ids: &[String]) -> Res
     let mut unknown = Vec::new();
     for id in ids {
         let selection = Selection { ids: job_ids(std::slice::from_ref(id))?, ..Selection::default() };
+        // One id at a time, because the answer to all of them would not say which are unknown.
         if queue.list(selection, None, 1).await?.is_empty() {
             unknown.push(format!("'{id}'"));
         }
@@ -76,6 +77,7 @@ pub(crate) async fn each_page(
     let (mut left, mut after) = (limit, None);
     while left > 0 {
         let page = queue.list(selection.clone(), after, left.min(BATCH_MAX)).await?;
+        // The page is empty: all jobs were read.
         let Some(last) = page.last() else { break };
         after = Some(last.id);
         left -= page.len().min(left);

@@ -20,6 +20,7 @@ pub(super) async fn run(args: &ShowArgs, settings: &Settings, out: &Out) -> Resu
     let ids = job_ids(std::slice::from_ref(&args.id))?;
     let selection = Selection { ids, ..Selection::default() };
     let mut jobs = visit(settings, async |queue| Ok(queue.list(selection, None, BATCH_MAX).await?)).await?;
+    // The queue lists by id, which is a hash; people read in the order of the stages.
     jobs.sort_by_key(|job| job.lane);
     if jobs.is_empty() {
         let message = format!("there is no job or document '{}'", args.id);

@@ -195,6 +195,7 @@ fn groups_table(details: &QueueDetails) -> Option<String> {
     let total: u64 = details.lanes.iter().map(|lane| lane.groups_total).sum();
     let unnamed: usize =
         details.lanes.iter().flat_map(|lane| &lane.groups).filter(|stats| stats.group.is_none()).count();
+    // The table leaves out jobs without a group, such as those of local files.
     let more = total.saturating_sub((rows.len().min(GROUPS_SHOWN) + unnamed) as u64);
     let rest = if more > 0 { format!("\n… and {} more hosts", HumanCount(more)) } else { String::new() };
     Some(format!("{}{rest}", table.trim_fmt()))

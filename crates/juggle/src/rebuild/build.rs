@@ -94,6 +94,7 @@ impl Build {
             owned.ok_or_else(|| QueueError::Broken("another process builds in the same place".to_owned()))?;
         let queue = QueueClient::Local(link);
         let filled = self.fill(Some(&queue)).await;
+        // The thread of the queue ends, and its files are closed, when the last client is dropped.
         drop(queue);
         let joined = blocking(|| thread.join()).await?;
         joined.map_err(|_| QueueError::Broken("the queue's thread panicked".to_owned()))?;
@@ -123,6 +124,7 @@ impl Build {
         built.lists = lists;
         self.unlisted(queue, unlisted, &mut built).await?;
         if let Some(queue) = queue {
+            // After the jobs: the feeder must find the known documents in the queue.
             for cursor in &built.lists.cursors {
                 queue.push(Push { jobs: Vec::new(), cursor: Some(cursor.clone()) }).await?;
             }
@@ -211,8 +213,8 @@ impl Build {
         Ok(reading.await??)
     }
 
-    /// Pushes fetch jobs for the incomplete documents that no list names. Must run last: these jobs stay ready,
-    /// and the other steps claim every ready job.
+    /// Pushes fetch jobs for the incomplete documents that no list names. Must run last: these jobs stay
+    /// ready, and the other steps claim every ready job.
     async fn unlisted(
         &self,
         queue: Option<&dyn QueueAdmin>,
@@ -256,6 +258,7 @@ impl Progress {
 
     fn advance(&mut self, documents: usize) {
         self.bar.inc(documents as u64);
+        // A hidden bar means that standard error is not a terminal.
         let is_due = self.bar.is_hidden() && self.line_at.elapsed() >= LINE_EVERY;
         if self.show.is_shown() && is_due {
             self.line_at = Instant::now();

@@ -29,8 +29,8 @@ pub(super) enum Condition {
 /// Returns the condition of a queue.
 ///
 /// # Errors
-/// Returns an error if the directory cannot be read, a newer juggle created the queue, or the disk is too full
-/// to open it.
+/// Returns an error if the directory cannot be read, a newer juggle created the queue, or the disk is too
+/// full to open it.
 pub(super) async fn examine(directory: &QueueDirectory) -> Result<Condition, CliError> {
     let directory = directory.clone();
     let examining = blocking(move || examined(&directory));
@@ -38,6 +38,7 @@ pub(super) async fn examine(directory: &QueueDirectory) -> Result<Condition, Cli
 }
 
 fn examined(directory: &QueueDirectory) -> Result<Condition, QueueError> {
+    // Before the queue is opened: half a database may open and lose what the other half holds.
     if damage::is_unfinished(directory) {
         return Ok(Condition::Unfinished);
     }
@@ -48,11 +49,13 @@ fn examined(directory: &QueueDirectory) -> Result<Condition, QueueError> {
     let now_ms = Arc::new(move || clock.now_ms());
     match directory.own(Durability::Power, LANE_CAPACITY, now_ms) {
         Ok(Some((link, thread))) => {
+            // Examining must not keep the lock, which the rebuild takes next.
             drop(link);
             thread.join().map_err(|_| QueueError::Broken("the queue's thread panicked".to_owned()))?;
             Ok(Condition::Whole)
         }
         Ok(None) => Ok(Condition::InUse),
+        // An older or unreadable version can be rebuilt; a newer one is left for the newer juggle.
         Err(QueueError::Version(why)) if !is_newer(directory) => Ok(Condition::Damaged(why)),
         Err(error) => match damage::with_advice(directory, error) {
             QueueError::Damaged(why) => Ok(Condition::Damaged(why)),

@@ -77,6 +77,7 @@ pub(super) fn read(
         let list = read_one(&path, stored, unlisted)?;
         let mut source = name.to_owned();
         if list.is_damaged {
+            // A list without entries before the damage leaves nothing to save.
             if salvage == Salvage::Beginning && list.entries > 0 {
                 source = salvage::beginning(&path, list.bytes)?;
             }
@@ -111,6 +112,7 @@ fn read_one(
             Err(error @ SourceError::Damaged { .. }) => {
                 tracing::warn!("{error}");
                 list.is_damaged = true;
+                // Offsets after the damage are unreliable, so nothing behind it is read.
                 break;
             }
             Err(error) => return Err(error),

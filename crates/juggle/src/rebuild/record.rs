@@ -10,6 +10,7 @@ use flow::{
 };
 use futures_util::future::try_join_all;
 
+// The jobs are completed at once; the time covers a slow disk.
 const LEASE_MS: u64 = 60_000;
 
 /// The lanes that documents have gone through.
@@ -21,8 +22,8 @@ pub(super) enum Through {
     Store,
 }
 
-/// Records at most [`BATCH_MAX`] documents as done. The lanes that they have gone through must have no pending
-/// jobs.
+/// Records at most [`BATCH_MAX`] documents as done. The lanes that they have gone through must have no
+/// pending jobs.
 ///
 /// # Errors
 /// Returns the errors of the queue, and [`QueueError::Broken`] if it hands out other jobs than these.
@@ -76,9 +77,11 @@ async fn end(
             };
             completing.push(queue.complete(claim.lease, next));
         }
+        // Otherwise this loop would claim for ever.
         if completing.is_empty() {
             return Err(QueueError::Broken(format!("the {lane} lane does not hand out what was pushed")));
         }
+        // Together, so that the queue makes them durable with one sync.
         try_join_all(completing).await?;
     }
     Ok(())

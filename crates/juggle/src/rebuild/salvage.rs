@@ -1,7 +1,8 @@
 //! Saves the beginning of a damaged list.
 //!
-//! The name of a snapshot ends with the hash of its content, which reveals damage. The lines before the damage
-//! become a snapshot of their own, named by their own hash. If the user adds the list again, it is a new list.
+//! The name of a snapshot ends with the hash of its content, which reveals damage. The lines before the
+//! damage become a snapshot of their own, named by their own hash. If the user adds the list again, it is a
+//! new list.
 
 use std::{
     fs::{self, File},
@@ -46,6 +47,7 @@ fn copy(from: &Path, to: &Path, bytes: u64) -> io::Result<blake3::Hash> {
         hasher.update(&buffer[..read]);
         to.write_all(&buffer[..read])?;
     }
+    // Durable before it has its final name: a name with a hash promises the content.
     to.sync_all()?;
     Ok(hasher.finalize())
 }

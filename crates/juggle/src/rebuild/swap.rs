@@ -18,7 +18,8 @@ use crate::exit::is_full;
 /// If it is interrupted at any moment, the old database is unchanged or the marker exists.
 ///
 /// # Errors
-/// Returns [`QueueError::Broken`] if a file cannot be moved, and [`QueueError::DiskFull`] if the disk is full.
+/// Returns [`QueueError::Broken`] if a file cannot be moved, and [`QueueError::DiskFull`] if the disk is
+/// full.
 pub(super) fn put_in_place(
     directory: &QueueDirectory,
     damaged_lists: &[PathBuf],
@@ -27,15 +28,18 @@ pub(super) fn put_in_place(
     let site = site(directory);
     let new = QueueDirectory::of(&site);
     let marker = damage::marker(directory);
+    // The marker must be durable before the first file moves.
     safe_file::create(&marker)
         .and_then(|file| file.sync_all())
         .map_err(|error| failed("create", &marker, &error))?;
     sync(directory.path())?;
     let aside = put_aside(directory, now_ms)?;
+    // Before the new database is used, whose cursors name the saved beginnings instead.
     for list in damaged_lists {
         salvage::mark(list).map_err(|error| failed("rename", list, &error))?;
     }
     directory.take_over(&new)?;
+    // Only now is the new database in place; the marker goes last.
     fs::remove_file(&marker).map_err(|error| failed("remove", &marker, &error))?;
     sync(directory.path())?;
     clear(&site)?;
@@ -44,6 +48,7 @@ pub(super) fn put_in_place(
 
 /// Moves the files of the database to `queue/aside/<UTC time>/`. Never deletes anything.
 fn put_aside(directory: &QueueDirectory, now_ms: Millis) -> Result<Option<PathBuf>, QueueError> {
+    // An earlier rebuild may have moved everything aside before it was interrupted.
     if directory.contents()?.is_empty() {
         return Ok(None);
     }

@@ -67,6 +67,7 @@ fn arg(setting: &Setting) -> Arg {
         .hide_short_help(!setting.is_common)
         .help_heading(format!("{:?}", setting.group));
     match setting.takes {
+        // A repeated flag is no error: an alias may contain it already.
         Takes::Switch => arg.action(ArgAction::SetTrue).overrides_with(setting.name),
         Takes::Count => arg.action(ArgAction::Count),
         Takes::Texts(value) | Takes::Paths(value) => with_value(arg.action(ArgAction::Append), value.into()),

@@ -56,11 +56,13 @@ impl FromStr for TimeSpan {
 fn scaled(number: &str, unit: u64) -> Option<u64> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let digits = |text: &str| {
+        // At most 15 digits, so that a fraction times a unit and its power of ten fit into their types.
         let valid = !text.is_empty() && text.len() <= 15 && text.bytes().all(|byte| byte.is_ascii_digit());
         valid.then(|| text.parse::<u64>().ok())?
     };
     let tenths = u128::from(digits(fraction)?) * u128::from(unit);
     let power = 10_u128.pow(u32::try_from(fraction.len()).ok()?);
+    // A fraction of a millisecond is refused, because it would be rounded silently.
     let part = tenths.is_multiple_of(power).then(|| tenths / power)?;
     digits(whole)?.checked_mul(unit)?.checked_add(u64::try_from(part).ok()?)
 }
@@ -68,6 +70,7 @@ fn scaled(number: &str, unit: u64) -> Option<u64> {
 impl fmt::Display for TimeSpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whole = |(_, ms): &&(&str, u64)| self.0.is_multiple_of(*ms);
+        // The largest unit that divides the time without a rest, so that the text parses to the same time.
         match UNITS.iter().rev().find(whole) {
             Some((unit, ms)) if self.0 > 0 => f.pad(&format!("{}{unit}", self.0 / ms)),
             Some(_) | None => f.pad("0s"),

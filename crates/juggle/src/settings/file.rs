@@ -59,6 +59,7 @@ pub(crate) fn read(named: Option<&Path>, directory: &Path) -> Result<FileSetting
 }
 
 fn bounded(path: &Path) -> io::Result<String> {
+    // A mistyped path may name a corpus; it must not be read into memory.
     if fs::metadata(path)?.len() > FILE_BYTES_MAX {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
     }
@@ -84,6 +85,7 @@ fn parse(text: &str, path: &Path) -> Result<FileSettings, SettingsError> {
 /// Returns the keys of a table in the order of the file.
 fn in_order<'t, 'i>(table: &'t DeTable<'i>) -> Vec<(&'t Key<'i>, &'t Value<'i>)> {
     let mut lines: Vec<_> = table.iter().collect();
+    // The table is sorted by key, but the first mistake in the file should be reported first.
     lines.sort_by_key(|(key, _)| key.span().start);
     lines
 }
@@ -106,6 +108,7 @@ fn hosts(file: &File<'_>, section: &Value<'_>) -> Result<BTreeMap<String, Values
             let setting = host_setting(key.get_ref()).map_err(|message| file.wrong(key.span(), message))?;
             file.put(&mut values, setting, key, value)?;
         }
+        // Two spellings of one host, such as with and without its default port.
         if hosts.insert(host, values).is_some() {
             return Err(file.wrong(name.span(), format!("the host '{}' is there twice", name.get_ref())));
         }
@@ -137,6 +140,7 @@ fn values(setting: &Setting, value: &DeValue<'_>) -> Option<Vec<String>> {
         (Takes::Texts(_) | Takes::Paths(_), DeValue::Array(values)) => {
             values.iter().map(|value| value.get_ref().as_str().map(str::to_owned)).collect()
         }
+        // A string would be parsed successfully, but hide a mistake such as quiet = "false".
         (Takes::Number(_) | Takes::Count | Takes::Switch, DeValue::String(_)) => None,
         (_, DeValue::String(text)) => Some(vec![text.to_string()]),
         (Takes::Number(_) | Takes::Amount(_) | Takes::Count, DeValue::Integer(number)) => {
@@ -181,6 +185,7 @@ impl File<'_> {
             .ok_or_else(|| self.wrong(value.span(), wrong_type(setting, value.get_ref())))?;
         let values = values.into_iter().map(|value| self.rooted(setting, value)).collect();
         let origin = Origin::File { path: self.path.to_owned(), line: self.line(&key.span()) };
+        // TOML itself sees two keys if one has a dash and the other an underscore.
         if found.insert(setting.name, (values, origin)).is_some() {
             return Err(self.wrong(key.span(), format!("'{}' is set twice", key.get_ref())));
         }

@@ -33,6 +33,7 @@ impl<'a> Layers<'a> {
         directory: &Path,
     ) -> Result<Self, SettingsError> {
         let mut layers = Self { args, environment, file: FileSettings::default(), rows: Vec::new() };
+        // The file that --config names is looked up with an empty file layer.
         let (named, _) = layers.find(CONFIG);
         layers.file = file::read(named.first().map(Path::new), directory)?;
         Ok(layers)
@@ -48,6 +49,7 @@ impl<'a> Layers<'a> {
             return (values.to_vec(), Origin::Flag(setting.name));
         }
         let variable = setting.variable();
+        // An empty variable counts as unset, as in most programs: a script can switch it off.
         if let Some(value) = (self.environment)(&variable).filter(|value| !value.is_empty()) {
             return (split(setting, value), Origin::Environment(variable));
         }
@@ -195,6 +197,7 @@ fn first(values: &[OsString]) -> &OsStr {
 }
 
 fn wrong(setting: &Setting, value: &OsStr, origin: &Origin, message: String) -> SettingsError {
+    // The message goes to logs; the value may hold a password.
     let value = setting.redact(&value.to_string_lossy());
     SettingsError::Value { name: setting.name, value, origin: origin.clone(), message }
 }

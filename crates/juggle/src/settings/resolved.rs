@@ -198,6 +198,7 @@ impl Settings {
             log_format: from.one::<Named<_>>("log-format")?.0,
             result_format: if from.is_on("json")? { ResultFormat::Json } else { ResultFormat::Table },
             hosts: hosts::resolve(from)?,
+            // Must be the last field: fields are evaluated in order, and each read adds a row.
             rows: from.take_rows(),
         };
         // Settings of single hosts are not in the table and come last.
@@ -304,6 +305,7 @@ impl Settings {
             Chunk::Documents(n) => usize::try_from(n.get()).unwrap_or(usize::MAX),
             Chunk::Whole | Chunk::Bytes(_) | Chunk::Auto => 1,
         };
+        // Twice: one batch in work and the next one ready.
         let batches = threads.saturating_mul(batch).saturating_mul(2);
         batches.clamp(process::config::CONCURRENCY_MIN, PROCESS_CONCURRENCY_MAX)
     }
@@ -324,6 +326,7 @@ impl Settings {
 
 fn proxy(from: &mut Layers<'_>) -> Result<ProxyChoice, SettingsError> {
     let proxy: Option<ProxyChoice> = from.optional("proxy")?;
+    // `--proxy off` agrees with --no-proxy, so only a real proxy contradicts it.
     let is_named = matches!(proxy, Some(ProxyChoice::At(_)));
     let is_off = from.is_on("no-proxy")?;
     Ok(match from.decide(("proxy", is_named), ("no-proxy", is_off))? {

@@ -82,10 +82,12 @@ impl Setting {
     /// Returns a given value for a message, without passwords and control characters.
     #[must_use]
     pub fn redact(&self, value: &str) -> String {
+        // The last @, because a password may contain one.
         let redacted = match (self.name, value.rsplit_once('@')) {
             ("proxy" | "mirror" | "gutenberg-mirror", Some((_, host))) => format!("…@{host}"),
             _ => value.to_owned(),
         };
+        // An error message stays on a few lines, whatever was pasted.
         redacted.chars().take(100).flat_map(char::escape_debug).collect()
     }
 

@@ -34,6 +34,7 @@ pub(super) async fn failures(queue: &dyn QueueAdmin, lanes: &[Lane]) -> Result<V
         after = Some(last.id);
         rows.extend(page.iter().filter(|job| lanes.contains(&job.lane)).map(FailureRow::of));
     }
+    // The queue lists by job id, which is a hash.
     rows.sort_by(|a, b| (a.lane, &a.id).cmp(&(b.lane, &b.id)));
     Ok(rows)
 }

@@ -59,6 +59,7 @@ impl CorpusTotals {
             let meta: Meta = read_record(blobs, BlobKind::Meta, document)?;
             totals.bytes_raw += meta.raw.bytes;
             totals.duplicates += u64::from(meta.duplicate_of.is_some());
+            // Counting copies would make a corpus look larger than it is.
             if meta.duplicate_of.is_none() {
                 distinct.push(document.clone());
             }
@@ -66,6 +67,7 @@ impl CorpusTotals {
             totals.doubtful_encodings += u64::from(encoding.confidence == Some(Confidence::Doubtful));
             totals.damaged += u64::from(encoding.replacements > 0);
             totals.replaced_characters += encoding.replacements;
+            // A longer table is not printed, so its rows would only take memory.
             if documents.len() <= ROWS_MAX {
                 let stats = read_record(blobs, BlobKind::Stats, document)?;
                 totals.rows.push(DocumentRow { document: document.clone(), meta, stats });
