@@ -7,7 +7,7 @@ use flow::{clock::Millis, payload::Fetched};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// When and how a text was downloaded.
+/// The record of the download of a text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Arrival {
     /// The time at which the last byte was received, in the format of RFC 3339.

@@ -39,7 +39,7 @@ pub struct Meta {
     pub raw: RawFacts,
     /// The text.
     pub text: TextFacts,
-    /// How the bytes were decoded.
+    /// The decoding of the bytes.
     pub encoding: EncodingFacts,
     /// The title in the header, otherwise the one in the source list.
     pub title: Option<String>,
@@ -67,12 +67,12 @@ pub struct RawFacts {
     pub bytes: u64,
     /// Their BLAKE3 hash, as 64 hex digits.
     pub blake3: String,
-    /// Whether they are kept.
+    /// The fate of the bytes once their text is stored.
     #[serde(default, skip_serializing_if = "RawFate::is_kept")]
     pub fate: RawFate,
 }
 
-/// What happens to the bytes as received when their text is stored.
+/// The fate of the bytes as received once their text is stored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RawFate {
@@ -145,16 +145,16 @@ pub struct EncodingFacts {
     pub detected: Option<String>,
     /// The encoding that was used.
     pub used: String,
-    /// How certain it is. `None` in records of versions that did not write it.
+    /// The certainty that this encoding is right. `None` in records of versions that did not write it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Confidence>,
-    /// Whether the bytes began with a byte order mark.
+    /// Set if the bytes began with a byte order mark.
     pub bom: bool,
     /// The number of characters that could not be decoded and became U+FFFD.
     pub replacements: u64,
 }
 
-/// How certain it is that a text is in the encoding that was used.
+/// The certainty that a text is in the encoding that was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Confidence {

@@ -18,7 +18,7 @@ use crate::{
     survey::Surveyor,
 };
 
-/// Why documents cannot be decoded again.
+/// The reason why documents cannot be decoded again.
 #[derive(Debug, thiserror::Error)]
 pub enum RedecodeError {
     /// The document is not stored.

@@ -48,7 +48,7 @@ pub struct StoredBlockPage {
     raw_blake3: String,
 }
 
-/// What the queue knows of a document.
+/// The pending work on a document, by whether it downloads the bytes again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PendingWork {
     /// No job is pending.

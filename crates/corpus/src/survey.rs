@@ -20,7 +20,7 @@ pub struct DocumentJobs {
     pub process: ProcessJob,
 }
 
-/// How far a document has come.
+/// The progress of a document through the stages, with its jobs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DocumentProgress {
     /// All its results exist.

@@ -12,11 +12,11 @@ use super::{LockError, LockedDocument};
 pub struct Difference {
     /// The id of the document.
     pub id: DocumentId,
-    /// How it differs.
+    /// The kinds of difference of the document.
     pub what: Vec<DifferenceKind>,
 }
 
-/// How a document differs.
+/// A kind of difference between a lock and a corpus, in one document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DifferenceKind {

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use flow::blobs::BlobError;
 
-/// Why a lock cannot be read or written.
+/// An error of reading or writing a lock.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// The lock cannot be opened.
@@ -22,7 +22,7 @@ pub enum LockError {
         path: PathBuf,
         /// The line, counted from 1.
         line: u64,
-        /// What is wrong with it.
+        /// The defect of the line.
         message: String,
     },
     /// The lock cannot be written.

@@ -17,7 +17,7 @@ use crate::{
     survey::{DocumentJobs, Surveyor},
 };
 
-/// What is wrong with a document.
+/// A kind of damage to the files of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Damage {
@@ -39,7 +39,7 @@ pub enum Damage {
     Results,
 }
 
-/// What repairs a document: the stage that makes the damaged files again. Each includes those before it.
+/// The stage that repairs a document by making the damaged files again. Includes those listed before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Remedy {
@@ -58,11 +58,11 @@ pub struct Examined {
     pub document: DocumentId,
     /// The number of bytes that were read of its text and of the bytes as received.
     pub bytes: u64,
-    /// What is wrong.
+    /// All damage that was found. Empty if the document is sound.
     pub damage: Vec<Damage>,
     /// The number of its records without a checksum, which earlier versions wrote.
     pub without_checksum: u64,
-    /// What repairs it. `None` if it is sound.
+    /// The stage that repairs the document. `None` if it is sound.
     pub remedy: Option<Remedy>,
     /// The jobs of the document. `None` if its meta cannot be read.
     pub jobs: Option<DocumentJobs>,
