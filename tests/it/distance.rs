@@ -1,4 +1,4 @@
-//! How far documents are apart.
+//! The distances between documents.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Names of texts: two texts that want one name never overwrite each other, and the user is told.
+//! Document ids: two texts with the same id never overwrite each other, and the user is warned.
 
 use std::fs;
 

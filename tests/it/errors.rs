@@ -219,7 +219,7 @@ async fn way_to_mount(mount: &Path) -> Option<&'static str> {
     None
 }
 
-/// Runs a script that may mount a file system with little room, where nobody else sees it.
+/// Runs a script that may mount a small file system, which no other process sees.
 async fn on_a_small_disk(script: &str, mount: &Path, command: &str) -> Option<(Option<i32>, String)> {
     let Some(way) = way_to_mount(mount).await else {
         eprintln!("this system makes no private mounts: a full disk is only tested in the crates");
@@ -235,7 +235,7 @@ async fn on_a_small_disk(script: &str, mount: &Path, command: &str) -> Option<(O
     Some((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
 }
 
-/// What a run on a full disk left is whole, file by file, and the same command finishes it once there is room.
+/// Every file that a run on a full disk left is complete, and the same command finishes once there is room.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_stops_the_run_and_loses_nothing() {
     let harness = Harness::of_texts(40, 2_000);

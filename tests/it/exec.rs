@@ -8,7 +8,7 @@ use crate::harness::{Harness, data, finish};
 
 const NOTHING: &[&str] = &[];
 
-/// A command that does this with each line, where `$id` and `$text` are as they stand in it.
+/// Returns a command that does this with each line. `$id` and `$text` are the raw JSON strings of the line.
 fn each(body: &str) -> String {
     format!(
         r#"while IFS= read -r line; do id=${{line#*:\"}}; id=${{id%%\"*}}; text=${{line#*\"text\":\"}}; text=${{text%%\"*}}

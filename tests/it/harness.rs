@@ -78,7 +78,7 @@ impl Ended {
     }
 }
 
-/// A directory with a server beside it.
+/// A directory and a server.
 pub(crate) struct Harness {
     pub(crate) directory: TempDir,
     pub(crate) server: Server,
@@ -149,7 +149,7 @@ impl Harness {
         self.juggle(&["pipeline"], out, &words).await
     }
 
-    /// What the run has brought: every file but the queue, unfinished downloads and logs.
+    /// Returns the results of the run: every file but the queue, unfinished downloads and logs.
     pub(crate) fn tree(&self, out: &str) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut files = BTreeMap::new();
         let root = self.path(out);

@@ -1,4 +1,4 @@
-//! What hosts wish is heeded by all processes and runs together.
+//! The limits that hosts ask for are kept by all processes and runs together.
 
 use std::{
     process::Stdio,

@@ -28,7 +28,7 @@ use crate::harness::{Ended, finish, program};
 const RUN_TIME_MAX: Duration = Duration::from_secs(420);
 const RSS_BYTES_MAX: u64 = 100_000_000;
 const BEHAVIOURS_MIN: usize = 60;
-/// What a hopeless text may cost a host.
+/// The maximum number of requests for a hopeless text.
 const REQUESTS_MAX: usize = 12;
 
 /// A row with the host that behaves so.

@@ -1,4 +1,4 @@
-//! What the programs do, seen from outside: real processes, a real server on loopback, real files.
+//! End-to-end tests of the programs: real processes, a real server on loopback, real files.
 
 #![expect(
     clippy::unwrap_used,

@@ -8,7 +8,7 @@ use crate::harness::{Ended, Harness};
 
 const RSS_BYTES_MAX: u64 = 100_000_000;
 
-/// What a stage took that has done one text.
+/// Returns the peak memory in bytes of a stage that has processed one text.
 #[track_caller]
 fn peak(stage: &str, ended: Ended) -> u64 {
     let summary = ended.expect(0).json();

@@ -1,4 +1,4 @@
-//! How the network is used, as the user chose it.
+//! Proxies, address families, certificates and offline runs.
 
 use std::fs;
 

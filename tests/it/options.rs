@@ -1,4 +1,4 @@
-//! What is done with a text, as it is asked for; and that what was made otherwise is made anew, and nothing else.
+//! The options of the process stage. Results of other options are made again, and no others.
 
 use std::{collections::BTreeMap, fs, path::Path, time::SystemTime};
 
@@ -6,7 +6,7 @@ use crate::harness::Harness;
 
 const NOTHING: &[&str] = &[];
 
-/// When the files of a kind were written.
+/// Returns the times at which the files of a kind were written.
 fn times(run: &Path, kind: &str) -> BTreeMap<String, SystemTime> {
     let entries = fs::read_dir(run.join(kind)).unwrap().map(Result::unwrap);
     let name = |entry: &fs::DirEntry| entry.file_name().into_string().unwrap();

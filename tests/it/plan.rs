@@ -1,4 +1,4 @@
-//! What a run would do, said before it does it.
+//! Plans and dry runs.
 
 use crate::harness::Harness;
 

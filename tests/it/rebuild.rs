@@ -1,4 +1,4 @@
-//! A damaged queue is told and left alone; `juggle rebuild` makes a new one, and nothing stored is fetched again.
+//! A damaged queue is reported and not changed; `juggle rebuild` creates a new one and fetches nothing again.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! What the workspace promises about itself.
+//! Rules of the workspace: its crates, dependencies and documents.
 
 use std::{collections::BTreeSet, process::Command};
 

@@ -1,11 +1,11 @@
-//! Where redirects lead: a second host that may be contacted, and canaries that may not.
+//! The targets of redirects: a second host that may be contacted, and canaries that may not.
 
 use super::{
     row::{answering, fine, other_text, whole},
     server::{Host, Request, Step},
 };
 
-/// The hosts beside those of the rows.
+/// The hosts that belong to no row.
 pub(super) struct Places {
     /// May be contacted. It gives the text only to who tells it nothing: no user, cookie or referer.
     pub(super) other: Host,
@@ -14,7 +14,7 @@ pub(super) struct Places {
     pub(super) third: Host,
     /// On 127.0.0.1 as well, but reached by other names of it.
     pub(super) local: Host,
-    /// None where this machine has no IPv6.
+    /// `None` if this machine has no IPv6.
     pub(super) six: Option<Host>,
 }
 

@@ -1,4 +1,4 @@
-//! What a row of the table says, and the words it is written with.
+//! A row of the table, and the functions that rows are written with.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -13,9 +13,9 @@ pub(super) struct Row {
     /// How the host answers the first request, the second and so on; the last answer repeats.
     pub(super) answers: Vec<Answer>,
     pub(super) ends: Ends,
-    /// How many requests reach the host.
+    /// The number of requests that reach the host.
     pub(super) requests: RangeInclusive<usize>,
-    /// What the message of its death says.
+    /// A part of the message of its failure.
     pub(super) says: &'static str,
     /// The least time between the first two requests.
     pub(super) pause: Duration,
@@ -30,7 +30,7 @@ pub(super) enum Deadlines {
     Small,
 }
 
-/// How a job ends.
+/// The end of a job.
 pub(super) enum Ends {
     /// In the spool, with exactly these bytes.
     Stored(Vec<u8>),
@@ -38,7 +38,7 @@ pub(super) enum Ends {
     Dead(&'static str),
 }
 
-/// A number of requests: exact, or a range where timing decides.
+/// A number of requests: exact, or a range if it depends on timing.
 pub(super) trait Requests {
     fn range(self) -> RangeInclusive<usize>;
 }
@@ -200,14 +200,14 @@ pub(super) fn partial(fields: impl Fn(usize) -> String + Send + Sync + 'static) 
     })
 }
 
-/// The answer where the request is as it should be, else 418.
+/// The answer if the request is as expected, otherwise 418.
 pub(super) fn answering(answer: impl Fn(&Request) -> Option<Vec<Step>> + Send + Sync + 'static) -> Answer {
     Box::new(move |request| {
         answer(request).unwrap_or_else(|| vec![Step::Send(whole("418 I'm a teapot", "", b"not so"))])
     })
 }
 
-/// The text where the request is as it should be, else 418.
+/// The text if the request is as expected, otherwise 418.
 pub(super) fn fine_if(is_so: impl Fn(&Request) -> bool + Send + Sync + 'static) -> Answer {
     answering(move |request| is_so(request).then(|| vec![Step::Send(whole("200 OK", "", &text()))]))
 }

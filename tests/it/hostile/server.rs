@@ -60,7 +60,7 @@ impl Request {
     }
 }
 
-/// How one request is answered.
+/// The answer to one request.
 pub(super) type Answer = Box<dyn Fn(&Request) -> Vec<Step> + Send + Sync>;
 
 /// One host: a port of 127.0.0.1 (or another loopback address) and its answers.
@@ -97,12 +97,12 @@ impl Host {
         self.shared.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How many connections it has accepted.
+    /// The number of connections that it has accepted.
     pub(super) fn accepted(&self) -> usize {
         self.shared.accepted.load(Ordering::SeqCst)
     }
 
-    /// How many of them the client still holds.
+    /// The number of these that the client still holds open.
     pub(super) fn open(&self) -> usize {
         self.shared.open.load(Ordering::SeqCst)
     }

@@ -1,4 +1,4 @@
-//! How a body is framed, and how it comes.
+//! The framing and the arrival of bodies.
 
 use crate::hostile::{
     row::{ALL_TRIES, Row, cut, dead, drip, head, ok, raw, steps, stored, stored_as, text, then},

@@ -1,4 +1,4 @@
-//! What the body is said to be, and what it is.
+//! Declared and actual contents of bodies.
 
 use crate::hostile::row::{Row, answering, dead, fine_if, ok, stored, stored_as, text, whole};
 use crate::hostile::server::Step;
@@ -83,7 +83,7 @@ fn bytes() -> Vec<Row> {
     ]
 }
 
-/// What a server names the file by, and how its URL is written.
+/// File names of servers, and spellings of URLs.
 fn names() -> Vec<Row> {
     let named =
         |name, value: &str| stored(name, 1, vec![ok(&format!("Content-Disposition: {value}\r\n"), text())]);

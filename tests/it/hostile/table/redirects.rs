@@ -1,4 +1,4 @@
-//! Where redirects lead, and where they must not.
+//! Redirects, allowed and forbidden ones.
 
 use crate::hostile::{
     places::Places,

@@ -78,7 +78,7 @@ fn honoured() -> Vec<Row> {
     ]
 }
 
-/// What cannot be resumed is asked for as a whole.
+/// Downloads that cannot be resumed start over.
 fn begun_anew() -> Vec<Row> {
     let no_range =
         || fine_if(|request| request.field("range").is_none() && request.field("if-range").is_none());
