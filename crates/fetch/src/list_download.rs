@@ -81,6 +81,7 @@ async fn transfer(
     let too_large = || {
         broken(&url, Reason::TooLarge, format!("the list is larger than the limit of {LIST_BYTES_MAX} bytes"))
     };
+    // The announced length may be missing, so received bytes are counted as well.
     if response.content_length().is_some_and(|length| length > LIST_BYTES_MAX) {
         return Err(too_large());
     }

@@ -240,6 +240,8 @@ impl Fetch {
             HostSignal::Healthy => self.backoff.record_healthy(host),
             HostSignal::None => {}
         }
+        // The page is recorded before the end of the job is decided: if the host is paused for it, the text
+        // has not failed.
         if failure.retry == Retry::BlockPage
             && self.record_block_page(host, &job).await == SoftBanSign::Banned
         {
@@ -341,10 +343,12 @@ impl Stage for Fetch {
             Ok(target) => target,
             Err(error) => {
                 let failure = FetchFailure::permanent(Reason::Internal, error.to_string());
+                // No host was contacted, so nothing is recorded for one.
                 return self.handle_failure(failure, job, attempt, "").await;
             }
         };
         let host = target.group();
+        // The queue has applied the limits of another group, so this host may not be contacted now.
         if host != job.host {
             let why = format!("requeued under the host to contact: {}", strip_credentials(&target.url));
             return move_job(Failure::new(Reason::Internal, why), FetchJob { host, ..job });
@@ -352,6 +356,7 @@ impl Stage for Fetch {
         let crawl_delay_ms = match self.check_robots(&target).await {
             Ok(RobotsPermission::Granted { crawl_delay_ms }) => crawl_delay_ms,
             Ok(RobotsPermission::NextAttempt { crawl_delay_ms }) => {
+                // An attempt makes one request, and this one was for robots.txt.
                 let group_pause_ms = self.group_pause_ms(host.as_deref(), crawl_delay_ms, None);
                 return Report { ending: Ending::Requeue(Requeue::Unchanged), group_pause_ms };
             }

@@ -72,6 +72,7 @@ impl Watch {
     /// Keeps a fault, if it is the first, and gives an error that stands for it.
     fn note(&self, fault: Fault) -> io::Error {
         let error = io::Error::other(fault.to_string());
+        // The first fault is the cause. Outer layers report only its consequences.
         self.fault.borrow_mut().get_or_insert(fault);
         error
     }
@@ -83,6 +84,8 @@ impl<'a> Decoder<'a> {
     pub fn new(codings: &Codings, bytes_max: u64, input: impl BufRead + 'a) -> Self {
         let watch = Rc::<Watch>::default();
         let mut decoded: Input<'a> = Box::new(Source { input, watch: Rc::clone(&watch) });
+        // The field lists the codings in the order in which they were applied (RFC 9110 §8.4), so the last is
+        // removed first.
         for coding in codings.last_first() {
             let layer = Layer::new(coding, bytes_max, decoded, Rc::clone(&watch));
             decoded = Box::new(BufReader::with_capacity(BUFFER_BYTES, layer));

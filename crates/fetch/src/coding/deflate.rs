@@ -27,6 +27,7 @@ impl<'a> Deflate<'a> {
 
     fn begin(&mut self) -> io::Result<()> {
         let mut head = Vec::with_capacity(2);
+        // A single read may return one byte only.
         self.input.by_ref().take(2).read_to_end(&mut head)?;
         self.stream = Stream::Open(Decompress::new(is_zlib(&head)));
         let rest = std::mem::replace(&mut self.input, Box::new(io::empty()));

@@ -79,6 +79,7 @@ impl Mirror {
             return None;
         }
         let rest = url.path().strip_prefix(self.from.path().trim_end_matches('/'))?;
+        // `/pg` is not a base of `/pgx`.
         if !rest.is_empty() && !rest.starts_with('/') {
             return None;
         }

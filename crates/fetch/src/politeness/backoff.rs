@@ -40,6 +40,7 @@ impl HostBackoff {
         let mut delays = self.delays();
         let Some(delay_ms) = delays.get_mut(host) else { return };
         *delay_ms /= 2;
+        // Only busy hosts have an entry, so the map stays small.
         if *delay_ms < millis(DELAY_MIN) {
             delays.remove(host);
         }

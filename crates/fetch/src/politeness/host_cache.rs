@@ -71,6 +71,8 @@ impl HostCache {
     /// Caches a value. If that fails, it is logged, and the host will be asked again.
     pub(crate) fn write(&self, kind: CacheKind, host: &str, value: &impl Serialize) {
         let Some(path) = self.path(kind, host) else { return };
+        // Other tasks and processes may write the same value at the same time, so each write has its own
+        // temporary file.
         let number = self.written.fetch_add(1, Ordering::Relaxed);
         let temporary = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
         if let Err(error) = replace(&path, &temporary, value) {
@@ -83,6 +85,7 @@ impl HostCache {
         let Some(path) = self.path(kind, host) else { return };
         match fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
+                // A warning, because the signs in a file that stays count against the host in later runs.
                 tracing::warn!(path = %path.display(), %error, "failed to remove a file of the host cache");
             }
             Ok(()) | Err(_) => {}
@@ -92,6 +95,7 @@ impl HostCache {
     fn path(&self, kind: CacheKind, host: &str) -> Option<PathBuf> {
         let safe = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
         let mut name: String = host.chars().map(safe).collect();
+        // All characters are ASCII by now, so this cannot split one.
         name.truncate(NAME_BYTES_MAX);
         let name = name.trim_matches(['.', '-']);
         // Two hosts may have the same safe name. The hash keeps their files apart.

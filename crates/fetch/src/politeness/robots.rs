@@ -110,6 +110,7 @@ impl RobotsLookup {
     /// Returns the access to a URL, or `None` if robots.txt cannot be had.
     pub async fn check(&self, url: &Url) -> Option<RobotsAccess> {
         let origin = url.origin().ascii_serialization();
+        // Each further check of a silent host would wait for the whole timeout again.
         if self.silent.lock().unwrap_or_else(PoisonError::into_inner).contains(&origin) {
             return None;
         }
@@ -145,6 +146,7 @@ struct CachedRobots {
 impl RobotsCache {
     pub(crate) fn new(config: &FetchConfig, files: Arc<HostCache>, clock: Clock) -> Self {
         let agent = product_token(&config.user_agent).to_owned();
+        // robots.txt is small: it gets the time of one response, whatever `max_time` allows for a large text.
         let timeout = config.max_time.min(config.connect_timeout.saturating_add(config.idle_timeout));
         Self { agent, files, clock, deadline: timeout.min(DEADLINE_MAX), origins: Mutex::default() }
     }
@@ -173,6 +175,8 @@ impl RobotsCache {
                 let fresh = self.note(name, text).await;
                 let verdict = fresh.verdict(url);
                 *rules = Some(fresh);
+                // Unlocked first, so that the new rules count: `make_room` cannot see the size of locked
+                // ones.
                 drop(rules);
                 self.make_room();
                 Ok((verdict, RulesSource::Requested))
@@ -199,6 +203,8 @@ impl RobotsCache {
     fn make_room(&self) {
         let mut origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes_of = |origin: &Arc<Origin>| {
+            // Rules that are being requested are locked and count as empty. Waiting for them would hold up
+            // all origins.
             origin.0.try_lock().ok().and_then(|rules| rules.as_ref().map(|rules| rules.bytes)).unwrap_or(0)
         };
         if origins.len() > ORIGINS_MAX || origins.values().map(bytes_of).sum::<usize>() > BYTES_MAX {
@@ -243,6 +249,7 @@ impl RobotsCache {
         if at.origin() == url.origin() {
             at = crate::credentials::copy_credentials(url, at);
         }
+        // One deadline for all redirects together.
         tokio::time::timeout(self.deadline, self.follow(at.clone(), requester)).await.unwrap_or_else(|_| {
             Err(FetchFailure::transient(Reason::Timeout, unknown(&at, "no robots.txt in time")))
         })
@@ -251,6 +258,7 @@ impl RobotsCache {
     async fn follow(&self, start: Url, requester: &Requester) -> Result<String, FetchFailure> {
         match requester.follow(start, REDIRECTS_MAX).await {
             Ok(Some(answer)) => self.read(answer).await,
+            // More redirects than have to be followed: nothing is forbidden (§2.3.1.2).
             Ok(None) => Ok(String::new()),
             // The redirect leads to where robots.txt may not be requested: nothing is forbidden. The text's
             // own request is checked by itself.
@@ -265,7 +273,9 @@ impl RobotsCache {
         let ReceivedResponse { mut response, url, .. } = answer;
         let status = response.status().as_u16();
         match status {
+            // A part of robots.txt may lack the rule that forbids the text, so it counts as no answer.
             200..=299 if !ResponseHead::new(&url, &response).is_part() && status != 206 => {}
+            // 429 says that there were too many requests, not that there are no rules.
             400..=499 if status != 429 => return Ok(String::new()),
             _ => return Err(busy(&url, &response, self.clock.now_ms())),
         }
@@ -292,6 +302,7 @@ impl RobotsCache {
 
 /// Removes the codings of the received bytes, and returns the first 500 KiB.
 fn decoded(sent: &[u8], codings: &Codings) -> Result<String, Fault> {
+    // No size limit is needed: reading stops after the bytes that count.
     let mut decoder = Decoder::new(codings, u64::MAX, sent);
     let mut text = Vec::new();
     while text.len() <= BYTE_LIMIT {
@@ -309,6 +320,7 @@ fn decoded(sent: &[u8], codings: &Codings) -> Result<String, Fault> {
 
 impl Rules {
     fn verdict(&self, url: &Url) -> RobotsAccess {
+        // Rules match the path and the query. A fragment is never sent.
         let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
         if !self.robots.is_allowed(path) {
             return RobotsAccess::Forbidden;

@@ -104,6 +104,7 @@ impl SoftBanDetector {
         }
         let is_new = match &mut host.last {
             Some((body, texts)) if *body == digest.blake3 && digest.bytes <= NOTICE_BYTES_MAX => {
+                // A further attempt at the same text says nothing new about the host.
                 if texts.contains(text) {
                     false
                 } else {
@@ -111,6 +112,7 @@ impl SoftBanDetector {
                     true
                 }
             }
+            // The host sends different bodies, or one that is too large for a notice. Both look like texts.
             last => {
                 *last = Some((digest.blake3, vec![text.clone()]));
                 self.clear(name, host);
@@ -118,6 +120,7 @@ impl SoftBanDetector {
             }
         };
         let count = host.last.as_ref().map_or(0, |(_, texts)| texts.len());
+        // After a pause, the second text with the same body is enough.
         if count >= SIGNS_MAX || (host.note.rested && count > 1) {
             host.note.rested = true;
             self.files.write(CacheKind::SoftBan, name, &host.note);
@@ -148,6 +151,7 @@ impl SoftBanDetector {
     }
 
     fn clear(&self, name: &str, host: &mut Host) {
+        // Most hosts have no signs. Their file does not exist and is not removed again for each text.
         if host.note != CachedSigns::default() {
             host.note = CachedSigns::default();
             self.files.remove(CacheKind::SoftBan, name);
@@ -160,6 +164,7 @@ impl SoftBanDetector {
 
     fn host<'h>(&self, hosts: &'h mut HashMap<String, Host>, name: &str) -> &'h mut Host {
         if hosts.len() >= HOSTS_MAX && !hosts.contains_key(name) {
+            // Only the last bodies are lost. Signs and block pages are in the host cache.
             hosts.clear();
         }
         hosts.entry(name.to_owned()).or_insert_with(|| Host {
@@ -176,6 +181,7 @@ impl CachedSigns {
             return SoftBanSign::Suspected;
         }
         self.rested = true;
+        // From now on each sign is enough, so the texts need not be remembered.
         self.texts.clear();
         SoftBanSign::Banned
     }

@@ -46,11 +46,15 @@ fn forbidden_v6(address: Ipv6Addr) -> Option<&'static str> {
     };
     match [a, b, c, d, e, f] {
         [0, 0, 0, 0, 0, 0] if (g, h) == (0, 1) => Some("loopback"),
+        // Compatible, mapped, translated and NAT64 (RFC 6052) addresses end in the IPv4 address that is
+        // reached.
         [0, 0, 0, 0, 0, 0 | 0xffff] | [0, 0, 0, 0, 0xffff, 0] | [0x64, 0xff9b, 0, 0, 0, 0] => carried(g, h),
+        // 6to4 (RFC 3056 §2): the IPv4 address follows the prefix.
         [0x2002, high, low, ..] => carried(high, low),
         [0x2001, 0, ..] => Some("a tunnel (Teredo)"),
         [0x2001, 0xdb8, ..] | [0x3fff, 0..=0x0fff, ..] => Some("documentation"),
         [0x2001, 0..=0x01ff, ..] => Some("reserved for protocols"),
+        // All public addresses are assigned from 2000::/3. Its special blocks are matched above.
         [0x2000..=0x3fff, ..] => None,
         [0xfc00..=0xfdff, ..] => Some("private (unique local)"),
         [0xfe80..=0xfebf, ..] => Some("link-local"),
@@ -104,6 +108,7 @@ impl Resolve for OpenResolver {
 
 async fn lookup(name: &str, family: IpFamily) -> Result<Vec<SocketAddr>, Unresolved> {
     let unresolved = |source| Unresolved { name: name.to_owned(), source };
+    // Port 0: the client replaces it by the port of the URL.
     let addresses = tokio::net::lookup_host((name, 0)).await.map_err(unresolved)?.collect();
     of_family(addresses, family).map_err(unresolved)
 }
@@ -129,6 +134,7 @@ fn permitted(name: &str, addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, 
         why.is_none()
     });
     match refused {
+        // One permitted address is enough: the client never learns of the refused ones.
         Some((address, why)) if permitted.is_empty() => {
             Err(ForbiddenName { name: name.to_owned(), address, why })
         }

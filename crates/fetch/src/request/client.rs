@@ -134,6 +134,7 @@ impl Clients {
         Ok(Self {
             guarded: ClientPair::new(|| Ok(base().no_proxy().dns_resolver(GuardedResolver(family))))?,
             open: ClientPair::new(|| Ok(base().no_proxy().dns_resolver(OpenResolver(family))))?,
+            // This resolver gets the name of the proxy, which may have a private address.
             proxied: ClientPair::new(|| Ok(proxied()?.dns_resolver(OpenResolver(family))))?,
             proxies: config.proxy.matcher(),
             allow_hosts: config.allow_hosts.clone(),
@@ -159,6 +160,7 @@ impl Clients {
 fn route(url: &Url, proxies: &Matcher, is_allowed: bool, family: IpFamily) -> Result<Route, RouteError> {
     let (why, is_here) = match url.host() {
         Some(Host::Ipv4(address)) => (forbidden(address.into()), address.is_loopback()),
+        // `::ffff:127.0.0.1` is this machine too.
         Some(Host::Ipv6(address)) => (forbidden(address.into()), address.to_canonical().is_loopback()),
         Some(Host::Domain(name)) if is_localhost(name) => (Some("loopback"), true),
         Some(Host::Domain(_)) | None => (None, false),
@@ -226,17 +228,20 @@ fn tls(config: &FetchConfig) -> Result<ClientConfig, FetchError> {
     let extra =
         config.ca_certificate.as_deref().map(|path| root_certs::read(path).map(|roots| (path, roots)));
     let extra = extra.transpose()?;
+    // Named here, so that the program need not install a default provider.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config =
         ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
     let (path, roots) = extra.unzip();
     let mut config = match Verifier::new_with_extra_roots(roots.into_iter().flatten(), provider) {
         Ok(verifier) => config.dangerous().with_custom_certificate_verifier(Arc::new(verifier)),
+        // The user relies on these certificates. Without them, HTTPS would fail later and less clearly.
         Err(error) if path.is_some() => {
             let path = path.unwrap_or(Path::new("")).to_owned();
             return Err(FetchError::Roots { path, why: error.to_string() });
         }
         Err(error) => {
+            // Plain HTTP works all the same.
             tracing::debug!(%error, "no root certificates: HTTPS will fail");
             config.with_root_certificates(RootCertStore::empty())
         }

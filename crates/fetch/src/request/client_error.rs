@@ -20,9 +20,11 @@ use crate::{
 /// password.
 pub(crate) fn failed_request(error: &reqwest::Error, url: &Url, proxy: Option<&str>) -> FetchFailure {
     let at = strip_credentials(url);
+    // First, because a lack of open files or memory makes any of the later steps fail.
     if let Some(condition) = machine(error) {
         return FetchFailure::machine(condition, at);
     }
+    // Before name resolution: through a proxy, only the name of the proxy is resolved here.
     if let Some(proxy) = proxy.filter(|_| is_of_the_way(error)) {
         let why = innermost(error);
         return FetchFailure::transient(
@@ -40,6 +42,7 @@ pub(crate) fn failed_request(error: &reqwest::Error, url: &Url, proxy: Option<&s
     if error.is_dns() {
         return FetchFailure::transient(Reason::Dns, format!("{at}: cannot resolve the host name: {why}"));
     }
+    // Before `is_connect`, which a failed handshake also is.
     if let Some(tls) = find::<rustls::Error>(error) {
         return FetchFailure::permanent(Reason::Tls, format!("{at}: {tls}"));
     }

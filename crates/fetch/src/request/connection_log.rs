@@ -46,6 +46,7 @@ impl ConnectionLog {
     /// Returns whether a request failed because a kept connection, one that had answered before, closed or
     /// broke before it answered again.
     pub(crate) fn has_closed(&self, error: &reqwest::Error) -> bool {
+        // What is not HTTP, or a request that the client refuses, would fail on a new connection too.
         let is_broken =
             find::<hyper::Error>(error).is_some_and(|error| !error.is_parse() && !error.is_user());
         let connection = find::<legacy::Error>(error).and_then(legacy::Error::connect_info);

@@ -98,6 +98,7 @@ impl Requester {
             && self.kept.has_closed(error)
         {
             tracing::debug!(url = %strip_credentials(url), "a kept connection closed; requested again on a new one");
+            // Once only: if a new connection closes as well, the host is at fault.
             let (again, _) = add_conditions(route.clients.fresh.get(url.clone()), url, part, stored);
             sent = self.execute(again, url).await?;
         }
@@ -157,11 +158,13 @@ impl Requester {
         if target.as_str().len() > LOCATION_BYTES_MAX {
             return Err(fail(format!("redirected to a URL of {} bytes", target.as_str().len())));
         }
+        // The checks from here on concern the URL that is contacted.
         let mirrored = mirror::rewrite(target.clone(), &self.mirrors);
         let is_named = mirrored != target || self.clients.is_allowed(&mirrored);
         if from.scheme() == "https" && mirrored.scheme() == "http" && !is_named {
             return Err(fail(format!("redirected from https to '{}'", strip_credentials(&mirrored))));
         }
+        // A server must not choose the user and password of the next request.
         let mut next = strip_credentials(&mirrored);
         // A fragment is never sent, and would make equal URLs differ.
         next.set_fragment(None);
@@ -194,10 +197,12 @@ fn add_conditions(
     stored: Option<&Stored>,
 ) -> (RequestBuilder, Requested) {
     let at = strip_credentials(url);
+    // A part from another URL may be of another version of the text.
     if let Some(part) = part.filter(|part| part.info.url == at.as_str()) {
         let request = request
             .header(RANGE, format!("bytes={}-", part.offset))
             .header(IF_RANGE, part.validator.if_range())
+            // The part is not coded, so its rest must not be coded either.
             .header(ACCEPT_ENCODING, AcceptEncoding::Identity.value());
         return (request, Requested::Rest);
     }
@@ -216,5 +221,6 @@ fn add_conditions(
 }
 
 fn is_redirect(status: StatusCode) -> bool {
+    // 300 leaves the choice to the user (RFC 9110 §15.4.1), and 304 is the answer to a condition.
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }

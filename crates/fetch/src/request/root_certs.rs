@@ -25,6 +25,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, FetchErr
     let roots: Vec<_> = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<_, _>>()
         .map_err(|error| refuse(error.to_string()))?;
+    // Without this check a wrong file would only be noticed when the first server is not trusted.
     if roots.is_empty() {
         return Err(refuse("there is no '-----BEGIN CERTIFICATE-----' in it".to_owned()));
     }

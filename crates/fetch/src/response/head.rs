@@ -130,15 +130,18 @@ impl ResponseHead<'_> {
         // The part does not count if its rest was not requested, for example after a redirect.
         let part = part.filter(|_| requested == Requested::Rest);
         match (self.status.as_u16(), part) {
+            // First: if the end of the body is unclear, nothing else about it can be trusted.
             (200 | 203 | 206, _) if !self.has_one_framing() => {
                 Err(self.permanent(Reason::HttpStatus, "Content-Length and Transfer-Encoding contradict"))
             }
             (200 | 203, _) if self.is_part() => Err(self.unrequested_part()),
             (200 | 203, _) => self.plan_whole(bytes_max),
             (206, Some(part)) => self.plan_rest(part),
+            // For example, the text has become shorter than the part. The next attempt requests the whole.
             (304 | 412 | 416, Some(_)) => Err(self.restart("the server does not send the rest of the body")),
             (206, None) => Err(self.permanent(Reason::HttpStatus, "no part was requested")),
             (204 | 205, _) => Err(self.permanent(Reason::Empty, "the response has no body")),
+            // Only statuses of conditions that pass. 501 and 505, for example, do not change with time.
             (408 | 425 | 429 | 500 | 502 | 503 | 504, _) => Err(self.busy(now_ms)),
             _ => Err(self.permanent(Reason::HttpStatus, "")),
         }
@@ -174,6 +177,8 @@ impl ResponseHead<'_> {
         if !codings.is_identity() {
             return Err(self.restart("the requested part has a Content-Encoding"));
         }
+        // A server may send less than the requested range (RFC 9110 §15.3.7). Only a rest that reaches the
+        // end is used.
         let range = ContentRange::parse(self.headers).filter(|range| {
             range.first == part.offset
                 && range.last + 1 == range.total
@@ -183,6 +188,7 @@ impl ResponseHead<'_> {
             return Err(self.restart("the Content-Range is not the requested one"));
         };
         let bytes = range.total - range.first;
+        // A server that ignores `If-Range` (RFC 9110 §13.1.5) may send the rest of another version.
         if part.validator.is_contradicted(self.headers) || self.length.is_some_and(|length| length != bytes) {
             return Err(self.restart("the text has changed since its first part was downloaded"));
         }

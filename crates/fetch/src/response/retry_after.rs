@@ -16,6 +16,7 @@ pub(crate) fn wait_ms(headers: &HeaderMap, now_ms: Millis) -> Option<Millis> {
         // Only a number that is too large fails to parse. It is capped below.
         text.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(1000)
     } else {
+        // A date that has passed asks for no wait.
         let date = httpdate::parse_http_date(text).ok()?;
         millis(date.duration_since(UNIX_EPOCH).ok()?).saturating_sub(now_ms)
     };

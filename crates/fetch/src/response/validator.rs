@@ -31,6 +31,7 @@ impl Validator {
             return is_strong(etag).then(|| Self::Etag(etag.to_owned()));
         }
         let modified = single_value(headers, &LAST_MODIFIED)?;
+        // Both dates come from the server, so the clock of this machine does not matter.
         let age = httpdate::parse_http_date(single_value(headers, &DATE)?)
             .ok()?
             .duration_since(httpdate::parse_http_date(modified).ok()?)

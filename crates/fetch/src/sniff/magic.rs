@@ -102,6 +102,7 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// DOS end-of-file mark is allowed as the last byte. Texts in UTF-16 contain NUL, so bytes that begin with
 /// the byte order mark of UTF-16 are not binary.
 pub(super) fn is_binary(head: &[u8]) -> bool {
+    // UTF-16 has a zero byte in each ASCII character.
     if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
         return false;
     }

@@ -99,6 +99,7 @@ impl Download<'_> {
         let interrupted = match received {
             Ok(Ok(Received::Whole)) => return writer.publish(expected).await,
             Ok(Ok(Received::Redirect(to))) => {
+                // A part of an earlier attempt may have come from the target of this redirect.
                 writer.abandon(PartPolicy::Keep).await?;
                 return Ok(TransferOutcome::Redirect(to));
             }

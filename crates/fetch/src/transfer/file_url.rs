@@ -96,6 +96,7 @@ fn open(url: &Url) -> Result<(PathBuf, File), FetchFailure> {
             None => fail(message),
         }
     };
+    // Before the file is opened, because opening a named pipe would wait for a writer.
     if !path.metadata().map_err(read_failure)?.is_file() {
         return Err(fail(format!("'{}' is not a regular file", path.display())));
     }

@@ -145,6 +145,7 @@ impl Spool {
     /// Begins a body. It can be resumed later if it has a strong validator.
     pub(crate) fn begin(&mut self, info: BodyInfo, validator: Option<Validator>) -> Result<(), BlobError> {
         self.clear()?;
+        // After `clear`: the space of an older part is free by now.
         self.spools.min_free.check(&self.staged, info.total.unwrap_or(0))?;
         let boot_id = self.spools.boot_id.clone();
         self.note = validator.zip(boot_id).map(|(validator, boot_id)| PartNote { info, validator, boot_id });

@@ -42,7 +42,7 @@ pub(crate) struct Harness {
     pub(crate) blobs: Arc<dyn BlobStore>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) config: FetchConfig,
-    /// How often the job was claimed, as the queue would count.
+    /// The number of claims of the job, as the queue would count them.
     claims: AtomicU32,
 }
 
@@ -83,7 +83,7 @@ impl Harness {
         self.fetch(&self.server.url(path)).await
     }
 
-    /// What came of a path answered by these scripts.
+    /// Returns the outcome for a path that is answered by these scripts.
     pub(crate) async fn scripted(&self, scripts: impl IntoIterator<Item = Script>) -> Result<StoreJob> {
         self.server.respond_once("/x.txt", scripts);
         self.get("/x.txt").await

@@ -15,8 +15,8 @@ use tokio::{
 
 use crate::harness::{Harness, Report, fatal, text};
 
-/// Forwards requests in absolute form to one server, whatever host they name, as a proxy with name servers of its own
-/// would; notes the head of each.
+/// A proxy that forwards requests in absolute form to one server, whatever host they name, as if it had name
+/// servers of its own. It notes the head of each request.
 struct Proxy {
     address: SocketAddr,
     heads: Arc<Mutex<Vec<String>>>,

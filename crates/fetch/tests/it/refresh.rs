@@ -10,7 +10,7 @@ use test_server::Script;
 
 use crate::harness::{Harness, fatal, run, text};
 
-/// What is stored of a text that came so.
+/// Returns the stored version of a text that arrived in this way.
 fn stored(fetched: &Fetched) -> Stored {
     Stored {
         blake3: fetched.blake3.clone(),

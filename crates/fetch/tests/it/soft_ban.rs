@@ -36,7 +36,7 @@ impl Host {
     }
 }
 
-/// Whether it is asked for again, without counting as a failure.
+/// Returns whether the text is requested again, without counting as a failure.
 fn is_once_more(result: Result<Vec<StoreJob>>) -> bool {
     let is_it = |failure: &Failure| failure.reason == Reason::SoftBan;
     matches!(
