@@ -50,6 +50,7 @@ impl AtomicFile {
                 .prefix(&format!(".{name}."))
                 .suffix(UNFINISHED)
                 .permissions(Permissions::from_mode(MODE))
+                // A rename is atomic only within one file system, so not in the system's temporary directory.
                 .tempfile_in(above(path))?;
             if temporary::hold(made.as_file(), made.path())? == Held::Ours {
                 return Ok(Self { path: path.to_owned(), file: BufWriter::new(made) });

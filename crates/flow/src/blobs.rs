@@ -218,6 +218,7 @@ impl Publishing {
 impl Publisher {
     /// Ends the publication.
     pub fn end(self, result: Result<(), BlobError>) {
+        // The caller may have been cancelled. The publication does not depend on it.
         if self.0.send(result).is_err() {
             tracing::debug!("no caller waits for this publication any more");
         }
@@ -308,6 +309,7 @@ pub trait BlobStore: Send + Sync + 'static {
     /// [`BlobError::Damaged`] if the blob is not as it was published.
     fn digest(&self, name: &BlobName) -> Result<Option<Digest>, BlobError> {
         let mut blob = match self.open(name) {
+            // A missing blob is an answer here, not an error: callers ask whether it is there.
             Err(BlobError::NotFound(_)) => return Ok(None),
             opened => opened?,
         };

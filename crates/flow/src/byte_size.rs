@@ -58,6 +58,7 @@ impl FromStr for ByteSize {
             unit => UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit)).ok_or(InvalidByteSize)?.1,
         };
         let number: u64 = number.parse().map_err(|_| InvalidByteSize)?;
+        // A size that overflows is refused, and not cut to a smaller one that was not meant.
         number.checked_mul(factor).map(Self).ok_or(InvalidByteSize)
     }
 }

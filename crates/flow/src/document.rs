@@ -38,6 +38,7 @@ impl DocumentId {
         let start = name.find(|c: char| c.is_ascii_alphanumeric()).unwrap_or(name.len());
         let name = name[start..].trim_end_matches(['-', '.', '_']);
         let hash = blake3::hash(url.as_bytes()).to_hex();
+        // A URL may have no characters that are allowed in an id.
         let name = if name.is_empty() { "text" } else { name };
         let id = format!("{name}-{}", &hash[..8]);
         // On Windows, `con.example` is the device `con` with an extension.
@@ -95,6 +96,7 @@ fn stem(file: &str) -> Cow<'_, str> {
         Some((stem, ending)) if is_ending(ending) => stem,
         Some(_) | None => &*name,
     };
+    // Ids are ASCII. Letters of other scripts are transliterated, so that the name stays readable.
     let spelled = deunicode(stem);
     let words = spelled.split(|c: char| !c.is_ascii_alphanumeric() && c != '.');
     Cow::Owned(words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-"))

@@ -30,6 +30,7 @@ pub fn to_vec(value: &(impl Serialize + ?Sized)) -> serde_json::Result<Vec<u8>> 
 pub fn escape(json: &[u8]) -> Cow<'_, [u8]> {
     let (mut escaped, mut done) = (Vec::new(), 0);
     for at in 0..json.len() {
+        // No UTF-8 sequence begins within another one, so comparing bytes finds whole characters only.
         let found = LINE_ENDS.iter().find(|(raw, _)| json[at..].starts_with(raw));
         if let Some((raw, escape)) = found {
             escaped.extend_from_slice(&json[done..at]);

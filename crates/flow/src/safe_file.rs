@@ -35,6 +35,7 @@ pub fn open_with(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let opened = options.custom_flags(flags.bits().cast_signed()).open(path);
     match opened {
         Ok(file) if file.metadata()?.is_file() => Ok(file),
+        // `O_NONBLOCK` opens a named pipe at once, and reading a directory fails only later.
         Ok(_) => Err(not_a_file()),
         Err(error) => Err(match error.raw_os_error().map(Errno::from_raw_os_error) {
             // `ELOOP`: a link. `ENXIO`: a socket, or a pipe without a reader. `EISDIR`: a directory.

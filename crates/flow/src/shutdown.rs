@@ -32,6 +32,7 @@ impl Trigger {
     /// Moves to a phase. Does nothing if the shutdown is in a later phase already.
     pub fn advance(&self, phase: Phase) {
         self.0.send_if_modified(|now| {
+            // A phase is never left for an earlier one, whatever the order of the calls.
             let further = phase > *now;
             *now = phase.max(*now);
             further

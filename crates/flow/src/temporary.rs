@@ -33,6 +33,7 @@ pub enum Held {
 pub fn hold(file: &File, path: &Path) -> io::Result<Held> {
     match file.try_lock() {
         Ok(()) => {}
+        // Not an error: the other holder is a living writer, or a sweep that removes the file.
         Err(TryLockError::WouldBlock) => return Ok(Held::Other),
         Err(TryLockError::Error(error)) => return Err(error),
     }
@@ -62,6 +63,7 @@ pub enum Sweep {
 /// Returns an error if the directory cannot be read, or if a file cannot be locked or removed.
 pub fn sweep(directory: &Path, how: Sweep, is_temporary: impl Fn(&str) -> bool) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(directory) {
+        // A directory that was never made has nothing to sweep.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };

@@ -7,7 +7,7 @@
 //!   killed, the queue takes the lease back instead.
 //! * A panic of a stage is a failure of its job.
 //! * A lease is extended three times before it could expire. Work whose lease was lost is dropped.
-//! * A queue that has no job to hand out is claimed_at at most four times a second.
+//! * A queue that has no job to hand out is asked at most four times a second.
 //! * The loop owns all of its state. There are no locks.
 
 mod attempt;
@@ -167,6 +167,7 @@ impl<S: Stage> Worker<S> {
     /// Ends when the time for stopping at once is over.
     async fn overdue(&self) {
         self.shutdown.reached(Phase::Now).await;
+        // The loop gets this time to release its leases. Leases that remain will expire.
         sleep(RELEASE_TIMEOUT).await;
     }
 }
@@ -312,6 +313,7 @@ impl<'w, S: Stage> Loop<'w, S> {
 
     /// Extends all leases, and drops the work of those that were lost.
     async fn extend(&mut self) {
+        // An idle worker sends no heartbeats.
         if self.held.is_empty() {
             return;
         }

@@ -65,6 +65,7 @@ impl MemoryQueue {
     /// Moves the clock forward and wakes waiting claims.
     pub fn advance(&self, ms: Millis) {
         self.now_ms.fetch_add(ms, Ordering::SeqCst);
+        // Claims that wait must see the new time.
         self.change(|_, _| ());
     }
 
@@ -88,6 +89,7 @@ impl JobQueue for MemoryQueue {
     async fn claim(&self, request: ClaimRequest) -> Result<ClaimResponse, QueueError> {
         let deadline = Instant::now() + Duration::from_millis(request.wait_ms);
         loop {
+            // Before the ledger is asked, so that a change between the two is not missed.
             let changed = self.changed.notified();
             let claimed = self.look(|ledger, now_ms| ledger.claim(&request, now_ms))?;
             let ended = !claimed.claims.is_empty() || claimed.lane_status == LaneStatus::Drained;

@@ -45,6 +45,7 @@ pub(super) async fn attempt<S: Stage>(
     let claimed = Instant::now();
     let (outcome, mut acknowledgement, group_pause_ms) = tokio::select! {
         ran = run(&*stage, &claim, claimed, retry) => ran,
+        // The job belongs to another worker by now, so nothing is acknowledged.
         _ = lost => return Ok(Outcome::Lost),
     };
     // A pause that comes with a retry is stored with the job and survives a restart of the queue.
@@ -108,6 +109,7 @@ fn acknowledgement<I: Into<NewJob>, O: Into<NewJob>>(
     match ending {
         Ending::Done(next) => (Outcome::Done, Complete(next.into_iter().map(Into::into).collect())),
         Ending::Retry { failure, after_ms } => {
+            // The age at the claim, plus the time that this attempt took.
             let age_ms = claim.failing_ms.map_or(0, |age| age.saturating_add(millis(claimed.elapsed())));
             match retry.wait_ms(claim.lease, claim.failures + 1, age_ms, after_ms) {
                 Some(after_ms) => {

@@ -67,6 +67,7 @@ impl Ledger {
             match job.place {
                 Place::Delayed(at_ms) if at_ms <= now_ms => job.go(Place::Ready, now_ms),
                 Place::Leased(until_ms) if until_ms <= now_ms => {
+                    // The lease has expired. The attempt counts, but not as a failure of the job.
                     job.record(JobEventKind::Lost, now_ms);
                     job.go(Place::Ready, now_ms);
                 }
@@ -278,6 +279,7 @@ impl Ledger {
                 details.oldest_pending_ms = details.oldest_pending_ms.max(Some(age));
             }
         }
+        // Counted before the list is cut.
         details.groups_total = groups.len() as u64;
         details.groups = groups.into_values().collect();
         // The sort is stable, so groups with the same counts stay in the order of their names.
@@ -295,6 +297,7 @@ impl Ledger {
     ) -> Vec<JobView> {
         self.jobs
             .iter()
+            // Pages are in the order of ids, which never changes, so no job is listed twice.
             .filter(|(id, _)| after.is_none_or(|after| **id > after))
             .map(|(id, job)| job.view(*id))
             .filter(|view| selection.takes(view, now_ms))
@@ -415,6 +418,7 @@ impl Ledger {
         };
         // Only the first lane is fed from source lists.
         let more = if request.lane == Lane::Fetch { self.unfed().min(BATCH_MAX as u64) } else { 0 };
+        // A lane that can be fed gets new jobs soon, so it does not rest.
         let has_room = more > 0 && self.pending(request.lane) + more <= self.lane_capacity;
         let is_attended = |lane: &Lane| self.lanes[lane.index()].workers > 0;
         self.pending(request.lane) > 0

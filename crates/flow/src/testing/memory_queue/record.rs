@@ -99,6 +99,7 @@ impl Job {
         );
         // Only the first revision replaces the job as it was pushed.
         self.pushed.get_or_insert(before);
+        // A revised job is another task. The failures of the old one do not count against it.
         self.failures = 0;
         self.failing_since_ms = None;
     }

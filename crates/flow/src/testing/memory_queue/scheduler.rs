@@ -61,6 +61,7 @@ impl Scheduler {
         self.turns += 1;
         let turn = self.turns;
         let visits = self.visits.entry((job.lane, job.group.clone())).or_default();
+        // The group goes to the end of the line, behind all that were visited before.
         visits.turn = turn;
         visits.claimed_ms = Some(now_ms);
     }
@@ -80,7 +81,8 @@ impl Scheduler {
         self.visits(job).map_or(0, |visits| visits.turn)
     }
 
-    /// Returns the earliest time for the next claim from the job's group. In-flight limits are not considered.
+    /// Returns the earliest time for the next claim from the job's group. Limits on jobs in flight are not
+    /// considered, except for a limit of 0.
     pub(super) fn free_at_ms(&self, job: &Job, request: &ClaimRequest) -> Millis {
         // Jobs without a group have no limit.
         let Some(limit) = job.group().map(|group| request.limit_of(group)) else { return 0 };
