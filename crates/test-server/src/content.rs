@@ -77,6 +77,7 @@ impl Content {
         let (bytes, modified) = (metadata.len(), metadata.modified()?);
         let known = hashes.lock().expect("nothing panics while it holds this lock").get(&path).cloned();
         let etag = match known {
+            // A file with the same length and time is taken to be the same, and is not hashed again.
             Some((length, time, etag)) if (length, time) == (bytes, modified) => etag,
             _ => remember(hashes, &path, (bytes, modified, hash_file(&mut file)?)),
         };
@@ -215,8 +216,10 @@ impl BodyStream {
             }
         };
         let mut chunk = Vec::with_capacity(want);
+        // The file is put back only after a successful read, so that its position is always known.
         (&mut file).take(want as u64).read_buf(&mut chunk).await?;
         self.file = Some(file);
+        // The file has become shorter since its length was announced.
         if chunk.is_empty() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(chunk.into()) }
     }
 }

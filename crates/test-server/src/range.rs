@@ -22,11 +22,14 @@ pub(crate) fn select(range: Option<&str>, total: u64) -> SelectedRange {
         (Some(first), Some(last)) if first <= last => {
             SelectedRange::Part { first, last: last.min(total - 1) }
         }
+        // The last 0 bytes of a body are no range (RFC 9110 §14.1.2).
         (None, Some(0)) if first.is_empty() => SelectedRange::Unsatisfiable,
         (None, Some(_)) if first.is_empty() && total == 0 => SelectedRange::Unsatisfiable,
         (None, Some(suffix)) if first.is_empty() => {
             SelectedRange::Part { first: total.saturating_sub(suffix), last: total - 1 }
         }
+        // An invalid range may be ignored (RFC 9110 §14.2). Several ranges are not supported. A server may
+        // ignore them too.
         _ => SelectedRange::Whole,
     }
 }

@@ -52,6 +52,7 @@ impl RequestLog {
     pub(crate) fn push(&self, request: ReceivedRequest) {
         let mut entries = self.lock();
         entries.total += 1;
+        // Requests are counted even if they are not kept.
         if entries.requests.len() < REQUESTS_MAX {
             entries.requests.push(request);
         }

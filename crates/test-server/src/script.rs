@@ -27,7 +27,7 @@ pub(crate) enum ScriptedBody {
     Generated(u64),
 }
 
-/// How the body ends. Numbers are bytes of this response's body.
+/// The end of the body. Numbers are bytes of this response's body.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum BodyEnd {
     #[default]

@@ -84,6 +84,7 @@ impl Server {
     /// # Errors
     /// Returns an error if the address is not a loopback address or is in use, or if `root` cannot be read.
     pub fn start_on(root: &Path, address: SocketAddr) -> io::Result<Self> {
+        // The server is for tests: other machines must not reach the files below its root.
         if !address.ip().is_loopback() {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
@@ -189,6 +190,8 @@ async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>) {
             }
             Err(error) => {
                 tracing::debug!(%error, "failed to accept a connection");
+                // Without the pause, an error that lasts, such as too many open files, would keep a core
+                // busy.
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -287,6 +290,7 @@ fn build(
     let total = content.bytes;
     let mut headers = content_headers(&content, selected);
     apply_script(script, &mut headers);
+    // A scripted status is sent as it is, even if a condition holds. The scripted header fields are compared.
     let is_conditional = !script.conditions_ignored && script.status.is_none();
     if is_conditional && conditional::is_unmodified(request.headers(), &headers) {
         return not_modified(headers);
@@ -316,6 +320,7 @@ fn build(
 /// Selects the range that the request asks for. The whole body is sent if its `If-Range` does not hold.
 fn select_range(content: &Content, headers: &HeaderMap) -> SelectedRange {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    // A range whose `If-Range` does not match is ignored, and the whole is sent (RFC 9110 §13.1.5).
     let holds = text(header::IF_RANGE)
         .is_none_or(|wanted| wanted == content.etag || Some(wanted) == content.last_modified.as_deref());
     if holds { range::select(text(header::RANGE), content.bytes) } else { SelectedRange::Whole }
