@@ -115,6 +115,7 @@ struct RootHasher {
 impl RootHasher {
     fn add(&mut self, one: &LockedDocument) {
         self.documents += 1;
+        // The URL is left out, because the same bytes may come from any mirror.
         let hashes = [&one.raw.blake3, &one.text.blake3, &one.encoding, &one.tokens, &one.counts];
         for word in std::iter::once(one.id.as_str()).chain(hashes.map(String::as_str)) {
             self.hasher.update(word.as_bytes());
@@ -168,6 +169,7 @@ fn locked_document(
     processor: &ProcessorIdentity,
     document: &DocumentId,
 ) -> Result<Option<LockedDocument>, BlobError> {
+    // An unreadable meta is damage, which verifying reports and repairs.
     let Some(meta) = Meta::read(blobs, document)? else { return Ok(None) };
     let is_current = |stats: &Stats| stats.text_blake3 == meta.text.blake3 && stats.processor == *processor;
     let stats = stats::read(blobs, document)?.filter(is_current);

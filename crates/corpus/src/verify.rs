@@ -71,8 +71,10 @@ pub fn verify(
     let verification = Mutex::new(Verification { strays, ..Verification::default() });
     let work = || -> Result<(), BlobError> {
         // Each thread takes the next document, so that one huge text does not make the others wait.
+        // `Relaxed` is enough: each index is taken once, and the scope ends before the results are read.
         while let Some(document) = documents.get(next.fetch_add(1, Ordering::Relaxed)) {
             let one = Examined::of(document, surveyor)?;
+            // Called without the lock, so that a slow callback does not stop the other threads.
             advance();
             let mut all = verification.lock().unwrap_or_else(PoisonError::into_inner);
             all.documents += 1;

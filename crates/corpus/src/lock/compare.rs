@@ -108,6 +108,7 @@ fn take(
 }
 
 fn changed(locked: &LockedDocument, here: &LockedDocument) -> Option<Vec<DifferenceKind>> {
+    // The URL is not compared, because the same bytes may come from any mirror.
     let differ = [
         (locked.raw != here.raw, DifferenceKind::Raw),
         (locked.encoding != here.encoding, DifferenceKind::Encoding),

@@ -102,6 +102,7 @@ impl ExpectedLock {
                 }
                 (Some(_), _) => None,
             };
+            // A document that is listed twice is reported at most once.
             let is_new = listed.insert(id.clone());
             if let Some(what) = what.filter(|_| is_new && !reported.contains(&id)) {
                 differences.push(Difference { id, what: vec![what] });

@@ -12,6 +12,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{FORM, LockError, LockHead, LockedDocument, RootHasher, Seal};
 
 /// The maximum length of a line that is read, in bytes.
+// Keeps a file that is no lock from filling the memory.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Writes a lock durably, in place of an earlier one, and returns its seal. Holds one document in memory.
@@ -61,6 +62,7 @@ impl LockReader {
     pub(super) fn open(path: &Path) -> Result<Self, LockError> {
         let file = File::open(path).map_err(|source| LockError::Read { path: path.to_owned(), source })?;
         let mut lines = LockLines { path: path.to_owned(), from: BufReader::new(file), number: 0 };
+        // An empty file gives an empty line, which is reported as line 1.
         let first = lines.next()?.unwrap_or_default();
         let head: LockHead = lines.parse(&first)?;
         if head.lock != FORM {
@@ -71,12 +73,14 @@ impl LockReader {
 
     /// Reads the next document. Returns `None` at the end, if the seal matches.
     fn read(&mut self) -> Result<Option<LockedDocument>, LockError> {
+        // The seal is the last line. Nothing after it is read.
         if self.seal.is_some() {
             return Ok(None);
         }
         let Some(line) = self.lines.next()? else {
             return Err(self.lines.damaged("it ends before its last line: it was cut off"));
         };
+        // The line of a document has no field of the seal, so it does not parse as one.
         if let Ok(seal) = serde_json::from_str::<Seal>(&line) {
             if seal != self.root.seal() {
                 return Err(self.lines.damaged("its lines are not those that it was sealed with"));
@@ -111,6 +115,7 @@ impl LockLines {
         let mut line = String::new();
         match self.from.by_ref().take(LINE_BYTES_MAX).read_line(&mut line) {
             Ok(0) => Ok(None),
+            // Every line is written with its end, so a line without one was cut off.
             Ok(_) if line.ends_with('\n') => Ok(Some(line)),
             Ok(_) => Err(self.damaged("the line has no end, or is too long")),
             Err(error) => Err(self.damaged(&error.to_string())),

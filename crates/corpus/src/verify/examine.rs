@@ -108,6 +108,7 @@ impl Examined {
         if !stats::is_whole(blobs, &jobs.process)? {
             found.damage.push(Damage::Results);
         }
+        // A remedy includes those before it, so the largest one repairs all damage.
         found.remedy = found.damage.iter().map(|damage| damage.remedy(fate)).max();
         found.jobs = Some(jobs);
         Ok(found)
@@ -128,6 +129,7 @@ impl Examined {
                 self.bytes += found.bytes;
                 (!found.blake3.to_hex().eq_ignore_ascii_case(blake3)).then_some(changed)
             }
+            // The store itself reports that the blob is not as it was published.
             Err(BlobError::Damaged { .. }) => Some(changed),
             Err(error) => return Err(error),
         });
@@ -140,6 +142,7 @@ impl Examined {
         let checksum = match blobs.read(&BlobName::new(kind, self.document.clone()), RECORD_BYTES_MAX) {
             Ok(bytes) => record::checksum(&bytes),
             Err(BlobError::NotFound(_)) => return Ok(None),
+            // `records::read` does not read a record of this size either, so it counts as changed.
             Err(BlobError::TooLarge { .. }) => Checksum::Differs,
             Err(error) => return Err(error),
         };
@@ -151,6 +154,7 @@ impl Examined {
 impl Damage {
     const fn remedy(self, fate: RawFate) -> Remedy {
         match (self, fate) {
+            // A changed meta may hold wrong hashes, so no other file can be checked against it.
             (Self::Meta | Self::MetaChanged | Self::RawMissing | Self::RawChanged, _) => Remedy::Fetch,
             (Self::TextMissing | Self::TextChanged | Self::ArrivalMissing, RawFate::Kept) => Remedy::Store,
             (Self::TextMissing | Self::TextChanged | Self::ArrivalMissing, RawFate::Dropped) => Remedy::Fetch,

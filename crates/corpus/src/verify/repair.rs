@@ -44,6 +44,7 @@ fn job(damaged: &Examined, listed: Option<FetchJob>) -> Option<NewJob> {
     Some(match damaged.remedy? {
         Remedy::Process => jobs?.process.into(),
         Remedy::Store => jobs?.store.into(),
+        // The list may name several URLs of the document. Its meta has one, and may be damaged.
         Remedy::Fetch => listed.or(jobs.map(|jobs| jobs.fetch))?.into(),
     })
 }
