@@ -24,6 +24,7 @@ impl Arrival {
     /// Returns the arrival of a finished download.
     #[must_use]
     pub fn of(fetched: &Fetched) -> Self {
+        // A clock that is wrong by millennia must not make a download fail.
         let at_ms = i64::try_from(fetched.at_ms).unwrap_or(i64::MAX);
         Self {
             at: Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::MAX).to_string(),

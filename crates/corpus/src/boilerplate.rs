@@ -71,6 +71,7 @@ impl Strip {
         match self {
             Self::Off => false,
             Self::Full => true,
+            // Lists all rules, so that a new rule does not compile until it is listed here.
             Self::Markers => match rule {
                 Rule::StartMarker
                 | Rule::Header
@@ -106,6 +107,7 @@ impl FromStr for Strip {
     type Err = InvalidStrip;
 
     fn from_str(text: &str) -> Result<Self, InvalidStrip> {
+        // Compares with the words of `Display`, so that the two cannot differ.
         let all = [Self::Off, Self::Markers, Self::Full];
         all.into_iter().find(|strip| strip.to_string() == text).ok_or(InvalidStrip)
     }

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 const HEADER: &str = "id\tduplicate_of\n";
 /// The maximum size of the file that is read, in bytes.
+// A line has at most 242 bytes, so a file of this size names more than 4 million duplicates.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
 /// A document with the text of another one.
@@ -40,6 +41,7 @@ pub fn write(run: &Path, duplicates: &[(DocumentId, DocumentId)]) -> Result<(), 
     let path = path_in(run);
     let failed = |error| BlobError::at(&path, error);
     if duplicates.is_empty() {
+        // A list of an earlier run would be wrong now. Usually there is none.
         return match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
             Ok(()) | Err(_) => Ok(()),
@@ -47,6 +49,7 @@ pub fn write(run: &Path, duplicates: &[(DocumentId, DocumentId)]) -> Result<(), 
     }
     let lines = duplicates.iter().map(|(id, first)| format!("{id}\t{first}\n"));
     let text: String = std::iter::once(HEADER.to_owned()).chain(lines).collect();
+    // An unchanged list costs no write and no sync.
     if safe_file::read_to_string(&path).is_ok_and(|before| before == text) {
         return Ok(());
     }

@@ -31,6 +31,7 @@ impl KnownDocuments {
     /// # Errors
     /// Returns the errors of [`QueueAdmin::list`].
     pub async fn list(queue: &dyn QueueAdmin) -> Result<Self, QueueError> {
+        // A dead job can be retried, so it needs its files like a pending one.
         let not_done = [&JobState::PENDING[..], &[JobState::Dead]].concat();
         Ok(Self {
             pending: documents_with_jobs(queue, &Lane::ALL, &not_done).await?,
@@ -46,6 +47,7 @@ impl KnownDocuments {
 pub fn unneeded(blobs: &dyn BlobStore, known: &KnownDocuments) -> Result<Vec<BlobName>, BlobError> {
     let stored: BTreeSet<DocumentId> = blobs.list(BlobKind::Meta)?.into_iter().collect();
     let mut unneeded = Vec::new();
+    // A document with a meta is stored, so a meta always belongs to a document.
     for kind in BlobKind::ALL.into_iter().filter(|kind| *kind != BlobKind::Meta) {
         let is_needed = |document: &DocumentId| {
             let (is_stored, id) = (stored.contains(document), document.as_str());

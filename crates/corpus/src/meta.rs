@@ -178,6 +178,7 @@ impl Meta {
     /// # Errors
     /// Returns the errors of [`records::read`].
     pub fn read(blobs: &dyn BlobStore, document: &DocumentId) -> Result<Option<Self>, BlobError> {
+        // A file that somebody copied or renamed describes another document.
         let meta = records::read::<Self>(blobs, BlobKind::Meta, document)?;
         Ok(meta.filter(|meta| meta.document == *document))
     }
@@ -188,6 +189,7 @@ impl Meta {
     /// # Errors
     /// Returns the errors of [`BlobStore::len`].
     pub fn is_complete(&self, blobs: &dyn BlobStore) -> Result<bool, BlobError> {
+        // Only lengths are compared, because reading all bytes takes long. Verifying compares hashes.
         let length = |kind| blobs.len(&BlobName::new(kind, self.document.clone()));
         let has_raw = !self.raw.fate.is_kept() || length(BlobKind::Raw)? == Some(self.raw.bytes);
         Ok(has_raw && length(BlobKind::Text)? == Some(self.text.bytes))

@@ -54,6 +54,7 @@ pub fn job(
         return Err(RedecodeError::RawDropped(document.clone()));
     }
     let mut job = surveyor.jobs(meta)?.store;
+    // A given encoding takes precedence over those that HTTP and the text declare.
     job.listed.encoding = Some(encoding.to_owned());
     Ok(job)
 }

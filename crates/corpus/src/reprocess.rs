@@ -70,6 +70,7 @@ impl Reprocess {
             let batch = &self.stale[from..];
             let ids = batch.iter().map(|job| JobId::of(Lane::Process, job.document.as_str())).collect();
             let views = queue.list(Selection { ids, ..Selection::default() }, None, BATCH_MAX).await?;
+            // A pending job may be with a worker, and it will use this processor anyway.
             let has_no_job = |job: &&ProcessJob| {
                 let is_of = |key: &str| key == job.document.as_str();
                 !views.iter().any(|view| JobState::PENDING.contains(&view.state) && is_of(&view.key))
@@ -78,6 +79,7 @@ impl Reprocess {
                 batch.iter().rev().filter(has_no_job).cloned().map(NewJob::from).collect();
             match requeue::push(queue, jobs).await {
                 Ok(()) => self.stale.truncate(from),
+                // The batch stays in `stale`, so the next call pushes it.
                 Err(QueueError::Full(_)) => return Ok(false),
                 Err(error) => return Err(error),
             }
@@ -127,6 +129,7 @@ fn stale(blobs: &dyn BlobStore, identity: &ProcessorIdentity) -> Result<Vec<Proc
     let documents = blobs.list(BlobKind::Stats)?;
     let found: Vec<Option<_>> = documents.into_par_iter().map(job).collect::<Result<_, BlobError>>()?;
     let mut stale: Vec<(u64, ProcessJob)> = found.into_iter().flatten().collect();
+    // Large texts take longest, so they are pushed first and do not run alone at the end.
     stale.sort_by_key(|(bytes, _)| *bytes);
     Ok(stale.into_iter().map(|(_, job)| job).collect())
 }

@@ -116,6 +116,7 @@ pub async fn requeue<'p>(
 /// # Errors
 /// Returns the errors of reading and removing blobs.
 pub fn remove(page: &StoredBlockPage, blobs: &dyn BlobStore) -> Result<bool, BlobError> {
+    // A new download has been stored since, or the files are removed already.
     if Meta::read(blobs, &page.document)?.is_none_or(|now| now.raw.blake3 != page.raw_blake3) {
         return Ok(false);
     }
@@ -133,6 +134,7 @@ async fn pending_work(
     for view in queue.list(selection, None, BATCH_MAX).await? {
         if JobState::PENDING.contains(&view.state) {
             let work = if downloads(&view) { PendingWork::Download } else { PendingWork::Other };
+            // A lane has one job for a document, so the second one is no download, and may need the files.
             pending.entry(view.key).and_modify(|known| *known = PendingWork::Other).or_insert(work);
         }
     }

@@ -105,6 +105,7 @@ impl Surveyor<'_> {
                 redirected: None,
                 refused: None,
                 listed: listed.clone(),
+                // With a stored version, the server may report no change, and damaged files would stay.
                 stored: None,
                 lost: 0,
             },
