@@ -100,6 +100,26 @@ async fn a_link_in_place_of_a_directory_is_refused_by_name_and_nothing_is_writte
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_special_file_in_place_of_the_lock_to_match_is_refused_and_hangs_nothing() {
+    let harness = Harness::of_texts(1, 5);
+    harness.juggle(&["pipeline"], "whole", &[harness.path("list.tsv")]).await.expect(0);
+    let outside = harness.path("outside.lock");
+    fs::copy(harness.path("whole/corpus.lock"), &outside).unwrap();
+    for plant in Plant::ALL {
+        let out = format!("{plant:?}");
+        copy(&harness.path("whole"), &harness.path(&out));
+        plant.at(&harness.path(&out).join("corpus.lock"), &outside);
+        let ended = harness.juggle(&["pipeline", "--locked"], &out, &[harness.path("list.tsv")]).await;
+        ended.expect_error(3, &["corpus.lock", "a link or a special file is in its place"]);
+    }
+    // A path that the user names may be a link.
+    let link = harness.path("link.lock");
+    symlink(&outside, &link).unwrap();
+    let locked = format!("--locked={}", link.display());
+    harness.juggle(&["pipeline", &locked], "whole", &[harness.path("list.tsv")]).await.expect(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_run_directory_itself_may_be_a_link() {
     let harness = Harness::of_texts(1, 5);
     fs::create_dir(harness.path("real")).unwrap();

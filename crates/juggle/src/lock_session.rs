@@ -1,6 +1,10 @@
 //! The lock of a run: matched, or written at its end.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use corpus::lock::{self, ExpectedLock, LockError, LockHead, LockReport};
 use flow::queue::QueueAdmin;
@@ -17,15 +21,25 @@ use crate::{
 /// The maximum number of differences that are named for people.
 pub(crate) const NAMED_MAX: usize = 40;
 
-/// Reads the lock that a run must match, if there is one.
+/// Reads the lock that a run must match, if there is one: the one at the given path, or without a path the one
+/// in the run directory.
 ///
 /// # Errors
 /// Returns the errors of [`ExpectedLock::read`].
-pub(crate) async fn read_expected(locked: Option<PathBuf>) -> Result<Option<Arc<ExpectedLock>>, CliError> {
+pub(crate) async fn read_expected(
+    locked: Option<Option<PathBuf>>,
+    run: &Path,
+) -> Result<Option<Arc<ExpectedLock>>, CliError> {
     // Without --locked there is nothing to match; the run writes a lock at its end.
-    let Some(path) = locked else { return Ok(None) };
-    let expected = blocking(move || ExpectedLock::read(&path)).await??;
-    Ok(Some(Arc::new(expected)))
+    let Some(named) = locked else { return Ok(None) };
+    let own = lock::path_in(run);
+    let reading = blocking(move || match named {
+        // The user chose this path, so it may be a link; only files of the run directory are not followed.
+        Some(path) if path.is_symlink() => ExpectedLock::read(&fs::canonicalize(&path).unwrap_or(path)),
+        Some(path) => ExpectedLock::read(&path),
+        None => ExpectedLock::read(&own),
+    });
+    Ok(Some(Arc::new(reading.await??)))
 }
 
 /// The lock of a run.

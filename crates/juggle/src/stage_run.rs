@@ -100,10 +100,7 @@ impl StageRun {
         // Before sources are added: the summary counts what was done before this run.
         let before = queue.stats().await?;
         let refresh = sources.refresh;
-        let own_lock = || corpus::lock::path_in(&settings.output_dir);
-        let expected =
-            lock_session::read_expected(self.locked.clone().map(|path| path.unwrap_or_else(own_lock)))
-                .await?;
+        let expected = lock_session::read_expected(self.locked.clone(), &settings.output_dir).await?;
         let snapshots = directory::sources(&settings.output_dir);
         let adding = add::add(sources, &snapshots, &*queue);
         let Added { bad: bad_lines, .. } = unless_stopped(&self.shutdown, adding).await?;

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flow::{atomic_file::AtomicFile, json_line};
+use flow::{atomic_file::AtomicFile, json_line, safe_file};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{FORM, LockError, LockHead, LockedDocument, RootHasher, Seal};
@@ -57,10 +57,11 @@ impl LockReader {
     /// Opens a lock and reads its head.
     ///
     /// # Errors
-    /// [`LockError::Read`] if it cannot be opened; [`LockError::Damaged`] if it is no lock that this version
+    /// [`LockError::Read`] if it cannot be opened or is no regular file; [`LockError::Damaged`] if it is no lock that this version
     /// knows.
     pub(super) fn open(path: &Path) -> Result<Self, LockError> {
-        let file = File::open(path).map_err(|source| LockError::Read { path: path.to_owned(), source })?;
+        let file =
+            safe_file::open(path).map_err(|source| LockError::Read { path: path.to_owned(), source })?;
         let mut lines = LockLines { path: path.to_owned(), from: BufReader::new(file), number: 0 };
         // An empty file gives an empty line, which is reported as line 1.
         let first = lines.next()?.unwrap_or_default();
