@@ -9,6 +9,7 @@
 //! * [`verify`], [`gc`]: finds damaged files, and files that belong to no document;
 //! * [`lock`]: `corpus.lock`, the contents of a corpus down to their hashes;
 //! * [`duplicates`], [`duplicate_list`]: documents with the same text;
+//! * [`totals`]: counts over the meta of all documents;
 //! * [`redecode`], [`reprocess`], [`retract`]: documents that go through stages again.
 //!
 //! The functions on stored files block; async code calls them through a blocking task. Those on the queue are
@@ -29,4 +30,5 @@ pub mod requeue;
 pub mod retract;
 pub mod stats;
 pub mod survey;
+pub mod totals;
 pub mod verify;

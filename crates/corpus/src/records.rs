@@ -30,6 +30,21 @@ pub fn read<T: DeserializeOwned>(
     }
 }
 
+/// Reads a record that must be there. Does not compare it with its checksum.
+///
+/// # Errors
+/// Returns the errors of [`BlobStore::read`], and [`BlobError::Damaged`] if the record has another format.
+pub fn read_whole<T: DeserializeOwned>(
+    blobs: &dyn BlobStore,
+    kind: BlobKind,
+    document: &DocumentId,
+) -> Result<T, BlobError> {
+    let name = BlobName::new(kind, document.clone());
+    let bytes = blobs.read(&name, RECORD_BYTES_MAX)?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| BlobError::Damaged { path: name.relative_path(), source: error.into() })
+}
+
 /// Stages a record with its checksum, so that it can be published.
 ///
 /// # Errors

@@ -29,4 +29,23 @@ pub enum DistanceError {
         /// The line number, from 1.
         line: u64,
     },
+    /// No document has this id.
+    #[error("no document '{id}' is stored")]
+    Unknown {
+        /// The id, safe to print.
+        id: String,
+        /// The ids of stored documents that are similar.
+        similar: Vec<DocumentId>,
+        /// The number of stored documents.
+        stored: usize,
+    },
+    /// A document is stored but not processed; process it.
+    #[error("'{0}' is stored but not processed yet")]
+    NotProcessed(DocumentId),
+    /// A document has stats but no tokens; repair it.
+    #[error("the tokens of '{0}' are missing or damaged")]
+    MissingTokens(DocumentId),
+    /// Fewer than two documents have tokens.
+    #[error("two documents with tokens are needed, but there are {0}")]
+    TooFew(usize),
 }

@@ -9,13 +9,17 @@
 //! * [`token_sample`]: the tokens of a document, or a sample of them;
 //! * [`random_numbers`]: random numbers that never change; [`pair_sampling`]: the pairs of documents to
 //!   compare;
-//! * [`accumulator`]: adds distances up; [`summary`]: their mean, deviation and histogram;
+//! * [`accumulator`]: adds distances up; [`summary`]: their mean, deviation and histogram; [`histogram`]: its
+//!   text;
 //! * [`comparer`]: compares two or many documents on all cores;
+//! * [`documents`]: the documents of a blob store, found by their ids, and compared;
 //! * [`suggestions`]: similar ids for one that does not exist.
 
 pub mod accumulator;
 pub mod comparer;
+pub mod documents;
 pub mod error;
+pub mod histogram;
 pub mod measure;
 pub mod pair_sampling;
 pub mod random_numbers;

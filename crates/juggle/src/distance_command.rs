@@ -1,19 +1,15 @@
 //! `juggle distance`: measures how different the words of documents are.
 
-mod document_lookup;
-mod histogram;
+mod report;
 
 use std::{path::Path, sync::Arc};
 
 use distance::{
-    comparer::{Comparer, ComparisonPlan, DocumentComparison},
+    comparer::ComparisonPlan,
+    documents::{Documents, ManyComparison, PairComparison},
     error::DistanceError,
-    pair_sampling::{self, PairSample},
 };
-use flow::{
-    blobs::{BlobKind, BlobName, BlobStore},
-    document::DocumentId,
-};
+use flow::shell::quoted_path;
 use serde::Serialize;
 
 use crate::{
@@ -25,6 +21,14 @@ use crate::{
     settings::resolved::Settings,
 };
 
+/// The result, whose JSON is that of its variant.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Comparison {
+    Pair(PairComparison),
+    Many(ManyComparison),
+}
+
 /// Runs `juggle distance`.
 ///
 /// # Errors
@@ -33,143 +37,53 @@ use crate::{
 pub async fn run(args: &DistanceArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     directory::must_exist(&settings.output_dir)?;
     let blobs = Arc::new(directory::open_blobs(settings).await?);
-    let (run, threads, max_pairs) = (settings.output_dir.clone(), settings.threads, args.max_pairs);
+    let (threads, max_pairs, ids) = (settings.threads, args.max_pairs, args.ids.clone());
     let plan = ComparisonPlan { measures: args.measures(), pairs: args.pairs, seed: args.seed };
-    let ids = args.ids.clone();
     let comparing = blocking(move || {
-        let corpus = DistanceRun { blobs: &*blobs, run: &run, plan: &plan, threads };
+        let documents = Documents { blobs: &*blobs, plan: &plan, threads };
         match &ids[..] {
-            [first, second] => corpus.two(first, second).map(Comparison::PairComparison),
-            [one] => corpus.many(Some(one), max_pairs).map(Comparison::ManyComparison),
-            _ => corpus.many(None, max_pairs).map(Comparison::ManyComparison),
+            [first, second] => documents.compare(first, second).map(Comparison::Pair),
+            ids => documents.compare_many(ids.first().map(String::as_str), max_pairs).map(Comparison::Many),
         }
     });
-    let found = comparing.await??;
-    match (&found, out.is_json()) {
-        (Comparison::PairComparison(two), true) => out.json(two)?,
-        (Comparison::ManyComparison(many), true) => out.json(many)?,
-        (Comparison::PairComparison(two), false) => out.line(&histogram::render_pair(two))?,
-        (Comparison::ManyComparison(many), false) => out.line(&histogram::render_many(many))?,
+    let found = comparing.await?.map_err(|error| failed(error, &settings.output_dir))?;
+    match &found {
+        found if out.is_json() => out.json(found)?,
+        Comparison::Pair(two) => out.line(&report::render_pair(two))?,
+        Comparison::Many(many) => out.line(&report::render_many(many))?,
     }
     Ok(Exit::Done)
 }
 
-enum Comparison {
-    PairComparison(PairComparison),
-    ManyComparison(ManyComparison),
-}
-
-/// The result of comparing two documents.
-#[derive(Debug, Serialize)]
-struct PairComparison {
-    #[serde(flatten)]
-    compared: DocumentComparison,
-    pairs: u64,
-    seed: u64,
-}
-
-/// The result of comparing many pairs of documents.
-#[derive(Debug, Serialize)]
-struct ManyComparison {
-    /// The number of documents with tokens.
-    documents: usize,
-    /// Documents without tokens.
-    without_tokens: Vec<DocumentId>,
-    /// The number of documents that are stored but not processed.
-    not_processed: usize,
-    possible_pairs: u64,
-    pairs: u64,
-    seed: u64,
-    /// Nearest first, by the first measure.
-    compared: Vec<DocumentComparison>,
-}
-
-/// The documents to compare, and the way to do it.
-struct DistanceRun<'a> {
-    blobs: &'a dyn BlobStore,
-    run: &'a Path,
-    plan: &'a ComparisonPlan,
-    threads: usize,
-}
-
-impl DistanceRun<'_> {
-    fn two(&self, first: &str, second: &str) -> Result<PairComparison, CliError> {
-        let first = document_lookup::find_processed(self.blobs, self.run, first)?;
-        let second = document_lookup::find_processed(self.blobs, self.run, second)?;
-        let compared = self.comparer()?.compare(self.blobs, &first, &second)?;
-        Ok(PairComparison { compared, pairs: self.plan.pairs, seed: self.plan.seed })
-    }
-
-    /// Compares one document with all others, or all with each other.
-    fn many(&self, one: Option<&str>, max_pairs: u64) -> Result<ManyComparison, CliError> {
-        let one = one.map(|id| document_lookup::find_processed(self.blobs, self.run, id)).transpose()?;
-        let processed = self.blobs.list(BlobKind::Stats)?;
-        let stored = self.blobs.list(BlobKind::Meta)?.len();
-        // A concurrent run may store or remove documents between the two listings.
-        let not_processed = stored.saturating_sub(processed.len());
-        let (documents, without_tokens) = self.with_tokens(processed)?;
-        // A mean over no pairs of tokens is undefined; other documents without tokens are only left out.
-        if let Some(empty) = one.as_ref().filter(|one| without_tokens.contains(one)) {
-            return Err(DistanceError::NoTokens(empty.clone()).into());
+fn failed(error: DistanceError, run: &Path) -> CliError {
+    let (file, word) = (CliError::caused(Exit::File, &error), quoted_path(run));
+    match error {
+        DistanceError::Blob(error) => error.into(),
+        DistanceError::Threads { .. } => CliError::caused(Exit::Bug, &error).advise("use fewer: --threads N"),
+        DistanceError::NoTokens(_) => {
+            file.advise("name another document; stats/ has the number of words of each")
         }
-        let PairSample { possible, pairs } = match &one {
-            Some(one) => pair_sampling::sample_with(one, &documents, max_pairs, self.plan.seed),
-            None => pair_sampling::sample_all(&documents, max_pairs, self.plan.seed),
-        };
-        if pairs.is_empty() {
-            return Err(too_few(self.run, documents.len()));
+        DistanceError::InvalidLine { .. } | DistanceError::MissingTokens(_) => file.advise(MEND),
+        DistanceError::NotProcessed(_) => file.advise(format!("process it: juggle process -o {word}")),
+        DistanceError::TooFew(documents) => {
+            let run = run.display();
+            CliError::new(
+                Exit::File,
+                format!("two documents with tokens are needed, but '{run}' has {documents}"),
+            )
+            .advise("add some with 'juggle pipeline SOURCES', or see their progress with 'juggle status'")
         }
-        let mut compared = self.comparer()?.compare_many(self.blobs, &pairs)?;
-        let nearness =
-            |compared: &DocumentComparison| compared.distances.first().map_or(0.0, |summary| summary.mean);
-        // The sort is stable: equal distances stay in order of the ids.
-        compared.sort_by(|one, other| nearness(one).total_cmp(&nearness(other)));
-        Ok(ManyComparison {
-            documents: documents.len(),
-            without_tokens,
-            not_processed,
-            possible_pairs: possible,
-            pairs: self.plan.pairs,
-            seed: self.plan.seed,
-            compared,
-        })
-    }
-
-    /// Returns the documents with tokens, and those without.
-    fn with_tokens(
-        &self,
-        documents: Vec<DocumentId>,
-    ) -> Result<(Vec<DocumentId>, Vec<DocumentId>), CliError> {
-        let (mut with, mut without) = (Vec::new(), Vec::new());
-        for document in documents {
-            // A missing or damaged file is reported when it is read.
-            match self.blobs.len(&BlobName::new(BlobKind::Tokens, document.clone()))? {
-                Some(0) => without.push(document),
-                Some(_) | None => with.push(document),
-            }
-        }
-        Ok((with, without))
-    }
-
-    fn comparer(&self) -> Result<Comparer, CliError> {
-        Ok(Comparer::new(self.plan.clone(), self.threads)?)
-    }
-}
-
-fn too_few(run: &Path, documents: usize) -> CliError {
-    let message = format!("two documents with tokens are needed, but '{}' has {documents}", run.display());
-    CliError::new(Exit::File, message)
-        .advise("add some with 'juggle pipeline SOURCES', or see their progress with 'juggle status'")
-}
-
-impl From<DistanceError> for CliError {
-    fn from(error: DistanceError) -> Self {
-        match error {
-            DistanceError::Blob(error) => error.into(),
-            DistanceError::Threads { .. } => Self::caused(Exit::Bug, &error).advise("use fewer: --threads N"),
-            DistanceError::NoTokens(_) => Self::caused(Exit::File, &error)
-                .advise("name another document; stats/ has the number of words of each"),
-            DistanceError::InvalidLine { .. } => Self::caused(Exit::File, &error).advise(MEND),
+        DistanceError::Unknown { id, similar, stored } => {
+            let similar: Vec<String> = similar.iter().map(|id| format!("'{id}'")).collect();
+            let message = format!("no document '{id}' is stored in '{}'", run.display());
+            CliError::new(Exit::File, message).advise(match (&similar[..], stored) {
+                (_, 0) => "no document is stored yet; see the progress with 'juggle status'".to_owned(),
+                ([], _) => {
+                    "ids are the names of the files in meta/; 'juggle queue ls' lists documents in progress"
+                        .to_owned()
+                }
+                (similar, _) => format!("did you mean {}?", similar.join(" or ")),
+            })
         }
     }
 }

@@ -10,7 +10,7 @@
 //! * [`add`], [`plan`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`], [`rebuild`],
 //!   [`export`], [`distance_command`], [`compare`], [`config_show`]: the other commands;
 //! * [`partition_report`]: other partitions of the work of the process stage; `process_stage`: the built-in
-//!   processor or the user's command; `stop_word_warnings`: warnings about lists of stop words;
+//!   processor or the user's command;
 //! * `source_arguments`: the sources that a command names; `listed_jobs`: documents in the source lists;
 //!   `directory::leftovers`: the temporary files that killed processes left behind;
 //! * [`sample`]: the bundled library for machines without a network;
@@ -49,7 +49,6 @@ pub mod stage_command;
 mod stage_run;
 pub mod stages;
 pub mod status;
-mod stop_word_warnings;
 pub mod summary;
 pub mod telemetry;
 pub mod verify;

@@ -3,13 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use flow::{blobs::BlobStore, counters::Counters, shutdown::Phase};
-use process::{error::ProcessError, exec::stage::Exec, stage::Process, words::Words};
-
-use crate::{
-    partition_report::{Partition, partitions},
-    settings::resolved::Settings,
-    stop_word_warnings::TokensBy,
+use process::{
+    error::ProcessError,
+    exec::stage::Exec,
+    schedule::partition_table::{Partition, partitions},
+    stage::Process,
+    tokens::stop_word_warnings::TokensBy,
+    words::Words,
 };
+
+use crate::settings::resolved::Settings;
 
 /// The time that a command's processes have to end by themselves: at the end of a run, and after a signal.
 const FAREWELL: Duration = Duration::from_secs(10);

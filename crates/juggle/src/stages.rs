@@ -24,6 +24,7 @@ use flow::{
     worker::{Ended, OnDeath, Until, Worker, WorkerConfig},
 };
 use futures_util::{FutureExt, future::FusedFuture};
+use process::{schedule::partition_table::Partition, tokens::stop_word_warnings};
 use sources::{
     feed::{ExpectedHash, Feeder},
     refresh::RefreshCounters,
@@ -36,11 +37,9 @@ use crate::{
     directory,
     exit::{CliError, Exit},
     output::counted,
-    partition_report::Partition,
     process_stage::ProcessStage,
     retract::retract_block_pages,
     settings::{enums::OnFailure, resolved::Settings},
-    stop_word_warnings,
 };
 
 // A worker that dies gives its jobs back after a minute; living workers renew their leases.

@@ -15,6 +15,7 @@ use flow::{
     worker::{Ended, Until},
 };
 use indicatif::{HumanBytes, HumanCount};
+use process::schedule::partition_table::Partition;
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -29,7 +30,6 @@ use crate::{
     exit::{CliError, Exit},
     lock_session::NAMED_MAX,
     output::{Out, counted, peak_rss_bytes, seconds},
-    partition_report::Partition,
     settings::{
         enums::{Network, OnFailure},
         resolved::Settings,
@@ -190,7 +190,7 @@ impl Summary {
         // --fail-fast leaves jobs on purpose, so that is no interruption.
         let has_failed_fast = on_failure == OnFailure::FailFast && !self.failures.is_empty();
         // With at least one document, the network worked: then these are single failures.
-        let is_empty = self.corpus.as_ref().is_some_and(|corpus| corpus.documents == 0);
+        let is_empty = self.corpus.as_ref().is_some_and(|corpus| corpus.records.documents == 0);
         if !self.resting.is_empty() || !self.differences().is_empty() {
             Exit::SomeFailed
         } else if self.is_interrupted && !has_failed_fast {

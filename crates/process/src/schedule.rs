@@ -3,9 +3,10 @@
 //! * [`chunking`]: the sizes of windows and chunks;
 //! * `scheduler`: the documents that wait, the largest first;
 //! * `thread_pool`: the threads, and how long each was busy;
-//! * [`partition`]: predicts how other sizes of chunks would divide the work.
+//! * [`partition`]: predicts how other sizes of chunks would divide the work; [`partition_table`] compares them.
 
 pub mod chunking;
 pub mod partition;
+pub mod partition_table;
 pub(crate) mod scheduler;
 pub(crate) mod thread_pool;

@@ -16,6 +16,7 @@
 //! * [`add`]: writes [snapshots](snapshot) of sources and registers them; [`bulk`]: refuses bulk from a site
 //!   for people;
 //! * [`feed`]: makes jobs from snapshots; [`refresh`]: rounds that request stored texts again;
+//! * [`plan`]: estimates the work of a run before anything is fetched;
 //! * [`watch`]: adds what appears in directories; `ignore_patterns`: recognises unfinished files;
 //! * [`error`]: the errors.
 
@@ -29,6 +30,7 @@ pub mod feed;
 pub mod filters;
 pub mod formats;
 pub mod in_memory;
+pub mod plan;
 pub mod reader;
 pub mod refresh;
 pub mod report;

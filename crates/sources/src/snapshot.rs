@@ -16,7 +16,12 @@ pub mod integrity;
 
 mod interleave;
 
-use std::path::PathBuf;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use crate::error::SourceError;
 
 /// A written snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,19 +49,37 @@ pub enum SnapshotState {
     Existing,
 }
 
+/// Returns the paths of the snapshots in a directory, in order of their names. A list that is being added, or
+/// whose process died meanwhile, has another extension.
+///
+/// # Errors
+/// Returns [`SourceError::Snapshot`] if the directory cannot be read.
+pub fn paths(directory: &Path) -> Result<Vec<PathBuf>, SourceError> {
+    let failed = |source| SourceError::Snapshot { path: directory.to_owned(), source };
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(failed)?,
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == "jsonl") {
+            paths.push(path);
+        }
+    }
+    paths.sort_unstable();
+    Ok(paths)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::{
-        fs::{self, File},
-        io::Write,
-    };
+    use std::{fs::File, io::Write};
 
     use super::{draft::write_draft, entries::read_from, *};
     use crate::{
         arguments::{Input, ListLocation},
         config::{Config, ReadContext},
         entry::Entry,
-        error::SourceError,
         formats::ListKind,
         reader::EntryReader,
     };

@@ -1,10 +1,12 @@
 //! Prints a plan for people.
 
 use fetch::free_space::format_bytes;
-
 use indicatif::HumanCount;
+use sources::plan::{
+    estimate::{Disk, Estimate, HostEstimate},
+    robots::RobotsCounts,
+};
 
-use super::estimate::{Disk, Estimate, HostEstimate};
 use crate::{
     exit::CliError,
     output::{Out, align_right, counted, short_span, table},
@@ -59,7 +61,7 @@ fn hosts(hosts: &[HostEstimate]) -> String {
             cell(host.wait_seconds.map(|wait| format!("{wait}s"))),
             span(host.least_seconds),
             bytes(host),
-            cell(host.robots.map(|robots| robots.shown())),
+            cell(host.robots.map(verdicts)),
             host.host.clone(),
         ]);
     }
@@ -97,4 +99,27 @@ fn disk(estimate: &Estimate) -> String {
 )]
 fn span(seconds: f64) -> String {
     short_span((seconds * 1e3) as u64)
+}
+
+/// Returns the verdicts of robots.txt on the texts of a host.
+fn verdicts(robots: RobotsCounts) -> String {
+    match robots {
+        RobotsCounts { allowed: 0, disallowed: 0, .. } => "not asked".to_owned(),
+        RobotsCounts { disallowed: 0, .. } => "allows".to_owned(),
+        RobotsCounts { disallowed, .. } => format!("disallows {disallowed}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_disallowed_is_said_first() {
+        for (allowed, disallowed, not_asked, shown) in
+            [(0, 0, 1, "not asked"), (1, 0, 1, "allows"), (1, 1, 1, "disallows 1")]
+        {
+            assert_eq!(verdicts(RobotsCounts { allowed, disallowed, not_asked }), shown);
+        }
+    }
 }

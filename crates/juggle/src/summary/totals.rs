@@ -2,18 +2,14 @@
 
 use std::path::Path;
 
-use corpus::{
-    meta::{Confidence, Meta},
-    records::RECORD_BYTES_MAX,
-    stats::Stats,
-};
+use corpus::{meta::Meta, records, stats::Stats, totals::Totals};
 use flow::{
-    blobs::{BlobError, BlobKind, BlobName, BlobStore},
+    blobs::{BlobKind, BlobStore},
     document::DocumentId,
     shell::quoted_path,
 };
 use indicatif::{HumanBytes, HumanCount};
-use process::error::ProcessError;
+use process::{counts::vocabulary, error::ProcessError};
 use serde::{Deserialize, Serialize};
 
 use super::ROWS_MAX;
@@ -26,19 +22,10 @@ use crate::{
 const TITLE_CHARS_MAX: usize = 48;
 
 /// The documents of a run directory that have gone through all stages, in this run and before.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct CorpusTotals {
-    pub(super) documents: u64,
-    /// The number of documents with the same text as another.
-    duplicates: u64,
-    /// The number of documents whose encoding was guessed and may be wrong.
-    doubtful_encodings: u64,
-    /// The number of documents with characters that could not be decoded.
-    damaged: u64,
-    /// The number of these characters.
-    replaced_characters: u64,
-    /// Bytes as received.
-    bytes_raw: u64,
+    #[serde(flatten)]
+    pub(super) records: Totals,
     /// Tokens of all documents. A text that several documents have is counted once.
     tokens: u64,
     distinct_tokens: u64,
@@ -53,33 +40,24 @@ impl CorpusTotals {
     /// Returns an error if a file is missing or damaged.
     pub(super) fn read(blobs: &dyn BlobStore) -> Result<Self, CliError> {
         let documents = blobs.list(BlobKind::Stats)?;
-        let mut totals = Self { documents: documents.len() as u64, ..Self::default() };
-        let mut distinct = Vec::new();
-        for document in &documents {
-            let meta: Meta = read_record(blobs, BlobKind::Meta, document)?;
-            totals.bytes_raw += meta.raw.bytes;
-            totals.duplicates += u64::from(meta.duplicate_of.is_some());
+        let (mut distinct, mut rows) = (Vec::new(), Vec::new());
+        let records = Totals::read(blobs, &documents, |document, meta| {
             // Counting copies would make a corpus look larger than it is.
             if meta.duplicate_of.is_none() {
                 distinct.push(document.clone());
             }
-            let encoding = &meta.encoding;
-            totals.doubtful_encodings += u64::from(encoding.confidence == Some(Confidence::Doubtful));
-            totals.damaged += u64::from(encoding.replacements > 0);
-            totals.replaced_characters += encoding.replacements;
             // A longer table is not printed, so its rows would only take memory.
             if documents.len() <= ROWS_MAX {
-                let stats = read_record(blobs, BlobKind::Stats, document)?;
-                totals.rows.push(DocumentRow { document: document.clone(), meta, stats });
+                let stats = records::read_whole(blobs, BlobKind::Stats, document)?;
+                rows.push(DocumentRow { document: document.clone(), meta, stats });
             }
-        }
-        let vocabulary =
-            process::counts::vocabulary::merge(blobs, distinct).map_err(|error| match error {
-                ProcessError::Blob(error) => error.into(),
-                error => CliError::caused(Exit::File, &error).advise(MEND),
-            })?;
-        (totals.tokens, totals.distinct_tokens) = (vocabulary.tokens, vocabulary.distinct);
-        Ok(totals)
+            Ok(())
+        })?;
+        let vocabulary = vocabulary::merge(blobs, distinct).map_err(|error| match error {
+            ProcessError::Blob(error) => error.into(),
+            error => CliError::caused(Exit::File, &error).advise(MEND),
+        })?;
+        Ok(Self { records, tokens: vocabulary.tokens, distinct_tokens: vocabulary.distinct, rows })
     }
 
     /// Returns a table with a row for each document, if there are few.
@@ -103,9 +81,9 @@ impl CorpusTotals {
     pub(super) fn line(&self, run: &Path, seconds: f64) -> String {
         format!(
             "{} in {}: {} received, {} tokens, {} distinct ({seconds:.1} s)",
-            counted(self.documents, "document"),
+            counted(self.records.documents, "document"),
             run.display(),
-            HumanBytes(self.bytes_raw),
+            HumanBytes(self.records.bytes_raw),
             HumanCount(self.tokens),
             HumanCount(self.distinct_tokens)
         )
@@ -114,41 +92,28 @@ impl CorpusTotals {
     /// Returns the lines on duplicates and on texts that may have been decoded wrongly.
     pub(super) fn notes(&self, run: &Path) -> Vec<String> {
         let (run, mut lines) = (quoted_path(run), Vec::new());
-        if self.duplicates > 0 {
+        if self.records.duplicates > 0 {
             lines.push(format!(
                 "{} counted once only: same text as another",
-                counted(self.duplicates, "document")
+                counted(self.records.duplicates, "document")
             ));
         }
-        if self.doubtful_encodings > 0 {
+        if self.records.doubtful_encodings > 0 {
             lines.push(format!(
                 "{} with a doubtful encoding. To list them: grep -l '\"doubtful\"' {run}/meta/*.json\n  \
                  To decode one again: juggle redecode ID --encoding LABEL -o {run}",
-                counted(self.doubtful_encodings, "document")
+                counted(self.records.doubtful_encodings, "document")
             ));
         }
-        if self.damaged > 0 {
+        if self.records.damaged > 0 {
             lines.push(format!(
                 "{} with {} that could not be decoded; see \"replacements\" in {run}/meta/*.json",
-                counted(self.damaged, "document"),
-                counted(self.replaced_characters, "character")
+                counted(self.records.damaged, "document"),
+                counted(self.records.replaced_characters, "character")
             ));
         }
         lines
     }
-}
-
-fn read_record<T: serde::de::DeserializeOwned>(
-    blobs: &dyn BlobStore,
-    kind: BlobKind,
-    document: &DocumentId,
-) -> Result<T, CliError> {
-    let name = BlobName::new(kind, document.clone());
-    let bytes = blobs.read(&name, RECORD_BYTES_MAX)?;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        let path = name.relative_path();
-        BlobError::Damaged { path, source: error.into() }.into()
-    })
 }
 
 /// A row of the table.

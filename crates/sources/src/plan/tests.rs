@@ -1,22 +1,23 @@
-use std::{collections::HashMap, ffi::OsString};
+use std::num::NonZeroU64;
 
-use clap::{Args as _, Command, FromArgMatches};
-use flow::payload::Listed;
+use flow::{job::Group, payload::Listed};
 
-use super::{super::robots::RobotsVerdict, *};
-use sources::entry::Entry;
+use super::{estimate::HostEstimate, robots::RobotsCounts, *};
+use crate::{entry::Entry, refresh::Refresh};
 
-use crate::settings::args::Args;
+const LIMIT: GroupLimit = GroupLimit { in_flight: 2, interval_ms: 2_000 };
 
-fn settings(line: &[&str], file: &str) -> (tempfile::TempDir, Settings) {
+fn config(change: impl FnOnce(&mut PlanConfig)) -> (tempfile::TempDir, PlanConfig) {
     let directory = tempfile::tempdir().expect("a directory");
-    std::fs::write(directory.path().join("juggle.toml"), file).expect("writable");
-    let command = Args::augment_args(Command::new("juggle").no_binary_name(true));
-    let args = Args::from_arg_matches(&command.try_get_matches_from(line).expect("typed correctly"));
-    let out = HashMap::from([("JUGGLE_OUTPUT_DIR", directory.path().join("out"))]);
-    let environment = |name: &str| out.get(name).map(OsString::from);
-    let settings = Settings::resolve(&args.expect("no checks here"), environment, directory.path());
-    (directory, settings.expect("valid"))
+    let mut config = PlanConfig {
+        run: directory.path().join("out"),
+        fetch: FetchConfig::default(),
+        limit: LIMIT,
+        named_limits: NamedLimits::new(),
+        downloads_max: 16,
+    };
+    change(&mut config);
+    (directory, config)
 }
 
 fn entry(id: &str, url: &str, column: Option<(&str, &str)>) -> Entry {
@@ -25,13 +26,13 @@ fn entry(id: &str, url: &str, column: Option<(&str, &str)>) -> Entry {
     Entry { id: id.parse().expect("an id"), urls: vec![url.to_owned()], listed }
 }
 
-fn estimate(settings: &Settings, entries: impl IntoIterator<Item = Entry>) -> Estimate {
+fn estimate(config: &PlanConfig, entries: impl IntoIterator<Item = Entry>) -> Estimate {
     let robots = |url: &str| {
         if url.contains("/private/") { RobotsVerdict::Disallowed } else { RobotsVerdict::Allowed }
     };
-    let mut counts = PlanCounts::new(settings, &robots, sources::refresh::Refresh::No);
+    let mut counts = PlanCounts::new(config, &robots, Refresh::No);
     entries.into_iter().for_each(|entry| counts.add(&entry));
-    Estimate::of(&counts, settings)
+    Estimate::of(&counts, config)
 }
 
 fn rough(at: &[HostEstimate], host: &str) -> (u64, u64, f64) {
@@ -41,16 +42,19 @@ fn rough(at: &[HostEstimate], host: &str) -> (u64, u64, f64) {
 
 #[test]
 fn a_host_takes_its_own_wait_between_requests_and_the_slowest_bounds_all() {
-    let (_keep, settings) = settings(
-        &["--mirror", "http://old.example=http://user:secret@new.example:81/pg", "-j", "5", "-x", "2"],
-        "[host.\"new.example:81\"]\nwait = \"500ms\"\nmax_connection_per_server = 4\n",
-    );
+    let (_keep, config) = config(|config| {
+        let mirror = "http://old.example=http://user:secret@new.example:81/pg".parse();
+        config.fetch.mirrors = vec![mirror.expect("a mirror")];
+        config.downloads_max = 5;
+        let own = GroupLimit { in_flight: 4, interval_ms: 500 };
+        config.named_limits = [(Group("new.example:81".to_owned()), own)].into();
+    });
     let of = |host: &str, count: usize| {
         let url = format!("http://{host}/");
         (0..count).map(move |n| entry(&format!("{}-{n}", n + url.len()), &format!("{url}{n}.txt"), None))
     };
     let listed = of("old.example", 101).chain(of("a.example", 11)).chain(of("b.example", 1));
-    let plan = estimate(&settings, listed.chain([entry("l", "file:///x", None)]));
+    let plan = estimate(&config, listed.chain([entry("l", "file:///x", None)]));
     assert_eq!(rough(&plan.by_host, "new.example:81"), (101, 101, 50.0));
     assert_eq!(rough(&plan.by_host, "a.example"), (11, 11, 20.0));
     assert_eq!(rough(&plan.by_host, "b.example"), (1, 1, 0.0));
@@ -64,13 +68,13 @@ fn a_host_takes_its_own_wait_between_requests_and_the_slowest_bounds_all() {
 
 #[test]
 fn what_is_stored_or_disallowed_costs_no_request() {
-    let (_keep, settings) = settings(&[], "");
-    let meta = settings.output_dir.join("meta");
+    let (_keep, config) = config(|_| {});
+    let meta = config.run.join("meta");
     std::fs::create_dir_all(&meta).expect("writable");
     std::fs::write(meta.join("have.json"), "{}").expect("writable");
     let url = "http://a.example/x";
     let plan = estimate(
-        &settings,
+        &config,
         [
             entry("have", url, Some(("bytes", "7"))),
             entry("want", url, Some(("Size", "2KiB"))),
@@ -85,12 +89,12 @@ fn what_is_stored_or_disallowed_costs_no_request() {
 
 #[test]
 fn known_bytes_are_held_against_rate_and_disk() {
-    let (_keep, roomy) = settings(&["--limit-rate", "1KiB"], "");
+    let (_keep, roomy) = config(|config| config.fetch.bytes_per_second_max = NonZeroU64::new(1024));
     let listed = |bytes: &str| [entry("x", "http://a.example/x", Some(("bytes", bytes)))];
     let plan = estimate(&roomy, listed("1MiB"));
     assert_eq!(plan.least_seconds, 1024.0);
     assert_eq!((plan.disk.has_room, plan.disk.min_free_space_bytes), (Some(true), 64 << 20));
     assert_eq!(estimate(&roomy, listed("1024TiB")).disk.has_room, Some(false));
-    let (_keep, full) = settings(&["--min-free-space", "1024TiB"], "");
+    let (_keep, full) = config(|config| config.fetch.free_bytes_min = 1024 << 40);
     assert_eq!(estimate(&full, []).disk.has_room, Some(false));
 }

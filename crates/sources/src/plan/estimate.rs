@@ -1,4 +1,4 @@
-//! Estimates times and bytes from the counts. This is also the JSON of a plan.
+//! Estimates times and bytes from the counts.
 //!
 //! The jobs of a host are claimed at least `wait` apart, with any number of connections, so n requests take
 //! at least (n − 1) · wait. Hosts are fetched from at the same time, so the slowest one, or the known bytes
@@ -11,88 +11,98 @@ use flow::{clock::Millis, job::Group, queue::GroupLimit};
 use serde::Serialize;
 
 use super::{
+    PlanConfig,
     counts::{HostCounts, PlanCounts},
     robots::RobotsCounts,
 };
-use crate::{output::peak_rss_bytes, settings::resolved::Settings};
 
 /// The name of the row of local files.
 const LOCAL_FILES: &str = "local files";
 
 /// The work of a run. Times are in seconds, sizes in bytes.
 #[derive(Debug, PartialEq, Serialize)]
-pub(super) struct Estimate {
+pub struct Estimate {
     /// Texts listed.
-    pub(super) entries: u64,
+    pub entries: u64,
     /// Lines that name no text.
-    pub(super) bad_lines: u64,
+    pub bad_lines: u64,
     /// Texts listed, by host.
-    pub(super) hosts: BTreeMap<String, u64>,
+    pub hosts: BTreeMap<String, u64>,
     /// Texts that are in the store.
-    pub(super) stored: u64,
+    pub stored: u64,
     /// Requests, at least.
-    pub(super) requests: u64,
+    pub requests: u64,
     /// Requests for texts that are stored.
-    pub(super) conditional_requests: u64,
+    pub conditional_requests: u64,
     /// The known bytes of texts to fetch.
-    pub(super) known_bytes: u64,
+    pub known_bytes: u64,
     /// The number of texts to fetch with an unknown size.
-    pub(super) texts_of_unknown_size: u64,
+    pub texts_of_unknown_size: u64,
     /// Downloads at a time, at most.
-    pub(super) downloads_at_a_time: u64,
+    pub downloads_at_a_time: u64,
     /// The minimum time, from politeness and the rate limit.
-    pub(super) least_seconds: f64,
+    pub least_seconds: f64,
     /// The hosts, the slowest first.
-    pub(super) by_host: Vec<HostEstimate>,
+    pub by_host: Vec<HostEstimate>,
     /// The mirrors that apply, in the order in which they are tried.
-    pub(super) mirrors: Vec<MirrorUse>,
+    pub mirrors: Vec<MirrorUse>,
     /// Room on the disk.
-    pub(super) disk: Disk,
-    /// The most memory that this process has had.
-    pub(super) peak_rss_bytes: Option<u64>,
+    pub disk: Disk,
 }
 
 /// The work for one host.
 #[derive(Debug, PartialEq, Serialize)]
-pub(super) struct HostEstimate {
-    pub(super) host: String,
-    pub(super) texts: u64,
-    pub(super) stored: u64,
-    pub(super) requests: u64,
-    pub(super) conditional_requests: u64,
+pub struct HostEstimate {
+    /// The host, or `local files`.
+    pub host: String,
+    /// Texts listed.
+    pub texts: u64,
+    /// Texts that are in the store.
+    pub stored: u64,
+    /// Requests, at least.
+    pub requests: u64,
+    /// Requests for texts that are stored.
+    pub conditional_requests: u64,
     /// Downloads at a time; none for the files of this machine.
-    pub(super) connections: Option<u32>,
+    pub connections: Option<u32>,
     /// Time between requests; none for the files of this machine.
-    pub(super) wait_seconds: Option<f64>,
-    pub(super) least_seconds: f64,
-    pub(super) known_bytes: u64,
-    pub(super) texts_of_unknown_size: u64,
+    pub wait_seconds: Option<f64>,
+    /// The minimum time.
+    pub least_seconds: f64,
+    /// The known bytes of texts to fetch.
+    pub known_bytes: u64,
+    /// The number of texts to fetch with an unknown size.
+    pub texts_of_unknown_size: u64,
     /// The verdicts of robots.txt on the requested texts; `None` for local files.
-    pub(super) robots: Option<RobotsCounts>,
+    pub robots: Option<RobotsCounts>,
 }
 
 /// A mirror and the texts it applies to.
 #[derive(Debug, PartialEq, Serialize)]
-pub(super) struct MirrorUse {
-    pub(super) from: String,
-    pub(super) to: String,
-    pub(super) texts: u64,
+pub struct MirrorUse {
+    /// The URL prefix that is replaced.
+    pub from: String,
+    /// Its replacement.
+    pub to: String,
+    /// Texts listed.
+    pub texts: u64,
 }
 
 /// Room on the disk of the run directory.
 #[derive(Debug, PartialEq, Serialize)]
-pub(super) struct Disk {
+pub struct Disk {
     /// `None` if it is unknown.
-    pub(super) free_bytes: Option<u64>,
-    pub(super) min_free_space_bytes: u64,
+    pub free_bytes: Option<u64>,
+    /// The space that downloads leave free.
+    pub min_free_space_bytes: u64,
     /// `true` if the known bytes fit above the minimum; `None` if the free space is unknown.
-    pub(super) has_room: Option<bool>,
+    pub has_room: Option<bool>,
 }
 
 impl Estimate {
-    pub(super) fn of(counts: &PlanCounts<'_>, settings: &Settings) -> Self {
-        let (every, named) = (settings.group_limit(), settings.named_limits());
-        let limit_of = |host: &str| named.get(&Group(host.to_owned())).copied().unwrap_or(every);
+    pub(super) fn of(counts: &PlanCounts<'_>, config: &PlanConfig) -> Self {
+        let named = &config.named_limits;
+        let limit_of = |host: &str| named.get(&Group(host.to_owned())).copied().unwrap_or(config.limit);
         let mut by_host: Vec<HostEstimate> = counts
             .hosts
             .iter()
@@ -120,15 +130,14 @@ impl Estimate {
                 .iter()
                 .map(at_a_time)
                 .fold(0, u64::saturating_add)
-                .min(settings.max_concurrent_downloads.into()),
+                .min(config.downloads_max.into()),
             least_seconds: by_host
                 .iter()
                 .map(|host| host.least_seconds)
-                .fold(at_rate(known_bytes, settings), f64::max),
-            mirrors: uses(&settings.mirrors, &counts.mirrored),
-            disk: Disk::of(known_bytes, settings),
+                .fold(at_rate(known_bytes, config), f64::max),
+            mirrors: uses(&config.fetch.mirrors, &counts.mirrored),
+            disk: Disk::of(known_bytes, config),
             by_host,
-            peak_rss_bytes: peak_rss_bytes(),
         }
     }
 }
@@ -157,15 +166,15 @@ impl HostEstimate {
 }
 
 impl Disk {
-    fn of(known_bytes: u64, settings: &Settings) -> Self {
-        let free_bytes = free_at(&settings.output_dir).unwrap_or_else(|error| {
+    fn of(known_bytes: u64, config: &PlanConfig) -> Self {
+        let free_bytes = free_at(&config.run).unwrap_or_else(|error| {
             tracing::debug!(%error, "failed to read the free disk space");
             None
         });
-        let needed = known_bytes.saturating_add(settings.min_free_space_bytes);
+        let needed = known_bytes.saturating_add(config.fetch.free_bytes_min);
         Self {
             free_bytes,
-            min_free_space_bytes: settings.min_free_space_bytes,
+            min_free_space_bytes: config.fetch.free_bytes_min,
             has_room: free_bytes.map(|free| free >= needed),
         }
     }
@@ -185,8 +194,11 @@ fn seconds(ms: Millis) -> f64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "it is an estimate")]
-fn at_rate(bytes: u64, settings: &Settings) -> f64 {
-    settings.limit_rate_bytes.map_or(0.0, |rate| (bytes as f64 / rate.get() as f64 * 1e3).round() / 1e3)
+fn at_rate(bytes: u64, config: &PlanConfig) -> f64 {
+    config
+        .fetch
+        .bytes_per_second_max
+        .map_or(0.0, |rate| (bytes as f64 / rate.get() as f64 * 1e3).round() / 1e3)
 }
 
 fn uses(mirrors: &[Mirror], texts: &[u64]) -> Vec<MirrorUse> {
@@ -198,6 +210,3 @@ fn uses(mirrors: &[Mirror], texts: &[u64]) -> Vec<MirrorUse> {
     })
     .collect()
 }
-
-#[cfg(test)]
-mod tests;

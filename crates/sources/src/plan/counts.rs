@@ -9,40 +9,39 @@ use flow::{
 };
 use store::local::layout::BlobPaths;
 
-use sources::entry::Entry;
-
-use super::robots::{RobotsCounts, RobotsVerdict};
-use sources::refresh::Refresh;
-
-use crate::settings::resolved::Settings;
+use super::{
+    PlanConfig,
+    robots::{RobotsCounts, RobotsVerdict},
+};
+use crate::{entry::Entry, refresh::Refresh};
 
 /// The columns with the size of a text, in any case. The first of them counts.
 const SIZE_COLUMNS: [&str; 3] = ["bytes", "size", "length"];
 
 /// The listed texts of one host.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct HostCounts {
-    pub(super) texts: u64,
+pub(crate) struct HostCounts {
+    pub(crate) texts: u64,
     /// The number of stored texts.
-    pub(super) stored: u64,
+    pub(crate) stored: u64,
     /// The number of stored texts that are requested again.
-    pub(super) again: u64,
+    pub(crate) again: u64,
     /// The bytes of the other texts, as far as the lists name them.
-    pub(super) known_bytes: u64,
+    pub(crate) known_bytes: u64,
     /// The number of other texts whose size is unknown.
-    pub(super) unsized_texts: u64,
-    pub(super) robots: RobotsCounts,
+    pub(crate) unsized_texts: u64,
+    pub(crate) robots: RobotsCounts,
 }
 
 /// The listed texts by host. Its size grows with the number of hosts, not of texts.
-pub(super) struct PlanCounts<'s> {
-    pub(super) entries: u64,
-    pub(super) bad_lines: u64,
+pub(crate) struct PlanCounts<'s> {
+    pub(crate) entries: u64,
+    pub(crate) bad_lines: u64,
     /// By group; `None` for local files.
-    pub(super) hosts: BTreeMap<Option<String>, HostCounts>,
+    pub(crate) hosts: BTreeMap<Option<String>, HostCounts>,
     /// The number of texts of each mirror.
-    pub(super) mirrored: Vec<u64>,
-    settings: &'s Settings,
+    pub(crate) mirrored: Vec<u64>,
+    config: &'s PlanConfig,
     robots: &'s dyn Fn(&str) -> RobotsVerdict,
     refresh: Refresh,
     /// The paths of the files of the run directory, if they are known.
@@ -50,8 +49,8 @@ pub(super) struct PlanCounts<'s> {
 }
 
 impl<'s> PlanCounts<'s> {
-    pub(super) fn new(
-        settings: &'s Settings,
+    pub(crate) fn new(
+        config: &'s PlanConfig,
         robots: &'s dyn Fn(&str) -> RobotsVerdict,
         refresh: Refresh,
     ) -> Self {
@@ -59,22 +58,22 @@ impl<'s> PlanCounts<'s> {
             entries: 0,
             bad_lines: 0,
             hosts: BTreeMap::new(),
-            mirrored: vec![0; settings.mirrors.len()],
-            settings,
+            mirrored: vec![0; config.fetch.mirrors.len()],
+            config,
             robots,
             refresh,
-            places: BlobPaths::of(&settings.output_dir).ok(),
+            places: BlobPaths::of(&config.run).ok(),
         }
     }
 
     /// Counts a text.
-    pub(super) fn add(&mut self, entry: &Entry) {
+    pub(crate) fn add(&mut self, entry: &Entry) {
         self.entries += 1;
         let is_stored = self.is_stored(entry);
         // A refresh asks for stored texts again, with a conditional request.
         let is_asked = !is_stored || self.refresh == Refresh::Yes;
         let listed = entry.urls.first().map(String::as_str).unwrap_or_default();
-        let candidate = Candidate::parse(listed, &self.settings.mirrors).ok();
+        let candidate = Candidate::parse(listed, &self.config.fetch.mirrors).ok();
         let host = candidate.as_ref().and_then(Candidate::group);
         if is_asked {
             self.count_mirror(listed);
@@ -111,7 +110,7 @@ impl<'s> PlanCounts<'s> {
     }
 
     fn count_mirror(&mut self, listed: &str) {
-        let mirrors = &self.settings.mirrors;
+        let mirrors = &self.config.fetch.mirrors;
         if mirrors.is_empty() {
             return;
         }

@@ -1,13 +1,14 @@
 //! Warns about a list of stop words that does not do what its user may expect.
 
-use process::{options::Options, tokens::stop_words::StopWords};
+use super::stop_words::StopWords;
+use crate::options::Options;
 
 /// The maximum number of words that are named.
 const NAMED_MAX: usize = 10;
 
 /// The part that decides what a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TokensBy {
+pub enum TokensBy {
     /// The tokenizer of the options.
     Tokenizer,
     /// A command of the user, which may return any token.
@@ -15,7 +16,7 @@ pub(crate) enum TokensBy {
 }
 
 /// Warns before the run if the list is empty or has words that no token can equal.
-pub(crate) fn warn_before(options: &Options, by: TokensBy) {
+pub fn warn_before(options: &Options, by: TokensBy) {
     let Some(list) = &options.stop_words else { return };
     if list.is_empty() {
         tracing::warn!("the list of stop words '{}' has no words: no token is left out", list.name());
@@ -28,7 +29,7 @@ pub(crate) fn warn_before(options: &Options, by: TokensBy) {
 }
 
 /// Warns after a run that has processed texts if no token was left out.
-pub(crate) fn warn_after(options: &Options) {
+pub fn warn_after(options: &Options) {
     if let Some(list) = options.stop_words.as_ref().filter(|list| !list.is_empty() && !list.has_left_out()) {
         tracing::warn!(
             "the list of stop words '{}' left out no token of this run: compare its words with those in counts/",
@@ -52,9 +53,8 @@ fn impossible(list: &StopWords) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use process::tokens::tokenization::Tokenization;
-
     use super::*;
+    use crate::tokens::tokenization::Tokenization;
 
     #[test]
     fn the_first_ten_are_named_and_the_rest_is_counted() {

@@ -11,14 +11,6 @@ use serde::Serialize;
 use tokio::runtime::Handle;
 use url::Url;
 
-use crate::{
-    exit::{CliError, Exit},
-    settings::{
-        enums::{Network, Robots},
-        resolved::Settings,
-    },
-};
-
 /// The maximum number of hosts whose robots.txt is requested.
 // A plan of a list with thousands of hosts must answer in seconds.
 const HOSTS_MAX: usize = 50;
@@ -26,7 +18,7 @@ const HOSTS_MAX: usize = 50;
 const TIME_MAX: Duration = Duration::from_secs(20);
 
 /// Requests the robots.txt of hosts, each once, while there is time.
-pub(super) struct RobotsChecker {
+pub struct RobotsChecker {
     /// `None` if robots.txt is not obeyed or requests are not allowed.
     lookup: Option<RobotsLookup>,
     runtime: Handle,
@@ -35,21 +27,16 @@ pub(super) struct RobotsChecker {
 }
 
 impl RobotsChecker {
-    /// Creates the checker of these settings. Must be called within a runtime.
-    pub(super) fn new(settings: &Settings) -> Result<Self, CliError> {
-        let lookup = match (settings.robots, settings.network) {
-            (Robots::On, Network::Online) => {
-                let lookup = RobotsLookup::new(&settings.fetch_config());
-                Some(lookup.map_err(|error| CliError::caused(Exit::Usage, &error))?)
-            }
-            (Robots::Off, _) | (_, Network::Offline) => None,
-        };
+    /// Creates a checker that requests by `lookup`, or never. Must be called within a runtime.
+    #[must_use]
+    pub fn new(lookup: Option<RobotsLookup>) -> Self {
         let (asked, left) = (RefCell::default(), Cell::new(TIME_MAX));
-        Ok(Self { lookup, runtime: Handle::current(), asked, left })
+        Self { lookup, runtime: Handle::current(), asked, left }
     }
 
     /// Returns the verdict on a URL. Blocking.
-    pub(super) fn ask(&self, url: &str) -> RobotsVerdict {
+    #[must_use]
+    pub fn ask(&self, url: &str) -> RobotsVerdict {
         let (Some(lookup), Ok(url)) = (&self.lookup, Url::parse(url)) else {
             return RobotsVerdict::NotAsked;
         };
@@ -102,40 +89,11 @@ pub struct RobotsCounts {
 
 impl RobotsCounts {
     /// Counts a verdict.
-    pub fn add(&mut self, verdict: RobotsVerdict) {
+    pub(super) fn add(&mut self, verdict: RobotsVerdict) {
         match verdict {
             RobotsVerdict::Allowed => self.allowed += 1,
             RobotsVerdict::Disallowed => self.disallowed += 1,
             RobotsVerdict::NotAsked => self.not_asked += 1,
         }
-    }
-
-    /// Returns the cell of the table.
-    #[must_use]
-    pub fn shown(&self) -> String {
-        match *self {
-            Self { allowed: 0, disallowed: 0, .. } => "not asked".to_owned(),
-            Self { disallowed: 0, .. } => "allows".to_owned(),
-            Self { disallowed, .. } => format!("disallows {disallowed}"),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_disallowed_is_said_first() {
-        let mut verdicts = RobotsCounts::default();
-        for (verdict, shown) in [
-            (RobotsVerdict::NotAsked, "not asked"),
-            (RobotsVerdict::Allowed, "allows"),
-            (RobotsVerdict::Disallowed, "disallows 1"),
-        ] {
-            verdicts.add(verdict);
-            assert_eq!(verdicts.shown(), shown);
-        }
-        assert_eq!(verdicts, RobotsCounts { allowed: 1, disallowed: 1, not_asked: 1 });
     }
 }
