@@ -1,5 +1,6 @@
 //! `juggle add`: sources into the queue.
 
+use queue::connection::QueueConnection;
 use sources::{add, refresh::Refresh};
 
 use crate::{
@@ -8,7 +9,6 @@ use crate::{
     exit::{CliError, Exit},
     output::{Out, peak_rss_bytes},
     plan,
-    queue_connection::QueueConnection,
     settings::{enums::Run, resolved::Settings},
     source_arguments::{no_sources, sources_of},
 };

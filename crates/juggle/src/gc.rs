@@ -8,6 +8,7 @@ use flow::{
     queue::QueueAdmin,
     temporary::Sweep,
 };
+use queue::connection::QueueConnection;
 use serde::Serialize;
 use store::local::LocalBlobs;
 
@@ -16,7 +17,6 @@ use crate::{
     directory::{self, leftovers},
     exit::{CliError, Exit},
     output::Out,
-    queue_connection::QueueConnection,
     settings::{enums::Run, resolved::Settings},
 };
 

@@ -3,7 +3,7 @@
 //! In reading order:
 //!
 //! * [`run`], [`cli`], [`settings`]: from the arguments to checked settings;
-//! * [`queue_connection`], [`stages`]: the connection to the queue, and the three workers;
+//! * `broker_command`, [`stages`]: the command that starts an owner of the queue, and the three workers;
 //! * [`pipeline`], [`stage_command`]: the commands that run stages; both use `stage_run`, which uses
 //!   `lock_session` (the lock that a run must match, or writes) and `retract` (block pages that were stored
 //!   as texts);
@@ -19,6 +19,7 @@
 
 pub mod add;
 mod blocking;
+mod broker_command;
 pub mod cli;
 pub mod compare;
 pub mod config_show;
@@ -36,7 +37,6 @@ pub mod plan;
 mod process_stage;
 pub mod progress;
 pub mod queue_command;
-pub mod queue_connection;
 pub mod rebuild;
 pub mod redecode;
 mod retract;

@@ -15,6 +15,7 @@ use process::schedule::{
     chunking::Pace,
     partition_table::{Partition, partitions},
 };
+use queue::connection::QueueConnection;
 use serde::Serialize;
 
 use crate::{
@@ -23,7 +24,6 @@ use crate::{
     exit::{CliError, Exit},
     output::{Out, align_right, counted, table},
     queue_command::select::each_page,
-    queue_connection::QueueConnection,
     settings::resolved::Settings,
 };
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use flow::{lane::Lane, worker::Until};
-
+use queue::connection::QueueConnection;
 use sources::add::Sources;
 
 use crate::{
@@ -11,9 +11,7 @@ use crate::{
     directory,
     exit::{CliError, Exit},
     output::Out,
-    plan,
-    queue_connection::QueueConnection,
-    sample,
+    plan, sample,
     settings::{
         enums::{Network, Run},
         resolved::Settings,

@@ -15,14 +15,16 @@ use flow::{
     queue::{Pause, QueueAdmin},
     shutdown::shutdown,
 };
-use queue::transport::broker::Idle;
+use queue::{
+    connection::{self, QueueConnection},
+    transport::broker::Idle,
+};
 
 use crate::{
     cli::queue::{QueueCommand, ServeArgs},
     directory,
     exit::{CliError, Exit},
     output::Out,
-    queue_connection::{self, QueueConnection},
     settings::resolved::Settings,
     signals,
 };
@@ -49,7 +51,7 @@ async fn serve(args: &ServeArgs, settings: &Settings) -> Result<Exit, CliError> 
     directory::prepare(run)?;
     let (trigger, stop) = shutdown();
     signals::listen(trigger).map_err(|error| CliError::caused(Exit::Bug, &error))?;
-    if !queue_connection::serve(run, settings.durability, Idle::EndAfter(args.idle.duration()), stop).await? {
+    if !connection::serve(run, settings.durability, Idle::EndAfter(args.idle.duration()), stop).await? {
         tracing::info!("the queue of '{}' is already being served", run.display());
     }
     Ok(Exit::Done)

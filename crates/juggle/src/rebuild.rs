@@ -1,48 +1,27 @@
 //! `juggle rebuild`: creates the queue again from the source lists and the store.
-//!
-//! The files of a document prove which of its jobs are done. These jobs are pushed, claimed and completed
-//! through the ordinary interface of the queue. Job ids are derived from lanes and document ids, so they
-//! equal those of earlier runs. Every source list is read from its beginning; documents that the queue knows
-//! are skipped.
-//!
-//! Invariants:
-//!
-//! * The old database is moved aside, never deleted, and not touched before the new one is complete.
-//! * The new one is built below `queue/rebuilding/` and moved into place under a marker
-//!   ([`damage::is_unfinished`]). If a rebuild is interrupted at any moment, `queue/` holds the old database,
-//!   the complete new one, or the marker; and the rebuild can be run again.
-//! * The lock of the queue is held all the time.
 
-pub mod damage;
-
-mod build;
-mod condition;
-mod lists;
-mod record;
 mod report;
-mod salvage;
-mod swap;
 
 use std::{
     fs,
-    path::{Path, PathBuf},
-    sync::Arc,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use flow::{
-    blobs::{BlobKind, BlobStore},
-    clock::Clock,
-    queue::QueueError,
-    shutdown::{Phase, shutdown},
+    blobs::BlobKind,
+    shutdown::{Shutdown, shutdown},
 };
-use queue::directory::QueueDirectory;
+use indicatif::{ProgressBar, ProgressStyle};
+use queue::{condition::Condition, directory::QueueDirectory};
+use rebuild::{
+    build::{OnProgress, Rebuild},
+    error::RebuildError,
+};
 use tokio::time::Instant;
 
-use self::{
-    build::{Build, Built},
-    condition::Condition,
-    report::Report,
-};
+use self::report::{Kind, Report};
 use crate::{
     blocking::blocking,
     cli::RebuildArgs,
@@ -53,6 +32,9 @@ use crate::{
     settings::{enums::Run, resolved::Settings},
     signals,
 };
+
+/// The interval of plain lines, if standard error is not a terminal.
+const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// Runs `juggle rebuild`.
 ///
@@ -66,29 +48,33 @@ pub async fn run(args: &RebuildArgs, settings: &Settings, out: &Out) -> Result<E
     if !directory.path().is_dir() && !run.join(BlobKind::Meta.directory()).is_dir() {
         return Err(directory::no_run(run));
     }
-    if settings.run == Run::Dry {
-        return dry_run(settings, out).await;
-    }
     let started = Instant::now();
+    let (trigger, stop) = shutdown();
+    if settings.run == Run::Dry {
+        let rebuild = prepare(&directory, settings, Show::Nothing, stop).await?;
+        let Some(found) = rebuild.look().await? else { return Ok(Exit::Interrupted) };
+        Report::of(Kind::DryRun, found, Duration::ZERO).print(run, out)?;
+        return Ok(Exit::Done);
+    }
     // Before the lock is taken: examining a queue opens it, which needs the lock.
     must_be_needed(args, &directory, run).await?;
     // Held until the new database is in place, so that no process opens a queue that is half moved.
     let _lock = lock(&directory, run)?;
-    let Some(built) = build(&directory, settings, Show::of(settings, out)).await? else {
+    signals::listen(trigger).map_err(|error| CliError::caused(Exit::Bug, &error))?;
+    let rebuild = prepare(&directory, settings, Show::of(settings, out), stop).await?;
+    let Some(rebuilt) = rebuild.replace().await? else {
         tracing::warn!("the rebuild was cut short: the queue is as it was");
         return Ok(Exit::Interrupted);
     };
-    let now_ms = Clock::start().now_ms();
-    let damaged = built.lists.damaged.clone();
-    let swapping = blocking(move || swap::put_in_place(&directory, &damaged, now_ms));
-    let aside = swapping.await??;
-    let report = Report::of(&built, aside, started.elapsed());
+    let report = Report::of(Kind::Done, rebuilt, started.elapsed());
     report.print(run, out)?;
     Ok(report.exit())
 }
 
 async fn must_be_needed(args: &RebuildArgs, directory: &QueueDirectory, run: &Path) -> Result<(), CliError> {
-    match condition::examine(directory).await? {
+    let directory = directory.clone();
+    let examining = blocking(move || Condition::of(&directory));
+    match examining.await?? {
         Condition::Missing | Condition::Unfinished => {}
         Condition::Damaged(why) => tracing::warn!("{why}"),
         Condition::InUse => return Err(in_use(run)),
@@ -117,50 +103,61 @@ fn lock(directory: &QueueDirectory, run: &Path) -> Result<fs::File, CliError> {
     directory.try_lock()?.ok_or_else(|| in_use(run))
 }
 
-/// Returns the directory in which the new queue is built, as the run directory of a queue of its own.
-fn site(directory: &QueueDirectory) -> PathBuf {
-    directory.path().join("rebuilding")
-}
-
-fn clear(site: &Path) -> Result<(), QueueError> {
-    match fs::remove_dir_all(site) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(swap::failed("remove", site, &error))
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
-/// Builds the new queue next to the old one. Returns `None` if it was interrupted.
-async fn build(
+async fn prepare(
     directory: &QueueDirectory,
     settings: &Settings,
     show: Show,
-) -> Result<Option<Built>, CliError> {
-    let (trigger, stop) = shutdown();
-    signals::listen(trigger).map_err(|error| CliError::caused(Exit::Bug, &error))?;
-    let site = site(directory);
-    clear(&site)?;
-    let blobs: Arc<dyn BlobStore> = Arc::new(directory::open_blobs(settings).await?);
-    let build = Build::new(blobs, settings, show, stop.clone());
-    let built = tokio::select! {
-        built = build.within(&site) => built,
-        // The next rebuild removes the incomplete queue: a second signal must not wait for the disk.
-        () = stop.reached(Phase::Now) => return Ok(None),
-    };
-    // An incomplete queue takes space, and the disk may be full.
-    if !matches!(built, Ok(Some(_))) {
-        clear(&site)?;
-    }
-    built
+    stop: Shutdown,
+) -> Result<Rebuild, CliError> {
+    Ok(Rebuild {
+        directory: directory.clone(),
+        blobs: Arc::new(directory::open_blobs(settings).await?),
+        snapshots: directory::sources(&settings.output_dir),
+        group_of: settings.group_of(),
+        durability: settings.durability,
+        stop,
+        on_progress: progress(show),
+    })
 }
 
-async fn dry_run(settings: &Settings, out: &Out) -> Result<Exit, CliError> {
-    let blobs: Arc<dyn BlobStore> = Arc::new(directory::open_blobs(settings).await?);
-    let (_trigger, stop) = shutdown();
-    let Some(built) = Build::new(blobs, settings, Show::Nothing, stop).look().await? else {
-        return Ok(Exit::Interrupted);
-    };
-    Report::would_be(&built).print(&settings.output_dir, out)?;
-    Ok(Exit::Done)
+/// Shows the progress: a bar on a terminal, otherwise a line every ten seconds.
+fn progress(show: Show) -> OnProgress {
+    let style = ProgressStyle::with_template("{bar:24} {pos}/{len} documents, {eta} left")
+        .expect("the template is a constant")
+        .progress_chars("=> ");
+    let bar = Bar(show.bar(0, style));
+    let line_at = Mutex::new(Instant::now());
+    Arc::new(move |at, of| {
+        bar.0.set_length(of);
+        bar.0.set_position(at);
+        let mut line_at = line_at.lock().expect("nothing panics while it holds the lock");
+        // A hidden bar means that standard error is not a terminal.
+        if show.is_shown() && bar.0.is_hidden() && line_at.elapsed() >= LINE_EVERY {
+            *line_at = Instant::now();
+            tracing::info!("{at} of {of} documents looked at");
+        }
+        if at == of {
+            bar.0.finish_and_clear();
+        }
+    })
+}
+
+/// A bar that is cleared when it is dropped, also after an error.
+struct Bar(ProgressBar);
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+impl From<RebuildError> for CliError {
+    fn from(error: RebuildError) -> Self {
+        match error {
+            RebuildError::Queue(error) => error.into(),
+            RebuildError::Source(error) => error.into(),
+            RebuildError::Blob(error) => error.into(),
+            RebuildError::Panicked(_) => Self::caused(Exit::Bug, &error),
+        }
+    }
 }

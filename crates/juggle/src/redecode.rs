@@ -5,6 +5,7 @@ use corpus::{
     survey::Surveyor,
 };
 use flow::shell::quoted_path;
+use queue::connection::QueueConnection;
 use store::text::codec;
 
 use crate::{
@@ -13,7 +14,6 @@ use crate::{
     directory,
     exit::{CliError, Exit},
     output::Out,
-    queue_connection::QueueConnection,
     settings::resolved::Settings,
 };
 

@@ -3,7 +3,7 @@
 use std::slice;
 
 use flow::{lane::Lane, worker::Until};
-
+use queue::connection::QueueConnection;
 use sources::{add::Sources, refresh::Refresh};
 
 use crate::{
@@ -12,7 +12,6 @@ use crate::{
     exit::{CliError, Exit},
     output::{Out, counted},
     partition_report, plan,
-    queue_connection::QueueConnection,
     settings::{enums::Run, resolved::Settings},
     source_arguments,
     stage_run::StageRun,

@@ -13,6 +13,7 @@ use flow::{
     shutdown::{Phase, Shutdown, Trigger, shutdown},
     worker::Until,
 };
+use queue::connection::QueueConnection;
 use sources::{
     add::{self, Added, Sources},
     filters::Filters,
@@ -21,12 +22,12 @@ use sources::{
 use tokio::time::Instant;
 
 use crate::{
+    broker_command::broker_command,
     directory,
     exit::{CliError, Exit},
     lock_session::{self, LockSession},
     output::Out,
     progress::{Progress, Show},
-    queue_connection::QueueConnection,
     settings::resolved::Settings,
     signals::{self, unless_stopped},
     stages::Stages,
@@ -73,11 +74,13 @@ impl StageRun {
         out: &Out,
     ) -> Result<Exit, CliError> {
         directory::prepare(&settings.output_dir)?;
+        let run = settings.output_dir.as_path();
+        let start = broker_command(run, settings.durability)?;
         let connecting = async {
             // A single stage joins an owner, or starts one that stays when the stage ends.
             match self.lanes {
-                [_] => QueueConnection::join(&settings.output_dir, settings.durability).await,
-                _ => QueueConnection::own_or_join(&settings.output_dir, settings.durability).await,
+                [_] => QueueConnection::join(run, start).await,
+                _ => QueueConnection::own_or_join(run, settings.durability, start).await,
             }
         };
         let connection = unless_stopped(&self.shutdown, connecting).await?;

@@ -9,6 +9,7 @@ use flow::{
     shell::quoted_path,
 };
 use indicatif::HumanCount;
+use queue::connection::QueueConnection;
 use serde::Serialize;
 
 use crate::{
@@ -17,7 +18,6 @@ use crate::{
     directory,
     exit::{CliError, Exit},
     output::{Out, align_right, counted, table},
-    queue_connection::QueueConnection,
     settings::resolved::Settings,
 };
 

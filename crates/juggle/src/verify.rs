@@ -10,6 +10,7 @@ use corpus::{
 };
 use flow::{document::DocumentId, job::JobState, lane::Lane, queue::QueueAdmin, shell::quoted_path};
 use indicatif::ProgressStyle;
+use queue::connection::QueueConnection;
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -21,7 +22,6 @@ use crate::{
     listed_jobs::listed_jobs,
     output::{Out, peak_rss_bytes, seconds},
     progress::Show,
-    queue_connection::QueueConnection,
     settings::resolved::Settings,
 };
 

@@ -6,7 +6,8 @@ use flow::{machine::MachineFailure, queue::QueueError};
 
 /// Returns the error for a failed `action` on `path`: [`QueueError::DiskFull`] if the disk has no room, else
 /// [`QueueError::Broken`]. `action` fits after "cannot".
-pub(crate) fn storage_error(action: &str, path: &Path, error: &io::Error) -> QueueError {
+#[must_use]
+pub fn storage_error(action: &str, path: &Path, error: &io::Error) -> QueueError {
     let message = format!("cannot {action} '{}': {}", path.display(), MachineFailure::describe(error));
     // A full disk is the only condition that callers report differently.
     match MachineFailure::from_own_io(error) {

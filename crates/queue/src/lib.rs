@@ -7,7 +7,10 @@
 //! * [`owner`]: the one thread that owns the ledger, and commits many requests at once;
 //! * [`transport`]: how clients reach the owner, in its own process or through its socket;
 //! * [`session`]: identifies a client and its process;
-//! * [`directory`]: the queue's files in a run directory, and who may own them.
+//! * [`directory`]: the queue's files in a run directory, and who may own them; [`condition`]: damaged and
+//!   unfinished ones;
+//! * [`connection`]: connects a program to the queue of a run directory, as its owner or as a client;
+//! * [`error`]: converts failures of the storage.
 //!
 //! # Example
 //!
@@ -73,8 +76,10 @@
 //! # }
 //! ```
 
+pub mod condition;
+pub mod connection;
 pub mod directory;
-mod error;
+pub mod error;
 pub mod ledger;
 pub mod log;
 pub mod owner;

@@ -7,27 +7,28 @@ use std::{
 };
 
 use flow::{document::DocumentId, lane::Lane, shell::quoted_path};
+use rebuild::build::Rebuilt;
 use serde::Serialize;
 
-use super::build::Built;
 use crate::{
     exit::{CliError, Exit},
     output::{Out, peak_rss_bytes, seconds},
 };
 
-/// The mode of a rebuild: real or a dry run.
+/// The mode of a rebuild.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Mood {
+pub(super) enum Kind {
+    #[serde(rename = "done")]
     Done,
-    WouldBe,
+    #[serde(rename = "would_be")]
+    DryRun,
 }
 
 /// The result of a rebuild.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     /// `done`, or `would_be` for a dry run.
-    rebuild: Mood,
+    rebuild: Kind,
     /// The number of documents in the store.
     documents: u64,
     /// The number of jobs recorded as done, by lane.
@@ -58,31 +59,26 @@ struct LaneReport {
 }
 
 impl Report {
-    /// Creates the report of a rebuild that was done.
-    pub(super) fn of(built: &Built, aside: Option<PathBuf>, took: Duration) -> Self {
-        Self { rebuild: Mood::Done, aside, seconds: seconds(took), ..Self::would_be(built) }
-    }
-
-    /// Creates the report of a dry run.
-    pub(super) fn would_be(built: &Built) -> Self {
-        let stored = built.processed + built.to_process;
+    /// Creates the report of a rebuild that took this time.
+    pub(super) fn of(rebuild: Kind, found: Rebuilt, took: Duration) -> Self {
+        let stored = found.processed + found.to_process;
         let done = |lane: Lane| match lane {
             Lane::Fetch | Lane::Store => stored,
-            Lane::Process => built.processed,
+            Lane::Process => found.processed,
         };
         Self {
-            rebuild: Mood::WouldBe,
-            documents: built.documents,
+            rebuild,
+            documents: found.documents,
             lanes: Lane::ALL.map(|lane| (lane.name(), LaneReport { done: done(lane) })).into(),
-            to_process: built.to_process,
-            to_fetch: built.lists.missing + built.unlisted,
-            incomplete: built.incomplete,
-            lost: built.lost.clone(),
-            lists: built.lists.cursors.len() as u64,
-            entries: built.lists.entries,
-            damaged_lists: built.lists.damaged.clone(),
-            aside: None,
-            seconds: 0.0,
+            to_process: found.to_process,
+            to_fetch: found.lists.missing + found.unlisted,
+            incomplete: found.incomplete,
+            lost: found.lost,
+            lists: found.lists.cursors.len() as u64,
+            entries: found.lists.entries,
+            damaged_lists: found.lists.damaged,
+            aside: found.aside,
+            seconds: seconds(took),
             peak_rss_bytes: peak_rss_bytes(),
         }
     }
@@ -129,12 +125,12 @@ impl Report {
         }
         match (&self.aside, self.rebuild) {
             (Some(aside), _) => out.line(&format!("the old database lies in '{}'", aside.display()))?,
-            (None, Mood::WouldBe) => out.line("nothing was done")?,
-            (None, Mood::Done) => {}
+            (None, Kind::DryRun) => out.line("nothing was done")?,
+            (None, Kind::Done) => {}
         }
         match self.rebuild {
-            Mood::Done => out.line(&format!("go on with: juggle pipeline -o {word}")),
-            Mood::WouldBe => Ok(()),
+            Kind::Done => out.line(&format!("go on with: juggle pipeline -o {word}")),
+            Kind::DryRun => Ok(()),
         }
     }
 }

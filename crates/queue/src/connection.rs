@@ -1,24 +1,23 @@
-//! Connects a command to the queue: as its owner, which serves it to others, or as a client of the owner.
+//! Connects a program to the queue: as its owner, which serves it to others, or as a client of the owner.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 use flow::{
-    clock::Clock,
     durability::Durability,
     queue::{QueueAdmin, QueueError, QueueStats},
     shutdown::{Phase, Shutdown, Trigger, shutdown},
 };
-use queue::{
-    directory::QueueDirectory,
-    ledger::LANE_CAPACITY,
-    owner::Owned,
-    transport::broker::{Broker, Idle},
-    transport::client::QueueClient,
-    transport::socket::{AnswerTimeout, BrokerCommand, IfNoOwner, SocketLink},
-};
 use tokio::task::JoinHandle;
 
-use crate::{exit::Exit, rebuild::damage};
+use crate::{
+    directory::QueueDirectory,
+    owner::Owned,
+    transport::{
+        broker::{Broker, Idle},
+        client::QueueClient,
+        socket::{AnswerTimeout, BrokerCommand, IfNoOwner, SocketLink},
+    },
+};
 
 /// The maximum time to wait for the owner's thread at the end. Acknowledged changes are durable without it.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
@@ -48,7 +47,11 @@ impl QueueConnection {
     ///
     /// # Errors
     /// Returns the errors of opening the queue or of [`join`](Self::join).
-    pub async fn own_or_join(run: &Path, durability: Durability) -> Result<Self, QueueError> {
+    pub async fn own_or_join(
+        run: &Path,
+        durability: Durability,
+        start: BrokerCommand,
+    ) -> Result<Self, QueueError> {
         let directory = QueueDirectory::of(run);
         // Owning is tried first: it fails at once if another process has the lock.
         match own(&directory, durability).await? {
@@ -59,16 +62,16 @@ impl QueueConnection {
                 let owned = OwnedQueue { thread, serving: Some((serving, trigger)) };
                 Ok(Self { client: QueueClient::Local(link), owned: Some(owned) })
             }
-            None => Self::join(run, durability).await,
+            None => Self::join(run, start).await,
         }
     }
 
-    /// Joins the owner of the queue, or starts one if there is none.
+    /// Joins the owner of the queue, or starts one with this command if there is none.
     ///
     /// # Errors
     /// Returns [`QueueError::Unreachable`] if the owner does not answer or cannot be started.
-    pub async fn join(run: &Path, durability: Durability) -> Result<Self, QueueError> {
-        let absent = IfNoOwner::Start(starter(run, durability)?);
+    pub async fn join(run: &Path, start: BrokerCommand) -> Result<Self, QueueError> {
+        let absent = IfNoOwner::Start(start);
         let link = SocketLink::connect(QueueDirectory::of(run), absent, AnswerTimeout::LONG).await?;
         Ok(Self { client: QueueClient::Socket(link), owned: None })
     }
@@ -125,21 +128,10 @@ impl QueueConnection {
     }
 }
 
-/// Owns the queue if no process does. Refuses a damaged queue and one of an unfinished rebuild.
+/// Owns the queue on a thread that may block.
 async fn own(directory: &QueueDirectory, durability: Durability) -> Result<Option<Owned>, QueueError> {
     let directory = directory.clone();
-    let clock = Clock::start();
-    let now_ms = Arc::new(move || clock.now_ms());
-    let owning = tokio::task::spawn_blocking(move || {
-        let owned = directory.own(durability, LANE_CAPACITY, now_ms);
-        match owned {
-            // Checked after the lock was taken or refused: a rebuild holds the lock while it changes this.
-            Ok(Some(_)) | Err(QueueError::Damaged(_)) if damage::is_unfinished(&directory) => {
-                Err(damage::unfinished(&directory))
-            }
-            owned => owned.map_err(|error| damage::with_advice(&directory, error)),
-        }
-    });
+    let owning = tokio::task::spawn_blocking(move || directory.own_whole(durability));
     owning.await.map_err(|error| QueueError::Broken(error.to_string()))?
 }
 
@@ -162,22 +154,4 @@ pub async fn serve(
         .map_err(|error| QueueError::Broken(error.to_string()))?
         .map_err(|_| QueueError::Broken("the queue's thread panicked".to_owned()))?;
     Ok(true)
-}
-
-/// Returns the command that starts `juggle-queue`, from the directory of this program if it is there.
-fn starter(run: &Path, durability: Durability) -> Result<BrokerCommand, QueueError> {
-    let unreachable = |error: std::io::Error| QueueError::Unreachable(error.to_string());
-    let this = std::env::current_exe().map_err(unreachable)?;
-    let beside = this.with_file_name("juggle-queue");
-    let program = if beside.exists() { beside } else { "juggle-queue".into() };
-    // The owner outlives this command and its working directory.
-    let run = std::path::absolute(run).map_err(unreachable)?;
-    let arguments = vec![
-        "serve".into(),
-        "--output-dir".into(),
-        run.into(),
-        "--durability".into(),
-        durability.to_string().into(),
-    ];
-    Ok(BrokerCommand { program, arguments, disk_full_code: Exit::DiskFull as i32 })
 }

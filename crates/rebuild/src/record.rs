@@ -13,24 +13,24 @@ use futures_util::future::try_join_all;
 // The jobs are completed at once; the time covers a slow disk.
 const LEASE_MS: u64 = 60_000;
 
-/// The lanes that documents have gone through.
+/// The jobs of a document that are done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Through {
-    /// All lanes.
-    Process,
-    /// Fetch and store; the next job is ready.
-    Store,
+pub(crate) enum Completed {
+    /// Those of all lanes.
+    All,
+    /// Those of fetch and store; the process job is ready.
+    Stored,
 }
 
-/// Records at most [`BATCH_MAX`] documents as done. The lanes that they have gone through must have no
+/// Records at most [`BATCH_MAX`] documents as done. The lanes of their completed jobs must have no
 /// pending jobs.
 ///
 /// # Errors
 /// Returns the errors of the queue, and [`QueueError::Broken`] if it hands out other jobs than these.
-pub(super) async fn done(
+pub(crate) async fn done(
     queue: &dyn QueueAdmin,
     documents: Vec<DocumentJobs>,
-    through: Through,
+    completed: Completed,
 ) -> Result<(), QueueError> {
     let (mut fetch, mut store, mut process) = (Vec::new(), HashMap::new(), HashMap::new());
     for DocumentJobs { fetch: fetched, store: stored, process: processed } in documents {
@@ -43,14 +43,14 @@ pub(super) async fn done(
     push(queue, fetch).await?;
     end(queue, Lane::Fetch, store).await?;
     end(queue, Lane::Store, process).await?;
-    match through {
-        Through::Process => end(queue, Lane::Process, ends).await,
-        Through::Store => Ok(()),
+    match completed {
+        Completed::All => end(queue, Lane::Process, ends).await,
+        Completed::Stored => Ok(()),
     }
 }
 
 /// Pushes jobs, at most [`BATCH_MAX`].
-pub(super) async fn push(queue: &dyn QueueAdmin, jobs: Vec<NewJob>) -> Result<(), QueueError> {
+pub(crate) async fn push(queue: &dyn QueueAdmin, jobs: Vec<NewJob>) -> Result<(), QueueError> {
     queue.push(Push { jobs, cursor: None }).await.map(drop)
 }
 

@@ -6,11 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flow::{clock::Millis, machine::MachineFailure, queue::QueueError, safe_file};
-use queue::directory::QueueDirectory;
+use flow::{clock::Millis, queue::QueueError, safe_file};
+use queue::{directory::QueueDirectory, error::storage_error};
 
-use super::{clear, damage, salvage, site};
-use crate::exit::is_full;
+use crate::salvage;
 
 /// Replaces the old database by the new one. Returns the directory of the old one, if there was one. Renames
 /// the damaged lists, whose beginnings are in the new database. The caller holds the lock of the queue.
@@ -20,29 +19,27 @@ use crate::exit::is_full;
 /// # Errors
 /// Returns [`QueueError::Broken`] if a file cannot be moved, and [`QueueError::DiskFull`] if the disk is
 /// full.
-pub(super) fn put_in_place(
+pub(crate) fn put_in_place(
     directory: &QueueDirectory,
+    new: &QueueDirectory,
     damaged_lists: &[PathBuf],
     now_ms: Millis,
 ) -> Result<Option<PathBuf>, QueueError> {
-    let site = site(directory);
-    let new = QueueDirectory::of(&site);
-    let marker = damage::marker(directory);
+    let marker = directory.rebuilding_marker();
     // The marker must be durable before the first file moves.
     safe_file::create(&marker)
         .and_then(|file| file.sync_all())
-        .map_err(|error| failed("create", &marker, &error))?;
+        .map_err(|error| storage_error("create", &marker, &error))?;
     sync(directory.path())?;
     let aside = put_aside(directory, now_ms)?;
     // Before the new database is used, whose cursors name the saved beginnings instead.
     for list in damaged_lists {
-        salvage::mark(list).map_err(|error| failed("rename", list, &error))?;
+        salvage::mark(list).map_err(|error| storage_error("rename", list, &error))?;
     }
-    directory.take_over(&new)?;
+    directory.take_over(new)?;
     // Only now is the new database in place; the marker goes last.
-    fs::remove_file(&marker).map_err(|error| failed("remove", &marker, &error))?;
+    fs::remove_file(&marker).map_err(|error| storage_error("remove", &marker, &error))?;
     sync(directory.path())?;
-    clear(&site)?;
     Ok(aside)
 }
 
@@ -53,7 +50,7 @@ fn put_aside(directory: &QueueDirectory, now_ms: Millis) -> Result<Option<PathBu
         return Ok(None);
     }
     let all_aside = directory.path().join("aside");
-    fs::create_dir_all(&all_aside).map_err(|error| failed("create", &all_aside, &error))?;
+    fs::create_dir_all(&all_aside).map_err(|error| storage_error("create", &all_aside, &error))?;
     let aside = fresh(&all_aside, now_ms)?;
     [&all_aside, directory.path()].into_iter().try_for_each(sync)?;
     directory.put_aside(&aside)?;
@@ -72,7 +69,7 @@ fn fresh(all_aside: &Path, now_ms: Millis) -> Result<PathBuf, QueueError> {
         match fs::create_dir(&path) {
             Ok(()) => return Ok(path),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(failed("create", &path, &error)),
+            Err(error) => return Err(storage_error("create", &path, &error)),
         }
     }
     unreachable!("a directory holds fewer than 2^32 entries of one second")
@@ -81,10 +78,5 @@ fn fresh(all_aside: &Path, now_ms: Millis) -> Result<PathBuf, QueueError> {
 fn sync(directory: &Path) -> Result<(), QueueError> {
     File::open(directory)
         .and_then(|directory| directory.sync_all())
-        .map_err(|error| failed("sync", directory, &error))
-}
-
-pub(super) fn failed(what: &str, path: &Path, error: &io::Error) -> QueueError {
-    let message = format!("cannot {what} '{}': {}", path.display(), MachineFailure::describe(error));
-    if is_full(error) { QueueError::DiskFull(message) } else { QueueError::Broken(message) }
+        .map_err(|error| storage_error("sync", directory, &error))
 }

@@ -11,7 +11,6 @@ use std::{
 };
 
 use flow::safe_file;
-
 use sources::{
     error::SourceError,
     snapshot::integrity::{HASH_DIGITS, name_parts},
@@ -22,7 +21,7 @@ use sources::{
 ///
 /// # Errors
 /// Returns an error if the list cannot be read or the new one cannot be written.
-pub(super) fn beginning(path: &Path, bytes: u64) -> Result<String, SourceError> {
+pub(crate) fn beginning(path: &Path, bytes: u64) -> Result<String, SourceError> {
     let directory = path.parent().unwrap_or_else(|| Path::new("."));
     let temporary = directory.join(format!(".adding-{}-saved", std::process::id()));
     let failed = |source| SourceError::Write { path: temporary.clone(), source };
@@ -56,7 +55,7 @@ fn copy(from: &Path, to: &Path, bytes: u64) -> io::Result<blake3::Hash> {
 ///
 /// # Errors
 /// Returns an error if it cannot be renamed.
-pub(super) fn mark(path: &Path) -> io::Result<()> {
+pub(crate) fn mark(path: &Path) -> io::Result<()> {
     let mut marked = path.as_os_str().to_owned();
     marked.push(".damaged");
     match fs::rename(path, marked) {

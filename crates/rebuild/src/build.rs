@@ -2,7 +2,12 @@
 //!
 //! Memory holds the ids of all documents, and the records of one batch.
 
-use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use corpus::survey::{DocumentProgress, Surveyor};
 use flow::{
@@ -14,50 +19,61 @@ use flow::{
     queue::{BATCH_MAX, Push, QueueAdmin, QueueError},
     shutdown::{Phase, Shutdown},
 };
-use indicatif::{ProgressBar, ProgressStyle};
-use queue::{directory::QueueDirectory, transport::client::QueueClient};
-use tokio::time::Instant;
-
-use super::{
-    lists::{self, Lists, Salvage, Stored},
-    record::{self, Through},
-};
+use queue::{directory::QueueDirectory, error::storage_error, transport::client::QueueClient};
 use sources::feed::GroupOf;
+use tokio::task::spawn_blocking;
 
-use crate::{blocking::blocking, directory, exit::CliError, progress::Show, settings::resolved::Settings};
+use crate::{
+    error::RebuildError,
+    lists::{self, Lists, Salvage, Stored},
+    record::{self, Completed},
+    swap,
+};
 
 /// The capacity of a lane. No push may be refused: all documents may wait in one lane.
 const CAPACITY: usize = usize::MAX / 2;
-/// The interval of plain lines, if standard error is not a terminal.
-const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// The inputs and options of filling a queue.
-pub(super) struct Build {
-    blobs: Arc<dyn BlobStore>,
-    snapshots: std::path::PathBuf,
-    group_of: GroupOf,
-    durability: Durability,
-    show: Show,
-    stop: Shutdown,
+/// A function that receives the number of documents that were looked at, and the number of all.
+pub type OnProgress = Arc<dyn Fn(u64, u64) + Send + Sync>;
+
+/// The inputs and options of a rebuild.
+#[derive(Clone)]
+pub struct Rebuild {
+    /// The queue to be replaced.
+    pub directory: QueueDirectory,
+    /// The blob store of the run.
+    pub blobs: Arc<dyn BlobStore>,
+    /// The directory of the snapshots of source lists.
+    pub snapshots: PathBuf,
+    /// The group of a fetch job.
+    pub group_of: GroupOf,
+    /// The durability of the new queue.
+    pub durability: Durability,
+    /// Draining ends the rebuild, and the queue stays as it was.
+    pub stop: Shutdown,
+    /// Called after each batch of documents.
+    pub on_progress: OnProgress,
 }
 
 /// The contents of the new queue.
 #[derive(Debug, Default)]
-pub(super) struct Built {
+pub struct Rebuilt {
     /// The number of documents with a meta.
-    pub(super) documents: u64,
+    pub documents: u64,
     /// The number of these that have complete results.
-    pub(super) processed: u64,
+    pub processed: u64,
     /// The number of documents that are stored but not processed.
-    pub(super) to_process: u64,
+    pub to_process: u64,
     /// The number of documents with a missing or truncated file. They are fetched again.
-    pub(super) incomplete: u64,
+    pub incomplete: u64,
     /// Documents that no list names and whose meta cannot be read.
-    pub(super) lost: Vec<DocumentId>,
+    pub lost: Vec<DocumentId>,
     /// The number of texts to fetch that no list names. Their jobs are made from their meta.
-    pub(super) unlisted: u64,
+    pub unlisted: u64,
     /// The source lists.
-    pub(super) lists: Lists,
+    pub lists: Lists,
+    /// The directory of the old database, if there was one and it was replaced.
+    pub aside: Option<PathBuf>,
 }
 
 /// The stored documents by their progress, before anything is written.
@@ -69,26 +85,60 @@ struct Ids {
     incomplete: BTreeSet<DocumentId>,
 }
 
-impl Build {
-    pub(super) fn new(blobs: Arc<dyn BlobStore>, settings: &Settings, show: Show, stop: Shutdown) -> Self {
-        Self {
-            blobs,
-            snapshots: directory::sources(&settings.output_dir),
-            group_of: settings.group_of(),
-            durability: settings.durability,
-            show,
-            stop,
+impl Rebuild {
+    /// Builds the new queue next to the old one, then moves the old one aside and the new one into its place.
+    /// Renames the damaged lists, whose beginnings are in the new queue. Returns `None` if it was stopped
+    /// before the first file was moved.
+    ///
+    /// # Errors
+    /// Returns an error if the store or a list cannot be read, the queue cannot be written, or a file cannot be
+    /// moved.
+    pub async fn replace(&self) -> Result<Option<Rebuilt>, RebuildError> {
+        let Some(mut rebuilt) = self.build().await? else { return Ok(None) };
+        let (directory, site, damaged) = (self.directory.clone(), self.site(), rebuilt.lists.damaged.clone());
+        let now_ms = Clock::start().now_ms();
+        let swapping = spawn_blocking(move || {
+            let aside = swap::put_in_place(&directory, &QueueDirectory::of(&site), &damaged, now_ms)?;
+            clear(&site).map(|()| aside)
+        });
+        rebuilt.aside = swapping.await??;
+        Ok(Some(rebuilt))
+    }
+
+    /// Returns what the new queue would contain. Writes nothing.
+    ///
+    /// # Errors
+    /// Returns an error if the store or a list cannot be read.
+    pub async fn look(&self) -> Result<Option<Rebuilt>, RebuildError> {
+        self.fill(None).await
+    }
+
+    async fn build(&self) -> Result<Option<Rebuilt>, RebuildError> {
+        let site = self.site();
+        clear(&site)?;
+        let built = tokio::select! {
+            built = self.within(&site) => built,
+            // The next rebuild removes the incomplete queue: a second signal must not wait for the disk.
+            () = self.stop.reached(Phase::Now) => return Ok(None),
+        };
+        // An incomplete queue takes space, and the disk may be full.
+        if !matches!(built, Ok(Some(_))) {
+            clear(&site)?;
         }
+        built
+    }
+
+    /// Returns the directory in which the new queue is built, as the run directory of a queue of its own.
+    fn site(&self) -> PathBuf {
+        self.directory.path().join("rebuilding")
     }
 
     /// Creates a queue in the directory `site`, fills it and closes it. Returns `None` if it was stopped.
-    ///
-    /// # Errors
-    /// Returns an error if the store or a list cannot be read, or the queue cannot be written.
-    pub(super) async fn within(&self, site: &Path) -> Result<Option<Built>, CliError> {
+    async fn within(&self, site: &Path) -> Result<Option<Rebuilt>, RebuildError> {
         let directory = QueueDirectory::of(site);
         let (durability, clock) = (self.durability, Clock::start());
-        let owning = blocking(move || directory.own(durability, CAPACITY, Arc::new(move || clock.now_ms())));
+        let owning =
+            spawn_blocking(move || directory.own(durability, CAPACITY, Arc::new(move || clock.now_ms())));
         let owned = owning.await??;
         let (link, thread) =
             owned.ok_or_else(|| QueueError::Broken("another process builds in the same place".to_owned()))?;
@@ -96,26 +146,17 @@ impl Build {
         let filled = self.fill(Some(&queue)).await;
         // The thread of the queue ends, and its files are closed, when the last client is dropped.
         drop(queue);
-        let joined = blocking(|| thread.join()).await?;
+        let joined = spawn_blocking(|| thread.join()).await?;
         joined.map_err(|_| QueueError::Broken("the queue's thread panicked".to_owned()))?;
         filled
     }
 
-    /// Returns what the new queue would contain. Writes nothing.
-    ///
-    /// # Errors
-    /// Returns an error if the store or a list cannot be read.
-    pub(super) async fn look(&self) -> Result<Option<Built>, CliError> {
-        self.fill(None).await
-    }
-
-    async fn fill(&self, queue: Option<&dyn QueueAdmin>) -> Result<Option<Built>, CliError> {
+    async fn fill(&self, queue: Option<&dyn QueueAdmin>) -> Result<Option<Rebuilt>, RebuildError> {
         let blobs = Arc::clone(&self.blobs);
-        let listing = blocking(move || blobs.list(BlobKind::Meta));
+        let listing = spawn_blocking(move || blobs.list(BlobKind::Meta));
         let mut ids = Ids { all: listing.await??, ..Ids::default() };
-        let mut built = Built { documents: ids.all.len() as u64, ..Built::default() };
-        let progress = Progress::start(self.show.clone(), built.documents);
-        if !self.documents(queue, &mut ids, &mut built, progress).await? {
+        let mut built = Rebuilt { documents: ids.all.len() as u64, ..Rebuilt::default() };
+        if !self.documents(queue, &mut ids, &mut built).await? {
             return Ok(None);
         }
         self.stored(queue, &ids.to_process).await?;
@@ -137,9 +178,9 @@ impl Build {
         &self,
         queue: Option<&dyn QueueAdmin>,
         ids: &mut Ids,
-        built: &mut Built,
-        mut progress: Progress,
-    ) -> Result<bool, CliError> {
+        built: &mut Rebuilt,
+    ) -> Result<bool, RebuildError> {
+        let mut looked_at = 0;
         for batch in ids.all.chunks(BATCH_MAX) {
             if self.stop.phase() > Phase::Running {
                 return Ok(false);
@@ -156,9 +197,10 @@ impl Build {
             }
             built.processed += processed.len() as u64;
             if let Some(queue) = queue {
-                record::done(queue, processed, Through::Process).await?;
+                record::done(queue, processed, Completed::All).await?;
             }
-            progress.advance(batch.len());
+            looked_at += batch.len() as u64;
+            (self.on_progress)(looked_at, built.documents);
         }
         built.to_process = ids.to_process.len() as u64;
         built.incomplete = ids.incomplete.len() as u64;
@@ -168,10 +210,10 @@ impl Build {
     async fn survey(
         &self,
         documents: Vec<DocumentId>,
-    ) -> Result<Vec<(DocumentId, DocumentProgress)>, CliError> {
+    ) -> Result<Vec<(DocumentId, DocumentProgress)>, RebuildError> {
         let blobs = Arc::clone(&self.blobs);
         let group_of = Arc::clone(&self.group_of);
-        let surveying = blocking(move || {
+        let surveying = spawn_blocking(move || {
             let surveyor = Surveyor { blobs: &*blobs, group_of: &*group_of };
             let look = |document: DocumentId| surveyor.survey(&document).map(|standing| (document, standing));
             documents.into_iter().map(look).collect::<Result<Vec<_>, _>>()
@@ -181,7 +223,11 @@ impl Build {
 
     /// Records the documents that are stored but not processed. Must run after the documents that are done:
     /// their process jobs are claimed until the lane is empty, and would be claimed together with these.
-    async fn stored(&self, queue: Option<&dyn QueueAdmin>, documents: &[DocumentId]) -> Result<(), CliError> {
+    async fn stored(
+        &self,
+        queue: Option<&dyn QueueAdmin>,
+        documents: &[DocumentId],
+    ) -> Result<(), RebuildError> {
         let Some(queue) = queue else { return Ok(()) };
         for batch in documents.chunks(BATCH_MAX) {
             if self.stop.phase() > Phase::Running {
@@ -192,7 +238,7 @@ impl Build {
                 DocumentProgress::Processed(known) | DocumentProgress::Stored(known) => Some(known),
                 DocumentProgress::Incomplete(_) | DocumentProgress::Unreadable => None,
             });
-            record::done(queue, known.collect(), Through::Store).await?;
+            record::done(queue, known.collect(), Completed::Stored).await?;
         }
         Ok(())
     }
@@ -203,9 +249,9 @@ impl Build {
         all: Vec<DocumentId>,
         incomplete: BTreeSet<DocumentId>,
         salvage: Salvage,
-    ) -> Result<(Lists, BTreeSet<DocumentId>), CliError> {
+    ) -> Result<(Lists, BTreeSet<DocumentId>), RebuildError> {
         let snapshots = self.snapshots.clone();
-        let reading = blocking(move || {
+        let reading = spawn_blocking(move || {
             let mut unlisted = incomplete.clone();
             let stored = Stored { all: &all, incomplete: &incomplete };
             lists::read(&snapshots, &stored, &mut unlisted, salvage).map(|lists| (lists, unlisted))
@@ -219,8 +265,8 @@ impl Build {
         &self,
         queue: Option<&dyn QueueAdmin>,
         documents: BTreeSet<DocumentId>,
-        built: &mut Built,
-    ) -> Result<(), CliError> {
+        built: &mut Rebuilt,
+    ) -> Result<(), RebuildError> {
         let documents: Vec<DocumentId> = documents.into_iter().collect();
         for batch in documents.chunks(BATCH_MAX) {
             let mut jobs = Vec::new();
@@ -240,36 +286,9 @@ impl Build {
     }
 }
 
-/// The progress of a rebuild: a bar on a terminal, otherwise a line every ten seconds.
-struct Progress {
-    bar: ProgressBar,
-    show: Show,
-    line_at: Instant,
-}
-
-impl Progress {
-    fn start(show: Show, documents: u64) -> Self {
-        let style = ProgressStyle::with_template("{bar:24} {pos}/{len} documents, {eta} left")
-            .expect("the template is a constant")
-            .progress_chars("=> ");
-        let bar = show.bar(documents, style);
-        Self { bar, show, line_at: Instant::now() }
-    }
-
-    fn advance(&mut self, documents: usize) {
-        self.bar.inc(documents as u64);
-        // A hidden bar means that standard error is not a terminal.
-        let is_due = self.bar.is_hidden() && self.line_at.elapsed() >= LINE_EVERY;
-        if self.show.is_shown() && is_due {
-            self.line_at = Instant::now();
-            let (at, of) = (self.bar.position(), self.bar.length().unwrap_or_default());
-            tracing::info!("{at} of {of} documents looked at");
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
+fn clear(site: &Path) -> Result<(), QueueError> {
+    match fs::remove_dir_all(site) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(storage_error("remove", site, &error)),
+        Ok(()) | Err(_) => Ok(()),
     }
 }

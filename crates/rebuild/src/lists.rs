@@ -2,34 +2,33 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs, io,
     path::{Path, PathBuf},
 };
 
 use flow::{document::DocumentId, queue::CursorMove};
-
-use super::salvage;
 use sources::{
     error::SourceError,
-    snapshot::{entries, integrity},
+    snapshot::{self, entries, integrity},
 };
+
+use crate::salvage;
 
 /// The contents of all lists.
 #[derive(Debug, Default)]
-pub(super) struct Lists {
+pub struct Lists {
     /// One cursor for each list, at its beginning.
-    pub(super) cursors: Vec<CursorMove>,
+    pub cursors: Vec<CursorMove>,
     /// The number of their entries.
-    pub(super) entries: u64,
+    pub entries: u64,
     /// The number of entries whose texts are not in the store.
-    pub(super) missing: u64,
+    pub missing: u64,
     /// The damaged lists. The entries after the damage are left out.
-    pub(super) damaged: Vec<PathBuf>,
+    pub damaged: Vec<PathBuf>,
 }
 
 /// The treatment of a damaged list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Salvage {
+pub(crate) enum Salvage {
     /// Write the entries before the damage as a new list.
     Beginning,
     /// Only count these entries.
@@ -37,11 +36,11 @@ pub(super) enum Salvage {
 }
 
 /// The documents in the store.
-pub(super) struct Stored<'a> {
+pub(crate) struct Stored<'a> {
     /// The documents with a meta, in order.
-    pub(super) all: &'a [DocumentId],
+    pub(crate) all: &'a [DocumentId],
     /// The documents of these that must be fetched again.
-    pub(super) incomplete: &'a BTreeSet<DocumentId>,
+    pub(crate) incomplete: &'a BTreeSet<DocumentId>,
 }
 
 impl Stored<'_> {
@@ -65,14 +64,14 @@ struct Read {
 /// # Errors
 /// Returns an error if the directory or a list cannot be read, or the beginning of a damaged list cannot be
 /// written.
-pub(super) fn read(
+pub(crate) fn read(
     directory: &Path,
     stored: &Stored<'_>,
     unlisted: &mut BTreeSet<DocumentId>,
     salvage: Salvage,
 ) -> Result<Lists, SourceError> {
     let (mut lists, mut cursors) = (Lists::default(), BTreeMap::new());
-    for path in snapshots(directory)? {
+    for path in snapshot::paths(directory)? {
         let Some(name) = path.file_stem().and_then(|name| name.to_str()) else { continue };
         let list = read_one(&path, stored, unlisted)?;
         let mut source = name.to_owned();
@@ -119,23 +118,4 @@ fn read_one(
         }
     }
     Ok(list)
-}
-
-/// Returns the complete lists, in order of their names. A list whose process died while it was added has
-/// another extension.
-fn snapshots(directory: &Path) -> Result<Vec<PathBuf>, SourceError> {
-    let failed = |source| SourceError::Snapshot { path: directory.to_owned(), source };
-    let entries = match fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(failed)?,
-    };
-    let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(failed)?.path();
-        if path.extension().is_some_and(|extension| extension == "jsonl") {
-            paths.push(path);
-        }
-    }
-    paths.sort_unstable();
-    Ok(paths)
 }
