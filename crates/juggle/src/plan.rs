@@ -34,7 +34,7 @@ struct PlanJson<'a> {
 /// Runs `juggle plan`.
 ///
 /// # Errors
-/// Returns the errors of [`plan`].
+/// Returns the errors of [`plan()`].
 pub async fn run(args: &PlanArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     plan(source_arguments::sources_of(&args.sources, settings).await?, settings, out).await
 }
