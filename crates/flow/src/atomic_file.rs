@@ -1,20 +1,15 @@
 //! Writes files atomically: a file has all of its bytes under its name, or does not change.
 
 use std::{
-    fs::{File, Permissions},
+    fs::File,
     io::{self, BufWriter, Write},
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
 use tempfile::{NamedTempFile, TempPath};
 
-use crate::temporary::{self, Held, Sweep};
+use crate::temporary::{self, Sweep};
 
-/// The permissions of a new file before the umask is applied.
-const MODE: u32 = 0o666;
-/// The maximum number of temporary files that are created for one file, if sweeps remove them.
-const TRIES_MAX: usize = 64;
 /// The end of a temporary name.
 const UNFINISHED: &str = ".tmp";
 
@@ -44,19 +39,9 @@ impl AtomicFile {
     /// Returns an error if the file cannot be created or locked.
     pub fn create(path: &Path) -> io::Result<Self> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        // A sweep may remove the temporary file between its creation and its lock.
-        for _ in 0..TRIES_MAX {
-            let made = tempfile::Builder::new()
-                .prefix(&format!(".{name}."))
-                .suffix(UNFINISHED)
-                .permissions(Permissions::from_mode(MODE))
-                // A rename is atomic only within one file system, so not in the system's temporary directory.
-                .tempfile_in(above(path))?;
-            if temporary::hold(made.as_file(), made.path())? == Held::Ours {
-                return Ok(Self { path: path.to_owned(), file: BufWriter::new(made) });
-            }
-        }
-        Err(io::Error::other("other processes keep removing its temporary file"))
+        // A rename is atomic only within one file system, so not in the system's temporary directory.
+        let file = temporary::create(above(path), &format!(".{name}."), UNFINISHED)?;
+        Ok(Self { path: path.to_owned(), file: BufWriter::new(file) })
     }
 
     /// Returns the path after the commit.
@@ -155,7 +140,7 @@ fn above(path: &Path) -> &Path {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     use super::*;
 

@@ -6,13 +6,20 @@
 //! checks that the file still has its name once it has the lock.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File, Permissions, TryLockError},
     io,
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
+use tempfile::NamedTempFile;
+
 use crate::safe_file;
+
+/// The permissions of a new file before the umask is applied.
+const MODE: u32 = 0o666;
+/// The maximum number of temporary files that are created for one file, if sweeps remove them.
+const TRIES_MAX: usize = 64;
 
 /// The result of locking a file by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +30,23 @@ pub enum Held {
     Other,
     /// The file is locked, but was renamed or removed in between.
     Gone,
+}
+
+/// Creates a temporary file in a directory, and locks it. It is removed if it is dropped.
+///
+/// # Errors
+/// Returns an error if the file cannot be created or locked.
+pub fn create(directory: &Path, prefix: &str, suffix: &str) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix).suffix(suffix).permissions(Permissions::from_mode(MODE));
+    // A sweep may remove the file between its creation and its lock.
+    for _ in 0..TRIES_MAX {
+        let file = builder.tempfile_in(directory)?;
+        if hold(file.as_file(), file.path())? == Held::Ours {
+            return Ok(file);
+        }
+    }
+    Err(io::Error::other("other processes keep removing its temporary file"))
 }
 
 /// Locks an open file for as long as it stays open.

@@ -55,17 +55,11 @@ impl Sources {
     /// that cannot be read, [`SourceError::NoCatalog`] if there are filters but no catalogue, and
     /// [`SourceError::Bulk`] for too many texts from the main site of Project Gutenberg.
     pub fn read(&self, mut each: impl FnMut(Result<&Entry, &BadLine>)) -> Result<(), SourceError> {
-        self.read_inputs(|reader, report| {
-            for item in reader {
+        self.read_inputs(|_, items| {
+            for item in items {
                 match item {
-                    Ok(entry) => {
-                        report(Ok(&entry));
-                        each(Ok(&entry));
-                    }
-                    Err(ReadError::Line(bad)) => {
-                        report(Err(&bad));
-                        each(Err(&bad));
-                    }
+                    Ok(entry) => each(Ok(&entry)),
+                    Err(ReadError::Line(bad)) => each(Err(&bad)),
                     Err(ReadError::Source(error)) => return Err(error),
                 }
             }
@@ -73,11 +67,10 @@ impl Sources {
         })
     }
 
-    /// Opens each input and passes it to `read`, which reports every entry and invalid line to its second
-    /// argument.
+    /// Opens each input and passes its name and items to `read`. Logs warnings about the items that were read.
     fn read_inputs(
         &self,
-        mut read: impl FnMut(EntryReader, &mut dyn FnMut(Result<&Entry, &BadLine>)) -> Result<(), SourceError>,
+        mut read: impl FnMut(&str, &mut dyn Iterator<Item = Result<Entry, ReadError>>) -> Result<(), SourceError>,
     ) -> Result<(), SourceError> {
         let context = ReadContext::new(&self.config);
         let (mut bulk, mut has_catalog) = (BulkCounter::new(&self.config.rewrites), false);
@@ -85,12 +78,13 @@ impl Sources {
             let reader = EntryReader::open(input.clone(), &context)?;
             has_catalog |= reader.kind() == ListKind::Catalog;
             let mut report = ListReport::new(&reader);
-            let result = read(reader, &mut |item| {
+            let mut items = reader.inspect(|item| {
                 report.add(item);
                 if let Ok(entry) = item {
                     bulk.count(entry);
                 }
             });
+            let result = read(&input.name(), &mut items);
             // If the input is not a list, a report on its lines means nothing.
             if !matches!(result, Err(SourceError::NotAList { .. })) {
                 report.warn(&self.config.filters);
@@ -138,8 +132,8 @@ fn write(sources: &Sources, directory: &Path) -> Result<Vec<Snapshot>, SourceErr
     let failed = |source: io::Error| SourceError::Write { path: directory.to_owned(), source };
     fs::create_dir_all(directory).and_then(|()| safe_file::must_be_directory(directory)).map_err(failed)?;
     let mut drafts = Vec::<SnapshotDraft>::new();
-    sources.read_inputs(|reader, report| {
-        drafts.push(write_draft(reader, directory, report)?);
+    sources.read_inputs(|name, items| {
+        drafts.push(write_draft(items, name, directory)?);
         Ok(())
     })?;
     let sum = |of: fn(&SnapshotDraft) -> u64| drafts.iter().map(of).sum::<u64>();

@@ -2,7 +2,7 @@
 
 mod list;
 
-use std::{iter::Flatten, path::Path, sync::Arc, vec};
+use std::{iter, path::Path, sync::Arc};
 
 use self::list::List;
 use crate::{
@@ -11,8 +11,11 @@ use crate::{
     directory::Directory,
     entry::Entry,
     error::{ReadError, SourceError, shown},
-    formats::{ListKind, row::SourceRow},
-    resolve::{LocalFiles, UrlResolver, expand::Expansion},
+    formats::{
+        ListKind,
+        row::{Expansion, SourceRow},
+    },
+    resolve::{LocalFiles, UrlResolver},
 };
 
 /// Reads the entries of one input, one line at a time.
@@ -21,15 +24,12 @@ use crate::{
 /// continues after it. Nothing follows an error of the whole source.
 pub struct EntryReader {
     input: Input,
+    kind: ListKind,
     /// `None` after the end.
-    content: Option<Content>,
+    items: Option<Box<Items>>,
 }
 
-enum Content {
-    List(Box<List>),
-    Directory(Box<Directory>),
-    Texts(Flatten<vec::IntoIter<Expansion>>),
-}
+type Items = dyn Iterator<Item = Result<Entry, ReadError>> + Send;
 
 impl EntryReader {
     /// Opens an input and detects its format. Blocking.
@@ -40,14 +40,19 @@ impl EntryReader {
     /// array, or anything but the catalogue if that is required), and [`SourceError::Argument`] for a text
     /// that is not a source.
     pub fn open(input: Input, context: &ReadContext) -> Result<Self, SourceError> {
-        let content = match &input {
-            Input::Texts(texts) => Content::Texts(expand(texts, context)?.into_iter().flatten()),
-            Input::Directory(path) => Content::Directory(Box::new(Directory::open(path, context)?)),
-            Input::List(location, kind) => {
-                Content::List(Box::new(List::open(location, *kind, &input, context)?))
+        let mut kind = ListKind::List;
+        let items: Box<Items> = match &input {
+            Input::Texts(texts) => Box::new(expand(texts, context)?.into_iter().flatten().map(Ok)),
+            Input::Directory(path) => {
+                Box::new(Directory::open(path, context)?.map(|item| item.map_err(ReadError::Source)))
+            }
+            Input::List(location, required) => {
+                let list = List::open(location, *required, &input, context)?;
+                kind = list.kind();
+                Box::new(list)
             }
         };
-        Ok(Self { input, content: Some(content) })
+        Ok(Self { input, kind, items: Some(items) })
     }
 
     /// Reads a list from memory or another place, as one from the web is read: it must not name local texts.
@@ -57,7 +62,7 @@ impl EntryReader {
     ) -> Result<Self, SourceError> {
         let input = Input::List(ListLocation::Stdin, ListKind::List);
         let list = List::of_bytes(bytes, LocalFiles::Refused, &input, context)?;
-        Ok(Self { input, content: Some(Content::List(Box::new(list))) })
+        Ok(Self { input, kind: list.kind(), items: Some(Box::new(list)) })
     }
 
     /// Returns the input.
@@ -66,14 +71,10 @@ impl EntryReader {
         &self.input
     }
 
-    /// Returns the detected kind of the list. It is known until the reader has reached its end.
+    /// Returns the detected kind of the list.
     #[must_use]
     pub fn kind(&self) -> ListKind {
-        match &self.content {
-            Some(Content::List(list)) => list.kind(),
-            // Only a list can be the catalogue.
-            Some(Content::Directory(_) | Content::Texts(_)) | None => ListKind::List,
-        }
+        self.kind
     }
 }
 
@@ -81,13 +82,9 @@ impl Iterator for EntryReader {
     type Item = Result<Entry, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let item = match self.content.as_mut()? {
-            Content::Texts(entries) => entries.next().map(Ok),
-            Content::Directory(directory) => directory.next().map(|item| item.map_err(ReadError::Source)),
-            Content::List(list) => list.next_entry(&self.input),
-        };
+        let item = self.items.as_mut()?.next();
         if !matches!(item, Some(Ok(_) | Err(ReadError::Line(_)))) {
-            self.content = None;
+            self.items = None;
         }
         item
     }
@@ -99,7 +96,7 @@ fn expand(arguments: &[String], context: &ReadContext) -> Result<Vec<Expansion>,
         .map_err(|source| SourceError::Read { path: ".".into(), source })?;
     let resolver = UrlResolver { local, gutenberg: Arc::clone(&context.gutenberg) };
     let expand = |text: &String| {
-        let row = SourceRow::of_urls(std::iter::once(text.clone()));
+        let row = SourceRow::of_urls(iter::once(text.clone()));
         row.expand(&resolver)
             .map_err(|message| SourceError::Argument { argument: without_user(text), message })
     };

@@ -2,7 +2,12 @@
 //! whether it names nothing.
 
 use crate::{
-    arguments::Input, entry::Entry, error::BadLine, filters::Filters, formats::ListKind, reader::EntryReader,
+    arguments::Input,
+    entry::Entry,
+    error::{BadLine, ReadError},
+    filters::Filters,
+    formats::ListKind,
+    reader::EntryReader,
 };
 
 /// The maximum number of invalid lines of a list that are reported one by one; the others are counted.
@@ -27,15 +32,17 @@ impl ListReport {
     }
 
     /// Counts an entry or records an invalid line.
-    pub fn add(&mut self, item: Result<&Entry, &BadLine>) {
+    pub fn add(&mut self, item: &Result<Entry, ReadError>) {
         match item {
             Ok(_) => self.entries += 1,
-            Err(bad) => {
+            Err(ReadError::Line(bad)) => {
                 self.bad += 1;
                 if self.first_bad.len() < BAD_LINES_MAX {
                     self.first_bad.push(bad.clone());
                 }
             }
+            // The reading ends with this error, which is reported by itself.
+            Err(ReadError::Source(_)) => {}
         }
     }
 
@@ -96,11 +103,8 @@ mod tests {
             ..ListReport::new(&reader)
         };
         for item in reader.by_ref() {
-            match item {
-                Ok(entry) => report.add(Ok(&entry)),
-                Err(crate::error::ReadError::Line(bad)) => report.add(Err(&bad)),
-                Err(error) => panic!("{error}"),
-            }
+            assert!(!matches!(item, Err(ReadError::Source(_))), "{item:?}");
+            report.add(&item);
         }
         report.messages(filters)
     }

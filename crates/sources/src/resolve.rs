@@ -5,7 +5,6 @@
 
 pub mod gutenberg_sites;
 
-pub(crate) mod expand;
 pub(crate) mod gutenberg;
 
 mod normalize_url;
@@ -27,7 +26,7 @@ use crate::error::shown;
 /// The maximum length of a URL, in bytes.
 pub(crate) const URL_BYTES_MAX: usize = 4096;
 
-/// Interleaver cells into URLs.
+/// Resolves cells to URLs.
 #[derive(Debug)]
 pub(crate) struct UrlResolver {
     pub(crate) local: LocalFiles,

@@ -36,17 +36,8 @@ pub struct Snapshot {
     pub bad: u64,
     /// The length of the file, which is the offset after its last entry.
     pub bytes: u64,
-    /// The state before the list was added.
-    pub state: SnapshotState,
-}
-
-/// The state of a snapshot before its list was added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SnapshotState {
-    /// The list is new.
-    New,
-    /// The snapshot existed before.
-    Existing,
+    /// Set if there was no such snapshot before.
+    pub is_new: bool,
 }
 
 /// Returns the paths of the snapshots in a directory, in order of their names. A list that is being added, or
@@ -105,7 +96,7 @@ mod tests {
         fn add(&self) -> Result<Snapshot, SourceError> {
             let input = Input::List(ListLocation::File(self.list.clone()), ListKind::List);
             let reader = EntryReader::open(input, &ReadContext::new(&Config::default()))?;
-            write_draft(reader, &self.out(), |_| {})?.publish()
+            write_draft(reader, "my list.tsv", &self.out())?.publish()
         }
 
         fn files(&self) -> Vec<String> {
@@ -118,11 +109,11 @@ mod tests {
     fn the_same_list_twice_is_one_snapshot() {
         let fixture = Fixture::new("https://a.example/1\nbad:\n# x\nhttps://a.example/2\n");
         let first = fixture.add().expect("writes");
-        assert_eq!((first.entries, first.bad, first.state), (2, 1, SnapshotState::New));
+        assert_eq!((first.entries, first.bad, first.is_new), (2, 1, true));
         assert_eq!(first.bytes, fs::metadata(&first.path).expect("is there").len());
         fs::write(&fixture.list, "https://a.example/1#x\n\nhttps://A.example/2\n").expect("writable");
         let second = fixture.add().expect("writes");
-        assert_eq!(second, Snapshot { bad: 0, state: SnapshotState::Existing, ..first.clone() });
+        assert_eq!(second, Snapshot { bad: 0, is_new: false, ..first.clone() });
         assert_eq!(fixture.files(), [format!("{}.jsonl", first.name)]);
         assert!(first.name.starts_with("my-list.tsv-"), "{}", first.name);
         let hash = blake3::hash(&fs::read(&first.path).expect("reads")).to_hex();
@@ -199,7 +190,7 @@ mod tests {
         let input = Input::List(ListLocation::File(fixture.list.clone()), ListKind::List);
         let reader = EntryReader::open(input, &ReadContext::new(&Config::default())).expect("opens");
         let mut reported = 0;
-        let drafted = write_draft(reader, &fixture.out(), |_| reported += 1).expect("writes");
+        let drafted = write_draft(reader.inspect(|_| reported += 1), "list", &fixture.out()).expect("writes");
         assert_eq!((drafted.entries, reported, fixture.files().len()), (4, 4, 1));
         drop(drafted);
         assert_eq!(fixture.files(), [""; 0]);

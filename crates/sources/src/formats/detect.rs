@@ -19,9 +19,11 @@ use super::{
     table::{self, Table},
 };
 use crate::{
+    arguments::Input,
     config::ReadContext,
     error::shown,
     input::{
+        compression::unpacked_name,
         head::HEAD_BYTES,
         lines::{Lines, SourceLine, is_blank_or_comment},
     },
@@ -31,33 +33,27 @@ use crate::{
 /// The maximum number of unreadable lines before the line that determines the format.
 const UNREADABLE_FIRST_LINES_MAX: usize = 16;
 
-/// The reason why a file is not read as a list.
-pub(crate) enum Refusal {
-    /// The format is not supported; the message says what to do.
-    Unsupported(String),
-    /// The file is a text; the message says what it looks like.
-    Prose(String),
-}
-
-/// Detects the format of a list. Afterwards `lines` starts with the first row. `extension` is the file
-/// extension in lower case.
+/// Detects the format of a list. Afterwards `lines` starts with the first row. If the list cannot be read as
+/// one, returns the message that says why.
 pub(crate) fn detect(
     lines: &mut Lines,
-    extension: &str,
+    input: &Input,
     context: &ReadContext,
-) -> io::Result<Result<Format, Refusal>> {
+) -> io::Result<Result<Format, String>> {
+    let extension = &extension(&input.name());
+    let prose_message =
+        |read: &[SourceLine]| prose::describe(&meaningful(read)).map(|what| input.not_a_list_message(&what));
     let FirstLine { declared, line, unreadable: mut read } = first_line(lines)?;
     let (format, row) = match line {
         Some(line) => match of_line(line.clone(), declared, extension, context) {
             Ok(found) => found,
             // A declared separator proves a table, so the text is not prose.
-            Err(message) if declared.is_some() => return Ok(Err(Refusal::Unsupported(message))),
+            Err(message) if declared.is_some() => return Ok(Err(message)),
             Err(message) => {
                 // The first line of a text may look like a wrong header; the next lines decide.
                 let mut read = vec![line];
                 look_ahead(lines, &mut read)?;
-                let prose = prose::describe(&meaningful(&read));
-                return Ok(Err(prose.map_or(Refusal::Unsupported(message), Refusal::Prose)));
+                return Ok(Err(prose_message(&read).unwrap_or(message)));
             }
         },
         None => (Format::Plain, None),
@@ -66,16 +62,22 @@ pub(crate) fn detect(
     let refusal = match format {
         Format::Plain => {
             look_ahead(lines, &mut read)?;
-            headerless_table::detect(&meaningful(&read), extension).map(Refusal::Unsupported)
+            headerless_table::detect(&meaningful(&read), extension)
         }
         Format::Jsonl => {
             look_ahead(lines, &mut read)?;
-            prose::describe(&meaningful(&read)).map(Refusal::Prose)
+            prose_message(&read)
         }
         Format::Table(_) | Format::Catalog(..) => None,
     };
     lines.take_back(read);
     Ok(refusal.map_or(Ok(format), Err))
+}
+
+/// Returns the extension of a file name in lower case, without the extension of the compression.
+fn extension(name: &str) -> String {
+    let name = name.to_ascii_lowercase();
+    unpacked_name(&name).rsplit_once('.').map_or_else(String::new, |(_, extension)| extension.to_owned())
 }
 
 /// The beginning of a list.

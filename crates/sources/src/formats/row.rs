@@ -1,6 +1,6 @@
 //! Collects the cells of one line of any list, and checks them when they become entries.
 
-use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
+use std::{collections::BTreeMap, iter, ops::RangeInclusive, sync::Arc};
 
 use flow::{document::DocumentId, payload::Listed};
 use store::text::codec;
@@ -10,11 +10,7 @@ use crate::{
     entry::Entry,
     error::shown,
     formats::columns::Column,
-    resolve::{
-        self, UrlResolver,
-        expand::{BookRange, Expansion},
-        gutenberg,
-    },
+    resolve::{self, UrlResolver, gutenberg, gutenberg_sites::BookRequest},
 };
 
 /// The maximum number of URLs of a text.
@@ -23,6 +19,9 @@ const URLS_MAX: usize = 16;
 const ENTRY_BYTES_MAX: usize = 60 * 1024;
 /// An upper bound of the length of the URLs of a book as JSON, in bytes.
 const BOOK_BYTES_MAX: usize = 8 * 1024;
+
+/// An iterator over the texts of one line: one text, or the books of a range, which are created one by one.
+pub(crate) type Expansion = Box<dyn Iterator<Item = Entry> + Send>;
 
 /// The cells of one line.
 #[derive(Debug, Default)]
@@ -81,7 +80,7 @@ impl SourceRow {
     pub(crate) fn expand(self, resolver: &UrlResolver) -> Result<Expansion, String> {
         match self.url.as_deref().and_then(gutenberg::range) {
             Some(numbers) => self.into_books(numbers?, resolver),
-            None => self.into_entry(resolver).map(Expansion::from),
+            None => Ok(Box::new(iter::once(self.into_entry(resolver)?))),
         }
     }
 
@@ -94,16 +93,22 @@ impl SourceRow {
         if !self.mirrors.is_empty() {
             return Err("a range of books has no other URLs: name mirrors with --gutenberg-mirror".to_owned());
         }
-        let books = BookRange { numbers, gutenberg: Arc::clone(&resolver.gutenberg), encoding, columns };
+        let gutenberg = Arc::clone(&resolver.gutenberg);
+        let listed = Listed { encoding, columns, ..Listed::default() };
+        let book = move |number| Entry {
+            id: DocumentId::gutenberg(number),
+            urls: gutenberg.book_urls(number, BookRequest::Bulk),
+            listed: listed.clone(),
+        };
         // The last book has the longest number, and mirrors differ in length.
-        within(books.entry(*books.numbers.end()), ENTRY_BYTES_MAX - BOOK_BYTES_MAX)?;
-        Ok(Expansion::Books(books))
+        within(book(*numbers.end()), ENTRY_BYTES_MAX - BOOK_BYTES_MAX)?;
+        Ok(Box::new(numbers.map(book)))
     }
 
     fn into_entry(self, resolver: &UrlResolver) -> Result<Entry, String> {
         let first = self.url.ok_or("the line names no URL: fill the column of URLs, 'url' or the like")?;
         let mut urls: Vec<String> = Vec::new();
-        for cell in std::iter::once(&first).chain(&self.mirrors) {
+        for cell in iter::once(&first).chain(&self.mirrors) {
             for url in resolver.resolve(cell)? {
                 // Mirrors may repeat the URL after normalisation.
                 if !urls.contains(&url) {

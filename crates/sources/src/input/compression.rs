@@ -7,27 +7,16 @@ use flate2::bufread::MultiGzDecoder;
 
 const WINDOW_BYTES: usize = 64 * 1024;
 
-/// The limit of the decompressed size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SizeLimit {
-    /// No limit.
-    None,
-    /// A number of bytes; more is an error.
-    AtMost(u64),
-}
-
 /// Returns a reader of the decompressed bytes of `input`. It reads all members of a gzip file and all frames
-/// of a zstd file.
+/// of a zstd file. More bytes than `bytes_max` are an error.
 pub(crate) fn decompress(
     input: impl Read + Send + 'static,
-    limit: SizeLimit,
+    bytes_max: Option<u64>,
 ) -> io::Result<Box<dyn BufRead + Send>> {
     let decompressed = decompress_whole(input)?;
-    Ok(match limit {
-        SizeLimit::None => decompressed,
-        SizeLimit::AtMost(bytes) => {
-            Box::new(BufReader::with_capacity(WINDOW_BYTES, Limited { input: decompressed, left: bytes }))
-        }
+    Ok(match bytes_max {
+        None => decompressed,
+        Some(left) => Box::new(BufReader::with_capacity(WINDOW_BYTES, Limited { input: decompressed, left })),
     })
 }
 
@@ -98,7 +87,7 @@ mod tests {
 
     fn read(bytes: Vec<u8>) -> io::Result<String> {
         let mut text = String::new();
-        decompress(io::Cursor::new(bytes), SizeLimit::None)?.read_to_string(&mut text)?;
+        decompress(io::Cursor::new(bytes), None)?.read_to_string(&mut text)?;
         Ok(text)
     }
 
@@ -135,7 +124,7 @@ mod tests {
         let packed = gzip(&"x".repeat(1000));
         let read = |bytes| {
             let mut text = String::new();
-            let mut unpacked = decompress(io::Cursor::new(packed.clone()), SizeLimit::AtMost(bytes))?;
+            let mut unpacked = decompress(io::Cursor::new(packed.clone()), Some(bytes))?;
             unpacked.read_to_string(&mut text)
         };
         assert_eq!(read(1000).expect("fits"), 1000);

@@ -1,8 +1,6 @@
 //! Detects files that are not source lists by their first bytes: archives, pages, mailboxes, documents,
 //! single JSON values.
 
-use std::borrow::Cow;
-
 use infer::MatcherType;
 
 use crate::input::head::ListHead;
@@ -25,28 +23,15 @@ const UNPACK: &str = "unpack it and name the directory with the texts";
 const SAVE_TABLE: &str = "save the column with the URLs as CSV";
 const NAME_URLS: &str = "a list holds one URL a line, or is a table with a column 'url'";
 
-/// The type of a file that is not a source list, and advice on what to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FileType {
-    what: Cow<'static, str>,
-    advice: &'static str,
+/// Returns the message about a file that is not a source list, with advice on what to do.
+fn message(what: &str, advice: &str) -> String {
+    format!("it is {what}, not a source list: {advice}")
 }
 
-impl FileType {
-    const fn new(what: &'static str, advice: &'static str) -> Self {
-        Self { what: Cow::Borrowed(what), advice }
-    }
-
-    /// Returns the message for people.
-    pub(crate) fn message(&self) -> String {
-        format!("it is {}, not a source list: {}", self.what, self.advice)
-    }
-}
-
-/// Detects a file that is not a source list. Returns `None` if the file may be a list.
-pub(crate) fn detect(head: &ListHead) -> Option<FileType> {
+/// Detects a file that is not a source list, and returns the message about it. Returns `None` if the file may be a list.
+pub(crate) fn detect(head: &ListHead) -> Option<String> {
     if head.bytes.starts_with(b"PAR1") {
-        return Some(FileType::new("a Parquet file", SAVE_TABLE));
+        return Some(message("a Parquet file", SAVE_TABLE));
     }
     // A short signature may be the beginning of a path. Files with such a signature contain NUL, and lists do
     // not.
@@ -62,48 +47,47 @@ pub(crate) fn detect(head: &ListHead) -> Option<FileType> {
     of_text(text).or_else(|| json(text, head))
 }
 
-fn of_kind(kind: &infer::Type) -> FileType {
+fn of_kind(kind: &infer::Type) -> String {
     let name = kind.extension().to_ascii_uppercase();
     match (kind.extension(), kind.matcher_type()) {
-        ("pdf", _) => FileType::new("a PDF document", NAME_URLS),
-        ("sqlite", _) => FileType::new("an SQLite database", SAVE_TABLE),
-        ("xlsx" | "xls" | "ods", _) => FileType::new("a spreadsheet", SAVE_TABLE),
-        ("msi", _) | (_, MatcherType::Doc) => FileType::new("an office document", "save it as a plain text"),
-        ("gz" | "zst", _) => FileType::new("packed more than once", "unpack it once"),
-        ("bz2" | "bz3" | "xz" | "lz" | "lz4" | "Z", _) => FileType {
-            what: format!("packed as {name}").into(),
-            advice: "unpack it, or pack it with gzip or zstd",
-        },
+        ("pdf", _) => message("a PDF document", NAME_URLS),
+        ("sqlite", _) => message("an SQLite database", SAVE_TABLE),
+        ("xlsx" | "xls" | "ods", _) => message("a spreadsheet", SAVE_TABLE),
+        ("msi", _) | (_, MatcherType::Doc) => message("an office document", "save it as a plain text"),
+        ("gz" | "zst", _) => message("packed more than once", "unpack it once"),
+        ("bz2" | "bz3" | "xz" | "lz" | "lz4" | "Z", _) => {
+            message(&format!("packed as {name}"), "unpack it, or pack it with gzip or zstd")
+        }
         ("zip" | "tar" | "rar" | "7z" | "ar" | "cpio" | "cab", _) => {
             let article = if name == "AR" { "an" } else { "a" };
-            FileType { what: format!("{article} {name} archive").into(), advice: UNPACK }
+            message(&format!("{article} {name} archive"), UNPACK)
         }
-        (_, MatcherType::Book) => FileType::new("an e-book", "save it as a plain text"),
-        (_, MatcherType::Image) => FileType::new("a picture", NAME_URLS),
-        (_, MatcherType::Audio) => FileType::new("a sound", NAME_URLS),
-        (_, MatcherType::Video) => FileType::new("a film", NAME_URLS),
-        _ => FileType { what: format!("a binary file ({})", kind.mime_type()).into(), advice: NAME_URLS },
+        (_, MatcherType::Book) => message("an e-book", "save it as a plain text"),
+        (_, MatcherType::Image) => message("a picture", NAME_URLS),
+        (_, MatcherType::Audio) => message("a sound", NAME_URLS),
+        (_, MatcherType::Video) => message("a film", NAME_URLS),
+        _ => message(&format!("a binary file ({})", kind.mime_type()), NAME_URLS),
     }
 }
 
-fn of_text(text: &str) -> Option<FileType> {
+fn of_text(text: &str) -> Option<String> {
     let first = text.lines().next()?.trim_end();
     let starts =
         |start: &str| text.get(..start.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(start));
     if starts("%PDF-") {
-        return Some(FileType::new("a PDF document", NAME_URLS));
+        return Some(message("a PDF document", NAME_URLS));
     }
     if starts("{\\rtf") || starts("%!PS") {
-        return Some(FileType::new("a formatted document", "save it as a plain text"));
+        return Some(message("a formatted document", "save it as a plain text"));
     }
     if starts("WARC/") {
-        return Some(FileType::new("a WARC archive", "take the texts out of it and name their directory"));
+        return Some(message("a WARC archive", "take the texts out of it and name their directory"));
     }
     if starts("<?xml") || is_tag(first) {
         let is_page = ["<!doctype html", "<html", "<head", "<body"].iter().any(|start| starts(start));
         let what =
             if is_page || text.to_ascii_lowercase().contains("<html") { "an HTML page" } else { "XML" };
-        return Some(FileType::new(what, NAME_URLS));
+        return Some(message(what, NAME_URLS));
     }
     mail(text, first)
 }
@@ -116,25 +100,22 @@ fn is_tag(line: &str) -> bool {
         && !rest[..name_ends].contains("//")
 }
 
-fn mail(text: &str, first: &str) -> Option<FileType> {
+fn mail(text: &str, first: &str) -> Option<String> {
     let header = |line: &str| line.split_once(':').map(|(name, _)| name.to_ascii_lowercase());
     let is_header =
         |line: &str| header(line).is_some_and(|name| !name.is_empty() && !name.contains(char::is_whitespace));
     let second = text.lines().nth(1).unwrap_or_default();
     let ends_with_year = first.len() > 4 && first.bytes().rev().take(4).all(|byte| byte.is_ascii_digit());
     if first.starts_with("From ") && (ends_with_year || is_header(second)) {
-        return Some(FileType::new(
-            "a mailbox (mbox)",
-            "save its messages as texts and name their directory",
-        ));
+        return Some(message("a mailbox (mbox)", "save its messages as texts and name their directory"));
     }
     let is_mail = header(first).is_some_and(|name| MAIL_HEADERS.contains(&name.as_str()));
     (is_mail && (is_header(second) || second.starts_with([' ', '\t'])))
-        .then(|| FileType::new("an e-mail message", "save its text as a file of its own"))
+        .then(|| message("an e-mail message", "save its text as a file of its own"))
 }
 
 /// Detects one JSON object over several lines. An object on one line is a line of JSON Lines.
-fn json(text: &str, head: &ListHead) -> Option<FileType> {
+fn json(text: &str, head: &ListHead) -> Option<String> {
     let start = head.bytes.iter().position(|byte| *byte == b'{').filter(|_| text.starts_with('{'))?;
     let bytes = &head.bytes[start..];
     let first_line = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n'))?;
@@ -144,7 +125,7 @@ fn json(text: &str, head: &ListHead) -> Option<FileType> {
         Err(error) => error.is_eof() && !head.is_whole(),
     };
     let advice = "write one object a line (JSON Lines), as jq -c . does";
-    is_object.then(|| FileType::new("a JSON object over several lines", advice))
+    is_object.then(|| message("a JSON object over several lines", advice))
 }
 
 #[cfg(test)]
@@ -155,7 +136,7 @@ mod tests {
 
     fn told(bytes: impl AsRef<[u8]>) -> Option<String> {
         let head = ListHead::read(Box::new(Cursor::new(bytes.as_ref().to_vec()))).expect("memory reads");
-        detect(&head).map(|foreign| foreign.message())
+        detect(&head)
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, Read},
+    iter,
     os::unix::fs::FileTypeExt,
     path::Path,
     sync::Arc,
@@ -16,25 +17,25 @@ use crate::{
     formats::{
         Format, ListKind,
         catalog::HEADER,
-        detect::{self, Refusal},
-        jsonl, plain,
+        detect, jsonl, plain,
         prose::ProseDetector,
-        row::SourceRow,
+        row::{Expansion, SourceRow},
     },
     input::{
-        compression::{self, SizeLimit},
-        file_type,
+        compression, file_type,
         head::ListHead,
         lines::{LineEnds, Lines, SourceLine, is_blank_or_comment},
     },
-    resolve::{LocalFiles, UrlResolver, expand::Expansion},
+    resolve::{LocalFiles, UrlResolver},
 };
 
 /// The maximum decompressed size of a list from the web, because a small file may decompress to any length.
 const WEB_BYTES_MAX: u64 = 4 << 30;
 
-/// An open list.
+/// An open list, as an iterator over its entries and invalid lines. After an error of the list, it must not be
+/// read further.
 pub(super) struct List {
+    input: Input,
     lines: Lines,
     format: Format,
     resolver: UrlResolver,
@@ -90,46 +91,26 @@ impl List {
         let failed = |source| read_error(input, source);
         let limit = match local {
             // The user's own files are trusted.
-            LocalFiles::RelativeTo { .. } => SizeLimit::None,
-            LocalFiles::Refused => SizeLimit::AtMost(WEB_BYTES_MAX),
+            LocalFiles::RelativeTo { .. } => None,
+            LocalFiles::Refused => Some(WEB_BYTES_MAX),
         };
         let head = ListHead::read(compression::decompress(bytes, limit).map_err(failed)?).map_err(failed)?;
         // Archives and pages give a clear message instead of a thousand invalid lines.
-        if let Some(other) = file_type::detect(&head) {
-            return Err(not_a_list(input, other.message()));
+        if let Some(message) = file_type::detect(&head) {
+            return Err(not_a_list(input, message));
         }
         let ends = LineEnds::of(&head.bytes);
         let mut lines = Lines::new(head.into_list(), ends);
-        let detected = detect::detect(&mut lines, &extension(&input.name()), context).map_err(failed)?;
-        let format = detected.map_err(|refusal| {
-            let message = match refusal {
-                Refusal::Unsupported(message) => message,
-                Refusal::Prose(what) => input.not_a_list_message(&what),
-            };
-            not_a_list(input, message)
-        })?;
+        let detected = detect::detect(&mut lines, input, context).map_err(failed)?;
+        let format = detected.map_err(|message| not_a_list(input, message))?;
         let resolver = UrlResolver { local, gutenberg: Arc::clone(&context.gutenberg) };
         let (url_column, prose) = (context.url_column.clone(), ProseDetector::default());
-        Ok(Self { lines, format, resolver, url_column, pending: None, prose })
+        Ok(Self { input: input.clone(), lines, format, resolver, url_column, pending: None, prose })
     }
 
     /// Returns the detected kind of the list.
     pub(super) fn kind(&self) -> ListKind {
         self.format.kind()
-    }
-
-    /// Returns the next entry or invalid line, or `None` at the end. After an error of the list, the list
-    /// must not be read further.
-    pub(super) fn next_entry(&mut self, input: &Input) -> Option<Result<Entry, ReadError>> {
-        let item = self.read_entry();
-        // A list that turns out to be a text is refused as a whole, so the current item is dropped.
-        if let Some(what) = self.prose_so_far(matches!(item, Ok(None))) {
-            return Some(Err(not_a_list(input, input.not_a_list_message(&what)).into()));
-        }
-        match item {
-            Ok(item) => item.map(|entry| entry.map_err(ReadError::Line)),
-            Err(source) => Some(Err(read_error(input, source).into())),
-        }
     }
 
     /// Returns what the file is instead of a list, once that is known.
@@ -174,7 +155,9 @@ impl List {
     /// Returns the texts that a row stands for, or `None` if a filter excludes them.
     fn expand(&mut self, row: SourceRow) -> Result<Option<Expansion>, String> {
         match &mut self.format {
-            Format::Catalog(_, catalog) => Ok(catalog.entry(row)?.map(Expansion::from)),
+            Format::Catalog(_, catalog) => {
+                Ok(catalog.entry(row)?.map(|entry| Box::new(iter::once(entry)) as _))
+            }
             Format::Plain | Format::Table(_) | Format::Jsonl => row.expand(&self.resolver).map(Some),
         }
     }
@@ -192,12 +175,20 @@ impl List {
     }
 }
 
-/// Returns the extension of a file name in lower case, without the extension of the compression.
-fn extension(name: &str) -> String {
-    let name = name.to_ascii_lowercase();
-    compression::unpacked_name(&name)
-        .rsplit_once('.')
-        .map_or_else(String::new, |(_, extension)| extension.to_owned())
+impl Iterator for List {
+    type Item = Result<Entry, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let item = self.read_entry();
+        // A list that turns out to be a text is refused as a whole, so the current item is dropped.
+        if let Some(what) = self.prose_so_far(matches!(item, Ok(None))) {
+            return Some(Err(not_a_list(&self.input, self.input.not_a_list_message(&what)).into()));
+        }
+        match item {
+            Ok(item) => item.map(|entry| entry.map_err(ReadError::Line)),
+            Err(source) => Some(Err(read_error(&self.input, source).into())),
+        }
+    }
 }
 
 fn not_a_list(input: &Input, message: String) -> SourceError {

@@ -87,19 +87,6 @@ fn hash(host: &str) -> u64 {
     u64::from_le_bytes(*hash.as_bytes().first_chunk().expect("a hash has 32 bytes"))
 }
 
-/// Copies the first bytes of a list.
-pub(super) fn copy_start(list: &File, bytes: u64, into: &mut impl Write) -> io::Result<()> {
-    let mut buffer = vec![0; 256 * 1024];
-    let mut at = 0;
-    while at < bytes {
-        let want = usize::try_from(bytes - at).unwrap_or(usize::MAX).min(buffer.len());
-        list.read_exact_at(&mut buffer[..want], at)?;
-        into.write_all(&buffer[..want])?;
-        at += want as u64;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
