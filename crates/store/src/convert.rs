@@ -23,6 +23,7 @@ use crate::{
         encoding::{EncodingDecision, SourceHints, decide},
         error::TextError,
         scan::{Scan, Scanner},
+        window::read_window,
     },
 };
 
@@ -182,10 +183,7 @@ fn scan(mut reader: impl Read, bytes: &mut [u8]) -> io::Result<Scan> {
             filled = 0;
         }
         let window = filled..bytes.len().min(filled + WINDOW_BYTES);
-        let length = match reader.read(&mut bytes[window]) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            read => read?,
-        };
+        let length = read_window(&mut reader, &mut bytes[window])?;
         if length == 0 {
             return Ok(scanner.finish());
         }

@@ -20,6 +20,7 @@
 pub mod compression;
 pub mod layout;
 
+mod blob_file;
 mod committer;
 mod directories;
 mod file_system;
@@ -32,7 +33,6 @@ use std::{
     fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
 };
 
 use flow::{
@@ -43,10 +43,11 @@ use flow::{
 };
 
 use self::{
+    blob_file::BlobFile,
     committer::Committer,
     compression::Compression,
     directories::Directories,
-    hard_links::{BlobFile, LinkOutcome},
+    hard_links::LinkOutcome,
     layout::{BlobForm, BlobPaths, COMPRESSED},
 };
 
@@ -60,8 +61,6 @@ pub struct LocalBlobs {
     durability: Durability,
     compression: Compression,
     committer: Committer,
-    /// The number of temporary files so far, which numbers them.
-    staged: AtomicU64,
 }
 
 /// The number of times that files were synced.
@@ -97,7 +96,6 @@ impl LocalBlobs {
             durability,
             compression: Compression::default(),
             committer: Committer::start(paths, directories, durability)?,
-            staged: AtomicU64::new(0),
         };
         blobs.sweep()?;
         Ok(blobs)
@@ -183,38 +181,26 @@ impl LocalBlobs {
         safe_file::must_be_directory(&path).map_err(|error| BlobError::at(&path, error))
     }
 
-    fn next_number(&self) -> u64 {
-        self.staged.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// Opens the file of a blob.
+    /// Opens the file of a blob, or returns `None` if there is no such blob.
     fn locate(&self, name: &BlobName) -> Result<Option<BlobFile>, BlobError> {
-        let opened = self.read_file(name, |form, file| Ok((form, file)));
-        match opened {
+        match self.open_file(name) {
             Err(BlobError::NotFound(_)) => Ok(None),
-            opened => {
-                opened.map(|(form, file)| Some(BlobFile { form, path: self.paths.in_form(name, form), file }))
-            }
+            opened => opened.map(Some),
         }
     }
 
-    /// Returns what `read` makes of the blob's file, in the form that the blob has.
-    fn read_file<T>(
-        &self,
-        name: &BlobName,
-        read: impl Fn(BlobForm, File) -> io::Result<T>,
-    ) -> Result<T, BlobError> {
+    /// Opens the file of a blob, in the form that the blob has.
+    fn open_file(&self, name: &BlobName) -> Result<BlobFile, BlobError> {
         let in_form = |form| {
             let path = self.paths.in_form(name, form);
-            safe_file::open(&path)
-                .and_then(|file| read(form, file))
-                .map_err(|error| BlobError::at(&path, error))
+            let file = safe_file::open(&path).map_err(|error| BlobError::at(&path, error))?;
+            Ok(BlobFile { form, path, file })
         };
         // A blob that changes its form at this moment is found in the plain form at last.
         for form in [BlobForm::Plain, BlobForm::Compressed] {
             match in_form(form) {
                 Err(BlobError::NotFound(_)) => {}
-                read => return read,
+                opened => return opened,
             }
         }
         in_form(BlobForm::Plain)
@@ -242,7 +228,7 @@ impl LocalBlobs {
 impl BlobStore for LocalBlobs {
     fn stage(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
         self.create_shard(name)?;
-        staging::stage(name, &self.paths.path(name), || self.next_number())
+        staging::stage(name, &self.paths.path(name))
     }
 
     fn resume(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
@@ -258,25 +244,19 @@ impl BlobStore for LocalBlobs {
         if let Err(error) = targets.try_for_each(|to| self.create_shard(to)) {
             return Publishing::ended(Err(error));
         }
-        let operations =
-            publish_op::operations(changes, &self.paths, &self.compression, || self.next_number());
-        self.committer.begin_publishing(operations)
+        self.committer.begin_publishing(publish_op::operations(changes, &self.paths, &self.compression))
     }
 
     /// # Errors
     /// [`BlobError::Io`] if the name is a symbolic link, or anything else but a file.
     fn open(&self, name: &BlobName) -> Result<Box<dyn Read + Send>, BlobError> {
-        self.read_file(name, reader)
+        self.open_file(name)?.into_reader()
     }
 
     /// # Errors
     /// [`BlobError::Io`] if the name is a symbolic link, or anything else but a file.
     fn len(&self, name: &BlobName) -> Result<Option<u64>, BlobError> {
-        let length = self.read_file(name, |form, file| match form {
-            BlobForm::Plain => Ok(file.metadata()?.len()),
-            BlobForm::Compressed => compression::content_len(file),
-        });
-        match length {
+        match self.open_file(name).and_then(BlobFile::into_content_len) {
             // A damaged blob has no length that anybody may rely on, so it counts as missing.
             Err(BlobError::NotFound(_) | BlobError::Damaged { .. }) => Ok(None),
             found => found.map(Some),
@@ -296,9 +276,7 @@ impl BlobStore for LocalBlobs {
         };
         let form = first.form;
         let (to, other) = (self.paths.in_form(copy, form), self.paths.in_form(copy, form.other()));
-        let temporary = staging::temporary_path(&to, self.next_number());
-        let open = |found: &BlobFile| reader(found.form, found.file.try_clone()?);
-        let outcome = hard_links::link(&first, &second, &to, &temporary, open)?;
+        let outcome = hard_links::link(first, second, &to)?;
         // An earlier process may have linked them, and have been killed before this.
         if outcome != LinkOutcome::Apart && fs::symlink_metadata(&other).is_ok() {
             // The name in the new form is synced first, or a power cut could take both.
@@ -315,14 +293,6 @@ impl BlobStore for LocalBlobs {
     fn list(&self, kind: BlobKind) -> Result<Vec<DocumentId>, BlobError> {
         let documents = self.documents(kind, |name| Some(name.strip_suffix(COMPRESSED).unwrap_or(name)))?;
         Ok(documents.into_iter().collect())
-    }
-}
-
-/// Returns a reader of the plain bytes of a blob's file.
-fn reader(form: BlobForm, file: File) -> io::Result<Box<dyn Read + Send>> {
-    match form {
-        BlobForm::Plain => Ok(Box::new(file)),
-        BlobForm::Compressed => compression::decompress(file),
     }
 }
 

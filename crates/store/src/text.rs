@@ -7,7 +7,7 @@
 //! * [`codec`]: the encodings that can be decoded, and their labels;
 //! * `decode`: the last reading, which decodes to UTF-8 with LF line ends;
 //! * [`boilerplate`]: finds headers, licences and notes in the decoded text, and removes them;
-//! * `lines`, `count`: lines by number, and fast counting;
+//! * `lines`, `count`, `window`: lines by number, fast counting, and reading in windows;
 //! * `not_text`: the limits beyond which bytes are not text.
 //!
 //! Memory use is constant: the bytes are read in windows, twice, or three times if they do not prove their
@@ -22,3 +22,4 @@ pub(crate) mod error;
 pub(crate) mod lines;
 pub mod not_text;
 pub(crate) mod scan;
+pub(crate) mod window;

@@ -17,7 +17,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, SyncSender, sync_channel},
     },
@@ -52,24 +52,30 @@ const FEW_DIRECTORIES: usize = 16;
 /// Passes publications to the committing thread. Joins it when dropped.
 #[derive(Debug)]
 pub(super) struct Committer {
-    state: Arc<CommitterState>,
+    paths: BlobPaths,
+    counters: Arc<SyncCounters>,
     /// Callers send, the committing thread receives. The thread ends when this is dropped.
     requests: Option<SyncSender<PublishRequest>>,
     thread: Option<JoinHandle<()>>,
 }
 
-#[derive(Debug)]
-struct CommitterState {
-    paths: BlobPaths,
-    durability: Durability,
+#[derive(Debug, Default)]
+struct SyncCounters {
     files: AtomicU64,
     file_systems: AtomicU64,
     directories: AtomicU64,
-    /// The first sync that failed.
-    failed: OnceLock<FailedSync>,
 }
 
-#[derive(Debug)]
+/// The state of the committing thread.
+struct GroupCommitter {
+    paths: BlobPaths,
+    directories: Directories,
+    durability: Durability,
+    counters: Arc<SyncCounters>,
+    /// The first sync that failed.
+    failed: Option<FailedSync>,
+}
+
 struct FailedSync {
     path: PathBuf,
     condition: MachineFailure,
@@ -78,7 +84,8 @@ struct FailedSync {
 
 #[derive(Debug)]
 struct PublishRequest {
-    operations: Vec<PublishOp>,
+    /// The operations, up to the first that could not be prepared.
+    operations: Vec<Result<PublishOp, BlobError>>,
     publisher: Publisher,
 }
 
@@ -94,40 +101,39 @@ impl Committer {
     /// Starts the committing thread.
     pub(super) fn start(
         paths: BlobPaths,
-        mut directories: Directories,
+        directories: Directories,
         durability: Durability,
     ) -> Result<Self, BlobError> {
-        let state = Arc::new(CommitterState {
-            paths,
+        let counters = Arc::<SyncCounters>::default();
+        let mut committer = GroupCommitter {
+            paths: paths.clone(),
+            directories,
             durability,
-            files: AtomicU64::new(0),
-            file_systems: AtomicU64::new(0),
-            directories: AtomicU64::new(0),
-            failed: OnceLock::new(),
-        });
+            counters: Arc::clone(&counters),
+            failed: None,
+        };
         let (requests, waiting) = sync_channel(WAITING_MAX);
-        let of_thread = Arc::clone(&state);
         let thread = thread::Builder::new()
             .name("blob-committer".to_owned())
-            .spawn(move || of_thread.serve(&mut directories, &waiting))
-            .map_err(|error| BlobError::at(state.paths.dir(), error))?;
-        Ok(Self { state, requests: Some(requests), thread: Some(thread) })
+            .spawn(move || committer.serve(&waiting))
+            .map_err(|error| BlobError::at(paths.dir(), error))?;
+        Ok(Self { paths, counters, requests: Some(requests), thread: Some(thread) })
     }
 
     /// Returns the number of syncs since the start.
     pub(super) fn sync_counts(&self) -> SyncCounts {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let CommitterState { files, file_systems, directories, .. } = &*self.state;
+        let SyncCounters { files, file_systems, directories } = &*self.counters;
         SyncCounts { files: load(files), file_systems: load(file_systems), directories: load(directories) }
     }
 
     /// Begins a publication. Waits if too many are under way.
-    pub(super) fn begin_publishing(&self, operations: Vec<PublishOp>) -> Publishing {
+    pub(super) fn begin_publishing(&self, operations: Vec<Result<PublishOp, BlobError>>) -> Publishing {
         let (publisher, publishing) = Publishing::begun();
         let requests = self.requests.as_ref().expect("only drop takes it");
         if let Err(unsent) = requests.send(PublishRequest { operations, publisher }) {
             let gone = io::Error::other("the committing thread has ended");
-            unsent.0.publisher.end(Err(BlobError::at(self.state.paths.dir(), gone)));
+            unsent.0.publisher.end(Err(BlobError::at(self.paths.dir(), gone)));
         }
         publishing
     }
@@ -145,47 +151,46 @@ impl Drop for Committer {
     }
 }
 
-impl CommitterState {
-    fn serve(&self, directories: &mut Directories, waiting: &Receiver<PublishRequest>) {
+impl GroupCommitter {
+    fn serve(&mut self, waiting: &Receiver<PublishRequest>) {
         while let Ok(first) = waiting.recv() {
-            self.commit(directories, gather(first, waiting));
+            self.commit(gather(first, waiting));
         }
     }
 
     /// Commits one group, in the order of the module's documentation.
-    fn commit(&self, directories: &mut Directories, group: Vec<PublishRequest>) {
-        self.remember_failure(self.sync_files(directories, &group));
+    fn commit(&mut self, group: Vec<PublishRequest>) {
+        let synced = self.sync_files(&group);
+        self.remember_failure(synced);
         let mut touched = BTreeSet::new();
         let rename = |PublishRequest { operations, publisher }| {
             let removed = removed(&operations);
-            let result =
-                self.check_not_failed().and_then(|()| self.apply(directories, operations, &mut touched));
+            let result = self.check_not_failed().and_then(|()| self.apply(operations, &mut touched));
             Renamed { publisher, result, removed }
         };
         let renamed: Vec<Renamed> = group.into_iter().map(rename).collect();
-        self.remember_failure(self.sync_directories(directories, touched));
+        let synced = self.sync_directories(touched);
+        self.remember_failure(synced);
         for Renamed { publisher, result, removed } in renamed {
             let remove = || removed.iter().try_for_each(|name| publish_op::remove(&self.paths, name));
             publisher.end(result.and_then(|()| self.check_not_failed()).and_then(|()| remove()));
         }
     }
 
-    fn sync_files(&self, directories: &Directories, group: &[PublishRequest]) -> Result<(), BlobError> {
+    fn sync_files(&self, group: &[PublishRequest]) -> Result<(), BlobError> {
         // After a failure nothing is published, so nothing need be durable.
-        if self.durability == Durability::Process || self.failed.get().is_some() {
+        if self.durability == Durability::Process || self.failed.is_some() {
             return Ok(());
         }
         let operations = group.iter().flat_map(|request| &request.operations);
         let blobs: Vec<&StagedBlob> = operations
             .filter_map(|operation| match operation {
-                PublishOp::Place(blob, _) => Some(blob),
+                Ok(PublishOp::Place(blob, _)) => Some(blob),
                 // The bytes of a published blob are durable already.
-                PublishOp::Rename { .. } | PublishOp::Remove(_) | PublishOp::Refuse(_) => None,
+                Ok(PublishOp::Rename { .. } | PublishOp::Remove(_)) | Err(_) => None,
             })
             .collect();
-        if blobs.len() > FEW_FILES
-            && self.sync_file_systems(directories, blobs.iter().map(|blob| blob.name.kind))?
-        {
+        if blobs.len() > FEW_FILES && self.sync_file_systems(blobs.iter().map(|blob| blob.name.kind))? {
             return Ok(());
         }
         self.sync_each(&blobs)
@@ -193,14 +198,10 @@ impl CommitterState {
 
     /// Syncs the file systems on which these kinds lie, and returns whether that is as good as a sync of each
     /// file. If not, nothing is synced.
-    fn sync_file_systems(
-        &self,
-        directories: &Directories,
-        kinds: impl Iterator<Item = BlobKind>,
-    ) -> Result<bool, BlobError> {
-        let Some(file_systems) = directories.file_systems(kinds) else { return Ok(false) };
+    fn sync_file_systems(&self, kinds: impl Iterator<Item = BlobKind>) -> Result<bool, BlobError> {
+        let Some(file_systems) = self.directories.file_systems(kinds) else { return Ok(false) };
         for directory in file_systems {
-            self.file_systems.fetch_add(1, Ordering::Relaxed);
+            self.counters.file_systems.fetch_add(1, Ordering::Relaxed);
             directory.sync_file_system()?;
         }
         Ok(true)
@@ -208,7 +209,7 @@ impl CommitterState {
 
     fn sync_each(&self, blobs: &[&StagedBlob]) -> Result<(), BlobError> {
         let sync = |blob: &&StagedBlob| {
-            self.files.fetch_add(1, Ordering::Relaxed);
+            self.counters.files.fetch_add(1, Ordering::Relaxed);
             blob.file.sync_data().map_err(|error| BlobError::at(&blob.path, error))
         };
         // A thread costs more than it saves for so few.
@@ -223,59 +224,49 @@ impl CommitterState {
         })
     }
 
-    fn sync_directories(
-        &self,
-        directories: &mut Directories,
-        touched: BTreeSet<BlobDirectory>,
-    ) -> Result<(), BlobError> {
+    fn sync_directories(&mut self, touched: BTreeSet<BlobDirectory>) -> Result<(), BlobError> {
         if self.durability == Durability::Process {
             return Ok(());
         }
-        let touched = directories.with_above(touched);
+        let touched = self.directories.with_above(touched);
         let is_synced = touched.len() > FEW_DIRECTORIES
-            && self.sync_file_systems(directories, touched.iter().map(|directory| directory.kind))?;
+            && self.sync_file_systems(touched.iter().map(|directory| directory.kind))?;
         if !is_synced {
-            touched.iter().try_for_each(|directory| self.sync_directory(directories, *directory))?;
+            touched.iter().try_for_each(|directory| self.sync_directory(*directory))?;
         }
-        directories.mark_synced(touched);
+        self.directories.mark_synced(touched);
         Ok(())
     }
 
-    fn sync_directory(&self, directories: &Directories, directory: BlobDirectory) -> Result<(), BlobError> {
-        self.directories.fetch_add(1, Ordering::Relaxed);
-        directories.sync(directory, &self.paths)
+    fn sync_directory(&self, directory: BlobDirectory) -> Result<(), BlobError> {
+        self.counters.directories.fetch_add(1, Ordering::Relaxed);
+        self.directories.sync(directory, &self.paths)
     }
 
     /// Applies the operations of one publication, up to the first that fails.
     fn apply(
-        &self,
-        directories: &Directories,
-        operations: Vec<PublishOp>,
+        &mut self,
+        operations: Vec<Result<PublishOp, BlobError>>,
         touched: &mut BTreeSet<BlobDirectory>,
     ) -> Result<(), BlobError> {
         for operation in operations {
-            let applied = operation.apply(&self.paths)?;
+            // A removal is made last.
+            let Some(applied) = operation?.apply(&self.paths)? else { continue };
             touched.extend(applied.touched);
-            if let Some((path, directory)) = applied.other_form {
-                self.remove_other_form(directories, &path, directory)?;
-            }
+            self.remove_other_form(&applied.other_form, applied.directory)?;
         }
         Ok(())
     }
 
     /// Removes the file of the form that a blob had until now, if there is one.
-    fn remove_other_form(
-        &self,
-        directories: &Directories,
-        path: &Path,
-        directory: BlobDirectory,
-    ) -> Result<(), BlobError> {
+    fn remove_other_form(&mut self, path: &Path, directory: BlobDirectory) -> Result<(), BlobError> {
         if fs::symlink_metadata(path).is_err() {
             return Ok(());
         }
         // The name of the new form is synced first, or a power cut could take both.
         if self.durability == Durability::Power {
-            self.remember_failure(self.sync_directory(directories, directory));
+            let synced = self.sync_directory(directory);
+            self.remember_failure(synced);
             self.check_not_failed()?;
         }
         publish_op::remove_file(path)
@@ -283,15 +274,15 @@ impl CommitterState {
 
     /// Remembers the first sync that failed. After a failed sync, nobody knows which bytes the system still
     /// has: it may drop them, and report success the next time. So nothing more is published.
-    fn remember_failure(&self, result: Result<(), BlobError>) {
+    fn remember_failure(&mut self, result: Result<(), BlobError>) {
         if let Err(error) = result {
-            self.failed.get_or_init(|| FailedSync::of(&error));
+            self.failed.get_or_insert_with(|| FailedSync::of(&error));
             tracing::error!(%error, "a sync failed, so nothing more is published");
         }
     }
 
     fn check_not_failed(&self) -> Result<(), BlobError> {
-        self.failed.get().map_or(Ok(()), |failed| Err(failed.refusal()))
+        self.failed.as_ref().map_or(Ok(()), |failed| Err(failed.refusal()))
     }
 }
 
@@ -321,10 +312,10 @@ impl FailedSync {
     }
 }
 
-fn removed(operations: &[PublishOp]) -> Vec<BlobName> {
+fn removed(operations: &[Result<PublishOp, BlobError>]) -> Vec<BlobName> {
     let removed = operations.iter().filter_map(|operation| match operation {
-        PublishOp::Remove(name) => Some(name.clone()),
-        PublishOp::Place(..) | PublishOp::Rename { .. } | PublishOp::Refuse(_) => None,
+        Ok(PublishOp::Remove(name)) => Some(name.clone()),
+        Ok(PublishOp::Place(..) | PublishOp::Rename { .. }) | Err(_) => None,
     });
     removed.collect()
 }
@@ -348,20 +339,25 @@ pub(super) mod testing {
 
     /// Commits one request for each blob, all in one group, as if their callers had waited together.
     pub(in crate::local) fn publish_as_one_group(committer: &Committer, blobs: Vec<StagedBlob>) {
-        let paths = &committer.state.paths;
-        let mut directories = Directories::open(paths, Durability::Power).expect("they are there");
+        let mut same = GroupCommitter {
+            paths: committer.paths.clone(),
+            directories: Directories::open(&committer.paths, Durability::Power).expect("they are there"),
+            durability: Durability::Power,
+            counters: Arc::clone(&committer.counters),
+            failed: None,
+        };
         let (requests, waiting) = sync_channel(blobs.len());
         let publishings: Vec<_> = blobs
             .into_iter()
             .map(|blob| {
                 let (publisher, publishing) = Publishing::begun();
-                let operations = vec![PublishOp::Place(blob, BlobForm::Plain)];
+                let operations = vec![Ok(PublishOp::Place(blob, BlobForm::Plain))];
                 requests.send(PublishRequest { operations, publisher }).expect("there is room");
                 publishing
             })
             .collect();
         drop(requests);
-        committer.state.serve(&mut directories, &waiting);
+        same.serve(&waiting);
         for publishing in publishings {
             publishing.wait().expect("the group is committed");
         }

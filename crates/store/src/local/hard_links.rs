@@ -4,24 +4,17 @@
 //! file system has no hard links, both blobs stay as they are.
 
 use std::{
-    fs::{self, File, Metadata},
+    fs::{self, Metadata},
     io::{self, BufRead, BufReader, Read},
     os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use flow::blobs::BlobError;
 
-use super::layout::BlobForm;
+use super::{blob_file::BlobFile, publish_op, staging};
 
 const BUFFER_BYTES: usize = 64 * 1024;
-
-/// The open file of a blob.
-pub(super) struct BlobFile {
-    pub(super) form: BlobForm,
-    pub(super) path: PathBuf,
-    pub(super) file: File,
-}
 
 /// The result of [`link`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,44 +27,39 @@ pub(super) enum LinkOutcome {
     Apart,
 }
 
-/// Makes the file of `copy` another name of `original` if their bytes, read by `open`, are the same. The new
-/// name is created at `temporary` and moved to `to`. If the file of `copy` has another path, it is still
-/// there afterwards.
-pub(super) fn link(
-    original: &BlobFile,
-    copy: &BlobFile,
-    to: &Path,
-    temporary: &Path,
-    open: impl Fn(&BlobFile) -> io::Result<Box<dyn Read + Send>>,
-) -> Result<LinkOutcome, BlobError> {
+/// Makes the file of `copy` another name of `original`, at `to`, if their bytes are the same. If the file of
+/// `copy` has another path, it is still there afterwards.
+pub(super) fn link(original: BlobFile, copy: BlobFile, to: &Path) -> Result<LinkOutcome, BlobError> {
     let of = |blob: &BlobFile| {
         let identity = blob.file.metadata().map(|found| identity(&found));
         identity.map_err(|error| BlobError::at(&blob.path, error))
     };
-    let (first, second) = (of(original)?, of(copy)?);
+    let (first, second) = (of(&original)?, of(&copy)?);
     // An earlier run has linked them.
     if first == second {
         return Ok(LinkOutcome::WereLinked);
     }
-    let content = |blob: &BlobFile| open(blob).map_err(|error| BlobError::at(&blob.path, error));
-    match are_same(content(original)?, content(copy)?) {
+    let (original_path, copy_path) = (original.path.clone(), copy.path.clone());
+    match are_same(original.into_reader()?, copy.into_reader()?) {
         Ok(true) => {}
         Ok(false) => return Ok(LinkOutcome::Apart),
         // A damaged blob is reported when it is verified.
         Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok(LinkOutcome::Apart),
-        Err(error) => return Err(BlobError::at(&copy.path, error)),
+        Err(error) => return Err(BlobError::at(&copy_path, error)),
     }
-    if let Err(error) = fs::hard_link(&original.path, temporary) {
-        tracing::debug!(path = %original.path.display(), %error, "it cannot have a second name");
+    // The name is created beside `to`, because a link replaces no file.
+    let temporary = &staging::temporary_path(to);
+    if let Err(error) = fs::hard_link(&original_path, temporary) {
+        tracing::debug!(path = %original_path.display(), %error, "it cannot have a second name");
         return Ok(LinkOutcome::Apart);
     }
     // Neither file may have been replaced since it was read.
     let is_at = |path: &Path, file: (u64, u64)| {
         fs::symlink_metadata(path).is_ok_and(|found| identity(&found) == file)
     };
-    let is_linked = is_at(temporary, first) && is_at(&copy.path, second) && fs::rename(temporary, to).is_ok();
+    let is_linked = is_at(temporary, first) && is_at(&copy_path, second) && fs::rename(temporary, to).is_ok();
     // A rename does nothing if both names are of the same file (rename(2)).
-    super::publish_op::remove_file(temporary)?;
+    publish_op::remove_file(temporary)?;
     Ok(if is_linked { LinkOutcome::Linked } else { LinkOutcome::Apart })
 }
 

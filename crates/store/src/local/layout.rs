@@ -11,12 +11,13 @@
 use std::{
     fmt,
     fs::{self, File},
-    io::{self, Write},
+    io,
     path::{Path, PathBuf},
     str::FromStr,
 };
 
 use flow::{
+    atomic_file,
     blobs::{BlobError, BlobKind, BlobName},
     document::DocumentId,
     safe_file,
@@ -113,7 +114,7 @@ impl Layout {
         let at = |error| BlobError::at(dir, error);
         fs::create_dir_all(dir).map_err(at)?;
         // Two processes that begin at the same time must not have different layouts.
-        let locked =
+        let _locked =
             File::open(dir).and_then(|directory| directory.lock().map(|()| directory)).map_err(at)?;
         let has = Self::of(dir)?;
         if has == self {
@@ -123,12 +124,8 @@ impl Layout {
         if has == Self::Sharded || !is_empty(dir)? {
             return Err(LayoutError::Other { dir: dir.to_owned(), has });
         }
-        let (path, temporary) = (dir.join(LAYOUT), dir.join(format!("{LAYOUT}.tmp")));
-        safe_file::create(&temporary)
-            .and_then(|mut file| writeln!(file, "{self}").and_then(|()| file.sync_all()))
-            .and_then(|()| fs::rename(&temporary, &path))
-            .and_then(|()| locked.sync_all())
-            .map_err(|error| BlobError::at(&path, error))?;
+        let path = dir.join(LAYOUT);
+        atomic_file::write(&path, format!("{self}\n")).map_err(|error| BlobError::at(&path, error))?;
         Ok(())
     }
 }

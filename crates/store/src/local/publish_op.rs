@@ -26,33 +26,30 @@ pub(super) enum PublishOp {
     Rename { from: BlobName, to: BlobName },
     /// Removes the files of a blob, when all that was placed and renamed is durable.
     Remove(BlobName),
-    /// Ends the publication with this error.
-    Refuse(BlobError),
 }
 
-/// The result of an operation.
-#[derive(Debug, Default)]
+/// A blob that has its name.
+#[derive(Debug)]
 pub(super) struct Applied {
     /// The directories in which names have changed.
     pub(super) touched: Vec<BlobDirectory>,
-    /// The path of the blob in its other form, and its directory. If there is a file, it is removed when the
-    /// new name is durable.
-    pub(super) other_form: Option<(PathBuf, BlobDirectory)>,
+    /// The directory of the blob.
+    pub(super) directory: BlobDirectory,
+    /// The path of the blob in its other form. If there is a file, it is removed when the new name is durable.
+    pub(super) other_form: PathBuf,
 }
 
-/// Returns the operations of a publication. Compresses the blobs that are to be kept compressed; `number`
-/// returns another number at each call.
+/// Returns the operations of a publication. Compresses the blobs that are to be kept compressed.
 pub(super) fn operations(
     changes: Vec<Change>,
     paths: &BlobPaths,
     compression: &Compression,
-    number: impl Fn() -> u64,
-) -> Vec<PublishOp> {
+) -> Vec<Result<PublishOp, BlobError>> {
     let mut operations = Vec::with_capacity(changes.len() + 1);
     for change in changes {
         let made = match change {
             Change::Staged(blob) if compression.includes(blob.name.kind) => {
-                compressed(&blob.file, &blob.path, &blob.name, paths, &number).map(|placed| vec![placed])
+                compressed(&blob.file, &blob.path, &blob.name, paths).map(|placed| vec![placed])
             }
             Change::Staged(blob) => Ok(vec![PublishOp::Place(blob, BlobForm::Plain)]),
             // A blob that is renamed to its own name keeps its form.
@@ -60,17 +57,17 @@ pub(super) fn operations(
                 let path = paths.path(&from);
                 safe_file::open(&path)
                     .map_err(|error| BlobError::at(&path, error))
-                    .and_then(|file| compressed(&file, &path, &to, paths, &number))
+                    .and_then(|file| compressed(&file, &path, &to, paths))
                     .map(|placed| vec![placed, PublishOp::Remove(from)])
             }
             Change::Renamed { from, to } => Ok(vec![PublishOp::Rename { from, to }]),
             Change::Removed(name) => Ok(vec![PublishOp::Remove(name)]),
         };
         match made {
-            Ok(made) => operations.extend(made),
+            Ok(made) => operations.extend(made.into_iter().map(Ok)),
             // The changes before this one are made all the same, in their order.
             Err(error) => {
-                operations.push(PublishOp::Refuse(error));
+                operations.push(Err(error));
                 break;
             }
         }
@@ -84,9 +81,8 @@ fn compressed(
     path: &Path,
     name: &BlobName,
     paths: &BlobPaths,
-    number: impl Fn() -> u64,
 ) -> Result<PublishOp, BlobError> {
-    let into = staging::stage(name, &paths.in_form(name, BlobForm::Compressed), number)?;
+    let into = staging::stage(name, &paths.in_form(name, BlobForm::Compressed))?;
     compression::compress(file, &into.file).map_err(|error| {
         // Only the written file can be on a full disk.
         let at = if MachineFailure::from_own_io(&error) == Some(MachineFailure::DiskFull) {
@@ -100,27 +96,25 @@ fn compressed(
 }
 
 impl PublishOp {
-    /// Applies the operation. A removal does nothing here, because it is made last.
-    pub(super) fn apply(self, paths: &BlobPaths) -> Result<Applied, BlobError> {
-        match self {
+    /// Gives a blob its name. Returns `None` for a removal, which is made last.
+    pub(super) fn apply(self, paths: &BlobPaths) -> Result<Option<Applied>, BlobError> {
+        let (mut touched, name, form) = match self {
             Self::Place(mut blob, form) => {
                 fs::rename(&blob.path, paths.in_form(&blob.name, form))
                     .map_err(|error| BlobError::at(&blob.path, error))?;
                 // Dropping it would remove the file of its temporary name, which is no longer its own.
                 blob.kept = Kept::Yes;
-                let directory = paths.directory(&blob.name);
-                let other = paths.in_form(&blob.name, form.other());
-                Ok(Applied { touched: vec![directory], other_form: Some((other, directory)) })
+                (Vec::new(), blob.name.clone(), form)
             }
             Self::Rename { from, to } => {
-                let other = paths.in_form(&to, rename(paths, &from, &to)?.other());
-                let directory = paths.directory(&to);
-                let touched = vec![paths.directory(&from), directory];
-                Ok(Applied { touched, other_form: Some((other, directory)) })
+                let form = rename(paths, &from, &to)?;
+                (vec![paths.directory(&from)], to, form)
             }
-            Self::Remove(_) => Ok(Applied::default()),
-            Self::Refuse(error) => Err(error),
-        }
+            Self::Remove(_) => return Ok(None),
+        };
+        let directory = paths.directory(&name);
+        touched.push(directory);
+        Ok(Some(Applied { touched, directory, other_form: paths.in_form(&name, form.other()) }))
     }
 }
 

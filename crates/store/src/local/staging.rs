@@ -8,6 +8,7 @@ use std::{
     fs::File,
     io::{self, Seek, SeekFrom},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use flow::{
@@ -20,10 +21,13 @@ use flow::{
 /// The maximum number of times that a writer begins again because its file was removed.
 const TRIES_MAX: usize = 64;
 
-/// Creates a temporary file beside `path`. `number` returns another number at each call.
-pub(super) fn stage(name: &BlobName, path: &Path, number: impl Fn() -> u64) -> Result<StagedBlob, BlobError> {
+/// The number of temporary files of this process so far, which numbers them.
+static STAGED: AtomicU64 = AtomicU64::new(0);
+
+/// Creates a temporary file beside `path`.
+pub(super) fn stage(name: &BlobName, path: &Path) -> Result<StagedBlob, BlobError> {
     for _ in 0..TRIES_MAX {
-        let path = temporary_path(path, number());
+        let path = temporary_path(path);
         // `create_new` creates the file itself or fails: it never opens a planted link or a leftover with
         // this name.
         match File::options().read(true).write(true).create_new(true).open(&path) {
@@ -48,9 +52,10 @@ fn cannot_create(path: &Path, error: io::Error) -> BlobError {
     }
 }
 
-/// Returns the path of a temporary file beside `path`.
-pub(super) fn temporary_path(path: &Path, number: u64) -> PathBuf {
+/// Returns another path of a temporary file beside `path` at each call.
+pub(super) fn temporary_path(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let number = STAGED.fetch_add(1, Ordering::Relaxed);
     path.with_file_name(format!(".{name}.{}-{number}.tmp", std::process::id()))
 }
 

@@ -6,6 +6,7 @@ mod code_page;
 pub(crate) mod labels;
 pub(crate) mod recode;
 mod seven_bit;
+mod stream_decoder;
 mod utf32;
 
 use encoding_rs::{EUC_KR, Encoding, GBK, UTF_8};
@@ -13,6 +14,7 @@ use encoding_rs::{EUC_KR, Encoding, GBK, UTF_8};
 pub(crate) use self::{
     code_page::CodePage,
     seven_bit::SevenBit,
+    stream_decoder::StreamDecoder,
     utf32::{ByteOrder, is_utf32},
 };
 use self::{recode::Recode, seven_bit::SevenBitRecoder, utf32::Utf32Recoder};

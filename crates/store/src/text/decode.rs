@@ -2,14 +2,18 @@
 
 use std::io::{self, Read};
 
-use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use simdutf8::basic::from_utf8;
 
 use super::{
-    codec::{Codec, recode::RecodingReader},
+    codec::{Codec, StreamDecoder},
     count::characters,
     not_text::{c1_controls, is_garbage},
+    window::read_window,
 };
+
+/// The character that a malformed sequence becomes.
+const REPLACEMENT: &str = "\u{FFFD}";
 
 /// The numbers of characters that were decoded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -59,11 +63,22 @@ pub(crate) fn decode<E: From<io::Error>>(
     // The byte order mark is not part of the text.
     let mut skipped = vec![0; skip];
     reader.read_exact(&mut skipped)?;
-    match codec.recoder() {
-        None => decode_all(reader, codec.recoded(), buffers, sink),
-        Some(recoder) => {
-            let reader = RecodingReader::new(reader, recoder, buffers.window.len());
-            decode_all(reader, codec.recoded(), buffers, sink)
+    let DecodeBuffers { window, decoded, lines } = buffers;
+    let mut decoder = StreamDecoder::new(codec);
+    let mut sink = LineSink::new(codec.recoded(), lines, sink);
+    loop {
+        let length = read_window(&mut reader, window)?;
+        decoder.take(&window[..length], length == 0, decoded, |piece, is_malformed| {
+            sink.pass(piece)?;
+            if is_malformed {
+                // They are counted here, because the text itself may contain U+FFFD.
+                sink.counts.replacements += 1;
+                sink.pass(REPLACEMENT)?;
+            }
+            Ok::<(), E>(())
+        })?;
+        if length == 0 {
+            return Ok(sink.counts);
         }
     }
 }
@@ -87,43 +102,6 @@ pub(crate) fn decode_held<E: From<io::Error>>(
         rest = after;
     }
     Ok(sink.counts)
-}
-
-fn decode_all<E: From<io::Error>>(
-    mut reader: impl Read,
-    encoding: &'static Encoding,
-    buffers: &mut DecodeBuffers,
-    sink: impl FnMut(&str) -> Result<(), E>,
-) -> Result<DecodeCounts, E> {
-    let DecodeBuffers { window, decoded, lines } = buffers;
-    decoded.clear();
-    let mut decoder = encoding.new_decoder_without_bom_handling();
-    let mut sink = LineSink::new(encoding, lines, sink);
-    loop {
-        let length = match reader.read(window) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            read => read?,
-        };
-        let mut bytes = &window[..length];
-        loop {
-            let (result, read) = decoder.decode_to_string_without_replacement(bytes, decoded, length == 0);
-            bytes = &bytes[read..];
-            if matches!(result, DecoderResult::Malformed(..)) {
-                sink.counts.replacements += 1;
-                // They are counted here, because the text itself may contain U+FFFD.
-                decoded.push(char::REPLACEMENT_CHARACTER);
-                continue;
-            }
-            sink.pass(decoded)?;
-            decoded.clear();
-            if result == DecoderResult::InputEmpty {
-                break;
-            }
-        }
-        if length == 0 {
-            return Ok(sink.counts);
-        }
-    }
 }
 
 /// Passes decoded text on with LF line ends in place of CRLF and CR, across the borders of pieces, and counts

@@ -73,29 +73,15 @@ pub(crate) struct Trimmer<'a, S> {
     sink: S,
     /// The text that is neither released nor removed yet.
     held: &'a mut String,
-    phase: Phase,
+    is_header_judged: bool,
     /// The title in the last START marker.
     title: String,
     /// The number of the line that `held` begins in, from 1.
     line: u64,
-    start: HeldStart,
+    /// `held` begins within a line, because a line longer than everything that is held has been released in
+    /// part.
+    begins_in_line: bool,
     found: Trimmed,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// The header has not been judged.
-    Header,
-    /// The header has been judged.
-    Body,
-}
-
-/// The position in its line at which `held` begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum HeldStart {
-    AtLineStart,
-    /// A line longer than everything that is held has been released in part.
-    InLine,
 }
 
 impl<'a, E, S: FnMut(&str) -> Result<(), E>> Trimmer<'a, S> {
@@ -107,10 +93,10 @@ impl<'a, E, S: FnMut(&str) -> Result<(), E>> Trimmer<'a, S> {
             strip,
             sink,
             held,
-            phase: Phase::Header,
+            is_header_judged: false,
             title: String::new(),
             line: 1,
-            start: HeldStart::AtLineStart,
+            begins_in_line: false,
             found: Trimmed::default(),
         }
     }
@@ -118,11 +104,11 @@ impl<'a, E, S: FnMut(&str) -> Result<(), E>> Trimmer<'a, S> {
     /// Takes the next piece: UTF-8 with LF line ends.
     pub(crate) fn push(&mut self, piece: &str) -> Result<(), E> {
         self.held.push_str(piece);
-        if self.phase == Phase::Header && self.held.len() >= self.limits.head {
+        if !self.is_header_judged && self.held.len() >= self.limits.head {
             let head = &self.held[..self.held.floor_char_boundary(self.limits.head)];
             self.judge_header(head.rfind('\n').map_or(0, |at| at + 1))?;
         }
-        if self.phase == Phase::Body && self.held.len() >= self.limits.tail + self.limits.slack {
+        if self.is_header_judged && self.held.len() >= self.limits.tail + self.limits.slack {
             self.release_body()?;
         }
         Ok(())
@@ -130,8 +116,8 @@ impl<'a, E, S: FnMut(&str) -> Result<(), E>> Trimmer<'a, S> {
 
     /// Judges the end, passes the rest to the sink and returns what was found.
     pub(crate) fn finish(mut self) -> Result<Trimmed, E> {
-        // A text that is still in this phase is shorter than `head`, so all of it is judged.
-        if self.phase == Phase::Header {
+        // The text is shorter than `head`, so all of it is judged.
+        if !self.is_header_judged {
             self.judge_header(self.held.len())?;
         }
         let tail = self.tail_start();
@@ -149,7 +135,7 @@ impl<'a, E, S: FnMut(&str) -> Result<(), E>> Trimmer<'a, S> {
         let header = header::find(&self.held[..length]);
         self.found.header = HeaderFields::of(&self.held[header.fields]);
         self.title = header.title.unwrap_or_default();
-        self.phase = Phase::Body;
+        self.is_header_judged = true;
         let until = header.removals.last().map_or(0, |last| last.bytes.end);
         self.release(until, header.removals)
     }
@@ -158,7 +144,7 @@ impl<'a, E, S: FnMut(&str) -> Result<(), E>> Trimmer<'a, S> {
     fn tail_start(&self) -> usize {
         let start = self.held.ceil_char_boundary(self.held.len().saturating_sub(self.limits.tail));
         let is_at_line_start = match start {
-            0 => self.start == HeldStart::AtLineStart,
+            0 => !self.begins_in_line,
             _ => self.held.as_bytes()[start - 1] == b'\n',
         };
         if is_at_line_start { start } else { self.next_line(start) }
@@ -166,10 +152,7 @@ impl<'a, E, S: FnMut(&str) -> Result<(), E>> Trimmer<'a, S> {
 
     /// Returns the position of the first line that is held from its beginning on.
     fn first_line(&self) -> usize {
-        match self.start {
-            HeldStart::AtLineStart => 0,
-            HeldStart::InLine => self.next_line(0),
-        }
+        if self.begins_in_line { self.next_line(0) } else { 0 }
     }
 
     /// Returns the position after the first line end from `from` on.
@@ -253,17 +236,14 @@ impl<'a, E, S: FnMut(&str) -> Result<(), E>> Trimmer<'a, S> {
         }
         let first_line = self.line;
         self.count_lines(text);
-        let last_line = match self.start {
-            HeldStart::AtLineStart => self.line - 1,
-            HeldStart::InLine => self.line,
-        };
+        let last_line = if self.begins_in_line { self.line } else { self.line - 1 };
         self.found.removed.push(RemovedSpan { rule, first_line, last_line, bytes: text.len() as u64 });
     }
 
     /// Moves the position in the lines past this text.
     fn count_lines(&mut self, text: &str) {
         self.line += line_ends(text);
-        self.start = if text.ends_with('\n') { HeldStart::AtLineStart } else { HeldStart::InLine };
+        self.begins_in_line = !text.ends_with('\n');
     }
 }
 

@@ -3,13 +3,12 @@
 
 use std::io::{self, Read};
 
-use encoding_rs::{Decoder, DecoderResult};
-
 use super::{candidates, sample::NonAsciiSampler};
 use crate::text::{
-    codec::{Codec, recode::Recode},
+    codec::{Codec, StreamDecoder},
     count::characters,
     not_text::{BAD_PER_MILLE_MAX, BAD_TOLERATED, c1_controls, is_garbage},
+    window::read_window,
 };
 
 /// The number of bytes decoded at a time.
@@ -71,7 +70,9 @@ impl DecodeTrials {
                 counts[usize::from(*byte)] += 1;
             }
             sampler.take(window);
-            trials.iter_mut().for_each(|trial| trial.take(window, false));
+            for trial in &mut trials {
+                trial.take(window, false);
+            }
             true
         })?;
         let trials = trials.into_iter().map(|trial| (trial.codec, trial.finish())).collect();
@@ -147,9 +148,8 @@ pub(super) fn decodes_best_in(
 ) -> io::Result<Option<(Codec, TrialResult)>> {
     let mut trials: Vec<Trial> = codecs.iter().map(|codec| Trial::new(*codec, bytes)).collect();
     each_window(text, |window| {
-        trials.iter_mut().for_each(|trial| trial.take(window, false));
         // A text in none of these encodings need not be read to the end.
-        trials.retain(|trial| trial.result.errors <= trial.errors_max);
+        trials.retain_mut(|trial| trial.take(window, false));
         !trials.is_empty()
     })?;
     let found = trials.into_iter().map(|trial| (trial.codec, trial.finish()));
@@ -162,10 +162,7 @@ pub(super) fn decodes_best_in(
 fn each_window(mut text: impl Read, mut take: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
     let mut window = vec![0; WINDOW_BYTES];
     loop {
-        let length = match text.read(&mut window) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            read => read?,
-        };
+        let length = read_window(&mut text, &mut window)?;
         if length == 0 || !take(&window[..length]) {
             return Ok(());
         }
@@ -175,9 +172,7 @@ fn each_window(mut text: impl Read, mut take: impl FnMut(&[u8]) -> bool) -> io::
 /// A text on its way through one decoder. Decoding stops when the text cannot be in that encoding.
 pub(super) struct Trial {
     codec: Codec,
-    recoder: Option<Box<dyn Recode>>,
-    recoded: Vec<u8>,
-    decoder: Decoder,
+    decoder: StreamDecoder,
     decoded: String,
     pub(super) result: TrialResult,
     /// The maximum number of errors of a text in that encoding.
@@ -188,43 +183,27 @@ impl Trial {
     pub(super) fn new(codec: Codec, bytes: u64) -> Self {
         Self {
             codec,
-            recoder: codec.recoder(),
-            recoded: Vec::new(),
-            decoder: codec.recoded().new_decoder_without_bom_handling(),
+            decoder: StreamDecoder::new(codec),
             decoded: String::with_capacity(WINDOW_BYTES),
             result: TrialResult::default(),
             errors_max: BAD_TOLERATED.max(bytes * BAD_PER_MILLE_MAX / 1000),
         }
     }
 
-    pub(super) fn take(&mut self, bytes: &[u8], is_last: bool) {
-        let Some(recoder) = &mut self.recoder else { return self.decode(bytes, is_last) };
-        let mut recoded = std::mem::take(&mut self.recoded);
-        recoded.clear();
-        recoder.take(bytes, &mut recoded);
-        if is_last {
-            recoder.finish(&mut recoded);
+    /// Decodes the next bytes. Returns whether the text may still be in that encoding.
+    pub(super) fn take(&mut self, bytes: &[u8], is_last: bool) -> bool {
+        let Self { decoder, decoded, result, errors_max, .. } = self;
+        if result.errors > *errors_max {
+            return false;
         }
-        self.decode(&recoded, is_last);
-        self.recoded = recoded;
-    }
-
-    fn decode(&mut self, mut bytes: &[u8], is_last: bool) {
-        while self.result.errors <= self.errors_max {
-            let (result, read) =
-                self.decoder.decode_to_string_without_replacement(bytes, &mut self.decoded, is_last);
-            bytes = &bytes[read..];
-            self.result.errors +=
-                u64::from(matches!(result, DecoderResult::Malformed(..))) + c1_controls(&self.decoded);
-            let found = characters(&self.decoded);
-            self.result.characters += found;
-            self.result.non_ascii += found - self.decoded.bytes().filter(u8::is_ascii).count() as u64;
-            // Only the counts are needed.
-            self.decoded.clear();
-            if result == DecoderResult::InputEmpty {
-                return;
-            }
-        }
+        let count = |piece: &str, is_malformed| {
+            result.errors += u64::from(is_malformed) + c1_controls(piece);
+            let found = characters(piece);
+            result.characters += found;
+            result.non_ascii += found - piece.bytes().filter(u8::is_ascii).count() as u64;
+            if result.errors > *errors_max { Err(()) } else { Ok(()) }
+        };
+        decoder.take(bytes, is_last, decoded, count).is_ok()
     }
 
     fn finish(mut self) -> TrialResult {
