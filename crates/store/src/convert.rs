@@ -4,20 +4,20 @@
 
 use std::io::{self, Read, Write};
 
-use corpus::{
-    boilerplate::Strip,
-    meta::{EncodingFacts, RawFacts, RawFate, TextFacts},
-};
+use corpus::meta::{EncodingFacts, Meta, RawFacts, TextFacts};
 use flow::{
     blobs::{BlobError, BlobName, BlobStore, StagedBlob},
+    failure::Reason,
     payload::StoreJob,
 };
+use url::Url;
 
 use crate::{
+    config::StoreConfig,
     error::StoreError,
-    listed_columns,
+    meta::{listed_language, new_meta},
     text::{
-        boilerplate::trim::{Limits, Trimmed, Trimmer},
+        boilerplate::trim::{Limits, Trimmer},
         count::line_ends,
         decode::{DecodeBuffers, DecodeCounts, decode, decode_held},
         encoding::{EncodingDecision, SourceHints, decide},
@@ -56,15 +56,6 @@ pub(crate) struct Download {
     scan: Scan,
 }
 
-/// The facts about a document whose text has been written.
-#[derive(Debug)]
-pub(crate) struct Converted {
-    pub(crate) raw: RawFacts,
-    pub(crate) text: TextFacts,
-    pub(crate) encoding: EncodingFacts,
-    pub(crate) trimmed: Trimmed,
-}
-
 impl Download {
     /// Reads a blob for the first time.
     ///
@@ -82,26 +73,27 @@ impl Download {
         Ok(Self { name, scan })
     }
 
-    /// Reads it for the second time, and writes its text to `into`. `buffers` must be those of the first
-    /// time.
+    /// Reads it for the second time, writes its text to `into`, and returns the meta. `buffers` must be those
+    /// of the first time.
     ///
     /// # Errors
-    /// [`StoreError::NotText`], [`StoreError::Undecodable`] or [`StoreError::Empty`] if the bytes contain no
-    /// text, [`StoreError::Changed`] if they have changed since the first time, [`StoreError::Blob`] if
-    /// reading or writing fails.
+    /// [`StoreError::NotText`] or [`StoreError::Refused`] if the bytes contain no text,
+    /// [`StoreError::Changed`] if they have changed since the first time, [`StoreError::Blob`] if reading or
+    /// writing fails.
     pub(crate) fn convert(
         &self,
         blobs: &dyn BlobStore,
         job: &StoreJob,
-        strip: Strip,
+        config: StoreConfig,
         buffers: &mut WorkBuffers,
         into: &mut StagedBlob,
-    ) -> Result<Converted, StoreError> {
+    ) -> Result<Meta, StoreError> {
         let WorkBuffers { bytes, decode: decode_buffers, held } = buffers;
         let bytes = bytes.get(..self.scan.counts.bytes as usize);
         let decision = self.decide(blobs, job, bytes)?;
         let mut text = TextWriter::new(into);
-        let mut trimmer = Trimmer::new(Limits::default(), strip, held, |piece: &str| text.write(piece));
+        let mut trimmer =
+            Trimmer::new(Limits::default(), config.strip, held, |piece: &str| text.write(piece));
         let sink = |piece: &str| trimmer.push(piece);
         let (codec, skip) = (decision.used, decision.bom_bytes);
         let failed = |error| self.store_error(error);
@@ -117,20 +109,23 @@ impl Download {
         };
         let trimmed = trimmer.finish().map_err(failed)?;
         // Only the whole text shows that it does not decode. Its staged file is removed when it is dropped.
-        refuse_garbage(&decision, counts)?;
-        if text.is_blank {
-            return Err(StoreError::Empty { cut: trimmed.removed.iter().map(|removed| removed.bytes).sum() });
+        if counts.is_garbage() {
+            let (bad, characters) = (counts.replacements + counts.controls, counts.characters);
+            let message =
+                format!("{bad} of {characters} characters do not decode as {}", decision.used.name());
+            return Err(StoreError::Refused { reason: Reason::Undecodable, message });
         }
-        Ok(Converted {
-            raw: RawFacts {
-                bytes: self.scan.counts.bytes,
-                blake3: self.scan.blake3.to_hex().to_string(),
-                fate: RawFate::Kept,
-            },
-            text: text.facts(),
-            encoding: encoding_facts(decision, counts, job),
-            trimmed,
-        })
+        if text.is_blank {
+            let cut = trimmed.removed.iter().map(|removed| removed.bytes).sum::<u64>();
+            let message = format!("no text is left without its {cut} bytes of boilerplate");
+            return Err(StoreError::Refused { reason: Reason::Empty, message });
+        }
+        let raw = RawFacts {
+            bytes: self.scan.counts.bytes,
+            blake3: self.scan.blake3.to_hex().to_string(),
+            fate: config.raw,
+        };
+        Ok(new_meta(job, config.strip, raw, text.facts(), encoding_facts(decision, counts, job), trimmed))
     }
 
     /// Decides on the encoding of the bytes. This may read them once more.
@@ -146,11 +141,12 @@ impl Download {
                 None => Ok(Box::new(blobs.open(&self.name)?)),
             }
         };
+        let url = Url::parse(&job.fetched.url).ok();
         let hints = SourceHints {
             listed: job.listed.encoding.as_deref(),
             http: job.fetched.charset.as_deref(),
-            language: listed_columns::language(&job.listed.columns),
-            host: host(&job.fetched.url),
+            language: listed_language(&job.listed),
+            host: url.as_ref().and_then(Url::host_str),
         };
         decide(&self.scan, hints, &reopen).map_err(|error| self.store_error(error))
     }
@@ -162,15 +158,6 @@ impl Download {
             TextError::Reading(error) => BlobError::at(&self.name.relative_path(), error).into(),
         }
     }
-}
-
-/// Returns the host of a URL, without user information and port.
-fn host(url: &str) -> Option<&str> {
-    let (_, rest) = url.split_once("://")?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    // User information may contain a colon, so it goes before the port.
-    let host = authority.rsplit('@').next()?;
-    host.split(':').next().filter(|host| !host.is_empty())
 }
 
 /// Scans all bytes, window by window. Bytes that fit into `bytes` are there afterwards.
@@ -201,17 +188,6 @@ fn check_hash(job: &StoreJob, found: blake3::Hash) -> Result<(), StoreError> {
         document: job.document.clone(),
         expected: job.fetched.blake3.clone(),
         found: found.to_string(),
-    })
-}
-
-fn refuse_garbage(decision: &EncodingDecision, counts: DecodeCounts) -> Result<(), StoreError> {
-    if !counts.is_garbage() {
-        return Ok(());
-    }
-    Err(StoreError::Undecodable {
-        encoding: decision.used.name(),
-        bad: counts.replacements + counts.controls,
-        characters: counts.characters,
     })
 }
 

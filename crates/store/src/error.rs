@@ -33,21 +33,13 @@ pub enum StoreError {
     /// The bytes are not a text.
     #[error("not a text: {0}")]
     NotText(#[from] NotText),
-    /// The bytes decode in no plausible encoding.
-    #[error("{bad} of {characters} characters do not decode as {encoding}")]
-    Undecodable {
-        /// The encoding that was used.
-        encoding: &'static str,
-        /// The number of characters that did not decode.
-        bad: u64,
-        /// The number of all characters.
-        characters: u64,
-    },
-    /// Nothing is left when the boilerplate is removed.
-    #[error("no text is left without its {cut} bytes of boilerplate")]
-    Empty {
-        /// The number of removed bytes.
-        cut: u64,
+    /// The decoded text is not stored.
+    #[error("{message}")]
+    Refused {
+        /// The reason for the failed job.
+        reason: Reason,
+        /// The fault of the text.
+        message: String,
     },
 }
 
@@ -58,8 +50,7 @@ impl<I, O> From<StoreError> for Ending<I, O> {
             StoreError::Cancelled(_) => return Self::retry(Reason::Internal, error.to_string()),
             StoreError::Missing(_) | StoreError::Changed { .. } => Reason::Internal,
             StoreError::NotText(_) => Reason::NotText,
-            StoreError::Undecodable { .. } => Reason::Undecodable,
-            StoreError::Empty { .. } => Reason::Empty,
+            StoreError::Refused { reason, .. } => reason,
         };
         Self::dead(reason, error.to_string())
     }

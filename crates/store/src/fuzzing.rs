@@ -58,24 +58,18 @@ pub fn read(bytes: &[u8], options: ReadOptions<'_>) -> Option<ReadText> {
     let ReadOptions { listed, http, language, strip, window, holds_little } = options;
     let hints = SourceHints { listed, http, language, host: None };
     let decision = decide(&Scan::of(bytes, window), hints, &|| Ok(Box::new(bytes))).ok()?;
-    let decode_to = |sink: &mut dyn FnMut(&str)| {
-        let sink = |piece: &str| {
-            sink(piece);
-            Ok::<(), io::Error>(())
-        };
-        let buffers = &mut DecodeBuffers::of(window);
-        decode(bytes, decision.used, decision.bom_bytes, buffers, sink).expect("memory can be read");
-    };
-    let mut decoded = String::new();
-    decode_to(&mut |piece| decoded.push_str(piece));
     let limits = if holds_little { Limits::SMALL } else { Limits::default() };
-    let mut text = String::new();
-    let mut held = String::new();
+    let (mut decoded, mut text, mut held) = (String::new(), String::new(), String::new());
     let mut trimmer = Trimmer::new(limits, strip, &mut held, |piece: &str| {
         text.push_str(piece);
         Ok::<(), io::Error>(())
     });
-    decode_to(&mut |piece| trimmer.push(piece).expect("memory can be written"));
+    let buffers = &mut DecodeBuffers::of(window);
+    let read = decode(bytes, decision.used, decision.bom_bytes, buffers, |piece| {
+        decoded.push_str(piece);
+        trimmer.push(piece)
+    });
+    read.expect("memory can be read");
     let trimmed = trimmer.finish().expect("memory can be written");
     let (encoding, confidence) = (decision.used.name(), decision.confidence);
     Some(ReadText { encoding, confidence, decoded, text, cuts: trimmed.removed })

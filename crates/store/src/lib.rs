@@ -6,7 +6,7 @@
 //! * [`config`]: its configuration;
 //! * `convert`: the bytes of one document become its text;
 //! * [`text`]: the parts of that: encodings, decoding, boilerplate;
-//! * `meta`, `listed_columns`: the meta of a text, from its job and its bytes;
+//! * `meta`: the meta of a text, from its job and its bytes;
 //! * `warnings`, `large_removals`: warnings of texts that a user should look at;
 //! * [`local`]: the run directory as a [`BlobStore`](flow::blobs::BlobStore), with group commit;
 //! * [`error`]: the errors of storing a text;
@@ -22,6 +22,5 @@ pub mod text;
 
 mod convert;
 mod large_removals;
-mod listed_columns;
 mod meta;
 mod warnings;

@@ -20,7 +20,6 @@
 pub mod compression;
 pub mod layout;
 
-mod blob_file;
 mod committer;
 mod directories;
 mod file_system;
@@ -43,9 +42,8 @@ use flow::{
 };
 
 use self::{
-    blob_file::BlobFile,
     committer::Committer,
-    compression::Compression,
+    compression::{BlobFile, Compression},
     directories::Directories,
     hard_links::LinkOutcome,
     layout::{BlobForm, BlobPaths, COMPRESSED},
@@ -137,8 +135,7 @@ impl LocalBlobs {
     /// # Errors
     /// An error if the directory cannot be read.
     pub fn parts(&self) -> Result<Vec<DocumentId>, BlobError> {
-        let parts = self.documents(BlobKind::Spool, |name| name.strip_suffix(PART))?;
-        Ok(parts.into_iter().collect())
+        self.documents(BlobKind::Spool, |name| name.strip_suffix(PART))
     }
 
     /// Removes the begun download of a document, with the file beside it. Nobody may be at work on it.
@@ -206,13 +203,13 @@ impl LocalBlobs {
         in_form(BlobForm::Plain)
     }
 
-    /// Returns the documents that have a file of this kind. `stem` removes the ending after the name of the
-    /// blob.
+    /// Returns the documents that have a file of this kind, in order, each once. `stem` removes the ending
+    /// after the name of the blob.
     fn documents(
         &self,
         kind: BlobKind,
         stem: impl Fn(&str) -> Option<&str>,
-    ) -> Result<BTreeSet<DocumentId>, BlobError> {
+    ) -> Result<Vec<DocumentId>, BlobError> {
         let mut documents = BTreeSet::new();
         for directory in self.paths.directories(kind)? {
             let path = self.paths.path_of(directory);
@@ -221,7 +218,7 @@ impl LocalBlobs {
             // A file in another shard than its own is no blob.
             documents.extend(found.into_iter().filter(|id| self.paths.directory_of(kind, id) == directory));
         }
-        Ok(documents)
+        Ok(documents.into_iter().collect())
     }
 }
 
@@ -236,13 +233,13 @@ impl BlobStore for LocalBlobs {
     }
 
     fn begin_publishing(&self, changes: Vec<Change>) -> Publishing {
-        let mut targets = changes.iter().filter_map(|change| match change {
-            Change::Renamed { to, .. } => Some(to),
+        for change in &changes {
             // The shard of a staged blob exists.
-            Change::Staged(_) | Change::Removed(_) => None,
-        });
-        if let Err(error) = targets.try_for_each(|to| self.create_shard(to)) {
-            return Publishing::ended(Err(error));
+            if let Change::Renamed { to, .. } = change
+                && let Err(error) = self.create_shard(to)
+            {
+                return Publishing::ended(Err(error));
+            }
         }
         self.committer.begin_publishing(publish_op::operations(changes, &self.paths, &self.compression))
     }
@@ -291,8 +288,7 @@ impl BlobStore for LocalBlobs {
     /// Lists the documents of a kind. Skips files whose names are not those of blobs, and everything that is
     /// no file.
     fn list(&self, kind: BlobKind) -> Result<Vec<DocumentId>, BlobError> {
-        let documents = self.documents(kind, |name| Some(name.strip_suffix(COMPRESSED).unwrap_or(name)))?;
-        Ok(documents.into_iter().collect())
+        self.documents(kind, |name| Some(name.strip_suffix(COMPRESSED).unwrap_or(name)))
     }
 }
 

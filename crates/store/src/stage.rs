@@ -40,7 +40,7 @@ use crate::{
     config::StoreConfig,
     convert::{Download, WorkBuffers},
     error::StoreError,
-    meta::{is_made_by, new_meta},
+    meta::is_made_by,
     warnings::Warnings,
 };
 
@@ -167,7 +167,7 @@ fn begin(
         found => found?,
     };
     let mut text = blobs.stage(&name(BlobKind::Text))?;
-    let meta = new_meta(job, config, download.convert(blobs, job, config.strip, buffers, &mut text)?);
+    let meta = download.convert(blobs, job, config, buffers, &mut text)?;
     let arrival = records::stage(blobs, &name(BlobKind::Arrival), &Arrival::of(&job.fetched))?;
     let record = records::stage(blobs, &name(BlobKind::Meta), &meta)?;
     let staged = [text, arrival, record].map(Change::Staged);

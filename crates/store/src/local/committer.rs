@@ -89,14 +89,6 @@ struct PublishRequest {
     publisher: Publisher,
 }
 
-/// A publication whose files have their names.
-struct Renamed {
-    publisher: Publisher,
-    result: Result<(), BlobError>,
-    /// The blobs that are removed when the rest is durable.
-    removed: Vec<BlobName>,
-}
-
 impl Committer {
     /// Starts the committing thread.
     pub(super) fn start(
@@ -166,12 +158,12 @@ impl GroupCommitter {
         let rename = |PublishRequest { operations, publisher }| {
             let removed = removed(&operations);
             let result = self.check_not_failed().and_then(|()| self.apply(operations, &mut touched));
-            Renamed { publisher, result, removed }
+            (publisher, result, removed)
         };
-        let renamed: Vec<Renamed> = group.into_iter().map(rename).collect();
+        let renamed: Vec<_> = group.into_iter().map(rename).collect();
         let synced = self.sync_directories(touched);
         self.remember_failure(synced);
-        for Renamed { publisher, result, removed } in renamed {
+        for (publisher, result, removed) in renamed {
             let remove = || removed.iter().try_for_each(|name| publish_op::remove(&self.paths, name));
             publisher.end(result.and_then(|()| self.check_not_failed()).and_then(|()| remove()));
         }

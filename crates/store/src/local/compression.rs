@@ -10,14 +10,17 @@ use std::{
     fmt,
     fs::File,
     io::{self, Read, Seek},
+    path::PathBuf,
     str::FromStr,
 };
 
-use flow::blobs::BlobKind;
+use flow::blobs::{BlobError, BlobKind};
 use zstd::{
     stream::{read::Decoder, write::Encoder},
     zstd_safe::get_frame_content_size,
 };
+
+use super::layout::BlobForm;
 
 /// The compression level: zstd's own default.
 const LEVEL: i32 = 3;
@@ -69,6 +72,32 @@ impl fmt::Display for Compression {
     }
 }
 
+/// The open file of a blob.
+pub(super) struct BlobFile {
+    pub(super) form: BlobForm,
+    pub(super) path: PathBuf,
+    pub(super) file: File,
+}
+
+impl BlobFile {
+    /// Returns a reader of the plain bytes of the blob.
+    pub(super) fn into_reader(self) -> Result<Box<dyn Read + Send>, BlobError> {
+        match self.form {
+            BlobForm::Plain => Ok(Box::new(self.file)),
+            BlobForm::Compressed => decompress(self.file).map_err(|error| BlobError::at(&self.path, error)),
+        }
+    }
+
+    /// Returns the number of plain bytes of the blob.
+    pub(super) fn into_content_len(self) -> Result<u64, BlobError> {
+        let length = match self.form {
+            BlobForm::Plain => self.file.metadata().map(|found| found.len()),
+            BlobForm::Compressed => content_len(self.file),
+        };
+        length.map_err(|error| BlobError::at(&self.path, error))
+    }
+}
+
 /// Compresses all of a file into another.
 pub(super) fn compress(mut from: &File, into: &File) -> io::Result<()> {
     let bytes = from.metadata()?.len();
@@ -83,7 +112,7 @@ pub(super) fn compress(mut from: &File, into: &File) -> io::Result<()> {
 
 /// Opens a compressed file. If it is damaged, reading fails with an error of the kind
 /// [`InvalidData`](io::ErrorKind::InvalidData).
-pub(super) fn decompress(file: File) -> io::Result<Box<dyn Read + Send>> {
+fn decompress(file: File) -> io::Result<Box<dyn Read + Send>> {
     Ok(Box::new(Decompressed(Decoder::new(file)?)))
 }
 
@@ -101,7 +130,7 @@ impl<R: Read> Read for Decompressed<R> {
 
 /// Returns the length of what is compressed in a file. It is read from the frame, or counted if the frame
 /// does not give it.
-pub(super) fn content_len(mut file: File) -> io::Result<u64> {
+fn content_len(mut file: File) -> io::Result<u64> {
     let mut header = Vec::new();
     file.by_ref().take(FRAME_HEADER_BYTES_MAX).read_to_end(&mut header)?;
     if let Ok(Some(bytes)) = get_frame_content_size(&header) {

@@ -1,7 +1,7 @@
 //! The directories of a run directory, created durably and held open.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io,
     os::unix::fs::MetadataExt,
@@ -22,8 +22,7 @@ use super::{
 /// The directories that hold blobs. Those of shards are created when they are needed, and not held open.
 #[derive(Debug)]
 pub(super) struct Directories {
-    /// The directory of each kind, in the order of [`BlobKind::ALL`].
-    kinds: Vec<OpenDirectory>,
+    kinds: BTreeMap<BlobKind, OpenDirectory>,
     /// The shards whose own names have been synced.
     synced_shards: BTreeSet<BlobDirectory>,
 }
@@ -31,7 +30,6 @@ pub(super) struct Directories {
 /// The open directory of a kind.
 #[derive(Debug)]
 pub(super) struct OpenDirectory {
-    kind: BlobKind,
     path: PathBuf,
     file: File,
     /// The number of its file system.
@@ -52,13 +50,14 @@ impl Directories {
                 create(part, durability)?;
                 safe_file::must_be_directory(part).map_err(|error| BlobError::at(part, error))?;
             }
-            OpenDirectory::open(kind, path)
+            Ok((kind, OpenDirectory::open(path)?))
         };
-        let kinds: Vec<_> = BlobKind::ALL.into_iter().map(open).collect::<Result<_, _>>()?;
+        let kinds: BTreeMap<_, _> = BlobKind::ALL.into_iter().map(open).collect::<Result<_, BlobError>>()?;
         // A directory that existed may have been created by a process that died before its sync. Shards are
         // synced when they are used.
         if durability == Durability::Power {
-            let above: BTreeSet<&Path> = kinds.iter().filter_map(|kind| kind.path.parent()).collect();
+            let above: BTreeSet<&Path> =
+                kinds.values().filter_map(|directory| directory.path.parent()).collect();
             above.into_iter().try_for_each(sync_names)?;
         }
         Ok(Self { kinds, synced_shards: BTreeSet::new() })
@@ -67,7 +66,7 @@ impl Directories {
     /// Treats every file system as one that cannot be synced as a whole.
     #[cfg(test)]
     pub(super) fn without_syncfs(mut self) -> Self {
-        self.kinds.iter_mut().for_each(|directory| directory.has_syncfs = false);
+        self.kinds.values_mut().for_each(|directory| directory.has_syncfs = false);
         self
     }
 
@@ -86,7 +85,7 @@ impl Directories {
 
     /// Makes the names in a directory durable.
     pub(super) fn sync(&self, directory: BlobDirectory, paths: &BlobPaths) -> Result<(), BlobError> {
-        let (path, open) = (paths.path_of(directory), self.of(directory.kind));
+        let (path, open) = (paths.path_of(directory), &self.kinds[&directory.kind]);
         if path == open.path {
             return open.file.sync_all().map_err(|error| BlobError::at(&path, error));
         }
@@ -101,7 +100,7 @@ impl Directories {
     ) -> Option<Vec<&OpenDirectory>> {
         let mut found: Vec<&OpenDirectory> = Vec::new();
         for kind in kinds {
-            let directory = self.of(kind);
+            let directory = &self.kinds[&kind];
             if !directory.has_syncfs {
                 return None;
             }
@@ -111,18 +110,14 @@ impl Directories {
         }
         Some(found)
     }
-
-    fn of(&self, kind: BlobKind) -> &OpenDirectory {
-        self.kinds.iter().find(|directory| directory.kind == kind).expect("every kind has been opened")
-    }
 }
 
 impl OpenDirectory {
-    fn open(kind: BlobKind, path: PathBuf) -> Result<Self, BlobError> {
+    fn open(path: PathBuf) -> Result<Self, BlobError> {
         let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.dev(), file)));
         let (device, file) = opened.map_err(|error| BlobError::at(&path, error))?;
         let has_syncfs = file_system::can_sync(&file);
-        Ok(Self { kind, path, file, device, has_syncfs })
+        Ok(Self { path, file, device, has_syncfs })
     }
 
     /// Makes durable all that any process has written to its file system.
@@ -142,13 +137,8 @@ pub(super) fn create(path: &Path, durability: Durability) -> Result<(), BlobErro
         None => return Err(BlobError::at(path, io::ErrorKind::NotFound.into())),
     };
     create(above, durability)?;
-    // Another process may create it at the same time.
-    match fs::create_dir(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !path.is_dir() => {
-            return Err(BlobError::at(path, error));
-        }
-        Ok(()) | Err(_) => {}
-    }
+    // Another process may create it at the same time, which is no error here.
+    fs::create_dir_all(path).map_err(|error| BlobError::at(path, error))?;
     match durability {
         Durability::Power => sync_names(above),
         Durability::Process => Ok(()),

@@ -12,7 +12,7 @@ use std::{
 
 use flow::blobs::BlobError;
 
-use super::{blob_file::BlobFile, publish_op, staging};
+use super::{compression::BlobFile, publish_op, staging};
 
 const BUFFER_BYTES: usize = 64 * 1024;
 

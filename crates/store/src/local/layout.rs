@@ -58,11 +58,9 @@ impl FromStr for Layout {
     type Err = InvalidLayout;
 
     fn from_str(word: &str) -> Result<Self, InvalidLayout> {
-        match word {
-            "flat" => Ok(Self::Flat),
-            "sharded" => Ok(Self::Sharded),
-            _ => Err(InvalidLayout),
-        }
+        // Compares with the words of `Display`, so that the two cannot differ.
+        let all = [Self::Flat, Self::Sharded];
+        all.into_iter().find(|layout| layout.to_string() == word).ok_or(InvalidLayout)
     }
 }
 

@@ -35,7 +35,8 @@ pub(super) struct Applied {
     pub(super) touched: Vec<BlobDirectory>,
     /// The directory of the blob.
     pub(super) directory: BlobDirectory,
-    /// The path of the blob in its other form. If there is a file, it is removed when the new name is durable.
+    /// The path of the blob in its other form. If there is a file, it is removed when the new name is
+    /// durable.
     pub(super) other_form: PathBuf,
 }
 

@@ -47,7 +47,7 @@ impl Codec {
             Self::Standard(encoding) => encoding.name(),
             Self::Utf32(ByteOrder::Little) => "UTF-32LE",
             Self::Utf32(ByteOrder::Big) => "UTF-32BE",
-            Self::Page(page) => page.name(),
+            Self::Page(page) => page.name,
             Self::SevenBit(SevenBit::Hz) => "HZ-GB-2312",
             Self::SevenBit(SevenBit::Iso2022Kr) => "ISO-2022-KR",
         }

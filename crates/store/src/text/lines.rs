@@ -39,14 +39,10 @@ impl<'a> Lines<'a> {
     /// Returns the numbers of the lines that contain this byte, in order.
     pub(crate) fn with(&self, byte: u8) -> Vec<usize> {
         // A search for the byte is faster than a look at each line, because few lines contain it.
-        let mut found = Vec::new();
-        let mut at = 0;
-        while let Some(next) = memchr::memchr(byte, &self.text.as_bytes()[at..]) {
-            let line = self.at(at + next);
-            found.push(line);
-            at = self.bounds[line + 1];
-        }
-        found
+        let found = memchr::memchr_iter(byte, self.text.as_bytes());
+        let mut lines: Vec<usize> = found.map(|at| self.at(at)).collect();
+        lines.dedup();
+        lines
     }
 
     /// Returns the first line in `within` that contains the phrase.

@@ -6,8 +6,10 @@ use super::recode::{MALFORMED, Recode};
 /// A code page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CodePage {
-    name: &'static str,
-    table: &'static str,
+    /// The name in IANA's list, or the usual one.
+    pub(crate) name: &'static str,
+    /// The name of the table, which is also the name of the model.
+    pub(crate) table: &'static str,
 }
 
 /// The name of each code page, and the name of its table in the `chardet` crate. Its tables are those of
@@ -27,16 +29,6 @@ impl CodePage {
     /// Returns every code page.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         PAGES.split(' ').filter_map(|page| page.split_once('=')).map(|(name, table)| Self { name, table })
-    }
-
-    /// Returns the name in IANA's list, or the usual one.
-    pub(crate) fn name(self) -> &'static str {
-        self.name
-    }
-
-    /// Returns the name of the table, which is also the name of the model.
-    pub(crate) fn table(self) -> &'static str {
-        self.table
     }
 
     /// Returns the character of a byte. Returns `None` if the page has no character there, or only a control
@@ -65,8 +57,6 @@ impl Recode for CodePageRecoder {
             }
         }
     }
-
-    fn finish(&mut self, _out: &mut Vec<u8>) {}
 }
 
 #[cfg(test)]
@@ -77,7 +67,7 @@ mod tests {
     fn every_page_has_a_table_with_ascii() {
         assert_eq!(CodePage::all().count(), 27);
         for page in CodePage::all() {
-            let name = page.name();
+            let name = page.name;
             assert_eq!(CodePage::named(name), Some(page));
             assert!(
                 (b' '..=b'~').all(|byte| byte == b'%' || page.character(byte) == Some(byte.into())),

@@ -11,7 +11,7 @@ pub(crate) trait Recode {
     fn take(&mut self, bytes: &[u8], out: &mut Vec<u8>);
 
     /// Recodes what is left after the last bytes.
-    fn finish(&mut self, out: &mut Vec<u8>);
+    fn finish(&mut self, _out: &mut Vec<u8>) {}
 }
 
 /// Recodes all bytes, `window` at a time.

@@ -14,7 +14,7 @@ const MODELS: &str = "cp932 euc_jis_2004 gb18030 big5hkscs cp949 cp1250 cp1251 c
 
 static ALL: LazyLock<Vec<Candidate>> = LazyLock::new(|| {
     let of_model = |model| Codec::for_label(model).map(|codec| Candidate { codec, model });
-    let pages = CodePage::all().map(|page| Candidate { codec: Codec::Page(page), model: page.table() });
+    let pages = CodePage::all().map(|page| Candidate { codec: Codec::Page(page), model: page.table });
     MODELS.split(' ').filter_map(of_model).chain(pages).collect()
 });
 

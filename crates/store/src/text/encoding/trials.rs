@@ -54,7 +54,7 @@ impl TrialResult {
 impl DecodeTrials {
     /// Reads a text of `bytes` bytes. Decodes it in all candidates of several bytes per character, and in
     /// `further` encodings.
-    pub(super) fn read(text: impl Read, bytes: u64, further: &[Codec]) -> io::Result<Self> {
+    pub(super) fn read(mut text: impl Read, bytes: u64, further: &[Codec]) -> io::Result<Self> {
         let mut codecs: Vec<Codec> = Vec::new();
         for codec in candidates::all().map(|candidate| candidate.codec).chain(further.iter().copied()) {
             // For encodings of one byte per character, the counts of the bytes say enough.
@@ -65,16 +65,17 @@ impl DecodeTrials {
         let mut trials: Vec<Trial> = codecs.into_iter().map(|codec| Trial::new(codec, bytes)).collect();
         let mut counts = [0; 256];
         let mut sampler = NonAsciiSampler::default();
-        each_window(text, |window| {
-            for byte in window {
+        let mut window = vec![0; WINDOW_BYTES];
+        while let length @ 1.. = read_window(&mut text, &mut window)? {
+            let bytes = &window[..length];
+            for byte in bytes {
                 counts[usize::from(*byte)] += 1;
             }
-            sampler.take(window);
+            sampler.take(bytes);
             for trial in &mut trials {
-                trial.take(window, false);
+                trial.take(bytes, false);
             }
-            true
-        })?;
+        }
         let trials = trials.into_iter().map(|trial| (trial.codec, trial.finish())).collect();
         Ok(Self { counts, trials, sample: sampler.finish() })
     }
@@ -142,31 +143,22 @@ impl DecodeTrials {
 /// fewest errors, and the result. Returns `None` if the text has no characters beyond ASCII in any of them,
 /// or too many errors.
 pub(super) fn decodes_best_in(
-    text: impl Read,
+    mut text: impl Read,
     bytes: u64,
     codecs: &[Codec],
 ) -> io::Result<Option<(Codec, TrialResult)>> {
     let mut trials: Vec<Trial> = codecs.iter().map(|codec| Trial::new(*codec, bytes)).collect();
-    each_window(text, |window| {
-        // A text in none of these encodings need not be read to the end.
-        trials.retain_mut(|trial| trial.take(window, false));
-        !trials.is_empty()
-    })?;
+    let mut window = vec![0; WINDOW_BYTES];
+    // A text in none of these encodings need not be read to the end.
+    while !trials.is_empty()
+        && let length @ 1.. = read_window(&mut text, &mut window)?
+    {
+        trials.retain_mut(|trial| trial.take(&window[..length], false));
+    }
     let found = trials.into_iter().map(|trial| (trial.codec, trial.finish()));
     let is_plausible =
         |result: TrialResult| result.is_damage() || (result.errors == 0 && result.non_ascii > 0);
     Ok(found.filter(|(_, result)| is_plausible(*result)).min_by_key(|(_, result)| result.errors))
-}
-
-/// Passes the text to `take` in windows, until the end or until `take` returns `false`.
-fn each_window(mut text: impl Read, mut take: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
-    let mut window = vec![0; WINDOW_BYTES];
-    loop {
-        let length = read_window(&mut text, &mut window)?;
-        if length == 0 || !take(&window[..length]) {
-            return Ok(());
-        }
-    }
 }
 
 /// A text on its way through one decoder. Decoding stops when the text cannot be in that encoding.
