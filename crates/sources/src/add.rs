@@ -11,7 +11,7 @@ use flow::{clock::Clock, queue::QueueAdmin, safe_file};
 use crate::{
     arguments::Input,
     blocking::blocking,
-    bulk::BulkCounter,
+    bulk,
     config::{Config, ReadContext},
     cursors,
     entry::Entry,
@@ -67,22 +67,22 @@ impl Sources {
         })
     }
 
-    /// Opens each input and passes its name and items to `read`. Logs warnings about the items that were read.
+    /// Opens each input and passes its name and items to `read`. Logs warnings about the items that were
+    /// read.
     fn read_inputs(
         &self,
         mut read: impl FnMut(&str, &mut dyn Iterator<Item = Result<Entry, ReadError>>) -> Result<(), SourceError>,
     ) -> Result<(), SourceError> {
         let context = ReadContext::new(&self.config);
-        let (mut bulk, mut has_catalog) = (BulkCounter::new(&self.config.rewrites), false);
+        let (mut from_main_site, mut has_catalog) = (0, false);
         for input in &self.inputs {
             let reader = EntryReader::open(input.clone(), &context)?;
             has_catalog |= reader.kind() == ListKind::Catalog;
             let mut report = ListReport::new(&reader);
             let mut items = reader.inspect(|item| {
                 report.add(item);
-                if let Ok(entry) = item {
-                    bulk.count(entry);
-                }
+                let is_from_main_site = |entry| bulk::is_from_main_site(entry, &self.config.rewrites);
+                from_main_site += u64::from(item.as_ref().is_ok_and(is_from_main_site));
             });
             let result = read(&input.name(), &mut items);
             // If the input is not a list, a report on its lines means nothing.
@@ -94,7 +94,7 @@ impl Sources {
         if !has_catalog && !self.config.filters.is_empty() {
             return Err(SourceError::NoCatalog);
         }
-        bulk.check()
+        bulk::check(from_main_site)
     }
 }
 
@@ -136,9 +136,9 @@ fn write(sources: &Sources, directory: &Path) -> Result<Vec<Snapshot>, SourceErr
         drafts.push(write_draft(items, name, directory)?);
         Ok(())
     })?;
-    let sum = |of: fn(&SnapshotDraft) -> u64| drafts.iter().map(of).sum::<u64>();
+    let sum = |of: fn(&Snapshot) -> u64| drafts.iter().map(|draft| of(&draft.snapshot)).sum::<u64>();
     // Empty lists may be added: a watched list is filled later.
-    if sum(|draft| draft.entries) == 0 && sum(|draft| draft.bad) > 0 {
+    if sum(|snapshot| snapshot.entries) == 0 && sum(|snapshot| snapshot.bad) > 0 {
         return Err(SourceError::NoTexts);
     }
     drafts.into_iter().map(SnapshotDraft::publish).collect()

@@ -12,37 +12,19 @@ use crate::{entry::Entry, error::SourceError, resolve::gutenberg_sites};
 /// diligent person fetches as many in an afternoon; the site takes much more for a robot.
 pub const BULK_MAX: u64 = 100;
 
-/// Counts the texts that are fetched from the main site first.
-#[derive(Debug)]
-pub(crate) struct BulkCounter<'a> {
-    rewrites: &'a [Mirror],
-    texts: u64,
+/// Returns whether a text is fetched from the main site first. `rewrites` are the URL rewrites of `--mirror`,
+/// because the contacted host counts.
+pub(crate) fn is_from_main_site(entry: &Entry, rewrites: &[Mirror]) -> bool {
+    // Only the first URL counts, because the others are requested only if it fails.
+    entry.urls.first().is_some_and(|url| gutenberg_sites::is_main_site(url, rewrites))
 }
 
-impl<'a> BulkCounter<'a> {
-    /// Creates a counter. `rewrites` are the URL rewrites of `--mirror`, because the contacted host counts.
-    pub(crate) const fn new(rewrites: &'a [Mirror]) -> Self {
-        Self { rewrites, texts: 0 }
-    }
-
-    /// Counts an entry.
-    pub(crate) fn count(&mut self, entry: &Entry) {
-        // Only the first URL counts, because the others are requested only if it fails.
-        let is_main = entry.urls.first().is_some_and(|url| gutenberg_sites::is_main_site(url, self.rewrites));
-        self.texts += u64::from(is_main);
-    }
-
-    /// Refuses bulk.
-    ///
-    /// # Errors
-    /// Returns [`SourceError::Bulk`] if more than [`BULK_MAX`] texts were counted.
-    pub(crate) fn check(&self) -> Result<(), SourceError> {
-        if self.texts > BULK_MAX {
-            Err(SourceError::Bulk { texts: self.texts, max: BULK_MAX })
-        } else {
-            Ok(())
-        }
-    }
+/// Refuses bulk.
+///
+/// # Errors
+/// Returns [`SourceError::Bulk`] for more than [`BULK_MAX`] texts from the main site.
+pub(crate) fn check(texts: u64) -> Result<(), SourceError> {
+    if texts > BULK_MAX { Err(SourceError::Bulk { texts, max: BULK_MAX }) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -52,9 +34,7 @@ mod tests {
     fn check(url: &str, count: u64, rewrites: &[Mirror]) -> Result<(), SourceError> {
         let urls = vec![url.to_owned(), "https://m.example/x".to_owned()];
         let entry = Entry { id: "x".parse().expect("an id"), urls, listed: flow::payload::Listed::default() };
-        let mut counter = BulkCounter::new(rewrites);
-        (0..count).for_each(|_| counter.count(&entry));
-        counter.check()
+        super::check(if is_from_main_site(&entry, rewrites) { count } else { 0 })
     }
 
     #[test]

@@ -28,8 +28,7 @@ pub struct Config {
 #[derive(Debug, Clone)]
 pub struct ReadContext {
     pub(crate) gutenberg: Arc<GutenbergSites>,
-    pub(crate) filters: Filters,
-    pub(crate) url_column: Option<String>,
+    pub(crate) config: Config,
 }
 
 impl ReadContext {
@@ -37,6 +36,6 @@ impl ReadContext {
     #[must_use]
     pub fn new(config: &Config) -> Self {
         let gutenberg = Arc::new(GutenbergSites::new(&config.gutenberg_mirrors, &config.rewrites));
-        Self { gutenberg, filters: config.filters.clone(), url_column: config.url_column.clone() }
+        Self { gutenberg, config: config.clone() }
     }
 }

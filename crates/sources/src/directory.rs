@@ -14,7 +14,7 @@ use std::{
 };
 
 use url::Url;
-use walkdir::{DirEntry, WalkDir};
+use walkdir::{DirEntry, FilterEntry, WalkDir};
 
 use crate::{
     config::ReadContext,
@@ -55,7 +55,7 @@ pub(crate) struct Directory {
     path: PathBuf,
     /// `path`, absolute and without symbolic links.
     root: PathBuf,
-    walk: walkdir::IntoIter,
+    walk: FilterEntry<walkdir::IntoIter, fn(&DirEntry) -> bool>,
     resolver: UrlResolver,
     taken: u64,
     left_out: u64,
@@ -80,7 +80,12 @@ impl Directory {
         let local = LocalFiles::relative_to(&root).map_err(failed)?;
         Ok(Self {
             path: path.to_owned(),
-            walk: WalkDir::new(&root).sort_by_file_name().into_iter(),
+            // Hidden directories hold no texts of the user, such as `.git`.
+            walk: WalkDir::new(&root)
+                .min_depth(1)
+                .sort_by_file_name()
+                .into_iter()
+                .filter_entry(|found| !is_hidden(found.file_name())),
             root,
             resolver: UrlResolver { local, gutenberg: Arc::clone(&context.gutenberg) },
             taken: 0,
@@ -91,19 +96,7 @@ impl Directory {
 
     /// Returns the text at a directory entry, or `None` if there is none.
     fn look(&mut self, found: &DirEntry) -> Option<Entry> {
-        let is_directory = found.file_type().is_dir();
-        // The directory itself.
-        if found.depth() == 0 {
-            return None;
-        }
-        if is_hidden(found.file_name()) {
-            if is_directory {
-                // Hidden directories hold no texts of the user, such as `.git`.
-                self.walk.skip_current_dir();
-            }
-            return None;
-        }
-        if is_directory {
+        if found.file_type().is_dir() {
             if has_run(found.path()) {
                 self.walk.skip_current_dir();
                 self.leave_out(found.path(), "a run directory of juggle");
@@ -180,22 +173,17 @@ impl Iterator for Directory {
     type Item = Result<Entry, SourceError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let Some(found) = self.walk.next() else {
-                self.report();
-                return None;
+        while let Some(found) = self.walk.next() {
+            let found = match found {
+                Ok(found) => self.look(&found).map(Ok),
+                Err(error) => Some(Err(SourceError::Read { path: self.path.clone(), source: error.into() })),
             };
-            match found {
-                Ok(found) => {
-                    if let Some(entry) = self.look(&found) {
-                        return Some(Ok(entry));
-                    }
-                }
-                Err(error) => {
-                    return Some(Err(SourceError::Read { path: self.path.clone(), source: error.into() }));
-                }
+            if found.is_some() {
+                return found;
             }
         }
+        self.report();
+        None
     }
 }
 

@@ -66,12 +66,6 @@ pub struct Feeder {
     pub expected_hash: Option<ExpectedHash>,
 }
 
-/// Some entries of a list, and the offset after them.
-struct Batch {
-    entries: Vec<Entry>,
-    offset: u64,
-}
-
 /// The result of a step of a cursor.
 enum StepResult {
     /// The jobs were pushed.
@@ -116,11 +110,11 @@ impl Feeder {
 
     /// Moves a cursor by one batch. Returns `false` if the lane has no room.
     async fn step(&self, cursor: Cursor) -> Result<bool, SourceError> {
-        let batch = self.read(&cursor.source, &cursor, BATCH_MAX).await?;
-        let count = batch.entries.len() as u64;
-        let jobs: Vec<FetchJob> = batch.entries.into_iter().map(|entry| self.job(entry)).collect();
+        let (entries, offset) = self.read(&cursor.source, &cursor, BATCH_MAX).await?;
+        let count = entries.len() as u64;
+        let jobs: Vec<FetchJob> = entries.into_iter().map(|entry| self.job(entry)).collect();
         let new = jobs.iter().cloned().map(Into::into).collect();
-        match self.advance(cursor, new, batch.offset, count).await? {
+        match self.advance(cursor, new, offset, count).await? {
             StepResult::Pushed(pushed) => {
                 self.warn_of_conflicts(&jobs, &pushed.known).await?;
                 Ok(true)
@@ -162,25 +156,25 @@ impl Feeder {
         }
     }
 
-    /// Reads the next entries of a list, at most `entries_max`.
-    async fn read(&self, list: &str, cursor: &Cursor, entries_max: usize) -> Result<Batch, SourceError> {
+    /// Reads the next entries of a list, at most `entries_max`. Returns them and the offset after them.
+    async fn read(
+        &self,
+        list: &str,
+        cursor: &Cursor,
+        entries_max: usize,
+    ) -> Result<(Vec<Entry>, u64), SourceError> {
         let path = self.snapshots.join(format!("{list}.jsonl"));
         let (from, left) = (cursor.offset, cursor.entries_total - cursor.entries);
         let limit = usize::try_from(left).unwrap_or(entries_max).min(entries_max);
         let verified = Arc::clone(&self.verified);
-        let read = blocking(move || -> Result<Batch, SourceError> {
-            let mut batch = Batch { entries: Vec::with_capacity(limit), offset: from };
-            for item in verified.read_from(&path, from)?.take(limit) {
-                let (entry, offset) = item?;
-                batch.entries.push(entry);
-                batch.offset = offset;
-            }
+        let read = blocking(move || {
+            let entries = verified.read_from(&path, from)?.take(limit).collect::<Result<Vec<_>, _>>()?;
             // The caller only reads lists with entries left.
-            if batch.entries.is_empty() {
+            let Some(&(_, offset)) = entries.last() else {
                 let message = "it ends before all its entries were read".to_owned();
                 return Err(SourceError::Damaged { path, offset: from, message });
-            }
-            Ok(batch)
+            };
+            Ok((entries.into_iter().map(|(entry, _)| entry).collect(), offset))
         });
         read.await?
     }
@@ -212,15 +206,14 @@ impl Feeder {
     /// Warns of two texts with the same file name, each given by its id and URL.
     fn warn_of_conflict(&self, (before, first): (&str, &str), (id, second): (&str, &str)) {
         // The summary reports the number of conflicts.
-        match self.conflicts.fetch_add(1, Ordering::Relaxed) {
-            0..CONFLICTS_LOGGED => {}
-            CONFLICTS_LOGGED => {
-                tracing::warn!(
-                    "more texts are left out because their ids are used by other texts: they are only counted"
-                );
-                return;
-            }
-            _ => return,
+        let logged = self.conflicts.fetch_add(1, Ordering::Relaxed);
+        if logged == CONFLICTS_LOGGED {
+            tracing::warn!(
+                "more texts are left out because their ids are used by other texts: they are only counted"
+            );
+        }
+        if logged >= CONFLICTS_LOGGED {
+            return;
         }
         if before == id {
             tracing::warn!(

@@ -5,30 +5,9 @@ use std::path::{Path, PathBuf};
 /// The prefixes of hidden files, which rsync, vim and `LibreOffice` write first, and of the lock files of
 /// emacs and Microsoft Office.
 const PREFIXES: [&str; 3] = [".", "#", "~"];
-/// The endings of unfinished files.
-const ENDINGS: [&str; 21] = [
-    "~",
-    ".tmp",
-    ".temp",
-    ".part",
-    ".partial",
-    ".filepart",
-    ".crdownload",
-    ".opdownload",
-    ".download",
-    ".!qb",
-    ".!ut",
-    ".!bt",
-    ".aria2",
-    ".swp",
-    ".swo",
-    ".swx",
-    ".kate-swp",
-    ".bak",
-    ".orig",
-    ".lock",
-    ".lck",
-];
+/// The endings of unfinished files, separated by spaces.
+const ENDINGS: &str = "~ .tmp .temp .part .partial .filepart .crdownload .opdownload .download .!qb .!ut .!bt .aria2 .swp \
+    .swo .swx .kate-swp .bak .orig .lock .lck";
 /// The middle parts of names such as `list.tsv.tmp.1234` and `list.tsv.part-Frag1`.
 const MIDDLES: [&str; 3] = [".tmp.", ".tmp-", ".part-"];
 /// The files by which vim tests whether a directory is writable.
@@ -40,7 +19,7 @@ const COMPANIONS: [&str; 2] = [".aria2", ".part"];
 pub(crate) fn is_temporary(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     PREFIXES.iter().any(|start| name.starts_with(start))
-        || ENDINGS.iter().any(|ending| name.ends_with(ending))
+        || ENDINGS.split(' ').any(|ending| name.ends_with(ending))
         || MIDDLES.iter().any(|middle| name.contains(middle))
         || PROBES.contains(&name.as_str())
 }

@@ -191,7 +191,7 @@ mod tests {
         let reader = EntryReader::open(input, &ReadContext::new(&Config::default())).expect("opens");
         let mut reported = 0;
         let drafted = write_draft(reader.inspect(|_| reported += 1), "list", &fixture.out()).expect("writes");
-        assert_eq!((drafted.entries, reported, fixture.files().len()), (4, 4, 1));
+        assert_eq!((drafted.snapshot.entries, reported, fixture.files().len()), (4, 4, 1));
         drop(drafted);
         assert_eq!(fixture.files(), [""; 0]);
     }

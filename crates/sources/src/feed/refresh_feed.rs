@@ -16,17 +16,11 @@ use flow::{
     queue::{BATCH_MAX, Cursor},
 };
 
-use super::{Batch, Feeder, StepResult, is_same_text};
+use super::{Feeder, StepResult, is_same_text};
 use crate::{blocking::blocking, entry::Entry, error::SourceError, refresh};
 
 /// The maximum number of entries per step. One page of the queue holds their jobs of all lanes.
 const ENTRIES_MAX: usize = BATCH_MAX / Lane::ALL.len();
-
-/// The entries that may be requested again.
-struct Due {
-    entries: Vec<DueEntry>,
-    on_their_way: u64,
-}
 
 /// An entry with the id that the queue knows, which may differ in case from the listed one.
 struct DueEntry {
@@ -36,8 +30,6 @@ struct DueEntry {
 
 /// The text that is stored under the id of an entry.
 enum StoredText {
-    /// Nothing. The first fetch belongs to the cursor of the list.
-    None,
     /// The text; the job requests it again.
     Same(Box<FetchJob>),
     /// Another text, from this URL.
@@ -47,9 +39,9 @@ enum StoredText {
 impl Feeder {
     /// Moves the cursor of a refresh by one batch. Returns `false` if the lane has no room.
     pub(super) async fn step_refresh(&self, cursor: Cursor, list: &str) -> Result<bool, SourceError> {
-        let Batch { entries, offset } = self.read(list, &cursor, ENTRIES_MAX).await?;
+        let (entries, offset) = self.read(list, &cursor, ENTRIES_MAX).await?;
         let count = entries.len() as u64;
-        let Due { entries, on_their_way } = self.due(entries, list).await?;
+        let (entries, on_their_way) = self.due(entries, list).await?;
         let (blobs, group_of) = (Arc::clone(&self.blobs), Arc::clone(&self.group_of));
         let finding = blocking(move || {
             let find = |due| find_stored(due, &*blobs, &*group_of);
@@ -57,9 +49,8 @@ impl Feeder {
         });
         let found = finding.await??;
         let (mut jobs, mut others) = (Vec::new(), Vec::new());
-        for stored in found {
+        for stored in found.into_iter().flatten() {
             match stored {
-                StoredText::None => {}
                 StoredText::Same(job) => jobs.push((*job).into()),
                 StoredText::Other(due, url) => others.push((due, url)),
             }
@@ -79,13 +70,13 @@ impl Feeder {
     }
 
     /// Returns the entries that are due: without the texts that have a pending job, and those whose fetch job
-    /// was pushed since the start of the round.
-    async fn due(&self, entries: Vec<Entry>, list: &str) -> Result<Due, SourceError> {
+    /// was pushed since the start of the round. Also returns the number of texts that have a pending job.
+    async fn due(&self, entries: Vec<Entry>, list: &str) -> Result<(Vec<DueEntry>, u64), SourceError> {
         let (snapshots, list) = (self.snapshots.clone(), list.to_owned());
         let reading = blocking(move || refresh::read_start(&snapshots, &list));
         let start_ms = reading.await??;
         let known = self.known_jobs(&entries).await?;
-        let mut due = Due { entries: Vec::with_capacity(entries.len()), on_their_way: 0 };
+        let (mut due, mut on_their_way) = (Vec::with_capacity(entries.len()), 0);
         let mut taken = BTreeSet::new();
         for entry in entries {
             let id = folded(entry.id.as_str()).into_owned();
@@ -96,7 +87,7 @@ impl Feeder {
             }
             // A pending job will store the current text anyway.
             if job.is_some_and(|job| job.is_pending) {
-                due.on_their_way += 1;
+                on_their_way += 1;
                 continue;
             }
             let known_id = job.and_then(|job| job.id.parse().ok());
@@ -104,10 +95,10 @@ impl Feeder {
             if taken.insert(id) {
                 let listed = entry.id.clone();
                 let entry = Entry { id: known_id.unwrap_or_else(|| listed.clone()), ..entry };
-                due.entries.push(DueEntry { entry, listed });
+                due.push(DueEntry { entry, listed });
             }
         }
-        Ok(due)
+        Ok((due, on_their_way))
     }
 
     /// Returns what the queue knows of these entries, by their folded ids.
@@ -138,32 +129,36 @@ struct KnownText {
     fetched_ms: Option<Millis>,
 }
 
-/// Finds what is stored under the id of an entry. Blocking.
+/// Finds the text that is stored under the id of an entry. Blocking.
 fn find_stored(
     DueEntry { entry, listed }: DueEntry,
     blobs: &dyn BlobStore,
     group_of: &dyn Fn(&str) -> Option<String>,
-) -> Result<StoredText, BlobError> {
+) -> Result<Option<StoredText>, BlobError> {
     let bytes = match blobs.read(&BlobName::new(BlobKind::Meta, entry.id.clone()), RECORD_BYTES_MAX) {
-        Err(BlobError::NotFound(_)) => return Ok(StoredText::None),
+        // The first fetch belongs to the cursor of the list.
+        Err(BlobError::NotFound(_)) => return Ok(None),
         // An oversized meta file is damaged; empty bytes lead to the same repair.
         Err(BlobError::TooLarge { .. }) => Vec::new(),
         read => read?,
+    };
+    let request = |entry: Entry, stored| {
+        Ok(Some(StoredText::Same(Box::new(FetchJob { stored: Some(stored), ..entry.into_job(group_of) }))))
     };
     let meta = match serde_json::from_slice::<Meta>(&bytes) {
         Ok(meta) => meta,
         Err(error) => {
             tracing::warn!("the meta of '{}' cannot be read ({error}): fetching the text again", entry.id);
-            return Ok(StoredText::Same(Box::new(request(entry, unknown(), group_of))));
+            return request(entry, unknown());
         }
     };
     // The id belongs to another text, which a refresh must not overwrite.
     if !is_same_text(entry.id.as_str(), std::slice::from_ref(&meta.url), &entry.urls) {
-        return Ok(StoredText::Other(Box::new(DueEntry { entry, listed }), meta.url));
+        return Ok(Some(StoredText::Other(Box::new(DueEntry { entry, listed }), meta.url)));
     }
     if meta.document != entry.id || !meta.is_complete(blobs)? {
         tracing::warn!("files of '{}' are missing or truncated: fetching the text again", entry.id);
-        return Ok(StoredText::Same(Box::new(request(entry, unknown(), group_of))));
+        return request(entry, unknown());
     }
     let hash = entry.listed.blake3.as_ref();
     // If the list gives the hash of other bytes, the server must send the whole text, so there are no
@@ -177,12 +172,7 @@ fn find_stored(
     };
     // Only the URL of the stored text is requested, because another host may have another edition.
     let urls = if entry.urls.contains(&meta.url) { vec![meta.url] } else { entry.urls };
-    Ok(StoredText::Same(Box::new(request(Entry { urls, ..entry }, stored, group_of))))
-}
-
-/// Returns the job that requests a stored text.
-fn request(entry: Entry, stored: Stored, group_of: &dyn Fn(&str) -> Option<String>) -> FetchJob {
-    FetchJob { stored: Some(stored), ..entry.into_job(group_of) }
+    request(Entry { urls, ..entry }, stored)
 }
 
 /// Returns facts that match no bytes and no URL, so the text is fetched as a whole.

@@ -99,7 +99,8 @@ impl Catalog {
         let number =
             gutenberg::number(cell(&listed, NUMBER)).ok_or("its column 'Text#' holds no book number")?;
         let kept = |(name, as_name): (&str, &str)| {
-            let value = bounded(&collapsed(cell(&listed, name)));
+            let words: Vec<&str> = cell(&listed, name).split_whitespace().collect();
+            let value = bounded(&words.join(" "));
             (!value.is_empty()).then(|| (as_name.to_owned(), value))
         };
         let entry = Entry {
@@ -120,10 +121,6 @@ impl Catalog {
 
 fn cell<'l>(listed: &'l Listed, name: &str) -> &'l str {
     listed.columns.get(name).map_or("", String::as_str)
-}
-
-fn collapsed(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn bounded(text: &str) -> String {

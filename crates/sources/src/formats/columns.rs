@@ -6,23 +6,10 @@
 
 use crate::error::shown;
 
-/// The other names of the column `url`. Case, spaces, hyphens and underscores are ignored: `Download URL`
-/// matches.
-const URL_NAMES: [&str; 13] = [
-    "link",
-    "href",
-    "address",
-    "uri",
-    "hyperlink",
-    "permalink",
-    "webaddress",
-    "downloadurl",
-    "downloadlink",
-    "texturl",
-    "textlink",
-    "fileurl",
-    "sourceurl",
-];
+/// The other names of the column `url`, separated by spaces. Case, spaces, hyphens and underscores are
+/// ignored: `Download URL` matches.
+const URL_NAMES: &str = "link href address uri hyperlink permalink webaddress downloadurl downloadlink texturl textlink \
+    fileurl sourceurl";
 
 /// A column with a meaning, or any other column, which is carried along.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +83,7 @@ fn only_url<N: AsRef<str>>(names: &[N]) -> Result<Option<usize>, String> {
 
 fn is_url_name(name: &str) -> bool {
     let name: String = folded(name).chars().filter(|c| !matches!(c, ' ' | '-' | '_')).collect();
-    URL_NAMES.contains(&name.as_str())
+    URL_NAMES.split(' ').any(|other| other == name)
 }
 
 /// Returns the name without surrounding space and in lower case, for comparisons.

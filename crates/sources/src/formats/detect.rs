@@ -193,7 +193,7 @@ impl Header {
     fn read(text: &str, separator: Separator, context: &ReadContext) -> Result<Self, String> {
         let names: Vec<String> =
             table::cells(text, separator).iter().map(|cell| cell.trim().to_owned()).collect();
-        let columns = columns::of_names(&names, context.url_column.as_deref())?;
+        let columns = columns::of_names(&names, context.config.url_column.as_deref())?;
         Ok(Self { names, columns, separator })
     }
 
@@ -201,7 +201,7 @@ impl Header {
         let is_catalog = catalog::is_header(&self.names);
         let table = Box::new(Table::new(&self.names, self.columns, self.separator)?);
         Ok(if is_catalog {
-            let catalog = Catalog::new(context.filters.clone(), Arc::clone(&context.gutenberg));
+            let catalog = Catalog::new(context.config.filters.clone(), Arc::clone(&context.gutenberg));
             Format::Catalog(table, catalog)
         } else {
             Format::Table(table)
@@ -217,7 +217,7 @@ impl Header {
 
     fn lacks_url(&self, context: &ReadContext) -> String {
         let names = shown(&self.names.join(", "));
-        match &context.url_column {
+        match &context.config.url_column {
             Some(column) => format!(
                 "its first line is no header with a column '{}', which --url-column asks for (it says: {names})",
                 shown(column)

@@ -1,6 +1,6 @@
 //! Collects the cells of one line of any list, and checks them when they become entries.
 
-use std::{collections::BTreeMap, iter, ops::RangeInclusive, sync::Arc};
+use std::{iter, ops::RangeInclusive, sync::Arc};
 
 use flow::{document::DocumentId, payload::Listed};
 use store::text::codec;
@@ -166,14 +166,7 @@ pub(crate) fn bounded(entry: Entry) -> Result<Entry, String> {
 }
 
 fn within(entry: Entry, bytes_max: usize) -> Result<Entry, String> {
-    let columns =
-        |map: &BTreeMap<String, String>| map.iter().map(|(k, v)| k.len() + v.len() + 8).sum::<usize>();
-    let title = entry.listed.title.as_ref().map_or(0, String::len);
-    let bytes =
-        entry.urls.iter().map(|url| url.len() + 4).sum::<usize>() + title + columns(&entry.listed.columns);
-    // JSON writes a byte with at most six; only a line that could be too long is written out to be measured.
-    let long = bytes * 6 + 1024 > bytes_max;
-    if long && serde_json::to_vec(&entry).map_or(true, |json| json.len() > bytes_max) {
+    if serde_json::to_vec(&entry).map_or(true, |json| json.len() > bytes_max) {
         return Err("the line says more than 60 KiB about one text: drop columns or URLs".to_owned());
     }
     Ok(entry)

@@ -7,19 +7,9 @@ use crate::input::head::ListHead;
 
 /// The number of bytes of a text that are examined.
 const TEXT_BYTES: usize = 4096;
-/// The headers that an e-mail message may begin with.
-const MAIL_HEADERS: [&str; 9] = [
-    "received",
-    "return-path",
-    "delivered-to",
-    "message-id",
-    "mime-version",
-    "from",
-    "date",
-    "subject",
-    "x-mozilla-status",
-];
-const UNPACK: &str = "unpack it and name the directory with the texts";
+/// The headers that an e-mail message may begin with, separated by spaces.
+const MAIL_HEADERS: &str =
+    "received return-path delivered-to message-id mime-version from date subject x-mozilla-status";
 const SAVE_TABLE: &str = "save the column with the URLs as CSV";
 const NAME_URLS: &str = "a list holds one URL a line, or is a table with a column 'url'";
 
@@ -28,7 +18,8 @@ fn message(what: &str, advice: &str) -> String {
     format!("it is {what}, not a source list: {advice}")
 }
 
-/// Detects a file that is not a source list, and returns the message about it. Returns `None` if the file may be a list.
+/// Detects a file that is not a source list, and returns the message about it. Returns `None` if the file may
+/// be a list.
 pub(crate) fn detect(head: &ListHead) -> Option<String> {
     if head.bytes.starts_with(b"PAR1") {
         return Some(message("a Parquet file", SAVE_TABLE));
@@ -60,7 +51,7 @@ fn of_kind(kind: &infer::Type) -> String {
         }
         ("zip" | "tar" | "rar" | "7z" | "ar" | "cpio" | "cab", _) => {
             let article = if name == "AR" { "an" } else { "a" };
-            message(&format!("{article} {name} archive"), UNPACK)
+            message(&format!("{article} {name} archive"), "unpack it and name the directory with the texts")
         }
         (_, MatcherType::Book) => message("an e-book", "save it as a plain text"),
         (_, MatcherType::Image) => message("a picture", NAME_URLS),
@@ -109,7 +100,7 @@ fn mail(text: &str, first: &str) -> Option<String> {
     if first.starts_with("From ") && (ends_with_year || is_header(second)) {
         return Some(message("a mailbox (mbox)", "save its messages as texts and name their directory"));
     }
-    let is_mail = header(first).is_some_and(|name| MAIL_HEADERS.contains(&name.as_str()));
+    let is_mail = header(first).is_some_and(|name| MAIL_HEADERS.split(' ').any(|other| other == name));
     (is_mail && (is_header(second) || second.starts_with([' ', '\t'])))
         .then(|| message("an e-mail message", "save its text as a file of its own"))
 }

@@ -19,19 +19,12 @@ pub(crate) struct SourceLine {
     /// The line number, from 1.
     pub number: u64,
     /// The text without its line end, or the fault of the line.
-    pub text: Result<String, LineError>,
+    pub text: Result<String, &'static str>,
 }
 
-/// The reason why a line cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum LineError {
-    #[error("the line is longer than 64 KiB: give one text a line")]
-    TooLong,
-    #[error("the line is not UTF-8: save the list as UTF-8")]
-    NotUtf8,
-    #[error("the line holds a NUL byte: a source list is plain text")]
-    Nul,
-}
+const TOO_LONG: &str = "the line is longer than 64 KiB: give one text a line";
+const NOT_UTF_8: &str = "the line is not UTF-8: save the list as UTF-8";
+const HAS_NUL: &str = "the line holds a NUL byte: a source list is plain text";
 
 /// The bytes that end a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +85,7 @@ impl Lines {
         }
     }
 
-    fn read_bounded(&mut self) -> io::Result<Option<Result<Vec<u8>, LineError>>> {
+    fn read_bounded(&mut self) -> io::Result<Option<Result<Vec<u8>, &'static str>>> {
         let (mut line, mut fault, mut any) = (Vec::new(), None, false);
         loop {
             let window = match self.input.fill_buf() {
@@ -113,7 +106,7 @@ impl Lines {
             let part = &window[..end.unwrap_or(window.len())];
             // One byte more, because a CR before the LF is not part of the line.
             if fault.is_none() && line.len() + part.len() > LINE_BYTES_MAX + 1 {
-                fault = Some(LineError::TooLong);
+                fault = Some(TOO_LONG);
                 line = Vec::new();
             }
             if fault.is_none() {
@@ -128,17 +121,17 @@ impl Lines {
     }
 }
 
-fn decode(mut bytes: Vec<u8>, first: bool) -> Result<String, LineError> {
+fn decode(mut bytes: Vec<u8>, first: bool) -> Result<String, &'static str> {
     if bytes.last() == Some(&b'\r') {
         bytes.pop();
     }
     if bytes.len() > LINE_BYTES_MAX {
-        return Err(LineError::TooLong);
+        return Err(TOO_LONG);
     }
     if bytes.contains(&0) {
-        return Err(LineError::Nul);
+        return Err(HAS_NUL);
     }
-    let text = String::from_utf8(bytes).map_err(|_| LineError::NotUtf8)?;
+    let text = String::from_utf8(bytes).map_err(|_| NOT_UTF_8)?;
     Ok(match text.strip_prefix('\u{feff}') {
         Some(rest) if first => rest.to_owned(),
         Some(_) | None => text,
@@ -162,7 +155,7 @@ mod tests {
         std::iter::from_fn(|| lines.next_line().expect("memory reads")).collect()
     }
 
-    fn texts(bytes: &[u8]) -> Vec<Result<String, LineError>> {
+    fn texts(bytes: &[u8]) -> Vec<Result<String, &'static str>> {
         lines(bytes).into_iter().map(|line| line.text).collect()
     }
 
@@ -191,7 +184,7 @@ mod tests {
     fn a_bad_line_costs_only_itself() {
         let read = lines(b"a\nb\xff\nc\0\nd\n");
         let faults: Vec<_> = read.iter().map(|line| (line.number, line.text.clone().err())).collect();
-        assert_eq!(faults, [(1, None), (2, Some(LineError::NotUtf8)), (3, Some(LineError::Nul)), (4, None)]);
+        assert_eq!(faults, [(1, None), (2, Some(NOT_UTF_8)), (3, Some(HAS_NUL)), (4, None)]);
     }
 
     #[test]
@@ -200,7 +193,7 @@ mod tests {
         for end in ["\n", "\r\n", ""] {
             assert_eq!(texts(format!("{longest}{end}").as_bytes()), [Ok(longest.clone())], "{end:?}");
             let over = format!("{longest}y{end}");
-            assert_eq!(texts(over.as_bytes()), [Err(LineError::TooLong)], "{end:?}");
+            assert_eq!(texts(over.as_bytes()), [Err(TOO_LONG)], "{end:?}");
         }
     }
 
@@ -208,10 +201,7 @@ mod tests {
     fn a_line_without_end_is_not_held_in_memory() {
         let input = io::BufReader::new(io::Read::take(io::repeat(b'x'), 32 << 20));
         let mut lines = Lines::new(Box::new(input), LineEnds::Lf);
-        assert_eq!(
-            lines.next_line().expect("reads"),
-            Some(SourceLine { number: 1, text: Err(LineError::TooLong) })
-        );
+        assert_eq!(lines.next_line().expect("reads"), Some(SourceLine { number: 1, text: Err(TOO_LONG) }));
         assert_eq!(lines.next_line().expect("reads"), None);
     }
 

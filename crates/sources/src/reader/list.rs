@@ -32,8 +32,8 @@ use crate::{
 /// The maximum decompressed size of a list from the web, because a small file may decompress to any length.
 const WEB_BYTES_MAX: u64 = 4 << 30;
 
-/// An open list, as an iterator over its entries and invalid lines. After an error of the list, it must not be
-/// read further.
+/// An open list, as an iterator over its entries and invalid lines. After an error of the list, it must not
+/// be read further.
 pub(super) struct List {
     input: Input,
     lines: Lines,
@@ -54,31 +54,24 @@ impl List {
         context: &ReadContext,
     ) -> Result<Self, SourceError> {
         let failed = |source| read_error(input, source);
-        let list = match location {
-            ListLocation::Stdin => {
-                let local = LocalFiles::relative_to(Path::new(".")).map_err(failed)?;
-                Self::of_bytes(io::stdin(), local, input, context)
-            }
+        let (bytes, local): (Box<dyn Read + Send>, _) = match location {
+            ListLocation::Stdin => (Box::new(io::stdin()), LocalFiles::relative_to(Path::new("."))),
             ListLocation::File(path) => {
                 let file = File::open(path).map_err(|source| open_error(path, input, source))?;
-                let directory = path.parent().unwrap_or(Path::new("."));
-                let local = LocalFiles::relative_to(directory).map_err(failed)?;
-                Self::of_bytes(file, local, input, context)
+                (Box::new(file), LocalFiles::relative_to(path.parent().unwrap_or(Path::new("."))))
             }
             ListLocation::Web(download) => {
-                let file = File::open(&*download.file).map_err(failed)?;
-                Self::of_bytes(file, LocalFiles::Refused, input, context)
+                (Box::new(File::open(&*download.file).map_err(failed)?), Ok(LocalFiles::Refused))
             }
         };
-        match (kind, list) {
-            (ListKind::List, list) => list,
-            (ListKind::Catalog, Ok(list)) if list.kind() == ListKind::Catalog => Ok(list),
-            (ListKind::Catalog, Ok(_)) => Err(not_a_catalog(input, "it is a list of another form")),
-            (ListKind::Catalog, Err(SourceError::NotAList { message, .. })) => {
-                Err(not_a_catalog(input, &message))
-            }
-            (ListKind::Catalog, Err(other)) => Err(other),
-        }
+        let why = match Self::of_bytes(bytes, local.map_err(failed)?, input, context) {
+            Ok(list) if kind == ListKind::List || list.kind() == ListKind::Catalog => return Ok(list),
+            Ok(_) => "it is a list of another form".to_owned(),
+            Err(SourceError::NotAList { message, .. }) if kind == ListKind::Catalog => message,
+            Err(other) => return Err(other),
+        };
+        let message = format!("it is not Gutenberg's catalogue, which begins with the line {HEADER}; {why}");
+        Err(not_a_list(input, message))
     }
 
     /// Reads the list in `bytes`, from its head to its first line.
@@ -104,7 +97,7 @@ impl List {
         let detected = detect::detect(&mut lines, input, context).map_err(failed)?;
         let format = detected.map_err(|message| not_a_list(input, message))?;
         let resolver = UrlResolver { local, gutenberg: Arc::clone(&context.gutenberg) };
-        let (url_column, prose) = (context.url_column.clone(), ProseDetector::default());
+        let (url_column, prose) = (context.config.url_column.clone(), ProseDetector::default());
         Ok(Self { input: input.clone(), lines, format, resolver, url_column, pending: None, prose })
     }
 
@@ -193,11 +186,6 @@ impl Iterator for List {
 
 fn not_a_list(input: &Input, message: String) -> SourceError {
     SourceError::NotAList { path: input.path(), message }
-}
-
-fn not_a_catalog(input: &Input, why: &str) -> SourceError {
-    let message = format!("it is not Gutenberg's catalogue, which begins with the line {HEADER}; {why}");
-    not_a_list(input, message)
 }
 
 /// Returns the error for a list that cannot be opened. For a socket, the error of the system is that of a

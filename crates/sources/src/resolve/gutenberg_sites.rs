@@ -100,14 +100,6 @@ pub struct GutenbergSites {
     singles: AtomicU32,
 }
 
-#[derive(Clone, Copy)]
-enum BookFormat {
-    Generated,
-    Utf8,
-    Latin1,
-    Ascii,
-}
-
 impl GutenbergSites {
     /// Creates the sites from the named mirrors, or the built-in ones if none is named. `rewrites` are those
     /// of `--mirror`.
@@ -137,30 +129,16 @@ impl GutenbergSites {
             (MainSite::Last, true) => mirrors.take(HOSTS_MAX - 1).chain([SITE]).collect(),
             (MainSite::First | MainSite::Last, false) => mirrors.take(HOSTS_MAX).collect(),
         };
-        let forms = [
-            (BookFormat::Generated, hosts.len()),
-            (BookFormat::Utf8, hosts.len()),
-            // Few books have only an older format: one host is enough.
-            (BookFormat::Latin1, 1),
-            (BookFormat::Ascii, 1),
-        ];
-        let urls = forms.into_iter().flat_map(|(form, count)| {
-            hosts[..count].iter().map(move |host| format!("{host}/{}", form.path(number, host)))
-        });
-        urls.collect()
-    }
-}
-
-impl BookFormat {
-    fn path(self, number: u32, host: &str) -> String {
-        let file = match self {
-            Self::Generated => return format!("cache/epub/{number}/pg{number}.txt"),
-            Self::Utf8 => "-0",
-            Self::Latin1 => "-8",
-            Self::Ascii => "",
+        let generated = hosts.iter().map(|host| format!("{host}/cache/epub/{number}/pg{number}.txt"));
+        let submitted = |host: &&str, form| {
+            let folder =
+                if *host == SITE { "files".to_owned() } else { gutenberg::tree(&number.to_string()) };
+            format!("{host}/{folder}/{number}/{number}{form}.txt")
         };
-        let folder = if host == SITE { "files".to_owned() } else { gutenberg::tree(&number.to_string()) };
-        format!("{folder}/{number}/{number}{file}.txt")
+        let utf_8 = hosts.iter().map(|host| submitted(host, "-0"));
+        // Few books have only an older format, in ISO 8859-1 or ASCII: one host is enough.
+        let older = ["-8", ""].map(|form| submitted(&hosts[0], form));
+        generated.chain(utf_8).chain(older).collect()
     }
 }
 

@@ -6,7 +6,7 @@
 use std::{
     fs::File,
     io::{self, BufWriter, Read, Write},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use flow::temporary::{self, Sweep};
@@ -29,13 +29,8 @@ const TEMPORARY: &str = ".adding-";
 pub struct SnapshotDraft {
     /// Kept open, because its lock prevents other processes from sweeping it.
     file: NamedTempFile,
-    directory: PathBuf,
-    name: String,
-    bytes: u64,
-    /// The number of entries.
-    pub entries: u64,
-    /// The number of invalid lines, which are left out.
-    pub bad: u64,
+    /// The snapshot that it becomes.
+    pub snapshot: Snapshot,
 }
 
 /// Writes all valid entries of a list into an existing directory, durably, under a temporary name. `list` is
@@ -70,7 +65,9 @@ pub fn write_draft(
     file.reopen().and_then(|written| hasher.update_reader(written).map(drop)).map_err(failed)?;
     let hash = hasher.finalize().to_hex();
     let name = format!("{}-{}", safe_name(list), &hash[..HASH_DIGITS]);
-    Ok(SnapshotDraft { file, directory: directory.to_owned(), name, bytes: hasher.count(), entries, bad })
+    let path = directory.join(format!("{name}.jsonl"));
+    let (bytes, is_new) = (hasher.count(), !path.exists());
+    Ok(SnapshotDraft { file, snapshot: Snapshot { name, path, entries, bad, bytes, is_new } })
 }
 
 impl SnapshotDraft {
@@ -79,14 +76,13 @@ impl SnapshotDraft {
     /// # Errors
     /// Returns [`SourceError::Write`] if the file cannot be renamed or the directory cannot be synced.
     pub fn publish(self) -> Result<Snapshot, SourceError> {
-        let Self { file, directory, name, bytes, entries, bad } = self;
-        let path = directory.join(format!("{name}.jsonl"));
-        let is_new = !path.exists();
-        let renamed = file.persist(&path).map_err(io::Error::from);
+        let Self { file, snapshot } = self;
+        let directory = snapshot.path.parent().unwrap_or(Path::new("."));
+        let renamed = file.persist(&snapshot.path).map_err(io::Error::from);
         // The rename is durable only once its directory is synced.
-        let synced = renamed.and_then(|_| File::open(&directory)?.sync_all());
-        synced.map_err(|source| SourceError::Write { path: path.clone(), source })?;
-        Ok(Snapshot { name, path, entries, bad, bytes, is_new })
+        let synced = renamed.and_then(|_| File::open(directory)?.sync_all());
+        synced.map_err(|source| SourceError::Write { path: snapshot.path.clone(), source })?;
+        Ok(snapshot)
     }
 }
 

@@ -38,16 +38,9 @@ pub(super) fn system(changed: mpsc::Sender<()>) -> notify::Result<Box<dyn Watche
 
 /// Returns whether an event is a read access. Each scan reads, so such an event must not cause the next scan.
 fn is_read_access(event: &Event) -> bool {
-    match event.kind {
-        // Closing a written file is the event after which the file can be added.
-        EventKind::Access(AccessKind::Close(AccessMode::Write)) => false,
-        EventKind::Access(_) => true,
-        EventKind::Any
-        | EventKind::Create(_)
-        | EventKind::Modify(_)
-        | EventKind::Remove(_)
-        | EventKind::Other => false,
-    }
+    // Closing a written file is the event after which the file can be added.
+    let written = AccessKind::Close(AccessMode::Write);
+    matches!(event.kind, EventKind::Access(access) if access != written)
 }
 
 /// Watches directories. If that fails, a warning is logged once, and only the regular scans remain.

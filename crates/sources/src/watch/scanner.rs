@@ -71,7 +71,9 @@ impl Scanner {
                 self.warn_of_directory(path);
                 continue;
             };
-            let fresh = FileState { version, since: now, stage: version.stage() };
+            // An empty file is ignored until it is filled.
+            let stage = if version.bytes == 0 { Settling::Done } else { Settling::Fresh };
+            let fresh = FileState { version, since: now, stage };
             let file = before.remove(&path).filter(|file| file.version == version).unwrap_or(fresh);
             if file.stage != Settling::Done && now.saturating_duration_since(file.since) >= SETTLED {
                 settled.push(path.clone());
@@ -123,13 +125,6 @@ impl Scanner {
             !is_open
         });
         settled
-    }
-}
-
-impl FileVersion {
-    /// Returns the stage of a new version. An empty file is ignored until it is filled.
-    const fn stage(self) -> Settling {
-        if self.bytes == 0 { Settling::Done } else { Settling::Fresh }
     }
 }
 
