@@ -8,7 +8,7 @@ JUGGLE := target/release/juggle
 OUT  ?= data/corpus
 ARGS ?=
 
-# Without SOURCES: the ten books of data/gutenberg.tsv, or the bundled sample where no host of that list can be reached.
+# Without SOURCES: the ten books of data/gutenberg.tsv, or the bundled sample if no host of that list can be reached.
 ifdef SOURCES
 PIPELINE = $(SOURCES)
 else
@@ -24,57 +24,57 @@ build: ## Build everything, optimised.
 	@$(CARGO) build --release --locked
 
 .PHONY: pipeline
-pipeline: build ## Sources to tokenised corpus. [SOURCES=file] [OUT=dir] [ARGS='…']
+pipeline: build ## Make a tokenised corpus from sources. [SOURCES=file] [OUT=dir] [ARGS='…']
 	@$(JUGGLE) pipeline $(PIPELINE) --output-dir $(OUT) $(ARGS)
 
 .PHONY: fetch store process
-fetch: build ## The fetch stage alone. [SOURCES=file] [OUT=dir] [ARGS='…']
+fetch: build ## Run the fetch stage. [SOURCES=file] [OUT=dir] [ARGS='…']
 	@$(if $(SOURCES),$(JUGGLE) add $(SOURCES) --output-dir $(OUT) &&) $(JUGGLE) fetch --output-dir $(OUT) $(ARGS)
-store: build ## The store stage alone. [OUT=dir] [ARGS='…']
+store: build ## Run the store stage. [OUT=dir] [ARGS='…']
 	@$(JUGGLE) store --output-dir $(OUT) $(ARGS)
-process: build ## The process stage alone. [OUT=dir] [ARGS='…']
+process: build ## Run the process stage. [OUT=dir] [ARGS='…']
 	@$(JUGGLE) process --output-dir $(OUT) $(ARGS)
 
 .PHONY: status
-status: build ## How far the run is. [OUT=dir] [ARGS='…']
+status: build ## Show the progress of a run. [OUT=dir] [ARGS='…']
 	@$(JUGGLE) status --output-dir $(OUT) $(ARGS)
 
 .PHONY: compare
-compare: build ## Serial, concurrent and parallel on this machine, and what that means. [OUT=dir] [ARGS='…']
+compare: build ## Compare serial, concurrent and parallel work on this machine. [OUT=dir] [ARGS='…']
 	@$(JUGGLE) compare --output-dir $(OUT) $(ARGS)
 
-# What is built in when asked for.
+# The optional features.
 FEATURES := juggle/hf
 
 # The benchmarks are a workspace of their own, which shares the build directory.
 BENCH := --manifest-path bench/Cargo.toml --target-dir target --locked
 
 .PHONY: test
-test: ## All tests, with all that can be built in.
+test: ## Run all tests, with all optional features.
 	@$(CARGO) test --workspace --features $(FEATURES) --locked --doc --quiet
 	@$(CARGO) test --workspace --features $(FEATURES) --locked --lib --bins --tests
 
 .PHONY: torture
-torture: ## The crash tests at length: 1,000 kills, 5,000 power cuts of the queue, 10,000 of the store, 2,000 faults of a pipeline.
+torture: ## Run long crash tests: 1,000 kills, 5,000 power cuts of the queue, 10,000 of the store, 2,000 faults of a pipeline.
 	@JUGGLE_TORTURE_KILLS=1000 JUGGLE_TORTURE_STATES=5000 \
 		$(CARGO) test --locked --package queue --package store --test crash -- --nocapture
 	@JUGGLE_TORTURE_FAULTS=2000 $(CARGO) test --locked --package juggle --test it -- --nocapture faults::
 
-# What make fuzz runs, and how long each.
+# The targets of make fuzz, and the seconds for each.
 TARGETS ?= source_list catalog headers robots coding text words
 SECONDS ?= 600
 FUZZ    := RUSTC_BOOTSTRAP=1 $(CARGO) fuzz
 
 .PHONY: fuzz fuzz-check
-fuzz: ## The fuzz targets, one after the other; see fuzz/README.md. [SECONDS=600] [TARGETS='…']
+fuzz: ## Run the fuzz targets, one after the other; see fuzz/README.md. [SECONDS=600] [TARGETS='…']
 	@for target in $(TARGETS); do mkdir -p fuzz/grown/$$target && \
 		$(FUZZ) run -s none $$target fuzz/grown/$$target fuzz/corpus/$$target -- -max_total_time=$(SECONDS) \
 		-max_len=65536 -timeout=20 -print_final_stats=1 || exit; done
-fuzz-check: ## Whether the fuzz targets compile.
+fuzz-check: ## Check that the fuzz targets compile.
 	@$(FUZZ) check -s none
 
 .PHONY: lint
-lint: bench-check ## Formatting, clippy and documentation, warnings denied; with and without what can be built in.
+lint: bench-check ## Check formatting, clippy and documentation, with and without optional features; warnings are errors.
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	@$(CARGO) clippy --workspace --all-targets --features $(FEATURES) --locked -- -D warnings
@@ -88,40 +88,40 @@ bench-test: ## Test the benchmarks: short runs of each.
 	@$(CARGO) test $(BENCH)
 
 .PHONY: bench-queue
-bench-queue: ## The queue beside Redis, NATS and SQLite; table, and JSON in target/bench. [ARGS='…']
+bench-queue: ## Compare the queue with Redis, NATS and SQLite; print a table, and write JSON to target/bench. [ARGS='…']
 	@$(CARGO) run --release $(BENCH) --quiet -- queue $(ARGS)
 
 .PHONY: bench-fetch
-bench-fetch: build ## Downloads beside curl, wget2, aria2c and Python; table, and JSON in target/bench. [ARGS='…']
+bench-fetch: build ## Compare downloads with curl, wget2, aria2c and Python; print a table, and write JSON to target/bench. [ARGS='…']
 	@$(CARGO) run --release $(BENCH) --quiet -- fetch $(ARGS)
 
 .PHONY: bench-store
-bench-store: ## The store stage alone, in each form that it keeps texts in; table, and JSON in target/bench. [ARGS='…']
+bench-store: ## Measure the store stage with each layout and compression; print a table, and write JSON to target/bench. [ARGS='…']
 	@$(CARGO) run --release $(BENCH) --quiet -- store $(ARGS)
 
 .PHONY: bench-process
-bench-process: ## The process stage, and counting beside coreutils, C, Python, Polars, DuckDB and NLTK; table, and JSON in target/bench. [ARGS='…']
+bench-process: ## Measure the process stage, and compare counting with coreutils, C, Python, Polars, DuckDB and NLTK; print a table, and write JSON to target/bench. [ARGS='…']
 	@$(CARGO) run --release $(BENCH) --quiet -- process $(ARGS)
 
 .PHONY: bench
-bench: bench-queue bench-fetch bench-store bench-process ## All benchmarks.
+bench: bench-queue bench-fetch bench-store bench-process ## Run all benchmarks.
 
-# What make check-exports looks at; without it, the sample, which is fetched from a loopback server of its own.
+# The run directory of make check-exports. Without it, the sample is used, from a loopback server.
 RUN ?=
 
 .PHONY: check-exports
-check-exports: build ## Whether pyarrow, DuckDB, Polars, datasets and dolma read the exports; installs them with pip. [RUN=dir]
+check-exports: build ## Check that pyarrow, DuckDB, Polars, datasets and dolma read the exports; installs them with pip. [RUN=dir]
 	@$(if $(RUN),,$(JUGGLE) pipeline http://nowhere.invalid/none.txt --output-dir target/check-exports-none \
 		--sample data/sample --sample-output target/check-exports-sample --no-progress >/dev/null)
 	@tests/check_exports.py $(JUGGLE) $(or $(RUN),target/check-exports-sample)
 
 .PHONY: check
-check: lint test ## Everything that must hold: lint and test.
+check: lint test ## Run lint and test.
 
 .PHONY: clean
-clean: ## Remove what was built; never a corpus.
+clean: ## Remove build files, but no corpus.
 	@$(CARGO) clean
 
 .PHONY: distclean
-distclean: clean ## Remove what was built and the corpora that make pipeline wrote below data/.
+distclean: clean ## Remove build files, and the corpora of make pipeline in data/.
 	@rm -rf data/corpus data/corpus-sample

@@ -34,7 +34,7 @@ use crate::{
 #[command(name = "juggle-bench", version, max_term_width = 100)]
 #[command(after_help = "Examples:
   juggle-bench queue                         all shapes, all tools; a table, and target/bench/queue.json
-  juggle-bench queue --quick --only juggle   a first look at one tool
+  juggle-bench queue --quick --only juggle   one tool, short runs
   juggle-bench fetch                         downloads; a table, and target/bench/fetch.json
   juggle-bench store                         the store stage alone; a table, and target/bench/store.json
   juggle-bench process                       the process stage and counting; a table, and target/bench/process.json")]
@@ -84,7 +84,7 @@ enum Command {
   juggle-bench queue --only backlog --only churn
   juggle-bench queue --quick
 
-A tool that is not installed is a row that names the command that installs it. Every tool keeps its data below the \
+If a tool is not installed, its row has the command that installs it. Every tool keeps its data below the \
 output directory, so that all of them use the same file system.")]
 struct QueueArgs {
     /// Only shapes or tools whose name holds this, in any case; 'backlog' and 'churn' count as shapes. May be
@@ -231,7 +231,10 @@ impl Chosen {
         let known: Vec<_> =
             work.iter().copied().chain(tools.iter().map(|(_, parts)| parts)).flatten().collect();
         if let Some(unknown) = only.iter().find(|part| !known.contains(&part)) {
-            bail!("no shape and no tool has '{unknown}' in its name; nor is it 'backlog' or 'churn'");
+            bail!(
+                "no shape and no tool has '{unknown}' in its name, and it is neither 'backlog' nor \
+                'churn'"
+            );
         }
         let any_work = work.iter().any(|parts| !parts.is_empty());
         let any_tool = tools.iter().any(|(_, parts)| !parts.is_empty());

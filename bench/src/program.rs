@@ -130,10 +130,14 @@ impl Program {
             match self.lines.recv_timeout(patience) {
                 Ok(line) if line.contains(marker) => return Ok(line),
                 Ok(line) => last = line,
-                Err(mpsc::RecvTimeoutError::Timeout) => bail!("{} did not say '{marker}'", self.name),
+                Err(mpsc::RecvTimeoutError::Timeout) => bail!("{} did not print '{marker}'", self.name),
                 Err(mpsc::RecvTimeoutError::Disconnected) => {
                     let status = self.child.wait()?;
-                    bail!("{} ended ({status}) before it said '{marker}'; its last words: {last}", self.name)
+                    bail!(
+                        "{} ended ({status}) before it printed '{marker}'. Its last output: \
+                        {last}",
+                        self.name
+                    )
                 }
             }
         }
@@ -146,7 +150,7 @@ impl Program {
     pub fn tell(&mut self, line: &str) -> anyhow::Result<()> {
         let stdin =
             self.child.stdin.as_mut().expect("it is piped, and taken only when the program is let go");
-        writeln!(stdin, "{line}").with_context(|| format!("{} does not listen any more", self.name))
+        writeln!(stdin, "{line}").with_context(|| format!("{} no longer listens", self.name))
     }
 
     /// Closes its standard input and waits for its end.
@@ -157,7 +161,7 @@ impl Program {
         drop(self.child.stdin.take());
         let status: ExitStatus = self.child.wait()?;
         if !status.success() {
-            bail!("{} ended badly ({status})", self.name);
+            bail!("{} failed ({status})", self.name);
         }
         Ok(())
     }

@@ -126,7 +126,7 @@ impl Server {
         let mut program = Program::start("nats-server", command, Says::Error)?;
         let marker = "Listening for client connections on ";
         let line = program.wait_for(marker)?;
-        let address = line.split(marker).nth(1).context("nats-server does not say where it listens")?;
+        let address = line.split(marker).nth(1).context("nats-server does not print its address")?;
         program.wait_for("Server is ready")?;
         Ok(Self { at: address.to_owned(), program: Some(program), _socket_directory: None })
     }
@@ -151,7 +151,7 @@ impl Server {
 
 /// A free port is the server's to choose.
 fn nats_configuration(directory: &Path) -> anyhow::Result<String> {
-    let version = nats_version().context("nats-server does not say its version")?;
+    let version = nats_version().context("nats-server does not print its version")?;
     let sync = if can_sync(&version) { "sync_interval: always" } else { "" };
     let store = serde_json::to_string(&directory.join("store"))?;
     Ok(format!("listen: \"127.0.0.1:-1\"\njetstream {{\n  store_dir: {store}\n  {sync}\n}}\n"))

@@ -99,6 +99,6 @@ impl FromStr for Shape {
         Self::ALL
             .into_iter()
             .find(|shape| shape.name() == text)
-            .ok_or_else(|| format!("no shape is called '{text}'"))
+            .ok_or_else(|| format!("unknown shape '{text}'"))
     }
 }

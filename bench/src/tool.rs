@@ -51,9 +51,6 @@ impl FromStr for Tool {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|tool| tool.name() == text)
-            .ok_or_else(|| format!("no tool is called '{text}'"))
+        Self::ALL.into_iter().find(|tool| tool.name() == text).ok_or_else(|| format!("unknown tool '{text}'"))
     }
 }

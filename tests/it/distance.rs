@@ -108,7 +108,7 @@ async fn documents_that_are_missing_or_not_processed_are_reported_with_what_to_d
     };
     fail(&["mobydick", "walden"], "out", 3, &["no document 'mobydick'", "did you mean 'moby-dick'?"]).await;
     fail(&["walden", "../x"], "out", 3, &["no document '../x'"]).await;
-    fail(&["walden", "empty"], "out", 3, &["'empty' has no tokens", "name another document"]).await;
+    fail(&["walden", "empty"], "out", 3, &["'empty' has no tokens", "Use another document"]).await;
     fail(&["empty"], "out", 3, &["'empty' has no tokens"]).await;
     fail(&["a", "b"], "nowhere", 3, &["there is no run in"]).await;
     fail(&["a", "b", "c"], "out", 2, &["c"]).await;

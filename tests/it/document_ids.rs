@@ -44,12 +44,12 @@ fn documents_and_conflicts(summary: &Value) -> (u64, u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn ids_that_differ_only_in_case_are_a_conflict_in_a_list_across_lists_and_across_runs() {
     let harness = harness();
-    let told = ["'PG84'", "'pg84'", "in more than case"];
+    let told = ["'PG84'", "'pg84'", "differ only in case"];
     let entries = [("PG84", "/one"), ("pg84", "/two"), ("Moby", "/three")];
     let ended = harness.listed("first.tsv", &entries, &[]).await.expect_error(8, &told);
     assert_eq!(documents_and_conflicts(&ended.json()), (2, 1));
 
-    let told = ["'Moby'", "'MOBY'", "'PG84'", "'Pg84'", "in more than case"];
+    let told = ["'Moby'", "'MOBY'", "'PG84'", "'Pg84'", "differ only in case"];
     let ended = harness.listed("second.tsv", &[("MOBY", "/four"), ("Pg84", "/two")], &[]).await;
     assert_eq!(documents_and_conflicts(&ended.expect_error(8, &told).json()), (2, 2));
 
@@ -62,7 +62,7 @@ async fn ids_that_differ_only_in_case_are_a_conflict_in_a_list_across_lists_and_
 #[tokio::test(flavor = "multi_thread")]
 async fn one_id_for_two_texts_is_a_conflict_in_a_list_across_lists_and_across_runs() {
     let harness = harness();
-    let told = ["'same' is listed for", "/one", "/two", "give it another id"];
+    let told = ["'same' is listed for", "/one", "/two", "Give it another id"];
     let ended = harness.listed("first.tsv", &[("same", "/one"), ("same", "/two")], &[]).await;
     assert_eq!(documents_and_conflicts(&ended.expect_error(8, &told).json()), (1, 1));
     let ended = harness.listed("second.tsv", &[("same", "/three"), ("other", "/four")], &[]).await;
@@ -85,7 +85,7 @@ async fn one_text_under_two_spellings_of_an_id_is_one_document_and_no_conflict()
     // And another text under its name is told of then, too.
     let entries = [("MOBY", "/two")];
     let ended = harness.listed("third.tsv", &entries, &["--refresh"]).await;
-    ended.expect_error(8, &["'Moby'", "'MOBY'", "in more than case"]);
+    ended.expect_error(8, &["'Moby'", "'MOBY'", "differ only in case"]);
     assert_eq!(harness.read("out/text/Moby_text.txt"), "It has changed.\n");
 }
 

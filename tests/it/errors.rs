@@ -17,7 +17,7 @@ const NONE: &[&str] = &[];
 async fn without_sources_it_says_how_to_name_some() {
     let harness = Harness::of_texts(1, 1);
     for command in ["pipeline", "add"] {
-        harness.juggle(&[command], "out", NONE).await.expect_error(2, &["there are no sources", "-i FILE"]);
+        harness.juggle(&[command], "out", NONE).await.expect_error(2, &["no sources were given", "-i FILE"]);
     }
     assert!(!harness.path("out").exists(), "nothing was made");
 }
@@ -36,7 +36,7 @@ async fn an_unreadable_list_is_named() {
     harness
         .juggle(&["pipeline"], "out", &[&no_column])
         .await
-        .expect_error(3, &["wrong.tsv", "no column 'url'"]);
+        .expect_error(3, &["wrong.tsv", "no column of URLs"]);
     let broken = harness.write("broken.gz", "\u{1f}");
     fs::write(&broken, [0x1f, 0x8b, 8, 0, 0, 0]).unwrap();
     harness.juggle(&["pipeline"], "out", &[&broken]).await.expect_error(3, &["broken.gz"]);
@@ -145,7 +145,7 @@ async fn a_directory_of_a_newer_version_is_left_alone() {
     fs::write(harness.path("out/queue/VERSION"), "99\n").unwrap();
     let tree = harness.tree("out");
     for words in [&["pipeline"][..], &["status"], &["fetch"], &["queue", "ls"]] {
-        harness.juggle(words, "out", NONE).await.expect_error(3, &["newer juggle", "99"]);
+        harness.juggle(words, "out", NONE).await.expect_error(3, &["newer version of juggle", "99"]);
     }
     assert_eq!(harness.tree("out"), tree);
 }
@@ -166,7 +166,7 @@ async fn a_damaged_queue_is_left_alone_and_the_way_out_works() {
     harness
         .juggle(&["pipeline"], "out", &[&list])
         .await
-        .expect_error(3, &["damaged", "left as it is", "juggle rebuild"]);
+        .expect_error(3, &["damaged", "It was not changed", "juggle rebuild"]);
     assert!(database.exists());
     // Without the database the rest of the queue is no queue either.
     fs::rename(&database, harness.path("damaged")).unwrap();
@@ -263,7 +263,7 @@ async fn a_full_disk_stops_the_run_and_loses_nothing() {
         assert_whole(&harness, &format!("out{tenths}.full"), &roomy);
         assert_eq!(code, Some(9), "{said}");
         assert!(
-            said.contains("no room") && said.contains("same command") && !said.contains("panicked"),
+            said.contains("no space left") && said.contains("same command") && !said.contains("panicked"),
             "{said}"
         );
         crate::harness::assert_same(&harness.tree(&format!("out{tenths}.kept")), &roomy);
@@ -334,7 +334,7 @@ async fn a_disk_too_full_for_the_queue_stops_the_stages_and_loses_nothing() {
     let Some((code, said)) = on_a_small_disk(&script, &out, "").await else { return };
     assert_eq!(code, Some(9), "{said}");
     assert!(
-        said.contains("no room") && said.contains("same command") && !said.contains("panicked"),
+        said.contains("no space left") && said.contains("same command") && !said.contains("panicked"),
         "{said}"
     );
     crate::harness::assert_same(&harness.tree("out.kept"), &harness.tree("roomy"));

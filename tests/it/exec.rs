@@ -118,7 +118,7 @@ esac"#,
     for (reason, told) in [
         ("command", "ended with exit status 3 before it answered; last on standard error: a broken heart"),
         ("command", "it begins 'garbage'"),
-        ("command", "the command says: not to my taste"),
+        ("command", "the command reported: not to my taste"),
         ("timeout", "did not answer within 2 s"),
     ] {
         assert!(listed.stdout.contains(told) && listed.stdout.contains(reason), "{told}: {}", listed.stdout);
@@ -139,13 +139,13 @@ async fn a_command_that_does_not_work_ends_the_run_and_fails_no_document() {
         [("no-such-command", "127"), ("exit 1", "exit status 1"), ("true", "exit status 0")]
     {
         let ended = harness.juggle(&["process"], "out", &["--exec", command, "--retry", "9"]).await;
-        ended.expect_error(2, &["--exec does not work", told, "correct the command"]);
+        ended.expect_error(2, &["--exec does not work", told, "Correct the command"]);
     }
     let none = harness.juggle(&["queue", "ls", "--state", "dead", "--json"], "out", NOTHING).await.expect(0);
     assert!(!none.stdout.contains("t0"), "{}", none.stdout);
     harness.juggle(&["process"], "out", &["--exec", &each(&answer("fine"))]).await.expect(0);
     assert_eq!(harness.read("out/tokens/t2_tokens.txt"), "fine\n");
-    harness.juggle(&["process"], "out", &["--exec", " "]).await.expect_error(2, &["write a command"]);
+    harness.juggle(&["process"], "out", &["--exec", " "]).await.expect_error(2, &["use a command"]);
 }
 
 /// The cap of an answer is a MiB and eight times the text; all else that a child says is passed on or dropped.
@@ -172,7 +172,7 @@ t2) head -c 1000000000 /dev/zero >&2; {0};;
     assert!(peak < RSS_BYTES_MAX, "{peak} bytes");
     let dead =
         harness.juggle(&["queue", "ls", "--state", "dead", "--json"], "out", NOTHING).await.expect(0).stdout;
-    for told in ["it begins 'y'", "answer is over"] {
+    for told in ["it begins 'y'", "answer has more than"] {
         assert!(dead.contains(told), "{told}: {dead}");
     }
 }

@@ -210,7 +210,7 @@ async fn an_export_has_a_dry_run_and_each_option_belongs_to_one_format() {
     harness
         .juggle(&["export", "sha256sums"], "out", &NONE)
         .await
-        .expect_error(3, &["no file", "export something"]);
+        .expect_error(3, &["no file", "Export another format"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

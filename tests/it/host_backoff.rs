@@ -134,7 +134,7 @@ async fn copies_of_a_block_page_that_were_stored_are_retracted() {
     let list = harness.path("list.tsv");
     let more = [list.to_str().unwrap(), "--max-connection-per-server", "1", "--json"];
     let ended =
-        harness.juggle(&["pipeline"], "out", &more).await.expect_error(8, &["taken out of the corpus"]);
+        harness.juggle(&["pipeline"], "out", &more).await.expect_error(8, &["removed from the corpus"]);
     let summary = ended.json();
     assert_eq!((&summary["documents"], &summary["resting"][0]["texts"]), (&0.into(), &6.into()), "{summary}");
     for kind in ["raw", "text", "meta", "logs/arrival", "tokens", "counts", "stats", "spool"] {

@@ -105,7 +105,7 @@ async fn drop_needs_a_selection_and_removes_only_the_named_jobs() {
     harness
         .juggle::<&str>(&["queue", "drop"], "out", &[])
         .await
-        .expect_error(2, &["would drop every job", "name ids"]);
+        .expect_error(2, &["would drop every job", "Name ids"]);
     let dropped = harness
         .juggle::<&str>(&["queue", "drop", "--lane", "store", "--yes", "--json"], "out", &[])
         .await

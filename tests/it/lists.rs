@@ -129,10 +129,10 @@ async fn a_file_that_is_not_a_list_is_reported_in_one_line_and_nothing_is_added(
             novel.replace("dark", "d\u{e4}rk").chars().map(|c| c as u8).collect(),
             ["binary", "UTF-8"],
         ),
-        ("books.zip", zip, ["a ZIP archive", "unpack it"]),
+        ("books.zip", zip, ["a ZIP archive", "Unpack it"]),
         ("inbox", b"From a@b Mon Jan  5 10:00:00 2026\nSubject: x\n\ny\n".to_vec(), ["mailbox", "texts"]),
         ("crawl.warc", b"WARC/1.1\r\nWARC-Type: warcinfo\r\n".to_vec(), ["WARC", "texts"]),
-        ("page.txt", b"<!doctype html>\n<p>x</p>\n".to_vec(), ["HTML page", "one URL a line"]),
+        ("page.txt", b"<!doctype html>\n<p>x</p>\n".to_vec(), ["HTML page", "one URL per line"]),
         ("list.json", b"[\n {\"url\": \"http://a.example/\"}\n]\n".to_vec(), ["JSON array", "jq"]),
     ] {
         let path = harness.path(name);
@@ -158,7 +158,7 @@ async fn ten_invalid_lines_are_reported_and_the_others_are_counted() {
     let list = harness.write("paths.txt", &format!("{bad}{}\n", harness.server.url("/t0.txt")));
     for command in ["add", "plan"] {
         let ended = harness.juggle(&[command], "out", &[&list]).await;
-        let ended = ended.expect_error(8, &["line 10: ", "and 592 more lines like these"]);
+        let ended = ended.expect_error(8, &["line 10: ", "and 592 more invalid lines"]);
         assert!(!ended.stderr.contains("line 11: "), "{}", ended.stderr);
     }
 }
@@ -170,7 +170,7 @@ async fn ten_texts_with_a_taken_id_are_reported_and_the_others_are_counted() {
         (0..30).map(|n| format!("{},same\n", harness.server.url(&format!("/t{n}.txt")))).collect();
     let list = harness.write("list.csv", &format!("url,id\n{rows}"));
     let more = [list.to_str().unwrap(), "--json"];
-    let ended = harness.juggle(&["pipeline"], "out", &more).await.expect_error(8, &["they are only counted"]);
+    let ended = harness.juggle(&["pipeline"], "out", &more).await.expect_error(8, &["They are only counted"]);
     assert_eq!(ended.stderr.matches("is listed for").count(), 10, "{}", ended.stderr);
     assert_eq!(ended.json()["conflicts"], 29);
 }
@@ -239,7 +239,7 @@ async fn a_directory_is_a_source_of_its_texts() {
     harness
         .juggle(&["add"], "other", &[list])
         .await
-        .expect_error(3, &["is a directory", "as a source itself"]);
+        .expect_error(3, &["is a directory", "as a source"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -79,7 +79,7 @@ async fn a_run_that_would_differ_is_refused_before_anything_is_fetched() {
         (
             "b",
             vec![hashes.to_str().unwrap()],
-            vec!["t0: other bytes", "t1: in the lock, but not here", "t2: in"],
+            vec!["t0: other bytes", "t1: in the lock file, but not in the corpus", "t2: in"],
         ),
         ("c", vec![list, "--strip", "off"], vec!["--strip is full in the lock, off in this run"]),
     ] {
@@ -87,7 +87,7 @@ async fn a_run_that_would_differ_is_refused_before_anything_is_fetched() {
         harness
             .juggle(&words, out, &NONE)
             .await
-            .expect_error(8, &[&said[..], &["nothing was fetched"]].concat());
+            .expect_error(8, &[&said[..], &["Nothing was fetched"]].concat());
     }
     assert_eq!(harness.server.request_count(), asked);
     harness.juggle(&["redecode", "t1", "--encoding", "latin1"], "out", &NONE).await.expect(0);
@@ -109,7 +109,7 @@ async fn a_lock_that_cannot_be_used_is_an_error_that_says_what_to_do() {
     harness
         .juggle(&["pipeline", list, "--locked"], "out", &NONE)
         .await
-        .expect_error(3, &["corpus.lock", "a run without --locked writes"]);
+        .expect_error(3, &["corpus.lock", "A run without --locked writes"]);
     run(&harness, "out", &[], 0).await;
     let path = harness.path("out/corpus.lock");
     let whole = fs::read_to_string(&path).unwrap();

@@ -116,7 +116,7 @@ async fn an_invalid_option_is_reported_before_anything_is_done() {
     let harness = Harness::of_texts(1, 1);
     for (arguments, told) in [
         (&["--tokenizer", "words"][..], "use uax29, whitespace, spgc"),
-        (&["--tokenizer", "regex:("], "cannot be understood"),
+        (&["--tokenizer", "regex:("], "invalid pattern"),
         (
             &["--tokenizer", "hf:no-such-file"],
             if cfg!(feature = "hf") { "no-such-file" } else { "--features hf" },
@@ -167,7 +167,7 @@ async fn partitions_of_the_work_are_explained_before_and_after() {
         "none waits: all are explained"
     );
     let shown = harness.juggle(&["process", "--explain"], "out", NOTHING).await.expect(0).stdout;
-    assert!(shown.contains("no document waits") && shown.contains("6 documents with"), "{shown}");
+    assert!(shown.contains("No documents are waiting") && shown.contains("6 documents with"), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,7 +175,7 @@ async fn explain_without_a_stored_text_says_so() {
     let harness = Harness::of_texts(1, 1);
     harness.juggle(&["add", harness.path("list.tsv").to_str().unwrap()], "out", NOTHING).await.expect(0);
     let shown = harness.juggle(&["process", "--explain"], "out", NOTHING).await.expect(0).stdout;
-    assert!(shown.contains("no text is stored yet") && !shown.contains("busiest"), "{shown}");
+    assert!(shown.contains("No text is stored yet") && !shown.contains("busiest"), "{shown}");
 }
 
 /// A command that answers with a token that contains a space.
@@ -216,7 +216,7 @@ async fn stop_words_work_however_their_list_is_written() {
 #[tokio::test(flavor = "multi_thread")]
 async fn stop_words_that_leave_nothing_out_are_warned_of() {
     for (list, more, told) in [
-        (&b"the mill\nand\n"[..], NOTHING, "1 of the stop words in 'sw.txt' can be no token ('the mill')"),
+        (&b"the mill\nand\n"[..], NOTHING, "1 of the stop words in 'sw.txt' cannot match a token ('the mill')"),
         (b"# none\n\n", NOTHING, "'sw.txt' has no words"),
         (b"whale\n", NOTHING, "'sw.txt' left out no token"),
         (b"the mill\n", &["--exec", ANSWER], "'sw.txt' left out no token"),
@@ -232,7 +232,7 @@ async fn a_list_of_stop_words_that_cannot_be_read_says_what_to_do() {
     let harness = Harness::of_texts(0, 0);
     fs::write(harness.path("latin1.txt"), b"d\xe9j\xe0\n").unwrap();
     for (name, told) in
-        [("latin1.txt", "save it as text in UTF-8"), ("none.txt", "check its path"), (".", "not a file")]
+        [("latin1.txt", "Save it as text in UTF-8"), ("none.txt", "one word per line"), (".", "not a file")]
     {
         let path = harness.path(name);
         let arguments = ["--stop-words", path.to_str().unwrap()];

@@ -32,7 +32,7 @@ async fn a_plan_and_a_dry_run_print_the_same_and_write_nothing() {
     for words in ["3 texts listed, 1 invalid line. Dry run", "a.example", "At least", "NOT ENOUGH"] {
         assert!(said.contains(words), "{said}");
     }
-    harness.juggle::<&str>(&["plan"], "out", &[]).await.expect_error(2, &["there are no sources"]);
+    harness.juggle::<&str>(&["plan"], "out", &[]).await.expect_error(2, &["no sources were given"]);
     harness.juggle(&["plan"], "out", &["no-such-list.tsv"]).await.expect_error(3, &["no-such-list.tsv"]);
 }
 

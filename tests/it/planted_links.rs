@@ -93,7 +93,7 @@ async fn a_link_in_place_of_a_directory_is_refused_by_name_and_nothing_is_writte
         fs::set_permissions(&elsewhere, fs::Permissions::from_mode(0o755)).unwrap();
         Plant::Link.at(&harness.path(&out).join(name), &elsewhere);
         let ended = harness.juggle(&["pipeline"], &out, &[harness.path("list.tsv")]).await;
-        ended.expect_error(3, &[name, "a link or a file is in the place of this directory"]);
+        ended.expect_error(3, &[name, "this must be a directory, but it is a link or a file"]);
         assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0, "{name}");
         assert_eq!(fs::metadata(&elsewhere).unwrap().permissions().mode() & 0o777, 0o755, "{name}");
     }

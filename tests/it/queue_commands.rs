@@ -66,7 +66,7 @@ async fn a_terminal_is_asked_before_jobs_are_retried_or_dropped_by_filter() {
 async fn without_a_terminal_a_filter_needs_yes_and_ids_do_not() {
     let harness = run_with_two_dead().await;
     for words in [&["queue", "retry"][..], &["queue", "drop", "--state", "dead"]] {
-        harness.juggle(words, "out", NONE).await.expect_error(2, &["--yes", "--dry-run", "no terminal"]);
+        harness.juggle(words, "out", NONE).await.expect_error(2, &["--yes", "--dry-run", "not a terminal"]);
     }
     harness
         .juggle(&["queue", "retry", "--state", "done"], "out", &["-y"])
@@ -89,7 +89,7 @@ async fn an_unknown_id_is_named_and_nothing_is_changed() {
             let ended = harness.juggle(&["queue", command, "t1", "nosuch", "T9"], "out", more).await;
             ended.expect_error(
                 2,
-                &["no job or document 'nosuch', 'T9'", "nothing was changed", "juggle queue ls"],
+                &["no job or document 'nosuch', 'T9'", "Nothing was changed", "juggle queue ls"],
             );
         }
     }

@@ -183,7 +183,7 @@ async fn an_earlier_or_damaged_format_is_rebuilt_and_a_newer_one_is_not_touched(
     let version = harness.path("out/queue/VERSION");
     fs::write(&version, "99\n").unwrap();
     let before = files(&harness.path("out"));
-    harness.juggle(&["rebuild"], "out", &["--force"]).await.expect_error(3, &["newer juggle"]);
+    harness.juggle(&["rebuild"], "out", &["--force"]).await.expect_error(3, &["newer version of juggle"]);
     assert_same(&files(&harness.path("out")), &before);
     for earlier in ["1\n", "\0\0"] {
         fs::write(&version, earlier).unwrap();
@@ -300,7 +300,7 @@ async fn a_dry_run_of_a_rebuild_says_what_it_would_do_and_does_nothing() {
     let report = harness.juggle(&["rebuild", "-n", "--json"], "out", NONE).await.expect(0).json();
     assert_eq!((&report["rebuild"], &report["to_process"]), (&"would_be".into(), &1.into()), "{report}");
     let said = harness.juggle(&["rebuild", "-n"], "out", NONE).await.expect(0).stdout;
-    assert!(said.contains("nothing was done"), "{said}");
+    assert!(said.contains("nothing was changed"), "{said}");
     assert_same(&files(&harness.path("out")), &before);
 }
 
@@ -312,7 +312,7 @@ async fn an_unfinished_swap_is_reported_and_the_rebuild_repeated() {
     fs::remove_file(harness.path("out/queue/tail")).unwrap();
     fs::write(harness.path("out/queue/REBUILDING"), "").unwrap();
     for command in [&["status"][..], &["pipeline"], &["fetch"], &["queue", "ls"]] {
-        harness.juggle(command, "out", NONE).await.expect_error(3, &["was cut off", "juggle rebuild"]);
+        harness.juggle(command, "out", NONE).await.expect_error(3, &["was interrupted", "juggle rebuild"]);
     }
     assert_rebuilt_whole(&harness, "out", 3).await;
 }

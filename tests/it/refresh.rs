@@ -262,7 +262,7 @@ async fn stages_of_their_own_refresh_and_a_plan_says_what_would_be_asked() {
     harness.juggle::<&str>(&["process"], "out", &[]).await.expect(0);
     assert_eq!(harness.read("out/tokens/t1_tokens.txt").lines().count(), 2);
     let added = harness.juggle(&["add", "--refresh"], "out", &[harness.list()]).await.expect(0).stdout;
-    assert!(added.contains("asked for again by the next run"), "{added}");
+    assert!(added.contains("The next run requests their stored texts again"), "{added}");
     let (summary, requests) = harness.asked(&[], "out", 0).await;
     assert_eq!((statuses(&requests), &summary["refreshed"]["asked"]), (vec![304; 3], &json!(3)));
 }

@@ -158,7 +158,7 @@ async fn a_list_from_the_web_names_nothing_on_this_machine() {
     harness.server.respond("/list.txt", Script::bytes(list));
     let url = harness.server.url("/list.txt");
     let ended = harness.juggle(&["pipeline", "--json"], "out", &["-i", &url]).await;
-    let summary = ended.expect_error(8, &["line 1", "line 3", "only a list of your own"]).json();
+    let summary = ended.expect_error(8, &["line 1", "line 3", "only a local list"]).json();
     assert_eq!(summary["documents"], 1);
 }
 
@@ -169,9 +169,9 @@ async fn a_list_that_cannot_be_fetched_adds_nothing() {
     harness.server.respond("/page", Script::bytes("<html>not a list</html>"));
     let good = harness.path("list.tsv");
     for (path, code, words) in [
-        ("/gone", 4, &["404", "nothing was added"][..]),
+        ("/gone", 4, &["404", "Nothing was added"][..]),
         ("/cut", 4, &["broke off"]),
-        ("/page", 3, &["not Gutenberg's catalogue"]),
+        ("/page", 3, &["not the catalogue of Project Gutenberg"]),
     ] {
         let url = harness.server.url(path);
         let more = [good.to_str().unwrap(), "--catalog", &url];
@@ -285,7 +285,7 @@ async fn a_listed_encoding_is_used_and_a_guess_from_few_letters_is_reported() {
     let read_as = async |id: &str, encoding: &str| {
         harness.juggle(&["redecode"], "out", &[id, "--encoding", encoding]).await
     };
-    read_as("guessed", "cp-0").await.expect_error(2, &["'cp-0' is no encoding"]);
+    read_as("guessed", "cp-0").await.expect_error(2, &["unknown encoding 'cp-0'"]);
     read_as("nobody", "cp1251").await.expect_error(3, &["'nobody' is not stored"]);
     // KOI8-R has letters of the other case there.
     for (encoding, expected) in [("koi8-r", "дЮ, ЛХП!\n"), ("cp1251", "Да, мир!\n")] {

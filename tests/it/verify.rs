@@ -76,7 +76,7 @@ async fn damage_is_named_and_repaired_from_the_nearest_intact_file() {
     assert_eq!(found.len(), 8);
     assert_eq!(damaged["strays"], serde_json::json!(["text/stray_text.txt"]));
     let told = harness.juggle(&["verify"], "out", &[] as &[&str]).await.expect(8).stdout;
-    assert!(told.contains("t0  the text has changed; mended from the bytes as received"), "{told}");
+    assert!(told.contains("t0  text changed; repair: decode the received bytes again"), "{told}");
     assert!(told.contains("8 damaged") && told.contains("--repair"), "{told}");
 
     let asked = harness.server.request_count();
@@ -156,7 +156,7 @@ async fn a_run_with_missing_files_names_the_repair() {
     let counts = harness.path("out/counts/t1_counts.txt");
     let whole = fs::read(&counts).unwrap();
     fs::write(&counts, "no counts").unwrap();
-    for gone in ["t1_counts.txt", "is not there"] {
+    for gone in ["t1_counts.txt", "is missing"] {
         harness
             .juggle(&["pipeline"], "out", &[&list])
             .await

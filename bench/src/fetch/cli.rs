@@ -35,10 +35,11 @@ use crate::{
   juggle-bench fetch --only latency --only memory --only hosts
   juggle-bench fetch --quick
 
-Everything is served on loopback, by nginx. Every run downloads into an empty directory below the output directory (up to 15 GB in all, removed at the end) and \
-is looked at afterwards: a file that is missing or has other bytes ends the benchmark. juggle is run as it is by \
-default, but for --wait 0 -x 32 -j 32, and writes durably; the time of the others includes a sync. A downloader that is not \
-installed is a row that names the command that installs it.")]
+Everything is served on loopback, by nginx. Every run downloads into an empty directory below the output \
+    directory (up to 15 GB in total, removed at the end). The files are checked after the run, and a file \
+    that is missing or has other bytes ends the benchmark. juggle runs with its defaults except --wait 0 \
+    -x 32 -j 32, and writes durably. The time of the other downloaders includes a sync. If a downloader is \
+    not installed, its row has the command that installs it.")]
 pub struct FetchArgs {
     /// Only shapes ('books', 'small files', 'latency', 'memory', 'hosts') or downloaders whose name holds
     /// this, in any case. May be repeated.

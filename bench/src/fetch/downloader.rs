@@ -101,7 +101,7 @@ impl Downloader {
             Self::Juggle => return Some(Juggle::installed()),
             Self::JuggleFetch => {
                 let durability =
-                    "power loss, each download in the spool by itself; no texts are made".to_owned();
+                    "power loss, each download in the spool separately; no texts are written".to_owned();
                 return Some(Installed { durability, ..Juggle::installed() });
             }
             Self::BareFiles => {

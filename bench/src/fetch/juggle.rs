@@ -80,7 +80,7 @@ impl Juggle {
         let program = this.with_file_name("juggle");
         ensure!(
             program.is_file(),
-            "'{}' is not there: build it as this program was built, with 'cargo build --release'",
+            "'{}' is missing. To build it: cargo build --release",
             program.display()
         );
         let help = program::output_of(&program, &["fetch", "--help"]).context("juggle does not run")?;
@@ -94,7 +94,7 @@ impl Juggle {
         let durability = Durability::Power;
         Installed {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            durability: format!("power loss, each document by itself (--durability {durability})"),
+            durability: format!("power loss, each document separately (--durability {durability})"),
         }
     }
 
@@ -213,7 +213,7 @@ fn list(items: &[Item], notes: &Path) -> anyhow::Result<PathBuf> {
 pub fn end_owner(run: &Path) -> anyhow::Result<Option<u64>> {
     let queue = run.join("queue");
     let Ok(socket) = UnixStream::connect(queue.join("queue.sock")) else { return Ok(None) };
-    let owner = socket_peercred(&socket).context("the queue's socket does not tell who owns it")?.pid;
+    let owner = socket_peercred(&socket).context("the socket of the queue does not report its owner")?.pid;
     drop(socket);
     let rss_kib = machine::rss_peak_kib(&owner.as_raw_nonzero().to_string());
     kill_process(owner, Signal::TERM).context("failed to end juggle-queue")?;
@@ -234,7 +234,7 @@ pub fn must_be_stored(run: &Path, items: &[Item], prose: &Prose) -> anyhow::Resu
     for kind in [BlobKind::Text, BlobKind::Meta] {
         for item in items {
             let path = blob(run, kind, item)?;
-            ensure!(path.is_file(), "'{}' is not there", path.display());
+            ensure!(path.is_file(), "'{}' is missing", path.display());
         }
     }
     Ok(())

@@ -46,7 +46,7 @@ pub fn measure(plan: &Plan<'_>, report: &mut Report, progress: &mut dyn FnMut(&s
         let took = fetch.wait()?;
         juggle::end_owner(&run)?;
         juggle::must_hold(&run, BlobKind::Spool, &items, &prose)?;
-        ensure!(took.seconds >= bound, "{what} in {} s: the latency was not there", took.seconds);
+        ensure!(took.seconds >= bound, "{what} in {} s: the latency was missing", took.seconds);
         seconds.push(took.seconds);
         rss_kib = rss_kib.max(took.rss_kib);
         plan.left.borrow_mut().push(directory);

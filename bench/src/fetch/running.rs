@@ -103,7 +103,7 @@ impl Running {
         if !status.code().is_some_and(|code| codes.contains(&code)) {
             let said = fs::read(&self.said).unwrap_or_default();
             let last = &said[said.len().saturating_sub(LAST_WORDS_BYTES)..];
-            bail!("{} ended badly ({status}): {}", self.name, String::from_utf8_lossy(last).trim());
+            bail!("{} failed ({status}): {}", self.name, String::from_utf8_lossy(last).trim());
         }
         Ok(Took { seconds, rss_kib })
     }

@@ -72,7 +72,7 @@ impl std::str::FromStr for Files {
         Self::ALL
             .into_iter()
             .find(|files| files.name() == name)
-            .ok_or_else(|| format!("no files are called '{name}'"))
+            .ok_or_else(|| format!("unknown files '{name}'"))
     }
 }
 

@@ -73,7 +73,7 @@ impl Prose {
         for chapter in self.text(seed, bytes) {
             let found = &mut found[..chapter.len()];
             file.read_exact(found).with_context(named)?;
-            ensure!(*found == chapter[..], "'{}' holds other bytes than were served", path.display());
+            ensure!(*found == chapter[..], "'{}' does not have the bytes that were served", path.display());
         }
         Ok(())
     }

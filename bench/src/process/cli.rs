@@ -41,12 +41,14 @@ const BUSY: f64 = 0.5;
   juggle-bench process --only tokenise --only wc --only juggle
   juggle-bench process --quick
 
-Texts are all *.txt below a directory, in UTF-8; without one they are generated, with words spread like those of books. All lie in the page cache when the time \
-begins; reading them from there is part of the time of every tool but 'juggle, texts read before', starting an interpreter and loading its libraries is \
-not. Slow tools count a sample, which is told. 'memory' repeats the texts thirty times with changed words (about a hundred times \
-their bytes below the output directory, removed afterwards); --quick leaves that out. Polars, DuckDB \
-and NLTK are looked for in the system's Python, then in python/ of the output directory; a tool that is not installed is \
-a row that names the command that installs it.")]
+The texts are all *.txt files below a directory, in UTF-8. Without a directory they are generated, with \
+    the word frequencies of books. All texts are in the page cache when the measurement starts. The time \
+    includes reading them from there, except for 'juggle, texts read before'. It does not include the \
+    start of an interpreter and the loading of its libraries. Slow tools count a sample, and their row \
+    says so. 'memory' repeats the texts thirty times with changed words. This needs about a hundred times \
+    their bytes below the output directory, which are removed afterwards. --quick skips 'memory'. Polars, \
+    DuckDB and NLTK are searched in the Python of the system, then in python/ of the output directory. If \
+    a tool is not installed, its row has the command that installs it.")]
 pub struct ProcessArgs {
     /// The directory of the texts; without it they are generated.
     #[arg(long, value_name = "DIR")]
@@ -160,7 +162,10 @@ impl ProcessArgs {
 /// Returns a warning if the machine was busy.
 fn warning(load: f64) -> Option<String> {
     (load > BUSY).then(|| {
-        format!("The machine was busy at the start (a load of {load:.1}): all figures are too low, those of two threads above all.\n")
+        format!(
+            "The machine was busy at the start (a load of {load:.1}). All figures are too low, \
+            especially those of two threads.\n"
+        )
     })
 }
 

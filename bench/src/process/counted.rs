@@ -29,7 +29,7 @@ impl Counted {
     /// If it ends badly or says something else.
     pub fn said_by(mut command: Command) -> anyhow::Result<Self> {
         let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
-        ensure!(output.status.success(), "it ended badly ({})", output.status);
+        ensure!(output.status.success(), "it failed ({})", output.status);
         Self::parsed(&output.stdout)
     }
 

@@ -125,18 +125,18 @@ impl Counter {
         match self {
             Self::Juggle => "words of UAX #29, lower-cased",
             Self::JuggleHeld => "the same, without the time of reading",
-            Self::JuggleAvx2 => "the same as on a machine without AVX-512",
-            Self::JugglePortable => "the same as on a machine without wide registers",
-            Self::Wc => "what stands between white space; a total, no word is counted by itself",
+            Self::JuggleAvx2 => "as on a machine without AVX-512",
+            Self::JugglePortable => "as on a machine without wide registers",
+            Self::Wc => "the parts between whitespace; only their total number",
             Self::Coreutils => "runs of A to Z, case kept; three processes, LC_ALL=C",
             Self::C => "runs of letters, digits, _ and bytes beyond ASCII; ASCII lower-cased, -O3",
             Self::Regex => "\\w+, lower-cased, in a Counter; two threads are a Pool of 2",
-            Self::Polars => "what stands between spaces, lower-cased; split and group by",
-            Self::DuckDb => "what stands between spaces, lower-cased; split and group by",
+            Self::Polars => "the parts between spaces, lower-cased; split and group by",
+            Self::DuckDb => "the parts between spaces, lower-cased; split and group by",
             Self::Nltk => "sentences by Punkt, TreebankWordTokenizer, isalpha, lower-cased, in a Counter",
             Self::PyJuggle => {
                 "ASCII words of each line, lower-cased, in a Counter; two threads are the article's \
-                 ProcessPoolExecutor of 4, a line a task; written anew from the article"
+                 ProcessPoolExecutor of 4, one task per line; rewritten from the article"
             }
         }
     }

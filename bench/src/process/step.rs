@@ -69,8 +69,8 @@ impl Step {
         command.args(["--durability", &self.durability.to_string()]);
         command.args(["--threads", &self.threads.to_string()]);
         let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
-        ensure!(output.status.success(), "the process stage ended badly ({})", output.status);
-        serde_json::from_slice(&output.stdout).context("the process stage said no report")
+        ensure!(output.status.success(), "the process stage failed ({})", output.status);
+        serde_json::from_slice(&output.stdout).context("the process stage printed no report")
     }
 
     /// Runs the stage, and prints the report as a line of JSON.

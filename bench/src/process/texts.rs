@@ -38,7 +38,7 @@ impl Texts {
     pub fn below(directory: &Path) -> anyhow::Result<Self> {
         let mut found = Vec::new();
         search(directory, &mut found).with_context(|| format!("failed to read '{}'", directory.display()))?;
-        ensure!(!found.is_empty(), "no *.txt with something in it below '{}'", directory.display());
+        ensure!(!found.is_empty(), "there is no *.txt file with a text below '{}'", directory.display());
         found.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(Self(found))
     }

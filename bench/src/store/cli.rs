@@ -24,10 +24,11 @@ use crate::{
   juggle-bench store --only books --only sharded --runs 9
   juggle-bench store --quick
 
-Stored are 1,000 texts of 367 KB in the mean and 10,000 of 4 KiB, which lie in the spool when the time begins. Every \
-run is a process of its own in a directory of its own below the output directory (25 GB in all, removed at the end), and \
-is looked at afterwards. 'fsyncs/job' counts all flushes for each text; 'bare files' is a loop that writes the same files \
-as durably and does nothing else.")]
+The benchmark stores 1,000 texts with a mean of 367 KB, and 10,000 texts of 4 KiB. They are in the spool \
+    when the measurement starts. Every run is a separate process in a separate directory below the output \
+    directory (25 GB in total, removed at the end). Its files are checked after the run. 'fsyncs/job' \
+    counts all flushes for each text. 'bare files' is a loop that writes the same files just as durably \
+    and does nothing else.")]
 pub struct StoreArgs {
     /// Only shapes ('books', 'small files') or forms whose name holds this, in any case. May be repeated.
     #[arg(long, value_name = "SHAPE|FORM")]

@@ -87,9 +87,6 @@ impl FromStr for Form {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|form| form.name() == name)
-            .ok_or_else(|| format!("no form is called '{name}'"))
+        Self::ALL.into_iter().find(|form| form.name() == name).ok_or_else(|| format!("unknown form '{name}'"))
     }
 }

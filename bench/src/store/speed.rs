@@ -148,8 +148,8 @@ fn store(step: &Step) -> anyhow::Result<Report> {
     command.args(["--form", step.form.name(), "--files", step.files.name()]);
     command.args(["--divide", &step.divide.to_string()]);
     let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
-    ensure!(output.status.success(), "the process that stores ended badly ({})", output.status);
-    serde_json::from_slice(&output.stdout).context("the process that stores said no report")
+    ensure!(output.status.success(), "the store process failed ({})", output.status);
+    serde_json::from_slice(&output.stdout).context("the store process printed no report")
 }
 
 /// Looks whether all texts are stored, and the raw bytes are those that were in the spool.

@@ -141,7 +141,7 @@ impl Comparison {
         let Self { texts, runs, cores, .. } = self;
         let plural = |count: usize| if count == 1 { "" } else { "s" };
         let mut lines = format!(
-            "{} texts of '{}', {}; {runs} run{} of each row, in turn, on {cores} core{}\n",
+            "{} texts of '{}', {}; {runs} run{} of each row, alternating, on {cores} core{}\n",
             HumanCount(texts.count as u64),
             texts.directory.display(),
             HumanBytes(texts.bytes),
@@ -149,11 +149,11 @@ impl Comparison {
             plural(*cores),
         );
         if texts.left_out > 0 {
-            lines.push_str(&format!("{} more texts are left out\n", HumanCount(texts.left_out as u64)));
+            lines.push_str(&format!("{} more texts are skipped\n", HumanCount(texts.left_out as u64)));
         }
         lines.push_str(&format!(
-            "Fetched from loopback, each response {} late (simulated, see --latency). Processed repeatedly: {} in \
-             {} lines. Nothing is synced.",
+            "Fetched from loopback; the server delays each response by {} (simulated, see --latency). \
+             Processed repeatedly: {} in {} lines. Nothing is synced.",
             time(self.latency_seconds),
             HumanBytes(self.work_bytes),
             HumanCount(self.work_lines)

@@ -80,49 +80,49 @@ fn compared(row: &Measurement, other: &Measurement) -> (Ordering, f64) {
 
 fn of_fetching(serial: &Measurement, concurrent: &Measurement, latency: Duration) -> String {
     let waits = if latency.is_zero() {
-        "each answer comes at once".to_owned()
+        "the server responds at once".to_owned()
     } else {
-        format!("each answer comes {} ms late", latency.as_millis())
+        format!("the server delays each response by {} ms", latency.as_millis())
     };
     let name = &concurrent.name;
     match compared(concurrent, serial) {
         (Ordering::Less, times) => format!(
-            "Fetching is bound by waiting ({waits}): {name}, took {} in place of {}, {times:.1} times as fast, for many \
-             answers can be waited for at once. That is concurrency.",
+            "Fetching is bound by waiting ({waits}). '{name}' took {} instead of {}, {times:.1} times as \
+             fast, because it waits for many responses at the same time. That is concurrency.",
             time(concurrent.mean),
             time(serial.mean)
         ),
         (Ordering::Equal, _) => format!(
-            "Here fetching has little to wait for ({waits}): {name}, took as long as one by one, within what the runs differ, so \
-             concurrency wins nothing."
+            "Fetching had little to wait for ({waits}). '{name}' took as long as one text at a time, \
+             within the variation of the runs, so concurrency has no effect here."
         ),
         (Ordering::Greater, times) => format!(
-            "Here fetching has little to wait for ({waits}): {name}, took {times:.1} times as long as one by one, so \
-             concurrency costs more than it wins."
+            "Fetching had little to wait for ({waits}). '{name}' took {times:.1} times as long as one text \
+             at a time, so concurrency costs more than it saves here."
         ),
     }
 }
 
 fn of_threads(one: &Measurement, many: &Measurement, threads: usize) -> String {
     if threads == 1 {
-        return "Processing had one core, so there is nothing to share.".to_owned();
+        return "Processing had one core, so no work can be shared.".to_owned();
     }
     match compared(many, one) {
         (Ordering::Less, times) => format!(
-            "Processing is bound by computing: {threads} threads took {} in place of {}, {times:.1} times as fast, {:.0} % of what \
-             {threads} cores can give. That is parallelism.",
+            "Processing is bound by computing. {threads} threads took {} instead of {}, {times:.1} times \
+             as fast, which is {:.0} % of the maximum for {threads} cores. That is parallelism.",
             time(many.mean),
             time(one.mean),
             times / threads as f64 * 100.0
         ),
         (Ordering::Equal, _) => format!(
-            "Processing on {threads} threads took as long as on one ({}), within what the runs differ: other programs have the \
-             cores, or there is too little to do.",
+            "Processing on {threads} threads took as long as on one ({}), within the variation of the \
+             runs. Other programs use the cores, or there is too little work.",
             time(one.mean)
         ),
         (Ordering::Greater, times) => format!(
-            "Processing on {threads} threads took {times:.1} times as long as on one ({}): other programs have the cores, or there \
-             is too little to do.",
+            "Processing on {threads} threads took {times:.1} times as long as on one ({}). Other programs \
+             use the cores, or there is too little work.",
             time(one.mean)
         ),
     }
@@ -133,17 +133,20 @@ fn of_more_threads(within: &Measurement, cores: usize, beyond: &Measurement, thr
     match compared(beyond, within) {
         (Ordering::Less, times) => {
             format!(
-                "{threads} threads on {cores_are} were {times:.2} times as fast as {cores}: the cores had not been busy all the time."
+                "{threads} threads on {cores_are} were {times:.2} times as fast as {cores}. With {cores}, \
+                 the cores were not busy all the time."
             )
         }
         (Ordering::Equal, _) => {
             format!(
-                "{threads} threads on {cores_are} were no faster than {cores}: cores compute, not threads."
+                "{threads} threads on {cores_are} were no faster than {cores}, because the number of cores \
+                 limits the speed."
             )
         }
         (Ordering::Greater, times) => {
             format!(
-                "{threads} threads on {cores_are} took {times:.2} times as long as {cores}: cores compute, not threads."
+                "{threads} threads on {cores_are} took {times:.2} times as long as {cores}, because the \
+                 number of cores limits the speed."
             )
         }
     }
@@ -153,15 +156,16 @@ fn of_whole_texts(chunks: &Measurement, whole: &Measurement) -> String {
     match compared(whole, chunks) {
         (Ordering::Less, times) => {
             format!(
-                "Whole texts as tasks were {times:.2} times as fast as chunks: there were enough of them for all threads."
+                "Whole texts as tasks were {times:.2} times as fast as chunks. There were enough texts for \
+                 all threads."
             )
         }
         (Ordering::Equal, _) => {
-            "Whole texts as tasks took as long as chunks: there were enough of them for all threads."
-                .to_owned()
+            "Whole texts as tasks took as long as chunks. There were enough texts for all threads.".to_owned()
         }
         (Ordering::Greater, times) => format!(
-            "Whole texts as tasks took {times:.2} times as long as chunks: too few, or too unequal, to keep all threads busy."
+            "Whole texts as tasks took {times:.2} times as long as chunks. The texts were too few, or too \
+             unequal in size, to keep all threads busy."
         ),
     }
 }
@@ -170,14 +174,15 @@ fn of_lines(chunks: &Measurement, lines: &Measurement, count: u64) -> String {
     let tasks = HumanCount(count);
     match compared(lines, chunks) {
         (Ordering::Less, times) => {
-            format!("A task for each line ({tasks} of them) was {times:.2} times as fast as chunks.")
+            format!("One task per line ({tasks} tasks) was {times:.2} times as fast as chunks.")
         }
         (Ordering::Equal, _) => format!(
-            "A task for each line ({tasks} of them) took as long as chunks: handing out a task costs little beside a line."
+            "One task per line ({tasks} tasks) took as long as chunks, because starting a task costs \
+             little compared with a line."
         ),
         (Ordering::Greater, times) => format!(
-            "A task for each line ({tasks} of them) took {times:.1} times as long as chunks: that much is the cost of handing out \
-             tasks and putting together what comes of them, {} for each.",
+            "One task per line ({tasks} tasks) took {times:.1} times as long as chunks. The difference is \
+             the cost of starting the tasks and merging their results, {} for each task.",
             time((lines.mean - chunks.mean) / count.max(1) as f64)
         ),
     }
@@ -217,7 +222,7 @@ mod tests {
         );
         assert_says(
             &told,
-            &["500.0 ms in place of 1.00 s, 2.0 times as fast, 100 % of what 2 cores can give"],
+            &["500.0 ms instead of 1.00 s, 2.0 times as fast, which is 100 % of the maximum for 2 cores"],
         );
         assert_says(
             &told,
@@ -225,19 +230,19 @@ mod tests {
         );
         assert_says(
             &told,
-            &["A task for each line (1,000,000 of them) took 3.0 times as long", "1.0 µs for each"],
+            &["One task per line (1,000,000 tasks) took 3.0 times as long", "1.0 µs for each"],
         );
     }
 
     #[test]
     fn other_figures_give_another_lesson() {
         let told = told([0.05, 0.05, 1.0, 1.0, 1.2, 0.9, 1.0], 0);
-        assert_says(&told, &["each answer comes at once", "concurrency wins nothing"]);
+        assert_says(&told, &["the server responds at once", "concurrency has no effect here"]);
         assert_says(&told, &["Processing on 2 threads took as long as on one (1.00 s)"]);
         assert_says(&told, &["4 threads on 2 cores took 1.20 times as long as 2"]);
         assert_says(
             &told,
-            &["were 1.11 times as fast as chunks", "took as long as chunks: handing out a task"],
+            &["were 1.11 times as fast as chunks", "took as long as chunks, because starting a task"],
         );
         assert!(!told.contains("That is"), "{told}");
     }

@@ -42,7 +42,7 @@ impl Workload {
                 let pieces = match chunk {
                     Chunk::Auto => "in chunks",
                     Chunk::Whole | Chunk::Documents(_) => "in whole texts",
-                    Chunk::Bytes(_) => "a task for each line",
+                    Chunk::Bytes(_) => "one task per line",
                 };
                 format!("process, {threads} {}, {pieces}", if threads == 1 { "thread" } else { "threads" })
             }

@@ -99,7 +99,7 @@ fn read(
     let parsed = match blobs.read(name, RECORD_BYTES_MAX) {
         // Rewriting a changed record would give it a matching checksum and so hide the change.
         Ok(bytes) if record::checksum(&bytes) == Checksum::Differs => {
-            Err("it has changed since it was written: repair it with juggle verify --repair".to_owned())
+            Err("it has changed since it was written. To repair it: juggle verify --repair".to_owned())
         }
         Ok(bytes) => parse(&bytes),
         Err(BlobError::NotFound(_)) => return Ok(None),

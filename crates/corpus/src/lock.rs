@@ -69,14 +69,14 @@ impl LockHead {
     fn differences(&self, now: &Self) -> Vec<String> {
         let mut found = Vec::new();
         if self.strip != now.strip {
-            found.push(format!("--strip is {} in the lock, {} in this run", self.strip, now.strip));
+            found.push(format!("--strip is {} in the lock file, {} in this run", self.strip, now.strip));
         }
         if self.processor != now.processor {
             let name = |ProcessorIdentity { name, version, parameters }: &ProcessorIdentity| {
                 format!("{name} {version} {parameters:?}")
             };
             let (locked, now) = (name(&self.processor), name(&now.processor));
-            found.push(format!("texts are tokenised by {locked} in the lock, by {now} in this run"));
+            found.push(format!("texts are tokenised by {locked} in the lock file, by {now} in this run"));
         }
         found
     }

@@ -22,10 +22,10 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum RedecodeError {
     /// The document is not stored.
-    #[error("'{0}' is not stored, or its meta cannot be read")]
+    #[error("'{0}' is not stored, or its file in meta/ cannot be read")]
     NotStored(DocumentId),
     /// The bytes as received were dropped when the document was stored.
-    #[error("the bytes of '{0}' as received were not kept, so it cannot be decoded again")]
+    #[error("the received bytes of '{0}' were not kept, so it cannot be decoded again")]
     RawDropped(DocumentId),
     /// The document still has a pending job.
     #[error("'{0}' still has pending jobs; nothing was changed")]

@@ -63,7 +63,7 @@ fn free_beside(file: &File) -> io::Result<Option<u64>> {
 fn told(free: u64, coming: u64, floor: u64) -> String {
     let coming = match coming {
         0 => String::new(),
-        coming => format!(", too little for {} more", format_bytes(coming)),
+        coming => format!(", not enough for {} more", format_bytes(coming)),
     };
     let (free, floor) = (format_bytes(free), format_bytes(floor));
     format!("{free} are free{coming}, and {floor} must stay free (--min-free-space, 0 for none)")

@@ -350,7 +350,7 @@ impl Stage for Fetch {
         let host = target.group();
         // The queue has applied the limits of another group, so this host may not be contacted now.
         if host != job.host {
-            let why = format!("requeued under the host to contact: {}", strip_credentials(&target.url));
+            let why = format!("to the group of another host: {}", strip_credentials(&target.url));
             return move_job(Failure::new(Reason::Internal, why), FetchJob { host, ..job });
         }
         let crawl_delay_ms = match self.check_robots(&target).await {

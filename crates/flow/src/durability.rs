@@ -28,7 +28,7 @@ impl FromStr for Durability {
         match text {
             "power" => Ok(Self::Power),
             "process" => Ok(Self::Process),
-            _ => Err(format!("'{text}' is not a durability: use power or process")),
+            _ => Err(format!("unknown durability '{text}': use power or process")),
         }
     }
 }

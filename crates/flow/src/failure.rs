@@ -75,7 +75,7 @@ impl FromStr for Reason {
     fn from_str(text: &str) -> Result<Self, String> {
         Self::ALL.iter().copied().find(|reason| reason.name() == text).ok_or_else(|| {
             let all: Vec<_> = Self::ALL.iter().map(|reason| reason.name()).collect();
-            format!("no reason is called '{text}': use one of {}", all.join(" "))
+            format!("unknown reason '{text}': use one of {}", all.join(" "))
         })
     }
 }

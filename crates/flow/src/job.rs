@@ -97,7 +97,7 @@ impl FromStr for JobId {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong =
-            || format!("'{text}' is not a job id: 32 hexadecimal digits, as 'juggle queue ls' shows them");
+            || format!("'{text}' is not a job id: use 32 hexadecimal digits, as shown by 'juggle queue ls'");
         // The slices below must fall between characters.
         if text.len() != 32 || !text.is_ascii() {
             return Err(wrong());
@@ -261,7 +261,7 @@ impl FromStr for JobState {
         Self::ALL
             .into_iter()
             .find(|state| state.name() == text)
-            .ok_or_else(|| format!("no state is called '{text}': use ready, delayed, leased, done or dead"))
+            .ok_or_else(|| format!("unknown state '{text}': use ready, delayed, leased, done or dead"))
     }
 }
 

@@ -87,6 +87,6 @@ impl FromStr for Lane {
         Self::ALL
             .into_iter()
             .find(|lane| lane.name() == text)
-            .ok_or_else(|| format!("no lane is called '{text}': use fetch, store or process"))
+            .ok_or_else(|| format!("unknown lane '{text}': use fetch, store or process"))
     }
 }

@@ -93,12 +93,12 @@ impl MachineFailure {
 impl fmt::Display for MachineFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Self::DiskFull => "no room on the disk: make room",
+            Self::DiskFull => "no space left on the disk: free some space",
             Self::TooManyFiles => "too many open files: raise `ulimit -n`",
             Self::OutOfMemory => "out of memory: end other programs, or use fewer threads",
             Self::ReadOnly => "read-only file system: mount it for writing",
             Self::NoPermission => "no permission: give this user the right to read and write there",
-            Self::Disk => "the disk or its file system failed: look at the system's log",
+            Self::Disk => "the disk or its file system failed: see the system log",
         })
     }
 }

@@ -218,13 +218,13 @@ pub enum QueueError {
     #[error("the {0} lane is full")]
     Full(Lane),
     /// Another feeder moved the cursor. Read it again.
-    #[error("the cursor of source '{0}' stands elsewhere")]
+    #[error("the cursor of source '{0}' is at another position")]
     CursorMoved(String),
     /// The request is wrong. Correct it.
     #[error("{0}")]
     Invalid(String),
     /// The disk is full, and nothing was acknowledged. Make room, then run again.
-    #[error("no room on the disk for the queue: {0}")]
+    #[error("no space left on the disk for the queue: {0}")]
     DiskFull(String),
     /// The storage failed. Stop: what was not acknowledged may or may not be stored.
     #[error("the queue's storage failed: {0}")]

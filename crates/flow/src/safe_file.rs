@@ -86,13 +86,13 @@ pub fn must_be_directory(path: &Path) -> io::Result<()> {
     if fs::symlink_metadata(path)?.is_dir() {
         return Ok(());
     }
-    let why = "a link or a file is in the place of this directory, and is not followed: remove it, or use another run \
-               directory";
+    let why = "this must be a directory, but it is a link or a file. Remove it, or use another run directory";
     Err(io::Error::new(io::ErrorKind::InvalidInput, why))
 }
 
 fn not_a_file() -> io::Error {
-    let why = "a link or a special file is in its place, and is not opened: remove it, or use another run directory";
+    let why = "this must be a regular file, but it is a link or a special file. Remove it, or use another \
+        run directory";
     io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 

@@ -7,7 +7,7 @@ use crate::{
     cli::AddArgs,
     directory,
     exit::{CliError, Exit},
-    output::{Out, peak_rss_bytes},
+    output::{Out, counted, peak_rss_bytes},
     plan,
     settings::{enums::Run, resolved::Settings},
     source_arguments::{no_sources, sources_of},
@@ -40,9 +40,13 @@ pub async fn run(args: &AddArgs, settings: &Settings, out: &Out) -> Result<Exit,
             serde_json::json!({ "entries": added.entries, "bad_lines": added.bad, "peak_rss_bytes": peak });
         out.json(&report)?;
     } else {
-        out.line(&format!("{} texts listed in '{}'", added.entries, settings.output_dir.display()))?;
+        out.line(&format!(
+            "{} listed in '{}'",
+            counted(added.entries, "text"),
+            settings.output_dir.display()
+        ))?;
         if refresh == Refresh::Yes {
-            out.line("what is stored of them is asked for again by the next run")?;
+            out.line("The next run requests their stored texts again.")?;
         }
     }
     Ok(if added.bad > 0 { Exit::SomeFailed } else { Exit::Done })

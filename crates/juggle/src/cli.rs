@@ -19,7 +19,7 @@ use self::{
 };
 use crate::settings::args;
 
-/// From a list of URLs to a clean, tokenized text corpus: polite, crash-safe, in one command.
+/// From a list of URLs to a clean, tokenised text corpus: polite, crash-safe, in one command.
 #[derive(Debug, Parser)]
 #[command(name = "juggle", version, propagate_version = true)]
 #[command(after_long_help = include_str!("cli/help/juggle.txt"))]
@@ -32,7 +32,7 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Add sources, run all stages until nothing is left, and print a summary
+    /// Add sources, run all stages until all work is done, and print a summary
     Pipeline(PipelineArgs),
     /// Add sources to the queue
     Add(AddArgs),
@@ -52,19 +52,19 @@ pub enum Command {
     Queue(QueueCommand),
     /// Show the progress of a run
     Status(StatusArgs),
-    /// Decode stored texts again with another encoding, without a request
+    /// Decode stored texts again with another encoding; nothing is downloaded
     Redecode(RedecodeArgs),
-    /// Check all files against their hashes and name those that are damaged
+    /// Check all files against their hashes and list damaged files
     Verify(VerifyArgs),
     /// Remove files that belong to no document, and abandoned downloads
     Gc(GcArgs),
-    /// Make a damaged queue again from the source lists and the files
+    /// Rebuild a damaged queue from the source lists and the stored files
     Rebuild(RebuildArgs),
     /// Write the corpus in another format
     Export(ExportArgs),
     /// Measure how different the words of documents are
     Distance(DistanceArgs),
-    /// Measure serial against concurrent fetching, and one thread against many
+    /// Compare serial with concurrent fetching, and one thread with many
     Compare(CompareArgs),
     /// Show the configuration
     #[command(subcommand, after_long_help = include_str!("cli/help/config.txt"))]
@@ -83,7 +83,7 @@ pub struct PipelineArgs {
     pub sample: Option<PathBuf>,
     /// Match a lock file [default: corpus.lock in the run directory]
     ///
-    /// The run fails with a list of differences if it would make another corpus.
+    /// The run fails and lists the differences if the corpus does not match the lock file.
     #[arg(
         long,
         value_name = "FILE",
@@ -135,18 +135,18 @@ pub struct StageArgs {
     pub follow: bool,
     /// Continue until stopped, and add source lists and texts put into PATH
     ///
-    /// PATH is a directory or a file, which need not exist yet. A list that has changed is added again, a
+    /// PATH is a directory or a file, and does not have to exist yet. A list that has changed is added again, a
     /// text only once. Can be repeated.
     #[arg(long, value_name = "PATH", conflicts_with = "once")]
     pub watch: Vec<PathBuf>,
     /// Request stored texts again, and fetch those that have changed
     ///
-    /// The texts of the lists of -i, or without -i those of all lists that were added before.
+    /// With -i, the texts of these lists. Without -i, the texts of all lists that were added before.
     #[arg(long)]
     pub refresh: bool,
-    /// Show how the texts would be divided over threads, and do nothing
+    /// Show how the texts would be divided over threads, but process nothing
     ///
-    /// Compares --chunk with other values, for the waiting texts, or for all stored texts if none waits.
+    /// Compares --chunk with other values, for the waiting texts, or for all stored texts if no text is waiting.
     #[arg(long, conflicts_with_all = ["once", "follow", "watch", "refresh"])]
     pub explain: bool,
     /// Settings.
@@ -227,7 +227,7 @@ pub struct GcArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = include_str!("cli/help/rebuild.txt"))]
 pub struct RebuildArgs {
-    /// Rebuild a queue that is not damaged, too
+    /// Also rebuild a queue that is not damaged
     #[arg(long)]
     pub force: bool,
     /// Settings.

@@ -46,7 +46,7 @@ pub async fn run(args: &CompareArgs, settings: &Settings, out: &Out) -> Result<E
     if settings.run == Run::Dry {
         let rows = plan.rows();
         rows.iter()
-            .try_for_each(|row| out.line(&format!("would measure {} times: {}", args.runs, row.name)))?;
+            .try_for_each(|row| out.line(&format!("Would measure {} times: {}", args.runs, row.name)))?;
         return Ok(Exit::Done);
     }
     let (trigger, shutdown) = shutdown();
@@ -106,19 +106,20 @@ fn wrapped(text: &str) -> String {
 
 impl From<CompareError> for CliError {
     fn from(error: CompareError) -> Self {
-        const NAME_ANOTHER: &str = "name a directory with texts: juggle compare DIR";
+        const NAME_ANOTHER: &str = "Name a directory with texts: juggle compare DIR";
         match error {
             CompareError::Blob(error) => error.into(),
             CompareError::Halted(error) => error.into(),
-            CompareError::Write { path, source } => {
-                Self::unwritten(&path, &source).advise("name a directory that you may write to with -o DIR")
-            }
-            CompareError::Remove { .. } => Self::caused(Exit::File, &error).advise("remove it yourself"),
+            CompareError::Write { path, source } => Self::unwritten(&path, &source).advise(
+                "Use -o DIR to choose a directory that you can \
+                    write to.",
+            ),
+            CompareError::Remove { .. } => Self::caused(Exit::File, &error).advise("Remove it."),
             CompareError::ReadTexts { .. } | CompareError::NoTexts(_) => {
                 Self::caused(Exit::File, &error).advise(NAME_ANOTHER)
             }
             CompareError::Text(_) => Self::caused(Exit::File, &error)
-                .advise("leave it out of the directory, or name another: juggle compare DIR"),
+                .advise("Remove it from the directory, or use another directory: juggle compare DIR"),
             CompareError::Start(_) => Self::caused(Exit::Bug, &error),
         }
     }

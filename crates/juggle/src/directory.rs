@@ -26,7 +26,7 @@ pub fn prepare(run: &Path) -> Result<(), CliError> {
         let why = MachineFailure::describe(&error);
         let message = format!("cannot use '{}' as the output directory: {why}", run.display());
         let exit = if is_full(&error) { Exit::DiskFull } else { Exit::File };
-        CliError::new(exit, message).advise("name one that you may write to with -o DIR")
+        CliError::new(exit, message).advise("Use -o DIR to choose a directory that you can write to.")
     };
     fs::create_dir_all(run).map_err(refuse)?;
     leftovers::sweep(run).map_err(refuse)?;
@@ -56,7 +56,7 @@ pub fn must_exist(run: &Path) -> Result<(), CliError> {
 pub fn no_run(run: &Path) -> CliError {
     let message = format!("there is no run in '{}'", run.display());
     CliError::new(Exit::File, message)
-        .advise("name its directory with -o DIR, or begin one: juggle pipeline SOURCES -o DIR")
+        .advise("Use -o DIR to name a run directory, or start a run: juggle pipeline SOURCES -o DIR")
 }
 
 /// Opens the blob store of the run directory.
@@ -78,7 +78,7 @@ fn refused_layout(error: LayoutError) -> CliError {
     match error {
         LayoutError::Blob(error) => error.into(),
         other @ LayoutError::Other { .. } => CliError::new(Exit::Usage, other.to_string())
-            .advise("leave --layout out, or name another output directory with -o DIR"),
+            .advise("Remove --layout, or use another output directory with -o DIR."),
     }
 }
 

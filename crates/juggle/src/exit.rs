@@ -112,15 +112,16 @@ impl fmt::Display for CliError {
     }
 }
 
-const MAKE_ROOM: &str = "make room, then run the same command to continue; nothing is lost";
+const MAKE_ROOM: &str = "Free some disk space, then run the same command to continue. Nothing is lost.";
 
-const CONTINUE: &str = "then run the same command to continue; nothing is lost";
+const CONTINUE: &str = "then run the same command to continue. Nothing is lost.";
 
 /// The same after the cause has gone.
-const RESUME: &str = "remove the cause, then run the same command to continue; nothing is lost";
+const RESUME: &str = "Remove the cause, then run the same command to continue. Nothing is lost.";
 
-const MEND_COMMAND: &str = "correct the command, then run the same command again; no document has failed because of it. It must \
-    read one JSON line a document until its input ends, answer each, flush, and end with status 0";
+const MEND_COMMAND: &str = "Correct the command, then run juggle again. No document has failed because of \
+    it. The command must read one line of JSON for each document until its input ends, answer each line, \
+    flush its output, and end with status 0.";
 
 impl From<QueueError> for CliError {
     fn from(error: QueueError) -> Self {
@@ -140,8 +141,8 @@ impl From<QueueError> for CliError {
 }
 
 /// The advice for missing or damaged files.
-pub(crate) const MEND: &str =
-    "run 'juggle verify' to name all damaged files; with --repair it puts them back into the queue";
+pub(crate) const MEND: &str = "Run 'juggle verify' to list all damaged files. With --repair, it puts their documents back into the \
+     queue.";
 
 impl From<BlobError> for CliError {
     fn from(error: BlobError) -> Self {
@@ -165,9 +166,9 @@ impl From<ExportError> for CliError {
             ExportError::Write { path, source } => Self::unwritten(&path, &source),
             ExportError::Damaged { .. } => Self::caused(Exit::File, &error).advise(MEND),
             ExportError::Read { .. } => Self::caused(Exit::File, &error),
-            ExportError::Busy(_) => Self::caused(Exit::InUse, &error).advise("wait until it has ended"),
+            ExportError::Busy(_) => Self::caused(Exit::InUse, &error).advise("Wait until it has finished."),
             ExportError::NothingThere(_) => Self::caused(Exit::File, &error)
-                .advise("export something first, or with it: juggle export jsonl sha256sums"),
+                .advise("Export another format first, or at the same time: juggle export jsonl sha256sums"),
         }
     }
 }
@@ -199,15 +200,18 @@ impl From<SourceError> for CliError {
             | SourceError::Altered { .. }
             | SourceError::Damaged { .. } => Self::failed_to(Exit::File, &error),
             SourceError::NoTexts => Self::caused(Exit::File, &error)
-                .advise("a line holds a URL, pg:NUMBER or a path; a table needs a column 'url'"),
+                .advise("A line of a list has a URL, pg:NUMBER or a path. A table needs a column 'url'."),
             SourceError::NoCatalog => Self::caused(Exit::Usage, &error).advise(
-                "name it, as in --catalog https://www.gutenberg.org/cache/epub/feeds/pg_catalog.csv.gz, or as a file",
+                "Add the catalogue as a URL or a file: --catalog \
+                 https://www.gutenberg.org/cache/epub/feeds/pg_catalog.csv.gz",
             ),
             SourceError::Bulk { .. } => Self::caused(Exit::Usage, &error).advise(
-                "fetch them from a mirror: add --mirror https://www.gutenberg.org=https://gutenberg.pglaf.org, \
-                 or name books as pg:NUMBER, pg:FIRST-LAST or with --catalog, which go to mirrors (--gutenberg-mirror BASE \
-                 chooses them); what the site itself offers to robots is \
-                 https://www.gutenberg.org/robot/harvest?filetypes[]=txt&langs[]=en with 2 s between requests",
+                "To fetch them from a mirror, add --mirror \
+                 https://www.gutenberg.org=https://gutenberg.pglaf.org. Books that are named as pg:NUMBER, \
+                 as pg:FIRST-LAST or by --catalog are fetched from mirrors, too (--gutenberg-mirror BASE \
+                 chooses them). For robots, the site offers \
+                 https://www.gutenberg.org/robot/harvest?filetypes[]=txt&langs[]=en with 2 s between \
+                 requests.",
             ),
             SourceError::Panicked(_) => Self::caused(Exit::Bug, &error),
         }
@@ -218,8 +222,10 @@ impl From<ListError> for CliError {
     fn from(error: ListError) -> Self {
         match &error {
             ListError::Invalid(_) | ListError::Client(_) => Self::caused(Exit::Usage, &error),
-            ListError::Failed(_) => Self::failed_to(Exit::Network, &error)
-                .advise("nothing was added; try again, or fetch the list another way and name the file"),
+            ListError::Failed(_) => Self::failed_to(Exit::Network, &error).advise(
+                "Nothing was added. Try again, or download the list with another program and use \
+                    the file.",
+            ),
             ListError::Keep { source, .. } if is_full(source) => Self::failed_to(Exit::DiskFull, &error),
             ListError::Keep { .. } => Self::failed_to(Exit::File, &error),
         }

@@ -100,7 +100,7 @@ impl LockSession {
         let more = if more > 0 { format!("\n  … and {more} more") } else { String::new() };
         let message = format!("this run would differ from '{}':{named}{more}", path.display());
         Err(CliError::new(Exit::SomeFailed, message)
-            .advise("nothing was fetched; without --locked the run goes on, and corpus.lock is written anew"))
+            .advise("Nothing was fetched. Without --locked, the run continues and replaces corpus.lock."))
     }
 
     /// Compares the corpus with the lock that the run must match, or writes the lock.
@@ -124,8 +124,8 @@ impl From<LockError> for CliError {
             LockError::Write { path, source } => Self::unwritten(&path, &source),
             LockError::Damaged { .. } => Self::caused(Exit::File, &error),
             LockError::Read { .. } => Self::caused(Exit::File, &error).advise(
-                "a run without --locked writes corpus.lock into its directory; name one that lies elsewhere by \
-                 --locked=FILE",
+                "A run without --locked writes corpus.lock to its run directory. Use --locked=FILE for a \
+                 lock file at another path.",
             ),
         }
     }

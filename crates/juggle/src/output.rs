@@ -82,7 +82,7 @@ fn write(bytes: &[u8]) -> Result<(), CliError> {
     match written {
         // The reader has all that it wanted, such as `head`: no reason for an error.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(CliError::caused(Exit::File, &error).advise("standard output could not be written"))
+            Err(CliError::caused(Exit::File, &error).advise("Standard output cannot be written."))
         }
         _ => Ok(()),
     }

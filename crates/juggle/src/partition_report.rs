@@ -71,7 +71,8 @@ pub async fn explain(settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     if !sizes.is_empty() {
         out.line(&partitions_table(&partitions))?;
         out.line(
-            "In bytes of text, the largest piece first. Imbalance is the busiest thread over the mean.",
+            "Sizes are in bytes of text. The largest piece is started first. Imbalance is the work of the \
+             busiest thread divided by the mean.",
         )?;
     }
     Ok(Exit::Done)
@@ -91,16 +92,17 @@ fn partitions_table(partitions: &[Partition]) -> String {
 
 fn described(explained: Explained, sizes: &[u64], threads: usize) -> String {
     let Some(largest) = sizes.iter().max() else {
-        return "no text is stored yet: 'juggle pipeline' fetches and stores the texts of a list".to_owned();
+        return "No text is stored yet. To fetch and store texts: juggle pipeline SOURCES".to_owned();
     };
     let documents = counted(sizes.len() as u64, "document");
     let (bytes, largest) = (HumanCount(sizes.iter().sum()), HumanCount(*largest));
     let what = match explained {
         Explained::Waiting => "Waiting documents",
-        Explained::Stored => "no document waits. All stored documents",
+        Explained::Stored => "No documents are waiting. All stored documents",
     };
     format!(
-        "{what}, divided over {threads} threads: {documents} with {bytes} bytes of text, {largest} in the largest"
+        "{what}, divided over {threads} threads: {documents} with {bytes} bytes of text; the largest has \
+         {largest}"
     )
 }
 

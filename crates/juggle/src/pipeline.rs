@@ -71,8 +71,8 @@ async fn run_or_fall_back(
         return run.run(sources, settings, out).await;
     }
     tracing::warn!(
-        "no host of the source list can be reached: running the sample library in '{}' instead. \
-         The sources stay queued in '{}'",
+        "no host of the source list can be reached. Running the sample library in '{}' instead. The \
+         sources stay in the queue of '{}'.",
         output.display(),
         settings.output_dir.display()
     );

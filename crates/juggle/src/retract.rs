@@ -59,8 +59,8 @@ pub(crate) async fn retract_block_pages(
     }
     for (host, texts) in retracted {
         tracing::warn!(
-            "{texts} stored texts of '{host}' were a notice that it gives in place of texts: they were taken out of the \
-             corpus again, and wait to be fetched"
+            "{texts} stored texts of '{host}' were copies of a block page. They were removed from the \
+             corpus and will be fetched again."
         );
     }
     Ok(())

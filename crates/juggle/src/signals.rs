@@ -42,7 +42,7 @@ async fn obey(trigger: Trigger, mut interrupt: Signal, mut terminate: Signal) {
     tokio::time::sleep(FAREWELL).await;
     // The command waits for something that may never come: a lock, a disk, a stopped owner of the queue.
     // Acknowledged work is safe.
-    tracing::warn!("stopped before all work had ended; nothing is lost");
+    tracing::warn!("stopped before all work was finished. Nothing is lost.");
     std::process::exit(Exit::Interrupted as i32);
 }
 

@@ -16,9 +16,9 @@ use crate::{
 /// Returns the error for a command without sources.
 #[must_use]
 pub(crate) fn no_sources() -> CliError {
-    CliError::new(Exit::Usage, "there are no sources").advise(
-        "name source lists, directories of texts, URLs, pg:NUMBER or pg:FIRST-LAST, as in 'juggle pipeline books.tsv', \
-         or use -i FILE or --catalog FILE",
+    CliError::new(Exit::Usage, "no sources were given").advise(
+        "Name source lists, directories of texts, URLs or books (pg:NUMBER, pg:FIRST-LAST), or use -i FILE \
+         or --catalog FILE. Example: juggle pipeline books.tsv",
     )
 }
 
@@ -51,8 +51,8 @@ pub(crate) async fn sources_of(args: &SourceArgs, settings: &Settings) -> Result
     let refresh = args.refresh();
     // Refused here, before the queue is changed: every refreshed text would wait for a server.
     if refresh == Refresh::Yes && settings.network == Network::Offline {
-        return Err(CliError::new(Exit::Usage, "--refresh asks servers, and --offline asks none")
-            .advise("leave one of them out"));
+        return Err(CliError::new(Exit::Usage, "--refresh needs requests, and --offline makes none")
+            .advise("Remove one of them."));
     }
     Ok(Sources { inputs, config: settings.source_config(args.filters()), refresh })
 }
@@ -61,10 +61,11 @@ async fn download(url: String, settings: &Settings) -> Result<Download, CliError
     if settings.network == Network::Offline {
         return Err(CliError::new(
             Exit::Usage,
-            format!("the list {url} is on the web, and --offline asks no server"),
+            format!("the list {url} is on the web, and --offline makes no requests"),
         )
         .advise(
-            "fetch the list before, and name the file; a list that was added before need not be named again",
+            "Download the list first and use the file. A list that was added before does not have to be \
+             named again.",
         ));
     }
     Ok(Download::get(url, &settings.fetch_config()).await?)

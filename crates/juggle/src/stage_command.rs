@@ -58,7 +58,7 @@ pub async fn run(lane: Lane, args: &StageArgs, settings: &Settings, out: &Out) -
 fn refresh_of(lane: Lane, args: &StageArgs) -> Result<Refresh, CliError> {
     let refuse = |flag: &str, stages: &str| {
         let message = format!("the {lane} stage has no {flag}");
-        Err(CliError::new(Exit::Usage, message).advise(format!("use {flag} with {stages}")))
+        Err(CliError::new(Exit::Usage, message).advise(format!("Use {flag} with {stages}.")))
     };
     match lane {
         _ if args.explain && lane != Lane::Process => refuse("--explain", "process"),

@@ -140,8 +140,7 @@ impl StageRun {
         } else {
             let config = settings.source_config(Filters::default());
             let snapshots = directory::sources(&settings.output_dir);
-            let refused =
-                |what: &str, error| tracing::warn!("did not take {what}: {}", CliError::from(error));
+            let refused = |what: &str, error| tracing::warn!("did not add {what}: {}", CliError::from(error));
             Ok(watch::run(self.watch.clone(), snapshots, config, Arc::clone(queue), &refused).await?)
         }
     }

@@ -134,13 +134,13 @@ fn show_duplicates(run: &Path, duplicates: &[Duplicate], out: &Out) -> Result<()
         return Ok(());
     }
     let documents = counted(duplicates.len() as u64, "document");
-    out.line(&format!("{documents} with the same text as another, which is counted once:"))?;
+    out.line(&format!("{documents} not counted again, with the same text as another:"))?;
     for Duplicate { id, duplicate_of } in duplicates.iter().take(NAMED_MAX) {
         out.line(&format!("  {id} = {duplicate_of}"))?;
     }
     let path = duplicate_list::path_in(run);
     if duplicates.len() > NAMED_MAX {
-        out.line(&format!("  … all of them in {}", path.display()))
+        out.line(&format!("  … and more, all listed in {}", path.display()))
     } else {
         Ok(())
     }

@@ -20,7 +20,8 @@ pub enum ProcessError {
     Blob(#[from] BlobError),
     /// The text is not the one that was stored: store it again.
     #[error(
-        "'{}' was changed after it was stored: its BLAKE3 is {found}, not {expected}; store the document again",
+        "'{}' was changed after it was stored: its BLAKE3 is {found}, not {expected}. Store the document \
+         again",
         path.display()
     )]
     Changed {
@@ -32,7 +33,7 @@ pub enum ProcessError {
         found: String,
     },
     /// The text is damaged: store it again.
-    #[error("'{}' is not UTF-8 at byte {at}; store the document again", path.display())]
+    #[error("'{}' is not UTF-8 at byte {at}. Store the document again", path.display())]
     NotUtf8 {
         /// The text.
         path: PathBuf,
@@ -40,7 +41,8 @@ pub enum ProcessError {
         at: u64,
     },
     /// A counts file was changed by something else: process the document again.
-    #[error("line {line} of '{}' is not a token, a TAB and a number; process the document again", path.display())]
+    #[error("line {line} of '{}' is not a token, a TAB and a number. Process the document \
+        again", path.display())]
     BadCounts {
         /// The file.
         path: PathBuf,

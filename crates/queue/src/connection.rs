@@ -118,7 +118,7 @@ impl QueueConnection {
         if let Some((serving, trigger)) = owned.serving {
             trigger.advance(Phase::Draining);
             if let Err(error) = serving.await {
-                tracing::warn!(%error, "the broker ended badly");
+                tracing::warn!(%error, "the broker failed");
             }
         }
         let joined = tokio::task::spawn_blocking(|| owned.thread.join());

@@ -93,8 +93,8 @@ impl QueueDirectory {
         let user = rustix::process::geteuid().as_raw();
         if found.uid() != user {
             return Err(QueueError::Broken(format!(
-                "'{}' belongs to user {}, who could change what is in it (this is user {user}). Remove it, or use another \
-                 output directory",
+                "'{}' belongs to user {}, who could change its files (this is user {user}). Remove it, or \
+                 use another output directory",
                 self.0.display(),
                 found.uid()
             )));
@@ -116,18 +116,19 @@ impl QueueDirectory {
         match version.trim().parse::<u32>() {
             Ok(FORMAT) => Ok(()),
             Ok(other) if other > FORMAT => Err(QueueError::Version(format!(
-                "'{}' was made by a newer juggle (queue format {other}, this one knows {FORMAT}). Use that version, or \
-                 another output directory",
+                "'{}' was made by a newer version of juggle (queue format {other}; this version reads \
+                 {FORMAT}). Use the newer version, or another output directory",
                 self.0.display()
             ))),
             Ok(other) if other > 0 => Err(QueueError::Version(format!(
-                "'{}' was made by an earlier juggle (queue format {other}, this one knows {FORMAT}). Finish the run with \
-                 that version, or let 'juggle rebuild' make a new queue from the source lists and the store",
+                "'{}' was made by an earlier version of juggle (queue format {other}; this version reads \
+                 {FORMAT}). Finish the run with the earlier version, or use 'juggle rebuild' to make a new \
+                 queue from the source lists and the stored files",
                 self.0.display()
             ))),
             Ok(_) | Err(_) => Err(QueueError::Version(format!(
-                "'{}' holds no queue format that this juggle knows ('{}'). 'juggle rebuild' makes a new queue from the \
-                 source lists and the store",
+                "'{}' has an unknown queue format ('{}'). Use 'juggle rebuild' to make a new queue from \
+                 the source lists and the stored files",
                 path.display(),
                 version.trim().escape_default()
             ))),

@@ -19,5 +19,5 @@ pub fn storage_error(action: &str, path: &Path, error: &io::Error) -> QueueError
 /// Returns the error for a database that is damaged. `None` is a database that was never whole.
 pub(crate) fn damaged(database: Option<&Path>, why: &str) -> QueueError {
     let path = database.unwrap_or_else(|| Path::new("queue"));
-    QueueError::Damaged(format!("'{}' cannot be read: {why}. It was left as it is", path.display()))
+    QueueError::Damaged(format!("'{}' cannot be read: {why}. It was not changed", path.display()))
 }

@@ -73,13 +73,16 @@ async fn end(
         let mut completing = Vec::with_capacity(claims.len());
         for claim in claims {
             let Some(next) = next.remove(&claim.key) else {
-                return Err(QueueError::Broken(format!("it handed out '{}' of another batch", claim.key)));
+                return Err(QueueError::Broken(format!("it returned '{}' of another batch", claim.key)));
             };
             completing.push(queue.complete(claim.lease, next));
         }
         // Otherwise this loop would claim for ever.
         if completing.is_empty() {
-            return Err(QueueError::Broken(format!("the {lane} lane does not hand out what was pushed")));
+            return Err(QueueError::Broken(format!(
+                "the {lane} lane does not return the jobs that were \
+                pushed"
+            )));
         }
         // Together, so that the queue makes them durable with one sync.
         try_join_all(completing).await?;

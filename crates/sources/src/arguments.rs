@@ -171,14 +171,15 @@ impl Input {
             Ok(metadata) if metadata.is_dir() => match kind {
                 ListKind::List => Ok(Self::Directory(path.to_owned())),
                 ListKind::Catalog => {
-                    let message = "it is a directory: name the file";
+                    let message = "it is a directory. Name a file";
                     Err(failed(io::Error::new(io::ErrorKind::IsADirectory, message)))
                 }
             },
             Ok(_) => Ok(Self::List(ListLocation::File(path.to_owned()), kind)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let message = format!(
-                    "there is no file '{}'; a URL begins with http:// or https://, a book is written pg:84",
+                    "there is no file '{}'. A URL begins with http:// or https://, and a book is written \
+                     as pg:84",
                     shown(&path.to_string_lossy())
                 );
                 Err(failed(io::Error::new(error.kind(), message)))
@@ -234,18 +235,18 @@ impl Input {
             Self::List(ListLocation::File(path), _) => {
                 let url = fs::canonicalize(path).ok().and_then(|path| Url::from_file_path(path).ok());
                 let url = url.map_or_else(|| "file:PATH".to_owned(), |url| shell::quoted(url.as_str()));
-                let unpack = if is_packed_name(&path.to_string_lossy()) { "unpack it; " } else { "" };
-                format!("{unpack}to add it as a text, name it as {url}; to add many, name their directory")
+                let unpack = if is_packed_name(&path.to_string_lossy()) { "Unpack it. " } else { "" };
+                format!("{unpack}To add it as a text, use {url}. To add many texts, use their directory")
             }
             Self::List(ListLocation::Web(download), _) => {
                 let url = shell::quoted(&download.url);
-                format!("to add it as a text, name {url} as a source, without -i")
+                format!("To add it as a text, use {url} as a source, without -i")
             }
             Self::List(ListLocation::Stdin, _) | Self::Directory(_) | Self::Texts(_) => {
-                "to add it as a text, save it to a file and name that as file:PATH".to_owned()
+                "To add it as a text, save it to a file and use file:PATH".to_owned()
             }
         };
-        format!("{what}: {advice}")
+        format!("{what}. {advice}")
     }
 }
 

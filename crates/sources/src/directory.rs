@@ -72,8 +72,8 @@ impl Directory {
         let failed = |source| SourceError::Read { path: path.to_owned(), source };
         let root = fs::canonicalize(path).map_err(failed)?;
         if has_run(&root) {
-            let message = "it is a run directory of juggle, not a directory of texts: name its text/, or where the texts came \
-                           from"
+            let message = "it is a run directory of juggle, not a directory of texts. Use its directory \
+                text/, or the sources of the texts"
                 .to_owned();
             return Err(SourceError::NotAList { path: path.to_owned(), message });
         }
@@ -118,20 +118,20 @@ impl Directory {
     fn entry(&self, found: &DirEntry) -> Result<Entry, String> {
         let path = found.path();
         if !is_text_name(path) {
-            return Err("its name is not that of a text".to_owned());
+            return Err("not the name of a text".to_owned());
         }
         if found.path_is_symlink() {
             self.check_link(path)?;
         } else if !found.file_type().is_file() {
-            return Err("it is no regular file".to_owned());
+            return Err("not a regular file".to_owned());
         }
         // A list among the texts would be stored as a text.
         if is_list(path) {
-            return Err("it is a source list: name it itself".to_owned());
+            return Err("a source list; use it as a source of its own".to_owned());
         }
-        let url = Url::from_file_path(path).map_err(|()| "it has no URL".to_owned())?;
+        let url = Url::from_file_path(path).map_err(|()| "its path cannot be written as a URL".to_owned())?;
         let mut texts = SourceRow::of_urls(std::iter::once(url.into())).expand(&self.resolver)?;
-        texts.next().ok_or_else(|| "it has no URL".to_owned())
+        texts.next().ok_or_else(|| "its path cannot be written as a URL".to_owned())
     }
 
     /// Checks that a link stands for a text of this directory that is not taken under its own name.
@@ -139,16 +139,16 @@ impl Directory {
     /// # Errors
     /// Returns the reason why the link is left out.
     fn check_link(&self, link: &Path) -> Result<(), String> {
-        let target = fs::canonicalize(link).map_err(|error| format!("a link that leads nowhere: {error}"))?;
+        let target = fs::canonicalize(link).map_err(|error| format!("a broken link: {error}"))?;
         let Ok(inside) = target.strip_prefix(&self.root) else {
-            return Err("a link that leads out of the directory".to_owned());
+            return Err("a link to a file outside the directory".to_owned());
         };
         if !target.is_file() {
-            return Err("a link to something that is no file".to_owned());
+            return Err("a link to something that is not a file".to_owned());
         }
         // The target is found on its own, so the link would list it twice.
         let is_taken = is_text_name(&target) && !inside.components().any(|part| is_hidden(part.as_os_str()));
-        if is_taken { Err("a link to a text that is taken itself".to_owned()) } else { Ok(()) }
+        if is_taken { Err("a link to a text that is already added".to_owned()) } else { Ok(()) }
     }
 
     fn leave_out(&mut self, path: &Path, why: &str) {
@@ -161,10 +161,10 @@ impl Directory {
 
     fn report(&self) {
         let (path, taken) = (self.path.display(), self.taken);
-        tracing::info!("'{path}': {taken} texts taken");
+        tracing::info!("'{path}': {taken} texts found");
         if self.left_out > 0 {
             let more = if self.left_out > self.examples.len() as u64 { ", …" } else { "" };
-            tracing::warn!("'{path}': {} left out: {}{more}", self.left_out, self.examples.join(", "));
+            tracing::warn!("'{path}': {} files skipped: {}{more}", self.left_out, self.examples.join(", "));
         }
     }
 }

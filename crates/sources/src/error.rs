@@ -62,14 +62,14 @@ pub enum SourceError {
     NoTexts,
     /// There are filters for a catalogue, but no source is a catalogue.
     #[error(
-        "--language, --author, --title, --subject, --bookshelf and --limit choose from Gutenberg's catalogue, and none of \
-         the sources is one"
+        "--language, --author, --title, --subject, --bookshelf and --limit select books from the catalogue \
+         of Project Gutenberg, but no source is a catalogue"
     )]
     NoCatalog,
     /// Too many texts would be fetched from the main site of Project Gutenberg.
     #[error(
-        "{texts} texts would be fetched from www.gutenberg.org, which is for people and blocks robots: more than \
-         {max} at once are not added, and nothing was"
+        "{texts} texts would be fetched from www.gutenberg.org, but at most {max} are allowed at once, \
+         because the site is for human readers and blocks robots. Nothing was added"
     )]
     Bulk {
         /// The number of texts.
@@ -95,8 +95,8 @@ pub enum SourceError {
     },
     /// A snapshot was changed or removed after the list was added; adding the list again repairs it.
     #[error(
-        "read the snapshot {}: it was changed since the list was added, or is gone, so nothing is fetched from it; add the source list \
-         again, which writes it anew",
+        "read the snapshot {}: it was changed or removed after the list was added, so nothing is fetched \
+         from it. Add the source list again to write a new snapshot",
         path.display()
     )]
     Altered {
@@ -104,7 +104,7 @@ pub enum SourceError {
         path: PathBuf,
     },
     /// A snapshot does not hold what was written; adding the list again repairs it.
-    #[error("read the snapshot {} at byte {offset}: {message}; add the source list again", path.display())]
+    #[error("read the snapshot {} at byte {offset}: {message}. Add the source list again", path.display())]
     Damaged {
         /// The snapshot.
         path: PathBuf,

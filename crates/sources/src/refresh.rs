@@ -205,7 +205,7 @@ impl RefreshSummary {
         let mut line =
             format!("{asked} stored texts requested again: {unchanged} unchanged, {changed} changed");
         if *failed > 0 {
-            line.push_str(&format!(", {failed} failed, whose stored texts were kept"));
+            line.push_str(&format!(", {failed} failed (their stored texts were kept)"));
         }
         if *on_their_way > 0 {
             line.push_str(&format!("; {on_their_way} not requested, because they are still in progress"));

@@ -58,7 +58,7 @@ impl ListReport {
         let mut messages: Vec<String> = self.first_bad.iter().map(|bad| format!("{label}{bad}")).collect();
         let more = self.bad - self.first_bad.len() as u64;
         if more > 0 {
-            messages.push(format!("{label}and {more} more lines like these, {} in all", self.bad));
+            messages.push(format!("{label}and {more} more invalid lines, {} in total", self.bad));
         }
         // A list without entries is often a mistake, but not an error: a watched list may be filled later.
         if self.entries == 0 && self.bad == 0 {
@@ -74,14 +74,12 @@ impl ListReport {
             if list.as_os_str() == "-" { "standard input".into() } else { format!("'{}'", list.display()) };
         match (&self.input, self.kind) {
             (Input::Directory(_), _) => {
-                format!("{list} names no text: no file in it has the name of one (.txt, .md or no ending)")
+                format!("{list} names no text: no file has the name of a text (.txt, .md or no extension)")
             }
             (_, ListKind::Catalog) if !filters.is_empty() => {
-                format!("{list} names no text: none of its books fits {filters}")
+                format!("{list} names no text: none of its books matches {filters}")
             }
-            _ => format!(
-                "{list} names no text: nothing is in it but perhaps comments, blank lines or a header"
-            ),
+            _ => format!("{list} names no text: it is empty, or has only comments, blank lines or a header"),
         }
     }
 }
@@ -116,7 +114,7 @@ mod tests {
         let told = messages(&list(602), &Filters::default());
         assert_eq!(told.len(), 11);
         assert!(told[0].starts_with("list.txt, line 2: "), "{}", told[0]);
-        assert_eq!(told[10], "list.txt, and 592 more lines like these, 602 in all");
+        assert_eq!(told[10], "list.txt, and 592 more invalid lines, 602 in total");
     }
 
     #[test]
@@ -138,7 +136,7 @@ mod tests {
         };
         let told = messages(catalog, &filters);
         assert!(
-            told[0].ends_with("none of its books fits --language xx --author 'Mary Shelley'"),
+            told[0].ends_with("none of its books matches --language xx --author 'Mary Shelley'"),
             "{told:?}"
         );
     }

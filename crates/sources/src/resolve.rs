@@ -74,7 +74,10 @@ impl UrlResolver {
     pub(crate) fn resolve(&self, cell: &str) -> Result<Vec<String>, String> {
         let cell = cell.trim();
         if cell.len() > URL_BYTES_MAX {
-            return Err(format!("the URL has {} bytes; {URL_BYTES_MAX} are allowed", cell.len()));
+            return Err(format!(
+                "the URL has {} bytes, more than the maximum of {URL_BYTES_MAX}",
+                cell.len()
+            ));
         }
         let Some((scheme, rest)) = scheme(cell) else { return Ok(vec![path_url(cell, &self.local)?]) };
         let url = match scheme.as_str() {
@@ -83,7 +86,8 @@ impl UrlResolver {
             "file" => file_url(cell, &self.local)?,
             other => {
                 return Err(format!(
-                    "'{}:' is not read: use http, https, file or pg; a file of that name is written ./{}",
+                    "'{}:' is not supported. Use http, https, file or pg. A file with this name is written \
+                     as ./{}",
                     shown(other),
                     shown(cell)
                 ));
@@ -92,7 +96,7 @@ impl UrlResolver {
         // Percent-encoding makes a URL longer.
         if url.len() > URL_BYTES_MAX {
             return Err(format!(
-                "the URL has {} bytes when written out; {URL_BYTES_MAX} are allowed",
+                "the normalised URL has {} bytes, more than the maximum of {URL_BYTES_MAX}",
                 url.len()
             ));
         }
@@ -117,13 +121,15 @@ fn web_url(cell: &str, rest: &str) -> Result<String, String> {
     // The URL parser would remove TABs and encode spaces.
     if cell.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(
-            "a URL has no spaces in it (write %20); URLs of the same text are separated by a TAB".into()
+            "a URL cannot contain spaces. Write a space as %20. Separate several URLs of one text with a \
+             TAB"
+            .into(),
         );
     }
     let url = Url::parse(cell).map_err(|error| format!("not a URL: {error}"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(
-            "the URL carries a user or password, which would be stored with the text: remove it".into()
+            "the URL contains a user or password, which would be stored with the text. Remove it".into()
         );
     }
     Ok(normalize(url).into())
@@ -133,19 +139,19 @@ fn file_url(cell: &str, local: &LocalFiles) -> Result<String, String> {
     let LocalFiles::RelativeTo { url: directory, .. } = local else { return Err(refused(cell)) };
     let url = directory.join(cell).map_err(|error| format!("not a URL: {error}"))?;
     if url.host_str().is_some() {
-        return Err("a file: URL names a file of this machine, as in file:///books/book.txt".to_owned());
+        return Err("a file: URL names a file on this machine, such as file:///books/book.txt".to_owned());
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err("in a file: URL '?' is written %3F and '#' is written %23".to_owned());
+        return Err("in a file: URL, '?' is written as %3F and '#' as %23".to_owned());
     }
     let path = url.to_file_path().map_err(|()| "the file: URL names no path".to_owned())?;
     if path.as_os_str().as_encoded_bytes().contains(&0) {
-        return Err("a path holds no NUL".to_owned());
+        return Err("a path cannot contain NUL".to_owned());
     }
     if url.path().ends_with('/') {
-        return Err(
-            "the file: URL names a directory: name the texts in it, or give it as a source itself".to_owned()
-        );
+        return Err("the file: URL names a directory. Name the texts in it, or use the directory as a \
+             source"
+            .to_owned());
     }
     // The URL is made from the path again, so that every spelling of a path is the same URL.
     let url = Url::from_file_path(path).map_err(|()| "the file: URL names no path".to_owned())?;
@@ -155,8 +161,8 @@ fn file_url(cell: &str, local: &LocalFiles) -> Result<String, String> {
 /// Returns the message about a local text in a list from elsewhere.
 fn refused(cell: &str) -> String {
     format!(
-        "'{}' would be a file of this machine, which only a list of your own may name; a URL begins with http:// or \
-         https://",
+        "'{}' would be a file on this machine, which only a local list can name. A URL begins with http:// \
+         or https://",
         shown(cell)
     )
 }
@@ -166,14 +172,14 @@ fn path_url(cell: &str, local: &LocalFiles) -> Result<String, String> {
     let full = directory.join(cell);
     let missing = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => {
-            format!("there is no file '{}'; a URL begins with http:// or https://", shown(cell))
+            format!("there is no file '{}'. A URL begins with http:// or https://", shown(cell))
         }
-        _ => format!("cannot look at '{}': {error}", shown(cell)),
+        _ => format!("cannot access '{}': {error}", shown(cell)),
     };
     let metadata = fs::metadata(&full).map_err(missing)?;
     if metadata.is_dir() {
         return Err(format!(
-            "'{}' is a directory: name the texts in it, or give it as a source itself",
+            "'{}' is a directory. Name the texts in it, or use the directory as a source",
             shown(cell)
         ));
     }
@@ -184,7 +190,11 @@ fn path_url(cell: &str, local: &LocalFiles) -> Result<String, String> {
     let url = Url::from_file_path(plain).map_err(|()| format!("'{}' is not a path", shown(cell)))?;
     let url = String::from(url);
     if url.len() > URL_BYTES_MAX {
-        return Err(format!("the path has {} bytes as a URL; {URL_BYTES_MAX} are allowed", url.len()));
+        return Err(format!(
+            "the path has {} bytes as a URL, more than the maximum of \
+            {URL_BYTES_MAX}",
+            url.len()
+        ));
     }
     Ok(url)
 }
@@ -230,21 +240,21 @@ mod tests {
         let long = format!("http://example.org/{}", "x".repeat(URL_BYTES_MAX));
         let grows = format!("http://example.org/{}", "ü".repeat(1000));
         for (cell, advice) in [
-            ("ftp://example.org/x", "use http, https, file or pg"),
-            ("javascript:alert(1)", "use http, https, file or pg"),
+            ("ftp://example.org/x", "Use http, https, file or pg"),
+            ("javascript:alert(1)", "Use http, https, file or pg"),
             ("http:/example.org", "begins with http://"),
             ("http://", "not a URL"),
-            ("http://a b/", "no spaces"),
+            ("http://a b/", "cannot contain spaces"),
             ("http://a/x http://b/y", "TAB"),
-            ("http://me:secret@example.org/", "remove it"),
-            ("http://me@example.org/", "remove it"),
+            ("http://me:secret@example.org/", "Remove it"),
+            ("http://me@example.org/", "Remove it"),
             ("http://example.org:99999/", "not a URL"),
             ("file://server/share.txt", "this machine"),
             ("file:///a%00b", "NUL"),
             ("file:///a?b", "%3F"),
             ("file:///etc/", "directory"),
             ("pg:0", "pg:84"),
-            ("www.example.org/x.txt", "a URL begins with"),
+            ("www.example.org/x.txt", "A URL begins with"),
             ("missing.txt", "no file 'missing.txt'"),
             ("sub", "directory"),
             (long.as_str(), "4096"),
@@ -279,7 +289,7 @@ mod tests {
         let absolute = keep.path().join("a b#1.txt").to_string_lossy().into_owned();
         for cell in ["a b#1.txt", absolute.as_str(), "/etc/passwd", "file:///etc/passwd", "file:x"] {
             let message = resolver.resolve(cell).expect_err(cell);
-            assert!(message.contains("only a list of your own"), "{message}");
+            assert!(message.contains("only a local list"), "{message}");
         }
         assert!(resolver.resolve("https://a.example/x").is_ok() && resolver.resolve("pg:84").is_ok());
     }

@@ -134,7 +134,7 @@ async fn add_input(
     };
     let sources = Sources { inputs: vec![input], config: config.clone(), ..Sources::default() };
     match add::add(sources, snapshots, queue).await {
-        Ok(added) => tracing::info!("took {what}: {} texts", added.entries),
+        Ok(added) => tracing::info!("added {what}: {} texts", added.entries),
         // One invalid list must not end the watch.
         Err(error) if error.is_of_list() => refused(&what, error),
         Err(error) => return Err(error),

@@ -19,8 +19,7 @@ pub(crate) fn warning(document: &DocumentId, removed: &RemovedSpan, percent: u64
     let RemovedSpan { rule, first_line, last_line, .. } = removed;
     let rule = serde_json::to_string(rule).unwrap_or_default();
     format!(
-        "{percent} % of {document} was cut as boilerplate (lines {first_line} to {last_line}, rule {}): check these lines \
-         of its raw text; to keep them, use --strip markers or --strip off",
+        "{percent} % of {document} was cut as boilerplate (lines {first_line} to {last_line}, rule {}). Check these lines of its raw text. To keep them, use --strip markers or --strip off.",
         rule.trim_matches('"'),
     )
 }
@@ -81,8 +80,8 @@ mod tests {
         let document: DocumentId = "PG84".parse().unwrap();
         assert_eq!(
             warning(&document, &cut(Rule::Credits, 1000), 12),
-            "12 % of PG84 was cut as boilerplate (lines 1 to 9, rule credits): check these lines of its raw text; to keep \
-             them, use --strip markers or --strip off"
+            "12 % of PG84 was cut as boilerplate (lines 1 to 9, rule credits). Check these lines of its raw text. To keep \
+             them, use --strip markers or --strip off."
         );
     }
 

@@ -143,10 +143,8 @@ impl Stage for Store {
 /// Returns the report that sends a text back to be fetched again because its download is gone. This happens,
 /// for example, if a scratch disk was cleaned.
 fn fetch_again(job: StoreJob) -> Report<StoreJob, ProcessJob> {
-    let message = format!(
-        "the download of '{}' is in neither spool/ nor raw/ any more: it is fetched again",
-        job.document
-    );
+    let message =
+        format!("the download of '{}' is no longer in spool/ or raw/. It is fetched again.", job.document);
     let failure = Failure::new(Reason::Internal, message);
     Ending::Requeue(Requeue::SentBack { failure, job: Box::new(job.fetched_again().into()) }).into()
 }

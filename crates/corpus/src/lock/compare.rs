@@ -39,13 +39,13 @@ pub enum DifferenceKind {
 impl fmt::Display for DifferenceKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Missing => "in the lock, but not here",
-            Self::NotLocked => "not in the lock",
-            Self::Raw => "other bytes than those of the lock",
-            Self::Encoding => "another encoding",
-            Self::Text => "another text",
-            Self::Tokens => "other tokens",
-            Self::Counts => "other counts",
+            Self::Missing => "in the lock file, but not in the corpus",
+            Self::NotLocked => "not in the lock file",
+            Self::Raw => "different received bytes",
+            Self::Encoding => "different encoding",
+            Self::Text => "different text",
+            Self::Tokens => "different tokens",
+            Self::Counts => "different counts",
         })
     }
 }
@@ -153,10 +153,10 @@ mod tests {
         assert_eq!(
             found(&[("a", "1"), ("b", "2"), ("d", "4")], &[("b", "3"), ("c", "3"), ("d", "4"), ("e", "5")]),
             [
-                "a: in the lock, but not here",
+                "a: in the lock file, but not in the corpus",
                 "b: another text, other tokens",
-                "c: not in the lock",
-                "e: not in the lock"
+                "c: not in the lock file",
+                "e: not in the lock file"
             ]
         );
         assert_eq!(found(&[], &same).len(), 2);

@@ -8,7 +8,7 @@ use flow::blobs::BlobError;
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// The lock cannot be opened.
-    #[error("cannot read the lock '{}': {source}", path.display())]
+    #[error("cannot read the lock file '{}': {source}", path.display())]
     Read {
         /// Its path.
         path: PathBuf,
@@ -16,7 +16,7 @@ pub enum LockError {
         source: io::Error,
     },
     /// The file is no lock, a damaged one, or one of a newer version.
-    #[error("'{}' is no lock of juggle, line {line}: {message}", path.display())]
+    #[error("'{}' is not a lock file of juggle: line {line}: {message}", path.display())]
     Damaged {
         /// Its path.
         path: PathBuf,
@@ -26,7 +26,7 @@ pub enum LockError {
         message: String,
     },
     /// The lock cannot be written.
-    #[error("cannot write the lock '{}'", path.display())]
+    #[error("cannot write the lock file '{}'", path.display())]
     Write {
         /// Its path.
         path: PathBuf,

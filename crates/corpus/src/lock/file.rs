@@ -67,7 +67,11 @@ impl LockReader {
         let first = lines.next()?.unwrap_or_default();
         let head: LockHead = lines.parse(&first)?;
         if head.lock != FORM {
-            return Err(lines.damaged(&format!("it has form {}, this juggle knows {FORM}", head.lock)));
+            return Err(lines.damaged(&format!(
+                "it has format {}, but this version reads format \
+                {FORM}",
+                head.lock
+            )));
         }
         Ok(Self { head, lines, root: RootHasher::default(), seal: None })
     }
@@ -79,12 +83,12 @@ impl LockReader {
             return Ok(None);
         }
         let Some(line) = self.lines.next()? else {
-            return Err(self.lines.damaged("it ends before its last line: it was cut off"));
+            return Err(self.lines.damaged("it is truncated"));
         };
         // The line of a document has no field of the seal, so it does not parse as one.
         if let Ok(seal) = serde_json::from_str::<Seal>(&line) {
             if seal != self.root.seal() {
-                return Err(self.lines.damaged("its lines are not those that it was sealed with"));
+                return Err(self.lines.damaged("its lines do not match its root hash"));
             }
             self.seal = Some(seal);
             return Ok(None);
@@ -118,7 +122,7 @@ impl LockLines {
             Ok(0) => Ok(None),
             // Every line is written with its end, so a line without one was cut off.
             Ok(_) if line.ends_with('\n') => Ok(Some(line)),
-            Ok(_) => Err(self.damaged("the line has no end, or is too long")),
+            Ok(_) => Err(self.damaged("the line is truncated or too long")),
             Err(error) => Err(self.damaged(&error.to_string())),
         }
     }
@@ -205,11 +209,11 @@ mod tests {
         let lines: Vec<&str> = whole.split_inclusive('\n').collect();
         for (text, said) in [
             (String::new(), "line 1"),
-            (lines[..3].concat(), "cut off"),
-            (whole[..whole.len() - 1].to_owned(), "has no end"),
-            ([lines[0], lines[1], lines[3]].concat(), "sealed with"),
-            (whole.replacen("UTF-8", "UTF-9", 1), "sealed with"),
-            (whole.replacen("\"lock\":1", "\"lock\":2", 1), "form 2"),
+            (lines[..3].concat(), "truncated"),
+            (whole[..whole.len() - 1].to_owned(), "too long"),
+            ([lines[0], lines[1], lines[3]].concat(), "root hash"),
+            (whole.replacen("UTF-8", "UTF-9", 1), "root hash"),
+            (whole.replacen("\"lock\":1", "\"lock\":2", 1), "format 2"),
             (format!("{}not JSON\n", lines[0]), "line 2"),
         ] {
             let error = read(&text).expect_err(said).to_string();

@@ -166,14 +166,14 @@ impl Damage {
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Meta => "its meta is gone, cannot be read, or is another's",
-            Self::MetaChanged => "its meta is not as it was written",
-            Self::RawMissing => "the bytes as received are gone",
-            Self::RawChanged => "the bytes as received have changed",
-            Self::TextMissing => "the text is gone",
-            Self::TextChanged => "the text has changed",
-            Self::ArrivalMissing => "its arrival is gone or not as it was written",
-            Self::Results => "its results are gone, damaged or of another text",
+            Self::Meta => "meta file missing, unreadable or of another document",
+            Self::MetaChanged => "meta file changed",
+            Self::RawMissing => "received bytes missing",
+            Self::RawChanged => "received bytes changed",
+            Self::TextMissing => "text missing",
+            Self::TextChanged => "text changed",
+            Self::ArrivalMissing => "arrival record missing or changed",
+            Self::Results => "results missing, damaged or of another text",
         })
     }
 }
@@ -181,9 +181,9 @@ impl fmt::Display for Damage {
 impl fmt::Display for Remedy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Process => "mended by counting again",
-            Self::Store => "mended from the bytes as received",
-            Self::Fetch => "mended by fetching it again",
+            Self::Process => "repair: count the tokens again",
+            Self::Store => "repair: decode the received bytes again",
+            Self::Fetch => "repair: fetch it again",
         })
     }
 }

@@ -14,7 +14,7 @@ pub struct AllowedHost {
 
 /// The reason that a text is not a host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{text}' is not a host: {why}; write it as HOST or HOST:PORT, such as localhost:8080 or [::1]")]
+#[error("'{text}' is not a host: {why}. Write it as HOST or HOST:PORT, such as localhost:8080 or [::1]")]
 pub struct InvalidHost {
     text: String,
     why: &'static str,
@@ -31,7 +31,7 @@ impl FromStr for AllowedHost {
         };
         // Without brackets the last group of an IPv6 address would be taken for a port.
         if host.contains(':') && !host.starts_with('[') {
-            return Err(refuse("an IPv6 address stands in brackets"));
+            return Err(refuse("an IPv6 address needs brackets"));
         }
         let port = match port.map(str::parse) {
             None => None,

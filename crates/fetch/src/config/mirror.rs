@@ -22,7 +22,8 @@ pub struct Mirror {
 /// The reason that a text is not a mirror.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "'{text}' is not a mirror: {why}; write it as BASE=BASE, such as https://www.gutenberg.org=https://mirror.example/pg"
+    "'{text}' is not a mirror: {why}. Write it as BASE=BASE, such as \
+     https://www.gutenberg.org=https://mirror.example/pg"
 )]
 pub struct InvalidMirror {
     text: String,
@@ -37,7 +38,7 @@ impl FromStr for Mirror {
         let told = text.rsplit_once('@').map_or_else(|| text.to_owned(), |(_, host)| format!("…@{host}"));
         let refuse = |why: String| InvalidMirror { text: told.clone(), why };
         let at = ["=http://", "=https://"].into_iter().filter_map(|sign| text.find(sign)).min();
-        let at = at.ok_or_else(|| refuse("there is no second http or https URL behind a '='".to_owned()))?;
+        let at = at.ok_or_else(|| refuse("there is no second http or https URL after '='".to_owned()))?;
         let from = base(&text[..at]).map_err(&refuse)?;
         let to = base(&text[at + 1..]).map_err(&refuse)?;
         if !from.username().is_empty() || from.password().is_some() {

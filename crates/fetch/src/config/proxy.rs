@@ -27,7 +27,7 @@ pub struct ProxyUrl(Url);
 
 /// The reason that a text is not a proxy. It does not repeat the text, which may contain a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{why}; write it as http://HOST:PORT or http://USER:PASSWORD@HOST:PORT (https too), or off")]
+#[error("{why}. Write it as http://HOST:PORT or http://USER:PASSWORD@HOST:PORT (https too), or off")]
 pub struct InvalidProxy {
     why: &'static str,
 }

@@ -65,7 +65,7 @@ fn forbidden_v6(address: Ipv6Addr) -> Option<&'static str> {
 
 /// A name resolves only to addresses that may not be contacted.
 #[derive(Debug, thiserror::Error)]
-#[error("'{name}' resolves to {address}, which is {why}: use --allow-host to allow it")]
+#[error("'{name}' resolves to {address}, which is {why}. Use --allow-host to allow it")]
 pub(crate) struct ForbiddenName {
     name: String,
     address: IpAddr,
@@ -218,7 +218,7 @@ mod tests {
         let refused = permitted("n", vec![at("10.0.0.1"), at("::1")]).unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "'n' resolves to 10.0.0.1, which is private: use --allow-host to allow it"
+            "'n' resolves to 10.0.0.1, which is private. Use --allow-host to allow it"
         );
         assert!(permitted("n", vec![]).unwrap().is_empty());
     }

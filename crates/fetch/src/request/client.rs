@@ -84,13 +84,16 @@ impl ClientPair {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RouteError {
     /// The host is an address that may not be contacted.
-    #[error("'{host}' is {why}: use --allow-host to allow it")]
+    #[error("'{host}' is {why}. Use --allow-host to allow it")]
     Forbidden { host: String, why: &'static str },
     /// The host, or the proxy, is an address of the other family.
-    #[error("'{host}' is not an {family} address, and others are not to be contacted")]
+    #[error("'{host}' is not an {family} address, and no others are allowed")]
     IpFamily { host: String, family: IpFamily },
     /// The proxy in the environment is neither HTTP nor HTTPS.
-    #[error("the proxy {proxy} is neither http nor https: name another with --proxy, or use --proxy off")]
+    #[error(
+        "the proxy {proxy} is neither http nor https. Use another proxy with --proxy, or use --proxy \
+        off"
+    )]
     Proxy { proxy: String },
 }
 
@@ -322,7 +325,7 @@ mod tests {
         assert_eq!(of("http://a.example/", &none, IpFamily::V6), Ok(Route::Open));
         assert_eq!(
             of("http://127.0.0.1/", &none, IpFamily::V6).unwrap_err(),
-            "'127.0.0.1' is not an IPv6 address, and others are not to be contacted"
+            "'127.0.0.1' is not an IPv6 address, and no others are allowed"
         );
         assert!(of("http://[::1]/", &none, IpFamily::V4).is_err());
         let proxies = Matcher::builder().all("http://192.0.2.1:3128").build();

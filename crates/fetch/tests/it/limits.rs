@@ -64,7 +64,7 @@ async fn an_announced_length_must_leave_the_floor_alone() {
     let Err(Report { ending: Ending::Halt(failure), .. }) = rig.get("/x.txt").await else {
         panic!("there is no room")
     };
-    assert!(failure.message.contains("too little for"), "{failure}");
+    assert!(failure.message.contains("not enough for"), "{failure}");
     assert_eq!((rig.part(), rig.is_published()), ((0, false), false));
 }
 

@@ -11,13 +11,13 @@ use crate::machine::MachineFailure;
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
     /// There is no such blob.
-    #[error("'{}' is not there", .0.display())]
+    #[error("'{}' is missing", .0.display())]
     NotFound(PathBuf),
     /// Another writer holds the blob. Try again later.
     #[error("another process is writing '{}'", .0.display())]
     Busy(PathBuf),
     /// The disk is full, and nothing was published. Make room.
-    #[error("no room on the disk for '{}'", path.display())]
+    #[error("no space left on the disk for '{}'", path.display())]
     DiskFull {
         /// The path that was being written.
         path: PathBuf,
@@ -25,7 +25,7 @@ pub enum BlobError {
         source: io::Error,
     },
     /// The blob is larger than the caller accepts.
-    #[error("'{}' is over {bytes_max} bytes", path.display())]
+    #[error("'{}' has more than {bytes_max} bytes", path.display())]
     TooLarge {
         /// The path of the blob.
         path: PathBuf,

@@ -67,7 +67,13 @@ pub(super) async fn attempt<S: Stage>(
 }
 
 async fn refused(queue: &dyn JobQueue, lease: Lease, why: &str) -> Result<Outcome, QueueError> {
-    let failure = Failure::new(Reason::Internal, format!("the queue refuses what the stage made: {why}"));
+    let failure = Failure::new(
+        Reason::Internal,
+        format!(
+            "the queue rejected the result of the stage: \
+        {why}"
+        ),
+    );
     queue.fail(lease, Nack::Dead { failure }).await.map(|()| Outcome::Dead)
 }
 

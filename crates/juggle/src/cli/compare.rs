@@ -11,7 +11,7 @@ use crate::settings::{args, duration::TimeSpan};
 #[derive(Debug, Args)]
 #[command(after_long_help = include_str!("help/compare.txt"))]
 pub struct CompareArgs {
-    /// Directory with texts (*.txt), of which the first 1000 are used
+    /// Directory of texts (*.txt); the first 1,000 are used
     #[arg(value_name = "DIR", default_value = "data/sample")]
     pub texts: PathBuf,
     /// Number of runs of each row

@@ -24,7 +24,7 @@ pub struct DistanceArgs {
     /// Seed of the random numbers
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// Maximum number of document pairs; if there are more, they are drawn
+    /// Maximum number of document pairs; if there are more, a random sample is used
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub max_pairs: u64,
     /// Settings.

@@ -13,13 +13,13 @@ pub struct ExportArgs {
     /// Formats to write
     #[arg(required = true, value_name = "FORMAT")]
     pub formats: Vec<ExportFormat>,
-    /// Leave out documents with the text of another
+    /// Leave out documents with the same text as another
     #[arg(long)]
     pub no_duplicates: bool,
     /// combined: separator of texts
     ///
-    /// \n, \t, \f, \0 and \\ are special characters. A separator with {id} or {title} of the next text stands
-    /// before each text.
+    /// \n, \t, \f, \0 and \\ are special characters. A separator with {id} or {title} is written before each
+    /// text, with the ID or title of this text.
     #[arg(long, value_name = "TEXT")]
     pub separator: Option<Separator>,
     /// jsonl: compression of the shards [default: zst]
@@ -55,11 +55,11 @@ pub enum JsonlCompression {
 pub enum ExportFormat {
     /// all.txt: all texts in one file, in order of their IDs
     Combined,
-    /// jsonl/part-00000.jsonl.zst and so on: one JSON object a document, as Dolma has them
+    /// jsonl/part-00000.jsonl.zst and so on: one JSON object per document, in the format of Dolma
     Jsonl,
     /// documents.parquet and counts.parquet: tables with the column names of FineWeb
     Parquet,
-    /// metadata.csv: one row a document, with the columns of the Standardized Project Gutenberg Corpus
+    /// metadata.csv: one row per document, with the columns of the Standardized Project Gutenberg Corpus
     Metadata,
     /// vocabulary.tsv: every token with its count and number of documents, most frequent first
     Vocabulary,

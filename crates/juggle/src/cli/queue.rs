@@ -33,7 +33,7 @@ pub enum QueueCommand {
     /// Try failed jobs again
     #[command(after_long_help = include_str!("help/retry.txt"))]
     Retry(SelectArgs),
-    /// Remove jobs from the queue, except those that a worker has
+    /// Remove jobs from the queue, except jobs in progress
     #[command(after_long_help = include_str!("help/drop.txt"))]
     Drop(SelectArgs),
     /// Pause a lane: start no more of its jobs
@@ -73,7 +73,7 @@ pub struct Filter {
     /// Only jobs of this host, with its port if it is not the default one
     #[arg(long, value_name = "HOST")]
     pub group: Option<String>,
-    /// Only jobs that were added, or retried by hand, this long ago: 10m, 2h, 3d
+    /// Only jobs that were added or retried by a command at least this long ago: 10m, 2h, 3d
     #[arg(long, value_name = "AGE")]
     pub older: Option<TimeSpan>,
 }

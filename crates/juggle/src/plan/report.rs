@@ -89,7 +89,7 @@ fn disk(estimate: &Estimate) -> String {
         Some(true) | None => "",
     };
     let (known, floor) = (format_bytes(estimate.known_bytes), format_bytes(min_free_space_bytes));
-    format!("Disk: {free} free, {floor} to leave free, {known}{unknown} to fetch{verdict}")
+    format!("Disk: {free} free, {floor} to keep free, {known}{unknown} to fetch{verdict}")
 }
 
 #[expect(

@@ -26,10 +26,9 @@ pub(super) fn must_be_askable(what: &str) -> Result<(), CliError> {
         return Ok(());
     }
     let message =
-        format!("'{what}' by filter asks before it does anything, and there is no terminal to ask on");
-    Err(CliError::new(Exit::Usage, message).advise(
-        "add --yes to do it without asking, or --dry-run to see how many jobs are meant; or name their ids",
-    ))
+        format!("'{what}' with a filter needs a confirmation, but standard input is not a terminal");
+    Err(CliError::new(Exit::Usage, message)
+        .advise("Add --yes to confirm, or --dry-run to see the number of jobs. Or name the ids of the jobs."))
 }
 
 /// Asks on the terminal. Any answer but y and yes is no, and so is the end of the input.
@@ -39,7 +38,7 @@ pub(super) fn must_be_askable(what: &str) -> Result<(), CliError> {
 pub(super) async fn agrees(question: String) -> Result<bool, CliError> {
     let asking = blocking(move || ask(&question));
     let answer = asking.await?;
-    answer.map_err(|error| CliError::caused(Exit::File, &error).advise("add --yes to do it without asking"))
+    answer.map_err(|error| CliError::caused(Exit::File, &error).advise("Add --yes to confirm."))
 }
 
 fn ask(question: &str) -> io::Result<bool> {

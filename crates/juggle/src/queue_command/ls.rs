@@ -55,7 +55,7 @@ fn print_unread(unfed: u64, out: &Out) -> Result<(), CliError> {
         return Ok(());
     }
     out.line(&format!(
-        "{} not in the queue yet: they follow when the fetch lane has room",
+        "{} not in the queue yet, because the fetch lane is full",
         counted(unfed, "listed text")
     ))
 }

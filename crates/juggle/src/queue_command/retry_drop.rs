@@ -79,7 +79,7 @@ pub(super) async fn retry(args: &SelectArgs, settings: &Settings, out: &Out) -> 
         selection.state = Some(JobState::Dead);
     } else {
         let message = "only dead jobs can be retried";
-        return Err(CliError::new(Exit::Usage, message).advise("leave out --state"));
+        return Err(CliError::new(Exit::Usage, message).advise("Remove --state."));
     }
     change_jobs(JobChange::Retry, args, selection, settings, out).await
 }
@@ -90,8 +90,9 @@ pub(super) async fn drop_jobs(args: &SelectArgs, settings: &Settings, out: &Out)
     // A forgotten argument would otherwise empty the queue.
     if selection == Selection::default() {
         let message = "'juggle queue drop' without a filter would drop every job";
-        return Err(CliError::new(Exit::Usage, message)
-            .advise("name ids, or use --lane, --state, --reason, --group or --older, such as --state dead"));
+        return Err(CliError::new(Exit::Usage, message).advise(
+            "Name ids, or use --lane, --state, --reason, --group or --older. Example: --state dead",
+        ));
     }
     change_jobs(JobChange::Drop, args, selection, settings, out).await
 }
@@ -132,7 +133,7 @@ async fn change_jobs(
     .await?;
     // The user named jobs and expects an effect; an empty filter is an ordinary result.
     if change == JobChange::Retry && count == 0 && !args.ids.is_empty() {
-        tracing::warn!("none of the named jobs has failed: there is nothing to retry");
+        tracing::warn!("none of the named jobs has failed. There is nothing to retry.");
     }
     report_done(change, count, out).map(|()| Exit::Done)
 }
@@ -202,7 +203,7 @@ impl SelectedJobs {
     fn kept(&self) -> String {
         match self.leased {
             0 => String::new(),
-            leased => format!("; {} in flight stay", HumanCount(leased)),
+            leased => format!("; {} in flight are kept", HumanCount(leased)),
         }
     }
 
@@ -237,7 +238,7 @@ mod tests {
         let selected_jobs = SelectedJobs { by_lane: by_lane.into(), leased: 2 };
         assert_eq!(
             selected_jobs.question(JobChange::Drop),
-            "1,203 jobs (fetch: 1 ready, 1,199 dead; store: 3 ready); 2 in flight stay\nDrop 1,203 jobs?"
+            "1,203 jobs (fetch: 1 ready, 1,199 dead; store: 3 ready); 2 in flight are kept\nDrop 1,203 jobs?"
         );
         let one = SelectedJobs { by_lane: [((Lane::Fetch, JobState::Dead), 1)].into(), leased: 0 };
         assert_eq!(one.question(JobChange::Retry), "1 job (fetch: 1 dead)\nRetry 1 job?");

@@ -64,7 +64,7 @@ pub(super) async fn must_be_known(queue: &dyn QueueAdmin, ids: &[String]) -> Res
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let message = format!("there is no job or document {}{more}", unknown.join(", "));
     Err(CliError::new(Exit::Usage, message)
-        .advise("nothing was changed; 'juggle queue ls' shows which jobs there are"))
+        .advise("Nothing was changed. Use 'juggle queue ls' to list the jobs."))
 }
 
 /// Passes the selected jobs to `take`, a page at a time, up to `limit` jobs.

@@ -24,7 +24,7 @@ pub(super) async fn run(args: &ShowArgs, settings: &Settings, out: &Out) -> Resu
     jobs.sort_by_key(|job| job.lane);
     if jobs.is_empty() {
         let message = format!("there is no job or document '{}'", args.id);
-        return Err(CliError::new(Exit::Usage, message).advise("'juggle queue ls' shows what there is"));
+        return Err(CliError::new(Exit::Usage, message).advise("Use 'juggle queue ls' to list the jobs."));
     }
     let now_ms = Clock::start().now_ms();
     if out.is_json() {
@@ -68,7 +68,7 @@ fn describe(job: &JobView, now_ms: Millis) -> String {
 const fn due(job: &JobView) -> Option<(&'static str, Millis)> {
     match (job.state, job.due_ms) {
         (JobState::Delayed, Some(due_ms)) => Some(("due", due_ms)),
-        (JobState::Leased, Some(due_ms)) => Some(("leased to", due_ms)),
+        (JobState::Leased, Some(due_ms)) => Some(("lease end", due_ms)),
         (JobState::Ready | JobState::Done | JobState::Dead, _) | (_, None) => None,
     }
 }
@@ -78,8 +78,8 @@ fn describe_event(event: &JobEvent) -> String {
         JobEventKind::Failed(failure) => format!("failed: {failure}"),
         JobEventKind::Died(failure) => format!("given up: {failure}"),
         JobEventKind::Lost => "its worker died".to_owned(),
-        JobEventKind::Retried => "another round, by hand".to_owned(),
-        JobEventKind::Moved(why) => format!("goes on elsewhere: {}", why.message),
+        JobEventKind::Retried => "retried by a command".to_owned(),
+        JobEventKind::Moved(why) => format!("moved: {}", why.message),
     };
     format!("{}  attempt {}: {what}", timestamp(event.at_ms), event.attempt)
 }
@@ -136,7 +136,7 @@ mod tests {
   attempts  4 (1 failed)
   history   1970-01-01T00:00:01Z  attempt 1: failed: timeout: nothing came for 60 s
             1970-01-01T00:00:02Z  attempt 2: given up: timeout: nothing came for 60 s
-            1970-01-01T00:00:03Z  attempt 2: another round, by hand
+            1970-01-01T00:00:03Z  attempt 2: retried by a command
             1970-01-01T00:00:04Z  attempt 3: its worker died
   payload   {{
               "document": "PG84",

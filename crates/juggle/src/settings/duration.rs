@@ -31,9 +31,7 @@ impl TimeSpan {
 
 /// The error for a text that is not a time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "write a time of at least 0 in seconds, or with a unit: 10, 0.5, 500ms, 2.5s, 15m, 1h, 1d (366 days at most)"
-)]
+#[error("use a time from 0 to 366 days, in seconds or with a unit: 10, 0.5, 500ms, 2.5s, 15m, 1h, 1d")]
 pub struct InvalidTimeSpan;
 
 impl FromStr for TimeSpan {

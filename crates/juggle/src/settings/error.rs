@@ -16,7 +16,7 @@ pub enum SettingsError {
         source: io::Error,
     },
     /// A line of the settings file is wrong: no TOML, an unknown key, a value of the wrong type.
-    #[error("understand {}:{line}: {message}", path.display())]
+    #[error("parse {}:{line}: {message}", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -38,7 +38,7 @@ pub enum SettingsError {
         message: String,
     },
     /// Two settings say opposite things with equal force.
-    #[error("use {first} ({first_origin}) together with {second} ({second_origin}): give one of them")]
+    #[error("use {first} ({first_origin}) together with {second} ({second_origin}). Remove one of them")]
     Contradiction {
         /// One setting.
         first: &'static str,

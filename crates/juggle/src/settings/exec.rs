@@ -15,7 +15,7 @@ pub(super) fn resolve(from: &mut Layers<'_>) -> Result<Option<ExecConfig>, Setti
     let timeout = from.within::<TimeSpan>("exec-timeout", MS..=DAY)?.duration();
     match command {
         Some(command) if command.trim().is_empty() => {
-            Err(from.refuse("exec", &command, "write a command, such as 'python3 process.py'"))
+            Err(from.refuse("exec", &command, "use a command, such as 'python3 process.py'"))
         }
         Some(command) => Ok(Some(ExecConfig { command, version, timeout })),
         None => Ok(None),

@@ -110,7 +110,7 @@ fn hosts(file: &File<'_>, section: &Value<'_>) -> Result<BTreeMap<String, Values
         }
         // Two spellings of one host, such as with and without its default port.
         if hosts.insert(host, values).is_some() {
-            return Err(file.wrong(name.span(), format!("the host '{}' is there twice", name.get_ref())));
+            return Err(file.wrong(name.span(), format!("the host '{}' occurs twice", name.get_ref())));
         }
     }
     Ok(hosts)
@@ -121,7 +121,7 @@ fn setting(key: &str) -> Result<&'static Setting, String> {
     let name = key.replace('_', "-");
     TABLE.iter().find(|setting| setting.name == name).ok_or_else(|| {
         let keys: Vec<String> = TABLE.iter().map(Setting::key).chain([HOST.to_owned()]).collect();
-        format!("there is no setting '{}'; there are: {}", key.escape_debug(), keys.join(", "))
+        format!("unknown setting '{}'. The settings are: {}", key.escape_debug(), keys.join(", "))
     })
 }
 
@@ -130,7 +130,12 @@ fn host_setting(key: &str) -> Result<&'static Setting, String> {
     let name = key.replace('_', "-");
     HOST_SETTINGS.iter().find(|known| **known == name).map(|known| Setting::named(known)).ok_or_else(|| {
         let keys = HOST_SETTINGS.map(|name| Setting::named(name).key());
-        format!("a host has no setting '{}'; it has: {}", key.escape_debug(), keys.join(", "))
+        format!(
+            "unknown setting '{}' of a host. The settings of a host are: \
+            {}",
+            key.escape_debug(),
+            keys.join(", ")
+        )
     })
 }
 

@@ -163,13 +163,14 @@ pub const ALL: &[Setting] = table! {
     "limit-rate" Amount("SIZE") => "0", Downloads: "Maximum bytes per second of this process; 0 for no limit",
         "Such as 500KiB or 10MB.";
     "min-free-space" Amount("SIZE") => "64MiB", Downloads: "Disk space that downloads leave free; 0 for none",
-        "The queue needs some space to go on.";
+        "The queue needs some space to continue.";
     "compressed" Switch => "", Downloads: "Request compressed responses",
         "An interrupted download then starts over. Compressed responses are decompressed with or without this flag.";
     "proxy" Text("URL|off") => "", Downloads: "Use this HTTP or HTTPS proxy; off for none",
         "Overrides http_proxy, https_proxy and all_proxy; no_proxy is obeyed. A password in it is never printed.";
     "no-proxy" Switch => "", Downloads: "Use no proxy (the same as --proxy off)";
-    "offline" Switch => "", Downloads common: "Make no request: only store and process what is here";
+    "offline" Switch => "", Downloads common: "Make no requests; only store and process texts that were \
+     fetched";
     "ipv4"/'4' Switch => "", Downloads: "Connect to IPv4 addresses only";
     "ipv6"/'6' Switch => "", Downloads: "Connect to IPv6 addresses only";
     "ca-certificate" Path("FILE") => "", Downloads: "PEM file of certificate authorities to trust",
@@ -193,13 +194,14 @@ pub const ALL: &[Setting] = table! {
     "numbers" Text("keep|drop|mask") => "keep", Tokens: "Keep or drop numbers, or mask each as <num>";
     "min-length" Number("N") => "1", Tokens: "Drop tokens with fewer characters";
     "stop-words" Text("FILE|LANG") => "", Tokens: "Drop the words of a list: a file, or a language such as en",
-        "A file has one word a line.";
+        "A file has one word per line.";
     "ngrams" Number("N") => "1", Tokens: "Count sequences of N tokens in counts/, joined by spaces";
     "sentences" Switch => "", Tokens: "Count sentences, and measure readability by them";
     "measures" Text("basic|full") => "basic", Tokens: "Measures in stats/",
         "full adds sentences, readability, lexical measures and the language.";
     "exec" Text("COMMAND") => "", Tokens common: "Process texts with this shell command instead",
-        "One process for each of --threads. It reads one line {\"id\",\"text\",\"meta\"} a document and answers each with one line \
+        "One process for each of --threads. It reads one line {\"id\",\"text\",\"meta\"} for each document \
+         and answers with one line \
          {\"id\",\"tokens\"} or {\"id\",\"text\"}, optionally with \"measures\", or {\"id\",\"error\"}. The command is written to stats/, so \
          keep secrets out of it.";
     "exec-version" Text("TEXT") => "", Tokens: "Version of the --exec command",
@@ -210,9 +212,9 @@ pub const ALL: &[Setting] = table! {
     "compress" Text("none|zstd|KINDS") => "none", Files: "Store files as .zst: none, all, or some kinds",
         "zstd means raw, text, tokens and counts; or name some of them, such as raw,tokens.";
     "layout" Text("flat|sharded") => "", Files: "Layout of a new run directory [default: flat]",
-        "sharded has 256 directories a kind, for millions of texts.";
+        "sharded has 256 directories for each kind of file, for hundreds of thousands of texts.";
     "durability" Text("power|process") => "power", Files: "What a finished write survives",
-        "Loss of power, or only the end of the process.";
+        "power: a power loss. process: the end of the process, but not a power loss.";
 
     "retry" Number("N") => "5", Failures: "Retries after a temporary failure";
     "retry-max-time" Amount("TIME") => "15m", Failures: "Maximum time from the first try to the last";

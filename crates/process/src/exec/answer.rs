@@ -60,7 +60,7 @@ impl Answer {
         }
         let measures = line.measures;
         if measures.as_ref().is_some_and(|measures| json_bytes(measures) > MEASURES_BYTES_MAX) {
-            return Err(invalid(format!("its measures are over {MEASURES_BYTES_MAX} bytes")));
+            return Err(invalid(format!("its measures have more than {MEASURES_BYTES_MAX} bytes")));
         }
         match (line.tokens, line.text, line.error) {
             (Some(tokens), None, None) => {
@@ -208,7 +208,7 @@ mod tests {
             (r#"{"id":"PG84","tokens":[],"text":""}"#, "one of tokens, text and error"),
             (r#"{"id":"PG84","token":[]}"#, "unknown field `token`"),
             (r#"{"id":"PG84","tokens":[],"measures":7}"#, "map"),
-            (&large, "measures are over"),
+            (&large, "measures have more than"),
         ] {
             let error = read(line).expect_err(line).to_string();
             assert!(error.contains(expected), "{expected}: {error}");

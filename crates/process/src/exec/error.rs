@@ -24,7 +24,8 @@ pub enum ExecError {
     Exited(ChildExit),
     /// A child did not answer in time. It needs more time, or it hangs.
     #[error(
-        "the command did not answer within {} s and was killed (--exec-timeout); does it flush its output after each line?{stderr}",
+        "the command did not answer within {} s and was killed (--exec-timeout). Check that it flushes its \
+         output after each line{stderr}",
         timeout.as_secs_f64()
     )]
     Timeout {
@@ -35,7 +36,8 @@ pub enum ExecError {
     },
     /// An answer was too long, and was not read to its end.
     #[error(
-        "the command's answer is over {bytes_max} bytes long, eight times the text and a MiB; it was killed"
+        "the command was killed because its answer has more than {bytes_max} bytes, which is eight times \
+         the text plus 1 MiB"
     )]
     TooLong {
         /// The maximum length of an answer to this document, in bytes.
@@ -45,10 +47,10 @@ pub enum ExecError {
     #[error("the command's answer cannot be used: {0}")]
     InvalidAnswer(String),
     /// The command itself reports that it cannot process the document.
-    #[error("the command says: {0}")]
+    #[error("the command reported: {0}")]
     Refused(String),
     /// The text is too large for one line.
-    #[error("the text is over {bytes_max} bytes long, the maximum for --exec")]
+    #[error("the text has more than {bytes_max} bytes, the maximum for --exec")]
     TextTooLarge {
         /// The maximum length of a text, in bytes.
         bytes_max: u64,

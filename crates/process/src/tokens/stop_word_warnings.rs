@@ -19,10 +19,10 @@ pub enum TokensBy {
 pub fn warn_before(options: &Options, by: TokensBy) {
     let Some(list) = &options.stop_words else { return };
     if list.is_empty() {
-        tracing::warn!("the list of stop words '{}' has no words: no token is left out", list.name());
+        tracing::warn!("the list of stop words '{}' is empty. No token is removed.", list.name());
     } else if let (TokensBy::Tokenizer, Some(told)) = (by, impossible(list)) {
         tracing::warn!(
-            "{told} with --tokenizer {}; write each word on a line, as it stands in tokens/",
+            "{told} with --tokenizer {}. Write one word per line, in the form that it has in tokens/.",
             options.tokenization.tokenizer
         );
     }
@@ -32,7 +32,8 @@ pub fn warn_before(options: &Options, by: TokensBy) {
 pub fn warn_after(options: &Options) {
     if let Some(list) = options.stop_words.as_ref().filter(|list| !list.is_empty() && !list.has_left_out()) {
         tracing::warn!(
-            "the list of stop words '{}' left out no token of this run: compare its words with those in counts/",
+            "the list of stop words '{}' removed no token in this run. Compare its words with the tokens \
+             in counts/.",
             list.name()
         );
     }
@@ -47,7 +48,7 @@ fn impossible(list: &StopWords) -> Option<String> {
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let named = named.join(", ");
     (!words.is_empty()).then(|| {
-        format!("{} of the stop words in '{}' can be no token ({named}{more})", words.len(), list.name())
+        format!("{} of the stop words in '{}' cannot match a token ({named}{more})", words.len(), list.name())
     })
 }
 
@@ -63,7 +64,7 @@ mod tests {
             StopWords::from_lines("sw.txt", &lines, &Tokenization::default())
         };
         assert_eq!(impossible(&list(0)), None);
-        assert_eq!(impossible(&list(1)).unwrap(), "1 of the stop words in 'sw.txt' can be no token ('a b0')");
+        assert_eq!(impossible(&list(1)).unwrap(), "1 of the stop words in 'sw.txt' cannot match a token ('a b0')");
         let told = impossible(&list(12)).unwrap();
         assert!(told.starts_with("12 of the stop words") && told.ends_with("'a b9' and 2 more)"), "{told}");
     }

@@ -49,7 +49,7 @@ impl Eq for StopWords {}
 pub enum InvalidStopWords {
     /// The name is neither a language nor a file.
     #[error(
-        "'{0}' is neither a language with a list, such as en, de or fr, nor a file with one word per line: check its path"
+        "'{0}' is neither a language with a list, such as en, de or fr, nor a file with one word per line"
     )]
     Unknown(String),
     /// The file cannot be read.

@@ -55,12 +55,12 @@ pub enum InvalidTokenizer {
     )]
     Unknown(String),
     /// The pattern is invalid.
-    #[error("the pattern cannot be understood: {0}")]
+    #[error("invalid pattern: {0}")]
     Pattern(#[from] regex::Error),
     /// juggle was built without the feature `hf`.
     #[error(
-        "this juggle is built without Hugging Face tokenizers: build it with \
-         'cargo build --release --locked -p juggle --features hf'"
+        "this program was built without Hugging Face tokenizers. To build it with them: cargo build \
+         --release --locked -p juggle --features hf"
     )]
     NotBuiltIn,
     /// The file cannot be read.
@@ -165,7 +165,7 @@ mod tests {
     fn an_invalid_tokenizer_is_refused_with_advice() {
         let no_file = if cfg!(feature = "hf") { "failed to read 'none'" } else { "-p juggle --features hf" };
         for (text, expected) in
-            [("words", "use uax29, whitespace"), ("regex:(", "cannot be understood"), ("hf:none", no_file)]
+            [("words", "use uax29, whitespace"), ("regex:(", "invalid pattern"), ("hf:none", no_file)]
         {
             let error = text.parse::<Tokenizer>().unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");

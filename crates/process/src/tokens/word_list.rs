@@ -18,10 +18,10 @@ pub(crate) fn read(path: &Path) -> io::Result<String> {
     // A pipe or a directory could block or have no end.
     let found = path.metadata()?;
     if !found.is_file() {
-        return invalid("it is not a file: name a text file with one word per line".to_owned());
+        return invalid("it is not a file. Use a text file with one word per line".to_owned());
     }
     if found.len() > FILE_BYTES_MAX {
-        return invalid("it has over 16 MiB, too much for a list of words".to_owned());
+        return invalid("it has more than 16 MiB, the maximum for a list of words".to_owned());
     }
     let bytes = fs::read(path)?;
     let text = match &bytes[..] {
@@ -33,14 +33,14 @@ pub(crate) fn read(path: &Path) -> io::Result<String> {
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
                 let line = 1 + error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count();
-                return invalid(format!("it is not UTF-8 in line {line}: save it as text in UTF-8"));
+                return invalid(format!("line {line} is not UTF-8. Save it as text in UTF-8"));
             }
         },
     };
     match text {
         // NUL shows a binary file, or UTF-16 without a byte order mark.
         Some(text) if !text.contains('\0') => Ok(text),
-        _ => invalid("it is not text: save it as text in UTF-8, one word per line".to_owned()),
+        _ => invalid("it is not text. Save it as text in UTF-8, with one word per line".to_owned()),
     }
 }
 
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn an_invalid_list_is_refused_with_advice() {
         for (bytes, expected) in [
-            (&b"the\nd\xe9j\xe0\n"[..], "not UTF-8 in line 2: save it as text in UTF-8"),
+            (&b"the\nd\xe9j\xe0\n"[..], "line 2 is not UTF-8. Save it as text in UTF-8"),
             (b"\x89PNG\r\n\x1a\n\0\0", "not UTF-8 in line 1"),
             (b"t\0h\0e\0\n\0", "not text"),
             (b"\xff\xfea\0b", "not text"),

@@ -61,7 +61,7 @@ impl Replay {
     pub(super) fn read(&mut self, database: &Database, wal: &Wal) -> Result<(), QueueError> {
         // A new database would hide the jobs in the log, and the first checkpoint would overwrite them.
         if database.is_new() && wal.exists() {
-            return Err(database.damaged("it is missing, its write-ahead log 'tail' is there"));
+            return Err(database.damaged("it is missing, but its write-ahead log 'tail' exists"));
         }
         let checkpoint = database.checkpoint()?;
         (self.checkpoint, self.newest) = (checkpoint, checkpoint);

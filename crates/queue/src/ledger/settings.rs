@@ -79,7 +79,7 @@ impl Ledger {
                     (stats.paused, stats.retried) = (paused, retried);
                 }
                 // A newer version that knows more settings would have raised the format, so this is damage.
-                Some(_) | None => return Err(self.log.database.damaged("it holds an unknown setting")),
+                Some(_) | None => return Err(self.log.database.damaged("it has an unknown setting")),
             }
         }
         self.count_unread_entries();

@@ -228,7 +228,7 @@ impl Database {
         let stored = self.tree.get(CHECKPOINT).map_err(|error| self.read_error(&error))?;
         let number = |bytes: sled::IVec| Some(u64::from_be_bytes(bytes.as_ref().try_into().ok()?));
         // A new database has no mark.
-        stored.map_or(Some(0), number).ok_or_else(|| self.damaged("it does not say how far it goes"))
+        stored.map_or(Some(0), number).ok_or_else(|| self.damaged("it has no end marker"))
     }
 
     /// Applies a batch and forces it to the medium. Nothing may be written on top of what is not on the

@@ -35,7 +35,7 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<(), QueueError> {
     let has_blobs = blobs.exists()
         && fs::read_dir(&blobs).map_err(|error| storage_error("read", &blobs, &error))?.next().is_some();
     if has_blobs {
-        return Err(damaged(Some(from), "it holds blob files, which juggle never makes"));
+        return Err(damaged(Some(from), "it has blob files, which juggle never writes"));
     }
     Ok(())
 }

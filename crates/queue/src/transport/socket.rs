@@ -146,7 +146,8 @@ impl Connection {
                     Ok(Served::NoLongerNeeded) => return,
                     Ok(Served::InSilence) => self.refuse_all(&self.connector.silent_owner()),
                     Err(why) => {
-                        tracing::debug!(%why, "lost the queue's owner; connecting again");
+                        tracing::debug!(%why, "lost the connection to the owner of the queue; connecting \
+                            again");
                         self.refuse_unrepeatable();
                     }
                 },
@@ -223,7 +224,8 @@ impl Connection {
     fn refuse_unrepeatable(&mut self) {
         let may_not = |call: &Call| matches!(call.request, Request::Retry(_) | Request::Drop(_));
         for (_, call) in self.open.extract_if(.., |_, call| may_not(call)) {
-            let why = "its owner ended before it replied, so this may be done or not. Look at the jobs before you repeat it";
+            let why = "its owner ended before it replied, so it is unknown if this was done. Check the \
+                jobs before you repeat it";
             answer(call, Err(QueueError::Unreachable(why.to_owned())));
         }
     }

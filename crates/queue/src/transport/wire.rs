@@ -116,8 +116,8 @@ pub(crate) fn decode_first<T: DeserializeOwned>(frame: &[u8]) -> Result<T, Queue
     match u16::from_le_bytes(*number) {
         PROTOCOL => decode(content).or_else(refuse),
         other => refuse(format!(
-            "the queue of this directory is served by another version of juggle (protocol {other}, this one has \
-             {PROTOCOL}). Let that process end, or use the same version"
+            "the queue of this directory is served by another version of juggle (protocol {other}; this \
+             version uses {PROTOCOL}). Wait until that process ends, or use the same version"
         )),
     }
 }

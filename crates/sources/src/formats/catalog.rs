@@ -97,7 +97,7 @@ impl Catalog {
             return Ok(None);
         }
         let number =
-            gutenberg::number(cell(&listed, NUMBER)).ok_or("its column 'Text#' holds no book number")?;
+            gutenberg::number(cell(&listed, NUMBER)).ok_or("its column 'Text#' has no book number")?;
         let kept = |(name, as_name): (&str, &str)| {
             let words: Vec<&str> = cell(&listed, name).split_whitespace().collect();
             let value = bounded(&words.join(" "));

@@ -73,7 +73,8 @@ fn only_url<N: AsRef<str>>(names: &[N]) -> Result<Option<usize>, String> {
     let mut found = names.iter().enumerate().filter(|(_, name)| is_url_name(name.as_ref()));
     match (found.next(), found.next()) {
         (Some((_, first)), Some((_, second))) => Err(format!(
-            "its columns '{}' and '{}' may both hold the URLs: choose one with --url-column NAME, or call it url",
+            "its columns '{}' and '{}' could both be the column of URLs. Choose one with --url-column \
+             NAME, or rename it to 'url'",
             shown(first.as_ref()),
             shown(second.as_ref())
         )),

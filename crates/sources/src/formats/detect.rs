@@ -139,9 +139,9 @@ fn of_line(
     let first = text.trim_start();
     // With a declared separator, these characters may begin a header.
     if declared.is_none() && first.starts_with('[') {
-        return Err(
-            "it is a JSON array: write one object a line (JSON Lines), as jq -c '.[]' does".to_owned()
-        );
+        return Err("it is a JSON array. Write one object per line (JSON Lines), for example with jq -c \
+             '.[]'"
+            .to_owned());
     }
     if declared.is_none() && (first.starts_with('{') || ["jsonl", "ndjson"].contains(&extension)) {
         return Ok((Format::Jsonl, Some(line)));
@@ -219,12 +219,12 @@ impl Header {
         let names = shown(&self.names.join(", "));
         match &context.config.url_column {
             Some(column) => format!(
-                "its first line is no header with a column '{}', which --url-column asks for (it says: {names})",
+                "its first line is not a header with the column '{}' of --url-column (its columns: {names})",
                 shown(column)
             ),
             None => format!(
-                "its first line is no header with a column of URLs: it names no column 'url', link, href, address or uri \
-                 (it says: {names}); call it url, or name the column with --url-column"
+                "its first line is not a header with a column of URLs, such as 'url', link, href, address \
+                 or uri (its columns: {names}). Rename the column to 'url', or name it with --url-column"
             ),
         }
     }

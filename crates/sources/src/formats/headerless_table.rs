@@ -33,8 +33,9 @@ pub(crate) fn detect(lines: &[String], extension: &str) -> Option<String> {
     };
     let names: Vec<String> = table::cells(first, separator).iter().enumerate().map(name).collect();
     Some(format!(
-        "it looks like a table without a header (its first line is '{}'): put a line before it that names the columns, \
-         such as {}; if it is a plain list, write what belongs to a URL as %2C, %3B or %7C",
+        "it looks like a table without a header (its first line is '{}'). Add a header line with the names \
+         of the columns, such as {}. If it is a plain list, write the characters , ; and | of a URL as \
+         %2C, %3B and %7C",
         shown(first),
         names.join(&separator.to_string())
     ))

@@ -33,7 +33,7 @@ fn put(row: &mut SourceRow, column: &Column, name: &str, value: &Value) -> Resul
         (_, Value::String(text)) => row.put(column, text),
         (Column::Mirror, Value::Array(mirrors)) => {
             for mirror in mirrors {
-                let mirror = mirror.as_str().ok_or("'mirror' holds something that is not a string")?;
+                let mirror = mirror.as_str().ok_or("'mirror' has a value that is not a string")?;
                 row.put(column, mirror);
             }
         }

@@ -58,8 +58,8 @@ impl ProseDetector {
             Some(first) if self.prose >= self.unreadable => {
                 format!("it looks like a text, not a source list ({first})")
             }
-            Some(_) | None => "it is binary data, a text in another encoding than UTF-8, or one with lines of more than 64 KiB, \
-                               not a source list"
+            Some(_) | None => "it is not a source list. It is binary data, a text that is not UTF-8, or a \
+                text with lines of more than 64 KiB"
                 .to_owned(),
         }
     }

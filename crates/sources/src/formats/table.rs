@@ -60,7 +60,7 @@ impl Table {
         let columns: Vec<Column> = columns.into_iter().enumerate().map(named).collect();
         for (at, column) in columns.iter().enumerate() {
             if *column != Column::Mirror && columns[..at].contains(column) {
-                return Err(format!("the column '{}' stands twice in its header", shown(&names[at])));
+                return Err(format!("the column '{}' occurs twice in its header", shown(&names[at])));
             }
         }
         let record = |quoting| CsvRecord::new(separator, quoting);
@@ -96,7 +96,7 @@ impl Table {
         Ok(match self.continue_quotes(text.len(), lines, None)? {
             FeedResult::Complete => row_of(&self.columns, &self.quoted),
             FeedResult::InQuotes => {
-                Err("a cell opens a quotation mark and does not close it: write \"\" for \" inside".into())
+                Err("a quotation mark is not closed. Write \"\" for \" inside a cell".into())
             }
             FeedResult::TooLarge => Err(too_large()),
         })
@@ -147,7 +147,7 @@ fn goes_on(line: &str) -> bool {
 }
 
 fn too_large() -> String {
-    format!("the line has more than {COLUMNS_MAX} cells or 64 KiB: give one text a line")
+    format!("the line has more than {COLUMNS_MAX} cells or 64 KiB. Write one text per line")
 }
 
 fn row_of(columns: &[Column], record: &CsvRecord) -> Result<SourceRow, String> {
@@ -159,7 +159,7 @@ fn row_of(columns: &[Column], record: &CsvRecord) -> Result<SourceRow, String> {
             None if cell.trim().is_empty() => {}
             None => {
                 let (cells, named) = (record.ends_count, columns.len());
-                return Err(format!("the line has {cells} cells, the header names {named}"));
+                return Err(format!("the line has {cells} cells, but the header has {named}"));
             }
         }
     }

@@ -53,7 +53,7 @@ impl Read for Utf16Reader {
             let is_end = is_last && result == DecoderResult::InputEmpty;
             if let DecoderResult::Malformed(..) = result {
                 self.decoder = None;
-                let message = "it is UTF-16 and damaged: save it as UTF-8";
+                let message = "it is invalid UTF-16. Save it as UTF-8";
                 return Err(io::Error::new(io::ErrorKind::InvalidData, message));
             }
             if is_end {

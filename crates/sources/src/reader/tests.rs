@@ -61,7 +61,7 @@ fn a_bad_line_is_reported_with_its_number_and_the_rest_is_read() {
     let (entries, bad) = read("list.txt", list);
     assert_eq!(urls(&entries), [["https://a.example/1"], ["https://a.example/2"]]);
     assert_eq!(lines(&bad), [2, 3, 4, 5, 6]);
-    assert_eq!(bad[1].to_string(), "line 3: the line is longer than 64 KiB: give one text a line");
+    assert_eq!(bad[1].to_string(), "line 3: the line is longer than 64 KiB. Write one text per line");
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn bad_cells_of_a_table_are_named() {
                 https://a.example/1\ta\t\textra\nhttps://a.example/1\n";
     let (entries, bad) = read("list", list);
     assert_eq!(entries.len(), 1);
-    let parts = ["names no URL", "document id", "BLAKE3", "the header names 3"];
+    let parts = ["has no URL", "document id", "BLAKE3", "the header names 3"];
     for (bad, (line, part)) in bad.iter().zip((2..).zip(parts)) {
         assert!(bad.line == line && bad.message.contains(part), "{bad}");
     }
@@ -169,8 +169,8 @@ fn a_book_is_known_from_any_of_its_urls() {
 fn what_is_no_list_is_refused_as_a_whole() {
     for (name, list, part) in [
         ("list.json", &b"[{\"url\":\"https://a.example/\"}]"[..], "JSON array"),
-        ("list.csv", b"id,name\n1,x\n", "no column 'url'"),
-        ("list", b"id\ttitle\n1\tx\n", "no column 'url'"),
+        ("list.csv", b"id,name\n1,x\n", "no column of URLs"),
+        ("list", b"id\ttitle\n1\tx\n", "no column of URLs"),
         ("list", b"url,id,url\n", "twice"),
     ] {
         let error = open(name, list).err().expect(part);
@@ -242,7 +242,7 @@ fn a_range_of_books_is_one_entry_a_book() {
     assert_eq!(entries[2], entries[4]);
     let (entries, bad) = read("list", "url\tshelf\tid\npg:7-8\t3\npg:9-10\t\tx\n");
     assert_eq!((entries.len(), entries[1].listed.columns["shelf"].as_str()), (2, "3"));
-    assert!(bad[0].line == 3 && bad[0].message.contains("no id, title or hash"), "{}", bad[0]);
+    assert!(bad[0].line == 3 && bad[0].message.contains("cannot have an id, a title or a hash"), "{}", bad[0]);
 }
 
 #[test]
@@ -260,9 +260,9 @@ fn a_range_stands_alone_and_in_order() {
         ("https://a.example/1\tpg:1-3", "pg:1-100"),
         ("pg:3-1", "lower number"),
         ("pg:1-9999999", "two numbers"),
-        ("url,title\npg:1-3,Three", "no id, title or hash"),
-        ("url,sha256\npg:1-3,00", "no id, title or hash"),
-        (r#"{"url":"pg:1-3","blake3":"x"}"#, "no id, title or hash"),
+        ("url,title\npg:1-3,Three", "cannot have an id, a title or a hash"),
+        ("url,sha256\npg:1-3,00", "cannot have an id, a title or a hash"),
+        (r#"{"url":"pg:1-3","blake3":"x"}"#, "cannot have an id, a title or a hash"),
         ("url,sha256\nhttps://a.example/1,00", "SHA-256"),
         ("url,encoding\nhttps://a.example/1,utf-9", "windows-1251"),
         ("url,encoding\npg:1-3,utf-9", "windows-1251"),
@@ -296,11 +296,11 @@ fn a_text_under_the_name_of_a_table_is_called_a_text_and_how_to_take_it_is_said(
     ] {
         let message = open(name, list).map(|_| ()).expect_err(name).to_string();
         assert!(message.contains("it looks like a text, not a source list"), "{message}");
-        assert!(message.contains("to add it as a text, name it as"), "{message}");
+        assert!(message.contains("To add it as a text, use"), "{message}");
     }
     for list in ["a,b\n1,2\n", "sep=;\nIt was old\nand grey\n"] {
         let message = open("x.csv", list).map(|_| ()).expect_err(list).to_string();
-        assert!(message.contains("no header with a column of URLs"), "{message}");
+        assert!(message.contains("not a header with a column of URLs"), "{message}");
     }
 }
 

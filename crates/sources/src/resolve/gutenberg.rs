@@ -14,7 +14,10 @@ const NUMBER_MAX: u32 = 999_999;
 /// Returns a message if the text is not a book number.
 pub(crate) fn named(digits: &str) -> Result<u32, String> {
     number(digits).ok_or_else(|| {
-        format!("a book is named by its number, pg:1 to pg:{NUMBER_MAX}, as in pg:84; several as in pg:1-100")
+        format!(
+            "a book has a number from 1 to {NUMBER_MAX} and is written as pg:84. Several books are \
+            written as pg:1-100"
+        )
     })
 }
 
@@ -25,7 +28,7 @@ pub(crate) fn range(cell: &str) -> Option<Result<RangeInclusive<u32>, String>> {
     let (first, last) = rest.split_once('-').filter(|_| scheme.eq_ignore_ascii_case("pg"))?;
     Some(match (number(first), number(last)) {
         (Some(first), Some(last)) if first <= last => Ok(first..=last),
-        (Some(_), Some(_)) => Err("the range ends before it begins: the lower number comes first".to_owned()),
+        (Some(_), Some(_)) => Err("the range ends before it begins. Write the lower number first".to_owned()),
         _ => Err(format!("a range of books is two numbers from 1 to {NUMBER_MAX}, as in pg:1-100")),
     })
 }

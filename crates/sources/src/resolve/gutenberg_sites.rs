@@ -38,7 +38,7 @@ pub struct GutenbergMirror(String);
 
 /// The error for an invalid base URL of a mirror.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("it is not the base of a mirror: {0}; write it as https://HOST/PATH or file:///PATH")]
+#[error("it is not the base of a mirror: {0}. Write it as https://HOST/PATH or file:///PATH")]
 pub struct InvalidGutenbergMirror(String);
 
 impl FromStr for GutenbergMirror {
@@ -51,7 +51,7 @@ impl FromStr for GutenbergMirror {
         match url.scheme() {
             "http" | "https" => {}
             "file" if url.host().is_none() && url.path() != "/" => {}
-            _ => return refuse("it is neither http, https nor a path of this machine"),
+            _ => return refuse("it is neither http nor https nor a path on this machine"),
         }
         if has_user || url.query().is_some() || url.fragment().is_some() {
             return refuse("it has a user, a query or a fragment");

@@ -89,7 +89,7 @@ impl Scanner {
         let is_directory = path.is_dir() && !self.paths.contains(&path) && !directory::has_run(&path);
         if is_directory && !self.warned.contains(&path) {
             tracing::warn!(
-                "did not take '{}': it is a directory: drop its files, or name it as a source",
+                "did not add '{}', because it is a directory. Add its files, or use it as a source.",
                 path.display()
             );
             self.warned.insert(path);

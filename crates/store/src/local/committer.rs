@@ -297,7 +297,7 @@ impl FailedSync {
     /// full disk.
     fn refusal(&self) -> BlobError {
         let message = format!(
-            "a sync failed ({}), so nothing more is published: check the disk, then start again",
+            "a sync failed ({}), so nothing more is published. Check the disk, then start again",
             self.message
         );
         BlobError::machine(&self.path, self.condition, io::Error::other(message))

@@ -43,7 +43,7 @@ impl Compression {
 
 /// The error for a word that names no kind that may be compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("use none, zstd, or kinds such as raw,tokens: there are raw, text, tokens and counts")]
+#[error("use none, zstd, or some of raw, text, tokens and counts, such as raw,tokens")]
 pub struct InvalidCompression;
 
 impl FromStr for Compression {

@@ -96,8 +96,7 @@ impl Layout {
             Ok(_) => Ok(String::new()),
             Err(error) => Err(error),
         };
-        let unknown =
-            |_| io::Error::new(io::ErrorKind::InvalidData, "it names no layout that this version knows");
+        let unknown = |_| io::Error::new(io::ErrorKind::InvalidData, "unknown layout");
         let layout = word.and_then(|word| word.trim().parse().map_err(unknown));
         layout.map_err(|error| BlobError::at(&path, error))
     }

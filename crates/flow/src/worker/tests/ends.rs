@@ -362,7 +362,7 @@ async fn a_halt_stops_the_worker_and_keeps_the_job() {
     harness.config.concurrency = 2;
     let ended = harness
         .run(async |input: Input, _| match input.key.as_str() {
-            "full" => Err(Ending::Halt(Failure::new(Reason::DiskFull, "no room")).into()),
+            "full" => Err(Ending::Halt(Failure::new(Reason::DiskFull, "no space left")).into()),
             _ => {
                 pass(1_000).await;
                 Ok(vec![])

@@ -132,7 +132,7 @@ fn a_value_that_is_not_allowed_names_setting_origin_and_what_is() {
         ("min-length", "0", "use 1 to 1000"),
         ("ngrams", "17", "use 1 to 16"),
         ("stop-words", "klingon", "neither a language"),
-        ("exec", " ", "write a command"),
+        ("exec", " ", "use a command"),
         ("exec-timeout", "0", "use 1ms to 1d"),
         ("retry", "1001", "use 0 to 1000"),
         ("retry-max-time", "soon", "15m"),
@@ -177,8 +177,8 @@ fn a_value_that_is_not_allowed_names_setting_origin_and_what_is() {
 #[test]
 fn a_mistake_in_the_file_names_file_line_and_what_is_allowed() {
     for (text, line, part) in [
-        ("wait = 1\nrobot = \"on\"\n", 2, "there is no setting 'robot'; there are: input_file,"),
-        ("[fetch]\nwait = 1\n", 1, "there is no setting 'fetch'"),
+        ("wait = 1\nrobot = \"on\"\n", 2, "unknown setting 'robot'. The settings are: input_file,"),
+        ("[fetch]\nwait = 1\n", 1, "unknown setting 'fetch'"),
         ("\nretry = \"5\"\n", 2, "'retry' must be a whole number, not of type string"),
         ("quiet = 1\n", 1, "'quiet' must be true or false"),
         ("output_dir = 5\n", 1, "must be a string"),
@@ -187,7 +187,7 @@ fn a_mistake_in_the_file_names_file_line_and_what_is_allowed() {
         ("wait = 1\nwait = 2\n", 2, "duplicate"),
         ("max_time = 1\nmax-time = 2\n", 2, "set twice"),
         ("wait = \n", 1, ""),
-        ("config = \"x\"\n", 1, "there is no setting 'config'"),
+        ("config = \"x\"\n", 1, "unknown setting 'config'"),
     ] {
         let message = message(&[], &[], Some(text));
         assert!(message.contains(&format!("juggle.toml:{line}: ")) && message.contains(part), "{message}");
@@ -220,7 +220,7 @@ fn a_mistake_in_a_host_names_its_line() {
         ("[host.\"a\"]\nwait = 5\nretry = 1\n", 3, "it has: wait, max_connection_per_server"),
         ("[host.\"a\"]\nwait = [1]\n", 2, "a number and a unit"),
         ("[host.\"a\"]\nmax_connection_per_server = 1\nmax-connection-per-server = 1\n", 3, "set twice"),
-        ("[host.\"a\"]\nwait = 5\n[host.\"A:80\"]\nwait = 1\n", 3, "there twice"),
+        ("[host.\"a\"]\nwait = 5\n[host.\"A:80\"]\nwait = 1\n", 3, "occurs twice"),
     ] {
         let message = message(&[], &[], Some(text));
         assert!(message.contains(&format!("juggle.toml:{line}: ")) && message.contains(part), "{message}");
@@ -273,7 +273,7 @@ fn opposites_are_settled_by_the_stronger_layer_or_refused() {
     for line in
         [["--keep-going", "--fail-fast"], ["-q", "-v"], ["-4", "-6"], ["--no-proxy", "--proxy=http://p"]]
     {
-        assert!(message(&line, &[], None).contains("give one of them"));
+        assert!(message(&line, &[], None).contains("Remove one of them"));
     }
     let off = resolve(&[], &[("JUGGLE_FAIL_FAST", "0"), ("JUGGLE_QUIET", "no")], file).expect("valid");
     assert_eq!((off.on_failure, off.verbosity), (OnFailure::KeepGoing, Verbosity::Normal));
@@ -333,7 +333,7 @@ fn a_named_file_must_exist_and_roots_its_paths() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("my.toml");
     let line = ["--config", path.to_str().expect("UTF-8")];
-    let error = resolve(&line, &[], Some("wait = 9")).expect_err("is not there");
+    let error = resolve(&line, &[], Some("wait = 9")).expect_err("is missing");
     assert!(matches!(error, SettingsError::ReadFile { .. }) && error.to_string().contains("my.toml"));
     fs::write(&path, "output_dir = \"out\"\ninput_file = [\"-\", \"a.tsv\", \"/b.tsv\"]\n")
         .expect("writable");

@@ -97,7 +97,7 @@ fn read(path: &str) -> io::Result<Vec<u8>> {
     // One byte more shows that the file is too large, without trusting its length.
     File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut json)?;
     if json.len() as u64 > FILE_BYTES_MAX {
-        return Err(io::Error::other("it has over 256 MiB"));
+        return Err(io::Error::other("it has more than 256 MiB"));
     }
     Ok(json)
 }
