@@ -3,7 +3,7 @@
 
     tests/check_exports.py JUGGLE RUN_DIR
 
-Exports RUN_DIR in all forms with the program JUGGLE into RUN_DIR/export, and compares, with libraries that
+Exports RUN_DIR in all formats with the program JUGGLE to RUN_DIR/export, and compares with libraries that
 are independent of juggle:
 
 * the sums of counts.parquet and tokens.parquet with counts/ and tokens/, by document; order and row groups;
@@ -68,7 +68,7 @@ def main(juggle, run):
 
 
 def in_environment(juggle, run):
-    """Goes on in an environment that has the libraries, which is made where it is missing."""
+    """Continues in an environment that has the libraries. Makes the environment if it is missing."""
     python = PLACE / "bin" / "python"
     if pathlib.Path(sys.prefix).resolve() == PLACE.resolve():
         return
@@ -88,7 +88,7 @@ def exports(juggle, run):
 
 
 class Expected:
-    """What the files of the corpus say; flat or in shards, not compressed."""
+    """The content of the files of the corpus; flat or in shards, not compressed."""
 
     def __init__(self, run):
         self.meta = {path.stem: json.loads(path.read_text()) for path in run.glob("meta/**/*.json")}
@@ -290,7 +290,7 @@ def look(value, path, types):
 
 
 def known(row):
-    """Returns the row without the nulls that a table has in place of absent keys."""
+    """Returns the row without the nulls that a table has instead of absent keys."""
     return {key: known(value) if isinstance(value, dict) else value for key, value in row.items() if value is not None}
 
 

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""What was cut from the texts of a run directory, by a second opinion.
+"""Reports the boilerplate that was cut from the texts of a run directory, with rules of its own.
 
     tests/strip_table.py RUN_DIR
 
-Knows nothing of juggle's rules: it reads raw/, text/ and meta/, finds START and END markers in its own way, and prints
+Does not use the rules of juggle. Reads raw/, text/ and meta/, finds START and END markers itself, and prints
 
-* how often each rule fired, and how many lines and bytes it cut;
-* the share of words that each text kept of what stands between its markers, the least ones first, with the lines that
-  were cut there;
-* lines left in texts that look like header, licence or credits of Project Gutenberg.
+* the number of texts that each rule cut, with lines and bytes;
+* the share of the words between the markers that each text kept, smallest first, with the lines that were cut there;
+* remaining lines that look like a header, licence or credits of Project Gutenberg.
 
-It ends with 1 where a text kept under 99 % of its words, or such a line is left. Both may be right: look at the lines.
+The exit code is 1 if a text kept less than 99 % of its words, or if such a line remains. Both can be correct, so check
+the lines.
 """
 
 import collections
@@ -35,7 +35,7 @@ SHOWN_MAX = 12
 
 
 def body(lines):
-    """The lines between the markers, or all of them."""
+    """Returns the lines between the markers, or all lines."""
     first, last = 0, len(lines)
     for number, line in enumerate(lines):
         if START.match(line) and number < len(lines) / 2:
@@ -83,7 +83,7 @@ def main(run):
 
     kept.sort(key=lambda one: one[0])
     few = [one for one in kept if one[0] < KEPT_MIN]
-    print(f"\nwords kept of what stands between the markers: least {kept[0][0]:.4f}, under {KEPT_MIN}: {len(few)}")
+    print(f"\nwords kept between the markers: least {kept[0][0]:.4f}, under {KEPT_MIN}: {len(few)}")
     for share, name, cuts, lines in few:
         print(f"\n{name}: {share:.4f}")
         for rule in dict.fromkeys(found["rule"] for found in cuts):
@@ -95,7 +95,7 @@ def main(run):
             print(f"  {rule}, {len(places)} times, first in lines {first} to {last}:")
             print("".join(f"    | {line.strip()[:110]}\n" for line in shown), end="")
 
-    print(f"\nlines left that look like boilerplate: {len(left)} in {len({one[0] for one in left})} texts")
+    print(f"\nremaining lines that look like boilerplate: {len(left)} in {len({one[0] for one in left})} texts")
     for name, number, line in left:
         print(f"  {name}:{number}: {line.strip()[:120]}")
     return 1 if few or left else 0

@@ -33,7 +33,7 @@ async fn every_row_has_its_runs_and_the_chart_names_every_row() {
         "process, 1 thread, in chunks",
         "process, 2 threads, in chunks",
         "process, 2 threads, in whole texts",
-        "process, 2 threads, a task for each line",
+        "process, 2 threads, one task per line",
     ];
     assert_eq!(names(&said), expected);
     for row in said["rows"].as_array().unwrap() {
@@ -73,7 +73,7 @@ async fn the_table_says_what_the_figures_hold_for_and_what_they_mean() {
     for words in [
         "4 texts of",
         "1 run of each row",
-        "1.0 ms late (simulated",
+        "by 1.0 ms (simulated",
         "fetch, 16 at a time",
         "1.00×",
         "Processing",
@@ -84,7 +84,7 @@ async fn the_table_says_what_the_figures_hold_for_and_what_they_mean() {
         fs::read_dir(harness.path("out")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["mine"]);
     let dry = compare(&harness, "www", &["-n", "--runs", "2"]).await.expect(0).stdout;
-    assert!(dry.contains("would measure 2 times: process, 1 thread"), "{dry}");
+    assert!(dry.contains("Would measure 2 times: process, 1 thread"), "{dry}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

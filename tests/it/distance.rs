@@ -106,7 +106,7 @@ async fn documents_that_are_missing_or_not_processed_are_reported_with_what_to_d
         let words = [&["distance"], words].concat();
         harness.juggle::<&str>(&words, out, &[]).await.expect_error(code, said);
     };
-    fail(&["mobydick", "walden"], "out", 3, &["no document 'mobydick'", "did you mean 'moby-dick'?"]).await;
+    fail(&["mobydick", "walden"], "out", 3, &["no document 'mobydick'", "Did you mean 'moby-dick'?"]).await;
     fail(&["walden", "../x"], "out", 3, &["no document '../x'"]).await;
     fail(&["walden", "empty"], "out", 3, &["'empty' has no tokens", "Use another document"]).await;
     fail(&["empty"], "out", 3, &["'empty' has no tokens"]).await;

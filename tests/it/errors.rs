@@ -36,7 +36,7 @@ async fn an_unreadable_list_is_named() {
     harness
         .juggle(&["pipeline"], "out", &[&no_column])
         .await
-        .expect_error(3, &["wrong.tsv", "no column of URLs"]);
+        .expect_error(3, &["wrong.tsv", "a column of URLs"]);
     let broken = harness.write("broken.gz", "\u{1f}");
     fs::write(&broken, [0x1f, 0x8b, 8, 0, 0, 0]).unwrap();
     harness.juggle(&["pipeline"], "out", &[&broken]).await.expect_error(3, &["broken.gz"]);

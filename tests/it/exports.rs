@@ -230,6 +230,6 @@ async fn documents_without_counts_are_counted_and_damaged_ones_are_named_with_th
     harness
         .juggle(&["export", "vocabulary"], "out", &NONE)
         .await
-        .expect_error(3, &["counts/sample-gan_counts.txt' is not there", "juggle verify"]);
+        .expect_error(3, &["counts/sample-gan_counts.txt' is missing", "juggle verify"]);
     assert_eq!(tree(&harness.path("out/export")), before);
 }

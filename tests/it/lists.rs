@@ -221,7 +221,7 @@ async fn a_directory_is_a_source_of_its_texts() {
     }
     let directory = harness.path("my novels");
     let ended = harness.juggle(&["pipeline", "--json"], "out", &[&directory]).await;
-    let ended = ended.expect_error(0, &["4 texts taken", "2 left out", "cover.jpg", "list.tsv"]);
+    let ended = ended.expect_error(0, &["4 texts found", "2 files skipped", "cover.jpg", "list.tsv"]);
     assert_eq!(ended.json()["documents"], 4);
     let mut ids: Vec<String> = fs::read_dir(harness.path("out/meta"))
         .unwrap()
@@ -236,10 +236,7 @@ async fn a_directory_is_a_source_of_its_texts() {
     let run = directory.join("out");
     harness.juggle(&["add"], "other", &[&run]).await.expect_error(3, &["run directory of juggle"]);
     let list = harness.write("list.txt", "my novels\n");
-    harness
-        .juggle(&["add"], "other", &[list])
-        .await
-        .expect_error(3, &["is a directory", "as a source"]);
+    harness.juggle(&["add"], "other", &[list]).await.expect_error(3, &["is a directory", "as a source"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -98,7 +98,7 @@ async fn a_run_that_would_differ_is_refused_before_anything_is_fetched() {
     harness
         .juggle(&words, "out", &NONE)
         .await
-        .expect_error(8, &["t1: another encoding, another text, other tokens"]);
+        .expect_error(8, &["t1: different encoding, different text, different tokens"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

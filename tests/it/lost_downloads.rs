@@ -48,7 +48,10 @@ async fn an_altered_snapshot_of_a_list_is_reported_and_nothing_is_fetched_until_
     fs::write(&snapshot, altered).unwrap();
     let name = snapshot.file_name().unwrap().to_str().unwrap();
     let ended = harness.juggle::<&str>(&["pipeline"], "out", &[]).await;
-    ended.expect_error(3, &[name, "was changed or removed after the list was added", "Add the source list again"]);
+    ended.expect_error(
+        3,
+        &[name, "was changed or removed after the list was added", "Add the source list again"],
+    );
     assert_eq!(harness.server.request_count(), 0);
     harness.juggle(&["pipeline"], "out", &[harness.path("list.tsv")]).await.expect(0);
     assert_eq!(harness.tree("out").len(), 2 * 6);

@@ -216,10 +216,14 @@ async fn stop_words_work_however_their_list_is_written() {
 #[tokio::test(flavor = "multi_thread")]
 async fn stop_words_that_leave_nothing_out_are_warned_of() {
     for (list, more, told) in [
-        (&b"the mill\nand\n"[..], NOTHING, "1 of the stop words in 'sw.txt' cannot match a token ('the mill')"),
+        (
+            &b"the mill\nand\n"[..],
+            NOTHING,
+            "1 of the stop words in 'sw.txt' cannot match a token ('the mill')",
+        ),
         (b"# none\n\n", NOTHING, "'sw.txt' has no words"),
-        (b"whale\n", NOTHING, "'sw.txt' left out no token"),
-        (b"the mill\n", &["--exec", ANSWER], "'sw.txt' left out no token"),
+        (b"whale\n", NOTHING, "'sw.txt' removed no token"),
+        (b"the mill\n", &["--exec", ANSWER], "'sw.txt' removed no token"),
     ] {
         let (_, said) = left_out(list, more).await;
         let warnings: Vec<&str> = said.lines().filter(|line| line.contains("WARN")).collect();

@@ -195,7 +195,7 @@ async fn a_changed_field_of_a_record_is_named_and_rewritten_and_a_record_without
     harness.juggle(&["verify"], "out", &["--repair"]).await.expect(0);
     harness.juggle::<&str>(&["pipeline"], "out", &[]).await.expect(0);
     let said = harness.juggle::<&str>(&["verify"], "out", &[]).await.expect(0).stdout;
-    assert!(said.contains("1 records are without checksum"), "{said}");
+    assert!(said.contains("1 record without a checksum"), "{said}");
     let mended = tree(&run);
     assert!(whole.iter().all(|(name, bytes)| name == "meta/t3.json" || mended[name] == *bytes));
 }

@@ -218,7 +218,11 @@ mod tests {
         let told = told([0.65, 0.05, 1.0, 0.5, 0.5, 0.6, 1.5], 50);
         assert_says(
             &told,
-            &["comes 50 ms late", "50.0 ms in place of 650.0 ms, 13.0 times as fast", "That is concurrency."],
+            &[
+                "each response by 50 ms",
+                "50.0 ms instead of 650.0 ms, 13.0 times as fast",
+                "That is concurrency.",
+            ],
         );
         assert_says(
             &told,

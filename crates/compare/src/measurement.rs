@@ -191,7 +191,7 @@ mod tests {
             "process, 6 threads, in chunks",
             "process, 12 threads, in chunks",
             "process, 6 threads, in whole texts",
-            "process, 6 threads, a task for each line",
+            "process, 6 threads, one task per line",
         ];
         assert_eq!(names(rows(16, 0, 6)), expected);
         assert_eq!(names(rows(1, 1, 6)).len(), 4);

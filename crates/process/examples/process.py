@@ -1,4 +1,4 @@
-"""Processes texts for juggle: lower-case, strip, ASCII only, line by line; then the words between white space.
+"""Processes texts for juggle: converts each line to lower case and ASCII, and splits it at whitespace.
 
 juggle process -o corpus --exec 'python3 crates/process/examples/process.py' --threads 4
 """

@@ -154,7 +154,7 @@ mod tests {
             found(&[("a", "1"), ("b", "2"), ("d", "4")], &[("b", "3"), ("c", "3"), ("d", "4"), ("e", "5")]),
             [
                 "a: in the lock file, but not in the corpus",
-                "b: another text, other tokens",
+                "b: different text, different tokens",
                 "c: not in the lock file",
                 "e: not in the lock file"
             ]

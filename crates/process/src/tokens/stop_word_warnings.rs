@@ -64,7 +64,10 @@ mod tests {
             StopWords::from_lines("sw.txt", &lines, &Tokenization::default())
         };
         assert_eq!(impossible(&list(0)), None);
-        assert_eq!(impossible(&list(1)).unwrap(), "1 of the stop words in 'sw.txt' cannot match a token ('a b0')");
+        assert_eq!(
+            impossible(&list(1)).unwrap(),
+            "1 of the stop words in 'sw.txt' cannot match a token ('a b0')"
+        );
         let told = impossible(&list(12)).unwrap();
         assert!(told.starts_with("12 of the stop words") && told.ends_with("'a b9' and 2 more)"), "{told}");
     }

@@ -169,8 +169,8 @@ fn a_book_is_known_from_any_of_its_urls() {
 fn what_is_no_list_is_refused_as_a_whole() {
     for (name, list, part) in [
         ("list.json", &b"[{\"url\":\"https://a.example/\"}]"[..], "JSON array"),
-        ("list.csv", b"id,name\n1,x\n", "no column of URLs"),
-        ("list", b"id\ttitle\n1\tx\n", "no column of URLs"),
+        ("list.csv", b"id,name\n1,x\n", "a column of URLs"),
+        ("list", b"id\ttitle\n1\tx\n", "a column of URLs"),
         ("list", b"url,id,url\n", "twice"),
     ] {
         let error = open(name, list).err().expect(part);
@@ -242,7 +242,11 @@ fn a_range_of_books_is_one_entry_a_book() {
     assert_eq!(entries[2], entries[4]);
     let (entries, bad) = read("list", "url\tshelf\tid\npg:7-8\t3\npg:9-10\t\tx\n");
     assert_eq!((entries.len(), entries[1].listed.columns["shelf"].as_str()), (2, "3"));
-    assert!(bad[0].line == 3 && bad[0].message.contains("cannot have an id, a title or a hash"), "{}", bad[0]);
+    assert!(
+        bad[0].line == 3 && bad[0].message.contains("cannot have an id, a title or a hash"),
+        "{}",
+        bad[0]
+    );
 }
 
 #[test]

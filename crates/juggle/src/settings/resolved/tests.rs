@@ -217,7 +217,7 @@ fn a_mistake_in_a_host_names_its_line() {
         ("[host]\nwait = 5\n", 2, "[host.\"example.org\"]"),
         ("[host.\"a b\"]\nwait = 5\n", 1, "not a host"),
         ("[host.\"http://a\"]\nwait = 5\n", 1, "not a host"),
-        ("[host.\"a\"]\nwait = 5\nretry = 1\n", 3, "it has: wait, max_connection_per_server"),
+        ("[host.\"a\"]\nwait = 5\nretry = 1\n", 3, "are: wait, max_connection_per_server"),
         ("[host.\"a\"]\nwait = [1]\n", 2, "a number and a unit"),
         ("[host.\"a\"]\nmax_connection_per_server = 1\nmax-connection-per-server = 1\n", 3, "set twice"),
         ("[host.\"a\"]\nwait = 5\n[host.\"A:80\"]\nwait = 1\n", 3, "occurs twice"),

@@ -217,7 +217,10 @@ async fn a_document_that_a_command_refuses_fails_for_good_and_the_child_goes_on(
     let harness = Harness::new(&each(&body));
     let number = harness.token(1, "yes\n").await;
     let failure = harness.fatal(2, "no\n").await;
-    assert_eq!((failure.reason, failure.message.as_str()), (Reason::Command, "the command reported: no luck"));
+    assert_eq!(
+        (failure.reason, failure.message.as_str()),
+        (Reason::Command, "the command reported: no luck")
+    );
     assert_eq!(harness.token(3, "yes\n").await, number);
     assert_eq!(harness.blobs.names().len(), 3 + 2 * 3);
 }
