@@ -59,10 +59,11 @@ fn failed(error: DistanceError, run: &Path) -> CliError {
     let (file, word) = (CliError::caused(Exit::File, &error), quoted_path(run));
     match error {
         DistanceError::Blob(error) => error.into(),
-        DistanceError::Threads { .. } => CliError::caused(Exit::Bug, &error).advise("use fewer: --threads N"),
-        DistanceError::NoTokens(_) => {
-            file.advise("name another document; stats/ has the number of words of each")
+        DistanceError::Threads { .. } => {
+            CliError::caused(Exit::Bug, &error).advise("Use fewer threads: --threads N")
         }
+        DistanceError::NoTokens(_) => file
+            .advise("Use another document. The files in stats/ have the number of words of each document."),
         DistanceError::InvalidLine { .. } | DistanceError::MissingTokens(_) => file.advise(MEND),
         DistanceError::NotProcessed(_) => file.advise(format!("process it: juggle process -o {word}")),
         DistanceError::TooFew(documents) => {
@@ -71,18 +72,19 @@ fn failed(error: DistanceError, run: &Path) -> CliError {
                 Exit::File,
                 format!("two documents with tokens are needed, but '{run}' has {documents}"),
             )
-            .advise("add some with 'juggle pipeline SOURCES', or see their progress with 'juggle status'")
+            .advise(
+                "Use 'juggle pipeline SOURCES' to add documents, or 'juggle status' to see their progress.",
+            )
         }
         DistanceError::Unknown { id, similar, stored } => {
             let similar: Vec<String> = similar.iter().map(|id| format!("'{id}'")).collect();
             let message = format!("no document '{id}' is stored in '{}'", run.display());
             CliError::new(Exit::File, message).advise(match (&similar[..], stored) {
-                (_, 0) => "no document is stored yet; see the progress with 'juggle status'".to_owned(),
-                ([], _) => {
-                    "ids are the names of the files in meta/; 'juggle queue ls' lists documents in progress"
-                        .to_owned()
-                }
-                (similar, _) => format!("did you mean {}?", similar.join(" or ")),
+                (_, 0) => "No document is stored yet. Use 'juggle status' to see the progress.".to_owned(),
+                ([], _) => "The ids are the file names in meta/. Use 'juggle queue ls' to list documents in \
+                     progress."
+                    .to_owned(),
+                (similar, _) => format!("Did you mean {}?", similar.join(" or ")),
             })
         }
     }

@@ -8,6 +8,7 @@ use flow::{
     queue::QueueAdmin,
     temporary::Sweep,
 };
+use indicatif::HumanBytes;
 use queue::connection::QueueConnection;
 use serde::Serialize;
 use store::local::LocalBlobs;
@@ -16,7 +17,7 @@ use crate::{
     blocking::blocking,
     directory::{self, leftovers},
     exit::{CliError, Exit},
-    output::Out,
+    output::{Out, counted},
     settings::{enums::Run, resolved::Settings},
 };
 
@@ -45,16 +46,17 @@ pub async fn run(settings: &Settings, out: &Out) -> Result<Exit, CliError> {
         return Ok(Exit::Done);
     }
     collected.files.iter().try_for_each(|file| out.line(&format!("  {file}")))?;
-    let what = if collected.removed { "removed" } else { "would be removed" };
-    out.line(&format!("{} files of {} bytes {what}", collected.files.len(), collected.bytes))?;
+    let what = if collected.removed { "Removed" } else { "Would remove" };
+    let files = counted(collected.files.len() as u64, "file");
+    out.line(&format!("{what} {files} ({})", HumanBytes(collected.bytes)))?;
     Ok(Exit::Done)
 }
 
 async fn collect(settings: &Settings, queue: &dyn QueueAdmin) -> Result<Collected, CliError> {
     // A worker has files that no finished job names yet; they would be taken for garbage.
     if queue.stats().await?.lanes.iter().any(|lane| lane.workers > 0) {
-        return Err(CliError::new(Exit::InUse, "a stage is at work on this run directory")
-            .advise("wait for its end, or stop it, and try again"));
+        return Err(CliError::new(Exit::InUse, "a stage is running on this run directory")
+            .advise("Wait until it has finished, or stop it. Then try again."));
     }
     // The queue stays open until the files are removed: if this process owns it, no stage can start
     // meanwhile.

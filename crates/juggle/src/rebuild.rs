@@ -63,7 +63,7 @@ pub async fn run(args: &RebuildArgs, settings: &Settings, out: &Out) -> Result<E
     signals::listen(trigger).map_err(|error| CliError::caused(Exit::Bug, &error))?;
     let rebuild = prepare(&directory, settings, Show::of(settings, out), stop).await?;
     let Some(rebuilt) = rebuild.replace().await? else {
-        tracing::warn!("the rebuild was cut short: the queue is as it was");
+        tracing::warn!("the rebuild was interrupted. The queue was not changed.");
         return Ok(Exit::Interrupted);
     };
     let report = Report::of(Kind::Done, rebuilt, started.elapsed());
@@ -83,7 +83,7 @@ async fn must_be_needed(args: &RebuildArgs, directory: &QueueDirectory, run: &Pa
             let message =
                 format!("the queue of '{}' is not damaged: there is nothing to rebuild", run.display());
             return Err(CliError::new(Exit::Usage, message)
-                .advise("--force makes it anew all the same; what had failed for good is then tried again"));
+                .advise("Use --force to rebuild it anyway. Failed documents are then tried again."));
         }
     }
     Ok(())
@@ -92,7 +92,7 @@ async fn must_be_needed(args: &RebuildArgs, directory: &QueueDirectory, run: &Pa
 fn in_use(run: &Path) -> CliError {
     let message = format!("a process owns the queue of '{}'", run.display());
     CliError::new(Exit::InUse, message)
-        .advise("end it, or wait for its end; its process id stands in queue/lock")
+        .advise("End the process, or wait until it ends. Its process id is in queue/lock.")
 }
 
 /// Takes the lock of the queue. Creates the directory if it is missing.
@@ -134,7 +134,7 @@ fn progress(show: Show) -> OnProgress {
         // A hidden bar means that standard error is not a terminal.
         if show.is_shown() && bar.0.is_hidden() && line_at.elapsed() >= LINE_EVERY {
             *line_at = Instant::now();
-            tracing::info!("{at} of {of} documents looked at");
+            tracing::info!("{at} of {of} documents examined");
         }
         if at == of {
             bar.0.finish_and_clear();

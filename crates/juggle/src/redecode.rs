@@ -13,7 +13,7 @@ use crate::{
     cli::RedecodeArgs,
     directory,
     exit::{CliError, Exit},
-    output::Out,
+    output::{Out, counted},
     settings::resolved::Settings,
 };
 
@@ -25,9 +25,9 @@ use crate::{
 pub async fn run(args: &RedecodeArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     // Checked here, because an unknown label would only fail later in the store stage.
     if !codec::is_known_label(&args.encoding) {
-        let message = format!("'{}' is no encoding", args.encoding);
+        let message = format!("unknown encoding '{}'", args.encoding);
         return Err(CliError::new(Exit::Usage, message)
-            .advise("use a name such as windows-1251, shift_jis, cp850, latin2, MacRoman or utf-32"));
+            .advise("Use a name such as windows-1251, shift_jis, cp850, latin2, MacRoman or utf-32."));
     }
     directory::must_exist(&settings.output_dir)?;
     let blobs = directory::open_blobs(settings).await?;
@@ -49,7 +49,11 @@ pub async fn run(args: &RedecodeArgs, settings: &Settings, out: &Out) -> Result<
     if out.is_json() {
         out.json(&serde_json::json!({ "documents": count, "encoding": args.encoding }))?;
     } else {
-        out.line(&format!("{count} documents will be read as {}: juggle pipeline -o {run}", args.encoding))?;
+        out.line(&format!(
+            "{} will be decoded as {}. To continue: juggle pipeline -o {run}",
+            counted(count as u64, "document"),
+            args.encoding
+        ))?;
     }
     Ok(Exit::Done)
 }
@@ -59,10 +63,11 @@ impl From<RedecodeError> for CliError {
         match error {
             RedecodeError::NotStored(_) => Self::caused(Exit::File, &error),
             RedecodeError::RawDropped(_) => Self::caused(Exit::File, &error).advise(
-                "fetch it into another output directory, from a list with the column 'encoding'; --raw keep keeps them",
+                "Fetch it into another output directory, from a list with the column 'encoding'. Use --raw \
+                 keep to keep the received bytes.",
             ),
             RedecodeError::Pending(_) => {
-                Self::caused(Exit::File, &error).advise("let the run end first: juggle pipeline")
+                Self::caused(Exit::File, &error).advise("Finish the run first: juggle pipeline")
             }
             RedecodeError::Blob(error) => error.into(),
             RedecodeError::Queue(error) => error.into(),

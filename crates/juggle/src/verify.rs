@@ -9,7 +9,7 @@ use corpus::{
     verify::{self, Damage, Examined, Remedy, Verification},
 };
 use flow::{document::DocumentId, job::JobState, lane::Lane, queue::QueueAdmin, shell::quoted_path};
-use indicatif::ProgressStyle;
+use indicatif::{HumanBytes, HumanCount, ProgressStyle};
 use queue::connection::QueueConnection;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -20,7 +20,7 @@ use crate::{
     directory,
     exit::{CliError, Exit},
     listed_jobs::listed_jobs,
-    output::{Out, peak_rss_bytes, seconds},
+    output::{Out, counted, peak_rss_bytes, seconds},
     progress::Show,
     settings::resolved::Settings,
 };
@@ -147,7 +147,10 @@ impl Verified {
         }
         // The exit code is not 0, so --quiet must give the reason.
         if out.is_quiet() && !self.damaged.is_empty() {
-            tracing::error!("{} documents are damaged; without --quiet they are named", self.damaged.len());
+            tracing::error!(
+                "{}. Run without --quiet to list them",
+                counted(self.damaged.len() as u64, "damaged document")
+            );
         }
         let (run, word) = (settings.output_dir.display(), quoted_path(&settings.output_dir));
         for DamagedDocument { id, damage, repair } in self.damaged.iter().take(NAMED_MAX) {
@@ -155,41 +158,45 @@ impl Verified {
             out.line(&format!("  {id}  {}; {repair}", damage.join(", ")))?;
         }
         if self.damaged.len() > NAMED_MAX {
-            out.line(&format!("  … all of them: juggle verify -o {word} --json"))?;
+            out.line(&format!("  … To list all of them: juggle verify -o {word} --json"))?;
         }
         out.line(&format!(
-            "{} documents in '{run}', {} bytes read: {} damaged; {:.1} s",
-            self.documents,
-            self.bytes,
-            self.damaged.len(),
+            "{} in '{run}': {} damaged; {} read in {:.1} s",
+            counted(self.documents, "document"),
+            HumanCount(self.damaged.len() as u64),
+            HumanBytes(self.bytes),
             self.seconds
         ))?;
         if self.on_their_way > 0 {
-            out.line(&format!("{} more look damaged, but jobs of them are pending", self.on_their_way))?;
+            let documents = counted(self.on_their_way, "document");
+            out.line(&format!("{documents} with pending jobs skipped"))?;
         }
         if self.without_checksum > 0 {
             out.line(&format!(
-                "{} records are without checksum, from an earlier version: only what they say of files was compared",
-                self.without_checksum
+                "{} without a checksum, from an earlier version. Only the files that they describe were compared.",
+                counted(self.without_checksum, "record")
             ))?;
         }
         if let [first, ..] = &self.strays[..] {
             out.line(&format!(
-                "{} files belong to no document, the first is '{first}': juggle gc -o {word} -n names them",
-                self.strays.len()
+                "{} without a document, for example '{first}'. To list them: juggle gc -o {word} -n",
+                counted(self.strays.len() as u64, "file")
             ))?;
         }
         for id in &self.not_repaired {
             out.line(&format!(
-                "'{id}' cannot be fetched again: its meta cannot be read, and no list names it; add one that does"
+                "'{id}' cannot be fetched again: its file in meta/ cannot be read, and no source list \
+                 names it. Add a list that names it."
             ))?;
         }
         match (self.damaged.is_empty(), self.repaired) {
             (true, _) => Ok(()),
-            (false, true) => out.line(&format!("they are in the queue again: juggle pipeline -o {word}")),
-            (false, false) => {
-                out.line(&format!("put them back into the queue: juggle verify -o {word} --repair"))
-            }
+            (false, true) => out.line(&format!(
+                "The damaged documents are in the queue again. To repair them: juggle pipeline -o {word}"
+            )),
+            (false, false) => out.line(&format!(
+                "To put the damaged documents back into the queue: juggle verify -o {word} --repair"
+            )),
         }
     }
 }

@@ -72,7 +72,7 @@ impl QueueDirectory {
         match self.own(durability, LANE_CAPACITY, Arc::new(move || clock.now_ms())) {
             // Checked after the lock was taken or refused: a rebuild holds the lock while it changes this.
             Ok(Some(_)) | Err(QueueError::Damaged(_)) if self.is_unfinished() => {
-                let why = format!("a rebuild of '{}' was cut off", self.path().display());
+                let why = format!("a rebuild of '{}' was interrupted", self.path().display());
                 Err(QueueError::Damaged(format!("{why}. {}", self.way_out())))
             }
             Err(QueueError::Damaged(why)) => Err(QueueError::Damaged(format!("{why}. {}", self.way_out()))),
@@ -96,7 +96,8 @@ impl QueueDirectory {
     fn way_out(&self) -> String {
         let run = self.path().parent().unwrap_or_else(|| self.path());
         format!(
-            "A new one is made of the source lists and the store by: juggle rebuild -o {} (nothing stored is fetched again)",
+            "Stored texts are not fetched again. To make a new queue from the source lists and the stored \
+             files: juggle rebuild -o {}",
             quoted_path(run)
         )
     }

@@ -140,8 +140,9 @@ impl Rebuild {
         let owning =
             spawn_blocking(move || directory.own(durability, CAPACITY, Arc::new(move || clock.now_ms())));
         let owned = owning.await??;
-        let (link, thread) =
-            owned.ok_or_else(|| QueueError::Broken("another process builds in the same place".to_owned()))?;
+        let (link, thread) = owned.ok_or_else(|| {
+            QueueError::Broken("another process is building in the same directory".to_owned())
+        })?;
         let queue = QueueClient::Local(link);
         let filled = self.fill(Some(&queue)).await;
         // The thread of the queue ends, and its files are closed, when the last client is dropped.

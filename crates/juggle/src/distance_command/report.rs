@@ -58,11 +58,11 @@ fn describe(many: &ManyComparison) -> String {
     );
     if !many.without_tokens.is_empty() {
         let documents = counted(many.without_tokens.len() as u64, "document");
-        told.push_str(&format!("\n{documents} without tokens left out"));
+        told.push_str(&format!("\n{documents} without tokens skipped"));
     }
     if many.not_processed > 0 {
         let documents = counted(many.not_processed as u64, "document");
-        told.push_str(&format!("\n{documents} not processed yet; run 'juggle process'"));
+        told.push_str(&format!("\n{documents} not processed yet. To process them: juggle process"));
     }
     told
 }

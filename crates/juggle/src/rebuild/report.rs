@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::{
     exit::{CliError, Exit},
-    output::{Out, peak_rss_bytes, seconds},
+    output::{Out, counted, peak_rss_bytes, seconds},
 };
 
 /// The mode of a rebuild.
@@ -99,37 +99,41 @@ impl Report {
         let (word, run) = (quoted_path(run), run.display());
         let done = |lane: Lane| self.lanes.get(lane.name()).map_or(0, |lane| lane.done);
         out.line(&format!(
-            "{} documents found in '{run}': {} fetched, {} stored, {} processed",
-            self.documents,
+            "{} found in '{run}': {} fetched, {} stored, {} processed",
+            counted(self.documents, "document"),
             done(Lane::Fetch),
             done(Lane::Store),
             done(Lane::Process)
         ))?;
         out.line(&format!(
-            "{} to process; {} to fetch, of {} listed in {} source lists",
-            self.to_process, self.to_fetch, self.entries, self.lists
+            "{} to process, {} to fetch ({} in {})",
+            self.to_process,
+            self.to_fetch,
+            counted(self.entries, "listed text"),
+            counted(self.lists, "source list")
         ))?;
         if self.incomplete > 0 {
-            out.line(&format!("{} are not whole and are fetched anew", self.incomplete))?;
+            out.line(&format!("{} will be fetched again", counted(self.incomplete, "incomplete document")))?;
         }
         for document in &self.lost {
             out.line(&format!(
-                "meta/{document}.json cannot be read, and no list names it: add its source again"
+                "meta/{document}.json cannot be read, and no source list names this document. Add its \
+                 source again."
             ))?;
         }
         for list in &self.damaged_lists {
             out.line(&format!(
-                "'{}' is damaged: what stands before the damage is taken; add the list again",
+                "'{}' is damaged. Only the entries before the damage were used. Add the list again.",
                 list.display()
             ))?;
         }
         match (&self.aside, self.rebuild) {
-            (Some(aside), _) => out.line(&format!("the old database lies in '{}'", aside.display()))?,
-            (None, Kind::DryRun) => out.line("nothing was done")?,
+            (Some(aside), _) => out.line(&format!("The old database is in '{}'.", aside.display()))?,
+            (None, Kind::DryRun) => out.line("Dry run: nothing was changed.")?,
             (None, Kind::Done) => {}
         }
         match self.rebuild {
-            Kind::Done => out.line(&format!("go on with: juggle pipeline -o {word}")),
+            Kind::Done => out.line(&format!("To continue: juggle pipeline -o {word}")),
             Kind::DryRun => Ok(()),
         }
     }

@@ -94,7 +94,7 @@ impl CorpusTotals {
         let (run, mut lines) = (quoted_path(run), Vec::new());
         if self.records.duplicates > 0 {
             lines.push(format!(
-                "{} counted once only: same text as another",
+                "{} not counted again: same text as another",
                 counted(self.records.duplicates, "document")
             ));
         }

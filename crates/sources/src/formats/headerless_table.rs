@@ -145,7 +145,7 @@ mod tests {
         ] {
             let message = told(list, extension).expect(list);
             assert!(message.contains("without a header"), "{message}");
-            assert!(message.contains(&format!("such as {header};")), "{message}");
+            assert!(message.contains(&format!("such as {header}. ")), "{message}");
         }
     }
 

@@ -138,8 +138,8 @@ mod tests {
         for (bytes, what) in [
             (&b"PK\x03\x04\x14\0\0\0\x08\0rest"[..], "a ZIP archive"),
             (&tar, "a TAR archive"),
-            (b"BZh91AY&SY\0\0", "packed as BZ2"),
-            (b"\xfd7zXZ\0\0\x04", "packed as XZ"),
+            (b"BZh91AY&SY\0\0", "compressed as BZ2"),
+            (b"\xfd7zXZ\0\0\x04", "compressed as XZ"),
             (b"7z\xbc\xaf\x27\x1c\0\x04", "a 7Z archive"),
             (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a picture"),
             (b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj", "a PDF document"),

@@ -129,7 +129,7 @@ fn bad_cells_of_a_table_are_named() {
                 https://a.example/1\ta\t\textra\nhttps://a.example/1\n";
     let (entries, bad) = read("list", list);
     assert_eq!(entries.len(), 1);
-    let parts = ["has no URL", "document id", "BLAKE3", "the header names 3"];
+    let parts = ["has no URL", "document id", "BLAKE3", "the header has 3"];
     for (bad, (line, part)) in bad.iter().zip((2..).zip(parts)) {
         assert!(bad.line == line && bad.message.contains(part), "{bad}");
     }
