@@ -75,13 +75,13 @@ async fn a_run_that_would_differ_is_refused_before_anything_is_fetched() {
     let more = harness.write("more.tsv", &format!("url\tid\n{url}\tnew\n"));
     let hashes = harness.write("hashes.tsv", &format!("url\tid\tblake3\n{url}\tt0\t{}\n", "00".repeat(32)));
     for (out, words, said) in [
-        ("a", vec![list, more.to_str().unwrap()], vec!["new: not in the lock"]),
+        ("a", vec![list, more.to_str().unwrap()], vec!["new: not in the lock file"]),
         (
             "b",
             vec![hashes.to_str().unwrap()],
-            vec!["t0: other bytes", "t1: in the lock file, but not in the corpus", "t2: in"],
+            vec!["t0: different received bytes", "t1: in the lock file, but not in the corpus", "t2: in"],
         ),
-        ("c", vec![list, "--strip", "off"], vec!["--strip is full in the lock, off in this run"]),
+        ("c", vec![list, "--strip", "off"], vec!["--strip is full in the lock file, off in this run"]),
     ] {
         let words: Vec<&str> = ["pipeline", &locked].into_iter().chain(words).collect();
         harness

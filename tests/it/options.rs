@@ -221,7 +221,7 @@ async fn stop_words_that_leave_nothing_out_are_warned_of() {
             NOTHING,
             "1 of the stop words in 'sw.txt' cannot match a token ('the mill')",
         ),
-        (b"# none\n\n", NOTHING, "'sw.txt' has no words"),
+        (b"# none\n\n", NOTHING, "'sw.txt' is empty"),
         (b"whale\n", NOTHING, "'sw.txt' removed no token"),
         (b"the mill\n", &["--exec", ANSWER], "'sw.txt' removed no token"),
     ] {

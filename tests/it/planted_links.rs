@@ -110,7 +110,7 @@ async fn a_special_file_in_place_of_the_lock_to_match_is_refused_and_hangs_nothi
         copy(&harness.path("whole"), &harness.path(&out));
         plant.at(&harness.path(&out).join("corpus.lock"), &outside);
         let ended = harness.juggle(&["pipeline", "--locked"], &out, &[harness.path("list.tsv")]).await;
-        ended.expect_error(3, &["corpus.lock", "a link or a special file is in its place"]);
+        ended.expect_error(3, &["corpus.lock", "it is a link or a special file"]);
     }
     // A path that the user names may be a link.
     let link = harness.path("link.lock");

@@ -209,7 +209,7 @@ impl Feeder {
         let logged = self.conflicts.fetch_add(1, Ordering::Relaxed);
         if logged == CONFLICTS_LOGGED {
             tracing::warn!(
-                "more texts are left out because their ids are used by other texts: they are only counted"
+                "more texts are skipped because another text has the same id. They are only counted."
             );
         }
         if logged >= CONFLICTS_LOGGED {
@@ -217,12 +217,12 @@ impl Feeder {
         }
         if before == id {
             tracing::warn!(
-                "'{id}' is listed for {first} and for {second}: the second is left out; give it another id"
+                "'{id}' is listed for {first} and for {second}. The second is skipped. Give it another id."
             );
         } else {
             tracing::warn!(
-                "'{before}' is listed for {first} and '{id}' for {second}, which could be one file: the second is \
-                 left out; give it an id that differs in more than case"
+                "'{before}' is listed for {first} and '{id}' for {second}. The ids differ only in case, so \
+                 they could name the same file. The second is skipped. Give it another id."
             );
         }
     }

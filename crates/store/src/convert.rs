@@ -117,7 +117,7 @@ impl Download {
         }
         if text.is_blank {
             let cut = trimmed.removed.iter().map(|removed| removed.bytes).sum::<u64>();
-            let message = format!("no text is left without its {cut} bytes of boilerplate");
+            let message = format!("no text is left after {cut} bytes of boilerplate were removed");
             return Err(StoreError::Refused { reason: Reason::Empty, message });
         }
         let raw = RawFacts {

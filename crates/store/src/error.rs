@@ -15,12 +15,14 @@ pub enum StoreError {
     Cancelled(String),
     /// There is no download, neither in spool nor in raw.
     #[error(
-        "the download of '{0}' is in neither spool/ nor raw/, although it was fetched several times: find out what removes it, then fetch it again"
+        "the download of '{0}' is in neither spool/ nor raw/, although it was fetched several times. Find \
+         out what removes it, then fetch it again"
     )]
     Missing(DocumentId),
     /// The bytes are not those that were downloaded.
     #[error(
-        "the bytes of '{document}' have changed since the download (BLAKE3 {found}, not {expected}): fetch it again"
+        "the bytes of '{document}' have changed since the download (BLAKE3 {found}, not {expected}). Fetch \
+         it again"
     )]
     Changed {
         /// The document.

@@ -87,11 +87,17 @@ impl SourceRow {
     fn into_books(self, numbers: RangeInclusive<u32>, resolver: &UrlResolver) -> Result<Expansion, String> {
         let Listed { title, blake3, sha256, encoding, columns } = self.listed;
         if self.id.is_some() || title.is_some() || blake3.is_some() || sha256.is_some() {
-            return Err("a range of books has no id, title or hash: those are of one text".to_owned());
+            return Err(
+                "a range of books cannot have an id, a title or a hash, because these belong to one \
+                text"
+                    .to_owned(),
+            );
         }
         check_encoding(encoding.as_deref())?;
         if !self.mirrors.is_empty() {
-            return Err("a range of books has no other URLs: name mirrors with --gutenberg-mirror".to_owned());
+            return Err("a range of books cannot have other URLs. Use --gutenberg-mirror to choose \
+                mirrors"
+                .to_owned());
         }
         let gutenberg = Arc::clone(&resolver.gutenberg);
         let listed = Listed { encoding, columns, ..Listed::default() };
@@ -106,7 +112,7 @@ impl SourceRow {
     }
 
     fn into_entry(self, resolver: &UrlResolver) -> Result<Entry, String> {
-        let first = self.url.ok_or("the line names no URL: fill the column of URLs, 'url' or the like")?;
+        let first = self.url.ok_or("the line has no URL. Fill the column of URLs, such as 'url'")?;
         let mut urls: Vec<String> = Vec::new();
         for cell in iter::once(&first).chain(&self.mirrors) {
             for url in resolver.resolve(cell)? {
@@ -117,7 +123,11 @@ impl SourceRow {
             }
         }
         if urls.len() > URLS_MAX {
-            return Err(format!("the line names {} URLs of one text; {URLS_MAX} are allowed", urls.len()));
+            return Err(format!(
+                "the line has {} URLs of one text, more than the maximum of \
+                {URLS_MAX}",
+                urls.len()
+            ));
         }
         check_hash(self.listed.blake3.as_deref(), "a BLAKE3")?;
         check_hash(self.listed.sha256.as_deref(), "an SHA-256")?;
@@ -132,9 +142,11 @@ impl SourceRow {
 
 fn check_hash(hash: Option<&str>, kind: &str) -> Result<(), String> {
     match hash {
-        Some(hash) if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-            Err(format!("'{}' is not {kind} hash: 64 hexadecimal digits, or leave it empty", shown(hash)))
-        }
+        Some(hash) if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => Err(format!(
+            "'{}' is not {kind} hash. Use 64 hexadecimal digits, or leave the cell \
+                empty",
+            shown(hash)
+        )),
         Some(_) | None => Ok(()),
     }
 }
@@ -142,7 +154,8 @@ fn check_hash(hash: Option<&str>, kind: &str) -> Result<(), String> {
 fn check_encoding(label: Option<&str>) -> Result<(), String> {
     match label {
         Some(label) if !codec::is_known_label(label) => Err(format!(
-            "'{}' is no encoding: use a name such as windows-1251, latin2 or cp850, or leave it empty",
+            "unknown encoding '{}'. Use a name such as windows-1251, latin2 or cp850, or leave the cell \
+             empty",
             shown(label)
         )),
         Some(_) | None => Ok(()),
@@ -167,7 +180,7 @@ pub(crate) fn bounded(entry: Entry) -> Result<Entry, String> {
 
 fn within(entry: Entry, bytes_max: usize) -> Result<Entry, String> {
     if serde_json::to_vec(&entry).map_or(true, |json| json.len() > bytes_max) {
-        return Err("the line says more than 60 KiB about one text: drop columns or URLs".to_owned());
+        return Err("the line has more than 60 KiB. Remove columns or URLs".to_owned());
     }
     Ok(entry)
 }

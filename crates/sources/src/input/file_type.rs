@@ -10,12 +10,12 @@ const TEXT_BYTES: usize = 4096;
 /// The headers that an e-mail message may begin with, separated by spaces.
 const MAIL_HEADERS: &str =
     "received return-path delivered-to message-id mime-version from date subject x-mozilla-status";
-const SAVE_TABLE: &str = "save the column with the URLs as CSV";
-const NAME_URLS: &str = "a list holds one URL a line, or is a table with a column 'url'";
+const SAVE_TABLE: &str = "Save the column with the URLs as CSV";
+const NAME_URLS: &str = "A list has one URL per line, or is a table with a column 'url'";
 
 /// Returns the message about a file that is not a source list, with advice on what to do.
 fn message(what: &str, advice: &str) -> String {
-    format!("it is {what}, not a source list: {advice}")
+    format!("it is {what}, not a source list. {advice}")
 }
 
 /// Detects a file that is not a source list, and returns the message about it. Returns `None` if the file may
@@ -44,19 +44,19 @@ fn of_kind(kind: &infer::Type) -> String {
         ("pdf", _) => message("a PDF document", NAME_URLS),
         ("sqlite", _) => message("an SQLite database", SAVE_TABLE),
         ("xlsx" | "xls" | "ods", _) => message("a spreadsheet", SAVE_TABLE),
-        ("msi", _) | (_, MatcherType::Doc) => message("an office document", "save it as a plain text"),
-        ("gz" | "zst", _) => message("packed more than once", "unpack it once"),
+        ("msi", _) | (_, MatcherType::Doc) => message("an office document", "Save it as plain text"),
+        ("gz" | "zst", _) => message("compressed more than once", "Decompress it once"),
         ("bz2" | "bz3" | "xz" | "lz" | "lz4" | "Z", _) => {
-            message(&format!("packed as {name}"), "unpack it, or pack it with gzip or zstd")
+            message(&format!("compressed as {name}"), "Decompress it, or compress it with gzip or zstd")
         }
         ("zip" | "tar" | "rar" | "7z" | "ar" | "cpio" | "cab", _) => {
             let article = if name == "AR" { "an" } else { "a" };
-            message(&format!("{article} {name} archive"), "unpack it and name the directory with the texts")
+            message(&format!("{article} {name} archive"), "Unpack it and use the directory with the texts")
         }
-        (_, MatcherType::Book) => message("an e-book", "save it as a plain text"),
-        (_, MatcherType::Image) => message("a picture", NAME_URLS),
-        (_, MatcherType::Audio) => message("a sound", NAME_URLS),
-        (_, MatcherType::Video) => message("a film", NAME_URLS),
+        (_, MatcherType::Book) => message("an e-book", "Save it as plain text"),
+        (_, MatcherType::Image) => message("an image", NAME_URLS),
+        (_, MatcherType::Audio) => message("an audio file", NAME_URLS),
+        (_, MatcherType::Video) => message("a video", NAME_URLS),
         _ => message(&format!("a binary file ({})", kind.mime_type()), NAME_URLS),
     }
 }
@@ -69,10 +69,10 @@ fn of_text(text: &str) -> Option<String> {
         return Some(message("a PDF document", NAME_URLS));
     }
     if starts("{\\rtf") || starts("%!PS") {
-        return Some(message("a formatted document", "save it as a plain text"));
+        return Some(message("a formatted document", "Save it as plain text"));
     }
     if starts("WARC/") {
-        return Some(message("a WARC archive", "take the texts out of it and name their directory"));
+        return Some(message("a WARC archive", "Extract the texts and use their directory"));
     }
     if starts("<?xml") || is_tag(first) {
         let is_page = ["<!doctype html", "<html", "<head", "<body"].iter().any(|start| starts(start));
@@ -98,11 +98,11 @@ fn mail(text: &str, first: &str) -> Option<String> {
     let second = text.lines().nth(1).unwrap_or_default();
     let ends_with_year = first.len() > 4 && first.bytes().rev().take(4).all(|byte| byte.is_ascii_digit());
     if first.starts_with("From ") && (ends_with_year || is_header(second)) {
-        return Some(message("a mailbox (mbox)", "save its messages as texts and name their directory"));
+        return Some(message("a mailbox (mbox)", "Save its messages as texts and use their directory"));
     }
     let is_mail = header(first).is_some_and(|name| MAIL_HEADERS.split(' ').any(|other| other == name));
     (is_mail && (is_header(second) || second.starts_with([' ', '\t'])))
-        .then(|| message("an e-mail message", "save its text as a file of its own"))
+        .then(|| message("an e-mail message", "Save its text as a separate file"))
 }
 
 /// Detects one JSON object over several lines. An object on one line is a line of JSON Lines.
@@ -115,7 +115,7 @@ fn json(text: &str, head: &ListHead) -> Option<String> {
         Ok(_) => values.byte_offset() > first_line,
         Err(error) => error.is_eof() && !head.is_whole(),
     };
-    let advice = "write one object a line (JSON Lines), as jq -c . does";
+    let advice = "Write one object per line (JSON Lines), for example with jq -c .";
     is_object.then(|| message("a JSON object over several lines", advice))
 }
 
@@ -141,7 +141,7 @@ mod tests {
             (b"BZh91AY&SY\0\0", "compressed as BZ2"),
             (b"\xfd7zXZ\0\0\x04", "compressed as XZ"),
             (b"7z\xbc\xaf\x27\x1c\0\x04", "a 7Z archive"),
-            (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a picture"),
+            (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "an image"),
             (b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj", "a PDF document"),
             (b"SQLite format 3\0", "an SQLite database"),
             (b"PAR1\x15\x04", "a Parquet file"),

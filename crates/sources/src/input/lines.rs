@@ -22,9 +22,9 @@ pub(crate) struct SourceLine {
     pub text: Result<String, &'static str>,
 }
 
-const TOO_LONG: &str = "the line is longer than 64 KiB: give one text a line";
-const NOT_UTF_8: &str = "the line is not UTF-8: save the list as UTF-8";
-const HAS_NUL: &str = "the line holds a NUL byte: a source list is plain text";
+const TOO_LONG: &str = "the line is longer than 64 KiB. Write one text per line";
+const NOT_UTF_8: &str = "the line is not UTF-8. Save the list as UTF-8";
+const HAS_NUL: &str = "the line contains a NUL byte, and a source list is plain text";
 
 /// The bytes that end a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -66,11 +66,14 @@ impl List {
         };
         let why = match Self::of_bytes(bytes, local.map_err(failed)?, input, context) {
             Ok(list) if kind == ListKind::List || list.kind() == ListKind::Catalog => return Ok(list),
-            Ok(_) => "it is a list of another form".to_owned(),
+            Ok(_) => "it is a list in another format".to_owned(),
             Err(SourceError::NotAList { message, .. }) if kind == ListKind::Catalog => message,
             Err(other) => return Err(other),
         };
-        let message = format!("it is not Gutenberg's catalogue, which begins with the line {HEADER}; {why}");
+        let message = format!(
+            "it is not the catalogue of Project Gutenberg, which begins with the line \
+            {HEADER}: {why}"
+        );
         Err(not_a_list(input, message))
     }
 
@@ -192,7 +195,7 @@ fn not_a_list(input: &Input, message: String) -> SourceError {
 /// failing disk.
 fn open_error(path: &Path, input: &Input, source: io::Error) -> SourceError {
     if path.metadata().is_ok_and(|metadata| metadata.file_type().is_socket()) {
-        return not_a_list(input, "it is a socket, not a source list: name a file".to_owned());
+        return not_a_list(input, "it is a socket, not a source list. Name a file".to_owned());
     }
     read_error(input, source)
 }

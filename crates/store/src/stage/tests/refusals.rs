@@ -26,7 +26,7 @@ async fn bytes_that_are_not_the_download_are_refused() {
     let job = fetched(&*blobs, b"what was downloaded");
     publish(&*blobs, &name(BlobKind::Spool, "PG1"), b"something else");
     let Err(Ending::Dead(failure)) = run(&blobs, job.clone()).await else { panic!("it must be refused") };
-    assert!(failure.message.contains("fetch it again"), "{failure}");
+    assert!(failure.message.contains("Fetch it again"), "{failure}");
     assert_eq!(read(&*blobs, BlobKind::Spool), b"something else");
 
     publish(&*blobs, &name(BlobKind::Raw, "PG1"), b"what was downloaded");
