@@ -7,6 +7,7 @@ use tokio::{task::yield_now, time::Instant};
 use super::{LONG_MS, Subject, case_list, dead, grouped, job, jobs, request, retry_after};
 use crate::{
     clock::Millis,
+    job::Selection,
     lane::Lane,
     queue::{ClaimRequest, CursorMove, GroupLimit, LaneStatus, Pause, Push, Registration},
 };
@@ -22,6 +23,10 @@ case_list![
     paused_lane_has_the_status_paused,
     lane_is_blocked_by_a_full_lane_downstream_without_workers,
     lane_is_held_back_by_a_full_lane_downstream_with_workers,
+    lane_with_unread_sources_is_blocked_by_a_full_lane_downstream,
+    empty_lane_is_not_blocked_by_a_full_lane_downstream,
+    lane_is_blocked_by_its_own_leases,
+    lane_that_is_resting_is_not_blocked,
     jobs_that_a_limit_keeps_are_held_back,
     claim_from_an_open_lane_waits_for_the_whole_time,
 ];
@@ -29,6 +34,14 @@ case_list![
 impl Subject {
     async fn lane_status(&self, lane: Lane) -> LaneStatus {
         self.outlook_within(lane, 0).await
+    }
+
+    /// Moves the cursor of a source list with three entries.
+    async fn read_entries(&self, from: Option<u64>, entries: u64) {
+        let (source, offset) = ("list".into(), entries * 10);
+        let step = CursorMove { source, from, offset, entries, entries_total: 3 };
+        assert!(self.queue.push(Push { jobs: vec![], cursor: Some(step) }).await.is_ok());
+        assert_eq!(self.queue.stats().await.map(|stats| stats.unfed), Ok(3 - entries));
     }
 
     async fn outlook_within(&self, lane: Lane, wait_ms: Millis) -> LaneStatus {
@@ -98,19 +111,10 @@ async fn waiting_claim_learns_that_the_lane_is_drained(subject: Subject) {
 }
 
 async fn lane_with_unread_sources_is_feeding(subject: Subject) {
-    let step = |from, entries| CursorMove {
-        source: "list".into(),
-        from,
-        offset: entries * 10,
-        entries,
-        entries_total: 3,
-    };
-    let pushed = subject.queue.push(Push { jobs: vec![], cursor: Some(step(None, 2)) }).await;
-    assert!(pushed.is_ok());
+    subject.read_entries(None, 2).await;
     assert_eq!(subject.lane_status(Lane::Fetch).await, LaneStatus::Feeding);
     assert_eq!(subject.lane_status(Lane::Store).await, LaneStatus::Drained);
-    let pushed = subject.queue.push(Push { jobs: vec![], cursor: Some(step(Some(20), 3)) }).await;
-    assert!(pushed.is_ok());
+    subject.read_entries(Some(20), 3).await;
     assert_eq!(subject.lane_status(Lane::Fetch).await, LaneStatus::Drained);
 }
 
@@ -136,6 +140,49 @@ async fn lane_is_held_back_by_a_full_lane_downstream_with_workers(subject: Subje
     subject.register_worker(Lane::Store, Registration::Add).await;
     assert_eq!(subject.lane_status(Lane::Fetch).await, LaneStatus::HeldBack);
     subject.register_worker(Lane::Store, Registration::Remove).await;
+    assert_eq!(subject.lane_status(Lane::Fetch).await, LaneStatus::Blocked);
+}
+
+async fn lane_with_unread_sources_is_blocked_by_a_full_lane_downstream(subject: Subject) {
+    subject.push([job(Lane::Fetch, "f")]).await;
+    subject.push(jobs(Lane::Store, "s", subject.lane_capacity)).await;
+    subject.read_entries(None, 1).await;
+    assert_eq!(subject.lane_status(Lane::Fetch).await, LaneStatus::Blocked, "more jobs would wait as well");
+    subject.register_worker(Lane::Store, Registration::Add).await;
+    assert_eq!(subject.lane_status(Lane::Fetch).await, LaneStatus::Feeding);
+}
+
+async fn empty_lane_is_not_blocked_by_a_full_lane_downstream(subject: Subject) {
+    subject.push(jobs(Lane::Store, "s", subject.lane_capacity)).await;
+    assert_eq!(subject.lane_status(Lane::Fetch).await, LaneStatus::Drained);
+    subject.read_entries(None, 1).await;
+    assert_eq!(subject.lane_status(Lane::Fetch).await, LaneStatus::Feeding);
+
+    let store = Selection { lane: Some(Lane::Store), ..Selection::default() };
+    assert!(subject.queue.drop_jobs(store).await.is_ok());
+    subject.push(jobs(Lane::Process, "p", subject.lane_capacity)).await;
+    assert_eq!(subject.lane_status(Lane::Store).await, LaneStatus::Drained);
+    subject.register_worker(Lane::Fetch, Registration::Add).await;
+    assert_eq!(subject.lane_status(Lane::Store).await, LaneStatus::Open, "a worker upstream may bring jobs");
+}
+
+async fn lane_is_blocked_by_its_own_leases(subject: Subject) {
+    subject.push(jobs(Lane::Store, "s", subject.lane_capacity - 1)).await;
+    subject.push(jobs(Lane::Fetch, "f", 2)).await;
+    let leased = subject.claim_all(Lane::Fetch).await;
+    assert_eq!(leased.len(), 1, "each leased job may bring one");
+    assert_eq!(subject.lane_status(Lane::Fetch).await, LaneStatus::Blocked);
+    subject.register_worker(Lane::Store, Registration::Add).await;
+    assert_eq!(subject.lane_status(Lane::Fetch).await, LaneStatus::HeldBack);
+    subject.complete(leased[0].lease).await;
+    assert_eq!(subject.claim_all(Lane::Fetch).await.len(), 1, "it has brought none");
+}
+
+async fn lane_that_is_resting_is_not_blocked(subject: Subject) {
+    subject.push(jobs(Lane::Store, "s", subject.lane_capacity)).await;
+    subject.push([grouped("a", "host")]).await;
+    let nothing = ClaimRequest { group_limit: GroupLimit::NOTHING, ..request(Lane::Fetch, 1) };
+    assert_eq!(subject.claim(nothing).await.lane_status, LaneStatus::Resting);
     assert_eq!(subject.lane_status(Lane::Fetch).await, LaneStatus::Blocked);
 }
 
